@@ -12,18 +12,18 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { counted } from '../counted.ts';
 import { RackError } from '../errors.ts';
+import type { BuildReports } from './build-reports.ts';
 import { type DebianPackage, openPackage } from './debian-package.ts';
-import { runProgram } from './program.ts';
+import { type ProgramOptions, runProgram } from './program.ts';
 
 /** Which packages to fetch, and where to keep them. */
-interface AptQuery {
+interface AptQuery extends BuildReports {
   /** Debian's name of the architecture. */
   readonly architecture: string;
   /** Debian's code name of the release: `bookworm`. */
   readonly release: string;
   /** Our own directory for packages and lists. If it is kept, packages in it are not fetched again. */
   readonly directory: string;
-  readonly onProgress: (text: string) => void;
 }
 
 /** One repository that the host uses. */
@@ -132,13 +132,25 @@ export class Apt {
     });
     const bytes = [...stanzas.matchAll(/^Size: (\d+)$/gm)].reduce((sum, [, size]) => sum + Number(size), 0);
     this.#query.onProgress(`Fetching ${counted(files.length, 'package')}, ${(bytes / 1_000_000).toFixed(1)} MB`);
-    await this.#run(`fetching ${names.join(', ')}`, 'apt-get', ['-q', 'download', ...names]);
+    let number = 0;
+    // Packages that are already there are not named.
+    const onOutputLine = (line: string): void => {
+      if (!line.startsWith('Get:')) return;
+      number += 1;
+      this.#query.onPart?.({ text: line, number, total: files.length });
+    };
+    await this.#run(`fetching ${names.join(', ')}`, 'apt-get', ['-q', 'download', ...names], { onOutputLine });
     return Promise.all(files.map(openPackage));
   }
 
-  async #run(task: string, program: string, args: readonly string[]): Promise<string> {
+  async #run(
+    task: string,
+    program: string,
+    args: readonly string[],
+    more: Pick<ProgramOptions, 'onOutputLine'> = {},
+  ): Promise<string> {
     const { directory } = this.#query;
-    const settings = { directory, environment: this.#environment, package: APT, task, remedy: REMEDY };
+    const settings = { directory, environment: this.#environment, package: APT, task, remedy: REMEDY, ...more };
     return (await runProgram(program, [...this.#options, ...args], settings)).toString('utf8');
   }
 }

@@ -9,7 +9,9 @@ import { createReadStream } from 'node:fs';
 import { mkdir, readdir, readlink, rm, symlink } from 'node:fs/promises';
 import { dirname, join, normalize, relative } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { counted } from '../counted.ts';
 import { RackError } from '../errors.ts';
+import type { BuildReports } from './build-reports.ts';
 import { runProgram } from './program.ts';
 
 /** A package file, identified. */
@@ -41,6 +43,19 @@ export async function openPackage(file: string): Promise<DebianPackage> {
     throw new RackError('tool-failed', `${file} is not a Debian package: it names no package, version or architecture`);
   }
   return { file, name, version, architecture, sha256: await hashFile(file) };
+}
+
+/** Unpacks packages into a directory, one after the other. */
+export async function unpackPackages(
+  packages: readonly DebianPackage[],
+  directory: string,
+  { onProgress, onPart }: BuildReports,
+): Promise<void> {
+  onProgress(`Unpacking ${counted(packages.length, 'package')}`);
+  for (const [at, { file, name, version }] of packages.entries()) {
+    onPart?.({ text: `Unpacking ${name} ${version}`, number: at + 1, total: packages.length });
+    await unpackPackage(file, directory);
+  }
 }
 
 /** Unpacks a package's files into a directory, which is made if missing and may already contain other packages. */

@@ -13,9 +13,10 @@ import { join, relative } from 'node:path';
 import { counted } from '../counted.ts';
 import { RackError } from '../errors.ts';
 import { Apt } from './apt.ts';
+import type { BuildReports } from './build-reports.ts';
 import { compress } from './compression.ts';
 import { type CpioEntry, encodeCpio } from './cpio.ts';
-import { type DebianPackage, openPackage, unpackPackage } from './debian-package.ts';
+import { type DebianPackage, openPackage, unpackPackages } from './debian-package.ts';
 import { deployToolPackages, hasDeployTools, makeDeployTools } from './deploy-tools.ts';
 import { hasIpmiTool, ipmiToolEntries, ipmiToolPackages } from './ipmi-tool.ts';
 import type { ModuleInfo } from './kernel-module.ts';
@@ -39,7 +40,7 @@ import { describeFile, encodeManifest, type PublishedFile, publishDirectory } fr
 import type { ToolArchive } from './tool-archive.ts';
 
 /** The environment to build, and its place. */
-export interface EnvironmentRequest {
+export interface EnvironmentRequest extends BuildReports {
   /** The boot tree. */
   readonly tree: string;
   /** `amd64` or `arm64`. */
@@ -53,7 +54,6 @@ export interface EnvironmentRequest {
   readonly packages?: readonly string[] | undefined;
   /** Holds packages and lists between builds, and unpacked files during a build. */
   readonly workDir: string;
-  readonly onProgress: (text: string) => void;
 }
 
 /** The published files. */
@@ -78,10 +78,7 @@ export async function buildEnvironment(request: EnvironmentRequest): Promise<Pub
   const unpacked = await mkdtemp(join(request.workDir, 'unpacked-'));
   try {
     const packages = await choosePackages(request);
-    for (const { file, name, version } of packages) {
-      request.onProgress(`Unpacking ${name} ${version}`);
-      await unpackPackage(file, unpacked);
-    }
+    await unpackPackages(packages, unpacked, request);
     const kernel = await findKernel(unpacked);
     const firmware = await findFirmware(unpacked);
     const modules = await chooseModulesOf(kernel, firmware);
@@ -170,9 +167,9 @@ async function choosePackages(request: EnvironmentRequest): Promise<DebianPackag
 }
 
 async function fetchPackages(request: EnvironmentRequest): Promise<DebianPackage[]> {
-  const { arch: architecture, release, onProgress } = request;
+  const { arch: architecture, release, onProgress, onPart } = request;
   const directory = join(request.workDir, 'packages');
-  const apt = await Apt.open({ architecture, release, directory, onProgress });
+  const apt = await Apt.open({ architecture, release, directory, onProgress, onPart });
   const meta = `linux-image-${architecture}`;
   const kernel = (await apt.dependenciesOf(meta)).find((name) => name.startsWith('linux-image-'));
   if (kernel === undefined)

@@ -19,7 +19,7 @@ import { Apt } from './apt.ts';
 import { compress } from './compression.ts';
 import { Conversion, PIECE_BYTES } from './conversion.ts';
 import { type CpioEntry, CpioPathReader, encodeCpio } from './cpio.ts';
-import { type DebianPackage, openPackage, unpackPackage } from './debian-package.ts';
+import { type DebianPackage, openPackage, unpackPackages } from './debian-package.ts';
 import { checkNames, type EnvironmentRequest, type Publication } from './environment.ts';
 import { hasIpmiTool, ipmiToolEntries, ipmiToolPackages } from './ipmi-tool.ts';
 import { findKernel, type KernelFiles, listModules, readModuleInfo } from './kernel-package.ts';
@@ -70,8 +70,7 @@ export async function importInstaller(request: EnvironmentRequest): Promise<Publ
   try {
     const source = new PackageSource(request);
     const netboot = await source.find(/^debian-installer-\d+-netboot-/, () => installerPackage(request));
-    request.onProgress(`Unpacking ${netboot.name} ${netboot.version}`);
-    await unpackPackage(netboot.file, join(scratch, 'installer'));
+    await unpackPackages([netboot], join(scratch, 'installer'), request);
     const installer = await openInstaller(await readUnpacked(join(scratch, 'installer'), request.arch));
     const { entries, packages } = await additions(installer, source, request, scratch);
     const published = { files: installer, packages: [netboot, ...packages] };
@@ -133,23 +132,20 @@ export async function publishInstaller(request: EnvironmentRequest, mirrored: Mi
 async function additions(
   installer: Installer,
   source: PackageSource,
-  { onProgress }: EnvironmentRequest,
+  request: EnvironmentRequest,
   scratch: string,
 ): Promise<{ readonly entries: readonly CpioEntry[]; readonly packages: readonly DebianPackage[] }> {
   const image = `linux-image-${installer.version}`;
   const kernelPackage = await source.find(/^linux-image-/, () => image);
   const tools = await source.findTools();
-  for (const { file, name, version } of [kernelPackage, ...tools]) {
-    onProgress(`Unpacking ${name} ${version}`);
-    await unpackPackage(file, join(scratch, 'added'));
-  }
+  await unpackPackages([kernelPackage, ...tools], join(scratch, 'added'), request);
   const kernel = await findKernel(join(scratch, 'added'));
   if (kernel.version !== installer.version) {
     const text = `${kernelPackage.file} has the drivers of Linux ${kernel.version}; use the package ${image}`;
     throw new RackError('bad-argument', `the installer runs Linux ${installer.version}, but ${text}`);
   }
   const entries = [
-    ...(await driverEntries(installer, kernel, { scratch, onProgress })),
+    ...(await driverEntries(installer, kernel, { scratch, onProgress: request.onProgress })),
     { kind: 'file', path: WATCHDOG_PATH, mode: 0o755, data: await readFile(WATCHDOG) } as const,
     ...(tools.length > 0 ? await ipmiToolEntries(join(scratch, 'added')) : []),
   ];
@@ -199,8 +195,8 @@ class PackageSource {
   }
 
   #open(): Promise<Apt> {
-    const { arch: architecture, release, workDir, onProgress } = this.#request;
-    this.#apt ??= Apt.open({ architecture, release, directory: join(workDir, 'packages'), onProgress });
+    const { arch: architecture, release, workDir, onProgress, onPart } = this.#request;
+    this.#apt ??= Apt.open({ architecture, release, directory: join(workDir, 'packages'), onProgress, onPart });
     return this.#apt;
   }
 }

@@ -7,12 +7,13 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RackError } from '../errors.ts';
 import { Apt } from './apt.ts';
+import type { BuildReports } from './build-reports.ts';
 import { type DebianPackage, openPackage, unpackPackage } from './debian-package.ts';
 import type { Publication } from './environment.ts';
 import { describeFile, encodeManifest, type PublishedFile, publishFile, readIfThere } from './publication.ts';
 
 /** Which loaders to install, and where. */
-interface LoaderRequest {
+interface LoaderRequest extends BuildReports {
   /** The boot tree. */
   readonly tree: string;
   /** `amd64` or `arm64`. */
@@ -21,7 +22,6 @@ interface LoaderRequest {
   /** `.deb` files that contain them. Undefined: apt fetches them. */
   readonly packages?: readonly string[] | undefined;
   readonly workDir: string;
-  readonly onProgress: (text: string) => void;
 }
 
 /** Files of one package: the path in the package, by name in the tree. */
@@ -98,8 +98,9 @@ export async function installLoaders(request: LoaderRequest): Promise<Publicatio
 async function choosePackages(request: LoaderRequest, sources: readonly LoaderSource[]): Promise<DebianPackage[]> {
   const names = sources.map((source) => source.package);
   if (request.packages === undefined) {
-    const { arch: architecture, release, onProgress } = request;
-    const apt = await Apt.open({ architecture, release, directory: join(request.workDir, 'packages'), onProgress });
+    const { arch: architecture, release, onProgress, onPart } = request;
+    const directory = join(request.workDir, 'packages');
+    const apt = await Apt.open({ architecture, release, directory, onProgress, onPart });
     return apt.download(names);
   }
   const given = await Promise.all(request.packages.map(openPackage));

@@ -37,6 +37,8 @@ export interface ProgramOptions {
   readonly minutesMax?: number;
   /** Called with each line of its standard error. */
   readonly onLine?: (line: string) => void;
+  /** Called with each line of its standard output. */
+  readonly onOutputLine?: (line: string) => void;
 }
 
 /**
@@ -45,7 +47,7 @@ export interface ProgramOptions {
  * @throws RackError `tool-missing` if it is not installed; `tool-failed`, with its last output, if it fails or takes too long
  */
 export function runProgram(name: string, args: readonly string[], options: ProgramOptions): Promise<Buffer> {
-  const { minutesMax = RUN_MINUTES_MAX, onLine } = options;
+  const { minutesMax = RUN_MINUTES_MAX, onLine, onOutputLine } = options;
   return new Promise((resolve, reject) => {
     const settings = {
       cwd: options.directory,
@@ -72,6 +74,8 @@ export function runProgram(name: string, args: readonly string[], options: Progr
     });
     running.add(child);
     if (onLine !== undefined && child.stderr !== null) createInterface({ input: child.stderr }).on('line', onLine);
+    if (onOutputLine !== undefined && child.stdout !== null)
+      createInterface({ input: child.stdout }).on('line', onOutputLine);
     // This error means that the program stopped reading its input. If it needed the rest, it fails and says so.
     child.stdin?.on('error', () => undefined).end(options.input ?? '');
   });

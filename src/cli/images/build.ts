@@ -7,13 +7,16 @@ import { shellWord } from '../../clean-text.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { isOwnershipError, ownershipRemedy } from '../../files/ownership.ts';
 import { makeTemporaryDirectory } from '../../files/temporary-directory.ts';
+import type { StepPart } from '../../images/build-reports.ts';
 import { buildEnvironment, checkNames, type EnvironmentRequest, type Publication } from '../../images/environment.ts';
 import { type NetbootTree, readNetbootTree } from '../../images/given/netboot-tree.ts';
 import { importInstaller, publishInstaller } from '../../images/installer.ts';
 import { installLoaders } from '../../images/loaders.ts';
+import { type NeededProgram, requirePrograms } from '../../images/needed-programs.ts';
 import { makeStateDirectory } from '../../store/database-file.ts';
 import { checkGivenFile } from '../terminal/given-file.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
+import { BuildProgress } from './build-progress.ts';
 import { enterImageTree } from './image-tree.ts';
 
 interface BuildFlags {
@@ -22,11 +25,13 @@ interface BuildFlags {
   readonly release?: string | undefined;
   readonly tree?: string | undefined;
   readonly packages?: readonly string[] | undefined;
+  readonly verbose: boolean;
   readonly json: boolean;
 }
 
 /** Builds the environment, fetches the loaders, and prints the files written. @returns 0 */
-export function buildImages(flags: BuildFlags): Promise<number> {
+export async function buildImages(flags: BuildFlags): Promise<number> {
+  requirePrograms('Building the boot environment', programsFor(flags));
   return publishImages(flags, async (request) => [await buildEnvironment(request), await installLoaders(request)]);
 }
 
@@ -59,6 +64,12 @@ async function publishNetbootTree(request: EnvironmentRequest, tree: NetbootTree
   return await publishInstaller(request, { kernel, initrd, base, hasPackages: os === 'debian', facts });
 }
 
+/** The programs with which packages are fetched and unpacked. Without one, all would be fetched in vain. */
+const programsFor = ({ packages }: BuildFlags): readonly NeededProgram[] => [
+  { program: 'dpkg-deb', package: 'dpkg' },
+  ...(packages === undefined ? [{ program: 'apt-get', package: 'apt' }] : []),
+];
+
 /** Runs `publish` as the owner of the state directory, in a work directory that is cleaned up on every exit. */
 async function publishImages(
   flags: BuildFlags,
@@ -67,21 +78,24 @@ async function publishImages(
   const { tree, stateDir, config } = enterImageTree(flags);
   for (const file of flags.packages ?? []) checkGivenFile(file);
   const work = openWorkDirectory(stateDir);
+  const { verbose, json } = flags;
+  const progress = new BuildProgress({ isTerminal: process.stderr.isTTY, isVerbose: verbose, isSilent: json });
   const request = {
     tree,
     arch: flags.arch,
     release: flags.release ?? config?.boot.commissioningRelease ?? 'bookworm',
     packages: flags.packages,
     workDir: work.path,
-    onProgress: (text: string) => {
-      if (!flags.json) print(text);
-    },
+    onProgress: (text: string) => progress.step(text),
+    onPart: (part: StepPart) => progress.part(part),
   };
   process.once('exit', work.close);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
-  const published = await publish(request).catch((error: unknown) => {
-    throw asTreeError(error, tree);
-  });
+  const published = await publish(request)
+    .catch((error: unknown) => {
+      throw asTreeError(error, tree);
+    })
+    .finally(() => progress.close());
   if (flags.json) printJson(published);
   else {
     for (const { directory, files } of published) {

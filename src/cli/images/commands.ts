@@ -53,6 +53,7 @@ function buildCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fin
     release: { ...text, describe: "Debian's code name; default: boot.release of the configuration" },
     tree,
     package: { type: 'string', array: true, describe: 'A .deb file to use instead of downloading it (repeat)' },
+    verbose: { type: 'boolean', default: false, describe: 'Name each package' },
     json,
   } as const;
   return command
