@@ -105,6 +105,15 @@ test('the first source that has an image gives it, the other one if that fails, 
   ]);
 });
 
+test('a version and an alias select a release as its name does', () => {
+  const noble = { ...offer('a', 'noble'), aliases: ['24.04', 'lts'] };
+  for (const release of ['noble', '24.04', 'lts']) {
+    const found = plan(['a', [selection({ release })], [noble, offer('a', 'jammy')]]);
+    assert.deepEqual([...found.offers.values()].flat(), [noble], release);
+    assert.deepEqual(found.skipped, []);
+  }
+});
+
 test('an image that two selections of a source match is imported once, without a reason', () => {
   const found = plan(['a', [selection(), selection({ release: 'noble' })], [offer('a', 'noble')]]);
   assert.equal(found.offers.size, 1);
@@ -120,7 +129,7 @@ test('a selection without an image has a reason; if its source failed, it points
   assert.deepEqual(skipped, [
     {
       name: 'ubuntu/bionic',
-      reason: { code: 'not-offered', params: { source: 'a', arches: ['amd64', 'arm64'] } },
+      reason: { code: 'not-offered', params: { source: 'a', arches: ['amd64', 'arm64'], os: 'ubuntu' } },
     },
     {
       name: 'b',

@@ -2,11 +2,15 @@
 
 import { systemClock } from '../../clock.ts';
 import { readImageSources, type SourceFlags } from '../../config/image-sources.ts';
-import { counted } from '../../counted.ts';
+import type { RackConfig } from '../../config/rack-config.ts';
+import { counted, listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
+import { AttemptFailure, type AttemptFault } from '../../images/download/fault.ts';
 import { DownloadQueue } from '../../images/download/queue.ts';
-import { DEFAULT_SETTINGS } from '../../images/download/settings.ts';
+import { DEFAULT_SETTINGS, type DownloadSettings } from '../../images/download/settings.ts';
+import { WebClient } from '../../images/download/web-client.ts';
 import {
+  ANY,
   type ImageOffer,
   type InstallerOffer,
   installerName,
@@ -14,15 +18,18 @@ import {
   leftOutNote,
   loaderName,
   loaderNames,
+  NAMED_MAX,
   type OfferNames,
   type OfferWish,
   offerName,
   type SourceAnswer,
 } from '../../images/import/offer.ts';
 import { askSources, sourcesOf } from '../../images/import/offers.ts';
+import { readServedFacts, type ServedFacts } from '../../images/import/served-facts.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { parseTagFilters } from '../../images/streams/tag-filter.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
+import { knownSources } from './boot-sources.ts';
 import { configuredMirrors } from './configured-mirrors.ts';
 import { configuredProxy } from './configured-proxy.ts';
 import { readHostMirrors } from './host-mirrors.ts';
@@ -38,23 +45,30 @@ interface AvailableFlags extends SourceFlags {
   readonly json: boolean;
 }
 
+/** An offer, with what its server says of its files where its source says nothing. */
+type Dated<T> = T & { readonly bytes?: number | undefined; readonly modified?: string | undefined };
+
 /** Prints the offers of all sources, or of those with one system. @returns 0, or 1 if a source had a problem */
 export async function listAvailable(flags: AvailableFlags): Promise<number> {
-  const all = readImageSources(flags);
+  const ofFiles = readImageSources(flags);
   const parsed = await parseTagFilters(flags.filters);
   if (!parsed.ok) throw new RackError('bad-argument', `--filter ${parsed.problem}`);
   const { filters } = parsed;
   // The sources choose by it, too: the newest version of a product may have another label than the wanted one.
   const isWanted = (names: OfferNames): boolean => filters.every(({ matches }) => matches([tagsOf(names)]));
-  const [os, release] = flags.os?.split('/') ?? [];
-  const answers = await ask(os === undefined ? all : sourcesOf(all, os), flags.config, release, flags.arch, [isWanted]);
+  const [os = ANY, release] = flags.os?.split('/') ?? [];
+  const asking = new Asking(flags.config);
+  const all = await knownSources(ofFiles, asking.config);
+  const wish = { os, release, architectures: flags.arch === undefined ? [] : [flags.arch], choices: [isWanted] };
+  const answers = await asking.ask(os === ANY ? all : sourcesOf(all, os), wish);
   const today = new Date(systemClock.wallTimeMs()).toISOString().slice(0, 10);
   const offers = answers.flatMap((answer) => answer.offers).filter((offer) => isWanted(offer));
-  const installers = answers
+  const kept = answers
     .flatMap((answer) => answer.installers)
     .filter((offer) => filters.every(({ matches }) => matches([tagsOfInstaller(offer)])));
   const loaders = answers.flatMap((answer) => answer.loaders).filter((loader) => isWanted(loaderNames(loader)));
-  const shown = offers.filter(({ supportEnds }) => flags.all || supportEnds === undefined || supportEnds >= today);
+  const current = offers.filter(({ supportEnds }) => flags.all || supportEnds === undefined || supportEnds >= today);
+  const { shown, installers } = await asking.date(current, kept);
   const problems = answers.flatMap(problemsOf);
   if (flags.json) printJson({ offers: shown, installers, loaders, problems });
   else {
@@ -66,40 +80,80 @@ export async function listAvailable(flags: AvailableFlags): Promise<number> {
     const hidden = offers.length - shown.length;
     if (hidden > 0) print(`Not listed: ${counted(hidden, 'image')} whose support has ended (--all lists them).`);
     for (const note of installers.flatMap(notesOn)) printError(note);
-    for (const problem of problems) printError(problem);
+    for (const line of problemLines(answers)) printError(line);
   }
   return problems.length > 0 ? 1 : 0;
 }
 
-const ask = async (
-  sources: readonly ImageSource[],
-  config: string,
-  release?: string,
-  arch?: string,
-  choices?: OfferWish['choices'],
-): Promise<readonly SourceAnswer[]> => {
-  const inForce = readImageConfig({ config, tree: '' });
-  const settings = { ...DEFAULT_SETTINGS, proxy: configuredProxy(inForce), roundsMax: 1 };
-  const downloads = new DownloadQueue(settings, systemClock);
-  const wish = { os: '', release, architectures: arch === undefined ? [] : [arch], choices };
-  try {
-    const configured = configuredMirrors(inForce);
-    const mirrors = { mirrors: readHostMirrors(), configured };
-    return await askSources(sources, wish, { downloads, clock: systemClock, ...mirrors });
-  } finally {
-    await downloads.close();
+/** A person waits: without a network, each connection would otherwise take three times as long. */
+const CONNECT_MS = 5000;
+
+/** Asks sources and servers, with the proxy and the mirrors of the configuration. */
+class Asking {
+  readonly config: RackConfig | undefined;
+  readonly #settings: DownloadSettings;
+
+  /** @throws RackError as `readImageConfig` */
+  constructor(config: string) {
+    this.config = readImageConfig({ config, tree: '' });
+    this.#settings = { ...DEFAULT_SETTINGS, proxy: configuredProxy(this.config), roundsMax: 1, connectMs: CONNECT_MS };
   }
-};
+
+  async ask(sources: readonly ImageSource[], wish: OfferWish): Promise<readonly SourceAnswer[]> {
+    const downloads = new DownloadQueue(this.#settings, systemClock);
+    try {
+      const mirrors = { mirrors: readHostMirrors(), configured: configuredMirrors(this.config) };
+      return await askSources(sources, wish, { downloads, clock: systemClock, ...mirrors });
+    } finally {
+      await downloads.close();
+    }
+  }
+
+  /** Adds the sizes and dates that the sources do not say. */
+  async date(offers: readonly ImageOffer[], installers: readonly InstallerOffer[]) {
+    const filesOf = ({ kernel, initrd }: InstallerOffer): readonly string[] => [kernel.url, initrd.url];
+    const isUnknown = ({ bytes, serial }: ImageOffer): boolean => bytes === undefined || serial === undefined;
+    const urls = [...offers.filter(isUnknown).map(({ url }) => url), ...installers.flatMap(filesOf)];
+    const web = new WebClient(systemClock, this.#settings);
+    const facts = urls.length === 0 ? new Map() : await readServedFacts(urls, web, systemClock);
+    return {
+      shown: offers.map((offer): Dated<ImageOffer> => {
+        const { bytes, ...found } = factsOf([offer.url], facts);
+        return { ...found, ...offer, bytes: offer.bytes ?? bytes };
+      }),
+      installers: installers.map((one): Dated<InstallerOffer> => ({ ...one, ...factsOf(filesOf(one), facts) })),
+    };
+  }
+}
+
+/** The size of files together, and the last change of any; either only if it is known of all. */
+function factsOf(urls: readonly string[], facts: ReadonlyMap<string, ServedFacts>) {
+  const found = urls.map((url) => facts.get(url));
+  const times = found.flatMap((one) => one?.modifiedMs ?? []);
+  const isDated = times.length === urls.length;
+  return {
+    bytes: sumOf(found.map((one) => one?.bytes)),
+    ...(isDated ? { modified: new Date(Math.max(...times)).toISOString() } : {}),
+  };
+}
+
+/** Undefined if one is. */
+const sumOf = (sizes: readonly (number | undefined)[]): number | undefined =>
+  sizes.every((one) => one !== undefined) ? sizes.reduce((sum, one) => sum + one, 0) : undefined;
+
+/** The day of a time in ISO 8601, as serials name it. */
+const dayOf = (modified: string | undefined): string => modified?.slice(0, 10).replaceAll('-', '') ?? '–';
+const sizeOf = (bytes: number | undefined): string => (bytes === undefined ? '–' : formatBytes(bytes));
 
 const tagsOf = ({ os, release, architecture: arch, subarchitecture: subarch, label, source }: OfferNames) =>
   new Map(Object.entries({ os, release, arch, subarch, label, source }));
 
 const byName = (a: ImageOffer, b: ImageOffer): number => (offerName(a) < offerName(b) ? -1 : 1);
 
-const rowOf = (offer: ImageOffer): readonly string[] => [
+const rowOf = (offer: Dated<ImageOffer>): readonly string[] => [
   offerName(offer),
-  offer.serial ?? '–',
-  offer.bytes === undefined ? '–' : formatBytes(offer.bytes),
+  offer.serial ?? dayOf(offer.modified),
+  sizeOf(offer.bytes),
   offer.title,
   offer.source,
 ];
@@ -107,10 +161,10 @@ const rowOf = (offer: ImageOffer): readonly string[] => [
 const tagsOfInstaller = ({ os, release, architecture: arch, source }: InstallerOffer) =>
   new Map(Object.entries({ os, release, arch, subarch: 'generic', label: 'release', source }));
 
-const rowOfInstaller = (offer: InstallerOffer): readonly string[] => [
+const rowOfInstaller = (offer: Dated<InstallerOffer>): readonly string[] => [
   installerName(offer),
-  '–',
-  '–',
+  dayOf(offer.modified),
+  sizeOf(offer.bytes),
   offer.title,
   offer.source,
 ];
@@ -118,16 +172,17 @@ const rowOfInstaller = (offer: InstallerOffer): readonly string[] => [
 const rowOfLoader = (offer: LoaderOffer): readonly string[] => [
   loaderName(offer),
   offer.serial ?? '–',
-  '–',
+  sizeOf(sumOf(offer.files.map(({ bytes }) => bytes))),
   offer.title,
   offer.source,
 ];
 
 /** Prints a line for each source: `ok` with the number of its offers, or its problem. @returns 0, or 1 if one does not answer as expected */
 export async function checkSources(flags: SourceFlags & { readonly json: boolean }): Promise<number> {
-  const sources = readImageSources(flags);
+  const asking = new Asking(flags.config);
+  const sources = await knownSources(readImageSources(flags), asking.config);
   if (sources.length === 0) throw new RackError('not-found', 'there are no image sources');
-  const answers = await ask(sources, flags.config);
+  const answers = await asking.ask(sources, { os: ANY, release: undefined, architectures: [] });
   if (flags.json)
     printJson(answers.map((one) => ({ source: one.source, offers: countOf(one), problems: problemsOf(one) })));
   else for (const answer of answers) print(lineOf(answer));
@@ -144,12 +199,53 @@ const problemsOf = ({ problems }: SourceAnswer): readonly string[] => problems.m
 const countOf = ({ offers, installers, loaders }: SourceAnswer): number =>
   offers.length + installers.length + loaders.length;
 
+/** The first problem of an answer in one line, with the number of the others; undefined: it has none. */
+function problemOf(answer: SourceAnswer): string | undefined {
+  const [first, ...others] = problemsOf(answer);
+  const more = others.length === 0 ? '' : `; ${counted(others.length, 'other problem')}`;
+  return first === undefined ? undefined : `${first.replace(/\s*\n\s*/g, ' ')}${more}`;
+}
+
+/** The faults of a host without the Internet: they concern each source alike. */
+const OF_NETWORK: ReadonlySet<string> = new Set<AttemptFault['code']>([
+  'no-host',
+  'unreachable',
+  'connect-late',
+  'proxy',
+  'proxy-password',
+]);
+
+/** A line for each source with a problem, and one for all those that cannot be reached for the same reason. */
+function problemLines(answers: readonly SourceAnswer[]): readonly string[] {
+  const unreached = new Map<string, SourceAnswer[]>();
+  const alone: string[] = [];
+  for (const answer of answers) {
+    const problem = problemOf(answer);
+    const code = countOf(answer) === 0 ? faultCode(answer.problems[0]) : undefined;
+    if (code !== undefined && OF_NETWORK.has(code)) unreached.set(code, [...(unreached.get(code) ?? []), answer]);
+    else if (problem !== undefined) alone.push(problem);
+  }
+  return [...[...unreached.values()].map(unreachedLine), ...alone];
+}
+
+function unreachedLine(answers: readonly SourceAnswer[]): string {
+  const [first] = answers.flatMap(problemsOf);
+  if (answers.length === 1 || first === undefined) return answers.flatMap((one) => problemOf(one) ?? []).join('');
+  const names = answers.map(({ source }) => source);
+  return `${listed(names, NAMED_MAX)} cannot be reached, each for the same reason, such as: ${first}`;
+}
+
+/** The code of the failed download that an error comes from; undefined: it has another reason. */
+function faultCode(error: unknown): string | undefined {
+  if (error instanceof AttemptFailure) return error.fault.code;
+  return error instanceof Error ? faultCode(error.cause) : undefined;
+}
+
 function lineOf(answer: SourceAnswer): string {
   const { source, installers } = answer;
-  const [first, ...others] = problemsOf(answer);
+  const problem = problemOf(answer)?.replace(`the source ${source} cannot be used: `, '');
   const offered = counted(countOf(answer), installers.length > 0 ? 'installer' : 'image');
   const [note] = installers.flatMap(notesOn);
-  if (first === undefined) return `ok   ${source}: ${offered}${note === undefined ? '' : `. ${note}`}`;
-  const more = others.length === 0 ? '' : `; ${counted(others.length, 'other problem')}`;
-  return `BAD  ${source}: ${offered}; ${first}${more}`;
+  if (problem === undefined) return `ok   ${source}: ${offered}${note === undefined ? '' : `. ${note}`}`;
+  return `BAD  ${source}: ${offered}; ${problem}`;
 }

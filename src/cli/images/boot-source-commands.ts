@@ -7,7 +7,10 @@ type Finish = (code: number) => void;
 
 const text = { type: 'string', requiresArg: true } as const;
 const list = { type: 'string', array: true, requiresArg: true } as const;
-const keys = {
+const trust = {
+  index: { ...text, describe: 'The path of its index below the URL; empty: the usual one' },
+  unsigned: { type: 'boolean', describe: 'Require no signature; only HTTPS protects the site (with --why)' },
+  why: { ...text, describe: '(--unsigned) Why the site is used without signatures' },
   keyring: { ...text, describe: "File with its OpenPGP keys on the region's host, read at each import" },
   keys: { ...text, describe: 'File with its OpenPGP keys, which the region then keeps' },
 } as const;
@@ -43,8 +46,12 @@ function sourceCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fi
       'Add a simplestreams site',
       (add) =>
         add
-          .positional('url', { type: 'string', demandOption: true, describe: 'Its URL' })
-          .options({ config, json, ...keys }),
+          .positional('url', {
+            type: 'string',
+            demandOption: true,
+            describe: 'Its URL, or that of its index (.sjson, .json)',
+          })
+          .options({ config, json, ...trust }),
       async (argv) => {
         const { addSource } = await import('./boot-sources.ts');
         finish(await addSource(argv));
@@ -52,9 +59,9 @@ function sourceCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fi
     )
     .command(
       'set <source>',
-      'Change the keys or the URL of a source',
+      'Change keys, trust, index or URL of a source',
       (set) =>
-        set.positional('source', source).options({ config, json, ...keys, url: { ...text, describe: 'Its new URL' } }),
+        set.positional('source', source).options({ config, json, ...trust, url: { ...text, describe: 'Its new URL' } }),
       async (argv) => {
         const { setSource } = await import('./boot-sources.ts');
         finish(await setSource(argv));

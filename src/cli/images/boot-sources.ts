@@ -5,10 +5,10 @@ import { z } from 'zod';
 import { STREAM_ARCHITECTURES } from '../../boot/architectures.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
-import { RackError } from '../../errors.ts';
+import { errorText, RackError } from '../../errors.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { nearestHint } from '../../nearest-name.ts';
-import { streamOf } from '../../region/images/region-source.ts';
+import { namesIndex, streamOf } from '../../region/images/region-source.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { print, printError, printJson, printTable } from '../terminal/output.ts';
 
@@ -17,8 +17,17 @@ const PATH = '/MAAS/api/2.0/boot-sources/';
 const addedShape = z.looseObject({ id: z.number(), url: z.string() });
 /** The file and the key that define it; null: none. */
 const pinShape = z.object({ file: z.string(), key: z.string() }).nullable();
-const sourceShape = addedShape.extend({ name: z.string(), pinned_by: pinShape });
-const addedSource = sourceShape.extend({ keyring_filename: z.string(), keyring_data: z.base64() });
+const sourceShape = addedShape.extend({
+  name: z.string(),
+  pinned_by: pinShape,
+  /** Null: its kind has no index. */
+  index: z.string().nullable().default(null),
+  unsigned: z.boolean().default(false),
+  /** Null: it is signed. */
+  why: z.string().nullable().default(null),
+  keyring_filename: z.string().default(''),
+  keyring_data: z.base64().default(''),
+});
 const selectionShape = z.looseObject({
   id: z.number(),
   boot_source_id: z.number(),
@@ -36,7 +45,11 @@ interface Shared {
   readonly json: boolean;
 }
 
-interface KeyFlags {
+interface TrustFlags {
+  /** Null or undefined: unchanged, or that of the URL. */
+  readonly index?: string | undefined;
+  readonly unsigned?: boolean | undefined;
+  readonly why?: string | undefined;
   /** A file of the region's host. */
   readonly keyring?: string | undefined;
   /** A file of this host. */
@@ -62,14 +75,42 @@ const stateDirOf = ({ config }: Shared): string => loadPlace(config).stateDir;
 const listOf = async (stateDir: string): Promise<readonly Source[]> =>
   z.array(sourceShape).parse(await askDaemon(stateDir, `${PATH}?details=true`));
 
-/** The sources that people added to the running region. @throws RackError as `askDaemon` */
-export async function readAddedSources(stateDir: string): Promise<readonly ImageSource[]> {
-  const rows = z.array(addedSource).parse(await askDaemon(stateDir, `${PATH}?details=true`));
-  return rows
-    .filter(({ pinned_by: pin }) => pin === null)
-    .map(({ url, keyring_filename: keyringFilename, keyring_data: data }) =>
-      streamOf({ url, keyringFilename, keyring: Buffer.from(data, 'base64') }),
+/** The sources of files and those that people added to the running region, in the order in which the region uses them. */
+export interface KnownSources {
+  readonly sources: readonly ImageSource[];
+  /** Why those of the region are unknown; undefined: they are known. */
+  readonly problem?: string;
+}
+
+/** Reads the sources that people added to the running region, after those of files. @param stateDir that of the region */
+export async function readKnownSources(ofFiles: readonly ImageSource[], stateDir: string): Promise<KnownSources> {
+  try {
+    const added = (await listOf(stateDir)).filter(({ pinned_by: pin }) => pin === null);
+    const streams = added.map(({ url, index, why, keyring_filename: keyringFilename, keyring_data: data }) =>
+      streamOf({
+        url,
+        index: index ?? undefined,
+        why: why ?? undefined,
+        keyringFilename,
+        keyring: Buffer.from(data, 'base64'),
+      }),
     );
+    return { sources: [...ofFiles, ...streams] };
+  } catch (error) {
+    if (!(error instanceof RackError)) throw error;
+    return { sources: ofFiles, problem: errorText(error) };
+  }
+}
+
+/** As `readKnownSources`, but tells the person in one line if only the sources of files are known. @param config undefined: no region belongs to it */
+export async function knownSources(
+  ofFiles: readonly ImageSource[],
+  config: { readonly stateDir: string } | undefined,
+): Promise<readonly ImageSource[]> {
+  if (config === undefined) return ofFiles;
+  const { sources, problem } = await readKnownSources(ofFiles, config.stateDir);
+  if (problem !== undefined) printError(`Note: sources that people added to the region are not used: ${problem}`);
+  return sources;
 }
 
 /** Finds a source by number, name or URL. @throws RackError `not-found` */
@@ -87,9 +128,12 @@ async function findSource(stateDir: string, wanted: string): Promise<Source> {
   );
 }
 
-/** The parameters for the given keys. */
-function keyForm({ keyring, keys }: KeyFlags): URLSearchParams {
+/** The parameters for the given index, keys and trust. */
+function trustForm({ keyring, keys, index, unsigned, why }: TrustFlags): URLSearchParams {
   const form = new URLSearchParams();
+  if (index !== undefined) form.set('index', index);
+  if (unsigned !== undefined) form.set('unsigned', String(unsigned));
+  if (why !== undefined) form.set('why', why);
   if (keyring !== undefined) form.set('keyring_filename', keyring);
   if (keys !== undefined) form.set('keyring_data', readGivenFile(keys).toString('base64'));
   return form;
@@ -111,52 +155,66 @@ async function warnOfFile(config: string): Promise<number> {
 
 const pinText = (pin: z.output<typeof pinShape>): string => (pin === null ? '' : `${pin.file} ${pin.key}`);
 
+/** The URL, with an index in another than its usual place. */
+const placeText = ({ url, index }: Source): string =>
+  index === null || namesIndex(url) || /^streams\/v1\/index\.s?json$/.test(index) ? url : `${url} (index ${index})`;
+
+function keysText({ unsigned, why, keyring_filename: file, keyring_data: data }: Source): string {
+  if (unsigned) return `unsigned: ${why ?? ''}`;
+  return file === '' && data !== '' ? 'its own' : file;
+}
+
 /** Prints the sources. @returns 0; 1 if the site's file has an error */
 export async function listSources(flags: Shared): Promise<number> {
   const stateDir = stateDirOf(flags);
   const sources = await listOf(stateDir);
   if (flags.json) printJson(sources);
   else {
-    const rows = sources.map(({ id, name, url, pinned_by: pin }) => [
-      String(id),
-      name === url ? '' : name,
-      url,
-      pinText(pin),
+    const rows = sources.map((source) => [
+      String(source.id),
+      source.name === source.url ? '' : source.name,
+      placeText(source),
+      keysText(source),
+      pinText(source.pinned_by),
     ]);
-    printTable(['ID', 'NAME', 'URL', 'WRITTEN IN'], rows, 'There are no sources: rackboot images sources add URL');
+    const headings = ['ID', 'NAME', 'URL', 'KEYS', 'WRITTEN IN'];
+    printTable(headings, rows, 'There are no sources: rackboot images sources add URL');
   }
   return await warnOfFile(flags.config);
 }
 
 /** Adds a source. @returns 0 @throws RackError `bad-argument` */
-export async function addSource(flags: Shared & KeyFlags & { readonly url: string }): Promise<number> {
+export async function addSource(flags: Shared & TrustFlags & { readonly url: string }): Promise<number> {
   const { keyring } = flags;
-  if (keyring === undefined && flags.keys === undefined) {
-    const text = 'name the keys of the site: add --keyring FILE, which is read at each import, or --keys FILE';
+  if (keyring === undefined && flags.keys === undefined && flags.unsigned !== true) {
+    const text =
+      'name the keys of the site: add --keyring FILE, which is read at each import, or --keys FILE; without signatures: --unsigned --why TEXT';
     throw new RackError('bad-argument', text);
   }
   if (keyring !== undefined && !existsSync(keyring)) {
     const text = `there is no file ${keyring} on this host: install the package that has it, or copy the keys of the site there`;
     throw new RackError('bad-argument', text);
   }
-  const form = keyForm(flags);
-  form.set('url', flags.url.endsWith('/') ? flags.url : `${flags.url}/`);
+  const form = trustForm(flags);
+  form.set('url', flags.url.endsWith('/') || namesIndex(flags.url) ? flags.url : `${flags.url}/`);
   const raw = await askDaemon(stateDirOf(flags), PATH, 'POST', form.toString());
   if (flags.json) printJson(raw);
   else {
     const { id, url } = addedShape.parse(raw);
     print(`Source ${id} is ${url}; select images from it: rackboot images selections add ${id} ubuntu/noble`);
+    print('The next import of the region then fetches them. To import at once: rackboot images import');
   }
   return 0;
 }
 
 /** Changes a source. @returns 0 @throws RackError `not-found`, `bad-argument` */
 export async function setSource(
-  flags: Shared & KeyFlags & { readonly source: string; readonly url?: string | undefined },
+  flags: Shared & TrustFlags & { readonly source: string; readonly url?: string | undefined },
 ): Promise<number> {
-  const form = keyForm(flags);
+  const form = trustForm(flags);
   if (flags.url !== undefined) form.set('url', flags.url);
-  if (form.size === 0) throw new RackError('bad-argument', 'name a change: add --keyring, --keys or --url');
+  if (form.size === 0)
+    throw new RackError('bad-argument', 'name a change: add --keyring, --keys, --unsigned, --why, --index or --url');
   const stateDir = stateDirOf(flags);
   const { id } = await findSource(stateDir, flags.source);
   const raw = await askDaemon(stateDir, `${PATH}${id}/`, 'PUT', form.toString());

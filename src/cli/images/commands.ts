@@ -118,7 +118,7 @@ function importCommand<T>(command: Argv<T>, { config, json }: SharedOptions, fin
       tree,
       arch: { ...arch, describe: `${arch.describe}; several with commas: amd64,i386` },
       sources,
-      source: { ...text, describe: 'Name of the source; default: the first that has it' },
+      source: { ...text, describe: 'Name of the source, or its URL; default: the first that has it' },
       os: { ...text, describe: '(disk image, root of a system) Operating system: debian, ubuntu, custom …' },
       release: {
         ...text,

@@ -17,7 +17,7 @@ import type { OfferNames } from '../../images/import/offer.ts';
 import { offersAgain } from '../../images/import/offers.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
-import { readAddedSources } from './boot-sources.ts';
+import { type KnownSources, readKnownSources } from './boot-sources.ts';
 import { enterImageTree, type ImageTree } from './image-tree.ts';
 import { readImageUse } from './image-use.ts';
 import { ImportRun } from './import-run.ts';
@@ -96,7 +96,7 @@ async function importAgain(
   isSilent: boolean,
 ): Promise<readonly Repair[]> {
   if (lost.length === 0) return [];
-  const sources = await knownSources(lost, ofFiles, place);
+  const sources = await sourcesFor(lost, ofFiles, place);
   const run = new ImportRun(place, () => readImageUse(place), isSilent);
   const repairs: Repair[] = [];
   try {
@@ -114,26 +114,16 @@ async function importAgain(
 }
 
 /** The sources of files and, if an image came from another one, those of the region. */
-interface KnownSources {
-  readonly sources: readonly ImageSource[];
-  /** Why those of the region are unknown; undefined: they are known, or not needed. */
-  readonly problem?: string;
-}
-
-async function knownSources(
+async function sourcesFor(
   lost: readonly StoredImage[],
   sources: readonly ImageSource[],
   { config }: ImageTree,
 ): Promise<KnownSources> {
   const names = new Set([COPY_SOURCE, ...sources.map(({ name }) => name)]);
   if (lost.every(({ origin }) => origin === undefined || names.has(origin.source))) return { sources };
-  if (config === undefined) return { sources, problem: 'no configuration names one' };
-  try {
-    return { sources: [...sources, ...(await readAddedSources(config.stateDir))] };
-  } catch (error) {
-    if (!(error instanceof RackError)) throw error;
-    return { sources, problem: errorText(error) };
-  }
+  return config === undefined
+    ? { sources, problem: 'no configuration names one' }
+    : await readKnownSources(sources, config.stateDir);
 }
 
 async function importOne(image: StoredImage, { sources, problem }: KnownSources, run: ImportRun): Promise<Repair> {

@@ -15,6 +15,7 @@ import { readAptMirrors } from '../../images/sources/apt-sources.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { checkGivenFile } from '../terminal/given-file.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
+import { knownSources } from './boot-sources.ts';
 import { openWorkDirectory } from './build.ts';
 import { parseLimit } from './download-limit.ts';
 import { enterImageTree } from './image-tree.ts';
@@ -27,7 +28,7 @@ interface ImportFlags extends SourceFlags {
   readonly image: string;
   /** One architecture, or several separated by commas. */
   readonly arch: string;
-  /** The name of the source; undefined: the first that has the image. */
+  /** The name of the source, or the URL of one that people added; undefined: the first that has the image. */
   readonly source?: string | undefined;
   readonly subarch?: string | undefined;
   /** The system of a file that does not name it. */
@@ -57,12 +58,14 @@ export async function importByName(flags: ImportFlags): Promise<number> {
   const architectures = flags.arch.split(',').map((one) => one.trim());
   const mirror = flags.mirror === undefined ? {} : { mirror: parseMirror(flags.mirror) };
   // Read before switching users: the owner of the state directory may have no right to read it.
-  const all = readImageSources(flags).filter(({ kind }) => (kind === 'installer') === isInstaller);
-  const named = flags.source === undefined ? all.filter(isUnnamed) : sourceNamed(all, flags.source);
-  const sources = sourcesOf(named, os).map((source) => ({ ...source, ...mirror }));
+  const ofFiles = readImageSources(flags).filter(({ kind }) => (kind === 'installer') === isInstaller);
   const bytesPerSecondMax = parseLimit(flags.limit);
   for (const file of flags.packages ?? []) checkGivenFile(file);
   const place = enterImageTree(flags);
+  const isOfFile = isInstaller || ofFiles.some(({ name }) => name === flags.source);
+  const all = isOfFile ? ofFiles : await knownSources(ofFiles, place.config);
+  const named = flags.source === undefined ? all.filter(isUnnamed) : sourceNamed(all, flags.source);
+  const sources = sourcesOf(named, os).map((source) => ({ ...source, ...mirror }));
   const { subarch } = flags;
   const choices = subarch === undefined ? undefined : [(names: OfferNames) => hasSubarchitecture(names, subarch)];
   const run = new ImportRun(place, () => readImageUse(place), flags.json, bytesPerSecondMax);

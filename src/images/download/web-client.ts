@@ -41,6 +41,12 @@ export interface WebAnswer {
 /** The header fields of a request to a URL. They may depend on the URL, because a redirect leads elsewhere. */
 type FieldsFor = (url: URL) => Readonly<Record<string, string>>;
 
+type Method = 'GET' | 'HEAD';
+interface Question {
+  readonly method: Method;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 /** A URL for display and for stored states, without user name and password. */
 export function shownUrl(url: URL): string {
   const shown = new URL(url);
@@ -78,10 +84,15 @@ export class WebClient {
    * Requests a URL, and follows redirects. @returns undefined if the signal came first
    * @throws AttemptFailure
    */
-  async open(first: URL, fieldsFor: FieldsFor, signal: AbortSignal): Promise<WebAnswer | undefined> {
+  async open(
+    first: URL,
+    fieldsFor: FieldsFor,
+    signal: AbortSignal,
+    method: Method = 'GET',
+  ): Promise<WebAnswer | undefined> {
     let url = first;
     for (let redirects = 0; ; redirects += 1) {
-      const answer = await this.#ask(url, fieldsFor(url), signal);
+      const answer = await this.#ask(url, { method, headers: fieldsFor(url) }, signal);
       const location = answer?.message.headers.location;
       const isRedirect = [301, 302, 303, 307, 308].includes(answer?.message.statusCode ?? 0);
       if (answer === undefined || !isRedirect || location === undefined) return answer;
@@ -93,26 +104,26 @@ export class WebClient {
     }
   }
 
-  async #ask(url: URL, fields: Readonly<Record<string, string>>, signal: AbortSignal): Promise<WebAnswer | undefined> {
+  async #ask(url: URL, question: Question, signal: AbortSignal): Promise<WebAnswer | undefined> {
     const knewAuthorities = this.#authorities !== undefined;
     try {
-      return await this.#request(url, fields, signal);
+      return await this.#request(url, question, signal);
     } catch (error) {
       const isUnknown = error instanceof AttemptFailure && isUnknownAuthority(error.fault);
       if (!isUnknown || knewAuthorities) throw error;
       const { getCACertificates } = process.getBuiltinModule('node:tls');
       this.#authorities = [...getCACertificates('default'), ...getCACertificates('system')];
-      return this.#request(url, fields, signal);
+      return this.#request(url, question, signal);
     }
   }
 
-  #request(url: URL, fields: Readonly<Record<string, string>>, signal: AbortSignal): Promise<WebAnswer | undefined> {
+  #request(url: URL, question: Question, signal: AbortSignal): Promise<WebAnswer | undefined> {
     const { promise, resolve, reject } = Promise.withResolvers<WebAnswer | undefined>();
     const { host } = url;
     const { connectMs, answerMs } = this.#times;
     const proxy = this.#proxyFor(url);
     const wide = new WideRead();
-    const sent = this.#send(url, fields, wide);
+    const sent = this.#send(url, question, wide);
     let isSent = false;
     let timer: Timer;
     const settle = (act: () => void): void => {
@@ -154,12 +165,12 @@ export class WebClient {
     return promise;
   }
 
-  #send(url: URL, fields: Readonly<Record<string, string>>, { onread }: WideRead): ClientRequest {
+  #send(url: URL, { method, headers: fields }: Question, { onread }: WideRead): ClientRequest {
     const { http, https, except } = this.#proxy;
     const proxyEnv = { http_proxy: http, https_proxy: https, no_proxy: except };
     const headers = { 'User-Agent': 'rackboot', 'Accept-Encoding': 'identity', ...fields };
     // The time limit ends a tunnel that a proxy leaves open; `destroy` does not (tried).
-    const options: RequestOptions = { headers, timeout: this.#times.connectMs };
+    const options: RequestOptions = { method, headers, timeout: this.#times.connectMs };
     if (url.protocol === 'http:') {
       const { Agent, request } = process.getBuiltinModule('node:http');
       const wide = { keepAlive: false, proxyEnv, onread };

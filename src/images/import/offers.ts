@@ -64,12 +64,13 @@ export function askSources(
   );
 }
 
-/** Finds a source by its name or, if it has none, by its URL. @throws RackError `not-found` */
+/** The sources with a name or, if there is none, with a URL. @throws RackError `not-found` */
 export function sourceNamed(sources: readonly ImageSource[], name: string): readonly ImageSource[] {
-  const found = sources.filter(
-    (source) => source.name === name || `${source.name}/` === name || source.name === `${name}/`,
-  );
+  const found = sources.filter((source) => source.name === name);
   if (found.length > 0) return found;
+  const url = name.endsWith('/') ? name : `${name}/`;
+  const at = sources.filter((source) => source.kind === 'simplestreams' && source.url === url);
+  if (at.length > 0) return at;
   const names = sources.map((source) => source.name);
   const known = listed(names, NAMED_MAX);
   throw new RackError(

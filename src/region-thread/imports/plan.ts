@@ -73,8 +73,11 @@ export function planImports(
       if (wanted.length === 0) {
         const { os, release, arches } = selection;
         const params = { source: source.name, arches: has(arches) ? [] : arches };
-        const code = answer.problems.length === 0 ? 'not-offered' : 'not-in-part';
-        skipped.push({ name: `${os}/${release}`, reason: { code, params } });
+        const isWhole = answer.problems.length === 0;
+        const reason = isWhole
+          ? ({ code: 'not-offered', params: { ...params, os } } as const)
+          : ({ code: 'not-in-part', params } as const);
+        skipped.push({ name: `${os}/${release}`, reason });
       }
       for (const item of wanted) {
         if (awaited.some((earlier) => matches(earlier, namesOfItem(item)))) continue;

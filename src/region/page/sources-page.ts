@@ -166,7 +166,9 @@ async function change(view: View): Promise<Outcome> {
       const list = (name: string): string => orAll(given(view, name));
       const values = { os, release, arches: list('arches'), subarches: list('subarches'), labels: list('labels') };
       const answer = await operate(view, SELECT, { boot_source_id: id }, values);
-      return outcomeOf(answer, here, words.sources.selectionAdded(`${os}/${release}`));
+      const { nextMs } = await view.region.bootImages.run();
+      const left = nextMs === 0 ? undefined : nextMs - view.region.clock.wallTimeMs();
+      return outcomeOf(answer, here, words.sources.selectionAdded(`${os}/${release}`, left));
     }
     case 'unselect': {
       const selections = await view.region.bootImages.listSelections(source);
@@ -179,9 +181,12 @@ async function change(view: View): Promise<Outcome> {
       return outcomeOf(await operate(view, REMOVE, { id }, {}), SOURCES_PATH, words.sources.deleted(source.url));
     default: {
       const values = sourceValues(view);
-      // The field shows the stored path; new keys replace it.
-      const isSame = values.keyring_data !== '' && values.keyring_filename === source.keyringFilename;
-      const answer = await operate(view, CHANGE, { id }, isSame ? { ...values, keyring_filename: '' } : values);
+      const isUnsigned = values.unsigned === 'true';
+      // The fields show the stored values; new ones replace those that do not fit them.
+      const isReplaced = isUnsigned || values.keyring_data !== '';
+      const keyring = isReplaced && values.keyring_filename === source.keyringFilename ? { keyring_filename: '' } : {};
+      const why = !isUnsigned && values.why === source.why ? { why: '' } : {};
+      const answer = await operate(view, CHANGE, { id }, { ...values, ...keyring, ...why });
       return outcomeOf(answer, here, words.sources.saved(values.url ?? ''));
     }
   }

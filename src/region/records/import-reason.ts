@@ -19,8 +19,12 @@ const downloadFault = z.object({
 
 const PARAMS = {
   'nothing-selected': none,
-  /** The source has no image that matches a selection. @param arches the selected architectures; empty: all */
-  'not-offered': z.object({ source: text, arches: z.array(z.string().max(64)).max(64).readonly() }),
+  /** The source has no image that matches a selection. @param os the selected system @param arches the selected architectures; empty: all */
+  'not-offered': z.object({
+    os: text.optional(),
+    source: text,
+    arches: z.array(z.string().max(64)).max(64).readonly(),
+  }),
   /** As `not-offered`, but problems of the source may hide an image; they have entries of their own. */
   'not-in-part': z.object({ source: text, arches: z.array(z.string().max(64)).max(64).readonly() }),
   /** Another label of the boot loader has its directory of the boot tree. @param holder the name of that one */

@@ -224,9 +224,13 @@ test('a source is added, its images selected and not selected any more, and it i
     const path = { source: '1' };
     const unnamed = await sent(place, one, { do: 'select', os: 'ubuntu', release: '', arches: 'amd64' }, { path });
     assert.equal(unnamed?.kind, 'refusal', 'nobody selects all releases by leaving the field empty');
-    await sent(place, one, { do: 'select', os: 'ubuntu', release: 'noble', arches: '', labels: '' }, { path });
+    await boot.changeRun({ nextMs: place.clock.wallTimeMs() + 20 * 60_000 });
+    const wanted = { do: 'select', os: 'ubuntu', release: 'noble', arches: '', subarches: 'ga-24.04', labels: '' };
+    const done = await sent(place, one, wanted, { path });
+    assert.match(done?.kind === 'done' ? done.text : '', /the next import, in 20 min.*, fetches it\. "Import now"/);
     const [selection] = await boot.listSelections(1);
     assert.deepEqual([selection?.release, selection?.arches], ['noble', ['*']]);
+    assert.deepEqual(selection?.subarches, ['ga-24.04']);
     assert.match(await shown(place, one, { viewer: ADMIN, path }), /ubuntu\/noble/);
     await sent(place, one, { do: 'unselect', id: String(selection?.id) }, { path });
     assert.deepEqual(await boot.listSelections(1), []);
@@ -236,6 +240,27 @@ test('a source is added, its images selected and not selected any more, and it i
     assert.deepEqual([source?.url, source?.keyringFilename], ['http://y/', '']);
     await sent(place, one, { do: 'remove' }, { path });
     assert.deepEqual(await boot.listSources(), []);
+  }));
+
+test('the page sets index, unsigned and why of a source; what was stored before gives way', () =>
+  withRegion(async (place) => {
+    const [all, one] = SOURCE_PAGES;
+    assert.ok(all !== undefined && one !== undefined);
+    const { boot } = place.store;
+    const path = { source: '1' };
+    const given = { url: 'https://x/', keyring_filename: '/k.gpg', keyring_data: '' };
+    await sent(place, all, { ...given, index: 'other/index.sjson' });
+    const stored = async () => {
+      const [source] = await boot.listSources();
+      return [source?.index, source?.why, source?.keyringFilename];
+    };
+    assert.deepEqual(await stored(), ['other/index.sjson', undefined, '/k.gpg']);
+    await sent(place, one, { do: 'change', ...given, index: '', unsigned: 'true', why: 'in the lab' }, { path });
+    assert.deepEqual(await stored(), [undefined, 'in the lab', '']);
+    assert.match(await shown(place, all, { viewer: ADMIN }), /Unsigned: in the lab/);
+    assert.match(await shown(place, one, { viewer: ADMIN, path }), /name="unsigned" value="true" checked/);
+    await sent(place, one, { do: 'change', ...given, index: '', why: 'in the lab' }, { path });
+    assert.deepEqual(await stored(), [undefined, undefined, '/k.gpg']);
   }));
 
 test('a selection of a file is shown with its file and key, and has no button', async () => {

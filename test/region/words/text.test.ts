@@ -9,6 +9,10 @@ const ROWS: readonly (readonly [sentence: string, reason: ImportReason])[] = [
   ['nothing is selected: add a selection to a source', { code: 'nothing-selected', params: {} }],
   ['a does not offer it', { code: 'not-offered', params: { source: 'a', arches: [] } }],
   [
+    'a does not offer it: `rackboot images available ubuntu --all` lists what there is',
+    { code: 'not-offered', params: { source: 'a', arches: [], os: 'ubuntu' } },
+  ],
+  [
     'a does not offer it for amd64, arm64',
     { code: 'not-offered', params: { source: 'a', arches: ['amd64', 'arm64'] } },
   ],

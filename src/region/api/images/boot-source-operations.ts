@@ -134,7 +134,7 @@ const sourceFields = z.object({
   why: value(z.string().max(WHY_CHARACTERS_MAX)).optional().describe('Why an unsigned site is used.'),
 });
 const changedSource = sourceFields.extend({ url: sourceFields.shape.url.optional().describe('Its new URL.') });
-export type GivenSource = z.output<typeof changedSource>;
+type GivenSource = z.output<typeof changedSource>;
 
 /** The source made from the parameters and the source before, if any; or a refusal. */
 async function madeSource({ region }: ApiCall, given: GivenSource, before: WrittenBootSource | undefined) {

@@ -7,7 +7,11 @@ import { namesIndex, parseKeyring, parseSourceUrl } from '../../images/region-so
 import { KEYRING_BYTES_MAX, WHY_CHARACTERS_MAX, type WrittenBootSource } from '../../records/boot-store.ts';
 import { allOf, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
 import { isTrue } from '../machines/machine-calls.ts';
-import type { GivenSource } from './boot-source-operations.ts';
+
+/** The parameters, as texts; undefined: unchanged, or the default. */
+type GivenSource = {
+  readonly [Name in 'url' | 'index' | 'keyring_filename' | 'keyring_data' | 'unsigned' | 'why']?: string | undefined;
+};
 
 /** The URL and the index made from the parameters. An empty index is that in the URL, or the usual one. */
 function placeOf(given: GivenSource, before: WrittenBootSource | undefined) {

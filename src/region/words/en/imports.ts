@@ -12,10 +12,12 @@ const NAMED_MAX = 8;
 /** A colon and the text; empty for an empty text. */
 const after = (said: string): string => (said === '' ? '' : `: ${said}`);
 
+const availableCommand = (os: string): string => `rackboot images available${os === '*' ? '' : ` ${os}`} --all`;
+
 const IMPORT_REASONS: Writers<ImportReasonParams> = {
   'nothing-selected': () => 'nothing is selected: add a selection to a source',
-  'not-offered': ({ source, arches }) =>
-    `${source} does not offer it${arches.length === 0 ? '' : ` for ${listed(arches, NAMED_MAX)}`}`,
+  'not-offered': ({ os, source, arches }) =>
+    `${source} does not offer it${arches.length === 0 ? '' : ` for ${listed(arches, NAMED_MAX)}`}${os === undefined ? '' : `: \`${availableCommand(os)}\` lists what there is`}`,
   'not-in-part': ({ source, arches }) =>
     `the part of ${source} that could be read does not offer it${arches.length === 0 ? '' : ` for ${listed(arches, NAMED_MAX)}`}: the reason is in the entry of ${source}`,
   'place-taken': ({ place, holder }) => `${place} is that of ${holder}: select one label of it`,

@@ -136,7 +136,10 @@ export const SOURCES = {
   arches: { label: 'Arches', hint: 'Such as amd64, arm64. For all, enter * or leave it empty.' },
   subarches: { label: 'Subarches', hint: 'Such as ga-24.04. For all, enter * or leave it empty.' },
   labels: { label: 'Labels', hint: 'Such as release, daily. For all, enter * or leave it empty.' },
-  selectionAdded: (image: string): string => `${image} is selected: the next import fetches it.`,
+  /** @param ms until the next import; undefined: none is scheduled */
+  selectionAdded: (image: string, ms: number | undefined): string =>
+    `${image} is selected: ${ms === undefined ? 'no import is scheduled' : `the next import, ${ms <= 0 ? 'now' : `in ${formatDuration(ms)}`}, fetches it`}. ` +
+    '"Import now" on the page Images begins one at once.',
   selectionRemoved: (image: string): string => `${image} is no longer selected. Imported versions stay.`,
   remove: 'Remove',
   hasKeys: (bytes: number): string => `It has its own keys (${formatSize(bytes)}). New keys replace them.`,

@@ -1,0 +1,60 @@
+// Asks servers by HEAD for what a list of checksums does not say: the size of a file, and when it changed last.
+//
+// Source: RFC 9110 §9.3.2 (HEAD), §8.6 (Content-Length), §8.8.2 (Last-Modified).
+//
+// 1. These facts are for people: nothing is verified by them. A server that does not answer leaves those of its files unknown.
+// 2. At most FILES_MAX files are asked for, ASKED_MAX at a time, all within TIME_MS.
+
+import type { Clock } from '../../clock.ts';
+import { AttemptFailure } from '../download/fault.ts';
+import { parseWebUrl, type WebClient } from '../download/web-client.ts';
+
+/** Files whose facts are asked for; those of further ones stay unknown. */
+const FILES_MAX = 256;
+/** Requests at a time. */
+const ASKED_MAX = 12;
+/** The time for all requests together, in milliseconds. */
+const TIME_MS = 15_000;
+
+/** What a server says of a file; undefined: it does not say. */
+export interface ServedFacts {
+  readonly bytes: number | undefined;
+  /** Wall time in milliseconds. */
+  readonly modifiedMs: number | undefined;
+}
+
+/** Asks for the facts of files. @returns by URL, without those that are unknown */
+export async function readServedFacts(
+  urls: readonly string[],
+  web: WebClient,
+  clock: Clock,
+): Promise<ReadonlyMap<string, ServedFacts>> {
+  const facts = new Map<string, ServedFacts>();
+  const left = [...new Set(urls)].slice(0, FILES_MAX).values();
+  const end = new AbortController();
+  const timer = clock.schedule(TIME_MS, () => end.abort());
+  const askOn = async (): Promise<void> => {
+    for (const url of left) {
+      const found = await ask(url, web, end.signal);
+      if (found !== undefined) facts.set(url, found);
+    }
+  };
+  await Promise.all(Array.from({ length: ASKED_MAX }, askOn));
+  timer.cancel();
+  return facts;
+}
+
+async function ask(url: string, web: WebClient, signal: AbortSignal): Promise<ServedFacts | undefined> {
+  try {
+    const answer = await web.open(parseWebUrl(url), () => ({}), signal, 'HEAD');
+    answer?.message.on('error', () => undefined);
+    answer?.close();
+    if (answer?.message.statusCode !== 200) return undefined;
+    const { 'content-length': length = '', 'last-modified': modified = '' } = answer.message.headers;
+    const [bytes, modifiedMs] = [/^\d{1,15}$/.test(length) ? Number(length) : undefined, Date.parse(modified)];
+    return { bytes, modifiedMs: Number.isNaN(modifiedMs) ? undefined : modifiedMs };
+  } catch (error) {
+    if (error instanceof AttemptFailure) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,271 @@
+// `rackboot images available`, `check-sources` and `import` with the sources that people added to the region, which answers at a control socket
+// of the test; and the sizes and dates of plain sites, which their servers tell.
+// @host waits
+
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { runCommandLine } from '../../../src/cli/command-line.ts';
+import { readImages } from '../../../src/images/image-store.ts';
+import { GpgHome } from '../../support/gpg-home.ts';
+import { FileSite } from '../../support/image-site.ts';
+import { missing } from '../../support/needs.ts';
+import { printedBy } from '../../support/printed.ts';
+import { type SiteProduct, writeStreamSite } from '../../support/stream-site.ts';
+
+/** The product of a system of MAAS, with the root that an import accepts. */
+const product = (os: string, release: string, version: string): SiteProduct => ({
+  tags: {
+    arch: 'amd64',
+    os,
+    release,
+    version,
+    aliases: `${version},lts`,
+    label: 'stable',
+    subarch: 'ga-24.04',
+    subarches: 'generic',
+  },
+  versions: {
+    '20261015': {
+      files: Object.fromEntries(
+        ['boot-kernel', 'boot-initrd', 'squashfs'].map((ftype) => {
+          const content = `${ftype === 'squashfs' ? 'hsqs' : ''}${os} ${release} ${ftype}`;
+          return [ftype, { ftype, path: `${os}-${release}/${ftype}`, content }];
+        }),
+      ),
+    },
+  },
+});
+
+describe('sources that people added to the region', { skip: missing('linux', 'gpg') }, () => {
+  const scratch = mkdtempSync(join(tmpdir(), 'rackboot-known-'));
+  const gpg = new GpgHome();
+  const [ofFile, added, unsigned] = ['file', 'added', 'unsigned'].map((name) => new FileSite(join(scratch, name)));
+  const state = join(scratch, 'state');
+  const config = join(scratch, 'rackboot.yaml');
+  const sources = join(scratch, 'sources.yaml');
+  let rows: readonly object[] = [];
+  let region: Server;
+  let addedUrl = '';
+
+  before(async () => {
+    assert.ok(ofFile !== undefined && added !== undefined && unsigned !== undefined);
+    const signer = { home: gpg, key: gpg.makeKey('site') };
+    const stranger = { home: gpg, key: gpg.makeKey('stranger') };
+    writeFileSync(join(scratch, 'keys.gpg'), gpg.export(['site']));
+    writeStreamSite(join(scratch, 'file'), { 'a:download': { noble: product('ubuntu', 'noble', '24.04') } }, signer);
+    writeStreamSite(
+      join(scratch, 'added'),
+      {
+        'b:download': {
+          noble: product('ubuntu', 'noble', '24.04'),
+          jammy: product('ubuntu', 'jammy', '22.04'),
+          nine: product('rock', '9', '9.1'),
+        },
+      },
+      signer,
+    );
+    writeStreamSite(join(scratch, 'unsigned'), { 'c:download': { own: product('own', 'one', '1') } }, stranger);
+    const url = await ofFile.open();
+    addedUrl = await added.open();
+    const other = await unsigned.open();
+    const stream = `kind: simplestreams, url: "${url}", content_ids: ["a:download"], arches: { amd64: amd64 }, signed: { keyrings: [${join(scratch, 'keys.gpg')}] }`;
+    // The shipped sources are replaced: nothing is asked of the Internet.
+    const shipped =
+      'ubuntu debian rocky almalinux fedora opensuse maas maas-centos maas-loaders debian-installer ubuntu-installer';
+    const away = shipped.split(' ').filter((name) => name !== 'ubuntu');
+    writeFileSync(
+      sources,
+      `sources:\n  - { name: ubuntu, title: Site, os: ubuntu, ${stream} }\n${away.map((name) => `  - { name: ${name}, title: Away, os: away, by_name: true, ${stream} }\n`).join('')}`,
+    );
+    mkdirSync(state);
+    writeFileSync(config, `name: rack\nstate_dir: ${state}\n`);
+    const row = {
+      id: 1,
+      title: '',
+      kind: 'simplestreams',
+      keyring_filename: '',
+      index: null,
+      unsigned: false,
+      why: null,
+      pinned_by: null,
+    };
+    const data = Buffer.from(gpg.export(['site'])).toString('base64');
+    rows = [
+      { ...row, url, name: 'ubuntu', keyring_data: '', pinned_by: { file: sources, key: 'sources[0]' } },
+      { ...row, id: 2, url: addedUrl, name: addedUrl, keyring_data: data },
+      {
+        ...row,
+        id: 3,
+        url: `${other}streams/v1/index.sjson`,
+        name: `${other}streams/v1/index.sjson`,
+        keyring_data: '',
+        unsigned: true,
+        why: 'ours',
+      },
+    ];
+    region = createServer((request, response) => {
+      assert.match(request.url ?? '', /^\/MAAS\/api\/2\.0\/boot-sources\/\?details=true$/);
+      response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(rows));
+    });
+    await once(region.listen(join(state, 'rackboot.sock')), 'listening');
+  });
+  after(() => {
+    region.close();
+    for (const site of [ofFile, added, unsigned]) site?.close();
+    gpg.remove();
+    rmSync(scratch, { recursive: true, force: true });
+  });
+
+  const imagesOf = (place: string, words: readonly string[]) =>
+    printedBy(() => runCommandLine(['images', ...words, '--sources', sources, '--config', place]));
+  const images = (...words: readonly string[]) => imagesOf(config, words);
+
+  test('are listed after those of files, by the systems that they have', async () => {
+    const { text, complaint } = await images('available', 'ubuntu', '--all');
+    assert.equal(complaint, '');
+    assert.deepEqual(
+      text
+        .trim()
+        .split('\n')
+        .slice(1)
+        .map((line) => line.split(/ {2,}/))
+        .map(([name, , , , source]) => [name, source]),
+      [
+        ['ubuntu/jammy/amd64', addedUrl],
+        ['ubuntu/noble/amd64', 'ubuntu'],
+        ['ubuntu/noble/amd64', addedUrl],
+      ],
+    );
+    const own = await images('available', 'own', '--all');
+    assert.match(
+      own.text,
+      /^own\/one\/amd64 +20261015 /m,
+      'an unsigned source needs no key, even for a clear-signed index',
+    );
+    assert.match((await images('available')).text, /^rock\/9\/amd64/m);
+  });
+
+  test('are checked, in a line for each', async () => {
+    const { text } = await images('check-sources');
+    const lines = text.trim().split('\n');
+    assert.equal(lines.length, 13);
+    assert.equal(lines[11], `ok   ${addedUrl}: 3 images`);
+    assert.match(lines[12] ?? '', /^ok {3}http:.*index\.sjson: 1 image$/);
+  });
+
+  test('deliver images: after those of files by default, or by their URL', async () => {
+    const sourceOf = async (image: string, ...words: readonly string[]): Promise<string | undefined> => {
+      const tree = mkdtempSync(join(scratch, 'tree-'));
+      const { result, complaint } = await images('import', image, '--tree', tree, ...words);
+      assert.equal(result, 0, complaint);
+      return readImages(tree).images[0]?.origin?.source;
+    };
+    assert.equal(await sourceOf('ubuntu/24.04'), 'ubuntu');
+    assert.equal(await sourceOf('rock/9'), addedUrl);
+    assert.equal(await sourceOf('ubuntu/noble', '--source', addedUrl), addedUrl);
+    assert.equal(await sourceOf('ubuntu/noble', '--source', addedUrl.slice(0, -1)), addedUrl);
+  });
+
+  test('are missing without a running region, as one line says', async () => {
+    const alone = join(scratch, 'alone.yaml');
+    writeFileSync(alone, `name: rack\nstate_dir: ${join(scratch, 'none')}\n`);
+    const { text, complaint } = await imagesOf(alone, ['available', 'ubuntu', '--all']);
+    assert.match(text, /ubuntu\/noble/);
+    assert.doesNotMatch(text, /jammy/);
+    assert.match(
+      complaint,
+      /^Note: sources that people added to the region are not used: no running Rackboot answers[^\n]*\n?$/,
+    );
+  });
+
+  test('are not asked for if a source of a file is named', async () => {
+    const alone = join(scratch, 'alone.yaml');
+    const tree = mkdtempSync(join(scratch, 'tree-'));
+    const { result, complaint } = await imagesOf(alone, [
+      'import',
+      'ubuntu/noble',
+      '--source',
+      'ubuntu',
+      '--tree',
+      tree,
+    ]);
+    assert.equal(result, 0, complaint);
+    assert.doesNotMatch(complaint, /Note/);
+  });
+
+  test('plain sites and installers have the sizes and dates that their servers tell; one that does not tell has none', async () => {
+    const asked: string[] = [];
+    const list = ['told', 'silent', 'refused'].map(
+      (name) => `${createHash('sha256').update(name).digest('hex')}  ${name}.qcow2\n`,
+    );
+    const server = createServer((request, response) => {
+      const path = request.url ?? '';
+      asked.push(`${request.method} ${path}`);
+      if (path === '/SHA256SUMS') response.end(gpg.sign(list.join(''), { key: 'site', form: 'clear' }));
+      else if (path === '/told.qcow2')
+        response
+          .writeHead(200, { 'Content-Length': 3 * 1024 * 1024, 'Last-Modified': 'Thu, 15 Oct 2026 08:00:00 GMT' })
+          .end();
+      else if (path === '/refused.qcow2') response.writeHead(405).end();
+      else response.writeHead(200).end();
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    try {
+      const at = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+      const file = join(scratch, 'plain.yaml');
+      writeFileSync(
+        file,
+        `sources:\n  - { name: plain, title: Plain, os: plain, kind: files, directory: "${at}", file: "{release}.qcow2", checksums: SHA256SUMS,
+    arches: { amd64: x }, signed: { keyrings: [${join(scratch, 'keys.gpg')}] },
+    releases: [{ name: told, title: T }, { name: silent, title: S }, { name: refused, title: R }] }\n`,
+      );
+      const plain = (...words: readonly string[]) =>
+        printedBy(() =>
+          runCommandLine(['images', 'available', 'plain', '--sources', file, '--config', config, ...words]),
+        );
+      const { text, complaint } = await plain();
+      assert.match(text, /^plain\/told\/amd64 +20261015 +3\.0 MiB /m, complaint);
+      assert.match(text, /^plain\/silent\/amd64 +– +– /m);
+      assert.match(text, /^plain\/refused\/amd64 +– +– /m);
+      assert.deepEqual(asked.filter((one) => one.endsWith('.qcow2')).toSorted(), [
+        'HEAD /refused.qcow2',
+        'HEAD /silent.qcow2',
+        'HEAD /told.qcow2',
+      ]);
+      const { offers } = JSON.parse((await plain('--json')).text);
+      const told = offers.find(({ release }: { release: string }) => release === 'told');
+      assert.deepEqual([told.bytes, told.modified], [3 * 1024 * 1024, '2026-10-15T08:00:00.000Z']);
+    } finally {
+      server.close();
+    }
+  });
+
+  test('sources that cannot be reached for the same reason share a line', async () => {
+    const file = join(scratch, 'unreached.yaml');
+    const one = (name: string): string =>
+      `  - { name: ${name}, title: Away, os: lost, kind: files, directory: "http://${name}.invalid/", file: "{release}.img", checksums: SUMS,
+    arches: { amd64: x, arm64: y }, signed: { keyrings: [${join(scratch, 'keys.gpg')}] }, releases: [{ name: a, title: A }, { name: b, title: B }] }\n`;
+    writeFileSync(file, `sources:\n${['one', 'two', 'three'].map(one).join('')}`);
+    const before = rows;
+    rows = [];
+    try {
+      const { result, complaint } = await printedBy(() =>
+        runCommandLine(['images', 'available', 'lost', '--sources', file, '--config', config]),
+      );
+      assert.equal(result, 1);
+      assert.match(
+        complaint,
+        /^one, two, three cannot be reached, each for the same reason, such as: .*one\.invalid has no address[^\n]*\n?$/,
+      );
+    } finally {
+      rows = before;
+    }
+  });
+});
