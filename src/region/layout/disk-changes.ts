@@ -1,4 +1,4 @@
-// What people say of a machine's disks: disks that they add, their names and sizes, and their tags. Pure.
+// Disks of a machine that people add, and the names, sizes and tags that they give to disks. Pure.
 //
 // Source: MAAS's physical block devices.
 //
@@ -12,7 +12,7 @@ import type { LayoutRefusal } from './network-draft.ts';
 import { limitReached, type MadePart, tagged } from './storage-changes.ts';
 import { noSuchDevice, refuseStorage, type StorageDraft, userOf, withStorage } from './storage-draft.ts';
 
-/** What a person says of a disk. */
+/** A person's description of a disk. */
 export type DiskWish = Pick<DescribedDisk, 'name' | 'model' | 'serial' | 'kernelName' | 'bytes' | 'blockSize'>;
 
 /** A kernel's name, or one that people give a disk. */

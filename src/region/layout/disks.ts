@@ -4,7 +4,7 @@
 //    disk keeps its id if the kernel lists the disks in another order at the next commissioning.
 // 2. Two disks of one machine never have the same id: if their digests are equal, the disk reported later takes the next number.
 // 3. A disk that a person added keeps its id when the machine reports it: it has the same serial number, or without one, the same kernel name.
-// 4. What a person says of a disk (`DescribedDisk`) stands until a person changes it.
+// 4. A person's description of a disk (`DescribedDisk`) stands until a person changes it.
 
 import { numberOf } from '../records/digest.ts';
 import type { HardwareFacts } from '../records/hardware-facts.ts';

@@ -32,13 +32,21 @@ export function ifupdownFiles(parts: readonly ConfigPart[]): readonly ConfigFile
   return [...renamingFiles(named), { path: '/etc/network/interfaces', text }];
 }
 
+/** The kernel's switch for router advertisements: 2 also on a system that forwards (Documentation/networking/ip-sysctl.rst). */
+const ACCEPT_RA = '/proc/sys/net/ipv6/conf/$IFACE/accept_ra';
+
 /** @param start the line that starts the interface. @param name the name of its entry, and of those of its further addresses */
 function entryOf(
-  { addresses, hasDhcp, router, nameServers, search, mtu }: ConfigPart,
+  { addresses, hasDhcp, router, nameServers, search, mtu, params }: ConfigPart,
   start: string,
   name: string,
 ): string {
-  const size = mtu === undefined ? [] : [`  mtu ${mtu}`];
+  const size = [
+    ...(mtu === undefined ? [] : [`  mtu ${mtu}`]),
+    ...(params.accept_ra === undefined
+      ? []
+      : [`  pre-up [ ! -e ${ACCEPT_RA} ] || echo ${params.accept_ra === true ? 2 : 0} >${ACCEPT_RA}`]),
+  ];
   const lines = [start];
   if (addresses.length === 0 && !hasDhcp) {
     lines.push(`iface ${name} inet manual`, ...size, '  up ip link set dev $IFACE up');

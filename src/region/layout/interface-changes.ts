@@ -18,6 +18,7 @@ import {
 } from '../records/machine-layout.ts';
 import { UNTAGGED_VID } from '../records/network-store.ts';
 import { refusal } from '../words/refusal.ts';
+import { linkOf } from './interfaces.ts';
 import {
   dropLinks,
   type LayoutRefusal,
@@ -45,8 +46,16 @@ export interface InterfaceWish {
   /** The id of a VLAN; null: disconnected. */
   readonly vlanId?: number | null | undefined;
   readonly mtu?: number | undefined;
+  readonly speeds?: SpeedWish | undefined;
   readonly tags?: readonly string[] | undefined;
   readonly params?: LaidInterface['params'] | undefined;
+}
+
+/** A person's description of the link of a physical interface; speeds in Mbit/s. */
+export interface SpeedWish {
+  readonly link?: number | undefined;
+  readonly interface?: number | undefined;
+  readonly isConnected?: boolean | undefined;
 }
 
 export type MadeKind = Exclude<InterfaceKind, 'physical'>;
@@ -100,8 +109,10 @@ export function changeInterface(draft: NetworkDraft, id: number, wish: Interface
     return refuseField('mac_address', refusal('field.mac-of-hardware'));
   }
   if (!isHostMac(mac)) return refuseField('mac_address', refusal('field.macs'));
+  const speeds = speedsOf(draft, before, wish.speeds ?? {});
+  if ('kind' in speeds) return speeds;
   const changed: LaidInterface = {
-    ...{ ...before, name, mac, parents: [...parents], vlanId, mtu: wish.mtu ?? before.mtu },
+    ...{ ...before, ...speeds, name, mac, parents: [...parents], vlanId, mtu: wish.mtu ?? before.mtu },
     ...{ tags: [...(wish.tags ?? before.tags)], params: { ...before.params, ...wish.params } },
   };
   const interfaces = draft.layout.interfaces.map((one) => (one.id === id ? changed : one));
@@ -115,6 +126,32 @@ export function changeInterface(draft: NetworkDraft, id: number, wish: Interface
       ? joined
       : dropLinks(joined, (link) => link.interfaceId === id && isStrange(link.subnetId));
   return { kind: 'changed', draft: startAll(fitting), id };
+}
+
+/** The link and its speeds after a change. A link is not faster than its interface, and one without a cable has no speed. */
+function speedsOf(
+  { machine }: NetworkDraft,
+  before: LaidInterface,
+  wish: SpeedWish,
+): Pick<LaidInterface, 'linkSpeed' | 'interfaceSpeed' | 'isConnected'> | LayoutRefusal {
+  const { link, interface: own, isConnected } = wish;
+  if (link === undefined && own === undefined && isConnected === undefined) return {};
+  if (before.kind !== 'physical') {
+    const field = link === undefined ? (own === undefined ? 'link_connected' : 'interface_speed') : 'link_speed';
+    return refuseField(field, refusal('field.not-of-kind', { kind: before.kind }));
+  }
+  const shown = linkOf(machine, before);
+  const isOn = isConnected ?? shown.isConnected;
+  if (!isOn && link !== undefined && link > 0) return refuseField('link_speed', refusal('field.link-off'));
+  const linkSpeed = isOn ? (link ?? shown.linkSpeed) : 0;
+  const interfaceSpeed = own ?? shown.interfaceSpeed;
+  if (linkSpeed > interfaceSpeed) {
+    return refuseField(
+      link === undefined ? 'interface_speed' : 'link_speed',
+      refusal('field.link-speed', { link: linkSpeed, interface: interfaceSpeed }),
+    );
+  }
+  return { linkSpeed, interfaceSpeed, isConnected: isOn };
 }
 
 const vlanName = (parent: LaidInterface, vid: number | undefined): string => `${parent.name}.${vid}`;
@@ -204,13 +241,15 @@ function parentsOf(
     const parent = laidOf(draft, id);
     if (parent === undefined) return refuseField(field, refusal('field.no-such-parent', { id }));
     const master = masterOf(draft, id);
-    const isTaken = master !== undefined && master.id !== own;
+    const isTaken = master !== undefined && master.id !== own && !(kind === 'vlan' && master.kind === 'bridge');
     if (isTaken) return refuseField(field, refusal('field.parent-taken', { name: parent.name, by: master.name }));
     if (!PARENT_KINDS[kind].includes(parent.kind)) {
       return refuseField(field, refusal('field.parent-kind', { name: parent.name, kind, kinds: PARENT_KINDS[kind] }));
     }
-    // A VLAN interface on a part of a bond would get no frames.
-    const child = draft.layout.interfaces.find((one) => one.id !== own && one.parents.includes(id));
+    // A VLAN interface on a part of a bond would get no frames. One on a part of a bridge gets its own before the bridge (bridge(8)).
+    const child = draft.layout.interfaces.find(
+      (one) => one.id !== own && one.parents.includes(id) && !(kind === 'bridge' && one.kind === 'vlan'),
+    );
     if (kind !== 'vlan' && child !== undefined) {
       return refuseField(field, refusal('field.parent-taken', { name: parent.name, by: child.name }));
     }

@@ -29,6 +29,13 @@ export interface NetLink {
   readonly address: Ipv4 | undefined;
 }
 
+/** The link of an interface, and its speeds in Mbit/s; 0: unknown. */
+interface LinkState {
+  readonly isConnected: boolean;
+  readonly linkSpeed: number;
+  readonly interfaceSpeed: number;
+}
+
 /** An interface as it should be deployed. */
 export interface NetInterface {
   readonly id: number;
@@ -41,6 +48,7 @@ export interface NetInterface {
   /** `undefined`: disconnected. */
   readonly vlan: VlanView | undefined;
   readonly mtu: number;
+  readonly link: LinkState;
   readonly tags: readonly string[];
   readonly params: LaidInterface['params'];
   readonly links: readonly NetLink[];
@@ -105,10 +113,25 @@ export function interfacesOf(machine: Machine, networks: NetworkView): readonly 
       parents: one.parents.filter((id) => known.has(id)),
       children: interfaces.filter(({ parents }) => parents.includes(one.id)).map(({ id }) => id),
       mtu: one.mtu ?? vlan?.mtu ?? networks.defaultVlan.mtu,
-      ...{ tags: one.tags, params: one.params, nic },
+      ...{ link: linkOf(machine, one), tags: one.tags, params: one.params, nic },
       seenIn: nic?.address === undefined ? undefined : subnetOfAddress(networks, nic.address),
     };
   });
+}
+
+/** The link of an interface as its machine reports it, or as a person says. */
+export function linkOf(
+  { facts }: Pick<Machine, 'facts'>,
+  one: Pick<LaidInterface, 'mac' | 'isConnected' | 'linkSpeed' | 'interfaceSpeed'>,
+): LinkState {
+  const address = formatMac(one.mac);
+  const reported = facts?.nics.find(({ mac }) => mac.toLowerCase().replace(/-/g, ':') === address);
+  const speed = reported?.speed ?? 0;
+  return {
+    isConnected: one.isConnected ?? reported?.carrier ?? true,
+    linkSpeed: one.linkSpeed ?? speed,
+    interfaceSpeed: one.interfaceSpeed ?? speed,
+  };
 }
 
 function showLink(

@@ -76,6 +76,7 @@ function addressesOf({
   nameServers,
   search,
   master,
+  params,
 }: ConfigPart): readonly string[] {
   const isBare = addresses.length === 0 && !hasDhcp && master === undefined;
   const servers = nameServers.length === 0 && search === '' ? [] : [`nameservers: ${listsOf(nameServers, search)}`];
@@ -83,6 +84,7 @@ function addressesOf({
     ...(hasDhcp ? ['dhcp4: true'] : []),
     ...(hasDhcp && !takesRoute ? ['dhcp4-overrides: { use-routes: false }'] : []),
     ...(addresses.length === 0 ? [] : [`addresses: [${addresses.join(', ')}]`]),
+    ...(params.accept_ra === undefined ? [] : [`accept-ra: ${params.accept_ra === true}`]),
     ...(router === undefined ? [] : [`routes: [{ to: default, via: ${formatIpv4(router)} }]`]),
     ...(addresses.length === 0 ? [] : servers),
     // The start of the system does not wait for an interface that gets no address.

@@ -68,6 +68,7 @@ function networkFile(part: ConfigPart): ConfigFile {
   const network = [
     ...(hasDhcp ? ['DHCP=ipv4'] : []),
     ...addresses.map((address) => `Address=${address}`),
+    ...(part.params.accept_ra === undefined ? [] : [`IPv6AcceptRA=${part.params.accept_ra === true ? 'yes' : 'no'}`]),
     ...(router === undefined ? [] : [`Gateway=${formatIpv4(router)}`]),
     ...(addresses.length === 0 ? [] : nameServers.map((server) => `DNS=${server}`)),
     ...(addresses.length === 0 || search === '' ? [] : [`Domains=${search}`]),

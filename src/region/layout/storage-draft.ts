@@ -28,7 +28,7 @@ export interface StorageDraft {
   readonly disks: readonly Disk[];
   readonly layout: StorageLayout;
   readonly next: number;
-  /** What people say of the disks. */
+  /** The descriptions of disks by people. */
   readonly described: readonly DescribedDisk[];
 }
 
@@ -44,7 +44,7 @@ export const beginStorage = (machine: Machine): StorageDraft => ({
 
 export const storageWith = ({ machine, layout, next, described }: StorageDraft): NonNullable<Machine['layout']> => ({
   ...{ ...machine.layout, next, disks: described.length === 0 ? undefined : [...described] },
-  // Words about a disk alone are no layout.
+  // A description of a disk alone does not lay out the machine.
   ...(layout === EMPTY ? {} : { storage: layout }),
 });
 

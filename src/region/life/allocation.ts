@@ -3,6 +3,7 @@
 // Source: the parameters of MAAS's `machines/?op=allocate` and `nodes/?op=acquire`.
 
 import { disksOf } from '../layout/disks.ts';
+import { linkOf } from '../layout/interfaces.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 
 /** The constraints of one allocation; all given ones must hold. */
@@ -76,8 +77,14 @@ function isOfArchitecture(machine: Machine, wanted: string | undefined): boolean
   );
 }
 
-const hasSpeed = ({ facts }: Machine, least: number): boolean =>
-  least === 0 || (facts?.nics ?? []).some(({ speed = 0 }) => speed >= least);
+function hasSpeed(machine: Machine, least: number): boolean {
+  if (least === 0) return true;
+  const laid = machine.layout?.network?.interfaces ?? [];
+  return machine.interfaces.some(({ id, mac }) => {
+    const said = laid.find((one) => one.id === id);
+    return linkOf(machine, { ...said, mac }).linkSpeed >= least;
+  });
+}
 
 /**
  * Finds a disk of its own for each wish, of both the largest first. `undefined`: there are not enough such disks.

@@ -13,6 +13,8 @@ export interface ReportedInterface {
   readonly name: string;
   /** Default: hearsay. */
   readonly source?: InterfaceSource | undefined;
+  /** The hardware address of the same interface before; undefined: the same, or it is new. */
+  readonly formerMac?: MacAddress | undefined;
 }
 
 /** The effects of an enlistment besides its own machine. */

@@ -48,8 +48,12 @@ const laidInterface = z.object({
   vlanId: z.int().nullable().optional(),
   /** Bytes; undefined: the MTU of its VLAN. */
   mtu: z.int().optional(),
+  /** Mbit/s; undefined: as the machine reports it. */
+  linkSpeed: z.int().min(0).optional(),
+  interfaceSpeed: z.int().min(0).optional(),
+  isConnected: z.boolean().optional(),
   tags,
-  /** Settings of a bond or a bridge: `bond_mode`, `bridge_stp`. */
+  /** Settings of a bond or a bridge: `bond_mode`, `bridge_stp`; and of each kind `accept_ra`. */
   params: z.record(z.string().max(64), z.union([z.string().max(256), z.number(), z.boolean()])),
 });
 
@@ -142,7 +146,7 @@ const storageLayout = z.object({
   wholeDisks: z.array(z.object({ id, fileSystem })).max(STORAGE_PARTS_MAX).optional(),
 });
 
-/** What a person says of a disk. Values left out are those that the machine reports. */
+/** A person's description of a disk. Values left out are those that the machine reports. */
 const describedDisk = z.object({
   id,
   /** True: a person added the disk, so it is shown before the machine reports it. */

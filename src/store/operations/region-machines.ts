@@ -258,7 +258,11 @@ export class MachineTable {
   }
 
   *#setInterfaces(machine: Machine, interfaces: readonly ReportedInterface[]): Steps<void> {
-    const kept = new Set(interfaces.map((nic) => nic.mac));
+    const kept = new Set(interfaces.flatMap(({ mac, formerMac }) => [mac, formerMac]));
+    for (const { mac, formerMac } of interfaces) {
+      if (formerMac === undefined) continue;
+      yield run('UPDATE interface SET mac = ? WHERE mac = ? AND machine_id = ?', mac, formerMac, machine.id);
+    }
     for (const nic of machine.interfaces) {
       if (!kept.has(nic.mac)) yield run('DELETE FROM interface WHERE id = ?', nic.id);
     }

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { formatMac } from '../../../src/net/address.ts';
 import { DEVICES_MAX } from '../../../src/region/records/machine.ts';
 import { enlist, report } from '../place.ts';
 import { FIRST_MAC, SUBNET_ID, withCallers } from './callers-place.ts';
@@ -140,4 +141,29 @@ test('a device gets interfaces and addresses, and racks name it and reserve its 
       [shown?.purpose, shown?.addresses, shown?.macs],
       ['local', [{ mac: 0x52540000000b, address: 0x0a140014 }], [0x52540000000a, 0x52540000000b]],
     );
+  }));
+
+test('an interface of a device gets another hardware address, and keeps its id, its links and their addresses', () =>
+  withCallers(async ({ ask, region }) => {
+    const { json: device } = await ask('alice', 'POST', 'devices/', { hostname: 'printer', mac_addresses: MAC });
+    const nics = `nodes/${device.system_id}/interfaces/`;
+    const subnet = String(SUBNET_ID);
+    const [before] = (await ask('alice', 'GET', nics)).json;
+    const linked = await ask('alice', 'POST', `${nics}eth0/?op=link_subnet`, { mode: 'auto', subnet });
+    assert.equal(linked.json.links[0].ip_address, '10.20.0.20', linked.text);
+    for (const fields of [{ mac_address: FIRST_MAC }, { mac_address: 'x' }, { mac_address: '01:00:5e:00:00:01' }])
+      assert.deepEqual(keysOf((await ask('alice', 'PUT', `${nics}eth0/`, fields)).json), ['mac_address']);
+    const bad = await ask('alice', 'PUT', `${nics}eth0/`, { mac_address: MORE, name: '-' });
+    assert.deepEqual(keysOf(bad.json), ['name']);
+    assert.equal((await ask('alice', 'GET', `${nics}eth0/`)).json.mac_address, MAC);
+    const changed = await ask('alice', 'PUT', `${nics}eth0/`, { mac_address: MORE, name: 'lan0' });
+    const { id, name, mac_address: mac, links } = changed.json;
+    assert.deepEqual([id, name, mac, links], [before.id, 'lan0', MORE, linked.json.links], changed.text);
+    const shown = (await region.desiredState()).machines.find((one) => one.hostname === 'printer');
+    assert.deepEqual(
+      shown?.addresses?.map((one) => formatMac(one.mac)),
+      [MORE],
+    );
+    assert.equal((await ask('bob', 'PUT', `${nics}lan0/`, { mac_address: MAC })).refusal, 'not-owner');
+    assert.deepEqual((await ask('alice', 'GET', 'devices/', {})).json[0].ip_addresses, ['10.20.0.20']);
   }));

@@ -265,3 +265,56 @@ test('the interfaces of a deployed or locked machine are not changed', () =>
     await store.changeMachine(systemId, 2, () => ({ kind: 'change', fields, events: [] }));
     assert.equal((await post(`${first}/?op=disconnect`)).refusal, 'machine-locked');
   }, 'deployed'));
+
+test('a person says how fast a link is: at most as its interface, and 0 without a cable', () =>
+  withNics(async ({ first, put, post }, { ask }) => {
+    const path = `${first}/`;
+    const fast = await put(path, { link_speed: '10000', interface_speed: '25000' });
+    assert.deepEqual(
+      [fast.json.link_speed, fast.json.interface_speed, fast.json.link_connected],
+      [10_000, 25_000, true],
+    );
+    const matching = await ask('root', 'GET', 'machines/?link_speed=10000');
+    assert.equal(matching.status, 200);
+    for (const [field, fields] of [
+      ['link_speed', { link_speed: '40000' }],
+      ['interface_speed', { interface_speed: '1000' }],
+      ['link_speed', { link_connected: 'false', link_speed: '100' }],
+      ['bridge_type', { bridge_type: 'ovs' }],
+    ] as const)
+      assert.deepEqual(Object.keys((await put(path, fields)).json), [field], JSON.stringify(fields));
+    const off = await put(path, { link_connected: 'false' });
+    assert.deepEqual([off.json.link_speed, off.json.interface_speed, off.json.link_connected], [0, 25_000, false]);
+    assert.deepEqual(Object.keys((await put(path, { link_speed: '100' })).json), ['link_speed']);
+    const bond = await post('?op=create_bond', { name: 'bond0', parents: String(first) });
+    assert.deepEqual(Object.keys((await put(`${bond.json.id}/`, { link_speed: '1' })).json), ['link_speed']);
+    const ovs = await post('?op=create_bridge', { name: 'br0', parent: String(bond.json.id), bridge_type: 'ovs' });
+    assert.deepEqual(ovs.json, { bridge_type: ['Give standard: no other bridge (ovs) can be deployed.'] });
+  }));
+
+test('a bond with a VLAN becomes a part of a bridge, and a bridged bond gets a VLAN', () =>
+  withNics(async ({ first, second, post }, { ask }) => {
+    const [fabric] = (await ask('root', 'GET', 'fabrics/')).json;
+    const vlan = async (vid: string): Promise<string> =>
+      String((await ask('root', 'POST', `fabrics/${fabric.id}/vlans/`, { vid })).json.id);
+    const bond = (await post('?op=create_bond', { name: 'bond0', parents: `${first},${second}` })).json;
+    const inside = await post('?op=create_vlan', { parent: String(bond.id), vlan: await vlan('7') });
+    assert.equal(inside.json.name, 'bond0.7', inside.text);
+    const bridge = await post('?op=create_bridge', { name: 'br0', parent: String(bond.id) });
+    assert.deepEqual(bridge.json.parents, ['bond0'], bridge.text);
+    const later = await post('?op=create_vlan', { parent: String(bond.id), vlan: await vlan('8') });
+    assert.equal(later.json.name, 'bond0.8', later.text);
+    const refused = await post('?op=create_vlan', { parent: String(first), vlan: await vlan('9') });
+    assert.deepEqual(Object.keys(refused.json), ['parent']);
+  }));
+
+test('a link names its subnet by id, network or name', () =>
+  withNics(async ({ first, second, post }, { ask }) => {
+    const { name, cidr } = (await ask('root', 'GET', `subnets/${SUBNET}/`)).json;
+    for (const subnet of [cidr, `cidr:${cidr}`, name, `name:${name}`, SUBNET]) {
+      const linked = await post(`${second}/?op=link_subnet`, { mode: 'auto', subnet, force: 'true' });
+      assert.equal(linked.json.links[0].subnet?.cidr, cidr, `${subnet} ${linked.text}`);
+    }
+    const unknown = await post(`${first}/?op=link_subnet`, { mode: 'auto', subnet: '10.99.0.0/24' });
+    assert.deepEqual(Object.keys(unknown.json), ['subnet']);
+  }));

@@ -21,6 +21,7 @@ const link = (id: number, mode: NetLink['mode'], of?: SubnetView, last = 0): Net
 const one = (id: number, kind: NetInterface['kind'], name: string, more: Partial<NetInterface> = {}): NetInterface => ({
   ...{ id, kind, name, mac: mac(0x525400000000 + id), parents: [], children: [], vlan: UNTAGGED, mtu: 1500 },
   ...{ tags: [], params: {}, links: [], seenIn: undefined },
+  link: { isConnected: true, linkSpeed: 0, interfaceSpeed: 0 },
   nic: kind === 'physical' ? { id, name: `eno${id}`, mac: mac(0x525400000000 + id), source: 'vouched' } : undefined,
   ...more,
 });
@@ -213,4 +214,20 @@ test('a name that a machine made up is in no file', () => {
   const parts = configParts([one(1, 'physical', 'x"; reboot', { nic, links: [link(33, 'dhcp')] })], TERMS);
   for (const files of [netplanFiles(parts), networkdFiles(parts), ifupdownFiles(parts) ?? []])
     assert.doesNotMatch(JSON.stringify(files), /reboot"|; reboot/);
+});
+
+test('router advertisements are accepted or not, as a person says, by every tool', () => {
+  const parts = configParts(
+    [true, false].map((accept, index) =>
+      one(index + 1, 'physical', `eno${index + 1}`, { params: { accept_ra: accept }, links: [link(30, 'dhcp', LAN)] }),
+    ),
+    TERMS,
+  );
+  const textOf = (files: readonly { readonly text: string }[] | undefined): string =>
+    (files ?? []).map(({ text }) => text).join('');
+  assert.match(textOf(netplanFiles(parts)), /accept-ra: true[\s\S]+accept-ra: false/);
+  assert.match(textOf(networkdFiles(parts)), /IPv6AcceptRA=yes[\s\S]+IPv6AcceptRA=no/);
+  const switchAt = String.raw`/proc/sys/net/ipv6/conf/\$IFACE/accept_ra`;
+  const up = (value: number): string => String.raw`  pre-up \[ ! -e ${switchAt} \] \|\| echo ${value} >${switchAt}\n`;
+  assert.match(textOf(ifupdownFiles(parts)), new RegExp(`${up(2)}[^]+${up(0)}`));
 });

@@ -52,7 +52,7 @@ const ALIKE = fixed({ enabled: true, vendor: null, firmware_version: null, numa_
 
 /** The fields of an interface, but for its VLAN, its links, and the subnet in which it was seen. */
 function ownInterfaceJson(machine: Machine, one: NetInterface, all: readonly NetInterface[]): Record<string, unknown> {
-  const { id, kind, name, mac, mtu, tags, params } = one;
+  const { id, kind, name, mac, mtu, link, tags, params } = one;
   const address = formatMac(mac);
   const reported = machine.facts?.nics.find((other) => other.mac.toLowerCase().replace(/-/g, ':') === address);
   const nameOf = (wanted: number): string => all.find((other) => other.id === wanted)?.name ?? '';
@@ -67,9 +67,9 @@ function ownInterfaceJson(machine: Machine, one: NetInterface, all: readonly Net
     effective_mtu: mtu,
     tags,
     params: Object.keys(params).length === 0 ? '' : params,
-    link_connected: reported?.carrier ?? true,
-    link_speed: reported?.speed ?? 0,
-    interface_speed: reported?.speed ?? 0,
+    link_connected: link.isConnected,
+    link_speed: link.linkSpeed,
+    interface_speed: link.interfaceSpeed,
     product: reported?.ids === undefined || reported.ids === '' ? null : reported.ids,
     driver: reported?.driver ?? null,
     resource_uri: `${API_2}/nodes/${machine.systemId}/interfaces/${id}/`,

@@ -13,6 +13,8 @@ import { flag, isTrue } from '../machines/machine-calls.ts';
 /** The smallest and the largest frame, in bytes: IPv4's own minimum, and what Ethernet cards take at most. */
 const MTU = { min: 552, max: 65_535 } as const;
 const MILLISECONDS_MAX = 3_600_000;
+/** Mbit/s. */
+const SPEED_MAX = 10_000_000;
 
 const digits = z.string().regex(/^\d{1,15}$/, 'field.not-a-number');
 /** A whole number. */
@@ -39,7 +41,17 @@ export const commonParameters = z.object({
   mtu: value(whole.pipe(z.number().min(MTU.min).max(MTU.max)))
     .optional()
     .describe('Its largest frame in bytes.'),
+  accept_ra: flag('True: the deployed system takes IPv6 addresses and routes from router advertisements.'),
 });
+
+const speed = (description: string) => value(upTo(SPEED_MAX)).optional().describe(description);
+
+/** The parameters of the link of a physical interface. */
+export const linkStateParameters = {
+  link_connected: flag('True: it has a cable. Default: as the machine reports it.'),
+  link_speed: speed('The speed of its link in Mbit/s, at most interface_speed; 0 without a cable.'),
+  interface_speed: speed('The speed of the interface in Mbit/s.'),
+} as const;
 
 const choice = <const V extends readonly [string, ...string[]]>(names: V, description: string) =>
   value(z.enum(names))
@@ -64,6 +76,9 @@ export const bondParameters = {
 } as const;
 
 export const bridgeParameters = {
+  bridge_type: value(z.literal('standard', 'field.bridge-type'))
+    .optional()
+    .describe('The kind of the bridge: standard.'),
   bridge_stp: flag('True: use the spanning tree protocol.'),
   bridge_fd: value(upTo(255)).optional().describe('The forward delay in seconds.'),
 } as const;
@@ -82,9 +97,9 @@ export function paramsOf(
   made?: keyof typeof DEFAULTS,
 ): LaidInterface['params'] {
   const chosen: Record<string, string | number | boolean> = made === undefined ? {} : { ...DEFAULTS[made] };
-  for (const name of Object.keys({ ...bondParameters, ...bridgeParameters })) {
+  for (const name of Object.keys({ ...bondParameters, ...bridgeParameters, accept_ra: true })) {
     const setting = given[name];
-    if (name === 'bridge_stp' && typeof setting === 'string') chosen[name] = isTrue(setting);
+    if ((name === 'bridge_stp' || name === 'accept_ra') && typeof setting === 'string') chosen[name] = isTrue(setting);
     else if (typeof setting === 'string' || typeof setting === 'number') chosen[name] = setting;
   }
   return chosen;

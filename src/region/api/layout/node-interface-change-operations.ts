@@ -16,7 +16,7 @@ import {
   removeInterface,
   tagInterface,
 } from '../../layout/interface-changes.ts';
-import { interfacesOf, type NetInterface } from '../../layout/interfaces.ts';
+import { findInterface, interfacesOf, type NetInterface } from '../../layout/interfaces.ts';
 import { disconnect, type LinkWish, linkSubnet, setGateway, unlinkSubnet } from '../../layout/link-changes.ts';
 import { laidOf, type NetworkDraft } from '../../layout/network-draft.ts';
 import { chooseFor, judgeLinkAddress } from '../../life/link-addresses.ts';
@@ -40,9 +40,16 @@ import {
   values,
 } from '../call/operation.ts';
 import { flag, isTrue, nodeOf } from '../machines/machine-calls.ts';
-import { isAdmin, look } from '../networks/network-calls.ts';
+import { findSubnet, isAdmin, look, refuseSubnet } from '../networks/network-calls.ts';
 import { changeNetwork, changeOne, type Edit, refuseOrdinary, showInterface, shows } from './interface-calls.ts';
-import { bondParameters, bridgeParameters, commonParameters, paramsOf, whole } from './interface-parameters.ts';
+import {
+  bondParameters,
+  bridgeParameters,
+  commonParameters,
+  linkStateParameters,
+  paramsOf,
+  whole,
+} from './interface-parameters.ts';
 
 /** Interfaces of one bond in a request. */
 const PARENTS_MAX = 128;
@@ -59,9 +66,11 @@ const parents = values(PARENTS_MAX)
 const parent = value(whole).describe('The id of the interface.');
 const idsOf = (texts: readonly string[]): readonly number[] => texts.map((text) => idIn(text));
 
+const subnetText = z.string().trim().max(256);
+
 const idParameters = commonParameters
   .pick({ vlan: true })
-  .extend({ parents: parents.optional(), subnet: value(whole).optional() });
+  .extend({ parents: parents.optional(), subnet: value(subnetText).optional() });
 
 /** The refusals of ids that nothing has. */
 const check = judging(idParameters, async (call, given) => {
@@ -76,9 +85,7 @@ const check = judging(idParameters, async (call, given) => {
     typeof vlan === 'number' && vlanWithId(view, vlan) === undefined
       ? refuseField('vlan', 'field.no-such-vlan', { id: vlan })
       : undefined,
-    subnet === undefined || subnetWithId(view, subnet) !== undefined
-      ? undefined
-      : refuseField('subnet', 'field.no-such-subnet', { id: subnet }),
+    refuseSubnet(view, 'subnet', subnet),
   ];
 });
 
@@ -99,24 +106,44 @@ function make(call: ApiCall, kind: MadeKind, wish: InterfaceWish | Refusal): Ans
 }
 
 const updateParameters = commonParameters.extend({
+  ...linkStateParameters,
   parents: parents.optional(),
   parent: parent.optional(),
   ...bondParameters,
   ...bridgeParameters,
 });
 
-function update(call: ApiCall, given: z.output<typeof updateParameters>): Answer | Promise<Answer> {
+const speedsIn = (given: z.output<typeof updateParameters>) => ({
+  ...{ link: given.link_speed, interface: given.interface_speed },
+  isConnected: given.link_connected === undefined ? undefined : isTrue(given.link_connected),
+});
+
+async function update(call: ApiCall, given: z.output<typeof updateParameters>): Promise<Answer> {
   const wish = wishOf(given);
   if ('kind' in wish) return wish;
+  const { mac } = wish;
+  const barred = await refuseOrdinary(call);
+  if (barred !== undefined) return barred;
+  const node = mac === undefined ? undefined : await nodeOf(call);
+  const own =
+    node?.device === undefined ? undefined : findInterface(interfacesOf(node, await look(call)), call.path.id ?? '');
+  if (node === undefined || mac === undefined || own?.nic === undefined || own.mac === mac)
+    return await changeGiven(call, given, wish);
+  if (!isHostMac(mac)) return refuseField('mac_address', 'field.macs');
+  const { changeMac } = await import('./device-interface-calls.ts');
+  return await changeMac(call, node, own, mac, () => changeGiven(call, given, { ...wish, mac: undefined }));
+}
+
+function changeGiven(call: ApiCall, given: z.output<typeof updateParameters>, wish: InterfaceWish): Promise<Answer> {
   const wanted =
     given.parents === undefined ? (given.parent === undefined ? undefined : [given.parent]) : idsOf(given.parents);
   const params = paramsOf(given);
   return changeOne(call, (draft, { id }) => {
     const kind = laidOf(draft, id)?.kind ?? 'physical';
-    const strange = Object.keys(params).find((name) => !name.startsWith(`${kind}_`));
+    const strange = Object.keys(params).find((name) => name !== 'accept_ra' && !name.startsWith(`${kind}_`));
     if (strange !== undefined)
       return { kind: 'refuse', field: strange, refusal: refusal('field.not-of-kind', { kind }) };
-    const changed = changeInterface(draft, id, { ...wish, parents: wanted, params });
+    const changed = changeInterface(draft, id, { ...wish, parents: wanted, params, speeds: speedsIn(given) });
     return changed.kind === 'refuse' ? changed : { draft: changed.draft, shown: id };
   });
 }
@@ -125,7 +152,9 @@ const linkParameters = z.object({
   mode: value(z.string().toLowerCase().pipe(z.enum(LINK_MODES, 'field.link-mode'))).describe(
     'How it gets an address there: auto (the region chooses one), static, dhcp, or link_up (none).',
   ),
-  subnet: value(whole).optional().describe('The id of the subnet; required for auto and static.'),
+  subnet: value(subnetText)
+    .optional()
+    .describe('The subnet, by its id, its network or its name; required for auto and static.'),
   ip_address: value(z.string().refine((text) => text === '' || parseIpv4(text) !== undefined, 'field.ip-address'))
     .optional()
     .describe('The address of a static link. Default: a free one.'),
@@ -133,15 +162,18 @@ const linkParameters = z.object({
   default_gateway: flag("True: the subnet's router is the default gateway."),
 });
 
-function link(call: ApiCall, given: z.output<typeof linkParameters>): Answer | Promise<Answer> {
+async function link(call: ApiCall, given: z.output<typeof linkParameters>): Promise<Answer> {
   const asked = given.ip_address === undefined ? undefined : parseIpv4(given.ip_address);
+  const view = await look(call);
+  const unknown = refuseSubnet(view, 'subnet', given.subnet);
+  if (unknown !== undefined) return unknown;
   const wish = {
     mode: given.mode,
-    subnetId: given.subnet,
+    subnetId: given.subnet === undefined ? undefined : findSubnet(view, given.subnet)?.subnet.id,
     isForced: isTrue(given.force),
     isGateway: isTrue(given.default_gateway),
   };
-  return changeOne(call, (draft, one, known) => linkWith(call, draft, one, { ...wish, address: asked }, known));
+  return await changeOne(call, (draft, one, known) => linkWith(call, draft, one, { ...wish, address: asked }, known));
 }
 
 /** Links the interface; a static link gets a free address if none is given. */
@@ -199,6 +231,7 @@ const tagging = (op: 'add_tag' | 'remove_tag', doc: string): Operation =>
 const physicalParameters = z.object({
   mac_address: value(z.string().max(32)).describe('Its hardware address.'),
   name: value(z.string().max(32)).optional().describe('Its name. Default: eth0, eth1, and so on.'),
+  ...commonParameters.pick({ tags: true, vlan: true, mtu: true }).shape,
 });
 
 /** Adds an interface to a device. */
@@ -208,10 +241,20 @@ async function makePhysical(call: ApiCall, given: z.output<typeof physicalParame
   const node = await nodeOf(call);
   if (node === undefined) return NO_MACHINE;
   if (node.device === undefined) return refuse('layout-refused.reported', { machine: node.hostname });
-  const added = await addPhysical(call, node, given.mac_address, given.name);
+  const { mac_address: mac, vlan, mtu, tags } = given;
+  if (typeof vlan === 'number' && vlanWithId(await look(call), vlan) === undefined)
+    return refuseField('vlan', 'field.no-such-vlan', { id: vlan });
+  if (node.isLocked === true)
+    return refuse('machine-locked.command', { machine: node.hostname, systemId: node.systemId });
+  const added = await addPhysical(call, node, mac, given.name);
   if (isRefusal(added)) return added;
-  const id = added.interfaces.find(({ mac }) => mac === parseMac(given.mac_address))?.id;
-  return showInterface(added, whereabouts(call.region).networks(), id);
+  const id = added.interfaces.find((one) => one.mac === parseMac(mac))?.id ?? 0;
+  if (vlan === undefined && mtu === undefined && tags === undefined)
+    return showInterface(added, whereabouts(call.region).networks(), id);
+  return await changeNetwork(call, (draft) => {
+    const changed = changeInterface(draft, id, { vlanId: vlan === '' ? null : vlan, mtu, tags });
+    return changed.kind === 'refuse' ? changed : { draft: changed.draft, shown: id };
+  });
 }
 
 /** Adds an interface to a machine or a device. @returns the machine with it */
@@ -289,7 +332,7 @@ const MAKING: readonly Operation[] = [
     check,
     run: (call, given) => {
       const wish = wishOf(given);
-      return make(call, 'vlan', 'kind' in wish ? wish : { ...wish, parents: [given.parent] });
+      return make(call, 'vlan', 'kind' in wish ? wish : { ...wish, parents: [given.parent], params: paramsOf(given) });
     },
   }),
 ];

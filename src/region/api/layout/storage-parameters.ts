@@ -57,7 +57,7 @@ export const kernelNameOf = (path: string | undefined): string | undefined => KE
 
 const text = (description: string) => value(z.string().trim().max(128)).optional().describe(description);
 
-/** What a person says of a disk. */
+/** A person's description of a disk. */
 export const diskParameters = z.object({
   name: value(z.string().max(32)).describe('Its name.'),
   model: text('Its model.'),

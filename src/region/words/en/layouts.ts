@@ -92,6 +92,10 @@ export const LAYOUTS = {
   'field.no-such-subnet': ({ id }: Id) => `There is no subnet with the id ${id}.`,
   'field.subnet-vlan': ({ name, subnet, vlan }: Named & { readonly subnet: string; readonly vlan: string }) =>
     `${subnet} is in the VLAN ${vlan}, and ${name} in another one: change the VLAN of ${name} first, or give force=true.`,
+  'field.link-off': 'A link without a cable has no speed: give 0, or link_connected=true.',
+  'field.link-speed': ({ link, interface: own }: { readonly link: number; readonly interface: number }) =>
+    `A link of ${link} Mbit/s is faster than its interface with ${own} Mbit/s: give both speeds.`,
+  'field.bridge-type': 'Give standard: no other bridge (ovs) can be deployed.',
   'field.link-mode': 'Give auto, static, dhcp or link_up.',
   'field.address-of-mode': ({ mode }: { readonly mode: string }) =>
     `A link in the mode ${mode} takes no address: give mode=static.`,

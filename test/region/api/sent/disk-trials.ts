@@ -56,7 +56,7 @@ const CHANGES = Object.fromEntries(
   }),
 );
 
-/** What is made at a path is what the trial changes. */
+/** Makes a part at a path, which the trial then changes. */
 const madeAt =
   (path: string, fields: (parts: Parts) => Fields) =>
   async (site: AskedApi): Promise<Given> => {

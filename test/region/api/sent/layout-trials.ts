@@ -32,15 +32,24 @@ async function nicGiven(site: AskedApi, fields: Fields = {}): Promise<Given> {
 const keptOf = (given: Given): readonly string[] => (given.kept ?? '').split(' ');
 const firstOf = ({ path }: Given): string => String(path?.id);
 
-const COMMON = { name: 'main0', mac_address: '02:00:00:00:00:09', tags: ['a', 'b'], mtu: '2000' };
+const COMMON = {
+  ...{ name: 'main0', mac_address: '02:00:00:00:00:09', tags: ['a', 'b'], mtu: '2000', accept_ra: 'true' },
+};
+const LINK = { link_connected: 'true', link_speed: '10000', interface_speed: '25000' };
 const BOND = {
   ...{ bond_mode: '802.3ad', bond_miimon: '50', bond_downdelay: '100', bond_updelay: '200', bond_lacp_rate: 'slow' },
   ...{ bond_xmit_hash_policy: 'layer3+4', bond_num_grat_arp: '3' },
 };
-const BRIDGE = { bridge_stp: 'true', bridge_fd: '4' };
+const BRIDGE = { bridge_type: 'standard', bridge_stp: 'true', bridge_fd: '4' };
 const inParams = (fields: Fields) => Object.fromEntries(Object.keys(fields).map((name) => [name, `params.${name}`]));
 const READS = {
-  ...{ tags: { at: 'tags', is: ['a', 'b'] }, mtu: 'effective_mtu', ...inParams(BOND), ...inParams(BRIDGE) },
+  ...{
+    tags: { at: 'tags', is: ['a', 'b'] },
+    mtu: 'effective_mtu',
+    accept_ra: 'params.accept_ra',
+    ...inParams(BOND),
+    ...inParams(BRIDGE),
+  },
   vlan: ({ answer, sent }: Sight) => assert.equal(String(answer.json.vlan.id), sent.vlan),
   parent: ({ answer }: Sight) => assert.deepEqual(answer.json.parents, ['eno1']),
   parents: ({ answer }: Sight) => assert.deepEqual(answer.json.parents, ['eno1', 'eno2']),
@@ -55,8 +64,9 @@ async function made(site: AskedApi, op: string, fields: (given: Given) => Fields
   return { ...given, path: { ...given.path, id: answer.json.id }, kept: `${given.kept} ${firstOf(given)}` };
 }
 
-const deviceGiven = async ({ ask }: AskedApi): Promise<Given> => ({
-  path: { system_id: (await ask('POST', '2.0/devices/', { mac_addresses: '52:54:00:00:00:09' })).json.system_id },
+const deviceGiven = async (site: AskedApi): Promise<Given> => ({
+  path: { system_id: (await site.ask('POST', '2.0/devices/', { mac_addresses: '52:54:00:00:00:09' })).json.system_id },
+  kept: String((await VLAN(site)).tagged),
 });
 
 /** The interface of the tagged VLAN, as its machine lists it and as it is read alone. */
@@ -73,7 +83,10 @@ async function taggedVlan({ site, given, answer, sent }: Sight): Promise<void> {
 const MAKING: readonly Trial[] = [
   {
     ...{ of: `2.0 POST ${PATH} create_physical`, given: deviceGiven },
-    send: { mac_address: '52:54:00:00:00:0a', name: 'eth7' },
+    send: ({ kept = '' }) => ({
+      ...{ mac_address: '52:54:00:00:00:0a', name: 'eth7', tags: COMMON.tags, mtu: '2000', vlan: kept },
+    }),
+    reads: READS,
   },
   {
     ...{ of: `2.0 POST ${PATH} create_bond`, given: nicGiven, reads: READS },
@@ -85,12 +98,19 @@ const MAKING: readonly Trial[] = [
   },
   {
     ...{ of: `2.0 POST ${PATH} create_vlan`, given: nicGiven },
-    send: (given) => ({ tags: COMMON.tags, mtu: '1400', parent: firstOf(given), vlan: keptOf(given)[2] ?? '' }),
+    send: (given) => ({
+      tags: COMMON.tags,
+      mtu: '1400',
+      accept_ra: 'false',
+      parent: firstOf(given),
+      vlan: keptOf(given)[2] ?? '',
+    }),
     reads: { ...READS, tags: { at: 'tags', is: COMMON.tags }, vlan: taggedVlan },
   },
 ];
 
 const CHANGING: readonly Trial[] = [
+  { of: `2.0 PUT ${PATH}/{id}`, given: nicGiven, send: LINK },
   {
     of: `2.0 PUT ${PATH}/{id}`,
     given: (site) => made(site, 'create_bond', (given) => ({ name: 'b', parents: firstOf(given) })),

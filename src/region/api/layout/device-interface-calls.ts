@@ -1,0 +1,41 @@
+// Another hardware address for an interface of a device, which has no report of its own.
+//
+// 1. The interface keeps its id, its links and their addresses: the racks serve these to the new hardware address.
+
+import type { MacAddress } from '../../../net/address.ts';
+import type { NetInterface } from '../../layout/interfaces.ts';
+import type { Machine } from '../../records/machine.ts';
+import { type RefusalWord, refusal } from '../../words/refusal.ts';
+import { type Answer, refuseFields } from '../call/answer.ts';
+import { type ApiCall, usernameOf } from '../call/operation.ts';
+import { changeNetwork } from './interface-calls.ts';
+
+/** Changes the hardware address. @param others changes the other fields of the interface first */
+export async function changeMac(
+  call: ApiCall,
+  { systemId, interfaces }: Machine,
+  { id, mac: formerMac }: NetInterface,
+  mac: MacAddress,
+  others: () => Promise<Answer>,
+): Promise<Answer> {
+  const { store, clock } = call.region;
+  const atMs = clock.wallTimeMs();
+  const params = { fields: ['network'] };
+  const event = { type: 'NODE', code: 'machine-edited', params, atMs, username: usernameOf(call) } as const;
+  const after = interfaces.map((nic) => (nic.id === id ? { mac, formerMac, name: nic.name, source: nic.source } : nic));
+  const give = (isFinal: boolean) =>
+    store.enlist<RefusalWord>({ macs: [mac], values: [], atMs }, ({ byMac: [other] }) => {
+      if (other !== undefined) {
+        const taken = { name: other.hostname, systemId: other.systemId };
+        return { kind: 'refuse', refusal: refusal('field.machine-exists', taken) };
+      }
+      if (!isFinal) return { kind: 'unchanged', systemId, events: [] };
+      return { kind: 'amend', systemId, fields: {}, events: [event], interfaces: after };
+    });
+  const judged = await give(false);
+  if (judged.kind === 'refuse') return refuseFields({ mac_address: [judged.refusal] });
+  const changed = await others();
+  if (changed.kind === 'refusal') return changed;
+  await give(true);
+  return await changeNetwork(call, (draft) => ({ draft, shown: id }));
+}
