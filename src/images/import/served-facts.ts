@@ -16,7 +16,7 @@ const ASKED_MAX = 12;
 /** The time for all requests together, in milliseconds. */
 const TIME_MS = 15_000;
 
-/** What a server says of a file; undefined: it does not say. */
+/** The facts about a file that its server states; undefined: it states none. */
 export interface ServedFacts {
   readonly bytes: number | undefined;
   /** Wall time in milliseconds. */

@@ -240,8 +240,8 @@ describe('sources that people added to the region', { skip: missing('linux', 'gp
         'HEAD /told.qcow2',
       ]);
       const { offers } = JSON.parse((await plain('--json')).text);
-      const told = offers.find(({ release }: { release: string }) => release === 'told');
-      assert.deepEqual([told.bytes, told.modified], [3 * 1024 * 1024, '2026-10-15T08:00:00.000Z']);
+      const found = offers.find(({ release }: { release: string }) => release === 'told');
+      assert.deepEqual([found.bytes, found.modified], [3 * 1024 * 1024, '2026-10-15T08:00:00.000Z']);
     } finally {
       server.close();
     }

@@ -253,7 +253,7 @@ describe('a signature', { skip: missing('gpg', 'gpgv') }, () => {
     assert.equal(codeOf(await verify(signature, home.export(['with-subkey']))), 'accepted');
   });
 
-  it('is one of many: each of the first 16 hashes the text by itself, and the others not at all', async () => {
+  it('is one of many: the text is hashed once for each of the first 16, and not for the others', async () => {
     const [signature, bogus] = ['rsa2048', 'rsa4096'].map((key) => signed({ key, digest: 'SHA256' }));
     assert.ok(signature !== undefined && bogus !== undefined);
     // The hash of another text.
