@@ -10,6 +10,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
 import { readImages } from '../../../src/images/image-store.ts';
@@ -51,6 +52,7 @@ describe('sources that people added to the region', { skip: missing('linux', 'gp
   const config = join(scratch, 'rackboot.yaml');
   const sources = join(scratch, 'sources.yaml');
   let rows: readonly object[] = [];
+  const sent: string[] = [];
   let region: Server;
   let addedUrl = '';
 
@@ -110,9 +112,17 @@ describe('sources that people added to the region', { skip: missing('linux', 'gp
         why: 'ours',
       },
     ];
-    region = createServer((request, response) => {
-      assert.match(request.url ?? '', /^\/MAAS\/api\/2\.0\/boot-sources\/\?details=true$/);
-      response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(rows));
+    region = createServer(async (request, response) => {
+      const { method, url: path = '' } = request;
+      response.writeHead(200, { 'Content-Type': 'application/json' });
+      if (method === 'GET') {
+        assert.match(path, /^\/MAAS\/api\/2\.0\/boot-sources\/\?details=true$/);
+        response.end(JSON.stringify(rows));
+        return;
+      }
+      const form = new URLSearchParams(await text(request));
+      sent.push(`${method} ${path.replace('/MAAS/api/2.0', '')} ${[...form].map((pair) => pair.join('=')).join(' ')}`);
+      response.end(JSON.stringify({ id: 9, url: form.get('url') ?? addedUrl }));
     });
     await once(region.listen(join(state, 'rackboot.sock')), 'listening');
   });
@@ -128,10 +138,10 @@ describe('sources that people added to the region', { skip: missing('linux', 'gp
   const images = (...words: readonly string[]) => imagesOf(config, words);
 
   test('are listed after those of files, by the systems that they have', async () => {
-    const { text, complaint } = await images('available', 'ubuntu', '--all');
+    const { text: shown, complaint } = await images('available', 'ubuntu', '--all');
     assert.equal(complaint, '');
     assert.deepEqual(
-      text
+      shown
         .trim()
         .split('\n')
         .slice(1)
@@ -153,8 +163,8 @@ describe('sources that people added to the region', { skip: missing('linux', 'gp
   });
 
   test('are checked, in a line for each', async () => {
-    const { text } = await images('check-sources');
-    const lines = text.trim().split('\n');
+    const checked = await images('check-sources');
+    const lines = checked.text.trim().split('\n');
     assert.equal(lines.length, 13);
     assert.equal(lines[11], `ok   ${addedUrl}: 3 images`);
     assert.match(lines[12] ?? '', /^ok {3}http:.*index\.sjson: 1 image$/);
@@ -173,12 +183,31 @@ describe('sources that people added to the region', { skip: missing('linux', 'gp
     assert.equal(await sourceOf('ubuntu/noble', '--source', addedUrl.slice(0, -1)), addedUrl);
   });
 
+  test('are added, shown and changed with index and trust; the answer names the command that imports', async () => {
+    const at = (...words: readonly string[]) =>
+      printedBy(() => runCommandLine(['images', 'sources', ...words, '--config', config]));
+    const unkept = await at('add', 'https://lab.example/');
+    assert.notEqual(unkept.result, 0);
+    assert.match(unkept.complaint, /--keyring FILE.*--unsigned --why TEXT/);
+    const done = await at('add', 'https://lab.example', '--unsigned', '--why', 'our mirror', '--index', 'a/index.json');
+    assert.equal(done.result, 0, done.complaint);
+    assert.match(done.text, /select images from it: .* 9 ubuntu\/noble\n.*To import at once: .* images import/);
+    await at('add', 'https://lab.example/streams/v1/index.json', '--unsigned', '--why', 'our mirror');
+    await at('set', '2', '--unsigned', '--why', 'moved');
+    assert.deepEqual(sent, [
+      'POST /boot-sources/ index=a/index.json unsigned=true why=our mirror url=https://lab.example/',
+      'POST /boot-sources/ unsigned=true why=our mirror url=https://lab.example/streams/v1/index.json',
+      'PUT /boot-sources/2/ unsigned=true why=moved',
+    ]);
+    assert.match((await at('list')).text, /^3 .*index\.sjson +unsigned: ours/m);
+  });
+
   test('are missing without a running region, as one line says', async () => {
     const alone = join(scratch, 'alone.yaml');
     writeFileSync(alone, `name: rack\nstate_dir: ${join(scratch, 'none')}\n`);
-    const { text, complaint } = await imagesOf(alone, ['available', 'ubuntu', '--all']);
-    assert.match(text, /ubuntu\/noble/);
-    assert.doesNotMatch(text, /jammy/);
+    const { text: shown, complaint } = await imagesOf(alone, ['available', 'ubuntu', '--all']);
+    assert.match(shown, /ubuntu\/noble/);
+    assert.doesNotMatch(shown, /jammy/);
     assert.match(
       complaint,
       /^Note: sources that people added to the region are not used: no running Rackboot answers[^\n]*\n?$/,
@@ -230,18 +259,18 @@ describe('sources that people added to the region', { skip: missing('linux', 'gp
         printedBy(() =>
           runCommandLine(['images', 'available', 'plain', '--sources', file, '--config', config, ...words]),
         );
-      const { text, complaint } = await plain();
-      assert.match(text, /^plain\/told\/amd64 +20261015 +3\.0 MiB /m, complaint);
-      assert.match(text, /^plain\/silent\/amd64 +– +– /m);
-      assert.match(text, /^plain\/refused\/amd64 +– +– /m);
+      const { text: shown, complaint } = await plain();
+      assert.match(shown, /^plain\/told\/amd64 +20261015 +3\.0 MiB /m, complaint);
+      assert.match(shown, /^plain\/silent\/amd64 +– +– /m);
+      assert.match(shown, /^plain\/refused\/amd64 +– +– /m);
       assert.deepEqual(asked.filter((one) => one.endsWith('.qcow2')).toSorted(), [
         'HEAD /refused.qcow2',
         'HEAD /silent.qcow2',
         'HEAD /told.qcow2',
       ]);
       const { offers } = JSON.parse((await plain('--json')).text);
-      const found = offers.find(({ release }: { release: string }) => release === 'told');
-      assert.deepEqual([found.bytes, found.modified], [3 * 1024 * 1024, '2026-10-15T08:00:00.000Z']);
+      const dated = offers.find(({ release }: { release: string }) => release === 'told');
+      assert.deepEqual([dated.bytes, dated.modified], [3 * 1024 * 1024, '2026-10-15T08:00:00.000Z']);
     } finally {
       server.close();
     }
