@@ -157,6 +157,14 @@ describe('a file of a list of checksums', () => {
 });
 
 describe("a site's own sources", () => {
+  it('without a signature have their index in index.json, because .sjson is clear-signed', () => {
+    const own = { ...streams, url: 'https://m.example/', signed: undefined, unsigned: true, why: 'it is ours' };
+    const [site] = sourcesOf(fileOf(own));
+    assert.equal(site?.kind === 'simplestreams' && site.index, 'streams/v1/index.json');
+    const [named] = sourcesOf(fileOf({ ...own, index: 'streams/v1/index.sjson' }));
+    assert.equal(named?.kind === 'simplestreams' && named.index, 'streams/v1/index.sjson');
+  });
+
   it('are decoded with their defaults', () => {
     const [site, mirror] = sourcesOf(fileOf(plain, streams));
     assert.deepEqual(site, {
