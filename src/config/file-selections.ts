@@ -44,18 +44,16 @@ export function decodeSelections(value: unknown, report: Report): readonly Added
   return parsed.data;
 }
 
-/** The problems of selections whose source does not exist or has no images that a region imports. */
+/** The problems of selections whose source does not exist. */
 export const lostSelections = (
   sources: readonly ImageSource[],
   selections: readonly AddedSelection[],
-): readonly SourceProblem[] =>
-  selections.flatMap(({ source }, index) => {
-    const found = sources.find((one) => one.name === source);
-    if (found !== undefined && found.kind !== 'installer') return [];
-    const fit = sources.flatMap((one) => (one.kind === 'installer' ? [] : [one.name]));
-    const message =
-      found === undefined
-        ? `there is no source ${source}; ${nearestHint(source, fit)}\`rackboot images sources list\` shows all`
-        : `${source} has installers, which the region does not import`;
+): readonly SourceProblem[] => {
+  const names = sources.map((one) => one.name);
+  return selections.flatMap(({ source }, index) => {
+    if (names.includes(source)) return [];
+    const hint = nearestHint(source, names);
+    const message = `there is no source ${source}; ${hint}\`rackboot images sources list\` shows all`;
     return [{ path: `selections[${index}].source`, message }];
   });
+};

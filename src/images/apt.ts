@@ -24,6 +24,8 @@ interface AptQuery extends BuildReports {
   readonly release: string;
   /** Our own directory for packages and lists. If it is kept, packages in it are not fetched again. */
   readonly directory: string;
+  /** Ends a fetch under way; default: it is never ended. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** One repository that the host uses. */
@@ -83,7 +85,7 @@ export class Apt {
     const environment = { APT_CONFIG: configuration };
     const options = ['-o', `APT::Architecture=${query.architecture}`];
     const task = `reading the package lists of ${query.release} for ${query.architecture}`;
-    const settings = { environment, package: APT, task, remedy: REMEDY };
+    const settings = { environment, signal: query.signal, package: APT, task, remedy: REMEDY };
     await runProgram('apt-get', [...options, '-q', 'update', '--error-on=any'], settings);
     return new Apt(query, environment, options);
   }
@@ -149,8 +151,8 @@ export class Apt {
     args: readonly string[],
     more: Pick<ProgramOptions, 'onOutputLine'> = {},
   ): Promise<string> {
-    const { directory } = this.#query;
-    const settings = { directory, environment: this.#environment, package: APT, task, remedy: REMEDY, ...more };
+    const { directory, signal } = this.#query;
+    const settings = { directory, signal, environment: this.#environment, package: APT, task, remedy: REMEDY, ...more };
     return (await runProgram(program, [...this.#options, ...args], settings)).toString('utf8');
   }
 }

@@ -45,16 +45,17 @@ export async function openPackage(file: string): Promise<DebianPackage> {
   return { file, name, version, architecture, sha256: await hashFile(file) };
 }
 
-/** Unpacks packages into a directory, one after the other. */
+/** Unpacks packages into a directory, one after the other. @throws RackError `cancelled` if the signal ends it */
 export async function unpackPackages(
   packages: readonly DebianPackage[],
   directory: string,
-  { onProgress, onPart }: BuildReports,
+  { onProgress, onPart, signal }: BuildReports & { readonly signal?: AbortSignal | undefined },
 ): Promise<void> {
   onProgress(`Unpacking ${counted(packages.length, 'package')}`);
   for (const [at, { file, name, version }] of packages.entries()) {
     onPart?.({ text: `Unpacking ${name} ${version}`, number: at + 1, total: packages.length });
     await unpackPackage(file, directory);
+    if (signal?.aborted === true) throw new RackError('cancelled', 'the import was stopped');
   }
 }
 

@@ -54,6 +54,8 @@ export interface EnvironmentRequest extends BuildReports {
   readonly packages?: readonly string[] | undefined;
   /** Holds packages and lists between builds, and unpacked files during a build. */
   readonly workDir: string;
+  /** Stops the work; default: it is never stopped. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The published files. */

@@ -10,9 +10,10 @@
 // 3. The same packages give the same bytes, and publishing them again changes nothing.
 
 import { createHash } from 'node:crypto';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createGunzip } from 'node:zlib';
+import { systemClock } from '../clock.ts';
 import { counted } from '../counted.ts';
 import { osErrorCode, RackError } from '../errors.ts';
 import { Apt } from './apt.ts';
@@ -31,6 +32,10 @@ import { describeFile, encodeManifest, isWhole, publishDirectory, readIfThere } 
 
 /** Bound on the expanded size of an installer's initrd; Debian 12's has 137 MB. */
 const INITRD_BYTES_MAX = 1024 * 1024 * 1024;
+/** The begin of the name of a directory for unpacked files. */
+const SCRATCH = 'unpacked-';
+/** The age at which such a directory is one that a killed process left, in milliseconds. No import takes as long. */
+const LEFT_MS = 24 * 60 * 60 * 1000;
 /** The numbers of Debian's releases, which are part of the package's name. */
 const RELEASE_NUMBERS: Readonly<Record<string, string>> = { bullseye: '11', bookworm: '12', trixie: '13', forky: '14' };
 /** The installer runs this script when it starts, before its first question. */
@@ -65,8 +70,7 @@ interface Installer extends InstallerFiles {
 export async function importInstaller(request: EnvironmentRequest): Promise<Publication> {
   checkNames(request);
   requireInstallerPrograms(request.packages);
-  await mkdir(request.workDir, { recursive: true });
-  const scratch = await mkdtemp(join(request.workDir, 'unpacked-'));
+  const scratch = await openScratch(request.workDir);
   try {
     const source = new PackageSource(request);
     const netboot = await source.find(/^debian-installer-\d+-netboot-/, () => installerPackage(request));
@@ -92,6 +96,18 @@ export function requireInstallerPrograms(packages: EnvironmentRequest['packages'
   requirePrograms('Adding drivers to an installer', programs, path);
 }
 
+/** A directory for unpacked files. Removes those that killed processes left there. */
+async function openScratch(workDir: string): Promise<string> {
+  await mkdir(workDir, { recursive: true, mode: 0o700 });
+  for (const name of await readdir(workDir)) {
+    const left = join(workDir, name);
+    const found = name.startsWith(SCRATCH) ? await stat(left).catch(() => undefined) : undefined;
+    if (found !== undefined && systemClock.wallTimeMs() - found.mtimeMs > LEFT_MS)
+      await rm(left, { recursive: true, force: true });
+  }
+  return await mkdtemp(join(workDir, SCRATCH));
+}
+
 /** An installer from a mirror of packages. */
 interface MirroredInstaller extends InstallerFiles {
   /** The mirror's name of the release, whose packages have the drivers. The name in the tree is the request's `release`. */
@@ -109,8 +125,7 @@ interface MirroredInstaller extends InstallerFiles {
  */
 export async function publishInstaller(request: EnvironmentRequest, mirrored: MirroredInstaller): Promise<Publication> {
   const { base, hasPackages, facts } = mirrored;
-  await mkdir(request.workDir, { recursive: true });
-  const scratch = await mkdtemp(join(request.workDir, 'unpacked-'));
+  const scratch = await openScratch(request.workDir);
   try {
     const installer = await openInstaller(mirrored);
     const manifest = { ...facts, kernel: installer.version };
@@ -195,8 +210,9 @@ class PackageSource {
   }
 
   #open(): Promise<Apt> {
-    const { arch: architecture, release, workDir, onProgress, onPart } = this.#request;
-    this.#apt ??= Apt.open({ architecture, release, directory: join(workDir, 'packages'), onProgress, onPart });
+    const { arch: architecture, release, workDir, onProgress, onPart, signal } = this.#request;
+    const directory = join(workDir, 'packages');
+    this.#apt ??= Apt.open({ architecture, release, directory, onProgress, onPart, signal });
     return this.#apt;
   }
 }

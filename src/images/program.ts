@@ -35,6 +35,8 @@ export interface ProgramOptions {
   readonly input?: string;
   /** The program is terminated after this many minutes; undefined: 15. */
   readonly minutesMax?: number;
+  /** Ends the program; default: it is not ended. */
+  readonly signal?: AbortSignal | undefined;
   /** Called with each line of its standard error. */
   readonly onLine?: (line: string) => void;
   /** Called with each line of its standard output. */
@@ -55,6 +57,7 @@ export function runProgram(name: string, args: readonly string[], options: Progr
       encoding: 'buffer' as const,
       timeout: minutesMax * 60_000,
       maxBuffer: OUTPUT_BYTES_MAX,
+      signal: options.signal,
     };
     const child = execFile(name, [...args], settings, (error, stdout, stderr) => {
       running.delete(child);

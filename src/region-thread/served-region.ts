@@ -250,7 +250,7 @@ async function listStoredImages(region: Region, all: HostImages | undefined): Pr
   return onceEach([...(await reportedImages(region)), ...stored]);
 }
 
-/** The images and the boot loaders of a tree of this host. */
+/** The images, boot loaders and installers of a tree of this host. */
 async function contentOf(tree: string | undefined): Promise<readonly ListedImage[]> {
   if (tree === undefined) return [];
   const { listTreeParts } = await import('../images/import/tree-parts.ts');

@@ -5,17 +5,19 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { findImage } from '../../src/boot/images.ts';
+import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { encodeCpio } from '../../src/images/cpio.ts';
+import { labPlace } from '../../src/lab/safe-lab.ts';
 import { makeModule, makePackage, readCpio } from '../images/synthetic.ts';
 import { GpgHome } from '../support/gpg-home.ts';
 import { FileSite } from '../support/image-site.ts';
 import { installerFiles, writeInstallerSuite } from '../support/installer-site.ts';
 import { missing } from '../support/needs.ts';
-import { runRackboot } from '../support/running-rack.ts';
+import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
 
 const MODULES = 'lib/modules/9.9-test';
 const DRIVERS = `${MODULES}/kernel/drivers`;
@@ -250,6 +252,56 @@ releases:
     assert.equal(code, 1);
     assert.ok(asked.length > 0 && asked.every((one) => one.startsWith('/near/dists/')), asked.join('\n'));
     assert.match(complaints.join('\n'), /ubuntu-installer has no ubuntu\/precise for amd64/);
+  });
+
+  test('is imported by the region that selects it, once, and deleted there; without packages for it, the reason is shown', {
+    timeout: 240_000,
+  }, async () => {
+    const rack = new RunningRack(labPlace(113));
+    try {
+      await rack.startWhole();
+      const selected = 'selections: [{ source: debian-installer, os: debian, release: bookworm, arches: [amd64] }]\n';
+      const file = join(dirname(rack.configFile), 'image-sources.yaml');
+      writeFileSync(file, `${readFileSync(sources, 'utf8')}${selected}`);
+      const rackboot = (...words: readonly string[]) => runRackboot(['images', ...words, '--config', rack.configFile]);
+      const add = ['selections', 'add', 'ubuntu-installer', 'installer/ubuntu/precise', '--arches', 'amd64'];
+      const added = await rackboot(...add);
+      assert.equal(added.code, 0, added.complaints.join('\n'));
+      const imported = await rackboot('import');
+      assert.equal(imported.code, 1, 'no packages are for the kernel of one of them');
+      const said = imported.output.join('\n');
+      assert.match(said, /^debian\/bookworm\/amd64\/generic\/installer: failed: .*(linux-image-9\.9-test|apt).*: /m);
+      assert.match(said, /^ubuntu\/precise\/amd64\/generic\/installer: done$/m);
+      const place = join(rack.tree, 'amd64/generic/precise/install');
+      assert.equal(readFileSync(join(place, 'linux'), 'utf8'), 'kernel of old amd64');
+      const ask = (method: 'GET' | 'DELETE', path: string) =>
+        askDaemon(rack.stateDir, `/MAAS/api/2.0/${path}`, method, method === 'GET' ? undefined : '');
+      const find = async (name: string) =>
+        ((await ask('GET', 'boot-resources/')) as readonly Record<string, unknown>[]).find((one) => one.name === name);
+      const listed = await find('ubuntu/precise');
+      assert.deepEqual(
+        [listed?.type, listed?.architecture, listed?.label, listed?.complete, listed?.title],
+        ['Synced', 'amd64/generic', 'installer', true, 'Ubuntu 12.04'],
+      );
+      const failed = (await find('debian/bookworm'))?.import as Readonly<Record<string, unknown>>;
+      assert.deepEqual([failed.state, typeof failed.next_try], ['failed', 'string']);
+      assert.ok(Number(failed.total) > 0, 'its size is that of both files');
+      const files = (): number => asked.filter((one) => /\/(linux|initrd\.gz)$/.test(one)).length;
+      const before = files();
+      const again = await rackboot('import');
+      assert.match(
+        again.output.join('\n'),
+        /^ubuntu\/precise\/amd64\/generic\/installer: done: \d{8} is already there$/m,
+      );
+      assert.equal(files(), before, 'neither it nor the kept files of the other one are downloaded again');
+      await ask('DELETE', `boot-resources/${listed?.id}/`);
+      await eventually('it is deleted', () => !existsSync(place));
+      assert.equal(await find('ubuntu/precise'), undefined);
+      await rackboot('import');
+      assert.ok(existsSync(join(place, 'initrd.gz')), 'while it is selected, the next import fetches it again');
+    } finally {
+      await rack.remove();
+    }
   });
 
   test('of another mirror comes by --mirror', async () => {

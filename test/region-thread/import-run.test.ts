@@ -86,7 +86,8 @@ describe('a run of imports', { timeout: 60_000 }, () => {
 
   function begin(sources: readonly SelectedSource[], clock: Clock = systemClock) {
     const downloads = new DownloadThread(DEFAULT_SETTINGS, systemClock);
-    const order = { tree, sources, held: new Map(), bytesPerSecondMax: undefined, httpProxy: '' };
+    const place = { tree, workDir: join(tree, 'work'), configured: {} };
+    const order = { ...place, sources, held: new Map(), bytesPerSecondMax: undefined, httpProxy: '' };
     const onProgress = (name: string, progress: ImportProgress): void => void shown.push([name, progress]);
     const run = new ImportRun(order, { downloads, clock, onProgress });
     const ended = run.run();

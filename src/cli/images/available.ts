@@ -26,13 +26,13 @@ import {
 } from '../../images/import/offer.ts';
 import { askSources, sourcesOf } from '../../images/import/offers.ts';
 import { readServedFacts, type ServedFacts } from '../../images/import/served-facts.ts';
+import { readHostMirrors } from '../../images/sources/host-mirrors.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { parseTagFilters } from '../../images/streams/tag-filter.ts';
+import { configuredMirrors } from '../../region/preseed/configured-mirrors.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
 import { knownSources } from './boot-sources.ts';
-import { configuredMirrors } from './configured-mirrors.ts';
 import { configuredProxy } from './configured-proxy.ts';
-import { readHostMirrors } from './host-mirrors.ts';
 import { readImageConfig } from './image-tree.ts';
 
 interface AvailableFlags extends SourceFlags {

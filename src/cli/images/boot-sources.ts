@@ -6,6 +6,7 @@ import { STREAM_ARCHITECTURES } from '../../boot/architectures.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { errorText, RackError } from '../../errors.ts';
+import { INSTALLER } from '../../images/import/offer.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { namesIndex, streamOf } from '../../region/images/region-source.ts';
@@ -266,7 +267,9 @@ export async function listSelections(flags: Shared & { readonly source?: string 
 export async function addSelection(flags: Shared & Wanted & ListFlags): Promise<number> {
   const stateDir = stateDirOf(flags);
   const source = await findSource(stateDir, flags.source);
-  const [os = '*', release = '*', ...more] = (flags.image ?? '*/*').split('/');
+  // Commands that import one installer begin its name so.
+  const image = (flags.image ?? '*/*').replace(new RegExp(`^${INSTALLER}/(?=[^/]+/)`), '');
+  const [os = '*', release = '*', ...more] = image.split('/');
   if (more.length > 0)
     throw new RackError('bad-argument', `${flags.image} is not an image: name one such as ubuntu/noble`);
   const form = listForm(flags);

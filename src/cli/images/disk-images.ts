@@ -148,7 +148,7 @@ export function listDiskImages(flags: StoreFlags): number {
     printJson({
       images: images.map((image) => ({ ...image, missing: isMissing(image) })),
       installers: listAllInstallers(tree),
-      loaders: listTreeParts(tree),
+      loaders: loadersIn(tree),
       problems,
       notes: leftOut === undefined ? [] : [leftOut],
     });
@@ -184,9 +184,11 @@ function printInstallers(tree: string): void {
   printTable(['INSTALLER', 'ARCHITECTURE', 'TITLE'], rows, '');
 }
 
+const loadersIn = (tree: string) => listTreeParts(tree).filter(({ kind }) => kind === 'loader');
+
 /** Prints the imported boot loaders of a tree, if it has some. */
 function printLoaders(tree: string): void {
-  const rows = listTreeParts(tree).map((part) => [formatImageName(part), part.title, part.origin?.source ?? '']);
+  const rows = loadersIn(tree).map((part) => [formatImageName(part), part.title, part.origin?.source ?? '']);
   if (rows.length === 0) return;
   print('');
   printTable(['BOOT LOADER', 'TITLE', 'SOURCE'], rows, '');
@@ -211,7 +213,7 @@ export async function removeDiskImages(
   const wanted = flags.image.replace(/\/+$/, '');
   const { images } = readTree(tree);
   const doomed = imagesNamed(images, wanted);
-  const allParts = listTreeParts(tree);
+  const allParts = loadersIn(tree);
   const parts = imagesNamed(allParts, wanted);
   const names = [...doomed, ...parts].map(formatImageName);
   if (names.length === 0) {

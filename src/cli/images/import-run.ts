@@ -21,12 +21,12 @@ import {
 } from '../../images/import/offer.ts';
 import { askSources } from '../../images/import/offers.ts';
 import { KEPT_VERSIONS, removeOlder } from '../../images/import/older-images.ts';
+import { readHostMirrors } from '../../images/sources/host-mirrors.ts';
 import type { ConfiguredMirrors } from '../../images/sources/package-mirrors.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
+import { configuredMirrors } from '../../region/preseed/configured-mirrors.ts';
 import { formatBytes, print, printError } from '../terminal/output.ts';
-import { configuredMirrors } from './configured-mirrors.ts';
 import { configuredProxy } from './configured-proxy.ts';
-import { readHostMirrors } from './host-mirrors.ts';
 import type { ImageTree } from './image-tree.ts';
 import { ImportProgress } from './import-progress.ts';
 import { StopSignals } from './stop-signals.ts';

@@ -4,12 +4,18 @@ import type { DownloadState } from '../download/request.ts';
 
 export class FilesProgress {
   readonly #total: number | undefined;
+  readonly #files: number | undefined;
+  readonly #totals = new Map<string, number>();
   /** The bytes of each file that are here, by its name. */
   readonly #bytes = new Map<string, number>();
 
-  /** @param total the bytes of all files; undefined: unknown */
-  constructor(total: number | undefined) {
+  /**
+   * @param total the bytes of all files; undefined: unknown
+   * @param files the number of files; then an unknown total is the sum of what their servers say, once all of them have said it
+   */
+  constructor(total: number | undefined, files?: number) {
     this.#total = total;
+    this.#files = files;
   }
 
   /** Counts the bytes of a file that is here already. */
@@ -21,7 +27,16 @@ export class FilesProgress {
   stateOf(name: string, state: DownloadState): DownloadState {
     if (state.kind !== 'downloading' && state.kind !== 'verifying' && state.kind !== 'done') return state;
     this.#bytes.set(name, state.bytes);
+    const own = state.kind === 'done' ? state.bytes : state.total;
+    if (own !== undefined) this.#totals.set(name, own);
     const bytes = [...this.#bytes.values()].reduce((sum, each) => sum + each, 0);
-    return state.kind === 'done' ? { ...state, bytes } : { ...state, bytes, total: this.#total };
+    // The sum is known only now, and the work on the files follows.
+    if (state.kind === 'done' && this.#files !== undefined) return { kind: 'verifying', bytes, total: this.#sum() };
+    return state.kind === 'done' ? { ...state, bytes } : { ...state, bytes, total: this.#total ?? this.#sum() };
+  }
+
+  #sum(): number | undefined {
+    if (this.#totals.size !== this.#files) return undefined;
+    return [...this.#totals.values()].reduce((sum, each) => sum + each, 0);
   }
 }

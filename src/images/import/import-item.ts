@@ -1,17 +1,28 @@
-// An item of a run of imports: an image, or a boot loader.
+// An item of a run of imports: an image, a boot loader or an installer.
 
 import { type RackError, unreachable } from '../../errors.ts';
 import { FilesProgress } from './files-progress.ts';
 import { deliverFirst, joinOffers, type Preferred, withLoaderMirrors, withMirrors } from './first-import.ts';
 import { importImage } from './image-import.ts';
 import type { ImportTerms } from './import-terms.ts';
+import { importOfferedInstaller } from './installer-import.ts';
 import { importLoader } from './loader-import.ts';
-import { type ImageOffer, type LoaderOffer, loaderNames, type OfferNames, offeredContent } from './offer.ts';
+import {
+  type ImageOffer,
+  type InstallerOffer,
+  installerNames,
+  type LoaderOffer,
+  leftOutNote,
+  loaderNames,
+  type OfferNames,
+  offeredContent,
+} from './offer.ts';
 
 /** The offer of an item. */
 export type ItemOffer =
   | { readonly kind: 'image'; readonly offer: ImageOffer }
-  | { readonly kind: 'loader'; readonly offer: LoaderOffer };
+  | { readonly kind: 'loader'; readonly offer: LoaderOffer }
+  | { readonly kind: 'installer'; readonly offer: InstallerOffer };
 
 /** The offers of one item. */
 export type OffersOfItem = Preferred<ItemOffer>;
@@ -23,6 +34,8 @@ export function namesOfItem(item: ItemOffer): OfferNames {
       return item.offer;
     case 'loader':
       return loaderNames(item.offer);
+    case 'installer':
+      return installerNames(item.offer);
     default:
       return unreachable(item);
   }
@@ -37,6 +50,8 @@ export function digestsOfItem(item: ItemOffer): readonly string[] {
     }
     case 'loader':
       return item.offer.files.map(({ digest }) => digest.hex);
+    case 'installer':
+      return [item.offer.kernel.digest.hex, item.offer.initrd.digest.hex];
     default:
       return unreachable(item);
   }
@@ -52,6 +67,8 @@ export function bytesOfItem(item: ItemOffer): number | undefined {
         (sum, { bytes }) => (sum === undefined || bytes === undefined ? undefined : sum + bytes),
         0,
       );
+    case 'installer':
+      return undefined;
     default:
       return unreachable(item);
   }
@@ -64,6 +81,14 @@ interface ImportedItem {
   readonly bytes: number;
   /** False if it was there already. */
   readonly added: boolean;
+  /** Why something newer may have been left out. */
+  readonly note?: string | undefined;
+}
+
+/** The options of an import. */
+interface ItemTerms extends ImportTerms {
+  /** The directory for packages and unpacked files of installers. */
+  readonly workDir: string;
 }
 
 /** An imported item, and the reasons why earlier offers failed. */
@@ -74,11 +99,11 @@ export interface FirstItem extends ImportedItem {
 /**
  * Imports the first offer that can be downloaded.
  * @param onOffer called before each import
- * @throws RackError as `importImage` and `importLoader`; if no offer can be downloaded, the error of the last one
+ * @throws RackError as `importImage`, `importLoader` and `importOfferedInstaller`; if no offer can be downloaded, the error of the last one
  */
 export async function importFirstItem(
   offers: OffersOfItem,
-  terms: ImportTerms,
+  terms: ItemTerms,
   onOffer: (item: ItemOffer) => void,
 ): Promise<FirstItem> {
   const joined = joinOffers(offers, contentOf, withItemMirrors);
@@ -99,17 +124,19 @@ function withItemMirrors(item: ItemOffer, same: readonly ItemOffer[]): ItemOffer
       const others = same.flatMap((one) => (one.kind === 'loader' ? [one.offer] : []));
       return { kind: 'loader', offer: withLoaderMirrors(item.offer, others) };
     }
+    case 'installer':
+      return item;
     default:
       return unreachable(item);
   }
 }
 
-async function importItem(item: ItemOffer, terms: ImportTerms): Promise<ImportedItem> {
+async function importItem(item: ItemOffer, terms: ItemTerms): Promise<ImportedItem> {
   switch (item.kind) {
     case 'image': {
       const { image, added } = await importImage(item.offer, terms);
       const { serial, bytes, system } = image;
-      return { serial, bytes: (system?.files ?? []).reduce((sum, file) => sum + file.bytes, bytes), added };
+      return { serial, bytes: sumOf([{ bytes }, ...(system?.files ?? [])]), added };
     }
     case 'loader': {
       const { tree, downloads, signal, onProgress } = terms;
@@ -118,9 +145,22 @@ async function importItem(item: ItemOffer, terms: ImportTerms): Promise<Imported
         ...{ tree, downloads, signal },
         onDownload: (download) => onProgress(download, progress.stateOf(download.request.name, download.state)),
       });
-      return { serial, bytes: files.reduce((sum, file) => sum + file.bytes, 0), added };
+      return { serial, bytes: sumOf(files), added };
+    }
+    case 'installer': {
+      const { tree, workDir, downloads, signal, onProgress } = terms;
+      const progress = new FilesProgress(undefined, new Set(digestsOfItem(item)).size);
+      const { files, serial, added } = await importOfferedInstaller(item.offer, {
+        ...{ tree, workDir, packages: undefined, downloads, signal, mayStay: true },
+        onProgress: () => undefined,
+        onDownload: (download) => onProgress(download, progress.stateOf(download.request.name, download.state)),
+      });
+      return { serial, bytes: sumOf(files), added, note: leftOutNote(item.offer) };
     }
     default:
       return unreachable(item);
   }
 }
+
+const sumOf = (files: readonly { readonly bytes: number }[]): number =>
+  files.reduce((sum, { bytes }) => sum + bytes, 0);

@@ -6,6 +6,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { RackError } from '../../errors.ts';
 import { removeDownload } from '../download/removal.ts';
 import type { DownloadRequest } from '../download/request.ts';
 import { checkNames, type EnvironmentRequest, type Publication } from '../environment.ts';
@@ -14,6 +15,7 @@ import { publishInstaller } from '../installer.ts';
 import { makeDirectories } from '../publication.ts';
 import { type FetchTerms, fetchFile, lockOf } from './file-fetch.ts';
 import { type InstallerOffer, installerName, type ListedFile } from './offer.ts';
+import { findPart, installerDirectory } from './tree-parts.ts';
 
 /** The largest kernel or initrd, in bytes; both are read into memory. Debian's have at most 50 MB. */
 const FILE_BYTES_MAX = 512 * 1024 * 1024;
@@ -23,7 +25,17 @@ const WITH_PACKAGES = 'debian';
 /** The options of an import. */
 export interface InstallerTerms
   extends FetchTerms,
-    Pick<EnvironmentRequest, 'tree' | 'workDir' | 'packages' | 'onProgress'> {}
+    Pick<EnvironmentRequest, 'tree' | 'workDir' | 'packages' | 'onProgress'> {
+  /** True: an installer that was made from the same files, and is undamaged, stays as it is. Default: false */
+  readonly mayStay?: boolean | undefined;
+}
+
+/** An imported installer. */
+interface InstallerImport extends Publication {
+  readonly serial: string;
+  /** False if it was there already. */
+  readonly added: boolean;
+}
 
 /**
  * Imports an installer as `ARCH/generic/RELEASE/install/{linux,initrd.gz,manifest.json}` of the tree.
@@ -31,23 +43,33 @@ export interface InstallerTerms
  * @throws RackError `source-failed` if no attempt delivered a file, `cancelled`, `already-running` if another import holds a file for too
  * long, and those of `publishInstaller`
  */
-export async function importOfferedInstaller(offer: InstallerOffer, terms: InstallerTerms): Promise<Publication> {
-  const { tree, workDir, packages, onProgress } = terms;
+export async function importOfferedInstaller(offer: InstallerOffer, terms: InstallerTerms): Promise<InstallerImport> {
+  const { tree, workDir, packages, onProgress, signal } = terms;
   const { os, release, base, title, architecture: arch, source, kernel, initrd } = offer;
   checkNames({ arch, release });
+  const fetched = [kernel, initrd].map(({ digest }) => digest.hex);
+  const place = join(tree, installerDirectory(offer));
+  const present = terms.mayStay === true ? await findPart(place, fetched) : undefined;
+  if (present !== undefined) return { directory: place, ...present, added: false };
   const directory = join(tree, 'images', '.downloads');
   await makeDirectories(directory);
   const requests = [kernel, initrd].map((file) => requestOf(file, directory));
   const lock = await waitForImports(requests.map(lockOf), installerName(offer), terms);
   try {
-    for (const request of requests) await fetchFile(request, installerName(offer), terms);
+    // At once: then the bytes of both are known early. The locks are held until neither is written any more.
+    const ends = await Promise.allSettled(requests.map((request) => fetchFile(request, installerName(offer), terms)));
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
     const [linux, first] = await Promise.all(requests.map(({ name }) => readFile(join(directory, name))));
     if (linux === undefined || first === undefined) throw new Error('two files were requested');
-    const facts = { os, release, base, title, source, kernel_url: kernel.url, initrd_url: initrd.url };
+    const facts = { os, release, base, title, source, kernel_url: kernel.url, initrd_url: initrd.url, fetched };
     const installer = { kernel: linux, initrd: first, base, hasPackages: os === WITH_PACKAGES, facts };
-    const published = await publishInstaller({ tree, arch, release, workDir, packages, onProgress }, installer);
-    for (const request of requests) await removeDownload(request);
-    return published;
+    const request = { tree, arch, release, workDir, packages, onProgress, signal };
+    const published = await publishInstaller(request, installer);
+    for (const file of requests) await removeDownload(file);
+    const made = await findPart(place, fetched);
+    if (made === undefined)
+      throw new RackError('not-found', `${installerName(offer)} was removed while it was imported: import it again`);
+    return { ...published, serial: made.serial, added: true };
   } finally {
     lock.release();
   }

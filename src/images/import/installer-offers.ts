@@ -18,7 +18,14 @@ import { describeDocumentFault } from '../documents/fault.ts';
 import type { Digest } from '../download/digest.ts';
 import { type ConfiguredMirrors, findMirror } from '../sources/package-mirrors.ts';
 import type { InstallerRelease, InstallerSource } from '../sources/source.ts';
-import { distinctProblems, type InstallerOffer, type ListedFile, type OfferWish, type SourceAnswer } from './offer.ts';
+import {
+  distinctProblems,
+  type InstallerOffer,
+  installerNames,
+  type ListedFile,
+  type OfferWish,
+  type SourceAnswer,
+} from './offer.ts';
 import type { KeyPlace, SourceDocuments, TrustedDocument } from './source-documents.ts';
 
 const LISTS = ['SHA256SUMS', 'MD5SUMS'] as const;
@@ -33,7 +40,7 @@ interface InstallerOfferTerms {
 /** Reads the offers of a mirror. An unusable installer becomes a problem; the others are still offered. */
 export async function readInstallerOffers(
   source: InstallerSource,
-  { release, architectures }: OfferWish,
+  { release, architectures, choices }: OfferWish,
   documents: SourceDocuments,
   terms: InstallerOfferTerms,
 ): Promise<SourceAnswer> {
@@ -50,12 +57,17 @@ export async function readInstallerOffers(
     sites.set(url, site);
     return site;
   };
+  const isChosen = (name: string, architecture: string): boolean => {
+    const names = installerNames({ source: source.name, os: source.os, release: name, architecture });
+    return choices?.some((matches) => matches(names)) ?? true;
+  };
   const answers = await Promise.all(
     source.releases
       .filter(({ name }) => release === undefined || name === release)
       .flatMap((one) =>
         [...source.arches.keys()]
           .filter((ours) => architectures.length === 0 || architectures.includes(ours))
+          .filter((ours) => isChosen(one.name, ours))
           .map(async (architecture) => {
             try {
               return await siteFor(architecture).read(one, architecture);

@@ -166,12 +166,22 @@ export const isImportOf = (image: StoredImage, offer: ImageOffer): boolean =>
   (offer.serial === undefined || offer.serial === image.serial) &&
   importedContent(image) === offeredContent(offer);
 
-/** The first part of the name by which a person requests an installer. */
+/** The first part of the name by which a person requests an installer, and its label among the resources of a region. */
 export const INSTALLER = 'installer';
 
 /** The name of an installer for people: `installer/debian/bookworm/amd64`. */
 export const installerName = ({ os, release, architecture }: InstallerOffer): string =>
   `${INSTALLER}/${os}/${release}/${architecture}`;
+
+/** The names by which an installer is selected. */
+export const installerNames = ({
+  source,
+  os,
+  release,
+  architecture,
+}: Pick<InstallerOffer, 'source' | 'os' | 'release' | 'architecture'>): OfferNames => ({
+  ...{ source, os, release, architecture, subarchitecture: GENERIC, label: INSTALLER, aliases: [] },
+});
 
 /** Tells that an installer is not from the updates of its release, and why; undefined if nothing was left out. */
 export const leftOutNote = (offer: InstallerOffer): string | undefined =>

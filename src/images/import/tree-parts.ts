@@ -1,6 +1,7 @@
 // The boot loaders and installers of a boot tree that were imported, as their manifests describe them.
 //
 //   bootloader/TYPE/ARCH/manifest.json
+//   ARCH/generic/RELEASE/install/manifest.json
 //
 // 1. A directory without a manifest of an import is not listed: a person filled it.
 // 2. A removed directory disappears whole.
@@ -8,13 +9,15 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { CPUS } from '../../boot/architectures.ts';
 import { isPlainName } from '../../boot/images.ts';
 import { cleanText } from '../../clean-text.ts';
 import { readRegularFile } from '../../files/regular-file.ts';
 import type { ImageName } from '../image-store.ts';
 import { isWhole, type PublishedFile, removeDirectory } from '../publication.ts';
-import { LOADER } from './offer.ts';
+import { INSTALLER, LOADER } from './offer.ts';
 
+const GENERIC = 'generic';
 const MANIFEST = 'manifest.json';
 /** Longer manifests are not read. One with the most files that a loader may have is half as long. */
 const MANIFEST_BYTES_MAX = 128 * 1024;
@@ -25,9 +28,9 @@ const NAME_CHARACTERS_MAX = 64;
 /** The label of a boot loader whose manifest has none. */
 const LABEL = 'stable';
 
-/** A boot loader of a boot tree. */
+/** A boot loader or an installer of a boot tree. */
 interface TreePart extends ImageName {
-  readonly kind: 'loader';
+  readonly kind: 'loader' | 'installer';
   readonly title: string;
   /** Of the first file. */
   readonly bytes: number;
@@ -42,6 +45,8 @@ interface TreePart extends ImageName {
 
 const name = z.string().refine(isPlainName);
 const manifestShape = z.object({
+  /** Installers have it. */
+  os: name.optional(),
   source: z.string().transform((source) => cleanText(source, 2048)),
   title: z.string().transform((title) => cleanText(title, TITLE_CHARACTERS_MAX)),
   label: name.default(LABEL),
@@ -57,23 +62,44 @@ const manifestShape = z.object({
 });
 type PartManifest = z.output<typeof manifestShape>;
 
-/** The boot loaders of a boot tree, sorted by their directories. */
-export function listTreeParts(tree: string): readonly TreePart[] {
+/** The boot loaders and installers of a boot tree, each sorted by their directories. */
+export const listTreeParts = (tree: string): readonly TreePart[] => [...listLoaders(tree), ...listInstallers(tree)];
+
+function listInstallers(tree: string): readonly TreePart[] {
+  return CPUS.flatMap((architecture) =>
+    namesIn(tree, architecture, GENERIC).flatMap((release): readonly TreePart[] => {
+      const directory = installerDirectory({ architecture, release });
+      const manifest = readManifest(join(tree, directory));
+      if (manifest?.os === undefined) return [];
+      const names = { os: manifest.os, release, architecture, subarchitecture: GENERIC, label: INSTALLER };
+      return [{ kind: 'installer', ...names, ...factsOf(join(tree, directory), manifest), directory }];
+    }),
+  );
+}
+
+/** The directory of an installer, relative to the tree. */
+export const installerDirectory = ({ architecture, release }: Pick<ImageName, 'architecture' | 'release'>): string =>
+  join(architecture, GENERIC, release, 'install');
+
+function listLoaders(tree: string): readonly TreePart[] {
   return namesIn(tree, LOADER).flatMap((type) =>
     namesIn(tree, LOADER, type).flatMap((architecture): readonly TreePart[] => {
       const directory = join(LOADER, type, architecture);
       const manifest = readManifest(join(tree, directory));
       if (manifest === undefined) return [];
       const { label } = manifest;
-      const names = { os: LOADER, release: type, architecture, subarchitecture: 'generic', label };
+      const names = { os: LOADER, release: type, architecture, subarchitecture: GENERIC, label };
       return [{ kind: 'loader', ...names, ...factsOf(join(tree, directory), manifest), directory }];
     }),
   );
 }
 
-/** Changes with each boot loader that is imported or removed. */
+/** Changes with each boot loader or installer that is imported or removed. */
 export function markOfParts(tree: string): string {
-  const parents = namesIn(tree, LOADER).map((type) => join(tree, LOADER, type));
+  const parents = [
+    ...namesIn(tree, LOADER).map((type) => join(tree, LOADER, type)),
+    ...CPUS.flatMap((cpu) => namesIn(tree, cpu, GENERIC).map((release) => join(tree, cpu, GENERIC, release))),
+  ];
   return parents.map((path) => `${path} ${timeOf(path)?.getTime() ?? ''}`).join('\n');
 }
 

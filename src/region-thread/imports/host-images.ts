@@ -209,7 +209,7 @@ const identityOf = ({ serial, sha256, filesSha256, ...image }: HostImage): Conde
   ...(filesSha256 === undefined ? {} : { filesSha256 }),
 });
 
-/** The images and boot loaders of a tree. */
+/** The images, boot loaders and installers of a tree. */
 const imagesIn = (tree: string): readonly HostImage[] => [
   ...readImages(tree)
     .images.filter((image) => hasBlob(tree, image))
@@ -243,7 +243,7 @@ function filesDigest(files: readonly object[] | undefined): Pick<HostImage, 'fil
   return { filesSha256: hash.digest('hex') };
 }
 
-/** Changes with each image or boot loader that is added or removed. */
+/** Changes with each image, boot loader or installer that is added or removed. */
 function markOf(tree: string): string {
   try {
     return `${tree} ${statSync(manifestsOf(tree)).mtimeMs} ${markOfParts(tree)}`;

@@ -176,7 +176,7 @@ export class ImportControl {
 
   async #startRun(run: ImportRun, resources: readonly BootResource[], tree: string, nowMs: number): Promise<void> {
     const { region } = this.#parts;
-    const { emptyReason, heldAmong, selectedSources } = await import('./run-request.ts');
+    const { emptyReason, heldAmong, placeOf, selectedSources } = await import('./run-request.ts');
     const sources = await selectedSources(region);
     const held = heldAmong(resources);
     if (!this.#isActive) return;
@@ -192,7 +192,8 @@ export class ImportControl {
     }
     await region.store.boot.changeRun({ begunMs, nextMs: 0 });
     const { bytesPerSecondMax, httpProxy } = this.#terms();
-    if (this.#isActive) this.#thread.run({ tree, sources, held, bytesPerSecondMax, httpProxy });
+    const terms = { tree, ...placeOf(region.config()), bytesPerSecondMax, httpProxy };
+    if (this.#isActive) this.#thread.run({ ...terms, sources, held });
   }
 
   /** Carries out a person's wish for an image, once. */

@@ -37,8 +37,11 @@ export function downloadReason(fault: AttemptFault): ImportReason {
 export function failureReason(error: unknown): ImportReason {
   if (!(error instanceof RackError)) throw error;
   if (error.cause instanceof AttemptFailure) return downloadReason(error.cause.fault);
-  return { code: 'said', params: { said: saidBy(error) } };
+  return saidReason(errorText(error));
 }
+
+/** A reason in the words of an import. */
+export const saidReason = (text: string): ImportReason => ({ code: 'said', params: { said: saidBy(text) } });
 
 /** The reason why an image could not be deleted. @throws any error that is not of the outside world */
 export function deletionReason(error: unknown): ImportReason {

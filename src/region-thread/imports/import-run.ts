@@ -1,4 +1,4 @@
-// One run of imports: asks the sources, and imports the images and boot loaders that the selections match, IMPORTS_MAX at a time.
+// One run of imports: asks the sources, and imports the items that the selections match: images, boot loaders, installers, IMPORTS_MAX at a time.
 //
 //   queued ─▶ waiting, connecting, downloading, verifying ─┬─▶ done
 //     ▲  │                    │                            ├─▶ failed ─────────────────▶ queued, if a further source has it
@@ -27,9 +27,10 @@ import {
 } from '../../images/import/import-item.ts';
 import { LOADER, type OfferWish, type SourceAnswer } from '../../images/import/offer.ts';
 import { askSources } from '../../images/import/offers.ts';
+import { readHostMirrors } from '../../images/sources/host-mirrors.ts';
 import { type ImportProgress, PROGRESS_FILES_MAX, SKIPPED_MAX } from '../../region/records/boot-store.ts';
 import type { ImportReason } from '../../region/records/import-reason.ts';
-import { downloadReason, failureReason } from './import-failure.ts';
+import { downloadReason, failureReason, saidReason } from './import-failure.ts';
 import type { Hold, RunOrder, SkippedList } from './message.ts';
 import { matches, planImports, type SelectedSource, type Skipped } from './plan.ts';
 
@@ -153,7 +154,9 @@ export class ImportRun {
   async #ask(at: number, selected: SelectedSource): Promise<void> {
     const { downloads, clock } = this.#parts;
     const { source } = selected;
-    const means = { downloads, clock, mirrors: [], tree: this.#order.tree, signal: this.#stop.signal };
+    const { tree, configured } = this.#order;
+    const mirrors = source.kind === 'installer' ? readHostMirrors() : [];
+    const means = { downloads, clock, mirrors, configured, tree, signal: this.#stop.signal };
     const none: SourceAnswer = { source: source.name, offers: [], installers: [], loaders: [], problems: [] };
     let answer: SourceAnswer | undefined;
     try {
@@ -222,7 +225,8 @@ export class ImportRun {
     const { downloads, clock } = this.#parts;
     const { offers } = item;
     try {
-      const terms = { tree: this.#order.tree, downloads, nowMs: clock.wallTimeMs(), signal };
+      const { tree, workDir } = this.#order;
+      const terms = { tree, workDir, downloads, nowMs: clock.wallTimeMs(), signal };
       const onProgress = (_: Download, state: DownloadState): void => this.#follow(item, state);
       const onWait = (pid = 0): void => this.#showWait(item, pid);
       const result = await importFirstItem(offers, { ...terms, onProgress, onWait }, (tried) => {
@@ -250,8 +254,9 @@ export class ImportRun {
     }
   }
 
-  #done(item: Item, { failures, serial, bytes, added }: FirstItem): void {
+  #done(item: Item, { failures, serial, bytes, added, note }: FirstItem): void {
     for (const error of failures) this.#skip({ name: item.name, reason: failureReason(error) });
+    if (note !== undefined) this.#skip({ name: item.name, reason: saidReason(note) });
     const size = item.progress.total ?? bytes;
     const done = { state: 'done', serial, bytes: size, total: size } as const;
     if (added) {
@@ -330,7 +335,9 @@ export class ImportRun {
 
 /** The progress with which an import starts. */
 function progressOf(item: ItemOffer, state: ImportProgress['state'], offers: OffersOfItem): ImportProgress {
-  const { source, serial, title } = item.offer;
+  const { source, title } = item.offer;
+  // An installer has none before it is in the tree.
+  const serial = item.kind === 'installer' ? undefined : item.offer.serial;
   const bytes = bytesOfItem(item);
   const facts = { ...(serial === undefined ? {} : { serial }), ...(bytes === undefined ? {} : { total: bytes }) };
   return { state, source, title, bytes: 0, files: filesOf(offers).slice(0, PROGRESS_FILES_MAX), ...facts };
@@ -339,11 +346,14 @@ function progressOf(item: ItemOffer, state: ImportProgress['state'], offers: Off
 /** The digests of all files that the offers name. */
 const filesOf = (offers: OffersOfItem): readonly string[] => [...new Set(offers.flatMap(digestsOfItem))];
 
-/** True if two imports may need the same file, or if both are of systems. */
+/** True if two imports may need the same file, or if both are of systems, or of installers, which need the host's package manager. */
 const needSame = (one: OffersOfItem, other: OffersOfItem): boolean =>
-  [one, other].every((offers) => offers.some(isSystem)) || filesOf(one).some((file) => filesOf(other).includes(file));
+  [isSystem, isInstaller].some((isSuch) => [one, other].every((offers) => offers.some(isSuch))) ||
+  filesOf(one).some((file) => filesOf(other).includes(file));
 
 const isSystem = (item: ItemOffer): boolean => item.kind === 'image' && item.offer.system !== undefined;
+
+const isInstaller = (item: ItemOffer): boolean => item.kind === 'installer';
 
 /** Limits the question to the selected releases and architectures: on a site with plain files, each of them costs a document. */
 function wishOf({ selections }: SelectedSource): OfferWish {

@@ -1,5 +1,6 @@
 // The messages between the region's thread and the importing thread.
 
+import type { ConfiguredMirrors } from '../../images/sources/package-mirrors.ts';
 import type { ImportProgress } from '../../region/records/boot-store.ts';
 import type { SelectedSource, Skipped } from './plan.ts';
 
@@ -10,6 +11,10 @@ export type Hold = 'paused' | 'cancelled';
 export interface RunOrder {
   /** The boot tree into which the images are imported. */
   readonly tree: string;
+  /** The directory for packages and unpacked files of installers. */
+  readonly workDir: string;
+  /** The mirrors of packages that the configuration names; others are those of this host. */
+  readonly configured: ConfiguredMirrors;
   readonly sources: readonly SelectedSource[];
   /** The imports that people hold, by name. */
   readonly held: ReadonlyMap<string, Hold>;

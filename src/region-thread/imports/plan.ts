@@ -1,4 +1,4 @@
-// Chooses the items to import: the images and boot loaders that a selection of their source matches. Each is imported from the first source that
+// Chooses the items to import: the images, boot loaders and installers that a selection of their source matches. Each is imported from the first source that
 // has it and delivers it.
 //
 // 1. Every selected item that the run does not import, and every selection without an item, is listed with the reason.
@@ -112,7 +112,8 @@ const placeOf = (name: string): string => name.split('/', 3).join('/');
 /** The name of an item: that of its resource. */
 const itemName = (item: ItemOffer): string => resourceName(namesOfItem(item));
 
-const itemsOf = ({ offers, loaders }: SourceAnswer): readonly ItemOffer[] => [
+const itemsOf = ({ offers, loaders, installers }: SourceAnswer): readonly ItemOffer[] => [
   ...offers.map((offer) => ({ kind: 'image', offer }) as const),
   ...loaders.map((offer) => ({ kind: 'loader', offer }) as const),
+  ...installers.map((offer) => ({ kind: 'installer', offer }) as const),
 ];

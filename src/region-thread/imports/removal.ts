@@ -1,11 +1,15 @@
-// The images and boot loaders of this host, as the region removes them.
+// The images, boot loaders and installers of this host, as the region removes them.
+//
+// 1. An installer stays while a machine that may load it is being deployed: its files are not kept after its removal.
 
 import { systemClock } from '../../clock.ts';
+import { RackError } from '../../errors.ts';
 import { type ImageUse, sweepBlobs } from '../../images/image-removal.ts';
-import { formatImageName, type ImageName, readImages, type StoredImage } from '../../images/image-store.ts';
+import { formatImageName, type ImageName, readImages } from '../../images/image-store.ts';
 import { KEPT_VERSIONS, type RemovalTerms, removeOlder, removeUnused } from '../../images/import/older-images.ts';
 import { listTreeParts, removePart } from '../../images/import/tree-parts.ts';
 import { resourceName } from '../../region/images/region-source.ts';
+import type { ImageUse as Use } from '../../region/records/boot-store.ts';
 import type { Region } from '../../region/region.ts';
 import { assertOutside } from './import-failure.ts';
 
@@ -22,13 +26,17 @@ export const removal = (region: Region, tree: string): RemovalTerms => ({
 export const removeResource = (region: Region, tree: string, name: string): Promise<void> =>
   removeWhere(region, tree, (one) => resourceName(one) === name);
 
-/** Removes the image or boot loader with this full name, if there is one. @throws as `removeUnused` */
+/** Removes the image, boot loader or installer with this full name, if there is one. @throws as `removeUnused` */
 export const removeNamed = (region: Region, tree: string, fullName: string): Promise<void> =>
   removeWhere(region, tree, (one) => formatImageName(one) === fullName);
 
 async function removeWhere(region: Region, tree: string, isMeant: (one: ImageName) => boolean): Promise<void> {
   await removeUnused(readImages(tree).images.filter(isMeant), removal(region, tree));
-  for (const part of listTreeParts(tree).filter(isMeant)) await removePart(tree, part);
+  for (const part of listTreeParts(tree).filter(isMeant)) {
+    const [user] = part.kind === 'installer' ? await usersOf(region, part) : [];
+    if (user !== undefined) throw new RackError('bad-argument', `${user} is being deployed and may need it`);
+    await removePart(tree, part);
+  }
 }
 
 /**
@@ -57,11 +65,18 @@ export function presentNames(tree: string): ReadonlySet<string> | undefined {
 }
 
 /** The region's store knows every machine that is deployed from this host's boot tree, so the use is always known. */
-async function useOf({ store }: Region): Promise<ImageUse> {
-  const uses = (await store.boot.listUses()).filter(({ deploying }) => deploying > 0);
-  const usersOf = ({ os, release, architecture }: StoredImage): readonly string[] =>
-    uses
-      .filter((one) => one.os === os && one.release === release && one.architecture === architecture)
-      .map(({ first }) => first);
-  return { isKnown: true, usersOf };
+async function useOf(region: Region): Promise<ImageUse> {
+  const uses = await deploying(region);
+  return { isKnown: true, usersOf: (image) => among(uses, image) };
 }
+
+const usersOf = async (region: Region, name: ImageName): Promise<readonly string[]> =>
+  among(await deploying(region), name);
+
+const deploying = async ({ store }: Region): Promise<readonly Use[]> =>
+  (await store.boot.listUses()).filter((use) => use.deploying > 0);
+
+const among = (uses: readonly Use[], { os, release, architecture }: ImageName): readonly string[] =>
+  uses
+    .filter((one) => one.os === os && one.release === release && one.architecture === architecture)
+    .map(({ first }) => first);

@@ -1,10 +1,13 @@
-// The parts of a run's order that people decide: the selected sources, and the held imports.
+// The parts of a run's order: the selected sources, the held imports, and the place of work.
 
+import { join } from 'node:path';
+import type { RegionConfig } from '../../region/config.ts';
 import type { FileProblem } from '../../region/images/region-source.ts';
+import { configuredMirrors } from '../../region/preseed/configured-mirrors.ts';
 import type { BootResource } from '../../region/records/boot-store.ts';
 import type { ImportReason } from '../../region/records/import-reason.ts';
 import type { Region } from '../../region/region.ts';
-import type { Hold } from './message.ts';
+import type { Hold, RunOrder } from './message.ts';
 import type { SelectedSource } from './plan.ts';
 
 /** The sources of which something is selected, with their selections. */
@@ -16,6 +19,12 @@ export async function selectedSources({ bootImages }: Region): Promise<readonly 
     return own.length === 0 ? [] : [{ source: images, selections: own }];
   });
 }
+
+/** The source of the packages for installers, and the directory in which they are unpacked: that of `rackboot images`, too. */
+export const placeOf = ({ stateDir, install }: RegionConfig): Pick<RunOrder, 'workDir' | 'configured'> => ({
+  workDir: join(stateDir, 'images-work'),
+  configured: configuredMirrors(install),
+});
 
 /** The imports that people hold, by name. */
 export const heldAmong = (resources: readonly BootResource[]): ReadonlyMap<string, Hold> =>

@@ -57,7 +57,7 @@ export interface FileProblem {
 
 /** A source of images. */
 export interface RegionSource extends BootSource {
-  /** The source for the import. Only the command line imports installers. */
+  /** The source for the import. */
   readonly images: ImageSource;
   /** The file and the key that define it; `undefined` if the API may change it. */
   readonly pin?: { readonly file: string; readonly key: string } | undefined;

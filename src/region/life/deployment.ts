@@ -51,7 +51,7 @@ export interface ListedImage {
   /** For people; empty: none. */
   readonly title: string;
   /** Undefined: an image of a disk or of a system; otherwise only the list of boot resources has it. */
-  readonly kind?: 'loader' | undefined;
+  readonly kind?: 'loader' | 'installer' | undefined;
   /** Stored size. */
   readonly bytes: number;
   /** Size on the disk; undefined: unknown. */

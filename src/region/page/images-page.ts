@@ -232,13 +232,17 @@ function reportedPart({ region, nowMs }: View, { downloads }: ImportRun): Html {
   return html`<div class="stacked" id="reported"><h2>${words.images.reported}</h2><div class="sheet">${items}${rest}</div></div>`;
 }
 
-/** The installers of the boot tree, by their titles. */
-function installersPart({ region }: View): Html {
+/** The installers of the boot tree that are not in the list of images, by their titles. */
+function installersPart({ region }: View, resources: readonly ListedResource[]): Html {
+  const parts = resources.flatMap(({ images }) => images.filter(({ kind }) => kind === 'installer'));
+  const listed = new Set(parts.map(({ os, release, architecture }) => `${architecture} ${os}/${release}`));
   const items = CPUS.flatMap((architecture) =>
-    (region.installers?.({ architecture, subarchitecture: 'generic' }) ?? []).map(
-      ({ os, release, title }) =>
-        html`<div class="list-item"><div><b>${title}</b> <span class="soft">${os === undefined ? release : `${os}/${release}`} · ${architecture}</span></div></div>`,
-    ),
+    (region.installers?.({ architecture, subarchitecture: 'generic' }) ?? [])
+      .filter(({ os, release }) => !listed.has(`${architecture} ${os}/${release}`))
+      .map(
+        ({ os, release, title }) =>
+          html`<div class="list-item"><div><b>${title}</b> <span class="soft">${os === undefined ? release : `${os}/${release}`} · ${architecture}</span></div></div>`,
+      ),
   );
   if (items.length === 0) return nothing;
   return html`<div class="stacked" id="installers"><h2>${words.images.installers}</h2><div class="sheet">${items}</div></div>`;
@@ -299,7 +303,7 @@ async function render(view: View): Promise<Html> {
       ${fileProblemPart(problem)}
       <p class="soft run" id="run">${runText(run, failed, selections.length > 0, view.nowMs)}</p>
       ${tableOf(view, resources, uses, isRunning)}
-      ${installersPart(view)}
+      ${installersPart(view, resources)}
       ${reportedPart(view, run)}
       ${skippedPart(run)}
       ${selectedPart(sources, selections)}`,

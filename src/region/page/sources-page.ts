@@ -108,7 +108,7 @@ function selectForm(view: View, source: RegionSource): Html {
     field('release', '', true),
     field('arches', 'amd64'),
     field('subarches', ''),
-    field('labels', ''),
+    ...(source.images.kind === 'installer' ? [] : [field('labels', '')]),
   ];
   return formOf(view, { body, submit: words.sources.selectIt });
 }
@@ -136,17 +136,13 @@ async function renderOne(view: View): Promise<Html | undefined> {
       ? html`<div class="note soft">${words.sources.nothing}</div>`
       : selections.map((selection) => selectionItem(view, selection));
   const title = source.images.title === '' ? sourceTitle(source) : source.images.title;
-  const selecting =
-    source.images.kind === 'installer'
-      ? html`<p>${words.sources.installers(source.images.os)}</p>`
-      : html`<h2>${words.sources.selected}</h2><div class="sheet narrow">${list}</div>
-      <h2>${words.sources.select}</h2><div class="sheet narrow">${selectForm(view, source)}</div>`;
   return pageOf(view, {
     title,
     place: 'images',
     main: html`
       <div class="bar"><h1 class="break">${title}</h1></div>
-      ${selecting}
+      <h2>${words.sources.selected}</h2><div class="sheet narrow">${list}</div>
+      <h2>${words.sources.select}</h2><div class="sheet narrow">${selectForm(view, source)}</div>
       ${ownPart(view, source)}
       <p><a href="${SOURCES_PATH}">${words.sources.title}</a></p>`,
   });

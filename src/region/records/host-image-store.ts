@@ -18,7 +18,7 @@ const systemFile = z.object({
   bytes: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
 });
 
-/** An image or boot loader as its host reports it; `region/life/deployment.ts` has the meanings. */
+/** An image, boot loader or installer as its host reports it; `region/life/deployment.ts` has the meanings. */
 export const hostImage = z.object({
   os: name,
   release: name,
@@ -28,7 +28,7 @@ export const hostImage = z.object({
   serial: name,
   title: z.string().max(1024),
   bytes: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
-  kind: z.enum(['loader']).optional(),
+  kind: z.enum(['loader', 'installer']).optional(),
   diskBytes: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
   sha256: z.string().max(64),
   /** Of the root of a system: the digest of all its files, of which `sha256` is the first. */

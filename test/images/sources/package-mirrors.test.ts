@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { configuredMirrors } from '../../../src/cli/images/configured-mirrors.ts';
 import { findMirror } from '../../../src/images/sources/package-mirrors.ts';
+import { configuredMirrors } from '../../../src/region/preseed/configured-mirrors.ts';
 import { DEFAULT_MIRRORS } from '../../../src/region/preseed/request.ts';
 
 const UBUNTU = {

@@ -242,8 +242,6 @@ function listSelections(call: ApiCall, given: Detail): Promise<Answer> {
 
 function addSelection(call: ApiCall, given: GivenSelection): Promise<Answer> {
   return withSource(call, call.path.boot_source_id, async (source) => {
-    if (source.images.kind === 'installer')
-      return refuseField('boot_source_id', 'field.boot-source-installer', { os: source.images.os });
     const selection = selectionOf(given, undefined);
     if (await isInFile(call, source, selection)) return await taken(call, source, selection);
     const event = selectionEvent(call, 'added', selection, source);

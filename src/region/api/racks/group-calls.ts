@@ -121,6 +121,8 @@ interface GroupImage {
   readonly architecture: string;
   readonly subarchitecture: string;
   readonly label: string;
+  /** Undefined: an image. */
+  readonly kind?: 'loader' | 'installer' | undefined;
 }
 
 function imageJson(
@@ -128,10 +130,11 @@ function imageJson(
   { uuid }: Rack,
   image: GroupImage,
 ): Record<string, unknown> & { readonly id: number } {
-  const { os, release, architecture, subarchitecture, label } = image;
+  const { os, release, architecture, subarchitecture, label, kind } = image;
+  const purpose = kind === 'installer' ? 'install' : 'xinstall';
   const id = (numberOf([os, release, architecture, subarchitecture, label].join('/')) >>> 1) + 1;
   return {
-    ...{ id, osystem: os, release, architecture, subarchitecture, purpose: 'xinstall', label },
+    ...{ id, osystem: os, release, architecture, subarchitecture, purpose, label },
     ...{ supported_subarches: subarchitecture, xinstall_path: '', xinstall_type: '' },
     resource_uri: `/MAAS/api/${call.version}/nodegroups/${uuid}/boot-images/${id}/`,
   };
@@ -141,7 +144,7 @@ function imageJson(
 async function imagesOf(call: ApiCall, rack: Rack): Promise<readonly ReturnType<typeof imageJson>[]> {
   const images: readonly GroupImage[] = rack.isEmbedded
     ? (await call.region.bootImages.listResources()).flatMap((resource) =>
-        resource.images.filter(({ isReported, kind }) => isReported !== true && kind === undefined),
+        resource.images.filter(({ isReported, kind }) => isReported !== true && kind !== 'loader'),
       )
     : ((await call.region.racks.images([rack])).get(rack.uuid) ?? []);
   const shown = images.map((image) => imageJson(call, rack, image));

@@ -52,8 +52,6 @@ export const BOOT = {
     `Selection ${id} of this source already has ${image}: change that one. To fetch its images again, delete them and import.`,
   'field.boot-selection-written': ({ image, file, key }: WrittenImage) =>
     `${image} of this source is already selected: it is written in ${file} as ${key}. To fetch its images again, delete them and import.`,
-  'field.boot-source-installer': ({ os }: { readonly os: string }) =>
-    `This source has installers, which the region does not import: use \`rackboot images import installer/${os}/RELEASE\` on the rack's host.`,
   'field.boot-kind': 'Give synced or uploaded.',
   'field.image-name':
     'Give a name such as custom/site or site: lower-case letters and digits, with . _ + - inside, at most 63 characters on each side of /.',

@@ -104,8 +104,6 @@ export const SOURCES = {
     sources: 'The selections of the file of sources have an error; none of them is in force',
     none: 'The file of sources has an error; nothing is imported from sources of files',
   } satisfies Record<FilesInForce, string>,
-  installers: (os: string) =>
-    `This source has installers. \`rackboot images import installer/${os}/RELEASE\` on the rack's host imports one.`,
   pinned: (file: string, key: string): string => `Written in ${file} as ${key}`,
   selections: (count: number): string => (count === 0 ? 'nothing selected' : counted(count, 'selection')),
   open: 'Select',

@@ -2,12 +2,11 @@
 //
 // 1. A default value does not count as configured, because the mirror that apt uses on this host is a better choice.
 
-import type { RackConfig } from '../../config/rack-config.ts';
 import type { ConfiguredMirrors } from '../../images/sources/package-mirrors.ts';
-import { DEFAULT_MIRRORS } from '../../region/preseed/request.ts';
+import { DEFAULT_MIRRORS, type InstallConfig } from './request.ts';
 
 /** The configured mirrors. @param config undefined: there is none */
-export function configuredMirrors(config: Pick<RackConfig, 'preseeds'> | undefined): ConfiguredMirrors {
+export function configuredMirrors(config: Pick<InstallConfig, 'preseeds'> | undefined): ConfiguredMirrors {
   if (config === undefined) return {};
   const { debian, ubuntu, ubuntuPorts } = config.preseeds.mirrors;
   return {

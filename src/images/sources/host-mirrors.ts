@@ -4,7 +4,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readAptMirrors } from '../../images/sources/apt-sources.ts';
+import { readAptMirrors } from './apt-sources.ts';
 
 const DIRECTORY = '/etc/apt';
 const FILES_MAX = 256;
