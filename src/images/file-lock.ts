@@ -1,7 +1,8 @@
 // Locks held by one process at a time: SQLite's lock on an empty file. The kernel releases it however the process ends.
 // Sources: sqlite.org/lockingv3.html, sqlite.org/rescode.html (SQLITE_BUSY); proc_locks(5), makedev(3).
 //
-//   tryLock       a lasting file
+//   lockBriefly   a lasting file, under which files of the store are written
+//   tryLock       any other lasting file
 //   lockImport    the file of one download, or of one upload, which is removed with the release
 //
 // 1. The file of an import's lock is opened and removed only under the lock `.imports.lock` of the directory above. So nobody locks a file
@@ -35,6 +36,8 @@ const OPENING = '.imports.lock';
 const IMPORT_WAIT = { lookMs: 200, maxMs: 60 * 60 * 1000 };
 /** A shorter wait is not reported, in milliseconds. */
 const SAID_MS = 2000;
+/** How to wait for a lock that others hold for milliseconds: a process that holds it for longer hangs. */
+const BRIEF_WAIT = { lookMs: 20, maxMs: 30_000 };
 const SQLITE_BUSY = 5;
 
 /** A lock that is held. */
@@ -136,8 +139,18 @@ async function waitForOpening(path: string): Promise<HeldLock> {
   throw new RackError('store-unwritable', heldFor(path, OPENING_WAIT.maxMs));
 }
 
+/**
+ * Locks a lasting file that others hold only briefly.
+ * @throws RackError `already-running` if another holds it for BRIEF_WAIT.maxMs, `store-unwritable` if the file cannot be locked
+ */
+export async function lockBriefly(path: string): Promise<HeldLock> {
+  const lock = await waitForLock(() => tryLock(path, 0), BRIEF_WAIT);
+  if (lock !== undefined) return lock;
+  throw new RackError('already-running', heldFor(path, BRIEF_WAIT.maxMs));
+}
+
 /** Why the wait for a lock that is held only briefly has ended. @param waitedMs milliseconds */
-export const heldFor = (path: string, waitedMs: number): string =>
+const heldFor = (path: string, waitedMs: number): string =>
   `${holderOf(path)} has held ${path} for ${waitedMs / 1000} s: end it (\`fuser ${path}\` shows it), then repeat this`;
 
 const holderOf = (path: string): string => processWord(pidOf(path));

@@ -4,11 +4,13 @@
 //
 // 1. An image becomes visible only when all its bytes are on disk. The next addition removes unfinished copies.
 // 2. Adding the same bytes under the same name again changes nothing.
+// 3. One process at a time chooses a serial and writes a manifest (`LOCK`): two would choose the same serial, or exceed IMAGES_MAX.
 
 import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { systemClock } from '../clock.ts';
 import { RackError } from '../errors.ts';
+import { lockBriefly } from './file-lock.ts';
 import { type Copy, type CopyRequest, copyImage } from './image-copy.ts';
 import { copyPath, sweepBlobs } from './image-removal.ts';
 import {
@@ -23,6 +25,7 @@ import {
   judgeImageName,
   manifestPath,
   readImages,
+  type StoreContent,
   type StoredImage,
 } from './image-store.ts';
 import { makeDirectories, publishFile } from './publication.ts';
@@ -58,20 +61,55 @@ export interface AddResult {
 }
 
 const SERIALS_A_DAY_MAX = 9999;
+/** The lock of the manifests, relative to the tree. */
+const LOCK = 'images/.manifests.lock';
+
+/**
+ * Checks whether the store may get an image, before its bytes are fetched; `publishImage` checks it again.
+ * @throws RackError `limit-reached` if the store is full, unless it already has an image of this name
+ */
+export const checkPlace = (tree: string, name: AddRequest['name']): void => checkCount(readImages(tree), name);
+
+function checkCount({ images, problems }: StoreContent, name: AddRequest['name']): void {
+  if (images.length + problems.length < IMAGES_MAX) return;
+  if (images.some((image) => isSameName(image, name) && (name.serial ?? image.serial) === image.serial)) return;
+  throw new RackError('limit-reached', `the store already has ${IMAGES_MAX} images: remove unneeded ones`);
+}
+
+/**
+ * Writes the manifest of an image whose bytes are in the store.
+ * @param choose makes the image from those of the store; one of these is not written again
+ * @throws RackError `limit-reached`; `already-running` if another process holds the lock for too long; the error of `choose`
+ */
+export async function publishImage(
+  tree: string,
+  choose: (images: readonly StoredImage[]) => StoredImage,
+): Promise<StoredImage> {
+  await makeDirectories(join(tree, 'images'));
+  const lock = await lockBriefly(join(tree, LOCK));
+  try {
+    const store = readImages(tree);
+    const image = choose(store.images);
+    if (store.images.includes(image)) return image;
+    checkCount(store, image);
+    await publishFile(manifestPath(tree, image), Buffer.from(encodeImage(image), 'utf8'));
+    return image;
+  } finally {
+    lock.release();
+  }
+}
 
 /**
  * Adds an image.
  *
  * @throws RackError `bad-argument` for an unusable file or name, `already-exists` if the serial exists with other bytes,
- * `store-unwritable` if the disk lacks space or cannot be written
+ * `limit-reached` if the store is full, `store-unwritable` if the disk lacks space or cannot be written
  */
 export async function addImage(request: AddRequest): Promise<AddResult> {
   const { tree, name } = request;
   const wrong = judgeImageName(name);
   if (wrong !== undefined) throw new RackError('bad-argument', wrong);
-  if (readImages(tree).images.length >= IMAGES_MAX) {
-    throw new RackError('bad-argument', `the store already has ${IMAGES_MAX} images: remove unneeded ones`);
-  }
+  checkPlace(tree, name);
   const directory = join(tree, 'images');
   const part = copyPath(tree);
   try {
@@ -94,42 +132,46 @@ export async function addImage(request: AddRequest): Promise<AddResult> {
 async function publish(request: AddRequest, part: string, copy: Copy): Promise<AddResult> {
   const { tree, name } = request;
   const { sha256, bytes, diskBytes, format, partitionTable } = copy;
-  const same = readImages(tree).images.filter((image) => isSameName(image, name));
-  const present = same.find((image) => image.sha256 === sha256 && (name.serial ?? image.serial) === image.serial);
-  const title = request.title ?? `${name.os} ${name.release} (${name.architecture})`;
-  const serial = present?.serial ?? chooseSerial(request, same);
   const origin = request.origin === undefined ? {} : { origin: request.origin };
-  const image: StoredImage = { ...name, serial, title, sha256, bytes, format, diskBytes, partitionTable, ...origin };
-  const path = blobPath(sha256, format);
+  const title = request.title ?? `${name.os} ${name.release} (${name.architecture})`;
+  let added = true;
+  const choose = (images: readonly StoredImage[]): StoredImage => {
+    const same = images.filter((image) => isSameName(image, name));
+    const present = same.find((image) => image.sha256 === sha256 && (name.serial ?? image.serial) === image.serial);
+    added = present === undefined;
+    if (present !== undefined && (request.title ?? present.title) === present.title) return present;
+    const serial = present?.serial ?? chooseSerial(request, same);
+    return { ...name, serial, title, sha256, bytes, format, diskBytes, partitionTable, ...origin };
+  };
+  // Refuses a serial that is taken before the bytes get their place.
+  choose(readImages(tree).images);
   // A concurrent removal spares a recent blob, unless it removes an image with the same bytes. In that case the check below fails.
+  const path = blobPath(sha256, format);
   await placeBlob(tree, { path, sha256 }, part, 'rename');
-  const kept = present !== undefined && request.title === undefined ? present : image;
-  if (present === undefined || present.title !== kept.title) {
-    await publishFile(manifestPath(tree, image), Buffer.from(encodeImage(kept), 'utf8'));
-  }
-  if (!hasBlob(tree, image)) {
-    throw new RackError('not-found', `${basename(path)} was removed while it was being added: add it again`);
-  }
-  return { image: kept, added: present === undefined, given: copy.given };
+  const image = await publishImage(tree, choose);
+  if (hasBlob(tree, image)) return { image, added, given: copy.given };
+  throw new RackError('not-found', `${basename(path)} was removed while it was being added: add it again`);
 }
 
 /**
  * Publishes an image whose bytes are already in the store.
  * @param stored `serial` undefined: that of the same bytes under this name, or a new one
- * @throws RackError `not-found` if the bytes were removed meanwhile, `already-exists` if the serial exists with other bytes
+ * @throws RackError `not-found` if the bytes were removed meanwhile, `already-exists` if the serial exists with other bytes,
+ * and those of `publishImage`
  */
 export async function publishStored(
   { tree, nowMs, serialsElsewhere }: Pick<AddRequest, 'tree' | 'nowMs' | 'serialsElsewhere'>,
   stored: Omit<StoredImage, 'serial'> & Pick<AddRequest['name'], 'serial'>,
 ): Promise<Pick<AddResult, 'image' | 'added'>> {
-  const same = readImages(tree).images.filter((image) => isSameName(image, stored));
-  const present = same.find(
-    (image) => image.sha256 === stored.sha256 && (stored.serial ?? image.serial) === image.serial,
-  );
-  const wish: SerialWish = { tree, nowMs, serialsElsewhere, name: stored };
-  const image: StoredImage = { ...stored, serial: present?.serial ?? chooseSerial(wish, same) };
-  await publishFile(manifestPath(tree, image), Buffer.from(encodeImage(image), 'utf8'));
-  if (hasBlob(tree, image)) return { image, added: present === undefined };
+  let added = true;
+  const image = await publishImage(tree, (images) => {
+    const same = images.filter((one) => isSameName(one, stored));
+    const present = same.find((one) => one.sha256 === stored.sha256 && (stored.serial ?? one.serial) === one.serial);
+    added = present === undefined;
+    const wish: SerialWish = { tree, nowMs, serialsElsewhere, name: stored };
+    return { ...stored, serial: present?.serial ?? chooseSerial(wish, same) };
+  });
+  if (hasBlob(tree, image)) return { image, added };
   throw new RackError('not-found', `${formatImageName(image)} was removed while it was being added: add it again`);
 }
 

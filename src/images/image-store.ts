@@ -99,7 +99,7 @@ export interface StoreContent {
   readonly problems: readonly string[];
 }
 
-/** Bound on the images of a store; further ones are refused. */
+/** Bound on the images of a store: further ones are refused, and further manifests are a problem of the store. */
 export const IMAGES_MAX = 1000;
 /** Longer manifests are not read. */
 const MANIFEST_BYTES_MAX = 16 * 1024;
@@ -234,7 +234,12 @@ export function readImages(tree: string): StoreContent {
   }
   const images: StoredImage[] = [];
   const problems: string[] = [];
-  for (const name of names.filter((one) => one.endsWith('.json')).slice(0, IMAGES_MAX)) {
+  const manifests = names.filter((one) => one.endsWith('.json')).sort();
+  if (manifests.length > IMAGES_MAX) {
+    const why = `it has ${manifests.length} images, and only ${IMAGES_MAX} of them are used`;
+    problems.push(`${manifestsOf(tree)} is not wholly used: ${why}; remove unneeded ones.`);
+  }
+  for (const name of manifests.slice(0, IMAGES_MAX)) {
     const path = join(manifestsOf(tree), name);
     const found = readManifest(path);
     if (typeof found === 'string') problems.push(`${path} is not used: ${found}.`);

@@ -15,9 +15,8 @@
 import { createHash } from 'node:crypto';
 import { chmod, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { RackError } from '../errors.ts';
 import { seenEntry } from '../files/seen-stats.ts';
-import { type HeldLock, heldFor, tryLock, waitForLock } from './file-lock.ts';
+import { lockBriefly } from './file-lock.ts';
 import { blobPath, hasBlob, isSameName, readImages, type StoredImage } from './image-store.ts';
 import { makeDirectories, publishDirectory, publishLink } from './publication.ts';
 
@@ -30,30 +29,22 @@ const HASH_CHARACTERS = 12;
 const MODE = 0o755;
 /** The lock of the links, relative to the tree. */
 const LOCK = 'images/.links.lock';
-/** Links are made in milliseconds: a process that holds the lock for longer hangs. */
-const LOCK_WAIT = { lookMs: 20, maxMs: 30_000 };
 
 /**
  * Makes the links for the names of these images again; disk images have none.
- * @throws RackError `already-running` if another process holds the lock for LOCK_WAIT.maxMs, `store-unwritable`
+ * @throws RackError `already-running` and `store-unwritable` as `lockBriefly`
  */
 export async function refreshTree(tree: string, images: readonly StoredImage[]): Promise<void> {
   const systems = images.filter(({ system }) => system !== undefined);
   if (systems.length === 0) return;
-  const lock = await lockLinks(tree);
+  const path = join(tree, LOCK);
+  await makeDirectories(dirname(path));
+  const lock = await lockBriefly(path);
   try {
     await makeLinks(tree, systems);
   } finally {
     lock.release();
   }
-}
-
-async function lockLinks(tree: string): Promise<HeldLock> {
-  const path = join(tree, LOCK);
-  await makeDirectories(dirname(path));
-  const lock = await waitForLock(() => tryLock(path, 0), LOCK_WAIT);
-  if (lock !== undefined) return lock;
-  throw new RackError('already-running', heldFor(path, LOCK_WAIT.maxMs));
 }
 
 async function makeLinks(tree: string, systems: readonly StoredImage[]): Promise<void> {

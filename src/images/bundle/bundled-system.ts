@@ -8,21 +8,11 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
 import { BlobFile, checkRoom } from '../blob-writing.ts';
-import type { AddResult } from '../image-adding.ts';
+import { type AddResult, checkPlace, publishImage } from '../image-adding.ts';
 import { copyPath, sweepBlobs } from '../image-removal.ts';
-import {
-  blobsOf,
-  encodeImage,
-  formatImageName,
-  hasBlob,
-  IMAGES_MAX,
-  type ImageBlob,
-  manifestPath,
-  readImages,
-  type StoredImage,
-} from '../image-store.ts';
+import { blobsOf, formatImageName, hasBlob, type ImageBlob, readImages, type StoredImage } from '../image-store.ts';
 import { isRoot, judgeSystemName, ROOT_HEAD_BYTES, rootDiskBytes } from '../import/root-format.ts';
-import { makeDirectories, publishFile } from '../publication.ts';
+import { makeDirectories } from '../publication.ts';
 import type { ImageBytes } from '../qcow2/reading.ts';
 import { asStoreError } from '../store-error.ts';
 import { placeBlob } from '../stored-blob.ts';
@@ -49,7 +39,7 @@ interface SystemTerms {
 /**
  * Adds a system.
  * @throws RackError `bad-argument` for a file that is not what the manifest says, or a name that no system may have; `already-exists` if the
- * serial exists with other files; `store-unwritable`
+ * serial exists with other files; `limit-reached`, `store-unwritable`
  */
 export async function addBundledSystem(
   image: StoredImage,
@@ -70,7 +60,7 @@ export async function addBundledSystem(
     }
     for (const blob of blobsOf(image)) await store(tree, blob, parts.get(blob.path));
     const kept = { ...image, diskBytes: rootDiskBytes(image.bytes) };
-    if (!isPresent) await publishFile(manifestPath(tree, image), Buffer.from(encodeImage(kept), 'utf8'));
+    if (!isPresent) await publishImage(tree, () => kept);
     if (!hasBlob(tree, image))
       throw new RackError('not-found', `${formatImageName(image)} was removed while it was being added: add it again`);
     await refreshTree(tree, [image]);
@@ -95,10 +85,8 @@ async function checkSystem(image: StoredImage, { tree, fileName, open }: SystemT
       'bad-argument',
       `${fileName} cannot be added: its ${system?.rootName} does not begin like one; export it again`,
     );
-  const { images } = readImages(tree);
-  if (images.length >= IMAGES_MAX)
-    throw new RackError('bad-argument', `the store already has ${IMAGES_MAX} images: remove unneeded ones`);
-  const present = images.find((one) => formatImageName(one) === formatImageName(image));
+  checkPlace(tree, image);
+  const present = readImages(tree).images.find((one) => formatImageName(one) === formatImageName(image));
   if (present === undefined || !hasBlob(tree, present)) return false;
   const contentOf = ({ sha256, system }: StoredImage): string =>
     JSON.stringify([sha256, system?.rootName, system?.files]);

@@ -14,11 +14,11 @@ import { systemClock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { BlobFile, checkRoom } from '../blob-writing.ts';
-import { type AddRequest, type AddResult, publishStored } from '../image-adding.ts';
+import { type AddRequest, type AddResult, checkPlace, publishStored } from '../image-adding.ts';
 import { asDamage, unusable } from '../image-copy.ts';
 import { bytesOfFile } from '../image-file.ts';
 import { copyPath, sweepBlobs } from '../image-removal.ts';
-import { blobPath, IMAGES_MAX, isSameName, judgeImageName, readImages } from '../image-store.ts';
+import { blobPath, isSameName, judgeImageName, readImages } from '../image-store.ts';
 import { TarFault } from '../image-tar.ts';
 import { isRoot, judgeSystemName, ROOT_BYTES_MAX, ROOT_HEAD_BYTES, rootDiskBytes } from '../import/root-format.ts';
 import { makeDirectories } from '../publication.ts';
@@ -40,12 +40,11 @@ export interface RootRequest extends Pick<AddRequest, 'tree' | 'name' | 'nowMs' 
 
 type Added = Pick<AddResult, 'image' | 'added'>;
 
-/** @throws RackError `bad-argument` if no system may have the name, or the store is full */
+/** @throws RackError `bad-argument` if no system may have the name, `limit-reached` if the store is full */
 export function checkRootName({ tree, name }: Pick<RootRequest, 'tree' | 'name'>): void {
   const wrong = judgeImageName(name) ?? judgeSystemName(name.os);
   if (wrong !== undefined) throw new RackError('bad-argument', wrong);
-  if (readImages(tree).images.length >= IMAGES_MAX)
-    throw new RackError('bad-argument', `the store already has ${IMAGES_MAX} images: remove unneeded ones`);
+  checkPlace(tree, name);
 }
 
 /**

@@ -23,7 +23,7 @@ import { GrowingFile, GrowthInterrupted } from '../download/growing-file.ts';
 import { removeDownload } from '../download/removal.ts';
 import type { Download, DownloadRequest, DownloadState } from '../download/request.ts';
 import { whileLocked } from '../file-lock.ts';
-import { type AddResult, addImage, publishStored } from '../image-adding.ts';
+import { type AddResult, addImage, checkPlace, publishStored } from '../image-adding.ts';
 import {
   blobPath,
   compareImages,
@@ -92,6 +92,8 @@ async function importMissing(offer: ImageOffer, terms: ImportTerms): Promise<Imp
   }
   const present = readImages(tree).images.find((image) => isImportOf(image, offer));
   if (present !== undefined && hasBlob(tree, present)) return { image: present, added: false, system: undefined };
+  const { os, release, architecture, subarchitecture, label, serial } = offer;
+  checkPlace(tree, { os, release, architecture, subarchitecture, label, serial });
   const directory = join(tree, 'images', '.downloads');
   await makeDirectories(directory);
   const request: DownloadRequest = {

@@ -17,18 +17,17 @@ import type { Digest } from '../download/digest.ts';
 import { removeDownload } from '../download/removal.ts';
 import type { Download, DownloadRequest } from '../download/request.ts';
 import { lockImport, waitForImports } from '../file-lock.ts';
+import { checkPlace, publishImage } from '../image-adding.ts';
 import {
   blobPath,
-  encodeImage,
   formatImageName,
   hasBlob,
   isSameName,
   judgeImageName,
-  manifestPath,
   readImages,
   type StoredImage,
 } from '../image-store.ts';
-import { makeDirectories, publishFile } from '../publication.ts';
+import { makeDirectories } from '../publication.ts';
 import { judgeBlob, replaceBlob } from '../stored-blob.ts';
 import { type RootFormat, type SystemFile, subarchesIn } from '../stored-system.ts';
 import { refreshTree } from '../system-tree.ts';
@@ -46,7 +45,8 @@ let last: Promise<unknown> = Promise.resolve();
 
 /**
  * Imports a system.
- * @throws RackError `source-failed`, `cancelled`, `already-running`, `bad-argument` for a root or names that cannot be used
+ * @throws RackError `source-failed`, `cancelled`, `already-running`, `bad-argument` for a root or names that cannot be used,
+ * `limit-reached` if the store is full
  */
 export async function importSystem(
   offer: ImageOffer,
@@ -82,6 +82,7 @@ async function importNow(
     await refreshTree(tree, [present]);
     return { image: present, added: false };
   }
+  checkPlace(tree, name);
   await makeDirectories(join(tree, 'images', '.downloads'));
   const root = rootOf(offer, system, tree);
   const others = system.files.map((file) => fileOf(file, tree));
@@ -105,7 +106,7 @@ async function importNow(
     },
     origin: { source, ...digest },
   };
-  await publishFile(manifestPath(tree, image), Buffer.from(encodeImage(image), 'utf8'));
+  await publishImage(tree, () => image);
   if (!hasBlob(tree, image))
     throw new RackError('not-found', `${formatImageName(image)} was removed while it was imported: import it again`);
   await refreshTree(tree, [image]);

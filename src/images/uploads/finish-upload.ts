@@ -5,7 +5,7 @@
 //                          └─ wrong ─▶ refused; the part is removed
 //
 // 1. Nothing appears in the store unless the file has the announced hash and passes the checks of an import.
-// 2. If the disk is full, or the process ends, the part stays for another attempt. Finishing again gives the same image.
+// 2. If the disk or the store is full, or the process ends, the part stays for another attempt. Finishing again gives the same image.
 // 3. Only one process at a time finishes an upload, and none writes its part meanwhile (upload-part.ts).
 
 import type { FileHandle } from 'node:fs/promises';
@@ -44,7 +44,13 @@ export type FinishResult =
   | { readonly kind: 'added'; readonly serial: string; readonly isNew: boolean }
   | { readonly kind: 'refused' | 'later'; readonly error: RackError };
 
-const LATER: ReadonlySet<string> = new Set(['store-unwritable', 'already-running', 'tool-missing', 'not-found']);
+const LATER: ReadonlySet<string> = new Set([
+  'store-unwritable',
+  'limit-reached',
+  'already-running',
+  'tool-missing',
+  'not-found',
+]);
 
 /** Finishes an upload. A RackError becomes the result; any other error is thrown. */
 export async function finishUpload(order: FinishOrder): Promise<FinishResult> {
