@@ -6,13 +6,12 @@
 // 2. Adding the same bytes under the same name again changes nothing.
 // 3. One process at a time chooses a serial and writes a manifest (`LOCK`): two would choose the same serial, or exceed IMAGES_MAX.
 
-import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { systemClock } from '../clock.ts';
 import { RackError } from '../errors.ts';
 import { lockBriefly } from './file-lock.ts';
 import { type Copy, type CopyRequest, copyImage } from './image-copy.ts';
-import { copyPath, sweepBlobs } from './image-removal.ts';
+import { beginCopy, type StoreCopy, sweepBlobs } from './image-removal.ts';
 import {
   blobPath,
   encodeImage,
@@ -111,21 +110,22 @@ export async function addImage(request: AddRequest): Promise<AddResult> {
   if (wrong !== undefined) throw new RackError('bad-argument', wrong);
   checkPlace(tree, name);
   const directory = join(tree, 'images');
-  const part = copyPath(tree);
+  let part: StoreCopy | undefined;
   try {
     await makeDirectories(directory);
     await sweepBlobs(tree, systemClock.wallTimeMs(), new Set());
-    const copy = await copyImage(request, part);
+    part = await beginCopy(tree);
+    const copy = await copyImage(request, part.path);
     await request.whenVerified?.();
     if (request.sha256 !== undefined && copy.sha256 !== request.sha256) {
       const why = `its content has the sha256 ${copy.sha256} instead of ${request.sha256}`;
       throw new RackError('bad-argument', `${request.fileName} cannot be added: ${why}; copy the file again`);
     }
-    return await publish(request, part, copy);
+    return await publish(request, part.path, copy);
   } catch (error) {
     throw asStoreError(error, directory);
   } finally {
-    await rm(part, { force: true });
+    await part?.end();
   }
 }
 

@@ -1,11 +1,15 @@
 // Removes images from the store, and blobs that no image needs.
 //
 // 1. Removing an image removes its manifest; a blob is deleted when no manifest names it.
+// 2. A copy under way (`beginCopy`) is locked, because its download may stall for longer than LEFTOVER_MS. The kernel releases the lock
+//    with the thread, however that ends.
 
 import { existsSync } from 'node:fs';
-import { chmod, readdir, rm, stat } from 'node:fs/promises';
+import { chmod, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { newUuid } from '../clock.ts';
+import { RackError } from '../errors.ts';
+import { tryLock } from './file-lock.ts';
 import { blobsOf, manifestPath, readImages, type StoredImage } from './image-store.ts';
 
 /** Leftovers older than this cannot belong to a running addition. */
@@ -55,12 +59,13 @@ export async function sweepBlobs(tree: string, nowMs: number, doomed: ReadonlySe
     const path = join(entry.parentPath, entry.name);
     const relative = path.slice(tree.length + 1);
     const isOurs =
-      /^images\/(?:[0-9a-f]{2}\/[0-9a-f]{64}\.(?:img(?:\.zst)?|squashfs|root\.tar|root\.gz|file)|\.part-(?:\d+-)?[0-9a-f-]+|\.manifests\/\.[^/]+\.json\.[0-9a-f-]{36})$/.test(
+      /^images\/(?:[0-9a-f]{2}\/[0-9a-f]{64}\.(?:img(?:\.zst)?|squashfs|root\.tar|root\.gz|file)|\.part-[0-9a-f-]+(?:\.lock)?|\.manifests\/\.[^/]+\.json\.[0-9a-f-]{36})$/.test(
         relative,
       );
-    if (!entry.isFile() || !isOurs || kept.has(relative) || isBeingWritten(entry.name)) continue;
+    if (!entry.isFile() || !isOurs || kept.has(relative)) continue;
     const facts = await stat(path).catch(() => undefined);
     if (facts === undefined || (!doomed.has(relative) && nowMs - facts.ctimeMs < LEFTOVER_MS)) continue;
+    if (isBeingWritten(path)) continue;
     await rm(path, { force: true });
     freed += facts.size;
   }
@@ -77,11 +82,38 @@ async function keepBlobRecent(path: string): Promise<void> {
   await chmod(path, (await stat(path)).mode & 0o7777);
 }
 
-/** The path of a new copy, named after the process that writes it. */
-export const copyPath = (tree: string): string => join(tree, 'images', `.part-${process.pid}-${newUuid()}`);
+/** A file that is written into the store, before it gets its place there. */
+export interface StoreCopy {
+  readonly path: string;
+  /** Ends the copy, and removes its file if that is still there. */
+  end(): Promise<void>;
+}
 
-/** True if the process that writes a copy is alive: its download may stall for longer than an hour. */
-function isBeingWritten(name: string): boolean {
-  const [, pid] = /^\.part-(\d+)-[0-9a-f]{8}-/.exec(name) ?? [];
-  return pid !== undefined && existsSync(`/proc/${pid}`);
+/** Begins a copy. @throws RackError `store-unwritable`; the system's error */
+export async function beginCopy(tree: string): Promise<StoreCopy> {
+  const path = join(tree, 'images', `.part-${newUuid()}`);
+  // The system's error says more than that of the lock.
+  await (await open(`${path}.lock`, 'wx', 0o644)).close();
+  const lock = tryLock(`${path}.lock`, 0);
+  return {
+    path,
+    end: async () => {
+      for (const left of [path, `${path}.lock`]) await rm(left, { force: true });
+      lock?.release();
+    },
+  };
+}
+
+/** True for a copy, or its lock, while the thread that writes it lives. One without a lock was left by an older release. */
+function isBeingWritten(path: string): boolean {
+  const [copy] = /^.*\/\.part-(?:\d+-)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(path) ?? [];
+  if (copy === undefined || !existsSync(`${copy}.lock`)) return false;
+  try {
+    const lock = tryLock(`${copy}.lock`, 0);
+    lock?.release();
+    return lock === undefined;
+  } catch (error) {
+    if (error instanceof RackError) return true;
+    throw error;
+  }
 }

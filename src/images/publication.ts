@@ -9,11 +9,13 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, constants, link, lstat, mkdir, open, readdir, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { newUuid } from '../clock.ts';
+import { newUuid, systemClock } from '../clock.ts';
 import { osErrorCode } from '../errors.ts';
 
 /** How often a directory is exchanged again when another process has published at the same moment. */
 const ATTEMPTS_MAX = 16;
+/** An unfinished entry older than this belongs to no running process, even if one has the id in its name again. */
+const UNFINISHED_MS = 60 * 60 * 1000;
 
 /** A file in the tree. */
 export interface PublishedFile {
@@ -125,8 +127,10 @@ async function removeLeftovers(path: string): Promise<void> {
   for (const name of await readdir(parent).catch(() => [])) {
     if (!name.startsWith(`.${basename(path)}.`)) continue;
     const [, pid] = /\.(?:new|old)-(\d+)-[0-9a-f-]{36}$/.exec(name) ?? [];
-    if (pid === undefined || !existsSync(`/proc/${pid}`))
-      await rm(join(parent, name), { recursive: true, force: true });
+    const left = join(parent, name);
+    const facts = await lstat(left).catch(() => undefined);
+    const isOld = facts !== undefined && systemClock.wallTimeMs() - facts.ctimeMs >= UNFINISHED_MS;
+    if (isOld || pid === undefined || !existsSync(`/proc/${pid}`)) await rm(left, { recursive: true, force: true });
   }
 }
 

@@ -2,6 +2,7 @@
 // @host waits
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import {
   existsSync,
   lstatSync,
@@ -20,11 +21,12 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import { sleep } from '../../src/clock.ts';
 import { lockImport } from '../../src/images/file-lock.ts';
 import { addImage } from '../../src/images/image-adding.ts';
 import { type CheckedContent, checkContent } from '../../src/images/image-check.ts';
-import { copyPath, removeImages, sweepBlobs } from '../../src/images/image-removal.ts';
+import { beginCopy, removeImages, sweepBlobs } from '../../src/images/image-removal.ts';
 import { blobPath, hasBlob, type ImageOrigin, readImages, type StoredImage } from '../../src/images/image-store.ts';
 import { sweepDownloads } from '../../src/images/import/left-downloads.ts';
 import { viewBytes } from '../../src/net/borrowed-bytes.ts';
@@ -178,12 +180,40 @@ describe('odd files in the store', () => {
 });
 
 describe('files in use', () => {
+  const copies = (): readonly string[] => readdirSync(join(tree, 'images')).filter((name) => name.startsWith('.part-'));
+
   test('the copy of a running addition stays, however long its download stalls', async () => {
     await add('bookworm', 1);
-    const [running, ended] = [copyPath(tree), copyPath(tree).replace(`-${process.pid}-`, '-4194305-')];
-    for (const path of [running, ended]) writeFileSync(path, 'x');
+    const running = await beginCopy(tree);
+    // As an earlier release named it, with a process that lives.
+    const ended = join(tree, 'images', `.part-${process.pid}-00000000-0000-4000-8000-000000000000`);
+    for (const path of [running.path, ended]) writeFileSync(path, 'x');
     assert.equal(await sweepBlobs(tree, Date.now() + 5 * HOUR, new Set()), 1);
-    assert.deepEqual([existsSync(running), existsSync(ended)], [true, false]);
+    assert.deepEqual([existsSync(running.path), existsSync(ended)], [true, false]);
+    await running.end();
+    assert.deepEqual(copies(), []);
+  });
+
+  test('the copy of a thread that was ended is removed after an hour, although its process lives', async () => {
+    await add('bookworm', 1);
+    const code = `
+      const { writeFileSync } = require('node:fs');
+      const { parentPort, workerData } = require('node:worker_threads');
+      import(workerData.file).then(async ({ beginCopy }) => {
+        const { path } = await beginCopy(workerData.tree);
+        writeFileSync(path, 'x');
+        parentPort.postMessage(path);
+        setInterval(() => undefined, 1000);
+      });`;
+    const file = new URL('../../src/images/image-removal.ts', import.meta.url).href;
+    const worker = new Worker(code, { eval: true, workerData: { file, tree } });
+    await once(worker, 'message');
+    assert.equal(await sweepBlobs(tree, Date.now() + 5 * HOUR, new Set()), 0);
+    assert.equal(copies().length, 2);
+    await worker.terminate();
+    assert.equal(await sweepBlobs(tree, Date.now() + HOUR / 2, new Set()), 0);
+    assert.equal(await sweepBlobs(tree, Date.now() + 2 * HOUR, new Set()), 1);
+    assert.deepEqual(copies(), []);
   });
 
   test('the bytes of a removed image stay for an hour where nobody knows whether a machine reads them', async () => {

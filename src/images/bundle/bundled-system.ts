@@ -4,12 +4,11 @@
 //
 // 1. No file of a system gets into the store unless all of them have the hashes that its manifest names, and its root begins like one.
 
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
 import { BlobFile, checkRoom } from '../blob-writing.ts';
 import { type AddResult, checkPlace, publishImage } from '../image-adding.ts';
-import { copyPath, sweepBlobs } from '../image-removal.ts';
+import { beginCopy, type StoreCopy, sweepBlobs } from '../image-removal.ts';
 import { blobsOf, formatImageName, hasBlob, type ImageBlob, readImages, type StoredImage } from '../image-store.ts';
 import { isRoot, judgeSystemName, ROOT_HEAD_BYTES, rootDiskBytes } from '../import/root-format.ts';
 import { makeDirectories } from '../publication.ts';
@@ -47,18 +46,18 @@ export async function addBundledSystem(
 ): Promise<Pick<AddResult, 'image' | 'added'>> {
   const { tree, fileName, nowMs } = terms;
   const directory = join(tree, 'images');
-  const parts = new Map<string, string>();
+  const parts = new Map<string, StoreCopy>();
   try {
     const isPresent = await checkSystem(image, terms);
     await makeDirectories(directory);
     await sweepBlobs(tree, nowMs, new Set());
     for (const blob of blobsOf(image)) {
       if (terms.stored.has(blob.path) || parts.has(blob.path)) continue;
-      const part = copyPath(tree);
+      const part = await beginCopy(tree);
       parts.set(blob.path, part);
-      await copyBlob(blob, part, fileName, terms.open(blob));
+      await copyBlob(blob, part.path, fileName, terms.open(blob));
     }
-    for (const blob of blobsOf(image)) await store(tree, blob, parts.get(blob.path));
+    for (const blob of blobsOf(image)) await store(tree, blob, parts.get(blob.path)?.path);
     const kept = { ...image, diskBytes: rootDiskBytes(image.bytes) };
     if (!isPresent) await publishImage(tree, () => kept);
     if (!hasBlob(tree, image))
@@ -69,7 +68,7 @@ export async function addBundledSystem(
   } catch (error) {
     throw asStoreError(error, directory);
   } finally {
-    for (const part of parts.values()) await rm(part, { force: true });
+    for (const part of parts.values()) await part.end();
   }
 }
 

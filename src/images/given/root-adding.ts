@@ -8,7 +8,7 @@
 // 1. An archive is read to its end: it must be whole, and have /etc and /usr, without which a deployment would fail.
 // 2. Adding the same bytes under the same name again changes nothing.
 
-import { chmod, type FileHandle, rm } from 'node:fs/promises';
+import { chmod, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
@@ -17,7 +17,7 @@ import { BlobFile, checkRoom } from '../blob-writing.ts';
 import { type AddRequest, type AddResult, checkPlace, publishStored } from '../image-adding.ts';
 import { asDamage, unusable } from '../image-copy.ts';
 import { bytesOfFile } from '../image-file.ts';
-import { copyPath, sweepBlobs } from '../image-removal.ts';
+import { beginCopy, type StoreCopy, sweepBlobs } from '../image-removal.ts';
 import { blobPath, isSameName, judgeImageName, readImages } from '../image-store.ts';
 import { TarFault } from '../image-tar.ts';
 import { isRoot, judgeSystemName, ROOT_BYTES_MAX, ROOT_HEAD_BYTES, rootDiskBytes } from '../import/root-format.ts';
@@ -86,23 +86,25 @@ export async function copyRoot(
 ): Promise<Added> {
   const { tree, fileName } = request;
   const directory = join(tree, 'images');
-  const part = copyPath(tree);
+  let part: StoreCopy | undefined;
   try {
     checkRootName(request);
     await makeDirectories(directory);
     await sweepBlobs(tree, systemClock.wallTimeMs(), new Set());
-    await checkRoom(part, bytes ?? 0);
-    const sha256 = await write(part, pieces, fileName);
-    const file = await openStored(part);
+    part = await beginCopy(tree);
+    const { path } = part;
+    await checkRoom(path, bytes ?? 0);
+    const sha256 = await write(path, pieces, fileName);
+    const file = await openStored(path);
     try {
-      return await addRoot(request, { path: part, file, sha256, how: 'rename' });
+      return await addRoot(request, { path, file, sha256, how: 'rename' });
     } finally {
       await file.close();
     }
   } catch (error) {
     throw asStoreError(error, directory);
   } finally {
-    await rm(part, { force: true });
+    await part?.end();
   }
 }
 

@@ -9,13 +9,12 @@
 // 1. The directory appears whole or not at all.
 // 2. Only a piece of a file is in memory at a time.
 
-import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { cleanText } from '../../clean-text.ts';
 import { RackError } from '../../errors.ts';
 import { BlobFile, checkRoom } from '../blob-writing.ts';
 import { checkNames, type Publication } from '../environment.ts';
-import { copyPath } from '../image-removal.ts';
+import { beginCopy, type StoreCopy } from '../image-removal.ts';
 import { encodeManifest, makeDirectories, type PublishedFile, publishDirectory } from '../publication.ts';
 import type { ImageBytes } from '../qcow2/reading.ts';
 import { asStoreError } from '../store-error.ts';
@@ -122,24 +121,25 @@ async function publish(
     { name: 'installer.iso', ...whole },
   ];
   const total = contents.reduce((sum, { bytes }) => sum + bytes, 0);
-  const links = contents.map(() => copyPath(tree));
+  const links: StoreCopy[] = [];
   try {
-    await checkRoom(copyPath(tree), total);
+    for (const _ of contents) links.push(await beginCopy(tree));
+    await checkRoom(join(tree, 'images', '.part'), total);
     const files: PublishedFile[] = [];
     let before = 0;
     for (const [index, { name, ...extent }] of contents.entries()) {
       const start = before;
-      const sha256 = await copy(disc, extent, links[index] ?? '', (done) => onProgress(start + done, total));
+      const sha256 = await copy(disc, extent, links[index]?.path ?? '', (done) => onProgress(start + done, total));
       files.push({ name, bytes: extent.bytes, sha256 });
       before += extent.bytes;
     }
     const facts = { os: 'ubuntu', release, title, source: basename(fileName) };
     const manifest = encodeManifest({ schema: 1, ...facts, packages: [], files });
-    const linked = files.map(({ name }, index) => ({ name, link: links[index] ?? '' }));
+    const linked = files.map(({ name }, index) => ({ name, link: links[index]?.path ?? '' }));
     await publishDirectory(directory, [...linked, manifest]);
     return { directory, files, title, arch, release };
   } finally {
-    for (const link of links) await rm(link, { force: true });
+    for (const link of links) await link.end();
   }
 }
 
