@@ -43,7 +43,14 @@ export const FIRST_PAGES: readonly string[] = ['docs/first-machine.md'];
 /** Pages that leave the rack as the pages behind them may find it: their commands read, or undo what they did. */
 const LEAVES_RACK: ReadonlySet<string> = new Set([
   ...['docs/accounts.md', 'docs/api.md', 'docs/configuration.md', 'docs/dns.md', 'docs/hostile-hosts.md'],
-  ...['docs/images.md', 'docs/installers.md', 'docs/leases.md', 'docs/power.md', 'docs/preseeds.md'],
+  ...[
+    'docs/image-sources.md',
+    'docs/images.md',
+    'docs/installers.md',
+    'docs/leases.md',
+    'docs/power.md',
+    'docs/preseeds.md',
+  ],
   ...['docs/racks.md', 'docs/troubleshooting.md'],
 ]);
 
