@@ -176,7 +176,9 @@ function decode(path: string, text: string): DecodedFile {
   if (!decoded.ok) throw unusable(path, problems);
   const { sources, releases, selections } = decoded;
   return {
-    sources: sources.map((source, index) => ({ source, file: path, key: `sources[${index}]` })),
+    sources: sources.map((source, index) => ({
+      ...{ source, file: path, key: `sources[${index}]`, isShipped: path === SHIPPED },
+    })),
     releases,
     selections,
     problems,

@@ -25,6 +25,8 @@ export interface FileSource {
   /** The path of the file, and the key of the source in it. */
   readonly file: string;
   readonly key: string;
+  /** True for a file of Rackboot, which only an update changes; undefined: false. */
+  readonly isShipped?: boolean | undefined;
 }
 
 /** A selection from the site's file. */
@@ -60,13 +62,13 @@ export interface RegionSource extends BootSource {
   /** The source for the import. */
   readonly images: ImageSource;
   /** The file and the key that define it; `undefined` if the API may change it. */
-  readonly pin?: { readonly file: string; readonly key: string } | undefined;
+  readonly pin?: Omit<FileSource, 'source'> | undefined;
 }
 
 /** A selection among the images of a source. */
 export interface RegionSelection extends BootSelection {
   /** The file and the key that define it; `undefined` if the API may change it. */
-  readonly pin?: RegionSource['pin'];
+  readonly pin?: { readonly file: string; readonly key: string } | undefined;
 }
 
 /** The selections of files have the numbers from here to twice as many: the store counts its own from 1. */
@@ -82,7 +84,7 @@ export function joinSources(
   { sources }: Pick<FileSources, 'sources'>,
 ): readonly RegionSource[] {
   const named = new Map(rows.flatMap((row) => (row.name === undefined ? [] : [[row.name, row] as const])));
-  const ofFiles = sources.flatMap(({ source, file, key }): readonly RegionSource[] => {
+  const ofFiles = sources.flatMap(({ source, ...pin }): readonly RegionSource[] => {
     const row = named.get(source.name);
     if (row === undefined) return [];
     const { trust } = source;
@@ -92,7 +94,7 @@ export function joinSources(
         url: urlOf(source),
         keyringFilename: trust.kind === 'signed' ? (trust.keyrings[0] ?? '') : '',
         images: source,
-        pin: { file, key },
+        pin,
       },
     ];
   });
@@ -134,6 +136,13 @@ function urlOf(source: ImageSource): string {
       return unreachable(source);
   }
 }
+
+/** The system of boot loaders in selections: `LOADER` of images/import/offer.ts. */
+const LOADER = 'bootloader';
+
+/** True if images of this system may be among those of a source; `*` stands for all. Any stream may have boot loaders. */
+export const mayHave = ({ kind, os }: ImageSource, wanted: string): boolean =>
+  [wanted, os].includes('*') || wanted === os || (wanted === LOADER && kind === 'simplestreams');
 
 /** The name of a source for people and in the manifests of its images. */
 export const sourceTitle = ({ name, url }: Pick<RegionSource, 'name' | 'url'>): string => name ?? url;

@@ -123,7 +123,8 @@ test('a source that cannot be used is refused, and the answer names the field', 
     }
     assert.equal((await ask('POST', '2.0/boot-sources/', { url: 'http://x/', ...keys })).status, 200);
     const again = await ask('POST', '2.0/boot-sources/', { url: 'http://x/', ...keys });
-    assert.deepEqual(again.json, { url: ['A source with the URL http://x/ exists: change that one.'] });
+    const remedy = 'change that one, such as by `rackboot images sources set 1 --keyring FILE`.';
+    assert.deepEqual(again.json, { url: [`Source 1 has the URL http://x/: ${remedy}`] });
   }));
 
 test('a source is unsigned only by its settings, which the log names; keys make it signed again', () =>
@@ -248,7 +249,10 @@ test('selections are created as in seed 001 and 003; what is omitted means all',
       [1, 2],
     );
     const again = await ask('POST', path, { os: 'ubuntu', release: 'bionic' });
-    assert.match(again.json.release[0], /^Selection 1 of this source already has ubuntu\/bionic: change that one\./);
+    assert.match(
+      again.json.release[0],
+      /^Selection 1 of this source already has ubuntu\/bionic: change that one, such as by `rackboot images selections set 1 1 --arches amd64`\./,
+    );
     const changed = await ask('PUT', `${path}1/`, { arches: 'arm64,amd64', labels: '' });
     assert.deepEqual([changed.json.release, changed.json.arches], ['bionic', ['arm64', 'amd64']]);
     assert.deepEqual((await ask('GET', `${path}1/`)).json, changed.json);
@@ -321,8 +325,14 @@ test('a source of a file is shown with its file and key, refused to be changed, 
         for (const method of ['PUT', 'DELETE'] as const) {
           const refused = await ask(method, `2.0/boot-sources/${id}/`, { url: 'http://other/' });
           assert.equal(refused.status, 409);
-          assert.ok(refused.text.includes(`it is written in ${file} as sources[1].`), refused.text);
+          const why = `it is written in ${file} as sources[1]. Change it in this file.`;
+          assert.equal(refused.text, `The source mine is read-only: ${why}`);
         }
+        const shipped = await ask('PUT', `2.0/boot-sources/${ubuntu.id}/`, { url: 'http://other/' });
+        assert.match(
+          shipped.text,
+          / A source of the same name in image-sources\.yaml, next to the configuration, replaces/,
+        );
         const selected = await ask('POST', `2.0/boot-sources/${id}/selections/`, { os: 'ubuntu', release: 'noble' });
         assert.equal(selected.status, 200, selected.text);
         write('sources: [{}]\n', 2);
@@ -362,6 +372,32 @@ async function withFile(
   }
 }
 
+test('a selection of a system that its source cannot have is refused; every stream may have boot loaders', () =>
+  withFile(async (_file, write, config) => {
+    write('selections: []\n');
+    await withApi(
+      async (ask) => {
+        const list = (await ask('GET', '2.0/boot-sources/?details=true')).json;
+        const pathOf = (wanted: string): string => {
+          const { id } = list.find(({ name }: { name: string }) => name === wanted);
+          return `2.0/boot-sources/${id}/selections/`;
+        };
+        const refused = await ask('POST', pathOf('debian'), { os: 'ubuntu', release: 'noble' });
+        const why =
+          'The source debian has only debian: give os=debian, or select from another source (boot-sources lists them).';
+        assert.deepEqual([refused.status, refused.json], [400, { os: [why] }]);
+        assert.equal((await ask('POST', pathOf('debian'), { os: 'bootloader' })).status, 400);
+        assert.equal((await ask('POST', pathOf('debian'), {})).status, 200, 'all means all that it has');
+        const debian = await ask('POST', pathOf('debian'), { os: 'debian', release: '12' });
+        const path = `${pathOf('debian')}${debian.json.id}/`;
+        assert.equal((await ask('PUT', path, { os: 'ubuntu' })).status, 400);
+        assert.equal((await ask('PUT', path, { arches: 'amd64' })).status, 200);
+        assert.equal((await ask('POST', pathOf('ubuntu'), { os: 'bootloader', release: 'uefi' })).status, 200);
+      },
+      { fileSources: fileSourcesReader(config) },
+    );
+  }));
+
 const NOBLE = 'selections: [{ source: ubuntu, os: ubuntu, release: noble, arches: [amd64] }]\n';
 
 test('a selection of a file is shown with its file and key by both versions, and refused to be changed', () =>
@@ -378,7 +414,7 @@ test('a selection of a file is shown with its file and key by both versions, and
           ...{ os: 'ubuntu', release: 'noble', arches: ['amd64'], subarches: ['*'], labels: ['*'], id },
           ...{ boot_source_id: source, resource_uri: `/MAAS/api/2.0/${path}${id}/` },
         });
-        const written = `it is written in ${file} as selections[0].`;
+        const written = `it is written in ${file} as selections[0]. Change it in this file.`;
         for (const version of ['1.0', '2.0', '1.0/nodegroups/master']) {
           const one = `${version}/${path}${id}/`;
           const detailed = (await ask('GET', `${one}?details=true`)).json;

@@ -6,7 +6,7 @@
 // 2. Only administrators may use these operations.
 
 import { z } from 'zod';
-import { type RegionSelection, type RegionSource, sourceTitle } from '../../images/region-source.ts';
+import { mayHave, type RegionSelection, type RegionSource, sourceTitle } from '../../images/region-source.ts';
 import {
   KEYRING_BYTES_MAX,
   SELECTED_ENTRY,
@@ -151,6 +151,11 @@ async function listSources(call: ApiCall, given: Detail): Promise<Answer> {
 const sourceEvent = (call: ApiCall, change: BootChange, { url: source, why }: Pick<WrittenBootSource, 'url' | 'why'>) =>
   call.region.bootImages.event(usernameOf(call), { code: 'boot-source-changed', params: { change, source, why } });
 
+async function urlTaken({ region }: ApiCall, { url }: WrittenBootSource): Promise<Answer> {
+  const { id = 0 } = (await region.store.boot.listSources()).find((one) => one.url === url) ?? {};
+  return refuseField('url', 'field.boot-url-taken', { url, id });
+}
+
 async function addSource(call: ApiCall, given: GivenSource): Promise<Answer> {
   const refused = checkRack(call);
   if (refused !== undefined) return refused;
@@ -159,7 +164,7 @@ async function addSource(call: ApiCall, given: GivenSource): Promise<Answer> {
   // Sources of files come first, in the order of ids as well.
   await call.region.bootImages.listSources();
   const added = await call.region.store.boot.addSource(source, sourceEvent(call, 'added', source));
-  if (added === 'exists') return refuseField('url', 'field.boot-url-taken', { url: source.url });
+  if (added === 'exists') return await urlTaken(call, source);
   if (added === 'limit') return refuseField('url', 'field.boot-sources-limit', { max: SOURCES_MAX });
   return await withSource(call, String(added.id), (found) => json(sourceJson(call, found)));
 }
@@ -170,7 +175,7 @@ function changeSource(call: ApiCall, given: GivenSource): Promise<Answer> {
     if ('kind' in source) return source;
     const event = sourceEvent(call, 'changed', source);
     const changed = await call.region.store.boot.changeSource(before.id, source, event);
-    if (changed === 'exists') return refuseField('url', 'field.boot-url-taken', { url: source.url });
+    if (changed === 'exists') return await urlTaken(call, source);
     return await withSource(call, call.path.id, (found) => json(sourceJson(call, found)));
   });
 }
@@ -231,8 +236,11 @@ async function taken(call: ApiCall, source: RegionSource, { os, release }: Writt
   const { id = 0, pin } = all.find((one) => one.os === os && one.release === release) ?? {};
   const image = `${os}/${release}`;
   if (pin !== undefined) return refuseField('release', 'field.boot-selection-written', { image, ...pin });
-  return refuseField('release', 'field.boot-selection-taken', { image, id });
+  return refuseField('release', 'field.boot-selection-taken', { image, id, source: source.id });
 }
+
+const otherSystem = (source: RegionSource): Answer =>
+  refuseField('os', 'field.boot-os', { source: sourceTitle(source), os: source.images.os });
 
 function listSelections(call: ApiCall, given: Detail): Promise<Answer> {
   return withSource(call, call.path.boot_source_id, async (source) =>
@@ -243,6 +251,7 @@ function listSelections(call: ApiCall, given: Detail): Promise<Answer> {
 function addSelection(call: ApiCall, given: GivenSelection): Promise<Answer> {
   return withSource(call, call.path.boot_source_id, async (source) => {
     const selection = selectionOf(given, undefined);
+    if (!mayHave(source.images, selection.os)) return otherSystem(source);
     if (await isInFile(call, source, selection)) return await taken(call, source, selection);
     const event = selectionEvent(call, 'added', selection, source);
     const added = await call.region.store.boot.addSelection(source.id, selection, event);
@@ -280,6 +289,7 @@ const withOwnSelection = (
 function changeSelection(call: ApiCall, given: GivenSelection): Promise<Answer> {
   return withOwnSelection(call, async (before, source) => {
     const selection = selectionOf(given, before);
+    if (given.os !== undefined && !mayHave(source.images, given.os)) return otherSystem(source);
     if (await isInFile(call, source, selection)) return await taken(call, source, selection);
     const event = selectionEvent(call, 'changed', selection, source);
     const changed = await call.region.store.boot.changeSelection(source.id, before.id, selection, event);

@@ -21,19 +21,23 @@ export const BOOT = {
     source,
     file,
     key,
+    isShipped = false,
   }: {
     readonly source: string;
     readonly file: string;
     readonly key: string;
+    readonly isShipped?: boolean | undefined;
   }) =>
-    `The source ${source} is read-only: it is written in ${file} as ${key}. A source of the same name in image-sources.yaml, next to the ` +
-    'configuration, replaces it.',
+    `The source ${source} is read-only: it is written in ${file} as ${key}. ` +
+    (isShipped
+      ? 'A source of the same name in image-sources.yaml, next to the configuration, replaces it.'
+      : 'Change it in this file.'),
   'setting-read-only.boot-selection': ({ image, file, key }: WrittenImage) =>
-    `The selection ${image} is read-only: it is written in ${file} as ${key}.`,
+    `The selection ${image} is read-only: it is written in ${file} as ${key}. Change it in this file.`,
   'field.boot-url':
     'Give the http or https URL of a site with simplestreams, without a password, a query or a fragment, at most 1024 characters.',
-  'field.boot-url-taken': ({ url }: { readonly url: string }) =>
-    `A source with the URL ${url} exists: change that one.`,
+  'field.boot-url-taken': ({ url, id }: { readonly url: string; readonly id: number }) =>
+    `Source ${id} has the URL ${url}: change that one, such as by \`rackboot images sources set ${id} --keyring FILE\`.`,
   'field.boot-sources-limit': ({ max }: Max) => `There are already ${max} sources, the maximum: remove one.`,
   'field.keyring-missing':
     'Give keyring_filename or keyring_data; for a site without signatures, give unsigned=true and why instead.',
@@ -48,10 +52,13 @@ export const BOOT = {
   'field.keyring-file': 'Give the absolute path of a file with OpenPGP keys, at most 1024 printable characters.',
   'field.keyring-data': ({ max }: Max) => `Give OpenPGP keys, as a file, in armor or in Base64, at most ${max} bytes.`,
   'field.boot-name': 'Give *, or at most 63 letters, digits and . _ + -; the first must be a letter or digit.',
-  'field.boot-selection-taken': ({ image, id }: { readonly image: string; readonly id: number }) =>
-    `Selection ${id} of this source already has ${image}: change that one. To fetch its images again, delete them and import.`,
+  'field.boot-selection-taken': (taken: { readonly image: string; readonly id: number; readonly source: number }) =>
+    `Selection ${taken.id} of this source already has ${taken.image}: change that one, such as by ` +
+    `\`rackboot images selections set ${taken.source} ${taken.id} --arches amd64\`. To fetch its images again, delete them and import.`,
   'field.boot-selection-written': ({ image, file, key }: WrittenImage) =>
     `${image} of this source is already selected: it is written in ${file} as ${key}. To fetch its images again, delete them and import.`,
+  'field.boot-os': ({ source, os }: { readonly source: string; readonly os: string }) =>
+    `The source ${source} has only ${os}: give os=${os}, or select from another source (boot-sources lists them).`,
   'field.boot-kind': 'Give synced or uploaded.',
   'field.image-name':
     'Give a name such as custom/site or site: lower-case letters and digits, with . _ + - inside, at most 63 characters on each side of /.',
