@@ -105,26 +105,24 @@ export class BlobFile implements DiskWriter {
 export class DiskPacker implements DiskWriter {
   readonly #out: BlobFile;
   #frame: Conversion | undefined;
+  /** The length of the hole at the end of the disk so far. */
+  #hole = 0;
 
   constructor(out: BlobFile) {
     this.#out = out;
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    this.#frame ??= new Conversion(createZstdCompress(PACKING), (piece) => this.#out.write(piece));
-    await this.#frame.write(bytes);
+    await this.#endHole();
+    await this.#pack(bytes);
   }
 
   async skip(length: number): Promise<void> {
-    if (length < EMPTY_FRAME_BYTES_MIN) {
-      for (const zeroes of zeroesOf(length)) await this.write(zeroes);
-      return;
-    }
-    await this.#endFrame();
-    for (const piece of emptyFrame(length)) await this.#out.write(piece);
+    this.#hole += length;
   }
 
   async end(): Promise<void> {
+    await this.#endHole();
     await this.#endFrame();
     await this.#out.end();
   }
@@ -132,6 +130,22 @@ export class DiskPacker implements DiskWriter {
   async close(): Promise<void> {
     this.#frame?.close();
     await this.#out.close();
+  }
+
+  async #pack(bytes: Uint8Array): Promise<void> {
+    this.#frame ??= new Conversion(createZstdCompress(PACKING), (piece) => this.#out.write(piece));
+    await this.#frame.write(bytes);
+  }
+
+  async #endHole(): Promise<void> {
+    const length = this.#hole;
+    this.#hole = 0;
+    if (length < EMPTY_FRAME_BYTES_MIN) {
+      for (const zeroes of zeroesOf(length)) await this.#pack(zeroes);
+      return;
+    }
+    await this.#endFrame();
+    for (const piece of emptyFrame(length)) await this.#out.write(piece);
   }
 
   async #endFrame(): Promise<void> {

@@ -7,7 +7,8 @@
 // 1. A compressed image is expanded while it is copied, so a damaged or truncated one is refused, and its expanded size is known.
 // 2. An image of QEMU is converted while it is read. No expanded copy of it exists.
 // 3. A copy can be stopped between two pieces of 1 MiB at most, in each layer.
-// 4. Only a few pieces of an image are in memory at a time, however large its disk is.
+// 4. Zeroes that arrive as data become holes, piece by piece: 2 TiB of them need neither space nor work of the compressor.
+// 5. Only a few pieces of an image are in memory at a time, however large its disk is.
 
 import { shellWord } from '../clean-text.ts';
 import { counted } from '../counted.ts';
@@ -182,8 +183,8 @@ async function copyDisk(
   writer: DiskWriter,
   disk: DiskCounter,
 ): Promise<void> {
-  for await (const piece of pieces) {
-    disk.take(piece);
+  for await (const given of pieces) {
+    const piece = disk.take(given);
     if (piece.kind === 'data') await writer.write(piece.bytes);
     else await writer.skip(piece.length);
     request.onProgress(disk.bytes, total);
@@ -194,8 +195,8 @@ async function unpack(request: CopyRequest, part: string, writer: DiskWriter, di
   const { file, fileName, onProgress } = request;
   const layers = new LayerReader({
     spoolPath: `${part}-0`,
-    take: async (piece) => {
-      disk.take(piece);
+    take: async (given) => {
+      const piece = disk.take(given);
       if (piece.kind === 'data') await writer.write(piece.bytes);
       else await writer.skip(piece.length);
     },
@@ -237,7 +238,7 @@ async function convertQcow2(request: CopyRequest, writer: DiskWriter, disk: Disk
 
 /** Copies a compressed file unchanged, and expands it to count the bytes of its disk. */
 async function copyExpanding(request: CopyRequest, out: BlobFile, disk: DiskCounter): Promise<void> {
-  const expander = new ZstdExpansion((bytes) => disk.take({ kind: 'data', bytes }));
+  const expander = new ZstdExpansion((bytes) => void disk.take({ kind: 'data', bytes }));
   let done = 0;
   try {
     for await (const { bytes } of piecesOf(request.file)) {
@@ -278,15 +279,19 @@ class DiskCounter {
     this.#filledMax = FILLED_BYTES + FILLED_PER_BYTE_MAX * request.file.bytes;
   }
 
-  /** @throws RackError `bad-argument` if the disk is too large, `cancelled` if the copy was stopped */
-  take(piece: DiskPiece): void {
+  /**
+   * @returns the piece, or a hole if it has only zeroes
+   * @throws RackError `bad-argument` if the disk is too large, `cancelled` if the copy was stopped
+   */
+  take(given: DiskPiece): DiskPiece {
     checkRunning(this.#request);
     const { file, fileName, onDisk } = this.#request;
-    const length = piece.kind === 'data' ? piece.bytes.length : piece.length;
+    const length = given.kind === 'data' ? given.bytes.length : given.length;
     if (this.bytes + length > this.#bytesMax) {
       throw unusable(fileName, tooLarge(this.#bytesMax));
     }
-    if (piece.kind === 'data' && !isZero(piece.bytes)) this.#filled += length;
+    const piece: DiskPiece = given.kind === 'data' && isZero(given.bytes) ? { kind: 'hole', length } : given;
+    if (piece.kind === 'data') this.#filled += length;
     if (this.#filled > this.#filledMax) {
       const why = `its ${counted(file.bytes, 'byte')} expand to more than ${this.#filledMax} bytes without an empty part`;
       throw unusable(fileName, `${why}, unlike any disk; use the image of a disk`);
@@ -297,6 +302,7 @@ class DiskCounter {
     }
     this.bytes += length;
     onDisk?.(piece);
+    return piece;
   }
 
   head(): Uint8Array {

@@ -261,6 +261,18 @@ describe('a packed image', { skip: missing('linux', 'qemu-img', 'xz', 'zstd') },
     });
   }
 
+  test('zeroes that arrive as data are stored like a hole', async () => {
+    const zeroes = Buffer.alloc(64 * 1024 * 1024);
+    writeFileSync(place('zeroes'), gzipSync(Buffer.concat([disk, zeroes, disk, zeroes])));
+    const { image } = await add('zeroes');
+    assert.equal(image.diskBytes, 2 * (disk.length + zeroes.length));
+    const stored = readFileSync(join(tree, blobPath(image.sha256, image.format)));
+    const frames = stored.toString('latin1').split('(µ/ý').length - 1;
+    assert.ok(frames >= 4, `${frames} frames`);
+    const expanded = execFileSync('zstd', ['-dc'], { input: stored, maxBuffer: 256 * MIB });
+    assert.ok(expanded.equals(Buffer.concat([disk, zeroes, disk, zeroes])));
+  });
+
   test('a raw file of more than 2 TiB is refused before it is read', async () => {
     const file = { bytes: 2 ** 41 + 512, read: async () => disk.subarray(0, 64 * 1024) };
     const adding = addImage({ tree, file, fileName: 'huge', name: NAME, nowMs: 0, onProgress: () => undefined });

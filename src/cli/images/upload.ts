@@ -211,6 +211,7 @@ class Upload {
 
   /** Waits until the region has made the image. */
   async #waitFor(id: number): Promise<Resource> {
+    let said = '';
     for (let isSaid = this.#flags.json; ; ) {
       const found = await this.#resource(id);
       const { import: state, complete } = found;
@@ -218,6 +219,9 @@ class Upload {
       if (complete !== false && (state === null || state === undefined)) return found;
       if (!isSaid) print('The region is converting and checking it.');
       isSaid = true;
+      const reason = state?.reason ?? '';
+      if (reason !== '' && reason !== said && !this.#flags.json) print(`Not yet: ${reason}`);
+      said = reason;
       if (this.#signal.aborted) throw new RackError('cancelled', 'interrupted; the region still completes the image');
       await sleep(LOOK_MS);
     }

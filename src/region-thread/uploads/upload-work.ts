@@ -1,6 +1,6 @@
 // The files of uploads on this host, and the work on them: makes images of complete uploads in a thread, and removes abandoned ones.
 //
-//   last piece, start, every LOOK_MS ─▶ look ─┬─ whole, and its bytes are here ─▶ finish, one at a time ─▶ image, or failed
+//   last piece, start, every LOOK_MS ─▶ look ─┬─ whole, and its bytes are here ─▶ finish, two at a time ─▶ image, or failed
 //                                            ├─ unchanged for ABANDONED_MS ─▶ removed
 //                                            └─ a file without upload, or of an upload whose bytes another host has ─▶ removed
 //
@@ -28,7 +28,9 @@ import type { UploadResult } from './worker.ts';
 const LOOK_MS = 60_000;
 /** How long an upload may be left alone, in milliseconds; then it is removed. */
 const ABANDONED_MS = 24 * 3_600_000;
-/** The memory of the thread's JavaScript, in MB; the same as for imports. */
+/** How many uploads become images at the same time, each in a thread of its own: a long one does not hold up the others. */
+const FINISHED_AT_ONCE = 2;
+/** The memory of the JavaScript of each thread, in MB; the same as for imports. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb: 16 };
 
 /** Loaded with the first upload. */
@@ -54,9 +56,10 @@ export class UploadWork implements UploadFiles {
   /** Why a complete upload has not become an image yet, by id. */
   readonly #reasons = new Map<number, ImportReason>();
   readonly #failures: FailureReports;
-  #last: Promise<void> = Promise.resolve();
-  #worker: Worker | undefined;
-  #workerOf: number | undefined;
+  /** Uploads that are becoming images, by id. */
+  readonly #running = new Map<number, { readonly name: string; readonly turn: Promise<void> }>();
+  /** By the id of the upload. */
+  readonly #workers = new Map<number, Worker>();
   #timer: Timer | undefined;
   #looking: Promise<void> | undefined;
   #lookAgain = false;
@@ -72,7 +75,9 @@ export class UploadWork implements UploadFiles {
   }
 
   reasonOf(id: number): ImportReason | undefined {
-    return this.#reasons.get(id);
+    const isWaiting = this.#finishing.has(id) && !this.#running.has(id);
+    if (!isWaiting) return this.#reasons.get(id);
+    return { code: 'uploads-first', params: { names: [...this.#running.values()].map(({ name }) => name) } };
   }
 
   async checkRoom(bytes: number): Promise<void> {
@@ -107,11 +112,17 @@ export class UploadWork implements UploadFiles {
   finish(upload: ImageUpload): Promise<void> {
     const before = this.#finishing.get(upload.id);
     if (before !== undefined) return before;
-    const turn = this.#last.then(() => this.#finish(upload)).finally(() => this.#finishing.delete(upload.id));
+    const turn = this.#finishInTurn(upload).finally(() => this.#finishing.delete(upload.id));
     this.#finishing.set(upload.id, turn);
-    // A failed turn does not end the later ones.
-    this.#last = turn.catch(() => undefined);
     return turn;
+  }
+
+  async #finishInTurn(upload: ImageUpload): Promise<void> {
+    while (this.#running.size >= FINISHED_AT_ONCE)
+      await Promise.race([...this.#running.values()].map(({ turn }) => turn.catch(() => undefined)));
+    const turn = this.#finish(upload).finally(() => this.#running.delete(upload.id));
+    this.#running.set(upload.id, { name: upload.name, turn });
+    await turn;
   }
 
   /** Checks all uploads now, and then at intervals. */
@@ -129,9 +140,9 @@ export class UploadWork implements UploadFiles {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#timer?.cancel();
-    await this.#worker?.terminate();
+    for (const worker of this.#workers.values()) await worker.terminate();
     await this.#looking;
-    await this.#last;
+    await Promise.allSettled(this.#finishing.values());
   }
 
   /** The boot tree of this host, which must exist: without one, the region accepts no uploads. */
@@ -155,7 +166,7 @@ export class UploadWork implements UploadFiles {
     try {
       const nowMs = this.#parts.clock.wallTimeMs();
       const all = await uploads.list();
-      if (this.#workerOf !== undefined && all.every(({ id }) => id !== this.#workerOf)) await this.#worker?.terminate();
+      for (const [id, worker] of this.#workers) if (all.every((upload) => upload.id !== id)) await worker.terminate();
       for (const id of this.#reasons.keys()) if (all.every((upload) => upload.id !== id)) this.#reasons.delete(id);
       for (const upload of all) await this.#lookAt(upload, tree, nowMs);
       // Most hosts never get an upload.
@@ -240,8 +251,7 @@ export class UploadWork implements UploadFiles {
     const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
     const options = { name: 'uploads', resourceLimits: RESOURCE_LIMITS, workerData: order };
     const worker = new Worker(new URL(file, import.meta.url), options);
-    this.#worker = worker;
-    this.#workerOf = id;
+    this.#workers.set(id, worker);
     let result: UploadResult | undefined;
     return new Promise((resolve) => {
       worker.on('message', (message: UploadResult) => {
@@ -251,8 +261,7 @@ export class UploadWork implements UploadFiles {
         result = { kind: 'refused', reason: threadReason(error) };
       });
       worker.once('exit', () => {
-        this.#worker = undefined;
-        this.#workerOf = undefined;
+        this.#workers.delete(id);
         resolve(result);
       });
     });

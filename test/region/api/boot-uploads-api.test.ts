@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { gzipSync } from 'node:zlib';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { RackError } from '../../../src/errors.ts';
 import { readImages, type StoredImage } from '../../../src/images/image-store.ts';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
@@ -480,6 +480,53 @@ async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   assert.fail('it did not become so');
+}
+
+test('an upload becomes an image while another one takes long, and a third one says what it waits for', () =>
+  withClient(async ({ create, put, ask, images, tree, place: { store } }) => {
+    const long = longDisk();
+    const begin = async (name: string, bytes: Uint8Array, filetype: string): Promise<number> => {
+      const created = await create(wish(bytes, { name, filetype }));
+      const { id } = created.json;
+      void put(uriOf(created), bytes);
+      return id;
+    };
+    const isConverting = (count: number): Promise<void> =>
+      until(() => readdirSync(join(tree, 'images')).filter((name) => /^\.part-[^.]+$/.test(name)).length === count);
+    const first = await begin('long', long, 'ddgz');
+    await isConverting(1);
+    await put(uriOf(await create(wish(DISK, { name: 'short' }))), DISK);
+    assert.deepEqual(
+      images().map(({ release }) => release),
+      ['short'],
+    );
+    const second = await begin('longer', long, 'ddgz');
+    await isConverting(2);
+    const third = await begin('later', DISK, 'ddraw');
+    const stateOf = async (id: number) => (await ask('GET', `boot-resources/${id}/`)).json?.import;
+    await until(async () => typeof (await stateOf(third))?.reason === 'string');
+    assert.deepEqual(await stateOf(third), {
+      ...(await stateOf(third)),
+      state: 'verifying',
+      reason:
+        'waiting until the upload of custom/long/amd64/generic/uploaded, custom/longer/amd64/generic/uploaded has become an image',
+    });
+    assert.equal((await stateOf(first)).reason, null);
+    for (const id of [first, second]) assert.equal((await ask('DELETE', `boot-resources/${id}/`)).status, 204);
+    await until(() => images().length === 2);
+    await until(async () => (await store.uploads.list()).length === 0);
+  }));
+
+/** A disk of 2 TiB of zeroes behind a system, packed twice: takes long, however fast zeroes are. */
+function longDisk(): Buffer {
+  const block = 128 * 1024;
+  const blocks = 2 ** 41 / block - 64;
+  const zeroes = Buffer.alloc(6 + 4 * blocks);
+  Buffer.of(0x28, 0xb5, 0x2f, 0xfd, 0, 7 << 3).copy(zeroes);
+  // Blocks that repeat one byte (RFC 8878 §3.1.1.2).
+  for (let at = 0; at < blocks; at += 1)
+    zeroes.writeUIntLE((block << 3) | (1 << 1) | Number(at === blocks - 1), 6 + 4 * at, 3);
+  return gzipSync(Buffer.concat([zstdCompressSync(DISK), zeroes]));
 }
 
 test('a deleted upload is gone with its bytes', () =>

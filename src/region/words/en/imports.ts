@@ -34,6 +34,7 @@ const IMPORT_REASONS: Writers<ImportReasonParams> = {
   'thread-ended': ({ said }) => `the importing thread ended${after(said)}`,
   locked: ({ pid }) =>
     `waiting for ${pid === 0 ? 'another process' : `process ${pid}`} of the importing host, which has a file of this image locked`,
+  'uploads-first': ({ names }) => `waiting until the upload of ${listed(names, NAMED_MAX)} has become an image`,
   'not-deleted': ({ said }) => `it is not deleted yet${after(said)}`,
   said: ({ said }) => said,
 };
