@@ -78,7 +78,8 @@ export async function importInstaller(request: EnvironmentRequest): Promise<Publ
     const installer = await openInstaller(await readUnpacked(join(scratch, 'installer'), request.arch));
     const { entries, packages } = await additions(installer, source, request, scratch);
     const published = { files: installer, packages: [netboot, ...packages] };
-    return await publish(request, published, { kernel: installer.version }, encodeCpio(entries, installer.paths));
+    const facts = { ...debianFacts(request.release), kernel: installer.version };
+    return await publish(request, published, facts, encodeCpio(entries, installer.paths));
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
@@ -215,6 +216,12 @@ class PackageSource {
     this.#apt ??= Apt.open({ architecture, release, directory, onProgress, onPart, signal });
     return this.#apt;
   }
+}
+
+/** The manifest's facts on an installer that comes from Debian's packages. */
+function debianFacts(release: string): Readonly<Record<string, string>> {
+  const number = RELEASE_NUMBERS[release];
+  return { os: 'debian', title: number === undefined ? `Debian ${release}` : `Debian ${number} (${release})` };
 }
 
 function installerPackage({ arch, release }: EnvironmentRequest): string {

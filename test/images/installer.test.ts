@@ -99,7 +99,8 @@ describe("Debian's installer", { skip: missing('dpkg-deb', 'depmod') }, () => {
     for (const name of ['modules.dep.bin', 'modules.alias.bin']) assert.ok(entries.has(`${MODULES}/${name}`), name);
     assert.ok(!entries.has('lib'), 'no directory that is there already, for it may be a link');
     assert.match(entries.get('lib/debian-installer-startup.d/S99rackboot')?.data.toString() ?? '', /rackboot=enlist/);
-    assert.equal(JSON.parse(read('manifest.json').toString()).kernel, '9.9-test');
+    const { kernel: version, os, title } = JSON.parse(read('manifest.json').toString());
+    assert.deepEqual([version, os, title], ['9.9-test', 'debian', 'Debian 12 (bookworm)']);
     assert.deepEqual(readdirSync(workDir), []);
   });
 
