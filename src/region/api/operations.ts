@@ -59,6 +59,7 @@ import { FILE_OPERATIONS } from './people/file-operations.ts';
 import { LOGIN_OPERATIONS } from './people/login-operations.ts';
 import { SSHKEY_OPERATIONS } from './people/sshkey-operations.ts';
 import { USER_OPERATIONS } from './people/user-operations.ts';
+import { CONTROLLER_OPERATIONS } from './racks/controller-operations.ts';
 import { INTERFACE_OPERATIONS } from './racks/interface-operations.ts';
 import { RACK_OPERATIONS } from './racks/rack-operations.ts';
 import { RESULT_OPERATIONS } from './scripts/result-operations.ts';
@@ -107,6 +108,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...IDENTITY_OPERATIONS,
   ...EVENT_OPERATIONS,
   ...RACK_OPERATIONS,
+  ...CONTROLLER_OPERATIONS,
   ...INTERFACE_OPERATIONS,
   ...FABRIC_OPERATIONS,
   ...SPACE_OPERATIONS,

@@ -8,7 +8,7 @@
 // Source: the three-part keys of MAAS; RFC 5849 §3.4.4.
 //
 // 1. The secret is stored in clear, because a machine that asks again gets it again; region.db is readable only by its owner.
-// 2. It is sent only in reply to the machine's boot token from its current address, or to the key itself.
+// 2. It is sent only in reply to the machine's boot token from its current address, to the key itself, or to an administrator (get_token).
 // 3. It gives access to its own machine's metadata and nothing else (`api/operations.ts` refuses a machine every operation).
 // 4. Secrets are compared in constant time; none is in a log, event or URL.
 

@@ -109,7 +109,7 @@ export async function moveToZone(
 
 const placement = z.object({
   zone: value(z.string().max(256)).describe('The name of the zone.'),
-  nodes: values(MEMBERS_MAX).describe('System ids of machines, and of racks.'),
+  nodes: values(MEMBERS_MAX).describe('System ids of machines, devices and racks.'),
 });
 
 async function setZone(call: ApiCall, given: z.output<typeof placement>): Promise<Answer> {
@@ -118,7 +118,8 @@ async function setZone(call: ApiCall, given: z.output<typeof placement>): Promis
   if (chosen.id === undefined) return refuseField('zone', 'field.required');
   const { store, racks } = call.region;
   const named = [...new Set(given.nodes)];
-  const systemIds = (await store.outlineMachines(named)).map(({ systemId }) => systemId);
+  const devices = await store.listMachines({ systemIds: named, isDevice: true }, 0, MEMBERS_MAX);
+  const systemIds = [...(await store.outlineMachines(named)), ...devices].map(({ systemId }) => systemId);
   const rackUuids = racks.list().flatMap(({ uuid }) => (named.includes(uuid) ? [uuid] : []));
   const known = new Set([...systemIds, ...rackUuids]);
   const missing = named.filter((id) => !known.has(id));
@@ -186,6 +187,7 @@ function operationsOf({ kind, versions, many, one }: AreaPaths): readonly Operat
 const setZones = [
   { versions: ['1.0', '2.0'], path: 'nodes', handler: 'NodesHandler' },
   { versions: ['2.0'], path: 'machines', handler: 'MachinesHandler' },
+  { versions: ['2.0'], path: 'devices', handler: 'DevicesHandler' },
 ] as const;
 
 /** `zones/`, `resourcepools/`, `pools/`, and `set_zone`. */
@@ -197,7 +199,7 @@ export const AREA_OPERATIONS: readonly Operation[] = [
       method: 'POST',
       op: 'set_zone',
       access: 'admin',
-      doc: 'Move machines and racks to a zone: all of them, or none.',
+      doc: 'Move machines, devices and racks to a zone: all of them, or none.',
       parameters: placement,
       run: setZone,
     }),

@@ -1,4 +1,4 @@
-// Operations that undo a person's layout of a machine's network and disks.
+// Operations that undo a person's layout of a machine's network and disks, and mounts without a disk, which are refused.
 //
 // Source: MAAS's restore_networking_configuration, restore_storage_configuration and restore_default_configuration of a machine.
 
@@ -6,10 +6,10 @@ import { z } from 'zod';
 import { staticAddresses } from '../../life/link-addresses.ts';
 import type { Machine } from '../../records/machine.ts';
 import type { MachineLayout } from '../../records/machine-layout.ts';
-import { json } from '../call/answer.ts';
-import { type ApiCall, defineOperation, type Operation } from '../call/operation.ts';
+import { json, NO_MACHINE, refuse } from '../call/answer.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, value } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
-import { machinePaths } from '../machines/machine-calls.ts';
+import { machineOf, machinePaths } from '../machines/machine-calls.ts';
 import { changeLayout, type LayoutChange } from './layout-calls.ts';
 
 type Part = 'network' | 'storage';
@@ -44,6 +44,23 @@ const restore = (op: string, doc: string, parts: readonly Part[]): Operation =>
       ),
   });
 
+/** The layout without a chosen default gateway: the first link with a router has it then. */
+function withoutGateway({ layout }: Machine): LayoutChange {
+  if (layout?.network === undefined) return { kind: 'layout', layout };
+  const { gatewayLink: _, ...network } = layout.network;
+  return { kind: 'layout', layout: { ...layout, network } };
+}
+
+const special = (op: string, doc: string, parameters: z.ZodObject): Operation =>
+  defineOperation({
+    ...machinePaths('2.0').one,
+    ...{ method: 'POST', op, access: 'admin', doc, parameters },
+    run: async (call) => {
+      const machine = await machineOf(call);
+      return machine === undefined ? NO_MACHINE : refuse('layout-refused.special', { machine: machine.hostname });
+    },
+  });
+
 /** Undoing layouts, in version 2.0. */
 export const LAYOUT_OPERATIONS: readonly Operation[] = [
   restore('restore_networking_configuration', 'Set the network of a machine back to that of its commissioning.', [
@@ -56,4 +73,26 @@ export const LAYOUT_OPERATIONS: readonly Operation[] = [
     'network',
     'storage',
   ]),
+  defineOperation({
+    ...machinePaths('2.0').one,
+    ...{ method: 'POST', op: 'clear_default_gateways', access: 'admin', parameters: nothing },
+    doc: 'Forget the chosen default gateway: the first link with a router has the default route then.',
+    run: (call) => changeLayout(call, 'network', withoutGateway, (machine) => json(showMachine(call, machine))),
+  }),
+  special(
+    'mount_special',
+    'Refused: deployments mount only what is on disks.',
+    z.object({
+      fstype: value(z.string().max(32))
+        .optional()
+        .describe('A file system without a disk: tmpfs, ramfs. Always refused.'),
+      mount_point: value(z.string().max(255)).optional().describe('The mount point. Always refused.'),
+      mount_options: value(z.string().max(255)).optional().describe('The options of the mount. Always refused.'),
+    }),
+  ),
+  special(
+    'unmount_special',
+    'Refused: deployments mount only what is on disks.',
+    z.object({ mount_point: value(z.string().max(255)).optional().describe('The mount point. Always refused.') }),
+  ),
 ];

@@ -8,10 +8,10 @@ import type { IdentityView } from '../../identity/machine-identity.ts';
 import type { IdentityRefusal } from '../../identity/merge.ts';
 import type { Region } from '../../region.ts';
 import { doubtWords } from '../../words/event.ts';
-import { type Answer, json, NO_MACHINE, refuseField, refuseFields, refuseFor } from '../call/answer.ts';
+import { type Answer, json, NO_MACHINE, refuse, refuseField, refuseFields, refuseFor } from '../call/answer.ts';
 import { type ApiCall, defineOperation, type Operation, usernameOf, value, values } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
-import { systemIdOf } from './machine-calls.ts';
+import { machineOf, systemIdOf } from './machine-calls.ts';
 
 const answerRefusal = (refusal: IdentityRefusal, field: string): Answer =>
   refusal.name === 'invalid-parameters' ? refuseFields({ [field]: [refusal] }) : refuseFor([refusal]);
@@ -98,6 +98,15 @@ async function move(call: ApiCall, given: z.output<typeof destination>): Promise
   return outcome.kind === 'not-found' ? NO_MACHINE : json(showMachine(call, outcome.machine));
 }
 
+/** The key of the machine, as it is: asking makes none. */
+async function token(call: ApiCall): Promise<Answer> {
+  const machine = await machineOf(call);
+  if (machine === undefined) return NO_MACHINE;
+  const key = await call.region.store.life.machineKey(machine.systemId);
+  if (key === undefined) return json(null);
+  return json({ token_key: key.tokenKey, token_secret: key.tokenSecret, consumer_key: key.consumerKey });
+}
+
 const common = { versions: ['2.0'], path: 'machines/{system_id}', handler: 'MachineHandler' } as const;
 
 /** Merge, split and move, and the evidence to decide on them. */
@@ -150,5 +159,26 @@ export const IDENTITY_OPERATIONS: readonly Operation[] = [
       'there, and the region believes their reports about it.',
     parameters: destination,
     run: move,
+  }),
+  defineOperation({
+    ...common,
+    method: 'GET',
+    op: 'get_token',
+    access: 'admin',
+    doc: 'Read the API key with which the machine asks for its metadata while it is at work; null if it has none.',
+    parameters: z.object({}),
+    run: token,
+  }),
+  defineOperation({
+    ...common,
+    method: 'GET',
+    op: 'get_curtin_config',
+    access: 'admin',
+    doc: 'Refused: no deployment uses curtin.',
+    parameters: z.object({}),
+    async run(call) {
+      const machine = await machineOf(call);
+      return machine === undefined ? NO_MACHINE : refuse('bad-request.curtin', { machine: machine.hostname });
+    },
   }),
 ];

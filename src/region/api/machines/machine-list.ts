@@ -24,6 +24,10 @@ export function listMachines(call: ApiCall, filter: MachineFilter, isWanted?: Is
   );
 }
 
+/** The machines that pass the filter, in the order of their ids. */
+export const machineEntries = (call: ApiCall, filter: MachineFilter): AsyncGenerator<unknown, void> =>
+  shownByText(call, filter);
+
 /** A caller that names a damaged machine must learn why it is not there; other lists are useful without it. */
 const isNamed = (filter: MachineFilter): boolean =>
   [filter.systemIds, filter.hostnames, filter.macs].some((names) => names !== undefined);

@@ -334,8 +334,29 @@ function changingOf(version: ApiVersion): readonly Operation[] {
   ];
 }
 
-/** The operations on machines, in both versions. */
-export const MACHINE_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).flatMap((version) => [
-  ...readingOf(version),
-  ...changingOf(version),
-]);
+/** Code for nodes of all kinds, loaded when it is needed. */
+const nodeCalls = () => import('./node-calls.ts');
+
+const NODES: readonly Operation[] = [
+  defineOperation({
+    ...{ versions: ['2.0'], path: 'nodes', handler: 'NodesHandler', method: 'GET', access: 'user' },
+    doc: 'List machines, devices and racks.',
+    parameters: filterParameters,
+    run: async (call, given) => {
+      const filter = await machineFilter(call, given);
+      return 'kind' in filter ? filter : (await nodeCalls()).listNodes(call, filter);
+    },
+  }),
+  defineOperation({
+    ...{ versions: ['2.0'], path: 'nodes/{system_id}', handler: 'NodeHandler', method: 'GET', access: 'user' },
+    doc: 'Read a machine, a device or a rack.',
+    parameters: nothing,
+    run: async (call) => (await nodeCalls()).readNode(call),
+  }),
+];
+
+/** The operations on machines, in both versions, and on nodes of all kinds in 2.0. */
+export const MACHINE_OPERATIONS: readonly Operation[] = [
+  ...(['2.0', '1.0'] as const).flatMap((version) => [...readingOf(version), ...changingOf(version)]),
+  ...NODES,
+];

@@ -125,11 +125,17 @@ interface GroupImage {
   readonly kind?: 'loader' | 'installer' | undefined;
 }
 
-function imageJson(
-  call: ApiCall,
-  { uuid }: Rack,
-  image: GroupImage,
-): Record<string, unknown> & { readonly id: number } {
+/** An image with the keys of MAAS 1.7. */
+interface GroupImageJson extends Readonly<Record<string, unknown>> {
+  readonly id: number;
+  readonly osystem: string;
+  readonly release: string;
+  readonly architecture: string;
+  readonly subarchitecture: string;
+  readonly label: string;
+}
+
+function imageJson(call: ApiCall, { uuid }: Rack, image: GroupImage): GroupImageJson {
   const { os, release, architecture, subarchitecture, label, kind } = image;
   const purpose = kind === 'installer' ? 'install' : 'xinstall';
   const id = (numberOf([os, release, architecture, subarchitecture, label].join('/')) >>> 1) + 1;
@@ -141,7 +147,7 @@ function imageJson(
 }
 
 /** The images of a rack, each once: the newest version counts. */
-async function imagesOf(call: ApiCall, rack: Rack): Promise<readonly ReturnType<typeof imageJson>[]> {
+export async function imagesOf(call: ApiCall, rack: Rack): Promise<readonly ReturnType<typeof imageJson>[]> {
   const images: readonly GroupImage[] = rack.isEmbedded
     ? (await call.region.bootImages.listResources()).flatMap((resource) =>
         resource.images.filter(({ isReported, kind }) => isReported !== true && kind !== 'loader'),

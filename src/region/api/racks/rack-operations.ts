@@ -1,6 +1,6 @@
 // Racks over the API: racks register, administrators accept or reject them, users read them.
 //
-// Sources: MAAS 1.x `nodegroups/` (register, accept, reject, list, the numbers of `status`), MAAS 2.x `rackcontrollers/`.
+// Source: MAAS 1.x `nodegroups/` (register, accept, reject, list, the numbers of `status`). `controller-operations.ts` has `rackcontrollers/`.
 //
 // 1. Anyone may register a rack; that alone gives it no rights.
 
@@ -11,7 +11,6 @@ import type { RackKey, RackVerdict } from '../../racks/rack-admission.ts';
 import { findDoubt } from '../../racks/rack-networks.ts';
 import { rackName, rackUuid, rackVersion } from '../../racks/rack-news.ts';
 import { findSharedRange } from '../../racks/rack-ranges.ts';
-import type { Area } from '../../records/area.ts';
 import {
   isAway,
   RACK_INTERFACES_MAX,
@@ -23,8 +22,6 @@ import {
 import { doubtWords } from '../../words/event.ts';
 import { sentenceOf } from '../../words/refusal.ts';
 import { texts } from '../../words/text.ts';
-import { moveToZone } from '../areas/area-operations.ts';
-import { chooseArea, listAreas } from '../areas/chosen-areas.ts';
 import { type Answer, json, refuse, refuseField, refuseFields, refuseFor } from '../call/answer.ts';
 import {
   type ApiCall,
@@ -35,7 +32,6 @@ import {
   value,
   values,
 } from '../call/operation.ts';
-import { zoneJson } from '../json/area-json.ts';
 
 const isoTime = (ms: number | undefined): string | null => (ms === undefined ? null : new Date(ms).toISOString());
 
@@ -198,37 +194,6 @@ async function removeRack(call: ApiCall): Promise<Answer> {
   return answer.kind === 'text' ? { kind: 'empty' } : answer;
 }
 
-/** A rack as MAAS 2.x represents it. */
-function controllerJson(call: ApiCall, rack: Rack, zones: readonly Area[]): Record<string, unknown> {
-  const { domain } = call.region.config();
-  const away = isAway(rack, call.region.clock.wallTimeMs());
-  return {
-    system_id: rack.uuid,
-    hostname: rack.name,
-    fqdn: `${rack.name}.${domain}`,
-    domain: { name: domain },
-    zone: zoneJson(
-      '2.0',
-      zones.find(({ id }) => id === rack.zoneId),
-    ),
-    node_type: 2,
-    node_type_name: 'Rack controller',
-    version: rack.version,
-    ip_addresses: rack.interfaces.map(({ ip }) => ip).filter((ip) => ip !== ''),
-    service_set: [{ name: 'rackd', status: away ? 'dead' : 'running', status_info: '' }],
-    resource_uri: `/MAAS/api/2.0/rackcontrollers/${rack.uuid}/`,
-  };
-}
-
-const accepted = (call: ApiCall): readonly Rack[] =>
-  call.region.racks.list().filter(({ state }) => state === 'accepted');
-
-async function readController(call: ApiCall): Promise<Answer> {
-  const id = call.path.system_id ?? '';
-  const rack = accepted(call).find(({ uuid }) => uuid === id);
-  return rack === undefined ? notFound(id) : json(controllerJson(call, rack, await listAreas(call, 'zone')));
-}
-
 const groupChange = z.object({
   name: value(z.string().max(256)).optional().describe('Its name, which only its own configuration changes.'),
   cluster_name: value(z.string().max(256)).optional().describe('The same as name.'),
@@ -243,25 +208,12 @@ const leases = z.object({
 /** Code for clients of API 1.0, loaded when it is needed. */
 const groupCalls = () => import('./group-calls.ts');
 
-const controllerChange = z.object({ zone: value(z.string().max(256)).describe('The name of its zone.') });
-
-async function changeController(call: ApiCall, given: z.output<typeof controllerChange>): Promise<Answer> {
-  const uuid = call.path.system_id ?? '';
-  const rack = accepted(call).find((one) => one.uuid === uuid);
-  if (rack === undefined) return notFound(uuid);
-  const zone = await chooseArea(call, 'zone', given.zone);
-  if ('kind' in zone) return zone;
-  if (zone.id === undefined) return refuseField('zone', 'field.required');
-  await moveToZone(call, { id: zone.id, name: given.zone }, { systemIds: [], rackUuids: [uuid] });
-  return json(controllerJson(call, { ...rack, zoneId: zone.id }, await listAreas(call, 'zone')));
-}
-
 const both = ['1.0', '2.0'] as const;
 const groups = { versions: both, path: 'nodegroups', handler: 'NodeGroupsHandler' } as const;
 const group = { versions: both, path: 'nodegroups/{uuid}', handler: 'NodeGroupHandler' } as const;
 const oldGroup = { ...group, versions: ['1.0'] } as const;
 
-/** `nodegroups/` and `rackcontrollers/`. */
+/** `nodegroups/`. */
 export const RACK_OPERATIONS: readonly Operation[] = [
   ...[undefined, 'list'].map((op) =>
     defineOperation({
@@ -335,38 +287,5 @@ export const RACK_OPERATIONS: readonly Operation[] = [
     doc: 'Forget a rack. Its machines stay; it may register again.',
     parameters: nothing,
     run: removeRack,
-  }),
-  defineOperation({
-    versions: ['2.0'],
-    path: 'rackcontrollers',
-    method: 'GET',
-    handler: 'RackControllersHandler',
-    access: 'user',
-    doc: 'List the accepted racks.',
-    parameters: nothing,
-    async run(call) {
-      const zones = await listAreas(call, 'zone');
-      return json(accepted(call).map((rack) => controllerJson(call, rack, zones)));
-    },
-  }),
-  defineOperation({
-    versions: ['2.0'],
-    path: 'rackcontrollers/{system_id}',
-    method: 'GET',
-    handler: 'RackControllerHandler',
-    access: 'user',
-    doc: 'Read an accepted rack.',
-    parameters: nothing,
-    run: readController,
-  }),
-  defineOperation({
-    versions: ['2.0'],
-    path: 'rackcontrollers/{system_id}',
-    method: 'PUT',
-    handler: 'RackControllerHandler',
-    access: 'admin',
-    doc: 'Move an accepted rack to a zone.',
-    parameters: controllerChange,
-    run: changeController,
   }),
 ];

@@ -50,6 +50,13 @@ export const API = {
     readonly known: readonly string[];
   }) => `Unrecognised signature: method=${method} op=${op}. Known here: ${known.join(', ')}.`,
   'not-found.machine': 'No machine has this system id.',
+  'not-found.region-controller': 'No region has this system id: regioncontrollers/ shows the one that answers.',
+  'bad-request.curtin': ({ machine }: { readonly machine: string }) =>
+    `${machine} is deployed without curtin, so there is no configuration for it: preseeds and the layout of its disks and interfaces decide.`,
+  'field.rack-note': 'Racks have no notes: omit description.',
+  'field.rack-power': 'Racks are not switched: omit power_type, or give manual.',
+  'field.rack-domain': ({ domain }: { readonly domain: string }) =>
+    `All racks are in ${domain}, the domain of the site: omit domain.`,
   'bad-request.machines': ({ systemIds }: { readonly systemIds: string }) =>
     `No machine has the system id ${systemIds}.`,
   'field.nul': 'This text contains the character NUL or half of a surrogate pair, which is not allowed.',

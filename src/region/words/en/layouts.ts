@@ -142,6 +142,8 @@ export const LAYOUTS = {
   'layout-refused.mounted': ({ name, at }: At) => `${name} is mounted at ${at}: unmount it first.`,
   'layout-refused.partitioned': ({ name }: Named) => `${name} has partitions: delete them first, or use them.`,
   'layout-refused.formatted': ({ name }: Named) => `${name} has a file system: unformat it first.`,
+  'layout-refused.special': ({ machine }: Machine) =>
+    `A deployment of ${machine} mounts only what is on its disks: add a mount of tmpfs to fstab by user data.`,
   'layout-refused.volumes': ({ name }: Named) => `${name} has volumes: delete them first.`,
   'layout-refused.unmounted': ({ name }: Named) => `${name} is not mounted.`,
   'layout-refused.unformatted': ({ name }: Named) => `${name} has no file system: format it first.`,

@@ -18,7 +18,12 @@ const AREAS: readonly Trial[] = [
   { of: '2.0 POST pools', send: AREA },
   { of: '2.0 PUT resourcepool/{id}', given: poolGiven, send: AREA },
   { of: '2.0 PUT pools/{id}', given: poolGiven, send: AREA },
-  ...['2.0 POST machines set_zone', '2.0 POST nodes set_zone', '1.0 POST nodes set_zone'].map(
+  ...[
+    '2.0 POST machines set_zone',
+    '2.0 POST nodes set_zone',
+    '2.0 POST devices set_zone',
+    '1.0 POST nodes set_zone',
+  ].map(
     (of): Trial => ({
       of,
       given: async (site) => ({ kept: await machine(site) }),

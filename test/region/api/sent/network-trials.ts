@@ -339,7 +339,16 @@ const RACKS: readonly Trial[] = [
       await farRack(site);
       return { path: { system_id: REGISTERED.uuid } };
     },
-    ...{ send: { zone: 'hall' }, reads: { zone: 'zone.name' } },
+    ...{ send: { zone: 'hall', domain: 'maas' }, reads: { zone: 'zone.name', domain: 'domain.name' } },
+  },
+  {
+    of: '2.0 GET rackcontrollers power_parameters',
+    given: async (site) => {
+      await farRack(site);
+      return {};
+    },
+    send: { id: [REGISTERED.uuid] },
+    reads: { id: ({ answer }) => assert.deepEqual(answer.json, { [REGISTERED.uuid]: {} }) },
   },
 ];
 

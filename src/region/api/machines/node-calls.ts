@@ -1,0 +1,44 @@
+// All nodes of MAAS 2.x in one list: machines, devices and racks, each as it is shown alone.
+
+import { whereabouts } from '../../life/whereabouts.ts';
+import type { MachineFilter } from '../../records/filters.ts';
+import { DEVICES_MAX } from '../../records/machine.ts';
+import { listAreas } from '../areas/chosen-areas.ts';
+import { type Answer, json } from '../call/answer.ts';
+import { listFor } from '../call/long-answers.ts';
+import type { ApiCall } from '../call/operation.ts';
+import { deviceJson } from '../json/device-json.ts';
+import { showMachine } from '../json/shown-machine.ts';
+import { acceptedRacks, controllerJson, readController } from '../racks/controller-calls.ts';
+import { nodeOf } from './machine-calls.ts';
+import { machineEntries } from './machine-list.ts';
+
+/** The nodes that pass the filter. Racks have an id, a name and a zone, and none of the other parts by which it chooses. */
+export const listNodes = (call: ApiCall, filter: MachineFilter): Answer => listFor(call, entries(call, filter));
+
+async function* entries(call: ApiCall, filter: MachineFilter): AsyncGenerator<unknown, void> {
+  yield* machineEntries(call, filter);
+  const { store } = call.region;
+  const where = whereabouts(call.region);
+  for (const device of await store.listMachines({ ...filter, isDevice: true }, 0, DEVICES_MAX))
+    yield deviceJson(device, where);
+  const { systemIds, hostnames, zoneIds, domains, macs, poolIds, agentNames } = filter;
+  if (macs !== undefined || poolIds !== undefined || agentNames !== undefined) return;
+  const zones = await listAreas(call, 'zone');
+  const { domain } = call.region.config();
+  for (const rack of acceptedRacks(call)) {
+    const isWanted =
+      (systemIds?.includes(rack.uuid) ?? true) &&
+      (hostnames?.includes(rack.name) ?? true) &&
+      (zoneIds?.includes(rack.zoneId ?? 0) ?? true) &&
+      (domains?.includes(domain) ?? true);
+    if (isWanted) yield controllerJson(call, rack, zones);
+  }
+}
+
+/** Reads a machine, a device or a rack. */
+export async function readNode(call: ApiCall): Promise<Answer> {
+  const node = await nodeOf(call);
+  if (node === undefined) return await readController(call);
+  return json(node.device === undefined ? showMachine(call, node) : deviceJson(node, whereabouts(call.region)));
+}

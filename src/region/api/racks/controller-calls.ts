@@ -1,0 +1,177 @@
+// Racks and the region in the JSON of MAAS 2.x, and the commands to them.
+//
+// Sources: the keys of MAAS's rack controllers; its `describe_power_types` and `list_boot_images`.
+//
+// 1. Every object has every key of a node. The region keeps no hardware of racks, so these values are empty.
+
+import type { Area } from '../../records/area.ts';
+import { isAway, type Rack } from '../../records/rack.ts';
+import { words } from '../../words/text.ts';
+import { moveToZone } from '../areas/area-operations.ts';
+import { chooseArea, listAreas } from '../areas/chosen-areas.ts';
+import { type Answer, json, type Refusal, refuse, refuseField, refuseFor } from '../call/answer.ts';
+import { type ApiCall, usernameOf } from '../call/operation.ts';
+import { zoneJson } from '../json/area-json.ts';
+import { imagesOf } from './group-calls.ts';
+
+/** The fields of hardware and of work that only machines have. */
+const UNKNOWN = {
+  ...{ description: '', architecture: null, cpu_count: 0, cpu_speed: 0, memory: 0, swap_size: null, storage: 0 },
+  ...{ osystem: '', distro_series: '', hwe_kernel: null, power_type: '', power_state: 'unknown', hardware_info: null },
+  ...{ interface_set: [], tag_names: [], status_action: '', hardware_uuid: null },
+  ...{ cpu_test_status: -1, memory_test_status: -1, network_test_status: -1, storage_test_status: -1 },
+  ...{ cpu_test_status_name: 'Unknown', memory_test_status_name: 'Unknown', network_test_status_name: 'Unknown' },
+  ...{ storage_test_status_name: 'Unknown', interface_test_status: -1, interface_test_status_name: 'Unknown' },
+  ...{ other_test_status: -1, other_test_status_name: 'Unknown' },
+  ...{ commissioning_status: -1, commissioning_status_name: 'Unknown' },
+  ...{ testing_status: -1, testing_status_name: 'Unknown' },
+  ...{ current_commissioning_result_id: null, current_testing_result_id: null, current_installation_result_id: null },
+} as const;
+
+/** A rack as MAAS 2.x represents it. */
+export function controllerJson(call: ApiCall, rack: Rack, zones: readonly Area[]): Record<string, unknown> {
+  const { domain } = call.region.config();
+  const away = isAway(rack, call.region.clock.wallTimeMs());
+  return {
+    ...UNKNOWN,
+    system_id: rack.uuid,
+    hostname: rack.name,
+    fqdn: `${rack.name}.${domain}`,
+    domain: { name: domain },
+    zone: zoneJson(
+      '2.0',
+      zones.find(({ id }) => id === rack.zoneId),
+    ),
+    node_type: 2,
+    node_type_name: 'Rack controller',
+    version: rack.version,
+    ip_addresses: rack.interfaces.map(({ ip }) => ip).filter((ip) => ip !== ''),
+    service_set: [{ name: 'rackd', status: away ? 'dead' : 'running', status_info: '' }],
+    resource_uri: `/MAAS/api/2.0/rackcontrollers/${rack.uuid}/`,
+  };
+}
+
+export const acceptedRacks = (call: ApiCall): readonly Rack[] =>
+  call.region.racks.list().filter(({ state }) => state === 'accepted');
+
+const notFound = ({ path }: ApiCall): Refusal =>
+  refuse('not-found.rack', { rack: (path.system_id ?? '').slice(0, 64) });
+
+const rackIn = (call: ApiCall): Rack | Refusal =>
+  acceptedRacks(call).find(({ uuid }) => uuid === call.path.system_id) ?? notFound(call);
+
+export async function listControllers(call: ApiCall): Promise<Answer> {
+  const zones = await listAreas(call, 'zone');
+  return json(acceptedRacks(call).map((rack) => controllerJson(call, rack, zones)));
+}
+
+export async function readController(call: ApiCall): Promise<Answer> {
+  const rack = rackIn(call);
+  return 'kind' in rack ? rack : json(controllerJson(call, rack, await listAreas(call, 'zone')));
+}
+
+/** Moves a rack to a zone. Its domain is that of the site. */
+export async function changeController(
+  call: ApiCall,
+  given: { readonly zone?: string | undefined; readonly domain?: string | undefined },
+): Promise<Answer> {
+  const rack = rackIn(call);
+  if ('kind' in rack) return rack;
+  const { domain } = call.region.config();
+  if ((given.domain ?? domain).toLowerCase() !== domain) return refuseField('domain', 'field.rack-domain', { domain });
+  if (given.zone === undefined) return json(controllerJson(call, rack, await listAreas(call, 'zone')));
+  const zone = await chooseArea(call, 'zone', given.zone);
+  if ('kind' in zone) return zone;
+  if (zone.id === undefined) return refuseField('zone', 'field.required');
+  await moveToZone(call, { id: zone.id, name: given.zone }, { systemIds: [], rackUuids: [rack.uuid] });
+  return json(controllerJson(call, { ...rack, zoneId: zone.id }, await listAreas(call, 'zone')));
+}
+
+export async function removeController(call: ApiCall): Promise<Answer> {
+  const rack = rackIn(call);
+  if ('kind' in rack) return rack;
+  const refusal = await call.region.racks.judge([rack.uuid], 'remove', usernameOf(call));
+  return refusal === undefined ? { kind: 'empty' } : refuseFor([refusal]);
+}
+
+export async function importImages(call: ApiCall): Promise<Answer> {
+  await call.region.bootImages.askImport(usernameOf(call));
+  return { kind: 'text', text: 'Import of boot images started', contentType: 'text/plain; charset=utf-8' };
+}
+
+export async function importImagesFor(call: ApiCall): Promise<Answer> {
+  const rack = rackIn(call);
+  return 'kind' in rack ? rack : await importImages(call);
+}
+
+/** The boot images of a rack. An away rack is not connected, so its images may be others by now. */
+export async function listImages(call: ApiCall): Promise<Answer> {
+  const rack = rackIn(call);
+  if ('kind' in rack) return rack;
+  const connected = !isAway(rack, call.region.clock.wallTimeMs());
+  const images = (await imagesOf(call, rack)).map(({ osystem, release, architecture, subarchitecture, label }) => ({
+    ...{ name: `${osystem}/${release}`, architecture, subarches: [subarchitecture], label },
+  }));
+  return json({ connected, images, status: connected ? 'synced' : 'unknown' });
+}
+
+/** The power drivers as MAAS describes its own. */
+export const describePowerTypes = ({ region }: ApiCall): Answer =>
+  json(
+    (region.power?.drivers ?? []).map(({ name, parameters }) => ({
+      ...{ driver_type: 'power', name, description: words.power.driver(name), missing_packages: [] },
+      ...{ chassis: false, can_probe: false, queryable: name !== 'manual' },
+      fields: parameters.map((parameter) => ({
+        name: parameter.name,
+        label: words.power.parameter(name, parameter.name).label,
+        required: parameter.required,
+        field_type: parameter.secret ? 'password' : parameter.choices === undefined ? 'string' : 'choice',
+        choices: (parameter.choices ?? []).map((choice) => [choice, choice]),
+        default: parameter.default ?? '',
+        scope: 'bmc',
+        secret: parameter.secret,
+      })),
+    })),
+  );
+
+/** By the system id of each rack, nothing. */
+export function powerParametersOf(call: ApiCall, ids: readonly string[] | undefined): Answer {
+  const shown = acceptedRacks(call).filter(({ uuid }) => ids === undefined || ids.length === 0 || ids.includes(uuid));
+  return json(Object.fromEntries(shown.map(({ uuid }) => [uuid, {}])));
+}
+
+export function powerParameters(call: ApiCall): Answer {
+  const rack = rackIn(call);
+  return 'kind' in rack ? rack : json({});
+}
+
+// ---- the region ----
+
+/** The system id of a region without a rack in its process. */
+const REGION_ID = 'region';
+
+/** The region, which has the id and the name of the rack in its process. */
+function regionJson(call: ApiCall, zones: readonly Area[]): Record<string, unknown> {
+  const { domain } = call.region.config();
+  const own = acceptedRacks(call).find(({ isEmbedded }) => isEmbedded);
+  const id = own?.uuid ?? REGION_ID;
+  const alone = { ...UNKNOWN, hostname: REGION_ID, fqdn: `${REGION_ID}.${domain}`, domain: { name: domain } };
+  return {
+    ...(own === undefined
+      ? { ...alone, zone: zoneJson('2.0'), version: '', ip_addresses: [] }
+      : controllerJson(call, own, zones)),
+    system_id: id,
+    node_type: own === undefined ? 3 : 4,
+    node_type_name: own === undefined ? 'Region controller' : 'Region and rack controller',
+    service_set: [{ name: 'regiond', status: 'running', status_info: '' }],
+    resource_uri: `/MAAS/api/2.0/regioncontrollers/${id}/`,
+  };
+}
+
+export const listRegions = async (call: ApiCall): Promise<Answer> =>
+  json([regionJson(call, await listAreas(call, 'zone'))]);
+
+export async function readRegion(call: ApiCall): Promise<Answer> {
+  const shown = regionJson(call, await listAreas(call, 'zone'));
+  return shown.system_id === call.path.system_id ? json(shown) : refuse('not-found.region-controller');
+}

@@ -1,0 +1,108 @@
+// Racks and the region as MAAS 2.x has them: `rackcontrollers/` and `regioncontrollers/`.
+//
+// Source: MAAS's handlers of both. `nodegroups/` (`rack-operations.ts`) has the racks with their state and their cluster interfaces.
+//
+// 1. Only accepted racks are shown.
+
+import { z } from 'zod';
+import { defineOperation, nothing, type Operation, value, values } from '../call/operation.ts';
+
+/** Racks that one request names. */
+const NAMED_MAX = 500;
+
+/** Code for controllers, loaded when it is needed. */
+const calls = () => import('./controller-calls.ts');
+
+const racks = { versions: ['2.0'], path: 'rackcontrollers', handler: 'RackControllersHandler' } as const;
+const rack = { versions: ['2.0'], path: 'rackcontrollers/{system_id}', handler: 'RackControllerHandler' } as const;
+const regions = { versions: ['2.0'], path: 'regioncontrollers', handler: 'RegionControllersHandler' } as const;
+const region = {
+  versions: ['2.0'],
+  path: 'regioncontrollers/{system_id}',
+  handler: 'RegionControllerHandler',
+} as const;
+const reader = { method: 'GET', access: 'user', parameters: nothing } as const;
+const order = { method: 'POST', access: 'admin', ownTransaction: true, parameters: nothing } as const;
+
+const controllerChange = z.object({
+  zone: value(z.string().max(256)).optional().describe('The name of its zone.'),
+  domain: value(z.string().max(253))
+    .optional()
+    .describe('Its domain. Another one is refused: all racks have that of the site.'),
+  description: value(z.literal('', 'field.rack-note')).optional().describe('Refused: racks have no notes.'),
+  power_type: value(z.enum(['', 'manual'], 'field.rack-power'))
+    .optional()
+    .describe('Refused unless it is `manual`: racks are not switched.'),
+});
+
+const RACKS: readonly Operation[] = [
+  defineOperation({
+    ...{ ...racks, ...reader },
+    doc: 'List the accepted racks.',
+    run: async (call) => (await calls()).listControllers(call),
+  }),
+  defineOperation({
+    ...{ ...rack, ...reader },
+    doc: 'Read an accepted rack.',
+    run: async (call) => (await calls()).readController(call),
+  }),
+  defineOperation({
+    ...{ ...rack, method: 'PUT', access: 'admin', parameters: controllerChange },
+    doc: 'Move an accepted rack to a zone.',
+    run: async (call, given) => (await calls()).changeController(call, given),
+  }),
+  defineOperation({
+    ...{ ...rack, method: 'DELETE', access: 'admin', ownTransaction: true },
+    doc: 'Forget a rack. Its machines stay; it may register again.',
+    parameters: nothing,
+    run: async (call) => (await calls()).removeController(call),
+  }),
+  defineOperation({
+    ...{ ...racks, ...order, op: 'import_boot_images' },
+    doc: 'Import the selected images of all sources now. The region imports, for all racks.',
+    run: async (call) => (await calls()).importImages(call),
+  }),
+  defineOperation({
+    ...{ ...rack, ...order, op: 'import_boot_images' },
+    doc: 'Import the selected images of all sources now. The region imports, for all racks.',
+    run: async (call) => (await calls()).importImagesFor(call),
+  }),
+  defineOperation({
+    ...{ ...rack, ...reader, op: 'list_boot_images' },
+    doc: 'List the boot images of a rack, and whether it has them.',
+    run: async (call) => (await calls()).listImages(call),
+  }),
+  defineOperation({
+    ...{ ...racks, ...reader, op: 'describe_power_types' },
+    doc: 'List the power drivers with their parameters.',
+    run: async (call) => (await calls()).describePowerTypes(call),
+  }),
+  defineOperation({
+    ...{ ...racks, ...reader, access: 'admin', op: 'power_parameters' },
+    doc: 'Read the power parameters of racks: none, because racks are not switched.',
+    parameters: z.object({
+      id: values(NAMED_MAX).optional().describe('The racks, by their system ids. Default: all.'),
+    }),
+    run: async (call, given) => (await calls()).powerParametersOf(call, given.id),
+  }),
+  defineOperation({
+    ...{ ...rack, ...reader, access: 'admin', op: 'power_parameters' },
+    doc: 'Read the power parameters of a rack: none, because racks are not switched.',
+    run: async (call) => (await calls()).powerParameters(call),
+  }),
+];
+
+/** `rackcontrollers/` and `regioncontrollers/`, in version 2.0. */
+export const CONTROLLER_OPERATIONS: readonly Operation[] = [
+  ...RACKS,
+  defineOperation({
+    ...{ ...regions, ...reader },
+    doc: 'List the region, as the only one of its kind.',
+    run: async (call) => (await calls()).listRegions(call),
+  }),
+  defineOperation({
+    ...{ ...region, ...reader },
+    doc: 'Read the region.',
+    run: async (call) => (await calls()).readRegion(call),
+  }),
+];

@@ -1,0 +1,137 @@
+// Racks and the region as controllers of API 2.0, the list of all nodes, and operations of machines that need no deployment.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RACK_UUID } from '../racks/rack-place.ts';
+import { type CallersPlace, FIRST_MAC, SUBNET_ID, withCallers } from './callers-place.ts';
+
+const CONTROLLER_KEYS =
+  'architecture commissioning_status commissioning_status_name cpu_count cpu_speed cpu_test_status cpu_test_status_name ' +
+  'current_commissioning_result_id current_installation_result_id current_testing_result_id description distro_series domain fqdn ' +
+  'hardware_info hardware_uuid hostname hwe_kernel interface_set interface_test_status interface_test_status_name ip_addresses memory ' +
+  'memory_test_status memory_test_status_name network_test_status network_test_status_name node_type node_type_name osystem ' +
+  'other_test_status other_test_status_name power_state power_type resource_uri service_set status_action storage storage_test_status ' +
+  'storage_test_status_name swap_size system_id tag_names testing_status testing_status_name version zone';
+const keysOf = (value: object): readonly string[] => Object.keys(value).toSorted();
+const RACK = `rackcontrollers/${RACK_UUID}/`;
+
+test('a rack controller has the keys of a node, and its region too', () =>
+  withCallers(async ({ ask }) => {
+    const [rack] = (await ask('alice', 'GET', 'rackcontrollers/')).json;
+    assert.deepEqual(keysOf(rack), CONTROLLER_KEYS.split(' '));
+    assert.deepEqual((await ask('alice', 'GET', RACK)).json, rack);
+    const [region, ...others] = (await ask('alice', 'GET', 'regioncontrollers/')).json;
+    assert.deepEqual([keysOf(region), others, region.node_type], [CONTROLLER_KEYS.split(' '), [], 3]);
+    assert.deepEqual((await ask('alice', 'GET', `regioncontrollers/${region.system_id}/`)).json, region);
+    assert.equal((await ask('alice', 'GET', 'regioncontrollers/zzzzzz/')).status, 404);
+  }));
+
+test('a rack keeps no note, no power driver and no domain of its own', () =>
+  withCallers(async ({ ask }) => {
+    const put = (fields: Readonly<Record<string, string>>) => ask('root', 'PUT', RACK, fields);
+    for (const [field, fields] of [
+      ['description', { description: 'in the hall' }],
+      ['power_type', { power_type: 'ipmi' }],
+      ['domain', { domain: 'example.com' }],
+    ] as const)
+      assert.deepEqual(keysOf((await put(fields)).json), [field]);
+    const same = await put({ description: '', power_type: 'manual', domain: 'maas' });
+    assert.equal(same.json?.system_id, RACK_UUID, same.text);
+  }));
+
+test('a rack controller lists its images, imports, has no power parameters, and is forgotten', () =>
+  withCallers(async ({ ask }) => {
+    assert.deepEqual((await ask('alice', 'GET', `${RACK}?op=list_boot_images`)).json, {
+      ...{ connected: true, images: [], status: 'synced' },
+    });
+    for (const path of ['rackcontrollers/', RACK])
+      assert.equal((await ask('root', 'POST', `${path}?op=import_boot_images`)).text, 'Import of boot images started');
+    assert.deepEqual((await ask('root', 'GET', 'rackcontrollers/?op=power_parameters')).json, { [RACK_UUID]: {} });
+    assert.deepEqual((await ask('root', 'GET', `${RACK}?op=power_parameters`)).json, {});
+    assert.equal((await ask('alice', 'GET', `${RACK}?op=power_parameters`)).status, 403);
+    assert.equal((await ask('alice', 'GET', 'rackcontrollers/?op=describe_power_types')).status, 200);
+    assert.equal((await ask('alice', 'DELETE', RACK)).status, 403);
+    assert.equal((await ask('root', 'DELETE', RACK)).status, 204);
+    for (const [method, path] of [
+      ['GET', RACK],
+      ['DELETE', RACK],
+      ['GET', `${RACK}?op=list_boot_images`],
+      ['POST', `${RACK}?op=import_boot_images`],
+    ] as const)
+      assert.equal((await ask('root', method, path)).status, 404, path);
+  }));
+
+interface Node {
+  readonly system_id: string;
+}
+
+test('nodes/ lists machines, devices and racks, and chooses them as machines/ does', () =>
+  withCallers(async ({ ask, systemId }) => {
+    const fields = { hostname: 'printer', mac_addresses: '52:54:00:00:00:0a' };
+    const device = (await ask('alice', 'POST', 'devices/', fields)).json;
+    const idsOf = async (query = ''): Promise<readonly string[]> =>
+      (await ask('alice', 'GET', `nodes/${query}`)).json.map((one: Node) => one.system_id);
+    assert.deepEqual(await idsOf(), [systemId, device.system_id, RACK_UUID]);
+    const { hostname } = (await ask('alice', 'GET', `machines/${systemId}/`)).json;
+    for (const [query, wanted] of [
+      [`hostname=${hostname}`, [systemId]],
+      ['hostname=printer', [device.system_id]],
+      [`mac_address=${FIRST_MAC}`, [systemId]],
+      [`id=${RACK_UUID}`, [RACK_UUID]],
+      ['domain=maas', [systemId, device.system_id, RACK_UUID]],
+      ['zone=default', [systemId, device.system_id, RACK_UUID]],
+      ['pool=default', [systemId, device.system_id]],
+      ['agent_name=juju', []],
+    ] as const)
+      assert.deepEqual(await idsOf(`?${query}`), wanted, query);
+    const [machine] = (await ask('alice', 'GET', 'machines/')).json;
+    assert.deepEqual((await ask('alice', 'GET', 'nodes/')).json[0], machine);
+    assert.deepEqual((await ask('alice', 'GET', `nodes/${device.system_id}/`)).json, device);
+    assert.equal((await ask('alice', 'GET', `nodes/${systemId}/`)).json.system_id, systemId);
+    assert.equal((await ask('alice', 'GET', `nodes/${RACK_UUID}/`)).json.node_type, 2);
+    assert.equal((await ask('alice', 'GET', 'nodes/zzzzzz/')).status, 404);
+    await ask('root', 'POST', 'zones/', { name: 'hall' });
+    const moved = await ask('root', 'POST', 'devices/?op=set_zone', { zone: 'hall', nodes: device.system_id });
+    assert.equal(moved.status, 204, moved.text);
+    assert.equal((await ask('alice', 'GET', `devices/${device.system_id}/`)).json.zone.name, 'hall');
+  }));
+
+const at = ({ systemId }: CallersPlace, op: string): string => `machines/${systemId}/?op=${op}`;
+
+test('an administrator reads the key of a machine; asking makes none', () =>
+  withCallers(async (place) => {
+    const { ask, store, systemId } = place;
+    const key = await store.life.machineKey(systemId);
+    const answer = await ask('root', 'GET', at(place, 'get_token'));
+    assert.deepEqual(answer.json, {
+      ...{ token_key: key?.tokenKey, token_secret: key?.tokenSecret, consumer_key: key?.consumerKey },
+    });
+    assert.equal((await ask('alice', 'GET', at(place, 'get_token'))).status, 403);
+    const other = { architecture: 'amd64', mac_addresses: '52:54:00:00:00:0c', power_type: 'manual' };
+    const { system_id: id } = (await ask('root', 'POST', 'machines/', other)).json;
+    assert.equal((await ask('root', 'GET', `machines/${id}/?op=get_token`)).text, 'null');
+    assert.equal(await store.life.machineKey(id), undefined);
+    assert.match((await ask('root', 'GET', at(place, 'get_curtin_config'))).text, /without curtin/);
+  }));
+
+test('the chosen default gateway is forgotten, and mounts without a disk are refused', () =>
+  withCallers(async (place) => {
+    const { ask, systemId } = place;
+    const link = { mode: 'auto', subnet: String(SUBNET_ID), default_gateway: 'true' };
+    const linked = await ask('root', 'POST', `nodes/${systemId}/interfaces/eno2/?op=link_subnet`, link);
+    assert.equal(linked.status, 200, linked.text);
+    const gatewayOf = ({ json }: { readonly json: { readonly default_gateways: { readonly ipv4: object } } }) =>
+      json.default_gateways.ipv4;
+    const chosen = gatewayOf(await ask('root', 'GET', `machines/${systemId}/`));
+    assert.notDeepEqual(chosen, { gateway_ip: null, link_id: null });
+    const cleared = await ask('root', 'POST', at(place, 'clear_default_gateways'));
+    assert.deepEqual(gatewayOf(cleared), { gateway_ip: null, link_id: null });
+    assert.equal((await ask('root', 'POST', at(place, 'clear_default_gateways'))).status, 200);
+    const tmpfs = { fstype: 'tmpfs', mount_point: '/tmp', mount_options: 'size=1G' };
+    assert.match(
+      (await ask('root', 'POST', at(place, 'mount_special'), tmpfs)).text,
+      /mounts only what is on its disks/,
+    );
+    const unmount = await ask('root', 'POST', at(place, 'unmount_special'), { mount_point: '/tmp' });
+    assert.equal(unmount.refusal, 'layout-refused');
+  }));
