@@ -137,7 +137,7 @@ export const PLAIN: readonly PlainList[] = [
       'region/http/doors.ts': 'SMALL_BODY_BYTES_MAX',
       'region/api/machines/device-operations.ts': 'MACS_MAX',
       'region/api/names/dnsresource-operations.ts': 'ADDRESSES_MAX TTL_MAX',
-      'region/api/layout/interface-parameters.ts': 'MILLISECONDS_MAX',
+      'region/api/layout/interface-parameters.ts': 'MILLISECONDS_MAX SPEED_MAX',
       'region/api/layout/node-interface-change-operations.ts': 'PARENTS_MAX',
       'region/records/machine-layout.ts': 'PART_TAGS_MAX PART_TAG_MAX',
       'region/api/call/form-body.ts': 'BOUNDARY_MAX FIELDS_MAX PART_HEADER_MAX',

@@ -52,7 +52,7 @@ export interface InterfaceWish {
 }
 
 /** A person's description of the link of a physical interface; speeds in Mbit/s. */
-export interface SpeedWish {
+interface SpeedWish {
   readonly link?: number | undefined;
   readonly interface?: number | undefined;
   readonly isConnected?: boolean | undefined;

@@ -13,25 +13,13 @@ import {
   unformat,
 } from '../../layout/storage-changes.ts';
 import { beginStorage, noSuchDevice, type StorageDraft, storageWith, withStorage } from '../../layout/storage-draft.ts';
-import {
-  changeGroup,
-  changeRaid,
-  changeVolume,
-  makeGroup,
-  makeRaid,
-  makeVolume,
-  NO_MEMBERS,
-  removeGroup,
-  removeRaid,
-  removeVolume,
-  type WholeChange,
-} from '../../layout/volume-changes.ts';
+import { changeRaid, changeVolume, NO_MEMBERS, removeRaid, removeVolume } from '../../layout/volume-changes.ts';
 import { layOut, WHOLE_LAYOUTS } from '../../layout/whole-layouts.ts';
 import type { Machine } from '../../records/machine.ts';
 import { refusal } from '../../words/refusal.ts';
 import { type Answer, json, refuseField } from '../call/answer.ts';
 import { type ApiCall, idIn } from '../call/operation.ts';
-import { blockDevicesJson, partitionsJson, raidJson, volumeGroupJson } from '../json/disk-json.ts';
+import { blockDevicesJson, partitionsJson } from '../json/disk-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { changeLayout, shownName } from './layout-calls.ts';
 import { bytesOf, FILE_SYSTEMS } from './storage-parameters.ts';
@@ -42,12 +30,17 @@ export type Aim = 'partition' | 'device';
 type Edited = StorageDraft | MadePart | LayoutRefusal;
 type Edit = (draft: StorageDraft) => Edited;
 type EditOne = (draft: StorageDraft, id: number) => Edited;
-type Show = (draft: StorageDraft, id: number, machine: Machine) => Answer;
+export type Show = (draft: StorageDraft, id: number, machine: Machine) => Answer;
 
-const nothingLeft: Show = () => ({ kind: 'empty' });
+export const nothingLeft: Show = () => ({ kind: 'empty' });
 
 /** Changes the disks of the machine in the path. @param show renders what was made, or what the path names */
-async function changeDisks(call: ApiCall, edit: Edit, show: Show, part: 'disks' | 'tags' = 'disks'): Promise<Answer> {
+export async function changeDisks(
+  call: ApiCall,
+  edit: Edit,
+  show: Show,
+  part: 'disks' | 'tags' = 'disks',
+): Promise<Answer> {
   let shownId = idIn(call.path.id);
   return await changeLayout(
     call,
@@ -101,7 +94,7 @@ const showPartition: Show = (draft, wanted) => {
   return found === undefined ? { kind: 'empty' } : json(found);
 };
 
-const showDevice: Show = (_draft, wanted, machine) =>
+export const showDevice: Show = (_draft, wanted, machine) =>
   json(blockDevicesJson(machine).find(({ id }) => id === wanted) ?? null);
 
 const showOf = (aim: Aim): Show => (aim === 'partition' ? showPartition : showDevice);
@@ -192,43 +185,6 @@ export function chooseBootDisk(call: ApiCall): Promise<Answer> {
   };
   return changeDisks(call, edit, (_draft, _id, machine) => json(showMachine(call, machine)));
 }
-
-// ---- RAIDs and volume groups ----
-
-const showRaid: Show = (draft, id) => {
-  const found = draft.layout.raids.find((one) => one.id === id);
-  return json(found === undefined ? null : raidJson(draft, found));
-};
-
-const showGroup: Show = (draft, id) => {
-  const found = draft.layout.volumeGroups.find((one) => one.id === id);
-  return json(found === undefined ? null : volumeGroupJson(draft, found));
-};
-
-export const addRaid = (call: ApiCall, wish: Parameters<typeof makeRaid>[1]): Promise<Answer> =>
-  changeDisks(call, (draft) => makeRaid(draft, wish), showRaid);
-
-export const updateRaid = (call: ApiCall, change: WholeChange): Promise<Answer> =>
-  changeDisks(call, (draft) => changeRaid(draft, idIn(call.path.id), change), showRaid);
-
-export const deleteRaid = (call: ApiCall): Promise<Answer> =>
-  changeDisks(call, (draft) => removeRaid(draft, idIn(call.path.id)), nothingLeft);
-
-export const addGroup = (call: ApiCall, wish: Parameters<typeof makeGroup>[1]): Promise<Answer> =>
-  changeDisks(call, (draft) => makeGroup(draft, wish), showGroup);
-
-export const updateGroup = (call: ApiCall, change: WholeChange): Promise<Answer> =>
-  changeDisks(call, (draft) => changeGroup(draft, idIn(call.path.id), change), showGroup);
-
-export const deleteGroup = (call: ApiCall): Promise<Answer> =>
-  changeDisks(call, (draft) => removeGroup(draft, idIn(call.path.id)), nothingLeft);
-
-export const addVolume = (call: ApiCall, wish: Parameters<typeof makeVolume>[2]): Promise<Answer> =>
-  changeDisks(call, (draft) => makeVolume(draft, idIn(call.path.id), wish), showDevice);
-
-/** Deletes a volume of the group in the path. */
-export const deleteVolume = (call: ApiCall, id: number): Promise<Answer> =>
-  changeDisks(call, (draft) => removeVolume(draft, id, idIn(call.path.id)), nothingLeft);
 
 // ---- whole layouts ----
 

@@ -8,9 +8,11 @@ import { type Answer, json, NO_MACHINE, refuse } from '../call/answer.ts';
 import { type ApiCall, defineOperation, idIn, nothing, type Operation, value } from '../call/operation.ts';
 import { raidJson, volumeGroupJson } from '../json/disk-json.ts';
 import { machineOf } from '../machines/machine-calls.ts';
-import { diskCalls } from './block-device-operations.ts';
 import { shownName } from './layout-calls.ts';
 import { bytesOf, partIds, size, uuid } from './storage-parameters.ts';
+
+/** Code that changes RAIDs and volume groups, loaded when it is needed. */
+const volumeCalls = () => import('./volume-calls.ts');
 
 const versions = ['2.0'] as const;
 const reader = { versions, access: 'user', method: 'GET', parameters: nothing } as const;
@@ -85,7 +87,7 @@ const RAIDS: readonly Operation[] = [
       ...{ uuid, ...members, ...spares },
     }),
     run: async (call, given) =>
-      (await diskCalls()).addRaid(call, { name: given.name, uuid: given.uuid, ...membersIn(given) }),
+      (await volumeCalls()).addRaid(call, { name: given.name, uuid: given.uuid, ...membersIn(given) }),
   }),
   defineOperation({
     ...{ ...raid, ...reader },
@@ -103,7 +105,7 @@ const RAIDS: readonly Operation[] = [
       ...{ uuid: sameUuid, ...changes, ...spareChanges },
     }),
     run: async (call, given) =>
-      (await diskCalls()).updateRaid(call, {
+      (await volumeCalls()).updateRaid(call, {
         ...{ name: given.name, uuid: given.uuid },
         ...{ add: membersIn(given, 'add_'), remove: membersIn(given, 'remove_') },
       }),
@@ -112,7 +114,7 @@ const RAIDS: readonly Operation[] = [
     ...{ ...raid, ...admin, method: 'DELETE' },
     doc: 'Delete a RAID; its disks and partitions stay.',
     parameters: nothing,
-    run: async (call) => (await diskCalls()).deleteRaid(call),
+    run: async (call) => (await volumeCalls()).deleteRaid(call),
   }),
 ];
 
@@ -130,7 +132,7 @@ const GROUPS: readonly Operation[] = [
       ...{ uuid, ...members, block_devices: partIds('The ids of disks and of the block devices of RAIDs.') },
     }),
     run: async (call, given) =>
-      (await diskCalls()).addGroup(call, { name: given.name, uuid: given.uuid, ...membersIn(given) }),
+      (await volumeCalls()).addGroup(call, { name: given.name, uuid: given.uuid, ...membersIn(given) }),
   }),
   defineOperation({
     ...{ ...group, ...reader },
@@ -151,7 +153,7 @@ const GROUPS: readonly Operation[] = [
       ...{ uuid: sameUuid, ...changes },
     }),
     run: async (call, given) =>
-      (await diskCalls()).updateGroup(call, {
+      (await volumeCalls()).updateGroup(call, {
         ...{ name: given.name, uuid: given.uuid },
         ...{ add: membersIn(given, 'add_'), remove: membersIn(given, 'remove_') },
       }),
@@ -160,7 +162,7 @@ const GROUPS: readonly Operation[] = [
     ...{ ...group, ...admin, method: 'DELETE' },
     doc: 'Delete a volume group without volumes; its disks and partitions stay.',
     parameters: nothing,
-    run: async (call) => (await diskCalls()).deleteGroup(call),
+    run: async (call) => (await volumeCalls()).deleteGroup(call),
   }),
   defineOperation({
     ...{ ...group, ...admin, method: 'POST', op: 'create_logical_volume' },
@@ -171,7 +173,7 @@ const GROUPS: readonly Operation[] = [
       size: value(size).optional().describe('Its size in bytes, or with K, M, G or T. Default: all that is free.'),
     }),
     run: async (call, given) =>
-      (await diskCalls()).addVolume(call, { name: given.name, uuid: given.uuid, bytes: bytesOf(given.size) }),
+      (await volumeCalls()).addVolume(call, { name: given.name, uuid: given.uuid, bytes: bytesOf(given.size) }),
   }),
   defineOperation({
     ...{ ...group, ...admin, method: 'POST', op: 'delete_logical_volume' },
@@ -179,7 +181,7 @@ const GROUPS: readonly Operation[] = [
     parameters: z.object({
       id: value(z.string().regex(/^\d{1,15}$/, 'field.not-a-number')).describe('The id of the volume.'),
     }),
-    run: async (call, given) => (await diskCalls()).deleteVolume(call, idIn(given.id)),
+    run: async (call, given) => (await volumeCalls()).deleteVolume(call, idIn(given.id)),
   }),
 ];
 
