@@ -244,6 +244,25 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     assert.equal(after?.interfaces[0]?.name, 'lan');
   });
 
+  check(
+    'an interface with another hardware address keeps its id, unless another machine has that address',
+    async (store) => {
+      await create(store, 'aaaaaa', 'one', [MAC_A]);
+      const idOf = async () => (await store.findMachine('aaaaaa'))?.interfaces.map(({ id, mac }) => [id, mac]);
+      const before = (await store.findMachine('aaaaaa'))?.interfaces[0]?.id;
+      const give = (mac: typeof MAC_A, formerMac: typeof MAC_A) =>
+        store.enlist<never>({ macs: [mac], values: [], atMs: 2000 }, () => ({
+          ...{ kind: 'amend', systemId: 'aaaaaa', fields: {}, events: [] },
+          interfaces: [{ mac, formerMac, name: 'lan' }],
+        }));
+      await give(MAC_B, MAC_A);
+      assert.deepEqual(await idOf(), [[before, MAC_B]]);
+      await create(store, 'bbbbbb', 'two', [MAC_A]);
+      await give(MAC_A, MAC_B);
+      assert.deepEqual(await idOf(), [[before, MAC_B]]);
+    },
+  );
+
   check('an amendment never takes an address from another machine', async (store) => {
     await create(store, 'aaaaaa', 'one', [MAC_A]);
     await create(store, 'bbbbbb', 'two', [MAC_B]);

@@ -261,7 +261,9 @@ export class MachineTable {
     const kept = new Set(interfaces.flatMap(({ mac, formerMac }) => [mac, formerMac]));
     for (const { mac, formerMac } of interfaces) {
       if (formerMac === undefined) continue;
-      yield run('UPDATE interface SET mac = ? WHERE mac = ? AND machine_id = ?', mac, formerMac, machine.id);
+      const update =
+        'UPDATE interface SET mac = ?1 WHERE mac = ?2 AND machine_id = ?3 AND NOT EXISTS (SELECT 1 FROM interface WHERE mac = ?1)';
+      yield run(update, mac, formerMac, machine.id);
     }
     for (const nic of machine.interfaces) {
       if (!kept.has(nic.mac)) yield run('DELETE FROM interface WHERE id = ?', nic.id);
