@@ -231,7 +231,6 @@ export const PLAIN: readonly PlainList[] = [
       'daemon/answers/lease-answers.ts': 'IMPORT_BATCH_MAX',
       'daemon/observing/metrics.ts': 'LEASES_PER_TURN_MAX',
       'region-thread/power-side.ts': 'LOOK_MAX',
-      'region-thread/imports/import-run.ts': 'IMPORTS_MAX',
       'region-thread/imports/plan.ts': 'IMAGES_OF_RUN_MAX',
       'dhcp/conflicts/conflict-check.ts': 'LOOKS_MAX',
       'dhcp/leases/lease-table.ts': 'ENDS_PER_CHOICE_MAX',
@@ -285,7 +284,7 @@ export const PLAIN: readonly PlainList[] = [
   {
     because: 'how often one thing is tried, or happens, before something else is done',
     names: {
-      'region-thread/imports/import-run.ts': 'LOCKED_TRIES_MAX',
+      'region-thread/imports/import-run.ts': 'LOCKED_TRIES_MAX PAUSES_MAX',
       'images/download/document.ts': 'ROUNDS_MAX',
       'images/download/web-client.ts': 'REDIRECTS_MAX',
       'boot/loader-loops.ts': 'LOOP_LOADS_MAX',

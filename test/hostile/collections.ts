@@ -274,12 +274,12 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region-thread/imports/import-run.ts': {
     '#held': 'store/operations/region-boot.ts RESOURCES_MAX',
     '#items': 'region-thread/imports/plan.ts IMAGES_OF_RUN_MAX',
-    // Those that wait for another process take no place.
+    // Those that wait for another process, or for a busy server, take no place.
     '#running': 'region-thread/imports/plan.ts IMAGES_OF_RUN_MAX',
     '#answers': 'store/operations/region-boot.ts SOURCES_MAX',
     '#asking': 'store/operations/region-boot.ts SOURCES_MAX',
-    '#skipped': 'region/records/boot-store.ts SKIPPED_MAX',
   },
+  'region-thread/imports/left-out.ts': { '#skipped': 'region/records/boot-store.ts SKIPPED_MAX' },
   'region-thread/imports/import-thread.ts': { '#awaited': 'store/operations/region-boot.ts RESOURCES_MAX' },
   'region-thread/imports/import-control.ts': {
     '#shown':

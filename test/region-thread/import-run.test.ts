@@ -4,8 +4,8 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,6 +19,7 @@ import { sweepDownloads } from '../../src/images/import/left-downloads.ts';
 import type { ImageSource } from '../../src/images/sources/source.ts';
 import type { ImportProgress, WrittenBootSelection } from '../../src/region/records/boot-store.ts';
 import { ImportRun } from '../../src/region-thread/imports/import-run.ts';
+import type { SkippedList } from '../../src/region-thread/imports/message.ts';
 import type { SelectedSource } from '../../src/region-thread/imports/plan.ts';
 import { makeDisk, makeSystemDisk } from '../images/disks.ts';
 import { FileSite } from '../support/image-site.ts';
@@ -52,10 +53,12 @@ describe('a run of imports', { timeout: 60_000 }, () => {
   const ends: (() => Promise<void> | void)[] = [];
   let tree = '';
   let shown: (readonly [string, ImportProgress])[] = [];
+  let lefts: SkippedList[] = [];
 
   beforeEach(() => {
     tree = mkdtempSync(join(scratch, 'tree-'));
     shown = [];
+    lefts = [];
   });
   afterEach(async () => {
     for (const end of ends.splice(0)) await end();
@@ -89,14 +92,14 @@ describe('a run of imports', { timeout: 60_000 }, () => {
     const place = { tree, workDir: join(tree, 'work'), configured: {} };
     const order = { ...place, sources, held: new Map(), bytesPerSecondMax: undefined, httpProxy: '' };
     const onProgress = (name: string, progress: ImportProgress): void => void shown.push([name, progress]);
-    const run = new ImportRun(order, { downloads, clock, onProgress });
+    const run = new ImportRun(order, { downloads, clock, onProgress, onLeft: (left) => lefts.push(left) });
     const ended = run.run();
     ends.push(async () => {
       run.stop();
       await ended;
       await downloads.close();
     });
-    return { run, ended };
+    return { run, ended, order };
   }
 
   const stateOf = (name: string): ImportProgress | undefined => shown.findLast(([of]) => of === name)?.[1];
@@ -117,6 +120,105 @@ describe('a run of imports', { timeout: 60_000 }, () => {
       skipped.map(({ name, reason }) => `${name} ${reason.code}`),
       ['silent download', '*/jammy not-in-part'],
     );
+  });
+
+  /** A site whose documents arrive at once. @param answerFile answers for its images */
+  async function serveFiles(products: readonly SiteProduct[], answerFile: RequestListener) {
+    const directory = mkdtempSync(join(scratch, 'site-'));
+    const named = products.map((one, at) => [`com.example:${at}:amd64`, one]);
+    writeStreamSite(directory, { 'com.example:download': Object.fromEntries(named) }, undefined);
+    let asked = 0;
+    const server = createServer((request, response) => {
+      const path = request.url ?? '';
+      if (!path.endsWith('.json')) {
+        asked += 1;
+        answerFile(request, response);
+      } else response.end(readFileSync(join(directory, path)));
+    });
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    ends.push(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, asked: () => asked };
+  }
+
+  /** Sends the head of a file, and one byte. */
+  const sendLittle: RequestListener = (_, response) => {
+    response.writeHead(200, { 'Content-Length': MIB });
+    response.write('x');
+  };
+  const disks = (seeds: readonly number[]): readonly SiteProduct[] =>
+    seeds.map((seed) => disk(`s${seed}`, makeSystemDisk(MIB, seed)));
+  const squash = (release: string): SiteProduct => {
+    const root = Buffer.concat([Buffer.from('hsqs'), Buffer.alloc(MIB - 4, release)]);
+    const files = {
+      'boot-kernel': { ftype: 'boot-kernel', path: `${release}.kernel`, content: `kernel of ${release}` },
+      'boot-initrd': { ftype: 'boot-initrd', path: `${release}.initrd`, content: `initrd of ${release}` },
+      squashfs: { ftype: 'squashfs', path: `${release}.img`, content: root },
+    };
+    const { tags, versions } = product(release, 'stable', files);
+    return { tags: { ...tags, subarch: 'ga-24.04', subarches: 'ga-24.04', version: '24.04' }, versions };
+  };
+
+  test('slow images of some sources delay no image of another, and a renewed run imports what is new', async () => {
+    const slow = await Promise.all(
+      [
+        [1, 2],
+        [3, 4],
+      ].map((seeds) => serveFiles(disks(seeds), sendLittle)),
+    );
+    const sources = slow.map(({ url }, at) => selected(`slow${at}`, url));
+    const { run, order } = begin(sources);
+    for (const seed of [1, 2, 3]) await isIn(`ubuntu/s${seed}/amd64/generic/release`, 'downloading');
+    const { url } = await serve(disks([6, 7]));
+    assert.ok(run.renew({ ...order, sources: [...sources, selected('site', url)] }));
+    await isIn('ubuntu/s6/amd64/generic/release', 'done');
+    await isIn('ubuntu/s7/amd64/generic/release', 'done');
+    assert.equal(stateOf('ubuntu/s1/amd64/generic/release')?.state, 'downloading');
+    // IMPORTS_OF_SOURCE_MAX of the first source; of the second what IMPORTS_MAX leaves without the last place. None began twice.
+    assert.deepEqual(
+      slow.map(({ asked }) => asked()),
+      [2, 1],
+    );
+  });
+
+  test('a slow system delays no system of another source', async () => {
+    const slow = await serveFiles([squash('jammy')], sendLittle);
+    const { url } = await serve([squash('noble')]);
+    begin([selected('slow', slow.url), selected('site', url)]);
+    await isIn('ubuntu/noble/amd64/generic/stable', 'done');
+    assert.notEqual(stateOf('ubuntu/jammy/amd64/generic/stable')?.state, 'done');
+  });
+
+  test('the images that were left out are known while a slow one continues', async () => {
+    const slow = await serveFiles(disks([1]), sendLittle);
+    begin([selected('slow', slow.url, [ALL, { ...ALL, release: 'nobel' }])]);
+    await isIn('ubuntu/s1/amd64/generic/release', 'downloading');
+    const [left] = await eventually('the list is there', () => (lefts.length > 0 ? lefts : undefined));
+    assert.deepEqual(
+      left?.skipped.map(({ name, reason }) => `${name} ${reason.code}`),
+      ['*/nobel not-offered'],
+    );
+  });
+
+  test('an image whose server asks for a long pause takes no place meanwhile, and fails after several', async () => {
+    // Long pauses are short.
+    const schedule: Clock['schedule'] = (ms, wake) => systemClock.schedule(ms > 60_000 ? 10 : ms, wake);
+    const clock: Clock = { ...systemClock, schedule };
+    const busy = await serveFiles(disks([1, 2, 3, 4]), (_, response) =>
+      response.writeHead(503, { 'Retry-After': '900' }).end(),
+    );
+    await begin([selected('busy', busy.url)], clock).ended;
+    const names = [1, 2, 3, 4].map((seed) => `ubuntu/s${seed}/amd64/generic/release`);
+    assert.deepEqual(
+      names.map((name) => [stateOf(name)?.state, stateOf(name)?.reason?.code]),
+      names.map(() => ['failed', 'download']),
+    );
+    assert.equal(busy.asked(), 4 * 8);
+    const first = shown.findIndex(([name, { state }]) => name === names[0] && state === 'waiting');
+    const last = shown.findIndex(([name, { state }]) => name === names[3] && state === 'connecting');
+    assert.ok(first < last, 'the last one got a place when the first one waited');
   });
 
   test('an image that its source does not deliver comes from a source that answers later', async () => {

@@ -40,8 +40,6 @@ import { isRoot, judgeSystemName, ROOT_BYTES_MAX, ROOT_HEAD_BYTES, rootDiskBytes
 
 /** The largest kernel, initrd or manifest, in bytes. The initrd of Ubuntu 22.04 has 116 MB. */
 const FILE_BYTES_MAX = 1024 * 1024 * 1024;
-/** Resolves when the import that was requested last has ended. Systems share files, so a process imports one system at a time. */
-let last: Promise<unknown> = Promise.resolve();
 
 /**
  * Imports a system.
@@ -49,22 +47,6 @@ let last: Promise<unknown> = Promise.resolve();
  * `limit-reached` if the store is full
  */
 export async function importSystem(
-  offer: ImageOffer,
-  system: OfferedSystem,
-  terms: ImportTerms,
-): Promise<{ readonly image: StoredImage; readonly added: boolean }> {
-  const before = last;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  last = promise;
-  try {
-    await before;
-    return await importNow(offer, system, terms);
-  } finally {
-    resolve();
-  }
-}
-
-async function importNow(
   offer: ImageOffer,
   system: OfferedSystem,
   terms: ImportTerms,

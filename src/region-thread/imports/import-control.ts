@@ -7,6 +7,7 @@
 // 1. Only the process with the region's duties imports. When it loses them, the next holder continues its run.
 // 2. Requests are in the store and are checked again after each change, so the end of a process loses none.
 // 3. A run that fails, or ends with its process, loses no work: the next run continues its partial downloads.
+// 4. A request, or the schedule, renews a run that is still under way, so slow imports delay no others.
 
 import { type Clock, systemClock, type Timer } from '../../clock.ts';
 import { unreachable } from '../../errors.ts';
@@ -73,6 +74,7 @@ export class ImportControl {
     this.#failures = new FailureReports(parts.onProblem);
     this.#thread = new ImportThread({
       onProgress: (entries) => this.#write(() => this.#note(entries)),
+      onLeft: (left) => this.#write(() => this.#noteLeft(left)),
       onEnded: (left) => this.#write(() => this.#end(left)),
     });
   }
@@ -157,17 +159,19 @@ export class ImportControl {
     if (isRunning) {
       if (run.stoppedMs > run.begunMs) this.#thread.stop();
       this.#thread.limit(this.#terms().bytesPerSecondMax);
-      return undefined;
     }
     const isAsked = run.askedMs > run.begunMs && run.askedMs > run.stoppedMs;
     // The process that ran it has ended.
-    const isLeft = run.begunMs > run.endedMs && run.stoppedMs < run.begunMs;
-    const dueMs = everyMs === 0 ? Number.POSITIVE_INFINITY : Math.min(run.endedMs, nowMs) + everyMs;
+    const isLeft = !isRunning && run.begunMs > run.endedMs && run.stoppedMs < run.begunMs;
+    // While slow imports continue, the sources are asked again all the same.
+    const lastMs = isRunning ? run.begunMs : run.endedMs;
+    const dueMs = everyMs === 0 ? Number.POSITIVE_INFINITY : Math.min(lastMs, nowMs) + everyMs;
     if (isAsked || isLeft || dueMs <= nowMs) {
       await this.#startRun(run, resources, tree, nowMs);
       return undefined;
     }
     const nextMs = everyMs === 0 ? 0 : dueMs;
+    if (isRunning) return everyMs === 0 ? undefined : dueMs - nowMs;
     if (run.nextMs !== nextMs || run.begunMs > run.endedMs) {
       await boot.changeRun({ nextMs, endedMs: Math.max(run.endedMs, run.begunMs) });
     }
@@ -182,8 +186,9 @@ export class ImportControl {
     if (!this.#isActive) return;
     // A request from this very millisecond belongs to this run.
     const begunMs = Math.max(nowMs, run.askedMs, run.endedMs + 1);
-    this.#shown.clear();
-    if (sources.length === 0) {
+    const isRunning = this.#thread.isRunning;
+    for (const [name, { state }] of this.#shown) if (!isRunning || !UNDER_WAY.has(state)) this.#shown.delete(name);
+    if (sources.length === 0 && !isRunning) {
       const problem = await this.#reportFileProblem();
       const skipped = [{ name: '', reason: emptyReason(problem) }];
       await region.store.boot.changeRun({ begunMs, endedMs: begunMs, skipped, skippedMore: 0 });
@@ -323,14 +328,20 @@ export class ImportControl {
     }
   }
 
-  async #end({ skipped, more }: SkippedList): Promise<void> {
+  /** Notes the images that were left out, even if slow imports continue for long. */
+  async #noteLeft({ skipped, more }: SkippedList): Promise<void> {
+    if (!this.#isActive) return;
+    const shown = skipped.map((one) => ({ ...one, name: one.name.slice(0, NAME_MAX) }));
+    await this.#parts.region.store.boot.changeRun({ skipped: shown, skippedMore: more });
+    await this.#forgetGone();
+  }
+
+  async #end(left: SkippedList): Promise<void> {
     if (!this.#isActive) return;
     const { boot } = this.#parts.region.store;
+    await this.#noteLeft(left);
     const { begunMs } = await boot.findRun();
-    const shown = skipped.map((one) => ({ ...one, name: one.name.slice(0, NAME_MAX) }));
-    const endedMs = Math.max(this.#parts.clock.wallTimeMs(), begunMs);
-    await boot.changeRun({ endedMs, skipped: shown, skippedMore: more });
-    await this.#forgetGone();
+    await boot.changeRun({ endedMs: Math.max(this.#parts.clock.wallTimeMs(), begunMs) });
     await this.#sweepDownloads();
     this.look();
   }
@@ -343,6 +354,9 @@ export class ImportControl {
     });
   }
 }
+
+/** The states of imports that continue when a run is renewed. */
+const UNDER_WAY: ReadonlySet<ImportProgress['state']> = new Set(['waiting', 'connecting', 'downloading', 'verifying']);
 
 /** The files of which the import of an image may have parts. */
 const filesComing = ({ progress }: BootResource): readonly string[] =>

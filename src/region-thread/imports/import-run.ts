@@ -2,20 +2,23 @@
 //
 //   queued ─▶ waiting, connecting, downloading, verifying ─┬─▶ done
 //     ▲  │                    │                            ├─▶ failed ─────────────────▶ queued, if a further source has it
-//     │  └──── hold ──────────┴─▶ paused, cancelled        └─▶ waiting for the process ─▶ queued
-//     └──────── resume ──────────────┘                         that has its file locked
+//     │  └──── hold ──────────┴─▶ paused, cancelled        └─▶ waiting for the process that has its file locked, ─▶ queued
+//     └──────── resume ──────────────┘                         or for a server that asks for a long pause
 //
 // 1. Holding an import ends it, but its downloaded bytes stay, and a resumed import continues from them (`images/import/image-import.ts`).
-//    So a held import takes none of the IMPORTS_MAX places.
+//    So a held import takes no place, nor does one that waits for another process or for a busy server.
 // 2. Each answer of a source begins its imports. The images for which an earlier source may still answer wait (plan.ts).
-// 3. Imports that need the same file run one after the other: the later one takes the bytes of the earlier one. Systems, which share files,
-//    do so anyway (`images/import/system-import.ts`), and take only one place.
-// 4. The run ends when all sources have answered, and no import is queued or under way. It returns a reason for every image that it left out.
+// 3. Imports that need the same file run one after the other: the later one takes the bytes of the earlier one.
+// 4. A source has at most IMPORTS_OF_SOURCE_MAX places, and the last place is kept for a source that has none. So slow servers delay their own
+//    images.
+// 5. The run ends when all sources have answered, and no import is queued or under way. It has a reason for every image that it left out.
+// 6. `renew` asks the sources again. The imports under way continue meanwhile, so no slow one keeps newer images of other sources away.
 
-import { type Clock, later } from '../../clock.ts';
+import { type Clock, type Instant, later } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import type { Downloads } from '../../images/download/queue.ts';
 import type { Download, DownloadState } from '../../images/download/request.ts';
+import { DEFAULT_SETTINGS } from '../../images/download/settings.ts';
 import { sleepUntil } from '../../images/download/sleep-until.ts';
 import {
   bytesOfItem,
@@ -25,27 +28,36 @@ import {
   importFirstItem,
   type OffersOfItem,
 } from '../../images/import/import-item.ts';
-import { LOADER, type OfferWish, type SourceAnswer } from '../../images/import/offer.ts';
+import type { SourceAnswer } from '../../images/import/offer.ts';
 import { askSources } from '../../images/import/offers.ts';
 import { readHostMirrors } from '../../images/sources/host-mirrors.ts';
-import { type ImportProgress, PROGRESS_FILES_MAX, SKIPPED_MAX } from '../../region/records/boot-store.ts';
+import { type ImportProgress, PROGRESS_FILES_MAX } from '../../region/records/boot-store.ts';
 import type { ImportReason } from '../../region/records/import-reason.ts';
 import { downloadReason, failureReason, saidReason } from './import-failure.ts';
+import { LeftOut } from './left-out.ts';
 import type { Hold, RunOrder, SkippedList } from './message.ts';
-import { matches, planImports, type SelectedSource, type Skipped } from './plan.ts';
+import { planImports, type SelectedSource, wishOf } from './plan.ts';
+import { shownDownload } from './shown-download.ts';
 
-/** How many images are imported at a time. */
-const IMPORTS_MAX = 2;
+/** How many images are imported at a time, in total and of one source. */
+const IMPORTS_MAX = 4;
+const IMPORTS_OF_SOURCE_MAX = 2;
 /** The pause before the next try if another process has locked a file, in milliseconds. */
 const LOCKED_MS = 60_000;
 /** The most tries to lock the files of an image. After them it has failed until the next run. */
 const LOCKED_TRIES_MAX = 60;
+/** An import gives up its place for a longer pause than this, in milliseconds: only a server that asks for it causes one. */
+const PAUSE_MS_MAX = DEFAULT_SETTINGS.pauseMsMax;
+/** The most such pauses. After them the import has failed until the next run. */
+const PAUSES_MAX = 8;
 
 interface ImportRunParts {
   readonly downloads: Downloads;
   readonly clock: Clock;
   /** Called after each change of an image's progress. */
   readonly onProgress: (name: string, progress: ImportProgress) => void;
+  /** Called when all sources have answered, and after each later change of this list. */
+  readonly onLeft: (left: SkippedList) => void;
 }
 
 interface Item {
@@ -56,53 +68,97 @@ interface Item {
   /** Ends the import under way; undefined if it is not running. */
   stop: AbortController | undefined;
   hold: Hold | 'removed' | undefined;
-  /** True while another process has a file locked. Then it takes no place. */
-  isLocked: boolean;
-  lockedTries: number;
+  /** True while it waits for another process that has a file locked, or for a busy server. Then it takes no place. */
+  isWaiting: boolean;
+  /** How often it has waited so. */
+  waits: number;
   /** True if no source delivered it, so that a further one may. */
   isUndelivered: boolean;
 }
 
 type Asked = readonly [SelectedSource, SourceAnswer | undefined];
 
+/** A wait without a place. */
+interface Wait {
+  readonly reason: ImportReason;
+  readonly until: Instant;
+}
+
 export class ImportRun {
   readonly #parts: ImportRunParts;
-  readonly #order: RunOrder;
+  #order: RunOrder;
   readonly #items = new Map<string, Item>();
   readonly #stop = new AbortController();
   readonly #running = new Map<Item, Promise<void>>();
   /** In the order of the sources; undefined: it has not answered yet. */
-  readonly #answers: Asked[];
+  #answers: Asked[] = [];
   readonly #asking = new Set<Promise<void>>();
-  readonly #skipped: Skipped[] = [];
-  #skippedMore = 0;
-  readonly #held: Map<string, Hold | 'removed'>;
+  /** Ends the questions to the sources. */
+  #noAsking = new AbortController();
+  readonly #ended = Promise.withResolvers<void>();
+  #isEnded = false;
+  #leftOut = new LeftOut();
+  #held = new Map<string, Hold | 'removed'>();
 
   constructor(order: RunOrder, parts: ImportRunParts) {
     this.#order = order;
     this.#parts = parts;
-    this.#held = new Map(order.held);
-    this.#answers = order.sources.map((selected) => [selected, undefined]);
   }
 
   /** Runs to the end. @returns the images that were left out */
   async run(): Promise<SkippedList> {
-    for (const [at, selected] of this.#order.sources.entries()) {
-      const asking = this.#ask(at, selected).finally(() => this.#asking.delete(asking));
+    this.#begin(this.#order);
+    this.#advance();
+    await this.#ended.promise;
+    return this.#leftOut.list(this.#plan().skipped);
+  }
+
+  /** Asks the sources again. @returns false if the run has ended, or was stopped */
+  renew(order: RunOrder): boolean {
+    if (this.#isEnded || this.#stop.signal.aborted) return false;
+    this.#noAsking.abort();
+    for (const item of [...this.#items.values()]) if (item.stop === undefined) this.#items.delete(item.name);
+    this.#begin(order);
+    this.#advance();
+    return true;
+  }
+
+  #begin(order: RunOrder): void {
+    this.#order = order;
+    this.#held = new Map(order.held);
+    this.#leftOut = new LeftOut();
+    this.#noAsking = new AbortController();
+    const answers: Asked[] = order.sources.map((selected) => [selected, undefined]);
+    this.#answers = answers;
+    for (const [at, selected] of order.sources.entries()) {
+      const asking = this.#follow(this.#ask(answers, at, selected), () => this.#asking.delete(asking));
       this.#asking.add(asking);
     }
-    while (this.#asking.size + this.#running.size > 0) {
-      await Promise.race([...this.#asking, ...this.#running.values()]);
-      this.#startNext();
-    }
-    const all = [...this.#plan().skipped, ...this.#skipped];
-    const skipped = all.slice(0, SKIPPED_MAX);
-    return { skipped, more: all.length - skipped.length + this.#skippedMore };
+  }
+
+  /** Advances the run at the end of a part of its work. A bug there ends the run. */
+  #follow(work: Promise<void>, onEnd: () => void): Promise<void> {
+    return work.finally(onEnd).then(
+      () => this.#advance(),
+      (error: unknown) => this.#ended.reject(error),
+    );
+  }
+
+  /** Begins what has a place now, or ends the run. */
+  #advance(): void {
+    this.#startNext();
+    if (this.#asking.size > 0) return;
+    const left = this.#leftOut.change(this.#plan().skipped);
+    if (left !== undefined) this.#parts.onLeft(left);
+    if (this.#running.size > 0) return;
+    this.#isEnded = true;
+    this.#ended.resolve();
   }
 
   /** Ends all imports under way, and with them the run. */
   stop(): void {
     this.#stop.abort();
+    this.#noAsking.abort();
     for (const item of this.#items.values()) {
       item.stop?.abort();
       if (item.progress.state === 'queued') this.#end(item);
@@ -139,24 +195,20 @@ export class ImportRun {
     const item = this.#items.get(name);
     if (item === undefined) return;
     item.hold = undefined;
-    item.lockedTries = 0;
+    item.waits = 0;
     if (item.stop !== undefined || item.progress.state === 'done') return;
     this.#show(item, { state: 'queued' });
-    if (this.#running.size + this.#asking.size > 0) this.#startNext();
-  }
-
-  #skip(skipped: Skipped): void {
-    if (this.#skipped.length < SKIPPED_MAX) this.#skipped.push(skipped);
-    else this.#skippedMore += 1;
+    if (!this.#isEnded) this.#startNext();
   }
 
   /** Asks a source, and begins the imports that its answer allows. */
-  async #ask(at: number, selected: SelectedSource): Promise<void> {
+  async #ask(answers: Asked[], at: number, selected: SelectedSource): Promise<void> {
     const { downloads, clock } = this.#parts;
+    const { signal } = this.#noAsking;
     const { source } = selected;
     const { tree, configured } = this.#order;
     const mirrors = source.kind === 'installer' ? readHostMirrors() : [];
-    const means = { downloads, clock, mirrors, configured, tree, signal: this.#stop.signal };
+    const means = { downloads, clock, mirrors, configured, tree, signal };
     const none: SourceAnswer = { source: source.name, offers: [], installers: [], loaders: [], problems: [] };
     let answer: SourceAnswer | undefined;
     try {
@@ -165,8 +217,8 @@ export class ImportRun {
       if (!(error instanceof RackError)) throw error;
       answer = { ...none, problems: [error] };
     }
-    if (this.#stop.signal.aborted) return;
-    this.#answers[at] = [selected, answer ?? none];
+    if (signal.aborted) return;
+    answers[at] = [selected, answer ?? none];
     for (const [name, offers] of this.#plan().offers) {
       const item = this.#items.get(name);
       if (item === undefined) this.#add(name, offers);
@@ -183,11 +235,11 @@ export class ImportRun {
     if (hold === 'removed') return;
     const progress = progressOf(offers[0], hold ?? 'queued', offers);
     const item: Item = {
-      ...{ name, offers, progress, stop: undefined, hold, isLocked: false, lockedTries: 0, isUndelivered: false },
+      ...{ name, offers, progress, stop: undefined, hold, isWaiting: false, waits: 0, isUndelivered: false },
     };
     this.#items.set(name, item);
     this.#show(item, progress);
-    if (hold !== undefined) this.#skip({ name, reason: { code: 'held', params: { hold } } });
+    if (hold !== undefined) this.#leftOut.add({ name, reason: { code: 'held', params: { hold } } });
   }
 
   /** Adds the offers of a source that answered later. */
@@ -199,12 +251,13 @@ export class ImportRun {
 
   #next(): Item | undefined {
     if (this.#stop.signal.aborted) return undefined;
-    const running = [...this.#running.keys()].filter(({ isLocked }) => !isLocked);
+    const running = [...this.#running.keys()].filter(({ isWaiting }) => !isWaiting);
     if (running.length >= IMPORTS_MAX) return undefined;
     return [...this.#items.values()].find(
       (item) =>
         item.progress.state === 'queued' &&
         item.stop === undefined &&
+        hasPlace(item, running) &&
         !running.some((other) => needSame(item.offers, other.offers)),
     );
   }
@@ -213,21 +266,29 @@ export class ImportRun {
     for (let item = this.#next(); item !== undefined; item = this.#next()) {
       const started = item;
       started.stop = new AbortController();
-      const end = this.#import(started, started.stop.signal).finally(() => {
+      const end = this.#import(started, started.stop.signal);
+      const onEnd = (): void => {
         started.stop = undefined;
         this.#running.delete(started);
-      });
-      this.#running.set(started, end);
+      };
+      this.#running.set(started, this.#follow(end, onEnd));
     }
   }
 
   async #import(item: Item, signal: AbortSignal): Promise<void> {
     const { downloads, clock } = this.#parts;
     const { offers } = item;
+    const pause = new AbortController();
+    let wait: Wait | undefined;
     try {
       const { tree, workDir } = this.#order;
-      const terms = { tree, workDir, downloads, nowMs: clock.wallTimeMs(), signal };
-      const onProgress = (_: Download, state: DownloadState): void => this.#follow(item, state);
+      const either = AbortSignal.any([signal, pause.signal]);
+      const terms = { tree, workDir, downloads, nowMs: clock.wallTimeMs(), signal: either };
+      const onProgress = (_: Download, state: DownloadState): void => {
+        wait ??= this.#longPause(state);
+        if (wait === undefined) this.#showDownload(item, state);
+        else pause.abort();
+      };
       const onWait = (pid = 0): void => this.#showWait(item, pid);
       const result = await importFirstItem(offers, { ...terms, onProgress, onWait }, (tried) => {
         item.progress = progressOf(tried, item.progress.state, offers);
@@ -239,13 +300,14 @@ export class ImportRun {
         return;
       }
       const code = error instanceof RackError ? error.code : undefined;
-      const reason = failureReason(error);
-      item.lockedTries += 1;
-      if (code === 'already-running' && item.lockedTries < LOCKED_TRIES_MAX) {
-        await this.#awaitLock(item, reason, signal);
+      const reason = wait?.reason ?? failureReason(error);
+      item.waits += 1;
+      if (code === 'already-running') wait = { reason, until: later(clock.now(), LOCKED_MS) };
+      if (wait !== undefined && item.waits < (code === 'already-running' ? LOCKED_TRIES_MAX : PAUSES_MAX)) {
+        await this.#wait(item, wait, signal);
         return;
       }
-      this.#skip({ name: item.name, reason });
+      this.#leftOut.add({ name: item.name, reason });
       item.isUndelivered = code === 'source-failed';
       this.#show(
         item,
@@ -255,8 +317,8 @@ export class ImportRun {
   }
 
   #done(item: Item, { failures, serial, bytes, added, note }: FirstItem): void {
-    for (const error of failures) this.#skip({ name: item.name, reason: failureReason(error) });
-    if (note !== undefined) this.#skip({ name: item.name, reason: saidReason(note) });
+    for (const error of failures) this.#leftOut.add({ name: item.name, reason: failureReason(error) });
+    if (note !== undefined) this.#leftOut.add({ name: item.name, reason: saidReason(note) });
     const size = item.progress.total ?? bytes;
     const done = { state: 'done', serial, bytes: size, total: size } as const;
     if (added) {
@@ -265,17 +327,24 @@ export class ImportRun {
     }
     const reason = { code: 'present', params: { serial } } as const;
     this.#show(item, { ...done, reason });
-    this.#skip({ name: item.name, reason });
+    this.#leftOut.add({ name: item.name, reason });
   }
 
-  /** Gives the place to another import for a while, because another process has a file locked. Then the import is queued again. */
-  async #awaitLock(item: Item, reason: ImportReason, signal: AbortSignal): Promise<void> {
+  /** The pause for which an import gives up its place. @returns undefined: it keeps the place */
+  #longPause(state: DownloadState): Wait | undefined {
+    if (state.kind !== 'waiting' || state.nextAt === undefined || state.reason === undefined) return undefined;
+    if (state.nextAt - this.#parts.clock.now() <= PAUSE_MS_MAX) return undefined;
+    return { reason: downloadReason(state.reason), until: state.nextAt };
+  }
+
+  /** Gives the place to another import for a while. Then the import is queued again. */
+  async #wait(item: Item, { reason, until }: Wait, signal: AbortSignal): Promise<void> {
     const { clock } = this.#parts;
-    item.isLocked = true;
-    this.#show(item, { state: 'waiting', reason, nextMs: clock.wallTimeMs() + LOCKED_MS });
+    item.isWaiting = true;
+    this.#show(item, { state: 'waiting', reason, nextMs: clock.wallTimeMs() + (until - clock.now()) });
     this.#startNext();
-    await sleepUntil(later(clock.now(), LOCKED_MS), clock, signal);
-    item.isLocked = false;
+    await sleepUntil(until, clock, signal);
+    item.isWaiting = false;
     if (!signal.aborted) this.#show(item, { state: 'queued' });
     else if (item.hold === undefined) this.#end(item);
   }
@@ -290,39 +359,12 @@ export class ImportRun {
   #end(item: Item): void {
     const reason = { code: 'stopped', params: {} } as const;
     this.#show(item, { state: 'cancelled', reason });
-    this.#skip({ name: item.name, reason });
+    this.#leftOut.add({ name: item.name, reason });
   }
 
-  #follow(item: Item, state: DownloadState): void {
-    const shown = this.#describe(state);
+  #showDownload(item: Item, state: DownloadState): void {
+    const shown = shownDownload(state, this.#parts.clock);
     if (item.stop !== undefined && !item.stop.signal.aborted && shown !== undefined) this.#show(item, shown);
-  }
-
-  #describe(state: DownloadState): (Pick<ImportProgress, 'state'> & Partial<ImportProgress>) | undefined {
-    const { clock } = this.#parts;
-    switch (state.kind) {
-      case 'waiting': {
-        const { nextAt, reason } = state;
-        return {
-          state: 'waiting',
-          ...(reason === undefined ? {} : { reason: downloadReason(reason) }),
-          ...(nextAt === undefined ? {} : { nextMs: clock.wallTimeMs() + (nextAt - clock.now()) }),
-        };
-      }
-      case 'connecting':
-        return { state: 'connecting' };
-      case 'downloading':
-      case 'verifying': {
-        const rate = state.kind === 'downloading' ? { bytesPerSecond: Math.round(state.bytesPerSecond) } : {};
-        const total = state.total === undefined ? {} : { total: state.total };
-        return { state: state.kind, bytes: state.bytes, ...total, ...rate };
-      }
-      // The download is complete, but the conversion is not.
-      case 'done':
-        return { state: 'verifying', bytes: state.bytes };
-      default:
-        return undefined;
-    }
   }
 
   /** Replaces the state, and with it the rate, the reason and the time of the next attempt. */
@@ -346,26 +388,13 @@ function progressOf(item: ItemOffer, state: ImportProgress['state'], offers: Off
 /** The digests of all files that the offers name. */
 const filesOf = (offers: OffersOfItem): readonly string[] => [...new Set(offers.flatMap(digestsOfItem))];
 
-/** True if two imports may need the same file, or if both are of systems, or of installers, which need the host's package manager. */
+/** True if two imports may need the same file, or if both are of installers, which need the host's package manager. */
 const needSame = (one: OffersOfItem, other: OffersOfItem): boolean =>
-  [isSystem, isInstaller].some((isSuch) => [one, other].every((offers) => offers.some(isSuch))) ||
+  [one, other].every((offers) => offers.some(({ kind }) => kind === 'installer')) ||
   filesOf(one).some((file) => filesOf(other).includes(file));
 
-const isSystem = (item: ItemOffer): boolean => item.kind === 'image' && item.offer.system !== undefined;
-
-const isInstaller = (item: ItemOffer): boolean => item.kind === 'installer';
-
-/** Limits the question to the selected releases and architectures: on a site with plain files, each of them costs a document. */
-function wishOf({ selections }: SelectedSource): OfferWish {
-  const releases = new Set(selections.map(({ release }) => release));
-  const arches = new Set(selections.flatMap((selection) => selection.arches));
-  const [release] = releases;
-  return {
-    os: '*',
-    // Boot loaders have no release.
-    release:
-      releases.size === 1 && release !== '*' && selections.every(({ os }) => os !== LOADER) ? release : undefined,
-    architectures: arches.has('*') ? [] : [...arches],
-    choices: selections.map((selection) => (names) => matches(selection, names)),
-  };
+/** True if there is a place for an import of its source. */
+function hasPlace({ progress }: Item, running: readonly Item[]): boolean {
+  const own = running.filter((other) => other.progress.source === progress.source).length;
+  return own < IMPORTS_OF_SOURCE_MAX && running.length + (own === 0 ? 0 : 1) < IMPORTS_MAX;
 }

@@ -1,6 +1,7 @@
 // Starts the importing thread and talks to it: one run at a time.
 //
-// 1. The thread starts with a run and ends with it. The memory of its JavaScript is bounded.
+// 1. The thread starts with a run and ends with it. The memory of its JavaScript is bounded. A further order renews the run; one that comes too
+//    late for it begins the next one.
 // 2. If the thread ends unexpectedly, its run counts as ended, with the reason. A run that `close` interrupts does not count as ended.
 
 import { Worker } from 'node:worker_threads';
@@ -14,6 +15,8 @@ const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb:
 
 interface ImportThreadParts {
   readonly onProgress: (entries: ReadonlyMap<string, ImportProgress>) => void;
+  /** Called when all sources have answered, and after each later change of this list. */
+  readonly onLeft: (left: SkippedList) => void;
   readonly onEnded: (left: SkippedList) => void;
 }
 
@@ -23,6 +26,9 @@ const endedBy = (error: unknown): SkippedList => ({ skipped: [{ name: '', reason
 export class ImportThread {
   readonly #parts: ImportThreadParts;
   #worker: Worker | undefined;
+  /** The last order, and the number of those for the thread. */
+  #order: RunOrder | undefined;
+  #orders = 0;
   /** The thread that `close` ends; the end of its run is not reported. */
   #closing: Worker | undefined;
   /** By the name of a held or removed import: called when the import has ended. */
@@ -36,16 +42,25 @@ export class ImportThread {
     return this.#worker !== undefined;
   }
 
-  /** Begins a run. Do not call it while another one is under way. */
+  /** Begins a run, or renews the one under way. */
   run(order: RunOrder): void {
+    this.#orders += 1;
+    this.#order = order;
+    if (this.#worker === undefined) this.#start();
+    this.#tell({ kind: 'run', order });
+  }
+
+  #start(): void {
+    this.#orders = 1;
     // The worker has the same extension as this file, source or compiled.
     const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
     const options = { name: 'imports', resourceLimits: RESOURCE_LIMITS };
     const worker = new Worker(new URL(file, import.meta.url), options);
     this.#worker = worker;
     let left = endedBy(undefined);
+    let taken: number | undefined;
     worker.on('message', (message: FromImportThread) => {
-      if (message.kind === 'ended') left = message.left;
+      if (message.kind === 'ended') ({ left, orders: taken } = message);
       else this.#hear(message);
     });
     worker.on('error', (error) => {
@@ -55,9 +70,10 @@ export class ImportThread {
       this.#worker = undefined;
       for (const done of this.#awaited.values()) done();
       this.#awaited.clear();
-      if (this.#closing !== worker) this.#parts.onEnded(left);
+      if (this.#closing === worker) return;
+      if (taken !== undefined && taken < this.#orders && this.#order !== undefined) this.run(this.#order);
+      else this.#parts.onEnded(left);
     });
-    this.#tell({ kind: 'run', order });
   }
 
   /** Holds an import; resolves when it has ended. */
@@ -105,6 +121,9 @@ export class ImportThread {
     switch (message.kind) {
       case 'progress':
         this.#parts.onProgress(message.entries);
+        return;
+      case 'left':
+        this.#parts.onLeft(message.left);
         return;
       case 'at-rest':
         this.#awaited.get(message.name)?.();

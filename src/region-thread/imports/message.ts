@@ -25,6 +25,7 @@ export interface RunOrder {
 }
 
 export type ToImportThread =
+  /** Begins the run, or renews it. */
   | { readonly kind: 'run'; readonly order: RunOrder }
   | { readonly kind: 'hold'; readonly name: string; readonly hold: Hold }
   /** Removes an image from the run. */
@@ -44,4 +45,7 @@ export type FromImportThread =
   | { readonly kind: 'progress'; readonly entries: ReadonlyMap<string, ImportProgress> }
   /** The answer to `hold` and `remove`: the import has ended, and nothing writes the image any more. */
   | { readonly kind: 'at-rest'; readonly name: string }
-  | { readonly kind: 'ended'; readonly left: SkippedList };
+  /** All sources have answered; imports may still be under way. */
+  | { readonly kind: 'left'; readonly left: SkippedList }
+  /** @param orders how many the run has taken; it had ended, or been stopped, before any further one */
+  | { readonly kind: 'ended'; readonly left: SkippedList; readonly orders: number };

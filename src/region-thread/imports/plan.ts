@@ -8,7 +8,7 @@
 // Source: MAAS's boot sources, of which the first that has an image delivers it.
 
 import { type ItemOffer, namesOfItem, type OffersOfItem } from '../../images/import/import-item.ts';
-import { LOADER, type OfferNames, type SourceAnswer } from '../../images/import/offer.ts';
+import { LOADER, type OfferNames, type OfferWish, type SourceAnswer } from '../../images/import/offer.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import type { WrittenBootSelection } from '../../region/records/boot-store.ts';
@@ -117,3 +117,18 @@ const itemsOf = ({ offers, loaders, installers }: SourceAnswer): readonly ItemOf
   ...loaders.map((offer) => ({ kind: 'loader', offer }) as const),
   ...installers.map((offer) => ({ kind: 'installer', offer }) as const),
 ];
+
+/** Limits the question to the selected releases and architectures: on a site with plain files, each of them costs a document. */
+export function wishOf({ selections }: SelectedSource): OfferWish {
+  const releases = new Set(selections.map(({ release }) => release));
+  const arches = new Set(selections.flatMap((selection) => selection.arches));
+  const [release] = releases;
+  return {
+    os: '*',
+    // Boot loaders have no release.
+    release:
+      releases.size === 1 && release !== '*' && selections.every(({ os }) => os !== LOADER) ? release : undefined,
+    architectures: arches.has('*') ? [] : [...arches],
+    choices: selections.map((selection) => (names) => matches(selection, names)),
+  };
+}

@@ -1,6 +1,6 @@
 // The thread that imports images: reads documents, verifies signatures, converts and hashes. Downloads run in a further thread.
 //
-// 1. A thread does one run, and ends with it.
+// 1. A thread does one run, and ends with it. Each further order renews the run.
 
 import { flushCompileCache } from 'node:module';
 import { parentPort } from 'node:worker_threads';
@@ -20,6 +20,8 @@ const changed = new Map<string, ImportProgress>();
 let isTelling = false;
 let run: ImportRun | undefined;
 let downloads: DownloadThread | undefined;
+/** The orders that the run has taken. */
+let orders = 0;
 
 function tellProgress(): void {
   isTelling = false;
@@ -29,6 +31,12 @@ function tellProgress(): void {
 }
 
 async function runOnce(order: RunOrder): Promise<void> {
+  if (run !== undefined) {
+    // The region gives an order that comes too late to the next thread.
+    if (run.renew(order)) orders += 1;
+    return;
+  }
+  orders = 1;
   const { bytesPerSecondMax, httpProxy } = order;
   const settings = { ...DEFAULT_SETTINGS, bytesPerSecondMax, proxy: proxyOf(httpProxy, process.env) };
   downloads = new DownloadThread(settings, systemClock);
@@ -41,11 +49,15 @@ async function runOnce(order: RunOrder): Promise<void> {
       isTelling = true;
       systemClock.schedule(PROGRESS_MS, tellProgress);
     },
+    onLeft: (left) => {
+      tellProgress();
+      tell({ kind: 'left', left });
+    },
   });
   const left = await run.run();
   await downloads.close();
   tellProgress();
-  tell({ kind: 'ended', left });
+  tell({ kind: 'ended', left, orders });
   parentPort?.close();
 }
 

@@ -4,6 +4,26 @@ import type { HeldBound } from './row.ts';
 
 export const IMAGE_BOUNDS: readonly HeldBound[] = [
   {
+    at: 'region-thread/imports/import-run.ts IMPORTS_MAX',
+    what: 'images that a region imports at a time',
+    whoCanFill: 'three selected sources that send their images slowly',
+    whatOthersNotice: 'the images of further sources stay queued',
+    harm: { kind: 'waits' },
+    howItEmpties:
+      'an import ends, or its server asks for a pause of more than a minute; a person can pause or cancel it',
+    share: 'IMPORTS_OF_SOURCE_MAX for one source; the last place is for a source that has none',
+    test: 'region-thread/import-run.test.ts',
+  },
+  {
+    at: 'region-thread/imports/import-run.ts IMPORTS_OF_SOURCE_MAX',
+    what: 'of them from one source',
+    whoCanFill: 'a selected source that sends its images slowly',
+    whatOthersNotice: 'nothing: other sources keep the rest',
+    howItEmpties: 'as IMPORTS_MAX',
+    share: 'it is the share of one source',
+    test: 'region-thread/import-run.test.ts',
+  },
+  {
     at: 'images/download/open-downloads.ts DOWNLOADS_MAX',
     what: 'files that are downloaded or wait for it',
     whoCanFill: 'only the operator, with imports that a site never lets end',

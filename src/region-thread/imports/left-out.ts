@@ -1,0 +1,33 @@
+// The items and sources that a run leaves out, with the reasons: at most SKIPPED_MAX are listed, further ones counted.
+
+import { SKIPPED_MAX } from '../../region/records/boot-store.ts';
+import type { SkippedList } from './message.ts';
+import type { Skipped } from './plan.ts';
+
+export class LeftOut {
+  readonly #skipped: Skipped[] = [];
+  #more = 0;
+  /** The number of entries that were reported last. */
+  #reported = -1;
+
+  add(skipped: Skipped): void {
+    if (this.#skipped.length < SKIPPED_MAX) this.#skipped.push(skipped);
+    else this.#more += 1;
+  }
+
+  /** @param planned those that the plan leaves out; they come first */
+  list(planned: readonly Skipped[]): SkippedList {
+    const all = [...planned, ...this.#skipped];
+    const skipped = all.slice(0, SKIPPED_MAX);
+    return { skipped, more: all.length - skipped.length + this.#more };
+  }
+
+  /** The list, if it has changed since it was reported last. */
+  change(planned: readonly Skipped[]): SkippedList | undefined {
+    const list = this.list(planned);
+    const entries = list.skipped.length + list.more;
+    if (entries === this.#reported) return undefined;
+    this.#reported = entries;
+    return list;
+  }
+}
