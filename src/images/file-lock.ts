@@ -41,7 +41,7 @@ const BRIEF_WAIT = { lookMs: 20, maxMs: 30_000 };
 const SQLITE_BUSY = 5;
 
 /** A lock that is held. */
-export interface HeldLock {
+interface HeldLock {
   release(): void;
 }
 
@@ -57,7 +57,7 @@ export interface ImportWait {
  * @returns undefined if another held the lock until the end
  * @throws RackError `cancelled`, and those of `attempt`
  */
-export async function waitForLock(
+async function waitForLock(
   attempt: () => HeldLock | undefined | Promise<HeldLock | undefined>,
   { lookMs, maxMs, signal, onWait }: LockWait,
 ): Promise<HeldLock | undefined> {

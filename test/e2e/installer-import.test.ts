@@ -203,7 +203,7 @@ releases:
     ]);
     assert.match(
       listed.output.join('\n'),
-      /^installer\/ubuntu\/precise04\/amd64 +– +– +Ubuntu 12\.04 with Linux 3\.11 +ubuntu-installer$/m,
+      /^installer\/ubuntu\/precise04\/amd64 +– +\d+ B +Ubuntu 12\.04 with Linux 3\.11 +ubuntu-installer$/m,
     );
   });
 
