@@ -10,10 +10,11 @@
 // 3. No name in the archive becomes a path.
 
 import { createHash } from 'node:crypto';
-import type { FileHandle } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { type FileHandle, lstat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { counted } from '../../counted.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
+import { statsFault } from '../../files/found-stats.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { type AddResult, addImage } from '../image-adding.ts';
 import {
@@ -35,6 +36,8 @@ const MANIFEST_BYTES_MAX = 16 * 1024;
 const MANIFEST_NAME = /^([0-9a-f]{64})\.json$/;
 /** Bytes that are read at once. */
 const PIECE_BYTES = 1024 * 1024;
+/** The errors of opening a content that is missing, or is a link or a socket. */
+const NOT_THERE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO']);
 
 /** Called with bytes of the bundle. */
 type OnProgress = (done: number, total: number) => void;
@@ -44,7 +47,8 @@ const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes)
 
 /**
  * Writes images into an open, empty file.
- * @throws RackError `store-broken` if a content of an image is damaged, `store-unwritable` if the file cannot be written
+ * @throws RackError `store-broken` if a content of an image is damaged, and those of `statsFault` if it cannot be read; the system's error if
+ * the file cannot be written
  */
 export async function writeBundle(
   tree: string,
@@ -82,15 +86,22 @@ async function copyContent(
       'store-broken',
       `${formatImageName(image)} is damaged, or its bytes are missing: \`rackboot images fsck\` repairs the store`,
     );
-  const file = await openStored(join(tree, blob.path)).catch((error: unknown) => {
-    throw osErrorCode(error) === 'ENOENT' ? damaged() : error;
+  const path = join(tree, blob.path);
+  const unreadable = (cause: unknown): RackError =>
+    NOT_THERE.has(osErrorCode(cause) ?? '') ? damaged() : statsFault(path, cause);
+  const file = await openStored(path).catch((cause: unknown) => {
+    throw unreadable(cause);
   });
   try {
+    if (!(await file.stat()).isFile() || (await lstat(dirname(path))).isSymbolicLink()) throw damaged();
     const hash = createHash('sha256');
     await out.header({ name: contentName(blob), bytes: blob.bytes });
     const buffer = Buffer.allocUnsafeSlow(PIECE_BYTES);
     for (let at = 0; at < blob.bytes; ) {
-      const { bytesRead } = await file.read(buffer, 0, Math.min(PIECE_BYTES, blob.bytes - at), at);
+      const reading = file.read(buffer, 0, Math.min(PIECE_BYTES, blob.bytes - at), at);
+      const { bytesRead } = await reading.catch((cause: unknown) => {
+        throw unreadable(cause);
+      });
       if (bytesRead === 0) throw damaged();
       const piece = viewBytes(buffer, 0, bytesRead);
       hash.update(piece);

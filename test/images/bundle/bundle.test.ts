@@ -4,7 +4,17 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -147,6 +157,31 @@ describe('a bundle', () => {
       assert.ok(readFileSync(join(to, path)).equals(readFileSync(join(from, path))));
     }
     assert.deepEqual(await addAll(bundle), [false, false, false], 'a second time changes nothing');
+  });
+
+  test('is not made of an image whose bytes have something else in their place, and says so of the image', async () => {
+    const image = await add('bookworm', 1, true);
+    const blob = join(from, blobPath(image.sha256, image.format));
+    const away = join(scratch, 'away');
+    renameSync(blob, away);
+    const places: readonly (() => void)[] = [
+      () => symlinkSync(away, blob),
+      () => mkdirSync(blob),
+      () => execFileSync('mkfifo', [blob]),
+      () => {
+        rmSync(dirname(blob), { recursive: true });
+        mkdirSync(join(scratch, 'aside'));
+        writeFileSync(join(scratch, 'aside', basename(blob)), readFileSync(away));
+        symlinkSync(join(scratch, 'aside'), dirname(blob));
+      },
+    ];
+    for (const put of places) {
+      put();
+      const message =
+        /^debian\/bookworm\S+ is damaged, or its bytes are missing: `rackboot images fsck` repairs the store$/;
+      await assert.rejects(exported([image]), { code: 'store-broken', message });
+      rmSync(blob, { recursive: true, force: true });
+    }
   });
 
   test('brings systems with all their files, next to disks, and links them into the tree', async () => {
