@@ -1,16 +1,32 @@
 // Reads the bytes of an image from a file of this host.
 
-import type { FileHandle } from 'node:fs/promises';
+import { constants, type FileHandle, open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { osErrorCode, RackError } from '../errors.ts';
+import { fileFault } from '../files/read-fault.ts';
 import { viewBytes } from '../net/borrowed-bytes.ts';
 import type { ImageBytes } from './qcow2/reading.ts';
 import { openStored } from './stored-blob.ts';
 
+/**
+ * Opens a file that a person names; the caller closes it. Does not wait for the other end of a pipe.
+ * @throws RackError as `fileFault`, `bad-argument` for a directory, a pipe or the like
+ */
+export async function openGiven(path: string): Promise<FileHandle> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause: unknown) => {
+    throw fileFault(path, cause);
+  });
+  if ((await file.stat()).isFile()) return file;
+  await file.close();
+  throw new RackError('bad-argument', notFile(path));
+}
+
+const notFile = (path: string): string => `${path} is not a file: copy its content into one, and name that`;
+
 /** The bytes of an open file; the caller closes it. @throws RackError `bad-argument` for a directory, a pipe or the like */
 export async function bytesOfFile(file: FileHandle, fileName: string): Promise<ImageBytes> {
   const facts = await file.stat();
-  if (!facts.isFile()) throw new RackError('bad-argument', `${fileName} is not a file`);
+  if (!facts.isFile()) throw new RackError('bad-argument', notFile(fileName));
   return {
     bytes: facts.size,
     read: async (at, length) => {

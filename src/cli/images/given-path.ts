@@ -1,13 +1,12 @@
 // Opens a file of this host that a person names, and recognises it; for anything that a command does not take, names the command that does.
 
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { shellWord } from '../../clean-text.ts';
 import { RackError } from '../../errors.ts';
-import { fileFault } from '../../files/read-fault.ts';
 import { type GivenDirectory, isDirectory, recogniseDirectory } from '../../images/given/directory-packing.ts';
 import { type GivenFile, recogniseFile } from '../../images/given/given-file.ts';
-import { bytesOfFile } from '../../images/image-file.ts';
+import { bytesOfFile, openGiven } from '../../images/image-file.ts';
 
 /** A file or a directory, and what it is. */
 export type GivenPath =
@@ -22,9 +21,7 @@ const NAME_CHARACTERS_MAX = 63;
 /** Opens and recognises it. The caller closes a file. @throws RackError as `fileFault`; `bad-argument` for a pipe or the like */
 export async function openGivenPath(path: string): Promise<GivenPath> {
   if (isDirectory(path)) return { kind: 'directory', is: recogniseDirectory(path) };
-  const handle = await open(path, 'r').catch((cause: unknown) => {
-    throw fileFault(path, cause);
-  });
+  const handle = await openGiven(path);
   try {
     return { kind: 'file', handle, is: await recogniseFile(await bytesOfFile(handle, path)) };
   } catch (error) {

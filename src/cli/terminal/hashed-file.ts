@@ -1,9 +1,9 @@
 // An open file to upload, with its size and hash.
 
 import { createHash } from 'node:crypto';
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { RackError } from '../../errors.ts';
-import { fileFault } from '../../files/read-fault.ts';
+import { openGiven } from '../../images/image-file.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 
 const READ_BYTES = 1024 * 1024;
@@ -21,12 +21,8 @@ export interface HashedFile {
  * @throws RackError as `fileFault`, `bad-argument` unless it is a regular file, `cancelled` if `signal` aborted
  */
 export async function openHashed(path: string, signal?: AbortSignal): Promise<HashedFile> {
-  const handle = await open(path, 'r').catch((cause: unknown) => {
-    throw fileFault(path, cause);
-  });
+  const handle = await openGiven(path);
   try {
-    const facts = await handle.stat();
-    if (!facts.isFile()) throw new RackError('bad-argument', `${path} is not a file`);
     const hash = createHash('sha256');
     const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
     for (let at = 0; ; ) {

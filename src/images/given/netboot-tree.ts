@@ -15,7 +15,7 @@ import { osErrorCode, RackError } from '../../errors.ts';
 import { fileFault } from '../../files/read-fault.ts';
 import { copyBytes } from '../../net/borrowed-bytes.ts';
 import { isDamage } from '../image-copy.ts';
-import { bytesOfFile } from '../image-file.ts';
+import { bytesOfFile, openGiven } from '../image-file.ts';
 import { REGULAR, TarFault } from '../image-tar.ts';
 import { isDirectory } from './directory-packing.ts';
 import { listTar, NoTar } from './packed-tar.ts';
@@ -139,9 +139,7 @@ async function readArchive(
     parts.set(name, pieces);
     return (piece) => void pieces.push(copyBytes(piece));
   });
-  const file = await open(path, 'r').catch((cause: unknown) => {
-    throw fileFault(path, cause);
-  });
+  const file = await openGiven(path);
   try {
     await listTar(await bytesOfFile(file, path), listing);
   } catch (error) {

@@ -63,6 +63,21 @@ describe('files and directories of this host', { skip: missing('linux', 'zstd', 
     tree = mkdtempSync(at('tree-'));
   });
 
+  test('a pipe is refused at once, by add, by import and by upload', { timeout: 20_000 }, async () => {
+    run('mkfifo pipe.tar && echo one:two:three > key');
+    const upload = ['images', 'upload', 'custom/x', at('pipe.tar'), '--url', 'http://127.0.0.1:9/MAAS', '--key-file'];
+    for (const words of [
+      ['images', 'add', at('pipe.tar'), ...NAMED, '--tree', tree],
+      ['images', 'import', at('pipe.tar'), '--tree', tree],
+      ['images', 'import-installer', at('pipe.tar'), '--tree', tree],
+      [...upload, at('key')],
+    ]) {
+      const { result, complaint } = await printedBy(() => runCommandLine(words));
+      assert.notEqual(result, 0);
+      assert.match(complaint, /pipe\.tar is not a file: copy its content into one, and name that/);
+    }
+  });
+
   const images = (...words: readonly string[]) => printedBy(() => runCommandLine(['images', ...words, '--tree', tree]));
   const stored = (): readonly StoredImage[] => readImages(tree).images;
   const NAMED = ['--os', 'custom', '--release', 'x'];
