@@ -7,6 +7,7 @@
 // 1. A path is recorded before a file appears there, so a later run knows every file that a killed run left.
 // 2. A mirror does not replace or remove a file that was there before it, or that somebody has changed since. If that file has the right
 //    content, the mirror uses it.
+// 3. A mirror writes and removes nothing through a link to a directory, which may lead anywhere.
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -16,6 +17,7 @@ import { z } from 'zod';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { foundStats } from '../../files/found-stats.ts';
 import { readRegularFile } from '../../files/regular-file.ts';
+import { seenEntry } from '../../files/seen-stats.ts';
 import { isContainedPath } from '../documents/contained-path.ts';
 import type { Digest } from '../download/digest.ts';
 import { publishFile } from '../publication.ts';
@@ -44,6 +46,23 @@ interface Wanted {
 
 /** The directory in a mirror that belongs to this program. */
 export const workDirectory = (directory: string): string => join(directory, '.rackboot-mirror');
+
+/** The part of the way to a path that is not a directory; undefined: there is none. */
+function findObstacle(directory: string, path: string): string | undefined {
+  for (let at = dirname(path); at !== '.'; at = dirname(at))
+    if (seenEntry(join(directory, at))?.isDirectory() === false) return join(directory, at);
+  return undefined;
+}
+
+/** @throws RackError `already-exists` if a link or a file has the place of a directory above a path */
+export function checkWay(directory: string, path: string): void {
+  const obstacle = findObstacle(directory, path);
+  if (obstacle === undefined) return;
+  const why = seenEntry(obstacle)?.isSymbolicLink()
+    ? 'it is a link, and a mirror writes nothing through one; put a directory in its place'
+    : 'the site has a directory of this name; move it away';
+  throw new RackError('already-exists', `${obstacle} is in the way: ${why}, or choose another directory`);
+}
 
 export class MirrorRecord {
   readonly #directory: string;
@@ -74,6 +93,8 @@ export class MirrorRecord {
    */
   async expect(files: readonly Wanted[], documents: readonly Wanted[]): Promise<readonly Wanted[]> {
     const missing: Wanted[] = [];
+    const ways = new Map([...files, ...documents].map(({ path }) => [dirname(path), path]));
+    for (const path of ways.values()) checkWay(this.#directory, path);
     for (const wanted of [...files, ...documents]) if (!(await this.#isThere(wanted))) missing.push(wanted);
     const named = new Set(documents.map(({ path }) => path));
     for (const { path, digest } of missing) {
@@ -118,7 +139,8 @@ export class MirrorRecord {
     const removed: string[] = [];
     const others = [...this.#entries.values()].filter(({ path }) => !wanted.has(path)).reverse();
     for (const { path, bytes, mtimeMs } of others) {
-      const facts = foundStats(join(this.#directory, path));
+      const isReached = findObstacle(this.#directory, path) === undefined;
+      const facts = isReached ? foundStats(join(this.#directory, path)) : undefined;
       const isOurs = bytes === undefined || (facts?.size === bytes && facts.mtimeMs === mtimeMs);
       if (facts !== undefined && isOurs) {
         await rm(join(this.#directory, path), { force: true });

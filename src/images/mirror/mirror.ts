@@ -10,7 +10,7 @@
 
 import { createHash } from 'node:crypto';
 import { readdir, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Clock } from '../../clock.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { ownershipRemedy } from '../../files/ownership.ts';
@@ -20,7 +20,7 @@ import { type Download, isAtRest } from '../download/request.ts';
 import { tryLock } from '../file-lock.ts';
 import { makeDirectories, publishFile, syncDirectory } from '../publication.ts';
 import { type MirrorFile, type MirrorPlan, type MirrorRequest, planMirror } from './mirror-plan.ts';
-import { MirrorRecord, workDirectory } from './mirror-record.ts';
+import { checkWay, MirrorRecord, workDirectory } from './mirror-record.ts';
 
 /** How many files are requested at a time; the downloads also have their own bound. */
 const FILES_AT_A_TIME = 4;
@@ -62,13 +62,14 @@ interface MirrorResult {
 
 /**
  * Mirrors a site.
- * @throws RackError `not-found` if the filters choose no image: then nothing changes; `source-failed` if a document or a file cannot be fetched, `already-exists` for a file that no mirror wrote,
+ * @throws RackError `not-found` if the filters choose no image: then nothing changes; `source-failed` if a document or a file cannot be fetched, `already-exists` for a file or a link that no mirror wrote,
  * `already-running`, `store-unwritable`, `cancelled`
  */
 export async function mirrorSite(request: MirrorRequest, terms: MirrorTerms): Promise<MirrorResult> {
   const { directory, downloads, clock, signal } = terms;
   const own = workDirectory(directory);
   try {
+    checkWay(directory, join(basename(own), 'record.json'));
     await makeDirectories(own);
     const lock = lockMirror(directory);
     try {
@@ -107,6 +108,7 @@ async function fulfil(plan: MirrorPlan, record: MirrorRecord, terms: MirrorTerms
   try {
     await fetchFiles(files, record, terms);
     for (const document of documents.filter(({ path }) => missing.has(path))) {
+      checkWay(directory, document.path);
       await publishFile(join(directory, document.path), document.bytes);
       record.wrote(document);
     }
@@ -176,6 +178,7 @@ async function fetchFile(
   }
   if (state.kind !== 'done') throw new RackError('cancelled', 'the mirror was stopped');
   const at = join(directory, path);
+  checkWay(directory, path);
   await makeDirectories(dirname(at));
   await rename(join(own, name), at);
   await syncDirectory(dirname(at));

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { MirrorRecord, workDirectory } from '../../../src/images/mirror/mirror-record.ts';
+import { checkWay, MirrorRecord, workDirectory } from '../../../src/images/mirror/mirror-record.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'rackboot-mirror-'));
 after(() => rmSync(directory, { recursive: true }));
@@ -34,4 +34,28 @@ test('a document that a site dropped is removed before the files that it named, 
   // The document changes and names a further file.
   assert.deepEqual(await run([wanted('old', 'a'), wanted('new', 'b')], [wanted('products.json', 'new'), index]), []);
   assert.deepEqual(await run([], [index]), ['products.json', 'new', 'old']);
+});
+
+test('a link or a file in the place of a directory is named before anything is fetched, and nothing is removed through a link', async () => {
+  const outside = mkdtempSync(join(tmpdir(), 'rackboot-outside-'));
+  mkdirSync(join(directory, 'pool'));
+  const file = wanted('pool/new.img', 'c');
+  await run([file], []);
+  rmSync(join(directory, 'pool'), { recursive: true });
+  symlinkSync(outside, join(directory, 'pool'));
+  writeFileSync(join(outside, 'new.img'), 'c');
+  const record = MirrorRecord.read(directory);
+  const message =
+    /pool is in the way: it is a link, and a mirror writes nothing through one; put a directory in its place/;
+  await assert.rejects(record.expect([file], []), { code: 'already-exists', message });
+  assert.throws(() => checkWay(directory, 'pool/below/file'), { code: 'already-exists', message });
+  assert.deepEqual(await record.removeOthers(new Set()), []);
+  assert.ok(existsSync(join(outside, 'new.img')));
+  rmSync(outside, { recursive: true });
+  rmSync(join(directory, 'pool'));
+  writeFileSync(join(directory, 'pool'), 'own');
+  await assert.rejects(MirrorRecord.read(directory).expect([file], []), {
+    code: 'already-exists',
+    message: /pool is in the way: the site has a directory of this name; move it away, or choose another directory/,
+  });
 });
