@@ -15,7 +15,7 @@ import type { Fields } from '../api/call/form-body.ts';
 import { readStreamedForm } from '../api/call/form-stream.ts';
 import type { ApiCall } from '../api/call/operation.ts';
 import { CONTENT_FIELD, CREATE_PATH, PIECE_PATH } from '../api/images/boot-upload-operations.ts';
-import type { Uploads } from '../images/uploads.ts';
+import type { PiecePlace, Uploads } from '../images/uploads.ts';
 import type { Identified } from './agent-routes.ts';
 
 /** A form that was read while it arrived. */
@@ -104,12 +104,13 @@ export function uploadOf({ body, headers }: FastifyRequest): Pick<ApiCall, 'file
   if (body instanceof ArrivedForm) return body.file === undefined ? {} : { file: body.file };
   const bytes = Number(headers['content-length'] ?? 0);
   if (!(body instanceof ArrivingPiece) || !Number.isSafeInteger(bytes) || bytes <= 0) return {};
-  return { piece: { bytes, content: body.content, from: placeOf(headers['content-range'], bytes) } };
+  return { piece: { bytes, content: body.content, place: placeOf(headers['content-range'], bytes) } };
 }
 
 /** Where a piece belongs (RFC 9110 §14.4). */
-function placeOf(range: string | undefined, bytes: number): number | 'unreadable' | undefined {
+function placeOf(range: string | undefined, bytes: number): PiecePlace | 'unreadable' | undefined {
   if (range === undefined) return undefined;
-  const [, first, last] = /^bytes (\d{1,15})-(\d{1,15})\/(?:\d{1,15}|\*)$/.exec(range) ?? [];
-  return Number(last) - Number(first) + 1 === bytes ? Number(first) : 'unreadable';
+  const [, first, last, whole] = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/.exec(range) ?? [];
+  if (Number(last) - Number(first) + 1 !== bytes) return 'unreadable';
+  return { from: Number(first), ...(whole === '*' ? {} : { size: Number(whole) }) };
 }

@@ -62,6 +62,14 @@ export interface UploadPiece {
   readonly content: AsyncIterable<Uint8Array>;
 }
 
+/** Where a piece belongs, if the client says so. */
+export interface PiecePlace {
+  /** Its offset. */
+  readonly from: number;
+  /** The size of the whole file; undefined: not stated. */
+  readonly size?: number;
+}
+
 interface UploadsParts {
   readonly store: RegionStore;
   readonly clock: Clock;
@@ -175,14 +183,14 @@ export class Uploads {
     await store.afterCommit(() => this.#parts.files()?.look());
   }
 
-  /** Accepts the next piece. @param from its offset, if the client states it. @returns why it was refused; undefined if it was accepted */
-  async take(id: number, piece: UploadPiece, from?: number): Promise<RefusalWord | undefined> {
+  /** Accepts the next piece. @returns why it was refused; undefined if it was accepted */
+  async take(id: number, piece: UploadPiece, place?: PiecePlace): Promise<RefusalWord | undefined> {
     const files = this.#parts.files();
     if (files === undefined) return refusal('uploads-limit.no-store');
     const upload = (await this.list()).find((one) => one.id === id);
     if (upload === undefined) return refusal('not-found.upload', { id });
     const { received } = upload;
-    const wrong = judgePiece(upload, piece.bytes, from);
+    const wrong = judgePiece(upload, piece.bytes, place);
     if (wrong !== undefined) return wrong;
     // A piece that lost a race against another host may have left as many bytes here.
     if (!isPlacedHere(upload, files)) return this.#missing(upload, files);
@@ -229,12 +237,18 @@ export const isPlacedHere = ({ place }: Pick<ImageUpload, 'place'>, files: Pick<
   place === '' || place === files.place;
 
 /** Why an upload refuses this piece now; undefined if it accepts it. */
-function judgePiece({ bytes, received, reason }: ImageUpload, length: number, from?: number): RefusalWord | undefined {
+function judgePiece(
+  { bytes, received, reason }: ImageUpload,
+  length: number,
+  place?: PiecePlace,
+): RefusalWord | undefined {
   if (reason !== undefined) return refusal('upload-conflict.failed', { reason });
   if (received >= bytes) return refusal('upload-conflict.whole');
   if (length === 0) return refusal('bad-request.upload-empty');
   if (length > PIECE_BYTES_MAX) return refusal('body-too-large.piece', { max: PIECE_BYTES_MAX });
-  if (from !== undefined && from !== received) return refusal('upload-conflict.place', { received });
+  if (place?.size !== undefined && place.size !== bytes)
+    return refusal('bad-request.upload-other', { bytes, said: place.size });
+  if (place !== undefined && place.from !== received) return refusal('upload-conflict.place', { received });
   return received + length > bytes ? refusal('bad-request.upload-excess', { bytes, received }) : undefined;
 }
 

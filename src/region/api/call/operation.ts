@@ -10,7 +10,7 @@
 
 import { z } from 'zod';
 import type { WholeFile } from '../../../images/uploads/upload-part.ts';
-import type { UploadPiece } from '../../images/uploads.ts';
+import type { PiecePlace, UploadPiece } from '../../images/uploads.ts';
 import type { Happening } from '../../records/event-params.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
 import { WITH_INPUT } from '../../records/schema-fault.ts';
@@ -44,7 +44,7 @@ export interface ApiCall {
   /** The file of a form, received already; `undefined`: it has none. */
   readonly file?: WholeFile | undefined;
   /** The body as a piece of an upload; `undefined`: it has none, or no announced length. `from`: its place, if the client says it. */
-  readonly piece?: (UploadPiece & { readonly from: number | 'unreadable' | undefined }) | undefined;
+  readonly piece?: (UploadPiece & { readonly place: PiecePlace | 'unreadable' | undefined }) | undefined;
   /** The bytes of the files in a multipart body, by field. */
   readonly files?: ReadonlyMap<string, Buffer> | undefined;
   /** The conditions of the request (`preconditions.ts`), as its headers have them. */

@@ -76,8 +76,8 @@ async function take(call: ApiCall): Promise<Answer> {
   const { file: id = '' } = path;
   if (!/^\d{1,15}$/.test(id)) return refuse('not-found.upload', { id: id.slice(0, 64) });
   if (piece === undefined) return refuse('bad-request.upload-empty');
-  if (piece.from === 'unreadable') return refuse('bad-request.upload-range');
-  const refused = await region.bootImages.uploads.take(Number(id), piece, piece.from);
+  if (piece.place === 'unreadable') return refuse('bad-request.upload-range');
+  const refused = await region.bootImages.uploads.take(Number(id), piece, piece.place);
   return refused === undefined
     ? { kind: 'text', text: 'OK', contentType: 'text/plain; charset=utf-8' }
     : refuseFor([refused]);

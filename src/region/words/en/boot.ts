@@ -96,6 +96,8 @@ export const BOOT = {
   'bad-request.upload-empty':
     'A piece of an upload must have at least one byte, and its request must give the number in Content-Length.',
   'bad-request.upload-range': 'Give Content-Range as bytes FIRST-LAST/SIZE, with the place of this piece in the file.',
+  'bad-request.upload-other': ({ bytes, said }: { readonly bytes: number; readonly said: number }) =>
+    `The file of this upload has ${counted(bytes, 'byte')}, and Content-Range names one of ${said}: send the pieces of one file only.`,
   'bad-request.upload-short': ({ bytes }: { readonly bytes: number }) =>
     `The request ended before its ${counted(bytes, 'byte')} had arrived: send this piece again.`,
   'bad-request.upload-excess': ({ bytes, received }: { readonly bytes: number; readonly received: number }) =>
