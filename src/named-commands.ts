@@ -65,8 +65,10 @@ export const WITHOUT_CONFIG: ReadonlySet<string> = new Set([
 /** Commands that need no rights of root on any host. */
 const WITHOUT_ROOT: ReadonlySet<string> = new Set(['completion', 'decode', 'lab', 'login', 'logout', 'maas', 'warm']);
 
+/** After a command of a group that is a group itself: the command in that one. */
+const INNER = '(?:(?<= images (?:selections|sources)) (?:add|list|remove|set)(?![\\w-]))?';
 const words = Object.entries(NAMED_COMMANDS).map(([command, group]) =>
-  group === '' ? command : `${command}(?: (?:${group.replaceAll(' ', '|')})(?![\\w-]))?`,
+  group === '' ? command : `${command}(?: (?:${group.replaceAll(' ', '|')})(?![\\w-])${INNER})?`,
 );
 const COMMAND = new RegExp(
   `(?<![\\w./@-])(?<!\\bon (?:its|the) region: (?:sudo )?)rackboot (?:(--help|--version|COMMAND)|(${words.join('|')}))(?![\\w-])`,

@@ -22,6 +22,9 @@ import type { ConfigProblem } from './rack-config.ts';
 const FILE_BYTES_MAX = 4 * 1024 * 1024;
 const SHIPPED = fileURLToPath(new URL(`../../config/${SITE_SOURCES}`, import.meta.url));
 
+/** True for the file of sources that Rackboot ships. */
+export const isShippedFile = (path: string): boolean => path === SHIPPED;
+
 /** The options with which a command names the site's file. */
 export interface SourceFlags {
   readonly config: string;
@@ -177,7 +180,7 @@ function decode(path: string, text: string): DecodedFile {
   const { sources, releases, selections } = decoded;
   return {
     sources: sources.map((source, index) => ({
-      ...{ source, file: path, key: `sources[${index}]`, isShipped: path === SHIPPED },
+      ...{ source, file: path, key: `sources[${index}]`, isShipped: isShippedFile(path) },
     })),
     releases,
     selections,

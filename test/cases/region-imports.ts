@@ -219,9 +219,9 @@ selections: [{ source: site, os: ubuntu, release: bionic, arches: [amd64] }]
       assert.match((await runRackboot(['images', ...unkeyed])).complaints.join(' '), /there is no file \/none\.gpg/);
       const { output } = await rackboot('list');
       const line = output.find((one) => one.includes('bionic')) ?? '';
-      assert.match(line, /^\d{10} +site +ubuntu\/bionic +amd64 +\* +\* +\S+image-sources\.yaml selections\[0\]$/);
+      assert.match(line, /^\d{10} +site +ubuntu\/bionic +amd64 +\* +\* +selections\[0\]$/);
       assert.ok(
-        output.some((one) => /ubuntu\/noble +amd64 +\* +\*$/.test(one)),
+        output.some((one) => /ubuntu\/noble +amd64 +\* +\* +store$/.test(one)),
         output.join('\n'),
       );
       for (const words of [['remove'], ['set', '--arches', 'arm64']] as const) {
@@ -358,10 +358,10 @@ selections: [{ source: site, os: ubuntu, release: bionic, arches: [amd64] }]
         const shown = await fine('sources', 'list');
         assert.match(
           shown,
-          /^1 +ubuntu +https:\/\/cloud-images\.ubuntu\.com\/releases\/ +\S+image-sources\.yaml sources\[0\]$/m,
+          /^1 +ubuntu +\S+\.gpg +shipped file\n {4}https:\/\/cloud-images\.ubuntu\.com\/releases\/$/m,
         );
         assert.ok(shown.includes(url));
-        assert.match(shown, /^\d+ +debian-installer +http:\/\/ftp\.debian\.org\/debian\/ /m);
+        assert.match(shown, /^\d+ +debian-installer .*\n {4}http:\/\/ftp\.debian\.org\/debian\/$/m);
         const installer = await rackboot('selections', 'add', 'debian-installer', 'debian/trixie');
         assert.equal(installer.code, 0, installer.complaints.join('\n'));
         await fine('selections', 'remove', 'debian-installer', 'debian/trixie');
@@ -371,12 +371,12 @@ selections: [{ source: site, os: ubuntu, release: bionic, arches: [amd64] }]
         await fine('selections', 'add', 'http://other.example/', 'ubuntu/noble', ...wanted);
         assert.match(
           await fine('selections', 'list', id),
-          /^\d+ +http:\/\/other\.example\/ +ubuntu\/noble +amd64,arm64 +\* +daily$/m,
+          /^\d+ +http:\/\/other\.example\/ +ubuntu\/noble +amd64,arm64 +\* +daily +store$/m,
         );
         await fine('selections', 'set', id, 'ubuntu/noble', '--arches', '*', '--labels', 'release');
         assert.match(
           await fine('selections', 'list', id),
-          /^\d+ +http:\/\/other\.example\/ +ubuntu\/noble +\* +\* +release$/m,
+          /^\d+ +http:\/\/other\.example\/ +ubuntu\/noble +\* +\* +release +store$/m,
         );
         const where = '/srv/new-keys.gpg';
         assert.match(

@@ -37,6 +37,11 @@ const SENTENCES: readonly (readonly [what: string, sentence: string, shown: stri
     `\`node bin/rackboot.js machines ${WITH}\` lists all, node bin/rackboot.js status ${WITH} says why`,
   ],
   [
+    'a command of a group in a group',
+    'rackboot images sources list; rackboot images selections set 3 ubuntu/noble',
+    `node bin/rackboot.js images sources list ${WITH}; node bin/rackboot.js images selections set ${WITH} 3 ubuntu/noble`,
+  ],
+  [
     'two commands in a sentence',
     'If so: rackboot machines merge a b; if not: sudo rackboot machines keep-apart a b',
     `If so: node bin/rackboot.js machines merge ${WITH} a b; if not: sudo node bin/rackboot.js machines keep-apart ${WITH} a b`,

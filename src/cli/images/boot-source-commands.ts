@@ -11,8 +11,12 @@ const trust = {
   index: { ...text, describe: 'The path of its index below the URL; empty: the usual one' },
   unsigned: { type: 'boolean', describe: 'Require no signature; only HTTPS protects the site (with --why)' },
   why: { ...text, describe: '(--unsigned) Why the site is used without signatures' },
-  keyring: { ...text, describe: "File with its OpenPGP keys on the region's host, read at each import" },
-  keys: { ...text, describe: 'File with its OpenPGP keys, which the region then keeps' },
+  keyring: {
+    ...text,
+    describe:
+      "Path of a file with its OpenPGP keys on the region's host, which each import reads again, as packages update it",
+  },
+  keys: { ...text, describe: 'Or a file with its OpenPGP keys on this host; the region stores a copy' },
 } as const;
 const lists = {
   arches: { ...list, describe: 'Architectures (repeat); * stands for all' },
@@ -43,7 +47,7 @@ function sourceCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fi
     })
     .command(
       'add <url>',
-      'Add a simplestreams site',
+      'Add a simplestreams site, with its keys (--keyring or --keys) or --unsigned',
       (add) =>
         add
           .positional('url', {

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { STREAM_ARCHITECTURES } from '../../boot/architectures.ts';
 import { loadPlace } from '../../config/config-file.ts';
+import { findSourcesProblem, isShippedFile } from '../../config/image-sources.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { errorText, RackError } from '../../errors.ts';
 import { INSTALLER } from '../../images/import/offer.ts';
@@ -11,7 +12,7 @@ import type { ImageSource } from '../../images/sources/source.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { namesIndex, streamOf } from '../../region/images/region-source.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
-import { print, printError, printJson, printTable } from '../terminal/output.ts';
+import { print, printError, printJson, printTable, tableLines } from '../terminal/output.ts';
 
 const PATH = '/MAAS/api/2.0/boot-sources/';
 
@@ -114,10 +115,23 @@ export async function knownSources(
   return sources;
 }
 
-/** Finds a source by number, name or URL. @throws RackError `not-found` */
+/** The URL as `sources add` sends it: a slash ends that of a site. */
+const siteUrl = (url: string): string => (url.endsWith('/') || namesIndex(url) ? url : `${url}/`);
+
+/** Finds a source by number, name or URL. @throws RackError `not-found`, or `bad-argument` for a URL that several sources have */
 async function findSource(stateDir: string, wanted: string): Promise<Source> {
   const sources = await listOf(stateDir);
-  const found = sources.find(({ id, name, url }) => [String(id), name, url].includes(wanted));
+  const named = sources.find((one) => String(one.id) === wanted || (isNamed(one) && one.name === wanted));
+  if (named !== undefined) return named;
+  const placed = sources.filter(({ url }) => url === wanted || url === siteUrl(wanted));
+  const [found] = placed;
+  if (placed.length > 1) {
+    const all = placed.map(numberText).join(', ');
+    throw new RackError(
+      'bad-argument',
+      `${placed.length} sources have the URL ${wanted}: name one by its number, ${all}`,
+    );
+  }
   if (found !== undefined) return found;
   const hint = nearestHint(
     wanted,
@@ -128,6 +142,11 @@ async function findSource(stateDir: string, wanted: string): Promise<Source> {
     `there is no source ${JSON.stringify(wanted)}; ${hint}\`rackboot images sources list\` shows all`,
   );
 }
+
+/** True for a source with a name of its own: one of a file. */
+const isNamed = ({ name, url }: Source): boolean => name !== url;
+
+const numberText = (source: Source): string => `${source.id} (${isNamed(source) ? source.name : 'added'})`;
 
 /** The parameters for the given index, keys and trust. */
 function trustForm({ keyring, keys, index, unsigned, why }: TrustFlags): URLSearchParams {
@@ -144,25 +163,53 @@ function trustForm({ keyring, keys, index, unsigned, why }: TrustFlags): URLSear
  * Warns of an error in the site's file, because the list shows none of its changes then.
  * @returns the code with which the command ends: 1 if there is such an error
  */
-async function warnOfFile(config: string): Promise<number> {
-  const { findSourcesProblem } = await import('../../config/image-sources.ts');
+function warnOfFile(config: string): number {
   const problem = findSourcesProblem(config);
   if (problem === undefined) return 0;
   printError(
-    `${problem}\nAs long as it has this error, the list above is not that of the file. Correct it: rackboot check`,
+    `${problem}\nAs long as it has this error, the list above is not that of the file. Correct the file; \`rackboot check\` then finds no error.`,
   );
   return 1;
 }
 
-const pinText = (pin: z.output<typeof pinShape>): string => (pin === null ? '' : `${pin.file} ${pin.key}`);
+type Pin = z.output<typeof pinShape>;
+
+/** Where a source or a selection is written. The line of `namePinFiles` has the path of the site's file. */
+const pinText = (pin: Pin): string => (pin === null ? 'store' : isShippedFile(pin.file) ? 'shipped file' : pin.key);
+
+/** Says which file has the keys in the list. */
+function namePinFiles(pins: readonly Pin[]): void {
+  const written = pins.filter((pin) => pin !== null).filter(({ file }) => !isShippedFile(file));
+  const [first] = written;
+  if (first === undefined) return;
+  print(`Keys such as ${first.key} are in ${[...new Set(written.map(({ file }) => file))].join(', ')}`);
+}
 
 /** The URL, with an index in another than its usual place. */
 const placeText = ({ url, index }: Source): string =>
   index === null || namesIndex(url) || /^streams\/v1\/index\.s?json$/.test(index) ? url : `${url} (index ${index})`;
 
-function keysText({ unsigned, why, keyring_filename: file, keyring_data: data }: Source): string {
-  if (unsigned) return `unsigned: ${why ?? ''}`;
-  return file === '' && data !== '' ? 'its own' : file;
+function keysText({ unsigned, keyring_filename: file, keyring_data: data }: Source): string {
+  if (unsigned) return 'unsigned';
+  return file === '' ? (data === '' ? '–' : 'its own') : file;
+}
+
+/** A line for each source, and below it its URL, which would make the columns too wide. */
+function* sourceLines(sources: readonly Source[]): Generator<string> {
+  const rows = sources.map((source) => [
+    String(source.id),
+    isNamed(source) ? source.name : '–',
+    keysText(source),
+    pinText(source.pinned_by),
+  ]);
+  const empty = 'There are no sources: rackboot images sources add URL';
+  const [heading = '', ...lines] = tableLines(['ID', 'NAME', 'KEYS', 'WRITTEN IN'], rows, empty);
+  yield heading;
+  for (const [index, source] of sources.entries()) {
+    yield lines[index] ?? '';
+    yield `    ${placeText(source)}`;
+    if (source.unsigned) yield `    unsigned: ${source.why ?? ''}`;
+  }
 }
 
 /** Prints the sources. @returns 0; 1 if the site's file has an error */
@@ -171,17 +218,10 @@ export async function listSources(flags: Shared): Promise<number> {
   const sources = await listOf(stateDir);
   if (flags.json) printJson(sources);
   else {
-    const rows = sources.map((source) => [
-      String(source.id),
-      source.name === source.url ? '' : source.name,
-      placeText(source),
-      keysText(source),
-      pinText(source.pinned_by),
-    ]);
-    const headings = ['ID', 'NAME', 'URL', 'KEYS', 'WRITTEN IN'];
-    printTable(headings, rows, 'There are no sources: rackboot images sources add URL');
+    for (const line of sourceLines(sources)) print(line);
+    namePinFiles(sources.map(({ pinned_by: pin }) => pin));
   }
-  return await warnOfFile(flags.config);
+  return warnOfFile(flags.config);
 }
 
 /** Adds a source. @returns 0 @throws RackError `bad-argument` */
@@ -197,13 +237,17 @@ export async function addSource(flags: Shared & TrustFlags & { readonly url: str
     throw new RackError('bad-argument', text);
   }
   const form = trustForm(flags);
-  form.set('url', flags.url.endsWith('/') || namesIndex(flags.url) ? flags.url : `${flags.url}/`);
-  const raw = await askDaemon(stateDirOf(flags), PATH, 'POST', form.toString());
+  form.set('url', siteUrl(flags.url));
+  const stateDir = stateDirOf(flags);
+  const raw = await askDaemon(stateDir, PATH, 'POST', form.toString());
   if (flags.json) printJson(raw);
   else {
     const { id, url } = addedShape.parse(raw);
     print(`Source ${id} is ${url}; select images from it: rackboot images selections add ${id} ubuntu/noble`);
     print('The next import of the region then fetches them. To import at once: rackboot images import');
+    const others = (await listOf(stateDir)).filter((one) => one.url === url && one.id !== id);
+    if (others.length > 0)
+      printError(`Note: this URL is also that of ${others.map(numberText).join(', ')}. Name each by its number.`);
   }
   return 0;
 }
@@ -221,7 +265,9 @@ export async function setSource(
   const raw = await askDaemon(stateDir, `${PATH}${id}/`, 'PUT', form.toString());
   if (flags.json) printJson(raw);
   else
-    print(`The source ${addedShape.parse(raw).url} is changed; the next import uses it: rackboot images sources list`);
+    print(
+      `The source ${addedShape.parse(raw).url} is changed; the next import uses it. \`rackboot images sources list\` shows it.`,
+    );
   return 0;
 }
 
@@ -259,8 +305,9 @@ export async function listSelections(flags: Shared & { readonly source?: string 
     ]);
     const headings = ['ID', 'SOURCE', 'IMAGE', 'ARCHES', 'SUBARCHES', 'LABELS', 'WRITTEN IN'];
     printTable(headings, rows, 'Nothing is selected: rackboot images selections add ubuntu ubuntu/noble');
+    namePinFiles(all.map(({ selection }) => selection.pinned_by));
   }
-  return await warnOfFile(flags.config);
+  return warnOfFile(flags.config);
 }
 
 /** Selects images of a source. @returns 0 @throws RackError `not-found`, `bad-argument` */
@@ -321,7 +368,10 @@ export async function setSelection(
   if (flags.json) printJson(raw);
   else {
     const { os, release } = selectionShape.parse(raw);
-    print(`The selection ${os}/${release} of ${source.name} is changed: rackboot images selections list ${source.id}`);
+    print(
+      `The selection ${os}/${release} of ${source.name} is changed; the next import uses it. ` +
+        `\`rackboot images selections list ${source.id}\` shows it.`,
+    );
   }
   return 0;
 }

@@ -123,7 +123,7 @@ test('a source that cannot be used is refused, and the answer names the field', 
     }
     assert.equal((await ask('POST', '2.0/boot-sources/', { url: 'http://x/', ...keys })).status, 200);
     const again = await ask('POST', '2.0/boot-sources/', { url: 'http://x/', ...keys });
-    const remedy = 'change that one, such as by `rackboot images sources set 1 --keyring FILE`.';
+    const remedy = 'change that one: `rackboot images sources set 1`.';
     assert.deepEqual(again.json, { url: [`Source 1 has the URL http://x/: ${remedy}`] });
   }));
 
@@ -251,7 +251,7 @@ test('selections are created as in seed 001 and 003; what is omitted means all',
     const again = await ask('POST', path, { os: 'ubuntu', release: 'bionic' });
     assert.match(
       again.json.release[0],
-      /^Selection 1 of this source already has ubuntu\/bionic: change that one, such as by `rackboot images selections set 1 1 --arches amd64`\./,
+      /^Selection 1 of this source already has ubuntu\/bionic: change that one: `rackboot images selections set 1 1`\./,
     );
     const changed = await ask('PUT', `${path}1/`, { arches: 'arm64,amd64', labels: '' });
     assert.deepEqual([changed.json.release, changed.json.arches], ['bionic', ['arm64', 'amd64']]);

@@ -37,7 +37,7 @@ export const BOOT = {
   'field.boot-url':
     'Give the http or https URL of a site with simplestreams, without a password, a query or a fragment, at most 1024 characters.',
   'field.boot-url-taken': ({ url, id }: { readonly url: string; readonly id: number }) =>
-    `Source ${id} has the URL ${url}: change that one, such as by \`rackboot images sources set ${id} --keyring FILE\`.`,
+    `Source ${id} has the URL ${url}: change that one: \`rackboot images sources set ${id}\`.`,
   'field.boot-sources-limit': ({ max }: Max) => `There are already ${max} sources, the maximum: remove one.`,
   'field.keyring-missing':
     'Give keyring_filename or keyring_data; for a site without signatures, give unsigned=true and why instead.',
@@ -53,8 +53,8 @@ export const BOOT = {
   'field.keyring-data': ({ max }: Max) => `Give OpenPGP keys, as a file, in armor or in Base64, at most ${max} bytes.`,
   'field.boot-name': 'Give *, or at most 63 letters, digits and . _ + -; the first must be a letter or digit.',
   'field.boot-selection-taken': (taken: { readonly image: string; readonly id: number; readonly source: number }) =>
-    `Selection ${taken.id} of this source already has ${taken.image}: change that one, such as by ` +
-    `\`rackboot images selections set ${taken.source} ${taken.id} --arches amd64\`. To fetch its images again, delete them and import.`,
+    `Selection ${taken.id} of this source already has ${taken.image}: change that one: ` +
+    `\`rackboot images selections set ${taken.source} ${taken.id}\`. To fetch its images again, delete them and import.`,
   'field.boot-selection-written': ({ image, file, key }: WrittenImage) =>
     `${image} of this source is already selected: it is written in ${file} as ${key}. To fetch its images again, delete them and import.`,
   'field.boot-os': ({ source, os }: { readonly source: string; readonly os: string }) =>

@@ -1,0 +1,128 @@
+// `rackboot images sources` and `selections`: what they print, and which source a URL means.
+
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { runCommandLine } from '../../../src/cli/command-line.ts';
+import { answerControl } from '../../support/control-answers.ts';
+import { printedBy } from '../../support/printed.ts';
+
+const SHIPPED = fileURLToPath(new URL('../../../config/image-sources.yaml', import.meta.url));
+const SITE = '/etc/rackboot/image-sources.yaml';
+const UBUNTU = 'https://cloud-images.ubuntu.com/releases/';
+const FEDORA = 'https://download.fedoraproject.org/pub/fedora/linux/releases/{version}/Cloud/{arch}/images/';
+const OWN = 'http://images.example/stable/';
+const KEYRING = '/usr/share/keyrings/ubuntu-cloudimage-keyring.gpg';
+
+const row = (id: number, name: string, url: string, more: object) => ({
+  ...{ id, name, url, index: 'streams/v1/index.sjson', unsigned: false, why: null, pinned_by: null },
+  ...{ keyring_filename: '', keyring_data: '', ...more },
+});
+const ROWS = [
+  row(12, 'site-stream', OWN, { keyring_filename: '/etc/k.gpg', pinned_by: { file: SITE, key: 'sources[0]' } }),
+  row(1, 'ubuntu', UBUNTU, { keyring_filename: KEYRING, pinned_by: { file: SHIPPED, key: 'sources[0]' } }),
+  row(5, 'fedora', FEDORA, {
+    ...{ index: null, unsigned: true, why: 'It is not signed', pinned_by: { file: SHIPPED, key: 'sources[4]' } },
+  }),
+  row(14, OWN, OWN, { keyring_data: 'AAAA' }),
+  row(15, 'http://other.example/', 'http://other.example/', { keyring_filename: '/etc/other.gpg' }),
+];
+const selection = (id: number, source: number, pin: object | null) => ({
+  ...{ id, boot_source_id: source, os: 'ubuntu', release: 'noble', arches: ['amd64'], subarches: ['*'], labels: ['*'] },
+  pinned_by: pin,
+});
+
+async function images(t: TestContext) {
+  const path = '/MAAS/api/2.0/boot-sources/';
+  const { config, deleted } = await answerControl(t, {
+    [`${path}?details=true`]: ROWS,
+    [path]: ROWS[3],
+    [`${path}14/`]: ROWS[3],
+    ...Object.fromEntries(ROWS.map(({ id }) => [`${path}${id}/selections/?details=true`, []])),
+    [`${path}12/selections/?details=true`]: [selection(2 ** 30, 12, { file: SITE, key: 'selections[0]' })],
+    [`${path}14/selections/?details=true`]: [selection(3, 14, null)],
+    [`${path}14/selections/3/`]: selection(3, 14, null),
+  });
+  const run = (...words: readonly string[]) =>
+    printedBy(() => runCommandLine(['images', ...words, '--config', config]));
+  return { run, deleted };
+}
+
+test('sources list fits into 100 columns, and says how each source is verified, and where it is written', async (t) => {
+  const { run } = await images(t);
+  const { text, complaint, result } = await run('sources', 'list');
+  assert.deepEqual([complaint, result], ['', 0]);
+  const lines = text.trimEnd().split('\n');
+  for (const line of lines) assert.ok(line.length <= 100, line);
+  assert.deepEqual(
+    lines.map((line) => line.replaceAll(/ {2,}/g, '  ')),
+    [
+      'ID  NAME  KEYS  WRITTEN IN',
+      '12  site-stream  /etc/k.gpg  sources[0]',
+      `  ${OWN}`,
+      `1  ubuntu  ${KEYRING}  shipped file`,
+      `  ${UBUNTU}`,
+      '5  fedora  unsigned  shipped file',
+      `  ${FEDORA}`,
+      '  unsigned: It is not signed',
+      '14  –  its own  store',
+      `  ${OWN}`,
+      '15  –  /etc/other.gpg  store',
+      '  http://other.example/',
+      `Keys such as sources[0] are in ${SITE}`,
+    ],
+  );
+});
+
+test('selections list names the file once, and leaves no column empty', async (t) => {
+  const { run } = await images(t);
+  const { text } = await run('selections', 'list');
+  assert.deepEqual(
+    text
+      .trimEnd()
+      .split('\n')
+      .slice(1)
+      .map((line) => line.split(/ {2,}/)),
+    [
+      [String(2 ** 30), 'site-stream', 'ubuntu/noble', 'amd64', '*', '*', 'selections[0]'],
+      ['3', OWN, 'ubuntu/noble', 'amd64', '*', '*', 'store'],
+      [`Keys such as selections[0] are in ${SITE}`],
+    ],
+  );
+});
+
+for (const words of [
+  ['selections', 'add', OWN, 'ubuntu/noble'],
+  ['selections', 'list', OWN],
+  ['sources', 'set', OWN, '--keyring', '/k.gpg'],
+  ['sources', 'remove', OWN.slice(0, -1)],
+]) {
+  test(`${words.slice(0, 2).join(' ')} with the URL of two sources names both numbers, and does nothing`, async (t) => {
+    const { run, deleted } = await images(t);
+    const { result, complaint } = await run(...words);
+    assert.notEqual(result, 0);
+    assert.match(complaint, /2 sources have the URL \S+: name one by its number, 12 \(site-stream\), 14 \(added\)$/m);
+    assert.deepEqual(deleted, []);
+  });
+}
+
+test('sources add tells of a source of a file with the same URL', async (t) => {
+  const { run } = await images(t);
+  const { text, complaint } = await run('sources', 'add', OWN.slice(0, -1), '--keyring', SHIPPED);
+  assert.match(text, /^Source 14 is /);
+  assert.equal(complaint.trim(), 'Note: this URL is also that of 12 (site-stream). Name each by its number.');
+});
+
+test('a URL that one source has is found, with and without its last slash', async (t) => {
+  const { run, deleted } = await images(t);
+  assert.equal((await run('sources', 'remove', 'http://other.example')).result, 0);
+  assert.deepEqual(deleted, ['/MAAS/api/2.0/boot-sources/15/']);
+});
+
+test('a changed source or selection is confirmed in sentences that name the command to see it', async (t) => {
+  const { run } = await images(t);
+  const source = await run('sources', 'set', '14', '--keyring', '/k.gpg');
+  assert.match(source.text, /is changed; the next import uses it\. `.*images sources list --config \S+` shows it\.$/m);
+  const { text } = await run('selections', 'set', '14', 'ubuntu/noble', '--arches', 'amd64');
+  assert.match(text, /is changed; the next import uses it\. `.*images selections list --config \S+ 14` shows it\.$/m);
+});
