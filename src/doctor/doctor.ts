@@ -17,7 +17,7 @@ import { buildCommand, examineLoader } from './loader-check.ts';
 import { examineNames } from './names-check.ts';
 import { judgeNotes } from './note-judgement.ts';
 import { examineOffers, type OfferedFile } from './offers-check.ts';
-import { examineImages, examineTree } from './tree-check.ts';
+import { examineImages, examineStore, examineTree } from './tree-check.ts';
 
 /** The remedy for a fault whose line already names one, or that has many causes. */
 const ANY_FIX = 'as the line says; `sudo rackboot events --level warning` and docs/troubleshooting.md say more';
@@ -48,6 +48,7 @@ export async function examine(options: DoctorOptions): Promise<boolean> {
     for (const { check, ok, text, fix } of judgeListeners({ ...ports, strangers })) tell(check, ok, text, fix);
     tell('rackboot', false, `is not running, so there is nothing to query; run: ${start}`, start);
     examineImages(options, tell);
+    examineStore(config.boot.tree, options.commands.config, tell);
     return false;
   }
   for (const { check, ok, text, fix } of judgeNotes(options.notes ?? [])) tell(check, ok, text, fix);
@@ -72,6 +73,7 @@ export async function examine(options: DoctorOptions): Promise<boolean> {
   }
   await examineTree(options, tell);
   examineImages(options, tell);
+  examineStore(config.boot.tree, options.commands.config, tell);
   for (const { file, server, cpu } of files.values()) {
     const build = isBuiltInLoader(file) ? buildCommand(cpu, options.commands.config) : undefined;
     await examineLoader({ config, file, server, build, tell });

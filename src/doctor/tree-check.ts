@@ -8,7 +8,10 @@ import { type Cpu, findArchitecture } from '../boot/architectures.ts';
 import { describeImage, findImage, type HasFile, type ImageQuery } from '../boot/images.ts';
 import { findImported, formatImportedName } from '../boot/imported-images.ts';
 import type { RackConfig } from '../config/rack-config.ts';
+import { listed } from '../counted.ts';
+import { RackError } from '../errors.ts';
 import { isOwnershipError } from '../files/ownership.ts';
+import { formatImageName, hasBlob, readImages as readStore } from '../images/image-store.ts';
 import type { DoctorOptions } from './doctor-options.ts';
 import type { Tell } from './finding.ts';
 import { FIRMWARE } from './firmware.ts';
@@ -23,6 +26,9 @@ export async function examineTree({ config, treeProblem }: DoctorOptions, tell: 
   const judged = await judgeTree(config.boot.tree);
   if (judged !== undefined) tell('boot tree', judged.isFault ? false : 'note', judged.text);
 }
+
+/** The most images that a finding names. */
+const NAMED_MAX = 5;
 
 interface ImagesOfTree {
   /** The architectures with an environment in the tree. */
@@ -93,4 +99,25 @@ export function examineImages({ config, commands }: DoctorOptions, tell: Tell): 
   const command = importCommand(config, commands.config);
   const none = `has neither ${absent.map(describe).join(' nor ')}, which new machines boot`;
   tell('images', false, `${tree} ${none}; run \`${command}\``, command);
+}
+
+/** Checks that the images from which machines are deployed have their bytes. @param configWords as in `DoctorOptions` */
+export function examineStore(tree: string, configWords: string, tell: Tell): void {
+  const command = `sudo rackboot images fsck${configWords}`;
+  try {
+    const { images, problems } = readStore(tree);
+    for (const problem of problems) tell('image store', false, problem);
+    const lost = images.filter((image) => !hasBlob(tree, image)).map(formatImageName);
+    if (lost.length === 0) return;
+    const remedy = `\`${command}\` fetches imported images again, and says how to get back others`;
+    tell(
+      'image store',
+      false,
+      `no machine gets ${listed(lost, NAMED_MAX)}, whose bytes are damaged or missing: ${remedy}`,
+      command,
+    );
+  } catch (error) {
+    if (!(error instanceof RackError)) throw error;
+    tell('image store', 'note', error.message);
+  }
 }

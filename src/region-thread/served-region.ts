@@ -179,6 +179,7 @@ async function openOn(
     hasInstaller: (wish) => inOwnTree(region, (tree) => treeHasInstaller(tree, wish)),
     listInstallers: (machine) => inOwnTree(region, (tree) => listTreeInstallers(tree, machine)),
     listImages: () => listImages(region, region.config().imageTree),
+    listDamagedImages: async () => damagedIn(storeTree(region.config())),
     fileSources: lazySources(file),
     hasSiteFile: () => file !== undefined && existsSync(join(dirname(file), SITE_SOURCES)),
     fetchKeys: lazyKeys(clock),
@@ -263,6 +264,9 @@ const listImages = async (region: Region, tree: string | undefined): Promise<rea
 
 const imagesIn = (tree: string | undefined): readonly ListedImage[] =>
   tree === undefined ? [] : readImages(tree).images.filter((image) => hasBlob(tree, image));
+
+const damagedIn = (tree: string | undefined): readonly ListedImage[] =>
+  tree === undefined ? [] : readImages(tree).images.filter((image) => !hasBlob(tree, image));
 
 async function reportedImages(region: Region): Promise<readonly ListedImage[]> {
   const remote = [...(await region.racks.images()).values()].flat();

@@ -56,6 +56,8 @@ export interface RegionOptions {
   readonly listImages?: ListImages | undefined;
   /** Also those of a store from which no machine boots; `undefined`: there is none besides `listImages`. */
   readonly listStoredImages?: ListImages | undefined;
+  /** The images of this host whose bytes are damaged or missing; `undefined`: unknown. */
+  readonly listDamagedImages?: ListImages | undefined;
   /** Reports which installers exist; `undefined` if that is unknown. */
   readonly hasInstaller?: HasInstaller | undefined;
   readonly listInstallers?: ListInstallers | undefined;
@@ -161,6 +163,7 @@ class RegionOnStore {
     this.bootImages = new BootImages({
       ...{ store: options.store, clock: options.clock },
       listImages: options.listStoredImages ?? options.listImages,
+      listDamaged: options.listDamagedImages,
       ...{ openStream: options.openImageStream, uploadFiles: options.uploadFiles, hasSiteFile: options.hasSiteFile },
       fileSources:
         options.fileSources ?? (async () => ({ sources: [], selections: [], problem: undefined, inForce: 'all' })),

@@ -51,6 +51,8 @@ interface BootImagesParts {
   readonly hasSiteFile?: (() => boolean) | undefined;
   /** The images of the stores of all hosts of the region, deployable or not, and those that racks report. */
   readonly listImages?: ListImages | undefined;
+  /** The images of this host whose bytes are damaged or missing; undefined: unknown. */
+  readonly listDamaged?: ListImages | undefined;
   /** Undefined: this host serves no images. */
   readonly openStream?: (() => Promise<ImageStream>) | undefined;
   /** Undefined: this host keeps no images. */
@@ -128,9 +130,9 @@ export class BootImages {
     return joinSelections(rows, source === undefined ? await this.listSources() : [source], selections);
   }
 
-  /** The images that are stored or being imported, by name. An imported image whose bytes have gone has no stored images. */
+  /** The images that are stored or being imported, by name. One whose bytes have gone has no stored images. */
   async listResources(): Promise<readonly ListedResource[]> {
-    const { store, clock, listImages } = this.#parts;
+    const { store, clock, listImages, listDamaged } = this.#parts;
     // Before the images: then the name of an image that is deleted meanwhile is not taken for a new one.
     let rows = await store.boot.listResources();
     const images = new Map<string, ListedImage[]>();
@@ -140,9 +142,12 @@ export class BootImages {
       if (known === undefined) images.set(name, [image]);
       else known.push(image);
     }
+    const damaged = new Map(((await listDamaged?.()) ?? []).map((image) => [resourceName(image), image]));
     const uploads = new Map((await this.uploads.list()).map((upload) => [upload.name, upload]));
     const known = new Set(rows.map(({ name }) => name));
-    const missing = [...new Set([...images.keys(), ...uploads.keys()])].filter((name) => !known.has(name));
+    const missing = [...new Set([...images.keys(), ...damaged.keys(), ...uploads.keys()])].filter(
+      (name) => !known.has(name),
+    );
     if (missing.length > 0) {
       await store.boot.addResources(missing, clock.wallTimeMs());
       rows = await store.boot.listResources();
@@ -151,6 +156,7 @@ export class BootImages {
     return rows
       .filter(({ wish }) => wish !== 'delete')
       .map((row) => withNextTry(row, nextMs))
+      .map((row) => (images.has(row.name) ? row : withDamage(row, damaged.get(row.name))))
       .map((row) => ({ ...row, ...this.#uploaded(uploads.get(row.name)) }))
       .map((row) => withImages(row, images.get(row.name) ?? []))
       .filter((row) => row.images.length > 0 || row.progress !== undefined);
@@ -248,6 +254,15 @@ const withNextTry = (row: BootResource, nextMs: number): BootResource =>
   row.progress === undefined || nextMs === 0 || !isTriedAgain(row)
     ? row
     : { ...row, progress: { nextMs, ...row.progress } };
+
+/** An image that was not imported has no progress: without whole bytes, its failure shows why no machine gets it. */
+const withDamage = (row: BootResource, image: ListedImage | undefined): BootResource =>
+  image === undefined || row.progress !== undefined ? row : { ...row, progress: lostProgress(image) };
+
+function lostProgress({ title, serial, bytes, origin }: ListedImage): ImportProgress {
+  const reason: ImportReason = { code: 'bytes-lost', params: {} };
+  return { state: 'failed', source: origin?.source ?? '', title, serial, bytes: 0, total: bytes, reason };
+}
 
 /** The progress of an upload, in the form of an import's. */
 function progressOf({ title, bytes, received, ...upload }: ImageUpload, reason?: ImportReason): ImportProgress {

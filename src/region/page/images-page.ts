@@ -115,6 +115,8 @@ export function useText(name: string, uses: readonly ImageUse[]): Html {
 /** The commands that are possible now. */
 function actsOf({ progress, wish, upload }: ListedResource, isRunning: boolean): readonly Act[] {
   if (progress === undefined || progress.state === 'done' || upload !== undefined) return [];
+  // No import brings back the bytes of a file that a person added.
+  if (progress.reason?.code === 'bytes-lost') return [];
   if (wish === 'pause' || wish === 'cancel' || progress.state === 'failed') return ['resume'];
   return isRunning ? ['pause', 'cancel'] : [];
 }

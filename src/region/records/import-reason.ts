@@ -45,6 +45,8 @@ const PARAMS = {
   'thread-ended': said,
   /** Another process has a file of the image locked, and the import waits for it. @param pid its id; 0: unknown */
   locked: z.object({ pid: count }),
+  /** The store of the region's host lacks the bytes of the image, or they are not whole. */
+  'bytes-lost': none,
   /** A complete upload waits until one of these has become an image. */
   'uploads-first': z.object({ names: z.array(text).max(16).readonly() }),
   /** A user deleted the image, but it still exists. */

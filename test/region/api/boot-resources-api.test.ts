@@ -38,7 +38,7 @@ const COMING: ImportProgress = {
 async function withApi(
   images: readonly ListedImage[],
   work: (ask: Ask, place: RegionPlace, asked: { count: number }) => Promise<void>,
-  more: Pick<RegionOptions, 'listStoredImages'> = {},
+  more: Pick<RegionOptions, 'listStoredImages' | 'listDamagedImages'> = {},
 ): Promise<void> {
   const asked = { count: 0 };
   const ownRack = { uuid: '0f7d57ef-b0b1-4d4e-a8a5-3a5f6e0a2f11', name: 'rack-1', file: '/etc/x.yaml', values: {} };
@@ -179,6 +179,27 @@ test('an image whose bytes are gone is not complete, although its import ended w
     const { json: list } = await ask('GET', '2.0/boot-resources/', undefined, 'user');
     assert.deepEqual([list[0].complete, list[0].progress, list[0].import.state], [false, 0, 'gone']);
   }));
+
+test('an image that a person added stays in the list when its bytes are damaged, with the remedy, and can be deleted', () => {
+  const damaged = [image({ os: 'custom', release: 'x', origin: undefined, title: 'Mine' }), image()];
+  return withApi(
+    [image()],
+    async (ask, { store }) => {
+      const { json: list } = await ask('GET', '2.0/boot-resources/', undefined, 'user');
+      const [own, noble] = list;
+      assert.deepEqual(
+        [own.name, own.type, own.complete, own.import.state, own.import.serial, own.import.next_try],
+        ['custom/x', 'Uploaded', false, 'failed', '20260901', null],
+      );
+      assert.match(own.import.reason, /its bytes are damaged or missing, .* run sudo rackboot images fsck on the host/);
+      assert.deepEqual([noble.complete, noble.import], [true, null], 'another version or host has its bytes');
+      assert.equal((await ask('DELETE', `2.0/boot-resources/${own.id}/`)).status, 204);
+      const rows = await store.boot.listResources();
+      assert.equal(rows.find(({ id }) => id === own.id)?.wish, 'delete');
+    },
+    { listDamagedImages: async () => damaged },
+  );
+});
 
 test('the versions of all images are listed with the hosts that have them', () =>
   withApi(

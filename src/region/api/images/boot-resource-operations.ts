@@ -21,10 +21,12 @@ const KINDS: Readonly<Record<string, 'Synced' | 'Uploaded'>> = { synced: 'Synced
 
 const text = (said: string): Answer => ({ kind: 'text', text: said, contentType: 'text/plain; charset=utf-8' });
 
-const kindOf = ({ images, progress, upload }: ListedResource): 'Synced' | 'Uploaded' =>
-  (progress !== undefined && upload === undefined) || images.some(({ origin }) => origin !== undefined)
-    ? 'Synced'
-    : 'Uploaded';
+/** An image of which only the progress is known was imported, unless it names no source: a person added it, and its bytes are damaged. */
+const kindOf = ({ images, progress, upload }: ListedResource): 'Synced' | 'Uploaded' => {
+  const isImport = progress !== undefined && upload === undefined && progress.reason?.code !== 'bytes-lost';
+  const isOfSource = progress?.reason?.code === 'bytes-lost' && progress.source !== '';
+  return isImport || isOfSource || images.some(({ origin }) => origin !== undefined) ? 'Synced' : 'Uploaded';
+};
 
 const percent = (bytes: number, total: number | undefined): number =>
   total === undefined || total === 0 ? 0 : Math.min(100, Math.floor((bytes / total) * 100));
