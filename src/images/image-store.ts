@@ -145,6 +145,9 @@ export const blobsOf = ({ sha256, format, bytes, system }: StoredImage): readonl
   })),
 ];
 
+/** The size of all files of an image together, in bytes. */
+export const imageBytes = (image: StoredImage): number => blobsOf(image).reduce((sum, { bytes }) => sum + bytes, 0);
+
 /** The name for people: `debian/bookworm/amd64/generic/release/20240131`. */
 export const formatImageName = (name: ImageName): string => FIELDS.map((field) => name[field]).join('/');
 

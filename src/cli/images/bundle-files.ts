@@ -8,7 +8,7 @@ import { fileFault } from '../../files/read-fault.ts';
 import { addBundle, writeBundle } from '../../images/bundle/bundle.ts';
 import type { AddResult } from '../../images/image-adding.ts';
 import { bytesOfFile } from '../../images/image-file.ts';
-import { formatImageName, readImages, type StoredImage } from '../../images/image-store.ts';
+import { formatImageName, imageBytes, readImages, type StoredImage } from '../../images/image-store.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
 import { imagesNamed } from './disk-images.ts';
 import { enterImageTree } from './image-tree.ts';
@@ -91,7 +91,7 @@ export async function importBundle(file: FileHandle, flags: BundleFlags & { read
     results.push(result);
     const name = formatImageName(result.image);
     if (!flags.json) {
-      print(result.added ? `Imported ${name}: ${formatBytes(result.image.bytes)}` : `${name} is already there.`);
+      print(result.added ? `Imported ${name}: ${formatBytes(imageBytes(result.image))}` : `${name} is already there.`);
     }
   };
   const nowMs = systemClock.wallTimeMs();

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { shellWord } from '../../clean-text.ts';
 import { systemClock } from '../../clock.ts';
-import { listed } from '../../counted.ts';
+import { counted, listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { isOwnershipError, ownUserName, readerRemedy } from '../../files/ownership.ts';
 import { type AddResult, addImage } from '../../images/image-adding.ts';
@@ -14,6 +14,7 @@ import {
   formatImageName,
   hasBlob,
   type ImageName,
+  imageBytes,
   readImages,
   type StoreContent,
   type StoredImage,
@@ -155,7 +156,7 @@ export function listDiskImages(flags: StoreFlags): number {
   } else {
     const rows = images.map((image) => [
       formatImageName(image),
-      isMissing(image) ? 'its bytes are missing' : formatBytes(image.bytes),
+      isMissing(image) ? 'missing' : formatBytes(imageBytes(image)),
       formatBytes(image.diskBytes),
       image.sha256.slice(0, 12),
       image.title,
@@ -167,6 +168,10 @@ export function listDiskImages(flags: StoreFlags): number {
     printInstallers(tree);
     printLoaders(tree);
     for (const problem of problems) printError(problem);
+    const lost = images.filter(isMissing).length;
+    const command = `sudo rackboot images fsck${treeWords(flags)}`;
+    if (lost > 0)
+      printError(`The bytes of ${counted(lost, 'image')} are missing or damaged; to get them back: ${command}`);
     if (leftOut !== undefined) printError(`Note: ${leftOut}`);
   }
   return problems.length > 0 || images.some(isMissing) ? 1 : 0;

@@ -55,10 +55,24 @@ export async function checkStore(flags: FsckFlags): Promise<number> {
   if (flags.json) printJson({ contents: checked, repairs, freed, problems });
   else {
     for (const problem of problems) printError(problem);
-    print(`Checked ${counted(checked.length, 'file')}: ${bad.length === 0 ? 'all right' : `${bad.length} wrong`}.`);
+    const lostStill = new Set(
+      repairs.flatMap(({ image, imported }) => (imported === undefined ? [formatImageName(image)] : [])),
+    );
+    const isWrong = (content: CheckedContent): boolean =>
+      flags.report || isLeft(content) || content.images.some((image) => lostStill.has(formatImageName(image)));
+    print(`Checked ${counted(checked.length, 'file')}: ${verdict(bad.length, bad.filter(isWrong).length)}.`);
     if (freed > 0) print(`Freed ${formatBytes(freed)} that no image needs.`);
   }
   return left + unreadable + problems.length > 0 ? 1 : 0;
+}
+
+/** @param found how many files were wrong @param left how many still are */
+function verdict(found: number, left: number): string {
+  if (found === 0) return 'all right';
+  if (left === found) return `${found} wrong`;
+  return left === 0
+    ? `${found} wrong, all repaired`
+    : `${found} wrong, of which ${found - left} repaired, ${left} still wrong`;
 }
 
 /** True for content that another import cannot bring back. */
@@ -66,19 +80,20 @@ const isLeft = ({ state: { kind } }: CheckedContent): boolean => kind === 'unrea
 
 function describe({ path, images, state, movedTo }: CheckedContent): string {
   const names = images.map(formatImageName).join(', ');
+  const [is, has] = images.length === 1 ? ['is', 'has'] : ['are', 'have'];
   switch (state.kind) {
     case 'damaged': {
       const why = state.found === undefined ? `it has ${counted(state.bytes, 'byte')}` : `its sha256 is ${state.found}`;
-      return `${names} is damaged: ${path} does not match its name, ${why}${movedTo === undefined ? '' : `; it is now ${movedTo}`}`;
+      return `${names} ${is} damaged: ${path} does not match its name, ${why}${movedTo === undefined ? '' : `; it is now ${movedTo}`}`;
     }
     case 'missing':
-      return `${names} has no bytes: ${path} is missing`;
+      return `${names} ${has} no bytes: ${path} is missing`;
     case 'linked':
-      return `${names} is not used: ${dirname(path)} is a link; put a directory with its files in its place`;
+      return `${names} ${is} not used: ${dirname(path)} is a link; put a directory with its files in its place`;
     case 'unreadable':
       return `${names} cannot be read (${state.code}): check the disk of ${path}`;
     case 'whole':
-      return `${names} is whole`;
+      return `${names} ${is} whole`;
   }
 }
 

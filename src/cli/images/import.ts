@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { readImageSources, type SourceFlags } from '../../config/image-sources.ts';
 import { RackError } from '../../errors.ts';
 import type { Publication } from '../../images/environment.ts';
-import { formatImageName } from '../../images/image-store.ts';
+import { formatImageName, imageBytes } from '../../images/image-store.ts';
 import { describeSystem } from '../../images/image-system.ts';
 import { hasSubarchitecture, INSTALLER, LOADER, type OfferNames, type OfferWish } from '../../images/import/offer.ts';
 import { chooseInstaller, chooseLoader, chooseOffers, sourceNamed, sourcesOf } from '../../images/import/offers.ts';
@@ -95,7 +95,7 @@ async function importImage(
   const { offer, ...result } = await run.import(sources, wish, (answers) => chooseOffers(answers, wish));
   if (!isSilent) {
     const name = formatImageName(result.image);
-    print(result.added ? `Imported ${name}: ${formatBytes(result.image.bytes)}` : `${name} is already there.`);
+    print(result.added ? `Imported ${name}: ${formatBytes(imageBytes(result.image))}` : `${name} is already there.`);
     if (result.system !== undefined) print(`Judging by its content, ${describeSystem(result.system)}.`);
     for (const image of result.removed) print(`Removed the older ${formatImageName(image)}`);
   }

@@ -106,6 +106,9 @@ describe('images fsck', { skip: missing('linux', 'gpg') }, () => {
     for (const name of ['boot-kernel', 'boot-initrd', 'squashfs']) damage(pathOf('hwe-24.04', name));
     const { result, text, complaint } = await images(file, 'fsck');
     assert.equal(result, 0, complaint);
+    assert.match(complaint, /^ubuntu\S+20261101, ubuntu\S+20261101 are damaged: /m, 'both have the squashfs');
+    assert.match(complaint, /^ubuntu\S+20261101 is damaged: /m);
+    assert.match(text, /^Checked \d+ files: 3 wrong, all repaired\.$/m);
     assert.equal(text.match(/^Imported .* again$/gm)?.length, 2, text);
     assert.match((await images(file, 'fsck')).text, /all right/);
   });
@@ -142,6 +145,31 @@ describe('images fsck', { skip: missing('linux', 'gpg') }, () => {
     assert.deepEqual(
       stored().map(({ subarchitecture, serial }) => `${subarchitecture} ${serial}`),
       ['generic 20261101', 'hwe-24.04 20261201'],
+    );
+  });
+
+  test('counts the files that are repaired, and those that are still wrong; the list names the sizes of whole systems', async () => {
+    const file = await sources({ maas: '20261101' });
+    await importBoth(file);
+    const list = () => printedBy(() => runCommandLine(['images', 'list', '--tree', tree]));
+    const [image] = stored();
+    assert.ok(image?.system);
+    const files = [image, ...image.system.files];
+    const size = files.reduce((sum, { bytes }) => sum + bytes, 0);
+    assert.match((await list()).text, new RegExp(`^ubuntu\\S+ +${size} B +`, 'm'));
+    const own = { ...image, os: 'custom', sha256: 'e'.repeat(64), bytes: 9, format: 'raw', system: undefined } as const;
+    const { origin: _, ...byHand } = own;
+    writeFileSync(manifestPath(tree, byHand), encodeImage({ ...byHand, partitionTable: 'gpt' }));
+    damage(pathOf('hwe-24.04', 'boot-kernel'));
+    const { result, text } = await images(file, 'fsck');
+    assert.equal(result, 1);
+    assert.match(text, /^Checked \d+ files: 2 wrong, of which 1 repaired, 1 still wrong\.$/m);
+    const listed = await list();
+    assert.equal(listed.result, 1);
+    assert.match(listed.text, /^custom\/\S+ +missing +/m);
+    assert.match(
+      listed.complaint,
+      /^The bytes of 1 image are missing or damaged; to get them back: sudo \S.* images fsck --tree \S+$/m,
     );
   });
 
