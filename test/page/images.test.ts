@@ -57,7 +57,11 @@ test('the page shows many images within its width, the failed ones first, and th
     const downloads = RACKS.flatMap((rack) =>
       [1, 2].map((at) => ({ rack, file: `${at}${file}`, bytes: at * MIB, total: 9 * MIB, error: '', atMs: nowMs })),
     );
-    await store.boot.changeRun({ askedMs: nowMs, begunMs: nowMs, downloads });
+    const skipped = ['ubuntu/noble/amd64/hwe-24.04-lowlatency/release', 'ubuntu/nobel'].map((name) => ({
+      name,
+      reason: UNSIGNED,
+    }));
+    await store.boot.changeRun({ askedMs: nowMs, begunMs: nowMs, downloads, skipped });
     for (const [width, height] of [
       [1280, 900],
       [390, 844],
@@ -75,6 +79,13 @@ test('the page shows many images within its width, the failed ones first, and th
       assert.ok(pills.slice(10).every((pill) => pill === 'Ready'));
       assert.match((await list('#run')).join(), /^An import is under way\. 2 images have failed\.$/);
       assert.deepEqual(await list('#reported b'), [...RACKS].reverse(), 'each rack once');
+      const box = async (selector: string): Promise<{ x: number; y: number; width: number; height: number }> =>
+        (await browser.evaluate(`document.querySelector('${selector}').getBoundingClientRect()`)) as never;
+      await browser.evaluate("document.querySelector('#skipped-list').open = true");
+      const [summary, count] = [await box('#skipped-list summary'), await box('#skipped-list summary .tag')];
+      assert.ok(count.y - summary.y < 20, `${width}: the count is in the line of the heading`);
+      const [sheet, said] = [await box('#skipped'), await box('#skipped .said')];
+      assert.ok(said.width > sheet.width * 0.8, `${width}: a reason has the width of its box`);
       // On a phone, a cell without content would show its label alone.
       const isBare = "one.getClientRects().length > 0 && one.textContent.trim() === ''";
       const bare = `[...document.querySelectorAll('#images td:last-child')].filter((one) => ${isBare}).length`;

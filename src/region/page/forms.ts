@@ -48,6 +48,8 @@ export function textField(
   control: Control & {
     readonly type?: 'text' | 'password' | 'email' | 'search';
     readonly required?: boolean | undefined;
+    /** True for one of several fields of which one is required: their group says so. */
+    readonly isAlternative?: boolean | undefined;
     readonly pattern?: string | undefined;
     readonly autocomplete?: string | undefined;
     readonly placeholder?: string | undefined;
@@ -56,7 +58,7 @@ export function textField(
   },
 ): Html {
   const { name, label, type = 'text', required, pattern, autocomplete = 'off', placeholder } = control;
-  const { charactersMin, charactersMax } = control;
+  const { charactersMin, charactersMax, isAlternative } = control;
   const attributes = [
     type === 'password' ? nothing : html` value="${verbatim(currentValue(view, control))}"`,
     required === true ? REQUIRED : nothing,
@@ -67,7 +69,7 @@ export function textField(
     type === 'text' ? html` autocapitalize="off" spellcheck="false"` : nothing,
   ];
   return html`
-    <div class="field"><label for="${idOf(name)}">${label}${required === true ? nothing : OPTIONAL}</label>
+    <div class="field"><label for="${idOf(name)}">${label}${markOf(required, isAlternative)}</label>
     <input id="${idOf(name)}" name="${name}" type="${type}" autocomplete="${autocomplete}"${attributes}${noted(view, control)}>
     ${notesOf(view, control)}</div>`;
 }
@@ -83,6 +85,7 @@ export function newPasswordFields(view: View, label: string): Html {
 }
 
 const OPTIONAL = html` <span class="soft">${words.forms.optional}</span>`;
+const markOf = (isRequired = false, isAlternative = false): Html => (isRequired || isAlternative ? nothing : OPTIONAL);
 const REQUIRED = html` required`;
 /** Browsers drop the first newline of a text area, so one is put before its value. */
 const LINE_END = '\n';
@@ -90,11 +93,11 @@ const LINE_END = '\n';
 /** Several lines of text. */
 export function areaField(
   view: View,
-  control: Control & { readonly rows?: number; readonly required?: boolean },
+  control: Control & { readonly rows?: number; readonly required?: boolean; readonly isAlternative?: boolean },
 ): Html {
-  const { name, label, rows = 4, required } = control;
+  const { name, label, rows = 4, required, isAlternative } = control;
   return html`
-    <div class="field"><label for="${idOf(name)}">${label}${required === true ? nothing : OPTIONAL}</label>
+    <div class="field"><label for="${idOf(name)}">${label}${markOf(required, isAlternative)}</label>
     <textarea id="${idOf(name)}" name="${name}" rows="${rows}" spellcheck="false"${required === true ? REQUIRED : nothing}
     ${noted(view, control)}>${LINE_END}${verbatim(currentValue(view, control))}</textarea>${notesOf(view, control)}</div>`;
 }
@@ -157,6 +160,10 @@ export function checkField(view: View, control: Control): Html {
     <div class="field"><label class="choice"><input type="checkbox" name="${name}" value="true"${isOn ? html` checked` : nothing}
     ${noted(view, control)}><span><b>${label}</b></span></label>${notesOf(view, control)}</div>`;
 }
+
+/** Fields that belong together, with a sentence about all of them. */
+export const groupOf = (label: string, hint: string, fields: readonly Html[]): Html =>
+  html`<fieldset class="field group"><legend>${label}</legend><p class="hint">${hint}</p>${fields}</fieldset>`;
 
 /** A hidden value of a form. */
 export const hiddenField = (name: string, value: string): Html =>

@@ -13,7 +13,7 @@ import { isImporting } from '../records/boot-store.ts';
 import { formatAge, formatSize } from '../words/quantity.ts';
 import { importReasonText, words } from '../words/text.ts';
 import { formOf, hiddenField } from './forms.ts';
-import { cell, pageOf } from './parts.ts';
+import { cell, codeIn, pageOf } from './parts.ts';
 import { pathBelow, SPACE } from './values.ts';
 import { given, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
@@ -38,6 +38,8 @@ const SOURCES = { method: 'GET', path: 'boot-sources' } as const;
 const BOOT_LOADERS = 'bootloader';
 
 const ACTS = { pause: PAUSE, resume: RESUME, cancel: CANCEL } as const;
+/** The operations of `buttonsOf`. */
+export const IMAGE_OPERATIONS = [PAUSE, RESUME, CANCEL] as const;
 type Act = keyof typeof ACTS;
 
 type ShownState = ImportProgress['state'] | 'gone';
@@ -75,20 +77,22 @@ const progressBar = (label: string, bytes: number, total: number): Html =>
 function progressText(progress: ImportProgress, nowMs: number): Html {
   const { state, bytes, total, bytesPerSecond = 0, reason, nextMs } = progress;
   const isMoving = state === 'downloading' || state === 'verifying';
+  // A full bar would look like success.
+  const hasBytes = bytes > 0 && !(state === 'failed' && bytes === total);
   const left = total === undefined || bytesPerSecond === 0 ? undefined : ((total - bytes) / bytesPerSecond) * 1000;
   const facts = [
-    bytes > 0 || isMoving ? words.images.amount(bytes, total) : '',
+    hasBytes || isMoving ? words.images.amount(bytes, total) : '',
     isMoving && bytesPerSecond > 0 ? words.images.rate(bytesPerSecond) : '',
     isMoving && left !== undefined ? words.images.left(left) : '',
     nextMs === undefined ? '' : words.images.nextTry(nextMs - nowMs),
   ].filter((text) => text !== '');
   const bar =
-    bytes === 0 && !isMoving
+    !hasBytes && !isMoving
       ? nothing
       : total === undefined || total === 0
         ? html`<progress aria-label="${words.images.states[state]}"></progress>`
         : progressBar(words.images.states[state], bytes, total);
-  const why = reason === undefined ? nothing : html`<div class="why">${importReasonText(reason)}</div>`;
+  const why = reason === undefined ? nothing : html`<div class="why">${codeIn(importReasonText(reason))}</div>`;
   if (bar === nothing && facts.length === 0) return why;
   return html`${bar}<div class="small">${facts.join(' · ')}</div>${why}`;
 }
@@ -121,7 +125,7 @@ function actsOf({ progress, wish, upload }: ListedResource, isRunning: boolean):
   return isRunning ? ['pause', 'cancel'] : [];
 }
 
-function buttonsOf(view: View, resource: ListedResource, isRunning: boolean): Html {
+export function buttonsOf(view: View, resource: ListedResource, isRunning: boolean): Html {
   if (!mayCall(view.viewer, PAUSE)) return nothing;
   const forms = actsOf(resource, isRunning).map((act) =>
     formOf(view, {
@@ -148,11 +152,16 @@ function resourceRow(view: View, resource: ListedResource, uses: readonly ImageU
   const version = newest?.serial ?? progress?.serial ?? '';
   const older = images.slice(1).map(({ serial }) => serial);
   const size = newest === undefined ? '' : html`${formatSize(sizeOf(newest))}<div class="small">${disk}</div>`;
-  const acts = buttonsOf(view, resource, isRunning);
+  const path = pathBelow(IMAGES_PATH, String(id));
+  const isRefused = resource.upload !== undefined && progress?.state === 'failed' && mayCall(view.viewer, PAUSE);
+  // Only its deletion, which the page of the image has, ends a refused upload.
+  const acts = isRefused
+    ? html`<div class="row acts"><a class="button plain" href="${path}">${words.images.delete}</a></div>`
+    : buttonsOf(view, resource, isRunning);
   const coming = importPart(resource, view.nowMs);
   const way = coming === nothing && acts === nothing ? '' : html`${coming}${acts}`;
   return html`
-    <tr><td class="first"><div><a class="name" href="${pathBelow(IMAGES_PATH, String(id))}">${resourceTitle(name)}</a>
+    <tr><td class="first"><div><a class="name" href="${path}">${resourceTitle(name)}</a>
     <div class="small">${title}</div></div>${statePill(resource)}</td>
     ${cell(columns.architecture, subarchitecture === 'generic' ? architecture : `${architecture}/${subarchitecture}`)}
     ${cell(columns.version, html`${version}<div class="small">${older.join(', ')}</div>${comingPart(resource)}`)}
@@ -207,12 +216,13 @@ function skippedPart({ skipped, skippedMore }: ImportRun): Html {
   const images = skipped.filter((one) => !isNothingSelected(one));
   if (images.length === 0) return nothing;
   const items = images.map(
-    ({ name, reason }) => html`<dt class="break">${name}</dt><dd>${importReasonText(reason)}</dd>`,
+    ({ name, reason }) =>
+      html`<div class="list-item"><div><b>${name}</b><div class="said">${codeIn(importReasonText(reason))}</div></div></div>`,
   );
   const more = skippedMore === 0 ? nothing : html`<p class="note soft">${words.images.skipped.more(skippedMore)}</p>`;
   return html`
     <div class="sheet stacked" id="skipped"><details id="skipped-list"><summary>${words.images.skipped.title}
-    <span class="small">${images.length + skippedMore}</span></summary><dl class="pairs">${items}</dl>${more}</details></div>`;
+    <span class="tag">${images.length + skippedMore}</span></summary>${items}${more}</details></div>`;
 }
 
 /** The downloads that racks report. */
@@ -315,18 +325,21 @@ async function render(view: View): Promise<Html> {
 
 const isAct = (text: string): text is Act => Object.hasOwn(ACTS, text);
 
+/** Pauses, resumes or cancels an image, as a form asks. @param to the page to show then @returns undefined if it asks for nothing of these */
+export async function actOn(view: View, { id, name }: { id: string; name: string }, to: string): Promise<Outcome> {
+  const wanted = given(view, 'do');
+  if (!isAct(wanted)) return undefined;
+  const answer = await operate(view, ACTS[wanted], { id }, {});
+  return outcomeOf(answer, to, words.images.done[wanted](resourceTitle(name)));
+}
+
 async function act(view: View): Promise<Outcome> {
   const wanted = given(view, 'do');
   if (wanted === 'import') return outcomeOf(await operate(view, IMPORT, {}, {}), IMAGES_PATH, words.images.asked);
   if (wanted === 'stop') return outcomeOf(await operate(view, STOP, {}, {}), IMAGES_PATH, words.images.stopped);
-  if (!isAct(wanted)) return undefined;
   const id = given(view, 'id');
   const name = (await view.region.bootImages.listResources()).find((one) => String(one.id) === id)?.name ?? '';
-  return outcomeOf(
-    await operate(view, ACTS[wanted], { id }, {}),
-    IMAGES_PATH,
-    words.images.done[wanted](resourceTitle(name)),
-  );
+  return actOn(view, { id, name }, IMAGES_PATH);
 }
 
 export const IMAGES_PAGE: PageDefinition = {
@@ -334,5 +347,5 @@ export const IMAGES_PAGE: PageDefinition = {
   access: 'look',
   render,
   act,
-  operations: [IMPORT, STOP, PAUSE, RESUME, CANCEL],
+  operations: [IMPORT, STOP, ...IMAGE_OPERATIONS],
 };

@@ -106,6 +106,14 @@ function documentOf(title: string, body: Html, head: Html = nothing): Html {
     <title>${words.frame.title(title)}</title>${STYLE}${head}</head><body>${body}</body></html>${LINE_END}`;
 }
 
+/** Text with commands between backticks. */
+export const codeIn = (text: string): readonly Html[] =>
+  text.split('`').map((part, index) => (index % 2 === 0 ? html`${part}` : html`<code>${part}</code>`));
+
+/** A URL or a path, which breaks after a slash if it is too long for its line. */
+export const breakable = (text: string): readonly Html[] =>
+  text.split(/(?<=[^/:]\/)(?=.)/).map((part, index) => (index === 0 ? html`${part}` : html`<wbr>${part}`));
+
 /** A cell's class; `nearer` cells are hidden on a phone, because the linked page shows them. */
 type CellStyle = 'nearer' | 'nearer hardware' | 'nearer event' | 'state' | 'owner' | 'power' | '';
 

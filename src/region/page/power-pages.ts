@@ -13,7 +13,7 @@ import { type RefusalWord, refusal } from '../words/refusal.ts';
 import { asSentence, words } from '../words/text.ts';
 import { choiceField, choiceOf, formOf, hiddenField, radioField, textField } from './forms.ts';
 import { machinePath } from './machine-actions.ts';
-import { pageOf } from './parts.ts';
+import { codeIn, pageOf } from './parts.ts';
 import { powerOf } from './power-part.ts';
 import {
   EDIT_MACHINE,
@@ -71,10 +71,6 @@ function parameterField(view: View, machine: Machine, driver: PowerDriverTable, 
     hint: hintOf(expects),
   });
 }
-
-/** Text with commands between backticks. */
-const codeIn = (text: string): readonly Html[] =>
-  text.split('`').map((part, index) => (index % 2 === 0 ? html`${part}` : html`<code>${part}</code>`));
 
 const hintOf = (expects: string | undefined): string | undefined =>
   expects === undefined ? undefined : `${asSentence(expects)}.`;

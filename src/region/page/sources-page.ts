@@ -2,11 +2,12 @@
 
 import { type Html, html, nothing } from '../../html.ts';
 import { type RegionSelection, type RegionSource, sourceTitle } from '../images/region-source.ts';
-import { WHY_CHARACTERS_MAX } from '../records/boot-store.ts';
-import { words } from '../words/text.ts';
-import { areaField, checkField, formOf, hiddenField, textField } from './forms.ts';
+import { type ImportRun, WHY_CHARACTERS_MAX } from '../records/boot-store.ts';
+import type { ImportReason } from '../records/import-reason.ts';
+import { importReasonText, words } from '../words/text.ts';
+import { areaField, checkField, formOf, groupOf, hiddenField, textField } from './forms.ts';
 import { fileProblemPart, IMAGES_PATH, SOURCES_PATH, selectionText } from './images-page.ts';
-import { pageOf } from './parts.ts';
+import { breakable, codeIn, pageOf } from './parts.ts';
 import { pathBelow } from './values.ts';
 import { given, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
@@ -21,12 +22,11 @@ const pathOf = ({ id }: Pick<RegionSource, 'id'>): string => pathBelow(SOURCES_P
 function sourceItem(source: RegionSource, selections: number): Html {
   const { images, url, pin } = source;
   const { trust } = images;
-  const title = images.title === '' ? url : images.title;
-  const address = images.title === '' ? nothing : html`<div class="break">${url}</div>`;
+  const title = images.title === '' ? breakable(url) : images.title;
+  const address = images.title === '' ? nothing : html`<div class="break">${breakable(url)}</div>`;
   const unsigned =
     trust.kind === 'signed' ? nothing : html`<div class="small break">${words.sources.unsignedFor(trust.why)}</div>`;
-  const pinned =
-    pin === undefined ? nothing : html`<div class="small break">${words.sources.pinned(pin.file, pin.key)}</div>`;
+  const pinned = pin === undefined ? nothing : html`<div class="small break">${words.sources.pinned(pin.file)}</div>`;
   return html`
     <div class="list-item"><div><a class="name" href="${pathOf(source)}">${title}</a>${address}${unsigned}${pinned}</div>
     <div class="row"><span class="small">${words.sources.selections(selections)}</span>
@@ -36,15 +36,24 @@ function sourceItem(source: RegionSource, selections: number): Html {
 const fieldsOf = (view: View, source?: RegionSource): readonly Html[] => [
   textField(view, { name: 'url', ...words.sources.url, value: source?.url, required: true, charactersMax: 1024 }),
   textField(view, { name: 'index', ...words.sources.index, value: source?.index, charactersMax: 1024 }),
-  textField(view, {
-    name: 'keyring_filename',
-    ...words.sources.keyringFile,
-    value: source?.keyringFilename,
-    charactersMax: 1024,
-  }),
-  areaField(view, { name: 'keyring_data', ...words.sources.keyring, rows: 5 }),
-  checkField(view, { name: 'unsigned', ...words.sources.unsigned, value: String(source?.why !== undefined) }),
-  textField(view, { name: 'why', ...words.sources.why, value: source?.why, charactersMax: WHY_CHARACTERS_MAX }),
+  groupOf(words.sources.trust.label, words.sources.trust.hint, [
+    textField(view, {
+      name: 'keyring_filename',
+      ...words.sources.keyringFile,
+      value: source?.keyringFilename,
+      charactersMax: 1024,
+      isAlternative: true,
+    }),
+    areaField(view, { name: 'keyring_data', ...words.sources.keyring, rows: 5, isAlternative: true }),
+    checkField(view, { name: 'unsigned', ...words.sources.unsigned, value: String(source?.why !== undefined) }),
+    textField(view, {
+      name: 'why',
+      ...words.sources.why,
+      value: source?.why,
+      charactersMax: WHY_CHARACTERS_MAX,
+      isAlternative: true,
+    }),
+  ]),
 ];
 
 async function renderAll(view: View): Promise<Html> {
@@ -84,19 +93,32 @@ const findSource = async (view: View): Promise<RegionSource | undefined> =>
     ? await view.region.bootImages.findSource(Number(view.path.source))
     : undefined;
 
-function selectionItem(view: View, selection: RegionSelection): Html {
-  const name = html`<div class="name">${selectionText(selection)}</div>`;
+/** @param missing why the last import found no image for it; undefined: it found one, or has not looked */
+function selectionItem(view: View, selection: RegionSelection, missing: ImportReason | undefined): Html {
   const { pin } = selection;
-  if (pin !== undefined)
-    return html`<div class="list-item"><div>${name}<div class="small break">${words.sources.pinned(pin.file, pin.key)}</div></div></div>`;
+  const where = pin === undefined ? nothing : html`<div class="small">${words.sources.pinnedSelection(pin.file)}</div>`;
+  const why = missing === undefined ? nothing : html`<div class="why">${codeIn(importReasonText(missing))}</div>`;
   const remove = formOf(view, {
     body: html`${hiddenField('do', 'unselect')}${hiddenField('id', String(selection.id))}`,
     submit: words.sources.remove,
     tone: 'plain',
     isInline: true,
   });
-  return html`<div class="list-item">${name}${remove}</div>`;
+  return html`
+    <div class="list-item in-row"><div><div class="name">${selectionText(selection)}</div>${where}${why}</div>
+    ${pin === undefined ? remove : nothing}</div>`;
 }
+
+/** Why the last import found no image for a selection of a source. */
+const missingOf = (
+  { skipped }: ImportRun,
+  source: RegionSource,
+  { os, release }: RegionSelection,
+): ImportReason | undefined =>
+  skipped.find(
+    ({ name, reason }) =>
+      name === `${os}/${release}` && reason.code === 'not-offered' && reason.params.source === source.images.name,
+  )?.reason;
 
 function selectForm(view: View, source: RegionSource): Html {
   const field = (name: 'os' | 'release' | 'arches' | 'subarches' | 'labels', value: string, required = false): Html =>
@@ -113,9 +135,27 @@ function selectForm(view: View, source: RegionSource): Html {
   return formOf(view, { body, submit: words.sources.selectIt });
 }
 
+/** The facts on a source of a file. */
+function aboutPart({ url, images: { trust } }: RegionSource, file: string): Html {
+  const { keysFile, keysUrl, fingerprints } = words.sources;
+  const signed = trust.kind === 'signed' ? trust : undefined;
+  const pairs: readonly (readonly [string, readonly Html[]])[] = [
+    [words.sources.url.label, breakable(url)],
+    [keysFile, (signed?.keyrings ?? []).map((path) => html`<div>${breakable(path)}</div>`)],
+    [keysUrl, signed?.keyUrl === undefined ? [] : breakable(signed.keyUrl)],
+    [fingerprints, (signed?.fingerprints ?? []).map((print) => html`<div class="id">${print}</div>`)],
+    [words.sources.unsigned.label, trust.kind === 'unsigned' ? [html`${trust.why}`] : []],
+  ];
+  const shown = pairs.filter(([, value]) => value.length > 0);
+  return html`
+    <h2>${words.sources.about}</h2>
+    <div class="sheet narrow"><dl class="pairs">${shown.map(([label, value]) => html`<dt>${label}</dt><dd>${value}</dd>`)}</dl></div>
+    <p class="soft break">${words.sources.pinnedSource(file)}</p>`;
+}
+
 function ownPart(view: View, source: RegionSource): Html {
   const { pin, keyring } = source;
-  if (pin !== undefined) return html`<p class="soft break">${words.sources.pinned(pin.file, pin.key)}</p>`;
+  if (pin !== undefined) return aboutPart(source, pin.file);
   const keys = keyring.length === 0 ? nothing : html`<p class="lead soft">${words.sources.hasKeys(keyring.length)}</p>`;
   const change = formOf(view, {
     body: [hiddenField('do', 'change'), ...fieldsOf(view, source)],
@@ -131,10 +171,11 @@ async function renderOne(view: View): Promise<Html | undefined> {
   const source = await findSource(view);
   if (source === undefined) return undefined;
   const selections = await view.region.bootImages.listSelections(source);
+  const run = await view.region.bootImages.run();
   const list =
     selections.length === 0
       ? html`<div class="note soft">${words.sources.nothing}</div>`
-      : selections.map((selection) => selectionItem(view, selection));
+      : selections.map((selection) => selectionItem(view, selection, missingOf(run, source, selection)));
   const title = source.images.title === '' ? sourceTitle(source) : source.images.title;
   return pageOf(view, {
     title,

@@ -109,6 +109,9 @@ export const CASES: readonly FormCase[] = [
   ...['pause', 'resume', 'cancel'].map((op): FormCase => {
     return { page: 'images/', form: { do: op, id: '1' }, method: 'POST', path: 'boot-resources/1/', op };
   }),
+  ...['pause', 'resume', 'cancel'].map((op): FormCase => {
+    return { page: 'images/1/', form: { do: op }, method: 'POST', path: 'boot-resources/1/', op };
+  }),
   { page: 'images/1/', method: 'DELETE', path: 'boot-resources/1/' },
   { page: 'images/sources/', form: SOURCE_FIELDS, method: 'POST', path: 'boot-sources/', fields: SOURCE_FIELDS },
   {

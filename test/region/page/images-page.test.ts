@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fileSourcesReader } from '../../../src/config/image-sources.ts';
 import { IMAGE_PAGE } from '../../../src/region/page/image-page.ts';
-import { IMAGES_PAGE } from '../../../src/region/page/images-page.ts';
+import { IMAGES_PAGE, IMAGES_PATH } from '../../../src/region/page/images-page.ts';
 import { SOURCE_PAGES } from '../../../src/region/page/sources-page.ts';
 import type { PageDefinition, View } from '../../../src/region/page/view.ts';
 import type { ImportReason } from '../../../src/region/records/import-reason.ts';
@@ -183,7 +183,7 @@ test('an import is shown with bytes, reason and next try, and what was left out 
     );
     assert.match(text, /class="why">no room</);
     assert.match(text, /Noble &lt;b&gt;/);
-    assert.match(text, /ubuntu\/focal<\/dt><dd>x does not offer it</);
+    assert.match(text, /ubuntu\/focal<\/b><div class="said">x does not offer it</);
     assert.match(text, /An import is under way\./);
     for (const viewer of [VISITOR, USER])
       assert.doesNotMatch(await shown(place, IMAGES_PAGE, { viewer }), /<form method="post" class="inline">.*Pause/s);
@@ -242,6 +242,54 @@ test('a source is added, its images selected and not selected any more, and it i
     assert.deepEqual(await boot.listSources(), []);
   }));
 
+test('the page of an image pauses, resumes and cancels it, and tells the version that comes', () =>
+  withRegion(async (place) => {
+    const { boot } = place.store;
+    const [{ id } = { id: 0 }] = await boot.listResources();
+    const path = { image: String(id) };
+    const here = `${IMAGES_PATH}${id}/`;
+    const names = async (): Promise<readonly string[]> =>
+      [...(await shown(place, IMAGE_PAGE, { viewer: ADMIN, path })).matchAll(/name="do" value="(\w+)"/g)].map(
+        ([, name = '']) => name,
+      );
+    assert.deepEqual(await names(), ['pause', 'cancel']);
+    const paused = await sent(place, IMAGE_PAGE, { do: 'pause' }, { path });
+    assert.deepEqual(paused?.kind === 'done' && [paused.to, paused.text], [
+      here,
+      'ubuntu/noble is paused until you resume it.',
+    ]);
+    assert.deepEqual(await names(), ['resume']);
+    await sent(place, IMAGE_PAGE, { do: 'resume' }, { path });
+    assert.equal((await boot.listResources())[0]?.wish, 'import');
+    const text = await shown(place, IMAGE_PAGE, { viewer: USER, path });
+    assert.match(text, /<dt>Version<\/dt><dd>20261015, not imported yet<\/dd><dt>Size<\/dt><dd>4\sMiB to download</);
+    assert.doesNotMatch(text, /name="do"/, 'only administrators act');
+  }));
+
+test('a failed import shows no full bar, and a selection without an image why', () =>
+  withRegion(async (place) => {
+    const [all, one] = SOURCE_PAGES;
+    assert.ok(all !== undefined && one !== undefined);
+    const { boot } = place.store;
+    const reason: ImportReason = { code: 'said', params: { said: 'no: `rackboot images add`' } };
+    const failed = { state: 'failed', source: 'x', title: '', bytes: 5, total: 5, reason } as const;
+    await boot.noteProgress(new Map([[NOBLE, failed]]), 1);
+    const row = await shown(place, IMAGES_PAGE, { viewer: ADMIN });
+    assert.match(row, />Failed<.*no: <code>rackboot images add<\/code>/s);
+    assert.doesNotMatch(row.slice(0, row.indexOf('id="reported"')), /<progress/);
+    await sent(place, all, { url: 'http://x/', keyring_filename: '/k.gpg' });
+    const path = { source: '1' };
+    for (const release of ['noble', 'nobel']) await sent(place, one, { do: 'select', os: 'ubuntu', release }, { path });
+    const missing = { code: 'not-offered', params: { os: 'ubuntu', source: 'http://x/', arches: [] } } as const;
+    await boot.changeRun({ skipped: [{ name: 'ubuntu/nobel', reason: missing }] });
+    const text = await shown(place, one, { viewer: ADMIN, path });
+    assert.match(
+      text,
+      /ubuntu\/nobel<\/div><div class="why">http:\/\/x\/ does not offer it: <code>rackboot images available/,
+    );
+    assert.doesNotMatch(text, /ubuntu\/noble<\/div><div class="why">/);
+  }));
+
 test('the page sets index, unsigned and why of a source; what was stored before gives way', () =>
   withRegion(async (place) => {
     const [all, one] = SOURCE_PAGES;
@@ -282,9 +330,13 @@ test('a selection of a file is shown with its file and key, and has no button', 
     const text = await shown(place, one, { viewer: ADMIN, path });
     assert.match(
       text,
-      /ubuntu\/noble\u00a0amd64<\/div><div class="small break">Written in \/etc\/x\.yaml as selections\[0\]</,
+      /ubuntu\/noble\u00a0amd64<\/div><div class="small">Written in \/etc\/x\.yaml: remove it there\.</,
     );
     assert.doesNotMatch(text, /value="unselect"/);
+    assert.match(
+      text,
+      /<dt>URL<\/dt><dd>https:\/\/.*<dt>File of keys<\/dt>.*cloudimage-keyring\.gpg.*can be changed only there/s,
+    );
     const [selection] = await place.region.bootImages.listSelections(source);
     const removed = await sent(place, one, { do: 'unselect', id: String(selection?.id) }, { path });
     assert.equal(removed?.kind, 'refusal');

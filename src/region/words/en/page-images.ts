@@ -80,10 +80,13 @@ export const IMAGES = {
     ${' '}<code>sudo rackboot images remove</code>. From anywhere: <code>rackboot images upload</code>.`,
   /** One image. */
   all: 'All images',
+  total: (size: number): string => `${formatSize(size)} to download`,
+  older: 'Older versions',
+  sha256: 'SHA-256',
+  isComing: (serial: string): string => `${serial}, not imported yet`,
   source: 'Source',
   state: 'State',
-  files: 'Versions',
-  file: (serial: string, size: number, sha256: string): string => `${serial}: ${formatSize(size)}, SHA-256 ${sha256}`,
+  file: (serial: string, size: number): string => `${serial}: ${formatSize(size)}`,
   deleteIt: 'Delete this image',
   deleteWhat: (isImported: boolean): string =>
     isImported
@@ -104,7 +107,14 @@ export const SOURCES = {
     sources: 'The selections of the file of sources have an error; none of them is in force',
     none: 'The file of sources has an error; nothing is imported from sources of files',
   } satisfies Record<FilesInForce, string>,
-  pinned: (file: string, key: string): string => `Written in ${file} as ${key}`,
+  pinned: (file: string): string => `Written in ${file}`,
+  pinnedSource: (file: string): string =>
+    `This source is written in ${file}. Its URL and its keys can be changed only there.`,
+  pinnedSelection: (file: string): string => `Written in ${file}: remove it there.`,
+  about: 'About this source',
+  keysFile: 'File of keys',
+  keysUrl: 'Keys fetched from',
+  fingerprints: 'Accepted keys',
   selections: (count: number): string => (count === 0 ? 'nothing selected' : counted(count, 'selection')),
   open: 'Select',
   addOne: 'Add a source',
@@ -116,6 +126,10 @@ export const SOURCES = {
   index: {
     label: 'Index',
     hint: 'The path of the index below the URL. By default streams/v1/index.sjson; of an unsigned site, streams/v1/index.json.',
+  },
+  trust: {
+    label: 'How the site is verified',
+    hint: 'Give a keyring or keys. Or tick Unsigned, and say why.',
   },
   keyringFile: { label: 'Keyring', hint: 'The path of its OpenPGP keys on the host of the region.' },
   keyring: { label: 'Keys', hint: 'Instead of a keyring: the keys themselves, ASCII-armored or in Base64.' },
@@ -129,11 +143,14 @@ export const SOURCES = {
   nothing: 'Nothing is selected, so nothing is imported.',
   select: 'Select images',
   selectIt: 'Select',
-  os: { label: 'System', hint: 'Such as ubuntu. For all, enter * or leave it empty.' },
-  release: { label: 'Release', hint: 'Its name or version, such as noble. For all, enter *.' },
-  arches: { label: 'Arches', hint: 'Such as amd64, arm64. For all, enter * or leave it empty.' },
-  subarches: { label: 'Subarches', hint: 'Such as ga-24.04. For all, enter * or leave it empty.' },
-  labels: { label: 'Labels', hint: 'Such as release, daily. For all, enter * or leave it empty.' },
+  os: { label: 'System', hint: 'Such as ubuntu. For all, leave it empty.' },
+  release: {
+    label: 'Release',
+    hint: 'Its name or version, such as noble. For all, which are many gigabytes, enter *.',
+  },
+  arches: { label: 'Arches', hint: 'Such as amd64, arm64. For all, leave it empty.' },
+  subarches: { label: 'Subarches', hint: 'Such as ga-24.04. For all, leave it empty.' },
+  labels: { label: 'Labels', hint: 'Such as release, daily. For all, leave it empty.' },
   /** @param ms until the next import; undefined: none is scheduled */
   selectionAdded: (image: string, ms: number | undefined): string =>
     `${image} is selected: ${ms === undefined ? 'no import is scheduled' : `the next import, ${ms <= 0 ? 'now' : `in ${formatDuration(ms)}`}, fetches it`}. ` +
