@@ -206,6 +206,7 @@ async function unpack(request: CopyRequest, part: string, writer: DiskWriter, di
     },
     refuse: (why) => unusable(fileName, why),
     check: () => checkRunning(request),
+    signal: request.signal,
   });
   let done = 0;
   try {
@@ -217,6 +218,7 @@ async function unpack(request: CopyRequest, part: string, writer: DiskWriter, di
     }
     await layers.end();
   } catch (error) {
+    checkRunning(request);
     throw error instanceof TarFault ? unusable(fileName, error.message, error) : error;
   } finally {
     await layers.close();

@@ -33,10 +33,14 @@ const SAID_CHARACTERS_MAX = 200;
 /** The code of the error of a program that could not expand its input. */
 export const EXPANDING_FAILED = 'EXPANDING_FAILED';
 
-/** Begins an expansion. @param take receives the expanded bytes in order; it may use a piece only until it resolves */
-export function beginExpansion(compression: Compression, take: Take): Expansion {
+/**
+ * Begins an expansion.
+ * @param take receives the expanded bytes in order; it may use a piece only until it resolves
+ * @param signal ends a program at once, even one that hangs; then `write` and `end` reject
+ */
+export function beginExpansion(compression: Compression, take: Take, signal?: AbortSignal): Expansion {
   if (compression === 'gzip') return new GzipExpansion(take);
-  return compression === 'zstd' ? new ZstdExpansion(take) : new ProgramExpansion(PROGRAMS[compression], take);
+  return compression === 'zstd' ? new ZstdExpansion(take) : new ProgramExpansion(PROGRAMS[compression], take, signal);
 }
 
 /** A program that expands its standard input. */
@@ -84,10 +88,13 @@ class ProgramExpansion implements Expansion {
   readonly #program: Expander;
   #said = '';
 
-  constructor(program: Expander, take: Take) {
+  constructor(program: Expander, take: Take, signal: AbortSignal | undefined) {
     this.#program = program;
     const env = { PATH: searchPath(), LC_ALL: 'C' };
-    this.#child = spawn(program.name, program.words, { env, stdio: ['pipe', 'pipe', 'pipe'] });
+    this.#child = spawn(program.name, program.words, {
+      ...{ env, stdio: ['pipe', 'pipe', 'pipe'] },
+      ...(signal === undefined ? {} : { signal, killSignal: 'SIGKILL' }),
+    });
     this.#child.stdin.on('error', () => undefined);
     this.#child.stderr.on('data', (bytes: Buffer) => {
       this.#said = (this.#said + bytes.toString('utf8')).slice(0, SAID_CHARACTERS_MAX);

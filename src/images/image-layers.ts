@@ -41,6 +41,8 @@ interface LayerTaker {
   refuse(why: string): Error;
   /** Called before each part of each layer. Throws if the work was stopped. */
   check(): void;
+  /** Stops the programs that unpack layers, even one that hangs. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The sink of one kind of content. */
@@ -115,7 +117,9 @@ export class LayerReader {
       throw this.#taker.refuse(`it is packed more than ${LAYERS_MAX} times: unpack it first`);
     const inner = new LayerReader(this.#taker, this.#depth + 1);
     const compression = COMPRESSIONS[format];
-    return compression === undefined ? new TarContent(inner) : new ExpandedContent(compression, inner);
+    return compression === undefined
+      ? new TarContent(inner)
+      : new ExpandedContent(compression, inner, this.#taker.signal);
   }
 }
 
@@ -123,9 +127,9 @@ class ExpandedContent implements Content {
   readonly #inner: LayerReader;
   readonly #expansion: Expansion;
 
-  constructor(compression: Compression, inner: LayerReader) {
+  constructor(compression: Compression, inner: LayerReader, signal: AbortSignal | undefined) {
     this.#inner = inner;
-    this.#expansion = beginExpansion(compression, (bytes) => inner.take({ kind: 'data', bytes }));
+    this.#expansion = beginExpansion(compression, (bytes) => inner.take({ kind: 'data', bytes }), signal);
   }
 
   async take(piece: DiskPiece): Promise<void> {

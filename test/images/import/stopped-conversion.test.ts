@@ -2,12 +2,14 @@
 // @host computes
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { systemClock } from '../../../src/clock.ts';
+import { sleep, systemClock } from '../../../src/clock.ts';
 import { importImage } from '../../../src/images/import/image-import.ts';
 import type { ImageOffer } from '../../../src/images/import/offer.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
@@ -91,6 +93,48 @@ test(
       );
     }),
 );
+
+/** The ids of the programs of this name that this process has started. */
+const childrenOf = (name: string): readonly number[] =>
+  readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .flatMap((entry) => {
+      try {
+        const [, comm, parent] = /\((.*)\) \S (\d+)/.exec(readFileSync(`/proc/${entry}/stat`, 'latin1')) ?? [];
+        return comm === name && Number(parent) === process.pid ? [Number(entry)] : [];
+      } catch {
+        return [];
+      }
+    });
+
+test('an import whose program hangs stops soon after it is told to, and ends the program', {
+  timeout: CASE_MS_MAX,
+}, () => {
+  const disk = randomBytes(8 * 1024 * 1024);
+  return importing(
+    execFileSync('xz', ['-0', '--stdout'], { input: disk, maxBuffer: 2 * disk.length }),
+    async (run, _tree, isLoaded) => {
+      const stop = new AbortController();
+      const ended = run(stop.signal).then(
+        () => assert.fail('it was imported'),
+        (error: unknown) => error,
+      );
+      const [program = 0] = await eventuallyWithin(CASE_MS_MAX, 'xz runs', () => {
+        const found = childrenOf('xz');
+        return found.length === 0 ? undefined : found;
+      });
+      process.kill(program, 'SIGSTOP');
+      await eventuallyWithin(CASE_MS_MAX, 'the download is complete', isLoaded);
+      // The pipe to the program is full by then.
+      await sleep(500);
+      const stoppedAt = systemClock.now();
+      stop.abort();
+      assert.equal(((await ended) as { readonly code?: string }).code, 'cancelled');
+      assert.ok(systemClock.now() - stoppedAt < STOP_MS_MAX, 'it stopped at once');
+      await eventuallyWithin(STOP_MS_MAX, 'xz has ended', () => childrenOf('xz').length === 0 || undefined);
+    },
+  );
+});
 
 test('a disk of one byte, repeated far more often than in any disk, is refused', { timeout: CASE_MS_MAX }, () =>
   importing(packed(0x41, 500), async (run) => {
