@@ -13,7 +13,7 @@ import { type Clock, systemClock, type Timer } from '../../clock.ts';
 import { unreachable } from '../../errors.ts';
 import { type FileProblem, resourceName } from '../../region/images/region-source.ts';
 import type { BootResource, ImportProgress, ImportRun } from '../../region/records/boot-store.ts';
-import type { NewMachineEvent } from '../../region/records/machine-event.ts';
+import type { ImportReason } from '../../region/records/import-reason.ts';
 import type { RackNote } from '../../region/records/rack-note.ts';
 import type { ResourceWish } from '../../region/records/resource-wish.ts';
 import type { Region } from '../../region/region.ts';
@@ -29,8 +29,6 @@ const LOOK_MS_MAX = 60_000;
 const RETRY_MS = 5000;
 /** The longest name of a skipped image that is stored. */
 export const NAME_MAX = 512;
-/** A download adds a line to the log each time it has advanced by this much, in percent. */
-const STEP_PERCENT = 10;
 
 interface ImportControlParts {
   readonly region: Region;
@@ -76,6 +74,7 @@ export class ImportControl {
       onProgress: (entries) => this.#write(() => this.#note(entries)),
       onLeft: (left) => this.#write(() => this.#noteLeft(left)),
       onEnded: (left) => this.#write(() => this.#end(left)),
+      onGivenUp: (reason) => this.#write(() => this.#giveUp(reason)),
     });
   }
 
@@ -302,6 +301,7 @@ export class ImportControl {
     if (!this.#isActive) return;
     const { store } = this.#parts.region;
     const atMs = this.#parts.clock.wallTimeMs();
+    const { eventsOf } = await import('./import-events.ts');
     const events = [...entries].flatMap(([name, progress]) => {
       const before = this.#shown.get(name);
       this.#shown.set(name, progress);
@@ -346,6 +346,20 @@ export class ImportControl {
     this.look();
   }
 
+  /** Notes the imports that ended with the thread. Unless people stopped the run, the next look begins another for them. */
+  async #giveUp(reason: ImportReason): Promise<void> {
+    if (!this.#isActive) return;
+    const ended = new Map<string, ImportProgress>();
+    for (const [name, { bytesPerSecond: _rate, nextMs: _next, ...kept }] of this.#shown) {
+      if (kept.state === 'queued' || UNDER_WAY.has(kept.state))
+        ended.set(name, { ...kept, state: 'cancelled', reason });
+    }
+    await this.#note(ended);
+    const { importReasonText } = await import('../../region/words/text.ts');
+    this.#parts.onProblem(importReasonText(reason));
+    this.look();
+  }
+
   /** Writes one after the other. If the store is unavailable, the next change writes the progress again. */
   #write(work: () => Promise<void>): void {
     this.#writing = this.#writing.then(work).catch((error: unknown) => {
@@ -361,29 +375,3 @@ const UNDER_WAY: ReadonlySet<ImportProgress['state']> = new Set(['waiting', 'con
 /** The files of which the import of an image may have parts. */
 const filesComing = ({ progress }: BootResource): readonly string[] =>
   progress === undefined || progress.state === 'done' ? [] : (progress.files ?? []);
-
-/** The events that a change of progress causes. */
-function eventsOf(
-  image: string,
-  progress: ImportProgress,
-  before: ImportProgress | undefined,
-  atMs: number,
-): readonly NewMachineEvent[] {
-  const { state, source, serial = '', reason, bytes, total } = progress;
-  const base = { atMs, username: '' };
-  if (state === 'done' && before?.state !== 'done' && reason?.code !== 'present') {
-    const params = { image, serial, source };
-    return [{ ...base, type: 'REGION_IMPORT_INFO', code: 'image-imported', params }];
-  }
-  if (state === 'failed' && reason !== undefined && before?.state !== 'failed') {
-    return [{ ...base, type: 'REGION_IMPORT_ERROR', code: 'image-import-failed', params: { image, source, reason } }];
-  }
-  if (reason?.code === 'locked' && before?.reason?.code !== 'locked')
-    return [{ ...base, type: 'REGION_IMPORT_INFO', code: 'image-import-waits', params: { image, reason } }];
-  const percent = stepOf(bytes, total);
-  if (state !== 'downloading' || total === undefined || percent <= stepOf(before?.bytes ?? 0, total)) return [];
-  return [{ ...base, type: 'REGION_IMPORT_INFO', code: 'image-downloading', params: { image, percent, total } }];
-}
-
-const stepOf = (bytes: number, total: number | undefined): number =>
-  total === undefined || total === 0 ? 0 : Math.floor((bytes / total) * (100 / STEP_PERCENT)) * STEP_PERCENT;

@@ -2,22 +2,36 @@
 //
 // 1. The thread starts with a run and ends with it. The memory of its JavaScript is bounded. A further order renews the run; one that comes too
 //    late for it begins the next one.
-// 2. If the thread ends unexpectedly, its run counts as ended, with the reason. A run that `close` interrupts does not count as ended.
+// 2. A thread with an import that does not stop within REST_MS, because its disk or a program hangs, is ended, and given up EXIT_MS later.
+// 3. If the thread ends unexpectedly, its run counts as ended, with the reason. A run that `close` interrupts does not count as ended.
 
 import { Worker } from 'node:worker_threads';
+import { type Clock, systemClock } from '../../clock.ts';
 import { unreachable } from '../../errors.ts';
 import type { ImportProgress } from '../../region/records/boot-store.ts';
+import type { ImportReason } from '../../region/records/import-reason.ts';
 import { threadReason } from './import-failure.ts';
 import type { FromImportThread, Hold, RunOrder, SkippedList, ToImportThread } from './message.ts';
 
 /** The memory of the thread's JavaScript, in MB. The largest document of products has 32 MB, and takes about five times that once decoded. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb: 16 };
 
+/** How long an import may take to stop, in milliseconds. */
+const REST_MS = 20_000;
+/** How long a thread may take to end, in milliseconds: one that waits for a dead disk does not end. */
+const EXIT_MS = 5000;
+
 interface ImportThreadParts {
   readonly onProgress: (entries: ReadonlyMap<string, ImportProgress>) => void;
   /** Called when all sources have answered, and after each later change of this list. */
   readonly onLeft: (left: SkippedList) => void;
   readonly onEnded: (left: SkippedList) => void;
+  /** Called instead of `onEnded` if the thread was ended because an import did not stop. */
+  readonly onGivenUp: (reason: ImportReason) => void;
+  /** Default: the clock of the system. */
+  readonly clock?: Clock | undefined;
+  /** Another thread, for tests. */
+  readonly file?: URL | undefined;
 }
 
 /** @param error `undefined`: unknown */
@@ -31,6 +45,8 @@ export class ImportThread {
   #orders = 0;
   /** The thread that `close` ends; the end of its run is not reported. */
   #closing: Worker | undefined;
+  /** The thread whose run was told to stop. */
+  #stopping: Worker | undefined;
   /** By the name of a held or removed import: called when the import has ended. */
   readonly #awaited = new Map<string, () => void>();
 
@@ -53,9 +69,9 @@ export class ImportThread {
   #start(): void {
     this.#orders = 1;
     // The worker has the same extension as this file, source or compiled.
-    const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
+    const name = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
     const options = { name: 'imports', resourceLimits: RESOURCE_LIMITS };
-    const worker = new Worker(new URL(file, import.meta.url), options);
+    const worker = new Worker(this.#parts.file ?? new URL(name, import.meta.url), options);
     this.#worker = worker;
     let left = endedBy(undefined);
     let taken: number | undefined;
@@ -67,12 +83,36 @@ export class ImportThread {
       left = endedBy(error);
     });
     worker.once('exit', () => {
-      this.#worker = undefined;
-      for (const done of this.#awaited.values()) done();
-      this.#awaited.clear();
-      if (this.#closing === worker) return;
+      if (!this.#forget(worker)) return;
       if (taken !== undefined && taken < this.#orders && this.#order !== undefined) this.run(this.#order);
       else this.#parts.onEnded(left);
+    });
+  }
+
+  /** @returns false if the end of the thread's run is not reported */
+  #forget(worker: Worker): boolean {
+    if (this.#worker !== worker) return false;
+    this.#worker = undefined;
+    for (const done of this.#awaited.values()) done();
+    this.#awaited.clear();
+    return this.#closing !== worker;
+  }
+
+  /** Gives up the thread if it is still the same one after REST_MS and `isOver` is false. */
+  #expectEnd(isOver: () => boolean): void {
+    const worker = this.#worker;
+    const { clock = systemClock } = this.#parts;
+    clock.schedule(REST_MS, () => {
+      if (worker === undefined || this.#worker !== worker || this.#closing === worker || isOver()) return;
+      this.#closing = worker;
+      const giveUp = (): void => {
+        if (this.#closing !== worker) return;
+        this.#closing = undefined;
+        this.#forget(worker);
+        this.#parts.onGivenUp(threadReason(new Error(`an import did not stop within ${REST_MS / 1000} s`)));
+      };
+      clock.schedule(EXIT_MS, giveUp);
+      void worker.terminate().then(giveUp);
     });
   }
 
@@ -97,6 +137,9 @@ export class ImportThread {
 
   stop(): void {
     this.#tell({ kind: 'stop' });
+    if (this.#stopping === this.#worker) return;
+    this.#stopping = this.#worker;
+    this.#expectEnd(() => false);
   }
 
   /** Ends the thread at once. Its run does not count as ended: the next one continues from the bytes that have arrived. */
@@ -114,6 +157,11 @@ export class ImportThread {
       resolve();
     });
     this.#tell(message);
+    let isAtRest = false;
+    void promise.then(() => {
+      isAtRest = true;
+    });
+    this.#expectEnd(() => isAtRest);
     return promise;
   }
 
