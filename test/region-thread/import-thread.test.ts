@@ -11,7 +11,15 @@ import { VirtualClock } from '../support/virtual-clock.ts';
 const HANGING = new URL(
   `data:text/javascript,${encodeURIComponent("require('node:worker_threads').parentPort.on('message', () => undefined)")}`,
 );
-const ORDER = { tree: '/', sources: [], held: new Map(), bytesPerSecondMax: undefined, httpProxy: '' };
+const ORDER = {
+  tree: '/',
+  workDir: '/',
+  configured: {},
+  sources: [],
+  held: new Map(),
+  bytesPerSecondMax: undefined,
+  httpProxy: '',
+};
 
 const threads: ImportThread[] = [];
 afterEach(async () => {

@@ -10,7 +10,7 @@ import { makeTemporaryDirectory } from '../../files/temporary-directory.ts';
 import type { StepPart } from '../../images/build-reports.ts';
 import { buildEnvironment, checkNames, type EnvironmentRequest, type Publication } from '../../images/environment.ts';
 import { type NetbootTree, readNetbootTree } from '../../images/given/netboot-tree.ts';
-import { importInstaller, publishInstaller } from '../../images/installer.ts';
+import { importInstaller, publishInstaller, requireInstallerPrograms } from '../../images/installer.ts';
 import { installLoaders } from '../../images/loaders.ts';
 import { type NeededProgram, requirePrograms } from '../../images/needed-programs.ts';
 import { makeStateDirectory } from '../../store/database-file.ts';
@@ -44,7 +44,10 @@ export async function importInstallerImage(
   flags: BuildFlags & { readonly from?: string | undefined },
 ): Promise<number> {
   const { from, arch } = flags;
-  if (from === undefined) return publishImages(flags, async (request) => [await importInstaller(request)]);
+  if (from === undefined) {
+    requireInstallerPrograms(flags.packages);
+    return publishImages(flags, async (request) => [await importInstaller(request)]);
+  }
   // Read before switching users: the owner of the state directory may have no right to read it.
   const tree = await readNetbootTree(from, arch);
   const release = flags.release ?? tree.release;

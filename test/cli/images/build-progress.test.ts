@@ -55,7 +55,7 @@ test('a build says at its beginning which programs are missing, with the package
     await assert.rejects(importInstallerImage({ ...flags, packages: [] }), {
       code: 'tool-missing',
       message:
-        /^Importing the installer needs dpkg-deb(?: and depmod)?, which this host lacks: sudo apt-get install dpkg/,
+        /^Adding drivers to an installer needs (?:depmod and )?dpkg-deb, which this host lacks: sudo apt-get install (?:kmod )?dpkg$/,
     });
   } finally {
     process.env.PATH = path;
