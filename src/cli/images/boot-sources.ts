@@ -6,7 +6,9 @@ import { STREAM_ARCHITECTURES } from '../../boot/architectures.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import { findSourcesProblem, isShippedFile } from '../../config/image-sources.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
+import { listed } from '../../counted.ts';
 import { errorText, RackError } from '../../errors.ts';
+import type { ImageName } from '../../images/image-store.ts';
 import { INSTALLER } from '../../images/import/offer.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { nearestHint } from '../../nearest-name.ts';
@@ -283,6 +285,29 @@ export async function removeSource(flags: Shared & { readonly source: string }):
 
 const selectionsOf = async (stateDir: string, { id }: Source) =>
   z.array(listedSelection).parse(await askDaemon(stateDir, `${PATH}${id}/selections/?details=true`));
+
+/** The most selections that a note names. */
+const NAMED_MAX = 3;
+
+/** A note if the next import of the region would fetch removed images again; undefined: it would not. @throws RackError as `askDaemon` */
+export async function fetchedAgainNote(
+  stateDir: string,
+  removed: readonly Pick<ImageName, 'os' | 'release' | 'architecture'>[],
+): Promise<string | undefined> {
+  const isAmong = (text: string, wanted: readonly string[]): boolean =>
+    wanted.length === 0 || wanted.includes('*') || wanted.includes(text);
+  const names: string[] = [];
+  for (const source of await listOf(stateDir))
+    for (const { os, release, arches } of await selectionsOf(stateDir, source)) {
+      const isMatch = removed.some(
+        (one) => isAmong(one.os, [os]) && isAmong(one.release, [release]) && isAmong(one.architecture, arches),
+      );
+      if (isMatch) names.push(`${os}/${release} of ${source.name}`);
+    }
+  if (names.length === 0) return undefined;
+  const remedy = 'remove the selection, too, if you do not want that: `sudo rackboot images selections list`';
+  return `Note: ${listed(names, NAMED_MAX)} ${names.length === 1 ? 'is' : 'are'} selected, so the next import fetches it again; ${remedy}`;
+}
 
 /** Prints the selections of one source, or of all. @returns 0; 1 if the site's file has an error @throws RackError `not-found` */
 export async function listSelections(flags: Shared & { readonly source?: string | undefined }): Promise<number> {

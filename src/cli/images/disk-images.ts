@@ -11,6 +11,7 @@ import { type AddResult, addImage } from '../../images/image-adding.ts';
 import { bytesOfFile } from '../../images/image-file.ts';
 import { removeImages } from '../../images/image-removal.ts';
 import {
+  COPY_SOURCE,
   formatImageName,
   hasBlob,
   type ImageName,
@@ -24,6 +25,7 @@ import { listTreeParts, removePart } from '../../images/import/tree-parts.ts';
 import { listAllInstallers } from '../../images/installer-tree.ts';
 import { leftOutNote } from '../terminal/config-in-force.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
+import { fetchedAgainNote } from './boot-sources.ts';
 import { enterImageTree } from './image-tree.ts';
 import { readImageUse } from './image-use.ts';
 import { CANDIDATES_MAX, nearestBeginning, severalMatch } from './named-images.ts';
@@ -209,6 +211,17 @@ function meantImages(wanted: string, names: readonly string[]): string {
 export const imagesNamed = <T extends ImageName>(images: readonly T[], name: string): readonly T[] =>
   images.filter((image) => `${formatImageName(image)}/`.startsWith(`${name}/`));
 
+/** Without a running region nothing is fetched now. */
+async function noteOf(stateDir: string, removed: readonly ImageName[]): Promise<string | undefined> {
+  if (removed.length === 0) return undefined;
+  try {
+    return await fetchedAgainNote(stateDir, removed);
+  } catch (error) {
+    if (error instanceof RackError) return undefined;
+    throw error;
+  }
+}
+
 /** Removes images, and prints how much space that freed. @returns 0 */
 export async function removeDiskImages(
   flags: StoreFlags & { readonly image: string; readonly all: boolean; readonly force: boolean },
@@ -243,6 +256,10 @@ export async function removeDiskImages(
   for (const part of parts) await removePart(tree, part);
   if (flags.json) printJson({ removed: [...doomed, ...parts], freed });
   else for (const name of names) print(`Removed ${name}`);
-  if (!flags.json) print(`Freed ${formatBytes(freed)}.`);
+  if (flags.json) return 0;
+  print(`Freed ${formatBytes(freed)}.`);
+  const imported = [...doomed, ...parts].filter(({ origin }) => origin !== undefined && origin.source !== COPY_SOURCE);
+  const note = place.stateDir === undefined ? undefined : await noteOf(place.stateDir, imported);
+  if (note !== undefined) printError(note);
   return 0;
 }

@@ -7,7 +7,8 @@ import { askDaemon } from '../../control/ask-daemon.ts';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { formatImageName } from '../../images/image-store.ts';
-import { formatBytes, print, printJson, printTable } from '../terminal/output.ts';
+import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
+import { fetchedAgainNote } from './boot-sources.ts';
 import { nearestBeginning, severalMatch } from './named-images.ts';
 
 const RESOURCES = '/MAAS/api/2.0/boot-resources/';
@@ -114,6 +115,12 @@ export async function removeRegionImages({ config, image, all, json }: RemoveFla
   else {
     for (const { name, versions: serials } of doomed) print(`Deleted ${name}, ${counted(serials.length, 'version')}`);
     print('Every host of the region removes it; a host that is down does so when its process is back.');
+    const names = doomed.map(({ name }) => {
+      const [os = '', release = '', architecture = ''] = name.split('/');
+      return { os, release, architecture };
+    });
+    const note = await fetchedAgainNote(stateDir, names);
+    if (note !== undefined) printError(note);
   }
   return 0;
 }

@@ -30,10 +30,20 @@ const VERSIONS = [
   version(4, 'debian/trixie', '20260101', 'aa', []),
 ];
 
+const source = { id: 7, name: 'debian', url: 'http://site.example/', pinned_by: null };
+const selection = (os: string, release: string, arches: readonly string[]) => ({
+  ...{ id: 1, boot_source_id: 7, os, release, arches, subarches: ['*'], labels: ['*'], pinned_by: null },
+});
+
 async function images(t: TestContext) {
   const answers = {
     '/MAAS/api/2.0/nodegroups/': RACKS,
     '/MAAS/api/2.0/boot-resources/?op=list_versions': VERSIONS,
+    '/MAAS/api/2.0/boot-sources/?details=true': [source],
+    '/MAAS/api/2.0/boot-sources/7/selections/?details=true': [
+      selection('debian', 'bookworm', ['arm64', 'amd64']),
+      selection('custom', '*', ['arm64']),
+    ],
   };
   const { config, deleted } = await answerControl(t, answers, '{ store: { kind: sqlite } }');
   const run = (...words: readonly string[]) =>
@@ -115,3 +125,13 @@ for (const [wanted, complaint] of [
     assert.deepEqual(deleted, []);
   });
 }
+
+test('a removal says if a selection fetches the image again', async (t) => {
+  const { run } = await images(t);
+  const { complaint } = await run('remove', 'debian/bookworm');
+  assert.match(
+    complaint,
+    /^Note: debian\/bookworm of debian is selected, so the next import fetches it again; .*images selections .*list`$/m,
+  );
+  assert.equal((await run('remove', 'custom/small')).complaint, '');
+});
