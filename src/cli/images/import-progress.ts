@@ -34,6 +34,10 @@ export class ImportProgress {
   readonly #isSilent: boolean;
   #reach = followTenths();
   readonly #named = new WeakMap<Download, NamedFault>();
+  /** The download of the last step. */
+  #download: Download | undefined;
+  /** Why a download failed as a whole, which the error that ends the command says, too; empty: none did. */
+  #held = '';
   /** The last step. */
   #bytes = 0;
   #total: number | undefined;
@@ -46,12 +50,22 @@ export class ImportProgress {
 
   /** @param state that of the download; give the state of a whole import if the download is one of its files */
   show(download: Download, state: DownloadState = download.state): void {
-    this.faults(download);
-    if (state.kind === 'downloading') this.step(state.bytes, state.total, state.bytesPerSecond);
+    this.#tellFaults(download, true);
+    if (state.kind === 'downloading') {
+      this.#download = download;
+      this.step(state.bytes, state.total, state.bytesPerSecond);
+    }
+    // The last bytes arrive with the end of the download.
+    if (state.kind === 'done' && download === this.#download) this.step(state.bytes, this.#total, 0);
   }
 
   /** Prints the attempts that failed since the last call. */
   faults(download: Download): void {
+    this.#tellFaults(download, false);
+  }
+
+  /** @param isHeld true: the error that ends the command has the last one of a failed download */
+  #tellFaults(download: Download, isHeld: boolean): void {
     if (this.#isSilent) return;
     // The list keeps only the latest attempts, so compare their times.
     for (const { at, fault } of download.attempts) {
@@ -61,7 +75,9 @@ export class ImportProgress {
       const number = (named?.number ?? 0) + 1;
       this.#named.set(download, { at, number, text });
       if (fault === undefined) continue;
-      this.#say(`${text === named?.text ? `Attempt ${number} failed in the same way` : text}${nextOf(download)}`);
+      const said = text === named?.text ? `Attempt ${number} failed in the same way` : text;
+      if (isHeld && download.state.kind === 'failed' && at === download.attempts.at(-1)?.at) this.#held = said;
+      else this.#say(`${said}${nextOf(download)}`);
     }
   }
 
@@ -73,6 +89,8 @@ export class ImportProgress {
   /** Call it before the next file. */
   restart(): void {
     this.#bar?.stop();
+    if (this.#held !== '') this.#say(this.#held);
+    this.#held = '';
     this.#reach = followTenths();
     this.#bytes = 0;
   }

@@ -31,6 +31,34 @@ test('each file has its own tenths, and an import of several files has those of 
   );
 });
 
+test('a download ends at 100 %, and the reason of one that failed is left to the error, unless another follows', async () => {
+  const content = makeContent(1000);
+  const shown = async (status: number, next: boolean): Promise<string> => {
+    const place = new DownloadPlace();
+    const server = await HostileFileServer.start(content, ({ response, serve }) => {
+      if (status === 200) serve();
+      else response.writeHead(status).end();
+    });
+    try {
+      const progress = new ImportProgress(false, false);
+      const { text } = await printedBy(async () => {
+        const download = place.queue({ roundsMax: 1 }).add(place.request([server.url], content));
+        download.watch(() => progress.show(download));
+        await whenAtRest(download);
+        if (next) progress.restart();
+        progress.close();
+      });
+      return text;
+    } finally {
+      await server.close();
+      await place.close();
+    }
+  };
+  assert.match(await shown(200, false), /100 % of 1000 B/);
+  assert.equal(await shown(404, false), '');
+  assert.match(await shown(404, true), /^\S+ did not deliver the file \(HTTP 404\): [^\n]*\n$/);
+});
+
 test('a wait for another process is one line', async () => {
   const { text } = await printedBy(async () => new ImportProgress(false, false).waits(12));
   assert.equal(text, 'Waiting for process 12, which has a file of this image locked\n');
