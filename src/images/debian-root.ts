@@ -212,6 +212,11 @@ export async function buildDebianRoot(request: DebianRequest, ids: FileSystemIds
   }
 }
 
+/** The beginning of the errors of unshare(1) where the kernel refuses a namespace: in a chroot, and in most containers. */
+const UNSHARE = /^unshare: /;
+const ELSEWHERE =
+  'this host refuses the namespaces that the build needs, as in a chroot or a container: run it on a host of its own, or in a virtual machine';
+
 function buildOptions({ release, arch, epochSeconds, onProgress }: DebianRequest): ProgramOptions {
   const foreign =
     arch !== hostArchitecture() ? `. For ${arch}, also install qemu-user-static, binfmt-support and arch-test` : '';
@@ -223,7 +228,10 @@ function buildOptions({ release, arch, epochSeconds, onProgress }: DebianRequest
     package: MMDEBSTRAP,
     environment: { SOURCE_DATE_EPOCH: String(epochSeconds), DEBIAN_FRONTEND: 'noninteractive' },
     task: `building Debian ${release}`,
-    remedy: `check that this host reaches the mirrors, or name others with --mirror${foreign}${rootless}`,
+    remedy: (why) =>
+      UNSHARE.test(why)
+        ? ELSEWHERE
+        : `check that this host reaches the mirrors, or name others with --mirror${foreign}${rootless}`,
     minutesMax: BUILD_MINUTES_MAX,
     onLine: (line) => {
       const news = progress.read(line);

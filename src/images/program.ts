@@ -29,8 +29,8 @@ export interface ProgramOptions {
   readonly package: string;
   /** The purpose, for messages: `fetching linux-image-amd64`. Undefined: messages name the program and its arguments. */
   readonly task?: string;
-  /** The remedy if it fails. */
-  readonly remedy?: string;
+  /** The remedy if it fails, or the one for its errors in one line. */
+  readonly remedy?: string | ((why: string) => string);
   /** Its standard input; undefined: empty. */
   readonly input?: string;
   /** The program is terminated after this many minutes; undefined: 15. */
@@ -72,8 +72,9 @@ export function runProgram(name: string, args: readonly string[], options: Progr
       const late = error.killed === true ? `not finished within ${minutesMax} minutes` : `exit code ${error.code}`;
       const why = complaintOf(stderr.toString('utf8')) || late;
       const task = options.task === undefined ? `${name} ${args.join(' ')}` : `${options.task} (${name})`;
-      const remedy = options.remedy === undefined ? '' : `; ${options.remedy}`;
-      reject(new RackError('tool-failed', `${task} failed: ${why}${remedy}`, { cause: error }));
+      const remedy = typeof options.remedy === 'function' ? options.remedy(why) : options.remedy;
+      const end = remedy === undefined ? '' : `; ${remedy}`;
+      reject(new RackError('tool-failed', `${task} failed: ${why}${end}`, { cause: error }));
     });
     running.add(child);
     if (onLine !== undefined && child.stderr !== null) createInterface({ input: child.stderr }).on('line', onLine);

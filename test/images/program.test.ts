@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { complaintOf } from '../../src/images/program.ts';
+import { complaintOf, runProgram } from '../../src/images/program.ts';
 
 const SAID: readonly { readonly said: string; readonly reported: string }[] = [
   { said: '', reported: '' },
@@ -16,3 +16,11 @@ for (const { said, reported } of SAID) {
   test(`the output of a program becomes one line: ${JSON.stringify(reported)}`, () =>
     assert.equal(complaintOf(said), reported));
 }
+
+test('the remedy may depend on the errors', async () => {
+  const remedy = (why: string): string => (why === 'unshare: no' ? 'elsewhere' : 'a mirror');
+  const options = { package: 'x', task: 'building', remedy };
+  const fails = (said: string) => runProgram('sh', ['-c', `echo ${said} >&2; exit 1`], options);
+  await assert.rejects(fails('unshare: no'), { message: 'building (sh) failed: unshare: no; elsewhere' });
+  await assert.rejects(fails('E: 404'), { message: 'building (sh) failed: 404; a mirror' });
+});
