@@ -13,7 +13,7 @@ import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders, RequestOption
 import { pipeline } from 'node:stream';
 import { cleanText } from '../clean-text.ts';
 import type { Clock } from '../clock.ts';
-import { errorText } from '../errors.ts';
+import { errorText, osErrorCode } from '../errors.ts';
 import type { Ipv4 } from '../net/address.ts';
 import { INTERIM_MAX, isForeign } from '../net/region-http.ts';
 import { BodyPlaces, clientOf } from '../net/shares/body-places.ts';
@@ -38,6 +38,8 @@ const UNTAKEN_SILENCE_MS = 10_000;
 const UNTAKEN: ReadonlySet<number> = new Set([502, 503, 504]);
 /** How much of the region's refusal is reported, in bytes. */
 const SAID_BYTES_MAX = 300;
+/** Instead of the system's error if the region of this host does not listen. */
+const ABSENT = 'it is still starting, or it has ended: try again in a moment. `rackboot status` says whether it runs';
 /** The field in which the region names its refusal, and the form of such a name. */
 const REFUSAL_FIELD = 'x-rackboot-refusal';
 const REFUSAL_NAME = /^[a-z][a-z-]{0,63}$/;
@@ -238,6 +240,7 @@ class Passage {
   readonly #to: Forwarding;
   readonly #ended = Promise.withResolvers<ForwardOutcome>();
   #where = '';
+  #isHere = false;
   #onward: ClientRequest | undefined;
   #forget: (() => void) | undefined;
   #bodyBytes = 0;
@@ -252,6 +255,7 @@ class Passage {
   travel(region: RegionEndpoint, open: OpenRequest): Promise<ForwardOutcome> {
     const { request, response, origin, leavesUntaken, body, begun } = this.#to;
     this.#where = `${region.host}:${region.port}`;
+    this.#isHere = region.socketPath !== undefined;
     const silenceMs = leavesUntaken === true ? UNTAKEN_SILENCE_MS : REGION_SILENCE_MS;
     const onward = open({
       protocol: region.secure === true ? 'https:' : 'http:',
@@ -349,7 +353,8 @@ class Passage {
   #onFailure(error: Error): void {
     // Once an answer has begun, its pipeline reports the end.
     if (this.#done || this.#to.response.headersSent) return;
-    this.#failAs('region-silent', this.#silent ? 504 : 503, errorText(error));
+    const isAbsent = this.#isHere && ['ENOENT', 'ECONNREFUSED'].includes(osErrorCode(error) ?? '');
+    this.#failAs('region-silent', this.#silent ? 504 : 503, isAbsent ? ABSENT : errorText(error));
   }
 
   /** Ends this request without an answer of the region. */

@@ -289,6 +289,17 @@ test('if the region is down the caller gets 503 at once, with the region’s add
   await lone.server.close();
 });
 
+test('a region of this host that does not listen yet is said to start, without the error of its socket', async () => {
+  const lone = await openRig({ host: '127.0.0.1', port: 5240, socketPath: '/nonexistent/region.sock' });
+  const got = await lone.speak(`GET /MAAS/ ${CLOSE}\r\n`);
+  assert.match(
+    got,
+    /^HTTP\/1\.1 503 [\s\S]*the region at 127\.0\.0\.1:5240 does not answer: it is still starting, or /,
+  );
+  assert.doesNotMatch(got, /ENOENT|region\.sock/);
+  await lone.server.close();
+});
+
 test('at most PROXIED_MAX requests of as many networks are at the region at a time', async () => {
   answer = () => undefined;
   const asked = rig.server.counters().requests;

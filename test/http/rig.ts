@@ -69,7 +69,7 @@ const resolve: ResolveAsset = ({ path, peer, local }) => {
 };
 
 export async function openRig(
-  region?: { readonly host: string; readonly port: number; readonly secure?: boolean },
+  region?: { readonly host: string; readonly port: number; readonly secure?: boolean; readonly socketPath?: string },
   standIn?: RegionStandIn,
   regionCa?: string,
 ) {
