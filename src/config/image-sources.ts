@@ -36,12 +36,18 @@ export interface SourceFlags {
 export const readImageSources = (flags: SourceFlags): readonly ImageSource[] =>
   readFileSources(flags).sources.map(({ source }) => source);
 
+/** The site's file of sources; undefined: it does not exist. @param config the configuration file */
+export function siteSourcesFile(config: string): string | undefined {
+  const path = join(dirname(config), SITE_SOURCES);
+  return existsSync(path) ? path : undefined;
+}
+
 /**
  * Why the site's file of sources cannot be used as a whole; undefined if it can, or does not exist.
  * @param config the configuration file
  */
 export function findSourcesProblem(config: string): string | undefined {
-  if (!existsSync(join(dirname(config), SITE_SOURCES))) return undefined;
+  if (siteSourcesFile(config) === undefined) return undefined;
   try {
     return readFileSources({ config }).problem;
   } catch (error) {

@@ -58,14 +58,14 @@ const FOREIGN_PROBE_SECONDS_MIN = 60;
 const FOREIGN_PROBE_SECONDS_MAX = 86_400;
 const IMPORT_SECONDS_MIN = 60;
 const IMPORT_SECONDS_MAX = 30 * 86_400;
-const IMPORT_PROBLEM = { error: 'expected a duration from 1m to 30d, or no' };
+const IMPORT_PROBLEM = { error: 'expected a duration from 1m to 30d, or `no`' };
 /** The most versions of an imported image that are kept. */
 const IMPORT_KEEP_MAX = 100;
-const IMPORT_LIMIT_PROBLEM = { error: 'expected MiB per second, from 0.1 to 10000 such as 2.5, or no' };
+const IMPORT_LIMIT_PROBLEM = { error: 'expected MiB per second from 0.1 to 10000, such as 2.5, or `no` (no limit)' };
 const IMPORT_LIMIT_MIN = 0.1;
 const IMPORT_LIMIT_MAX = 10_000;
 const MIB = 1024 * 1024;
-const FOREIGN_PROBE_PROBLEM = { error: 'expected a duration from 1m to 1d, or no' };
+const FOREIGN_PROBE_PROBLEM = { error: 'expected a duration from 1m to 1d, or `no`' };
 const NEVER = 0 as Seconds;
 /** `no` is 0. */
 const foreignProbe = z.union(

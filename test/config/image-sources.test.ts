@@ -87,7 +87,7 @@ describe('the sources of a site', () => {
     {
       name: 'a number as a release',
       text: `${OWN}selections: [{ source: own, os: own, release: 1 }]\n`,
-      problem: /selections\[0\]\.release: /,
+      problem: /selections\[0\]\.release: .*in quotes if it is a number, found the number 1$/,
     },
     {
       name: 'an unknown source',

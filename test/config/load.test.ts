@@ -362,7 +362,7 @@ test('the rack probes for other DHCP servers every ten minutes, at another inter
   for (const wrong of ['59', '2d', 'yes', 'soon']) {
     assert.match(
       problemsOf(withInterface({}, `dhcp: { foreign_probe: ${wrong} }\n`)),
-      /dhcp\.foreign_probe: expected a duration from 1m to 1d, or no/,
+      /dhcp\.foreign_probe: expected a duration from 1m to 1d, or `no`/,
     );
   }
   assert.match(problemsOf(withInterface({ authoritative: 'perhaps' })), /authoritative: expected auto, yes/);

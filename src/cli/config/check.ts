@@ -11,7 +11,7 @@ import {
   findHostOverlaps,
   hostAddresses,
 } from '../../config/host-check.ts';
-import { sourcesProblems } from '../../config/image-sources.ts';
+import { siteSourcesFile, sourcesProblems } from '../../config/image-sources.ts';
 import { parseConfig } from '../../config/load.ts';
 import { pinnedKeys } from '../../config/merge.ts';
 import { configNotes, wideDoors } from '../../config/notes.ts';
@@ -64,6 +64,8 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
         ? `${file} is fine: ${served}.`
         : `${file} alone is fine: ${alone}; the store may add to it.`,
     );
+    const sources = siteSourcesFile(file);
+    if (sources !== undefined) print(`${sources} is fine, too.`);
     for (const line of waiting) print(`Beware  ${line}`);
     for (const note of notes) print(`Note    ${note}`);
   }

@@ -129,10 +129,7 @@ async function findSource(stateDir: string, wanted: string): Promise<Source> {
   const [found] = placed;
   if (placed.length > 1) {
     const all = placed.map(numberText).join(', ');
-    throw new RackError(
-      'bad-argument',
-      `${placed.length} sources have the URL ${wanted}: name one by its number, ${all}`,
-    );
+    throw new RackError('bad-argument', `several sources have the URL ${wanted}: name one by its number, ${all}`);
   }
   if (found !== undefined) return found;
   const hint = nearestHint(
@@ -184,7 +181,7 @@ function namePinFiles(pins: readonly Pin[]): void {
   const written = pins.filter((pin) => pin !== null).filter(({ file }) => !isShippedFile(file));
   const [first] = written;
   if (first === undefined) return;
-  print(`Keys such as ${first.key} are in ${[...new Set(written.map(({ file }) => file))].join(', ')}`);
+  print(`The file with ${first.key}: ${[...new Set(written.map(({ file }) => file))].join(', ')}`);
 }
 
 /** The URL, with an index in another than its usual place. */

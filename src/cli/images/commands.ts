@@ -112,7 +112,7 @@ function makeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fini
 function importCommand<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish): Argv<T> {
   return command.command(
     'import [image]',
-    'Import what the region selects; or an image (ubuntu/noble), an installer (installer/debian/trixie) or a boot loader (bootloader/uefi) from a source; or a file: a bundle (./images.tar), the installer of Ubuntu’s live server (./ubuntu.iso), or with --os and --release what `add` takes',
+    "Import what the region selects; or an image (ubuntu/noble), an installer (installer/debian/trixie) or a boot loader (bootloader/uefi) from a source; or a file: a bundle (./images.tar), the installer of Ubuntu's live server (./ubuntu.iso), or with --os and --release what `add` takes",
     {
       config,
       tree,

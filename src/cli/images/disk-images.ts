@@ -164,7 +164,8 @@ export function listDiskImages(flags: StoreFlags): number {
       image.title,
     ]);
     const empty =
-      'There are no disk images. `sudo rackboot images make-debian` makes one; ' +
+      'There are no disk images. `rackboot images available` lists those that `sudo rackboot images import` fetches, such as ubuntu/noble; ' +
+      '`sudo rackboot images make-debian` makes one; ' +
       '`rackboot images add FILE --os OS --release RELEASE` adds one that you have.';
     printTable(['IMAGE', 'SIZE', 'ON A DISK', 'SHA256', 'TITLE'], rows, empty);
     printInstallers(tree);

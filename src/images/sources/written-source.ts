@@ -21,7 +21,10 @@ const FOUND_SHOWN_MAX = 60;
 function textual<T>(expected: string, parse: (text: string) => T | undefined) {
   return z
     .string({
-      error: ({ input }) => (input === undefined ? `is missing: expected ${expected}` : `expected ${expected}`),
+      error: ({ input }) =>
+        input === undefined
+          ? `is missing: expected ${expected}`
+          : `expected ${expected}${typeof input === 'number' ? `, found the number ${input}` : ''}`,
     })
     .transform((text, context): T => {
       const value = text.length > TEXT_CHARACTERS_MAX ? undefined : parse(text.trim());

@@ -34,6 +34,20 @@ test('a network that waits for its interface is valid, with a warning', async ()
   }
 });
 
+test("the site's file of image sources is named if it was read", async () => {
+  const place = mkdtempSync(join(tmpdir(), 'rackboot-check-'));
+  const file = join(place, 'rackboot.yaml');
+  mkdirSync(join(place, 'boot'));
+  writeFileSync(file, `name: rack\nstate_dir: ${place}\n`);
+  writeFileSync(join(place, 'image-sources.yaml'), 'selections: []\n');
+  try {
+    const { text } = await printedBy(() => checkFile(file, false));
+    assert.match(text, /\/rackboot\.yaml is fine: .*\n\S+\/image-sources\.yaml is fine, too\.$/m);
+  } finally {
+    rmSync(place, { recursive: true });
+  }
+});
+
 test("an interrupted copy into the rack's own region is a problem, in the words of the start", async () => {
   const place = mkdtempSync(join(tmpdir(), 'rackboot-check-'));
   mkdirSync(join(place, 'boot'));

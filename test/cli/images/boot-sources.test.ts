@@ -69,7 +69,7 @@ test('sources list fits into 100 columns, and says how each source is verified, 
       `  ${OWN}`,
       '15  –  /etc/other.gpg  store',
       '  http://other.example/',
-      `Keys such as sources[0] are in ${SITE}`,
+      `The file with sources[0]: ${SITE}`,
     ],
   );
 });
@@ -86,7 +86,7 @@ test('selections list names the file once, and leaves no column empty', async (t
     [
       [String(2 ** 30), 'site-stream', 'ubuntu/noble', 'amd64', '*', '*', 'selections[0]'],
       ['3', OWN, 'ubuntu/noble', 'amd64', '*', '*', 'store'],
-      [`Keys such as selections[0] are in ${SITE}`],
+      [`The file with selections[0]: ${SITE}`],
     ],
   );
 });
@@ -101,12 +101,15 @@ for (const words of [
     const { run, deleted } = await images(t);
     const { result, complaint } = await run(...words);
     assert.notEqual(result, 0);
-    assert.match(complaint, /2 sources have the URL \S+: name one by its number, 12 \(site-stream\), 14 \(added\)$/m);
+    assert.match(
+      complaint,
+      /several sources have the URL \S+: name one by its number, 12 \(site-stream\), 14 \(added\)$/m,
+    );
     assert.deepEqual(deleted, []);
   });
 }
 
-test('sources add tells of a source of a file with the same URL', async (t) => {
+test('sources add names a source of a file with the same URL', async (t) => {
   const { run } = await images(t);
   const { text, complaint } = await run('sources', 'add', OWN.slice(0, -1), '--keyring', SHIPPED);
   assert.match(text, /^Source 14 is /);

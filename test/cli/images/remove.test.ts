@@ -49,3 +49,13 @@ test('a command that repairs an image names its file, quoted for the shell', asy
   assert.ok(complaint.includes(`see what \`qemu-img check '${broken}'\` says`), complaint);
   assert.doesNotMatch(complaint, /\bFILE\b/);
 });
+
+test('the list of an empty store names each way to get an image, the import first', async () => {
+  const tree = mkdtempSync(join(tmpdir(), 'rackboot-empty-'));
+  try {
+    const { text } = await printedBy(() => runCommandLine(['images', 'list', '--tree', tree]));
+    assert.match(text, /images available.*images import.*ubuntu\/noble.*images make-debian.*images add FILE/);
+  } finally {
+    rmSync(tree, { recursive: true });
+  }
+});
