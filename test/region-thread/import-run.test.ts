@@ -371,6 +371,21 @@ describe('a run of imports', { timeout: 60_000 }, () => {
     });
   });
 
+  test('an image that is there, failed or paused is not listed as left out: its progress says it', async () => {
+    const { url } = await serve([disk('noble', makeSystemDisk(MIB)), disk('jammy', makeDisk(MIB, 'mbr'))]);
+    const sources = [selected('site', url, [ALL, { ...ALL, release: 'nobel' }])];
+    for (const state of ['first', 'second']) {
+      const { skipped } = await begin(sources).ended;
+      assert.deepEqual(
+        skipped.map(({ name, reason }) => `${name} ${reason.code}`),
+        ['*/nobel not-offered'],
+        state,
+      );
+    }
+    assert.equal(stateOf('ubuntu/noble/amd64/generic/release')?.reason?.code, 'present');
+    assert.equal(stateOf('ubuntu/jammy/amd64/generic/release')?.state, 'failed');
+  });
+
   test('a refused image leaves no file, and is not downloaded again by the next run', async () => {
     const content = makeDisk(2 * MIB, 'mbr');
     const root = Buffer.alloc(MIB, 'no root');
@@ -382,8 +397,12 @@ describe('a run of imports', { timeout: 60_000 }, () => {
         squashfs: { ftype: 'squashfs', path: 'root.img', content: root },
       }),
     ]);
-    const reasons = async (): Promise<readonly string[]> =>
-      (await begin([selected('site', url)]).ended).skipped.map(({ reason }) => JSON.stringify(reason)).sort();
+    const reasons = async (): Promise<readonly string[]> => {
+      const { skipped } = await begin([selected('site', url)]).ended;
+      assert.deepEqual(skipped, [], 'each has its own reason');
+      const names = ['ubuntu/noble/amd64/generic/release', 'ubuntu/jammy/amd64/generic/stable'];
+      return names.map((name) => JSON.stringify(stateOf(name)?.reason)).sort();
+    };
     const first = await reasons();
     assert.deepEqual(
       first.map((text) => text.includes('was not imported')),

@@ -11,7 +11,7 @@
 // 3. Imports that need the same file run one after the other: the later one takes the bytes of the earlier one.
 // 4. A source has at most IMPORTS_OF_SOURCE_MAX places, and the last place is kept for a source that has none. So slow servers delay their own
 //    images.
-// 5. The run ends when all sources have answered, and no import is queued or under way. It has a reason for every image that it left out.
+// 5. The run ends when all sources have answered, and no import is queued or under way. It lists what it left out; the progress of an image has its own reason.
 // 6. `renew` asks the sources again. The imports under way continue meanwhile, so no slow one keeps newer images of other sources away.
 
 import { type Clock, type Instant, later } from '../../clock.ts';
@@ -239,7 +239,6 @@ export class ImportRun {
     };
     this.#items.set(name, item);
     this.#show(item, progress);
-    if (hold !== undefined) this.#leftOut.add({ name, reason: { code: 'held', params: { hold } } });
   }
 
   /** Adds the offers of a source that answered later. */
@@ -307,7 +306,6 @@ export class ImportRun {
         await this.#wait(item, wait, signal);
         return;
       }
-      this.#leftOut.add({ name: item.name, reason });
       item.isUndelivered = code === 'source-failed';
       this.#show(
         item,
@@ -325,9 +323,7 @@ export class ImportRun {
       this.#show(item, done);
       return;
     }
-    const reason = { code: 'present', params: { serial } } as const;
-    this.#show(item, { ...done, reason });
-    this.#leftOut.add({ name: item.name, reason });
+    this.#show(item, { ...done, reason: { code: 'present', params: { serial } } });
   }
 
   /** The pause for which an import gives up its place. @returns undefined: it keeps the place */
@@ -357,9 +353,7 @@ export class ImportRun {
 
   /** Reports an import as cancelled because the whole run was stopped. */
   #end(item: Item): void {
-    const reason = { code: 'stopped', params: {} } as const;
-    this.#show(item, { state: 'cancelled', reason });
-    this.#leftOut.add({ name: item.name, reason });
+    this.#show(item, { state: 'cancelled', reason: { code: 'stopped', params: {} } });
   }
 
   #showDownload(item: Item, state: DownloadState): void {
