@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -19,7 +19,7 @@ import { sweepDownloads } from '../../src/images/import/left-downloads.ts';
 import type { ImageSource } from '../../src/images/sources/source.ts';
 import type { ImportProgress, WrittenBootSelection } from '../../src/region/records/boot-store.ts';
 import { ImportRun } from '../../src/region-thread/imports/import-run.ts';
-import type { SkippedList } from '../../src/region-thread/imports/message.ts';
+import type { Hold, SkippedList } from '../../src/region-thread/imports/message.ts';
 import type { SelectedSource } from '../../src/region-thread/imports/plan.ts';
 import { makeDisk, makeSystemDisk } from '../images/disks.ts';
 import { FileSite } from '../support/image-site.ts';
@@ -87,10 +87,10 @@ describe('a run of imports', { timeout: 60_000 }, () => {
     return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, answer: resolve };
   }
 
-  function begin(sources: readonly SelectedSource[], clock: Clock = systemClock) {
+  function begin(sources: readonly SelectedSource[], clock: Clock = systemClock, held = new Map<string, Hold>()) {
     const downloads = new DownloadThread(DEFAULT_SETTINGS, systemClock);
     const place = { tree, workDir: join(tree, 'work'), configured: {} };
-    const order = { ...place, sources, held: new Map(), bytesPerSecondMax: undefined, httpProxy: '' };
+    const order = { ...place, sources, held, bytesPerSecondMax: undefined, httpProxy: '' };
     const onProgress = (name: string, progress: ImportProgress): void => void shown.push([name, progress]);
     const run = new ImportRun(order, { downloads, clock, onProgress, onLeft: (left) => lefts.push(left) });
     const ended = run.run();
@@ -384,6 +384,23 @@ describe('a run of imports', { timeout: 60_000 }, () => {
     }
     assert.equal(stateOf('ubuntu/noble/amd64/generic/release')?.reason?.code, 'present');
     assert.equal(stateOf('ubuntu/jammy/amd64/generic/release')?.state, 'failed');
+  });
+
+  test('a paused image keeps its progress in the next run', async () => {
+    const { url } = await serve([disk('noble', makeSystemDisk(4 * MIB))], 20);
+    const name = 'ubuntu/noble/amd64/generic/release';
+    const { run, ended, order } = begin([selected('site', url)]);
+    await eventually('some bytes are there', () => (stateOf(name)?.bytes ?? 0) > MIB || undefined);
+    await run.hold(name, 'paused');
+    await ended;
+    const paused = stateOf(name);
+    const arrived = statSync(
+      join(tree, 'images', '.downloads', String(left().find((file) => file.endsWith('.part')))),
+    ).size;
+    assert.ok(arrived >= (paused?.bytes ?? 0));
+    shown = [];
+    await begin(order.sources, systemClock, new Map([[name, 'paused']])).ended;
+    assert.deepEqual([stateOf(name)?.state, stateOf(name)?.bytes], ['paused', arrived]);
   });
 
   test('a refused image leaves no file, and is not downloaded again by the next run', async () => {

@@ -1,8 +1,10 @@
-// Removes files left by unfinished imports: parts, whole files, the memory of refused ones (refusals.ts), and locks.
+// The files left by unfinished imports: counts the bytes, and removes parts, whole files, the memory of refused ones (refusals.ts), and locks.
 
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { seenEntry } from '../../files/seen-stats.ts';
 import { tryImport } from '../file-lock.ts';
+import { blobPath } from '../image-store.ts';
 
 const NAME = /^[0-9a-f]{32,128}$/;
 /** The ends of the names of everything that an import keeps of a file. The file itself has none. */
@@ -49,3 +51,24 @@ async function removeUnlocked(path: string): Promise<boolean> {
     lock.release();
   }
 }
+
+/**
+ * The bytes of these files that are on this host, downloaded by an earlier import or, for a file of a system, in the store.
+ * @param total the bytes of all of them; undefined: unknown
+ */
+export function arrivedBytes(tree: string, digests: readonly string[], total: number | undefined): number {
+  const directory = directoryOf(tree);
+  const bytesOf = (digest: string): number =>
+    [join(directory, digest), join(directory, `${digest}.part`), join(tree, blobPath(digest, 'file'))].reduce(
+      (found, path) => Math.max(found, sizeOf(path)),
+      0,
+    );
+  const bytes = [...new Set(digests)].reduce((sum, digest) => sum + bytesOf(digest), 0);
+  return Math.min(bytes, total ?? bytes);
+}
+
+/** 0: there is no such file. */
+const sizeOf = (path: string): number => {
+  const found = seenEntry(path);
+  return found?.isFile() === true ? found.size : 0;
+};

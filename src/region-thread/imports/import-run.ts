@@ -28,6 +28,7 @@ import {
   importFirstItem,
   type OffersOfItem,
 } from '../../images/import/import-item.ts';
+import { arrivedBytes } from '../../images/import/left-downloads.ts';
 import type { SourceAnswer } from '../../images/import/offer.ts';
 import { askSources } from '../../images/import/offers.ts';
 import { readHostMirrors } from '../../images/sources/host-mirrors.ts';
@@ -233,7 +234,8 @@ export class ImportRun {
   #add(name: string, offers: OffersOfItem): void {
     const hold = this.#held.get(name);
     if (hold === 'removed') return;
-    const progress = progressOf(offers[0], hold ?? 'queued', offers);
+    const begun = progressOf(offers[0], hold ?? 'queued', offers);
+    const progress = { ...begun, bytes: arrivedBytes(this.#order.tree, digestsOfItem(offers[0]), begun.total) };
     const item: Item = {
       ...{ name, offers, progress, stop: undefined, hold, isWaiting: false, waits: 0, isUndelivered: false },
     };
