@@ -47,6 +47,12 @@ test('a failed download keeps its code, without paths of the host', () => {
   });
 });
 
+test('a file that cannot be used has a reason of its own, because no further attempt helps', () => {
+  const said = 'bad.img cannot be added';
+  assert.deepEqual(failureReason(new RackError('bad-argument', said)), { code: 'refused', params: { said } });
+  assert.deepEqual(failureReason(new RackError('source-failed', said)), { code: 'said', params: { said } });
+});
+
 test('a bug of our own is not a reason', () => {
   for (const reason of [failureReason, deletionReason, assertOutside])
     assert.throws(() => reason(new TypeError('undefined is not a function')), TypeError);

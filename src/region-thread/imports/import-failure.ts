@@ -37,6 +37,7 @@ export function downloadReason(fault: AttemptFault): ImportReason {
 export function failureReason(error: unknown): ImportReason {
   if (!(error instanceof RackError)) throw error;
   if (error.cause instanceof AttemptFailure) return downloadReason(error.cause.fault);
+  if (error.code === 'bad-argument') return { code: 'refused', params: { said: saidBy(errorText(error)) } };
   return saidReason(errorText(error));
 }
 

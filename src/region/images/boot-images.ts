@@ -245,9 +245,10 @@ function withImages<T extends BootResource>(row: T, images: readonly ListedImage
   };
 }
 
-/** True if the next run tries to import the image again: its last import failed, or ended with its run. */
+/** True if the next run may import the image: its last import ended with its run, or failed other than by a file that cannot be used. */
 const isTriedAgain = ({ wish, progress }: BootResource): boolean =>
-  wish === 'import' && (progress?.state === 'failed' || progress?.state === 'cancelled');
+  wish === 'import' &&
+  (progress?.state === 'cancelled' || (progress?.state === 'failed' && progress.reason?.code !== 'refused'));
 
 /** @param nextMs the next run by the schedule; 0: none, or one is under way */
 const withNextTry = (row: BootResource, nextMs: number): BootResource =>

@@ -51,6 +51,8 @@ const PARAMS = {
   'uploads-first': z.object({ names: z.array(text).max(16).readonly() }),
   /** A user deleted the image, but it still exists. */
   'not-deleted': said,
+  /** The file itself cannot be used: as long as the source has no other one, a further attempt ends the same. */
+  refused: said,
   /** The error text of any other failure. */
   said,
 } as const;

@@ -271,12 +271,13 @@ test('a failed import shows no full bar, and a selection without an image why', 
     const [all, one] = SOURCE_PAGES;
     assert.ok(all !== undefined && one !== undefined);
     const { boot } = place.store;
-    const reason: ImportReason = { code: 'said', params: { said: 'no: `rackboot images add`' } };
+    const reason: ImportReason = { code: 'refused', params: { said: 'no: `rackboot images add`' } };
+    await boot.changeRun({ begunMs: 2, endedMs: 3, nextMs: place.clock.wallTimeMs() + 1000 });
     const failed = { state: 'failed', source: 'x', title: '', bytes: 5, total: 5, reason } as const;
     await boot.noteProgress(new Map([[NOBLE, failed]]), 1);
     const row = await shown(place, IMAGES_PAGE, { viewer: ADMIN });
     assert.match(row, />Failed<.*no: <code>rackboot images add<\/code>/s);
-    assert.doesNotMatch(row.slice(0, row.indexOf('id="reported"')), /<progress/);
+    assert.doesNotMatch(row.slice(0, row.indexOf('id="reported"')), /<progress|tries again/);
     await sent(place, all, { url: 'http://x/', keyring_filename: '/k.gpg' });
     const path = { source: '1' };
     for (const release of ['noble', 'nobel']) await sent(place, one, { do: 'select', os: 'ubuntu', release }, { path });
