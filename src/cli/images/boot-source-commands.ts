@@ -89,7 +89,7 @@ function selectionCommands<T>(command: Argv<T>, { config, json }: SharedOptions,
       'List the selections of all sources, or of one',
       (all) => all.positional('source', { ...source, demandOption: false }).options({ config, json }),
       async (argv) => {
-        const { listSelections } = await import('./boot-sources.ts');
+        const { listSelections } = await import('./boot-selections.ts');
         finish(await listSelections(argv));
       },
     )
@@ -102,7 +102,7 @@ function selectionCommands<T>(command: Argv<T>, { config, json }: SharedOptions,
           .positional('image', { type: 'string', describe: 'System and release; * stands for all' })
           .options({ config, json, ...lists }),
       async (argv) => {
-        const { addSelection } = await import('./boot-sources.ts');
+        const { addSelection } = await import('./boot-selections.ts');
         finish(await addSelection(argv));
       },
     )
@@ -115,7 +115,7 @@ function selectionCommands<T>(command: Argv<T>, { config, json }: SharedOptions,
           .positional('selection', selection)
           .options({ config, json, ...lists }),
       async (argv) => {
-        const { setSelection } = await import('./boot-sources.ts');
+        const { setSelection } = await import('./boot-selections.ts');
         finish(await setSelection(argv));
       },
     )
@@ -124,7 +124,7 @@ function selectionCommands<T>(command: Argv<T>, { config, json }: SharedOptions,
       'Remove a selection; imported images stay',
       (remove) => remove.positional('source', source).positional('selection', selection).options({ config, json }),
       async (argv) => {
-        const { removeSelection } = await import('./boot-sources.ts');
+        const { removeSelection } = await import('./boot-selections.ts');
         finish(await removeSelection(argv));
       },
     );

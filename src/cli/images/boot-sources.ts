@@ -1,26 +1,22 @@
-// `rackboot images sources` and `rackboot images selections`: the sources of the region and the selections among their images.
+// `rackboot images sources`: the sources of the region.
 
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
-import { STREAM_ARCHITECTURES } from '../../boot/architectures.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import { findSourcesProblem, isShippedFile } from '../../config/image-sources.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
-import { listed } from '../../counted.ts';
 import { errorText, RackError } from '../../errors.ts';
-import type { ImageName } from '../../images/image-store.ts';
-import { INSTALLER } from '../../images/import/offer.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { namesIndex, streamOf } from '../../region/images/region-source.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
-import { print, printError, printJson, printTable, tableLines } from '../terminal/output.ts';
+import { print, printError, printJson, tableLines } from '../terminal/output.ts';
 
-const PATH = '/MAAS/api/2.0/boot-sources/';
+export const PATH = '/MAAS/api/2.0/boot-sources/';
 
 const addedShape = z.looseObject({ id: z.number(), url: z.string() });
 /** The file and the key that define it; null: none. */
-const pinShape = z.object({ file: z.string(), key: z.string() }).nullable();
+export const pinShape = z.object({ file: z.string(), key: z.string() }).nullable();
 const sourceShape = addedShape.extend({
   name: z.string(),
   pinned_by: pinShape,
@@ -32,19 +28,9 @@ const sourceShape = addedShape.extend({
   keyring_filename: z.string().default(''),
   keyring_data: z.base64().default(''),
 });
-const selectionShape = z.looseObject({
-  id: z.number(),
-  boot_source_id: z.number(),
-  os: z.string(),
-  release: z.string(),
-  arches: z.array(z.string()),
-  subarches: z.array(z.string()),
-  labels: z.array(z.string()),
-});
-const listedSelection = selectionShape.extend({ pinned_by: pinShape });
-type Source = z.output<typeof sourceShape>;
+export type Source = z.output<typeof sourceShape>;
 
-interface Shared {
+export interface Shared {
   readonly config: string;
   readonly json: boolean;
 }
@@ -60,23 +46,9 @@ interface TrustFlags {
   readonly keys?: string | undefined;
 }
 
-/** Parts of a selection; `undefined`: all in a new selection, unchanged in an existing one. */
-interface ListFlags {
-  readonly arches?: readonly string[] | undefined;
-  readonly subarches?: readonly string[] | undefined;
-  readonly labels?: readonly string[] | undefined;
-}
+export const stateDirOf = ({ config }: Shared): string => loadPlace(config).stateDir;
 
-/** The images to select. */
-interface Wanted {
-  readonly source: string;
-  /** `ubuntu/noble`; a `*` in place of a part stands for all; `undefined`: all. */
-  readonly image?: string | undefined;
-}
-
-const stateDirOf = ({ config }: Shared): string => loadPlace(config).stateDir;
-
-const listOf = async (stateDir: string): Promise<readonly Source[]> =>
+export const listOf = async (stateDir: string): Promise<readonly Source[]> =>
   z.array(sourceShape).parse(await askDaemon(stateDir, `${PATH}?details=true`));
 
 /** The sources of files and those that people added to the running region, in the order in which the region uses them. */
@@ -121,7 +93,7 @@ export async function knownSources(
 const siteUrl = (url: string): string => (url.endsWith('/') || namesIndex(url) ? url : `${url}/`);
 
 /** Finds a source by number, name or URL. @throws RackError `not-found`, or `bad-argument` for a URL that several sources have */
-async function findSource(stateDir: string, wanted: string): Promise<Source> {
+export async function findSource(stateDir: string, wanted: string): Promise<Source> {
   const sources = await listOf(stateDir);
   const named = sources.find((one) => String(one.id) === wanted || (isNamed(one) && one.name === wanted));
   if (named !== undefined) return named;
@@ -162,7 +134,7 @@ function trustForm({ keyring, keys, index, unsigned, why }: TrustFlags): URLSear
  * Warns of an error in the site's file, because the list shows none of its changes then.
  * @returns the code with which the command ends: 1 if there is such an error
  */
-function warnOfFile(config: string): number {
+export function warnOfFile(config: string): number {
   const problem = findSourcesProblem(config);
   if (problem === undefined) return 0;
   printError(
@@ -174,10 +146,11 @@ function warnOfFile(config: string): number {
 type Pin = z.output<typeof pinShape>;
 
 /** Where a source or a selection is written. The line of `namePinFiles` has the path of the site's file. */
-const pinText = (pin: Pin): string => (pin === null ? 'store' : isShippedFile(pin.file) ? 'shipped file' : pin.key);
+export const pinText = (pin: Pin): string =>
+  pin === null ? 'store' : isShippedFile(pin.file) ? 'shipped file' : pin.key;
 
 /** Says which file has the keys in the list. */
-function namePinFiles(pins: readonly Pin[]): void {
+export function namePinFiles(pins: readonly Pin[]): void {
   const written = pins.filter((pin) => pin !== null).filter(({ file }) => !isShippedFile(file));
   const [first] = written;
   if (first === undefined) return;
@@ -277,136 +250,5 @@ export async function removeSource(flags: Shared & { readonly source: string }):
   await askDaemon(stateDir, `${PATH}${id}/`, 'DELETE');
   if (flags.json) printJson({ id, url });
   else print(`The source ${url} is removed, with its selections. Imported images stay.`);
-  return 0;
-}
-
-const selectionsOf = async (stateDir: string, { id }: Source) =>
-  z.array(listedSelection).parse(await askDaemon(stateDir, `${PATH}${id}/selections/?details=true`));
-
-/** The most selections that a note names. */
-const NAMED_MAX = 3;
-
-/** A note if the next import of the region would fetch removed images again; undefined: it would not. @throws RackError as `askDaemon` */
-export async function fetchedAgainNote(
-  stateDir: string,
-  removed: readonly Pick<ImageName, 'os' | 'release' | 'architecture'>[],
-): Promise<string | undefined> {
-  const isAmong = (text: string, wanted: readonly string[]): boolean =>
-    wanted.length === 0 || wanted.includes('*') || wanted.includes(text);
-  const names: string[] = [];
-  for (const source of await listOf(stateDir))
-    for (const { os, release, arches } of await selectionsOf(stateDir, source)) {
-      const isMatch = removed.some(
-        (one) => isAmong(one.os, [os]) && isAmong(one.release, [release]) && isAmong(one.architecture, arches),
-      );
-      if (isMatch) names.push(`${os}/${release} of ${source.name}`);
-    }
-  if (names.length === 0) return undefined;
-  const remedy = 'remove the selection, too, if you do not want that: `sudo rackboot images selections list`';
-  return `Note: ${listed(names, NAMED_MAX)} ${names.length === 1 ? 'is' : 'are'} selected, so the next import fetches it again; ${remedy}`;
-}
-
-/** Prints the selections of one source, or of all. @returns 0; 1 if the site's file has an error @throws RackError `not-found` */
-export async function listSelections(flags: Shared & { readonly source?: string | undefined }): Promise<number> {
-  const stateDir = stateDirOf(flags);
-  const sources = flags.source === undefined ? await listOf(stateDir) : [await findSource(stateDir, flags.source)];
-  const found = await Promise.all(
-    sources.map(async (source) => (await selectionsOf(stateDir, source)).map((selection) => ({ source, selection }))),
-  );
-  const all = found.flat();
-  if (flags.json) printJson(all.map(({ selection }) => selection));
-  else {
-    const rows = all.map(({ source, selection: { id, os, release, arches, subarches, labels, pinned_by: pin } }) => [
-      String(id),
-      source.name,
-      `${os}/${release}`,
-      arches.join(','),
-      subarches.join(','),
-      labels.join(','),
-      pinText(pin),
-    ]);
-    const headings = ['ID', 'SOURCE', 'IMAGE', 'ARCHES', 'SUBARCHES', 'LABELS', 'WRITTEN IN'];
-    printTable(headings, rows, 'Nothing is selected: rackboot images selections add ubuntu ubuntu/noble');
-    namePinFiles(all.map(({ selection }) => selection.pinned_by));
-  }
-  return warnOfFile(flags.config);
-}
-
-/** Selects images of a source. @returns 0 @throws RackError `not-found`, `bad-argument` */
-export async function addSelection(flags: Shared & Wanted & ListFlags): Promise<number> {
-  const stateDir = stateDirOf(flags);
-  const source = await findSource(stateDir, flags.source);
-  // Commands that import one installer begin its name so.
-  const image = (flags.image ?? '*/*').replace(new RegExp(`^${INSTALLER}/(?=[^/]+/)`), '');
-  const [os = '*', release = '*', ...more] = image.split('/');
-  if (more.length > 0)
-    throw new RackError('bad-argument', `${flags.image} is not an image: name one such as ubuntu/noble`);
-  const form = listForm(flags);
-  form.set('os', os);
-  form.set('release', release);
-  const raw = await askDaemon(stateDir, `${PATH}${source.id}/selections/`, 'POST', form.toString());
-  if (flags.json) printJson(raw);
-  else
-    print(
-      `Selected ${os}/${release} from ${source.name}; the next import fetches it. To import now: rackboot images import`,
-    );
-  return 0;
-}
-
-/** @throws RackError `bad-argument` for an architecture that no machine has */
-function listForm({ arches, subarches, labels }: ListFlags): URLSearchParams {
-  const known = [...STREAM_ARCHITECTURES.keys()];
-  const unknown = arches?.flatMap((one) => one.split(',')).find((one) => one !== '*' && !known.includes(one.trim()));
-  if (unknown !== undefined) {
-    const text = `${JSON.stringify(unknown)} is not an architecture; ${nearestHint(unknown, known)}name ${known.join(', ')} or *`;
-    throw new RackError('bad-argument', text);
-  }
-  const form = new URLSearchParams();
-  for (const [name, list] of Object.entries({ arches, subarches, labels })) {
-    if (list !== undefined) form.set(name, list.join(','));
-  }
-  return form;
-}
-
-/** Finds a source's selection by number or image. @throws RackError `not-found` */
-async function findSelection(stateDir: string, source: Source, wanted: string) {
-  const selections = await selectionsOf(stateDir, source);
-  const found = selections.find(({ id, os, release }) => [String(id), `${os}/${release}`].includes(wanted));
-  if (found !== undefined) return found;
-  const there = '`rackboot images selections list` shows all';
-  throw new RackError('not-found', `${source.name} has no selection ${JSON.stringify(wanted)}; ${there}`);
-}
-
-/** Changes the parts of a selection. @returns 0 @throws RackError `not-found`, `bad-argument` */
-export async function setSelection(
-  flags: Shared & ListFlags & { readonly source: string; readonly selection: string },
-): Promise<number> {
-  const form = listForm(flags);
-  if (form.size === 0) throw new RackError('bad-argument', 'name a change: add --arches, --subarches or --labels');
-  const stateDir = stateDirOf(flags);
-  const source = await findSource(stateDir, flags.source);
-  const { id } = await findSelection(stateDir, source, flags.selection);
-  const raw = await askDaemon(stateDir, `${PATH}${source.id}/selections/${id}/`, 'PUT', form.toString());
-  if (flags.json) printJson(raw);
-  else {
-    const { os, release } = selectionShape.parse(raw);
-    print(
-      `The selection ${os}/${release} of ${source.name} is changed; the next import uses it. ` +
-        `\`rackboot images selections list ${source.id}\` shows it.`,
-    );
-  }
-  return 0;
-}
-
-/** Removes a selection. @returns 0 @throws RackError `not-found` */
-export async function removeSelection(
-  flags: Shared & { readonly source: string; readonly selection: string },
-): Promise<number> {
-  const stateDir = stateDirOf(flags);
-  const source = await findSource(stateDir, flags.source);
-  const found = await findSelection(stateDir, source, flags.selection);
-  await askDaemon(stateDir, `${PATH}${source.id}/selections/${found.id}/`, 'DELETE');
-  if (flags.json) printJson({ id: found.id });
-  else print(`${found.os}/${found.release} of ${source.name} is no longer selected. Imported images stay.`);
   return 0;
 }

@@ -25,7 +25,7 @@ import { listTreeParts, removePart } from '../../images/import/tree-parts.ts';
 import { listAllInstallers } from '../../images/installer-tree.ts';
 import { leftOutNote } from '../terminal/config-in-force.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
-import { fetchedAgainNote } from './boot-sources.ts';
+import { fetchedAgainNote } from './boot-selections.ts';
 import { enterImageTree } from './image-tree.ts';
 import { readImageUse } from './image-use.ts';
 import { CANDIDATES_MAX, nearestBeginning, severalMatch } from './named-images.ts';

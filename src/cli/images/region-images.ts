@@ -8,7 +8,7 @@ import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { formatImageName } from '../../images/image-store.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
-import { fetchedAgainNote } from './boot-sources.ts';
+import { fetchedAgainNote } from './boot-selections.ts';
 import { nearestBeginning, severalMatch } from './named-images.ts';
 
 const RESOURCES = '/MAAS/api/2.0/boot-resources/';
