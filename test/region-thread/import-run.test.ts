@@ -183,6 +183,16 @@ describe('a run of imports', { timeout: 60_000 }, () => {
     );
   });
 
+  test('an image that is there is done at once, even if slow images of its source have all places', async () => {
+    const { url } = await serve(disks([7]));
+    await begin([selected('site', url)]).ended;
+    shown = [];
+    const slow = await serveFiles(disks([1, 2, 7]), sendLittle);
+    begin([selected('slow', slow.url)]);
+    await isIn('ubuntu/s7/amd64/generic/release', 'done');
+    assert.equal(stateOf('ubuntu/s7/amd64/generic/release')?.reason?.code, 'present');
+  });
+
   test('a slow system delays no system of another source', async () => {
     const slow = await serveFiles([squash('jammy')], sendLittle);
     const { url } = await serve([squash('noble')]);

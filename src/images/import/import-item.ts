@@ -1,6 +1,7 @@
 // An item of a run of imports: an image, a boot loader or an installer.
 
-import { type RackError, unreachable } from '../../errors.ts';
+import { RackError, unreachable } from '../../errors.ts';
+import { readImages, type StoredImage } from '../image-store.ts';
 import { FilesProgress } from './files-progress.ts';
 import { deliverFirst, joinOffers, type Preferred, withLoaderMirrors, withMirrors } from './first-import.ts';
 import { importImage } from './image-import.ts';
@@ -11,6 +12,7 @@ import {
   type ImageOffer,
   type InstallerOffer,
   installerNames,
+  isImportOf,
   type LoaderOffer,
   leftOutNote,
   loaderNames,
@@ -73,6 +75,20 @@ export function bytesOfItem(item: ItemOffer): number | undefined {
       return unreachable(item);
   }
 }
+
+/** The images of the store; none if it cannot be read: then each import says why. */
+export function imagesIn(tree: string): readonly StoredImage[] {
+  try {
+    return readImages(tree).images;
+  } catch (error) {
+    if (error instanceof RackError) return [];
+    throw error;
+  }
+}
+
+/** True if the store has the image. @param images those of the store */
+export const isStoredItem = (item: ItemOffer, images: readonly StoredImage[]): boolean =>
+  item.kind === 'image' && images.some((image) => isImportOf(image, item.offer));
 
 /** An imported item. */
 interface ImportedItem {

@@ -14,18 +14,20 @@
 // 5. The run ends when all sources have answered, and no import is queued or under way. It lists what it left out; the progress of an image has its own reason.
 // 6. `renew` asks the sources again. The imports under way continue meanwhile, so no slow one keeps newer images of other sources away.
 
-import { type Clock, type Instant, later } from '../../clock.ts';
+import { type Clock, later } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import type { Downloads } from '../../images/download/queue.ts';
 import type { Download, DownloadState } from '../../images/download/request.ts';
-import { DEFAULT_SETTINGS } from '../../images/download/settings.ts';
 import { sleepUntil } from '../../images/download/sleep-until.ts';
+import type { StoredImage } from '../../images/image-store.ts';
 import {
   bytesOfItem,
   digestsOfItem,
   type FirstItem,
   type ItemOffer,
+  imagesIn,
   importFirstItem,
+  isStoredItem,
   type OffersOfItem,
 } from '../../images/import/import-item.ts';
 import { arrivedBytes } from '../../images/import/left-downloads.ts';
@@ -34,11 +36,11 @@ import { askSources } from '../../images/import/offers.ts';
 import { readHostMirrors } from '../../images/sources/host-mirrors.ts';
 import { type ImportProgress, PROGRESS_FILES_MAX } from '../../region/records/boot-store.ts';
 import type { ImportReason } from '../../region/records/import-reason.ts';
-import { downloadReason, failureReason, saidReason } from './import-failure.ts';
+import { failureReason, saidReason } from './import-failure.ts';
 import { LeftOut } from './left-out.ts';
 import type { Hold, RunOrder, SkippedList } from './message.ts';
 import { planImports, type SelectedSource, wishOf } from './plan.ts';
-import { shownDownload } from './shown-download.ts';
+import { longPause, shownDownload, type Wait } from './shown-download.ts';
 
 /** How many images are imported at a time, in total and of one source. */
 const IMPORTS_MAX = 4;
@@ -47,9 +49,7 @@ const IMPORTS_OF_SOURCE_MAX = 2;
 const LOCKED_MS = 60_000;
 /** The most tries to lock the files of an image. After them it has failed until the next run. */
 const LOCKED_TRIES_MAX = 60;
-/** An import gives up its place for a longer pause than this, in milliseconds: only a server that asks for it causes one. */
-const PAUSE_MS_MAX = DEFAULT_SETTINGS.pauseMsMax;
-/** The most such pauses. After them the import has failed until the next run. */
+/** The most pauses that servers ask for. After them the import has failed until the next run. */
 const PAUSES_MAX = 8;
 
 interface ImportRunParts {
@@ -75,15 +75,11 @@ interface Item {
   waits: number;
   /** True if no source delivered it, so that a further one may. */
   isUndelivered: boolean;
+  /** True if the store had it when the run began. Then it needs no place. */
+  readonly isStored: boolean;
 }
 
 type Asked = readonly [SelectedSource, SourceAnswer | undefined];
-
-/** A wait without a place. */
-interface Wait {
-  readonly reason: ImportReason;
-  readonly until: Instant;
-}
 
 export class ImportRun {
   readonly #parts: ImportRunParts;
@@ -220,9 +216,10 @@ export class ImportRun {
     }
     if (signal.aborted) return;
     answers[at] = [selected, answer ?? none];
+    const stored = imagesIn(this.#order.tree);
     for (const [name, offers] of this.#plan().offers) {
       const item = this.#items.get(name);
-      if (item === undefined) this.#add(name, offers);
+      if (item === undefined) this.#add(name, offers, stored);
       else this.#addOffers(item, offers);
     }
   }
@@ -231,13 +228,14 @@ export class ImportRun {
     return planImports(this.#answers, new Set(this.#items.keys()));
   }
 
-  #add(name: string, offers: OffersOfItem): void {
+  #add(name: string, offers: OffersOfItem, stored: readonly StoredImage[]): void {
     const hold = this.#held.get(name);
     if (hold === 'removed') return;
     const begun = progressOf(offers[0], hold ?? 'queued', offers);
     const progress = { ...begun, bytes: arrivedBytes(this.#order.tree, digestsOfItem(offers[0]), begun.total) };
     const item: Item = {
       ...{ name, offers, progress, stop: undefined, hold, isWaiting: false, waits: 0, isUndelivered: false },
+      isStored: isStoredItem(offers[0], stored),
     };
     this.#items.set(name, item);
     this.#show(item, progress);
@@ -252,14 +250,18 @@ export class ImportRun {
 
   #next(): Item | undefined {
     if (this.#stop.signal.aborted) return undefined;
-    const running = [...this.#running.keys()].filter(({ isWaiting }) => !isWaiting);
+    const queued = [...this.#items.values()].filter(
+      ({ progress, stop }) => progress.state === 'queued' && stop === undefined,
+    );
+    const all = [...this.#running.keys()];
+    // One at a time takes a moment.
+    const stored = queued.find(({ isStored }) => isStored);
+    if (stored !== undefined && !all.some(({ isStored }) => isStored)) return stored;
+    const running = all.filter(({ isWaiting, isStored }) => !isWaiting && !isStored);
     if (running.length >= IMPORTS_MAX) return undefined;
-    return [...this.#items.values()].find(
+    return queued.find(
       (item) =>
-        item.progress.state === 'queued' &&
-        item.stop === undefined &&
-        hasPlace(item, running) &&
-        !running.some((other) => needSame(item.offers, other.offers)),
+        !item.isStored && hasPlace(item, running) && !running.some((other) => needSame(item.offers, other.offers)),
     );
   }
 
@@ -286,7 +288,7 @@ export class ImportRun {
       const either = AbortSignal.any([signal, pause.signal]);
       const terms = { tree, workDir, downloads, nowMs: clock.wallTimeMs(), signal: either };
       const onProgress = (_: Download, state: DownloadState): void => {
-        wait ??= this.#longPause(state);
+        wait ??= longPause(state, clock);
         if (wait === undefined) this.#showDownload(item, state);
         else pause.abort();
       };
@@ -326,13 +328,6 @@ export class ImportRun {
       return;
     }
     this.#show(item, { ...done, reason: { code: 'present', params: { serial } } });
-  }
-
-  /** The pause for which an import gives up its place. @returns undefined: it keeps the place */
-  #longPause(state: DownloadState): Wait | undefined {
-    if (state.kind !== 'waiting' || state.nextAt === undefined || state.reason === undefined) return undefined;
-    if (state.nextAt - this.#parts.clock.now() <= PAUSE_MS_MAX) return undefined;
-    return { reason: downloadReason(state.reason), until: state.nextAt };
   }
 
   /** Gives the place to another import for a while. Then the import is queued again. */
