@@ -176,6 +176,7 @@ async function addOnce(
 ): Promise<Added> {
   const { os, release, architecture, subarchitecture, label, serial, title, source, digest } = offer;
   const inspector = new SystemInspector(architecture);
+  let refused: RackError | undefined;
   try {
     const added = await addImage({
       tree,
@@ -195,14 +196,17 @@ async function addOnce(
         if (unfit === undefined) return;
         await noteRefusal(request, { as: architecture, why: unfit });
         await removeDownload(request);
-        throw refusedError(offer, unfit);
+        refused = refusedError(offer, unfit);
+        throw refused;
       },
     });
     return { ...added, system: inspector.facts() };
   } catch (error) {
     // An unverified file that cannot be used may be a wrong one: then the download starts over, or its failure is the reason.
-    if (error instanceof RackError && error.code === 'bad-argument') await file.verified();
-    throw error;
+    if (!(error instanceof RackError && error.code === 'bad-argument')) throw error;
+    await file.verified();
+    if (error === refused) throw error;
+    throw new RackError('bad-argument', `${offerName(offer)} was not imported: ${error.message}`, { cause: error });
   } finally {
     await file.close();
   }

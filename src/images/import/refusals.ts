@@ -12,6 +12,8 @@ import { readRegularFile, UnfitFile } from '../../files/regular-file.ts';
 import type { DownloadRequest } from '../download/request.ts';
 
 const RECORD_BYTES_MAX = 16 * 1024;
+const REMEMBERED =
+  'an earlier import found this; the file is not downloaded again for two weeks, or until the image is deleted';
 
 /** A refusal. */
 interface Refusal {
@@ -29,12 +31,12 @@ const refusalPath = ({ directory, name }: RefusedFile): string => join(directory
 export const noteRefusal = (file: RefusedFile, refusal: Refusal): Promise<void> =>
   writeFile(refusalPath(file), `${JSON.stringify({ ...refusal, by: readVersion() })}\n`, { mode: 0o644 });
 
-/** @returns why this version refused the file for this use; undefined if it did not. @throws the system's error */
+/** @returns why this version refused the file for this use, and that this was earlier; undefined if it did not. @throws the system's error */
 export function readRefusal(file: RefusedFile, as: string): string | undefined {
   try {
     const found = parseJson(readRegularFile(refusalPath(file), RECORD_BYTES_MAX));
     if (!isFields(found) || found.as !== as || found.by !== readVersion()) return undefined;
-    return typeof found.why === 'string' ? found.why : undefined;
+    return typeof found.why === 'string' ? `${found.why} (${REMEMBERED})` : undefined;
   } catch (error) {
     if (error instanceof UnfitFile || osErrorCode(error) === 'ENOENT') return undefined;
     throw error;

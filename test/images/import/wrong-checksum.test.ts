@@ -51,14 +51,21 @@ describe('a file whose checksum is wrong', () => {
     digest: { algorithm: 'sha256', hex: sha256(content) },
   });
 
-  const imported = (offer: ImageOffer) =>
+  const imported = (offer: ImageOffer, isCopy = true) =>
     importImage(offer, {
       tree: place.directory,
       downloads: place.queue(),
       nowMs: systemClock.wallTimeMs(),
       onProgress: () => undefined,
-      isCopy: true,
+      isCopy,
     });
+
+  test('whose content is right but is not a disk: the error names the image', async () => {
+    const zeroes = Buffer.alloc(1024 * 1024);
+    const server = await place.serve(zeroes);
+    const message = /^tiny\/one\/amd64 was not imported: \S+ cannot be added: it has no partition table; /;
+    await assert.rejects(imported(offerOf(server.url, zeroes), false), { code: 'bad-argument', message });
+  });
 
   for (const { name, wrong } of ROWS) {
     test(`is requested again, and imported if the second one is right: ${name}`, async () => {
@@ -89,7 +96,8 @@ describe('a file whose checksum is wrong', () => {
   test('is not said to be so if only its content cannot be used', async () => {
     const { wrong } = ROWS[1] ?? assert.fail();
     const server = await place.serve(wrong);
-    const message = /^file cannot be added: one of its clusters is not inside the file/;
+    const message =
+      /^tiny\/one\/amd64 was not imported: file cannot be added: one of its clusters is not inside the file/;
     await assert.rejects(imported(offerOf(server.url, wrong)), { code: 'bad-argument', message });
     assert.equal(server.requests.length, 1);
   });
