@@ -292,6 +292,8 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   },
   'region-thread/uploads/upload-work.ts': {
     '#finishing': 'store/operations/region-uploads.ts UPLOADS_MAX',
+    '#running': 'FINISHED_AT_ONCE_MAX',
+    '#workers': 'FINISHED_AT_ONCE_MAX',
     '#reasons': 'store/operations/region-uploads.ts UPLOADS_MAX',
   },
   'region-thread/power-askers.ts': { '#underWay': 'configured' },

@@ -29,7 +29,7 @@ const LOOK_MS = 60_000;
 /** How long an upload may be left alone, in milliseconds; then it is removed. */
 const ABANDONED_MS = 24 * 3_600_000;
 /** How many uploads become images at the same time, each in a thread of its own: a long one does not hold up the others. */
-const FINISHED_AT_ONCE = 2;
+export const FINISHED_AT_ONCE_MAX = 2;
 /** The memory of the JavaScript of each thread, in MB; the same as for imports. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb: 16 };
 
@@ -118,7 +118,7 @@ export class UploadWork implements UploadFiles {
   }
 
   async #finishInTurn(upload: ImageUpload): Promise<void> {
-    while (this.#running.size >= FINISHED_AT_ONCE)
+    while (this.#running.size >= FINISHED_AT_ONCE_MAX)
       await Promise.race([...this.#running.values()].map(({ turn }) => turn.catch(() => undefined)));
     const turn = this.#finish(upload).finally(() => this.#running.delete(upload.id));
     this.#running.set(upload.id, { name: upload.name, turn });

@@ -423,6 +423,16 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     test: 'contract/upload-store.ts',
   },
   {
+    at: 'region-thread/uploads/upload-work.ts FINISHED_AT_ONCE_MAX',
+    what: 'complete uploads that become images at a time, each in a thread of its own',
+    whoCanFill: 'an administrator, with two files that expand to huge disks',
+    whatOthersNotice: 'a further upload waits, and its reason names those that it waits for',
+    harm: { kind: 'waits' },
+    howItEmpties: 'as the images are made or refused, or at once when their uploads are deleted',
+    share: 'none is needed: only administrators upload',
+    test: 'region/api/boot-uploads-api.test.ts',
+  },
+  {
     at: 'region/images/uploads.ts WHOLE_FILES_MAX',
     what: 'whole image files that arrive at a time, each in one request',
     whoCanFill: 'an administrator',
