@@ -13,6 +13,7 @@
 import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { cleanText } from '../clean-text.ts';
+import { counted } from '../counted.ts';
 import { osErrorCode, RackError } from '../errors.ts';
 import { isFields } from '../fields.ts';
 import { readRegularFile, UnfitFile } from '../files/regular-file.ts';
@@ -239,7 +240,7 @@ export function readImages(tree: string): StoreContent {
   const problems: string[] = [];
   const manifests = names.filter((one) => one.endsWith('.json')).sort();
   if (manifests.length > IMAGES_MAX) {
-    const why = `it has ${manifests.length} images, and only ${IMAGES_MAX} of them are used`;
+    const why = `it has ${counted(manifests.length, 'image')}, and only ${IMAGES_MAX} of them are used`;
     problems.push(`${manifestsOf(tree)} is not wholly used: ${why}; remove unneeded ones.`);
   }
   for (const name of manifests.slice(0, IMAGES_MAX)) {

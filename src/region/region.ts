@@ -161,10 +161,9 @@ class RegionOnStore {
     this.#deadlines = new StatusDeadlines(options.store, options.clock, this.#isOnDuty);
     this.power = options.power;
     this.bootImages = new BootImages({
-      ...{ store: options.store, clock: options.clock },
-      listImages: options.listStoredImages ?? options.listImages,
-      listDamaged: options.listDamagedImages,
-      ...{ openStream: options.openImageStream, uploadFiles: options.uploadFiles, hasSiteFile: options.hasSiteFile },
+      ...{ store: options.store, clock: options.clock, listImages: options.listStoredImages ?? options.listImages },
+      ...{ listDamaged: options.listDamagedImages, hasSiteFile: options.hasSiteFile },
+      ...{ openStream: options.openImageStream, uploadFiles: options.uploadFiles },
       fileSources:
         options.fileSources ?? (async () => ({ sources: [], selections: [], problem: undefined, inForce: 'all' })),
       onAsked: options.onImportAsked ?? (() => undefined),

@@ -294,7 +294,10 @@ selections: [{ source: site, os: ubuntu, release: bionic, arches: [amd64] }]
         try {
           const { skipped } = await store.boot.findRun();
           const reasons = new Map(skipped.map(({ name, reason }) => [name, importReasonText(reason)]));
-          assert.match(reasons.get('ubuntu/focal') ?? '', / does not offer it for amd64$/);
+          assert.match(
+            reasons.get('ubuntu/focal') ?? '',
+            / does not offer it for amd64: `rackboot images available ubuntu --all`/,
+          );
           assert.equal(reasons.get('ubuntu/noble/amd64/generic/release'), '20261015 is already there');
         } finally {
           await store.close();

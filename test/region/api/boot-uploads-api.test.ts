@@ -23,7 +23,7 @@ import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { PIECE_BYTES_MAX, WHOLE_FILES_MAX } from '../../../src/region/images/uploads.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import { UPLOAD_BYTES_MAX } from '../../../src/region/records/upload-store.ts';
-import { UploadWork } from '../../../src/region-thread/uploads/upload-work.ts';
+import { FINISHED_AT_ONCE_MAX, UploadWork } from '../../../src/region-thread/uploads/upload-work.ts';
 import { makeRootTar, makeSystemDisk } from '../../images/disks.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
 import { authorizationOf } from '../../support/oauth.ts';
@@ -503,7 +503,7 @@ test('an upload becomes an image while another one takes long, and a third one s
       ['short'],
     );
     const second = await begin('longer', long, 'ddgz');
-    await isConverting(2);
+    await isConverting(FINISHED_AT_ONCE_MAX);
     const third = await begin('later', DISK, 'ddraw');
     const stateOf = async (id: number) => (await ask('GET', `boot-resources/${id}/`)).json?.import;
     await until(async () => typeof (await stateOf(third))?.reason === 'string');
