@@ -298,7 +298,10 @@ selections: [{ source: site, os: ubuntu, release: bionic, arches: [amd64] }]
             reasons.get('ubuntu/focal') ?? '',
             / does not offer it for amd64: `rackboot images available ubuntu --all`/,
           );
-          assert.equal(reasons.get('ubuntu/noble/amd64/generic/release'), '20261015 is already there');
+          const present = (await store.boot.listResources()).find(
+            ({ name }) => name === 'ubuntu/noble/amd64/generic/release',
+          );
+          assert.deepEqual(present?.progress?.reason, { code: 'present', params: { serial: '20261015' } });
         } finally {
           await store.close();
         }

@@ -23,6 +23,10 @@ const importShape = z.looseObject({
 const resourcesShape = z.array(
   z.looseObject({ name: z.string(), architecture: z.string(), label: z.string(), import: importShape.nullable() }),
 );
+const leftOutShape = z.looseObject({
+  left_out: z.array(z.looseObject({ name: z.string(), reason: z.string(), is_failure: z.boolean() })),
+  more: z.number(),
+});
 type Resource = z.output<typeof resourcesShape>[number];
 
 /** `ubuntu/noble/amd64/generic`, with any other label than that of most images. */
@@ -31,7 +35,7 @@ const nameOf = ({ name, architecture, label }: Resource): string =>
 
 /**
  * Requests the import, and waits until it has ended; a signal ends only the wait.
- * @returns 0, or 1 if an image could not be imported @throws RackError as `askDaemon`
+ * @returns 0, or 1 if an image could not be imported, a source could not be used, or a selection matched nothing @throws RackError as `askDaemon`
  */
 export async function importSelected({
   config,
@@ -50,9 +54,9 @@ export async function importSelected({
   if (z.array(z.array(z.unknown())).parse(selected).flat().length === 0)
     throw new RackError('bad-argument', 'nothing is selected: rackboot images selections add ubuntu ubuntu/noble');
   const read = async (): Promise<readonly Resource[]> => resourcesShape.parse(await askDaemon(stateDir, PATH));
+  const shown = new Changes(json, await read());
   await askDaemon(stateDir, `${PATH}?op=import`, 'POST', '');
   const stop = new StopSignals();
-  const shown = new Changes(json);
   try {
     while ((await askDaemon(stateDir, `${PATH}?op=is_importing`)) === true && !stop.signal.aborted) {
       shown.take(await read());
@@ -63,22 +67,43 @@ export async function importSelected({
   }
   if (stop.signal.aborted) throw new RackError('cancelled', 'no longer watched: the region continues the import');
   const resources = await read();
-  shown.take(resources);
+  shown.end(resources);
   const failed = resources.filter((one) => one.import?.state === 'failed');
+  const { left_out, more } = leftOutShape.parse(await askDaemon(stateDir, `${PATH}?op=list_left_out`));
+  const missing = left_out.filter(({ is_failure }) => is_failure);
   if (json) printJson(resources);
-  else if (failed.length > 0) printError(`${counted(failed.length, 'image')} could not be imported.`);
-  else print('The import has ended: rackboot images list');
-  return failed.length === 0 ? 0 : 1;
+  for (const { name, reason } of missing) printError(name === '' ? reason : `${name}: ${reason}`);
+  if (more > 0)
+    printError(`${counted(more, 'further source or selection', 'further sources or selections')}: see the page Images`);
+  if (failed.length > 0) printError(`${counted(failed.length, 'image')} could not be imported.`);
+  if (failed.length + missing.length + more > 0) return 1;
+  if (!json) print('The import has ended: rackboot images list');
+  return 0;
 }
 
-/** Prints what changes: the state of each image, and each tenth of its download. */
+/** Prints what changes after the request: the state of each image, and each tenth of its download. */
 class Changes {
   readonly #isSilent: boolean;
   readonly #states = new Map<string, string>();
   readonly #reached = new Map<string, ReturnType<typeof followTenths>>();
 
-  constructor(isSilent: boolean) {
+  readonly #printed = new Set<string>();
+
+  /** @param before the images before the request: their states are those of earlier imports */
+  constructor(isSilent: boolean, before: readonly Resource[]) {
     this.#isSilent = isSilent;
+    for (const resource of before) {
+      if (resource.import !== null) this.#states.set(nameOf(resource), textOf(resource.import));
+    }
+  }
+
+  /** Also prints the state of each image that is as it was before the request. */
+  end(resources: readonly Resource[]): void {
+    for (const resource of resources) {
+      const name = nameOf(resource);
+      if (!this.#printed.has(name)) this.#states.delete(name);
+    }
+    this.take(resources);
   }
 
   take(resources: readonly Resource[]): void {
@@ -86,9 +111,13 @@ class Changes {
     for (const resource of resources) if (resource.import !== null) this.#show(nameOf(resource), resource.import);
   }
 
-  #show(name: string, { state, reason, bytes, total }: z.output<typeof importShape>): void {
-    const now = reason === null ? state : `${state}: ${reason}`;
-    if (this.#states.get(name) !== now) print(`${name}: ${now}`);
+  #show(name: string, shown: z.output<typeof importShape>): void {
+    const { state, bytes, total } = shown;
+    const now = textOf(shown);
+    if (this.#states.get(name) !== now) {
+      print(`${name}: ${now}`);
+      this.#printed.add(name);
+    }
     this.#states.set(name, now);
     if (state !== 'downloading' || total === null || total === 0) return;
     const reach = this.#reached.get(name) ?? followTenths();
@@ -97,3 +126,6 @@ class Changes {
     if (percent !== undefined) print(`${name}: ${percent} % of ${formatBytes(total)}`);
   }
 }
+
+const textOf = ({ state, reason }: z.output<typeof importShape>): string =>
+  reason === null ? state : `${state}: ${reason}`;

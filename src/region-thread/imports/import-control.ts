@@ -332,7 +332,14 @@ export class ImportControl {
   async #noteLeft({ skipped, more }: SkippedList): Promise<void> {
     if (!this.#isActive) return;
     const shown = skipped.map((one) => ({ ...one, name: one.name.slice(0, NAME_MAX) }));
-    await this.#parts.region.store.boot.changeRun({ skipped: shown, skippedMore: more });
+    const { store } = this.#parts.region;
+    const { leftOutEvents } = await import('./import-events.ts');
+    const before = (await store.boot.findRun()).skipped;
+    await store.transact(async () => {
+      await store.boot.changeRun({ skipped: shown, skippedMore: more });
+      const atMs = this.#parts.clock.wallTimeMs();
+      for (const event of leftOutEvents(shown, before, atMs)) await store.recordEvent(event, undefined);
+    });
     await this.#forgetGone();
   }
 

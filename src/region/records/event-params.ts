@@ -290,6 +290,8 @@ export interface EventParams extends RackEventParams {
   'image-imported': { readonly image: string; readonly serial: string; readonly source: string };
   'image-import-waits': { readonly image: string; readonly reason: ImportReason };
   'image-import-failed': { readonly image: string; readonly source: string; readonly reason: ImportReason };
+  /** @param name that of a source, or of a selection; empty: the whole import */
+  'image-left-out': { readonly name: string; readonly reason: ImportReason };
   /** @param image without its serial until it is `added` */
   'image-upload': { readonly image: string; readonly step: UploadStage };
   'image-upload-failed': { readonly image: string; readonly reason: ImportReason };

@@ -57,6 +57,17 @@ const PARAMS = {
   said,
 } as const;
 
+/** The codes of reasons that do not count as failures: a person or the order of sources wants it so. */
+const WANTED: ReadonlySet<string> = new Set<keyof typeof PARAMS>([
+  'nothing-selected',
+  'earlier-source',
+  'held',
+  'present',
+]);
+
+/** True if something that was selected is missing, or a source could not be used. */
+export const isFailure = ({ code }: ImportReason): boolean => !WANTED.has(code);
+
 type Params = typeof PARAMS;
 export type ImportReasonCode = keyof Params;
 /** The parameters by code. */

@@ -11,6 +11,7 @@ import { CPUS } from '../../../boot/architectures.ts';
 import { cleanText } from '../../../clean-text.ts';
 import type { ListedResource } from '../../images/boot-images.ts';
 import type { ListedImage } from '../../life/deployment.ts';
+import { isFailure } from '../../records/import-reason.ts';
 import type { ResourceWish } from '../../records/resource-wish.ts';
 import type { ImageUpload } from '../../records/upload-store.ts';
 import { importReasonText } from '../../words/text.ts';
@@ -137,6 +138,15 @@ async function listVersions(call: ApiCall): Promise<Answer> {
   return json(resources.flatMap(versionsOf));
 }
 
+/** A source or selection is named as on the page; an empty name stands for the whole run. */
+async function listLeftOut(call: ApiCall): Promise<Answer> {
+  const { skipped, skippedMore } = await call.region.bootImages.run();
+  const entries = skipped.map(({ name, reason }) => ({
+    ...{ name, reason: importReasonText(reason), is_failure: isFailure(reason) },
+  }));
+  return json({ left_out: entries, more: skippedMore });
+}
+
 async function withResource(
   call: ApiCall,
   run: (resource: ListedResource) => Answer | Promise<Answer>,
@@ -251,6 +261,15 @@ export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
     doc: 'List the stored versions of all boot images, each with the hosts of the region that have it.',
     parameters: nothing,
     run: listVersions,
+  }),
+  defineOperation({
+    ...many,
+    method: 'GET',
+    op: 'list_left_out',
+    access: 'user',
+    doc: 'List the sources and selections of which the last import has no image, with the reasons.',
+    parameters: nothing,
+    run: listLeftOut,
   }),
   defineOperation({
     ...many,

@@ -345,6 +345,7 @@ export const EVENTS: EventWords = {
   'image-imported': ({ image, serial, source }) => `imported ${image}/${serial} from ${source}`,
   'image-import-waits': ({ image, reason }) => `${image}: ${importText(reason)}`,
   'image-import-failed': ({ image, reason }) => `${image} was not imported: ${importText(reason)}`,
+  'image-left-out': ({ name, reason }) => `${name === '' ? 'nothing' : name} was not imported: ${importText(reason)}`,
   'image-upload': ({ image, step }) => UPLOAD_WORDS[step](image),
   'image-upload-failed': ({ image, reason }) => `the upload of ${image} failed: ${importText(reason)}`,
 };
