@@ -266,7 +266,10 @@ export function testStreamImports(which: 'short' | 'all'): void {
           const { code, output, complaints } = await rackboot('import');
           assert.equal(code, 1, run);
           const text = complaints.join('\n');
-          assert.match(text, /^ubuntu\/nobel: .* does not offer it$/m);
+          assert.match(
+            text,
+            /^ubuntu\/nobel: .* does not offer it: `.* images available .*--all` lists what there is$/m,
+          );
           assert.match(text, /^http\S+gone\/: .*HTTP 404/m);
           const states = output.filter((line) => line.startsWith('bootloader/uefi/amd64/generic/stable: done'));
           assert.equal(states.length, 1, output.join('\n'));

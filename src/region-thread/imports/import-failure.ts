@@ -38,11 +38,11 @@ export function failureReason(error: unknown): ImportReason {
   if (!(error instanceof RackError)) throw error;
   if (error.cause instanceof AttemptFailure) return downloadReason(error.cause.fault);
   if (error.code === 'bad-argument') return { code: 'refused', params: { said: saidBy(errorText(error)) } };
-  return saidReason(errorText(error));
+  return { code: 'said', params: { said: saidBy(errorText(error)) } };
 }
 
-/** A reason in the words of an import. */
-export const saidReason = (text: string): ImportReason => ({ code: 'said', params: { said: saidBy(text) } });
+/** A remark on an import that succeeded. */
+export const remarkOf = (text: string): ImportReason => ({ code: 'remark', params: { said: saidBy(text) } });
 
 /** The reason why an image could not be deleted. @throws any error that is not of the outside world */
 export function deletionReason(error: unknown): ImportReason {

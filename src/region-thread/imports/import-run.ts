@@ -35,7 +35,7 @@ import type { SourceAnswer } from '../../images/import/offer.ts';
 import { askSources } from '../../images/import/offers.ts';
 import { readHostMirrors } from '../../images/sources/host-mirrors.ts';
 import { type ImportProgress, PROGRESS_FILES_MAX } from '../../region/records/boot-store.ts';
-import { failureReason, saidReason } from './import-failure.ts';
+import { failureReason, remarkOf } from './import-failure.ts';
 import { LeftOut } from './left-out.ts';
 import type { Hold, RunOrder, SkippedList } from './message.ts';
 import { planImports, type SelectedSource, wishOf } from './plan.ts';
@@ -319,7 +319,7 @@ export class ImportRun {
 
   #done(item: Item, { failures, serial, bytes, added, note }: FirstItem): void {
     for (const error of failures) this.#leftOut.add({ name: item.name, reason: failureReason(error) });
-    if (note !== undefined) this.#leftOut.add({ name: item.name, reason: saidReason(note) });
+    if (note !== undefined) this.#leftOut.add({ name: item.name, reason: remarkOf(note) });
     const size = item.progress.total ?? bytes;
     const done = { state: 'done', serial, bytes: size, total: size } as const;
     if (added) {

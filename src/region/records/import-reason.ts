@@ -55,6 +55,8 @@ const PARAMS = {
   refused: said,
   /** The error text of any other failure. */
   said,
+  /** A remark on an import that succeeded. */
+  remark: said,
 } as const;
 
 /** The codes of reasons that do not count as failures: a person or the order of sources wants it so. */
@@ -63,6 +65,7 @@ const WANTED: ReadonlySet<string> = new Set<keyof typeof PARAMS>([
   'earlier-source',
   'held',
   'present',
+  'remark',
 ]);
 
 /** True if something that was selected is missing, or a source could not be used. */

@@ -40,6 +40,7 @@ const IMPORT_REASONS: Writers<ImportReasonParams> = {
   'not-deleted': ({ said }) => `it is not deleted yet${after(said)}`,
   refused: ({ said }) => said,
   said: ({ said }) => said,
+  remark: ({ said }) => said,
 };
 
 /** The sentence of a reason. */
