@@ -65,6 +65,11 @@ export function errorText(error: unknown): string {
 /** True if TLS failed, such as for a certificate that cannot be verified. */
 export const isTlsError = (error: unknown): boolean => TLS_CODE.test(osErrorCode(error) ?? '');
 
+/** Asserts that the outside world failed. @throws any other error: it is our own bug */
+export function assertOutside(error: unknown): void {
+  if (!(error instanceof RackError) && osErrorCode(error) === undefined) throw error;
+}
+
 /** True while a database cannot be used: the work can be tried again later. */
 export const isStoreUnavailable = (error: unknown): error is RackError =>
   error instanceof RackError && error.code === 'store-unavailable';

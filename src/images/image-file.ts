@@ -1,7 +1,7 @@
 // Reads the bytes of an image from a file of this host.
 
 import { constants, type FileHandle, open } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { osErrorCode, RackError } from '../errors.ts';
 import { fileFault } from '../files/read-fault.ts';
 import { viewBytes } from '../net/borrowed-bytes.ts';
@@ -44,6 +44,10 @@ const PIECE_BYTES = 256 * 1024;
 export async function readImagePart(path: string, start: number, end: number): Promise<Readable | undefined> {
   try {
     const file = await openStored(path);
+    if (end <= start) {
+      await file.close();
+      return Readable.from([]);
+    }
     return file.createReadStream({ start, end: end - 1, highWaterMark: PIECE_BYTES });
   } catch (error) {
     if (osErrorCode(error) === 'ENOENT') return undefined;

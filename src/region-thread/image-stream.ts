@@ -1,22 +1,23 @@
-// Describes the region's own image store as a signed simplestreams site: `/MAAS/images-stream/streams/v1/index.sjson` and all files that it names.
+// Describes the region's own images, boot loaders and installers as a signed simplestreams site: `/MAAS/images-stream/streams/v1/index.sjson` and all files that it names.
 //
 //   request ─▶ has the store changed? ─┬─ no ─▶ the former signed documents
 //                                      └─ yes ─▶ describe ─▶ sign ─▶ keep
 //
 // Source: MAAS, whose region serves its images at this URL.
 //
-// 1. Only images of the store are named and served, by their hash; no part of a request becomes a path.
+// 1. Only files of images, imported boot loaders and installers are named and served, by their hash; no part of a request becomes a path.
 // 2. Documents are signed once for each state of the store, however many clients request them.
 
 import { join } from 'node:path';
 import { type Clock, type Instant, later } from '../clock.ts';
 import { readImagePart } from '../images/image-file.ts';
-import { hasBlob, readImages } from '../images/image-store.ts';
+import { hasBlob, readImages, type StoredImage } from '../images/image-store.ts';
+import { hasFiles, listTreeParts, type TreePart } from '../images/import/tree-parts.ts';
 import { type OwnSigner, openOwnSigner } from '../images/signatures/own-signer.ts';
 import { describeStore } from '../images/streams/own-stream.ts';
 import type { ImageStream, StreamedFile } from '../region/images/boot-images.ts';
 
-/** How long the documents are served before the store is checked again, in milliseconds: the check reads each manifest. */
+/** How long the documents are served before the tree is checked again, in milliseconds: the check reads each manifest. */
 const LOOK_MS = 2000;
 /** The path of the public key. */
 const KEY_PATH = 'key.asc';
@@ -68,10 +69,11 @@ export class OwnImageStream implements ImageStream {
     this.#lookAt = later(now, LOOK_MS);
     const tree = treeOf();
     const images = tree === undefined ? [] : readImages(tree).images.filter((image) => hasBlob(tree, image));
-    const mark = JSON.stringify([tree, images]);
+    const parts = tree === undefined ? [] : listTreeParts(tree).filter((part) => hasFiles(tree, part));
+    const mark = JSON.stringify([tree, images, parts]);
     if (this.#signed === undefined || this.#mark !== mark) {
       this.#mark = mark;
-      this.#signed = this.#sign(tree ?? '', images).catch((error: unknown) => {
+      this.#signed = this.#sign(tree ?? '', images, parts).catch((error: unknown) => {
         if (this.#mark === mark) this.#signed = undefined;
         throw error;
       });
@@ -79,9 +81,9 @@ export class OwnImageStream implements ImageStream {
     return this.#signed;
   }
 
-  async #sign(tree: string, images: Parameters<typeof describeStore>[0]): Promise<Signed> {
+  async #sign(tree: string, images: readonly StoredImage[], parts: readonly TreePart[]): Promise<Signed> {
     const signer = await this.#open();
-    const stream = describeStore(images, this.#parts.clock.wallTimeMs());
+    const stream = describeStore(images, this.#parts.clock.wallTimeMs(), parts);
     const documents = new Map<string, string>();
     for (const [path, text] of stream.documents('sjson')) documents.set(`${path}.sjson`, await signer.clearSign(text));
     for (const [path, text] of stream.documents('json')) {
@@ -89,13 +91,13 @@ export class OwnImageStream implements ImageStream {
       documents.set(`${path}.json.gpg`, await signer.detach(text));
     }
     const files = new Map(
-      [...stream.files].map(([path, { bytes, sha256 }]) => [
+      [...stream.files].map(([path, { path: place, bytes, sha256 }]) => [
         path,
         {
           kind: 'image',
           bytes,
           sha256,
-          read: (start: number, end: number) => readImagePart(join(tree, path), start, end),
+          read: (start: number, end: number) => readImagePart(join(tree, place), start, end),
         } as const,
       ]),
     );

@@ -28,8 +28,13 @@ import { GpgHome } from '../support/gpg-home.ts';
 import { FileSite } from '../support/image-site.ts';
 import { missing } from '../support/needs.ts';
 import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { putPart } from '../support/tree-part.ts';
 
 const MIB = 1024 * 1024;
+const LOADER = 'bootloader/uefi/amd64';
+const INSTALLER = 'amd64/generic/trixie/install';
+const UEFI = { 'bootx64.efi': 'a shim', empty: '' };
+const TRIXIE = { linux: 'a kernel', 'initrd.gz': 'an initrd' };
 const MS_MAX = 120_000;
 const PLACE = labPlace(19);
 const FAR = labPlace(100);
@@ -64,6 +69,9 @@ describe("a region's own images", { skip: missing('linux', 'gpg') }, () => {
     await rack.startWhole();
     await add('bookworm', 1, 8, '--compress');
     await add('trixie', 2, 8, '--no-compress');
+    const facts = { title: 'a title', serial: '20261101' };
+    putPart(rack.tree, LOADER, UEFI, { ...facts, label: 'stable', fetched: [] });
+    putPart(rack.tree, INSTALLER, TRIXIE, { ...facts, os: 'debian', fetched: [] });
     image = readImages(rack.tree).images.find(({ release }) => release === 'bookworm');
     const { code, output, complaints } = await runRackboot(['images', 'key', '--config', rack.configFile]);
     assert.equal(code, 0, complaints.join('\n'));
@@ -81,7 +89,10 @@ describe("a region's own images", { skip: missing('linux', 'gpg') }, () => {
     const key = await textOf('key.asc');
     assert.match(key, /^-----BEGIN PGP PUBLIC KEY BLOCK-----/);
     gpg.run(['--import'], key);
-    for (const name of ['index', 'io.rackboot:images:download']) {
+    for (const name of [
+      'index',
+      ...['images', 'bootloaders', 'installers'].map((one) => `io.rackboot:${one}:download`),
+    ]) {
       const [clear, plain, signature] = await Promise.all(
         ['sjson', 'json', 'json.gpg'].map((end) => textOf(`streams/v1/${name}.${end}`)),
       );
@@ -127,13 +138,25 @@ describe("a region's own images", { skip: missing('linux', 'gpg') }, () => {
     writeFileSync(
       sources,
       `sources:\n  - { name: other-region, title: Region, os: debian, kind: simplestreams, url: "${site}", ftypes: [root-dd.zst, root-dd.raw],
-      content_ids: ["io.rackboot:images:download"], arches: { amd64: amd64 }, signed: { keyrings: [${keyring}] } }\n`,
+      content_ids: ["io.rackboot:images:download"], arches: { amd64: amd64 }, signed: { keyrings: [${keyring}] } }
+  - { name: installers, title: Region, os: debian, kind: simplestreams, url: "${site}",
+      content_ids: ["io.rackboot:installers:download"], arches: { amd64: amd64 }, signed: { keyrings: [${keyring}] } }
+  - { name: loaders, title: Region, os: bootloader, kind: simplestreams, url: "${site}",
+      content_ids: ["io.rackboot:bootloaders:download"], arches: { amd64: amd64 }, signed: { keyrings: [${keyring}] } }\n`,
     );
     const flags = ['--sources', sources, '--tree', tree];
-    for (const release of ['bookworm', 'trixie']) {
-      const { code, complaints } = await runRackboot(['images', 'import', `debian/${release}`, ...flags]);
+    for (const words of [
+      ['debian/bookworm', '--source', 'other-region'],
+      ['debian/trixie', '--source', 'other-region'],
+      ['installer/debian/trixie', '--source', 'installers'],
+      ['bootloader/uefi'],
+    ]) {
+      const { code, complaints } = await runRackboot(['images', 'import', ...words, ...flags]);
       assert.equal(code, 0, complaints.join('\n'));
     }
+    for (const [directory, files] of [[LOADER, UEFI] as const, [INSTALLER, TRIXIE] as const])
+      for (const [name, text] of Object.entries(files))
+        assert.equal(readFileSync(join(tree, directory, name), 'utf8'), text);
     const facts = ({ release, serial, title, diskBytes }: StoredImage) => ({ release, serial, title, diskBytes });
     const [own, theirs] = [readImages(rack.tree).images, readImages(tree).images];
     assert.equal(theirs.find(({ release }) => release === 'bookworm')?.sha256, image?.sha256);
@@ -226,6 +249,7 @@ describe('a rack apart from its region', { skip: missing('linux', 'openssl') }, 
       'trixie',
       Buffer.concat([makeSystemDisk(MIB, 2).subarray(0, 512).fill(0, 0, 440), makeSystemDisk(MIB, 2).subarray(512)]),
     );
+    putPart(region.tree, LOADER, UEFI, { title: 'a title', serial: '20261101', label: 'stable', fetched: [] });
     await far.start();
     await add(far, 'own', makeSystemDisk(MIB, 3));
     await far.reported('region.pending');
@@ -252,6 +276,8 @@ describe('a rack apart from its region', { skip: missing('linux', 'openssl') }, 
     await far.start();
     await eventually('all are there', () => namesIn(far).length === 3, 60_000);
     assert.deepEqual(namesIn(far), [...namesIn(region), ...own].sort());
+    for (const [name, text] of Object.entries(UEFI))
+      assert.equal(readFileSync(join(far.tree, LOADER, name), 'utf8'), text);
     const downloads = join(far.tree, 'images', '.downloads');
     await eventually('nothing of the downloads is left', () => readdirSync(downloads).length === 0, 10_000);
     await eventually(

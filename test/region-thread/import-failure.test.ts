@@ -2,10 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RackError } from '../../src/errors.ts';
+import { assertOutside, RackError } from '../../src/errors.ts';
 import { AttemptFailure, type AttemptFault } from '../../src/images/download/fault.ts';
 import {
-  assertOutside,
   deletionReason,
   downloadReason,
   FailureReports,

@@ -163,7 +163,7 @@ const tagsOfInstaller = ({ os, release, architecture: arch, source }: InstallerO
 
 const rowOfInstaller = (offer: Dated<InstallerOffer>): readonly string[] => [
   installerName(offer),
-  dayOf(offer.modified),
+  offer.finished?.serial ?? dayOf(offer.modified),
   sizeOf(offer.bytes),
   offer.title,
   offer.source,

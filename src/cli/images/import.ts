@@ -58,11 +58,13 @@ export async function importByName(flags: ImportFlags): Promise<number> {
   const architectures = flags.arch.split(',').map((one) => one.trim());
   const mirror = flags.mirror === undefined ? {} : { mirror: parseMirror(flags.mirror) };
   // Read before switching users: the owner of the state directory may have no right to read it.
-  const ofFiles = readImageSources(flags).filter(({ kind }) => (kind === 'installer') === isInstaller);
+  // Another Rackboot offers installers, too: its source is named.
+  const isAny = isInstaller && flags.source !== undefined;
+  const ofFiles = readImageSources(flags).filter(({ kind }) => isAny || (kind === 'installer') === isInstaller);
   const bytesPerSecondMax = parseLimit(flags.limit);
   for (const file of flags.packages ?? []) checkGivenFile(file);
   const place = enterImageTree(flags);
-  const isOfFile = isInstaller || ofFiles.some(({ name }) => name === flags.source);
+  const isOfFile = (isInstaller && !isAny) || ofFiles.some(({ name }) => name === flags.source);
   const all = isOfFile ? ofFiles : await knownSources(ofFiles, place.config);
   const named = flags.source === undefined ? all.filter(isUnnamed) : sourceNamed(all, flags.source);
   const sources = sourcesOf(named, os).map((source) => ({ ...source, ...mirror }));
@@ -109,7 +111,8 @@ async function importInstaller(
   { packages, json }: ImportFlags,
   stateDir: string | undefined,
 ): Promise<unknown> {
-  if (wish.os === 'debian' || packages !== undefined) requireInstallerPrograms(packages);
+  const isMirror = sources.some(({ kind }) => kind === 'installer');
+  if (isMirror && (wish.os === 'debian' || packages !== undefined)) requireInstallerPrograms(packages);
   const work = openWorkDirectory(stateDir);
   process.once('exit', work.close);
   const { offer, directory, files } = await run.importInstaller(

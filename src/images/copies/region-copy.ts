@@ -1,6 +1,6 @@
-// Copies a region's images into a rack's store, and removes the copies of images that the region no longer has.
+// Copies a region's images, boot loaders and installers into a rack's boot tree, and removes the copies of those that the region no longer has.
 //
-//   documents of all addresses ─▶ images missing here ─▶ download, verify, add one by one ─▶ remove copies of removed images
+//   documents of all addresses ─▶ what is missing here ─▶ download, verify, add one by one ─▶ remove copies of what the region removed
 //   (of those that did not answer last time: after the others' images are here)
 //
 // Source: MAAS's racks, which take all images of their region.
@@ -10,13 +10,13 @@
 // 2. Images added on the rack stay, even if an image of the region has the same name and serial.
 // 3. The bytes of a removed copy stay for an hour: this host does not know which machines read them.
 // 4. Each process of a region offers the images of its own host, so the rack asks all addresses. A copy is removed only if all of them
-//    answered and none offers the image.
+//    answered and none offers it.
 // 5. While an address does not answer, a copy counts as still offered: no older image, and no other one of its serial, is copied.
 // 6. An address that hangs delays a copy from the others only once: the next copy asks it last.
 
 import { STREAM_ARCHITECTURES } from '../../boot/architectures.ts';
 import type { Clock } from '../../clock.ts';
-import { errorText, RackError } from '../../errors.ts';
+import { assertOutside, errorText, RackError } from '../../errors.ts';
 import type { Downloads } from '../download/queue.ts';
 import { removeImages } from '../image-removal.ts';
 import {
@@ -31,10 +31,12 @@ import {
 } from '../image-store.ts';
 import { withMirrors } from '../import/first-import.ts';
 import { importImage } from '../import/image-import.ts';
+import { bytesOfItem } from '../import/import-item.ts';
 import { type ImageOffer, importedContent, isImportOf, offeredContent, offerName } from '../import/offer.ts';
 import { askSources } from '../import/offers.ts';
 import type { StreamSource } from '../sources/source.ts';
 import type { CopyProgress } from './copy-progress.ts';
+import { chooseParts, copyPart, type PartOffer, partKey, partName, removeGoneParts } from './part-copies.ts';
 
 /** The options of a copy. */
 interface CopyTerms {
@@ -52,18 +54,19 @@ interface CopyTerms {
 
 /** The outcome of a copy. */
 export interface CopyResult {
-  /** How many images were added and removed. */
+  /** How many images, boot loaders and installers were added and removed. */
   readonly added: number;
   readonly removed: number;
-  /** Why images could not be copied, each with the name of the image; empty if the rack has all of them. */
+  /** Why some could not be copied or removed, each with its name; empty if the rack has all of them, and no other copies. */
   readonly problems: readonly string[];
   /** The sites of the addresses that did not answer. */
   readonly unanswered: readonly string[];
 }
 
-/** The images that the region offers. */
+/** The offers of the region. */
 interface RegionOffers {
   readonly offers: readonly ImageOffer[];
+  readonly parts: readonly PartOffer[];
   /** True if all addresses answered. */
   readonly isComplete: boolean;
 }
@@ -78,11 +81,12 @@ export async function copyFromRegion(terms: CopyTerms): Promise<CopyResult> {
   const late = sites.filter((site) => askLast.includes(site));
   const copying = new Copying(terms);
   const first = await ask(difference(sites, late), terms);
-  await copying.copy({ offers: first.offers, isComplete: late.length === 0 && first.failures.length === 0 });
+  await copying.copy({ ...first, isComplete: late.length === 0 && first.failures.length === 0 });
   const second = await ask(late, terms);
   const failures = [...first.failures, ...second.failures];
   if (failures.length === sites.length) throw new RackError('source-failed', failures.at(-1)?.message ?? '');
-  const region = { offers: [...first.offers, ...second.offers], isComplete: failures.length === 0 };
+  const parts = [...first.parts, ...second.parts];
+  const region = { offers: [...first.offers, ...second.offers], parts, isComplete: failures.length === 0 };
   if (late.length > second.failures.length) await copying.copy(region);
   const result = { added: copying.added, removed: 0, problems: copying.problems };
   const unanswered = failures.map(({ site }) => site);
@@ -92,13 +96,14 @@ export async function copyFromRegion(terms: CopyTerms): Promise<CopyResult> {
     offered.get(importedContent(image) ?? '')?.some((offer) => isImportOf(image, offer)) === true;
   const gone = copiesIn(tree).filter((image) => !isOffered(image));
   if (gone.length > 0) await removeImages(tree, gone, clock.wallTimeMs(), { isKnown: false });
-  return { ...result, removed: gone.length, unanswered };
+  const { removed, problems } = await removeGoneParts(tree, parts);
+  return { ...result, removed: gone.length + removed, problems: [...result.problems, ...problems], unanswered };
 }
 
 const difference = (all: readonly string[], without: readonly string[]): readonly string[] =>
   all.filter((one) => !without.includes(one));
 
-/** Copies one image after the other, each at most once. */
+/** Copies one after the other, each at most once. */
 class Copying {
   readonly #terms: CopyTerms;
   /** The names and contents that were tried. */
@@ -111,18 +116,28 @@ class Copying {
   }
 
   async copy(region: RegionOffers): Promise<void> {
-    const { tree, onProgress } = this.#terms;
+    const { tree, clock, downloads, onProgress } = this.#terms;
+    // First the small ones, without which a machine does not even start.
+    for (const offers of chooseParts(region.parts, region.isComplete, tree)) {
+      const [item] = offers;
+      const terms = { tree, downloads, onProgress, nowMs: clock.wallTimeMs() };
+      await this.#try(partKey(item), partName(item), bytesOfItem(item), () => copyPart(offers, terms));
+    }
     for (const offer of chooseNewest(region, copiesIn(tree))) {
       const key = `${formatImageName(dated(offer))} ${offeredContent(offer)}`;
-      if (this.#tried.has(key)) continue;
-      this.#tried.add(key);
-      try {
-        if (await copyOne(offer, this.#terms)) this.added += 1;
-      } catch (error) {
-        if (!(error instanceof RackError)) throw error;
-        this.problems.push(errorText(error));
-        onProgress({ file: offerName(offer), bytes: 0, total: offer.bytes, error: errorText(error) });
-      }
+      await this.#try(key, offerName(offer), offer.bytes, () => copyOne(offer, this.#terms));
+    }
+  }
+
+  async #try(key: string, file: string, total: number | undefined, copy: () => Promise<boolean>): Promise<void> {
+    if (this.#tried.has(key)) return;
+    this.#tried.add(key);
+    try {
+      if (await copy()) this.added += 1;
+    } catch (error) {
+      assertOutside(error);
+      this.problems.push(errorText(error));
+      this.#terms.onProgress({ file, bytes: 0, total, error: errorText(error) });
     }
   }
 }
@@ -130,18 +145,24 @@ class Copying {
 const copiesIn = (tree: string): readonly StoredImage[] =>
   readImages(tree).images.filter(({ origin }) => origin?.source === COPY_SOURCE);
 
-/** The images of the sites that answer, and why the others do not. */
+/** The offers of the sites that answer, and why the others do not. */
 async function ask(
   sites: readonly string[],
   { downloads, clock }: CopyTerms,
 ): Promise<{
   readonly offers: readonly ImageOffer[];
+  readonly parts: readonly PartOffer[];
   readonly failures: readonly { readonly site: string; readonly message: string }[];
 }> {
   const wish = { os: '*', release: undefined, architectures: [] };
   const answers = await askSources(sites.map(sourceAt), wish, { downloads, clock, mirrors: [] });
+  const whole = answers.filter(({ problems }) => problems.length === 0);
   return {
-    offers: answers.flatMap(({ offers, problems }) => (problems.length === 0 ? offers : [])),
+    offers: whole.flatMap(({ offers }) => offers),
+    parts: whole.flatMap(({ loaders, installers }): readonly PartOffer[] => [
+      ...loaders.map((offer) => ({ kind: 'loader', offer }) as const),
+      ...installers.map((offer) => ({ kind: 'installer', offer }) as const),
+    ]),
     failures: sites.flatMap((site, index) => {
       const [problem] = answers[index]?.problems ?? [];
       return problem === undefined ? [] : [{ site, message: problem.message }];
@@ -153,7 +174,10 @@ async function ask(
  * One offer of each image: the newest, and of several with its serial the one that the rack has. The other addresses with the same files are
  * its mirrors. Leaves out an image if the rack should keep its copy instead.
  */
-function chooseNewest({ offers, isComplete }: RegionOffers, copies: readonly StoredImage[]): readonly ImageOffer[] {
+function chooseNewest(
+  { offers, isComplete }: Omit<RegionOffers, 'parts'>,
+  copies: readonly StoredImage[],
+): readonly ImageOffer[] {
   const copiesOf = Map.groupBy(copies, productOf);
   return [...Map.groupBy(offers, productOf)].flatMap(([product, same]) => {
     const own = copiesOf.get(product) ?? [];

@@ -11,7 +11,7 @@
 import { RackError } from '../../errors.ts';
 import { type ImportResult, importImage } from './image-import.ts';
 import type { ImportTerms } from './import-terms.ts';
-import { type ImageOffer, type LoaderOffer, type NamedFile, offeredContent } from './offer.ts';
+import { type ImageOffer, type InstallerOffer, type LoaderOffer, type NamedFile, offeredContent } from './offer.ts';
 
 /** The offers of one thing, the preferred one first. */
 export type Preferred<T> = readonly [T, ...(readonly T[])];
@@ -64,6 +64,25 @@ export function withLoaderMirrors(offer: LoaderOffer, others: readonly LoaderOff
   });
   return { ...offer, files };
 }
+
+/** The offer of an installer, with the URLs of its files at other sources, which offer the same files, as mirrors. */
+export const withInstallerMirrors = (offer: InstallerOffer, same: readonly InstallerOffer[]): InstallerOffer => ({
+  ...offer,
+  kernel: {
+    ...offer.kernel,
+    mirrors: mirrorsOf(
+      offer.kernel,
+      same.map(({ kernel }) => kernel),
+    ),
+  },
+  initrd: {
+    ...offer.initrd,
+    mirrors: mirrorsOf(
+      offer.initrd,
+      same.map(({ initrd }) => initrd),
+    ),
+  },
+});
 
 type Placed = Pick<NamedFile, 'url' | 'mirrors'>;
 

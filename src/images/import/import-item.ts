@@ -3,7 +3,14 @@
 import { RackError, unreachable } from '../../errors.ts';
 import { readImages, type StoredImage } from '../image-store.ts';
 import { FilesProgress } from './files-progress.ts';
-import { deliverFirst, joinOffers, type Preferred, withLoaderMirrors, withMirrors } from './first-import.ts';
+import {
+  deliverFirst,
+  joinOffers,
+  type Preferred,
+  withInstallerMirrors,
+  withLoaderMirrors,
+  withMirrors,
+} from './first-import.ts';
 import { importImage } from './image-import.ts';
 import type { ImportTerms } from './import-terms.ts';
 import { importOfferedInstaller } from './installer-import.ts';
@@ -65,12 +72,9 @@ export function bytesOfItem(item: ItemOffer): number | undefined {
     case 'image':
       return item.offer.bytes;
     case 'loader':
-      return item.offer.files.reduce<number | undefined>(
-        (sum, { bytes }) => (sum === undefined || bytes === undefined ? undefined : sum + bytes),
-        0,
-      );
+      return publishedSum(item.offer.files);
     case 'installer':
-      return undefined;
+      return publishedSum([item.offer.kernel, item.offer.initrd]);
     default:
       return unreachable(item);
   }
@@ -89,6 +93,12 @@ export function imagesIn(tree: string): readonly StoredImage[] {
 /** True if the store has the image. @param images those of the store */
 export const isStoredItem = (item: ItemOffer, images: readonly StoredImage[]): boolean =>
   item.kind === 'image' && images.some((image) => isImportOf(image, item.offer));
+
+const publishedSum = (files: readonly { readonly bytes: number | undefined }[]): number | undefined =>
+  files.reduce<number | undefined>(
+    (sum, { bytes }) => (sum === undefined || bytes === undefined ? undefined : sum + bytes),
+    0,
+  );
 
 /** An imported item. */
 interface ImportedItem {
@@ -140,8 +150,10 @@ function withItemMirrors(item: ItemOffer, same: readonly ItemOffer[]): ItemOffer
       const others = same.flatMap((one) => (one.kind === 'loader' ? [one.offer] : []));
       return { kind: 'loader', offer: withLoaderMirrors(item.offer, others) };
     }
-    case 'installer':
-      return item;
+    case 'installer': {
+      const others = same.flatMap((one) => (one.kind === 'installer' ? [one.offer] : []));
+      return { kind: 'installer', offer: withInstallerMirrors(item.offer, others) };
+    }
     default:
       return unreachable(item);
   }
@@ -165,7 +177,7 @@ async function importItem(item: ItemOffer, terms: ItemTerms): Promise<ImportedIt
     }
     case 'installer': {
       const { tree, workDir, downloads, signal, onProgress } = terms;
-      const progress = new FilesProgress(undefined, new Set(digestsOfItem(item)).size);
+      const progress = new FilesProgress(bytesOfItem(item), new Set(digestsOfItem(item)).size);
       const { files, serial, added } = await importOfferedInstaller(item.offer, {
         ...{ tree, workDir, packages: undefined, downloads, signal, mayStay: true },
         onProgress: () => undefined,

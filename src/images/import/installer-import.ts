@@ -1,4 +1,5 @@
-// Imports an offered installer: downloads its kernel and its initrd, verifies them, adds the drivers and publishes them in the boot tree.
+// Imports an offered installer: downloads its kernel and its initrd, verifies them, adds the drivers and publishes them in the boot tree. An
+// installer that another Rackboot has finished is published as it is.
 //
 // 1. Nothing appears in the tree before both files match their checksums in a trusted list, which is signed or was fetched by HTTPS.
 // 2. The locks of both files are held until the end.
@@ -12,9 +13,9 @@ import type { DownloadRequest } from '../download/request.ts';
 import { checkNames, type EnvironmentRequest, type Publication } from '../environment.ts';
 import { waitForImports } from '../file-lock.ts';
 import { publishInstaller } from '../installer.ts';
-import { makeDirectories } from '../publication.ts';
+import { describeFile, encodeManifest, makeDirectories, publishDirectory } from '../publication.ts';
 import { type FetchTerms, fetchFile, lockOf } from './file-fetch.ts';
-import { type InstallerOffer, installerName, type ListedFile } from './offer.ts';
+import { type InstallerOffer, installerName } from './offer.ts';
 import { findPart, installerDirectory } from './tree-parts.ts';
 
 /** The largest kernel or initrd, in bytes; both are read into memory. Debian's have at most 50 MB. */
@@ -64,7 +65,10 @@ export async function importOfferedInstaller(offer: InstallerOffer, terms: Insta
     const facts = { os, release, base, title, source, kernel_url: kernel.url, initrd_url: initrd.url, fetched };
     const installer = { kernel: linux, initrd: first, base, hasPackages: os === WITH_PACKAGES, facts };
     const request = { tree, arch, release, workDir, packages, onProgress, signal };
-    const published = await publishInstaller(request, installer);
+    const published =
+      offer.finished === undefined
+        ? await publishInstaller(request, installer)
+        : await publishFinished(place, [linux, first], { ...facts, serial: offer.finished.serial });
     for (const file of requests) await removeDownload(file);
     const made = await findPart(place, fetched);
     if (made === undefined)
@@ -75,9 +79,25 @@ export async function importOfferedInstaller(offer: InstallerOffer, terms: Insta
   }
 }
 
-const requestOf = ({ url, digest }: ListedFile, directory: string): DownloadRequest => ({
-  urls: [url],
-  bytes: undefined,
+/** Publishes an installer that another Rackboot has finished. */
+async function publishFinished(
+  directory: string,
+  [linux, initrd]: readonly [kernel: Buffer, initrd: Buffer],
+  facts: Readonly<Record<string, unknown>>,
+): Promise<Publication> {
+  const images = [
+    { name: 'linux', data: linux },
+    { name: 'initrd.gz', data: initrd },
+  ];
+  const files = images.map(describeFile);
+  const manifest = encodeManifest({ schema: 1, ...facts, packages: [], files });
+  await publishDirectory(directory, [...images, manifest]);
+  return { directory, files: [...files, describeFile(manifest)] };
+}
+
+const requestOf = ({ url, mirrors, bytes, digest }: InstallerOffer['kernel'], directory: string): DownloadRequest => ({
+  urls: [url, ...mirrors],
+  bytes,
   digest,
   bytesMax: FILE_BYTES_MAX,
   directory,

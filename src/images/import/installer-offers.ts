@@ -18,14 +18,7 @@ import { describeDocumentFault } from '../documents/fault.ts';
 import type { Digest } from '../download/digest.ts';
 import { type ConfiguredMirrors, findMirror } from '../sources/package-mirrors.ts';
 import type { InstallerRelease, InstallerSource } from '../sources/source.ts';
-import {
-  distinctProblems,
-  type InstallerOffer,
-  installerNames,
-  type ListedFile,
-  type OfferWish,
-  type SourceAnswer,
-} from './offer.ts';
+import { distinctProblems, type InstallerOffer, installerNames, type OfferWish, type SourceAnswer } from './offer.ts';
 import type { KeyPlace, SourceDocuments, TrustedDocument } from './source-documents.ts';
 
 const LISTS = ['SHA256SUMS', 'MD5SUMS'] as const;
@@ -210,13 +203,13 @@ function listedFile(
   images: string,
   arch: string,
   file: string,
-): ListedFile | undefined {
+): InstallerOffer['kernel'] | undefined {
   for (const [name, { algorithm, hex }] of list) {
     if (!name.startsWith(images) || !name.endsWith(`-installer/${arch}/${file}`)) continue;
     if (name.slice(images.length).split('/').length !== 3) continue;
     if (algorithm !== 'sha256' && algorithm !== 'sha512' && algorithm !== 'md5') continue;
     const digest: Digest = { algorithm, hex };
-    return { url: `${directoryUrl}${name}`, digest };
+    return { url: `${directoryUrl}${name}`, mirrors: [], bytes: undefined, digest };
   }
   return undefined;
 }

@@ -9,6 +9,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { removeDownload } from '../download/removal.ts';
 import type { DownloadRequest } from '../download/request.ts';
@@ -18,10 +19,12 @@ import { describeFile, encodeManifest, makeDirectories, publishDirectory } from 
 import { type FetchTerms, fetchFile, lockOf } from './file-fetch.ts';
 import { type LoaderFile, unpackLoader } from './loader-archive.ts';
 import { type LoaderOffer, loaderName, type NamedFile } from './offer.ts';
-import { findPart } from './tree-parts.ts';
+import { findPart, MANIFEST } from './tree-parts.ts';
 
 /** The largest file, in bytes: archives are unpacked in memory. Ubuntu's archives have at most 6 MB. */
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
+/** The most bytes of all files of a loader together, unpacked. */
+const LOADER_BYTES_MAX = 256 * 1024 * 1024;
 
 /** The options of an import. */
 interface LoaderTerms extends FetchTerms {
@@ -55,11 +58,20 @@ export async function importLoader(offer: LoaderOffer, terms: LoaderTerms): Prom
   const lock = await waitForImports(paths, name, terms);
   try {
     const unpacked = new Map<string, LoaderFile>();
+    let bytes = 0;
     for (const { file, request } of wanted) {
       await fetchFile(request, name, terms);
       const data = await readFile(join(downloads, request.name));
       const found = file.isArchive ? await unpackLoader(data, `${file.name} of ${name}`) : [{ name: file.name, data }];
+      bytes += found.reduce((sum, one) => sum + one.data.length, 0);
+      if (bytes > LOADER_BYTES_MAX)
+        throw new RackError(
+          'bad-argument',
+          `${name} was not imported: it has more than ${counted(LOADER_BYTES_MAX, 'byte')}`,
+        );
       for (const one of found) {
+        if (one.name === MANIFEST)
+          throw new RackError('bad-argument', `${name} was not imported: no file of it may be named ${MANIFEST}`);
         if (unpacked.get(one.name)?.data.equals(one.data) === false)
           throw new RackError('bad-argument', `${name} was not imported: two files named ${one.name} differ`);
         unpacked.set(one.name, one);

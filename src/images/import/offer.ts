@@ -44,11 +44,8 @@ export interface OfferedSystem {
 }
 
 /** A file, with the name that it gets in the boot tree. */
-export interface NamedFile extends ListedFile {
+export interface NamedFile extends PlacedFile {
   readonly name: string;
-  readonly bytes: number | undefined;
-  /** The same file at other sources. */
-  readonly mirrors: readonly string[];
 }
 
 /** A boot loader that a source offers, for one architecture. */
@@ -106,15 +103,21 @@ export interface InstallerOffer {
   readonly architecture: string;
   /** For people. */
   readonly title: string;
-  readonly kernel: ListedFile;
-  readonly initrd: ListedFile;
+  readonly kernel: PlacedFile;
+  readonly initrd: PlacedFile;
   /** Why the updates of the release, which may have a newer installer, were left out; undefined: they were not. */
   readonly leftOut: string | undefined;
+  /** Another Rackboot's: it has added the drivers, so the files are used as they are. Undefined for one of a mirror. */
+  readonly finished?: { readonly serial: string | undefined } | undefined;
 }
 
 /** A file and its checksum from a signed list. */
-export interface ListedFile {
+interface PlacedFile {
   readonly url: string;
+  /** The same file at other sources. */
+  readonly mirrors: readonly string[];
+  /** As published; undefined: the source does not say. */
+  readonly bytes: number | undefined;
   readonly digest: Digest;
 }
 

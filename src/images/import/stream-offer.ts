@@ -1,5 +1,5 @@
 // Turns one version of a simplestreams product into an offer. The kinds of its files decide which: a disk image, the root of a system with
-// its kernel and initrd, or a boot loader.
+// its kernel and initrd, a boot loader, or an installer that another Rackboot has finished.
 //
 // Source: the products of MAAS's streams (`…:v3:download`, `…:centos-bases-download`, `…:1:bootloader-download`).
 //
@@ -8,6 +8,9 @@
 // 2. The release's own kernel (`ga-24.04`, before 16.04 `hwe-` with its first letter) gets the subarchitecture `generic`, as in MAAS. Every
 //    other kernel keeps its own name, and so does a disk image for one kind of machine (`xgene-uboot`).
 
+import { CPUS } from '../../boot/architectures.ts';
+import { isPlainName } from '../../boot/images.ts';
+import { cleanText } from '../../clean-text.ts';
 import { counted } from '../../counted.ts';
 import type { Digest } from '../download/digest.ts';
 import { judgeImageName } from '../image-store.ts';
@@ -17,16 +20,11 @@ import { isTreeName, SYSTEM_FILES_MAX } from '../stored-system.ts';
 import { listImages } from '../streams/image-listing.ts';
 import type { StreamFile, StreamImage } from '../streams/stream-products.ts';
 import { tagOf } from '../streams/tags.ts';
-import {
-  type ImageOffer,
-  LOADER,
-  type LoaderOffer,
-  type NamedFile,
-  type OfferedSystem,
-  type OfferNames,
-  storedSerial,
-} from './offer.ts';
+import type { ItemOffer } from './import-item.ts';
+import { installerNames, LOADER, type NamedFile, type OfferedSystem, type OfferNames, storedSerial } from './offer.ts';
+import { PART_FILES_MAX } from './tree-parts.ts';
 
+const TITLE_CHARACTERS_MAX = 128;
 /** The label for sites that give none. */
 const LABEL = 'release';
 /** Types of disk images in order of preference, the easiest to read first. The last one is a region's own (`streams/own-stream.ts`). */
@@ -47,9 +45,12 @@ export function namesOf(source: StreamSource, image: StreamImage): OfferNames {
     const names = { source: source.name, os: LOADER, release: loaderType(image), architecture, label };
     return { ...names, subarchitecture: 'generic', aliases };
   }
+  const os = source.os === '*' ? (shown?.os ?? '') : source.os;
+  if (isInstaller(image))
+    return { ...installerNames({ source: source.name, os, release: shown?.release ?? '', architecture }), aliases };
   return {
     source: source.name,
-    ...{ os: source.os === '*' ? (shown?.os ?? '') : source.os, release: shown?.release ?? '', architecture, label },
+    ...{ os, release: shown?.release ?? '', architecture, label },
     subarchitecture: isGeneric(image) ? 'generic' : subarchOf({ ...image, subarch: shown?.subarch ?? '' }),
     subarches: [...new Set([subarchOf(image), ...image.subarches])],
     aliases,
@@ -59,9 +60,10 @@ export function namesOf(source: StreamSource, image: StreamImage): OfferNames {
 const IMAGE_BYTES_MAX = DISK_BYTES_MAX;
 
 /** @returns the offer, or the reason why the version cannot be imported */
-export function streamOffer(source: StreamSource, image: StreamImage): ImageOffer | LoaderOffer | string {
-  const [shown] = listImages([image]);
+export function streamOffer(source: StreamSource, image: StreamImage): ItemOffer | string {
   if (isLoader(image)) return loaderOffer(source, image);
+  if (isInstaller(image)) return installerOffer(source, image);
+  const [shown] = listImages([image]);
   const names = namesOf(source, image);
   const name = `${names.os}/${names.release} of the source ${source.name}`;
   const root = rootOf(image);
@@ -70,9 +72,10 @@ export function streamOffer(source: StreamSource, image: StreamImage): ImageOffe
   if (digest === undefined) return `${name} has no checksum for ${JSON.stringify(root.name)}: it cannot be verified`;
   const system = root.kind === 'disk' ? undefined : systemOf(source, image, root);
   if (typeof system === 'string') return `${name} ${system}`;
-  const bytes = system === undefined ? root.bytes : sumOf(system);
-  if (bytes !== undefined && bytes > IMAGE_BYTES_MAX)
-    return `${name} would have ${counted(bytes, 'byte')}, more than ${IMAGE_BYTES_MAX}: the site's sizes are wrong`;
+  const bytes =
+    system === undefined ? root.bytes : sumOf([system.rootBytes, ...system.files.map((file) => file.bytes)]);
+  const large = judgeSize(bytes);
+  if (large !== undefined) return `${name} ${large}`;
   const offer = {
     ...names,
     serial: storedSerial(image.serial),
@@ -86,11 +89,21 @@ export function streamOffer(source: StreamSource, image: StreamImage): ImageOffe
   };
   // The region's database and the image store accept no other names.
   const wrong = judgeImageName(offer);
-  return wrong === undefined ? offer : `${name} cannot be imported: ${wrong}`;
+  return wrong === undefined ? { kind: 'image', offer } : `${name} cannot be imported: ${wrong}`;
 }
+
+/** @param bytes of all files together; undefined: unknown */
+const judgeSize = (bytes: number | undefined): string | undefined =>
+  bytes !== undefined && bytes > IMAGE_BYTES_MAX
+    ? `would have ${counted(bytes, 'byte')}, more than ${IMAGE_BYTES_MAX}: the site's sizes are wrong`
+    : undefined;
 
 /** True if the version has only the files of a boot loader. */
 const isLoader = ({ files }: StreamImage): boolean => files.length > 0 && files.every(({ kind }) => kind === 'loader');
+
+/** True if the version has only the files of an installer. */
+const isInstaller = ({ files }: StreamImage): boolean =>
+  files.length > 0 && files.every(({ kind }) => kind === 'installer');
 
 /** `uefi`, `pxe`; empty: the site does not say. */
 const loaderType = ({ files }: StreamImage): string =>
@@ -147,15 +160,13 @@ function namedFile({ url }: StreamSource, { ftype, path, bytes, sha256 }: Stream
   return { name: ftype, url: `${url}${path}`, mirrors: [], bytes, digest: { algorithm: 'sha256', hex: sha256 } };
 }
 
-function sumOf({ rootBytes, files }: OfferedSystem): number | undefined {
-  const sizes = [rootBytes, ...files.map(({ bytes }) => bytes)];
-  return sizes.reduce<number | undefined>(
+const sumOf = (sizes: readonly (number | undefined)[]): number | undefined =>
+  sizes.reduce<number | undefined>(
     (sum, bytes) => (sum === undefined || bytes === undefined ? undefined : sum + bytes),
     0,
   );
-}
 
-function loaderOffer(source: StreamSource, image: StreamImage): LoaderOffer | string {
+function loaderOffer(source: StreamSource, image: StreamImage): ItemOffer | string {
   const [shown] = listImages([image]);
   const name = `the boot loader ${shown?.os ?? ''} of the source ${source.name}`;
   const { release: type, architecture, label } = namesOf(source, image);
@@ -166,10 +177,34 @@ function loaderOffer(source: StreamSource, image: StreamImage): LoaderOffer | st
   });
   const whole = files.filter((file) => file !== undefined);
   if (whole.length < files.length) return `${name} has a file without a SHA-256 checksum: it cannot be verified`;
-  if (![type, architecture, label, ...whole.map((file) => file.name)].every(isTreeName))
+  if (whole.length > PART_FILES_MAX) return `${name} has more than ${PART_FILES_MAX} files`;
+  if (![type, architecture, label].every(isTreeName) || !whole.every((file) => isPlainName(file.name)))
     return `${name} has names that are not allowed in the boot tree`;
+  const large = judgeSize(sumOf(whole.map((file) => file.bytes)));
+  if (large !== undefined) return `${name} ${large}`;
   const serial = storedSerial(image.serial);
-  return { source: source.name, type, architecture, label, title: shown?.os ?? '', serial, files: whole };
+  const offer = { source: source.name, type, architecture, label, title: shown?.os ?? '', serial, files: whole };
+  return { kind: 'loader', offer };
+}
+
+/** The installer of another Rackboot. */
+function installerOffer(source: StreamSource, image: StreamImage): ItemOffer | string {
+  const { os, release, architecture, ...names } = namesOf(source, image);
+  const name = `the installer ${os}/${release} of the source ${source.name}`;
+  const files = image.files.map((file) => namedFile(source, file));
+  const [initrd, kernel, more] = files.toSorted((a, b) => ((a?.name ?? '') < (b?.name ?? '') ? -1 : 1));
+  if (files.includes(undefined)) return `${name} has a file without a SHA-256 checksum: it cannot be verified`;
+  if (kernel?.name !== 'linux' || initrd?.name !== 'initrd.gz' || more !== undefined)
+    return `${name} has other files than linux and initrd.gz`;
+  const large = judgeSize(sumOf([kernel.bytes, initrd.bytes]));
+  if (large !== undefined) return `${name} ${large}`;
+  const wrong = judgeImageName({ ...names, os, release, architecture });
+  if (wrong !== undefined) return `${name} cannot be imported: ${wrong}`;
+  if (!CPUS.some((cpu) => cpu === architecture)) return `${name} is for ${architecture}, which no machine here has`;
+  const title = cleanText(image.title, TITLE_CHARACTERS_MAX);
+  const facts = { source: source.name, os, release, base: release, architecture, title };
+  const finished = { serial: storedSerial(image.serial) };
+  return { kind: 'installer', offer: { ...facts, kernel, initrd, leftOut: undefined, finished } };
 }
 
 function digestOf({ sha256, sha512 }: StreamFile): Digest | undefined {

@@ -1,4 +1,4 @@
-// Reads the images that a simplestreams site offers.
+// Reads the images, boot loaders and installers that a simplestreams site offers.
 //
 //   index ─▶ documents of products, by content id ─▶ choose ─▶ the newest matching version of each product ─▶ offers
 
@@ -9,7 +9,8 @@ import type { StreamSource } from '../sources/source.ts';
 import { decodeStreamProducts } from '../streams/decode-products.ts';
 import { chooseImages, type ImageWishes } from '../streams/selection.ts';
 import { decodeStreamIndex, judgeDocument } from '../streams/stream-index.ts';
-import { ANY, type ImageOffer, type LoaderOffer, NAMED_MAX, type OfferWish, type SourceAnswer } from './offer.ts';
+import type { ItemOffer } from './import-item.ts';
+import { ANY, NAMED_MAX, type OfferWish, type SourceAnswer } from './offer.ts';
 import { noteSeen, type SeenPlace } from './seen-documents.ts';
 import type { SourceDocuments, TrustedDocument } from './source-documents.ts';
 import { namesOf, streamOffer } from './stream-offer.ts';
@@ -51,8 +52,7 @@ export async function readStreamOffers(
       `its index lists ${found}, but none of ${listed(source.contentIds, NAMED_MAX)}: correct its content_ids`,
     );
   }
-  const offers: ImageOffer[] = [];
-  const loaders: LoaderOffer[] = [];
+  const items: ItemOffer[] = [];
   const problems: RackError[] = [];
   for (const entry of entries) {
     const { path } = entry;
@@ -64,13 +64,18 @@ export async function readStreamOffers(
     for (const image of chooseImages(products.value.products, wishesOf(source, wish))) {
       const offer = streamOffer(source, image);
       if (typeof offer === 'string') problems.push(new RackError('source-failed', offer));
-      else if ('type' in offer) loaders.push(offer);
-      else offers.push(offer);
-      if (offers.length + loaders.length + problems.length > IMAGES_MAX)
+      else items.push(offer);
+      if (items.length + problems.length > IMAGES_MAX)
         throw documents.failure(`it has more than ${IMAGES_MAX} images: name its content_ids in a file of sources`);
     }
   }
-  return { source: source.name, offers, installers: [], loaders, problems };
+  return {
+    source: source.name,
+    offers: items.flatMap((item) => (item.kind === 'image' ? [item.offer] : [])),
+    installers: items.flatMap((item) => (item.kind === 'installer' ? [item.offer] : [])),
+    loaders: items.flatMap((item) => (item.kind === 'loader' ? [item.offer] : [])),
+    problems,
+  };
 }
 
 /** `.sjson` is clear-signed; `.json` has a detached signature next to it. Of an unsigned source, neither signature is looked at. */

@@ -12,30 +12,36 @@ import { z } from 'zod';
 import { CPUS } from '../../boot/architectures.ts';
 import { isPlainName } from '../../boot/images.ts';
 import { cleanText } from '../../clean-text.ts';
-import { readRegularFile } from '../../files/regular-file.ts';
+import { osErrorCode, RackError } from '../../errors.ts';
+import { readRegularFile, UnfitFile } from '../../files/regular-file.ts';
+import { seenEntry } from '../../files/seen-stats.ts';
 import type { ImageName } from '../image-store.ts';
 import { isWhole, type PublishedFile, removeDirectory } from '../publication.ts';
 import { INSTALLER, LOADER } from './offer.ts';
 
 const GENERIC = 'generic';
-const MANIFEST = 'manifest.json';
-/** Longer manifests are not read. One with the most files that a loader may have is half as long. */
+export const MANIFEST = 'manifest.json';
+/** Longer manifests are not read. One with the most files that a loader may have is shorter, whatever their names. */
 const MANIFEST_BYTES_MAX = 128 * 1024;
 const TITLE_CHARACTERS_MAX = 128;
 /** The most further files that are listed, and their longest name: the other processes of a region read no more. */
 const FILES_MAX = 16;
 const NAME_CHARACTERS_MAX = 64;
+/** The most files of a part. */
+export const PART_FILES_MAX = 256;
 /** The label of a boot loader whose manifest has none. */
 const LABEL = 'stable';
 
 /** A boot loader or an installer of a boot tree. */
-interface TreePart extends ImageName {
+export interface TreePart extends ImageName {
   readonly kind: 'loader' | 'installer';
   readonly title: string;
   /** Of the first file. */
   readonly bytes: number;
   readonly sha256: string;
-  /** The name of the first file, and the further files. */
+  /** All of its files. */
+  readonly files: readonly PublishedFile[];
+  /** The name of the first file, and the further files that are listed. */
   readonly system: { readonly rootName: string; readonly files: readonly PublishedFile[] };
   /** `undefined`: its manifest does not name the files that were downloaded for it. */
   readonly origin?: { readonly source: string } | undefined;
@@ -57,12 +63,12 @@ const manifestShape = z.object({
   files: z
     .array(z.object({ name, bytes: z.number().int().min(0), sha256: z.string().regex(/^[0-9a-f]{64}$/) }))
     .min(1)
-    .max(256),
-  fetched: z.array(z.string().max(128)).max(64).optional(),
+    .max(PART_FILES_MAX),
+  fetched: z.array(z.string().max(128)).max(PART_FILES_MAX).optional(),
 });
 type PartManifest = z.output<typeof manifestShape>;
 
-/** The boot loaders and installers of a boot tree, each sorted by their directories. */
+/** The boot loaders and installers of a boot tree, each sorted by their directories. @throws RackError `tree-unreadable` */
 export const listTreeParts = (tree: string): readonly TreePart[] => [...listLoaders(tree), ...listInstallers(tree)];
 
 function listInstallers(tree: string): readonly TreePart[] {
@@ -103,6 +109,15 @@ export function markOfParts(tree: string): string {
   return parents.map((path) => `${path} ${timeOf(path)?.getTime() ?? ''}`).join('\n');
 }
 
+/** True if the directory of a part has its files, each with the size that its manifest states. A link counts as missing. */
+export function hasFiles(tree: string, { directory, files }: TreePart): boolean {
+  if (seenEntry(join(tree, directory))?.isDirectory() !== true) return false;
+  return files.every(({ name, bytes }) => {
+    const found = seenEntry(join(tree, directory, name));
+    return found?.isFile() === true && found.size === bytes;
+  });
+}
+
 /** Removes a part from the tree. A machine that reads one of its files reads it to the end. */
 export const removePart = (tree: string, { directory }: TreePart): Promise<void> =>
   removeDirectory(join(tree, directory));
@@ -131,7 +146,7 @@ const serialOf = (directory: string, { serial }: PartManifest): string =>
 function factsOf(
   directory: string,
   manifest: PartManifest,
-): Pick<TreePart, 'serial' | 'title' | 'bytes' | 'sha256' | 'system' | 'origin'> {
+): Pick<TreePart, 'serial' | 'title' | 'bytes' | 'sha256' | 'files' | 'system' | 'origin'> {
   const { title, files, source, fetched } = manifest;
   const listed = files.filter((file) => file.name.length <= NAME_CHARACTERS_MAX);
   const [first = { name: '', bytes: 0, sha256: '' }, ...others] = listed;
@@ -140,6 +155,7 @@ function factsOf(
     title,
     bytes: first.bytes,
     sha256: first.sha256,
+    files,
     system: { rootName: first.name, files: others.slice(0, FILES_MAX) },
     ...(fetched === undefined ? {} : { origin: { source } }),
   };
@@ -150,19 +166,31 @@ const timeOf = (path: string): Date | undefined => statSync(path, { throwIfNoEnt
 function readManifest(directory: string): PartManifest | undefined {
   try {
     return manifestShape.safeParse(JSON.parse(readRegularFile(join(directory, MANIFEST), MANIFEST_BYTES_MAX))).data;
-  } catch {
+  } catch (error) {
     // A tree that was filled by hand has none.
+    if (!(error instanceof UnfitFile || error instanceof SyntaxError)) assertHidden(directory, error);
     return undefined;
   }
 }
 
-/** The names in a directory of the tree; empty if it cannot be read. */
+/** The system's errors for what is not there, and for what a person keeps to themselves. */
+const HIDDEN: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP']);
+
+/** Any other failure, such as too many open files, says nothing of what is there. @throws RackError `tree-unreadable` */
+function assertHidden(path: string, cause: unknown): void {
+  const code = osErrorCode(cause);
+  if (code === undefined) throw cause;
+  if (!HIDDEN.has(code)) throw new RackError('tree-unreadable', `${path} cannot be read (${code})`, { cause });
+}
+
+/** The names in a directory of the tree; empty if there is none, or none that this user may read. @throws RackError `tree-unreadable` */
 function namesIn(tree: string, ...parts: readonly string[]): readonly string[] {
   try {
     return readdirSync(join(tree, ...parts))
       .filter(isPlainName)
       .toSorted();
-  } catch {
+  } catch (error) {
+    assertHidden(join(tree, ...parts), error);
     return [];
   }
 }

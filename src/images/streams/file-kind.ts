@@ -19,6 +19,8 @@ export type FileKind =
   | 'manifest'
   /** A boot loader, or an archive of its files. */
   | 'loader'
+  /** The kernel or the initrd of an installer. */
+  | 'installer'
   /** Any other file; only its name describes it. */
   | 'other';
 
@@ -47,6 +49,9 @@ const KINDS: ReadonlyMap<string, FileKind> = new Map([
   ['disk.qcow2', 'disk'],
   ['archive.tar.xz', 'loader'],
   ['bootloader', 'loader'],
+  // Other Rackboots' (own-stream.ts).
+  ['linux', 'installer'],
+  ['initrd.gz', 'installer'],
 ]);
 
 /** MAAS's types of disk images: `root-dd`, `root-dd.tar`, `root-ddtgz`, `root-dd.xz` … */

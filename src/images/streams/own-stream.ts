@@ -1,28 +1,102 @@
-// Describes this host's image store as simplestreams documents: the counterpart of the decoders in this folder.
+// Describes this host's image store, boot loaders and installers as simplestreams documents: the counterpart of the decoders in this folder.
 //
-// Sources: the format of simplestreams 0.1; MAAS's products (os, release, arch, subarch, label; a region serves them below images-stream).
+// Sources: the format of simplestreams 0.1; MAAS's products (os, release, arch, subarch, label; a region serves them below images-stream), and
+// its products of boot loaders.
 //
 // 1. A raw image has the type `root-dd.raw`, which MAAS knows. An image compressed with Zstandard has a type of our own, `root-dd.zst`, so that
 //    nobody mistakes the compressed bytes for a disk.
+// 2. Boot loaders and installers have documents of their own, which only a host that has some lists. The types of an installer's files are
+//    our own.
+// 3. Only what a reader accepts is described: a problem with one of them would leave the whole site in doubt.
 
-import { blobPath, blobsOf, type ImageBlob, type StoredImage } from '../image-store.ts';
+import { blobPath, blobsOf, type ImageBlob, type ImageName, judgeImageName, type StoredImage } from '../image-store.ts';
+import type { PublishedFile } from '../publication.ts';
 
-const CONTENT_ID = 'io.rackboot:images:download';
-/** The path of the document of products, without its extension. */
-const PRODUCTS = `streams/v1/${CONTENT_ID}`;
+const IMAGES = 'io.rackboot:images:download';
+const LOADERS = 'io.rackboot:bootloaders:download';
+const INSTALLERS = 'io.rackboot:installers:download';
 const DATATYPE = 'image-downloads';
+/** The files of an installer. */
+const INSTALLER_FILES = ['initrd.gz', 'linux'];
 
-/** The documents, and the files of the images by their path below the site's URL. */
+/** The documents, and the files by their path below the site's URL. */
 interface OwnStream {
   /** The texts of the documents, by path without extension. The paths inside the texts end in `end`. */
   readonly documents: (end: 'json' | 'sjson') => ReadonlyMap<string, string>;
+  /** Their paths are those in the boot tree. */
   readonly files: ReadonlyMap<string, ImageBlob>;
 }
 
-/** Describes images. @param nowMs wall time */
-export function describeStore(images: readonly StoredImage[], nowMs: number): OwnStream {
+/** A boot loader or an installer of the boot tree. */
+interface StreamedPart extends ImageName {
+  readonly kind: 'loader' | 'installer';
+  readonly title: string;
+  readonly files: readonly PublishedFile[];
+  /** Relative to the tree. */
+  readonly directory: string;
+}
+
+/** A product with its versions by serial. */
+interface Product {
+  readonly versions: Record<string, unknown>;
+  readonly [tag: string]: unknown;
+}
+type Products = Record<string, Product>;
+
+/** Describes images, boot loaders and installers. @param nowMs wall time */
+export function describeStore(
+  images: readonly StoredImage[],
+  nowMs: number,
+  parts: readonly StreamedPart[] = [],
+): OwnStream {
   const updated = new Date(nowMs).toUTCString().replace('GMT', '+0000');
-  const products: Record<string, { versions: Record<string, unknown>; [tag: string]: unknown }> = {};
+  const offered = parts.filter(isReadable);
+  const ofKind = (kind: StreamedPart['kind']): Products =>
+    Object.fromEntries(offered.filter((part) => part.kind === kind).map(productOf));
+  const further = Object.entries({ [LOADERS]: ofKind('loader'), [INSTALLERS]: ofKind('installer') });
+  const all: readonly (readonly [contentId: string, products: Products])[] = [
+    [IMAGES, imageProducts(images)],
+    ...further.filter(([, products]) => Object.keys(products).length > 0),
+  ];
+  const indexOf = (end: string): string => {
+    const entries = all.map(([contentId, products]) => {
+      const entry = { datatype: DATATYPE, format: 'products:1.0', updated, path: `${pathOf(contentId)}.${end}` };
+      return [contentId, { ...entry, products: Object.keys(products) }];
+    });
+    return textOf({ format: 'index:1.0', updated, index: Object.fromEntries(entries) });
+  };
+  const documents = all.map(([contentId, products]): [string, string] => {
+    const head = { content_id: contentId, datatype: DATATYPE, format: 'products:1.0', updated };
+    return [pathOf(contentId), textOf({ ...head, products })];
+  });
+  return {
+    documents: (end) => new Map([['streams/v1/index', indexOf(end)], ...documents]),
+    files: new Map([
+      ...images.flatMap(blobsOf).map((blob): [string, ImageBlob] => [blob.path, blob]),
+      ...offered.flatMap(({ directory, files }) =>
+        files.map(({ name, bytes, sha256 }): [string, ImageBlob] => [
+          partPath(sha256),
+          { path: `${directory}/${name}`, bytes, sha256 },
+        ]),
+      ),
+    ]),
+  };
+}
+
+/** The path of a document of products, without its extension. */
+const pathOf = (contentId: string): string => `streams/v1/${contentId}`;
+
+/** The path of a file of a boot loader or an installer below the site's URL. */
+const partPath = (sha256: string): string => `parts/${sha256}`;
+
+/** False for a name that no import would give, and for an installer of a whole disc. */
+const isReadable = (part: StreamedPart): boolean =>
+  judgeImageName(part) === undefined &&
+  (part.kind === 'loader' ||
+    JSON.stringify(part.files.map(({ name }) => name).toSorted()) === JSON.stringify(INSTALLER_FILES));
+
+function imageProducts(images: readonly StoredImage[]): Products {
+  const products: Products = {};
   for (const image of images) {
     const { os, release, architecture: arch, label, serial, title } = image;
     const subarch = image.system?.subarch ?? image.subarchitecture;
@@ -31,21 +105,7 @@ export function describeStore(images: readonly StoredImage[], nowMs: number): Ow
     products[name] ??= { os, release, version: release, arch, subarch, subarches, label, versions: {} };
     products[name].versions[serial] = { release_title: title, items: itemsOf(image) };
   }
-  const head = { content_id: CONTENT_ID, datatype: DATATYPE, format: 'products:1.0', updated };
-  const document = textOf({ ...head, products });
-  const indexOf = (end: string): string => {
-    const entry = { datatype: DATATYPE, format: 'products:1.0', updated, path: `${PRODUCTS}.${end}` };
-    const index = { [CONTENT_ID]: { ...entry, products: Object.keys(products) } };
-    return textOf({ format: 'index:1.0', updated, index });
-  };
-  return {
-    documents: (end) =>
-      new Map([
-        ['streams/v1/index', indexOf(end)],
-        [PRODUCTS, document],
-      ]),
-    files: new Map(images.flatMap(blobsOf).map((blob) => [blob.path, blob])),
-  };
+  return products;
 }
 
 /** The files of an image by their types. */
@@ -56,6 +116,21 @@ function itemsOf({ format, sha256, bytes, system }: StoredImage): object {
     ...{ ftype: file.name, path: blobPath(file.sha256, 'file'), sha256: file.sha256, size: file.bytes },
   }));
   return Object.fromEntries([root, ...others].map((item) => [item.ftype, item]));
+}
+
+/** The product of a boot loader has MAAS's tags; its files are unpacked. */
+function productOf(part: StreamedPart): [name: string, product: Product] {
+  const { kind, os, release, architecture: arch, label, serial, title } = part;
+  const items = part.files.map(({ name, bytes, sha256 }) => [
+    name,
+    { ftype: kind === 'loader' ? 'bootloader' : name, path: partPath(sha256), sha256, size: bytes },
+  ]);
+  const version = { release_title: title, items: Object.fromEntries(items) };
+  const tags =
+    kind === 'loader'
+      ? { os: title, arch, arches: arch, label, 'bootloader-type': release }
+      : { os, release, version: release, arch, subarch: 'generic', subarches: 'generic', label };
+  return [['io.rackboot', kind, os, release, arch, label].join(':'), { ...tags, versions: { [serial]: version } }];
 }
 
 const textOf = (document: unknown): string => `${JSON.stringify(document, undefined, 1)}\n`;

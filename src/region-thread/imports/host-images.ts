@@ -14,7 +14,7 @@ import { statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, type Instant, later, newUuid, type Timer } from '../../clock.ts';
-import { osErrorCode } from '../../errors.ts';
+import { assertOutside, osErrorCode } from '../../errors.ts';
 import { sweepBlobs } from '../../images/image-removal.ts';
 import {
   formatImageName,
@@ -37,7 +37,7 @@ import {
 } from '../../region/records/host-image-store.ts';
 import type { Region } from '../../region/region.ts';
 import { NAME_MAX } from './import-control.ts';
-import { assertOutside, deletionReason, FailureReports } from './import-failure.ts';
+import { deletionReason, FailureReports } from './import-failure.ts';
 import { removal, removeNamed } from './removal.ts';
 
 const LOOK_MS = 2000;
@@ -218,7 +218,7 @@ const imagesIn = (tree: string): readonly HostImage[] => [
 ];
 
 const partsIn = (tree: string): readonly HostImage[] =>
-  listTreeParts(tree).map(({ directory: _, system, ...part }) => ({
+  listTreeParts(tree).map(({ directory: _, files: _all, system, ...part }) => ({
     ...part,
     system: { rootName: system.rootName, files: [...system.files] },
     ...filesDigest(system.files),

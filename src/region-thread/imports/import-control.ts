@@ -10,14 +10,14 @@
 // 4. A request, or the schedule, renews a run that is still under way, so slow imports delay no others.
 
 import { type Clock, systemClock, type Timer } from '../../clock.ts';
-import { unreachable } from '../../errors.ts';
+import { assertOutside, unreachable } from '../../errors.ts';
 import { type FileProblem, resourceName } from '../../region/images/region-source.ts';
 import type { BootResource, ImportProgress, ImportRun } from '../../region/records/boot-store.ts';
 import type { ImportReason } from '../../region/records/import-reason.ts';
 import type { RackNote } from '../../region/records/rack-note.ts';
 import type { ResourceWish } from '../../region/records/resource-wish.ts';
 import type { Region } from '../../region/region.ts';
-import { assertOutside, deletionReason, FailureReports } from './import-failure.ts';
+import { deletionReason, FailureReports } from './import-failure.ts';
 import { ImportThread } from './import-thread.ts';
 import type { RunOrder, SkippedList } from './message.ts';
 

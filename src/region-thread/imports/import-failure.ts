@@ -4,7 +4,7 @@
 
 import { basename } from 'node:path';
 import { cleanText } from '../../clean-text.ts';
-import { errorText, isStoreUnavailable, osErrorCode, RackError } from '../../errors.ts';
+import { assertOutside, errorText, isStoreUnavailable, RackError } from '../../errors.ts';
 import { AttemptFailure, type AttemptFault } from '../../images/download/fault.ts';
 import type { ImportReason } from '../../region/records/import-reason.ts';
 
@@ -48,11 +48,6 @@ export const remarkOf = (text: string): ImportReason => ({ code: 'remark', param
 export function deletionReason(error: unknown): ImportReason {
   assertOutside(error);
   return { code: 'not-deleted', params: { said: saidBy(error) } };
-}
-
-/** Asserts that the outside world failed. @throws any other error: it is our own bug */
-export function assertOutside(error: unknown): void {
-  if (!(error instanceof RackError) && osErrorCode(error) === undefined) throw error;
 }
 
 /** Reports the failures of work that repeats at intervals: each once, until the work has succeeded again. */

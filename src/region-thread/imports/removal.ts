@@ -3,7 +3,7 @@
 // 1. An installer stays while a machine that may load it is being deployed: its files are not kept after its removal.
 
 import { systemClock } from '../../clock.ts';
-import { RackError } from '../../errors.ts';
+import { assertOutside, RackError } from '../../errors.ts';
 import { type ImageUse, sweepBlobs } from '../../images/image-removal.ts';
 import { formatImageName, type ImageName, readImages } from '../../images/image-store.ts';
 import { KEPT_VERSIONS, type RemovalTerms, removeOlder, removeUnused } from '../../images/import/older-images.ts';
@@ -11,7 +11,6 @@ import { listTreeParts, removePart } from '../../images/import/tree-parts.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import type { ImageUse as Use } from '../../region/records/boot-store.ts';
 import type { Region } from '../../region/region.ts';
-import { assertOutside } from './import-failure.ts';
 
 /** @param tree the boot tree of this host */
 export const removal = (region: Region, tree: string): RemovalTerms => ({

@@ -37,8 +37,8 @@ function imagesOf(tags: SiteTags, items: Readonly<Record<string, SiteTags>>): re
 function offersOf(tags: SiteTags, items: Readonly<Record<string, SiteTags>>): readonly ImageOffer[] {
   return imagesOf(tags, items).map((image) => {
     const offer = streamOffer(SOURCE, image);
-    if (typeof offer === 'string' || 'type' in offer) assert.fail(JSON.stringify(offer));
-    return offer;
+    if (typeof offer === 'string' || offer.kind !== 'image') assert.fail(JSON.stringify(offer));
+    return offer.offer;
   });
 }
 
