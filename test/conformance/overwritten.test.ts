@@ -39,6 +39,7 @@ const NOT_COMPARED: Readonly<Record<string, string>> = {
   findElfSection: VIEWS,
   unpackLoader: 'expands its bytes into memory of its own',
   readInt: 'returns a number',
+  readNumber: 'returns a number',
   readRest: 'is handed the pieces of a body that it passes on',
   readInitrdPaths: 'expands its bytes and hands them to what decodeCpioPaths tries',
   'DhcpClient.receive': LABORATORY,

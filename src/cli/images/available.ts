@@ -199,11 +199,17 @@ const problemsOf = ({ problems }: SourceAnswer): readonly string[] => problems.m
 const countOf = ({ offers, installers, loaders }: SourceAnswer): number =>
   offers.length + installers.length + loaders.length;
 
+const inOneLine = (text: string): string =>
+  text
+    .split('\n')
+    .map((line) => line.trim())
+    .join(' ');
+
 /** The first problem of an answer in one line, with the number of the others; undefined: it has none. */
 function problemOf(answer: SourceAnswer): string | undefined {
   const [first, ...others] = problemsOf(answer);
   const more = others.length === 0 ? '' : `; ${counted(others.length, 'other problem')}`;
-  return first === undefined ? undefined : `${first.replace(/\s*\n\s*/g, ' ')}${more}`;
+  return first === undefined ? undefined : `${inOneLine(first)}${more}`;
 }
 
 /** The faults of a host without the Internet: they concern each source alike. */

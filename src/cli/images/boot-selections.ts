@@ -103,8 +103,8 @@ export async function addSelection(flags: Shared & Wanted & ListFlags): Promise<
   const stateDir = stateDirOf(flags);
   const source = await findSource(stateDir, flags.source);
   // Commands that import one installer begin its name so.
-  const image = (flags.image ?? '*/*').replace(new RegExp(`^${INSTALLER}/(?=[^/]+/)`), '');
-  const [os = '*', release = '*', ...more] = image.split('/');
+  const names = (flags.image ?? '*/*').split('/');
+  const [os = '*', release = '*', ...more] = names.length === 3 && names[0] === INSTALLER ? names.slice(1) : names;
   if (more.length > 0)
     throw new RackError('bad-argument', `${flags.image} is not an image: name one such as ubuntu/noble`);
   const form = listForm(flags);

@@ -122,7 +122,7 @@ export class TarListing {
     this.#members += 1;
     if (this.#members > MEMBERS_MAX) throw new TarFault(`the archive has more than ${MEMBERS_MAX} members`);
     const bytes = EMPTY.has(type) ? 0 : (this.#nextSize ?? written);
-    const name = (this.#nextName ?? nameOf(block)).replace(/^(?:\.?\/)+/, '').replace(/\/+$/, '');
+    const name = withoutSlashes((this.#nextName ?? nameOf(block)).replace(/^(?:\.?\/)+/, ''));
     this.#nextName = undefined;
     this.#nextSize = undefined;
     this.#take = this.#onMember({ name: name === '.' ? '' : name, type, bytes });
@@ -162,4 +162,11 @@ export class TarListing {
     if (this.#padding === 0) this.#state = 'header';
     return passed;
   }
+}
+
+/** Without those at its end. */
+function withoutSlashes(name: string): string {
+  let end = name.length;
+  while (name[end - 1] === '/') end -= 1;
+  return name.slice(0, end);
 }

@@ -60,7 +60,7 @@ for (const kept of [1, 2, 3, 100])
 test('a refusal counts for the version of Rackboot that refused the file', async () => {
   const file = { directory: tree, name: 'ab'.repeat(32) };
   await noteRefusal(file, { as: 'amd64', why: 'it starts by nothing' });
-  assert.equal(readRefusal(file, 'amd64'), 'it starts by nothing');
+  assert.match(readRefusal(file, 'amd64') ?? '', /^it starts by nothing /);
   assert.equal(readRefusal(file, 'arm64'), undefined);
   const path = join(tree, `${file.name}.refused`);
   const { by, ...rest } = JSON.parse(readFileSync(path, 'utf8'));

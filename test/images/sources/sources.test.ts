@@ -380,7 +380,7 @@ describe("a site's own sources", () => {
     [
       'with a number as release',
       'selections: [{ source: x, release: 9 }]\n',
-      /^selections\[0\]\.release: expected "\*", or a name such as noble, in quotes if it is a number$/,
+      /^selections\[0\]\.release: expected "\*", or a name such as noble, in quotes if it is a number, found the number 9$/,
     ],
     [
       'with a system in capitals',
