@@ -1,6 +1,9 @@
 // A build names its steps; its packages only if a person asks for them.
 
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { buildImages, importInstallerImage } from '../../../src/cli/images/build.ts';
 import { BuildProgress } from '../../../src/cli/images/build-progress.ts';
@@ -31,14 +34,16 @@ test('a build prints a line for each step, one for each package on demand, and n
   assert.deepEqual(await linesOf({ isVerbose: true, isSilent: true }), []);
 });
 
-test('packages are unpacked in one step with a part for each', async () => {
+test('packages are unpacked in one step with a part for each', async (t) => {
+  const scratch = mkdtempSync(join(tmpdir(), 'rackboot-build-'));
+  t.after(() => rmSync(scratch, { recursive: true }));
   const said: string[] = [];
   const reports = {
     onProgress: (text: string) => void said.push(text),
     onPart: ({ text, number, total }: { text: string; number: number; total: number }) =>
       void said.push(`${text}: ${number} of ${total}`),
   };
-  await assert.rejects(unpackPackages(PACKAGES, '/nowhere', reports));
+  await assert.rejects(unpackPackages(PACKAGES, scratch, reports));
   assert.deepEqual(said, ['Unpacking 2 packages', 'Unpacking one 1.0: 1 of 2']);
 });
 
