@@ -8,7 +8,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, globSync, mkdtempSync } from 'node:fs';
+import { chmodSync, existsSync, globSync, mkdtempSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -284,6 +284,8 @@ const single = paths.map((path) => singleJob(relative(ROOT, resolve(path))));
 // Every test file and every daemon of a test reads the same source: compiled once, a third to a half of their processor time is saved.
 process.env.NODE_COMPILE_CACHE ??= join(cachePlace(), 'rackboot-tests');
 makeScratch();
+// A test that makes a directory in the root of the host, where root may, changes what the others find there.
+const atRoot = new Set(readdirSync('/'));
 if (CI) {
   setTimeout(() => {
     console.error(`✖ the run did not end within ${RUN_MS_MAX / MINUTE_MS} min`);
@@ -294,6 +296,7 @@ if (CI) {
 if (suites.some(({ name }) => name === 'e2e' || name === 'long')) reachesMirror();
 await runJobs(inOrder([...(isChecked ? CHECKS : []), ...suites.flatMap(jobsOf), ...single]));
 const failedOnce = await repeatDoubtful();
+for (const name of readdirSync('/')) if (!atRoot.has(name)) failures.push(`a test left /${name}`);
 
 took.sort(([, left], [, right]) => right - left);
 const longest = took.slice(0, LONGEST_PRINTED).map(([label, seconds]) => `${label} ${seconds.toFixed(0)} s`);
