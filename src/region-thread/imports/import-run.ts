@@ -78,6 +78,7 @@ interface Item {
   readonly isStored: boolean;
 }
 
+/** A source and its answer; undefined: it has not answered yet. */
 type Asked = readonly [SelectedSource, SourceAnswer | undefined];
 
 export class ImportRun {
@@ -86,8 +87,6 @@ export class ImportRun {
   readonly #items = new Map<string, Item>();
   readonly #stop = new AbortController();
   readonly #running = new Map<Item, Promise<void>>();
-  /** In the order of the sources; undefined: it has not answered yet. */
-  #answers: Asked[] = [];
   readonly #asking = new Set<Promise<void>>();
   /** Ends the questions to the sources. */
   #noAsking = new AbortController();
@@ -106,7 +105,7 @@ export class ImportRun {
     this.#begin(this.#order);
     this.#advance();
     await this.#ended.promise;
-    return this.#leftOut.list(this.#plan().skipped);
+    return this.#leftOut.list();
   }
 
   /** Asks the sources again. @returns false if the run has ended, or was stopped */
@@ -125,7 +124,6 @@ export class ImportRun {
     this.#leftOut = new LeftOut();
     this.#noAsking = new AbortController();
     const answers: Asked[] = order.sources.map((selected) => [selected, undefined]);
-    this.#answers = answers;
     for (const [at, selected] of order.sources.entries()) {
       const asking = this.#follow(this.#ask(answers, at, selected), () => this.#asking.delete(asking));
       this.#asking.add(asking);
@@ -144,7 +142,7 @@ export class ImportRun {
   #advance(): void {
     this.#startNext();
     if (this.#asking.size > 0) return;
-    const left = this.#leftOut.change(this.#plan().skipped);
+    const left = this.#leftOut.change();
     if (left !== undefined) this.#parts.onLeft(left);
     if (this.#running.size > 0) return;
     this.#isEnded = true;
@@ -216,15 +214,13 @@ export class ImportRun {
     if (signal.aborted) return;
     answers[at] = [selected, answer ?? none];
     const stored = imagesIn(this.#order.tree);
-    for (const [name, offers] of this.#plan().offers) {
+    const plan = planImports(answers, new Set(this.#items.keys()));
+    this.#leftOut.plan(plan.skipped);
+    for (const [name, offers] of plan.offers) {
       const item = this.#items.get(name);
       if (item === undefined) this.#add(name, offers, stored);
       else this.#addOffers(item, offers);
     }
-  }
-
-  #plan(): ReturnType<typeof planImports> {
-    return planImports(this.#answers, new Set(this.#items.keys()));
   }
 
   #add(name: string, offers: OffersOfItem, stored: readonly StoredImage[]): void {

@@ -5,26 +5,34 @@ import type { SkippedList } from './message.ts';
 import type { Skipped } from './plan.ts';
 
 export class LeftOut {
+  /** Those that the plan leaves out; they come first. */
+  #planned: readonly Skipped[] = [];
+  #plannedMore = 0;
   readonly #skipped: Skipped[] = [];
   #more = 0;
   /** The number of entries that were reported last. */
   #reported = -1;
+
+  /** Replaces those that the plan leaves out. */
+  plan(planned: readonly Skipped[]): void {
+    this.#planned = planned.slice(0, SKIPPED_MAX);
+    this.#plannedMore = planned.length - this.#planned.length;
+  }
 
   add(skipped: Skipped): void {
     if (this.#skipped.length < SKIPPED_MAX) this.#skipped.push(skipped);
     else this.#more += 1;
   }
 
-  /** @param planned those that the plan leaves out; they come first */
-  list(planned: readonly Skipped[]): SkippedList {
-    const all = [...planned, ...this.#skipped];
+  list(): SkippedList {
+    const all = [...this.#planned, ...this.#skipped];
     const skipped = all.slice(0, SKIPPED_MAX);
-    return { skipped, more: all.length - skipped.length + this.#more };
+    return { skipped, more: all.length - skipped.length + this.#plannedMore + this.#more };
   }
 
   /** The list, if it has changed since it was reported last. */
-  change(planned: readonly Skipped[]): SkippedList | undefined {
-    const list = this.list(planned);
+  change(): SkippedList | undefined {
+    const list = this.list();
     const entries = list.skipped.length + list.more;
     if (entries === this.#reported) return undefined;
     this.#reported = entries;
