@@ -129,6 +129,17 @@ export async function addImage(request: AddRequest): Promise<AddResult> {
   }
 }
 
+/** The images of a name, and the one among them that has these bytes. @param name with `serial`: that one has this serial, too */
+function findSame(
+  images: readonly StoredImage[],
+  name: AddRequest['name'],
+  sha256: string,
+): { readonly same: readonly StoredImage[]; readonly present: StoredImage | undefined } {
+  const same = images.filter((image) => isSameName(image, name));
+  const present = same.find((image) => image.sha256 === sha256 && (name.serial ?? image.serial) === image.serial);
+  return { same, present };
+}
+
 async function publish(request: AddRequest, part: string, copy: Copy): Promise<AddResult> {
   const { tree, name } = request;
   const { sha256, bytes, diskBytes, format, partitionTable } = copy;
@@ -136,8 +147,7 @@ async function publish(request: AddRequest, part: string, copy: Copy): Promise<A
   const title = request.title ?? `${name.os} ${name.release} (${name.architecture})`;
   let added = true;
   const choose = (images: readonly StoredImage[]): StoredImage => {
-    const same = images.filter((image) => isSameName(image, name));
-    const present = same.find((image) => image.sha256 === sha256 && (name.serial ?? image.serial) === image.serial);
+    const { same, present } = findSame(images, name, sha256);
     added = present === undefined;
     if (present !== undefined && (request.title ?? present.title) === present.title) return present;
     const serial = present?.serial ?? chooseSerial(request, same);
@@ -165,8 +175,7 @@ export async function publishStored(
 ): Promise<Pick<AddResult, 'image' | 'added'>> {
   let added = true;
   const image = await publishImage(tree, (images) => {
-    const same = images.filter((one) => isSameName(one, stored));
-    const present = same.find((one) => one.sha256 === stored.sha256 && (stored.serial ?? one.serial) === one.serial);
+    const { same, present } = findSame(images, stored, stored.sha256);
     added = present === undefined;
     const wish: SerialWish = { tree, nowMs, serialsElsewhere, name: stored };
     return { ...stored, serial: present?.serial ?? chooseSerial(wish, same) };

@@ -31,7 +31,7 @@ import {
 } from '../image-store.ts';
 import { withMirrors } from '../import/first-import.ts';
 import { importImage } from '../import/image-import.ts';
-import { bytesOfItem } from '../import/import-item.ts';
+import { bytesOfItem, itemsOf } from '../import/import-item.ts';
 import { type ImageOffer, importedContent, isImportOf, offeredContent, offerName } from '../import/offer.ts';
 import { askSources } from '../import/offers.ts';
 import type { StreamSource } from '../sources/source.ts';
@@ -159,10 +159,7 @@ async function ask(
   const whole = answers.filter(({ problems }) => problems.length === 0);
   return {
     offers: whole.flatMap(({ offers }) => offers),
-    parts: whole.flatMap(({ loaders, installers }): readonly PartOffer[] => [
-      ...loaders.map((offer) => ({ kind: 'loader', offer }) as const),
-      ...installers.map((offer) => ({ kind: 'installer', offer }) as const),
-    ]),
+    parts: whole.flatMap(itemsOf).filter((item) => item.kind !== 'image'),
     failures: sites.flatMap((site, index) => {
       const [problem] = answers[index]?.problems ?? [];
       return problem === undefined ? [] : [{ site, message: problem.message }];

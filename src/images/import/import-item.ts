@@ -25,6 +25,7 @@ import {
   loaderNames,
   type OfferNames,
   offeredContent,
+  type SourceAnswer,
 } from './offer.ts';
 
 /** The offer of an item. */
@@ -99,6 +100,13 @@ const publishedSum = (files: readonly { readonly bytes: number | undefined }[]):
     (sum, { bytes }) => (sum === undefined || bytes === undefined ? undefined : sum + bytes),
     0,
   );
+
+/** All items of an answer. */
+export const itemsOf = ({ offers, loaders, installers }: SourceAnswer): readonly ItemOffer[] => [
+  ...offers.map((offer) => ({ kind: 'image', offer }) as const),
+  ...loaders.map((offer) => ({ kind: 'loader', offer }) as const),
+  ...installers.map((offer) => ({ kind: 'installer', offer }) as const),
+];
 
 /** An imported item. */
 interface ImportedItem {

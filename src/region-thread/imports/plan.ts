@@ -7,7 +7,7 @@
 //
 // Source: MAAS's boot sources, of which the first that has an image delivers it.
 
-import { type ItemOffer, namesOfItem, type OffersOfItem } from '../../images/import/import-item.ts';
+import { type ItemOffer, itemsOf, namesOfItem, type OffersOfItem } from '../../images/import/import-item.ts';
 import { LOADER, type OfferNames, type OfferWish, type SourceAnswer } from '../../images/import/offer.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { resourceName } from '../../region/images/region-source.ts';
@@ -111,12 +111,6 @@ const placeOf = (name: string): string => name.split('/', 3).join('/');
 
 /** The name of an item: that of its resource. */
 const itemName = (item: ItemOffer): string => resourceName(namesOfItem(item));
-
-const itemsOf = ({ offers, loaders, installers }: SourceAnswer): readonly ItemOffer[] => [
-  ...offers.map((offer) => ({ kind: 'image', offer }) as const),
-  ...loaders.map((offer) => ({ kind: 'loader', offer }) as const),
-  ...installers.map((offer) => ({ kind: 'installer', offer }) as const),
-];
 
 /** Limits the question to the selected releases and architectures: on a site with plain files, each of them costs a document. */
 export function wishOf({ selections }: SelectedSource): OfferWish {
