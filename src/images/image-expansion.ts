@@ -30,8 +30,21 @@ type Take = (piece: Uint8Array) => Promise<void>;
 /** Files of the largest preset, -9e, need 65 MiB to expand; the dictionary of a file may have up to 1.5 GiB. */
 const XZ_MEMORY_BYTES_MAX = 256 * 1024 * 1024;
 const SAID_CHARACTERS_MAX = 200;
+/** How files of each form begin. */
+const MAGIC: readonly (readonly [hex: string, compression: Compression])[] = [
+  ['1f8b08', 'gzip'],
+  ['425a68', 'bzip2'],
+  ['fd377a585a00', 'xz'],
+  ['28b52ffd', 'zstd'],
+];
 /** The code of the error of a program that could not expand its input. */
 export const EXPANDING_FAILED = 'EXPANDING_FAILED';
+
+/** The compression of a file, by its first bytes; undefined: it is not compressed. */
+export function compressionOf(head: Uint8Array): Compression | undefined {
+  const hex = Buffer.from(head).toString('hex', 0, 8);
+  return MAGIC.find(([magic]) => hex.startsWith(magic))?.[1];
+}
 
 /**
  * Begins an expansion.

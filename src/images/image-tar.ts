@@ -300,6 +300,9 @@ export function isHeader(block: Uint8Array): boolean {
   return readNumber(block, field, 8) === sum;
 }
 
+/** True if a file, once expanded, begins like a tar archive. */
+export const isTar = (head: Uint8Array): boolean => Buffer.from(head).toString('latin1', 257, 262) === 'ustar';
+
 /** A number in octal digits, or in GNU's binary form, whose first bit is set; undefined: neither, or too large. */
 export function readNumber(block: Uint8Array, at: number, length: number): number | undefined {
   const field = copyBytes(block, at, at + length);

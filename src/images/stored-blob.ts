@@ -25,7 +25,7 @@ export type ContentState =
 /** A blob of any size. */
 type PlacedBlob = Omit<ImageBlob, 'bytes'>;
 
-/** Opens a file of the tree for reading. Rejects with ELOOP for a link; never waits for a FIFO. */
+/** Opens a file for reading. Rejects with ELOOP for a link; never waits for a FIFO. */
 export const openStored = (path: string): Promise<FileHandle> =>
   open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
 

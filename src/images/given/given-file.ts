@@ -9,10 +9,11 @@
 import { counted } from '../../counted.ts';
 import { FILE_HEAD_BYTES } from '../disk-image.ts';
 import { isDamage } from '../image-copy.ts';
+import { compressionOf } from '../image-expansion.ts';
 import { IMAGE_NAME, REGULAR, TarFault } from '../image-tar.ts';
 import type { ImageBytes } from '../qcow2/reading.ts';
 import type { RootFormat } from '../stored-system.ts';
-import { compressionOf, listTar, NoTar } from './packed-tar.ts';
+import { listTar, NoTar } from './packed-tar.ts';
 import { TarListing, type TarMember } from './tar-listing.ts';
 
 /** The root of a system, as a file. */

@@ -7,7 +7,7 @@
 // 2. A link in a directory is not followed: it could lead to any file of this host.
 // 3. Each file has at most FILE_BYTES_MAX: they are read into memory.
 
-import { constants, type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { cleanText } from '../../clean-text.ts';
 import { listed } from '../../counted.ts';
@@ -17,6 +17,7 @@ import { copyBytes } from '../../net/borrowed-bytes.ts';
 import { isDamage } from '../image-copy.ts';
 import { bytesOfFile, openGiven } from '../image-file.ts';
 import { REGULAR, TarFault } from '../image-tar.ts';
+import { openStored } from '../stored-blob.ts';
 import { isDirectory } from './directory-packing.ts';
 import { listTar, NoTar } from './packed-tar.ts';
 import { TarListing } from './tar-listing.ts';
@@ -106,7 +107,7 @@ async function readDirectory(path: string, wanted: ReadonlySet<string>): Promise
 async function readPlain(path: string, bytesMax: number): Promise<Uint8Array | undefined> {
   let file: FileHandle;
   try {
-    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    file = await openStored(path);
   } catch (cause) {
     if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(osErrorCode(cause) ?? '')) return undefined;
     throw fileFault(path, cause);

@@ -1,14 +1,12 @@
 // Lists a tar archive in a file, packed in any of the ways in which roots are: gzip, xz, bzip2 or Zstandard.
 //
-// Sources: RFC 1952 (gzip), bzip2, xz, RFC 8878 (Zstandard): their magic numbers; POSIX ustar.
-//
 // 1. An archive that expands far more than any system is refused as soon as it does.
 // 2. Only a few pieces are in memory at a time, however large the archive is.
 
 import { copyBytes } from '../../net/borrowed-bytes.ts';
 import { piecesOf } from '../image-copy.ts';
-import { beginExpansion, type Compression } from '../image-expansion.ts';
-import { TarFault } from '../image-tar.ts';
+import { beginExpansion, compressionOf } from '../image-expansion.ts';
+import { isTar, TarFault } from '../image-tar.ts';
 import type { ImageBytes } from '../qcow2/reading.ts';
 import type { TarListing } from './tar-listing.ts';
 
@@ -17,22 +15,6 @@ const HEAD_BYTES = 512;
 /** Bytes to which an archive may expand: any may to EXPANDED_BYTES, and further for each of its own. Systems need 3 to 5 for each. */
 const EXPANDED_BYTES = 8 * 1024 ** 3;
 const EXPANDED_PER_BYTE_MAX = 64;
-
-const MAGIC: readonly (readonly [hex: string, compression: Compression])[] = [
-  ['1f8b08', 'gzip'],
-  ['425a68', 'bzip2'],
-  ['fd377a585a00', 'xz'],
-  ['28b52ffd', 'zstd'],
-];
-
-/** The compression of a file, by its first bytes; undefined: it is not compressed. */
-export function compressionOf(head: Uint8Array): Compression | undefined {
-  const hex = Buffer.from(head).toString('hex', 0, 8);
-  return MAGIC.find(([magic]) => hex.startsWith(magic))?.[1];
-}
-
-/** True if a file, once expanded, begins like a tar archive. */
-const isTar = (head: Uint8Array): boolean => Buffer.from(head).toString('latin1', 257, 262) === 'ustar';
 
 /** The expanded file is not an archive. */
 export class NoTar extends Error {}

@@ -1,8 +1,10 @@
 // The root of a system as a file: the first bytes of each format, the space that a root needs, and the names that no system may have in the
 // boot tree.
 //
-// Sources: squashfs 4.0 superblock; RFC 1952 (gzip), bzip2, xz, RFC 8878 (Zstandard); POSIX ustar.
+// Source: squashfs 4.0 superblock.
 
+import { compressionOf } from '../image-expansion.ts';
+import { isTar } from '../image-tar.ts';
 import type { RootFormat } from '../stored-system.ts';
 
 /** The largest root, in bytes. */
@@ -24,12 +26,8 @@ export const judgeSystemName = (os: string): string | undefined =>
 
 /** True if a file begins like a root of this format. @param bytes its first ROOT_HEAD_BYTES */
 export function isRoot(format: RootFormat, bytes: Uint8Array): boolean {
-  const head = Buffer.from(bytes);
-  const begins = (hex: string): boolean => head.toString('hex').startsWith(hex);
-  if (format === 'squashfs') return begins('68737173');
-  if (begins('1f8b08')) return true;
-  if (format === 'root.gz') return false;
-  return (
-    begins('425a68') || begins('fd377a585a00') || begins('28b52ffd') || head.toString('latin1', 257, 262) === 'ustar'
-  );
+  if (format === 'squashfs') return Buffer.from(bytes).toString('latin1', 0, 4) === 'hsqs';
+  const compression = compressionOf(bytes);
+  if (format === 'root.gz') return compression === 'gzip';
+  return compression !== undefined || isTar(bytes);
 }
