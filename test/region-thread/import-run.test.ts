@@ -416,8 +416,10 @@ describe('a run of imports', { timeout: 60_000 }, () => {
   test('a refused image leaves no file, and is not downloaded again by the next run', async () => {
     const content = makeDisk(2 * MIB, 'mbr');
     const root = Buffer.alloc(MIB, 'no root');
+    const noDisk = Buffer.alloc(MIB, 'no partition table');
     const { site, url } = await serve([
       disk('noble', content),
+      disk('oracular', noDisk),
       product('jammy', 'stable', {
         'boot-kernel': { ftype: 'boot-kernel', path: 'kernel', content: 'kernel' },
         'boot-initrd': { ftype: 'boot-initrd', path: 'initrd', content: 'initrd' },
@@ -427,16 +429,21 @@ describe('a run of imports', { timeout: 60_000 }, () => {
     const reasons = async (): Promise<readonly string[]> => {
       const { skipped } = await begin([selected('site', url)]).ended;
       assert.deepEqual(skipped, [], 'each has its own reason');
-      const names = ['ubuntu/noble/amd64/generic/release', 'ubuntu/jammy/amd64/generic/stable'];
+      const names = [
+        'ubuntu/noble/amd64/generic/release',
+        'ubuntu/oracular/amd64/generic/release',
+        'ubuntu/jammy/amd64/generic/stable',
+      ];
       return names.map((name) => JSON.stringify(stateOf(name)?.reason)).sort();
     };
     const first = await reasons();
     assert.deepEqual(
       first.map((text) => text.includes('was not imported')),
-      [true, true],
+      [true, true, true],
     );
-    assert.equal(site.sent, content.length + root.length);
-    assert.deepEqual([...left()].sort(), [`${sha256(content)}.refused`, `${sha256(root)}.refused`].sort());
+    const bytes = content.length + noDisk.length + root.length;
+    assert.equal(site.sent, bytes);
+    assert.deepEqual([...left()].sort(), [content, noDisk, root].map((refused) => `${sha256(refused)}.refused`).sort());
     const again = await reasons();
     const remark =
       ' (an earlier import found this; the file is not downloaded again for two weeks, or until the image is deleted)';
@@ -445,7 +452,7 @@ describe('a run of imports', { timeout: 60_000 }, () => {
       again.map((text) => text.replace(remark, '')),
       first,
     );
-    assert.equal(site.sent, content.length + root.length);
+    assert.equal(site.sent, bytes);
     await sweepDownloads(tree, Date.now() + 15 * 24 * 3_600_000);
     assert.deepEqual(left(), []);
   });

@@ -13,7 +13,8 @@
 //    A stopped import ends within a second, even while it only converts: then the download is complete, and stays.
 // 4. A file is refused for its content only once it has its published checksum. Until then a wrong checksum is the reason.
 // 5. An import never falls back to an older version of the same source.
-// 6. A system that no machine could start or set up (image-system.ts) is refused. The refusal is remembered (refusals.ts).
+// 6. A file that is not the image of a disk, and a system that no machine could start or set up (image-system.ts), are refused.
+//    The refusal is remembered (refusals.ts).
 
 import { basename, join } from 'node:path';
 import { RackError } from '../../errors.ts';
@@ -194,9 +195,8 @@ async function addOnce(
         await file.verified();
         const unfit = isCopy === true ? undefined : judgeSystem(inspector.facts(), architecture);
         if (unfit === undefined) return;
-        await noteRefusal(request, { as: architecture, why: unfit });
-        await removeDownload(request);
-        refused = refusedError(offer, unfit);
+        const remedy = `to add it nevertheless, fetch ${offer.url} and add it: rackboot images add`;
+        refused = await refuse(offer, request, `${unfit}; ${remedy}`);
         throw refused;
       },
     });
@@ -206,16 +206,23 @@ async function addOnce(
     if (!(error instanceof RackError && error.code === 'bad-argument')) throw error;
     await file.verified();
     if (error === refused) throw error;
-    throw new RackError('bad-argument', `${offerName(offer)} was not imported: ${error.message}`, { cause: error });
+    // A cause is the failure of a program or of an expansion, which another try may not have.
+    if (error.cause === undefined) throw await refuse(offer, request, error.message);
+    throw refusedError(offer, error.message, error);
   } finally {
     await file.close();
   }
 }
 
-function refusedError(offer: ImageOffer, why: string): RackError {
-  const remedy = `to add it nevertheless, fetch ${offer.url} and add it: rackboot images add`;
-  return new RackError('bad-argument', `${offerName(offer)} was not imported: ${why}; ${remedy}`);
+/** Remembers why the content of a verified file is refused, and removes the file. @returns the error for this import */
+async function refuse(offer: ImageOffer, request: DownloadRequest, why: string): Promise<RackError> {
+  await noteRefusal(request, { as: offer.architecture, why });
+  await removeDownload(request);
+  return refusedError(offer, why);
 }
+
+const refusedError = (offer: ImageOffer, why: string, cause?: RackError): RackError =>
+  new RackError('bad-argument', `${offerName(offer)} was not imported: ${why}`, { cause });
 
 function endedError(offer: ImageOffer, download: Download, state: DownloadState): RackError {
   if (state.kind !== 'failed') return new RackError('cancelled', 'the import was stopped');
