@@ -176,7 +176,10 @@ class PackageSource {
 
   constructor(request: EnvironmentRequest) {
     this.#request = request;
-    if (request.packages !== undefined) this.#given = Promise.all(request.packages.map(openPackage));
+    if (request.packages === undefined) return;
+    this.#given = Promise.all(request.packages.map(openPackage));
+    // It is awaited later; until then, a rejection must not count as unhandled.
+    this.#given.catch(() => undefined);
   }
 
   /** The given package whose name matches. Without given packages, fetches the package `name` with apt. */

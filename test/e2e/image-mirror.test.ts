@@ -170,6 +170,24 @@ describe('a mirror of a site with images', { skip: missing('linux', 'gpg') }, ()
     assert.ok(!index.includes('20160120.1'));
   });
 
+  test('ends with the reason when a file fails while others arrive', { timeout: MS_MAX }, async () => {
+    const wrong = join(siteDirectory, 'trusty/amd64/20160120.1/hwe-t/boot-kernel');
+    publish(SERIALS);
+    writeFileSync(wrong, readFileSync(wrong, 'latin1').toUpperCase());
+    const disks = ['precise/amd64/20160120.1/generic/disk.img', 'trusty/amd64/20160120.1/hwe-t/disk.img'];
+    for (const disk of disks) rmSync(join(scratch, 'mirror', disk), { force: true });
+    site.pauseMs = 100;
+    const { code, complaints } = await runRackboot(words());
+    site.pauseMs = 0;
+    assert.equal(code, 1);
+    assert.match(
+      complaints.join('\n'),
+      /^rackboot: trusty\/amd64\/20160120\.1\/hwe-t\/boot-kernel could not be mirrored: /m,
+    );
+    assert.doesNotMatch(complaints.join('\n'), /^\s+at |unhandled/m);
+    assert.ok(existsSync(join(scratch, 'mirror/.rackboot-mirror/record.json')));
+  });
+
   test('continues after a kill with the bytes that it has, and removes what it wrote, not what others did', {
     timeout: MS_MAX,
   }, async () => {

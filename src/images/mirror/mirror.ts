@@ -129,16 +129,14 @@ async function fetchFiles(files: readonly MirrorFile[], record: MirrorRecord, te
   const work = async (): Promise<void> => {
     for (const file of left) await fetchFile(file, { ...terms, signal }, counter, record);
   };
-  const workers = Array.from({ length: FILES_AT_A_TIME }, work).map((done) =>
-    done.catch((error: unknown) => {
-      stop.abort();
-      throw error;
-    }),
-  );
-  // The first failure stops the other workers, and is the one that is reported.
-  const first = Promise.all(workers);
-  await Promise.allSettled(workers);
-  await first;
+  // The first failure stops the other workers, and is the one that is reported. All have ended before it is thrown.
+  const failures: unknown[] = [];
+  const note = (error: unknown): void => {
+    failures.push(error);
+    stop.abort();
+  };
+  await Promise.all(Array.from({ length: FILES_AT_A_TIME }, () => work().catch(note)));
+  if (failures.length > 0) throw failures[0];
 }
 
 async function fetchFile(
