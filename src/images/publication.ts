@@ -126,7 +126,9 @@ async function removeLeftovers(path: string): Promise<void> {
   const parent = dirname(path);
   for (const name of await readdir(parent).catch(() => [])) {
     if (!name.startsWith(`.${basename(path)}.`)) continue;
-    const [, pid] = /\.(?:new|old)-(\d+)-[0-9a-f-]{36}$/.exec(name) ?? [];
+    const end = name.slice(basename(path).length + 1);
+    const [ours, pid] = /^\.(?:(?:new|old)-(\d+)-)?[0-9a-f-]{36}$/.exec(end) ?? [];
+    if (ours === undefined) continue;
     const left = join(parent, name);
     const facts = await lstat(left).catch(() => undefined);
     const isOld = facts !== undefined && systemClock.wallTimeMs() - facts.ctimeMs >= UNFINISHED_MS;

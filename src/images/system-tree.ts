@@ -13,7 +13,7 @@
 //    removed at once.
 
 import { createHash } from 'node:crypto';
-import { chmod, readdir, rm, stat } from 'node:fs/promises';
+import { chmod, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { seenEntry } from '../files/seen-stats.ts';
 import { lockBriefly } from './file-lock.ts';
@@ -26,6 +26,8 @@ const SYSTEMS = 'images/systems';
 const REMOVED_MS = 60 * 60 * 1000;
 const NAME_CHARACTERS_MAX = 160;
 const HASH_CHARACTERS = 12;
+/** Our directory, or one that a killed process left unfinished (publication.ts). */
+const SYSTEM_NAME = /-[0-9a-f]{12}(?:\.(?:new|old)-\d+-[0-9a-f-]{36})?$/;
 const MODE = 0o755;
 /** The lock of the links, relative to the tree. */
 const LOCK = 'images/.links.lock';
@@ -66,19 +68,27 @@ async function makeLinks(tree: string, systems: readonly StoredImage[]): Promise
   }
 }
 
-/** Removes the directories that no image has needed for an hour. @param images of the store @param nowMs wall time */
+/**
+ * Removes the directories that no image has needed for an hour. Touches nothing else: no other names, and nothing behind a link.
+ * @param images of the store @param nowMs wall time
+ */
 export async function sweepSystems(tree: string, images: readonly StoredImage[], nowMs: number): Promise<void> {
+  if (!isOwnDirectory(tree)) return;
   const kept = new Set(images.filter(({ system }) => system !== undefined).map(systemPath));
-  for (const name of await readdir(join(tree, SYSTEMS)).catch(() => [])) {
-    if (kept.has(`${SYSTEMS}/${name}`)) continue;
-    const path = join(tree, SYSTEMS, name);
-    const facts = await stat(path).catch(() => undefined);
+  for (const entry of await readdir(join(tree, SYSTEMS), { withFileTypes: true }).catch(() => [])) {
+    if (!entry.isDirectory() || !SYSTEM_NAME.test(entry.name) || kept.has(`${SYSTEMS}/${entry.name}`)) continue;
+    const path = join(tree, SYSTEMS, entry.name);
+    const facts = seenEntry(path);
     if (facts !== undefined && nowMs - facts.ctimeMs >= REMOVED_MS) await rm(path, { recursive: true, force: true });
   }
 }
 
+/** False if the directory of systems is missing, or is a link, which may lead to the files of somebody else. */
+const isOwnDirectory = (tree: string): boolean => seenEntry(join(tree, SYSTEMS))?.isDirectory() === true;
+
 /** Retires the directory of a system that the store lacks: a damaged one is removed; any other stays for REMOVED_MS from now on. */
 async function retire(tree: string, image: StoredImage, isDamaged: boolean): Promise<void> {
+  if (!isOwnDirectory(tree)) return;
   const path = join(tree, systemPath(image));
   if (isDamaged) await rm(path, { recursive: true, force: true });
   else if (seenEntry(path)?.isDirectory() === true) await chmod(path, MODE);

@@ -13,6 +13,7 @@ import {
   readlinkSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -129,6 +130,27 @@ test('a directory with a damaged file goes at once, and the next import makes it
   assert.deepEqual([existsSync(join(tree, booting)), existsSync(join(tree, PLACE))], [false, false]);
   await add('20261015');
   assert.deepEqual(serialsIn(booting), ['20261015', '20261015', '20261015']);
+});
+
+test('a sweep leaves files that are not its own, and everything behind a link', async () => {
+  const image = await add('20260101');
+  const others = mkdtempSync(join(tmpdir(), 'rackboot-others-'));
+  try {
+    const [far, near] = [join(others, 'ubuntu-noble-0123456789ab'), join(tree, 'images', 'systems', 'notes')];
+    for (const path of [far, near]) {
+      mkdirSync(path);
+      writeFileSync(join(path, 'file'), 'of a person');
+    }
+    await sweepBlobs(tree, Date.now() + 100 * HOUR_MS, new Set());
+    assert.ok(existsSync(join(near, 'file')));
+    rmSync(join(tree, 'images', 'systems'), { recursive: true });
+    symlinkSync(others, join(tree, 'images', 'systems'));
+    await removeImages(tree, [image], Date.now(), { isKnown: true });
+    await sweepBlobs(tree, Date.now() + 100 * HOUR_MS, new Set());
+    assert.ok(existsSync(join(far, 'file')), 'a link leads to the files of somebody else');
+  } finally {
+    rmSync(others, { recursive: true, force: true });
+  }
 });
 
 test('a directory that a person made in the place of a name becomes a link', async () => {
