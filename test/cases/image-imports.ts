@@ -155,7 +155,7 @@ export function testImageImports(which: 'short' | 'all'): void {
       assert.equal(code, 2);
       assert.match(
         complaints.join('\n'),
-        /packed\/bare\/amd64 was not imported: a machine could not start it: .*add it: .*images add$/m,
+        /packed\/bare\/amd64 was not imported: a machine could not start it: .*fetch \S+, then: .*images add \S+ --os packed --release bare --arch amd64$/m,
       );
       assert.equal(existsSync(join(tree, 'images', '.manifests')), false);
     });

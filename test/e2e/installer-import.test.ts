@@ -210,7 +210,10 @@ releases:
   const refusals: readonly (readonly [release: string, complaint: RegExp])[] = [
     ['another', /dists\/another\/ is signed as bookworm, not as another: use another mirror/],
     ['expired', /dists\/expired\/ was valid until 2025-09-13: use a mirror that is up to date/],
-    ['unsigned', /dists\/unsigned\/Release\.gpg: .*404/],
+    [
+      'unsigned',
+      /dists\/unsigned\/Release: it is not signed \(there is no \S+Release\.gpg\); use a site that signs it/,
+    ],
     ['changed', /SHA256SUMS is not the file that its signed list names: \d+ bytes with sha256 /],
     ['damaged', /installer\/debian\/damaged\/amd64 could not be downloaded: .*sha256 [0-9a-f]{64} instead of/],
   ];

@@ -52,7 +52,7 @@ const WORDS: {
   'http-refused': ({ host, status }) => `${host} did not deliver the file (HTTP ${status}): ${CHECK_URL}`,
   'http-failed': ({ host, status }, next) => `${host} failed (HTTP ${status}): ${next.again}`,
   busy: ({ host, status, seconds }, next) =>
-    `${host} is busy (HTTP ${status}): ${next.again}${seconds === undefined ? '' : ` after ${seconds} s, as the server asks`}`,
+    `${host} is busy (HTTP ${status}${seconds === undefined ? '' : `; it asked for a pause of ${seconds} s`}): ${next.again}`,
   'redirect-insecure': ({ host, to }) =>
     `${host} redirects from https to ${to}, which is insecure and not followed: ${OTHER_MIRROR}, or name the http URL on purpose`,
   'redirect-unusable': ({ host, to }) =>

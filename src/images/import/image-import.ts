@@ -17,6 +17,7 @@
 //    The refusal is remembered (refusals.ts).
 
 import { basename, join } from 'node:path';
+import { shellWord } from '../../clean-text.ts';
 import { RackError } from '../../errors.ts';
 import { AttemptFailure } from '../download/fault.ts';
 import { describeLastFault } from '../download/fault-words.ts';
@@ -195,8 +196,7 @@ async function addOnce(
         await file.verified();
         const unfit = isCopy === true ? undefined : judgeSystem(inspector.facts(), architecture);
         if (unfit === undefined) return;
-        const remedy = `to add it nevertheless, fetch ${offer.url} and add it: rackboot images add`;
-        refused = await refuse(offer, request, `${unfit}; ${remedy}`);
+        refused = await refuse(offer, request, `${unfit}; ${addRemedy(offer)}`);
         throw refused;
       },
     });
@@ -219,6 +219,11 @@ async function refuse(offer: ImageOffer, request: DownloadRequest, why: string):
   await noteRefusal(request, { as: offer.architecture, why });
   await removeDownload(request);
   return refusedError(offer, why);
+}
+
+function addRemedy({ url, os, release, architecture }: ImageOffer): string {
+  const words = ['--os', os, '--release', release, '--arch', architecture].map(shellWord).join(' ');
+  return `to add it nevertheless, fetch ${url}, then: rackboot images add ${shellWord(basename(new URL(url).pathname))} ${words}`;
 }
 
 const refusedError = (offer: ImageOffer, why: string, cause?: RackError): RackError =>

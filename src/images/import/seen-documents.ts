@@ -9,7 +9,7 @@
 // 2. A site whose clock was ahead does not lock itself out: nothing later than now is remembered.
 
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { osErrorCode } from '../../errors.ts';
 import { isFields, parseJson } from '../../fields.ts';
 import { readRegularFile, UnfitFile } from '../../files/regular-file.ts';
@@ -40,7 +40,7 @@ export async function noteSeen({ tree, nowMs }: SeenPlace, url: string, updated:
   try {
     const seenMs = readSeen(path, url);
     if (seenMs !== undefined && updatedMs < seenMs) {
-      const remedy = `use another mirror, or try again later; if the site itself went back, remove ${path}`;
+      const remedy = `use another mirror, or try again later; if the site itself went back, remove ${relative(tree, path)} below the boot tree`;
       return `it is of ${timeOf(updatedMs)}, but this host has seen that of ${timeOf(seenMs)}: the mirror is behind, or serves old documents; ${remedy}`;
     }
     const newestMs = Math.min(updatedMs, nowMs);

@@ -129,11 +129,22 @@ export class SourceDocuments {
     if (this.#source.trust.kind === 'unsigned') return bytes;
     const keys = await this.#keys(place);
     const keyring = { bytes: keys.bytes, fingerprints: place.fingerprints };
-    const signature = signatureUrl === undefined ? undefined : await this.#fetch(signatureUrl, SIGNATURE_BYTES_MAX);
+    const signature = signatureUrl === undefined ? undefined : await this.#fetchSignature(url, signatureUrl);
     const request = { file: signatureUrl ?? url, keyring, nowMs: this.#clock.wallTimeMs() };
     if (signature === undefined) return this.#accept(await verifyClearSigned(bytes, request), keys, place).text;
     this.#accept(await verifyDetached(bytes, signature, request), keys, place);
     return bytes;
+  }
+
+  /** @throws RackError `source-failed`; if there is no signature, it says how a site without one is used */
+  async #fetchSignature(file: string, url: string): Promise<Uint8Array> {
+    try {
+      return await this.#fetch(url, SIGNATURE_BYTES_MAX);
+    } catch (error) {
+      if (!(error instanceof RackError && isAbsence(error.cause))) throw error;
+      const fault = { code: 'no-signature', file, keyId: undefined, detail: `there is no ${url}` } as const;
+      throw this.failure(describeSignatureFault(fault), error.cause);
+    }
   }
 
   #accept<T>(verified: Verified<T>, { name }: NamedKeys, { fingerprints }: KeyPlace): T {

@@ -12,10 +12,15 @@ const SAID_CHARACTERS_MAX = 1000;
 /** An absolute path, but not that of a URL. */
 const PATH = /(?<=^|[\s"'(=])\/[^\s"'(),;:]+/g;
 
+/** The image at the beginning of an error, which is shown next to the reason. */
+const NAMED = /^\S+ was not imported: /;
+
 /** The text of an error, cleaned, with the last names of its paths alone. */
 const saidBy = (error: unknown): string =>
   cleanText(
-    errorText(error).replace(PATH, (path) => basename(path)),
+    errorText(error)
+      .replace(NAMED, '')
+      .replace(PATH, (path) => basename(path)),
     SAID_CHARACTERS_MAX,
   );
 

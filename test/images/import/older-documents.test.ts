@@ -72,7 +72,7 @@ describe('a document that is older than the one that this host has seen', () => 
       assert.deepEqual(offers, []);
       assert.match(
         problems[0]?.message ?? '',
-        /it is of 2026-11-23T08:02:41Z, but this host has seen that of 2026-11-24T08:02:41Z: the mirror is behind, or serves old documents; use another mirror.*remove \/.*\.seen\/[0-9a-f]{32}\.json$/,
+        /it is of 2026-11-23T08:02:41Z, but this host has seen that of 2026-11-24T08:02:41Z: the mirror is behind, or serves old documents; use another mirror.*remove images\/\.seen\/[0-9a-f]{32}\.json below the boot tree$/,
       );
       assert.equal((await ask(NEW, NEW)).offers.length, 1, 'the same again is accepted');
       assert.equal((await ask(index, products, false)).offers.length, 1, 'without a tree nothing is remembered');
