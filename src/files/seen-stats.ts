@@ -1,6 +1,6 @@
 // The status of a file that may be missing or hidden, where both mean the same.
 
-import { lstatSync, type Stats, statSync } from 'node:fs';
+import { type BigIntStats, lstatSync, type Stats, statSync } from 'node:fs';
 
 /** The status of what a path names; undefined if nothing is there, or nothing that this user may look at. */
 export function seenStats(path: string): Stats | undefined {
@@ -19,3 +19,7 @@ export function seenEntry(path: string): Stats | undefined {
     return undefined;
   }
 }
+
+/** Differs for another file, and for the same one once its content or its attributes have changed. */
+export const identityOf = ({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string =>
+  [dev, ino, size, mtimeNs, ctimeNs].join(' ');

@@ -4,12 +4,12 @@
 //
 // 1. An image becomes visible only when all its bytes are on disk. The next addition removes unfinished copies.
 // 2. Adding the same bytes under the same name again changes nothing.
-// 3. One process at a time chooses a serial and writes a manifest (`LOCK`): two would choose the same serial, or exceed IMAGES_MAX.
+// 3. One process at a time chooses a serial and writes a manifest: two would choose the same serial, or exceed IMAGES_MAX. It looks for the
+//    bytes meanwhile, because a removal that was under way may have taken them (image-removal.ts).
 
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { systemClock } from '../clock.ts';
 import { RackError } from '../errors.ts';
-import { lockBriefly } from './file-lock.ts';
 import { type Copy, type CopyRequest, copyImage } from './image-copy.ts';
 import { beginCopy, type StoreCopy, sweepBlobs } from './image-removal.ts';
 import {
@@ -22,6 +22,7 @@ import {
   type ImageOrigin,
   isSameName,
   judgeImageName,
+  type KnownManifests,
   manifestPath,
   readImages,
   type StoreContent,
@@ -29,7 +30,7 @@ import {
 } from './image-store.ts';
 import { makeDirectories, publishFile } from './publication.ts';
 import { asStoreError } from './store-error.ts';
-import { placeBlob } from './stored-blob.ts';
+import { placeBlob, whileStoreLocked } from './stored-blob.ts';
 
 /** The file to add, and the name of the image. */
 export interface AddRequest extends CopyRequest {
@@ -60,8 +61,6 @@ export interface AddResult {
 }
 
 const SERIALS_A_DAY_MAX = 9999;
-/** The lock of the manifests, relative to the tree. */
-const LOCK = 'images/.manifests.lock';
 
 /**
  * Checks whether the store may get an image, before its bytes are fetched; `publishImage` checks it again.
@@ -78,24 +77,25 @@ function checkCount({ images, problems }: StoreContent, name: AddRequest['name']
 /**
  * Writes the manifest of an image whose bytes are in the store.
  * @param choose makes the image from those of the store; one of these is not written again
- * @throws RackError `limit-reached`; `already-running` if another process holds the lock for too long; the error of `choose`
+ * @throws RackError `not-found` if the bytes were removed meanwhile, `limit-reached`; those of `whileStoreLocked`; the error of `choose`
  */
 export async function publishImage(
   tree: string,
   choose: (images: readonly StoredImage[]) => StoredImage,
 ): Promise<StoredImage> {
-  await makeDirectories(join(tree, 'images'));
-  const lock = await lockBriefly(join(tree, LOCK));
-  try {
-    const store = readImages(tree);
+  const known: KnownManifests = new Map();
+  // Read before the lock, they need not be read while others wait for it.
+  readImages(tree, known);
+  return whileStoreLocked(tree, async () => {
+    const store = readImages(tree, known);
     const image = choose(store.images);
-    if (store.images.includes(image)) return image;
-    checkCount(store, image);
-    await publishFile(manifestPath(tree, image), Buffer.from(encodeImage(image), 'utf8'));
+    const isPresent = store.images.includes(image);
+    if (!isPresent) checkCount(store, image);
+    if (!hasBlob(tree, image))
+      throw new RackError('not-found', `${formatImageName(image)} was removed while it was being added: add it again`);
+    if (!isPresent) await publishFile(manifestPath(tree, image), Buffer.from(encodeImage(image), 'utf8'));
     return image;
-  } finally {
-    lock.release();
-  }
+  });
 }
 
 /**
@@ -155,19 +155,16 @@ async function publish(request: AddRequest, part: string, copy: Copy): Promise<A
   };
   // Refuses a serial that is taken before the bytes get their place.
   choose(readImages(tree).images);
-  // A concurrent removal spares a recent blob, unless it removes an image with the same bytes. In that case the check below fails.
-  const path = blobPath(sha256, format);
-  await placeBlob(tree, { path, sha256 }, part, 'rename');
+  // A concurrent removal spares a recent blob, unless it removes an image with the same bytes. In that case nothing is published.
+  await placeBlob(tree, { path: blobPath(sha256, format), sha256 }, part, 'rename');
   const image = await publishImage(tree, choose);
-  if (hasBlob(tree, image)) return { image, added, given: copy.given };
-  throw new RackError('not-found', `${basename(path)} was removed while it was being added: add it again`);
+  return { image, added, given: copy.given };
 }
 
 /**
  * Publishes an image whose bytes are already in the store.
  * @param stored `serial` undefined: that of the same bytes under this name, or a new one
- * @throws RackError `not-found` if the bytes were removed meanwhile, `already-exists` if the serial exists with other bytes,
- * and those of `publishImage`
+ * @throws RackError `already-exists` if the serial exists with other bytes, and those of `publishImage`
  */
 export async function publishStored(
   { tree, nowMs, serialsElsewhere }: Pick<AddRequest, 'tree' | 'nowMs' | 'serialsElsewhere'>,
@@ -180,8 +177,7 @@ export async function publishStored(
     const wish: SerialWish = { tree, nowMs, serialsElsewhere, name: stored };
     return { ...stored, serial: present?.serial ?? chooseSerial(wish, same) };
   });
-  if (hasBlob(tree, image)) return { image, added };
-  throw new RackError('not-found', `${formatImageName(image)} was removed while it was being added: add it again`);
+  return { image, added };
 }
 
 type SerialWish = Pick<AddRequest, 'tree' | 'nowMs' | 'name' | 'serialsElsewhere'>;

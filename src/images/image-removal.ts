@@ -1,19 +1,29 @@
 // Removes images from the store, and blobs that no image needs.
 //
-// 1. Removing an image removes its manifest; a blob is deleted when no manifest names it.
+// 1. Removing an image removes its manifest; a blob is deleted when no manifest names it. Whether one does is decided under the lock of the
+//    store (stored-blob.ts): another image with the same bytes may have been published since the listing.
 // 2. A copy under way (`beginCopy`) is locked, because its download may stall for longer than LEFTOVER_MS. The kernel releases the lock
 //    with the thread, however that ends.
 
-import { existsSync } from 'node:fs';
+import { existsSync, type Stats } from 'node:fs';
 import { chmod, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { newUuid } from '../clock.ts';
 import { RackError } from '../errors.ts';
+import { seenEntry } from '../files/seen-stats.ts';
 import { tryLock } from './file-lock.ts';
-import { blobsOf, manifestPath, readImages, type StoredImage } from './image-store.ts';
+import { blobsOf, type KnownManifests, manifestPath, readImages, type StoredImage } from './image-store.ts';
+import { whileStoreLocked } from './stored-blob.ts';
+
+/** The path of a blob, relative to the tree. */
+const BLOB = /^images\/[0-9a-f]{2}\/[0-9a-f]{64}\.(?:img(?:\.zst)?|squashfs|root\.tar|root\.gz|file)$/;
+/** That of a copy under way, or of a manifest that is being written. */
+const LEFTOVER = /^images\/(?:\.part-[0-9a-f-]+(?:\.lock)?|\.manifests\/\.[^/]+\.json\.[0-9a-f-]{36})$/;
 
 /** Leftovers older than this cannot belong to a running addition. */
 const LEFTOVER_MS = 60 * 60 * 1000;
+/** How many blobs are deleted under one lock. */
+const DELETED_AT_ONCE = 32;
 
 /** The images from which machines are being deployed now. */
 export interface ImageUse {
@@ -39,7 +49,7 @@ export async function removeImages(
     const { refreshTree } = await import('./system-tree.ts');
     await refreshTree(tree, images);
   }
-  const doomed = new Set(images.flatMap((image) => blobsOf(image).map(({ path }) => path)));
+  const doomed = new Set(pathsOf(images));
   if (isKnown) return sweepBlobs(tree, nowMs, doomed);
   // A sweep spares recent blobs; the first one after an hour removes these.
   for (const path of doomed) await keepBlobRecent(join(tree, path)).catch(() => undefined);
@@ -49,29 +59,70 @@ export async function removeImages(
 /**
  * Deletes blobs that no manifest names: those in `doomed` at once, others when they are too old to belong to a running addition. While a
  * manifest is unreadable nothing is deleted: it may name a blob that seems unused.
+ * @throws RackError as `whileStoreLocked`
  */
 export async function sweepBlobs(tree: string, nowMs: number, doomed: ReadonlySet<string>): Promise<number> {
-  const { images, problems } = readImages(tree);
+  const known: KnownManifests = new Map();
+  const { images, problems } = readImages(tree, known);
   if (problems.length > 0) return 0;
-  const kept = new Set(images.flatMap((image) => blobsOf(image).map(({ path }) => path)));
+  const kept = new Set(pathsOf(images));
+  const isDue = (relative: string, { ctimeMs }: Stats): boolean =>
+    doomed.has(relative) || nowMs - ctimeMs >= LEFTOVER_MS;
+  const unneeded: string[] = [];
   let freed = 0;
   for (const entry of await readdir(join(tree, 'images'), { recursive: true, withFileTypes: true }).catch(() => [])) {
     const path = join(entry.parentPath, entry.name);
     const relative = path.slice(tree.length + 1);
-    const isOurs =
-      /^images\/(?:[0-9a-f]{2}\/[0-9a-f]{64}\.(?:img(?:\.zst)?|squashfs|root\.tar|root\.gz|file)|\.part-[0-9a-f-]+(?:\.lock)?|\.manifests\/\.[^/]+\.json\.[0-9a-f-]{36})$/.test(
-        relative,
-      );
-    if (!entry.isFile() || !isOurs || kept.has(relative)) continue;
+    const isBlob = BLOB.test(relative);
+    if (!entry.isFile() || !(isBlob || LEFTOVER.test(relative)) || kept.has(relative)) continue;
     const facts = await stat(path).catch(() => undefined);
-    if (facts === undefined || (!doomed.has(relative) && nowMs - facts.ctimeMs < LEFTOVER_MS)) continue;
-    if (isBeingWritten(path)) continue;
-    await rm(path, { force: true });
-    freed += facts.size;
+    if (facts === undefined || !isDue(relative, facts)) continue;
+    if (isBlob) unneeded.push(relative);
+    else if (!isBeingWritten(path)) {
+      await rm(path, { force: true });
+      freed += facts.size;
+    }
+  }
+  for (let at = 0; at < unneeded.length; at += DELETED_AT_ONCE) {
+    const paths = unneeded.slice(at, at + DELETED_AT_ONCE);
+    freed += await deleteUnneeded({ tree, paths, images: new Set(images), known, isDue });
   }
   const { sweepSystems } = await import('./system-tree.ts');
   await sweepSystems(tree, images, nowMs);
   return freed;
+}
+
+const pathsOf = (images: readonly StoredImage[]): readonly string[] =>
+  images.flatMap((image) => blobsOf(image).map(({ path }) => path));
+
+/** Blobs that seem unneeded. */
+interface Unneeded {
+  readonly tree: string;
+  /** Relative to the tree. */
+  readonly paths: readonly string[];
+  /** The images that need none of them. */
+  readonly images: ReadonlySet<StoredImage>;
+  readonly known: KnownManifests;
+  readonly isDue: (path: string, facts: Stats) => boolean;
+}
+
+/** Deletes blobs unless an image that was published since needs them. @returns the freed bytes */
+async function deleteUnneeded({ tree, paths, images, known, isDue }: Unneeded): Promise<number> {
+  return whileStoreLocked(tree, async (keep) => {
+    const now = readImages(tree, known);
+    if (now.problems.length > 0) return 0;
+    const needed = new Set(pathsOf(now.images.filter((image) => !images.has(image))));
+    let freed = 0;
+    for (const relative of paths) {
+      const path = join(tree, relative);
+      const facts = seenEntry(path);
+      if (facts?.isFile() !== true || needed.has(relative) || !isDue(relative, facts)) continue;
+      await keep(path);
+      await rm(path, { force: true });
+      freed += facts.size;
+    }
+    return freed;
+  });
 }
 
 /**

@@ -59,9 +59,10 @@ export async function addBundledSystem(
     }
     for (const blob of blobsOf(image)) await store(tree, blob, parts.get(blob.path)?.path);
     const kept = { ...image, diskBytes: rootDiskBytes(image.bytes) };
-    if (!isPresent) await publishImage(tree, () => kept);
-    if (!hasBlob(tree, image))
-      throw new RackError('not-found', `${formatImageName(image)} was removed while it was being added: add it again`);
+    await publishImage(tree, (images) => {
+      const present = findPresent(tree, images, image);
+      return isPresent && present !== undefined ? present : kept;
+    });
     await refreshTree(tree, [image]);
     for (const path of parts.keys()) terms.stored.add(path);
     return { image: kept, added: !isPresent };
@@ -85,11 +86,16 @@ async function checkSystem(image: StoredImage, { tree, fileName, open }: SystemT
       `${fileName} cannot be added: its ${system?.rootName} does not begin like one; export it again`,
     );
   checkPlace(tree, image);
-  const present = readImages(tree).images.find((one) => formatImageName(one) === formatImageName(image));
-  if (present === undefined || !hasBlob(tree, present)) return false;
+  return findPresent(tree, readImages(tree).images, image) !== undefined;
+}
+
+/** This system among those of the store. @throws RackError `already-exists` if its serial exists with other files */
+function findPresent(tree: string, images: readonly StoredImage[], image: StoredImage): StoredImage | undefined {
+  const present = images.find((one) => formatImageName(one) === formatImageName(image));
+  if (present === undefined || !hasBlob(tree, present)) return undefined;
   const contentOf = ({ sha256, system }: StoredImage): string =>
     JSON.stringify([sha256, system?.rootName, system?.files]);
-  if (contentOf(present) === contentOf(image)) return true;
+  if (contentOf(present) === contentOf(image)) return present;
   throw new RackError('already-exists', `${formatImageName(image)} already exists with other files: remove it first`);
 }
 

@@ -18,15 +18,7 @@ import { removeDownload } from '../download/removal.ts';
 import type { Download, DownloadRequest } from '../download/request.ts';
 import { lockImport, waitForImports } from '../file-lock.ts';
 import { checkPlace, publishImage } from '../image-adding.ts';
-import {
-  blobPath,
-  formatImageName,
-  hasBlob,
-  isSameName,
-  judgeImageName,
-  readImages,
-  type StoredImage,
-} from '../image-store.ts';
+import { blobPath, hasBlob, isSameName, judgeImageName, readImages, type StoredImage } from '../image-store.ts';
 import { makeDirectories } from '../publication.ts';
 import { judgeBlob, replaceBlob } from '../stored-blob.ts';
 import { type RootFormat, type SystemFile, subarchesIn } from '../stored-system.ts';
@@ -89,8 +81,6 @@ export async function importSystem(
     origin: { source, ...digest },
   };
   await publishImage(tree, () => image);
-  if (!hasBlob(tree, image))
-    throw new RackError('not-found', `${formatImageName(image)} was removed while it was imported: import it again`);
   await refreshTree(tree, [image]);
   return { image, added: true };
 }
