@@ -23,3 +23,13 @@ export function seenEntry(path: string): Stats | undefined {
 /** Differs for another file, and for the same one once its content or its attributes have changed. */
 export const identityOf = ({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string =>
   [dev, ino, size, mtimeNs, ctimeNs].join(' ');
+
+/** The identity of what a path names, which may be a link; undefined as for `seenEntry`. */
+export function seenIdentity(path: string): string | undefined {
+  try {
+    const facts = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    return facts === undefined ? undefined : identityOf(facts);
+  } catch {
+    return undefined;
+  }
+}

@@ -9,12 +9,14 @@
 //    same file restores it.
 // 2. A damaged blob that can be downloaded again is deleted. If the image was added by hand, the damaged copy is kept instead.
 // 3. A blob that cannot be read (a failing disk), or whose directory is a link, is reported and left alone: another attempt may succeed.
+// 4. Only the file that was read is taken out. One that was replaced meanwhile (an import, `images add`) is read, too.
 
 import { rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { blobsOf, manifestPath, readImages, type StoredImage } from './image-store.ts';
+import { seenIdentity } from '../files/seen-stats.ts';
+import { blobsOf, type ImageBlob, manifestPath, readImages, type StoredImage } from './image-store.ts';
 import { makeDirectories } from './publication.ts';
-import { type ContentState, judgeBlob } from './stored-blob.ts';
+import { type ContentState, judgeBlob, whileStoreLocked } from './stored-blob.ts';
 import { refreshTree } from './system-tree.ts';
 
 /** A blob of the store, and the images that use it. */
@@ -26,6 +28,9 @@ export interface CheckedContent {
   /** The path of the damaged copy; undefined if nothing was moved. */
   readonly movedTo?: string | undefined;
 }
+
+/** How often a blob is read if it was replaced while it was being read. */
+const READINGS_MAX = 8;
 
 /** The options of a check. */
 interface CheckTerms {
@@ -43,22 +48,44 @@ export async function checkContent({ tree, repairs, onProgress }: CheckTerms): P
   const total = [...byPath.values()].reduce((sum, [first]) => sum + (first?.blob.bytes ?? 0), 0);
   const checked: CheckedContent[] = [];
   let before = 0;
-  for (const [path, users] of byPath) {
+  for (const users of byPath.values()) {
     const [first] = users;
     if (first === undefined) continue;
     const { blob } = first;
     const images = users.map(({ image }) => image);
-    const state = await judgeBlob(tree, blob, { onProgress: (bytes) => onProgress(before + bytes, total) });
+    const done = before;
+    const report = (bytes: number): void => onProgress(done + bytes, total);
+    const content = await checkBlob(blob, images, { tree, repairs, onProgress: report });
     before += blob.bytes;
-    const left = await stillThere(tree, images);
     // All its images were removed while the blob was being read.
-    if (left.length === 0) continue;
-    const movedTo = repairs && state.kind === 'damaged' ? await takeOut(tree, path, left) : undefined;
+    if (content.images.length === 0) continue;
     // The boot tree links to the same bytes: update it.
-    if (repairs) await refreshTree(tree, left);
-    checked.push({ path, images: left, state, ...(movedTo === undefined ? {} : { movedTo }) });
+    if (repairs) await refreshTree(tree, content.images);
+    checked.push(content);
   }
   return checked;
+}
+
+/** Checks one blob. @returns without images if all of them were removed meanwhile */
+async function checkBlob(
+  blob: ImageBlob,
+  users: readonly StoredImage[],
+  { tree, repairs, onProgress }: Omit<CheckTerms, 'onProgress'> & { readonly onProgress: (bytes: number) => void },
+): Promise<CheckedContent> {
+  const { path } = blob;
+  for (let reading = 1; ; reading += 1) {
+    let seen: string | undefined;
+    const onSeen = (identity: string): void => {
+      seen = identity;
+    };
+    const state = await judgeBlob(tree, blob, { onProgress, onSeen });
+    const images = await stillThere(tree, users);
+    if (state.kind !== 'damaged' || images.length === 0) return { path, images, state };
+    const isSame = (): boolean => seenIdentity(join(tree, path)) === seen;
+    const taken = repairs ? await takeOut(tree, path, images, isSame) : isSame() && {};
+    if (taken !== false) return { path, images, state, ...taken };
+    if (reading >= READINGS_MAX) return { path, images, state: { kind: 'unreadable', code: 'EBUSY' } };
+  }
 }
 
 /** The images whose manifests still exist. */
@@ -67,17 +94,33 @@ async function stillThere(tree: string, images: readonly StoredImage[]): Promise
   return images.filter((image) => now.has(manifestPath(tree, image)));
 }
 
-/** Removes a damaged blob from the store. @returns the path of the kept copy; undefined if the blob was deleted */
-async function takeOut(tree: string, path: string, images: readonly StoredImage[]): Promise<string | undefined> {
-  if (images.some(({ origin }) => origin !== undefined)) {
-    await rm(join(tree, path), { recursive: true, force: true });
-    return undefined;
-  }
+/**
+ * Removes a damaged blob from the store.
+ * @param isSame false if another file has its place now, which stays
+ * @returns the path of the kept copy, if one is kept; false if nothing was removed
+ */
+async function takeOut(
+  tree: string,
+  path: string,
+  images: readonly StoredImage[],
+  isSame: () => boolean,
+): Promise<Pick<CheckedContent, 'movedTo'> | false> {
+  const blob = join(tree, path);
   const directory = join(tree, 'images', '.damaged');
-  await makeDirectories(directory);
-  const to = join(directory, basename(path));
-  // An earlier copy may be a directory, or this one.
-  await rm(to, { recursive: true, force: true });
-  await rename(join(tree, path), to);
-  return to;
+  const isKept = images.every(({ origin }) => origin === undefined);
+  return whileStoreLocked(tree, async (keep) => {
+    if (!isSame()) return false;
+    if (!isKept) {
+      await keep(blob);
+      await rm(blob, { recursive: true, force: true });
+      return {};
+    }
+    await makeDirectories(directory);
+    const to = join(directory, basename(path));
+    await keep(to);
+    // An earlier copy may be a directory.
+    await rm(to, { recursive: true, force: true });
+    await rename(blob, to);
+    return { movedTo: to };
+  });
 }

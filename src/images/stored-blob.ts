@@ -8,7 +8,7 @@
 import { constants, type FileHandle, link, lstat, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { osErrorCode, RackError } from '../errors.ts';
-import { seenEntry } from '../files/seen-stats.ts';
+import { identityOf, seenEntry } from '../files/seen-stats.ts';
 import { hashOf } from './file-hash.ts';
 import { lockBriefly } from './file-lock.ts';
 import type { ImageBlob } from './image-store.ts';
@@ -64,6 +64,8 @@ interface JudgeTerms {
   /** True: a sweep that begins now spares it. */
   readonly isForUse?: boolean;
   readonly onProgress?: (bytes: number) => void;
+  /** Called before anything is read, with the identity of what is judged (files/seen-stats.ts). */
+  readonly onSeen?: (identity: string) => void;
 }
 
 /**
@@ -73,14 +75,15 @@ interface JudgeTerms {
 export async function judgeBlob(
   tree: string,
   { path, sha256, bytes }: Omit<ImageBlob, 'bytes'> & { readonly bytes?: number | undefined },
-  { isForUse = false, onProgress }: JudgeTerms = {},
+  { isForUse = false, onProgress, onSeen }: JudgeTerms = {},
 ): Promise<ContentState> {
   const blob = join(tree, path);
   let file: FileHandle;
   try {
     if ((await lstat(dirname(blob))).isSymbolicLink()) return { kind: 'linked' };
-    const entry = await lstat(blob);
-    if (!entry.isFile()) return { kind: 'damaged', bytes: entry.size, found: undefined };
+    const entry = await lstat(blob, { bigint: true });
+    onSeen?.(identityOf(entry));
+    if (!entry.isFile()) return { kind: 'damaged', bytes: Number(entry.size), found: undefined };
     file = await openStored(blob);
   } catch (error) {
     const code = osErrorCode(error) ?? 'unknown';

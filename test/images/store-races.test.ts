@@ -1,4 +1,4 @@
-// Additions and removals of the same bytes at once: nothing is published without its bytes.
+// Additions, removals and checks of the same bytes at once: nothing is published without its bytes, and no good bytes are taken out.
 // Each test makes its interleaving certain: by holding the lock of the store, or by acting within a function that the code calls.
 
 import assert from 'node:assert/strict';
@@ -7,22 +7,26 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
 import { lockBriefly } from '../../src/images/file-lock.ts';
 import { publishImage, publishStored } from '../../src/images/image-adding.ts';
+import { type CheckedContent, checkContent } from '../../src/images/image-check.ts';
 import { removeImages, sweepBlobs } from '../../src/images/image-removal.ts';
 import {
   blobPath,
   encodeImage,
   hasBlob,
+  type ImageOrigin,
   manifestPath,
   readImages,
   type StoredImage,
@@ -35,6 +39,7 @@ import { sha256 } from './download/download-place.ts';
 const HOUR = 3_600_000;
 /** Long enough for everything that does not wait for the lock. */
 const WAIT_MS = 300;
+const ORIGIN: ImageOrigin = { source: 'site', algorithm: 'sha256', hex: 'ab'.repeat(32) };
 const GOOD = Buffer.from('the bytes of an image');
 const BAD = Buffer.from('The bytes of an image');
 
@@ -190,5 +195,98 @@ describe('a publication', () => {
     lock.release();
     await placing;
     assert.deepEqual(readFileSync(pathOf(b)), GOOD);
+  });
+});
+
+describe('a check of a store in which a damaged file is repaired meanwhile', () => {
+  /** Repairs as an addition does: by a rename. */
+  const repair = (image: StoredImage): void => {
+    writeFileSync(join(tree, 'repaired'), GOOD);
+    renameSync(join(tree, 'repaired'), pathOf(image));
+  };
+  const damaged = (origin?: ImageOrigin): StoredImage => {
+    const image = { ...imageOf('a'), ...(origin === undefined ? {} : { origin }) };
+    putManifest(image);
+    putBytes(image, BAD);
+    return image;
+  };
+  const kindsOf = (checked: readonly CheckedContent[]): readonly string[] => checked.map(({ state }) => state.kind);
+  const damagedCopies = (): readonly string[] =>
+    existsSync(join(tree, 'images/.damaged')) ? readdirSync(join(tree, 'images/.damaged')) : [];
+
+  for (const repairs of [true, false])
+    for (const origin of [undefined, ORIGIN])
+      test(`${repairs ? 'leaves' : 'reports'} the repaired file of an ${origin ? 'imported' : 'added'} image`, async () => {
+        const image = damaged(origin);
+        let isRepaired = false;
+        const onProgress = (): void => {
+          if (!isRepaired) repair(image);
+          isRepaired = true;
+        };
+        assert.deepEqual(kindsOf(await checkContent({ tree, repairs, onProgress })), ['whole']);
+        assert.deepEqual(readFileSync(pathOf(image)), GOOD);
+        assert.deepEqual(damagedCopies(), []);
+      });
+
+  test('leaves a file that was repaired in its place, with its size and times', async () => {
+    const image = damaged();
+    const past = 1_700_000_000;
+    utimesSync(pathOf(image), past, past);
+    await sleep(20);
+    let isRepaired = false;
+    const onProgress = (): void => {
+      if (isRepaired) return;
+      isRepaired = true;
+      writeFileSync(pathOf(image), GOOD);
+      utimesSync(pathOf(image), past, past);
+    };
+    const [checked] = await checkContent({ tree, repairs: true, onProgress });
+    assert.equal(checked?.state.kind, 'whole');
+    assert.deepEqual(readFileSync(pathOf(image)), GOOD);
+  });
+
+  for (const origin of [undefined, ORIGIN])
+    test(`takes nothing out while another process places bytes: ${origin ? 'imported' : 'added'} image`, async () => {
+      const image = damaged(origin);
+      const lock = await lockStore();
+      let isRead = false;
+      const checking = checkContent({ tree, repairs: true, onProgress: () => (isRead = true) });
+      await eventuallyWithin(8000, 'the file was read', () => isRead);
+      await sleep(WAIT_MS);
+      assert.deepEqual(readFileSync(pathOf(image)), BAD);
+      repair(image);
+      lock.release();
+      assert.deepEqual(kindsOf(await checking), ['whole']);
+      assert.deepEqual(readFileSync(pathOf(image)), GOOD);
+    });
+
+  test('takes out a file that was damaged again, and keeps an earlier copy if it takes nothing out', async () => {
+    const image = damaged();
+    mkdirSync(join(tree, 'images/.damaged'));
+    const copy = join(tree, 'images/.damaged', basename(pathOf(image)));
+    writeFileSync(copy, 'an earlier one');
+    let readings = 0;
+    const onProgress = (): void => {
+      readings += 1;
+      if (readings === 1) repair(image);
+    };
+    await checkContent({ tree, repairs: true, onProgress });
+    assert.equal(readFileSync(copy, 'utf8'), 'an earlier one');
+    putBytes(image, BAD);
+    const [found] = await checkContent({ tree, repairs: true, onProgress });
+    assert.equal(found?.movedTo, copy);
+    assert.deepEqual(readFileSync(copy), BAD);
+    assert.equal(existsSync(pathOf(image)), false);
+  });
+
+  test('gives up on a file that changes with each reading, and leaves it alone', async () => {
+    const image = damaged();
+    const onProgress = (): void => {
+      writeFileSync(join(tree, 'other'), BAD);
+      renameSync(join(tree, 'other'), pathOf(image));
+    };
+    const [found] = await checkContent({ tree, repairs: true, onProgress });
+    assert.deepEqual(found?.state, { kind: 'unreadable', code: 'EBUSY' });
+    assert.deepEqual(readFileSync(pathOf(image)), BAD);
   });
 });
