@@ -88,7 +88,7 @@ export async function sweepBlobs(tree: string, nowMs: number, doomed: ReadonlySe
     freed += await deleteUnneeded({ tree, paths, images: new Set(images), known, isDue });
   }
   const { sweepSystems } = await import('./system-tree.ts');
-  await sweepSystems(tree, images, nowMs);
+  await sweepSystems(tree, nowMs);
   return freed;
 }
 

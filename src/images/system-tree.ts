@@ -70,17 +70,38 @@ async function makeLinks(tree: string, systems: readonly StoredImage[]): Promise
 
 /**
  * Removes the directories that no image has needed for an hour. Touches nothing else: no other names, and nothing behind a link.
- * @param images of the store @param nowMs wall time
+ * @param nowMs wall time
+ * @throws RackError as `refreshTree`
  */
-export async function sweepSystems(tree: string, images: readonly StoredImage[], nowMs: number): Promise<void> {
-  if (!isOwnDirectory(tree)) return;
+export async function sweepSystems(tree: string, nowMs: number): Promise<void> {
+  const old = await oldSystems(tree, nowMs);
+  if (old.length === 0) return;
+  const lock = await lockBriefly(join(tree, LOCK));
+  try {
+    // An image with such a directory may have been published meanwhile.
+    const still = await oldSystems(tree, nowMs);
+    for (const path of still) await rm(path, { recursive: true, force: true });
+  } finally {
+    lock.release();
+  }
+}
+
+/** The paths of the directories that no image has needed for an hour; none while a manifest is unreadable, which may need one. */
+async function oldSystems(tree: string, nowMs: number): Promise<readonly string[]> {
+  if (!isOwnDirectory(tree)) return [];
+  const entries = await readdir(join(tree, SYSTEMS), { withFileTypes: true }).catch(() => []);
+  if (entries.length === 0) return [];
+  const { images, problems } = readImages(tree);
+  if (problems.length > 0) return [];
   const kept = new Set(images.filter(({ system }) => system !== undefined).map(systemPath));
-  for (const entry of await readdir(join(tree, SYSTEMS), { withFileTypes: true }).catch(() => [])) {
+  const old: string[] = [];
+  for (const entry of entries) {
     if (!entry.isDirectory() || !SYSTEM_NAME.test(entry.name) || kept.has(`${SYSTEMS}/${entry.name}`)) continue;
     const path = join(tree, SYSTEMS, entry.name);
     const facts = seenEntry(path);
-    if (facts !== undefined && nowMs - facts.ctimeMs >= REMOVED_MS) await rm(path, { recursive: true, force: true });
+    if (facts !== undefined && nowMs - facts.ctimeMs >= REMOVED_MS) old.push(path);
   }
+  return old;
 }
 
 /** False if the directory of systems is missing, or is a link, which may lead to the files of somebody else. */
