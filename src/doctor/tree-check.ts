@@ -12,6 +12,7 @@ import { listed } from '../counted.ts';
 import { RackError } from '../errors.ts';
 import { isOwnershipError } from '../files/ownership.ts';
 import { formatImageName, hasBlob, readImages as readStore } from '../images/image-store.ts';
+import { damagedParts, partName } from '../images/import/part-check.ts';
 import type { DoctorOptions } from './doctor-options.ts';
 import type { Tell } from './finding.ts';
 import { FIRMWARE } from './firmware.ts';
@@ -101,13 +102,16 @@ export function examineImages({ config, commands }: DoctorOptions, tell: Tell): 
   tell('images', false, `${tree} ${none}; run \`${command}\``, command);
 }
 
-/** Checks that the images from which machines are deployed have their bytes. @param configWords as in `DoctorOptions` */
+/** Checks that the images from which machines are deployed, installers and boot loaders have their bytes. @param configWords as in `DoctorOptions` */
 export function examineStore(tree: string, configWords: string, tell: Tell): void {
   const command = `sudo rackboot images fsck${configWords}`;
   try {
     const { images, problems } = readStore(tree);
     for (const problem of problems) tell('image store', false, problem);
-    const lost = images.filter((image) => !hasBlob(tree, image)).map(formatImageName);
+    const lost = [
+      ...images.filter((image) => !hasBlob(tree, image)).map(formatImageName),
+      ...damagedParts(tree).map(partName),
+    ];
     if (lost.length === 0) return;
     const remedy = `\`${command}\` fetches imported images again, and says how to get back others`;
     tell(

@@ -179,7 +179,7 @@ async function openOn(
     hasInstaller: (wish) => inOwnTree(region, (tree) => treeHasInstaller(tree, wish)),
     listInstallers: (machine) => inOwnTree(region, (tree) => listTreeInstallers(tree, machine)),
     listImages: () => listImages(region, region.config().imageTree),
-    listDamagedImages: async () => damagedIn(storeTree(region.config())),
+    listDamagedImages: () => damagedIn(storeTree(region.config())),
     fileSources: lazySources(file),
     hasSiteFile: () => file !== undefined && existsSync(join(dirname(file), SITE_SOURCES)),
     fetchKeys: lazyKeys(clock),
@@ -254,8 +254,8 @@ async function listStoredImages(region: Region, all: HostImages | undefined): Pr
 /** The images, boot loaders and installers of a tree of this host. */
 async function contentOf(tree: string | undefined): Promise<readonly ListedImage[]> {
   if (tree === undefined) return [];
-  const { listTreeParts } = await import('../images/import/tree-parts.ts');
-  return [...imagesIn(tree), ...listTreeParts(tree)];
+  const { hasFiles, listTreeParts } = await import('../images/import/tree-parts.ts');
+  return [...imagesIn(tree), ...listTreeParts(tree).filter((part) => hasFiles(tree, part))];
 }
 
 /** The images of a tree of this host whose bytes exist, and the images that remote racks report; each name once. */
@@ -265,8 +265,13 @@ const listImages = async (region: Region, tree: string | undefined): Promise<rea
 const imagesIn = (tree: string | undefined): readonly ListedImage[] =>
   tree === undefined ? [] : readImages(tree).images.filter((image) => hasBlob(tree, image));
 
-const damagedIn = (tree: string | undefined): readonly ListedImage[] =>
-  tree === undefined ? [] : readImages(tree).images.filter((image) => !hasBlob(tree, image));
+/** Those of a tree of this host whose bytes are damaged or missing. */
+async function damagedIn(tree: string | undefined): Promise<readonly ListedImage[]> {
+  if (tree === undefined) return [];
+  const { hasFiles, listTreeParts } = await import('../images/import/tree-parts.ts');
+  const images = readImages(tree).images.filter((image) => !hasBlob(tree, image));
+  return [...images, ...listTreeParts(tree).filter((part) => !hasFiles(tree, part))];
+}
 
 async function reportedImages(region: Region): Promise<readonly ListedImage[]> {
   const remote = [...(await region.racks.images()).values()].flat();

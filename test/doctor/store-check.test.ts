@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { examineStore } from '../../src/doctor/tree-check.ts';
 import { blobPath, encodeImage, manifestPath, manifestsOf, type StoredImage } from '../../src/images/image-store.ts';
+import { putPart } from '../support/tree-part.ts';
 
 const tree = mkdtempSync(join(tmpdir(), 'rackboot-doctor-store-'));
 after(() => rmSync(tree, { recursive: true }));
@@ -36,6 +37,13 @@ test('an image without its bytes is a fault, with the command that brings them b
   mkdirSync(dirname(blob));
   writeFileSync(blob, 'x');
   assert.deepEqual(findings(), []);
+  putPart(tree, 'bootloader/uefi/amd64', { 'grubx64.efi': 'GRUB' }, { title: 'GRUB' });
+  assert.deepEqual(findings(), []);
+  rmSync(join(tree, 'bootloader/uefi/amd64/grubx64.efi'));
+  assert.match(
+    findings()[0]?.[1] ?? '',
+    /^no machine gets bootloader\/uefi\/amd64, whose bytes are damaged or missing: /,
+  );
   writeFileSync(join(manifestsOf(tree), 'other.json'), '{');
   assert.match(findings()[0]?.[1] ?? '', /other\.json is not used: it is not JSON\.$/);
 });

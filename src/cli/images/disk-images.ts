@@ -21,6 +21,7 @@ import {
   type StoredImage,
 } from '../../images/image-store.ts';
 import { describeSystem, judgeSystem, type SystemFacts, SystemInspector } from '../../images/image-system.ts';
+import { damagedParts, partName } from '../../images/import/part-check.ts';
 import { listTreeParts, removePart } from '../../images/import/tree-parts.ts';
 import { listAllInstallers } from '../../images/installer-tree.ts';
 import { leftOutNote } from '../terminal/config-in-force.ts';
@@ -147,11 +148,13 @@ export function listDiskImages(flags: StoreFlags): number {
   const { images, problems } = readTree(tree);
   const leftOut = stateDir === undefined ? undefined : leftOutNote(stateDir);
   const isMissing = (image: StoredImage): boolean => !hasBlob(tree, image);
+  const damaged = damagedParts(tree).map(partName);
   if (flags.json) {
     printJson({
       images: images.map((image) => ({ ...image, missing: isMissing(image) })),
       installers: listAllInstallers(tree),
       loaders: loadersIn(tree),
+      damaged,
       problems,
       notes: leftOut === undefined ? [] : [leftOut],
     });
@@ -175,9 +178,11 @@ export function listDiskImages(flags: StoreFlags): number {
     const command = `sudo rackboot images fsck${treeWords(flags)}`;
     if (lost > 0)
       printError(`The bytes of ${counted(lost, 'image')} are missing or damaged; to get them back: ${command}`);
+    if (damaged.length > 0)
+      printError(`Files of ${listed(damaged, CANDIDATES_MAX)} are missing or damaged; to get them back: ${command}`);
     if (leftOut !== undefined) printError(`Note: ${leftOut}`);
   }
-  return problems.length > 0 || images.some(isMissing) ? 1 : 0;
+  return problems.length > 0 || images.some(isMissing) || damaged.length > 0 ? 1 : 0;
 }
 
 /** Prints the installers of a tree, if it has some, with their titles. */

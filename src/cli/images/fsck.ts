@@ -3,25 +3,31 @@
 // 1. An image is repaired by its own files, from whichever source has them, or replaced by a newer one of its own source. Nothing else takes
 //    its place.
 // 2. A copy of a region's image is left to the rack, which copies it again.
+// 3. Boot loaders, installers and environments are not in the store: they are compared with their manifests (fsck-parts.ts).
 
 import { dirname } from 'node:path';
+import { shellWord } from '../../clean-text.ts';
 import { systemClock } from '../../clock.ts';
 import { readImageSources, type SourceFlags } from '../../config/image-sources.ts';
-import { counted } from '../../counted.ts';
-import { errorText, RackError } from '../../errors.ts';
+import { counted, listed } from '../../counted.ts';
 import { type CheckedContent, checkContent } from '../../images/image-check.ts';
 import { removeImages, sweepBlobs } from '../../images/image-removal.ts';
 import { COPY_SOURCE, formatImageName, hasBlob, readImages, type StoredImage } from '../../images/image-store.ts';
 import { sweepDownloads } from '../../images/import/left-downloads.ts';
 import type { OfferNames } from '../../images/import/offer.ts';
 import { offersAgain } from '../../images/import/offers.ts';
+import { type CheckedPart, checkParts, originOf, partName } from '../../images/import/part-check.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
 import { type KnownSources, readKnownSources } from './boot-sources.ts';
+import { copiedAgain, describePart, isLost, type PartRepair, repairParts, unimported } from './fsck-parts.ts';
 import { enterImageTree, type ImageTree } from './image-tree.ts';
 import { readImageUse } from './image-use.ts';
 import { ImportRun } from './import-run.ts';
 import { printTenths } from './tenths.ts';
+
+/** The most names that a sentence lists. */
+const NAMED_MAX = 8;
 
 interface FsckFlags extends SourceFlags {
   readonly tree?: string | undefined;
@@ -43,28 +49,49 @@ export async function checkStore(flags: FsckFlags): Promise<number> {
   const place = enterImageTree(flags);
   const { tree } = place;
   const checked = await checkContent({ tree, repairs: !flags.report, onProgress: printTenths(flags.json) });
+  const { parts, others, problems } = await checkParts({
+    ...{ tree, repairs: !flags.report, onProgress: printTenths(flags.json) },
+  });
   const bad = checked.filter(({ state }) => state.kind !== 'whole');
-  if (!flags.json) for (const content of bad) printError(describe(content));
+  const badParts = parts.filter(({ files }) => files.some(({ state }) => state.kind !== 'whole'));
+  if (!flags.json) for (const line of [...bad.map(describe), ...badParts.flatMap(describePart)]) printError(line);
   const lost = eachOnce(bad.filter((content) => !isLeft(content)).flatMap(({ images }) => images));
+  const lostParts = badParts.filter(({ files }) => files.some(isLost));
   const repairs = flags.report ? [] : await importAgain(lost, sources, place, flags.json);
+  const partRepairs = flags.report ? [] : await importPartsAgain(lostParts, sources, place, flags);
   const nowMs = systemClock.wallTimeMs();
   const freed = flags.report ? 0 : (await sweepBlobs(tree, nowMs, new Set())) + (await sweepDownloads(tree, nowMs));
-  const { problems } = readImages(tree);
+  const troubles = [...readImages(tree).problems, ...problems];
+  const repaired = new Set(partRepairs.flatMap(({ name, problem }) => (problem === undefined ? [name] : [])));
+  const leftParts = badParts.filter((part) => flags.report || !repaired.has(partName(part)));
   const left = flags.report ? lost.length : repairs.filter(({ imported }) => imported === undefined).length;
   const unreadable = bad.filter(isLeft).length;
-  if (flags.json) printJson({ contents: checked, repairs, freed, problems });
+  if (flags.json)
+    printJson({
+      ...{ contents: checked, repairs, parts: parts.map(({ manifest: _, ...part }) => part), partRepairs },
+      ...{ unchecked: others, freed, problems: troubles },
+    });
   else {
-    for (const problem of problems) printError(problem);
+    for (const problem of troubles) printError(problem);
     const lostStill = new Set(
       repairs.flatMap(({ image, imported }) => (imported === undefined ? [formatImageName(image)] : [])),
     );
     const isWrong = (content: CheckedContent): boolean =>
       flags.report || isLeft(content) || content.images.some((image) => lostStill.has(formatImageName(image)));
-    print(`Checked ${counted(checked.length, 'file')}: ${verdict(bad.length, bad.filter(isWrong).length)}.`);
+    const found = bad.length + wrongFiles(badParts);
+    const count = checked.length + parts.reduce((sum, { files }) => sum + files.length, 0);
+    const missed = troubles.length === 0 ? '' : ', but not everything could be checked';
+    const wrong = bad.filter(isWrong).length + wrongFiles(leftParts);
+    print(`Checked ${counted(count, 'file')}: ${verdict(found, wrong)}${missed}.`);
+    if (others.length > 0) print(`Not checked, because Rackboot has no hashes of it: ${listed(others, NAMED_MAX)}.`);
     if (freed > 0) print(`Freed ${formatBytes(freed)} that no image needs.`);
   }
-  return left + unreadable + problems.length > 0 ? 1 : 0;
+  return left + unreadable + leftParts.length + troubles.length > 0 ? 1 : 0;
 }
+
+/** How many files of these parts are wrong. */
+const wrongFiles = (parts: readonly CheckedPart[]): number =>
+  parts.reduce((sum, { files }) => sum + files.filter(({ state }) => state.kind !== 'whole').length, 0);
 
 /** @param found how many files were wrong @param left how many still are */
 function verdict(found: number, left: number): string {
@@ -111,7 +138,11 @@ async function importAgain(
   isSilent: boolean,
 ): Promise<readonly Repair[]> {
   if (lost.length === 0) return [];
-  const sources = await sourcesFor(lost, ofFiles, place);
+  const sources = await sourcesFor(
+    lost.map(({ origin }) => origin?.source),
+    ofFiles,
+    place,
+  );
   const run = new ImportRun(place, () => readImageUse(place), isSilent);
   const repairs: Repair[] = [];
   try {
@@ -128,33 +159,48 @@ async function importAgain(
   }
 }
 
-/** The sources of files and, if an image came from another one, those of the region. */
+/** Imports boot loaders and installers again if they came from a source. */
+async function importPartsAgain(
+  lost: readonly CheckedPart[],
+  ofFiles: readonly ImageSource[],
+  place: ImageTree,
+  { json: isSilent, tree }: FsckFlags,
+): Promise<readonly PartRepair[]> {
+  if (lost.length === 0) return [];
+  const known = await sourcesFor(lost.map(originOf), ofFiles, place);
+  const run = new ImportRun(place, () => readImageUse(place), isSilent);
+  try {
+    const treeWords = tree === undefined ? '' : ` --tree ${shellWord(tree)}`;
+    return await repairParts(lost, { ...known, run, stateDir: place.stateDir, treeWords, isSilent });
+  } finally {
+    await run.close();
+  }
+}
+
+/** The sources of files and, if something came from another one, those of the region. @param origins undefined: from no source */
 async function sourcesFor(
-  lost: readonly StoredImage[],
+  origins: readonly (string | undefined)[],
   sources: readonly ImageSource[],
   { config }: ImageTree,
 ): Promise<KnownSources> {
   const names = new Set([COPY_SOURCE, ...sources.map(({ name }) => name)]);
-  if (lost.every(({ origin }) => origin === undefined || names.has(origin.source))) return { sources };
+  if (origins.every((origin) => origin === undefined || names.has(origin))) return { sources };
   return config === undefined
     ? { sources, problem: 'no configuration names one' }
     : await readKnownSources(sources, config.stateDir);
 }
 
-async function importOne(image: StoredImage, { sources, problem }: KnownSources, run: ImportRun): Promise<Repair> {
+async function importOne(image: StoredImage, known: KnownSources, run: ImportRun): Promise<Repair> {
   // Another image with the same bytes was repaired.
   if (hasBlob(run.tree, image)) return { image, imported: image };
   const { os, release, architecture, subarchitecture, label, origin } = image;
-  if (origin?.source === COPY_SOURCE) {
-    const remedy = 'a rack that runs copies it again within 5 minutes, unless boot.copy_images is false';
-    return { image, problem: `it is a copy of an image of the region; ${remedy}` };
-  }
+  if (origin?.source === COPY_SOURCE) return { image, problem: copiedAgain('it is a copy of an image of the region') };
   if (origin === undefined) {
     const command = `rackboot images add FILE --os ${os} --release ${release} --arch ${architecture} --serial ${image.serial}`;
     return { image, problem: `it was added from a file; \`${command}\` adds it again` };
   }
   try {
-    const asked = sources.filter((source) => source.os === os || source.name === origin.source);
+    const asked = known.sources.filter((source) => source.os === os || source.name === origin.source);
     const isSame = (names: OfferNames): boolean => names.label === label && names.subarchitecture === subarchitecture;
     const wish = { os, release, architectures: [architecture], subarchitecture, choices: [isSame] };
     const { image: imported } = await run.import(asked, wish, (answers) => offersAgain(answers, image));
@@ -162,12 +208,6 @@ async function importOne(image: StoredImage, { sources, problem }: KnownSources,
     if (imported.serial !== image.serial) await removeImages(run.tree, [image], run.nowMs, { isKnown: true });
     return { image, imported };
   } catch (error) {
-    if (!(error instanceof RackError) || error.code === 'cancelled') throw error;
-    const isKnown = sources.some(({ name }) => name === origin.source);
-    const unasked = problem === undefined ? '' : `; the region, which may have it, could not be asked: ${problem}`;
-    return {
-      image,
-      problem: isKnown ? errorText(error) : `its source ${origin.source} is unknown here${unasked}`,
-    };
+    return { image, problem: unimported(error, origin.source, known) };
   }
 }

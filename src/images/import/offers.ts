@@ -8,8 +8,9 @@ import type { Downloads } from '../download/queue.ts';
 import { compareImages, isSameName, type StoredImage } from '../image-store.ts';
 import type { ConfiguredMirrors } from '../sources/package-mirrors.ts';
 import type { ImageSource } from '../sources/source.ts';
+import { compareSerials } from '../streams/serial.ts';
 import { readFileOffers } from './file-offers.ts';
-import { type OffersOfImage, withLoaderMirrors } from './first-import.ts';
+import { type OffersOfImage, withInstallerMirrors, withLoaderMirrors } from './first-import.ts';
 import { readInstallerOffers } from './installer-offers.ts';
 import {
   ANY,
@@ -19,6 +20,7 @@ import {
   importedContent,
   type LoaderOffer,
   NAMED_MAX,
+  type NamedFile,
   type OfferWish,
   offeredContent,
   offerName,
@@ -166,13 +168,83 @@ export function offersAgain(answers: readonly SourceAnswer[], image: StoredImage
     offer.serial === undefined || compareImages({ ...image, serial: offer.serial }, image) <= 0;
   const [newer, ...more] = named.filter((offer) => isOwn(offer) && isNewer(offer));
   if (newer !== undefined) return [newer, ...more];
-  const [problem] = answers.filter(isOwn).flatMap(({ problems }) => problems);
+  return refuseAgain(answers, origin?.source);
+}
+
+/** @throws RackError that says why nothing can take the place of what came from a source */
+function refuseAgain(answers: readonly SourceAnswer[], source = ''): never {
+  const [problem] = answers.filter((one) => one.source === source).flatMap(({ problems }) => problems);
   if (problem !== undefined) throw new RackError('source-failed', problem.message);
   const remedy = 'remove it, and import another version of the system';
-  throw new RackError(
-    'not-found',
-    `no source has its files, and its source ${origin?.source} has no newer ones: ${remedy}`,
-  );
+  throw new RackError('not-found', `no source has its files, and its source ${source} has no newer ones: ${remedy}`);
+}
+
+/** A boot loader or an installer of a tree, to import again. */
+interface LostPart {
+  readonly source: string;
+  /** Undefined: unknown. */
+  readonly serial: string | undefined;
+  /** The digests of the files that were downloaded for it. */
+  readonly fetched: readonly string[];
+}
+
+/** As `offersAgain`, for a boot loader of this type, architecture and label. */
+export function loaderAgain(
+  answers: readonly SourceAnswer[],
+  part: LostPart & Pick<LoaderOffer, 'type' | 'architecture' | 'label'>,
+): LoaderOffer {
+  const named = answers
+    .flatMap(({ loaders }) => loaders)
+    .filter(
+      ({ type, architecture, label }) =>
+        type === part.type && architecture === part.architecture && label === part.label,
+    );
+  const [first, ...others] = partsAgain(named, part, (offer) => [offer.serial, offer.files]);
+  return first === undefined ? refuseAgain(answers, part.source) : withLoaderMirrors(first, others);
+}
+
+/** As `offersAgain`, for the installer of a system with this name in the boot tree. */
+export function installerAgain(
+  answers: readonly SourceAnswer[],
+  part: LostPart & Pick<InstallerOffer, 'os' | 'release' | 'architecture'>,
+): InstallerOffer {
+  const named = answers
+    .flatMap(({ installers }) => installers)
+    .filter(
+      ({ os, release, architecture }) =>
+        os === part.os && release === part.release && architecture === part.architecture,
+    );
+  const [first, ...others] = partsAgain(named, part, ({ finished, kernel, initrd }) => [
+    finished?.serial,
+    [kernel, initrd],
+  ]);
+  return first === undefined ? refuseAgain(answers, part.source) : withInstallerMirrors(first, others);
+}
+
+/** The offers of the same files, of which that of its own source comes first; or the newest of its own source, unless that is older. */
+function partsAgain<T extends { readonly source: string }>(
+  named: readonly T[],
+  { source, serial, fetched }: LostPart,
+  factsOf: (offer: T) => readonly [serial: string | undefined, files: readonly Pick<NamedFile, 'digest'>[]],
+): readonly T[] {
+  const isOwn = (offer: T): boolean => offer.source === source;
+  const wanted = new Set(fetched);
+  const same = named
+    .filter((offer) => {
+      const [, files] = factsOf(offer);
+      const digests = new Set(files.map(({ digest }) => digest.hex));
+      return digests.size === wanted.size && digests.isSubsetOf(wanted);
+    })
+    .toSorted((a, b) => Number(isOwn(b)) - Number(isOwn(a)));
+  if (same.length > 0) return same;
+  return named
+    .filter((offer) => {
+      const [offered] = factsOf(offer);
+      const isOlder = offered !== undefined && serial !== undefined && compareSerials(offered, serial) < 0;
+      return isOwn(offer) && !isOlder;
+    })
+    .toSorted((a, b) => compareSerials(factsOf(b)[0] ?? '', factsOf(a)[0] ?? ''))
+    .slice(0, 1);
 }
 
 const newestFirst = (a: ImageOffer, b: ImageOffer): number =>

@@ -22,7 +22,7 @@ import { INSTALLER, LOADER } from './offer.ts';
 const GENERIC = 'generic';
 export const MANIFEST = 'manifest.json';
 /** Longer manifests are not read. One with the most files that a loader may have is shorter, whatever their names. */
-const MANIFEST_BYTES_MAX = 128 * 1024;
+export const MANIFEST_BYTES_MAX = 128 * 1024;
 const TITLE_CHARACTERS_MAX = 128;
 /** The most further files that are listed, and their longest name: the other processes of a region read no more. */
 const FILES_MAX = 16;
@@ -110,7 +110,7 @@ export function markOfParts(tree: string): string {
 }
 
 /** True if the directory of a part has its files, each with the size that its manifest states. A link counts as missing. */
-export function hasFiles(tree: string, { directory, files }: TreePart): boolean {
+export function hasFiles(tree: string, { directory, files }: Pick<TreePart, 'directory' | 'files'>): boolean {
   if (seenEntry(join(tree, directory))?.isDirectory() !== true) return false;
   return files.every(({ name, bytes }) => {
     const found = seenEntry(join(tree, directory, name));

@@ -25,7 +25,7 @@ import {
   type StoredImage,
 } from '../../images/image-store.ts';
 import { removeAllOlder } from '../../images/import/older-images.ts';
-import { listTreeParts, markOfParts } from '../../images/import/tree-parts.ts';
+import { hasFiles, listTreeParts, markOfParts, type TreePart } from '../../images/import/tree-parts.ts';
 import { publishFile } from '../../images/publication.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import type { ListedImage } from '../../region/life/deployment.ts';
@@ -171,7 +171,7 @@ export class HostImages {
     const condemned = await store.condemned(this.place);
     if (condemned.length === 0 || (this.#removeAt !== undefined && clock.now() < this.#removeAt)) return [];
     this.#removeAt = undefined;
-    const present = [...readImages(tree).images.map(reported), ...partsIn(tree)].map(identityOf);
+    const present = [...readImages(tree).images.map(reported), ...partsIn(tree, () => true)].map(identityOf);
     const removed: CondemnedImage[] = [];
     for (const image of condemned) {
       const name = `${image.resource}/${image.serial}`;
@@ -214,15 +214,17 @@ const imagesIn = (tree: string): readonly HostImage[] => [
   ...readImages(tree)
     .images.filter((image) => hasBlob(tree, image))
     .map(reported),
-  ...partsIn(tree),
+  ...partsIn(tree, (part) => hasFiles(tree, part)),
 ];
 
-const partsIn = (tree: string): readonly HostImage[] =>
-  listTreeParts(tree).map(({ directory: _, files: _all, system, ...part }) => ({
-    ...part,
-    system: { rootName: system.rootName, files: [...system.files] },
-    ...filesDigest(system.files),
-  }));
+const partsIn = (tree: string, isListed: (part: TreePart) => boolean): readonly HostImage[] =>
+  listTreeParts(tree)
+    .filter(isListed)
+    .map(({ directory: _, files: _all, system, ...part }) => ({
+      ...part,
+      system: { rootName: system.rootName, files: [...system.files] },
+      ...filesDigest(system.files),
+    }));
 
 function reported(stored: StoredImage): HostImage {
   const { origin, ...image } = stored;

@@ -1,0 +1,154 @@
+// The boot loaders, installers and environments of `rackboot images fsck`: describes the damaged ones, and imports them again.
+//
+// 1. A part from a source is repaired as an image is: by its own files, from whichever source has them, or by newer ones of its own source.
+// 2. For anything else, the problem has the command that mends it.
+
+import { shellWord } from '../../clean-text.ts';
+import { counted } from '../../counted.ts';
+import { errorText, RackError } from '../../errors.ts';
+import { COPY_SOURCE } from '../../images/image-store.ts';
+import { LOADER, type OfferWish } from '../../images/import/offer.ts';
+import { installerAgain, loaderAgain } from '../../images/import/offers.ts';
+import { type CheckedPart, fileOf, originOf, partName } from '../../images/import/part-check.ts';
+import { requireInstallerPrograms } from '../../images/installer.ts';
+import { print, printError } from '../terminal/output.ts';
+import type { KnownSources } from './boot-sources.ts';
+import { openWorkDirectory } from './build.ts';
+import type { ImportRun } from './import-run.ts';
+
+/** A damaged part after an attempt to repair it. */
+export interface PartRepair {
+  readonly name: string;
+  /** Why it was not repaired; undefined: it was. */
+  readonly problem?: string | undefined;
+}
+
+/** The options of a repair. */
+interface RepairTerms extends KnownSources {
+  readonly run: ImportRun;
+  readonly stateDir: string | undefined;
+  /** The option that names the same tree in another command, after a space; empty for the configured one. */
+  readonly treeWords: string;
+  readonly isSilent: boolean;
+}
+
+type CheckedFile = CheckedPart['files'][number];
+
+/** True for a file that is damaged or missing: another import can bring it back. */
+export const isLost = ({ state: { kind } }: CheckedFile): boolean => kind === 'damaged' || kind === 'missing';
+
+/** A line for each file of a part that is not whole. */
+export function describePart(part: CheckedPart): readonly string[] {
+  return part.files
+    .filter(({ state }) => state.kind !== 'whole')
+    .map((file) => `${file.path} of ${partName(part)} ${describeState(part, file)}`);
+}
+
+function describeState(part: CheckedPart, { path, state, movedTo }: CheckedFile): string {
+  switch (state.kind) {
+    case 'damaged': {
+      const why = state.found === undefined ? `it has ${counted(state.bytes, 'byte')}` : `its sha256 is ${state.found}`;
+      const moved = movedTo === undefined ? '' : `; it is now ${movedTo}`;
+      const stays = isPersonal(part, state) ? '; it stays, because you may have put it there' : '';
+      return `is damaged: it does not match its manifest, ${why}${moved}${stays}`;
+    }
+    case 'missing':
+      return 'is missing';
+    case 'linked':
+      return 'is not checked: its directory is a link; put a directory with its files in its place';
+    case 'unreadable':
+      return `cannot be read (${state.code}): check the disk of ${path}`;
+    case 'whole':
+      return 'is whole';
+  }
+}
+
+/** True for a file that a person may have put in the place of a boot loader in the top directory. */
+const isPersonal = ({ kind }: CheckedPart, state: CheckedFile['state']): boolean =>
+  kind === 'built-in' && state.kind === 'damaged' && state.found === undefined;
+
+/** Imports parts again, and prints the results. */
+export async function repairParts(lost: readonly CheckedPart[], terms: RepairTerms): Promise<readonly PartRepair[]> {
+  const repairs: PartRepair[] = [];
+  for (const part of lost) {
+    const problem = await importPart(part, terms);
+    const name = partName(part);
+    repairs.push({ name, problem });
+    if (terms.isSilent) continue;
+    if (problem === undefined) print(`Imported ${name} again`);
+    else printError(`${name} was not repaired: ${problem}`);
+  }
+  return repairs;
+}
+
+/** @returns the problem; undefined: it is repaired */
+async function importPart(part: CheckedPart, terms: RepairTerms): Promise<string | undefined> {
+  const source = originOf(part);
+  if (source === undefined) return remedyFor(part, terms.treeWords);
+  if (source === COPY_SOURCE) return copiedAgain('it is a copy from the region');
+  try {
+    await (part.kind === 'loader' ? importLoader : importInstaller)(part, source, terms);
+    return undefined;
+  } catch (error) {
+    return unimported(error, source, terms);
+  }
+}
+
+/** Says that a rack copies something again. @param what the beginning of the sentence */
+export const copiedAgain = (what: string): string =>
+  `${what}; a rack that runs copies it again within 5 minutes, unless boot.copy_images is false`;
+
+/** Why something was not imported again from its source. @throws all but a RackError, and `cancelled` */
+export function unimported(error: unknown, source: string, { sources, problem }: KnownSources): string {
+  if (!(error instanceof RackError) || error.code === 'cancelled') throw error;
+  if (sources.some(({ name }) => name === source)) return errorText(error);
+  const unasked = problem === undefined ? '' : `; the region, which may have it, could not be asked: ${problem}`;
+  return `its source ${source} is unknown here${unasked}`;
+}
+
+const againOf = ({ manifest: { serial, fetched = [] } }: CheckedPart, source: string) => ({ source, serial, fetched });
+
+async function importLoader(part: CheckedPart, source: string, { run, sources }: RepairTerms): Promise<void> {
+  const { architecture, release: type, manifest } = part;
+  const { label = 'stable' } = manifest;
+  const asked = sources.filter(({ name, os }) => name === source || os === LOADER);
+  // A loader has no release: its type takes that place in its name.
+  const wish = { os: LOADER, release: undefined, architectures: [architecture] };
+  const lost = { ...againOf(part, source), type, architecture, label };
+  await run.importLoader(asked, wish, (answers) => loaderAgain(answers, lost));
+}
+
+async function importInstaller(part: CheckedPart, source: string, terms: RepairTerms): Promise<void> {
+  const { run, sources, stateDir } = terms;
+  const { architecture, release, manifest } = part;
+  const { os = '' } = manifest;
+  const asked = sources.filter((one) => one.name === source || (one.kind === 'installer' && one.os === os));
+  if (os === 'debian' && asked.some(({ kind }) => kind === 'installer')) requireInstallerPrograms(undefined);
+  const work = openWorkDirectory(stateDir);
+  try {
+    const wish: OfferWish = { os, release, architectures: [architecture] };
+    const lost = { ...againOf(part, source), os, release, architecture };
+    const place = { workDir: work.path, packages: undefined };
+    await run.importInstaller(asked, wish, (answers) => installerAgain(answers, lost), place);
+  } finally {
+    work.close();
+  }
+}
+
+/** The command that mends a part that no source has. */
+function remedyFor(part: CheckedPart, treeWords: string): string {
+  const { kind, architecture, release, files } = part;
+  const arch = `${architecture === 'amd64' ? '' : ` --arch ${architecture}`}${treeWords}`;
+  if (kind === 'built-in') {
+    const own = files.filter(({ state }) => isPersonal(part, state)).map(({ path }) => path);
+    const build = `\`rackboot images build${arch}\` fetches it from Debian's packages`;
+    return own.length === 0 ? build : `if you did not put ${own.join(', ')} there, remove it; then ${build}`;
+  }
+  const named = ` --release ${release}${arch}`;
+  if (kind === 'environment') return `\`rackboot images build${named}\` builds it again`;
+  const file = fileOf(part);
+  if (file === undefined) return `it was made of packages; \`rackboot images import-installer${named}\` makes it again`;
+  const command = files.some(({ path }) => path.endsWith('.iso')) ? 'import' : 'import-installer';
+  const words = `rackboot images ${command} ${shellWord(`./${file}`)}${named}`;
+  return `it was made of ${file}; \`${words}\` makes it again, in the directory of that file`;
+}
