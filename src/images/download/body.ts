@@ -2,6 +2,8 @@
 //
 // 1. `read` always ends: when the body ends, arrives too slowly (pace.ts) or exceeds its size, or when the signal comes.
 // 2. Waiting for a full sink or for bandwidth does not count against the server.
+// 3. Each piece that comes through the parser, a chunk or a TLS record, takes processor time however short it is. So too short ones end
+//    `read`, and a body in chunks leaves the turn to other connections after each read: libuv would read up to 32 times in a row.
 
 import type { Clock, Timer } from '../../clock.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
@@ -15,6 +17,10 @@ import type { WebAnswer, WebClient } from './web-client.ts';
 
 /** How often the pace is checked and waiting bytes are written, in milliseconds. */
 const JUDGE_MS = 1000;
+/** So many pieces must have at least PIECE_BYTES_MIN bytes on average. They take about 0.1 s of processor time. */
+const PIECES = 16_384;
+/** TCP segments, which also end a piece, are several times longer on any network. */
+const PIECE_BYTES_MIN = 128;
 
 /** The resources that all attempts share. */
 export interface AttemptMeans {
@@ -84,9 +90,14 @@ export class Body {
   #surplus: number;
   /** How many bytes of the body are missing; Infinity: unknown. */
   #missing: number;
+  /** The pieces since the last judgement, and their bytes. */
+  #pieces = 0;
+  #pieceBytes = 0;
   #isWaitingForDisk = false;
   #isWaitingForTurn = false;
+  #isWaitingForOthers = false;
   #turn: Timer | undefined;
+  #nextTurn: NodeJS.Immediate | undefined;
 
   constructor(answer: WebAnswer, sink: BodySink, bounds: BodyBounds, means: AttemptMeans, listener: BodyListener) {
     this.#answer = answer;
@@ -117,11 +128,14 @@ export class Body {
       const said = cleanSaid(error ?? 'closed');
       reject(new AttemptFailure(cutFault(this.#answer.url, this.#sink.bytes, this.#bounds.total, said), error));
     };
+    const hasLength = Number.isFinite(this.#missing);
     message.on('data', (chunk: Buffer) => {
+      if (!hasLength) this.#leaveTurn();
       this.#take(chunk);
+      this.#countPiece(chunk.length);
       releaseMemory(chunk);
     });
-    if (Number.isFinite(this.#missing)) this.#answer.divert((bytes) => this.#take(bytes));
+    if (hasLength) this.#answer.divert((bytes) => this.#take(bytes));
     message.once('end', () => (message.complete ? resolve(true) : cut()));
     message.once('error', cut);
     message.once('close', () => (message.complete ? undefined : cut()));
@@ -131,6 +145,7 @@ export class Body {
     } finally {
       timer.cancel();
       this.#turn?.cancel();
+      clearImmediate(this.#nextTurn);
       signal.removeEventListener('abort', stop);
       message.removeAllListeners('data');
       this.#answer.close();
@@ -157,6 +172,30 @@ export class Body {
     if (this.#missing === 0) this.#done.resolve(true);
   }
 
+  #countPiece(bytes: number): void {
+    this.#pieces += 1;
+    this.#pieceBytes += bytes;
+    if (this.#pieces < PIECES) return;
+    if (this.#pieceBytes < PIECES * PIECE_BYTES_MIN) {
+      const { host } = this.#answer.url;
+      const params = { host, pieces: this.#pieces, bytes: this.#pieceBytes };
+      this.#done.reject(new AttemptFailure({ code: 'pieces-short', params }));
+      // The rest of this read would take as long again.
+      this.#answer.message.removeAllListeners('data');
+    }
+    this.#pieces = 0;
+    this.#pieceBytes = 0;
+  }
+
+  /** Stops reading after this read, until the next turn. */
+  #leaveTurn(): void {
+    if (this.#isWaitingForOthers) return;
+    this.#isWaitingForOthers = true;
+    // A microtask runs at the end of the read, when the message has asked its connection for more.
+    queueMicrotask(() => this.#hold({}));
+    this.#nextTurn = setImmediate(() => this.#hold({ others: false }));
+  }
+
   #append(bytes: Uint8Array): void {
     const { total, bytesMax } = this.#bounds;
     const most = Math.min(total ?? bytesMax, bytesMax);
@@ -169,11 +208,12 @@ export class Body {
     this.#listener.onBytes(this.#pace.bytesPerSecond);
   }
 
-  /** Pauses or resumes reading, depending on disk and bandwidth. */
-  #hold({ disk, turn }: { readonly disk?: boolean; readonly turn?: boolean }): void {
+  /** Pauses or resumes reading, depending on disk, bandwidth and other connections. */
+  #hold({ disk, turn, others }: { readonly disk?: boolean; readonly turn?: boolean; readonly others?: boolean }): void {
     this.#isWaitingForDisk = disk ?? this.#isWaitingForDisk;
     this.#isWaitingForTurn = turn ?? this.#isWaitingForTurn;
-    const isReading = !this.#isWaitingForDisk && !this.#isWaitingForTurn;
+    this.#isWaitingForOthers = others ?? this.#isWaitingForOthers;
+    const isReading = !this.#isWaitingForDisk && !this.#isWaitingForTurn && !this.#isWaitingForOthers;
     this.#pace.read(isReading, this.#means.clock.now());
     this.#answer.hold(!isReading);
   }

@@ -59,6 +59,8 @@ export interface AttemptFaultParams {
   stalled: OfHost & { readonly seconds: number };
   /** Bytes arrived, but too slowly. */
   slow: OfHost & { readonly bytesPerSecond: number; readonly bytesPerSecondMin: number; readonly seconds: number };
+  /** The chunks or TLS records are so short that the body takes too much processor time. @param bytes the bytes of so many pieces */
+  'pieces-short': OfHost & { readonly pieces: number; readonly bytes: number };
   /** The connection ended early. @param total undefined: unknown */
   cut: OfHost & Said & { readonly bytes: number; readonly total: number | undefined };
   'digest-wrong': OfHost & { readonly algorithm: DigestAlgorithm; readonly expected: string; readonly found: string };
@@ -108,6 +110,7 @@ const PROSPECTS: Readonly<Record<Code, Prospect>> = {
   'too-large': 'elsewhere',
   stalled: 'later',
   slow: 'later',
+  'pieces-short': 'elsewhere',
   cut: 'later',
   'digest-wrong': 'later',
   'no-room': 'never',

@@ -22,6 +22,8 @@ import type { DownloadSettings, ProxySettings } from './settings.ts';
 import { WideRead } from './wide-read.ts';
 
 const REDIRECTS_MAX = 8;
+/** Answers of the class 1xx before the answer itself. Each takes processor time, and they fit into a few bytes. */
+const INFORMATION_MAX = 64;
 /** Node supports `proxyEnv` since 24.5; earlier versions silently ignore it. */
 const PROXY_NODE = [24, 5];
 
@@ -153,6 +155,13 @@ export class WebClient {
       timer = this.#clock.schedule(answerMs, () =>
         fail({ code: 'silent', params: { host, seconds: Math.round(answerMs / 1000) } }),
       );
+    });
+    let informed = 0;
+    sent.on('information', () => {
+      informed += 1;
+      if (informed === INFORMATION_MAX) {
+        fail({ code: 'bad-answer', params: { host, said: `${INFORMATION_MAX} answers of the class 1xx` } });
+      }
     });
     sent.on('error', (error) => fail(faultOf(error, { host, proxy, isSent }), error));
     sent.once('response', (message) => {

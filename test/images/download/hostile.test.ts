@@ -62,6 +62,16 @@ const ROWS: readonly Row[] = [
     fault: 'slow',
   },
   {
+    name: 'it sends chunks of one byte',
+    behave: (asked) => {
+      asked.response.writeHead(200, { 'Transfer-Encoding': 'chunked' });
+      const { socket } = asked.request;
+      asked.response.flushHeaders();
+      socket.write('1\r\nx\r\n'.repeat(MIB));
+    },
+    fault: 'pieces-short',
+  },
+  {
     name: 'it cuts the connection after each MiB and resumes',
     behave: (asked) => {
       const from = asked.head();
@@ -273,6 +283,17 @@ const ROWS: readonly Row[] = [
       response.on('close', () => clearInterval(timer));
     },
     fault: 'silent',
+  },
+  {
+    name: 'it sends information as fast as it can instead of an answer',
+    behave: ({ request }) => {
+      const more = (): void => {
+        while (!request.socket.destroyed && request.socket.write('HTTP/1.1 102 \r\n\r\n'.repeat(10_000)));
+        request.socket.once('drain', more);
+      };
+      more();
+    },
+    fault: 'bad-answer',
   },
   {
     name: 'it compresses the file',
