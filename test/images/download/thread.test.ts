@@ -83,15 +83,29 @@ describe('the download thread', () => {
     assert.deepEqual(place.files(), []);
   });
 
-  test('keeps a document that comes byte by byte in as much memory as any other', async () => {
-    const bytes = 2 * MIB;
-    const server = await serve(({ response }) => {
+  const inChunks = (chunkBytes: number): Promise<HostileFileServer> =>
+    serve(({ response }) => {
+      const chunk = `${chunkBytes.toString(16)}\r\n${'x'.repeat(chunkBytes)}\r\n`;
       response.flushHeaders();
-      response.socket?.end(`${'1\r\nx\r\n'.repeat(bytes)}0\r\n\r\n`);
+      response.socket?.end(`${chunk.repeat((2 * MIB) / chunkBytes)}0\r\n\r\n`);
     });
-    const result = await thread.fetchDocument({ urls: [server.url], bytesMax: bytes, known: undefined });
+
+  test('keeps a document that comes in short pieces in as much memory as any other', async () => {
+    const server = await inChunks(128);
+    const result = await thread.fetchDocument({ urls: [server.url], bytesMax: 2 * MIB, known: undefined });
     assert.ok(result.kind === 'document', JSON.stringify(result));
-    assert.equal(Buffer.from(result.bytes).toString('latin1'), 'x'.repeat(bytes));
+    assert.equal(Buffer.from(result.bytes).toString('latin1'), 'x'.repeat(2 * MIB));
+  });
+
+  test('survives files and documents that come byte by byte from several hosts', async () => {
+    const servers = await Promise.all([1, 1, 1, 1].map(inChunks));
+    const ends = servers.map(async ({ url }, at) => {
+      const state = await whenAtRest(thread.add(place.request([url], CONTENT, { name: `file-${at}` })));
+      return state.kind === 'failed' ? state.reason.code : state.kind;
+    });
+    assert.deepEqual(await Promise.all(ends), Array(4).fill('pieces-short'));
+    const result = await thread.fetchDocument({ urls: [servers[0]?.url ?? ''], bytesMax: 2 * MIB, known: undefined });
+    assert.partialDeepStrictEqual(result, { kind: 'failed', reason: { code: 'pieces-short' } });
   });
 
   test('fetches documents, and gives them up', async () => {
