@@ -25,7 +25,7 @@ import { AttemptLog, type BegunAttempt } from './attempt-log.ts';
 import type { AttemptMeans } from './body.ts';
 import type { Digest } from './digest.ts';
 import { type DiskRoom, FileRoom } from './disk-room.ts';
-import { AttemptFailure, type AttemptFault, cleanSaid } from './fault.ts';
+import { AttemptFailure, type AttemptFault, cleanFault, cleanSaid } from './fault.ts';
 import { digestOfFinished, PartFile } from './part-file.ts';
 import { partFiles, partPath } from './part-record.ts';
 import type { Place, Places } from './places.ts';
@@ -329,7 +329,7 @@ export class FileDownload implements Download {
     const guilty = others.length === 0 ? this.#plan.find(only) : undefined;
     const url = guilty?.url ?? begun?.url ?? this.#plan.find(part.source)?.url;
     const { algorithm, hex: expected, found } = digest;
-    const fault: AttemptFault = { code: 'digest-wrong', params: { host: url?.host ?? '', algorithm, expected, found } };
+    const fault = cleanFault({ code: 'digest-wrong', params: { host: url?.host ?? '', algorithm, expected, found } });
     if (url !== undefined) this.#attempts.end(begun ?? this.#attempts.begin(url, part), part, fault);
     await part.drop();
     if (begun !== undefined) this.#plan.failed(begun, fault, 0);

@@ -1,7 +1,7 @@
 // The ways in which one attempt to fetch a file can fail: a code with its parameters. `fault-words.ts` turns them into a sentence.
 //
 // 1. Never change the meaning of a code or parameter: other threads and stored states contain them, not the sentence.
-// 2. A parameter `said` holds the cleaned text of a server, a proxy or the system.
+// 2. Every text of an AttemptFailure is clean and bounded: a server chooses the host that it redirects to, and fields of its answer.
 // 3. No parameter contains the password of a URL.
 
 import { cleanText } from '../../clean-text.ts';
@@ -124,6 +124,13 @@ export const prospectOf = ({ code }: AttemptFault): Prospect => PROSPECTS[code];
 /** Cleans the text of a server, a proxy or the system for a parameter. */
 export const cleanSaid = (words: unknown): string => cleanText(errorText(words), SAID_CHARACTERS_MAX);
 
+/** The fault with clean texts of at most 512 characters. */
+export function cleanFault(fault: AttemptFault): AttemptFault {
+  const texts = Object.entries<unknown>(fault.params).filter(([, value]) => typeof value === 'string');
+  const clean = Object.fromEntries(texts.map(([name, text]) => [name, cleanText(String(text))]));
+  return Object.assign({}, fault, { params: Object.assign({}, fault.params, clean) });
+}
+
 /** Thrown within an attempt; `attempt.ts` catches it. */
 export class AttemptFailure extends Error {
   readonly fault: AttemptFault;
@@ -131,6 +138,6 @@ export class AttemptFailure extends Error {
   constructor(fault: AttemptFault, cause?: unknown) {
     super(fault.code, { cause });
     this.name = 'AttemptFailure';
-    this.fault = fault;
+    this.fault = cleanFault(fault);
   }
 }

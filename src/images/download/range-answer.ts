@@ -13,10 +13,8 @@
 // 5. An accepted body always shows whether it is complete: by a length, chunks, a published size, or a digest.
 
 import type { IncomingHttpHeaders } from 'node:http';
-import { cleanText } from '../../clean-text.ts';
 import { AttemptFailure, type AttemptFault } from './fault.ts';
 
-const CHARACTERS_MAX = 100;
 /** A Last-Modified counts as strong if it is at least this much older than the Date (RFC 9110 §8.8.2.2), in milliseconds. */
 const STRONG_AFTER_MS = 1000;
 
@@ -115,8 +113,7 @@ function planRange(head: AnswerHead, wanted: Wanted): BodyPlan {
   const [at, end] = [Number(first), Number(last) + 1];
   const total = whole === '*' ? (wanted.kept?.total ?? wanted.bytes) : Number(whole);
   if (first === '' || at > wanted.from || end <= at || (total !== undefined && end > total)) {
-    const range = cleanText(said, CHARACTERS_MAX);
-    throw new AttemptFailure({ code: 'range-wrong', params: { host: url.host, from: wanted.from, range } });
+    throw new AttemptFailure({ code: 'range-wrong', params: { host: url.host, from: wanted.from, range: said } });
   }
   refuseEncoded(head);
   checkSize(url.host, total, wanted);
@@ -172,10 +169,7 @@ function refuseEncoded({ headers, url }: AnswerHead): void {
   if (encoding === '' || encoding === 'identity') return;
   // Quirk: Apache with `AddEncoding x-gzip .gz` announces this encoding for every file with that ending, and sends the file unchanged.
   if (ENCODED_FILES.some(([known, ending]) => known.test(encoding) && ending.test(url.pathname))) return;
-  throw new AttemptFailure({
-    code: 'encoded',
-    params: { host: url.host, encoding: cleanText(encoding, CHARACTERS_MAX) },
-  });
+  throw new AttemptFailure({ code: 'encoded', params: { host: url.host, encoding } });
 }
 
 /** The fault of an answer whose status is not 200. */

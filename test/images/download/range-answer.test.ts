@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import type { IncomingHttpHeaders } from 'node:http';
 import { describe, test } from 'node:test';
+import { cleanText } from '../../../src/clean-text.ts';
 import { AttemptFailure, type AttemptFault } from '../../../src/images/download/fault.ts';
 import {
   type BodyPlan,
@@ -291,6 +293,33 @@ describe('an answer to a request for a file', () => {
         () => planBody(head, FRESH),
         (error) =>
           error instanceof AttemptFailure && error.fault.code === 'busy' && error.fault.params.seconds === seconds,
+      );
+    });
+  }
+});
+
+describe('the text of a server in a fault is clean, and no longer than 512 characters', () => {
+  const LONG = 'x'.repeat(9000);
+  const rows: readonly [name: string, wanted: Wanted, status: number, headers: IncomingHttpHeaders, url: string][] = [
+    ['a range that nobody asked for', FRESH, 206, { 'content-range': `\u009b31m${LONG}` }, PLACE],
+    ['a wrong range', RESUMED, 206, { 'content-range': `\u009b31m${LONG}` }, PLACE],
+    ['an encoding', FRESH, 200, { 'content-length': '1', 'content-encoding': `\u009b31m${LONG}` }, PLACE],
+    ['a host', FRESH, 404, {}, `http://${LONG}/`],
+  ];
+  for (const [name, wanted, status, headers, url] of rows) {
+    test(name, () => {
+      const head = { url: new URL(url), status, headers, wallTimeMs: NOW_MS };
+      assert.throws(
+        () => planBody(head, wanted),
+        (error) => {
+          assert.ok(error instanceof AttemptFailure);
+          const texts = Object.values<unknown>(error.fault.params).filter((value) => typeof value === 'string');
+          assert.deepEqual(
+            texts,
+            texts.map((text) => cleanText(text)),
+          );
+          return texts.length > 0;
+        },
       );
     });
   }
