@@ -14,19 +14,22 @@ import { type Copy, type CopyRequest, copyImage } from './image-copy.ts';
 import { beginCopy, type StoreCopy, sweepBlobs } from './image-removal.ts';
 import {
   blobPath,
+  decodeImage,
   encodeImage,
   formatImageName,
+  type GivenName,
   hasBlob,
   IMAGES_MAX,
-  type ImageName,
   type ImageOrigin,
   isSameName,
   judgeImageName,
+  judgeTitle,
   type KnownManifests,
   manifestPath,
   readImages,
   type StoreContent,
   type StoredImage,
+  storedTitle,
 } from './image-store.ts';
 import { makeDirectories, publishFile } from './publication.ts';
 import { asStoreError } from './store-error.ts';
@@ -37,7 +40,7 @@ export interface AddRequest extends CopyRequest {
   /** The boot tree. */
   readonly tree: string;
   /** `serial` undefined: the day of `nowMs`, followed by a number if that serial is taken. */
-  readonly name: Omit<ImageName, 'serial'> & { readonly serial?: string | undefined };
+  readonly name: GivenName;
   /** The serials of the images of this name on the other hosts of the region; default: none. */
   readonly serialsElsewhere?: readonly string[] | undefined;
   /** For people; undefined: made from the name. */
@@ -77,7 +80,8 @@ function checkCount({ images, problems }: StoreContent, name: AddRequest['name']
 /**
  * Writes the manifest of an image whose bytes are in the store.
  * @param choose makes the image from those of the store; one of these is not written again
- * @throws RackError `not-found` if the bytes were removed meanwhile, `limit-reached`; those of `whileStoreLocked`; the error of `choose`
+ * @throws RackError `not-found` if the bytes were removed meanwhile, `limit-reached`, `bad-argument` for an image whose manifest could not be
+ * read again; those of `whileStoreLocked`; the error of `choose`
  */
 export async function publishImage(
   tree: string,
@@ -93,7 +97,12 @@ export async function publishImage(
     if (!isPresent) checkCount(store, image);
     if (!hasBlob(tree, image))
       throw new RackError('not-found', `${formatImageName(image)} was removed while it was being added: add it again`);
-    if (!isPresent) await publishFile(manifestPath(tree, image), Buffer.from(encodeImage(image), 'utf8'));
+    if (isPresent) return image;
+    const manifest = encodeImage(image);
+    const read = decodeImage(manifest);
+    if (typeof read === 'string')
+      throw new RackError('bad-argument', `the manifest of ${formatImageName(image)} could not be used: ${read}`);
+    await publishFile(manifestPath(tree, image), Buffer.from(manifest, 'utf8'));
     return image;
   });
 }
@@ -106,7 +115,7 @@ export async function publishImage(
  */
 export async function addImage(request: AddRequest): Promise<AddResult> {
   const { tree, name } = request;
-  const wrong = judgeImageName(name);
+  const wrong = judgeImageName(name) ?? judgeTitle(request.title);
   if (wrong !== undefined) throw new RackError('bad-argument', wrong);
   checkPlace(tree, name);
   const directory = join(tree, 'images');
@@ -144,12 +153,13 @@ async function publish(request: AddRequest, part: string, copy: Copy): Promise<A
   const { tree, name } = request;
   const { sha256, bytes, diskBytes, format, partitionTable } = copy;
   const origin = request.origin === undefined ? {} : { origin: request.origin };
-  const title = request.title ?? `${name.os} ${name.release} (${name.architecture})`;
+  const given = request.title === undefined ? undefined : storedTitle(request.title);
+  const title = given ?? storedTitle(`${name.os} ${name.release} (${name.architecture})`);
   let added = true;
   const choose = (images: readonly StoredImage[]): StoredImage => {
     const { same, present } = findSame(images, name, sha256);
     added = present === undefined;
-    if (present !== undefined && (request.title ?? present.title) === present.title) return present;
+    if (present !== undefined && (given ?? present.title) === present.title) return present;
     const serial = present?.serial ?? chooseSerial(request, same);
     return { ...name, serial, title, sha256, bytes, format, diskBytes, partitionTable, ...origin };
   };

@@ -16,7 +16,7 @@ import { basename, join } from 'node:path';
 import { seenIdentity } from '../files/seen-stats.ts';
 import { blobsOf, type ImageBlob, manifestPath, readImages, type StoredImage } from './image-store.ts';
 import { makeDirectories } from './publication.ts';
-import { type ContentState, judgeBlob, whileStoreLocked } from './stored-blob.ts';
+import { type ContentState, judgeBlob, type KeepFile, whileStoreLocked } from './stored-blob.ts';
 import { refreshTree } from './system-tree.ts';
 
 /** A blob of the store, and the images that use it. */
@@ -106,21 +106,28 @@ async function takeOut(
   isSame: () => boolean,
 ): Promise<Pick<CheckedContent, 'movedTo'> | false> {
   const blob = join(tree, path);
-  const directory = join(tree, 'images', '.damaged');
   const isKept = images.every(({ origin }) => origin === undefined);
   return whileStoreLocked(tree, async (keep) => {
     if (!isSame()) return false;
-    if (!isKept) {
-      await keep(blob);
-      await rm(blob, { recursive: true, force: true });
-      return {};
-    }
-    await makeDirectories(directory);
-    const to = join(directory, basename(path));
-    await keep(to);
-    // An earlier copy may be a directory.
-    await rm(to, { recursive: true, force: true });
-    await rename(blob, to);
-    return { movedTo: to };
+    if (isKept) return { movedTo: await moveAside(tree, blob, keep) };
+    await keep(blob);
+    await rm(blob, { recursive: true, force: true });
+    return {};
   });
+}
+
+/**
+ * Moves a file of the store to the damaged ones. The caller holds the store's lock.
+ * @param keep as that of `whileStoreLocked`
+ * @returns its new path
+ */
+export async function moveAside(tree: string, path: string, keep: KeepFile): Promise<string> {
+  const directory = join(tree, 'images', '.damaged');
+  await makeDirectories(directory);
+  const to = join(directory, basename(path));
+  await keep(to);
+  // An earlier copy may be a directory.
+  await rm(to, { recursive: true, force: true });
+  await rename(path, to);
+  return to;
 }

@@ -11,7 +11,7 @@
 // 3. Manifests have hidden names, which are not served. Blobs are served: every host that can boot here can fetch them.
 
 import { readdirSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { cleanText } from '../clean-text.ts';
 import { counted } from '../counted.ts';
 import { osErrorCode, RackError } from '../errors.ts';
@@ -34,6 +34,9 @@ export interface ImageName {
   /** The day on which it was made or added, with a number if that day has several: `20240131`, `20240131.2`. */
   readonly serial: string;
 }
+
+/** The name of an image that may still lack its serial. */
+export type GivenName = Omit<ImageName, 'serial'> & { readonly serial?: string | undefined };
 
 /** An image of the store. */
 export interface StoredImage extends ImageName {
@@ -96,14 +99,28 @@ export function startsOf({ system }: StoredImage): { readonly starts?: ImageStar
 export interface StoreContent {
   /** Sorted by name, then newest first. */
   readonly images: readonly StoredImage[];
-  /** Unusable manifests, each with the reason. */
+  /** The problems of the store, among them those of the unusable manifests. */
   readonly problems: readonly string[];
+  readonly unusable: readonly UnusableManifest[];
+}
+
+/** A manifest that cannot be used. */
+export interface UnusableManifest {
+  readonly path: string;
+  /** The name of its image, as its file name says it: `debian/bookworm/amd64/generic/release/20240131`. */
+  readonly name: string;
 }
 
 /** Bound on the images of a store: further ones are refused, and further manifests are a problem of the store. */
 export const IMAGES_MAX = 1000;
 /** Longer manifests are not read. */
-const MANIFEST_BYTES_MAX = 16 * 1024;
+export const MANIFEST_BYTES_MAX = 16 * 1024;
+/** The longest title of an image, an installer or a loader. */
+export const TITLE_CHARACTERS_MAX = 128;
+/** The longest file name of a manifest: it is first written under this name with a `.` before it and a UUID of 37 characters after it. */
+const FILE_NAME_BYTES_MAX = 255 - 38;
+/** The longest serial. */
+const LAST_SERIAL = '20240131.9999';
 const GENERIC = 'generic';
 /** The preferred label. */
 const STABLE = 'release';
@@ -116,9 +133,10 @@ const FIELDS = ['os', 'release', 'architecture', 'subarchitecture', 'label', 'se
 /** The directory of the manifests. */
 export const manifestsOf = (tree: string): string => join(tree, 'images', '.manifests');
 
+const manifestName = (name: ImageName): string => `${FIELDS.map((field) => name[field]).join('~')}.json`;
+
 /** The path of the manifest of an image. */
-export const manifestPath = (tree: string, name: ImageName): string =>
-  join(manifestsOf(tree), `${FIELDS.map((field) => name[field]).join('~')}.json`);
+export const manifestPath = (tree: string, name: ImageName): string => join(manifestsOf(tree), manifestName(name));
 
 const EXTENSIONS = { raw: 'img', 'raw.zst': 'img.zst' } as const;
 
@@ -153,14 +171,12 @@ export const imageBytes = (image: StoredImage): number => blobsOf(image).reduce(
 export const formatImageName = (name: ImageName): string => FIELDS.map((field) => name[field]).join('/');
 
 /** The problem with a name, which may still lack its serial; undefined if the name is valid. */
-export function judgeImageName(
-  name: Omit<ImageName, 'serial'> & { readonly serial?: string | undefined },
-): string | undefined {
+export function judgeImageName(name: GivenName): string | undefined {
   const wrong = FIELDS.find((field) => {
     const found = name[field];
     return found !== undefined && !(field === 'serial' ? SERIAL : NAME).test(found);
   });
-  if (wrong === undefined) return undefined;
+  if (wrong === undefined) return judgeLength(name);
   const rule =
     wrong === 'serial'
       ? 'a day, optionally with a number: 20240131, 20240131.2'
@@ -168,11 +184,32 @@ export function judgeImageName(
   return `${JSON.stringify(name[wrong])} cannot be the ${wrong} of an image: use ${rule}`;
 }
 
+/** By how many characters a name is too long, because its manifest is a file: 0 or less: it is not. */
+export const nameExcess = (name: GivenName): number =>
+  manifestName({ ...name, serial: name.serial ?? LAST_SERIAL }).length - FILE_NAME_BYTES_MAX;
+
+function judgeLength(name: GivenName): string | undefined {
+  const excess = nameExcess(name);
+  if (excess <= 0) return undefined;
+  const shown = formatImageName({ ...name, serial: name.serial ?? '' }).replace(/\/$/, '');
+  return `${shown} cannot be the name of an image: it is ${counted(excess, 'character')} too long for a file; shorten its parts`;
+}
+
+/** A title as it is stored: clean, and cut after TITLE_CHARACTERS_MAX. */
+export const storedTitle = (title: string): string => cleanText(title, TITLE_CHARACTERS_MAX);
+
+/** The problem with a title that a person gives; undefined if it is valid. */
+export const judgeTitle = (title: string | undefined): string | undefined =>
+  title !== undefined && title.length > TITLE_CHARACTERS_MAX
+    ? `the title has ${counted(title.length, 'character')}: use one of at most ${TITLE_CHARACTERS_MAX}`
+    : undefined;
+
 /** The manifest of an image, as text. */
 export const encodeImage = (image: StoredImage): string => `${JSON.stringify({ schema: 1, ...image }, undefined, 2)}\n`;
 
 /** Reads a manifest. @returns the image, or the problem */
 export function decodeImage(text: string): StoredImage | string {
+  if (Buffer.byteLength(text) > MANIFEST_BYTES_MAX) return `it is longer than ${MANIFEST_BYTES_MAX} bytes`;
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -204,7 +241,7 @@ export function decodeImage(text: string): StoredImage | string {
     subarchitecture: word('subarchitecture'),
     label: word('label'),
     serial: word('serial'),
-    title: cleanText(word('title')),
+    title: storedTitle(word('title')),
     sha256: word('sha256'),
     bytes: count('bytes'),
     format,
@@ -244,12 +281,17 @@ export function readImages(tree: string, known?: KnownManifests): StoreContent {
   try {
     names = readdirSync(manifestsOf(tree));
   } catch (cause) {
-    if (osErrorCode(cause) === 'ENOENT') return { images: [], problems: [] };
+    if (osErrorCode(cause) === 'ENOENT') return { images: [], problems: [], unusable: [] };
     const why = `${manifestsOf(tree)} cannot be read (${osErrorCode(cause)}): let the user who runs Rackboot read it`;
     throw new RackError('tree-unreadable', why, { cause });
   }
   const images: StoredImage[] = [];
   const problems: string[] = [];
+  const unusable: UnusableManifest[] = [];
+  const refuse = (path: string, why: string): void => {
+    problems.push(`${path} is not used: ${why}.`);
+    unusable.push({ path, name: basename(path, '.json').replaceAll('~', '/') });
+  };
   const manifests = names.filter((one) => one.endsWith('.json')).sort();
   if (manifests.length > IMAGES_MAX) {
     const why = `it has ${counted(manifests.length, 'image')}, and only ${IMAGES_MAX} of them are used`;
@@ -258,11 +300,11 @@ export function readImages(tree: string, known?: KnownManifests): StoreContent {
   for (const name of manifests.slice(0, IMAGES_MAX)) {
     const path = join(manifestsOf(tree), name);
     const found = known === undefined ? readManifest(path) : readChanged(path, known);
-    if (typeof found === 'string') problems.push(`${path} is not used: ${found}.`);
-    else if (manifestPath(tree, found) !== path) problems.push(`${path} is not used: it names another image.`);
+    if (typeof found === 'string') refuse(path, found);
+    else if (manifestPath(tree, found) !== path) refuse(path, 'it names another image');
     else images.push(found);
   }
-  return { images: images.sort(compareImages), problems };
+  return { images: images.sort(compareImages), problems, unusable };
 }
 
 function readChanged(path: string, known: KnownManifests): StoredImage | string {

@@ -5,12 +5,11 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { CPUS } from '../boot/architectures.ts';
 import { findImage, isPlainName } from '../boot/images.ts';
-import { cleanText } from '../clean-text.ts';
 import { readRegularFile } from '../files/regular-file.ts';
+import { storedTitle } from './image-store.ts';
 
 /** Longer manifests are not read; those of the import have 1 kB. */
 const MANIFEST_BYTES_MAX = 64 * 1024;
-const TITLE_CHARACTERS_MAX = 128;
 
 /** The hardware that an installer is for. */
 interface Hardware {
@@ -57,7 +56,7 @@ export const listAllInstallers = (tree: string): readonly (TreeInstaller & { rea
 
 const manifestShape = z.object({
   os: z.string().refine(isPlainName),
-  title: z.string().transform((title) => cleanText(title, TITLE_CHARACTERS_MAX)),
+  title: z.string().transform(storedTitle),
 });
 
 /** The system and the title in the manifest that an import wrote next to the installer; empty without such a manifest. */

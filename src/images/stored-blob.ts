@@ -31,16 +31,15 @@ type PlacedBlob = Omit<ImageBlob, 'bytes'>;
 /** The lock of a store, relative to the tree. */
 const LOCK = 'images/.manifests.lock';
 
+/** Keeps the space of a file occupied until the lock is released: to free that of a large one takes a second. */
+export type KeepFile = (path: string) => Promise<void>;
+
 /**
  * Works while no other process writes a manifest, or gives a blob its place or takes it out. Others wait meanwhile, so the work may take
  * milliseconds: it hashes and copies nothing.
- * @param work `keep` keeps the space of a file occupied until the lock is released: to free that of a large one takes a second
  * @throws RackError `already-running` if another process holds the lock for too long, `store-unwritable` if it cannot be locked
  */
-export async function whileStoreLocked<T>(
-  tree: string,
-  work: (keep: (path: string) => Promise<void>) => Promise<T>,
-): Promise<T> {
+export async function whileStoreLocked<T>(tree: string, work: (keep: KeepFile) => Promise<T>): Promise<T> {
   const path = join(tree, LOCK);
   await makeDirectories(dirname(path));
   const kept: FileHandle[] = [];

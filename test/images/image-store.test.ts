@@ -21,7 +21,7 @@ import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { RackError } from '../../src/errors.ts';
 import { BootTree } from '../../src/files/file-tree.ts';
 import { findPartitionTable, recogniseFormat } from '../../src/images/disk-image.ts';
-import { type AddRequest, addImage } from '../../src/images/image-adding.ts';
+import { type AddRequest, addImage, publishImage } from '../../src/images/image-adding.ts';
 import { bytesOfFile } from '../../src/images/image-file.ts';
 import { removeImages } from '../../src/images/image-removal.ts';
 import {
@@ -153,7 +153,7 @@ describe('the image store', () => {
       assert.equal(statSync(path).mode & 0o777, 0o644, path);
       assert.equal(statSync(dirname(path)).mode & 0o777, 0o755, dirname(path));
     }
-    assert.deepEqual(readImages(tree), { images: [image], problems: [] });
+    assert.deepEqual(readImages(tree), { images: [image], problems: [], unusable: [] });
     assert.equal(reported.at(-1), disk.length);
     assert.deepEqual(leavings(tree), []);
   });
@@ -388,6 +388,26 @@ describe('the image store', () => {
       );
       assert.equal(typeof decodeImage(encodeImage({ ...IMAGE, ...more })), 'string');
     });
+  }
+});
+
+test('the longest valid title and name are read as they were written, and fit into a file name', () => {
+  const long = { os: 'a'.repeat(63), release: 'b'.repeat(63), label: 'c'.repeat(56) };
+  const image = { ...IMAGE, ...long, title: '“'.repeat(128) };
+  assert.deepEqual(decodeImage(encodeImage(image)), image);
+  assert.equal(typeof decodeImage(encodeImage({ ...image, label: 'c'.repeat(63), release: 'b'.repeat(63) })), 'string');
+  const cut = decodeImage(encodeImage({ ...IMAGE, title: 'a'.repeat(300) }));
+  assert.equal(typeof cut === 'string' ? cut : cut.title.length, 128);
+});
+
+test('an image whose manifest could not be read again is not published', async () => {
+  const tree = mkdtempSync(join(tmpdir(), 'rackboot-unread-'));
+  try {
+    const publishing = publishImage(tree, () => ({ ...IMAGE, title: 'a'.repeat(17_000) }));
+    await assert.rejects(publishing, /the manifest of debian\S+ could not be used: it is longer than 16384 bytes/);
+    assert.deepEqual(readImages(tree), { images: [], problems: [], unusable: [] });
+  } finally {
+    rmSync(tree, { recursive: true, force: true });
   }
 });
 

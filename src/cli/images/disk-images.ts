@@ -8,6 +8,7 @@ import { counted, listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { isOwnershipError, ownUserName, readerRemedy } from '../../files/ownership.ts';
 import { type AddResult, addImage } from '../../images/image-adding.ts';
+import { moveAside } from '../../images/image-check.ts';
 import { bytesOfFile } from '../../images/image-file.ts';
 import { removeImages } from '../../images/image-removal.ts';
 import {
@@ -19,11 +20,13 @@ import {
   readImages,
   type StoreContent,
   type StoredImage,
+  type UnusableManifest,
 } from '../../images/image-store.ts';
 import { describeSystem, judgeSystem, type SystemFacts, SystemInspector } from '../../images/image-system.ts';
 import { damagedParts, partName } from '../../images/import/part-check.ts';
 import { listTreeParts, removePart } from '../../images/import/tree-parts.ts';
 import { listAllInstallers } from '../../images/installer-tree.ts';
+import { whileStoreLocked } from '../../images/stored-blob.ts';
 import { leftOutNote } from '../terminal/config-in-force.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
 import { fetchedAgainNote } from './boot-selections.ts';
@@ -138,14 +141,15 @@ export function describeAdding({ image, added, given }: AddResult): string {
 }
 
 /** The option that names the same tree in another command, after a space; empty for the configured one. */
-const treeWords = ({ tree }: StoreFlags): string => (tree === undefined ? '' : ` --tree ${shellWord(tree)}`);
+export const treeWords = ({ tree }: Pick<StoreFlags, 'tree'>): string =>
+  tree === undefined ? '' : ` --tree ${shellWord(tree)}`;
 
 /** Prints the images and the problems of the store. @returns 0, or 1 if part of the store is unusable */
 export function listDiskImages(flags: StoreFlags): number {
   const { tree, stateDir } = enterPlace(flags);
   if (flags.tree !== undefined && !existsSync(tree))
     throw new RackError('not-found', `there is no directory ${tree}: --tree names the boot tree`);
-  const { images, problems } = readTree(tree);
+  const { images, problems, unusable } = readTree(tree);
   const leftOut = stateDir === undefined ? undefined : leftOutNote(stateDir);
   const isMissing = (image: StoredImage): boolean => !hasBlob(tree, image);
   const damaged = damagedParts(tree).map(partName);
@@ -174,6 +178,7 @@ export function listDiskImages(flags: StoreFlags): number {
     printInstallers(tree);
     printLoaders(tree);
     for (const problem of problems) printError(problem);
+    for (const line of removalsOf(unusable, treeWords(flags))) printError(line);
     const lost = images.filter(isMissing).length;
     const command = `sudo rackboot images fsck${treeWords(flags)}`;
     if (lost > 0)
@@ -184,6 +189,10 @@ export function listDiskImages(flags: StoreFlags): number {
   }
   return problems.length > 0 || images.some(isMissing) || damaged.length > 0 ? 1 : 0;
 }
+
+/** Says how the unusable manifests are removed. @param treeOption as `treeWords` */
+export const removalsOf = (unusable: readonly UnusableManifest[], treeOption: string): readonly string[] =>
+  unusable.map(({ name }) => `To give that image up: sudo rackboot images remove ${shellWord(name)}${treeOption}`);
 
 /** Prints the installers of a tree, if it has some, with their titles. */
 function printInstallers(tree: string): void {
@@ -213,9 +222,12 @@ function meantImages(wanted: string, names: readonly string[]): string {
   return begun.length > 0 ? `did you mean ${listed(begun, CANDIDATES_MAX)}? ` : nearestBeginning(wanted, names);
 }
 
+/** True for this name, and for one that starts with all its parts. */
+const isNamed = (full: string, name: string): boolean => `${full}/`.startsWith(`${name}/`);
+
 /** The images with this name, or whose names start with all its parts. */
 export const imagesNamed = <T extends ImageName>(images: readonly T[], name: string): readonly T[] =>
-  images.filter((image) => `${formatImageName(image)}/`.startsWith(`${name}/`));
+  images.filter((image) => isNamed(formatImageName(image), name));
 
 /** Without a running region nothing is fetched now. */
 async function noteOf(stateDir: string, removed: readonly ImageName[]): Promise<string | undefined> {
@@ -235,16 +247,18 @@ export async function removeDiskImages(
   const place = enterImageTree(flags);
   const { tree } = place;
   const wanted = flags.image.replace(/\/+$/, '');
-  const { images } = readTree(tree);
+  const { images, unusable } = readTree(tree);
   const doomed = imagesNamed(images, wanted);
+  const broken = unusable.filter(({ name }) => isNamed(name, wanted));
   const allParts = loadersIn(tree);
   const parts = imagesNamed(allParts, wanted);
-  const names = [...doomed, ...parts].map(formatImageName);
+  const names = [...[...doomed, ...parts].map(formatImageName), ...broken.map(({ name }) => name)];
   if (names.length === 0) {
+    const known = [...[...images, ...allParts].map(formatImageName), ...unusable.map(({ name }) => name)];
     const all = `\`rackboot images list${treeWords(flags)}\` names all`;
     throw new RackError(
       'not-found',
-      `there is no image ${JSON.stringify(wanted)}; ${meantImages(wanted, [...images, ...allParts].map(formatImageName))}${all}`,
+      `there is no image ${JSON.stringify(wanted)}; ${meantImages(wanted, known)}${all}`,
     );
   }
   if (names.length > 1 && !flags.all) throw severalMatch(names);
@@ -258,11 +272,14 @@ export async function removeDiskImages(
       `${why}: wait until it ends, or add --force at the risk that the deployment fails`,
     );
   }
+  const moved: string[] = [];
+  for (const { path } of broken) moved.push(await whileStoreLocked(tree, (keep) => moveAside(tree, path, keep)));
   const freed = await removeImages(tree, doomed, systemClock.wallTimeMs(), use);
   for (const part of parts) await removePart(tree, part);
-  if (flags.json) printJson({ removed: [...doomed, ...parts], freed });
+  if (flags.json) printJson({ removed: [...doomed, ...parts], moved, freed });
   else for (const name of names) print(`Removed ${name}`);
   if (flags.json) return 0;
+  for (const path of moved) print(`Its unusable manifest is now ${path}`);
   print(`Freed ${formatBytes(freed)}.`);
   const imported = [...doomed, ...parts].filter(({ origin }) => origin !== undefined && origin.source !== COPY_SOURCE);
   const note = place.stateDir === undefined ? undefined : await noteOf(place.stateDir, imported);

@@ -20,6 +20,7 @@ import { type CheckedPart, checkParts, originOf, partName } from '../../images/i
 import type { ImageSource } from '../../images/sources/source.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
 import { type KnownSources, readKnownSources } from './boot-sources.ts';
+import { removalsOf, treeWords } from './disk-images.ts';
 import { copiedAgain, describePart, isLost, type PartRepair, repairParts, unimported } from './fsck-parts.ts';
 import { enterImageTree, type ImageTree } from './image-tree.ts';
 import { readImageUse } from './image-use.ts';
@@ -61,7 +62,8 @@ export async function checkStore(flags: FsckFlags): Promise<number> {
   const partRepairs = flags.report ? [] : await importPartsAgain(lostParts, sources, place, flags);
   const nowMs = systemClock.wallTimeMs();
   const freed = flags.report ? 0 : (await sweepBlobs(tree, nowMs, new Set())) + (await sweepDownloads(tree, nowMs));
-  const troubles = [...readImages(tree).problems, ...problems];
+  const { problems: unread, unusable } = readImages(tree);
+  const troubles = [...unread, ...problems];
   const repaired = new Set(partRepairs.flatMap(({ name, problem }) => (problem === undefined ? [name] : [])));
   const leftParts = badParts.filter((part) => flags.report || !repaired.has(partName(part)));
   const left = flags.report ? lost.length : repairs.filter(({ imported }) => imported === undefined).length;
@@ -73,6 +75,7 @@ export async function checkStore(flags: FsckFlags): Promise<number> {
     });
   else {
     for (const problem of troubles) printError(problem);
+    for (const line of removalsOf(unusable, treeWords(flags))) printError(line);
     const lostStill = new Set(
       repairs.flatMap(({ image, imported }) => (imported === undefined ? [formatImageName(image)] : [])),
     );

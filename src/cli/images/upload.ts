@@ -12,6 +12,7 @@ import { sleep, systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import { refusalLines } from '../../control/field-refusal.ts';
 import { RackError } from '../../errors.ts';
+import { judgeTitle } from '../../images/image-store.ts';
 import { readProfile } from '../clients/profiles.ts';
 import type { RegionAnswer } from '../clients/region-request.ts';
 import { sendPiece } from '../clients/upload-piece.ts';
@@ -85,6 +86,8 @@ export async function uploadImage(flags: UploadFlags): Promise<number> {
   const progress = new ImportProgress(process.stderr.isTTY, flags.json);
   const closing: (() => Promise<void>)[] = [];
   try {
+    const wrong = judgeTitle(flags.title);
+    if (wrong !== undefined) throw new RackError('bad-argument', wrong);
     const target = targetOf(flags);
     const file = await openHashed(flags.file, stop.signal);
     closing.push(() => file.handle.close());

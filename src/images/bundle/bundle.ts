@@ -24,6 +24,7 @@ import {
   formatImageName,
   IMAGES_MAX,
   type ImageBlob,
+  MANIFEST_BYTES_MAX,
   type StoredImage,
 } from '../image-store.ts';
 import type { ImageBytes } from '../qcow2/reading.ts';
@@ -32,7 +33,6 @@ import { addBundledSystem } from './bundled-system.ts';
 import { decodeTarHeader, encodeTarHeader, paddedBytes, TAR_BLOCK_BYTES, type TarFile } from './tar.ts';
 
 const FIRST = 'rackboot-images-1';
-const MANIFEST_BYTES_MAX = 16 * 1024;
 const MANIFEST_NAME = /^([0-9a-f]{64})\.json$/;
 /** Bytes that are read at once. */
 const PIECE_BYTES = 1024 * 1024;

@@ -18,7 +18,7 @@ import { type AddRequest, type AddResult, checkPlace, publishStored } from '../i
 import { asDamage, unusable } from '../image-copy.ts';
 import { bytesOfFile } from '../image-file.ts';
 import { beginCopy, type StoreCopy, sweepBlobs } from '../image-removal.ts';
-import { blobPath, isSameName, judgeImageName, readImages } from '../image-store.ts';
+import { blobPath, isSameName, judgeImageName, judgeTitle, readImages, storedTitle } from '../image-store.ts';
 import { TarFault } from '../image-tar.ts';
 import { isRoot, judgeSystemName, ROOT_BYTES_MAX, ROOT_HEAD_BYTES, rootDiskBytes } from '../import/root-format.ts';
 import { makeDirectories } from '../publication.ts';
@@ -41,8 +41,8 @@ export interface RootRequest extends Pick<AddRequest, 'tree' | 'name' | 'nowMs' 
 type Added = Pick<AddResult, 'image' | 'added'>;
 
 /** @throws RackError `bad-argument` if no system may have the name, `limit-reached` if the store is full */
-export function checkRootName({ tree, name }: Pick<RootRequest, 'tree' | 'name'>): void {
-  const wrong = judgeImageName(name) ?? judgeSystemName(name.os);
+export function checkRootName({ tree, name, title }: Pick<RootRequest, 'tree' | 'name' | 'title'>): void {
+  const wrong = judgeImageName(name) ?? judgeTitle(title) ?? judgeSystemName(name.os);
   if (wrong !== undefined) throw new RackError('bad-argument', wrong);
   checkPlace(tree, name);
 }
@@ -66,7 +66,7 @@ export async function addRoot(
   const present = readImages(tree).images.find((image) => isSameName(image, name) && image.sha256 === sha256);
   const published = await publishStored(request, {
     ...{ ...name, sha256, bytes: size, format, diskBytes: rootDiskBytes(size), partitionTable: 'none' },
-    title: request.title ?? present?.title ?? `${name.os} ${name.release} (${name.architecture})`,
+    title: storedTitle(request.title ?? present?.title ?? `${name.os} ${name.release} (${name.architecture})`),
     system: { subarch: name.subarchitecture, rootName, files: [] },
   });
   await refreshTree(tree, [published.image]);

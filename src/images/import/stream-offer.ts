@@ -10,10 +10,9 @@
 
 import { CPUS } from '../../boot/architectures.ts';
 import { isPlainName } from '../../boot/images.ts';
-import { cleanText } from '../../clean-text.ts';
 import { counted } from '../../counted.ts';
 import type { Digest } from '../download/digest.ts';
-import { judgeImageName } from '../image-store.ts';
+import { judgeImageName, storedTitle } from '../image-store.ts';
 import { DISK_BYTES_MAX } from '../qcow2/header.ts';
 import type { StreamSource } from '../sources/source.ts';
 import { isTreeName, SYSTEM_FILES_MAX } from '../stored-system.ts';
@@ -24,7 +23,6 @@ import type { ItemOffer } from './import-item.ts';
 import { installerNames, LOADER, type NamedFile, type OfferedSystem, type OfferNames, storedSerial } from './offer.ts';
 import { PART_FILES_MAX } from './tree-parts.ts';
 
-const TITLE_CHARACTERS_MAX = 128;
 /** The label for sites that give none. */
 const LABEL = 'release';
 /** Types of disk images in order of preference, the easiest to read first. The last one is a region's own (`streams/own-stream.ts`). */
@@ -79,7 +77,7 @@ export function streamOffer(source: StreamSource, image: StreamImage): ItemOffer
   const offer = {
     ...names,
     serial: storedSerial(image.serial),
-    title: `${source.title} ${shown.title}`.trim(),
+    title: storedTitle(`${source.title} ${shown.title}`.trim()),
     supportEnds: image.supportEnds === '' ? undefined : image.supportEnds,
     url: `${source.url}${root.path}`,
     mirrors: [],
@@ -201,7 +199,7 @@ function installerOffer(source: StreamSource, image: StreamImage): ItemOffer | s
   const wrong = judgeImageName({ ...names, os, release, architecture });
   if (wrong !== undefined) return `${name} cannot be imported: ${wrong}`;
   if (!CPUS.some((cpu) => cpu === architecture)) return `${name} is for ${architecture}, which no machine here has`;
-  const title = cleanText(image.title, TITLE_CHARACTERS_MAX);
+  const title = storedTitle(image.title);
   const facts = { source: source.name, os, release, base: release, architecture, title };
   const finished = { serial: storedSerial(image.serial) };
   return { kind: 'installer', offer: { ...facts, kernel, initrd, leftOut: undefined, finished } };

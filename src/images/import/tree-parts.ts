@@ -15,7 +15,7 @@ import { cleanText } from '../../clean-text.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { readRegularFile, UnfitFile } from '../../files/regular-file.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
-import type { ImageName } from '../image-store.ts';
+import { type ImageName, storedTitle } from '../image-store.ts';
 import { isWhole, type PublishedFile, removeDirectory } from '../publication.ts';
 import { INSTALLER, LOADER } from './offer.ts';
 
@@ -23,7 +23,6 @@ const GENERIC = 'generic';
 export const MANIFEST = 'manifest.json';
 /** Longer manifests are not read. One with the most files that a loader may have is shorter, whatever their names. */
 export const MANIFEST_BYTES_MAX = 128 * 1024;
-const TITLE_CHARACTERS_MAX = 128;
 /** The most further files that are listed, and their longest name: the other processes of a region read no more. */
 const FILES_MAX = 16;
 const NAME_CHARACTERS_MAX = 64;
@@ -54,7 +53,7 @@ const manifestShape = z.object({
   /** Installers have it. */
   os: name.optional(),
   source: z.string().transform((source) => cleanText(source, 2048)),
-  title: z.string().transform((title) => cleanText(title, TITLE_CHARACTERS_MAX)),
+  title: z.string().transform(storedTitle),
   label: name.default(LABEL),
   serial: z
     .string()

@@ -10,11 +10,11 @@
 // 2. Only a piece of a file is in memory at a time.
 
 import { basename, join } from 'node:path';
-import { cleanText } from '../../clean-text.ts';
 import { RackError } from '../../errors.ts';
 import { BlobFile, checkRoom } from '../blob-writing.ts';
 import { checkNames, type Publication } from '../environment.ts';
 import { beginCopy, type StoreCopy } from '../image-removal.ts';
+import { storedTitle } from '../image-store.ts';
 import { encodeManifest, makeDirectories, type PublishedFile, publishDirectory } from '../publication.ts';
 import type { ImageBytes } from '../qcow2/reading.ts';
 import { asStoreError } from '../store-error.ts';
@@ -48,7 +48,6 @@ const KERNEL_BYTES_MAX = 512 * 1024 * 1024;
 const INITRD_BYTES_MAX = 1024 * 1024 * 1024;
 const INFO_BYTES_MAX = 4096;
 const PIECE_BYTES = 1024 * 1024;
-const TITLE_CHARACTERS_MAX = 128;
 /** `Ubuntu-Server 24.04.1 LTS "Noble Numbat" - Release amd64 (20240827)`. */
 const INFO = /^(Ubuntu\S* [\d.]+(?: LTS)?) "([A-Za-z]+) [^"]*" - .*?\b(amd64|arm64)\b/;
 
@@ -96,7 +95,7 @@ async function readInfo(disc: IsoDisc): Promise<DiscInfo> {
   let text = '';
   for await (const piece of disc.read(file, INFO_BYTES_MAX)) text += Buffer.from(piece).toString('utf8');
   const [, title = '', release, arch] = INFO.exec(text) ?? [];
-  return { title: cleanText(title, TITLE_CHARACTERS_MAX), release: release?.toLowerCase(), arch };
+  return { title: storedTitle(title), release: release?.toLowerCase(), arch };
 }
 
 interface FoundInstaller {

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { cleanText } from '../../clean-text.ts';
 import { isFields } from '../../fields.ts';
 import { isContainedPath } from '../documents/contained-path.ts';
+import { TITLE_CHARACTERS_MAX } from '../image-store.ts';
 import { fillPlaceholders, PLACEHOLDERS, placeholdersIn } from './placeholders.ts';
 
 /** Releases of one source. */
@@ -51,9 +52,9 @@ export const name = matching(
   'a name of lower-case letters and digits, with . _ + - inside',
   /^[a-z0-9][a-z0-9._+-]{0,62}$/,
 );
-const title = textual('a text of one line', (text) =>
-  text !== '' && cleanText(text, TEXT_CHARACTERS_MAX) === text ? text : undefined,
-);
+const line = (expected: string, charactersMax: number) =>
+  textual(expected, (text) => (text !== '' && cleanText(text, charactersMax) === text ? text : undefined));
+const title = line(`a text of one line, of at most ${TITLE_CHARACTERS_MAX} characters`, TITLE_CHARACTERS_MAX);
 /** A part of URLs and file names. */
 const word = matching('letters and digits, with . _ + ~ - inside', /^[A-Za-z0-9][A-Za-z0-9._+~-]{0,62}$/);
 
@@ -141,7 +142,7 @@ const base = {
   arches,
   signed: signed.optional(),
   unsigned: z.literal(true, { error: 'expected true; otherwise omit the key' }).optional(),
-  why: title.optional(),
+  why: line('a text of one line', TEXT_CHARACTERS_MAX).optional(),
 };
 
 const release = z.strictObject({

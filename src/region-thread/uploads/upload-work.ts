@@ -13,6 +13,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { type Clock, systemClock, type Timer } from '../../clock.ts';
+import { nameExcess } from '../../images/image-store.ts';
 import type { FinishOrder } from '../../images/uploads/finish-upload.ts';
 import { FILE_TYPES, fileKindOf } from '../../images/uploads/upload-kind.ts';
 import type { PieceResult, WholeFile } from '../../images/uploads/upload-part.ts';
@@ -50,6 +51,7 @@ interface UploadWorkParts {
 
 export class UploadWork implements UploadFiles {
   readonly fileTypes: readonly string[] = FILE_TYPES;
+  readonly nameExcess = nameExcess;
   readonly #parts: UploadWorkParts;
   /** Uploads being finished or waiting for that, by id. At most UPLOADS_MAX. */
   readonly #finishing = new Map<number, Promise<void>>();

@@ -12,6 +12,7 @@
 
 import type { Clock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
+import type { ImageName } from '../../images/image-store.ts';
 import type { PieceResult, WholeFile } from '../../images/uploads/upload-part.ts';
 import type { Happening } from '../records/event-params.ts';
 import type { ImportReason } from '../records/import-reason.ts';
@@ -36,6 +37,8 @@ export interface UploadFiles {
   readonly place: string;
   /** The accepted values of `NewUpload.fileType`. */
   readonly fileTypes: readonly string[];
+  /** By how many characters an image's name is too long for the files of this host; 0 or less: it is not. */
+  nameExcess(name: Omit<ImageName, 'serial'>): number;
   /** Why a complete upload has not become an image yet; undefined: nothing prevents it. */
   reasonOf(id: number): ImportReason | undefined;
   checkRoom(bytes: number): Promise<void>;
@@ -98,6 +101,11 @@ export class Uploads {
   /** Undefined: this host keeps no images. */
   get fileTypes(): readonly string[] | undefined {
     return this.#parts.files()?.fileTypes;
+  }
+
+  /** As for the files of this host; 0: this host keeps no images. */
+  nameExcess(name: Omit<ImageName, 'serial'>): number {
+    return this.#parts.files()?.nameExcess(name) ?? 0;
   }
 
   /** Why a complete upload has not become an image yet. */

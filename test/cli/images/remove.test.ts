@@ -1,11 +1,13 @@
 // `rackboot images remove` for a name that no image has, or that several have: the error lists what was probably meant.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
+import { sweepBlobs } from '../../../src/images/image-removal.ts';
+import { readImages } from '../../../src/images/image-store.ts';
 import { makeDisk } from '../../images/disks.ts';
 import { printedBy } from '../../support/printed.ts';
 
@@ -58,4 +60,62 @@ test('the list of an empty store names each way to get an image, the import firs
   } finally {
     rmSync(tree, { recursive: true });
   }
+});
+
+test('a title is refused before anything is copied if it is too long, by add, import and upload', async () => {
+  const title = 'a'.repeat(17_000);
+  const named = ['--os', 'debian', '--release', 'sid', '--title', title];
+  for (const words of [
+    ['add', disk, ...named, '--tree', tree],
+    ['import', disk, ...named, '--tree', tree],
+    ['upload', 'debian/sid', disk, '--title', title, '--config', join(place, 'none.yaml')],
+  ]) {
+    const { result, complaint } = await printedBy(() => runCommandLine(['images', ...words]));
+    assert.notEqual(result, 0);
+    assert.match(complaint, /the title has 17000 characters: use one of at most 128/);
+  }
+});
+
+test('an image whose manifest cannot be used is listed with the command that removes it, which frees its bytes', async () => {
+  const own = join(place, 'broken');
+  const run = (...words: readonly string[]) => printedBy(() => runCommandLine(['images', ...words, '--tree', own]));
+  assert.equal((await run('add', disk, '--os', 'custom', '--release', 'odd', '--serial', '20260101')).result, 0);
+  const manifests = join(own, 'images/.manifests');
+  const name = 'custom/odd/amd64/generic/release/20260101';
+  const manifest = join(manifests, `${name.replaceAll('/', '~')}.json`);
+  writeFileSync(manifest, readFileSync(manifest, 'utf8').replace('"title": "', `"title": "${'a'.repeat(17_000)}`));
+  for (const words of [['list'], ['fsck', '--report']]) {
+    const { result, complaint } = await run(...words);
+    assert.equal(result, 1);
+    assert.match(
+      complaint,
+      /is not used: it is longer than 16384 bytes\.\n.*images remove custom\/odd\/amd64\/\S+ --tree /,
+    );
+  }
+  assert.match(
+    (await run('remove', 'custom/od')).complaint,
+    /there is no image "custom\/od"; did you mean custom\/odd/,
+  );
+  const { result, text, complaint } = await run('remove', 'custom/odd');
+  assert.equal(result, 0, complaint);
+  assert.match(
+    text,
+    /^Removed custom\/odd\/amd64\/generic\/release\/20260101\nIts unusable manifest is now \S+\.damaged\//,
+  );
+  assert.deepEqual(readdirSync(manifests), []);
+  const { images, problems } = readImages(own);
+  assert.deepEqual({ images, problems }, { images: [], problems: [] });
+  assert.ok((await sweepBlobs(own, Date.now() + 2 * 3_600_000, new Set())) > 0, 'no manifest stops a sweep any more');
+});
+
+test('several parts of a name that together are too long for a file are refused before anything is copied', async () => {
+  const long = 'a'.repeat(63);
+  const words = ['--os', long, '--release', long, '--subarch', long];
+  const { result, complaint, text } = await images('add', disk, ...words, '--label', 'x'.repeat(63));
+  assert.notEqual(result, 0);
+  assert.match(complaint, /cannot be the name of an image: it is 63 characters too long for a file; shorten its parts/);
+  assert.equal(text, '');
+  // The longest name that passes can really be written.
+  const { result: added, complaint: why } = await images('add', disk, ...words.slice(0, 4), '--label', 'x'.repeat(56));
+  assert.equal(added, 0, why);
 });

@@ -221,7 +221,7 @@ describe('a hostile source', { skip: missing('linux', 'gpg') }, () => {
         const alone = await importFrom([bad.url], tree);
         assert.equal(alone.serial, undefined);
         assert.match(alone.problems.join('\n'), row.reason);
-        assert.deepEqual(readImages(tree), { images: [], problems: [] });
+        assert.deepEqual(readImages(tree), { images: [], problems: [], unusable: [] });
         const { serial } = await importFrom([bad.url, good.url], tree);
         assert.equal(serial, '20261101');
         assert.equal(readImages(tree).images.length, 1);

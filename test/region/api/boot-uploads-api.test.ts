@@ -545,12 +545,15 @@ test('a deleted upload is gone with its bytes', () =>
     assert.equal((await create(wish(DISK))).status, 201);
   }));
 
+const LONG = 'a'.repeat(63);
+
 test('every parameter is checked: name, architecture, type, hash, size, room on the disk; only administrators upload', () =>
   withClient(async ({ create, form: post, tree, place }) => {
     const cases: readonly (readonly [more: Record<string, string>, text: RegExp])[] = [
       [{ name: '../x' }, /name/],
       [{ name: 'a/b/c' }, /name/],
       [{ architecture: '' }, /architecture/],
+      [{ name: `${LONG}/${LONG}`, architecture: `${LONG}/${LONG}` }, /that are 66 characters shorter together/],
       [{ filetype: 'exe' }, /Give one of tgz/],
       [{ sha256: 'beef' }, /64 hexadecimal digits/],
       [{ size: '0' }, /from 1 to/],

@@ -28,6 +28,10 @@ class SaidFiles implements UploadFiles {
     this.rooms.push(bytes);
     if (this.full) throw new RackError('store-unwritable', 'the disk is full: free space');
   }
+  nameExcess(): number {
+    return 0;
+  }
+
   imageBytes({ fileType, bytes }: { readonly fileType: string; readonly bytes: number }): number {
     return fileType === 'ddraw' ? bytes : 0;
   }

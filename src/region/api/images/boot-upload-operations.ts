@@ -61,6 +61,8 @@ async function create(call: ApiCall, fields: z.output<typeof given>): Promise<An
     return refuseField('size', 'field.upload-size-other', { found: file.bytes });
   const [, os = 'custom', release = ''] = NAME.exec(fields.name) ?? [];
   const [, architecture = '', subarchitecture = 'generic'] = ARCHITECTURE.exec(fields.architecture) ?? [];
+  const excess = bootImages.uploads.nameExcess({ os, release, architecture, subarchitecture, label: LABEL });
+  if (excess > 0) return refuseField('name', 'field.image-name-length', { excess });
   const name = [os, release, architecture, subarchitecture, LABEL].join('/');
   const title = cleanText(fields.title ?? '', 128);
   const wanted = { name, title, fileType, bytes, sha256, username: usernameOf(call) };
