@@ -11,6 +11,14 @@ export function seenStats(path: string): Stats | undefined {
   }
 }
 
+/** True if these are of the same file, and nothing changed it in between. */
+export const isSameState = (one: Stats, other: Stats): boolean =>
+  one.dev === other.dev &&
+  one.ino === other.ino &&
+  one.size === other.size &&
+  one.mtimeMs === other.mtimeMs &&
+  one.ctimeMs === other.ctimeMs;
+
 /** Like `seenStats`, but of a link itself. */
 export function seenEntry(path: string): Stats | undefined {
   try {

@@ -255,11 +255,15 @@ async function copyExpanding(request: CopyRequest, out: BlobFile, disk: DiskCoun
   }
 }
 
-/** The content of a file. A piece is valid until the next one is requested. */
+/** The content of a file. A piece is valid until the next one is requested. @throws RackError `bad-argument` if it ends early */
 export async function* piecesOf(file: ImageBytes): AsyncGenerator<DiskPiece & { readonly kind: 'data' }> {
   for (let at = 0; at < file.bytes; ) {
     const bytes = await file.read(at, CHUNK_BYTES);
-    if (bytes.length === 0) return;
+    if (bytes.length === 0)
+      throw new RackError(
+        'bad-argument',
+        `the file ends after ${at} of its ${counted(file.bytes, 'byte')}: copy it again`,
+      );
     at += bytes.length;
     yield { kind: 'data', bytes };
     releaseMemory(bytes);

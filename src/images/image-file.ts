@@ -2,8 +2,10 @@
 
 import { constants, type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
+import { shellWord } from '../clean-text.ts';
 import { osErrorCode, RackError } from '../errors.ts';
 import { fileFault } from '../files/read-fault.ts';
+import { isSameState } from '../files/seen-stats.ts';
 import { viewBytes } from '../net/borrowed-bytes.ts';
 import type { ImageBytes } from './qcow2/reading.ts';
 import { openStored } from './stored-blob.ts';
@@ -23,16 +25,37 @@ export async function openGiven(path: string): Promise<FileHandle> {
 
 const notFile = (path: string): string => `${path} is not a file: copy its content into one, and name that`;
 
+/** The bytes of a file. Reading rejects if it becomes shorter than it was. */
+export interface FileBytes extends ImageBytes {
+  /**
+   * Rejects if the file has changed since it was opened. Only for the file of a person, which any program may write: links and modes, which
+   * the store changes for its own files, count as changes.
+   * @throws RackError `bad-argument`
+   */
+  checkUnchanged(): Promise<void>;
+}
+
 /** The bytes of an open file; the caller closes it. @throws RackError `bad-argument` for a directory, a pipe or the like */
-export async function bytesOfFile(file: FileHandle, fileName: string): Promise<ImageBytes> {
+export async function bytesOfFile(file: FileHandle, fileName: string): Promise<FileBytes> {
   const facts = await file.stat();
   if (!facts.isFile()) throw new RackError('bad-argument', notFile(fileName));
+  const changed = (): RackError => {
+    const remedy = `stop the programs that write it (sudo fuser -v ${shellWord(fileName)}), then repeat this`;
+    return new RackError('bad-argument', `${fileName} changed while it was being read: ${remedy}`);
+  };
   return {
     bytes: facts.size,
     read: async (at, length) => {
-      const buffer = Buffer.allocUnsafeSlow(length);
-      const { bytesRead } = await file.read(buffer, 0, length, at);
-      return viewBytes(buffer, 0, bytesRead);
+      const buffer = Buffer.allocUnsafeSlow(Math.max(0, Math.min(length, facts.size - at)));
+      for (let done = 0; done < buffer.length; ) {
+        const { bytesRead } = await file.read(buffer, done, buffer.length - done, at + done);
+        if (bytesRead === 0) throw changed();
+        done += bytesRead;
+      }
+      return viewBytes(buffer, 0);
+    },
+    checkUnchanged: async () => {
+      if (!isSameState(await file.stat(), facts)) throw changed();
     },
   };
 }

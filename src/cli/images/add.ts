@@ -52,6 +52,7 @@ async function addRootFile(handle: FileHandle, form: RootForm, flags: AddFlags):
       yield piece.bytes;
       onProgress(done, bytes.bytes);
     }
+    await bytes.checkUnchanged();
   }
   return show(await copyInto(enterTree(flags), form, flags, pieces(), bytes.bytes), form, flags);
 }

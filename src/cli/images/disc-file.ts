@@ -20,8 +20,9 @@ interface DiscFlags {
 /** Imports the installer of a disc, and prints its files. @param file the open disc, which the caller closes @returns 0 */
 export async function importDiscFile(file: FileHandle, flags: DiscFlags): Promise<number> {
   const { tree } = enterImageTree(flags);
+  const bytes = await bytesOfFile(file, flags.file);
   const { directory, files, title, arch, release } = await importDisc({
-    ...{ tree, file: await bytesOfFile(file, flags.file), fileName: flags.file },
+    ...{ tree, file: bytes, fileName: flags.file, whenCopied: () => bytes.checkUnchanged() },
     ...{ arch: flags.arch, release: flags.release, onProgress: printTenths(flags.json) },
   });
   if (flags.json) printJson({ directory, files, title, arch, release });

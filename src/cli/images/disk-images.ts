@@ -101,9 +101,11 @@ interface SeenAddition extends AddResult {
 /** Adds an open file and prints progress. @throws RackError as `addImage`, and `permission-denied` as `readTree` */
 export async function addOpened(tree: string, file: FileHandle, flags: AddFlags): Promise<SeenAddition> {
   const inspector = new SystemInspector(flags.arch);
+  const bytes = await bytesOfFile(file, flags.file);
   const adding = addImage({
     tree,
-    file: await bytesOfFile(file, flags.file),
+    file: bytes,
+    whenVerified: () => bytes.checkUnchanged(),
     fileName: flags.file,
     name: {
       os: flags.os,

@@ -33,6 +33,8 @@ interface DiscRequest {
   readonly release: string | undefined;
   /** Called during the copy, in bytes. */
   readonly onProgress: (done: number, total: number) => void;
+  /** Called after the copy: rejects if the disc has changed meanwhile; undefined: nobody else can write it. */
+  readonly whenCopied?: (() => Promise<void>) | undefined;
 }
 
 /** The imported installer. */
@@ -107,7 +109,7 @@ interface FoundInstaller {
 }
 
 async function publish(
-  { tree, file, fileName, onProgress }: DiscRequest,
+  { tree, file, fileName, onProgress, whenCopied }: DiscRequest,
   disc: IsoDisc,
   { kernel, initrd, title, arch, release }: FoundInstaller,
 ): Promise<DiscInstaller> {
@@ -132,6 +134,7 @@ async function publish(
       files.push({ name, bytes: extent.bytes, sha256 });
       before += extent.bytes;
     }
+    await whenCopied?.();
     const facts = { os: 'ubuntu', release, title, source: basename(fileName) };
     const manifest = encodeManifest({ schema: 1, ...facts, packages: [], files });
     const linked = files.map(({ name }, index) => ({ name, link: links[index]?.path ?? '' }));

@@ -4,8 +4,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {
+  appendFileSync,
   chmodSync,
   copyFileSync,
+  existsSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
@@ -62,6 +64,44 @@ describe('files and directories of this host', { skip: missing('linux', 'zstd', 
   beforeEach(() => {
     tree = mkdtempSync(at('tree-'));
   });
+
+  const BIG = 96 * 1024 * 1024;
+  for (const [change, act] of [
+    ['becomes shorter', (path: string) => truncateSync(path, BIG / 4)],
+    ['becomes longer', (path: string) => appendFileSync(path, Buffer.alloc(512))],
+    ['is written', (path: string) => writeFileSync(path, 'other bytes', { flag: 'r+' })],
+  ] as const)
+    for (const kind of ['disk', 'root'] as const)
+      test(`a ${kind} that ${change} while it is copied is not added`, { timeout: 60_000 }, async () => {
+        const path = at('changing');
+        if (kind === 'disk') writeFileSync(path, makeDisk(BIG, 'gpt'));
+        else {
+          writeFileSync(join(root, 'var/big'), Buffer.alloc(BIG, 'x'));
+          run('tar -C system --sparse -cf changing . && rm system/var/big');
+        }
+        let isActed = false;
+        const parts = (): readonly string[] =>
+          readdirSync(join(tree, 'images')).filter((name) => /^\.part-[0-9a-f-]+$/.test(name));
+        const watch = setInterval(() => {
+          if (isActed || !existsSync(join(tree, 'images')) || parts().length === 0) return;
+          isActed = true;
+          act(path);
+        }, 1);
+        try {
+          const { result, complaint } = await printedBy(() =>
+            runCommandLine(['images', 'add', path, ...NAMED, '--tree', tree]),
+          );
+          assert.deepEqual([isActed, result], [true, 2], complaint);
+          assert.match(
+            complaint,
+            /changing changed while it was being read: stop the programs that write it \(sudo fuser/,
+          );
+          assert.deepEqual(readImages(tree).images, []);
+          assert.deepEqual(parts(), []);
+        } finally {
+          clearInterval(watch);
+        }
+      });
 
   test('a pipe is refused at once, by add, by import and by upload', { timeout: 20_000 }, async () => {
     run('mkfifo pipe.tar && echo one:two:three > key');
