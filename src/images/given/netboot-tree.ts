@@ -5,15 +5,15 @@
 //
 // 1. Names in an archive are only compared with expected ones; none becomes a path.
 // 2. A link in a directory is not followed: it could lead to any file of this host.
-// 3. Each file has at most FILE_BYTES_MAX: they are read into memory.
+// 3. A tree is listed first. Only the kernel and the initrd of one installer are read into memory, each once, together at most
+//    INSTALLER_BYTES_MAX bytes.
 
-import type { FileHandle } from 'node:fs/promises';
+import { lstatSync, type Stats } from 'node:fs';
 import { basename, join } from 'node:path';
 import { cleanText } from '../../clean-text.ts';
 import { listed } from '../../counted.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { fileFault } from '../../files/read-fault.ts';
-import { copyBytes } from '../../net/borrowed-bytes.ts';
 import { isDamage } from '../image-copy.ts';
 import { bytesOfFile, openGiven } from '../image-file.ts';
 import { REGULAR, TarFault } from '../image-tar.ts';
@@ -36,15 +36,23 @@ export interface NetbootTree {
   readonly source: string;
 }
 
-const FILE_BYTES_MAX = 512 * 1024 * 1024;
+/** The largest kernel and initrd together, in bytes. Those of Debian 12 with its graphical installer have 70 MB. */
+const INSTALLER_BYTES_MAX = 512 * 1024 * 1024;
 const INFO_BYTES_MAX = 4096;
 const SYSTEMS = ['debian', 'ubuntu'] as const;
 const ARCHITECTURES_SHOWN_MAX = 8;
 /** `Debian version:  12 (bookworm)`. */
 const INFO = /^(Debian|Ubuntu) version:\s+([\w.]{1,16})\s+\(([a-z]{1,32})\)/m;
 
-/** The contents of a tree by their paths. */
-type Contents = ReadonlyMap<string, Uint8Array>;
+/** A directory or an archive. */
+interface FileTree {
+  /** The sizes of the wanted files that it has, in bytes. */
+  readonly sizes: ReadonlyMap<string, number>;
+  /** The architectures of its installers. */
+  readonly architectures: ReadonlySet<string>;
+  /** Reads files of `sizes`. */
+  read(names: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>>;
+}
 
 /** The place of an installer in a tree. */
 interface Place {
@@ -69,22 +77,25 @@ export async function readNetbootTree(path: string, arch: string): Promise<Netbo
     ...placesOf(arch).flatMap(({ directory }) => FILES.map((name) => directory + name)),
     ...INFO_NAMES,
   ]);
-  const architectures = new Set<string>();
-  const contents = isDirectory(path)
-    ? await readDirectory(path, wanted)
-    : await readArchive(path, wanted, (name) => {
-        const [, found] = /(?:debian|ubuntu)-installer\/([a-z0-9]{1,16})\/linux$/.exec(name) ?? [];
-        if (found !== undefined) architectures.add(found);
-      });
+  const tree = isDirectory(path) ? listDirectory(path, wanted) : await listArchive(path, wanted);
+  const { sizes } = tree;
   for (const { os, directory } of placesOf(arch)) {
-    const [kernel, initrd] = FILES.map((name) => contents.get(directory + name));
-    if (kernel === undefined || initrd === undefined) continue;
-    const info = INFO_NAMES.map((name) => contents.get(name)).find((text) => text !== undefined);
+    const [kernelName, initrdName] = FILES.map((name) => directory + name);
+    if (kernelName === undefined || initrdName === undefined) continue;
+    const [kernelBytes, initrdBytes] = [sizes.get(kernelName), sizes.get(initrdName)];
+    if (kernelBytes === undefined || initrdBytes === undefined) continue;
+    if (kernelBytes + initrdBytes > INSTALLER_BYTES_MAX) throw tooLarge(`${kernelName} and ${initrdName}`, path);
+    const infoName = INFO_NAMES.find((name) => sizes.has(name));
+    if (infoName !== undefined && (sizes.get(infoName) ?? 0) > INFO_BYTES_MAX) throw tooLarge(infoName, path);
+    const names = [kernelName, initrdName, ...(infoName === undefined ? [] : [infoName])];
+    const contents = await tree.read(names);
+    const [kernel, initrd, info] = names.map((name) => contents.get(name));
+    if (kernel === undefined || initrd === undefined) throw changed(path);
     const [, system, version, release] = INFO.exec(Buffer.from(info ?? []).toString('latin1')) ?? [];
     const title = release === undefined ? undefined : cleanText(`${system} ${version} (${release})`);
     return { kernel, initrd, os: system?.toLowerCase() ?? os, release, title, source: basename(path) };
   }
-  const others = [...architectures].sort();
+  const others = [...tree.architectures].sort();
   const remedy =
     others.length > 0
       ? `it is for ${listed(others, ARCHITECTURES_SHOWN_MAX)}: name it with --arch`
@@ -92,57 +103,89 @@ export async function readNetbootTree(path: string, arch: string): Promise<Netbo
   throw new RackError('bad-argument', `${path} has no network installer for ${arch} (linux and initrd.gz): ${remedy}`);
 }
 
-const bytesMaxOf = (name: string): number => (INFO_NAMES.includes(name) ? INFO_BYTES_MAX : FILE_BYTES_MAX);
+const tooLarge = (name: string, path: string): RackError =>
+  new RackError('bad-argument', `${name} of ${path}: more bytes than those of any installer; copy it again`);
 
-async function readDirectory(path: string, wanted: ReadonlySet<string>): Promise<Contents> {
-  const contents = new Map<string, Uint8Array>();
+const changed = (path: string): RackError =>
+  new RackError('bad-argument', `${path} changed while it was being read: wait until it is complete, then repeat this`);
+
+function listDirectory(path: string, wanted: ReadonlySet<string>): FileTree {
+  const sizes = new Map<string, number>();
   for (const name of wanted) {
-    const found = await readPlain(join(path, name), bytesMaxOf(name));
-    if (found !== undefined) contents.set(name, found);
+    const found = entryOf(join(path, name));
+    if (found?.isFile() === true) sizes.set(name, found.size);
   }
-  return contents;
+  const read = async (names: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>> => {
+    const contents = new Map<string, Uint8Array>();
+    for (const name of names) contents.set(name, await readPlain(join(path, name), sizes.get(name) ?? 0));
+    return contents;
+  };
+  return { sizes, architectures: new Set(), read };
 }
 
-/** @returns undefined if there is no such file, or a link in its place */
-async function readPlain(path: string, bytesMax: number): Promise<Uint8Array | undefined> {
-  let file: FileHandle;
+/** @returns undefined if there is none @throws RackError as `fileFault` */
+function entryOf(path: string): Stats | undefined {
   try {
-    file = await openStored(path);
+    return lstatSync(path, { throwIfNoEntry: false });
   } catch (cause) {
-    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(osErrorCode(cause) ?? '')) return undefined;
+    if (osErrorCode(cause) === 'ENOTDIR') return undefined;
     throw fileFault(path, cause);
   }
+}
+
+/** Reads a regular file of this size. */
+async function readPlain(path: string, bytes: number): Promise<Uint8Array> {
+  const file = await openStored(path).catch((cause: unknown) => {
+    throw fileFault(path, cause);
+  });
   try {
-    const facts = await file.stat();
-    if (!facts.isFile()) return undefined;
-    if (facts.size > bytesMax) throw tooLarge(path, bytesMax);
-    return await file.readFile();
+    const found = await bytesOfFile(file, path);
+    if (found.bytes !== bytes) throw changed(path);
+    const content = await found.read(0, bytes);
+    await found.checkUnchanged();
+    return content;
   } finally {
     await file.close();
   }
 }
 
-const tooLarge = (path: string, bytesMax: number): RackError =>
-  new RackError('bad-argument', `${path} has more than ${bytesMax} bytes, unlike the file of any installer`);
-
-async function readArchive(
-  path: string,
-  wanted: ReadonlySet<string>,
-  onFile: (name: string) => void,
-): Promise<Contents> {
-  const parts = new Map<string, Uint8Array[]>();
-  const listing = new TarListing(({ name, type, bytes }) => {
+async function listArchive(path: string, wanted: ReadonlySet<string>): Promise<FileTree> {
+  const sizes = new Map<string, number>();
+  const architectures = new Set<string>();
+  await readArchive(path, ({ name, type, bytes }) => {
     if (!REGULAR.has(type)) return undefined;
-    onFile(name);
+    const [, found] = /(?:debian|ubuntu)-installer\/([a-z0-9]{1,16})\/linux$/.exec(name) ?? [];
+    if (found !== undefined) architectures.add(found);
     if (!wanted.has(name)) return undefined;
-    if (bytes > bytesMaxOf(name)) throw tooLarge(`${name} of ${path}`, bytesMaxOf(name));
-    const pieces: Uint8Array[] = [];
-    parts.set(name, pieces);
-    return (piece) => void pieces.push(copyBytes(piece));
+    if (sizes.has(name)) throw new TarFault(`it has ${name} twice`);
+    sizes.set(name, bytes);
+    return undefined;
   });
+  const read = async (names: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>> => {
+    const contents = new Map<string, Uint8Array>();
+    await readArchive(path, ({ name, type, bytes }) => {
+      if (!REGULAR.has(type) || !names.includes(name)) return undefined;
+      if (contents.has(name) || sizes.get(name) !== bytes) throw changed(path);
+      const content = Buffer.allocUnsafeSlow(bytes);
+      contents.set(name, content);
+      let done = 0;
+      return (piece) => {
+        content.set(piece, done);
+        done += piece.length;
+      };
+    });
+    return contents;
+  };
+  return { sizes, architectures, read };
+}
+
+/** Lists an archive. @throws RackError `bad-argument` if it is not whole */
+async function readArchive(path: string, onMember: ConstructorParameters<typeof TarListing>[0]): Promise<void> {
   const file = await openGiven(path);
   try {
-    await listTar(await bytesOfFile(file, path), listing);
+    const bytes = await bytesOfFile(file, path);
+    await listTar(bytes, new TarListing(onMember));
+    await bytes.checkUnchanged();
   } catch (error) {
     const why =
       error instanceof NoTar ? 'it is not a tar archive' : error instanceof TarFault ? error.message : undefined;
@@ -153,5 +196,4 @@ async function readArchive(
   } finally {
     await file.close();
   }
-  return new Map([...parts].map(([name, pieces]) => [name, Buffer.concat(pieces)]));
 }

@@ -2,13 +2,23 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
 import { encodeCpio } from '../../../src/images/cpio.ts';
+import { readNetbootTree } from '../../../src/images/given/netboot-tree.ts';
 import { requireInstallerPrograms } from '../../../src/images/installer.ts';
 import { listAllInstallers } from '../../../src/images/installer-tree.ts';
 import { makeModule, makePackage } from '../../images/synthetic.ts';
@@ -50,6 +60,13 @@ describe('a network installer on this host', { skip: missing('linux', 'dpkg-deb'
     mkdirSync(at('linked'));
     symlinkSync('/etc/passwd', at('linked/linux'));
     writeFileSync(at('linked/initrd.gz'), INITRD);
+    mkdirSync(at('large'));
+    for (const name of ['linux', 'initrd.gz']) {
+      writeFileSync(at(`large/${name}`), '');
+      truncateSync(at(`large/${name}`), 300 * 1024 * 1024);
+    }
+    execFileSync('tar', ['-cf', at('twice.tar'), '-C', at('unpacked'), '.']);
+    execFileSync('tar', ['-rf', at('twice.tar'), '-C', at('unpacked'), './debian-installer/amd64/linux']);
     writeFileSync(at('cut.tar.gz'), readFileSync(at('netboot.tar.gz')).subarray(0, -20));
   });
   after(() => rmSync(scratch, { recursive: true, force: true }));
@@ -96,6 +113,13 @@ describe('a network installer on this host', { skip: missing('linux', 'dpkg-deb'
     ],
     ['no release', 'bare', [], /does not say of which release .*images import-installer \S+bare --release bookworm/],
     ['a link in place of its kernel', 'linked', [], /has no network installer for amd64/],
+    [
+      'a kernel and an initrd that are too large together',
+      'large',
+      [],
+      /linux and initrd\.gz of \S+large: more bytes than those of any/,
+    ],
+    ['two kernels of one name', 'twice.tar', [], /cannot be read: it has debian-installer\/amd64\/linux twice/],
     ['an end that is missing', 'cut.tar.gz', [], /cannot be read: it is damaged/],
     ['a name that is missing', 'none.tar.gz', [], /there is no file \S+none\.tar\.gz/],
   ] as const) {
@@ -106,6 +130,36 @@ describe('a network installer on this host', { skip: missing('linux', 'dpkg-deb'
       assert.deepEqual(listAllInstallers(tree), []);
     });
   }
+
+  test('is read alone, although the archive has more of them, and memory is bounded by it', {
+    timeout: 120_000,
+  }, async () => {
+    for (const [place, mebibytes] of [
+      ['netboot/debian-installer/amd64', 400],
+      ['ubuntu-installer/amd64', 400],
+      ['debian-installer/amd64', 8],
+    ] as const) {
+      mkdirSync(at(`many/${place}`), { recursive: true });
+      for (const name of ['linux', 'initrd.gz']) {
+        writeFileSync(at(`many/${place}/${name}`), '');
+        truncateSync(at(`many/${place}/${name}`), mebibytes * 1024 * 1024);
+      }
+    }
+    execFileSync('sh', ['-ec', 'tar -c netboot ubuntu-installer debian-installer | gzip -1 > ../many.tar.gz'], {
+      cwd: at('many'),
+    });
+    let most = 0;
+    const watch = setInterval(() => {
+      most = Math.max(most, process.memoryUsage().arrayBuffers);
+    }, 5);
+    try {
+      const { kernel, initrd } = await readNetbootTree(at('many.tar.gz'), 'amd64');
+      assert.deepEqual([kernel.length, initrd.length], [8 * 1024 * 1024, 8 * 1024 * 1024]);
+      assert.ok(most < 256 * 1024 * 1024, `${most} bytes were in memory`);
+    } finally {
+      clearInterval(watch);
+    }
+  });
 
   test('needs programs, which are named before anything is fetched', () => {
     const words = /needs depmod, dpkg-deb and apt-get, which this host lacks: sudo apt-get install kmod dpkg apt$/;
