@@ -152,16 +152,27 @@ function findSame(
 async function publish(request: AddRequest, part: string, copy: Copy): Promise<AddResult> {
   const { tree, name } = request;
   const { sha256, bytes, diskBytes, format, partitionTable } = copy;
-  const origin = request.origin === undefined ? {} : { origin: request.origin };
   const given = request.title === undefined ? undefined : storedTitle(request.title);
   const title = given ?? storedTitle(`${name.os} ${name.release} (${name.architecture})`);
   let added = true;
   const choose = (images: readonly StoredImage[]): StoredImage => {
     const { same, present } = findSame(images, name, sha256);
     added = present === undefined;
-    if (present !== undefined && (given ?? present.title) === present.title) return present;
+    const origin = present?.origin ?? request.origin;
+    if (present !== undefined && (given ?? present.title) === present.title && origin === present.origin)
+      return present;
     const serial = present?.serial ?? chooseSerial(request, same);
-    return { ...name, serial, title, sha256, bytes, format, diskBytes, partitionTable, ...origin };
+    return {
+      ...name,
+      serial,
+      title,
+      sha256,
+      bytes,
+      format,
+      diskBytes,
+      partitionTable,
+      ...(origin === undefined ? {} : { origin }),
+    };
   };
   // Refuses a serial that is taken before the bytes get their place.
   choose(readImages(tree).images);

@@ -8,6 +8,8 @@
 // 2. A disk is added only if it passes the checks of `images add` (image-copy.ts) and has the hash that its manifest names. A system is added
 //    only if each of its files has its hash (bundled-system.ts).
 // 3. No name in the archive becomes a path.
+// 4. What a bundle says of an image's origin counts for nothing, because this host has not verified it: an import would take the image for that
+//    of a signed source.
 
 import { createHash } from 'node:crypto';
 import { type FileHandle, lstat } from 'node:fs/promises';
@@ -197,7 +199,7 @@ export async function addBundle(terms: BundleTerms): Promise<void> {
       onAdded(await addBundledSystem(image, { tree, fileName: name, nowMs, open: contentOf, stored }));
       continue;
     }
-    const { serial, os, release, architecture, subarchitecture, label, title, origin } = image;
+    const { serial, os, release, architecture, subarchitecture, label, title } = image;
     const result = await addImage({
       tree,
       file: contentOf(blobsOf(image)[0]),
@@ -207,7 +209,6 @@ export async function addBundle(terms: BundleTerms): Promise<void> {
       compress: image.format === 'raw.zst',
       sha256: image.sha256,
       nowMs,
-      origin,
       onProgress: () => undefined,
     });
     onAdded(result);
