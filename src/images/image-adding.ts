@@ -95,14 +95,13 @@ export async function publishImage(
     const image = choose(store.images);
     const isPresent = store.images.includes(image);
     if (!isPresent) checkCount(store, image);
-    if (!hasBlob(tree, image))
-      throw new RackError('not-found', `${formatImageName(image)} was removed while it was being added: add it again`);
-    if (isPresent) return image;
     const manifest = encodeImage(image);
     const read = decodeImage(manifest);
     if (typeof read === 'string')
       throw new RackError('bad-argument', `the manifest of ${formatImageName(image)} could not be used: ${read}`);
-    await publishFile(manifestPath(tree, image), Buffer.from(manifest, 'utf8'));
+    if (!hasBlob(tree, image))
+      throw new RackError('not-found', `${formatImageName(image)} was removed while it was being added: add it again`);
+    if (!isPresent) await publishFile(manifestPath(tree, image), Buffer.from(manifest, 'utf8'));
     return image;
   });
 }

@@ -15,8 +15,8 @@ import { rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { seenIdentity } from '../files/seen-stats.ts';
 import { blobsOf, type ImageBlob, manifestPath, readImages, type StoredImage } from './image-store.ts';
-import { makeDirectories } from './publication.ts';
-import { type ContentState, judgeBlob, type KeepFile, whileStoreLocked } from './stored-blob.ts';
+import { asStoreError } from './store-error.ts';
+import { type ContentState, judgeBlob, type KeepFile, makeRealDirectory, whileStoreLocked } from './stored-blob.ts';
 import { refreshTree } from './system-tree.ts';
 
 /** A blob of the store, and the images that use it. */
@@ -107,23 +107,28 @@ async function takeOut(
 ): Promise<Pick<CheckedContent, 'movedTo'> | false> {
   const blob = join(tree, path);
   const isKept = images.every(({ origin }) => origin === undefined);
-  return whileStoreLocked(tree, async (keep) => {
-    if (!isSame()) return false;
-    if (isKept) return { movedTo: await moveAside(tree, blob, keep) };
-    await keep(blob);
-    await rm(blob, { recursive: true, force: true });
-    return {};
-  });
+  try {
+    return await whileStoreLocked(tree, async (keep) => {
+      if (!isSame()) return false;
+      if (isKept) return { movedTo: await moveAside(tree, blob, keep) };
+      await keep(blob);
+      await rm(blob, { recursive: true, force: true });
+      return {};
+    });
+  } catch (error) {
+    throw asStoreError(error, join(tree, 'images'));
+  }
 }
 
 /**
  * Moves a file of the store to the damaged ones. The caller holds the store's lock.
  * @param keep as that of `whileStoreLocked`
  * @returns its new path
+ * @throws RackError as `makeRealDirectory`; the system's error
  */
 export async function moveAside(tree: string, path: string, keep: KeepFile): Promise<string> {
   const directory = join(tree, 'images', '.damaged');
-  await makeDirectories(directory);
+  await makeRealDirectory(directory);
   const to = join(directory, basename(path));
   await keep(to);
   // An earlier copy may be a directory.

@@ -26,7 +26,7 @@ export async function openGiven(path: string): Promise<FileHandle> {
 const notFile = (path: string): string => `${path} is not a file: copy its content into one, and name that`;
 
 /** The bytes of a file. Reading rejects if it becomes shorter than it was. */
-export interface FileBytes extends ImageBytes {
+interface FileBytes extends ImageBytes {
   /**
    * Rejects if the file has changed since it was opened. Only for the file of a person, which any program may write: links and modes, which
    * the store changes for its own files, count as changes.

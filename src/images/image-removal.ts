@@ -7,12 +7,13 @@
 
 import { existsSync, type Stats } from 'node:fs';
 import { chmod, open, readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { newUuid } from '../clock.ts';
 import { RackError } from '../errors.ts';
 import { seenEntry } from '../files/seen-stats.ts';
 import { tryLock } from './file-lock.ts';
 import { blobsOf, type KnownManifests, manifestPath, readImages, type StoredImage } from './image-store.ts';
+import { asStoreError } from './store-error.ts';
 import { whileStoreLocked } from './stored-blob.ts';
 
 /** The path of a blob, relative to the tree. */
@@ -37,6 +38,7 @@ export interface ImageUse {
  * Removes images from the store, and the blobs that no remaining image needs. The caller must leave out images in use.
  * @param nowMs wall time; leftovers of a killed addition are removed after an hour
  * @returns the freed bytes
+ * @throws RackError `store-unwritable`, `already-running`
  */
 export async function removeImages(
   tree: string,
@@ -44,16 +46,20 @@ export async function removeImages(
   nowMs: number,
   { isKnown }: Pick<ImageUse, 'isKnown'>,
 ): Promise<number> {
-  for (const image of images) await rm(manifestPath(tree, image), { force: true });
-  if (images.some(({ system }) => system !== undefined)) {
-    const { refreshTree } = await import('./system-tree.ts');
-    await refreshTree(tree, images);
+  try {
+    for (const image of images) await rm(manifestPath(tree, image), { force: true });
+    if (images.some(({ system }) => system !== undefined)) {
+      const { refreshTree } = await import('./system-tree.ts');
+      await refreshTree(tree, images);
+    }
+    const doomed = new Set(pathsOf(images));
+    if (isKnown) return await sweepBlobs(tree, nowMs, doomed);
+    // A sweep spares recent blobs; the first one after an hour removes these.
+    for (const path of doomed) await keepBlobRecent(join(tree, path)).catch(() => undefined);
+    return await sweepBlobs(tree, nowMs, new Set());
+  } catch (error) {
+    throw asStoreError(error, join(tree, 'images'));
   }
-  const doomed = new Set(pathsOf(images));
-  if (isKnown) return sweepBlobs(tree, nowMs, doomed);
-  // A sweep spares recent blobs; the first one after an hour removes these.
-  for (const path of doomed) await keepBlobRecent(join(tree, path)).catch(() => undefined);
-  return sweepBlobs(tree, nowMs, new Set());
 }
 
 /**
@@ -66,18 +72,17 @@ export async function sweepBlobs(tree: string, nowMs: number, doomed: ReadonlySe
   const { images, problems } = readImages(tree, known);
   if (problems.length > 0) return 0;
   const kept = new Set(pathsOf(images));
-  const isDue = (relative: string, { ctimeMs }: Stats): boolean =>
-    doomed.has(relative) || nowMs - ctimeMs >= LEFTOVER_MS;
+  const isDue = (name: string, { ctimeMs }: Stats): boolean => doomed.has(name) || nowMs - ctimeMs >= LEFTOVER_MS;
   const unneeded: string[] = [];
   let freed = 0;
   for (const entry of await readdir(join(tree, 'images'), { recursive: true, withFileTypes: true }).catch(() => [])) {
     const path = join(entry.parentPath, entry.name);
-    const relative = path.slice(tree.length + 1);
-    const isBlob = BLOB.test(relative);
-    if (!entry.isFile() || !(isBlob || LEFTOVER.test(relative)) || kept.has(relative)) continue;
+    const name = relative(tree, path);
+    const isBlob = BLOB.test(name);
+    if (!entry.isFile() || !(isBlob || LEFTOVER.test(name)) || kept.has(name)) continue;
     const facts = await stat(path).catch(() => undefined);
-    if (facts === undefined || !isDue(relative, facts)) continue;
-    if (isBlob) unneeded.push(relative);
+    if (facts === undefined || !isDue(name, facts)) continue;
+    if (isBlob) unneeded.push(name);
     else if (!isBeingWritten(path)) {
       await rm(path, { force: true });
       freed += facts.size;
@@ -113,10 +118,10 @@ async function deleteUnneeded({ tree, paths, images, known, isDue }: Unneeded): 
     if (now.problems.length > 0) return 0;
     const needed = new Set(pathsOf(now.images.filter((image) => !images.has(image))));
     let freed = 0;
-    for (const relative of paths) {
-      const path = join(tree, relative);
+    for (const name of paths) {
+      const path = join(tree, name);
       const facts = seenEntry(path);
-      if (facts?.isFile() !== true || needed.has(relative) || !isDue(relative, facts)) continue;
+      if (facts?.isFile() !== true || needed.has(name) || !isDue(name, facts)) continue;
       await keep(path);
       await rm(path, { force: true });
       freed += facts.size;

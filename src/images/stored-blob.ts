@@ -125,7 +125,7 @@ export async function replaceBlob(
 ): Promise<void> {
   const blob = join(tree, path);
   await whileStoreLocked(tree, async (keep) => {
-    await makeBlobDirectory(blob);
+    await makeRealDirectory(dirname(blob));
     await keep(blob);
     // A rename replaces a file or a link atomically, but no directory, and a link replaces nothing.
     if (how === 'link' || seenEntry(blob)?.isDirectory() === true) await rm(blob, { recursive: true, force: true });
@@ -134,11 +134,15 @@ export async function replaceBlob(
   await syncDirectory(dirname(blob));
 }
 
-/** @throws RackError `store-unwritable` if the directory is a link; the system's error */
-async function makeBlobDirectory(blob: string): Promise<void> {
-  const directory = dirname(blob);
-  await makeDirectories(directory);
-  if (!(await lstat(directory)).isSymbolicLink()) return;
+/**
+ * Makes a directory of the store, unless it is there.
+ * @throws RackError `store-unwritable` if anything else is there, even a link to a directory; the system's error
+ */
+export async function makeRealDirectory(directory: string): Promise<void> {
+  const found = seenEntry(directory);
+  if (found?.isDirectory() === true) return;
+  if (found === undefined) return await makeDirectories(directory);
   const remedy = 'put a directory with its files in its place';
-  throw new RackError('store-unwritable', `${directory} is a link, and images are not written through it: ${remedy}`);
+  const why = found.isSymbolicLink() ? 'is a link, and images are not written through it' : 'is not a directory';
+  throw new RackError('store-unwritable', `${directory} ${why}: ${remedy}`);
 }

@@ -19,6 +19,7 @@ import { seenEntry } from '../files/seen-stats.ts';
 import { lockBriefly } from './file-lock.ts';
 import { blobPath, hasBlob, isSameName, readImages, type StoredImage } from './image-store.ts';
 import { makeDirectories, publishDirectory, publishLink } from './publication.ts';
+import { makeRealDirectory } from './stored-blob.ts';
 
 /** The directories of systems, relative to the tree. */
 const SYSTEMS = 'images/systems';
@@ -34,7 +35,7 @@ const LOCK = 'images/.links.lock';
 
 /**
  * Makes the links for the names of these images again; disk images have none.
- * @throws RackError `already-running` and `store-unwritable` as `lockBriefly`
+ * @throws RackError `already-running` and `store-unwritable` as `lockBriefly`, and `store-unwritable` as `makeRealDirectory`
  */
 export async function refreshTree(tree: string, images: readonly StoredImage[]): Promise<void> {
   const systems = images.filter(({ system }) => system !== undefined);
@@ -50,6 +51,7 @@ export async function refreshTree(tree: string, images: readonly StoredImage[]):
 }
 
 async function makeLinks(tree: string, systems: readonly StoredImage[]): Promise<void> {
+  await makeRealDirectory(join(tree, SYSTEMS));
   const listed = readImages(tree).images.filter(({ system }) => system !== undefined);
   const stored = listed.filter((image) => hasBlob(tree, image));
   for (const image of systems) {
@@ -109,7 +111,6 @@ const isOwnDirectory = (tree: string): boolean => seenEntry(join(tree, SYSTEMS))
 
 /** Retires the directory of a system that the store lacks: a damaged one is removed; any other stays for REMOVED_MS from now on. */
 async function retire(tree: string, image: StoredImage, isDamaged: boolean): Promise<void> {
-  if (!isOwnDirectory(tree)) return;
   const path = join(tree, systemPath(image));
   if (isDamaged) await rm(path, { recursive: true, force: true });
   else if (seenEntry(path)?.isDirectory() === true) await chmod(path, MODE);

@@ -19,7 +19,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { sleep } from '../../src/clock.ts';
@@ -27,7 +27,14 @@ import { lockImport } from '../../src/images/file-lock.ts';
 import { addImage } from '../../src/images/image-adding.ts';
 import { type CheckedContent, checkContent } from '../../src/images/image-check.ts';
 import { beginCopy, removeImages, sweepBlobs } from '../../src/images/image-removal.ts';
-import { blobPath, hasBlob, type ImageOrigin, readImages, type StoredImage } from '../../src/images/image-store.ts';
+import {
+  blobPath,
+  hasBlob,
+  type ImageOrigin,
+  manifestPath,
+  readImages,
+  type StoredImage,
+} from '../../src/images/image-store.ts';
 import { sweepDownloads } from '../../src/images/import/left-downloads.ts';
 import { viewBytes } from '../../src/net/borrowed-bytes.ts';
 import { makeDisk } from './disks.ts';
@@ -121,7 +128,37 @@ describe('a check of the store', () => {
   });
 });
 
+test('a removal frees the bytes of an image, however the path of the tree is written', async () => {
+  const given = tree;
+  for (const written of [`${given}/`, `${given}/.`, given.replace('/', '//'), relative(process.cwd(), given)]) {
+    const image = await add('a', 1);
+    assert.equal(await removeImages(written, [image], Date.now(), { isKnown: true }), image.bytes, written);
+  }
+});
+
 describe('odd files in the store', () => {
+  for (const [name, put, why] of [
+    ['a link', (path: string) => symlinkSync(tree, path), /\.damaged is a link, and images are not written through it/],
+    ['a link to itself', (path: string) => symlinkSync(path, path), /\.damaged is a link, and/],
+    ['a file', (path: string) => writeFileSync(path, ''), /\.damaged is not a directory: put a directory/],
+  ] as const)
+    test(`${name} in the place of the damaged files ends the check with its path, and nothing is moved`, async () => {
+      const image = await add('a', 1);
+      flipByte(pathOf(image));
+      put(join(tree, 'images', '.damaged'));
+      await assert.rejects(check(), { code: 'store-unwritable', message: why });
+      assert.ok(existsSync(pathOf(image)));
+      assert.equal(existsSync(join(tree, `${image.sha256}.img`)), false);
+    });
+
+  test('a removal from a store that cannot be written says so', async () => {
+    const image = await add('a', 1);
+    rmSync(dirname(manifestPath(tree, image)), { recursive: true });
+    writeFileSync(dirname(manifestPath(tree, image)), '');
+    const removing = removeImages(tree, [image], Date.now(), { isKnown: true });
+    await assert.rejects(removing, { code: 'store-unwritable', message: /images cannot be written \(ENOTDIR\)/ });
+  });
+
   test('a link that leads to itself costs its own image only', async () => {
     const [odd, good] = [await add('a', 1, ORIGIN), await add('b', 2)];
     rmSync(pathOf(odd));

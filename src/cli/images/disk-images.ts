@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { shellWord } from '../../clean-text.ts';
 import { systemClock } from '../../clock.ts';
 import { counted, listed } from '../../counted.ts';
@@ -26,6 +27,7 @@ import { describeSystem, judgeSystem, type SystemFacts, SystemInspector } from '
 import { damagedParts, partName } from '../../images/import/part-check.ts';
 import { listTreeParts, removePart } from '../../images/import/tree-parts.ts';
 import { listAllInstallers } from '../../images/installer-tree.ts';
+import { asStoreError } from '../../images/store-error.ts';
 import { whileStoreLocked } from '../../images/stored-blob.ts';
 import { leftOutNote } from '../terminal/config-in-force.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
@@ -275,7 +277,14 @@ export async function removeDiskImages(
     );
   }
   const moved: string[] = [];
-  for (const { path } of broken) moved.push(await whileStoreLocked(tree, (keep) => moveAside(tree, path, keep)));
+  for (const { path } of broken) {
+    const moving = whileStoreLocked(tree, (keep) => moveAside(tree, path, keep));
+    moved.push(
+      await moving.catch((error: unknown) => {
+        throw asStoreError(error, dirname(path));
+      }),
+    );
+  }
   const freed = await removeImages(tree, doomed, systemClock.wallTimeMs(), use);
   for (const part of parts) await removePart(tree, part);
   if (flags.json) printJson({ removed: [...doomed, ...parts], moved, freed });

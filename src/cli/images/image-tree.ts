@@ -4,6 +4,8 @@
 // 2. A tree in the state directory belongs to that directory's owner, whether --tree or the configuration names it. Any other tree
 //    belongs to the command's user.
 
+import { realpathSync } from 'node:fs';
+import { basename, dirname, join, resolve, sep } from 'node:path';
 import type { RackConfig } from '../../config/rack-config.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { RACK_CONFIG } from '../../region/config.ts';
@@ -27,9 +29,24 @@ interface TreeFlags {
 export function enterImageTree(flags: TreeFlags): ImageTree {
   const config = readImageConfig(flags);
   const tree = flags.tree ?? config?.boot.tree ?? '';
-  const stateDir = config !== undefined && tree.startsWith(`${config.stateDir}/`) ? config.stateDir : undefined;
-  if (stateDir !== undefined) becomeOwnerOf(stateDir);
-  return { tree, stateDir, config };
+  if (config === undefined || !isInside(tree, config.stateDir)) return { tree, stateDir: undefined, config };
+  becomeOwnerOf(config.stateDir);
+  // The owner may not enter the directory in which this process was started.
+  return { tree: resolve(tree), stateDir: config.stateDir, config };
+}
+
+/** True if a path is below a directory, however both are written. */
+const isInside = (path: string, directory: string): boolean =>
+  realPath(path).startsWith(`${realPath(directory)}${sep}`);
+
+/** The absolute path without links; what is missing at its end stays as it is. */
+function realPath(path: string): string {
+  const whole = resolve(path);
+  try {
+    return realpathSync(whole);
+  } catch {
+    return dirname(whole) === whole ? whole : join(realPath(dirname(whole)), basename(whole));
+  }
 }
 
 /** With --tree, the default file may be missing or unreadable; a file that --config names must be readable. */

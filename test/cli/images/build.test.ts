@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { openWorkDirectory } from '../../../src/cli/images/build.ts';
 import { enterImageTree } from '../../../src/cli/images/image-tree.ts';
@@ -116,6 +116,23 @@ for (const { name, text, tree, refused, used } of CONFIG_CASES) {
     else assert.throws(find, { code: refused });
   });
 }
+
+test('a tree in the state directory belongs to its owner, however its path is written', (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-images-test-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const [config, stateDir] = [join(directory, 'rackboot.yaml'), join(directory, 'state')];
+  mkdirSync(stateDir);
+  symlinkSync(stateDir, join(directory, 'link'));
+  writeFileSync(config, `state_dir: ${stateDir}\n${USABLE}`);
+  const inside = join(stateDir, 'boot');
+  for (const tree of [
+    ...[inside, `${inside}/`, `${directory}/x/../state/boot`, `${directory}//state/boot`, join(directory, 'link/boot')],
+    relative(process.cwd(), inside),
+  ])
+    assert.equal(enterImageTree({ config, tree }).stateDir, stateDir, tree);
+  for (const tree of [join(directory, 'boot'), `${stateDir}-2/boot`, `${inside}/../../boot`])
+    assert.equal(enterImageTree({ config, tree }).stateDir, undefined, tree);
+});
 
 test('images build does not treat an unreadable configuration as a missing one', (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-images-test-'));
