@@ -8,7 +8,7 @@
 // 2. A disk is added only if it passes the checks of `images add` (image-copy.ts) and has the hash that its manifest names. A system is added
 //    only if each of its files has its hash (bundled-system.ts).
 // 3. No name in the archive becomes a path.
-// 4. What a bundle says of an image's origin counts for nothing, because this host has not verified it: an import would take the image for that
+// 4. The origin that a bundle states counts for nothing, because this host has not verified it: an import would take the image for that
 //    of a signed source.
 
 import { createHash } from 'node:crypto';
