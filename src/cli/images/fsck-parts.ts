@@ -41,8 +41,12 @@ export const isLost = ({ state: { kind } }: CheckedFile): boolean => kind === 'd
 export function describePart(part: CheckedPart): readonly string[] {
   return part.files
     .filter(({ state }) => state.kind !== 'whole')
-    .map((file) => `${file.path} of ${partName(part)} ${describeState(part, file)}`);
+    .map((file) => `${fileName(part, file)} ${describeState(part, file)}`);
 }
+
+/** The path of a file, which has the names of most parts in it. */
+const fileName = (part: CheckedPart, { path }: CheckedFile): string =>
+  part.directory === partName(part) ? path : `${path} of ${partName(part)}`;
 
 function describeState(part: CheckedPart, { path, state, movedTo }: CheckedFile): string {
   switch (state.kind) {

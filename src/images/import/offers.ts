@@ -168,14 +168,16 @@ export function offersAgain(answers: readonly SourceAnswer[], image: StoredImage
     offer.serial === undefined || compareImages({ ...image, serial: offer.serial }, image) <= 0;
   const [newer, ...more] = named.filter((offer) => isOwn(offer) && isNewer(offer));
   if (newer !== undefined) return [newer, ...more];
-  return refuseAgain(answers, origin?.source);
+  return refuseAgain(answers, origin?.source, 'remove it, and import another version of the system');
 }
 
+/** The remedy for a boot loader or an installer, whose directory an import replaces. */
+const OTHER_PART = 'import another one in its place, which `rackboot images available` lists';
+
 /** @throws RackError that says why nothing can take the place of what came from a source */
-function refuseAgain(answers: readonly SourceAnswer[], source = ''): never {
+function refuseAgain(answers: readonly SourceAnswer[], source = '', remedy = OTHER_PART): never {
   const [problem] = answers.filter((one) => one.source === source).flatMap(({ problems }) => problems);
   if (problem !== undefined) throw new RackError('source-failed', problem.message);
-  const remedy = 'remove it, and import another version of the system';
   throw new RackError('not-found', `no source has its files, and its source ${source} has no newer ones: ${remedy}`);
 }
 
