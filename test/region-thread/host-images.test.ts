@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
@@ -18,6 +18,7 @@ import type { CondemnedImage, HostImage, PlaceImages } from '../../src/region/re
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { HostImages } from '../../src/region-thread/imports/host-images.ts';
 import { makeRegion, type RegionPlace } from '../region/place.ts';
+import { putPart } from '../support/tree-part.ts';
 
 const NAME = 'ubuntu/noble/amd64/generic/release';
 const HOUR_MS = 3_600_000;
@@ -234,3 +235,17 @@ test('each image is listed with the hosts that have it, and its serials at all h
     },
     [place('east:1', [elsewhere('20260102'), elsewhere('20260101')]), place('west:2', [elsewhere('20250101')], false)],
   ));
+
+test('a boot loader without one of its files is not listed, as an image without its bytes is not', async () => {
+  await withHost(async ({ images, tree }) => {
+    const directory = 'bootloader/uefi/amd64';
+    const facts = { title: 'GRUB', serial: '20260101', fetched: [] };
+    putPart(tree, directory, { 'grubx64.efi': 'grub', 'bootx64.efi': 'shim' }, facts);
+    assert.deepEqual(
+      (await images.list()).map(({ os, release }) => `${os}/${release}`),
+      ['bootloader/uefi'],
+    );
+    rmSync(join(tree, directory, 'grubx64.efi'));
+    assert.deepEqual(await images.list(), []);
+  });
+});
