@@ -286,7 +286,7 @@ export const PLAIN: readonly PlainList[] = [
     names: {
       'region-thread/imports/import-run.ts': 'LOCKED_TRIES_MAX PAUSES_MAX',
       'images/download/document.ts': 'ROUNDS_MAX',
-      'images/download/web-client.ts': 'REDIRECTS_MAX',
+      'images/download/web-client.ts': 'INFORMATION_MAX REDIRECTS_MAX',
       'boot/loader-loops.ts': 'LOOP_LOADS_MAX',
       'dhcp/answers/earlier-promise.ts': 'ON_TIME_MAX',
       'dhcp/foreign/foreign-servers.ts': 'PROBES_MISSED_MAX',

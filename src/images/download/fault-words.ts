@@ -73,7 +73,7 @@ const WORDS: {
   slow: ({ host, bytesPerSecond, bytesPerSecondMin, seconds }, next) =>
     `${host} sent only ${counted(bytesPerSecond, 'byte')} a second over ${seconds} s, fewer than ${bytesPerSecondMin}: ${next.fromThere}`,
   'pieces-short': ({ host, pieces, bytes }) =>
-    `${host} sent only ${counted(bytes, 'byte')} in ${pieces} pieces, which takes too much processor time: ${OTHER_MIRROR}`,
+    `${host} sent only ${counted(bytes, 'byte')} in ${counted(pieces, 'piece')}, which takes too much processor time: ${OTHER_MIRROR}`,
   cut: ({ host, bytes, total, said }, next) =>
     `${host} ended the connection after ${bytes}${total === undefined ? '' : ` of ${total}`} bytes (${said}): ${next.fromThere}`,
   'digest-wrong': ({ host, algorithm, expected, found }, next) =>

@@ -59,7 +59,7 @@ export interface AttemptFaultParams {
   stalled: OfHost & { readonly seconds: number };
   /** Bytes arrived, but too slowly. */
   slow: OfHost & { readonly bytesPerSecond: number; readonly bytesPerSecondMin: number; readonly seconds: number };
-  /** The chunks or TLS records are so short that the body takes too much processor time. @param bytes the bytes of so many pieces */
+  /** The chunks or TLS records are so short that the body takes too much processor time. @param bytes in all `pieces` */
   'pieces-short': OfHost & { readonly pieces: number; readonly bytes: number };
   /** The connection ended early. @param total undefined: unknown */
   cut: OfHost & Said & { readonly bytes: number; readonly total: number | undefined };

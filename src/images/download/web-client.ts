@@ -4,7 +4,8 @@
 //
 // 1. Each step has a timeout: the connection with TLS and the proxy's tunnel, then the header of the answer. `open` settles within
 //    (REDIRECTS_MAX + 1) × (connectMs + answerMs), plus connectMs for the second attempt of 4, whatever a server does.
-// 2. At most REDIRECTS_MAX redirects are followed, and none that leads from https to http or to another scheme.
+// 2. At most REDIRECTS_MAX redirects are followed, and none that leads from https to http or to another scheme. User name and password of a
+//    URL stay at its origin.
 // 3. The body arrives as the server sends it; nothing is decoded.
 // 4. The host's certificate store is trusted, too, because it may contain the authority of a proxy that inspects TLS. The store is read only
 //    when a certificate is otherwise unknown: reading it takes 0.1 s and 12 MB.
@@ -160,7 +161,7 @@ export class WebClient {
     sent.on('information', () => {
       informed += 1;
       if (informed === INFORMATION_MAX) {
-        fail({ code: 'bad-answer', params: { host, said: `${INFORMATION_MAX} answers of the class 1xx` } });
+        fail({ code: 'bad-answer', params: { host, said: 'too many answers of the class 1xx' } });
       }
     });
     sent.on('error', (error) => fail(faultOf(error, { host, proxy, isSent }), error));
@@ -247,6 +248,10 @@ function redirectedUrl(from: URL, location: string): URL {
   if (from.protocol === 'https:' && url.protocol === 'http:') {
     throw new AttemptFailure({ code: 'redirect-insecure', params: { host, to } });
   }
+  // A server must not choose with which password this host comes to another one.
+  const isSameOrigin = url.origin === from.origin;
+  url.username = isSameOrigin ? from.username : '';
+  url.password = isSameOrigin ? from.password : '';
   return url;
 }
 

@@ -90,6 +90,25 @@ describe('redirects', () => {
       async ({ url }) => assert.equal((await fetch(url)).end, 'done'),
     ));
 
+  test('carries no user name and password to another origin, and those of the URL stay at its own', () => {
+    const at: string[] = [];
+    const seen: Behaviour = ({ request, serve }) => {
+      at.push(request.headers.authorization ?? '');
+      serve();
+    };
+    return withServer(seen, (other) =>
+      withServer(redirectTo(other.url.replace('//', '//admin:sesame@')), async (first) => {
+        assert.equal((await fetch(first.url.replace('//', '//ann:secret@'))).end, 'done');
+        assert.deepEqual(at, ['']);
+        const own: Behaviour = (asked) => (asked.seen.path === '/other' ? seen(asked) : redirectTo('/other')(asked));
+        await withServer(own, async ({ url }) => {
+          assert.equal((await fetch(url.replace('//', '//ann:secret@'))).end, 'done');
+        });
+        assert.deepEqual(at, ['', `Basic ${Buffer.from('ann:secret').toString('base64')}`]);
+      }),
+    );
+  });
+
   for (const status of [300, 304, 305]) {
     test(`${status} is not followed`, () =>
       withServer(
