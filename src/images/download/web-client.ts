@@ -161,7 +161,7 @@ export class WebClient {
     sent.on('information', () => {
       informed += 1;
       if (informed === INFORMATION_MAX) {
-        fail({ code: 'bad-answer', params: { host, said: 'too many answers of the class 1xx' } });
+        fail({ code: 'bad-answer', params: { host, said: 'HTTP 1xx' } });
       }
     });
     sent.on('error', (error) => fail(faultOf(error, { host, proxy, isSent }), error));
