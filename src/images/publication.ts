@@ -127,8 +127,9 @@ async function removeLeftovers(path: string): Promise<void> {
   for (const name of await readdir(parent).catch(() => [])) {
     if (!name.startsWith(`.${basename(path)}.`)) continue;
     const end = name.slice(basename(path).length + 1);
-    const [ours, pid] = /^\.(?:(?:new|old)-(\d+)-)?[0-9a-f-]{36}$/.exec(end) ?? [];
-    if (ours === undefined) continue;
+    // What a person put there has another end.
+    if (!/^\.(?:(?:new|old)-|[0-9a-f-]{36}$)/.test(end)) continue;
+    const [, pid] = /\.(?:new|old)-(\d+)-[0-9a-f-]{36}$/.exec(name) ?? [];
     const left = join(parent, name);
     const facts = await lstat(left).catch(() => undefined);
     const isOld = facts !== undefined && systemClock.wallTimeMs() - facts.ctimeMs >= UNFINISHED_MS;

@@ -217,7 +217,8 @@ const answerOf = (url: URL, message: IncomingMessage, sent: ClientRequest, wide:
  */
 function awaitReader(message: IncomingMessage): void {
   if (message.readableFlowing !== null || message.destroyed) return;
-  const pieces: unknown = message.read();
+  // To read an empty body would end it before its reader listens.
+  const pieces: unknown = message.readableLength > 0 ? message.read() : null;
   if (pieces !== null) message.unshift(pieces);
   message.socket.pause();
   message.once('resume', () => message.socket.resume());
