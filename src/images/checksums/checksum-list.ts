@@ -34,7 +34,7 @@ export interface Checksum {
 export type ChecksumList = ReadonlyMap<string, Checksum>;
 
 /** The largest list, in bytes. */
-const LIST_BYTES_MAX = 8 * 1024 * 1024;
+export const LIST_BYTES_MAX = 8 * 1024 * 1024;
 /** Bound on the files of one list. */
 const FILES_MAX = 100_000;
 

@@ -1,9 +1,10 @@
 // Reads the images that a site offers as plain files: for each release and architecture, the file that the list of checksums names.
 
 import { RackError } from '../../errors.ts';
-import { type Checksum, decodeChecksumList, findChecksum } from '../checksums/checksum-list.ts';
+import { type Checksum, decodeChecksumList, findChecksum, LIST_BYTES_MAX } from '../checksums/checksum-list.ts';
 import { describeDocumentFault } from '../documents/fault.ts';
 import type { Digest } from '../download/digest.ts';
+import { SIGNATURE_BYTES_MAX } from '../signatures/verification.ts';
 import { chooseListedFile, type FilesPlan, findListedSerial, findRelease, planFiles } from '../sources/files-plan.ts';
 import type { FilesSource, SourceRelease } from '../sources/source.ts';
 import { distinctProblems, type ImageOffer, type OfferWish, type SourceAnswer, storedSerial } from './offer.ts';
@@ -69,7 +70,10 @@ async function readOffer(
 
 async function findFile(source: FilesSource, plan: FilesPlan, documents: SourceDocuments) {
   const { keyUrl, fingerprints } = plan;
-  const list = decodeChecksumList(await documents.read(plan.checksumsUrl, plan.signatureUrl, { keyUrl, fingerprints }));
+  // Clear-signed, it has its signature in it.
+  const bytesMax = LIST_BYTES_MAX + SIGNATURE_BYTES_MAX;
+  const document = await documents.read(plan.checksumsUrl, plan.signatureUrl, { keyUrl, fingerprints }, bytesMax);
+  const list = decodeChecksumList(document);
   if (!list.ok) throw documents.failure(`${plan.checksumsUrl}: ${describeDocumentFault(list.fault)}`);
   const file = chooseListedFile(list.value, plan.file);
   const checksum = file === undefined ? undefined : findChecksum(list.value, file, source.isListOfOne);

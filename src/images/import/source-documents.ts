@@ -3,8 +3,11 @@
 // 1. Every returned document is authenticated: by a signature of one of the source's keys, or by HTTPS if the source is `unsigned`.
 // 2. A document of at most KEPT_BYTES_MAX is fetched once per run, however many images need it.
 // 3. All documents of a source together have at most TOTAL_BYTES_MAX. Only those of at most KEPT_BYTES_MAX stay in memory.
+// 4. A thread verifies and decodes one document at a time, because a large one takes ten times its size: many at once, even of one hostile
+//    source, would end the thread and with it the imports of all sources.
 
 import { createHash } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../../clock.ts';
 import { counted } from '../../counted.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
@@ -18,7 +21,7 @@ import { describeSignatureFault } from '../signatures/signature-fault.ts';
 import { SIGNATURE_BYTES_MAX, type Verified, verifyClearSigned, verifyDetached } from '../signatures/verification.ts';
 import type { ImageSource } from '../sources/source.ts';
 
-/** The largest document, in bytes; the decoders of `streams/` and `checksums/` have the same bound. */
+/** The largest document, in bytes; the decoders of `streams/` have the same bound. */
 const DOCUMENT_BYTES_MAX = 32 * 1024 * 1024;
 /** The sum of all documents of a source, in bytes. The largest known document has 12 MB. */
 const TOTAL_BYTES_MAX = 256 * 1024 * 1024;
@@ -50,6 +53,22 @@ interface SentDocument {
   readonly signature: Uint8Array | undefined;
 }
 
+/** Work of which only one piece is done at a time, in the order of its arrival. */
+class OneAtATime {
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** The caller may use the result until the next turn of the event loop, before the next piece begins. */
+  do<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(work);
+    const end = (): Promise<void> => nextTurn();
+    this.#last = result.then(end, end);
+    return result;
+  }
+}
+
+/** The verifications of this thread. */
+const verifications = new OneAtATime();
+
 /** The documents of one source. */
 export class SourceDocuments {
   readonly #source: ImageSource;
@@ -77,10 +96,16 @@ export class SourceDocuments {
   /**
    * Fetches a document and verifies its signature.
    * @param signatureUrl the detached signature; undefined if the document is clear-signed or the source unsigned
+   * @param bytesMax its largest size
    * @throws RackError `source-failed`
    */
-  async read(url: string, signatureUrl: string | undefined, place: KeyPlace): Promise<TrustedDocument> {
-    return this.#verify(await this.#fetch(url, DOCUMENT_BYTES_MAX), url, signatureUrl, place);
+  async read(
+    url: string,
+    signatureUrl: string | undefined,
+    place: KeyPlace,
+    bytesMax = DOCUMENT_BYTES_MAX,
+  ): Promise<TrustedDocument> {
+    return this.#verify(await this.#fetch(url, bytesMax), url, signatureUrl, place);
   }
 
   /** As `read`; undefined if the server answers that it has no such document. */
@@ -130,10 +155,13 @@ export class SourceDocuments {
     const keys = await this.#keys(place);
     const keyring = { bytes: keys.bytes, fingerprints: place.fingerprints };
     const signature = signatureUrl === undefined ? undefined : await this.#fetchSignature(url, signatureUrl);
-    const request = { file: signatureUrl ?? url, keyring, nowMs: this.#clock.wallTimeMs() };
-    if (signature === undefined) return this.#accept(await verifyClearSigned(bytes, request), keys, place).text;
-    this.#accept(await verifyDetached(bytes, signature, request), keys, place);
-    return bytes;
+    return verifications.do(async () => {
+      if (this.#signal?.aborted === true) throw cancelled();
+      const request = { file: signatureUrl ?? url, keyring, nowMs: this.#clock.wallTimeMs() };
+      if (signature === undefined) return this.#accept(await verifyClearSigned(bytes, request), keys, place).text;
+      this.#accept(await verifyDetached(bytes, signature, request), keys, place);
+      return bytes;
+    });
   }
 
   /** @throws RackError `source-failed`; if there is no signature, it says how a site without one is used */
@@ -196,9 +224,11 @@ export class SourceDocuments {
     if (result.kind === 'document') return result.bytes;
     if (result.kind === 'failed')
       throw this.failure(`${url}: ${describeLastFault(result.reason)}`, new AttemptFailure(result.reason));
-    throw new RackError('cancelled', 'the download was cancelled');
+    throw cancelled();
   }
 }
+
+const cancelled = (): RackError => new RackError('cancelled', 'the download was cancelled');
 
 /** True if the server answered that the file does not exist. */
 const isAbsence = (cause: unknown): boolean =>

@@ -20,6 +20,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
+import type { Downloads } from '../../../src/images/download/queue.ts';
 import { judgeImageName, readImages } from '../../../src/images/image-store.ts';
 import { importFirst } from '../../../src/images/import/first-import.ts';
 import { askSources, chooseOffers } from '../../../src/images/import/offers.ts';
@@ -367,6 +368,67 @@ describe('a hostile source', { skip: missing('linux', 'gpg') }, () => {
       assert.deepEqual(asked, ['/small', '/large', '/large']);
       for (let number = 3; number <= 8; number += 1) await read(`${number}`);
       await assert.rejects(read('9'), { code: 'source-failed', message: /its documents have more than \d+ bytes$/ });
+    } finally {
+      await place.close();
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
+  test('with many large documents at once has each verified after the one before', async () => {
+    const order: string[] = [];
+    const clock = {
+      wallTimeMs: () => {
+        order.push('begins');
+        return Date.now();
+      },
+    };
+    const signed = sign(`${'x'.repeat(MIB)}\n`);
+    const downloads: Downloads = {
+      downloads: [],
+      add: () => assert.fail('only documents are read'),
+      fetchDocument: async ({ urls: [url = ''] }) => {
+        return { kind: 'document', bytes: Uint8Array.from(signed), source: url, validator: undefined };
+      },
+      limit: () => undefined,
+      close: async () => undefined,
+    };
+    const stop = new AbortController();
+    const [one, other] = sourcesAt(['http://one.example/', 'http://other.example/']).map(
+      (source) => new SourceDocuments(source, downloads, clock, stop.signal),
+    );
+    const place = { keyUrl: undefined, fingerprints: undefined };
+    const reads = [one, one, other].map(async (documents, at) => {
+      await documents?.read(`http://site.example/${at}`, undefined, place);
+      order.push('ended');
+    });
+    await Promise.all(reads);
+    assert.deepEqual(
+      order,
+      reads.flatMap(() => ['begins', 'ended']),
+    );
+    const last = one?.read('http://site.example/last', undefined, place);
+    stop.abort();
+    await assert.rejects(last ?? assert.fail(), { code: 'cancelled' });
+  });
+
+  test('whose list of checksums is larger than any list is left without reading its signature', async () => {
+    const { url, server } = await serve({
+      name: '',
+      path: '/SUMS',
+      answer: (response) => flood(response, 32),
+      reason: /./,
+    });
+    const place = new DownloadPlace();
+    try {
+      const text = `sources:
+  - { name: files, title: Files, os: tiny, kind: files, directory: "${url}", file: d.img, checksums: SUMS, arches: { amd64: amd64 },
+      signed: { keyrings: [${join(scratch, 'keys.gpg')}] }, releases: [{ name: one, title: One }] }\n`;
+      const decoded = decodeSources(text, () => []);
+      assert.ok(decoded.ok, JSON.stringify(decoded));
+      const means = { downloads: place.queue(), clock: systemClock, mirrors: [] };
+      const [answer] = await askSources(decoded.sources, WISH, means);
+      assert.match(answer?.problems.join() ?? '', /SUMS: .*(?:8454144|more than)/);
     } finally {
       await place.close();
       server.closeAllConnections();
