@@ -149,6 +149,13 @@ export function testRegionImports(which: 'short' | 'all'): void {
       await ask('POST', `boot-resources/${id}/?op=cancel`);
       await isIn('ubuntu/jammy', 'cancelled');
       await isIdle();
+      site.isSilent = true;
+      await begin();
+      await eventually('it is asked', async () => (await ask('GET', 'boot-resources/?op=is_importing')) === true);
+      await ask('POST', 'boot-resources/?op=stop_import');
+      await isIdle();
+      assert.equal((await resource('ubuntu/jammy'))?.id, id, 'no source has withdrawn it');
+      site.isSilent = false;
       site.pauseMs = 0;
       await begin();
       await isIn('ubuntu/jammy', 'done');

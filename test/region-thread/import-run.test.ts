@@ -183,6 +183,86 @@ describe('a run of imports', { timeout: 60_000 }, () => {
     );
   });
 
+  /** Begins the slow import of `ubuntu/s1` from one or two sources, and renews the run with others. */
+  async function renewSlow(
+    before: readonly string[],
+    after: (slow: readonly SelectedSource[]) => readonly SelectedSource[],
+  ) {
+    const slow = await Promise.all(before.map(() => serveFiles(disks([1]), sendLittle)));
+    const sources = slow.map(({ url }, at) => selected(before[at] ?? '', url));
+    const { run, ended, order } = begin(sources);
+    await isIn(S1, 'downloading');
+    shown = [];
+    assert.ok(run.renew({ ...order, sources: after(sources) }));
+    return { ended, slow, order };
+  }
+  const S1 = 'ubuntu/s1/amd64/generic/release';
+
+  for (const [name, after] of [
+    ['its source is removed', () => []],
+    ['its selection is removed', (slow) => slow.map((one) => ({ ...one, selections: [{ ...ALL, release: 's9' }] }))],
+  ] as const satisfies readonly (readonly [string, (slow: readonly SelectedSource[]) => readonly SelectedSource[]])[])
+    test(`an import ends with the renewal of the run: ${name}`, async () => {
+      const { ended } = await renewSlow(['old'], after);
+      await ended;
+      assert.deepEqual([stateOf(S1)?.state, stateOf(S1)?.reason?.code], ['cancelled', 'no-offer']);
+      assert.equal(readImages(tree).images.length, 0);
+    });
+
+  test('an import begins again from the source that replaces its own, with what has arrived', async () => {
+    const { url } = await serve(disks([1, 2]));
+    const { ended, slow } = await renewSlow(['old'], () => [selected('new', url)]);
+    const { skipped } = await ended;
+    assert.deepEqual(skipped, []);
+    assert.deepEqual([stateOf(S1)?.state, stateOf(S1)?.source], ['done', 'new']);
+    assert.equal(slow[0]?.asked(), 1);
+  });
+
+  test('an import begins again without the source that was removed, if another one has the same image', async () => {
+    const { slow } = await renewSlow(['one', 'two'], ([, two]) => (two === undefined ? [] : [two]));
+    await isIn(S1, 'downloading');
+    assert.equal(stateOf(S1)?.source, 'two');
+    assert.deepEqual(
+      slow.map(({ asked }) => asked()),
+      [1, 1],
+    );
+  });
+
+  test('an import ends when its source withdraws the image, but not when the source cannot be read', async () => {
+    const products = mkdtempSync(join(scratch, 'site-'));
+    const publish = (seeds: readonly number[]): void => {
+      const named = disks(seeds).map((one, at) => [`com.example:${at}:amd64`, one]);
+      writeStreamSite(products, { 'com.example:download': Object.fromEntries(named) }, undefined);
+    };
+    publish([1, 2]);
+    let isDown = false;
+    const server = createServer((request, response) => {
+      const path = request.url ?? '';
+      if (!path.endsWith('.json')) sendLittle(request, response);
+      else if (isDown) response.writeHead(404).end();
+      else response.end(readFileSync(join(products, path)));
+    });
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    ends.push(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const { run, order } = begin([selected('site', `http://127.0.0.1:${(server.address() as AddressInfo).port}/`)]);
+    await isIn(S1, 'downloading');
+    await isIn('ubuntu/s2/amd64/generic/release', 'downloading');
+    isDown = true;
+    lefts = [];
+    assert.ok(run.renew(order));
+    await eventually('the source has failed', () => lefts[0]?.skipped.some(({ name }) => name === 'site') || undefined);
+    assert.equal(stateOf(S1)?.state, 'downloading');
+    isDown = false;
+    publish([2]);
+    assert.ok(run.renew(order));
+    await isIn(S1, 'cancelled');
+    assert.equal(stateOf(S1)?.reason?.code, 'no-offer');
+    assert.equal(stateOf('ubuntu/s2/amd64/generic/release')?.state, 'downloading');
+  });
+
   test('an image that is there is done at once, even if slow images of its source have all places', async () => {
     const { url } = await serve(disks([7]));
     await begin([selected('site', url)]).ended;

@@ -25,6 +25,8 @@ export class FileSite {
   sent = 0;
   /** A pause after each piece of an image, in milliseconds. */
   pauseMs = 0;
+  /** True: it accepts connections, and answers nothing. */
+  isSilent = false;
 
   /** @param directory in which the site is laid out */
   constructor(directory: string) {
@@ -46,6 +48,7 @@ export class FileSite {
   /** Sends a file, or its bytes from a place on. */
   #send({ url = '', headers }: IncomingMessage, response: ServerResponse): void {
     this.asked.push(url);
+    if (this.isSilent) return;
     const file = join(this.directory, url);
     const size = statSync(file, { throwIfNoEntry: false })?.isFile() === true ? statSync(file).size : undefined;
     if (size === undefined) {

@@ -262,16 +262,18 @@ export class ImportControl {
     this.#carriedOut.delete(name);
   }
 
-  /** Forgets the images that no source offers any more and that no host has. */
-  async #forgetGone(): Promise<void> {
+  /** Forgets the images that no source offers any more and that no host has. @param leftOut the sources without a whole answer, among others */
+  async #forgetGone(leftOut: ReadonlySet<string>): Promise<void> {
     const { tree } = this.#terms();
     const { presentNames } = await import('./removal.ts');
     const present = tree === undefined ? undefined : presentNames(tree);
     if (present === undefined) return;
     const { boot, hostImages } = this.#parts.region.store;
     const elsewhere = new Set((await hostImages?.list())?.flatMap(({ images }) => images.map(resourceName)));
-    const gone = (await boot.listResources()).map(({ name }) => name).filter((name) => !elsewhere.has(name));
-    await boot.forget(gone.filter((name) => !present.has(name) && !this.#shown.has(name)));
+    const gone = (await boot.listResources())
+      .filter(({ name }) => !elsewhere.has(name) && !present.has(name) && !this.#shown.has(name))
+      .filter(({ progress }) => progress === undefined || !leftOut.has(progress.source));
+    await boot.forget(gone.map(({ name }) => name));
   }
 
   /** Removes what imports have left for too long. */
@@ -304,7 +306,9 @@ export class ImportControl {
     const { eventsOf } = await import('./import-events.ts');
     const events = [...entries].flatMap(([name, progress]) => {
       const before = this.#shown.get(name);
-      this.#shown.set(name, progress);
+      // One that nobody offers any more is shown until the sources have answered.
+      if (progress.reason?.code === 'no-offer') this.#shown.delete(name);
+      else this.#shown.set(name, progress);
       return eventsOf(name, progress, before, atMs);
     });
     if (events.some(({ code }) => code === 'image-imported')) await this.#parts.onImages?.();
@@ -334,13 +338,14 @@ export class ImportControl {
     const shown = skipped.map((one) => ({ ...one, name: one.name.slice(0, NAME_MAX) }));
     const { store } = this.#parts.region;
     const { leftOutEvents } = await import('./import-events.ts');
-    const before = (await store.boot.findRun()).skipped;
+    const run = await store.boot.findRun();
     await store.transact(async () => {
       await store.boot.changeRun({ skipped: shown, skippedMore: more });
       const atMs = this.#parts.clock.wallTimeMs();
-      for (const event of leftOutEvents(shown, before, atMs)) await store.recordEvent(event, undefined);
+      for (const event of leftOutEvents(shown, run.skipped, atMs)) await store.recordEvent(event, undefined);
     });
-    await this.#forgetGone();
+    // Only sources that have answered can have withdrawn an image.
+    if (run.stoppedMs <= run.begunMs) await this.#forgetGone(new Set(shown.map(({ name }) => name)));
   }
 
   async #end(left: SkippedList): Promise<void> {

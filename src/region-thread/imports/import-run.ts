@@ -12,8 +12,11 @@
 // 4. A source has at most IMPORTS_OF_SOURCE_MAX places, and the last place is kept for a source that has none. So slow servers delay their own
 //    images.
 // 5. The run ends when all sources have answered, and no import is queued or under way. It lists what it left out; the progress of an image has its own reason.
-// 6. `renew` asks the sources again. The imports under way continue meanwhile, so no slow one keeps newer images of other sources away.
+// 6. `renew` asks the sources again. The imports under way continue meanwhile, so no slow one keeps newer images of other sources away. An
+//    import ends as soon as a source of its offers has been removed or changed, or does not offer it any more; it begins again with the
+//    offers that are left, if there are any.
 
+import { isDeepStrictEqual } from 'node:util';
 import { type Clock, later } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import type { Downloads } from '../../images/download/queue.ts';
@@ -21,10 +24,8 @@ import type { Download, DownloadState } from '../../images/download/request.ts';
 import { sleepUntil } from '../../images/download/sleep-until.ts';
 import type { StoredImage } from '../../images/image-store.ts';
 import {
-  bytesOfItem,
   digestsOfItem,
   type FirstItem,
-  type ItemOffer,
   imagesIn,
   importFirstItem,
   isStoredItem,
@@ -34,16 +35,14 @@ import { arrivedBytes } from '../../images/import/left-downloads.ts';
 import type { SourceAnswer } from '../../images/import/offer.ts';
 import { askSources } from '../../images/import/offers.ts';
 import { readHostMirrors } from '../../images/sources/host-mirrors.ts';
-import { type ImportProgress, PROGRESS_FILES_MAX } from '../../region/records/boot-store.ts';
+import type { ImportProgress } from '../../region/records/boot-store.ts';
 import { failureReason, remarkOf } from './import-failure.ts';
 import { LeftOut } from './left-out.ts';
 import type { Hold, RunOrder, SkippedList } from './message.ts';
-import { planImports, type SelectedSource, wishOf } from './plan.ts';
+import { type Asked, offersNow, planImports, type SelectedSource, wishOf } from './plan.ts';
+import { hasPlace, IMPORTS_MAX, type Item, needSame, progressOf } from './run-item.ts';
 import { longPause, shownDownload, type Wait } from './shown-download.ts';
 
-/** How many images are imported at a time, in total and of one source. */
-const IMPORTS_MAX = 4;
-const IMPORTS_OF_SOURCE_MAX = 2;
 /** The pause before the next try if another process has locked a file, in milliseconds. */
 const LOCKED_MS = 60_000;
 /** The most tries to lock the files of an image. After them it has failed until the next run. */
@@ -59,27 +58,6 @@ interface ImportRunParts {
   /** Called when all sources have answered, and after each later change of this list. */
   readonly onLeft: (left: SkippedList) => void;
 }
-
-interface Item {
-  readonly name: string;
-  /** Sources that answer later add theirs. */
-  offers: OffersOfItem;
-  progress: ImportProgress;
-  /** Ends the import under way; undefined if it is not running. */
-  stop: AbortController | undefined;
-  hold: Hold | 'removed' | undefined;
-  /** True while it waits for another process that has a file locked, or for a busy server. Then it takes no place. */
-  isWaiting: boolean;
-  /** How often it has waited so. */
-  waits: number;
-  /** True if no source delivered it, so that a further one may. */
-  isUndelivered: boolean;
-  /** True if the store had it when the run began. Then it needs no place. */
-  readonly isStored: boolean;
-}
-
-/** A source and its answer; undefined: it has not answered yet. */
-type Asked = readonly [SelectedSource, SourceAnswer | undefined];
 
 export class ImportRun {
   readonly #parts: ImportRunParts;
@@ -113,7 +91,11 @@ export class ImportRun {
     if (this.#isEnded || this.#stop.signal.aborted) return false;
     this.#noAsking.abort();
     for (const item of [...this.#items.values()]) if (item.stop === undefined) this.#items.delete(item.name);
+    const before = this.#order.sources;
+    const isUnchanged = ({ source }: SelectedSource): boolean =>
+      before.some((one) => isDeepStrictEqual(one.source, source));
     this.#begin(order);
+    this.#changeOffers(order.sources.filter(isUnchanged).map((selected) => [selected, undefined]));
     this.#advance();
     return true;
   }
@@ -216,31 +198,41 @@ export class ImportRun {
     const stored = imagesIn(this.#order.tree);
     const plan = planImports(answers, new Set(this.#items.keys()));
     this.#leftOut.plan(plan.skipped);
-    for (const [name, offers] of plan.offers) {
-      const item = this.#items.get(name);
-      if (item === undefined) this.#add(name, offers, stored);
-      else this.#addOffers(item, offers);
-    }
+    for (const [name, offers] of plan.offers) if (!this.#items.has(name)) this.#add(name, offers, stored);
+    this.#changeOffers(answers);
   }
 
   #add(name: string, offers: OffersOfItem, stored: readonly StoredImage[]): void {
     const hold = this.#held.get(name);
     if (hold === 'removed') return;
-    const begun = progressOf(offers[0], hold ?? 'queued', offers);
-    const progress = { ...begun, bytes: arrivedBytes(this.#order.tree, digestsOfItem(offers[0]), begun.total) };
+    const progress = this.#progressAtStart(offers, hold ?? 'queued');
     const item: Item = {
       ...{ name, offers, progress, stop: undefined, hold, isWaiting: false, waits: 0, isUndelivered: false },
+      isOffered: true,
       isStored: isStoredItem(offers[0], stored),
     };
     this.#items.set(name, item);
     this.#show(item, progress);
   }
 
-  /** Adds the offers of a source that answered later. */
-  #addOffers(item: Item, offers: OffersOfItem): void {
-    if (offers.length === item.offers.length) return;
-    item.offers = offers;
-    if (item.progress.state === 'failed' && item.isUndelivered) this.#show(item, { state: 'queued' });
+  #progressAtStart(offers: OffersOfItem, state: ImportProgress['state']): ImportProgress {
+    const begun = progressOf(offers[0], state, offers);
+    return { ...begun, bytes: arrivedBytes(this.#order.tree, digestsOfItem(offers[0]), begun.total) };
+  }
+
+  /** Gives the items the offers that they have now. */
+  #changeOffers(answers: readonly Asked[]): void {
+    for (const [item, [first, ...others]] of offersNow([...this.#items.values()], answers)) {
+      const before = item.offers;
+      const now = first === undefined ? undefined : ([first, ...others] as const);
+      item.isOffered = now !== undefined;
+      if (now !== undefined && !isDeepStrictEqual(now, before)) item.offers = now;
+      if (before.some(({ offer }) => now?.every((one) => one.offer.source !== offer.source) ?? true))
+        item.stop?.abort();
+      if (now === undefined && item.stop === undefined) this.#items.delete(item.name);
+      if (item.offers !== before && item.progress.state === 'failed' && item.isUndelivered)
+        this.#show(item, { state: 'queued' });
+    }
   }
 
   #next(): Item | undefined {
@@ -294,7 +286,7 @@ export class ImportRun {
       this.#done(item, result);
     } catch (error) {
       if (signal.aborted) {
-        if (item.hold === undefined) this.#end(item);
+        this.#leave(item);
         return;
       }
       const code = error instanceof RackError ? error.code : undefined;
@@ -334,7 +326,20 @@ export class ImportRun {
     await sleepUntil(until, clock, signal);
     item.isWaiting = false;
     if (!signal.aborted) this.#show(item, { state: 'queued' });
-    else if (item.hold === undefined) this.#end(item);
+    else this.#leave(item);
+  }
+
+  /** Shows why an import was ended. If that was for other offers, it begins again with them. */
+  #leave(item: Item): void {
+    if (item.hold !== undefined) return;
+    if (this.#stop.signal.aborted) this.#end(item);
+    else if (item.isOffered) {
+      item.progress = this.#progressAtStart(item.offers, 'queued');
+      this.#show(item, item.progress);
+    } else {
+      this.#items.delete(item.name);
+      this.#show(item, { state: 'cancelled', reason: { code: 'no-offer', params: {} } });
+    }
   }
 
   /** Shows that another process has a file locked. The import continues as soon as the file is free. @param pid 0: unknown */
@@ -359,28 +364,4 @@ export class ImportRun {
     item.progress = { ...kept, ...change };
     this.#parts.onProgress(item.name, item.progress);
   }
-}
-
-/** The progress with which an import starts. */
-function progressOf(item: ItemOffer, state: ImportProgress['state'], offers: OffersOfItem): ImportProgress {
-  const { source, title } = item.offer;
-  // An installer has none before it is in the tree.
-  const serial = item.kind === 'installer' ? undefined : item.offer.serial;
-  const bytes = bytesOfItem(item);
-  const facts = { ...(serial === undefined ? {} : { serial }), ...(bytes === undefined ? {} : { total: bytes }) };
-  return { state, source, title, bytes: 0, files: filesOf(offers).slice(0, PROGRESS_FILES_MAX), ...facts };
-}
-
-/** The digests of all files that the offers name. */
-const filesOf = (offers: OffersOfItem): readonly string[] => [...new Set(offers.flatMap(digestsOfItem))];
-
-/** True if two imports may need the same file, or if both are of installers, which need the host's package manager. */
-const needSame = (one: OffersOfItem, other: OffersOfItem): boolean =>
-  [one, other].every((offers) => offers.some(({ kind }) => kind === 'installer')) ||
-  filesOf(one).some((file) => filesOf(other).includes(file));
-
-/** True if there is a place for an import of its source. */
-function hasPlace({ progress }: Item, running: readonly Item[]): boolean {
-  const own = running.filter((other) => other.progress.source === progress.source).length;
-  return own < IMPORTS_OF_SOURCE_MAX && running.length + (own === 0 ? 0 : 1) < IMPORTS_MAX;
 }

@@ -31,6 +31,9 @@ export interface Skipped {
   readonly reason: ImportReason;
 }
 
+/** A source and its answer; undefined: it has not answered yet. */
+export type Asked = readonly [SelectedSource, SourceAnswer | undefined];
+
 interface ImportPlan {
   /** By name, such as `ubuntu/noble/amd64/generic/release`. */
   readonly offers: ReadonlyMap<string, OffersOfItem>;
@@ -52,10 +55,7 @@ export const matches = ({ os, release, arches, subarches, labels }: WrittenBootS
  * @param answers in the order of the sources; undefined: it has not answered yet
  * @param begun the items that are already in the run
  */
-export function planImports(
-  answers: readonly (readonly [SelectedSource, SourceAnswer | undefined])[],
-  begun: ReadonlySet<string> = new Set(),
-): ImportPlan {
+export function planImports(answers: readonly Asked[], begun: ReadonlySet<string> = new Set()): ImportPlan {
   const offers = new Map<string, OffersOfItem>();
   const skipped: Skipped[] = [];
   const awaited: WrittenBootSelection[] = [];
@@ -102,6 +102,40 @@ export function planImports(
     }
   }
   return { offers, skipped };
+}
+
+/**
+ * The offers that items of the run have now, in the order of the sources. An earlier offer counts as long as a selection of its source matches
+ * it and the source may still have it: it has not answered yet, or only in part.
+ * @param items with their offers until now
+ * @param answers as for `planImports`, without the sources that do not count
+ * @returns for each item; none if nobody offers it any more
+ */
+export function offersNow<Item extends { readonly name: string; readonly offers: OffersOfItem }>(
+  items: readonly Item[],
+  answers: readonly Asked[],
+): ReadonlyMap<Item, readonly ItemOffer[]> {
+  const found = new Map<Item, ItemOffer[]>(items.map((item) => [item, []]));
+  const awaited: WrittenBootSelection[] = [];
+  const byName = new Map(items.map((item) => [item.name, item]));
+  for (const [{ source, selections }, answer] of answers) {
+    const isSelected = (one: ItemOffer): boolean =>
+      selections.some((selection) => matches(selection, namesOfItem(one)));
+    const offered = new Map<Item, ItemOffer>();
+    for (const one of answer === undefined ? [] : itemsOf(answer)) {
+      const item = byName.get(itemName(one));
+      if (item !== undefined && !offered.has(item) && isSelected(one)) offered.set(item, one);
+    }
+    const isInPart = answer === undefined || answer.problems.length > 0;
+    for (const [item, offers] of found) {
+      const before = item.offers.filter((one) => one.offer.source === source.name && isSelected(one));
+      const one = offered.get(item);
+      if (one === undefined) offers.push(...(isInPart ? before : []));
+      else if (before.length > 0 || !awaited.some((earlier) => matches(earlier, namesOfItem(one)))) offers.push(one);
+    }
+    if (answer === undefined) awaited.push(...selections);
+  }
+  return found;
 }
 
 const isLoaderName = (name: string): boolean => name.startsWith(`${LOADER}/`);

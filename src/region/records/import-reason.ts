@@ -38,6 +38,8 @@ const PARAMS = {
   /** The newest version is already stored. */
   present: z.object({ serial: text }),
   stopped: none,
+  /** The import was under way when its source, or the selection, was removed, or the source withdrew the image. */
+  'no-offer': none,
   download: z.object({ fault: downloadFault }),
   'disk-full': z.object({ freeBytes: count, neededBytes: count }),
   'disk-failed': said,
@@ -64,6 +66,7 @@ const WANTED: ReadonlySet<string> = new Set<keyof typeof PARAMS>([
   'nothing-selected',
   'earlier-source',
   'held',
+  'no-offer',
   'present',
   'remark',
 ]);

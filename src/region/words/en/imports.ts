@@ -26,6 +26,7 @@ const IMPORT_REASONS: Writers<ImportReasonParams> = {
   held: ({ hold }) => `its import is ${hold}`,
   present: ({ serial }) => `${serial} is already there`,
   stopped: () => 'the import was stopped',
+  'no-offer': () => 'the import was stopped, because no selected source offers the image any more',
   download: ({ fault }) => (isAttemptFault(fault) ? describeAttemptFault(fault) : fault.code),
   'disk-full': ({ freeBytes, neededBytes }) =>
     `the disk of the images has ${formatBytes(freeBytes)} left, but needs ${formatBytes(neededBytes)}: free space, or remove unneeded images; then resume`,

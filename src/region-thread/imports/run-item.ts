@@ -1,0 +1,53 @@
+// An item of a run, and the rules of which items are imported at the same time.
+
+import { bytesOfItem, digestsOfItem, type ItemOffer, type OffersOfItem } from '../../images/import/import-item.ts';
+import { type ImportProgress, PROGRESS_FILES_MAX } from '../../region/records/boot-store.ts';
+import type { Hold } from './message.ts';
+
+/** How many images are imported at a time, in total and of one source. */
+export const IMPORTS_MAX = 4;
+const IMPORTS_OF_SOURCE_MAX = 2;
+
+export interface Item {
+  readonly name: string;
+  /** Each answer of a source may change them. */
+  offers: OffersOfItem;
+  /** False if no source offers it any more: then it leaves the run when its import has ended. */
+  isOffered: boolean;
+  progress: ImportProgress;
+  /** Ends the import under way; undefined if it is not running. */
+  stop: AbortController | undefined;
+  hold: Hold | 'removed' | undefined;
+  /** True while it waits for another process that has a file locked, or for a busy server. Then it takes no place. */
+  isWaiting: boolean;
+  /** How often it has waited so. */
+  waits: number;
+  /** True if no source delivered it, so that a further one may. */
+  isUndelivered: boolean;
+  /** True if the store had it when the run began. Then it needs no place. */
+  readonly isStored: boolean;
+}
+
+/** The progress with which an import starts. */
+export function progressOf(item: ItemOffer, state: ImportProgress['state'], offers: OffersOfItem): ImportProgress {
+  const { source, title } = item.offer;
+  // An installer has none before it is in the tree.
+  const serial = item.kind === 'installer' ? undefined : item.offer.serial;
+  const bytes = bytesOfItem(item);
+  const facts = { ...(serial === undefined ? {} : { serial }), ...(bytes === undefined ? {} : { total: bytes }) };
+  return { state, source, title, bytes: 0, files: filesOf(offers).slice(0, PROGRESS_FILES_MAX), ...facts };
+}
+
+/** The digests of all files that the offers name. */
+const filesOf = (offers: OffersOfItem): readonly string[] => [...new Set(offers.flatMap(digestsOfItem))];
+
+/** True if two imports may need the same file, or if both are of installers, which need the host's package manager. */
+export const needSame = (one: OffersOfItem, other: OffersOfItem): boolean =>
+  [one, other].every((offers) => offers.some(({ kind }) => kind === 'installer')) ||
+  filesOf(one).some((file) => filesOf(other).includes(file));
+
+/** True if there is a place for an import of its source. */
+export function hasPlace({ progress }: Item, running: readonly Item[]): boolean {
+  const own = running.filter((other) => other.progress.source === progress.source).length;
+  return own < IMPORTS_OF_SOURCE_MAX && running.length + (own === 0 ? 0 : 1) < IMPORTS_MAX;
+}
