@@ -16,24 +16,30 @@ const ROOT = 'hsqs of noble';
 export const startFile = (kernel: Kernel, name: 'boot-kernel' | 'boot-initrd', serial = SERIAL): string =>
   `${name} of ${kernel} of ${serial}`;
 
-/** @param kernels those that the site has */
-export function twoKernels(serial = SERIAL, kernels: readonly Kernel[] = KERNELS): SiteContent {
+/** @param serials those of each product @param kernels those that the site has */
+export function twoKernels(
+  serials: string | readonly string[] = SERIAL,
+  kernels: readonly Kernel[] = KERNELS,
+): SiteContent {
   const products = kernels.map((subarch): [string, SiteProduct] => {
     const file = (ftype: string, path: string, content: string): [string, SiteFile] => [
       ftype,
       { ftype, path, content },
     ];
-    const boot = `noble/amd64/${serial}/${subarch}/generic`;
-    const files = Object.fromEntries([
-      file('boot-kernel', `${boot}/boot-kernel`, startFile(subarch, 'boot-kernel', serial)),
-      file('boot-initrd', `${boot}/boot-initrd`, startFile(subarch, 'boot-initrd', serial)),
-      file('squashfs', `noble/amd64/${serial}/squashfs`, ROOT),
-    ]);
+    const versions = [serials].flat().map((serial) => {
+      const boot = `noble/amd64/${serial}/${subarch}/generic`;
+      const files = Object.fromEntries([
+        file('boot-kernel', `${boot}/boot-kernel`, startFile(subarch, 'boot-kernel', serial)),
+        file('boot-initrd', `${boot}/boot-initrd`, startFile(subarch, 'boot-initrd', serial)),
+        file('squashfs', `noble/amd64/${serial}/squashfs`, ROOT),
+      ]);
+      return [serial, { files }] as const;
+    });
     const tags = { arch: 'amd64', os: 'ubuntu', release: 'noble', version: '24.04', label: 'stable', subarch };
     const more = { subarches: `generic,${subarch}`, kflavor: 'generic', release_title: '24.04 LTS' };
     return [
       `com.ubuntu.maas.stable:v3:boot:24.04:amd64:${subarch}`,
-      { tags: { ...tags, ...more }, versions: { [serial]: { files } } },
+      { tags: { ...tags, ...more }, versions: Object.fromEntries(versions) },
     ];
   });
   return { [CONTENT_ID]: Object.fromEntries(products) };

@@ -32,9 +32,9 @@ import { whileStoreLocked } from '../../images/stored-blob.ts';
 import { leftOutNote } from '../terminal/config-in-force.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
 import { fetchedAgainNote } from './boot-selections.ts';
-import { enterImageTree } from './image-tree.ts';
+import { enterImageTree, treeOption } from './image-tree.ts';
 import { readImageUse } from './image-use.ts';
-import { CANDIDATES_MAX, nearestBeginning, severalMatch } from './named-images.ts';
+import { addedNotes, CANDIDATES_MAX, nearestBeginning, severalMatch } from './named-images.ts';
 import { printTenths } from './tenths.ts';
 
 interface StoreFlags {
@@ -144,10 +144,6 @@ export function describeAdding({ image, added, given }: AddResult): string {
   return `Added ${name} from ${GIVEN_NAMES[given]}: ${formatBytes(image.bytes)}, ${formatBytes(image.diskBytes)} on a disk, sha256 ${image.sha256.slice(0, 16)}…`;
 }
 
-/** The option that names the same tree in another command, after a space; empty for the configured one. */
-export const treeWords = ({ tree }: Pick<StoreFlags, 'tree'>): string =>
-  tree === undefined ? '' : ` --tree ${shellWord(tree)}`;
-
 /** Prints the images and the problems of the store. @returns 0, or 1 if part of the store is unusable */
 export function listDiskImages(flags: StoreFlags): number {
   const { tree, stateDir } = enterPlace(flags);
@@ -182,11 +178,14 @@ export function listDiskImages(flags: StoreFlags): number {
     printInstallers(tree);
     printLoaders(tree);
     for (const problem of problems) printError(problem);
-    for (const line of removalsOf(unusable, treeWords(flags))) printError(line);
-    const lost = images.filter(isMissing).length;
-    const command = `sudo rackboot images fsck${treeWords(flags)}`;
+    for (const line of removalsOf(unusable, treeOption(flags))) printError(line);
+    const missing = images.filter(isMissing);
+    const lost = missing.filter(({ origin }) => origin !== undefined).length;
+    const command = `sudo rackboot images fsck${treeOption(flags)}`;
     if (lost > 0)
       printError(`The bytes of ${counted(lost, 'image')} are missing or damaged; to get them back: ${command}`);
+    for (const [image, note] of [...addedNotes(missing, treeOption(flags))].slice(0, CANDIDATES_MAX))
+      printError(`The bytes of ${formatImageName(image)} are missing or damaged: ${note}`);
     if (damaged.length > 0)
       printError(`Files of ${listed(damaged, CANDIDATES_MAX)} are missing or damaged; to get them back: ${command}`);
     if (leftOut !== undefined) printError(`Note: ${leftOut}`);
@@ -194,9 +193,9 @@ export function listDiskImages(flags: StoreFlags): number {
   return problems.length > 0 || images.some(isMissing) || damaged.length > 0 ? 1 : 0;
 }
 
-/** Says how the unusable manifests are removed. @param treeOption as `treeWords` */
-export const removalsOf = (unusable: readonly UnusableManifest[], treeOption: string): readonly string[] =>
-  unusable.map(({ name }) => `To give that image up: sudo rackboot images remove ${shellWord(name)}${treeOption}`);
+/** Says how the unusable manifests are removed. @param treeWords as `treeOption` */
+export const removalsOf = (unusable: readonly UnusableManifest[], treeWords: string): readonly string[] =>
+  unusable.map(({ name }) => `To give that image up: sudo rackboot images remove ${shellWord(name)}${treeWords}`);
 
 /** Prints the installers of a tree, if it has some, with their titles. */
 function printInstallers(tree: string): void {
@@ -259,7 +258,7 @@ export async function removeDiskImages(
   const names = [...[...doomed, ...parts].map(formatImageName), ...broken.map(({ name }) => name)];
   if (names.length === 0) {
     const known = [...[...images, ...allParts].map(formatImageName), ...unusable.map(({ name }) => name)];
-    const all = `\`rackboot images list${treeWords(flags)}\` names all`;
+    const all = `\`rackboot images list${treeOption(flags)}\` names all`;
     throw new RackError(
       'not-found',
       `there is no image ${JSON.stringify(wanted)}; ${meantImages(wanted, known)}${all}`,

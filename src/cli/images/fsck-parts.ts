@@ -117,7 +117,7 @@ async function importLoader(part: CheckedPart, source: string, { run, sources }:
   const { label = 'stable' } = manifest;
   const asked = sources.filter(({ name, os }) => name === source || os === LOADER);
   // A loader has no release: its type takes that place in its name.
-  const wish = { os: LOADER, release: undefined, architectures: [architecture] };
+  const wish = { os: LOADER, release: undefined, architectures: [architecture], isEveryVersion: true };
   const lost = { ...againOf(part, source), type, architecture, label };
   await run.importLoader(asked, wish, (answers) => loaderAgain(answers, lost));
 }
@@ -130,7 +130,7 @@ async function importInstaller(part: CheckedPart, source: string, terms: RepairT
   if (os === 'debian' && asked.some(({ kind }) => kind === 'installer')) requireInstallerPrograms(undefined);
   const work = openWorkDirectory(stateDir);
   try {
-    const wish: OfferWish = { os, release, architectures: [architecture] };
+    const wish: OfferWish = { os, release, architectures: [architecture], isEveryVersion: true };
     const lost = { ...againOf(part, source), os, release, architecture };
     const place = { workDir: work.path, packages: undefined };
     await run.importInstaller(asked, wish, (answers) => installerAgain(answers, lost), place);

@@ -6,7 +6,6 @@
 // 3. Boot loaders, installers and environments are not in the store: they are compared with their manifests (fsck-parts.ts).
 
 import { dirname } from 'node:path';
-import { shellWord } from '../../clean-text.ts';
 import { systemClock } from '../../clock.ts';
 import { readImageSources, type SourceFlags } from '../../config/image-sources.ts';
 import { counted, listed } from '../../counted.ts';
@@ -20,11 +19,12 @@ import { type CheckedPart, checkParts, originOf, partName } from '../../images/i
 import type { ImageSource } from '../../images/sources/source.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
 import { type KnownSources, readKnownSources } from './boot-sources.ts';
-import { removalsOf, treeWords } from './disk-images.ts';
+import { removalsOf } from './disk-images.ts';
 import { copiedAgain, describePart, isLost, type PartRepair, repairParts, unimported } from './fsck-parts.ts';
-import { enterImageTree, type ImageTree } from './image-tree.ts';
+import { enterImageTree, type ImageTree, treeOption } from './image-tree.ts';
 import { readImageUse } from './image-use.ts';
 import { ImportRun } from './import-run.ts';
+import { addedNotes } from './named-images.ts';
 import { printTenths } from './tenths.ts';
 
 /** The most names that a sentence lists. */
@@ -58,7 +58,7 @@ export async function checkStore(flags: FsckFlags): Promise<number> {
   if (!flags.json) for (const line of [...bad.map(describe), ...badParts.flatMap(describePart)]) printError(line);
   const lost = eachOnce(bad.filter((content) => !isLeft(content)).flatMap(({ images }) => images));
   const lostParts = badParts.filter(({ files }) => files.some(isLost));
-  const repairs = flags.report ? [] : await importAgain(lost, sources, place, flags.json);
+  const repairs = flags.report ? [] : await importAgain(lost, sources, place, flags);
   const partRepairs = flags.report ? [] : await importPartsAgain(lostParts, sources, place, flags);
   const nowMs = systemClock.wallTimeMs();
   const freed = flags.report ? 0 : (await sweepBlobs(tree, nowMs, new Set())) + (await sweepDownloads(tree, nowMs));
@@ -75,7 +75,7 @@ export async function checkStore(flags: FsckFlags): Promise<number> {
     });
   else {
     for (const problem of troubles) printError(problem);
-    for (const line of removalsOf(unusable, treeWords(flags))) printError(line);
+    for (const line of removalsOf(unusable, treeOption(flags))) printError(line);
     const lostStill = new Set(
       repairs.flatMap(({ image, imported }) => (imported === undefined ? [formatImageName(image)] : [])),
     );
@@ -138,7 +138,7 @@ async function importAgain(
   lost: readonly StoredImage[],
   ofFiles: readonly ImageSource[],
   place: ImageTree,
-  isSilent: boolean,
+  { json: isSilent, ...flags }: FsckFlags,
 ): Promise<readonly Repair[]> {
   if (lost.length === 0) return [];
   const sources = await sourcesFor(
@@ -146,14 +146,16 @@ async function importAgain(
     ofFiles,
     place,
   );
+  const treeWords = treeOption(flags);
   const run = new ImportRun(place, () => readImageUse(place), isSilent);
   const repairs: Repair[] = [];
+  const notes = addedNotes(lost, treeWords);
   try {
     for (const image of lost) {
-      const repair = await importOne(image, sources, run);
+      const repair = await importOne(image, sources, run, notes);
       repairs.push(repair);
       if (isSilent) continue;
-      if (repair.imported !== undefined) print(`Imported ${formatImageName(repair.imported)} again`);
+      if (repair.imported !== undefined) print(describeRepair(image, repair.imported));
       else printError(`${formatImageName(image)} was not repaired: ${repair.problem}`);
     }
     return repairs;
@@ -162,18 +164,24 @@ async function importAgain(
   }
 }
 
+function describeRepair(lost: StoredImage, imported: StoredImage): string {
+  const [name, before] = [formatImageName(imported), formatImageName(lost)];
+  if (name === before) return `Imported ${name} again`;
+  return `Imported ${name}, which replaces ${before}: no source has the files of that version`;
+}
+
 /** Imports boot loaders and installers again if they came from a source. */
 async function importPartsAgain(
   lost: readonly CheckedPart[],
   ofFiles: readonly ImageSource[],
   place: ImageTree,
-  { json: isSilent, tree }: FsckFlags,
+  { json: isSilent, ...flags }: FsckFlags,
 ): Promise<readonly PartRepair[]> {
   if (lost.length === 0) return [];
   const known = await sourcesFor(lost.map(originOf), ofFiles, place);
   const run = new ImportRun(place, () => readImageUse(place), isSilent);
   try {
-    const treeWords = tree === undefined ? '' : ` --tree ${shellWord(tree)}`;
+    const treeWords = treeOption(flags);
     return await repairParts(lost, { ...known, run, stateDir: place.stateDir, treeWords, isSilent });
   } finally {
     await run.close();
@@ -193,19 +201,28 @@ async function sourcesFor(
     : await readKnownSources(sources, config.stateDir);
 }
 
-async function importOne(image: StoredImage, known: KnownSources, run: ImportRun): Promise<Repair> {
+async function importOne(
+  image: StoredImage,
+  known: KnownSources,
+  run: ImportRun,
+  notes: ReadonlyMap<StoredImage, string>,
+): Promise<Repair> {
   // Another image with the same bytes was repaired.
   if (hasBlob(run.tree, image)) return { image, imported: image };
   const { os, release, architecture, subarchitecture, label, origin } = image;
   if (origin?.source === COPY_SOURCE) return { image, problem: copiedAgain('it is a copy of an image of the region') };
-  if (origin === undefined) {
-    const command = `rackboot images add FILE --os ${os} --release ${release} --arch ${architecture} --serial ${image.serial}`;
-    return { image, problem: `it was added from a file; \`${command}\` adds it again` };
-  }
+  if (origin === undefined) return { image, problem: notes.get(image) ?? '' };
   try {
     const asked = known.sources.filter((source) => source.os === os || source.name === origin.source);
     const isSame = (names: OfferNames): boolean => names.label === label && names.subarchitecture === subarchitecture;
-    const wish = { os, release, architectures: [architecture], subarchitecture, choices: [isSame] };
+    const wish = {
+      os,
+      release,
+      architectures: [architecture],
+      subarchitecture,
+      choices: [isSame],
+      isEveryVersion: true,
+    };
     const { image: imported } = await run.import(asked, wish, (answers) => offersAgain(answers, image));
     // The source has a newer image, which replaces this one.
     if (imported.serial !== image.serial) await removeImages(run.tree, [image], run.nowMs, { isKnown: true });

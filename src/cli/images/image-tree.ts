@@ -6,6 +6,7 @@
 
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
+import { shellWord } from '../../clean-text.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { RACK_CONFIG } from '../../region/config.ts';
@@ -24,6 +25,10 @@ interface TreeFlags {
   readonly config: string;
   readonly tree?: string | undefined;
 }
+
+/** The option that names the same tree in another command, after a space; empty for the configured one. */
+export const treeOption = ({ tree }: Pick<TreeFlags, 'tree'>): string =>
+  tree === undefined ? '' : ` --tree ${shellWord(tree)}`;
 
 /** @throws RackError `config-unreadable`, `config-invalid` */
 export function enterImageTree(flags: TreeFlags): ImageTree {

@@ -1,7 +1,8 @@
-// The errors of commands that name images by the start of their names.
+// The errors of commands that name images by the start of their names, and how an image that no source has comes back.
 
 import { counted, listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
+import { formatImageName, type StoredImage } from '../../images/image-store.ts';
 import { nearestHint } from '../../nearest-name.ts';
 
 /** The most images that an error names; the rest are counted. */
@@ -20,3 +21,36 @@ export const severalMatch = (names: readonly string[]): RackError =>
     'bad-argument',
     `${counted(names.length, 'image')} match; give a full name, or add --all: ${listed(names, CANDIDATES_MAX)}`,
   );
+
+/** The label of uploads, and of other images without one. */
+const [UPLOADED, RELEASED] = ['uploaded', 'release'];
+const GENERIC = 'generic';
+
+/**
+ * How each of these images that was added or uploaded gets its bytes back. One command brings back those of all images that share them.
+ * @param treeWords as `treeOption`
+ */
+export function addedNotes(lost: readonly StoredImage[], treeWords: string): ReadonlyMap<StoredImage, string> {
+  const first = new Map<string, StoredImage>();
+  const added = lost.filter(({ origin }) => origin === undefined);
+  return new Map(
+    added.map((image) => {
+      const twin = first.get(image.sha256);
+      if (twin !== undefined) return [image, `its bytes come back with those of ${formatImageName(twin)}`];
+      first.set(image.sha256, image);
+      return [image, addedNote(image, treeWords)];
+    }),
+  );
+}
+
+function addedNote({ label, ...name }: StoredImage, treeWords: string): string {
+  const { os, release, architecture: arch, subarchitecture: subarch, serial } = name;
+  if (label === UPLOADED) {
+    const hardware = subarch === GENERIC ? arch : `${arch}/${subarch}`;
+    return `it was uploaded; \`rackboot images upload ${os}/${release} FILE --arch ${hardware}\` uploads it again`;
+  }
+  const subarchWords = subarch === GENERIC ? '' : ` --subarch ${subarch}`;
+  const labelWords = label === RELEASED ? '' : ` --label ${label}`;
+  const words = `--arch ${arch}${subarchWords}${labelWords} --serial ${serial}${treeWords}`;
+  return `it was added from a file; \`rackboot images add FILE --os ${os} --release ${release} ${words}\` adds it again`;
+}

@@ -74,11 +74,12 @@ export async function importImage(offer: ImageOffer, terms: ImportTerms): Promis
 function refuseOlder(offer: ImageOffer, { tree, isCopy }: ImportTerms): void {
   const { serial, source } = offer;
   if (serial === undefined || isCopy === true) return;
-  const images = readImages(tree).images.filter((image) => isSameName(image, offer) && hasBlob(tree, image));
-  // An image that is there, too, is only published again.
-  if (images.some((image) => image.serial === serial)) return;
-  const newer = images.find(
-    (image) => image.origin?.source === source && compareImages(image, { ...offer, serial }) < 0,
+  const named = readImages(tree).images.filter((image) => isSameName(image, offer));
+  // An image that is there, too, is only published again; or it lost its bytes, and gets the same ones back.
+  if (named.some((image) => image.serial === serial && (hasBlob(tree, image) || isImportOf(image, offer)))) return;
+  const newer = named.find(
+    (image) =>
+      image.origin?.source === source && hasBlob(tree, image) && compareImages(image, { ...offer, serial }) < 0,
   );
   if (newer === undefined) return;
   const remedy = `a mirror may be behind, or serve old documents; if the site has withdrawn the newer one, remove it: rackboot images remove ${formatImageName(newer)}`;

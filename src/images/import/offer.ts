@@ -89,6 +89,8 @@ export interface OfferWish {
   readonly subarchitecture?: string | undefined;
   /** Conditions: of each product, the newest version that matches is offered, for each condition on its own. Default: the newest of all. */
   readonly choices?: readonly ((names: OfferNames) => boolean)[] | undefined;
+  /** True: of each product, every version that matches is offered, newest first; default: only the newest. */
+  readonly isEveryVersion?: boolean | undefined;
 }
 
 /** The installer of a release, for one architecture. */

@@ -116,6 +116,6 @@ const wishesOf = (source: StreamSource, wish: OfferWish): ImageWishes => ({
   ],
   filters: [],
   ftypes: source.ftypes,
-  versions: 1,
+  versions: wish.isEveryVersion === true ? IMAGES_MAX : 1,
   choices: choicesOf(source, wish)?.map((matches) => (image) => matches(namesOf(source, image))),
 });

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
 import {
+  blobPath,
   encodeImage,
   formatImageName,
   manifestPath,
@@ -44,11 +45,11 @@ describe('images fsck', { skip: missing('linux', 'gpg') }, () => {
   });
 
   /** Publishes a site for each source. @param serials of the sources, by name @returns the file of sources */
-  async function sources(serials: Readonly<Record<string, string>>): Promise<string> {
+  async function sources(serials: Readonly<Record<string, string | readonly string[]>>): Promise<string> {
     const lines: string[] = [];
-    for (const [name, serial] of Object.entries(serials)) {
+    for (const [name, some] of Object.entries(serials)) {
       const directory = join(scratch, `site-${sites.length}`);
-      writeStreamSite(directory, twoKernels(serial), { home: gpg, key });
+      writeStreamSite(directory, twoKernels(some), { home: gpg, key });
       const site = new FileSite(directory);
       sites.push(site);
       const rest = `arches: { amd64: amd64 }, signed: { keyrings: [${join(scratch, 'keys.gpg')}] }`;
@@ -136,12 +137,32 @@ describe('images fsck', { skip: missing('linux', 'gpg') }, () => {
     assert.equal(stored().length, 2);
   });
 
+  for (const isNewerThere of [false, true])
+    test(`repairs a version that its source still has, ${isNewerThere ? 'next to' : 'instead of taking'} a newer one`, async () => {
+      await importBoth(await sources({ maas: '20261101' }));
+      const both = await sources({ maas: ['20261101', '20261201'] });
+      if (isNewerThere) await importBoth(both);
+      const before = stored();
+      const old = before.find((image) => image.serial === '20261101' && image.subarchitecture === 'hwe-24.04');
+      const [file] = old?.system?.files.filter(({ name }) => name === 'boot-kernel') ?? [];
+      assert.ok(old && file);
+      damage(join(tree, blobPath(file.sha256, 'file')));
+      const { result, text, complaint } = await images(both, 'fsck');
+      assert.equal(result, 0, complaint);
+      assert.ok(text.includes(`Imported ${formatImageName(old)} again`), text);
+      assert.deepEqual(stored(), before);
+      assert.match((await images(both, 'fsck')).text, /all right/);
+    });
+
   test('replaces an image by a newer one of its own source', async () => {
     await importBoth(await sources({ maas: '20261101' }));
     damage(pathOf('hwe-24.04', 'boot-kernel'));
     const { result, text, complaint } = await images(await sources({ maas: '20261201' }), 'fsck');
     assert.equal(result, 0, complaint);
-    assert.match(text, /^Imported ubuntu\/noble\/amd64\/hwe-24\.04\/stable\/20261201 again$/m);
+    assert.match(
+      text,
+      /^Imported (ubuntu\/noble\/amd64\/hwe-24\.04\/stable)\/20261201, which replaces \1\/20261101: no source has the files of that version$/m,
+    );
     assert.deepEqual(
       stored().map(({ subarchitecture, serial }) => `${subarchitecture} ${serial}`),
       ['generic 20261101', 'hwe-24.04 20261201'],
@@ -167,10 +188,37 @@ describe('images fsck', { skip: missing('linux', 'gpg') }, () => {
     const listed = await list();
     assert.equal(listed.result, 1);
     assert.match(listed.text, /^custom\/\S+ +missing +/m);
+    const again =
+      /: it was added from a file; `\S.* images add FILE --os custom --release noble --arch amd64 --label stable --serial 20261101 --tree \S+` adds it again$/m;
+    assert.match(listed.complaint, again);
+    assert.doesNotMatch(listed.complaint, /images fsck/, 'it has just said that it cannot');
+    writeFileSync(pathOf('hwe-24.04', 'boot-kernel'), 'cut');
     assert.match(
-      listed.complaint,
+      (await list()).complaint,
       /^The bytes of 1 image are missing or damaged; to get them back: sudo \S.* images fsck --tree \S+$/m,
     );
+  });
+
+  test('names one command for all images that share bytes, and uploads an upload again', async () => {
+    const names = { os: 'custom', release: 'site', architecture: 'amd64', subarchitecture: 'generic', title: '' };
+    const content = { bytes: 9, format: 'raw', diskBytes: 9, partitionTable: 'gpt' } as const;
+    const put = (sha256: string, label: string, serial: string): void => {
+      const image = { ...names, ...content, label, serial, sha256 };
+      mkdirSync(join(tree, 'images/.manifests'), { recursive: true });
+      writeFileSync(manifestPath(tree, image), encodeImage(image));
+    };
+    put('e'.repeat(64), 'daily', '20261101');
+    put('e'.repeat(64), 'daily', '20261102');
+    put('f'.repeat(64), 'uploaded', '20261103');
+    const { result, complaint } = await images(await sources({ maas: '20261101' }), 'fsck');
+    assert.equal(result, 1);
+    const said = complaint.replaceAll(/`\S[^`]*? images/g, '`rackboot images').replaceAll(tree, 'TREE');
+    for (const line of [
+      `/daily/20261102 was not repaired: it was added from a file; \`rackboot images add FILE --os custom --release site --arch amd64 --label daily --serial 20261102 --tree TREE\` adds it again`,
+      '/daily/20261101 was not repaired: its bytes come back with those of custom/site/amd64/generic/daily/20261102',
+      '/uploaded/20261103 was not repaired: it was uploaded; `rackboot images upload custom/site FILE --arch amd64` uploads it again',
+    ])
+      assert.ok(said.includes(line), said);
   });
 
   test('leaves a copy of an image of the region to the rack', async () => {
