@@ -52,24 +52,32 @@ const selectionsOf = async (stateDir: string, { id }: Source) =>
 /** The most selections that a note names. */
 const NAMED_MAX = 3;
 
-/** A note if the next import of the region would fetch removed images again; undefined: it would not. @throws RackError as `askDaemon` */
-export async function fetchedAgainNote(
-  stateDir: string,
-  removed: readonly Pick<ImageName, 'os' | 'release' | 'architecture'>[],
-): Promise<string | undefined> {
+/** What was removed; its label says whether it is an installer. */
+type Removed = Pick<ImageName, 'os' | 'release' | 'architecture' | 'label'>;
+
+/** True if a source of this kind may have it: mirrors of packages have installers alone, and sites of plain files have images alone. */
+const mayHave = (kind: string, { label }: Removed): boolean =>
+  kind === 'installer' ? label === INSTALLER : kind !== 'files' || label !== INSTALLER;
+
+/** A note if the next import of the region may fetch removed images again; undefined: it will not. @throws RackError as `askDaemon` */
+export async function fetchedAgainNote(stateDir: string, removed: readonly Removed[]): Promise<string | undefined> {
   const isAmong = (text: string, wanted: readonly string[]): boolean =>
     wanted.length === 0 || wanted.includes('*') || wanted.includes(text);
   const names: string[] = [];
   for (const source of await listOf(stateDir))
     for (const { os, release, arches } of await selectionsOf(stateDir, source)) {
       const isMatch = removed.some(
-        (one) => isAmong(one.os, [os]) && isAmong(one.release, [release]) && isAmong(one.architecture, arches),
+        (one) =>
+          mayHave(source.kind, one) &&
+          isAmong(one.os, [os]) &&
+          isAmong(one.release, [release]) &&
+          isAmong(one.architecture, arches),
       );
       if (isMatch) names.push(`${os}/${release} of ${source.name}`);
     }
   if (names.length === 0) return undefined;
   const remedy = 'remove the selection, too, if you do not want that: `sudo rackboot images selections list`';
-  return `Note: ${listed(names, NAMED_MAX)} ${names.length === 1 ? 'is' : 'are'} selected, so the next import fetches it again; ${remedy}`;
+  return `Note: ${listed(names, NAMED_MAX)} ${names.length === 1 ? 'is' : 'are'} selected, so the next import fetches it again if the source still offers it; ${remedy}`;
 }
 
 /** Prints the selections of one source, or of all. @returns 0; 1 if the site's file has an error @throws RackError `not-found` */

@@ -20,6 +20,7 @@ export const pinShape = z.object({ file: z.string(), key: z.string() }).nullable
 const sourceShape = addedShape.extend({
   name: z.string(),
   pinned_by: pinShape,
+  kind: z.string().default(''),
   /** Null: its kind has no index. */
   index: z.string().nullable().default(null),
   unsigned: z.boolean().default(false),

@@ -9,8 +9,9 @@ import { addBundle, writeBundle } from '../../images/bundle/bundle.ts';
 import type { AddResult } from '../../images/image-adding.ts';
 import { bytesOfFile } from '../../images/image-file.ts';
 import { formatImageName, imageBytes, readImages, type StoredImage } from '../../images/image-store.ts';
+import { listTreeParts, type TreePart } from '../../images/import/tree-parts.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
-import { imagesNamed } from './disk-images.ts';
+import { imagesNamed, partsNamed } from './disk-images.ts';
 import { enterImageTree } from './image-tree.ts';
 import { printTenths } from './tenths.ts';
 
@@ -35,7 +36,7 @@ export async function exportImages(flags: BundleFlags & { readonly words: readon
   const file = await createFile(path);
   try {
     const { tree } = enterImageTree(flags);
-    const images = chooseImages(readImages(tree).images, names);
+    const images = chooseImages(tree, names);
     await writeBundle(tree, images, file, printTenths(flags.json));
     const { size } = await file.stat();
     if (flags.json) printJson({ file: path, bytes: size, images });
@@ -69,17 +70,32 @@ async function createFile(path: string): Promise<FileHandle> {
   }
 }
 
-/** @throws RackError `not-found` for a name that no image has */
-function chooseImages(images: readonly StoredImage[], names: readonly string[]): readonly StoredImage[] {
+/** @throws RackError `not-found` for a name that no image has, with the remedy for that of a boot loader or an installer */
+function chooseImages(tree: string, names: readonly string[]): readonly StoredImage[] {
+  const { images } = readImages(tree);
   const chosen = new Set<StoredImage>();
   for (const name of names) {
     const found = imagesNamed(images, name);
     if (found.length === 0) {
+      const [part] = partsNamed(listTreeParts(tree), name, false);
+      if (part !== undefined) throw unbundled(name, part.kind);
       throw new RackError('not-found', `there is no image ${JSON.stringify(name)}; \`rackboot images list\` shows all`);
     }
     for (const image of found) chosen.add(image);
   }
   return [...chosen];
+}
+
+/** The error for something that bundles do not hold, with the way to bring it to another host. */
+function unbundled(name: string, kind: TreePart['kind']): RackError {
+  const ways = {
+    loader: 'mirror the site that has it (`rackboot images mirror`), take the directory there, and serve it',
+    installer:
+      "take its files there: `rackboot images import-installer FILE` imports a network installer, `rackboot images import ./FILE.iso` the disc of Ubuntu's live server",
+  };
+  const what = kind === 'loader' ? 'a boot loader' : 'an installer';
+  const text = `${name} is ${what}, and a bundle holds images only; for a host without the Internet, ${ways[kind]}`;
+  return new RackError('bad-argument', text);
 }
 
 /** Adds the images of a bundle. @param file the open bundle, which the caller closes @returns 0 */

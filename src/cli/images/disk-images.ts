@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { shellWord } from '../../clean-text.ts';
 import { systemClock } from '../../clock.ts';
 import { counted, listed } from '../../counted.ts';
@@ -25,7 +25,13 @@ import {
 } from '../../images/image-store.ts';
 import { describeSystem, judgeSystem, type SystemFacts, SystemInspector } from '../../images/image-system.ts';
 import { damagedParts, partName } from '../../images/import/part-check.ts';
-import { listTreeParts, removePart } from '../../images/import/tree-parts.ts';
+import {
+  installerDirectory,
+  listTreeParts,
+  nameOfPart,
+  removePart,
+  type TreePart,
+} from '../../images/import/tree-parts.ts';
 import { listAllInstallers } from '../../images/installer-tree.ts';
 import { asStoreError } from '../../images/store-error.ts';
 import { whileStoreLocked } from '../../images/stored-blob.ts';
@@ -209,6 +215,24 @@ function printInstallers(tree: string): void {
   printTable(['INSTALLER', 'ARCHITECTURE', 'TITLE'], rows, '');
 }
 
+/**
+ * The boot loaders and installers with this name, or whose names start with all its parts. An installer is named as the list shows it, unless
+ * an image has that name, or as `images import` does, after `installer/`.
+ */
+export function partsNamed(parts: readonly TreePart[], wanted: string, hasImage: boolean): readonly TreePart[] {
+  const isNamed = (name: string): boolean => `${name}/`.startsWith(`${wanted}/`);
+  return parts.filter((part) => {
+    const name = nameOfPart(part);
+    return isNamed(name) || (part.kind === 'installer' && !hasImage && isNamed(name.slice(name.indexOf('/') + 1)));
+  });
+}
+
+/** The directory of an installer that the list shows, and that no import of Rackboot made; undefined: there is none of this name. */
+function foreignInstaller(tree: string, wanted: string): string | undefined {
+  const found = listAllInstallers(tree).find(({ os, release }) => os === undefined && release === wanted);
+  return found && join(tree, installerDirectory(found));
+}
+
 const loadersIn = (tree: string) => listTreeParts(tree).filter(({ kind }) => kind === 'loader');
 
 /** Prints the imported boot loaders of a tree, if it has some. */
@@ -253,11 +277,14 @@ export async function removeDiskImages(
   const { images, unusable } = readTree(tree);
   const doomed = imagesNamed(images, wanted);
   const broken = unusable.filter(({ name }) => isNamed(name, wanted));
-  const allParts = loadersIn(tree);
-  const parts = imagesNamed(allParts, wanted);
-  const names = [...[...doomed, ...parts].map(formatImageName), ...broken.map(({ name }) => name)];
+  const allParts = listTreeParts(tree);
+  const parts = partsNamed(allParts, wanted, doomed.length > 0);
+  const names = [...doomed.map(formatImageName), ...parts.map(nameOfPart), ...broken.map(({ name }) => name)];
   if (names.length === 0) {
-    const known = [...[...images, ...allParts].map(formatImageName), ...unusable.map(({ name }) => name)];
+    const foreign = foreignInstaller(tree, wanted);
+    if (foreign !== undefined)
+      throw new RackError('bad-argument', `no command of Rackboot made the installer ${wanted}: remove ${foreign}`);
+    const known = [...images.map(formatImageName), ...allParts.map(nameOfPart), ...unusable.map(({ name }) => name)];
     const all = `\`rackboot images list${treeOption(flags)}\` names all`;
     throw new RackError(
       'not-found',
@@ -284,8 +311,9 @@ export async function removeDiskImages(
       }),
     );
   }
-  const freed = await removeImages(tree, doomed, systemClock.wallTimeMs(), use);
+  const freedByImages = await removeImages(tree, doomed, systemClock.wallTimeMs(), use);
   for (const part of parts) await removePart(tree, part);
+  const freed = parts.flatMap(({ files }) => files).reduce((sum, { bytes }) => sum + bytes, freedByImages);
   if (flags.json) printJson({ removed: [...doomed, ...parts], moved, freed });
   else for (const name of names) print(`Removed ${name}`);
   if (flags.json) return 0;

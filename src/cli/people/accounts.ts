@@ -228,7 +228,7 @@ export async function readPassword(flags: PasswordFlags): Promise<string> {
   if (flags.passwordFile !== undefined) {
     if (isReadableByOthers(flags.passwordFile))
       printError(
-        `Beware  other users of this host can read ${flags.passwordFile}: chmod 600 ${shellWord(flags.passwordFile)}`,
+        `Note: other users of this host can read ${flags.passwordFile}; to change that: chmod 600 ${shellWord(flags.passwordFile)}`,
       );
     const bytes = flags.passwordFile === '-' ? readFileSync(0) : readGivenFile(flags.passwordFile);
     return bytes.toString('utf8').split(/\r?\n/, 1)[0] ?? '';

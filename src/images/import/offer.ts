@@ -175,8 +175,11 @@ export const isImportOf = (image: StoredImage, offer: ImageOffer): boolean =>
 export const INSTALLER = 'installer';
 
 /** The name of an installer for people: `installer/debian/bookworm/amd64`. */
-export const installerName = ({ os, release, architecture }: InstallerOffer): string =>
-  `${INSTALLER}/${os}/${release}/${architecture}`;
+export const installerName = ({
+  os,
+  release,
+  architecture,
+}: Pick<InstallerOffer, 'os' | 'release' | 'architecture'>): string => `${INSTALLER}/${os}/${release}/${architecture}`;
 
 /** The names by which an installer is selected. */
 export const installerNames = ({

@@ -7,7 +7,8 @@
 // 2. A removed directory disappears whole.
 
 import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { rmdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { CPUS } from '../../boot/architectures.ts';
 import { isPlainName } from '../../boot/images.ts';
@@ -15,9 +16,9 @@ import { cleanText } from '../../clean-text.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { readRegularFile, UnfitFile } from '../../files/regular-file.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
-import { type ImageName, storedTitle } from '../image-store.ts';
+import { formatImageName, type ImageName, storedTitle } from '../image-store.ts';
 import { isWhole, type PublishedFile, removeDirectory } from '../publication.ts';
-import { INSTALLER, LOADER } from './offer.ts';
+import { INSTALLER, installerName, LOADER } from './offer.ts';
 
 const GENERIC = 'generic';
 export const MANIFEST = 'manifest.json';
@@ -117,9 +118,24 @@ export function hasFiles(tree: string, { directory, files }: Pick<TreePart, 'dir
   });
 }
 
-/** Removes a part from the tree. A machine that reads one of its files reads it to the end. */
-export const removePart = (tree: string, { directory }: TreePart): Promise<void> =>
-  removeDirectory(join(tree, directory));
+/** The name by which a person removes a part: a boot loader as the list shows it, an installer as it is imported, `installer/debian/trixie/amd64`. */
+export const nameOfPart = (part: TreePart): string =>
+  part.kind === 'installer' ? installerName(part) : formatImageName(part);
+
+/**
+ * Removes a part from the tree, and the directory of its type or release if nothing else is in it. A machine that reads one of its files
+ * reads it to the end.
+ */
+export async function removePart(tree: string, { directory }: TreePart): Promise<void> {
+  const path = join(tree, directory);
+  await removeDirectory(path);
+  await rmdir(dirname(path)).catch((error: unknown) => {
+    if (!KEPT.has(osErrorCode(error) ?? '')) throw error;
+  });
+}
+
+/** The errors of rmdir(2) for a directory that has other entries, that is gone, or that is a link. */
+const KEPT: ReadonlySet<string> = new Set(['ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR']);
 
 /** The content of a directory of the tree. */
 interface FoundPart {

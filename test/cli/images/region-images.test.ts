@@ -131,7 +131,7 @@ test('a removal says if a selection fetches the image again', async (t) => {
   const { complaint } = await run('remove', 'debian/bookworm');
   assert.match(
     complaint,
-    /^Note: debian\/bookworm of debian is selected, so the next import fetches it again; .*images selections list.*`$/m,
+    /^Note: debian\/bookworm of debian is selected, so the next import fetches it again if the source still offers it; .*images selections list.*`$/m,
   );
   assert.equal((await run('remove', 'custom/small')).complaint, '');
 });

@@ -1,7 +1,7 @@
 // `rackboot images remove` for a name that no image has, or that several have: the error lists what was probably meant.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -10,6 +10,7 @@ import { sweepBlobs } from '../../../src/images/image-removal.ts';
 import { readImages } from '../../../src/images/image-store.ts';
 import { makeDisk } from '../../images/disks.ts';
 import { printedBy } from '../../support/printed.ts';
+import { putPart } from '../../support/tree-part.ts';
 
 const place = mkdtempSync(join(tmpdir(), 'rackboot-remove-images-'));
 const disk = join(place, 'FILE of a disk.img');
@@ -43,6 +44,64 @@ for (const [wanted, hint] of [
     assert.match(complaint, hint);
   });
 }
+
+/** Puts a boot loader and an installer into the tree. */
+function putParts(): void {
+  putPart(tree, 'bootloader/pxe/amd64', { 'pxelinux.0': 'loader' }, { title: 'pxelinux', serial: '20261029' });
+  const facts = { os: 'debian', title: 'Debian 13', serial: '20261101' };
+  putPart(tree, 'amd64/generic/trixie/install', { linux: 'kernel', 'initrd.gz': 'initrd' }, facts);
+}
+
+for (const [wanted, removed, directory] of [
+  ['debian/trixie', 'installer/debian/trixie/amd64', 'amd64/generic/trixie'],
+  ['installer/debian/trixie/amd64', 'installer/debian/trixie/amd64', 'amd64/generic/trixie'],
+  ['installer', 'installer/debian/trixie/amd64', 'amd64/generic/trixie'],
+  ['bootloader/pxe', 'bootloader/pxe/amd64/generic/stable/20261029', 'bootloader/pxe'],
+] as const)
+  test(`remove ${wanted} removes ${removed} with its directory, and says how much that freed`, async () => {
+    putParts();
+    const { result, text, complaint } = await images('remove', wanted);
+    assert.equal(result, 0, complaint);
+    assert.match(text, new RegExp(`^Removed ${removed}\nFreed (?:6|12) B\\.$`, 'm'));
+    assert.equal(existsSync(join(tree, directory)), false);
+    assert.ok(existsSync(join(tree, directory, '../..')));
+  });
+
+test('remove takes the image of a release, and its installer only by its full name', async () => {
+  putPart(
+    tree,
+    'amd64/generic/jammy/install',
+    { linux: 'k', 'initrd.gz': 'i' },
+    { os: 'debian', title: 'Debian', serial: '20261101' },
+  );
+  assert.match((await images('list')).text, /^debian\/jammy +amd64/m);
+  const { complaint } = await images('remove', 'debian');
+  assert.doesNotMatch(complaint, /installer/);
+  assert.equal((await images('remove', 'installer/debian/jammy')).result, 0);
+});
+
+test('remove names the directory of an installer that a person put into the tree', async () => {
+  mkdirSync(join(tree, 'amd64/generic/potato/install'), { recursive: true });
+  for (const name of ['linux', 'initrd.gz']) writeFileSync(join(tree, 'amd64/generic/potato/install', name), name);
+  const { result, complaint } = await images('remove', 'potato');
+  assert.notEqual(result, 0);
+  assert.match(
+    complaint,
+    /no command of Rackboot made the installer potato: remove \S+\/amd64\/generic\/potato\/install$/m,
+  );
+});
+
+for (const [name, why] of [
+  ['bootloader/pxe', /bootloader\/pxe is a boot loader, and a bundle holds images only; .* images mirror/],
+  ['debian/trixie', /debian\/trixie is an installer, and a bundle holds images only; .* images import-installer FILE/],
+] as const)
+  test(`export ${name} says that a bundle holds images only, and the other way`, async () => {
+    putParts();
+    const { result, complaint } = await images('export', name, join(place, 'bundle.tar'));
+    assert.notEqual(result, 0);
+    assert.match(complaint, why);
+    assert.equal(existsSync(join(place, 'bundle.tar')), false);
+  });
 
 test('a command that repairs an image names its file, quoted for the shell', async () => {
   const broken = join(place, 'it is.qcow2');
