@@ -136,5 +136,5 @@ test('each block names its language: console, sh, yaml or text', () => {
 
 test('the README first installs what its next lines call', () => {
   const [, first = ''] = /^```sh\n([\s\S]*?)^```$/m.exec(readDocument('README.md')) ?? [];
-  assert.match(first, /^sudo apt-get install git nodejs npm\ngit clone .*\nnpm ci /);
+  assert.match(first, /^sudo apt-get update && sudo apt-get install git nodejs npm\ngit clone .*\nnpm ci /);
 });
