@@ -24,11 +24,12 @@ import {
   offerName,
   type SourceAnswer,
 } from '../../images/import/offer.ts';
-import { askSources, sourcesOf } from '../../images/import/offers.ts';
+import { askSources, sourceNamed, sourcesOf } from '../../images/import/offers.ts';
 import { readServedFacts, type ServedFacts } from '../../images/import/served-facts.ts';
 import { readHostMirrors } from '../../images/sources/host-mirrors.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { parseTagFilters } from '../../images/streams/tag-filter.ts';
+import { nearestHint } from '../../nearest-name.ts';
 import { configuredMirrors } from '../../region/preseed/configured-mirrors.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
 import { knownSources } from './boot-sources.ts';
@@ -38,6 +39,8 @@ import { readImageConfig } from './image-tree.ts';
 interface AvailableFlags extends SourceFlags {
   readonly os?: string | undefined;
   readonly arch?: string | undefined;
+  /** The name of a source, or the URL of one that people added; undefined: all. */
+  readonly source?: string | undefined;
   /** Include releases whose support has ended. */
   readonly all: boolean;
   /** As in `sstream-mirror`: `arch=amd64`, `release~(noble|jammy)`. */
@@ -54,11 +57,20 @@ export async function listAvailable(flags: AvailableFlags): Promise<number> {
   const parsed = await parseTagFilters(flags.filters);
   if (!parsed.ok) throw new RackError('bad-argument', `--filter ${parsed.problem}`);
   const { filters } = parsed;
+  const unknown = filters.find(({ tag }) => !TAGS.includes(tag));
+  if (unknown !== undefined) {
+    const hint = nearestHint(unknown.tag, TAGS);
+    throw new RackError(
+      'bad-argument',
+      `--filter ${unknown.text}: no image has a ${unknown.tag}; ${hint}use ${TAGS.join(', ')}`,
+    );
+  }
   // The sources choose by it, too: the newest version of a product may have another label than the wanted one.
   const isWanted = (names: OfferNames): boolean => filters.every(({ matches }) => matches([tagsOf(names)]));
   const [os = ANY, release] = flags.os?.split('/') ?? [];
   const asking = new Asking(flags.config);
-  const all = await knownSources(ofFiles, asking.config);
+  const known = await knownSources(ofFiles, asking.config);
+  const all = flags.source === undefined ? known : sourceNamed(known, flags.source);
   const wish = { os, release, architectures: flags.arch === undefined ? [] : [flags.arch], choices: [isWanted] };
   const answers = await asking.ask(os === ANY ? all : sourcesOf(all, os), wish);
   const today = new Date(systemClock.wallTimeMs()).toISOString().slice(0, 10);
@@ -70,6 +82,9 @@ export async function listAvailable(flags: AvailableFlags): Promise<number> {
   const current = offers.filter(({ supportEnds }) => flags.all || supportEnds === undefined || supportEnds >= today);
   const { shown, installers } = await asking.date(current, kept);
   const problems = answers.flatMap(problemsOf);
+  const isOffered = answers.some((answer) => countOf(answer) > 0);
+  if (flags.os !== undefined && filters.length === 0 && problems.length === 0 && !isOffered)
+    throw nothingOffered(flags, all);
   if (flags.json) printJson({ offers: shown, installers, loaders, problems });
   else {
     printTable(
@@ -83,6 +98,16 @@ export async function listAvailable(flags: AvailableFlags): Promise<number> {
     for (const line of problemLines(answers)) printError(line);
   }
   return problems.length > 0 ? 1 : 0;
+}
+
+/** The error if all asked sources answered, and none has the system or the release. */
+function nothingOffered({ os: wanted = ANY, arch }: AvailableFlags, sources: readonly ImageSource[]): RackError {
+  const names = [...new Set(sources.map(({ os }) => os).filter((os) => os !== ANY))];
+  const [os = ''] = wanted.split('/');
+  const hint = names.includes(os) ? '' : nearestHint(os, names);
+  const where = arch === undefined ? '' : ` for ${arch}`;
+  const remedy = '`rackboot images available` lists all';
+  return new RackError('not-found', `no source offers ${JSON.stringify(wanted)}${where}; ${hint}${remedy}`);
 }
 
 /** A person waits: without a network, each connection would otherwise take three times as long. */
@@ -144,6 +169,9 @@ const sumOf = (sizes: readonly (number | undefined)[]): number | undefined =>
 /** The day of a time in ISO 8601, as serials name it. */
 const dayOf = (modified: string | undefined): string => modified?.slice(0, 10).replaceAll('-', '') ?? '–';
 const sizeOf = (bytes: number | undefined): string => (bytes === undefined ? '–' : formatBytes(bytes));
+
+/** The tags of an offer for filters. */
+const TAGS = ['os', 'release', 'arch', 'subarch', 'label', 'source'];
 
 const tagsOf = ({ os, release, architecture: arch, subarchitecture: subarch, label, source }: OfferNames) =>
   new Map(Object.entries({ os, release, arch, subarch, label, source }));

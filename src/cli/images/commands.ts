@@ -158,6 +158,7 @@ function sourceCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fi
         config,
         sources,
         arch: { ...text, describe: 'Only images of this architecture; default: all' },
+        source: { ...text, describe: 'Only those of this source: its name, or the URL of one that was added' },
         all: { type: 'boolean', default: false, describe: 'Include releases whose support has ended' },
         filter: {
           type: 'string',
@@ -203,6 +204,7 @@ function sourceCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fi
           describe: 'Number of versions of each image, newest first; default: all',
         },
         limit: { ...text, describe: 'The fastest that it downloads, in MiB per second; default: no limit' },
+        config,
         json,
       },
       async (argv) => {

@@ -5,13 +5,15 @@
 import { systemClock } from '../../clock.ts';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
-import { DEFAULT_SETTINGS, proxyOfEnvironment } from '../../images/download/settings.ts';
+import { DEFAULT_SETTINGS } from '../../images/download/settings.ts';
 import { DownloadThread } from '../../images/download/thread.ts';
 import { mirrorSite } from '../../images/mirror/mirror.ts';
 import { parseTagFilters } from '../../images/streams/tag-filter.ts';
 import { checkGivenFile } from '../terminal/given-file.ts';
 import { print, printError, printJson } from '../terminal/output.ts';
+import { configuredProxy } from './configured-proxy.ts';
 import { parseLimit } from './download-limit.ts';
+import { readImageConfig } from './image-tree.ts';
 import { ImportProgress } from './import-progress.ts';
 import { StopSignals } from './stop-signals.ts';
 
@@ -23,6 +25,8 @@ interface MirrorFlags {
   /** Undefined: all versions. */
   readonly max?: number | undefined;
   readonly limit?: string | undefined;
+  /** The configuration, which may name a proxy. */
+  readonly config: string;
   readonly json: boolean;
 }
 
@@ -37,7 +41,7 @@ export async function mirrorImages(flags: MirrorFlags): Promise<number> {
   const settings = {
     ...DEFAULT_SETTINGS,
     bytesPerSecondMax: parseLimit(flags.limit),
-    proxy: proxyOfEnvironment(process.env),
+    proxy: configuredProxy(readImageConfig({ config: flags.config, tree: '' })),
   };
   const progress = new ImportProgress(process.stderr.isTTY, json);
   const downloads = new DownloadThread(settings, systemClock);

@@ -37,7 +37,8 @@ const WORDS = [
 ];
 /** One of these is in each system, and usually links to the other. */
 const RELEASE_FILES = ['etc/os-release', 'usr/lib/os-release'];
-const SITE_INDEXES = ['streams/v1/index.sjson', 'streams/v1/index.json'];
+/** A site, or the directory of a mirror that was not finished. */
+const SITE_ENTRIES = ['streams/v1/index.sjson', 'streams/v1/index.json', '.rackboot-mirror'];
 const NETBOOT_NAMES = ['debian-installer', 'ubuntu-installer', 'netboot/debian-installer', 'netboot/ubuntu-installer'];
 
 /** @throws RackError as `fileFault` if this user may not enter the directory */
@@ -45,7 +46,7 @@ export function recogniseDirectory(directory: string): GivenDirectory {
   const has = (path: string): boolean => seen(directory, path) !== undefined;
   const isDirectory = (path: string): boolean => seen(directory, path)?.isDirectory() === true;
   if (isDirectory('etc') && isDirectory('usr') && RELEASE_FILES.some(has)) return 'system';
-  if (SITE_INDEXES.some(has)) return 'site';
+  if (SITE_ENTRIES.some(has)) return 'site';
   if (NETBOOT_NAMES.some(isDirectory) || (has('linux') && has('initrd.gz'))) return 'netboot';
   return 'other';
 }

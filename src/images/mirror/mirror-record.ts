@@ -47,6 +47,11 @@ interface Wanted {
 /** The directory in a mirror that belongs to this program. */
 export const workDirectory = (directory: string): string => join(directory, '.rackboot-mirror');
 
+const recordPath = (directory: string): string => join(workDirectory(directory), 'record.json');
+
+/** True if a mirror has begun to write into a directory. */
+export const hasRecord = (directory: string): boolean => seenEntry(recordPath(directory)) !== undefined;
+
 /** The part of the way to a path that is not a directory; undefined: there is none. */
 function findObstacle(directory: string, path: string): string | undefined {
   for (let at = dirname(path); at !== '.'; at = dirname(at))
@@ -75,7 +80,7 @@ export class MirrorRecord {
 
   /** @throws RackError `store-broken` for a record that cannot be read */
   static read(directory: string): MirrorRecord {
-    const path = join(workDirectory(directory), 'record.json');
+    const path = recordPath(directory);
     try {
       const { files } = record.parse(JSON.parse(readRegularFile(path, RECORD_BYTES_MAX)));
       return new MirrorRecord(directory, files);
@@ -166,7 +171,7 @@ export class MirrorRecord {
 
   async save(): Promise<void> {
     const text = JSON.stringify({ schema: 1, files: [...this.#entries.values()] });
-    await publishFile(join(workDirectory(this.#directory), 'record.json'), Buffer.from(`${text}\n`));
+    await publishFile(recordPath(this.#directory), Buffer.from(`${text}\n`));
   }
 }
 

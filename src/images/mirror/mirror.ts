@@ -9,18 +9,19 @@
 // 3. If a file cannot be fetched, the previous documents stay, and nothing is removed.
 
 import { createHash } from 'node:crypto';
-import { readdir, rename, rm } from 'node:fs/promises';
+import { readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Clock } from '../../clock.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { ownershipRemedy } from '../../files/ownership.ts';
+import { seenEntry } from '../../files/seen-stats.ts';
 import { describeLastFault } from '../download/fault-words.ts';
 import type { Downloads } from '../download/queue.ts';
 import { type Download, isAtRest } from '../download/request.ts';
 import { tryLock } from '../file-lock.ts';
 import { makeDirectories, publishFile, syncDirectory } from '../publication.ts';
 import { type MirrorFile, type MirrorPlan, type MirrorRequest, planMirror } from './mirror-plan.ts';
-import { checkWay, MirrorRecord, workDirectory } from './mirror-record.ts';
+import { checkWay, hasRecord, MirrorRecord, workDirectory } from './mirror-record.ts';
 
 /** How many files are requested at a time; the downloads also have their own bound. */
 const FILES_AT_A_TIME = 4;
@@ -68,6 +69,7 @@ interface MirrorResult {
 export async function mirrorSite(request: MirrorRequest, terms: MirrorTerms): Promise<MirrorResult> {
   const { directory, downloads, clock, signal } = terms;
   const own = workDirectory(directory);
+  const missing = missingAbove(own);
   try {
     checkWay(directory, join(basename(own), 'record.json'));
     await makeDirectories(own);
@@ -80,11 +82,25 @@ export async function mirrorSite(request: MirrorRequest, terms: MirrorTerms): Pr
       lock.release();
     }
   } catch (error) {
+    if (!hasRecord(directory)) await removeMade(missing);
     const code = osErrorCode(error);
     if (error instanceof RackError || code === undefined) throw error;
     const remedy = code === 'ENOSPC' ? 'free space on its disk' : ownershipRemedy(directory, directory);
     throw new RackError('store-unwritable', `${directory} cannot be written (${code}): ${remedy}`, { cause: error });
   }
+}
+
+/** A directory and those above it, as far as they are missing; the lowest one comes first. */
+function missingAbove(directory: string): readonly string[] {
+  return seenEntry(directory) === undefined ? [directory, ...missingAbove(dirname(directory))] : [];
+}
+
+/** Removes the directories that a run made before it failed, and which have nothing of a mirror. */
+async function removeMade([own, ...above]: readonly string[]): Promise<void> {
+  if (own === undefined) return;
+  await rm(own, { recursive: true, force: true });
+  // One that has other entries stays.
+  for (const path of above) await rmdir(path).catch(() => undefined);
 }
 
 /** @throws RackError `already-running`, `store-unwritable` */
@@ -102,8 +118,8 @@ async function fulfil(plan: MirrorPlan, record: MirrorRecord, terms: MirrorTerms
     const hex = createHash('sha256').update(bytes).digest('hex');
     return { path, bytes, digest: { algorithm: 'sha256', hex } as const };
   });
-  const missing = new Set((await record.expect(plan.files, documents)).map(({ path }) => path));
   if (plan.images === 0) throw new RackError('not-found', NOTHING_CHOSEN);
+  const missing = new Set((await record.expect(plan.files, documents)).map(({ path }) => path));
   const files = plan.files.filter(({ path }) => missing.has(path));
   try {
     await fetchFiles(files, record, terms);

@@ -13,6 +13,8 @@ import { type Tags, tagOf } from './tags.ts';
 export interface TagFilter {
   /** As it was written. */
   readonly text: string;
+  /** The name of its tag. */
+  readonly tag: string;
   readonly matches: (tags: Tags) => boolean;
 }
 
@@ -50,7 +52,7 @@ async function parseFilter(text: string): Promise<TagFilter | string> {
   const finds = operator.endsWith('=') ? (found: string): boolean => found === value : await findsExpression(value);
   if (typeof finds === 'string') return finds;
   const isWanted = !operator.startsWith('!');
-  return { text, matches: (tags) => finds(tagOf(tags, name)) === isWanted };
+  return { text, tag: name, matches: (tags) => finds(tagOf(tags, name)) === isWanted };
 }
 
 /** @returns a function that searches for the expression, or the problem with the expression */

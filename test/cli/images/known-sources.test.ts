@@ -162,6 +162,35 @@ describe('sources that people added to the region', { skip: missing('linux', 'gp
     assert.match((await images('available')).text, /^rock\/9\/amd64/m);
   });
 
+  test('can be listed alone, by name or URL; a name or a filter that nothing has is refused', async () => {
+    const sourcesOf = async (...words: readonly string[]) => {
+      const { result, text: shown, complaint } = await images('available', '--all', ...words);
+      assert.equal(result, 0, complaint);
+      const lines = shown.trim().split('\n').slice(1);
+      return [...new Set(lines.map((line) => line.split(/ {2,}/).at(-1)))];
+    };
+    assert.deepEqual(await sourcesOf('--source', addedUrl), [addedUrl]);
+    assert.deepEqual(await sourcesOf('ubuntu', '--source', addedUrl.slice(0, -1)), [addedUrl]);
+    assert.deepEqual(await sourcesOf('--source', 'ubuntu'), ['ubuntu']);
+    for (const [words, why] of [
+      [['ubunto'], /no source offers "ubunto"; did you mean ubuntu\? `.*images available\b.*` lists all/],
+      [['ubuntu/nobel'], /no source offers "ubuntu\/nobel"; /],
+      [['ubuntu', '--source', 'nosuch'], /there is no source "nosuch"/],
+      [
+        ['ubuntu', '--filter', 'foo=1'],
+        /--filter foo=1: no image has a foo; use os, release, arch, subarch, label, source/,
+      ],
+      [['ubuntu', '--filter', 'realease=noble'], /no image has a realease; did you mean release\? /],
+    ] as const) {
+      const { result, complaint } = await images('available', ...words);
+      assert.notEqual(result, 0);
+      assert.match(complaint, why);
+    }
+    const tree = mkdtempSync(join(scratch, 'tree-'));
+    const { complaint } = await images('import', 'ubuntu/noble', '--arch', 'riscv', '--tree', tree);
+    assert.match(complaint, /^rackboot: ubuntu, \S+, \S+ have no ubuntu\/noble for riscv: /m);
+  });
+
   test('are checked, in a line for each', async () => {
     const checked = await images('check-sources');
     const lines = checked.text.trim().split('\n');
