@@ -7,7 +7,7 @@
 //    even a shipped one, because the site's file may replace it. An error in `selections` leaves the file's sources in force.
 
 import { existsSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { fileFault } from '../files/read-fault.ts';
@@ -65,7 +65,8 @@ export function sourcesProblems(config: string): readonly ConfigProblem[] {
 /** @returns `problem`: that of the selections, which are left out then */
 function readFileSources({ config, sources }: SourceFlags): Pick<FileSources, 'sources' | 'selections' | 'problem'> {
   const { sources: shipped } = decode(SHIPPED, readRegularFile(SHIPPED, FILE_BYTES_MAX));
-  const path = sources ?? join(dirname(config), SITE_SOURCES);
+  // People read the path in another directory than that of this process.
+  const path = sources ?? resolve(dirname(config), SITE_SOURCES);
   const text = path === SHIPPED ? undefined : readText(path, sources === undefined);
   if (text === undefined) return { sources: shipped, selections: [], problem: undefined };
   const { sources: own, releases, selections, problems } = decode(path, text);

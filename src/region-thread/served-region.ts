@@ -182,6 +182,7 @@ async function openOn(
     listDamagedImages: () => damagedIn(storeTree(region.config())),
     fileSources: lazySources(file),
     hasSiteFile: () => file !== undefined && existsSync(join(dirname(file), SITE_SOURCES)),
+    hasFile: async (path) => existsSync(path),
     fetchKeys: lazyKeys(clock),
     openImageStream: lazyStream(config.stateDir, clock, () => region.config()),
     ...images,

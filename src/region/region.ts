@@ -65,6 +65,8 @@ export interface RegionOptions {
   readonly fileSources?: (() => Promise<FileSources>) | undefined;
   /** False if the site has no file of sources, so that it has no selections either; `undefined`: it may have one. */
   readonly hasSiteFile?: (() => boolean) | undefined;
+  /** True if this host has a file, such as that with the keys of a source; `undefined`: that is unknown. */
+  readonly hasFile?: ((path: string) => Promise<boolean>) | undefined;
   /** Opens the own store as a site with simplestreams; `undefined`: this host serves no images. */
   readonly openImageStream?: (() => Promise<ImageStream>) | undefined;
   /** The files of uploads on this host; `undefined`: it keeps no images. */
@@ -162,7 +164,7 @@ class RegionOnStore {
     this.power = options.power;
     this.bootImages = new BootImages({
       ...{ store: options.store, clock: options.clock, listImages: options.listStoredImages ?? options.listImages },
-      ...{ listDamaged: options.listDamagedImages, hasSiteFile: options.hasSiteFile },
+      ...{ listDamaged: options.listDamagedImages, hasSiteFile: options.hasSiteFile, hasFile: options.hasFile },
       ...{ openStream: options.openImageStream, uploadFiles: options.uploadFiles },
       fileSources:
         options.fileSources ?? (async () => ({ sources: [], selections: [], problem: undefined, inForce: 'all' })),

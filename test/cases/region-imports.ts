@@ -391,7 +391,7 @@ selections: [{ source: site, os: ubuntu, release: bionic, arches: [amd64] }]
           await fine('selections', 'list', id),
           /^\d+ +http:\/\/other\.example\/ +ubuntu\/noble +\* +\* +release +store$/m,
         );
-        const where = '/srv/new-keys.gpg';
+        const where = join(scratch, 'keys.gpg');
         assert.match(
           await fine('sources', 'set', id, '--keyring', where),
           /^The source http:\/\/other\.example\/ is changed/,

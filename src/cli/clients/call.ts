@@ -16,8 +16,11 @@ import type { RegionRequest } from './region-request.ts';
 const ASSIGNMENT = /^([^=@]+)(@?)=(.*)$/s;
 const BOUNDARY_BYTES = 16;
 
+/** Reads a file of any size: the operation bounds it. */
+const readWhole = (path: string): Buffer => readGivenFile(path, Number.POSITIVE_INFINITY);
+
 /** @throws RackError `bad-argument` for missing or unusable words; as `readGivenFile` */
-export function requestOf(action: Action, words: readonly string[], read = readGivenFile): RegionRequest {
+export function requestOf(action: Action, words: readonly string[], read = readWhole): RegionRequest {
   const { places, method, op } = action;
   const given = words.slice(0, places.length);
   const wrong = given.findIndex((word) => /^\w+@?=/.test(word));

@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
+import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import { findSourcesProblem, isShippedFile } from '../../config/image-sources.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
@@ -9,8 +10,9 @@ import { errorText, RackError } from '../../errors.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { namesIndex, streamOf } from '../../region/images/region-source.ts';
+import { KEYRING_BYTES_MAX } from '../../region/records/boot-store.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
-import { print, printError, printJson, tableLines } from '../terminal/output.ts';
+import { print, printError, printJson } from '../terminal/output.ts';
 
 export const PATH = '/MAAS/api/2.0/boot-sources/';
 
@@ -116,18 +118,35 @@ export async function findSource(stateDir: string, wanted: string): Promise<Sour
 }
 
 /** True for a source with a name of its own: one of a file. */
-const isNamed = ({ name, url }: Source): boolean => name !== url;
+export const isNamed = ({ name, url }: Source): boolean => name !== url;
 
 const numberText = (source: Source): string => `${source.id} (${isNamed(source) ? source.name : 'added'})`;
 
-/** The parameters for the given index, keys and trust. */
-function trustForm({ keyring, keys, index, unsigned, why }: TrustFlags): URLSearchParams {
+/** @throws RackError `bad-argument` if a file of keys is missing or has none, and as `readGivenFile` */
+async function readKeys(path: string): Promise<Buffer> {
+  const bytes = readGivenFile(path, KEYRING_BYTES_MAX);
+  const [{ readKeyring }, openpgp] = await Promise.all([
+    import('../../images/signatures/keyring.ts'),
+    import('openpgp'),
+  ]);
+  const now = new Date(systemClock.wallTimeMs());
+  const found = await readKeyring(openpgp, { bytes, fingerprints: undefined }, now);
+  if (found.length > 0) return bytes;
+  throw new RackError('bad-argument', `${path} has no OpenPGP keys: name the file with the public keys of the site`);
+}
+
+/** The parameters for the given index, keys and trust. @throws RackError `bad-argument`, and as `readKeys` */
+async function trustForm({ keyring, keys, index, unsigned, why }: TrustFlags): Promise<URLSearchParams> {
+  if (keyring !== undefined && keyring !== '' && !existsSync(keyring)) {
+    const text = `there is no file ${keyring} on this host: install the package that has it, or copy the keys of the site there`;
+    throw new RackError('bad-argument', text);
+  }
   const form = new URLSearchParams();
   if (index !== undefined) form.set('index', index);
   if (unsigned !== undefined) form.set('unsigned', String(unsigned));
   if (why !== undefined) form.set('why', why);
   if (keyring !== undefined) form.set('keyring_filename', keyring);
-  if (keys !== undefined) form.set('keyring_data', readGivenFile(keys).toString('base64'));
+  if (keys !== undefined) form.set('keyring_data', (await readKeys(keys)).toString('base64'));
   return form;
 }
 
@@ -158,40 +177,14 @@ export function namePinFiles(pins: readonly Pin[]): void {
   print(`The file with ${first.key}: ${[...new Set(written.map(({ file }) => file))].join(', ')}`);
 }
 
-/** The URL, with an index in another than its usual place. */
-const placeText = ({ url, index }: Source): string =>
-  index === null || namesIndex(url) || /^streams\/v1\/index\.s?json$/.test(index) ? url : `${url} (index ${index})`;
-
-function keysText({ unsigned, keyring_filename: file, keyring_data: data }: Source): string {
-  if (unsigned) return 'unsigned';
-  return file === '' ? (data === '' ? '–' : 'its own') : file;
-}
-
-/** A line for each source, and below it its URL, which would make the columns too wide. */
-function* sourceLines(sources: readonly Source[]): Generator<string> {
-  const rows = sources.map((source) => [
-    String(source.id),
-    isNamed(source) ? source.name : '–',
-    keysText(source),
-    pinText(source.pinned_by),
-  ]);
-  const empty = 'There are no sources: rackboot images sources add URL';
-  const [heading = '', ...lines] = tableLines(['ID', 'NAME', 'KEYS', 'WRITTEN IN'], rows, empty);
-  yield heading;
-  for (const [index, source] of sources.entries()) {
-    yield lines[index] ?? '';
-    yield `    ${placeText(source)}`;
-    if (source.unsigned) yield `    unsigned: ${source.why ?? ''}`;
-  }
-}
-
 /** Prints the sources. @returns 0; 1 if the site's file has an error */
 export async function listSources(flags: Shared): Promise<number> {
   const stateDir = stateDirOf(flags);
   const sources = await listOf(stateDir);
   if (flags.json) printJson(sources);
   else {
-    for (const line of sourceLines(sources)) print(line);
+    const { sourceLines } = await import('./source-list.ts');
+    for (const line of sourceLines(sources, flags.config)) print(line);
     namePinFiles(sources.map(({ pinned_by: pin }) => pin));
   }
   return warnOfFile(flags.config);
@@ -205,11 +198,7 @@ export async function addSource(flags: Shared & TrustFlags & { readonly url: str
       'name the keys of the site: add --keyring FILE, which is read at each import, or --keys FILE; without signatures: --unsigned --why TEXT';
     throw new RackError('bad-argument', text);
   }
-  if (keyring !== undefined && !existsSync(keyring)) {
-    const text = `there is no file ${keyring} on this host: install the package that has it, or copy the keys of the site there`;
-    throw new RackError('bad-argument', text);
-  }
-  const form = trustForm(flags);
+  const form = await trustForm(flags);
   form.set('url', siteUrl(flags.url));
   const stateDir = stateDirOf(flags);
   const raw = await askDaemon(stateDir, PATH, 'POST', form.toString());
@@ -229,7 +218,7 @@ export async function addSource(flags: Shared & TrustFlags & { readonly url: str
 export async function setSource(
   flags: Shared & TrustFlags & { readonly source: string; readonly url?: string | undefined },
 ): Promise<number> {
-  const form = trustForm(flags);
+  const form = await trustForm(flags);
   if (flags.url !== undefined) form.set('url', flags.url);
   if (form.size === 0)
     throw new RackError('bad-argument', 'name a change: add --keyring, --keys, --unsigned, --why, --index or --url');

@@ -1,15 +1,38 @@
 // Reads a file named on the command line. It may be a pipe (`<(command)`) or /dev/stdin.
 
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { RackError } from '../../errors.ts';
 import { fileFault } from '../../files/read-fault.ts';
+import { formatBytes } from '../../region/words/quantity.ts';
 
-/** @throws RackError as `fileFault`: with the path, the reason and the remedy */
-export function readGivenFile(path: string): Buffer {
+/** The longest file that a command takes as a text or as keys, in bytes, unless it has a bound of its own. */
+const GIVEN_BYTES_MAX = 64 * 1024 * 1024;
+const PIECE_BYTES = 64 * 1024;
+
+/**
+ * Reads a file.
+ * @param bytesMax Infinity: any size @throws RackError as `fileFault`: with the path, the reason and the remedy; `bad-argument` for a longer file
+ */
+export function readGivenFile(path: string, bytesMax = GIVEN_BYTES_MAX): Buffer {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
   try {
-    return readFileSync(path);
+    const file = openSync(path, 'r');
+    try {
+      // A pipe tells no size.
+      for (let read = -1; read !== 0 && bytes <= bytesMax; bytes += read) {
+        const piece = Buffer.allocUnsafe(PIECE_BYTES);
+        read = readSync(file, piece);
+        pieces.push(piece.subarray(0, read));
+      }
+    } finally {
+      closeSync(file);
+    }
   } catch (cause) {
     throw fileFault(path, cause);
   }
+  if (bytes <= bytesMax) return Buffer.concat(pieces);
+  throw new RackError('bad-argument', `${path} has more than ${formatBytes(bytesMax)}, the maximum: name another file`);
 }
 
 /** Checks that this user can read a file, on behalf of the program that will read it. @throws RackError as `fileFault` */

@@ -57,6 +57,8 @@ interface BootImagesParts {
   readonly openStream?: (() => Promise<ImageStream>) | undefined;
   /** Undefined: this host keeps no images. */
   readonly uploadFiles?: (() => UploadFiles) | undefined;
+  /** True if this host has a file; default: it has. */
+  readonly hasFile?: ((path: string) => Promise<boolean>) | undefined;
   /** Called after a request was stored. */
   readonly onAsked: () => void;
 }
@@ -80,6 +82,11 @@ export class BootImages {
     this.#parts = parts;
     const { store, clock, uploadFiles } = parts;
     this.uploads = new Uploads({ store, clock, files: () => uploadFiles?.() });
+  }
+
+  /** True if this host has a file, as far as that is known. */
+  async hasFile(path: string): Promise<boolean> {
+    return (await this.#parts.hasFile?.(path)) ?? true;
   }
 
   /** The problem of the site's file of sources; `undefined` if it has none or does not exist. */

@@ -269,8 +269,9 @@ function selectedPart(sources: readonly RegionSource[], selections: readonly Boo
     const more = own.length - shown.length;
     const rest = more > 0 ? html` <span class="soft">${words.values.andMore(more)}</span>` : nothing;
     const path = pathBelow(SOURCES_PATH, String(source.id));
+    const title = source.images.title === '' ? nothing : html` <span class="soft">${source.images.title}</span>`;
     return [
-      html`<div class="list-item"><div><a class="name" href="${path}">${sourceTitle(source)}</a><div>${shown}${rest}</div></div></div>`,
+      html`<div class="list-item"><div><a class="name" href="${path}">${sourceTitle(source)}</a>${title}<div>${shown}${rest}</div></div></div>`,
     ];
   });
   if (items.length === 0) return nothing;

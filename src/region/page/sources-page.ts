@@ -1,6 +1,7 @@
 // The page of image sources: list and add. The page of one source: its selections, its fields, its deletion.
 
 import { type Html, html, nothing } from '../../html.ts';
+import { refuseField } from '../api/call/answer.ts';
 import { type RegionSelection, type RegionSource, sourceTitle } from '../images/region-source.ts';
 import { type ImportRun, WHY_CHARACTERS_MAX } from '../records/boot-store.ts';
 import type { ImportReason } from '../records/import-reason.ts';
@@ -9,7 +10,7 @@ import { areaField, checkField, formOf, groupOf, hiddenField, textField } from '
 import { fileProblemPart, IMAGES_PATH, SOURCES_PATH, selectionText } from './images-page.ts';
 import { breakable, codeIn, pageOf } from './parts.ts';
 import { pathBelow } from './values.ts';
-import { given, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+import { given, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
 const ADD = { method: 'POST', path: 'boot-sources' } as const;
 const CHANGE = { method: 'PUT', path: 'boot-sources/{id}' } as const;
@@ -18,6 +19,10 @@ const SELECT = { method: 'POST', path: 'boot-sources/{boot_source_id}/selections
 const UNSELECT = { method: 'DELETE', path: 'boot-sources/{boot_source_id}/selections/{id}' } as const;
 
 const pathOf = ({ id }: Pick<RegionSource, 'id'>): string => pathBelow(SOURCES_PATH, String(id));
+
+/** The name by which commands and the page of images know a source of a file; titles are not unique. */
+const nameTag = ({ name }: RegionSource): Html =>
+  name === undefined ? nothing : html` <span class="tag">${name}</span>`;
 
 function sourceItem(source: RegionSource, selections: number): Html {
   const { images, url, pin } = source;
@@ -28,7 +33,7 @@ function sourceItem(source: RegionSource, selections: number): Html {
     trust.kind === 'signed' ? nothing : html`<div class="small break">${words.sources.unsignedFor(trust.why)}</div>`;
   const pinned = pin === undefined ? nothing : html`<div class="small break">${words.sources.pinned(pin.file)}</div>`;
   return html`
-    <div class="list-item"><div><a class="name" href="${pathOf(source)}">${title}</a>${address}${unsigned}${pinned}</div>
+    <div class="list-item"><div><a class="name" href="${pathOf(source)}">${title}</a>${nameTag(source)}${address}${unsigned}${pinned}</div>
     <div class="row"><span class="small">${words.sources.selections(selections)}</span>
     <a class="button plain small-button" href="${pathOf(source)}">${words.sources.open}</a></div></div>`;
 }
@@ -81,7 +86,17 @@ const sourceValues = (view: View): Record<string, string> => ({
   why: given(view, 'why').trim(),
 });
 
+/** The refusal of a file of keys that this host lacks; undefined: it is there, or none is given. @param before the path that is stored */
+async function missingFile(view: View, before = ''): Promise<Outcome> {
+  const file = given(view, 'keyring_filename').trim();
+  if (file === '' || file === before || !mayCall(view.viewer, ADD)) return undefined;
+  if (await view.region.bootImages.hasFile(file)) return undefined;
+  return refuseField('keyring_filename', 'field.keyring-missing-file', { file });
+}
+
 async function add(view: View): Promise<Outcome> {
+  const missing = await missingFile(view);
+  if (missing !== undefined) return missing;
   const answer = await operate(view, ADD, {}, sourceValues(view));
   const url = given(view, 'url').trim();
   const added = (await view.region.bootImages.listSources()).find((one) => one.pin === undefined && one.url === url);
@@ -181,7 +196,7 @@ async function renderOne(view: View): Promise<Html | undefined> {
     title,
     place: 'images',
     main: html`
-      <div class="bar"><h1 class="break">${title}</h1></div>
+      <div class="bar"><h1 class="break">${title}${nameTag(source)}</h1></div>
       <h2>${words.sources.selected}</h2><div class="sheet narrow">${list}</div>
       <h2>${words.sources.select}</h2><div class="sheet narrow">${selectForm(view, source)}</div>
       ${ownPart(view, source)}
@@ -217,6 +232,8 @@ async function change(view: View): Promise<Outcome> {
     case 'remove':
       return outcomeOf(await operate(view, REMOVE, { id }, {}), SOURCES_PATH, words.sources.deleted(source.url));
     default: {
+      const missing = await missingFile(view, source.keyringFilename);
+      if (missing !== undefined) return missing;
       const values = sourceValues(view);
       const isUnsigned = values.unsigned === 'true';
       // The fields show the stored values; new ones replace those that do not fit them.

@@ -1,6 +1,9 @@
 // `rackboot images sources` and `selections`: what they print, and which source a URL means.
 
 import assert from 'node:assert/strict';
+import { appendFileSync, existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
@@ -12,6 +15,8 @@ const SITE = '/etc/rackboot/image-sources.yaml';
 const UBUNTU = 'https://cloud-images.ubuntu.com/releases/';
 const FEDORA = 'https://download.fedoraproject.org/pub/fedora/linux/releases/{version}/Cloud/{arch}/images/';
 const OWN = 'http://images.example/stable/';
+const ROCKY = 'https://dl.rockylinux.org/pub/rocky/{version}/images/{arch}/';
+const ARCHIVE = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const KEYRING = '/usr/share/keyrings/ubuntu-cloudimage-keyring.gpg';
 
 const row = (id: number, name: string, url: string, more: object) => ({
@@ -26,6 +31,10 @@ const ROWS = [
   }),
   row(14, OWN, OWN, { keyring_data: 'AAAA' }),
   row(15, 'http://other.example/', 'http://other.example/', { keyring_filename: '/etc/other.gpg' }),
+  row(16, 'rocky', ROCKY, { index: null, pinned_by: { file: SHIPPED, key: 'sources[2]' } }),
+  row(17, 'debian-installer', 'http://ftp.debian.org/debian/', {
+    ...{ index: null, keyring_filename: ARCHIVE, pinned_by: { file: SHIPPED, key: 'sources[9]' } },
+  }),
 ];
 const selection = (id: number, source: number, pin: object | null) => ({
   ...{ id, boot_source_id: source, os: 'ubuntu', release: 'noble', arches: ['amd64'], subarches: ['*'], labels: ['*'] },
@@ -43,6 +52,7 @@ async function images(t: TestContext) {
     [`${path}14/selections/?details=true`]: [selection(3, 14, null)],
     [`${path}14/selections/3/`]: selection(3, 14, null),
   });
+  appendFileSync(config, 'preseeds: { debian_mirror: "http://mirror.example/debian" }\n');
   const run = (...words: readonly string[]) =>
     printedBy(() => runCommandLine(['images', ...words, '--config', config]));
   return { run, deleted };
@@ -58,17 +68,21 @@ test('sources list fits into 100 columns, and says how each source is verified, 
     lines.map((line) => line.replaceAll(/ {2,}/g, '  ')),
     [
       'ID  NAME  KEYS  WRITTEN IN',
-      '12  site-stream  /etc/k.gpg  sources[0]',
+      '12  site-stream  /etc/k.gpg (missing)  sources[0]',
       `  ${OWN}`,
-      `1  ubuntu  ${KEYRING}  shipped file`,
+      `1  ubuntu  ${existsSync(KEYRING) ? KEYRING : 'fetched: 1A5D6C4C7DB87C81'}  shipped file`,
       `  ${UBUNTU}`,
       '5  fedora  unsigned  shipped file',
       `  ${FEDORA}`,
       '  unsigned: It is not signed',
       '14  –  its own  store',
       `  ${OWN}`,
-      '15  –  /etc/other.gpg  store',
+      '15  –  /etc/other.gpg (missing)  store',
       '  http://other.example/',
+      '16  rocky  fetched: 5B106C736FEDFC85 and 1 more  shipped file',
+      `  ${ROCKY}`,
+      `17  debian-installer  ${existsSync(ARCHIVE) ? ARCHIVE : `${ARCHIVE} (missing)`}  shipped file`,
+      '  http://mirror.example/debian/ (the package mirror of this host)',
       `The file with sources[0]: ${SITE}`,
     ],
   );
@@ -94,7 +108,7 @@ test('selections list names the file once, and leaves no column empty', async (t
 for (const words of [
   ['selections', 'add', OWN, 'ubuntu/noble'],
   ['selections', 'list', OWN],
-  ['sources', 'set', OWN, '--keyring', '/k.gpg'],
+  ['sources', 'set', OWN, '--keyring', SHIPPED],
   ['sources', 'remove', OWN.slice(0, -1)],
 ]) {
   test(`${words.slice(0, 2).join(' ')} with the URL of two sources names both numbers, and does nothing`, async (t) => {
@@ -124,8 +138,32 @@ test('a URL that one source has is found, with and without its last slash', asyn
 
 test('a changed source or selection is confirmed in sentences that name the command to see it', async (t) => {
   const { run } = await images(t);
-  const source = await run('sources', 'set', '14', '--keyring', '/k.gpg');
+  const source = await run('sources', 'set', '14', '--keyring', SHIPPED);
   assert.match(source.text, /is changed; the next import uses it\. `.*images sources list --config \S+` shows it\.$/m);
   const { text } = await run('selections', 'set', '14', 'ubuntu/noble', '--arches', 'amd64');
   assert.match(text, /is changed; the next import uses it\. `.*images selections list --config \S+ 14` shows it\.$/m);
+});
+
+test('a file that is missing, has no keys or is far too large is refused as the keys of a source', async (t) => {
+  const { run } = await images(t);
+  const scratch = mkdtempSync(join(tmpdir(), 'rackboot-keys-'));
+  t.after(() => rmSync(scratch, { recursive: true }));
+  const large = join(scratch, 'site.img');
+  writeFileSync(large, 'disk');
+  truncateSync(large, 961 * 1024 * 1024);
+  const none = join(scratch, 'notes.txt');
+  writeFileSync(none, 'no keys');
+  for (const command of [
+    ['sources', 'add', 'http://new.example/'],
+    ['sources', 'set', OWN.slice(0, -1)],
+  ])
+    for (const [option, file, why] of [
+      ['--keys', large, /site\.img has more than 256\.0 KiB, the maximum: name another file/],
+      ['--keys', none, /notes\.txt has no OpenPGP keys/],
+      ['--keyring', '/none.gpg', /there is no file \/none\.gpg on this host/],
+    ] as const) {
+      const { result, complaint } = await run(...command, option, file);
+      assert.notEqual(result, 0);
+      assert.match(complaint, why);
+    }
 });

@@ -384,7 +384,7 @@ test('a selection of a system that its source cannot have is refused; every stre
         };
         const refused = await ask('POST', pathOf('debian'), { os: 'ubuntu', release: 'noble' });
         const why =
-          'The source debian has only debian: give os=debian, or select from another source (boot-sources lists them).';
+          'The source debian has only debian: give debian, or select from another source (boot-sources lists them).';
         assert.deepEqual([refused.status, refused.json], [400, { os: [why] }]);
         assert.equal((await ask('POST', pathOf('debian'), { os: 'bootloader' })).status, 400);
         assert.equal((await ask('POST', pathOf('debian'), {})).status, 200, 'all means all that it has');

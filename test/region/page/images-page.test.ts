@@ -6,7 +6,7 @@ import { fileSourcesReader } from '../../../src/config/image-sources.ts';
 import { IMAGE_PAGE } from '../../../src/region/page/image-page.ts';
 import { IMAGES_PAGE, IMAGES_PATH } from '../../../src/region/page/images-page.ts';
 import { SOURCE_PAGES } from '../../../src/region/page/sources-page.ts';
-import type { PageDefinition, View } from '../../../src/region/page/view.ts';
+import { type PageDefinition, refusalText, type View } from '../../../src/region/page/view.ts';
 import type { ImportReason } from '../../../src/region/records/import-reason.ts';
 import { makeRegion, type RegionPlace } from '../place.ts';
 import { ADMIN, addViewer, USER, VISITOR, viewOf } from './view.ts';
@@ -311,6 +311,53 @@ test('the page sets index, unsigned and why of a source; what was stored before 
     await sent(place, one, { do: 'change', ...given, index: '', why: 'in the lab' }, { path });
     assert.deepEqual(await stored(), [undefined, undefined, '/k.gpg']);
   }));
+
+test('a form refuses a file of keys that this host lacks, and names no parameters of the API', async () => {
+  const place = await makeRegion({}, 1, undefined, { hasFile: async (path) => path === '/k.gpg' });
+  try {
+    const [all, one] = SOURCE_PAGES;
+    assert.ok(all !== undefined && one !== undefined);
+    await addViewer(place.store);
+    const saidOf = async (page: PageDefinition, fields: Record<string, string>, more = {}): Promise<string> => {
+      const outcome = await sent(place, page, fields, more);
+      return outcome?.kind === 'refusal' ? refusalText(outcome) : '';
+    };
+    const missing = /has no file \/none\.gpg: install the package/;
+    assert.match(await saidOf(all, { url: 'http://x/', keyring_filename: '/none.gpg' }), missing);
+    assert.match(
+      await saidOf(all, { url: 'http://x/' }),
+      /the path of a file with the keys of the site, or the keys themselves/,
+    );
+    for (const fields of [
+      {},
+      { keyring_filename: '/k.gpg', keyring_data: '-----BEGIN PGP' },
+      { keyring_filename: '/k.gpg', why: 'x' },
+      { keyring_filename: '/k.gpg', unsigned: 'true', why: 'x' },
+    ])
+      assert.doesNotMatch(await saidOf(all, { url: 'https://x/', ...fields }), /give keyring_|unsigned=true|^$/i);
+    assert.equal((await sent(place, all, { url: 'http://x/', keyring_filename: '/k.gpg' }))?.kind, 'done');
+    const path = { source: '1' };
+    assert.match(await saidOf(one, { url: 'http://x/', keyring_filename: '/none.gpg' }, { path }), missing);
+  } finally {
+    await place.remove();
+  }
+});
+
+test('sources with the same title are told apart by their names', async () => {
+  const place = await makeRegion({}, 1, undefined, { fileSources: fileSourcesReader(undefined) });
+  try {
+    const [all, one] = SOURCE_PAGES;
+    assert.ok(all !== undefined && one !== undefined);
+    await addViewer(place.store);
+    const [source] = await place.region.bootImages.listSources();
+    assert.match(await shown(place, all, { viewer: ADMIN }), /Ubuntu Server<\/a> <span class="tag">ubuntu<\/span>/);
+    const text = await shown(place, one, { viewer: ADMIN, path: { source: String(source?.id) } });
+    assert.match(text, /<h1 class="break">Ubuntu Server <span class="tag">ubuntu<\/span>/);
+    assert.match(text, /<title>Ubuntu Server\b/);
+  } finally {
+    await place.remove();
+  }
+});
 
 test('a selection of a file is shown with its file and key, and has no button', async () => {
   const fileSources = async () => {

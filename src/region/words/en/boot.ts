@@ -40,16 +40,18 @@ export const BOOT = {
     `Source ${id} has the URL ${url}: change that one: \`rackboot images sources set ${id}\`.`,
   'field.boot-sources-limit': ({ max }: Max) => `There are already ${max} sources, the maximum: remove one.`,
   'field.keyring-missing':
-    'Give keyring_filename or keyring_data; for a site without signatures, give unsigned=true and why instead.',
-  'field.unsigned-keys': 'An unsigned source has no keys: give either them, or unsigned=true.',
+    'Give the path of a file with the keys of the site, or the keys themselves. For a site without signatures, say instead that it is unsigned, and why.',
+  'field.unsigned-keys': 'An unsigned source has no keys: leave them out, or do not say that it is unsigned.',
   'field.unsigned-why': 'Say why the site is trusted without a signature.',
   'field.unsigned-url': 'Give an https URL: only HTTPS protects the images of an unsigned source.',
-  'field.why-signed': 'This belongs to unsigned=true: leave it out.',
+  'field.why-signed': 'Only an unsigned source has this: leave it out, or say that the source is unsigned.',
   'field.boot-index':
     'Give the path of the index below the URL, such as streams/v1/index.json: it ends in .sjson or .json.',
   'field.boot-index-both': 'The URL already names the index: give the URL of the site, or leave this out.',
-  'field.keyring-both': 'Give keyring_filename or keyring_data, not both.',
+  'field.keyring-both': 'Give the path of a file with keys or the keys themselves, not both.',
   'field.keyring-file': 'Give the absolute path of a file with OpenPGP keys, at most 1024 printable characters.',
+  'field.keyring-missing-file': ({ file }: { readonly file: string }) =>
+    `This host of the region has no file ${file}: install the package that has it, or copy the keys of the site there.`,
   'field.keyring-data': ({ max }: Max) => `Give OpenPGP keys, as a file, in armor or in Base64, at most ${max} bytes.`,
   'field.boot-name': 'Give *, or at most 63 letters, digits and . _ + -; the first must be a letter or digit.',
   'field.boot-selection-taken': (taken: { readonly image: string; readonly id: number; readonly source: number }) =>
@@ -58,7 +60,7 @@ export const BOOT = {
   'field.boot-selection-written': ({ image, file, key }: WrittenImage) =>
     `${image} of this source is already selected: it is written in ${file} as ${key}. To fetch its images again, delete them and import.`,
   'field.boot-os': ({ source, os }: { readonly source: string; readonly os: string }) =>
-    `The source ${source} has only ${os}: give os=${os}, or select from another source (boot-sources lists them).`,
+    `The source ${source} has only ${os}: give ${os}, or select from another source (boot-sources lists them).`,
   'field.boot-kind': 'Give synced or uploaded.',
   'field.image-name':
     'Give a name such as custom/site or site: lower-case letters and digits, with . _ + - inside, at most 63 characters on each side of /.',

@@ -1,0 +1,87 @@
+// The table of `rackboot images sources list`: what the region really uses on this host, which may not be what the files name first.
+//
+// 1. An installer's packages come from the mirror that is configured or that this host's apt uses, unless its source names one.
+// 2. If this host lacks the file with the keys, they are fetched, and only those with the named fingerprints count.
+
+import { existsSync } from 'node:fs';
+import { readImageSources } from '../../config/image-sources.ts';
+import { RackError } from '../../errors.ts';
+import { readHostMirrors } from '../../images/sources/host-mirrors.ts';
+import { findMirror } from '../../images/sources/package-mirrors.ts';
+import type { ImageSource } from '../../images/sources/source.ts';
+import { namesIndex } from '../../region/images/region-source.ts';
+import { configuredMirrors } from '../../region/preseed/configured-mirrors.ts';
+import { tableLines } from '../terminal/output.ts';
+import { isNamed, pinText, type Source } from './boot-sources.ts';
+import { readImageConfig } from './image-tree.ts';
+
+/** How many characters of a fingerprint name a key, as OpenPGP's long identifiers do. */
+const KEY_ID_CHARACTERS = 16;
+
+/** A line for each source, and below it its URL, which would make the columns too wide. @param config the configuration file */
+export function* sourceLines(sources: readonly Source[], config: string): Generator<string> {
+  const written = new Map(writtenSources(config).map((source) => [source.name, source]));
+  const writtenOf = (source: Source): ImageSource | undefined =>
+    source.pinned_by === null ? undefined : written.get(source.name);
+  const rows = sources.map((source) => [
+    String(source.id),
+    isNamed(source) ? source.name : '–',
+    keysText(source, writtenOf(source)),
+    pinText(source.pinned_by),
+  ]);
+  const empty = 'There are no sources: rackboot images sources add URL';
+  const [heading = '', ...lines] = tableLines(['ID', 'NAME', 'KEYS', 'WRITTEN IN'], rows, empty);
+  yield heading;
+  const mirrorOf = mirrorFinder(config);
+  for (const [index, source] of sources.entries()) {
+    yield lines[index] ?? '';
+    const mirror = mirrorOf(writtenOf(source));
+    yield `    ${mirror === undefined || mirror === source.url ? placeText(source) : `${mirror} (the package mirror of this host)`}`;
+    if (source.unsigned) yield `    unsigned: ${source.why ?? ''}`;
+  }
+}
+
+/** The sources of files; empty if the site's file cannot be used, which the list says. */
+function writtenSources(config: string): readonly ImageSource[] {
+  try {
+    return readImageSources({ config });
+  } catch (error) {
+    if (error instanceof RackError) return [];
+    throw error;
+  }
+}
+
+/** Finds the mirror of a source of installers for its first architecture. */
+function mirrorFinder(config: string): (source: ImageSource | undefined) => string | undefined {
+  const configured = configuredMirrors(readImageConfig({ config, tree: '' }));
+  const host = readHostMirrors();
+  return (source) => {
+    if (source?.kind !== 'installer') return undefined;
+    const [architecture = ''] = source.arches.keys();
+    return findMirror(source, architecture, configured, host);
+  };
+}
+
+/** The URL, with an index in another than its usual place. */
+const placeText = ({ url, index }: Source): string =>
+  index === null || namesIndex(url) || /^streams\/v1\/index\.s?json$/.test(index) ? url : `${url} (index ${index})`;
+
+function keysText(source: Source, written: ImageSource | undefined): string {
+  const { unsigned, keyring_filename: file, keyring_data: data } = source;
+  if (unsigned) return 'unsigned';
+  if (data !== '') return 'its own';
+  const keyrings = written?.trust.kind === 'signed' ? written.trust.keyrings : [];
+  const present = [...keyrings, ...(file === '' ? [] : [file])].find((path) => existsSync(path));
+  if (present !== undefined) return present;
+  const [print, ...others] = fingerprintsOf(written);
+  const more = others.length === 0 ? '' : ` and ${others.length} more`;
+  if (print !== undefined) return `fetched: ${print.slice(-KEY_ID_CHARACTERS)}${more}`;
+  return file === '' ? '–' : `${file} (missing)`;
+}
+
+/** The fingerprints of the keys that are fetched; empty: none are. */
+function fingerprintsOf(source: ImageSource | undefined): readonly string[] {
+  if (source?.trust.kind !== 'signed' || source.trust.keyUrl === undefined) return [];
+  const releases = source.kind === 'files' ? source.releases : [];
+  return [...new Set([...(source.trust.fingerprints ?? []), ...releases.flatMap((one) => one.fingerprints ?? [])])];
+}
