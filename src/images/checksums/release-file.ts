@@ -19,8 +19,6 @@ export interface ReleaseFile {
   readonly suite: string;
   /** `bookworm`. */
   readonly codename: string;
-  /** When it was made, as it says: `Sat, 15 Nov 2025 10:22:31 UTC`. */
-  readonly date: string;
   /** The end of its validity, in milliseconds since 1970; undefined: it has none. */
   readonly validUntilMs: number | undefined;
   /** By path, below the directory of the release. SHA-256 if it has that list, otherwise MD5. */
@@ -58,7 +56,6 @@ export function decodeReleaseFile(text: string): DocumentDecoded<ReleaseFile> {
   return documentValue({
     suite: value('suite'),
     codename: value('codename'),
-    date: value('date'),
     validUntilMs: timeOf(value('valid-until')),
     files: files.value,
   });

@@ -8,8 +8,7 @@
 // 1. The updates suite is tried first: Ubuntu has its newer kernels there, and Debian has no installer there.
 // 2. Updates that cannot be used do not block the release itself. Its offer then says why they were left out: a mirror that spoils them on
 //    purpose cannot hide that they may have a newer installer. If neither can be used, the error names both reasons.
-// 3. The signed file must name the wanted release, still be valid, and be no older than the newest one that this host has seen
-//    (seen-documents.ts), so that a mirror cannot pass off another release or an old file. Few releases have an end of validity.
+// 3. The signed file must name the wanted release and still be valid, so that a mirror cannot pass off another release or an old file.
 
 import type { Clock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
@@ -20,7 +19,6 @@ import type { Digest } from '../download/digest.ts';
 import { type ConfiguredMirrors, findMirror } from '../sources/package-mirrors.ts';
 import type { InstallerRelease, InstallerSource } from '../sources/source.ts';
 import { distinctProblems, type InstallerOffer, installerNames, type OfferWish, type SourceAnswer } from './offer.ts';
-import { noteSeen, type SeenPlace } from './seen-documents.ts';
 import type { KeyPlace, SourceDocuments, TrustedDocument } from './source-documents.ts';
 
 const LISTS = ['SHA256SUMS', 'MD5SUMS'] as const;
@@ -30,14 +28,9 @@ interface InstallerOfferTerms {
   /** The mirrors that this host's apt uses. */
   readonly mirrors: readonly string[];
   readonly configured: ConfiguredMirrors;
-  /** Undefined: the documents may be older than those of before. */
-  readonly seen: SeenPlace | undefined;
 }
 
-/**
- * Reads the offers of a mirror. An unusable installer becomes a problem; the others are still offered.
- * @throws RackError `source-failed`; `store-unwritable`
- */
+/** Reads the offers of a mirror. An unusable installer becomes a problem; the others are still offered. */
 export async function readInstallerOffers(
   source: InstallerSource,
   { release, architectures, choices }: OfferWish,
@@ -53,7 +46,7 @@ export async function readInstallerOffers(
     }
     if (source.trust.kind === 'unsigned' && !url.startsWith('https://'))
       throw documents.failure(`it is not signed, so ${url} must use https`);
-    const site = sites.get(url) ?? new Mirror(source, url, documents, terms);
+    const site = sites.get(url) ?? new Mirror(source, url, documents, terms.clock);
     sites.set(url, site);
     return site;
   };
@@ -93,20 +86,15 @@ class Mirror {
   readonly #source: InstallerSource;
   readonly #url: string;
   readonly #documents: SourceDocuments;
-  readonly #terms: Pick<InstallerOfferTerms, 'clock' | 'seen'>;
+  readonly #clock: Pick<Clock, 'wallTimeMs'>;
   /** By suite. */
   readonly #releases = new Map<string, Promise<ReleaseFile | undefined>>();
 
-  constructor(
-    source: InstallerSource,
-    url: string,
-    documents: SourceDocuments,
-    terms: Pick<InstallerOfferTerms, 'clock' | 'seen'>,
-  ) {
+  constructor(source: InstallerSource, url: string, documents: SourceDocuments, clock: Pick<Clock, 'wallTimeMs'>) {
     this.#source = source;
     this.#url = url;
     this.#documents = documents;
-    this.#terms = terms;
+    this.#clock = clock;
   }
 
   /** @returns undefined if the mirror has no such installer. @throws RackError `source-failed` */
@@ -191,16 +179,13 @@ class Mirror {
     const text = typeof document === 'string' ? document : Buffer.from(document).toString('utf8');
     const decoded = decodeReleaseFile(text);
     if (!decoded.ok) throw this.#documents.failure(`${directory}Release: ${describeDocumentFault(decoded.fault)}`);
-    const { codename, suite: named, date, validUntilMs } = decoded.value;
-    const { clock, seen } = this.#terms;
+    const { codename, suite: named, validUntilMs } = decoded.value;
     if (![codename, named].some((one) => one === suite || one === base))
       throw this.#documents.failure(`${directory} is signed as ${codename}, not as ${suite}: use another mirror`);
-    if (validUntilMs !== undefined && validUntilMs < clock.wallTimeMs()) {
+    if (validUntilMs !== undefined && validUntilMs < this.#clock.wallTimeMs()) {
       const ended = new Date(validUntilMs).toISOString().slice(0, 10);
       throw this.#documents.failure(`${directory} was valid until ${ended}: use a mirror that is up to date`);
     }
-    const older = seen === undefined ? undefined : await noteSeen(seen, `${directory}Release`, date);
-    if (older !== undefined) throw this.#documents.failure(`${directory}Release: ${older}`);
     return decoded.value;
   }
 

@@ -54,9 +54,9 @@ export function askSources(
       const documents = new SourceDocuments(source, downloads, clock, signal);
       try {
         if (source.kind === 'files') return await readFileOffers(source, wish, documents);
-        const seen = tree === undefined ? undefined : { tree, nowMs: clock.wallTimeMs() };
         if (source.kind === 'installer')
-          return await readInstallerOffers(source, wish, documents, { clock, mirrors, configured, seen });
+          return await readInstallerOffers(source, wish, documents, { clock, mirrors, configured });
+        const seen = tree === undefined ? undefined : { tree, nowMs: clock.wallTimeMs() };
         return await readStreamOffers(source, wish, documents, seen);
       } catch (error) {
         if (!(error instanceof RackError && error.code === 'source-failed')) throw error;

@@ -58,8 +58,7 @@ describe('an installer of a release', { skip: missing('linux', 'gpg') }, () => {
     );
   }
 
-  /** @param tree the boot tree that remembers the documents; undefined: none */
-  async function ask(tree?: string): Promise<SourceAnswer> {
+  async function ask(): Promise<SourceAnswer> {
     const source: InstallerSource = {
       ...{ kind: 'installer', name: 'debian-installer', title: 'Installer', os: 'debian' },
       arches: new Map([[ARCH, ARCH]]),
@@ -70,7 +69,7 @@ describe('an installer of a release', { skip: missing('linux', 'gpg') }, () => {
     const place = new DownloadPlace();
     try {
       const wish = { os: 'debian', release: 'buster', architectures: [ARCH] };
-      const means = { downloads: place.queue(), clock: systemClock, mirrors: [], tree };
+      const means = { downloads: place.queue(), clock: systemClock, mirrors: [] };
       const [answer] = await askSources([source], wish, means);
       return answer ?? assert.fail('no answer');
     } finally {
@@ -140,26 +139,4 @@ describe('an installer of a release', { skip: missing('linux', 'gpg') }, () => {
       if (problem !== undefined) assert.match(problems[0]?.message ?? '', problem);
     });
   }
-
-  it('is refused, for each suite, if its list is older than the one that this host has seen', {
-    timeout: CASE_MS_MAX,
-  }, async () => {
-    const [OLD, NEW] = ['Sat, 01 Jun 2019 00:00:00 UTC', 'Wed, 01 Jul 2026 00:00:00 UTC'].map((date) => ({
-      fields: { Date: date },
-    }));
-    const tree = mkdtempSync(join(scratch, 'tree-'));
-    for (const suite of ['buster', 'buster-updates']) write(suite, NEW);
-    assert.match((await ask(tree)).installers[0]?.kernel.url ?? '', /buster-updates/);
-    write('buster-updates', OLD);
-    const [offer] = (await ask(tree)).installers;
-    assert.match(offer?.kernel.url ?? '', /buster\//);
-    assert.match(offer?.leftOut ?? '', /buster-updates\/Release: it is of 2019-06-01.*has seen that of 2026-07-01/);
-    write('buster', OLD);
-    const { installers, problems } = await ask(tree);
-    assert.deepEqual(installers, []);
-    assert.match(problems[0]?.message ?? '', /buster\/Release: it is of 2019-06-01/);
-    assert.equal((await ask()).installers.length, 1, 'without a tree nothing is remembered');
-    for (const suite of ['buster', 'buster-updates']) write(suite, NEW);
-    assert.equal((await ask(tree)).problems.length, 0, 'the same again is accepted');
-  });
 });
