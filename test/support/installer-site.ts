@@ -17,6 +17,8 @@ export interface InstallerSuite {
   readonly list: 'SHA256SUMS' | 'MD5SUMS' | 'own';
   /** The fields of the release that differ. */
   readonly fields?: Readonly<Record<string, string>>;
+  /** When its files are signed, `20261101T000000`; left out: now. */
+  readonly at?: string;
   /** By architecture: paths below `images/`, such as `netboot/debian-installer/amd64/linux`. */
   readonly installers: Readonly<Record<string, Readonly<Record<string, Uint8Array>>>>;
 }
@@ -26,7 +28,8 @@ const hash = (algorithm: string, bytes: string | Uint8Array): string =>
 
 /** Writes a suite below `directory`/dists. */
 export function writeInstallerSuite(directory: string, content: InstallerSuite, { home, key }: SiteSigner): void {
-  const { suite, form, list, fields = {}, installers } = content;
+  const { suite, form, list, fields = {}, at, installers } = content;
+  const by = { key, ...(at === undefined ? {} : { at }) };
   const root = join(directory, 'dists', suite);
   const write = (path: string, bytes: string | Uint8Array): void => {
     mkdirSync(dirname(join(root, path)), { recursive: true });
@@ -41,15 +44,15 @@ export function writeInstallerSuite(directory: string, content: InstallerSuite, 
     const lines = Object.entries(files).map(([path, bytes]) => `${hash(algorithm, bytes)}  ./${path}\n`);
     const text = lines.join('');
     write(`${images}${name}`, text);
-    if (list === 'own') write(`${images}${name}.gpg`, home.sign(text, { key, form: 'detached' }));
+    if (list === 'own') write(`${images}${name}.gpg`, home.sign(text, { ...by, form: 'detached' }));
     else sums.push(` ${hash('sha256', text)} ${text.length} ${images}${name}\n`);
   }
   const all = { Origin: 'Debian', Suite: suite, Codename: suite, ...fields };
   const head = Object.entries(all).map(([field, value]) => `${field}: ${value}\n`);
   const release = `${head.join('')}SHA256:\n${sums.join('')}`;
-  if (form === 'clear') write('InRelease', home.sign(release, { key, form: 'clear' }));
+  if (form === 'clear') write('InRelease', home.sign(release, { ...by, form: 'clear' }));
   else write('Release', release);
-  if (form === 'detached') write('Release.gpg', home.sign(release, { key, form: 'detached' }));
+  if (form === 'detached') write('Release.gpg', home.sign(release, { ...by, form: 'detached' }));
 }
 
 /** The files of an installer, by their paths below `images/`. */

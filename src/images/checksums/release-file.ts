@@ -19,6 +19,8 @@ export interface ReleaseFile {
   readonly suite: string;
   /** `bookworm`. */
   readonly codename: string;
+  /** When it was made, in milliseconds since 1970; undefined: it does not say. */
+  readonly dateMs: number | undefined;
   /** The end of its validity, in milliseconds since 1970; undefined: it has none. */
   readonly validUntilMs: number | undefined;
   /** By path, below the directory of the release. SHA-256 if it has that list, otherwise MD5. */
@@ -56,6 +58,7 @@ export function decodeReleaseFile(text: string): DocumentDecoded<ReleaseFile> {
   return documentValue({
     suite: value('suite'),
     codename: value('codename'),
+    dateMs: timeOf(value('date')),
     validUntilMs: timeOf(value('valid-until')),
     files: files.value,
   });

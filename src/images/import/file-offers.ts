@@ -72,7 +72,7 @@ async function findFile(source: FilesSource, plan: FilesPlan, documents: SourceD
   const { keyUrl, fingerprints } = plan;
   // Clear-signed, it has its signature in it.
   const bytesMax = LIST_BYTES_MAX + SIGNATURE_BYTES_MAX;
-  const document = await documents.read(plan.checksumsUrl, plan.signatureUrl, { keyUrl, fingerprints }, bytesMax);
+  const document = await documents.readList(plan.checksumsUrl, plan.signatureUrl, { keyUrl, fingerprints }, bytesMax);
   const list = decodeChecksumList(document);
   if (!list.ok) throw documents.failure(`${plan.checksumsUrl}: ${describeDocumentFault(list.fault)}`);
   const file = chooseListedFile(list.value, plan.file);

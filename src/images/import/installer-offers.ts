@@ -8,7 +8,10 @@
 // 1. The updates suite is tried first: Ubuntu has its newer kernels there, and Debian has no installer there.
 // 2. Updates that cannot be used do not block the release itself. Its offer then says why they were left out: a mirror that spoils them on
 //    purpose cannot hide that they may have a newer installer. If neither can be used, the error names both reasons.
-// 3. The signed file must name the wanted release and still be valid, so that a mirror cannot pass off another release or an old file.
+// 3. The signed file must name the wanted release, still be valid, and not be older than one seen at its URL, so that a mirror cannot pass off
+//    another release or an old file. A list with its own signature (Ubuntu) names no release: it must only not be older than before.
+// 4. Updates in which this host has seen an installer must have one: otherwise a mirror that leaves them out could bring back the older
+//    installer of the release itself.
 
 import type { Clock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
@@ -19,6 +22,7 @@ import type { Digest } from '../download/digest.ts';
 import { type ConfiguredMirrors, findMirror } from '../sources/package-mirrors.ts';
 import type { InstallerRelease, InstallerSource } from '../sources/source.ts';
 import { distinctProblems, type InstallerOffer, installerNames, type OfferWish, type SourceAnswer } from './offer.ts';
+import { findThere, noteThere, type SeenPlace } from './seen-documents.ts';
 import type { KeyPlace, SourceDocuments, TrustedDocument } from './source-documents.ts';
 
 const LISTS = ['SHA256SUMS', 'MD5SUMS'] as const;
@@ -28,6 +32,8 @@ interface InstallerOfferTerms {
   /** The mirrors that this host's apt uses. */
   readonly mirrors: readonly string[];
   readonly configured: ConfiguredMirrors;
+  /** Remembers what the mirrors had; undefined: older lists count, too. */
+  readonly seen: SeenPlace | undefined;
 }
 
 /** Reads the offers of a mirror. An unusable installer becomes a problem; the others are still offered. */
@@ -46,7 +52,7 @@ export async function readInstallerOffers(
     }
     if (source.trust.kind === 'unsigned' && !url.startsWith('https://'))
       throw documents.failure(`it is not signed, so ${url} must use https`);
-    const site = sites.get(url) ?? new Mirror(source, url, documents, terms.clock);
+    const site = sites.get(url) ?? new Mirror(source, url, documents, terms);
     sites.set(url, site);
     return site;
   };
@@ -86,15 +92,20 @@ class Mirror {
   readonly #source: InstallerSource;
   readonly #url: string;
   readonly #documents: SourceDocuments;
-  readonly #clock: Pick<Clock, 'wallTimeMs'>;
+  readonly #terms: Pick<InstallerOfferTerms, 'clock' | 'seen'>;
   /** By suite. */
   readonly #releases = new Map<string, Promise<ReleaseFile | undefined>>();
 
-  constructor(source: InstallerSource, url: string, documents: SourceDocuments, clock: Pick<Clock, 'wallTimeMs'>) {
+  constructor(
+    source: InstallerSource,
+    url: string,
+    documents: SourceDocuments,
+    terms: Pick<InstallerOfferTerms, 'clock' | 'seen'>,
+  ) {
     this.#source = source;
     this.#url = url;
     this.#documents = documents;
-    this.#clock = clock;
+    this.#terms = terms;
   }
 
   /** @returns undefined if the mirror has no such installer. @throws RackError `source-failed` */
@@ -103,11 +114,15 @@ class Mirror {
     let spoilt: RackError | undefined;
     try {
       const offer = await this.#readSuite(`${base}-updates`, release, architecture);
-      if (offer !== undefined) return offer;
+      if (offer !== undefined) {
+        if (this.#terms.seen !== undefined) await noteThere(this.#terms.seen, this.#updatesOf(release, architecture));
+        return offer;
+      }
     } catch (error) {
       if (!(error instanceof RackError && error.code === 'source-failed')) throw error;
       spoilt = error;
     }
+    this.#refuseWithout(release, architecture, spoilt);
     try {
       const offer = await this.#readSuite(base, release, architecture);
       if (offer !== undefined) return { ...offer, leftOut: spoilt?.message };
@@ -118,6 +133,25 @@ class Mirror {
     // The updates may have the installer.
     if (spoilt !== undefined) throw spoilt;
     return undefined;
+  }
+
+  /** The URL of the updated installer's files. */
+  #updatesOf({ base, images }: InstallerRelease, architecture: string): string {
+    const arch = this.#source.arches.get(architecture) ?? architecture;
+    return `${this.#url}dists/${base}-updates/${imagesOf(arch)}${images}/`;
+  }
+
+  /** @throws RackError `source-failed` if the updates had an installer before. @param spoilt why they cannot be used */
+  #refuseWithout(release: InstallerRelease, architecture: string, spoilt: RackError | undefined): void {
+    const { seen } = this.#terms;
+    const updates = this.#updatesOf(release, architecture);
+    const record = seen === undefined ? undefined : findThere(seen, updates);
+    if (record === undefined) return;
+    const gone = `the mirror no longer has ${updates}: use another mirror, or try again later`;
+    const { message, cause } = spoilt ?? this.#documents.failure(gone);
+    const remedy = `if the site has withdrawn that one, remove ${record} below the boot tree`;
+    const kept = `the older installer of ${release.base} itself does not replace the one that this host has seen there`;
+    throw new RackError('source-failed', `${message}; ${kept}; ${remedy}`, { cause });
   }
 
   /** @returns undefined if the suite has no such installer. @throws RackError `source-failed` */
@@ -149,13 +183,13 @@ class Mirror {
     this.#releases.set(suite, reading);
     const release = await reading;
     if (release === undefined) return undefined;
-    const path = `main/installer-${arch}/current/images/`;
+    const path = imagesOf(arch);
     for (const name of LISTS) {
       const listed = release.files.get(`${path}${name}`);
       const url = `${directory}${path}`;
       const document =
         listed === undefined
-          ? await this.#findSigned(`${url}${name}`)
+          ? await this.#findSigned(url, name)
           : await this.#documents.readListed(`${url}${name}`, listed);
       if (document === undefined) continue;
       const list = decodeChecksumList(document);
@@ -166,8 +200,10 @@ class Mirror {
   }
 
   /** Finds a list that has its own signature. An unsigned source has only the list that its release names. */
-  #findSigned(url: string): Promise<TrustedDocument | undefined> | undefined {
-    return this.#source.trust.kind === 'signed' ? this.#documents.find(url, `${url}.gpg`, this.#keys) : undefined;
+  #findSigned(directory: string, name: string): Promise<TrustedDocument | undefined> | undefined {
+    if (this.#source.trust.kind !== 'signed') return undefined;
+    // The lists of a directory have one age: otherwise a mirror could leave out the one, and serve an old one of the other name.
+    return this.#documents.findList(directory, name, this.#keys);
   }
 
   async #findRelease(directory: string, suite: string, base: string): Promise<ReleaseFile | undefined> {
@@ -179,13 +215,14 @@ class Mirror {
     const text = typeof document === 'string' ? document : Buffer.from(document).toString('utf8');
     const decoded = decodeReleaseFile(text);
     if (!decoded.ok) throw this.#documents.failure(`${directory}Release: ${describeDocumentFault(decoded.fault)}`);
-    const { codename, suite: named, validUntilMs } = decoded.value;
+    const { codename, suite: named, dateMs, validUntilMs } = decoded.value;
     if (![codename, named].some((one) => one === suite || one === base))
       throw this.#documents.failure(`${directory} is signed as ${codename}, not as ${suite}: use another mirror`);
-    if (validUntilMs !== undefined && validUntilMs < this.#clock.wallTimeMs()) {
+    if (validUntilMs !== undefined && validUntilMs < this.#terms.clock.wallTimeMs()) {
       const ended = new Date(validUntilMs).toISOString().slice(0, 10);
       throw this.#documents.failure(`${directory} was valid until ${ended}: use a mirror that is up to date`);
     }
+    await this.#documents.refuseOlder(`${directory}Release`, dateMs);
     return decoded.value;
   }
 
@@ -195,6 +232,9 @@ class Mirror {
     return { keyUrl: trust.keyUrl, fingerprints: trust.fingerprints };
   }
 }
+
+/** The directory of the installer's lists in a suite. */
+const imagesOf = (arch: string): string => `main/installer-${arch}/current/images/`;
 
 /** The file `IMAGES/…-installer/ARCH/NAME` of the list; undefined: the list lacks it, or its checksum is not of an accepted kind. */
 function listedFile(

@@ -51,13 +51,13 @@ export function askSources(
 ): Promise<readonly SourceAnswer[]> {
   return Promise.all(
     sources.map(async (source): Promise<SourceAnswer> => {
-      const documents = new SourceDocuments(source, downloads, clock, signal);
+      const seen = tree === undefined ? undefined : { tree, nowMs: clock.wallTimeMs() };
+      const documents = new SourceDocuments(source, downloads, clock, signal, seen);
       try {
         if (source.kind === 'files') return await readFileOffers(source, wish, documents);
         if (source.kind === 'installer')
-          return await readInstallerOffers(source, wish, documents, { clock, mirrors, configured });
-        const seen = tree === undefined ? undefined : { tree, nowMs: clock.wallTimeMs() };
-        return await readStreamOffers(source, wish, documents, seen);
+          return await readInstallerOffers(source, wish, documents, { clock, mirrors, configured, seen });
+        return await readStreamOffers(source, wish, documents);
       } catch (error) {
         if (!(error instanceof RackError && error.code === 'source-failed')) throw error;
         return { source: source.name, offers: [], installers: [], loaders: [], problems: [error] };

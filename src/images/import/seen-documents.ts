@@ -1,9 +1,10 @@
 // Remembers when the documents of a site were updated, so that an import does not fall back to older ones. A mirror, or an attacker between
 // it and this host, can serve old documents for ever: their signatures stay right.
 //
-// Sources: apt, which ignores a Release file that is older than the one it has; simplestreams 0.1 (`updated`), which has no date of expiry.
+// Sources: apt, which ignores a Release file that is older than the one it has (`Date`); simplestreams 0.1 (`updated`), which has no date of
+// expiry; RFC 9580 §5.2.3.11 for lists of checksums, whose only time is that of their signature.
 //
-//   TREE/images/.seen/HASH.json     the URL of a document, and the newest `updated` that it had
+//   TREE/images/.seen/HASH.json     the URL of a document, and the newest time that it had; 0 for one that only was there (`noteThere`)
 //
 // 1. A document that was never seen may be an old one. One that says nothing of its time is not remembered.
 // 2. A site whose clock was ahead does not lock itself out: nothing later than now is remembered.
@@ -26,38 +27,78 @@ export interface SeenPlace {
   readonly nowMs: number;
 }
 
+const directoryOf = (tree: string): string => join(tree, 'images', '.seen');
+const pathOf = (tree: string, url: string): string =>
+  join(directoryOf(tree), `${createHash('sha256').update(url).digest('hex').slice(0, 32)}.json`);
+
+/** For messages: relative to the tree. */
+const recordOf = (tree: string, url: string): string => relative(tree, pathOf(tree, url));
+
 /**
  * Remembers the time of a verified document.
- * @param updated as the document says it: `Tue, 24 Nov 2026 08:02:41 +0000`; empty: it does not say
+ * @param updatedMs in milliseconds since 1970; undefined or NaN: it does not say
  * @returns why the document must not be used; undefined: it is the newest one that this host has seen
  * @throws RackError `store-unwritable`
  */
-export async function noteSeen({ tree, nowMs }: SeenPlace, url: string, updated: string): Promise<string | undefined> {
-  const updatedMs = Date.parse(updated);
-  if (Number.isNaN(updatedMs)) return undefined;
-  const directory = join(tree, 'images', '.seen');
-  const path = join(directory, `${createHash('sha256').update(url).digest('hex').slice(0, 32)}.json`);
+export async function noteSeen(
+  { tree, nowMs }: SeenPlace,
+  url: string,
+  updatedMs: number | undefined,
+): Promise<string | undefined> {
+  if (updatedMs === undefined || Number.isNaN(updatedMs)) return undefined;
   try {
-    const seenMs = readSeen(path, url);
+    const seenMs = readSeen(tree, url);
     if (seenMs !== undefined && updatedMs < seenMs) {
-      const remedy = `use another mirror, or try again later; if the site itself went back, remove ${relative(tree, path)} below the boot tree`;
+      const remedy = `use another mirror, or try again later; if the site itself went back, remove ${recordOf(tree, url)} below the boot tree`;
       return `it is of ${timeOf(updatedMs)}, but this host has seen that of ${timeOf(seenMs)}: the mirror is behind, or serves old documents; ${remedy}`;
     }
     const newestMs = Math.min(updatedMs, nowMs);
-    if (seenMs !== undefined && newestMs <= seenMs) return undefined;
-    await makeDirectories(directory);
-    await publishFile(path, Buffer.from(`${JSON.stringify({ url, updatedMs: newestMs })}\n`, 'utf8'));
+    if (seenMs === undefined || newestMs > seenMs) await writeSeen(tree, url, newestMs);
     return undefined;
   } catch (error) {
-    throw asStoreError(error, directory);
+    throw asStoreError(error, directoryOf(tree));
   }
 }
 
-/** @returns undefined if nothing usable is remembered @throws the system's error */
-function readSeen(path: string, url: string): number | undefined {
+/** Remembers that a site had something, without a time. @throws RackError `store-unwritable` */
+export async function noteThere({ tree }: SeenPlace, url: string): Promise<void> {
   try {
-    const found = parseJson(readRegularFile(path, RECORD_BYTES_MAX));
-    return isFields(found) && found.url === url && typeof found.updatedMs === 'number' ? found.updatedMs : undefined;
+    if (readSeen(tree, url) === undefined) await writeSeen(tree, url, 0);
+  } catch (error) {
+    throw asStoreError(error, directoryOf(tree));
+  }
+}
+
+/** The record of what `noteThere` remembers, relative to the tree; undefined: it is not remembered. @throws RackError `store-unwritable` */
+export function findThere({ tree }: SeenPlace, url: string): string | undefined {
+  try {
+    return readSeen(tree, url) === undefined ? undefined : recordOf(tree, url);
+  } catch (error) {
+    throw asStoreError(error, directoryOf(tree));
+  }
+}
+
+async function writeSeen(tree: string, url: string, updatedMs: number): Promise<void> {
+  await publishFile(await prepareSeen(tree, url), Buffer.from(`${JSON.stringify({ url, updatedMs })}\n`, 'utf8'));
+}
+
+/** @returns undefined if nothing usable is remembered @throws the system's error */
+function readSeen(tree: string, url: string): number | undefined {
+  const text = readSeenText(tree, url);
+  const found = text === undefined ? undefined : parseJson(text);
+  return isFields(found) && found.url === url && typeof found.updatedMs === 'number' ? found.updatedMs : undefined;
+}
+
+/** Makes the directory of the records. @returns the path of the record of `key`. Rejects with the system's error. */
+export async function prepareSeen(tree: string, key: string): Promise<string> {
+  await makeDirectories(directoryOf(tree));
+  return pathOf(tree, key);
+}
+
+/** @returns the record of `key`; undefined if there is none, or it is too large @throws the system's error */
+export function readSeenText(tree: string, key: string): string | undefined {
+  try {
+    return readRegularFile(pathOf(tree, key), RECORD_BYTES_MAX);
   } catch (error) {
     if (error instanceof UnfitFile || osErrorCode(error) === 'ENOENT') return undefined;
     throw error;

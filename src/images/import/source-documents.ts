@@ -2,8 +2,10 @@
 //
 // 1. Every returned document is authenticated: by a signature of one of the source's keys, or by HTTPS if the source is `unsigned`.
 // 2. A document of at most KEPT_BYTES_MAX is fetched once per run, however many images need it.
-// 3. All documents of a source together have at most TOTAL_BYTES_MAX. Only those of at most KEPT_BYTES_MAX stay in memory.
-// 4. A thread verifies and decodes one document at a time, because a large one takes ten times its size: many at once, even of one hostile
+// 3. A document older than one that this host has seen at the same URL is refused, if the tree of the import remembers it (seen-documents.ts). A list of
+//    checksums is as old as its signature.
+// 4. All documents of a source together have at most TOTAL_BYTES_MAX. Only those of at most KEPT_BYTES_MAX stay in memory.
+// 5. A thread verifies and decodes one document at a time, because a large one takes ten times its size: many at once, even of one hostile
 //    source, would end the thread and with it the imports of all sources.
 
 import { createHash } from 'node:crypto';
@@ -20,6 +22,7 @@ import type { Downloads } from '../download/queue.ts';
 import { describeSignatureFault } from '../signatures/signature-fault.ts';
 import { SIGNATURE_BYTES_MAX, type Verified, verifyClearSigned, verifyDetached } from '../signatures/verification.ts';
 import type { ImageSource } from '../sources/source.ts';
+import { noteSeen, type SeenPlace } from './seen-documents.ts';
 
 /** The largest document, in bytes; the decoders of `streams/` have the same bound. */
 const DOCUMENT_BYTES_MAX = 32 * 1024 * 1024;
@@ -44,6 +47,12 @@ interface NamedKeys {
 
 /** A document that a signature or HTTPS covers. */
 export type TrustedDocument = Uint8Array | string;
+
+/** A document, and when its signature was made, in milliseconds since 1970; undefined: HTTPS covers it. */
+interface VerifiedDocument {
+  readonly content: TrustedDocument;
+  readonly signedMs: number | undefined;
+}
 
 /** A document with the bytes that were verified, as the server sent them. */
 interface SentDocument {
@@ -75,22 +84,26 @@ export class SourceDocuments {
   readonly #downloads: Downloads;
   readonly #clock: Pick<Clock, 'wallTimeMs'>;
   readonly #signal: AbortSignal | undefined;
+  readonly #seen: SeenPlace | undefined;
   readonly #fetched = new Map<string, Promise<Uint8Array>>();
   /** The sum of the sizes of all documents fetched so far. */
   #bytes = 0;
   /** The keys from a keyring file of this host; undefined if none was found or looked for yet. */
   #ownKeys: NamedKeys | undefined;
 
+  /** @param seen remembers the times of documents; undefined: older ones count, too */
   constructor(
     source: ImageSource,
     downloads: Downloads,
     clock: Pick<Clock, 'wallTimeMs'>,
     signal: AbortSignal | undefined,
+    seen?: SeenPlace,
   ) {
     this.#source = source;
     this.#downloads = downloads;
     this.#clock = clock;
     this.#signal = signal;
+    this.#seen = seen;
   }
 
   /**
@@ -105,19 +118,42 @@ export class SourceDocuments {
     place: KeyPlace,
     bytesMax = DOCUMENT_BYTES_MAX,
   ): Promise<TrustedDocument> {
-    return this.#verify(await this.#fetch(url, bytesMax), url, signatureUrl, place);
+    return (await this.#verify(await this.#fetch(url, bytesMax), url, signatureUrl, place)).content;
+  }
+
+  /** As `read`, for a list of checksums, which is as old as its signature. @param bytesMax its largest size */
+  async readList(
+    url: string,
+    signatureUrl: string | undefined,
+    place: KeyPlace,
+    bytesMax = DOCUMENT_BYTES_MAX,
+  ): Promise<TrustedDocument> {
+    const bytes = await this.#fetch(url, bytesMax);
+    const { content, signedMs } = await this.#verify(bytes, url, signatureUrl, place);
+    await this.refuseOlder(url, signedMs);
+    return content;
   }
 
   /** As `read`; undefined if the server answers that it has no such document. */
   async find(url: string, signatureUrl: string | undefined, place: KeyPlace): Promise<TrustedDocument | undefined> {
-    let bytes: Uint8Array;
-    try {
-      bytes = await this.#fetch(url, DOCUMENT_BYTES_MAX);
-    } catch (error) {
-      if (error instanceof RackError && isAbsence(error.cause)) return undefined;
-      throw error;
-    }
-    return this.#verify(bytes, url, signatureUrl, place);
+    const bytes = await this.#fetchIfThere(url);
+    return bytes === undefined ? undefined : (await this.#verify(bytes, url, signatureUrl, place)).content;
+  }
+
+  /** As `readList`, for any list `name` of a directory, with the signature `name`.gpg; undefined if the server answers that it has no such list. */
+  async findList(directory: string, name: string, place: KeyPlace): Promise<TrustedDocument | undefined> {
+    const url = `${directory}${name}`;
+    const bytes = await this.#fetchIfThere(url);
+    if (bytes === undefined) return undefined;
+    const { content, signedMs } = await this.#verify(bytes, url, `${url}.gpg`, place);
+    await this.refuseOlder(directory, signedMs);
+    return content;
+  }
+
+  /** @throws RackError `source-failed` if this host has seen a newer document at the URL. @param updatedMs as for `noteSeen` */
+  async refuseOlder(url: string, updatedMs: number | undefined): Promise<void> {
+    const older = this.#seen === undefined ? undefined : await noteSeen(this.#seen, url, updatedMs);
+    if (older !== undefined) throw this.failure(`${url}: ${older}`);
   }
 
   /** Fetches a document that a trusted list names. @throws RackError `source-failed`, even if its checksum differs from the list's */
@@ -134,7 +170,7 @@ export class SourceDocuments {
   /** As `read`, with the verified bytes themselves: a second download may bring others. */
   async readSent(url: string, signatureUrl: string | undefined, place: KeyPlace): Promise<SentDocument> {
     const bytes = await this.#fetch(url, DOCUMENT_BYTES_MAX);
-    const content = await this.#verify(bytes, url, signatureUrl, place);
+    const { content } = await this.#verify(bytes, url, signatureUrl, place);
     // A signature is small enough to be kept, so these are the bytes that `#verify` used.
     const signature = signatureUrl === undefined ? undefined : await this.#fetch(signatureUrl, SIGNATURE_BYTES_MAX);
     return { content, bytes, signature };
@@ -150,17 +186,20 @@ export class SourceDocuments {
     url: string,
     signatureUrl: string | undefined,
     place: KeyPlace,
-  ): Promise<TrustedDocument> {
-    if (this.#source.trust.kind === 'unsigned') return bytes;
+  ): Promise<VerifiedDocument> {
+    if (this.#source.trust.kind === 'unsigned') return { content: bytes, signedMs: undefined };
     const keys = await this.#keys(place);
     const keyring = { bytes: keys.bytes, fingerprints: place.fingerprints };
     const signature = signatureUrl === undefined ? undefined : await this.#fetchSignature(url, signatureUrl);
     return verifications.do(async () => {
       if (this.#signal?.aborted === true) throw cancelled();
       const request = { file: signatureUrl ?? url, keyring, nowMs: this.#clock.wallTimeMs() };
-      if (signature === undefined) return this.#accept(await verifyClearSigned(bytes, request), keys, place).text;
-      this.#accept(await verifyDetached(bytes, signature, request), keys, place);
-      return bytes;
+      if (signature === undefined) {
+        const { text, madeMs } = this.#accept(await verifyClearSigned(bytes, request), keys, place);
+        return { content: text, signedMs: madeMs };
+      }
+      const { madeMs } = this.#accept(await verifyDetached(bytes, signature, request), keys, place);
+      return { content: bytes, signedMs: madeMs };
     });
   }
 
@@ -200,6 +239,16 @@ export class SourceDocuments {
       const code = osErrorCode(cause);
       if (code === 'ENOENT') return undefined;
       throw this.failure(`its keyring ${file} cannot be read (${code}): let this user read it`, cause);
+    }
+  }
+
+  /** @returns undefined if the server answers that it has no such document */
+  async #fetchIfThere(url: string): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#fetch(url, DOCUMENT_BYTES_MAX);
+    } catch (error) {
+      if (error instanceof RackError && isAbsence(error.cause)) return undefined;
+      throw error;
     }
   }
 

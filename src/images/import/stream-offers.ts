@@ -11,7 +11,6 @@ import { chooseImages, type ImageWishes } from '../streams/selection.ts';
 import { decodeStreamIndex, judgeDocument } from '../streams/stream-index.ts';
 import type { ItemOffer } from './import-item.ts';
 import { ANY, NAMED_MAX, type OfferWish, type SourceAnswer } from './offer.ts';
-import { noteSeen, type SeenPlace } from './seen-documents.ts';
 import type { SourceDocuments, TrustedDocument } from './source-documents.ts';
 import { namesOf, streamOffer } from './stream-offer.ts';
 
@@ -22,23 +21,16 @@ const SIGNED_START = Buffer.from('-----BEGIN PGP SIGNED MESSAGE-----');
 
 /**
  * Reads the offers of a site.
- * @param seen undefined: its documents may be older than those of before
  * @throws RackError `source-failed`; `store-unwritable`
  */
 export async function readStreamOffers(
   source: StreamSource,
   wish: OfferWish,
   documents: SourceDocuments,
-  seen: SeenPlace | undefined,
 ): Promise<SourceAnswer> {
   const index = decodeStreamIndex(await readSigned(source, source.index, documents));
   if (!index.ok) throw documents.failure(`${source.url}${source.index}: ${describeDocumentFault(index.fault)}`);
-  const refuseOlder = async (path: string, updated: string): Promise<void> => {
-    const url = `${source.url}${path}`;
-    const older = seen === undefined ? undefined : await noteSeen(seen, url, updated);
-    if (older !== undefined) throw documents.failure(`${url}: ${older}`);
-  };
-  await refuseOlder(source.index, index.value.updated);
+  await documents.refuseOlder(`${source.url}${source.index}`, Date.parse(index.value.updated));
   const { contentIds } = source;
   const entries = index.value.entries.filter(
     ({ contentId }) => contentIds.length === 0 || contentIds.includes(contentId),
@@ -60,7 +52,7 @@ export async function readStreamOffers(
     if (!products.ok) throw documents.failure(`${source.url}${path}: ${describeDocumentFault(products.fault)}`);
     const wrong = judgeDocument(products.value, [entry]);
     if (wrong !== undefined) throw documents.failure(`${source.url}${path}: ${wrong}`);
-    await refuseOlder(path, products.value.updated);
+    await documents.refuseOlder(`${source.url}${path}`, Date.parse(products.value.updated));
     for (const image of chooseImages(products.value.products, wishesOf(source, wish))) {
       const offer = streamOffer(source, image);
       if (typeof offer === 'string') problems.push(new RackError('source-failed', offer));

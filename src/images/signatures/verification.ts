@@ -39,8 +39,14 @@ interface VerificationRequest {
   readonly nowMs: number;
 }
 
+/** An accepted signature. */
+interface Accepted {
+  /** When it was made, as its signer says; milliseconds since 1970. */
+  readonly madeMs: number;
+}
+
 /** The signed text. */
-interface SignedText {
+interface SignedText extends Accepted {
   /** Each line ends in one character. Spaces at the ends of lines are removed, because they are not signed. */
   readonly text: string;
 }
@@ -117,7 +123,7 @@ export async function verifyClearSigned(
     // A signature counts for the text with CRLF as line ends (RFC 9580 §7.1).
     const message = await openpgp.createMessage({ text: clear.getText().replaceAll('\n', '\r\n') });
     const found = await findAccepted(openpgp, message, signatures, keys, request);
-    return found.ok ? { ok: true, value: { text: clear.getText() } } : found;
+    return found.ok ? { ok: true, value: { ...found.value, text: clear.getText() } } : found;
   } catch (error) {
     return refuse('unreadable-signature', undefined, errorText(error));
   }
@@ -134,7 +140,7 @@ export async function verifyDetached(
   signed: Uint8Array,
   signature: Uint8Array,
   request: VerificationRequest,
-): Promise<Verified<undefined>> {
+): Promise<Verified<Accepted>> {
   const refuse = refuser(request);
   if (signed.length > SIGNED_BYTES_MAX) return refuse('too-large', undefined, `at most ${SIGNED_BYTES_MAX} bytes`);
   if (signature.length > SIGNATURE_BYTES_MAX)
@@ -164,8 +170,8 @@ async function findAccepted(
   signatures: readonly Signature[],
   keys: SigningKeys,
   request: VerificationRequest,
-): Promise<Verified<undefined>> {
-  let verified: Verified<undefined> = refuser(request)('no-signature');
+): Promise<Verified<Accepted>> {
+  let verified: Verified<Accepted> = refuser(request)('no-signature');
   const packets = signatures.flatMap((one) => [...one.packets.filterByTag(openpgp.enums.packet.signature)]);
   for (const packet of packets.slice(0, SIGNATURES_MAX)) {
     // `verify` hashes the message for each signature that it gets, all at once.
@@ -191,19 +197,19 @@ async function judgeSignature(
   request: VerificationRequest,
   config: Config,
   problemAt: ProblemAt,
-): Promise<Verified<undefined>> {
+): Promise<Verified<Accepted>> {
   const keyId = packet.issuerKeyID.toHex().toUpperCase();
   const refuse = refuser(request);
   const candidate = findCandidate(keys, packet.issuerKeyID);
   if (candidate === undefined) return refuse('unknown-key', keyId);
   const weakness = weaknessOf(candidate, packet.hashAlgorithm);
   if (weakness !== undefined) return refuse('weak-algorithm', keyId, weakness);
-  const judgeAt = async (now: Date): Promise<Verified<undefined>> => {
+  const judgeAt = async (now: Date): Promise<Verified<Accepted>> => {
     const unusable = await judgeKey(candidate, packet.issuerKeyID, now, config);
     if (unusable !== undefined) return refuse(unusable, keyId);
     const problem = await problemAt(now, candidate);
     const made = packet.created ?? now;
-    if (problem === '') return { ok: true, value: undefined };
+    if (problem === '') return { ok: true, value: { madeMs: made.getTime() } };
     // Check an expired signature, or one from the future, at the time it was made.
     const isOutOfTime = (made > now || packet.isExpired(now)) && (await problemAt(made, candidate)) === '';
     if (!isOutOfTime) return refuse('bad-signature', keyId, problem);
@@ -222,7 +228,7 @@ const refuser =
   (code, keyId, detail = '') => ({ ok: false, fault: { code, file, keyId, detail: cleanText(detail) } });
 
 /** An accepted signature, else the fault that comes later in FURTHEST. */
-function furthest(one: Verified<undefined>, other: Verified<undefined>): Verified<undefined> {
+function furthest(one: Verified<Accepted>, other: Verified<Accepted>): Verified<Accepted> {
   if (one.ok || other.ok) return one.ok ? one : other;
   return FURTHEST.indexOf(one.fault.code) > FURTHEST.indexOf(other.fault.code) ? one : other;
 }

@@ -36,6 +36,7 @@ describe('a release file', () => {
     const { files, ...fields } = decoded.value;
     assert.deepEqual(fields, {
       ...{ suite: 'oldstable', codename: 'bookworm' },
+      dateMs: Date.UTC(2025, 8, 6, 10, 5, 9),
       validUntilMs: Date.UTC(2025, 8, 13, 10, 5, 9),
     });
     assert.deepEqual(files.get(SUMS), { algorithm: 'sha256', hex: SHA256, bytes: 77_333 });
@@ -48,6 +49,7 @@ describe('a release file', () => {
     );
     assert.ok(decoded.ok);
     assert.deepEqual(decoded.value.files.get(SUMS), { algorithm: 'md5', hex: MD5, bytes: 77_333 });
+    assert.equal(decoded.value.dateMs, undefined);
     assert.equal(decoded.value.validUntilMs, undefined);
   });
 
