@@ -12,7 +12,8 @@
 // 3. Before the download, the disk must have room for the file and for the image made from it.
 //    A stopped import ends within a second, even while it only converts: then the download is complete, and stays.
 // 4. A file is refused for its content only once it has its published checksum. Until then a wrong checksum is the reason.
-// 5. An import never falls back to an older version of the same source.
+// 5. An import never falls back to an older version of the same source: one with an older serial or, without a serial, a file that the source
+//    delivered before (delivered-files.ts).
 // 6. A file that is not the image of a disk, and a system that no machine could start or set up (image-system.ts), are refused.
 //    The refusal is remembered (refusals.ts).
 
@@ -39,8 +40,9 @@ import { judgeSystem, type SystemFacts, SystemInspector } from '../image-system.
 import { makeDirectories } from '../publication.ts';
 import { asStoreError } from '../store-error.ts';
 import { judgeBlob } from '../stored-blob.ts';
+import { noteDelivered, wasDeliveredBefore } from './delivered-files.ts';
 import type { ImportTerms } from './import-terms.ts';
-import { type ImageOffer, isImportOf, offerName } from './offer.ts';
+import { type ImageOffer, importedContent, isImportOf, offerName } from './offer.ts';
 import { noteRefusal, readRefusal } from './refusals.ts';
 import { importSystem } from './system-import.ts';
 
@@ -64,7 +66,9 @@ export interface ImportResult {
  */
 export async function importImage(offer: ImageOffer, terms: ImportTerms): Promise<ImportResult> {
   try {
-    return await importMissing(offer, terms);
+    const result = await importMissing(offer, terms);
+    if (offer.serial === undefined && result.added && terms.isCopy !== true) await noteDelivered(terms.tree, offer);
+    return result;
   } catch (error) {
     throw asStoreError(error, join(terms.tree, 'images'));
   }
@@ -73,17 +77,21 @@ export async function importImage(offer: ImageOffer, terms: ImportTerms): Promis
 /** @throws RackError `source-failed` if the store has a newer image of this name from the same source */
 function refuseOlder(offer: ImageOffer, { tree, isCopy }: ImportTerms): void {
   const { serial, source } = offer;
-  if (serial === undefined || isCopy === true) return;
+  if (isCopy === true) return;
   const named = readImages(tree).images.filter((image) => isSameName(image, offer));
   // An image that is there, too, is only published again; or it lost its bytes, and gets the same ones back.
-  if (named.some((image) => image.serial === serial && (hasBlob(tree, image) || isImportOf(image, offer)))) return;
-  const newer = named.find(
-    (image) =>
-      image.origin?.source === source && hasBlob(tree, image) && compareImages(image, { ...offer, serial }) < 0,
-  );
+  const isThere = (image: StoredImage): boolean =>
+    isImportOf(image, offer) || (image.serial === serial && hasBlob(tree, image));
+  if (named.some(isThere)) return;
+  const isNewer = (image: StoredImage): boolean =>
+    serial === undefined
+      ? wasDeliveredBefore(tree, offer, importedContent(image) ?? '')
+      : compareImages(image, { ...offer, serial }) < 0;
+  const newer = named.find((image) => image.origin?.source === source && hasBlob(tree, image) && isNewer(image));
   if (newer === undefined) return;
   const remedy = `a mirror may be behind, or serve old documents; if the site has withdrawn the newer one, remove it: rackboot images remove ${formatImageName(newer)}`;
-  const why = `${source} now offers ${serial}, but the newer ${newer.serial} from it is already here`;
+  const offered = serial ?? 'a file again that it delivered before';
+  const why = `${source} now offers ${offered}, but the newer ${newer.serial} from it is already here`;
   throw new RackError('source-failed', `${offerName(offer)} was not imported: ${why}; ${remedy}`);
 }
 

@@ -50,7 +50,9 @@ export async function importSystem(
   const wrong = judgeImageName(name) ?? judgeSystemName(os);
   if (wrong !== undefined) throw new RackError('bad-argument', `${offerName(offer)} was not imported: ${wrong}`);
   const files = system.files.map((file) => ({ name: file.name, sha256: file.digest.hex }));
-  const present = readImages(tree).images.find((image) => isSame(image, name, digest.hex, files));
+  const present = readImages(tree).images.find((image) =>
+    isSame(image, { ...name, serial: offer.serial }, digest.hex, files),
+  );
   if (present !== undefined && hasBlob(tree, present)) {
     // Its links may be missing from the boot tree.
     await refreshTree(tree, [present]);
@@ -87,14 +89,14 @@ export async function importSystem(
 
 function isSame(
   image: StoredImage,
-  name: Parameters<typeof isSameName>[1] & { readonly serial: string },
+  name: Parameters<typeof isSameName>[1] & { readonly serial: string | undefined },
   hex: string,
   files: readonly { readonly name: string; readonly sha256: string }[],
 ): boolean {
   const found = image.system?.files ?? [];
   return (
     isSameName(image, name) &&
-    image.serial === name.serial &&
+    image.serial === (name.serial ?? image.serial) &&
     image.sha256 === hex &&
     found.length === files.length &&
     files.every((file) => found.some(({ name: other, sha256 }) => other === file.name && sha256 === file.sha256))

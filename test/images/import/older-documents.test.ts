@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
 import type { Downloads } from '../../../src/images/download/queue.ts';
+import { removeImages } from '../../../src/images/image-removal.ts';
 import { importImage } from '../../../src/images/import/image-import.ts';
 import type { ImageOffer, SourceAnswer } from '../../../src/images/import/offer.ts';
 import { askSources } from '../../../src/images/import/offers.ts';
@@ -95,8 +96,8 @@ describe('a version that is older than the one of the same source that is there'
   afterEach(() => place.close());
 
   /** A system with a root and without other files: that is enough for the store. */
-  async function offerOf(serial: string, source: string): Promise<ImageOffer> {
-    const root = Buffer.from(`hsqs ${serial}`);
+  async function offerOf(serial: string | undefined, source: string, content = serial): Promise<ImageOffer> {
+    const root = Buffer.from(`hsqs ${content}`);
     const { url } = await place.serve(root);
     return {
       ...{ os: 'ubuntu', release: 'noble', architecture: 'amd64', subarchitecture: 'generic', label: 'stable' },
@@ -109,6 +110,28 @@ describe('a version that is older than the one of the same source that is there'
     const terms = { tree, downloads: place.queue(), nowMs: 0, onProgress: () => undefined, isCopy };
     return (await importImage(await offerOf(serial, source), terms)).added;
   };
+
+  test('is refused as well if it has no serial: a file that the source delivered before', async () => {
+    const importFile = async (content: string, day: string) => {
+      const terms = { tree, downloads: place.queue(), nowMs: Date.parse(day), onProgress: () => undefined };
+      return await importImage(await offerOf(undefined, 'site', content), terms);
+    };
+    const { image: first } = await importFile('first', '2026-11-01');
+    const { image: second } = await importFile('second', '2026-11-02');
+    assert.equal(second.serial, '20261102');
+    assert.equal((await importFile('first', '2026-11-03')).added, false, 'one that is there is not imported again');
+    await removeImages(tree, [first], 0, { isKnown: true });
+    await assert.rejects(importFile('first', '2026-11-03'), {
+      code: 'source-failed',
+      message:
+        'ubuntu/noble/amd64 was not imported: site now offers a file again that it delivered before, but the newer ' +
+        '20261102 from it is already here; a mirror may be behind, or serve old documents; if the site has withdrawn ' +
+        'the newer one, remove it: rackboot images remove ubuntu/noble/amd64/generic/stable/20261102',
+    });
+    await removeImages(tree, [second], 0, { isKnown: true });
+    assert.equal((await importFile('first', '2026-11-03')).added, true, 'after the remedy');
+    assert.equal((await importFile('third', '2026-11-04')).added, true);
+  });
 
   test('is refused with the remedy, but not that of another source, nor a copy', async () => {
     assert.equal(await importOf('20261101', 'site'), true);
