@@ -8,6 +8,7 @@
 //    bytes meanwhile, because a removal that was under way may have taken them (image-removal.ts).
 
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { systemClock } from '../clock.ts';
 import { RackError } from '../errors.ts';
 import { type Copy, type CopyRequest, copyImage } from './image-copy.ts';
@@ -47,7 +48,7 @@ export interface AddRequest extends CopyRequest {
   readonly title?: string | undefined;
   /** Wall time. */
   readonly nowMs: number;
-  /** The published file that has these bytes; undefined if there is none. */
+  /** The published file that this host has downloaded and verified, and that has these bytes; undefined if there is none. */
   readonly origin?: ImageOrigin | undefined;
   /** Resolves when the file was verified, and rejects if its bytes are wrong; undefined if the caller vouches for the bytes. */
   readonly whenVerified?: (() => Promise<void>) | undefined;
@@ -157,21 +158,12 @@ async function publish(request: AddRequest, part: string, copy: Copy): Promise<A
   const choose = (images: readonly StoredImage[]): StoredImage => {
     const { same, present } = findSame(images, name, sha256);
     added = present === undefined;
-    const origin = present?.origin ?? request.origin;
-    if (present !== undefined && (given ?? present.title) === present.title && origin === present.origin)
-      return present;
+    const origin = request.origin ?? present?.origin;
+    const isKept = (given ?? present?.title) === present?.title && isDeepStrictEqual(origin, present?.origin);
+    if (present !== undefined && isKept) return present;
     const serial = present?.serial ?? chooseSerial(request, same);
-    return {
-      ...name,
-      serial,
-      title,
-      sha256,
-      bytes,
-      format,
-      diskBytes,
-      partitionTable,
-      ...(origin === undefined ? {} : { origin }),
-    };
+    const image = { ...name, serial, title, sha256, bytes, format, diskBytes, partitionTable };
+    return origin === undefined ? image : { ...image, origin };
   };
   // Refuses a serial that is taken before the bytes get their place.
   choose(readImages(tree).images);
@@ -194,8 +186,11 @@ export async function publishStored(
   const image = await publishImage(tree, (images) => {
     const { same, present } = findSame(images, stored, stored.sha256);
     added = present === undefined;
+    const { title, origin } = stored;
+    // One that was imported keeps its origin, and the files that came with it.
+    if (present !== undefined) return { ...present, title, ...(origin === undefined ? {} : { origin }) };
     const wish: SerialWish = { tree, nowMs, serialsElsewhere, name: stored };
-    return { ...stored, serial: present?.serial ?? chooseSerial(wish, same) };
+    return { ...stored, serial: chooseSerial(wish, same) };
   });
   return { image, added };
 }

@@ -53,7 +53,7 @@ export interface StoredImage extends ImageName {
   readonly partitionTable: PartitionTable | 'none';
   /** The files that start the root of a system; undefined for a disk image. */
   readonly system?: StoredSystem | undefined;
-  /** The published file from which it was imported; undefined if it was added by hand. */
+  /** The published file that this host downloaded and verified; undefined if it was added by hand, or came in a bundle. */
   readonly origin?: ImageOrigin | undefined;
 }
 

@@ -7,9 +7,9 @@
 // 1. The whole structure is checked before the first image is added: a bundle that is cut short, or has any other file, adds nothing.
 // 2. A disk is added only if it passes the checks of `images add` (image-copy.ts) and has the hash that its manifest names. A system is added
 //    only if each of its files has its hash (bundled-system.ts).
-// 3. No name in the archive becomes a path.
-// 4. The origin that a bundle states counts for nothing, because this host has not verified it: an import would take the image for that
-//    of a signed source.
+// 3. An image of a bundle has no origin, whatever its manifest says: only a download that this host has verified gives it one. Until then it
+//    counts as added by hand.
+// 4. No name in the archive becomes a path.
 
 import { createHash } from 'node:crypto';
 import { type FileHandle, lstat } from 'node:fs/promises';

@@ -53,7 +53,8 @@ export async function importSystem(
   const present = readImages(tree).images.find((image) =>
     isSame(image, { ...name, serial: offer.serial }, digest.hex, files),
   );
-  if (present !== undefined && hasBlob(tree, present)) {
+  // The facts of one without an origin, as of a bundle, are those that somebody wrote: its files are verified, and its manifest is written anew.
+  if (present?.origin !== undefined && hasBlob(tree, present)) {
     // Its links may be missing from the boot tree.
     await refreshTree(tree, [present]);
     return { image: present, added: false };

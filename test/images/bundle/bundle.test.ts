@@ -182,6 +182,18 @@ describe('a bundle', () => {
     assert.deepEqual(readImages(to).images, [image]);
   });
 
+  test('with an image that was imported here leaves it its origin, even under another title', async () => {
+    const { sha256: hash } = await add('bookworm', 1, true);
+    const bundle = await exported(readImages(from).images);
+    await addAll(bundle);
+    const [image = assert.fail()] = readImages(to).images;
+    const origin = { source: 'site', algorithm: 'sha256', hex: 'ab'.repeat(32) } as const;
+    writeFileSync(manifestPath(to, image), encodeImage({ ...image, title: 'Ours', origin }));
+    assert.deepEqual(await addAll(bundle), [false]);
+    const [again] = readImages(to).images;
+    assert.deepEqual([again?.title, again?.sha256, again?.origin], ['Debian “bookworm”', hash, origin]);
+  });
+
   test('is not made of an image whose bytes have something else in their place, and says so of the image', async () => {
     const image = await add('bookworm', 1, true);
     const blob = join(from, blobPath(image.sha256, image.format));
