@@ -326,13 +326,17 @@ export function isDamage(reason: unknown): boolean {
   return code.startsWith('ZSTD_') || code === 'Z_BUF_ERROR' || code === 'Z_DATA_ERROR' || code === EXPANDING_FAILED;
 }
 
+/** Why a file cannot be expanded; undefined for an error that is not of the file. */
+export function describeDamage(reason: unknown): { readonly why: string; readonly remedy: string } | undefined {
+  if (!isDamage(reason)) return undefined;
+  if (osErrorCode(reason) === WINDOW_TOO_LARGE)
+    return { why: 'a machine could not expand it', remedy: 'compress it with zstd without --long, or with --long=27' };
+  const why = `it cannot be expanded (${errorText(reason)}); it is damaged or cut short`;
+  return { why, remedy: 'copy it again' };
+}
+
 /** Turns the error of an expansion into one of the file; other errors stay unchanged. */
 export function asDamage(reason: unknown, fileName: string): unknown {
-  if (!isDamage(reason)) return reason;
-  if (osErrorCode(reason) === WINDOW_TOO_LARGE) {
-    const remedy = 'a machine could not expand it: compress it with zstd without --long, or with --long=27';
-    return unusable(fileName, remedy, reason);
-  }
-  const why = `it cannot be expanded (${errorText(reason)}); it is damaged or cut short: copy it again`;
-  return unusable(fileName, why, reason);
+  const damage = describeDamage(reason);
+  return damage === undefined ? reason : unusable(fileName, `${damage.why}: ${damage.remedy}`, reason);
 }

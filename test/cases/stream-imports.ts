@@ -2,7 +2,7 @@
 // signed by a real key. An imported image is in the boot tree under MAAS's names, and the region imports it, too.
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import {
@@ -25,6 +25,7 @@ import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { readImages } from '../../src/images/image-store.ts';
 import { describeStore } from '../../src/images/streams/own-stream.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
+import { makeExtHead, makeRootTar, makeSquashfs } from '../images/disks.ts';
 import { GpgHome } from '../support/gpg-home.ts';
 import { missing } from '../support/needs.ts';
 import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
@@ -43,7 +44,7 @@ const TREE_FILES = ['boot-initrd', 'boot-kernel', 'squashfs', 'squashfs.manifest
 
 /** Adds the tests. @param which `short`: a kernel, a boot loader and a selection of the region; `all`: every type of file, and hostile sites, too */
 export function testStreamImports(which: 'short' | 'all'): void {
-  describe("import of MAAS's streams", { skip: missing('linux', 'gpg', 'xz', 'tar') }, () => {
+  describe("import of MAAS's streams", { skip: missing('linux', 'gpg', 'xz', 'bzip2', 'tar') }, () => {
     const scratch = mkdtempSync(join(tmpdir(), 'rackboot-streams-'));
     const site = join(scratch, 'site');
     const gpg = new GpgHome();
@@ -64,14 +65,17 @@ export function testStreamImports(which: 'short' | 'all'): void {
       return stdout;
     }
 
+    const rootOf = (path: string): Buffer => makeRootTar({ './etc/os-release': path, './usr/bin/true': '#!' });
+    const packed = (program: string, bytes: Buffer): Buffer => execFileSync(program, ['-c'], { input: bytes });
+
     /** The site with contents that begin as what they are. */
     function realistic(content: SiteContent): SiteContent {
       const begin: Readonly<Record<string, (path: string) => Uint8Array>> = {
-        squashfs: (path) => Buffer.from(`hsqs${path}`),
-        'root-tgz': (path) => gzipSync(path),
-        'root-image.gz': (path) => gzipSync(path),
-        'root-tbz': (path) => Buffer.from(`BZh9${path}`),
-        'root-txz': (path) => Buffer.from(`\xfd7zXZ\0${path}`, 'latin1'),
+        squashfs: makeSquashfs,
+        'root-tgz': (path) => gzipSync(rootOf(path)),
+        'root-image.gz': (path) => gzipSync(makeExtHead(path)),
+        'root-tbz': (path) => packed('bzip2', rootOf(path)),
+        'root-txz': (path) => packed('xz', rootOf(path)),
         'archive.tar.xz': (path) =>
           archiveOf(path.includes('shim') ? { 'bootx64.efi': 'a shim' } : { 'grubx64.efi': `grub ${path}` }),
       };

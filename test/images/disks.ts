@@ -48,3 +48,15 @@ export function makeSquashfsHead(bytes = 96): Buffer {
   head.writeBigUInt64LE(BigInt(bytes), 40);
   return head;
 }
+
+/** A file that begins as a squashfs of its own length. */
+export const makeSquashfs = (content: string): Buffer =>
+  Buffer.concat([makeSquashfsHead(96 + Buffer.byteLength(content)), Buffer.from(content)]);
+
+/** The image of an ext4 file system of which only the magic number is there. */
+export function makeExtHead(content: string): Buffer {
+  const image = Buffer.alloc(4096);
+  image.writeUInt16LE(0xef53, 1080);
+  image.write(content, 2048);
+  return image;
+}

@@ -21,7 +21,7 @@ import type { ImportProgress, WrittenBootSelection } from '../../src/region/reco
 import { ImportRun } from '../../src/region-thread/imports/import-run.ts';
 import type { Hold, SkippedList } from '../../src/region-thread/imports/message.ts';
 import type { SelectedSource } from '../../src/region-thread/imports/plan.ts';
-import { makeDisk, makeSystemDisk } from '../images/disks.ts';
+import { makeDisk, makeSquashfsHead, makeSystemDisk } from '../images/disks.ts';
 import { FileSite } from '../support/image-site.ts';
 import { eventually } from '../support/running-rack.ts';
 import { type SiteFile, type SiteProduct, writeStreamSite } from '../support/stream-site.ts';
@@ -151,7 +151,7 @@ describe('a run of imports', { timeout: 60_000 }, () => {
   const disks = (seeds: readonly number[]): readonly SiteProduct[] =>
     seeds.map((seed) => disk(`s${seed}`, makeSystemDisk(MIB, seed)));
   const squash = (release: string): SiteProduct => {
-    const root = Buffer.concat([Buffer.from('hsqs'), Buffer.alloc(MIB - 4, release)]);
+    const root = Buffer.concat([makeSquashfsHead(MIB), Buffer.alloc(MIB - 96, release)]);
     const files = {
       'boot-kernel': { ftype: 'boot-kernel', path: `${release}.kernel`, content: `kernel of ${release}` },
       'boot-initrd': { ftype: 'boot-initrd', path: `${release}.initrd`, content: `initrd of ${release}` },
@@ -399,7 +399,7 @@ describe('a run of imports', { timeout: 60_000 }, () => {
     const total = 13 * MIB;
     const bytesOf = (name: string): Uint8Array => {
       const bytes = makeDisk(contents[name as keyof typeof contents], 'none', name.length);
-      if (name === 'squashfs') bytes.write('hsqs', 0, 'latin1');
+      if (name === 'squashfs') bytes.set(makeSquashfsHead(bytes.length));
       return bytes;
     };
     const system = (subarch: string, extra = ''): SiteProduct => {

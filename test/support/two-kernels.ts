@@ -1,6 +1,7 @@
 // A release with two kernels and one root, as images.maas.io has it: ubuntu/noble for amd64 with the kernels ga-24.04 and hwe-24.04, which
 // share their squashfs.
 
+import { makeSquashfs } from '../images/disks.ts';
 import type { SiteContent, SiteFile, SiteProduct } from './stream-site.ts';
 
 /** The site's names of the kernels. */
@@ -10,7 +11,7 @@ export type Kernel = (typeof KERNELS)[number];
 const CONTENT_ID = 'com.ubuntu.maas:stable:v3:download';
 const SERIAL = '20261101';
 /** The content of the root, which is that of all serials. */
-const ROOT = 'hsqs of noble';
+const ROOT = makeSquashfs('noble');
 
 /** The content of a kernel or an initrd. */
 export const startFile = (kernel: Kernel, name: 'boot-kernel' | 'boot-initrd', serial = SERIAL): string =>
@@ -22,7 +23,7 @@ export function twoKernels(
   kernels: readonly Kernel[] = KERNELS,
 ): SiteContent {
   const products = kernels.map((subarch): [string, SiteProduct] => {
-    const file = (ftype: string, path: string, content: string): [string, SiteFile] => [
+    const file = (ftype: string, path: string, content: string | Uint8Array): [string, SiteFile] => [
       ftype,
       { ftype, path, content },
     ];

@@ -8,11 +8,11 @@ import { systemClock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import { DirectoryPacking, PACKED_FORM } from '../../images/given/directory-packing.ts';
 import type { RootForm } from '../../images/given/given-file.ts';
-import { copyRoot, type RootRequest } from '../../images/given/root-adding.ts';
-import type { AddResult } from '../../images/image-adding.ts';
+import { type AddedRoot, copyRoot, type RootRequest } from '../../images/given/root-adding.ts';
+import { describeRoot } from '../../images/given/root-check.ts';
 import { piecesOf } from '../../images/image-copy.ts';
 import { bytesOfFile } from '../../images/image-file.ts';
-import { formatImageName } from '../../images/image-store.ts';
+import { formatImageName, startsOf } from '../../images/image-store.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
 import { type AddFlags, addDiskImage, enterTree, forReader } from './disk-images.ts';
 import { type GivenPath, misplaced, openGivenPath } from './given-path.ts';
@@ -90,15 +90,13 @@ function refuseCompress({ compress, file }: AddFlags): void {
   throw new RackError('bad-argument', `--compress is only for the images of disks, and ${why}: leave it out`);
 }
 
-type Added = Pick<AddResult, 'image' | 'added'>;
-
 async function copyInto(
   tree: string,
   { format, rootName }: RootForm,
   flags: AddFlags,
   pieces: AsyncIterable<Uint8Array>,
   bytes: number | undefined,
-): Promise<Added> {
+): Promise<AddedRoot> {
   const { os, release, arch: architecture, subarch: subarchitecture, label, serial, title, file: fileName } = flags;
   const name = { os, release, architecture, subarchitecture, label, serial };
   const request: RootRequest = { tree, name, title, nowMs: systemClock.wallTimeMs(), format, rootName, fileName };
@@ -107,11 +105,13 @@ async function copyInto(
   });
 }
 
-function show({ image, added }: Added, { rootName }: RootForm, { json }: AddFlags): number {
+function show({ image, added, root }: AddedRoot, { rootName }: RootForm, { json }: AddFlags): number {
   const name = formatImageName(image);
   const sizes = `${formatBytes(image.bytes)}, about ${formatBytes(image.diskBytes)} on a disk`;
-  if (json) printJson({ image, added });
+  if (json) printJson({ image, added, root });
   else if (!added) print(`${name} is already there, with the same bytes.`);
   else print(`Added ${name} from the root of a system (${rootName}): ${sizes}, sha256 ${image.sha256.slice(0, 16)}…`);
+  if (!json && root !== undefined)
+    print(`Judging by its content, ${describeRoot(root, startsOf(image).starts !== undefined)}.`);
   return 0;
 }

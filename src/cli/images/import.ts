@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { readImageSources, type SourceFlags } from '../../config/image-sources.ts';
 import { RackError } from '../../errors.ts';
 import type { Publication } from '../../images/environment.ts';
-import { formatImageName, imageBytes } from '../../images/image-store.ts';
+import { describeRoot } from '../../images/given/root-check.ts';
+import { formatImageName, imageBytes, startsOf } from '../../images/image-store.ts';
 import { describeSystem } from '../../images/image-system.ts';
 import { hasSubarchitecture, INSTALLER, LOADER, type OfferNames, type OfferWish } from '../../images/import/offer.ts';
 import { chooseInstaller, chooseLoader, chooseOffers, sourceNamed, sourcesOf } from '../../images/import/offers.ts';
@@ -99,6 +100,8 @@ async function importImage(
     const name = formatImageName(result.image);
     print(result.added ? `Imported ${name}: ${formatBytes(imageBytes(result.image))}` : `${name} is already there.`);
     if (result.system !== undefined) print(`Judging by its content, ${describeSystem(result.system)}.`);
+    if (result.root !== undefined)
+      print(`Judging by its content, ${describeRoot(result.root, startsOf(result.image).starts !== undefined)}.`);
     for (const image of result.removed) print(`Removed the older ${formatImageName(image)}`);
   }
   return { ...result, source: offer.source, url: offer.url };

@@ -16,6 +16,10 @@ const HEAD_BYTES = 512;
 const EXPANDED_BYTES = 8 * 1024 ** 3;
 const EXPANDED_PER_BYTE_MAX = 64;
 
+/** The most bytes to which a file may expand. */
+export const expandedBytesMax = ({ bytes }: Pick<ImageBytes, 'bytes'>): number =>
+  EXPANDED_BYTES + EXPANDED_PER_BYTE_MAX * bytes;
+
 /** The expanded file is not an archive. */
 export class NoTar extends Error {}
 
@@ -24,7 +28,7 @@ export class NoTar extends Error {}
  * Rejects with NoTar, TarFault, the error of an expansion (`isDamage` of image-copy.ts), RackError `tool-missing`, or the error of the listing.
  */
 export async function listTar(file: ImageBytes, listing: TarListing): Promise<void> {
-  const bytesMax = EXPANDED_BYTES + EXPANDED_PER_BYTE_MAX * file.bytes;
+  const bytesMax = expandedBytesMax(file);
   let head: Uint8Array | undefined = new Uint8Array(0);
   let bytes = 0;
   const take = async (piece: Uint8Array): Promise<void> => {

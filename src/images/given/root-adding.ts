@@ -1,9 +1,7 @@
 // Adds the root of a system to the store: a squashfs, or a tar archive in any compression. For uploads, and for files and directories of
 // this host.
 //
-//   a file in the tree ─▶ does it begin like its format? ─▶ is it whole, and a system? ─▶ place in the store ─▶ manifest ─▶ boot tree
-//
-// Source: squashfs 4.0, the superblock.
+//   a file in the tree ─▶ is it whole, and a system (root-check.ts)? ─▶ place in the store ─▶ manifest ─▶ boot tree
 //
 // 1. An archive is read to its end: it must be whole, and have /etc and /usr, without which a deployment would fail.
 // 2. Adding the same bytes under the same name again changes nothing.
@@ -12,22 +10,19 @@ import { chmod, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
-import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { BlobFile, checkRoom } from '../blob-writing.ts';
 import { type AddRequest, type AddResult, checkPlace, publishStored } from '../image-adding.ts';
-import { asDamage, unusable } from '../image-copy.ts';
+import { unusable } from '../image-copy.ts';
 import { bytesOfFile } from '../image-file.ts';
 import { beginCopy, type StoreCopy, sweepBlobs } from '../image-removal.ts';
 import { blobPath, isSameName, judgeImageName, judgeTitle, readImages, storedTitle } from '../image-store.ts';
-import { TarFault } from '../image-tar.ts';
-import { isRoot, judgeSystemName, ROOT_BYTES_MAX, ROOT_HEAD_BYTES, rootDiskBytes } from '../import/root-format.ts';
+import { judgeSystemName, ROOT_BYTES_MAX, rootDiskBytes } from '../import/root-format.ts';
 import { makeDirectories } from '../publication.ts';
 import { asStoreError } from '../store-error.ts';
 import { openStored, placeBlob } from '../stored-blob.ts';
 import type { RootFormat } from '../stored-system.ts';
 import { refreshTree } from '../system-tree.ts';
-import { listTar, NoTar } from './packed-tar.ts';
-import { TarListing } from './tar-listing.ts';
+import { inspectRoot, type RootFacts, RootFault } from './root-check.ts';
 
 /** The root to add, and the name of its image. */
 export interface RootRequest extends Pick<AddRequest, 'tree' | 'name' | 'nowMs' | 'serialsElsewhere' | 'title'> {
@@ -38,7 +33,11 @@ export interface RootRequest extends Pick<AddRequest, 'tree' | 'name' | 'nowMs' 
   readonly fileName: string;
 }
 
-type Added = Pick<AddResult, 'image' | 'added'>;
+/** An added root. */
+export interface AddedRoot extends Pick<AddResult, 'image' | 'added'> {
+  /** The findings about the system; undefined: nothing is known of it. */
+  readonly root: RootFacts | undefined;
+}
 
 /** @throws RackError `bad-argument` if no system may have the name, `limit-reached` if the store is full */
 export function checkRootName({ tree, name, title }: Pick<RootRequest, 'tree' | 'name' | 'title'>): void {
@@ -55,11 +54,11 @@ export function checkRootName({ tree, name, title }: Pick<RootRequest, 'tree' | 
 export async function addRoot(
   request: RootRequest,
   part: { readonly path: string; readonly file: FileHandle; readonly sha256: string; readonly how: 'rename' | 'link' },
-): Promise<Added> {
+): Promise<AddedRoot> {
   const { tree, name, format, rootName, fileName } = request;
   const { path, file, sha256 } = part;
   checkRootName(request);
-  await checkRoot(file, format, fileName);
+  const root = await checkRoot(file, format, fileName);
   const { size } = await file.stat();
   await chmod(path, 0o644);
   await placeBlob(tree, { path: blobPath(sha256, format), sha256 }, path, part.how);
@@ -70,7 +69,7 @@ export async function addRoot(
     system: { subarch: name.subarchitecture, rootName, files: [] },
   });
   await refreshTree(tree, [published.image]);
-  return published;
+  return { ...published, root };
 }
 
 /**
@@ -83,7 +82,7 @@ export async function copyRoot(
   request: RootRequest,
   pieces: AsyncIterable<Uint8Array>,
   bytes: number | undefined,
-): Promise<Added> {
+): Promise<AddedRoot> {
   const { tree, fileName } = request;
   const directory = join(tree, 'images');
   let part: StoreCopy | undefined;
@@ -127,39 +126,10 @@ async function write(path: string, pieces: AsyncIterable<Uint8Array>, fileName: 
 }
 
 /** @throws RackError `bad-argument` if the file is not the root of a system, or not whole */
-async function checkRoot(file: FileHandle, format: RootFormat, fileName: string): Promise<void> {
-  const bytes = await bytesOfFile(file, fileName);
-  const head = await bytes.read(0, ROOT_HEAD_BYTES);
-  if (!isRoot(format, head)) throw unusable(fileName, `it does not begin like ${format}`);
-  if (format === 'squashfs') {
-    if (squashfsBytes(head) <= bytes.bytes) return;
-    throw unusable(fileName, 'the squashfs was cut short: copy it again');
-  }
-  if (format !== 'root.tar') return;
-  const tops = new Set<string>();
-  const listing = new TarListing(({ name, type }) => {
-    const [top = '', second] = name.split('/', 2);
-    if (second !== undefined || type === DIRECTORY) tops.add(top);
-    return undefined;
-  });
+async function checkRoot(file: FileHandle, format: RootFormat, fileName: string): Promise<RootFacts | undefined> {
   try {
-    await listTar(bytes, listing);
+    return await inspectRoot(await bytesOfFile(file, fileName), format);
   } catch (error) {
-    if (error instanceof NoTar) throw unusable(fileName, 'it is not a tar archive', error);
-    if (error instanceof TarFault) throw unusable(fileName, error.message, error);
-    throw asDamage(error, fileName);
+    throw error instanceof RootFault ? unusable(fileName, error.message, error.cause) : error;
   }
-  if (tops.has('etc') && tops.has('usr')) return;
-  const remedy = 'pack the whole system from its own top, tar --xattrs -C DIRECTORY -czf root.tar.gz .';
-  throw unusable(fileName, `its archive has no etc/ and usr/, so it is not the root of a system: ${remedy}`);
-}
-
-const DIRECTORY = '5';
-/** Where the superblock of a squashfs has its size, a number of 64 bits. */
-const SIZE_AT = 40;
-
-/** The size that a squashfs states; more than any file has if its superblock is incomplete. */
-function squashfsBytes(head: Uint8Array): number {
-  const superblock = Buffer.from(viewBytes(head, 0, SIZE_AT + 8));
-  return superblock.length < SIZE_AT + 8 ? Number.POSITIVE_INFINITY : Number(superblock.readBigUInt64LE(SIZE_AT));
 }

@@ -26,6 +26,7 @@ import { GrowingFile, GrowthInterrupted } from '../download/growing-file.ts';
 import { removeDownload } from '../download/removal.ts';
 import type { Download, DownloadRequest, DownloadState } from '../download/request.ts';
 import { whileLocked } from '../file-lock.ts';
+import type { RootFacts } from '../given/root-check.ts';
 import { type AddResult, addImage, checkPlace, publishStored } from '../image-adding.ts';
 import {
   blobPath,
@@ -56,6 +57,8 @@ export interface ImportResult {
   readonly added: boolean;
   /** Undefined if the bytes of the image were already in the store, or are not a disk image. */
   readonly system: SystemFacts | undefined;
+  /** The findings about the root of a system that was downloaded; undefined: nothing is known of it. */
+  readonly root?: RootFacts | undefined;
 }
 
 /**

@@ -5,7 +5,8 @@
 //
 // 1. A system becomes visible only when all its files are in the store. Systems of one stream share files; each file is downloaded once, by
 //    the import that holds its lock, and verified again by each import that finds it in the store.
-// 2. A root whose first bytes do not match its format is refused. The refusal is remembered (refusals.ts).
+// 2. A root that is not whole, or not that of a system, is refused (root-check.ts). The refusal is remembered (refusals.ts). A copy from
+//    another Rackboot was checked there.
 // 3. Its progress is that of all its files. Files that are already in the store count from the beginning.
 
 import { chmod, open, stat } from 'node:fs/promises';
@@ -17,7 +18,10 @@ import type { Digest } from '../download/digest.ts';
 import { removeDownload } from '../download/removal.ts';
 import type { Download, DownloadRequest } from '../download/request.ts';
 import { lockImport, waitForImports } from '../file-lock.ts';
+import type { AddedRoot } from '../given/root-adding.ts';
+import { inspectRoot, type RootFacts, RootFault } from '../given/root-check.ts';
 import { checkPlace, publishImage } from '../image-adding.ts';
+import { bytesOfFile } from '../image-file.ts';
 import { blobPath, hasBlob, isSameName, judgeImageName, readImages, type StoredImage } from '../image-store.ts';
 import { makeDirectories } from '../publication.ts';
 import { judgeBlob, replaceBlob } from '../stored-blob.ts';
@@ -38,11 +42,7 @@ const FILE_BYTES_MAX = 1024 * 1024 * 1024;
  * @throws RackError `source-failed`, `cancelled`, `already-running`, `bad-argument` for a root or names that cannot be used,
  * `limit-reached` if the store is full
  */
-export async function importSystem(
-  offer: ImageOffer,
-  system: OfferedSystem,
-  terms: ImportTerms,
-): Promise<{ readonly image: StoredImage; readonly added: boolean }> {
+export async function importSystem(offer: ImageOffer, system: OfferedSystem, terms: ImportTerms): Promise<AddedRoot> {
   const { tree, nowMs } = terms;
   const { os, release, architecture, subarchitecture, label, title, source, digest } = offer;
   const serial = offer.serial ?? new Date(nowMs).toISOString().slice(0, 10).replaceAll('-', '');
@@ -57,11 +57,11 @@ export async function importSystem(
   if (present?.origin !== undefined && hasBlob(tree, present)) {
     // Its links may be missing from the boot tree.
     await refreshTree(tree, [present]);
-    return { image: present, added: false };
+    return { image: present, added: false, root: undefined };
   }
   checkPlace(tree, name);
   await makeDirectories(join(tree, 'images', '.downloads'));
-  const root = rootOf(offer, system, tree);
+  const root = rootOf(offer, system, terms);
   const others = system.files.map((file) => fileOf(file, tree));
   const progress = new FilesProgress(offer.bytes);
   for (const file of [...others, root]) {
@@ -85,7 +85,7 @@ export async function importSystem(
   };
   await publishImage(tree, () => image);
   await refreshTree(tree, [image]);
-  return { image, added: true };
+  return { image, added: true, root: root.facts() };
 }
 
 function isSame(
@@ -126,8 +126,8 @@ function fileOf({ name, url, mirrors, bytes, digest }: NamedFile, tree: string):
 function rootOf(
   offer: ImageOffer,
   { kind, rootName, rootBytes }: OfferedSystem,
-  tree: string,
-): WantedFile & { readonly format: RootFormat } {
+  { tree, isCopy }: ImportTerms,
+): WantedFile & { readonly format: RootFormat; readonly facts: () => RootFacts | undefined } {
   const format: RootFormat = kind === 'squashfs' ? 'squashfs' : kind === 'root-image' ? 'root.gz' : 'root.tar';
   const { url, mirrors, digest } = offer;
   const refuse = (why: string): never => {
@@ -139,14 +139,26 @@ function rootOf(
   const request = { urls: [url, ...mirrors], bytes: rootBytes, digest, bytesMax, directory, name: digest.hex };
   const refused = readRefusal(request, format);
   if (refused !== undefined) refuse(refused);
+  let facts: RootFacts | undefined;
   const check = async (downloaded: string): Promise<void> => {
-    if (isRoot(format, await headOf(downloaded))) return;
-    const why = `its ${rootName} does not begin like one`;
+    if (!isRoot(format, await headOf(downloaded))) return await forget(`its ${rootName} does not begin like one`);
+    if (isCopy === true) return;
+    const file = await open(downloaded, 'r');
+    try {
+      facts = await inspectRoot(await bytesOfFile(file, rootName), format);
+    } catch (error) {
+      if (!(error instanceof RootFault)) throw error;
+      await forget(`its ${rootName} cannot be used: ${error.why}`);
+    } finally {
+      await file.close();
+    }
+  };
+  const forget = async (why: string): Promise<void> => {
     await noteRefusal(request, { as: format, why });
     await removeDownload(request);
     refuse(why);
   };
-  return { name: rootName, digest, request, path: blobPath(digest.hex, format), check, format };
+  return { name: rootName, digest, request, path: blobPath(digest.hex, format), check, format, facts: () => facts };
 }
 
 /** @returns undefined if the store does not have the file */

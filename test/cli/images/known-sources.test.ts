@@ -14,6 +14,7 @@ import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
 import { readImages } from '../../../src/images/image-store.ts';
+import { makeSquashfs } from '../../images/disks.ts';
 import { GpgHome } from '../../support/gpg-home.ts';
 import { FileSite } from '../../support/image-site.ts';
 import { missing } from '../../support/needs.ts';
@@ -36,7 +37,8 @@ const product = (os: string, release: string, version: string): SiteProduct => (
     '20261015': {
       files: Object.fromEntries(
         ['boot-kernel', 'boot-initrd', 'squashfs'].map((ftype) => {
-          const content = `${ftype === 'squashfs' ? 'hsqs' : ''}${os} ${release} ${ftype}`;
+          const words = `${os} ${release} ${ftype}`;
+          const content = ftype === 'squashfs' ? makeSquashfs(words) : words;
           return [ftype, { ftype, path: `${os}-${release}/${ftype}`, content }];
         }),
       ),

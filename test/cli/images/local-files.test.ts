@@ -192,6 +192,10 @@ describe('files and directories of this host', { skip: missing('linux', 'zstd', 
     const { result, text, complaint } = await images('add', root, ...NAMED);
     assert.equal(result, 0, complaint);
     assert.match(text, /^Packing \S+\nAdded custom\/x\/\S+ from the root of a system \(root-tgz\)/);
+    assert.match(
+      text,
+      /\nJudging by its content, it has no kernel in \/boot and no boot loader \(GRUB\), so deploying it fails; it has no cloud-init, so user data has no effect\.$/m,
+    );
     const [image] = stored();
     assert.ok(image !== undefined && image.bytes < 1024 * 1024);
     const archive = join(tree, blobPath(image.sha256, image.format));

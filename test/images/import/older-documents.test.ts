@@ -13,6 +13,7 @@ import type { ImageOffer, SourceAnswer } from '../../../src/images/import/offer.
 import { askSources } from '../../../src/images/import/offers.ts';
 import type { StreamSource } from '../../../src/images/sources/source.ts';
 import { indexDocument, productsDocument, type SiteContent } from '../../support/stream-site.ts';
+import { makeSquashfs } from '../disks.ts';
 import { DownloadPlace, sha256 } from '../download/download-place.ts';
 
 const CONTENT_ID = 'com.ubuntu.cloud:released:download';
@@ -97,7 +98,7 @@ describe('a version that is older than the one of the same source that is there'
 
   /** A system with a root and without other files: that is enough for the store. */
   async function offerOf(serial: string | undefined, source: string, content = serial): Promise<ImageOffer> {
-    const root = Buffer.from(`hsqs ${content}`);
+    const root = makeSquashfs(String(content));
     const { url } = await place.serve(root);
     return {
       ...{ os: 'ubuntu', release: 'noble', architecture: 'amd64', subarchitecture: 'generic', label: 'stable' },

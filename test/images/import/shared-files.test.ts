@@ -25,11 +25,12 @@ import { importLoader } from '../../../src/images/import/loader-import.ts';
 import type { ImageOffer } from '../../../src/images/import/offer.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
 import type { Behaviour } from '../../support/hostile-file-server.ts';
+import { makeSquashfs } from '../disks.ts';
 import { DownloadPlace, makeContent, sha256 } from '../download/download-place.ts';
 
 const MIB = 1024 * 1024;
 const KERNEL = makeContent(3 * MIB, 1);
-const ROOT = Buffer.from('hsqs and the rest of a root');
+const ROOT = makeSquashfs('the rest of a root');
 /** A waiting import looks again within this time, in milliseconds. */
 const LOOK_MS = 600;
 

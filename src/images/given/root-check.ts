@@ -1,0 +1,141 @@
+// Reads the file of a system's root: is it whole, is it the root of a system, and has it what a deployment needs?
+//
+//   squashfs ─▶ as long as its superblock says?
+//   archive ─▶ to its end: etc/ and usr/? the kernel, GRUB and cloud-init, by the names of its members
+//   image in gzip ─▶ to its end: ext4?
+//
+// Sources: squashfs 4.0 and ext4, their superblocks; `agent/system.sh`, which unpacks these files, for the places of kernel and boot loader.
+//
+// 1. Nothing is unpacked: names are only compared, and only a piece of the content is in memory.
+// 2. A squashfs is not searched for the names, nor is an image: nothing is said about the system in them.
+
+import { copyBytes, viewBytes } from '../../net/borrowed-bytes.ts';
+import { describeDamage, piecesOf } from '../image-copy.ts';
+import { beginExpansion } from '../image-expansion.ts';
+import { TarFault } from '../image-tar.ts';
+import { isRoot, ROOT_HEAD_BYTES } from '../import/root-format.ts';
+import type { ImageBytes } from '../qcow2/reading.ts';
+import type { RootFormat } from '../stored-system.ts';
+import { expandedBytesMax, listTar, NoTar } from './packed-tar.ts';
+import { TarListing } from './tar-listing.ts';
+
+/** The findings about a system, by the names in its archive. */
+export interface RootFacts {
+  readonly hasKernel: boolean;
+  readonly hasBootLoader: boolean;
+  readonly hasCloudInit: boolean;
+}
+
+/** A file that is not the root of a system, or not whole. The cause is the failure of its expansion. */
+export class RootFault extends Error {
+  readonly why: string;
+
+  /** @param remedy for a person who has the file */
+  constructor(why: string, remedy?: string, options?: ErrorOptions) {
+    super(remedy === undefined ? why : `${why}: ${remedy}`, options);
+    this.why = why;
+  }
+}
+
+/**
+ * Reads a root.
+ * @returns undefined: nothing is known of the system in it
+ * @throws RootFault; RackError `tool-missing` without the program that expands it; the system's error
+ */
+export async function inspectRoot(bytes: ImageBytes, format: RootFormat): Promise<RootFacts | undefined> {
+  const head = copyBytes(await bytes.read(0, ROOT_HEAD_BYTES));
+  if (!isRoot(format, head)) throw new RootFault(`it does not begin like ${format}`);
+  if (format === 'squashfs') {
+    if (squashfsBytes(head) > bytes.bytes) throw new RootFault('the squashfs was cut short', 'copy it again');
+    return undefined;
+  }
+  try {
+    if (format === 'root.tar') return await inspectArchive(bytes);
+    await checkImage(bytes);
+    return undefined;
+  } catch (error) {
+    if (error instanceof NoTar) throw new RootFault('it is not a tar archive', undefined, { cause: error });
+    if (error instanceof TarFault) throw new RootFault(error.message, undefined, { cause: error });
+    const damage = describeDamage(error);
+    if (damage !== undefined) throw new RootFault(damage.why, damage.remedy, { cause: error });
+    throw error;
+  }
+}
+
+/** The findings in a sentence. @param hasOwnStart a kernel and an initrd came with the root */
+export function describeRoot(facts: RootFacts, hasOwnStart: boolean): string {
+  const kernel = facts.hasKernel || hasOwnStart ? [] : ['no kernel in /boot'];
+  const missing = [...kernel, ...(facts.hasBootLoader ? [] : ['no boot loader (GRUB)'])];
+  const start =
+    missing.length === 0
+      ? 'it has a kernel and a boot loader'
+      : `it has ${missing.join(' and ')}, so deploying it fails`;
+  const init = facts.hasCloudInit ? 'it contains cloud-init' : 'it has no cloud-init, so user data has no effect';
+  return `${start}; ${init}`;
+}
+
+const DIRECTORY = '5';
+/** As `choose_kernel` of the agent finds them. */
+const KERNEL = /^boot\/(?:vmlinuz|vmlinux|Image)-[^/]+$/;
+/** As `has_grub` and `copy_signed` of the agent find them: a program with its modules, or files that are signed. */
+const GRUB_PROGRAM = /^(?:usr\/)?sbin\/grub2?-install$/;
+const GRUB_MODULES = /^usr\/lib\/grub\/[^/]+-(?:pc|efi)(?:\/|$)/;
+const SHIM = /^usr\/lib\/shim\/shim[a-z0-9]+\.efi(?:\.signed(?:\.latest)?)?$/;
+const SIGNED_GRUB = /^usr\/lib\/grub\/[^/]+-signed\/grub[a-z0-9]+\.efi\.signed$/;
+const CLOUD_INIT = /(?:^|\/)cloud-init-local\.service$|^usr\/bin\/cloud-init$/;
+
+async function inspectArchive(bytes: ImageBytes): Promise<RootFacts> {
+  const tops = new Set<string>();
+  const found = new Set<RegExp>();
+  const listing = new TarListing(({ name, type }) => {
+    const [top = '', second] = name.split('/', 2);
+    if ((top === 'etc' || top === 'usr') && (second !== undefined || type === DIRECTORY)) tops.add(top);
+    for (const one of [KERNEL, GRUB_PROGRAM, GRUB_MODULES, SHIM, SIGNED_GRUB, CLOUD_INIT])
+      if (one.test(name)) found.add(one);
+    return undefined;
+  });
+  await listTar(bytes, listing);
+  if (tops.size < 2) {
+    const remedy = 'pack the whole system from its own top, tar --xattrs -C DIRECTORY -czf root.tar.gz .';
+    throw new RootFault('its archive has no etc/ and usr/, so it is not the root of a system', remedy);
+  }
+  const hasBoth = (one: RegExp, other: RegExp): boolean => found.has(one) && found.has(other);
+  return {
+    hasKernel: found.has(KERNEL),
+    hasBootLoader: hasBoth(GRUB_PROGRAM, GRUB_MODULES) || hasBoth(SHIM, SIGNED_GRUB),
+    hasCloudInit: found.has(CLOUD_INIT),
+  };
+}
+
+/** Where ext4 has its magic number. */
+const EXT_AT = 1080;
+const EXT_MAGIC = 0xef53;
+
+/** Throws RootFault unless the expanded file is an image of ext4. */
+async function checkImage(bytes: ImageBytes): Promise<void> {
+  const bytesMax = expandedBytesMax(bytes);
+  const start = Buffer.alloc(EXT_AT + 2);
+  let length = 0;
+  const expansion = beginExpansion('gzip', async (piece) => {
+    if (length < start.length) start.set(viewBytes(piece, 0, Math.min(piece.length, start.length - length)), length);
+    length += piece.length;
+    if (length > bytesMax) throw new RootFault(`it expands to more than ${bytesMax} bytes, unlike any system`);
+  });
+  try {
+    for await (const piece of piecesOf(bytes)) await expansion.write(piece.bytes);
+    await expansion.end();
+  } finally {
+    expansion.close();
+  }
+  if (start.readUInt16LE(EXT_AT) !== EXT_MAGIC)
+    throw new RootFault('it is not the image of an ext4 file system, so a machine could not open it');
+}
+
+/** Where the superblock of a squashfs has its size, a number of 64 bits. */
+const SIZE_AT = 40;
+
+/** The size that a squashfs states; more than any file has if its superblock is incomplete. */
+function squashfsBytes(head: Uint8Array): number {
+  const superblock = Buffer.from(viewBytes(head, 0, SIZE_AT + 8));
+  return superblock.length < SIZE_AT + 8 ? Number.POSITIVE_INFINITY : Number(superblock.readBigUInt64LE(SIZE_AT));
+}
