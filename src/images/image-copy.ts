@@ -336,7 +336,7 @@ export function describeDamage(reason: unknown): { readonly why: string; readonl
 }
 
 /** Turns the error of an expansion into one of the file; other errors stay unchanged. */
-export function asDamage(reason: unknown, fileName: string): unknown {
+function asDamage(reason: unknown, fileName: string): unknown {
   const damage = describeDamage(reason);
   return damage === undefined ? reason : unusable(fileName, `${damage.why}: ${damage.remedy}`, reason);
 }

@@ -11,10 +11,10 @@ import { FILE_HEAD_BYTES } from '../disk-image.ts';
 import { isDamage } from '../image-copy.ts';
 import { compressionOf } from '../image-expansion.ts';
 import { IMAGE_NAME, REGULAR, TarFault } from '../image-tar.ts';
+import { listTar, NoTar } from '../packed-tar.ts';
 import type { ImageBytes } from '../qcow2/reading.ts';
 import type { RootFormat } from '../stored-system.ts';
-import { listTar, NoTar } from './packed-tar.ts';
-import { TarListing, type TarMember } from './tar-listing.ts';
+import { TarListing, type TarMember } from '../tar-listing.ts';
 
 /** The root of a system, as a file. */
 export interface RootForm {

@@ -17,10 +17,10 @@ import { fileFault } from '../../files/read-fault.ts';
 import { isDamage } from '../image-copy.ts';
 import { bytesOfFile, openGiven } from '../image-file.ts';
 import { REGULAR, TarFault } from '../image-tar.ts';
+import { listTar, NoTar } from '../packed-tar.ts';
 import { openStored } from '../stored-blob.ts';
+import { TarListing } from '../tar-listing.ts';
 import { isDirectory } from './directory-packing.ts';
-import { listTar, NoTar } from './packed-tar.ts';
-import { TarListing } from './tar-listing.ts';
 
 /** A network installer. */
 export interface NetbootTree {

@@ -1,7 +1,7 @@
 // Adds the root of a system to the store: a squashfs, or a tar archive in any compression. For uploads, and for files and directories of
 // this host.
 //
-//   a file in the tree ─▶ is it whole, and a system (root-check.ts)? ─▶ place in the store ─▶ manifest ─▶ boot tree
+//   a file in the tree ─▶ is it whole, and a system (import/root-check.ts)? ─▶ place in the store ─▶ manifest ─▶ boot tree
 //
 // 1. An archive is read to its end: it must be whole, and have /etc and /usr, without which a deployment would fail.
 // 2. Adding the same bytes under the same name again changes nothing.
@@ -16,13 +16,13 @@ import { unusable } from '../image-copy.ts';
 import { bytesOfFile } from '../image-file.ts';
 import { beginCopy, type StoreCopy, sweepBlobs } from '../image-removal.ts';
 import { blobPath, isSameName, judgeImageName, judgeTitle, readImages, storedTitle } from '../image-store.ts';
+import { inspectRoot, type RootFacts, RootFault } from '../import/root-check.ts';
 import { judgeSystemName, ROOT_BYTES_MAX, rootDiskBytes } from '../import/root-format.ts';
 import { makeDirectories } from '../publication.ts';
 import { asStoreError } from '../store-error.ts';
 import { openStored, placeBlob } from '../stored-blob.ts';
 import type { RootFormat } from '../stored-system.ts';
 import { refreshTree } from '../system-tree.ts';
-import { inspectRoot, type RootFacts, RootFault } from './root-check.ts';
 
 /** The root to add, and the name of its image. */
 export interface RootRequest extends Pick<AddRequest, 'tree' | 'name' | 'nowMs' | 'serialsElsewhere' | 'title'> {

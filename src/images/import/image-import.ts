@@ -26,7 +26,6 @@ import { GrowingFile, GrowthInterrupted } from '../download/growing-file.ts';
 import { removeDownload } from '../download/removal.ts';
 import type { Download, DownloadRequest, DownloadState } from '../download/request.ts';
 import { whileLocked } from '../file-lock.ts';
-import type { RootFacts } from '../given/root-check.ts';
 import { type AddResult, addImage, checkPlace, publishStored } from '../image-adding.ts';
 import {
   blobPath,
@@ -45,6 +44,7 @@ import { noteDelivered, wasDeliveredBefore } from './delivered-files.ts';
 import type { ImportTerms } from './import-terms.ts';
 import { type ImageOffer, importedContent, isImportOf, offerName } from './offer.ts';
 import { noteRefusal, readRefusal } from './refusals.ts';
+import type { RootFacts } from './root-check.ts';
 import { importSystem } from './system-import.ts';
 
 /** The largest file that is downloaded, in bytes. */

@@ -18,8 +18,6 @@ import type { Digest } from '../download/digest.ts';
 import { removeDownload } from '../download/removal.ts';
 import type { Download, DownloadRequest } from '../download/request.ts';
 import { lockImport, waitForImports } from '../file-lock.ts';
-import type { AddedRoot } from '../given/root-adding.ts';
-import { inspectRoot, type RootFacts, RootFault } from '../given/root-check.ts';
 import { checkPlace, publishImage } from '../image-adding.ts';
 import { bytesOfFile } from '../image-file.ts';
 import { blobPath, hasBlob, isSameName, judgeImageName, readImages, type StoredImage } from '../image-store.ts';
@@ -32,6 +30,7 @@ import { FilesProgress } from './files-progress.ts';
 import type { ImportTerms } from './import-terms.ts';
 import { type ImageOffer, type NamedFile, type OfferedSystem, offerName } from './offer.ts';
 import { noteRefusal, readRefusal } from './refusals.ts';
+import { inspectRoot, type RootFacts, RootFault } from './root-check.ts';
 import { isRoot, judgeSystemName, ROOT_BYTES_MAX, ROOT_HEAD_BYTES, rootDiskBytes } from './root-format.ts';
 
 /** The largest kernel, initrd or manifest, in bytes. The initrd of Ubuntu 22.04 has 116 MB. */
@@ -42,7 +41,11 @@ const FILE_BYTES_MAX = 1024 * 1024 * 1024;
  * @throws RackError `source-failed`, `cancelled`, `already-running`, `bad-argument` for a root or names that cannot be used,
  * `limit-reached` if the store is full
  */
-export async function importSystem(offer: ImageOffer, system: OfferedSystem, terms: ImportTerms): Promise<AddedRoot> {
+export async function importSystem(
+  offer: ImageOffer,
+  system: OfferedSystem,
+  terms: ImportTerms,
+): Promise<{ readonly image: StoredImage; readonly added: boolean; readonly root: RootFacts | undefined }> {
   const { tree, nowMs } = terms;
   const { os, release, architecture, subarchitecture, label, title, source, digest } = offer;
   const serial = offer.serial ?? new Date(nowMs).toISOString().slice(0, 10).replaceAll('-', '');
@@ -53,7 +56,7 @@ export async function importSystem(offer: ImageOffer, system: OfferedSystem, ter
   const present = readImages(tree).images.find((image) =>
     isSame(image, { ...name, serial: offer.serial }, digest.hex, files),
   );
-  // The facts of one without an origin, as of a bundle, are those that somebody wrote: its files are verified, and its manifest is written anew.
+  // The facts of one without an origin, as of a bundle, are those that somebody wrote: its files are verified, and its manifest is replaced.
   if (present?.origin !== undefined && hasBlob(tree, present)) {
     // Its links may be missing from the boot tree.
     await refreshTree(tree, [present]);

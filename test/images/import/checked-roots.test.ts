@@ -9,10 +9,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { describeRoot } from '../../../src/images/given/root-check.ts';
 import { readImages } from '../../../src/images/image-store.ts';
 import { importImage } from '../../../src/images/import/image-import.ts';
 import type { ImageOffer, OfferedSystem } from '../../../src/images/import/offer.ts';
+import { describeRoot } from '../../../src/images/import/root-check.ts';
 import { viewBytes } from '../../../src/net/borrowed-bytes.ts';
 import { missing } from '../../support/needs.ts';
 import { makeExtHead, makeRootTar, makeSquashfs } from '../disks.ts';
@@ -84,7 +84,7 @@ describe('the root of a system that a site publishes', { skip: missing('xz') }, 
       assert.deepEqual(readImages(tree).images, []);
     });
 
-  const told: readonly (readonly [name: string, files: Readonly<Record<string, string>>, sentence: string])[] = [
+  const accepted: readonly (readonly [name: string, files: Readonly<Record<string, string>>, sentence: string])[] = [
     ['that has everything', WHOLE, 'it has a kernel and a boot loader; it contains cloud-init'],
     ['that has a root only', BARE, `${NO_START}; ${NO_INIT}`],
     ['that has a signed boot loader only', SIGNED, `it has no kernel in /boot, so deploying it fails; ${NO_INIT}`],
@@ -93,7 +93,7 @@ describe('the root of a system that a site publishes', { skip: missing('xz') }, 
       `${NO_START}; ${NO_INIT}`,
     ],
   ];
-  for (const [name, files, sentence] of told)
+  for (const [name, files, sentence] of accepted)
     test(`is imported with its findings: one ${name}`, async () => {
       const { added, root } = await importOf('root-archive', gzipSync(makeRootTar(files)));
       assert.ok(added && root !== undefined);

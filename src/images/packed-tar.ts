@@ -3,11 +3,11 @@
 // 1. An archive that expands far more than any system is refused as soon as it does.
 // 2. Only a few pieces are in memory at a time, however large the archive is.
 
-import { copyBytes } from '../../net/borrowed-bytes.ts';
-import { piecesOf } from '../image-copy.ts';
-import { beginExpansion, compressionOf } from '../image-expansion.ts';
-import { isTar, TarFault } from '../image-tar.ts';
-import type { ImageBytes } from '../qcow2/reading.ts';
+import { copyBytes } from '../net/borrowed-bytes.ts';
+import { piecesOf } from './image-copy.ts';
+import { beginExpansion, compressionOf } from './image-expansion.ts';
+import { isTar, TarFault } from './image-tar.ts';
+import type { ImageBytes } from './qcow2/reading.ts';
 import type { TarListing } from './tar-listing.ts';
 
 /** The bytes at the beginning of a file that show that it is an archive. */

@@ -13,11 +13,11 @@ import { copyBytes, viewBytes } from '../../net/borrowed-bytes.ts';
 import { describeDamage, piecesOf } from '../image-copy.ts';
 import { beginExpansion } from '../image-expansion.ts';
 import { TarFault } from '../image-tar.ts';
-import { isRoot, ROOT_HEAD_BYTES } from '../import/root-format.ts';
+import { expandedBytesMax, listTar, NoTar } from '../packed-tar.ts';
 import type { ImageBytes } from '../qcow2/reading.ts';
 import type { RootFormat } from '../stored-system.ts';
-import { expandedBytesMax, listTar, NoTar } from './packed-tar.ts';
-import { TarListing } from './tar-listing.ts';
+import { TarListing } from '../tar-listing.ts';
+import { isRoot, ROOT_HEAD_BYTES } from './root-format.ts';
 
 /** The findings about a system, by the names in its archive. */
 export interface RootFacts {

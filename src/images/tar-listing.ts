@@ -5,7 +5,7 @@
 // 1. Names are only compared with others; a name never becomes a path.
 // 2. Only a header, or the extension of one, is in memory at a time.
 
-import { copyBytes, viewBytes } from '../../net/borrowed-bytes.ts';
+import { copyBytes, viewBytes } from '../net/borrowed-bytes.ts';
 import {
   AT,
   BLOCK_BYTES,
@@ -17,7 +17,7 @@ import {
   paxRecords,
   readNumber,
   TarFault,
-} from '../image-tar.ts';
+} from './image-tar.ts';
 
 /** A member of an archive. */
 export interface TarMember {
