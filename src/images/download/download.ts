@@ -137,7 +137,7 @@ export class FileDownload implements Download {
 
   #newPlan(): SourcePlan {
     const { health, clock, settings } = this.#means;
-    return new SourcePlan(this.#urls, health, clock, settings);
+    return new SourcePlan(this.#urls, health, clock, settings, this.request.isFirstOwn);
   }
 
   #halt(state: DownloadState): void {

@@ -2,7 +2,7 @@
 //
 // 1. At most `filesMax` files are fetched at a time, `filesOfHostMax` of them from one host. All share one bandwidth limit.
 // 2. Free space is reserved before it is used (disk-room.ts).
-// 3. The scores of servers last as long as the queue.
+// 3. The scores of servers last as long as the queue. Documents have their own: a site with many small ones is not preferred for files.
 // 4. A download that is not at rest keeps the process alive, even during a pause before its next attempt.
 
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
@@ -15,7 +15,7 @@ import { OpenDownloads } from './open-downloads.ts';
 import { Places } from './places.ts';
 import type { Download } from './request.ts';
 import { type DownloadRequest, isAtRest } from './request.ts';
-import type { DownloadSettings } from './settings.ts';
+import type { DownloadSettings, ProxySettings } from './settings.ts';
 import { SourceHealth } from './source-health.ts';
 import { WebClient } from './web-client.ts';
 
@@ -44,6 +44,7 @@ export interface Downloads {
 export class DownloadQueue implements Downloads {
   readonly #means: DownloadMeans;
   readonly #documentPlaces = new Places(DOCUMENTS_MAX, DOCUMENTS_OF_HOST_MAX);
+  readonly #documentHealth = new SourceHealth();
   readonly #open = new OpenDownloads<FileDownload>();
   readonly #closing = new AbortController();
   #keepsAlive: MessagePort | undefined;
@@ -74,11 +75,20 @@ export class DownloadQueue implements Downloads {
 
   fetchDocument(request: DocumentRequest, signal?: AbortSignal): Promise<DocumentResult> {
     const either = AbortSignal.any([this.#closing.signal, ...(signal === undefined ? [] : [signal])]);
-    return fetchDocument(request, { ...this.#means, places: this.#documentPlaces }, either);
+    return fetchDocument(
+      request,
+      { ...this.#means, places: this.#documentPlaces, health: this.#documentHealth },
+      either,
+    );
   }
 
   limit(bytesPerSecond: number | undefined): void {
     this.#means.bandwidth.limit(bytesPerSecond);
+  }
+
+  /** Changes the proxy of further requests. @throws RackError `bad-argument` for an unusable proxy */
+  useProxy(proxy: ProxySettings): void {
+    this.#means.web.useProxy(proxy);
   }
 
   async close(): Promise<void> {

@@ -17,6 +17,8 @@ import type { AttemptFault } from './fault.ts';
 export interface DownloadRequest {
   /** http and https URLs of the same file, at least one. Among equally healthy servers, earlier URLs are tried first. */
   readonly urls: readonly string[];
+  /** True if the further URLs are those of other sites: however healthy these are, the first is tried before them unless it has failed lately. */
+  readonly isFirstOwn?: boolean | undefined;
   /** The size as published; undefined: unknown. */
   readonly bytes: number | undefined;
   /** The published digest; undefined: only the size is checked. */

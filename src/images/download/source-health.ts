@@ -31,8 +31,16 @@ export class SourceHealth {
 
   /** The sources, healthiest first. Equally healthy ones keep their order. */
   order<Source extends { readonly url: URL }>(sources: readonly Source[], now: Instant): Source[] {
-    const rank = ({ url }: Source): number => Math.round(this.#scoreOf(url.origin, now) * STEPS);
-    return sources.toSorted((one, other) => rank(other) - rank(one));
+    return sources.toSorted((one, other) => this.#rankOf(other, now) - this.#rankOf(one, now));
+  }
+
+  /** True if the server of a source has failed lately. */
+  isPoor(source: { readonly url: URL }, now: Instant): boolean {
+    return this.#rankOf(source, now) < 0;
+  }
+
+  #rankOf({ url }: { readonly url: URL }, now: Instant): number {
+    return Math.round(this.#scoreOf(url.origin, now) * STEPS);
   }
 
   #scoreOf(origin: string, now: Instant): number {

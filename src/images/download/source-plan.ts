@@ -5,7 +5,8 @@
 //
 // 1. After `roundsMax` rounds without progress the plan gives up, so a download ends whatever its sources do.
 // 2. A download makes progress when it has PROGRESS_BYTES more than at its last progress. A file that keeps starting over makes none.
-// 3. A server's Retry-After is honoured, up to RETRY_AFTER_MS_MAX. Meanwhile other sources are tried.
+// 3. The own URL of a file comes before healthier ones of other sites, which could otherwise gain its download, and hold it by sending slowly.
+// 4. A server's Retry-After is honoured, up to RETRY_AFTER_MS_MAX. Meanwhile other sources are tried.
 
 import { type Clock, type Instant, later } from '../../clock.ts';
 import { type AttemptFault, prospectOf } from './fault.ts';
@@ -22,6 +23,7 @@ export interface Source {
 }
 
 interface PlannedSource extends Source {
+  readonly isOwn: boolean;
   isExcluded: boolean;
   isTried: boolean;
   /** Undefined: at any time. */
@@ -45,13 +47,21 @@ export class SourcePlan {
   #resumeAt: Instant | undefined;
   #mostBytes = 0;
 
+  /** @param isFirstOwn as in DownloadRequest */
   constructor(
     urls: readonly URL[],
     health: SourceHealth,
     clock: Clock,
     settings: Pick<DownloadSettings, 'pauseMs' | 'pauseMsMax' | 'roundsMax'>,
+    isFirstOwn = false,
   ) {
-    this.#sources = urls.map((url) => ({ url, isExcluded: false, isTried: false, notBefore: undefined }));
+    this.#sources = urls.map((url, at) => ({
+      url,
+      isOwn: isFirstOwn && at === 0,
+      isExcluded: false,
+      isTried: false,
+      notBefore: undefined,
+    }));
     this.#health = health;
     this.#clock = clock;
     this.#settings = settings;
@@ -71,8 +81,9 @@ export class SourcePlan {
       return { kind: 'wait', until: later(now, until - now) };
     }
     const ordered = this.#health.order(ready, now);
+    const own = ordered.filter((source) => source.isOwn && !this.#health.isPoor(source, now));
     const first = ordered.filter(({ url }) => url.href === kept);
-    return { kind: 'ask', sources: [...first, ...ordered.filter(({ url }) => url.href !== kept)] };
+    return { kind: 'ask', sources: [...new Set([...first, ...own, ...ordered])] };
   }
 
   /** Call it after a failed attempt. @param bytes how much of the file this host has now */

@@ -67,6 +67,20 @@ export function digestsOfItem(item: ItemOffer): readonly string[] {
   }
 }
 
+/** The URL of its first file at its own source; empty: it has no file. */
+export function urlOfItem(item: ItemOffer): string {
+  switch (item.kind) {
+    case 'image':
+      return item.offer.url;
+    case 'loader':
+      return item.offer.files[0]?.url ?? '';
+    case 'installer':
+      return item.offer.kernel.url;
+    default:
+      return unreachable(item);
+  }
+}
+
 /** The bytes of all its files, as published; undefined: the source does not say. */
 export function bytesOfItem(item: ItemOffer): number | undefined {
   switch (item.kind) {

@@ -97,6 +97,7 @@ async function publishFinished(
 
 const requestOf = ({ url, mirrors, bytes, digest }: InstallerOffer['kernel'], directory: string): DownloadRequest => ({
   urls: [url, ...mirrors],
+  isFirstOwn: true,
   bytes,
   digest,
   bytesMax: FILE_BYTES_MAX,

@@ -94,6 +94,6 @@ export async function importLoader(offer: LoaderOffer, terms: LoaderTerms): Prom
 }
 
 const requestOf = ({ url, mirrors, bytes, digest }: NamedFile, directory: string): DownloadRequest => ({
-  ...{ urls: [url, ...mirrors], bytes, digest, bytesMax: FILE_BYTES_MAX },
+  ...{ urls: [url, ...mirrors], isFirstOwn: true, bytes, digest, bytesMax: FILE_BYTES_MAX },
   ...{ directory, name: digest.hex },
 });

@@ -121,7 +121,15 @@ interface WantedFile {
 
 function fileOf({ name, url, mirrors, bytes, digest }: NamedFile, tree: string): WantedFile {
   const directory = join(tree, 'images', '.downloads');
-  const request = { urls: [url, ...mirrors], bytes, digest, bytesMax: FILE_BYTES_MAX, directory, name: digest.hex };
+  const request = {
+    urls: [url, ...mirrors],
+    isFirstOwn: true,
+    bytes,
+    digest,
+    bytesMax: FILE_BYTES_MAX,
+    directory,
+    name: digest.hex,
+  };
   return { name, digest, request, path: blobPath(digest.hex, 'file') };
 }
 
@@ -139,7 +147,15 @@ function rootOf(
   };
   const directory = join(tree, 'images', '.downloads');
   const bytesMax = ROOT_BYTES_MAX;
-  const request = { urls: [url, ...mirrors], bytes: rootBytes, digest, bytesMax, directory, name: digest.hex };
+  const request = {
+    urls: [url, ...mirrors],
+    isFirstOwn: true,
+    bytes: rootBytes,
+    digest,
+    bytesMax,
+    directory,
+    name: digest.hex,
+  };
   const refused = readRefusal(request, format);
   if (refused !== undefined) refuse(refused);
   let facts: RootFacts | undefined;

@@ -40,7 +40,7 @@ import { failureReason, remarkOf } from './import-failure.ts';
 import { LeftOut } from './left-out.ts';
 import type { Hold, RunOrder, SkippedList } from './message.ts';
 import { type Asked, offersNow, planImports, type SelectedSource, wishOf } from './plan.ts';
-import { hasPlace, IMPORTS_MAX, type Item, needSame, progressOf } from './run-item.ts';
+import { hasPlace, IMPORTS_MAX, type Item, needSame, progressOf, senderOf } from './run-item.ts';
 import { longPause, shownDownload, type Wait } from './shown-download.ts';
 
 /** The pause before the next try if another process has locked a file, in milliseconds. */
@@ -208,7 +208,7 @@ export class ImportRun {
     const progress = this.#progressAtStart(offers, hold ?? 'queued');
     const item: Item = {
       ...{ name, offers, progress, stop: undefined, hold, isWaiting: false, waits: 0, isUndelivered: false },
-      isOffered: true,
+      ...{ isOffered: true, sender: undefined },
       isStored: isStoredItem(offers[0], stored),
     };
     this.#items.set(name, item);
@@ -256,6 +256,7 @@ export class ImportRun {
     for (let item = this.#next(); item !== undefined; item = this.#next()) {
       const started = item;
       started.stop = new AbortController();
+      started.sender = undefined;
       const end = this.#import(started, started.stop.signal);
       const onEnd = (): void => {
         started.stop = undefined;
@@ -276,6 +277,7 @@ export class ImportRun {
       const terms = { tree, workDir, downloads, nowMs: clock.wallTimeMs(), signal: either };
       const onProgress = (_: Download, state: DownloadState): void => {
         wait ??= longPause(state, clock);
+        if (state.kind === 'downloading') item.sender = senderOf(offers, state.url);
         if (wait === undefined) this.#showDownload(item, state);
         else pause.abort();
       };

@@ -1,6 +1,12 @@
 // An item of a run, and the rules of which items are imported at the same time.
 
-import { bytesOfItem, digestsOfItem, type ItemOffer, type OffersOfItem } from '../../images/import/import-item.ts';
+import {
+  bytesOfItem,
+  digestsOfItem,
+  type ItemOffer,
+  type OffersOfItem,
+  urlOfItem,
+} from '../../images/import/import-item.ts';
 import { type ImportProgress, PROGRESS_FILES_MAX } from '../../region/records/boot-store.ts';
 import type { Hold } from './message.ts';
 
@@ -12,6 +18,8 @@ export interface Item {
   readonly name: string;
   /** Each answer of a source may change them. */
   offers: OffersOfItem;
+  /** The source whose server sends the files; undefined: none does yet, or it is not one of the offers. */
+  sender: string | undefined;
   /** False if no source offers it any more: then it leaves the run when its import has ended. */
   isOffered: boolean;
   progress: ImportProgress;
@@ -46,8 +54,14 @@ export const needSame = (one: OffersOfItem, other: OffersOfItem): boolean =>
   [one, other].every((offers) => offers.some(({ kind }) => kind === 'installer')) ||
   filesOf(one).some((file) => filesOf(other).includes(file));
 
-/** True if there is a place for an import of its source. */
+/** The source whose server has a URL. */
+export function senderOf(offers: OffersOfItem, url: string): string | undefined {
+  const origin = URL.parse(url)?.origin;
+  return offers.find((item) => URL.parse(urlOfItem(item))?.origin === origin)?.offer.source;
+}
+
+/** True if there is a place for an import of its source. The place of another import is that of the source that sends it. */
 export function hasPlace({ progress }: Item, running: readonly Item[]): boolean {
-  const own = running.filter((other) => other.progress.source === progress.source).length;
+  const own = running.filter((other) => (other.sender ?? other.progress.source) === progress.source).length;
   return own < IMPORTS_OF_SOURCE_MAX && running.length + (own === 0 ? 0 : 1) < IMPORTS_MAX;
 }

@@ -84,6 +84,16 @@ describe('a download', () => {
   });
 });
 
+test('a server whose documents came is not preferred for files', async () => {
+  const [first, other] = [await serve(), await serve()];
+  const queue = place.queue();
+  for (let count = 0; count < 9; count += 1)
+    await queue.fetchDocument({ urls: [other.url], bytesMax: 2 * CONTENT.length, known: undefined });
+  const asked = other.requests.length;
+  assert.equal((await whenAtRest(queue.add(place.request([first.url, other.url], CONTENT)))).kind, 'done');
+  assert.deepEqual([first.requests.length, other.requests.length], [1, asked]);
+});
+
 describe('commands', () => {
   test('a pause takes effect at once, and the download continues where it was', async () => {
     let isHeld = true;

@@ -12,12 +12,13 @@ const CUT: AttemptFault = { code: 'cut', params: { host: 'x', bytes: 0, total: u
 const GONE: AttemptFault = { code: 'http-refused', params: { host: 'x', status: 404 } };
 const busy = (seconds: number): AttemptFault => ({ code: 'busy', params: { host: 'x', status: 503, seconds } });
 
-function planOf(urls: readonly string[], health = new SourceHealth(), clock = new VirtualClock()) {
+function planOf(urls: readonly string[], health = new SourceHealth(), clock = new VirtualClock(), isFirstOwn = false) {
   const plan = new SourcePlan(
     urls.map((url) => new URL(url)),
     health,
     clock,
     SETTINGS,
+    isFirstOwn,
   );
   /** The next source, after any pause; its name, or `give-up`. */
   const ask = (kept?: string): Source | undefined => {
@@ -117,6 +118,21 @@ describe('the plan of sources', () => {
     const step = plan.next(C);
     assert.deepEqual(step.kind === 'ask' && step.sources.map(({ url }) => url.href), [C, B, A]);
   });
+});
+
+test('the own URL of a file comes before the healthiest of other sites, unless it has failed lately', () => {
+  const { plan, health, clock, ask } = planOf([A, B, C], undefined, undefined, true);
+  for (let count = 0; count < 9; count += 1) health.note(new URL(C).origin, true, clock.now());
+  const step = plan.next();
+  assert.deepEqual(step.kind === 'ask' && step.sources.map(({ url }) => url.href), [A, C, B]);
+  const own = ask();
+  assert.ok(own !== undefined);
+  assert.equal(ask(B)?.url.href, B, 'the source of the kept part');
+  plan.failed(own, CUT, 0);
+  const other = planOf([A, B, C], health, clock, true);
+  assert.equal(other.ask()?.url.href, C);
+  clock.advance(3_600_000);
+  assert.equal(other.ask()?.url.href, A);
 });
 
 describe('the health of sources', () => {
