@@ -3,7 +3,7 @@
 // 1. Removing an image removes its manifest; a blob is deleted when no manifest names it. Whether one does is decided under the lock of the
 //    store (stored-blob.ts): another image with the same bytes may have been published since the listing.
 // 2. A copy under way (`beginCopy`) is locked, because its download may stall for longer than LEFTOVER_MS. The kernel releases the lock
-//    with the thread, however that ends.
+//    with the thread, however that ends. So a copy whose lock is free is removed at once: each killed import would leave one for an hour.
 
 import { existsSync, type Stats } from 'node:fs';
 import { chmod, open, readdir, rm, stat } from 'node:fs/promises';
@@ -21,7 +21,7 @@ const BLOB = /^images\/[0-9a-f]{2}\/[0-9a-f]{64}\.(?:img(?:\.zst)?|squashfs|root
 /** That of a copy under way, or of a manifest that is being written. */
 const LEFTOVER = /^images\/(?:\.part-[0-9a-f-]+(?:\.lock)?|\.manifests\/\.[^/]+\.json\.[0-9a-f-]{36})$/;
 
-/** Leftovers older than this cannot belong to a running addition. */
+/** Leftovers without a lock that are older than this cannot belong to a running addition. */
 const LEFTOVER_MS = 60 * 60 * 1000;
 /** How many blobs are deleted under one lock. */
 const DELETED_AT_ONCE = 32;
@@ -81,7 +81,10 @@ export async function sweepBlobs(tree: string, nowMs: number, doomed: ReadonlySe
     const isBlob = BLOB.test(name);
     if (!entry.isFile() || !(isBlob || LEFTOVER.test(name)) || kept.has(name)) continue;
     const facts = await stat(path).catch(() => undefined);
-    if (facts === undefined || !isDue(name, facts)) continue;
+    if (facts === undefined) continue;
+    // A copy comes after its lock was taken. A lock alone may be about to be taken.
+    const isLockedCopy = /\/\.part-[0-9a-f-]+$/.test(path) && existsSync(`${path}.lock`);
+    if (!isLockedCopy && !isDue(name, facts)) continue;
     if (isBlob) unneeded.push(name);
     else if (!isBeingWritten(path)) {
       await rm(path, { force: true });

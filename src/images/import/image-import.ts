@@ -27,6 +27,7 @@ import { removeDownload } from '../download/removal.ts';
 import type { Download, DownloadRequest, DownloadState } from '../download/request.ts';
 import { whileLocked } from '../file-lock.ts';
 import { type AddResult, addImage, checkPlace, publishStored } from '../image-adding.ts';
+import { sweepBlobs } from '../image-removal.ts';
 import {
   blobPath,
   compareImages,
@@ -112,6 +113,7 @@ async function importMissing(offer: ImageOffer, terms: ImportTerms): Promise<Imp
   await makeDirectories(directory);
   const request: DownloadRequest = {
     urls: [offer.url, ...offer.mirrors],
+    isFirstOwn: true,
     bytes: offer.bytes,
     digest: offer.digest,
     bytesMax: FILE_BYTES_MAX,
@@ -124,6 +126,8 @@ async function importMissing(offer: ImageOffer, terms: ImportTerms): Promise<Imp
     if (twin !== undefined) return { ...twin, system: undefined };
     const why = terms.isCopy === true ? undefined : readRefusal(request, offer.architecture);
     if (why !== undefined) throw refusedError(offer, why);
+    // What killed imports have left must not count when the disk is asked for room.
+    await sweepBlobs(tree, terms.nowMs, new Set());
     const { image, added, system } = await addWhileDownloading(offer, request, terms);
     await removeDownload(request);
     return { image, added, system };
