@@ -2,7 +2,7 @@
 
 import type { DocumentRequest, DocumentResult } from './document.ts';
 import type { Attempt, DownloadRequest, DownloadState, Growth } from './request.ts';
-import type { DownloadSettings } from './settings.ts';
+import type { DownloadSettings, ProxySettings } from './settings.ts';
 
 /** The thread's start data. */
 export interface DownloadThreadData {
@@ -23,6 +23,8 @@ export type ToDownloadThread =
   | { readonly kind: 'fetch'; readonly id: number; readonly request: DocumentRequest }
   | { readonly kind: 'stop-fetch'; readonly id: number }
   | { readonly kind: 'limit'; readonly bytesPerSecond: number | undefined }
+  /** Changes the proxy of further requests. */
+  | { readonly kind: 'proxy'; readonly proxy: ProxySettings }
   | { readonly kind: 'close' };
 
 /** A message from the thread. */

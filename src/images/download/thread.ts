@@ -16,7 +16,7 @@ import { OpenDownloads } from './open-downloads.ts';
 import type { Downloads } from './queue.ts';
 import type { Download } from './request.ts';
 import { type Attempt, type DownloadRequest, type DownloadState, type Growth, isAtRest } from './request.ts';
-import type { DownloadSettings } from './settings.ts';
+import type { DownloadSettings, ProxySettings } from './settings.ts';
 import { parseWebUrl } from './web-client.ts';
 
 /** Memory of the worker's JavaScript, in MB. */
@@ -33,12 +33,14 @@ export class DownloadThread implements Downloads {
   readonly #fetches = new Map<number, (result: DocumentResult) => void>();
   #worker: { readonly worker: Worker; readonly ended: Promise<void> } | undefined;
   #bytesPerSecondMax: number | undefined;
+  #proxy: ProxySettings;
   #lastId = 0;
 
   constructor(settings: DownloadSettings, clock: Clock) {
     this.#settings = settings;
     this.#clock = clock;
     this.#bytesPerSecondMax = settings.bytesPerSecondMax;
+    this.#proxy = settings.proxy;
   }
 
   get downloads(): readonly Download[] {
@@ -74,6 +76,12 @@ export class DownloadThread implements Downloads {
   limit(bytesPerSecond: number | undefined): void {
     this.#bytesPerSecondMax = bytesPerSecond;
     if (this.#worker !== undefined) this.#tell({ kind: 'limit', bytesPerSecond });
+  }
+
+  /** Changes the proxy of further requests. An unusable one ends the thread. */
+  useProxy(proxy: ProxySettings): void {
+    this.#proxy = proxy;
+    if (this.#worker !== undefined) this.#tell({ kind: 'proxy', proxy });
   }
 
   async close(): Promise<void> {
@@ -131,7 +139,7 @@ export class DownloadThread implements Downloads {
   #start(): { readonly worker: Worker; readonly ended: Promise<void> } {
     // The worker has the same extension as this file, source or compiled.
     const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
-    const settings = { ...this.#settings, bytesPerSecondMax: this.#bytesPerSecondMax };
+    const settings = { ...this.#settings, bytesPerSecondMax: this.#bytesPerSecondMax, proxy: this.#proxy };
     const workerData: DownloadThreadData = { settings };
     const options = { workerData, name: 'downloads', resourceLimits: RESOURCE_LIMITS };
     const worker = new Worker(new URL(file, import.meta.url), options);

@@ -71,7 +71,7 @@ type Times = Pick<DownloadSettings, 'connectMs' | 'answerMs'>;
 export class WebClient {
   readonly #clock: Clock;
   readonly #times: Times;
-  readonly #proxy: ProxySettings;
+  #proxy: ProxySettings;
   #authorities: readonly string[] | undefined;
 
   /** @throws RackError `bad-argument` for an unusable proxy */
@@ -80,7 +80,13 @@ export class WebClient {
     this.#times = settings;
     this.#proxy = settings.proxy;
     this.#authorities = settings.authorities;
-    for (const proxy of [this.#proxy.http, this.#proxy.https]) if (proxy !== undefined) checkProxy(proxy);
+    checkProxies(settings.proxy);
+  }
+
+  /** Changes the proxy of further requests. @throws RackError `bad-argument` for an unusable proxy */
+  useProxy(proxy: ProxySettings): void {
+    checkProxies(proxy);
+    this.#proxy = proxy;
   }
 
   /**
@@ -222,6 +228,10 @@ function awaitReader(message: IncomingMessage): void {
   if (pieces !== null) message.unshift(pieces);
   message.socket.pause();
   message.once('resume', () => message.socket.resume());
+}
+
+function checkProxies({ http, https }: ProxySettings): void {
+  for (const proxy of [http, https]) if (proxy !== undefined) checkProxy(proxy);
 }
 
 function checkProxy(text: string): void {

@@ -97,6 +97,9 @@ parentPort?.on('message', (message: ToDownloadThread) => {
     case 'limit':
       queue.limit(message.bytesPerSecond);
       return;
+    case 'proxy':
+      queue.useProxy(message.proxy);
+      return;
     case 'close':
       void close();
   }

@@ -31,14 +31,17 @@ function tellProgress(): void {
 }
 
 async function runOnce(order: RunOrder): Promise<void> {
+  const { bytesPerSecondMax, httpProxy } = order;
+  const proxy = proxyOf(httpProxy, process.env);
   if (run !== undefined) {
+    // The questions of the renewed run use it, too.
+    downloads?.useProxy(proxy);
     // The region gives an order that comes too late to the next thread.
     if (run.renew(order)) orders += 1;
     return;
   }
   orders = 1;
-  const { bytesPerSecondMax, httpProxy } = order;
-  const settings = { ...DEFAULT_SETTINGS, bytesPerSecondMax, proxy: proxyOf(httpProxy, process.env) };
+  const settings = { ...DEFAULT_SETTINGS, bytesPerSecondMax, proxy };
   downloads = new DownloadThread(settings, systemClock);
   run = new ImportRun(order, {
     downloads,

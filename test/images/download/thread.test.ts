@@ -2,6 +2,8 @@
 // @host waits, 10 s
 
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
 import { RackError } from '../../../src/errors.ts';
@@ -20,7 +22,11 @@ let thread: DownloadThread;
 beforeEach(() => {
   thread = new DownloadThread({ ...QUICK, stallMs: 60_000, answerMs: 60_000 }, systemClock);
 });
-afterEach(() => thread.close());
+const closing: (() => void)[] = [];
+afterEach(async () => {
+  await thread.close();
+  for (const close of closing.splice(0)) close();
+});
 placeForEach((made) => {
   place = made;
 });
@@ -29,7 +35,36 @@ const serve = (behave: Behaviour): Promise<HostileFileServer> => place.serve(CON
 
 const until = (what: string, isTrue: () => boolean): Promise<boolean> => eventuallyWithin(8000, what, isTrue);
 
+/** An HTTP proxy that answers every request with the file. */
+async function startProxy(seen: string[]): Promise<string> {
+  const server = createServer(({ url = '' }, response) => {
+    seen.push(url);
+    response.end(CONTENT);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  closing.push(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+}
+
 describe('the download thread', () => {
+  test('sends further requests through a changed proxy, also after its start', async () => {
+    const seen: string[] = [];
+    const proxy = { http: await startProxy(seen), https: undefined, except: undefined };
+    const server = await serve((asked) => asked.serve());
+    const fetchOne = () => thread.fetchDocument({ urls: [server.url], bytesMax: 2 * CONTENT.length, known: undefined });
+    assert.equal((await fetchOne()).kind, 'document');
+    assert.deepEqual([seen.length, server.requests.length], [0, 1]);
+    thread.useProxy(proxy);
+    assert.equal((await fetchOne()).kind, 'document');
+    assert.deepEqual([seen, server.requests.length], [[server.url], 1]);
+    await thread.close();
+    assert.equal((await fetchOne()).kind, 'document');
+    assert.deepEqual([seen.length, server.requests.length], [2, 1], 'the next thread uses it, too');
+  });
+
   test('downloads a file, and reports its states and attempts', async () => {
     const server = await serve((asked) => {
       if (asked.number > 1) asked.serve();
