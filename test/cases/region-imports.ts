@@ -215,8 +215,12 @@ selections: [{ source: site, os: ubuntu, release: bionic, arches: [amd64] }]
       assert.match(spoilt.complaints.join(' '), /selections\[0\]\.release: .* in quotes if it is a number/);
       assert.match(spoilt.output.join('\n'), /ubuntu\/bionic/, 'the last good version is in force');
       writeFileSync(file, written);
+      const half = { name: 'ubuntu/half', architecture: 'amd64/generic', filetype: 'ddraw', size: '1000' };
+      await ask('POST', 'boot-resources/', { ...half, sha256: '0'.repeat(64) });
       const now = await runRackboot(['images', 'import', '--config', rack.configFile]);
       assert.equal(now.code, 0, now.complaints.join('\n'));
+      assert.doesNotMatch(now.output.join('\n'), /half/, 'an upload is not imported');
+      await ask('DELETE', `boot-resources/${(await resource('ubuntu/half'))?.id}/`);
       assert.match(now.output.join('\n'), /^ubuntu\/bionic\/amd64\/generic: done/m);
       const mistyped = await rackboot('add', 'site', 'ubuntu/focal', '--arches', 'amd46');
       assert.match(mistyped.complaints.join(' '), /"amd46" is not an architecture; did you mean amd64\?/);

@@ -16,6 +16,8 @@ const LOOK_MS = 1000;
 
 const importShape = z.looseObject({
   state: z.string(),
+  /** Empty for an upload. */
+  source: z.string(),
   bytes: z.number(),
   total: z.number().nullable(),
   reason: z.string().nullable(),
@@ -28,6 +30,20 @@ const leftOutShape = z.looseObject({
   more: z.number(),
 });
 type Resource = z.output<typeof resourcesShape>[number];
+const selectionsShape = z.array(
+  z.looseObject({ os: z.string(), arches: z.array(z.string()), labels: z.array(z.string()) }),
+);
+type Selection = z.output<typeof selectionsShape>[number];
+
+/** True if a selection may import the image. Its release is not compared: a selection may name it by a version or an alias. */
+const isSelectable = ({ name, architecture, label, import: progress }: Resource, selections: readonly Selection[]) =>
+  progress?.source !== '' &&
+  selections.some(
+    ({ os, arches, labels }) =>
+      has([os], name.split('/')[0]) && has(arches, architecture.split('/')[0]) && has(labels, label),
+  );
+
+const has = (wanted: readonly string[], text = ''): boolean => wanted.includes('*') || wanted.includes(text);
 
 /** `ubuntu/noble/amd64/generic`, with any other label than that of most images. */
 const nameOf = ({ name, architecture, label }: Resource): string =>
@@ -51,9 +67,11 @@ export async function importSelected({
       .parse(await askDaemon(stateDir, '/MAAS/api/2.0/boot-sources/'))
       .map(({ id }) => askDaemon(stateDir, `/MAAS/api/2.0/boot-sources/${id}/selections/`)),
   );
-  if (z.array(z.array(z.unknown())).parse(selected).flat().length === 0)
+  const selections = z.array(selectionsShape).parse(selected).flat();
+  if (selections.length === 0)
     throw new RackError('bad-argument', 'nothing is selected: rackboot images selections add ubuntu ubuntu/noble');
-  const read = async (): Promise<readonly Resource[]> => resourcesShape.parse(await askDaemon(stateDir, PATH));
+  const read = async (): Promise<readonly Resource[]> =>
+    resourcesShape.parse(await askDaemon(stateDir, PATH)).filter((one) => isSelectable(one, selections));
   const shown = new Changes(json, await read());
   await askDaemon(stateDir, `${PATH}?op=import`, 'POST', '');
   const stop = new StopSignals();
@@ -97,11 +115,12 @@ class Changes {
     }
   }
 
-  /** Also prints the state of each image that is as it was before the request. */
+  /** Also prints the state of each image that is as it was before the request. One that is there says so: `done` alone is of an earlier import. */
   end(resources: readonly Resource[]): void {
     for (const resource of resources) {
       const name = nameOf(resource);
-      if (!this.#printed.has(name)) this.#states.delete(name);
+      const isOld = resource.import?.state === 'done' && resource.import.reason === null;
+      if (!this.#printed.has(name) && !isOld) this.#states.delete(name);
     }
     this.take(resources);
   }
