@@ -7,6 +7,7 @@ import { namesOfItem } from '../../src/images/import/import-item.ts';
 import type { ImageOffer, LoaderOffer } from '../../src/images/import/offer.ts';
 import type { ImageSource } from '../../src/images/sources/source.ts';
 import type { WrittenBootSelection } from '../../src/region/records/boot-store.ts';
+import { importReasonText } from '../../src/region/words/text.ts';
 import { planImports } from '../../src/region-thread/imports/plan.ts';
 
 const source = (name: string): ImageSource => ({
@@ -137,6 +138,20 @@ test('a selection without an image has a reason; if its source failed, it points
     },
     { name: '*/noble', reason: { code: 'not-in-part', params: { source: 'b', arches: [] } } },
   ]);
+});
+
+test('the reason of a selection whose label or subarch matches nothing names them', () => {
+  const wanted = [
+    selection({ os: 'ubuntu', release: 'noble', arches: ['amd64'], labels: ['daily'] }),
+    selection({ os: 'debian', release: 'bookworm', subarches: ['hwe', 'ga'], labels: ['release'] }),
+  ];
+  assert.deepEqual(
+    plan(['a', wanted, OFFERS]).skipped.map(({ reason }) => importReasonText(reason)),
+    [
+      'a does not offer it for amd64 with the label daily: `rackboot images available ubuntu --all` lists what there is',
+      'a does not offer it with the label release and the subarchs hwe, ga: `rackboot images available debian --all` lists what there is',
+    ],
+  );
 });
 
 test('a problem of one image hides neither the images of the source nor the selections without one', () => {

@@ -38,6 +38,7 @@ export async function readFileOffers(
     installers: [],
     loaders: [],
     problems: distinctProblems(answers),
+    isUnread: answers.every((answer) => answer instanceof RackError),
   };
 }
 

@@ -131,6 +131,8 @@ export interface SourceAnswer {
   readonly loaders: readonly LoaderOffer[];
   /** Each with its remedy; `source-failed`. The cause of a failed download is an `AttemptFailure`. */
   readonly problems: readonly RackError[];
+  /** True if nothing of the source could be read. */
+  readonly isUnread?: boolean | undefined;
 }
 
 /** The problems with distinct messages: if a source does not answer, each of its releases has the same problem. */

@@ -60,7 +60,7 @@ export function askSources(
         return await readStreamOffers(source, wish, documents);
       } catch (error) {
         if (!(error instanceof RackError && error.code === 'source-failed')) throw error;
-        return { source: source.name, offers: [], installers: [], loaders: [], problems: [error] };
+        return { source: source.name, offers: [], installers: [], loaders: [], problems: [error], isUnread: true };
       }
     }),
   );

@@ -191,7 +191,7 @@ export class ImportRun {
       [answer] = await askSources([source], wishOf(selected), means);
     } catch (error) {
       if (!(error instanceof RackError)) throw error;
-      answer = { ...none, problems: [error] };
+      answer = { ...none, problems: [error], isUnread: true };
     }
     if (signal.aborted) return;
     answers[at] = [selected, answer ?? none];
@@ -215,9 +215,10 @@ export class ImportRun {
     this.#show(item, progress);
   }
 
-  #progressAtStart(offers: OffersOfItem, state: ImportProgress['state']): ImportProgress {
-    const begun = progressOf(offers[0], state, offers);
-    return { ...begun, bytes: arrivedBytes(this.#order.tree, digestsOfItem(offers[0]), begun.total) };
+  /** @param tried the offer that is tried first, or now */
+  #progressAtStart(offers: OffersOfItem, state: ImportProgress['state'], tried = offers[0]): ImportProgress {
+    const begun = progressOf(tried, state, offers);
+    return { ...begun, bytes: arrivedBytes(this.#order.tree, digestsOfItem(tried), begun.total) };
   }
 
   /** Gives the items the offers that they have now. */
@@ -283,7 +284,7 @@ export class ImportRun {
       };
       const onWait = (pid = 0): void => this.#showWait(item, pid);
       const result = await importFirstItem(offers, { ...terms, onProgress, onWait }, (tried) => {
-        item.progress = progressOf(tried, item.progress.state, offers);
+        item.progress = this.#progressAtStart(offers, item.progress.state, tried);
       });
       this.#done(item, result);
     } catch (error) {
@@ -357,7 +358,10 @@ export class ImportRun {
 
   #showDownload(item: Item, state: DownloadState): void {
     const shown = shownDownload(state, this.#parts.clock);
-    if (item.stop !== undefined && !item.stop.signal.aborted && shown !== undefined) this.#show(item, shown);
+    if (item.stop === undefined || item.stop.signal.aborted || shown === undefined) return;
+    // First, the kept part is hashed: it has arrived, however little of it is hashed.
+    const bytes = shown.state === 'verifying' ? { bytes: Math.max(item.progress.bytes, shown.bytes ?? 0) } : {};
+    this.#show(item, { ...shown, ...bytes });
   }
 
   /** Replaces the state, and with it the rate, the reason and the time of the next attempt. */

@@ -1,7 +1,8 @@
 // Chooses the items to import: the images, boot loaders and installers that a selection of their source matches. Each is imported from the first source that
 // has it and delivers it.
 //
-// 1. Every selected item that the run does not import, and every selection without an item, is listed with the reason.
+// 1. Every selected item that the run does not import, and every selection without an item, is listed with the reason. If nothing of a source
+//    could be read, that is the only entry.
 // 2. The boot tree has one boot loader for a type and architecture: the first label that is selected and offered counts.
 // 3. Sources that have not answered yet delay only the images that their selections match, and only those of later sources.
 //
@@ -70,9 +71,13 @@ export function planImports(answers: readonly Asked[], begun: ReadonlySet<string
     skipped.push(...answer.problems.map((problem) => ({ name: source.name, reason: failureReason(problem) })));
     for (const selection of selections) {
       const wanted = itemsOf(answer).filter((item) => matches(selection, namesOfItem(item)));
-      if (wanted.length === 0) {
-        const { os, release, arches } = selection;
-        const params = { source: source.name, arches: has(arches) ? [] : arches };
+      if (wanted.length === 0 && answer.isUnread !== true) {
+        const { os, release, arches, labels, subarches } = selection;
+        const params = {
+          ...{ source: source.name, arches: has(arches) ? [] : arches },
+          ...(has(labels) ? {} : { labels }),
+          ...(has(subarches) ? {} : { subarches }),
+        };
         const isWhole = answer.problems.length === 0;
         const reason = isWhole
           ? ({ code: 'not-offered', params: { ...params, os } } as const)

@@ -196,6 +196,8 @@ function tableOf(
 
 /** The region's reason if no source has a selection: then nothing can be imported, and no image was skipped. */
 const isNothingSelected = ({ reason }: ImportRun['skipped'][number]): boolean => reason.code === 'nothing-selected';
+/** True if an image comes from an earlier source: then nothing is missing. */
+const isElsewhere = ({ reason }: ImportRun['skipped'][number]): boolean => reason.code === 'earlier-source';
 
 /** The problem of the site's file of sources. */
 export const fileProblemPart = (problem: FileProblem | undefined): Html =>
@@ -213,7 +215,7 @@ function runText(run: ImportRun, failed: number, isSelected: boolean, nowMs: num
 }
 
 function skippedPart({ skipped, skippedMore }: ImportRun): Html {
-  const images = skipped.filter((one) => !isNothingSelected(one));
+  const images = skipped.filter((one) => !isNothingSelected(one) && !isElsewhere(one));
   if (images.length === 0) return nothing;
   const items = images.map(
     ({ name, reason }) =>

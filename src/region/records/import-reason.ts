@@ -10,6 +10,7 @@ const text = z.string().max(2048);
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const said = z.object({ said: text });
 const none = z.object({});
+const names = z.array(z.string().max(64)).max(64).readonly();
 
 /** A fault of a download (`images/download/fault.ts`). Another version may have stored a code that this one does not know. */
 const downloadFault = z.object({
@@ -19,14 +20,19 @@ const downloadFault = z.object({
 
 const PARAMS = {
   'nothing-selected': none,
-  /** The source has no image that matches a selection. @param os the selected system @param arches the selected architectures; empty: all */
+  /**
+   * The source has no image that matches a selection.
+   * @param os the selected system @param arches the selected architectures; empty: all @param labels as `arches`; undefined: all @param subarches as `labels`
+   */
   'not-offered': z.object({
     os: text.optional(),
     source: text,
-    arches: z.array(z.string().max(64)).max(64).readonly(),
+    arches: names,
+    labels: names.optional(),
+    subarches: names.optional(),
   }),
   /** As `not-offered`, but problems of the source may hide an image; they have entries of their own. */
-  'not-in-part': z.object({ source: text, arches: z.array(z.string().max(64)).max(64).readonly() }),
+  'not-in-part': z.object({ source: text, arches: names, labels: names.optional(), subarches: names.optional() }),
   /** Another label of the boot loader has its directory of the boot tree. @param holder the name of that one */
   'place-taken': z.object({ place: text, holder: text }),
   /** The run already has `max` images, the most that it may have. */

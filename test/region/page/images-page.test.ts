@@ -283,6 +283,16 @@ test('a failed import shows no full bar, and a selection without an image why', 
     for (const release of ['noble', 'nobel']) await sent(place, one, { do: 'select', os: 'ubuntu', release }, { path });
     const missing = { code: 'not-offered', params: { os: 'ubuntu', source: 'http://x/', arches: [] } } as const;
     await boot.changeRun({ skipped: [{ name: 'ubuntu/nobel', reason: missing }] });
+    const elsewhere = { code: 'earlier-source', params: { first: 'x', source: 'y' } } as const;
+    await boot.changeRun({
+      skipped: [
+        { name: 'ubuntu/nobel', reason: missing },
+        { name: NOBLE, reason: elsewhere },
+      ],
+    });
+    const list = (await shown(place, IMAGES_PAGE, { viewer: ADMIN })).split('id="skipped"')[1] ?? '';
+    assert.match(list, /<span class="tag">1<\/span>/, 'nothing is missing of an image that comes from another source');
+    assert.doesNotMatch(list, /comes before/);
     const text = await shown(place, one, { viewer: ADMIN, path });
     assert.match(
       text,

@@ -14,12 +14,26 @@ const after = (said: string): string => (said === '' ? '' : `: ${said}`);
 
 const availableCommand = (os: string): string => `rackboot images available${os === '*' ? '' : ` ${os}`} --all`;
 
+/** The limits of a selection: ` for amd64 with the label daily`. */
+function selectedText({
+  arches,
+  labels = [],
+  subarches = [],
+}: Omit<ImportReasonParams['not-in-part'], 'source'>): string {
+  const withOnes = [named('label', labels), named('subarch', subarches)].filter((text) => text !== '');
+  const forArches = arches.length === 0 ? '' : ` for ${listed(arches, NAMED_MAX)}`;
+  return `${forArches}${withOnes.length === 0 ? '' : ` with ${withOnes.join(' and ')}`}`;
+}
+
+const named = (noun: string, ones: readonly string[]): string =>
+  ones.length === 0 ? '' : `the ${noun}${ones.length === 1 ? '' : 's'} ${listed(ones, NAMED_MAX)}`;
+
 const IMPORT_REASONS: Writers<ImportReasonParams> = {
   'nothing-selected': () => 'nothing is selected: add a selection to a source',
-  'not-offered': ({ os, source, arches }) =>
-    `${source} does not offer it${arches.length === 0 ? '' : ` for ${listed(arches, NAMED_MAX)}`}${os === undefined ? '' : `: \`${availableCommand(os)}\` lists what there is`}`,
-  'not-in-part': ({ source, arches }) =>
-    `the part of ${source} that could be read does not offer it${arches.length === 0 ? '' : ` for ${listed(arches, NAMED_MAX)}`}: the reason is in the entry of ${source}`,
+  'not-offered': ({ os, source, ...selected }) =>
+    `${source} does not offer it${selectedText(selected)}${os === undefined ? '' : `: \`${availableCommand(os)}\` lists what there is`}`,
+  'not-in-part': ({ source, ...selected }) =>
+    `the part of ${source} that could be read does not offer it${selectedText(selected)}: the reason is in the entry of ${source}`,
   'place-taken': ({ place, holder }) => `${place} is that of ${holder}: select one label of it`,
   'run-full': ({ max }) => `a run imports at most ${max} images: select fewer`,
   'earlier-source': ({ first, source }) => `${first} has it, too, and comes before ${source}`,
