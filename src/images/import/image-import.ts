@@ -126,7 +126,7 @@ async function importMissing(offer: ImageOffer, terms: ImportTerms): Promise<Imp
     if (twin !== undefined) return { ...twin, system: undefined };
     const why = terms.isCopy === true ? undefined : readRefusal(request, offer.architecture);
     if (why !== undefined) throw refusedError(offer, why);
-    // What killed imports have left must not count when the disk is asked for room.
+    // The half-made images of killed imports must not take the room that this one needs.
     await sweepBlobs(tree, terms.nowMs, new Set());
     const { image, added, system } = await addWhileDownloading(offer, request, terms);
     await removeDownload(request);

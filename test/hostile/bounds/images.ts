@@ -4,7 +4,7 @@ import type { HeldBound } from './row.ts';
 
 export const IMAGE_BOUNDS: readonly HeldBound[] = [
   {
-    at: 'region-thread/imports/import-run.ts IMPORTS_MAX',
+    at: 'region-thread/imports/run-item.ts IMPORTS_MAX',
     what: 'images that a region imports at a time',
     whoCanFill: 'three selected sources that send their images slowly',
     whatOthersNotice: 'the images of further sources stay queued',
@@ -15,7 +15,7 @@ export const IMAGE_BOUNDS: readonly HeldBound[] = [
     test: 'region-thread/import-run.test.ts',
   },
   {
-    at: 'region-thread/imports/import-run.ts IMPORTS_OF_SOURCE_MAX',
+    at: 'region-thread/imports/run-item.ts IMPORTS_OF_SOURCE_MAX',
     what: 'of them from one source',
     whoCanFill: 'a selected source that sends its images slowly',
     whatOthersNotice: 'nothing: other sources keep the rest',

@@ -50,7 +50,7 @@ async function startProxy(seen: string[]): Promise<string> {
 }
 
 describe('the download thread', () => {
-  test('sends further requests through a changed proxy, also after its start', async () => {
+  test('sends further requests through a changed proxy', async () => {
     const seen: string[] = [];
     const proxy = { http: await startProxy(seen), https: undefined, except: undefined };
     const server = await serve((asked) => asked.serve());
