@@ -97,7 +97,7 @@ export const NOT_RUN: readonly NotRun[] = [
     ),
   },
   {
-    pattern: /^sudo apt-get install git nodejs npm$/,
+    pattern: /^sudo apt-get update && sudo apt-get install git nodejs npm$/,
     why: OF_THIS_HOST,
     coveredBy: cover('support/bare-clone.ts', "BARE_PACKAGES: readonly string[] = ['nodejs', 'npm', "),
   },

@@ -160,13 +160,19 @@ export class BootImages {
       rows = await store.boot.listResources();
     }
     const nextMs = rows.some(isTriedAgain) ? (await store.boot.findRun()).nextMs : 0;
-    return rows
-      .filter(({ wish }) => wish !== 'delete')
-      .map((row) => withNextTry(row, nextMs))
-      .map((row) => (images.has(row.name) ? row : withDamage(row, damaged.get(row.name))))
-      .map((row) => ({ ...row, ...this.#uploaded(uploads.get(row.name)) }))
-      .map((row) => withImages(row, images.get(row.name) ?? []))
-      .filter((row) => row.images.length > 0 || row.progress !== undefined);
+    const stored = (name: string): readonly ListedImage[] =>
+      (images.get(name) ?? []).filter(({ isReported }) => isReported !== true);
+    return (
+      rows
+        .filter(({ wish }) => wish !== 'delete')
+        .map((row) => withoutOldEnd(row, stored(row.name)))
+        .map((row) => withNextTry(row, nextMs))
+        // A rack's copy does not replace that of the region: machines of other racks do not get it.
+        .map((row) => (stored(row.name).length > 0 ? row : withDamage(row, damaged.get(row.name))))
+        .map((row) => ({ ...row, ...this.#uploaded(uploads.get(row.name)) }))
+        .map((row) => withImages(row, images.get(row.name) ?? []))
+        .filter((row) => row.images.length > 0 || row.progress !== undefined)
+    );
   }
 
   #uploaded(upload: ImageUpload | undefined): Pick<ListedResource, 'upload' | 'progress'> {
@@ -263,9 +269,18 @@ const withNextTry = (row: BootResource, nextMs: number): BootResource =>
     ? row
     : { ...row, progress: { nextMs, ...row.progress } };
 
-/** An image that was not imported has no progress: without whole bytes, its failure shows why no machine gets it. */
-const withDamage = (row: BootResource, image: ListedImage | undefined): BootResource =>
-  image === undefined || row.progress !== undefined ? row : { ...row, progress: lostProgress(image) };
+/** Leaves out the end of an import whose version came in another way: by a command, or by a repair. A paused image stays paused. */
+function withoutOldEnd(row: BootResource, stored: readonly ListedImage[]): BootResource {
+  const { progress, ...rest } = row;
+  const hasEnded = progress?.state === 'cancelled' || progress?.state === 'failed';
+  return hasEnded && stored.some(({ serial }) => serial === progress.serial) ? rest : row;
+}
+
+/** Without whole bytes, an image that no import is bringing has a failure, which shows why machines do not get it. */
+function withDamage(row: BootResource, image: ListedImage | undefined): BootResource {
+  const isComing = row.progress !== undefined && row.progress.state !== 'done';
+  return image === undefined || isComing ? row : { ...row, progress: lostProgress(image) };
+}
 
 function lostProgress({ title, serial, bytes, origin }: ListedImage): ImportProgress {
   const reason: ImportReason = { code: 'bytes-lost', params: {} };

@@ -27,12 +27,12 @@ const DELETE = { method: 'DELETE', path: 'boot-resources/{id}' } as const;
 const findResource = async (view: View): Promise<ListedResource | undefined> =>
   (await view.region.bootImages.listResources()).find(({ id }) => String(id) === view.path.image);
 
-function deletion(view: View, { name, progress }: ListedResource, machines: number): Html {
+function deletion(view: View, { name, progress, images }: ListedResource, machines: number): Html {
   if (!mayCall(view.viewer, DELETE)) return nothing;
   const used = machines === 0 ? '' : ` ${words.images.deleteUsed(machines)}`;
   const form = formOf(view, {
     body: hiddenField('name', name),
-    submit: words.images.delete,
+    submit: images.length > 1 ? words.images.deleteAll(images.length) : words.images.delete,
     tone: 'danger',
   });
   const what = words.images.deleteWhat(progress !== undefined);

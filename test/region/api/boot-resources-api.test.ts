@@ -201,6 +201,20 @@ test('an image that a person added stays in the list when its bytes are damaged,
   );
 });
 
+test('an imported image whose bytes the region has lost is incomplete, and still Synced, although a rack has a copy', () => {
+  const { origin: _, ...copy } = image({ title: '', isReported: true });
+  return withApi(
+    [],
+    async (ask) => {
+      const [{ id, complete, progress, type, title, import: state }] = (await ask('GET', '2.0/boot-resources/')).json;
+      assert.deepEqual([complete, progress, type, title, state.state], [false, 0, 'Synced', 'Noble', 'failed']);
+      const { sets } = (await ask('GET', `2.0/boot-resources/${id}/`)).json;
+      assert.equal(sets['20260901'].complete, false);
+    },
+    { listStoredImages: async () => [copy], listDamagedImages: async () => [image()] },
+  );
+});
+
 test('the versions of all images are listed with the hosts that have them', () =>
   withApi(
     [],

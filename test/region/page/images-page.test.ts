@@ -135,6 +135,70 @@ test('while a new version is coming, the row shows it and the one that is there'
   }
 });
 
+for (const state of ['cancelled', 'failed'] as const)
+  test(`an image that came by a command after its import was ${state} is ready, and all its versions are deleted by name`, async () => {
+    const names = {
+      os: 'ubuntu',
+      release: 'noble',
+      architecture: 'amd64',
+      subarchitecture: 'generic',
+      label: 'release',
+    };
+    const image = { ...names, title: 'Noble', bytes: 9, diskBytes: 9, sha256: 'a'.repeat(64), hosts: ['h'] };
+    const serials = ['20261127', '20261101'];
+    const place = await makeRegion({}, 1, undefined, {
+      listStoredImages: async () => serials.map((serial) => ({ ...image, serial })),
+    });
+    try {
+      const { store } = place;
+      await addViewer(store);
+      const progress = { state, source: 'site', title: 'Noble', bytes: 5, total: 9, reason: STALLED };
+      const rowWith = async (serial: string): Promise<string> => {
+        await store.boot.noteProgress(new Map([[NOBLE, { ...progress, serial }]]), 1);
+        return shown(place, IMAGES_PAGE, { viewer: ADMIN });
+      };
+      assert.match(await rowWith('20261127'), />Ready</);
+      assert.doesNotMatch(await rowWith('20261127'), />Resume<|>Try again<|5 B of/);
+      assert.doesNotMatch(await rowWith('20261201'), />Ready</, 'a newer version is missing');
+      const [{ id } = { id: 0 }] = await store.boot.listResources();
+      const path = { image: String(id) };
+      assert.match(await shown(place, IMAGE_PAGE, { viewer: ADMIN, path }), />Delete all 2 versions</);
+      serials.pop();
+      assert.match(await shown(place, IMAGE_PAGE, { viewer: ADMIN, path }), />Delete image</);
+    } finally {
+      await place.remove();
+    }
+  });
+
+for (const isImported of [true, false])
+  test(`an ${isImported ? 'imported' : 'added'} image that the region has lost is not ready, although a rack has a copy`, async () => {
+    const names = {
+      os: 'ubuntu',
+      release: 'noble',
+      architecture: 'amd64',
+      subarchitecture: 'generic',
+      label: 'release',
+    };
+    const image = { ...names, serial: '20261101', bytes: 9, diskBytes: 9, sha256: 'a'.repeat(64) };
+    const origin = isImported ? { origin: { source: 'site' } } : {};
+    const place = await makeRegion({}, 1, undefined, {
+      listStoredImages: async () => [{ ...image, title: '', isReported: true }],
+      listDamagedImages: async () => [{ ...image, title: 'Noble', ...origin }],
+    });
+    try {
+      const { store } = place;
+      await addViewer(store);
+      const text = await shown(place, IMAGES_PAGE, { viewer: ADMIN });
+      assert.match(text, />Failed<.*its bytes are damaged or missing/s);
+      assert.doesNotMatch(text, />Ready</);
+      const done = { state: 'done', source: 'site', title: 'Noble', bytes: 9, total: 9, serial: '20261101' } as const;
+      await store.boot.noteProgress(new Map([[NOBLE, done]]), 1);
+      assert.match(await shown(place, IMAGES_PAGE, { viewer: ADMIN }), />Failed</);
+    } finally {
+      await place.remove();
+    }
+  });
+
 test('installers are shown by their titles', async () => {
   const place = await makeRegion({}, 1, undefined, {
     listInstallers: ({ architecture }) =>

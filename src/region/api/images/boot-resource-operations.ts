@@ -24,13 +24,17 @@ const text = (said: string): Answer => ({ kind: 'text', text: said, contentType:
 
 /** An image of which only the progress is known was imported, unless it names no source: a person added it, and its bytes are damaged. */
 const kindOf = ({ images, progress, upload }: ListedResource): 'Synced' | 'Uploaded' => {
-  const isImport = progress !== undefined && upload === undefined && progress.reason?.code !== 'bytes-lost';
-  const isOfSource = progress?.reason?.code === 'bytes-lost' && progress.source !== '';
+  const lost = progress?.reason?.code === 'bytes-lost';
+  const isImport = progress !== undefined && upload === undefined && !lost;
+  const isOfSource = lost && progress.source !== '';
   return isImport || isOfSource || images.some(({ origin }) => origin !== undefined) ? 'Synced' : 'Uploaded';
 };
 
 const percent = (bytes: number, total: number | undefined): number =>
   total === undefined || total === 0 ? 0 : Math.min(100, Math.floor((bytes / total) * 100));
+
+/** True if the region has lost its bytes; a rack may still have a copy. */
+const isLost = ({ progress }: ListedResource): boolean => progress?.reason?.code === 'bytes-lost';
 
 /** The percentage of the newest version that is there. */
 function progressOf({ images, progress }: ListedResource): number {
@@ -64,7 +68,7 @@ function resourceJson(call: ApiCall, resource: ListedResource): Record<string, u
     subarches: subarchitecture,
     label,
     title: images[0]?.title || (progress?.title ?? ''),
-    complete: images.length > 0,
+    complete: images.length > 0 && !isLost(resource),
     progress: progressOf(resource),
     import: importJson(resource),
     resource_uri: `/MAAS/api/${call.version}/boot-resources/${id}/`,
@@ -72,13 +76,13 @@ function resourceJson(call: ApiCall, resource: ListedResource): Record<string, u
 }
 
 /** A stored version, with each of its files under its name in MAAS's streams. */
-function setJson({ serial, label, bytes, sha256, system }: ListedImage): Record<string, unknown> {
+function setJson({ serial, label, bytes, sha256, system }: ListedImage, complete: boolean): Record<string, unknown> {
   const files = [{ name: system?.rootName ?? 'root-dd', bytes, sha256 }, ...(system?.files ?? [])];
   const fileJson = ({ name, ...file }: (typeof files)[number]): Record<string, unknown> => {
-    return { filename: name, filetype: name, size: file.bytes, sha256: file.sha256, complete: true };
+    return { filename: name, filetype: name, size: file.bytes, sha256: file.sha256, complete };
   };
   return {
-    ...{ version: serial, label, size: files.reduce((sum, file) => sum + file.bytes, 0), complete: true },
+    ...{ version: serial, label, size: files.reduce((sum, file) => sum + file.bytes, 0), complete },
     files: Object.fromEntries(files.map((file) => [file.name, fileJson(file)])),
   };
 }
@@ -115,7 +119,7 @@ function comingSet(call: ApiCall, resource: ListedResource): Record<string, unkn
 export const wholeJson = (call: ApiCall, resource: ListedResource): Record<string, unknown> => ({
   ...resourceJson(call, resource),
   sets: {
-    ...Object.fromEntries(resource.images.map((image) => [image.serial, setJson(image)])),
+    ...Object.fromEntries(resource.images.map((image) => [image.serial, setJson(image, !isLost(resource))])),
     ...comingSet(call, resource),
   },
 });
@@ -305,7 +309,7 @@ export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
     ...one,
     ...order,
     op: 'pause',
-    doc: 'Pause the import of an image until it is resumed. The bytes that have arrived stay.',
+    doc: 'Pause the import of an image until it is resumed. The bytes that have arrived stay. Until then, an image that is there gets no newer version.',
     run: (call) => wish(call, 'pause'),
   }),
   defineOperation({
