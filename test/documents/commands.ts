@@ -30,6 +30,11 @@ export const NOT_RUN: readonly NotRun[] = [
     why: 'it fetches the checkout that the test itself is in',
     coveredBy: cover('support/first-steps.ts', 'await root.run(fetchStep())'),
   },
+  {
+    pattern: /^sudo apt-get update && sudo apt-get install git nodejs npm$/,
+    why: OF_THIS_HOST,
+    coveredBy: cover('support/bare-clone.ts', "BARE_PACKAGES: readonly string[] = ['nodejs', 'npm', "),
+  },
   { pattern: /^sudo apt-get update /, why: PACKAGES, coveredBy: FIRST_STEPS },
   {
     pattern: /^npm ci && npm start$/,
@@ -95,11 +100,6 @@ export const NOT_RUN: readonly NotRun[] = [
       'cases/systemd-service.ts',
       "run('install', '-m', '644', join('/usr/lib/rackboot/systemd', name), path)",
     ),
-  },
-  {
-    pattern: /^sudo apt-get update && sudo apt-get install git nodejs npm$/,
-    why: OF_THIS_HOST,
-    coveredBy: cover('support/bare-clone.ts', "BARE_PACKAGES: readonly string[] = ['nodejs', 'npm', "),
   },
   {
     pattern: /^sudo apt-get install (ipmitool|libvirt-clients)\b/,

@@ -50,7 +50,7 @@ const IMPORT_REASONS: Writers<ImportReasonParams> = {
   locked: ({ pid }) =>
     `waiting for ${pid === 0 ? 'another process' : `process ${pid}`} of the importing host, which has a file of this image locked`,
   'bytes-lost': () =>
-    'its bytes are damaged or missing, so no machine gets it: run sudo rackboot images fsck on the host of the region, which says how to get them back',
+    'its bytes are damaged or missing, so no machine gets it from the region: run sudo rackboot images fsck on the host of the region, which says how to get them back',
   'uploads-first': ({ names }) => `waiting until the upload of ${listed(names, NAMED_MAX)} has become an image`,
   'not-deleted': ({ said }) => `it is not deleted yet${after(said)}`,
   refused: ({ said }) => said,
