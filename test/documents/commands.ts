@@ -240,6 +240,17 @@ export const NOT_RUN: readonly NotRun[] = [
     coveredBy: cover('cases/image-imports.ts', 'goes to a host without the Internet in one file'),
   },
   {
+    pattern: /^sudo rackboot images remove (?:ubuntu|bootloader\/|installer\/)/,
+    why: 'the laboratory has none of these images',
+    coveredBy: cover('cli/images/remove.test.ts', "['bootloader/pxe', 'bootloader/pxe/amd64/generic/stable/20261029'"),
+  },
+  {
+    pattern: /^sudo rackboot images sources (?:(?:add|set) .* --key(?:ring|s) |remove )/,
+    why: 'this host lacks the files with the keys of these sites',
+    coveredBy: cover('cases/region-imports.ts', "await fine('sources', 'remove', 'http://other.example/')"),
+  },
+  { pattern: /^scp /, why: 'there is no other host' },
+  {
     pattern: /^sudo rackboot images import installer\//,
     why: 'it asks a mirror of the Internet',
     coveredBy: cover('e2e/installer-import.test.ts', 'comes from a mirror by its name, for each architecture'),

@@ -52,7 +52,7 @@ const selectionsOf = async (stateDir: string, { id }: Source) =>
 /** The most selections that a note names. */
 const NAMED_MAX = 3;
 
-/** What was removed; its label says whether it is an installer. */
+/** The name of a removed image; its label says whether it is an installer. */
 type Removed = Pick<ImageName, 'os' | 'release' | 'architecture' | 'label'>;
 
 /** True if a source of this kind may have it: mirrors of packages have installers alone, and sites of plain files have images alone. */

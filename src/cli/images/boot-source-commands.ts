@@ -42,7 +42,7 @@ export function bootSourceCommands<T>(command: Argv<T>, shared: SharedOptions, f
 function sourceCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish) {
   return command
     .command('list', 'List the sources', { config, json }, async (argv) => {
-      const { listSources } = await import('./boot-sources.ts');
+      const { listSources } = await import('./source-list.ts');
       finish(await listSources(argv));
     })
     .command(

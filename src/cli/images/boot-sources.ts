@@ -177,19 +177,6 @@ export function namePinFiles(pins: readonly Pin[]): void {
   print(`The file with ${first.key}: ${[...new Set(written.map(({ file }) => file))].join(', ')}`);
 }
 
-/** Prints the sources. @returns 0; 1 if the site's file has an error */
-export async function listSources(flags: Shared): Promise<number> {
-  const stateDir = stateDirOf(flags);
-  const sources = await listOf(stateDir);
-  if (flags.json) printJson(sources);
-  else {
-    const { sourceLines } = await import('./source-list.ts');
-    for (const line of sourceLines(sources, flags.config)) print(line);
-    namePinFiles(sources.map(({ pinned_by: pin }) => pin));
-  }
-  return warnOfFile(flags.config);
-}
-
 /** Adds a source. @returns 0 @throws RackError `bad-argument` */
 export async function addSource(flags: Shared & TrustFlags & { readonly url: string }): Promise<number> {
   const { keyring } = flags;

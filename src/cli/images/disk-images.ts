@@ -191,7 +191,7 @@ export function listDiskImages(flags: StoreFlags): number {
     if (lost > 0)
       printError(`The bytes of ${counted(lost, 'image')} are missing or damaged; to get them back: ${command}`);
     for (const [image, note] of [...addedNotes(missing, treeOption(flags))].slice(0, CANDIDATES_MAX))
-      printError(`The bytes of ${formatImageName(image)} are missing or damaged: ${note}`);
+      printError(`${formatImageName(image)} has lost its bytes: ${note}`);
     if (damaged.length > 0)
       printError(`Files of ${listed(damaged, CANDIDATES_MAX)} are missing or damaged; to get them back: ${command}`);
     if (leftOut !== undefined) printError(`Note: ${leftOut}`);

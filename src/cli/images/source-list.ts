@@ -1,4 +1,4 @@
-// The table of `rackboot images sources list`: what the region really uses on this host, which may not be what the files name first.
+// `rackboot images sources list`: what the region really uses on this host, which may not be what the files name first.
 //
 // 1. An installer's packages come from the mirror that is configured or that this host's apt uses, unless its source names one.
 // 2. If this host lacks the file with the keys, they are fetched, and only those with the named fingerprints count.
@@ -11,15 +11,36 @@ import { findMirror } from '../../images/sources/package-mirrors.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { namesIndex } from '../../region/images/region-source.ts';
 import { configuredMirrors } from '../../region/preseed/configured-mirrors.ts';
-import { tableLines } from '../terminal/output.ts';
-import { isNamed, pinText, type Source } from './boot-sources.ts';
+import { print, printJson, tableLines } from '../terminal/output.ts';
+import {
+  isNamed,
+  listOf,
+  namePinFiles,
+  pinText,
+  type Shared,
+  type Source,
+  stateDirOf,
+  warnOfFile,
+} from './boot-sources.ts';
 import { readImageConfig } from './image-tree.ts';
 
 /** How many characters of a fingerprint name a key, as OpenPGP's long identifiers do. */
 const KEY_ID_CHARACTERS = 16;
 
+/** Prints the sources. @returns 0; 1 if the site's file has an error */
+export async function listSources(flags: Shared): Promise<number> {
+  const stateDir = stateDirOf(flags);
+  const sources = await listOf(stateDir);
+  if (flags.json) printJson(sources);
+  else {
+    for (const line of sourceLines(sources, flags.config)) print(line);
+    namePinFiles(sources.map(({ pinned_by: pin }) => pin));
+  }
+  return warnOfFile(flags.config);
+}
+
 /** A line for each source, and below it its URL, which would make the columns too wide. @param config the configuration file */
-export function* sourceLines(sources: readonly Source[], config: string): Generator<string> {
+function* sourceLines(sources: readonly Source[], config: string): Generator<string> {
   const written = new Map(writtenSources(config).map((source) => [source.name, source]));
   const writtenOf = (source: Source): ImageSource | undefined =>
     source.pinned_by === null ? undefined : written.get(source.name);

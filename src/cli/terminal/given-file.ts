@@ -3,6 +3,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { RackError } from '../../errors.ts';
 import { fileFault } from '../../files/read-fault.ts';
+import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { formatBytes } from '../../region/words/quantity.ts';
 
 /** The longest file that a command takes as a text or as keys, in bytes, unless it has a bound of its own. */
@@ -14,7 +15,7 @@ const PIECE_BYTES = 64 * 1024;
  * @param bytesMax Infinity: any size @throws RackError as `fileFault`: with the path, the reason and the remedy; `bad-argument` for a longer file
  */
 export function readGivenFile(path: string, bytesMax = GIVEN_BYTES_MAX): Buffer {
-  const pieces: Buffer[] = [];
+  const pieces: Uint8Array[] = [];
   let bytes = 0;
   try {
     const file = openSync(path, 'r');
@@ -23,7 +24,7 @@ export function readGivenFile(path: string, bytesMax = GIVEN_BYTES_MAX): Buffer 
       for (let read = -1; read !== 0 && bytes <= bytesMax; bytes += read) {
         const piece = Buffer.allocUnsafe(PIECE_BYTES);
         read = readSync(file, piece);
-        pieces.push(piece.subarray(0, read));
+        pieces.push(viewBytes(piece, 0, read));
       }
     } finally {
       closeSync(file);

@@ -95,7 +95,7 @@ export const IMAGES = {
   deleteUsed: (machines: number): string =>
     `${counted(machines, 'machine has', 'machines have')} this system; ${machines === 1 ? 'its disk is' : 'their disks are'} not changed.`,
   delete: 'Delete image',
-  deleteAll: (versions: number): string => `Delete all ${versions} versions`,
+  deleteAll: (versions: number): string => `Delete all ${counted(versions, 'version')}`,
 };
 
 /** The sources, and the selections among their images. */
