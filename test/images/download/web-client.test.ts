@@ -9,7 +9,7 @@ import { type AddressInfo, connect, createServer as createTcpServer, type Socket
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { getCACertificates, setDefaultCACertificates } from 'node:tls';
+import { createServer as createTlsServer, getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { systemClock } from '../../../src/clock.ts';
 import { RackError } from '../../../src/errors.ts';
 import type { AttemptFault } from '../../../src/images/download/fault.ts';
@@ -238,6 +238,36 @@ describe('TLS', { skip: missing('openssl') }, () => {
     for (const socket of sockets) socket.destroy();
     silent.close();
   });
+
+  for (const scheme of ['http', 'https']) {
+    test(`an ${scheme} proxy whose answer to CONNECT has no end is left after a few reads, and named`, async () => {
+      let sentBytes = 0;
+      const answer = (socket: Socket): void => {
+        const piece = Buffer.alloc(65_536, 'a');
+        const send = (): void => {
+          // Without a bound this ends the thread, so the proxy itself stops.
+          while (sentBytes < 64 * 1024 * 1024 && socket.writable) {
+            sentBytes += piece.length;
+            if (!socket.write(piece)) return void socket.once('drain', send);
+          }
+        };
+        socket
+          .on('error', () => undefined)
+          .once('data', () => {
+            socket.write('HTTP/1.1 200 OK\r\nX: ');
+            send();
+          });
+      };
+      const proxy = scheme === 'http' ? createTcpServer(answer) : createTlsServer(trusted, answer);
+      await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+      const url = `${scheme}://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+      const { end, sentence } = await fetch('https://mirror.example/file', { ...NO_PROXY, https: url });
+      proxy.close();
+      assert.equal(end, 'proxy');
+      assert.match(sentence, /its answer to CONNECT has more than 16384 bytes/);
+      assert.ok(sentBytes < 16 * 1024 * 1024, `${sentBytes} bytes were sent`);
+    });
+  }
 });
 
 describe('an HTTP proxy', () => {
