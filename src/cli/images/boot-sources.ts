@@ -125,13 +125,14 @@ const numberText = (source: Source): string => `${source.id} (${isNamed(source) 
 /** @throws RackError `bad-argument` if a file of keys is missing or has none, and as `readGivenFile` */
 async function readKeys(path: string): Promise<Buffer> {
   const bytes = readGivenFile(path, KEYRING_BYTES_MAX);
-  const [{ readKeyring }, openpgp] = await Promise.all([
-    import('../../images/signatures/keyring.ts'),
-    import('openpgp'),
-  ]);
+  const [{ Keyring }, openpgp] = await Promise.all([import('../../images/signatures/keyring.ts'), import('openpgp')]);
   const now = new Date(systemClock.wallTimeMs());
-  const found = await readKeyring(openpgp, { bytes, fingerprints: undefined }, now);
-  if (found.length > 0) return bytes;
+  const found = await new Keyring(bytes, undefined).read(openpgp, now);
+  if (typeof found !== 'string') return bytes;
+  if (found === 'large-keyring') {
+    const remedy = `name a file with the keys of the site alone: gpg --export --export-options export-minimal KEY`;
+    throw new RackError('bad-argument', `${path} has more keys and signatures than are read: ${remedy}`);
+  }
   throw new RackError('bad-argument', `${path} has no OpenPGP keys: name the file with the public keys of the site`);
 }
 

@@ -19,6 +19,7 @@ import type { DocumentResult } from '../download/document.ts';
 import { AttemptFailure } from '../download/fault.ts';
 import { describeLastFault } from '../download/fault-words.ts';
 import type { Downloads } from '../download/queue.ts';
+import { Keyring } from '../signatures/keyring.ts';
 import { describeSignatureFault } from '../signatures/signature-fault.ts';
 import { SIGNATURE_BYTES_MAX, type Verified, verifyClearSigned, verifyDetached } from '../signatures/verification.ts';
 import type { ImageSource } from '../sources/source.ts';
@@ -43,6 +44,12 @@ export interface KeyPlace {
 interface NamedKeys {
   readonly name: string;
   readonly bytes: Uint8Array;
+}
+
+/** The accepted ones of them, which are read and judged once per run. */
+interface NamedKeyring {
+  readonly name: string;
+  readonly keyring: Keyring;
 }
 
 /** A document that a signature or HTTPS covers. */
@@ -90,6 +97,8 @@ export class SourceDocuments {
   #bytes = 0;
   /** The keys from a keyring file of this host; undefined if none was found or looked for yet. */
   #ownKeys: NamedKeys | undefined;
+  /** By the place of the keys. */
+  readonly #keyrings = new Map<string, Promise<NamedKeyring>>();
 
   /** @param seen remembers the times of documents; undefined: older ones count, too */
   constructor(
@@ -188,8 +197,8 @@ export class SourceDocuments {
     place: KeyPlace,
   ): Promise<VerifiedDocument> {
     if (this.#source.trust.kind === 'unsigned') return { content: bytes, signedMs: undefined };
-    const keys = await this.#keys(place);
-    const keyring = { bytes: keys.bytes, fingerprints: place.fingerprints };
+    const keys = await this.#keyring(place);
+    const { keyring } = keys;
     const signature = signatureUrl === undefined ? undefined : await this.#fetchSignature(url, signatureUrl);
     return verifications.do(async () => {
       if (this.#signal?.aborted === true) throw cancelled();
@@ -214,10 +223,22 @@ export class SourceDocuments {
     }
   }
 
-  #accept<T>(verified: Verified<T>, { name }: NamedKeys, { fingerprints }: KeyPlace): T {
+  #accept<T>(verified: Verified<T>, { name }: NamedKeyring, { fingerprints }: KeyPlace): T {
     if (verified.ok) return verified.value;
     const only = fingerprints === undefined ? '' : ', of which only those with its fingerprints count';
     throw this.failure(`${describeSignatureFault(verified.fault)}; its keys are in ${name}${only}`);
+  }
+
+  #keyring(place: KeyPlace): Promise<NamedKeyring> {
+    const key = JSON.stringify([place.keyUrl, place.fingerprints]);
+    const known = this.#keyrings.get(key);
+    if (known !== undefined) return known;
+    const reading = this.#keys(place).then(({ name, bytes }) => ({
+      name,
+      keyring: new Keyring(bytes, place.fingerprints),
+    }));
+    this.#keyrings.set(key, reading);
+    return reading;
   }
 
   async #keys({ keyUrl }: KeyPlace): Promise<NamedKeys> {

@@ -10,6 +10,9 @@ import type { SignatureFaultCode } from './signature-fault.ts';
 /** The accepted keys of a keyring. */
 export type SigningKeys = readonly PublicKey[];
 
+/** Why a keyring cannot be used. */
+type KeyringFaultCode = Extract<SignatureFaultCode, 'unreadable-keyring' | 'large-keyring'>;
+
 /** The key that may have made a signature. */
 export interface Candidate {
   readonly key: PublicKey;
@@ -21,6 +24,11 @@ export interface Candidate {
 const KEYRING_BYTES_MAX = 4 * 1024 * 1024;
 /** Keys of one keyring; further ones are ignored. */
 const KEYS_MAX = 256;
+/**
+ * Packets of one keyring: keys, names, signatures. Each self-signature takes up to a millisecond of processor time whenever its key is judged.
+ * The keyring of the Debian archive has 104.
+ */
+const PACKETS_MAX = 2000;
 /** 2048 bits; some programs make keys with one bit less. */
 const RSA_BITS_MIN = 2047;
 
@@ -34,23 +42,44 @@ const WEAK_KEYS: ReadonlySet<string> = new Set(['dsa', 'elgamal']);
 
 type OpenPgp = typeof import('openpgp');
 
-/**
- * Reads a keyring. Copies of a key become one, with the self-signatures and revocations of all: `gpg --export KEY >> FILE` appends a copy.
- * @returns no keys if it is unreadable or has none of the fingerprints
- */
-export async function readKeyring(
-  openpgp: OpenPgp,
-  { bytes, fingerprints }: { readonly bytes: Uint8Array; readonly fingerprints: readonly string[] | undefined },
-  now: Date,
-): Promise<SigningKeys> {
-  if (bytes.length === 0 || bytes.length > KEYRING_BYTES_MAX) return [];
-  const keys = (await readAll(openpgp, bytes)).slice(0, KEYS_MAX);
-  const accepted = fingerprints && new Set(fingerprints.map((one) => one.replaceAll(' ', '').toLowerCase()));
-  const copies = Map.groupBy(keys, (key) => key.getFingerprint());
-  const merged = [...copies]
-    .filter(([fingerprint]) => accepted?.has(fingerprint) ?? true)
-    .map(([, same]) => mergeCopies(same, now));
-  return (await Promise.all(merged)).filter((key) => key !== undefined);
+/** The keys whose signatures are accepted. They are read once, however many signatures they verify. */
+export class Keyring {
+  readonly #bytes: Uint8Array;
+  readonly #fingerprints: readonly string[] | undefined;
+  #reading: Promise<SigningKeys | KeyringFaultCode> | undefined;
+
+  /**
+   * @param bytes the contents of a keyring file: one or several keys, binary or armored
+   * @param fingerprints those of the accepted primary keys, in hexadecimal; undefined: all keys of the file are accepted
+   */
+  constructor(bytes: Uint8Array, fingerprints: readonly string[] | undefined) {
+    this.#bytes = bytes;
+    this.#fingerprints = fingerprints;
+  }
+
+  /**
+   * Copies of a key become one, with the self-signatures and revocations of all: `gpg --export KEY >> FILE` appends a copy.
+   * @param now for the first call, which reads the keys
+   */
+  read(openpgp: OpenPgp, now: Date): Promise<SigningKeys | KeyringFaultCode> {
+    this.#reading ??= this.#read(openpgp, now);
+    return this.#reading;
+  }
+
+  async #read(openpgp: OpenPgp, now: Date): Promise<SigningKeys | KeyringFaultCode> {
+    if (this.#bytes.length > KEYRING_BYTES_MAX) return 'large-keyring';
+    const blocks = await binaryBlocks(openpgp, this.#bytes);
+    if (blocks.reduce((sum, block) => sum + countPackets(block), 0) > PACKETS_MAX) return 'large-keyring';
+    const keys = (await readAll(openpgp, blocks)).slice(0, KEYS_MAX);
+    const accepted =
+      this.#fingerprints && new Set(this.#fingerprints.map((one) => one.replaceAll(' ', '').toLowerCase()));
+    const copies = Map.groupBy(keys, (key) => key.getFingerprint());
+    const merged = [...copies]
+      .filter(([fingerprint]) => accepted?.has(fingerprint) ?? true)
+      .map(([, same]) => mergeCopies(same, now));
+    const found = (await Promise.all(merged)).filter((key) => key !== undefined);
+    return found.length === 0 ? 'unreadable-keyring' : found;
+  }
 }
 
 /** @returns undefined if the copies contradict each other: then none of them is accepted */
@@ -64,16 +93,61 @@ async function mergeCopies([first, ...others]: readonly PublicKey[], now: Date):
   }
 }
 
-async function readAll(openpgp: OpenPgp, bytes: Uint8Array): Promise<PublicKey[]> {
+/** Without armor. An unreadable block does not affect the others. */
+async function binaryBlocks(openpgp: OpenPgp, bytes: Uint8Array): Promise<Uint8Array[]> {
+  if (!isArmored(bytes)) return [bytes];
+  const blocks = [...armoredBlocks(Buffer.from(bytes).toString('latin1'), 'PUBLIC KEY BLOCK')].slice(0, KEYS_MAX);
+  const read = await Promise.allSettled(blocks.map((block) => openpgp.unarmor(block)));
+  return read.flatMap((one) =>
+    one.status === 'fulfilled' && one.value.data instanceof Uint8Array ? [one.value.data] : [],
+  );
+}
+
+async function readAll(openpgp: OpenPgp, blocks: readonly Uint8Array[]): Promise<PublicKey[]> {
   const config = { ignoreMalformedPackets: true };
-  const read = isArmored(bytes)
-    ? [...armoredBlocks(Buffer.from(bytes).toString('latin1'), 'PUBLIC KEY BLOCK')]
-        .slice(0, KEYS_MAX)
-        .map((block) => openpgp.readKeys({ armoredKeys: block, config }))
-    : [openpgp.readKeys({ binaryKeys: bytes, config })];
-  // An unreadable block does not affect the others.
+  const read = blocks.map((binaryKeys) => openpgp.readKeys({ binaryKeys, config }));
   const settled = await Promise.allSettled(read);
   return settled.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
+}
+
+/** Counts packets by their headers (RFC 9580 §4.2), as far as they can be read; a part of one with partial lengths counts as a packet. */
+function countPackets(bytes: Uint8Array): number {
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  let packets = 0;
+  let isPartial = false;
+  for (let at = 0; at < view.length; packets += 1) {
+    const body: PacketBody | undefined = isPartial ? newBody(view, at) : bodyAt(view, at);
+    if (body === undefined) return packets + 1;
+    at = body.from + body.bytes;
+    isPartial = body.isPartial;
+  }
+  return packets;
+}
+
+interface PacketBody {
+  readonly from: number;
+  readonly bytes: number;
+  /** Another part follows, which begins with its length. */
+  readonly isPartial: boolean;
+}
+
+/** @returns undefined if no length is readable, or the packet has none and so is the last one */
+function bodyAt(view: Buffer, at: number): PacketBody | undefined {
+  const tag = view[at] ?? 0;
+  if ((tag & 0x40) !== 0) return newBody(view, at + 1);
+  const lengthBytes = 1 << (tag & 3);
+  if (lengthBytes === 8 || at + 1 + lengthBytes > view.length) return undefined;
+  return { from: at + 1 + lengthBytes, bytes: view.readUIntBE(at + 1, lengthBytes), isPartial: false };
+}
+
+/** @param at the place of the length */
+function newBody(view: Buffer, at: number): PacketBody | undefined {
+  const [first, second = 0] = view.subarray(at, at + 2);
+  if (first === undefined) return undefined;
+  if (first < 192) return { from: at + 1, bytes: first, isPartial: false };
+  if (first < 224) return { from: at + 2, bytes: (first - 192) * 256 + second + 192, isPartial: false };
+  if (first < 255) return { from: at + 1, bytes: 2 ** (first - 224), isPartial: true };
+  return at + 5 > view.length ? undefined : { from: at + 5, bytes: view.readUInt32BE(at + 1), isPartial: false };
 }
 
 /** The key with an identifier; undefined if the keyring has none. */

@@ -8,6 +8,10 @@ const REASONS = {
     'the keyring has no OpenPGP key that can be read',
     'make one with gpg --export, binary or with --armor; a keybox of gpg (.kbx) does not work',
   ],
+  'large-keyring': [
+    'the keyring is too large',
+    'export only the keys of the site, without the signatures of others: gpg --export --export-options export-minimal KEY',
+  ],
   'unknown-key': [
     'no accepted key of the keyring made its signature',
     'if the site has a new key, verify its fingerprint and add the key',

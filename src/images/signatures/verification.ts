@@ -19,16 +19,8 @@ import type { Config, Signature } from 'openpgp';
 import { cleanText } from '../../clean-text.ts';
 import { errorText } from '../../errors.ts';
 import { armoredBlocks, isArmored } from './armor.ts';
-import { type Candidate, findCandidate, judgeKey, readKeyring, type SigningKeys, weaknessOf } from './keyring.ts';
+import { type Candidate, findCandidate, judgeKey, type Keyring, type SigningKeys, weaknessOf } from './keyring.ts';
 import type { SignatureFault, SignatureFaultCode } from './signature-fault.ts';
-
-/** The keys whose signatures are accepted. */
-interface Keyring {
-  /** The contents of a keyring file: one or several keys, binary or armored. */
-  readonly bytes: Uint8Array;
-  /** Fingerprints of the primary keys that are accepted, in hexadecimal; undefined: all keys of the file. */
-  readonly fingerprints: readonly string[] | undefined;
-}
 
 /** How to verify a file. */
 interface VerificationRequest {
@@ -115,8 +107,8 @@ export async function verifyClearSigned(
     return refuse('too-large', undefined, `at most ${SIGNATURE_BYTES_MAX} bytes of signatures`);
   if (countLines(text) > LINES_MAX) return refuse('too-large', undefined, `at most ${LINES_MAX} lines`);
   const openpgp = await import('openpgp');
-  const keys = await readKeyring(openpgp, request.keyring, new Date(request.nowMs));
-  if (keys.length === 0) return refuse('unreadable-keyring');
+  const keys = await request.keyring.read(openpgp, new Date(request.nowMs));
+  if (typeof keys === 'string') return refuse(keys);
   try {
     const clear = await openpgp.readCleartextMessage({ cleartextMessage: text.slice(start), config: CONFIG });
     const signatures = await readSignatures(openpgp, Buffer.from(text.slice(signature), 'utf8'));
@@ -147,8 +139,8 @@ export async function verifyDetached(
     return refuse('too-large', undefined, `at most ${SIGNATURE_BYTES_MAX} bytes of signatures`);
   if (signature.length === 0) return refuse('no-signature');
   const openpgp = await import('openpgp');
-  const keys = await readKeyring(openpgp, request.keyring, new Date(request.nowMs));
-  if (keys.length === 0) return refuse('unreadable-keyring');
+  const keys = await request.keyring.read(openpgp, new Date(request.nowMs));
+  if (typeof keys === 'string') return refuse(keys);
   try {
     const message = await openpgp.createMessage({ binary: signed });
     return await findAccepted(openpgp, message, await readSignatures(openpgp, signature), keys, request);

@@ -436,6 +436,35 @@ describe('a hostile source', { skip: missing('linux', 'gpg') }, () => {
     }
   });
 
+  test('fetches and reads its keys once, however large they are and however many documents they verify', async () => {
+    // Text around an armored key is ignored.
+    const keys = `${'#'.repeat(2 * MIB)}\n${gpg.export([key], 'armored').toString('latin1')}`;
+    const asked: string[] = [];
+    const server = createServer(({ url = '' }, response) => {
+      asked.push(url);
+      response.end(url === '/keys' ? keys : gpg.sign(`{"of": "${url}"}\n`, { key, form: 'clear' }));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const [source] = sourcesAt([base]);
+    assert.ok(source);
+    const place = new DownloadPlace();
+    try {
+      const at = { keyUrl: `${base}keys`, fingerprints: undefined };
+      const signed = { ...source, trust: { kind: 'signed', keyrings: [], ...at } } as const;
+      const documents = new SourceDocuments(signed, place.queue(), systemClock, undefined);
+      const names = ['1', '2', '3'];
+      for (const name of names) {
+        await documents.read(`${base}${name}`, undefined, at);
+      }
+      assert.deepEqual(asked.toSorted(), [...names.map((name) => `/${name}`), '/keys']);
+    } finally {
+      await place.close();
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
   test('with more images than any site has is refused, with the remedy', { timeout: CASE_MS_MAX }, async () => {
     const versions = { '20261101': { files: { 'disk1.img': { ftype: 'disk1.img', path: 'disk.img', content: '' } } } };
     const tags = { arch: 'amd64', os: 'tiny', release: 'one', label: 'release' };

@@ -6,6 +6,7 @@ import crypto from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { after, before, describe, it, mock } from 'node:test';
+import { Keyring } from '../../../src/images/signatures/keyring.ts';
 import { describeSignatureFault } from '../../../src/images/signatures/signature-fault.ts';
 import { type Verified, verifyClearSigned, verifyDetached } from '../../../src/images/signatures/verification.ts';
 import { GpgHome, type SignOptions } from '../../support/gpg-home.ts';
@@ -26,6 +27,21 @@ const SECOND_MS = 1000;
 const AHEAD_MS_MAX = 300_000;
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 
+/** A self-signature of an Ed25519 key that the key never made: one packet of 31 bytes. */
+function madeUpSelfSignature(fingerprint: string, at: number): Buffer {
+  const hashed = Buffer.from([5, 2, 0, 0, 0, 0]);
+  hashed.writeUInt32BE(at, 2);
+  const issuer = Buffer.from([9, 16, ...Buffer.from(fingerprint.slice(-16), 'hex')]);
+  const lengthed = (bytes: Buffer): Buffer => Buffer.from([0, bytes.length, ...bytes]);
+  const body = Buffer.concat([
+    Buffer.from([4, 0x13, 1, 8]),
+    lengthed(hashed),
+    lengthed(issuer),
+    Buffer.from('ab\0\x08\xff', 'latin1'),
+  ]);
+  return Buffer.from([0xc2, body.length, ...body]);
+}
+
 /** Whether a byte of a detached signature belongs to the subpackets that its hash leaves out (RFC 9580 §5.2.3); gpg writes short headers. */
 function isOutsideHash(signature: Uint8Array, at: number): boolean {
   const packet = Buffer.from(signature);
@@ -45,7 +61,7 @@ describe('a signature', { skip: missing('gpg', 'gpgv') }, () => {
   const nowMs = Date.now() + 60_000;
   const request = (keyring = all, fingerprints?: readonly string[], ms = nowMs) => ({
     file: 'SHA256SUMS',
-    keyring: { bytes: keyring, fingerprints },
+    keyring: new Keyring(keyring, fingerprints),
     nowMs: ms,
   });
   const signed = (options: Omit<SignOptions, 'form'>): Buffer => home.sign(TEXT, { form: 'detached', ...options });
@@ -244,6 +260,32 @@ describe('a signature', { skip: missing('gpg', 'gpgv') }, () => {
       assert.equal(codeOf(await verify(signature, Buffer.concat(copies))), code, name);
     const late = await verify(byExtended, Buffer.concat([expired, renewed]), nowMs + 20 * 365 * DAY_MS);
     assert.equal(codeOf(late), 'expired-key');
+  });
+
+  it('of a key with thousands of self-signatures is refused before they are read', async () => {
+    const signature = signed({ key: 'ed25519' });
+    const key = home.export(['ed25519']);
+    const made = Array.from({ length: 2000 }, (_, at) => madeUpSelfSignature(keyOf('ed25519'), OLD_MS / 1000 + at));
+    const armored = (bytes: Buffer): Buffer => {
+      const lines = bytes.toString('base64').replace(/.{64}/g, '$&\n');
+      return Buffer.from(`-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n${lines}\n-----END PGP PUBLIC KEY BLOCK-----\n`);
+    };
+    const few = Buffer.concat([key, ...made.slice(0, 500)]);
+    const many = Buffer.concat([key, ...made]);
+    const half = Buffer.concat([key, ...made.slice(0, 1000)]);
+    // A packet in parts, each of 1 byte, which are as many.
+    const parts = Buffer.from([0xfc, ...Array.from({ length: 2000 }, () => [0xe0, 0]).flat(), 0]);
+    const rows: readonly (readonly [name: string, keyring: Buffer, code: string])[] = [
+      ['500', few, 'accepted'],
+      ['500, armored', armored(few), 'accepted'],
+      ['2000', many, 'large-keyring'],
+      ['2000, armored', armored(many), 'large-keyring'],
+      ['1000 in each of two copies', Buffer.concat([half, half]), 'large-keyring'],
+      ['1000 in each of two armored copies', Buffer.concat([armored(half), armored(half)]), 'large-keyring'],
+      ['2000 parts', Buffer.concat([parts, key]), 'large-keyring'],
+      ['more than 4 MiB', Buffer.concat([key, Buffer.alloc(4 * 1024 * 1024)]), 'large-keyring'],
+    ];
+    for (const [name, keyring, code] of rows) assert.equal(codeOf(await verify(signature, keyring)), code, name);
   });
 
   it('by a subkey is accepted', async () => {

@@ -7,6 +7,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { Keyring } from '../../../src/images/signatures/keyring.ts';
 import { verifyClearSigned, verifyDetached } from '../../../src/images/signatures/verification.ts';
 import { decodeStreamProducts } from '../../../src/images/streams/decode-products.ts';
 import { decodeStreamIndex } from '../../../src/images/streams/stream-index.ts';
@@ -21,7 +22,7 @@ describe('a site with simplestreams', { skip: missing('gpg') }, () => {
   const at = (path: string): Buffer => readFileSync(join(directory, path));
   const request = (file: string) => ({
     file,
-    keyring: { bytes: keyring, fingerprints: undefined },
+    keyring: new Keyring(keyring, undefined),
     nowMs: Date.now() + 60_000,
   });
 
