@@ -35,7 +35,7 @@ import {
   readImages,
   type StoredImage,
 } from '../../src/images/image-store.ts';
-import { sweepDownloads } from '../../src/images/import/left-downloads.ts';
+import { removeLeft, sweepDownloads } from '../../src/images/import/left-downloads.ts';
 import { viewBytes } from '../../src/net/borrowed-bytes.ts';
 import { makeDisk } from './disks.ts';
 
@@ -293,6 +293,22 @@ describe('files in use', () => {
       names.map((name) => existsSync(join(directory, `${name}.part`))),
       [false, true, true],
     );
+  });
+
+  test('an old part is removed without a part of another size of the same digest', async () => {
+    const directory = join(tree, 'images', '.downloads');
+    mkdirSync(directory, { recursive: true });
+    const digest = 'ab'.repeat(32);
+    const [old, fresh] = [`${digest}-12.part`, `${digest}-13.part`];
+    for (const name of [old, `${old}.json`, fresh]) writeFileSync(join(directory, name), 'part');
+    const now = DAY + 15 * 24 * HOUR;
+    for (const name of [old, `${old}.json`]) utimesSync(join(directory, name), DAY / 1000, DAY / 1000);
+    utimesSync(join(directory, fresh), now / 1000, now / 1000);
+    assert.equal(await sweepDownloads(tree, now), 4);
+    const left = (): readonly string[] => readdirSync(directory).filter((name) => name.startsWith(digest));
+    assert.deepEqual(left(), [fresh]);
+    await removeLeft(tree, [digest]);
+    assert.deepEqual(left(), []);
   });
 
   test('a lock that is not a lock is named, and is not taken for the lock of another process', async () => {

@@ -12,7 +12,7 @@ import { parseWebUrl } from './web-client.ts';
 const DOWNLOADS_MAX = 1000;
 /** Mirrors of one file. */
 const URLS_MAX = 32;
-/** Leaves room for `.part.json.new` in a name of 255 bytes. */
+/** Leaves room for the size and `.part.json.new` in a name of 255 bytes. */
 const NAME_BYTES_MAX = 200;
 const HEX_LENGTH: Readonly<Record<DigestAlgorithm, number>> = { sha256: 64, sha512: 128, md5: 32 };
 

@@ -1,4 +1,4 @@
-// The part of a file that has arrived: NAME.part, hashed while it grows, and renamed to NAME once it is verified.
+// The part of a file that has arrived: NAME-BYTES.part, hashed while it grows, and renamed to NAME once it is verified.
 //
 //   open ─▶ rehash (an earlier run's part) ─▶ begin (a new file) ─▶ append … flush ─▶ digest ─▶ publish
 //                                                 ▲                    │
@@ -20,7 +20,7 @@ import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { syncDirectory } from '../publication.ts';
 import type { BodySink, SinkListener } from './body.ts';
 import type { Digest } from './digest.ts';
-import { type PartRecord, partPath, readRecord, recordPath, writeRecord } from './part-record.ts';
+import { adoptOldPart, type PartRecord, partPath, readRecord, recordPath, writeRecord } from './part-record.ts';
 import type { KeptFile } from './range-answer.ts';
 import type { DownloadRequest, Growth } from './request.ts';
 import { BATCH_BYTES, WriteBatches } from './write-batches.ts';
@@ -67,6 +67,7 @@ export class PartFile implements BodySink {
    * @param generation the generation of its first bytes
    */
   static async open(request: DownloadRequest, clock: Clock, generation: number): Promise<PartFile> {
+    await adoptOldPart(request);
     const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
     const file = await open(partPath(request), flags, 0o644);
     try {

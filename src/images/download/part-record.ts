@@ -1,18 +1,21 @@
 // The record of a part. It identifies the file, so that a later process can continue the download.
 //
-//   NAME.part         the first bytes of the file
-//   NAME.part.json    the record; `.new` while it is written
+//   NAME-BYTES.part         the first bytes of the file; NAME.part if its size is unknown
+//   NAME-BYTES.part.json    the record; `.new` while it is written
 //
 // 1. A record is written whole or not at all, and before the first byte of its part.
 // 2. After `kill -9` all written bytes are in the file, so the length of the part counts. After a crash of the host the disk may hold zeroes
 //    instead, so only the bytes count that were on disk when the record was written (`syncedBytes`). The boot id distinguishes the cases.
 // 3. A part is continued only if the request names the same digest and size.
+// 4. The size is in the name, so that a source that states another one for the digest of another source's file does not get that one's part.
+//    A part under the name that earlier versions used, without a size, is taken over if it belongs to this file.
 
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { osErrorCode } from '../../errors.ts';
 import { parseJson } from '../../fields.ts';
 import { openNewFile, readRegularFile, UnfitFile } from '../../files/regular-file.ts';
+import { seenEntry } from '../../files/seen-stats.ts';
 import { syncDirectory } from '../publication.ts';
 import type { KeptFile, Validator } from './range-answer.ts';
 import type { DownloadRequest } from './request.ts';
@@ -28,7 +31,8 @@ export interface PartRecord {
   readonly syncedBytes: number;
 }
 
-export const partPath = ({ directory, name }: DownloadRequest): string => join(directory, `${name}.part`);
+export const partPath = ({ directory, name, bytes }: DownloadRequest): string =>
+  join(directory, `${name}${bytes === undefined ? '' : `-${bytes}`}.part`);
 export const recordPath = (request: DownloadRequest): string => `${partPath(request)}.json`;
 
 /** Every file of a part. */
@@ -59,16 +63,30 @@ export async function writeRecord(request: DownloadRequest, record: PartRecord):
   await syncDirectory(request.directory);
 }
 
+/** Takes over the part of this file that an earlier version left. Rejects with the system's error. */
+export async function adoptOldPart(request: DownloadRequest): Promise<void> {
+  const old = { ...request, bytes: undefined };
+  if (request.bytes === undefined || seenEntry(partPath(request)) !== undefined) return;
+  if (readRecordAt(recordPath(old), wantedOf(request)) === undefined) return;
+  await rename(recordPath(old), recordPath(request));
+  await rename(partPath(old), partPath(request)).catch((error: unknown) => {
+    if (osErrorCode(error) !== 'ENOENT') throw error;
+  });
+}
+
 /** Reads the record. @returns undefined if there is none for this file. @throws the system's error */
-export function readRecord(request: DownloadRequest): PartRecord | undefined {
+export const readRecord = (request: DownloadRequest): PartRecord | undefined =>
+  readRecordAt(recordPath(request), wantedOf(request));
+
+function readRecordAt(path: string, wanted: string): PartRecord | undefined {
   let text: string;
   try {
-    text = readRegularFile(recordPath(request), RECORD_BYTES_MAX);
+    text = readRegularFile(path, RECORD_BYTES_MAX);
   } catch (error) {
     if (error instanceof UnfitFile || osErrorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
-  return decodeRecord(text, wantedOf(request));
+  return decodeRecord(text, wanted);
 }
 
 function decodeRecord(text: string, wanted: string): PartRecord | undefined {

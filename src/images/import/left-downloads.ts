@@ -1,5 +1,6 @@
 // The files left by unfinished imports: counts the bytes, and removes parts, whole files, the memory of refused ones (refusals.ts), and locks.
 
+import { readdirSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { seenEntry } from '../../files/seen-stats.ts';
@@ -7,7 +8,9 @@ import { tryImport } from '../file-lock.ts';
 import { blobPath } from '../image-store.ts';
 
 const NAME = /^[0-9a-f]{32,128}$/;
-/** The ends of the names of everything that an import keeps of a file. The file itself has none. */
+/** The size is in the names of parts (part-record.ts). */
+const OF_FILE = /^(?<digest>[0-9a-f]{32,128})(?<size>-\d{1,16})?(?<end>\.part|\.refused|\.lock)?$/;
+/** The ends of the names of everything that an import keeps of a file, after its digest or its digest and size. The file itself has none. */
 const ENDS = ['', '.part', '.part.json', '.part.json.new', '.refused'];
 
 /** The age at which a file without new bytes is removed instead of continued, in milliseconds. */
@@ -18,34 +21,36 @@ export async function sweepDownloads(tree: string, nowMs: number): Promise<numbe
   const directory = directoryOf(tree);
   let freed = 0;
   for (const file of await readdir(directory).catch(() => [])) {
-    const [, name = '', end = ''] = /^([0-9a-f]{32,128})(\.part|\.refused|\.lock)?$/.exec(file) ?? [];
-    const facts = name === '' ? undefined : await stat(join(directory, file)).catch(() => undefined);
+    const { digest = '', size = '', end } = OF_FILE.exec(file)?.groups ?? {};
+    const facts = digest === '' ? undefined : await stat(join(directory, file)).catch(() => undefined);
     if (facts?.isFile() !== true || nowMs - facts.mtimeMs < LEFT_MS) continue;
     // The release of a lock removes its file.
     if (end === '.lock') (await tryImport(join(directory, file)))?.release();
-    else if (await removeUnlocked(join(directory, name))) freed += facts.size;
+    else if (await removeUnlocked(directory, digest, [`${digest}${size}`])) freed += facts.size;
   }
   return freed;
 }
 
 /** Removes all that imports keep of these files, but not of one that a process is importing. @param names their digests */
 export async function removeLeft(tree: string, names: readonly string[]): Promise<void> {
-  const kept = new Set(await readdir(directoryOf(tree)).catch(() => []));
-  for (const name of names) {
-    if (NAME.test(name) && ENDS.some((end) => kept.has(`${name}${end}`))) {
-      await removeUnlocked(join(directoryOf(tree), name));
-    }
+  const directory = directoryOf(tree);
+  const kept = await readdir(directory).catch(() => []);
+  for (const name of names.filter((one) => NAME.test(one))) {
+    const stems = new Set(
+      kept.filter((file) => file.startsWith(name)).map((file) => /^[0-9a-f]+(?:-\d+)?/.exec(file)?.[0] ?? name),
+    );
+    if (stems.size > 0) await removeUnlocked(directory, name, [...stems]);
   }
 }
 
 const directoryOf = (tree: string): string => join(tree, 'images', '.downloads');
 
-/** @returns false if a process is importing the file */
-async function removeUnlocked(path: string): Promise<boolean> {
-  const lock = await tryImport(`${path}.lock`);
+/** @param stems the beginnings of the names to remove @returns false if a process is importing the file */
+async function removeUnlocked(directory: string, digest: string, stems: readonly string[]): Promise<boolean> {
+  const lock = await tryImport(join(directory, `${digest}.lock`));
   if (lock === undefined) return false;
   try {
-    for (const end of ENDS) await rm(`${path}${end}`, { force: true });
+    for (const stem of stems) for (const end of ENDS) await rm(join(directory, `${stem}${end}`), { force: true });
     return true;
   } finally {
     lock.release();
@@ -58,13 +63,22 @@ async function removeUnlocked(path: string): Promise<boolean> {
  */
 export function arrivedBytes(tree: string, digests: readonly string[], total: number | undefined): number {
   const directory = directoryOf(tree);
-  const bytesOf = (digest: string): number =>
-    [join(directory, digest), join(directory, `${digest}.part`), join(tree, blobPath(digest, 'file'))].reduce(
-      (found, path) => Math.max(found, sizeOf(path)),
-      0,
-    );
+  const kept = namesIn(directory);
+  const bytesOf = (digest: string): number => {
+    const parts = kept.filter((name) => name.startsWith(digest) && name.endsWith('.part'));
+    const paths = [...[digest, ...parts].map((name) => join(directory, name)), join(tree, blobPath(digest, 'file'))];
+    return paths.reduce((found, path) => Math.max(found, sizeOf(path)), 0);
+  };
   const bytes = [...new Set(digests)].reduce((sum, digest) => sum + bytesOf(digest), 0);
   return Math.min(bytes, total ?? bytes);
+}
+
+function namesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
 }
 
 /** 0: there is no such file. */

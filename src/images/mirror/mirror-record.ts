@@ -1,7 +1,7 @@
 // The record of the files that a mirror wrote into its directory, so that a later run removes these files and no others.
 //
 //   DIR/.rackboot-mirror/record.json      path, checksum, size and time of each file
-//   DIR/.rackboot-mirror/HEX.part …       downloads under way
+//   DIR/.rackboot-mirror/HEX-… .part      downloads under way
 //   DIR/.rackboot-mirror/lock             one run at a time
 //
 // 1. A path is recorded before a file appears there, so a later run knows every file that a killed run left.

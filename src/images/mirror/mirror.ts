@@ -232,6 +232,6 @@ class ProgressCounter {
 async function removeParts(directory: string): Promise<void> {
   const own = workDirectory(directory);
   for (const name of await readdir(own)) {
-    if (/^[0-9a-f]{64,128}-[0-9a-f]{16}(?:\.part.*)?$/.test(name)) await rm(join(own, name), { force: true });
+    if (/^[0-9a-f]{64,128}-[0-9a-f]{16}(?:(?:-\d+)?\.part.*)?$/.test(name)) await rm(join(own, name), { force: true });
   }
 }

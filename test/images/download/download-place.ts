@@ -93,8 +93,8 @@ export class DownloadPlace {
 
   /** The bytes of the part; -1: there is none. */
   partBytes(): number {
-    const path = join(this.directory, 'image.part');
-    return existsSync(path) ? statSync(path).size : -1;
+    const name = this.files().find((file) => file.endsWith('.part'));
+    return name === undefined ? -1 : statSync(join(this.directory, name)).size;
   }
 
   files(): readonly string[] {

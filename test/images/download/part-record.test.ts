@@ -12,6 +12,7 @@ import { type DownloadPlace, makeContent, placeForEach } from './download-place.
 
 const MIB = 1024 * 1024;
 const CONTENT = makeContent(3 * MIB);
+const PART = `image-${CONTENT.length}.part`;
 
 let place: DownloadPlace;
 placeForEach((made) => {
@@ -24,13 +25,13 @@ describe('the record of a part', () => {
   test('is not written through a link', async () => {
     const outside = join(place.directory, 'outside');
     writeFileSync(outside, 'mine');
-    symlinkSync(outside, join(place.directory, 'image.part.json.new'));
+    symlinkSync(outside, join(place.directory, `${PART}.json.new`));
     const { state } = await place.run(request((await place.serve(CONTENT)).url));
     assert.equal(state.kind, 'done');
     assert.equal(readFileSync(outside, 'utf8'), 'mine');
   });
 
-  for (const name of ['image.part.json.new', 'image.part'])
+  for (const name of [`${PART}.json.new`, PART])
     test(`names a FIFO that is in the way: ${name}`, { timeout: 10_000 }, async () => {
       execFileSync('mkfifo', [join(place.directory, name)]);
       const { state } = await place.run(request((await place.serve(CONTENT)).url));
@@ -42,7 +43,7 @@ describe('the record of a part', () => {
       const from = asked.head();
       asked.write(from, 2 * MIB);
       setTimeout(() => {
-        const part = join(place.directory, 'image.part');
+        const part = join(place.directory, PART);
         unlinkSync(part);
         writeFileSync(part, viewBytes(CONTENT, 0, 5));
         asked.write(2 * MIB, CONTENT.length);

@@ -2,7 +2,7 @@
 // @host waits
 
 import assert from 'node:assert/strict';
-import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, test } from 'node:test';
 import { eventuallyWithin } from '../../support/eventually.ts';
@@ -11,6 +11,7 @@ import { type DownloadPlace, makeContent, placeForEach, upTo } from './download-
 
 const MIB = 1024 * 1024;
 const CONTENT = makeContent(8 * MIB);
+const PART = `image-${CONTENT.length}.part`;
 
 let place: DownloadPlace;
 placeForEach((made) => {
@@ -56,37 +57,38 @@ test('a part of a file that has changed on the server is dropped', async () => {
   isHeld = false;
   // The caller has no digest, so only the validator tells the files apart.
   writeFileSync(join(place.directory, 'image.part.json'), record().replace(/"wanted": ".*?"/, '"wanted": " "'));
+  renameSync(join(place.directory, PART), join(place.directory, 'image.part'));
   const { state } = await place.run(place.request([server.url], CONTENT, { bytes: undefined, digest: undefined }));
   assert.equal(state.kind, 'done');
   assert.deepEqual(place.finished(), Buffer.from(other));
 });
 
-const record = (): string => readFileSync(join(place.directory, 'image.part.json'), 'utf8');
+const record = (): string => readFileSync(join(place.directory, `${PART}.json`), 'utf8');
 const rows: readonly { name: string; spoil: () => void; from: number }[] = [
-  { name: 'without a record', spoil: () => writeFileSync(join(place.directory, 'image.part.json'), '{'), from: 0 },
+  { name: 'without a record', spoil: () => writeFileSync(join(place.directory, `${PART}.json`), '{'), from: 0 },
   {
     name: 'of another wanted file',
-    spoil: () => writeFileSync(join(place.directory, 'image.part.json'), record().replace('sha256:', 'sha256:0')),
+    spoil: () => writeFileSync(join(place.directory, `${PART}.json`), record().replace('sha256:', 'sha256:0')),
     from: 0,
   },
   {
     name: 'that was never brought to disk before the host crashed',
     spoil: () =>
-      writeFileSync(join(place.directory, 'image.part.json'), record().replace(/"bootId": ".*?"/, '"bootId": "x"')),
+      writeFileSync(join(place.directory, `${PART}.json`), record().replace(/"bootId": ".*?"/, '"bootId": "x"')),
     from: 0,
   },
   {
     name: 'of which a MiB was on disk when the host crashed',
     spoil: () =>
       writeFileSync(
-        join(place.directory, 'image.part.json'),
+        join(place.directory, `${PART}.json`),
         record()
           .replace(/"bootId": ".*?"/, '"bootId": "x"')
           .replace(/"syncedBytes": \d+/, `"syncedBytes": ${MIB}`),
       ),
     from: MIB,
   },
-  { name: 'that was cut', spoil: () => truncateSync(join(place.directory, 'image.part'), 77), from: 77 },
+  { name: 'that was cut', spoil: () => truncateSync(join(place.directory, PART), 77), from: 77 },
 ];
 for (const { name, spoil, from } of rows) {
   test(`a part ${name} is continued from byte ${from}`, async () => {
@@ -101,10 +103,42 @@ for (const { name, spoil, from } of rows) {
   });
 }
 
+test('a part that an earlier version left, without its size in its name, is continued', async () => {
+  const server = await place.serve(CONTENT, held);
+  await leavePart(server);
+  for (const end of ['', '.json']) {
+    renameSync(join(place.directory, `${PART}${end}`), join(place.directory, `image.part${end}`));
+  }
+  isHeld = false;
+  const { state } = await place.run(place.request([server.url], CONTENT));
+  assert.equal(state.kind, 'done');
+  assert.equal(server.requests.at(-1)?.from, 2 * MIB);
+  assert.deepEqual(place.files(), ['image']);
+});
+
+for (const name of [PART, 'image.part']) {
+  test(`a part that another wish left as ${name} is not touched: one with its digest and another size`, async () => {
+    const server = await place.serve(CONTENT, held);
+    await leavePart(server);
+    for (const end of ['', '.json']) {
+      renameSync(join(place.directory, `${PART}${end}`), join(place.directory, `${name}${end}`));
+    }
+    const longer = Buffer.concat([CONTENT, Buffer.from('x')]);
+    const other = await place.serve(longer);
+    const { digest } = place.request([], CONTENT);
+    const { state } = await place.run(place.request([other.url], longer, { digest }), { roundsMax: 1 });
+    assert.partialDeepStrictEqual(state, { kind: 'failed', reason: { code: 'digest-wrong' } });
+    assert.deepEqual(place.files(), [name, `${name}.json`]);
+    isHeld = false;
+    assert.equal((await place.run(place.request([server.url], CONTENT))).state.kind, 'done');
+    assert.equal(server.requests.at(-1)?.from, 2 * MIB);
+  });
+}
+
 test('a part with a wrong byte is found out at the end, and the file is fetched from the beginning', async () => {
   const server = await place.serve(CONTENT, held);
   await leavePart(server);
-  const path = join(place.directory, 'image.part');
+  const path = join(place.directory, PART);
   const part = readFileSync(path);
   part[1000] = (part[1000] ?? 0) ^ 1;
   writeFileSync(path, part);

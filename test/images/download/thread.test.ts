@@ -16,6 +16,7 @@ import { type DownloadPlace, makeContent, placeForEach, QUICK } from './download
 
 const MIB = 1024 * 1024;
 const CONTENT = makeContent(6 * MIB);
+const PART = `image-${CONTENT.length}.part`;
 
 let place: DownloadPlace;
 let thread: DownloadThread;
@@ -88,7 +89,7 @@ describe('the download thread', () => {
     for (const when of ['before', 'after'] as const) {
       const download = thread.add(place.request([server.url], CONTENT));
       await until('it asks', () => download.state.kind === 'connecting');
-      assert.deepEqual(place.files(), ['image.part']);
+      assert.deepEqual(place.files(), [PART]);
       download.cancel();
       if (when === 'after') await whenAtRest(download);
       await download.settled();
@@ -108,7 +109,7 @@ describe('the download thread', () => {
     await until('it continues', () => server.requests.length === 2);
     await thread.close();
     assert.equal(download.state.kind, 'paused');
-    assert.deepEqual(place.files(), ['image.part', 'image.part.json']);
+    assert.deepEqual(place.files(), [PART, `${PART}.json`]);
     // Another thread continues with it.
     download.resume();
     await until('another one continues', () => server.requests.length === 3);
