@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { seenEntry } from '../../files/seen-stats.ts';
 import { tryImport } from '../file-lock.ts';
 import { blobPath } from '../image-store.ts';
+import { sweepSeen } from './seen-sweep.ts';
 
 const NAME = /^[0-9a-f]{32,128}$/;
 /** The size is in the names of parts (part-record.ts). */
@@ -16,8 +17,12 @@ const ENDS = ['', '.part', '.part.json', '.part.json.new', '.refused'];
 /** The age at which a file without new bytes is removed instead of continued, in milliseconds. */
 const LEFT_MS = 14 * 24 * 60 * 60 * 1000;
 
-/** Removes old files that no process is downloading, and the locks that killed imports left. @returns the freed bytes */
+/**
+ * Removes old files that no process is downloading, the locks that killed imports left, and the memory of documents that are no longer read.
+ * @returns the freed bytes of files
+ */
 export async function sweepDownloads(tree: string, nowMs: number): Promise<number> {
+  await sweepSeen(tree, nowMs);
   const directory = directoryOf(tree);
   let freed = 0;
   for (const file of await readdir(directory).catch(() => [])) {

@@ -8,16 +8,20 @@
 //
 // 1. A document that was never seen may be an old one. One that says nothing of its time is not remembered.
 // 2. A site whose clock was ahead does not lock itself out: nothing later than now is remembered.
+// 3. The time of a record's file is when an import last needed it, so that `sweepSeen` (seen-sweep.ts) removes those that none needs any more.
 
 import { createHash } from 'node:crypto';
+import { utimesSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { systemClock } from '../../clock.ts';
 import { osErrorCode } from '../../errors.ts';
 import { isFields, parseJson } from '../../fields.ts';
 import { readRegularFile, UnfitFile } from '../../files/regular-file.ts';
 import { makeDirectories, publishFile } from '../publication.ts';
 import { asStoreError } from '../store-error.ts';
 
-const RECORD_BYTES_MAX = 16 * 1024;
+/** The largest record, in bytes. */
+export const RECORD_BYTES_MAX = 16 * 1024;
 
 /** Where to remember documents. */
 export interface SeenPlace {
@@ -27,9 +31,10 @@ export interface SeenPlace {
   readonly nowMs: number;
 }
 
-const directoryOf = (tree: string): string => join(tree, 'images', '.seen');
+/** The directory of the records. */
+export const seenDirectory = (tree: string): string => join(tree, 'images', '.seen');
 const pathOf = (tree: string, url: string): string =>
-  join(directoryOf(tree), `${createHash('sha256').update(url).digest('hex').slice(0, 32)}.json`);
+  join(seenDirectory(tree), `${createHash('sha256').update(url).digest('hex').slice(0, 32)}.json`);
 
 /** For messages: relative to the tree. */
 const recordOf = (tree: string, url: string): string => relative(tree, pathOf(tree, url));
@@ -56,7 +61,7 @@ export async function noteSeen(
     if (seenMs === undefined || newestMs > seenMs) await writeSeen(tree, url, newestMs);
     return undefined;
   } catch (error) {
-    throw asStoreError(error, directoryOf(tree));
+    throw asStoreError(error, seenDirectory(tree));
   }
 }
 
@@ -65,7 +70,7 @@ export async function noteThere({ tree }: SeenPlace, url: string): Promise<void>
   try {
     if (readSeen(tree, url) === undefined) await writeSeen(tree, url, 0);
   } catch (error) {
-    throw asStoreError(error, directoryOf(tree));
+    throw asStoreError(error, seenDirectory(tree));
   }
 }
 
@@ -74,7 +79,7 @@ export function findThere({ tree }: SeenPlace, url: string): string | undefined 
   try {
     return readSeen(tree, url) === undefined ? undefined : recordOf(tree, url);
   } catch (error) {
-    throw asStoreError(error, directoryOf(tree));
+    throw asStoreError(error, seenDirectory(tree));
   }
 }
 
@@ -91,14 +96,17 @@ function readSeen(tree: string, url: string): number | undefined {
 
 /** Makes the directory of the records. @returns the path of the record of `key`. Rejects with the system's error. */
 export async function prepareSeen(tree: string, key: string): Promise<string> {
-  await makeDirectories(directoryOf(tree));
+  await makeDirectories(seenDirectory(tree));
   return pathOf(tree, key);
 }
 
 /** @returns the record of `key`; undefined if there is none, or it is too large @throws the system's error */
 export function readSeenText(tree: string, key: string): string | undefined {
   try {
-    return readRegularFile(pathOf(tree, key), RECORD_BYTES_MAX);
+    const text = readRegularFile(pathOf(tree, key), RECORD_BYTES_MAX);
+    const neededAt = systemClock.wallTimeMs() / 1000;
+    utimesSync(pathOf(tree, key), neededAt, neededAt);
+    return text;
   } catch (error) {
     if (error instanceof UnfitFile || osErrorCode(error) === 'ENOENT') return undefined;
     throw error;

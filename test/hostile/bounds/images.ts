@@ -78,4 +78,14 @@ export const IMAGE_BOUNDS: readonly HeldBound[] = [
     share: 'each download has its own',
     test: 'images/download/download.test.ts',
   },
+  {
+    at: 'images/import/seen-sweep.ts SEEN_MAX',
+    what: 'documents of sites whose time an import remembers, so that it refuses older ones',
+    whoCanFill: 'a selected source that names its documents anew in each version of its index',
+    whatOthersNotice: 'nothing, while they have fewer documents than that source',
+    howItEmpties:
+      'a document that no import has needed for a year is forgotten; beyond the bound the site with the most loses those first that were needed longest ago',
+    share: 'by site: only the one with the most documents loses some',
+    test: 'images/import/seen-sweep.test.ts',
+  },
 ];

@@ -1,0 +1,62 @@
+// Forgets what imports remember of documents (seen-documents.ts) and need no longer.
+//
+// 1. A record that no import has needed for a year is removed, for example those of a source that was removed.
+// 2. A site can give its documents ever new names, so at most SEEN_MAX records stay: the site with the most loses those first that were needed
+//    longest ago.
+
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isFields, parseJson } from '../../fields.ts';
+import { readRegularFile } from '../../files/regular-file.ts';
+import { seenEntry } from '../../files/seen-stats.ts';
+import { RECORD_BYTES_MAX, seenDirectory } from './seen-documents.ts';
+
+/** All records. A large site has a hundred. */
+const SEEN_MAX = 8192;
+const FORGOTTEN_MS = 365 * 24 * 60 * 60 * 1000;
+const NAME = /^[0-9a-f]{32}\.json$/;
+
+interface SeenFile {
+  readonly path: string;
+  readonly neededMs: number;
+}
+
+/** Removes the records that no import needs any more, and those that are too many. Rejects with the system's error. */
+export async function sweepSeen(tree: string, nowMs: number): Promise<void> {
+  const directory = seenDirectory(tree);
+  const names = (await readdir(directory).catch(() => [])).filter((name) => NAME.test(name));
+  const files = names.flatMap((name): readonly SeenFile[] => {
+    const path = join(directory, name);
+    const found = seenEntry(path);
+    return found?.isFile() === true ? [{ path, neededMs: found.mtimeMs }] : [];
+  });
+  const [gone, kept] = [true, false].map((isOld) =>
+    files.filter((file) => nowMs - file.neededMs > FORGOTTEN_MS === isOld),
+  );
+  for (const { path } of [...(gone ?? []), ...excess(kept ?? [])]) await rm(path, { force: true });
+}
+
+/** The files to remove until SEEN_MAX are left. */
+function excess(files: readonly SeenFile[]): readonly SeenFile[] {
+  if (files.length <= SEEN_MAX) return [];
+  const latestFirst = files.toSorted((one, other) => other.neededMs - one.neededMs);
+  const sites = [...Map.groupBy(latestFirst, ({ path }) => siteOf(path)).values()];
+  const removed: SeenFile[] = [];
+  while (files.length - removed.length > SEEN_MAX) {
+    const last = sites.reduce((most, site) => (site.length > most.length ? site : most)).pop();
+    if (last !== undefined) removed.push(last);
+  }
+  return removed;
+}
+
+/** The host of a record's URL, or the source of delivered files (delivered-files.ts); empty if the record is not readable. */
+function siteOf(path: string): string {
+  try {
+    const found = parseJson(readRegularFile(path, RECORD_BYTES_MAX));
+    if (!isFields(found)) return '';
+    if (typeof found.name === 'string') return found.name.split(' ')[0] ?? '';
+    return typeof found.url === 'string' ? (URL.parse(found.url)?.host ?? '') : '';
+  } catch {
+    return '';
+  }
+}
