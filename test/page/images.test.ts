@@ -90,6 +90,11 @@ test('the page shows many images within its width, the failed ones first, and th
       const isBare = "one.getClientRects().length > 0 && one.textContent.trim() === ''";
       const bare = `[...document.querySelectorAll('#images td:last-child')].filter((one) => ${isBare}).length`;
       if (width < 400) assert.equal(await browser.evaluate(bare), 0);
+      const row = "[...document.querySelectorAll('#images tr')].at(-1)";
+      const tops = `new Set([...${row}.querySelectorAll('td.fact > div:not(:empty)')].map((one) => one.getClientRects()[0].top)).size`;
+      assert.equal(await browser.evaluate(tops), 1, `${width}: architecture, version and size share a line`);
+      const shown = String(await browser.evaluate(`${row}.innerText`));
+      assert.ok(!shown.includes('Used by'), 'nothing is said of machines where none uses an image');
     }
     assert.deepEqual(browser.complaints, []);
   } finally {

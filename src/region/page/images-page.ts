@@ -34,9 +34,6 @@ const RESUME = { method: 'POST', path: 'boot-resources/{id}', op: 'resume' } as 
 const CANCEL = { method: 'POST', path: 'boot-resources/{id}', op: 'cancel' } as const;
 const SOURCES = { method: 'GET', path: 'boot-sources' } as const;
 
-/** The system of boot loaders (`images/import/offer.ts`). */
-const BOOT_LOADERS = 'bootloader';
-
 const ACTS = { pause: PAUSE, resume: RESUME, cancel: CANCEL } as const;
 /** The operations of `buttonsOf`. */
 export const IMAGE_OPERATIONS = [PAUSE, RESUME, CANCEL] as const;
@@ -107,13 +104,11 @@ export function importPart({ progress, isGone }: ListedResource, nowMs: number):
 export const comingPart = ({ coming }: ListedResource): Html =>
   coming === undefined ? nothing : html`<div class="small">${words.images.coming(coming)}</div>`;
 
-/** The machines that have a system; empty for a boot loader, which belongs to no system. */
+/** The machines that have a system; empty: none. */
 export function useText(name: string, uses: readonly ImageUse[]): Html {
   const [os, release, architecture] = name.split('/');
-  if (os === BOOT_LOADERS) return nothing;
   const use = uses.find((one) => one.os === os && one.release === release && one.architecture === architecture);
-  if (use === undefined) return html`<span class="soft">${words.images.unused}</span>`;
-  return html`${words.images.uses(use.first, use.machines)}`;
+  return use === undefined ? nothing : html`${words.images.uses(use.first, use.machines)}`;
 }
 
 /** The commands that are possible now. */
@@ -151,7 +146,7 @@ function resourceRow(view: View, resource: ListedResource, uses: readonly ImageU
   const title = newest?.title || (progress?.title ?? '');
   const version = newest?.serial ?? progress?.serial ?? '';
   const older = images.slice(1).map(({ serial }) => serial);
-  const size = newest === undefined ? '' : html`${formatSize(sizeOf(newest))}<div class="small">${disk}</div>`;
+  const size = newest === undefined ? '' : html`${formatSize(sizeOf(newest))}<div class="small older">${disk}</div>`;
   const path = pathBelow(IMAGES_PATH, String(id));
   const isRefused = resource.upload !== undefined && progress?.state === 'failed' && mayCall(view.viewer, PAUSE);
   // Only its deletion, which the page of the image has, ends a refused upload.
@@ -163,11 +158,11 @@ function resourceRow(view: View, resource: ListedResource, uses: readonly ImageU
   return html`
     <tr><td class="first"><div><a class="name" href="${path}">${resourceTitle(name)}</a>
     <div class="small">${title}</div></div>${statePill(resource)}</td>
-    ${cell(columns.architecture, subarchitecture === 'generic' ? architecture : `${architecture}/${subarchitecture}`)}
-    ${cell(columns.version, html`${version}<div class="small">${older.join(', ')}</div>${comingPart(resource)}`)}
-    ${cell(columns.size, size)}
-    ${cell(columns.usedBy, useText(name, uses))}
-    ${cell(columns.act, way)}
+    ${cell(columns.architecture, subarchitecture === 'generic' ? architecture : `${architecture}/${subarchitecture}`, 'fact')}
+    ${cell(columns.version, html`${version}<div class="small older">${older.join(', ')}</div>${comingPart(resource)}`, 'fact')}
+    ${cell(columns.size, size, 'fact')}
+    ${cell(columns.usedBy, useText(name, uses), 'fact used')}
+    ${cell(columns.act, way, 'way')}
     </tr>`;
 }
 

@@ -114,8 +114,21 @@ export const codeIn = (text: string): readonly Html[] =>
 export const breakable = (text: string): readonly Html[] =>
   text.split(/(?<=[^/:]\/)(?=.)/).map((part, index) => (index === 0 ? html`${part}` : html`<wbr>${part}`));
 
-/** A cell's class; `nearer` cells are hidden on a phone, because the linked page shows them. */
-type CellStyle = 'nearer' | 'nearer hardware' | 'nearer event' | 'state' | 'owner' | 'power' | '';
+/**
+ * A cell's class; `nearer` cells are hidden on a phone, because the linked page shows them. There, adjacent `fact` cells share a line, and
+ * a `way` has the whole width, both without their labels.
+ */
+type CellStyle =
+  | 'nearer'
+  | 'nearer hardware'
+  | 'nearer event'
+  | 'state'
+  | 'owner'
+  | 'power'
+  | 'fact'
+  | 'fact used'
+  | 'way'
+  | '';
 
 /** One cell of a table; on a phone its label is shown next to it. */
 export const cell = (label: string, content: Part, style: CellStyle = ''): Html =>

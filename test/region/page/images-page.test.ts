@@ -126,7 +126,7 @@ test('while a new version is coming, the row shows it and the one that is there'
       await store.boot.noteProgress(new Map([[NOBLE, progress]]), 1);
       return shown(place, IMAGES_PAGE, { viewer: ADMIN });
     };
-    const coming = /20261001<div class="small"><\/div><div class="small">New: 20261015<\/div>/;
+    const coming = /20261001<div class="small older"><\/div><div class="small">New: 20261015<\/div>/;
     assert.match(await row('downloading', '20261015'), coming);
     assert.doesNotMatch(await row('downloading', '20261001'), /New:/);
     assert.doesNotMatch(await row('done', '20261001'), /New:/);

@@ -34,7 +34,6 @@ export const IMAGES = {
   onDisk: (size: number): string => `${formatSize(size)} on a disk`,
   uses: (first: string, machines: number): string =>
     machines === 1 ? first : `${first} and ${counted(machines - 1, 'other machine')}`,
-  unused: 'No machine',
   amount: (bytes: number, total: number | undefined): string =>
     total === undefined ? formatSize(bytes) : `${formatSize(bytes)} of ${formatSize(total)}`,
   rate: (bytesPerSecond: number): string => `${formatSize(bytesPerSecond)}/s`,
