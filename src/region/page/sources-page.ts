@@ -24,18 +24,26 @@ const pathOf = ({ id }: Pick<RegionSource, 'id'>): string => pathBelow(SOURCES_P
 const nameTag = ({ name }: RegionSource): Html =>
   name === undefined ? nothing : html` <span class="tag">${name}</span>`;
 
+/** How a source is verified, in a few words. */
+function trustText({ images: { trust }, keyring }: RegionSource): string {
+  const { signed, unsignedFor } = words.sources;
+  if (trust.kind === 'unsigned') return unsignedFor(trust.why);
+  const [file] = trust.keyrings;
+  if (file !== undefined) return signed.file(file);
+  if (trust.keyUrl !== undefined) return signed.site(URL.parse(trust.keyUrl)?.host ?? trust.keyUrl);
+  return keyring.length > 0 ? signed.own : signed.accepted(trust.fingerprints?.length ?? 0);
+}
+
 function sourceItem(source: RegionSource, selections: number): Html {
   const { images, url, pin } = source;
-  const { trust } = images;
   const title = images.title === '' ? breakable(url) : images.title;
   const address = images.title === '' ? nothing : html`<div class="break">${breakable(url)}</div>`;
-  const unsigned =
-    trust.kind === 'signed' ? nothing : html`<div class="small break">${words.sources.unsignedFor(trust.why)}</div>`;
-  const pinned = pin === undefined ? nothing : html`<div class="small break">${words.sources.pinned(pin.file)}</div>`;
+  const where =
+    pin === undefined ? [] : [pin.isShipped === true ? words.sources.shipped : words.sources.pinned(pin.file)];
+  const count = selections === 0 ? nothing : html`<span class="tag">${words.sources.selections(selections)}</span>`;
   return html`
-    <div class="list-item"><div><a class="name" href="${pathOf(source)}">${title}</a>${nameTag(source)}${address}${unsigned}${pinned}</div>
-    <div class="row"><span class="small">${words.sources.selections(selections)}</span>
-    <a class="button plain small-button" href="${pathOf(source)}">${words.sources.open}</a></div></div>`;
+    <div class="list-item source"><div class="row"><span><a class="name" href="${pathOf(source)}">${title}</a>${nameTag(source)}</span>${count}</div>
+    <div>${address}<div class="small break">${[trustText(source), ...where].join(' · ')}</div></div></div>`;
 }
 
 const fieldsOf = (view: View, source?: RegionSource): readonly Html[] => [
@@ -71,9 +79,10 @@ async function renderAll(view: View): Promise<Html> {
     place: 'images',
     main: html`
       <div class="bar"><h1>${words.sources.title}</h1></div><p class="soft run">${words.sources.lead}</p>${fileProblemPart(await bootImages.fileProblem())}
-      <div class="sheet narrow">${items}</div>
-      <h2>${words.sources.addOne}</h2>
-      <div class="sheet narrow">${formOf(view, { body: fieldsOf(view), submit: words.sources.add, back: IMAGES_PATH })}</div>`,
+      <div class="sheet" id="add"><details${view.refusal === undefined ? nothing : html` open`}><summary>${words.sources.addOne}</summary>
+      ${formOf(view, { body: fieldsOf(view), submit: words.sources.add })}</details></div>
+      <div class="sheet stacked" id="sources">${items}</div>
+      <p><a href="${IMAGES_PATH}">${words.images.all}</a></p>`,
   });
 }
 

@@ -283,6 +283,9 @@ test('a source is added, its images selected and not selected any more, and it i
     const { boot } = place.store;
     const refused = await sent(place, all, { url: 'http://x/', keyring_filename: '' });
     assert.equal(refused?.kind, 'refusal');
+    assert.match(await shown(place, all, { viewer: ADMIN }), /<details><summary>Add a source</, 'closed');
+    const again = await shown(place, all, { viewer: ADMIN, refusal: 'no keys' });
+    assert.match(again, /<details open><summary>Add a source</, 'open with the refused values');
     const added = await sent(place, all, { url: 'http://x/', keyring_filename: '/k.gpg' });
     assert.deepEqual(added?.kind === 'done' && added.to, '/MAAS/images/sources/1/');
     const path = { source: '1' };
@@ -447,7 +450,9 @@ test('a selection of a file is shown with its file and key, and has no button', 
     await addViewer(place.store);
     const [source] = await place.region.bootImages.listSources();
     const path = { source: String(source?.id) };
-    assert.match(await shown(place, all, { viewer: ADMIN }), /Ubuntu Server<.*?>1 selection</s);
+    const list = await shown(place, all, { viewer: ADMIN });
+    assert.match(list, /Ubuntu Server<.*?>1 selection<.*?Signed: keys in [^<]*keyring\.gpg · Shipped with Rackboot</s);
+    assert.doesNotMatch(list, /nothing selected/);
     assert.match(await shown(place, IMAGES_PAGE, { viewer: ADMIN }), /id="selected".*>ubuntu\/noble\u00a0amd64</s);
     const text = await shown(place, one, { viewer: ADMIN, path });
     assert.match(

@@ -100,7 +100,7 @@ export const IMAGES = {
 /** The sources, and the selections among their images. */
 export const SOURCES = {
   title: 'Image sources',
-  lead: 'A source is a site that offers images. Its selections say which of them are imported.',
+  lead: 'A source is a site that offers images. Open one to select those that are imported.',
   problems: {
     all: '',
     last: 'The file of sources has an error; its last good version is in force',
@@ -108,6 +108,7 @@ export const SOURCES = {
     none: 'The file of sources has an error; nothing is imported from sources of files',
   } satisfies Record<FilesInForce, string>,
   pinned: (file: string): string => `Written in ${file}`,
+  shipped: 'Shipped with Rackboot',
   pinnedSource: (file: string): string =>
     `This source is written in ${file}. Its URL and its keys can be changed only there.`,
   pinnedSelection: (file: string): string => `Written in ${file}: remove it there.`,
@@ -115,8 +116,7 @@ export const SOURCES = {
   keysFile: 'File of keys',
   keysUrl: 'Keys fetched from',
   fingerprints: 'Accepted keys',
-  selections: (count: number): string => (count === 0 ? 'nothing selected' : counted(count, 'selection')),
-  open: 'Select',
+  selections: (count: number): string => counted(count, 'selection'),
   addOne: 'Add a source',
   add: 'Add source',
   url: {
@@ -135,6 +135,12 @@ export const SOURCES = {
   keyring: { label: 'Keys', hint: 'Instead of a keyring: the keys themselves, ASCII-armored or in Base64.' },
   unsigned: { label: 'Unsigned', hint: 'No signature is required, and only HTTPS protects the site. Instead of keys.' },
   why: { label: 'Why', hint: 'Why you use an unsigned site.' },
+  signed: {
+    file: (path: string): string => `Signed: keys in ${path}`,
+    site: (host: string): string => `Signed: keys from ${host}`,
+    own: 'Signed: keys of its own',
+    accepted: (count: number): string => (count === 0 ? 'Signed' : `Signed: ${counted(count, 'accepted key')}`),
+  },
   unsignedFor: (why: string): string => `Unsigned: ${why}`,
   added: (source: string): string => `Source ${source} added. Now select images from it.`,
   saved: (source: string): string => `Source ${source} saved.`,
