@@ -92,15 +92,24 @@ export class MirrorRecord {
   }
 
   /**
+   * Finds the files and documents that are missing, and changes nothing.
+   * @throws RackError `already-exists` if something else has the path of a file
+   */
+  async findMissing(files: readonly Wanted[], documents: readonly Wanted[]): Promise<readonly Wanted[]> {
+    const missing: Wanted[] = [];
+    const ways = new Map([...files, ...documents].map(({ path }) => [dirname(path), path]));
+    for (const path of ways.values()) checkWay(this.#directory, path);
+    for (const wanted of [...files, ...documents]) if (!(await this.#isThere(wanted))) missing.push(wanted);
+    return missing;
+  }
+
+  /**
    * Records the files and documents that are about to be written: a changed document after every file that it names.
    * @returns the files that are still missing
    * @throws RackError `already-exists` if something else has the path of a file, `limit-reached` for too many files
    */
   async expect(files: readonly Wanted[], documents: readonly Wanted[]): Promise<readonly Wanted[]> {
-    const missing: Wanted[] = [];
-    const ways = new Map([...files, ...documents].map(({ path }) => [dirname(path), path]));
-    for (const path of ways.values()) checkWay(this.#directory, path);
-    for (const wanted of [...files, ...documents]) if (!(await this.#isThere(wanted))) missing.push(wanted);
+    const missing = await this.findMissing(files, documents);
     const named = new Set(documents.map(({ path }) => path));
     for (const { path, digest } of missing) {
       // A Map keeps the place of an entry that is set again. An entry that was deleted before becomes the last one.

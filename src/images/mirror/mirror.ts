@@ -118,7 +118,10 @@ async function fulfil(plan: MirrorPlan, record: MirrorRecord, terms: MirrorTerms
     const hex = createHash('sha256').update(bytes).digest('hex');
     return { path, bytes, digest: { algorithm: 'sha256', hex } as const };
   });
-  if (plan.images === 0) throw new RackError('not-found', NOTHING_CHOSEN);
+  if (plan.images === 0) {
+    await record.findMissing(plan.files, documents);
+    throw new RackError('not-found', NOTHING_CHOSEN);
+  }
   const missing = new Set((await record.expect(plan.files, documents)).map(({ path }) => path));
   const files = plan.files.filter(({ path }) => missing.has(path));
   try {
