@@ -10,6 +10,7 @@ import { type FileProblem, type RegionSource, sourceTitle } from '../images/regi
 import type { ListedImage } from '../life/deployment.ts';
 import type { BootSelection, ImageUse, ImportProgress, ImportRun } from '../records/boot-store.ts';
 import { isImporting } from '../records/boot-store.ts';
+import type { ImportReason } from '../records/import-reason.ts';
 import { formatAge, formatSize } from '../words/quantity.ts';
 import { importReasonText, words } from '../words/text.ts';
 import { formOf, hiddenField } from './forms.ts';
@@ -257,12 +258,33 @@ function installersPart({ region }: View, resources: readonly ListedResource[]):
   return html`<div class="stacked" id="installers"><h2>${words.images.installers}</h2><div class="sheet">${items}</div></div>`;
 }
 
+/** Why the last import found no image for a selection of a source; undefined: it found one, or has not looked. */
+export const missingOf = (
+  { skipped }: ImportRun,
+  source: RegionSource,
+  { os, release }: BootSelection,
+): ImportReason | undefined =>
+  skipped.find(
+    ({ name, reason }) =>
+      name === `${os}/${release}` &&
+      (reason.code === 'not-offered' || reason.code === 'not-in-part') &&
+      reason.params.source === source.images.name,
+  )?.reason;
+
+function selectionTag(run: ImportRun, source: RegionSource, selection: BootSelection): Html {
+  // A part of a source that cannot be read may offer it.
+  const isOffered = missingOf(run, source, selection)?.code !== 'not-offered';
+  return isOffered
+    ? html`<span class="tag">${selectionText(selection)}</span>`
+    : html`<span class="tag amber">${words.images.notOffered(selectionText(selection))}</span>`;
+}
+
 /** The selections, by source; sources without selections are omitted. */
-function selectedPart(sources: readonly RegionSource[], selections: readonly BootSelection[]): Html {
+function selectedPart(run: ImportRun, sources: readonly RegionSource[], selections: readonly BootSelection[]): Html {
   const items = sources.flatMap((source) => {
     const own = selections.filter(({ sourceId }) => sourceId === source.id);
     if (own.length === 0) return [];
-    const shown = own.slice(0, SELECTIONS_SHOWN_MAX).map((one) => html`<span class="tag">${selectionText(one)}</span>`);
+    const shown = own.slice(0, SELECTIONS_SHOWN_MAX).map((one) => selectionTag(run, source, one));
     const more = own.length - shown.length;
     const rest = more > 0 ? html` <span class="soft">${words.values.andMore(more)}</span>` : nothing;
     const path = pathBelow(SOURCES_PATH, String(source.id));
@@ -316,7 +338,7 @@ async function render(view: View): Promise<Html> {
       ${installersPart(view, resources)}
       ${reportedPart(view, run)}
       ${skippedPart(run)}
-      ${selectedPart(sources, selections)}`,
+      ${selectedPart(run, sources, selections)}`,
     footer: words.images.footer,
   });
 }

@@ -3,11 +3,11 @@
 import { type Html, html, nothing } from '../../html.ts';
 import { refuseField } from '../api/call/answer.ts';
 import { type RegionSelection, type RegionSource, sourceTitle } from '../images/region-source.ts';
-import { type ImportRun, WHY_CHARACTERS_MAX } from '../records/boot-store.ts';
+import { WHY_CHARACTERS_MAX } from '../records/boot-store.ts';
 import type { ImportReason } from '../records/import-reason.ts';
 import { importReasonText, words } from '../words/text.ts';
 import { areaField, checkField, formOf, groupOf, hiddenField, textField } from './forms.ts';
-import { fileProblemPart, IMAGES_PATH, SOURCES_PATH, selectionText } from './images-page.ts';
+import { fileProblemPart, IMAGES_PATH, missingOf, SOURCES_PATH, selectionText } from './images-page.ts';
 import { breakable, codeIn, pageOf } from './parts.ts';
 import { pathBelow } from './values.ts';
 import { given, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
@@ -132,17 +132,6 @@ function selectionItem(view: View, selection: RegionSelection, missing: ImportRe
     <div class="list-item in-row"><div><div class="name">${selectionText(selection)}</div>${where}${why}</div>
     ${pin === undefined ? remove : nothing}</div>`;
 }
-
-/** Why the last import found no image for a selection of a source. */
-const missingOf = (
-  { skipped }: ImportRun,
-  source: RegionSource,
-  { os, release }: RegionSelection,
-): ImportReason | undefined =>
-  skipped.find(
-    ({ name, reason }) =>
-      name === `${os}/${release}` && reason.code === 'not-offered' && reason.params.source === source.images.name,
-  )?.reason;
 
 function selectForm(view: View, source: RegionSource): Html {
   const field = (name: 'os' | 'release' | 'arches' | 'subarches' | 'labels', value: string, required = false): Html =>

@@ -366,6 +366,12 @@ test('a failed import shows no full bar, and a selection without an image why', 
       /ubuntu\/nobel<\/div><div class="why">http:\/\/x\/ does not offer it: <code>rackboot images available/,
     );
     assert.doesNotMatch(text, /ubuntu\/noble<\/div><div class="why">/);
+    const marked = await shown(place, IMAGES_PAGE, { viewer: ADMIN });
+    assert.match(marked, /class="tag">ubuntu\/noble<.*class="tag amber">ubuntu\/nobel · not offered</s);
+    const part = { code: 'not-in-part', params: { source: 'http://x/', arches: [] } } as const;
+    await boot.changeRun({ skipped: [{ name: 'ubuntu/nobel', reason: part }] });
+    assert.match(await shown(place, one, { viewer: ADMIN, path }), /ubuntu\/nobel<\/div><div class="why">the part of/);
+    assert.doesNotMatch(await shown(place, IMAGES_PAGE, { viewer: ADMIN }), /not offered/);
   }));
 
 test('the page sets index, unsigned and why of a source; what was stored before gives way', () =>

@@ -69,6 +69,7 @@ export const IMAGES = {
   installers: 'Installers',
   reported: 'Downloads by racks',
   selected: 'Selected',
+  notOffered: (selection: string): string => `${selection} · not offered`,
   sourcesLink: 'Sources and selections',
   empty: {
     title: 'No images yet',
