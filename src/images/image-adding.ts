@@ -35,6 +35,7 @@ import {
 import { makeDirectories, publishFile } from './publication.ts';
 import { asStoreError } from './store-error.ts';
 import { placeBlob, whileStoreLocked } from './stored-blob.ts';
+import type { ImageSigns } from './stored-system.ts';
 
 /** The file to add, and the name of the image. */
 export interface AddRequest extends CopyRequest {
@@ -50,6 +51,8 @@ export interface AddRequest extends CopyRequest {
   readonly nowMs: number;
   /** The published file that this host has downloaded and verified, and that has these bytes; undefined if there is none. */
   readonly origin?: ImageOrigin | undefined;
+  /** The signs in the content, asked for after the copy; undefined: nothing looked for them. */
+  readonly signs?: (() => ImageSigns | undefined) | undefined;
   /** Resolves when the file was verified, and rejects if its bytes are wrong; undefined if the caller vouches for the bytes. */
   readonly whenVerified?: (() => Promise<void>) | undefined;
   /** The hash that the stored bytes must have, hexadecimal; undefined accepts any. */
@@ -159,11 +162,13 @@ async function publish(request: AddRequest, part: string, copy: Copy): Promise<A
     const { same, present } = findSame(images, name, sha256);
     added = present === undefined;
     const origin = request.origin ?? present?.origin;
-    const isKept = (given ?? present?.title) === present?.title && isDeepStrictEqual(origin, present?.origin);
-    if (present !== undefined && isKept) return present;
+    const signs = present?.signs ?? request.signs?.();
+    const isKnown = isDeepStrictEqual(origin, present?.origin) && signs === present?.signs;
+    if (present !== undefined && (given ?? present.title) === present.title && isKnown) return present;
     const serial = present?.serial ?? chooseSerial(request, same);
     const image = { ...name, serial, title, sha256, bytes, format, diskBytes, partitionTable };
-    return origin === undefined ? image : { ...image, origin };
+    const known = signs === undefined ? image : { ...image, signs };
+    return origin === undefined ? known : { ...known, origin };
   };
   // Refuses a serial that is taken before the bytes get their place.
   choose(readImages(tree).images);

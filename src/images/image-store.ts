@@ -19,7 +19,15 @@ import { isFields } from '../fields.ts';
 import { readRegularFile, UnfitFile } from '../files/regular-file.ts';
 import { identityOf, seenEntry } from '../files/seen-stats.ts';
 import type { ImageFormat, PartitionTable } from './disk-image.ts';
-import { decodeSystem, isRootFormat, type RootFormat, type StoredSystem, type SystemFile } from './stored-system.ts';
+import {
+  decodeSystem,
+  type ImageSigns,
+  isRootFormat,
+  type RootFormat,
+  type StoredSystem,
+  type SystemFile,
+  signsIn,
+} from './stored-system.ts';
 
 /** The name of an image. */
 export interface ImageName {
@@ -53,6 +61,8 @@ export interface StoredImage extends ImageName {
   readonly partitionTable: PartitionTable | 'none';
   /** The files that start the root of a system; undefined for a disk image. */
   readonly system?: StoredSystem | undefined;
+  /** Undefined for the root of a system, and for an image that an older version added. */
+  readonly signs?: ImageSigns | undefined;
   /** The published file that this host downloaded and verified; undefined if it was added by hand, or came in a bundle. */
   readonly origin?: ImageOrigin | undefined;
 }
@@ -227,27 +237,20 @@ export function decodeImage(text: string): StoredImage | string {
     const found = fields.get(key);
     return typeof found === 'number' && Number.isSafeInteger(found) && found > 0 ? found : 0;
   };
-  const format = word('format');
-  const partitionTable = word('partitionTable');
+  const [format, partitionTable] = [word('format'), word('partitionTable')];
   if (format !== 'raw' && format !== 'raw.zst' && !isRootFormat(format)) return 'its format is unknown';
   if (partitionTable !== 'gpt' && partitionTable !== 'mbr' && partitionTable !== 'none')
     return 'its partition table is unknown';
   const system = decodeSystem(fields.get('system'));
   if (isRootFormat(format) !== (system !== undefined)) return 'it does not say how its system starts';
   const image: StoredImage = {
-    os: word('os'),
-    release: word('release'),
-    architecture: word('architecture'),
-    subarchitecture: word('subarchitecture'),
-    label: word('label'),
-    serial: word('serial'),
+    ...{ os: word('os'), release: word('release'), label: word('label'), serial: word('serial') },
+    ...{ architecture: word('architecture'), subarchitecture: word('subarchitecture') },
     title: storedTitle(word('title')),
-    sha256: word('sha256'),
-    bytes: count('bytes'),
-    format,
-    diskBytes: count('diskBytes'),
-    partitionTable,
+    ...{ sha256: word('sha256'), bytes: count('bytes'), diskBytes: count('diskBytes') },
+    ...{ format, partitionTable },
     ...(system === undefined ? {} : { system }),
+    ...signsIn(fields.get('signs')),
     ...originOf(fields.get('origin')),
   };
   if (!HASH.test(image.sha256) || image.bytes === 0 || image.diskBytes === 0) return 'it lacks its hash or its size';

@@ -17,6 +17,7 @@ import { listed } from '../counted.ts';
 import { copyBytes, viewBytes } from '../net/borrowed-bytes.ts';
 import { findPartitionTable } from './disk-image.ts';
 import type { DiskPiece } from './qcow2/reading.ts';
+import type { ImageSigns } from './stored-system.ts';
 
 /** A file system of a partition, or the layer below it. */
 type FileSystem = 'ext4' | 'xfs' | 'btrfs' | 'LVM' | 'LUKS';
@@ -115,6 +116,12 @@ export class SystemInspector {
       fileSystems: this.#partitions.map(({ start }) => fileSystemOf(start)),
       hasCloudInit: this.#hasCloudInit,
     };
+  }
+
+  /** The findings that the manifest keeps. */
+  signs(): ImageSigns {
+    const { startsByBios, startsByUefi, hasCloudInit } = this.facts();
+    return { startsByBios, startsByUefi, hasCloudInit };
   }
 
   #readTable(): void {

@@ -27,6 +27,13 @@ export interface SystemFile {
   readonly bytes: number;
 }
 
+/** How a disk image starts and is set up, judging by its content when it was added. */
+export interface ImageSigns {
+  readonly startsByBios: boolean;
+  readonly startsByUefi: boolean;
+  readonly hasCloudInit: boolean;
+}
+
 /** The most files of one system. */
 export const SYSTEM_FILES_MAX = 16;
 /** The most subarchitectures that are kept; MAAS's streams have some 30. */
@@ -59,6 +66,14 @@ export function decodeSystem(value: unknown): StoredSystem | undefined {
 export function subarchesIn(list: unknown): readonly string[] {
   if (!Array.isArray(list)) return [];
   return list.filter((name) => typeof name === 'string' && isTreeName(name)).slice(0, SUBARCHES_MAX);
+}
+
+/** The signs in a manifest; empty if they are missing or invalid. */
+export function signsIn(value: unknown): { readonly signs?: ImageSigns } {
+  if (!isFields(value)) return {};
+  const { startsByBios, startsByUefi, hasCloudInit } = value;
+  if (typeof startsByBios !== 'boolean' || typeof startsByUefi !== 'boolean') return {};
+  return typeof hasCloudInit === 'boolean' ? { signs: { startsByBios, startsByUefi, hasCloudInit } } : {};
 }
 
 function decodeFile(value: unknown): SystemFile | undefined {

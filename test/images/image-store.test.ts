@@ -128,6 +128,17 @@ describe('the image store', () => {
   const leavings = (tree: string): readonly string[] =>
     readdirSync(join(tree, 'images')).filter((name) => name.startsWith('.part'));
 
+  test('an image keeps the signs in its content, which an older one gets when its bytes are added again', async () => {
+    const tree = newTree();
+    const disk = makeDisk(MIB, 'gpt');
+    const signs = { startsByBios: true, startsByUefi: false, hasCloudInit: true };
+    assert.equal((await add(tree, disk)).image.signs, undefined);
+    const again = await add(tree, disk, { signs: () => signs });
+    assert.deepEqual([again.added, again.image.signs], [false, signs]);
+    assert.deepEqual(readImages(tree).images, [again.image]);
+    assert.deepEqual((await add(tree, disk)).image.signs, signs);
+  });
+
   test('keeps a raw image under its hash, with its manifest, readable by all', async () => {
     const tree = newTree();
     const disk = makeDisk(3 * MIB, 'gpt');
@@ -414,6 +425,10 @@ test('an image whose manifest could not be read again is not published', async (
 test('a manifest is read as it was written, and no shortened one is', () => {
   const text = encodeImage(IMAGE);
   assert.deepEqual(decodeImage(text), IMAGE);
+  const signs = { startsByBios: true, startsByUefi: true, hasCloudInit: false };
+  assert.deepEqual(decodeImage(encodeImage({ ...IMAGE, signs })), { ...IMAGE, signs });
+  const unknown = encodeImage({ ...IMAGE, signs }).replace('"startsByBios": true', '"startsByBios": 1');
+  assert.deepEqual(decodeImage(unknown), IMAGE, 'unreadable signs are left out');
   const odd = decodeImage(encodeImage({ ...IMAGE, title: 'a\u001b[2J\u009b\u202eb' }));
   assert.equal(typeof odd === 'string' ? odd : odd.title, 'a\\x1b[2J\\x9b\\u202eb');
   for (let length = 0; length < text.trimEnd().length; length += 1) {

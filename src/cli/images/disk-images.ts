@@ -128,6 +128,7 @@ export async function addOpened(tree: string, file: FileHandle, flags: AddFlags)
     nowMs: systemClock.wallTimeMs(),
     onProgress: printTenths(flags.json),
     onDisk: (piece) => inspector.take(piece),
+    signs: () => inspector.signs(),
   });
   const added = await adding.catch((error: unknown) => {
     throw forReader(tree, error);

@@ -209,6 +209,7 @@ export async function addBundle(terms: BundleTerms): Promise<void> {
       compress: image.format === 'raw.zst',
       sha256: image.sha256,
       nowMs,
+      signs: () => image.signs,
       onProgress: () => undefined,
     });
     onAdded(result);

@@ -151,12 +151,15 @@ async function publishTwin(
           hasBlob(tree, image),
       );
   if (twin === undefined) return undefined;
-  const { sha256, bytes, format, diskBytes, partitionTable } = twin;
+  const { sha256, bytes, format, diskBytes, partitionTable, signs } = twin;
   const { kind } = await judgeBlob(tree, { path: blobPath(sha256, format), sha256, bytes }, { isForUse: true });
   if (kind !== 'whole') return undefined;
   const name = { os, release, architecture, subarchitecture, label, serial };
   const origin = { source, ...digest };
-  return publishStored({ tree, nowMs }, { ...name, title, sha256, bytes, format, diskBytes, partitionTable, origin });
+  return publishStored(
+    { tree, nowMs },
+    { ...name, title, sha256, bytes, format, diskBytes, partitionTable, signs, origin },
+  );
 }
 
 async function addWhileDownloading(offer: ImageOffer, request: DownloadRequest, terms: ImportTerms): Promise<Added> {
@@ -208,6 +211,7 @@ async function addOnce(
       onProgress: () => undefined,
       origin: { source, ...digest },
       onDisk: (piece) => inspector.take(piece),
+      signs: () => inspector.signs(),
       whenVerified: async () => {
         await file.verified();
         const unfit = isCopy === true ? undefined : judgeSystem(inspector.facts(), architecture);

@@ -109,6 +109,7 @@ async function addDisk(order: FinishOrder, file: FileHandle): Promise<Finished> 
     ...(title === '' ? {} : { title }),
     onProgress: () => undefined,
     onDisk: (piece) => inspector.take(piece),
+    signs: () => inspector.signs(),
     whenVerified: async () => {
       const unfit = judgeSystem(inspector.facts(), name.architecture);
       if (unfit === undefined) return;

@@ -227,14 +227,23 @@ const partsIn = (tree: string, isListed: (part: TreePart) => boolean): readonly 
     }));
 
 function reported(stored: StoredImage): HostImage {
-  const { origin, ...image } = stored;
+  const { origin, signs, ...image } = stored;
   const { os, release, architecture, subarchitecture, label, serial, title, bytes, diskBytes, sha256, system } = image;
   const names = { os, release, architecture, subarchitecture, label, serial };
   const files =
     system === undefined
       ? {}
       : { system: { subarch: system.subarch, rootName: system.rootName, files: [...system.files] } };
-  const facts = { ...names, title, bytes, diskBytes, sha256, ...files, ...filesDigest(stored.system?.files) };
+  const facts = {
+    ...names,
+    title,
+    bytes,
+    diskBytes,
+    sha256,
+    ...files,
+    ...filesDigest(stored.system?.files),
+    ...(signs === undefined ? {} : { signs }),
+  };
   return origin === undefined ? facts : { ...facts, origin: { source: origin.source } };
 }
 

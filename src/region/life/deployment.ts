@@ -3,7 +3,7 @@
 // 1. The region knows an image's path and digest; it never opens one.
 
 import type { ImageWish } from '../../images/image-store.ts';
-import type { StoredSystem } from '../../images/stored-system.ts';
+import type { ImageSigns, StoredSystem } from '../../images/stored-system.ts';
 import { nearestName } from '../../nearest-name.ts';
 import type { Machine } from '../records/machine.ts';
 import type { RackImage } from '../records/rack.ts';
@@ -63,6 +63,8 @@ export interface ListedImage {
    * not report; undefined: a disk.
    */
   readonly system?: (Pick<StoredSystem, 'rootName' | 'files'> & { readonly subarch?: string | undefined }) | undefined;
+  /** How a disk image starts and is set up; undefined: unknown. */
+  readonly signs?: ImageSigns | undefined;
   /** The source from which it was imported; undefined: a person added it, or a rack reported it. */
   readonly origin?: { readonly source: string } | undefined;
   /** The hosts of the region that have these bytes, by name; undefined: a rack reported it. */

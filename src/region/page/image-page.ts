@@ -18,7 +18,7 @@ import {
   statePill,
   useText,
 } from './images-page.ts';
-import { breakable, pageOf } from './parts.ts';
+import { breakable, cell, pageOf } from './parts.ts';
 import { pathBelow } from './values.ts';
 import { given, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
@@ -37,29 +37,49 @@ function deletion(view: View, { name, progress, images }: ListedResource, machin
   });
   const what = words.images.deleteWhat(progress !== undefined);
   return html`
-    <h2>${words.images.deleteIt}</h2><div class="sheet narrow"><p class="lead">${what}${used}</p>${form}</div>`;
+    <div class="sheet stacked" id="delete"><details><summary>${words.images.deleteIt}</summary><p class="lead">${what}${used}</p>${form}</details></div>`;
 }
 
-/** The newest version with its size and digest, then the older ones; the version under import if none is there yet. */
-function versionPairs({ images, progress }: ListedResource): readonly (readonly [string, Html | string])[] {
-  const { columns, onDisk, file, total, older, sha256, isComing } = words.images;
-  const [newest, ...others] = images;
-  if (newest === undefined) {
-    const { serial, total: bytes } = progress ?? {};
-    return [
-      [columns.version, serial === undefined ? '' : isComing(serial)],
-      [columns.size, bytes === undefined ? '' : total(bytes)],
-    ];
-  }
-  const disk = newest.diskBytes === undefined ? '' : `, ${onDisk(newest.diskBytes)}`;
-  const rest = others.map(
-    (one) => html`<div>${file(one.serial, sizeOf(one))}<div class="id">${one.sha256}</div></div>`,
-  );
+/** The version under import if none is there yet. */
+function comingPairs({ images, progress }: ListedResource): readonly (readonly [string, string])[] {
+  const { columns, total, isComing } = words.images;
+  if (images.length > 0) return [];
+  const { serial, total: bytes } = progress ?? {};
   return [
-    [columns.version, newest.serial],
-    [columns.size, `${formatSize(sizeOf(newest))}${disk}`],
-    [sha256, html`<span class="id">${newest.sha256}</span>`],
-    [older, rest.length === 0 ? '' : html`${rest}`],
+    [columns.version, serial === undefined ? '' : isComing(serial)],
+    [columns.size, bytes === undefined ? '' : total(bytes)],
+  ];
+}
+
+/** The versions with their sizes and digests, the newest first. */
+function versionsPart({ images }: ListedResource): Html {
+  if (images.length === 0) return nothing;
+  const { columns, onDiskColumn, sha256, versions } = words.images;
+  const head = [columns.version, columns.size, onDiskColumn, sha256].map((text) => html`<th>${text}</th>`);
+  const rows = images.map(
+    (one) => html`<tr>${cell(columns.version, one.serial)}${cell(columns.size, formatSize(sizeOf(one)))}
+      ${cell(onDiskColumn, one.diskBytes === undefined ? '' : formatSize(one.diskBytes))}
+      ${cell(sha256, html`<span class="id break">${one.sha256}</span>`)}</tr>`,
+  );
+  return html`
+    <h2>${versions}</h2>
+    <div class="sheet" id="versions"><table class="plain"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
+}
+
+/** What the newest version is, how it starts, and where it came from. */
+function aboutPairs({ images, progress }: ListedResource): readonly (readonly [string, Html | string])[] {
+  const { kind, kinds, starts, startsBy, cloudInit, source, added } = words.images;
+  const [newest] = images;
+  const from = newest?.origin?.source ?? progress?.source ?? '';
+  const isAdded = newest !== undefined && newest.isReported !== true && from === '';
+  const place = [source, isAdded ? added : html`${breakable(from)}`] as const;
+  if (newest === undefined) return [place];
+  const { signs, system } = newest;
+  const ways = [...(signs?.startsByBios ? ['BIOS'] : []), ...(signs?.startsByUefi ? ['UEFI'] : [])];
+  return [
+    [kind, kinds[newest.kind ?? (system === undefined ? 'disk' : 'root')]],
+    [starts, signs === undefined ? '' : `${startsBy(ways)} · ${cloudInit(signs.hasCloudInit)}`],
+    place,
   ];
 }
 
@@ -70,15 +90,14 @@ async function render(view: View): Promise<Html | undefined> {
   const uses = await view.region.store.boot.listUses();
   const [os, release, architecture = '', subarchitecture = ''] = name.split('/');
   const machines = uses.find((one) => one.os === os && one.release === release && one.architecture === architecture);
-  const source = images[0]?.origin?.source ?? progress?.source ?? '';
   const isRunning = isImporting(await view.region.bootImages.run());
   const state = html`${statePill(resource)}<div class="coming">${comingPart(resource)}${importPart(resource, view.nowMs)}</div>
     ${buttonsOf(view, resource, isRunning)}`;
   const pairs: readonly (readonly [string, Html | string])[] = [
     [words.images.state, state],
     [words.images.columns.architecture, `${architecture}/${subarchitecture}`],
-    ...versionPairs(resource),
-    [words.images.source, html`${breakable(source)}`],
+    ...comingPairs(resource),
+    ...aboutPairs(resource),
     [words.images.columns.usedBy, useText(name, uses)],
   ];
   const shown = pairs.map(([label, value]) =>
@@ -90,7 +109,8 @@ async function render(view: View): Promise<Html | undefined> {
     main: html`
       <div class="bar"><h1>${resourceTitle(name)}</h1></div>
       <p class="soft run">${images[0]?.title || (progress?.title ?? '')}</p>
-      <div class="sheet narrow" id="image"><dl class="pairs">${shown}</dl></div>
+      <div class="sheet" id="image"><dl class="pairs">${shown}</dl></div>
+      ${versionsPart(resource)}
       ${deletion(view, resource, machines?.machines ?? 0)}
       <p><a href="${IMAGES_PATH}">${words.images.all}</a></p>`,
   });

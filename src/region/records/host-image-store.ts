@@ -34,6 +34,7 @@ export const hostImage = z.object({
   /** Of the root of a system: the digest of all its files, of which `sha256` is the first. */
   filesSha256: z.string().max(64).optional(),
   system: z.object({ subarch: name.optional(), rootName: name, files: z.array(systemFile).max(FILES_MAX) }).optional(),
+  signs: z.object({ startsByBios: z.boolean(), startsByUefi: z.boolean(), hasCloudInit: z.boolean() }).optional(),
   origin: z.object({ source: z.string().max(2048) }).optional(),
 });
 export type HostImage = z.output<typeof hostImage>;

@@ -199,6 +199,29 @@ for (const isImported of [true, false])
     }
   });
 
+test('the page of an image shows its kind, how it starts, its source, and each version', async () => {
+  const names = { os: 'custom', release: 'own', architecture: 'amd64', subarchitecture: 'generic', label: 'release' };
+  const common = { ...names, title: 'Own', bytes: 2 ** 20, diskBytes: 2 ** 21, hosts: [] };
+  const signs = { startsByBios: true, startsByUefi: true, hasCloudInit: true };
+  const newest = { ...common, serial: '20261127', sha256: 'a'.repeat(64), signs };
+  const older = { ...common, serial: '20261101', sha256: 'b'.repeat(64) };
+  const place = await makeRegion({}, 1, undefined, { listStoredImages: async () => [newest, older] });
+  try {
+    await addViewer(place.store);
+    const [{ id } = { id: 0 }] = await place.region.bootImages.listResources();
+    const text = await shown(place, IMAGE_PAGE, { viewer: ADMIN, path: { image: String(id) } });
+    assert.match(
+      text,
+      /<dt>Kind<\/dt><dd>Image of a disk<\/dd><dt>Starts by<\/dt><dd>BIOS and UEFI · cloud-init<\/dd>/,
+    );
+    assert.match(text, /<dt>Source<\/dt><dd>Added or uploaded by hand<\/dd>/);
+    assert.match(text, /id="versions".*20261127<.*1\sMiB<.*2\sMiB<.*a{64}<.*20261101<.*b{64}</s);
+    assert.match(text, /id="delete"><details><summary>Delete this image</, 'closed until it is opened');
+  } finally {
+    await place.remove();
+  }
+});
+
 test('installers are shown by their titles', async () => {
   const place = await makeRegion({}, 1, undefined, {
     listInstallers: ({ architecture }) =>

@@ -81,12 +81,24 @@ export const IMAGES = {
   /** One image. */
   all: 'All images',
   total: (size: number): string => `${formatSize(size)} to download`,
-  older: 'Older versions',
+  versions: 'Versions',
+  onDiskColumn: 'On a disk',
+  kind: 'Kind',
+  kinds: {
+    disk: 'Image of a disk',
+    root: 'Root of a system',
+    loader: 'Boot loader',
+    installer: 'Installer',
+  },
+  starts: 'Starts by',
+  /** @param ways `BIOS`, `UEFI`; empty: no loader was found */
+  startsBy: (ways: readonly string[]): string => (ways.length === 0 ? 'Unknown' : ways.join(' and ')),
+  cloudInit: (isThere: boolean): string => (isThere ? 'cloud-init' : 'no cloud-init was found in it'),
+  added: 'Added or uploaded by hand',
   sha256: 'SHA-256',
   isComing: (serial: string): string => `${serial}, not imported yet`,
   source: 'Source',
   state: 'State',
-  file: (serial: string, size: number): string => `${serial}: ${formatSize(size)}`,
   deleteIt: 'Delete this image',
   deleteWhat: (isImported: boolean): string =>
     isImported
