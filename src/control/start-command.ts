@@ -17,9 +17,12 @@ const SERVICES = {
   region: { unit: 'rackboot-region', file: REGION_CONFIG, command: 'region run' },
 } as const;
 
+/** It exists while systemd runs. Source: sd_booted(3). */
+const SYSTEMD = '/run/systemd/system';
+
 /** True when a service can be started by its unit. */
 export const isUnitInstalled = (unit: string = SERVICES.rack.unit): boolean =>
-  UNIT_PLACES.some((place) => existsSync(join(place, `${unit}.service`)));
+  existsSync(SYSTEMD) && UNIT_PLACES.some((place) => existsSync(join(place, `${unit}.service`)));
 
 /** The option that makes a command read this configuration; empty for the default one. */
 export const configWords = (file: string): string => (file === RACK_CONFIG ? '' : ` --config ${shellWord(file)}`);

@@ -214,12 +214,14 @@ export async function buildDebianRoot(request: DebianRequest, ids: FileSystemIds
 
 /** The beginning of the errors of unshare(1) where the kernel refuses a namespace: in a chroot, and in most containers. */
 const UNSHARE = /^unshare: /;
+/** The error of mmdebstrap where this host cannot run programs of the architecture. */
+const FOREIGN = /can neither be executed natively nor via qemu/;
 const ELSEWHERE =
   'this host refuses the namespaces that the build needs, as in a chroot or a container: run it on a host of its own, or in a virtual machine';
 
 function buildOptions({ release, arch, epochSeconds, onProgress }: DebianRequest): ProgramOptions {
-  const foreign =
-    arch !== hostArchitecture() ? `. For ${arch}, also install qemu-user-static, binfmt-support and arch-test` : '';
+  const install = 'sudo apt-get install qemu-user-static binfmt-support arch-test';
+  const foreign = arch !== hostArchitecture() ? `. For ${arch} it also needs: ${install}` : '';
   const rootless = isRoot()
     ? ''
     : '. Without root it needs the package uidmap and a range for this user in /etc/subuid; or run this as root';
@@ -231,7 +233,9 @@ function buildOptions({ release, arch, epochSeconds, onProgress }: DebianRequest
     remedy: (why) =>
       UNSHARE.test(why)
         ? ELSEWHERE
-        : `check that this host reaches the mirrors, or name others with --mirror${foreign}${rootless}`,
+        : FOREIGN.test(why)
+          ? `to run the programs of ${arch} here: ${install}`
+          : `check that this host reaches the mirrors, or name others with --mirror${foreign}${rootless}`,
     minutesMax: BUILD_MINUTES_MAX,
     onLine: (line) => {
       const news = progress.read(line);

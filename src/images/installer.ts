@@ -38,6 +38,8 @@ const SCRATCH = 'unpacked-';
 const LEFT_MS = 24 * 60 * 60 * 1000;
 /** The numbers of Debian's releases, which are part of the package's name. */
 const RELEASE_NUMBERS: Readonly<Record<string, string>> = { bullseye: '11', bookworm: '12', trixie: '13', forky: '14' };
+/** True for the name of a release of Debian. */
+export const isReleaseName = (name: string): boolean => Object.hasOwn(RELEASE_NUMBERS, name);
 /** The installer runs this script when it starts, before its first question. */
 const WATCHDOG_PATH = 'lib/debian-installer-startup.d/S99rackboot';
 const WATCHDOG = new URL('./environment/installer-watchdog', import.meta.url);

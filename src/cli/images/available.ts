@@ -5,7 +5,7 @@ import { readImageSources, type SourceFlags } from '../../config/image-sources.t
 import type { RackConfig } from '../../config/rack-config.ts';
 import { counted, listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
-import { AttemptFailure, type AttemptFault } from '../../images/download/fault.ts';
+import { networkFault } from '../../images/download/fault.ts';
 import { DownloadQueue } from '../../images/download/queue.ts';
 import { DEFAULT_SETTINGS, type DownloadSettings } from '../../images/download/settings.ts';
 import { WebClient } from '../../images/download/web-client.ts';
@@ -213,7 +213,7 @@ export async function checkSources(flags: SourceFlags & { readonly json: boolean
   const answers = await asking.ask(sources, { os: ANY, release: undefined, architectures: [] });
   if (flags.json)
     printJson(answers.map((one) => ({ source: one.source, offers: countOf(one), problems: problemsOf(one) })));
-  else for (const answer of answers) print(lineOf(answer));
+  else for (const line of answers.flatMap(linesOf)) print(line);
   return answers.some(({ problems }) => problems.length > 0) ? 1 : 0;
 }
 
@@ -240,23 +240,14 @@ function problemOf(answer: SourceAnswer): string | undefined {
   return first === undefined ? undefined : `${inOneLine(first)}${more}`;
 }
 
-/** The faults of a host without the Internet: they concern each source alike. */
-const OF_NETWORK: ReadonlySet<string> = new Set<AttemptFault['code']>([
-  'no-host',
-  'unreachable',
-  'connect-late',
-  'proxy',
-  'proxy-password',
-]);
-
 /** A line for each source with a problem, and one for all those that cannot be reached for the same reason. */
 function problemLines(answers: readonly SourceAnswer[]): readonly string[] {
   const unreached = new Map<string, SourceAnswer[]>();
   const alone: string[] = [];
   for (const answer of answers) {
     const problem = problemOf(answer);
-    const code = countOf(answer) === 0 ? faultCode(answer.problems[0]) : undefined;
-    if (code !== undefined && OF_NETWORK.has(code)) unreached.set(code, [...(unreached.get(code) ?? []), answer]);
+    const code = countOf(answer) === 0 ? networkFault(answer.problems[0]) : undefined;
+    if (code !== undefined) unreached.set(code, [...(unreached.get(code) ?? []), answer]);
     else if (problem !== undefined) alone.push(problem);
   }
   return [...[...unreached.values()].map(unreachedLine), ...alone];
@@ -269,17 +260,15 @@ function unreachedLine(answers: readonly SourceAnswer[]): string {
   return `${listed(names, NAMED_MAX)} cannot be reached, each for the same reason, such as: ${first}`;
 }
 
-/** The code of the failed download that an error comes from; undefined: it has another reason. */
-function faultCode(error: unknown): string | undefined {
-  if (error instanceof AttemptFailure) return error.fault.code;
-  return error instanceof Error ? faultCode(error.cause) : undefined;
-}
-
-function lineOf(answer: SourceAnswer): string {
-  const { source, installers } = answer;
-  const problem = problemOf(answer)?.replace(`the source ${source} cannot be used: `, '');
+/** The line of a source, and one for each further problem; those of the same fault of the network are one. */
+function linesOf(answer: SourceAnswer): readonly string[] {
+  const { source, installers, problems } = answer;
   const offered = counted(countOf(answer), installers.length > 0 ? 'installer' : 'image');
+  const [first, ...others] = problems;
   const [note] = installers.flatMap(notesOn);
-  if (problem === undefined) return `ok   ${source}: ${offered}${note === undefined ? '' : `. ${note}`}`;
-  return `BAD  ${source}: ${offered}; ${problem}`;
+  if (first === undefined) return [`ok   ${source}: ${offered}${note === undefined ? '' : `. ${note}`}`];
+  const fault = networkFault(first);
+  const further = fault === undefined ? others : others.filter((other) => networkFault(other) !== fault);
+  const said = ({ message }: Error): string => inOneLine(message).replace(`the source ${source} cannot be used: `, '');
+  return [`BAD  ${source}: ${offered}; ${said(first)}`, ...further.map((other) => `     ${said(other)}`)];
 }

@@ -10,12 +10,12 @@ import { makeTemporaryDirectory } from '../../files/temporary-directory.ts';
 import type { StepPart } from '../../images/build-reports.ts';
 import { buildEnvironment, checkNames, type EnvironmentRequest, type Publication } from '../../images/environment.ts';
 import { type NetbootTree, readNetbootTree } from '../../images/given/netboot-tree.ts';
-import { importInstaller, publishInstaller, requireInstallerPrograms } from '../../images/installer.ts';
+import { importInstaller, isReleaseName, publishInstaller, requireInstallerPrograms } from '../../images/installer.ts';
 import { installLoaders } from '../../images/loaders.ts';
 import { type NeededProgram, requirePrograms } from '../../images/needed-programs.ts';
 import { makeStateDirectory } from '../../store/database-file.ts';
 import { checkGivenFile } from '../terminal/given-file.ts';
-import { formatBytes, print, printJson } from '../terminal/output.ts';
+import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
 import { BuildProgress } from './build-progress.ts';
 import { enterImageTree } from './image-tree.ts';
 
@@ -55,7 +55,13 @@ export async function importInstallerImage(
     const remedy = `name it: sudo rackboot images import-installer ${shellWord(from)} --release bookworm`;
     throw new RackError('bad-argument', `${from} does not say of which release its installer is: ${remedy}`);
   }
-  return publishImages({ ...flags, release }, async (request) => [await publishNetbootTree(request, tree)]);
+  const done = await publishImages({ ...flags, release }, async (request) => [await publishNetbootTree(request, tree)]);
+  // Another name may be meant; the name of another release is probably a mistake.
+  if (tree.release !== undefined && tree.release !== release && isReleaseName(release))
+    printError(
+      `Note: ${from} has the installer of ${tree.title ?? tree.release}; it is now named ${tree.os}/${release}.`,
+    );
+  return done;
 }
 
 /** @throws RackError as `publishInstaller`, and `tool-missing` before anything is fetched */

@@ -59,7 +59,7 @@ function remedyOf(word: string, path: string, is: GivenKind): string {
     case 'disk':
       return `is not a bundle or a disc; if it is the image of a disk, name its system: ${command}`;
     case 'other': {
-      const remedy = 'name the top directory of a system, a directory with an installer, or a file in it';
+      const remedy = 'name the top directory of a system, or one file';
       return `is a directory, but not the root of a system: it lacks etc/os-release or usr; ${remedy}`;
     }
   }

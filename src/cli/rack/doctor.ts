@@ -58,7 +58,7 @@ export async function runDoctor(file: string, { outsideName, fixHint, json }: Do
   const { findSourcesProblem } = await import('../../config/image-sources.ts');
   const sources = findSourcesProblem(file);
   if (sources !== undefined) {
-    const text = sources.replaceAll(/\n\s*/g, ' ');
+    const text = sources.replace(/\n\s*/, ' ').replaceAll(/\n\s*/g, '; ');
     report({ check: 'image sources', ok: false, text, fix: 'rackboot check' });
   }
   const running = await askRunning(config.stateDir);

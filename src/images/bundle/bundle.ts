@@ -24,6 +24,7 @@ import {
   decodeImage,
   encodeImage,
   formatImageName,
+  hasBlob,
   IMAGES_MAX,
   type ImageBlob,
   MANIFEST_BYTES_MAX,
@@ -62,6 +63,9 @@ export async function writeBundle(
     images.flatMap((image) => blobsOf(image).map((blob) => [contentName(blob), { blob, image }] as const)),
   );
   const total = [...contents.values()].reduce((sum, { blob }) => sum + blob.bytes, 0);
+  // Known before gigabytes are written.
+  const lost = images.find((image) => !hasBlob(tree, image));
+  if (lost !== undefined) throw damagedError(lost);
   const out = new TarWriter(to);
   await out.small(FIRST, Buffer.from(`${counted(images.length, 'image')}\n`));
   for (const image of images) {
@@ -76,6 +80,12 @@ export async function writeBundle(
   await out.end();
 }
 
+const damagedError = (image: StoredImage): RackError =>
+  new RackError(
+    'store-broken',
+    `${formatImageName(image)} is damaged, or its bytes are missing: \`rackboot images fsck\` repairs the store`,
+  );
+
 async function copyContent(
   tree: string,
   image: StoredImage,
@@ -83,11 +93,7 @@ async function copyContent(
   out: TarWriter,
   onProgress: (done: number) => void,
 ): Promise<void> {
-  const damaged = (): RackError =>
-    new RackError(
-      'store-broken',
-      `${formatImageName(image)} is damaged, or its bytes are missing: \`rackboot images fsck\` repairs the store`,
-    );
+  const damaged = (): RackError => damagedError(image);
   const path = join(tree, blob.path);
   const unreadable = (cause: unknown): RackError =>
     NOT_THERE.has(osErrorCode(cause) ?? '') ? damaged() : statsFault(path, cause);

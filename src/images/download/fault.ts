@@ -131,6 +131,21 @@ export function cleanFault(fault: AttemptFault): AttemptFault {
   return Object.assign({}, fault, { params: Object.assign({}, fault.params, clean) });
 }
 
+/** The faults of a host without the Internet: they concern each source alike. */
+const OF_NETWORK: ReadonlySet<string> = new Set<AttemptFault['code']>([
+  'no-host',
+  'unreachable',
+  'connect-late',
+  'proxy',
+  'proxy-password',
+]);
+
+/** The code of the fault of the network that an error comes from; undefined: it has another reason. */
+export function networkFault(error: unknown): string | undefined {
+  if (error instanceof AttemptFailure) return OF_NETWORK.has(error.fault.code) ? error.fault.code : undefined;
+  return error instanceof Error ? networkFault(error.cause) : undefined;
+}
+
 /** Thrown within an attempt; `attempt.ts` catches it. */
 export class AttemptFailure extends Error {
   readonly fault: AttemptFault;

@@ -31,7 +31,8 @@ const SAID_CHARACTERS_MAX = 4000;
 const SHOWN_CHARACTERS_MAX = 300;
 /** As the agent unpacks it. */
 const WORDS = [
-  ...['--create', '--one-file-system', '--numeric-owner', '--sort=name', '--sparse'],
+  // Later versions of sparse files name each of them after the process id of tar.
+  ...['--create', '--one-file-system', '--numeric-owner', '--sort=name', '--sparse', '--sparse-version=0.0'],
   ...['--format=posix', '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime'],
   ...['--xattrs', '--xattrs-include=*'],
 ];

@@ -19,6 +19,7 @@ import { type ChecksumList, decodeChecksumList } from '../checksums/checksum-lis
 import { decodeReleaseFile, type ReleaseFile } from '../checksums/release-file.ts';
 import { describeDocumentFault } from '../documents/fault.ts';
 import type { Digest } from '../download/digest.ts';
+import { networkFault } from '../download/fault.ts';
 import { type ConfiguredMirrors, findMirror } from '../sources/package-mirrors.ts';
 import type { InstallerRelease, InstallerSource } from '../sources/source.ts';
 import { distinctProblems, type InstallerOffer, installerNames, type OfferWish, type SourceAnswer } from './offer.ts';
@@ -128,7 +129,7 @@ class Mirror {
       if (offer !== undefined) return { ...offer, leftOut: spoilt?.message };
     } catch (error) {
       if (spoilt === undefined || !(error instanceof RackError && error.code === 'source-failed')) throw error;
-      throw new RackError('source-failed', `${error.message}; and its updates: ${spoilt.message}`, { cause: error });
+      throw this.#both(error, spoilt);
     }
     // The updates may have the installer.
     if (spoilt !== undefined) throw spoilt;
@@ -152,6 +153,14 @@ class Mirror {
     const remedy = `if the site has withdrawn that one, remove ${record} below the boot tree`;
     const kept = `the older installer of ${release.base} itself does not replace the one that this host has seen there`;
     throw new RackError('source-failed', `${message}; ${kept}; ${remedy}`, { cause });
+  }
+
+  /** The error for a release and its updates, neither of which can be used. */
+  #both(error: RackError, ofUpdates: RackError): RackError {
+    const fault = networkFault(error);
+    if (fault !== undefined && fault === networkFault(ofUpdates)) return error;
+    const said = ofUpdates.message.replace(`the source ${this.#source.name} cannot be used: `, '');
+    return new RackError('source-failed', `${error.message}; and its updates: ${said}`, { cause: error });
   }
 
   /** @returns undefined if the suite has no such installer. @throws RackError `source-failed` */

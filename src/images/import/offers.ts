@@ -145,10 +145,8 @@ function refuseAll(answers: readonly SourceAnswer[], { os, release = '', archite
   const names = answers.map(({ source }) => source);
   const asked = `${os}/${release} for ${listed(architectures, NAMED_MAX)}`;
   const remedy = `\`rackboot images available ${os}\` lists all`;
-  throw new RackError(
-    'not-found',
-    `${listed(names, NAMED_MAX)} ${names.length === 1 ? 'has' : 'have'} no ${asked}: ${remedy}`,
-  );
+  const have = names.length === 1 ? 'has' : 'have';
+  throw new RackError('not-found', `${listed(names, NAMED_MAX)} ${have} no ${asked}: ${remedy}`);
 }
 
 /**

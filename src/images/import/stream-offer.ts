@@ -77,7 +77,7 @@ export function streamOffer(source: StreamSource, image: StreamImage): ItemOffer
   const offer = {
     ...names,
     serial: storedSerial(image.serial),
-    title: storedTitle(`${source.title} ${shown.title}`.trim()),
+    title: storedTitle(`${systemTitle(source, image.os, shown.title)} ${shown.title}`.trim()),
     supportEnds: image.supportEnds === '' ? undefined : image.supportEnds,
     url: `${source.url}${root.path}`,
     mirrors: [],
@@ -88,6 +88,12 @@ export function streamOffer(source: StreamSource, image: StreamImage): ItemOffer
   // The region's database and the image store accept no other names.
   const wrong = judgeImageName(offer);
   return wrong === undefined ? { kind: 'image', offer } : `${name} cannot be imported: ${wrong}`;
+}
+
+/** What stands before the title of a release, such as `24.04 LTS`: the title of its source, or the name of a system that it lacks. */
+function systemTitle({ title }: StreamSource, os: string, release: string): string {
+  if (title !== '' || release.toLowerCase().includes(os.toLowerCase())) return title;
+  return `${os.slice(0, 1).toUpperCase()}${os.slice(1)}`;
 }
 
 /** @param bytes of all files together; undefined: unknown */

@@ -97,10 +97,20 @@ describe('a network installer on this host', { skip: missing('linux', 'dpkg-deb'
   }
 
   test('gets another name in the boot tree with --release', async () => {
-    assert.equal((await load('netboot.tar.gz', '--release', 'mine')).result, 0);
+    const { result, complaint } = await load('netboot.tar.gz', '--release', 'mine');
+    assert.deepEqual([result, complaint], [0, '']);
     assert.deepEqual(
       listAllInstallers(tree).map(({ release, title }) => [release, title]),
       [['mine', 'Debian 12 (bookworm)']],
+    );
+  });
+
+  test('is noted to be of another release than the one that it is named after', async () => {
+    const { result, complaint } = await load('netboot.tar.gz', '--release', 'trixie');
+    assert.equal(result, 0);
+    assert.match(
+      complaint,
+      /^Note: \S+netboot\.tar\.gz has the installer of Debian 12 \(bookworm\); it is now named debian\/trixie\.$/m,
     );
   });
 

@@ -39,7 +39,8 @@ async function images(t: TestContext) {
   const answers = {
     '/MAAS/api/2.0/nodegroups/': RACKS,
     '/MAAS/api/2.0/boot-resources/?op=list_versions': VERSIONS,
-    '/MAAS/api/2.0/boot-sources/?details=true': [source],
+    '/MAAS/api/2.0/boot-sources/?details=true': [source, { ...source, id: 8, name: 'installers', kind: 'installer' }],
+    '/MAAS/api/2.0/boot-sources/8/selections/?details=true': [selection('debian', 'bookworm', ['amd64'])],
     '/MAAS/api/2.0/boot-sources/7/selections/?details=true': [
       selection('debian', 'bookworm', ['arm64', 'amd64']),
       selection('custom', '*', ['arm64']),

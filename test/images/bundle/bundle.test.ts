@@ -323,6 +323,13 @@ describe('a bundle', () => {
     ]);
   });
 
+  test('is not begun if the bytes of any image are missing', async () => {
+    const images = [await add('bookworm', 1, false), await add('trixie', 2, false)];
+    rmSync(join(from, blobPath(images[1]?.sha256 ?? '', 'raw')));
+    await assert.rejects(exported(images), /debian\/trixie\S+ is damaged, or its bytes are missing/);
+    assert.equal(readFileSync(join(scratch, 'images.tar')).length, 0);
+  });
+
   test('is not made of damaged or missing content', async () => {
     const image = await add('bookworm', 1, false);
     const path = join(from, blobPath(image.sha256, 'raw'));

@@ -58,12 +58,12 @@ describe('an installer of a release', { skip: missing('linux', 'gpg') }, () => {
     );
   }
 
-  async function ask(): Promise<SourceAnswer> {
+  async function ask(mirror = url): Promise<SourceAnswer> {
     const source: InstallerSource = {
       ...{ kind: 'installer', name: 'debian-installer', title: 'Installer', os: 'debian' },
       arches: new Map([[ARCH, ARCH]]),
       trust: { kind: 'signed', keyrings: [keyring], keyUrl: undefined, fingerprints: undefined },
-      ...{ mirror: url, defaultMirror: undefined, defaultPortsMirror: undefined },
+      ...{ mirror, defaultMirror: undefined, defaultPortsMirror: undefined },
       releases: [{ name: 'buster', base: 'buster', images: 'netboot', title: 'Debian 10' }],
     };
     const place = new DownloadPlace();
@@ -113,7 +113,7 @@ describe('an installer of a release', { skip: missing('linux', 'gpg') }, () => {
       ...([
         undefined,
         undefined,
-        /buster\/ was valid until 2024-01-01.*buster-updates\/InRelease: no accepted key/,
+        /buster\/ was valid until 2024-01-01[^;]*; .*and its updates: http\S+buster-updates\/InRelease: no accepted key/,
       ] as const),
     ],
     [
@@ -139,4 +139,11 @@ describe('an installer of a release', { skip: missing('linux', 'gpg') }, () => {
       if (problem !== undefined) assert.match(problems[0]?.message ?? '', problem);
     });
   }
+
+  it('is refused with one reason if the mirror cannot be reached', { timeout: CASE_MS_MAX }, async () => {
+    const { problems } = await ask('http://127.0.0.1:1/');
+    assert.equal(problems.length, 1);
+    assert.match(problems[0]?.message ?? '', /buster\/InRelease: 127\.0\.0\.1:1 /);
+    assert.doesNotMatch(problems[0]?.message ?? '', /updates/);
+  });
 });

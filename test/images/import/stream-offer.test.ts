@@ -102,6 +102,21 @@ it('the stream of a region says what a system of its store supports', () => {
   assert.deepEqual(decoded.ok && decoded.value.products[0]?.images[0]?.subarches, ['ga-24.04', 'generic', 'hwe-t']);
 });
 
+it('the title of an offer names its system, by the source or by the site', () => {
+  const rows = [
+    ['Ubuntu Server', 'ubuntu', '24.04 LTS', 'Ubuntu Server 24.04 LTS'],
+    ['', 'ubuntu', '24.04 LTS', 'Ubuntu 24.04 LTS'],
+    ['', 'ubuntu', 'Ubuntu 24.04 LTS', 'Ubuntu 24.04 LTS'],
+    ['', 'centos', 'CentOS 8', 'CentOS 8'],
+    ['', 'custom', 'custom mine (amd64)', 'custom mine (amd64)'],
+  ] as const;
+  for (const [title, os, release_title, expected] of rows) {
+    const [image] = imagesOf({ os, release_title }, plain('disk1.img'));
+    const offer = image === undefined ? '' : streamOffer({ ...SOURCE, title }, image);
+    assert.equal(typeof offer === 'string' ? offer : offer.kind === 'image' && offer.offer.title, expected);
+  }
+});
+
 it('a version with sizes that no disk has is refused by name', () => {
   const size = Number.MAX_SAFE_INTEGER;
   for (const items of [
