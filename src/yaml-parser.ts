@@ -34,6 +34,14 @@ export function parseYamlDocument(text: string): ParsedYaml {
   return { document, lines, faults };
 }
 
+/** Where the items of the list below a key of the document begin, in characters. */
+export function itemOffsets(document: Document.Parsed, key: string): readonly number[] {
+  const { isNode, isSeq } = yamlParser();
+  const list = document.get(key, true);
+  if (!isSeq(list)) return [];
+  return list.items.map((item) => (isNode(item) ? (item.range?.[0] ?? 0) : 0));
+}
+
 /** A fault at an offset of the text. */
 interface FaultAt {
   readonly at: number;

@@ -69,7 +69,7 @@ function readFileSources({ config, sources }: SourceFlags): Pick<FileSources, 's
   const path = sources ?? resolve(dirname(config), SITE_SOURCES);
   const text = path === SHIPPED ? undefined : readText(path, sources === undefined);
   if (text === undefined) return { sources: shipped, selections: [], problem: undefined };
-  const { sources: own, releases, selections, problems } = decode(path, text);
+  const { sources: own, releases, selections, lines, problems } = decode(path, text);
   const names = new Set(own.map(({ source }) => source.name));
   const all = [...own, ...shipped.filter(({ source }) => !names.has(source.name))];
   const images = all.map(({ source }) => source);
@@ -81,7 +81,7 @@ function readFileSources({ config, sources }: SourceFlags): Pick<FileSources, 's
   return {
     ...read,
     selections: selections.map(({ source, ...selection }, index) => {
-      return { source, selection, file: path, key: `selections[${index}]` };
+      return { source, selection, file: path, key: `selections[${index}]`, line: lines.selections[index] };
     }),
     problem: undefined,
   };
@@ -174,6 +174,7 @@ interface DecodedFile {
   readonly sources: readonly FileSource[];
   readonly releases: readonly AddedRelease[];
   readonly selections: readonly AddedSelection[];
+  readonly lines: Readonly<Record<'selections', readonly number[]>>;
   /** Those of the selections, which are left out then. */
   readonly problems: readonly SourceProblem[];
 }
@@ -184,13 +185,14 @@ function decode(path: string, text: string): DecodedFile {
   const problems = whole.ok ? [] : whole.problems;
   const decoded = whole.ok ? whole : decodeSources(text, () => []);
   if (!decoded.ok) throw unusable(path, problems);
-  const { sources, releases, selections } = decoded;
+  const { sources, releases, selections, lines } = decoded;
   return {
     sources: sources.map((source, index) => ({
-      ...{ source, file: path, key: `sources[${index}]`, isShipped: isShippedFile(path) },
+      ...{ source, file: path, key: `sources[${index}]`, line: lines.sources[index], isShipped: isShippedFile(path) },
     })),
     releases,
     selections,
+    lines,
     problems,
   };
 }

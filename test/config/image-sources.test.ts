@@ -53,13 +53,15 @@ describe('the sources of a site', () => {
   });
 
   test('are selected with shipped ones, each selection with its key', async () => {
-    write('selections: [{ source: ubuntu, os: ubuntu, release: noble }, { source: maas, arches: [arm64] }]\n');
+    write(
+      'selections:\n# one\n- { source: ubuntu, os: ubuntu, release: noble }\n-\n  source: maas\n  arches: [arm64]\n',
+    );
     const { selections, problem } = await fileSourcesReader(config)();
     const file = join(directory, 'image-sources.yaml');
     const all = { os: '*', release: '*', arches: ['*'], subarches: ['*'], labels: ['*'] };
     assert.deepEqual(selections, [
-      { source: 'ubuntu', selection: { ...all, os: 'ubuntu', release: 'noble' }, file, key: 'selections[0]' },
-      { source: 'maas', selection: { ...all, arches: ['arm64'] }, file, key: 'selections[1]' },
+      { source: 'ubuntu', selection: { ...all, os: 'ubuntu', release: 'noble' }, file, key: 'selections[0]', line: 3 },
+      { source: 'maas', selection: { ...all, arches: ['arm64'] }, file, key: 'selections[1]', line: 5 },
     ]);
     assert.equal(problem, undefined);
     assert.ok(readImageSources({ config }).some(({ name }) => name === 'maas'));

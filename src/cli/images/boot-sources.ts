@@ -17,8 +17,10 @@ import { print, printError, printJson } from '../terminal/output.ts';
 export const PATH = '/MAAS/api/2.0/boot-sources/';
 
 const addedShape = z.looseObject({ id: z.number(), url: z.string() });
-/** The file and the key that define it; null: none. */
-export const pinShape = z.object({ file: z.string(), key: z.string() }).nullable();
+/** The file, the key and the line that define it; null: none. */
+export const pinShape = z
+  .object({ file: z.string(), key: z.string(), line: z.number().nullable().default(null) })
+  .nullable();
 const sourceShape = addedShape.extend({
   name: z.string(),
   pinned_by: pinShape,
@@ -168,14 +170,14 @@ type Pin = z.output<typeof pinShape>;
 
 /** Where a source or a selection is written. The line of `namePinFiles` has the path of the site's file. */
 export const pinText = (pin: Pin): string =>
-  pin === null ? 'store' : isShippedFile(pin.file) ? 'shipped file' : pin.key;
+  pin === null ? 'store' : isShippedFile(pin.file) ? 'shipped file' : pin.line === null ? pin.key : `line ${pin.line}`;
 
 /** Says which file has the keys in the list. */
 export function namePinFiles(pins: readonly Pin[]): void {
   const written = pins.filter((pin) => pin !== null).filter(({ file }) => !isShippedFile(file));
   const [first] = written;
   if (first === undefined) return;
-  print(`The file with ${first.key}: ${[...new Set(written.map(({ file }) => file))].join(', ')}`);
+  print(`The file with ${pinText(first)}: ${[...new Set(written.map(({ file }) => file))].join(', ')}`);
 }
 
 /** Adds a source. @returns 0 @throws RackError `bad-argument` */

@@ -8,7 +8,7 @@ import { counted } from '../../counted.ts';
 import { errorText } from '../../errors.ts';
 import { isFields } from '../../fields.ts';
 import { nearestHint } from '../../nearest-name.ts';
-import { parseYamlDocument } from '../../yaml-parser.ts';
+import { itemOffsets, parseYamlDocument } from '../../yaml-parser.ts';
 import { COPY_SOURCE } from '../image-store.ts';
 import { placeholdersIn } from './placeholders.ts';
 import type {
@@ -29,6 +29,8 @@ type DecodedSources =
       readonly sources: readonly ImageSource[];
       readonly releases: readonly AddedRelease[];
       readonly selections: readonly AddedSelection[];
+      /** The line of each source and of each selection, from 1. */
+      readonly lines: WrittenLines;
     }
   | { readonly ok: false; readonly problems: readonly SourceProblem[] };
 
@@ -65,7 +67,8 @@ export function decodeSources(text: string, decodeSelections: DecodeSelections):
       report(`sources[${index}].name`, 'racks name the copies of images of their region so: choose another name');
     names.add(name);
   }
-  return problems.length === 0 ? { ok: true, sources, releases, selections } : { ok: false, problems };
+  if (problems.length > 0 || file.lines === undefined) return { ok: false, problems };
+  return { ok: true, sources, releases, selections, lines: file.lines };
 }
 
 /** Reports a problem of the file. @param path the place: `sources[0].name` */
@@ -76,26 +79,30 @@ interface WrittenFile {
   readonly sources?: unknown;
   readonly releases?: unknown;
   readonly selections?: unknown;
-  /** True if the file cannot be read at all; the problem has been reported then. */
-  readonly isUnreadable?: boolean;
+  /** Undefined if the file cannot be read at all; the problem has been reported then. */
+  readonly lines?: WrittenLines;
 }
+
+/** The lines of the entries of both lists, from 1. */
+type WrittenLines = Readonly<Record<'sources' | 'selections', readonly number[]>>;
 
 function readFile(text: string, report: Report): WrittenFile {
   if (text.length > FILE_CHARACTERS_MAX) {
     report('', `it has ${counted(text.length, 'character')}, but the limit is ${FILE_CHARACTERS_MAX}`);
-    return { isUnreadable: true };
+    return {};
   }
-  const file = parseYaml(text, report);
-  if (file === undefined) return { isUnreadable: true };
-  const { sources, releases, selections, ...others } = isFields(file) ? file : {};
+  const parsed = parseYaml(text, report);
+  if (parsed === undefined) return {};
+  const { value, lines } = parsed;
+  const { sources, releases, selections, ...others } = isFields(value) ? value : {};
   for (const key of Object.keys(others)) report(cleanText(key), 'is not a key of this file; remove it');
-  return { sources, releases, selections };
+  return { sources, releases, selections, lines };
 }
 
 /** The entries of the list `sources`, not yet decoded. A file with releases or selections may omit the list. */
-function listSources({ sources, releases, selections, isUnreadable }: WrittenFile, report: Report): readonly unknown[] {
+function listSources({ sources, releases, selections, lines }: WrittenFile, report: Report): readonly unknown[] {
   const hasOthers = releases !== undefined || selections !== undefined;
-  if (isUnreadable === true || (sources === undefined && hasOthers)) return [];
+  if (lines === undefined || (sources === undefined && hasOthers)) return [];
   if (!Array.isArray(sources)) report('sources', 'expected a list of sources');
   else if (sources.length > SOURCES_MAX) report('sources', `expected at most ${SOURCES_MAX} sources`);
   else return sources;
@@ -111,13 +118,18 @@ function decodeReleases(value: unknown, report: Report): readonly AddedRelease[]
   return [];
 }
 
-function parseYaml(text: string, report: Report): unknown {
-  const { document, faults } = parseYamlDocument(text);
+function parseYaml(
+  text: string,
+  report: Report,
+): { readonly value: unknown; readonly lines: WrittenLines } | undefined {
+  const { document, lines, faults } = parseYamlDocument(text);
   for (const { line, message } of faults) report('', `line ${line}: ${message}`);
   if (faults.length > 0) return undefined;
   try {
     const value: unknown = document.toJS({ maxAliasCount: YAML_ALIASES_MAX });
-    return value ?? {};
+    const linesIn = (key: string): readonly number[] =>
+      itemOffsets(document, key).map((offset) => lines.linePos(offset).line);
+    return { value: value ?? {}, lines: { sources: linesIn('sources'), selections: linesIn('selections') } };
   } catch (error) {
     report('', `not usable YAML: ${errorText(error)}`);
     return undefined;

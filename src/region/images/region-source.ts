@@ -25,6 +25,8 @@ export interface FileSource {
   /** The path of the file, and the key of the source in it. */
   readonly file: string;
   readonly key: string;
+  /** The line on which it begins, from 1; undefined: unknown. */
+  readonly line?: number | undefined;
   /** True for a file of Rackboot, which only an update changes; undefined: false. */
   readonly isShipped?: boolean | undefined;
 }
@@ -37,6 +39,8 @@ interface FileSelection {
   /** The path of the file, and the key of the selection in it. */
   readonly file: string;
   readonly key: string;
+  /** The line on which it begins, from 1; undefined: unknown. */
+  readonly line?: number | undefined;
 }
 
 /** The name of the site's file, which is next to the configuration. */
@@ -68,7 +72,7 @@ export interface RegionSource extends BootSource {
 /** A selection among the images of a source. */
 export interface RegionSelection extends BootSelection {
   /** The file and the key that define it; `undefined` if the API may change it. */
-  readonly pin?: { readonly file: string; readonly key: string } | undefined;
+  readonly pin?: Pick<FileSelection, 'file' | 'key' | 'line'> | undefined;
 }
 
 /** The selections of files have the numbers from here to twice as many: the store counts its own from 1. */
@@ -112,11 +116,11 @@ export function joinSelections(
   selections: readonly FileSelection[],
 ): readonly RegionSelection[] {
   const ids = new Map(sources.map(({ id, name }) => [name, id]));
-  const ofFile = selections.flatMap(({ source, selection, file, key }): readonly RegionSelection[] => {
+  const ofFile = selections.flatMap(({ source, selection, ...pin }): readonly RegionSelection[] => {
     const sourceId = ids.get(source);
     if (sourceId === undefined) return [];
     const id = FILE_IDS_FROM + (numberOf(`${source} ${selection.os}/${selection.release}`) % FILE_IDS_FROM);
-    return [{ ...selection, id, sourceId, pin: { file, key } }];
+    return [{ ...selection, id, sourceId, pin }];
   });
   const imageOf = ({ sourceId, os, release }: BootSelection): string => `${sourceId} ${os}/${release}`;
   const known = new Set(ofFile.map(imageOf));

@@ -24,7 +24,10 @@ const row = (id: number, name: string, url: string, more: object) => ({
   ...{ keyring_filename: '', keyring_data: '', ...more },
 });
 const ROWS = [
-  row(12, 'site-stream', OWN, { keyring_filename: '/etc/k.gpg', pinned_by: { file: SITE, key: 'sources[0]' } }),
+  row(12, 'site-stream', OWN, {
+    keyring_filename: '/etc/k.gpg',
+    pinned_by: { file: SITE, key: 'sources[0]', line: 12 },
+  }),
   row(1, 'ubuntu', UBUNTU, { keyring_filename: KEYRING, pinned_by: { file: SHIPPED, key: 'sources[0]' } }),
   row(5, 'fedora', FEDORA, {
     ...{ index: null, unsigned: true, why: 'It is not signed', pinned_by: { file: SHIPPED, key: 'sources[4]' } },
@@ -48,7 +51,7 @@ async function images(t: TestContext) {
     [path]: ROWS[3],
     [`${path}14/`]: ROWS[3],
     ...Object.fromEntries(ROWS.map(({ id }) => [`${path}${id}/selections/?details=true`, []])),
-    [`${path}12/selections/?details=true`]: [selection(2 ** 30, 12, { file: SITE, key: 'selections[0]' })],
+    [`${path}12/selections/?details=true`]: [selection(2 ** 30, 12, { file: SITE, key: 'selections[0]', line: 40 })],
     [`${path}14/selections/?details=true`]: [selection(3, 14, null)],
     [`${path}14/selections/3/`]: selection(3, 14, null),
   });
@@ -68,7 +71,7 @@ test('sources list fits into 100 columns, and says how each source is verified, 
     lines.map((line) => line.replaceAll(/ {2,}/g, '  ')),
     [
       'ID  NAME  KEYS  WRITTEN IN',
-      '12  site-stream  /etc/k.gpg (missing)  sources[0]',
+      '12  site-stream  /etc/k.gpg (missing)  line 12',
       `  ${OWN}`,
       `1  ubuntu  ${existsSync(KEYRING) ? KEYRING : 'fetched: 1A5D6C4C7DB87C81'}  shipped file`,
       `  ${UBUNTU}`,
@@ -83,7 +86,7 @@ test('sources list fits into 100 columns, and says how each source is verified, 
       `  ${ROCKY}`,
       `17  debian-installer  ${existsSync(ARCHIVE) ? ARCHIVE : `${ARCHIVE} (missing)`}  shipped file`,
       '  http://mirror.example/debian/ (the package mirror of this host)',
-      `The file with sources[0]: ${SITE}`,
+      `The file with line 12: ${SITE}`,
     ],
   );
 });
@@ -98,9 +101,9 @@ test('selections list names the file once, and leaves no column empty', async (t
       .slice(1)
       .map((line) => line.split(/ {2,}/)),
     [
-      [String(2 ** 30), 'site-stream', 'ubuntu/noble', 'amd64', '*', '*', 'selections[0]'],
+      [String(2 ** 30), 'site-stream', 'ubuntu/noble', 'amd64', '*', '*', 'line 40'],
       ['3', OWN, 'ubuntu/noble', 'amd64', '*', '*', 'store'],
-      [`The file with selections[0]: ${SITE}`],
+      [`The file with line 40: ${SITE}`],
     ],
   );
 });

@@ -310,8 +310,8 @@ test('a source of a file is shown with its file and key, refused to be changed, 
         assert.equal(own.json.id, list.length, 'the sources of files have the first ids');
         const facts = list.map((one: Record<string, unknown>) => [one.name, one.url, one.pinned_by]);
         assert.deepEqual(facts.slice(0, 2), [
-          ['debian', 'http://debian.example/', { file, key: 'sources[0]' }],
-          ['mine', 'http://mine.example/', { file, key: 'sources[1]' }],
+          ['debian', 'http://debian.example/', { file, key: 'sources[0]', line: 2 }],
+          ['mine', 'http://mine.example/', { file, key: 'sources[1]', line: 4 }],
         ]);
         const ids = list.map(({ id }: { id: number }) => id);
         assert.deepEqual(
@@ -325,7 +325,7 @@ test('a source of a file is shown with its file and key, refused to be changed, 
         for (const method of ['PUT', 'DELETE'] as const) {
           const refused = await ask(method, `2.0/boot-sources/${id}/`, { url: 'http://other/' });
           assert.equal(refused.status, 409);
-          const why = `it is written in ${file} as sources[1]. Change it in this file.`;
+          const why = `it is written in ${file}, line 4. Change it in this file.`;
           assert.equal(refused.text, `The source mine is read-only: ${why}`);
         }
         const shipped = await ask('PUT', `2.0/boot-sources/${ubuntu.id}/`, { url: 'http://other/' });
@@ -414,11 +414,11 @@ test('a selection of a file is shown with its file and key by both versions, and
           ...{ os: 'ubuntu', release: 'noble', arches: ['amd64'], subarches: ['*'], labels: ['*'], id },
           ...{ boot_source_id: source, resource_uri: `/MAAS/api/2.0/${path}${id}/` },
         });
-        const written = `it is written in ${file} as selections[0]. Change it in this file.`;
+        const written = `it is written in ${file}, line 1. Change it in this file.`;
         for (const version of ['1.0', '2.0', '1.0/nodegroups/master']) {
           const one = `${version}/${path}${id}/`;
           const detailed = (await ask('GET', `${one}?details=true`)).json;
-          assert.deepEqual(detailed.pinned_by, { file, key: 'selections[0]' });
+          assert.deepEqual(detailed.pinned_by, { file, key: 'selections[0]', line: 1 });
           assert.deepEqual((await ask('GET', `${version}/${path}?details=true`)).json, [detailed]);
           for (const method of ['PUT', 'DELETE'] as const) {
             const refused = await ask(method, one, { arches: 'arm64' });

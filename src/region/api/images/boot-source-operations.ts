@@ -58,7 +58,7 @@ function detailsJson(source: RegionSource): Record<string, unknown> {
   return {
     ...{ name: sourceTitle(source), title, kind, index, unsigned: trust.kind === 'unsigned' },
     why: trust.kind === 'unsigned' ? trust.why : null,
-    pinned_by: pin === undefined ? null : { file: pin.file, key: pin.key },
+    pinned_by: pin === undefined ? null : { file: pin.file, key: pin.key, line: pin.line ?? null },
   };
 }
 

@@ -7,7 +7,12 @@ import type { RefusalTable } from './table.ts';
 
 type Max = { readonly max: number };
 /** A selection of the site's file. */
-type WrittenImage = { readonly image: string; readonly file: string; readonly key: string };
+/** Where something is written; the key is for a file whose lines are unknown. */
+type Written = { readonly file: string; readonly key: string; readonly line?: number | undefined };
+type WrittenImage = Written & { readonly image: string };
+
+const place = ({ file, key, line }: Written): string =>
+  line === undefined ? `${file} as ${key}` : `${file}, line ${line}`;
 
 /** By code. */
 export const BOOT = {
@@ -19,21 +24,18 @@ export const BOOT = {
     `The region itself has no ${image}; only racks report it. \`sudo rackboot images remove ${image}\` on their hosts removes it.`,
   'setting-read-only.boot-source': ({
     source,
-    file,
-    key,
     isShipped = false,
-  }: {
+    ...written
+  }: Written & {
     readonly source: string;
-    readonly file: string;
-    readonly key: string;
     readonly isShipped?: boolean | undefined;
   }) =>
-    `The source ${source} is read-only: it is written in ${file} as ${key}. ` +
+    `The source ${source} is read-only: it is written in ${place(written)}. ` +
     (isShipped
       ? 'A source of the same name in image-sources.yaml, next to the configuration, replaces it.'
       : 'Change it in this file.'),
-  'setting-read-only.boot-selection': ({ image, file, key }: WrittenImage) =>
-    `The selection ${image} is read-only: it is written in ${file} as ${key}. Change it in this file.`,
+  'setting-read-only.boot-selection': ({ image, ...written }: WrittenImage) =>
+    `The selection ${image} is read-only: it is written in ${place(written)}. Change it in this file.`,
   'field.boot-url':
     'Give the http or https URL of a site with simplestreams, without a password, a query or a fragment, at most 1024 characters.',
   'field.boot-url-taken': ({ url, id }: { readonly url: string; readonly id: number }) =>
