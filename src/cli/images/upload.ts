@@ -220,7 +220,7 @@ class Upload {
       const { import: state, complete } = found;
       if (state?.state === 'failed') throw failed(found);
       if (complete !== false && (state === null || state === undefined)) return found;
-      if (!isSaid) print('The region is converting and checking it.');
+      if (!isSaid) print('The region is converting and checking it, which takes minutes for a large image.');
       isSaid = true;
       const reason = state?.reason ?? '';
       if (reason !== '' && reason !== said && !this.#flags.json) print(`Not yet: ${reason}`);

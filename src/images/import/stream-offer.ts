@@ -90,7 +90,7 @@ export function streamOffer(source: StreamSource, image: StreamImage): ItemOffer
   return wrong === undefined ? { kind: 'image', offer } : `${name} cannot be imported: ${wrong}`;
 }
 
-/** What stands before the title of a release, such as `24.04 LTS`: the title of its source, or the name of a system that it lacks. */
+/** The words before the title of a release, such as `24.04 LTS`: the title of its source, or the name of a system that it lacks. */
 function systemTitle({ title }: StreamSource, os: string, release: string): string {
   if (title !== '' || release.toLowerCase().includes(os.toLowerCase())) return title;
   return `${os.slice(0, 1).toUpperCase()}${os.slice(1)}`;

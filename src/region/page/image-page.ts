@@ -66,7 +66,7 @@ function versionsPart({ images }: ListedResource): Html {
     <div class="sheet" id="versions"><table class="plain"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
-/** What the newest version is, how it starts, and where it came from. */
+/** The kind of the newest version, how it starts, and its source. */
 function aboutPairs({ images, progress }: ListedResource): readonly (readonly [string, Html | string])[] {
   const { kind, kinds, starts, startsBy, cloudInit, source, added } = words.images;
   const [newest] = images;

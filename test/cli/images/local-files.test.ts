@@ -185,6 +185,7 @@ describe('files and directories of this host', { skip: missing('linux', 'zstd', 
       const { result, complaint } = await images('import', at(file), ...NAMED);
       assert.equal(result, 0, complaint);
       assert.equal(stored()[0]?.partitionTable, 'mbr');
+      assert.deepEqual(stored()[0]?.signs, { startsByBios: false, startsByUefi: false, hasCloudInit: false });
     });
   }
 
