@@ -99,7 +99,7 @@ async function importImage(
   if (!isSilent) {
     const name = formatImageName(result.image);
     print(result.added ? `Imported ${name}: ${formatBytes(imageBytes(result.image))}` : `${name} is already there.`);
-    if (result.system !== undefined) print(`Judging by its content, ${describeSystem(result.system)}.`);
+    if (result.added && result.system !== undefined) print(`Judging by its content, ${describeSystem(result.system)}.`);
     if (result.root !== undefined)
       print(`Judging by its content, ${describeRoot(result.root, startsOf(result.image).starts !== undefined)}.`);
     for (const image of result.removed) print(`Removed the older ${formatImageName(image)}`);

@@ -30,6 +30,7 @@ import {
   MANIFEST_BYTES_MAX,
   type StoredImage,
 } from '../image-store.ts';
+import { SystemInspector } from '../image-system.ts';
 import type { ImageBytes } from '../qcow2/reading.ts';
 import { openStored } from '../stored-blob.ts';
 import { addBundledSystem } from './bundled-system.ts';
@@ -206,6 +207,7 @@ export async function addBundle(terms: BundleTerms): Promise<void> {
       continue;
     }
     const { serial, os, release, architecture, subarchitecture, label, title } = image;
+    const inspector = new SystemInspector(architecture);
     const result = await addImage({
       tree,
       file: contentOf(blobsOf(image)[0]),
@@ -215,7 +217,9 @@ export async function addBundle(terms: BundleTerms): Promise<void> {
       compress: image.format === 'raw.zst',
       sha256: image.sha256,
       nowMs,
-      signs: () => image.signs,
+      // A bundle may state anything.
+      onDisk: (piece) => inspector.take(piece),
+      signs: () => inspector.signs(),
       onProgress: () => undefined,
     });
     onAdded(result);

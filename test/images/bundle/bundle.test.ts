@@ -31,6 +31,7 @@ import {
   readImages,
   type StoredImage,
 } from '../../../src/images/image-store.ts';
+import { SystemInspector } from '../../../src/images/image-system.ts';
 import { rootDiskBytes } from '../../../src/images/import/root-format.ts';
 import { refreshTree } from '../../../src/images/system-tree.ts';
 import { viewBytes } from '../../../src/net/borrowed-bytes.ts';
@@ -58,7 +59,10 @@ const bytesOf = (content: Uint8Array) => ({
 });
 
 async function add(release: string, seed: number, compress: boolean): Promise<StoredImage> {
+  const inspector = new SystemInspector('amd64');
   const { image } = await addImage({
+    onDisk: (piece) => inspector.take(piece),
+    signs: () => inspector.signs(),
     tree: from,
     file: bytesOf(makeDisk(3 * MIB, 'gpt', seed)),
     fileName: 'given',
