@@ -20,15 +20,20 @@ const SERVICES = {
 /** It exists while systemd runs. Source: sd_booted(3). */
 const SYSTEMD = '/run/systemd/system';
 
-/** True when a service can be started by its unit. */
-export const isUnitInstalled = (unit: string = SERVICES.rack.unit): boolean =>
-  existsSync(SYSTEMD) && UNIT_PLACES.some((place) => existsSync(join(place, `${unit}.service`)));
+/** True when a service can be started by its unit. @param exists tells whether a path exists */
+export const isUnitInstalled = (
+  unit: string = SERVICES.rack.unit,
+  exists: (path: string) => boolean = existsSync,
+): boolean => exists(SYSTEMD) && UNIT_PLACES.some((place) => exists(join(place, `${unit}.service`)));
 
 /** The option that makes a command read this configuration; empty for the default one. */
 export const configWords = (file: string): string => (file === RACK_CONFIG ? '' : ` --config ${shellWord(file)}`);
 
 /** The start command. @param file the configuration; each service's unit reads only one */
-export function startCommand(file: string, hasUnit: (unit: string) => boolean = isUnitInstalled): string {
+export function startCommand(
+  file: string,
+  hasUnit: (unit: string) => boolean = (unit) => isUnitInstalled(unit),
+): string {
   const service = SERVICES[isRegionFile(file) ? 'region' : 'rack'];
   return file === service.file && hasUnit(service.unit)
     ? `sudo systemctl start ${service.unit}`

@@ -12,7 +12,7 @@ import {
   defaultRegionConfig,
   defaultStoreConfig,
 } from '../../src/control/default-config.ts';
-import { startCommand, typedConfig } from '../../src/control/start-command.ts';
+import { isUnitInstalled, startCommand, typedConfig } from '../../src/control/start-command.ts';
 import { RACK_CONFIG } from '../../src/region/config.ts';
 
 test('the unit starts the rack of the default configuration, and only if it is installed', () => {
@@ -23,6 +23,19 @@ test('the unit starts the rack of the default configuration, and only if it is i
     'sudo rackboot run',
   );
   assert.equal(startCommand('/tmp/my rack.yaml', yes), "sudo rackboot run --config '/tmp/my rack.yaml'");
+});
+
+test('a unit starts nothing where systemd does not run', () => {
+  const unit = '/lib/systemd/system/rackboot.service';
+  for (const [paths, expected] of [
+    [[unit], false],
+    [['/run/systemd/system'], false],
+    [['/run/systemd/system', unit], true],
+  ] as const)
+    assert.equal(
+      isUnitInstalled('rackboot', (path) => paths.some((one) => one === path)),
+      expected,
+    );
 });
 
 test('a file that names a store is started as a region', () => {
