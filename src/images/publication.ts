@@ -127,7 +127,7 @@ async function removeLeftovers(path: string): Promise<void> {
   for (const name of await readdir(parent).catch(() => [])) {
     if (!name.startsWith(`.${basename(path)}.`)) continue;
     const end = name.slice(basename(path).length + 1);
-    // What a person put there has another end.
+    // Entries that a person put there have other ends.
     if (!/^\.(?:(?:new|old)-|[0-9a-f-]{36}$)/.test(end)) continue;
     const [, pid] = /\.(?:new|old)-(\d+)-[0-9a-f-]{36}$/.exec(name) ?? [];
     const left = join(parent, name);
