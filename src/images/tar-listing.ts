@@ -11,6 +11,8 @@ import {
   BLOCK_BYTES,
   EMPTY,
   EXTENSION_BYTES_MAX,
+  EXTENSIONS_BYTES_MAX,
+  extensionsFault,
   isHeader,
   nameOf,
   pad,
@@ -35,8 +37,10 @@ type TakeContent = (bytes: Uint8Array) => void;
 /** Called with each member. @returns what takes its content; undefined: nothing does */
 type OnMember = (member: TarMember) => TakeContent | undefined;
 
-/** Ample for a system: a large desktop has a million files. */
+/** With the extensions of their headers. Ample for a system: a large desktop has a million files. */
 const MEMBERS_MAX = 20_000_000;
+/** Beyond EXTENSIONS_BYTES_MAX, for each member on average: a time and two labels of SELinux have 180 bytes. */
+const EXTENSION_BYTES_OF_MEMBER = 256;
 const PAX = 'xg';
 const EXTENSIONS = `${PAX}LK`;
 /** After the 21 entries of a block of a sparse file's map. */
@@ -56,6 +60,9 @@ export class TarListing {
   #padding = 0;
   #take: TakeContent | undefined;
   #members = 0;
+  /** All extensions of headers so far. */
+  #extensions = 0;
+  #extensionsBytes = 0;
   #nextName: string | undefined;
   #nextSize: number | undefined;
 
@@ -116,11 +123,12 @@ export class TarListing {
       if (written > EXTENSION_BYTES_MAX) throw new TarFault('a header of the archive is too large');
       this.#extension = type;
       this.#extensionBytes = written;
+      this.#countExtension(written);
       if (written > 0) this.#state = 'extension';
       return;
     }
     this.#members += 1;
-    if (this.#members > MEMBERS_MAX) throw new TarFault(`the archive has more than ${MEMBERS_MAX} members`);
+    this.#countHeaders();
     const bytes = EMPTY.has(type) ? 0 : (this.#nextSize ?? written);
     const name = withoutSlashes((this.#nextName ?? nameOf(block)).replace(/^(?:\.?\/)+/, ''));
     this.#nextName = undefined;
@@ -129,6 +137,19 @@ export class TarListing {
     this.#left = bytes;
     this.#padding = pad(bytes) - bytes;
     this.#state = type === 'S' && block[AT.isExtended] !== 0 ? 'map' : bytes > 0 ? 'content' : 'header';
+  }
+
+  #countHeaders(): void {
+    if (this.#members + this.#extensions <= MEMBERS_MAX) return;
+    throw new TarFault(`the archive has more than ${MEMBERS_MAX} members`);
+  }
+
+  #countExtension(bytes: number): void {
+    this.#extensions += 1;
+    this.#countHeaders();
+    this.#extensionsBytes += bytes;
+    const bytesMax = EXTENSIONS_BYTES_MAX + this.#members * EXTENSION_BYTES_OF_MEMBER;
+    if (this.#extensionsBytes > bytesMax) throw extensionsFault();
   }
 
   #readMap(block: Uint8Array): void {

@@ -254,6 +254,7 @@ async function listBundle(file: ImageBytes, fileName: string): Promise<Listing> 
       if (images.size === IMAGES_MAX) throw refuse(`it has more than ${counted(IMAGES_MAX, 'image')}`);
       const image = await readManifest(file, name, content);
       if (typeof image === 'string') throw refuse(`${name}: ${image}`);
+      if (images.has(formatImageName(image))) throw refuse(`it has two manifests of ${formatImageName(image)}`);
       images.set(formatImageName(image), image);
       for (const blob of blobsOf(image)) {
         const other = expected.get(contentName(blob));

@@ -170,6 +170,16 @@ describe('a bundle', () => {
     assert.deepEqual(await addAll(bundle), [false, false, false], 'a second time changes nothing');
   });
 
+  test('with two manifests of one image is refused', async () => {
+    const image = await add('bookworm', 1, true);
+    const other = { ...image, title: 'Other' };
+    const [blob] = blobsOf(image);
+    assert.ok(blob);
+    const content = [blob.path.slice('images/'.length), readFileSync(join(from, blob.path))] as const;
+    const bundle = tar([FIRST, manifestOf(image), manifestOf(other), content]);
+    await refused(bundle, /it has two manifests of debian\/bookworm/);
+  });
+
   test('does not change the origin of an image that is already there', async () => {
     const image = await add('bookworm', 1, true);
     const bundle = await exported([image]);
