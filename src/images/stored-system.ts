@@ -83,3 +83,10 @@ function decodeFile(value: unknown): SystemFile | undefined {
     return undefined;
   return typeof bytes === 'number' && Number.isSafeInteger(bytes) && bytes > 0 ? { name, sha256, bytes } : undefined;
 }
+
+/** Top-level directories of the boot tree that do not belong to a system. */
+const RESERVED = new Set(['images', 'bootloader', 'grub', 'pxelinux.cfg', 'amd64', 'arm64', 'armhf', 'i386']);
+
+/** Why no system may have this name; undefined: it may. */
+export const judgeSystemName = (os: string): string | undefined =>
+  RESERVED.has(os) ? `the boot tree already uses the name ${os}` : undefined;

@@ -10,12 +10,12 @@ import { BlobFile, checkRoom } from '../blob-writing.ts';
 import { type AddResult, checkPlace, publishImage } from '../image-adding.ts';
 import { beginCopy, type StoreCopy, sweepBlobs } from '../image-removal.ts';
 import { blobsOf, formatImageName, hasBlob, type ImageBlob, readImages, type StoredImage } from '../image-store.ts';
-import { isRoot, judgeSystemName, ROOT_HEAD_BYTES, rootDiskBytes } from '../import/root-format.ts';
+import { isRoot, ROOT_HEAD_BYTES, rootDiskBytes } from '../import/root-format.ts';
 import { makeDirectories } from '../publication.ts';
 import type { ImageBytes } from '../qcow2/reading.ts';
 import { asStoreError } from '../store-error.ts';
 import { placeBlob } from '../stored-blob.ts';
-import { isRootFormat } from '../stored-system.ts';
+import { isRootFormat, judgeSystemName } from '../stored-system.ts';
 import { refreshTree } from '../system-tree.ts';
 
 /** Bytes that are copied at once. */

@@ -17,11 +17,11 @@ import { bytesOfFile } from '../image-file.ts';
 import { beginCopy, type StoreCopy, sweepBlobs } from '../image-removal.ts';
 import { blobPath, isSameName, judgeImageName, judgeTitle, readImages, storedTitle } from '../image-store.ts';
 import { inspectRoot, type RootFacts, RootFault } from '../import/root-check.ts';
-import { judgeSystemName, ROOT_BYTES_MAX, rootDiskBytes } from '../import/root-format.ts';
+import { ROOT_BYTES_MAX, rootDiskBytes } from '../import/root-format.ts';
 import { makeDirectories } from '../publication.ts';
 import { asStoreError } from '../store-error.ts';
 import { openStored, placeBlob } from '../stored-blob.ts';
-import type { RootFormat } from '../stored-system.ts';
+import { judgeSystemName, type RootFormat } from '../stored-system.ts';
 import { refreshTree } from '../system-tree.ts';
 
 /** The root to add, and the name of its image. */

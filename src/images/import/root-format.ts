@@ -14,15 +14,9 @@ export const ROOT_HEAD_BYTES = 512;
 /** Space that a root needs on a disk: about EXPANSION times its packed size, plus ROOM_BYTES to work in. */
 const EXPANSION = 4;
 const ROOM_BYTES = 512 * 1024 * 1024;
-/** Top-level directories of the boot tree that do not belong to a system. */
-const RESERVED = new Set(['images', 'bootloader', 'grub', 'pxelinux.cfg', 'amd64', 'arm64', 'armhf', 'i386']);
 
 /** The space that a root of this packed size needs on a disk, in bytes; an estimate. */
 export const rootDiskBytes = (bytes: number): number => EXPANSION * bytes + ROOM_BYTES;
-
-/** Why no system may have this name; undefined: it may. */
-export const judgeSystemName = (os: string): string | undefined =>
-  RESERVED.has(os) ? `the boot tree already uses the name ${os}` : undefined;
 
 /** True if a file begins like a root of this format. @param bytes its first ROOT_HEAD_BYTES */
 export function isRoot(format: RootFormat, bytes: Uint8Array): boolean {

@@ -23,7 +23,7 @@ import { bytesOfFile } from '../image-file.ts';
 import { blobPath, hasBlob, isSameName, judgeImageName, readImages, type StoredImage } from '../image-store.ts';
 import { makeDirectories } from '../publication.ts';
 import { judgeBlob, replaceBlob } from '../stored-blob.ts';
-import { type RootFormat, type SystemFile, subarchesIn } from '../stored-system.ts';
+import { judgeSystemName, type RootFormat, type SystemFile, subarchesIn } from '../stored-system.ts';
 import { refreshTree } from '../system-tree.ts';
 import { fetchFile, lockOf } from './file-fetch.ts';
 import { FilesProgress } from './files-progress.ts';
@@ -31,7 +31,7 @@ import type { ImportTerms } from './import-terms.ts';
 import { type ImageOffer, type NamedFile, type OfferedSystem, offerName } from './offer.ts';
 import { noteRefusal, readRefusal } from './refusals.ts';
 import { inspectRoot, type RootFacts, RootFault } from './root-check.ts';
-import { isRoot, judgeSystemName, ROOT_BYTES_MAX, ROOT_HEAD_BYTES, rootDiskBytes } from './root-format.ts';
+import { isRoot, ROOT_BYTES_MAX, ROOT_HEAD_BYTES, rootDiskBytes } from './root-format.ts';
 
 /** The largest kernel, initrd or manifest, in bytes. The initrd of Ubuntu 22.04 has 116 MB. */
 const FILE_BYTES_MAX = 1024 * 1024 * 1024;

@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { type Clock, systemClock, type Timer } from '../../clock.ts';
 import { nameExcess } from '../../images/image-store.ts';
+import { judgeSystemName } from '../../images/stored-system.ts';
 import type { FinishOrder } from '../../images/uploads/finish-upload.ts';
 import { FILE_TYPES, fileKindOf } from '../../images/uploads/upload-kind.ts';
 import type { PieceResult, WholeFile } from '../../images/uploads/upload-part.ts';
@@ -85,6 +86,10 @@ export class UploadWork implements UploadFiles {
   async checkRoom(bytes: number): Promise<void> {
     const { checkUploadRoom } = await loadParts();
     await checkUploadRoom(this.#tree, bytes);
+  }
+
+  isReserved(os: string, fileType: string): boolean {
+    return fileKindOf(fileType)?.kind === 'root' && judgeSystemName(os) !== undefined;
   }
 
   imageBytes({ fileType, bytes }: Pick<ImageUpload, 'fileType' | 'bytes'>): number {

@@ -39,6 +39,8 @@ export interface UploadFiles {
   readonly fileTypes: readonly string[];
   /** By how many characters an image's name is too long for the files of this host; 0 or less: it is not. */
   nameExcess(name: Omit<ImageName, 'serial'>): number;
+  /** True if the boot tree uses the name of the system itself, so that no root can have it. */
+  isReserved(os: string, fileType: string): boolean;
   /** Why a complete upload has not become an image yet; undefined: nothing prevents it. */
   reasonOf(id: number): ImportReason | undefined;
   checkRoom(bytes: number): Promise<void>;
@@ -106,6 +108,11 @@ export class Uploads {
   /** As for the files of this host; 0: this host keeps no images. */
   nameExcess(name: Omit<ImageName, 'serial'>): number {
     return this.#parts.files()?.nameExcess(name) ?? 0;
+  }
+
+  /** As for the files of this host; false: this host keeps no images. */
+  isReserved(os: string, fileType: string): boolean {
+    return this.#parts.files()?.isReserved(os, fileType) ?? false;
   }
 
   /** Why a complete upload has not become an image yet. */

@@ -246,7 +246,8 @@ test('a root archive is stored as it is, in the boot tree, too', () =>
       assert.match(refusal.text, reason);
     }
     const reserved = await create(wish(root, { name: 'grub/ten', filetype: 'tgz' }));
-    assert.match((await put(uriOf(reserved), root)).text, /already uses the name grub/);
+    assert.equal(reserved.status, 400);
+    assert.match(reserved.text, /The boot tree itself uses the name grub/, 'before its content is sent');
   }));
 
 test('a piece that does not fit is refused with what the upload needs', () =>
@@ -554,6 +555,8 @@ test('every parameter is checked: name, architecture, type, hash, size, room on 
       [{ name: 'a/b/c' }, /name/],
       [{ architecture: '' }, /architecture/],
       [{ name: `${LONG}/${LONG}`, architecture: `${LONG}/${LONG}` }, /that are 66 characters shorter together/],
+      [{ name: 'images/site', filetype: 'tgz' }, /The boot tree itself uses the name images: give another system/],
+      [{ name: 'amd64/site', filetype: 'squashfs' }, /uses the name amd64/],
       [{ filetype: 'exe' }, /Give one of tgz/],
       [{ sha256: 'beef' }, /64 hexadecimal digits/],
       [{ size: '0' }, /from 1 to/],

@@ -60,6 +60,7 @@ async function create(call: ApiCall, fields: z.output<typeof given>): Promise<An
   if (file !== undefined && file.bytes !== bytes)
     return refuseField('size', 'field.upload-size-other', { found: file.bytes });
   const [, os = 'custom', release = ''] = NAME.exec(fields.name) ?? [];
+  if (bootImages.uploads.isReserved(os, fileType)) return refuseField('name', 'field.image-name-reserved', { os });
   const [, architecture = '', subarchitecture = 'generic'] = ARCHITECTURE.exec(fields.architecture) ?? [];
   const excess = bootImages.uploads.nameExcess({ os, release, architecture, subarchitecture, label: LABEL });
   if (excess > 0) return refuseField('name', 'field.image-name-length', { excess });

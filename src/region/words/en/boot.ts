@@ -66,6 +66,8 @@ export const BOOT = {
   'field.boot-kind': 'Give synced or uploaded.',
   'field.image-name':
     'Give a name such as custom/site or site: lower-case letters and digits, with . _ + - inside, at most 63 characters on each side of /.',
+  'field.image-name-reserved': ({ os }: { readonly os: string }) =>
+    `The boot tree itself uses the name ${os}: give another system, such as custom.`,
   'field.image-name-length': ({ excess }: { readonly excess: number }) =>
     `Give a name and an architecture that are ${counted(excess, 'character')} shorter together: the image is a file with both in its name.`,
   'field.image-architecture': 'Give an architecture such as amd64 or amd64/generic.',
