@@ -6,7 +6,7 @@ import { sep } from 'node:path';
 import { shellWord } from '../../clean-text.ts';
 import { systemClock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
-import { DirectoryPacking, PACKED_FORM } from '../../images/given/directory-packing.ts';
+import { DirectoryPacking, type OpenDirectory, PACKED_FORM, realPathOf } from '../../images/given/directory-packing.ts';
 import type { RootForm } from '../../images/given/given-file.ts';
 import { type AddedRoot, copyRoot, type RootRequest } from '../../images/given/root-adding.ts';
 import { piecesOf } from '../../images/image-copy.ts';
@@ -25,14 +25,14 @@ export async function addGiven(flags: AddFlags): Promise<number> {
   try {
     return await addOpenedPath(given, flags);
   } finally {
-    if (given.kind === 'file') await given.handle.close();
+    await given.handle.close();
   }
 }
 
 /** Adds an open file or a directory as `addGiven` does. @throws RackError `bad-argument`, with the right command, for any other file */
 export async function addOpenedPath(given: GivenPath, flags: AddFlags): Promise<number> {
   if (given.kind === 'directory') {
-    if (given.is === 'system') return await addDirectory(flags);
+    if (given.is === 'system') return await addDirectory(given, flags);
     throw misplaced(flags.file, { kind: given.is });
   }
   const { handle, is } = given;
@@ -57,11 +57,11 @@ async function addRootFile(handle: FileHandle, form: RootForm, flags: AddFlags):
   return show(await copyInto(enterTree(flags), form, flags, pieces(), bytes.bytes), form, flags);
 }
 
-async function addDirectory(flags: AddFlags): Promise<number> {
+async function addDirectory(given: OpenDirectory, flags: AddFlags): Promise<number> {
   refuseCompress(flags);
-  const directory = realpathSync(flags.file);
+  const directory = realPathOf(given);
   // Started before switching users, as in `addGiven`.
-  const packing = new DirectoryPacking(flags.file);
+  const packing = new DirectoryPacking(given);
   try {
     const tree = enterTree(flags);
     if (`${realPath(tree)}${sep}`.startsWith(directory === sep ? sep : `${directory}${sep}`)) {

@@ -4,26 +4,43 @@ import type { FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { shellWord } from '../../clean-text.ts';
 import { RackError } from '../../errors.ts';
-import { type GivenDirectory, isDirectory, recogniseDirectory } from '../../images/given/directory-packing.ts';
+import {
+  type GivenDirectory,
+  isDirectory,
+  type OpenDirectory,
+  openDirectory,
+  recogniseDirectory,
+} from '../../images/given/directory-packing.ts';
 import { type GivenFile, recogniseFile } from '../../images/given/given-file.ts';
 import { bytesOfFile, openGiven } from '../../images/image-file.ts';
 
 /** A file or a directory, and what it is. */
 export type GivenPath =
   | { readonly kind: 'file'; readonly handle: FileHandle; readonly is: GivenFile }
-  | { readonly kind: 'directory'; readonly is: GivenDirectory };
+  | (OpenDirectory & { readonly kind: 'directory'; readonly is: GivenDirectory });
 
 /** The kinds of files and directories for which there is a command. */
 type GivenKind = GivenFile | { readonly kind: Exclude<GivenDirectory, 'system'> };
 
 const NAME_CHARACTERS_MAX = 63;
 
-/** Opens and recognises it. The caller closes a file. @throws RackError as `fileFault`; `bad-argument` for a pipe or the like */
+/** Opens and recognises it. The caller closes its handle. @throws RackError as `fileFault`; `bad-argument` for a pipe or the like */
 export async function openGivenPath(path: string): Promise<GivenPath> {
-  if (isDirectory(path)) return { kind: 'directory', is: recogniseDirectory(path) };
+  if (isDirectory(path)) {
+    const directory = await openDirectory(path);
+    return await closingIfBad(directory.handle, async () => {
+      return { ...directory, kind: 'directory', is: recogniseDirectory(directory) };
+    });
+  }
   const handle = await openGiven(path);
-  try {
+  return await closingIfBad(handle, async () => {
     return { kind: 'file', handle, is: await recogniseFile(await bytesOfFile(handle, path)) };
+  });
+}
+
+async function closingIfBad<T>(handle: FileHandle, use: () => Promise<T>): Promise<T> {
+  try {
+    return await use();
   } catch (error) {
     await handle.close();
     throw error;

@@ -32,7 +32,7 @@ export async function importFile(flags: ImportFileFlags): Promise<number> {
   try {
     return await importOpened(given, flags);
   } finally {
-    if (given.kind === 'file') await given.handle.close();
+    await given.handle.close();
   }
 }
 

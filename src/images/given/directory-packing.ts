@@ -5,11 +5,14 @@
 // 1. Nothing outside the directory is read: links are packed as links, and other file systems below it (proc, a bind mount) as empty directories.
 // 2. Owners, modes, times, hard links, holes and extended attributes are kept. The same files give the same bytes.
 // 3. An archive that lacks a file is never used: if tar could not read one, or one changed meanwhile, the packing fails.
-// 4. Only a few pieces are in memory at a time; no copy of the archive is made.
+// 4. The directory is opened once, and everything is read through its descriptor: whoever owns the directory above it cannot put a link in
+//    its place meanwhile.
+// 5. Only a few pieces are in memory at a time; no copy of the archive is made.
 
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { lstatSync } from 'node:fs';
+import { constants, lstatSync, readlinkSync, realpathSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
@@ -42,8 +45,39 @@ const RELEASE_FILES = ['etc/os-release', 'usr/lib/os-release'];
 const SITE_ENTRIES = ['streams/v1/index.sjson', 'streams/v1/index.json', '.rackboot-mirror'];
 const NETBOOT_NAMES = ['debian-installer', 'ubuntu-installer', 'netboot/debian-installer', 'netboot/ubuntu-installer'];
 
+/** A directory that a person named. The caller closes it. */
+export interface OpenDirectory {
+  readonly handle: FileHandle;
+  /** As the person named it. */
+  readonly name: string;
+}
+
+/**
+ * Opens a directory that a person names. A link to it counts if it is one of this user or root.
+ * @throws RackError as `fileFault`, `bad-argument` for the link of another user
+ */
+export async function openDirectory(name: string): Promise<OpenDirectory> {
+  try {
+    const named = lstatSync(name);
+    if (named.isSymbolicLink() && named.uid !== 0 && named.uid !== process.geteuid?.()) {
+      const remedy = `name the directory itself, if it is the right one: ${shellWord(readlinkSync(name))}`;
+      throw new RackError('bad-argument', `${name} is a link of another user: ${remedy}`);
+    }
+    const path = named.isSymbolicLink() ? realpathSync(name) : name;
+    const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+    return { handle: await open(path, flags), name };
+  } catch (cause) {
+    throw cause instanceof RackError ? cause : fileFault(name, cause);
+  }
+}
+
+const pathOf = ({ handle }: OpenDirectory): string => `/proc/self/fd/${handle.fd}`;
+
+/** Where an open directory is, without links. */
+export const realPathOf = (directory: OpenDirectory): string => readlinkSync(pathOf(directory));
+
 /** @throws RackError as `fileFault` if this user may not enter the directory */
-export function recogniseDirectory(directory: string): GivenDirectory {
+export function recogniseDirectory(directory: OpenDirectory): GivenDirectory {
   const has = (path: string): boolean => seen(directory, path) !== undefined;
   const isDirectory = (path: string): boolean => seen(directory, path)?.isDirectory() === true;
   if (isDirectory('etc') && isDirectory('usr') && RELEASE_FILES.some(has)) return 'system';
@@ -55,19 +89,19 @@ export function recogniseDirectory(directory: string): GivenDirectory {
 /** True if a path names a directory. */
 export const isDirectory = (path: string): boolean => seenStats(path)?.isDirectory() === true;
 
-function seen(directory: string, path: string): ReturnType<typeof lstatSync> {
+function seen(directory: OpenDirectory, path: string): ReturnType<typeof lstatSync> {
   try {
-    return lstatSync(join(directory, path), { throwIfNoEntry: false });
+    return lstatSync(join(pathOf(directory), path), { throwIfNoEntry: false });
   } catch (cause) {
     if (osErrorCode(cause) === 'ENOTDIR') return undefined;
-    throw fileFault(directory, cause);
+    throw fileFault(directory.name, cause);
   }
 }
 
 /** A packing under way. */
 export class DirectoryPacking {
   readonly #directory: string;
-  readonly #child: ChildProcessByStdio<null, Readable, Readable>;
+  readonly #tar: Readable;
   readonly #gzip = createGzip({ chunkSize: PIECE_BYTES });
   readonly #ended: Promise<unknown[]>;
   #said = '';
@@ -76,18 +110,20 @@ export class DirectoryPacking {
    * Begins to read the directory as the user who this process is now, and waits until the pieces are taken.
    * @throws RackError `tool-missing` without tar
    */
-  constructor(directory: string) {
+  constructor({ handle, name }: OpenDirectory) {
     requirePrograms('Packing a directory', [{ program: 'tar', package: 'tar' }]);
-    this.#directory = directory;
-    const words = [...WORDS, `--directory=${directory}`, '--file=-', '.'];
+    this.#directory = name;
+    const words = [...WORDS, '--directory=/proc/self/fd/3', '--file=-', '.'];
     const env = { PATH: searchPath(), LC_ALL: 'C' };
-    this.#child = spawn('tar', words, { env, stdio: ['ignore', 'pipe', 'pipe'] });
-    this.#child.stderr.on('data', (bytes: Buffer) => {
+    const child = spawn('tar', words, { env, stdio: ['ignore', 'pipe', 'pipe', handle.fd] });
+    if (child.stdout === null || child.stderr === null) throw new Error('tar has no pipes');
+    child.stderr.on('data', (bytes: Buffer) => {
       this.#said = (this.#said + bytes.toString('utf8')).slice(0, SAID_CHARACTERS_MAX);
     });
     // At once: when a child ends, Node discards what nobody reads.
-    this.#child.stdout.pipe(this.#gzip);
-    this.#ended = once(this.#child, 'close');
+    this.#tar = child.stdout;
+    this.#tar.pipe(this.#gzip);
+    this.#ended = once(child, 'close');
     this.#ended.catch(() => undefined);
   }
 
@@ -102,7 +138,7 @@ export class DirectoryPacking {
 
   /** Ends the packing. The user of this process may have changed, so tar ends because nobody reads any more. */
   stop(): void {
-    this.#child.stdout.destroy();
+    this.#tar.destroy();
     this.#gzip.destroy();
   }
 
