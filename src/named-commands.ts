@@ -53,7 +53,6 @@ export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
 export const WITHOUT_CONFIG: ReadonlySet<string> = new Set([
   'completion',
   'decode',
-  'images mirror',
   'lab',
   'login',
   'logout',

@@ -258,7 +258,12 @@ function awaitReader(message: IncomingMessage): void {
   const pieces: unknown = message.readableLength > 0 ? message.read() : null;
   if (pieces !== null) message.unshift(pieces);
   message.socket.pause();
-  message.once('resume', () => message.socket.resume());
+  const resume = (): void => void message.socket.resume();
+  message.once('resume', resume);
+  // An asynchronous iteration listens for `readable` instead.
+  message.on('newListener', (name) => {
+    if (name === 'readable') resume();
+  });
 }
 
 function checkProxies({ http, https }: ProxySettings): void {

@@ -142,7 +142,8 @@ function bodyAt(view: Buffer, at: number): PacketBody | undefined {
 
 /** @param at the place of the length */
 function newBody(view: Buffer, at: number): PacketBody | undefined {
-  const [first, second = 0] = view.subarray(at, at + 2);
+  const first = view[at];
+  const second = view[at + 1] ?? 0;
   if (first === undefined) return undefined;
   if (first < 192) return { from: at + 1, bytes: first, isPartial: false };
   if (first < 224) return { from: at + 2, bytes: (first - 192) * 256 + second + 192, isPartial: false };

@@ -127,7 +127,7 @@ describe('the download thread', () => {
     });
 
   test('keeps a document that comes in short pieces in as much memory as any other', async () => {
-    const server = await inChunks(128);
+    const server = await inChunks(256);
     const result = await thread.fetchDocument({ urls: [server.url], bytesMax: 2 * MIB, known: undefined });
     assert.ok(result.kind === 'document', JSON.stringify(result));
     assert.equal(Buffer.from(result.bytes).toString('latin1'), 'x'.repeat(2 * MIB));

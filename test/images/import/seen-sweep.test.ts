@@ -1,4 +1,4 @@
-// What imports remember of documents is forgotten in time, and a site that names its documents ever anew fills no disk with it.
+// The memory of documents ends in time, and a site that gives its documents ever new names fills no disk with it.
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';

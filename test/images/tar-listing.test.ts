@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { TarListing } from '../../../src/images/given/tar-listing.ts';
-import { TarFault, TarReader } from '../../../src/images/image-tar.ts';
+import { TarFault, TarReader } from '../../src/images/image-tar.ts';
+import { TarListing } from '../../src/images/tar-listing.ts';
 
 const MIB = 1024 * 1024;
 const TOO_LARGE = /the names, times and attributes in the headers of the archive are too large/;
