@@ -37,7 +37,9 @@ test('a file with a password that others can read is warned of, with the remedy'
   assert.deepEqual(lines, []);
   chmodSync(passwordFile, 0o644);
   assert.equal(await readPassword({ username: 'ann', passwordFile }), 'long enough');
-  assert.deepEqual(lines, [`Beware  other users of this host can read ${passwordFile}: chmod 600 ${passwordFile}`]);
+  assert.deepEqual(lines, [
+    `Note: other users of this host can read ${passwordFile}; to change that: chmod 600 ${passwordFile}`,
+  ]);
 });
 
 test('the questions end after too many mistakes', async () => {
