@@ -2,7 +2,8 @@
 //
 // 1. An existing configuration is read, and its errors are reported, even if --tree makes it unnecessary.
 // 2. A tree in the state directory belongs to that directory's owner, whether --tree or the configuration names it. Any other tree
-//    belongs to the command's user.
+//    belongs to the command's user. A link in the state directory changes nothing: its owner could make it lead anywhere, and root must not
+//    write there for them.
 
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
@@ -40,9 +41,18 @@ export function enterImageTree(flags: TreeFlags): ImageTree {
   return { tree: resolve(tree), stateDir: config.stateDir, config };
 }
 
-/** True if a path is below a directory, however both are written. */
-const isInside = (path: string, directory: string): boolean =>
-  realPath(path).startsWith(`${realPath(directory)}${sep}`);
+/** True if a path is below a directory, however both are written, even if a link there leads elsewhere. */
+function isInside(path: string, directory: string): boolean {
+  const whole = resolve(path);
+  const isBelow = (one: string, other: string): boolean => one.startsWith(`${other}${sep}`);
+  const real = realPath(directory);
+  if (isBelow(whole, resolve(directory)) || isBelow(realPath(whole), real)) return true;
+  // The way to a link may be written in another way, too.
+  return isBelow(join(realPath(dirname(whole)), basename(whole)), real);
+}
+
+/** True if two paths name the same file or directory, however both are written. */
+export const isSamePath = (one: string, other: string): boolean => realPath(one) === realPath(other);
 
 /** The absolute path without links; what is missing at its end stays as it is. */
 function realPath(path: string): string {

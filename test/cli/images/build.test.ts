@@ -134,6 +134,19 @@ test('a tree in the state directory belongs to its owner, however its path is wr
     assert.equal(enterImageTree({ config, tree }).stateDir, undefined, tree);
 });
 
+test('a tree that a link of the state directory leads to is used as the owner of that directory', (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-images-test-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const [config, stateDir] = [join(directory, 'rackboot.yaml'), join(directory, 'state')];
+  mkdirSync(stateDir);
+  mkdirSync(join(directory, 'elsewhere'));
+  symlinkSync(join(directory, 'elsewhere'), join(stateDir, 'boot'));
+  symlinkSync(stateDir, join(directory, 'link'));
+  writeFileSync(config, `state_dir: ${stateDir}\n${USABLE}`);
+  for (const tree of [undefined, join(stateDir, 'boot'), join(directory, 'link/boot'), join(stateDir, 'boot/below')])
+    assert.equal(enterImageTree({ config, tree }).stateDir, stateDir, tree);
+});
+
 test('images build does not treat an unreadable configuration as a missing one', (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-images-test-'));
   t.after(() => rmSync(directory, { recursive: true }));
