@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
 import type { ImageUse } from '../../images/image-removal.ts';
-import type { ImageTree } from './image-tree.ts';
+import { type ImageTree, isSamePath } from './image-tree.ts';
 
 const deployingShape = z.array(
   z.object({
@@ -19,7 +19,7 @@ const UNUSED: ImageUse = { usersOf: () => [], isKnown: true };
 
 /** Asks the daemon of this host. Without a running daemon nothing is in use; a rack with a remote region cannot tell. */
 export async function readImageUse({ tree, config }: Pick<ImageTree, 'tree' | 'config'>): Promise<ImageUse> {
-  if (config === undefined || config.boot.tree !== tree) return UNUSED;
+  if (config === undefined || !isSamePath(config.boot.tree, tree)) return UNUSED;
   let answer: unknown;
   try {
     answer = await askDaemon(config.stateDir, `${MACHINES_PATH}?status=deploying`);
