@@ -10,7 +10,8 @@
 // 3. A damaged file that can be downloaded again is deleted. One of a person's own file gets a hidden name next to its own, under which it is
 //    not served.
 // 4. In the top directory a person may replace a boot loader by their own. There a file of another size stays, and is only reported.
-// 5. A directory that was published again during its check is left alone: its files were verified by whoever published it.
+// 5. A directory that was published again during its check is left alone: its files were verified by whoever published it. So is a file
+//    that changed while it was read, or that could not be read: another check may find it whole.
 
 import { readdirSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
@@ -21,7 +22,7 @@ import { isPlainName } from '../../boot/images.ts';
 import { cleanText } from '../../clean-text.ts';
 import { osErrorCode } from '../../errors.ts';
 import { readRegularFile, UnfitFile } from '../../files/regular-file.ts';
-import { seenEntry } from '../../files/seen-stats.ts';
+import { seenEntry, seenIdentity } from '../../files/seen-stats.ts';
 import { type ContentState, judgeBlob } from '../stored-blob.ts';
 import { INSTALLER, LOADER } from './offer.ts';
 import { hasFiles, MANIFEST, MANIFEST_BYTES_MAX, PART_FILES_MAX } from './tree-parts.ts';
@@ -161,7 +162,13 @@ async function checkPart(
     const start = before;
     const path = join(directory, name);
     const onRead = (done: number): void => onProgress(start + done);
-    files.push({ path, state: await judgeBlob(tree, { path, sha256, bytes }, { onProgress: onRead }) });
+    let seen: string | undefined;
+    const onSeen = (identity: string): void => {
+      seen = identity;
+    };
+    const state = await judgeBlob(tree, { path, sha256, bytes }, { onProgress: onRead, onSeen });
+    const isChanged = state.kind === 'damaged' && seenIdentity(join(tree, path)) !== seen;
+    files.push({ path, state: isChanged ? { kind: 'unreadable', code: 'EBUSY' } : state });
     before += bytes;
   }
   if (identity() !== present) return undefined;
@@ -172,7 +179,7 @@ async function checkPart(
     left.push(movedTo === undefined ? file : { ...file, movedTo });
   }
   // With the kernel and the initrd alone, a machine would boot an installer that it takes for one without a disc.
-  if (files.some(({ path, state }) => path === disc && state.kind !== 'whole'))
+  if (files.some(({ path, state: { kind } }) => path === disc && (kind === 'damaged' || kind === 'missing')))
     await takeOut(tree, part, join(directory, KERNEL));
   return { ...part, files: left };
 }
@@ -188,6 +195,8 @@ async function takeOut(tree: string, part: KnownPart, path: string): Promise<str
     return undefined;
   }
   const hidden = join(dirname(path), `.${basename(path)}.damaged`);
+  // The copy that an earlier check kept stays if there is no other.
+  if (seenEntry(join(tree, path)) === undefined) return undefined;
   await rm(join(tree, hidden), { recursive: true, force: true });
   try {
     await rename(join(tree, path), join(tree, hidden));

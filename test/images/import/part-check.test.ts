@@ -1,7 +1,7 @@
 // The check of boot loaders and installers while others publish them, and its bounds.
 
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
@@ -34,6 +34,47 @@ describe('a check of boot loaders', () => {
     });
     assert.deepEqual(checked.parts, []);
     assert.equal(readFileSync(join(tree, GRUB), 'utf8'), 'grub');
+  });
+
+  test('leaves a file alone that is written while it is read', async () => {
+    put('grub');
+    writeFileSync(join(tree, GRUB), 'GRUB');
+    const { parts } = await checkParts({
+      ...{ tree, repairs: true },
+      // In place, as cp(1) does.
+      onProgress: () => writeFileSync(join(tree, GRUB), 'grub'),
+    });
+    assert.deepEqual(
+      parts.flatMap(({ files }) => files.map(({ state }) => state)),
+      [{ kind: 'unreadable', code: 'EBUSY' }],
+    );
+    assert.equal(readFileSync(join(tree, GRUB), 'utf8'), 'grub');
+  });
+
+  test('keeps the kernel of an installer with a lost disc, however often it runs', async () => {
+    const directory = 'amd64/generic/noble/install';
+    const facts = { os: 'ubuntu', title: 'Ubuntu', source: 'live.iso' };
+    putPart(tree, directory, { linux: 'kernel', 'initrd.gz': 'initrd', 'installer.iso': 'disc' }, facts);
+    rmSync(join(tree, directory, 'installer.iso'));
+    for (let run = 0; run < 2; run += 1) {
+      await checkParts({ tree, repairs: true, onProgress: () => undefined });
+      assert.equal(existsSync(join(tree, directory, 'linux')), false);
+      assert.equal(readFileSync(join(tree, directory, '.linux.damaged'), 'utf8'), 'kernel');
+    }
+  });
+
+  test('leaves an installer alone whose disc is being written', async () => {
+    const directory = 'amd64/generic/noble/install';
+    const [kernel, disc] = ['linux', 'installer.iso'].map((name) => join(tree, directory, name));
+    const facts = { os: 'ubuntu', title: 'Ubuntu', source: 'live.iso' };
+    putPart(tree, directory, { linux: 'kernel', 'installer.iso': 'disc' }, facts);
+    writeFileSync(disc ?? '', 'DISC');
+    await checkParts({
+      ...{ tree, repairs: true },
+      // After the kernel, while the disc is read.
+      onProgress: (done) => done > 'kernel'.length && writeFileSync(disc ?? '', 'disc'),
+    });
+    assert.deepEqual([existsSync(kernel ?? ''), existsSync(disc ?? '')], [true, true]);
   });
 
   test('reports its progress in bytes of all parts', async () => {
