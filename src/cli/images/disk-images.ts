@@ -276,10 +276,12 @@ export async function removeDiskImages(
   const { tree } = place;
   const wanted = flags.image.replace(/\/+$/, '');
   const { images, unusable } = readTree(tree);
-  const doomed = imagesNamed(images, wanted);
-  const broken = unusable.filter(({ name }) => isNamed(name, wanted));
+  // Its whole name may be the beginning of others.
+  const exact = flags.all ? [] : unusable.filter(({ name }) => name === wanted);
+  const broken = exact.length > 0 ? exact : unusable.filter(({ name }) => isNamed(name, wanted));
+  const doomed = exact.length > 0 ? [] : imagesNamed(images, wanted);
   const allParts = listTreeParts(tree);
-  const parts = partsNamed(allParts, wanted, doomed.length > 0);
+  const parts = exact.length > 0 ? [] : partsNamed(allParts, wanted, doomed.length > 0);
   const names = [...doomed.map(formatImageName), ...parts.map(nameOfPart), ...broken.map(({ name }) => name)];
   if (names.length === 0) {
     const foreign = foreignInstaller(tree, wanted);

@@ -178,3 +178,18 @@ test('several parts of a name that together are too long for a file are refused 
   const { result: added, complaint: why } = await images('add', disk, ...words.slice(0, 4), '--label', 'x'.repeat(56));
   assert.equal(added, 0, why);
 });
+
+test('the command for a manifest that cannot be used removes only that one, even if other names begin with its own', async () => {
+  const own = join(place, 'short');
+  const run = (...words: readonly string[]) => printedBy(() => runCommandLine(['images', ...words, '--tree', own]));
+  assert.equal((await run('add', disk, '--os', 'debian', '--release', 'jessie')).result, 0);
+  writeFileSync(join(own, 'images/.manifests/debian.json'), 'not JSON');
+  assert.match((await run('list')).complaint, /^To give that image up: .* images remove debian --tree \S+$/m);
+  const { result, text, complaint } = await run('remove', 'debian');
+  assert.equal(result, 0, complaint);
+  assert.match(text, /^Removed debian\nIts unusable manifest is now \S+\/debian\.json\n/);
+  assert.deepEqual(
+    readImages(own).images.map(({ release }) => release),
+    ['jessie'],
+  );
+});
