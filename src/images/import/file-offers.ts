@@ -7,7 +7,14 @@ import type { Digest } from '../download/digest.ts';
 import { SIGNATURE_BYTES_MAX } from '../signatures/verification.ts';
 import { chooseListedFile, type FilesPlan, findListedSerial, findRelease, planFiles } from '../sources/files-plan.ts';
 import type { FilesSource, SourceRelease } from '../sources/source.ts';
-import { distinctProblems, type ImageOffer, type OfferWish, type SourceAnswer, storedSerial } from './offer.ts';
+import {
+  areUnread,
+  distinctProblems,
+  type ImageOffer,
+  type OfferWish,
+  type SourceAnswer,
+  storedSerial,
+} from './offer.ts';
 import type { SourceDocuments } from './source-documents.ts';
 
 /** Reads the offers of a site. A release with an unusable list becomes a problem; the other releases are still offered. */
@@ -38,7 +45,7 @@ export async function readFileOffers(
     installers: [],
     loaders: [],
     problems: distinctProblems(answers),
-    isUnread: answers.every((answer) => answer instanceof RackError),
+    isUnread: areUnread(answers),
   };
 }
 

@@ -22,7 +22,14 @@ import type { Digest } from '../download/digest.ts';
 import { networkFault } from '../download/fault.ts';
 import { type ConfiguredMirrors, findMirror } from '../sources/package-mirrors.ts';
 import type { InstallerRelease, InstallerSource } from '../sources/source.ts';
-import { distinctProblems, type InstallerOffer, installerNames, type OfferWish, type SourceAnswer } from './offer.ts';
+import {
+  areUnread,
+  distinctProblems,
+  type InstallerOffer,
+  installerNames,
+  type OfferWish,
+  type SourceAnswer,
+} from './offer.ts';
 import { findThere, noteThere, type SeenPlace } from './seen-documents.ts';
 import type { KeyPlace, SourceDocuments, TrustedDocument } from './source-documents.ts';
 
@@ -85,6 +92,7 @@ export async function readInstallerOffers(
     installers: answers.flatMap((answer) => (answer === undefined || answer instanceof RackError ? [] : [answer])),
     loaders: [],
     problems: distinctProblems(answers),
+    isUnread: areUnread(answers),
   };
 }
 

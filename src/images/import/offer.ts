@@ -135,6 +135,10 @@ export interface SourceAnswer {
   readonly isUnread?: boolean | undefined;
 }
 
+/** True if every part that was read of a source failed; false if none was wanted: the source may lack what is selected. */
+export const areUnread = (answers: readonly unknown[]): boolean =>
+  answers.length > 0 && answers.every((answer) => answer instanceof RackError);
+
 /** The problems with distinct messages: if a source does not answer, each of its releases has the same problem. */
 export const distinctProblems = (answers: readonly unknown[]): readonly RackError[] => [
   ...new Map(answers.flatMap((one) => (one instanceof RackError ? [[one.message, one] as const] : []))).values(),
