@@ -7,8 +7,8 @@
 //
 // 1. Only real directories are read: the target of a link is another place of the tree, or a person's own.
 // 2. A damaged file is no longer served. Its manifest stays, so that it is still known as missing, and an import of the same files restores it.
-// 3. A damaged file that can be downloaded again is deleted. One of a person's own file gets a hidden name next to its own, under which it is
-//    not served.
+// 3. A damaged file that can be downloaded again is deleted. One of a person's own file, or in the top directory, gets a hidden name next
+//    to its own, under which it is not served.
 // 4. In the top directory a person may replace a boot loader by their own. There a file of another size stays, and is only reported.
 // 5. A directory that was published again during its check is left alone: its files were verified by whoever published it. So is a file
 //    that changed while it was read, or that could not be read: another check may find it whole.
@@ -190,7 +190,7 @@ const isTakenOut = ({ kind }: KnownPart, { state }: CheckedFile): boolean =>
 
 /** Takes a file out of the tree. @returns the path of the kept copy, relative to the tree; undefined if the file was deleted */
 async function takeOut(tree: string, part: KnownPart, path: string): Promise<string | undefined> {
-  if (fileOf(part) === undefined) {
+  if (part.kind !== 'built-in' && fileOf(part) === undefined) {
     await rm(join(tree, path), { recursive: true, force: true });
     return undefined;
   }

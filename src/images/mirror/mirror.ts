@@ -82,7 +82,8 @@ export async function mirrorSite(request: MirrorRequest, terms: MirrorTerms): Pr
       lock.release();
     }
   } catch (error) {
-    if (!hasRecord(directory)) await removeMade(missing);
+    const isOthers = error instanceof RackError && error.code === 'already-running';
+    if (!isOthers && !hasRecord(directory)) await removeMade(missing);
     const code = osErrorCode(error);
     if (error instanceof RackError || code === undefined) throw error;
     const remedy = code === 'ENOSPC' ? 'free space on its disk' : ownershipRemedy(directory, directory);
