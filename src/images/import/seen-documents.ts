@@ -104,12 +104,21 @@ export async function prepareSeen(tree: string, key: string): Promise<string> {
 export function readSeenText(tree: string, key: string): string | undefined {
   try {
     const text = readRegularFile(pathOf(tree, key), RECORD_BYTES_MAX);
-    const neededAt = systemClock.wallTimeMs() / 1000;
-    utimesSync(pathOf(tree, key), neededAt, neededAt);
+    noteNeeded(pathOf(tree, key));
     return text;
   } catch (error) {
     if (error instanceof UnfitFile || osErrorCode(error) === 'ENOENT') return undefined;
     throw error;
+  }
+}
+
+/** Only the owner of a file sets its times: the record of another user is as good, and the next write replaces it. */
+function noteNeeded(path: string): void {
+  const neededAt = systemClock.wallTimeMs() / 1000;
+  try {
+    utimesSync(path, neededAt, neededAt);
+  } catch (error) {
+    if (osErrorCode(error) !== 'EPERM') throw error;
   }
 }
 

@@ -2,17 +2,19 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
 import { sweepDownloads } from '../../../src/images/import/left-downloads.ts';
 import { noteSeen } from '../../../src/images/import/seen-documents.ts';
+import { missing } from '../../support/needs.ts';
 
 const NOW_MS = Date.parse('2026-11-25T00:00:00Z');
 const DAY_MS = 24 * 60 * 60 * 1000;
 const SEEN_MAX = 8192;
+const OTHER_UID = 65_534;
 
 let tree = '';
 beforeEach(() => {
@@ -56,5 +58,18 @@ describe('the memory of documents', () => {
       [...good, ...flood.slice(0, 3), ...flood.slice(-2)].map((url) => kept.has(nameOf(url))),
       [true, true, false, false, false, true, true],
     );
+  });
+
+  test('counts if another user wrote it', { skip: missing('root') }, async () => {
+    const url = 'http://other.example/index';
+    remember(url, NOW_MS);
+    chmodSync(tree, 0o755);
+    process.seteuid?.(OTHER_UID);
+    try {
+      assert.equal(await noteSeen({ tree, nowMs: NOW_MS }, url, 1), undefined);
+      assert.match((await noteSeen({ tree, nowMs: NOW_MS }, url, 0)) ?? '', /this host has seen that of/);
+    } finally {
+      process.seteuid?.(0);
+    }
   });
 });
