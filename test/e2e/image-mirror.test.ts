@@ -171,11 +171,13 @@ describe('a mirror of a site with images', { skip: missing('linux', 'gpg') }, ()
   });
 
   test('ends with the reason when a file fails while others arrive', { timeout: MS_MAX }, async () => {
-    const wrong = join(siteDirectory, 'trusty/amd64/20160120.1/hwe-t/boot-kernel');
+    const kernel = 'trusty/amd64/20160120.1/hwe-t/boot-kernel';
+    const wrong = join(siteDirectory, kernel);
     publish(SERIALS);
     writeFileSync(wrong, readFileSync(wrong, 'latin1').toUpperCase());
     const disks = ['precise/amd64/20160120.1/generic/disk.img', 'trusty/amd64/20160120.1/hwe-t/disk.img'];
-    for (const disk of disks) rmSync(join(scratch, 'mirror', disk), { force: true });
+    // The test before may have fetched them.
+    for (const path of [kernel, ...disks]) rmSync(join(scratch, 'mirror', path), { force: true });
     site.pauseMs = 100;
     const { code, complaints } = await runRackboot(words());
     site.pauseMs = 0;
