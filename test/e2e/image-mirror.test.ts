@@ -178,6 +178,8 @@ describe('a mirror of a site with images', { skip: missing('linux', 'gpg') }, ()
     const disks = ['precise/amd64/20160120.1/generic/disk.img', 'trusty/amd64/20160120.1/hwe-t/disk.img'];
     // The test before may have fetched them.
     for (const path of [kernel, ...disks]) rmSync(join(scratch, 'mirror', path), { force: true });
+    const work = join(scratch, 'mirror/.rackboot-mirror');
+    for (const name of readdirSync(work)) if (name !== 'record.json' && name !== 'lock') rmSync(join(work, name));
     site.pauseMs = 100;
     const { code, complaints } = await runRackboot(words());
     site.pauseMs = 0;
