@@ -1,6 +1,5 @@
 // `rackboot images add`: adds a file or a directory of this host to the store: a disk image (disk-images.ts), or the root of a system.
 
-import { realpathSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { sep } from 'node:path';
 import { shellWord } from '../../clean-text.ts';
@@ -16,6 +15,7 @@ import { describeRoot } from '../../images/import/root-check.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
 import { type AddFlags, addDiskImage, enterTree, forReader } from './disk-images.ts';
 import { type GivenPath, misplaced, openGivenPath } from './given-path.ts';
+import { realPath } from './image-tree.ts';
 import { printTenths } from './tenths.ts';
 
 /** Adds a file or a directory, and prints the name of its image. @returns 0 */
@@ -72,15 +72,6 @@ async function addDirectory(given: OpenDirectory, flags: AddFlags): Promise<numb
     return show(await copyInto(tree, PACKED_FORM, flags, packing.pieces(), undefined), PACKED_FORM, flags);
   } finally {
     packing.stop();
-  }
-}
-
-/** The path without links, if it exists. */
-function realPath(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path;
   }
 }
 

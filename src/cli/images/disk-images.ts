@@ -221,10 +221,10 @@ function printInstallers(tree: string): void {
  * an image has that name, or as `images import` does, after `installer/`.
  */
 export function partsNamed(parts: readonly TreePart[], wanted: string, hasImage: boolean): readonly TreePart[] {
-  const isNamed = (name: string): boolean => `${name}/`.startsWith(`${wanted}/`);
   return parts.filter((part) => {
     const name = nameOfPart(part);
-    return isNamed(name) || (part.kind === 'installer' && !hasImage && isNamed(name.slice(name.indexOf('/') + 1)));
+    const shown = name.slice(name.indexOf('/') + 1);
+    return isNamed(name, wanted) || (part.kind === 'installer' && !hasImage && isNamed(shown, wanted));
   });
 }
 

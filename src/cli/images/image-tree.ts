@@ -55,7 +55,7 @@ function isInside(path: string, directory: string): boolean {
 export const isSamePath = (one: string, other: string): boolean => realPath(one) === realPath(other);
 
 /** The absolute path without links; what is missing at its end stays as it is. */
-function realPath(path: string): string {
+export function realPath(path: string): string {
   const whole = resolve(path);
   try {
     return realpathSync(whole);

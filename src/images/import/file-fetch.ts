@@ -7,6 +7,18 @@ import { describeLastFault } from '../download/fault-words.ts';
 import type { Downloads } from '../download/queue.ts';
 import { type Download, type DownloadRequest, isAtRest } from '../download/request.ts';
 import type { ImportWait } from '../file-lock.ts';
+import type { NamedFile } from './offer.ts';
+
+/** The download of a published file under the name of its digest. Its own URL comes before those of other sites. */
+export const downloadOf = (
+  { url, mirrors, bytes, digest }: Omit<NamedFile, 'name'>,
+  directory: string,
+  bytesMax: number,
+): DownloadRequest => ({
+  urls: [url, ...mirrors],
+  isFirstOwn: true,
+  ...{ bytes, digest, bytesMax, directory, name: digest.hex },
+});
 
 /** The path of the lock of a download: only the import that holds it may download the file, or use what was downloaded. */
 export const lockOf = ({ directory, name }: Pick<DownloadRequest, 'directory' | 'name'>): string =>

@@ -42,6 +42,7 @@ import { makeDirectories } from '../publication.ts';
 import { asStoreError } from '../store-error.ts';
 import { judgeBlob } from '../stored-blob.ts';
 import { noteDelivered, wasDeliveredBefore } from './delivered-files.ts';
+import { downloadOf, lockOf } from './file-fetch.ts';
 import type { ImportTerms } from './import-terms.ts';
 import { type ImageOffer, importedContent, isImportOf, offerName } from './offer.ts';
 import { noteRefusal, readRefusal } from './refusals.ts';
@@ -111,17 +112,8 @@ async function importMissing(offer: ImageOffer, terms: ImportTerms): Promise<Imp
   checkPlace(tree, { os, release, architecture, subarchitecture, label, serial });
   const directory = join(tree, 'images', '.downloads');
   await makeDirectories(directory);
-  const request: DownloadRequest = {
-    urls: [offer.url, ...offer.mirrors],
-    isFirstOwn: true,
-    bytes: offer.bytes,
-    digest: offer.digest,
-    bytesMax: FILE_BYTES_MAX,
-    directory,
-    name: offer.digest.hex,
-    isConverted: true,
-  };
-  return whileLocked(join(directory, `${request.name}.lock`), offerName(offer), async () => {
+  const request: DownloadRequest = { ...downloadOf(offer, directory, FILE_BYTES_MAX), isConverted: true };
+  return whileLocked(lockOf(request), offerName(offer), async () => {
     const twin = await publishTwin(offer, terms);
     if (twin !== undefined) return { ...twin, system: undefined };
     const why = terms.isCopy === true ? undefined : readRefusal(request, offer.architecture);

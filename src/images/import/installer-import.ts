@@ -9,12 +9,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
 import { removeDownload } from '../download/removal.ts';
-import type { DownloadRequest } from '../download/request.ts';
 import { checkNames, type EnvironmentRequest, type Publication } from '../environment.ts';
 import { waitForImports } from '../file-lock.ts';
 import { publishInstaller } from '../installer.ts';
 import { describeFile, encodeManifest, makeDirectories, publishDirectory } from '../publication.ts';
-import { type FetchTerms, fetchFile, lockOf } from './file-fetch.ts';
+import { downloadOf, type FetchTerms, fetchFile, lockOf } from './file-fetch.ts';
 import { type InstallerOffer, installerName } from './offer.ts';
 import { findPart, installerDirectory } from './tree-parts.ts';
 
@@ -54,7 +53,7 @@ export async function importOfferedInstaller(offer: InstallerOffer, terms: Insta
   if (present !== undefined) return { directory: place, ...present, added: false };
   const directory = join(tree, 'images', '.downloads');
   await makeDirectories(directory);
-  const requests = [kernel, initrd].map((file) => requestOf(file, directory));
+  const requests = [kernel, initrd].map((file) => downloadOf(file, directory, FILE_BYTES_MAX));
   const lock = await waitForImports(requests.map(lockOf), installerName(offer), terms);
   try {
     // At once: then the bytes of both are known early. The locks are held until neither is written any more.
@@ -94,13 +93,3 @@ async function publishFinished(
   await publishDirectory(directory, [...images, manifest]);
   return { directory, files: [...files, describeFile(manifest)] };
 }
-
-const requestOf = ({ url, mirrors, bytes, digest }: InstallerOffer['kernel'], directory: string): DownloadRequest => ({
-  urls: [url, ...mirrors],
-  isFirstOwn: true,
-  bytes,
-  digest,
-  bytesMax: FILE_BYTES_MAX,
-  directory,
-  name: digest.hex,
-});

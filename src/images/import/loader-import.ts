@@ -12,13 +12,12 @@ import { join } from 'node:path';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { removeDownload } from '../download/removal.ts';
-import type { DownloadRequest } from '../download/request.ts';
 import type { Publication } from '../environment.ts';
 import { waitForImports } from '../file-lock.ts';
 import { describeFile, encodeManifest, makeDirectories, publishDirectory } from '../publication.ts';
-import { type FetchTerms, fetchFile, lockOf } from './file-fetch.ts';
+import { downloadOf, type FetchTerms, fetchFile, lockOf } from './file-fetch.ts';
 import { type LoaderFile, unpackLoader } from './loader-archive.ts';
-import { type LoaderOffer, loaderName, type NamedFile } from './offer.ts';
+import { type LoaderOffer, loaderName } from './offer.ts';
 import { findPart, MANIFEST } from './tree-parts.ts';
 
 /** The largest file, in bytes: archives are unpacked in memory. Ubuntu's archives have at most 6 MB. */
@@ -53,7 +52,7 @@ export async function importLoader(offer: LoaderOffer, terms: LoaderTerms): Prom
   const downloads = join(tree, 'images', '.downloads');
   await makeDirectories(downloads);
   if (offer.files.length === 0) throw new RackError('bad-argument', `${name} has no file`);
-  const wanted = offer.files.map((file) => ({ file, request: requestOf(file, downloads) }));
+  const wanted = offer.files.map((file) => ({ file, request: downloadOf(file, downloads, FILE_BYTES_MAX) }));
   const paths = wanted.map(({ request }) => lockOf(request));
   const lock = await waitForImports(paths, name, terms);
   try {
@@ -92,8 +91,3 @@ export async function importLoader(offer: LoaderOffer, terms: LoaderTerms): Prom
     lock.release();
   }
 }
-
-const requestOf = ({ url, mirrors, bytes, digest }: NamedFile, directory: string): DownloadRequest => ({
-  ...{ urls: [url, ...mirrors], isFirstOwn: true, bytes, digest, bytesMax: FILE_BYTES_MAX },
-  ...{ directory, name: digest.hex },
-});

@@ -25,7 +25,7 @@ import { makeDirectories } from '../publication.ts';
 import { judgeBlob, replaceBlob } from '../stored-blob.ts';
 import { judgeSystemName, type RootFormat, type SystemFile, subarchesIn } from '../stored-system.ts';
 import { refreshTree } from '../system-tree.ts';
-import { fetchFile, lockOf } from './file-fetch.ts';
+import { downloadOf, fetchFile, lockOf } from './file-fetch.ts';
 import { FilesProgress } from './files-progress.ts';
 import type { ImportTerms } from './import-terms.ts';
 import { type ImageOffer, type NamedFile, type OfferedSystem, offerName } from './offer.ts';
@@ -119,17 +119,9 @@ interface WantedFile {
   readonly check?: (downloaded: string) => Promise<void>;
 }
 
-function fileOf({ name, url, mirrors, bytes, digest }: NamedFile, tree: string): WantedFile {
-  const directory = join(tree, 'images', '.downloads');
-  const request = {
-    urls: [url, ...mirrors],
-    isFirstOwn: true,
-    bytes,
-    digest,
-    bytesMax: FILE_BYTES_MAX,
-    directory,
-    name: digest.hex,
-  };
+function fileOf(file: NamedFile, tree: string): WantedFile {
+  const { name, digest } = file;
+  const request = downloadOf(file, join(tree, 'images', '.downloads'), FILE_BYTES_MAX);
   return { name, digest, request, path: blobPath(digest.hex, 'file') };
 }
 
@@ -146,16 +138,7 @@ function rootOf(
     throw new RackError('bad-argument', `${offerName(offer)} was not imported: ${why}; ${remedy}`);
   };
   const directory = join(tree, 'images', '.downloads');
-  const bytesMax = ROOT_BYTES_MAX;
-  const request = {
-    urls: [url, ...mirrors],
-    isFirstOwn: true,
-    bytes: rootBytes,
-    digest,
-    bytesMax,
-    directory,
-    name: digest.hex,
-  };
+  const request = downloadOf({ url, mirrors, bytes: rootBytes, digest }, directory, ROOT_BYTES_MAX);
   const refused = readRefusal(request, format);
   if (refused !== undefined) refuse(refused);
   let facts: RootFacts | undefined;
