@@ -37,6 +37,7 @@ import {
 } from '../../src/images/image-store.ts';
 import { removeLeft, sweepDownloads } from '../../src/images/import/left-downloads.ts';
 import { viewBytes } from '../../src/net/borrowed-bytes.ts';
+import { putPart } from '../support/tree-part.ts';
 import { makeDisk } from './disks.ts';
 
 const MIB = 1024 * 1024;
@@ -309,6 +310,32 @@ describe('files in use', () => {
     assert.deepEqual(left(), [fresh]);
     await removeLeft(tree, [digest]);
     assert.deepEqual(left(), []);
+  });
+
+  test('the rest of a download, left by a kill after the publication, is removed at once, but no refusal', async () => {
+    const directory = join(tree, 'images', '.downloads');
+    mkdirSync(directory, { recursive: true });
+    const digest = '12'.repeat(64);
+    const stored = await add('bookworm', 1, { ...ORIGIN, algorithm: 'sha512', hex: digest });
+    putPart(
+      tree,
+      'bootloader/uefi/amd64',
+      { 'bootx64.efi': 'a' },
+      { fetched: ['34'.repeat(32)], serial: '20261101', title: 'a title' },
+    );
+    const done = [digest, stored.sha256, '34'.repeat(32)];
+    const coming = '56'.repeat(32);
+    for (const name of [...done, coming])
+      for (const end of ['', '-4.part', '-4.part.json', '.lock', '.refused'])
+        writeFileSync(join(directory, `${name}${end}`), end === '.lock' ? '' : 'part');
+    // A record alone, which a kill between two removals leaves.
+    writeFileSync(join(directory, `${digest}-7.part.json.new`), 'part');
+    assert.equal(await sweepDownloads(tree, Date.now()), 28);
+    assert.deepEqual(readdirSync(directory).filter((name) => name.startsWith(coming)).length, 5);
+    assert.deepEqual(
+      readdirSync(directory).filter((name) => done.some((one) => name.startsWith(one))),
+      done.map((one) => `${one}.refused`).toSorted(),
+    );
   });
 
   test('a lock that is not a lock is named, and is not taken for the lock of another process', async () => {

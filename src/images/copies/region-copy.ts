@@ -32,6 +32,7 @@ import {
 import { withMirrors } from '../import/first-import.ts';
 import { importImage } from '../import/image-import.ts';
 import { bytesOfItem, itemsOf } from '../import/import-item.ts';
+import { sweepDownloads } from '../import/left-downloads.ts';
 import { type ImageOffer, importedContent, isImportOf, offeredContent, offerName } from '../import/offer.ts';
 import { askSources } from '../import/offers.ts';
 import type { StreamSource } from '../sources/source.ts';
@@ -88,6 +89,7 @@ export async function copyFromRegion(terms: CopyTerms): Promise<CopyResult> {
   const parts = [...first.parts, ...second.parts];
   const region = { offers: [...first.offers, ...second.offers], parts, isComplete: failures.length === 0 };
   if (late.length > second.failures.length) await copying.copy(region);
+  await copying.sweep();
   const result = { added: copying.added, removed: 0, problems: copying.problems };
   const unanswered = failures.map(({ site }) => site);
   if (!region.isComplete) return { ...result, unanswered };
@@ -126,6 +128,17 @@ class Copying {
     for (const offer of chooseNewest(region, copiesIn(tree))) {
       const key = `${formatImageName(dated(offer))} ${offeredContent(offer)}`;
       await this.#try(key, offerName(offer), offer.bytes, () => copyOne(offer, this.#terms));
+    }
+  }
+
+  /** Removes what is left of downloads of earlier copies. */
+  async sweep(): Promise<void> {
+    const { tree, clock } = this.#terms;
+    try {
+      await sweepDownloads(tree, clock.wallTimeMs());
+    } catch (error) {
+      assertOutside(error);
+      this.problems.push(errorText(error));
     }
   }
 

@@ -5,35 +5,59 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { seenEntry } from '../../files/seen-stats.ts';
 import { tryImport } from '../file-lock.ts';
-import { blobPath } from '../image-store.ts';
+import { blobPath, hasBlob, readImages } from '../image-store.ts';
 import { sweepSeen } from './seen-sweep.ts';
+import { hasFiles, listTreeParts } from './tree-parts.ts';
 
 const NAME = /^[0-9a-f]{32,128}$/;
 /** The size is in the names of parts (part-record.ts). */
-const OF_FILE = /^(?<digest>[0-9a-f]{32,128})(?<size>-\d{1,16})?(?<end>\.part|\.refused|\.lock)?$/;
+const OF_FILE = /^(?<digest>[0-9a-f]{32,128})(?<size>-\d{1,16})?(?<end>\.part(?:\.json(?:\.new)?)?|\.refused|\.lock)?$/;
 /** The ends of the names of everything that an import keeps of a file, after its digest or its digest and size. The file itself has none. */
-const ENDS = ['', '.part', '.part.json', '.part.json.new', '.refused'];
+const BYTE_ENDS = ['', '.part', '.part.json', '.part.json.new'];
+const ENDS = [...BYTE_ENDS, '.refused'];
 
 /** The age at which a file without new bytes is removed instead of continued, in milliseconds. */
 const LEFT_MS = 14 * 24 * 60 * 60 * 1000;
 
 /**
- * Removes old files that no process is downloading, the locks that killed imports left, and the memory of documents that are no longer read.
+ * Removes files that no process is downloading: old ones, and those whose image, boot loader or installer is here, which a kill between its
+ * publication and the end of its import leaves. Removes the locks that killed imports left, and the memory of documents that are no longer
+ * read.
  * @returns the freed bytes of files
  */
 export async function sweepDownloads(tree: string, nowMs: number): Promise<number> {
   await sweepSeen(tree, nowMs);
   const directory = directoryOf(tree);
+  const files = (await readdir(directory).catch(() => [])).toSorted();
+  const imported = files.length === 0 ? new Set() : importedDigests(tree);
   let freed = 0;
-  for (const file of await readdir(directory).catch(() => [])) {
-    const { digest = '', size = '', end } = OF_FILE.exec(file)?.groups ?? {};
-    const facts = digest === '' ? undefined : await stat(join(directory, file)).catch(() => undefined);
-    if (facts?.isFile() !== true || nowMs - facts.mtimeMs < LEFT_MS) continue;
+  for (const file of files) {
+    const { digest = '', size = '', end = '' } = OF_FILE.exec(file)?.groups ?? {};
+    const stem = `${digest}${size}`;
+    // A part decides about its record.
+    if (digest === '' || (end.startsWith('.part.') && files.includes(`${stem}.part`))) continue;
+    const facts = await stat(join(directory, file)).catch(() => undefined);
+    if (facts?.isFile() !== true) continue;
+    const isOld = nowMs - facts.mtimeMs >= LEFT_MS;
+    if (!isOld && !(imported.has(digest) && end !== '.refused')) continue;
     // The release of a lock removes its file.
     if (end === '.lock') (await tryImport(join(directory, file)))?.release();
-    else if (await removeUnlocked(directory, digest, [`${digest}${size}`])) freed += facts.size;
+    else if (await removeUnlocked(directory, digest, [stem], isOld ? ENDS : BYTE_ENDS)) freed += facts.size;
   }
   return freed;
+}
+
+/** The digests of the files from which the images, boot loaders and installers of the tree were made. A damaged one may be coming again. */
+function importedDigests(tree: string): ReadonlySet<string> {
+  const images = readImages(tree).images.filter((image) => hasBlob(tree, image));
+  const parts = listTreeParts(tree).filter((part) => hasFiles(tree, part));
+  return new Set([
+    ...images.flatMap(({ origin, sha256, system }) => [
+      ...(origin === undefined ? [] : [origin.hex]),
+      ...[sha256, ...(system?.files ?? []).map((file) => file.sha256)],
+    ]),
+    ...parts.flatMap(({ origin }) => origin?.digests ?? []),
+  ]);
 }
 
 /** Removes all that imports keep of these files, but not of one that a process is importing. @param names their digests */
@@ -44,18 +68,23 @@ export async function removeLeft(tree: string, names: readonly string[]): Promis
     const stems = new Set(
       kept.filter((file) => file.startsWith(name)).map((file) => /^[0-9a-f]+(?:-\d+)?/.exec(file)?.[0] ?? name),
     );
-    if (stems.size > 0) await removeUnlocked(directory, name, [...stems]);
+    if (stems.size > 0) await removeUnlocked(directory, name, [...stems], ENDS);
   }
 }
 
 const directoryOf = (tree: string): string => join(tree, 'images', '.downloads');
 
 /** @param stems the beginnings of the names to remove @returns false if a process is importing the file */
-async function removeUnlocked(directory: string, digest: string, stems: readonly string[]): Promise<boolean> {
+async function removeUnlocked(
+  directory: string,
+  digest: string,
+  stems: readonly string[],
+  ends: readonly string[],
+): Promise<boolean> {
   const lock = await tryImport(join(directory, `${digest}.lock`));
   if (lock === undefined) return false;
   try {
-    for (const stem of stems) for (const end of ENDS) await rm(join(directory, `${stem}${end}`), { force: true });
+    for (const stem of stems) for (const end of ends) await rm(join(directory, `${stem}${end}`), { force: true });
     return true;
   } finally {
     lock.release();

@@ -44,7 +44,7 @@ export interface TreePart extends ImageName {
   /** The name of the first file, and the further files that are listed. */
   readonly system: { readonly rootName: string; readonly files: readonly PublishedFile[] };
   /** `undefined`: its manifest does not name the files that were downloaded for it. */
-  readonly origin?: { readonly source: string } | undefined;
+  readonly origin?: { readonly source: string; readonly digests: readonly string[] } | undefined;
   /** Its directory, relative to the tree. */
   readonly directory: string;
 }
@@ -172,7 +172,7 @@ function factsOf(
     sha256: first.sha256,
     files,
     system: { rootName: first.name, files: others.slice(0, FILES_MAX) },
-    ...(fetched === undefined ? {} : { origin: { source } }),
+    ...(fetched === undefined ? {} : { origin: { source, digests: fetched } }),
   };
 }
 
