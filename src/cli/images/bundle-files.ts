@@ -1,15 +1,17 @@
-// `rackboot images export NAME… FILE` and `images import FILE`: images in one file, for a host without Internet access.
+// `rackboot images export NAME… FILE` and `images import FILE`: images, boot loaders and installers in one file, for a host without Internet
+// access.
 
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { systemClock } from '../../clock.ts';
 import { counted } from '../../counted.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { fileFault } from '../../files/read-fault.ts';
-import { addBundle, writeBundle } from '../../images/bundle/bundle.ts';
+import { addBundle, type BundleContent, writeBundle } from '../../images/bundle/bundle.ts';
+import { type BundledPart, nameOfBundledPart } from '../../images/bundle/bundled-part.ts';
 import type { AddResult } from '../../images/image-adding.ts';
 import { bytesOfFile } from '../../images/image-file.ts';
 import { formatImageName, imageBytes, readImages, type StoredImage } from '../../images/image-store.ts';
-import { listTreeParts, type TreePart } from '../../images/import/tree-parts.ts';
+import { listTreeParts, nameOfPart, type TreePart } from '../../images/import/tree-parts.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
 import { imagesNamed, partsNamed } from './disk-images.ts';
 import { enterImageTree } from './image-tree.ts';
@@ -24,7 +26,7 @@ interface BundleFlags {
 /** True for the name of a new bundle: it ends in `.tar`, or is a path. */
 const isBundleName = (name: string): boolean => /^[./]|\.tar$/.test(name);
 
-/** Writes images into a new file. @param flags.words the images' names or their beginnings, then the file @returns 0 */
+/** Writes images, boot loaders and installers into a new file. @param flags.words their names or their beginnings, then the file @returns 0 */
 export async function exportImages(flags: BundleFlags & { readonly words: readonly string[] }): Promise<number> {
   const path = flags.words.at(-1) ?? '';
   const names = flags.words.slice(0, -1);
@@ -36,13 +38,14 @@ export async function exportImages(flags: BundleFlags & { readonly words: readon
   const file = await createFile(path);
   try {
     const { tree } = enterImageTree(flags);
-    const images = chooseImages(tree, names);
-    await writeBundle(tree, images, file, printTenths(flags.json));
+    const content = chooseContent(tree, names);
+    await writeBundle(tree, content, file, printTenths(flags.json));
     const { size } = await file.stat();
-    if (flags.json) printJson({ file: path, bytes: size, images });
+    if (flags.json) printJson({ file: path, bytes: size, ...content });
     else {
-      for (const image of images) print(`Exported ${formatImageName(image)}`);
-      print(`Wrote ${path}: ${counted(images.length, 'image')}, ${formatBytes(size)}`);
+      const exported = [...content.images.map(formatImageName), ...content.parts.map(nameOfPart)];
+      for (const name of exported) print(`Exported ${name}`);
+      print(`Wrote ${path}: ${counted(exported.length, 'image')}, ${formatBytes(size)}`);
     }
     return 0;
   } catch (error) {
@@ -70,48 +73,42 @@ async function createFile(path: string): Promise<FileHandle> {
   }
 }
 
-/** @throws RackError `not-found` for a name that no image has, with the remedy for that of a boot loader or an installer */
-function chooseImages(tree: string, names: readonly string[]): readonly StoredImage[] {
+/** @throws RackError `not-found` for a name that no image, boot loader or installer has */
+function chooseContent(tree: string, names: readonly string[]): BundleContent {
   const { images } = readImages(tree);
-  const chosen = new Set<StoredImage>();
+  const parts = listTreeParts(tree);
+  const chosen = { images: new Set<StoredImage>(), parts: new Set<TreePart>() };
   for (const name of names) {
     const found = imagesNamed(images, name);
-    if (found.length === 0) {
-      const [part] = partsNamed(listTreeParts(tree), name, false);
-      if (part !== undefined) throw unbundled(name, part.kind);
+    const foundParts = partsNamed(parts, name, found.length > 0);
+    if (found.length + foundParts.length === 0)
       throw new RackError('not-found', `there is no image ${JSON.stringify(name)}; \`rackboot images list\` shows all`);
-    }
-    for (const image of found) chosen.add(image);
+    for (const image of found) chosen.images.add(image);
+    for (const part of foundParts) chosen.parts.add(part);
   }
-  return [...chosen];
+  return { images: [...chosen.images], parts: [...chosen.parts] };
 }
 
-/** The error for something that bundles do not hold, with the way to bring it to another host. */
-function unbundled(name: string, kind: TreePart['kind']): RackError {
-  const ways = {
-    loader: 'mirror the site that has it (`rackboot images mirror`), take the directory there, and serve it',
-    installer:
-      "take its files there: `rackboot images import-installer FILE` imports a network installer, `rackboot images import ./FILE.iso` the disc of Ubuntu's live server",
-  };
-  const what = kind === 'loader' ? 'a boot loader' : 'an installer';
-  const text = `${name} is ${what}, and a bundle holds images only; for a host without the Internet, ${ways[kind]}`;
-  return new RackError('bad-argument', text);
-}
-
-/** Adds the images of a bundle. @param file the open bundle, which the caller closes @returns 0 */
+/** Adds everything in a bundle. @param file the open bundle, which the caller closes @returns 0 */
 export async function importBundle(file: FileHandle, flags: BundleFlags & { readonly file: string }): Promise<number> {
   const results: Pick<AddResult, 'image' | 'added'>[] = [];
+  const parts: (BundledPart & { readonly added: boolean })[] = [];
   const bytes = await bytesOfFile(file, flags.file);
   const { tree } = enterImageTree(flags);
+  const say = (name: string, added: boolean, size: number): void => {
+    if (!flags.json) print(added ? `Imported ${name}: ${formatBytes(size)}` : `${name} is already there.`);
+  };
   const onAdded = (result: Pick<AddResult, 'image' | 'added'>): void => {
     results.push(result);
-    const name = formatImageName(result.image);
-    if (!flags.json) {
-      print(result.added ? `Imported ${name}: ${formatBytes(imageBytes(result.image))}` : `${name} is already there.`);
-    }
+    say(formatImageName(result.image), result.added, imageBytes(result.image));
+  };
+  const onPart = (part: BundledPart, added: boolean): void => {
+    parts.push({ ...part, added });
+    const size = part.files.reduce((sum, { bytes: one }) => sum + one, 0);
+    say(nameOfBundledPart(part), added, size);
   };
   const nowMs = systemClock.wallTimeMs();
-  await addBundle({ tree, file: bytes, fileName: flags.file, nowMs, onAdded });
-  if (flags.json) printJson({ images: results.map(({ image, added }) => ({ ...image, added })) });
+  await addBundle({ tree, file: bytes, fileName: flags.file, nowMs, onAdded, onPart });
+  if (flags.json) printJson({ images: results.map(({ image, added }) => ({ ...image, added })), parts });
   return 0;
 }

@@ -267,7 +267,7 @@ function storeCommands<T>(command: Argv<T>, shared: SharedOptions, finish: Finis
     )
     .command(
       'export <words..>',
-      'Write images (full names or prefixes) to a new file for another host: ubuntu debian/bookworm images.tar',
+      'Write images, boot loaders and installers (full names or prefixes) to a new file for another host: ubuntu debian/bookworm images.tar',
       { config, tree, json },
       async (argv) => {
         const { exportImages } = await import('./bundle-files.ts');

@@ -152,6 +152,8 @@ function remedyFor(part: CheckedPart, treeWords: string): string {
   if (kind === 'environment') return `\`rackboot images build${named}\` builds it again`;
   const file = fileOf(part);
   if (file === undefined) return `it was made of packages; \`rackboot images import-installer${named}\` makes it again`;
+  if (part.manifest.isBundled === true)
+    return `it came with ${file}; \`rackboot images import ${shellWord(`./${file}`)}${treeWords}\` brings it again, in the directory of that file`;
   const command = files.some(({ path }) => path.endsWith('.iso')) ? 'import' : 'import-installer';
   const words = `rackboot images ${command} ${shellWord(`./${file}`)}${named}`;
   return `it was made of ${file}; \`${words}\` makes it again, in the directory of that file`;

@@ -1,8 +1,9 @@
-// A bundle: one tar archive with images, for a host without the Internet.
+// A bundle: one tar archive with images, boot loaders and installers, for a host without the Internet.
 //
-//   rackboot-images-1                     the number of images, for people
+//   rackboot-images-1                     how many it has, for people
 //   HASH.json …                           the manifest of each image; HASH is the hash of its text
-//   HASH.{img,img.zst,squashfs,file …} …  each content, once: a disk, or the root, the kernel, the initrd … of a system
+//   HASH.part.json …                      the names and files of each boot loader and installer (bundled-part.ts)
+//   HASH.{img,img.zst,squashfs,file …} …  each content, once: a disk, or the root, the kernel, the initrd … of a system, or a file of a part
 //
 // 1. The whole structure is checked before the first image is added: a bundle that is cut short, or has any other file, adds nothing.
 // 2. A disk is added only if it passes the checks of `images add` (image-copy.ts) and has the hash that its manifest names. A system is added
@@ -31,13 +32,23 @@ import {
   type StoredImage,
 } from '../image-store.ts';
 import { SystemInspector } from '../image-system.ts';
+import { hasFiles, nameOfPart, MANIFEST_BYTES_MAX as PART_BYTES_MAX, type TreePart } from '../import/tree-parts.ts';
 import type { ImageBytes } from '../qcow2/reading.ts';
 import { openStored } from '../stored-blob.ts';
+import {
+  addBundledPart,
+  type BundledPart,
+  blobsOfPart,
+  decodePart,
+  encodePart,
+  nameOfBundledPart,
+} from './bundled-part.ts';
 import { addBundledSystem } from './bundled-system.ts';
 import { decodeTarHeader, encodeTarHeader, paddedBytes, TAR_BLOCK_BYTES, type TarFile } from './tar.ts';
 
 const FIRST = 'rackboot-images-1';
-const MANIFEST_NAME = /^([0-9a-f]{64})\.json$/;
+const PART_END = '.part.json';
+const MANIFEST_NAME = /^[0-9a-f]{64}(?<end>\.json|\.part\.json)$/;
 /** Bytes that are read at once. */
 const PIECE_BYTES = 1024 * 1024;
 /** The errors of opening a content that is missing, or is a link or a socket. */
@@ -49,53 +60,74 @@ type OnProgress = (done: number, total: number) => void;
 const contentName = ({ path }: ImageBlob): string => basename(path);
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
+/** The content of a bundle. */
+export interface BundleContent {
+  readonly images: readonly StoredImage[];
+  /** Boot loaders and installers. */
+  readonly parts: readonly TreePart[];
+}
+
+/** A content, and the file that has it. */
+interface Source {
+  readonly path: string;
+  readonly blob: ImageBlob;
+  /** The name of its image for people. */
+  readonly of: string;
+}
+
 /**
- * Writes images into an open, empty file.
- * @throws RackError `store-broken` if a content of an image is damaged, and those of `statsFault` if it cannot be read; the system's error if
- * the file cannot be written
+ * Writes images, boot loaders and installers into an open, empty file.
+ * @throws RackError `store-broken` if a content is damaged, and those of `statsFault` if it cannot be read; the system's error if the file
+ * cannot be written
  */
 export async function writeBundle(
   tree: string,
-  images: readonly StoredImage[],
+  { images, parts }: BundleContent,
   to: FileHandle,
   onProgress: OnProgress,
 ): Promise<void> {
-  const contents = new Map(
-    images.flatMap((image) => blobsOf(image).map((blob) => [contentName(blob), { blob, image }] as const)),
-  );
-  const total = [...contents.values()].reduce((sum, { blob }) => sum + blob.bytes, 0);
   // Known before gigabytes are written.
   const lost = images.find((image) => !hasBlob(tree, image));
-  if (lost !== undefined) throw damagedError(lost);
+  if (lost !== undefined) throw damagedError(formatImageName(lost));
+  const damaged = parts.find((part) => !hasFiles(tree, part));
+  if (damaged !== undefined) throw damagedError(nameOfPart(damaged));
+  const sources = new Map<string, Source>();
+  for (const image of images)
+    for (const blob of blobsOf(image))
+      sources.set(contentName(blob), { path: join(tree, blob.path), blob, of: formatImageName(image) });
+  for (const part of parts)
+    for (const [index, blob] of blobsOfPart(part).entries()) {
+      const path = join(tree, part.directory, part.files[index]?.name ?? '');
+      sources.set(contentName(blob), { path, blob, of: nameOfPart(part) });
+    }
+  const total = [...sources.values()].reduce((sum, { blob }) => sum + blob.bytes, 0);
   const out = new TarWriter(to);
-  await out.small(FIRST, Buffer.from(`${counted(images.length, 'image')}\n`));
-  for (const image of images) {
-    const text = Buffer.from(encodeImage(image), 'utf8');
-    await out.small(`${sha256(text)}.json`, text);
-  }
+  await out.small(FIRST, Buffer.from(`${counted(images.length + parts.length, 'image')}\n`));
+  const manifests = [
+    ...images.map((image) => ({ text: encodeImage(image), end: '.json' })),
+    ...parts.map((part) => ({ text: encodePart(part), end: PART_END })),
+  ];
+  for (const { text, end } of manifests) await out.small(`${sha256(Buffer.from(text))}${end}`, Buffer.from(text));
   let before = 0;
-  for (const { blob, image } of contents.values()) {
-    await copyContent(tree, image, blob, out, (done) => onProgress(before + done, total));
-    before += blob.bytes;
+  for (const source of sources.values()) {
+    await copyContent(source, out, (done) => onProgress(before + done, total));
+    before += source.blob.bytes;
   }
   await out.end();
 }
 
-const damagedError = (image: StoredImage): RackError =>
+const damagedError = (name: string): RackError =>
   new RackError(
     'store-broken',
-    `${formatImageName(image)} is damaged, or its bytes are missing: \`rackboot images fsck\` repairs the store`,
+    `${name} is damaged, or its bytes are missing: \`rackboot images fsck\` repairs the store`,
   );
 
 async function copyContent(
-  tree: string,
-  image: StoredImage,
-  blob: ImageBlob,
+  { path, blob, of }: Source,
   out: TarWriter,
   onProgress: (done: number) => void,
 ): Promise<void> {
-  const damaged = (): RackError => damagedError(image);
-  const path = join(tree, blob.path);
+  const damaged = (): RackError => damagedError(of);
   const unreadable = (cause: unknown): RackError =>
     NOT_THERE.has(osErrorCode(cause) ?? '') ? damaged() : statsFault(path, cause);
   const file = await openStored(path).catch((cause: unknown) => {
@@ -168,9 +200,10 @@ interface Content {
   readonly bytes: number;
 }
 
-/** The images of a bundle, with their contents. */
+/** The images, boot loaders and installers of a bundle, with their contents. */
 interface Listing {
   readonly images: readonly StoredImage[];
+  readonly parts: readonly BundledPart[];
   readonly contents: ReadonlyMap<string, Content>;
 }
 
@@ -185,15 +218,17 @@ interface BundleTerms {
   readonly nowMs: number;
   /** Called after each image. */
   readonly onAdded: (result: Pick<AddResult, 'image' | 'added'>) => void;
+  /** Called after each boot loader and installer. */
+  readonly onPart: (part: BundledPart, added: boolean) => void;
 }
 
 /**
- * Adds all images of a bundle. If one is faulty, the images before it stay.
- * @throws RackError `bad-argument` if it is not a whole bundle, and those of `addImage` and `addBundledSystem`
+ * Adds everything in a bundle. If an image is faulty, those before it stay.
+ * @throws RackError `bad-argument` if it is not a whole bundle, and those of `addImage`, `addBundledSystem` and `addBundledPart`
  */
 export async function addBundle(terms: BundleTerms): Promise<void> {
-  const { tree, file, fileName, nowMs, onAdded } = terms;
-  const { images, contents } = await listBundle(file, fileName);
+  const { tree, file, fileName, nowMs, onAdded, onPart } = terms;
+  const { images, parts, contents } = await listBundle(file, fileName);
   const stored = new Set<string>();
   const contentOf = (blob: ImageBlob | undefined): ImageBytes => {
     const content = blob === undefined ? undefined : contents.get(contentName(blob));
@@ -224,6 +259,7 @@ export async function addBundle(terms: BundleTerms): Promise<void> {
     });
     onAdded(result);
   }
+  for (const part of parts) onPart(part, await addBundledPart(part, { tree, fileName, open: contentOf }));
 }
 
 /** A part of a file, which reads like a file. */
@@ -237,6 +273,7 @@ async function listBundle(file: ImageBytes, fileName: string): Promise<Listing> 
   const refuse = (why: string): RackError =>
     new RackError('bad-argument', `${fileName} is not a whole bundle of images: ${why}; export it again`);
   const images = new Map<string, StoredImage>();
+  const parts = new Map<string, BundledPart>();
   /** By the names of their contents. */
   const expected = new Map<string, ImageBlob>();
   const contents = new Map<string, Content>();
@@ -250,13 +287,15 @@ async function listBundle(file: ImageBytes, fileName: string): Promise<Listing> 
     if (at > file.bytes) throw refuse('it is cut short');
     if (number === 0 && name !== FIRST) throw refuse(`it begins with ${JSON.stringify(name)}`);
     if (number === 0) continue;
-    if (MANIFEST_NAME.test(name)) {
-      if (images.size === IMAGES_MAX) throw refuse(`it has more than ${counted(IMAGES_MAX, 'image')}`);
-      const image = await readManifest(file, name, content);
-      if (typeof image === 'string') throw refuse(`${name}: ${image}`);
-      if (images.has(formatImageName(image))) throw refuse(`it has two manifests of ${formatImageName(image)}`);
-      images.set(formatImageName(image), image);
-      for (const blob of blobsOf(image)) {
+    const end = MANIFEST_NAME.exec(name)?.groups?.end;
+    if (end !== undefined) {
+      if (images.size + parts.size === IMAGES_MAX) throw refuse(`it has more than ${counted(IMAGES_MAX, 'image')}`);
+      const entry = await readEntry(file, { name, end }, content);
+      if (typeof entry === 'string') throw refuse(`${name}: ${entry}`);
+      if (images.has(entry.name) || parts.has(entry.name)) throw refuse(`it has two manifests of ${entry.name}`);
+      if (entry.kind === 'image') images.set(entry.name, entry.image);
+      else parts.set(entry.name, entry.part);
+      for (const blob of entry.blobs) {
         const other = expected.get(contentName(blob));
         if (other !== undefined && other.bytes !== blob.bytes)
           throw refuse(`${name}: the size of ${contentName(blob)} is not that of another image`);
@@ -270,16 +309,38 @@ async function listBundle(file: ImageBytes, fileName: string): Promise<Listing> 
       contents.set(name, content);
     }
   }
-  const listed = [...images.values()];
-  const missing = listed.find((image) => blobsOf(image).some((blob) => !contents.has(contentName(blob))));
-  if (missing !== undefined) throw refuse(`it lacks the bytes of ${formatImageName(missing)}`);
-  if (listed.length === 0) throw refuse('it has no image');
-  return { images: listed, contents };
+  const lacks = (blobs: readonly ImageBlob[]): boolean => blobs.some((blob) => !contents.has(contentName(blob)));
+  const missing =
+    [...images].find(([, image]) => lacks(blobsOf(image))) ?? [...parts].find(([, part]) => lacks(blobsOfPart(part)));
+  if (missing !== undefined) throw refuse(`it lacks the bytes of ${missing[0]}`);
+  if (images.size + parts.size === 0) throw refuse('it has no image');
+  return { images: [...images.values()], parts: [...parts.values()], contents };
 }
 
-async function readManifest(file: ImageBytes, name: string, { at, bytes }: Content): Promise<StoredImage | string> {
-  if (bytes > MANIFEST_BYTES_MAX) return `it has more than ${MANIFEST_BYTES_MAX} bytes`;
-  const text = await file.read(at, bytes);
-  if (`${sha256(text)}.json` !== name) return 'it is damaged';
-  return decodeImage(Buffer.from(text).toString('utf8'));
+/** A manifest of a bundle. */
+type Entry = { readonly name: string; readonly blobs: readonly ImageBlob[] } & (
+  | { readonly kind: 'image'; readonly image: StoredImage }
+  | { readonly kind: 'part'; readonly part: BundledPart }
+);
+
+async function readEntry(
+  file: ImageBytes,
+  { name, end }: { readonly name: string; readonly end: string },
+  { at, bytes }: Content,
+): Promise<Entry | string> {
+  const bytesMax = end === PART_END ? PART_BYTES_MAX : MANIFEST_BYTES_MAX;
+  if (bytes > bytesMax) return `it has more than ${bytesMax} bytes`;
+  const content = await file.read(at, bytes);
+  if (`${sha256(content)}${end}` !== name) return 'it is damaged';
+  const text = Buffer.from(content).toString('utf8');
+  if (end === PART_END) {
+    const part = decodePart(text);
+    return typeof part === 'string'
+      ? part
+      : { kind: 'part', part, name: nameOfBundledPart(part), blobs: blobsOfPart(part) };
+  }
+  const image = decodeImage(text);
+  return typeof image === 'string'
+    ? image
+    : { kind: 'image', image, name: formatImageName(image), blobs: blobsOf(image) };
 }

@@ -100,7 +100,16 @@ function findPresent(tree: string, images: readonly StoredImage[], image: Stored
   throw new RackError('already-exists', `${formatImageName(image)} already exists with other files: remove it first`);
 }
 
-async function copyBlob({ sha256, bytes }: ImageBlob, part: string, fileName: string, from: ImageBytes): Promise<void> {
+/**
+ * Copies a content of a bundle into a new file.
+ * @param part its path @param fileName the name for messages @throws RackError `bad-argument` if it has another hash; `store-unwritable`
+ */
+export async function copyBlob(
+  { sha256, bytes }: ImageBlob,
+  part: string,
+  fileName: string,
+  from: ImageBytes,
+): Promise<void> {
   await checkRoom(part, bytes);
   const file = await BlobFile.create(part);
   try {

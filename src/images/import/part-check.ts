@@ -100,12 +100,15 @@ const manifestShape = z.object({
   fetched: z.array(z.string().max(128)).max(PART_FILES_MAX).optional(),
   /** Installers of a mirror have it. */
   kernel_url: z.string().optional(),
+  /** True: it came with a bundle, whose name is the source. */
+  isBundled: z.boolean().optional(),
 });
 
 /** The source from which a part was downloaded; undefined: it was made from packages or from files of a host. */
 export function originOf({ kind, manifest }: KnownPart): string | undefined {
-  const isFetched = kind === 'loader' || manifest.fetched !== undefined || manifest.kernel_url !== undefined;
-  return isFetched ? manifest.source : undefined;
+  const { fetched, kernel_url: kernel, isBundled = false, source } = manifest;
+  const isFetched = kind === 'loader' || fetched !== undefined || kernel !== undefined;
+  return isFetched && !isBundled ? source : undefined;
 }
 
 /** The name for people: `bootloader/uefi/amd64`, `installer/ubuntu/noble/amd64`, else the directory. */

@@ -87,10 +87,18 @@ function listInstallers(tree: string): readonly TreePart[] {
 export const installerDirectory = ({ architecture, release }: Pick<ImageName, 'architecture' | 'release'>): string =>
   join(architecture, GENERIC, release, 'install');
 
+/** The directory of a part, relative to the tree. */
+export const partDirectory = ({
+  kind,
+  release,
+  architecture,
+}: Pick<TreePart, 'kind' | 'release' | 'architecture'>): string =>
+  kind === 'loader' ? join(LOADER, release, architecture) : installerDirectory({ architecture, release });
+
 function listLoaders(tree: string): readonly TreePart[] {
   return namesIn(tree, LOADER).flatMap((type) =>
     namesIn(tree, LOADER, type).flatMap((architecture): readonly TreePart[] => {
-      const directory = join(LOADER, type, architecture);
+      const directory = partDirectory({ kind: 'loader', release: type, architecture });
       const manifest = readManifest(join(tree, directory));
       if (manifest === undefined) return [];
       const { label } = manifest;
@@ -119,7 +127,7 @@ export function hasFiles(tree: string, { directory, files }: Pick<TreePart, 'dir
 }
 
 /** The name by which a person removes a part: a boot loader as the list shows it, an installer as it is imported, `installer/debian/trixie/amd64`. */
-export const nameOfPart = (part: TreePart): string =>
+export const nameOfPart = (part: Pick<TreePart, 'kind' | keyof ImageName>): string =>
   part.kind === 'installer' ? installerName(part) : formatImageName(part);
 
 /**

@@ -91,18 +91,6 @@ test('remove names the directory of an installer that a person put into the tree
   );
 });
 
-for (const [name, why] of [
-  ['bootloader/pxe', /bootloader\/pxe is a boot loader, and a bundle holds images only; .* images mirror/],
-  ['debian/trixie', /debian\/trixie is an installer, and a bundle holds images only; .* images import-installer FILE/],
-] as const)
-  test(`export ${name} says that a bundle holds images only, and the other way`, async () => {
-    putParts();
-    const { result, complaint } = await images('export', name, join(place, 'bundle.tar'));
-    assert.notEqual(result, 0);
-    assert.match(complaint, why);
-    assert.equal(existsSync(join(place, 'bundle.tar')), false);
-  });
-
 test('a command that repairs an image names its file, quoted for the shell', async () => {
   const broken = join(place, 'it is.qcow2');
   writeFileSync(broken, 'QFI\xfb and no more', 'latin1');

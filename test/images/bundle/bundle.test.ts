@@ -106,7 +106,7 @@ async function exported(images: readonly StoredImage[]): Promise<Buffer> {
   const path = join(scratch, 'images.tar');
   const file = await open(path, 'w');
   try {
-    await writeBundle(from, images, file, () => undefined);
+    await writeBundle(from, { images, parts: [] }, file, () => undefined);
   } finally {
     await file.close();
   }
@@ -121,6 +121,7 @@ async function addAll(bundle: Uint8Array): Promise<readonly boolean[]> {
     fileName: 'images.tar',
     nowMs: DAY,
     onAdded: (result) => added.push(result.added),
+    onPart: () => assert.fail('no part was exported'),
   });
   return added;
 }

@@ -48,10 +48,10 @@ describe('an image of a bundle whose manifest names a source', () => {
     });
     const path = join(scratch, 'images.tar');
     const file = await open(path, 'w');
-    await writeBundle(from, [image], file, () => undefined);
+    await writeBundle(from, { images: [image], parts: [] }, file, () => undefined);
     await file.close();
     const given = { file: bytesOf(readFileSync(path)), fileName: 'images.tar' };
-    await addBundle({ tree, ...given, nowMs: DAY, onAdded: () => undefined });
+    await addBundle({ tree, ...given, nowMs: DAY, onAdded: () => undefined, onPart: () => undefined });
     assert.equal(readImages(tree).images[0]?.origin, undefined);
   }
 

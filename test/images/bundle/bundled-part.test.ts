@@ -1,0 +1,167 @@
+// Boot loaders and installers in a bundle: from one boot tree to another by the commands, and everything that a hostile bundle may claim.
+
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { runCommandLine } from '../../../src/cli/command-line.ts';
+import { encodeTarHeader, paddedBytes } from '../../../src/images/bundle/tar.ts';
+import { listTreeParts } from '../../../src/images/import/tree-parts.ts';
+import { printedBy } from '../../support/printed.ts';
+import { putPart } from '../../support/tree-part.ts';
+
+const UEFI = { 'bootx64.efi': 'a shim', 'grubx64.efi': 'grub', 'copy.efi': 'grub' };
+const TRIXIE = { linux: 'a kernel', 'initrd.gz': 'an initrd' };
+const LOADER = 'bootloader/uefi/amd64';
+const INSTALLER = 'amd64/generic/trixie/install';
+const FETCHED = { fetched: ['ab'.repeat(32)] };
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+let scratch = '';
+let from = '';
+let to = '';
+let bundle = '';
+beforeEach(() => {
+  scratch = mkdtempSync(join(tmpdir(), 'rackboot-bundled-part-'));
+  [from, to, bundle] = [join(scratch, 'from'), join(scratch, 'to'), join(scratch, 'parts.tar')];
+  for (const tree of [from, to]) mkdirSync(tree);
+  putPart(from, LOADER, UEFI, { ...FETCHED, title: 'a loader', serial: '20261101', label: 'stable' });
+  putPart(from, INSTALLER, TRIXIE, { ...FETCHED, title: 'Debian 13', serial: '20261102.1', os: 'debian' });
+});
+afterEach(() => rmSync(scratch, { recursive: true, force: true }));
+
+const images = (...words: readonly string[]) => printedBy(() => runCommandLine(['images', ...words]));
+const load = (...words: readonly string[]) => images('import', bundle, '--tree', to, ...words);
+async function exportAll(): Promise<void> {
+  const { result, complaint } = await images('export', 'bootloader', 'debian/trixie', bundle, '--tree', from);
+  assert.equal(result, 0, complaint);
+}
+
+describe('boot loaders and installers in a bundle', () => {
+  test('come to another tree with the same files, names and serials, once', async () => {
+    await exportAll();
+    const { result, text, complaint } = await load();
+    assert.equal(result, 0, complaint);
+    assert.match(text, /^Imported bootloader\/uefi\/amd64\/generic\/stable\/20261101: 14 B$/m);
+    assert.match(text, /^Imported installer\/debian\/trixie\/amd64: 17 B$/m);
+    const facts = (tree: string) => listTreeParts(tree).map(({ origin: _, ...part }) => part);
+    assert.deepEqual(facts(to), facts(from));
+    for (const [directory, files] of [[LOADER, UEFI] as const, [INSTALLER, TRIXIE] as const])
+      for (const [name, content] of Object.entries(files))
+        assert.equal(readFileSync(join(to, directory, name), 'utf8'), content);
+    assert.deepEqual(
+      readdirSync(join(to, 'images')).filter((name) => name.startsWith('.part-')),
+      [],
+    );
+    assert.match((await load()).text, /uefi\S+ is already there\.\n.*trixie\S+ is already there\./);
+  });
+
+  test('do not count as fetched from a source, whatever the bundle says', async () => {
+    await exportAll();
+    await load();
+    assert.deepEqual(
+      listTreeParts(to).map(({ origin }) => origin),
+      [undefined, undefined],
+    );
+  });
+
+  test('are refused if a file is damaged, and nothing of them appears', async () => {
+    writeFileSync(join(from, LOADER, 'bootx64.efi'), 'a sham');
+    const { result, complaint } = await images('export', 'bootloader', bundle, '--tree', from);
+    assert.notEqual(result, 0);
+    assert.match(complaint, /bootloader\/uefi\S+ is damaged/);
+    assert.equal(existsSync(bundle), false);
+    putPart(from, LOADER, UEFI, { title: 'a loader', serial: '20261101' });
+    await exportAll();
+    writeFileSync(bundle, Buffer.from(readFileSync(bundle, 'latin1').replace('a shim', 'a sham'), 'latin1'));
+    assert.match((await load()).complaint, /bootloader\/uefi\S+ of \S*parts\.tar .*has the sha256 \w{64} instead of/);
+    assert.equal(existsSync(join(to, LOADER)), false);
+  });
+
+  test('are mended by the import of the same bundle, and fsck names it', async () => {
+    await exportAll();
+    await load();
+    writeFileSync(join(to, INSTALLER, 'linux'), 'a kernes');
+    const { result, text, complaint } = await images('fsck', '--tree', to);
+    assert.equal(result, 1, text);
+    assert.match(complaint, /it came with parts\.tar; `.* images import \.\/parts\.tar --tree \S+` brings it again/);
+    assert.match((await load()).text, /^Imported installer\/debian\/trixie/m);
+    assert.equal(readFileSync(join(to, INSTALLER, 'linux'), 'utf8'), 'a kernel');
+  });
+
+  test('replace older ones, but neither newer ones nor what a person put there', async () => {
+    await exportAll();
+    putPart(to, LOADER, { old: 'old' }, { title: 'old', serial: '20260101' });
+    putPart(to, INSTALLER, { linux: 'newer' }, { title: 'newer', serial: '20270101', os: 'debian' });
+    const { result, text, complaint } = await load();
+    assert.notEqual(result, 0);
+    assert.match(text, /^Imported bootloader\/uefi/m);
+    assert.equal(existsSync(join(to, LOADER, 'old')), false);
+    assert.match(
+      complaint,
+      /has the serial 20261102\.1, and other files of the serial 20270101 are here: remove it first: .*images remove installer/,
+    );
+    rmSync(join(to, INSTALLER, 'manifest.json'));
+    assert.match((await load()).complaint, /install is not from an import of Rackboot: move it away first/);
+    assert.equal(readFileSync(join(to, INSTALLER, 'linux'), 'utf8'), 'newer');
+  });
+
+  test('cannot name a path out of their directories', async () => {
+    const good = { schema: 1, kind: 'loader', release: 'uefi', architecture: 'amd64', label: 'stable', title: 't' };
+    const file = { name: 'f', bytes: 1, sha256: sha256('x') };
+    const whole = { ...good, serial: '20261101', files: [file] };
+    for (const wrong of [
+      { ...whole, release: '..' },
+      { ...whole, architecture: '../../etc' },
+      { ...whole, label: 'a/b' },
+      { ...whole, kind: 'environment' },
+      { ...whole, kind: 'installer', os: 'debian', architecture: 'images' },
+      { ...whole, kind: 'installer', os: '..' },
+      { ...whole, serial: 'new' },
+      { ...whole, files: [] },
+      { ...whole, files: [{ ...file, name: '../f' }] },
+      { ...whole, files: [{ ...file, name: 'manifest.json' }] },
+      { ...whole, files: [file, file] },
+      { ...whole, files: [{ ...file, bytes: -1 }] },
+      { ...whole, files: [{ ...file, sha256: '../x' }] },
+    ]) {
+      writeBundleOf(JSON.stringify(wrong), [['x', 'file']]);
+      assert.match(
+        (await load()).complaint,
+        /it does not describe a boot loader or an installer/,
+        JSON.stringify(wrong),
+      );
+    }
+    writeBundleOf(JSON.stringify(whole), [['x', 'file']]);
+    assert.equal((await load()).result, 0);
+    assert.equal(readFileSync(join(to, LOADER, 'f'), 'utf8'), 'x');
+  });
+
+  test('of a bundle that lacks one of their files are refused before anything is added', async () => {
+    const file = (text: string) => ({ name: text, bytes: 1, sha256: sha256(text) });
+    const part = { schema: 1, kind: 'loader', release: 'uefi', architecture: 'amd64', label: 'stable', title: 't' };
+    writeBundleOf(JSON.stringify({ ...part, serial: '20261101', files: [file('x'), file('y')] }), [['x', 'file']]);
+    assert.match((await load()).complaint, /it lacks the bytes of bootloader\/uefi/);
+    assert.equal(existsSync(join(to, 'bootloader')), false);
+  });
+});
+
+/** Writes a bundle with a part and these contents. */
+function writeBundleOf(part: string, contents: readonly (readonly [text: string, end: string])[]): void {
+  const files = [
+    ['rackboot-images-1', '1 image\n'],
+    [`${sha256(part)}.part.json`, part],
+    ...contents.map(([text, end]) => [`${sha256(text)}.${end}`, text] as const),
+  ] as const;
+  const blocks = files.flatMap(([name, text]) => {
+    const bytes = Buffer.from(text);
+    return [
+      encodeTarHeader({ name, bytes: bytes.length }),
+      bytes,
+      Buffer.alloc(paddedBytes(bytes.length) - bytes.length),
+    ];
+  });
+  writeFileSync(bundle, Buffer.concat([...blocks, Buffer.alloc(1024)]));
+}
