@@ -11,15 +11,18 @@
 // 4. A machine boots from the path of the directory (boot/decision.ts), which stays for an hour after its image was removed. So the kernel,
 //    the initrd and the root of one boot belong together, whatever is imported and removed meanwhile. A directory with a damaged file is
 //    removed at once.
+// 5. A directory or a file that a person put in the place of a link stays, and so does everything behind a link to a directory.
 
 import { createHash } from 'node:crypto';
 import { chmod, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { RackError } from '../errors.ts';
 import { seenEntry } from '../files/seen-stats.ts';
 import { lockBriefly } from './file-lock.ts';
 import { blobPath, hasBlob, isSameName, readImages, type StoredImage } from './image-store.ts';
 import { makeDirectories, publishDirectory, publishLink } from './publication.ts';
 import { makeRealDirectory } from './stored-blob.ts';
+import { linkProblem } from './tree-place.ts';
 
 /** The directories of systems, relative to the tree. */
 const SYSTEMS = 'images/systems';
@@ -62,9 +65,11 @@ async function makeLinks(tree: string, systems: readonly StoredImage[]): Promise
   for (const [place, image] of places) {
     // The newest image comes first.
     const newest = stored.find((one) => isSameName(one, image) && placesOf(one).includes(place));
-    if (newest === undefined) await rm(join(tree, place), { recursive: true, force: true });
+    const mayLink = linkProblem(tree, place) === undefined;
+    if (newest !== undefined) await makeSystem(tree, newest);
+    if (!mayLink) continue;
+    if (newest === undefined) await rm(join(tree, place), { force: true });
     else {
-      await makeSystem(tree, newest);
       await publishLink(join(tree, place), join('../../../..', systemPath(newest)));
     }
   }
@@ -124,6 +129,22 @@ async function makeSystem(tree: string, image: StoredImage): Promise<void> {
   if (!isThere) await publishDirectory(directory, links);
 }
 
+/** @throws RackError `already-exists` if something else has the place of a link to a system */
+export function checkSystemPlace(tree: string, image: SystemPlace): void {
+  const problem = placesOf(image)
+    .map((place) => linkProblem(tree, place))
+    .find((found) => found !== undefined);
+  if (problem === undefined) return;
+  const { os, release, architecture } = image;
+  const name = [os, release, architecture].join('/');
+  throw new RackError('already-exists', `${name} cannot be added to the boot tree: ${problem}: move it away first`);
+}
+
+/** The names from which the links to a system are made. */
+type SystemPlace = Pick<StoredImage, 'os' | 'architecture' | 'subarchitecture' | 'release' | 'label'> & {
+  readonly system?: { readonly subarch: string } | undefined;
+};
+
 /** The directory of a system, relative to the tree. Its name is for people; the hash covers the system's files. */
 function systemPath({ os, release, architecture, subarchitecture, serial, sha256, system }: StoredImage): string {
   const name = [os, release, architecture, subarchitecture, serial].join('-').slice(0, NAME_CHARACTERS_MAX);
@@ -132,7 +153,7 @@ function systemPath({ os, release, architecture, subarchitecture, serial, sha256
 }
 
 /** The paths of the links to a system's directory, relative to the tree. */
-function placesOf({ os, architecture, subarchitecture, release, label, system }: StoredImage): readonly string[] {
+function placesOf({ os, architecture, subarchitecture, release, label, system }: SystemPlace): readonly string[] {
   const subarches = new Set([subarchitecture, ...(system === undefined ? [] : [system.subarch])]);
   return [...subarches].map((subarch) => [os, architecture, subarch, release, label].join('/'));
 }

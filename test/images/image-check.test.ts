@@ -22,7 +22,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { sleep } from '../../src/clock.ts';
+import { newUuid, sleep } from '../../src/clock.ts';
 import { lockImport } from '../../src/images/file-lock.ts';
 import { addImage } from '../../src/images/image-adding.ts';
 import { type CheckedContent, checkContent } from '../../src/images/image-check.ts';
@@ -36,6 +36,7 @@ import {
   type StoredImage,
 } from '../../src/images/image-store.ts';
 import { removeLeft, sweepDownloads } from '../../src/images/import/left-downloads.ts';
+import { sweepParts } from '../../src/images/uploads/upload-part.ts';
 import { viewBytes } from '../../src/net/borrowed-bytes.ts';
 import { putPart } from '../support/tree-part.ts';
 import { makeDisk } from './disks.ts';
@@ -336,6 +337,35 @@ describe('files in use', () => {
       readdirSync(directory).filter((name) => done.some((one) => name.startsWith(one))),
       done.map((one) => `${one}.refused`).toSorted(),
     );
+  });
+
+  test('an odd lock is named, and the other downloads are removed', async () => {
+    const directory = join(tree, 'images', '.downloads');
+    mkdirSync(directory, { recursive: true });
+    const [odd, old] = ['aa', 'bb'].map((pair) => join(directory, pair.repeat(32)));
+    const now = DAY + 15 * 24 * HOUR;
+    for (const path of [`${odd}.lock`, `${odd}.part`, `${old}.part`]) {
+      writeFileSync(path, 'no database '.repeat(400));
+      utimesSync(path, DAY / 1000, DAY / 1000);
+    }
+    await assert.rejects(sweepDownloads(tree, now), { code: 'store-unwritable', message: /aa\.lock cannot be locked/ });
+    assert.deepEqual([existsSync(`${odd}.part`), existsSync(`${old}.part`)], [true, false]);
+  });
+
+  test('no download, upload or memory behind a link is removed', async () => {
+    const away = join(tree, 'away');
+    mkdirSync(away);
+    mkdirSync(join(tree, 'images'));
+    const names = [`${'aa'.repeat(16)}.json`, 'aa'.repeat(32), `1-${'aa'.repeat(8)}.part`, `.whole-${newUuid()}`];
+    for (const name of names) {
+      writeFileSync(join(away, name), 'mine');
+      utimesSync(join(away, name), 0, 0);
+    }
+    for (const name of ['.seen', '.downloads', '.uploads']) symlinkSync(away, join(tree, 'images', name));
+    assert.equal(await sweepDownloads(tree, Date.now()), 0);
+    assert.equal(await sweepParts(tree, [], Date.now()), undefined);
+    await removeLeft(tree, ['aa'.repeat(32)]);
+    assert.deepEqual(readdirSync(away).toSorted(), names.toSorted());
   });
 
   test('a lock that is not a lock is named, and is not taken for the lock of another process', async () => {

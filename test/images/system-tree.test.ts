@@ -24,8 +24,8 @@ import { sleep } from '../../src/clock.ts';
 import { lockBriefly } from '../../src/images/file-lock.ts';
 import { checkContent } from '../../src/images/image-check.ts';
 import { removeImages, sweepBlobs } from '../../src/images/image-removal.ts';
-import { blobPath, encodeImage, manifestPath, readImages, type StoredImage } from '../../src/images/image-store.ts';
-import { refreshTree } from '../../src/images/system-tree.ts';
+import { blobPath, encodeImage, manifestPath, type StoredImage } from '../../src/images/image-store.ts';
+import { checkSystemPlace, refreshTree } from '../../src/images/system-tree.ts';
 
 const HOUR_MS = 3_600_000;
 const NAMES = ['boot-initrd', 'boot-kernel', 'squashfs'];
@@ -171,14 +171,35 @@ test('a directory with a damaged file goes at once, and the next import makes it
   assert.deepEqual(serialsIn(booting), ['20261015', '20261015', '20261015']);
 });
 
-test('a directory that a person made in the place of a name becomes a link', async () => {
+test('a directory that a person made in the place of a name stays, and no system is added there', async () => {
   mkdirSync(join(tree, PLACE), { recursive: true });
-  writeFileSync(join(tree, PLACE, 'boot-kernel'), 'old');
-  await add('20261015');
-  assert.equal(lstatSync(join(tree, PLACE)).isSymbolicLink(), true);
-  assert.deepEqual(serialsIn(PLACE), ['20261015', '20261015', '20261015']);
-  assert.deepEqual(readdirSync(dirname(join(tree, PLACE))), ['stable'], 'nothing else is left');
-  assert.equal(readImages(tree).images.length, 1);
+  writeFileSync(join(tree, PLACE, 'pxe.cfg'), 'mine');
+  const image = await add('20261015');
+  assert.deepEqual(readdirSync(join(tree, PLACE)), ['pxe.cfg']);
+  assert.throws(() => checkSystemPlace(tree, image), {
+    code: 'already-exists',
+    message: /^ubuntu\/noble\/amd64 cannot .*\/noble\/stable was not made by Rackboot: move it away first$/,
+  });
+  await remove(image, true);
+  assert.deepEqual(readdirSync(join(tree, PLACE)), ['pxe.cfg']);
+});
+
+test('nothing is made, replaced or removed behind a link to a directory', async () => {
+  const image = await add('20261015');
+  const away = join(tree, 'away');
+  renameSync(join(tree, 'ubuntu'), away);
+  symlinkSync(away, join(tree, 'ubuntu'));
+  const place = join(away, 'amd64/generic/noble/stable');
+  rmSync(place);
+  mkdirSync(place);
+  writeFileSync(join(place, 'mine'), 'mine');
+  assert.throws(() => checkSystemPlace(tree, image), {
+    message: /\/ubuntu is a link, and nothing is changed behind it/,
+  });
+  await refreshTree(tree, [image]);
+  await remove(image, true);
+  assert.deepEqual(readdirSync(place), ['mine']);
+  assert.ok(lstatSync(join(away, 'amd64/ga-24.04/noble/stable')).isSymbolicLink());
 });
 
 test('several changes at once end with the names that the store has, and none disturbs another', async () => {

@@ -9,6 +9,7 @@ import { dirname } from 'node:path';
 import { systemClock } from '../../clock.ts';
 import { readImageSources, type SourceFlags } from '../../config/image-sources.ts';
 import { counted, listed } from '../../counted.ts';
+import { errorText, RackError } from '../../errors.ts';
 import { type CheckedContent, checkContent } from '../../images/image-check.ts';
 import { removeImages, sweepBlobs } from '../../images/image-removal.ts';
 import { COPY_SOURCE, formatImageName, hasBlob, readImages, type StoredImage } from '../../images/image-store.ts';
@@ -61,9 +62,10 @@ export async function checkStore(flags: FsckFlags): Promise<number> {
   const repairs = flags.report ? [] : await importAgain(lost, sources, place, flags);
   const partRepairs = flags.report ? [] : await importPartsAgain(lostParts, sources, place, flags);
   const nowMs = systemClock.wallTimeMs();
-  const freed = flags.report ? 0 : (await sweepBlobs(tree, nowMs, new Set())) + (await sweepDownloads(tree, nowMs));
+  const swept = flags.report ? { freed: 0, problems: [] } : await sweep(tree, nowMs);
   const { problems: unread, unusable } = readImages(tree);
-  const troubles = [...unread, ...problems];
+  const troubles = [...unread, ...problems, ...swept.problems];
+  const { freed } = swept;
   const repaired = new Set(partRepairs.flatMap(({ name, problem }) => (problem === undefined ? [name] : [])));
   const leftParts = badParts.filter((part) => flags.report || !repaired.has(partName(part)));
   const left = flags.report ? lost.length : repairs.filter(({ imported }) => imported === undefined).length;
@@ -90,6 +92,20 @@ export async function checkStore(flags: FsckFlags): Promise<number> {
     if (freed > 0) print(`Freed ${formatBytes(freed)} that no image needs.`);
   }
   return left + unreadable + leftParts.length + troubles.length > 0 ? 1 : 0;
+}
+
+/** Removes what no image needs. @returns the freed bytes, and why something could not be removed */
+async function sweep(
+  tree: string,
+  nowMs: number,
+): Promise<{ readonly freed: number; readonly problems: readonly string[] }> {
+  const freed = await sweepBlobs(tree, nowMs, new Set());
+  try {
+    return { freed: freed + (await sweepDownloads(tree, nowMs)), problems: [] };
+  } catch (error) {
+    if (!(error instanceof RackError)) throw error;
+    return { freed, problems: [errorText(error)] };
+  }
 }
 
 /** How many files of these parts are wrong. */

@@ -17,6 +17,7 @@ import { beginCopy, type StoreCopy } from '../image-removal.ts';
 import { blobPath, type ImageBlob, storedTitle } from '../image-store.ts';
 import { INSTALLER, LOADER } from '../import/offer.ts';
 import {
+  assertReplaceable,
   listTreeParts,
   MANIFEST,
   nameOfPart,
@@ -144,14 +145,15 @@ async function isThere(part: BundledPart, tree: string): Promise<boolean> {
   const present = listTreeParts(tree).find((one) => one.directory === directory);
   const refuse = (why: string, remedy: string): RackError =>
     new RackError('already-exists', `${nameOfBundledPart(part)} was not imported: ${why}: ${remedy}`);
-  if (present === undefined) throw refuse(`${place} is not from an import of Rackboot`, 'move it away first');
+  assertReplaceable(tree, directory, part.kind === 'installer' ? part.os : undefined);
+  if (present === undefined) return false;
   const contentOf = ({ files }: Pick<TreePart, 'files'>): string =>
     JSON.stringify(files.map((file) => [file.name, file.sha256]).toSorted());
   if (contentOf(present) === contentOf(part)) return await isUndamaged(present, tree);
   if (compareSerials(present.serial, part.serial) < 0) return false;
   const remedy = `remove it first: rackboot images remove ${nameOfPart(present)}`;
   throw refuse(
-    `the bundle has the serial ${part.serial}, and other files of the serial ${present.serial} are here`,
+    `the bundle has the serial ${part.serial}, and this host has other files of the serial ${present.serial}`,
     remedy,
   );
 }

@@ -16,7 +16,7 @@ import type { ImageBytes } from '../qcow2/reading.ts';
 import { asStoreError } from '../store-error.ts';
 import { placeBlob } from '../stored-blob.ts';
 import { isRootFormat, judgeSystemName } from '../stored-system.ts';
-import { refreshTree } from '../system-tree.ts';
+import { checkSystemPlace, refreshTree } from '../system-tree.ts';
 
 /** Bytes that are copied at once. */
 const PIECE_BYTES = 1024 * 1024;
@@ -87,6 +87,7 @@ async function checkSystem(image: StoredImage, { tree, fileName, open }: SystemT
       `${fileName} cannot be added: its ${system?.rootName} does not begin like one; export it again`,
     );
   checkPlace(tree, image);
+  checkSystemPlace(tree, image);
   return findPresent(tree, readImages(tree).images, image) !== undefined;
 }
 

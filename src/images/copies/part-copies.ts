@@ -5,19 +5,19 @@
 // 1. A directory that is not a copy stays: a person filled it, or imported it on the rack.
 // 2. A copy in whose directory a person has put further files is neither replaced nor removed.
 
-import { lstatSync, readdirSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { assertOutside, errorText, osErrorCode, RackError } from '../../errors.ts';
+import { assertOutside, errorText, osErrorCode } from '../../errors.ts';
 import { COPY_SOURCE } from '../image-store.ts';
 import type { Preferred } from '../import/first-import.ts';
 import { bytesOfItem, digestsOfItem, type ItemOffer, importFirstItem } from '../import/import-item.ts';
 import type { ImportTerms } from '../import/import-terms.ts';
 import { installerName, loaderName } from '../import/offer.ts';
 import {
+  assertNoOthers,
   findPart,
   installerDirectory,
   listTreeParts,
-  MANIFEST,
   removePart,
   type TreePart,
 } from '../import/tree-parts.ts';
@@ -109,7 +109,6 @@ export async function removeGoneParts(
   for (const part of copiedParts(tree)) {
     if (offered.has(part.directory)) continue;
     try {
-      assertNoOthers(tree, part);
       await removePart(tree, part);
       removed += 1;
     } catch (error) {
@@ -131,13 +130,4 @@ function isTaken(path: string): boolean {
   } catch (error) {
     return osErrorCode(error) !== 'ENOENT';
   }
-}
-
-/** @throws RackError `bad-argument` if the directory of a copy has other files than the copy */
-function assertNoOthers(tree: string, { directory, files }: TreePart): void {
-  const own = new Set([MANIFEST, ...files.map(({ name }) => name)]);
-  const other = readdirSync(join(tree, directory)).find((name) => !own.has(name));
-  if (other === undefined) return;
-  const why = `${JSON.stringify(`${directory}/${other}`)} was not copied from the region`;
-  throw new RackError('bad-argument', `${why}: move it out of the copies, which are replaced and removed as a whole`);
 }

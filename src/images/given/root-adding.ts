@@ -22,7 +22,7 @@ import { makeDirectories } from '../publication.ts';
 import { asStoreError } from '../store-error.ts';
 import { openStored, placeBlob } from '../stored-blob.ts';
 import { judgeSystemName, type RootFormat } from '../stored-system.ts';
-import { refreshTree } from '../system-tree.ts';
+import { checkSystemPlace, refreshTree } from '../system-tree.ts';
 
 /** The root to add, and the name of its image. */
 export interface RootRequest extends Pick<AddRequest, 'tree' | 'name' | 'nowMs' | 'serialsElsewhere' | 'title'> {
@@ -44,6 +44,7 @@ export function checkRootName({ tree, name, title }: Pick<RootRequest, 'tree' | 
   const wrong = judgeImageName(name) ?? judgeTitle(title) ?? judgeSystemName(name.os);
   if (wrong !== undefined) throw new RackError('bad-argument', wrong);
   checkPlace(tree, name);
+  checkSystemPlace(tree, name);
 }
 
 /**

@@ -15,7 +15,7 @@ import { publishInstaller } from '../installer.ts';
 import { describeFile, encodeManifest, makeDirectories, publishDirectory } from '../publication.ts';
 import { downloadOf, type FetchTerms, fetchFile, lockOf } from './file-fetch.ts';
 import { type InstallerOffer, installerName } from './offer.ts';
-import { findPart, installerDirectory } from './tree-parts.ts';
+import { assertReplaceable, findPart, installerDirectory } from './tree-parts.ts';
 
 /** The largest kernel or initrd, in bytes; both are read into memory. Debian's have at most 50 MB. */
 const FILE_BYTES_MAX = 512 * 1024 * 1024;
@@ -51,6 +51,7 @@ export async function importOfferedInstaller(offer: InstallerOffer, terms: Insta
   const place = join(tree, installerDirectory(offer));
   const present = terms.mayStay === true ? await findPart(place, fetched) : undefined;
   if (present !== undefined) return { directory: place, ...present, added: false };
+  assertReplaceable(tree, installerDirectory(offer), os);
   const directory = join(tree, 'images', '.downloads');
   await makeDirectories(directory);
   const requests = [kernel, initrd].map((file) => downloadOf(file, directory, FILE_BYTES_MAX));

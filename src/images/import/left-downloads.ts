@@ -3,18 +3,22 @@
 import { readdirSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { RackError } from '../../errors.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
 import { tryImport } from '../file-lock.ts';
 import { blobPath, hasBlob, readImages } from '../image-store.ts';
+import { asStoreError } from '../store-error.ts';
+import { linkOnWay } from '../tree-place.ts';
 import { sweepSeen } from './seen-sweep.ts';
 import { hasFiles, listTreeParts } from './tree-parts.ts';
 
 const NAME = /^[0-9a-f]{32,128}$/;
 /** The size is in the names of parts (part-record.ts). */
-const OF_FILE = /^(?<digest>[0-9a-f]{32,128})(?<size>-\d{1,16})?(?<end>\.part(?:\.json(?:\.new)?)?|\.refused|\.lock)?$/;
+const OF_FILE =
+  /^(?<digest>[0-9a-f]{32,128})(?<size>-\d{1,16})?(?<end>\.part(?:\.json(?:\.new)?)?|\.refused(?:\.new)?|\.lock)?$/;
 /** The ends of the names of everything that an import keeps of a file, after its digest or its digest and size. The file itself has none. */
 const BYTE_ENDS = ['', '.part', '.part.json', '.part.json.new'];
-const ENDS = [...BYTE_ENDS, '.refused'];
+const ENDS = [...BYTE_ENDS, '.refused', '.refused.new'];
 
 /** The age at which a file without new bytes is removed instead of continued, in milliseconds. */
 const LEFT_MS = 14 * 24 * 60 * 60 * 1000;
@@ -24,13 +28,17 @@ const LEFT_MS = 14 * 24 * 60 * 60 * 1000;
  * publication and the end of its import leaves. Removes the locks that killed imports left, and the memory of documents that are no longer
  * read.
  * @returns the freed bytes of files
+ * @throws RackError `store-unwritable` for the first file that could not be removed, after the others
  */
 export async function sweepDownloads(tree: string, nowMs: number): Promise<number> {
   await sweepSeen(tree, nowMs);
   const directory = directoryOf(tree);
-  const files = (await readdir(directory).catch(() => [])).toSorted();
+  // Behind a link are the files of somebody else.
+  const names = linkOnWay(tree, DOWNLOADS) === undefined ? await readdir(directory).catch(() => []) : [];
+  const files = names.toSorted();
   const imported = files.length === 0 ? new Set() : importedDigests(tree);
   let freed = 0;
+  let problem: RackError | undefined;
   for (const file of files) {
     const { digest = '', size = '', end = '' } = OF_FILE.exec(file)?.groups ?? {};
     const stem = `${digest}${size}`;
@@ -39,11 +47,18 @@ export async function sweepDownloads(tree: string, nowMs: number): Promise<numbe
     const facts = await stat(join(directory, file)).catch(() => undefined);
     if (facts?.isFile() !== true) continue;
     const isOld = nowMs - facts.mtimeMs >= LEFT_MS;
-    if (!isOld && !(imported.has(digest) && end !== '.refused')) continue;
-    // The release of a lock removes its file.
-    if (end === '.lock') (await tryImport(join(directory, file)))?.release();
-    else if (await removeUnlocked(directory, digest, [stem], isOld ? ENDS : BYTE_ENDS)) freed += facts.size;
+    if (!isOld && !(imported.has(digest) && !end.startsWith('.refused'))) continue;
+    try {
+      // The release of a lock removes its file.
+      if (end === '.lock') (await tryImport(join(directory, file)))?.release();
+      else if (await removeUnlocked(directory, digest, [stem], isOld ? ENDS : BYTE_ENDS)) freed += facts.size;
+    } catch (error) {
+      const found = asStoreError(error, directory);
+      if (!(found instanceof RackError)) throw found;
+      problem ??= found;
+    }
   }
+  if (problem !== undefined) throw problem;
   return freed;
 }
 
@@ -63,7 +78,7 @@ function importedDigests(tree: string): ReadonlySet<string> {
 /** Removes all that imports keep of these files, but not of one that a process is importing. @param names their digests */
 export async function removeLeft(tree: string, names: readonly string[]): Promise<void> {
   const directory = directoryOf(tree);
-  const kept = await readdir(directory).catch(() => []);
+  const kept = linkOnWay(tree, DOWNLOADS) === undefined ? await readdir(directory).catch(() => []) : [];
   for (const name of names.filter((one) => NAME.test(one))) {
     const stems = new Set(
       kept.filter((file) => file.startsWith(name)).map((file) => /^[0-9a-f]+(?:-\d+)?/.exec(file)?.[0] ?? name),
@@ -72,7 +87,8 @@ export async function removeLeft(tree: string, names: readonly string[]): Promis
   }
 }
 
-const directoryOf = (tree: string): string => join(tree, 'images', '.downloads');
+const DOWNLOADS = 'images/.downloads';
+const directoryOf = (tree: string): string => join(tree, DOWNLOADS);
 
 /** @param stems the beginnings of the names to remove @returns false if a process is importing the file */
 async function removeUnlocked(

@@ -18,7 +18,7 @@ import { describeFile, encodeManifest, makeDirectories, publishDirectory } from 
 import { downloadOf, type FetchTerms, fetchFile, lockOf } from './file-fetch.ts';
 import { type LoaderFile, unpackLoader } from './loader-archive.ts';
 import { type LoaderOffer, loaderName } from './offer.ts';
-import { findPart, MANIFEST } from './tree-parts.ts';
+import { assertReplaceable, findPart, MANIFEST } from './tree-parts.ts';
 
 /** The largest file, in bytes: archives are unpacked in memory. Ubuntu's archives have at most 6 MB. */
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
@@ -49,6 +49,7 @@ export async function importLoader(offer: LoaderOffer, terms: LoaderTerms): Prom
   const digests = [...new Set(offer.files.map(({ digest }) => digest.hex))];
   const present = await findPart(directory, digests);
   if (present !== undefined) return { directory, ...present, added: false };
+  assertReplaceable(tree, name);
   const downloads = join(tree, 'images', '.downloads');
   await makeDirectories(downloads);
   if (offer.files.length === 0) throw new RackError('bad-argument', `${name} has no file`);

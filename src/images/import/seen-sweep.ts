@@ -24,6 +24,7 @@ interface SeenFile {
 /** Removes the records that no import needs any more, and those that are too many. Rejects with the system's error. */
 export async function sweepSeen(tree: string, nowMs: number): Promise<void> {
   const directory = seenDirectory(tree);
+  if (seenEntry(directory)?.isDirectory() !== true) return;
   const names = (await readdir(directory).catch(() => [])).filter((name) => NAME.test(name));
   const files = names.flatMap((name): readonly SeenFile[] => {
     const path = join(directory, name);

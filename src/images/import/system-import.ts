@@ -24,7 +24,7 @@ import { blobPath, hasBlob, isSameName, judgeImageName, readImages, type StoredI
 import { makeDirectories } from '../publication.ts';
 import { judgeBlob, replaceBlob } from '../stored-blob.ts';
 import { judgeSystemName, type RootFormat, type SystemFile, subarchesIn } from '../stored-system.ts';
-import { refreshTree } from '../system-tree.ts';
+import { checkSystemPlace, refreshTree } from '../system-tree.ts';
 import { downloadOf, fetchFile, lockOf } from './file-fetch.ts';
 import { FilesProgress } from './files-progress.ts';
 import type { ImportTerms } from './import-terms.ts';
@@ -63,6 +63,7 @@ export async function importSystem(
     return { image: present, added: false, root: undefined };
   }
   checkPlace(tree, name);
+  checkSystemPlace(tree, { ...name, system });
   await makeDirectories(join(tree, 'images', '.downloads'));
   const root = rootOf(offer, system, terms);
   const others = system.files.map((file) => fileOf(file, tree));

@@ -18,6 +18,7 @@ import { readRegularFile, UnfitFile } from '../../files/regular-file.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
 import { formatImageName, type ImageName, storedTitle } from '../image-store.ts';
 import { isWhole, type PublishedFile, removeDirectory } from '../publication.ts';
+import { assertNotLinked } from '../tree-place.ts';
 import { INSTALLER, installerName, LOADER } from './offer.ts';
 
 const GENERIC = 'generic';
@@ -133,13 +134,59 @@ export const nameOfPart = (part: Pick<TreePart, 'kind' | keyof ImageName>): stri
 /**
  * Removes a part from the tree, and the directory of its type or release if nothing else is in it. A machine that reads one of its files
  * reads it to the end.
+ * @throws RackError `bad-argument` if a person put further files into its directory, `store-unwritable` if it is behind a link
  */
-export async function removePart(tree: string, { directory }: TreePart): Promise<void> {
-  const path = join(tree, directory);
+export async function removePart(tree: string, part: Pick<TreePart, 'directory' | 'files'>): Promise<void> {
+  const path = join(tree, part.directory);
+  assertNotLinked(tree, part.directory);
+  assertNoOthers(tree, part);
   await removeDirectory(path);
   await rmdir(dirname(path)).catch((error: unknown) => {
     if (!KEPT.has(osErrorCode(error) ?? '')) throw error;
   });
+}
+
+/** @throws RackError `bad-argument` if the directory of a part has other files than those of the part */
+export function assertNoOthers(tree: string, { directory, files }: Pick<TreePart, 'directory' | 'files'>): void {
+  const own = new Set([MANIFEST, ...files.map(({ name }) => name)]);
+  // Hidden files are what a check took out, or what a killed process left.
+  const other = entriesIn(join(tree, directory)).find((name) => !own.has(name) && !name.startsWith('.'));
+  if (other === undefined) return;
+  const why = `${JSON.stringify(`${directory}/${other}`)} was not put there by an import`;
+  throw new RackError(
+    'bad-argument',
+    `${why}: move it away from these files, which are replaced and removed as a whole`,
+  );
+}
+
+/**
+ * Checks whether a loader or an installer may be put into a directory of the tree.
+ * @param os the system of an installer
+ * @throws RackError `already-exists` if the directory has an installer of another system or files of a person, `bad-argument` if it has both, and
+ * `store-unwritable` if it is behind a link
+ */
+export function assertReplaceable(tree: string, directory: string, os?: string): void {
+  assertNotLinked(tree, directory);
+  const path = join(tree, directory);
+  const manifest = readManifest(path);
+  if (manifest !== undefined) {
+    if (os !== undefined && manifest.os !== undefined && manifest.os !== os) {
+      const other = `${directory} has the installer of ${manifest.os}, and the machines that install it start from there`;
+      throw new RackError('already-exists', `${other}: remove it first, or rename the release of this one`);
+    }
+    assertNoOthers(tree, { directory, files: manifest.files });
+  } else if (entriesIn(path).some((name) => !name.startsWith('.')))
+    throw new RackError('already-exists', `${path} has files that no import put there: move it away first`);
+}
+
+/** @throws the system's error, unless nothing is there */
+function entriesIn(path: string): readonly string[] {
+  try {
+    return readdirSync(path);
+  } catch (error) {
+    if (osErrorCode(error) === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 /** The errors of rmdir(2) for a directory that has other entries, that is gone, or that is a link. */

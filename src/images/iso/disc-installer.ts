@@ -15,6 +15,7 @@ import { BlobFile, checkRoom } from '../blob-writing.ts';
 import { checkNames, type Publication } from '../environment.ts';
 import { beginCopy, type StoreCopy } from '../image-removal.ts';
 import { storedTitle } from '../image-store.ts';
+import { assertReplaceable, installerDirectory } from '../import/tree-parts.ts';
 import { encodeManifest, makeDirectories, type PublishedFile, publishDirectory } from '../publication.ts';
 import type { ImageBytes } from '../qcow2/reading.ts';
 import { asStoreError } from '../store-error.ts';
@@ -114,7 +115,9 @@ async function publish(
   { kernel, initrd, title, arch, release }: FoundInstaller,
 ): Promise<DiscInstaller> {
   await makeDirectories(join(tree, 'images'));
-  const directory = join(tree, arch, 'generic', release, 'install');
+  const place = installerDirectory({ architecture: arch, release });
+  assertReplaceable(tree, place, 'ubuntu');
+  const directory = join(tree, place);
   const whole = { at: 0, bytes: file.bytes };
   const contents = [
     { name: 'linux', ...kernel },

@@ -15,6 +15,7 @@ import { dirname, join } from 'node:path';
 import { newUuid } from '../../clock.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { ownershipRemedy } from '../../files/ownership.ts';
+import { seenEntry } from '../../files/seen-stats.ts';
 import { checkRoom, ROOM_CHECK_BYTES } from '../blob-writing.ts';
 import { makeDirectories, syncDirectory } from '../publication.ts';
 import { asStoreError } from '../store-error.ts';
@@ -166,6 +167,8 @@ export async function sweepParts(
   const directory = directoryOf(tree);
   const kept = new Set(uploads.map(nameOf));
   let problem: RackError | undefined;
+  // Behind a link are the files of somebody else.
+  if (seenEntry(directory)?.isDirectory() !== true) return undefined;
   for (const name of await readdir(directory).catch(() => [])) {
     const isOurs = /^(?:\d+-[0-9a-f]{16}\.part(?:\.lock)?|\.whole-[0-9a-f-]{36})$/.test(name);
     if (!isOurs || kept.has(name.replace(/\.lock$/, ''))) continue;

@@ -10,7 +10,7 @@
 // 4. A request, or the schedule, renews a run that is still under way, so slow imports delay no others.
 
 import { type Clock, systemClock, type Timer } from '../../clock.ts';
-import { assertOutside, unreachable } from '../../errors.ts';
+import { assertOutside, errorText, unreachable } from '../../errors.ts';
 import { type FileProblem, resourceName } from '../../region/images/region-source.ts';
 import type { BootResource, ImportProgress, ImportRun } from '../../region/records/boot-store.ts';
 import type { ImportReason } from '../../region/records/import-reason.ts';
@@ -285,6 +285,7 @@ export class ImportControl {
       await sweepDownloads(tree, systemClock.wallTimeMs());
     } catch (error) {
       assertOutside(error);
+      this.#parts.onProblem(errorText(error));
     }
   }
 

@@ -101,10 +101,10 @@ describe('boot loaders and installers in a bundle', () => {
     assert.equal(existsSync(join(to, LOADER, 'old')), false);
     assert.match(
       complaint,
-      /has the serial 20261102\.1, and other files of the serial 20270101 are here: remove it first: .*images remove installer/,
+      /has the serial 20261102\.1, and this host has other files of the serial 20270101: remove it first: .*images remove installer/,
     );
     rmSync(join(to, INSTALLER, 'manifest.json'));
-    assert.match((await load()).complaint, /install is not from an import of Rackboot: move it away first/);
+    assert.match((await load()).complaint, /install has files that no import put there: move it away first/);
     assert.equal(readFileSync(join(to, INSTALLER, 'linux'), 'utf8'), 'newer');
   });
 

@@ -170,7 +170,7 @@ describe('a rack copies the boot loaders and installers of its region', () => {
     writeFileSync(join(tree, LOADER, 'grub.cfg'), 'mine');
     assert.deepEqual(await copy(), NONE);
     const said = [
-      '"bootloader/uefi/amd64/grub.cfg" was not copied from the region: move it out of the copies, which are replaced and removed as a whole',
+      '"bootloader/uefi/amd64/grub.cfg" was not put there by an import: move it away from these files, which are replaced and removed as a whole',
     ];
     loader(region, { 'bootx64.efi': 'a newer shim' }, '20261103');
     assert.deepEqual(await copy(), { ...NONE, problems: said });

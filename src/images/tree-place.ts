@@ -1,0 +1,32 @@
+// What stands in the way of a change in the boot tree.
+
+import { dirname, join } from 'node:path';
+import { RackError } from '../errors.ts';
+import { seenEntry } from '../files/seen-stats.ts';
+
+/** The first link on the way to a path of the tree, or the path itself; undefined: there is none. @param path relative to the tree */
+export function linkOnWay(tree: string, path: string): string | undefined {
+  const names = path.split('/');
+  const ways = names.map((_, index) => join(tree, ...names.slice(0, index + 1)));
+  return ways.find((way) => seenEntry(way)?.isSymbolicLink() === true);
+}
+
+/**
+ * Behind a link are the files of somebody else.
+ * @param path relative to the tree
+ * @throws RackError `store-unwritable` if the path, or a directory above it, is a link
+ */
+export function assertNotLinked(tree: string, path: string): void {
+  const link = linkOnWay(tree, path);
+  if (link === undefined) return;
+  const remedy = 'put a directory with its files in its place';
+  throw new RackError('store-unwritable', `${link} is a link, and nothing is changed behind it: ${remedy}`);
+}
+
+/** Why a link may not be made or replaced at a path of the tree; undefined: it may. @param path relative to the tree */
+export function linkProblem(tree: string, path: string): string | undefined {
+  const above = linkOnWay(tree, dirname(path));
+  if (above !== undefined) return `${above} is a link, and nothing is changed behind it`;
+  const found = seenEntry(join(tree, path));
+  return found === undefined || found.isSymbolicLink() ? undefined : `${join(tree, path)} was not made by Rackboot`;
+}
