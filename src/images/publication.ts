@@ -121,6 +121,19 @@ export async function publishLink(path: string, target: string): Promise<void> {
 const unfinishedPath = (path: string, state: 'new' | 'old'): string =>
   join(dirname(path), `.${basename(path)}.${state}-${process.pid}-${newUuid()}`);
 
+/**
+ * Puts back the directories whose replacement a kill interrupted, between the two renames of `exchange`.
+ * @param parent the directory in which they are
+ */
+export async function restoreReplaced(parent: string): Promise<void> {
+  for (const left of await readdir(parent).catch(() => [])) {
+    const [, name = '', pid] = /^\.(.+)\.old-(\d+)-[0-9a-f-]{36}$/.exec(left) ?? [];
+    if (pid === undefined || existsSync(`/proc/${pid}`) || existsSync(join(parent, name))) continue;
+    // rename(2) refuses to replace a directory that has entries: another process was faster.
+    await rename(join(parent, left), join(parent, name)).catch(() => undefined);
+  }
+}
+
 /** Removes the entries that killed processes left next to a path. */
 async function removeLeftovers(path: string): Promise<void> {
   const parent = dirname(path);

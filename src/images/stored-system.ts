@@ -88,5 +88,7 @@ function decodeFile(value: unknown): SystemFile | undefined {
 const RESERVED = new Set(['images', 'bootloader', 'grub', 'pxelinux.cfg', 'amd64', 'arm64', 'armhf', 'i386']);
 
 /** Why no system may have this name; undefined: it may. */
-export const judgeSystemName = (os: string): string | undefined =>
-  RESERVED.has(os) ? `the boot tree already uses the name ${os}` : undefined;
+export function judgeSystemName(os: string): string | undefined {
+  if (RESERVED.has(os)) return `the boot tree already uses the name ${os}`;
+  return os.includes('.') ? `the name ${os} may be that of a boot loader: choose one without a dot` : undefined;
+}

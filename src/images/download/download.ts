@@ -41,6 +41,7 @@ import {
 import { sleepUntil } from './sleep-until.ts';
 import type { SourceHealth } from './source-health.ts';
 import { type Source, SourcePlan } from './source-plan.ts';
+import { freeUnlockedParts } from './unlocked-parts.ts';
 import { WatchedState } from './watched-state.ts';
 import { parseWebUrl, shownUrl } from './web-client.ts';
 
@@ -270,7 +271,7 @@ export class FileDownload implements Download {
         onHead: async (total, kept) => {
           if (kept === 0) this.#contributors.clear();
           this.#contributors.add(source.url.href);
-          await this.#room.reserve((total ?? kept) - kept + (isConverted ? (total ?? 0) : 0));
+          await this.#reserve((total ?? kept) - kept + (isConverted ? (total ?? 0) : 0));
           if (!signal.aborted) this.#state.set(this.#downloading(part, url));
         },
         onBytes: (bytesPerSecond) => {
@@ -284,6 +285,19 @@ export class FileDownload implements Download {
       },
       signal,
     );
+  }
+
+  /** Reserves space; if the disk lacks it, at the expense of files that nobody downloads any more. @throws AttemptFailure `no-room` */
+  async #reserve(bytes: number): Promise<void> {
+    try {
+      await this.#room.reserve(bytes);
+    } catch (error) {
+      const { directory, hasLock = false } = this.request;
+      if (!(hasLock && error instanceof AttemptFailure && error.fault.code === 'no-room')) throw error;
+      const { neededBytes, freeBytes } = error.fault.params;
+      await freeUnlockedParts(directory, neededBytes - freeBytes);
+      await this.#room.reserve(bytes);
+    }
   }
 
   #afterFault(part: PartFile, begun: BegunAttempt, fault: AttemptFault): boolean {

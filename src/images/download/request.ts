@@ -19,6 +19,8 @@ export interface DownloadRequest {
   readonly urls: readonly string[];
   /** True if the further URLs are those of other sites: however healthy these are, the first is tried before them unless it has failed lately. */
   readonly isFirstOwn?: boolean | undefined;
+  /** True if the caller holds the lock of this file in `directory`, as all others do there: a full disk gets room from unlocked parts. */
+  readonly hasLock?: boolean | undefined;
   /** The size as published; undefined: unknown. */
   readonly bytes: number | undefined;
   /** The published digest; undefined: only the size is checked. */

@@ -105,6 +105,25 @@ export class WebClient {
     signal: AbortSignal,
     method: Method = 'GET',
   ): Promise<WebAnswer | undefined> {
+    try {
+      return await this.#follow(first, fieldsFor, signal, method);
+    } catch (error) {
+      throw error instanceof AttemptFailure ? this.#withoutSecrets(error, first) : error;
+    }
+  }
+
+  /** A server or a proxy may repeat the passwords that it was sent, and users read its words. */
+  #withoutSecrets(failure: AttemptFailure, url: URL): AttemptFailure {
+    const { http, https } = this.#proxy;
+    const urls = [url, ...[http, https].flatMap((proxy) => (proxy === undefined ? [] : [new URL(proxy)]))];
+    const secrets = urls.flatMap(secretsOf);
+    const clean = (value: unknown): unknown =>
+      typeof value === 'string' ? secrets.reduce((text, secret) => text.replaceAll(secret, '…'), value) : value;
+    const params = Object.fromEntries(Object.entries(failure.fault.params).map(([key, value]) => [key, clean(value)]));
+    return new AttemptFailure({ ...failure.fault, params } as AttemptFault, failure.cause);
+  }
+
+  async #follow(first: URL, fieldsFor: FieldsFor, signal: AbortSignal, method: Method): Promise<WebAnswer | undefined> {
     let url = first;
     for (let redirects = 0; ; redirects += 1) {
       const answer = await this.#ask(url, { method, headers: fieldsFor(url) }, signal);
@@ -283,6 +302,21 @@ function checkProxy(text: string): void {
   if (major > majorMin || (major === majorMin && minor >= minorMin)) return;
   const remedy = `install Node ${PROXY_NODE.join('.')} or later, or start Rackboot with bin/rackboot.js, which brings its own`;
   throw new RackError('bad-argument', `Node ${process.versions.node} cannot use a proxy: ${remedy}`);
+}
+
+/** The password in a URL, in the forms in which it is sent; a shorter one says nothing. */
+function secretsOf({ username, password }: URL): readonly string[] {
+  const plain = safeDecode(password);
+  const sent = Buffer.from(`${safeDecode(username)}:${plain}`).toString('base64');
+  return password.length < 3 ? [] : [sent, sent.replace(/=+$/, ''), plain, password];
+}
+
+function safeDecode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function redirectedUrl(from: URL, location: string): URL {

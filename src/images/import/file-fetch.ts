@@ -17,6 +17,7 @@ export const downloadOf = (
 ): DownloadRequest => ({
   urls: [url, ...mirrors],
   isFirstOwn: true,
+  hasLock: true,
   ...{ bytes, digest, bytesMax, directory, name: digest.hex },
 });
 

@@ -1,36 +1,31 @@
 // The files left by unfinished imports: counts the bytes, and removes parts, whole files, the memory of refused ones (refusals.ts), and locks.
 
 import { readdirSync } from 'node:fs';
-import { readdir, rm, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
+import { BYTE_ENDS, ENDS, OF_FILE, removeUnlocked } from '../download/unlocked-parts.ts';
 import { tryImport } from '../file-lock.ts';
 import { blobPath, hasBlob, readImages } from '../image-store.ts';
 import { asStoreError } from '../store-error.ts';
 import { linkOnWay } from '../tree-place.ts';
 import { sweepSeen } from './seen-sweep.ts';
-import { hasFiles, listTreeParts } from './tree-parts.ts';
+import { hasFiles, listTreeParts, restoreParts } from './tree-parts.ts';
 
 const NAME = /^[0-9a-f]{32,128}$/;
-/** The size is in the names of parts (part-record.ts). */
-const OF_FILE =
-  /^(?<digest>[0-9a-f]{32,128})(?<size>-\d{1,16})?(?<end>\.part(?:\.json(?:\.new)?)?|\.refused(?:\.new)?|\.lock)?$/;
-/** The ends of the names of everything that an import keeps of a file, after its digest or its digest and size. The file itself has none. */
-const BYTE_ENDS = ['', '.part', '.part.json', '.part.json.new'];
-const ENDS = [...BYTE_ENDS, '.refused', '.refused.new'];
-
 /** The age at which a file without new bytes is removed instead of continued, in milliseconds. */
 const LEFT_MS = 14 * 24 * 60 * 60 * 1000;
 
 /**
  * Removes files that no process is downloading: old ones, and those whose image, boot loader or installer is here, which a kill between its
  * publication and the end of its import leaves. Removes the locks that killed imports left, and the memory of documents that are no longer
- * read.
+ * read. Puts back what an interrupted replacement took out of the tree.
  * @returns the freed bytes of files
  * @throws RackError `store-unwritable` for the first file that could not be removed, after the others
  */
 export async function sweepDownloads(tree: string, nowMs: number): Promise<number> {
+  await restoreParts(tree);
   await sweepSeen(tree, nowMs);
   const directory = directoryOf(tree);
   // Behind a link are the files of somebody else.
@@ -89,23 +84,6 @@ export async function removeLeft(tree: string, names: readonly string[]): Promis
 
 const DOWNLOADS = 'images/.downloads';
 const directoryOf = (tree: string): string => join(tree, DOWNLOADS);
-
-/** @param stems the beginnings of the names to remove @returns false if a process is importing the file */
-async function removeUnlocked(
-  directory: string,
-  digest: string,
-  stems: readonly string[],
-  ends: readonly string[],
-): Promise<boolean> {
-  const lock = await tryImport(join(directory, `${digest}.lock`));
-  if (lock === undefined) return false;
-  try {
-    for (const stem of stems) for (const end of ends) await rm(join(directory, `${stem}${end}`), { force: true });
-    return true;
-  } finally {
-    lock.release();
-  }
-}
 
 /**
  * The bytes of these files that are on this host, downloaded by an earlier import or, for a file of a system, in the store.

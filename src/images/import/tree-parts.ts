@@ -17,8 +17,8 @@ import { osErrorCode, RackError } from '../../errors.ts';
 import { readRegularFile, UnfitFile } from '../../files/regular-file.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
 import { formatImageName, type ImageName, storedTitle } from '../image-store.ts';
-import { isWhole, type PublishedFile, removeDirectory } from '../publication.ts';
-import { assertNotLinked } from '../tree-place.ts';
+import { isWhole, type PublishedFile, removeDirectory, restoreReplaced } from '../publication.ts';
+import { assertNotLinked, linkOnWay } from '../tree-place.ts';
 import { INSTALLER, installerName, LOADER } from './offer.ts';
 
 const GENERIC = 'generic';
@@ -187,6 +187,15 @@ function entriesIn(path: string): readonly string[] {
     if (osErrorCode(error) === 'ENOENT') return [];
     throw error;
   }
+}
+
+/** Puts back the boot loaders, installers and environments whose replacement a kill interrupted. */
+export async function restoreParts(tree: string): Promise<void> {
+  const parents = [
+    ...namesIn(tree, LOADER).map((type) => [LOADER, type]),
+    ...CPUS.flatMap((cpu) => namesIn(tree, cpu, GENERIC).map((release) => [cpu, GENERIC, release])),
+  ].map((names) => names.join('/'));
+  for (const parent of parents) if (linkOnWay(tree, parent) === undefined) await restoreReplaced(join(tree, parent));
 }
 
 /** The errors of rmdir(2) for a directory that has other entries, that is gone, or that is a link. */

@@ -82,6 +82,7 @@ export async function importDisc(request: DiscRequest): Promise<DiscInstaller> {
         "use a disc of Ubuntu's live server; `images import installer/debian/…` imports Debian's installer";
       throw refuse(`it has no ${kernel === undefined ? named.linux : named['initrd.gz']}: ${remedy}`);
     }
+    if (kernel.bytes === 0 || initrd.bytes === 0) throw refuse('its kernel or initrd is empty: fetch the disc again');
     if (kernel.bytes > KERNEL_BYTES_MAX || initrd.bytes > INITRD_BYTES_MAX)
       throw refuse('its kernel or initrd is too large');
     const title = info.title === '' ? `Ubuntu ${release}` : info.title;

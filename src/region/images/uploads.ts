@@ -148,8 +148,10 @@ export class Uploads {
     const atMs = clock.wallTimeMs();
     const event = this.#event(username, { code: 'image-upload', params: { image: name, step: 'begun' } });
     const upload = await store.transact(async () => {
-      await store.boot.addResources([name], atMs);
-      return await store.uploads.begin({ ...wanted, createdMs: atMs }, event);
+      const begun = await store.uploads.begin({ ...wanted, createdMs: atMs }, event);
+      // A refused upload leaves nothing behind.
+      if (begun !== 'limit') await store.boot.addResources([name], atMs);
+      return begun;
     });
     if (upload === 'limit') return refused(refusal('uploads-limit', { max: UPLOADS_MAX }));
     files.look();

@@ -293,6 +293,7 @@ describe('a bundle', () => {
     const asRoot = { ...system, files: [{ ...kernel, name: 'squashfs' }, ...others] };
     for (const [bundle, words] of [
       [bundleOf({ os: 'images' }), /the boot tree already uses the name images/],
+      [bundleOf({ os: 'pxelinux.0' }), /the name pxelinux\.0 may be that of a boot loader/],
       [bundleOf({ format: 'root.gz' }), /which belongs to no image/],
       [bundleOf({ system: twice }), /it does not say how its system starts/],
       [bundleOf({ system: asRoot }), /it does not say how its system starts/],

@@ -271,6 +271,34 @@ describe('TLS', { skip: missing('openssl') }, () => {
 });
 
 describe('an HTTP proxy', () => {
+  test('that repeats the password that it got does not bring it into the messages', async () => {
+    const credentials = Buffer.from('bob:hunter2pw').toString('base64');
+    const proxy = createTcpServer((socket) =>
+      socket
+        .on('error', () => undefined)
+        .once('data', () => socket.end(`HTTP/1.1 502 Basic ${credentials} hunter2pw\r\nContent-Length: 0\r\n\r\n`)),
+    );
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    const url = `http://bob:hunter2pw@127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    const { end, sentence } = await fetch('https://mirror.example/file', { ...NO_PROXY, https: url });
+    proxy.close();
+    assert.equal(end, 'proxy');
+    assert.match(sentence, /502 Basic … …/);
+    assert.doesNotMatch(sentence, /hunter2pw|Ym9i/);
+  });
+
+  test('that sends elsewhere with its password in the address does not bring it into the messages', () =>
+    withServer(
+      ({ response }) =>
+        void response.writeHead(302, { location: 'ftp://hunter2pw.example/Ym9iOmh1bnRlcjJwdw==' }).end(),
+      async ({ url }) => {
+        const http = url.replace('//', '//bob:hunter2pw@');
+        const { end, sentence } = await fetch('http://mirror.example/file', { ...NO_PROXY, http });
+        assert.equal(end, 'redirect-unusable');
+        assert.doesNotMatch(sentence, /hunter2pw|Ym9i/);
+      },
+    ));
+
   test('is asked with the whole URL, except for hosts without a proxy', () =>
     withServer(HONEST, async ({ url }) => {
       const proxy = await startProxy();

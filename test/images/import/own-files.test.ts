@@ -1,7 +1,7 @@
 // What a person put into the directory of a boot loader or an installer, and the installers of other systems: no import and no removal destroys it.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -14,8 +14,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
+import { newUuid } from '../../../src/clock.ts';
+import { sweepDownloads } from '../../../src/images/import/left-downloads.ts';
 import { noteRefusal, readRefusal } from '../../../src/images/import/refusals.ts';
 import { assertReplaceable, listTreeParts, removePart } from '../../../src/images/import/tree-parts.ts';
 import { putPart } from '../../support/tree-part.ts';
@@ -70,6 +72,23 @@ for (const linked of ['amd64', 'amd64/generic/bookworm', INSTALLER])
     await assert.rejects(removePart(tree, part), { code: 'store-unwritable', message: words });
     assert.equal(readdirSync(join(tree, INSTALLER)).length, 3);
   });
+
+test('an installer whose replacement a kill interrupted comes back, unless a newer one is there', async () => {
+  putPart(tree, INSTALLER, FILES, FACTS);
+  const release = join(tree, 'amd64/generic/bookworm');
+  const dead = spawnSync('true').pid;
+  const old = join(release, `.install.old-${dead}-${newUuid()}`);
+  renameSync(join(tree, INSTALLER), old);
+  await sweepDownloads(tree, Date.now());
+  assert.equal(readFileSync(join(tree, INSTALLER, 'linux'), 'utf8'), 'kernel');
+  mkdirSync(old);
+  await sweepDownloads(tree, Date.now());
+  assert.deepEqual(readdirSync(release).toSorted(), [basename(old), 'install'].toSorted());
+  renameSync(join(tree, INSTALLER), join(release, `.install.old-${process.pid}-${newUuid()}`));
+  rmSync(old, { recursive: true });
+  await sweepDownloads(tree, Date.now());
+  assert.equal(existsSync(join(tree, INSTALLER)), false, 'that process puts the new one there');
+});
 
 test('a refusal is noted in a new file, whatever has its place', async () => {
   const file = { directory: tree, name: 'ab'.repeat(32) };

@@ -45,6 +45,14 @@ describe('the disc of Ubuntu’s live server', { skip: missing('genisoimage') },
   before(() => mkdirSync(tree));
   after(() => rmSync(scratch, { recursive: true }));
 
+  test('with an empty kernel or initrd replaces nothing', async () => {
+    for (const name of ['casper/vmlinuz', 'casper/initrd']) {
+      const disc = readFileSync(makeDisc({ ...whole, [name]: '' }));
+      await assert.rejects(from(disc), { code: 'bad-argument', message: /its kernel or initrd is empty/ });
+    }
+    assert.equal(existsSync(join(tree, 'arm64')), false);
+  });
+
   test('is taken apart by the command, shown by its title, and is what a machine boots', async () => {
     const disc = makeDisc(whole, '-R', '-J');
     const { code, output, complaints } = await runRackboot(['images', 'import', disc, '--tree', tree]);

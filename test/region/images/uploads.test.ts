@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { RackError } from '../../../src/errors.ts';
 import type { UploadFiles } from '../../../src/region/images/uploads.ts';
 import type { ImportReason } from '../../../src/region/records/import-reason.ts';
-import type { ImageUpload } from '../../../src/region/records/upload-store.ts';
+import { type ImageUpload, UPLOADS_MAX } from '../../../src/region/records/upload-store.ts';
 import { makeRegion, type RegionPlace } from '../place.ts';
 
 /** Files that only say what was asked of them. */
@@ -95,6 +95,17 @@ test('an upload begins only if the disk has room for all missing bytes of all up
     const refused = await uploads.create(wanted('three'));
     assert.ok('refusal' in refused && refused.refusal.code === 'uploads-limit.disk');
     assert.equal((await uploads.list()).length, 2);
+  }));
+
+test('an upload that is one too many is refused, and leaves no image in the list', () =>
+  withUploads(async (place) => {
+    for (let at = 0; at < UPLOADS_MAX; at += 1) await begun(place, `x${at}`);
+    const { uploads } = place.region.bootImages;
+    const refused = await uploads.create(wanted('more'));
+    assert.ok('refusal' in refused && refused.refusal.code === 'uploads-limit', JSON.stringify(refused));
+    const names = (await place.region.store.boot.listResources()).map(({ name }) => name);
+    assert.equal(names.includes(wanted('more').name), false);
+    assert.equal(names.length, UPLOADS_MAX);
   }));
 
 test('a piece that is cut short, meets a full disk or a host without the bytes changes nothing', () =>

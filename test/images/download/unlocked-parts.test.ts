@@ -1,0 +1,55 @@
+// A full disk gets room from parts that no import downloads any more, the oldest first.
+
+import assert from 'node:assert/strict';
+import { existsSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { systemClock } from '../../../src/clock.ts';
+import { RESERVE_BYTES } from '../../../src/images/blob-writing.ts';
+import { DownloadQueue } from '../../../src/images/download/queue.ts';
+import { lockImport } from '../../../src/images/file-lock.ts';
+import { whenAtRest } from '../../support/download-at-rest.ts';
+import { type DownloadPlace, makeContent, placeForEach, QUICK, sha256 } from './download-place.ts';
+
+const CONTENT = makeContent(100_000);
+const PART_BYTES = 60_000;
+
+let place: DownloadPlace;
+placeForEach((made) => {
+  place = made;
+});
+
+/** Puts a part into the directory. @returns its path */
+function putPart(pair: string, agedHours: number): string {
+  const path = join(place.directory, `${pair.repeat(32)}-99.part`);
+  writeFileSync(path, Buffer.alloc(PART_BYTES));
+  writeFileSync(`${path}.json`, '{}');
+  const at = Date.now() / 1000 - agedHours * 3600;
+  utimesSync(path, at, at);
+  return path;
+}
+
+for (const hasLock of [true, false])
+  test(`a download ${hasLock ? 'takes the room of old parts that nobody uses' : 'without locks takes nobody’s room'}`, async () => {
+    const [older, held, newer, newest] = [putPart('aa', 4), putPart('bb', 5), putPart('cc', 3), putPart('dd', 1)];
+    const lock = await lockImport(join(place.directory, `${'bb'.repeat(32)}.lock`), 'held');
+    const kept = [older, held, newer, newest];
+    const isThere = () => kept.map((path) => existsSync(path));
+    // Two of the parts are as large as the file lacks.
+    const readDisk = async () => {
+      const removed = isThere().filter((one) => !one).length;
+      return { disk: 1, freeBytes: RESERVE_BYTES + removed * PART_BYTES };
+    };
+    const server = await place.serve(CONTENT);
+    const queue = new DownloadQueue(QUICK, systemClock, readDisk);
+    try {
+      const request = place.request([server.url], CONTENT, { hasLock, name: sha256(CONTENT) });
+      const { kind } = await whenAtRest(queue.add(request));
+      assert.equal(kind, hasLock ? 'done' : 'failed');
+      assert.deepEqual(isThere(), hasLock ? [false, true, false, true] : [true, true, true, true]);
+      assert.equal(existsSync(`${older}.json`), !hasLock);
+    } finally {
+      lock.release();
+      await queue.close();
+    }
+  });
