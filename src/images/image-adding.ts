@@ -12,7 +12,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { systemClock } from '../clock.ts';
 import { RackError } from '../errors.ts';
 import { type Copy, type CopyRequest, copyImage } from './image-copy.ts';
-import { beginCopy, type StoreCopy, sweepBlobs } from './image-removal.ts';
+import { beginCopy, keepForMachines, type StoreCopy, sweepBlobs } from './image-removal.ts';
 import {
   blobPath,
   decodeImage,
@@ -158,9 +158,11 @@ async function publish(request: AddRequest, part: string, copy: Copy): Promise<A
   const given = request.title === undefined ? undefined : storedTitle(request.title);
   const title = given ?? storedTitle(`${name.os} ${name.release} (${name.architecture})`);
   let added = true;
+  let replaced: StoredImage | undefined;
   const choose = (images: readonly StoredImage[]): StoredImage => {
     const { same, present } = findSame(images, name, sha256);
     added = present === undefined;
+    replaced = same.find((image) => image.serial === name.serial && image.sha256 !== sha256);
     const origin = request.origin ?? present?.origin;
     const signs = present?.signs ?? request.signs?.();
     const isKnown = isDeepStrictEqual(origin, present?.origin) && signs === present?.signs;
@@ -175,6 +177,7 @@ async function publish(request: AddRequest, part: string, copy: Copy): Promise<A
   // A concurrent removal spares a recent blob, unless it removes an image with the same bytes. In that case nothing is published.
   await placeBlob(tree, { path: blobPath(sha256, format), sha256 }, part, 'rename');
   const image = await publishImage(tree, choose);
+  if (replaced !== undefined) await keepForMachines(tree, replaced);
   return { image, added, given: copy.given };
 }
 
@@ -200,19 +203,25 @@ export async function publishStored(
   return { image, added };
 }
 
-type SerialWish = Pick<AddRequest, 'tree' | 'nowMs' | 'name' | 'serialsElsewhere'>;
+type SerialWish = Pick<AddRequest, 'tree' | 'nowMs' | 'name' | 'serialsElsewhere' | 'origin'>;
 
 function chooseSerial(request: SerialWish, same: readonly StoredImage[]): string {
   const { serial } = request.name;
-  // A new image may take the name of one whose bytes are missing.
+  const source = request.origin?.source;
+  // A new image may take the name of one whose bytes are missing, and of one that its source has published again with other bytes.
   const taken = (wanted: string): boolean =>
-    same.some((image) => image.serial === wanted && hasBlob(request.tree, image));
+    same.some(
+      (image) =>
+        image.serial === wanted &&
+        hasBlob(request.tree, image) &&
+        (source === undefined || image.origin?.source !== source),
+    );
   if (serial !== undefined) {
     if (!taken(serial)) return serial;
     const name = formatImageName({ ...request.name, serial });
     throw new RackError(
       'already-exists',
-      `${name} already exists with other bytes: remove it first, or use another serial`,
+      `${name} already exists with other bytes: remove it first${source === undefined ? ', or use another serial' : ''}`,
     );
   }
   const day = formatDay(request.nowMs);

@@ -55,7 +55,7 @@ export async function removeImages(
     const doomed = new Set(pathsOf(images));
     if (isKnown) return await sweepBlobs(tree, nowMs, doomed);
     // A sweep spares recent blobs; the first one after an hour removes these.
-    for (const path of doomed) await keepBlobRecent(join(tree, path)).catch(() => undefined);
+    for (const image of images) await keepForMachines(tree, image);
     return await sweepBlobs(tree, nowMs, new Set());
   } catch (error) {
     throw asStoreError(error, join(tree, 'images'));
@@ -131,6 +131,11 @@ async function deleteUnneeded({ tree, paths, images, known, isDue }: Unneeded): 
     }
     return freed;
   });
+}
+
+/** Keeps the bytes of an image whose manifest is gone for an hour: a machine may be reading them. */
+export async function keepForMachines(tree: string, image: StoredImage): Promise<void> {
+  for (const path of pathsOf([image])) await keepBlobRecent(join(tree, path)).catch(() => undefined);
 }
 
 /**

@@ -325,7 +325,8 @@ describe('files in use', () => {
       { fetched: ['34'.repeat(32)], serial: '20261101', title: 'a title' },
     );
     const done = [digest, stored.sha256, '34'.repeat(32)];
-    const coming = '56'.repeat(32);
+    const byHand = await add('trixie', 2);
+    const coming = byHand.sha256;
     for (const name of [...done, coming])
       for (const end of ['', '-4.part', '-4.part.json', '.lock', '.refused'])
         writeFileSync(join(directory, `${name}${end}`), end === '.lock' ? '' : 'part');

@@ -52,6 +52,9 @@ import { importSystem } from './system-import.ts';
 /** The largest file that is downloaded, in bytes. */
 const FILE_BYTES_MAX = 64 * 1024 ** 3;
 
+/** The use for which a file is refused whose name and serial an image with other bytes has. */
+const TAKEN = 'another image';
+
 /** The outcome of an import. */
 export interface ImportResult {
   readonly image: StoredImage;
@@ -118,12 +121,21 @@ async function importMissing(offer: ImageOffer, terms: ImportTerms): Promise<Imp
     if (twin !== undefined) return { ...twin, system: undefined };
     const why = terms.isCopy === true ? undefined : readRefusal(request, offer.architecture);
     if (why !== undefined) throw refusedError(offer, why);
+    refuseTaken(offer, request, tree);
     // The half-made images of killed imports must not take the room that this one needs.
     await sweepBlobs(tree, terms.nowMs, new Set());
     const { image, added, system } = await addWhileDownloading(offer, request, terms);
     await removeDownload(request);
     return { image, added, system };
   });
+}
+
+/** @throws RackError `already-exists` if an earlier import found that the image that is here has other bytes */
+function refuseTaken(offer: ImageOffer, request: DownloadRequest, tree: string): void {
+  const why = readRefusal(request, TAKEN);
+  const isHere = ({ serial }: StoredImage): boolean => serial === offer.serial;
+  if (why !== undefined && readImages(tree).images.some((image) => isSameName(image, offer) && isHere(image)))
+    throw new RackError('already-exists', `${offerName(offer)} was not imported: ${why}`);
 }
 
 /** Publishes the offered image if the same file was imported under another name. @returns undefined if it was not */
@@ -137,7 +149,7 @@ async function publishTwin(
     ? undefined
     : readImages(tree).images.find(
         (image) =>
-          image.origin?.hex === digest.hex &&
+          (image.origin?.hex === digest.hex || (digest.algorithm === 'sha256' && image.sha256 === digest.hex)) &&
           image.system === undefined &&
           image.architecture === architecture &&
           hasBlob(tree, image),
@@ -214,6 +226,12 @@ async function addOnce(
     });
     return { ...added, system: inspector.facts() };
   } catch (error) {
+    if (error instanceof RackError && error.code === 'already-exists') {
+      // Otherwise each import would download the file to find the same.
+      await noteRefusal(request, { as: TAKEN, why: error.message });
+      await removeDownload(request);
+      throw new RackError(error.code, `${offerName(offer)} was not imported: ${error.message}`, { cause: error });
+    }
     // An unverified file that cannot be used may be a wrong one: then the download starts over, or its failure is the reason.
     if (!(error instanceof RackError && error.code === 'bad-argument')) throw error;
     await file.verified();

@@ -62,10 +62,9 @@ function importedDigests(tree: string): ReadonlySet<string> {
   const images = readImages(tree).images.filter((image) => hasBlob(tree, image));
   const parts = listTreeParts(tree).filter((part) => hasFiles(tree, part));
   return new Set([
-    ...images.flatMap(({ origin, sha256, system }) => [
-      ...(origin === undefined ? [] : [origin.hex]),
-      ...[sha256, ...(system?.files ?? []).map((file) => file.sha256)],
-    ]),
+    ...images.flatMap(({ origin, sha256, system }) =>
+      origin === undefined ? [] : [origin.hex, sha256, ...(system?.files ?? []).map((file) => file.sha256)],
+    ),
     ...parts.flatMap(({ origin }) => origin?.digests ?? []),
   ]);
 }

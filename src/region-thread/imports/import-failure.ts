@@ -42,6 +42,7 @@ export function downloadReason(fault: AttemptFault): ImportReason {
 export function failureReason(error: unknown): ImportReason {
   if (!(error instanceof RackError)) throw error;
   if (error.cause instanceof AttemptFailure) return downloadReason(error.cause.fault);
+  if (error.code === 'already-exists') return { code: 'other-bytes', params: { said: saidBy(errorText(error)) } };
   if (error.code === 'bad-argument') return { code: 'refused', params: { said: saidBy(errorText(error)) } };
   return { code: 'said', params: { said: saidBy(errorText(error)) } };
 }

@@ -269,11 +269,16 @@ const withNextTry = (row: BootResource, nextMs: number): BootResource =>
     ? row
     : { ...row, progress: { nextMs, ...row.progress } };
 
-/** Leaves out the end of an import whose version came in another way: by a command, or by a repair. A paused image stays paused. */
+/**
+ * Leaves out the end of an import whose version came in another way: by a command, or by a repair. A paused image stays paused, and one with
+ * other bytes than the stored version failed.
+ */
 function withoutOldEnd(row: BootResource, stored: readonly ListedImage[]): BootResource {
   const { progress, ...rest } = row;
   const hasEnded = progress?.state === 'cancelled' || progress?.state === 'failed';
-  return hasEnded && stored.some(({ serial }) => serial === progress.serial) ? rest : row;
+  return hasEnded && progress.reason?.code !== 'other-bytes' && stored.some(({ serial }) => serial === progress.serial)
+    ? rest
+    : row;
 }
 
 /** Without whole bytes, an image that no import is bringing has a failure, which shows why machines do not get it. */

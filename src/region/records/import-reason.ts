@@ -61,6 +61,8 @@ const PARAMS = {
   'not-deleted': said,
   /** The file itself cannot be used: as long as the source has no other one, a further attempt ends the same. */
   refused: said,
+  /** The store has an image of this name and version with other bytes. */
+  'other-bytes': said,
   /** The error text of any other failure. */
   said,
   /** A remark on an import that succeeded. */

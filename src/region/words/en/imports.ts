@@ -52,6 +52,7 @@ const IMPORT_REASONS: Writers<ImportReasonParams> = {
   'bytes-lost': () =>
     'its bytes are damaged or missing, so no machine gets it from the region: run sudo rackboot images fsck on the host of the region, which says how to get them back',
   'uploads-first': ({ names }) => `waiting until the upload of ${listed(names, NAMED_MAX)} has become an image`,
+  'other-bytes': ({ said }) => said,
   'not-deleted': ({ said }) => `it is not deleted yet${after(said)}`,
   refused: ({ said }) => said,
   said: ({ said }) => said,

@@ -1,0 +1,89 @@
+// A site publishes other bytes under a serial that it has used, or an image from elsewhere has that serial.
+
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import { addImage } from '../../../src/images/image-adding.ts';
+import { blobPath, readImages } from '../../../src/images/image-store.ts';
+import { importImage } from '../../../src/images/import/image-import.ts';
+import { sweepDownloads } from '../../../src/images/import/left-downloads.ts';
+import type { ImageOffer } from '../../../src/images/import/offer.ts';
+import { viewBytes } from '../../../src/net/borrowed-bytes.ts';
+import { makeSystemDisk } from '../disks.ts';
+import { DownloadPlace, sha256 } from '../download/download-place.ts';
+
+const MIB = 1024 * 1024;
+const DAY = Date.UTC(2026, 10, 3);
+const FIRST = makeSystemDisk(2 * MIB, 1);
+const SECOND = makeSystemDisk(2 * MIB, 2);
+const digestOf = (bytes: Uint8Array) => ({ algorithm: 'sha256', hex: sha256(bytes) }) as const;
+const NAME = { os: 'x', release: 'y', architecture: 'amd64', subarchitecture: 'generic', label: 'release' };
+const SERIAL = '20261101';
+
+let tree = '';
+let place: DownloadPlace;
+beforeEach(() => {
+  tree = mkdtempSync(join(tmpdir(), 'rackboot-same-serial-'));
+  place = new DownloadPlace();
+});
+afterEach(async () => {
+  await place.close();
+  rmSync(tree, { recursive: true, force: true });
+});
+
+async function importIt(bytes: Uint8Array, more: Partial<ImageOffer> & { readonly isCopy?: boolean } = {}) {
+  const { url } = await place.serve(bytes);
+  const { isCopy = false, ...change } = more;
+  const offer: ImageOffer = {
+    ...{ ...NAME, serial: SERIAL, source: 'site', title: 'Y', aliases: [], supportEnds: undefined, mirrors: [] },
+    ...{ url, bytes: bytes.length, digest: digestOf(bytes), ...change },
+  };
+  const terms = { tree, downloads: place.queue(), nowMs: DAY, onProgress: () => undefined, isCopy };
+  return await importImage(offer, terms);
+}
+
+/** Adds a disk as a person does. */
+const addByHand = (bytes: Uint8Array) =>
+  addImage({
+    ...{ tree, fileName: 'given', name: { ...NAME, serial: SERIAL }, nowMs: DAY, compress: false },
+    file: {
+      bytes: bytes.length,
+      read: async (at, length) => viewBytes(bytes, at, Math.min(bytes.length, at + length)),
+    },
+    onProgress: () => undefined,
+  });
+const requests = (): readonly number[] => place.servers.map((server) => server.requests.length);
+
+for (const isCopy of [false, true])
+  test(`${isCopy ? 'a copy' : 'an import'} replaces what the same source published before, whose bytes stay for a machine`, async () => {
+    const { image: before } = await importIt(FIRST, { isCopy });
+    const { image, added } = await importIt(SECOND, { isCopy });
+    assert.equal(added, true);
+    assert.deepEqual(readImages(tree).images, [image]);
+    assert.deepEqual(image.origin, { source: 'site', ...digestOf(SECOND) });
+    assert.ok(existsSync(join(tree, blobPath(before.sha256, before.format))));
+  });
+
+test('an image from elsewhere stays, is named, and the file is downloaded only once', async () => {
+  const { image } = await addByHand(SECOND);
+  const named = {
+    code: 'already-exists',
+    message: /^x\/y\/amd64 was not imported: \S+ already exists with other bytes: remove it first/,
+  };
+  await assert.rejects(importIt(FIRST), named);
+  await sweepDownloads(tree, Date.now());
+  await assert.rejects(importIt(FIRST), named);
+  assert.equal(requests().at(-1), 0);
+  assert.deepEqual(readImages(tree).images, [image]);
+  rmSync(join(tree, 'images', '.manifests'), { recursive: true });
+  assert.equal((await importIt(FIRST)).added, true);
+});
+
+test('an image that a person added as it was published is verified here, and counts as the source’s from then on', async () => {
+  await addByHand(FIRST);
+  const { image } = await importIt(FIRST);
+  assert.deepEqual(image.origin, { source: 'site', ...digestOf(FIRST) });
+  assert.deepEqual([readImages(tree).images, requests()], [[image], [0]]);
+});
