@@ -10,6 +10,7 @@
 
 import { flushCompileCache } from 'node:module';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Instant } from '../clock.ts';
 import { pinnedKeys } from '../config/merge.ts';
@@ -33,7 +34,7 @@ import { attributeEvents } from './observing/attribution.ts';
 import { HostEvents } from './observing/host-events.ts';
 import { watchClock } from './rack/clock-watch.ts';
 import type { Configuration, ConfigurationPorts } from './rack/configuration.ts';
-import { describeRack } from './rack/description.ts';
+import { describeHost, describeRack } from './rack/description.ts';
 import { EVENT_KINDS } from './rack/event-kinds.ts';
 import type { DaemonEvent } from './rack/events.ts';
 import { InterfaceStates } from './rack/interface-states.ts';
@@ -311,7 +312,7 @@ class RackProcess implements Daemon {
     const { usable, settingsRefused } = this.#configuration;
     const foreign = this.#rack?.dhcp.foreignServers();
     const pinned = pinnedKeys(usable.file.values);
-    return describeRack(this.#config, uuid, this.#options.version, pinned, settingsRefused, foreign);
+    return describeRack(this.#config, uuid, this.#options.version, pinned, settingsRefused, foreign, this.#host);
   }
 
   #regionConfig(config: RackConfig): RegionConfig {
@@ -336,8 +337,10 @@ class RackProcess implements Daemon {
   }
 
   async #interfacesChanged(host: readonly HostInterface[]): Promise<void> {
+    const hadOthers = !isDeepStrictEqual(describeHost(host), describeHost(this.#host));
     this.#host = host;
     await this.#rack?.setInterfaces(host);
+    if (hadOthers) this.#region.uplink?.introduce();
     this.#reportInterfaces();
   }
 

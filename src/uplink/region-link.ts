@@ -313,6 +313,7 @@ export class RegionLink {
       ...{ waiting: outbox.length, dropped: totalOf(outbox.dropped), deadLetters: outbox.deadLetterCount },
       pinned: this.#rack?.pinned ?? [],
       interfaces: this.#rack?.interfaces ?? [],
+      addresses: this.#rack?.addresses,
       startedAt: this.#startedAtMs,
       settingsRefused: this.#rack?.settingsRefused,
       ...{ images, copies },

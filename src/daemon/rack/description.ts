@@ -4,8 +4,11 @@ import type { RackConfig } from '../../config/rack-config.ts';
 import type { ForeignServer } from '../../dhcp/foreign/foreign-servers.ts';
 import type { DhcpSubnet } from '../../dhcp/networks/config.ts';
 import { sharedNetworkKey } from '../../dhcp/networks/server-role.ts';
-import { formatIpv4, formatMac, formatNetwork, type Ipv4 } from '../../net/address.ts';
+import { formatIpv4, formatMac, formatNetwork, type Ipv4, isLoopback } from '../../net/address.ts';
+import type { HostInterface } from '../../net/host-interface.ts';
 import {
+  HOST_ADDRESSES_MAX,
+  type HostAddress,
   NO_MAC,
   type RackDescription,
   type RackInterface,
@@ -20,6 +23,7 @@ const text = (address: Ipv4 | undefined): string => (address === undefined ? '' 
  * @param pinned keys that are set in the configuration file
  * @param settingsRefused why the settings of the region's store are not in force; undefined if they are
  * @param foreign the other DHCP servers seen
+ * @param host the interfaces of its host; undefined: it does not describe them
  */
 export function describeRack(
   config: RackConfig,
@@ -28,11 +32,24 @@ export function describeRack(
   pinned: readonly string[] = [],
   settingsRefused?: string,
   foreign: readonly ForeignServer[] = [],
+  host?: readonly HostInterface[],
 ): RackDescription {
   const refused =
     settingsRefused === undefined ? {} : { settingsRefused: settingsRefused.slice(0, SETTINGS_REFUSED_LENGTH_MAX) };
-  return { uuid, name: config.name, version, interfaces: describeInterfaces(config, foreign), pinned, ...refused };
+  const addresses = host === undefined ? {} : { addresses: describeHost(host) };
+  const interfaces = describeInterfaces(config, foreign);
+  return { uuid, name: config.name, version, interfaces, pinned, ...refused, ...addresses };
 }
+
+/** The addresses of a host, without loopback ones. */
+export const describeHost = (host: readonly HostInterface[]): readonly HostAddress[] =>
+  host
+    .flatMap(({ name, addresses }) =>
+      addresses
+        .filter(({ address }) => !isLoopback(address))
+        .map(({ address, prefix }) => ({ interface: name, address: `${formatIpv4(address)}/${prefix}` })),
+    )
+    .slice(0, HOST_ADDRESSES_MAX);
 
 /** The first other server seen on the wire of a network. */
 function foreignOf(subnet: DhcpSubnet | undefined, foreign: readonly ForeignServer[]) {

@@ -17,7 +17,7 @@ export function decideOwnRack(
 ): RackChange<void> {
   const remove = racks.filter((one) => one.isEmbedded && one.uuid !== description?.uuid).map(({ uuid }) => uuid);
   if (description === undefined) return { put: [], remove, events: [], result: undefined };
-  const { uuid, name, version, interfaces, pinned, settingsRefused } = description;
+  const { uuid, name, version, interfaces, pinned, settingsRefused, addresses } = description;
   const known = racks.find((rack) => rack.uuid === uuid);
   const rack: Rack = {
     uuid,
@@ -35,7 +35,9 @@ export function decideOwnRack(
     seenMs: atMs,
     refused: [],
     // The own rack sends no heartbeats; only these fields of one are needed.
-    ...(settingsRefused === undefined ? {} : { pulse: { ...NO_PULSE, pinned, settingsRefused } }),
+    ...(settingsRefused === undefined && addresses === undefined
+      ? {}
+      : { pulse: { ...NO_PULSE, pinned, settingsRefused, addresses } }),
   };
   return { put: [rack], remove, events: [], result: undefined };
 }

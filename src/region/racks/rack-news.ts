@@ -10,6 +10,7 @@ import { parseIpv4, parseMac, parseNetwork } from '../../net/address.ts';
 import { isEventLevel } from '../records/machine-event.ts';
 import { PINNED_MAX, RACK_INTERFACES_MAX, type RackImage } from '../records/rack.ts';
 import {
+  HOST_ADDRESSES_MAX,
   NETWORK_PREFIX_MIN,
   RESERVATIONS_REPORTED_MAX,
   SETTINGS_REFUSED_LENGTH_MAX,
@@ -54,16 +55,24 @@ const network = z.string().refine((text) => {
   return parsed !== undefined && parsed.prefix >= NETWORK_PREFIX_MIN;
 }, 'field.rack-network');
 
+/** The name of a network interface of a host; empty: none. */
+const hostInterface = z
+  .string()
+  .regex(/^[^\s/]{0,15}$/, 'field.host-interface')
+  .transform((text) => cleanText(text));
+
+/** An address with the length of its network's prefix. */
+const hostAddress = z.string().refine((text) => {
+  const [address = '', prefix = ''] = text.split('/');
+  return parseIpv4(address) !== undefined && /^\d{1,2}$/.test(prefix) && Number(prefix) <= 32;
+}, 'field.rack-address');
+
 /** The interfaces of a rack. */
 export const rackInterfaces = z
   .array(
     z.object({
       name: z.string().regex(/^[\w:.-]{1,64}$/, 'field.cluster-interface'),
-      interface: z
-        .string()
-        .regex(/^[^\s/]{0,15}$/, 'field.host-interface')
-        .transform((text) => cleanText(text))
-        .default(''),
+      interface: hostInterface.default(''),
       ip: address,
       network,
       management: z.literal([0, 1, 2]),
@@ -104,6 +113,11 @@ export const heartbeat = z.object({
   deadLetters: count,
   pinned: z.array(shownText(200)).max(PINNED_MAX),
   interfaces: rackInterfaces,
+  /** Absent from racks that do not report them. */
+  addresses: z
+    .array(z.object({ interface: hostInterface, address: hostAddress }))
+    .max(HOST_ADDRESSES_MAX)
+    .optional(),
   startedAt: count,
   settingsRefused: shownText(SETTINGS_REFUSED_LENGTH_MAX).optional(),
   /** Absent if the images have not changed since the last report, or the rack has no image store. */

@@ -48,6 +48,17 @@ export const RESERVATIONS_REPORTED_MAX = 4096;
 /** UTF-16 units of `settingsRefused`, which holds the first problems for people to read. */
 export const SETTINGS_REFUSED_LENGTH_MAX = 1000;
 
+/** An IPv4 address of a network interface of a rack's host, as text. */
+export interface HostAddress {
+  /** The name of the network interface. */
+  readonly interface: string;
+  /** With the length of its network's prefix: `10.20.0.1/24`. */
+  readonly address: string;
+}
+
+/** Addresses of its host that a rack reports; it leaves out further ones, and those of the loopback network. */
+export const HOST_ADDRESSES_MAX = 256;
+
 /** How a rack describes itself. */
 export interface RackDescription {
   /** Permanent; generated at the rack's first start. */
@@ -60,4 +71,6 @@ export interface RackDescription {
   readonly pinned: readonly string[];
   /** Why it does not use the region's stored settings; `undefined` if it does. */
   readonly settingsRefused?: string | undefined;
+  /** The addresses of its host, whether a cluster interface has them or not; `undefined`: it does not say. */
+  readonly addresses?: readonly HostAddress[] | undefined;
 }

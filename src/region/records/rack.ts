@@ -6,7 +6,7 @@
 // 1. Only a digest of a rack's secret is stored.
 // 2. The region believes a rack only once it is accepted. Until then its networks do not count, and its events are not stored.
 
-import type { RackInterface } from './rack-description.ts';
+import type { HostAddress, RackInterface } from './rack-description.ts';
 
 /** Bound on the racks of one region, in any state. Administrators accept and remove racks (`rackboot racks remove`). */
 export const RACKS_MAX = 256;
@@ -57,6 +57,8 @@ export interface RackPulse {
   readonly pinned: readonly string[];
   /** Why it does not use the region's settings; `undefined` if it does. */
   readonly settingsRefused?: string | undefined;
+  /** The addresses of its host; `undefined`: it does not report them. */
+  readonly addresses?: readonly HostAddress[] | undefined;
   /** When its process started: the rack's wall time in milliseconds. */
   readonly startedMs: number;
 }

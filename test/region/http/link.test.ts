@@ -442,6 +442,16 @@ test("a heartbeat stores the rack's report, and is answered with the region's ti
     assert.equal((await rack('heartbeat', heartbeatOf({ life: undefined }))).status, 400);
   }));
 
+test('the addresses of a rack’s host are stored with its heartbeat, until it reports none', () =>
+  withLink(async ({ rack, region }) => {
+    await acceptRack(region);
+    const addresses = [{ interface: 'eth1', address: '10.50.0.1/24' }];
+    assert.equal((await rack('heartbeat', heartbeatOf({ addresses }))).status, 200);
+    assert.deepEqual(region.racks.find(RACK_UUID)?.pulse?.addresses, addresses);
+    await rack('heartbeat', heartbeatOf());
+    assert.equal(region.racks.find(RACK_UUID)?.pulse?.addresses, undefined);
+  }));
+
 test('a rack that refuses its settings is shown with the reason until it uses them', () =>
   withLink(async ({ region, rack, clock }) => {
     await acceptRack(region);

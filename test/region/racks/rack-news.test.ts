@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { check, heartbeat, parseBatch, rackInterfaces, readEntry } from '../../../src/region/racks/rack-news.ts';
+import { HOST_ADDRESSES_MAX } from '../../../src/region/records/rack-description.ts';
 import { batchOf, heartbeatOf, RACK_UUID, rackInterface, reportEntry } from './rack-place.ts';
 
 const HOSTILE = '\u001b[2J\u009b\u202e';
@@ -14,6 +15,21 @@ test('a heartbeat’s texts are stored cleaned and bounded', () => {
   assert.ok(checked.ok);
   const { pinned, settingsRefused: kept, life } = checked.value;
   assert.deepEqual([pinned, life, kept?.slice(0, SHOWN.length), kept?.length], [[SHOWN], SHOWN, SHOWN, 1000]);
+});
+
+test('the addresses of a host are stored with cleaned names; anything else than an address with its prefix is refused', () => {
+  const said = (address: string) => check(heartbeat, heartbeatOf({ addresses: [{ interface: HOSTILE, address }] }));
+  const checked = said('10.20.0.1/24');
+  assert.ok(checked.ok);
+  assert.deepEqual(checked.value.addresses, [{ interface: SHOWN, address: '10.20.0.1/24' }]);
+  for (const wrong of ['', '10.20.0.1', '10.20.0.1/33', '10.20.0.1/x', '10.20.0/24', 'x'.repeat(99)])
+    assert.ok(!said(wrong).ok, wrong);
+  const addresses = Array.from({ length: HOST_ADDRESSES_MAX + 1 }, () => ({
+    interface: 'eth0',
+    address: '10.0.0.1/8',
+  }));
+  assert.ok(!check(heartbeat, heartbeatOf({ addresses })).ok);
+  assert.ok(check(heartbeat, heartbeatOf({ addresses: addresses.slice(1) })).ok);
 });
 
 test('the name of an interface is stored cleaned', () => {

@@ -1,0 +1,27 @@
+// The addresses of a rack's host in its description.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { describeHost } from '../../../src/daemon/rack/description.ts';
+import { ipv4 } from '../../../src/net/address.ts';
+import type { HostInterface } from '../../../src/net/host-interface.ts';
+import { HOST_ADDRESSES_MAX } from '../../../src/region/records/rack-description.ts';
+
+const nic = (name: string, ...addresses: readonly (readonly [address: number, prefix: number])[]): HostInterface => ({
+  ...{ name, index: 1, mac: undefined, up: true, carrier: true },
+  addresses: addresses.map(([address, prefix]) => ({ address: ipv4(address), prefix })),
+});
+
+test('a rack reports each address of its host with the network interface and the prefix, and no loopback address', () => {
+  const host = [nic('lo', [0x7f000001, 8]), nic('eth0', [0xc0000205, 24], [0x0a140001, 16]), nic('eth1')];
+  assert.deepEqual(describeHost(host), [
+    { interface: 'eth0', address: '192.0.2.5/24' },
+    { interface: 'eth0', address: '10.20.0.1/16' },
+  ]);
+  assert.deepEqual(describeHost([]), []);
+});
+
+test('a rack leaves out addresses beyond HOST_ADDRESSES_MAX', () => {
+  const many = Array.from({ length: HOST_ADDRESSES_MAX + 1 }, (_, index) => [0x0a000000 + index, 8] as const);
+  assert.equal(describeHost([nic('eth0', ...many)]).length, HOST_ADDRESSES_MAX);
+});
