@@ -22,14 +22,14 @@ const at = (text: string) => parseIpv4(text) ?? ipv4(0);
 
 /** One object of each kind, and two subnets and ranges, with ids from `nextId` on. */
 export function fullNetworks(nextId: number): { readonly put: NetworkRecords; readonly nextId: number } {
-  const [space, fabric, vlan, subnet, other, range, served, reserved, route, connection] = Array.from(
-    { length: 10 },
+  const [space, fabric, vlan, subnet, other, range, served, reserved, route, connection, kept] = Array.from(
+    { length: 11 },
     (_, index) => nextId + index,
   );
   const id = (value: number | undefined): number => value ?? 0;
   const inSubnet = { subnetId: id(subnet) };
   return {
-    nextId: nextId + 10,
+    nextId: nextId + 11,
     put: {
       spaces: [{ id: id(space), name: `space-${space}`, description: 'für Kunden' }],
       fabrics: [{ id: id(fabric), name: `fabric-${fabric}`, description: '', classType: '10g', isTouched: true }],
@@ -54,7 +54,14 @@ export function fullNetworks(nextId: number): { readonly put: NetworkRecords; re
           ...{ kind: 'reserved', id: id(range), ...inSubnet, low: at('10.20.0.10'), high: at('10.20.0.19') },
           ...{ username: 'ann', comment: 'printers' },
         },
-        { kind: 'dynamic', id: id(served), ...inSubnet, rack: 'uuid', clusterInterface: 'lab', comment: '' },
+        {
+          ...{ kind: 'dynamic', id: id(served), ...inSubnet, rack: 'uuid', clusterInterface: 'lab' },
+          ...{ username: 'ann', comment: '' },
+        },
+        {
+          ...{ kind: 'kept', id: id(kept), ...inSubnet, low: at('10.20.0.30'), high: at('10.20.0.39') },
+          ...{ username: 'ann', comment: 'later' },
+        },
       ],
       reserved: [
         {
@@ -107,12 +114,12 @@ export function testNetworkStore(title: string, makePlace: () => StorePlace): vo
       const other = await place.open();
       try {
         assert.deepEqual(await other.networks.list(), first);
-        assert.equal(await add(other), FIRST + 10);
+        assert.equal(await add(other), FIRST + 11);
       } finally {
         await other.close();
       }
-      await store.networks.change(() => ({ remove: { fabrics: [FIRST + 1, FIRST + 11] }, result: undefined }));
-      assert.equal(await store.networks.change((_records, nextId) => ({ result: nextId })), FIRST + 20);
+      await store.networks.change(() => ({ remove: { fabrics: [FIRST + 1, FIRST + 12] }, result: undefined }));
+      assert.equal(await store.networks.change((_records, nextId) => ({ result: nextId })), FIRST + 22);
       assert.equal((await store.listEvents({ limit: 9 })).length, 2);
     },
   );
@@ -164,7 +171,7 @@ export function testNetworkStore(title: string, makePlace: () => StorePlace): vo
       /no/,
     );
     const seen = await store.networks.change((records, nextId) => ({ result: { records, nextId } }));
-    assert.deepEqual(seen, { records: fullNetworks(FIRST).put, nextId: FIRST + 10 });
+    assert.deepEqual(seen, { records: fullNetworks(FIRST).put, nextId: FIRST + 11 });
   });
 
   check('the addresses that machines have are found between two addresses', async (store) => {
@@ -221,20 +228,23 @@ export function testNetworkStore(title: string, makePlace: () => StorePlace): vo
       assert.deepEqual(await store.networks.firstUse(question), expected, JSON.stringify(question));
   });
 
-  check('reserved addresses and ranges count as taken when an address is chosen for a machine', async (store) => {
-    await add(store);
-    await addMachine(store, 0x0a140032, 0x0a140100);
-    const range = [at('10.20.0.15'), at('10.20.0.40')] as const;
-    let taken: readonly number[] = [];
-    await store.changeMachine<never>('m1', 3, (_machine, { addresses }) => {
-      const [known] = addresses;
-      if (known === undefined) return { kind: 'ask', ranges: [range] };
-      taken = [...known.taken].sort((a, b) => a - b);
-      return { kind: 'change', fields: {}, events: [] };
-    });
-    assert.deepEqual(
-      taken,
-      [...[15, 16, 17, 18, 19].map((last) => 0x0a140000 + last), 0x0a140014 + 9].sort((a, b) => a - b),
-    );
-  });
+  check(
+    'reserved addresses, and reserved and kept ranges, count as taken when an address is chosen for a machine',
+    async (store) => {
+      await add(store);
+      await addMachine(store, 0x0a140032, 0x0a140100);
+      const range = [at('10.20.0.15'), at('10.20.0.40')] as const;
+      let taken: readonly number[] = [];
+      await store.changeMachine<never>('m1', 3, (_machine, { addresses }) => {
+        const [known] = addresses;
+        if (known === undefined) return { kind: 'ask', ranges: [range] };
+        taken = [...known.taken].sort((a, b) => a - b);
+        return { kind: 'change', fields: {}, events: [] };
+      });
+      assert.deepEqual(
+        taken,
+        [15, 16, 17, 18, 19, 0x14 + 9, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39].map((last) => 0x0a140000 + last),
+      );
+    },
+  );
 }

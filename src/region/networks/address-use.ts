@@ -51,7 +51,7 @@ export function usedParts(view: NetworkView, subnet: SubnetView, used: readonly 
   const uses: readonly Use[] = [
     ...view.ranges
       .filter(({ range }) => range.subnetId === id)
-      .flatMap(({ range: { kind }, low, high }) => (kind === 'static' ? [] : [{ low, high, purpose: kind }])),
+      .flatMap(({ type, low, high }) => (type === 'static' ? [] : [{ low, high, purpose: type }])),
     ...one(subnet.gateway, 'gateway-ip'),
     ...subnet.dnsServers.flatMap((server) => one(parseIpv4(server), 'dns-server')),
     ...subnet.served.flatMap(({ address }) => one(address, 'rack')),

@@ -1,7 +1,7 @@
 // Networks as people see them: the stored objects joined with what racks serve. Pure.
 //
 // 1. Of a served subnet, router, DNS servers and the bounds of dynamic and static ranges come from the cluster interfaces; several racks may
-//    serve it, and the first one that has a router or servers gives them.
+//    serve it, and the first one that has a router or servers gives them. A dynamic range without a cluster interface has bounds of its own.
 // 2. A VLAN offers DHCP if a cluster interface of one of its subnets does.
 // 3. The interfaces of machines are linked to these subnets and VLANs, so an id means the same everywhere.
 
@@ -48,10 +48,14 @@ export interface SubnetView {
   readonly reverseMode: ReverseMode;
 }
 
+/** The types of ranges that people see. */
+export type RangeType = 'dynamic' | 'reserved' | 'static';
+
 export interface RangeView extends Ipv4Range {
   readonly range: StoredRange;
+  readonly type: RangeType;
   readonly subnet: SubnetView;
-  /** The cluster interface that has it; `undefined`: a person reserved it. */
+  /** The cluster interface that has it; `undefined`: a person reserved it, or it waits for a cluster interface. */
   readonly served: ServedNetwork | undefined;
 }
 
@@ -130,11 +134,16 @@ function plainVlan({ fabrics }: NetworkRecords): VlanView {
 function rangeView(range: StoredRange, subnets: ReadonlyMap<number, SubnetView>): RangeView | undefined {
   const subnet = subnets.get(range.subnetId);
   if (subnet === undefined) return undefined;
-  if (range.kind === 'reserved') return { range, subnet, served: undefined, low: range.low, high: range.high };
+  const { kind } = range;
+  if (kind === 'reserved' || kind === 'kept')
+    return { range, type: typeOf(kind), subnet, served: undefined, low: range.low, high: range.high };
   const served = subnet.served.find(({ rack, name }) => rack === range.rack && name === range.clusterInterface);
-  const bounds = range.kind === 'dynamic' ? served?.dynamic : served?.fixed;
-  return bounds === undefined ? undefined : { range, subnet, served, ...bounds };
+  const bounds = kind === 'dynamic' ? served?.dynamic : served?.fixed;
+  return bounds === undefined ? undefined : { range, type: kind, subnet, served, ...bounds };
 }
+
+/** The type that people see. */
+const typeOf = (kind: StoredRange['kind']): RangeType => (kind === 'kept' ? 'dynamic' : kind);
 
 /** The subnet with the longest prefix that has an address; `undefined`: there is none. */
 export function subnetOfAddress(view: NetworkView, address: Ipv4): SubnetView | undefined {

@@ -48,6 +48,7 @@ import {
   type ServedNetwork,
   type ServiceEdit,
   type SettingsRefused,
+  settingsOf,
 } from './served-networks.ts';
 
 const LIMITS: Readonly<Record<NetworkKind, number>> = {
@@ -207,10 +208,7 @@ export class Networks {
   async #serve(edits: readonly ServiceEdit[], username: string): Promise<void> {
     for (const rack of new Set(edits.map(({ served }) => served.rack))) {
       const own = edits.filter(({ served }) => served.rack === rack);
-      const keys = own.flatMap(({ served, fields }) =>
-        Object.entries(fields).map(([field, value]) => ({ key: `${served.key}.${field}`, value })),
-      );
-      const refused = await this.#parts.settings.change(rack, keys, username);
+      const refused = await this.#parts.settings.change(rack, own.flatMap(settingsOf), username);
       if (refused !== undefined) throw new Undone(refused);
     }
   }

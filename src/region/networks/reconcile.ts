@@ -1,7 +1,8 @@
 // Creates the objects of the networks that racks serve, and removes those of networks that no rack serves any more. Pure.
 //
 //   served network ── has a subnet of its CIDR? ─ no ─► a subnet, in the default VLAN
-//                  └─ its dynamic and static ranges ──► a row for each, by rack, cluster interface and kind
+//                  └─ its dynamic and static ranges ──► a row for each, by rack, cluster interface and kind: that of the kept range, if
+//                                                       the subnet has one
 //   subnet that no rack serves ── did a person make or change it, or put anything into it? ─ no ─► removed
 //
 // Sources: MAAS 2.0, whose first network is in fabric-0 and its untagged VLAN.
@@ -35,6 +36,8 @@ interface Draft {
   vlans: readonly Vlan[];
   subnets: readonly Subnet[];
   ranges: readonly StoredRange[];
+  /** Rows of kept ranges that became those of cluster interfaces. */
+  taken: readonly StoredRange[];
   nextId: number;
 }
 
@@ -49,7 +52,7 @@ export function reconcile(
 ): NetworkChange<undefined> | undefined {
   const remove = leftOver(records, served);
   const kept = without(records, remove);
-  const draft: Draft = { ...kept, nextId };
+  const draft: Draft = { ...kept, taken: [], nextId };
   addDefaultVlan(draft);
   for (const one of served) addSubnet(draft, one);
   for (const one of served) addRanges(draft, one);
@@ -58,7 +61,7 @@ export function reconcile(
     fabrics: draft.fabrics.slice(kept.fabrics.length),
     vlans: draft.vlans.slice(kept.vlans.length),
     subnets: draft.subnets.slice(kept.subnets.length),
-    ranges: draft.ranges.slice(kept.ranges.length),
+    ranges: [...draft.taken, ...draft.ranges.slice(kept.ranges.length)],
   };
   const count = [...Object.values(put), ...Object.values(remove)].reduce((sum, { length }) => sum + length, 0);
   return count === 0 ? undefined : { put, remove, nextId: draft.nextId, result: undefined };
@@ -78,7 +81,7 @@ export function completed(records: NetworkRecords, served: readonly ServedNetwor
     fabrics: [...kept.fabrics, ...(put.fabrics ?? [])],
     vlans: [...kept.vlans, ...(put.vlans ?? [])],
     subnets: [...kept.subnets, ...(put.subnets ?? [])],
-    ranges: [...kept.ranges, ...(put.ranges ?? [])],
+    ranges: [...kept.ranges.filter(({ id }) => !put.ranges?.some((one) => one.id === id)), ...(put.ranges ?? [])],
   };
 }
 
@@ -150,9 +153,16 @@ function addRanges(draft: Draft, one: ServedNetwork): void {
     if (draft.ranges.length >= RANGES_MAX) return;
     if (draft.ranges.some((range) => range.subnetId === subnet.id && isRangeOf(range, one, kind))) continue;
     const { rack, name: clusterInterface } = one;
-    const range = { kind, id: draft.nextId, subnetId: subnet.id, rack, clusterInterface, comment: '' };
+    const now = { kind, subnetId: subnet.id, rack, clusterInterface, username: '' };
+    const before = draft.ranges.find((range) => range.kind === 'kept' && range.subnetId === subnet.id);
+    if (kind === 'dynamic' && before !== undefined) {
+      const taken: ServedRange = { ...now, id: before.id, comment: before.comment };
+      draft.taken = [...draft.taken, taken];
+      draft.ranges = draft.ranges.map((range) => (range === before ? taken : range));
+      continue;
+    }
+    draft.ranges = [...draft.ranges, { ...now, id: draft.nextId, comment: '' }];
     draft.nextId += 1;
-    draft.ranges = [...draft.ranges, range];
   }
 }
 
@@ -168,6 +178,7 @@ function leftOver(records: NetworkRecords, served: readonly ServedNetwork[]): Le
   const ranges = records.ranges.filter(
     (range) =>
       range.kind !== 'reserved' &&
+      range.kind !== 'kept' &&
       !served.some(
         (one) =>
           one.cidr === cidrOf.get(range.subnetId) &&
@@ -175,7 +186,7 @@ function leftOver(records: NetworkRecords, served: readonly ServedNetwork[]): Le
       ),
   );
   const used = new Set([
-    ...records.ranges.filter(({ kind }) => kind === 'reserved').map(({ subnetId }) => subnetId),
+    ...records.ranges.filter(({ kind }) => kind === 'reserved' || kind === 'kept').map(({ subnetId }) => subnetId),
     ...records.reserved.map(({ subnetId }) => subnetId),
     ...records.connections.map(({ subnetId }) => subnetId),
     ...records.routes.flatMap(({ sourceId, destinationId }) => [sourceId, destinationId]),

@@ -2,7 +2,8 @@
 //
 // 1. A cluster interface is either written in its rack's configuration file or stored by the region. Only a stored one can be changed here;
 //    for the other, `pin` names the file and the key.
-// 2. A network of a remote rack counts only if the region believes that the rack serves it.
+// 2. A network of a remote rack counts only if the region believes that the rack serves it. One that the region stores for the rack counts
+//    from then on, before the rack reports it, unless a person would have to agree to it.
 
 import { INTERFACES_KEY, isSettings, type Settings, type SettingValue } from '../../machines/settings.ts';
 import {
@@ -16,7 +17,7 @@ import {
   parseNetwork,
   prefixOf,
 } from '../../net/address.ts';
-import { believedInterfaces } from '../racks/rack-networks.ts';
+import { believedInterfaces, findNetworkDoubt } from '../racks/rack-networks.ts';
 import type { Rack } from '../records/rack.ts';
 import type { Pin, RefusalNamed } from '../words/refusal.ts';
 
@@ -72,8 +73,17 @@ export interface ServedNetwork {
 
 /** New values of fields of one cluster interface; `undefined` removes a field. */
 export interface ServiceEdit {
-  readonly served: ServedNetwork;
+  readonly served: Pick<ServedNetwork, 'rack' | 'key' | 'pin'>;
   readonly fields: Readonly<Record<string, SettingValue | undefined>>;
+  /** The whole cluster interface is added with these fields, or removed; `undefined`: its other fields stay. */
+  readonly whole?: 'added' | 'removed' | undefined;
+}
+
+/** The new values of settings that an edit makes. */
+export function settingsOf({ served: { key }, fields, whole }: ServiceEdit) {
+  if (whole === undefined) return Object.entries(fields).map(([field, value]) => ({ key: `${key}.${field}`, value }));
+  const given = Object.entries(fields).flatMap(([field, value]) => (value === undefined ? [] : [[field, value]]));
+  return [{ key, value: whole === 'added' ? Object.fromEntries(given) : undefined }];
 }
 
 /** The networks of the rack of this process, and of all accepted racks. @param ownRack `undefined`: this process has none */
@@ -93,12 +103,23 @@ export function readServed(
       const served = servedOf(uuid, name, entry);
       if (served === undefined) return [];
       const reported = believed.find((one) => one.name === served.name && one.network === served.cidr);
-      if (!isOwn && reported === undefined) return [];
+      if (!isOwn && reported === undefined && !isAwaited(served, rack, racks)) return [];
       return [
         { ...served, foreignServer: reported?.foreign_dhcp_ip, pin: settings.pinnedBy(served.key, uuid) } as const,
       ];
     });
   });
+}
+
+/** True if the region stores a network for a remote rack that does not report it yet. */
+function isAwaited(
+  { name, cidr, network }: Pick<ServedNetwork, 'name' | 'cidr' | 'network'>,
+  rack: Rack | undefined,
+  racks: readonly Rack[],
+): boolean {
+  if (rack === undefined || rack.pulse?.settingsRefused !== undefined) return false;
+  const isReported = rack.interfaces.some((one) => one.name === name && one.network === cidr);
+  return !isReported && findNetworkDoubt(network, rack, racks) === undefined;
 }
 
 function servedOf(
@@ -156,7 +177,7 @@ function mtuIn(options: readonly SettingValue[]): number | undefined {
 
 /** The options after one of them got another value or was removed; `undefined`: no option is left. */
 export function withOption(
-  { options }: ServedNetwork,
+  { options }: Pick<ServedNetwork, 'options'>,
   option: OptionId,
   value: SettingValue | undefined,
 ): readonly SettingValue[] | undefined {
@@ -170,7 +191,8 @@ function textIn(entry: Settings, field: string): string {
   return typeof value === 'string' ? value.trim() : '';
 }
 
-function networkIn(entry: Settings): Ipv4Network | undefined {
+/** The network of a cluster interface in the form of a configuration file. */
+export function networkIn(entry: Settings): Ipv4Network | undefined {
   const written = textIn(entry, 'network');
   if (written !== '') return parseNetwork(written);
   const address = parseIpv4(textIn(entry, 'ip'));

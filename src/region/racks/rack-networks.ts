@@ -91,6 +91,13 @@ function doubtsAmong(networks: readonly Ipv4Network[], rack: Rack, racks: readon
   });
 }
 
+/** Why a person would have to agree to a further network of an accepted rack; `undefined`: nobody would. */
+export function findNetworkDoubt(network: Ipv4Network, rack: Rack, racks: readonly Rack[]): NetworkDoubt | undefined {
+  if (rack.isEmbedded) return undefined;
+  const text = formatNetwork(network);
+  return doubtsAmong([...reported(rack), network], rack, racks).find((doubt) => doubt.network === text);
+}
+
 /** The doubts about a rack's reported networks: networks without agreement that belong to another rack, are too wide, or are too many. */
 function doubtsOf(rack: Rack, racks: readonly Rack[]): readonly NetworkDoubt[] {
   if (rack.isEmbedded) return [];

@@ -9,10 +9,11 @@
 //
 // 1. One method is one transaction, as in `store.ts`.
 // 2. A subnet that a rack serves has a row only for its id, its VLAN and its texts. Its router, its DNS servers and the bounds of its
-//    dynamic and static ranges come from the rack's cluster interface and are not stored in the row (`region/networks/`).
+//    dynamic and static ranges come from the rack's cluster interface and are not stored in the row (`region/networks/`). A dynamic range that
+//    no cluster interface has yet is kept with its bounds.
 // 3. One counter gives all objects their ids, and never repeats one. Two exceptions: the default fabric and VLAN have MAAS's ids, and the
 //    id of a served subnet is its first address, so that the id stays the same as racks come and go.
-// 4. A reserved address, single or in a reserved range, is never allocated to a machine: the store reports it as taken.
+// 4. A reserved address, single or in a reserved or kept range, is never allocated to a machine: the store reports it as taken.
 // 5. Transactions that allocate or reserve addresses, or rely on free ones, take effect one after the other: the later one sees the
 //    addresses that the earlier one stored.
 // 6. The layouts of machines name VLANs and subnets without a key of the database. `firstUse` therefore keeps all other writers out until its
@@ -116,10 +117,23 @@ export interface ServedRange {
   /** The rack's UUID, and the name of its cluster interface. */
   readonly rack: string;
   readonly clusterInterface: string;
+  /** The user who created the range before the cluster interface, which was made for it; empty: the cluster interface came first. */
+  readonly username: string;
   readonly comment: string;
 }
 
-export type StoredRange = ReservedRange | ServedRange;
+/** A dynamic range that waits for a cluster interface in its subnet: nobody gets its addresses until then. */
+interface KeptRange {
+  readonly kind: 'kept';
+  readonly id: number;
+  readonly subnetId: number;
+  readonly low: Ipv4;
+  readonly high: Ipv4;
+  readonly username: string;
+  readonly comment: string;
+}
+
+export type StoredRange = ReservedRange | ServedRange | KeptRange;
 
 export interface ReservedAddress {
   readonly id: number;

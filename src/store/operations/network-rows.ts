@@ -127,25 +127,26 @@ const subnets: Table<Subnet> = {
   })),
 };
 
+/** The kind in the row of a range that has bounds: a dynamic one with bounds is kept. */
+const WRITTEN = { reserved: 'reserved', kept: 'dynamic' } as const;
+
 const ranges: Table<StoredRange> = {
   name: 'address_range',
   columns: ['subnet_id', 'kind', 'low', 'high', 'username', 'rack', 'cluster_interface', 'comment'],
   values: (range) =>
-    range.kind === 'reserved'
-      ? [range.subnetId, range.kind, range.low, range.high, range.username, '', '', range.comment]
-      : [range.subnetId, range.kind, null, null, '', range.rack, range.clusterInterface, range.comment],
+    range.kind === 'reserved' || range.kind === 'kept'
+      ? [range.subnetId, WRITTEN[range.kind], range.low, range.high, range.username, '', '', range.comment]
+      : [range.subnetId, range.kind, null, null, range.username, range.rack, range.clusterInterface, range.comment],
   read: readsRow('address_range', (row) => {
     const kind = RANGE_KINDS.find((one) => one === row.kind);
     if (kind === undefined) throw new Error('column kind holds no kind of range');
-    const both = { id: number(row, 'id'), subnetId: number(row, 'subnet_id'), comment: text(row, 'comment') };
-    return kind === 'reserved'
-      ? {
-          ...both,
-          kind,
-          low: addressIn(row, 'low'),
-          high: addressIn(row, 'high'),
-          username: text(row, 'username'),
-        }
+    const both = {
+      ...{ id: number(row, 'id'), subnetId: number(row, 'subnet_id') },
+      ...{ username: text(row, 'username'), comment: text(row, 'comment') },
+    };
+    const isKept = kind === 'dynamic' && row.low !== null;
+    return kind === 'reserved' || isKept
+      ? { ...both, kind: isKept ? 'kept' : 'reserved', low: addressIn(row, 'low'), high: addressIn(row, 'high') }
       : { ...both, kind, rack: text(row, 'rack'), clusterInterface: text(row, 'cluster_interface') };
   }),
 };

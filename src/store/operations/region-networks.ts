@@ -108,7 +108,7 @@ export class NetworkTables {
 }
 
 const reserves = ({ reserved = [], ranges = [] }: Partial<NetworkRecords>): boolean =>
-  reserved.length > 0 || ranges.some(({ kind }) => kind === 'reserved');
+  reserved.length > 0 || ranges.some(({ kind }) => kind === 'reserved' || kind === 'kept');
 
 const hasObjects = (lists: object): boolean =>
   Object.values(lists).some((list) => Array.isArray(list) && list.length > 0);

@@ -98,7 +98,7 @@ test('a dynamic range that does not fit is refused as a whole, and the answer na
       [{ start_ip: '10.20.0.230', end_ip: '10.20.0.231' }, 'type'],
       [{ type: 'other', start_ip: '10.20.0.230', end_ip: '10.20.0.231' }, 'type'],
       [{ type: 'dynamic', start_ip: '10.20.0.230', end_ip: '10.20.0.231' }, 'start_ip'],
-      [{ type: 'dynamic', start_ip: '10.9.0.10', end_ip: '10.9.0.20' }, 'subnet'],
+      [{ type: 'static', start_ip: '10.9.0.10', end_ip: '10.9.0.20' }, 'subnet'],
       [{ type: 'dynamic', start_ip: '10.7.0.10', end_ip: '10.7.0.20' }, 'subnet'],
       [{ type: 'reserved', start_ip: '10.9.0.10', end_ip: '10.9.0.20', subnet: '10.20.0.0/24' }, 'start_ip'],
     ]);

@@ -96,10 +96,10 @@ export function spaceJson(view: NetworkView, space: Space | undefined): Json {
 
 /** @param user the account of its user, as `users/` shows it; null: it has none */
 export function rangeJson(view: RangeView, user: Json | null): Json {
-  const { range, low, high, subnet } = view;
+  const { range, type, low, high, subnet } = view;
   return {
     id: range.id,
-    type: range.kind,
+    type,
     start_ip: formatIpv4(low),
     end_ip: formatIpv4(high),
     comment: range.comment,

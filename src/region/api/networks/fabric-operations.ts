@@ -4,7 +4,7 @@
 //
 // 1. Every fabric has an untagged VLAN, which is deleted with it. `networks/networks.ts` refuses to remove what machines use.
 // 2. `dhcp_on`, `primary_rack`, `secondary_rack` and `mtu` of a VLAN come from the cluster interfaces of its racks. A change of one changes
-//    those cluster interfaces (`vlan-service.ts`), and is refused if no rack serves the VLAN.
+//    those cluster interfaces (`vlan-service.ts`), or makes the one that a dynamic range of the VLAN waits for.
 
 import { z } from 'zod';
 import type { NetworkView, VlanView } from '../../networks/network-view.ts';
@@ -30,6 +30,7 @@ import {
   look,
   nameField,
   networkIdIn,
+  refusalIn,
   textField,
   wordsField,
 } from './network-calls.ts';
@@ -56,9 +57,13 @@ const vlanFields = z.object({
   space: textField.optional().describe('The name or id of its space; empty or undefined: none.'),
 });
 const changedVlan = vlanFields.extend({
-  dhcp_on: flagField.optional().describe('Whether the racks that serve it offer DHCP there.'),
-  primary_rack: textField.optional().describe('The UUID or name of the rack that offers DHCP.'),
-  secondary_rack: textField.optional().describe('The UUID or name of a second one.'),
+  dhcp_on: flagField.optional().describe('Whether racks offer DHCP there, in the dynamic ranges of its subnets.'),
+  primary_rack: textField
+    .optional()
+    .describe('The UUID or name of the rack that offers DHCP. Its host needs an address in each of these subnets.'),
+  secondary_rack: textField
+    .optional()
+    .describe('The UUID or name of a second one, which has a cluster interface there.'),
   relay_vlan: value(z.literal('', 'field.relay-vlan'))
     .optional()
     .describe('Refused: a relay agent of the network passes requests to the racks.'),
@@ -216,23 +221,38 @@ const addVlan = (call: ApiCall, given: z.output<typeof newVlanFields>): Promise<
     showVlan,
   );
 
-const changeVlan = (call: ApiCall, given: GivenVlan): Promise<Answer> =>
-  change(
+/** Fields of VLANs by those of cluster interfaces. */
+const FIELDS: Readonly<Record<string, string>> = Object.fromEntries(
+  [
+    ...['interface', 'ip', 'network', 'subnet_mask', 'broadcast_ip', 'router_ip', 'dns_servers', 'management'],
+    ...['ip_range_low', 'ip_range_high'],
+  ].map((field) => [field, 'dhcp_on']),
+);
+
+const changeVlan = async (call: ApiCall, given: GivenVlan): Promise<Answer> => {
+  const changed = change(
     call,
     (view) => {
       const before = findVlan(view, call);
       if (before === undefined) return noVlan(call);
-      const service = serviceIn(before, given);
+      const { racks, settings } = call.region;
+      const service = serviceIn(view, before, given, { racks: racks.list(), settings });
       if ('kind' in service) return service;
       if (before.vlan.vid === UNTAGGED_VID && (given.vid ?? UNTAGGED_VID) !== UNTAGGED_VID)
         return refuseField('vid', 'field.vid-untagged');
       const vlan = vlanOf(view, given, before.vlan, before.fabric);
       if ('kind' in vlan) return vlan;
       const name = vlanTitle(vlan, before.fabric);
-      return { kind: 'change', change: 'changed', what: 'VLAN', name, id: vlan.id, put: { vlans: [vlan] }, service };
+      const { edits, ranges } = service;
+      return {
+        ...{ kind: 'change', change: 'changed', what: 'VLAN', name, id: vlan.id },
+        ...{ put: { vlans: [vlan], ranges }, service: edits },
+      };
     },
     showVlan,
   );
+  return refusalIn(FIELDS, await changed);
+};
 
 const removeVlan = (call: ApiCall): Promise<Answer> =>
   change(call, (view) => {

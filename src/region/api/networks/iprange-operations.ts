@@ -3,7 +3,8 @@
 // Sources: MAAS API 2.0, `ipranges/`. `static`, the range from which machines get their own addresses (1.0), is a type of ours.
 //
 // 1. The dynamic and the static range are keys of a rack's cluster interface: a change changes them there, after the check of its whole
-//    configuration, and takes effect at once. Where the rack's file has them, the refusal names file and key.
+//    configuration, and takes effect at once. Where the rack's file has them, the refusal names file and key. A dynamic range in a subnet
+//    without a cluster interface is kept until `dhcp_on` of its VLAN makes one (`vlan-service.ts`).
 // 2. Ranges of one subnet are inside it and disjoint, except that a reserved range may be inside the static one. A dynamic range holds neither the router nor an address of a rack, a user or a machine.
 // 3. Users reserve ranges, and change and delete their own. Only administrators change the others.
 
@@ -16,10 +17,16 @@ import {
   rangeContains,
   rangesOverlap,
 } from '../../../net/address.ts';
-import { type NetworkView, type RangeView, type SubnetView, subnetOfAddress } from '../../networks/network-view.ts';
+import {
+  type NetworkView,
+  type RangeType,
+  type RangeView,
+  type SubnetView,
+  subnetOfAddress,
+} from '../../networks/network-view.ts';
 import type { WantedChange } from '../../networks/networks.ts';
 import type { ServedNetwork, ServiceEdit } from '../../networks/served-networks.ts';
-import { RESERVED_PER_USER_MAX, type StoredRange } from '../../records/network-store.ts';
+import { RESERVED_PER_USER_MAX, type StoredRange, type UsedAddress } from '../../records/network-store.ts';
 import type { User } from '../../records/user.ts';
 import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import {
@@ -50,11 +57,16 @@ import {
   textField,
   wordsField,
 } from './network-calls.ts';
+import { withoutMade } from './vlan-service.ts';
 
 const changedRange = z.object({
   start_ip: addressField.optional().describe('The first address.'),
   end_ip: addressField.optional().describe('The last address.'),
   comment: wordsField.optional().describe('A note for people.'),
+});
+const amendedRange = changedRange.extend({
+  type: textField.optional().describe('The type that it has: a range keeps its type.'),
+  subnet: textField.optional().describe('The subnet that it has, by id or network: a range stays in its subnet.'),
 });
 const newRange = changedRange.required({ start_ip: true, end_ip: true }).extend({
   type: value(z.enum(['dynamic', 'reserved', 'static'], 'field.range-type')).describe(
@@ -62,7 +74,7 @@ const newRange = changedRange.required({ start_ip: true, end_ip: true }).extend(
   ),
   subnet: textField.optional().describe('The id or network of its subnet. Default: the one that has its addresses.'),
 });
-type Given = z.output<typeof changedRange>;
+type Given = z.output<typeof amendedRange>;
 const checkNew = judging(newRange.partial(), async (call, { subnet }) => [
   refuseSubnet(await look(call), 'subnet', subnet),
 ]);
@@ -110,8 +122,8 @@ function boundsOf(given: Given, before: Ipv4Range | undefined): Ipv4Range | Refu
 /** Why bounds do not fit into a subnet; `undefined`: they do. @param own the range that has them */
 function findMisfit(
   view: NetworkView,
-  { subnet, network, served }: SubnetView,
-  kind: StoredRange['kind'],
+  { subnet, network, served, gateway }: SubnetView,
+  type: RangeType,
   bounds: Ipv4Range,
   own: RangeView | undefined,
 ): Refusal | undefined {
@@ -121,13 +133,14 @@ function findMisfit(
   ] as const)
     if (!networkContains(network, address)) return refuseField(field, 'field.subnet-outside', { network: subnet.cidr });
   const others = view.ranges.filter(({ range }) => range.subnetId === subnet.id && range.id !== own?.range.id);
-  const mayShare = (other: StoredRange['kind']): boolean =>
-    (kind === 'static' && other === 'reserved') || (kind === 'reserved' && other === 'static');
-  const rival = others.find((other) => !mayShare(other.range.kind) && rangesOverlap(other, bounds));
+  const mayShare = (other: RangeType): boolean =>
+    (type === 'static' && other === 'reserved') || (type === 'reserved' && other === 'static');
+  const rival = others.find((other) => !mayShare(other.type) && rangesOverlap(other, bounds));
   if (rival !== undefined)
-    return refuseField('start_ip', 'field.range-overlap', { kind: rival.range.kind, ...spanOf(rival) });
-  if (kind !== 'dynamic') return undefined;
+    return refuseField('start_ip', 'field.range-overlap', { kind: rival.type, ...spanOf(rival) });
+  if (type !== 'dynamic') return undefined;
   const isIn = (address: Ipv4 | undefined): address is Ipv4 => address !== undefined && rangeContains(bounds, address);
+  if (isIn(gateway)) return refuseField('start_ip', 'field.range-router', { address: formatIpv4(gateway) });
   for (const { router, address, rackName: rack } of served) {
     if (isIn(router)) return refuseField('start_ip', 'field.range-router', { address: formatIpv4(router) });
     if (isIn(address)) return refuseField('start_ip', 'field.range-rack', { address: formatIpv4(address), rack });
@@ -170,25 +183,57 @@ function boundsEdit(
   return [{ served, fields: { [low]: first, [high]: last } }];
 }
 
-/** The change that gives a cluster interface a range. */
+/** The refusal of a dynamic range in which a machine has an address. */
+function refuseUsed(used: readonly UsedAddress[]): Refusal | undefined {
+  const first = used.find(({ kind }) => kind === 'allocated');
+  if (first === undefined) return undefined;
+  const { hostname: machine, address } = first;
+  return refuseField('start_ip', 'field.range-machine', { machine, address: formatIpv4(address) });
+}
+
+/** The change that keeps a dynamic range in a subnet without a cluster interface. @param used the addresses of machines in it */
+function keptAddition(
+  id: number,
+  { subnet: { id: subnetId } }: SubnetView,
+  bounds: Ipv4Range,
+  by: { readonly username: string; readonly comment: string },
+  used: readonly UsedAddress[],
+): WantedChange | Refusal {
+  const range: StoredRange = { kind: 'kept', id, subnetId, ...bounds, ...by };
+  return (
+    refuseUsed(used) ?? {
+      ...{ kind: 'change', change: 'added', what: 'dynamic range', name: spanText(bounds), id },
+      ...{ put: { ranges: [range] }, nextId: id + 1 },
+    }
+  );
+}
+
+/** The change that gives a cluster interface a range, or keeps it for one. @param used the addresses of machines in the range */
 function servedAddition(
   view: NetworkView,
   id: number,
   given: z.output<typeof newRange>,
   kind: 'dynamic' | 'static',
   bounds: Ipv4Range,
+  by: string,
+  used: readonly UsedAddress[],
 ): WantedChange | Refusal {
   const subnet = subnetOf(view, given.subnet, bounds);
   if ('kind' in subnet) return subnet;
   const misfit = findMisfit(view, subnet, kind, bounds, undefined);
   if (misfit !== undefined) return misfit;
   const { cidr: network, id: subnetId } = subnet.subnet;
+  const kept = view.ranges.find(({ range }) => range.kind === 'kept' && range.subnetId === subnetId);
+  if (kind === 'dynamic' && kept !== undefined)
+    return refuseField('start_ip', 'field.range-kept', { network, ...spanOf(kept) });
   const [first] = subnet.served;
+  if (first === undefined && kind === 'dynamic')
+    return keptAddition(id, subnet, bounds, { username: by, comment: given.comment ?? '' }, used);
   if (first === undefined) return refuseField('subnet', 'field.not-served', { network });
   const free = subnet.served.find((one) => (kind === 'dynamic' ? one.dynamic : one.fixed) === undefined);
   if (free === undefined) return refuseField('start_ip', 'field.range-one', { network, rack: first.rackName, kind });
   const { rack, name: clusterInterface } = free;
-  const range: StoredRange = { kind, id, subnetId, rack, clusterInterface, comment: given.comment ?? '' };
+  const range: StoredRange = { kind, id, subnetId, rack, clusterInterface, username: '', comment: given.comment ?? '' };
   return {
     ...{ kind: 'change', change: 'added', what: `${kind} range`, name: spanText(bounds), id },
     ...{ put: { ranges: [range] }, nextId: id + 1, service: boundsEdit(free, kind, bounds) },
@@ -234,11 +279,11 @@ async function add(call: ApiCall, given: z.output<typeof newRange>): Promise<Ans
   const { type } = given;
   if (type !== 'reserved' && !isAdmin(call)) return refuse('not-allowed.dynamic');
   const users = await call.region.store.accounts.listUsers();
-  const decide = (view: NetworkView, id: number): WantedChange | Refusal =>
+  const decide = (view: NetworkView, id: number, used: readonly UsedAddress[]): WantedChange | Refusal =>
     type === 'reserved'
       ? reservedAddition(call, view, id, given, bounds)
-      : servedAddition(view, id, given, type, bounds);
-  return await ofRange(change(call, decide, showRange(call, users)));
+      : servedAddition(view, id, given, type, bounds, usernameOf(call), used);
+  return await ofRange(change(call, decide, showRange(call, users), type === 'dynamic' ? bounds : undefined));
 }
 
 /** The refusal if the caller may not change a range. */
@@ -248,43 +293,71 @@ function refuseForeign(call: ApiCall, { range }: RangeView): Refusal | undefined
   return range.username === usernameOf(call) ? undefined : refuse('not-allowed.range');
 }
 
+/** The refusal of another type than a range has. */
+const refuseType = ({ type }: Given, { type: kind }: RangeView): Refusal | undefined =>
+  (type ?? kind) === kind ? undefined : refuseField('type', 'field.range-type-stays', { kind });
+
+/** The refusal of another subnet than a range has. */
+function refuseMove(view: NetworkView, { subnet: text = '' }: Given, { subnet: own }: RangeView): Refusal | undefined {
+  const isOwn = text === '' || findSubnet(view, text)?.subnet.id === own.subnet.id;
+  if (isOwn) return undefined;
+  return (
+    refuseSubnet(view, 'subnet', text) ??
+    refuseField('subnet', 'field.range-subnet-stays', { network: own.subnet.cidr })
+  );
+}
+
+/** The change of a range. @param used the addresses of machines in its new bounds */
+function amendment(
+  call: ApiCall,
+  view: NetworkView,
+  given: Given,
+  used: readonly UsedAddress[],
+): WantedChange | Refusal {
+  const found = findRange(view, call);
+  if (found === undefined) return noRange(call);
+  const all = allOf(boundsOf(given, found), refuseType(given, found), refuseMove(view, given, found));
+  if (isRefusal(all)) return all;
+  const [bounds] = all;
+  const { range, type, served } = found;
+  const isHeld = range.kind === 'reserved' || range.kind === 'kept';
+  const refused =
+    refuseForeign(call, found) ??
+    findMisfit(view, found.subnet, type, bounds, found) ??
+    (range.kind === 'kept' ? refuseUsed(used) : undefined);
+  if (refused !== undefined) return refused;
+  const comment = given.comment ?? range.comment;
+  const { low, high } = bounds;
+  const hasMoved = low !== found.low || high !== found.high;
+  return {
+    ...{ kind: 'change', change: 'changed', what: `${type} range`, name: spanText(bounds), id: range.id },
+    put: { ranges: [isHeld ? { ...range, low, high, comment } : { ...range, comment }] },
+    service: !isHeld && served !== undefined && hasMoved ? boundsEdit(served, range.kind, bounds) : [],
+  };
+}
+
 async function amend(call: ApiCall, given: Given): Promise<Answer> {
   const users = await call.region.store.accounts.listUsers();
-  return await ofRange(
-    change(
-      call,
-      (view) => {
-        const found = findRange(view, call);
-        if (found === undefined) return noRange(call);
-        const bounds = boundsOf(given, found);
-        if ('kind' in bounds) return bounds;
-        const { range, served } = found;
-        const refused = refuseForeign(call, found) ?? findMisfit(view, found.subnet, range.kind, bounds, found);
-        if (refused !== undefined) return refused;
-        const comment = given.comment ?? range.comment;
-        const hasMoved = bounds.low !== found.low || bounds.high !== found.high;
-        const isEdit = range.kind !== 'reserved' && served !== undefined && hasMoved;
-        return {
-          ...{ kind: 'change', change: 'changed', what: `${range.kind} range`, name: spanText(bounds), id: range.id },
-          put: { ranges: [range.kind === 'reserved' ? { ...range, ...bounds, comment } : { ...range, comment }] },
-          service: isEdit ? boundsEdit(served, range.kind, bounds) : [],
-        };
-      },
-      showRange(call, users),
-    ),
-  );
+  const found = findRange(await look(call), call);
+  const bounds = found?.range.kind === 'kept' ? boundsOf(given, found) : undefined;
+  const among = bounds === undefined || isRefusal(bounds) ? undefined : bounds;
+  const decide = (view: NetworkView, _id: number, used: readonly UsedAddress[]): WantedChange | Refusal =>
+    amendment(call, view, given, used);
+  return await ofRange(change(call, decide, showRange(call, users), among));
 }
 
 const remove = (call: ApiCall): Promise<Answer> =>
   change(call, (view) => {
     const found = findRange(view, call);
     if (found === undefined) return noRange(call);
-    const { range, served } = found;
+    const { range, type, served } = found;
+    const made = withoutMade(found);
+    const isHeld = type === 'reserved' || served === undefined;
     return (
       refuseForeign(call, found) ?? {
-        ...{ kind: 'change', change: 'removed', what: `${range.kind} range`, name: spanText(found), id: range.id },
-        remove: { ranges: [range.id] },
-        service: range.kind === 'reserved' || served === undefined ? [] : boundsEdit(served, range.kind, undefined),
+        ...{ kind: 'change', change: 'removed', what: `${type} range`, name: spanText(found), id: range.id },
+        ...{ remove: { ranges: [range.id] }, put: { subnets: made?.subnets ?? [] } },
+        service: made?.service ?? (isHeld ? [] : boundsEdit(served, type, undefined)),
       }
     );
   });
@@ -302,7 +375,7 @@ export const IPRANGE_OPERATIONS: readonly Operation[] = [
   }),
   defineOperation({
     ...{ ...ranges, method: 'POST', access: 'user', parameters: newRange, check: checkNew },
-    doc: 'Create a range. Every user may create a reserved one; administrators may also create a dynamic or static one of a rack.',
+    doc: 'Create a range. Every user may create a reserved one; administrators may also create a dynamic or static one.',
     run: add,
   }),
   defineOperation({
@@ -311,7 +384,7 @@ export const IPRANGE_OPERATIONS: readonly Operation[] = [
     run: read,
   }),
   defineOperation({
-    ...{ ...range, method: 'PUT', access: 'user', parameters: changedRange },
+    ...{ ...range, method: 'PUT', access: 'user', parameters: amendedRange },
     doc: 'Change a range. Users may change their own, administrators every one. A rack uses its changed range at once.',
     run: amend,
   }),

@@ -8,6 +8,7 @@ import type { WantedChange } from '../../networks/networks.ts';
 import type { NetworkNoun } from '../../records/event-params.ts';
 import type { UsedAddress } from '../../records/network-store.ts';
 import { cleanWords } from '../../records/text-json.ts';
+import type { RefusalWord } from '../../words/refusal.ts';
 import { type Answer, json, type Refusal, refuse, refuseField, refuseFields, refuseFor } from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
 import { type ApiCall, idIn, usernameOf, value } from '../call/operation.ts';
@@ -94,8 +95,12 @@ export async function change(
 /** A refusal of fields with the names that the operation has for them; any other answer as it is. */
 export function refusalIn(names: Readonly<Record<string, string>>, answer: Answer): Answer {
   if (answer.kind !== 'refusal' || answer.fields === undefined) return answer;
-  const fields = Object.entries(answer.fields).map(([field, words]) => [names[field] ?? field, words] as const);
-  return refuseFields(Object.fromEntries(fields), answer.name);
+  const fields: Record<string, readonly RefusalWord[]> = {};
+  for (const [field, words] of Object.entries(answer.fields)) {
+    const name = names[field] ?? field;
+    fields[name] = [...(fields[name] ?? []), ...words];
+  }
+  return refuseFields(fields, answer.name);
 }
 
 /** A subnet by its id, its network (also as `cidr:10.20.0.0/24`) or its name. */

@@ -28,7 +28,7 @@ import {
 } from './network-calls.ts';
 
 const METRIC_MAX = 0xffff_ffff;
-const ROUTES_OPTION = { code: 121, name: 'classless-static-routes' } as const;
+export const ROUTES_OPTION = { code: 121, name: 'classless-static-routes' } as const;
 
 const changedRoute = z.object({
   source: textField.optional().describe('The subnet of the machines that get the route: its id or network.'),
@@ -92,6 +92,20 @@ function routeOf(view: NetworkView, given: Given, id: number, before: StaticRout
   return { id, sourceId, destinationId, gateway, metric: given.metric ?? before?.metric ?? 0 };
 }
 
+/** The value of option 121 for the routes from a subnet; `undefined`: there are none. */
+export function routesFrom(
+  view: NetworkView,
+  routes: readonly StaticRoute[],
+  subnetId: number,
+): readonly (readonly string[])[] | undefined {
+  const own = routes.filter(({ sourceId }) => sourceId === subnetId).toSorted((a, b) => a.metric - b.metric);
+  const value = own.flatMap(({ destinationId, gateway }) => {
+    const to = view.subnets.find((one) => one.subnet.id === destinationId);
+    return to === undefined ? [] : [[to.subnet.cidr, formatIpv4(gateway)]];
+  });
+  return value.length === 0 ? undefined : value;
+}
+
 /** Option 121 of the cluster interfaces of these subnets, made from the routes that will be there. */
 function optionsFor(
   view: NetworkView,
@@ -100,12 +114,7 @@ function optionsFor(
 ): readonly ServiceEdit[] {
   const sources = view.subnets.filter(({ subnet }) => sourceIds.includes(subnet.id));
   return sources.flatMap(({ subnet, served }) => {
-    const own = routes.filter(({ sourceId }) => sourceId === subnet.id).toSorted((a, b) => a.metric - b.metric);
-    const value = own.flatMap(({ destinationId, gateway }) => {
-      const to = view.subnets.find((one) => one.subnet.id === destinationId);
-      return to === undefined ? [] : [[to.subnet.cidr, formatIpv4(gateway)]];
-    });
-    const option = value.length === 0 ? undefined : value;
+    const option = routesFrom(view, routes, subnet.id);
     return served.map((one) => ({ served: one, fields: { options: withOption(one, ROUTES_OPTION, option) } }));
   });
 }

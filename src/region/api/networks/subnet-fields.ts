@@ -125,8 +125,7 @@ export function wantedSubnet(
     return refuseField('gateway_ip', 'field.subnet-outside', { network: cidr });
   if (typeof gateway === 'number') {
     const dynamic = view.ranges.find(
-      (one) =>
-        one.range.kind === 'dynamic' && one.subnet.subnet.id === before?.subnet.id && rangeContains(one, gateway),
+      (one) => one.type === 'dynamic' && one.subnet.subnet.id === before?.subnet.id && rangeContains(one, gateway),
     );
     if (dynamic !== undefined) return refuseField('gateway_ip', 'field.gateway-dynamic', spanOf(dynamic));
   }

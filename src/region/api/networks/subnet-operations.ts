@@ -3,7 +3,8 @@
 // Sources: MAAS API 2.0, `subnets/`.
 //
 // 1. Of a served subnet, `gateway_ip`, `dns_servers` and `allow_dns` are keys of its cluster interfaces, which a change changes at the rack at
-//    once; where the rack's file has them, the refusal names file and key. A served subnet is not deleted.
+//    once; where the rack's file has them, the refusal names file and key. A served subnet is not deleted, unless its
+//    cluster interface was made for its range and is switched off: then both go.
 
 import { formatIpv4 } from '../../../net/address.ts';
 import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
@@ -15,6 +16,7 @@ import { type ApiCall, defineOperation, nothing, type Operation } from '../call/
 import { subnetJson } from '../json/subnet-json.ts';
 import { absent, change, findSubnet, listed, look } from './network-calls.ts';
 import { changedSubnet, checkSubnet, type GivenSubnet, newSubnet, serviceOf, wantedSubnet } from './subnet-fields.ts';
+import { withoutMade } from './vlan-service.ts';
 
 export const noSubnet = ({ path }: ApiCall): Refusal => absent('subnet', path.id);
 
@@ -92,7 +94,10 @@ export function subnetRemoval(call: ApiCall, view: NetworkView, text: string): W
   const found = findSubnet(view, text);
   if (found === undefined) return noSubnet(call);
   const { id, cidr: name } = found.subnet;
-  const [served] = found.served;
+  const made = view.ranges.flatMap((range) =>
+    range.subnet.subnet.id === id ? (withoutMade(range)?.service ?? []) : [],
+  );
+  const served = found.served.find((one) => made.every((edit) => edit.served !== one));
   if (served !== undefined)
     return refuse('in-use.subnet-served', { network: name, rack: served.rackName, name: served.name });
   const reserved = view.records.reserved.find(({ subnetId }) => subnetId === id);
@@ -100,7 +105,7 @@ export function subnetRemoval(call: ApiCall, view: NetworkView, text: string): W
     return refuse('in-use.subnet-address', { network: name, address: formatIpv4(reserved.address) });
   const isOnRoute = view.records.routes.some(({ sourceId, destinationId }) => sourceId === id || destinationId === id);
   if (isOnRoute) return refuse('in-use.subnet-route', { network: name });
-  return { kind: 'change', change: 'removed', what: 'subnet', name, id, remove: { subnets: [id] } };
+  return { kind: 'change', change: 'removed', what: 'subnet', name, id, remove: { subnets: [id] }, service: made };
 }
 
 const base = { versions: ['2.0'], ownTransaction: true } as const;

@@ -1,6 +1,7 @@
 // Why a change to networks, ranges, addresses or routes is refused.
 
-import type { NetworkNoun } from '../../records/event-params.ts';
+import { listed } from '../../../counted.ts';
+import type { NetworkDoubt, NetworkNoun } from '../../records/event-params.ts';
 import type { NetworkKind } from '../../records/network-store.ts';
 import type { RefusalTable } from './table.ts';
 
@@ -21,7 +22,11 @@ type Named = { readonly name: string };
 type At = { readonly address: string };
 type Used = Named & { readonly machine: string; readonly what: NetworkNoun };
 type RangeKind = 'dynamic' | 'reserved' | 'static';
+type OnRack = In & { readonly rack: string };
 type Span = { readonly low: string; readonly high: string };
+
+/** Addresses that a sentence names. */
+const ADDRESSES_NAMED_MAX = 16;
 
 /** By code. */
 export const NETWORKS = {
@@ -97,16 +102,41 @@ export const NETWORKS = {
     `The range overlaps the ${kind} range ${low} to ${high}.`,
   'field.range-one': ({ network, rack, kind }: In & { readonly rack: string; readonly kind: RangeKind }) =>
     `The rack ${rack} has its ${kind} range in ${network}: change that one.`,
+  'field.range-kept': ({ network, low, high }: In & Span) =>
+    `${network} has its dynamic range ${low} to ${high}: change that one.`,
+  'field.range-type-stays': ({ kind }: { readonly kind: RangeKind }) =>
+    `Give ${kind}: a range keeps its type. Delete it, and create another.`,
+  'field.range-subnet-stays': ({ network }: In) =>
+    `Give ${network}: a range stays in its subnet. Delete it, and create another.`,
   'field.range-router': ({ address }: At) => `The range contains the router ${address}.`,
   'field.range-rack': ({ address, rack }: At & { readonly rack: string }) =>
     `The range contains the address ${address} of the rack ${rack}.`,
   'field.range-machine': ({ address, machine }: At & { readonly machine: string }) =>
     `The range contains the address ${address} of the machine ${machine}.`,
   'field.range-reserved': ({ address }: At) => `The range contains ${address}, which a user has reserved.`,
-  'field.vlan-rack': ({ rack }: { readonly rack: string }) => `The rack ${rack} serves no subnet of this VLAN.`,
+  'field.vlan-no-rack': ({ rack }: { readonly rack: string }) =>
+    `There is no accepted rack ${rack}: give the system id or the name of one (rackcontrollers lists them).`,
+  'field.vlan-rack': ({ rack }: { readonly rack: string }) =>
+    `The rack ${rack} serves no subnet of this VLAN: give it a cluster interface with a dynamic range of its own first (nodegroups/UUID/interfaces).`,
+  'field.vlan-primary': 'Give the rack that offers DHCP, or dhcp_on=false.',
+  'field.vlan-no-range':
+    'No subnet of this VLAN has a dynamic range: create one first (ipranges with type=dynamic and the subnet).',
+  'field.vlan-rack-other': ({ network, rack, name }: OnRack & Named) =>
+    `The rack ${rack} has the cluster interface ${name} in ${network}: name ${rack}, or remove that cluster interface first.`,
+  'field.vlan-rack-silent': ({ rack }: { readonly rack: string }) =>
+    `The rack ${rack} has not reported the addresses of its network interfaces: start it, or update it to the version of this region.`,
+  'field.vlan-rack-address': ({ network, rack, addresses }: OnRack & { readonly addresses: readonly string[] }) =>
+    `The rack ${rack} has no address in ${network}. Its network interfaces have ${addresses.length === 0 ? 'no IPv4 address' : listed(addresses, ADDRESSES_NAMED_MAX)}. Give one of them an address of ${network}, or name a rack that has one.`,
+  'field.vlan-rack-overlap': ({ network, rack, addresses }: OnRack & { readonly addresses: readonly string[] }) =>
+    `The rack ${rack} has ${listed(addresses, ADDRESSES_NAMED_MAX)}, which overlap ${network}. Leave one network interface in ${network}, with the prefix of the subnet.`,
+  'field.vlan-rack-entry': ({ network, rack, name, taken }: OnRack & Named & { readonly taken: string }) =>
+    `The cluster interface ${name} of the rack ${rack} has ${taken}, which overlaps ${network}: remove it first, or choose another network.`,
+  'field.vlan-rack-doubt': ({ rack, doubt }: { readonly rack: string; readonly doubt: NetworkDoubt }) =>
+    doubt.kind === 'overlap'
+      ? `${doubt.network} overlaps ${doubt.other} of the rack ${doubt.owner}: name ${doubt.owner}, or choose another network.`
+      : `${doubt.network} is too wide for the rack ${rack} without agreement: write the cluster interface into the file of ${rack}, and agree with rackboot racks accept ${rack} --share ${doubt.network}.`,
   'field.vlan-dhcp-off': 'DHCP is off in this VLAN: give dhcp_on=true too.',
-  'field.vlan-unserved':
-    'No rack serves a subnet of this VLAN: add a cluster interface first (nodegroups/UUID/interfaces).',
+  'field.vlan-unserved': 'No rack serves a subnet of this VLAN: give primary_rack too, the rack that offers DHCP.',
   'field.vlan-racks': 'Give different racks, and a primary one.',
   'field.reserve-device':
     'Only an address can be reserved here: to give one to a host with a name or a hardware address, add a device (devices).',

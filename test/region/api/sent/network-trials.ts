@@ -156,7 +156,8 @@ const RANGES: readonly Trial[] = [
     reads: { subnet: { at: 'subnet.cidr', is: '10.20.0.0/24' } },
   },
   {
-    ...{ of: '2.0 PUT ipranges/{id}', send: RANGE },
+    ...{ of: '2.0 PUT ipranges/{id}', send: { ...RANGE, type: 'reserved', subnet: '10.20.0.0/24' } },
+    reads: { subnet: { at: 'subnet.cidr', is: '10.20.0.0/24' } },
     given: (site) => idOf(site, 'ipranges', { type: 'reserved', start_ip: '10.20.0.200', end_ip: '10.20.0.205' }),
   },
   {
