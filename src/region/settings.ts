@@ -24,6 +24,7 @@ import {
 import type { OwnFile, OwnRack } from './config.ts';
 import { generalOption, NTP_SERVERS } from './general-options.ts';
 import { findTaken } from './networks/range-check.ts';
+import { reportedBeyond } from './racks/rack-networks.ts';
 import type { Racks } from './racks/racks.ts';
 import type { RegionStore } from './records/store.ts';
 import type { ListedSetting, SettingChange, SettingsOutcome, StoredSetting } from './records/stored-setting.ts';
@@ -196,12 +197,8 @@ export class RegionSettings {
     const stored = this.#settingsFor(rack, list);
     const listed = this.rules.interfacesOf(this.#fileOf(rack), stored);
     if (rack === this.#parts.ownRack()?.uuid) return listed;
-    const names = new Set(listed.map(({ name }) => name));
-    const reported = (this.#parts.racks.find(rack)?.interfaces ?? []).filter(({ name }) => !names.has(name));
-    return [
-      ...listed,
-      ...reported.map((one) => Object.fromEntries(Object.entries(one).filter(([, text]) => text !== ''))),
-    ];
+    const remote = this.#parts.racks.find(rack);
+    return remote === undefined ? listed : [...listed, ...reportedBeyond(remote, listed)];
   }
 
   /** The file in which a read-only key is written; `undefined` if the key is not read-only. */

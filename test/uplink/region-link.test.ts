@@ -164,6 +164,16 @@ async function withPlace(place: Place, work: (place: Place) => Promise<void>): P
   }
 }
 
+test('a heartbeat says which addresses the host has', () =>
+  withPlace(new Place(), async (place) => {
+    const rack = HELLO.kind === 'hello' ? HELLO.rack : assert.fail();
+    const addresses = [{ interface: 'eth1', address: '10.20.0.1/24' }];
+    place.link.receive({ ...HELLO, rack: { ...rack, addresses } });
+    await place.pass(1000);
+    const said: unknown = JSON.parse(place.named('heartbeat').at(-1)?.body?.text ?? '{}');
+    assert.deepEqual(Object(said).addresses, addresses);
+  }));
+
 test('a heartbeat says why the region’s settings are not in force, while they are not', () =>
   withPlace(new Place(), async (place) => {
     const rack = HELLO.kind === 'hello' ? HELLO.rack : assert.fail();

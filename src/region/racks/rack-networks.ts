@@ -10,6 +10,7 @@
 // 2. If two racks report the same new network, the first has it until it stops reporting it.
 // 3. A person agrees to a shared or wide network only by naming it.
 
+import { INTERFACES_KEY, type Settings } from '../../machines/settings.ts';
 import { formatNetwork, type Ipv4Network, networkContains, networksOverlap, parseNetwork } from '../../net/address.ts';
 import type { Happening, NetworkDoubt } from '../records/event-params.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
@@ -29,6 +30,21 @@ const contains = (outer: Ipv4Network, inner: Ipv4Network): boolean =>
 export function believedInterfaces(rack: Rack): readonly RackInterface[] {
   const { disputed } = rack;
   return disputed.length === 0 ? rack.interfaces : rack.interfaces.filter(({ network }) => !disputed.includes(network));
+}
+
+/**
+ * True if a rack's file has no such cluster interface, and it is switched off: where the region does not store it either, it was removed, and
+ * the rack has only not reported that yet. One that still serves is shown until the rack has stopped.
+ */
+const isLeftOver = ({ pulse }: Rack, { name, management }: RackInterface): boolean =>
+  pulse !== undefined && management === 0 && !pulse.pinned.includes(`${INTERFACES_KEY}.${name}`);
+
+/** The cluster interfaces that a rack reports beyond those that the region knows, both in the form of a configuration file. */
+export function reportedBeyond(rack: Rack, known: readonly Settings[]): readonly Settings[] {
+  const names = new Set(known.map(({ name }) => name));
+  return rack.interfaces
+    .filter((one) => !names.has(one.name) && !isLeftOver(rack, one))
+    .map((one) => Object.fromEntries(Object.entries(one).filter(([, text]) => text !== '')));
 }
 
 /** A rack's believed networks. */

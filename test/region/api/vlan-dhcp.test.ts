@@ -352,6 +352,14 @@ test('a remote rack serves the subnet from the answer on; a network that somebod
     await beat(region, [rackInterface(), { ...rackInterface(CIDR), name: 'eth1-30', interface: 'eth1.30' }]);
     assert.deepEqual((await ask('GET', vlan)).json, on.json);
     assert.equal((await ask('GET', `2.0/ipranges/${range}/`)).json.start_ip, BOUNDS.start_ip);
+    assert.equal((await ask('PUT', vlan, OFF)).json.dhcp_on, false);
+    await beat(region, [
+      rackInterface(),
+      { ...rackInterface(CIDR), name: 'eth1-30', interface: 'eth1.30', management: 0 },
+    ]);
+    assert.equal((await ask('DELETE', `2.0/ipranges/${range}/`)).status, 204);
+    const gone = await ask('DELETE', `2.0/subnets/${subnet}/`);
+    assert.equal(gone.status, 204, `before the rack reports that it has no such cluster interface: ${gone.text}`);
     await beat(region, [rackInterface()], [...HOST, { interface: 'eth5', address: '11.0.0.1/8' }]);
     const { json: wide } = await ask('POST', '2.0/subnets/', { cidr: '11.0.0.0/8' });
     await ask('POST', '2.0/ipranges/', { type: 'dynamic', subnet: wide.id, start_ip: '11.0.0.9', end_ip: '11.0.0.20' });
