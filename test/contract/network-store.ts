@@ -70,6 +70,9 @@ export function fullNetworks(nextId: number): { readonly put: NetworkRecords; re
           address: ipv4(0x0a140014 + (id(reserved) % 100)),
           username: 'ann',
           createdMs: 7,
+          mac: mac(0xfeffffffff00),
+          hostname: `printer-${reserved}`,
+          domain: 'maas',
         },
       ],
       routes: [
@@ -247,4 +250,38 @@ export function testNetworkStore(title: string, makePlace: () => StorePlace): vo
       );
     },
   );
+
+  check('an address that is reserved for an interface of a machine is free for this machine alone', async (store) => {
+    const { put, nextId } = fullNetworks(FIRST);
+    const [one] = put.reserved;
+    const free = {
+      ...(one ?? assert.fail('an address')),
+      mac: mac(0x525400000001),
+      hostname: undefined,
+      domain: undefined,
+    };
+    await store.networks.change(() => ({ put: { ...put, reserved: [free] }, nextId, result: undefined }));
+    assert.deepEqual((await store.networks.list()).reserved, [free]);
+    await addMachine(store, 0x0a140032, 0x0a140100);
+    const takenFor = async (systemId: string) => {
+      let taken: readonly number[] = [];
+      const range = [free.address, free.address] as const;
+      await store.changeMachine<never>(systemId, 3, (_machine, { addresses: [known] }) => {
+        if (known === undefined) return { kind: 'ask', ranges: [range] };
+        taken = [...known.taken];
+        return { kind: 'change', fields: {}, events: [] };
+      });
+      return taken;
+    };
+    const has = async (address: number) =>
+      await store.networks.change(({ reserved }) => ({
+        put: { reserved: reserved.map((each) => ({ ...each, mac: mac(address) })) },
+        result: undefined,
+      }));
+    const [nic] = (await store.findMachine('m1'))?.interfaces ?? [];
+    await has(nic?.mac ?? 0);
+    assert.deepEqual(await takenFor('m1'), []);
+    await has(0x5254000000ff);
+    assert.deepEqual(await takenFor('m1'), [free.address]);
+  });
 }

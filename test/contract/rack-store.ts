@@ -27,6 +27,7 @@ export function rack(more: Partial<Rack> = {}): Rack {
     refused: [],
     pulse: undefined,
     zoneId: undefined,
+    description: undefined,
     ...more,
   };
 }
@@ -86,6 +87,22 @@ export function testRackStore(title: string, makePlace: () => StorePlace): void 
     await store.racks.change(() => ({ put: [], remove: [RACK_UUID], events: [], result: undefined }));
     assert.notEqual((await other.racks.look(version))?.version ?? version, version);
     assert.equal(await other.desiredVersion(), 0);
+    await other.close();
+  });
+
+  check('the note about a rack is kept while the rack reports, and other processes see it', async (store, place) => {
+    const other = await place.open();
+    await put(store, rack());
+    const version = (await other.racks.look(0))?.version ?? 0;
+    const event = { type: 'RACK_CHANGED', code: 'rack', params: { text: 'x' }, atMs: 1, username: 'ann' } as const;
+    assert.equal(await store.racks.describe(RACK_UUID, 'in the hall', event), true);
+    assert.equal(await store.racks.describe(OTHER_UUID, 'nowhere', event), false);
+    assert.equal((await other.racks.look(version))?.racks[0]?.description, 'in the hall');
+    await put(other, rack({ name: 'renamed', description: undefined }));
+    assert.deepEqual(await storedRacks(store), [rack({ name: 'renamed', description: 'in the hall' })]);
+    assert.equal((await store.listEvents({ limit: 9 })).length, 1);
+    await store.racks.describe(RACK_UUID, '', event);
+    assert.deepEqual(await storedRacks(other), [rack({ name: 'renamed' })]);
     await other.close();
   });
 

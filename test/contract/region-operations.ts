@@ -192,6 +192,7 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
   'racks.list': ({ tables }) => tables.racks.list(),
   'racks.look': ({ tables }) => tables.racks.look(-1),
   'racks.images': ({ tables }) => tables.racks.images(['x']),
+  'racks.describe': ({ tables }) => tables.racks.describe('x', 'in the hall', EVENT),
   'racks.putImages': ({ tables }) => tables.racks.putImages('x', []),
   'racks.homesOf': ({ tables, machines }) =>
     tables.racks.homesOf(

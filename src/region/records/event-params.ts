@@ -241,6 +241,7 @@ export interface EventParams extends RackEventParams {
     readonly shared?: readonly string[] | undefined;
   };
   /** @param first the first doubted network @param more how many more are doubted */
+  'rack-described': RackName;
   'networks-doubted': { readonly rack: string; readonly first: NetworkDoubt; readonly more: number };
   'rack-away': { readonly rack: string; readonly heardMs: number };
   'rack-back': { readonly rack: string };
@@ -249,6 +250,7 @@ export interface EventParams extends RackEventParams {
   'settings-changed': { readonly changes: readonly { readonly key: string; readonly isRemoved: boolean }[] };
   'user-created': { readonly user: string; readonly isAdmin: boolean };
   'user-rights-changed': { readonly user: string; readonly isAdmin: boolean };
+  'user-email-changed': { readonly user: string };
   'user-removed': { readonly user: string };
   'password-changed': { readonly user: string };
   /** @param name empty: none */

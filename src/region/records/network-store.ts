@@ -143,6 +143,12 @@ export interface ReservedAddress {
   readonly username: string;
   /** Wall time in milliseconds. */
   readonly createdMs: number;
+  /** The host that gets the address by DHCP; `undefined`: none. */
+  readonly mac?: MacAddress | undefined;
+  /** The name of the address, without its domain; `undefined`: none. */
+  readonly hostname?: string | undefined;
+  /** The domain of the name; `undefined`: it has no name. */
+  readonly domain?: string | undefined;
 }
 
 export interface StaticRoute {

@@ -59,6 +59,8 @@ export interface RackStore {
   images(uuids: readonly string[]): Promise<ReadonlyMap<string, readonly RackImage[]>>;
   /** Stores a rack's reported images until the rack is removed. */
   putImages(uuid: string, images: readonly RackImage[]): Promise<void>;
+  /** Stores people's note about a rack; empty: none. @returns false if there is no such rack */
+  describe(uuid: string, description: string, event: NewMachineEvent): Promise<boolean>;
   /** For each sign, the machine with this interface or, without `mac`, the machine last seen with this address; undefined: none. */
   homesOf(signs: readonly MachineSign[]): Promise<readonly FoundHome[]>;
   /**

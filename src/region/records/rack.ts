@@ -99,6 +99,8 @@ export interface Rack {
   readonly pulse?: RackPulse | undefined;
   /** The id of its zone; `undefined`: the default one. */
   readonly zoneId?: number | undefined;
+  /** A note of people; `undefined`: none. */
+  readonly description?: string | undefined;
 }
 
 /** True for an accepted remote rack that has been silent for more than AWAY_AFTER_MS. */

@@ -11,4 +11,4 @@ export interface User {
 }
 
 /** The changeable fields of a user. */
-export type UserChange = Partial<Pick<User, 'passwordHash' | 'isAdmin'>>;
+export type UserChange = Partial<Pick<User, 'passwordHash' | 'isAdmin' | 'email'>>;

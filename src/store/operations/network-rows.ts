@@ -153,14 +153,25 @@ const ranges: Table<StoredRange> = {
 
 const reserved: Table<ReservedAddress> = {
   name: 'reserved_address',
-  columns: ['subnet_id', 'address', 'username', 'created_ms'],
-  values: ({ subnetId, address, username, createdMs }) => [subnetId, address, username, createdMs],
+  columns: ['subnet_id', 'address', 'username', 'created_ms', 'mac', 'hostname', 'domain'],
+  values: (one) => [
+    one.subnetId,
+    one.address,
+    one.username,
+    one.createdMs,
+    one.mac ?? null,
+    one.hostname ?? null,
+    one.domain ?? null,
+  ],
   read: readsRow('reserved_address', (row) => ({
     id: number(row, 'id'),
     subnetId: number(row, 'subnet_id'),
     address: addressIn(row, 'address'),
     username: text(row, 'username'),
     createdMs: number(row, 'created_ms'),
+    mac: row.mac === null ? undefined : macIn(row, 'mac'),
+    hostname: optionalText(row, 'hostname'),
+    domain: optionalText(row, 'domain'),
   })),
 };
 

@@ -47,13 +47,15 @@ export class AccountTables {
     return (yield all('SELECT * FROM account ORDER BY id')).rows.map(readUser);
   }
 
-  *changeUser(username: string, { passwordHash, isAdmin }: UserChange, event: NewMachineEvent): Steps<boolean> {
+  *changeUser(username: string, { passwordHash, isAdmin, email }: UserChange, event: NewMachineEvent): Steps<boolean> {
     const sql =
-      'UPDATE account SET password_hash = coalesce(?, password_hash), is_admin = coalesce(?, is_admin) WHERE username = ?';
+      'UPDATE account SET password_hash = coalesce(?, password_hash), is_admin = coalesce(?, is_admin), email = coalesce(?, email) ' +
+      'WHERE username = ?';
     const { changes: changed } = yield run(
       sql,
       passwordHash ?? null,
       isAdmin === undefined ? null : isAdmin ? 1 : 0,
+      email ?? null,
       username,
     );
     if (changed === 0) return false;

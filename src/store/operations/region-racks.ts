@@ -2,7 +2,8 @@
 //
 // 1. Each change of the table draws a new `racks-version`, so a process sees from one number that another process changed the racks.
 // 2. Each change of a row draws a random revision, so an unchanged row is not read again, and a rollback causes no confusion.
-// 3. A damaged row keeps only its own rack out of the lists. A damaged row is replaced only if it belongs to this process's own rack.
+// 3. A rack's own reports leave its zone and its description alone.
+// 4. A damaged row keeps only its own rack out of the lists. A damaged row is replaced only if it belongs to this process's own rack.
 
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
@@ -11,6 +12,7 @@ import { broadcastOf, formatNetwork, type Ipv4Network } from '../../net/address.
 import { parseRackImages } from '../../region/racks/rack-images.ts';
 import { ownNetworks } from '../../region/racks/rack-networks.ts';
 import { HEARTBEAT_VALUES_MAX } from '../../region/racks/rack-news.ts';
+import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import type { Rack, RackImage, RackState } from '../../region/records/rack.ts';
 import type { RackInterface } from '../../region/records/rack-description.ts';
 import type {
@@ -30,6 +32,7 @@ import { all, one, run, type Steps } from './region-steps.ts';
 import { countVersion, drawRacksVersion, racksVersion } from './region-versions.ts';
 
 const REVISION_BYTES = 8;
+const newRevision = (): string => randomBytes(REVISION_BYTES).toString('hex');
 const OTHER_FORM = 'a value has another form';
 const NOT_JSON = 'a value is not JSON, or too large';
 
@@ -166,6 +169,14 @@ export class RackTable {
     );
   }
 
+  *describe(uuid: string, description: string, event: NewMachineEvent): Steps<boolean> {
+    const sql = 'UPDATE rack SET description = ?, revision = ? WHERE uuid = ?';
+    if ((yield run(sql, description || null, newRevision(), uuid)).changes === 0) return false;
+    yield drawRacksVersion();
+    yield* this.#events.add(event, undefined);
+    return true;
+  }
+
   *homesOf(signs: readonly MachineSign[]): Steps<Readable<readonly FoundHome[]>> {
     const columns = 'system_id, hostname, home, nic.mac, nic.address';
     const macs = new Set(signs.flatMap(({ mac }) => mac ?? []));
@@ -256,7 +267,7 @@ export class RackTable {
       rack.source ?? null,
       JSON.stringify(rack.refused),
       rack.pulse === undefined ? null : JSON.stringify(rack.pulse),
-      randomBytes(REVISION_BYTES).toString('hex'),
+      newRevision(),
     );
   }
 }
@@ -338,6 +349,7 @@ const readRack = readsRow(
     refused: readJson(row, 'refused', refused),
     pulse: row.pulse === null ? undefined : readJson(row, 'pulse', pulse),
     zoneId: optionalNumber(row, 'zone_id'),
+    description: optionalText(row, 'description'),
   }),
 );
 

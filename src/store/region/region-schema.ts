@@ -350,6 +350,17 @@ ALTER TABLE boot_source ADD COLUMN index_path TEXT;
 ALTER TABLE boot_source ADD COLUMN unsigned_why TEXT;
 `;
 
+/**
+ * mac: the host that gets the address by DHCP; null: none. hostname, domain: the name of the address; null: none. description: what people say of the
+ * rack; null: nothing.
+ */
+const RESERVED_HOSTS = `
+ALTER TABLE reserved_address ADD COLUMN mac INTEGER;
+ALTER TABLE reserved_address ADD COLUMN hostname TEXT;
+ALTER TABLE reserved_address ADD COLUMN domain TEXT;
+ALTER TABLE rack ADD COLUMN description TEXT;
+`;
+
 /** The last table: a copy of it is written afresh when an interrupted copy continues (`copy-sqlite.ts`). */
 const COUNTERS = `
 CREATE TABLE counter (
@@ -371,5 +382,5 @@ export const REGION_DATABASE: DatabaseKind = {
   title: 'region database',
   applicationId: 0x52_42_52_45,
   findLoss: findLostRegion,
-  migrations: [TABLES.join(''), KERNELS, SOURCE_TRUST],
+  migrations: [TABLES.join(''), KERNELS, SOURCE_TRUST, RESERVED_HOSTS],
 };

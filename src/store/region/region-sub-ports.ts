@@ -146,6 +146,7 @@ export const rackStore = (table: RackTable, run: ReportingDriver): RackStore => 
   look: (known) => run.readable(() => table.look(known)),
   images: (uuids) => run.read(() => table.images(uuids)),
   putImages: (uuid, images) => run.write(() => table.putImages(uuid, images)),
+  describe: (uuid, description, event) => run.write(() => table.describe(uuid, description, event)),
   homesOf: (signs) => run.readable(() => table.homesOf(signs)),
   change: (decide) => run.write(() => table.change(decide)),
 });

@@ -17,6 +17,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises';
 import { RackError } from '../../../src/errors.ts';
+import { formatIpv4 } from '../../../src/net/address.ts';
 import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import type { Outage } from '../../../src/region/records/store-outage.ts';
@@ -361,6 +362,24 @@ test('version 3 of the file is read unchanged: a source without signature, and i
         ['', undefined, undefined],
         ['http://images.example/', undefined, undefined],
         ['https://lab.example/', 'other/index.json', 'a mirror in the lab'],
+      ],
+    );
+    await store.close();
+  }));
+
+test('version 4 of the file is read unchanged: the host and the name of a reserved address, and the note about a rack', () =>
+  withDirectory(async (stateDir, file) => {
+    copyFileSync(new URL('../../../fixtures/state/region-4.db', import.meta.url), file);
+    const store = openRegionStore({ stateDir });
+    const [rack] = await storedRacks(store);
+    assert.equal(rack?.description, 'in the hall');
+    assert.deepEqual(
+      (await store.networks.list()).reserved.map(({ address, mac: host, hostname, domain }) => [
+        ...[formatIpv4(address), host, hostname, domain],
+      ]),
+      [
+        ['10.20.0.50', 0x525400000077, 'printer', 'maas'],
+        ['10.20.0.51', undefined, undefined, undefined],
       ],
     );
     await store.close();

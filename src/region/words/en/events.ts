@@ -303,6 +303,7 @@ export const EVENTS: EventWords = {
     const names = `${joined(racks)}${more === 0 ? '' : ` and ${more} more`}`;
     return `refuses racks with an API key of ${user}, who is no longer an administrator: ${names}; put an administrator's key in their region.api_key_file, and restart them`;
   },
+  'rack-described': ({ rack }) => `changed the description of the rack ${rack}`,
   'rack-judged': ({ verdict, rack, uuid, shared = [] }) =>
     `${verdict} rack ${rack} (${uuid})${shared.length === 0 ? '' : `; it shares ${joined(shared)}`}`,
   'networks-doubted': (params) =>
@@ -315,6 +316,7 @@ export const EVENTS: EventWords = {
     joined(changes.map(({ key, isRemoved }) => `${isRemoved ? 'removed' : 'set'} ${key}`)),
   'user-created': ({ user, isAdmin }) => `created the ${isAdmin ? 'administrator' : 'user'} ${user}`,
   'user-rights-changed': ({ user, isAdmin }) => `made ${user} ${isAdmin ? 'an administrator' : 'a user'}`,
+  'user-email-changed': ({ user }) => `changed the e-mail address of ${user}`,
   'user-removed': ({ user }) => `removed the account ${user}`,
   'password-changed': ({ user }) => `changed the password of ${user}`,
   'api-key-made': ({ name }) => (name === '' ? 'made an API key' : `made an API key for ${name}`),

@@ -1,0 +1,141 @@
+// A region's database with the tables of an earlier version: a process of the region brings them up to date where they are, and keeps every row.
+// @host waits, 40 s
+// @disk
+
+import assert from 'node:assert/strict';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { after, before, describe, test } from 'node:test';
+import { ipv4, mac } from '../../../src/net/address.ts';
+import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';
+import type { RegionStore } from '../../../src/region/records/store.ts';
+import { copiedTables } from '../../../src/store/copying/region-copy.ts';
+import { POSTGRES_MIGRATIONS } from '../../../src/store/postgres/postgres-form.ts';
+import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
+import { missing } from '../../support/needs.ts';
+import { PostgresServer } from '../../support/postgres-server.ts';
+import { storedRacks } from '../../support/stored-racks.ts';
+
+const NEWEST = POSTGRES_MIGRATIONS.length;
+const MARK =
+  'CREATE TABLE rackboot (version BIGINT NOT NULL, the_only BOOLEAN PRIMARY KEY DEFAULT true CHECK (the_only))';
+const EVENT: NewMachineEvent = { type: 'NODE', code: 'rack', params: { text: 'x' }, atMs: 1, username: 'ann' };
+
+/** A value of SQLite as PostgreSQL writes it. */
+function literal(value: unknown): string {
+  if (value === null || value === undefined) return 'NULL';
+  if (value instanceof Uint8Array) return `'\\x${Buffer.from(value).toString('hex')}'`;
+  return typeof value === 'string' ? `'${value.replaceAll("'", "''")}'` : String(value);
+}
+
+/** The statements that insert all rows of a region's file. */
+function rowsOf(version: number): readonly string[] {
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-older-'));
+  const path = join(directory, 'region.db');
+  // Reading writes files next to it.
+  copyFileSync(new URL(`../../../fixtures/state/region-${version}.db`, import.meta.url), path);
+  const file = new DatabaseSync(path);
+  const statements = copiedTables().flatMap(({ name, givesIds }) => {
+    const inserts = file
+      .prepare(`SELECT * FROM ${name}`)
+      .all()
+      .map(
+        (row) =>
+          `INSERT INTO ${name} (${Object.keys(row).join(', ')}) VALUES (${Object.values(row).map(literal).join(', ')})`,
+      );
+    const column = copiedTables().find((one) => one.name === name)?.order[0]?.name ?? 'id';
+    const sequence = `pg_get_serial_sequence('${name}', '${column}')`;
+    const continues = `SELECT setval(${sequence}, (SELECT max(${column}) FROM ${name})) WHERE ${sequence} IS NOT NULL`;
+    return inserts.length > 0 && givesIds ? [...inserts, continues] : inserts;
+  });
+  file.close();
+  rmSync(directory, { recursive: true });
+  return statements;
+}
+
+/** Something of each kind of row. */
+async function contentsOf(store: RegionStore): Promise<unknown> {
+  const machines = await store.listMachines({}, 0, 9);
+  return [
+    machines.map(({ hostname, kernel, addresses, owner, tags }) => [hostname, kernel, addresses, owner, tags.length]),
+    (await storedRacks(store)).map(({ name, uuid, state, interfaces }) => [name, uuid, state, interfaces]),
+    (await store.accounts.listUsers()).map(({ username, email, isAdmin }) => [username, email, isAdmin]),
+    (await store.boot.listSources()).map(({ url, index, why }) => [url, index, why]),
+    (await store.listEvents({ limit: 99 })).map(({ code }) => code),
+  ];
+}
+
+describe('the tables of an earlier version in PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql') }, () => {
+  let server: PostgresServer;
+  before(async () => {
+    server = await PostgresServer.start();
+  });
+  after(() => server.close());
+
+  for (let version = 1; version < NEWEST; version += 1) {
+    test(`version ${version} is brought up to date in place, with all its rows`, async () => {
+      const name = await server.makeDatabase();
+      const place = server.placeOf(name);
+      const steps = [...POSTGRES_MIGRATIONS.slice(0, version), ...rowsOf(version), MARK];
+      await server.query([...steps, `INSERT INTO rackboot (version) VALUES (${version})`].join(';'), name);
+      const before = await server.query('SELECT count(*) AS rows FROM event', name);
+      await assert.rejects(openPostgresRegion(place), { code: 'store-broken', message: /start the region once/ });
+      const store = await openPostgresRegion(place, 'hall');
+      assert.deepEqual(await server.query('SELECT version FROM rackboot', name), [{ version: String(NEWEST) }]);
+      assert.deepEqual(await server.query('SELECT count(*) AS rows FROM event', name), before);
+      const found = await contentsOf(store);
+      assert.match(JSON.stringify(found), /"web3".*"rack-1".*"accepted"/);
+      await useNewColumns(store);
+      await store.close();
+      const again = await openPostgresRegion(place, 'hall');
+      const [rack] = await storedRacks(again);
+      const [reserved] = (await again.networks.list()).reserved;
+      assert.deepEqual([rack?.description, reserved?.mac, reserved?.hostname], ['in the hall', mac(7), 'printer']);
+      await again.close();
+    });
+  }
+
+  test('the tables that were brought up to date are those of a new database', async () => {
+    const [fresh, older] = [await server.makeDatabase(), await server.makeDatabase()];
+    await (await openPostgresRegion(server.placeOf(fresh), 'hall')).close();
+    const steps = [...POSTGRES_MIGRATIONS.slice(0, 1), MARK, 'INSERT INTO rackboot (version) VALUES (1)'];
+    await server.query(steps.join(';'), older);
+    await (await openPostgresRegion(server.placeOf(older), 'hall')).close();
+    const columns =
+      'SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns ' +
+      'WHERE table_schema = current_schema() ORDER BY 1, 2';
+    assert.deepEqual(await server.query(columns, older), await server.query(columns, fresh));
+  });
+});
+
+/** Writes into the columns that later versions added. */
+async function useNewColumns(store: RegionStore): Promise<void> {
+  const [rack] = await storedRacks(store);
+  assert.equal(await store.racks.describe(rack?.uuid ?? '', 'in the hall', EVENT), true);
+  await store.networks.change((_records, nextId) => {
+    const [fabric, vlan, subnet, reserved] = [nextId, nextId + 1, nextId + 2, nextId + 3];
+    const texts = { name: 'x', description: '' } as const;
+    return {
+      nextId: nextId + 4,
+      put: {
+        fabrics: [{ id: fabric, ...texts, classType: '', isTouched: true }],
+        vlans: [{ id: vlan, fabricId: fabric, vid: 0, ...texts, mtu: 1500, spaceId: undefined, isTouched: true }],
+        subnets: [
+          {
+            ...{ id: subnet, cidr: '10.20.0.0/24', ...texts, vlanId: vlan, gateway: undefined, dnsServers: [] },
+            isTouched: true,
+          },
+        ],
+        reserved: [
+          {
+            ...{ id: reserved, subnetId: subnet, address: ipv4(0x0a140032), username: 'ann', createdMs: 1 },
+            ...{ mac: mac(7), hostname: 'printer', domain: 'maas' },
+          },
+        ],
+      },
+      result: undefined,
+    };
+  });
+}
