@@ -10,6 +10,7 @@
 
 import { createHash, scrypt, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
+import { cleanText } from '../../clean-text.ts';
 import type { Clock } from '../../clock.ts';
 import { isStoreUnavailable, RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
@@ -43,7 +44,8 @@ const newUser = z.object({
     z
       .string()
       .max(254)
-      .regex(/^[^\s@]+@[^\s@]+$/, 'field.email'),
+      .regex(/^[^\s@]+@[^\s@]+$/, 'field.email')
+      .refine((text) => cleanText(text) === text, 'field.email'),
   ]),
   password: z.string().min(PASSWORD_MIN, 'field.password-short').max(PASSWORD_MAX, 'field.password-long'),
 });
@@ -77,11 +79,17 @@ export function newUserProblem(account: NewUser): string | undefined {
   return problems === undefined ? undefined : inOneLine(Object.values(problems).flat());
 }
 
-/** The problems of a password; undefined: none. */
-export function passwordProblems(password: string): readonly RefusalWord[] | undefined {
-  const checked = newUser.shape.password.safeParse(password);
+/** The problems of one value of an account; undefined: none. */
+const problemsOf = (schema: z.ZodType, text: string): readonly RefusalWord[] | undefined => {
+  const checked = schema.safeParse(text);
   return checked.success ? undefined : checked.error.issues.map(wordOf);
-}
+};
+
+/** The problems of a password; undefined: none. */
+export const passwordProblems = (password: string) => problemsOf(newUser.shape.password, password);
+
+/** The problems of an e-mail address; undefined: none. */
+export const emailProblems = (email: string) => problemsOf(newUser.shape.email, email);
 
 function derive(password: string, salt: Uint8Array): Promise<Buffer> {
   return new Promise((resolve, reject) => {

@@ -284,6 +284,12 @@ export class Racks {
     return () => void this.#listeners.delete(listener);
   }
 
+  /** Stores people's note about a rack; empty: none. */
+  async describe(uuid: string, description: string, event: NewMachineEvent): Promise<void> {
+    await this.#store.racks.describe(uuid, description, event);
+    await this.#store.afterCommit(() => this.refresh());
+  }
+
   /** Stores the rack of this process, which needs no key. Removes an earlier one with another UUID. */
   putOwn(description: RackDescription): Promise<void> {
     return this.#change((racks) => decideOwnRack(description, racks, this.#clock.wallTimeMs()));

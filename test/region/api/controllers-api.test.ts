@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RACK_UUID } from '../racks/rack-place.ts';
+import { acceptRack, RACK_UUID } from '../racks/rack-place.ts';
 import { type CallersPlace, FIRST_MAC, SUBNET_ID, withCallers } from './callers-place.ts';
 
 const CONTROLLER_KEYS =
@@ -26,11 +26,32 @@ test('a rack controller has the keys of a node, and its region too', () =>
     assert.equal((await ask('alice', 'GET', 'regioncontrollers/zzzzzz/')).status, 404);
   }));
 
-test('a rack keeps no note, no power driver and no domain of its own', () =>
+test('a rack keeps the note about it, whatever it reports, until it is removed', () =>
+  withCallers(async ({ ask, region }) => {
+    const described = async () => (await ask('alice', 'GET', RACK)).json.description;
+    const note = { description: ' in the hall ' };
+    assert.equal((await ask('alice', 'PUT', RACK, note)).status, 403);
+    const changed = await ask('root', 'PUT', RACK, note);
+    assert.deepEqual([changed.status, changed.json.description], [200, 'in the hall'], changed.text);
+    const { interfaces } = region.racks.find(RACK_UUID) ?? assert.fail('a rack');
+    await acceptRack(region, { interfaces, name: 'renamed' });
+    assert.equal(await described(), 'in the hall');
+    await ask('root', 'PUT', RACK, { zone: 'default' });
+    assert.equal(await described(), 'in the hall');
+    const log = (await ask('root', 'GET', 'events/?op=query&level=AUDIT')).json.events;
+    assert.ok(log.some((one: { description: string }) => /changed the description of the rack/.test(one.description)));
+    assert.deepEqual(keysOf((await ask('root', 'PUT', RACK, { description: 'x'.repeat(1001) })).json), ['description']);
+    assert.equal((await ask('root', 'PUT', RACK, { description: '' })).json.description, '');
+    await ask('root', 'PUT', RACK, note);
+    await ask('root', 'DELETE', RACK);
+    await acceptRack(region, { interfaces });
+    assert.equal(await described(), '');
+  }));
+
+test('a rack keeps no power driver and no domain of its own', () =>
   withCallers(async ({ ask }) => {
     const put = (fields: Readonly<Record<string, string>>) => ask('root', 'PUT', RACK, fields);
     for (const [field, fields] of [
-      ['description', { description: 'in the hall' }],
       ['power_type', { power_type: 'ipmi' }],
       ['domain', { domain: 'example.com' }],
     ] as const)

@@ -1,6 +1,7 @@
 // User accounts: users read them, administrators change them, and users change their own password.
 //
-// Sources: MAAS API 2.0, `users/` (create, read, delete). Rackboot's own: PUT grants or revokes administrator rights; `change_password`.
+// Sources: MAAS API 2.0, `users/` (create, read, delete). Rackboot's own: PUT grants or revokes administrator rights, and changes the e-mail
+// address; `change_password`.
 //
 // 1. Users can neither remove their own account nor revoke their own rights, and the last administrator stays one.
 // 2. A password is stored only as its hash; no answer and no event contains it.
@@ -9,7 +10,7 @@
 
 import { z } from 'zod';
 import { RackError } from '../../../errors.ts';
-import { newUserProblems, PASSWORD_MAX, passwordProblems } from '../../accounts/accounts.ts';
+import { emailProblems, newUserProblems, PASSWORD_MAX, passwordProblems } from '../../accounts/accounts.ts';
 import { ownerLostEvent } from '../../racks/rack-owners.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
 import type { NetworkRecords } from '../../records/network-store.ts';
@@ -182,27 +183,34 @@ async function handOver(call: ApiCall, username: string, heir: string): Promise<
 }
 
 const changes = z.object({
-  is_superuser: flag().describe('True: an administrator; false: a user.'),
-  email: value(z.string().max(254))
-    .optional()
-    .describe('Only the address that the account has: it stays as it was created.'),
+  is_superuser: flag().optional().describe('True: an administrator; false: a user.'),
+  email: value(z.string().max(254)).optional().describe('The e-mail address; empty: none.'),
 });
 
 async function change(call: ApiCall, given: z.output<typeof changes>): Promise<Answer> {
   const user = await findUser(call);
   if (user === undefined) return noUser();
-  if ((given.email ?? user.email) !== user.email) return refuseField('email', 'field.not-done', { field: 'email' });
-  const isAdmin = isTrue(given.is_superuser);
-  const refusal = isAdmin ? undefined : await refuseLoss(call, user, 'not-allowed.own-rights');
+  const email = given.email ?? user.email;
+  const problems = given.email === undefined ? undefined : emailProblems(email);
+  if (problems !== undefined) return refuseFields({ email: problems });
+  const isAdmin = given.is_superuser === undefined ? user.isAdmin : isTrue(given.is_superuser);
+  const refusal =
+    given.is_superuser === undefined || isAdmin ? undefined : await refuseLoss(call, user, 'not-allowed.own-rights');
   if (refusal !== undefined) return refusal;
-  const event = eventBy(call, 'AUTHORISATION', {
-    code: 'user-rights-changed',
-    params: { user: user.username, isAdmin },
-  });
+  if (given.is_superuser !== undefined) await changeRights(call, user, isAdmin);
+  if (email !== user.email) {
+    const event = eventBy(call, 'AUTHORISATION', { code: 'user-email-changed', params: { user: user.username } });
+    await call.region.store.accounts.changeUser(user.username, { email }, event);
+  }
+  return json(userJson(call, { ...user, isAdmin, email }));
+}
+
+async function changeRights(call: ApiCall, user: User, isAdmin: boolean): Promise<void> {
+  const params = { user: user.username, isAdmin };
+  const event = eventBy(call, 'AUTHORISATION', { code: 'user-rights-changed', params });
   const lost = isAdmin || !user.isAdmin ? undefined : findLostRacks(call, user);
   await call.region.store.accounts.changeUser(user.username, { isAdmin }, event);
   if (lost !== undefined) await call.region.store.recordEvent(lost, undefined);
-  return json(userJson(call, { ...user, isAdmin }));
 }
 
 const removal = z.object({
@@ -288,7 +296,7 @@ export const USER_OPERATIONS: readonly Operation[] = [
     ...one,
     method: 'PUT',
     access: 'admin',
-    doc: 'Grant or revoke the rights of an administrator.',
+    doc: 'Grant or revoke the rights of an administrator, or change the e-mail address.',
     parameters: changes,
     run: change,
   }),

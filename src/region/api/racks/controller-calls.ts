@@ -10,7 +10,7 @@ import { words } from '../../words/text.ts';
 import { moveToZone } from '../areas/area-operations.ts';
 import { chooseArea, listAreas } from '../areas/chosen-areas.ts';
 import { type Answer, json, type Refusal, refuse, refuseField, refuseFor } from '../call/answer.ts';
-import { type ApiCall, usernameOf } from '../call/operation.ts';
+import { type ApiCall, eventBy, usernameOf } from '../call/operation.ts';
 import { zoneJson } from '../json/area-json.ts';
 import { imagesOf } from './group-calls.ts';
 
@@ -36,6 +36,7 @@ export function controllerJson(call: ApiCall, rack: Rack, zones: readonly Area[]
     ...UNKNOWN,
     system_id: rack.uuid,
     hostname: rack.name,
+    description: rack.description ?? '',
     fqdn: `${rack.name}.${domain}`,
     domain: { name: domain },
     zone: zoneJson(
@@ -70,21 +71,34 @@ export async function readController(call: ApiCall): Promise<Answer> {
   return 'kind' in rack ? rack : json(controllerJson(call, rack, await listAreas(call, 'zone')));
 }
 
-/** Moves a rack to a zone. Its domain is that of the site. */
-export async function changeController(
-  call: ApiCall,
-  given: { readonly zone?: string | undefined; readonly domain?: string | undefined },
-): Promise<Answer> {
+interface GivenController {
+  readonly zone?: string | undefined;
+  readonly domain?: string | undefined;
+  readonly description?: string | undefined;
+}
+
+/** Moves a rack to a zone, and stores the note about it. Its domain is that of the site. */
+export async function changeController(call: ApiCall, given: GivenController): Promise<Answer> {
   const rack = rackIn(call);
   if ('kind' in rack) return rack;
   const { domain } = call.region.config();
   if ((given.domain ?? domain).toLowerCase() !== domain) return refuseField('domain', 'field.rack-domain', { domain });
-  if (given.zone === undefined) return json(controllerJson(call, rack, await listAreas(call, 'zone')));
-  const zone = await chooseArea(call, 'zone', given.zone);
-  if ('kind' in zone) return zone;
-  if (zone.id === undefined) return refuseField('zone', 'field.required');
-  await moveToZone(call, { id: zone.id, name: given.zone }, { systemIds: [], rackUuids: [rack.uuid] });
-  return json(controllerJson(call, { ...rack, zoneId: zone.id }, await listAreas(call, 'zone')));
+  const zone = given.zone === undefined ? undefined : await chooseArea(call, 'zone', given.zone);
+  if (zone !== undefined && 'kind' in zone) return zone;
+  if (zone !== undefined && zone.id === undefined) return refuseField('zone', 'field.required');
+  if (zone?.id !== undefined)
+    await moveToZone(call, { id: zone.id, name: given.zone ?? '' }, { systemIds: [], rackUuids: [rack.uuid] });
+  const { description = rack.description ?? '' } = given;
+  if (description !== (rack.description ?? '')) {
+    const params = { rack: rack.name, uuid: rack.uuid };
+    await call.region.racks.describe(
+      rack.uuid,
+      description,
+      eventBy(call, 'RACK_CHANGED', { code: 'rack-described', params }),
+    );
+  }
+  const changed = { ...rack, zoneId: zone?.id ?? rack.zoneId, description };
+  return json(controllerJson(call, changed, await listAreas(call, 'zone')));
 }
 
 export async function removeController(call: ApiCall): Promise<Answer> {

@@ -5,10 +5,13 @@
 // 1. Only accepted racks are shown.
 
 import { z } from 'zod';
+import { cleanWords } from '../../records/text-json.ts';
 import { defineOperation, nothing, type Operation, value, values } from '../call/operation.ts';
 
 /** Racks that one request names. */
 const NAMED_MAX = 500;
+/** Characters of the note about a rack. */
+const DESCRIPTION_MAX = 1000;
 
 /** Code for controllers, loaded when it is needed. */
 const calls = () => import('./controller-calls.ts');
@@ -29,7 +32,14 @@ const controllerChange = z.object({
   domain: value(z.string().max(253))
     .optional()
     .describe('Its domain. Another one is refused: all racks have that of the site.'),
-  description: value(z.literal('', 'field.rack-note')).optional().describe('Refused: racks have no notes.'),
+  description: value(
+    z
+      .string()
+      .max(DESCRIPTION_MAX)
+      .transform((text) => cleanWords(text, DESCRIPTION_MAX)),
+  )
+    .optional()
+    .describe('A note for people; empty: none.'),
   power_type: value(z.enum(['', 'manual'], 'field.rack-power'))
     .optional()
     .describe('Refused unless it is `manual`: racks are not switched.'),
@@ -48,7 +58,7 @@ const RACKS: readonly Operation[] = [
   }),
   defineOperation({
     ...{ ...rack, method: 'PUT', access: 'admin', parameters: controllerChange },
-    doc: 'Move an accepted rack to a zone.',
+    doc: 'Move an accepted rack to a zone, or note something about it.',
     run: async (call, given) => (await calls()).changeController(call, given),
   }),
   defineOperation({

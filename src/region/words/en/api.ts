@@ -53,7 +53,6 @@ export const API = {
   'not-found.region-controller': 'No region has this system id: regioncontrollers/ shows the one that answers.',
   'bad-request.curtin': ({ machine }: { readonly machine: string }) =>
     `${machine} is deployed without curtin, so there is no configuration for it: preseeds and the layout of its disks and interfaces decide.`,
-  'field.rack-note': 'Racks have no notes: omit description.',
   'field.rack-power': 'Racks are not switched: omit power_type, or give manual.',
   'field.rack-domain': ({ domain }: { readonly domain: string }) =>
     `All racks are in ${domain}, the domain of the site: omit domain.`,

@@ -19,7 +19,7 @@ const USERS: readonly Trial[] = [
   }),
   ...both('PUT users/{username}', {
     given: async () => ({ path: { username: 'alice' } }),
-    send: { is_superuser: 'true', email: 'alice@example.org' },
+    send: { is_superuser: 'true', email: 'new@example.org' },
   }),
   ...both('POST users/{username} change_password', {
     given: async () => ({ path: { username: 'alice' } }),
