@@ -8,7 +8,7 @@ import { cleanText } from '../clean-text.ts';
 import { type Fields, isFields } from '../fields.ts';
 import { findJsonExcess } from '../json-excess.ts';
 import { type Ipv4, ipv4, type MacAddress, mac } from '../net/address.ts';
-import type { BootPurpose, DesiredState, MachineAddress, RackMachine } from './machine.ts';
+import type { BootPurpose, DesiredState, MachineAddress, RackMachine, ReservedHost } from './machine.ts';
 import { parseSettings, SETTINGS_DEPTH_MAX, type Settings } from './settings.ts';
 
 /** The name by which a rack accepts changes of a state (A-IM), and the region says that it sends them (IM); RFC 3229 §10. */
@@ -21,6 +21,7 @@ const SCHEMA = 2;
 export const MACHINES_MAX = 100_000;
 export const MACHINE_MACS_MAX = 256;
 export const MACHINE_ADDRESSES_MAX = 1024;
+export const RESERVED_HOSTS_MAX = 16_384;
 /** The longest text of any field, in UTF-16 units. */
 export const MACHINE_TEXT_MAX = 4096;
 
@@ -138,7 +139,7 @@ const readGone = (value: unknown): readonly string[] =>
     readText(systemId, `gone[${index}]`),
   );
 
-/** The state with the machines and settings of `changes`, and without `gone`. */
+/** The state with the machines, settings and reserved addresses of `changes`, and without `gone`. */
 function changed(before: DesiredState, changes: DesiredState, gone: readonly string[]): DesiredState {
   const machines = new Map(before.machines.map((machine) => [machine.systemId, machine]));
   for (const systemId of gone) machines.delete(systemId);
@@ -158,8 +159,21 @@ function readState(value: unknown): DesiredState {
       readMachine(machine, `machines[${index}]`),
     ),
     ...(settings === undefined ? {} : { settings }),
+    ...(fields.reserved === undefined ? {} : { reserved: readReserved(fields.reserved) }),
   };
 }
+
+const readReserved = (value: unknown): readonly ReservedHost[] =>
+  readList(value, 'reserved', RESERVED_HOSTS_MAX).map((one, index) => {
+    const path = `reserved[${index}]`;
+    const { address, mac: host, hostname, domain } = readFields(one, path);
+    return {
+      address: readIpv4(address, `${path}.address`),
+      ...(host === undefined ? {} : { mac: readMac(host, `${path}.mac`) }),
+      ...(hostname === undefined ? {} : { hostname: readText(hostname, `${path}.hostname`) }),
+      ...(domain === undefined ? {} : { domain: readText(domain, `${path}.domain`) }),
+    };
+  });
 
 function readSettings(value: unknown): Settings | undefined {
   if (value === undefined) return undefined;

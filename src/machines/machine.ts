@@ -62,6 +62,16 @@ export interface Away {
   readonly homeAddress?: string | undefined;
 }
 
+/** An address that a user reserved for a host that need not be a machine, with the host or the name that it is for. */
+export interface ReservedHost {
+  readonly address: Ipv4;
+  /** The host that gets the address by DHCP; `undefined`: no host gets it. */
+  readonly mac?: MacAddress | undefined;
+  /** The name of the address, and its domain; both are `undefined` if it has no name. */
+  readonly hostname?: string | undefined;
+  readonly domain?: string | undefined;
+}
+
 /** The region's desired state of the rack: replaced whole, with a version that only grows. */
 export interface DesiredState {
   /** The version of this message's format; a rack refuses an unknown one. */
@@ -70,6 +80,8 @@ export interface DesiredState {
   readonly machines: readonly RackMachine[];
   /** The part of this rack's configuration in the region's store; `undefined` if there is none. */
   readonly settings?: Settings | undefined;
+  /** The reserved addresses with a host or a name; `undefined` if there are none. */
+  readonly reserved?: readonly ReservedHost[] | undefined;
 }
 
 /** How a desired state differs from one that the rack has. */
@@ -81,8 +93,9 @@ export interface StateChanges {
   readonly machines: readonly RackMachine[];
   /** The system ids of machines that are no longer in the state. */
   readonly gone: readonly string[];
-  /** The new state's settings, whole, changed or not. */
+  /** The new state's settings and reserved addresses, whole, changed or not. */
   readonly settings?: Settings | undefined;
+  readonly reserved?: readonly ReservedHost[] | undefined;
 }
 
 export const EMPTY_DESIRED_STATE: DesiredState = { schema: 2, version: 0, machines: [] };

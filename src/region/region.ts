@@ -28,6 +28,7 @@ import { StatusDeadlines } from './life/status-deadlines.ts';
 import { tagByHardware } from './life/tagging.ts';
 import { MachinePreseeds } from './metadata/machine-preseeds.ts';
 import { Networks } from './networks/networks.ts';
+import { reservedForRacks } from './racks/desired-machine.ts';
 import { MachineMirror } from './racks/machine-mirror.ts';
 import { Racks } from './racks/racks.ts';
 import { knownMark, type StateRequest, type StateUpdate, stateTag } from './racks/state-update.ts';
@@ -253,8 +254,13 @@ class RegionOnStore {
   #stateFor(rackUuid: string | undefined, among: readonly RackMachine[]): DesiredState {
     const settings = this.settings.of(rackUuid);
     const machines = this.racks.homes.machinesFor(rackUuid, among);
+    const reserved = reservedForRacks(this.networks.stored);
     const state = { schema: 2, version: this.#mirror.version, machines } as const;
-    return settings === undefined ? state : { ...state, settings };
+    return {
+      ...state,
+      ...(settings === undefined ? {} : { settings }),
+      ...(reserved === undefined ? {} : { reserved }),
+    };
   }
 
   /** Calls `listener` after each change of the desired state, with its version. @returns unsubscribes */

@@ -38,12 +38,18 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'daemon/rack/elsewhere.ts': { '#networks': 'configured' },
   'daemon/rack/interface-states.ts': { '#states': 'configured' },
   'daemon/rack/lease-loading.ts': { '#missed': 'as dhcp/leases/lease-table.ts #slots' },
-  'daemon/rack/lease-naming.ts': { '#withheld': 'as dhcp/leases/lease-table.ts #slots' },
+  'daemon/rack/lease-naming.ts': {
+    ...{
+      '#withheld': 'as dhcp/leases/lease-table.ts #slots',
+      '#reserved': 'machines/desired-state.ts RESERVED_HOSTS_MAX',
+    },
+  },
   'daemon/rack/neighbourhood.ts': {
     ...{ '#sampler': 'named', '#names': 'configured', '#clusterInterfaces': 'configured' },
     'RunningScan.found': 'SCANNED_MAX and configured',
   },
   'daemon/rack/own-addresses.ts': { '#sampler': 'named', '#own': 'configured' },
+  'daemon/rack/rack.ts': { '#reserved': 'machines/desired-state.ts RESERVED_HOSTS_MAX' },
   'daemon/rack-process.ts': {
     '#opened': 'named',
     '#host': 'net/watch/interface-table.ts INTERFACES_MAX',

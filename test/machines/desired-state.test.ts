@@ -12,6 +12,7 @@ import {
   parseDesiredState,
   parseStateChanges,
   parseStateText,
+  RESERVED_HOSTS_MAX,
 } from '../../src/machines/desired-state.ts';
 import { EMPTY_DESIRED_STATE } from '../../src/machines/machine.ts';
 import { SETTINGS_DEPTH_MAX } from '../../src/machines/settings.ts';
@@ -74,6 +75,22 @@ test('`isSelfNamed` is read if true, and left out otherwise', () => {
   assert.deepEqual([read(false), read(undefined)], [MACHINE, MACHINE]);
 });
 
+test('reserved addresses are read with their host and name, and changes bring all of them', () => {
+  const reserved = [
+    { address: 0x0a140032, mac: 0x525400000077, hostname: 'printer', domain: 'maas' },
+    { address: 0x0a140033, mac: 0x525400000078 },
+  ];
+  const parsed = parseDesiredState({ ...STATE, reserved: [{ ...reserved[0], mood: 'good' }, reserved[1]] });
+  assert.ok(parsed.ok, JSON.stringify(parsed));
+  assert.deepEqual(parsed.state, { ...STATE, reserved });
+  const changes = { schema: 2, version: 8, machines: [], gone: [] };
+  const [fewer, none] = [{ ...changes, reserved: reserved.slice(1) }, changes].map((one) =>
+    parseStateChanges(one, parsed.state),
+  );
+  assert.deepEqual(fewer?.ok === true && fewer.state.reserved, reserved.slice(1));
+  assert.deepEqual(none?.ok === true && none.state.reserved, undefined);
+});
+
 test('optional fields may be absent, and unknown fields are left out', () => {
   const { release: _, uuid: __, kernelParams: ___, ...least } = MACHINE;
   const parsed = parseDesiredState({ ...STATE, machines: [{ ...least, colour: 'red' }], mood: 'good' });
@@ -101,6 +118,15 @@ const REFUSED: readonly [string, unknown, RegExp][] = [
   ],
   ['settings nested too deeply', { ...STATE, settings: deep(20) }, /^the desired state nests deeper than 14 levels$/],
   ['no schema', { version: 1, machines: [] }, /^schema: undefined is not 2/],
+  ['reserved addresses of another type', { ...STATE, reserved: {} }, /^reserved: object is not a list$/],
+  ['too many of them', { ...STATE, reserved: Array(RESERVED_HOSTS_MAX + 1) }, /^reserved: more than 16384$/],
+  ['a host without an address', { ...STATE, reserved: [{ mac: 1 }] }, /^reserved\[0\]\.address: undefined is not a/],
+  ['a host of another type', { ...STATE, reserved: [{ address: 1, mac: 'x' }] }, /^reserved\[0\]\.mac: "x" is not a/],
+  [
+    'a name of another type',
+    { ...STATE, reserved: [{ address: 1, hostname: 7, domain: 'x' }] },
+    /^reserved\[0\]\.hostname: 7 is not a text$/,
+  ],
   ['a negative version', { ...STATE, version: -1 }, /^version: -1 is not a whole number/],
   ['machines that are not a list', { ...STATE, machines: {} }, /^machines: object is not a list$/],
   ['too many machines', { ...STATE, machines: Array(MACHINES_MAX + 1) }, /^machines: more than 100000$/],

@@ -17,7 +17,7 @@ import type { Lease } from '../../dhcp/leases/lease.ts';
 import { awayFrom } from '../../dhcp/networks/machine-home.ts';
 import type { Names } from '../../dns/names.ts';
 import { MachineDirectory } from '../../machines/directory.ts';
-import type { RackMachine } from '../../machines/machine.ts';
+import type { RackMachine, ReservedHost } from '../../machines/machine.ts';
 import type { Ipv4, MacAddress } from '../../net/address.ts';
 import { type IsLeasedAtHome, isAmongHome, isNameTaken, nameLease, nameMachines, nameReservations } from './naming.ts';
 
@@ -39,6 +39,7 @@ export class LeaseNaming {
   #machines = new MachineDirectory([]);
   /** Undefined until everything was named once. */
   #config: RackConfig | undefined;
+  #reserved: readonly ReservedHost[] = [];
   /** Counts configuration changes: a newer change stops the turns of the previous one. */
   #changes = 0;
   /** By a stranger's address: the hostname that the stranger reports but a machine has, in lower case. */
@@ -49,13 +50,18 @@ export class LeaseNaming {
     this.#leases = leases;
   }
 
-  /** Names everything by a new configuration; the first time in one turn. */
-  async configure(config: RackConfig): Promise<void> {
-    const before = this.#config;
+  /**
+   * Names everything by a new configuration; the first time in one turn.
+   * @param reserved the addresses that users of the region reserved
+   */
+  async configure(config: RackConfig, reserved: readonly ReservedHost[] = []): Promise<void> {
+    const [before, formerly] = [this.#config, this.#reserved];
     this.#config = config;
-    if (before !== undefined && isDeepStrictEqual(namingOf(before), namingOf(config))) return;
+    this.#reserved = reserved;
+    const isSame = before !== undefined && isDeepStrictEqual(namingOf(before), namingOf(config));
+    if (isSame && isDeepStrictEqual(formerly, reserved)) return;
     this.#changes += 1;
-    nameReservations(this.#names, config);
+    nameReservations(this.#names, config, reserved);
     if (before === undefined) this.#nameWith([...this.#leases.all()].sort(byName), config);
     else await this.#nameInTurns(this.#changes);
   }

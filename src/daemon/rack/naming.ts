@@ -8,7 +8,7 @@
 //    lease an address under a hardware address that it has overheard.
 // 4. An address that was taken back from a machine loses its name, though the lease may still run for a while.
 // 5. Unknown clients and reservations are named only where the rack manages DNS (management 2); elsewhere another server names them.
-//    Machines that the region knows are named everywhere.
+//    Machines that the region knows are named everywhere, and so are addresses that users of the region reserved with a name.
 
 import { type Instant, seconds } from '../../clock.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
@@ -18,7 +18,7 @@ import { awayFrom, subnetOf } from '../../dhcp/networks/machine-home.ts';
 import { isReservedFor } from '../../dhcp/networks/reservations.ts';
 import type { Names } from '../../dns/names.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';
-import type { RackMachine } from '../../machines/machine.ts';
+import type { RackMachine, ReservedHost } from '../../machines/machine.ts';
 import { type Ipv4, type MacAddress, networkContains, rangeContains } from '../../net/address.ts';
 
 /** The host part and domain of a lease's name; `hostname` is undefined for a lease without a name. */
@@ -88,15 +88,22 @@ function nameOfLease(
   return { hostname: isTaken || !isNamedHere(lease.address, config) ? undefined : lease.hostname, domain };
 }
 
-/** Claims the names of reservations. The DNS server itself claims those of the rack and of `dns.records`. */
-export function nameReservations(names: Names, config: RackConfig): void {
-  names.setReservations(
-    config.dhcp.subnets.flatMap(({ reservations, domain }) =>
-      reservations.flatMap(({ hostname, address }) =>
-        hostname === undefined || !isNamedHere(address, config) ? [] : [{ fqdn: `${hostname}.${domain}`, address }],
-      ),
+/**
+ * Claims the names of reservations. The DNS server itself claims those of the rack and of `dns.records`.
+ * @param reserved the addresses that users of the region reserved; the configuration may have some of them, too
+ */
+export function nameReservations(names: Names, config: RackConfig, reserved: readonly ReservedHost[] = []): void {
+  const configured = config.dhcp.subnets.flatMap(({ reservations, domain }) =>
+    reservations.flatMap(({ hostname, address, domain: own }) =>
+      hostname === undefined || own !== undefined || !isNamedHere(address, config)
+        ? []
+        : [{ fqdn: `${hostname}.${domain}`, address }],
     ),
   );
+  const given = reserved.flatMap(({ hostname, domain, address }) =>
+    hostname === undefined || domain === undefined ? [] : [{ fqdn: `${hostname}.${domain}`, address }],
+  );
+  names.setReservations([...configured, ...given]);
 }
 
 /** Claims the names of machines with fixed addresses, and names these running leases again. */

@@ -1,5 +1,6 @@
 // The servers of the rack loop and their connections. Everything here answers from memory and never waits for a disk or the region.
 
+import { isDeepStrictEqual } from 'node:util';
 import type { ResolveAsset } from '../../boot/asset.ts';
 import { type AssetContext, resolveBootAsset } from '../../boot/asset.ts';
 import { BootTokens } from '../../boot/boot-tokens.ts';
@@ -17,6 +18,7 @@ import type { NamedNetwork } from '../../dhcp/leases/lease-report.ts';
 import { isActive, type LeaseTable } from '../../dhcp/leases/lease-table.ts';
 import { SettledJournal } from '../../dhcp/leases/settled-journal.ts';
 import { awayFrom, subnetOf } from '../../dhcp/networks/machine-home.ts';
+import { withReserved } from '../../dhcp/networks/reservations.ts';
 import { sharedNetworkKey } from '../../dhcp/networks/server-role.ts';
 import type { ServedSubnet } from '../../dhcp/networks/subnet.ts';
 import type { LeaseNotice } from '../../dhcp/responder-ports.ts';
@@ -28,7 +30,7 @@ import type { Publish, RackEvent } from '../../event.ts';
 import type { FileTree } from '../../files/opened-file.ts';
 import { BootHttpServer, type RegionPassing } from '../../http/server.ts';
 import { MachineDirectory } from '../../machines/directory.ts';
-import type { DesiredState } from '../../machines/machine.ts';
+import type { DesiredState, ReservedHost } from '../../machines/machine.ts';
 import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { HostNetwork } from '../../net/datagrams/datagram.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
@@ -83,7 +85,12 @@ export class Rack {
   readonly elsewhere: Elsewhere;
   readonly #naming: LeaseNaming;
   readonly #loading: Loading;
+  /** As it was given. */
+  #given: RackConfig;
+  /** With the addresses that users of the region reserved. */
   #config: RackConfig;
+  #reserved: readonly ReservedHost[] = [];
+  #isOpen = false;
   #machines = new MachineDirectory([]);
   /** A server waits for an address of this host. */
   #waiting = false;
@@ -92,6 +99,7 @@ export class Rack {
   constructor(parts: RackParts, config: RackConfig) {
     const { clock, network, wire, publish, tree, table } = parts;
     this.#parts = parts;
+    this.#given = config;
     this.#config = config;
     this.tree = tree;
     const journal = new SettledJournal(parts.journal);
@@ -190,7 +198,7 @@ export class Rack {
 
   /** Opens everything. @throws RackError for a failure that no later change of the interfaces can cure */
   async open(host: readonly HostInterface[]): Promise<void> {
-    await this.configure(this.#config, host);
+    await this.configure(this.#given, host);
   }
 
   /**
@@ -201,13 +209,13 @@ export class Rack {
    */
   async configure(config: RackConfig, host: readonly HostInterface[]): Promise<void> {
     if (this.#draining) return;
-    this.#config = config;
-    this.elsewhere.configure(config.dhcp);
-    void this.#naming.configure(config);
+    this.#given = config;
+    this.#isOpen = true;
+    this.#merge();
     this.neighbourhood?.configure(config.clusterInterfaces);
     await this.dhcp.setInterfaces(linksOf(config.clusterInterfaces, host));
     const isFailed = ({ code }: RackError): boolean => !WAITED_FOR.has(code);
-    const ofDhcp = (await this.dhcp.configure(config.dhcp)).map(({ error }) => error).filter(isFailed);
+    const ofDhcp = (await this.dhcp.configure(this.#config.dhcp)).map(({ error }) => error).filter(isFailed);
     const ofDoors = (await this.#openDoors()).filter(isFailed);
     // All DHCP sockets share one port, so the reason of the first failure is the reason of all.
     const failed = joinFailures([...ofDhcp.slice(0, 1), ...ofDoors]);
@@ -239,6 +247,15 @@ export class Rack {
     return failures;
   }
 
+  /** Puts the configuration in force that was given, with the reserved addresses. DHCP follows by its own call. */
+  #merge(): RackConfig {
+    const dhcp = withReserved(this.#given.dhcp, this.#reserved);
+    this.#config = dhcp === this.#given.dhcp ? this.#given : { ...this.#given, dhcp };
+    this.elsewhere.configure(dhcp);
+    void this.#naming.configure(this.#config, this.#reserved);
+    return this.#config;
+  }
+
   /** Applies the region's desired state. */
   setDesiredState(state: DesiredState): void {
     const { clock, publish } = this.#parts;
@@ -246,6 +263,11 @@ export class Rack {
     this.#machines = new MachineDirectory(state.machines);
     for (const event of machineChanges(before, this.#machines, clock.now())) publish(event);
     this.#naming.setMachines(this.#machines);
+    const { reserved = [] } = state;
+    if (isDeepStrictEqual(reserved, this.#reserved)) return;
+    this.#reserved = reserved;
+    // Before the rack is open, `configure` is still to come.
+    if (this.#isOpen && !this.#draining) void this.dhcp.configure(this.#merge().dhcp);
   }
 
   /** All lease records, running and ended; the iteration may take many turns. */

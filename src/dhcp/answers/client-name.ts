@@ -2,7 +2,8 @@
 // Source: RFC 4702 §3.1, §4.
 //
 //   a machine of the region      its name and domain; entered at its own address if it has one, else at the address DHCP gives it
-//   a host with a name           that name in the network's domain; entered at its reserved address if the rack names clients
+//   a host with a name           that name in the network's domain; entered at its reserved address if the rack names clients. The name of an
+//                                address that a user of the region reserved has its own domain, and is always entered
 //   any other client             the first label of option 81, or of option 12 without it, in the network's domain; entered if
 //                                the rack names clients, unless the client forbids it (N) or the name belongs to a machine or a host
 //
@@ -47,8 +48,9 @@ function nameClient(
   const isNamedHere = subnet.namesClients === true;
   const reservation = findReservation(served, inquiry);
   if (reservation?.hostname !== undefined) {
-    const isEntered = isNamedHere && reservation.address === address;
-    return { label: reservation.hostname, domain: subnet.domain, isEntered };
+    const isNamed = isNamedHere || reservation.domain !== undefined;
+    const domain = reservation.domain ?? subnet.domain;
+    return { label: reservation.hostname, domain, isEntered: isNamed && reservation.address === address };
   }
   const label = clientName(inquiry.message.options);
   const isOthers = label !== undefined && (machines.isKeptName(label) || served.hostnames.has(label));

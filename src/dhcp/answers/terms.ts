@@ -59,7 +59,7 @@ export function settingsFor(
             ...{ sharedNetwork: sharedNetworkKey(subnet), asker: findAsker(inquiry, state, served) },
           }),
     hostname,
-    domain: machine?.domain,
+    domain: machine === undefined ? reservation?.domain : machine.domain,
     fqdn: address === ANY ? undefined : answerFqdn(inquiry, state, served, address),
     configured: configuredFor(inquiry, known, reservation?.options, classes, subnet.options),
     classes: namesOf(classes),

@@ -10,8 +10,8 @@ import type { OptionTable } from './configured-options.ts';
 export const PROXY_PORT = 4011;
 
 /**
- * A fixed address for the client with a given hardware address, identifier or DUID, or at a given place. At least one of these is given;
- * bytes are written as text, one character a byte.
+ * A fixed address for the client with a given hardware address, identifier or DUID, or at a given place. Without any of these, no client gets
+ * the address. Bytes are written as text, one character a byte.
  */
 export interface Reservation {
   readonly mac?: MacAddress | undefined;
@@ -24,6 +24,8 @@ export interface Reservation {
   readonly remoteId?: string | undefined;
   readonly address: Ipv4;
   readonly hostname?: string | undefined;
+  /** The domain of its name, which the region gives; undefined: that of the network. */
+  readonly domain?: string | undefined;
   /** Options for this client only, before those of its network; undefined: none. */
   readonly options?: OptionTable | undefined;
 }

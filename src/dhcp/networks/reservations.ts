@@ -5,12 +5,14 @@
 //
 // 1. A client has only the first of these reservations: its identity comes before its place, and the more specific before the less
 //    specific. Each step is one look-up.
-// 2. Several clients may match one reservation: a card and an identifier, or two hosts behind one circuit. The first one holds the address
+// 2. The configuration's reservations come before those of the region's users: of these, one for the same address or host is left out.
+// 3. Several clients may match one reservation: a card and an identifier, or two hosts behind one circuit. The first one holds the address
 //    while its lease runs (`judgeAddress`); the others get dynamic ones.
 
-import type { Ipv4, MacAddress } from '../../net/address.ts';
+import type { ReservedHost } from '../../machines/machine.ts';
+import { type Ipv4, type MacAddress, networkContains } from '../../net/address.ts';
 import type { ClientNames } from './client-identity.ts';
-import type { Reservation } from './config.ts';
+import type { DhcpConfig, DhcpSubnet, Reservation } from './config.ts';
 
 /**
  * The reservations of a network, with an index for each thing that they match; an index is undefined if no reservation matches that thing.
@@ -61,6 +63,30 @@ function indexBy<K>(
     if (key !== undefined) index.set(key, one);
   }
   return index.size === 0 ? undefined : index;
+}
+
+/** The configuration with the addresses that users of the region reserved. */
+export function withReserved(config: DhcpConfig, reserved: readonly ReservedHost[]): DhcpConfig {
+  if (reserved.length === 0) return config;
+  const subnets = config.subnets.map((subnet) => {
+    const added = reservedIn(subnet, reserved);
+    return added.length === 0 ? subnet : { ...subnet, reservations: [...subnet.reservations, ...added] };
+  });
+  return { ...config, subnets };
+}
+
+/** Another server gives the addresses of a network in proxy mode. */
+function reservedIn(
+  { network, proxy, reservations }: DhcpSubnet,
+  reserved: readonly ReservedHost[],
+): readonly Reservation[] {
+  if (proxy === true) return [];
+  const addresses = new Set(reservations.map(({ address }) => address));
+  const macs = new Set(reservations.map(({ mac }) => mac).filter((mac) => mac !== undefined));
+  return reserved.filter(
+    ({ address, mac }) =>
+      networkContains(network, address) && !addresses.has(address) && (mac === undefined || !macs.has(mac)),
+  );
 }
 
 /** The reservation of a client; undefined: none. */

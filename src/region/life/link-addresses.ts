@@ -87,11 +87,16 @@ export function chooseFor(
   link: Pick<NetLink, 'subnet' | 'subnetId'>,
   mac: MacAddress,
   own: ReadonlySet<Ipv4>,
-  { racks, known, isOrdinary = false }: ChoiceTerms,
+  { racks, networks, known, isOrdinary = false }: ChoiceTerms,
 ): AddressChoice {
   const { subnet, subnetId } = link;
   if (subnet === undefined) {
     return { kind: 'refuse', refusal: refusal('address-refused.no-subnet', { id: subnetId ?? 0 }) };
+  }
+  const asked = networks.records.reserved.find((one) => one.mac === mac && one.subnetId === subnetId)?.address;
+  if (asked !== undefined && !own.has(asked)) {
+    const choice = addressForLink(subnet, mac, racks, known, { own, asked, isOrdinary: false });
+    if (choice.kind !== 'refuse') return choice;
   }
   return addressForLink(subnet, mac, racks, known, { own, isOrdinary });
 }

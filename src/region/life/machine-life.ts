@@ -125,7 +125,8 @@ export class MachineLife {
     }
     const isAsked = address !== undefined || machine.addresses.length === 0;
     if (command !== 'allocate' && !isAsked) return undefined;
-    return chooseAddresses(machine, racks, known, address, by.isAdmin);
+    const { reserved } = this.#parts.networks.known.records;
+    return chooseAddresses(machine, racks, known, address, by.isAdmin, reserved);
   }
 
   /**

@@ -5,7 +5,7 @@
 // 2. An address last seen on another machine is allocated only when no other is free, because that machine may still use it.
 // 3. The network is the one in which the machine was seen, its boot interface first. A machine never seen gets an address only if there is
 //    exactly one network.
-// 4. A machine gets the address that a rack's configuration reserves for it, if that address may be allocated.
+// 4. A machine gets the address that a rack's configuration, or else a user, reserves for its interface, if that address may be allocated.
 // 5. A user who is not an administrator may request only addresses that are in a static range or reserved: any other may belong to a
 //    server.
 // 6. A rack's range counts only if the region believes the rack about the network, and the network contains the range.
@@ -30,6 +30,7 @@ import type { SubnetView } from '../networks/network-view.ts';
 import { believedInterfaces } from '../racks/rack-networks.ts';
 import type { AddressKnowledge, AddressRange, ChangeQuestion } from '../records/knowledge.ts';
 import type { Machine } from '../records/machine.ts';
+import type { ReservedAddress } from '../records/network-store.ts';
 import type { Rack } from '../records/rack.ts';
 import type { RackInterface } from '../records/rack-description.ts';
 import { type Kept, type RefusalNamed, refusal } from '../words/refusal.ts';
@@ -62,6 +63,7 @@ export type AddressChoice =
  * Chooses a machine's address, or asks which addresses of a range are used.
  * @param known the used addresses of the ranges for which the decision has asked
  * @param asked the requested address; undefined: any of the static range, or none if there is no static range
+ * @param reserved the addresses that users have reserved
  */
 export function chooseAddresses(
   machine: Machine,
@@ -69,29 +71,32 @@ export function chooseAddresses(
   known: readonly AddressKnowledge[],
   asked: Ipv4 | undefined,
   isAdmin: boolean,
+  reserved: readonly ReservedAddress[] = [],
 ): AddressChoice {
   const networks = racks
     .filter((rack) => rack.state === 'accepted')
     .flatMap((rack) => believedInterfaces(rack).flatMap(servedOf));
   if (asked !== undefined) {
     const choice = takeAsked(machine, networks, known, asked);
-    const isOwn = ({ fixed, reserved }: Served): boolean =>
-      (fixed !== undefined && isIn(fixed, asked)) || reserved.has(asked);
+    const isOwn = ({ fixed, reserved: configured }: Served): boolean =>
+      (fixed !== undefined && isIn(fixed, asked)) || configured.has(asked);
     if (choice.kind !== 'given' || isAdmin || networks.some(isOwn)) return choice;
     return { kind: 'refuse', refusal: refusal('address-refused.outside', { address: formatIpv4(asked) }) };
   }
   const place = placeOf(machine, networks);
   if (place === undefined) return { kind: 'given', addresses: [] };
   const { served, mac } = place;
-  const reserved = served.flatMap((one) => [...one.reserved]).find(([, whose]) => whose === mac);
-  if (reserved !== undefined) {
-    const choice = takeAsked(machine, networks, known, reserved[0]);
+  const configured = served.flatMap((one) => [...one.reserved]).find(([, whose]) => whose === mac)?.[0];
+  const isServed = (address: Ipv4): boolean => served.some(({ network }) => networkContains(network, address));
+  const own = configured ?? reserved.find((one) => one.mac === mac && isServed(one.address))?.address;
+  if (own !== undefined) {
+    const choice = takeAsked(machine, networks, known, own);
     if (choice.kind !== 'refuse') return choice;
   }
   const ranges = served.flatMap(({ fixed }) => (fixed === undefined ? [] : [fixed]));
   if (ranges.length === 0) return { kind: 'given', addresses: [] };
-  const own = machine.addresses.find((one) => one.mac === mac && ranges.some((range) => isIn(range, one.address)));
-  if (own !== undefined) return { kind: 'given', addresses: [own] };
+  const kept = machine.addresses.find((one) => one.mac === mac && ranges.some((range) => isIn(range, one.address)));
+  if (kept !== undefined) return { kind: 'given', addresses: [kept] };
   const address = findFree(served, ranges, mac, known);
   if (typeof address === 'object') return address;
   if (address !== undefined) return { kind: 'given', addresses: [{ mac, address }] };

@@ -1,4 +1,4 @@
-// The part of a machine that the region sends to racks.
+// The part of a machine that the region sends to racks, and the addresses that users reserved.
 //
 // 1. Racks do not get a UUID that several machines show, because it identifies none of them. Nor do they get a UUID that only an unproven
 //    report claims.
@@ -8,12 +8,13 @@
 //    about the machine, because any host of a managed network can report a New machine.
 // 4. A New machine that no person made is marked as self-named, because its report may have claimed the name of any host.
 
-import type { RackMachine } from '../../machines/machine.ts';
+import type { RackMachine, ReservedHost } from '../../machines/machine.ts';
 import type { Ipv4 } from '../../net/address.ts';
 import { isMadeByPerson, macsForRacks } from '../identity/interface-source.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { MachineForRacks } from '../records/machine.ts';
+import type { NetworkRecords } from '../records/network-store.ts';
 import { kernelParamsOf } from '../records/tags.ts';
 
 /** A machine as racks get it, including its UUID; `undefined` if racks get nothing about it. */
@@ -71,4 +72,16 @@ export function machinesForRack(
     const { home: _unserved, ...rest } = machine;
     return rest;
   });
+}
+
+/** The reserved addresses with a host or a name; `undefined`: there are none. */
+export function reservedForRacks({ reserved }: NetworkRecords): readonly ReservedHost[] | undefined {
+  const hosts = reserved
+    .filter(({ mac, hostname }) => mac !== undefined || hostname !== undefined)
+    .map(({ address, mac, hostname, domain }) => ({
+      address,
+      ...(mac === undefined ? {} : { mac }),
+      ...(hostname === undefined || domain === undefined ? {} : { hostname, domain }),
+    }));
+  return hosts.length === 0 ? undefined : hosts;
 }

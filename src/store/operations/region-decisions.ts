@@ -177,7 +177,7 @@ function* addressesIn([low, high]: AddressRange, machineId: number): Steps<Addre
     `SELECT address FROM ${table} WHERE address BETWEEN ?2 AND ?3 AND machine_id <> ?1`;
   const { rows: taken } = yield all(query('allocation'), machineId, low, high);
   const { rows: seen } = yield all(query('interface'), machineId, low, high);
-  const { rows: reserved } = yield all(RESERVED_SQL, low, high);
+  const { rows: reserved } = yield all(RESERVED_SQL, low, high, machineId);
   const addresses = (rows: typeof taken): Ipv4[] => rows.map(readAddress);
   const kept = reserved.map(readReserved).flatMap(([first, last]) => {
     const from = Math.max(first, low);
@@ -186,10 +186,14 @@ function* addressesIn([low, high]: AddressRange, machineId: number): Steps<Addre
   return { range: [low, high], taken: new Set([...addresses(taken), ...kept]), seen: new Set(addresses(seen)) };
 }
 
-/** Selects the ranges and single addresses that users have reserved in a range of addresses. */
+/**
+ * Selects the ranges and single addresses that users have reserved in a range of addresses, except for addresses that are reserved for an interface of
+ * the machine.
+ */
 const RESERVED_SQL =
   'SELECT low, high FROM address_range WHERE low IS NOT NULL AND low <= ?2 AND high >= ?1 UNION ALL ' +
-  'SELECT address AS low, address AS high FROM reserved_address WHERE address BETWEEN ?1 AND ?2';
+  'SELECT address AS low, address AS high FROM reserved_address WHERE address BETWEEN ?1 AND ?2 AND ' +
+  'NOT EXISTS (SELECT 1 FROM interface WHERE interface.mac = reserved_address.mac AND interface.machine_id = ?3)';
 
 const readReserved = readsRow('address_range', (row) => [number(row, 'low'), number(row, 'high')] as const);
 

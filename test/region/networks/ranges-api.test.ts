@@ -241,8 +241,8 @@ test('addresses of API 1.0 are those of 2.0, with the parameters and the four ke
     for (const version of ['1.0', '2.0']) assert.deepEqual(await listed(version), ['10.20.0.44', '10.20.0.10']);
     for (const version of ['1.0', '2.0'])
       await refusesEach(ask, 'POST', `${version}/ipaddresses/?op=reserve`, [
-        [{ subnet: '10.20.0.0/24', mac: '52:54:00:00:00:01' }, 'mac'],
-        [{ ip: '10.20.0.45', hostname: 'printer' }, 'hostname'],
+        [{ subnet: '10.20.0.0/24', mac: '52:54:00:00:00' }, 'mac'],
+        [{ ip: '10.20.0.45', hostname: 'print_er' }, 'hostname'],
       ]);
     assert.equal((await ask('POST', '1.0/ipaddresses/?op=release', { ip: '10.20.0.44' }, 'other')).status, 404);
     assert.equal((await ask('POST', '1.0/ipaddresses/?op=release', { ip: '10.20.0.44' }, 'user')).status, 204);

@@ -6,10 +6,11 @@
 //    no such key, as gomaasapi demands.
 // 2. VLANs and subnets are rendered once for all machines of a list.
 
-import { formatIpv4, formatMac } from '../../../net/address.ts';
+import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../../net/address.ts';
 import { interfacesOf, type NetInterface, type NetLink } from '../../layout/interfaces.ts';
 import { type NetworkView, type SubnetView, subnetWithId, type VlanView } from '../../networks/network-view.ts';
 import type { Machine } from '../../records/machine.ts';
+import { MTU_DEFAULT } from '../../records/network-store.ts';
 import { API_2, fixed } from './fixed-json.ts';
 import { subnetJson, vlanJson } from './subnet-json.ts';
 
@@ -111,6 +112,21 @@ export function interfaceTexts(machine: Machine, networks: NetworkView): readonl
   const all = interfacesOf(machine, networks);
   return all.map((one) => interfaceText(machine, one, all));
 }
+
+/** The interface of a host for which an address is reserved, of which nothing else is known. */
+export const reservedInterfaceJson = (
+  id: number,
+  mac: MacAddress,
+  address: Ipv4,
+  subnet: SubnetView | undefined,
+): Json => ({
+  ...{ id, name: 'eth0', type: 'unknown', mac_address: formatMac(mac), system_id: null, parents: [], children: [] },
+  ...{ effective_mtu: subnet?.vlan.mtu ?? MTU_DEFAULT, tags: [], params: '', link_connected: true, link_speed: 0 },
+  ...{ interface_speed: 0, product: null, driver: null, discovered: [], ...ALIKE.fields },
+  vlan: subnet === undefined ? null : keptVlan(subnet.vlan).json,
+  links: [linkJson({ id, mode: 'static', subnet, subnetId: subnet?.subnet.id, address })],
+  resource_uri: `${API_2}/ipaddresses/`,
+});
 
 const NO_GATEWAY = { gateway_ip: null, link_id: null };
 

@@ -6,11 +6,13 @@
 // 1. The settings are the only store: a record that somebody adds to `dns.records` is an object here, too.
 // 2. The API gives each record a number, `id`. A record without one, as people write it, is shown with a number of its text.
 // 3. A name has the number of its first record, and so keeps it while its other records change.
+// 4. The names of reserved addresses (`ipaddresses/`) are shown among the names, but changed only with their address.
 
 import { isSettings, type SettingValue } from '../../../machines/settings.ts';
+import { formatIpv4 } from '../../../net/address.ts';
 import { numberOf } from '../../records/digest.ts';
 import type { SettingsReader } from '../../settings.ts';
-import { isRefusal, type Refusal, refuseFields } from '../call/answer.ts';
+import { isRefusal, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
 import type { ApiCall } from '../call/operation.ts';
 import { reviseSettings, type SettingRevision, withoutKey } from '../racks/interface-operations.ts';
 
@@ -64,6 +66,28 @@ export const currentRecords = (
   { region }: ApiCall,
   inForce: SettingsReader = region.settings,
 ): readonly NamedRecord[] => recordsOf(inForce.valueOf(RECORDS));
+
+/** The names of the reserved addresses, as records. */
+export const reservedRecords = ({ region }: ApiCall): readonly NamedRecord[] =>
+  region.networks.known.records.reserved.flatMap(({ hostname, domain, address }): readonly NamedRecord[] => {
+    if (hostname === undefined || domain === undefined) return [];
+    const [name, data] = [`${hostname}.${domain}`, formatIpv4(address)];
+    return [{ id: idOf(`${name} A ${data}`), name, type: 'A', data, ttl: undefined }];
+  });
+
+/** The refusal of a new name that has records, or is that of a reserved address. */
+export const refuseTaken = (call: ApiCall, records: readonly NamedRecord[], name: string): Refusal | undefined =>
+  [...records, ...reservedRecords(call)].some((one) => one.name === name)
+    ? refuseField('name', 'field.dns-name-taken', { name })
+    : undefined;
+
+/** The refusal of a number that no name has which can be changed. */
+export function refuseNameless(call: ApiCall, id: number): Refusal {
+  const reserved = reservedRecords(call).find((one) => one.id === id);
+  return reserved === undefined
+    ? refuse('not-found.dns-resource')
+    : refuse('in-use.reserved-name', { name: reserved.name, address: reserved.data });
+}
 
 /** The default domain, and the further ones. */
 export type Domains = readonly [string, ...string[]];
@@ -127,10 +151,14 @@ interface NameChange {
   readonly records?: readonly NamedRecord[];
 }
 
-/** Changes domains, and their records with them, as `changeRecords` does. */
+/**
+ * Changes domains, and their records with them, as `changeRecords` does.
+ * @param also what else is stored in the same transaction
+ */
 export function changeDomains(
   call: ApiCall,
   revise: (domains: Domains, records: readonly NamedRecord[]) => NameChange | Refusal,
+  also?: () => Promise<void>,
 ): Promise<Refusal | undefined> {
   let change: NameChange = {};
   const revisions: readonly SettingRevision[] = [
@@ -146,7 +174,7 @@ export function changeDomains(
     { key: 'dns.domain', revise: () => change.byDefault },
     { key: RECORDS, revise: () => change.records && settingOf(change.records) },
   ];
-  return reviseSettings(call, '', revisions);
+  return reviseSettings(call, '', revisions, also);
 }
 
 /** The records with those of the domain `before` moved to the domain `after`; `undefined`: it has none. */

@@ -41,6 +41,9 @@ import {
   ofName,
   ofRecord,
   RECORD_TYPES,
+  refuseNameless,
+  refuseTaken,
+  reservedRecords,
 } from './dns-records.ts';
 
 const ADDRESSES_MAX = 64;
@@ -85,8 +88,8 @@ function byName(records: readonly NamedRecord[]): readonly (readonly NamedRecord
 }
 
 async function loaded(call: ApiCall): Promise<readonly NamedRecord[]> {
-  await call.region.settings.load();
-  return currentRecords(call);
+  await call.region.networks.look();
+  return [...currentRecords(call), ...reservedRecords(call)];
 }
 
 /** The records of the name in the path. */
@@ -187,9 +190,6 @@ const newName = z.object({
   address_ttl: ttlOf.optional().describe('The TTL of its addresses, in seconds.'),
 });
 
-const refuseTaken = (records: readonly NamedRecord[], name: string): Refusal | undefined =>
-  records.some((one) => one.name === name) ? refuseField('name', 'field.dns-name-taken', { name }) : undefined;
-
 async function addName(call: ApiCall, given: z.output<typeof newName>): Promise<Answer> {
   const listed = wordsIn(given.ip_addresses);
   const nowMs = call.region.clock.wallTimeMs();
@@ -202,7 +202,7 @@ async function addName(call: ApiCall, given: z.output<typeof newName>): Promise<
     if (isRefusal(found)) return found;
     name = found[0];
     const made = addressRecords(name, found[1], given.address_ttl, nextNumber(records, nowMs));
-    return refuseTaken(records, name) ?? [...records, ...made];
+    return refuseTaken(call, records, name) ?? [...records, ...made];
   });
   return ofName(given, refused) ?? showName(call, name);
 }
@@ -231,12 +231,12 @@ async function changeName(call: ApiCall, given: z.output<typeof changedName>): P
   let name = '';
   const refused = await changeRecords(call, (records, domains) => {
     const old = findName(call, records)?.[0]?.name;
-    if (old === undefined) return NO_NAME;
+    if (old === undefined) return refuseNameless(call, idIn(call.path.id));
     const next = nameOf(domains, { ...partsOf(domains, old), ...given });
     if (typeof next !== 'string') return next;
     const list = given.ip_addresses === undefined ? undefined : wordsIn(given.ip_addresses);
     name = next;
-    const taken = name === old ? undefined : refuseTaken(records, name);
+    const taken = name === old ? undefined : refuseTaken(call, records, name);
     if (taken !== undefined) return taken;
     return records.flatMap((one): readonly NamedRecord[] => {
       if (one.name !== old) return [one];
@@ -255,7 +255,7 @@ async function changeName(call: ApiCall, given: z.output<typeof changedName>): P
 async function removeName(call: ApiCall): Promise<Answer> {
   const refused = await changeRecords(call, (records) => {
     const name = findName(call, records)?.[0]?.name;
-    return name === undefined ? NO_NAME : records.filter((one) => one.name !== name);
+    return name === undefined ? refuseNameless(call, idIn(call.path.id)) : records.filter((one) => one.name !== name);
   });
   return refused ?? { kind: 'empty' };
 }

@@ -9,7 +9,15 @@ import { domainIdOf } from '../../life/whereabouts.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, value } from '../call/operation.ts';
 import { API_2 } from '../json/fixed-json.ts';
-import { changeDomains, currentDomains, currentRecords, type Domains, domainOf, moveRecords } from './dns-records.ts';
+import {
+  changeDomains,
+  currentDomains,
+  currentRecords,
+  type Domains,
+  domainOf,
+  moveRecords,
+  type NamedRecord,
+} from './dns-records.ts';
 
 const domainName = z
   .string()
@@ -59,27 +67,44 @@ async function add(call: ApiCall, { name }: { readonly name: string }): Promise<
   return refused ?? json(domainJson(call, name));
 }
 
+/** Moves the names of reserved addresses to another domain. */
+async function moveReserved({ region }: ApiCall, before: string, after: string): Promise<void> {
+  await region.store.networks.change(({ reserved }) => {
+    const moved = reserved.filter(({ domain }) => domain === before).map((one) => ({ ...one, domain: after }));
+    return { put: { reserved: moved }, result: undefined };
+  });
+  await region.store.afterCommit(async () => {
+    await region.networks.look();
+  });
+}
+
 async function rename(call: ApiCall, { name }: { readonly name?: string | undefined }): Promise<Answer> {
   if (name === undefined || name === (await loadDomain(call))) return read(call);
-  const refused = await changeDomains(call, (domains, records) => {
+  let former = '';
+  const revise = (domains: Domains, records: readonly NamedRecord[]) => {
     const before = findDomain(call, domains);
     if (before === undefined) return NO_DOMAIN;
     if (before === domains[0]) return refuse('domain-in-use.default', { name: before });
     if (domains.includes(name)) return refuseField('name', 'field.domain-taken', { name });
+    former = before;
     const further = domains.slice(1).map((one) => (one === before ? name : one));
     const moved = moveRecords(records, domains, before, name);
     return moved === undefined ? { further } : { further, records: moved };
-  });
+  };
+  const refused = await changeDomains(call, revise, () => moveReserved(call, former, name));
   return refused ?? json(domainJson(call, name));
 }
 
 async function remove(call: ApiCall): Promise<Answer> {
+  await call.region.networks.look();
   const refused = await changeDomains(call, (domains, records) => {
     const name = findDomain(call, domains);
     if (name === undefined) return NO_DOMAIN;
     if (name === domains[0]) return refuse('domain-in-use.default', { name });
     const held = records.filter((record) => domainOf(domains, record.name) === name).length;
     if (held > 0) return refuse('domain-in-use.records', { name, count: held });
+    const reserved = call.region.networks.known.records.reserved.filter(({ domain }) => domain === name).length;
+    if (reserved > 0) return refuse('domain-in-use.reserved', { name, count: reserved });
     return { further: domains.slice(1).filter((one) => one !== name) };
   });
   return refused ?? { kind: 'empty' };

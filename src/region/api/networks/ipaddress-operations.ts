@@ -1,29 +1,40 @@
-// Addresses that users reserve, for hosts that are not machines of the region.
+// Addresses that users reserve, for hosts that need not be machines of the region.
 //
 // Sources: MAAS API 1.0 and 2.0, `ipaddresses/` (list, reserve, release). In 1.0 an address has four keys, and its parameters have other names.
 //
 // 1. A reserved address is outside the dynamic ranges, and neither a host nor a machine has it. It belongs to the user, who releases it.
 // 2. Without `ip` the first free address of the static range is reserved, or without such a range that of the subnet.
 // 3. `force` releases the address of another user. Addresses of machines end with their allocation (release of the machine), not here.
-// 4. A host with a name or a hardware address is a device, which has its address by its interface: both are refused here.
+// 4. With `mac` the racks give the address to that host by DHCP. In a subnet a host has one reserved address, and none besides one that it was given.
+//    MAAS refuses hosts that are interfaces of machines; here their owners and administrators may reserve for them.
+// 5. With `hostname` the racks resolve the name until the address is released. It is neither the name of another machine nor of a record.
 
 import { z } from 'zod';
 import {
   formatIpv4,
+  formatMac,
   type Ipv4,
   type Ipv4Range,
   ipv4,
+  type MacAddress,
   networkContains,
   parseIpv4,
+  parseMac,
   rangeContains,
 } from '../../../net/address.ts';
+import { isIdentifyingMac } from '../../identity/hardware-identity.ts';
 import { hostRange, usedParts } from '../../networks/address-use.ts';
 import { type NetworkView, type SubnetView, subnetOfAddress, subnetWithId } from '../../networks/network-view.ts';
+import type { MachineFilter } from '../../records/filters.ts';
+import type { Machine } from '../../records/machine.ts';
 import type { ReservedAddress, UsedAddress } from '../../records/network-store.ts';
-import { type Answer, isRefusal, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import { type Answer, allOf, isRefusal, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { maasTime } from '../call/maas-time.ts';
 import { type ApiCall, type ApiVersion, defineOperation, type Operation, usernameOf } from '../call/operation.ts';
+import { reservedInterfaceJson } from '../json/node-interface-json.ts';
 import { subnetJson } from '../json/subnet-json.ts';
+import { readNames } from '../machines/enlistment-operations.ts';
+import { currentDomains, currentRecords } from '../names/dns-records.ts';
 import { userJson } from '../people/user-operations.ts';
 import { refuseReserving } from './iprange-operations.ts';
 import { addressOf, change, findSubnet, flagField, isAdmin, listed, look, textField } from './network-calls.ts';
@@ -37,7 +48,10 @@ const usersOf = async (call: ApiCall): Promise<Users> =>
 function addressJson(call: ApiCall, view: NetworkView, one: ReservedAddress, users: Users): unknown {
   const resource = { resource_uri: `/MAAS/api/${call.version}/ipaddresses/` };
   const [ip, created] = [formatIpv4(one.address), maasTime(one.createdMs)];
-  if (call.version === '1.0') return { alloc_type: ALLOC_TYPES.USER_RESERVED.number, created, ip, ...resource };
+  const { mac, hostname, domain } = one;
+  const host = { mac: mac === undefined ? undefined : formatMac(mac), hostname, domain };
+  if (call.version === '1.0')
+    return { alloc_type: ALLOC_TYPES.USER_RESERVED.number, created, ip, ...resource, ...host };
   const subnet = subnetWithId(view, one.subnetId);
   return {
     ip,
@@ -45,9 +59,10 @@ function addressJson(call: ApiCall, view: NetworkView, one: ReservedAddress, use
     alloc_type_name: ALLOC_TYPES.USER_RESERVED.name,
     created,
     subnet: subnet === undefined ? null : subnetJson(subnet),
-    interface_set: [],
+    interface_set: mac === undefined ? [] : [reservedInterfaceJson(one.id, mac, one.address, subnet)],
     owner: users.get(one.username) ?? null,
     ...resource,
+    ...host,
   };
 }
 
@@ -76,8 +91,10 @@ const reserving = z.object({
   ip_address: textField.optional().describe('The same as ip.'),
   network: textField.optional().describe('The same as subnet.'),
   requested_address: textField.optional().describe('The same as ip.'),
-  mac: textField.optional().describe('Not supported here: add a device instead.'),
-  hostname: textField.optional().describe('Not supported here: add a device instead.'),
+  mac: textField.optional().describe('The hardware address of the host that gets the address by DHCP.'),
+  hostname: textField
+    .optional()
+    .describe('The name of the address; its domain may follow. Default domain: the default one.'),
 });
 
 /** The refusal of an address that is in use, or that no host can have. */
@@ -126,38 +143,150 @@ function subnetFor(
   return refuseField('ip', 'field.subnet-outside', { network: found.subnet.cidr });
 }
 
-async function reserve(call: ApiCall, given: z.output<typeof reserving>): Promise<Answer> {
-  for (const field of ['mac', 'hostname'] as const) {
-    if ((given[field] ?? '') !== '') return refuseField(field, 'field.reserve-device');
+/** The host and the name for which an address is reserved. */
+type Host = Pick<ReservedAddress, 'mac' | 'hostname' | 'domain'>;
+
+/** The host and the name in the parameters, or the refusal of what is wrong or belongs to others. */
+async function hostOf(call: ApiCall, given: z.output<typeof reserving>): Promise<Host | Refusal> {
+  const found = allOf(macOf(given.mac), nameOf(call, given.hostname));
+  if (isRefusal(found)) return found;
+  const [mac, named] = found;
+  const refused = allOf(await refuseMachine(call, mac), await refuseName(call, named, mac));
+  if (isRefusal(refused)) return refused;
+  return { mac, ...named };
+}
+
+function macOf(text = ''): MacAddress | Refusal | undefined {
+  if (text === '') return undefined;
+  const mac = parseMac(text);
+  return mac !== undefined && isIdentifyingMac(mac)
+    ? mac
+    : refuseField('mac', 'field.mac', { text: text.slice(0, 32) });
+}
+
+/** An ordinary user gives names in the default domain only, as to machines. */
+function nameOf(call: ApiCall, hostname = ''): Pick<Host, 'hostname' | 'domain'> | Refusal {
+  if (hostname === '') return {};
+  const [byDefault] = currentDomains(call);
+  const named = readNames(call, { hostname });
+  if (isRefusal(named)) return named;
+  const { domain = byDefault } = named;
+  return domain === byDefault || isAdmin(call)
+    ? { ...named, domain }
+    : refuse('not-allowed.domain', { domain: byDefault });
+}
+
+/** The machine or device that the filter selects. */
+async function findNode({ region }: ApiCall, filter: MachineFilter): Promise<Machine | undefined> {
+  for (const isDevice of [false, true]) {
+    const [found] = await region.store.listMachines({ ...filter, isDevice }, 0, 1);
+    if (found !== undefined) return found;
   }
+  return undefined;
+}
+
+/** The refusal of the interface of another user's machine or device. */
+async function refuseMachine(call: ApiCall, mac: MacAddress | undefined): Promise<Refusal | undefined> {
+  if (mac === undefined || isAdmin(call)) return undefined;
+  const node = await findNode(call, { macs: [mac] });
+  const isOthers = node !== undefined && node.owner !== usernameOf(call);
+  return isOthers ? refuseField('mac', 'field.reserve-machine', { machine: node.hostname }) : undefined;
+}
+
+/** The refusal of a name that a record, or another machine or device, has. */
+async function refuseName(
+  call: ApiCall,
+  { hostname, domain }: Host,
+  mac: MacAddress | undefined,
+): Promise<Refusal | undefined> {
+  if (hostname === undefined || domain === undefined) return undefined;
+  const name = `${hostname}.${domain}`;
+  if (currentRecords(call).some((record) => record.name === name))
+    return refuseField('hostname', 'field.dns-name-taken', { name });
+  const node = await findNode(call, { hostnames: [hostname] });
+  const isOwn = node === undefined || node.interfaces.some((nic) => nic.mac === mac);
+  return isOwn ? undefined : refuseField('hostname', 'field.hostname-taken', { hostname });
+}
+
+/** The refusal of a host that has an address in the subnet, or of a name that another reserved address has. */
+function refuseHost(
+  { records }: NetworkView,
+  { subnet }: SubnetView,
+  used: readonly UsedAddress[],
+  { mac, hostname, domain }: Host,
+): Refusal | undefined {
+  const other = records.reserved.find((one) => one.mac === mac && one.subnetId === subnet.id);
+  const given = used.find((one) => one.kind === 'allocated' && one.mac === mac);
+  const had = mac === undefined ? undefined : (other ?? given);
+  const namesake = records.reserved.find((one) => one.hostname === hostname && one.domain === domain);
+  const refused = allOf(
+    had === undefined
+      ? undefined
+      : refuseField('mac', 'field.reserve-twice', { address: formatIpv4(had.address), network: subnet.cidr }),
+    hostname === undefined || namesake === undefined
+      ? undefined
+      : refuseField('hostname', 'field.reserve-name', {
+          name: `${hostname}.${domain}`,
+          address: formatIpv4(namesake.address),
+        }),
+  );
+  return isRefusal(refused) ? refused : undefined;
+}
+
+async function reserve(call: ApiCall, given: z.output<typeof reserving>): Promise<Answer> {
   const text = given.ip ?? given.ip_address ?? given.requested_address;
+  const view = await look(call);
   const wanted = text === undefined || text === '' ? undefined : addressOf('ip', text);
-  if (wanted !== undefined && isRefusal(wanted)) return wanted;
-  const subnet = subnetFor(await look(call), given, wanted);
-  if ('kind' in subnet) return subnet;
+  const found = allOf(
+    wanted !== undefined && isRefusal(wanted) ? wanted : subnetFor(view, given, wanted),
+    await hostOf(call, given),
+  );
+  if (isRefusal(found)) return found;
+  const [subnet, host] = found;
   const users = await usersOf(call);
   return await change(
     call,
-    (view, id, used) => {
-      const now = view.subnets.find((one) => one.subnet.id === subnet.subnet.id);
-      if (now === undefined) return refuseField('subnet', 'field.no-subnet', { name: subnet.subnet.cidr });
-      const refused = refuseReserving(call, view, wanted === undefined ? 'subnet' : 'ip');
-      if (refused !== undefined) return refused;
-      const address = wanted ?? firstFree(view, now, used);
-      if (address === undefined) return refuse('in-use.exhausted', { network: now.subnet.cidr });
-      const name = formatIpv4(address);
-      const inUse = refuseUsed(view, now, used, address);
-      if (inUse !== undefined) return inUse;
-      const createdMs = call.region.clock.wallTimeMs();
-      const reserved = [{ id, subnetId: now.subnet.id, address, username: usernameOf(call), createdMs }];
-      return { kind: 'change', change: 'added', what: 'address', name, id, put: { reserved }, nextId: id + 1 };
+    (now, id, used) => {
+      const added = decideReserving(
+        call,
+        { view: now, subnet, used },
+        { id, wanted: isRefusal(wanted) ? undefined : wanted, host },
+      );
+      if ('kind' in added) return added;
+      const name = formatIpv4(added.address);
+      return { kind: 'change', change: 'added', what: 'address', name, id, put: { reserved: [added] }, nextId: id + 1 };
     },
-    (view, id) => {
-      const added = view.records.reserved.find((one) => one.id === id);
-      return added === undefined ? undefined : addressJson(call, view, added, users);
+    (after, id) => {
+      const added = after.records.reserved.find((one) => one.id === id);
+      return added === undefined ? undefined : addressJson(call, after, added, users);
     },
     hostRange(subnet.network),
   );
+}
+
+/** The new address, or the refusal. */
+function decideReserving(
+  call: ApiCall,
+  {
+    view,
+    subnet,
+    used,
+  }: { readonly view: NetworkView; readonly subnet: SubnetView; readonly used: readonly UsedAddress[] },
+  { id, wanted, host }: { readonly id: number; readonly wanted: Ipv4 | undefined; readonly host: Host },
+): ReservedAddress | Refusal {
+  const now = view.subnets.find((one) => one.subnet.id === subnet.subnet.id);
+  if (now === undefined) return refuseField('subnet', 'field.no-subnet', { name: subnet.subnet.cidr });
+  const refused =
+    refuseReserving(call, view, wanted === undefined ? 'subnet' : 'ip') ?? refuseHost(view, now, used, host);
+  if (refused !== undefined) return refused;
+  // The host may have been seen with the address that is reserved for it.
+  const others = used.filter(({ kind, mac }) => kind === 'allocated' || mac !== host.mac);
+  const address = wanted ?? firstFree(view, now, others);
+  if (address === undefined) return refuse('in-use.exhausted', { network: now.subnet.cidr });
+  const inUse = refuseUsed(view, now, others, address);
+  if (inUse !== undefined) return inUse;
+  const createdMs = call.region.clock.wallTimeMs();
+  return { id, subnetId: now.subnet.id, address, username: usernameOf(call), createdMs, ...host };
 }
 
 const releasing = z.object({
@@ -190,7 +319,7 @@ export const IPADDRESS_OPERATIONS: readonly Operation[] = [
   }),
   defineOperation({
     ...{ ...base, method: 'POST', op: 'reserve', access: 'user', parameters: reserving },
-    doc: 'Reserve an address of a subnet, for a host that is not a machine of the region.',
+    doc: 'Reserve an address of a subnet. With a hardware address that host gets it by DHCP; with a hostname it has that name.',
     run: reserve,
   }),
   defineOperation({

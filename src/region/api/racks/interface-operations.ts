@@ -248,12 +248,14 @@ export interface SettingRevision {
 /**
  * Changes all these settings, or none.
  * @param rack as for `RegionSettings.change`
+ * @param also what else is stored in the same transaction, unless they are refused
  * @returns the refusal: of `revise`, or a file has the setting, or the values do not fit
  */
 export async function reviseSettings(
   call: ApiCall,
   rack: string,
   revisions: readonly SettingRevision[],
+  also?: () => Promise<void>,
 ): Promise<Refusal | undefined> {
   const edits = revisions.map(({ key, revise }) => {
     if (revise === undefined) return { key, value: undefined };
@@ -265,7 +267,16 @@ export async function reviseSettings(
     return { key, value: undefined, revise: checked };
   });
   try {
-    const refused = await call.region.settings.change(rack, edits, usernameOf(call));
+    const { settings, store } = call.region;
+    const change = () => settings.change(rack, edits, usernameOf(call));
+    const refused =
+      also === undefined
+        ? await change()
+        : await store.transact(async () => {
+            const refusal = await change();
+            if (refusal === undefined) await also();
+            return refusal;
+          });
     return refused === undefined ? undefined : refuseSetting(refused);
   } catch (error) {
     if (error instanceof Disallowed) return error.refusal;

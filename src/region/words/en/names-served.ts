@@ -14,6 +14,10 @@ export const NAMES_SERVED = {
     `${name} is the default domain: make another one the default first (domains/<id>/?op=set_default).`,
   'domain-in-use.records': ({ name, count }: Named & { readonly count: number }) =>
     `${name} has ${counted(count, 'record')}: delete them first.`,
+  'domain-in-use.reserved': ({ name, count }: Named & { readonly count: number }) =>
+    `${name} has the names of ${counted(count, 'reserved address', 'reserved addresses')}: release them first (ipaddresses).`,
+  'in-use.reserved-name': ({ name, address }: Named & { readonly address: string }) =>
+    `${name} is the name of the reserved address ${address}: release the address instead (ipaddresses/?op=release).`,
   'field.domain-taken': ({ name }: Named) => `The domain ${name} exists already.`,
   'field.domain-own': 'The racks are authoritative for every domain: give true, or nothing.',
   'field.domain-ttl':

@@ -138,8 +138,12 @@ export const NETWORKS = {
   'field.vlan-dhcp-off': 'DHCP is off in this VLAN: give dhcp_on=true too.',
   'field.vlan-unserved': 'No rack serves a subnet of this VLAN: give primary_rack too, the rack that offers DHCP.',
   'field.vlan-racks': 'Give different racks, and a primary one.',
-  'field.reserve-device':
-    'Only an address can be reserved here: to give one to a host with a name or a hardware address, add a device (devices).',
+  'field.reserve-machine': ({ machine }: { readonly machine: string }) =>
+    `This is an interface of ${machine}, which you do not own: its owner or an administrator may reserve an address for it.`,
+  'field.reserve-twice': ({ address, network }: At & In) =>
+    `This host already has ${address} in ${network}: release that address first.`,
+  'field.reserve-name': ({ name, address }: Named & At) =>
+    `${name} is the name of the reserved address ${address}: choose another, or release that address first.`,
   'field.reserve-where': 'Give ip or subnet.',
   'field.scan-force': 'Give the networks to scan, or force=true to scan all.',
   'field.scan-arp': 'Give false: the hosts are asked by ARP, not by ping.',

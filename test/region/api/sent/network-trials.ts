@@ -174,6 +174,11 @@ const RANGES: readonly Trial[] = [
   },
   { of: '2.0 POST ipaddresses reserve', send: { ip_address: '10.20.0.210' }, reads: { ip_address: ip } },
   {
+    of: '2.0 POST ipaddresses reserve',
+    given: async () => ({ fields: { ip: '10.20.0.210' } }),
+    send: { mac: '52:54:00:00:00:77', hostname: 'printer' },
+  },
+  {
     ...{ of: '2.0 POST ipaddresses release', given: addresses, send: { ip: '10.20.0.210', force: 'true' } },
     reads: { ip: released, force: released },
   },
@@ -340,7 +345,8 @@ const RACKS: readonly Trial[] = [
       await farRack(site);
       return { path: { system_id: REGISTERED.uuid } };
     },
-    ...{ send: { zone: 'hall', domain: 'maas' }, reads: { zone: 'zone.name', domain: 'domain.name' } },
+    send: { zone: 'hall', domain: 'maas', description: 'in the hall' },
+    reads: { zone: 'zone.name', domain: 'domain.name' },
   },
   {
     of: '2.0 GET rackcontrollers power_parameters',
