@@ -45,6 +45,21 @@ test('the answer, the list, the racks and the names have the host and the name, 
     assert.deepEqual((await ask('GET', '2.0/dnsresources/')).json, []);
   }));
 
+test('a rack that knows the state before gets the reserved addresses with the changes, and again without them', () =>
+  withNetworks(async (ask, { region }) => {
+    const next = (ifNoneMatch: string | undefined) => region.stateUpdate('any', { ifNoneMatch, takesChanges: true });
+    const first = await next(undefined);
+    await ask('POST', RESERVE, { ip: '10.20.0.50', mac: MAC, hostname: 'printer' });
+    const second = await next(first.tag);
+    assert.ok(second.kind === 'state-changes', second.kind);
+    assert.deepEqual([second.changes.machines, second.changes.reserved], [[], [HOST]]);
+    assert.equal((await next(second.tag)).kind, 'unchanged');
+    await ask('POST', '2.0/ipaddresses/?op=release', { ip: '10.20.0.50' });
+    const third = await next(second.tag);
+    assert.ok(third.kind === 'state-changes', third.kind);
+    assert.equal(third.changes.reserved, undefined);
+  }));
+
 test('a host, or a name, alone is enough, without an address and in version 1.0', () =>
   withNetworks(async (ask, { region }) => {
     const fields = { network: '10.20.0.0/24', mac: MAC };
