@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseIpv4 } from '../../../src/net/address.ts';
-import { machine, withSite } from './sent/trial.ts';
+import { machine, sshKey, withSite } from './sent/trial.ts';
 
 const MINUTE_MS = 60_000;
 const RACK = '11111111-2222-3333-4444-555555555555';
@@ -86,4 +86,47 @@ test('a cluster has machines, leases, boot images and a state; its name is its o
     const wrong = await ask('PUT', `1.0/nodegroups/${RACK}/`, { name: 'x', cluster_name: 'y', status: '0' });
     assert.deepEqual(Object.keys(wrong.json).toSorted(), ['cluster_name', 'name', 'status']);
     assert.equal((await ask('PUT', `1.0/nodegroups/${RACK}/`, { name: 'maas', status: '1' })).json.uuid, RACK);
+  }));
+
+test('storage is the whole megabytes of all disks, and boot_type is how the node is being deployed', () =>
+  withSite(async (site) => {
+    const id = await machine(site);
+    const shown = async () => (await site.ask('GET', `1.0/nodes/${id}/`)).json;
+    assert.deepEqual([(await shown()).storage, (await shown()).boot_type], [128_000, 'fastpath']);
+    const facts = (await site.place.store.findMachine(id))?.facts;
+    assert.ok(facts !== undefined);
+    const sizes = [64_009_999_999, 1_000_000];
+    const disks = facts.disks.map((disk, at) => ({ ...disk, bytes: sizes[at] ?? 0 }));
+    await site.place.store.changeMachine(id, 1, () => ({
+      kind: 'change',
+      fields: { facts: { ...facts, disks } },
+      events: [],
+    }));
+    assert.equal((await shown()).storage, 64_010);
+    const bare = await machine(site, 'ready', {}, 3);
+    assert.equal((await site.ask('GET', `1.0/nodes/${bare}/`)).json.storage, 0);
+    await site.ask('POST', '2.0/account/prefs/sshkeys/', { key: sshKey(1) });
+    for (const [way, shows] of [
+      ['installer', 'di'],
+      ['image', 'fastpath'],
+    ] as const) {
+      const fields = { distro_series: 'debian/trixie', deploy_by: way };
+      const started = await site.ask('POST', `1.0/nodes/${id}/?op=start`, fields);
+      assert.deepEqual([started.status, started.json.boot_type], [200, shows], started.text);
+      assert.equal((await shown()).boot_type, shows);
+      const back = { status: 'ready', work: undefined } as const;
+      await site.place.store.changeMachine(id, 1, () => ({ kind: 'change', fields: back, events: [] }));
+    }
+  }));
+
+test('boot_type of a change is the one that every deployment has, and the other one is refused by name', () =>
+  withSite(async ({ ask, ...site }) => {
+    const id = await machine({ ask, ...site });
+    for (const boot_type of ['fastpath', ''])
+      assert.deepEqual((await ask('PUT', `1.0/nodes/${id}/`, { boot_type })).json.boot_type, 'fastpath');
+    for (const boot_type of ['di', 'x']) {
+      const { status, json } = await ask('PUT', `1.0/nodes/${id}/`, { boot_type });
+      assert.deepEqual([status, Object.keys(json)], [400, ['boot_type']]);
+      assert.match(json.boot_type[0], /deploy_by=installer/);
+    }
   }));

@@ -2,8 +2,11 @@
 // qualified.
 //
 // 1. `substatus` is the unfolded status.
+// 2. `storage` is a whole number, as in MAAS 1.9; API 2.0 has fractions of a megabyte.
+// 3. `boot_type` is `di` while an installer runs. A deployed machine does not record how it was deployed.
 
 import { formatMac } from '../../../net/address.ts';
+import { disksOf } from '../../layout/disks.ts';
 import type { PowerView } from '../../life/power-life.ts';
 import type { Whereabouts } from '../../life/whereabouts.ts';
 import { statusRow } from '../../records/lifecycle.ts';
@@ -14,6 +17,10 @@ import { disksJson } from './disk-json.ts';
 import { SHARED_FIXED, sharedJson } from './machine-json.ts';
 
 const BASE = '/MAAS/api/1.0';
+
+/** The size of all disks in megabytes. */
+const storageMb = (machine: Machine): number =>
+  Math.floor(disksOf(machine).reduce((sum, { facts }) => sum + facts.bytes, 0) / 1e6);
 
 /** The whole node. @param power the reading of its power; `undefined` if there is none */
 export function nodeJson(machine: Machine, where: Whereabouts, power?: PowerView): Record<string, unknown> {
@@ -33,7 +40,8 @@ export function nodeJson(machine: Machine, where: Whereabouts, power?: PowerView
     substatus_name: row.name,
     substatus_message: remarkSentence(machine.statusReason),
     substatus_action: machine.work?.stage ?? '',
-    boot_type: 'fastpath',
+    storage: storageMb(machine),
+    boot_type: machine.work?.deployBy === 'installer' ? 'di' : 'fastpath',
     routers: [],
     macaddress_set: macs,
     pxe_mac: macs[0] ?? null,

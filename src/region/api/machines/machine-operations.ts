@@ -232,6 +232,15 @@ const editParameters = z.object({
   ...powerFields,
 });
 
+/** API 1.0 stores with a node how it is deployed; here each deployment says so. */
+const oldEditParameters = editParameters.extend({
+  boot_type: value(z.string().regex(/^(?:fastpath)?$/, 'field.boot-type'))
+    .optional()
+    .describe(
+      'fastpath: by an image, as every deployment that does not say otherwise. Refused: di; give `start` deploy_by=installer.',
+    ),
+});
+
 async function editOf(
   call: ApiCall,
   given: z.output<typeof editParameters>,
@@ -314,13 +323,14 @@ function readingOf(version: ApiVersion): readonly Operation[] {
 
 /** Changing one machine. */
 function changingOf(version: ApiVersion): readonly Operation[] {
-  const common = { ...machinePaths(version).one, access: 'admin' } as const;
+  const { isOld, one } = machinePaths(version);
+  const common = { ...one, access: 'admin' } as const;
   return [
     defineOperation({
       ...common,
       method: 'PUT',
       doc: 'Change a machine.',
-      parameters: editParameters,
+      parameters: isOld ? oldEditParameters : editParameters,
       check: checkEdit,
       run: edit,
     }),

@@ -188,6 +188,8 @@ export const API = {
   'field.devices-unknown':
     'Rackboot does not know which PCI and USB devices a machine has: omit devices, and choose by tags.',
   'field.reported': 'Machines report this themselves: omit it, and commission the machine again after a change.',
+  'field.boot-type':
+    'Give fastpath, or nothing: a node does not keep how it is deployed. For an installer, give deploy_by=installer to `start`.',
   'field.swap-size': 'Rackboot makes no swap file: omit swap_size, and lay out a swap partition.',
   'field.address-family': 'Every machine has IPv4: give false, or nothing.',
   'field.relay-vlan': 'Omit relay_vlan: a relay agent of the network passes requests to the racks.',
