@@ -17,6 +17,7 @@ import {
   BEFORE,
   type CommandRefusal,
   type CommandTerms,
+  isRepeated,
   type MachineCommand,
   refuseCommand,
   TARGETS,
@@ -39,18 +40,22 @@ export function decideCommand(
   const command = ownOptionsOf(given);
   const refused = refuseCommand(machine, command.name, by) ?? refusePath(machine, command);
   if (refused !== undefined) return { kind: 'refuse', refusal: refused };
+  const params = { command: command.name, comment: by.comment };
+  const audit: NewMachineEvent = { type: 'NODE', code: 'command', params, atMs, username: by.username };
+  const said: Remark | undefined = by.comment === '' ? undefined : { code: 'said', params: { text: by.comment } };
+  if (isRepeated(machine, command.name)) {
+    const fields = { status: machine.status, ...(said === undefined ? {} : { statusReason: said }) };
+    return { kind: 'change', fields, events: [audit] };
+  }
   const path = pathOf(machine, command, terms.switches, atMs);
   const last = path.at(-1) ?? machine.status;
   const change = enterStatuses(machine, path, {
     atMs,
     clock: terms.clock,
     username: by.username,
-    reason:
-      by.comment === '' ? remarkOn(machine, command, terms.switches) : { code: 'said', params: { text: by.comment } },
+    reason: said ?? remarkOn(machine, command, terms.switches),
     work: workOf(command, last, terms, machine),
   });
-  const params = { command: command.name, comment: by.comment };
-  const audit: NewMachineEvent = { type: 'NODE', code: 'command', params, atMs, username: by.username };
   const named = command.agentName === undefined ? {} : { agentName: command.agentName };
   const begun = takesOwnership(machine, command, by) ? { owner: by.username, ...named } : {};
   // A pending power-off stays unless the command needs another power task.

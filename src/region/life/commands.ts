@@ -22,6 +22,7 @@
 //   test             idle states without a running system              Testing
 //
 // 1. A command that is impossible in a state is refused, and the refusal lists the commands that are possible.
+// 2. A Broken machine may be marked as broken again, as in MAAS: only the reason changes, if one is given.
 
 import type { Clock } from '../../clock.ts';
 import { type MachineStatus, STATUSES, statusRow } from '../records/lifecycle.ts';
@@ -228,8 +229,12 @@ function refuseLocked({ hostname, systemId, isLocked }: MachineOutline): Command
   return isLocked === true ? refusal('machine-locked.command', { machine: hostname, systemId }) : undefined;
 }
 
+/** True if the machine already is what the command makes of it. */
+export const isRepeated = ({ status }: Pick<Machine, 'status'>, name: CommandName): boolean =>
+  name === 'mark-broken' && status === 'broken';
+
 function refuseState({ hostname, status }: MachineOutline, name: CommandName): CommandRefusal | undefined {
-  if (TARGETS[name][status] !== undefined) return undefined;
+  if (TARGETS[name][status] !== undefined || isRepeated({ status }, name)) return undefined;
   const params = { machine: hostname, state: statusRow(status).name, command: commandWord(name) };
   return refusal('transition-not-allowed.command', { ...params, possible: commandsFrom(status).map(commandWord) });
 }

@@ -40,6 +40,7 @@ test('an operation that no text requests is found, and a word that only contains
 });
 
 interface Shown {
+  readonly error_description: string;
   readonly status_name: string;
   readonly owner_data: object;
   readonly conflicts: readonly object[];
@@ -89,6 +90,15 @@ test('a machine is marked as broken, fixed and missing, and reinstated', () =>
   withClient(async ({ post, enlist: add }) => {
     const id = await add(A, 'ready');
     assert.equal((await post(id, 'mark_broken')).status_name, 'Broken');
+    assert.equal((await post(id, 'mark_fixed')).status_name, 'Ready');
+    for (const [fields, reason] of [
+      [{ comment: 'its fan is loud' }, 'its fan is loud'],
+      [{}, 'its fan is loud'],
+      [{ error_description: 'its disk is slow' }, 'its disk is slow'],
+    ] as const) {
+      const { status_name: status, error_description: why } = await post(id, 'mark_broken', fields);
+      assert.deepEqual([status, why], ['Broken', reason]);
+    }
     assert.equal((await post(id, 'mark_fixed')).status_name, 'Ready');
     assert.equal((await post(id, 'mark_missing')).status_name, 'Missing');
     assert.equal((await post(id, 'reinstate')).status_name, 'New');

@@ -30,7 +30,7 @@ const EXPECTED: Readonly<Record<CommandName, string>> = {
   'mark-broken':
     'new commissioning failed-commissioning missing ready reserved deployed retired deploying allocated failed-deployment releasing ' +
     'failed-releasing disk-erasing failed-disk-erasing rescue-mode entering-rescue-mode failed-entering-rescue-mode exiting-rescue-mode ' +
-    'failed-exiting-rescue-mode testing failed-testing',
+    'failed-exiting-rescue-mode testing failed-testing broken',
   'mark-fixed': 'broken>deployed',
   'mark-missing':
     'new commissioning failed-commissioning ready reserved deployed retired deploying allocated failed-deployment releasing ' +

@@ -219,7 +219,6 @@ const acceptParameters = z.object({
 /** Operations on one machine that take only a comment: name in 2.0, name in 1.0, command and description. */
 const PLAIN: readonly (readonly [string, string, CommandName, string])[] = [
   ['abort', 'abort_operation', 'abort', 'Abort what a machine is doing, and restore its previous state.'],
-  ['mark_broken', 'mark_broken', 'mark-broken', 'Mark a machine as broken, so that nothing uses it.'],
   ['mark_fixed', 'mark_fixed', 'mark-fixed', 'Mark a broken machine as fixed, so that it may be used again.'],
   ['mark_missing', 'mark_missing', 'mark-missing', 'Mark a machine as missing, so that nothing uses it.'],
   ['rescue_mode', 'rescue_mode', 'rescue', 'Boot a machine from the network, for SSH logins with keys.'],
@@ -249,6 +248,13 @@ function singleOf(version: ApiVersion): readonly Operation[] {
         run: (call, given) => give(call, { name }, given.comment),
       }),
     ),
+    defineOperation({
+      ...one,
+      op: 'mark_broken',
+      doc: 'Mark a machine as broken, so that nothing uses it. A broken machine stays so, with the new comment.',
+      parameters: z.object({ comment, error_description: comment.describe('As `comment`, from clients of MAAS 1.7.') }),
+      run: (call, given) => give(call, { name: 'mark-broken' }, given.comment || given.error_description),
+    }),
     defineOperation({
       ...one,
       op: 'accept',

@@ -41,7 +41,15 @@ const isNow =
   async (sight: Sight): Promise<void> =>
     assert.equal((await machineAfter(sight)).status_name, status);
 
+const saidAsComment = (sight: Sight): Promise<void> =>
+  said({ ...sight, sent: { comment: sight.sent.error_description ?? '' } });
+
 const PLAIN: readonly Trial[] = [
+  ...onMachines('POST', '/{system_id}', 'mark_broken', {
+    given: keyed('broken'),
+    send: { error_description: 'because of the disks' },
+    reads: { error_description: saidAsComment },
+  }),
   ...commented('abort', 'commissioning', 'abort_operation'),
   ...commented('mark_broken', 'ready'),
   ...commented('mark_fixed', 'broken'),
