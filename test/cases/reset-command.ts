@@ -24,7 +24,8 @@ export function testReset(which: 'short' | 'all'): void {
   const call = (...words: readonly string[]) => runRackboot([...words, '--config', rack.configFile]);
 
   before(async () => {
-    mkdirSync(join(caches, 'rackboot', 'debian-bookworm-amd64'), { recursive: true });
+    for (const name of ['debian-bookworm-amd64', 'compiled'])
+      mkdirSync(join(caches, 'rackboot', name), { recursive: true });
     await rack.startWhole();
   });
   after(async () => {
@@ -48,11 +49,11 @@ export function testReset(which: 'short' | 'all'): void {
     const said = output.join('\n');
     for (const words of ['This removes for good:', 'region.db', 'leases.db', 'images and boot environments', rack.tree])
       assert.ok(said.includes(words), `${words}: ${said}`);
-    assert.match(said, /packages kept for further images .*debian-bookworm-amd64/);
+    assert.match(said, /packages for further images, which every Rackboot of this host uses, .*debian-bookworm-amd64/);
     assert.deepEqual(below(rack.stateDir), former);
   });
 
-  test('with --keep-images the images stay, and a file of somebody else stays in any case', async () => {
+  test('with --keep-images the images and the packages of the host stay, and a file of somebody else stays in any case', async () => {
     writeFileSync(join(rack.stateDir, 'notes.txt'), 'mine\n');
     const images = below(rack.tree);
     assert.ok(images.length > 0);
@@ -63,7 +64,8 @@ export function testReset(which: 'short' | 'all'): void {
       /The images in .* stay\.[\s\S]*Left, because they are not Rackboot's: .*notes\.txt/,
     );
     assert.deepEqual([below(rack.stateDir), below(rack.tree)], [['notes.txt'], images]);
-    assert.deepEqual(below(join(caches, 'rackboot')), []);
+    assert.match(output.join('\n'), /The packages in .* stay\./);
+    assert.deepEqual(below(join(caches, 'rackboot')), ['compiled', 'debian-bookworm-amd64']);
   });
 
   test('the rack then starts as on its first day, and after a whole reset nothing is left', async () => {
@@ -76,6 +78,7 @@ export function testReset(which: 'short' | 'all'): void {
     assert.ok(removed.some(({ path }: { path: string }) => path === join(rack.stateDir, 'region.db')));
     assert.deepEqual(left, [join(rack.stateDir, 'notes.txt')]);
     assert.deepEqual([below(rack.stateDir), below(rack.tree)], [['notes.txt'], []]);
+    assert.deepEqual(below(join(caches, 'rackboot')), ['compiled']);
     assert.match((await call('reset')).output.join('\n'), /There is nothing to remove/);
   });
 

@@ -54,7 +54,7 @@ function fileCommands<T>(parser: Argv<T>, { config, json }: SharedOptions, finis
         config,
         json,
         yes,
-        'keep-images': { type: 'boolean', default: false, describe: 'Keep the images and boot environments' },
+        'keep-images': { type: 'boolean', default: false, describe: 'Keep the images, boot environments and packages' },
       },
       async (argv) => {
         const { reset } = await import('./reset.ts');

@@ -3,7 +3,9 @@
 // 1. It refuses while a daemon runs on the state directory, or a region on its database, and holds both locked until it ends.
 // 2. It removes only files that Rackboot made. Other files in the state directory stay, and the output names them.
 // 3. It lists everything that it will remove, and asks. Without a terminal it needs --yes.
-// 4. If it is killed halfway, a second call continues: the lock's file is removed last.
+// 4. The packages that commands keep for further images belong to the host, not to a configuration. They go with the images, and the
+//    question says who else uses them.
+// 5. If it is killed halfway, a second call continues: the lock's file is removed last.
 
 import { existsSync, lstatSync, readdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -43,6 +45,8 @@ const OURS: readonly (readonly [what: string, name: RegExp])[] = [
     /^(?:desired-state\.json(?:\..*)?|(?:rack|rackboot)\.sock|cache|images-work)$/,
   ],
 ];
+/** All configurations of a host share these: `packageCache` is not a place of the configuration that is reset. */
+const PACKAGES = 'packages for further images, which every Rackboot of this host uses,';
 /** SQLite's lock on it keeps a daemon from starting, so it is removed last. */
 const LOCK = /^rack\.lock(?:-journal)?$/;
 
@@ -93,11 +97,15 @@ function findDoomed(stateDir: string, tree: string | undefined): readonly Doomed
     names.filter((name) => pattern.test(name)).map((name) => doom(what, join(stateDir, name))),
   );
   const images = tree === undefined ? [] : imagesIn(tree, stateDir);
-  const cache = namesIn(packageCache()).map((name) =>
-    doom('packages kept for further images', join(packageCache(), name)),
-  );
-  return [...images, ...cache, ...found];
+  const packages = tree === undefined ? [] : packagesKept();
+  return [...images, ...packages.map((path) => doom(PACKAGES, path)), ...found];
 }
+
+/** The packages that `images make-debian` keeps. Root's place also has code that commands compiled, and files of the lab. */
+const packagesKept = (): readonly string[] =>
+  namesIn(packageCache())
+    .filter((name) => /^debian-[a-z0-9.-]+$/.test(name))
+    .map((name) => join(packageCache(), name));
 
 /** @throws RackError `bad-argument` for a tree that contains a directory that must stay */
 function imagesIn(tree: string, stateDir: string): readonly Doomed[] {
@@ -144,6 +152,7 @@ function announce(doomed: readonly Doomed[], database: string | undefined, kept:
   }
   if (database !== undefined) print(`  every table of the region in ${database}`);
   if (kept !== undefined && existsSync(kept)) print(`The images in ${kept} stay.`);
+  if (kept !== undefined && packagesKept().length > 0) print(`The packages in ${packageCache()} stay.`);
   print(
     "The configuration, the log, backups, people's profiles (`rackboot logout`) and deployed machines stay as they are.",
   );
