@@ -244,12 +244,16 @@ function resolveDns(written: WrittenConfig, managed: readonly Managed[], own: re
 /** The form of each record type's data, in words. */
 const RECORD_FORMS: Readonly<Record<ConfiguredRecord['type'], string>> = {
   A: 'an IPv4 address such as 10.20.0.5',
+  AAAA: 'an IPv6 address such as 2001:db8::5',
   CNAME: 'a domain name',
   NS: 'a domain name',
   PTR: 'a domain name',
   TXT: 'text, or strings in double quotes',
   MX: 'a preference and a name: 10 mail.example.net',
   SRV: 'priority, weight, port and name: 0 5 5060 sip.example.net',
+  SSHFP:
+    'algorithm, type and hexadecimal fingerprint, of 20 bytes for type 1 and 32 for type 2, as `ssh-keygen -r` prints them: 4 2 9f86…',
+  CAA: 'flags, tag and value: 0 issue "ca.example.net"',
 };
 
 /** Refuses records that the DNS room cannot parse: it would report them but never serve them. */

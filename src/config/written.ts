@@ -158,7 +158,7 @@ export const clusterInterfaceFields: readonly string[] = Object.keys(clusterInte
 
 const record = z.strictObject({
   name: recordName,
-  type: z.enum(['A', 'CNAME', 'TXT', 'MX', 'NS', 'SRV', 'PTR']),
+  type: z.enum(['A', 'AAAA', 'CNAME', 'TXT', 'MX', 'NS', 'SRV', 'SSHFP', 'CAA', 'PTR']),
   data: z.string().min(1).max(1024),
   ttl: z.number().int().min(0).max(604_800).optional(),
   // The number that the API gave the record.

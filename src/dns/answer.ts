@@ -166,11 +166,14 @@ const positive = (answers: readonly DnsRecord[], additional: readonly DnsRecord[
   additional,
 });
 
-/** The addresses of the hosts named in the records, if those hosts are ours (RFC 1035 §3.3.9, §3.3.11; RFC 2782). */
+/** The addresses of the hosts named in the records, if those hosts are ours (RFC 1035 §3.3.9, §3.3.11; RFC 2782; RFC 3596 §3). */
 function addressesOf(records: readonly DnsRecord[], type: number, facts: AnswerFacts): readonly DnsRecord[] {
   if (type !== TYPE.NS && type !== TYPE.MX && type !== TYPE.SRV) return NONE;
   const hosts = new Set(records.map((record) => targetOf(record) ?? ''));
-  return [...hosts].flatMap((host) => findSet(facts.names.find(host), TYPE.A)?.records ?? NONE);
+  return [...hosts].flatMap((host) => {
+    const node = facts.names.find(host);
+    return [TYPE.A, TYPE.AAAA].flatMap((family) => findSet(node, family)?.records ?? NONE);
+  });
 }
 
 /** Computes the apex's SOA and NS; configured NS records are added to the computed one. */

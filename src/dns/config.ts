@@ -12,7 +12,7 @@ export interface DnsUpstream {
 export interface ConfiguredRecord {
   /** Fully qualified, lower case, without the final dot. */
   readonly name: string;
-  readonly type: 'A' | 'CNAME' | 'TXT' | 'MX' | 'NS' | 'SRV' | 'PTR';
+  readonly type: 'A' | 'AAAA' | 'CNAME' | 'TXT' | 'MX' | 'NS' | 'SRV' | 'SSHFP' | 'CAA' | 'PTR';
   readonly data: string;
   readonly ttl?: number | undefined;
 }

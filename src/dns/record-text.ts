@@ -1,4 +1,4 @@
-// Rdata as text: the master-file forms of RFC 1035 §5.1, RFC 2782 (SRV), RFC 3596 (AAAA), RFC 3597 §5.
+// Rdata as text: the master-file forms of RFC 1035 §5.1, RFC 2782 (SRV), RFC 3596 (AAAA), RFC 3597 §5, RFC 4255 §3.2 (SSHFP), RFC 8659 §4.1.1 (CAA).
 //
 // 1. `parseRdata` reads the output of `formatRdata` back to the same octets, for each type of `RECORD_TYPE_NUMBERS`.
 // 2. Names count as fully qualified, with or without the final dot: a configured record has no origin.
@@ -19,6 +19,8 @@ export const RECORD_TYPE_NUMBERS = {
   TXT: TYPE.TXT,
   AAAA: TYPE.AAAA,
   SRV: TYPE.SRV,
+  SSHFP: TYPE.SSHFP,
+  CAA: TYPE.CAA,
 } as const;
 
 export type RecordTypeName = keyof typeof RECORD_TYPE_NUMBERS;
@@ -46,6 +48,10 @@ export function parseRdata(type: RecordTypeName, data: string): Uint8Array | und
       return numbersAndName(written, 3);
     case 'TXT':
       return parseText(written);
+    case 'SSHFP':
+      return parseFingerprint(written);
+    case 'CAA':
+      return parseAuthorization(written);
   }
 }
 
@@ -100,6 +106,37 @@ function quotedStrings(written: string): Buffer[] | undefined {
   return strings;
 }
 
+/** The octets of a fingerprint by its type: SHA-1 (RFC 4255 §3.1.2), SHA-256 (RFC 6594 §4). Other types have any length. */
+const FINGERPRINT_OCTETS: ReadonlyMap<number, number> = new Map([
+  [1, 20],
+  [2, 32],
+]);
+
+/** `4 2 9f86…`: algorithm, type of the fingerprint, fingerprint in hexadecimal digits, with or without spaces. */
+function parseFingerprint(written: string): Uint8Array | undefined {
+  const [, algorithm = '', kind = '', digits = ''] = /^(\d{1,3})\s+(\d{1,3})\s+([0-9a-f\s]+)$/i.exec(written) ?? [];
+  const fingerprint = Buffer.from(digits.replace(/\s/g, ''), 'hex');
+  const wanted = FINGERPRINT_OCTETS.get(Number(kind)) ?? fingerprint.length;
+  const isWhole = digits.replace(/\s/g, '').length === fingerprint.length * 2;
+  if (fingerprint.length === 0 || !isWhole || fingerprint.length !== wanted) return undefined;
+  return Number(algorithm) > 255 || Number(kind) > 255
+    ? undefined
+    : Buffer.concat([Uint8Array.of(Number(algorithm), Number(kind)), fingerprint]);
+}
+
+/** A CAA record's property tag; RFC 8659 §4.1 allows these characters. */
+const TAG = /^[0-9a-z]{1,255}$/i;
+
+/** `0 issue "ca.example.net"`: flags, tag, value. A value with spaces or a semicolon needs quotes. */
+function parseAuthorization(written: string): Uint8Array | undefined {
+  const [, flags = '', tag = '', value = ''] = /^(\d{1,3})\s+(\S+)\s+(".*"|[^\s"';()\\]+)$/s.exec(written) ?? [];
+  const strings = value.startsWith('"') ? quotedStrings(value) : [Buffer.from(value, 'utf8')];
+  const [text] = strings ?? [];
+  if (flags === '' || Number(flags) > 255 || !TAG.test(tag) || strings?.length !== 1 || text === undefined)
+    return undefined;
+  return Buffer.concat([Uint8Array.of(Number(flags), tag.length), Buffer.from(tag, 'latin1'), text]);
+}
+
 /** The sixteen octets of an IPv6 address (RFC 4291 §2.2), or undefined. */
 function parseIpv6(written: string): Uint8Array | undefined {
   const halves = written.split('::');
@@ -147,6 +184,10 @@ function formatKnown(type: number, reader: ByteReader): string | undefined {
     case TYPE.TXT:
     case TYPE.HINFO:
       return formatStrings(reader);
+    case TYPE.SSHFP:
+      return formatFingerprint(reader);
+    case TYPE.CAA:
+      return formatAuthorization(reader);
     default:
       return undefined;
   }
@@ -154,15 +195,32 @@ function formatKnown(type: number, reader: ByteReader): string | undefined {
 
 function formatStrings(reader: ByteReader): string {
   const strings: string[] = [];
-  while (reader.remaining > 0 && reader.fault === undefined) {
-    const octets = reader.copy(reader.u8('rdata'), 'rdata');
-    let string = '';
-    for (const octet of octets) {
-      if (octet === 0x22 || octet === 0x5c) string += `\\${String.fromCharCode(octet)}`;
-      else if (octet >= 0x20 && octet < 0x7f) string += String.fromCharCode(octet);
-      else string += `\\${String(octet).padStart(3, '0')}`;
-    }
-    strings.push(`"${string}"`);
-  }
+  while (reader.remaining > 0 && reader.fault === undefined)
+    strings.push(quoted(reader.copy(reader.u8('rdata'), 'rdata')));
   return strings.join(' ');
+}
+
+/** Octets as one quoted string. */
+function quoted(octets: Uint8Array): string {
+  let string = '';
+  for (const octet of octets) {
+    if (octet === 0x22 || octet === 0x5c) string += `\\${String.fromCharCode(octet)}`;
+    else if (octet >= 0x20 && octet < 0x7f) string += String.fromCharCode(octet);
+    else string += `\\${String(octet).padStart(3, '0')}`;
+  }
+  return `"${string}"`;
+}
+
+function formatFingerprint(reader: ByteReader): string | undefined {
+  const [algorithm, kind] = [reader.u8('rdata'), reader.u8('rdata')];
+  const length = reader.remaining;
+  if (length === 0 || length !== (FINGERPRINT_OCTETS.get(kind) ?? length)) return undefined;
+  return `${algorithm} ${kind} ${Buffer.from(reader.copy(length, 'rdata')).toString('hex')}`;
+}
+
+function formatAuthorization(reader: ByteReader): string | undefined {
+  const flags = reader.u8('rdata');
+  const tag = Buffer.from(reader.copy(reader.u8('rdata'), 'rdata')).toString('latin1');
+  if (!TAG.test(tag)) return undefined;
+  return `${flags} ${tag} ${quoted(reader.copy(reader.remaining, 'rdata'))}`;
 }

@@ -23,11 +23,13 @@ export const TYPE = {
   AAAA: 28,
   SRV: 33,
   OPT: 41,
+  SSHFP: 44,
   IXFR: 251,
   AXFR: 252,
   MAILB: 253,
   MAILA: 254,
   ANY: 255,
+  CAA: 257,
 } as const;
 
 /** The Internet class, the only one served. */

@@ -41,7 +41,7 @@ const CASES: readonly (readonly [written: string, problem: string])[] = [
   ],
   [
     'dns: { records: [{ name: x, type: LOC, data: y }] }',
-    'dns.records[0].type: expected one of A, CNAME, TXT, MX, NS, SRV, PTR, found "LOC"',
+    'dns.records[0].type: expected one of A, AAAA, CNAME, TXT, MX, NS, SRV, SSHFP, CAA, PTR, found "LOC"',
   ],
   ['dhcp: { options: [{ name: 7 }] }', 'dhcp.options[0].name: expected text, found 7; write "7"'],
   [

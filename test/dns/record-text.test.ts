@@ -21,6 +21,25 @@ describe('record data as text', () => {
     ['text that is not ASCII is UTF-8', 'TXT', 'ü', '"\\195\\188"'],
     ['a quote that is not closed is refused', 'TXT', '"abc', undefined],
     ['an octet above 255 is refused', 'TXT', '"\\256"', undefined],
+    ['algorithm, type, fingerprint', 'SSHFP', `4 2 ${'9F'.repeat(32)}`, `4 2 ${'9f'.repeat(32)}`],
+    ['digits in groups, as in zone files', 'SSHFP', `1 1  ${'0A1B '.repeat(10)}`, `1 1 ${'0a1b'.repeat(10)}`],
+    ['a type without a length (RFC 4255 §3.1.2)', 'SSHFP', '6 3 abcd', '6 3 abcd'],
+    ['a SHA-1 of 19 octets is refused', 'SSHFP', `1 1 ${'ab'.repeat(19)}`, undefined],
+    ['a SHA-256 of 20 octets is refused', 'SSHFP', `1 2 ${'ab'.repeat(20)}`, undefined],
+    ['half an octet is refused', 'SSHFP', '6 3 abc', undefined],
+    ['a fingerprint that is not hexadecimal is refused', 'SSHFP', '6 3 xyz0', undefined],
+    ['an algorithm above 255 is refused', 'SSHFP', '256 3 ab', undefined],
+    ['a record without a fingerprint is refused', 'SSHFP', '4 2', undefined],
+    ['flags, tag, value', 'CAA', '0 issue "ca.example.net"', '0 issue "ca.example.net"'],
+    ['a value without quotes', 'CAA', '128 iodef  mailto:a@example.net', '128 iodef "mailto:a@example.net"'],
+    ['nobody may issue (RFC 8659 §4.2)', 'CAA', '0 issue ";"', '0 issue ";"'],
+    ['parameters and escapes in quotes', 'CAA', '0 issue "ca.net; a=\\"1\\""', '0 issue "ca.net; a=\\"1\\""'],
+    ['an empty value', 'CAA', '0 issuewild ""', '0 issuewild ""'],
+    ['flags above 255 are refused', 'CAA', '256 issue "a"', undefined],
+    ['a tag of other characters is refused', 'CAA', '0 is-sue "a"', undefined],
+    ['two values are refused', 'CAA', '0 issue "a" "b"', undefined],
+    ['a value with spaces and without quotes is refused', 'CAA', '0 issue a b', undefined],
+    ['a quote that is not closed is refused', 'CAA', '0 issue "a', undefined],
     ['IPv6, shortened', 'AAAA', '2001:db8::1', '2001:db8:0:0:0:0:0:1'],
     ['IPv6 with an embedded IPv4 address', 'AAAA', '::ffff:10.0.0.1', '0:0:0:0:0:ffff:a00:1'],
     ['IPv6, all zeros', 'AAAA', '::', '0:0:0:0:0:0:0:0'],
@@ -47,6 +66,9 @@ describe('record data as text', () => {
     assert.equal(formatRdata(65280, Uint8Array.of(1, 255)), '\\# 2 01ff');
     assert.equal(formatRdata(RECORD_TYPE_NUMBERS.A, Uint8Array.of(1)), '\\# 1 01');
     assert.equal(formatRdata(RECORD_TYPE_NUMBERS.MX, new Uint8Array(0)), '\\# 0');
+    assert.equal(formatRdata(RECORD_TYPE_NUMBERS.SSHFP, Uint8Array.of(1, 1, 2)), '\\# 3 010102');
+    assert.equal(formatRdata(RECORD_TYPE_NUMBERS.CAA, Uint8Array.of(0, 1, 0x2d, 0x61)), '\\# 4 00012d61');
+    assert.equal(formatRdata(RECORD_TYPE_NUMBERS.CAA, Uint8Array.of(0, 9, 0x61)), '\\# 3 000961');
   });
 
   it('strings of random octets survive a round trip', () => {
@@ -60,7 +82,7 @@ describe('record data as text', () => {
   });
 
   it('parsing random text never throws', () => {
-    const types: readonly RecordTypeName[] = ['A', 'AAAA', 'NS', 'CNAME', 'PTR', 'MX', 'SRV', 'TXT'];
+    const types: readonly RecordTypeName[] = ['A', 'AAAA', 'NS', 'CNAME', 'PTR', 'MX', 'SRV', 'TXT', 'SSHFP', 'CAA'];
     fc.assert(
       fc.property(fc.constantFrom(...types), fc.string({ maxLength: 80 }), (type, text) => void parseRdata(type, text)),
       {

@@ -63,7 +63,12 @@ for (const native of [true, false]) {
       outside = await serve(network, { domains: ['outside.example'], records });
       rack = await serve(network, {
         upstream: [{ address: LOOPBACK, port: outside.port }],
-        records: [{ name: 'alias.maas', type: 'CNAME', data: 'www.outside.example' }],
+        records: [
+          { name: 'alias.maas', type: 'CNAME', data: 'www.outside.example' },
+          { name: 'node1.maas', type: 'SSHFP', data: `4 2 ${'9f'.repeat(32)}` },
+          { name: 'node1.maas', type: 'CAA', data: '128 issue "ca.example.net; account=1"' },
+          { name: 'node1.maas', type: 'AAAA', data: '2001:db8::1' },
+        ],
       });
       rack.names.setMachines([{ fqdn: 'node1.maas', address: ip('10.20.0.10') }]);
     });
@@ -88,6 +93,10 @@ for (const native of [true, false]) {
         ['+cookie', '+nsid', '+subnet=10.0.0.0/8', 'node1.maas'],
         '10.20.0.10',
       ],
+      ['the key of a machine', ['node1.maas', 'SSHFP'], `4 2 ${'9F'.repeat(28)} ${'9F'.repeat(4)}`],
+      ['the authority of a machine', ['node1.maas', 'CAA'], '128 issue "ca.example.net; account=1"'],
+      ['the authority of a machine by TCP', ['+tcp', 'node1.maas', 'CAA'], '128 issue "ca.example.net; account=1"'],
+      ['the other address of a machine', ['node1.maas', 'AAAA'], '2001:db8::1'],
       ['a machine by its address', ['-x', '10.20.0.10'], 'node1.maas.'],
       ['a generated name', ['10-20-0-150.maas'], '10.20.0.150'],
       ['a dynamic address', ['-x', '10.20.0.150'], '10-20-0-150.maas.'],

@@ -149,6 +149,24 @@ test('a record is added, changed and deleted; data that does not fit its type is
     assert.equal((await ask('alice', 'GET', `dnsresourcerecords/${made.json.id}/`)).status, 404);
   }));
 
+test('a record has any type of MAAS, and CAA; data that does not fit names its form', () =>
+  withCallers(async (place) => {
+    const { ask } = place;
+    for (const [rrtype, rrdata, wrong, form] of [
+      ['SSHFP', `4 2 ${'9f'.repeat(32)}`, '4 2 9f', /algorithm, type and hexadecimal fingerprint/],
+      ['CAA', '0 issue "ca.example.net"', '0 issue', /flags, tag and value/],
+      ['AAAA', '2001:db8::5', '10.20.0.5', /an IPv6 address/],
+    ] as const) {
+      const made = await ask('root', 'POST', 'dnsresourcerecords/', { fqdn: 'web.maas', rrtype, rrdata });
+      assert.deepEqual([made.status, made.json.rrtype, made.json.rrdata], [200, rrtype, rrdata], made.text);
+      assert.deepEqual((await ask('alice', 'GET', `dnsresourcerecords/?rrtype=${rrtype}`)).json, [made.json]);
+      const refused = await ask('root', 'PUT', `dnsresourcerecords/${made.json.id}/`, { rrdata: wrong });
+      assert.deepEqual([refused.status, keysOf(refused.json)], [400, ['rrdata']]);
+      assert.match(refused.json.rrdata[0], form);
+    }
+    assert.equal((recordsOf(place) as { readonly records: readonly unknown[] }).records.length, 3);
+  }));
+
 test('records that somebody wrote as a setting are objects, too', () =>
   withCallers(async ({ ask, region }) => {
     const written = [{ name: 'a.maas', type: 'TXT', data: 'x' }];

@@ -18,7 +18,7 @@ import { reviseSettings, type SettingRevision, withoutKey } from '../racks/inter
 
 const RECORDS = 'dns.records';
 /** The types that the racks serve (`dns/record-text.ts`). */
-export const RECORD_TYPES = ['A', 'CNAME', 'TXT', 'MX', 'NS', 'SRV', 'PTR'] as const;
+export const RECORD_TYPES = ['A', 'AAAA', 'CNAME', 'TXT', 'MX', 'NS', 'SRV', 'SSHFP', 'CAA', 'PTR'] as const;
 type RecordType = (typeof RECORD_TYPES)[number];
 
 export interface NamedRecord {
