@@ -15,7 +15,7 @@ import type { ConfiguredOption } from '../dhcp/networks/configured-options.ts';
 import type { Ipv4 } from '../net/address.ts';
 import { clientCondition, resolveCondition } from './client-condition.ts';
 import { LEASE_SECONDS_MAX, LEASE_SECONDS_MIN } from './lease-times.ts';
-import { hostOptions, type OptionLevel, optionList, resolveOptions } from './option-list.ts';
+import { type AddressesOf, hostOptions, type OptionLevel, optionList, resolveOptions } from './option-list.ts';
 import { duration, loaders, plainName } from './written-values.ts';
 
 /** The most classes in one list. Each DISCOVER and REQUEST is tested against all; only the operator fills the list. */
@@ -51,6 +51,7 @@ export function resolveClasses(
   written: z.output<typeof classList>,
   level: OptionLevel,
   report: Report,
+  addressesOf: AddressesOf,
 ): readonly ResolvedClass[] {
   const named = new Map<string, number>();
   return written.map((one, index) => {
@@ -59,7 +60,8 @@ export function resolveClasses(
     if (other === undefined) named.set(one.name, index);
     else report(`${at}.name`, `"${one.name}" is also the name of [${other}]`);
     checkEffects(one, at, report);
-    const options = resolveOptions(one.options ?? [], level, (key, message) => report(`${at}.options${key}`, message));
+    const reportOption: Report = (key, message) => report(`${at}.options${key}`, message);
+    const options = resolveOptions(one.options ?? [], level, reportOption, addressesOf);
     return {
       name: one.name,
       when: resolveCondition(one.when, (message) => report(`${at}.when`, message)),

@@ -19,6 +19,7 @@ import {
   rangesOverlap,
 } from '../net/address.ts';
 import type { NetworkTerms } from './dhcp-terms.ts';
+import { type AddressesOf, serverAddresses } from './option-list.ts';
 import type { WrittenClusterInterface } from './written.ts';
 
 /** Reports a problem at a key below the cluster interface. */
@@ -82,6 +83,7 @@ export function toSubnet(
   defaults: {
     readonly domain: string;
     readonly dnsServers: readonly Ipv4[];
+    readonly addressesOf: AddressesOf;
   },
   terms: NetworkTerms,
 ): DhcpSubnet {
@@ -97,7 +99,7 @@ export function toSubnet(
     domain: written.domain ?? defaults.domain,
     namesClients: written.management === 2,
     dnsServers: written.dns_servers ?? defaults.dnsServers,
-    ntpServers: written.ntp_servers,
+    ntpServers: serverAddresses(written.ntp_servers, defaults.addressesOf),
     ...terms.times,
     options: terms.options,
     classes: terms.classes,

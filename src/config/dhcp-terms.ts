@@ -7,7 +7,7 @@ import type { DhcpClass } from '../dhcp/networks/classes.ts';
 import type { ConfiguredOption, OptionTable } from '../dhcp/networks/configured-options.ts';
 import { networkClasses, type ResolvedClass, resolveClasses } from './class-list.ts';
 import { type LeaseTimes, resolveLeaseTimes, type WrittenLeaseTimes } from './lease-times.ts';
-import { hostOptions, networkOptions, resolveOptions } from './option-list.ts';
+import { type AddressesOf, hostOptions, networkOptions, resolveOptions } from './option-list.ts';
 import type { WrittenClusterInterface, WrittenConfig } from './written.ts';
 
 /** Reports a problem at a key below the place being resolved. */
@@ -29,11 +29,22 @@ export interface NetworkTerms {
   readonly hostOptions: ReadonlyMap<number, OptionTable>;
 }
 
+/** Reports problems at places in the lists of options and of classes. */
+const reportersOf = (report: Report): readonly [ofOption: Report, ofClass: Report] => [
+  (key, message) => report(`options${key}`, message),
+  (key, message) => report(`classes${key}`, message),
+];
+
 /** Checks and resolves the terms of `dhcp`. */
-export function resolveGeneralTerms(dhcp: WrittenConfig['dhcp'], report: Report): GeneralTerms {
+export function resolveGeneralTerms(
+  dhcp: WrittenConfig['dhcp'],
+  report: Report,
+  addressesOf: AddressesOf,
+): GeneralTerms {
   resolveLeaseTimes(dhcp, {}, report);
-  const options = resolveOptions(dhcp.options, 'global', (key, message) => report(`options${key}`, message));
-  const classes = resolveClasses(dhcp.classes, 'global', (key, message) => report(`classes${key}`, message));
+  const [ofOption, ofClass] = reportersOf(report);
+  const options = resolveOptions(dhcp.options, 'global', ofOption, addressesOf);
+  const classes = resolveClasses(dhcp.classes, 'global', ofClass, addressesOf);
   return { times: dhcp, options, classes };
 }
 
@@ -42,14 +53,16 @@ export function resolveNetworkTerms(
   written: WrittenClusterInterface,
   general: GeneralTerms,
   report: Report,
+  addressesOf: AddressesOf,
 ): NetworkTerms {
-  const own = resolveOptions(written.options, 'network', (key, message) => report(`options${key}`, message));
-  const classes = resolveClasses(written.classes, 'network', (key, message) => report(`classes${key}`, message));
+  const [ofOption, ofClass] = reportersOf(report);
+  const own = resolveOptions(written.options, 'network', ofOption, addressesOf);
+  const classes = resolveClasses(written.classes, 'network', ofClass, addressesOf);
   const tables = new Map<number, OptionTable>();
   for (const [index, host] of written.hosts.entries()) {
     if (host.options === undefined) continue;
     const at = `hosts[${index}].options`;
-    const entries = resolveOptions(host.options, 'host', (key, message) => report(`${at}${key}`, message));
+    const entries = resolveOptions(host.options, 'host', (key, message) => report(`${at}${key}`, message), addressesOf);
     const table = hostOptions(entries, written.router_ip);
     if (table !== undefined) tables.set(index, table);
   }

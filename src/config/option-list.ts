@@ -9,8 +9,10 @@
 // 2. A key of a cluster interface (router_ip, dns_servers, ntp_servers, domain) overrides a global option of the same meaning.
 // 3. Routes without a default route get one through the network's router: a client that uses option 121 ignores option 3 (RFC 3442) and
 //    would have no default route.
+// 4. NTP servers may be named. Option 42 has addresses only, so it gets those that `AddressesOf` knows; without any, it is not sent.
 
 import { z } from 'zod';
+import { cleanText } from '../clean-text.ts';
 import { type ConfiguredOption, type OptionTable, tableOf } from '../dhcp/networks/configured-options.ts';
 import { judgeOptionValue, judgeUnwritable } from '../dhcp/wire/legal-values.ts';
 import {
@@ -27,11 +29,13 @@ import {
   OPTION_TYPE_NAMES,
   type OptionType,
   routeBytes,
+  type ValueProblem,
 } from '../dhcp/wire/option-value.ts';
 import { OPTION } from '../dhcp/wire/options.ts';
-import { ANY, type Ipv4 } from '../net/address.ts';
+import { ANY, formatIpv4, type Ipv4 } from '../net/address.ts';
 import { clientCondition, resolveCondition } from './client-condition.ts';
 import { faultText, OWN_WORDS } from './fault-words.ts';
+import { parseServer } from './written-values.ts';
 
 /** The most options in one list. */
 const OPTIONS_MAX = 256;
@@ -68,11 +72,55 @@ export type OptionLevel = 'global' | 'network' | 'host';
 /** Codes that belong to a single network. */
 const NETWORK_CODES: ReadonlySet<number> = new Set([OPTION.subnetMask, OPTION.broadcastAddress]);
 
+/** The addresses that the name of a server has at present; empty: none is known. */
+export type AddressesOf = (name: string) => readonly Ipv4[];
+
+/** The most names of servers in one configuration. */
+export const SERVER_NAMES_MAX = 64;
+/** The most addresses of one list with names that a reply has. */
+const NAMED_ADDRESSES_MAX = 16;
+
+/** The addresses of servers, some of which are named. */
+export function serverAddresses(servers: readonly (Ipv4 | string)[], addressesOf: AddressesOf): readonly Ipv4[] {
+  if (servers.every((server) => typeof server !== 'string')) return servers;
+  const all = servers.flatMap((server) => (typeof server === 'string' ? addressesOf(server) : [server]));
+  return [...new Set(all)].slice(0, NAMED_ADDRESSES_MAX);
+}
+
+/** A value to encode, or its fault. */
+type ServersRead = { readonly value: unknown } | { readonly fault: ValueProblem };
+
+/**
+ * The value of an option with the addresses in place of the names of NTP servers; `undefined`: no address is known. Values of other options stay
+ * as they are.
+ */
+function readServers(
+  { code, type }: { readonly code: number; readonly type: OptionType },
+  value: unknown,
+  addressesOf: AddressesOf,
+): ServersRead {
+  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
+  const texts = list.filter((entry) => typeof entry === 'string');
+  if (code !== OPTION.ntpServers || type !== 'ip-list' || texts.length < list.length) return { value };
+  const servers = texts.map((text) => parseServer(text.trim()));
+  const unfit = servers.indexOf(undefined);
+  if (unfit >= 0) {
+    const found = JSON.stringify(cleanText(texts[unfit] ?? '', 80));
+    const message = `expected an IPv4 address, or the name of a server such as ntp.example.net; found ${found}`;
+    return { fault: { at: Array.isArray(value) ? `[${unfit}]` : '', message } };
+  }
+  const known = servers.filter((server) => server !== undefined);
+  if (known.every((server) => typeof server !== 'string')) return { value };
+  const addresses = serverAddresses(known, addressesOf);
+  return { value: addresses.length === 0 ? undefined : addresses.map(formatIpv4) };
+}
+
 /** Resolves the entries of one list. Reports problems with their place in the list: `[2].value`. */
 export function resolveOptions(
   written: readonly unknown[],
   level: OptionLevel,
   report: ReportOption,
+  addressesOf: AddressesOf,
 ): readonly ConfiguredOption[] {
   const entries: ConfiguredOption[] = [];
   const settled = new Map<number, number>();
@@ -89,7 +137,11 @@ export function resolveOptions(
     const decided = settled.get(code);
     if (decided !== undefined) report(at, `is never used: [${decided}] gives option ${code} to every client`);
     else if (option.when === undefined) settled.set(code, index);
-    const encoded = encodeOptionValue(type, option.value);
+    const read = readServers(row, option.value, addressesOf);
+    if ('fault' in read) report(`${at}.value${read.fault.at}`, read.fault.message);
+    if ('fault' in read) return;
+    if (read.value === undefined && option.value !== undefined) return;
+    const encoded = encodeOptionValue(type, read.value);
     const problem = encoded.ok
       ? named && judgeOptionValue(named, type, encoded.bytes)
       : judgeUnwritable(named?.type === type ? named : undefined, encoded.problem);
@@ -97,12 +149,11 @@ export function resolveOptions(
       if (problem !== undefined) report(`${at}.value${problem.at}`, problem.message);
       return;
     }
-    const value = finishValue(code, type, encoded.bytes);
     const when =
       option.when === undefined
         ? undefined
         : resolveCondition(option.when, (message) => report(`${at}.when`, `${message}, or leave it out`));
-    entries.push({ code, value, force: option.force, when });
+    entries.push({ code, value: finishValue(code, type, encoded.bytes), force: option.force, when });
   });
   return entries;
 }
@@ -184,7 +235,7 @@ function withoutProxyWait(bytes: Uint8Array): Uint8Array {
 interface NetworkKeys {
   readonly router_ip?: Ipv4 | undefined;
   readonly dns_servers?: readonly Ipv4[] | undefined;
-  readonly ntp_servers: readonly Ipv4[];
+  readonly ntp_servers: readonly unknown[];
   readonly domain?: string | undefined;
 }
 

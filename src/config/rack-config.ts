@@ -45,6 +45,8 @@ export interface RackConfig {
   /** Where metrics and health are served; empty: nowhere. */
   readonly metrics: { readonly listen: readonly { readonly address: Ipv4; readonly port: number }[] };
   readonly log: LogLevelSettings & { readonly file: string | undefined };
+  /** The names of servers whose addresses the configuration needs. */
+  readonly serverNames: readonly string[];
 }
 
 /** One problem of a configuration. */

@@ -6,6 +6,7 @@ import type { ConfigFile } from './config-file.ts';
 import { OWN_WORDS } from './fault-words.ts';
 import { type FileKind, inFileOrder, problemAt, reportIssues } from './file-problems.ts';
 import { mergeSettings } from './merge.ts';
+import type { AddressesOf } from './option-list.ts';
 import { type ConfigProblem, PROBLEMS_MAX, type RackConfig } from './rack-config.ts';
 import { type ProblemPath, resolveConfig } from './resolve.ts';
 import { salvage } from './salvage.ts';
@@ -37,8 +38,8 @@ const RACK_FILE: FileKind = {
   elsewhere: (path, key) => ([...path, key].join('.') === 'region.store' ? STORE_OF_REGION : undefined),
 };
 
-/** Checks a file and the store together. */
-export function resolveFile(file: ConfigFile, stored: Settings): ParsedConfig {
+/** Checks a file and the store together. @param addressesOf what is known of the servers that they name; undefined: nothing */
+export function resolveFile(file: ConfigFile, stored: Settings, addressesOf?: AddressesOf): ParsedConfig {
   const merge = mergeSettings(file.values, stored);
   const problems: ConfigProblem[] = [];
   const report = (path: ProblemPath, message: string): void => {
@@ -60,7 +61,7 @@ export function resolveFile(file: ConfigFile, stored: Settings): ParsedConfig {
       );
     return { ok: false, problems: inFileOrder(problems) };
   }
-  const config = resolveConfig(written.data, report, merge.fileInterfaces);
+  const config = resolveConfig(written.data, report, merge.fileInterfaces, addressesOf);
   return problems.length === 0
     ? { ok: true, config, written: written.data, merged, file, stored }
     : { ok: false, problems: inFileOrder(problems) };

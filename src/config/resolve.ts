@@ -18,6 +18,7 @@ import { kernelParamsText } from '../region/words/rack-reasons.ts';
 import type { TftpConfig } from '../tftp/config.ts';
 import { type ResolvedInterface, resolveInterface, toSubnet } from './cluster-interface.ts';
 import { type NetworkTerms, resolveGeneralTerms, resolveNetworkTerms } from './dhcp-terms.ts';
+import { type AddressesOf, SERVER_NAMES_MAX } from './option-list.ts';
 import type { ClusterInterface, RackConfig } from './rack-config.ts';
 import { resolveRegionPlace } from './region-place.ts';
 import { resolveSharedNetworks, type SharedNetworkOf } from './shared-networks.ts';
@@ -42,13 +43,16 @@ interface Managed {
 /**
  * Resolves a written configuration and reports every problem. The result is usable only if there is none.
  * @param fileInterfaces the number of the file's cluster interfaces; the store's follow
+ * @param knownAddresses of the servers that the configuration names
  */
 export function resolveConfig(
   written: WrittenConfig,
   report: ReportProblem,
   fileInterfaces = written.cluster_interfaces.length,
+  knownAddresses: AddressesOf = () => [],
 ): RackConfig {
-  const managed = resolveInterfaces(written, report, fileInterfaces);
+  const { addressesOf, serverNames } = askedNames(knownAddresses, report);
+  const managed = resolveInterfaces(written, report, fileInterfaces, addressesOf);
   const own = unique(managed.flatMap(({ written: entry }) => (entry.ip === undefined ? [] : [entry.ip])));
   const served = managed.filter(({ written: entry }) => entry.management > 0);
   const sharedNetworkOf = resolveSharedNetworks(managed, ({ index }, key, message) =>
@@ -67,7 +71,7 @@ export function resolveConfig(
     stateDir: written.state_dir,
     clusterInterfaces: managed.map(toClusterInterface),
     dhcp: {
-      subnets: served.map((entry) => resolveSubnet(entry, written, dns, sharedNetworkOf, report)),
+      subnets: served.map((entry) => resolveSubnet(entry, written, { dns, addressesOf }, sharedNetworkOf, report)),
       newClientsPerSecond: written.dhcp.new_clients_per_second,
       serverPort: written.dhcp.server_port,
       clientPort: written.dhcp.client_port,
@@ -105,7 +109,21 @@ export function resolveConfig(
     preseeds: resolvePreseeds(written),
     metrics: { listen: written.metrics.listen ?? [{ address: LOOPBACK, port: METRICS_PORT }] },
     log: { level: written.log.level, levels: roomLevels(written), file: written.log.file },
+    serverNames: [...serverNames],
   };
+}
+
+/** Notes the names of servers that are asked for. The set is whole when everything that names a server is resolved. */
+function askedNames(knownAddresses: AddressesOf, report: ReportProblem) {
+  const serverNames = new Set<string>();
+  const addressesOf: AddressesOf = (name) => {
+    if (serverNames.add(name).size === SERVER_NAMES_MAX + 1) {
+      const where = 'the networks and hosts included';
+      report(['dhcp', 'options'], `names more than ${SERVER_NAMES_MAX} NTP servers, ${where}: give some by address`);
+    }
+    return knownAddresses(name);
+  };
+  return { addressesOf, serverNames };
 }
 
 function resolveBoot(
@@ -136,14 +154,20 @@ function resolveTftp({ tftp }: WrittenConfig, managed: readonly Managed[], own: 
   };
 }
 
-function resolveInterfaces(written: WrittenConfig, report: ReportProblem, fileInterfaces: number): Managed[] {
+function resolveInterfaces(
+  written: WrittenConfig,
+  report: ReportProblem,
+  fileInterfaces: number,
+  addressesOf: AddressesOf,
+): Managed[] {
   const managed: Managed[] = [];
-  const general = resolveGeneralTerms(written.dhcp, (key, message) => report(['dhcp', ...keysOf(key)], message));
+  const reportDhcp = (key: string, message: string): void => report(['dhcp', ...keysOf(key)], message);
+  const general = resolveGeneralTerms(written.dhcp, reportDhcp, addressesOf);
   written.cluster_interfaces.forEach((entry, index) => {
     const reportHere = (key: string, message: string): void =>
       report(['cluster_interfaces', index, ...keysOf(key)], message);
     const resolved = resolveInterface(entry, reportHere);
-    const terms = resolveNetworkTerms(entry, general, reportHere);
+    const terms = resolveNetworkTerms(entry, general, reportHere, addressesOf);
     for (const other of managed) {
       if (other.written.name === entry.name) {
         report(
@@ -190,7 +214,7 @@ function toClusterInterface({ written, resolved }: Managed): ClusterInterface {
 function resolveSubnet(
   entry: Managed,
   written: WrittenConfig,
-  dns: DnsConfig,
+  { dns, addressesOf }: { readonly dns: DnsConfig; readonly addressesOf: AddressesOf },
   sharedNetworkOf: SharedNetworkOf,
   report: ReportProblem,
 ): DhcpSubnet {
@@ -207,7 +231,7 @@ function resolveSubnet(
       'missing: a relayed network has no address of this rack to offer, and dns.upstream is empty',
     );
   }
-  const defaults = { domain: written.dns.domain, dnsServers: usable.length > 0 ? usable : upstream };
+  const defaults = { domain: written.dns.domain, dnsServers: usable.length > 0 ? usable : upstream, addressesOf };
   return { ...toSubnet(entry.written, entry.resolved, defaults, entry.terms), shared: sharedNetworkOf(entry.written) };
 }
 

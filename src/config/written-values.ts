@@ -57,6 +57,16 @@ function parseDomain(text: string): string | undefined {
   return name.length <= DOMAIN_LENGTH_MAX && name.split('.').every(isHostLabel) ? name : undefined;
 }
 
+/** A server by its address, or by its name in lower case; undefined: neither. A name does not end in a number (RFC 1123 §2.1). */
+export function parseServer(text: string): Ipv4 | string | undefined {
+  const name = parseDomain(text);
+  return parseIpv4(text) ?? (name === undefined || /(?:^|\.)\d+$/.test(name) ? undefined : name);
+}
+export const server = textual<Ipv4 | string>(
+  'an IPv4 address such as 10.20.0.1, or a name such as ntp.example.net',
+  parseServer,
+);
+
 export const domain = textual('a domain name such as maas or lab.example.net', parseDomain);
 export const hostLabel = textual('a host name of letters, digits and hyphens', (text) => {
   const name = text.toLowerCase();

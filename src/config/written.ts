@@ -38,6 +38,7 @@ import {
   plainName,
   port,
   recordName,
+  server,
   textual,
   upstreamEntry,
   upstreamList,
@@ -136,7 +137,7 @@ const clusterInterface = z.strictObject({
     .default('mac'),
   domain: domain.optional(),
   dns_servers: z.array(ipv4).max(16).optional(),
-  ntp_servers: z.array(ipv4).max(16).default([]),
+  ntp_servers: z.array(server).max(16).default([]),
   ...leaseTimes,
   options: optionList.default([]),
   mode: z

@@ -43,6 +43,7 @@ import type { LiveTree } from './rack/live-tree.ts';
 import { Rack } from './rack/rack.ts';
 import { reconfigurationPorts } from './rack/reconfigure.ts';
 import { acquaintanceOf, RegionSide } from './rack/region-side.ts';
+import type { ServerNames } from './rack/server-names.ts';
 import type { RackAnswers } from './rack-answers.ts';
 import type { Daemon, DaemonOptions } from './service.ts';
 import type { BegunStart } from './start/begin-start.ts';
@@ -85,6 +86,8 @@ class RackProcess implements Daemon {
   readonly #damaged: DamagedLeases;
   #notes: readonly RackNote[] = [];
   #watchNotes: Pick<InterfaceWatch, 'notes' | 'whenNoted'> | undefined;
+  /** Undefined: the configuration has named no server yet. */
+  #serverNames: ServerNames | undefined;
   #stopping: Promise<void> | undefined;
   readonly #startedWallMs: number;
   readonly #note = (note: RackNote): void =>
@@ -129,6 +132,7 @@ class RackProcess implements Daemon {
         levels.configure(config.log);
         void this.#answers?.instruments.configure(config);
         this.#reportInterfaces();
+        void this.#lookUpServers();
       },
     });
     logEvents(this.#log, this.#stream, EVENT_KINDS, levels);
@@ -195,6 +199,7 @@ class RackProcess implements Daemon {
     await nextTurn();
     await nextTurn();
     await this.#openAnswers();
+    void this.#lookUpServers();
     this.#notes = [...lost, ...notes, ...network.notes];
     this.#watchNotes = interfaces;
     this.#watch = watchConfig(configFile, clock, {
@@ -300,12 +305,34 @@ class RackProcess implements Daemon {
       rack: () => this.#rack,
       journal: () => this.#journal,
       interfaces: () => this.#interfaces.states,
-      notes: () => [...this.#notes, ...this.#damaged.notes, ...(this.#watchNotes?.notes ?? []), ...this.#region.notes],
+      notes: () => [
+        ...[...this.#notes, ...this.#damaged.notes, ...(this.#watchNotes?.notes ?? []), ...this.#region.notes],
+        ...(this.#serverNames?.notes ?? []),
+      ],
       withheld: () => this.#hostEvents.withheld,
     });
     this.#answers = { instruments, control };
     this.#opened.push(() => instruments.close());
     await instruments.configure(this.#config);
+  }
+
+  /** Looks up the servers that the configuration names. Without any, no code for it is loaded. */
+  async #lookUpServers(): Promise<void> {
+    if (this.#serverNames === undefined && this.#config.serverNames.length === 0) return;
+    const { lookUpWith, ServerNames } = await import('./rack/server-names.ts');
+    if (this.#stopping !== undefined) return;
+    if (this.#serverNames === undefined) {
+      const names = new ServerNames({
+        clock: this.#options.clock,
+        lookUp: lookUpWith(() => this.#config.dns),
+        names: () => this.#config.serverNames,
+        use: (addressesOf) => this.#configuration.useAddresses(this.#configurationPorts, addressesOf),
+        report: this.#note,
+      });
+      this.#serverNames = names;
+      this.#opened.push(() => names.close());
+    }
+    await this.#serverNames.look();
   }
 
   #describe(uuid: string): RackDescription {

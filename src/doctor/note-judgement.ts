@@ -27,6 +27,10 @@ const FAULTS: { readonly [C in NoteCode]?: Pick<Finding, 'check' | 'fix'> } = {
     check: 'leases',
     fix: 'sudo journalctl -k -p err shows errors of the memory and the disk; sudo smartctl -a /dev/sda asks the disk',
   },
+  'ntp-name-unresolved': {
+    check: 'ntp',
+    fix: 'correct the name in ntp_servers or dhcp.options (`sudo rackboot config show`), or name servers that know it in dns.upstream',
+  },
   'own-address-used': {
     check: 'own address',
     fix: 'find the port of that hardware address in the address table of the switch; give the host another address, or disconnect it',

@@ -2,11 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatProblems } from '../../src/config/config-file.ts';
+import { formatProblems, readConfigFile } from '../../src/config/config-file.ts';
 import { compareConfigs, formatChange } from '../../src/config/difference.ts';
 import { parseConfig } from '../../src/config/load.ts';
+import { resolveFile } from '../../src/config/resolve-file.ts';
 import type { DhcpSubnet } from '../../src/dhcp/networks/config.ts';
 import type { OptionTable } from '../../src/dhcp/networks/configured-options.ts';
+import { formatIpv4, type Ipv4, ipv4 } from '../../src/net/address.ts';
+import { ip } from '../support/lab-facts.ts';
 
 const LAB = `cluster_interfaces:
   - name: lab
@@ -86,6 +89,53 @@ test('a key of the cluster interface overrides a global option, and its own opti
   assert.deepEqual(valuesOf(subnetOf('', servers).options, 3), ['0a140007']);
 });
 
+/** The NTP servers of a network whose configuration names some, and the names. */
+function ntpOf(dhcp: string, own: string, known: Readonly<Record<string, readonly Ipv4[]>>) {
+  const read = readConfigFile(`${LAB}${own === '' ? '' : `    ${own}\n`}dhcp: { ${dhcp} }\n`);
+  const parsed = read.ok ? resolveFile(read.file, {}, (name) => known[name] ?? []) : read;
+  if (!parsed.ok) assert.fail(formatProblems('f', parsed.problems));
+  const [subnet] = parsed.config.dhcp.subnets;
+  const servers = (subnet?.ntpServers ?? []).map(formatIpv4);
+  return { servers, option: valuesOf(subnet?.options, 42), names: parsed.config.serverNames };
+}
+
+test('NTP servers that have names are offered by the addresses that are known of them', () => {
+  const known = { 'ntp.example.net': [ip('192.0.2.1'), ip('192.0.2.2')], 'far.example.net': [ip('192.0.2.2')] };
+  const option = 'options: [{ name: ntp-servers, value: [10.20.0.9, NTP.example.net., far.example.net] }]';
+  assert.deepEqual(ntpOf(option, '', known), {
+    ...{ servers: [], option: ['0a140009c0000201c0000202'], names: ['ntp.example.net', 'far.example.net'] },
+  });
+  assert.deepEqual(ntpOf(option, '', {}).option, ['0a140009']);
+  const alone = 'options: [{ code: 42, value: ntp.example.net }, { code: 26, value: 1400 }]';
+  assert.deepEqual(ntpOf(alone, '', known).option, ['c0000201c0000202']);
+  assert.deepEqual(ntpOf(alone, '', {}).option, []);
+  const own = ntpOf(option, 'ntp_servers: [ntp.example.net, 10.20.0.1]', known);
+  assert.deepEqual([own.servers, own.option], [['192.0.2.1', '192.0.2.2', '10.20.0.1'], []]);
+  const many = Array.from({ length: 40 }, (_, index) => ipv4(0xc0000200 + index));
+  assert.equal(ntpOf(alone, '', { 'ntp.example.net': many }).option[0]?.length, 16 * 8);
+});
+
+test('a server that is neither an address nor a name is refused, and so are too many names', () => {
+  for (const [dhcp, own, said] of [
+    [
+      'options: [{ code: 42, value: [ntp.example, 10.20.0.300] }]',
+      '',
+      /options\[0\]\.value\[1\]: expected .* or the name/,
+    ],
+    ['options: [{ code: 42, value: a_b }]', '', /options\[0\]\.value: expected .* found "a_b"/],
+    ['', 'ntp_servers: [a b]', /ntp_servers\[0\]: expected an IPv4 address such as .*, or a name/],
+    ['options: [{ code: 41, value: ntp.example }]', '', /options\[0\]\.value: expected an IPv4 address/],
+  ] as const)
+    assert.match(problemsOf(dhcp, own), said);
+  const names = (count: number): string =>
+    Array.from({ length: count }, (_, index) => `ntp${index}.example`).join(', ');
+  assert.equal(problemsOf(`options: [{ code: 42, value: [${names(64)}] }]`), '');
+  assert.match(
+    problemsOf(`options: [{ code: 42, value: [${names(65)}] }]`),
+    /dhcp\.options: names more than 64 NTP servers/,
+  );
+});
+
 test('routes without a default route get one through the network’s router', () => {
   const routes = (value: string, router = true): readonly string[] => {
     const parsed = parseConfig(
@@ -148,7 +198,7 @@ const REFUSED: readonly (readonly [string, string, string, RegExp])[] = [
   ],
   [
     'a value of another type',
-    'options: [{ code: 42, value: [10.20.0.9, x] }]',
+    'options: [{ code: 41, value: [10.20.0.9, x] }]',
     '',
     /\[0\]\.value\[1\]: expected an IPv4/,
   ],

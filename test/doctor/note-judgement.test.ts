@@ -12,6 +12,7 @@ const CASES: readonly (readonly [name: string, note: string, check: string, fix:
     'own address',
     /the switch; give the host another address/,
   ],
+  ['an NTP server without a known address', 'ntp-name-unresolved', 'ntp', /servers that know it in dns\.upstream/],
 ];
 
 for (const [name, note, check, fix] of CASES) {

@@ -1,6 +1,7 @@
 // docs/dhcp-options.md, made from the tables of the code: the form of an option in the configuration, and every name and type.
 
 import { join } from 'node:path';
+import { ADDRESSES_MAX, REFRESH_MS, RETRY_MS } from '../../src/daemon/rack/server-names.ts';
 import { KNOWN_OPTIONS, NAMED_OPTIONS } from '../../src/dhcp/wire/option-table.ts';
 import { OPTION_TYPE_NAMES, OPTION_TYPES } from '../../src/dhcp/wire/option-value.ts';
 import { table } from './markdown-table.ts';
@@ -47,6 +48,15 @@ cluster_interfaces:
 - A client that asks for 121 ignores routers (RFC 3442): the rack sends it none, and adds \`router_ip\` as default route to routes without one.
 - A value over 255 bytes is split (RFC 3396). Options that do not fit the client's largest message move to \`sname\` and \`file\`. Options that fit
   nowhere are left out, and the event names them (\`omitted\`).
+
+## Servers by name
+
+\`ntp_servers\` and the option \`ntp-servers\` take names, too: \`ntp_servers: [10.20.0.1, ntp.example.net]\`. DHCP has only addresses, so the rack looks
+the names up every ${REFRESH_MS / 60_000} minutes, with its own name server and then with that of the host, and offers up to ${ADDRESSES_MAX} addresses of each. Preseeds and cloud-init
+of the machines get the names of \`dhcp.options\`.
+
+A name that cannot be looked up keeps the addresses of its last answer until the rack restarts, and is asked again every ${RETRY_MS / 1000} s. \`rackboot doctor\`
+and the log (\`ntp-name-unresolved\`) say so. Racks of earlier versions refuse settings with names and keep those that they have: update them first.
 
 ## Options for booting
 

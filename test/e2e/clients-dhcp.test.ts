@@ -37,7 +37,7 @@ cluster_interfaces:
     ip_range_high: 10.77.1.106
     static_ip_range_low: 10.77.1.10
     static_ip_range_high: 10.77.1.99
-    ntp_servers: [10.77.1.9]
+    ntp_servers: [10.77.1.9, ntp.maas, nowhere.maas]
     options:
       - { name: classless-static-routes, value: [[10.9.0.0/16, 10.77.1.253]] }
       - { name: domain-search, value: [lab.example, dc1.lab.example] }
@@ -53,6 +53,8 @@ cluster_interfaces:
     ip_range_low: 10.78.1.100
     ip_range_high: 10.78.1.110
     dns_servers: [${RACK}]
+dns:
+  records: [{ name: ntp.maas, type: A, data: 10.77.1.8 }]
 `;
 
 /** The client's script results, one line a turn; it sets the address as a client's own script would. */
@@ -138,6 +140,20 @@ describe('DHCP clients of a running rack', { skip }, () => {
     return rack.launch(client, 'dhclient', '-4', '-d', ...dhclientFiles(), 'eth0');
   };
   const forgetLease = (): void => rmSync(scratch('dhclient.leases'), { force: true });
+
+  test('udhcpc gets the addresses of named NTP servers, and status and doctor name a server without one', async () => {
+    const script = `#!/bin/sh\n[ "$1" != bound ] || echo "$ntpsrv" >"\${0%/*}/ntp"\n`;
+    writeFileSync(scratch('ntp-script'), script, { mode: 0o755 });
+    const words = ['busybox', 'udhcpc', '-f', '-n', '-q', '-i', 'eth0', '-s', scratch('ntp-script'), '-O', 'ntpsrv'];
+    await rack.reported('daemon.note', ({ note }) => note === 'ntp-name-unresolved');
+    const { code, err } = await rack.run(client, ...words, '-t', '4', '-T', '1');
+    assert.equal(code, 0, err);
+    assert.equal(readFileSync(scratch('ntp'), 'utf8').trim(), '10.77.1.9 10.77.1.8');
+    const said =
+      /The NTP server nowhere\.maas cannot be looked up \(.*nowhere\.maas\), .*: it does not offer this server\./;
+    assert.match((await rack.rackboot('status')).out, said);
+    assert.match((await rack.rackboot('doctor')).out, said);
+  });
 
   test('dhclient gets a lease, keeps it, starts again with it, and releases it', {
     timeout: 180_000,

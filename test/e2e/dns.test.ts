@@ -10,6 +10,7 @@ import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import dns2 from 'dns2';
 import { type Clock, sleep, systemClock } from '../../src/clock.ts';
+import { lookUpWith } from '../../src/daemon/rack/server-names.ts';
 import type { ConfiguredRecord, DnsConfig } from '../../src/dns/config.ts';
 import { decodeMessage, encodeUpstreamQuery } from '../../src/dns/message.ts';
 import { Names } from '../../src/dns/names.ts';
@@ -17,6 +18,7 @@ import { DnsServer } from '../../src/dns/server.ts';
 import { FrameReader, frame, IDLE_MS } from '../../src/dns/stream.ts';
 import { RackError } from '../../src/errors.ts';
 import type { RackEvent } from '../../src/event.ts';
+import { formatIpv4 } from '../../src/net/address.ts';
 import type { HostNetwork } from '../../src/net/datagrams/datagram.ts';
 import { openNetwork } from '../../src/net/datagrams/open-network.ts';
 import { configureAnywhere, net, SITE } from '../dns/fixture.ts';
@@ -136,6 +138,14 @@ for (const native of [true, false]) {
       assert.match(await dig('CH', 'TXT', 'version.bind'), /status: REFUSED/);
       assert.match(await dig('+opcode=notify', 'maas', 'SOA'), /status: NOTIMP/);
       assert.match(await dig('+edns=1', '+noednsnegotiation', 'maas'), /status: BADVERS/);
+    });
+
+    it('the rack looks up servers with its own name server, and ends when it is told to', async () => {
+      const { signal } = new AbortController();
+      const lookUp = lookUpWith(() => ({ listen: [LOOPBACK], listenPort: rack.port }));
+      assert.deepEqual((await lookUp('www.outside.example', signal)).map(formatIpv4), ['192.0.2.80']);
+      assert.deepEqual((await lookUp('node1.maas', signal)).map(formatIpv4), ['10.20.0.10']);
+      await assert.rejects(lookUp('node1.maas', AbortSignal.abort()), { name: 'AbortError' });
     });
 
     it('the npm package dns2 understands the answers', async () => {

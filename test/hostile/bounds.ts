@@ -210,6 +210,7 @@ export const PLAIN: readonly PlainList[] = [
       'daemon/rack/configuration.ts': 'REPORTED_MAX',
       'region-process/configuration.ts': 'REPORTED_MAX',
       'daemon/rack/machine-changes.ts': 'CHANGES_REPORTED_MAX',
+      'daemon/rack/server-names.ts': 'ADDRESSES_MAX',
       'daemon/answers/trace.ts': 'SEEN_MAX',
       'daemon/answers/who.ts': 'NEAR_AMONG_MAX NEAR_MAX',
       'files/read-fault.ts': 'NAMES_MAX',

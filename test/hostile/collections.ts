@@ -50,6 +50,10 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   },
   'daemon/rack/own-addresses.ts': { '#sampler': 'named', '#own': 'configured' },
   'daemon/rack/rack.ts': { '#reserved': 'machines/desired-state.ts RESERVED_HOSTS_MAX' },
+  'daemon/rack/server-names.ts': {
+    ...{ '#known': 'configured, each ADDRESSES_MAX', '#failed': 'configured' },
+    ...{ '#lookUpAll.known': 'call, each ADDRESSES_MAX', '#lookUpAll.failed': 'call' },
+  },
   'daemon/rack-process.ts': {
     '#opened': 'named',
     '#host': 'net/watch/interface-table.ts INTERFACES_MAX',

@@ -3,6 +3,7 @@
 //   file saved, SIGHUP ─ readFile ──┐
 //                                   ├─ #offer: resolve ─ host ─ hold back restart keys ─ ports.apply ─┬─ in force, reported key by key
 //   store changed ────── useStored ─┘                                                                 └─ refused: nothing changes
+//   a server's addresses changed ─ useAddresses ─ resolve what is in force ─ ports.apply
 //
 // 1. Changes are applied one at a time, each completely or not at all.
 // 2. A refused file is read again when it is saved; refused settings of the store are retried with the next file.
@@ -16,6 +17,7 @@ import { compareConfigs, holdKeys, type RunningLease, strander } from '../../con
 import { findCertificateProblems, findHostOverlaps } from '../../config/host-check.ts';
 import { RESTART_KEYS } from '../../config/keys.ts';
 import { loadFitting } from '../../config/load.ts';
+import type { AddressesOf } from '../../config/option-list.ts';
 import type { ConfigProblem, RackConfig } from '../../config/rack-config.ts';
 import { resolveFile, type UsableConfig } from '../../config/resolve-file.ts';
 import { errorText } from '../../errors.ts';
@@ -67,6 +69,8 @@ export class Configuration {
   #refusal: Refusal | undefined;
   #lost: LostNetworks | undefined;
   #restartKeys: readonly string[] = [];
+  /** Of the servers that the configuration names. */
+  #addressesOf: AddressesOf = () => [];
 
   /**
    * Reads the file and merges it with the cached settings of the store; if they conflict, the file alone is used.
@@ -145,6 +149,20 @@ export class Configuration {
     this.#enqueue(ports, 'store', () => this.#usable.file);
   }
 
+  /** Puts the configuration in force again, with other addresses of the servers that it names. @throws as `apply` */
+  useAddresses({ apply }: Pick<ConfigurationPorts, 'apply'>, addressesOf: AddressesOf): Promise<void> {
+    const done = this.#changing.then(async () => {
+      this.#addressesOf = addressesOf;
+      const before = this.#usable;
+      const parsed = resolveFile(before.file, before.stored, addressesOf);
+      if (!parsed.ok) return;
+      await apply(parsed.config, before.config);
+      this.#usable = parsed;
+    });
+    this.#changing = done.catch(() => undefined);
+    return done;
+  }
+
   #enqueue(ports: ConfigurationPorts, source: Source, read: () => ConfigFile | readonly ConfigProblem[]): void {
     this.#changing = this.#changing.then(async () => {
       try {
@@ -159,7 +177,7 @@ export class Configuration {
 
   async #offer(ports: ConfigurationPorts, source: Source, file: ConfigFile): Promise<void> {
     const before = this.#usable;
-    const parsed = resolveFile(file, this.#wanted);
+    const parsed = resolveFile(file, this.#wanted, this.#addressesOf);
     const problems = parsed.ok
       ? [
           ...findHostOverlaps(parsed.config, ports.host()),
@@ -170,7 +188,7 @@ export class Configuration {
       this.#refuse(ports, source, formatProblems(this.path, problems));
       return;
     }
-    const { usable, keys } = holdBack(before, parsed);
+    const { usable, keys } = holdBack(before, parsed, this.#addressesOf);
     if (keys.length > 0) ports.publish({ kind: 'config.needs-restart', at: ports.clock.now(), keys: keys.join(' ') });
     await ports.apply(usable.config, before.config);
     this.#usable = usable;
@@ -237,10 +255,12 @@ const isProblems = (value: ConfigFile | readonly ConfigProblem[]): value is read
 function holdBack(
   running: UsableConfig,
   next: UsableConfig,
+  addressesOf: AddressesOf,
 ): { readonly usable: UsableConfig; readonly keys: readonly string[] } {
   const keys = compareConfigs(running, next)
     .filter(({ restart }) => restart !== undefined)
     .map(({ key }) => key);
   const written = RESTART_KEYS.filter((rule) => keys.some((one) => one === rule || one.startsWith(`${rule}.`)));
-  return { usable: holdKeys(running, next, { keys, written, resolve: resolveFile }), keys };
+  const resolve = (file: ConfigFile, stored: Settings) => resolveFile(file, stored, addressesOf);
+  return { usable: holdKeys(running, next, { keys, written, resolve }), keys };
 }

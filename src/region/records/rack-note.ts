@@ -73,6 +73,9 @@ const NOTES = {
   'interface-unaddressed': ['interface', 'ip'],
   'own-address-used': ['ip', 'interface', 'host', 'seconds'],
   'probes-blind': [],
+  // `kept`: the addresses of its last good answer.
+  'ntp-name-unresolved': ['name', 'reason', 'kept'],
+  'ntp-addresses-unused': ['reason'],
   // Its leases. `table` is `log` or `lease_block`, `row` the key of its row; `kept` and `lost` are addresses, `keptMore` and `lostMore` how
   // many more there are.
   'leases-lost': ['file'],

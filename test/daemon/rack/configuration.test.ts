@@ -339,3 +339,24 @@ test('a missing file, invalid YAML or an invalid configuration is refused, and t
     assert.equal(configuration.config.name, 'a');
     assert.deepEqual(bench.steps, []);
   }));
+
+test('addresses of named servers are put in force with the running values, and stay through later changes', async () => {
+  const bench = new Bench(`${FILE}dhcp: { options: [{ name: ntp-servers, value: ntp.example }] }\n`);
+  const configuration = bench.open({ cluster_interfaces: [LAB] });
+  const offered = () => configuration.config.dhcp.subnets[0]?.options?.byCode.get(42)?.map(({ value }) => [...value]);
+  assert.deepEqual([configuration.config.serverNames, offered()], [['ntp.example'], undefined]);
+  const known = () => [ipv4(0xc0000201)];
+  await configuration.useAddresses(bench.ports, known);
+  assert.deepEqual([offered(), bench.events], [[[192, 0, 2, 1]], []]);
+  configuration.useStored(bench.ports, { cluster_interfaces: [LAB], boot: { release: 'trixie' } });
+  await configuration.settled;
+  assert.deepEqual([configuration.config.boot.commissioningRelease, offered()], ['trixie', [[192, 0, 2, 1]]]);
+  bench.failure = new RackError('address-in-use', 'a port is taken');
+  await assert.rejects(
+    configuration.useAddresses(bench.ports, () => []),
+    /a port is taken/,
+  );
+  assert.deepEqual(offered(), [[192, 0, 2, 1]]);
+  bench.failure = undefined;
+  await configuration.settled;
+});

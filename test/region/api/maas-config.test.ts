@@ -66,8 +66,8 @@ const VALUES: Readonly<Record<string, { set: string; read: unknown; stored: Sett
     stored: { preseeds: { ubuntu_mirror: 'http://mirror/ubuntu' } },
   },
   ntp_servers: {
-    ...{ set: '10.20.0.1 10.20.0.2', read: '10.20.0.1 10.20.0.2', refused: ['ntp.example'] },
-    stored: { dhcp: { options: [{ name: 'ntp-servers', value: ['10.20.0.1', '10.20.0.2'] }] } },
+    ...{ set: 'ntp.ubuntu.com 10.20.0.2', read: 'ntp.ubuntu.com 10.20.0.2', refused: ['10.20.0.300', 'ntp_1.example'] },
+    stored: { dhcp: { options: [{ name: 'ntp-servers', value: ['ntp.ubuntu.com', '10.20.0.2'] }] } },
   },
   ports_archive: {
     ...{ set: 'http://mirror/ports', read: 'http://mirror/ports', refused: ['x'] },
@@ -124,9 +124,12 @@ test('an empty value removes what has a default, once and again', () =>
 test('a wrong value is refused under the name of its parameter, and the page shows which key it has', () =>
   withAskedApi(async (api) => {
     const set = setter(api);
-    const named = await set('ntp_servers', '10.0.0.1 ntp.example.org');
+    const named = await set('ntp_servers', '10.0.0.1 ntp_1.example.org');
     assert.deepEqual([named.status, Object.keys(named.json)], [400, ['value']]);
-    assert.match(named.json.value[0], /^ntp\.example\.org is not an IPv4 address: .* Give the addresses/);
+    assert.match(
+      named.json.value[0],
+      /expected an IPv4 address, or the name of a server .* found "ntp_1\.example\.org"/,
+    );
     for (const [name, value, key] of [
       ['upstream_dns', 'x y', 'dns.upstream'],
       ['http_proxy', 'squid', 'http_proxy'],
@@ -145,6 +148,8 @@ test('NTP servers keep the other options of DHCP', () =>
     const value = JSON.stringify([other, old]);
     await api.ask('POST', '2.0/settings/?op=set', { key: 'dhcp.options', value });
     assert.equal(await getter(api)('ntp_servers'), '10.20.0.9');
+    await setter(api)('ntp_servers', 'ntp.example.org');
+    assert.deepEqual(api.place.region.settings.ntpServers(), ['ntp.example.org']);
     await setter(api)('ntp_servers', '10.20.0.1');
     const { settings } = await api.place.region.desiredState();
     assert.deepEqual(settings, { dhcp: { options: [other, { name: 'ntp-servers', value: ['10.20.0.1'] }] } });

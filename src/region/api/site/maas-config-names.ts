@@ -49,7 +49,7 @@ export const CONFIG_NAMES: Readonly<Record<string, ConfigName>> = {
   ntp_servers: {
     ...{
       key: 'dhcp.options',
-      doc: 'NTP servers that DHCP offers, by address (a name is refused), separated by spaces',
+      doc: 'NTP servers by address or name, separated by spaces; machines get names as they are, and by DHCP their addresses',
       isList: true,
     },
     option: NTP_SERVERS,

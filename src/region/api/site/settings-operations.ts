@@ -7,7 +7,6 @@
 import { z } from 'zod';
 import { parseSettingValue, SETTINGS_VALUES_MAX, type SettingValue } from '../../../machines/settings.ts';
 import { nearestName } from '../../../nearest-name.ts';
-import { parseIpv4 } from '../../../net/address.ts';
 import { generalOption, isGeneralOption } from '../../general-options.ts';
 import { parseJson } from '../../records/text-json.ts';
 import { texts } from '../../words/text.ts';
@@ -53,8 +52,6 @@ function valueFor(
   }
   const words = text.split(/[\s,]+/).filter((word) => word !== '');
   if (option !== undefined) {
-    const unfit = words.find((word) => parseIpv4(word) === undefined);
-    if (unfit !== undefined) return refuseField('value', 'field.ntp-name', { word: unfit.slice(0, 64) });
     const list = call.region.settings.valueOf(key);
     const others = Array.isArray(list) ? list.filter((entry) => !isGeneralOption(entry, option)) : [];
     return { next: words.length === 0 ? others : [...others, { name: option.name, value: words }] };

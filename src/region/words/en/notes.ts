@@ -177,6 +177,10 @@ const NOTE_SENTENCES: Writers<NoteParams> = {
     'address in the address table of the switch; give the host another address, or disconnect it.',
   'probes-blind': () =>
     'Other DHCP servers are noticed only when a client chooses one, because probing for them needs Linux and CAP_NET_RAW.',
+  'ntp-name-unresolved': ({ name, reason, kept }) =>
+    `The NTP server ${name} cannot be looked up (${reason}), and DHCP has only addresses: ` +
+    (kept === '' ? 'it does not offer this server.' : `it still offers ${kept}.`),
+  'ntp-addresses-unused': ({ reason }) => `The new addresses of NTP servers are not in force: ${reason}`,
 
   'leases-lost': ({ file }) =>
     leasesLost(

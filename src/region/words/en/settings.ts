@@ -38,6 +38,4 @@ export const SETTINGS = {
   'setting-invalid': ({ problems }: { readonly problems: readonly Problem[] }) => problems.map(problemText).join('\n'),
   'setting-invalid.problem': (problem: Problem) => problemText(problem),
   'setting-invalid.value': ({ message }: { readonly message: string }) => message,
-  'field.ntp-name': ({ word }: { readonly word: string }) =>
-    `${word} is not an IPv4 address: DHCP hands out addresses of NTP servers only. Give the addresses of ${word} instead.`,
 } as const satisfies RefusalTable;

@@ -1,0 +1,171 @@
+// The addresses of the NTP servers that the configuration names, because DHCP hands out addresses (RFC 2132 §8.3).
+//
+//   configured, every REFRESH_MS ─ look up each name ─┬─ addresses: kept; if they changed, put in force
+//                                                     └─ failed: the last ones stay, noted, again after RETRY_MS
+//
+// 1. A name that fails keeps the addresses of its last good answer until the process ends.
+// 2. One round runs at a time. It looks up AT_ONCE names together, of at most SERVER_NAMES_MAX, and each takes a bounded time.
+// 3. A failure is reported when it begins, and is a note for as long as it lasts.
+
+import { Resolver } from 'node:dns/promises';
+import type { Clock, Timer } from '../../clock.ts';
+import type { AddressesOf } from '../../config/option-list.ts';
+import type { DnsConfig } from '../../dns/config.ts';
+import { errorText } from '../../errors.ts';
+import { formatIpv4, type Ipv4, parseIpv4 } from '../../net/address.ts';
+import type { RackNote } from '../../region/records/rack-note.ts';
+
+/** How long addresses count as current. Time servers move seldom, and most of their TTLs are shorter. */
+export const REFRESH_MS = 600_000;
+/** After a failure. */
+export const RETRY_MS = 30_000;
+const AT_ONCE = 8;
+/** The most addresses of one name: pools have many, and a reply has room for few. */
+export const ADDRESSES_MAX = 4;
+/** Of one question, which is asked twice. */
+const QUESTION_MS = 2000;
+
+/** Asks for the addresses of a name. Rejects if there are none, or when the signal aborts. */
+type LookUp = (name: string, signal: AbortSignal) => Promise<readonly Ipv4[]>;
+
+interface ServerNamesParts {
+  readonly clock: Clock;
+  readonly lookUp: LookUp;
+  /** The names in the configuration in force. */
+  readonly names: () => readonly string[];
+  /** Puts the addresses in force. */
+  readonly use: (addressesOf: AddressesOf) => Promise<void>;
+  readonly report: (note: RackNote) => void;
+}
+
+export class ServerNames {
+  readonly #parts: ServerNamesParts;
+  #known: ReadonlyMap<string, readonly Ipv4[]> = new Map();
+  #failed: ReadonlyMap<string, RackNote> = new Map();
+  #round: Promise<void> | undefined;
+  #timer: Timer | undefined;
+  readonly #closing = new AbortController();
+
+  constructor(parts: ServerNamesParts) {
+    this.#parts = parts;
+  }
+
+  /** The names that cannot be looked up at present. */
+  get notes(): readonly RackNote[] {
+    return [...this.#failed.values()];
+  }
+
+  /** Looks up names that are new; call it after each change of the configuration. */
+  async look(): Promise<void> {
+    if (
+      this.#closing.signal.aborted ||
+      this.#parts.names().every((name) => this.#known.has(name) || this.#failed.has(name))
+    ) {
+      // A name that is gone takes its note with it.
+      this.#failed = new Map([...this.#failed].filter(([name]) => this.#parts.names().includes(name)));
+      return;
+    }
+    await this.#refresh();
+  }
+
+  close(): void {
+    this.#closing.abort();
+    this.#timer?.cancel();
+  }
+
+  async #refresh(): Promise<void> {
+    if (this.#round !== undefined) {
+      await this.#round;
+      return this.look();
+    }
+    this.#timer?.cancel();
+    this.#round = this.#lookUpAll();
+    await this.#round;
+    this.#round = undefined;
+    if (this.#closing.signal.aborted || this.#parts.names().length === 0) return;
+    const delayMs = this.#failed.size === 0 ? REFRESH_MS : RETRY_MS;
+    this.#timer = this.#parts.clock.schedule(delayMs, () => void this.#refresh());
+  }
+
+  async #lookUpAll(): Promise<void> {
+    const { names, report } = this.#parts;
+    const all = names();
+    const known = new Map<string, readonly Ipv4[]>();
+    const failed = new Map<string, RackNote>();
+    for (let from = 0; from < all.length; from += AT_ONCE) {
+      await Promise.all(
+        all.slice(from, from + AT_ONCE).map(async (name) => {
+          const before = this.#known.get(name) ?? [];
+          const found = await this.#lookUp(name);
+          if (typeof found !== 'string') return void known.set(name, found);
+          if (before.length > 0) known.set(name, before);
+          const kept = before.map(formatIpv4).join(', ');
+          failed.set(name, { note: 'ntp-name-unresolved', name, reason: found, kept });
+        }),
+      );
+    }
+    const begun = [...failed].filter(([name]) => !this.#failed.has(name));
+    const isChanged = textOf(known) !== textOf(this.#known);
+    this.#known = known;
+    this.#failed = failed;
+    if (this.#closing.signal.aborted) return;
+    for (const [, note] of begun) report(note);
+    if (isChanged) await this.#use();
+  }
+
+  async #use(): Promise<void> {
+    const known = this.#known;
+    try {
+      await this.#parts.use((name) => known.get(name) ?? []);
+    } catch (error) {
+      this.#parts.report({ note: 'ntp-addresses-unused', reason: errorText(error) });
+      // The next round tries again.
+      this.#known = new Map();
+    }
+  }
+
+  async #lookUp(name: string): Promise<readonly Ipv4[] | string> {
+    try {
+      const found = await this.#parts.lookUp(name, this.#closing.signal);
+      return [...new Set(found)].toSorted((a, b) => a - b).slice(0, ADDRESSES_MAX);
+    } catch (error) {
+      return errorText(error);
+    }
+  }
+}
+
+const textOf = (known: ReadonlyMap<string, readonly Ipv4[]>): string =>
+  [...known]
+    .map(([name, addresses]) => `${name} ${addresses.map(formatIpv4).join(' ')}`)
+    .toSorted()
+    .join('\n');
+
+/** Looks up names as machines do, with the name server of the rack, and if it does not know them with that of the host. */
+export const lookUpWith =
+  (dns: () => Pick<DnsConfig, 'listen' | 'listenPort'>): LookUp =>
+  async (name, signal) => {
+    const { listen, listenPort } = dns();
+    const [own] = listen;
+    if (own !== undefined) {
+      try {
+        return await ask(name, `${formatIpv4(own)}:${listenPort}`, signal);
+      } catch {
+        // The name server of the host may know the name, and says otherwise why not.
+      }
+    }
+    return ask(name, undefined, signal);
+  };
+
+async function ask(name: string, server: string | undefined, signal: AbortSignal): Promise<readonly Ipv4[]> {
+  signal.throwIfAborted();
+  const resolver = new Resolver({ timeout: QUESTION_MS, tries: 2 });
+  if (server !== undefined) resolver.setServers([server]);
+  const cancel = (): void => resolver.cancel();
+  signal.addEventListener('abort', cancel, { once: true });
+  try {
+    const found = await resolver.resolve4(name);
+    return found.flatMap((text) => parseIpv4(text) ?? []);
+  } finally {
+    signal.removeEventListener('abort', cancel);
+  }
+}
