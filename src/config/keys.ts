@@ -60,6 +60,7 @@ export const KEY_RULES: ReadonlyMap<string, KeyRule> = new Map<string, KeyRule>(
   ['enable_http_proxy', EITHER],
   ['deployment.osystem', EITHER],
   ['deployment.release', EITHER],
+  ['deployment.kernel', EITHER],
   ['preseeds.directory', FILE],
   ['preseeds.debian_mirror', EITHER],
   ['preseeds.ubuntu_mirror', EITHER],

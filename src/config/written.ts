@@ -297,7 +297,14 @@ const systemPart = (example: string) =>
   textual(`a name such as ${example}, or nothing`, (text) =>
     /^(?:[a-z0-9][a-z0-9_.+-]{0,62})?$/.test(text) ? text : undefined,
   ).default('');
-const deployment = z.strictObject({ osystem: systemPart('debian'), release: systemPart('trixie') });
+/** A kernel of Ubuntu, as `kernelRank` of the region knows them; empty: none. */
+const kernelName = textual('a kernel such as hwe-24.04 or ga-24.04, or nothing', (text) =>
+  /^(?:(?:ga|hwe)-(?:\d{2}\.\d{2}|[p-z]|rolling)(?:-[a-z0-9.]{1,32}){0,3})?$/.test(text) ? text : undefined,
+).default('');
+const deployment = z.strictObject({
+  ...{ osystem: systemPart('debian'), release: systemPart('trixie') },
+  kernel: kernelName,
+});
 
 /** The URL of the proxy in force; empty: none. */
 export const proxyOf = (

@@ -115,6 +115,7 @@ const STORED_VALUES: Readonly<Record<string, SettingValue>> = {
   enable_http_proxy: false,
   'deployment.osystem': 'debian',
   'deployment.release': 'trixie',
+  'deployment.kernel': 'hwe-24.04',
   'boot.release': 'trixie',
   'boot.enlist_with': 'installer',
   'boot.copy_images': false,

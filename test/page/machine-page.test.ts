@@ -3,7 +3,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { startRegion } from '../region/live.ts';
+import type { DeployableImage, ListedImage } from '../../src/region/life/deployment.ts';
+import { sshKey } from '../region/api/sent/trial.ts';
+import { PASSWORD, startRegion } from '../region/live.ts';
 import { report } from '../region/place.ts';
 import { missing } from '../support/needs.ts';
 import { openBrowser } from './chromium.ts';
@@ -89,6 +91,90 @@ test('a machine opens by its link, and its new events appear live', {
 
     await browser.open(`${live.origin}/MAAS/machines/nobody/`);
     assert.match(await text(), /Not found/);
+  } finally {
+    await browser.close();
+    await live.close();
+  }
+});
+
+const KERNELS = ['hwe-24.04', 'ga-24.04', 'hwe-24.04-edge'] as const;
+const NAMED = { architecture: 'amd64', label: 'stable', serial: '20261015', title: '', bytes: 1 } as const;
+/** A release with several kernels, and one with the kernel of its disk. */
+const WITH_KERNELS: readonly ListedImage[] = [
+  ...KERNELS.map((subarch, at) => ({
+    ...{ ...NAMED, os: 'ubuntu', release: 'noble', title: 'Ubuntu 24.04 LTS', sha256: `${at}`.repeat(64) },
+    ...{ subarchitecture: subarch.startsWith('ga') ? 'generic' : subarch },
+    system: { subarch, rootName: 'squashfs', files: [] },
+  })),
+  { ...NAMED, os: 'debian', release: 'trixie', subarchitecture: 'generic', sha256: 'd'.repeat(64) },
+];
+const FILE = { path: '/images/bb/b.file', sha256: 'b'.repeat(64) };
+const deployable = (kernel: string): DeployableImage => ({
+  ...{ os: 'ubuntu', release: 'noble', path: '/images/aa/a.squashfs', sha256: 'a'.repeat(64), bytes: 1 },
+  ...{ format: 'squashfs', starts: { kernel: FILE, initrd: FILE }, system: { subarch: kernel } },
+});
+
+test('the form for a deployment offers the kernels of a system that has several, and deploys the chosen one', {
+  skip: missing('chromium'),
+  timeout: 90_000,
+}, async () => {
+  const live = await startRegion(
+    {},
+    {
+      listImages: async () => WITH_KERNELS,
+      findImage: ({ release, kernel = 'ga-24.04' }) => (release === 'noble' ? deployable(kernel) : undefined),
+    },
+  );
+  const browser = await openBrowser();
+  const field = "document.querySelector('[name=hwe_kernel]')";
+  const isShown = `${field}.getClientRects().length > 0`;
+  const method = (way: string): string => `document.querySelector('[name=deploy_by][value=${way}]').click()`;
+  /** Chooses in a list or among radio buttons, or fills a field. */
+  const give = (name: string, text: string): Promise<unknown> =>
+    browser.evaluate(`[...document.querySelectorAll('[name=${name}]')].forEach((one) => {
+      if (one.type !== 'radio') one.value = '${text}';
+      else if (one.value === '${text}') one.click();
+    })`);
+  const send = async (): Promise<void> => {
+    const submit = "(window.isBefore = true, document.querySelector('main form.form').requestSubmit(), 1)";
+    await browser.evaluate(submit).catch(() => undefined);
+    await browser.until("window.isBefore === undefined && document.readyState === 'complete'", 15_000);
+  };
+  try {
+    const { region } = live;
+    const outcome = await region.enlist(report([0x525400000001], { hostname: 'web1' }));
+    assert.ok(outcome.kind === 'create');
+    const { systemId } = outcome.machine;
+    const isReady = { kind: 'change', fields: { status: 'ready' }, events: [] } as const;
+    await region.store.changeMachine<never>(systemId, region.clock.wallTimeMs(), () => isReady);
+    const added = { type: 'AUTHORISATION', code: 'ssh-key-added', params: { user: 'admin' } } as const;
+    const key = { username: 'admin', key: sshKey(1), createdMs: 1 };
+    await region.store.life.addSshKey(key, 9, { ...added, atMs: 1, username: 'admin' });
+    await browser.open(`${live.origin}/MAAS/login/`);
+    await give('username', 'admin');
+    await give('password', PASSWORD);
+    await send();
+    for (const width of [1280, 390]) {
+      await browser.resize(width, 900);
+      await browser.open(`${live.origin}/MAAS/machines/${systemId}/do/deploy/`);
+      const texts = await browser.evaluate(`[...${field}.options].map((one) => one.textContent)`);
+      const named = ['ga-24.04', 'hwe-24.04', 'hwe-24.04-edge'].map((kernel) => `${kernel} · noble`);
+      assert.deepEqual(texts, ['The usual one', ...named]);
+      const overflow = await browser.evaluate('document.documentElement.scrollWidth - window.innerWidth');
+      assert.ok(Number(overflow) <= 0, `${width} px: ${overflow} px too wide`);
+      const directory = process.env.RACKBOOT_SCREENSHOTS;
+      if (directory !== undefined) await browser.screenshot(`${directory}/deploy-kernels-${width}.png`);
+      assert.equal(await browser.evaluate(isShown), true);
+      await browser.evaluate(method('installer'));
+      assert.equal(await browser.evaluate(isShown), false, 'an installer brings its own kernel');
+    }
+    await browser.evaluate(method('image'));
+    await give('distro_series', 'ubuntu/noble');
+    await give('hwe_kernel', 'hwe-24.04');
+    await send();
+    const machine = await region.store.findMachine(systemId);
+    assert.deepEqual([machine?.status, machine?.kernel], ['deploying', 'hwe-24.04']);
+    assert.deepEqual(browser.complaints, []);
   } finally {
     await browser.close();
     await live.close();

@@ -41,7 +41,14 @@ import {
 import { switchSilentRescue } from './rescue-end.ts';
 import { decideSignal, type Signal } from './signal.ts';
 import { type SignsOfLife, takeSigns } from './signs-of-life.ts';
-import { chooseSystem, findDeployable, findStartProblem, type StartParts, type WantedSystem } from './start-check.ts';
+import {
+  chooseSystem,
+  findDeployable,
+  findStartProblem,
+  type StartParts,
+  type SystemWish,
+  type WantedSystem,
+} from './start-check.ts';
 import { isInterrupted } from './state-power.ts';
 import { type AddressChoice, chooseAddresses } from './static-addresses.ts';
 import { acceptedPower, type Change, deadlineOf } from './status-change.ts';
@@ -175,7 +182,7 @@ export class MachineLife {
   }
 
   /** The system and the kernel for a deployment, or why there is no such kernel. */
-  chooseSystem(machine: Machine, wanted: WantedSystem): Promise<WantedSystem | RefusalWord> {
+  chooseSystem(machine: Machine, wanted: SystemWish): Promise<WantedSystem | RefusalWord> {
     return chooseSystem(machine, wanted, this.#parts);
   }
 

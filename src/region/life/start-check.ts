@@ -31,6 +31,12 @@ const KERNEL_CHARACTERS_MAX = 63;
 /** A system, with the kernel that it must have; `undefined`: the usual one. */
 export type WantedSystem = Pick<Deployment, 'osystem' | 'release' | 'kernel'>;
 
+/** The wish by which a system is chosen. */
+export interface SystemWish extends WantedSystem {
+  /** The oldest kernel if neither `kernel` nor the machine says which, and the release has one that is new enough; empty: any. */
+  readonly usualKernel?: string | undefined;
+}
+
 /** The sources of the facts that decide whether a machine may start. */
 export interface StartParts extends InstallerParts {
   readonly store: RegionStore;
@@ -62,17 +68,18 @@ export async function findDeployable(
 const systemsOf = (osystem: string): readonly string[] => (osystem === '' ? SYSTEMS : [osystem]);
 
 /**
- * The system of a deployment by its image's own names, and its kernel: the wanted one; without one the usual one, or, if the machine wants a
- * newer one, the oldest that is new enough. Without any image it is what was wanted: the command says what is missing.
+ * The system of a deployment by its image's own names, and its kernel: the wanted one; without one the usual one, or, if the machine or the
+ * site wants a newer one, the oldest that is new enough. A release without a kernel that is new enough for the site has its usual one.
+ * Without any image it is what was wanted: the command says what is missing.
  */
 export async function chooseSystem(
   machine: Machine,
-  wanted: WantedSystem,
+  { usualKernel, ...wanted }: SystemWish,
   parts: StartParts,
 ): Promise<WantedSystem | RefusalWord> {
   const find = (kernel?: string) => findDeployable(machine, { ...wanted, kernel }, parts);
   const { kernel } = wanted;
-  const least = machine.oldestKernel;
+  const least = machine.oldestKernel ?? (kernel === undefined ? usualKernel : undefined);
   const image = await find(kernel);
   if (image !== undefined && !isOlderKernel(kernelOf(image), least)) return systemOf(image, kernel);
   if (image === undefined && (kernel === undefined || (await find()) === undefined)) return wanted;
@@ -85,6 +92,7 @@ export async function chooseSystem(
   if (kernel !== undefined) return refusal('field.kernel-too-old', { kernel, least: least ?? '', names: fitting });
   const [oldest] = fitting;
   const newer = oldest === undefined ? undefined : await find(oldest);
+  if (newer === undefined && machine.oldestKernel === undefined) return systemOf(image, kernel);
   if (newer === undefined) return refusal('field.kernels-too-old', { system, least: least ?? '', names });
   return systemOf(newer, oldest);
 }

@@ -4,7 +4,7 @@
 
 import { type Html, html, nothing } from '../../html.ts';
 import { disksOf } from '../layout/disks.ts';
-import type { ListedImage } from '../life/deployment.ts';
+import { kernelRank, type ListedImage } from '../life/deployment.ts';
 import type { ListedInstaller } from '../life/installer.ts';
 import type { Machine } from '../records/machine.ts';
 import { formatSize } from '../words/quantity.ts';
@@ -39,9 +39,41 @@ function diskChoices(machine: Machine): readonly Choice[] {
   return [['', words.deploy.disk.chosen], ...named];
 }
 
+/** The kernels of each system that fits a machine and has several. */
+function kernelChoices(images: readonly ListedImage[], { architecture }: Machine): readonly Choice[] {
+  const bySystem = new Map<string, Set<string>>();
+  for (const { os, release, system, subarchitecture, ...image } of images) {
+    if (image.architecture !== architecture || system === undefined) continue;
+    const kernels = bySystem.get(`${os}/${release}`) ?? new Set();
+    bySystem.set(`${os}/${release}`, kernels.add(system.subarch ?? subarchitecture));
+  }
+  return [...bySystem].flatMap(([name, kernels]) =>
+    kernels.size < 2
+      ? []
+      : [...kernels]
+          .toSorted(byAge)
+          .map((kernel): Choice => [kernel, `${kernel} · ${name.slice(name.indexOf('/') + 1)}`]),
+  );
+}
+
+const byAge = (one: string, other: string): number => (kernelRank(one) ?? 0) - (kernelRank(other) ?? 0);
+
+/** The kernel, if a system offers several; an installer brings its own. */
+function kernelField(view: View, images: readonly ListedImage[], machine: Machine): Html {
+  const choices = kernelChoices(images, machine);
+  if (choices.length === 0) return nothing;
+  const { label, hint, usual } = words.deploy.kernel;
+  const field = choiceField(view, {
+    ...{ name: 'hwe_kernel', label, hint, value: machine.kernel ?? '' },
+    choices: [['', usual], ...choices],
+  });
+  return html`<div class="imaged">${field}</div>`;
+}
+
 /** The form's fields. */
 export async function deployFields(view: View, machine: Machine): Promise<Html> {
-  const images = imagesFor((await view.region.images?.()) ?? [], machine);
+  const all = (await view.region.images?.()) ?? [];
+  const images = imagesFor(all, machine);
   const systems = images.map((image): Choice => [`${image.os}/${image.release}`, titleOf(image)]);
   const chosen = machine.release === '' ? (systems[0]?.[0] ?? '') : `${machine.osystem}/${machine.release}`;
   const noImage =
@@ -57,6 +89,7 @@ export async function deployFields(view: View, machine: Machine): Promise<Html> 
           placeholder: 'debian/trixie',
           value: chosen,
         }),
+    kernelField(view, all, machine),
     methodField(view, machine, systems.length > 0),
     choiceField(view, {
       name: 'disk',
@@ -128,6 +161,7 @@ export function deployValues(view: View): Record<string, string | undefined> {
   return {
     deploy_by: isInstalled ? 'installer' : undefined,
     distro_series: installed || given(view, 'distro_series') || undefined,
+    hwe_kernel: isInstalled ? undefined : given(view, 'hwe_kernel') || undefined,
     disk: given(view, 'disk') || undefined,
     ip_address: given(view, 'ip_address') || undefined,
     user_data: userData.trim() === '' ? undefined : Buffer.from(userData).toString('base64'),

@@ -15,6 +15,7 @@ import {
   readImages,
   type StoredImage,
 } from '../../../src/images/image-store.ts';
+import { kernelRank } from '../../../src/region/life/deployment.ts';
 import { renderJob } from '../../../src/region/life/job.ts';
 import { listReportedImages } from '../../../src/uplink/reported-images.ts';
 import type { AskedApi } from '../asked-api.ts';
@@ -213,6 +214,37 @@ test('a machine is deployed with no kernel older than its min_hwe_kernel', () =>
     assert.equal((await set('')).json.min_hwe_kernel, '');
     const usual = await ask('POST', `${one}?op=deploy`, { distro_series: 'noble' });
     assert.equal(usual.json.hwe_kernel, 'ga-24.04');
+  }));
+
+test('default_min_hwe_kernel is for deployments without a kernel and machines without a min_hwe_kernel', () =>
+  withKernels(NOBLE, async ({ ask, place }, systemId) => {
+    const one = `2.0/machines/${systemId}/`;
+    const setDefault = async (value: string) => {
+      const answer = await ask('POST', '2.0/maas/?op=set_config', { name: 'default_min_hwe_kernel', value });
+      assert.deepEqual([answer.status, answer.text], [200, 'OK']);
+    };
+    const deployed = async (fields: Readonly<Record<string, string>>) => {
+      const answer = await ask('POST', `${one}?op=deploy`, fields);
+      const back = { status: 'allocated', osystem: '', release: '', kernel: undefined } as const;
+      await place.store.changeMachine(systemId, 1, () => ({ kind: 'change', fields: back, events: [] }));
+      return answer.status === 200 ? answer.json.hwe_kernel : answer.text;
+    };
+    await setDefault('hwe-24.04');
+    assert.equal(await deployed({ distro_series: 'noble' }), 'hwe-24.04');
+    assert.equal(await deployed({ distro_series: 'noble', hwe_kernel: 'ga-24.04' }), 'ga-24.04');
+    assert.equal(await deployed({ distro_series: 'jammy' }), '', 'a disk image has its own');
+    await setDefault('hwe-24.04-edge');
+    assert.equal(await deployed({ distro_series: 'noble' }), 'ga-24.04', 'no kernel of noble is new enough');
+    await ask('PUT', one, { min_hwe_kernel: 'ga-24.04' });
+    await setDefault('hwe-24.04');
+    assert.equal(await deployed({ distro_series: 'noble' }), 'ga-24.04', 'the machine decides');
+    await ask('PUT', one, { min_hwe_kernel: '' });
+    await setDefault('');
+    assert.equal(await deployed({ distro_series: 'noble' }), 'ga-24.04');
+    for (const name of ['ga-24.04', 'hwe-t', 'hwe-rolling', 'hwe-24.04-edge', 'ga-24.04-lowlatency']) {
+      assert.notEqual(kernelRank(name), undefined);
+      await setDefault(name);
+    }
   }));
 
 test('a rack reports the kernel of each system', () => {

@@ -38,6 +38,10 @@ const VALUES: Readonly<Record<string, { set: string; read: unknown; stored: Sett
     stored: { deployment: { release: 'noble' } },
     refused: ['A/b'],
   },
+  default_min_hwe_kernel: {
+    ...{ set: 'hwe-24.04', read: 'hwe-24.04', refused: ['newest', 'linux-6.8'] },
+    stored: { deployment: { kernel: 'hwe-24.04' } },
+  },
   default_osystem: { set: 'ubuntu', read: 'ubuntu', stored: { deployment: { osystem: 'ubuntu' } }, refused: ['U U'] },
   dns_trusted_acl: {
     ...{ set: '10.9.0.0/16, 10.8.0.0/16', read: '10.9.0.0/16 10.8.0.0/16', refused: ['everyone'] },
@@ -109,7 +113,14 @@ test('an empty value removes what has a default, once and again', () =>
   withAskedApi(async (api) => {
     const [set, get] = [setter(api), getter(api)];
     const before = await get('main_archive');
-    for (const name of ['http_proxy', 'main_archive', 'ports_archive', 'default_osystem', 'default_distro_series']) {
+    for (const name of [
+      'http_proxy',
+      'main_archive',
+      'ports_archive',
+      'default_osystem',
+      'default_distro_series',
+      'default_min_hwe_kernel',
+    ]) {
       await set(name, VALUES[name]?.set ?? '');
       for (let count = 0; count < 2; count += 1) assert.equal((await set(name, '')).text, 'OK', name);
     }

@@ -97,7 +97,7 @@ const deployParameters = z.object({
   hwe_kernel: value(z.string().max(KERNEL_CHARACTERS_MAX))
     .optional()
     .describe(
-      'The kernel of an imported system: `ga-24.04`, `hwe-24.04`. Default: the oldest that the machine may have.',
+      'The kernel of an imported system: `ga-24.04`, `hwe-24.04`. Default: the oldest that the machine, or default_min_hwe_kernel, allows.',
     ),
   user_data: value(z.string().max(USER_DATA_MAX * 2))
     .optional()
@@ -179,7 +179,10 @@ async function systemFor(
     if (hwe_kernel) return refuseField('hwe_kernel', 'field.kernel-installer');
     return { osystem: osystem === '' ? distributionOf(release) : osystem, release };
   }
-  const chosen = await call.region.life.chooseSystem(machine, { osystem, release, kernel: hwe_kernel || kernel });
+  await call.region.settings.load();
+  const usualKernel = String(call.region.settings.valueOf('deployment.kernel') ?? '');
+  const wish = { osystem, release, kernel: hwe_kernel || kernel, usualKernel };
+  const chosen = await call.region.life.chooseSystem(machine, wish);
   return 'code' in chosen ? refuseFields({ hwe_kernel: [chosen] }) : chosen;
 }
 

@@ -11,7 +11,7 @@ export const MISSING_FUNCTIONS = {
   guide: 'a guide to the first steps, or news of releases',
   'hardware-sync': 'regular reports of deployed machines',
   installer: 'this installer',
-  kernel: 'a choice of kernels beyond those of an image',
+  kernel: 'dumps of kernels that crashed',
   network: 'this network setting',
   ntp: 'an NTP server of its own',
   page: 'this page setting',

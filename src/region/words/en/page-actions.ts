@@ -133,6 +133,11 @@ export const ACTION_FORMS = {
 export const DEPLOY = {
   fills: (size: string): string => ` · fills ${size}`,
   system: 'System',
+  kernel: {
+    label: 'Kernel',
+    hint: 'One of the system above. The usual one is its own, or follows default_min_hwe_kernel.',
+    usual: 'The usual one',
+  },
   disk: {
     label: 'Disk',
     hint: 'The machine chooses the smallest disk that holds the image, USB disks last.',
