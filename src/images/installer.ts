@@ -22,7 +22,6 @@ import { Conversion, PIECE_BYTES } from './conversion.ts';
 import { type CpioEntry, CpioPathReader, encodeCpio } from './cpio.ts';
 import { type DebianPackage, openPackage, unpackPackages } from './debian-package.ts';
 import { checkNames, type EnvironmentRequest, type Publication } from './environment.ts';
-import { assertReplaceable, installerDirectory } from './import/tree-parts.ts';
 import { hasIpmiTool, ipmiToolEntries, ipmiToolPackages } from './ipmi-tool.ts';
 import { findKernel, type KernelFiles, listModules, readModuleInfo } from './kernel-package.ts';
 import { INSTALLER_DIRECTORIES, INSTALLER_NAMES } from './module-choice.ts';
@@ -357,16 +356,10 @@ async function publish(
   if (present?.equals(manifest.data) === true && (await isWhole(directory, files))) {
     request.onProgress('The tree already has this installer; nothing was changed');
   } else {
-    const { os } = facts;
-    assertReplaceable(request.tree, installerDirectory(placeOf(request)), typeof os === 'string' ? os : undefined);
     await publishDirectory(directory, [...images, manifest]);
   }
   return { directory, files: [...files, describeFile(manifest)] };
 }
 
-type Place = Pick<EnvironmentRequest, 'arch' | 'release'>;
-
-const placeOf = ({ arch, release }: Place) => ({ architecture: arch, release });
-
-const installDirectory = (request: Place & Pick<EnvironmentRequest, 'tree'>): string =>
-  join(request.tree, installerDirectory(placeOf(request)));
+const installDirectory = ({ tree, arch, release }: Pick<EnvironmentRequest, 'tree' | 'arch' | 'release'>): string =>
+  join(tree, arch, 'generic', release, 'install');

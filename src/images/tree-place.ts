@@ -1,4 +1,4 @@
-// What stands in the way of a change in the boot tree.
+// Links and files of a person that stand in the way of a change in the boot tree.
 
 import { dirname, join } from 'node:path';
 import { RackError } from '../errors.ts';

@@ -10,6 +10,7 @@ import { makeTemporaryDirectory } from '../../files/temporary-directory.ts';
 import type { StepPart } from '../../images/build-reports.ts';
 import { buildEnvironment, checkNames, type EnvironmentRequest, type Publication } from '../../images/environment.ts';
 import { type NetbootTree, readNetbootTree } from '../../images/given/netboot-tree.ts';
+import { assertReplaceable, installerDirectory } from '../../images/import/tree-parts.ts';
 import { importInstaller, isReleaseName, publishInstaller, requireInstallerPrograms } from '../../images/installer.ts';
 import { installLoaders } from '../../images/loaders.ts';
 import { type NeededProgram, requirePrograms } from '../../images/needed-programs.ts';
@@ -46,7 +47,10 @@ export async function importInstallerImage(
   const { from, arch } = flags;
   if (from === undefined) {
     requireInstallerPrograms(flags.packages);
-    return publishImages(flags, async (request) => [await importInstaller(request)]);
+    return publishImages(flags, async (request) => {
+      checkPlace(request, 'debian');
+      return [await importInstaller(request)];
+    });
   }
   // Read before switching users: the owner of the state directory may have no right to read it.
   const tree = await readNetbootTree(from, arch);
@@ -67,11 +71,16 @@ export async function importInstallerImage(
 /** @throws RackError as `publishInstaller`, and `tool-missing` before anything is fetched */
 async function publishNetbootTree(request: EnvironmentRequest, tree: NetbootTree): Promise<Publication> {
   checkNames(request);
+  checkPlace(request, tree.os);
   const { kernel, initrd, os, source, title = request.release } = tree;
   const base = tree.release ?? request.release;
   const facts = { os, release: request.release, base, title, source };
   return await publishInstaller(request, { kernel, initrd, base, hasPackages: os === 'debian', facts });
 }
+
+/** @throws RackError as `assertReplaceable` */
+const checkPlace = ({ tree, arch, release }: EnvironmentRequest, os: string): void =>
+  assertReplaceable(tree, installerDirectory({ architecture: arch, release }), os);
 
 /** The programs with which packages are fetched and unpacked. Without one, all would be fetched in vain. */
 const programsFor = ({ packages }: BuildFlags): readonly NeededProgram[] => [

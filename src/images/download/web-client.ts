@@ -21,7 +21,7 @@ import type { Duplex } from 'node:stream';
 import { cleanText } from '../../clean-text.ts';
 import type { Clock, Timer } from '../../clock.ts';
 import { errorText, isTlsError, osErrorCode, RackError } from '../../errors.ts';
-import { AttemptFailure, type AttemptFault, cleanSaid, type TlsTrouble } from './fault.ts';
+import { AttemptFailure, type AttemptFault, cleanFault, cleanSaid, type TlsTrouble } from './fault.ts';
 import type { DownloadSettings, ProxySettings } from './settings.ts';
 import { WideRead } from './wide-read.ts';
 
@@ -117,10 +117,8 @@ export class WebClient {
     const { http, https } = this.#proxy;
     const urls = [url, ...[http, https].flatMap((proxy) => (proxy === undefined ? [] : [new URL(proxy)]))];
     const secrets = urls.flatMap(secretsOf);
-    const clean = (value: unknown): unknown =>
-      typeof value === 'string' ? secrets.reduce((text, secret) => text.replaceAll(secret, '…'), value) : value;
-    const params = Object.fromEntries(Object.entries(failure.fault.params).map(([key, value]) => [key, clean(value)]));
-    return new AttemptFailure({ ...failure.fault, params } as AttemptFault, failure.cause);
+    const hide = (said: string): string => secrets.reduce((text, secret) => text.replaceAll(secret, '…'), said);
+    return new AttemptFailure(cleanFault(failure.fault, hide), failure.cause);
   }
 
   async #follow(first: URL, fieldsFor: FieldsFor, signal: AbortSignal, method: Method): Promise<WebAnswer | undefined> {
@@ -308,7 +306,7 @@ function checkProxy(text: string): void {
 function secretsOf({ username, password }: URL): readonly string[] {
   const plain = safeDecode(password);
   const sent = Buffer.from(`${safeDecode(username)}:${plain}`).toString('base64');
-  return password.length < 3 ? [] : [sent, sent.replace(/=+$/, ''), plain, password];
+  return password.length < 3 ? [] : [sent, sent.replaceAll('=', ''), plain, password];
 }
 
 function safeDecode(text: string): string {

@@ -1,4 +1,5 @@
-// What a person put into the directory of a boot loader or an installer, and the installers of other systems: no import and no removal destroys it.
+// Files that a person put into the directory of a boot loader or an installer, and the installers of other systems: no import and no removal
+// destroys them.
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
