@@ -18,7 +18,7 @@
 import { z } from 'zod';
 import { cleanText } from '../../clean-text.ts';
 import { AREA_OPERATIONS } from './areas/area-operations.ts';
-import { type Answer, json, NO_MACHINE, refuse, refuseField, refuseUnmanaged } from './call/answer.ts';
+import { type Answer, isRefusal, json, NO_MACHINE, refuse, refuseField, refuseUnmanaged } from './call/answer.ts';
 import { type Fields, findUnstorable } from './call/form-body.ts';
 import { refuseEnded } from './call/lost-rights.ts';
 import type { ApiCall } from './call/operation.ts';
@@ -181,6 +181,18 @@ export async function runOperation(
   }
   const refused = checkAccess(operation, call);
   if (refused !== undefined) return refused;
+  const answer = await runFound(operations, operation, call, fields);
+  if (!isRefusal(answer) || answer.fields === undefined) return answer;
+  return (await operation.nameOthers?.(call, fields, answer)) ?? answer;
+}
+
+/** Runs the operation that was found, in a transaction unless it only reads or makes its own. */
+async function runFound(
+  operations: readonly Operation[],
+  operation: Operation,
+  call: ApiCall,
+  fields: Fields,
+): Promise<Answer> {
   if (operation.method === 'GET') {
     const answer = await operation.run(call, fields);
     return operation.op === undefined ? tagged(answer, call) : answer;

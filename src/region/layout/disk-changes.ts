@@ -28,7 +28,8 @@ function withDescribed(draft: StorageDraft, described: readonly DescribedDisk[])
   return { ...draft, disks, described: kept };
 }
 
-function refuseName({ disks, layout }: StorageDraft, name: string, own = 0): LayoutRefusal | undefined {
+function refuseName({ disks, layout }: StorageDraft, name: string | undefined, own = 0): LayoutRefusal | undefined {
+  if (name === undefined) return undefined;
   if (!NAME.test(name)) return refuseStorage(refusal('field.disk-name'), 'name');
   const isTaken =
     disks.some(({ id, facts }) => facts.name === name && id !== own) ||
@@ -37,16 +38,15 @@ function refuseName({ disks, layout }: StorageDraft, name: string, own = 0): Lay
 }
 
 /** Adds a disk. */
-export function addDisk(
-  draft: StorageDraft,
-  wish: DiskWish & { readonly name: string; readonly bytes: number },
-): MadePart | LayoutRefusal {
-  const { serial = '', kernelName } = wish;
-  if (serial === '' && kernelName === undefined) return refuseStorage(refusal('field.disk-place'), 'id_path');
+export function addDisk(draft: StorageDraft, wish: DiskWish & { readonly bytes: number }): MadePart | LayoutRefusal {
+  const { name, serial = '', kernelName } = wish;
   const taken = new Set([...draft.disks, ...draft.described].map(({ id }) => id));
-  const refused = refuseName(draft, wish.name) ?? refuseTwin(draft, serial, kernelName);
+  const isPlaced = serial !== '' || kernelName !== undefined;
+  const refused = refuseName(draft, name) ?? (isPlaced ? refuseTwin(draft, serial, kernelName) : undefined);
   if (refused !== undefined) return refused;
-  const id = freeId(draft.machine.id, serial, kernelName ?? wish.name, taken);
+  if (name === undefined) return refuseStorage(refusal('field.required'), 'name');
+  if (!isPlaced) return refuseStorage(refusal('field.disk-place'), 'id_path');
+  const id = freeId(draft.machine.id, serial, kernelName ?? name, taken);
   const added = withDescribed(draft, [...draft.described, { ...wish, id, isAdded: true }]);
   return added.kind === 'refuse' ? added : { kind: 'made', draft: added, id };
 }

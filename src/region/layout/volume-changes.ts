@@ -81,7 +81,8 @@ function refuseMembers(draft: StorageDraft, members: Members, prefix = '', isGro
 const NAME = /^[A-Za-z][A-Za-z0-9_-]{0,31}$/;
 
 /** Why a RAID or a volume group cannot have this name; `undefined`: it can. @param own the id of the one that has it */
-function refuseName({ layout, disks }: StorageDraft, name: string, own = 0): LayoutRefusal | undefined {
+function refuseName({ layout, disks }: StorageDraft, name: string | undefined, own = 0): LayoutRefusal | undefined {
+  if (name === undefined) return undefined;
   if (!NAME.test(name)) return refuseStorage(refusal('field.device-name'), 'name');
   const isTaken =
     [...layout.raids, ...layout.volumeGroups].some((one) => one.name === name && one.id !== own) ||
@@ -113,11 +114,13 @@ export function makeRaid(draft: StorageDraft, wish: NamedWish): MadePart | Layou
   const { raids } = draft.layout;
   if (raids.length >= STORAGE_PARTS_MAX) return limitReached(draft);
   const members = membersIn(wish);
-  if (members.disks.length + members.partitions.length < 2)
-    return refuseStorage(refusal('field.raid-members'), 'block_devices');
   const name = wish.name ?? freeRaidName(draft.layout);
+  const isSmall = members.disks.length + members.partitions.length < 2;
+  const tooFew = isSmall ? refuseStorage(refusal('field.raid-members'), 'block_devices') : undefined;
   const refused = refuseMembers(draft, members) ?? refuseName(draft, name);
-  if (refused !== undefined) return refused;
+  // A parameter that is wrong is named first, and what the machine does not allow is said last.
+  const first = refused?.field === undefined ? (tooFew ?? refused) : refused;
+  if (first !== undefined) return first;
   const id = drawId(draft);
   const made: Raid = { id, uuid: wish.uuid ?? uuidOf(id), name, level: 'raid-1', ...raidMembers(members) };
   return { kind: 'made', draft: withStorage(draft, { raids: [...raids, made] }, 1), id };
@@ -156,11 +159,11 @@ export function changeRaid(draft: StorageDraft, id: number, change: WholeChange)
   const before = draft.layout.raids.find((one) => one.id === id);
   if (before === undefined) return noSuchDevice(draft, String(id));
   const { disks, partitions, spareDisks = [], sparePartitions = [] } = before;
-  const members = changed({ disks, partitions, spareDisks, sparePartitions }, change);
-  if ('kind' in members) return members;
   const name = change.name ?? before.name;
   const refused = refuseMembers(draft, change.add, 'add_') ?? refuseName(draft, name, id);
   if (refused !== undefined) return refused;
+  const members = changed({ disks, partitions, spareDisks, sparePartitions }, change);
+  if ('kind' in members) return members;
   if (members.disks.length + members.partitions.length < 2)
     return refuseStorage(refusal('field.raid-members'), 'remove_block_devices');
   const after: Raid = { ...before, name, uuid: change.uuid ?? before.uuid, ...raidMembers(members) };
@@ -200,17 +203,19 @@ function groupMembers({ layout }: StorageDraft, { disks, partitions }: Members) 
 }
 
 /** Makes a volume group. */
-export function makeGroup(draft: StorageDraft, wish: NamedWish & { readonly name: string }): MadePart | LayoutRefusal {
+export function makeGroup(draft: StorageDraft, wish: NamedWish): MadePart | LayoutRefusal {
   const { volumeGroups } = draft.layout;
   if (volumeGroups.length >= STORAGE_PARTS_MAX) return limitReached(draft);
   const members = membersIn(wish);
+  const { name } = wish;
+  const refused = refuseMembers(draft, members, '', true) ?? refuseName(draft, name);
+  if (refused !== undefined) return refused;
+  if (name === undefined) return refuseStorage(refusal('field.required'), 'name');
   if (members.disks.length + members.partitions.length === 0)
     return refuseStorage(refusal('field.group-members'), 'block_devices');
-  const refused = refuseMembers(draft, members, '', true) ?? refuseName(draft, wish.name);
-  if (refused !== undefined) return refused;
   const id = drawId(draft);
   const made: VolumeGroup = {
-    ...{ id, uuid: wish.uuid ?? uuidOf(id), name: wish.name, volumes: [] },
+    ...{ id, uuid: wish.uuid ?? uuidOf(id), name, volumes: [] },
     ...groupMembers(draft, members),
   };
   return { kind: 'made', draft: withStorage(draft, { volumeGroups: [...volumeGroups, made] }, 1), id };
@@ -221,11 +226,11 @@ export function changeGroup(draft: StorageDraft, id: number, change: WholeChange
   const before = draft.layout.volumeGroups.find((one) => one.id === id);
   if (before === undefined) return noSuchGroup(draft, id);
   const { disks, partitions, raids = [] } = before;
-  const members = changed({ ...NO_MEMBERS, disks: [...disks, ...raids], partitions }, change);
-  if ('kind' in members) return members;
   const name = change.name ?? before.name;
   const refused = refuseMembers(draft, change.add, 'add_', true) ?? refuseName(draft, name, id);
   if (refused !== undefined) return refused;
+  const members = changed({ ...NO_MEMBERS, disks: [...disks, ...raids], partitions }, change);
+  if ('kind' in members) return members;
   if (members.disks.length + members.partitions.length === 0)
     return refuseStorage(refusal('field.group-members'), 'remove_block_devices');
   const after = { ...before, name, uuid: change.uuid ?? before.uuid, ...groupMembers(draft, members) };
@@ -256,8 +261,12 @@ interface VolumeWish {
 }
 
 /** Why a volume cannot have this name and size; `undefined`: it can. */
-function refuseVolume(draft: StorageDraft, group: VolumeGroup, { id, name, bytes }: LogicalVolume) {
-  if (!NAME.test(name)) return refuseStorage(refusal('field.device-name'), 'name');
+function refuseVolume(
+  draft: StorageDraft,
+  group: VolumeGroup,
+  { id, name, bytes }: Pick<LogicalVolume, 'id' | 'bytes'> & { readonly name: string | undefined },
+) {
+  if (name !== undefined && !NAME.test(name)) return refuseStorage(refusal('field.device-name'), 'name');
   const others = group.volumes.filter((one) => one.id !== id);
   if (others.some((one) => one.name === name))
     return refuseStorage(refusal('field.device-taken', { name: `${group.name}-${name}` }), 'name');
@@ -269,20 +278,18 @@ function refuseVolume(draft: StorageDraft, group: VolumeGroup, { id, name, bytes
 const wholeMebibytes = (bytes: number): number => Math.floor(bytes / MEBIBYTE) * MEBIBYTE;
 
 /** Makes a volume in a group. */
-export function makeVolume(
-  draft: StorageDraft,
-  groupId: number,
-  wish: VolumeWish & { readonly name: string },
-): MadePart | LayoutRefusal {
+export function makeVolume(draft: StorageDraft, groupId: number, wish: VolumeWish): MadePart | LayoutRefusal {
   const group = draft.layout.volumeGroups.find((one) => one.id === groupId);
   if (group === undefined) return noSuchGroup(draft, groupId);
   const all = draft.layout.volumeGroups.flatMap(({ volumes }) => volumes);
   if (all.length >= STORAGE_PARTS_MAX) return limitReached(draft);
   const id = drawId(draft);
   const bytes = wholeMebibytes(wish.bytes ?? groupFree(draft, group));
-  const made: LogicalVolume = { id, uuid: wish.uuid ?? uuidOf(id), name: wish.name, bytes };
-  const refused = refuseVolume(draft, group, made);
+  const { name } = wish;
+  const refused = refuseVolume(draft, group, { id, name, bytes });
   if (refused !== undefined) return refused;
+  if (name === undefined) return refuseStorage(refusal('field.required'), 'name');
+  const made: LogicalVolume = { id, uuid: wish.uuid ?? uuidOf(id), name, bytes };
   return { kind: 'made', draft: withGroup(draft, { ...group, volumes: [...group.volumes, made] }, 1), id };
 }
 

@@ -60,7 +60,8 @@ export function layOut(draft: StorageDraft, wish: LayoutWish): StorageDraft | La
   const free = freeBytes(started, disk) - sizes.reduce((sum, [bytes]) => sum + bytes, 0);
   const rootBytes = wish.rootBytes === undefined ? whole(free) : whole(wish.rootBytes);
   if (rootBytes < MEBIBYTE || rootBytes > free) {
-    return refuseStorage(refusal('field.size', { name: disk.facts.name, free: Math.max(0, free) }), 'root_size');
+    const field = wish.rootBytes === undefined && wish.bootBytes !== undefined ? 'boot_size' : 'root_size';
+    return refuseStorage(refusal('field.size', { name: disk.facts.name, free: Math.max(0, free) }), field);
   }
   const all = layout === 'flat' ? [...sizes, [rootBytes, '/', 'ext4'] as const] : [...sizes, [rootBytes] as const];
   const partitions = all.map(([bytes, mount, fstype], index): Partition => {

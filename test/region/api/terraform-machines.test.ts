@@ -26,7 +26,8 @@ test('commission=true commissions a machine that an administrator adds, and no o
       'nobody',
     );
     assert.deepEqual([own.status, own.json.status_name], [200, 'New'], 'a machine does not commission itself');
-    const deployed = await ask('POST', '2.0/machines/', { ...other, deployed: 'true' });
+    const another = { ...other, mac_addresses: '52:54:00:00:00:07' };
+    const deployed = await ask('POST', '2.0/machines/', { ...another, deployed: 'true' });
     assert.deepEqual([deployed.status, Object.keys(deployed.json)], [400, ['deployed']]);
   }));
 
@@ -71,7 +72,8 @@ test('an architecture that does not exist is refused', () =>
   withAskedApi(async ({ ask }) => {
     const { json: machine } = await ask('POST', '2.0/machines/', MACHINE);
     for (const architecture of ['zz', 'zz/generic']) {
-      const added = await ask('POST', '2.0/machines/', { ...MACHINE, architecture });
+      const other = { ...MACHINE, mac_addresses: '52:54:00:00:00:07' };
+      const added = await ask('POST', '2.0/machines/', { ...other, architecture });
       assert.deepEqual([added.status, Object.keys(added.json)], [400, ['architecture']]);
       const changed = await ask('PUT', `2.0/machines/${machine.system_id}/`, { architecture });
       assert.deepEqual([changed.status, Object.keys(changed.json)], [400, ['architecture']]);

@@ -6,31 +6,10 @@ import type { Operation } from '../../../src/region/api/call/operation.ts';
 import { OPERATIONS } from '../../../src/region/api/operations.ts';
 import type { Answered, AskedApi } from '../asked-api.ts';
 import { machine, titlesOf, withSite } from './sent/trial.ts';
+import { unfitFields } from './unfit.ts';
 
-/** Texts that parameters refuse, the short ones first; the last is longer than any text but a file. */
-const UNFIT = [
-  '\u0001',
-  '-1',
-  'x'.repeat(40),
-  'x'.repeat(400),
-  'x'.repeat(5000),
-  'x'.repeat(25_000),
-  'x'.repeat(1_100_000),
-];
 /** Bytes of a file, and texts that are checked together. */
 const TAKEN = ['file', 'content', 'dns_servers'];
-
-const isUnfit = (operation: Operation, name: string, text: string): boolean =>
-  operation.parameters[name]?.safeParse([text]).success === false;
-
-/** For each parameter of an operation a text that it refuses. */
-function unfitFields(operation: Operation): Readonly<Record<string, string>> {
-  const found = Object.keys(operation.parameters).map((name) => {
-    const text = UNFIT.find((one) => isUnfit(operation, name, one));
-    return text === undefined ? [] : [[name, text] as const];
-  });
-  return Object.fromEntries(found.flat());
-}
 
 const BOUNDARY = 'b-1';
 /** The body of the maas command line: every part is in Base64. */

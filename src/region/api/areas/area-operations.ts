@@ -16,8 +16,10 @@ import {
   type ApiVersion,
   defineOperation,
   eventBy,
+  judging,
   nothing,
   type Operation,
+  tried,
   value,
   values,
 } from '../call/operation.ts';
@@ -66,8 +68,8 @@ function written({ name, description: said }: z.output<typeof changedArea>, befo
 
 const refuseTaken = (area: AreaKind): Refusal => refuseField('name', 'field.area-exists', { area });
 
-async function add(call: ApiCall, kind: AreaKind, given: z.output<typeof newArea>): Promise<Answer> {
-  const area = written(given, { name: given.name, description: '' });
+async function add(call: ApiCall, kind: AreaKind, given: z.output<typeof changedArea>): Promise<Answer> {
+  const area = written(given, { name: '', description: '' });
   const added = await call.region.store.areas.add(kind, area, changeEvent(call, kind, area.name, 'added'));
   if (added === 'exists') return refuseTaken(kind);
   if (added === 'limit') return refuseField('name', 'field.areas-limit', { area: kind, max: AREAS_MAX });
@@ -162,7 +164,7 @@ function operationsOf({ kind, versions, many, one }: AreaPaths): readonly Operat
     }),
     defineOperation({
       ...{ ...many, versions, method: 'POST', access: 'admin', doc: `Create a ${kind}.`, parameters: newArea },
-      run: (call, given) => add(call, kind, given),
+      ...tried(changedArea, (call, given) => add(call, kind, given)),
     }),
     defineOperation({
       ...{ ...one, versions, method: 'GET', access: 'user', doc: `Read one ${kind}.`, parameters: nothing },
@@ -174,7 +176,7 @@ function operationsOf({ kind, versions, many, one }: AreaPaths): readonly Operat
     defineOperation({
       ...{ ...one, versions, method: 'PUT', access: 'admin', parameters: changedArea },
       doc: `Change a ${kind}. The default ${kind} cannot be changed.`,
-      run: (call, given) => change(call, kind, given),
+      ...tried(changedArea, (call, given) => change(call, kind, given)),
     }),
     defineOperation({
       ...{ ...one, versions, method: 'DELETE', access: 'admin', parameters: nothing },
@@ -201,6 +203,7 @@ export const AREA_OPERATIONS: readonly Operation[] = [
       access: 'admin',
       doc: 'Move machines, devices and racks to a zone: all of them, or none.',
       parameters: placement,
+      check: judging(placement.partial(), async (call, { zone }) => [await chooseArea(call, 'zone', zone)]),
       run: setZone,
     }),
   ),

@@ -33,7 +33,10 @@ export type FieldWords = Readonly<Record<string, readonly RefusalWord[]>>;
 /** A refusal with its reasons: one, or one for each of several machines, or lists of them by field. */
 export type Refusal =
   | (NamedRefusal & { readonly words: readonly RefusalWord[]; readonly fields?: undefined })
-  | (NamedRefusal & { readonly words?: undefined; readonly fields: FieldWords });
+  | RefusedFields;
+
+/** A refusal of parameters. */
+export type RefusedFields = NamedRefusal & { readonly words?: undefined; readonly fields: FieldWords };
 
 const NOTHING = Buffer.alloc(0);
 

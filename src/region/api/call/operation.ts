@@ -5,8 +5,11 @@
 //    (`ownTransaction: true`) if it also hashes a password, waits for something outside the store, answers with what the region keeps in
 //    memory of its change, or undoes its change and then says why.
 // 2. Parameters that an operation does not name are ignored, because clients of other versions send them.
-// 3. A refusal names every wrong parameter. The schema checks the form of each; `run` what depends on others or on the store. So that the
-//    latter are also named while the schema refuses others, `check` judges those that the schema has passed.
+// 3. A refusal names every wrong parameter. The schema checks the form of each; `run` what depends on others or on the store, and may stop at
+//    the first. Then `check` judges the parameters that are not refused yet, again and again, until it refuses none of them.
+//
+//   run ─ refuses fields ─► its transaction ends ─► check without these fields ─┬─ refuses others ─► check without them, too …
+//                                                                               └─ refuses none ─► answered
 
 import { z } from 'zod';
 import type { WholeFile } from '../../../images/uploads/upload-part.ts';
@@ -15,8 +18,8 @@ import type { Happening } from '../../records/event-params.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
 import { WITH_INPUT } from '../../records/schema-fault.ts';
 import type { Region } from '../../region.ts';
-import { type RefusalWord, refusal, wordOfIssue } from '../../words/refusal.ts';
-import { type Answer, isRefusal, refuseFields } from './answer.ts';
+import { type RefusalCode, type RefusalWord, refusal, wordOfIssue } from '../../words/refusal.ts';
+import { type Answer, isRefusal, type Refusal, type RefusedFields, refuseFields } from './answer.ts';
 import type { Caller, Peer } from './caller.ts';
 import type { Fields } from './form-body.ts';
 
@@ -84,6 +87,8 @@ export interface Operation {
   /** True if it takes parameters of every other name, too. */
   readonly takesOthers?: boolean;
   readonly run: (call: ApiCall, fields: Fields) => Answer | Promise<Answer>;
+  /** Adds to the refusal by `run` all other wrong parameters. Call it outside the transaction of `run`. `undefined`: there are no others */
+  readonly nameOthers?: ((call: ApiCall, fields: Fields, refused: RefusedFields) => Promise<Refusal>) | undefined;
 }
 
 /** No parameters. */
@@ -106,20 +111,66 @@ export function values(countMax: number) {
     .pipe(z.array(z.string().max(300)).max(countMax));
 }
 
+/** Parameters of which those that are refused are absent. */
+export type Passed<P extends z.ZodObject> = {
+  readonly [Name in keyof z.output<P>]?: z.output<P>[Name] | undefined;
+};
+
 /** Refusals among other values. */
 type Judged = readonly unknown[] | Promise<readonly unknown[]>;
-/** @param given the parameters that the schema has passed, as they were sent */
-type Check = (call: ApiCall, given: Readonly<Record<string, readonly string[]>>) => Judged;
+/** Parameters as they were sent. */
+type Given = Readonly<Record<string, readonly string[]>>;
+/** @param given the parameters that are not refused yet @param refused the names of the others */
+type Check = (call: ApiCall, given: Given, refused: ReadonlySet<string>) => Judged;
 
 /**
- * Judges the parameters that the schema has passed when it refuses others. It changes nothing. Whether a parameter is missing is left to the
- * schema, because one that it refuses is absent here.
+ * Judges the parameters that are not refused yet. It changes nothing. Whether a parameter is missing is left to the schema, because one that is
+ * refused is absent here.
  * @param partial the schema, with every parameter optional
  */
 export const judging =
-  <Q extends z.ZodObject>(partial: Q, judge: (call: ApiCall, passed: z.output<Q>) => Judged): Check =>
-  (call, given) =>
-    judge(call, partial.parse(given));
+  <Q extends z.ZodObject>(
+    partial: Q,
+    judge: (call: ApiCall, passed: z.output<Q>, refused: ReadonlySet<string>) => Judged,
+  ): Check =>
+  (call, given, refused) =>
+    judge(call, partial.parse(given), refused);
+
+/** Ends the transaction of a trial. */
+class Tried extends Error {
+  readonly answer: Answer;
+
+  constructor(answer: Answer) {
+    super('the trial of a change is undone');
+    this.answer = answer;
+  }
+}
+
+/**
+ * Judges the parameters that are not refused yet by the change itself, which is then undone.
+ * @param partial the schema, with every parameter optional
+ * @param run the change: it has no effect outside the store but after its transaction
+ */
+export const trying = <Q extends z.ZodObject>(
+  partial: Q,
+  run: (call: ApiCall, passed: z.output<Q>, refused: ReadonlySet<string>) => Answer | Promise<Answer>,
+): Check =>
+  judging(partial, async (call, passed, refused) => {
+    try {
+      return await call.region.transact(async () => {
+        throw new Tried(await run(call, passed, refused));
+      });
+    } catch (error) {
+      if (error instanceof Tried) return [error.answer];
+      throw error;
+    }
+  });
+
+/** A change, and the check of its parameters by a trial of it. */
+export const tried = <Q extends z.ZodObject>(
+  partial: Q,
+  run: (call: ApiCall, given: z.output<Q>, refused?: ReadonlySet<string>) => Answer | Promise<Answer>,
+) => ({ check: trying(partial, run), run });
 
 /** Makes an operation from its description and its handler. */
 export function defineOperation<P extends z.ZodObject>(definition: {
@@ -132,13 +183,14 @@ export function defineOperation<P extends z.ZodObject>(definition: {
   readonly ownTransaction?: boolean;
   readonly doc: string;
   readonly parameters: P;
-  /** `undefined`: while the schema refuses a parameter, only its faults are named. */
+  /** `undefined`: only the schema refuses parameters, or there is only one. */
   readonly check?: Check | undefined;
   readonly run: (call: ApiCall, parameters: z.output<P>) => Answer | Promise<Answer>;
 }): Operation {
   const shape: Record<string, z.core.$ZodType> = definition.parameters.shape;
   const typed = Object.entries(shape).filter((entry): entry is [string, z.ZodType] => entry[1] instanceof z.ZodType);
   const names = typed.map(([name]) => name);
+  const { check } = definition;
   const lines = typed.map(([name, { description }]) => `:param ${name}: ${description ?? ''}`);
   return {
     versions: definition.versions,
@@ -151,41 +203,71 @@ export function defineOperation<P extends z.ZodObject>(definition: {
     doc: [definition.doc, ...(lines.length === 0 ? [] : ['', ...lines])].join('\n'),
     parameters: Object.fromEntries(typed),
     run(call, fields) {
-      const given: Record<string, readonly string[]> = {};
-      for (const name of names) {
-        const list = fields.get(name);
-        if (list !== undefined) given[name] = list;
-      }
+      const given = givenIn(names, fields);
       const checked = definition.parameters.safeParse(given, WITH_INPUT);
-      if (checked.success) return definition.run(call, checked.data);
-      return refuseAll(definition, call, given, checked.error.issues);
+      return checked.success ? definition.run(call, checked.data) : refuseIssues(given, checked.error.issues);
     },
+    nameOthers:
+      check === undefined
+        ? undefined
+        : (call, fields, refused) => nameOthers(call, givenIn(names, fields), refused, check),
   };
 }
 
-/** The refusal of all wrong parameters: those of the schema's issues, and those that `check` finds among the others. */
-async function refuseAll(
-  { check }: { readonly check?: Check | undefined },
-  call: ApiCall,
-  given: Readonly<Record<string, readonly string[]>>,
-  issues: readonly z.core.$ZodIssue[],
-): Promise<Answer> {
+function givenIn(names: readonly string[], fields: Fields): Given {
+  const given: Record<string, readonly string[]> = {};
+  for (const name of names) {
+    const list = fields.get(name);
+    if (list !== undefined) given[name] = list;
+  }
+  return given;
+}
+
+/** Adds the problem of a parameter, unless it is there. */
+function add(problems: Record<string, RefusalWord[]>, name: string, word: RefusalWord): void {
+  problems[name] ??= [];
+  if (!problems[name].some(({ code }) => code === word.code)) problems[name].push(word);
+}
+
+/** The refusal of the parameters that the schema refuses. */
+function refuseIssues(given: Given, issues: readonly z.core.$ZodIssue[]): Refusal {
   const problems: Record<string, RefusalWord[]> = {};
-  const add = (name: string, word: RefusalWord): void => {
-    problems[name] ??= [];
-    if (!problems[name].some(({ code }) => code === word.code)) problems[name].push(word);
-  };
   for (const issue of issues) {
     const name = String(issue.path[0] ?? '');
-    add(name, given[name] === undefined ? refusal('field.required') : wordOfIssue(issue));
-  }
-  if (check === undefined) return refuseFields(problems);
-  const failed = new Set(Object.keys(problems));
-  const passed = Object.fromEntries(Object.entries(given).filter(([name]) => !failed.has(name)));
-  for (const found of await check(call, passed)) {
-    if (!isRefusal(found)) continue;
-    for (const [name, words] of Object.entries(found.fields ?? {}))
-      for (const word of words) if (!failed.has(name) && word.code !== 'field.required') add(name, word);
+    add(problems, name, given[name] === undefined ? refusal('field.required') : wordOfIssue(issue));
   }
   return refuseFields(problems);
+}
+
+/** Problems of what is missing: it may be among the parameters that are refused, of which `check` knows nothing. */
+const OF_MISSING: ReadonlySet<string> = new Set<RefusalCode>([
+  ...([
+    'field.required',
+    'field.mac-missing',
+    'field.disk-place',
+    'field.raid-members',
+    'field.group-members',
+  ] as const),
+  ...(['field.keyring-missing', 'field.unsigned-why', 'field.reserve-where', 'field.scan-force'] as const),
+]);
+
+/** The refusal with the parameters that `check` refuses besides. Each round refuses another one, or is the last. */
+async function nameOthers(
+  call: ApiCall,
+  given: Given,
+  { fields, name }: RefusedFields,
+  check: Check,
+): Promise<Refusal> {
+  const problems: Record<string, RefusalWord[]> = {};
+  for (const [field, words] of Object.entries(fields)) problems[field] = [...words];
+  for (let refused = new Set<string>(); refused.size < Object.keys(problems).length; ) {
+    refused = new Set(Object.keys(problems));
+    const rest = Object.fromEntries(Object.entries(given).filter(([field]) => !refused.has(field)));
+    for (const found of await check(call, rest, refused)) {
+      if (!isRefusal(found)) continue;
+      for (const [field, words] of Object.entries(found.fields ?? {}))
+        for (const word of words) if (!refused.has(field) && !OF_MISSING.has(word.code)) add(problems, field, word);
+    }
+  }
+  return refuseFields(problems, name);
 }

@@ -25,8 +25,10 @@ import {
   type ApiCall,
   defineOperation,
   idIn,
+  judging,
   nothing,
   type Operation,
+  trying,
   usernameOf,
   value,
   values,
@@ -180,6 +182,12 @@ function changeSource(call: ApiCall, given: GivenSource): Promise<Answer> {
   });
 }
 
+/** Judges a source by its change. Whether it may have a reason is unknown while it is unknown whether it is unsigned. */
+const checkSource = (run: (call: ApiCall, given: GivenSource) => Promise<Answer>) =>
+  trying(changedSource, (call, passed, refused) =>
+    run(call, refused.has('unsigned') ? { ...passed, why: undefined } : passed),
+  );
+
 function removeSource(call: ApiCall): Promise<Answer> {
   return withOwnSource(call, async ({ id, url }) => {
     await call.region.store.boot.removeSource(id, sourceEvent(call, 'removed', { url }));
@@ -225,15 +233,13 @@ const selectionEvent = (
 const noSelection = (call: ApiCall): Answer =>
   refuse('not-found.boot-selection', { id: (call.path.id ?? '').slice(0, 64) });
 
-/** True if the site's file selects the same images. */
-const isInFile = async (call: ApiCall, source: RegionSource, { os, release }: WrittenBootSelection): Promise<boolean> =>
-  (await call.region.bootImages.listSelections(source)).some(
-    (one) => one.pin !== undefined && one.os === os && one.release === release,
-  );
+/** The selection of the same images. */
+const twinOf = async ({ region }: ApiCall, source: RegionSource, { os, release }: WrittenBootSelection) =>
+  (await region.bootImages.listSelections(source)).find((one) => one.os === os && one.release === release);
 
-async function taken(call: ApiCall, source: RegionSource, { os, release }: WrittenBootSelection): Promise<Answer> {
-  const all = await call.region.bootImages.listSelections(source);
-  const { id = 0, pin } = all.find((one) => one.os === os && one.release === release) ?? {};
+async function taken(call: ApiCall, source: RegionSource, wanted: WrittenBootSelection): Promise<Answer> {
+  const { os, release } = wanted;
+  const { id = 0, pin } = (await twinOf(call, source, wanted)) ?? {};
   const image = `${os}/${release}`;
   if (pin !== undefined) return refuseField('release', 'field.boot-selection-written', { image, ...pin });
   return refuseField('release', 'field.boot-selection-taken', { image, id, source: source.id });
@@ -252,7 +258,7 @@ function addSelection(call: ApiCall, given: GivenSelection): Promise<Answer> {
   return withSource(call, call.path.boot_source_id, async (source) => {
     const selection = selectionOf(given, undefined);
     if (!mayHave(source.images, selection.os)) return otherSystem(source);
-    if (await isInFile(call, source, selection)) return await taken(call, source, selection);
+    if ((await twinOf(call, source, selection))?.pin !== undefined) return await taken(call, source, selection);
     const event = selectionEvent(call, 'added', selection, source);
     const added = await call.region.store.boot.addSelection(source.id, selection, event);
     if (added === 'exists') return await taken(call, source, selection);
@@ -290,13 +296,27 @@ function changeSelection(call: ApiCall, given: GivenSelection): Promise<Answer> 
   return withOwnSelection(call, async (before, source) => {
     const selection = selectionOf(given, before);
     if (given.os !== undefined && !mayHave(source.images, given.os)) return otherSystem(source);
-    if (await isInFile(call, source, selection)) return await taken(call, source, selection);
+    if ((await twinOf(call, source, selection))?.pin !== undefined) return await taken(call, source, selection);
     const event = selectionEvent(call, 'changed', selection, source);
     const changed = await call.region.store.boot.changeSelection(source.id, before.id, selection, event);
     if (changed === 'exists') return await taken(call, source, selection);
     return changed === 'not-found' ? noSelection(call) : json(selectionJson(call, changed));
   });
 }
+
+const checkSelection = judging(selectionFields, async (call, passed, refused) => {
+  const { bootImages } = call.region;
+  const source = await bootImages.findSource(idIn(call.path.boot_source_id));
+  if (source === undefined) return [];
+  const before = (await bootImages.listSelections(source)).find(({ id }) => id === idIn(call.path.id));
+  const wanted = selectionOf(passed, before);
+  const isJudged = !refused.has('os') && !refused.has('release');
+  const twin = await twinOf(call, source, wanted);
+  return [
+    passed.os === undefined || mayHave(source.images, passed.os) ? undefined : otherSystem(source),
+    isJudged && twin !== undefined && twin.id !== before?.id ? await taken(call, source, wanted) : undefined,
+  ];
+});
 
 function removeSelection(call: ApiCall): Promise<Answer> {
   return withOwnSelection(call, async (selection, source) => {
@@ -316,6 +336,7 @@ function operationsAt(versions: Operation['versions'], prefix: string, group: st
   const selection = { ...base, path: `${below}/{id}`, handler: `${group}BootSourceSelectionHandler` };
   const read = { method: 'GET', parameters: selectionDetail } as const;
   const readSource = { method: 'GET', parameters: detail } as const;
+  const selecting = { parameters: selectionFields, check: checkSelection } as const;
   const remove = { method: 'DELETE', parameters: nothing } as const;
   return [
     defineOperation({ ...sources, ...readSource, doc: 'List the sources of images.', run: listSources }),
@@ -324,6 +345,7 @@ function operationsAt(versions: Operation['versions'], prefix: string, group: st
       method: 'POST',
       doc: 'Add a source of images: a simplestreams site.',
       parameters: sourceFields,
+      check: checkSource(addSource),
       run: addSource,
     }),
     defineOperation({
@@ -337,6 +359,7 @@ function operationsAt(versions: Operation['versions'], prefix: string, group: st
       method: 'PUT',
       doc: 'Change a source of images. New keys replace the old ones.',
       parameters: changedSource,
+      check: checkSource(changeSource),
       run: changeSource,
     }),
     defineOperation({
@@ -347,10 +370,8 @@ function operationsAt(versions: Operation['versions'], prefix: string, group: st
     }),
     defineOperation({ ...selections, ...read, doc: 'List the selections of a source.', run: listSelections }),
     defineOperation({
-      ...selections,
-      method: 'POST',
+      ...{ ...selections, ...selecting, method: 'POST' },
       doc: 'Select images of a source: the next import fetches them.',
-      parameters: selectionFields,
       run: addSelection,
     }),
     defineOperation({
@@ -360,10 +381,7 @@ function operationsAt(versions: Operation['versions'], prefix: string, group: st
       run: (call, given) => withSelection(call, (found) => json(selectionJson(call, found, given))),
     }),
     defineOperation({
-      ...selection,
-      method: 'PUT',
-      doc: 'Change a selection.',
-      parameters: selectionFields,
+      ...{ ...selection, ...selecting, method: 'PUT', doc: 'Change a selection.' },
       run: changeSelection,
     }),
     defineOperation({

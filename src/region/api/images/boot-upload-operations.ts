@@ -9,8 +9,16 @@
 import { z } from 'zod';
 import { cleanText } from '../../../clean-text.ts';
 import { UPLOAD_BYTES_MAX } from '../../records/upload-store.ts';
-import { type Answer, json, refuse, refuseField, refuseFor } from '../call/answer.ts';
-import { type ApiCall, defineOperation, type Operation, usernameOf, value } from '../call/operation.ts';
+import { type Answer, allOf, isRefusal, json, refuse, refuseField, refuseFor } from '../call/answer.ts';
+import {
+  type ApiCall,
+  defineOperation,
+  judging,
+  type Operation,
+  type Passed,
+  usernameOf,
+  value,
+} from '../call/operation.ts';
 import { wholeJson } from './boot-resource-operations.ts';
 
 /** The paths whose bodies are processed while they arrive. */
@@ -44,26 +52,62 @@ const given = z.object({
     .describe('The whole file as a part of a multipart form. Without it, the answer names an `upload_uri` for PUTs.'),
 });
 
+type Fields = Passed<typeof given>;
+
+/** The parts of an image's name. */
+function nameOf({ name, architecture: text }: Fields) {
+  const [, os = 'custom', release = ''] = NAME.exec(name ?? '') ?? [];
+  const [, architecture = '', subarchitecture = 'generic'] = ARCHITECTURE.exec(text ?? '') ?? [];
+  return { os, release, architecture, subarchitecture, label: LABEL };
+}
+
+/** The kind of file, its digest and its length, or for each that cannot be used a refusal in its place; then the refusals of its name. */
+function judged({ region: { bootImages }, file }: ApiCall, fields: Fields) {
+  const { uploads } = bootImages;
+  const { filetype: fileType = 'tgz', sha256 = file?.sha256, size } = fields;
+  const known = uploads.fileTypes;
+  const bytes = size === undefined ? file?.bytes : Number(size);
+  const isSize = bytes !== undefined && bytes >= 1 && bytes <= UPLOAD_BYTES_MAX;
+  const wanted = nameOf(fields);
+  const excess = fields.name === undefined ? 0 : uploads.nameExcess(wanted);
+  return [
+    known !== undefined && !known.includes(fileType) ? refuseField('filetype', 'field.file-type', { known }) : fileType,
+    sha256 === undefined
+      ? refuseField('sha256', 'field.file-hash')
+      : file !== undefined && file.sha256 !== sha256.toLowerCase()
+        ? refuseField('sha256', 'field.file-hash-other', { found: file.sha256 })
+        : sha256.toLowerCase(),
+    !isSize
+      ? refuseField('size', 'field.upload-size', { max: UPLOAD_BYTES_MAX })
+      : file !== undefined && file.bytes !== bytes
+        ? refuseField('size', 'field.upload-size-other', { found: file.bytes })
+        : bytes,
+    uploads.isReserved(wanted.os, fileType)
+      ? refuseField('name', 'field.image-name-reserved', { os: wanted.os })
+      : excess > 0
+        ? refuseField('name', 'field.image-name-length', { excess })
+        : undefined,
+  ] as const;
+}
+
+/** A digest or a length that is not sent is missing only for the schema. */
+const check = judging(given.partial(), (call, passed) => {
+  const [fileType, sha256, size, name] = judged(call, passed);
+  return [
+    fileType,
+    passed.sha256 === undefined ? undefined : sha256,
+    passed.size === undefined ? undefined : size,
+    name,
+  ];
+});
+
 async function create(call: ApiCall, fields: z.output<typeof given>): Promise<Answer> {
   const { bootImages } = call.region;
   const { file } = call;
-  const { filetype: fileType = 'tgz' } = fields;
-  const known = bootImages.uploads.fileTypes;
-  if (known !== undefined && !known.includes(fileType)) return refuseField('filetype', 'field.file-type', { known });
-  const sha256 = fields.sha256?.toLowerCase() ?? file?.sha256;
-  const bytes = fields.size === undefined ? file?.bytes : Number(fields.size);
-  if (sha256 === undefined) return refuseField('sha256', 'field.file-hash');
-  if (bytes === undefined || bytes < 1 || bytes > UPLOAD_BYTES_MAX)
-    return refuseField('size', 'field.upload-size', { max: UPLOAD_BYTES_MAX });
-  if (file !== undefined && file.sha256 !== sha256)
-    return refuseField('sha256', 'field.file-hash-other', { found: file.sha256 });
-  if (file !== undefined && file.bytes !== bytes)
-    return refuseField('size', 'field.upload-size-other', { found: file.bytes });
-  const [, os = 'custom', release = ''] = NAME.exec(fields.name) ?? [];
-  if (bootImages.uploads.isReserved(os, fileType)) return refuseField('name', 'field.image-name-reserved', { os });
-  const [, architecture = '', subarchitecture = 'generic'] = ARCHITECTURE.exec(fields.architecture) ?? [];
-  const excess = bootImages.uploads.nameExcess({ os, release, architecture, subarchitecture, label: LABEL });
-  if (excess > 0) return refuseField('name', 'field.image-name-length', { excess });
+  const found = allOf(...judged(call, fields));
+  if (isRefusal(found)) return found;
+  const [fileType, sha256, bytes] = found;
+  const { os, release, architecture, subarchitecture } = nameOf(fields);
   const name = [os, release, architecture, subarchitecture, LABEL].join('/');
   const title = cleanText(fields.title ?? '', 128);
   const wanted = { name, title, fileType, bytes, sha256, username: usernameOf(call) };
@@ -99,6 +143,7 @@ export const BOOT_UPLOAD_OPERATIONS: readonly Operation[] = [
     ownTransaction: true,
     doc: 'Upload a boot image: with its content, or in pieces of at most 4 MiB, sent in order by PUT requests to the `upload_uri` of the answer.',
     parameters: given,
+    check,
     run: create,
   }),
   defineOperation({

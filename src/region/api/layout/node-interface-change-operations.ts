@@ -27,20 +27,30 @@ import type { Machine } from '../../records/machine.ts';
 import { LAID_INTERFACES_MAX, LINK_MODES, PART_TAG_MAX } from '../../records/machine-layout.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import { type RefusalWord, refusal } from '../../words/refusal.ts';
-import { type Answer, isRefusal, NO_MACHINE, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
+import {
+  type Answer,
+  allOf,
+  isRefusal,
+  NO_MACHINE,
+  type Refusal,
+  refuse,
+  refuseField,
+  refuseFields,
+} from '../call/answer.ts';
 import {
   type ApiCall,
   defineOperation,
   idIn,
-  judging,
   nothing,
   type Operation,
+  type Passed,
+  tried,
   usernameOf,
   value,
   values,
 } from '../call/operation.ts';
 import { flag, isTrue, nodeOf } from '../machines/machine-calls.ts';
-import { findSubnet, isAdmin, look, refuseSubnet } from '../networks/network-calls.ts';
+import { findSubnet, isAdmin, look, refusalIn, refuseSubnet } from '../networks/network-calls.ts';
 import { changeNetwork, changeOne, type Edit, refuseOrdinary, showInterface, shows } from './interface-calls.ts';
 import {
   bondParameters,
@@ -68,39 +78,34 @@ const idsOf = (texts: readonly string[]): readonly number[] => texts.map((text) 
 
 const subnetText = z.string().trim().max(256);
 
-const idParameters = commonParameters
-  .pick({ vlan: true })
-  .extend({ parents: parents.optional(), subnet: value(subnetText).optional() });
-
-/** The refusals of ids that nothing has. */
-const check = judging(idParameters, async (call, given) => {
-  const view = await look(call);
-  const node = await nodeOf(call);
-  const known = new Set(node === undefined ? [] : interfacesOf(node, view).map(({ id }) => id));
-  const named = given.parents === undefined ? [] : idsOf(given.parents);
-  const missing = node === undefined ? undefined : named.find((id) => !known.has(id));
-  const { vlan, subnet } = given;
-  return [
-    missing === undefined ? undefined : refuseField('parents', 'field.no-such-parent', { id: missing }),
-    typeof vlan === 'number' && vlanWithId(view, vlan) === undefined
-      ? refuseField('vlan', 'field.no-such-vlan', { id: vlan })
-      : undefined,
-    refuseSubnet(view, 'subnet', subnet),
-  ];
-});
-
 /** The wish in the parameters that all kinds of interfaces share. An empty VLAN: disconnected. */
-function wishOf(given: z.output<typeof commonParameters>): InterfaceWish | Refusal {
+function wishOf(given: GivenInterface): InterfaceWish | Refusal {
   const mac = macOf(given.mac_address);
   if (typeof mac === 'object') return mac;
   const vlanId = given.vlan === '' ? null : given.vlan;
   return { name: given.name, mac, vlanId, mtu: given.mtu, tags: given.tags };
 }
 
-function make(call: ApiCall, kind: MadeKind, wish: InterfaceWish | Refusal): Answer | Promise<Answer> {
+const newBond = commonParameters.extend({ parents, ...bondParameters });
+const newBridge = commonParameters.extend({ parent, ...bridgeParameters });
+const newVlan = commonParameters.omit({ name: true, mac_address: true }).extend({ parent });
+type GivenInterface = Passed<typeof commonParameters>;
+
+const parentIn = (given: { readonly parent?: number | undefined }): readonly number[] | undefined =>
+  given.parent === undefined ? undefined : [given.parent];
+
+/** Makes an interface of others. @param ids those others; `undefined`, in a trial: they are refused */
+function make(
+  call: ApiCall,
+  kind: MadeKind,
+  given: GivenInterface,
+  ids: readonly number[] | undefined,
+): Answer | Promise<Answer> {
+  const wish = wishOf(given);
   if ('kind' in wish) return wish;
+  const params = paramsOf(given, kind === 'vlan' ? undefined : kind);
   return changeNetwork(call, (draft) => {
-    const made = makeInterface(draft, kind, wish);
+    const made = makeInterface(draft, kind, { ...wish, parents: ids, params });
     return made.kind === 'refuse' ? made : { draft: made.draft, shown: made.id };
   });
 }
@@ -134,11 +139,14 @@ async function update(call: ApiCall, given: z.output<typeof updateParameters>): 
   return await changeMac(call, node, own, mac, () => changeGiven(call, given, { ...wish, mac: undefined }));
 }
 
-function changeGiven(call: ApiCall, given: z.output<typeof updateParameters>, wish: InterfaceWish): Promise<Answer> {
-  const wanted =
-    given.parents === undefined ? (given.parent === undefined ? undefined : [given.parent]) : idsOf(given.parents);
+async function changeGiven(
+  call: ApiCall,
+  given: z.output<typeof updateParameters>,
+  wish: InterfaceWish,
+): Promise<Answer> {
+  const wanted = given.parents === undefined ? parentIn(given) : idsOf(given.parents);
   const params = paramsOf(given);
-  return changeOne(call, (draft, { id }) => {
+  const answer = await changeOne(call, (draft, { id }) => {
     const kind = laidOf(draft, id)?.kind ?? 'physical';
     const strange = Object.keys(params).find((name) => name !== 'accept_ra' && !name.startsWith(`${kind}_`));
     if (strange !== undefined)
@@ -146,6 +154,7 @@ function changeGiven(call: ApiCall, given: z.output<typeof updateParameters>, wi
     const changed = changeInterface(draft, id, { ...wish, parents: wanted, params, speeds: speedsIn(given) });
     return changed.kind === 'refuse' ? changed : { draft: changed.draft, shown: id };
   });
+  return refusalIn(given.parents === undefined ? { parents: 'parent' } : { parent: 'parents' }, answer);
 }
 
 const linkParameters = z.object({
@@ -162,13 +171,15 @@ const linkParameters = z.object({
   default_gateway: flag("True: the subnet's router is the default gateway."),
 });
 
-async function link(call: ApiCall, given: z.output<typeof linkParameters>): Promise<Answer> {
+async function link(call: ApiCall, given: Passed<typeof linkParameters>): Promise<Answer> {
   const asked = given.ip_address === undefined ? undefined : parseIpv4(given.ip_address);
   const view = await look(call);
   const unknown = refuseSubnet(view, 'subnet', given.subnet);
   if (unknown !== undefined) return unknown;
+  const { mode } = given;
+  if (mode === undefined) return refuseField('mode', 'field.required');
   const wish = {
-    mode: given.mode,
+    mode,
     subnetId: given.subnet === undefined ? undefined : findSubnet(view, given.subnet)?.subnet.id,
     isForced: isTrue(given.force),
     isGateway: isTrue(given.default_gateway),
@@ -235,13 +246,13 @@ const physicalParameters = z.object({
 });
 
 /** Adds an interface to a device. */
-async function makePhysical(call: ApiCall, given: z.output<typeof physicalParameters>): Promise<Answer> {
+async function makePhysical(call: ApiCall, given: Passed<typeof physicalParameters>): Promise<Answer> {
   const barred = await refuseOrdinary(call);
   if (barred !== undefined) return barred;
   const node = await nodeOf(call);
   if (node === undefined) return NO_MACHINE;
   if (node.device === undefined) return refuse('layout-refused.reported', { machine: node.hostname });
-  const { mac_address: mac, vlan, mtu, tags } = given;
+  const { mac_address: mac = '', vlan, mtu, tags } = given;
   if (typeof vlan === 'number' && vlanWithId(await look(call), vlan) === undefined)
     return refuseField('vlan', 'field.no-such-vlan', { id: vlan });
   if (node.isLocked === true)
@@ -264,19 +275,25 @@ export async function addPhysical(
   text: string,
   wanted?: string,
 ): Promise<Machine | Refusal> {
-  const mac = parseMac(text);
-  if (mac === undefined || !isHostMac(mac)) return refuseField('mac_address', 'field.macs');
+  const name = wanted ?? `eth${interfaces.length}`;
+  const parsed = parseMac(text);
+  const found = allOf(
+    parsed === undefined || !isHostMac(parsed) ? refuseField('mac_address', 'field.macs') : parsed,
+    interfaces.some((nic) => nic.name === name)
+      ? refuseField('name', 'field.interface-name-taken', { name })
+      : INTERFACE_NAME.test(name)
+        ? undefined
+        : refuseField('name', 'field.interface-name-form'),
+  );
+  if (isRefusal(found)) return found;
+  const [mac] = found;
   const { store, clock } = call.region;
   const atMs = clock.wallTimeMs();
   const params = { fields: ['network'] };
   const event = { type: 'NODE', code: 'machine-edited', params, atMs, username: usernameOf(call) } as const;
-  const name = wanted ?? `eth${interfaces.length}`;
   if (interfaces.length >= LAID_INTERFACES_MAX) {
     return refuse('layout-refused.interfaces-limit', { machine: hostname, max: LAID_INTERFACES_MAX });
   }
-  const isNameTaken = interfaces.some((nic) => nic.name === name);
-  if (isNameTaken) return refuseField('name', 'field.interface-name-taken', { name });
-  if (!INTERFACE_NAME.test(name)) return refuseField('name', 'field.interface-name-form');
   const outcome = await store.enlist<RefusalWord>({ macs: [mac], values: [], atMs }, ({ byMac: [other] }) => {
     if (other !== undefined) {
       const taken = { name: other.hostname, systemId: other.systemId };
@@ -295,45 +312,25 @@ const MAKING: readonly Operation[] = [
     ...{ ...many, op: 'create_physical' },
     doc: 'Add an interface to a device. Machines report theirs.',
     parameters: physicalParameters,
-    run: makePhysical,
+    ...tried(physicalParameters.partial(), makePhysical),
   }),
   defineOperation({
     ...{ ...many, op: 'create_bond' },
     doc: 'Make a bond of physical interfaces, which lose their links to it.',
-    parameters: commonParameters.extend({ parents, ...bondParameters }),
-    check,
-    run: (call, given) => {
-      const wish = wishOf(given);
-      return make(
-        call,
-        'bond',
-        'kind' in wish ? wish : { ...wish, parents: idsOf(given.parents), params: paramsOf(given, 'bond') },
-      );
-    },
+    parameters: newBond,
+    ...tried(newBond.partial(), (call, given) => make(call, 'bond', given, given.parents && idsOf(given.parents))),
   }),
   defineOperation({
     ...{ ...many, op: 'create_bridge' },
     doc: 'Make a bridge of one interface, which loses its links to it.',
-    parameters: commonParameters.extend({ parent, ...bridgeParameters }),
-    check,
-    run: (call, given) => {
-      const wish = wishOf(given);
-      return make(
-        call,
-        'bridge',
-        'kind' in wish ? wish : { ...wish, parents: [given.parent], params: paramsOf(given, 'bridge') },
-      );
-    },
+    parameters: newBridge,
+    ...tried(newBridge.partial(), (call, given) => make(call, 'bridge', given, parentIn(given))),
   }),
   defineOperation({
     ...{ ...many, op: 'create_vlan' },
     doc: 'Make an interface for the tagged frames of a VLAN.',
-    parameters: commonParameters.omit({ name: true, mac_address: true }).extend({ parent }),
-    check,
-    run: (call, given) => {
-      const wish = wishOf(given);
-      return make(call, 'vlan', 'kind' in wish ? wish : { ...wish, parents: [given.parent], params: paramsOf(given) });
-    },
+    parameters: newVlan,
+    ...tried(newVlan.partial(), (call, given) => make(call, 'vlan', given, parentIn(given))),
   }),
 ];
 
@@ -342,8 +339,7 @@ const CHANGING: readonly Operation[] = [
     ...{ ...one, method: 'PUT' },
     doc: 'Change an interface. Fields left out stay as they are.',
     parameters: updateParameters,
-    check,
-    run: update,
+    ...tried(updateParameters, update),
   }),
   defineOperation({
     ...{ ...one, method: 'DELETE' },
@@ -369,8 +365,7 @@ const LINKING: readonly Operation[] = [
     ...{ ...one, method: 'POST', op: 'link_subnet' },
     doc: 'Link an interface to a subnet.',
     parameters: linkParameters,
-    check,
-    run: link,
+    ...tried(linkParameters.partial(), link),
   }),
   defineOperation({
     ...{ ...one, method: 'POST', op: 'unlink_subnet' },

@@ -7,7 +7,7 @@ import { findInterface, interfacesOf } from '../../layout/interfaces.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
 import type { Machine } from '../../records/machine.ts';
 import { type Answer, json, NO_MACHINE, refuse } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation, value } from '../call/operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, tried, value } from '../call/operation.ts';
 import { interfaceJson, interfacesJson } from '../json/node-interface-json.ts';
 import { nodeOf } from '../machines/machine-calls.ts';
 import { shownName } from './layout-calls.ts';
@@ -90,7 +90,7 @@ const MACS: readonly Operation[] = [
     ...{ ...old, path: 'nodes/{system_id}', handler: 'NodeHandler', method: 'POST', op: 'claim_sticky_ip_address' },
     doc: 'Give an interface of a node an address that it keeps after a release of the node. Sent again, it changes nothing.',
     parameters: claim,
-    run: async (call, given) => (await oldCalls()).claimAddress(call, given),
+    ...tried(claim, async (call, given) => (await oldCalls()).claimAddress(call, given)),
   }),
 ];
 

@@ -12,7 +12,14 @@ import {
   tagPart,
   unformat,
 } from '../../layout/storage-changes.ts';
-import { beginStorage, noSuchDevice, type StorageDraft, storageWith, withStorage } from '../../layout/storage-draft.ts';
+import {
+  beginStorage,
+  noSuchDevice,
+  refuseStorage,
+  type StorageDraft,
+  storageWith,
+  withStorage,
+} from '../../layout/storage-draft.ts';
 import { changeRaid, changeVolume, NO_MEMBERS, removeRaid, removeVolume } from '../../layout/volume-changes.ts';
 import { layOut, WHOLE_LAYOUTS } from '../../layout/whole-layouts.ts';
 import type { Machine } from '../../records/machine.ts';
@@ -117,7 +124,7 @@ export function formatPart(
     fstype,
     uuid,
     label = '',
-  }: { readonly fstype: string; readonly uuid?: string | undefined; readonly label?: string | undefined },
+  }: { readonly fstype?: string | undefined; readonly uuid?: string | undefined; readonly label?: string | undefined },
 ): Answer | Promise<Answer> {
   const known = FILE_SYSTEMS.find((one) => one === fstype);
   if (known === undefined) return refuseField('fstype', 'field.file-system', { known: FILE_SYSTEMS });
@@ -189,7 +196,7 @@ export function chooseBootDisk(call: ApiCall): Promise<Answer> {
 // ---- whole layouts ----
 
 interface LayoutGiven {
-  readonly storage_layout: string;
+  readonly storage_layout?: string | undefined;
   readonly root_device?: string | undefined;
   readonly boot_size?: string | undefined;
   readonly root_size?: string | undefined;
@@ -199,14 +206,15 @@ interface LayoutGiven {
 }
 
 export function layOutDisks(call: ApiCall, given: LayoutGiven): Answer | Promise<Answer> {
-  const layout = WHOLE_LAYOUTS.find((one) => one === given.storage_layout.toLowerCase());
-  if (layout === undefined) return refuseField('storage_layout', 'field.storage-layout', { known: WHOLE_LAYOUTS });
+  const layout = WHOLE_LAYOUTS.find((one) => one === given.storage_layout?.toLowerCase());
   const { root_device: named } = given;
   const edit: Edit = (draft) => {
     const rootDiskId = named === undefined ? undefined : diskIdOf(draft, named);
     if (rootDiskId === 0) {
       return { kind: 'refuse', field: 'root_device', refusal: refusal('field.no-such-device', { id: 0 }) };
     }
+    if (layout === undefined)
+      return refuseStorage(refusal('field.storage-layout', { known: WHOLE_LAYOUTS }), 'storage_layout');
     return layOut(draft, {
       ...{ layout, rootDiskId, bootBytes: bytesOf(given.boot_size), rootBytes: bytesOf(given.root_size) },
       ...{ groupName: given.vg_name ?? 'vgroot', volumeName: given.lv_name ?? 'lvroot' },

@@ -11,7 +11,7 @@ import { PART_TAG_MAX } from '../../records/machine-layout.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import type { Answer } from '../call/answer.ts';
 import { json, NO_MACHINE, refuse } from '../call/answer.ts';
-import { type ApiCall, defineOperation, idIn, type Operation, value } from '../call/operation.ts';
+import { type ApiCall, defineOperation, idIn, type Operation, tried, value } from '../call/operation.ts';
 import { partitionsJson } from '../json/disk-json.ts';
 import { flag, isTrue, machineOf, machinePaths } from '../machines/machine-calls.ts';
 import { diskCalls } from './block-device-operations.ts';
@@ -28,6 +28,9 @@ const formatParameters = z.object({
     .optional()
     .describe('Its label.'),
 });
+
+/** The mount point of a trial in which that of the request is refused. */
+const NOWHERE = 'none';
 
 const tagParameters = z.object({
   tag: value(z.string().trim().min(1, 'field.required').max(PART_TAG_MAX)).describe('The tag, any word.'),
@@ -48,7 +51,7 @@ function partOperations(
       ...{ ...common, op: 'format' },
       doc: 'Put a file system on a partition or a block device.',
       parameters: formatParameters,
-      run: async (call, given) => (await diskCalls()).formatPart(call, aim, given),
+      ...tried(formatParameters.partial(), async (call, given) => (await diskCalls()).formatPart(call, aim, given)),
     }),
     defineOperation({
       ...{ ...common, op: 'unformat' },
@@ -60,8 +63,9 @@ function partOperations(
       ...{ ...common, op: 'mount' },
       doc: 'Let the deployed system mount the file system.',
       parameters: mountParameters,
-      run: async (call, { mount_point: at, mount_options: options = '' }) =>
+      ...tried(mountParameters.partial(), async (call, { mount_point: at = NOWHERE, mount_options: options = '' }) =>
         (await diskCalls()).mount(call, aim, { at, options }),
+      ),
     }),
     defineOperation({
       ...{ ...common, op: 'unmount' },
@@ -98,19 +102,22 @@ const partitionAt = (draft: StorageDraft, call: ApiCall): unknown =>
     .flatMap((disk) => partitionsJson(draft, disk))
     .find(({ id }) => id === idIn(call.path.id));
 
+const partitionParameters = z.object({
+  size: value(size).optional().describe('Its size in bytes, or with K, M, G or T. Default: all that is free.'),
+  bootable: flag('True: firmware may start it.'),
+  uuid,
+});
+
 const PARTITIONS: readonly Operation[] = [
   defineOperation({
     ...{ ...admin, path: `${devices}/{device_id}/partitions`, handler: 'PartitionsHandler', method: 'POST' },
     doc: 'Make a partition on a block device.',
-    parameters: z.object({
-      size: value(size).optional().describe('Its size in bytes, or with K, M, G or T. Default: all that is free.'),
-      bootable: flag('True: firmware may start it.'),
-      uuid,
-    }),
-    run: async (call, given) =>
+    parameters: partitionParameters,
+    ...tried(partitionParameters, async (call, given) =>
       (await diskCalls()).addPartition(call, {
         ...{ bytes: bytesOf(given.size), isBootable: isTrue(given.bootable), uuid: given.uuid },
       }),
+    ),
   }),
   defineOperation({ ...{ ...partition, ...reader }, doc: 'Read one partition.', run: reading(partitionAt) }),
   defineOperation({
@@ -155,6 +162,6 @@ export const STORAGE_OPERATIONS: readonly Operation[] = [
     ...{ method: 'POST', op: 'set_storage_layout', access: 'admin' },
     doc: 'Lay out the boot disk of a machine. This replaces the previous layout of its disks.',
     parameters: layoutParameters,
-    run: async (call, given) => (await diskCalls()).layOutDisks(call, given),
+    ...tried(layoutParameters.partial(), async (call, given) => (await diskCalls()).layOutDisks(call, given)),
   }),
 ];

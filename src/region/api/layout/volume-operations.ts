@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { beginStorage, type StorageDraft } from '../../layout/storage-draft.ts';
 import { type Answer, json, NO_MACHINE, refuse } from '../call/answer.ts';
-import { type ApiCall, defineOperation, idIn, nothing, type Operation, value } from '../call/operation.ts';
+import { type ApiCall, defineOperation, idIn, nothing, type Operation, tried, value } from '../call/operation.ts';
 import { raidJson, volumeGroupJson } from '../json/disk-json.ts';
 import { machineOf } from '../machines/machine-calls.ts';
 import { shownName } from './layout-calls.ts';
@@ -72,6 +72,32 @@ const membersIn = (given: Given, prefix = '') => ({
   sparePartitions: idsOf(textsIn(given, `${prefix}spare_partitions`)),
 });
 
+/** The change of a RAID or a volume group in the parameters. */
+const changeIn = (given: Given & { readonly name?: string | undefined; readonly uuid?: string | undefined }) => ({
+  ...{ name: given.name, uuid: given.uuid },
+  ...{ add: membersIn(given, 'add_'), remove: membersIn(given, 'remove_') },
+});
+
+const newRaid = z.object({
+  name: value(z.string().max(32)).optional().describe('Its name. Default: md0, md1, and so on.'),
+  level: value(z.literal('raid-1', 'field.raid-level')).describe('The level: raid-1.'),
+  ...{ uuid, ...members, ...spares },
+});
+const changedGroup = z.object({
+  name: value(z.string().max(32)).optional().describe('Its name.'),
+  ...{ uuid: sameUuid, ...changes },
+});
+const changedRaid = changedGroup.extend(spareChanges);
+const newGroup = z.object({
+  name: value(z.string().max(32)).describe('Its name.'),
+  ...{ uuid, ...members, block_devices: partIds('The ids of disks and of the block devices of RAIDs.') },
+});
+const newVolume = z.object({
+  name: value(z.string().max(32)).describe('Its name, without that of the group.'),
+  uuid,
+  size: value(size).optional().describe('Its size in bytes, or with K, M, G or T. Default: all that is free.'),
+});
+
 const RAIDS: readonly Operation[] = [
   defineOperation({
     ...{ ...raids, ...reader },
@@ -81,13 +107,10 @@ const RAIDS: readonly Operation[] = [
   defineOperation({
     ...{ ...raids, ...admin, method: 'POST' },
     doc: 'Make a RAID 1 of disks and partitions.',
-    parameters: z.object({
-      name: value(z.string().max(32)).optional().describe('Its name. Default: md0, md1, and so on.'),
-      level: value(z.literal('raid-1', 'field.raid-level')).describe('The level: raid-1.'),
-      ...{ uuid, ...members, ...spares },
-    }),
-    run: async (call, given) =>
+    parameters: newRaid,
+    ...tried(newRaid.partial(), async (call, given) =>
       (await volumeCalls()).addRaid(call, { name: given.name, uuid: given.uuid, ...membersIn(given) }),
+    ),
   }),
   defineOperation({
     ...{ ...raid, ...reader },
@@ -100,15 +123,8 @@ const RAIDS: readonly Operation[] = [
   defineOperation({
     ...{ ...raid, ...admin, method: 'PUT' },
     doc: 'Change a RAID. What is left out stays as it is.',
-    parameters: z.object({
-      name: value(z.string().max(32)).optional().describe('Its name.'),
-      ...{ uuid: sameUuid, ...changes, ...spareChanges },
-    }),
-    run: async (call, given) =>
-      (await volumeCalls()).updateRaid(call, {
-        ...{ name: given.name, uuid: given.uuid },
-        ...{ add: membersIn(given, 'add_'), remove: membersIn(given, 'remove_') },
-      }),
+    parameters: changedRaid,
+    ...tried(changedRaid, async (call, given) => (await volumeCalls()).updateRaid(call, changeIn(given))),
   }),
   defineOperation({
     ...{ ...raid, ...admin, method: 'DELETE' },
@@ -127,12 +143,10 @@ const GROUPS: readonly Operation[] = [
   defineOperation({
     ...{ ...groups, ...admin, method: 'POST' },
     doc: 'Make a volume group of disks, partitions and RAIDs.',
-    parameters: z.object({
-      name: value(z.string().max(32)).describe('Its name.'),
-      ...{ uuid, ...members, block_devices: partIds('The ids of disks and of the block devices of RAIDs.') },
-    }),
-    run: async (call, given) =>
+    parameters: newGroup,
+    ...tried(newGroup.partial(), async (call, given) =>
       (await volumeCalls()).addGroup(call, { name: given.name, uuid: given.uuid, ...membersIn(given) }),
+    ),
   }),
   defineOperation({
     ...{ ...group, ...reader },
@@ -148,15 +162,8 @@ const GROUPS: readonly Operation[] = [
   defineOperation({
     ...{ ...group, ...admin, method: 'PUT' },
     doc: 'Change a volume group. What is left out stays as it is.',
-    parameters: z.object({
-      name: value(z.string().max(32)).optional().describe('Its name.'),
-      ...{ uuid: sameUuid, ...changes },
-    }),
-    run: async (call, given) =>
-      (await volumeCalls()).updateGroup(call, {
-        ...{ name: given.name, uuid: given.uuid },
-        ...{ add: membersIn(given, 'add_'), remove: membersIn(given, 'remove_') },
-      }),
+    parameters: changedGroup,
+    ...tried(changedGroup, async (call, given) => (await volumeCalls()).updateGroup(call, changeIn(given))),
   }),
   defineOperation({
     ...{ ...group, ...admin, method: 'DELETE' },
@@ -167,13 +174,10 @@ const GROUPS: readonly Operation[] = [
   defineOperation({
     ...{ ...group, ...admin, method: 'POST', op: 'create_logical_volume' },
     doc: 'Make a volume in a volume group.',
-    parameters: z.object({
-      name: value(z.string().max(32)).describe('Its name, without that of the group.'),
-      uuid,
-      size: value(size).optional().describe('Its size in bytes, or with K, M, G or T. Default: all that is free.'),
-    }),
-    run: async (call, given) =>
+    parameters: newVolume,
+    ...tried(newVolume.partial(), async (call, given) =>
       (await volumeCalls()).addVolume(call, { name: given.name, uuid: given.uuid, bytes: bytesOf(given.size) }),
+    ),
   }),
   defineOperation({
     ...{ ...group, ...admin, method: 'POST', op: 'delete_logical_volume' },

@@ -17,8 +17,8 @@ import { watchRights } from '../call/lost-rights.ts';
 import { type ApiCall, defineOperation, judging, type Operation, value, values } from '../call/operation.ts';
 import { disksJson } from '../json/disk-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
-import { addressOf, answerCommand } from './life-operations.ts';
-import { actorOf, agentName, comment, flag, isTrue, machinePaths } from './machine-calls.ts';
+import { answerCommand } from './life-operations.ts';
+import { actorOf, addressOf, agentName, comment, flag, isTrue, machinePaths } from './machine-calls.ts';
 
 /** Candidates read in one step of the search for an allocation. */
 const CANDIDATES_CHUNK = 10;

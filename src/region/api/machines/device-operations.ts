@@ -32,9 +32,10 @@ import {
 import {
   type ApiCall,
   defineOperation,
-  judging,
   nothing,
   type Operation,
+  type Passed,
+  trying,
   usernameOf,
   value,
   values,
@@ -43,7 +44,7 @@ import { deviceJson } from '../json/device-json.ts';
 import { currentDomains } from '../names/dns-records.ts';
 import { readNames } from './enlistment-operations.ts';
 import { nodeOf, systemIdOf } from './machine-calls.ts';
-import { filterParameters, machineFilter } from './machine-operations.ts';
+import { checkFilter, filterParameters, machineFilter } from './machine-operations.ts';
 
 const MACS_MAX = 64;
 const DESCRIPTION_MAX = 1000;
@@ -96,12 +97,6 @@ function macsOf(texts: readonly string[]): readonly MacAddress[] | Refusal {
   return macs.length === 0 ? refuseField('mac_addresses', 'field.required') : [...new Set(macs)];
 }
 
-const check = judging(newDevice.partial(), async (call, passed) => [
-  await namesOf(call, passed),
-  passed.mac_addresses === undefined ? undefined : macsOf(passed.mac_addresses),
-  await choosePlace(call, passed),
-]);
-
 interface Misfit {
   readonly field: string;
   readonly word: RefusalWord;
@@ -115,8 +110,14 @@ function takenBy(knowledge: EnlistmentKnowledge, field: string): Misfit | undefi
   return { field, word: refusal('field.machine-exists', { name, systemId }) };
 }
 
-async function add(call: ApiCall, given: z.output<typeof newDevice>): Promise<Answer> {
-  const found = allOf(await namesOf(call, given), macsOf(given.mac_addresses), await choosePlace(call, given));
+/** Adds a device; in a trial, without the addresses if they are refused. */
+async function add(call: ApiCall, given: Passed<typeof newDevice>): Promise<Answer> {
+  const { mac_addresses: texts } = given;
+  const found = allOf(
+    await namesOf(call, given),
+    texts === undefined ? [] : macsOf(texts),
+    await choosePlace(call, given),
+  );
   if (isRefusal(found)) return found;
   const [names, macs, place] = found;
   const { store, clock } = call.region;
@@ -231,12 +232,18 @@ const one = { versions: ['2.0'], path: 'devices/{system_id}', handler: 'DeviceHa
 
 /** Devices, in version 2.0. */
 export const DEVICE_OPERATIONS: readonly Operation[] = [
-  defineOperation({ ...{ ...many, method: 'GET' }, doc: 'List devices.', parameters: filterParameters, run: list }),
+  defineOperation({
+    ...{ ...many, method: 'GET' },
+    doc: 'List devices.',
+    parameters: filterParameters,
+    check: checkFilter,
+    run: list,
+  }),
   defineOperation({
     ...{ ...many, method: 'POST' },
     doc: 'Add a device, which then belongs to the caller. No other host can then get its name or its hardware addresses.',
     parameters: newDevice,
-    check,
+    check: trying(newDevice.partial(), add),
     run: add,
   }),
   defineOperation({
@@ -252,7 +259,7 @@ export const DEVICE_OPERATIONS: readonly Operation[] = [
     ...{ ...one, method: 'PUT' },
     doc: 'Change a device.',
     parameters: changedDevice,
-    check,
+    check: trying(changedDevice, change),
     run: change,
   }),
   defineOperation({

@@ -10,7 +10,9 @@ import type { EnlistmentReport } from '../../identity/enlistment-report.ts';
 import { isIdentifyingMac } from '../../identity/hardware-identity.ts';
 import { HOSTNAME_MAX, parseHostname } from '../../identity/hostname.ts';
 import { INTERFACES_MAX } from '../../identity/interface-source.ts';
+import type { MachineFilter } from '../../records/filters.ts';
 import { parseHardwareFacts } from '../../records/hardware-facts.ts';
+import type { Machine } from '../../records/machine.ts';
 import { isReportable } from '../../records/power-parameters.ts';
 import { choosePlace } from '../areas/chosen-areas.ts';
 import {
@@ -24,7 +26,15 @@ import {
   refuseFields,
   refuseFor,
 } from '../call/answer.ts';
-import { type ApiCall, defineOperation, type Operation, value, values } from '../call/operation.ts';
+import {
+  type ApiCall,
+  defineOperation,
+  judging,
+  type Operation,
+  type Passed,
+  value,
+  values,
+} from '../call/operation.ts';
 import { introductionJson } from '../json/machine-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { currentDomains } from '../names/dns-records.ts';
@@ -103,6 +113,7 @@ const newParameters = z.object({
   ),
 });
 
+const allParameters = parameters.extend(newParameters.shape);
 type Parameters = z.output<typeof parameters> & z.output<typeof newParameters>;
 
 const labelOf = (hostname: string): string | undefined => parseHostname(hostname.split('.', 1)[0] ?? '');
@@ -173,26 +184,37 @@ function namesOf(call: ApiCall, given: GivenNames, isOrdinary: boolean): ReturnT
   return isForeign && label !== undefined ? refuse('not-allowed.domain', { domain: byDefault }) : found;
 }
 
+/** The power fields, or a refusal. */
+function powerOf(
+  call: ApiCall,
+  given: Passed<typeof allParameters>,
+  isOrdinary: boolean,
+): ReturnType<typeof readPower> {
+  const power = readPower(given, undefined);
+  if (isRefusal(power)) return power;
+  if (isOrdinary && !isReportable(power.powerType ?? '', power.powerParameters ?? {})) {
+    return refuse('not-allowed.power');
+  }
+  // A machine's own values are not checked: only harmless ones are kept, and the user who accepts the machine sees if they work.
+  return (call.caller.kind === 'user' ? refusePower(call, power, given, undefined) : undefined) ?? power;
+}
+
+const architectureOf = (text: string, subarchitecture: string | undefined) =>
+  parseArchitecture(text, subarchitecture) ?? refuseField('architecture', 'field.architecture-reported');
+
 /** The report in the parameters, or a refusal of all invalid ones. */
 function reportOf(call: ApiCall, given: Parameters): EnlistmentReport | Refusal {
   const isOrdinary = call.caller.kind === 'user' && !call.caller.isAdmin;
   const found = allOf(
-    parseArchitecture(given.architecture, given.subarchitecture) ??
-      refuseField('architecture', 'field.architecture-reported'),
+    architectureOf(given.architecture, given.subarchitecture),
     macsOf(given.mac_addresses),
-    readPower(given, undefined),
+    powerOf(call, given, isOrdinary),
     factsOf(given.hardware_facts),
     namesOf(call, given, isOrdinary),
   );
   if (isRefusal(found)) return found;
   const [architecture, macs, power, facts, names] = found;
   const username = call.caller.kind === 'user' ? call.caller.username : undefined;
-  if (isOrdinary && !isReportable(power.powerType ?? '', power.powerParameters ?? {})) {
-    return refuse('not-allowed.power');
-  }
-  // A machine's own values are not checked: only harmless ones are kept, and the user who accepts the machine sees if they work.
-  const problem = username === undefined ? undefined : refusePower(call, power, given, undefined);
-  if (problem !== undefined) return problem;
   return {
     macs,
     ...architecture,
@@ -214,20 +236,59 @@ function reportOf(call: ApiCall, given: Parameters): EnlistmentReport | Refusal 
 }
 
 /** The zone and the pool of a new machine. A machine's own values are not used, as its other wishes. */
-async function areasOf(call: ApiCall, given: z.output<typeof parameters>): ReturnType<typeof choosePlace> {
+async function areasOf(call: ApiCall, given: Passed<typeof allParameters>): ReturnType<typeof choosePlace> {
   if (call.caller.kind !== 'user' || (!given.zone && !given.pool)) return {};
   return call.caller.isAdmin ? await choosePlace(call, given) : refuse('not-allowed.administrator');
 }
 
 /** The oldest kernel of a new machine; only that which a user gives counts. */
-const oldestKernelOf = ({ caller }: ApiCall, given: Parameters) =>
+const oldestKernelOf = ({ caller }: ApiCall, given: Passed<typeof allParameters>) =>
   caller.kind === 'user' ? readOldestKernel(given.min_hwe_kernel) : {};
 
 /** Whether to commission the new machine. A machine's own wish does not count: a person decides. */
-function commissionOf({ caller }: ApiCall, { commission, deployed }: Parameters): boolean | Refusal {
+function commissionOf({ caller }: ApiCall, { commission, deployed }: Passed<typeof allParameters>): boolean | Refusal {
   if (caller.kind !== 'user') return false;
   if (isTrue(deployed)) return refuseField('deployed', 'field.not-done', { field: 'deployed' });
   return isTrue(commission) && !caller.isAdmin ? refuse('not-allowed.administrator') : isTrue(commission);
+}
+
+const check = judging(allParameters.partial(), async (call, passed, refused) => {
+  const { architecture, mac_addresses: texts, subarchitecture, hardware_facts: facts } = passed;
+  const isOrdinary = call.caller.kind === 'user' && !call.caller.isAdmin;
+  const macs = texts === undefined ? undefined : macsOf(texts);
+  const names = namesOf(call, passed, isOrdinary);
+  return [
+    architecture === undefined || refused.has('subarchitecture')
+      ? undefined
+      : architectureOf(architecture, subarchitecture),
+    macs,
+    refused.has('power_type') ? readPower(passed, undefined) : powerOf(call, passed, isOrdinary),
+    factsOf(facts),
+    names,
+    await areasOf(call, passed),
+    oldestKernelOf(call, passed),
+    commissionOf(call, passed),
+    ...(await taken(call, isRefusal(macs) ? undefined : macs, isRefusal(names) ? undefined : names.hostname)),
+  ];
+});
+
+/** The refusals of names and addresses that a machine or a device has already. Those that a machine reports may be its own. */
+async function taken(
+  { caller, region }: ApiCall,
+  macs: readonly MacAddress[] | undefined,
+  hostname: string | undefined,
+): Promise<readonly (Refusal | undefined)[]> {
+  if (caller.kind !== 'user') return [];
+  const holderOf = async (filter: MachineFilter): Promise<Machine | undefined> =>
+    (await region.store.listMachines(filter, 0, 1))[0] ??
+    (await region.store.listMachines({ ...filter, isDevice: true }, 0, 1))[0];
+  const holder = macs === undefined ? undefined : await holderOf({ macs });
+  const isNamed = hostname !== undefined && (await holderOf({ hostnames: [hostname] })) !== undefined;
+  return [
+    holder &&
+      refuseField('mac_addresses', 'field.machine-exists', { name: holder.hostname, systemId: holder.systemId }),
+    isNamed ? refuseField('hostname', 'field.hostname-taken', { hostname }) : undefined,
+  ];
 }
 
 async function enlist(call: ApiCall, given: Parameters): Promise<Answer> {
@@ -275,7 +336,8 @@ export const ENLISTMENT_OPERATIONS: readonly Operation[] = [
     handler: 'MachinesHandler',
     access: 'managed',
     doc: 'Add a machine. A machine that enlists again stays the same machine.',
-    parameters: parameters.extend(newParameters.shape),
+    parameters: allParameters,
+    check,
     run: enlist,
   }),
   defineOperation({
@@ -287,6 +349,7 @@ export const ENLISTMENT_OPERATIONS: readonly Operation[] = [
     access: 'managed',
     doc: 'Add a node. A node that enlists again stays the same node.',
     parameters,
+    check,
     run: enlist,
   }),
   defineOperation({

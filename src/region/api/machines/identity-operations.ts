@@ -6,10 +6,29 @@ import { formatMac, type MacAddress, parseMac } from '../../../net/address.ts';
 import { INTERFACES_MAX } from '../../identity/interface-source.ts';
 import type { IdentityView } from '../../identity/machine-identity.ts';
 import type { IdentityRefusal } from '../../identity/merge.ts';
+import type { Rack } from '../../records/rack.ts';
 import type { Region } from '../../region.ts';
 import { doubtWords } from '../../words/event.ts';
-import { type Answer, json, NO_MACHINE, refuse, refuseField, refuseFields, refuseFor } from '../call/answer.ts';
-import { type ApiCall, defineOperation, type Operation, usernameOf, value, values } from '../call/operation.ts';
+import {
+  type Answer,
+  isRefusal,
+  json,
+  NO_MACHINE,
+  type Refusal,
+  refuse,
+  refuseField,
+  refuseFields,
+  refuseFor,
+} from '../call/answer.ts';
+import {
+  type ApiCall,
+  defineOperation,
+  judging,
+  type Operation,
+  usernameOf,
+  value,
+  values,
+} from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { machineOf, systemIdOf } from './machine-calls.ts';
 
@@ -87,12 +106,19 @@ const destination = z.object({
     ),
 });
 
+/** The rack that a parameter names, or the refusal. */
+function rackOf({ region }: ApiCall, named: string): Rack | Refusal {
+  const racks = region.racks.list();
+  return (
+    racks.find(({ uuid }) => uuid === named.toLowerCase()) ??
+    racks.find(({ name, state }) => name === named && state === 'accepted') ??
+    refuseField('rack', 'field.rack-to-move')
+  );
+}
+
 async function move(call: ApiCall, given: z.output<typeof destination>): Promise<Answer> {
-  const racks = call.region.racks.list();
-  const rack =
-    racks.find(({ uuid }) => uuid === given.rack.toLowerCase()) ??
-    racks.find(({ name, state }) => name === given.rack && state === 'accepted');
-  if (rack === undefined) return refuseField('rack', 'field.rack-to-move');
+  const rack = rackOf(call, given.rack);
+  if (isRefusal(rack)) return rack;
   const outcome = await call.region.racks.homes.move(systemIdOf(call), rack, usernameOf(call), given.network);
   if (outcome.kind === 'refuse') return refuseFor([outcome.refusal]);
   return outcome.kind === 'not-found' ? NO_MACHINE : json(showMachine(call, outcome.machine));
@@ -158,6 +184,7 @@ export const IDENTITY_OPERATIONS: readonly Operation[] = [
       'Set the home of this machine: a rack and one of its networks. This rack, and every other that serves the network, boots the machine ' +
       'there, and the region believes their reports about it.',
     parameters: destination,
+    check: judging(destination.partial(), (call, { rack }) => (rack === undefined ? [] : [rackOf(call, rack)])),
     run: move,
   }),
   defineOperation({

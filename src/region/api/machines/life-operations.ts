@@ -7,13 +7,11 @@
 // 2. `commands.ts` decides whether a command is allowed, and to whom. This file only translates.
 
 import { z } from 'zod';
-import { parseIpv4 } from '../../../net/address.ts';
 import { disksOf } from '../../layout/disks.ts';
 import type { CommandName, CommandRefusal, MachineCommand } from '../../life/commands.ts';
 import { parseSystem } from '../../life/deployment.ts';
 import { distributionOf } from '../../life/installer.ts';
 import type { CommandOptions } from '../../life/machine-life.ts';
-import { judgeUserData } from '../../preseed/user-data.ts';
 import { DISKS_KEPT_MAX } from '../../records/bounded-facts.ts';
 import type { MachineChangeOutcome } from '../../records/decisions.ts';
 import type { MachineStatus } from '../../records/lifecycle.ts';
@@ -31,15 +29,32 @@ import {
   refuseFields,
   refuseFor,
 } from '../call/answer.ts';
-import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from '../call/operation.ts';
+import {
+  type ApiCall,
+  type ApiVersion,
+  defineOperation,
+  judging,
+  type Operation,
+  value,
+  values,
+} from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
-import { actorOf, comment, flag, isTrue, machineOf, machinePaths, systemIdOf } from './machine-calls.ts';
+import {
+  actorOf,
+  addressOf,
+  comment,
+  flag,
+  isTrue,
+  machineOf,
+  machinePaths,
+  parseUserData,
+  systemIdOf,
+  USER_DATA_MAX,
+} from './machine-calls.ts';
 import { listMachines } from './machine-list.ts';
 import { giveMany } from './many-machines.ts';
 import { switchPower } from './power-operations.ts';
 
-/** User data, which a system runs at its first start, in bytes. */
-const USER_DATA_MAX = 512 * 1024;
 /** The longest name of a kernel. */
 const KERNEL_CHARACTERS_MAX = 63;
 /** Machines of one command. */
@@ -127,24 +142,38 @@ type GivenDeployment = z.output<typeof deployParameters> & z.output<typeof newDe
 const refuseNotDone = (given: GivenDeployment): readonly (Refusal | undefined)[] =>
   NOT_DONE.map((name) => (isTrue(given[name]) ? refuseField(name, 'field.not-done', { field: name }) : undefined));
 
-async function deploy(call: ApiCall, given: GivenDeployment): Promise<Answer> {
+/** The choices of a deployment, or for each that cannot be used a refusal in its place. */
+async function judged(call: ApiCall, machine: Machine, given: GivenDeployment) {
   const system = parseSystem(given.osystem, given.distro_series);
-  const machine = await machineOf(call);
-  if (machine === undefined) return NO_MACHINE;
-  // In API 1.0, `start` also switches on a deployed machine.
-  if (call.version === '1.0' && machine.status === 'deployed') return switchPower(call, 'on', given.comment);
-  const found = allOf(
+  return [
+    await systemFor(call, machine, given, system ?? (await usualSystem(call, machine))),
     parseUserData(given.user_data),
     addressOf(given.ip_address),
     absentDisk(machine, given.disk),
     given.distro_series !== undefined && system === undefined
       ? refuseField('distro_series', 'field.release')
       : undefined,
-    await systemFor(call, machine, given, system ?? (await usualSystem(call, machine))),
     ...refuseNotDone(given),
-  );
+  ] as const;
+}
+
+const allParameters = deployParameters.extend(newDeployParameters.shape);
+const checkDeployment = judging(allParameters, async (call, passed, refused) => {
+  const machine = await machineOf(call);
+  const [system, ...others] = machine === undefined ? [] : await judged(call, machine, passed);
+  // A kernel can be judged only for the right system.
+  const isUnknown = ['distro_series', 'osystem', 'deploy_by'].some((name) => refused.has(name));
+  return isUnknown ? others : [system, ...others];
+});
+
+async function deploy(call: ApiCall, given: GivenDeployment): Promise<Answer> {
+  const machine = await machineOf(call);
+  if (machine === undefined) return NO_MACHINE;
+  // In API 1.0, `start` also switches on a deployed machine.
+  if (call.version === '1.0' && machine.status === 'deployed') return switchPower(call, 'on', given.comment);
+  const found = allOf(...(await judged(call, machine, given)));
   if (isRefusal(found)) return found;
-  const [userData, address, , , chosen] = found;
+  const [chosen, userData, address] = found;
   const deployBy = given.deploy_by ?? 'image';
   const deployment = { ...chosen, deployBy, disk: given.disk, userData };
   return give(call, { name: 'deploy', deployment }, given.comment, address);
@@ -184,24 +213,6 @@ async function systemFor(
   const wish = { osystem, release, kernel: hwe_kernel || kernel, usualKernel };
   const chosen = await call.region.life.chooseSystem(machine, wish);
   return 'code' in chosen ? refuseFields({ hwe_kernel: [chosen] }) : chosen;
-}
-
-/** The bytes; `undefined` if none are given. Refuses too many bytes, text that is not Base64, and data that cloud-init cannot read. */
-function parseUserData(text: string | undefined): Uint8Array | undefined | Refusal {
-  if (text === undefined || text === '') return undefined;
-  const plain = text.replace(/\s+/g, '');
-  const bytes = /^[A-Za-z0-9+/]+={0,2}$/.test(plain) ? Buffer.from(plain, 'base64') : undefined;
-  if (bytes === undefined || bytes.length > USER_DATA_MAX)
-    return refuseField('user_data', 'field.user-data', { max: USER_DATA_MAX });
-  const judged = judgeUserData(bytes);
-  return judged.ok ? bytes : refuseFields({ user_data: [judged.refusal] });
-}
-
-/** The address to assign, by its parameter; `undefined` if none is given. */
-export function addressOf(text: string | undefined): CommandOptions | Refusal | undefined {
-  if (text === undefined || text === '') return undefined;
-  const address = parseIpv4(text);
-  return address === undefined ? refuseField('ip_address', 'field.ip-address') : { address };
 }
 
 async function acceptAll(call: ApiCall): Promise<Answer> {
@@ -270,7 +281,8 @@ function singleOf(version: ApiVersion): readonly Operation[] {
       ...one,
       op: isOld ? 'start' : 'deploy',
       doc: 'Deploy a system to the disk of a machine. Refused if the owner has no SSH key.',
-      parameters: isOld ? deployParameters : deployParameters.extend(newDeployParameters.shape),
+      parameters: isOld ? deployParameters : allParameters,
+      check: checkDeployment,
       run: deploy,
     }),
     defineOperation({

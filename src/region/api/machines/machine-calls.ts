@@ -1,14 +1,17 @@
 // The parts that operations on machines share: paths in both versions, the machine in the path, the user who gives a command, comments and
-// flags.
+// flags, and the addresses and user data in parameters.
 
 import { z } from 'zod';
 import { cleanText } from '../../../clean-text.ts';
+import { parseIpv4 } from '../../../net/address.ts';
 import type { Actor } from '../../life/commands.ts';
 import { kernelRank } from '../../life/deployment.ts';
 import type { MachineEdit } from '../../life/machine-edit.ts';
+import type { CommandOptions } from '../../life/machine-life.ts';
+import { judgeUserData } from '../../preseed/user-data.ts';
 import type { Machine } from '../../records/machine.ts';
 import { cleanWords } from '../../records/text-json.ts';
-import { type Refusal, refuseField } from '../call/answer.ts';
+import { type Refusal, refuseField, refuseFields } from '../call/answer.ts';
 import { type ApiCall, type ApiVersion, value } from '../call/operation.ts';
 
 /** A note about a machine, in characters. */
@@ -85,4 +88,25 @@ export function actorOf({ caller }: ApiCall, why?: string): Actor {
   const said = cleanWords(why ?? '', COMMENT_MAX);
   if (caller.kind !== 'user') return { username: '', isAdmin: false, comment: said };
   return { username: caller.username, isAdmin: caller.isAdmin, comment: said };
+}
+
+/** User data, which a system runs at its first start, in bytes. */
+export const USER_DATA_MAX = 512 * 1024;
+
+/** The bytes; `undefined` if none are given. Refuses too many bytes, text that is not Base64, and data that cloud-init cannot read. */
+export function parseUserData(text: string | undefined): Uint8Array | undefined | Refusal {
+  if (text === undefined || text === '') return undefined;
+  const plain = text.replace(/\s+/g, '');
+  const bytes = /^[A-Za-z0-9+/]+={0,2}$/.test(plain) ? Buffer.from(plain, 'base64') : undefined;
+  if (bytes === undefined || bytes.length > USER_DATA_MAX)
+    return refuseField('user_data', 'field.user-data', { max: USER_DATA_MAX });
+  const judged = judgeUserData(bytes);
+  return judged.ok ? bytes : refuseFields({ user_data: [judged.refusal] });
+}
+
+/** The address to assign, by its parameter; `undefined` if none is given. */
+export function addressOf(text: string | undefined): CommandOptions | Refusal | undefined {
+  if (text === undefined || text === '') return undefined;
+  const address = parseIpv4(text);
+  return address === undefined ? refuseField('ip_address', 'field.ip-address') : { address };
 }

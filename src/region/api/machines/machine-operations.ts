@@ -38,6 +38,8 @@ import {
   judging,
   nothing,
   type Operation,
+  type Passed,
+  trying,
   usernameOf,
   value,
   values,
@@ -96,6 +98,9 @@ export async function machineFilter(
   };
 }
 
+/** Judges these parameters. */
+export const checkFilter = judging(filterParameters, async (call, passed) => [await machineFilter(call, passed)]);
+
 const listParameters = filterParameters.extend({
   status: values(30)
     .optional()
@@ -135,7 +140,7 @@ const newListParameters = listParameters.extend({
   power_state: values(10).optional().describe('Only machines whose power is so: on, off, unknown or error.'),
 });
 
-type ListWishes = z.output<typeof listParameters> & Partial<z.output<typeof newListParameters>>;
+type ListWishes = z.output<typeof listParameters> & Passed<typeof newListParameters>;
 
 /** The conditions that also choose machines for allocations; `undefined`: none are given. */
 async function conditionsOf(call: ApiCall, given: ListWishes): Promise<Constraints | Refusal | undefined> {
@@ -154,13 +159,17 @@ async function conditionsOf(call: ApiCall, given: ListWishes): Promise<Constrain
 }
 const CONDITION_NAMES = conditionParameters.keyof().options;
 
-async function list(call: ApiCall, given: ListWishes): Promise<Answer> {
-  const found = allOf(
+/** The selection of a list, or for each parameter that cannot be used a refusal in its place. */
+const listWishes = async (call: ApiCall, given: ListWishes) =>
+  [
     await machineFilter(call, given),
     statusesOf(given.status ?? []),
     refuseRacks(call, given.rack),
     await conditionsOf(call, given),
-  );
+  ] as const;
+
+async function list(call: ApiCall, given: ListWishes): Promise<Answer> {
+  const found = allOf(...(await listWishes(call, given)));
   if (isRefusal(found)) return found;
   const [filter, statuses, , conditions] = found;
   const narrowed: MachineFilter = {
@@ -245,15 +254,17 @@ async function editOf(
   call: ApiCall,
   given: z.output<typeof editParameters>,
   before: Machine,
+  refused: ReadonlySet<string>,
 ): Promise<MachineEdit | Refusal> {
   const power = readPower(given, before);
+  const misfit = isRefusal(power) || refused.has('power_type') ? undefined : refusePower(call, power, given, before);
   const fault = refuseKernelParams(given.kernel_params ?? '');
   const found = allOf(
     readNames(call, given, before.domain),
     given.architecture === undefined
       ? undefined
       : (parseArchitecture(given.architecture, undefined) ?? refuseField('architecture', 'field.architecture')),
-    isRefusal(power) ? power : (refusePower(call, power, given, before) ?? power),
+    misfit ?? power,
     await choosePlace(call, given),
     fault === undefined ? undefined : refuseField('kernel_params', 'field.kernel-params', { fault }),
     readOldestKernel(given.min_hwe_kernel),
@@ -271,15 +282,14 @@ async function editOf(
   };
 }
 
-const checkEdit = judging(editParameters, async (call, passed) => {
-  const before = await machineOf(call);
-  return before === undefined ? [] : [await editOf(call, passed, before)];
-});
-
-async function edit(call: ApiCall, given: z.output<typeof editParameters>): Promise<Answer> {
+async function edit(
+  call: ApiCall,
+  given: z.output<typeof editParameters>,
+  refused: ReadonlySet<string> = new Set(),
+): Promise<Answer> {
   const before = await machineOf(call);
   if (before === undefined) return NO_MACHINE;
-  const changes = await editOf(call, given, before);
+  const changes = await editOf(call, given, before, refused);
   if ('kind' in changes) return changes;
   const outcome = await call.region.editMachine(systemIdOf(call), changes, usernameOf(call));
   return answerChange(call, outcome, (taken) => refuseFields({ hostname: [taken] }));
@@ -308,6 +318,7 @@ function readingOf(version: ApiVersion): readonly Operation[] {
       access: 'user',
       doc: 'List machines.',
       parameters: isOld ? listParameters : newListParameters,
+      check: judging(newListParameters, listWishes),
       run: list,
     }),
     defineOperation({
@@ -331,7 +342,7 @@ function changingOf(version: ApiVersion): readonly Operation[] {
       method: 'PUT',
       doc: 'Change a machine.',
       parameters: isOld ? oldEditParameters : editParameters,
-      check: checkEdit,
+      check: trying(editParameters, edit),
       run: edit,
     }),
     defineOperation({
@@ -352,6 +363,7 @@ const NODES: readonly Operation[] = [
     ...{ versions: ['2.0'], path: 'nodes', handler: 'NodesHandler', method: 'GET', access: 'user' },
     doc: 'List machines, devices and racks.',
     parameters: filterParameters,
+    check: checkFilter,
     run: async (call, given) => {
       const filter = await machineFilter(call, given);
       return 'kind' in filter ? filter : (await nodeCalls()).listNodes(call, filter);

@@ -15,8 +15,16 @@ import { type PowerView, switchesItselfOff } from '../../life/power-life.ts';
 import type { Machine } from '../../records/machine.ts';
 import type { PowerTask } from '../../records/power-task.ts';
 import { powerText } from '../../words/text.ts';
-import { type Answer, json, NO_MACHINE, refuse, refuseField, refuseFor } from '../call/answer.ts';
-import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from '../call/operation.ts';
+import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField, refuseFor } from '../call/answer.ts';
+import {
+  type ApiCall,
+  type ApiVersion,
+  defineOperation,
+  judging,
+  type Operation,
+  value,
+  values,
+} from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { actorOf, comment, machineOf, machinePaths, systemIdOf } from './machine-calls.ts';
 
@@ -62,9 +70,16 @@ const offParameters = z.object({
     .describe('`hard`: cut the power; `soft`: ask the system to shut down.'),
 });
 
+const modeOf = (text: string | undefined): 'hard' | 'soft' | Refusal =>
+  text === undefined || text === '' || text === 'hard'
+    ? 'hard'
+    : text === 'soft'
+      ? text
+      : refuseField('stop_mode', 'field.stop-mode');
+
 async function powerOff(call: ApiCall, given: z.output<typeof offParameters>): Promise<Answer> {
-  const mode = given.stop_mode || 'hard';
-  if (mode !== 'hard' && mode !== 'soft') return refuseField('stop_mode', 'field.stop-mode');
+  const mode = modeOf(given.stop_mode);
+  if (typeof mode !== 'string') return mode;
   return await switchPower(call, mode === 'soft' ? 'soft-off' : 'off', given.comment);
 }
 
@@ -123,6 +138,7 @@ function switchingOf(version: ApiVersion): readonly Operation[] {
     op: isOld ? 'stop' : 'power_off',
     doc: 'Switch a machine off. The answer does not wait for it.',
     parameters: offParameters,
+    check: judging(offParameters, (_call, { stop_mode: mode }) => [modeOf(mode)]),
     run: powerOff,
   });
   if (isOld) return [off];

@@ -61,8 +61,9 @@ function tagJson(call: ApiCall, { name, comment, kernelParams, definition }: Tag
 }
 
 const noTag = (): Refusal => refuse('not-found.tag');
+const listTags = ({ region }: ApiCall): Promise<readonly Tag[]> => region.store.life.listTags();
 const findTag = async (call: ApiCall): Promise<Tag | undefined> =>
-  (await call.region.store.life.listTags()).find(({ name }) => name === call.path.name);
+  (await listTags(call)).find(({ name }) => name === call.path.name);
 
 /** The tag with the parameters applied, or a refusal of all invalid ones. */
 function tagOf(given: z.output<typeof changedTag>, before: Tag): Tag | Refusal {
@@ -85,9 +86,13 @@ function tagOf(given: z.output<typeof changedTag>, before: Tag): Tag | Refusal {
   };
 }
 
-const check = judging(newTag.partial(), (_call, passed) => [
-  tagOf(passed, { name: '', comment: '', kernelParams: '' }),
-]);
+const check = judging(newTag.partial(), async (call, passed) => {
+  const isTaken = passed.name !== call.path.name && (await listTags(call)).some(({ name }) => name === passed.name);
+  return [
+    tagOf(passed, { name: '', comment: '', kernelParams: '' }),
+    isTaken ? refuseField('name', 'field.tag-exists') : undefined,
+  ];
+});
 
 async function add(call: ApiCall, given: z.output<typeof newTag>): Promise<Answer> {
   const tag = tagOf(given, { name: given.name, comment: '', kernelParams: '' });
@@ -230,7 +235,7 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
       access: 'user',
       doc: 'List tags.',
       parameters: nothing,
-      run: async (call) => json((await call.region.store.life.listTags()).map((tag) => tagJson(call, tag))),
+      run: async (call) => json((await listTags(call)).map((tag) => tagJson(call, tag))),
     }),
     defineOperation({
       ...many,

@@ -26,6 +26,8 @@ import {
   judging,
   nothing,
   type Operation,
+  type Passed,
+  tried,
   value,
   values,
 } from '../call/operation.ts';
@@ -171,15 +173,11 @@ async function filtered(call: ApiCall, given: z.output<typeof filters>): Promise
   );
 }
 
+const checkFilters = judging(filters, async (call, passed) => [await filtered(call, passed)]);
+
 /** The addresses in a parameter; MAAS's clients separate them by spaces or commas. */
 const wordsIn = (texts: readonly string[]): readonly string[] =>
   texts.flatMap((text) => text.split(/\s+/)).filter((text) => text !== '');
-
-/** The refusal of a name whose domain is unknown. */
-const check = judging(z.object(naming), async (call, given) => {
-  await call.region.settings.load();
-  return Object.keys(given).length === 0 ? [] : [nameOf(currentDomains(call), given)];
-});
 
 const addresses = values(ADDRESSES_MAX)
   .refine((texts) => wordsIn(texts).every((text) => parseIpv4(text) !== undefined), 'field.ip-address')
@@ -190,19 +188,19 @@ const newName = z.object({
   address_ttl: ttlOf.optional().describe('The TTL of its addresses, in seconds.'),
 });
 
-async function addName(call: ApiCall, given: z.output<typeof newName>): Promise<Answer> {
-  const listed = wordsIn(given.ip_addresses);
+async function addName(call: ApiCall, given: Passed<typeof newName>): Promise<Answer> {
+  const listed = wordsIn(given.ip_addresses ?? []);
   const nowMs = call.region.clock.wallTimeMs();
   let name = '';
   const refused = await changeRecords(call, (records, domains) => {
+    const wanted = nameOf(domains, given);
     const found = allOf(
-      nameOf(domains, given),
+      isRefusal(wanted) ? wanted : (refuseTaken(call, records, wanted) ?? wanted),
       listed.length === 0 ? refuseField('ip_addresses', 'field.required') : listed,
     );
     if (isRefusal(found)) return found;
     name = found[0];
-    const made = addressRecords(name, found[1], given.address_ttl, nextNumber(records, nowMs));
-    return refuseTaken(call, records, name) ?? [...records, ...made];
+    return [...records, ...addressRecords(name, found[1], given.address_ttl, nextNumber(records, nowMs))];
   });
   return ofName(given, refused) ?? showName(call, name);
 }
@@ -267,18 +265,20 @@ const newRecord = z.object({
   ttl: ttlOf.optional().describe('Its TTL, in seconds.'),
 });
 
-async function addRecord(call: ApiCall, given: z.output<typeof newRecord>): Promise<Answer> {
+async function addRecord(call: ApiCall, given: Passed<typeof newRecord>, lost?: ReadonlySet<string>): Promise<Answer> {
   const known =
-    RECORD_TYPES.find((one) => one === given.rrtype.toUpperCase()) ??
+    RECORD_TYPES.find((one) => one === given.rrtype?.toUpperCase()) ??
     refuseFields({ rrtype: [refusal('field.record-type', { known: RECORD_TYPES })] });
   const nowMs = call.region.clock.wallTimeMs();
   let id = 0;
   const refused = await changeRecords(call, (records, domains) => {
-    const found = allOf(nameOf(domains, given), known);
+    // The data can be judged without the name.
+    const isUnnamed = given.fqdn === undefined && Object.keys(naming).some((one) => lost?.has(one));
+    const found = allOf(isUnnamed ? domains[0] : nameOf(domains, given), known);
     if (isRefusal(found)) return found;
     const [name, type] = found;
     id = nextNumber(records, nowMs);
-    return [...records, { id, name, type, data: given.rrdata, ttl: given.ttl }];
+    return [...records, { id, name, type, data: given.rrdata ?? '', ttl: given.ttl }];
   });
   return ofRecord(given, refused) ?? showRecord(call, id);
 }
@@ -315,6 +315,7 @@ const NAMES: readonly Operation[] = [
     ...{ ...reading, ...names },
     doc: 'List the names that the racks serve besides those of machines.',
     parameters: filters,
+    check: checkFilters,
     run: async (call, given) => {
       const found = await filtered(call, given);
       return 'kind' in found ? found : json(byName(found).map(resourceJson));
@@ -324,8 +325,7 @@ const NAMES: readonly Operation[] = [
     ...{ ...changing, ...names, method: 'POST' },
     doc: 'Add a name.',
     parameters: newName,
-    check,
-    run: addName,
+    ...tried(newName.partial(), addName),
   }),
   defineOperation({
     ...{ ...reading, ...name },
@@ -340,8 +340,7 @@ const NAMES: readonly Operation[] = [
     ...{ ...changing, ...name, method: 'PUT' },
     doc: 'Change a name or its addresses.',
     parameters: changedName,
-    check,
-    run: changeName,
+    ...tried(changedName, changeName),
   }),
   defineOperation({
     ...{ ...changing, ...name, method: 'DELETE' },
@@ -356,6 +355,7 @@ const RECORDS: readonly Operation[] = [
     ...{ ...reading, ...records },
     doc: 'List the records that are not addresses.',
     parameters: filters,
+    check: checkFilters,
     run: async (call, given) => {
       const found = await filtered(call, given);
       return 'kind' in found ? found : json(found.filter(({ type }) => type !== 'A').map(recordJson));
@@ -365,8 +365,7 @@ const RECORDS: readonly Operation[] = [
     ...{ ...changing, ...records, method: 'POST' },
     doc: 'Add a record.',
     parameters: newRecord,
-    check,
-    run: addRecord,
+    ...tried(newRecord.partial(), addRecord),
   }),
   defineOperation({
     ...{ ...reading, ...record },
@@ -382,8 +381,9 @@ const RECORDS: readonly Operation[] = [
     ...{ ...changing, ...record, method: 'PUT' },
     doc: 'Change a record.',
     parameters: changedRecord,
-    run: (call, { rrdata, ttl }) =>
+    ...tried(changedRecord, (call, { rrdata, ttl }) =>
       changeRecord(call, (one) => ({ ...one, data: rrdata ?? one.data, ttl: ttl ?? one.ttl })),
+    ),
   }),
   defineOperation({
     ...{ ...changing, ...record, method: 'DELETE' },

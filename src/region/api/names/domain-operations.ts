@@ -7,7 +7,7 @@
 import { z } from 'zod';
 import { domainIdOf } from '../../life/whereabouts.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation, value } from '../call/operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, tried, trying, value } from '../call/operation.ts';
 import { API_2 } from '../json/fixed-json.ts';
 import {
   changeDomains,
@@ -136,6 +136,9 @@ const fixed = {
     .describe('0: a domain has no TTL of its own; a name has one.'),
 };
 
+const newDomain = z.object({ name: value(domainName).describe('Its name.'), ...fixed });
+const changedDomain = newDomain.extend({ name: newDomain.shape.name.optional().describe('Its new name.') });
+
 /** Domains, in version 2.0. */
 export const DOMAIN_OPERATIONS: readonly Operation[] = [
   defineOperation({
@@ -147,7 +150,8 @@ export const DOMAIN_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...{ ...many, ...changing, method: 'POST' },
     doc: 'Add a domain.',
-    parameters: z.object({ name: value(domainName).describe('Its name.'), ...fixed }),
+    parameters: newDomain,
+    check: trying(newDomain.partial(), (call, { name }) => (name === undefined ? list(call) : add(call, { name }))),
     run: add,
   }),
   defineOperation({
@@ -159,8 +163,8 @@ export const DOMAIN_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...{ ...one, ...changing, method: 'PUT' },
     doc: 'Rename a domain, and its records with it. Its id changes with its name.',
-    parameters: z.object({ name: value(domainName).optional().describe('Its new name.'), ...fixed }),
-    run: rename,
+    parameters: changedDomain,
+    ...tried(changedDomain, rename),
   }),
   defineOperation({
     ...{ ...one, ...changing, method: 'DELETE' },

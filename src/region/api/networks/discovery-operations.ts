@@ -13,7 +13,7 @@ import { type NetworkView, subnetOfAddress } from '../../networks/network-view.t
 import type { HeardHost } from '../../records/store.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import { type Answer, json, refuse, refuseField } from '../call/answer.ts';
-import { type ApiCall, defineOperation, eventBy, type Operation, values } from '../call/operation.ts';
+import { type ApiCall, defineOperation, eventBy, judging, type Operation, values } from '../call/operation.ts';
 import { subnetJson } from '../json/subnet-json.ts';
 import { flag, isTrue } from '../machines/machine-calls.ts';
 import { countField } from './network-calls.ts';
@@ -156,6 +156,7 @@ export const DISCOVERY_OPERATIONS: readonly Operation[] = [
     doc:
       'Ask for the hosts in networks of the rack in the process of the region, by ARP. The answer comes at the start; discovery lists the ' +
       'hosts once they have answered. Not idempotent: each call starts a scan, unless one runs.',
+    check: judging(scanning, async (call, given) => (await import('./network-scan.ts')).judgeScan(call, given)),
     run: async (call, given) => (await import('./network-scan.ts')).scan(call, given),
   }),
   defineOperation({

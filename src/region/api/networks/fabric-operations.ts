@@ -19,7 +19,7 @@ import {
   type Vlan,
 } from '../../records/network-store.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation, value } from '../call/operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, tried, value } from '../call/operation.ts';
 import { fabricJson, NO_SPACE, vlanJson } from '../json/subnet-json.ts';
 import {
   absent,
@@ -207,13 +207,14 @@ function vlanOf(view: NetworkView, given: GivenVlan, before: Vlan, fabric: Fabri
 
 const vlanTitle = ({ vid }: Vlan, fabric: Fabric): string => `${fabric.name}/${vid}`;
 
-const addVlan = (call: ApiCall, given: z.output<typeof newVlanFields>): Promise<Answer> =>
+const addVlan = (call: ApiCall, given: z.output<typeof vlanFields>): Promise<Answer> =>
   change(
     call,
     (view, id) => {
       const fabric = findFabric(view, call);
       if (fabric === undefined) return noFabric(call);
-      const vlan = vlanOf(view, given, { ...newVlan(id, fabric.id, given.vid), isTouched: true }, fabric);
+      const before = { ...newVlan(id, fabric.id, given.vid ?? UNTAGGED_VID), isTouched: true };
+      const vlan = vlanOf(view, given, before, fabric);
       if ('kind' in vlan) return vlan;
       const name = vlanTitle(vlan, fabric);
       return { kind: 'change', change: 'added', what: 'VLAN', name, id, put: { vlans: [vlan] }, nextId: id + 1 };
@@ -286,7 +287,7 @@ const vlanAt = (path: string, handler: string): readonly Operation[] => {
       access: 'admin',
       doc: 'Change a VLAN. A change of DHCP takes effect at the racks that serve its subnets.',
       parameters: changedVlan,
-      run: changeVlan,
+      ...tried(changedVlan, changeVlan),
     }),
     defineOperation({ ...vlan, ...REMOVE, doc: 'Delete a VLAN that no subnet and no machine uses.', run: removeVlan }),
   ];
@@ -301,7 +302,7 @@ export const FABRIC_OPERATIONS: readonly Operation[] = [
     access: 'admin',
     doc: 'Create a fabric with an untagged VLAN.',
     parameters: fabricFields,
-    run: addFabric,
+    ...tried(fabricFields, addFabric),
   }),
   defineOperation({ ...fabric, ...READ, doc: 'Read a fabric.', run: readFabric }),
   defineOperation({
@@ -310,7 +311,7 @@ export const FABRIC_OPERATIONS: readonly Operation[] = [
     access: 'admin',
     doc: 'Change a fabric.',
     parameters: fabricFields,
-    run: changeFabric,
+    ...tried(fabricFields, changeFabric),
   }),
   defineOperation({
     ...fabric,
@@ -325,7 +326,7 @@ export const FABRIC_OPERATIONS: readonly Operation[] = [
     access: 'admin',
     doc: 'Create a VLAN in a fabric.',
     parameters: newVlanFields,
-    run: addVlan,
+    ...tried(vlanFields, addVlan),
   }),
   ...vlanAt('fabrics/{fabric_id}/vlans/{vid}', 'VlanHandler'),
   ...vlanAt('vlans/{id}', 'VlanByIdHandler'),

@@ -30,7 +30,16 @@ import type { Machine } from '../../records/machine.ts';
 import type { ReservedAddress, UsedAddress } from '../../records/network-store.ts';
 import { type Answer, allOf, isRefusal, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { maasTime } from '../call/maas-time.ts';
-import { type ApiCall, type ApiVersion, defineOperation, type Operation, usernameOf } from '../call/operation.ts';
+import {
+  type ApiCall,
+  type ApiVersion,
+  defineOperation,
+  judging,
+  type Operation,
+  type Passed,
+  tried,
+  usernameOf,
+} from '../call/operation.ts';
 import { reservedInterfaceJson } from '../json/node-interface-json.ts';
 import { subnetJson } from '../json/subnet-json.ts';
 import { readNames } from '../machines/enlistment-operations.ts';
@@ -128,19 +137,21 @@ function subnetFor(
   view: NetworkView,
   given: z.output<typeof reserving>,
   address: Ipv4 | undefined,
+  field: string,
 ): SubnetView | Refusal {
   const text = given.subnet ?? given.network ?? '';
+  const place = given.subnet === undefined && given.network !== undefined ? 'network' : 'subnet';
   if (text === '') {
     const found = address === undefined ? undefined : subnetOfAddress(view, address);
     if (found !== undefined) return found;
     return address === undefined
       ? refuseField('subnet', 'field.reserve-where')
-      : refuseField('ip', 'field.no-subnet', { name: formatIpv4(address) });
+      : refuseField(field, 'field.no-subnet', { name: formatIpv4(address) });
   }
   const found = findSubnet(view, text);
-  if (found === undefined) return refuseField('subnet', 'field.no-subnet', { name: text.slice(0, 64) });
+  if (found === undefined) return refuseField(place, 'field.no-subnet', { name: text.slice(0, 64) });
   if (address === undefined || networkContains(found.network, address)) return found;
-  return refuseField('ip', 'field.subnet-outside', { network: found.subnet.cidr });
+  return refuseField(field, 'field.subnet-outside', { network: found.subnet.cidr });
 }
 
 /** The host and the name for which an address is reserved. */
@@ -234,11 +245,12 @@ function refuseHost(
 }
 
 async function reserve(call: ApiCall, given: z.output<typeof reserving>): Promise<Answer> {
-  const text = given.ip ?? given.ip_address ?? given.requested_address;
+  const field = (['ip', 'ip_address', 'requested_address'] as const).find((name) => given[name] !== undefined) ?? 'ip';
+  const text = given[field] ?? '';
   const view = await look(call);
-  const wanted = text === undefined || text === '' ? undefined : addressOf('ip', text);
+  const wanted = text === '' ? undefined : addressOf(field, text);
   const found = allOf(
-    wanted !== undefined && isRefusal(wanted) ? wanted : subnetFor(view, given, wanted),
+    wanted !== undefined && isRefusal(wanted) ? wanted : subnetFor(view, given, wanted, field),
     await hostOf(call, given),
   );
   if (isRefusal(found)) return found;
@@ -250,7 +262,7 @@ async function reserve(call: ApiCall, given: z.output<typeof reserving>): Promis
       const added = decideReserving(
         call,
         { view: now, subnet, used },
-        { id, wanted: isRefusal(wanted) ? undefined : wanted, host },
+        { id, wanted: isRefusal(wanted) ? undefined : wanted, host, field },
       );
       if ('kind' in added) return added;
       const name = formatIpv4(added.address);
@@ -272,12 +284,17 @@ function decideReserving(
     subnet,
     used,
   }: { readonly view: NetworkView; readonly subnet: SubnetView; readonly used: readonly UsedAddress[] },
-  { id, wanted, host }: { readonly id: number; readonly wanted: Ipv4 | undefined; readonly host: Host },
+  {
+    id,
+    wanted,
+    host,
+    field,
+  }: { readonly id: number; readonly wanted: Ipv4 | undefined; readonly host: Host; readonly field: string },
 ): ReservedAddress | Refusal {
   const now = view.subnets.find((one) => one.subnet.id === subnet.subnet.id);
   if (now === undefined) return refuseField('subnet', 'field.no-subnet', { name: subnet.subnet.cidr });
   const refused =
-    refuseReserving(call, view, wanted === undefined ? 'subnet' : 'ip') ?? refuseHost(view, now, used, host);
+    refuseReserving(call, view, wanted === undefined ? 'subnet' : field) ?? refuseHost(view, now, used, host);
   if (refused !== undefined) return refused;
   // The host may have been seen with the address that is reserved for it.
   const others = used.filter(({ kind, mac }) => kind === 'allocated' || mac !== host.mac);
@@ -294,7 +311,7 @@ const releasing = z.object({
   force: flagField.optional().describe('True to release the address of another user: administrators only.'),
 });
 
-function release(call: ApiCall, { ip, force }: z.output<typeof releasing>): Promise<Answer> | Answer {
+function release(call: ApiCall, { ip = '', force }: Passed<typeof releasing>): Promise<Answer> | Answer {
   const address = parseIpv4(ip);
   if (address === undefined) return refuseField('ip', 'field.address');
   if (force === true && !isAdmin(call)) return refuse('not-allowed.administrator');
@@ -314,17 +331,18 @@ const base = { versions: both, ownTransaction: true, path: 'ipaddresses', handle
 export const IPADDRESS_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...{ ...base, method: 'GET', access: 'user', parameters: listing },
+    check: judging(listing, (_call, { ip }) => [ip === undefined ? undefined : addressOf('ip', ip)]),
     doc: 'List the addresses that the caller has reserved.',
     run: list,
   }),
   defineOperation({
     ...{ ...base, method: 'POST', op: 'reserve', access: 'user', parameters: reserving },
     doc: 'Reserve an address of a subnet. With a hardware address that host gets it by DHCP; with a hostname it has that name.',
-    run: reserve,
+    ...tried(reserving, reserve),
   }),
   defineOperation({
     ...{ ...base, method: 'POST', op: 'release', access: 'user', parameters: releasing },
     doc: 'Release an address that the caller has reserved.',
-    run: release,
+    ...tried(releasing.partial(), release),
   }),
 ];

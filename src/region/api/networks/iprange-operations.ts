@@ -32,9 +32,10 @@ import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField 
 import {
   type ApiCall,
   defineOperation,
-  judging,
   nothing,
   type Operation,
+  type Passed,
+  tried,
   usernameOf,
   value,
 } from '../call/operation.ts';
@@ -75,9 +76,7 @@ const newRange = changedRange.required({ start_ip: true, end_ip: true }).extend(
   subnet: textField.optional().describe('The id or network of its subnet. Default: the one that has its addresses.'),
 });
 type Given = z.output<typeof amendedRange>;
-const checkNew = judging(newRange.partial(), async (call, { subnet }) => [
-  refuseSubnet(await look(call), 'subnet', subnet),
-]);
+type NewRange = Passed<typeof newRange>;
 
 const noRange = ({ path }: ApiCall): Refusal => absent('reserved range', path.id);
 
@@ -212,7 +211,7 @@ function keptAddition(
 function servedAddition(
   view: NetworkView,
   id: number,
-  given: z.output<typeof newRange>,
+  given: NewRange,
   kind: 'dynamic' | 'static',
   bounds: Ipv4Range,
   by: string,
@@ -255,7 +254,7 @@ function reservedAddition(
   call: ApiCall,
   view: NetworkView,
   id: number,
-  given: z.output<typeof newRange>,
+  given: NewRange,
   bounds: Ipv4Range,
 ): WantedChange | Refusal {
   const subnet = subnetOf(view, given.subnet, bounds);
@@ -272,11 +271,11 @@ function reservedAddition(
   };
 }
 
-async function add(call: ApiCall, given: z.output<typeof newRange>): Promise<Answer> {
+async function add(call: ApiCall, given: NewRange): Promise<Answer> {
   const found = allOf(boundsOf(given, undefined), refuseSubnet(await look(call), 'subnet', given.subnet));
   if (isRefusal(found)) return found;
   const [bounds] = found;
-  const { type } = given;
+  const { type = 'reserved' } = given;
   if (type !== 'reserved' && !isAdmin(call)) return refuse('not-allowed.dynamic');
   const users = await call.region.store.accounts.listUsers();
   const decide = (view: NetworkView, id: number, used: readonly UsedAddress[]): WantedChange | Refusal =>
@@ -374,9 +373,9 @@ export const IPRANGE_OPERATIONS: readonly Operation[] = [
     run: list,
   }),
   defineOperation({
-    ...{ ...ranges, method: 'POST', access: 'user', parameters: newRange, check: checkNew },
+    ...{ ...ranges, method: 'POST', access: 'user', parameters: newRange },
     doc: 'Create a range. Every user may create a reserved one; administrators may also create a dynamic or static one.',
-    run: add,
+    ...tried(newRange.partial(), add),
   }),
   defineOperation({
     ...{ ...range, method: 'GET', access: 'user', parameters: nothing },
@@ -386,7 +385,7 @@ export const IPRANGE_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...{ ...range, method: 'PUT', access: 'user', parameters: amendedRange },
     doc: 'Change a range. Users may change their own, administrators every one. A rack uses its changed range at once.',
-    run: amend,
+    ...tried(changedRange, amend),
   }),
   defineOperation({
     ...{ ...range, method: 'DELETE', access: 'user', parameters: nothing },

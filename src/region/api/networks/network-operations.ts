@@ -25,7 +25,7 @@ import type { Machine } from '../../records/machine.ts';
 import { type Connection, UNTAGGED_VID, VID_MAX } from '../../records/network-store.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation, value, values } from '../call/operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, tried, value, values } from '../call/operation.ts';
 import {
   addressField,
   addressOrNone,
@@ -207,15 +207,16 @@ async function ensureVlan(call: ApiCall, vid: number, fabricId: number | undefin
 }
 
 /** The refusal if another network has the name. */
-function refuseName(view: NetworkView, name: string | undefined, otherThan: number): Refusal | undefined {
+function refuseName(view: NetworkView, name: string | undefined, otherThan: number | undefined): Refusal | undefined {
   const isTaken =
     name !== undefined && view.subnets.some((one) => oldNetworkName(one) === name && one.subnet.id !== otherThan);
   return isTaken ? refuseField('name', 'field.network-name-taken', { name }) : undefined;
 }
 
-async function add(call: ApiCall, given: z.output<typeof newNetwork>): Promise<Answer> {
-  const fields = subnetFields(given, undefined);
-  if ('kind' in fields) return fields;
+async function add(call: ApiCall, given: Given): Promise<Answer> {
+  const found = allOf(subnetFields(given, undefined), refuseName(await look(call), given.name, undefined));
+  if (isRefusal(found)) return found;
+  const [fields] = found;
   const refused = fields.vid === undefined ? undefined : await ensureVlan(call, fields.vid, undefined);
   if (refused !== undefined) return refused;
   const added = await change(
@@ -230,10 +231,9 @@ async function amend(call: ApiCall, given: Given): Promise<Answer> {
   const view = await look(call);
   const before = findNetwork(view, call);
   if (before === undefined) return noNetwork(call);
-  const fields = subnetFields(given, before);
-  if ('kind' in fields) return fields;
-  const taken = refuseName(view, given.name, before.subnet.id);
-  if (taken !== undefined) return taken;
+  const found = allOf(subnetFields(given, before), refuseName(view, given.name, before.subnet.id));
+  if (isRefusal(found)) return found;
+  const [fields] = found;
   const refused = fields.vid === undefined ? undefined : await ensureVlan(call, fields.vid, before.vlan.fabric.id);
   if (refused !== undefined) return refused;
   const changed = await change(
@@ -327,7 +327,7 @@ export const NETWORK_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...{ ...networks, method: 'POST', access: 'admin', parameters: newNetwork },
     doc: 'Create a network. The networks that racks serve exist already.',
-    run: add,
+    ...tried(changedNetwork, add),
   }),
   defineOperation({
     ...{ ...network, method: 'GET', access: 'user', parameters: nothing },
@@ -337,7 +337,7 @@ export const NETWORK_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...{ ...network, method: 'PUT', access: 'admin', parameters: changedNetwork },
     doc: 'Change a network. Racks that serve it hand out a new router or new DNS servers at once.',
-    run: amend,
+    ...tried(changedNetwork, amend),
   }),
   defineOperation({
     ...{ ...network, method: 'DELETE', access: 'admin', parameters: nothing },

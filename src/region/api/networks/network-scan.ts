@@ -10,7 +10,7 @@ import { formatNetwork, type Ipv4Network, networkContains, parseNetwork } from '
 import type { ServedNetwork } from '../../networks/served-networks.ts';
 import type { NetworkScan, ScanOutcome } from '../../records/network-scan.ts';
 import { texts } from '../../words/text.ts';
-import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { type ApiCall, eventBy } from '../call/operation.ts';
 import { isTrue } from '../machines/machine-calls.ts';
 import { look } from './network-calls.ts';
@@ -28,8 +28,6 @@ interface ScanFields {
   readonly threads?: number | undefined;
   readonly always_use_ping?: string | undefined;
 }
-
-const isRefusal = (found: object): found is Refusal => 'kind' in found;
 
 /** The networks to scan, and those that are left out of a scan of all. */
 interface Chosen {
@@ -87,17 +85,37 @@ function scanJson(outcome: ScanOutcome, { networks, leftOut }: Chosen, own: stri
   };
 }
 
+/** The rack of this process, and the networks that racks serve. */
+async function servedBy(call: ApiCall) {
+  const { region } = call;
+  const own = region.scan === undefined ? undefined : region.config().ownRack?.uuid;
+  return { own, served: (await look(call)).served.filter(({ management }) => management > 0) };
+}
+
+/** The networks to scan, or for each parameter that cannot be used a refusal in its place. */
+export async function judgeScan(call: ApiCall, given: ScanFields) {
+  const { cidr = [], threads = AT_ONCE_DEFAULT } = given;
+  const { own, served } = await servedBy(call);
+  const isAll = cidr.length === 0;
+  return [
+    isAll && !isTrue(given.force)
+      ? refuseField('cidr', 'field.scan-force')
+      : isAll
+        ? chooseAll(served, own)
+        : chooseNamed(cidr, served, own),
+    isTrue(given.always_use_ping) ? refuseField('always_use_ping', 'field.scan-arp') : undefined,
+    threads < 1 || threads > AT_ONCE_MAX ? refuseField('threads', 'field.scan-threads') : undefined,
+  ] as const;
+}
+
 /** Asks the rack of this process for a scan. */
 export async function scan(call: ApiCall, given: ScanFields): Promise<Answer> {
   const { cidr = [], threads = AT_ONCE_DEFAULT } = given;
-  if (isTrue(given.always_use_ping)) return refuseField('always_use_ping', 'field.scan-arp');
-  if (threads < 1 || threads > AT_ONCE_MAX) return refuseField('threads', 'field.scan-threads');
-  if (cidr.length === 0 && !isTrue(given.force)) return refuseField('cidr', 'field.scan-force');
   const { region } = call;
-  const own = region.scan === undefined ? undefined : region.config().ownRack?.uuid;
-  const served = (await look(call)).served.filter(({ management }) => management > 0);
-  const chosen = cidr.length === 0 ? chooseAll(served, own) : chooseNamed(cidr, served, own);
-  if (isRefusal(chosen)) return chosen;
+  const { own, served } = await servedBy(call);
+  const found = allOf(...(await judgeScan(call, given)));
+  if (isRefusal(found)) return found;
+  const [chosen] = found;
   const wanted: NetworkScan = { networks: chosen.networks, atOnce: threads, isSlow: isTrue(given.slow) };
   const outcome = (await region.scan?.(wanted)) ?? 'unheard';
   if (outcome === 'started') {

@@ -12,7 +12,7 @@ import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
 import { type ServiceEdit, withOption } from '../../networks/served-networks.ts';
 import type { StaticRoute } from '../../records/network-store.ts';
 import { type Answer, allOf, isRefusal, json, type Refusal, refuseField } from '../call/answer.ts';
-import { type ApiCall, defineOperation, judging, nothing, type Operation } from '../call/operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, tried } from '../call/operation.ts';
 import { routeJson } from '../json/subnet-json.ts';
 import {
   absent,
@@ -23,7 +23,6 @@ import {
   listed,
   look,
   networkIdIn,
-  refuseSubnet,
   textField,
 } from './network-calls.ts';
 
@@ -41,10 +40,6 @@ const changedRoute = z.object({
 });
 const newRoute = changedRoute.required({ source: true, destination: true, gateway_ip: true });
 type Given = z.output<typeof changedRoute>;
-const check = judging(newRoute.partial(), async (call, { source, destination }) => {
-  const view = await look(call);
-  return [refuseSubnet(view, 'source', source), refuseSubnet(view, 'destination', destination)];
-});
 
 const noRoute = ({ path }: ApiCall): Refusal => absent('static route', path.id);
 const findRoute = (view: NetworkView, { path }: ApiCall): StaticRoute | undefined =>
@@ -175,9 +170,9 @@ export const ROUTE_OPERATIONS: readonly Operation[] = [
     run: list,
   }),
   defineOperation({
-    ...{ ...routes, method: 'POST', access: 'admin', parameters: newRoute, check },
+    ...{ ...routes, method: 'POST', access: 'admin', parameters: newRoute },
     doc: 'Create a static route. Racks that serve the source hand it out at once.',
-    run: (call, given) => put(call, given, true),
+    ...tried(changedRoute, (call, given) => put(call, given, true)),
   }),
   defineOperation({
     ...{ ...route, method: 'GET', access: 'user', parameters: nothing },
@@ -185,9 +180,9 @@ export const ROUTE_OPERATIONS: readonly Operation[] = [
     run: read,
   }),
   defineOperation({
-    ...{ ...route, method: 'PUT', access: 'admin', parameters: changedRoute, check },
+    ...{ ...route, method: 'PUT', access: 'admin', parameters: changedRoute },
     doc: 'Change a static route.',
-    run: (call, given) => put(call, given, false),
+    ...tried(changedRoute, (call, given) => put(call, given, false)),
   }),
   defineOperation({
     ...{ ...route, method: 'DELETE', access: 'admin', parameters: nothing },

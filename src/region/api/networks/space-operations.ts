@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { NetworkView } from '../../networks/network-view.ts';
 import type { Space } from '../../records/network-store.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation } from '../call/operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, tried } from '../call/operation.ts';
 import { NO_SPACE, spaceJson } from '../json/subnet-json.ts';
 import { absent, change, listed, look, nameField, networkIdIn, wordsField } from './network-calls.ts';
 
@@ -100,7 +100,7 @@ export const SPACE_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...{ ...spaces, method: 'POST', access: 'admin', parameters: newSpace },
     doc: 'Create a space.',
-    run: add,
+    ...tried(newSpace, add),
   }),
   defineOperation({
     ...{ ...space, method: 'GET', access: 'user', parameters: nothing },
@@ -110,7 +110,7 @@ export const SPACE_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...{ ...space, method: 'PUT', access: 'admin', parameters: newSpace },
     doc: 'Change a space.',
-    run: amend,
+    ...tried(newSpace, amend),
   }),
   defineOperation({
     ...{ ...space, method: 'DELETE', access: 'admin', parameters: nothing },

@@ -17,14 +17,12 @@ import type { ServiceEdit } from '../../networks/served-networks.ts';
 import { UNTAGGED_VID } from '../../records/network-store.ts';
 import { NETWORK_PREFIX_MIN } from '../../records/rack-description.ts';
 import { allOf, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
-import { judging, value } from '../call/operation.ts';
+import { value } from '../call/operation.ts';
 import { allowsDns } from '../json/subnet-json.ts';
 import {
   addressOrNone,
   countField,
-  findSubnet,
   flagField,
-  look,
   nameField,
   networkIdIn,
   spanOf,
@@ -83,17 +81,6 @@ export const changedSubnet = z.object({
 export type GivenSubnet = z.output<typeof changedSubnet>;
 
 export const newSubnet = changedSubnet.required({ cidr: true });
-
-/** Judges the parameters that the schema has passed by the networks there are. */
-export const checkSubnet = judging(newSubnet.partial(), async (call, passed) => {
-  const view = await look(call);
-  const before = findSubnet(view, call.path.id ?? '');
-  return [
-    passed.cidr === undefined ? undefined : networkIn(view, passed, before),
-    vlanIn(view, passed),
-    ...refuseFixed(view, passed, before),
-  ];
-});
 
 /** A subnet's fields that parameters change; `undefined`: left as it is. */
 interface WantedSubnet {

@@ -12,10 +12,10 @@ import type { WantedChange } from '../../networks/networks.ts';
 import { defaultPlace } from '../../networks/reconcile.ts';
 import { DEFAULT_VLAN_ID, type Subnet } from '../../records/network-store.ts';
 import { type Answer, json, type Refusal, refuse } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation } from '../call/operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, tried } from '../call/operation.ts';
 import { subnetJson } from '../json/subnet-json.ts';
 import { absent, change, findSubnet, listed, look } from './network-calls.ts';
-import { changedSubnet, checkSubnet, type GivenSubnet, newSubnet, serviceOf, wantedSubnet } from './subnet-fields.ts';
+import { changedSubnet, type GivenSubnet, newSubnet, serviceOf, wantedSubnet } from './subnet-fields.ts';
 import { withoutMade } from './vlan-service.ts';
 
 export const noSubnet = ({ path }: ApiCall): Refusal => absent('subnet', path.id);
@@ -120,9 +120,9 @@ export const SUBNET_OPERATIONS: readonly Operation[] = [
     run: list,
   }),
   defineOperation({
-    ...{ ...subnets, method: 'POST', access: 'admin', parameters: newSubnet, check: checkSubnet },
+    ...{ ...subnets, method: 'POST', access: 'admin', parameters: newSubnet },
     doc: 'Create a subnet. The subnets that racks serve exist already.',
-    run: add,
+    ...tried(changedSubnet, add),
   }),
   defineOperation({
     ...{ ...subnet, method: 'GET', access: 'user', parameters: nothing },
@@ -130,9 +130,9 @@ export const SUBNET_OPERATIONS: readonly Operation[] = [
     run: read,
   }),
   defineOperation({
-    ...{ ...subnet, method: 'PUT', access: 'admin', parameters: changedSubnet, check: checkSubnet },
+    ...{ ...subnet, method: 'PUT', access: 'admin', parameters: changedSubnet },
     doc: 'Change a subnet. Racks that serve it hand out a new router or new DNS servers at once.',
-    run: amend,
+    ...tried(changedSubnet, amend),
   }),
   defineOperation({
     ...{ ...subnet, method: 'DELETE', access: 'admin', parameters: nothing },

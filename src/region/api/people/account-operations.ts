@@ -3,8 +3,16 @@
 import { z } from 'zod';
 import { createApiKey, findKeyRefusal } from '../../accounts/accounts.ts';
 import type { EventParams } from '../../records/event-params.ts';
-import { type Answer, json, refuse, refuseField } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation, usernameOf, value } from '../call/operation.ts';
+import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import {
+  type ApiCall,
+  defineOperation,
+  judging,
+  nothing,
+  type Operation,
+  usernameOf,
+  value,
+} from '../call/operation.ts';
 import { userJson } from './user-operations.ts';
 
 function whoami(call: ApiCall): Answer {
@@ -47,11 +55,16 @@ async function recordChange(call: ApiCall, params: EventParams['api-key-changed'
   await call.region.store.recordEvent(event, undefined);
 }
 
-/** Renames a key. MAAS's clients name it by all of its text, or by its middle part. */
+/** The middle part of a key. MAAS's clients name a key by all of its text, or by its middle part. */
+function tokenKeyOf(text: string): string | Refusal {
+  const parts = text.split(':');
+  return (parts.length === 1 ? parts[0] : parts[1]) || refuseField('token', 'field.key-rename');
+}
+
+/** Renames a key. */
 async function renameToken(call: ApiCall, given: z.output<typeof renaming>): Promise<Answer> {
-  const parts = given.token.split(':');
-  const tokenKey = parts.length === 1 ? parts[0] : parts[1];
-  if (tokenKey === undefined || tokenKey === '') return refuseField('token', 'field.key-rename');
+  const tokenKey = tokenKeyOf(given.token);
+  if (typeof tokenKey !== 'string') return tokenKey;
   const username = await accountOf(call);
   const isDone = username !== undefined && (await call.region.store.accounts.renameKey(username, tokenKey, given.name));
   if (!isDone) return refuse('not-found.api-key');
@@ -118,6 +131,7 @@ export const ACCOUNT_OPERATIONS: readonly Operation[] = [
     access: 'user',
     doc: 'Rename an API key.',
     parameters: renaming,
+    check: judging(renaming.partial(), (_call, { token }) => [token === undefined ? undefined : tokenKeyOf(token)]),
     run: renameToken,
   }),
   defineOperation({

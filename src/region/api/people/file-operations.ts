@@ -19,6 +19,7 @@ import {
   type ApiCall,
   type ApiVersion,
   defineOperation,
+  judging,
   nothing,
   type Operation,
   usernameOf,
@@ -50,9 +51,13 @@ const contentOf = ({ content }: StoredFile): Answer => ({
   contentType: 'application/octet-stream',
 });
 
+const refuseName = (name: string): Refusal | undefined =>
+  cleanText(name, NAME_MAX) === name ? undefined : refuseField('filename', 'field.file-name');
+
 async function add(call: ApiCall, given: z.output<typeof newFile>): Promise<Answer> {
   const { store, clock } = call.region;
-  if (cleanText(given.filename, NAME_MAX) !== given.filename) return refuseField('filename', 'field.file-name');
+  const refused = refuseName(given.filename);
+  if (refused !== undefined) return refused;
   const content = call.files?.get('file') ?? Buffer.from(given.file);
   const file = { name: given.filename, key: keyPart(clock, KEY_LENGTH), content };
   const stored = await store.files.put(usernameOf(call), file, clock.wallTimeMs());
@@ -101,6 +106,7 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
       op: isOld ? 'add' : undefined,
       doc: 'Store a file, or replace the content of the one with this name.',
       parameters: newFile,
+      check: judging(newFile.partial(), (_call, { filename: name = '' }) => [refuseName(name)]),
       run: add,
     }),
     defineOperation({

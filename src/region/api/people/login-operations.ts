@@ -9,8 +9,8 @@ import {
   type LoginDescription,
   openDebugLogin,
 } from '../../life/logins.ts';
-import { type Answer, json, NO_MACHINE, refuseField, refuseFor } from '../call/answer.ts';
-import { type ApiCall, defineOperation, type Operation, value } from '../call/operation.ts';
+import { type Answer, json, NO_MACHINE, type Refusal, refuseField, refuseFor } from '../call/answer.ts';
+import { type ApiCall, defineOperation, judging, type Operation, value } from '../call/operation.ts';
 import { actorOf, comment, flag, isTrue, machineOf, machinePaths } from '../machines/machine-calls.ts';
 
 const debugParameters = z.object({
@@ -21,13 +21,18 @@ const debugParameters = z.object({
   off: flag('True: close it at once.'),
 });
 
+function secondsOf(text: string | undefined): number | Refusal {
+  const seconds = Number(text || DEBUG_SECONDS);
+  const isFit = Number.isInteger(seconds) && seconds >= 1 && seconds <= DEBUG_SECONDS_MAX;
+  return isFit ? seconds : refuseField('seconds', 'field.whole-seconds', { max: DEBUG_SECONDS_MAX });
+}
+
 async function debugLogin(call: ApiCall, given: z.output<typeof debugParameters>): Promise<Answer> {
   const { region } = call;
   const machine = await machineOf(call);
   if (machine === undefined) return NO_MACHINE;
-  const seconds = Number(given.seconds || DEBUG_SECONDS);
-  if (!Number.isInteger(seconds) || seconds < 1 || seconds > DEBUG_SECONDS_MAX)
-    return refuseField('seconds', 'field.whole-seconds', { max: DEBUG_SECONDS_MAX });
+  const seconds = secondsOf(given.seconds);
+  if (typeof seconds !== 'number') return seconds;
   const by = actorOf(call, given.comment);
   const refusal = isTrue(given.off)
     ? await closeDebugLogin(region, machine, by)
@@ -62,6 +67,7 @@ export const LOGIN_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).
         'Open a debug login for a while: the SSH keys of the caller can log in to the machine while it is commissioned, tested, deployed ' +
         'or erased, and it stays on if that fails. Or close it. The answer lists the possible logins.',
       parameters: debugParameters,
+      check: judging(debugParameters, (_call, { seconds }) => [secondsOf(seconds)]),
       run: debugLogin,
     }),
     defineOperation({

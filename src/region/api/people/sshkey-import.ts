@@ -9,7 +9,7 @@ import { formatKeySource, parseKeySource } from '../../accounts/key-sources.ts';
 import { parseSshKey, SSH_KEYS_PER_USER_MAX } from '../../accounts/ssh-keys.ts';
 import type { SshKey } from '../../records/life-store.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
-import { type Refusal, refuse, refuseField } from '../call/answer.ts';
+import { isRefusal, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { watchRights } from '../call/lost-rights.ts';
 import type { ApiCall } from '../call/operation.ts';
 
@@ -23,6 +23,9 @@ class Undone extends Error {
   }
 }
 
+/** The source that a text names, or the refusal. */
+export const sourceOf = (text: string) => parseKeySource(text) ?? refuseField('keysource', 'field.keysource');
+
 /** Adds the keys of a list to those of a user. @param text `lp:NAME` or `gh:NAME` @returns the added keys, or a refusal */
 export async function importSshKeys(
   call: ApiCall,
@@ -31,8 +34,8 @@ export async function importSshKeys(
   event: NewMachineEvent,
 ): Promise<readonly SshKey[] | Refusal> {
   const { region } = call;
-  const source = parseKeySource(text);
-  if (source === undefined) return refuseField('keysource', 'field.keysource');
+  const source = sourceOf(text);
+  if (isRefusal(source)) return source;
   if (region.fetchKeys === undefined) return refuseField('keysource', 'field.keysource-offline');
   const lostRights = await watchRights(call);
   const named = formatKeySource(source);

@@ -14,10 +14,12 @@ import {
   defineOperation,
   eventBy,
   idIn,
+  judging,
   type Operation,
+  tried,
   value,
 } from '../call/operation.ts';
-import { importSshKeys } from './sshkey-import.ts';
+import { importSshKeys, sourceOf } from './sshkey-import.ts';
 
 const PATH = 'account/prefs/sshkeys';
 
@@ -50,10 +52,10 @@ async function list(call: ApiCall, given: Whose): Promise<Answer> {
   return json((await call.region.store.life.listSshKeys(user)).map((key) => keyJson(call, key)));
 }
 
-async function add(call: ApiCall, given: Whose & { readonly key: string }): Promise<Answer> {
+async function add(call: ApiCall, given: Whose & { readonly key?: string | undefined }): Promise<Answer> {
   const user = await userOf(call, given.username);
   if (typeof user !== 'string') return user;
-  const parsed = parseSshKey(given.key);
+  const parsed = parseSshKey(given.key ?? '');
   if (parsed.kind === 'fault') return refuseField('key', 'field.ssh-key', { fault: parsed.fault });
   const { region } = call;
   const added = await region.store.life.addSshKey(
@@ -94,6 +96,12 @@ async function remove(call: ApiCall, given: Whose): Promise<Answer> {
   return (await call.region.store.life.removeSshKey(user, idIn(call.path.id), event)) ? { kind: 'empty' } : noKey();
 }
 
+const newKey = z.object({ username, key: value(z.string().max(20_000)).describe('The public key, one line.') });
+const keyImport = z.object({
+  username,
+  keysource: value(z.string().max(100)).describe('The source: lp:NAME for Launchpad, gh:NAME for GitHub.'),
+});
+
 function operationsOf(version: ApiVersion): readonly Operation[] {
   const isOld = version === '1.0';
   const many = { versions: [version], path: PATH, handler: 'SSHKeysHandler', access: 'user' } as const;
@@ -113,8 +121,8 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
       method: 'POST',
       op: isOld ? 'new' : undefined,
       doc: 'Add an SSH key.',
-      parameters: z.object({ username, key: value(z.string().max(20_000)).describe('The public key, one line.') }),
-      run: add,
+      parameters: newKey,
+      ...tried(newKey.partial(), add),
     }),
     defineOperation({
       ...many,
@@ -122,10 +130,10 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
       ownTransaction: true,
       op: 'import',
       doc: 'Add the SSH keys that somebody has published. Lists those that are new.',
-      parameters: z.object({
-        username,
-        keysource: value(z.string().max(100)).describe('The source: lp:NAME for Launchpad, gh:NAME for GitHub.'),
-      }),
+      parameters: keyImport,
+      check: judging(keyImport.partial(), (_call, { keysource }) =>
+        keysource === undefined ? [] : [sourceOf(keysource)],
+      ),
       run: importKeys,
     }),
     defineOperation({ ...one, method: 'GET', doc: 'Read one SSH key.', parameters: whose, run: read }),

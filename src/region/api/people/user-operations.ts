@@ -21,8 +21,11 @@ import {
   type ApiCall,
   defineOperation,
   eventBy,
+  judging,
   nothing,
   type Operation,
+  type Passed,
+  trying,
   usernameOf,
   value,
 } from '../call/operation.ts';
@@ -90,14 +93,15 @@ const newUser = z.object({
   is_superuser: flag().optional().describe('True: an administrator.'),
 });
 
+const refuseTaken = (username: string): Refusal => refuseField('username', 'field.username-taken', { username });
+
 async function create(call: ApiCall, given: z.output<typeof newUser>): Promise<Answer> {
   const { username, password } = given;
   const email = given.email ?? '';
   const problems = newUserProblems({ username, email, password });
   if (problems !== undefined) return refuseFields(problems);
-  const taken = (): Refusal => refuseField('username', 'field.username-taken', { username });
   const { store, clock } = call.region;
-  if ((await store.accounts.findUser(username)) !== undefined) return taken();
+  if ((await store.accounts.findUser(username)) !== undefined) return refuseTaken(username);
   const isAdmin = isTrue(given.is_superuser);
   return withHash(call, password, true, async (passwordHash) => {
     const user = await store.accounts.addUser({
@@ -107,12 +111,21 @@ async function create(call: ApiCall, given: z.output<typeof newUser>): Promise<A
       isAdmin,
       createdMs: clock.wallTimeMs(),
     });
-    if (user === undefined) return taken();
+    if (user === undefined) return refuseTaken(username);
     const event = eventBy(call, 'AUTHORISATION', { code: 'user-created', params: { user: username, isAdmin } });
     await store.recordEvent(event, undefined);
     return json(userJson(call, user));
   });
 }
+
+/** A parameter that is refused is judged again as an empty one, which changes nothing. */
+const checkUser = judging(newUser.partial(), async (call, { username = '', email = '', password = '' }) => {
+  const known = username === '' ? undefined : await call.region.store.accounts.findUser(username);
+  return [
+    refuseFields(newUserProblems({ username, email, password }) ?? {}),
+    known === undefined ? undefined : refuseTaken(username),
+  ];
+});
 
 /** The refusal if an account cannot lose its rights or be removed. @param own the refusal if it is the caller's own account */
 async function refuseLoss(
@@ -187,7 +200,7 @@ const changes = z.object({
   email: value(z.string().max(254)).optional().describe('The e-mail address; empty: none.'),
 });
 
-async function change(call: ApiCall, given: z.output<typeof changes>): Promise<Answer> {
+async function change(call: ApiCall, given: Passed<typeof changes>): Promise<Answer> {
   const user = await findUser(call);
   if (user === undefined) return noUser();
   const email = given.email ?? user.email;
@@ -279,6 +292,7 @@ export const USER_OPERATIONS: readonly Operation[] = [
     access: 'admin',
     doc: 'Create an account.',
     parameters: newUser,
+    check: checkUser,
     run: create,
   }),
   defineOperation({
@@ -298,6 +312,7 @@ export const USER_OPERATIONS: readonly Operation[] = [
     access: 'admin',
     doc: 'Grant or revoke the rights of an administrator, or change the e-mail address.',
     parameters: changes,
+    check: trying(changes.partial(), change),
     run: change,
   }),
   defineOperation({

@@ -9,7 +9,7 @@ import { isAway, type Rack } from '../../records/rack.ts';
 import { words } from '../../words/text.ts';
 import { moveToZone } from '../areas/area-operations.ts';
 import { chooseArea, listAreas } from '../areas/chosen-areas.ts';
-import { type Answer, json, type Refusal, refuse, refuseField, refuseFor } from '../call/answer.ts';
+import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField, refuseFor } from '../call/answer.ts';
 import { type ApiCall, eventBy, usernameOf } from '../call/operation.ts';
 import { zoneJson } from '../json/area-json.ts';
 import { imagesOf } from './group-calls.ts';
@@ -82,9 +82,13 @@ export async function changeController(call: ApiCall, given: GivenController): P
   const rack = rackIn(call);
   if ('kind' in rack) return rack;
   const { domain } = call.region.config();
-  if ((given.domain ?? domain).toLowerCase() !== domain) return refuseField('domain', 'field.rack-domain', { domain });
-  const zone = given.zone === undefined ? undefined : await chooseArea(call, 'zone', given.zone);
-  if (zone !== undefined && 'kind' in zone) return zone;
+  const isOther = (given.domain ?? domain).toLowerCase() !== domain;
+  const found = allOf(
+    given.zone === undefined ? undefined : await chooseArea(call, 'zone', given.zone),
+    isOther ? refuseField('domain', 'field.rack-domain', { domain }) : undefined,
+  );
+  if (isRefusal(found)) return found;
+  const [zone] = found;
   if (zone !== undefined && zone.id === undefined) return refuseField('zone', 'field.required');
   if (zone?.id !== undefined)
     await moveToZone(call, { id: zone.id, name: given.zone ?? '' }, { systemIds: [], rackUuids: [rack.uuid] });

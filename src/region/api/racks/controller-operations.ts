@@ -6,7 +6,7 @@
 
 import { z } from 'zod';
 import { cleanWords } from '../../records/text-json.ts';
-import { defineOperation, nothing, type Operation, value, values } from '../call/operation.ts';
+import { defineOperation, nothing, type Operation, tried, value, values } from '../call/operation.ts';
 
 /** Racks that one request names. */
 const NAMED_MAX = 500;
@@ -59,7 +59,7 @@ const RACKS: readonly Operation[] = [
   defineOperation({
     ...{ ...rack, method: 'PUT', access: 'admin', parameters: controllerChange },
     doc: 'Move an accepted rack to a zone, or note something about it.',
-    run: async (call, given) => (await calls()).changeController(call, given),
+    ...tried(controllerChange, async (call, given) => (await calls()).changeController(call, given)),
   }),
   defineOperation({
     ...{ ...rack, method: 'DELETE', access: 'admin', ownTransaction: true },

@@ -59,6 +59,25 @@ interface GivenGroup {
 export async function updateGroup(call: ApiCall, given: GivenGroup, show: (rack: Rack) => unknown): Promise<Answer> {
   const rack = rackIn(call);
   if (isRefusal(rack)) return rack;
+  const checked = allOf(...groupFaults(rack, given));
+  if (isRefusal(checked)) return checked;
+  const wanted = given.status === undefined ? RACK_STATE_NUMBERS[rack.state] : Number(given.status);
+  if (wanted !== RACK_STATE_NUMBERS[rack.state]) {
+    const verdict = wanted === RACK_STATE_NUMBERS.accepted ? 'accept' : 'reject';
+    const refusal = await call.region.racks.judge([rack.uuid], verdict, usernameOf(call));
+    if (refusal !== undefined) return refuseFor([refusal]);
+  }
+  return json(show(call.region.racks.find(rack.uuid) ?? rack));
+}
+
+/** Judges the parameters of `updateGroup`. */
+export function checkGroup(call: ApiCall, given: GivenGroup): readonly unknown[] {
+  const rack = rackIn(call);
+  return isRefusal(rack) ? [] : groupFaults(rack, given);
+}
+
+/** The refusals of what cannot be changed. */
+function groupFaults(rack: Rack, given: GivenGroup): readonly (Refusal | undefined)[] {
   const named = (['name', 'cluster_name'] as const).map((field) =>
     (given[field] ?? rack.name) === rack.name ? undefined : refuseField(field, 'field.rack-named', { name: rack.name }),
   );
@@ -67,14 +86,7 @@ export async function updateGroup(call: ApiCall, given: GivenGroup, show: (rack:
   const isSame = wanted === RACK_STATE_NUMBERS[rack.state];
   const isVerdict = wanted === accepted || wanted === rejected;
   const states = { accepted, rejected };
-  const checked = allOf(...named, isSame || isVerdict ? undefined : refuseField('status', 'field.rack-status', states));
-  if (isRefusal(checked)) return checked;
-  if (!isSame) {
-    const verdict = wanted === accepted ? 'accept' : 'reject';
-    const refusal = await call.region.racks.judge([rack.uuid], verdict, usernameOf(call));
-    if (refusal !== undefined) return refuseFor([refusal]);
-  }
-  return json(show(call.region.racks.find(rack.uuid) ?? rack));
+  return [...named, isSame || isVerdict ? undefined : refuseField('status', 'field.rack-status', states)];
 }
 
 /** The leases in the parameter: hardware addresses by address. */

@@ -29,7 +29,7 @@ import {
   refuseFields,
   refuseFor,
 } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation, usernameOf, value } from '../call/operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, tried, usernameOf, value } from '../call/operation.ts';
 
 /** The returned fields, in MAAS's order. */
 const SHOWN_FIELDS = [
@@ -163,11 +163,14 @@ function amend(entry: Settings, given: Given): Settings {
   return next;
 }
 
-async function create(call: ApiCall, given: Given): Promise<Answer> {
+/** In a trial, the other fields are judged with this name in the place of one that is refused. */
+const NO_NAME = 'refused';
+
+async function create(call: ApiCall, given: Given, refused?: ReadonlySet<string>): Promise<Answer> {
   const rack = rackOf(call);
   if (rack === undefined) return noRack(call);
   // MAAS names a cluster interface without a name after its network interface.
-  const name = (given.name ?? given.interface ?? '').trim();
+  const name = (refused?.has('name') ? NO_NAME : (given.name ?? given.interface ?? '')).trim();
   if (name === '') return refuseField('name', 'field.required');
   return await store(call, rack, name, (inForce) =>
     inForce.interfacesOf(rack).some((entry) => entry.name === name)
@@ -326,7 +329,7 @@ export const INTERFACE_OPERATIONS: readonly Operation[] = [
     access: 'admin',
     doc: 'Create a cluster interface of a rack.',
     parameters: fields,
-    run: create,
+    ...tried(fields, create),
   }),
   defineOperation({
     versions: ['1.0'],
@@ -347,7 +350,7 @@ export const INTERFACE_OPERATIONS: readonly Operation[] = [
     access: 'admin',
     doc: 'Change a cluster interface. Fields left out stay as they are; an empty value removes a field.',
     parameters: fields,
-    run: update,
+    ...tried(fields, update),
   }),
   defineOperation({
     versions: ['1.0'],

@@ -26,6 +26,7 @@ import { type Answer, json, refuse, refuseField, refuseFields, refuseFor } from 
 import {
   type ApiCall,
   defineOperation,
+  judging,
   nothing,
   type Operation,
   usernameOf,
@@ -266,6 +267,7 @@ export const RACK_OPERATIONS: readonly Operation[] = [
     access: 'admin',
     doc: 'Accept or reject a rack by its state.',
     parameters: groupChange,
+    check: judging(groupChange, async (call, passed) => (await groupCalls()).checkGroup(call, passed)),
     run: async (call, given) =>
       (await groupCalls()).updateGroup(call, given, (rack) => rackJson(call, rack, undefined)),
   }),

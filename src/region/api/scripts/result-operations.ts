@@ -7,9 +7,9 @@
 import { z } from 'zod';
 import type { Machine } from '../../records/machine.ts';
 import type { ResultStatus, Script, ScriptKind, ScriptResult } from '../../records/script-store.ts';
-import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import { type Answer, allOf, isRefusal, json, NO_MACHINE, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
-import { type ApiCall, defineOperation, type Operation, value, values } from '../call/operation.ts';
+import { type ApiCall, defineOperation, judging, type Operation, value, values } from '../call/operation.ts';
 import { give } from '../machines/life-operations.ts';
 import { comment, flag, isTrue, machineOf } from '../machines/machine-calls.ts';
 import { formatEventTime } from '../site/event-operations.ts';
@@ -191,32 +191,39 @@ function namesOf(
   return refuseField(`${kind}_scripts`, 'field.scripts', { kind, unknown, known });
 }
 
-const isRefusal = (value: readonly string[] | Refusal | undefined): value is Refusal =>
-  value !== undefined && 'kind' in value;
-
 const commissionParameters = z.object({
   comment,
   commissioning_scripts: scriptNames('The commissioning scripts to run; `none` for none. Default: all.'),
   testing_scripts: scriptNames('Testing scripts to run after them. Default: none.'),
 });
 
+/** The names of the scripts to run, or for each list with an unknown one a refusal in its place. */
+const chosen = (scripts: readonly Script[], given: z.output<typeof commissionParameters>) =>
+  [
+    namesOf(scripts, 'commissioning', given.commissioning_scripts),
+    namesOf(scripts, 'testing', given.testing_scripts),
+  ] as const;
+
+const check = judging(commissionParameters, async ({ region }, passed) =>
+  chosen(await region.store.scripts.listScripts(), passed),
+);
+
 async function commission(call: ApiCall, given: z.output<typeof commissionParameters>): Promise<Answer> {
   const scripts = await call.region.store.scripts.listScripts();
-  const first = namesOf(scripts, 'commissioning', given.commissioning_scripts);
-  if (isRefusal(first)) return first;
-  const tests = namesOf(scripts, 'testing', given.testing_scripts);
-  if (isRefusal(tests)) return tests;
+  const found = allOf(...chosen(scripts, given));
+  if (isRefusal(found)) return found;
+  const [first, tests] = found;
   const all = scripts.filter(({ kind }) => kind === 'commissioning').map(({ name }) => name);
   const isPlain = first === undefined && (tests === undefined || tests.length === 0);
-  const chosen = isPlain ? undefined : [...(first ?? all), ...(tests ?? [])];
-  return give(call, { name: 'commission', scripts: chosen }, given.comment);
+  const wanted = isPlain ? undefined : [...(first ?? all), ...(tests ?? [])];
+  return give(call, { name: 'commission', scripts: wanted }, given.comment);
 }
 
 const testParameters = z.object({ comment, testing_scripts: testing });
 
 async function test(call: ApiCall, given: z.output<typeof testParameters>): Promise<Answer> {
-  const chosen = namesOf(await call.region.store.scripts.listScripts(), 'testing', given.testing_scripts);
-  return isRefusal(chosen) ? chosen : await give(call, { name: 'test', scripts: chosen }, given.comment);
+  const scripts = namesOf(await call.region.store.scripts.listScripts(), 'testing', given.testing_scripts);
+  return isRefusal(scripts) ? scripts : await give(call, { name: 'test', scripts }, given.comment);
 }
 
 const MEASURE = 'Commission a machine at its next start.';
@@ -235,6 +242,7 @@ export const RESULT_OPERATIONS: readonly Operation[] = [
       access: 'user',
       doc: MEASURE,
       parameters: commissionParameters,
+      check,
       run: commission,
     }),
   ),
@@ -247,6 +255,7 @@ export const RESULT_OPERATIONS: readonly Operation[] = [
     access: 'user',
     doc: 'Test a machine at its next start, and then restore its previous state.',
     parameters: testParameters,
+    check,
     run: test,
   }),
   defineOperation({

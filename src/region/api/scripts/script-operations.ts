@@ -25,8 +25,20 @@ import {
   refuseField,
   refuseFields,
 } from '../call/answer.ts';
-import { type ApiCall, defineOperation, eventBy, nothing, type Operation, value, values } from '../call/operation.ts';
+import {
+  type ApiCall,
+  defineOperation,
+  eventBy,
+  judging,
+  nothing,
+  type Operation,
+  type Passed,
+  trying,
+  value,
+  values,
+} from '../call/operation.ts';
 import { isTrue } from '../machines/machine-calls.ts';
+import { refusalIn } from '../networks/network-calls.ts';
 import { formatEventTime } from '../site/event-operations.ts';
 
 const KIND_NUMBERS = { commissioning: 0, testing: 2 } as const;
@@ -111,9 +123,13 @@ const listParameters = z.object({
   include_script: optional(16, 'True: include their text, in Base64.'),
 });
 
+/** The kind in a parameter; `undefined`: none is given. */
+const kindOf = (text: string | undefined): ScriptKind | Refusal | undefined =>
+  text === undefined ? undefined : (parseKind(text) ?? refuseField('type', 'field.script-kind'));
+
 async function list(call: ApiCall, given: z.output<typeof listParameters>): Promise<Answer> {
-  const kind = given.type === undefined ? undefined : parseKind(given.type);
-  if (given.type !== undefined && kind === undefined) return refuseField('type', 'field.script-kind');
+  const kind = kindOf(given.type);
+  if (isRefusal(kind)) return kind;
   const { scripts } = call.region.store;
   const wanted = (await scripts.listScripts(kind)).filter(({ name }) => given.filters?.includes(name) ?? true);
   const contentOf = async (name: string): Promise<string | undefined> =>
@@ -123,12 +139,15 @@ async function list(call: ApiCall, given: z.output<typeof listParameters>): Prom
 
 type Given = z.output<typeof changedScript>;
 
+/** In a trial, the other parameters are judged with this text in the place of one that is refused. */
+const NO_TEXT = '#!/bin/sh\n';
+
 /** The script made from the parameters and the script before, if any; or a refusal. */
 function scriptOf(call: ApiCall, given: Given, before: WrittenScript | undefined): WrittenScript | Refusal {
   const kind = given.type === undefined ? before?.kind : parseKind(given.type);
   const timeout = given.timeout === undefined ? before?.timeoutSeconds : parseTimeout(given.timeout);
   const parsed = parseScript({
-    content: given.script ?? before?.content ?? '',
+    content: given.script ?? before?.content ?? NO_TEXT,
     name: given.name ?? before?.name,
     kind,
     title: given.title ?? before?.title,
@@ -201,6 +220,11 @@ const oldMany = {
 } as const;
 const oldOne = { ...oldMany, path: 'commissioning-scripts/{name}', handler: 'CommissioningScriptHandler' } as const;
 const oldContent = z.object({ content: written.script });
+const oldScript = z.object({ name: written.name, ...oldContent.shape });
+const OLD_FIELDS = { script: 'content' };
+
+const addOld = async (call: ApiCall, { name, content }: Passed<typeof oldScript>): Promise<Answer> =>
+  refusalIn(OLD_FIELDS, await add(call, { name, script: content, type: 'commissioning' }));
 
 const OLD_OPERATIONS: readonly Operation[] = [
   defineOperation({
@@ -216,8 +240,9 @@ const OLD_OPERATIONS: readonly Operation[] = [
     method: 'POST',
     access: 'admin',
     doc: 'Add a commissioning script.',
-    parameters: z.object({ name: written.name, content: written.script }),
-    run: (call, { name, content }) => add(call, { name, script: content, type: 'commissioning' }),
+    parameters: oldScript,
+    check: trying(oldScript.partial(), addOld),
+    run: addOld,
   }),
   defineOperation({
     ...oldOne,
@@ -233,7 +258,7 @@ const OLD_OPERATIONS: readonly Operation[] = [
     access: 'admin',
     doc: 'Replace the text of a commissioning script.',
     parameters: oldContent,
-    run: (call, { content }) => change(call, { script: content }),
+    run: async (call, { content }) => refusalIn(OLD_FIELDS, await change(call, { script: content })),
   }),
   defineOperation({
     ...oldOne,
@@ -253,9 +278,18 @@ export const SCRIPT_OPERATIONS: readonly Operation[] = [
     access: 'user',
     doc: 'List scripts.',
     parameters: listParameters,
+    check: judging(listParameters, (_call, { type }) => [kindOf(type)]),
     run: list,
   }),
-  defineOperation({ ...many, method: 'POST', access: 'admin', doc: 'Add a script.', parameters: newScript, run: add }),
+  defineOperation({
+    ...many,
+    method: 'POST',
+    access: 'admin',
+    doc: 'Add a script.',
+    parameters: newScript,
+    check: trying(changedScript, add),
+    run: add,
+  }),
   defineOperation({
     ...one,
     method: 'GET',
@@ -279,6 +313,7 @@ export const SCRIPT_OPERATIONS: readonly Operation[] = [
     access: 'admin',
     doc: 'Change a script.',
     parameters: changedScript,
+    check: trying(changedScript, change),
     run: change,
   }),
   defineOperation({

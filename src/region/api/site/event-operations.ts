@@ -187,6 +187,7 @@ export const EVENT_OPERATIONS: readonly Operation[] = [
     access: 'user',
     doc: 'Follow the event log as it grows, as server-sent events. `Accept: text/event-stream` does the same.',
     parameters: following,
+    check: judging(following, async (call, passed) => [await chosen(call, passed)]),
     run: follow,
   }),
 ];

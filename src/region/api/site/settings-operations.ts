@@ -11,7 +11,15 @@ import { generalOption, isGeneralOption } from '../../general-options.ts';
 import { parseJson } from '../../records/text-json.ts';
 import { texts } from '../../words/text.ts';
 import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
-import { type ApiCall, defineOperation, type Operation, usernameOf, value } from '../call/operation.ts';
+import {
+  type ApiCall,
+  defineOperation,
+  type Operation,
+  type Passed,
+  tried,
+  usernameOf,
+  value,
+} from '../call/operation.ts';
 import { refuseSetting } from '../racks/interface-operations.ts';
 import { CONFIG_NAMES, type ConfigName, missingFunction } from './maas-config-names.ts';
 
@@ -60,12 +68,15 @@ function valueFor(
   return { next: isList === true ? words : text };
 }
 
-async function setConfig(call: ApiCall, given: { readonly name: string; readonly value: string }): Promise<Answer> {
-  const found = findName(given.name);
-  if (found === undefined) return unknownName(given.name);
+async function setConfig(
+  call: ApiCall,
+  { name: text = '', value: written = '' }: Passed<typeof newConfig>,
+): Promise<Answer> {
+  const found = findName(text);
+  if (found === undefined) return unknownName(text);
   const { settings } = call.region;
   await settings.load();
-  const wanted = valueFor(call, found, given.value.trim());
+  const wanted = valueFor(call, found, written.trim());
   if ('kind' in wanted) return wanted;
   const ok = { kind: 'text', text: 'OK', contentType: 'text/plain; charset=utf-8' } as const;
   if (wanted.next === undefined) {
@@ -101,15 +112,13 @@ async function listSettings(call: ApiCall): Promise<Answer> {
 
 const VALUE_MAX = 1024 * 1024;
 
-function setSetting(
-  call: ApiCall,
-  given: { readonly key: string; readonly value: string; readonly rack?: string | undefined },
-) {
+function setSetting(call: ApiCall, given: Passed<typeof newSetting>): Answer | Promise<Answer> {
+  if (given.value === undefined) return refuseField('value', 'field.required');
   const parsed = parseJson(given.value, SETTINGS_VALUES_MAX);
   if (parsed.kind === 'fault') return refuseField('value', 'field.json', { fault: parsed.fault });
   const written = parseSettingValue(parsed.value);
   if (written === undefined) return refuseField('value', 'field.value-too-large');
-  return change(call, given.rack, given.key, written);
+  return change(call, given.rack, given.key ?? '', written);
 }
 
 /** @param name the rack of a cluster interface: a UUID, a name or `master`; `undefined` for this process's rack */
@@ -134,6 +143,13 @@ const rack = value(z.string().max(64))
   .describe('The rack whose cluster interface it is, by UUID or name. Default: the rack of the region itself.');
 const name = value(z.string().max(64)).describe(`One of ${NAMES}.`);
 
+const newConfig = z.object({ name, value: value(z.string().max(4096)).describe('The new value.') });
+const newSetting = z.object({
+  key,
+  value: value(z.string().max(VALUE_MAX)).describe('The new value, as JSON.'),
+  rack,
+});
+
 export const SETTINGS_OPERATIONS: readonly Operation[] = [
   defineOperation({
     versions: ['1.0', '2.0'],
@@ -155,8 +171,8 @@ export const SETTINGS_OPERATIONS: readonly Operation[] = [
     handler: 'MaasHandler',
     access: 'admin',
     doc: 'Set a configuration value by its MAAS name.',
-    parameters: z.object({ name, value: value(z.string().max(4096)).describe('The new value.') }),
-    run: setConfig,
+    parameters: newConfig,
+    ...tried(newConfig.partial(), setConfig),
   }),
   defineOperation({
     versions: ['2.0'],
@@ -177,8 +193,8 @@ export const SETTINGS_OPERATIONS: readonly Operation[] = [
     handler: 'SettingsHandler',
     access: 'admin',
     doc: 'Set a configuration key in the store. A key that is written in the file is read-only.',
-    parameters: z.object({ key, value: value(z.string().max(VALUE_MAX)).describe('The new value, as JSON.'), rack }),
-    run: setSetting,
+    parameters: newSetting,
+    ...tried(newSetting.partial(), setSetting),
   }),
   defineOperation({
     versions: ['2.0'],

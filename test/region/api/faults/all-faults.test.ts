@@ -1,0 +1,120 @@
+// A 400 names every wrong parameter, whether its schema, the store or another parameter makes it wrong; and the trial of a change that finds
+// them leaves nothing behind.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Operation } from '../../../../src/region/api/call/operation.ts';
+import { OPERATIONS } from '../../../../src/region/api/operations.ts';
+import type { AskedApi } from '../../asked-api.ts';
+import { withSite } from '../sent/trial.ts';
+import { unfitFields } from '../unfit.ts';
+import { FAULT_ROWS, type FaultRow, SCHEMA_ONLY } from './fault-rows.ts';
+import { buildSite, type Ids } from './fault-site.ts';
+
+type Texts = Readonly<Record<string, string>>;
+
+const titleOf = ({ method, path, op }: Operation): string => `${method} ${path}${op === undefined ? '' : ` ${op}`}`;
+
+test('every operation with several parameters has a row of faults, or a reason why it has none', () => {
+  const known = new Set([...FAULT_ROWS.map(({ of }) => of), ...Object.keys(SCHEMA_ONLY)]);
+  const all = OPERATIONS.filter(({ parameters }) => Object.keys(parameters).length > 1).map(titleOf);
+  assert.deepEqual(
+    all.filter((title) => !known.has(title)),
+    [],
+  );
+  assert.deepEqual(
+    [...known].filter((title) => !all.includes(title)),
+    [],
+  );
+});
+
+/** The fields of a request, those that the answer must name, and those that it may name. */
+interface Question {
+  readonly fields: Texts;
+  readonly wrong: readonly string[];
+  readonly unjudged: readonly string[];
+}
+
+/** All faults alone; with every other parameter refused by its schema; and with each fault in turn refused by its schema. */
+function questionsOf({ right = {}, faults, needs = {} }: FaultRow, unfit: Texts): readonly Question[] {
+  const names = Object.keys(faults);
+  const withUnfit = (bad: Texts): Question => {
+    const isLost = (name: string): boolean => !(name in bad) && (needs[name] ?? []).some((one) => one in bad);
+    const fields = { ...right, ...faults, ...bad };
+    const wrong = Object.keys({ ...faults, ...bad });
+    return { fields, wrong: wrong.filter((name) => !isLost(name)), unjudged: wrong.filter(isLost) };
+  };
+  const others = Object.entries(unfit).filter(([name]) => !(name in right) && !(name in faults));
+  return [
+    withUnfit({}),
+    withUnfit(Object.fromEntries(others)),
+    ...names.flatMap((name) => (unfit[name] === undefined ? [] : [withUnfit({ [name]: unfit[name] })])),
+  ];
+}
+
+const filled = (text: string, ids: Ids): string => text.replace(/<(\w+)>/g, (_all, name: string) => ids[name] ?? name);
+
+function urlOf({ versions, path, op }: Operation, { at = {} }: FaultRow, ids: Ids): string {
+  const place: Texts = { system_id: 'machine', uuid: 'rack', ...at };
+  const here = path.replace(/\{(\w+)\}/g, (_all, name: string) => {
+    const text = place[name] ?? name;
+    return encodeURIComponent(text.startsWith('=') ? text.slice(1) : (ids[text] ?? text));
+  });
+  return `${versions[0]}/${here}/${op === undefined ? '' : `?op=${op}`}`;
+}
+
+const shown = (sent: Texts): string =>
+  Object.entries(sent)
+    .map(([name, text]) => `${name}=${text.slice(0, 12)}`)
+    .join(' ');
+
+const LISTS = [
+  ...['machines', 'devices', 'zones', 'pools', 'fabrics', 'spaces', 'subnets', 'ipranges', 'static-routes', 'domains'],
+  ...[
+    'dnsresources',
+    'dnsresourcerecords',
+    'boot-sources',
+    'tags',
+    'scripts',
+    'users',
+    'settings',
+    'files',
+    'events/?op=query',
+  ],
+  ...['account/prefs/sshkeys', 'ipaddresses', 'boot-resources'],
+];
+
+/** All that a change could leave behind. */
+async function seen({ ask }: AskedApi): Promise<Texts> {
+  const texts: Record<string, string> = {};
+  for (const path of LISTS) {
+    const answer = await ask('GET', `2.0/${path.includes('?') ? path : `${path}/`}`);
+    assert.equal(answer.status, 200, path);
+    texts[path] = answer.text;
+  }
+  return texts;
+}
+
+test('each operation names all wrong parameters at once, and changes nothing', () =>
+  withSite(async (site) => {
+    const ids = await buildSite(site);
+    const before = await seen(site);
+    const problems: string[] = [];
+    for (const row of FAULT_ROWS)
+      for (const operation of OPERATIONS.filter((one) => titleOf(one) === row.of)) {
+        const url = urlOf(operation, row, ids);
+        for (const { fields, wrong, unjudged } of questionsOf(row, unfitFields(operation))) {
+          const sent = Object.fromEntries(Object.entries(fields).map(([name, text]) => [name, filled(text, ids)]));
+          const answer = await site.ask(operation.method, url, sent);
+          const isByField = answer.status === 400 && answer.json !== undefined;
+          const named = isByField ? Object.keys(answer.json) : [];
+          const missing = wrong.filter((name) => !named.includes(name));
+          const strange = named.filter((name) => !wrong.includes(name) && !unjudged.includes(name));
+          if (missing.length + strange.length === 0) continue;
+          const text = isByField ? '' : ` (${answer.status} ${answer.text.slice(0, 300)})`;
+          problems.push(`${row.of} ${shown(sent)}: does not name ${missing}; names ${strange}${text}`);
+        }
+      }
+    assert.deepEqual(problems, []);
+    assert.deepEqual(await seen(site), before);
+  }));
