@@ -584,6 +584,17 @@ test('every parameter is checked: name, architecture, type, hash, size, room on 
     assert.deepEqual(await place.store.uploads.list(), []);
   }));
 
+test('all wrong parameters of an upload are named at once, whether the schema, the host or another one refuses them', () =>
+  withClient(async ({ create }) => {
+    for (const wrong of [
+      { name: '-', architecture: '-', sha256: 'x', filetype: 'exe', size: '0' },
+      { name: 'grub/ten', architecture: '-', size: '0' },
+    ]) {
+      const refused = await create(wish(DISK, { ...(wrong.name === '-' ? {} : { filetype: 'tgz' }), ...wrong }));
+      assert.deepEqual([refused.status, Object.keys(refused.json).toSorted()], [400, Object.keys(wrong).toSorted()]);
+    }
+  }));
+
 test('a third whole file is refused while two arrive, and accepted when one has ended', () =>
   withClient(async ({ place: { region } }) => {
     const { uploads } = region.bootImages;

@@ -7,12 +7,10 @@
 // 2. `commands.ts` decides whether a command is allowed, and to whom. This file only translates.
 
 import { z } from 'zod';
-import { disksOf } from '../../layout/disks.ts';
 import type { CommandName, CommandRefusal, MachineCommand } from '../../life/commands.ts';
-import { parseSystem } from '../../life/deployment.ts';
+import { parseSystem, refuseImage } from '../../life/deployment.ts';
 import { distributionOf } from '../../life/installer.ts';
 import type { CommandOptions } from '../../life/machine-life.ts';
-import { DISKS_KEPT_MAX } from '../../records/bounded-facts.ts';
 import type { MachineChangeOutcome } from '../../records/decisions.ts';
 import type { MachineStatus } from '../../records/lifecycle.ts';
 import type { Machine, MachineOutline } from '../../records/machine.ts';
@@ -40,6 +38,7 @@ import {
 } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import {
+  absentDisk,
   actorOf,
   addressOf,
   comment,
@@ -160,10 +159,14 @@ async function judged(call: ApiCall, machine: Machine, given: GivenDeployment) {
 const allParameters = deployParameters.extend(newDeployParameters.shape);
 const checkDeployment = judging(allParameters, async (call, passed, refused) => {
   const machine = await machineOf(call);
-  const [system, ...others] = machine === undefined ? [] : await judged(call, machine, passed);
-  // A kernel can be judged only for the right system.
+  if (machine === undefined) return [];
+  const [system, ...others] = await judged(call, machine, passed);
+  // A kernel and an image can be judged only for the right system.
   const isUnknown = ['distro_series', 'osystem', 'deploy_by'].some((name) => refused.has(name));
-  return isUnknown ? others : [system, ...others];
+  if (isUnknown || isRefusal(system)) return isUnknown ? others : [system, ...others];
+  const isInstalled = passed.deploy_by === 'installer' || passed.distro_series === undefined;
+  if (isInstalled || (await call.region.life.findImage({ ...machine, ...system })) !== undefined) return others;
+  return [refuseFields({ distro_series: [refuseImage(machine, system.osystem, system.release, [])] }), ...others];
 });
 
 async function deploy(call: ApiCall, given: GivenDeployment): Promise<Answer> {
@@ -187,14 +190,6 @@ async function usualSystem({ region }: ApiCall, { osystem, release, kernel }: Ma
   await region.settings.load();
   const textAt = (key: string): string => String(region.settings.valueOf(key) ?? '');
   return { osystem: textAt('deployment.osystem'), release: textAt('deployment.release') };
-}
-
-/** The refusal of a disk that the machine did not report. If the machine reported no disks, or more than are kept, every disk passes. */
-function absentDisk(machine: Machine, wanted: string | undefined): Refusal | undefined {
-  const disks = disksOf(machine).map(({ facts }) => facts);
-  const isJudged = disks.length > 0 && disks.length < DISKS_KEPT_MAX;
-  if (wanted === undefined || !isJudged || disks.some(({ name }) => name === wanted)) return undefined;
-  return refuseField('disk', 'field.no-such-disk', { disk: wanted, names: disks.map(({ name }) => name) });
 }
 
 /** The system that the machine records: the stored name of the image with its kernel, or for an installer the distribution of its release. */

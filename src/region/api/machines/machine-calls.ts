@@ -1,14 +1,16 @@
 // The parts that operations on machines share: paths in both versions, the machine in the path, the user who gives a command, comments and
-// flags, and the addresses and user data in parameters.
+// flags, and the addresses, disks and user data in parameters.
 
 import { z } from 'zod';
 import { cleanText } from '../../../clean-text.ts';
 import { parseIpv4 } from '../../../net/address.ts';
+import { disksOf } from '../../layout/disks.ts';
 import type { Actor } from '../../life/commands.ts';
 import { kernelRank } from '../../life/deployment.ts';
 import type { MachineEdit } from '../../life/machine-edit.ts';
 import type { CommandOptions } from '../../life/machine-life.ts';
 import { judgeUserData } from '../../preseed/user-data.ts';
+import { DISKS_KEPT_MAX } from '../../records/bounded-facts.ts';
 import type { Machine } from '../../records/machine.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import { type Refusal, refuseField, refuseFields } from '../call/answer.ts';
@@ -109,4 +111,12 @@ export function addressOf(text: string | undefined): CommandOptions | Refusal | 
   if (text === undefined || text === '') return undefined;
   const address = parseIpv4(text);
   return address === undefined ? refuseField('ip_address', 'field.ip-address') : { address };
+}
+
+/** The refusal of a disk that the machine did not report. If the machine reported no disks, or more than are kept, every disk passes. */
+export function absentDisk(machine: Machine, wanted: string | undefined): Refusal | undefined {
+  const disks = disksOf(machine).map(({ facts }) => facts);
+  const isJudged = disks.length > 0 && disks.length < DISKS_KEPT_MAX;
+  if (wanted === undefined || !isJudged || disks.some(({ name }) => name === wanted)) return undefined;
+  return refuseField('disk', 'field.no-such-disk', { disk: wanted, names: disks.map(({ name }) => name) });
 }

@@ -149,6 +149,11 @@ async function conditionsOf(call: ApiCall, given: ListWishes): Promise<Constrain
   if (names.every((name) => given[name] === undefined)) return undefined;
   // The filter has these three.
   const { zone: _, pool: __, agent_name: ___, ...asked } = given;
+  const strange = allOf(
+    await chooseAreas(call, 'zone', 'not_zone', not_zone),
+    await chooseAreas(call, 'pool', 'not_pool', not_pool),
+  );
+  if (isRefusal(strange)) return strange;
   const joined = (a: readonly string[] = [], b: readonly string[] = []) => [...a, ...b];
   const wanted = await constraintsOf(call, {
     ...asked,

@@ -37,6 +37,7 @@ const MACHINES: readonly FaultRow[] = [
     ...{ ...AREAS, mac_address: 'x', status: 'z', rack: 'r', not_in_zone: 'x', not_in_pool: 'y' },
     ...{ subnets: 'nowhere', not_vlans: 'nowhere', fabrics: 'nowhere' },
   }),
+  row('GET machines', { ...AREAS, not_zone: 'x', not_pool: 'y', not_in_zone: 'x' }),
   row('GET nodes list', { ...AREAS, mac_address: 'x', status: 'z', rack: 'r' }),
   ...rows(['GET nodes', 'GET devices'], { ...AREAS, mac_address: 'x' }),
   ...rows(['PUT machines/{system_id}', 'PUT nodes/{system_id}'], {
@@ -48,6 +49,11 @@ const MACHINES: readonly FaultRow[] = [
     ...{ ephemeral_deploy: 'true', install_kvm: 'true', enable_hw_sync: 'true' },
   }),
   row('POST nodes/{system_id} start', { distro_series: '-/-', user_data: '%', disk: 'nvme9', ip_address: 'x' }),
+  ...rows(
+    ['POST machines/{system_id} deploy', 'POST nodes/{system_id} start'],
+    { distro_series: 'debian/nosuch', user_data: '%', disk: 'nvme9', ip_address: 'x' },
+    { needs: { distro_series: ['deploy_by', 'osystem'] } },
+  ),
   ...rows(
     ['POST machines/{system_id} deploy', 'POST nodes/{system_id} start'],
     { hwe_kernel: 'hwe-99.04', user_data: '%', disk: 'nvme9', ip_address: 'x' },
