@@ -27,15 +27,8 @@ import {
   refuseFields,
   refuseFor,
 } from '../call/answer.ts';
-import {
-  type ApiCall,
-  type ApiVersion,
-  defineOperation,
-  judging,
-  type Operation,
-  value,
-  values,
-} from '../call/operation.ts';
+import type { ApiCall, ApiVersion, Operation } from '../call/operation.ts';
+import { defineOperation, judging, value, values } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import {
   absentDisk,

@@ -230,14 +230,28 @@ const FIELDS: Readonly<Record<string, string>> = Object.fromEntries(
   ].map((field) => [field, 'dhcp_on']),
 );
 
-const changeVlan = async (call: ApiCall, given: GivenVlan): Promise<Answer> => {
+/** The wishes for DHCP without those that need one which was refused: whether DHCP has a rack, and whether it is on, is unknown then. */
+function withoutGuess(given: GivenVlan, refused: ReadonlySet<string>): GivenVlan {
+  const namesRacks = given.primary_rack !== undefined || given.secondary_rack !== undefined;
+  if (refused.has('dhcp_on')) return { ...given, dhcp_on: namesRacks ? true : undefined };
+  return refused.has('primary_rack') ? { ...given, dhcp_on: undefined } : given;
+}
+
+const changeVlan = async (
+  call: ApiCall,
+  given: GivenVlan,
+  refused: ReadonlySet<string> = new Set(),
+): Promise<Answer> => {
   const changed = change(
     call,
     (view) => {
       const before = findVlan(view, call);
       if (before === undefined) return noVlan(call);
       const { racks, settings } = call.region;
-      const service = serviceIn(view, before, given, { racks: racks.list(), settings });
+      const service = serviceIn(view, before, withoutGuess(given, refused), {
+        racks: racks.list(),
+        settings,
+      });
       if ('kind' in service) return service;
       if (before.vlan.vid === UNTAGGED_VID && (given.vid ?? UNTAGGED_VID) !== UNTAGGED_VID)
         return refuseField('vid', 'field.vid-untagged');

@@ -208,11 +208,7 @@ const TEXTS: readonly FaultRow[] = [
   row('POST settings set', { value: '{' }, { right: { key: 'dns.upstream' } }),
   row('POST account update_token_name', { token: ':' }, { right: { name: 'x' } }),
   row('POST users', { username: 'alice', email: 'x', password: 'short' }),
-  row(
-    'PUT users/{username}',
-    { email: 'x@y.example' },
-    { at: { username: '=alice' }, right: { is_superuser: 'false' } },
-  ),
+  row('PUT users/{username}', { email: 'x' }, { at: { username: '=alice' }, right: { is_superuser: 'false' } }),
   ...rows(['POST account/prefs/sshkeys', 'POST account/prefs/sshkeys new'], { key: 'x' }),
   row('POST account/prefs/sshkeys import', { keysource: 'x' }),
   row('GET events query', { ...AREAS, mac_address: 'x', level: 'z', limit: '9999' }),
@@ -288,7 +284,7 @@ const NETWORKS: readonly FaultRow[] = [
   row('POST ipranges', { start_ip: '10.99.0.9' }, { right: { type: 'reserved', end_ip: '10.99.0.12' } }),
   row('PUT ipranges/{id}', { end_ip: '10.99.0.2' }, { at: { id: 'range' } }),
   row('GET ipaddresses', { ip: 'x' }),
-  row('POST ipaddresses reserve', { mac: 'x', hostname: 'y', ip: 'x', subnet: 'nowhere' }),
+  row('POST ipaddresses reserve', { mac: 'x', hostname: '-y', ip: 'x', subnet: 'nowhere' }),
   row(
     'POST ipaddresses reserve',
     { requested_address: 'x', network: 'nowhere' },
@@ -336,6 +332,8 @@ const LISTS = 'machines or racks that do not exist are refused together, in one 
 export const SCHEMA_ONLY: Readonly<Record<string, string>> = {
   'POST machines/{system_id} accept': FLAGS,
   'POST nodes/{system_id} accept': FLAGS,
+  'POST machines/{system_id} mark_broken': FLAGS,
+  'POST nodes/{system_id} mark_broken': FLAGS,
   'POST machines/{system_id} release': FLAGS,
   'POST nodes/{system_id} release': FLAGS,
   'POST discovery clear': FLAGS,
