@@ -61,6 +61,8 @@ interface BodyBounds {
   /** The final size of the sink; undefined: unknown. */
   readonly total: number | undefined;
   readonly bytesMax: number;
+  /** The longest time that this host reads, in milliseconds; undefined: any. */
+  readonly wholeMs?: number | undefined;
 }
 
 /** Callbacks during a body. */
@@ -107,7 +109,7 @@ export class Body {
     this.#listener = listener;
     this.#surplus = bounds.surplus;
     this.#missing = lengthOf(answer.message.headers) ?? Number.POSITIVE_INFINITY;
-    this.#pace = new Pace(means.settings, means.clock.now());
+    this.#pace = new Pace({ ...means.settings, wholeMs: bounds.wholeMs }, means.clock.now());
   }
 
   /** @returns false if the signal came first. @throws AttemptFailure; the system's error */
@@ -232,6 +234,7 @@ export class Body {
     const { host } = this.#answer.url;
     const { seconds } = fault;
     if (fault.kind === 'stalled') return { code: 'stalled', params: { host, seconds } };
+    if (fault.kind === 'late') return { code: 'late', params: { host, seconds, bytes: this.#sink.bytes } };
     const { bytesPerSecondMin } = this.#means.settings;
     return { code: 'slow', params: { host, seconds, bytesPerSecond: fault.bytesPerSecond, bytesPerSecondMin } };
   }

@@ -1,6 +1,7 @@
 // Fetches a small document into memory: an index, a list of checksums, a signature.
 //
-// 1. Timeouts, pace, redirects and faults are the same as for files. A document is kept in memory, so `bytesMax` bounds it.
+// 1. Timeouts, pace, redirects and faults are the same as for files. A document is kept in memory, so `bytesMax` bounds it, and others wait for
+//    its place, so `documentMsMax` does.
 // 2. Nothing is cached. The caller keeps the validator of a document, and passes it to the next request.
 
 import { type AttemptMeans, Body, type BodySink } from './body.ts';
@@ -103,7 +104,8 @@ async function askOnce(
     const plan = planBody(head, { ...WHOLE, bytesMax });
     const sink = new MemorySink(bytesMax);
     const total = plan.kind === 'body' ? plan.file.total : undefined;
-    const body = new Body(answer, sink, { surplus: 0, total, bytesMax }, means, IGNORED);
+    const wholeMs = means.settings.documentMsMax;
+    const body = new Body(answer, sink, { surplus: 0, total, bytesMax, wholeMs }, means, IGNORED);
     if (!(await body.read(signal))) return { kind: 'cancelled' };
     return { kind: 'document', bytes: sink.take(), source: url.href, validator: validatorOf(message.headers) };
   } finally {

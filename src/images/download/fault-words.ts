@@ -72,6 +72,8 @@ const WORDS: {
   stalled: ({ host, seconds }, next) => `${host} sent nothing for ${seconds} s: ${next.fromThere}`,
   slow: ({ host, bytesPerSecond, bytesPerSecondMin, seconds }, next) =>
     `${host} sent only ${counted(bytesPerSecond, 'byte')} a second over ${seconds} s, fewer than ${bytesPerSecondMin}: ${next.fromThere}`,
+  late: ({ host, seconds, bytes }) =>
+    `${host} had sent only ${counted(bytes, 'byte')} of the document after ${seconds} s: ${OTHER_MIRROR}`,
   'pieces-short': ({ host, pieces, bytes }) =>
     `${host} sent only ${counted(bytes, 'byte')} in ${counted(pieces, 'piece')}, which takes too much processor time: ${OTHER_MIRROR}`,
   cut: ({ host, bytes, total, said }, next) =>

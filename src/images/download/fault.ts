@@ -59,6 +59,8 @@ export interface AttemptFaultParams {
   stalled: OfHost & { readonly seconds: number };
   /** Bytes arrived, but too slowly. */
   slow: OfHost & { readonly bytesPerSecond: number; readonly bytesPerSecondMin: number; readonly seconds: number };
+  /** A document was not whole after the longest time that this host reads one. @param bytes that arrived */
+  late: OfHost & { readonly seconds: number; readonly bytes: number };
   /** The chunks or TLS records are so short that the body takes too much processor time. @param bytes in all `pieces` */
   'pieces-short': OfHost & { readonly pieces: number; readonly bytes: number };
   /** The connection ended early. @param total undefined: unknown */
@@ -110,6 +112,7 @@ const PROSPECTS: Readonly<Record<Code, Prospect>> = {
   'too-large': 'elsewhere',
   stalled: 'later',
   slow: 'later',
+  late: 'elsewhere',
   'pieces-short': 'elsewhere',
   cut: 'later',
   'digest-wrong': 'later',

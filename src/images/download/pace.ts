@@ -1,4 +1,5 @@
-// Measures how fast a body arrives. It stalls if no byte arrives for `stallMs`; it is slow if too few bytes arrive over `slowMs`.
+// Measures how fast a body arrives. It stalls if no byte arrives for `stallMs`; it is slow if too few bytes arrive over `slowMs`; it is late if
+// it is not whole after `wholeMs`.
 //
 // 1. Time counts only while this host reads. Waiting for the disk or the bandwidth limit does not count against the server.
 // 2. A body that passes both checks arrives at `bytesPerSecondMin` or faster. Its size is bounded, so every attempt ends.
@@ -10,12 +11,15 @@ interface PaceLimits {
   readonly stallMs: number;
   readonly bytesPerSecondMin: number;
   readonly slowMs: number;
+  /** Undefined: any time. */
+  readonly wholeMs?: number | undefined;
 }
 
 /** Why a body is given up. */
 export type PaceFault =
   | { readonly kind: 'stalled'; readonly seconds: number }
-  | { readonly kind: 'slow'; readonly seconds: number; readonly bytesPerSecond: number };
+  | { readonly kind: 'slow'; readonly seconds: number; readonly bytesPerSecond: number }
+  | { readonly kind: 'late'; readonly seconds: number };
 
 /** The weight of the newest second in the shown rate. */
 const NEWEST_SHARE = 0.3;
@@ -26,7 +30,8 @@ export class Pace {
   /** Time has been counted up to this instant. */
   #at: Instant;
   #isReading = true;
-  /** Milliseconds during which this host was reading: since the last byte, and within the window. */
+  /** Milliseconds during which this host was reading: in all, since the last byte, and within the window. */
+  #wholeMs = 0;
   #silentMs = 0;
   #windowMs = 0;
   #windowBytes = 0;
@@ -62,8 +67,9 @@ export class Pace {
   judge(now: Instant): PaceFault | undefined {
     this.#count(now);
     this.#updateRate(now);
-    const { stallMs, slowMs, bytesPerSecondMin } = this.#limits;
+    const { stallMs, slowMs, bytesPerSecondMin, wholeMs = Number.POSITIVE_INFINITY } = this.#limits;
     if (this.#silentMs >= stallMs) return { kind: 'stalled', seconds: Math.round(this.#silentMs / 1000) };
+    if (this.#wholeMs >= wholeMs) return { kind: 'late', seconds: Math.round(this.#wholeMs / 1000) };
     if (this.#windowMs < slowMs) return undefined;
     const bytesPerSecond = (this.#windowBytes * 1000) / this.#windowMs;
     if (bytesPerSecond < bytesPerSecondMin) {
@@ -78,6 +84,7 @@ export class Pace {
     const passedMs = Math.max(0, now - this.#at);
     this.#at = now;
     if (!this.#isReading) return;
+    this.#wholeMs += passedMs;
     this.#silentMs += passedMs;
     this.#windowMs += passedMs;
   }

@@ -1,7 +1,8 @@
 // Places for concurrent downloads, in total and per host.
 //
-// 1. Downloads are served in the order of their arrival. A later one overtakes only while the hosts of the earlier ones have no place.
+// 1. Downloads are served in the order of their arrival. A later one overtakes only while the hosts of the earlier ones may take no place.
 // 2. An attempt holds a place and gives it back when it ends. A download that waits for its next attempt holds none.
+// 3. The last `kept` places are for hosts that have none, so few slow hosts cannot take all.
 
 import type { Source } from './source-plan.ts';
 
@@ -20,13 +21,15 @@ interface Waiter {
 export class Places {
   readonly #max: number;
   readonly #ofHostMax: number;
+  readonly #kept: number;
   readonly #taken = new Map<string, number>();
   readonly #waiting = new Set<Waiter>();
   #total = 0;
 
-  constructor(max: number, ofHostMax: number) {
+  constructor(max: number, ofHostMax: number, kept = 0) {
     this.#max = max;
     this.#ofHostMax = ofHostMax;
+    this.#kept = kept;
   }
 
   /** Waits for a place at one of the sources, the first if possible. @returns undefined if the signal came first */
@@ -53,8 +56,10 @@ export class Places {
   }
 
   #find(sources: readonly Source[]): Place | undefined {
-    if (this.#total >= this.#max) return undefined;
-    const source = sources.find(({ url }) => (this.#taken.get(url.host) ?? 0) < this.#ofHostMax);
+    const source = sources.find(({ url }) => {
+      const own = this.#taken.get(url.host) ?? 0;
+      return own < this.#ofHostMax && this.#total < this.#max - (own === 0 ? 0 : this.#kept);
+    });
     if (source === undefined) return undefined;
     const { host } = source.url;
     this.#count(host, 1);

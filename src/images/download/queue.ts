@@ -22,6 +22,8 @@ import { WebClient } from './web-client.ts';
 /** The most documents fetched at a time, in total and from one host. Documents do not wait for files. */
 const DOCUMENTS_MAX = 8;
 const DOCUMENTS_OF_HOST_MAX = 4;
+/** How many of these places are kept for hosts that have none. */
+const DOCUMENTS_KEPT = 4;
 
 /** Downloads, here or in another thread. */
 export interface Downloads {
@@ -43,7 +45,7 @@ export interface Downloads {
 /** The downloads of this thread. */
 export class DownloadQueue implements Downloads {
   readonly #means: DownloadMeans;
-  readonly #documentPlaces = new Places(DOCUMENTS_MAX, DOCUMENTS_OF_HOST_MAX);
+  readonly #documentPlaces = new Places(DOCUMENTS_MAX, DOCUMENTS_OF_HOST_MAX, DOCUMENTS_KEPT);
   readonly #documentHealth = new SourceHealth();
   readonly #open = new OpenDownloads<FileDownload>();
   readonly #closing = new AbortController();

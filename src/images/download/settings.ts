@@ -29,6 +29,8 @@ export interface DownloadSettings {
   /** The slowest accepted body: an attempt ends if fewer bytes per second arrive over `slowMs` milliseconds. */
   readonly bytesPerSecondMin: number;
   readonly slowMs: number;
+  /** The longest time that this host reads one document, in milliseconds. A file has no such bound: an image may be large. */
+  readonly documentMsMax: number;
   /** The pause after the first round of attempts without progress; each further one takes twice as long, up to `pauseMsMax`. */
   readonly pauseMs: number;
   readonly pauseMsMax: number;
@@ -49,6 +51,8 @@ export const DEFAULT_SETTINGS: DownloadSettings = {
   // Slower than a modem: at this rate an image of 500 MB takes more than a day.
   bytesPerSecondMin: 4096,
   slowMs: 120_000,
+  // Enough for 12 MB, the largest known document, at 20 kB a second.
+  documentMsMax: 600_000,
   pauseMs: 1000,
   pauseMsMax: 60_000,
   roundsMax: 8,

@@ -38,8 +38,9 @@ export const IMAGE_BOUNDS: readonly HeldBound[] = [
     whoCanFill: 'sites that answer slowly or not at all',
     whatOthersNotice: 'documents of other sites wait until these have stalled',
     harm: { kind: 'waits' },
-    howItEmpties: 'a document without an answer or a further byte is given up after 30 s, three times',
-    share: 'DOCUMENTS_OF_HOST_MAX for one site',
+    howItEmpties:
+      'a document without an answer or a further byte is given up after 30 s, three times; one that comes slowly, after 10 minutes',
+    share: 'DOCUMENTS_OF_HOST_MAX for one site; DOCUMENTS_KEPT are for sites that have none',
     test: 'images/download/document.test.ts',
   },
   {
@@ -48,7 +49,7 @@ export const IMAGE_BOUNDS: readonly HeldBound[] = [
     whoCanFill: 'a site that answers slowly or not at all',
     whatOthersNotice: 'nothing: other sites keep the rest',
     howItEmpties: 'as DOCUMENTS_MAX',
-    share: 'it is the share',
+    share: 'it is the share; a site has further places only as long as DOCUMENTS_KEPT are free',
     test: 'images/download/document.test.ts',
   },
   {

@@ -96,6 +96,19 @@ describe('a document', () => {
     });
   }
 
+  test('that comes steadily, but takes too long, ends, and the same server is not asked again', async () => {
+    const drip: Behaviour = (asked) => {
+      asked.head();
+      const timer = setInterval(() => asked.write(0, 100), 100);
+      asked.response.once('close', () => clearInterval(timer));
+    };
+    const server = await place.serve(CONTENT, drip);
+    const queue = place.queue({ bytesPerSecondMin: 1, documentMsMax: 2500 });
+    const result = await queue.fetchDocument({ urls: [server.url], bytesMax: 100_000, known: undefined });
+    assert.partialDeepStrictEqual(result, { kind: 'failed', reason: { code: 'late' } });
+    assert.equal(server.requests.length, 1);
+  });
+
   test('is given up at once when nobody wants it any more', async () => {
     const server = await place.serve(CONTENT, () => undefined);
     const stop = new AbortController();
@@ -116,17 +129,18 @@ describe('a document', () => {
     assert.deepEqual(await fetching, { kind: 'cancelled' });
   });
 
-  test('does not wait for those of another host that never answers (DOCUMENTS_MAX, DOCUMENTS_OF_HOST_MAX)', async () => {
+  test('does not wait for those of another host that never answers (DOCUMENTS_MAX, DOCUMENTS_OF_HOST_MAX, DOCUMENTS_KEPT)', async () => {
     const silent = await Promise.all([1, 2, 3].map(() => place.serve(CONTENT, () => undefined)));
     const queue = place.queue({ answerMs: 60_000 });
     const ask = (url: string) => queue.fetchDocument({ urls: [url], bytesMax: 100_000, known: undefined });
     const asked = (): readonly number[] => silent.map(({ requests }) => requests.length);
     const [one, two, three] = silent.map(({ url }) => url);
     const fetching = [one, two].flatMap((url = '') => Array.from({ length: 5 }, () => ask(url)));
-    await eventuallyWithin(5000, 'each has its share', () => asked().join() === '4,4,0');
-    fetching.push(ask(three ?? ''));
+    await eventuallyWithin(5000, 'each has its share', () => asked().join() === '4,1,0');
+    for (let count = 0; count < 5; count += 1) fetching.push(ask(three ?? ''));
+    await eventuallyWithin(5000, 'the third has a place', () => asked().join() === '4,1,1');
     await sleep(100);
-    assert.deepEqual(asked(), [4, 4, 0]);
+    assert.deepEqual(asked(), [4, 1, 1]);
     await queue.close();
     assert.deepEqual(new Set((await Promise.all(fetching)).map(({ kind }) => kind)), new Set(['cancelled']));
   });

@@ -4,7 +4,7 @@ import { instant } from '../../../src/clock.ts';
 import { Bandwidth } from '../../../src/images/download/bandwidth.ts';
 import { Pace } from '../../../src/images/download/pace.ts';
 
-const LIMITS = { stallMs: 30_000, bytesPerSecondMin: 4096, slowMs: 120_000 };
+const LIMITS = { stallMs: 30_000, bytesPerSecondMin: 4096, slowMs: 120_000, wholeMs: 600_000 };
 type Step = readonly [atMs: number, act: 'judge' | 'pause' | 'read' | number];
 
 interface Row {
@@ -53,6 +53,12 @@ const ROWS: readonly Row[] = [
   },
   { name: 'a byte a second for two minutes is slow', steps: steadily(120, 1), expected: 'slow' },
   { name: '5 kB a second are enough', steps: steadily(500, 5000), expected: undefined },
+  { name: '5 kB a second for ten minutes are late', steps: steadily(600, 5000), expected: 'late' },
+  {
+    name: 'a pause of this host is not late',
+    steps: [...steadily(300, 5000), [300_000, 'pause'], [900_000, 'read'], ...steadily(299, 5000, 900_000)],
+    expected: undefined,
+  },
   {
     name: 'a fast beginning does not excuse a slow end',
     steps: [...steadily(120, 1_000_000), ...steadily(120, 10, 120_000)],
