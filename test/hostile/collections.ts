@@ -286,8 +286,8 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#items': 'region-thread/imports/plan.ts IMAGES_OF_RUN_MAX',
     // Those that wait for another process, or for a busy server, take no place.
     '#running': 'region-thread/imports/plan.ts IMAGES_OF_RUN_MAX',
-    '#asking': 'store/operations/region-boot.ts SOURCES_MAX',
   },
+  'region-thread/imports/questions.ts': { '#questions': 'store/operations/region-boot.ts SOURCES_MAX' },
   'region-thread/imports/left-out.ts': {
     '#planned': 'region/records/boot-store.ts SKIPPED_MAX',
     '#skipped': 'region/records/boot-store.ts SKIPPED_MAX',

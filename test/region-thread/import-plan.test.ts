@@ -89,6 +89,15 @@ for (const [what, wanted, expected] of CASES) {
   });
 }
 
+test('an image with as many names as a document may have is selected by each', () => {
+  const many = Array.from({ length: 1_000_000 }, (_, at) => `n${at}`);
+  for (const [one, wanted] of [
+    [offer('a', 'noble', { aliases: many }), selection({ release: 'n999999' })],
+    [offer('a', 'noble', { subarches: many }), selection({ subarches: ['n999999'] })],
+  ] as const)
+    assert.equal(plan(['a', [wanted], [one]]).offers.size, 1);
+});
+
 test('the first source that has an image gives it, the other one if that fails, and says so', () => {
   const found = plan(
     ['a', [selection()], [offer('a', 'noble')]],
@@ -104,6 +113,26 @@ test('the first source that has an image gives it, the other one if that fails, 
       reason: { code: 'earlier-source', params: { first: 'a', source: 'b' } },
     },
   ]);
+});
+
+test('a source that has not answered keeps the images that it may have, until it is late; then it is listed', () => {
+  const selections = [selection()];
+  const [a, b] = ['a', 'b'].map((name) => ({ source: source(name), selections }));
+  assert.ok(a !== undefined && b !== undefined);
+  const answer = { source: 'b', offers: [offer('b', 'noble')], installers: [], loaders: [], problems: [] };
+  const planWith = (first: 'late' | undefined) =>
+    planImports([
+      [a, first],
+      [b, answer],
+    ]);
+  assert.deepEqual([[...planWith(undefined).offers], planWith(undefined).skipped], [[], []]);
+  assert.deepEqual([...planWith('late').offers.keys()], ['ubuntu/noble/amd64/generic/release']);
+  assert.deepEqual(
+    planWith('late').skipped.map(({ name, reason }) => `${name}: ${importReasonText(reason)}`),
+    [
+      'a: it has not answered within 3 minutes: Rackboot still waits, but imports the images of other sources meanwhile',
+    ],
+  );
 });
 
 test('a version and an alias select a release as its name does', () => {

@@ -20,7 +20,7 @@ import type { ImageSource } from '../../src/images/sources/source.ts';
 import type { ImportProgress, WrittenBootSelection } from '../../src/region/records/boot-store.ts';
 import { ImportRun } from '../../src/region-thread/imports/import-run.ts';
 import type { Hold, SkippedList } from '../../src/region-thread/imports/message.ts';
-import type { SelectedSource } from '../../src/region-thread/imports/plan.ts';
+import { AWAITED_MS, type SelectedSource } from '../../src/region-thread/imports/plan.ts';
 import { makeDisk, makeSquashfsHead, makeSystemDisk } from '../images/disks.ts';
 import { FileSite } from '../support/image-site.ts';
 import { eventually } from '../support/running-rack.ts';
@@ -121,6 +121,26 @@ describe('a run of imports', { timeout: 60_000 }, () => {
       // Its only entry: nothing of it could be read.
       ['silent download'],
     );
+  });
+
+  test('a source that is late delays no image of later sources any more, and is listed while it is waited for', async () => {
+    const late = await serveSilence();
+    const { url } = await serve(disks([1]));
+    const clock = new VirtualClock();
+    const { run, ended, order } = begin([selected('late', late.url), selected('site', url)], clock);
+    clock.advance(AWAITED_MS);
+    await isIn(S1, 'done');
+    const list = (): readonly string[] | undefined =>
+      lefts.at(-1)?.skipped.map(({ name, reason }) => `${name} ${reason.code}`);
+    assert.deepEqual(list(), ['late awaited']);
+    // A renewed run still knows that it is late.
+    const reports = lefts.length;
+    assert.ok(run.renew(order));
+    await eventually('the list is there', () => (lefts.length > reports ? lefts : undefined));
+    assert.deepEqual(list(), ['late awaited']);
+    late.answer();
+    await ended;
+    assert.deepEqual(list(), ['late download']);
   });
 
   /** A site whose documents arrive at once. @param answerFile answers for its images */

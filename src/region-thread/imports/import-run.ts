@@ -7,12 +7,12 @@
 //
 // 1. Holding an import ends it, but its downloaded bytes stay, and a resumed import continues from them (`images/import/image-import.ts`).
 //    So a held import takes no place, nor does one that waits for another process or for a busy server.
-// 2. Each answer of a source begins its imports. The images for which an earlier source may still answer wait (plan.ts).
+// 2. Each answer of a source begins its imports. The images for which an earlier source may still answer wait for a while (plan.ts).
 // 3. Imports that need the same file run one after the other: the later one takes the bytes of the earlier one.
 // 4. A source has at most IMPORTS_OF_SOURCE_MAX places, and the last place is kept for a source that has none. So slow servers delay their own
 //    images.
 // 5. The run ends when all sources have answered, and no import is queued or under way. It lists what it left out; the progress of an image has its own reason.
-// 6. `renew` asks the sources again. The imports under way continue meanwhile, so no slow one keeps newer images of other sources away. An
+// 6. `renew` asks the sources again (questions.ts). The imports under way continue meanwhile, so no slow one keeps newer images of other sources away. An
 //    import ends as soon as a source of its offers has been removed or changed, or does not offer it any more; it begins again with the
 //    offers that are left, if there are any.
 
@@ -40,6 +40,7 @@ import { failureReason, remarkOf } from './import-failure.ts';
 import { LeftOut } from './left-out.ts';
 import type { Hold, RunOrder, SkippedList } from './message.ts';
 import { type Asked, offersNow, planImports, type SelectedSource, wishOf } from './plan.ts';
+import { Questions } from './questions.ts';
 import { hasPlace, IMPORTS_MAX, type Item, needSame, progressOf, senderOf } from './run-item.ts';
 import { longPause, shownDownload, type Wait } from './shown-download.ts';
 
@@ -55,7 +56,7 @@ interface ImportRunParts {
   readonly clock: Clock;
   /** Called after each change of an image's progress. */
   readonly onProgress: (name: string, progress: ImportProgress) => void;
-  /** Called when all sources have answered, and after each later change of this list. */
+  /** Called when all sources have answered or are late, and after each later change of this list. */
   readonly onLeft: (left: SkippedList) => void;
 }
 
@@ -65,9 +66,7 @@ export class ImportRun {
   readonly #items = new Map<string, Item>();
   readonly #stop = new AbortController();
   readonly #running = new Map<Item, Promise<void>>();
-  readonly #asking = new Set<Promise<void>>();
-  /** Ends the questions to the sources. */
-  #noAsking = new AbortController();
+  readonly #questions: Questions;
   readonly #ended = Promise.withResolvers<void>();
   #isEnded = false;
   #leftOut = new LeftOut();
@@ -76,6 +75,17 @@ export class ImportRun {
   constructor(order: RunOrder, parts: ImportRunParts) {
     this.#order = order;
     this.#parts = parts;
+    this.#questions = new Questions({
+      clock: parts.clock,
+      ask: (selected, signal) => this.#ask(selected, signal),
+      onAnswer: () => {
+        this.#plan();
+        this.#changeOffers(this.#questions.answers);
+        this.#advance();
+      },
+      onEnd: () => this.#advance(),
+      onBug: (error) => this.#ended.reject(error),
+    });
   }
 
   /** Runs to the end. @returns the images that were left out */
@@ -89,13 +99,13 @@ export class ImportRun {
   /** Asks the sources again. @returns false if the run has ended, or was stopped */
   renew(order: RunOrder): boolean {
     if (this.#isEnded || this.#stop.signal.aborted) return false;
-    this.#noAsking.abort();
     for (const item of [...this.#items.values()]) if (item.stop === undefined) this.#items.delete(item.name);
     const before = this.#order.sources;
     const isUnchanged = ({ source }: SelectedSource): boolean =>
       before.some((one) => isDeepStrictEqual(one.source, source));
     this.#begin(order);
-    this.#changeOffers(order.sources.filter(isUnchanged).map((selected) => [selected, undefined]));
+    this.#changeOffers(this.#questions.answers.filter(([selected]) => isUnchanged(selected)));
+    this.#plan();
     this.#advance();
     return true;
   }
@@ -104,12 +114,7 @@ export class ImportRun {
     this.#order = order;
     this.#held = new Map(order.held);
     this.#leftOut = new LeftOut();
-    this.#noAsking = new AbortController();
-    const answers: Asked[] = order.sources.map((selected) => [selected, undefined]);
-    for (const [at, selected] of order.sources.entries()) {
-      const asking = this.#follow(this.#ask(answers, at, selected), () => this.#asking.delete(asking));
-      this.#asking.add(asking);
-    }
+    this.#questions.begin(order.sources);
   }
 
   /** Advances the run at the end of a part of its work. A bug there ends the run. */
@@ -123,10 +128,9 @@ export class ImportRun {
   /** Begins what has a place now, or ends the run. */
   #advance(): void {
     this.#startNext();
-    if (this.#asking.size > 0) return;
-    const left = this.#leftOut.change();
+    const left = this.#questions.areAnswered ? this.#leftOut.change() : undefined;
     if (left !== undefined) this.#parts.onLeft(left);
-    if (this.#running.size > 0) return;
+    if (!this.#questions.areOver || this.#running.size > 0) return;
     this.#isEnded = true;
     this.#ended.resolve();
   }
@@ -134,7 +138,7 @@ export class ImportRun {
   /** Ends all imports under way, and with them the run. */
   stop(): void {
     this.#stop.abort();
-    this.#noAsking.abort();
+    this.#questions.stop();
     for (const item of this.#items.values()) {
       item.stop?.abort();
       if (item.progress.state === 'queued') this.#end(item);
@@ -177,29 +181,28 @@ export class ImportRun {
     if (!this.#isEnded) this.#startNext();
   }
 
-  /** Asks a source, and begins the imports that its answer allows. */
-  async #ask(answers: Asked[], at: number, selected: SelectedSource): Promise<void> {
+  async #ask(selected: SelectedSource, signal: AbortSignal): Promise<SourceAnswer> {
     const { downloads, clock } = this.#parts;
-    const { signal } = this.#noAsking;
     const { source } = selected;
     const { tree, configured } = this.#order;
     const mirrors = source.kind === 'installer' ? readHostMirrors() : [];
     const means = { downloads, clock, mirrors, configured, tree, signal };
     const none: SourceAnswer = { source: source.name, offers: [], installers: [], loaders: [], problems: [] };
-    let answer: SourceAnswer | undefined;
     try {
-      [answer] = await askSources([source], wishOf(selected), means);
+      const [answer = none] = await askSources([source], wishOf(selected), means);
+      return answer;
     } catch (error) {
       if (!(error instanceof RackError)) throw error;
-      answer = { ...none, problems: [error], isUnread: true };
+      return { ...none, problems: [error], isUnread: true };
     }
-    if (signal.aborted) return;
-    answers[at] = [selected, answer ?? none];
+  }
+
+  /** Adds the items that the answers allow now. */
+  #plan(): void {
     const stored = imagesIn(this.#order.tree);
-    const plan = planImports(answers, new Set(this.#items.keys()));
+    const plan = planImports(this.#questions.answers, new Set(this.#items.keys()));
     this.#leftOut.plan(plan.skipped);
     for (const [name, offers] of plan.offers) if (!this.#items.has(name)) this.#add(name, offers, stored);
-    this.#changeOffers(answers);
   }
 
   #add(name: string, offers: OffersOfItem, stored: readonly StoredImage[]): void {

@@ -1,5 +1,6 @@
 // The items and sources that a run leaves out, with the reasons: at most SKIPPED_MAX are listed, further ones counted.
 
+import { isDeepStrictEqual } from 'node:util';
 import { SKIPPED_MAX } from '../../region/records/boot-store.ts';
 import type { SkippedList } from './message.ts';
 import type { Skipped } from './plan.ts';
@@ -10,8 +11,8 @@ export class LeftOut {
   #plannedMore = 0;
   readonly #skipped: Skipped[] = [];
   #more = 0;
-  /** The number of entries that were reported last. */
-  #reported = -1;
+  /** The list that was reported last. */
+  #reported: SkippedList | undefined;
 
   /** Replaces those that the plan leaves out. */
   plan(planned: readonly Skipped[]): void {
@@ -33,9 +34,8 @@ export class LeftOut {
   /** The list, if it has changed since it was reported last. */
   change(): SkippedList | undefined {
     const list = this.list();
-    const entries = list.skipped.length + list.more;
-    if (entries === this.#reported) return undefined;
-    this.#reported = entries;
+    if (isDeepStrictEqual(list, this.#reported)) return undefined;
+    this.#reported = list;
     return list;
   }
 }

@@ -4,7 +4,8 @@
 // 1. Every selected item that the run does not import, and every selection without an item, is listed with the reason. If nothing of a source
 //    could be read, that is the only entry.
 // 2. The boot tree has one boot loader for a type and architecture: the first label that is selected and offered counts.
-// 3. Sources that have not answered yet delay only the images that their selections match, and only those of later sources.
+// 3. Sources that have not answered yet delay only the images that their selections match, only those of later sources, and for at most
+//    AWAITED_MS. One that is late is listed.
 //
 // Source: MAAS's boot sources, of which the first that has an image delivers it.
 
@@ -16,6 +17,8 @@ import type { WrittenBootSelection } from '../../region/records/boot-store.ts';
 import type { ImportReason } from '../../region/records/import-reason.ts';
 import { failureReason } from './import-failure.ts';
 
+/** How long images of later sources wait for a source, in milliseconds. */
+export const AWAITED_MS = 180_000;
 /** The most items of one run; further ones are skipped. */
 const IMAGES_OF_RUN_MAX = 500;
 
@@ -32,8 +35,8 @@ export interface Skipped {
   readonly reason: ImportReason;
 }
 
-/** A source and its answer; undefined: it has not answered yet. */
-export type Asked = readonly [SelectedSource, SourceAnswer | undefined];
+/** A source and its answer; undefined: it has not answered yet; `late`: nor within AWAITED_MS, so later sources do not wait for it any more. */
+export type Asked = readonly [SelectedSource, SourceAnswer | 'late' | undefined];
 
 interface ImportPlan {
   /** By name, such as `ubuntu/noble/amd64/generic/release`. */
@@ -41,33 +44,35 @@ interface ImportPlan {
   readonly skipped: readonly Skipped[];
 }
 
-const has = (wanted: readonly string[], ...texts: readonly string[]): boolean =>
+const AWAITED: ImportReason = { code: 'awaited', params: { minutes: AWAITED_MS / 60_000 } };
+
+const has = (wanted: readonly string[], texts: readonly string[] = []): boolean =>
   wanted.includes('*') || texts.some((text) => wanted.includes(text));
 
 /** True if a selection matches an offer. */
 export const matches = ({ os, release, arches, subarches, labels }: WrittenBootSelection, offer: OfferNames): boolean =>
-  has([os], offer.os) &&
-  has([release], offer.release, ...offer.aliases) &&
-  has(arches, offer.architecture) &&
-  has(subarches, offer.subarchitecture, ...(offer.subarches ?? [])) &&
-  has(labels, offer.label);
+  has([os], [offer.os]) &&
+  has([release], [offer.release, ...offer.aliases]) &&
+  has(arches, [offer.architecture]) &&
+  has(subarches, [offer.subarchitecture, ...(offer.subarches ?? [])]) &&
+  has(labels, [offer.label]);
 
 /**
- * @param answers in the order of the sources; undefined: it has not answered yet
+ * @param answers in the order of the sources
  * @param begun the items that are already in the run
  */
 export function planImports(answers: readonly Asked[], begun: ReadonlySet<string> = new Set()): ImportPlan {
   const offers = new Map<string, OffersOfItem>();
   const skipped: Skipped[] = [];
+  for (const [{ source }, answer] of answers)
+    if (answer === 'late') skipped.push({ name: source.name, reason: AWAITED });
   const awaited: WrittenBootSelection[] = [];
   /** By the directory of a boot loader: the name of the item that gets it. */
   const places = new Map([...begun].filter(isLoaderName).map((name) => [placeOf(name), name]));
   let free = IMAGES_OF_RUN_MAX - begun.size;
   for (const [{ source, selections }, answer] of answers) {
-    if (answer === undefined) {
-      awaited.push(...selections);
-      continue;
-    }
+    if (answer === undefined) awaited.push(...selections);
+    if (answer === undefined || answer === 'late') continue;
     skipped.push(...answer.problems.map((problem) => ({ name: source.name, reason: failureReason(problem) })));
     for (const selection of selections) {
       const wanted = itemsOf(answer).filter((item) => matches(selection, namesOfItem(item)));
@@ -127,11 +132,12 @@ export function offersNow<Item extends { readonly name: string; readonly offers:
     const isSelected = (one: ItemOffer): boolean =>
       selections.some((selection) => matches(selection, namesOfItem(one)));
     const offered = new Map<Item, ItemOffer>();
-    for (const one of answer === undefined ? [] : itemsOf(answer)) {
+    const isAnswered = answer !== undefined && answer !== 'late';
+    for (const one of isAnswered ? itemsOf(answer) : []) {
       const item = byName.get(itemName(one));
       if (item !== undefined && !offered.has(item) && isSelected(one)) offered.set(item, one);
     }
-    const isInPart = answer === undefined || answer.problems.length > 0;
+    const isInPart = !isAnswered || answer.problems.length > 0;
     for (const [item, offers] of found) {
       const before = item.offers.filter((one) => one.offer.source === source.name && isSelected(one));
       const one = offered.get(item);

@@ -39,6 +39,8 @@ const PARAMS = {
   'run-full': z.object({ max: count }),
   /** An earlier source offers the image; the import uses this source only if that one fails. */
   'earlier-source': z.object({ first: text, source: text }),
+  /** A source has not answered for so long that images of later sources no longer wait for it. It may still answer. */
+  awaited: z.object({ minutes: count }),
   /** A user paused or cancelled the import. */
   held: z.object({ hold: z.enum(['paused', 'cancelled']) }),
   /** The newest version is already stored. */
@@ -69,8 +71,9 @@ const PARAMS = {
   remark: said,
 } as const;
 
-/** The codes of reasons that do not count as failures: a person or the order of sources wants it so. */
+/** The codes of reasons that do not count as failures: a person or the order of sources wants it so, or it is not certain yet. */
 const WANTED: ReadonlySet<string> = new Set<keyof typeof PARAMS>([
+  'awaited',
   'nothing-selected',
   'earlier-source',
   'held',

@@ -33,6 +33,10 @@ const ROWS: readonly (readonly [sentence: string, reason: ImportReason])[] = [
     'waiting for process 12 of the importing host, which has a file of this image locked',
     { code: 'locked', params: { pid: 12 } },
   ],
+  [
+    'it has not answered within 3 minutes: Rackboot still waits, but imports the images of other sources meanwhile',
+    { code: 'awaited', params: { minutes: 3 } },
+  ],
   ['its import is paused', { code: 'held', params: { hold: 'paused' } }],
   ['20261015 is already there', { code: 'present', params: { serial: '20261015' } }],
   ['the import was stopped', { code: 'stopped', params: {} }],

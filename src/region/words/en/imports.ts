@@ -1,6 +1,6 @@
 // Why an import leaves out an image or a source, or does not continue.
 
-import { listed } from '../../../counted.ts';
+import { counted, listed } from '../../../counted.ts';
 import { describeAttemptFault, isAttemptFault } from '../../../images/download/fault-words.ts';
 import type { ImportReason, ImportReasonCode, ImportReasonParams } from '../../records/import-reason.ts';
 import { formatBytes } from './quantity.ts';
@@ -37,6 +37,8 @@ const IMPORT_REASONS: Writers<ImportReasonParams> = {
   'place-taken': ({ place, holder }) => `${place} is that of ${holder}: select one label of it`,
   'run-full': ({ max }) => `a run imports at most ${max} images: select fewer`,
   'earlier-source': ({ first, source }) => `${first} has it, too, and comes before ${source}`,
+  awaited: ({ minutes }) =>
+    `it has not answered within ${counted(minutes, 'minute')}: Rackboot still waits, but imports the images of other sources meanwhile`,
   held: ({ hold }) => `its import is ${hold}`,
   present: ({ serial }) => `${serial} is already there`,
   stopped: () => 'the import was stopped',
