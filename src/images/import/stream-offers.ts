@@ -1,6 +1,8 @@
 // Reads the images, boot loaders and installers that a simplestreams site offers.
 //
 //   index ─▶ documents of products, by content id ─▶ choose ─▶ the newest matching version of each product ─▶ offers
+//
+// 1. The offers of all documents stay in memory until the caller has chosen, so OFFERS_BYTES_MAX bounds them together.
 
 import { listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
@@ -16,6 +18,12 @@ import { namesOf, streamOffer } from './stream-offer.ts';
 
 /** The most images of a site, including those that cannot be imported. */
 const IMAGES_MAX = 20_000;
+/** All offers of a site together, in bytes of memory. Those of MAAS have some 3 MB. */
+const OFFERS_BYTES_MAX = 32 * 1024 * 1024;
+/** The memory of a text besides its characters, in bytes: an offer has up to a million short names. */
+const TEXT_BYTES = 32;
+
+const FEWER = 'name its content_ids in a file of sources';
 
 const SIGNED_START = Buffer.from('-----BEGIN PGP SIGNED MESSAGE-----');
 
@@ -46,6 +54,7 @@ export async function readStreamOffers(
   }
   const items: ItemOffer[] = [];
   const problems: RackError[] = [];
+  let bytes = 0;
   for (const entry of entries) {
     const { path } = entry;
     const products = decodeStreamProducts(await readSigned(source, path, documents));
@@ -55,10 +64,14 @@ export async function readStreamOffers(
     await documents.refuseOlder(`${source.url}${path}`, Date.parse(products.value.updated));
     for (const image of chooseImages(products.value.products, wishesOf(source, wish))) {
       const offer = streamOffer(source, image);
-      if (typeof offer === 'string') problems.push(new RackError('source-failed', offer));
-      else items.push(offer);
+      bytes += sizeOf(offer);
+      if (bytes > OFFERS_BYTES_MAX)
+        throw documents.failure(`its offers take more than ${OFFERS_BYTES_MAX} bytes: ${FEWER}`);
+      // A copy: texts that were cut from the document would keep it in memory.
+      if (typeof offer === 'string') problems.push(new RackError('source-failed', structuredClone(offer)));
+      else items.push(structuredClone(offer));
       if (items.length + problems.length > IMAGES_MAX)
-        throw documents.failure(`it has more than ${IMAGES_MAX} images: name its content_ids in a file of sources`);
+        throw documents.failure(`it has more than ${IMAGES_MAX} images: ${FEWER}`);
     }
   }
   return {
@@ -68,6 +81,13 @@ export async function readStreamOffers(
     loaders: items.flatMap((item) => (item.kind === 'loader' ? [item.offer] : [])),
     problems,
   };
+}
+
+/** About how much memory an offer takes, in bytes. @param offer as from `streamOffer` */
+function sizeOf(offer: ItemOffer | string): number {
+  const names = typeof offer !== 'string' && offer.kind === 'image' ? offer.offer : undefined;
+  const texts = (names?.aliases.length ?? 0) + (names?.subarches?.length ?? 0);
+  return JSON.stringify(offer).length + texts * TEXT_BYTES;
 }
 
 /** `.sjson` is clear-signed; `.json` has a detached signature next to it. Of an unsigned source, neither signature is looked at. */
