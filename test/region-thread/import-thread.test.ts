@@ -33,6 +33,7 @@ function begin() {
   const thread = new ImportThread({
     ...{ onProgress: none, onLeft: none, clock, file: HANGING },
     onEnded: () => assert.fail('it did not end'),
+    onBroken: () => assert.fail('it did not break'),
     onGivenUp: (reason) => reasons.push(reason),
   });
   threads.push(thread);

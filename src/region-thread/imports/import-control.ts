@@ -41,6 +41,8 @@ interface ImportControlParts {
   readonly onImages?: (() => Promise<void>) | undefined;
   /** Called once for each failure of the file system, with its text. */
   readonly onProblem: (reason: string) => void;
+  /** Another thread, for tests. */
+  readonly threadFile?: URL | undefined;
 }
 
 /** The settings in force. */
@@ -74,7 +76,10 @@ export class ImportControl {
       onProgress: (entries) => this.#write(() => this.#note(entries)),
       onLeft: (left) => this.#write(() => this.#noteLeft(left)),
       onEnded: (left) => this.#write(() => this.#end(left)),
-      onGivenUp: (reason) => this.#write(() => this.#giveUp(reason)),
+      onBroken: (reason) => this.#write(() => this.#break(reason)),
+      // Unless people stopped the run, the look begins another for its imports.
+      onGivenUp: (reason) => this.#write(() => this.#noteEnded(reason).then(() => this.look())),
+      file: parts.threadFile,
     });
   }
 
@@ -179,6 +184,7 @@ export class ImportControl {
 
   async #startRun(run: ImportRun, resources: readonly BootResource[], tree: string, nowMs: number): Promise<void> {
     const { region } = this.#parts;
+    const { UNDER_WAY } = await import('./import-events.ts');
     const { emptyReason, heldAmong, placeOf, selectedSources } = await import('./run-request.ts');
     const sources = await selectedSources(region);
     const held = heldAmong(resources);
@@ -194,7 +200,9 @@ export class ImportControl {
       this.look();
       return;
     }
-    await region.store.boot.changeRun({ begunMs, nextMs: 0 });
+    // An entry about the whole last run, such as that nothing was selected, is not true of this one.
+    const skipped = run.skipped.filter(({ name }) => name !== '');
+    await region.store.boot.changeRun({ begunMs, nextMs: 0, skipped });
     const { bytesPerSecondMax, httpProxy } = this.#terms();
     const terms = { tree, ...placeOf(region.config()), bytesPerSecondMax, httpProxy };
     if (this.#isActive) this.#thread.run({ ...terms, sources, held });
@@ -336,17 +344,18 @@ export class ImportControl {
   /** Notes the images that were left out, even if slow imports continue for long. */
   async #noteLeft({ skipped, more }: SkippedList): Promise<void> {
     if (!this.#isActive) return;
-    const shown = skipped.map((one) => ({ ...one, name: one.name.slice(0, NAME_MAX) }));
     const { store } = this.#parts.region;
-    const { leftOutEvents } = await import('./import-events.ts');
+    const { leftOutEvents, withLast } = await import('./import-events.ts');
     const run = await store.boot.findRun();
+    const shown = withLast(skipped, run.skipped).map((one) => ({ ...one, name: one.name.slice(0, NAME_MAX) }));
     await store.transact(async () => {
       await store.boot.changeRun({ skipped: shown, skippedMore: more });
       const atMs = this.#parts.clock.wallTimeMs();
       for (const event of leftOutEvents(shown, run.skipped, atMs)) await store.recordEvent(event, undefined);
     });
     // Only sources that have answered can have withdrawn an image.
-    if (run.stoppedMs <= run.begunMs) await this.#forgetGone(new Set(shown.map(({ name }) => name)));
+    const isWhole = run.stoppedMs <= run.begunMs && shown.every(({ reason }) => reason.code !== 'thread-ended');
+    if (isWhole) await this.#forgetGone(new Set(shown.map(({ name }) => name)));
   }
 
   async #end(left: SkippedList): Promise<void> {
@@ -359,18 +368,19 @@ export class ImportControl {
     this.look();
   }
 
-  /** Notes the imports that ended with the thread. Unless people stopped the run, the next look begins another for them. */
-  async #giveUp(reason: ImportReason): Promise<void> {
+  /** Ends the run: the next one would break the thread again. */
+  async #break(reason: ImportReason): Promise<void> {
+    await this.#noteEnded(reason);
+    await this.#end({ skipped: [{ name: '', reason }], more: 0 });
+  }
+
+  /** Notes the imports that ended with the thread. */
+  async #noteEnded(reason: ImportReason): Promise<void> {
     if (!this.#isActive) return;
-    const ended = new Map<string, ImportProgress>();
-    for (const [name, { bytesPerSecond: _rate, nextMs: _next, ...kept }] of this.#shown) {
-      if (kept.state === 'queued' || UNDER_WAY.has(kept.state))
-        ended.set(name, { ...kept, state: 'cancelled', reason });
-    }
-    await this.#note(ended);
+    const { endedWith } = await import('./import-events.ts');
+    await this.#note(endedWith(reason, this.#shown));
     const { importReasonText } = await import('../../region/words/text.ts');
     this.#parts.onProblem(importReasonText(reason));
-    this.look();
   }
 
   /** Writes one after the other. If the store is unavailable, the next change writes the progress again. */
@@ -381,9 +391,6 @@ export class ImportControl {
     });
   }
 }
-
-/** The states of imports that continue when a run is renewed. */
-const UNDER_WAY: ReadonlySet<ImportProgress['state']> = new Set(['waiting', 'connecting', 'downloading', 'verifying']);
 
 /** The files of which the import of an image may have parts. */
 const filesComing = ({ progress }: BootResource): readonly string[] =>

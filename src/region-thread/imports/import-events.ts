@@ -1,12 +1,32 @@
 // The events of imports, from the changes of their progress.
 
-import type { ImportProgress } from '../../region/records/boot-store.ts';
-import { isFailure } from '../../region/records/import-reason.ts';
+import { type ImportProgress, SKIPPED_MAX } from '../../region/records/boot-store.ts';
+import { type ImportReason, isFailure } from '../../region/records/import-reason.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import type { Skipped } from './plan.ts';
 
 /** A download adds a line to the log each time it has advanced by this much, in percent. */
 const STEP_PERCENT = 10;
+
+/** The states of imports that continue when a run is renewed. */
+export const UNDER_WAY: ReadonlySet<ImportProgress['state']> = new Set([
+  'waiting',
+  'connecting',
+  'downloading',
+  'verifying',
+]);
+
+/** The imports that were queued or under way when the importing thread ended, as they are shown then. */
+export function endedWith(
+  reason: ImportReason,
+  shown: ReadonlyMap<string, ImportProgress>,
+): ReadonlyMap<string, ImportProgress> {
+  const ended = new Map<string, ImportProgress>();
+  for (const [name, { bytesPerSecond: _rate, nextMs: _next, ...kept }] of shown) {
+    if (kept.state === 'queued' || UNDER_WAY.has(kept.state)) ended.set(name, { ...kept, state: 'cancelled', reason });
+  }
+  return ended;
+}
 
 /** The events that a change of progress causes. */
 export function eventsOf(
@@ -33,6 +53,15 @@ export function eventsOf(
 
 const stepOf = (bytes: number, total: number | undefined): number =>
   total === undefined || total === 0 ? 0 : Math.floor((bytes / total) * (100 / STEP_PERCENT)) * STEP_PERCENT;
+
+/** The list with the last reasons of the sources that it waits for, so that each of these failures is reported once. */
+export function withLast(skipped: readonly Skipped[], before: readonly Skipped[]): readonly Skipped[] {
+  const awaited = new Set(skipped.filter(isAwaited).map(({ name }) => name));
+  const last = before.filter((one) => awaited.has(one.name) && !isAwaited(one));
+  return [...skipped.slice(0, SKIPPED_MAX - last.length), ...last];
+}
+
+const isAwaited = ({ reason }: Skipped): boolean => reason.code === 'awaited';
 
 /** An event for each failure that the list before did not have: a source that fails for days is reported once. */
 export function leftOutEvents(

@@ -3,7 +3,7 @@
 // 1. The thread starts with a run and ends with it. The memory of its JavaScript is bounded. A further order renews the run; one that comes too
 //    late for it begins the next one.
 // 2. A thread with an import that does not stop within REST_MS, because its disk or a program hangs, is ended, and given up EXIT_MS later.
-// 3. If the thread ends unexpectedly, its run counts as ended, with the reason. A run that `close` interrupts does not count as ended.
+// 3. If the thread ends unexpectedly, its run counts as ended, and its imports, too, with the reason. A run that `close` interrupts does not count as ended.
 
 import { Worker } from 'node:worker_threads';
 import { type Clock, systemClock } from '../../clock.ts';
@@ -26,6 +26,8 @@ interface ImportThreadParts {
   /** Called when all sources have answered, and after each later change of this list. */
   readonly onLeft: (left: SkippedList) => void;
   readonly onEnded: (left: SkippedList) => void;
+  /** Called instead of `onEnded` if the thread ended unexpectedly. */
+  readonly onBroken: (reason: ImportReason) => void;
   /** Called instead of `onEnded` if the thread was ended because an import did not stop. */
   readonly onGivenUp: (reason: ImportReason) => void;
   /** Default: the clock of the system. */
@@ -33,9 +35,6 @@ interface ImportThreadParts {
   /** Another thread, for tests. */
   readonly file?: URL | undefined;
 }
-
-/** @param error `undefined`: unknown */
-const endedBy = (error: unknown): SkippedList => ({ skipped: [{ name: '', reason: threadReason(error) }], more: 0 });
 
 export class ImportThread {
   readonly #parts: ImportThreadParts;
@@ -73,19 +72,20 @@ export class ImportThread {
     const options = { name: 'imports', resourceLimits: RESOURCE_LIMITS };
     const worker = new Worker(this.#parts.file ?? new URL(name, import.meta.url), options);
     this.#worker = worker;
-    let left = endedBy(undefined);
-    let taken: number | undefined;
+    let end: Extract<FromImportThread, { readonly kind: 'ended' }> | undefined;
+    let failure: unknown;
     worker.on('message', (message: FromImportThread) => {
-      if (message.kind === 'ended') ({ left, orders: taken } = message);
+      if (message.kind === 'ended') end = message;
       else this.#hear(message);
     });
     worker.on('error', (error) => {
-      left = endedBy(error);
+      failure = error;
     });
     worker.once('exit', () => {
       if (!this.#forget(worker)) return;
-      if (taken !== undefined && taken < this.#orders && this.#order !== undefined) this.run(this.#order);
-      else this.#parts.onEnded(left);
+      if (end === undefined) this.#parts.onBroken(threadReason(failure));
+      else if (end.orders < this.#orders && this.#order !== undefined) this.run(this.#order);
+      else this.#parts.onEnded(end.left);
     });
   }
 
