@@ -1,4 +1,4 @@
-// The boot loaders and installers of a boot tree that were imported, as their manifests describe them.
+// The boot loaders and installers of a boot tree that were imported or made from packages, as their manifests describe them.
 //
 //   bootloader/TYPE/ARCH/manifest.json
 //   ARCH/generic/RELEASE/install/manifest.json
@@ -54,7 +54,11 @@ const name = z.string().refine(isPlainName);
 const manifestShape = z.object({
   /** Installers have it. */
   os: name.optional(),
-  source: z.string().transform((source) => cleanText(source, 2048)),
+  /** An installer that was made from packages has none. */
+  source: z
+    .string()
+    .transform((source) => cleanText(source, 2048))
+    .optional(),
   title: z.string().transform(storedTitle),
   label: name.default(LABEL),
   serial: z
@@ -236,7 +240,7 @@ function factsOf(
     sha256: first.sha256,
     files,
     system: { rootName: first.name, files: others.slice(0, FILES_MAX) },
-    ...(fetched === undefined ? {} : { origin: { source, digests: fetched } }),
+    ...(source === undefined || fetched === undefined ? {} : { origin: { source, digests: fetched } }),
   };
 }
 

@@ -132,6 +132,13 @@ describe('a rack copies the boot loaders and installers of its region', () => {
     assert.deepEqual(readdirSync(join(tree, 'images/.downloads')), []);
   });
 
+  test('has an installer that was made from packages, too, although its manifest names no source', async () => {
+    putPart(region, INSTALLER, BOOKWORM, { os: 'debian', title: 'Debian 12 (bookworm)', source: undefined });
+    assert.deepEqual(await copy(), { ...NONE, added: 1 });
+    assert.deepEqual(filesIn(INSTALLER), BOOKWORM);
+    assert.deepEqual(facts(tree), facts(region));
+  });
+
   test('replaces a copy by a newer one, mends a damaged one, and removes one that the region removed', async () => {
     loader(region);
     installer(region);
