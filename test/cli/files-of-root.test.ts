@@ -8,6 +8,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -19,6 +20,7 @@ import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { NOBODY } from '../support/another-user.ts';
 import { missing } from '../support/needs.ts';
 import { runRackboot } from '../support/running-rack.ts';
+import { putPart } from '../support/tree-part.ts';
 
 describe('files that only root may read', { skip: missing('root'), timeout: 120_000 }, () => {
   const place = mkdtempSync(join(tmpdir(), 'rackboot-of-root-'));
@@ -82,6 +84,26 @@ describe('files that only root may read', { skip: missing('root'), timeout: 120_
       const owners = [state, join(state, 'region.db')].map((path) => statSync(path).uid);
       assert.deepEqual(owners, [NOBODY, NOBODY], name);
     }
+  });
+
+  test('a bundle that could not be written is removed although the command has switched users', async () => {
+    const tree = join(stateDir, 'boot');
+    const facts = { os: 'debian', title: 'Debian 12' };
+    putPart(tree, 'amd64/generic/bookworm/install', { linux: 'a kernel', 'initrd.gz': 'an initrd' }, facts);
+    const exportOf = (name: string) => run('images', 'export', name, 'images.tar', '--config', config);
+    const { code, text } = await exportOf('ubuntu/noble');
+    assert.equal(code, 1);
+    assert.match(text, /there is no image "ubuntu\/noble"/);
+    assert.deepEqual(readdirSync(home), ['password']);
+    const whole = await exportOf('debian');
+    assert.equal(whole.code, 0, whole.text);
+    assert.equal(statSync(join(home, 'images.tar')).uid, 0);
+    const again = await exportOf('debian');
+    assert.match(again.text, /images\.tar already exists: remove it, or name another file/);
+    assert.ok(statSync(join(home, 'images.tar')).size > 0);
+    const onto = await run('images', 'export', 'debian', './', '--config', config);
+    assert.match(onto.text, /: \.\/ is a directory: name a new file in it, such as \.\/images\.tar$/m);
+    rmSync(join(home, 'images.tar'));
   });
 
   test('restore says that the owner of the state cannot read the backup, and what to do', async () => {

@@ -1,11 +1,10 @@
 // `rackboot images export NAME… FILE` and `images import FILE`: images, boot loaders and installers in one file, for a host without Internet
 // access.
 
-import { type FileHandle, open, rm } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { systemClock } from '../../clock.ts';
 import { counted } from '../../counted.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
-import { fileFault } from '../../files/read-fault.ts';
 import { addBundle, type BundleContent, writeBundle } from '../../images/bundle/bundle.ts';
 import { type BundledPart, nameOfBundledPart } from '../../images/bundle/bundled-part.ts';
 import type { AddResult } from '../../images/image-adding.ts';
@@ -15,6 +14,7 @@ import { listTreeParts, nameOfPart, type TreePart } from '../../images/import/tr
 import { formatBytes, print, printJson } from '../terminal/output.ts';
 import { imagesNamed, partsNamed } from './disk-images.ts';
 import { enterImageTree } from './image-tree.ts';
+import { fillNewFile } from './new-file.ts';
 import { printTenths } from './tenths.ts';
 
 interface BundleFlags {
@@ -34,12 +34,12 @@ export async function exportImages(flags: BundleFlags & { readonly words: readon
     const remedy = 'name the images and then the file, such as ubuntu/noble images.tar';
     throw new RackError('bad-argument', `${JSON.stringify(path)} is not a file for images: ${remedy}`);
   }
-  // Opened before switching users: the owner of the state directory may have no right to write there.
-  const file = await createFile(path);
-  try {
+  return await fillNewFile(path, async (file) => {
     const { tree } = enterImageTree(flags);
     const content = chooseContent(tree, names);
-    await writeBundle(tree, content, file, printTenths(flags.json));
+    await writeBundle(tree, content, file, printTenths(flags.json)).catch((error: unknown) => {
+      throw asWritingError(path, error);
+    });
     const { size } = await file.stat();
     if (flags.json) printJson({ file: path, bytes: size, ...content });
     else {
@@ -48,29 +48,16 @@ export async function exportImages(flags: BundleFlags & { readonly words: readon
       print(`Wrote ${path}: ${counted(exported.length, 'image')}, ${formatBytes(size)}`);
     }
     return 0;
-  } catch (error) {
-    // A truncated bundle is useless: no import accepts it without its end.
-    await file.truncate(0).catch(() => undefined);
-    await rm(path, { force: true }).catch(() => undefined);
-    const code = osErrorCode(error);
-    if (error instanceof RackError || code === undefined) throw error;
-    throw new RackError('store-unwritable', `${path} cannot be written (${code}): free space, or name another file`, {
-      cause: error,
-    });
-  } finally {
-    await file.close();
-  }
+  });
 }
 
-async function createFile(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, 'wx', 0o644);
-  } catch (cause) {
-    if (osErrorCode(cause) === 'EEXIST') {
-      throw new RackError('already-exists', `${path} already exists: remove it, or name another file`, { cause });
-    }
-    throw fileFault(path, cause);
-  }
+/** An error of the system with the remedy; other errors unchanged. */
+function asWritingError(path: string, cause: unknown): unknown {
+  const code = osErrorCode(cause);
+  if (cause instanceof RackError || code === undefined) return cause;
+  return new RackError('store-unwritable', `${path} cannot be written (${code}): free space, or name another file`, {
+    cause,
+  });
 }
 
 /** @throws RackError `not-found` for a name that no image, boot loader or installer has */

@@ -1,0 +1,69 @@
+// A new file that a command writes for a person, and that disappears if the command fails.
+//
+// 1. Opened before the command switches users: the owner of the state directory may have no right to write there, or to remove it.
+// 2. A process of the first user therefore waits, and removes it unless it is kept: even if the command is killed.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { type FileHandle, open, rm } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
+import { osErrorCode, RackError } from '../../errors.ts';
+import { fileFault } from '../../files/read-fault.ts';
+import { isDirectory } from '../../images/given/directory-packing.ts';
+
+/** Waits for a line on its standard input; at its end without one, removes the file that its first argument names. */
+const REMOVAL = 'read -r _ || rm -f -- "$1"';
+
+/**
+ * Makes and fills a file. If that fails or this process ends meanwhile, the file is removed.
+ * @throws RackError `already-exists`, as `fileFault`, and as `fill`
+ */
+export async function fillNewFile<T>(path: string, fill: (file: FileHandle) => Promise<T>): Promise<T> {
+  const file = await create(path);
+  const remover = await startRemover(path);
+  const ended = once(remover, 'exit');
+  try {
+    const result = await fill(file);
+    remover.stdin?.write('keep\n');
+    return result;
+  } catch (error) {
+    // A truncated file is useless: free its space, even if another process has it open.
+    await file.truncate(0).catch(() => undefined);
+    throw error;
+  } finally {
+    remover.stdin?.end();
+    await Promise.all([file.close(), ended]);
+  }
+}
+
+async function create(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'wx', 0o644);
+  } catch (cause) {
+    if (isDirectory(path)) {
+      const name = `${path.replace(/\/+$/, '')}/images.tar`;
+      throw new RackError('bad-argument', `${path} is a directory: name a new file in it, such as ${name}`, { cause });
+    }
+    if (osErrorCode(cause) === 'EEXIST')
+      throw new RackError('already-exists', `${path} already exists: remove it, or name another file`, { cause });
+    throw fileFault(path, cause);
+  }
+}
+
+/** In a session of its own, so that no signal of the terminal ends it. */
+async function startRemover(path: string): Promise<ChildProcess> {
+  const remover = spawn('/bin/sh', ['-c', REMOVAL, 'sh', basename(path)], {
+    cwd: dirname(resolve(path)),
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  try {
+    await once(remover, 'spawn');
+    // One that was killed takes no line; the file then stays.
+    remover.stdin?.on('error', () => undefined);
+    return remover;
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  }
+}
