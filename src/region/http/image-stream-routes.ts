@@ -19,6 +19,8 @@ export const FILES_MAX = 32;
 export const FILES_OF_ADDRESS_MAX = 8;
 const RETRY_SECONDS = 15;
 const ANY_PATH = '*';
+/** Sent for the URL of the site itself, which a person tries first. */
+const INDEX_PATH = 'streams/v1/index.json';
 
 /** The parts of its listener that the routes need. */
 interface ImageStreamListener {
@@ -33,11 +35,12 @@ const typeOf = (path: string): string => (path.endsWith('.json') ? 'application/
 export function addImageStreamRoutes(app: FastifyInstance, listener: ImageStreamListener): void {
   const { region, send } = listener;
   const places = new FairShares<FastifyReply>({ max: FILES_MAX, addressMax: FILES_OF_ADDRESS_MAX });
-  app.get(`/MAAS/images-stream/${ANY_PATH}`, async (request, reply) => {
+  const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const who = await listener.identify(request);
     if (who.kind !== 'identified') return send(reply, who);
     const { params } = request;
-    const path: unknown = typeof params === 'object' && params !== null ? Reflect.get(params, '*') : undefined;
+    const below: unknown = typeof params === 'object' && params !== null ? Reflect.get(params, ANY_PATH) : undefined;
+    const path = below ?? INDEX_PATH;
     const found = typeof path === 'string' ? await region.bootImages.findStreamed(path) : undefined;
     if (typeof path !== 'string' || found === undefined) return send(reply, refuse('not-found.path'));
     if (found.kind === 'document') return reply.header('Cache-Control', 'no-cache').type(typeOf(path)).send(found.text);
@@ -48,7 +51,9 @@ export function addImageStreamRoutes(app: FastifyInstance, listener: ImageStream
     admission.evicted?.raw.destroy();
     reply.raw.once('close', () => places.release(admission.place));
     return sendImage(request, reply, found, () => send(reply, refuse('not-found.path')));
-  });
+  };
+  app.get('/MAAS/images-stream', answer);
+  app.get(`/MAAS/images-stream/${ANY_PATH}`, answer);
 }
 
 async function sendImage(

@@ -70,3 +70,17 @@ test('one address gets its share of downloads, and a newcomer takes a place of a
     await live.close();
   }
 });
+
+test('the URL of the site itself shows its index', async () => {
+  const index = async (path: string) =>
+    path === 'streams/v1/index.json' ? ({ kind: 'document', text: '{"index":{}}\n' } as const) : undefined;
+  const live = await startRegion({}, { openImageStream: async () => ({ find: index }) });
+  try {
+    const answer = await fetch(`${live.origin}/MAAS/images-stream/`);
+    assert.deepEqual([answer.status, answer.headers.get('content-type')], [200, 'application/json; charset=utf-8']);
+    assert.equal(await answer.text(), '{"index":{}}\n');
+    assert.equal((await fetch(`${live.origin}/MAAS/images-stream/streams/`)).status, 404);
+  } finally {
+    await live.close();
+  }
+});
