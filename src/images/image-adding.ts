@@ -51,6 +51,8 @@ export interface AddRequest extends CopyRequest {
   readonly nowMs: number;
   /** The published file that this host has downloaded and verified, and that has these bytes; undefined if there is none. */
   readonly origin?: ImageOrigin | undefined;
+  /** As in the image. */
+  readonly isMade?: boolean | undefined;
   /** The signs in the content, asked for after the copy; undefined: nothing looked for them. */
   readonly signs?: (() => ImageSigns | undefined) | undefined;
   /** Resolves when the file was verified, and rejects if its bytes are wrong; undefined if the caller vouches for the bytes. */
@@ -168,7 +170,8 @@ async function publish(request: AddRequest, part: string, copy: Copy): Promise<A
     const isKnown = isDeepStrictEqual(origin, present?.origin) && signs === present?.signs;
     if (present !== undefined && (given ?? present.title) === present.title && isKnown) return present;
     const serial = present?.serial ?? chooseSerial(request, same);
-    const image = { ...name, serial, title, sha256, bytes, format, diskBytes, partitionTable };
+    const made = request.isMade === true ? { isMade: true } : {};
+    const image = { ...name, serial, title, sha256, bytes, format, diskBytes, partitionTable, ...made };
     const known = signs === undefined ? image : { ...image, signs };
     return origin === undefined ? known : { ...known, origin };
   };

@@ -65,6 +65,8 @@ export interface StoredImage extends ImageName {
   readonly signs?: ImageSigns | undefined;
   /** The published file that this host downloaded and verified; undefined if it was added by hand, or came in a bundle. */
   readonly origin?: ImageOrigin | undefined;
+  /** True: `images make-debian` made it, so there is no file to add again; undefined: it did not. */
+  readonly isMade?: boolean | undefined;
 }
 
 /** The source that the manifests of a rack's copies of its region's images name. */
@@ -246,12 +248,10 @@ export function decodeImage(text: string): StoredImage | string {
   const image: StoredImage = {
     ...{ os: word('os'), release: word('release'), label: word('label'), serial: word('serial') },
     ...{ architecture: word('architecture'), subarchitecture: word('subarchitecture') },
-    title: storedTitle(word('title')),
+    ...{ title: storedTitle(word('title')), format, partitionTable },
     ...{ sha256: word('sha256'), bytes: count('bytes'), diskBytes: count('diskBytes') },
-    ...{ format, partitionTable },
-    ...(system === undefined ? {} : { system }),
-    ...signsIn(fields.get('signs')),
-    ...originOf(fields.get('origin')),
+    ...{ ...(system === undefined ? {} : { system }), ...signsIn(fields.get('signs')) },
+    ...{ ...originOf(fields.get('origin')), ...(fields.get('isMade') === true ? { isMade: true } : {}) },
   };
   if (!HASH.test(image.sha256) || image.bytes === 0 || image.diskBytes === 0) return 'it lacks its hash or its size';
   return judgeImageName(image) ?? image;
@@ -295,7 +295,7 @@ export function readImages(tree: string, known?: KnownManifests): StoreContent {
     problems.push(`${path} is not used: ${why}.`);
     unusable.push({ path, name: basename(path, '.json').replaceAll('~', '/') });
   };
-  const manifests = names.filter((one) => one.endsWith('.json')).sort();
+  const manifests = names.filter((one) => one.endsWith('.json')).toSorted();
   if (manifests.length > IMAGES_MAX) {
     const why = `it has ${counted(manifests.length, 'image')}, and only ${IMAGES_MAX} of them are used`;
     problems.push(`${manifestsOf(tree)} is not wholly used: ${why}; remove unneeded ones.`);

@@ -58,6 +58,7 @@ export async function makeDebian(flags: MakeDebianFlags): Promise<number> {
     const title = `Debian ${flags.release}${flags.cloudInit ? ' with cloud-init' : ''}`;
     const result = await addOpened(enterTree(flags), file, {
       ...{ ...flags, file: 'the image', os: 'debian', subarch: 'generic', serial: undefined, title, compress: true },
+      isMade: true,
     });
     if (flags.json) printJson(result);
     else print(`${describeAdding(result)} It took ${formatDuration(systemClock.wallTimeMs() - began)}.`);

@@ -60,6 +60,8 @@ export interface AddFlags extends StoreFlags {
   readonly serial?: string | undefined;
   readonly title?: string | undefined;
   readonly compress?: boolean | undefined;
+  /** True if `images make-debian` made the file; undefined: a person has it. */
+  readonly isMade?: boolean | undefined;
 }
 
 /** The boot tree. If it lies in the state directory, this process switches to that directory's owner. */
@@ -125,6 +127,7 @@ export async function addOpened(tree: string, file: FileHandle, flags: AddFlags)
     },
     title: flags.title,
     compress: flags.compress,
+    isMade: flags.isMade,
     nowMs: systemClock.wallTimeMs(),
     onProgress: printTenths(flags.json),
     onDisk: (piece) => inspector.take(piece),

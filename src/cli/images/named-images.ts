@@ -43,8 +43,13 @@ export function addedNotes(lost: readonly StoredImage[], treeWords: string): Rea
   );
 }
 
-function addedNote({ label, ...name }: StoredImage, treeWords: string): string {
-  const { os, release, architecture: arch, subarchitecture: subarch, serial } = name;
+function addedNote(image: StoredImage, treeWords: string): string {
+  const { os, release, architecture: arch, subarchitecture: subarch, label, serial } = image;
+  if (image.isMade === true) {
+    const words = `--release ${release} --arch ${arch}${label === RELEASED ? '' : ` --label ${label}`}${treeWords}`;
+    const removal = `rackboot images remove ${formatImageName(image)}${treeWords}`;
+    return `it was made on this host; \`rackboot images make-debian ${words}\` makes a new one, then \`${removal}\` removes this one`;
+  }
   if (label === UPLOADED) {
     const hardware = subarch === GENERIC ? arch : `${arch}/${subarch}`;
     return `it was uploaded; \`rackboot images upload ${os}/${release} FILE --arch ${hardware}\` uploads it again`;

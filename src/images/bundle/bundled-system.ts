@@ -58,7 +58,7 @@ export async function addBundledSystem(
       await copyBlob(blob, part.path, fileName, terms.open(blob));
     }
     for (const blob of blobsOf(image)) await store(tree, blob, parts.get(blob.path)?.path);
-    const { origin: _unverified, ...rest } = image;
+    const { origin: _unverified, isMade: _elsewhere, ...rest } = image;
     const kept = { ...rest, diskBytes: rootDiskBytes(image.bytes) };
     await publishImage(tree, (images) => {
       const present = findPresent(tree, images, image);
