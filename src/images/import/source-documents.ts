@@ -19,6 +19,7 @@ import type { DocumentResult } from '../download/document.ts';
 import { AttemptFailure } from '../download/fault.ts';
 import { describeLastFault } from '../download/fault-words.ts';
 import type { Downloads } from '../download/queue.ts';
+import { installLine } from '../needed-programs.ts';
 import { Keyring } from '../signatures/keyring.ts';
 import { describeSignatureFault } from '../signatures/signature-fault.ts';
 import { SIGNATURE_BYTES_MAX, type Verified, verifyClearSigned, verifyDetached } from '../signatures/verification.ts';
@@ -247,7 +248,7 @@ export class SourceDocuments {
     if (stored !== undefined) this.#ownKeys ??= { name: 'the settings of the source', bytes: stored };
     for (const name of files) this.#ownKeys ??= this.#readKeyring(name);
     if (this.#ownKeys !== undefined) return this.#ownKeys;
-    if (keyUrl === undefined) throw this.failure(`none of its keyrings is on this host: install ${files.join(' or ')}`);
+    if (keyUrl === undefined) throw this.failure(`this host lacks its keys: ${keysRemedy(files)}`);
     return { name: keyUrl, bytes: await this.#fetch(keyUrl, KEYRING_BYTES_MAX) };
   }
 
@@ -301,6 +302,15 @@ export class SourceDocuments {
 const cancelled = (): RackError => new RackError('cancelled', 'the download was cancelled');
 
 /** True if the server answered that the file does not exist. */
+/** The keyring that a package of Debian and of Ubuntu has. */
+const PACKAGED = /^\/usr\/share\/keyrings\/(debian-archive-keyring)\.gpg$/;
+
+/** How a host without any of these files gets one. */
+export function keysRemedy(files: readonly string[]): string {
+  const [name] = files.flatMap((file) => PACKAGED.exec(file)?.slice(1) ?? []);
+  return name === undefined ? `copy ${files.join(' or ')} from a host that has it` : installLine([name]);
+}
+
 const isAbsence = (cause: unknown): boolean =>
   cause instanceof AttemptFailure &&
   cause.fault.code === 'http-refused' &&

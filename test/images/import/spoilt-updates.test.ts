@@ -10,6 +10,7 @@ import { after, before, describe, it } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
 import { leftOutNote, type SourceAnswer } from '../../../src/images/import/offer.ts';
 import { askSources } from '../../../src/images/import/offers.ts';
+import { keysRemedy } from '../../../src/images/import/source-documents.ts';
 import type { InstallerSource } from '../../../src/images/sources/source.ts';
 import { GpgHome } from '../../support/gpg-home.ts';
 import { FileSite } from '../../support/image-site.ts';
@@ -58,11 +59,11 @@ describe('an installer of a release', { skip: missing('linux', 'gpg') }, () => {
     );
   }
 
-  async function ask(mirror = url): Promise<SourceAnswer> {
+  async function ask(mirror = url, keys = keyring): Promise<SourceAnswer> {
     const source: InstallerSource = {
       ...{ kind: 'installer', name: 'debian-installer', title: 'Installer', os: 'debian' },
       arches: new Map([[ARCH, ARCH]]),
-      trust: { kind: 'signed', keyrings: [keyring], keyUrl: undefined, fingerprints: undefined },
+      trust: { kind: 'signed', keyrings: [keys], keyUrl: undefined, fingerprints: undefined },
       ...{ mirror, defaultMirror: undefined, defaultPortsMirror: undefined },
       releases: [{ name: 'buster', base: 'buster', images: 'netboot', title: 'Debian 10' }],
     };
@@ -121,6 +122,20 @@ describe('an installer of a release', { skip: missing('linux', 'gpg') }, () => {
       ...([undefined, undefined, /buster-updates\/ was valid until 2024-01-01/] as const),
     ],
   ];
+  it('is refused with one reason and a remedy if this host lacks the keys', { timeout: CASE_MS_MAX }, async () => {
+    write('buster', {});
+    write('buster-updates', {});
+    const { problems } = await ask(url, '/none/k.gpg');
+    assert.deepEqual(
+      problems.map(({ message }) => message),
+      [
+        'the source debian-installer cannot be used: this host lacks its keys: copy /none/k.gpg from a host that has it',
+      ],
+    );
+    const packaged = keysRemedy(['/none/k.gpg', '/usr/share/keyrings/debian-archive-keyring.gpg']);
+    assert.equal(packaged, 'sudo apt-get install debian-archive-keyring');
+  });
+
   for (const [name, base, updates, suite, leftOut, problem] of rows) {
     it(name, { timeout: CASE_MS_MAX }, async () => {
       write('buster', base);
