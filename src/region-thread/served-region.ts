@@ -17,6 +17,7 @@ import {
   readImages,
 } from '../images/image-store.ts';
 import { listTreeInstallers, treeHasInstaller } from '../images/installer-tree.ts';
+import type { InstallerSource } from '../images/sources/source.ts';
 import { isRootFormat } from '../images/stored-system.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import { STEP_MS_MAX } from '../power/driver.ts';
@@ -183,6 +184,7 @@ async function openOn(
     fileSources: lazySources(file),
     hasSiteFile: () => file !== undefined && existsSync(join(dirname(file), SITE_SOURCES)),
     hasFile: async (path) => existsSync(path),
+    packageMirror: (source) => packageMirror(source, region.config()),
     fetchKeys: lazyKeys(clock),
     openImageStream: lazyStream(config.stateDir, clock, () => region.config()),
     ...images,
@@ -224,6 +226,17 @@ function lazySources(file: string | undefined): () => Promise<FileSources> {
     read ??= (await import('../config/image-sources.ts')).fileSourcesReader(file);
     return await read();
   };
+}
+
+/** The mirror for the first architecture of a source of installers. */
+async function packageMirror(source: InstallerSource, { install }: RegionConfig): Promise<string | undefined> {
+  const [{ findMirror }, { readHostMirrors }, { configuredMirrors }] = await Promise.all([
+    import('../images/sources/package-mirrors.ts'),
+    import('../images/sources/host-mirrors.ts'),
+    import('../region/preseed/configured-mirrors.ts'),
+  ]);
+  const [architecture = ''] = source.arches.keys();
+  return findMirror(source, architecture, configuredMirrors(install), readHostMirrors());
 }
 
 function findImage(

@@ -16,7 +16,7 @@ import { EnlistmentLog, refusedEvent } from './identity/enlistment-log.ts';
 import { type EnlistmentReport, weighReport } from './identity/enlistment-report.ts';
 import { MachineIdentity } from './identity/machine-identity.ts';
 import { type Removal, removeWithDevices } from './identity/removal.ts';
-import { BootImages, type ImageStream } from './images/boot-images.ts';
+import { BootImages, type ImageStream, type PackageMirror } from './images/boot-images.ts';
 import type { FileSources } from './images/region-source.ts';
 import type { UploadFiles } from './images/uploads.ts';
 import type { FindImage, ListImages } from './life/deployment.ts';
@@ -68,6 +68,8 @@ export interface RegionOptions {
   readonly hasSiteFile?: (() => boolean) | undefined;
   /** True if this host has a file, such as that with the keys of a source; `undefined`: that is unknown. */
   readonly hasFile?: ((path: string) => Promise<boolean>) | undefined;
+  /** `undefined`: sources of installers are shown with the mirrors of their files. */
+  readonly packageMirror?: PackageMirror | undefined;
   /** Opens the own store as a site with simplestreams; `undefined`: this host serves no images. */
   readonly openImageStream?: (() => Promise<ImageStream>) | undefined;
   /** The files of uploads on this host; `undefined`: it keeps no images. */
@@ -169,7 +171,7 @@ class RegionOnStore {
       ...{ openStream: options.openImageStream, uploadFiles: options.uploadFiles },
       fileSources:
         options.fileSources ?? (async () => ({ sources: [], selections: [], problem: undefined, inForce: 'all' })),
-      onAsked: options.onImportAsked ?? (() => undefined),
+      ...{ packageMirror: options.packageMirror, onAsked: options.onImportAsked ?? (() => undefined) },
     });
     this.images = options.listImages;
     this.installers = options.listInstallers;

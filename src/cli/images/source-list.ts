@@ -56,8 +56,9 @@ function* sourceLines(sources: readonly Source[], config: string): Generator<str
   const mirrorOf = mirrorFinder(config);
   for (const [index, source] of sources.entries()) {
     yield lines[index] ?? '';
-    const mirror = mirrorOf(writtenOf(source));
-    yield `    ${mirror === undefined || mirror === source.url ? placeText(source) : `${mirror} (the package mirror of this host)`}`;
+    const written = writtenOf(source);
+    const mirror = mirrorOf(written);
+    yield `    ${mirror === undefined || mirror === mirrorIn(written) ? placeText(source) : `${mirror} (the package mirror of this host)`}`;
     if (source.unsigned) yield `    unsigned: ${source.why ?? ''}`;
   }
 }
@@ -83,6 +84,10 @@ function mirrorFinder(config: string): (source: ImageSource | undefined) => stri
   };
 }
 
+/** The mirror that a file names for a source of installers. */
+const mirrorIn = (source: ImageSource | undefined): string | undefined =>
+  source?.kind === 'installer' ? (source.mirror ?? source.defaultMirror) : undefined;
+
 /** The URL, with an index in another than its usual place. */
 const placeText = ({ url, index }: Source): string =>
   index === null || namesIndex(url) || /^streams\/v1\/index\.s?json$/.test(index) ? url : `${url} (index ${index})`;
@@ -96,7 +101,7 @@ function keysText(source: Source, written: ImageSource | undefined): string {
   if (present !== undefined) return present;
   const [print, ...others] = fingerprintsOf(written);
   const more = others.length === 0 ? '' : ` and ${others.length} more`;
-  if (print !== undefined) return `fetched: ${print.slice(-KEY_ID_CHARACTERS)}${more}`;
+  if (print !== undefined) return `to be fetched: ${print.slice(-KEY_ID_CHARACTERS)}${more}`;
   return file === '' ? '–' : `${file} (missing)`;
 }
 

@@ -6,6 +6,7 @@
 
 import type { Readable } from 'node:stream';
 import type { Clock } from '../../clock.ts';
+import type { InstallerSource } from '../../images/sources/source.ts';
 import type { ListedImage, ListImages } from '../life/deployment.ts';
 import { type BootResource, type ImportProgress, type ImportRun, isImporting } from '../records/boot-store.ts';
 import type { Happening } from '../records/event-params.ts';
@@ -43,6 +44,9 @@ export interface ImageStream {
   find(path: string): Promise<StreamedFile | undefined>;
 }
 
+/** Finds the URL of the mirror from which this host imports the installers of a source; undefined: it has none. */
+export type PackageMirror = (source: InstallerSource) => Promise<string | undefined>;
+
 interface BootImagesParts {
   readonly store: RegionStore;
   readonly clock: Clock;
@@ -59,6 +63,7 @@ interface BootImagesParts {
   readonly uploadFiles?: (() => UploadFiles) | undefined;
   /** True if this host has a file; default: it has. */
   readonly hasFile?: ((path: string) => Promise<boolean>) | undefined;
+  readonly packageMirror?: PackageMirror | undefined;
   /** Called after a request was stored. */
   readonly onAsked: () => void;
 }
@@ -115,7 +120,14 @@ export class BootImages {
       await store.boot.addFileSources(missing, clock.wallTimeMs());
       rows = await store.boot.listSources();
     }
-    return joinSources(rows, files);
+    return await Promise.all(joinSources(rows, files).map((source) => this.#withMirror(source)));
+  }
+
+  /** A source of installers has the URL of the mirror that an import on this host uses. */
+  async #withMirror(source: RegionSource): Promise<RegionSource> {
+    const { images } = source;
+    const url = images.kind === 'installer' ? await this.#parts.packageMirror?.(images) : undefined;
+    return url === undefined || url === source.url ? source : { ...source, url, isHostMirror: true };
   }
 
   /** A file of the region's own site. @returns undefined if no file has this path */

@@ -67,6 +67,8 @@ export interface RegionSource extends BootSource {
   readonly images: ImageSource;
   /** The file and the key that define it; `undefined` if the API may change it. */
   readonly pin?: Omit<FileSource, 'source'> | undefined;
+  /** True if the URL is that of the package mirror of this host instead of the one that the file names; undefined: false. */
+  readonly isHostMirror?: boolean | undefined;
 }
 
 /** A selection among the images of a source. */

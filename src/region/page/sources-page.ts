@@ -1,8 +1,10 @@
 // The page of image sources: list and add. The page of one source: its selections, its fields, its deletion.
 
+import { dirname, join } from 'node:path';
 import { type Html, html, nothing } from '../../html.ts';
 import { refuseField } from '../api/call/answer.ts';
-import { type RegionSelection, type RegionSource, sourceTitle } from '../images/region-source.ts';
+import { RACK_CONFIG } from '../config.ts';
+import { type RegionSelection, type RegionSource, SITE_SOURCES, sourceTitle } from '../images/region-source.ts';
 import { WHY_CHARACTERS_MAX } from '../records/boot-store.ts';
 import type { ImportReason } from '../records/import-reason.ts';
 import { importReasonText, words } from '../words/text.ts';
@@ -24,26 +26,44 @@ const pathOf = ({ id }: Pick<RegionSource, 'id'>): string => pathBelow(SOURCES_P
 const nameTag = ({ name }: RegionSource): Html =>
   name === undefined ? nothing : html` <span class="tag">${name}</span>`;
 
-/** How a source is verified, in a few words. */
-function trustText({ images: { trust }, keyring }: RegionSource): string {
+/** The files of keys that a source names, and whether this host has each. */
+async function keyFilesOf(
+  { region }: View,
+  { images: { trust } }: RegionSource,
+): Promise<readonly { readonly path: string; readonly isThere: boolean }[]> {
+  const paths = trust.kind === 'signed' ? trust.keyrings : [];
+  return await Promise.all(paths.map(async (path) => ({ path, isThere: await region.bootImages.hasFile(path) })));
+}
+
+/** How a source is verified on this host, in a few words. */
+async function trustText(view: View, source: RegionSource): Promise<string> {
+  const { trust } = source.images;
   const { signed, unsignedFor } = words.sources;
   if (trust.kind === 'unsigned') return unsignedFor(trust.why);
-  const [file] = trust.keyrings;
-  if (file !== undefined) return signed.file(file);
+  const files = await keyFilesOf(view, source);
+  const present = files.find(({ isThere }) => isThere);
+  if (present !== undefined) return signed.file(present.path);
   if (trust.keyUrl !== undefined) return signed.site(URL.parse(trust.keyUrl)?.host ?? trust.keyUrl);
+  const [missing] = files;
+  if (missing !== undefined) return signed.missing(missing.path);
+  const { keyring } = source;
   return keyring.length > 0 ? signed.own : signed.accepted(trust.fingerprints?.length ?? 0);
 }
 
-function sourceItem(source: RegionSource, selections: number): Html {
+/** The URL; that of a mirror says whose it is. */
+const addressOf = ({ url, isHostMirror = false }: RegionSource): Html =>
+  html`${breakable(url)}${isHostMirror ? ` (${words.sources.hostMirror})` : nothing}`;
+
+async function sourceItem(view: View, source: RegionSource, selections: number): Promise<Html> {
   const { images, url, pin } = source;
   const title = images.title === '' ? breakable(url) : images.title;
-  const address = images.title === '' ? nothing : html`<div class="break">${breakable(url)}</div>`;
+  const address = images.title === '' ? nothing : html`<div class="break">${addressOf(source)}</div>`;
   const where =
     pin === undefined ? [] : [pin.isShipped === true ? words.sources.shipped : words.sources.pinned(pin.file)];
   const count = selections === 0 ? nothing : html`<span class="tag">${words.sources.selections(selections)}</span>`;
   return html`
     <div class="list-item source"><div class="row"><span><a class="name" href="${pathOf(source)}">${title}</a>${nameTag(source)}</span>${count}</div>
-    <div>${address}<div class="small break">${[trustText(source), ...where].join(' · ')}</div></div></div>`;
+    <div>${address}<div class="small break">${[await trustText(view, source), ...where].join(' · ')}</div></div></div>`;
 }
 
 const fieldsOf = (view: View, source?: RegionSource): readonly Html[] => [
@@ -73,7 +93,7 @@ async function renderAll(view: View): Promise<Html> {
   const { bootImages } = view.region;
   const [sources, selections] = [await bootImages.listSources(), await bootImages.listSelections()];
   const count = (source: RegionSource): number => selections.filter(({ sourceId }) => sourceId === source.id).length;
-  const items = sources.map((source) => sourceItem(source, count(source)));
+  const items = await Promise.all(sources.map((source) => sourceItem(view, source, count(source))));
   return pageOf(view, {
     title: words.sources.title,
     place: 'images',
@@ -148,13 +168,28 @@ function selectForm(view: View, source: RegionSource): Html {
   return formOf(view, { body, submit: words.sources.selectIt });
 }
 
+type Pin = NonNullable<RegionSource['pin']>;
+
+/** The path of the site's file of sources, next to the configuration. */
+function siteFileOf({ region }: View): string {
+  const { ownRack, ownFile } = region.config();
+  return join(dirname(ownRack?.file ?? ownFile?.file ?? RACK_CONFIG), SITE_SOURCES);
+}
+
 /** The facts on a source of a file. */
-function aboutPart({ url, images: { trust } }: RegionSource, file: string): Html {
+async function aboutPart(view: View, source: RegionSource, { file, isShipped = false }: Pin): Promise<Html> {
+  const { trust } = source.images;
+  const files = await keyFilesOf(view, source);
   const { keysFile, keysUrl, fingerprints } = words.sources;
   const signed = trust.kind === 'signed' ? trust : undefined;
   const pairs: readonly (readonly [string, readonly Html[]])[] = [
-    [words.sources.url.label, breakable(url)],
-    [keysFile, (signed?.keyrings ?? []).map((path) => html`<div>${breakable(path)}</div>`)],
+    [words.sources.url.label, [addressOf(source)]],
+    [
+      keysFile,
+      files.map(
+        ({ path, isThere }) => html`<div>${breakable(path)}${isThere ? nothing : ` (${words.sources.missing})`}</div>`,
+      ),
+    ],
     [keysUrl, signed?.keyUrl === undefined ? [] : breakable(signed.keyUrl)],
     [fingerprints, (signed?.fingerprints ?? []).map((print) => html`<div class="id">${print}</div>`)],
     [words.sources.unsigned.label, trust.kind === 'unsigned' ? [html`${trust.why}`] : []],
@@ -163,12 +198,12 @@ function aboutPart({ url, images: { trust } }: RegionSource, file: string): Html
   return html`
     <h2>${words.sources.about}</h2>
     <div class="sheet narrow"><dl class="pairs">${shown.map(([label, value]) => html`<dt>${label}</dt><dd>${value}</dd>`)}</dl></div>
-    <p class="soft break">${words.sources.pinnedSource(file)}</p>`;
+    <p class="soft break">${isShipped ? words.sources.shippedSource(siteFileOf(view)) : words.sources.pinnedSource(file)}</p>`;
 }
 
-function ownPart(view: View, source: RegionSource): Html {
+async function ownPart(view: View, source: RegionSource): Promise<Html> {
   const { pin, keyring } = source;
-  if (pin !== undefined) return aboutPart(source, pin.file);
+  if (pin !== undefined) return await aboutPart(view, source, pin);
   const keys = keyring.length === 0 ? nothing : html`<p class="lead soft">${words.sources.hasKeys(keyring.length)}</p>`;
   const change = formOf(view, {
     body: [hiddenField('do', 'change'), ...fieldsOf(view, source)],
@@ -197,7 +232,7 @@ async function renderOne(view: View): Promise<Html | undefined> {
       <div class="bar"><h1 class="break">${title}${nameTag(source)}</h1></div>
       <h2>${words.sources.selected}</h2><div class="sheet narrow">${list}</div>
       <h2>${words.sources.select}</h2><div class="sheet narrow">${selectForm(view, source)}</div>
-      ${ownPart(view, source)}
+      ${await ownPart(view, source)}
       <p><a href="${SOURCES_PATH}">${words.sources.title}</a></p>`,
   });
 }

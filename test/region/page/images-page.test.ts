@@ -214,7 +214,7 @@ test('the page of an image shows its kind, how it starts, its source, and each v
       text,
       /<dt>Kind<\/dt><dd>Image of a disk<\/dd><dt>Starts by<\/dt><dd>BIOS and UEFI · cloud-init<\/dd>/,
     );
-    assert.match(text, /<dt>Source<\/dt><dd>Added or uploaded by hand<\/dd>/);
+    assert.match(text, /<dt>Source<\/dt><dd>Added, made or uploaded by hand<\/dd>/);
     assert.match(text, /id="versions".*20261127<.*1\sMiB<.*2\sMiB<.*a{64}<.*20261101<.*b{64}</s);
     assert.match(text, /id="delete"><details><summary>Delete this image</, 'closed until it is opened');
   } finally {
@@ -465,6 +465,49 @@ test('sources with the same title are told apart by their names', async () => {
   }
 });
 
+test('a source of a file is shown with the keys and the mirror that this host uses', async () => {
+  const has = '/usr/share/keyrings/ubuntu-cloudimage-keyring.gpg';
+  const place = await makeRegion({}, 1, undefined, {
+    fileSources: fileSourcesReader(undefined),
+    hasFile: async (path) => path === has,
+    packageMirror: async ({ os }) => (os === 'debian' ? 'http://deb.example/debian/' : undefined),
+  });
+  try {
+    const [all, one] = SOURCE_PAGES;
+    assert.ok(all !== undefined && one !== undefined);
+    await addViewer(place.store);
+    const sources = await place.region.bootImages.listSources();
+    const list = (await shown(place, all, { viewer: ADMIN })).replaceAll('<wbr>', '');
+    const itemOf = (name: string): string =>
+      new RegExp(`>${name}</span>.*?</div></div></div>`, 's').exec(list)?.[0] ?? '';
+    assert.match(itemOf('ubuntu'), new RegExp(`>Signed: keys in ${has} · Shipped with Rackboot<`));
+    assert.match(itemOf('ubuntu-installer'), />Signed: keys fetched from keyserver\.ubuntu\.com ·/);
+    assert.match(
+      itemOf('debian-installer'),
+      /http:\/\/deb\.example\/debian\/ \(the package mirror of this host\)<.*Signed: keys in [^<]*debian-archive-keyring\.gpg, which is missing ·/s,
+    );
+    assert.doesNotMatch(list, /ftp\.debian\.org/);
+    const page = async (name: string): Promise<string> => {
+      const source = String(sources.find((source) => source.name === name)?.id);
+      return (await shown(place, one, { viewer: ADMIN, path: { source } })).replaceAll('<wbr>', '');
+    };
+    assert.match(
+      await page('debian-installer'),
+      /<dd>http:\/\/deb\.example\/debian\/ \(the package mirror of this host\)<\/dd>/,
+    );
+    assert.match(
+      await page('ubuntu-installer'),
+      /ubuntu-archive-keyring\.gpg \(missing\)<.*<dt>Keys fetched from<\/dt>/s,
+    );
+    assert.match(
+      await page('ubuntu'),
+      /It is part of Rackboot\. To change it, write a source of this name into <code>\/etc\/rackboot\/image-sources\.yaml<\/code>/,
+    );
+  } finally {
+    await place.remove();
+  }
+});
+
 test('a selection of a file is shown with its file and key, and has no button', async () => {
   const fileSources = async () => {
     const { sources } = await fileSourcesReader(undefined)();
@@ -491,7 +534,7 @@ test('a selection of a file is shown with its file and key, and has no button', 
     assert.doesNotMatch(text, /value="unselect"/);
     assert.match(
       text,
-      /<dt>URL<\/dt><dd>https:\/\/.*<dt>File of keys<\/dt>.*cloudimage-keyring\.gpg.*can be changed only there/s,
+      /<dt>URL<\/dt><dd>https:\/\/.*<dt>File of keys<\/dt>.*cloudimage-keyring\.gpg.*To change it, write a source of this name into/s,
     );
     const [selection] = await place.region.bootImages.listSelections(source);
     const removed = await sent(place, one, { do: 'unselect', id: String(selection?.id) }, { path });

@@ -1,7 +1,7 @@
 // The pages of images, and of their sources.
 
 import { counted } from '../../../counted.ts';
-import { html } from '../../../html.ts';
+import { type Html, html } from '../../../html.ts';
 import type { FilesInForce } from '../../records/boot-store.ts';
 import { formatDuration, formatSize } from './quantity.ts';
 
@@ -94,7 +94,7 @@ export const IMAGES = {
   /** @param ways `BIOS`, `UEFI`; empty: no loader was found */
   startsBy: (ways: readonly string[]): string => (ways.length === 0 ? 'Unknown' : ways.join(' and ')),
   cloudInit: (isThere: boolean): string => (isThere ? 'cloud-init' : 'no cloud-init was found in it'),
-  added: 'Added or uploaded by hand',
+  added: 'Added, made or uploaded by hand',
   sha256: 'SHA-256',
   isComing: (serial: string): string => `${serial}, not imported yet`,
   source: 'Source',
@@ -124,8 +124,13 @@ export const SOURCES = {
   shipped: 'Shipped with Rackboot',
   pinnedSource: (file: string): string =>
     `This source is written in ${file}. Its URL and its keys can be changed only there.`,
+  /** @param file the site's file of sources */
+  shippedSource: (file: string): Html =>
+    html`It is part of Rackboot. To change it, write a source of this name into <code>${file}</code>, which replaces it.`,
   pinnedSelection: (file: string): string => `Written in ${file}: remove it there.`,
   about: 'About this source',
+  hostMirror: 'the package mirror of this host',
+  missing: 'missing',
   keysFile: 'File of keys',
   keysUrl: 'Keys fetched from',
   fingerprints: 'Accepted keys',
@@ -150,7 +155,8 @@ export const SOURCES = {
   why: { label: 'Why', hint: 'Why you use an unsigned site.' },
   signed: {
     file: (path: string): string => `Signed: keys in ${path}`,
-    site: (host: string): string => `Signed: keys from ${host}`,
+    missing: (path: string): string => `Signed: keys in ${path}, which is missing`,
+    site: (host: string): string => `Signed: keys fetched from ${host}`,
     own: 'Signed: keys of its own',
     accepted: (count: number): string => (count === 0 ? 'Signed' : `Signed: ${counted(count, 'accepted key')}`),
   },
