@@ -237,21 +237,14 @@ function withoutGuess(given: GivenVlan, refused: ReadonlySet<string>): GivenVlan
   return refused.has('primary_rack') ? { ...given, dhcp_on: undefined } : given;
 }
 
-const changeVlan = async (
-  call: ApiCall,
-  given: GivenVlan,
-  refused: ReadonlySet<string> = new Set(),
-): Promise<Answer> => {
+async function changeVlan(call: ApiCall, given: GivenVlan, refused: ReadonlySet<string> = new Set()): Promise<Answer> {
   const changed = change(
     call,
     (view) => {
       const before = findVlan(view, call);
       if (before === undefined) return noVlan(call);
       const { racks, settings } = call.region;
-      const service = serviceIn(view, before, withoutGuess(given, refused), {
-        racks: racks.list(),
-        settings,
-      });
+      const service = serviceIn(view, before, withoutGuess(given, refused), { racks: racks.list(), settings });
       if ('kind' in service) return service;
       if (before.vlan.vid === UNTAGGED_VID && (given.vid ?? UNTAGGED_VID) !== UNTAGGED_VID)
         return refuseField('vid', 'field.vid-untagged');
@@ -267,7 +260,7 @@ const changeVlan = async (
     showVlan,
   );
   return refusalIn(FIELDS, await changed);
-};
+}
 
 const removeVlan = (call: ApiCall): Promise<Answer> =>
   change(call, (view) => {
