@@ -25,13 +25,18 @@ export class FileSite {
   sent = 0;
   /** A pause after each piece of an image, in milliseconds. */
   pauseMs = 0;
+  /** A pause before each answer, in milliseconds. */
+  delayMs = 0;
   /** True: it accepts connections, and answers nothing. */
   isSilent = false;
 
   /** @param directory in which the site is laid out */
   constructor(directory: string) {
     this.directory = directory;
-    this.#server = createServer((request, response) => this.#send(request, response));
+    this.#server = createServer((request, response) => {
+      if (this.delayMs === 0) this.#send(request, response);
+      else setTimeout(() => this.#send(request, response), this.delayMs);
+    });
   }
 
   /** @returns its URL, with a slash at the end */

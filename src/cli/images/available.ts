@@ -24,8 +24,9 @@ import {
   offerName,
   type SourceAnswer,
 } from '../../images/import/offer.ts';
-import { askSources, sourceNamed, sourcesOf } from '../../images/import/offers.ts';
+import { askSource, sourceNamed, sourcesOf } from '../../images/import/offers.ts';
 import { readServedFacts, type ServedFacts } from '../../images/import/served-facts.ts';
+import { SourceQuestions } from '../../images/import/source-questions.ts';
 import { readHostMirrors } from '../../images/sources/host-mirrors.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { parseTagFilters } from '../../images/streams/tag-filter.ts';
@@ -35,6 +36,7 @@ import { formatBytes, print, printError, printJson, printTable } from '../termin
 import { knownSources } from './boot-sources.ts';
 import { configuredProxy } from './configured-proxy.ts';
 import { readImageConfig } from './image-tree.ts';
+import { SOURCE_NOTICES } from './source-notices.ts';
 
 interface AvailableFlags extends SourceFlags {
   readonly os?: string | undefined;
@@ -128,7 +130,9 @@ class Asking {
     const downloads = new DownloadQueue(this.#settings, systemClock);
     try {
       const mirrors = { mirrors: readHostMirrors(), configured: configuredMirrors(this.config) };
-      return await askSources(sources, wish, { downloads, clock: systemClock, ...mirrors });
+      const terms = { downloads, clock: systemClock, ...mirrors };
+      const ask = (source: ImageSource): Promise<SourceAnswer> => askSource(source, wish, terms);
+      return await new SourceQuestions(sources, ask, systemClock, SOURCE_NOTICES).answers();
     } finally {
       await downloads.close();
     }

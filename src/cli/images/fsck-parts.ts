@@ -119,7 +119,7 @@ async function importLoader(part: CheckedPart, source: string, { run, sources }:
   // A loader has no release: its type takes that place in its name.
   const wish = { os: LOADER, release: undefined, architectures: [architecture], isEveryVersion: true };
   const lost = { ...againOf(part, source), type, architecture, label };
-  await run.importLoader(asked, wish, (answers) => loaderAgain(answers, lost));
+  await run.importLoader(asked, wish, { choose: (answers) => loaderAgain(answers, lost) });
 }
 
 async function importInstaller(part: CheckedPart, source: string, terms: RepairTerms): Promise<void> {
@@ -133,7 +133,7 @@ async function importInstaller(part: CheckedPart, source: string, terms: RepairT
     const wish: OfferWish = { os, release, architectures: [architecture], isEveryVersion: true };
     const lost = { ...againOf(part, source), os, release, architecture };
     const place = { workDir: work.path, packages: undefined };
-    await run.importInstaller(asked, wish, (answers) => installerAgain(answers, lost), place);
+    await run.importInstaller(asked, wish, { choose: (answers) => installerAgain(answers, lost) }, place);
   } finally {
     work.close();
   }

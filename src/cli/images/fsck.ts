@@ -239,7 +239,7 @@ async function importOne(
       choices: [isSame],
       isEveryVersion: true,
     };
-    const { image: imported } = await run.import(asked, wish, (answers) => offersAgain(answers, image));
+    const { image: imported } = await run.import(asked, wish, { choose: (answers) => offersAgain(answers, image) });
     // The source has a newer image, which replaces this one.
     if (imported.serial !== image.serial) await removeImages(run.tree, [image], run.nowMs, { isKnown: true });
     return { image, imported };

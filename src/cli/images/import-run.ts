@@ -19,8 +19,9 @@ import {
   type OfferWish,
   type SourceAnswer,
 } from '../../images/import/offer.ts';
-import { askSources } from '../../images/import/offers.ts';
+import { askSource } from '../../images/import/offers.ts';
 import { KEPT_VERSIONS, removeOlder } from '../../images/import/older-images.ts';
+import { SourceQuestions } from '../../images/import/source-questions.ts';
 import { readHostMirrors } from '../../images/sources/host-mirrors.ts';
 import type { ConfiguredMirrors } from '../../images/sources/package-mirrors.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
@@ -29,7 +30,17 @@ import { formatBytes, print, printError } from '../terminal/output.ts';
 import { configuredProxy } from './configured-proxy.ts';
 import type { ImageTree } from './image-tree.ts';
 import { ImportProgress } from './import-progress.ts';
+import { SOURCE_NOTICES } from './source-notices.ts';
 import { StopSignals } from './stop-signals.ts';
+
+/** How an import chooses among the answers of the sources. */
+interface Choice<T> {
+  readonly choose: (answers: readonly SourceAnswer[]) => T;
+  /** True for an answer that later sources need not add to; undefined: all answers are needed. */
+  readonly isHit?: ((answer: SourceAnswer) => boolean) | undefined;
+  /** What is left of a choice after the offers of some answers were tried, or undefined; without it, one choice is tried. */
+  readonly untried?: ((chosen: T, tried: readonly SourceAnswer[]) => T | undefined) | undefined;
+}
 
 /** Imports images one after another. */
 export class ImportRun {
@@ -40,6 +51,8 @@ export class ImportRun {
   readonly #isSilent: boolean;
   readonly #downloads: DownloadThread;
   readonly #stop = new StopSignals();
+  /** The sources that an earlier import did not wait for any longer. */
+  readonly #givenUp = new Set<string>();
 
   readonly #configured: ConfiguredMirrors;
   readonly #keptVersions: number;
@@ -64,12 +77,15 @@ export class ImportRun {
   async import(
     sources: readonly ImageSource[],
     wish: OfferWish,
-    choose: (answers: readonly SourceAnswer[]) => OffersOfImage,
+    choice: Choice<OffersOfImage>,
   ): Promise<FirstImport & { readonly removed: readonly StoredImage[] }> {
-    return this.#attempt(async (progress) => {
-      const images = sources.filter(({ kind }) => kind !== 'installer');
-      const offers = choose(await this.#ask(images, wish));
-      const { tree, nowMs } = this;
+    const { tree, nowMs } = this;
+    const images = sources.filter(({ kind }) => kind !== 'installer');
+    const untried = (offers: OffersOfImage, tried: readonly SourceAnswer[]): OffersOfImage | undefined => {
+      const [first, ...others] = offers.filter((offer) => !tried.some((answer) => answer.offers.includes(offer)));
+      return first === undefined ? undefined : [first, ...others];
+    };
+    return this.#deliver(images, wish, { ...choice, untried }, async (offers, progress) => {
       const terms = { tree, downloads: this.#downloads, nowMs, signal: this.#stop.signal };
       const result = await importFirst(
         offers,
@@ -96,11 +112,10 @@ export class ImportRun {
   async importInstaller(
     sources: readonly ImageSource[],
     wish: OfferWish,
-    choose: (answers: readonly SourceAnswer[]) => InstallerOffer,
+    choice: Choice<InstallerOffer>,
     place: Pick<InstallerTerms, 'workDir' | 'packages'>,
   ): Promise<Publication & { readonly offer: InstallerOffer }> {
-    return this.#attempt(async (progress) => {
-      const offer = choose(await this.#ask(sources, wish));
+    return this.#deliver(sources, wish, choice, async (offer, progress) => {
       const say = (text: string): void => {
         if (!this.#isSilent) print(text);
       };
@@ -120,10 +135,11 @@ export class ImportRun {
   async importLoader(
     sources: readonly ImageSource[],
     wish: OfferWish,
-    choose: (answers: readonly SourceAnswer[]) => LoaderOffer,
+    choice: Choice<LoaderOffer>,
   ): Promise<Publication & { readonly offer: LoaderOffer }> {
-    return this.#attempt(async (progress) => {
-      const offer = choose(await this.#ask(sources, wish));
+    // The servers of further sources are mirrors.
+    const untried = (offer: LoaderOffer): LoaderOffer => offer;
+    return this.#deliver(sources, wish, { ...choice, untried }, async (offer, progress) => {
       if (!this.#isSilent) print(`${offer.title}: ${offer.files.map(({ url }) => url).join(' ')}`);
       const follow = {
         onDownload: (download: Download): void => progress.show(download),
@@ -134,15 +150,36 @@ export class ImportRun {
     });
   }
 
-  #ask(sources: readonly ImageSource[], wish: OfferWish): Promise<readonly SourceAnswer[]> {
+  /** Asks the sources, and delivers what is chosen from the answers that decide. If no server has it, sources that answer later are tried. */
+  async #deliver<T, R>(
+    sources: readonly ImageSource[],
+    wish: OfferWish,
+    { choose, isHit = () => false, untried }: Choice<T>,
+    deliver: (chosen: T, progress: ImportProgress) => Promise<R>,
+  ): Promise<R> {
+    const stop = new AbortController();
+    const signal = AbortSignal.any([this.#stop.signal, stop.signal]);
     const mirrors = { mirrors: readHostMirrors(), configured: this.#configured };
-    return askSources(sources, wish, {
-      downloads: this.#downloads,
-      clock: systemClock,
-      ...mirrors,
-      tree: this.tree,
-      signal: this.#stop.signal,
-    });
+    const terms = { downloads: this.#downloads, clock: systemClock, ...mirrors, tree: this.tree, signal };
+    const ask = (source: ImageSource): Promise<SourceAnswer> => askSource(source, wish, terms);
+    const run = async (progress: ImportProgress): Promise<R> => {
+      const questions = new SourceQuestions(sources, ask, systemClock, SOURCE_NOTICES, this.#givenUp);
+      let tried = await questions.answers(isHit);
+      for (let chosen = choose(tried); ; ) {
+        try {
+          return await deliver(chosen, progress);
+        } catch (error) {
+          const isUndelivered = error instanceof RackError && error.code === 'source-failed';
+          if (!isUndelivered || untried === undefined || questions.areAnswered) throw error;
+          progress.restart();
+          const answers = await questions.answers((answer) => isHit(answer) && !tried.includes(answer));
+          const left = untried(choose(answers), tried);
+          if (left === undefined) throw error;
+          [chosen, tried] = [left, answers];
+        }
+      }
+    };
+    return this.#attempt(run).finally(() => stop.abort());
   }
 
   /** Shows progress. If a signal ended the import, the error says that the person interrupted it. */

@@ -9,7 +9,16 @@ import type { Publication } from '../../images/environment.ts';
 import { formatImageName, imageBytes, startsOf } from '../../images/image-store.ts';
 import { describeSystem } from '../../images/image-system.ts';
 import { hasSubarchitecture, INSTALLER, LOADER, type OfferNames, type OfferWish } from '../../images/import/offer.ts';
-import { chooseInstaller, chooseLoader, chooseOffers, sourceNamed, sourcesOf } from '../../images/import/offers.ts';
+import {
+  chooseInstaller,
+  chooseLoader,
+  chooseOffers,
+  hasImage,
+  hasInstaller,
+  hasLoader,
+  sourceNamed,
+  sourcesOf,
+} from '../../images/import/offers.ts';
 import { describeRoot } from '../../images/import/root-check.ts';
 import { requireInstallerPrograms } from '../../images/installer.ts';
 import { readAptMirrors } from '../../images/sources/apt-sources.ts';
@@ -95,7 +104,10 @@ async function importImage(
   wish: OfferWish,
   isSilent: boolean,
 ): Promise<unknown> {
-  const { offer, ...result } = await run.import(sources, wish, (answers) => chooseOffers(answers, wish));
+  const { offer, ...result } = await run.import(sources, wish, {
+    choose: (answers) => chooseOffers(answers, wish),
+    isHit: (answer) => hasImage(answer, wish),
+  });
   if (!isSilent) {
     const name = formatImageName(result.image);
     print(result.added ? `Imported ${name}: ${formatBytes(imageBytes(result.image))}` : `${name} is already there.`);
@@ -121,7 +133,7 @@ async function importInstaller(
   const { offer, directory, files } = await run.importInstaller(
     sources,
     wish,
-    (answers) => chooseInstaller(answers, wish),
+    { choose: (answers) => chooseInstaller(answers, wish), isHit: hasInstaller },
     { workDir: work.path, packages },
   );
   if (!json) printFiles(directory, files);
@@ -136,7 +148,10 @@ async function importLoader(
 ): Promise<unknown> {
   // A loader has no release: its type takes that place in its name.
   const all = { ...wish, release: undefined };
-  const { offer, directory, files } = await run.importLoader(sources, all, (answers) => chooseLoader(answers, wish));
+  const { offer, directory, files } = await run.importLoader(sources, all, {
+    choose: (answers) => chooseLoader(answers, wish),
+    isHit: (answer) => hasLoader(answer, wish),
+  });
   if (!isSilent) printFiles(directory, files);
   return { directory, files, source: offer.source };
 }

@@ -44,26 +44,29 @@ interface AskTerms {
 }
 
 /** Asks all sources concurrently. The failure of one source becomes a problem in its answer. */
-export function askSources(
+export const askSources = (
   sources: readonly ImageSource[],
   wish: OfferWish,
+  terms: AskTerms,
+): Promise<readonly SourceAnswer[]> => Promise.all(sources.map((source) => askSource(source, wish, terms)));
+
+/** Asks a source. Its failure becomes a problem in its answer. @throws RackError `cancelled` */
+export async function askSource(
+  source: ImageSource,
+  wish: OfferWish,
   { downloads, clock, mirrors, configured = {}, signal, tree }: AskTerms,
-): Promise<readonly SourceAnswer[]> {
-  return Promise.all(
-    sources.map(async (source): Promise<SourceAnswer> => {
-      const seen = tree === undefined ? undefined : { tree, nowMs: clock.wallTimeMs() };
-      const documents = new SourceDocuments(source, downloads, clock, signal, seen);
-      try {
-        if (source.kind === 'files') return await readFileOffers(source, wish, documents);
-        if (source.kind === 'installer')
-          return await readInstallerOffers(source, wish, documents, { clock, mirrors, configured, seen });
-        return await readStreamOffers(source, wish, documents);
-      } catch (error) {
-        if (!(error instanceof RackError && error.code === 'source-failed')) throw error;
-        return { source: source.name, offers: [], installers: [], loaders: [], problems: [error], isUnread: true };
-      }
-    }),
-  );
+): Promise<SourceAnswer> {
+  const seen = tree === undefined ? undefined : { tree, nowMs: clock.wallTimeMs() };
+  const documents = new SourceDocuments(source, downloads, clock, signal, seen);
+  try {
+    if (source.kind === 'files') return await readFileOffers(source, wish, documents);
+    if (source.kind === 'installer')
+      return await readInstallerOffers(source, wish, documents, { clock, mirrors, configured, seen });
+    return await readStreamOffers(source, wish, documents);
+  } catch (error) {
+    if (!(error instanceof RackError && error.code === 'source-failed')) throw error;
+    return { source: source.name, offers: [], installers: [], loaders: [], problems: [error], isUnread: true };
+  }
 }
 
 /** The sources with a name or, if there is none, with a URL. @throws RackError `not-found` */
@@ -96,22 +99,36 @@ export function sourcesOf(sources: readonly ImageSource[], os: string): readonly
   );
 }
 
+/** The images of an answer that a person may mean by a wish with a release and one architecture. */
+const wishedImages = ({ offers }: SourceAnswer, { subarchitecture: wanted }: OfferWish): readonly ImageOffer[] =>
+  offers.filter((offer) => wanted === undefined || hasSubarchitecture(offer, wanted));
+
+/** The boot loaders of an answer that a person means: the type is the release of the wish. */
+const wishedLoaders = ({ loaders }: SourceAnswer, { release }: OfferWish): readonly LoaderOffer[] =>
+  loaders.filter(({ type }) => type === release);
+
+/** True if a source has the image that `chooseOffers` chooses from its answer. */
+export const hasImage = (answer: SourceAnswer, wish: OfferWish): boolean => wishedImages(answer, wish).length > 0;
+
+/** As `hasImage`, for `chooseLoader`. */
+export const hasLoader = (answer: SourceAnswer, wish: OfferWish): boolean => wishedLoaders(answer, wish).length > 0;
+
+/** As `hasImage`, for `chooseInstaller`. */
+export const hasInstaller = ({ installers }: SourceAnswer): boolean => installers.length > 0;
+
 /**
  * The offers that match a wish with a release and one architecture. Those of the first source that has the image come first.
  * @throws RackError `source-failed` if a source had a problem, `not-found` if all answered and none has the image
  */
 export function chooseOffers(answers: readonly SourceAnswer[], wish: OfferWish): OffersOfImage {
-  const { subarchitecture: wanted } = wish;
-  const offers = answers
-    .flatMap((answer) => answer.offers)
-    .filter((offer) => wanted === undefined || hasSubarchitecture(offer, wanted));
-  const named = offers.filter(({ release }) => release === wish.release);
-  const fitting = named.length > 0 ? named : offers;
+  const offers = answers.flatMap((answer) => wishedImages(answer, wish));
+  const isFirst = ({ source }: ImageOffer): boolean => source === offers[0]?.source;
+  const own = offers.filter(isFirst);
+  const named = own.filter(({ release }) => release === wish.release);
   // Several releases have the alias `lts`; the newest one is meant.
-  const isFirst = ({ source }: ImageOffer): boolean => source === fitting[0]?.source;
   const [offer, ...others] = [
-    ...fitting.filter(isFirst).toSorted(newestFirst),
-    ...fitting.filter((other) => !isFirst(other)).toSorted(newestFirst),
+    ...(named.length > 0 ? named : own).toSorted(newestFirst),
+    ...offers.filter((other) => !isFirst(other)).toSorted(newestFirst),
   ];
   if (offer === undefined) return refuseAll(answers, wish);
   return [offer, ...others.filter((other) => isSameName(other, offer))];
@@ -130,7 +147,7 @@ export function chooseInstaller(answers: readonly SourceAnswer[], wish: OfferWis
  * @throws RackError as `chooseOffers`
  */
 export function chooseLoader(answers: readonly SourceAnswer[], wish: OfferWish): LoaderOffer {
-  const [first, ...others] = answers.flatMap((answer) => answer.loaders).filter(({ type }) => type === wish.release);
+  const [first, ...others] = answers.flatMap((answer) => wishedLoaders(answer, wish));
   if (first === undefined) return refuseAll(answers, wish);
   return withLoaderMirrors(first, others);
 }
