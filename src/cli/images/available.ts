@@ -237,11 +237,18 @@ const inOneLine = (text: string): string =>
     .map((line) => line.trim())
     .join(' ');
 
-/** The first problem of an answer in one line, with the number of the others; undefined: it has none. */
+/** The problems of an answer; those of the same fault of the network as the first one are left out. */
+function distinctOf({ problems: [first, ...others] }: SourceAnswer): readonly Error[] {
+  if (first === undefined) return [];
+  const fault = networkFault(first);
+  return [first, ...(fault === undefined ? others : others.filter((other) => networkFault(other) !== fault))];
+}
+
+/** The first problem of an answer in one line, and which command shows the others; undefined: it has none. */
 function problemOf(answer: SourceAnswer): string | undefined {
-  const [first, ...others] = problemsOf(answer);
-  const more = others.length === 0 ? '' : `; ${counted(others.length, 'other problem')}`;
-  return first === undefined ? undefined : `${inOneLine(first)}${more}`;
+  const [first, ...others] = distinctOf(answer);
+  const all = `; \`rackboot images check-sources\` shows ${counted(others.length, 'other problem')}`;
+  return first === undefined ? undefined : `${inOneLine(first.message)}${others.length === 0 ? '' : all}`;
 }
 
 /** A line for each source with a problem, and one for all those that cannot be reached for the same reason. */
@@ -264,15 +271,13 @@ function unreachedLine(answers: readonly SourceAnswer[]): string {
   return `${listed(names, NAMED_MAX)} cannot be reached, each for the same reason, such as: ${first}`;
 }
 
-/** The line of a source, and one for each further problem; those of the same fault of the network are one. */
+/** The line of a source, and one for each further problem. */
 function linesOf(answer: SourceAnswer): readonly string[] {
-  const { source, installers, problems } = answer;
+  const { source, installers } = answer;
   const offered = counted(countOf(answer), installers.length > 0 ? 'installer' : 'image');
-  const [first, ...others] = problems;
+  const [first, ...others] = distinctOf(answer);
   const [note] = installers.flatMap(notesOn);
   if (first === undefined) return [`ok   ${source}: ${offered}${note === undefined ? '' : `. ${note}`}`];
-  const fault = networkFault(first);
-  const further = fault === undefined ? others : others.filter((other) => networkFault(other) !== fault);
   const said = ({ message }: Error): string => inOneLine(message).replace(`the source ${source} cannot be used: `, '');
-  return [`BAD  ${source}: ${offered}; ${said(first)}`, ...further.map((other) => `     ${said(other)}`)];
+  return [`BAD  ${source}: ${offered}; ${said(first)}`, ...others.map((other) => `     ${said(other)}`)];
 }

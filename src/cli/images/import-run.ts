@@ -17,6 +17,7 @@ import {
   type LoaderOffer,
   leftOutNote,
   type OfferWish,
+  offeredContent,
   type SourceAnswer,
 } from '../../images/import/offer.ts';
 import { askSource } from '../../images/import/offers.ts';
@@ -38,7 +39,7 @@ interface Choice<T> {
   readonly choose: (answers: readonly SourceAnswer[]) => T;
   /** True for an answer that later sources need not add to; undefined: all answers are needed. */
   readonly isHit?: ((answer: SourceAnswer) => boolean) | undefined;
-  /** What is left of a choice after the offers of some answers were tried, or undefined; without it, one choice is tried. */
+  /** Returns the rest of a choice after the offers of some answers were tried, or undefined; without it, one choice is tried. */
   readonly untried?: ((chosen: T, tried: readonly SourceAnswer[]) => T | undefined) | undefined;
 }
 
@@ -81,8 +82,11 @@ export class ImportRun {
   ): Promise<FirstImport & { readonly removed: readonly StoredImage[] }> {
     const { tree, nowMs } = this;
     const images = sources.filter(({ kind }) => kind !== 'installer');
+    // The servers of a tried offer may have what those of another source, with the same files, lack.
     const untried = (offers: OffersOfImage, tried: readonly SourceAnswer[]): OffersOfImage | undefined => {
-      const [first, ...others] = offers.filter((offer) => !tried.some((answer) => answer.offers.includes(offer)));
+      const added = offers.filter((offer) => !tried.some((answer) => answer.offers.includes(offer)));
+      const contents = new Set(added.map(offeredContent));
+      const [first, ...others] = offers.filter((offer) => contents.has(offeredContent(offer)));
       return first === undefined ? undefined : [first, ...others];
     };
     return this.#deliver(images, wish, { ...choice, untried }, async (offers, progress) => {

@@ -152,13 +152,18 @@ export function chooseLoader(answers: readonly SourceAnswer[], wish: OfferWish):
   return withLoaderMirrors(first, others);
 }
 
+/** @throws RackError `source-failed` with the problems of the answers, one a line, if they have any */
+function refuseProblems(answers: readonly SourceAnswer[]): void {
+  const texts = answers.flatMap(({ problems }) => problems.map(({ message }) => message));
+  if (texts.length === 0) return;
+  const more = texts.length - NAMED_MAX;
+  const rest = more > 0 ? [`\`rackboot images check-sources\` shows ${counted(more, 'other problem')}`] : [];
+  throw new RackError('source-failed', [...texts.slice(0, NAMED_MAX), ...rest].join('\n'));
+}
+
 /** @throws RackError that says why no source has the image */
 function refuseAll(answers: readonly SourceAnswer[], { os, release = '', architectures }: OfferWish): never {
-  const [problem, ...others] = answers.flatMap((answer) => answer.problems);
-  if (problem !== undefined) {
-    const more = others.length === 0 ? '' : ` (and ${counted(others.length, 'other problem')})`;
-    throw new RackError('source-failed', `${problem.message}${more}`);
-  }
+  refuseProblems(answers);
   const names = answers.map(({ source }) => source);
   const asked = `${os}/${release} for ${listed(architectures, NAMED_MAX)}`;
   const remedy = `\`rackboot images available ${os}\` lists all`;
@@ -194,8 +199,7 @@ const OTHER_PART = 'import another one in its place, which `rackboot images avai
 
 /** @throws RackError that says why nothing can take the place of what came from a source */
 function refuseAgain(answers: readonly SourceAnswer[], source = '', remedy = OTHER_PART): never {
-  const [problem] = answers.filter((one) => one.source === source).flatMap(({ problems }) => problems);
-  if (problem !== undefined) throw new RackError('source-failed', problem.message);
+  refuseProblems(answers.filter((one) => one.source === source));
   throw new RackError('not-found', `no source has its files, and its source ${source} has no newer ones: ${remedy}`);
 }
 

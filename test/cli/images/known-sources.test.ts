@@ -307,6 +307,29 @@ describe('sources that people added to the region', { skip: missing('linux', 'gp
     }
   });
 
+  test('a source with several problems has one line, which names the command that shows all', async () => {
+    const server = createServer((_, response) => response.writeHead(404).end());
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    try {
+      const at = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+      const file = join(scratch, 'broken.yaml');
+      writeFileSync(
+        file,
+        `sources:\n  - { name: broken, title: Broken, os: broken, kind: files, directory: "${at}{release}/", file: "x.img", checksums: SUMS,
+    arches: { amd64: x }, signed: { keyrings: [${join(scratch, 'keys.gpg')}] }, releases: [{ name: a, title: A }, { name: b, title: B }] }\n`,
+      );
+      const { complaint } = await printedBy(() =>
+        runCommandLine(['images', 'available', 'broken', '--sources', file, '--config', config]),
+      );
+      assert.match(
+        complaint,
+        /^the source broken cannot be used: .*\/a\/SUMS.*; `.*images check-sources\b.*` shows 1 other problem\n?$/,
+      );
+    } finally {
+      server.close();
+    }
+  });
+
   test('sources that cannot be reached for the same reason share a line', async () => {
     const file = join(scratch, 'unreached.yaml');
     const one = (name: string): string =>

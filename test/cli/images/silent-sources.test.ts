@@ -40,17 +40,19 @@ describe('a source that does not answer', { skip: missing('linux', 'gpg') }, () 
   const gpg = new GpgHome();
   const [first, second] = [new FileSite(join(scratch, 'first')), new FileSite(join(scratch, 'second'))];
   const sources = join(scratch, 'sources.yaml');
+  const signer = () => ({ home: gpg, key });
+  let key = '';
   let tree = '';
 
   before(async () => {
-    const signer = { home: gpg, key: gpg.makeKey('site') };
+    key = gpg.makeKey('site');
     writeFileSync(join(scratch, 'keys.gpg'), gpg.export(['site']));
     const lines: string[] = [];
     const add = (name: string, os: string, url: string) =>
       lines.push(`  - { name: ${name}, title: Site, os: ${os}, kind: simplestreams, url: "${url}", content_ids: ["a:download"],
       arches: { amd64: amd64 }, signed: { keyrings: [${join(scratch, 'keys.gpg')}] } }\n`);
     for (const [name, site] of Object.entries({ first, second })) {
-      writeStreamSite(join(scratch, name), { 'a:download': { noble: systemOf(name) } }, signer);
+      writeStreamSite(join(scratch, name), { 'a:download': { noble: systemOf(name) } }, signer());
       const url = await site.open();
       add(name, 'tiny', url);
       // The shipped sources are replaced: nothing is asked of the Internet.
@@ -98,6 +100,15 @@ describe('a source that does not answer', { skip: missing('linux', 'gpg') }, () 
     assert.equal(result, 0, complaint);
     assert.match(text, /source first, .*404.*source second, /s);
     assert.deepEqual(importedFrom(), ['second']);
+  });
+
+  test('delivers the files that the first one lacks, which has the others', async () => {
+    second.delayMs = 1500;
+    writeStreamSite(join(scratch, 'second'), { 'a:download': { noble: systemOf('first') } }, signer());
+    rmSync(join(scratch, 'second/noble/boot-initrd'));
+    const { result, complaint } = await importNoble();
+    assert.equal(result, 0, complaint);
+    assert.deepEqual(importedFrom(), ['first']);
   });
 
   for (const command of ['available', 'check-sources'])

@@ -81,6 +81,20 @@ describe('a system of two sources', () => {
         assert.equal(readFileSync(kernel, 'utf8'), startFile('hwe-24.04', 'boot-kernel'));
       });
 
+  test('is refused with the problems of all sources if none can be read', async () => {
+    const names = Array.from({ length: 10 }, (_, number) => `broken-${number}`);
+    const sources = await Promise.all(names.map((name) => source(name, {})));
+    for (const name of names) writeFileSync(join(scratch, name, 'streams/v1/index.json'), name);
+    await assert.rejects(importFrom(sources), ({ message }: Error) => {
+      const lines = message.split('\n');
+      assert.equal(lines.length, 9);
+      for (const [number, line] of lines.slice(0, -1).entries())
+        assert.match(line, new RegExp(`^the source broken-${number} cannot be used: `));
+      assert.equal(lines.at(-1), '`rackboot images check-sources` shows 2 other problems');
+      return true;
+    });
+  });
+
   test('a boot loader is imported, too, if each of them lacks another file', async () => {
     const product = {
       tags: { os: 'grub', arch: 'amd64', label: 'stable', 'bootloader-type': 'pxe' },

@@ -13,7 +13,7 @@ const SECOND = 1000;
 /** Asks three sources, which answer when the test says so. */
 function ask() {
   const clock = new VirtualClock();
-  const told: string[] = [];
+  const notices: string[] = [];
   const open = new Map(['a', 'b', 'c'].map((name) => [name, Promise.withResolvers<SourceAnswer>()]));
   const sources = [...open.keys()].map(
     (name): ImageSource => ({
@@ -26,13 +26,13 @@ function ask() {
     async ({ name }) => await (open.get(name)?.promise ?? assert.fail()),
     clock,
     {
-      onWait: (names) => told.push(`wait ${names.join()}`),
-      onGiveUp: (names) => told.push(`without ${names.join()}`),
+      onWait: (names) => notices.push(`wait ${names.join()}`),
+      onGiveUp: (names) => notices.push(`without ${names.join()}`),
     },
   );
   return {
     questions,
-    told,
+    notices,
     /** @param has true: it has the image */
     answer: (source: string, has: boolean) =>
       open.get(source)?.resolve({ source, offers: [], installers: [], loaders: [], problems: [], isUnread: has }),
@@ -58,17 +58,17 @@ const isHit = ({ isUnread }: SourceAnswer): boolean => isUnread === true;
 
 describe('the answers that decide', () => {
   test('are there as soon as the first source has the image', async () => {
-    const { questions, wait, answer, pass, told } = ask();
+    const { questions, wait, answer, pass, notices } = ask();
     const got = wait(isHit);
     answer('a', true);
     await pass(0);
     assert.equal(got(), 'a');
     assert.equal(questions.areAnswered, false);
-    assert.deepEqual(told, []);
+    assert.deepEqual(notices, []);
   });
 
   test('are those of the sources before it, too', async () => {
-    const { wait, answer, pass, told } = ask();
+    const { wait, answer, pass, notices } = ask();
     const got = wait(isHit);
     answer('b', true);
     await pass(30);
@@ -76,11 +76,11 @@ describe('the answers that decide', () => {
     answer('a', false);
     await pass(0);
     assert.equal(got(), 'a,b');
-    assert.deepEqual(told, ['wait a', 'wait a']);
+    assert.deepEqual(notices, ['wait a', 'wait a']);
   });
 
   test('leave out an earlier source after a minute, which is named', async () => {
-    const { wait, answer, pass, told } = ask();
+    const { wait, answer, pass, notices } = ask();
     const got = wait(isHit);
     await pass(10);
     answer('b', true);
@@ -88,11 +88,11 @@ describe('the answers that decide', () => {
     assert.equal(got(), undefined);
     await pass(1);
     assert.equal(got(), 'b');
-    assert.deepEqual(told, ['wait a,b,c', 'wait a', 'wait a', 'without a']);
+    assert.deepEqual(notices, ['wait a,b,c', 'wait a', 'wait a', 'without a']);
   });
 
   test('are awaited if no source has the image yet; the first one that has it after the minute ends that', async () => {
-    const { wait, answer, pass, told } = ask();
+    const { wait, answer, pass, notices } = ask();
     const got = wait(isHit);
     answer('b', false);
     await pass(100);
@@ -100,7 +100,7 @@ describe('the answers that decide', () => {
     answer('c', true);
     await pass(0);
     assert.equal(got(), 'b,c');
-    assert.deepEqual([told.length, told[0], told.at(-1)], [6, 'wait a,c', 'without a']);
+    assert.deepEqual([notices.length, notices[0], notices.at(-1)], [6, 'wait a,c', 'without a']);
   });
 
   test('are all of them, if each counts; one that fails ends the wait', async () => {
