@@ -4,7 +4,9 @@
 //
 // 1. The plan contains only what the site's signature covers. A file without SHA-256 or SHA-512 is a problem, and is not mirrored.
 // 2. No file may have the path of a document, or a hidden name: the name of the mirror's own directory is hidden.
+// 3. No file may have a path through which that of another file or of a document leads, or that leads through a document.
 
+import { dirname } from 'node:path';
 import type { Clock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import { describeDocumentFault } from '../documents/fault.ts';
@@ -148,7 +150,21 @@ function planFiles(
     else if (known !== undefined && known.digest.hex !== digest.hex) problems.add(`${path} has two checksums`);
     else files.set(path, { path, url: `${url}${path}`, bytes, digest });
   }
+  const ways = new Set([...documents, ...files.keys()].flatMap(waysTo));
+  for (const path of files.keys()) {
+    const through = waysTo(path).find((way) => documents.has(way));
+    if (through !== undefined) problems.add(`${path} leads through ${through}, which is a document of the site`);
+    else if (ways.has(path)) problems.add(`${path} is not allowed as the path of a file: the site has files below it`);
+    else continue;
+    files.delete(path);
+  }
   return { files: [...files.values()], problems: [...problems] };
+}
+
+/** The directories on the way to a path: `streams/v1` and `streams`. */
+function waysTo(path: string): readonly string[] {
+  const way = dirname(path);
+  return way === '.' ? [] : [way, ...waysTo(way)];
 }
 
 function digestOf({ sha256, sha512 }: Pick<StreamFile, 'sha256' | 'sha512'>): Digest | undefined {

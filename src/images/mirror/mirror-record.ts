@@ -8,11 +8,12 @@
 // 2. A mirror does not replace or remove a file that was there before it, or that somebody has changed since. If that file has the right
 //    content, the mirror uses it.
 // 3. A mirror writes and removes nothing through a link to a directory, which may lead anywhere.
+// 4. A file that a mirror wrote does not stand in its way: the site may have a directory there now, or a file instead of a directory.
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { rm, rmdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readdir, rm, rmdir } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 import { z } from 'zod';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { foundStats } from '../../files/found-stats.ts';
@@ -59,10 +60,13 @@ function findObstacle(directory: string, path: string): string | undefined {
   return undefined;
 }
 
-/** @throws RackError `already-exists` if a link or a file has the place of a directory above a path */
-export function checkWay(directory: string, path: string): void {
+/**
+ * @param isOwn true for a path whose file is removed before the way is used; default: none
+ * @throws RackError `already-exists` if a link or a file has the place of a directory above a path
+ */
+export function checkWay(directory: string, path: string, isOwn: (path: string) => boolean = () => false): void {
   const obstacle = findObstacle(directory, path);
-  if (obstacle === undefined) return;
+  if (obstacle === undefined || isOwn(relative(directory, obstacle))) return;
   const why = seenEntry(obstacle)?.isSymbolicLink()
     ? 'it is a link, and a mirror writes nothing through one; put a directory in its place'
     : 'the site has a directory of this name; move it away';
@@ -98,7 +102,7 @@ export class MirrorRecord {
   async findMissing(files: readonly Wanted[], documents: readonly Wanted[]): Promise<readonly Wanted[]> {
     const missing: Wanted[] = [];
     const ways = new Map([...files, ...documents].map(({ path }) => [dirname(path), path]));
-    for (const path of ways.values()) checkWay(this.#directory, path);
+    for (const path of ways.values()) checkWay(this.#directory, path, (obstacle) => this.#isOwn(obstacle));
     for (const wanted of [...files, ...documents]) if (!(await this.#isThere(wanted))) missing.push(wanted);
     return missing;
   }
@@ -122,10 +126,37 @@ export class MirrorRecord {
     return missing;
   }
 
+  /** True for a file that a mirror wrote, and that nobody has changed since. */
+  #isOwn(path: string): boolean {
+    const known = this.#entries.get(path);
+    const facts = seenEntry(join(this.#directory, path));
+    if (known === undefined || facts?.isFile() !== true) return false;
+    return known.bytes === undefined || (known.bytes === facts.size && known.mtimeMs === facts.mtimeMs);
+  }
+
+  /**
+   * Removes files that earlier runs wrote and that are in the way of a path: one of them has the place of a directory above it, or they are
+   * in a directory at the path itself.
+   * @throws RackError as `checkWay`
+   */
+  async makeWay(path: string): Promise<void> {
+    const obstacle = findObstacle(this.#directory, path);
+    const above = obstacle === undefined ? [] : [relative(this.#directory, obstacle)];
+    const isDirectory = obstacle === undefined && seenEntry(join(this.#directory, path))?.isDirectory() === true;
+    const below = isDirectory ? [...this.#entries.keys()].filter((other) => other.startsWith(`${path}/`)) : [];
+    for (const other of [...above, ...below].filter((one) => this.#isOwn(one))) {
+      await rm(join(this.#directory, other));
+      await this.#removeEmpty(dirname(other));
+      this.#entries.delete(other);
+    }
+    checkWay(this.#directory, path);
+  }
+
   async #isThere({ path, digest }: Wanted): Promise<boolean> {
     const at = join(this.#directory, path);
     const facts = foundStats(at);
     if (facts === undefined) return false;
+    if (seenEntry(at)?.isDirectory() === true && (await this.#isOwnDirectory(path))) return false;
     const known = this.#entries.get(path);
     const isUnchanged = known?.bytes === facts.size && known.mtimeMs === facts.mtimeMs;
     if (isUnchanged && known.hex === digest.hex) return true;
@@ -136,6 +167,14 @@ export class MirrorRecord {
     if (isRight || isOurs) return isRight;
     const why = 'it has different content, and no mirror wrote it';
     throw new RackError('already-exists', `${at} is in the way: ${why}; move it away, or choose another directory`);
+  }
+
+  /** True if a directory has nothing but files that a mirror wrote, and that nobody has changed since. */
+  async #isOwnDirectory(path: string): Promise<boolean> {
+    const entries = await readdir(join(this.#directory, path), { recursive: true, withFileTypes: true });
+    return entries.every(
+      (one) => one.isDirectory() || this.#isOwn(relative(this.#directory, join(one.parentPath, one.name))),
+    );
   }
 
   /** Notes that a file is now at its path. */

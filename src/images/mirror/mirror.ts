@@ -6,15 +6,18 @@
 // 1. A document is published after all its files, and a file is removed only after all documents that named it. So readers find every file
 //    that a document names.
 // 2. A file appears at its path only after its checksum was verified. The next run continues the partial downloads of an interrupted one.
-// 3. If a file cannot be fetched, the previous documents stay, and nothing is removed.
+// 3. If a file cannot be fetched, the others are, but the previous documents stay, and only files of earlier runs that are in the way of new
+//    ones are removed.
 
 import { createHash } from 'node:crypto';
 import { readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Clock } from '../../clock.ts';
+import { counted } from '../../counted.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { ownershipRemedy } from '../../files/ownership.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
+import { prospectOf } from '../download/fault.ts';
 import { describeLastFault } from '../download/fault-words.ts';
 import type { Downloads } from '../download/queue.ts';
 import { type Download, isAtRest } from '../download/request.ts';
@@ -25,6 +28,10 @@ import { checkWay, hasRecord, MirrorRecord, workDirectory } from './mirror-recor
 
 /** How many files are requested at a time; the downloads also have their own bound. */
 const FILES_AT_A_TIME = 4;
+/** After so many failures in a row, other than refusals of a file, the server is given up. */
+const FAILURES_IN_A_ROW_MAX = FILES_AT_A_TIME;
+/** How many of the failures a message has; further ones are counted. */
+const SHOWN_FAILURES_MAX = 100;
 /** The largest file, in bytes. */
 const FILE_BYTES_MAX = 64 * 1024 ** 3;
 
@@ -128,7 +135,7 @@ async function fulfil(plan: MirrorPlan, record: MirrorRecord, terms: MirrorTerms
   try {
     await fetchFiles(files, record, terms);
     for (const document of documents.filter(({ path }) => missing.has(path))) {
-      checkWay(directory, document.path);
+      await record.makeWay(document.path);
       await publishFile(join(directory, document.path), document.bytes);
       record.wrote(document);
     }
@@ -141,30 +148,58 @@ async function fulfil(plan: MirrorPlan, record: MirrorRecord, terms: MirrorTerms
   return { images, files: plan.files.length, fetched: files.length, removed, problems };
 }
 
+/** Fetches all files that can be fetched. @throws RackError `source-failed` with those that cannot, and as `fetchFile` */
 async function fetchFiles(files: readonly MirrorFile[], record: MirrorRecord, terms: MirrorTerms): Promise<void> {
   const stop = new AbortController();
   const signal = AbortSignal.any([terms.signal, stop.signal]);
   const counter = new ProgressCounter(files, terms.onProgress);
   const left = files.values();
+  const failures: string[] = [];
+  let failuresInARow = 0;
+  let fetched = 0;
   const work = async (): Promise<void> => {
-    for (const file of left) await fetchFile(file, { ...terms, signal }, counter, record);
+    for (const file of left) {
+      const failure = await fetchFile(file, { ...terms, signal }, counter, record);
+      if (failure === undefined) fetched += 1;
+      else failures.push(failure.text);
+      failuresInARow = failure === undefined || failure.isRefused ? 0 : failuresInARow + 1;
+      if (failuresInARow >= FAILURES_IN_A_ROW_MAX) return;
+    }
   };
-  // The first failure stops the other workers, and is the one that is reported. All have ended before it is thrown.
-  const failures: unknown[] = [];
+  // The first error stops the other workers, and is the one that is reported. All have ended before it is thrown.
+  const errors: unknown[] = [];
   const note = (error: unknown): void => {
-    failures.push(error);
+    errors.push(error);
     stop.abort();
   };
   await Promise.all(Array.from({ length: FILES_AT_A_TIME }, () => work().catch(note)));
-  if (failures.length > 0) throw failures[0];
+  if (errors.length > 0) throw errors[0];
+  if (failures.length === 0) return;
+  const more = failures.length - SHOWN_FAILURES_MAX;
+  const rest = more > 0 ? [`${counted(more, 'further file')} could not be mirrored`] : [];
+  const end = `fetched ${fetched} of ${counted(files.length, 'new file')}; the documents of the mirror stay as they were: repeat the command, or leave the files out with filters`;
+  throw new RackError('source-failed', [...failures.slice(0, SHOWN_FAILURES_MAX), ...rest, end].join('\n'));
 }
 
+/** A file that no attempt delivered. */
+interface Failure {
+  /** For people, with the path and the reason. */
+  readonly text: string;
+  /** True: the server answered that it does not send this file. */
+  readonly isRefused: boolean;
+}
+
+/**
+ * Fetches a file, and puts it at its path.
+ * @returns undefined if it is there
+ * @throws RackError `source-failed` if this host cannot store it, `cancelled`, `already-exists`
+ */
 async function fetchFile(
   file: MirrorFile,
   { directory, downloads, signal, onDownload }: MirrorTerms,
   counter: ProgressCounter,
   record: MirrorRecord,
-): Promise<void> {
+): Promise<Failure | undefined> {
   const { path, url, bytes, digest } = file;
   if (signal.aborted) throw new RackError('cancelled', 'the mirror was stopped');
   const own = workDirectory(directory);
@@ -191,16 +226,18 @@ async function fetchFile(
   }
   const { state } = download;
   if (state.kind === 'failed') {
-    const why = describeLastFault(state.reason, download);
-    throw new RackError('source-failed', `${path} could not be mirrored: ${why}`);
+    const text = `${path} could not be mirrored: ${describeLastFault(state.reason, download)}`;
+    if (prospectOf(state.reason) === 'never') throw new RackError('source-failed', text);
+    return { text, isRefused: state.reason.code === 'http-refused' };
   }
   if (state.kind !== 'done') throw new RackError('cancelled', 'the mirror was stopped');
   const at = join(directory, path);
-  checkWay(directory, path);
+  await record.makeWay(path);
   await makeDirectories(dirname(at));
   await rename(join(own, name), at);
   await syncDirectory(dirname(at));
   record.wrote(file);
+  return undefined;
 }
 
 /** Adds up the progress of all downloads. */

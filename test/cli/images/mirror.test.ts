@@ -4,15 +4,17 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
 import { GpgHome } from '../../support/gpg-home.ts';
 import { FileSite } from '../../support/image-site.ts';
 import { missing } from '../../support/needs.ts';
 import { printedBy } from '../../support/printed.ts';
-import { writeStreamSite } from '../../support/stream-site.ts';
+import { productsDocument, writeStreamSite } from '../../support/stream-site.ts';
 import { twoKernels } from '../../support/two-kernels.ts';
+
+const TAGS = { arch: 'amd64', os: 'tiny', release: 'one', version: '1', label: 'release' };
 
 describe('images mirror', { skip: missing('linux', 'gpg') }, () => {
   const scratch = mkdtempSync(join(tmpdir(), 'rackboot-mirror-'));
@@ -20,16 +22,17 @@ describe('images mirror', { skip: missing('linux', 'gpg') }, () => {
   const site = new FileSite(join(scratch, 'site'));
   const keyring = join(scratch, 'keys.gpg');
   const config = join(scratch, 'rackboot.yaml');
-  let url = '';
+  const others: FileSite[] = [];
+  let [url, key] = ['', ''];
   before(async () => {
-    const key = gpg.makeKey('site');
+    key = gpg.makeKey('site');
     writeFileSync(keyring, gpg.export(['site']));
     writeFileSync(config, `name: rack\nstate_dir: ${scratch}\n`);
     writeStreamSite(join(scratch, 'site'), twoKernels(), { home: gpg, key });
     url = await site.open();
   });
   after(() => {
-    site.close();
+    for (const one of [site, ...others]) one.close();
     gpg.remove();
     rmSync(scratch, { recursive: true, force: true });
   });
@@ -67,5 +70,93 @@ describe('images mirror', { skip: missing('linux', 'gpg') }, () => {
     rmSync(join(directory, 'streams'), { recursive: true });
     const imported = await printedBy(() => runCommandLine(['images', 'import', directory, '--tree', scratch]));
     assert.match(imported.complaint, /is a mirror of a site of images: serve its directory by a web server/);
+  });
+
+  /** A site whose files have these contents, and its mirror. */
+  async function other(name: string) {
+    const root = join(scratch, name);
+    const served = new FileSite(root);
+    const from = await served.open();
+    others.push(served);
+    const directory = join(scratch, `${name}-mirror`);
+    return {
+      root,
+      publish: (files: Readonly<Record<string, string>>) => {
+        const listed = Object.entries(files).map(([path, content], number) => [
+          `file-${number}`,
+          { ftype: 'root-dd', path, content },
+        ]);
+        const versions = { '20261101': { files: Object.fromEntries(listed) } };
+        writeStreamSite(root, { 'a:download': { one: { tags: TAGS, versions } } }, { home: gpg, key });
+      },
+      mirror: () => mirror(from, directory),
+      files: () =>
+        readdirSync(directory, { recursive: true, withFileTypes: true })
+          .filter((one) => one.isFile())
+          .map((one) => relative(directory, join(one.parentPath, one.name)))
+          .filter((path) => !/^(?:streams\/v1|\.rackboot-mirror)\//.test(path))
+          .toSorted(),
+      directory,
+    };
+  }
+
+  test('fetches every other file if the site lacks some, names these, and keeps the documents', async () => {
+    const { root, publish, mirror: run, files, directory } = await other('lacking');
+    const names = Array.from({ length: 20 }, (_, number) => `pool/${10 + number}.img`);
+    publish(Object.fromEntries(names.map((name) => [name, name])));
+    const lost = names.slice(0, 10);
+    for (const name of lost) rmSync(join(root, name));
+    const { result, complaint } = await run();
+    assert.equal(result, 1);
+    assert.deepEqual(files(), names.slice(10));
+    for (const name of lost)
+      assert.match(complaint, new RegExp(`^(?:rackboot: )?${name} could not be mirrored: .*404`, 'm'));
+    assert.match(complaint, /^fetched 10 of 20 new files; the documents of the mirror stay as they were: /m);
+    assert.equal(existsSync(join(directory, 'streams')), false);
+    publish(Object.fromEntries(names.map((name) => [name, name])));
+    assert.equal((await run()).result, 0);
+    assert.deepEqual(files(), names);
+  });
+
+  test('refuses paths of which one leads through another, and mirrors the other files', async () => {
+    const { root, publish, mirror: run, files } = await other('crossed');
+    publish({ good: 'good', 'a/b': 'a/b' });
+    const paths = ['good', 'a', 'a/b', 'streams', 'streams/v1', 'streams/v1/index.sjson/x'];
+    const items = paths.map((path) => [path, { ftype: 'root-dd', path, content: path }]);
+    const versions = { '20261101': { files: Object.fromEntries(items) } };
+    const document = productsDocument('a:download', { one: { tags: TAGS, versions } });
+    const signed = gpg.sign(`${JSON.stringify(document)}\n`, { key, form: 'clear' });
+    writeFileSync(join(root, 'streams/v1/a:download.sjson'), signed);
+    const { result, text, complaint } = await run();
+    assert.equal(result, 1);
+    assert.match(text, /^Mirrored: 2 new files of 2, 0 removed\.$/m, complaint);
+    assert.deepEqual(files(), ['a/b', 'good']);
+    const below = 'is not allowed as the path of a file: the site has files below it';
+    assert.deepEqual(complaint.trim().split('\n').toSorted(), [
+      `a ${below}`,
+      `streams ${below}`,
+      `streams/v1 ${below}`,
+      'streams/v1/index.sjson/x leads through streams/v1/index.sjson, which is a document of the site',
+    ]);
+  });
+
+  test('removes its own files from the way of new ones, but nothing of others', async () => {
+    const { root, publish, mirror: run, files, directory } = await other('turned');
+    publish({ a: 'a', 'b/c': 'c', 'b/d/e': 'e' });
+    assert.equal((await run()).result, 0);
+    rmSync(join(root, 'a'));
+    rmSync(join(root, 'b'), { recursive: true });
+    publish({ 'a/f': 'f', b: 'b' });
+    writeFileSync(join(directory, 'b/own'), 'mine');
+    const refused = await run();
+    assert.match(refused.complaint, /turned-mirror\/b is in the way: it has different content, and no mirror wrote it/);
+    assert.deepEqual(files(), ['a', 'b/c', 'b/d/e', 'b/own']);
+    rmSync(join(directory, 'b/own'));
+    const { result, complaint } = await run();
+    assert.equal(result, 0, complaint);
+    assert.deepEqual(files(), ['a/f', 'b']);
+    rmSync(join(directory, 'a'), { recursive: true });
+    writeFileSync(join(directory, 'a'), 'mine');
+    assert.match((await run()).complaint, /turned-mirror\/a is in the way: the site has a directory of this name/);
   });
 });
