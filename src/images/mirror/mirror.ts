@@ -28,7 +28,7 @@ import { checkWay, hasRecord, MirrorRecord, workDirectory } from './mirror-recor
 
 /** How many files are requested at a time; the downloads also have their own bound. */
 const FILES_AT_A_TIME = 4;
-/** After so many failures in a row, other than refusals of a file, the server is given up. */
+/** The failures in a row, other than refusals of a file, after which the server is given up. */
 const FAILURES_IN_A_ROW_MAX = FILES_AT_A_TIME;
 /** How many of the failures a message has; further ones are counted. */
 const SHOWN_FAILURES_MAX = 100;

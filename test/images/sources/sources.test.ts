@@ -218,6 +218,36 @@ describe("a site's own sources", () => {
     ['no kind', { ...plain, kind: undefined }, [/^sources\[0\]\.kind: expected simplestreams, files or installer$/]],
     ['a text in its place', 'x', [/^sources\[0\]: expected simplestreams, files or installer$/]],
     ['an unknown key', { ...plain, titel: 'x' }, [/^sources\[0\]\.titel: unknown key; did you mean title\? /]],
+    [
+      'a key of signed next to it',
+      { ...streams, keyrings: ['/k'] },
+      [/^sources\[0\]\.keyrings: unknown key; it belongs below signed; config/],
+    ],
+    [
+      'a misspelt one there',
+      { ...streams, keyring: ['/k'] },
+      [/^sources\[0\]\.keyring: unknown key; did you mean keyrings, which belongs below signed\? /],
+    ],
+    [
+      'a key of the source below signed',
+      { ...streams, signed: { ...url, fingerprints: [FINGERPRINT], ftypes: ['x'] } },
+      [/^sources\[0\]\.signed\.ftypes: unknown key; it belongs in the source itself; /],
+    ],
+    [
+      'a key of another kind',
+      { ...plain, content_ids: ['x'] },
+      [/^sources\[0\]\.content_ids: unknown key; sources of the kind simplestreams have it; /],
+    ],
+    [
+      'a key of a release next to them',
+      { ...plain, version: '7' },
+      [/^sources\[0\]\.version: unknown key; it belongs in a release; /],
+    ],
+    [
+      'a misspelt key of a release',
+      { ...plain, releases: [{ name: 'a', titel: 'A', title: 'A' }] },
+      [/^sources\[0\]\.releases\[0\]\.titel: unknown key; did you mean title\? /],
+    ],
     ['a bad name', { ...plain, name: 'Big Site' }, [/^sources\[0\]\.name: expected a name .*, found "Big Site"$/]],
     ['no title', { ...plain, title: undefined }, [/^sources\[0\]\.title: is missing: expected a text/]],
     [
