@@ -2,7 +2,6 @@
 
 import { dirname, join } from 'node:path';
 import { type Html, html, nothing } from '../../html.ts';
-import { refuseField } from '../api/call/answer.ts';
 import { RACK_CONFIG } from '../config.ts';
 import { type RegionSelection, type RegionSource, SITE_SOURCES, sourceTitle } from '../images/region-source.ts';
 import { WHY_CHARACTERS_MAX } from '../records/boot-store.ts';
@@ -12,7 +11,7 @@ import { areaField, checkField, formOf, groupOf, hiddenField, textField } from '
 import { fileProblemPart, IMAGES_PATH, missingOf, SOURCES_PATH, selectionText } from './images-page.ts';
 import { breakable, codeIn, pageOf } from './parts.ts';
 import { pathBelow } from './values.ts';
-import { given, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+import { given, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
 const ADD = { method: 'POST', path: 'boot-sources' } as const;
 const CHANGE = { method: 'PUT', path: 'boot-sources/{id}' } as const;
@@ -115,17 +114,7 @@ const sourceValues = (view: View): Record<string, string> => ({
   why: given(view, 'why').trim(),
 });
 
-/** The refusal of a file of keys that this host lacks; undefined: it is there, or none is given. @param before the path that is stored */
-async function missingFile(view: View, before = ''): Promise<Outcome> {
-  const file = given(view, 'keyring_filename').trim();
-  if (file === '' || file === before || !mayCall(view.viewer, ADD)) return undefined;
-  if (await view.region.bootImages.hasFile(file)) return undefined;
-  return refuseField('keyring_filename', 'field.keyring-missing-file', { file });
-}
-
 async function add(view: View): Promise<Outcome> {
-  const missing = await missingFile(view);
-  if (missing !== undefined) return missing;
   const answer = await operate(view, ADD, {}, sourceValues(view));
   const url = given(view, 'url').trim();
   const added = (await view.region.bootImages.listSources()).find((one) => one.pin === undefined && one.url === url);
@@ -265,8 +254,6 @@ async function change(view: View): Promise<Outcome> {
     case 'remove':
       return outcomeOf(await operate(view, REMOVE, { id }, {}), SOURCES_PATH, words.sources.deleted(source.url));
     default: {
-      const missing = await missingFile(view, source.keyringFilename);
-      if (missing !== undefined) return missing;
       const values = sourceValues(view);
       const isUnsigned = values.unsigned === 'true';
       // The fields show the stored values; new ones replace those that do not fit them.

@@ -12,6 +12,7 @@ import { BootImages } from '../../../src/region/images/boot-images.ts';
 import { SELECTIONS_MAX } from '../../../src/region/records/boot-store.ts';
 import type { RegionOptions } from '../../../src/region/region.ts';
 import { authorizationOf } from '../../support/oauth.ts';
+import { PUBLIC_KEY, PUBLIC_KEY_BYTES } from '../../support/public-key.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { addAdmin } from '../accounts/administrator.ts';
 import { makeRegion, type RegionPlace } from '../place.ts';
@@ -58,7 +59,6 @@ async function withApi(
 
 const URL_1 = 'https://images.maas.io/ephemeral-v3/stable/';
 const KEYRING = '/usr/share/keyrings/ubuntu-cloudimage-keyring.gpg';
-const ARMOR = '-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nAAAA\n-----END PGP PUBLIC KEY BLOCK-----';
 
 test('a source is created, listed, read, changed and removed, with MAAS’s fields in 2.0 and 1.0', () =>
   withApi(async (ask, { store }) => {
@@ -79,9 +79,9 @@ test('a source is created, listed, read, changed and removed, with MAAS’s fiel
     assert.equal((await ask('GET', '1.0/boot-sources/1/')).json.resource_uri, '/MAAS/api/1.0/boot-sources/1/');
     assert.equal((await ask('GET', '1.0/nodegroups/master/boot-sources/')).json[0].id, 1);
     assert.equal((await ask('GET', '1.0/nodegroups/none/boot-sources/')).status, 404);
-    const changed = await ask('PUT', '2.0/boot-sources/1/', { keyring_data: ARMOR });
+    const changed = await ask('PUT', '2.0/boot-sources/1/', { keyring_data: PUBLIC_KEY });
     assert.deepEqual([changed.json.url, changed.json.keyring_filename], [URL_1, '']);
-    assert.equal(Buffer.from(changed.json.keyring_data, 'base64').toString(), ARMOR);
+    assert.equal(Buffer.from(changed.json.keyring_data, 'base64').toString(), PUBLIC_KEY);
     assert.equal(
       (await ask('PUT', '1.0/nodegroups/master/boot-sources/1/', { url: 'http://x/' })).json.url,
       'http://x/',
@@ -115,7 +115,7 @@ test('a source that cannot be used is refused, and the answer names the field', 
       [{ url: 'http://x/\u202e', ...keys }, 'url'],
       [{ url: 'http://x/' }, 'keyring_data'],
       [{ url: 'http://x/', keyring_filename: 'keys.gpg' }, 'keyring_filename'],
-      [{ url: 'http://x/', ...keys, keyring_data: ARMOR }, 'keyring_data'],
+      [{ url: 'http://x/', ...keys, keyring_data: PUBLIC_KEY }, 'keyring_data'],
       [{ url: 'http://x/', keyring_data: 'no keys!' }, 'keyring_data'],
     ] as const) {
       const refused = await ask('POST', '2.0/boot-sources/', fields);
@@ -127,6 +127,34 @@ test('a source that cannot be used is refused, and the answer names the field', 
     assert.deepEqual(again.json, { url: [`Source 1 has the URL http://x/: ${remedy}`] });
   }));
 
+test('keys that are none, and a file that the host lacks, are refused when a source is added or changed', () =>
+  withApi(
+    async (ask) => {
+      const url = 'http://x/';
+      const none = '-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nAAAA\n-----END PGP PUBLIC KEY BLOCK-----';
+      const many = Buffer.from(Array.from({ length: 6000 }, () => [0xb4, 0]).flat()).toString('base64');
+      const missing = 'This host of the region has no file /none.gpg: install the package that has it, ';
+      const cases = [
+        [{ keyring_data: 'garbage' }, 'keyring_data', 'Give OpenPGP keys, as a file, '],
+        [{ keyring_data: none }, 'keyring_data', 'Give OpenPGP keys, as a file, '],
+        [{ keyring_data: many }, 'keyring_data', 'There are more keys and signatures than are read'],
+        [{ keyring_filename: '/none.gpg' }, 'keyring_filename', missing],
+      ] as const;
+      const refuses = async (method: Method, path: string): Promise<void> => {
+        for (const [keys, field, text] of cases) {
+          const refused = await ask(method, path, { url, ...keys });
+          assert.deepEqual([refused.status, Object.keys(refused.json)], [400, [field]], refused.text);
+          assert.ok(refused.json[field][0].startsWith(text), refused.text);
+        }
+      };
+      await refuses('POST', '2.0/boot-sources/');
+      assert.equal((await ask('POST', '2.0/boot-sources/', { url, keyring_filename: KEYRING })).status, 200);
+      await refuses('PUT', '2.0/boot-sources/1/');
+      assert.equal((await ask('PUT', '2.0/boot-sources/1/', { url, keyring_data: PUBLIC_KEY })).status, 200);
+    },
+    { hasFile: async (path) => path === KEYRING },
+  ));
+
 test('a source is unsigned only by its settings, which the log names; keys make it signed again', () =>
   withApi(async (ask, { store, region }) => {
     const url = 'https://lab.example/images/';
@@ -135,7 +163,7 @@ test('a source is unsigned only by its settings, which the log names; keys make 
       [{ url, unsigned: 'true' }, 'why'],
       [{ url, why: 'ours' }, 'why'],
       [{ ...given, keyring_filename: KEYRING }, 'unsigned'],
-      [{ ...given, keyring_data: ARMOR }, 'unsigned'],
+      [{ ...given, keyring_data: PUBLIC_KEY }, 'unsigned'],
       [{ ...given, url: 'http://lab.example/' }, 'url'],
       [{ ...given, unsigned: 'perhaps' }, 'unsigned'],
       [{ url, keyring_filename: KEYRING, why: 'ours' }, 'why'],
@@ -215,7 +243,7 @@ test('a source names another index, by its path or, as in MAAS, by the URL itsel
 test('a keyring is uploaded as a file, as the maas command line does it', () =>
   withApi(async (ask, { region, store, clock }) => {
     assert.equal((await ask('GET', '2.0/boot-sources/')).status, 200);
-    const bytes = Buffer.from([0x99, 0x01, 0x0d, 0x00, 0xff, 0xfe]);
+    const bytes = PUBLIC_KEY_BYTES;
     const part = (name: string, further: string, content: string): string =>
       `--b\r\nContent-Disposition: form-data; name="${name}"${further}\r\nContent-Transfer-Encoding: base64\r\n\r\n${content}\r\n`;
     const answer = await buildApp(makeContext(region)).inject({

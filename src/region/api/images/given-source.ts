@@ -66,14 +66,45 @@ function trustOf(given: GivenSource, before: SourceTrust | undefined, url: strin
   return { keyringFilename: before.keyringFilename, keyring: before.keyring, why: undefined };
 }
 
-/** The source made from the parameters and the source before, if any; or a refusal. @param nowMs wall time */
-export function sourceOf(
+/** As `rackboot images sources`: keys that are none, and a file that this host lacks, would only be noticed by the next import. */
+async function judgeKeys(
+  { keyring, keyringFilename: file }: SourceTrust,
+  before: SourceTrust | undefined,
+  { nowMs, hasFile }: SourceMeans,
+): Promise<Refusal | undefined> {
+  if (file !== '' && file !== before?.keyringFilename && !(await hasFile(file)))
+    return refuseField('keyring_filename', 'field.keyring-missing-file', { file });
+  if (keyring.length === 0 || keyring === before?.keyring) return undefined;
+  const [{ Keyring }, openpgp] = await Promise.all([
+    import('../../../images/signatures/keyring.ts'),
+    import('openpgp'),
+  ]);
+  switch (await new Keyring(keyring, undefined).read(openpgp, new Date(nowMs))) {
+    case 'unreadable-keyring':
+      return refuseField('keyring_data', 'field.keyring-data', { max: KEYRING_BYTES_MAX });
+    case 'large-keyring':
+      return refuseField('keyring_data', 'field.keyring-large');
+    default:
+      return undefined;
+  }
+}
+
+interface SourceMeans {
+  /** Wall time. */
+  readonly nowMs: number;
+  /** True if a file is on this host of the region. */
+  readonly hasFile: (path: string) => Promise<boolean>;
+}
+
+/** The source made from the parameters and the source before, if any; or a refusal. */
+export async function sourceOf(
   given: GivenSource,
   before: WrittenBootSource | undefined,
-  nowMs: number,
-): WrittenBootSource | Refusal {
+  means: SourceMeans,
+): Promise<WrittenBootSource | Refusal> {
   const found = allOf(placeOf(given, before), trustOf(given, before, parseSourceUrl(given.url ?? before?.url ?? '')));
   if (isRefusal(found)) return found;
   const [[url, index], trust] = found;
-  return { url, index: index === '' ? undefined : index, ...trust, updatedMs: nowMs };
+  const refused = await judgeKeys(trust, before, means);
+  return refused ?? { url, index: index === '' ? undefined : index, ...trust, updatedMs: means.nowMs };
 }

@@ -55,6 +55,8 @@ export const BOOT = {
   'field.keyring-missing-file': ({ file }: { readonly file: string }) =>
     `This host of the region has no file ${file}: install the package that has it, or copy the keys of the site there.`,
   'field.keyring-data': ({ max }: Max) => `Give OpenPGP keys, as a file, in armor or in Base64, at most ${max} bytes.`,
+  'field.keyring-large':
+    'There are more keys and signatures than are read: give the keys of the site alone: gpg --export --export-options export-minimal KEY',
   'field.boot-name': 'Give *, or at most 63 letters, digits and . _ + -; the first must be a letter or digit.',
   'field.boot-selection-taken': (taken: { readonly image: string; readonly id: number; readonly source: number }) =>
     `Selection ${taken.id} of this source already has ${taken.image}: change that one: ` +
