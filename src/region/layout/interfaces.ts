@@ -3,6 +3,7 @@
 // 1. A machine without a layout gets an address on its boot interface only: from the static range of the subnet, or by DHCP if the subnet has
 //    no such range. Its other interfaces are started without an address.
 // 2. The list has the physical interfaces of the machine's newest report, with the names, VLANs, tags and sizes that a person gave them.
+// 3. An address of the machine belongs to one link. Links without an address of their own take the others in their order.
 
 import { formatMac, type Ipv4, type MacAddress } from '../../net/address.ts';
 import {
@@ -79,10 +80,17 @@ function commissionedNetwork(machine: Machine, networks: NetworkView): NetworkLa
   };
 }
 
-/** The subnet of the interface with which a machine boots: that in which it was seen, or the only one that racks serve. */
-function homeSubnet({ home }: Machine, { address }: MachineInterface, networks: NetworkView): SubnetView | undefined {
-  const seen = address ?? home;
-  if (seen !== undefined) return subnetOfAddress(networks, seen);
+/**
+ * The subnet of the interface with which a machine boots: that in which it was seen, that of the address allocated to it, or the only one that
+ * racks serve.
+ */
+function homeSubnet(
+  { home, addresses }: Machine,
+  { address, mac }: MachineInterface,
+  networks: NetworkView,
+): SubnetView | undefined {
+  const known = address ?? home ?? addresses.find((one) => one.mac === mac)?.address;
+  if (known !== undefined) return subnetOfAddress(networks, known);
   const [only, ...others] = networks.subnets.filter(({ served }) => served.length > 0);
   return others.length === 0 ? only : undefined;
 }
@@ -103,9 +111,12 @@ export function interfacesOf(machine: Machine, networks: NetworkView): readonly 
   const { interfaces, links } = networkLayoutOf(machine, networks);
   const known = new Set(interfaces.map(({ id }) => id));
   const hardware = new Map(machine.interfaces.map((nic) => [nic.id, nic]));
+  const addressOf = linkAddresses(machine, interfaces, links, networks);
   return interfaces.map((one) => {
     const own = links.filter(({ interfaceId }) => interfaceId === one.id);
-    const shown = own.map((link) => showLink(link, one, machine, networks));
+    const shown = own.map(({ id, mode, subnetId }): NetLink => {
+      return { id, mode, subnet: subnetWithId(networks, subnetId), subnetId, address: addressOf.get(id) };
+    });
     const vlan = vlanOf(one, shown, networks);
     const nic = hardware.get(one.id);
     return {
@@ -134,16 +145,30 @@ export function linkOf(
   };
 }
 
-function showLink(
-  { id, mode, subnetId, address }: InterfaceLink,
-  { mac }: LaidInterface,
-  { addresses }: Machine,
+/**
+ * The address of each link, by its id: the one that the link names, or for an `auto` link one that the machine has there. No two links share
+ * an address.
+ */
+function linkAddresses(
+  { addresses }: Pick<Machine, 'addresses'>,
+  interfaces: readonly LaidInterface[],
+  links: readonly InterfaceLink[],
   networks: NetworkView,
-): NetLink {
-  const subnet = subnetWithId(networks, subnetId);
-  const given =
-    mode === 'auto' ? addresses.find((one) => one.mac === mac && isIn(subnet, one.address, networks)) : undefined;
-  return { id, mode, subnet, subnetId, address: address ?? given?.address };
+): ReadonlyMap<number, Ipv4> {
+  const found = new Map(links.flatMap(({ id, address }) => (address === undefined ? [] : [[id, address] as const])));
+  const used = new Set(found.values());
+  for (const { id, mode, subnetId, interfaceId } of links) {
+    if (mode !== 'auto' || found.has(id)) continue;
+    const subnet = subnetWithId(networks, subnetId);
+    const mac = interfaces.find((one) => one.id === interfaceId)?.mac;
+    const given = addresses.find(
+      (one) => one.mac === mac && !used.has(one.address) && isIn(subnet, one.address, networks),
+    );
+    if (given === undefined) continue;
+    found.set(id, given.address);
+    used.add(given.address);
+  }
+  return found;
 }
 
 const isIn = (subnet: SubnetView | undefined, address: Ipv4, networks: NetworkView): boolean =>

@@ -9,7 +9,8 @@
 // 2. A file has only checked names, addresses, numbers and words of closed lists, never free text of a machine or a person.
 // 3. One link has the default route: the one that a person chose, else the first with a router. A DHCP link takes the default route of its
 //    lease only if no person chose one.
-// 4. An interface without an address has an entry, so that a pattern of the image for all interfaces does not start DHCP there.
+// 4. DHCP brings one address of an interface. Its further addresses are always in the file.
+// 5. An interface without an address has an entry, so that a pattern of the image for all interfaces does not start DHCP there.
 
 import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../net/address.ts';
 import { nameServersOf, type SubnetView } from '../networks/network-view.ts';
@@ -75,6 +76,21 @@ const KERNEL_NAME = /^eth\d+$/;
 const hasDhcpServer = (subnet: SubnetView | undefined): boolean =>
   subnet?.served.some(({ management }) => management > 0) === true;
 
+interface FixedAddress {
+  readonly subnet: SubnetView | undefined;
+  readonly address: Ipv4;
+}
+
+/**
+ * The address that a rack leases to an interface with these: the lowest (`findFixedAddress` in `dhcp/leases/allocate.ts`). `undefined`: a rack
+ * has no DHCP there, or they are in several subnets, so that it may lease one of each.
+ */
+function leasedOf(fixed: readonly FixedAddress[]): Ipv4 | undefined {
+  const [first, ...others] = fixed.toSorted((a, b) => a.address - b.address);
+  if (first === undefined || !hasDhcpServer(first.subnet)) return undefined;
+  return others.every(({ subnet }) => subnet?.subnet.id === first.subnet?.subnet.id) ? first.address : undefined;
+}
+
 /** The parts of a network, in the order of its interfaces. */
 export function configParts(interfaces: readonly NetInterface[], terms: ConfigTerms): readonly ConfigPart[] {
   const keys = new Map(
@@ -89,10 +105,11 @@ export function configParts(interfaces: readonly NetInterface[], terms: ConfigTe
   const gateway = chosen ?? (byDhcp ? undefined : routed[0]);
   return interfaces.map((one): ConfigPart => {
     const { links, nic } = one;
-    const fixed = links.flatMap(({ mode, subnet, address }) =>
+    const fixed = links.flatMap(({ mode, subnet, address }): readonly FixedAddress[] =>
       mode === 'dhcp' || address === undefined ? [] : [{ subnet, address }],
     );
-    const isLeased = terms.isByLease && fixed.length > 0 && fixed.every(({ subnet }) => hasDhcpServer(subnet));
+    const leased = terms.isByLease ? leasedOf(fixed) : undefined;
+    const isLeased = leased !== undefined;
     const master = interfaces.find(
       ({ kind, parents }) => (kind === 'bond' || kind === 'bridge') && parents.includes(one.id),
     );
@@ -102,9 +119,9 @@ export function configParts(interfaces: readonly NetInterface[], terms: ConfigTe
       newName: isRenamed && nic.name !== '' ? one.name : undefined,
       ownName: NAME.test(one.name) && !KERNEL_NAME.test(one.name) ? one.name : keyOf(one.id).replace('00-', ''),
       mtu: one.mtu === DEFAULT_MTU ? undefined : one.mtu,
-      addresses: isLeased
-        ? []
-        : fixed.map(({ address, subnet }) => `${formatIpv4(address)}/${subnet?.network.prefix ?? 32}`),
+      addresses: fixed
+        .filter(({ address }) => address !== leased)
+        .map(({ address, subnet }) => `${formatIpv4(address)}/${subnet?.network.prefix ?? 32}`),
       hasDhcp: isLeased || links.some(({ mode }) => mode === 'dhcp'),
       takesRoute: gateway === undefined || isLeased,
       router: !isLeased && gateway !== undefined && links.includes(gateway) ? gateway.subnet?.gateway : undefined,

@@ -44,15 +44,26 @@ export function staticAddresses({
 export function addressesAfter(machine: Machine, changed: Machine, networks: NetworkView): readonly MachineAddress[] {
   const chosen = staticAddresses(changed);
   const before = new Set(staticAddresses(machine).map(({ address }) => address));
-  const autos = linksOf(changed, networks, 'auto');
-  const given = machine.addresses.filter(
-    ({ mac, address }) =>
-      !before.has(address) &&
-      !chosen.some((one) => one.address === address) &&
-      autos.some(
-        ({ one, link }) => one.mac === mac && subnetOfAddress(networks, address)?.subnet.id === link.subnet?.subnet.id,
-      ),
+  const left = machine.addresses.filter(
+    ({ address }) => !before.has(address) && !chosen.some((one) => one.address === address),
   );
+  const former = new Map(linksOf(machine, networks, 'auto').map(({ link }) => [link.id, link.address]));
+  const autos = linksOf(changed, networks, 'auto');
+  const given: MachineAddress[] = [];
+  // First the links that had an address, then links that replace others.
+  for (const isFormer of [true, false]) {
+    for (const { one, link } of autos) {
+      if (former.has(link.id) !== isFormer) continue;
+      const kept = left.find(
+        ({ mac, address }) =>
+          one.mac === mac &&
+          (!isFormer || former.get(link.id) === address) &&
+          subnetOfAddress(networks, address)?.subnet.id === link.subnet?.subnet.id &&
+          !given.some((other) => other.address === address),
+      );
+      if (kept !== undefined) given.push(kept);
+    }
+  }
   return [...chosen, ...given];
 }
 

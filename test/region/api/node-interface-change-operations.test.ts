@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseIpv4 } from '../../../src/net/address.ts';
+import { formatIpv4, parseIpv4 } from '../../../src/net/address.ts';
 import { type Answered, type CallersPlace, FIRST_MAC, SUBNET_ID, withCallers } from './callers-place.ts';
 
 interface Nics {
@@ -214,6 +214,28 @@ test('links: an address of a person or a free one, by DHCP, none; an unfit reque
     const apart = await post(`${first}/?op=disconnect`);
     assert.deepEqual([apart.json.links, apart.json.vlan], [[], null]);
     assert.equal((await list())[0].vlan, null);
+  }));
+
+test('each link of an interface to one subnet has an address of its own, which goes with the link', () =>
+  withNics(async ({ first, post, list }, { store, systemId, region }) => {
+    const link = (fields: Readonly<Record<string, string>>) =>
+      post(`${first}/?op=link_subnet`, { subnet: SUBNET, ...fields });
+    await link({ mode: 'auto', force: 'true' });
+    await link({ mode: 'static', ip_address: '10.20.0.25' });
+    await link({ mode: 'auto' });
+    const by = { username: 'root', isAdmin: true, comment: '' };
+    await region.life.command(systemId, { name: 'release' }, by);
+    assert.equal((await region.life.command(systemId, { name: 'allocate' }, by)).kind, 'changed');
+    type Link = { readonly id: number; readonly mode: string; readonly ip_address?: string };
+    const links = async (): Promise<readonly Link[]> => (await list())[0].links;
+    const shown = async () => (await links()).map(({ mode, ip_address: address }) => `${mode} ${address}`);
+    assert.deepEqual(await shown(), ['auto 10.20.0.20', 'static 10.20.0.25', 'auto 10.20.0.21']);
+    const held = async () =>
+      (await store.findMachine(systemId))?.addresses.map(({ address }) => formatIpv4(address)).join(' ');
+    assert.equal(await held(), '10.20.0.20 10.20.0.21 10.20.0.25');
+    await post(`${first}/?op=unlink_subnet`, { id: String((await links())[0]?.id) });
+    assert.deepEqual(await shown(), ['static 10.20.0.25', 'auto 10.20.0.21']);
+    assert.equal(await held(), '10.20.0.21 10.20.0.25');
   }));
 
 test('a free address of a subnet that no rack serves is neither an edge of it, nor its gateway, nor a DNS server', () =>

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ipv4, mac } from '../../../src/net/address.ts';
+import { type Ipv4, ipv4, mac } from '../../../src/net/address.ts';
 import {
   changeInterface,
   type InterfaceWish,
@@ -18,11 +18,12 @@ import {
   layoutWith,
   type NetworkDraft,
 } from '../../../src/region/layout/network-draft.ts';
+import type { SubnetView } from '../../../src/region/networks/network-view.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import { LAID_INTERFACES_MAX, LINKS_MAX } from '../../../src/region/records/machine-layout.ts';
 import { sentenceOf } from '../../../src/region/words/refusal.ts';
 import { FIELDS } from '../../contract/region-store.ts';
-import { networksWith, subnetView, UNTAGGED, vlanView } from '../networks/laid-view.ts';
+import { networksWith, SERVED, subnetView, UNTAGGED, vlanView } from '../networks/laid-view.ts';
 
 const [FIRST, SECOND] = [11, 12];
 const NIC = { source: 'vouched' } as const;
@@ -78,6 +79,58 @@ test('a link leads to a subnet of the VLAN of its interface', () => {
   assert.ok(moved.kind === 'changed');
   const [, left] = interfacesOf(after(moved.draft), NETWORKS);
   assert.deepEqual([left?.vlan, left?.links.map(({ mode }) => mode)], [UNTAGGED, ['link_up']]);
+});
+
+test('an auto link next to a static one of the same subnet shows an address of its own, or none', () => {
+  const [low, chosen, high] = [20, 30, 40].map((host) => ipv4(0x0a140000 + host)) as [Ipv4, Ipv4, Ipv4];
+  const { draft } = linkedTwice(chosen);
+  const shown = (...addresses: readonly Ipv4[]): readonly unknown[] => {
+    const [first] = MACHINE.interfaces;
+    const held = addresses.map((address) => ({ mac: first?.mac ?? mac(0), address }));
+    const [one] = interfacesOf({ ...after(draft), addresses: held }, NETWORKS);
+    return one?.links.map(({ mode, address }) => [mode, address]) ?? [];
+  };
+  const wanted = (first: Ipv4 | undefined, last: Ipv4 | undefined) => [
+    ['auto', first],
+    ['static', chosen],
+    ['auto', last],
+  ];
+  assert.deepEqual(shown(), wanted(undefined, undefined));
+  assert.deepEqual(shown(chosen), wanted(undefined, undefined));
+  assert.deepEqual(shown(chosen, high), wanted(high, undefined));
+  assert.deepEqual(shown(low, chosen, high), wanted(low, high));
+});
+
+/** The first interface with an auto link, a static one and another auto link. */
+function linkedTwice(address: Ipv4): { readonly draft: NetworkDraft } {
+  let draft = START;
+  const wishes = [
+    { mode: 'auto', isForced: true },
+    { mode: 'static', isForced: false, address },
+    { mode: 'auto', isForced: false },
+  ] as const;
+  for (const wish of wishes) {
+    const linked = linkSubnet(draft, FIRST, { ...wish, subnetId: 1, isGateway: false });
+    assert.ok(linked.kind === 'draft', saidOf(linked));
+    draft = linked;
+  }
+  return { draft };
+}
+
+test('the only served network is that of a machine never seen; another network takes no link from a machine with an address', () => {
+  const home = { ...subnetView(1, UNTAGGED, '10.20.0.0/24'), served: [{ ...SERVED, fixed: [1, 2] as never }] };
+  const other = { ...subnetView(3, UNTAGGED, '10.40.0.0/24'), served: [SERVED] };
+  const [first, second] = MACHINE.interfaces;
+  assert.ok(first !== undefined && second !== undefined);
+  const { address: _seen, ...unseen } = first;
+  const machine = { ...MACHINE, interfaces: [unseen, second] };
+  const held = { ...machine, addresses: [{ mac: unseen.mac, address: ipv4(0x0a140014) }] };
+  const linked = (of: Machine, ...subnets: readonly SubnetView[]): unknown =>
+    interfacesOf(of, networksWith([], subnets))[0]?.links[0]?.subnetId;
+  assert.equal(linked(machine, home), 1);
+  assert.equal(linked(machine, home, other), undefined);
+  assert.equal(linked(held, home), 1);
+  assert.equal(linked(held, home, other), 1);
 });
 
 test('an interface that cannot be made is refused by its parameter', () => {

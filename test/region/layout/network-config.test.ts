@@ -231,3 +231,16 @@ test('router advertisements are accepted or not, as a person says, by every tool
   const up = (value: number): string => String.raw`  pre-up \[ ! -e ${switchAt} \] \|\| echo ${value} >${switchAt}\n`;
   assert.match(textOf(ifupdownFiles(parts)), new RegExp(`${up(2)}[^]+${up(0)}`));
 });
+
+test('DHCP brings the lowest of the addresses in a subnet, and the file has the others', () => {
+  const lan = { ...LAN, served: [SERVED] };
+  const two = [one(1, 'physical', 'eno1', { links: [link(33, 'auto', lan, 20), link(34, 'static', lan, 12)] })];
+  const [byLease] = configParts(two, { ...TERMS, isByLease: true });
+  assert.deepEqual([byLease?.hasDhcp, byLease?.addresses], [true, ['10.20.0.20/24']]);
+  const [fixed] = configParts(two, TERMS);
+  assert.deepEqual([fixed?.hasDhcp, fixed?.addresses], [false, ['10.20.0.20/24', '10.20.0.12/24']]);
+  const other = { ...STORAGE, served: [SERVED] };
+  const apart = [one(1, 'physical', 'eno1', { links: [link(33, 'auto', lan, 20), link(34, 'static', other, 12)] })];
+  const [both] = configParts(apart, { ...TERMS, isByLease: true });
+  assert.deepEqual([both?.hasDhcp, both?.addresses], [false, ['10.20.0.20/24', '10.30.0.12/24']]);
+});
