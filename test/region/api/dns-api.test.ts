@@ -149,6 +149,62 @@ test('a record is added, changed and deleted; data that does not fit its type is
     assert.equal((await ask('alice', 'GET', `dnsresourcerecords/${made.json.id}/`)).status, 404);
   }));
 
+test('a name gets its first addresses by a change, and keeps at least one', () =>
+  withCallers(async (place) => {
+    const { ask } = place;
+    await ask('root', 'POST', 'dnsresourcerecords/', { fqdn: 'web.maas', rrtype: 'TXT', rrdata: 'hello' });
+    const [{ id }] = (await ask('alice', 'GET', 'dnsresources/')).json;
+    const change = (fields: Readonly<Record<string, string>>) => ask('root', 'PUT', `dnsresources/${id}/`, fields);
+    const vain = await change({ address_ttl: '60' });
+    assert.deepEqual([vain.status, keysOf(vain.json)], [400, ['address_ttl']]);
+    const given = await change({ ip_addresses: '10.20.0.9 10.20.0.10', address_ttl: '60' });
+    assert.equal(given.status, 200, given.text);
+    const shown = given.json.ip_addresses.map(({ ip, subnet }: { ip: string; subnet: { cidr: string } }) => [
+      ip,
+      subnet.cidr,
+    ]);
+    assert.deepEqual(shown, [
+      ['10.20.0.9', '10.20.0.0/24'],
+      ['10.20.0.10', '10.20.0.0/24'],
+    ]);
+    assert.deepEqual([given.json.id, given.json.address_ttl, given.json.resource_records.length], [id, 60, 1]);
+    for (const nothing of ['', ' ']) {
+      const refused = await change({ ip_addresses: nothing });
+      assert.deepEqual([refused.status, keysOf(refused.json)], [400, ['ip_addresses']], refused.text);
+    }
+    assert.deepEqual((await ask('alice', 'GET', `dnsresources/${id}/`)).json, given.json);
+  }));
+
+test('a record gets another type or another name, and keeps its id', () =>
+  withCallers(async ({ ask }) => {
+    await ask('root', 'POST', 'domains/', { name: 'lab' });
+    const fields = { fqdn: 'web.maas', rrtype: 'TXT', rrdata: 'x', ttl: '90' };
+    const { id } = (await ask('root', 'POST', 'dnsresourcerecords/', fields)).json;
+    const path = `dnsresourcerecords/${id}/`;
+    const change = async (fields: Readonly<Record<string, string>>): Promise<unknown> => {
+      const { json } = await ask('root', 'PUT', path, fields);
+      assert.deepEqual((await ask('alice', 'GET', path)).json, json);
+      return [json.id, json.fqdn, json.rrtype, json.rrdata, json.ttl];
+    };
+    assert.deepEqual(await change({ rrtype: 'mx', rrdata: '10 mail.maas' }), [
+      id,
+      'web.maas',
+      'MX',
+      '10 mail.maas',
+      90,
+    ]);
+    assert.deepEqual(await change({ fqdn: 'a.lab' }), [id, 'a.lab', 'MX', '10 mail.maas', 90]);
+    assert.deepEqual(await change({ name: 'b' }), [id, 'b.lab', 'MX', '10 mail.maas', 90]);
+    assert.deepEqual(await change({ domain: 'maas' }), [id, 'b.maas', 'MX', '10 mail.maas', 90]);
+    for (const [field, wrong] of [
+      ['rrtype', { rrtype: 'LOC' }],
+      ['rrdata', { rrtype: 'SRV' }],
+      ['fqdn', { fqdn: 'x.elsewhere' }],
+    ] as const)
+      assert.deepEqual(keysOf((await ask('root', 'PUT', path, wrong)).json), [field]);
+    assert.equal((await ask('alice', 'GET', path)).json.rrtype, 'MX');
+  }));
+
 test('a record has any type of MAAS, and CAA; data that does not fit names its form', () =>
   withCallers(async (place) => {
     const { ask } = place;

@@ -10,6 +10,7 @@
 
 import { isSettings, type SettingValue } from '../../../machines/settings.ts';
 import { formatIpv4 } from '../../../net/address.ts';
+import { domainIdOf } from '../../life/whereabouts.ts';
 import { numberOf } from '../../records/digest.ts';
 import type { SettingsReader } from '../../settings.ts';
 import { isRefusal, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
@@ -47,6 +48,17 @@ function recordsOf(setting: SettingValue | undefined): readonly NamedRecord[] {
       { id: number, name: name.toLowerCase(), type: known, data, ttl: typeof ttl === 'number' ? ttl : undefined },
     ];
   });
+}
+
+/** The records of each name. */
+export function byName(records: readonly NamedRecord[]): readonly (readonly NamedRecord[])[] {
+  const groups = new Map<string, NamedRecord[]>();
+  for (const record of records) {
+    const group = groups.get(record.name) ?? [];
+    group.push(record);
+    groups.set(record.name, group);
+  }
+  return [...groups.values()];
 }
 
 const settingOf = (records: readonly NamedRecord[]): SettingValue =>
@@ -194,3 +206,35 @@ export function moveRecords(
 /** The longest of these domains that has the name; `undefined`: none. */
 export const domainOf = (domains: readonly string[], name: string): string | undefined =>
   domains.filter((one) => name === one || name.endsWith(`.${one}`)).toSorted((a, b) => b.length - a.length)[0];
+
+/** The domain that a parameter names; `undefined`: none. */
+export function namedDomain(domains: Domains, named: string | undefined): string | undefined {
+  if (named === undefined) return domains[0];
+  return domains.find((one) => one === named.toLowerCase() || String(domainIdOf(one, domains[0])) === named);
+}
+
+/** The parameters by which a request names a name. */
+interface NameGiven {
+  readonly fqdn?: string | undefined;
+  readonly name?: string | undefined;
+  readonly domain?: string | undefined;
+}
+
+/** The fully qualified name in the parameters, within a known domain. */
+export function nameOf(domains: Domains, given: NameGiven): string | Refusal {
+  if (given.fqdn !== undefined && given.fqdn !== '') {
+    const name = given.fqdn.toLowerCase().replace(/\.$/, '');
+    return domainOf(domains, name) === undefined ? refuseField('fqdn', 'field.domain-unknown', { domains }) : name;
+  }
+  const domain = namedDomain(domains, given.domain);
+  if (domain === undefined) return refuseField('domain', 'field.domain-unknown', { domains });
+  if (given.name === undefined || given.name === '') return refuseField('name', 'field.required');
+  return given.name === '@' ? domain : `${given.name.toLowerCase()}.${domain}`;
+}
+
+/** The name within its domain, and the domain. */
+export function partsOf(domains: Domains, fqdn: string): { readonly name: string; readonly domain?: string } {
+  const domain = domainOf(domains, fqdn);
+  if (domain === undefined) return { name: fqdn };
+  return { name: fqdn === domain ? '@' : fqdn.slice(0, -domain.length - 1), domain };
+}

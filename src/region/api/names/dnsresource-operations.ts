@@ -7,18 +7,8 @@
 
 import { z } from 'zod';
 import { parseIpv4 } from '../../../net/address.ts';
-import { domainIdOf } from '../../life/whereabouts.ts';
-import { refusal } from '../../words/refusal.ts';
-import {
-  type Answer,
-  allOf,
-  isRefusal,
-  json,
-  type Refusal,
-  refuse,
-  refuseField,
-  refuseFields,
-} from '../call/answer.ts';
+import { subnetOfAddress } from '../../networks/network-view.ts';
+import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import {
   type ApiCall,
   defineOperation,
@@ -32,16 +22,20 @@ import {
   values,
 } from '../call/operation.ts';
 import { API_2 } from '../json/fixed-json.ts';
+import { subnetJson } from '../json/subnet-json.ts';
 import {
+  byName,
   changeRecords,
   currentDomains,
   currentRecords,
-  type Domains,
   domainOf,
   type NamedRecord,
+  namedDomain,
+  nameOf,
   nextNumber,
   ofName,
   ofRecord,
+  partsOf,
   RECORD_TYPES,
   refuseNameless,
   refuseTaken,
@@ -58,36 +52,29 @@ const recordJson = ({ id, name, type, data, ttl }: NamedRecord): Record<string, 
   resource_uri: `${API_2}/dnsresourcerecords/${id}/`,
 });
 
-const addressJson = (ip: string): Record<string, unknown> => ({
-  ...{ ip, alloc_type: USER_RESERVED, alloc_type_name: 'User reserved', created: '', subnet: null, owner: null },
-  interface_set: [],
-  resource_uri: `${API_2}/ipaddresses/`,
-});
+function addressJson({ region }: ApiCall, ip: string): Record<string, unknown> {
+  const address = parseIpv4(ip);
+  const subnet = address === undefined ? undefined : subnetOfAddress(region.networks.known, address);
+  return {
+    ...{ ip, alloc_type: USER_RESERVED, alloc_type_name: 'User reserved', created: '', owner: null },
+    ...{ subnet: subnet === undefined ? null : subnetJson(subnet), interface_set: [] },
+    resource_uri: `${API_2}/ipaddresses/`,
+  };
+}
 
 /** One name, with all its records. */
-function resourceJson(records: readonly NamedRecord[]): Record<string, unknown> {
+function resourceJson(call: ApiCall, records: readonly NamedRecord[]): Record<string, unknown> {
   const id = idOf(records);
   const addresses = records.filter(({ type }) => type === 'A');
   return {
     ...{ id, fqdn: records[0]?.name ?? '', address_ttl: addresses[0]?.ttl ?? null },
-    ip_addresses: addresses.map(({ data }) => addressJson(data)),
+    ip_addresses: addresses.map(({ data }) => addressJson(call, data)),
     resource_records: records.filter(({ type }) => type !== 'A').map(recordJson),
     resource_uri: `${API_2}/dnsresources/${id}/`,
   };
 }
 
 const idOf = (records: readonly NamedRecord[]): number => Math.min(...records.map(({ id }) => id));
-
-/** The records of each name. */
-function byName(records: readonly NamedRecord[]): readonly (readonly NamedRecord[])[] {
-  const groups = new Map<string, NamedRecord[]>();
-  for (const record of records) {
-    const group = groups.get(record.name) ?? [];
-    group.push(record);
-    groups.set(record.name, group);
-  }
-  return [...groups.values()];
-}
 
 async function loaded(call: ApiCall): Promise<readonly NamedRecord[]> {
   await call.region.networks.look();
@@ -127,34 +114,6 @@ const filters = z.object({
     .optional()
     .describe(`Only records of this type: ${RECORD_TYPES.join(', ')}.`),
 });
-
-/** The domain that a parameter names; `undefined`: none. */
-function namedDomain(domains: Domains, named: string | undefined): string | undefined {
-  if (named === undefined) return domains[0];
-  return domains.find((one) => one === named.toLowerCase() || String(domainIdOf(one, domains[0])) === named);
-}
-
-/** The fully qualified name in the parameters, within a known domain. */
-function nameOf(
-  domains: Domains,
-  given: { readonly [K in keyof typeof naming]?: string | undefined },
-): string | Refusal {
-  if (given.fqdn !== undefined && given.fqdn !== '') {
-    const name = given.fqdn.toLowerCase().replace(/\.$/, '');
-    return domainOf(domains, name) === undefined ? refuseField('fqdn', 'field.domain-unknown', { domains }) : name;
-  }
-  const domain = namedDomain(domains, given.domain);
-  if (domain === undefined) return refuseField('domain', 'field.domain-unknown', { domains });
-  if (given.name === undefined || given.name === '') return refuseField('name', 'field.required');
-  return given.name === '@' ? domain : `${given.name.toLowerCase()}.${domain}`;
-}
-
-/** The name within its domain, and the domain. */
-function partsOf(domains: Domains, fqdn: string): { readonly name: string; readonly domain?: string } {
-  const domain = domainOf(domains, fqdn);
-  if (domain === undefined) return { name: fqdn };
-  return { name: fqdn === domain ? '@' : fqdn.slice(0, -domain.length - 1), domain };
-}
 
 /** The records that pass the filter, or a refusal of an unknown domain. */
 async function filtered(call: ApiCall, given: z.output<typeof filters>): Promise<readonly NamedRecord[] | Refusal> {
@@ -215,7 +174,7 @@ const addressRecords = (
 
 function showName(call: ApiCall, name: string): Answer {
   const records = currentRecords(call).filter((one) => one.name === name);
-  return records.length === 0 ? NO_NAME : json(resourceJson(records));
+  return records.length === 0 ? NO_NAME : json(resourceJson(call, records));
 }
 
 const changedName = z.object({
@@ -234,20 +193,37 @@ async function changeName(call: ApiCall, given: z.output<typeof changedName>): P
     if (typeof next !== 'string') return next;
     const list = given.ip_addresses === undefined ? undefined : wordsIn(given.ip_addresses);
     name = next;
+    const own = records.filter((one) => one.name === old && one.type === 'A');
+    const misfit = refuseAddresses(old, own, list, given.address_ttl);
     const taken = name === old ? undefined : refuseTaken(call, records, name);
-    if (taken !== undefined) return taken;
-    return records.flatMap((one): readonly NamedRecord[] => {
+    const found = allOf(misfit, taken);
+    if (isRefusal(found)) return found;
+    const first = nextNumber(records, nowMs);
+    const revised = records.flatMap((one): readonly NamedRecord[] => {
       if (one.name !== old) return [one];
       const ttl = one.type === 'A' && given.address_ttl !== undefined ? given.address_ttl : one.ttl;
       if (one.type !== 'A' || list === undefined) return [{ ...one, name: next, ttl }];
       // The first address keeps the number of the name; the others get new ones.
-      const isFirst = records.find(({ name: of, type }) => of === old && type === 'A') === one;
-      if (!isFirst) return [];
-      const made = addressRecords(next, list, ttl, nextNumber(records, nowMs));
+      if (one !== own[0]) return [];
+      const made = addressRecords(next, list, ttl, first);
       return made.map((record, index) => (index === 0 ? { ...record, id: one.id } : record));
     });
+    const isFirst = own.length === 0 && list !== undefined;
+    return isFirst ? [...revised, ...addressRecords(next, list, given.address_ttl, first)] : revised;
   });
   return ofName(given, refused) ?? showName(call, name);
+}
+
+/** The refusal of addresses, or of their TTL, that a name cannot have. @param own its present addresses. @param list undefined: they stay */
+function refuseAddresses(
+  name: string,
+  own: readonly NamedRecord[],
+  list: readonly string[] | undefined,
+  ttl: number | undefined,
+): Refusal | undefined {
+  if (list !== undefined) return list.length > 0 ? undefined : refuseField('ip_addresses', 'field.dns-no-address');
+  const isVain = ttl !== undefined && own.length === 0;
+  return isVain ? refuseField('address_ttl', 'field.dns-ttl-of-nothing', { name }) : undefined;
 }
 
 async function removeName(call: ApiCall): Promise<Answer> {
@@ -265,10 +241,12 @@ const newRecord = z.object({
   ttl: ttlOf.optional().describe('Its TTL, in seconds.'),
 });
 
+const typeIn = (text: string): NamedRecord['type'] | Refusal =>
+  RECORD_TYPES.find((one) => one === text.toUpperCase()) ??
+  refuseField('rrtype', 'field.record-type', { known: RECORD_TYPES });
+
 async function addRecord(call: ApiCall, given: Passed<typeof newRecord>, lost?: ReadonlySet<string>): Promise<Answer> {
-  const known =
-    RECORD_TYPES.find((one) => one === given.rrtype?.toUpperCase()) ??
-    refuseFields({ rrtype: [refusal('field.record-type', { known: RECORD_TYPES })] });
+  const known = typeIn(given.rrtype ?? '');
   const nowMs = call.region.clock.wallTimeMs();
   let id = 0;
   const refused = await changeRecords(call, (records, domains) => {
@@ -289,18 +267,36 @@ function showRecord(call: ApiCall, id: number): Answer {
 }
 
 const changedRecord = z.object({
+  ...naming,
+  rrtype: value(z.string().max(8))
+    .optional()
+    .describe(`The new type: ${RECORD_TYPES.join(', ')}.`),
   rrdata: value(z.string().min(1).max(1024)).optional().describe('The new data, as in a zone file.'),
   ttl: ttlOf.optional().describe('Its TTL, in seconds.'),
 });
 
-/** Changes the record of the path. @param revise undefined: removes the record, and the answer is empty */
-async function changeRecord(call: ApiCall, revise?: (record: NamedRecord) => NamedRecord): Promise<Answer> {
+async function changeRecord(call: ApiCall, given: z.output<typeof changedRecord>): Promise<Answer> {
   const id = idIn(call.path.id);
-  const refused = await changeRecords(call, (records) => {
-    if (!records.some((one) => one.id === id)) return NO_RECORD;
-    return records.flatMap((one) => (one.id === id ? (revise === undefined ? [] : [revise(one)]) : [one]));
+  const { rrtype, rrdata, ttl } = given;
+  const known = rrtype === undefined ? undefined : typeIn(rrtype);
+  const refused = await changeRecords(call, (records, domains) => {
+    const before = records.find((one) => one.id === id);
+    if (before === undefined) return NO_RECORD;
+    const found = allOf(nameOf(domains, { ...partsOf(domains, before.name), ...given }), known);
+    if (isRefusal(found)) return found;
+    const [name, type = before.type] = found;
+    const after = { id, name, type, data: rrdata ?? before.data, ttl: ttl ?? before.ttl };
+    return records.map((one) => (one === before ? after : one));
   });
-  return ofRecord({}, refused) ?? (revise === undefined ? { kind: 'empty' } : showRecord(call, id));
+  return ofRecord(given, refused) ?? showRecord(call, id);
+}
+
+async function removeRecord(call: ApiCall): Promise<Answer> {
+  const id = idIn(call.path.id);
+  const refused = await changeRecords(call, (records) =>
+    records.some((one) => one.id === id) ? records.filter((one) => one.id !== id) : NO_RECORD,
+  );
+  return ofRecord({}, refused) ?? { kind: 'empty' };
 }
 
 const reading = { versions: ['2.0'], method: 'GET', access: 'user' } as const;
@@ -318,7 +314,7 @@ const NAMES: readonly Operation[] = [
     check: checkFilters,
     run: async (call, given) => {
       const found = await filtered(call, given);
-      return 'kind' in found ? found : json(byName(found).map(resourceJson));
+      return 'kind' in found ? found : json(byName(found).map((one) => resourceJson(call, one)));
     },
   }),
   defineOperation({
@@ -333,12 +329,12 @@ const NAMES: readonly Operation[] = [
     parameters: nothing,
     run: async (call) => {
       const found = findName(call, await loaded(call));
-      return found === undefined ? NO_NAME : json(resourceJson(found));
+      return found === undefined ? NO_NAME : json(resourceJson(call, found));
     },
   }),
   defineOperation({
     ...{ ...changing, ...name, method: 'PUT' },
-    doc: 'Change a name or its addresses.',
+    doc: 'Change a name or its addresses. A name that has only other records gets its first addresses.',
     parameters: changedName,
     ...tried(changedName, changeName),
   }),
@@ -379,17 +375,15 @@ const RECORDS: readonly Operation[] = [
   }),
   defineOperation({
     ...{ ...changing, ...record, method: 'PUT' },
-    doc: 'Change a record.',
+    doc: 'Change a record: its data, its type, its TTL or its name. It keeps its id.',
     parameters: changedRecord,
-    ...tried(changedRecord, (call, { rrdata, ttl }) =>
-      changeRecord(call, (one) => ({ ...one, data: rrdata ?? one.data, ttl: ttl ?? one.ttl })),
-    ),
+    ...tried(changedRecord, changeRecord),
   }),
   defineOperation({
     ...{ ...changing, ...record, method: 'DELETE' },
     doc: 'Delete a record.',
     parameters: nothing,
-    run: (call) => changeRecord(call),
+    run: removeRecord,
   }),
 ];
 

@@ -28,5 +28,7 @@ export const NAMES_SERVED = {
     `The hostname names another domain than ${domain}: name the domain once.`,
   'field.dns-name': 'Give letters, digits, hyphens, underscores and dots.',
   'field.dns-name-taken': ({ name }: Named) => `${name} already has records: change those.`,
+  'field.dns-no-address': 'Give at least one address, or delete the name.',
+  'field.dns-ttl-of-nothing': ({ name }: Named) => `${name} has no addresses: give them as well (ip_addresses).`,
   'field.record-type': ({ known }: { readonly known: readonly string[] }) => `Give one of ${known.join(', ')}.`,
 } as const satisfies RefusalTable;

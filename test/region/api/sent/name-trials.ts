@@ -116,7 +116,14 @@ const NAMES: readonly Trial[] = [
     ...{ of: '2.0 POST dnsresourcerecords', send: PARTS, reads: FQDN },
     given: async (site) => ({ ...(await domainGiven(site)), fields: { rrtype: 'TXT', rrdata: 'x' } }),
   },
-  { of: '2.0 PUT dnsresourcerecords/{id}', given: recordGiven, send: { rrdata: 'y', ttl: '90' } },
+  {
+    ...{ of: '2.0 PUT dnsresourcerecords/{id}', given: recordGiven },
+    send: { rrtype: 'CNAME', rrdata: 'y.maas', ttl: '90', fqdn: 'b.maas' },
+  },
+  {
+    ...{ of: '2.0 PUT dnsresourcerecords/{id}', send: PARTS, reads: FQDN },
+    given: async (site) => ({ path: { ...(await domainGiven(site)).path, ...(await recordGiven(site)).path } }),
+  },
 ];
 
 /** Of each name only the addresses. */
