@@ -82,6 +82,8 @@ export interface WantedChange extends Pick<NetworkChange<unknown>, 'put' | 'remo
   readonly name: string;
   /** Its id. */
   readonly id: number;
+  /** Objects that it adds besides, for their events; `undefined`: none. */
+  readonly added?: readonly { readonly what: NetworkNoun; readonly name: string }[] | undefined;
   /** Changes of cluster interfaces that belong to it; `undefined`: none. */
   readonly service?: readonly ServiceEdit[] | undefined;
 }
@@ -177,12 +179,15 @@ export class Networks {
         if (wanted.kind === 'refusal') return { result: wanted };
         const refused = refusePinned(wanted) ?? excessOf(records, wanted);
         if (refused !== undefined) return { result: refused };
-        const { put, remove, nextId: after, change, what, name } = wanted;
+        const { put, remove, nextId: after, added = [] } = wanted;
         question = questionOf(records, remove);
-        const event: NewMachineEvent = {
-          ...{ type: 'NETWORKING', code: 'network-changed', params: { change, what, name }, atMs, username },
-        };
-        return { put, remove, nextId: after, events: [event], result: wanted };
+        const changes = [...added.map((one) => ({ ...one, change: 'added' as const })), wanted];
+        const events = changes.map(
+          ({ change, what, name }): NewMachineEvent => ({
+            ...{ type: 'NETWORKING', code: 'network-changed', params: { change, what, name }, atMs, username },
+          }),
+        );
+        return { put, remove, nextId: after, events, result: wanted };
       };
     try {
       return await store.transact(async () => {

@@ -126,6 +126,23 @@ test('a network is created, changed and deleted; each parameter is read back', (
     assert.equal((await ask('GET', '1.0/networks/10.6.0.0-16/')).json.netmask, '255.255.0.0');
   }, ETH0));
 
+test('a refused change of a network leaves no VLAN behind, and a change makes its VLAN with it', () =>
+  withNetworks(async (ask, { store }) => {
+    const vids = async (): Promise<readonly number[]> =>
+      (await ask('GET', '2.0/fabrics/0/vlans/')).json.map(({ vid }: { readonly vid: number }) => vid);
+    const wrong = await ask('PUT', '1.0/networks/maas-eth0/', { vlan_tag: 77, default_gateway: '10.1.1.1' });
+    assert.deepEqual([wrong.status, Object.keys(wrong.json)], [400, ['default_gateway']], wrong.text);
+    const overlapping = { name: 'n', ip: '192.168.127.0', netmask: '255.255.255.128', vlan_tag: 78 };
+    assert.equal((await ask('POST', '1.0/networks/', overlapping)).status, 400);
+    assert.deepEqual(await vids(), [0]);
+    assert.equal((await ask('PUT', '1.0/networks/maas-eth0/', { vlan_tag: 77 })).json.vlan_tag, 77);
+    const network = { name: 'n', ip: '10.9.0.0', netmask: '255.255.255.0', vlan_tag: 78 };
+    assert.equal((await ask('POST', '1.0/networks/', network)).json.vlan_tag, 78);
+    assert.deepEqual(await vids(), [0, 77, 78]);
+    const { vlans, subnets } = await store.networks.list();
+    assert.equal(new Set([...vlans, ...subnets].map(({ id }) => id)).size, vlans.length + subnets.length);
+  }, ETH0));
+
 test('interfaces of machines are connected to a network, listed and disconnected', () =>
   withNetworks(async (ask, { region }) => {
     const { systemId } = await enlist(region, report([0x525400000001, 0x525400000002]));

@@ -19,7 +19,14 @@ import {
   prefixOf,
 } from '../../../net/address.ts';
 import { interfacesOf } from '../../layout/interfaces.ts';
-import { type NetworkView, oldNetworkName, type SubnetView, subnetWithId } from '../../networks/network-view.ts';
+import {
+  type NetworkView,
+  oldNetworkName,
+  type SubnetView,
+  subnetWithId,
+  viewOf,
+} from '../../networks/network-view.ts';
+import type { WantedChange } from '../../networks/networks.ts';
 import { newVlan } from '../../networks/reconcile.ts';
 import type { Machine } from '../../records/machine.ts';
 import { type Connection, UNTAGGED_VID, VID_MAX } from '../../records/network-store.ts';
@@ -190,20 +197,31 @@ function subnetFields(given: Given, before: SubnetView | undefined): GivenSubnet
   };
 }
 
-/** Makes the VLAN with a tag if its fabric has none. @param fabricId `undefined`: the first fabric */
-async function ensureVlan(call: ApiCall, vid: number, fabricId: number | undefined): Promise<Answer | undefined> {
-  const view = await look(call);
-  const home = fabricId ?? view.records.fabrics[0]?.id;
-  const isThere = view.vlans.some(({ vlan }) => vlan.fabricId === home && vlan.vid === vid);
-  if (isThere || home === undefined) return undefined;
-  const added = await change(call, (now, id) => {
-    const fabric = now.records.fabrics.find((one) => one.id === home);
-    if (fabric === undefined) return refuseField('vlan_tag', 'field.no-fabric', { name: String(home) });
-    const vlan = { ...newVlan(id, home, vid), isTouched: true };
-    const name = `${fabric.name}/${vid}`;
-    return { kind: 'change', change: 'added', what: 'VLAN', name, id, put: { vlans: [vlan] }, nextId: id + 1 };
-  });
-  return added.kind === 'refusal' ? added : undefined;
+/**
+ * Decides on a change with the VLAN of a tag, which comes with the change if its fabric has none.
+ * @param fabricId `undefined`: the first fabric
+ */
+function withVlan(
+  view: NetworkView,
+  nextId: number,
+  vid: number | undefined,
+  fabricId: number | undefined,
+  decide: (view: NetworkView, nextId: number) => WantedChange | Refusal,
+): WantedChange | Refusal {
+  const { records, served, reverseMode } = view;
+  const fabric = fabricId === undefined ? records.fabrics[0] : records.fabrics.find(({ id }) => id === fabricId);
+  const isThere = view.vlans.some(({ vlan }) => vlan.fabricId === fabric?.id && vlan.vid === vid);
+  if (vid === undefined || fabric === undefined || isThere) return decide(view, nextId);
+  const vlan = { ...newVlan(nextId, fabric.id, vid), isTouched: true };
+  const added = viewOf({ ...records, vlans: [...records.vlans, vlan] }, served, reverseMode);
+  const wanted = decide(added, nextId + 1);
+  if (wanted.kind === 'refusal') return wanted;
+  return {
+    ...wanted,
+    put: { ...wanted.put, vlans: [...(wanted.put?.vlans ?? []), vlan] },
+    nextId: wanted.nextId ?? nextId + 1,
+    added: [{ what: 'VLAN', name: `${fabric.name}/${vid}` }],
+  };
 }
 
 /** The refusal if another network has the name. */
@@ -217,11 +235,12 @@ async function add(call: ApiCall, given: Given): Promise<Answer> {
   const found = allOf(subnetFields(given, undefined), refuseName(await look(call), given.name, undefined));
   if (isRefusal(found)) return found;
   const [fields] = found;
-  const refused = fields.vid === undefined ? undefined : await ensureVlan(call, fields.vid, undefined);
-  if (refused !== undefined) return refused;
   const added = await change(
     call,
-    (view, id) => refuseName(view, given.name, id) ?? subnetAddition(view, id, fields),
+    (view, nextId) =>
+      withVlan(view, nextId, fields.vid, undefined, (now, id) => {
+        return refuseName(now, given.name, id) ?? subnetAddition(now, id, fields);
+      }),
     show(call),
   );
   return inOldFields(added);
@@ -234,14 +253,13 @@ async function amend(call: ApiCall, given: Given): Promise<Answer> {
   const found = allOf(subnetFields(given, before), refuseName(view, given.name, before.subnet.id));
   if (isRefusal(found)) return found;
   const [fields] = found;
-  const refused = fields.vid === undefined ? undefined : await ensureVlan(call, fields.vid, before.vlan.fabric.id);
-  if (refused !== undefined) return refused;
   const changed = await change(
     call,
-    (now) => {
-      const found = subnetWithId(now, before.subnet.id);
-      return found === undefined ? noNetwork(call) : subnetChange(now, found, fields);
-    },
+    (present, nextId) =>
+      withVlan(present, nextId, fields.vid, before.vlan.fabric.id, (now) => {
+        const found = subnetWithId(now, before.subnet.id);
+        return found === undefined ? noNetwork(call) : subnetChange(now, found, fields);
+      }),
     show(call),
   );
   return inOldFields(changed);
