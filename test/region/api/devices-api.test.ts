@@ -128,8 +128,11 @@ test('a device gets interfaces and addresses, and racks name it and reserve its 
       ['mac_address', { mac_address: FIRST_MAC }],
       ['mac_address', { mac_address: 'x' }],
       ['name', { mac_address: '52:54:00:00:00:0c', name: 'lan1' }],
+      ['link_speed', { mac_address: '52:54:00:00:00:0c', link_speed: '100' }],
+      ['vlan', { mac_address: '52:54:00:00:00:0c', vlan: '77' }],
     ] as const)
       assert.deepEqual(keysOf((await ask('root', 'POST', `${nics}?op=create_physical`, fields)).json), [field]);
+    assert.equal((await ask('root', 'GET', nics)).json.length, 2, 'a refused interface is not added');
     const own = await ask('root', 'POST', `nodes/${systemId}/interfaces/?op=create_physical`, { mac_address: MORE });
     assert.equal(own.refusal, 'layout-refused');
     const subnet = String(SUBNET_ID);
@@ -141,6 +144,16 @@ test('a device gets interfaces and addresses, and racks name it and reserve its 
       [shown?.purpose, shown?.addresses, shown?.macs],
       ['local', [{ mac: 0x52540000000b, address: 0x0a140014 }], [0x52540000000a, 0x52540000000b]],
     );
+  }));
+
+test('a new interface of a device has the link of its request', () =>
+  withCallers(async ({ ask }) => {
+    const { json: device } = await ask('alice', 'POST', 'devices/', { hostname: 'printer', mac_addresses: MAC });
+    const link = { link_connected: 'false', link_speed: '0', interface_speed: '100', accept_ra: 'true' };
+    const fields = { mac_address: MORE, ...link };
+    const { json } = await ask('root', 'POST', `nodes/${device.system_id}/interfaces/?op=create_physical`, fields);
+    const { link_connected: isConnected, link_speed: speed, interface_speed: own, params } = json;
+    assert.deepEqual([isConnected, speed, own, params], [false, 0, 100, { accept_ra: true }]);
   }));
 
 test('an interface of a device gets another hardware address, and keeps its id, its links and their addresses', () =>

@@ -1,5 +1,7 @@
 // The parts that all changes of a machine's interfaces share: who may change them, the draft that a change edits, the answer.
 
+import { isHostMac, parseMac } from '../../../net/address.ts';
+import { INTERFACE_NAME } from '../../layout/interface-changes.ts';
 import { findInterface, interfacesOf, type NetInterface } from '../../layout/interfaces.ts';
 import {
   beginDraft,
@@ -12,7 +14,19 @@ import { addressesAfter } from '../../life/link-addresses.ts';
 import type { NetworkView } from '../../networks/network-view.ts';
 import type { ChangeKnowledge, ChangeQuestion } from '../../records/knowledge.ts';
 import type { Machine } from '../../records/machine.ts';
-import { type Answer, json, NO_MACHINE, type Refusal, refuse } from '../call/answer.ts';
+import { LAID_INTERFACES_MAX } from '../../records/machine-layout.ts';
+import { type RefusalWord, refusal } from '../../words/refusal.ts';
+import {
+  type Answer,
+  allOf,
+  isRefusal,
+  json,
+  NO_MACHINE,
+  type Refusal,
+  refuse,
+  refuseField,
+  refuseFields,
+} from '../call/answer.ts';
 import { type ApiCall, usernameOf } from '../call/operation.ts';
 import { interfaceJson } from '../json/node-interface-json.ts';
 import { nodeOf } from '../machines/machine-calls.ts';
@@ -75,3 +89,42 @@ export const changeOne = (
 /** A changed draft with the interface to show, or the refusal. */
 export const shows = (draft: NetworkDraft | LayoutRefusal, shown: number | undefined): Edited | LayoutRefusal =>
   draft.kind === 'refuse' ? draft : { draft, shown };
+
+/** Adds an interface to a machine or a device. @returns the machine with it */
+export async function addPhysical(
+  call: ApiCall,
+  { hostname, systemId, interfaces }: Machine,
+  text: string,
+  wanted?: string,
+): Promise<Machine | Refusal> {
+  const name = wanted ?? `eth${interfaces.length}`;
+  const parsed = parseMac(text);
+  const found = allOf(
+    parsed === undefined || !isHostMac(parsed) ? refuseField('mac_address', 'field.macs') : parsed,
+    interfaces.some((nic) => nic.name === name)
+      ? refuseField('name', 'field.interface-name-taken', { name })
+      : INTERFACE_NAME.test(name)
+        ? undefined
+        : refuseField('name', 'field.interface-name-form'),
+  );
+  if (isRefusal(found)) return found;
+  const [mac] = found;
+  const { store, clock } = call.region;
+  const atMs = clock.wallTimeMs();
+  const params = { fields: ['network'] };
+  const event = { type: 'NODE', code: 'machine-edited', params, atMs, username: usernameOf(call) } as const;
+  if (interfaces.length >= LAID_INTERFACES_MAX) {
+    return refuse('layout-refused.interfaces-limit', { machine: hostname, max: LAID_INTERFACES_MAX });
+  }
+  const outcome = await store.enlist<RefusalWord>({ macs: [mac], values: [], atMs }, ({ byMac: [other] }) => {
+    if (other !== undefined) {
+      const taken = { name: other.hostname, systemId: other.systemId };
+      return { kind: 'refuse', refusal: refusal('field.machine-exists', taken) };
+    }
+    const added = { mac, name, source: 'person' } as const;
+    return { kind: 'amend', systemId, fields: {}, events: [event], interfaces: [...interfaces, added] };
+  });
+  if (outcome.kind === 'refuse') return refuseFields({ mac_address: [outcome.refusal] });
+  await call.region.machinesChanged();
+  return outcome.machine;
+}

@@ -6,10 +6,9 @@
 // 1. The next deployment sets up the stored network (`layout/`).
 
 import { z } from 'zod';
-import { type Ipv4, isHostMac, type MacAddress, parseIpv4, parseMac } from '../../../net/address.ts';
+import { type Ipv4, isHostMac, type MacAddress, mac as macAddress, parseIpv4, parseMac } from '../../../net/address.ts';
 import {
   changeInterface,
-  INTERFACE_NAME,
   type InterfaceWish,
   type MadeKind,
   makeInterface,
@@ -18,24 +17,24 @@ import {
 } from '../../layout/interface-changes.ts';
 import { findInterface, interfacesOf, type NetInterface } from '../../layout/interfaces.ts';
 import { disconnect, type LinkWish, linkSubnet, setGateway, unlinkSubnet } from '../../layout/link-changes.ts';
-import { laidOf, type NetworkDraft } from '../../layout/network-draft.ts';
+import { beginDraft, laidOf, type NetworkDraft } from '../../layout/network-draft.ts';
 import { chooseFor, judgeLinkAddress } from '../../life/link-addresses.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
-import { subnetWithId, vlanWithId } from '../../networks/network-view.ts';
+import { type NetworkView, subnetWithId, vlanWithId } from '../../networks/network-view.ts';
 import type { ChangeKnowledge } from '../../records/knowledge.ts';
 import type { Machine } from '../../records/machine.ts';
-import { LAID_INTERFACES_MAX, LINK_MODES, PART_TAG_MAX } from '../../records/machine-layout.ts';
+import { LINK_MODES, PART_TAG_MAX } from '../../records/machine-layout.ts';
 import { cleanWords } from '../../records/text-json.ts';
-import { type RefusalWord, refusal } from '../../words/refusal.ts';
+import { refusal } from '../../words/refusal.ts';
 import {
   type Answer,
-  allOf,
   isRefusal,
   NO_MACHINE,
   type Refusal,
   refuse,
   refuseField,
   refuseFields,
+  refuseFor,
 } from '../call/answer.ts';
 import {
   type ApiCall,
@@ -45,13 +44,20 @@ import {
   type Operation,
   type Passed,
   tried,
-  usernameOf,
   value,
   values,
 } from '../call/operation.ts';
 import { flag, isTrue, nodeOf } from '../machines/machine-calls.ts';
 import { findSubnet, isAdmin, look, refusalIn, refuseSubnet } from '../networks/network-calls.ts';
-import { changeNetwork, changeOne, type Edit, refuseOrdinary, showInterface, shows } from './interface-calls.ts';
+import {
+  addPhysical,
+  changeNetwork,
+  changeOne,
+  type Edit,
+  refuseOrdinary,
+  showInterface,
+  shows,
+} from './interface-calls.ts';
 import {
   bondParameters,
   bridgeParameters,
@@ -118,7 +124,9 @@ const updateParameters = commonParameters.extend({
   ...bridgeParameters,
 });
 
-const speedsIn = (given: z.output<typeof updateParameters>) => ({
+const speedsIn = (
+  given: Pick<z.output<typeof updateParameters>, 'link_connected' | 'link_speed' | 'interface_speed'>,
+) => ({
   ...{ link: given.link_speed, interface: given.interface_speed },
   isConnected: given.link_connected === undefined ? undefined : isTrue(given.link_connected),
 });
@@ -242,8 +250,20 @@ const tagging = (op: 'add_tag' | 'remove_tag', doc: string): Operation =>
 const physicalParameters = z.object({
   mac_address: value(z.string().max(32)).describe('Its hardware address.'),
   name: value(z.string().max(32)).optional().describe('Its name. Default: eth0, eth1, and so on.'),
-  ...commonParameters.pick({ tags: true, vlan: true, mtu: true }).shape,
+  ...commonParameters.pick({ tags: true, vlan: true, mtu: true, accept_ra: true }).shape,
+  ...linkStateParameters,
 });
+
+/** The refusal of what a new interface cannot have, before it is added. */
+function refuseMore(node: Machine, view: NetworkView, wish: InterfaceWish): Refusal | undefined {
+  const wanted = { id: 0, mac: macAddress(0x020000000000), name: 'new', source: 'person' } as const;
+  const draft = beginDraft({ ...node, interfaces: [...node.interfaces, wanted] }, view);
+  const changed = changeInterface(draft, wanted.id, wish);
+  if (changed.kind !== 'refuse') return undefined;
+  return changed.field === undefined
+    ? refuseFor([changed.refusal])
+    : refuseFields({ [changed.field]: [changed.refusal] });
+}
 
 /** Adds an interface to a device. */
 async function makePhysical(call: ApiCall, given: Passed<typeof physicalParameters>): Promise<Answer> {
@@ -252,59 +272,27 @@ async function makePhysical(call: ApiCall, given: Passed<typeof physicalParamete
   const node = await nodeOf(call);
   if (node === undefined) return NO_MACHINE;
   if (node.device === undefined) return refuse('layout-refused.reported', { machine: node.hostname });
-  const { mac_address: mac = '', vlan, mtu, tags } = given;
-  if (typeof vlan === 'number' && vlanWithId(await look(call), vlan) === undefined)
+  const { mac_address: mac = '', name, ...others } = given;
+  const { vlan, mtu, tags } = others;
+  const wish: InterfaceWish = {
+    ...{ vlanId: vlan === '' ? null : vlan, mtu, tags, params: paramsOf(others), speeds: speedsIn(others) },
+  };
+  const isMore = Object.values(others).some((one) => one !== undefined);
+  const view = await look(call);
+  if (typeof vlan === 'number' && vlanWithId(view, vlan) === undefined)
     return refuseField('vlan', 'field.no-such-vlan', { id: vlan });
+  const misfit = isMore ? refuseMore(node, view, wish) : undefined;
+  if (misfit !== undefined) return misfit;
   if (node.isLocked === true)
     return refuse('machine-locked.command', { machine: node.hostname, systemId: node.systemId });
-  const added = await addPhysical(call, node, mac, given.name);
+  const added = await addPhysical(call, node, mac, name);
   if (isRefusal(added)) return added;
   const id = added.interfaces.find((one) => one.mac === parseMac(mac))?.id ?? 0;
-  if (vlan === undefined && mtu === undefined && tags === undefined)
-    return showInterface(added, whereabouts(call.region).networks(), id);
+  if (!isMore) return showInterface(added, whereabouts(call.region).networks(), id);
   return await changeNetwork(call, (draft) => {
-    const changed = changeInterface(draft, id, { vlanId: vlan === '' ? null : vlan, mtu, tags });
+    const changed = changeInterface(draft, id, wish);
     return changed.kind === 'refuse' ? changed : { draft: changed.draft, shown: id };
   });
-}
-
-/** Adds an interface to a machine or a device. @returns the machine with it */
-export async function addPhysical(
-  call: ApiCall,
-  { hostname, systemId, interfaces }: Machine,
-  text: string,
-  wanted?: string,
-): Promise<Machine | Refusal> {
-  const name = wanted ?? `eth${interfaces.length}`;
-  const parsed = parseMac(text);
-  const found = allOf(
-    parsed === undefined || !isHostMac(parsed) ? refuseField('mac_address', 'field.macs') : parsed,
-    interfaces.some((nic) => nic.name === name)
-      ? refuseField('name', 'field.interface-name-taken', { name })
-      : INTERFACE_NAME.test(name)
-        ? undefined
-        : refuseField('name', 'field.interface-name-form'),
-  );
-  if (isRefusal(found)) return found;
-  const [mac] = found;
-  const { store, clock } = call.region;
-  const atMs = clock.wallTimeMs();
-  const params = { fields: ['network'] };
-  const event = { type: 'NODE', code: 'machine-edited', params, atMs, username: usernameOf(call) } as const;
-  if (interfaces.length >= LAID_INTERFACES_MAX) {
-    return refuse('layout-refused.interfaces-limit', { machine: hostname, max: LAID_INTERFACES_MAX });
-  }
-  const outcome = await store.enlist<RefusalWord>({ macs: [mac], values: [], atMs }, ({ byMac: [other] }) => {
-    if (other !== undefined) {
-      const taken = { name: other.hostname, systemId: other.systemId };
-      return { kind: 'refuse', refusal: refusal('field.machine-exists', taken) };
-    }
-    const added = { mac, name, source: 'person' } as const;
-    return { kind: 'amend', systemId, fields: {}, events: [event], interfaces: [...interfaces, added] };
-  });
-  if (outcome.kind === 'refuse') return refuseFields({ mac_address: [outcome.refusal] });
-  await call.region.machinesChanged();
-  return outcome.machine;
 }
 
 const MAKING: readonly Operation[] = [

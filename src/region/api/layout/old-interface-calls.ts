@@ -19,9 +19,9 @@ import { type ApiCall, usernameOf } from '../call/operation.ts';
 import { nodeOf } from '../machines/machine-calls.ts';
 import { refusalIn } from '../networks/network-calls.ts';
 import { ALLOC_TYPES } from '../networks/subnet-use-operations.ts';
-import { changeNetwork, type Edit, refuseOrdinary } from './interface-calls.ts';
+import { addPhysical, changeNetwork, type Edit, refuseOrdinary } from './interface-calls.ts';
 import { shownName } from './layout-calls.ts';
-import { addPhysical, linkWith } from './node-interface-change-operations.ts';
+import { linkWith } from './node-interface-change-operations.ts';
 
 const macJson = ({ systemId }: Machine, mac: Machine['interfaces'][number]['mac']): Record<string, unknown> => {
   const text = formatMac(mac);

@@ -85,6 +85,7 @@ const MAKING: readonly Trial[] = [
     ...{ of: `2.0 POST ${PATH} create_physical`, given: deviceGiven },
     send: ({ kept = '' }) => ({
       ...{ mac_address: '52:54:00:00:00:0a', name: 'eth7', tags: COMMON.tags, mtu: '2000', vlan: kept },
+      ...{ ...LINK, accept_ra: 'true' },
     }),
     reads: READS,
   },
