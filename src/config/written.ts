@@ -166,11 +166,17 @@ const record = z.strictObject({
   id: z.int().min(1).optional(),
 });
 
+/** A domain, perhaps with the id that the API gave it. */
+const furtherDomain = z.union(
+  [domain, z.strictObject({ name: domain, id: z.int().min(0) }).transform(({ name }) => name)],
+  { error: 'expected a domain name such as maas or lab.example.net' },
+);
+
 const dns = z.strictObject({
   listen: z.array(ipv4).max(64).optional(),
   listen_port: port.default(53),
   domain: domain.default('maas'),
-  domains: z.array(domain).max(256).default([]),
+  domains: z.array(furtherDomain).max(256).default([]),
   upstream: z
     .union([z.array(upstreamEntry).max(16), upstreamList], {
       error: 'expected upstream servers, each an address or address:port: a list, or one text with spaces between them',

@@ -33,9 +33,36 @@ interface KnownDomain {
   readonly recordCount: number;
 }
 
-/** The number of a domain; the default one has 0. No stranger chooses these texts. */
-export const domainIdOf = (name: string, byDefault: string): number =>
-  name === byDefault ? 0 : (numberOf(name) >>> 1) + 1;
+/** The number of a domain that the list gives none. No stranger chooses these texts. */
+export const numberOfDomain = (name: string): number => (numberOf(name) >>> 1) + 1;
+
+/**
+ * The served domains with their ids, the default one first. An entry of the list is a name, or the name and the id that the API gave it. A default
+ * domain that is not in the list has the id 0, as in MAAS.
+ */
+export function domainIds(byDefault: string, further: unknown): ReadonlyMap<string, number> {
+  const entries = (Array.isArray(further) ? further : []).flatMap((entry: unknown): readonly [string, unknown][] => {
+    const { name, id } = typeof entry === 'string' ? { name: entry, id: undefined } : Object(entry);
+    return typeof name === 'string' ? [[name, id]] : [];
+  });
+  const taken = new Set<number>();
+  const given = new Map<string, number>();
+  for (const [name, id] of entries) {
+    if (typeof id !== 'number' || taken.has(id) || given.has(name)) continue;
+    taken.add(id);
+    given.set(name, id);
+  }
+  const ids = new Map<string, number>();
+  for (const name of [byDefault, ...entries.map(([one]) => one)]) {
+    if (ids.has(name)) continue;
+    const isListed = name !== byDefault || entries.some(([one]) => one === name);
+    let id = given.get(name) ?? (isListed || taken.has(0) ? numberOfDomain(name) : 0);
+    while (!given.has(name) && taken.has(id)) id += 1;
+    taken.add(id);
+    ids.set(name, id);
+  }
+  return ids;
+}
 
 /** The racks and networks of a region. */
 interface Places {
@@ -106,16 +133,13 @@ export function whereabouts(places: Places): Whereabouts {
   };
 }
 
-const textsIn = (list: unknown): readonly string[] =>
-  Array.isArray(list) ? list.filter((one) => typeof one === 'string') : [];
-
 function readDomain(name: string, [byDefault, further, records]: readonly unknown[]): KnownDomain {
-  const id = domainIdOf(name, String(byDefault));
-  const all = [String(byDefault), ...textsIn(further)];
+  const ids = domainIds(String(byDefault), further);
+  const all = [...ids.keys()];
   const isIn = (text: string, domain: string): boolean => text === domain || text.endsWith(`.${domain}`);
   const longest = (text: string): number =>
     Math.max(0, ...all.filter((one) => isIn(text, one)).map(({ length }) => length));
   const named = (Array.isArray(records) ? records : []).map((record) => String(Object(record).name).toLowerCase());
   const recordCount = named.filter((text) => isIn(text, name) && longest(text) === name.length).length;
-  return { id, isDefault: id === 0, recordCount };
+  return { id: ids.get(name) ?? numberOfDomain(name), isDefault: name === byDefault, recordCount };
 }

@@ -20,15 +20,48 @@ test('a domain is added, read, renamed, made the default and deleted', () =>
     assert.deepEqual(keysOf((await ask('root', 'POST', 'domains/', { name: 'lab.example' })).json), ['name']);
     assert.deepEqual(keysOf((await ask('root', 'POST', 'domains/', { name: 'a b' })).json), ['name']);
     const moved = await ask('root', 'PUT', `domains/${made.json.id}/`, { name: 'site.example' });
-    assert.equal(moved.json.name, 'site.example');
+    assert.deepEqual([moved.json.id, moved.json.name], [made.json.id, 'site.example'], 'it keeps its id');
+    assert.deepEqual((await ask('alice', 'GET', `domains/${made.json.id}/`)).json, moved.json);
     assert.equal((await ask('root', 'PUT', 'domains/0/', { name: 'x.example' })).refusal, 'domain-in-use');
     const chosen = await ask('root', 'POST', `domains/${moved.json.id}/?op=set_default`);
-    assert.deepEqual([chosen.json.id, chosen.json.is_default], [0, true]);
+    assert.deepEqual([chosen.json.id, chosen.json.is_default], [made.json.id, true]);
+    assert.deepEqual((await ask('alice', 'GET', 'domains/maas/')).json, { ...own, is_default: false });
+    assert.equal((await ask('alice', 'GET', `domains/0/`)).json.name, 'maas');
     assert.equal(region.settings.valueOf('dns.domain'), 'site.example');
     assert.equal((await ask('root', 'DELETE', 'domains/site.example/')).refusal, 'domain-in-use');
     assert.equal((await ask('root', 'DELETE', 'domains/maas/')).status, 204);
     assert.deepEqual((await ask('alice', 'GET', 'domains/')).json.length, 1);
     assert.equal((await ask('alice', 'GET', 'domains/maas/')).status, 404);
+  }));
+
+test('an id always means the same domain, whatever domains are added, renamed, deleted or made the default', () =>
+  withCallers(async ({ ask, region }) => {
+    const add = async (name: string): Promise<number> => (await ask('root', 'POST', 'domains/', { name })).json.id;
+    const [first, second] = [await add('a.example'), await add('b.example')];
+    await ask('root', 'PUT', `domains/${first}/`, { name: 'c.example' });
+    const again = await add('a.example');
+    const names = async (): Promise<Readonly<Record<string, unknown>>> => {
+      const { json } = await ask('alice', 'GET', 'domains/');
+      return Object.fromEntries(json.map(({ id, name }: { id: number; name: string }) => [id, name]));
+    };
+    const all = { 0: 'maas', [first]: 'c.example', [second]: 'b.example', [again]: 'a.example' };
+    assert.deepEqual(await names(), all);
+    for (const id of [first, again, 0, second]) {
+      assert.equal((await ask('root', 'POST', `domains/${id}/?op=set_default`)).json.id, id);
+      assert.deepEqual(await names(), all);
+    }
+    assert.equal((await ask('root', 'DELETE', 'domains/0/')).status, 204);
+    const { 0: _gone, ...left } = all;
+    assert.deepEqual(await names(), left);
+    await ask('root', 'POST', 'dnsresources/', { name: 'web', domain: String(first), ip_addresses: '10.20.0.5' });
+    assert.equal((await ask('alice', 'GET', `dnsresources/?domain=${first}`)).json[0].fqdn, 'web.c.example');
+    assert.deepEqual(region.settings.of('a-remote-rack')?.dns, {
+      domain: 'b.example',
+      domains: ['b.example', { name: 'a.example', id: again }, { name: 'c.example', id: first }],
+      records: (await ask('alice', 'GET', `dnsresources/?domain=${first}`)).json.map(({ id }: { id: number }) => {
+        return { id, name: 'web.c.example', type: 'A', data: '10.20.0.5' };
+      }),
+    });
   }));
 
 test('a domain refuses an authority or a TTL that it cannot have', () =>

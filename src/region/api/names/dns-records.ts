@@ -10,7 +10,7 @@
 
 import { isSettings, type SettingValue } from '../../../machines/settings.ts';
 import { formatIpv4 } from '../../../net/address.ts';
-import { domainIdOf } from '../../life/whereabouts.ts';
+import { domainIds, numberOfDomain } from '../../life/whereabouts.ts';
 import { numberOf } from '../../records/digest.ts';
 import type { SettingsReader } from '../../settings.ts';
 import { isRefusal, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
@@ -104,15 +104,43 @@ export function refuseNameless(call: ApiCall, id: number): Refusal {
 /** The default domain, and the further ones. */
 export type Domains = readonly [string, ...string[]];
 
-/** The domains for which the racks are authoritative. */
-export function currentDomains({ region }: ApiCall, inForce: SettingsReader = region.settings): Domains {
+/** The ids of the domains for which the racks are authoritative, the default one first. */
+export function currentDomainIds({ region }: ApiCall, inForce: SettingsReader = region.settings): DomainIds {
   const byDefault = inForce.valueOf('dns.domain');
   const own = typeof byDefault === 'string' && byDefault !== '' ? byDefault : region.config().domain;
-  return [own, ...namesOf(inForce.valueOf('dns.domains')).filter((name) => name !== own)];
+  return domainIds(own, inForce.valueOf('dns.domains'));
+}
+export type DomainIds = ReadonlyMap<string, number>;
+
+/** The domains for which the racks are authoritative. */
+export const currentDomains = (call: ApiCall, inForce?: SettingsReader): Domains =>
+  namesIn(currentDomainIds(call, inForce));
+
+function namesIn(ids: DomainIds): Domains {
+  const [byDefault = '', ...further] = ids.keys();
+  return [byDefault, ...further];
 }
 
-const namesOf = (setting: SettingValue | undefined): readonly string[] =>
-  Array.isArray(setting) ? setting.filter((one) => typeof one === 'string') : [];
+/** The ids of the domains after a change: a domain keeps its id, and a new one gets a free one. @param names the default one first */
+function idsAfter(before: DomainIds, names: readonly string[], renamed: NameChange['renamed']): DomainIds {
+  const ids = new Map<string, number>();
+  const taken = new Set(before.values());
+  for (const name of names) {
+    let id = before.get(renamed?.after === name ? renamed.before : name);
+    if (id === undefined) for (id = numberOfDomain(name); taken.has(id); ) id += 1;
+    taken.add(id);
+    ids.set(name, id);
+  }
+  return ids;
+}
+
+/** The list of the domains with these ids. A domain whose id is that of its name is listed by its name alone. */
+function listOf(ids: DomainIds, byDefault: string): SettingValue {
+  return [...ids].flatMap(([name, id]): readonly SettingValue[] => {
+    if (name === byDefault && id === 0) return [];
+    return [id === numberOfDomain(name) ? name : { name, id }];
+  });
+}
 
 /**
  * Changes the records. @param revise makes the new list of the records in the transaction, or refuses; perhaps more than once
@@ -120,12 +148,13 @@ const namesOf = (setting: SettingValue | undefined): readonly string[] =>
  */
 export function changeRecords(
   call: ApiCall,
-  revise: (records: readonly NamedRecord[], domains: Domains) => readonly NamedRecord[] | Refusal,
+  revise: (records: readonly NamedRecord[], domains: Domains, ids: DomainIds) => readonly NamedRecord[] | Refusal,
 ): Promise<Refusal | undefined> {
   const revision: SettingRevision = {
     key: RECORDS,
     revise(_stored, inForce) {
-      const revised = revise(currentRecords(call, inForce), currentDomains(call, inForce));
+      const ids = currentDomainIds(call, inForce);
+      const revised = revise(currentRecords(call, inForce), namesIn(ids), ids);
       return isRefusal(revised) ? revised : settingOf(revised);
     },
   };
@@ -160,6 +189,8 @@ interface NameChange {
   readonly byDefault?: string;
   /** Domains; the default one may be among them. */
   readonly further?: readonly string[];
+  /** The domain that keeps its id under a new name. */
+  readonly renamed?: { readonly before: string; readonly after: string };
   readonly records?: readonly NamedRecord[];
 }
 
@@ -169,7 +200,7 @@ interface NameChange {
  */
 export function changeDomains(
   call: ApiCall,
-  revise: (domains: Domains, records: readonly NamedRecord[]) => NameChange | Refusal,
+  revise: (domains: Domains, records: readonly NamedRecord[], ids: DomainIds) => NameChange | Refusal,
   also?: () => Promise<void>,
 ): Promise<Refusal | undefined> {
   let change: NameChange = {};
@@ -177,10 +208,12 @@ export function changeDomains(
     {
       key: 'dns.domains',
       revise(_stored, inForce) {
-        const revised = revise(currentDomains(call, inForce), currentRecords(call, inForce));
+        const ids = currentDomainIds(call, inForce);
+        const revised = revise(namesIn(ids), currentRecords(call, inForce), ids);
         if (isRefusal(revised)) return revised;
         change = revised;
-        return change.further;
+        const { byDefault = namesIn(ids)[0], further, renamed } = change;
+        return further && listOf(idsAfter(ids, [byDefault, ...further], renamed), byDefault);
       },
     },
     { key: 'dns.domain', revise: () => change.byDefault },
@@ -208,9 +241,10 @@ export const domainOf = (domains: readonly string[], name: string): string | und
   domains.filter((one) => name === one || name.endsWith(`.${one}`)).toSorted((a, b) => b.length - a.length)[0];
 
 /** The domain that a parameter names; `undefined`: none. */
-export function namedDomain(domains: Domains, named: string | undefined): string | undefined {
+export function namedDomain(ids: DomainIds, named: string | undefined): string | undefined {
+  const domains = namesIn(ids);
   if (named === undefined) return domains[0];
-  return domains.find((one) => one === named.toLowerCase() || String(domainIdOf(one, domains[0])) === named);
+  return domains.find((one) => String(ids.get(one)) === named) ?? domains.find((one) => one === named.toLowerCase());
 }
 
 /** The parameters by which a request names a name. */
@@ -221,12 +255,13 @@ interface NameGiven {
 }
 
 /** The fully qualified name in the parameters, within a known domain. */
-export function nameOf(domains: Domains, given: NameGiven): string | Refusal {
+export function nameOf(ids: DomainIds, given: NameGiven): string | Refusal {
+  const domains = namesIn(ids);
   if (given.fqdn !== undefined && given.fqdn !== '') {
     const name = given.fqdn.toLowerCase().replace(/\.$/, '');
     return domainOf(domains, name) === undefined ? refuseField('fqdn', 'field.domain-unknown', { domains }) : name;
   }
-  const domain = namedDomain(domains, given.domain);
+  const domain = namedDomain(ids, given.domain);
   if (domain === undefined) return refuseField('domain', 'field.domain-unknown', { domains });
   if (given.name === undefined || given.name === '') return refuseField('name', 'field.required');
   return given.name === '@' ? domain : `${given.name.toLowerCase()}.${domain}`;

@@ -26,6 +26,7 @@ import { subnetJson } from '../json/subnet-json.ts';
 import {
   byName,
   changeRecords,
+  currentDomainIds,
   currentDomains,
   currentRecords,
   domainOf,
@@ -119,7 +120,7 @@ const filters = z.object({
 async function filtered(call: ApiCall, given: z.output<typeof filters>): Promise<readonly NamedRecord[] | Refusal> {
   const records = await loaded(call);
   const domains = currentDomains(call);
-  const domain = given.domain === undefined ? undefined : namedDomain(domains, given.domain);
+  const domain = given.domain === undefined ? undefined : namedDomain(currentDomainIds(call), given.domain);
   if (given.domain !== undefined && domain === undefined) {
     return refuseField('domain', 'field.domain-unknown', { domains });
   }
@@ -151,8 +152,8 @@ async function addName(call: ApiCall, given: Passed<typeof newName>): Promise<An
   const listed = wordsIn(given.ip_addresses ?? []);
   const nowMs = call.region.clock.wallTimeMs();
   let name = '';
-  const refused = await changeRecords(call, (records, domains) => {
-    const wanted = nameOf(domains, given);
+  const refused = await changeRecords(call, (records, _domains, ids) => {
+    const wanted = nameOf(ids, given);
     const found = allOf(
       isRefusal(wanted) ? wanted : (refuseTaken(call, records, wanted) ?? wanted),
       listed.length === 0 ? refuseField('ip_addresses', 'field.required') : listed,
@@ -186,10 +187,10 @@ const changedName = z.object({
 async function changeName(call: ApiCall, given: z.output<typeof changedName>): Promise<Answer> {
   const nowMs = call.region.clock.wallTimeMs();
   let name = '';
-  const refused = await changeRecords(call, (records, domains) => {
+  const refused = await changeRecords(call, (records, domains, ids) => {
     const old = findName(call, records)?.[0]?.name;
     if (old === undefined) return refuseNameless(call, idIn(call.path.id));
-    const next = nameOf(domains, { ...partsOf(domains, old), ...given });
+    const next = nameOf(ids, { ...partsOf(domains, old), ...given });
     if (typeof next !== 'string') return next;
     const list = given.ip_addresses === undefined ? undefined : wordsIn(given.ip_addresses);
     name = next;
@@ -249,10 +250,10 @@ async function addRecord(call: ApiCall, given: Passed<typeof newRecord>, lost?: 
   const known = typeIn(given.rrtype ?? '');
   const nowMs = call.region.clock.wallTimeMs();
   let id = 0;
-  const refused = await changeRecords(call, (records, domains) => {
+  const refused = await changeRecords(call, (records, domains, ids) => {
     // The data can be judged without the name.
     const isUnnamed = given.fqdn === undefined && Object.keys(naming).some((one) => lost?.has(one));
-    const found = allOf(isUnnamed ? domains[0] : nameOf(domains, given), known);
+    const found = allOf(isUnnamed ? domains[0] : nameOf(ids, given), known);
     if (isRefusal(found)) return found;
     const [name, type] = found;
     id = nextNumber(records, nowMs);
@@ -279,10 +280,10 @@ async function changeRecord(call: ApiCall, given: z.output<typeof changedRecord>
   const id = idIn(call.path.id);
   const { rrtype, rrdata, ttl } = given;
   const known = rrtype === undefined ? undefined : typeIn(rrtype);
-  const refused = await changeRecords(call, (records, domains) => {
+  const refused = await changeRecords(call, (records, domains, ids) => {
     const before = records.find((one) => one.id === id);
     if (before === undefined) return NO_RECORD;
-    const found = allOf(nameOf(domains, { ...partsOf(domains, before.name), ...given }), known);
+    const found = allOf(nameOf(ids, { ...partsOf(domains, before.name), ...given }), known);
     if (isRefusal(found)) return found;
     const [name, type = before.type] = found;
     const after = { id, name, type, data: rrdata ?? before.data, ttl: ttl ?? before.ttl };

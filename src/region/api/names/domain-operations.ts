@@ -3,20 +3,23 @@
 // Source: MAAS's `domains/` and `domains/{id}/`.
 //
 // 1. The default domain is that of new machines; it is neither deleted nor renamed here.
+// 2. A domain keeps its id when it is renamed or becomes the default.
 
 import { z } from 'zod';
-import { domainIdOf } from '../../life/whereabouts.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, tried, trying, value } from '../call/operation.ts';
 import { API_2 } from '../json/fixed-json.ts';
 import {
   changeDomains,
+  currentDomainIds,
   currentDomains,
   currentRecords,
+  type DomainIds,
   type Domains,
   domainOf,
   moveRecords,
   type NamedRecord,
+  namedDomain,
 } from './dns-records.ts';
 
 const domainName = z
@@ -27,23 +30,20 @@ const domainName = z
 
 function domainJson(call: ApiCall, name: string): Record<string, unknown> {
   const domains = currentDomains(call);
-  const id = domainIdOf(name, domains[0]);
+  const id = currentDomainIds(call).get(name) ?? 0;
   return {
-    ...{ id, name, authoritative: true, ttl: null, is_default: id === 0 },
+    ...{ id, name, authoritative: true, ttl: null, is_default: name === domains[0] },
     resource_record_count: currentRecords(call).filter((record) => domainOf(domains, record.name) === name).length,
     resource_uri: `${API_2}/domains/${id}/`,
   };
 }
 
 /** The domain that the path names by its id or its name. */
-function findDomain(call: ApiCall, domains: Domains): string | undefined {
-  const named = call.path.id ?? '';
-  return domains.find((name) => String(domainIdOf(name, domains[0])) === named || name === named.toLowerCase());
-}
+const findDomain = (call: ApiCall, ids: DomainIds): string | undefined => namedDomain(ids, call.path.id ?? '');
 
 async function loadDomain(call: ApiCall): Promise<string | undefined> {
   await call.region.settings.load();
-  return findDomain(call, currentDomains(call));
+  return findDomain(call, currentDomainIds(call));
 }
 
 const NO_DOMAIN: Refusal = refuse('not-found.domain');
@@ -81,15 +81,16 @@ async function moveReserved({ region }: ApiCall, before: string, after: string):
 async function rename(call: ApiCall, { name }: { readonly name?: string | undefined }): Promise<Answer> {
   if (name === undefined || name === (await loadDomain(call))) return read(call);
   let former = '';
-  const revise = (domains: Domains, records: readonly NamedRecord[]) => {
-    const before = findDomain(call, domains);
+  const revise = (domains: Domains, records: readonly NamedRecord[], ids: DomainIds) => {
+    const before = findDomain(call, ids);
     if (before === undefined) return NO_DOMAIN;
     if (before === domains[0]) return refuse('domain-in-use.default', { name: before });
     if (domains.includes(name)) return refuseField('name', 'field.domain-taken', { name });
     former = before;
     const further = domains.slice(1).map((one) => (one === before ? name : one));
     const moved = moveRecords(records, domains, before, name);
-    return moved === undefined ? { further } : { further, records: moved };
+    const renamed = { before, after: name };
+    return moved === undefined ? { further, renamed } : { further, renamed, records: moved };
   };
   const refused = await changeDomains(call, revise, () => moveReserved(call, former, name));
   return refused ?? json(domainJson(call, name));
@@ -97,8 +98,8 @@ async function rename(call: ApiCall, { name }: { readonly name?: string | undefi
 
 async function remove(call: ApiCall): Promise<Answer> {
   await call.region.networks.look();
-  const refused = await changeDomains(call, (domains, records) => {
-    const name = findDomain(call, domains);
+  const refused = await changeDomains(call, (domains, records, ids) => {
+    const name = findDomain(call, ids);
     if (name === undefined) return NO_DOMAIN;
     if (name === domains[0]) return refuse('domain-in-use.default', { name });
     const held = records.filter((record) => domainOf(domains, record.name) === name).length;
@@ -114,8 +115,8 @@ async function remove(call: ApiCall): Promise<Answer> {
 async function setDefault(call: ApiCall): Promise<Answer> {
   let name = await loadDomain(call);
   if (name !== undefined && name === currentDomains(call)[0]) return json(domainJson(call, name));
-  const refused = await changeDomains(call, (domains) => {
-    const chosen = findDomain(call, domains);
+  const refused = await changeDomains(call, (domains, _records, ids) => {
+    const chosen = findDomain(call, ids);
     name = chosen;
     return chosen === undefined ? NO_DOMAIN : { byDefault: chosen, further: domains.filter((one) => one !== chosen) };
   });
@@ -162,7 +163,7 @@ export const DOMAIN_OPERATIONS: readonly Operation[] = [
   }),
   defineOperation({
     ...{ ...one, ...changing, method: 'PUT' },
-    doc: 'Rename a domain, and its records with it. Its id changes with its name.',
+    doc: 'Rename a domain, and its records with it. It keeps its id.',
     parameters: changedDomain,
     ...tried(changedDomain, rename),
   }),
@@ -174,7 +175,7 @@ export const DOMAIN_OPERATIONS: readonly Operation[] = [
   }),
   defineOperation({
     ...{ ...one, ...changing, method: 'POST', op: 'set_default' },
-    doc: 'Make a domain the default for new machines.',
+    doc: 'Make a domain the default for new machines. Every domain keeps its id.',
     parameters: nothing,
     run: setDefault,
   }),
