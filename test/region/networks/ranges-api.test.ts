@@ -48,6 +48,28 @@ test('the dynamic and the static range of a cluster interface are ranges, with t
     assert.equal((await ask('GET', '2.0/ipranges/999/')).status, 404);
   }));
 
+test('the rack of the region is read as master', () =>
+  withNetworks(async (ask, { region }) => {
+    await acceptRack(region, { uuid: OWN_UUID });
+    const { status, json } = await ask('GET', '1.0/nodegroups/master/');
+    assert.deepEqual([status, json.uuid], [200, OWN_UUID]);
+    assert.equal((await ask('GET', '1.0/nodegroups/absent/')).status, 404);
+  }));
+
+test('the ranges of a cluster interface that is renamed keep their ids and their comments', () =>
+  withNetworks(async (ask) => {
+    const [dynamic, fixed] = [await idOf(ask, 'dynamic'), await idOf(ask, 'static')];
+    await ask('PUT', `2.0/ipranges/${dynamic}/`, { comment: 'my range' });
+    const before = await rangesOf(ask);
+    const renamed = await ask('PUT', `1.0/nodegroups/${OWN_UUID}/interfaces/lab/`, { name: 'lan2' });
+    assert.deepEqual([renamed.status, renamed.json.name], [200, 'lan2'], renamed.text);
+    assert.deepEqual(await rangesOf(ask), before);
+    const taken = await ask('PUT', `1.0/nodegroups/${OWN_UUID}/interfaces/lan2/`, { name: 'x', ip_range_low: 'y' });
+    assert.equal(taken.status, 400);
+    assert.deepEqual(await rangesOf(ask), before);
+    assert.equal((await ask('GET', `2.0/ipranges/${fixed}/`)).status, 200);
+  }));
+
 test('the dynamic range of a rack is changed, deleted and made again, at once and by the same id while it exists', () =>
   withNetworks(async (ask, { region }) => {
     const id = await idOf(ask, 'dynamic');

@@ -77,7 +77,7 @@ async function listRacks(call: ApiCall): Promise<Answer> {
 const notFound = (uuid: string): Answer => refuse('not-found.rack', { rack: uuid.slice(0, 64) });
 
 async function readRack(call: ApiCall): Promise<Answer> {
-  const uuid = call.path.uuid ?? '';
+  const uuid = call.region.settings.findRack(call.path.uuid ?? '') ?? call.path.uuid ?? '';
   const rack = call.region.racks.find(uuid);
   if (rack === undefined) return notFound(uuid);
   const { downloads } = await call.region.bootImages.run();
