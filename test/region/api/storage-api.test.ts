@@ -31,6 +31,20 @@ const PARTITION_KEYS = 'id uuid type system_id device_id path name size bootable
 const keysOf = (value: object): readonly string[] => Object.keys(value).toSorted();
 const sorted = (keys: string): readonly string[] => keys.split(' ').toSorted();
 
+test('logical volumes and RAIDs are the virtual block devices of their machine, in both versions', () =>
+  withDisks(async ({ layOut }, { ask, systemId }) => {
+    const virtual = async (path: string): Promise<readonly unknown[]> =>
+      (await ask('alice', 'GET', path)).json.virtualblockdevice_set;
+    assert.deepEqual(await virtual(`machines/${systemId}/`), []);
+    await layOut({ storage_layout: 'lvm' });
+    const { json } = await ask('alice', 'GET', `nodes/${systemId}/blockdevices/`);
+    const volumes = json.filter(({ type }: { readonly type: string }) => type === 'virtual');
+    assert.equal(volumes.length, 1);
+    assert.deepEqual(await virtual(`machines/${systemId}/`), volumes);
+    assert.deepEqual((await ask('alice', 'GET', 'machines/')).json[0].virtualblockdevice_set, volumes);
+    assert.deepEqual(await virtual(`1.0/nodes/${systemId}/`), volumes);
+  }));
+
 test('a partition is made, formatted, mounted, unmounted, unformatted and deleted', () =>
   withDisks(async ({ post, drop, read }) => {
     const made = await post('blockdevices/sdb/partitions/', { size: '10G', bootable: 'true' });

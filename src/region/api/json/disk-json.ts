@@ -158,10 +158,13 @@ export function disksJson(machine: Machine): readonly Json[] {
   return draft.disks.map((disk) => diskJson(draft, disk));
 }
 
+/** The RAIDs and the logical volumes of a machine. */
+export const virtualDevicesJson = (machine: Machine): readonly Json[] => virtualsJson(beginStorage(machine));
+
 /** All block devices of a machine, the physical ones first. */
 export const blockDevicesJson = (machine: Machine): readonly Json[] => [
   ...disksJson(machine),
-  ...virtualsJson(beginStorage(machine)),
+  ...virtualDevicesJson(machine),
 ];
 
 /** The block devices as JSON texts: the physical ones, and the others. */

@@ -17,7 +17,14 @@ import { stepOf } from '../../records/work.ts';
 import { remarkSentence } from '../../words/event.ts';
 import { powerText } from '../../words/text.ts';
 import { domainJson, poolJson, zoneJson } from './area-json.ts';
-import { blockDevicesJson, blockDeviceTexts, bootDiskIndex, disksJson, storageFields } from './disk-json.ts';
+import {
+  blockDevicesJson,
+  blockDeviceTexts,
+  bootDiskIndex,
+  disksJson,
+  storageFields,
+  virtualDevicesJson,
+} from './disk-json.ts';
 import { API_2, fixed } from './fixed-json.ts';
 import { gatewaysJson, interfacesJson, interfaceTexts } from './node-interface-json.ts';
 
@@ -106,7 +113,7 @@ function lastingJson(machine: Machine, where: Whereabouts): Record<string, unkno
 }
 
 /** The fixed fields that both API versions share. */
-export const SHARED_FIXED = { swap_size: null, disable_ipv4: false, virtualblockdevice_set: [] };
+export const SHARED_FIXED = { swap_size: null, disable_ipv4: false };
 
 /** The answer to a machine without a key: its own identity, and nothing about others. */
 export function introductionJson(machine: Machine, version: '1.0' | '2.0'): Record<string, unknown> {
@@ -227,6 +234,7 @@ export function machineJson(
     boot_interface: interfaces[0] ?? null,
     physicalblockdevice_set: disks,
     blockdevice_set: blockDevicesJson(machine),
+    virtualblockdevice_set: virtualDevicesJson(machine),
     boot_disk: disks[bootDiskIndex(machine)] ?? null,
     ...MACHINE.fields,
   };
@@ -247,7 +255,7 @@ export function lastingText(machine: Machine, where: Whereabouts): string {
   return (
     `${own},"interface_set":[${interfaces.join(',')}],"boot_interface":${interfaces[0] ?? 'null'},` +
     `"physicalblockdevice_set":[${disks.join(',')}],"blockdevice_set":[${[...disks, ...virtual].join(',')}],` +
-    `"boot_disk":${disks[bootDiskIndex(machine)] ?? 'null'},` +
+    `"virtualblockdevice_set":[${virtual.join(',')}],"boot_disk":${disks[bootDiskIndex(machine)] ?? 'null'},` +
     MACHINE.text
   );
 }

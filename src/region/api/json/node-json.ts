@@ -13,7 +13,7 @@ import { statusRow } from '../../records/lifecycle.ts';
 import { type Machine, machineFqdn } from '../../records/machine.ts';
 import { remarkSentence } from '../../words/event.ts';
 import { zoneJson } from './area-json.ts';
-import { disksJson } from './disk-json.ts';
+import { disksJson, virtualDevicesJson } from './disk-json.ts';
 import { SHARED_FIXED, sharedJson } from './machine-json.ts';
 
 const BASE = '/MAAS/api/1.0';
@@ -33,6 +33,7 @@ export function nodeJson(machine: Machine, where: Whereabouts, power?: PowerView
     ...sharedJson(machine, where, power),
     ...SHARED_FIXED,
     physicalblockdevice_set: disksJson(machine),
+    virtualblockdevice_set: virtualDevicesJson(machine),
     hostname: machineFqdn(machine),
     zone: zoneJson('1.0', machine.zone),
     status: row.foldedNumber,
