@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { OWN_UUID, withNetworks } from '../networks/network-place.ts';
 import { withCallers } from './callers-place.ts';
 
 const KEYS =
@@ -74,4 +75,18 @@ test('strangers with a lease and neighbours are listed with every key, until a d
       heard.map((one: { ip: string; first_seen: string }) => [one.ip, Date.parse(one.first_seen)]),
       [['10.20.0.33', at + 9]],
     );
+  }));
+
+test('the observer of a host is the rack that heard it, also that of the region', () =>
+  withNetworks(async (ask, { store, clock }) => {
+    const heard = {
+      text: 'x',
+      at: clock.wallTimeMs(),
+      kind: 'net.neighbour-new',
+      mac: NEIGHBOUR,
+      address: '10.20.0.31',
+    };
+    await store.recordReports('', [{ ...heard, sequence: 1, params: { interface: 'eth1' } }]);
+    const [{ observer }] = (await ask('GET', '2.0/discovery/')).json;
+    assert.deepEqual([observer.system_id, observer.hostname, observer.interface_name], [OWN_UUID, 'maas', 'eth1']);
   }));

@@ -40,7 +40,9 @@ function discoveryJson(call: ApiCall, host: HeardHost, networks: NetworkView): R
   const address = parseIpv4(ip);
   const subnet = address === undefined ? undefined : subnetOfAddress(networks, address);
   const vlan = subnet?.vlan ?? networks.defaultVlan;
-  const rack = call.region.racks.list().find(({ name }) => name === event.rack);
+  // A report of the rack of this process has no name.
+  const own = call.region.config().ownRack;
+  const rack = event.rack === undefined ? own : call.region.racks.list().find(({ name }) => name === event.rack);
   const id = idOf(host);
   return {
     ...{ discovery_id: id, ip, mac_address: formatMac(mac), mac_organization: null, mdns: [] },
