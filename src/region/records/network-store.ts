@@ -229,6 +229,10 @@ export interface UsedAddress {
   readonly domain: string;
   /** The owner of the machine; empty: none. */
   readonly owner: string;
+  /** True if it is a device. */
+  readonly isDevice: boolean;
+  /** True if a person chose the address for a link; the machine keeps it when it is released. */
+  readonly isStatic: boolean;
   /** The name of the interface that was seen with it; empty: unknown. */
   readonly interfaceName: string;
   /** True once its lease has ended. */

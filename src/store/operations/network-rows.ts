@@ -221,6 +221,8 @@ export const readUsed = readsRow(
     hostname: text(row, 'hostname'),
     domain: text(row, 'domain'),
     owner: optionalText(row, 'owner') ?? '',
+    isDevice: number(row, 'is_device') !== 0,
+    isStatic: number(row, 'is_static') !== 0,
     interfaceName: optionalText(row, 'interface_name') ?? '',
     isEnded: optionalNumber(row, 'ended_ms') !== undefined,
     atMs: optionalNumber(row, 'at_ms') ?? 0,

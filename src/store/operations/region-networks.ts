@@ -25,13 +25,19 @@ import type { EventTable } from './region-events.ts';
 import { ALONE, all, one, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
 
+const IS_DEVICE = 'CASE WHEN machine.device IS NULL THEN 0 ELSE 1 END AS is_device';
+/** Only static links of a layout have an address. */
+const inLayout = (end: string): string =>
+  `machine.layout LIKE '%"address":' || CAST(allocation.address AS TEXT) || '${end}%'`;
 /** Selects allocated addresses and addresses seen on interfaces; a damaged interface gives none. */
 const USED_SQL =
   'SELECT allocation.address, allocation.mac, 0 AS is_seen, machine.system_id, machine.hostname, machine.domain, machine.owner, ' +
-  '(SELECT name FROM interface WHERE interface.mac = allocation.mac) AS interface_name, NULL AS ended_ms, machine.created_ms AS at_ms ' +
+  '(SELECT name FROM interface WHERE interface.mac = allocation.mac) AS interface_name, NULL AS ended_ms, machine.created_ms AS at_ms, ' +
+  `${IS_DEVICE}, CASE WHEN ${inLayout(',')} OR ${inLayout('}')} THEN 1 ELSE 0 END AS is_static ` +
   'FROM allocation JOIN machine ON machine.id = allocation.machine_id WHERE allocation.address BETWEEN ?1 AND ?2 UNION ALL ' +
   'SELECT interface.address, interface.mac, 1 AS is_seen, machine.system_id, machine.hostname, machine.domain, machine.owner, ' +
-  'interface.name AS interface_name, interface.ended_ms, interface.seen_ms AS at_ms ' +
+  'interface.name AS interface_name, interface.ended_ms, interface.seen_ms AS at_ms, ' +
+  `${IS_DEVICE}, 0 AS is_static ` +
   'FROM interface JOIN machine ON machine.id = interface.machine_id WHERE interface.address BETWEEN ?1 AND ?2 ' +
   'ORDER BY 1, 3, 2 LIMIT ?3';
 

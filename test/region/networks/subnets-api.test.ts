@@ -254,6 +254,15 @@ test('the addresses in a subnet: allocated, seen on the wire, with their machine
         { ip: '10.20.0.120', alloc_type: 6, user: 'user', summary: machine },
       ],
     );
+    const { json: device } = await ask('POST', '2.0/devices/', {
+      hostname: 'printer',
+      mac_addresses: '52:54:00:00:00:0d',
+    });
+    const link = { mode: 'static', subnet: id, ip_address: '10.20.0.11' };
+    const linked = await ask('POST', `2.0/nodes/${device.system_id}/interfaces/eth0/?op=link_subnet`, link);
+    assert.equal(linked.status, 200, linked.text);
+    const [, given] = (await ask('GET', `2.0/subnets/${id}/?op=ip_addresses`)).json;
+    assert.deepEqual([given.ip, given.alloc_type, given.node_summary.node_type], ['10.20.0.11', 1, 1]);
     assert.match(all[0].created, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}$/);
     const brief = await ask('GET', `2.0/subnets/${id}/?op=ip_addresses`, { with_username: 0, with_node_summary: 0 });
     assert.deepEqual(Object.keys(brief.json[0]).sort(), ['alloc_type', 'created', 'ip', 'updated']);

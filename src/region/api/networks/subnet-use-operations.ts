@@ -31,8 +31,8 @@ export const ALLOC_TYPES = {
   USER_RESERVED: { number: 4, name: 'User reserved' },
   DISCOVERED: { number: 6, name: 'Observed' },
 } as const;
-/** MAAS's number of a machine among its kinds of nodes. */
-const NODE_TYPE_MACHINE = 0;
+/** MAAS's numbers of its kinds of nodes. */
+const NODE_TYPES = { machine: 0, device: 1 } as const;
 
 /** Runs on the subnet in the path, with the addresses of machines in it. */
 async function withUses(
@@ -51,11 +51,16 @@ interface Shown {
   readonly with_node_summary?: boolean | undefined;
 }
 
+function allocOf({ kind, isStatic }: UsedAddress): keyof typeof ALLOC_TYPES {
+  if (kind === 'seen') return 'DISCOVERED';
+  return isStatic ? 'STICKY' : 'AUTO';
+}
+
 function machineAddressJson(one: UsedAddress, { with_username, with_node_summary }: Shown): unknown {
   const at = maasTime(one.atMs);
   return {
     ip: formatIpv4(one.address),
-    alloc_type: (one.kind === 'allocated' ? ALLOC_TYPES.AUTO : ALLOC_TYPES.DISCOVERED).number,
+    alloc_type: ALLOC_TYPES[allocOf(one)].number,
     created: at,
     updated: at,
     ...(with_username === false ? {} : { user: one.owner }),
@@ -64,7 +69,7 @@ function machineAddressJson(one: UsedAddress, { with_username, with_node_summary
       : {
           node_summary: {
             system_id: one.systemId,
-            node_type: NODE_TYPE_MACHINE,
+            node_type: one.isDevice ? NODE_TYPES.device : NODE_TYPES.machine,
             fqdn: `${one.hostname}.${one.domain}`,
             hostname: one.hostname,
             is_container: false,
