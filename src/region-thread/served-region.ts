@@ -185,6 +185,8 @@ async function openOn(
     hasSiteFile: () => file !== undefined && existsSync(join(dirname(file), SITE_SOURCES)),
     hasFile: async (path) => existsSync(path),
     packageMirror: (source) => packageMirror(source, region.config()),
+    judgeKeyring: async (keys) =>
+      await (await import('../images/signatures/keyring.ts')).judgeKeyring(keys, systemClock.wallTimeMs()),
     fetchKeys: lazyKeys(clock),
     openImageStream: lazyStream(config.stateDir, clock, () => region.config()),
     ...images,

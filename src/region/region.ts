@@ -16,7 +16,7 @@ import { EnlistmentLog, refusedEvent } from './identity/enlistment-log.ts';
 import { type EnlistmentReport, weighReport } from './identity/enlistment-report.ts';
 import { MachineIdentity } from './identity/machine-identity.ts';
 import { type Removal, removeWithDevices } from './identity/removal.ts';
-import { BootImages, type ImageStream, type PackageMirror } from './images/boot-images.ts';
+import { BootImages, type ImageStream, type JudgeKeyring, type PackageMirror } from './images/boot-images.ts';
 import type { FileSources } from './images/region-source.ts';
 import type { UploadFiles } from './images/uploads.ts';
 import type { FindImage, ListImages } from './life/deployment.ts';
@@ -70,6 +70,8 @@ export interface RegionOptions {
   readonly hasFile?: ((path: string) => Promise<boolean>) | undefined;
   /** `undefined`: sources of installers are shown with the mirrors of their files. */
   readonly packageMirror?: PackageMirror | undefined;
+  /** Why keys of a source cannot be used; `undefined`: that is unknown. */
+  readonly judgeKeyring?: JudgeKeyring | undefined;
   /** Opens the own store as a site with simplestreams; `undefined`: this host serves no images. */
   readonly openImageStream?: (() => Promise<ImageStream>) | undefined;
   /** The files of uploads on this host; `undefined`: it keeps no images. */
@@ -168,7 +170,7 @@ class RegionOnStore {
     this.bootImages = new BootImages({
       ...{ store: options.store, clock: options.clock, listImages: options.listStoredImages ?? options.listImages },
       ...{ listDamaged: options.listDamagedImages, hasSiteFile: options.hasSiteFile, hasFile: options.hasFile },
-      ...{ openStream: options.openImageStream, uploadFiles: options.uploadFiles },
+      ...{ openStream: options.openImageStream, uploadFiles: options.uploadFiles, judgeKeyring: options.judgeKeyring },
       fileSources:
         options.fileSources ?? (async () => ({ sources: [], selections: [], problem: undefined, inForce: 'all' })),
       ...{ packageMirror: options.packageMirror, onAsked: options.onImportAsked ?? (() => undefined) },

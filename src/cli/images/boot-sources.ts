@@ -127,10 +127,9 @@ const numberText = (source: Source): string => `${source.id} (${isNamed(source) 
 /** @throws RackError `bad-argument` if a file of keys is missing or has none, and as `readGivenFile` */
 async function readKeys(path: string): Promise<Buffer> {
   const bytes = readGivenFile(path, KEYRING_BYTES_MAX);
-  const [{ Keyring }, openpgp] = await Promise.all([import('../../images/signatures/keyring.ts'), import('openpgp')]);
-  const now = new Date(systemClock.wallTimeMs());
-  const found = await new Keyring(bytes, undefined).read(openpgp, now);
-  if (typeof found !== 'string') return bytes;
+  const { judgeKeyring } = await import('../../images/signatures/keyring.ts');
+  const found = await judgeKeyring(bytes, systemClock.wallTimeMs());
+  if (found === undefined) return bytes;
   if (found === 'large-keyring') {
     const remedy = `name a file with the keys of the site alone: gpg --export --export-options export-minimal KEY`;
     throw new RackError('bad-argument', `${path} has more keys and signatures than are read: ${remedy}`);

@@ -153,7 +153,8 @@ function planFiles(
   const ways = new Set([...documents, ...files.keys()].flatMap(waysTo));
   for (const path of files.keys()) {
     const through = waysTo(path).find((way) => documents.has(way));
-    if (through !== undefined) problems.add(`${path} leads through ${through}, which is a document of the site`);
+    if (through !== undefined)
+      problems.add(`${through} is a document of the site, so no file may be below it, such as ${path}`);
     else if (ways.has(path)) problems.add(`${path} is not allowed as the path of a file: the site has files below it`);
     else continue;
     files.delete(path);

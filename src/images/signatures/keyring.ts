@@ -11,7 +11,7 @@ import type { SignatureFaultCode } from './signature-fault.ts';
 export type SigningKeys = readonly PublicKey[];
 
 /** Why a keyring cannot be used. */
-type KeyringFaultCode = Extract<SignatureFaultCode, 'unreadable-keyring' | 'large-keyring'>;
+export type KeyringFaultCode = Extract<SignatureFaultCode, 'unreadable-keyring' | 'large-keyring'>;
 
 /** The key that may have made a signature. */
 export interface Candidate {
@@ -80,6 +80,12 @@ export class Keyring {
     const found = (await Promise.all(merged)).filter((key) => key !== undefined);
     return found.length === 0 ? 'unreadable-keyring' : found;
   }
+}
+
+/** Why a keyring file cannot be used; undefined: it has keys. @param nowMs wall time */
+export async function judgeKeyring(bytes: Uint8Array, nowMs: number): Promise<KeyringFaultCode | undefined> {
+  const found = await new Keyring(bytes, undefined).read(await import('openpgp'), new Date(nowMs));
+  return typeof found === 'string' ? found : undefined;
 }
 
 /** @returns undefined if the copies contradict each other: then none of them is accepted */

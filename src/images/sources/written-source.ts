@@ -234,7 +234,7 @@ export function sourceKeyHint(key: string, at: string): string {
   const own = at.endsWith('.signed') ? LEVELS.signed : nested;
   const kinds = Object.entries(KINDS).filter(([, { shape }]) => Object.hasOwn(shape, key));
   if (own === LEVELS.source && kinds.length > 0)
-    return `sources of the kind ${kinds.map(([kind]) => kind).join(' or ')} have it; `;
+    return `it belongs in a source of the kind ${kinds.map(([kind]) => kind).join(' or ')}; `;
   const others = Object.values(LEVELS).filter((level) => level !== own);
   const right = others.find(({ keys }) => keys.includes(key));
   if (right !== undefined) return `it belongs ${right.place}; `;

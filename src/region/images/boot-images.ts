@@ -6,6 +6,7 @@
 
 import type { Readable } from 'node:stream';
 import type { Clock } from '../../clock.ts';
+import type { KeyringFaultCode } from '../../images/signatures/keyring.ts';
 import type { InstallerSource } from '../../images/sources/source.ts';
 import type { ListedImage, ListImages } from '../life/deployment.ts';
 import { type BootResource, type ImportProgress, type ImportRun, isImporting } from '../records/boot-store.ts';
@@ -46,6 +47,8 @@ export interface ImageStream {
 
 /** Finds the URL of the mirror from which this host imports the installers of a source; undefined: it has none. */
 export type PackageMirror = (source: InstallerSource) => Promise<string | undefined>;
+/** Finds out why the keys of a source cannot be used; `undefined`: they can. */
+export type JudgeKeyring = (keys: Uint8Array) => Promise<KeyringFaultCode | undefined>;
 
 interface BootImagesParts {
   readonly store: RegionStore;
@@ -64,6 +67,8 @@ interface BootImagesParts {
   /** True if this host has a file; default: it has. */
   readonly hasFile?: ((path: string) => Promise<boolean>) | undefined;
   readonly packageMirror?: PackageMirror | undefined;
+  /** Why keys cannot be used; default: they can. */
+  readonly judgeKeyring?: JudgeKeyring | undefined;
   /** Called after a request was stored. */
   readonly onAsked: () => void;
 }
@@ -92,6 +97,11 @@ export class BootImages {
   /** True if this host has a file, as far as that is known. */
   async hasFile(path: string): Promise<boolean> {
     return (await this.#parts.hasFile?.(path)) ?? true;
+  }
+
+  /** Why the keys of a source cannot be used, as far as that is known; `undefined`: they can. */
+  async judgeKeyring(keys: Uint8Array): Promise<KeyringFaultCode | undefined> {
+    return await this.#parts.judgeKeyring?.(keys);
   }
 
   /** The problem of the site's file of sources; `undefined` if it has none or does not exist. */

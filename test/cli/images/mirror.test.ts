@@ -136,7 +136,7 @@ describe('images mirror', { skip: missing('linux', 'gpg') }, () => {
       `a ${below}`,
       `streams ${below}`,
       `streams/v1 ${below}`,
-      'streams/v1/index.sjson/x leads through streams/v1/index.sjson, which is a document of the site',
+      'streams/v1/index.sjson is a document of the site, so no file may be below it, such as streams/v1/index.sjson/x',
     ]);
   });
 

@@ -236,7 +236,7 @@ describe("a site's own sources", () => {
     [
       'a key of another kind',
       { ...plain, content_ids: ['x'] },
-      [/^sources\[0\]\.content_ids: unknown key; sources of the kind simplestreams have it; /],
+      [/^sources\[0\]\.content_ids: unknown key; it belongs in a source of the kind simplestreams; /],
     ],
     [
       'a key of a release next to them',

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileSourcesReader } from '../../../src/config/image-sources.ts';
+import { judgeKeyring } from '../../../src/images/signatures/keyring.ts';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { BootImages } from '../../../src/region/images/boot-images.ts';
@@ -127,7 +128,7 @@ test('a source that cannot be used is refused, and the answer names the field', 
     assert.deepEqual(again.json, { url: [`Source 1 has the URL http://x/: ${remedy}`] });
   }));
 
-test('keys that are none, and a file that the host lacks, are refused when a source is added or changed', () =>
+test('data without keys, and a file that the host lacks, are refused when a source is added or changed', () =>
   withApi(
     async (ask) => {
       const url = 'http://x/';
@@ -152,7 +153,7 @@ test('keys that are none, and a file that the host lacks, are refused when a sou
       await refuses('PUT', '2.0/boot-sources/1/');
       assert.equal((await ask('PUT', '2.0/boot-sources/1/', { url, keyring_data: PUBLIC_KEY })).status, 200);
     },
-    { hasFile: async (path) => path === KEYRING },
+    { hasFile: async (path) => path === KEYRING, judgeKeyring: (keys) => judgeKeyring(keys, 0) },
   ));
 
 test('a source is unsigned only by its settings, which the log names; keys make it signed again', () =>

@@ -8,7 +8,6 @@ import { IMAGES_PAGE, IMAGES_PATH } from '../../../src/region/page/images-page.t
 import { SOURCE_PAGES } from '../../../src/region/page/sources-page.ts';
 import { type PageDefinition, refusalText, type View } from '../../../src/region/page/view.ts';
 import type { ImportReason } from '../../../src/region/records/import-reason.ts';
-import { PUBLIC_KEY } from '../../support/public-key.ts';
 import { makeRegion, type RegionPlace } from '../place.ts';
 import { ADMIN, addViewer, USER, VISITOR, viewOf } from './view.ts';
 
@@ -325,8 +324,8 @@ test('a source is added, its images selected and not selected any more, and it i
     assert.match(await shown(place, one, { viewer: ADMIN, path }), /ubuntu\/noble/);
     await sent(place, one, { do: 'unselect', id: String(selection?.id) }, { path });
     assert.deepEqual(await boot.listSelections(1), []);
-    const keys = { keyring_filename: '/k.gpg', keyring_data: PUBLIC_KEY };
-    await sent(place, one, { do: 'change', url: 'http://y/', ...keys }, { path });
+    const keyring_data = '-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nAAAA';
+    await sent(place, one, { do: 'change', url: 'http://y/', keyring_filename: '/k.gpg', keyring_data }, { path });
     const [source] = await boot.listSources();
     assert.deepEqual([source?.url, source?.keyringFilename], ['http://y/', '']);
     await sent(place, one, { do: 'remove' }, { path });

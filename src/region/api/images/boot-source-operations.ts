@@ -141,8 +141,7 @@ type GivenSource = z.output<typeof changedSource>;
 /** The source made from the parameters and the source before, if any; or a refusal. */
 async function madeSource({ region }: ApiCall, given: GivenSource, before: WrittenBootSource | undefined) {
   const { sourceOf } = await import('./given-source.ts');
-  const hasFile = (path: string): Promise<boolean> => region.bootImages.hasFile(path);
-  return await sourceOf(given, before, { nowMs: region.clock.wallTimeMs(), hasFile });
+  return await sourceOf(given, before, region.clock.wallTimeMs(), region.bootImages);
 }
 
 async function listSources(call: ApiCall, given: Detail): Promise<Answer> {

@@ -3,6 +3,7 @@
 // 1. A source has keys, or says that it is unsigned, and why (`images/sources/source.ts`). An unsigned one is fetched by HTTPS.
 
 import { cleanText, isPrintable } from '../../../clean-text.ts';
+import type { BootImages } from '../../images/boot-images.ts';
 import { namesIndex, parseKeyring, parseSourceUrl } from '../../images/region-source.ts';
 import { KEYRING_BYTES_MAX, WHY_CHARACTERS_MAX, type WrittenBootSource } from '../../records/boot-store.ts';
 import { allOf, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
@@ -66,45 +67,32 @@ function trustOf(given: GivenSource, before: SourceTrust | undefined, url: strin
   return { keyringFilename: before.keyringFilename, keyring: before.keyring, why: undefined };
 }
 
-/** As `rackboot images sources`: keys that are none, and a file that this host lacks, would only be noticed by the next import. */
+/** Refuses what only the next import would notice otherwise, as `rackboot images sources` does: a missing file, and data without keys. */
 async function judgeKeys(
   { keyring, keyringFilename: file }: SourceTrust,
   before: SourceTrust | undefined,
-  { nowMs, hasFile }: SourceMeans,
+  means: SourceMeans,
 ): Promise<Refusal | undefined> {
-  if (file !== '' && file !== before?.keyringFilename && !(await hasFile(file)))
+  if (file !== '' && file !== before?.keyringFilename && !(await means.hasFile(file)))
     return refuseField('keyring_filename', 'field.keyring-missing-file', { file });
-  if (keyring.length === 0 || keyring === before?.keyring) return undefined;
-  const [{ Keyring }, openpgp] = await Promise.all([
-    import('../../../images/signatures/keyring.ts'),
-    import('openpgp'),
-  ]);
-  switch (await new Keyring(keyring, undefined).read(openpgp, new Date(nowMs))) {
-    case 'unreadable-keyring':
-      return refuseField('keyring_data', 'field.keyring-data', { max: KEYRING_BYTES_MAX });
-    case 'large-keyring':
-      return refuseField('keyring_data', 'field.keyring-large');
-    default:
-      return undefined;
-  }
+  const fault = keyring.length === 0 || keyring === before?.keyring ? undefined : await means.judgeKeyring(keyring);
+  if (fault === 'large-keyring') return refuseField('keyring_data', 'field.keyring-large');
+  return fault && refuseField('keyring_data', 'field.keyring-data', { max: KEYRING_BYTES_MAX });
 }
 
-interface SourceMeans {
-  /** Wall time. */
-  readonly nowMs: number;
-  /** True if a file is on this host of the region. */
-  readonly hasFile: (path: string) => Promise<boolean>;
-}
+/** The means to check the keys of a source. */
+type SourceMeans = Pick<BootImages, 'hasFile' | 'judgeKeyring'>;
 
-/** The source made from the parameters and the source before, if any; or a refusal. */
+/** The source made from the parameters and the source before, if any; or a refusal. @param nowMs wall time */
 export async function sourceOf(
   given: GivenSource,
   before: WrittenBootSource | undefined,
+  nowMs: number,
   means: SourceMeans,
 ): Promise<WrittenBootSource | Refusal> {
   const found = allOf(placeOf(given, before), trustOf(given, before, parseSourceUrl(given.url ?? before?.url ?? '')));
   if (isRefusal(found)) return found;
   const [[url, index], trust] = found;
   const refused = await judgeKeys(trust, before, means);
-  return refused ?? { url, index: index === '' ? undefined : index, ...trust, updatedMs: means.nowMs };
+  return refused ?? { url, index: index === '' ? undefined : index, ...trust, updatedMs: nowMs };
 }
