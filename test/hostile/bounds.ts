@@ -165,6 +165,7 @@ export const PLAIN: readonly PlainList[] = [
       'region/records/boot-store.ts': 'KEYRING_BYTES_MAX PROGRESS_FILES_MAX SELECTION_ENTRIES_MAX',
       'region/api/scripts/script-operations.ts': 'NAMES_MAX',
       'region/http/routes.ts': 'BODY_BYTES_MAX',
+      'region/http/upload-bodies.ts': 'DISCARDED_BYTES_MAX',
       'region/http/server.ts': 'HEADER_BYTES_MAX',
       'region/api/call/form-stream.ts': 'OTHERS_BYTES_MAX',
       'region/images/uploads.ts': 'PIECE_BYTES_MAX',

@@ -35,7 +35,10 @@ export interface LiveRegion {
 export async function startRegion(
   overrides: Partial<RegionConfig> = {},
   parts: Partial<
-    Pick<RegionOptions, 'store' | 'power' | 'findImage' | 'fileSources' | 'listImages' | 'openImageStream' | 'isOnDuty'>
+    Pick<
+      RegionOptions,
+      'store' | 'power' | 'findImage' | 'fileSources' | 'listImages' | 'openImageStream' | 'isOnDuty' | 'uploadFiles'
+    >
   > = {},
 ): Promise<LiveRegion> {
   const stateDir = overrides.stateDir ?? mkdtempSync(join(tmpdir(), 'rackboot-region-'));

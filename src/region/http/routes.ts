@@ -49,7 +49,7 @@ import { type FoundOperations, findOperations } from './operation-paths.ts';
 import { addPreseedRoutes } from './preseed-routes.ts';
 import { formOf } from './request-form.ts';
 import { RETRY_FIELD, type SendingParts, send } from './sending.ts';
-import { ArrivedForm, readUploads, takesUploads, uploadOf } from './upload-bodies.ts';
+import { ArrivedForm, discardRest, readUploads, takesUploads, uploadOf } from './upload-bodies.ts';
 
 /** The methods that reach a path. No operation uses PATCH; it is routed so that its refusal names the methods that work. */
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
@@ -231,6 +231,7 @@ function bodyOf(request: FastifyRequest): Omit<ParsedFields, 'kind'> | Answer {
 function readUploadsOf(context: ApiContext, app: FastifyInstance, path: string): void {
   const { uploads } = context.region.bootImages;
   readUploads(app, path, { uploads, bodyMax: BODY_BYTES_MAX, identify: (request) => identify(context, request) });
+  app.addHook('onSend', discardRest);
   app.addHook('onResponse', async ({ body }) => {
     if (body instanceof ArrivedForm && body.file !== undefined) await uploads.discard(body.file);
   });

@@ -6,17 +6,27 @@
 //
 // 1. Only an administrator may send more than a usual body: the caller is identified before the body is read.
 // 2. A file belongs to the request until an upload takes it; otherwise it is removed with the answer.
+// 3. A refusal is sent when the rest of a bounded body has been read and discarded: a client that still sends, and then closes, would get a
+//    reset connection instead of the answer (RFC 9112 §9.6).
 
+import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { RackError } from '../../errors.ts';
 import type { WholeFile } from '../../images/uploads/upload-part.ts';
+import { hasBody } from '../../net/shares/body-places.ts';
 import { type Answer, refuseFor } from '../api/call/answer.ts';
 import type { Fields } from '../api/call/form-body.ts';
 import { readStreamedForm } from '../api/call/form-stream.ts';
 import type { ApiCall } from '../api/call/operation.ts';
 import { CONTENT_FIELD, CREATE_PATH, PIECE_PATH } from '../api/images/boot-upload-operations.ts';
-import type { PiecePlace, Uploads } from '../images/uploads.ts';
+import { PIECE_BYTES_MAX, type PiecePlace, type Uploads } from '../images/uploads.ts';
 import type { Identified } from './agent-routes.ts';
+
+/**
+ * The largest body, in bytes, whose rest is read before it is refused; nothing of it is kept. Any client reaches it, within the bounds on
+ * connections and on the time of a request. The connection of a client that sends more is closed with the answer.
+ */
+const DISCARDED_BYTES_MAX = 2 * PIECE_BYTES_MAX;
 
 /** A form that was read while it arrived. */
 export class ArrivedForm {
@@ -57,7 +67,7 @@ export function readUploads(app: FastifyInstance, path: string, listener: Upload
     app.addContentTypeParser('*', (_request, payload, done) => done(null, new ArrivingPiece(untilCut(payload))));
     return;
   }
-  app.addContentTypeParser('multipart/form-data', async (request: FastifyRequest, payload: AsyncIterable<unknown>) => {
+  app.addContentTypeParser('multipart/form-data', async (request: FastifyRequest, payload: IncomingMessage) => {
     const who = await listener.identify(request);
     const isAdmin = who.kind === 'identified' && who.caller.kind === 'user' && who.caller.isAdmin;
     if (isAdmin) return await readForm(request, payload, listener.uploads);
@@ -65,11 +75,7 @@ export function readUploads(app: FastifyInstance, path: string, listener: Upload
   });
 }
 
-async function readForm(
-  { headers }: FastifyRequest,
-  payload: AsyncIterable<unknown>,
-  uploads: Uploads,
-): Promise<ArrivedForm> {
+async function readForm({ headers }: FastifyRequest, payload: IncomingMessage, uploads: Uploads): Promise<ArrivedForm> {
   const form = await readStreamedForm(headers['content-type'] ?? '', untilCut(payload), CONTENT_FIELD, (content) =>
     uploads.receive(content),
   );
@@ -79,16 +85,17 @@ async function readForm(
   return new ArrivedForm(new Map(), file, refuseFor([form.refusal]));
 }
 
-/** The bytes of a request as far as they come: the client may leave at any byte. */
-async function* untilCut(payload: AsyncIterable<unknown>): AsyncGenerator<Uint8Array> {
+/** The bytes of a request as far as they come: the client may leave at any byte. A reader that stops early leaves the rest to others. */
+async function* untilCut(payload: IncomingMessage): AsyncGenerator<Uint8Array> {
   try {
-    for await (const bytes of payload) if (bytes instanceof Uint8Array) yield bytes;
+    const pieces: AsyncIterable<unknown> = payload.iterator({ destroyOnReturn: false });
+    for await (const bytes of pieces) if (bytes instanceof Uint8Array) yield bytes;
   } catch {
     // The reader compares the length with the announced one.
   }
 }
 
-async function readWhole(payload: AsyncIterable<unknown>, max: number): Promise<Buffer> {
+async function readWhole(payload: IncomingMessage, max: number): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   let bytes = 0;
   for await (const piece of untilCut(payload)) {
@@ -97,6 +104,17 @@ async function readWhole(payload: AsyncIterable<unknown>, max: number): Promise<
     pieces.push(piece);
   }
   return Buffer.concat(pieces);
+}
+
+/** Reads and discards the rest of a body, up to DISCARDED_BYTES_MAX. */
+export async function discardRest({ raw }: FastifyRequest): Promise<void> {
+  const isBounded = Number(raw.headers['content-length'] ?? 0) <= DISCARDED_BYTES_MAX;
+  if (!hasBody(raw) || raw.readableEnded || !isBounded) return;
+  let discarded = 0;
+  for await (const bytes of untilCut(raw)) {
+    discarded += bytes.length;
+    if (discarded > DISCARDED_BYTES_MAX) return;
+  }
 }
 
 /** The file or the piece of a call. */
