@@ -331,7 +331,10 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/http/doors.ts': { '#reports': 'named' },
   'region/http/event-followers.ts': { '#followers': 'FOLLOWERS_MAX' },
   'region/api/call/form-stream.ts': { '#rest': 'region/api/call/form-body.ts PART_HEADER_MAX' },
-  'region/images/uploads.ts': { '#arriving': 'store/operations/region-uploads.ts UPLOADS_MAX' },
+  'region/images/uploads.ts': {
+    '#arriving': 'store/operations/region-uploads.ts UPLOADS_MAX',
+    '#createdAgain': 'store/operations/region-uploads.ts UPLOADS_MAX',
+  },
   'region/api/call/form-body.ts': { 'FieldCollector.fields': 'FIELDS_MAX, each FIELDS_MAX' },
   'region/http/link-routes.ts': { '#streams': 'region/racks/rack-admission.ts RACKS_MAX, each CHANGES_PER_RACK_MAX' },
   'region/http/listening.ts': { '#apps': 'configured', '#own': 'named', '#waiting': 'configured' },

@@ -1,6 +1,8 @@
 // `boot-resources create … content@=FILE`: uploads the file in pieces, like MAAS's command line.
 //
 // Source: the maas command line: a POST with sha256 and size instead of the content, then pieces to the `upload_uri` in the answer.
+//
+// 1. Repeating the command continues an interrupted upload: the answer says how many bytes the region has.
 
 import { z } from 'zod';
 import { openHashed } from '../terminal/hashed-file.ts';
@@ -14,7 +16,12 @@ const CONTENT = /^content@=(.*)$/s;
 const createdShape = z.looseObject({
   sets: z.record(
     z.string(),
-    z.looseObject({ files: z.record(z.string(), z.looseObject({ upload_uri: z.string().optional() })) }),
+    z.looseObject({
+      files: z.record(
+        z.string(),
+        z.looseObject({ upload_uri: z.string().optional(), received: z.int().min(0).optional() }),
+      ),
+    }),
   ),
 });
 
@@ -30,10 +37,10 @@ export async function uploadNamed(
   try {
     const others = words.filter((word) => !CONTENT.test(word) && !/^(?:sha256|size)=/.test(word));
     const created = await ask(requestOf(action, [...others, `sha256=${file.sha256}`, `size=${file.bytes}`]));
-    const uri = uploadUriIn(created);
-    if (uri === undefined) return created;
-    for (let at = 0; at < file.bytes; ) {
-      const { answer, next } = await sendPiece(ask, { file, name: path, uri }, at);
+    const begun = uploadIn(created);
+    if (begun === undefined) return created;
+    for (let at = begun.received; at < file.bytes; ) {
+      const { answer, next } = await sendPiece(ask, { file, name: path, uri: begun.uri }, at);
       if (answer.status >= 300) return answer;
       at = next;
     }
@@ -52,13 +59,14 @@ function uploadedFile({ method, op, path }: Action, words: readonly string[]): s
 export const isUpload = (action: Action, words: readonly string[]): boolean =>
   uploadedFile(action, words) !== undefined;
 
-function uploadUriIn({ status, body }: RegionAnswer): string | undefined {
+/** Where the content goes, and how much of it the region has. MAAS, which does not say, gets the file from its beginning. */
+function uploadIn({ status, body }: RegionAnswer): { readonly uri: string; readonly received: number } | undefined {
   if (status >= 300) return undefined;
   try {
     const { sets } = createdShape.parse(JSON.parse(body.toString('utf8')));
     const files = Object.values(sets).flatMap((set) => Object.values(set.files));
-    const uri = files.find((one) => one.upload_uri !== undefined)?.upload_uri;
-    return uri?.startsWith('/MAAS/') === true ? uri : undefined;
+    const { upload_uri: uri, received = 0 } = files.find((one) => one.upload_uri !== undefined) ?? {};
+    return uri?.startsWith('/MAAS/') === true ? { uri, received } : undefined;
   } catch {
     // Not a region's answer: the caller prints it unchanged.
     return undefined;

@@ -88,6 +88,12 @@ export class UploadWork implements UploadFiles {
     await checkUploadRoom(this.#tree, bytes);
   }
 
+  async holds(upload: ImageUpload): Promise<boolean> {
+    if (this.#finishing.has(upload.id)) return true;
+    const { partBytes } = await loadParts();
+    return (await partBytes(this.#tree, upload)) >= upload.received;
+  }
+
   isReserved(os: string, fileType: string): boolean {
     return fileKindOf(fileType)?.kind === 'root' && judgeSystemName(os) !== undefined;
   }

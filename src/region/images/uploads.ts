@@ -9,6 +9,8 @@
 //    host has the bytes. Any other process refuses the piece and names that host.
 // 2. An upload begins only if the disk has room for the missing bytes of all uploads, and for the images made from them.
 // 3. Two pieces of one upload never mix: the second one is refused while the first one arrives, even at another process of this host.
+// 4. Creating an upload that exists already continues it. A client that then sends a piece without its place (MAAS's clients know no places)
+//    reads its file from the beginning, so that piece replaces all that has arrived.
 
 import type { Clock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
@@ -44,6 +46,8 @@ export interface UploadFiles {
   /** Why a complete upload has not become an image yet; undefined: nothing prevents it. */
   reasonOf(id: number): ImportReason | undefined;
   checkRoom(bytes: number): Promise<void>;
+  /** True if this host has the received bytes of an upload, or is making its image. */
+  holds(upload: ImageUpload): Promise<boolean>;
   /** The bytes that the image needs in addition to the uploaded file; 0: the file itself becomes the image. */
   imageBytes(upload: Pick<NewUpload, 'fileType' | 'bytes'>): number;
   /**
@@ -90,6 +94,8 @@ export class Uploads {
   readonly #parts: UploadsParts;
   /** The ids of uploads of which a piece is arriving. */
   readonly #arriving = new Set<number>();
+  /** The ids of uploads that were created again, and got no piece since. At most UPLOADS_MAX. */
+  readonly #createdAgain = new Set<number>();
   #wholeFiles = 0;
 
   constructor(parts: UploadsParts) {
@@ -120,7 +126,10 @@ export class Uploads {
     return reason ?? this.#parts.files()?.reasonOf(id);
   }
 
-  /** Begins an upload, replacing any other of this name. @param file its content, if it has been received already */
+  /**
+   * Begins an upload, or continues the same one; any other upload of this name is replaced.
+   * @param file its content, if it has been received already
+   */
   async create(wanted: Omit<NewUpload, 'createdMs'>, file?: WholeFile): Promise<ImageUpload | Refused> {
     const files = this.#parts.files();
     if (files === undefined) return refused(refusal('uploads-limit.no-store'));
@@ -141,7 +150,10 @@ export class Uploads {
     const { name, username } = wanted;
     if (resources.some((one) => one.name === name && one.wish === 'delete') || (await this.#isCondemned(name)))
       return refused(refusal('upload-conflict.deleting', { image: name }));
-    const others = (await this.list()).filter((one) => one.name !== name && one.reason === undefined);
+    const uploads = await this.list();
+    const begun = file === undefined ? await this.#findSame(uploads, wanted, files) : undefined;
+    if (begun !== undefined) return begun;
+    const others = uploads.filter((one) => one.name !== name && one.reason === undefined);
     const own = { ...wanted, received: file === undefined ? 0 : wanted.bytes };
     const needed = [...others, own].map((one) => one.bytes - one.received + files.imageBytes(one));
     await files.checkRoom(needed.reduce((sum, bytes) => sum + bytes));
@@ -161,6 +173,22 @@ export class Uploads {
     if (!(await store.uploads.advance(upload.id, step))) return refused(refusal('upload-conflict.replaced'));
     const whole = { ...upload, received: file.bytes };
     return (await this.#finish(whole, files)) ?? whole;
+  }
+
+  /** The upload of the same file under the same name that can continue here; undefined: there is none. */
+  async #findSame(
+    uploads: readonly ImageUpload[],
+    wanted: Omit<NewUpload, 'createdMs'>,
+    files: UploadFiles,
+  ): Promise<ImageUpload | undefined> {
+    for (const id of this.#createdAgain) if (!uploads.some((one) => one.id === id)) this.#createdAgain.delete(id);
+    const begun = uploads.find(({ name }) => name === wanted.name);
+    if (begun === undefined || begun.reason !== undefined) return undefined;
+    const keys = ['sha256', 'bytes', 'fileType', 'title'] as const;
+    const isSame = keys.every((key) => begun[key] === wanted[key]) && isPlacedHere(begun, files);
+    if (!isSame || !(await files.holds(begun))) return undefined;
+    this.#createdAgain.add(begun.id);
+    return begun;
   }
 
   /** True while a host removes the images of this name: it could take a new one for one of them. */
@@ -204,8 +232,10 @@ export class Uploads {
   async take(id: number, piece: UploadPiece, place?: PiecePlace): Promise<RefusalWord | undefined> {
     const files = this.#parts.files();
     if (files === undefined) return refusal('uploads-limit.no-store');
-    const upload = (await this.list()).find((one) => one.id === id);
-    if (upload === undefined) return refusal('not-found.upload', { id });
+    const found = (await this.list()).find((one) => one.id === id);
+    if (found === undefined) return refusal('not-found.upload', { id });
+    const startsAgain = place === undefined && this.#createdAgain.has(id) && found.received < found.bytes;
+    const upload = startsAgain ? { ...found, received: 0 } : found;
     const { received } = upload;
     const wrong = judgePiece(upload, piece.bytes, place);
     if (wrong !== undefined) return wrong;
@@ -219,8 +249,9 @@ export class Uploads {
       if (written === 'missing') return this.#missing(upload, files);
       if (written === 'busy') return refusal('upload-conflict.busy');
       const to = received + piece.bytes;
-      const step = { from: received, to, place: files.place, atMs: this.#parts.clock.wallTimeMs() };
+      const step = { from: found.received, to, place: files.place, atMs: this.#parts.clock.wallTimeMs() };
       if (!(await this.#parts.store.uploads.advance(id, step))) return refusal('upload-conflict.busy');
+      this.#createdAgain.delete(id);
       if (to < upload.bytes) return undefined;
       return (await this.#finish({ ...upload, received: to }, files))?.refusal;
     } catch (error) {

@@ -70,6 +70,14 @@ test('the resource is made with size and hash, then the pieces follow in order',
   assert.ok(Buffer.concat(pieces.map(({ body }) => Buffer.from(body?.bytes ?? []))).equals(content));
 });
 
+test('an upload that the region continues is sent from the bytes that it has', async () => {
+  const received = 4 * 1024 * 1024;
+  const { asked, ask } = region({ 'root-dd': { sha256, upload_uri: PLACE, received } });
+  assert.equal((await uploadNamed(CREATE, WORDS, ask))?.status, 201);
+  const [, ...pieces] = asked;
+  assert.ok(Buffer.concat(pieces.map(({ body }) => Buffer.from(body?.bytes ?? []))).equals(content.subarray(received)));
+});
+
 test('a file that the region has already is not sent, and a refused piece ends the upload', async () => {
   const there = region({ 'root-dd': { sha256 } });
   assert.equal((await uploadNamed(CREATE, WORDS, there.ask))?.status, 201);

@@ -309,6 +309,55 @@ test('wrong content, and a system that could not start, are refused with the rea
     assert.equal(images().length, 1);
   }));
 
+test('the same upload created again continues, by Content-Range where it was, and without it from its beginning', () =>
+  withClient(async ({ create, put, images, place: { store } }) => {
+    const half = MIB / 2;
+    const created = await create(wish(DISK));
+    const uri = uriOf(created);
+    const rest = { 'content-range': `bytes ${half}-${2 * MIB - 1}/${2 * MIB}` };
+    assert.equal((await put(uri, DISK.subarray(0, half))).status, 200);
+    const again = await create(wish(DISK));
+    assert.deepEqual([again.status, again.json.id, uriOf(again)], [201, created.json.id, uri]);
+    assert.equal(comingFile(again).received, half);
+    assert.equal((await put(uri, DISK.subarray(half), rest)).status, 200);
+    assert.deepEqual([images().length, await store.uploads.list()], [1, []]);
+
+    const other = makeSystemDisk(2 * MIB, 9);
+    const begun = uriOf(await create(wish(other)));
+    assert.equal((await put(begun, other.subarray(0, half))).status, 200);
+    assert.equal(uriOf(await create(wish(other))), begun);
+    // MAAS's command line knows neither `received` nor `Content-Range`.
+    for (const at of [0, half, 2 * half, 3 * half]) {
+      const answer = await put(begun, other.subarray(at, at + half));
+      assert.deepEqual([at, answer.status], [at, 200], answer.text);
+    }
+    assert.equal(images().length, 2);
+  }));
+
+test('another file, kind or title, a failed upload and lost bytes begin a new upload', () =>
+  withClient(async ({ create, put, tree, place: { store } }) => {
+    const parts = join(tree, 'images/.uploads');
+    let uri = uriOf(await create(wish(DISK)));
+    const isNew = async (name: string, wanted: Readonly<Record<string, string>>): Promise<void> => {
+      const answer = await create(wanted);
+      assert.equal(answer.status, 201, `${name}: ${answer.text}`);
+      assert.deepEqual([uriOf(answer) === uri, comingFile(answer).received], [false, 0], name);
+      uri = uriOf(answer);
+      assert.equal((await put(uri, DISK.subarray(0, 10))).status, 200, name);
+    };
+    await isNew('the hash', wish(DISK, { sha256: 'b'.repeat(64) }));
+    await isNew('the size', wish(DISK, { size: String(DISK.length + 1), sha256: 'b'.repeat(64) }));
+    await isNew('the kind', wish(DISK, { filetype: 'qcow2' }));
+    await isNew('the title', wish(DISK, { title: 'Another' }));
+    for (const name of readdirSync(parts)) truncateSync(join(parts, name), 9);
+    await isNew('lost bytes', wish(DISK, { title: 'Another' }));
+    const [upload] = await store.uploads.list();
+    const step = { from: 10, to: 10, place: 'other:/tree', atMs: 1 };
+    await store.uploads.advance(upload?.id ?? 0, step);
+    await isNew('bytes on another host', wish(DISK, { title: 'Another' }));
+    assert.equal((await store.uploads.list()).length, 1);
+  }));
+
 test('an upload continues after a restart, in another process, whatever a killed one left after the counted bytes', async () => {
   const tree = mkdtempSync(join(tmpdir(), 'rackboot-uploads-'));
   try {

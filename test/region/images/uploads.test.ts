@@ -28,6 +28,9 @@ class SaidFiles implements UploadFiles {
     this.rooms.push(bytes);
     if (this.full) throw new RackError('store-unwritable', 'the disk is full: free space');
   }
+  async holds(): Promise<boolean> {
+    return true;
+  }
   isReserved(): boolean {
     return false;
   }

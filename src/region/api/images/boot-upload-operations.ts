@@ -141,7 +141,7 @@ export const BOOT_UPLOAD_OPERATIONS: readonly Operation[] = [
     method: 'POST',
     access: 'admin',
     ownTransaction: true,
-    doc: 'Upload a boot image: with its content, or in pieces of at most 4 MiB, sent in order by PUT requests to the `upload_uri` of the answer.',
+    doc: 'Upload a boot image: with its content, or in pieces of at most 4 MiB, sent in order by PUT requests to the `upload_uri` of the answer. The same request again continues the upload: `received` says where, and its next piece needs `Content-Range`.',
     parameters: given,
     check,
     run: create,
