@@ -1,10 +1,11 @@
-// Splits the key of a setting, and finds the key that a mistyped one probably meant. A field of a cluster interface is a key, too:
+// Splits the key of a setting, finds the key that a mistyped one probably meant, and replaces one setting of a list. A field of a cluster interface is a key, too:
 // `cluster_interfaces.lab.router_ip`.
 //
 // 1. Names of interfaces may contain dots, names of fields may not: the last part of a key is a field exactly if a field has its name.
 
 import { INTERFACES_KEY, isSettings, type SettingValue } from '../machines/settings.ts';
 import { nearestName } from '../nearest-name.ts';
+import type { SettingChange, StoredSetting } from './records/stored-setting.ts';
 import { type RefusalNamed, refusal } from './words/refusal.ts';
 
 /**
@@ -56,3 +57,18 @@ export function nearestInterfaceKey(
   const meant = nearestName(interfaceName, names);
   return meant === undefined ? undefined : [INTERFACES_KEY, meant, ...(field === undefined ? [] : [field])].join('.');
 }
+
+/** The settings after a change of one of them. */
+export function withChange(
+  list: readonly StoredSetting[],
+  { rack, key, value }: SettingChange,
+): readonly StoredSetting[] {
+  const isSame = (one: StoredSetting): boolean => one.rack === rack && one.key === key;
+  if (value === undefined) return list.filter((one) => !isSame(one));
+  const changed = { rack, key, value };
+  return list.some(isSame) ? list.map((one) => (isSame(one) ? changed : one)) : [...list, changed];
+}
+
+/** The remaining parts of a setting whose row cannot be read. */
+export const withoutValue = ({ rack, key }: Pick<StoredSetting, 'rack' | 'key'>): readonly StoredSetting[] =>
+  key.startsWith(`${INTERFACES_KEY}.`) ? [{ rack, key, value: {} }] : [];

@@ -28,7 +28,7 @@ import { reportedBeyond } from './racks/rack-networks.ts';
 import type { Racks } from './racks/racks.ts';
 import type { RegionStore } from './records/store.ts';
 import type { ListedSetting, SettingChange, SettingsOutcome, StoredSetting } from './records/stored-setting.ts';
-import { nearestInterfaceKey, refuseUnknownField, splitKey } from './setting-keys.ts';
+import { nearestInterfaceKey, refuseUnknownField, splitKey, withChange, withoutValue } from './setting-keys.ts';
 import { LatestRun } from './shares/latest-run.ts';
 import { type Pin, type RefusalNamed, refusal } from './words/refusal.ts';
 
@@ -123,7 +123,10 @@ export class RegionSettings {
   /** The keys of the rows that could not be read. */
   #damaged = '';
   #repairs = 0;
-  readonly #reads = new LatestRun(async () => this.#take(await this.#parts.store.listSettings()));
+  readonly #reads = new LatestRun(
+    async () => this.#take(await this.#parts.store.listSettings()),
+    () => this.#parts.store.isInTransaction(),
+  );
 
   constructor(parts: SettingsParts) {
     this.#parts = parts;
@@ -215,13 +218,20 @@ export class RegionSettings {
   /**
    * Changes all these keys, or none. A field of a cluster interface is a key, too: `cluster_interfaces.lab.router_ip`.
    * @param rack the owner of cluster interfaces among the keys; empty: the rack of this process
+   * @param guard runs first, in the transaction of the change; an error that it throws ends that
    * @returns the refusal; `undefined` if the changes are stored
    */
-  async change(rack: string, edits: readonly SettingEdit[], username: string): Promise<SettingsRefusal | undefined> {
+  async change(
+    rack: string,
+    edits: readonly SettingEdit[],
+    username: string,
+    guard?: () => Promise<void>,
+  ): Promise<SettingsRefusal | undefined> {
     const { store } = this.#parts;
     const owner = rack === '' ? (this.#parts.ownRack()?.uuid ?? '') : rack;
     try {
       return await store.transact(async () => {
+        await guard?.();
         const outcome = await this.#change(owner, edits, username);
         if (outcome.kind === 'refuse') return outcome.refusal;
         await store.afterCommit(() => {
@@ -381,15 +391,4 @@ export class RegionSettings {
     if (own === undefined) return rack === '' ? this.#parts.ownFile?.() : undefined;
     return rack === '' || rack === own.uuid ? own : undefined;
   }
-}
-
-/** The remaining parts of a setting whose row cannot be read. */
-const withoutValue = ({ rack, key }: Pick<StoredSetting, 'rack' | 'key'>): readonly StoredSetting[] =>
-  key.startsWith(`${INTERFACES_KEY}.`) ? [{ rack, key, value: {} }] : [];
-
-function withChange(list: readonly StoredSetting[], { rack, key, value }: SettingChange): readonly StoredSetting[] {
-  const isSame = (one: StoredSetting): boolean => one.rack === rack && one.key === key;
-  if (value === undefined) return list.filter((one) => !isSame(one));
-  const changed = { rack, key, value };
-  return list.some(isSame) ? list.map((one) => (isSame(one) ? changed : one)) : [...list, changed];
 }

@@ -53,6 +53,23 @@ export function testTransactions(title: string, makePlace: () => StorePlace): vo
     assert.deepEqual(await names(store), ['cid']);
   });
 
+  check('work in a transaction knows it, and no other work does', async (store) => {
+    const seen: boolean[] = [store.isInTransaction()];
+    let outside: (() => void) | undefined;
+    const waiting = new Promise<void>((resolve) => {
+      outside = resolve;
+    }).then(() => seen.push(store.isInTransaction()));
+    await store.transact(async () => {
+      seen.push(store.isInTransaction());
+      await names(store);
+      seen.push(store.isInTransaction());
+      outside?.();
+      await store.afterCommit(() => void seen.push(store.isInTransaction()));
+    });
+    await waiting;
+    assert.deepEqual([seen.filter((one) => one).length, seen.length, seen[1], seen[2]], [2, 5, true, true]);
+  });
+
   check('a transaction within a transaction is a part of it, and dooms it if it fails', async (store) => {
     await store.transact(async () => {
       await add(store, 'ann');

@@ -164,6 +164,8 @@ export interface RegionStore {
    * transaction, `effect` runs at once, and the caller waits for it.
    */
   afterCommit(effect: () => void | Promise<void>): Promise<void>;
+  /** True if the caller is within a transaction: it must not wait for a read that it shares with others, which may wait for that transaction. */
+  isInTransaction(): boolean;
 
   /** Collects the facts for these addresses and values, and applies the decision. */
   enlist<R>(

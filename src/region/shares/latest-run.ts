@@ -2,16 +2,20 @@
 
 export class LatestRun {
   readonly #work: () => Promise<void>;
+  readonly #isAlone: () => boolean;
   #running: Promise<void> = Promise.resolve();
   /** The run that begins when the running one ends; undefined: none is wanted. */
   #next: Promise<void> | undefined;
 
-  constructor(work: () => Promise<void>) {
+  /** @param isAlone true if the caller must not wait for a run of others, such as one within a transaction for which that run waits */
+  constructor(work: () => Promise<void>, isAlone: () => boolean = () => false) {
     this.#work = work;
+    this.#isAlone = isAlone;
   }
 
   /** Waits for a run that begins after this call. Callers at the same time share one. */
   run(): Promise<void> {
+    if (this.#isAlone()) return this.#work();
     this.#next ??= this.#running
       .catch(() => undefined)
       .then(() => {

@@ -144,6 +144,10 @@ export class PostgresTransactions implements RegionDriver {
     return this.#context.afterCommit(effect);
   }
 
+  isInTransaction(): boolean {
+    return this.#context.within() !== undefined;
+  }
+
   close(): Promise<void> {
     this.#confirmation.close();
     return this.#connections.close();

@@ -13,5 +13,7 @@ export interface RegionDriver {
   transact<T>(work: () => Promise<T>): Promise<T>;
   /** As the store's. */
   afterCommit(effect: () => void | Promise<void>): Promise<void>;
+  /** As the store's. */
+  isInTransaction(): boolean;
   close(): Promise<void>;
 }

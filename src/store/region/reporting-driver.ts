@@ -55,6 +55,10 @@ export class ReportingDriver implements RegionDriver {
     return this.#driver.afterCommit(effect);
   }
 
+  isInTransaction(): boolean {
+    return this.#driver.isInTransaction();
+  }
+
   close(): Promise<void> {
     this.#onTrouble = () => undefined;
     return this.#driver.close();

@@ -302,6 +302,10 @@ export class StoredRegion implements RegionStore {
     return this.#driver.afterCommit(effect);
   }
 
+  isInTransaction(): boolean {
+    return this.#driver.isInTransaction();
+  }
+
   highestSequence(source: string): Promise<number> {
     return this.#driver.read(() => this.#tables.events.highestSequence(source));
   }

@@ -149,6 +149,10 @@ export class Transactions implements RegionDriver {
     return this.#context.afterCommit(effect);
   }
 
+  isInTransaction(): boolean {
+    return this.#context.within() !== undefined;
+  }
+
   async close(): Promise<void> {
     while (this.#open !== undefined) await this.#open.ended;
     this.#database.close();

@@ -16,7 +16,14 @@ function rig() {
   const reports: string[] = [];
   let error: Error = new RackError('store-unavailable', 'the database is away');
   const fail = (): Promise<never> => Promise.reject(error);
-  const driver = { write: fail, read: fail, transact: fail, afterCommit: fail, close: () => Promise.resolve() };
+  const driver = {
+    write: fail,
+    read: fail,
+    transact: fail,
+    isInTransaction: () => false,
+    afterCommit: fail,
+    close: () => Promise.resolve(),
+  };
   const reporting = new ReportingDriver(driver, clock);
   reporting.watch((outage) => void reports.push(noteText(outage)));
   const works = {
