@@ -18,7 +18,16 @@
 import { z } from 'zod';
 import { cleanText } from '../../clean-text.ts';
 import { AREA_OPERATIONS } from './areas/area-operations.ts';
-import { type Answer, isRefusal, json, NO_MACHINE, refuse, refuseField, refuseUnmanaged } from './call/answer.ts';
+import {
+  type Answer,
+  isRefusal,
+  json,
+  NO_MACHINE,
+  type Refusal,
+  refuse,
+  refuseField,
+  refuseUnmanaged,
+} from './call/answer.ts';
 import { type Fields, findUnstorable } from './call/form-body.ts';
 import { refuseEnded } from './call/lost-rights.ts';
 import type { ApiCall } from './call/operation.ts';
@@ -197,13 +206,12 @@ async function runFound(
     const answer = await operation.run(call, fields);
     return operation.op === undefined ? tagged(answer, call) : answer;
   }
-  if (operation.ownTransaction && call.conditions?.ifMatch === undefined) return await operation.run(call, fields);
-  return await call.region.transact(
-    async () =>
-      (await refuseEnded(call)) ??
-      (await refuseUnmatched(operations, operation, call)) ??
-      (await operation.run(call, fields)),
-  );
+  const unmatched = (): Promise<Refusal | undefined> => refuseUnmatched(operations, operation, call, fields);
+  const guard = async (): Promise<Refusal | undefined> => (await refuseEnded(call)) ?? (await unmatched());
+  if (!operation.ownTransaction)
+    return await call.region.transact(async () => (await guard()) ?? (await operation.run(call, fields)));
+  // Most conditions that do not hold are refused before the operation begins; its guard refuses those of changes at the same time.
+  return (await unmatched()) ?? (await operation.run({ ...call, guard }, fields));
 }
 
 /** The refusal if this caller may not call this operation. */

@@ -36,6 +36,7 @@ export async function send(context: SendingParts, reply: FastifyReply, answer: A
         .type('application/json')
         .send(Buffer.from(JSON.stringify(answer.value)));
     case 'text':
+      if (answer.tag !== undefined) reply.header('ETag', answer.tag);
       return reply.type(answer.contentType).send(answer.text);
     case 'empty':
       return reply.code(204).send();

@@ -160,11 +160,13 @@ export class Networks {
    * Decides on a change with all objects, and stores it in one transaction with its audit event and its changes of racks' services.
    * @param decide runs perhaps more than once
    * @param among the range of addresses of which `decide` gets those that machines have
+   * @param guard the refusal of every change, in its transaction
    */
   async change<R extends { readonly kind: 'refusal' }>(
     username: string,
     decide: (view: NetworkView, nextId: number, used: readonly UsedAddress[]) => WantedChange | R,
     among?: Ipv4Range,
+    guard?: () => Promise<R | undefined>,
   ): Promise<WantedChange | R | ChangeRefused> {
     await this.look();
     const served = this.#served();
@@ -191,6 +193,8 @@ export class Networks {
       };
     try {
       return await store.transact(async () => {
+        const refused = await guard?.();
+        if (refused !== undefined) return refused;
         const used = among === undefined ? [] : await store.networks.usedBetween(among.low, among.high, USED_MAX);
         const outcome = await store.networks.change(apply(used));
         if (!('change' in outcome)) return outcome;

@@ -84,7 +84,10 @@ export class Racks {
   readonly #introductions = new Introductions();
   /** By rack: the rate of events about its disputed networks. */
   readonly #disputes = new RateLimiter(DISPUTES_PER_RACK, DISPUTES_IN_TOTAL);
-  readonly #reads = new LatestRun(() => this.#read());
+  readonly #reads = new LatestRun(
+    () => this.#read(),
+    () => this.#store.isInTransaction(),
+  );
   readonly #listeners = new Set<() => void>();
   #list: readonly Rack[] = [];
   #weighed: ReadonlyMap<string, WeighedNetworks> = new Map();
@@ -260,22 +263,27 @@ export class Racks {
   /**
    * Accepts, rejects or removes either all of these racks, or none of them.
    * @param shared disputed networks to which the administrator agrees by name
+   * @param guard the refusal of every verdict, in its transaction
    * @returns the refusal, or undefined
    */
-  async judge(
+  judge<R = never>(
     uuids: readonly string[],
     verdict: RackVerdict,
     username: string,
     shared: readonly string[] = [],
-  ): Promise<VerdictRefusal | undefined> {
+    guard?: () => Promise<R | undefined>,
+  ): Promise<VerdictRefusal | R | undefined> {
     const by = { username, atMs: this.#clock.wallTimeMs(), shared };
-    const refusal = await this.#change((racks) => decideVerdict(uuids, verdict, racks, by));
-    if (refusal === undefined) {
+    return this.#store.transact(async () => {
+      // The guard compares what the store has now.
+      if (guard !== undefined) await this.refresh();
+      const refusal = (await guard?.()) ?? (await this.#change((racks) => decideVerdict(uuids, verdict, racks, by)));
+      if (refusal !== undefined) return refusal;
       await this.#store.afterCommit(() => {
         for (const listener of this.#listeners) listener();
       });
-    }
-    return refusal;
+      return undefined;
+    });
   }
 
   /** Calls `listener` after each verdict in this process. @returns a function that unsubscribes */

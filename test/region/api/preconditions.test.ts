@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OPERATIONS } from '../../../src/region/api/operations.ts';
 import type { Answered, AskedApi, CallerName } from '../asked-api.ts';
-import { machine, withSite } from './sent/trial.ts';
+import { machine, sshKey, withSite } from './sent/trial.ts';
 
 type Method = 'GET' | 'PUT' | 'DELETE' | 'POST';
 
@@ -235,4 +235,57 @@ test('a condition on a change of many objects is refused, and the change is not 
       }
     assert.deepEqual(taken, []);
     assert.deepEqual((await site.ask('GET', `2.0/machines/${id}/`)).json, before.json);
+  }));
+
+test('changes with conditions and readers at the same time wait for each other, and for nobody forever', () =>
+  withSite(async (site) => {
+    const asks = conditional(site);
+    const { id } = (await site.ask('POST', '2.0/fabrics/', { name: 'core' })).json;
+    const path = `2.0/fabrics/${id}/`;
+    const reads = () => ['2.0/subnets/', '2.0/domains/', path].map((one) => site.ask('GET', one));
+    const puts = ['a', 'b', 'c'].map((class_type) => asks('PUT', path, { 'if-match': '*' }, { class_type }));
+    const answers = await Promise.all([...reads(), ...puts, ...reads()]);
+    assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
+    const gone = await Promise.all(['*', '*'].map((tag) => asks('DELETE', path, { 'if-match': tag })));
+    assert.deepEqual(gone.map(({ status }) => status).toSorted(), [204, 404]);
+  }));
+
+test('a tag is for the whole object, whatever part of it the client reads', () =>
+  withSite(async (site) => {
+    const asks = conditional(site);
+    const source = { url: 'https://mirror.example.org/', keyring_data: 'a key' };
+    const { id } = (await site.ask('POST', '2.0/boot-sources/', source)).json;
+    await site.ask('POST', '2.0/scripts/', { name: 'fan', script: '#!/bin/sh\ntrue\n' });
+    for (const [path, part, fields] of [
+      [`2.0/boot-sources/${id}/`, 'details=true', { index: 'streams/v1/other.sjson' }],
+      ['2.0/scripts/fan/', 'include_script=true', { script: '#!/bin/sh\nfalse\n' }],
+    ] as const) {
+      const tag = tagOf(await site.ask('GET', path));
+      assert.equal(tagOf(await site.ask('GET', `${path}?${part}`)), tag, path);
+      const put = () => asks('PUT', path, { 'if-match': tag }, fields);
+      assert.deepEqual([(await put()).status, (await put()).status], [200, 412], path);
+    }
+  }));
+
+test('the key of another user is compared before it is removed', () =>
+  withSite(async (site) => {
+    const asks = conditional(site);
+    const path = '2.0/account/prefs/sshkeys/';
+    const { id } = (await site.ask('POST', path, { key: sshKey(1), username: 'alice' })).json;
+    const one = `${path}${id}/?username=alice`;
+    assert.equal((await asks('DELETE', one, { 'if-match': '"other"' })).status, 412);
+    assert.equal((await asks('DELETE', one, { 'if-match': tagOf(await site.ask('GET', one)) })).status, 204);
+  }));
+
+test('a secret is in the tags of administrators alone', () =>
+  withSite(async (site) => {
+    const id = await machine(site);
+    const path = `2.0/machines/${id}/`;
+    const tags = async () => [tagOf(await site.ask('GET', path)), tagOf(await site.ask('GET', path, undefined, 'bob'))];
+    await site.ask('PUT', path, { power_type: 'webhook', power_parameters_power_token: 'one' });
+    const [admin, bob] = await tags();
+    await site.ask('PUT', path, { power_parameters_power_token: 'two' });
+    const [adminLater, bobLater] = await tags();
+    assert.notEqual(adminLater, admin);
+    assert.equal(bobLater, bob);
   }));

@@ -72,9 +72,18 @@ export interface EventFollowing {
 }
 
 export type Answer =
-  /** `tag`: its entity tag (`preconditions.ts`); `undefined`: it has none. */
-  | { readonly kind: 'json'; readonly value: unknown; readonly status: 200 | 201 | 202; readonly tag?: string }
-  | { readonly kind: 'text'; readonly text: string | Buffer; readonly contentType: string }
+  /**
+   * `tag`: its entity tag (`preconditions.ts`); `undefined`: it has none. `whole`: of what the tag is made, which is not sent; `undefined`: of
+   * the value.
+   */
+  | {
+      readonly kind: 'json';
+      readonly value: unknown;
+      readonly status: 200 | 201 | 202;
+      readonly whole?: unknown;
+      readonly tag?: string;
+    }
+  | { readonly kind: 'text'; readonly text: string | Buffer; readonly contentType: string; readonly tag?: string }
   | ({ readonly kind: 'list' } & ListToSend)
   /** The desired state of a rack, with its entity tag. */
   | StateUpdate
@@ -84,6 +93,9 @@ export type Answer =
   | Refusal;
 
 export const json = (value: unknown, status: 200 | 201 | 202 = 200): Answer => ({ kind: 'json', value, status });
+
+/** An object of which the value is only a part. @param whole all that a client may change of it, for its entity tag */
+export const partOf = (value: unknown, whole: unknown): Answer => ({ kind: 'json', value, status: 200, whole });
 
 /** Refuses for reasons that were found elsewhere; the first gives the name. */
 export const refuseFor = (

@@ -5,13 +5,17 @@
 //
 // Sources: RFC 9110 §8.8.3 (ETag), §13.1.1 (If-Match), §13.1.2 (If-None-Match), §13.2.1 (when conditions are evaluated).
 //
-// 1. The tag of an object is the digest of what the read operation of its path answers to the caller, without what passes with time alone.
-//    Deviates from RFC 9110 §8.8.1 because the age of a power reading would otherwise be a change.
-// 2. A change is compared and made in one transaction, so of two changes that name one tag, one is refused.
-// 3. An answer to a change has no tag: another change may already have followed (RFC 9110 §9.3.4).
+// 1. The tag of an object is the digest of what the read operation of its path answers to the caller, or of the whole object if that
+//    answer shows a part of it: of all that a change may change. Fields that pass with time alone are left out. Deviates from RFC 9110
+//    §8.8.1 because the age of a power reading would otherwise be a change.
+// 2. A tag shows nothing that its caller may not read: only the tags of callers who may read a secret are made of it, too.
+// 3. A change is compared and made in one transaction, so of two changes that name one tag, one is refused. An operation with transactions
+//    of its own compares in that of its change (`guard`), and answers when it is stored, as without a condition.
+// 4. An answer to a change has no tag: another change may already have followed (RFC 9110 §9.3.4).
 
 import { createHash } from 'node:crypto';
 import { type Answer, type Refusal, refuse } from './answer.ts';
+import type { Fields } from './form-body.ts';
 import type { ApiCall, Operation } from './operation.ts';
 
 /** Fields that pass with time, or with every sign of life: ages, and when and how far a rack last reported. */
@@ -29,9 +33,20 @@ const BOUND_TAG = /^"[\x21\x23-\x7e]*"$/;
 
 const withoutPassing = (name: string, value: unknown): unknown => (PASSING.has(name) ? undefined : value);
 
-/** The tag of a representation. */
-const tagOf = (value: unknown): string =>
-  `"${createHash('sha256').update(JSON.stringify(value, withoutPassing)).digest('base64url').slice(0, 27)}"`;
+/** The tag of the object in the answer of its read operation; `undefined`: a refusal, or not one object. */
+function tagOf(answer: Answer): string | undefined {
+  const state = stateOf(answer);
+  if (state === undefined) return undefined;
+  return `"${createHash('sha256').update(state).digest('base64url').slice(0, 27)}"`;
+}
+
+function stateOf(answer: Answer): string | Buffer | undefined {
+  if (answer.kind === 'text') return answer.text;
+  if (answer.kind !== 'json' || answer.status !== 200 || !isObject(answer.value)) return undefined;
+  return JSON.stringify(answer.whole ?? answer.value, withoutPassing);
+}
+
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** True if a header has the tag, or names every tag. @param isWeak also the weak form of the tag counts (RFC 9110 §8.8.3.2) */
 function names(header: string, tag: string, isWeak: boolean): boolean {
@@ -43,12 +58,10 @@ function names(header: string, tag: string, isWeak: boolean): boolean {
 const readerOf = (operations: readonly Operation[]): Operation | undefined =>
   operations.find(({ method, op }) => method === 'GET' && op === undefined);
 
-const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** The answer of a read operation with its tag, or that the caller has it already. */
 export function tagged(answer: Answer, { conditions }: ApiCall): Answer {
-  if (answer.kind !== 'json' || answer.status !== 200 || !isObject(answer.value)) return answer;
-  const tag = tagOf(answer.value);
+  const tag = tagOf(answer);
+  if (tag === undefined || (answer.kind !== 'json' && answer.kind !== 'text')) return answer;
   if (conditions?.ifNoneMatch !== undefined && names(conditions.ifNoneMatch, tag, true))
     return { kind: 'unchanged', tag };
   return { ...answer, tag };
@@ -61,20 +74,23 @@ const isComparable = (operation: Operation): boolean => !operation.ownTransactio
  * The refusal of a change whose condition does not hold; call it in the transaction of the change. `undefined`: it holds, or the object is
  * not there, which the operation itself refuses.
  * @param operations all of the path
+ * @param fields the parameters of the change; the read operation takes those that it knows, such as the owner of a key
  */
 export async function refuseUnmatched(
   operations: readonly Operation[],
   operation: Operation,
   call: ApiCall,
+  fields: Fields,
 ): Promise<Refusal | undefined> {
   const wanted = call.conditions?.ifMatch;
   if (wanted === undefined) return undefined;
   const reader = readerOf(operations);
   if (reader === undefined || !isComparable(operation)) return refuse('precondition-failed.untagged');
-  const now = await reader.run(call, new Map());
-  if (now.kind !== 'json') return now.kind === 'refusal' ? undefined : refuse('precondition-failed.untagged');
-  if (!isObject(now.value)) return refuse('precondition-failed.untagged');
+  const now = await reader.run(call, fields);
+  if (now.kind === 'refusal') return undefined;
+  const tag = tagOf(now);
+  if (tag === undefined) return refuse('precondition-failed.untagged');
   const listed = wanted.split(',').map((one) => one.trim());
   if (wanted.trim() !== '*' && !listed.every((one) => BOUND_TAG.test(one))) return refuse('precondition-failed.form');
-  return names(wanted, tagOf(now.value), false) ? undefined : refuse('precondition-failed.changed');
+  return names(wanted, tag, false) ? undefined : refuse('precondition-failed.changed');
 }

@@ -19,7 +19,7 @@ import {
   type WrittenBootSource,
 } from '../../records/boot-store.ts';
 import type { BootChange } from '../../records/event-params.ts';
-import { type Answer, json, refuse, refuseField } from '../call/answer.ts';
+import { type Answer, json, partOf, refuse, refuseField } from '../call/answer.ts';
 import { maasTime } from '../call/maas-time.ts';
 import {
   type ApiCall,
@@ -326,6 +326,20 @@ function removeSelection(call: ApiCall): Promise<Answer> {
   });
 }
 
+/** The tags are for all fields, whether or not the client asks for them. */
+function readOneSource(call: ApiCall, given: Detail): Promise<Answer> {
+  return withSource(call, call.path.id, (found) =>
+    partOf(shownSource(call, found, given), { ...sourceJson(call, found), ...detailsJson(found) }),
+  );
+}
+
+function readSelection(call: ApiCall, given: Partial<Detail>): Promise<Answer> {
+  return withSelection(call, (found) => {
+    const shown = selectionJson(call, found, given);
+    return partOf(shown, { ...shown, pinned_by: found.pin ?? null });
+  });
+}
+
 /** The operations in one place of the API. */
 function operationsAt(versions: Operation['versions'], prefix: string, group: string): readonly Operation[] {
   const base = { versions, access: 'admin' } as const;
@@ -352,7 +366,7 @@ function operationsAt(versions: Operation['versions'], prefix: string, group: st
       ...source,
       ...readSource,
       doc: 'Read a source of images.',
-      run: (call, given) => withSource(call, call.path.id, (found) => json(shownSource(call, found, given))),
+      run: readOneSource,
     }),
     defineOperation({
       ...source,
@@ -378,7 +392,7 @@ function operationsAt(versions: Operation['versions'], prefix: string, group: st
       ...selection,
       ...read,
       doc: 'Read a selection.',
-      run: (call, given) => withSelection(call, (found) => json(selectionJson(call, found, given))),
+      run: readSelection,
     }),
     defineOperation({
       ...{ ...selection, ...selecting, method: 'PUT', doc: 'Change a selection.' },

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { findInterface, interfacesOf } from '../../layout/interfaces.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
 import type { Machine } from '../../records/machine.ts';
-import { type Answer, json, NO_MACHINE, refuse } from '../call/answer.ts';
+import { type Answer, json, NO_MACHINE, partOf, refuse } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, tried, value } from '../call/operation.ts';
 import { interfaceJson, interfacesJson } from '../json/node-interface-json.ts';
 import { nodeOf } from '../machines/machine-calls.ts';
@@ -27,7 +27,9 @@ async function read(call: ApiCall): Promise<Answer> {
   if (machine === undefined) return NO_MACHINE;
   const all = interfacesOf(machine, whereabouts(call.region).networks());
   const one = findInterface(all, call.path.id ?? '');
-  return one === undefined ? noInterface(call, machine) : json(interfaceJson(machine, one, all));
+  if (one === undefined) return noInterface(call, machine);
+  const shown = interfaceJson(machine, one, all);
+  return partOf(shown, { ...shown, gateway_link: machine.layout?.network?.gatewayLink });
 }
 
 const readingAt = (nodes: string, group: string): readonly Operation[] => {

@@ -105,6 +105,20 @@ async function add(call: ApiCall, given: z.output<typeof newTag>): Promise<Answe
 }
 
 async function change(call: ApiCall, given: z.output<typeof changedTag>): Promise<Answer> {
+  const changed = await call.region.transact(() => storeChange(call, given));
+  if ('kind' in changed) return changed;
+  const { tag, before } = changed;
+  await call.region.machinesChanged();
+  return tag.definition === before.definition ? json(tagJson(call, tag)) : await assigned(call, tag);
+}
+
+/** Stores the changed tag. Its machines get it afterwards, in steps. */
+async function storeChange(
+  call: ApiCall,
+  given: z.output<typeof changedTag>,
+): Promise<Refusal | { readonly tag: Tag; readonly before: Tag }> {
+  const refused = await call.guard?.();
+  if (refused !== undefined) return refused;
   const before = await findTag(call);
   if (before === undefined) return noTag();
   const tag = tagOf(given, before);
@@ -112,9 +126,7 @@ async function change(call: ApiCall, given: z.output<typeof changedTag>): Promis
   const event = eventBy(call, 'TAG', { code: 'tag-changed', params: { tag: before.name } });
   const outcome = await call.region.store.life.changeTag(before.name, tag, event);
   if (outcome === 'not-found') return noTag();
-  if (outcome === 'exists') return refuseField('name', 'field.tag-exists');
-  await call.region.machinesChanged();
-  return tag.definition === before.definition ? json(tagJson(call, tag)) : await assigned(call, tag);
+  return outcome === 'exists' ? refuseField('name', 'field.tag-exists') : { tag, before };
 }
 
 /** The tag, assigned by its definition. */

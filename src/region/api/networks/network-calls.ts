@@ -83,7 +83,7 @@ export async function change(
   show: (view: NetworkView, id: number) => unknown = () => undefined,
   among?: Ipv4Range,
 ): Promise<Answer> {
-  const outcome = await call.region.networks.change<Refusal>(usernameOf(call), decide, among);
+  const outcome = await call.region.networks.change<Refusal>(usernameOf(call), decide, among, call.guard);
   if ('code' in outcome) {
     const isOfNetworks = outcome.name === 'networks-limit' || outcome.name === 'in-use';
     return isOfNetworks ? refuseFor([outcome]) : refuseSetting(outcome);

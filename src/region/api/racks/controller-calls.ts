@@ -108,8 +108,9 @@ export async function changeController(call: ApiCall, given: GivenController): P
 export async function removeController(call: ApiCall): Promise<Answer> {
   const rack = rackIn(call);
   if ('kind' in rack) return rack;
-  const refusal = await call.region.racks.judge([rack.uuid], 'remove', usernameOf(call));
-  return refusal === undefined ? { kind: 'empty' } : refuseFor([refusal]);
+  const refusal = await call.region.racks.judge([rack.uuid], 'remove', usernameOf(call), [], call.guard);
+  if (refusal === undefined) return { kind: 'empty' };
+  return 'code' in refusal ? refuseFor([refusal]) : refusal;
 }
 
 export async function importImages(call: ApiCall): Promise<Answer> {

@@ -23,6 +23,7 @@ import {
   type Answer,
   isRefusal,
   json,
+  partOf,
   type Refusal,
   refuse,
   refuseField,
@@ -134,7 +135,10 @@ async function read(call: ApiCall): Promise<Answer> {
   await call.region.settings.load();
   if (rack === undefined) return noRack(call);
   const entry = findEntry(call, rack);
-  return entry === undefined ? noEntry(call) : json(show(call, rack, entry));
+  if (entry === undefined) return noEntry(call);
+  const shown = show(call, rack, entry);
+  // MAAS does not show the router.
+  return partOf(shown, { ...shown, ...entry });
 }
 
 /** The entry with the given fields applied; an empty value removes a field. */
@@ -241,7 +245,10 @@ async function remove(call: ApiCall): Promise<Answer> {
   if (pin !== undefined) {
     return refuse('setting-read-only.pinned', { key, pin });
   }
-  return (await reviseSettings(call, rack, [{ key }])) ?? { kind: 'empty' };
+  const refused = await reviseSettings(call, rack, [{ key }]);
+  if (refused === undefined) return { kind: 'empty' };
+  // Somebody else may have deleted it meanwhile.
+  return findEntry(call, rack) === undefined ? noEntry(call) : refused;
 }
 
 /** Ends the transaction of a change that the settings in force do not allow. */
@@ -267,7 +274,7 @@ export interface SettingRevision {
  * Changes all these settings, or none.
  * @param rack as for `RegionSettings.change`
  * @param also what else is stored in the same transaction, unless they are refused
- * @returns the refusal: of `revise`, or a file has the setting, or the values do not fit
+ * @returns the refusal: of the call's guard, or of `revise`, or a file has the setting, or the values do not fit
  */
 export async function reviseSettings(
   call: ApiCall,
@@ -284,9 +291,13 @@ export async function reviseSettings(
     };
     return { key, value: undefined, revise: checked };
   });
+  const guard = async (): Promise<void> => {
+    const refused = await call.guard?.();
+    if (refused !== undefined) throw new Disallowed(refused);
+  };
   try {
     const { settings, store } = call.region;
-    const change = () => settings.change(rack, edits, usernameOf(call));
+    const change = () => settings.change(rack, edits, usernameOf(call), guard);
     const refused =
       also === undefined
         ? await change()

@@ -77,9 +77,10 @@ async function listRacks(call: ApiCall): Promise<Answer> {
 const notFound = (uuid: string): Answer => refuse('not-found.rack', { rack: uuid.slice(0, 64) });
 
 async function readRack(call: ApiCall): Promise<Answer> {
-  const uuid = call.region.settings.findRack(call.path.uuid ?? '') ?? call.path.uuid ?? '';
+  const named = call.path.uuid ?? '';
+  const uuid = call.region.settings.findRack(named) ?? named;
   const rack = call.region.racks.find(uuid);
-  if (rack === undefined) return notFound(uuid);
+  if (rack === undefined) return notFound(named);
   const { downloads } = await call.region.bootImages.run();
   const reported = downloads.flatMap(({ rack: of, file, bytes, total, error, atMs }) =>
     of === uuid
@@ -185,8 +186,8 @@ async function judge(
 ): Promise<Answer> {
   if (uuids.length === 0) return refuseField('uuid', 'field.required');
   const username = usernameOf(call);
-  const refusal = await call.region.racks.judge(uuids, said, username, shared);
-  if (refusal !== undefined) return refuseFor([refusal]);
+  const refusal = await call.region.racks.judge(uuids, said, username, shared, call.guard);
+  if (refusal !== undefined) return 'code' in refusal ? refuseFor([refusal]) : refusal;
   return { kind: 'text', text: done, contentType: 'text/plain; charset=utf-8' };
 }
 

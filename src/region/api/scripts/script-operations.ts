@@ -20,6 +20,7 @@ import {
   allOf,
   isRefusal,
   json,
+  partOf,
   type Refusal,
   refuse,
   refuseField,
@@ -202,7 +203,8 @@ async function remove(call: ApiCall): Promise<Answer> {
 async function read(call: ApiCall, given: { readonly include_script?: string | undefined }): Promise<Answer> {
   const script = await findScript(call);
   if (script === undefined) return noScript();
-  return json(scriptJson(script, isTrue(given.include_script) ? script.content : undefined));
+  const whole = scriptJson(script, script.content);
+  return partOf(isTrue(given.include_script) ? whole : scriptJson(script), whole);
 }
 
 async function download(call: ApiCall, kind?: ScriptKind): Promise<Answer> {

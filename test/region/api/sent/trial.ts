@@ -171,18 +171,37 @@ const valueAt = (value: unknown, at: string): unknown =>
       value,
     );
 
+/** The request of a trial on a site. */
+export interface TrialRequest {
+  readonly given: Given;
+  readonly method: ReturnType<typeof methodOf>;
+  readonly url: string;
+  /** The parameters of the trial, without those that are only given. */
+  readonly sent: Fields;
+}
+
+/** The path of an operation on a site, below `/MAAS/api/`. */
+export function urlOf(of: string, parts: Given['path'] = {}): string {
+  const [version = '', , path = '', op] = of.split(' ');
+  const filled = path.replace(/\{(\w+)\}/g, (_all, name: string) => encodeURIComponent(parts[name] ?? ''));
+  return `${version}/${filled}/${op === undefined ? '' : `?op=${op}`}`;
+}
+
+/** Prepares the site for a trial. */
+export async function requestOf({ of, ...trial }: Trial, site: AskedApi): Promise<TrialRequest> {
+  const given = (await trial.given?.(site)) ?? {};
+  const sent = typeof trial.send === 'function' ? trial.send(given) : trial.send;
+  return { given, method: methodOf(of.split(' ')[1] ?? ''), url: urlOf(of, given.path), sent };
+}
+
 /** Runs a trial. @returns the parameters that it read back */
 export async function runTrial(trial: Trial): Promise<readonly string[]> {
-  const { of, send, reads = {}, by, options } = trial;
-  const [version = '', method = '', path = '', op] = of.split(' ');
+  const { of, reads = {}, by, options } = trial;
   let names: readonly string[] = [];
   await withSite(async (site) => {
-    const given = (await trial.given?.(site)) ?? {};
-    const sent = typeof send === 'function' ? send(given) : send;
+    const { given, method, url, sent } = await requestOf(trial, site);
     names = Object.keys(sent);
-    const filled = path.replace(/\{(\w+)\}/g, (_all, name: string) => encodeURIComponent(given.path?.[name] ?? ''));
-    const url = `${version}/${filled}/${op === undefined ? '' : `?op=${op}`}`;
-    const answer = await site.ask(methodOf(method), url, { ...given.fields, ...sent }, by);
+    const answer = await site.ask(method, url, { ...given.fields, ...sent }, by);
     assert.ok(answer.status < 300, `${of}: ${answer.status} ${answer.text}`);
     for (const [name, text] of Object.entries(sent)) {
       const read = reads[name] ?? name;
