@@ -289,3 +289,56 @@ test('a secret is in the tags of administrators alone', () =>
     assert.notEqual(adminLater, admin);
     assert.equal(bobLater, bob);
   }));
+
+/** Changes that are refused for a reason of the objects, not of their tag. */
+async function refusedChanges({ ask }: AskedApi): Promise<readonly (readonly [Method, path: string, object])[]> {
+  const made = async (path: string, fields: Readonly<Record<string, string>>) => {
+    const answer = await ask('POST', `2.0/${path}/`, fields);
+    assert.equal(answer.status, 200, answer.text);
+    return answer.json.id;
+  };
+  const taken = await made('dnsresources', { fqdn: 'a.maas', ip_addresses: '10.20.0.5' });
+  await made('dnsresources', { fqdn: 'b.maas', ip_addresses: '10.20.0.6' });
+  const fabric = await made('fabrics', { name: 'core' });
+  await made('fabrics', { name: 'edge' });
+  const vlan = await made(`fabrics/${fabric}/vlans`, { vid: '7' });
+  await made('subnets', { cidr: '10.9.0.0/24', vlan });
+  await made('tags', { name: 'gpu' });
+  await made('tags', { name: 'large' });
+  const lab = '1.0/nodegroups/master/interfaces/lab/';
+  const second = { name: 'far', interface: 'eth9', ip: '10.30.0.1', subnet_mask: '255.255.255.0', management: '0' };
+  assert.equal((await ask('POST', '1.0/nodegroups/master/interfaces/?op=new', second)).status, 200);
+  return [
+    ['DELETE', '2.0/domains/0/', {}],
+    ['PUT', `2.0/dnsresources/${taken}/`, { name: 'b' }],
+    ['PUT', `2.0/dnsresources/${taken}/`, { name: 'x', domain: 'nowhere' }],
+    ['PUT', `2.0/fabrics/${fabric}/`, { name: 'edge' }],
+    ['DELETE', '2.0/subnets/maas-lab/', {}],
+    ['PUT', '2.0/subnets/maas-lab/', { gateway_ip: '10.21.0.1' }],
+    ['PUT', lab, { name: 'far' }],
+    ['PUT', lab, { ip_range_low: '10.20.0.199', ip_range_high: '10.20.0.100' }],
+    ['PUT', '1.0/networks/maas-lab/', { default_gateway: '10.21.0.1' }],
+    ['PUT', '2.0/tags/gpu/', { name: 'large' }],
+    ['PUT', '2.0/tags/gpu/', { definition: '//[' }],
+    ['DELETE', '2.0/zones/default/', {}],
+    ['PUT', '2.0/zones/hall/', { name: 'default' }],
+    ['DELETE', '2.0/users/admin/', {}],
+    ['DELETE', '2.0/nodegroups/11111111-2222-3333-4444-555555555555/', {}],
+    ['DELETE', '2.0/rackcontrollers/11111111-2222-3333-4444-555555555555/', {}],
+  ];
+}
+
+test('a change with the right tag is refused as without one, and leaves the object as it is', () =>
+  withSite(async (site) => {
+    const asks = conditional(site);
+    for (const [method, path, fields] of await refusedChanges(site)) {
+      const plain = await asks(method, path, {}, fields);
+      assert.ok(plain.status >= 400 && plain.status < 500, `${method} ${path}: ${plain.status} ${plain.text}`);
+      const before = await site.ask('GET', path);
+      for (const tag of [tagOf(before), '*']) {
+        const answer = await asks(method, path, { 'if-match': tag }, fields);
+        assert.deepEqual([answer.status, answer.text], [plain.status, plain.text], `${method} ${path}`);
+      }
+      assert.equal(tagOf(await site.ask('GET', path)), tagOf(before), path);
+    }
+  }));
