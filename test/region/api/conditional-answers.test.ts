@@ -66,6 +66,9 @@ async function faultsOf(trial: Trial): Promise<readonly string[]> {
   return faults;
 }
 
+/** The parameters that were sent alone, by operation. */
+const tried = new Map<string, readonly string[]>();
+
 /** The parameters of a change that leave the tag as it is, although they change the object. */
 async function hiddenOf(trial: Trial): Promise<readonly string[]> {
   const faults: string[] = [];
@@ -73,6 +76,7 @@ async function hiddenOf(trial: Trial): Promise<readonly string[]> {
   await withSite(async (site) => {
     const request = await requestOf(trial, site);
     const { method, url, given, sent } = request;
+    tried.set(trial.of, [...(tried.get(trial.of) ?? []), ...Object.keys(sent)]);
     const tagNow = () => tagOf(site, trial.of, given, allOf(request), trial.by);
     for (const name of Object.keys(sent).toSorted((one, other) => Number(isName(one)) - Number(isName(other)))) {
       const other = others[name] ?? sent[name] ?? '';
@@ -106,3 +110,13 @@ for (const [title, { method }] of CONDITIONAL)
     test(`parameters of ${title}`, async () => {
       for (const trial of trialsOf(title)) assert.deepEqual(await hiddenOf(trial), []);
     });
+
+test('no parameter of a change is left out', () => {
+  const missing = [...CONDITIONAL].flatMap(([title, { method, parameters }]) => {
+    const known = [...(tried.get(title) ?? []), ...Object.keys(ALONE[title.split(' ').slice(1).join(' ')] ?? {})];
+    return method === 'PUT'
+      ? Object.keys(parameters).flatMap((name) => (known.includes(name) ? [] : [`${title}: ${name}`]))
+      : [];
+  });
+  assert.deepEqual(missing, []);
+});

@@ -184,15 +184,25 @@ const SOURCE: Readonly<Record<string, Alone>> = {
     needs: { unsigned: 'true', url: 'https://mirror.example.org/', keyring_filename: '' },
   },
 };
-const VLAN: Readonly<Record<string, Alone>> = { primary_rack: { same: 'the rack that it has' } };
+const ONE_VALUE = { same: 'there is one value' };
+const VLAN: Readonly<Record<string, Alone>> = {
+  primary_rack: { same: 'the rack that it has' },
+  secondary_rack: { same: 'there is one rack' },
+  relay_vlan: ONE_VALUE,
+};
+const HARDWARE: Readonly<Record<string, Alone>> = {
+  ...{ cpu_count: ONE_VALUE, memory: ONE_VALUE, swap_size: ONE_VALUE, disable_ipv4: ONE_VALUE },
+};
 
 /** By the operation without its version. */
 export const ALONE: Readonly<Record<string, Readonly<Record<string, Alone>>>> = {
   'PUT machines/{system_id}': {
+    ...HARDWARE,
     power_type: { value: 'webhook', needs: { power_parameters_skip_check: 'true' } },
     power_parameters_skip_check: { same: 'how the others are checked' },
   },
   'PUT nodes/{system_id}': {
+    ...HARDWARE,
     power_type: { value: 'webhook', needs: { power_parameters_skip_check: 'true' } },
     power_parameters_skip_check: { same: 'how the others are checked' },
   },
@@ -200,7 +210,9 @@ export const ALONE: Readonly<Record<string, Readonly<Record<string, Alone>>>> = 
     name: { same: 'its own configuration has it' },
     cluster_name: { same: 'its own configuration has it' },
   },
-  'PUT rackcontrollers/{system_id}': { domain: { same: 'that of the site' } },
+  'PUT rackcontrollers/{system_id}': {
+    ...{ domain: { same: 'that of the site' }, description: ONE_VALUE, power_type: ONE_VALUE },
+  },
   'PUT nodegroups/{uuid}/interfaces/{name}': {
     ...{ ip: '10.20.0.2', router_ip: '10.20.0.253', ip_range_low: '10.20.0.101', ip_range_high: '10.20.0.198' },
     ...{ static_ip_range_low: '10.20.0.11', static_ip_range_high: '10.20.0.98' },
@@ -210,8 +222,10 @@ export const ALONE: Readonly<Record<string, Readonly<Record<string, Alone>>>> = 
   'PUT vlans/{id}': VLAN,
   'PUT fabrics/{fabric_id}/vlans/{vid}': VLAN,
   'PUT subnets/{id}': {
-    allow_proxy: { same: 'there is one value' },
-    managed: { same: 'there is one value' },
+    active_discovery: ONE_VALUE,
+    disabled_boot_architectures: ONE_VALUE,
+    allow_proxy: ONE_VALUE,
+    managed: ONE_VALUE,
     rdns_mode: { same: 'a setting has it' },
     vid: { same: 'another name of vlan' },
     fabric: { same: 'another name of vlan' },
@@ -225,18 +239,18 @@ export const ALONE: Readonly<Record<string, Readonly<Record<string, Alone>>>> = 
   'PUT networks/{name}': { netmask: '255.255.255.128' },
   'PUT nodes/{system_id}/interfaces/{id}': {
     vlan: { same: 'bonds have it already' },
-    bridge_type: { same: 'there is one value' },
+    bridge_type: ONE_VALUE,
     link_connected: { value: 'false', needs: { link_speed: '0' } },
     link_speed: { value: '100', needs: { link_connected: 'true' } },
   },
   'PUT devices/{system_id}': { domain: { same: 'that of the site' } },
-  'PUT domains/{id}': { authoritative: { same: 'there is one value' }, ttl: { same: 'there is one value' } },
+  'PUT domains/{id}': { authoritative: ONE_VALUE, ttl: ONE_VALUE },
   'PUT boot-sources/{id}': SOURCE,
   'PUT nodegroups/{uuid}/boot-sources/{id}': SOURCE,
   'PUT scripts/{name}': {
     type: 'commissioning',
-    packages: { same: 'there is one value' },
-    may_reboot: { same: 'there is one value' },
+    packages: ONE_VALUE,
+    may_reboot: ONE_VALUE,
   },
-  'PUT users/{username}': { email: { same: 'there is one value' } },
+  'PUT users/{username}': { email: ONE_VALUE },
 };
