@@ -216,7 +216,14 @@ test('a refused change of an account makes no state directory', async () => {
       });
       assert.equal(existsSync(stateDir), false, command.name);
     }
-    await assert.rejects(createAdministrator({ ...ACCOUNT, config, password: 'short' }), { code: 'bad-argument' });
+    const passwordFile = join(place, 'password');
+    writeFileSync(passwordFile, 'short\n', { mode: 0o600 });
+    for (const wrong of [
+      { password: undefined, passwordFile },
+      { password: '' },
+      { password: 'short', email: 'nobody' },
+    ])
+      await assert.rejects(createAdministrator({ ...ACCOUNT, config, ...wrong }), { code: 'bad-argument' });
     assert.equal(existsSync(stateDir), false);
   } finally {
     rmSync(place, { recursive: true });

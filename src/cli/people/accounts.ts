@@ -61,9 +61,15 @@ export async function createAdministrator(written: AdministratorFlags): Promise<
   }
   const account = { username, email, password: given ?? (await readPassword(flags)) };
   // Checked before `withStore`, which would create a store.
-  const problem = newUserProblem(account);
+  // MAAS's command takes any password on its command line, and scripts rely on that. Prompts and files have the minimum.
+  const isShort = flags.password !== undefined && flags.password.length < PASSWORD_MIN;
+  const problem = newUserProblem(account, isShort);
   if (problem !== undefined) throw new RackError('bad-argument', problem);
-  await withStore(place, (store) => createAdmin(store, systemClock, account));
+  await withStore(place, (store) => createAdmin(store, systemClock, account, isShort));
+  if (isShort)
+    printError(
+      `Note: this password has fewer than ${PASSWORD_MIN} characters and is easily guessed; to change it: sudo rackboot password ${shellWord(username)}`,
+    );
   print(`${flags.username} is an administrator. Their API key: sudo rackboot apikey --username ${flags.username}`);
   return 0;
 }

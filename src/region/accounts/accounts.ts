@@ -73,9 +73,10 @@ export function newUserProblems(account: NewUser): Readonly<Record<string, reado
 
 const inOneLine = (words: readonly RefusalWord[]): string => words.map((word) => sentenceOf(word)).join('; ');
 
-/** The problems of a new account in one line; undefined: none. */
-export function newUserProblem(account: NewUser): string | undefined {
-  const problems = newUserProblems(account);
+/** The problems of a new account in one line; undefined: none. @param isShort true: the password may be shorter than PASSWORD_MIN */
+export function newUserProblem(account: NewUser, isShort = false): string | undefined {
+  const problems = newUserProblems(isShort ? { ...account, password: account.password.padEnd(PASSWORD_MIN) } : account);
+  if (isShort && account.password === '') return inOneLine([refusal('field.password-short', { min: 1 })]);
   return problems === undefined ? undefined : inOneLine(Object.values(problems).flat());
 }
 
@@ -128,12 +129,13 @@ export function equalSecrets(a: string, b: string): boolean {
 
 /**
  * Creates an administrator.
+ * @param isShort as for `newUserProblem`
  * @throws RackError `bad-argument` for an invalid name, e-mail address or password; `already-exists` if the name is taken
  */
-export async function createAdmin(store: RegionStore, clock: Clock, account: NewUser): Promise<User> {
-  const problem = newUserProblem(account);
+export async function createAdmin(store: RegionStore, clock: Clock, account: NewUser, isShort = false): Promise<User> {
+  const problem = newUserProblem(account, isShort);
   if (problem !== undefined) throw new RackError('bad-argument', problem);
-  const { username, email, password } = newUser.parse(account);
+  const { username, email, password } = account;
   const passwordHash = await hashPassword(password, clock);
   const user = await store.accounts.addUser({
     username,
