@@ -111,7 +111,7 @@ const partitionParameters = z.object({
 const PARTITIONS: readonly Operation[] = [
   defineOperation({
     ...{ ...admin, path: `${devices}/{device_id}/partitions`, handler: 'PartitionsHandler', method: 'POST' },
-    doc: 'Make a partition on a block device.',
+    doc: 'Make a partition on a block device. Not idempotent: each call makes another one.',
     parameters: partitionParameters,
     ...tried(partitionParameters, async (call, given) =>
       (await diskCalls()).addPartition(call, {

@@ -153,7 +153,11 @@ function switchingOf(version: ApiVersion): readonly Operation[] {
   return [
     off,
     on('power_on', 'on', 'Switch a machine on. The answer does not wait for it.'),
-    on('power_cycle', 'cycle', 'Switch a machine off and on again. The answer does not wait for it.'),
+    on(
+      'power_cycle',
+      'cycle',
+      'Switch a machine off and on again. The answer does not wait for it. Not idempotent: each call restarts it.',
+    ),
   ];
 }
 

@@ -360,7 +360,7 @@ const RECORDS: readonly Operation[] = [
   }),
   defineOperation({
     ...{ ...changing, ...records, method: 'POST' },
-    doc: 'Add a record.',
+    doc: 'Add a record. Not idempotent: each call adds another one.',
     parameters: newRecord,
     ...tried(newRecord.partial(), addRecord),
   }),

@@ -307,7 +307,7 @@ export const FABRIC_OPERATIONS: readonly Operation[] = [
     ...fabrics,
     method: 'POST',
     access: 'admin',
-    doc: 'Create a fabric with an untagged VLAN.',
+    doc: 'Create a fabric with an untagged VLAN. Not idempotent without a name: each call makes another one.',
     parameters: fabricFields,
     ...tried(fabricFields, addFabric),
   }),

@@ -337,7 +337,7 @@ export const IPADDRESS_OPERATIONS: readonly Operation[] = [
   }),
   defineOperation({
     ...{ ...base, method: 'POST', op: 'reserve', access: 'user', parameters: reserving },
-    doc: 'Reserve an address of a subnet. With a hardware address that host gets it by DHCP; with a hostname it has that name.',
+    doc: 'Reserve an address of a subnet. With a hardware address that host gets it by DHCP; with a hostname it has that name. Not idempotent without an address: each call reserves another one.',
     ...tried(reserving, reserve),
   }),
   defineOperation({

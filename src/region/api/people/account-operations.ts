@@ -105,7 +105,7 @@ export const ACCOUNT_OPERATIONS: readonly Operation[] = [
     op: 'create_authorisation_token',
     handler: 'AccountHandler',
     access: 'user',
-    doc: 'Create an API key. Its secret is shown only once.',
+    doc: 'Create an API key. Its secret is shown only once. Not idempotent: each call makes another one.',
     parameters: z.object({
       name: value(z.string().max(KEY_NAME_MAX)).optional().describe('The purpose of the key.'),
     }),
