@@ -15,6 +15,7 @@ const MAAS_WORDS = ['list', 'login', 'logout'];
 /** @param line the words after `rackboot`; the last one is being typed */
 export async function proposalsFor(line: readonly string[]): Promise<Proposals> {
   const [first = '', ...rest] = line;
+  if (line.at(-2) === '--profile') return { words: listProfiles(), asksParser: false };
   if (first === 'maas' && rest.length > 0) {
     const words = rest.length === 1 ? [...listProfiles(), ...MAAS_WORDS] : await proposeOperations(rest.slice(1), ALL);
     return { words, asksParser: false };

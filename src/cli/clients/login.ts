@@ -13,7 +13,7 @@ import { print, printTable } from '../terminal/output.ts';
 import { openPrompt } from '../terminal/prompt.ts';
 import { checkProfileName, listProfiles, type Profile, readProfile, removeProfile, writeProfile } from './profiles.ts';
 import { parseRegionAddress } from './region-address.ts';
-import { askAs, unavailable } from './region-request.ts';
+import { type AskTerms, askAs, unavailable } from './region-request.ts';
 
 interface LoginWords {
   readonly profile: string;
@@ -24,13 +24,16 @@ interface LoginWords {
 }
 
 /** Logs in to a region, and keeps its address and the key as a profile. @returns 0 @throws RackError `bad-argument`, `not-running` */
-export async function logIn({ profile: name, url: written, apikey, cacerts }: LoginWords): Promise<number> {
+export async function logIn(
+  { profile: name, url: written, apikey, cacerts }: LoginWords,
+  terms?: AskTerms,
+): Promise<number> {
   checkProfileName(name);
   const { url, api } = parseRegionAddress(written);
   if (cacerts !== undefined) checkGivenFile(cacerts);
   const key = await keyOf(apikey);
   const profile: Profile = { url, api, key, ...(cacerts === undefined ? {} : { ca_file: resolve(cacerts) }) };
-  const username = await checkKey(profile);
+  const username = await checkKey(profile, terms);
   writeProfile(name, profile);
   const who = username === undefined ? '' : ` as ${username}`;
   print(`You are logged in to ${url}/api/${api}/${who}; the profile is called ${name}.`);
@@ -92,11 +95,14 @@ const whoShape = z.looseObject({ username: z.string() });
  * Asks the region whether it accepts the key. API 1.0 of MAAS has no `whoami`.
  * @returns the name of the key's owner; undefined if the region does not say
  */
-async function checkKey(profile: Profile): Promise<string | undefined> {
+async function checkKey(profile: Profile, terms?: AskTerms): Promise<string | undefined> {
   const { url, api, key } = profile;
   const [path, query] =
     key === '' ? ['version', {}] : api === '1.0' ? ['nodegroups', { op: 'list' }] : ['users', { op: 'whoami' }];
-  const answer = await askAs(profile)({
+  const answer = await askAs(
+    profile,
+    terms,
+  )({
     method: 'GET',
     path: `/MAAS/api/${api}/${path}/`,
     query: new URLSearchParams(query),

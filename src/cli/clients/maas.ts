@@ -1,23 +1,24 @@
 // `rackboot maas`: the command lines of MAAS's own client, word for word: `maas root node-groups import-boot-images`.
 //
 //   maas login PROFILE URL [KEY] | logout PROFILE | list | refresh
-//   maas PROFILE NOUN ACTION [WORD …] [KEY=VALUE …]        --help may stand anywhere
+//   maas PROFILE NOUN ACTION [WORD …] [KEY=VALUE …]        --help, --debug and --insecure may stand anywhere
 //   maas status | config | createadmin | apikey …          Rackboot's own commands of this host
 //
 // 1. The nouns and their operations come from the region, which may run another version than this command.
 // 2. The API version in the profile's address comes first. Operations that only the other version has work as well.
 // 3. Exit codes: 0 done; 1 the region refused or did not answer; 2 wrong usage.
 
+import { cleanText } from '../../clean-text.ts';
 import { RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
-import { print } from '../terminal/output.ts';
+import { print, printError } from '../terminal/output.ts';
 import { printAnswer } from './answer-output.ts';
 import { requestOf } from './call.ts';
 import { findNamed, type Noun, nounsOf, summaryOf, usageOf, withOther } from './description.ts';
 import { descriptionShape } from './description-shape.ts';
 import { logIn, logOut, showProfiles } from './login.ts';
 import { type Profile, readProfile } from './profiles.ts';
-import { type AskRegion, askAs, unavailable } from './region-request.ts';
+import { type AskRegion, type AskTerms, askAs, unavailable } from './region-request.ts';
 import { uploadNamed } from './upload-call.ts';
 
 const USAGE = `rackboot maas PROFILE NOUN ACTION [WORD ...] [KEY=VALUE ...]
@@ -31,11 +32,33 @@ Commands:
   rackboot maas PROFILE --help           List the nouns of a region
   rackboot maas PROFILE NOUN --help      List the operations of a noun, with their parameters
 
-KEY@=FILE sends the content of a file. Exit codes: 0 done, 1 refused or no answer, 2 wrong usage.`;
+KEY@=FILE sends the content of a file. --debug (-d) shows the status and the headers of each answer on standard error; --insecure (-k)
+accepts any certificate, so that another host may read the key. Exit codes: 0 done, 1 refused or no answer, 2 wrong usage.`;
 
 /** Commands for this host that MAAS's client has as well. */
 const OF_THIS_HOST: ReadonlySet<string> = new Set(['status', 'config', 'createadmin', 'apikey']);
 const HELP_OPTIONS: ReadonlySet<string> = new Set(['--help', '-h']);
+const DEBUG_OPTIONS: ReadonlySet<string> = new Set(['--debug', '-d']);
+const INSECURE_OPTIONS: ReadonlySet<string> = new Set(['--insecure', '-k']);
+
+/** The options of MAAS's client in these words, and the other words. */
+function optionsIn(words: readonly string[]): { readonly terms: AskTerms; readonly rest: readonly string[] } {
+  const isInsecure = words.some((word) => INSECURE_OPTIONS.has(word));
+  const isDebugging = words.some((word) => DEBUG_OPTIONS.has(word));
+  return {
+    terms: { isInsecure, ...(isDebugging ? { onAnswer: printHead } : {}) },
+    rest: words.filter((word) => !INSECURE_OPTIONS.has(word) && !DEBUG_OPTIONS.has(word)),
+  };
+}
+
+/** Shows the head of an answer, which has no secrets. */
+function printHead(status: number, headers: readonly (readonly [string, string])[]): void {
+  printError(
+    [`Status: ${status}`, ...headers.map(([name, text]) => `${name}: ${text}`)]
+      .map((line) => cleanText(line))
+      .join('\n'),
+  );
+}
 
 /** Runs the words after `rackboot maas`. @param runOther runs a command of Rackboot @returns the exit code @throws RackError */
 export async function runMaas(
@@ -65,14 +88,15 @@ export async function runMaas(
   return await runNoun(first, rest);
 }
 
-function logInAs(words: readonly string[]): Promise<number> {
+function logInAs(written: readonly string[]): Promise<number> {
+  const { terms, rest: words } = optionsIn(written);
   const at = words.indexOf('--cacerts');
   const cacerts = at === -1 ? undefined : words[at + 1];
   const [profile, url, apikey, ...more] = at === -1 ? words : words.toSpliced(at, 2);
   const option = [profile, url, apikey].find((word) => word?.startsWith('--') === true);
   if (profile === undefined || url === undefined || more.length > 0 || option !== undefined)
     throw new RackError('bad-argument', 'write `rackboot maas login PROFILE URL [KEY]`, and --cacerts FILE after it');
-  return logIn({ profile, url, apikey, cacerts });
+  return logIn({ profile, url, apikey, cacerts }, terms);
 }
 
 function only(name: string, [word, ...more]: readonly string[]): string {
@@ -80,9 +104,10 @@ function only(name: string, [word, ...more]: readonly string[]): string {
   return word;
 }
 
-async function runNoun(name: string, words: readonly string[]): Promise<number> {
+async function runNoun(name: string, written: readonly string[]): Promise<number> {
+  const { terms, rest: words } = optionsIn(written);
   const profile = readProfile(name);
-  const ask = askAs(profile);
+  const ask = askAs(profile, terms);
   // A value may be the word "help".
   const [noun, action, ...rest] = words.filter((word) => !HELP_OPTIONS.has(word));
   const wantsHelp = words.some((word) => HELP_OPTIONS.has(word));

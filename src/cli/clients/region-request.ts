@@ -47,15 +47,24 @@ export interface RegionAnswer {
 /** Sends requests to a region, in the name of a profile or of this host's operator. */
 export type AskRegion = (request: RegionRequest) => Promise<RegionAnswer>;
 
+/** How the requests of one command are sent. */
+export interface AskTerms {
+  /** True: any certificate is accepted, because the person said so. */
+  readonly isInsecure?: boolean;
+  /** Called with the status and the headers of each answer. */
+  readonly onAnswer?: (status: number, headers: readonly (readonly [string, string])[]) => void;
+}
+
 /** @returns a function that sends requests with a profile's key @throws RackError `bad-argument` if the key is malformed */
-export function askAs(profile: Omit<Profile, 'api'>): AskRegion {
+export function askAs(profile: Omit<Profile, 'api'>, { isInsecure = false, onAnswer }: AskTerms = {}): AskRegion {
   const key = profile.key === '' ? undefined : parseRegionKey(profile.key);
   if (key === undefined && profile.key !== '')
     throw new RackError(
       'bad-argument',
       'an API key has three parts, consumer:token:secret, as rackboot apikey prints it',
     );
-  const door = doorOf(profile.url, profile.ca_file === undefined ? undefined : readGivenFile(profile.ca_file));
+  const trusted = profile.ca_file === undefined ? undefined : readGivenFile(profile.ca_file);
+  const door = { ...doorOf(profile.url, trusted, isInsecure), onAnswer };
   return (request) => {
     const nonce = Buffer.from(systemClock.randomBytes(4)).readUInt32BE();
     const header = key === undefined ? {} : { Authorization: authorizationOf(key, systemClock.wallTimeMs(), nonce) };
@@ -77,21 +86,23 @@ interface Door {
   readonly host: string;
   readonly isTls: boolean;
   readonly options: RequestOptions;
+  readonly onAnswer?: AskTerms['onAnswer'];
 }
 
 /** @param ca certificates to trust instead of the system's; undefined to trust the system's */
-function doorOf(url: string, ca: Buffer | undefined): Door {
+function doorOf(url: string, ca: Buffer | undefined, isInsecure: boolean): Door {
   const { hostname, host, port, protocol } = new URL(url);
   const options = {
     host: hostname.replace(/^\[|\]$/g, ''),
     ...(port === '' ? {} : { port: Number(port) }),
     ...(ca === undefined ? {} : { ca }),
+    ...(isInsecure ? { rejectUnauthorized: false } : {}),
   };
   return { name: url, host, isTls: protocol === 'https:', options };
 }
 
 function send(
-  { name, host, isTls, options }: Door,
+  { name, host, isTls, options, onAnswer }: Door,
   { method, path, query, body, headers }: RegionRequest,
   authorization: Readonly<Record<string, string>>,
 ): Promise<RegionAnswer> {
@@ -114,7 +125,10 @@ function send(
         ...headers,
       },
     });
-    asking.on('response', (answer) => collect(answer, resolve, (error) => asking.destroy(error)));
+    asking.on('response', (answer) => {
+      onAnswer?.(answer.statusCode ?? 0, headersOf(answer));
+      collect(answer, resolve, (error) => asking.destroy(error));
+    });
     asking.on('timeout', () => asking.destroy(new Error(`silent for ${SILENCE_MS_MAX / 1000} s`)));
     asking.on('error', fail);
     // No effect unless the answer was cut off.
@@ -122,6 +136,9 @@ function send(
     asking.end(body?.bytes);
   });
 }
+
+const headersOf = ({ headers }: IncomingMessage): readonly (readonly [string, string])[] =>
+  Object.entries(headers).map(([name, text]) => [name, String(text ?? '')]);
 
 function collect(answer: IncomingMessage, resolve: (answer: RegionAnswer) => void, fail: (error: Error) => void): void {
   const chunks: Buffer[] = [];

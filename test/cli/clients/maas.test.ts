@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -14,6 +15,7 @@ import { runCommandLine } from '../../../src/cli/command-line.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { type LiveRegion, startRegion } from '../../region/live.ts';
+import { makeAuthority } from '../../support/authority.ts';
 import { portOf } from '../../support/listening-port.ts';
 import { missing } from '../../support/needs.ts';
 import { printedBy } from '../../support/printed.ts';
@@ -131,6 +133,42 @@ for (const [title, fields, body, said] of [
       server.close();
     }
   });
+
+test('--debug shows the head of each answer on standard error, wherever it stands', async () => {
+  for (const words of [
+    ['-d', 'version', 'read'],
+    ['version', 'read', '--debug'],
+  ]) {
+    const { result, text, complaint } = await run('maas', 'root', ...words);
+    assert.equal(result, 0, complaint);
+    assert.equal(JSON.parse(text).subversion !== undefined, true);
+    assert.match(complaint, /^Status: 200$[\s\S]*^content-type: application\/json$/m);
+    assert.ok(!complaint.includes(key.split(':')[2] ?? ''));
+  }
+});
+
+test('--insecure accepts a certificate that nobody vouches for, in one command only', {
+  skip: missing('openssl'),
+}, async () => {
+  const { cert, key: certKey } = makeAuthority(home, systemClock.wallTimeMs()).issue('region');
+  const pair = { cert: readFileSync(cert), key: readFileSync(certKey) };
+  const server = createSecureServer(pair, (_request, response) =>
+    response.writeHead(200, { 'Content-Type': 'application/json' }).end('{"username":"ann"}'),
+  );
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    const url = `https://127.0.0.1:${portOf(server)}/MAAS`;
+    const refused = await run('maas', 'login', 'unsure', url, key);
+    assert.equal(refused.result, 1);
+    assert.match(refused.complaint, /--cacerts/);
+    for (const option of ['-k', '--insecure'])
+      assert.match(await said('maas', 'login', option, 'unsure', url, key), /logged in .* as ann/);
+    assert.equal((await run('maas', 'unsure', 'users', 'whoami')).result, 1);
+    assert.doesNotMatch((await run('maas', 'unsure', 'users', 'whoami', '-k')).complaint, /certificate/);
+  } finally {
+    server.close();
+  }
+});
 
 test('the answers are JSON with one key a line, from which scripts cut what they need', async () => {
   const text = await said('maas', 'root', 'boot-sources', 'read');

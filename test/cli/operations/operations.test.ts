@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -107,6 +107,27 @@ test('an operation asks the daemon of this host, and prints a table for people a
   assert.equal(asked.at(-1)?.url, '/MAAS/api/1.0/boot-sources/3/');
 });
 
+test('the exit codes are those of the document: 2 for what the region refuses, 1 for what is missing or fails', async () => {
+  const document = readFileSync(join(import.meta.dirname, '../../../docs/maas-clients.md'), 'utf8');
+  assert.match(document, /\| exit code \| `rackboot maas` \| any other command \|/);
+  const codes = { 200: 0, 400: 2, 401: 1, 403: 2, 404: 1, 409: 2, 412: 1, 429: 1, 500: 1, 503: 1 };
+  for (const [status, code] of Object.entries(codes)) {
+    answer = { status: Number(status), type: 'text/plain', body: 'Because.' };
+    const { result, complaint } = await run('zones', 'read', '--config', config);
+    assert.deepEqual([status, result], [status, code], complaint);
+  }
+  const profile = (...words: readonly string[]) => run(...words, '--profile', 'far');
+  for (const [words, code, inMaas] of [
+    [['zone', 'read', 'default'], 0, 0],
+    [['zone', 'read', 'nosuch'], 1, 1],
+    [['zone', 'delete', 'default'], 2, 1],
+    [['tags', 'create', 'name=no/name'], 2, 1],
+  ] as const) {
+    assert.equal((await profile(...words)).result, code, words.join(' '));
+    assert.equal((await run('maas', 'far', ...words)).result, inMaas, words.join(' '));
+  }
+});
+
 test('an operation that takes parameters of any name gets them', async () => {
   asked.length = 0;
   await run('machine', 'set-owner-data', 'abc123', 'colour=red', '--config', config);
@@ -160,6 +181,8 @@ test('a shell gets proposals for profiles, nouns, operations and parameters', as
     assert.ok(words.includes(word), `${line}: ${words.join(' ')}`);
   }
   assert.deepEqual(await proposalsFor(['leases', 'l']), { words: [], asksParser: true });
+  for (const line of ['zones read --profile ', 'images upload x y --profile f', 'node-groups list --json --profile '])
+    assert.deepEqual(await proposalsFor(line.split(' ')), { words: ['far'], asksParser: false }, line);
 });
 
 test('bash completes with the script that rackboot completion prints', { skip: missing('bash') }, async () => {
