@@ -47,6 +47,8 @@ test('the message for no keys names the command that adds one for the same user'
   const sentence = 'There are no keys yet: rackboot sshkeys add ~/.ssh/id_ed25519.pub';
   assert.equal(await say('sshkeys', 'list'), `${asPrinted(sentence, config)}\n`);
   assert.equal(await say('sshkeys', '--username', 'admin'), `${asPrinted(sentence, config)} --username admin\n`);
+  const { complaint } = await printedBy(() => runCommandLine(['sshkeys', 'list', '--config', config]));
+  assert.match(complaint, /^Note: the local administrator.* .*rackboot(?:\.js)? sshkeys list .*--username NAME$/m);
 });
 
 test('the message for no images names the commands that make and add one', async () => {

@@ -6,7 +6,7 @@ import { askDaemon } from '../../control/ask-daemon.ts';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
-import { print, printJson, printTable } from '../terminal/output.ts';
+import { print, printError, printJson, printTable } from '../terminal/output.ts';
 
 const PATH = '/MAAS/api/2.0/account/prefs/sshkeys/';
 const keyShape = z.looseObject({ id: z.number(), key: z.string() });
@@ -41,6 +41,10 @@ export async function listSshKeys(argv: KeyArguments): Promise<number> {
       return [String(id), kind, `…${bytes.slice(-SHOWN_CHARACTERS)}`, comment.join(' ')];
     });
   printTable(['ID', 'KIND', 'KEY', 'COMMENT'], rows, noKeyText(argv.username));
+  if (rows.length === 0 && argv.username === undefined)
+    printError(
+      'Note: the local administrator, in whose name this host asks, has no keys; those of an account: rackboot sshkeys list --username NAME',
+    );
   return 0;
 }
 

@@ -12,7 +12,7 @@ import { readProfile } from '../clients/profiles.ts';
 import { askAs, type RegionAnswer } from '../clients/region-request.ts';
 import { isUpload, uploadNamed } from '../clients/upload-call.ts';
 import { print, printFields, printJson, printTable } from '../terminal/output.ts';
-import { fieldsOf, tableOf } from './value-table.ts';
+import { fieldsOf, listIn, tableOf } from './value-table.ts';
 
 /** Columns if the output is not a terminal. */
 const WIDTH = 120;
@@ -86,9 +86,15 @@ function contentOf(answer: RegionAnswer): unknown {
 
 function show(value: unknown): void {
   if (value === undefined || value === null || value === '') print('Done.');
-  else if (Array.isArray(value)) {
-    const { headings, rows } = tableOf(value, process.stdout.columns ?? WIDTH);
-    printTable(headings, rows, 'There is nothing to list.');
-  } else if (typeof value === 'object') printFields(fieldsOf(value));
-  else print(String(value));
+  else if (Array.isArray(value)) showList(value);
+  else if (typeof value === 'object') {
+    const page = listIn(value);
+    if (page !== undefined) showList(page.list);
+    printFields(fieldsOf(page?.others ?? value));
+  } else print(String(value));
+}
+
+function showList(list: readonly unknown[]): void {
+  const { headings, rows } = tableOf(list, process.stdout.columns ?? WIDTH);
+  printTable(headings, rows, 'There is nothing to list.');
 }

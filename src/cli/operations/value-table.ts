@@ -1,6 +1,7 @@
 // Any answer of the API as text for people: lists as tables, objects as fields. Pure.
 //
 // 1. A table has as many columns as fit into the width, those that name an entry first. `--json` shows everything.
+// 2. An object around one list, such as a page of events, is shown as the table of the list, then as the fields that it has besides.
 
 import { isFields } from '../../fields.ts';
 
@@ -17,13 +18,18 @@ const FIRST = [
   'status',
   'cidr',
   'ip',
+  'created',
+  'level',
+  'type',
 ];
 /** Links for programs. */
 const LEFT_OUT: ReadonlySet<string> = new Set(['resource_uri']);
 const CELL_CHARACTERS_MAX = 40;
 const GAP = 2;
-/** An object inside a cell is shown by the first of these fields that it has. */
+/** An object inside a cell is shown by the first of these fields that has a value. */
 const NAMES = ['name', 'hostname', 'fqdn', 'title', 'id'];
+/** The same for an object that has further fields, such as the address of a name. */
+const NAMES_OF_SEVERAL = ['ip', 'cidr', 'mac_address'];
 
 interface Table {
   readonly headings: readonly string[];
@@ -39,13 +45,13 @@ export function wordsOf(value: unknown): string {
       .filter((text) => text !== '')
       .join(', ');
   if (!isFields(value)) return String(value);
-  const name = NAMES.find((key) => Object.hasOwn(value, key));
+  const name = NAMES.find((key) => Object.hasOwn(value, key) && wordsOf(value[key]) !== '');
   if (name !== undefined) return wordsOf(value[name]);
-  const parts = Object.entries(value).map(([key, one]): [string, string] => [key, wordsOf(one)]);
-  return parts
-    .filter(([, text]) => text !== '')
-    .map(([key, text]) => `${key}=${text}`)
-    .join(' ');
+  const parts = Object.entries(value)
+    .map(([key, one]): [string, string] => [key, wordsOf(one)])
+    .filter(([, text]) => text !== '');
+  const named = parts.length > 1 ? parts.find(([key]) => NAMES_OF_SEVERAL.includes(key)) : undefined;
+  return named?.[1] ?? parts.map(([key, text]) => `${key}=${text}`).join(' ');
 }
 
 const cellOf = (value: unknown): string => {
@@ -75,6 +81,17 @@ export function tableOf(list: readonly unknown[], width: number): Table {
     headings: fitting.map(({ key }) => key.toUpperCase().replaceAll('_', ' ')),
     rows: list.map((_, index) => fitting.map(({ cells }) => cells[index] ?? '')),
   };
+}
+
+/** The one list of objects in an object, and its other fields; undefined: it has none, or several. */
+export function listIn(
+  value: object,
+): { readonly list: readonly unknown[]; readonly others: Readonly<Record<string, unknown>> } | undefined {
+  const entries = Object.entries(value);
+  const lists = entries.filter(([, one]) => Array.isArray(one));
+  const [[name, list] = ['', []]] = lists;
+  const isPage = lists.length === 1 && Object.hasOwn(value, 'count') && list.every(isFields);
+  return isPage ? { list, others: Object.fromEntries(entries.filter(([key]) => key !== name)) } : undefined;
 }
 
 /** An object as fields, with nested objects and lists in a few words. */

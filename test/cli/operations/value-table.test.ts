@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fieldsOf, tableOf, wordsOf } from '../../../src/cli/operations/value-table.ts';
+import { fieldsOf, listIn, tableOf, wordsOf } from '../../../src/cli/operations/value-table.ts';
 
 test('a list becomes a table: what names an entry comes first, and empty columns and links are left out', () => {
   const list = [
@@ -28,6 +28,18 @@ test('columns that do not fit are left out, never the first, and long cells are 
 test('a list of plain values has one column, and an empty one has no rows', () => {
   assert.deepEqual(tableOf(['a', 2], 80), { headings: ['VALUE'], rows: [['a'], ['2']] });
   assert.deepEqual(tableOf([], 80).rows, []);
+});
+
+test('an object whose name is empty is shown by its next name, a reserved address by the address, and a page by its list', () => {
+  assert.equal(wordsOf({ hostname: '', name: null, id: 7, note: 'x' }), '7');
+  assert.equal(wordsOf([{ ip: '10.0.0.1', alloc_type: 4, alloc_type_name: 'User reserved' }]), '10.0.0.1');
+  assert.equal(wordsOf({ hostname: '', level: 'INFO', note: 'x' }), 'level=INFO note=x');
+  const events = [{ hostname: '', id: 3, description: 'created the tag gpu', level: 'AUDIT', username: 'admin' }];
+  const page = listIn({ count: 1, events, next_uri: '/n', prev_uri: '/p' });
+  assert.deepEqual(page, { list: events, others: { count: 1, next_uri: '/n', prev_uri: '/p' } });
+  assert.deepEqual(tableOf(page.list, 100).rows, [['3', 'admin', 'AUDIT', 'created the tag gpu']]);
+  assert.equal(listIn({ id: 1, tags: [{ name: 'a' }] }), undefined);
+  assert.equal(listIn({ count: 1, a: [], b: [] }), undefined);
 });
 
 test('nested values are shown by their names, or by their parts', () => {
