@@ -177,6 +177,7 @@ test('values in the file are shown, and every change of them is refused with fil
       for (const [method, url, fields] of [
         ['PUT', `${INTERFACES}lab/`, { management: '1' }],
         ['DELETE', `${INTERFACES}lab/`, undefined],
+        ['PUT', `${INTERFACES}lab/`, { name: 'lab2' }],
         ['POST', '2.0/maas/?op=set_config', { name: 'kernel_opts', value: 'debug' }],
         ['POST', '2.0/settings/?op=set', { key: 'boot.kernel_params', value: '"debug"' }],
         ['POST', '2.0/settings/?op=set', { key: 'cluster_interfaces.lab.management', value: '1' }],

@@ -119,6 +119,13 @@ function findEntry(call: ApiCall, rack: string, inForce: SettingsReader = call.r
   return inForce.interfacesOf(rack).find(({ name }) => name === call.path.name);
 }
 
+/** The refusal if a file has the cluster interface of the path, so that it can neither go nor get another name. */
+function pinOf(call: ApiCall, rack: string): Refusal | undefined {
+  const key = `${INTERFACES_KEY}.${call.path.name ?? ''}`;
+  const pin = call.region.settings.pinnedBy(key, rack);
+  return pin === undefined ? undefined : refuse('setting-read-only.pinned', { key, pin });
+}
+
 const noEntry = (call: ApiCall): Refusal =>
   refuse('not-found.interface', { name: (call.path.name ?? '').slice(0, 64) });
 
@@ -188,6 +195,8 @@ async function update(call: ApiCall, given: Given): Promise<Answer> {
   if (rack === undefined) return noRack(call);
   const before = call.path.name ?? '';
   const name = given.name?.trim() || before;
+  const pin = name === before ? undefined : pinOf(call, rack);
+  if (pin !== undefined) return pin;
   const revise = (inForce: SettingsReader): Settings | Refusal => {
     const entry = findEntry(call, rack, inForce);
     if (entry === undefined) return noEntry(call);
@@ -241,10 +250,8 @@ async function remove(call: ApiCall): Promise<Answer> {
   if (rack === undefined) return noRack(call);
   if (findEntry(call, rack) === undefined) return noEntry(call);
   const key = `${INTERFACES_KEY}.${call.path.name ?? ''}`;
-  const pin = call.region.settings.pinnedBy(key, rack);
-  if (pin !== undefined) {
-    return refuse('setting-read-only.pinned', { key, pin });
-  }
+  const pin = pinOf(call, rack);
+  if (pin !== undefined) return pin;
   const refused = await reviseSettings(call, rack, [{ key }]);
   if (refused === undefined) return { kind: 'empty' };
   // Somebody else may have deleted it meanwhile.
