@@ -1,11 +1,12 @@
 // `rackboot reset` on a rack that has run: it refuses while the rack runs, asks, and leaves nothing behind.
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
+import { describeFile, encodeManifest } from '../../src/images/publication.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';
 import { addAdmin } from '../region/accounts/administrator.ts';
@@ -15,6 +16,13 @@ import { RunningRack, runRackboot } from '../support/running-rack.ts';
 
 /** The names below a directory; empty if it is missing. */
 const below = (directory: string): readonly string[] => (existsSync(directory) ? readdirSync(directory) : []);
+
+/** Gives the files of a directory a manifest, as those who make boot environments and loaders do. */
+function describeFiles(directory: string, manifest: string): void {
+  const names = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isFile());
+  const files = names.map(({ name }) => describeFile({ name, data: readFileSync(join(directory, name)) }));
+  writeFileSync(join(directory, manifest), encodeManifest({ schema: 1, packages: [], files }).data);
+}
 
 /** @param which `short`: the first cases only */
 export function testReset(which: 'short' | 'all'): void {
@@ -26,6 +34,8 @@ export function testReset(which: 'short' | 'all'): void {
   before(async () => {
     for (const name of ['debian-bookworm-amd64', 'compiled'])
       mkdirSync(join(caches, 'rackboot', name), { recursive: true });
+    describeFiles(rack.tree, '.loaders-amd64.json');
+    describeFiles(join(rack.tree, 'amd64/generic/bookworm/commissioning'), 'manifest.json');
     await rack.startWhole();
   });
   after(async () => {
@@ -80,6 +90,19 @@ export function testReset(which: 'short' | 'all'): void {
     assert.deepEqual([below(rack.stateDir), below(rack.tree)], [['notes.txt'], []]);
     assert.deepEqual(below(join(caches, 'rackboot')), ['compiled']);
     assert.match((await call('reset')).output.join('\n'), /There is nothing to remove/);
+  });
+
+  test('the files of another server in the boot tree stay, and are named', async () => {
+    mkdirSync(join(rack.tree, 'photos'));
+    for (const name of ['photos/a.jpg', 'lpxelinux.0', '.loaders-amd64.json'])
+      writeFileSync(join(rack.tree, name), name === '.loaders-amd64.json' ? '{}' : name);
+    mkdirSync(join(rack.tree, 'images/.seen'), { recursive: true });
+    const { code, output, complaints } = await call('reset', '--yes');
+    assert.equal(code, 0, complaints.join());
+    assert.match(output.join('\n'), /images and boot environments in .*: images$/m);
+    assert.match(output.join('\n'), /^Left, because they are not Rackboot's: .*\/lpxelinux\.0, .*\/photos$/m);
+    assert.deepEqual(below(rack.tree).toSorted(), ['.loaders-amd64.json', 'lpxelinux.0', 'photos']);
+    rmSync(rack.tree, { recursive: true });
   });
 
   test('a boot tree that holds more than images is refused', async () => {

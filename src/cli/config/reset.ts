@@ -1,7 +1,8 @@
 // `rackboot reset`: removes everything that a rack or a region keeps on this host, so that it starts as on its first day.
 //
 // 1. It refuses while a daemon runs on the state directory, or a region on its database, and holds both locked until it ends.
-// 2. It removes only files that Rackboot made. Other files in the state directory stay, and the output names them.
+// 2. It removes only files that Rackboot made. Other files in the state directory and in the boot tree, which another server may share, stay,
+//    and the output names them.
 // 3. It lists everything that it will remove, and asks. Without a terminal it needs --yes.
 // 4. The packages that commands keep for further images belong to the host, not to a configuration. They go with the images, and the
 //    question says who else uses them.
@@ -19,6 +20,7 @@ import { CONFIGURED, lockState } from '../../store/state-lock.ts';
 import { packageCache } from '../terminal/cache-place.ts';
 import { confirmOnTerminal } from '../terminal/confirmation.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
+import { sharesOf, type TreeShares } from './reset-tree.ts';
 
 interface ResetFlags {
   readonly config: string;
@@ -55,8 +57,9 @@ export async function reset(flags: ResetFlags): Promise<number> {
   const { stateDir, store, tree } = placesOf(flags.config);
   const lock = existsSync(stateDir) ? lockState(stateDir, CONFIGURED) : undefined;
   try {
-    const doomed = findDoomed(stateDir, flags.keepImages ? undefined : tree);
-    const others = othersIn(stateDir, tree);
+    const shares = flags.keepImages ? undefined : sharesIn(tree, stateDir);
+    const doomed = findDoomed(stateDir, shares);
+    const others = [...othersIn(stateDir, tree), ...(shares?.others ?? [])];
     const isDatabase = store.kind === 'postgresql';
     if (!flags.json) announce(doomed, isDatabase ? store.url : undefined, flags.keepImages ? tree : undefined);
     if (doomed.length > 0 || isDatabase) await ask(flags.yes);
@@ -91,13 +94,14 @@ function placesOf(file: string): Places {
 const namesIn = (directory: string): readonly string[] =>
   existsSync(directory) ? readdirSync(directory).toSorted() : [];
 
-function findDoomed(stateDir: string, tree: string | undefined): readonly Doomed[] {
+/** @param shares undefined: the images stay */
+function findDoomed(stateDir: string, shares: TreeShares | undefined): readonly Doomed[] {
   const names = namesIn(stateDir);
   const found = OURS.flatMap(([what, pattern]) =>
     names.filter((name) => pattern.test(name)).map((name) => doom(what, join(stateDir, name))),
   );
-  const images = tree === undefined ? [] : imagesIn(tree, stateDir);
-  const packages = tree === undefined ? [] : packagesKept();
+  const images = (shares?.own ?? []).map((path) => doom('images and boot environments', path));
+  const packages = shares === undefined ? [] : packagesKept();
   return [...images, ...packages.map((path) => doom(PACKAGES, path)), ...found];
 }
 
@@ -107,15 +111,19 @@ const packagesKept = (): readonly string[] =>
     .filter((name) => /^debian-[a-z0-9.-]+$/.test(name))
     .map((name) => join(packageCache(), name));
 
-/** @throws RackError `bad-argument` for a tree that contains a directory that must stay */
-function imagesIn(tree: string, stateDir: string): readonly Doomed[] {
+/** @throws RackError `bad-argument` for a tree that contains a directory that must stay; `store-unwritable` if it cannot be read */
+function sharesIn(tree: string, stateDir: string): TreeShares {
   const isAbove = [stateDir, import.meta.dirname, process.cwd()].some((path) => `${path}/`.startsWith(`${tree}/`));
   if (isAbove || dirname(tree) === tree)
     throw new RackError(
       'bad-argument',
       `the boot tree ${tree} holds more than images: remove them by hand, and add --keep-images`,
     );
-  return namesIn(tree).map((name) => doom('images and boot environments', join(tree, name)));
+  try {
+    return sharesOf(tree);
+  } catch (error) {
+    throw unremovable(tree, error);
+  }
 }
 
 const doom = (what: string, path: string): Doomed => ({ what, path, bytes: sizeOf(path) });

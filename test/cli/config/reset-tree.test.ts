@@ -1,0 +1,89 @@
+// The files of a boot tree that a reset removes: those that Rackboot made, and nothing of a person or of another server.
+
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import { test } from 'node:test';
+import { sharesOf } from '../../../src/cli/config/reset-tree.ts';
+import { describeFile, encodeManifest } from '../../../src/images/publication.ts';
+
+const HASH = 'ab'.repeat(32);
+const UUID = '01234567-89ab-cdef-0123-456789abcdef';
+
+function withTree(files: readonly string[], work: (tree: string, shares: () => readonly unknown[]) => void): void {
+  const tree = mkdtempSync(join(tmpdir(), 'rackboot-reset-'));
+  const put = (path: string): void => {
+    mkdirSync(dirname(join(tree, path)), { recursive: true });
+    writeFileSync(join(tree, path), path);
+  };
+  try {
+    for (const path of files) put(path);
+    work(tree, () => {
+      const { own, others } = sharesOf(tree);
+      return [own, others].map((paths) => paths.map((path) => relative(tree, path)));
+    });
+  } finally {
+    rmSync(tree, { recursive: true });
+  }
+}
+
+function describeAs(tree: string, path: string, names: readonly string[]): void {
+  const files = names.map((name) => describeFile({ name, data: Buffer.from('x') }));
+  writeFileSync(join(tree, path), encodeManifest({ schema: 1, packages: [], files }).data);
+}
+
+test('the files of another server stay, whole directories and single files', () =>
+  withTree(
+    [
+      ...[`images/ab/${HASH}.img`, 'images/.manifests/a.json', `images/.part-${UUID}`, 'images/.uploads/1-ab.part'],
+      ...[`images/systems/ubuntu-${HASH.slice(0, 12)}/boot-kernel`, 'images/logo.png', 'images/ab/notes'],
+      ...['photos/a.jpg', 'pxelinux.0', 'pxelinux.cfg/default', 'own.0'],
+      ...['amd64/generic/trixie/commissioning/linux', 'amd64/generic/trixie/commissioning/extra'],
+      ...['arm64/generic/trixie/install/linux', `arm64/generic/trixie/.install.old-7-${UUID}/linux`],
+      ...['bootloader/uefi/amd64/bootx64.efi', 'bootloader/own/amd64/x.efi', 'ubuntu/amd64/generic/noble/mine/root'],
+    ],
+    (tree, shares) => {
+      describeAs(tree, '.loaders-amd64.json', ['pxelinux.0']);
+      describeAs(tree, 'amd64/generic/trixie/commissioning/manifest.json', ['linux']);
+      describeAs(tree, 'bootloader/uefi/amd64/manifest.json', ['bootx64.efi']);
+      symlinkSync('/etc', join(tree, 'link'));
+      symlinkSync('../../../../images/systems/ubuntu-x', join(tree, 'ubuntu/amd64/generic/noble/release'));
+      assert.deepEqual(shares(), [
+        [
+          '.loaders-amd64.json',
+          ...['amd64/generic/trixie/commissioning/linux', 'amd64/generic/trixie/commissioning/manifest.json'],
+          `arm64/generic/trixie/.install.old-7-${UUID}`,
+          'bootloader/uefi',
+          ...[
+            'images/.manifests',
+            `images/.part-${UUID}`,
+            'images/.uploads',
+            `images/ab/${HASH}.img`,
+            'images/systems',
+          ],
+          'pxelinux.0',
+          'ubuntu/amd64/generic/noble/release',
+        ],
+        [
+          'amd64/generic/trixie/commissioning/extra',
+          'arm64/generic/trixie/install',
+          'bootloader/own',
+          ...['images/ab/notes', 'images/logo.png', 'link', 'own.0', 'photos', 'pxelinux.cfg'],
+          'ubuntu/amd64/generic/noble/mine',
+        ],
+      ]);
+    },
+  ));
+
+test('a tree of Rackboot alone goes whole, and a linked store stays', () => {
+  withTree(['amd64/generic/trixie/commissioning/linux', `images/ab/${HASH}.squashfs`], (tree, shares) => {
+    describeAs(tree, 'amd64/generic/trixie/commissioning/manifest.json', ['linux']);
+    assert.deepEqual(shares(), [['amd64', 'images'], []]);
+  });
+  withTree([], (tree, shares) => {
+    symlinkSync('/srv', join(tree, 'images'));
+    assert.deepEqual(shares(), [[], ['images']]);
+  });
+  assert.deepEqual(sharesOf('/nowhere/at/all'), { own: [], others: [] });
+});
