@@ -362,12 +362,7 @@ function operationsAt(versions: Operation['versions'], prefix: string, group: st
       check: checkSource(addSource),
       run: addSource,
     }),
-    defineOperation({
-      ...source,
-      ...readSource,
-      doc: 'Read a source of images.',
-      run: readOneSource,
-    }),
+    defineOperation({ ...source, ...readSource, doc: 'Read a source of images.', run: readOneSource }),
     defineOperation({
       ...source,
       method: 'PUT',
@@ -388,16 +383,8 @@ function operationsAt(versions: Operation['versions'], prefix: string, group: st
       doc: 'Select images of a source: the next import fetches them.',
       run: addSelection,
     }),
-    defineOperation({
-      ...selection,
-      ...read,
-      doc: 'Read a selection.',
-      run: readSelection,
-    }),
-    defineOperation({
-      ...{ ...selection, ...selecting, method: 'PUT', doc: 'Change a selection.' },
-      run: changeSelection,
-    }),
+    defineOperation({ ...selection, ...read, doc: 'Read a selection.', run: readSelection }),
+    defineOperation({ ...selection, ...selecting, method: 'PUT', doc: 'Change a selection.', run: changeSelection }),
     defineOperation({
       ...selection,
       ...remove,

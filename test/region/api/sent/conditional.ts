@@ -203,6 +203,7 @@ export const ALONE: Readonly<Record<string, Readonly<Record<string, Alone>>>> = 
   },
   'PUT nodes/{system_id}': {
     ...HARDWARE,
+    boot_type: ONE_VALUE,
     power_type: { value: 'webhook', needs: { power_parameters_skip_check: 'true' } },
     power_parameters_skip_check: { same: 'how the others are checked' },
   },
@@ -211,7 +212,7 @@ export const ALONE: Readonly<Record<string, Readonly<Record<string, Alone>>>> = 
     cluster_name: { same: 'its own configuration has it' },
   },
   'PUT rackcontrollers/{system_id}': {
-    ...{ domain: { same: 'that of the site' }, description: ONE_VALUE, power_type: ONE_VALUE },
+    ...{ domain: { same: 'that of the site' }, power_type: ONE_VALUE },
   },
   'PUT nodegroups/{uuid}/interfaces/{name}': {
     ...{ ip: '10.20.0.2', router_ip: '10.20.0.253', ip_range_low: '10.20.0.101', ip_range_high: '10.20.0.198' },
@@ -230,7 +231,7 @@ export const ALONE: Readonly<Record<string, Readonly<Record<string, Alone>>>> = 
     vid: { same: 'another name of vlan' },
     fabric: { same: 'another name of vlan' },
   },
-  'PUT ipranges/{id}': { start_ip: '10.20.0.201' },
+  'PUT ipranges/{id}': { start_ip: '10.20.0.201', type: ONE_VALUE, subnet: ONE_VALUE },
   'PUT static-routes/{id}': {
     source: { value: '10.9.0.0/24', needs: { destination: '10.8.0.0/24', gateway_ip: '10.9.0.1' } },
     destination: { value: '10.7.0.0/24', needs: {} },

@@ -190,7 +190,14 @@ const FIELDS: readonly Trial[] = [
     send: { description: 'a note' },
     reads: { description: async (sight) => assert.equal((await machineAfter(sight)).description, 'a note') },
   }),
-  { of: '1.0 PUT nodes/{system_id}', given: onMachine('ready'), send: { boot_type: 'fastpath' } },
+  {
+    ...{
+      of: '1.0 PUT nodes/{system_id}',
+      given: onMachine('ready'),
+      send: { boot_type: 'fastpath', description: 'b' },
+    },
+    reads: { description: async (sight) => assert.equal((await machineAfter(sight)).description, 'b') },
+  },
   ...onMachines('PUT', '/{system_id}', '', { given: onMachine('ready'), send: SINGLE, reads: SINGLE_READS }),
   ...onMachines('PUT', '/{system_id}', '', {
     ...{ given: onMachine('ready'), send: SKIPPED, options: strict },
