@@ -372,10 +372,8 @@ function operationsAt(versions: Operation['versions'], prefix: string, group: st
       run: changeSource,
     }),
     defineOperation({
-      ...source,
-      ...remove,
+      ...{ ...source, ...remove, run: removeSource },
       doc: 'Remove a source of images, with its selections. Imported images stay.',
-      run: removeSource,
     }),
     defineOperation({ ...selections, ...read, doc: 'List the selections of a source.', run: listSelections }),
     defineOperation({
