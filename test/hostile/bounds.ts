@@ -144,7 +144,7 @@ export const PLAIN: readonly PlainList[] = [
       'region/api/call/form-body.ts': 'BOUNDARY_MAX FIELDS_MAX PART_HEADER_MAX',
       'region/api/machines/details-operation.ts': 'MACHINES_MAX',
       'region/api/machines/life-operations.ts': 'MANY_MAX',
-      'region/api/machines/machine-calls.ts': 'USER_DATA_MAX',
+      'region/api/machines/machine-calls.ts': 'NAMES_MAX USER_DATA_MAX',
       'region/api/racks/group-calls.ts': 'LEASES_MAX',
       'region/http/link-routes.ts': 'HEARTBEAT_BYTES_MAX',
       'region/http/link.ts': 'LINK_BODY_BYTES_MAX',

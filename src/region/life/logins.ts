@@ -71,14 +71,14 @@ export const keyLines = async ({ store }: Pick<LoginParts, 'store'>, username: s
 export async function refuseWithoutKey(
   store: RegionStore,
   username: string,
-  machine: Machine,
+  machine: Pick<Machine, 'hostname'>,
 ): Promise<LoginRefusal | undefined> {
   const hasKey = (await store.life.listSshKeys(username)).length > 0;
   return hasKey ? undefined : refusal('no-ssh-key', { machine: machine.hostname, username });
 }
 
 /** True if this person may open and close a debug login to the machine. */
-export const mayDebug = (machine: Machine, by: Pick<Actor, 'username' | 'isAdmin'>): boolean =>
+export const mayDebug = (machine: Pick<Machine, 'owner'>, by: Pick<Actor, 'username' | 'isAdmin'>): boolean =>
   by.isAdmin || machine.owner === by.username;
 
 /** Opens a debug login to a machine at work. @param seconds 1 to DEBUG_SECONDS_MAX */

@@ -47,6 +47,7 @@ export const REFUSALS: Readonly<Record<RefusalName, number>> = {
   'rack-name': 409,
   'rack-network': 409,
   'upload-conflict': 409,
+  'tag-changed': 409,
   'unknown-version': 410,
   'precondition-failed': 412,
   'body-too-large': 413,

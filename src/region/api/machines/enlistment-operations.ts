@@ -41,10 +41,13 @@ import { currentDomains } from '../names/dns-records.ts';
 import { answerCommand } from './life-operations.ts';
 import {
   actorOf,
+  commissioningFields,
+  commissioningOf,
   description,
   flag,
-  isTrue,
+  nodeGroup,
   oldestKernel,
+  openSsh,
   readDescription,
   readOldestKernel,
 } from './machine-calls.ts';
@@ -108,12 +111,18 @@ const parameters = z.object({
 /** The parameters that only API 2.0 has. */
 const newParameters = z.object({
   commission: flag('True: commission the machine if it is New, for administrators.'),
+  ...commissioningFields,
+  is_dpu: flag('Must be false: Rackboot deploys a DPU as any other machine.'),
   deployed: flag(
     'Must be false: Rackboot knows machines as Deployed only after it has deployed them. Add a device instead.',
   ),
 });
 
 const allParameters = parameters.extend(newParameters.shape);
+
+/** Those that only API 1.0 has. A node of MAAS 1.x names no group when it enlists. */
+const oldParameters = z.object({ nodegroup: nodeGroup });
+
 type Parameters = z.output<typeof parameters> & z.output<typeof newParameters>;
 
 const labelOf = (hostname: string): string | undefined => parseHostname(hostname.split('.', 1)[0] ?? '');
@@ -245,11 +254,16 @@ async function areasOf(call: ApiCall, given: Passed<typeof allParameters>): Retu
 const oldestKernelOf = ({ caller }: ApiCall, given: Passed<typeof allParameters>) =>
   caller.kind === 'user' ? readOldestKernel(given.min_hwe_kernel) : {};
 
-/** Whether to commission the new machine. A machine's own wish does not count: a person decides. */
-function commissionOf({ caller }: ApiCall, { commission, deployed }: Passed<typeof allParameters>): boolean | Refusal {
-  if (caller.kind !== 'user') return false;
-  if (isTrue(deployed)) return refuseField('deployed', 'field.not-done', { field: 'deployed' });
-  return isTrue(commission) && !caller.isAdmin ? refuse('not-allowed.administrator') : isTrue(commission);
+/** Commissions a machine that a person has added, and opens the login for which `enable_ssh` asks. */
+async function commission(
+  call: ApiCall,
+  machine: Machine,
+  scripts: readonly string[] | undefined,
+  given: Parameters,
+): Promise<Answer> {
+  const command = { name: 'commission', scripts } as const;
+  const outcome = await call.region.life.command(machine.systemId, command, actorOf(call));
+  return await openSsh(call, machine, given, answerCommand(call, outcome));
 }
 
 const check = judging(allParameters.partial(), async (call, passed, refused) => {
@@ -267,7 +281,7 @@ const check = judging(allParameters.partial(), async (call, passed, refused) => 
     names,
     await areasOf(call, passed),
     oldestKernelOf(call, passed),
-    commissionOf(call, passed),
+    ...(await commissioningOf(call, passed, refused)),
     ...(await taken(call, isRefusal(macs) ? undefined : macs, isRefusal(names) ? undefined : names.hostname)),
   ];
 });
@@ -298,17 +312,17 @@ async function enlist(call: ApiCall, given: Parameters): Promise<Answer> {
     reportOf(call, given),
     await areasOf(call, given),
     oldestKernelOf(call, given),
-    commissionOf(call, given),
+    ...(await commissioningOf(call, given)),
   );
   if (isRefusal(found)) return found;
-  const [report, place, least, isCommissioned] = found;
+  const [report, place, least, commissioning] = found;
   const outcome = await call.region.enlist({ ...report, ...place, ...least });
   if (outcome.kind !== 'refuse') {
     const { machine } = outcome;
     if (outcome.kind === 'unchanged') await call.region.racks.homes.reportedBy(call.peer.rackUuid, machine);
     if (call.caller.kind !== 'user') return json(introductionJson(machine, call.version));
-    if (!isCommissioned || machine.status !== 'new') return json(showMachine(call, machine));
-    return answerCommand(call, await call.region.life.command(machine.systemId, { name: 'commission' }, actorOf(call)));
+    if (commissioning === undefined || machine.status !== 'new') return json(showMachine(call, machine));
+    return await commission(call, machine, commissioning.scripts, given);
   }
   const { refusal } = outcome;
   if (refusal.name !== 'invalid-parameters') return refuseFor([refusal]);
@@ -348,7 +362,7 @@ export const ENLISTMENT_OPERATIONS: readonly Operation[] = [
     handler: 'NodesHandler',
     access: 'managed',
     doc: 'Add a node. A node that enlists again stays the same node.',
-    parameters,
+    parameters: parameters.extend(oldParameters.shape),
     check,
     run: enlist,
   }),

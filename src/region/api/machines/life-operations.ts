@@ -211,7 +211,11 @@ async function acceptAll(call: ApiCall): Promise<Answer> {
   );
 }
 
-const listAllocated = (call: ApiCall): Answer => listMachines(call, { owners: [actorOf(call).username] });
+const allocatedParameters = z.object({
+  id: values(MANY_MAX).optional().describe('Only machines with these system ids.'),
+});
+const listAllocated = (call: ApiCall, { id }: z.output<typeof allocatedParameters>): Answer =>
+  listMachines(call, { owners: [actorOf(call).username], systemIds: id });
 
 const acceptParameters = z.object({
   comment,
@@ -327,7 +331,7 @@ function pluralOf(version: ApiVersion): readonly Operation[] {
       method: 'GET',
       op: 'list_allocated',
       doc: 'List the machines that the caller owns.',
-      parameters: z.object({}),
+      parameters: allocatedParameters,
       run: listAllocated,
     }),
   ];

@@ -55,8 +55,10 @@ import {
   machineOf,
   machinePaths,
   oldestKernel,
+  oldNodeFields,
   readDescription,
   readOldestKernel,
+  readSystem,
   systemIdOf,
 } from './machine-calls.ts';
 import { listMachines } from './machine-list.ts';
@@ -257,18 +259,12 @@ const editParameters = z.object({
   ...powerFields,
 });
 
-/** API 1.0 stores with a node how it is deployed; here each deployment says so. */
-const oldEditParameters = editParameters.extend({
-  boot_type: value(z.string().regex(/^(?:fastpath)?$/, 'field.boot-type'))
-    .optional()
-    .describe(
-      'fastpath: by an image, as every deployment that does not say otherwise. Refused: di; give `start` deploy_by=installer.',
-    ),
-});
+const oldEditParameters = editParameters.extend(oldNodeFields);
+type GivenEdit = Passed<typeof oldEditParameters>;
 
 async function editOf(
   call: ApiCall,
-  given: z.output<typeof editParameters>,
+  given: GivenEdit,
   before: Machine,
   refused: ReadonlySet<string>,
 ): Promise<MachineEdit | Refusal> {
@@ -284,25 +280,23 @@ async function editOf(
     await choosePlace(call, given),
     fault === undefined ? undefined : refuseField('kernel_params', 'field.kernel-params', { fault }),
     readOldestKernel(given.min_hwe_kernel),
+    readSystem(given, before),
   );
   if (isRefusal(found)) return found;
-  const [names, architecture, powerEdit, place, , least] = found;
+  const [names, architecture, powerEdit, place, , least, system] = found;
   return {
     ...names,
     ...place,
     ...(given.kernel_params === undefined ? {} : { kernelParams: given.kernel_params.trim() || undefined }),
     ...least,
+    ...system,
     ...readDescription(given.description),
     ...(architecture ?? {}),
     ...powerEdit,
   };
 }
 
-async function edit(
-  call: ApiCall,
-  given: z.output<typeof editParameters>,
-  refused: ReadonlySet<string> = new Set(),
-): Promise<Answer> {
+async function edit(call: ApiCall, given: GivenEdit, refused: ReadonlySet<string> = new Set()): Promise<Answer> {
   const before = await machineOf(call);
   if (before === undefined) return NO_MACHINE;
   const changes = await editOf(call, given, before, refused);
@@ -358,7 +352,7 @@ function changingOf(version: ApiVersion): readonly Operation[] {
       method: 'PUT',
       doc: 'Change a machine.',
       parameters: isOld ? oldEditParameters : editParameters,
-      check: trying(editParameters, edit),
+      check: trying(oldEditParameters, edit),
       run: edit,
     }),
     defineOperation({

@@ -63,6 +63,12 @@ export async function switchPower(call: ApiCall, task: PowerTask, why: string | 
 const newestEventId = async ({ region }: ApiCall, { systemId }: Machine): Promise<number> =>
   (await region.store.listEvents({ machines: { systemIds: [systemId] }, limit: 1 }))[0]?.id ?? 0;
 
+const onParameters = z.object({ comment });
+const firstOnParameters = onParameters.extend({
+  user_data: value(z.literal('', 'field.user-data-power'))
+    .optional()
+    .describe('Refused: a machine gets user data with its deployment.'),
+});
 const offParameters = z.object({
   comment,
   stop_mode: value(z.string().max(16))
@@ -142,17 +148,17 @@ function switchingOf(version: ApiVersion): readonly Operation[] {
     run: powerOff,
   });
   if (isOld) return [off];
-  const on = (op: string, task: PowerTask, doc: string): Operation =>
+  const on = (op: string, task: PowerTask, doc: string, parameters = onParameters): Operation =>
     defineOperation({
       ...common,
       op,
       doc,
-      parameters: z.object({ comment }),
+      parameters,
       run: (call, given) => switchPower(call, task, given.comment),
     });
   return [
     off,
-    on('power_on', 'on', 'Switch a machine on. The answer does not wait for it.'),
+    on('power_on', 'on', 'Switch a machine on. The answer does not wait for it.', firstOnParameters),
     on(
       'power_cycle',
       'cycle',

@@ -48,6 +48,9 @@ const changedTag = z.object({ name: tagName.optional().describe('Its new name.')
 const changes = z.object({
   add: values(TAGGED_MAX).optional().describe('System ids of machines that get the tag.'),
   remove: values(TAGGED_MAX).optional().describe('System ids of machines that lose it.'),
+  definition: fields.definition.describe(
+    'The definition by which the caller chose: refused if the tag has another one by now.',
+  ),
 });
 
 function tagJson(call: ApiCall, { name, comment, kernelParams, definition }: Tag): Record<string, unknown> {
@@ -152,6 +155,8 @@ async function remove(call: ApiCall): Promise<Answer> {
 
 async function updateNodes(call: ApiCall, given: z.output<typeof changes>): Promise<Answer> {
   const name = call.path.name ?? '';
+  const tag = given.definition === undefined ? undefined : await findTag(call);
+  if (tag !== undefined && (tag.definition ?? '') !== given.definition) return refuse('tag-changed', { tag: name });
   const done = await call.region.store.life.tagMachines(
     name,
     given.add ?? [],

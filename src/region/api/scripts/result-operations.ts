@@ -6,12 +6,33 @@
 
 import { z } from 'zod';
 import type { Machine } from '../../records/machine.ts';
-import type { ResultStatus, Script, ScriptKind, ScriptResult } from '../../records/script-store.ts';
+import type { ResultStatus, ScriptKind, ScriptResult } from '../../records/script-store.ts';
 import { type Answer, allOf, isRefusal, json, NO_MACHINE, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
-import { type ApiCall, defineOperation, judging, type Operation, value, values } from '../call/operation.ts';
+import {
+  type ApiCall,
+  defineOperation,
+  judging,
+  type Operation,
+  type Passed,
+  value,
+  values,
+} from '../call/operation.ts';
 import { give } from '../machines/life-operations.ts';
-import { comment, flag, isTrue, machineOf } from '../machines/machine-calls.ts';
+import {
+  comment,
+  commissioningFields,
+  commissioningScripts,
+  enableSsh,
+  flag,
+  isTrue,
+  machineOf,
+  openSsh,
+  refuseSkips,
+  refuseSsh,
+  scriptsOf,
+  testingScripts,
+} from '../machines/machine-calls.ts';
 import { formatEventTime } from '../site/event-operations.ts';
 
 const NAMES_MAX = 100;
@@ -174,56 +195,51 @@ async function download(call: ApiCall, given: { filters?: string[] | undefined }
   return { kind: 'text', text, contentType: 'text/plain; charset=utf-8' };
 }
 
-const scriptNames = (description: string) => values(NAMES_MAX).optional().describe(description);
-const testing = scriptNames('The testing scripts to run; `none` for none.');
-
-/** The given names of scripts of one kind; a refusal if one is unknown; `undefined` if none are given. */
-function namesOf(
-  scripts: readonly Script[],
-  kind: ScriptKind,
-  given: readonly string[] | undefined,
-): readonly string[] | Refusal | undefined {
-  if (given === undefined || given.length === 0) return undefined;
-  if (given.length === 1 && given[0] === 'none') return [];
-  const known = scripts.filter((script) => script.kind === kind).map(({ name }) => name);
-  const unknown = given.find((name) => !known.includes(name));
-  if (unknown === undefined) return given;
-  return refuseField(`${kind}_scripts`, 'field.scripts', { kind, unknown, known });
-}
-
-const commissionParameters = z.object({
-  comment,
-  commissioning_scripts: scriptNames('The commissioning scripts to run; `none` for none. Default: all.'),
-  testing_scripts: scriptNames('Testing scripts to run after them. Default: none.'),
+const commissionParameters = z.object({ comment, ...commissioningFields });
+/** The parameters that only API 1.0 has. */
+const oldCommissionParameters = commissionParameters.extend({
+  block_poweroff: flag('Must be false: with enable_ssh a machine stays on if its commissioning fails.'),
 });
 
-/** The names of the scripts to run, or for each list with an unknown one a refusal in its place. */
-const chosen = (scripts: readonly Script[], given: z.output<typeof commissionParameters>) =>
+type GivenCommissioning = Passed<typeof oldCommissionParameters>;
+
+/** The scripts to run, and the refusals of what cannot be followed. */
+const wishes = async (call: ApiCall, machine: Machine, given: GivenCommissioning) =>
   [
-    namesOf(scripts, 'commissioning', given.commissioning_scripts),
-    namesOf(scripts, 'testing', given.testing_scripts),
+    await commissioningScripts(call, given),
+    ...refuseSkips(machine, given),
+    isTrue(given.block_poweroff)
+      ? refuseField('block_poweroff', 'field.not-done', { field: 'block_poweroff' })
+      : undefined,
+    await refuseSsh(call, machine, given.enable_ssh),
   ] as const;
 
-const check = judging(commissionParameters, async ({ region }, passed) =>
-  chosen(await region.store.scripts.listScripts(), passed),
-);
+const check = judging(oldCommissionParameters, async (call, passed) => {
+  const machine = await machineOf(call);
+  return machine === undefined ? [] : await wishes(call, machine, passed);
+});
 
-async function commission(call: ApiCall, given: z.output<typeof commissionParameters>): Promise<Answer> {
-  const scripts = await call.region.store.scripts.listScripts();
-  const found = allOf(...chosen(scripts, given));
+async function commission(call: ApiCall, given: GivenCommissioning): Promise<Answer> {
+  const machine = await machineOf(call);
+  if (machine === undefined) return NO_MACHINE;
+  const found = allOf(...(await wishes(call, machine, given)));
   if (isRefusal(found)) return found;
-  const [first, tests] = found;
-  const all = scripts.filter(({ kind }) => kind === 'commissioning').map(({ name }) => name);
-  const isPlain = first === undefined && (tests === undefined || tests.length === 0);
-  const wanted = isPlain ? undefined : [...(first ?? all), ...(tests ?? [])];
-  return give(call, { name: 'commission', scripts: wanted }, given.comment);
+  const [{ scripts }] = found;
+  return await openSsh(call, machine, given, await give(call, { name: 'commission', scripts }, given.comment));
 }
 
-const testParameters = z.object({ comment, testing_scripts: testing });
+const testParameters = z.object({ comment, testing_scripts: testingScripts, enable_ssh: enableSsh });
 
 async function test(call: ApiCall, given: z.output<typeof testParameters>): Promise<Answer> {
-  const scripts = namesOf(await call.region.store.scripts.listScripts(), 'testing', given.testing_scripts);
-  return isRefusal(scripts) ? scripts : await give(call, { name: 'test', scripts }, given.comment);
+  const machine = await machineOf(call);
+  if (machine === undefined) return NO_MACHINE;
+  const found = allOf(
+    await scriptsOf(call, 'testing', given.testing_scripts),
+    await refuseSsh(call, machine, given.enable_ssh),
+  );
+  if (isRefusal(found)) return found;
+  const [scripts] = found;
+  return await openSsh(call, machine, given, await give(call, { name: 'test', scripts }, given.comment));
 }
 
 const MEASURE = 'Commission a machine at its next start.';
@@ -241,7 +257,7 @@ export const RESULT_OPERATIONS: readonly Operation[] = [
       op: 'commission',
       access: 'user',
       doc: MEASURE,
-      parameters: commissionParameters,
+      parameters: version === '1.0' ? oldCommissionParameters : commissionParameters,
       check,
       run: commission,
     }),

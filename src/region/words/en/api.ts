@@ -198,6 +198,20 @@ export const API = {
     'Racks boot every architecture that they have files for: omit disabled_boot_architectures.',
   'field.pods-missing': ({ field }: { readonly field: string }) =>
     `Rackboot makes no virtual machines, so none is in a pod: omit ${field}.`,
+  'tag-changed': ({ tag }: { readonly tag: string }) =>
+    `Nothing was changed: ${tag} has another definition by now. Read the tag again, and choose the machines by that.`,
+  'field.nodegroup': 'A node belongs to the rack in whose network it boots: omit nodegroup.',
+  'field.system-used': ({ machine, state }: { readonly machine: string; readonly state: string }) =>
+    `${machine} is ${state}: give osystem and distro_series while it is Ready or Allocated, or to \`start\`.`,
+  'field.user-data-power': 'A machine gets user data with its deployment: omit user_data, or give it to `deploy`.',
+  'field.layout-kept': ({ field }: { readonly field: 'skip_networking' | 'skip_storage' }) =>
+    `Commissioning keeps what people laid out: omit ${field}, and call ${
+      field === 'skip_storage' ? 'restore_storage_configuration' : 'restore_networking_configuration'
+    } first.`,
+  'field.bmc-kept':
+    'Commissioning sets up no BMC: omit skip_bmc_config. The agent makes its user on the BMC when the machine enlists.',
+  'field.commission-missing': ({ field }: { readonly field: string }) =>
+    `A machine that is added takes this only with its commissioning: give commission=true, too, or omit ${field}.`,
   'field.not-done': ({ field }: { readonly field: string }) =>
     `Rackboot does not do this: omit ${field}.${NOT_DONE_HINTS[field] ?? ''}`,
   'precondition-failed.changed':

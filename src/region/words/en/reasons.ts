@@ -65,6 +65,7 @@ export const REASONS = {
     'Too many long lists and searches are running, and this user has used its share; wait until one has ended.',
   'uploads-limit': 'The region takes no further upload at the moment; the answer says why.',
   'upload-conflict': 'The upload does not take this piece now; the answer says what it needs.',
+  'tag-changed': 'The tag has another definition than the one by which the machines were chosen.',
   'images-unreadable': 'A process of the region cannot read its directory of images; the answer says why.',
   'downloads-limit': 'Too many images are being downloaded from the region; the client should try again later.',
   'internal-error': 'The request failed inside the region; its log has details under the id in the answer.',

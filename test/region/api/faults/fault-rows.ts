@@ -32,6 +32,13 @@ const TAKEN_MAC = '52:54:00:00:00:03';
 const GROUP_MAC = '01:00:5e:00:00:01';
 const UUID = '9c5a5c5e-2f0b-4b8e-9d56-1d6c3a3f0b22';
 
+const COMMISSIONED = {
+  ...{ commissioning_scripts: 'x', testing_scripts: 'y' },
+  ...{ skip_networking: 'false', skip_storage: 'false', skip_bmc_config: 'false' },
+};
+const LAID_OUT = { at: { system_id: 'laid' } };
+const IN_USE = { at: { system_id: 'used' } };
+
 const MACHINES: readonly FaultRow[] = [
   row('GET machines', {
     ...{ ...AREAS, mac_address: 'x', status: 'z', rack: 'r', not_in_zone: 'x', not_in_pool: 'y' },
@@ -70,9 +77,16 @@ const MACHINES: readonly FaultRow[] = [
   ...rows(['POST machines/{system_id} debug_login', 'POST nodes/{system_id} debug_login'], { seconds: '0' }),
   ...rows(['POST machines/{system_id} power_off', 'POST nodes/{system_id} stop'], { stop_mode: 'x' }),
   row('POST machines/{system_id} move', { rack: 'nowhere' }),
-  ...rows(['POST machines/{system_id} commission', 'POST nodes/{system_id} commission'], {
-    ...{ commissioning_scripts: 'x', testing_scripts: 'y' },
+  row('PUT nodes/{system_id}', {
+    ...AREAS,
+    hostname: 'taken',
+    distro_series: 'no such release',
+    power_parameters: '{',
   }),
+  row('PUT nodes/{system_id}', { ...AREAS, hostname: 'taken', osystem: 'debian' }, IN_USE),
+  row('PUT nodes/{system_id}', { ...AREAS, hostname: 'taken', distro_series: 'noble' }, IN_USE),
+  row('POST machines/{system_id} commission', COMMISSIONED, LAID_OUT),
+  row('POST nodes/{system_id} commission', { ...COMMISSIONED, block_poweroff: 'true' }, LAID_OUT),
   row('POST machines/{system_id} test', { testing_scripts: 'y' }),
   ...rows(
     ['POST nodes set_zone', 'POST machines set_zone', 'POST devices set_zone'],
@@ -87,7 +101,19 @@ const ENLISTED = {
   ...{ hardware_facts: '{"version":1,"cpu":7}', min_hwe_kernel: 'x' },
 };
 const ADDED: readonly FaultRow[] = [
-  row('POST machines', { ...ENLISTED, deployed: 'true' }, { right: { subarchitecture: 'generic' } }),
+  row(
+    'POST machines',
+    {
+      ...{ ...ENLISTED, deployed: 'true', is_dpu: 'true', skip_bmc_config: 'false', enable_ssh: 'true' },
+      ...{ commissioning_scripts: 'x', testing_scripts: 'y' },
+    },
+    { right: { subarchitecture: 'generic', power_type: 'ipmi' }, needs: { enable_ssh: ['commission'] } },
+  ),
+  row(
+    'POST machines',
+    { ...ENLISTED, is_dpu: 'true', commissioning_scripts: 'x', testing_scripts: 'y' },
+    { right: { subarchitecture: 'generic', commission: 'true' } },
+  ),
   row('POST nodes new', ENLISTED, { right: { subarchitecture: 'generic' } }),
   ...rows(
     ['POST machines', 'POST nodes new'],
@@ -349,6 +375,7 @@ export const SCHEMA_ONLY: Readonly<Record<string, string>> = {
   'POST tags/{name} update_nodes': LISTS,
   'POST nodegroups register':
     'reading the interfaces counts against the rate of strangers, which a wrong request must not use up',
+  'POST machines/{system_id} power_on': 'user_data is refused with every value',
   'POST machines/{system_id} mount_special': 'it is always refused',
   'POST settings unset': 'a key or a rack that does not exist is refused in a sentence',
   'POST nodegroups/{uuid} report_download_progress': 'every file may be reported',

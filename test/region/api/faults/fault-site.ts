@@ -19,6 +19,8 @@ export async function buildSite(site: AskedApi): Promise<Ids> {
   };
   ids.machine = await machine(site, 'allocated', { owner: 'admin' });
   ids.other = await machine(site, 'ready', { hostname: 'taken' }, 3);
+  ids.laid = await laidOut(site);
+  ids.used = await machine(site, 'deployed', { owner: 'admin', osystem: 'ubuntu', release: 'jammy' }, 7);
   for (const zone of ['attic', 'cellar']) await post('zones/', { name: zone });
   ids.pool = await post('resourcepools/', { name: 'spare' });
   await buildParts(site, ids, post);
@@ -39,6 +41,20 @@ export async function buildSite(site: AskedApi): Promise<Ids> {
   const lab2 = { name: 'lab2', ip: '10.21.0.1', subnet_mask: '255.255.255.0', interface: 'eth2', management: '0' };
   await site.ask('POST', `1.0/nodegroups/${OWN_UUID}/interfaces/?op=new`, lab2);
   return ids;
+}
+
+/** A machine with a BMC, whose interfaces and disks people laid out. */
+async function laidOut(site: AskedApi): Promise<string> {
+  const id = await machine(site, 'ready', { hostname: 'laid', powerType: 'ipmi' }, 5);
+  const [nic] = (await site.ask('GET', `2.0/nodes/${id}/interfaces/`)).json;
+  const bridge = { name: 'br0', parent: String(nic.id) };
+  const answers = [
+    await site.ask('POST', `2.0/nodes/${id}/interfaces/?op=create_bridge`, bridge),
+    await site.ask('POST', `2.0/nodes/${id}/blockdevices/`, { name: 'sdb', size: '64G', serial: 'S-laid' }),
+    await site.ask('POST', `2.0/machines/${id}/?op=set_storage_layout`, { storage_layout: 'blank' }),
+  ];
+  for (const { status, text } of answers) assert.ok(status < 300, text);
+  return id;
 }
 
 type Post = (path: string, fields: Readonly<Record<string, string>>) => Promise<string>;

@@ -203,7 +203,7 @@ export const ALONE: Readonly<Record<string, Readonly<Record<string, Alone>>>> = 
   },
   'PUT nodes/{system_id}': {
     ...HARDWARE,
-    boot_type: ONE_VALUE,
+    ...{ boot_type: ONE_VALUE, nodegroup: ONE_VALUE },
     power_type: { value: 'webhook', needs: { power_parameters_skip_check: 'true' } },
     power_parameters_skip_check: { same: 'how the others are checked' },
   },

@@ -18,6 +18,9 @@ import { runTrial, type Trial, titlesOf, withSite } from './trial.ts';
 
 const NETWORK_CONDITIONS = 'subnets not_subnets vlans not_vlans fabrics not_fabrics fabric_classes not_fabric_classes';
 
+const COMMISSIONING = 'enable_ssh skip_networking skip_storage skip_bmc_config';
+const DOCUMENTED = 'region/api/documented-parameters.test.ts';
+
 /**
  * Parameters that need more than a request, with the test that sends them and sees their effect: the files of uploads, an
  * image that racks have, two racks in one VLAN, and what is only refused.
@@ -29,7 +32,7 @@ const ELSEWHERE: Readonly<Record<string, readonly [names: string, file: string]>
   '1.0 GET boot-resources': ['type', 'region/api/boot-resources-api.test.ts'],
   '2.0 GET boot-resources': ['type', 'region/api/boot-resources-api.test.ts'],
   '2.0 PUT machines/{system_id}': ['cpu_count memory swap_size disable_ipv4', 'region/api/terraform-machines.test.ts'],
-  '1.0 PUT nodes/{system_id}': ['cpu_count memory swap_size disable_ipv4', 'region/api/terraform-machines.test.ts'],
+  '1.0 PUT nodes/{system_id}': ['cpu_count memory swap_size disable_ipv4 nodegroup', DOCUMENTED],
   '2.0 PUT subnets/{id}': ['active_discovery disabled_boot_architectures', 'region/api/terraform-machines.test.ts'],
   '2.0 POST subnets': ['active_discovery disabled_boot_architectures', 'region/api/terraform-machines.test.ts'],
   '2.0 PUT vlans/{id}': ['secondary_rack relay_vlan', 'region/networks/fabrics-api.test.ts'],
@@ -44,6 +47,15 @@ const ELSEWHERE: Readonly<Record<string, readonly [names: string, file: string]>
     `${NETWORK_CONDITIONS} interfaces pod pod_type bridge_all devices verbose`,
     'region/api/allocate-networks.test.ts',
   ],
+  '2.0 POST machines': [`commissioning_scripts testing_scripts ${COMMISSIONING} is_dpu`, DOCUMENTED],
+  '2.0 POST machines/{system_id} commission': [COMMISSIONING, DOCUMENTED],
+  '1.0 POST nodes/{system_id} commission': [`${COMMISSIONING} block_poweroff`, DOCUMENTED],
+  '2.0 GET machines list_allocated': ['id', DOCUMENTED],
+  '1.0 GET nodes list_allocated': ['id', DOCUMENTED],
+  '2.0 POST tags/{name} update_nodes': ['definition', DOCUMENTED],
+  '1.0 POST tags/{name} update_nodes': ['definition', DOCUMENTED],
+  '2.0 POST machines/{system_id} power_on': ['user_data', DOCUMENTED],
+  '1.0 POST nodes new': ['nodegroup', DOCUMENTED],
   '2.0 POST machines/{system_id} deploy': [
     'bridge_all ephemeral_deploy install_kvm enable_hw_sync',
     'region/api/laid-deployment.test.ts',

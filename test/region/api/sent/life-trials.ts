@@ -146,7 +146,7 @@ async function scripted(site: AskedApi): Promise<Given> {
   await site.ask('POST', '2.0/scripts/', { name: 'fan', script: TEST_SCRIPT, type: 'testing' });
   await site.ask('POST', '2.0/scripts/', { name: 'other', script: TEST_SCRIPT, type: 'testing' });
   await site.ask('POST', '2.0/scripts/', { name: 'bios', script: TEST_SCRIPT });
-  return await onMachine('ready')(site);
+  return await keyed('ready')(site);
 }
 const chooses =
   (name: string) =>
@@ -156,15 +156,21 @@ const chooses =
     assert.ok(text.includes(`"${name}"`) && !text.includes('"other"'), text);
   };
 
+const hasDebugLogin = async ({ site, given }: Sight): Promise<void> => {
+  const { json } = await site.ask('GET', `2.0/machines/${given.path?.system_id}/?op=logins`);
+  assert.deepEqual([json[0]?.kind, json[0]?.username], ['debug', 'admin']);
+};
+
 const SCRIPTS: readonly Trial[] = [
   ...onMachines('POST', '/{system_id}', 'commission', {
     given: scripted,
-    send: { commissioning_scripts: 'bios', testing_scripts: 'fan' },
-    reads: { commissioning_scripts: chooses('bios'), testing_scripts: chooses('fan') },
+    send: { commissioning_scripts: 'bios', testing_scripts: 'fan', enable_ssh: 'true' },
+    reads: { commissioning_scripts: chooses('bios'), testing_scripts: chooses('fan'), enable_ssh: hasDebugLogin },
   }),
   {
     ...{ of: '2.0 POST machines/{system_id} test', given: scripted },
-    ...{ send: { testing_scripts: 'fan' }, reads: { testing_scripts: chooses('fan') } },
+    send: { testing_scripts: 'fan', enable_ssh: 'true' },
+    reads: { testing_scripts: chooses('fan'), enable_ssh: hasDebugLogin },
   },
 ];
 

@@ -198,6 +198,10 @@ const FIELDS: readonly Trial[] = [
     },
     reads: { description: async (sight) => assert.equal((await machineAfter(sight)).description, 'b') },
   },
+  {
+    ...{ of: '1.0 PUT nodes/{system_id}', given: onMachine('allocated', { owner: 'alice' }) },
+    send: { distro_series: 'trusty', osystem: 'ubuntu' },
+  },
   ...onMachines('PUT', '/{system_id}', '', { given: onMachine('ready'), send: SINGLE, reads: SINGLE_READS }),
   ...onMachines('PUT', '/{system_id}', '', {
     ...{ given: onMachine('ready'), send: SKIPPED, options: strict },

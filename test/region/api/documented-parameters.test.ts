@@ -1,0 +1,181 @@
+// Parameters that MAAS documents and clients send: they take effect, or are refused by name with the reason; never accepted and forgotten.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { AskedApi } from '../asked-api.ts';
+import { machine, sshKey, withSite } from './sent/trial.ts';
+
+const ADDED = { architecture: 'amd64/generic', mac_addresses: '52:54:00:00:00:21', power_type: 'manual' };
+const SCRIPT = '#!/bin/sh\necho ok\n';
+
+type Sent = Readonly<Record<string, string>>;
+/** The status of an answer, and the names of the refused fields. */
+async function refused(
+  site: AskedApi,
+  method: 'POST' | 'PUT',
+  path: string,
+  fields: Sent,
+): Promise<readonly unknown[]> {
+  const { status, json } = await site.ask(method, path, fields);
+  return [status, status === 400 ? Object.keys(json).toSorted() : json];
+}
+
+async function loginsOf({ ask }: AskedApi, systemId: string): Promise<readonly string[]> {
+  const { json } = await ask('GET', `2.0/machines/${systemId}/?op=logins`);
+  return json.map(({ kind, username }: { readonly kind: string; readonly username: string }) => `${kind} ${username}`);
+}
+
+test('enable_ssh opens the debug login with a command, and is refused without a key before anything happens', () =>
+  withSite(async (site) => {
+    const { ask, place } = site;
+    const id = await machine(site, 'ready');
+    for (const op of ['commission', 'test']) {
+      const answer = await ask('POST', `2.0/machines/${id}/?op=${op}`, { enable_ssh: '1' });
+      assert.deepEqual([op, answer.status, /SSH key/.test(answer.text)], [op, 409, true], answer.text);
+      assert.equal((await place.store.findMachine(id))?.status, 'ready');
+    }
+    const added = await ask('POST', '2.0/machines/', { ...ADDED, commission: 'true', enable_ssh: 'true' });
+    assert.deepEqual([added.status, (await ask('GET', '2.0/machines/')).json.length], [409, 1], added.text);
+    await ask('POST', '2.0/account/prefs/sshkeys/', { key: sshKey(1) });
+    assert.deepEqual(await loginsOf(site, id), []);
+    assert.equal((await ask('POST', `2.0/machines/${id}/?op=commission`, { enable_ssh: '1' })).status, 200);
+    assert.deepEqual(await loginsOf(site, id), ['debug admin']);
+    const { json } = await ask('POST', '2.0/machines/', { ...ADDED, commission: 'true', enable_ssh: 'true' });
+    assert.deepEqual([json.status_name, await loginsOf(site, json.system_id)], ['Commissioning', ['debug admin']]);
+    const busy = await ask('POST', `2.0/machines/${await machine(site, 'deployed', {}, 3)}/?op=commission`, {
+      enable_ssh: '1',
+    });
+    assert.equal(busy.status, 409);
+  }));
+
+test('commissioning keeps layouts and BMCs: skip_… may be true, and false only if there is nothing to keep', () =>
+  withSite(async (site) => {
+    const { ask, place } = site;
+    const skips = { skip_networking: '0', skip_storage: '0', skip_bmc_config: '0' };
+    const names = Object.keys(skips).toSorted();
+    const kept = Object.fromEntries(names.map((name) => [name, 'true']));
+    const plain = await machine(site, 'ready', {}, 3);
+    assert.equal((await ask('POST', `2.0/machines/${plain}/?op=commission`, skips)).status, 200);
+    const id = await machine(site, 'ready', { powerType: 'ipmi' });
+    const [nic] = (await ask('GET', `2.0/nodes/${id}/interfaces/`)).json;
+    await ask('POST', `2.0/nodes/${id}/interfaces/?op=create_bridge`, { name: 'br0', parent: String(nic.id) });
+    await ask('POST', `2.0/machines/${id}/?op=set_storage_layout`, { storage_layout: 'lvm' });
+    const { layout } = (await place.store.findMachine(id)) ?? {};
+    assert.ok(layout?.network !== undefined && layout.storage !== undefined);
+    for (const path of [`2.0/machines/${id}`, `1.0/nodes/${id}`])
+      assert.deepEqual(await refused(site, 'POST', `${path}/?op=commission`, skips), [400, names]);
+    assert.equal((await ask('POST', `2.0/machines/${id}/?op=commission`, kept)).status, 200);
+    assert.deepEqual((await place.store.findMachine(id))?.layout, layout);
+    const block = await machine(site, 'ready', {}, 5);
+    assert.deepEqual(await refused(site, 'POST', `1.0/nodes/${block}/?op=commission`, { block_poweroff: '1' }), [
+      400,
+      ['block_poweroff'],
+    ]);
+  }));
+
+test('a machine that is added takes the scripts of its commissioning, and refuses them without it', () =>
+  withSite(async (site) => {
+    const { ask, place } = site;
+    await ask('POST', '2.0/scripts/', { name: 'bios', script: SCRIPT });
+    await ask('POST', '2.0/scripts/', { name: 'other', script: SCRIPT });
+    await ask('POST', '2.0/scripts/', { name: 'fan', script: SCRIPT, type: 'testing' });
+    const scripts = { commissioning_scripts: 'bios', testing_scripts: 'fan' };
+    const path = '2.0/machines/';
+    const names = ['commissioning_scripts', 'testing_scripts'];
+    assert.deepEqual(await refused(site, 'POST', path, { ...ADDED, ...scripts }), [400, names]);
+    assert.deepEqual(await refused(site, 'POST', path, { ...ADDED, enable_ssh: 'true' }), [400, ['enable_ssh']]);
+    const wrong = { commission: 'true', commissioning_scripts: 'nosuch', testing_scripts: 'nosuch', is_dpu: 'true' };
+    assert.deepEqual(await refused(site, 'POST', path, { ...ADDED, ...wrong }), [400, [...names, 'is_dpu'].toSorted()]);
+    assert.deepEqual(await refused(site, 'POST', path, { ...ADDED, power_type: 'ipmi', skip_bmc_config: 'false' }), [
+      400,
+      ['skip_bmc_config'],
+    ]);
+    assert.deepEqual((await ask('GET', path)).json, []);
+    const plain = { enable_ssh: 'false', skip_bmc_config: 'true', skip_networking: 'true', skip_storage: 'false' };
+    const empty = { ...ADDED, mac_addresses: '52:54:00:00:00:25', ...plain, commissioning_scripts: '' };
+    assert.equal((await ask('POST', path, empty)).json.status_name, 'New');
+    const { json } = await ask('POST', path, { ...ADDED, ...scripts, ...plain, commission: 'true' });
+    const found = await place.store.findMachine(json.system_id);
+    assert.deepEqual([json.status_name, found?.work?.scripts], ['Commissioning', ['bios', 'fan']]);
+    // A machine that enlists itself decides nothing.
+    const own = { ...ADDED, mac_addresses: '52:54:00:00:00:23', ...wrong };
+    assert.equal((await ask('POST', path, own, 'nobody')).status, 200);
+  }));
+
+test('osystem and distro_series of a node of API 1.0 are the system of its next start', () =>
+  withSite(async (site) => {
+    const { ask, place } = site;
+    const id = await machine(site, 'ready');
+    const node = `1.0/nodes/${id}/`;
+    const systemOf = ({ json }: Awaited<ReturnType<AskedApi['ask']>>) => [json.osystem, json.distro_series];
+    assert.deepEqual(systemOf(await ask('PUT', node, { osystem: 'ubuntu', distro_series: 'trusty' })), [
+      'ubuntu',
+      'trusty',
+    ]);
+    assert.deepEqual(systemOf(await ask('GET', node)), ['ubuntu', 'trusty']);
+    assert.deepEqual(systemOf(await ask('PUT', node, { distro_series: 'debian/trixie' })), ['debian', 'trixie']);
+    assert.deepEqual(systemOf(await ask('PUT', node, { distro_series: '', osystem: '' })), ['', '']);
+    for (const fields of [{ osystem: 'debian' }, { distro_series: 'no such release' }])
+      assert.deepEqual(await refused(site, 'PUT', node, fields), [400, ['distro_series']]);
+    assert.equal((await ask('PUT', node, { distro_series: 'debian/trixie' })).status, 200);
+    await ask('POST', '2.0/account/prefs/sshkeys/', { key: sshKey(1) });
+    const started = await ask('POST', `${node}?op=start`);
+    assert.deepEqual([started.status, ...systemOf(started)], [200, 'debian', 'trixie'], started.text);
+    assert.deepEqual(await refused(site, 'PUT', node, { distro_series: 'noble' }), [400, ['distro_series']]);
+    assert.equal((await place.store.findMachine(id))?.release, 'trixie');
+    assert.equal((await ask('PUT', node, { distro_series: 'trixie' })).status, 200, 'it has this one');
+  }));
+
+test('parameters of MAAS that Rackboot cannot follow are refused by name', () =>
+  withSite(async (site) => {
+    const id = await machine(site, 'ready');
+    const cases: readonly (readonly [method: 'POST' | 'PUT', path: string, fields: Sent])[] = [
+      [
+        'PUT',
+        `1.0/nodes/${id}/`,
+        { cpu_count: '8', memory: '4096', swap_size: '1000', disable_ipv4: 'true', nodegroup: 'master' },
+      ],
+      ['POST', `2.0/machines/${id}/?op=power_on`, { user_data: 'I2Nsb3VkLWNvbmZpZwo=' }],
+    ];
+    for (const [method, path, fields] of cases)
+      assert.deepEqual(await refused(site, method, path, fields), [400, Object.keys(fields).toSorted()], path);
+    const added = { ...ADDED, nodegroup: 'master' };
+    assert.deepEqual(await refused(site, 'POST', '1.0/nodes/?op=new', added), [400, ['nodegroup']]);
+    assert.equal((await site.ask('POST', '1.0/nodes/?op=new', { ...added, nodegroup: '' })).status, 200);
+  }));
+
+test('list_allocated takes system ids', () =>
+  withSite(async (site) => {
+    const ids = [
+      await machine(site, 'allocated', { owner: 'admin' }),
+      await machine(site, 'allocated', { owner: 'admin' }, 3),
+      await machine(site, 'allocated', { owner: 'alice' }, 5),
+    ];
+    for (const path of ['2.0/machines/?op=list_allocated', '1.0/nodes/?op=list_allocated']) {
+      const found = async (id: string): Promise<readonly string[]> =>
+        (await site.ask('GET', `${path}&id=${id}`)).json.map((one: { readonly system_id: string }) => one.system_id);
+      assert.deepEqual(await found(ids[1] ?? ''), [ids[1]]);
+      assert.deepEqual(await found(ids[2] ?? ''), []);
+      assert.equal((await site.ask('GET', path)).json.length, 2);
+    }
+  }));
+
+test('update_nodes with a definition changes nothing if the tag has another one', () =>
+  withSite(async (site) => {
+    const { ask } = site;
+    const id = await machine(site, 'ready');
+    const definition = '//node[@id="display"]';
+    await ask('POST', '2.0/tags/', { name: 'gpu', definition });
+    await ask('POST', '2.0/tags/', { name: 'plain' });
+    for (const version of ['2.0', '1.0']) {
+      const update = (tag: string, given: string) =>
+        ask('POST', `${version}/tags/${tag}/?op=update_nodes`, { add: id, definition: given });
+      const late = await update('gpu', '//wrong');
+      assert.deepEqual([late.status, late.headers['x-rackboot-refusal']], [409, 'tag-changed'], late.text);
+      assert.equal((await update('plain', definition)).status, 409);
+      assert.deepEqual((await ask('GET', '2.0/tags/gpu/?op=machines')).json, []);
+      assert.deepEqual((await update('gpu', definition)).json, { added: 1, removed: 0 });
+      assert.equal((await update('none', definition)).status, 404);
+      await ask('POST', '2.0/tags/gpu/?op=update_nodes', { remove: id });
+    }
+  }));
