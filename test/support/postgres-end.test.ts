@@ -7,6 +7,7 @@ import { chmodSync, existsSync, globSync, mkdtempSync, readdirSync, readFileSync
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
+import { osErrorCode } from '../../src/errors.ts';
 import { ended, hasEnded } from './child.ts';
 import { eventuallyWithin } from './eventually.ts';
 import { MEMORY_ROOT } from './memory-place.ts';
@@ -17,6 +18,16 @@ import { processesOfRun } from './process-tree.ts';
 import { OWNER_FILE } from './run-end.ts';
 
 const ROOT = dirname(dirname(import.meta.dirname));
+/** False while initdb exchanges the file. */
+function isReady(file: string): boolean {
+  try {
+    return readFileSync(file, 'latin1').includes('ready');
+  } catch (error) {
+    if (osErrorCode(error) !== 'ENOENT') throw error;
+    return false;
+  }
+}
+
 /** A file whose tests need a server for longer than this test. */
 const INTERRUPTED = 'test/store/postgres/postgres-transactions.test.ts';
 const START_MS_MAX = 60_000;
@@ -70,7 +81,7 @@ describe('a server of PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql
           const found = file === undefined ? undefined : findServer(dirname(file));
           if (file === undefined || found === undefined || !hasSegment(found)) return undefined;
           // The server that initdb runs is never ready.
-          return readFileSync(file, 'latin1').includes('ready') ? ([found, made] as const) : undefined;
+          return isReady(file) ? ([found, made] as const) : undefined;
         });
         assert.equal(places.length, 2, 'one on disk, one in memory');
         process.kill(isToAll ? -pid : pid, signal);

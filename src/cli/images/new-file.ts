@@ -6,7 +6,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type FileHandle, open, rm } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { fileFault } from '../../files/read-fault.ts';
 import { isDirectory } from '../../images/given/directory-packing.ts';
@@ -41,7 +41,7 @@ async function create(path: string): Promise<FileHandle> {
     return await open(path, 'wx', 0o644);
   } catch (cause) {
     if (isDirectory(path)) {
-      const name = join(path, 'images.tar');
+      const name = `${path.endsWith('/') ? path : `${path}/`}images.tar`;
       throw new RackError('bad-argument', `${path} is a directory: name a new file in it, such as ${name}`, { cause });
     }
     if (osErrorCode(cause) === 'EEXIST')
