@@ -135,9 +135,11 @@ describe('a PostgreSQL whose synchronous standby is lost', { skip: missing('linu
     }));
     await server.query("ALTER SYSTEM SET synchronous_standby_names = '*'");
     await server.query('SELECT pg_reload_conf()');
-    // The server reads its configuration some time after the answer.
+    // The server reads its configuration some time after the answer, and its checkpointer tells the others that commits wait: it does so before
+    // a checkpoint.
     const waits = async () => (await server.query('SHOW synchronous_standby_names'))[0]?.synchronous_standby_names;
     await eventuallyWithin(WAIT_MS_MAX, 'it waits for standbys', async () => (await waits()) === '*');
+    await server.query('CHECKPOINT');
     const change = (description: string) =>
       store.changeMachine('a', 1, () => ({ kind: 'change', events: [], fields: { description } }));
     const [first, second] = await Promise.all([failureOf(change('one')), failureOf(change('two'))]);
