@@ -12,7 +12,6 @@ import { CPUS } from '../../boot/architectures.ts';
 import { isPlainName } from '../../boot/images.ts';
 import { cleanText } from '../../clean-text.ts';
 import { RackError } from '../../errors.ts';
-import { seenEntry } from '../../files/seen-stats.ts';
 import { beginCopy, type StoreCopy } from '../image-removal.ts';
 import { blobPath, type ImageBlob, storedTitle } from '../image-store.ts';
 import { INSTALLER, LOADER } from '../import/offer.ts';
@@ -140,22 +139,16 @@ export async function addBundledPart(part: BundledPart, terms: PartTerms): Promi
 /** True if the tree has the same files. @throws RackError `already-exists` if it has others that are not older */
 async function isThere(part: BundledPart, tree: string): Promise<boolean> {
   const directory = partDirectory(part);
-  const place = join(tree, directory);
-  if (seenEntry(place) === undefined) return false;
-  const present = listTreeParts(tree).find((one) => one.directory === directory);
-  const refuse = (why: string, remedy: string): RackError =>
-    new RackError('already-exists', `${nameOfBundledPart(part)} was not imported: ${why}: ${remedy}`);
   assertReplaceable(tree, directory, part.kind === 'installer' ? part.os : undefined);
+  const present = listTreeParts(tree).find((one) => one.directory === directory);
   if (present === undefined) return false;
   const contentOf = ({ files }: Pick<TreePart, 'files'>): string =>
     JSON.stringify(files.map((file) => [file.name, file.sha256]).toSorted());
   if (contentOf(present) === contentOf(part)) return await isUndamaged(present, tree);
   if (compareSerials(present.serial, part.serial) < 0) return false;
+  const why = `the bundle has the serial ${part.serial}, and this host has other files of the serial ${present.serial}`;
   const remedy = `remove it first: rackboot images remove ${nameOfPart(present)}`;
-  throw refuse(
-    `the bundle has the serial ${part.serial}, and this host has other files of the serial ${present.serial}`,
-    remedy,
-  );
+  throw new RackError('already-exists', `${nameOfBundledPart(part)} was not imported: ${why}: ${remedy}`);
 }
 
 async function isUndamaged({ directory, files }: TreePart, tree: string): Promise<boolean> {

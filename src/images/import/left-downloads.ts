@@ -28,9 +28,7 @@ export async function sweepDownloads(tree: string, nowMs: number): Promise<numbe
   await restoreParts(tree);
   await sweepSeen(tree, nowMs);
   const directory = directoryOf(tree);
-  // Behind a link are the files of somebody else.
-  const names = linkOnWay(tree, DOWNLOADS) === undefined ? await readdir(directory).catch(() => []) : [];
-  const files = names.toSorted();
+  const files = (await keptFiles(tree)).toSorted();
   const imported = files.length === 0 ? new Set() : importedDigests(tree);
   let freed = 0;
   let problem: RackError | undefined;
@@ -42,7 +40,8 @@ export async function sweepDownloads(tree: string, nowMs: number): Promise<numbe
     const facts = await stat(join(directory, file)).catch(() => undefined);
     if (facts?.isFile() !== true) continue;
     const isOld = nowMs - facts.mtimeMs >= LEFT_MS;
-    if (!isOld && !(imported.has(digest) && !end.startsWith('.refused'))) continue;
+    const isDone = imported.has(digest) && !end.startsWith('.refused');
+    if (!isOld && !isDone) continue;
     try {
       // The release of a lock removes its file.
       if (end === '.lock') (await tryImport(join(directory, file)))?.release();
@@ -56,6 +55,10 @@ export async function sweepDownloads(tree: string, nowMs: number): Promise<numbe
   if (problem !== undefined) throw problem;
   return freed;
 }
+
+/** The names of the files that imports keep; none behind a link, where the files of somebody else are. */
+const keptFiles = async (tree: string): Promise<readonly string[]> =>
+  linkOnWay(tree, DOWNLOADS) === undefined ? await readdir(directoryOf(tree)).catch(() => []) : [];
 
 /** The digests of the files from which the images, boot loaders and installers of the tree were made. A damaged one may be coming again. */
 function importedDigests(tree: string): ReadonlySet<string> {
@@ -72,7 +75,7 @@ function importedDigests(tree: string): ReadonlySet<string> {
 /** Removes all that imports keep of these files, but not of one that a process is importing. @param names their digests */
 export async function removeLeft(tree: string, names: readonly string[]): Promise<void> {
   const directory = directoryOf(tree);
-  const kept = linkOnWay(tree, DOWNLOADS) === undefined ? await readdir(directory).catch(() => []) : [];
+  const kept = await keptFiles(tree);
   for (const name of names.filter((one) => NAME.test(one))) {
     const stems = new Set(
       kept.filter((file) => file.startsWith(name)).map((file) => /^[0-9a-f]+(?:-\d+)?/.exec(file)?.[0] ?? name),
