@@ -16,7 +16,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { type FileHandle, open, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { osErrorCode } from '../errors.ts';
 
 const { O_APPEND, O_CREAT, O_EXCL, O_NOCTTY, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants;
@@ -114,11 +114,23 @@ export function writeRegularFile(path: string, text: string, mode = 0o600): void
 }
 
 /**
- * Opens a new file in the place of an existing one or a link, as `writeRegularFile` does, for a writer that must not block.
- * @throws UnfitFile if the path holds anything but a regular file; the system's error
+ * Writes a file without blocking the thread. A reader finds either the whole old content or the whole new one.
+ *
+ * `fresh` is the name while it is written; whatever a killed writer left there is removed first. Only one writer may use it at a time.
+ * `text` is called when `fresh` exists. The entry of the directory is not synced. Rejects with UnfitFile if `fresh` is anything but a
+ * regular file, or with the system's error.
  */
-export async function openNewFile(path: string): Promise<FileHandle> {
-  checkRegularFile(path);
-  await rm(path, { force: true });
-  return await open(path, ACCESS.new, 0o600);
+export async function replaceFile(path: string, fresh: string, text: () => string, mode = 0o600): Promise<void> {
+  checkRegularFile(fresh);
+  await rm(fresh, { force: true });
+  const file = await open(fresh, ACCESS.new, 0o600);
+  try {
+    await file.writeFile(text());
+    // The umask may have taken bits of the mode.
+    await file.chmod(mode);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(fresh, path);
 }

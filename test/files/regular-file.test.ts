@@ -10,6 +10,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -21,9 +22,9 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import {
   checkRegularFile,
-  openNewFile,
   openRegularFile,
   readRegularFile,
+  replaceFile,
   UnfitFile,
   writeRegularFile,
 } from '../../src/files/regular-file.ts';
@@ -60,8 +61,8 @@ for (const [how, write] of [
   [
     'in the background',
     async (path: string) => {
-      await using file = await openNewFile(path);
-      await file.writeFile('secret');
+      await replaceFile(at('replaced'), path, () => 'secret');
+      renameSync(at('replaced'), path);
     },
   ],
 ] as const) {

@@ -14,7 +14,7 @@ import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { osErrorCode } from '../../errors.ts';
 import { parseJson } from '../../fields.ts';
-import { openNewFile, readRegularFile, UnfitFile } from '../../files/regular-file.ts';
+import { readRegularFile, replaceFile, UnfitFile } from '../../files/regular-file.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
 import { syncDirectory } from '../publication.ts';
 import type { KeptFile, Validator } from './range-answer.ts';
@@ -50,16 +50,8 @@ const wantedOf = ({ bytes, digest }: DownloadRequest): string =>
 export async function writeRecord(request: DownloadRequest, record: PartRecord): Promise<void> {
   const text = JSON.stringify({ schema: 1, wanted: wantedOf(request), ...record }, undefined, 2);
   const [, path, fresh] = partFiles(request);
-  // A fixed name is safe because only one process writes here. A kill at this moment leaves one file, which the next record replaces.
-  const file = await openNewFile(fresh);
-  try {
-    await file.writeFile(`${text}\n`);
-    await file.chmod(0o644);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(fresh, path);
+  // A fixed name is safe because only one process writes here.
+  await replaceFile(path, fresh, () => `${text}\n`, 0o644);
   await syncDirectory(request.directory);
 }
 

@@ -3,12 +3,11 @@
 // 1. A refusal is remembered until `sweepDownloads` removes it (left-downloads.ts), or until the image is deleted.
 // 2. It counts only for the version of Rackboot that refused the file: the checks of another version may accept it.
 
-import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { osErrorCode } from '../../errors.ts';
 import { isFields, parseJson } from '../../fields.ts';
 import { readVersion } from '../../files/program-version.ts';
-import { openNewFile, readRegularFile, UnfitFile } from '../../files/regular-file.ts';
+import { readRegularFile, replaceFile, UnfitFile } from '../../files/regular-file.ts';
 import type { DownloadRequest } from '../download/request.ts';
 
 const RECORD_BYTES_MAX = 16 * 1024;
@@ -29,15 +28,9 @@ const refusalPath = ({ directory, name }: RefusedFile): string => join(directory
 
 /** Remembers that a verified file was refused. Rejects with the system's error. */
 export async function noteRefusal(file: RefusedFile, refusal: Refusal): Promise<void> {
-  const fresh = `${refusalPath(file)}.new`;
-  const opened = await openNewFile(fresh);
-  try {
-    await opened.writeFile(`${JSON.stringify({ ...refusal, by: readVersion() })}\n`);
-    await opened.chmod(0o644);
-  } finally {
-    await opened.close();
-  }
-  await rename(fresh, refusalPath(file));
+  const path = refusalPath(file);
+  const text = `${JSON.stringify({ ...refusal, by: readVersion() })}\n`;
+  await replaceFile(path, `${path}.new`, () => text, 0o644);
 }
 
 /** @returns why this version refused the file for this use, and that this was earlier; undefined if it did not. @throws the system's error */

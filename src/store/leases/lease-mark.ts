@@ -13,12 +13,12 @@
 //    files that were moved away and back. Remove the mark then (rule 2).
 
 import { type BigIntStats, statSync } from 'node:fs';
-import { rename, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Clock, Timer } from '../../clock.ts';
 import { errorText, osErrorCode } from '../../errors.ts';
-import { openNewFile, readRegularFile } from '../../files/regular-file.ts';
+import { readRegularFile, replaceFile } from '../../files/regular-file.ts';
 import type { RackNote } from '../../region/records/rack-note.ts';
 import { LEASE_FILE } from './lease-journal.ts';
 
@@ -148,15 +148,9 @@ export class LeaseMark {
     if (known === this.#written) return;
     const part = `${this.#path}.part`;
     try {
-      const file = await openNewFile(part);
-      try {
-        const marked = { version: 1, self: identify(part), database: this.#opened, sequence: known, doubtedUpTo };
-        await file.writeFile(JSON.stringify(marked));
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(part, this.#path);
+      await replaceFile(this.#path, part, () =>
+        JSON.stringify({ version: 1, self: identify(part), database: this.#opened, sequence: known, doubtedUpTo }),
+      );
       this.#written = known;
       this.#hasFailed = false;
     } catch (error) {

@@ -7,13 +7,12 @@
 // 2. If the file is missing or damaged, leases that ended before the start are not reported.
 // 3. The time is stored on the same clocks as leases, so that the two compare across restarts, reboots and clock steps.
 
-import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Clock, Instant, Timer } from '../../clock.ts';
 import type { StoredMoment } from '../../dhcp/leases/lease-clock.ts';
 import { errorText, osErrorCode } from '../../errors.ts';
-import { openNewFile, readRegularFile } from '../../files/regular-file.ts';
+import { readRegularFile, replaceFile } from '../../files/regular-file.ts';
 import type { RackNote } from '../../region/records/rack-note.ts';
 import { readHostMoment } from './host-clocks.ts';
 
@@ -82,14 +81,7 @@ export class ReportedEnds {
 
   async #replace(text: string): Promise<void> {
     try {
-      const part = await openNewFile(`${this.#path}.part`);
-      try {
-        await part.writeFile(text);
-        await part.sync();
-      } finally {
-        await part.close();
-      }
-      await rename(`${this.#path}.part`, this.#path);
+      await replaceFile(this.#path, `${this.#path}.part`, () => text);
       this.#hasFailed = false;
     } catch (error) {
       if (!this.#hasFailed) this.#onProblem({ note: 'ends-unwritten', file: this.#path, reason: errorText(error) });
