@@ -372,7 +372,7 @@ selections: [{ source: site, os: ubuntu, release: bionic, arches: [amd64] }]
         const shown = await fine('sources', 'list');
         assert.match(
           shown,
-          /^1 +ubuntu +(?:\S+\.gpg|fetched: 1A5D6C4C7DB87C81) +shipped file\n {4}https:\/\/cloud-images\.ubuntu\.com\/releases\/$/m,
+          /^1 +ubuntu +(?:\S+\.gpg|to be fetched: 1A5D6C4C7DB87C81) +shipped file\n {4}https:\/\/cloud-images\.ubuntu\.com\/releases\/$/m,
         );
         assert.ok(shown.includes(url));
         // The mirror is that of this host's apt, if it has one.
