@@ -23,7 +23,7 @@ import {
   type StoredImage,
 } from '../../src/images/image-store.ts';
 import { importImage } from '../../src/images/import/image-import.ts';
-import type { ImageOffer } from '../../src/images/import/offer.ts';
+import type { ImageOffer } from '../../src/images/offers/offer.ts';
 import { finishUpload } from '../../src/images/uploads/finish-upload.ts';
 import { partPath } from '../../src/images/uploads/upload-part.ts';
 import { makeDisk } from './disks.ts';

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
-import { namesOfItem } from '../../src/images/import/import-item.ts';
-import type { ImageOffer, LoaderOffer } from '../../src/images/import/offer.ts';
+import { namesOfItem } from '../../src/images/offers/item-offer.ts';
+import type { ImageOffer, LoaderOffer } from '../../src/images/offers/offer.ts';
 import type { ImageSource } from '../../src/images/sources/source.ts';
 import type { WrittenBootSelection } from '../../src/region/records/boot-store.ts';
 import { importReasonText } from '../../src/region/words/text.ts';

@@ -33,7 +33,7 @@ export const FURTHER: readonly ClosedFile[] = [
   ['test/files/file-tree.test.ts', '.'],
   ['test/files/found-stats.test.ts', '.'],
   ['test/files/read-fault.test.ts', '.'],
-  ['test/images/import/seen-sweep.test.ts', '.'],
+  ['test/images/offers/seen-sweep.test.ts', '.'],
   ['test/store/state-lock.test.ts', 'a user who may not write'],
 ];
 

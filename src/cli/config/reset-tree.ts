@@ -10,8 +10,8 @@
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { osErrorCode } from '../../errors.ts';
-import { listKnownParts } from '../../images/import/part-check.ts';
-import { MANIFEST } from '../../images/import/tree-parts.ts';
+import { listKnownParts } from '../../images/parts/part-check.ts';
+import { MANIFEST } from '../../images/parts/tree-parts.ts';
 
 /** The files of a tree, by whose they are. */
 export interface TreeShares {
@@ -24,7 +24,7 @@ export interface TreeShares {
 /** The store's own names; hidden ones are locks, manifests, downloads, uploads and copies under way. */
 const STORED =
   /^images\/(?:\.[^/]+|[0-9a-f]{2}\/(?:[0-9a-f]{64}\.(?:img(?:\.zst)?|squashfs|root\.tar|root\.gz|file)|\.[^/]+)|systems\/\.?[^/]+-[0-9a-f]{12}(?:\.(?:new|old)-\d+-[0-9a-f-]{36})?)$/;
-/** Unfinished files and directories (`images/publication.ts`), and damaged files that a check took out (`images/import/part-check.ts`). */
+/** Unfinished files and directories (`images/publication.ts`), and damaged files that a check took out (`images/parts/part-check.ts`). */
 const UNFINISHED = /^\..+\.(?:(?:new|old)-\d+-[0-9a-f-]{36}|[0-9a-f]{8}-[0-9a-f-]{27}|damaged)$/;
 /** Where the links of a system lead, from the directory of its release. */
 const SYSTEM_LINK = /^(?:\.\.\/){4}images\/systems\/[^/]+$/;

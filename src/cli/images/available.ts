@@ -23,10 +23,10 @@ import {
   type OfferWish,
   offerName,
   type SourceAnswer,
-} from '../../images/import/offer.ts';
-import { askSource, sourceNamed, sourcesOf } from '../../images/import/offers.ts';
-import { readServedFacts, type ServedFacts } from '../../images/import/served-facts.ts';
-import { SourceQuestions } from '../../images/import/source-questions.ts';
+} from '../../images/offers/offer.ts';
+import { askSource, sourceNamed, sourcesOf } from '../../images/offers/offers.ts';
+import { readServedFacts, type ServedFacts } from '../../images/offers/served-facts.ts';
+import { SourceQuestions } from '../../images/offers/source-questions.ts';
 import { readHostMirrors } from '../../images/sources/host-mirrors.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { parseTagFilters } from '../../images/streams/tag-filter.ts';

@@ -10,7 +10,7 @@ import { type BundledPart, nameOfBundledPart } from '../../images/bundle/bundled
 import type { AddResult } from '../../images/image-adding.ts';
 import { bytesOfFile } from '../../images/image-file.ts';
 import { formatImageName, imageBytes, readImages, type StoredImage } from '../../images/image-store.ts';
-import { listTreeParts, nameOfPart, type TreePart } from '../../images/import/tree-parts.ts';
+import { listTreeParts, nameOfPart, type TreePart } from '../../images/parts/tree-parts.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
 import { imagesNamed, partsNamed } from './disk-images.ts';
 import { enterImageTree } from './image-tree.ts';

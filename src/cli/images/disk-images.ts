@@ -24,15 +24,15 @@ import {
   type UnusableManifest,
 } from '../../images/image-store.ts';
 import { describeSystem, judgeSystem, type SystemFacts, SystemInspector } from '../../images/image-system.ts';
-import { damagedParts, partName } from '../../images/import/part-check.ts';
+import { listAllInstallers } from '../../images/installer-tree.ts';
+import { damagedParts, partName } from '../../images/parts/part-check.ts';
 import {
   installerDirectory,
   listTreeParts,
   nameOfPart,
   removePart,
   type TreePart,
-} from '../../images/import/tree-parts.ts';
-import { listAllInstallers } from '../../images/installer-tree.ts';
+} from '../../images/parts/tree-parts.ts';
 import { asStoreError } from '../../images/store-error.ts';
 import { whileStoreLocked } from '../../images/stored-blob.ts';
 import { leftOutNote } from '../terminal/config-in-force.ts';

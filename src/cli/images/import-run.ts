@@ -8,9 +8,11 @@ import { DownloadThread } from '../../images/download/thread.ts';
 import type { Publication } from '../../images/environment.ts';
 import type { ImageUse } from '../../images/image-removal.ts';
 import type { StoredImage } from '../../images/image-store.ts';
-import { type FirstImport, importFirst, type OffersOfImage } from '../../images/import/first-import.ts';
+import { type FirstImport, importFirst } from '../../images/import/first-import.ts';
 import { type InstallerTerms, importOfferedInstaller } from '../../images/import/installer-import.ts';
 import { importLoader } from '../../images/import/loader-import.ts';
+import { KEPT_VERSIONS, removeOlder } from '../../images/import/older-images.ts';
+import type { OffersOfImage } from '../../images/offers/joined-offers.ts';
 import {
   type ImageOffer,
   type InstallerOffer,
@@ -19,10 +21,9 @@ import {
   type OfferWish,
   offeredContent,
   type SourceAnswer,
-} from '../../images/import/offer.ts';
-import { askSource } from '../../images/import/offers.ts';
-import { KEPT_VERSIONS, removeOlder } from '../../images/import/older-images.ts';
-import { SourceQuestions } from '../../images/import/source-questions.ts';
+} from '../../images/offers/offer.ts';
+import { askSource } from '../../images/offers/offers.ts';
+import { SourceQuestions } from '../../images/offers/source-questions.ts';
 import { readHostMirrors } from '../../images/sources/host-mirrors.ts';
 import type { ConfiguredMirrors } from '../../images/sources/package-mirrors.ts';
 import type { ImageSource } from '../../images/sources/source.ts';

@@ -8,7 +8,9 @@ import { RackError } from '../../errors.ts';
 import type { Publication } from '../../images/environment.ts';
 import { formatImageName, imageBytes, startsOf } from '../../images/image-store.ts';
 import { describeSystem } from '../../images/image-system.ts';
-import { hasSubarchitecture, INSTALLER, LOADER, type OfferNames, type OfferWish } from '../../images/import/offer.ts';
+import { describeRoot } from '../../images/import/root-check.ts';
+import { requireInstallerPrograms } from '../../images/installer.ts';
+import { hasSubarchitecture, INSTALLER, LOADER, type OfferNames, type OfferWish } from '../../images/offers/offer.ts';
 import {
   chooseInstaller,
   chooseLoader,
@@ -18,9 +20,7 @@ import {
   hasLoader,
   sourceNamed,
   sourcesOf,
-} from '../../images/import/offers.ts';
-import { describeRoot } from '../../images/import/root-check.ts';
-import { requireInstallerPrograms } from '../../images/installer.ts';
+} from '../../images/offers/offers.ts';
 import { readAptMirrors } from '../../images/sources/apt-sources.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { checkGivenFile } from '../terminal/given-file.ts';

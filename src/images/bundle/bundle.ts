@@ -32,7 +32,7 @@ import {
   type StoredImage,
 } from '../image-store.ts';
 import { SystemInspector } from '../image-system.ts';
-import { hasFiles, nameOfPart, MANIFEST_BYTES_MAX as PART_BYTES_MAX, type TreePart } from '../import/tree-parts.ts';
+import { hasFiles, nameOfPart, MANIFEST_BYTES_MAX as PART_BYTES_MAX, type TreePart } from '../parts/tree-parts.ts';
 import type { ImageBytes } from '../qcow2/reading.ts';
 import { openStored } from '../stored-blob.ts';
 import {

@@ -14,16 +14,15 @@ import { cleanText } from '../../clean-text.ts';
 import { RackError } from '../../errors.ts';
 import { beginCopy, type StoreCopy } from '../image-removal.ts';
 import { blobPath, type ImageBlob, storedTitle } from '../image-store.ts';
-import { INSTALLER, LOADER } from '../import/offer.ts';
+import { INSTALLER, LOADER, PART_FILES_MAX } from '../offers/offer.ts';
 import {
   assertReplaceable,
   listTreeParts,
   MANIFEST,
   nameOfPart,
-  PART_FILES_MAX,
   partDirectory,
   type TreePart,
-} from '../import/tree-parts.ts';
+} from '../parts/tree-parts.ts';
 import { encodeManifest, makeDirectories, publishDirectory } from '../publication.ts';
 import type { ImageBytes } from '../qcow2/reading.ts';
 import { asStoreError } from '../store-error.ts';

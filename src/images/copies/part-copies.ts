@@ -9,10 +9,11 @@ import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { assertOutside, errorText, osErrorCode } from '../../errors.ts';
 import { COPY_SOURCE } from '../image-store.ts';
-import type { Preferred } from '../import/first-import.ts';
-import { bytesOfItem, digestsOfItem, type ItemOffer, importFirstItem } from '../import/import-item.ts';
+import { importFirstItem } from '../import/import-item.ts';
 import type { ImportTerms } from '../import/import-terms.ts';
-import { installerName, loaderName } from '../import/offer.ts';
+import { bytesOfItem, digestsOfItem, type ItemOffer } from '../offers/item-offer.ts';
+import type { Preferred } from '../offers/joined-offers.ts';
+import { installerName, loaderName } from '../offers/offer.ts';
 import {
   assertNoOthers,
   findPart,
@@ -20,7 +21,7 @@ import {
   listTreeParts,
   removePart,
   type TreePart,
-} from '../import/tree-parts.ts';
+} from '../parts/tree-parts.ts';
 import { compareSerials } from '../streams/serial.ts';
 import type { CopyProgress } from './copy-progress.ts';
 

@@ -29,12 +29,12 @@ import {
   readImages,
   type StoredImage,
 } from '../image-store.ts';
-import { withMirrors } from '../import/first-import.ts';
 import { importImage } from '../import/image-import.ts';
-import { bytesOfItem, itemsOf } from '../import/import-item.ts';
 import { sweepDownloads } from '../import/left-downloads.ts';
-import { type ImageOffer, importedContent, isImportOf, offeredContent, offerName } from '../import/offer.ts';
-import { askSources } from '../import/offers.ts';
+import { bytesOfItem, itemsOf } from '../offers/item-offer.ts';
+import { withMirrors } from '../offers/joined-offers.ts';
+import { type ImageOffer, importedContent, isImportOf, offeredContent, offerName } from '../offers/offer.ts';
+import { askSources } from '../offers/offers.ts';
 import type { StreamSource } from '../sources/source.ts';
 import type { CopyProgress } from './copy-progress.ts';
 import { chooseParts, copyPart, type PartOffer, partKey, partName, removeGoneParts } from './part-copies.ts';

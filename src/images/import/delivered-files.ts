@@ -7,10 +7,10 @@
 
 import { createHash } from 'node:crypto';
 import { isFields, parseJson } from '../../fields.ts';
+import { type ImageOffer, offeredContent, offerName } from '../offers/offer.ts';
+import { prepareSeen, readSeenText } from '../offers/seen-documents.ts';
 import { publishFile } from '../publication.ts';
 import { asStoreError } from '../store-error.ts';
-import { type ImageOffer, offeredContent, offerName } from './offer.ts';
-import { prepareSeen, readSeenText } from './seen-documents.ts';
 
 const FILES_MAX = 64;
 

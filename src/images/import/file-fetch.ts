@@ -7,7 +7,7 @@ import { describeLastFault } from '../download/fault-words.ts';
 import type { Downloads } from '../download/queue.ts';
 import { type Download, type DownloadRequest, isAtRest } from '../download/request.ts';
 import type { ImportWait } from '../file-lock.ts';
-import type { NamedFile } from './offer.ts';
+import type { NamedFile } from '../offers/offer.ts';
 
 /** The download of a published file under the name of its digest. Its own URL comes before those of other sites. */
 export const downloadOf = (

@@ -38,13 +38,13 @@ import {
   type StoredImage,
 } from '../image-store.ts';
 import { judgeSystem, type SystemFacts, SystemInspector } from '../image-system.ts';
+import { type ImageOffer, importedContent, isImportOf, offerName } from '../offers/offer.ts';
 import { makeDirectories } from '../publication.ts';
 import { asStoreError } from '../store-error.ts';
 import { judgeBlob } from '../stored-blob.ts';
 import { noteDelivered, wasDeliveredBefore } from './delivered-files.ts';
 import { downloadOf, lockOf } from './file-fetch.ts';
 import type { ImportTerms } from './import-terms.ts';
-import { type ImageOffer, importedContent, isImportOf, offerName } from './offer.ts';
 import { noteRefusal, readRefusal } from './refusals.ts';
 import type { RootFacts } from './root-check.ts';
 import { importSystem } from './system-import.ts';

@@ -12,10 +12,10 @@ import { removeDownload } from '../download/removal.ts';
 import { checkNames, type EnvironmentRequest, type Publication } from '../environment.ts';
 import { waitForImports } from '../file-lock.ts';
 import { publishInstaller } from '../installer.ts';
+import { type InstallerOffer, installerName } from '../offers/offer.ts';
+import { assertReplaceable, findPart, installerDirectory } from '../parts/tree-parts.ts';
 import { describeFile, encodeManifest, makeDirectories, publishDirectory } from '../publication.ts';
 import { downloadOf, type FetchTerms, fetchFile, lockOf } from './file-fetch.ts';
-import { type InstallerOffer, installerName } from './offer.ts';
-import { assertReplaceable, findPart, installerDirectory } from './tree-parts.ts';
 
 /** The largest kernel or initrd, in bytes; both are read into memory. Debian's have at most 50 MB. */
 const FILE_BYTES_MAX = 512 * 1024 * 1024;

@@ -8,10 +8,10 @@ import { seenEntry } from '../../files/seen-stats.ts';
 import { BYTE_ENDS, ENDS, OF_FILE, removeUnlocked } from '../download/unlocked-parts.ts';
 import { tryImport } from '../file-lock.ts';
 import { blobPath, hasBlob, readImages } from '../image-store.ts';
+import { sweepSeen } from '../offers/seen-sweep.ts';
+import { hasFiles, listTreeParts, restoreParts } from '../parts/tree-parts.ts';
 import { asStoreError } from '../store-error.ts';
 import { linkOnWay } from '../tree-place.ts';
-import { sweepSeen } from './seen-sweep.ts';
-import { hasFiles, listTreeParts, restoreParts } from './tree-parts.ts';
 
 const NAME = /^[0-9a-f]{32,128}$/;
 /** The age at which a file without new bytes is removed instead of continued, in milliseconds. */

@@ -14,11 +14,11 @@ import { RackError } from '../../errors.ts';
 import { removeDownload } from '../download/removal.ts';
 import type { Publication } from '../environment.ts';
 import { waitForImports } from '../file-lock.ts';
+import { type LoaderOffer, loaderName } from '../offers/offer.ts';
+import { assertReplaceable, findPart, MANIFEST } from '../parts/tree-parts.ts';
 import { describeFile, encodeManifest, makeDirectories, publishDirectory } from '../publication.ts';
 import { downloadOf, type FetchTerms, fetchFile, lockOf } from './file-fetch.ts';
 import { type LoaderFile, unpackLoader } from './loader-archive.ts';
-import { type LoaderOffer, loaderName } from './offer.ts';
-import { assertReplaceable, findPart, MANIFEST } from './tree-parts.ts';
 
 /** The largest file, in bytes: archives are unpacked in memory. Ubuntu's archives have at most 6 MB. */
 const FILE_BYTES_MAX = 64 * 1024 * 1024;

@@ -15,7 +15,7 @@ import { BlobFile, checkRoom } from '../blob-writing.ts';
 import { checkNames, type Publication } from '../environment.ts';
 import { beginCopy, type StoreCopy } from '../image-removal.ts';
 import { storedTitle } from '../image-store.ts';
-import { assertReplaceable, installerDirectory } from '../import/tree-parts.ts';
+import { assertReplaceable, installerDirectory } from '../parts/tree-parts.ts';
 import { encodeManifest, makeDirectories, type PublishedFile, publishDirectory } from '../publication.ts';
 import type { ImageBytes } from '../qcow2/reading.ts';
 import { asStoreError } from '../store-error.ts';

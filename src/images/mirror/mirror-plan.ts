@@ -13,7 +13,7 @@ import { describeDocumentFault } from '../documents/fault.ts';
 import type { Digest } from '../download/digest.ts';
 import type { Downloads } from '../download/queue.ts';
 import { parseWebUrl } from '../download/web-client.ts';
-import { type KeyPlace, SourceDocuments } from '../import/source-documents.ts';
+import { type KeyPlace, SourceDocuments } from '../offers/source-documents.ts';
 import type { StreamSource } from '../sources/source.ts';
 import { decodeStreamProducts } from '../streams/decode-products.ts';
 import { chooseImages } from '../streams/selection.ts';

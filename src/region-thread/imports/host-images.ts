@@ -25,7 +25,7 @@ import {
   type StoredImage,
 } from '../../images/image-store.ts';
 import { removeAllOlder } from '../../images/import/older-images.ts';
-import { hasFiles, listTreeParts, markOfParts, type TreePart } from '../../images/import/tree-parts.ts';
+import { hasFiles, listTreeParts, markOfParts, type TreePart } from '../../images/parts/tree-parts.ts';
 import { publishFile } from '../../images/publication.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import type { ListedImage } from '../../region/life/deployment.ts';

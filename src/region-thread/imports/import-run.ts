@@ -23,17 +23,11 @@ import type { Downloads } from '../../images/download/queue.ts';
 import type { Download, DownloadState } from '../../images/download/request.ts';
 import { sleepUntil } from '../../images/download/sleep-until.ts';
 import type { StoredImage } from '../../images/image-store.ts';
-import {
-  digestsOfItem,
-  type FirstItem,
-  imagesIn,
-  importFirstItem,
-  isStoredItem,
-  type OffersOfItem,
-} from '../../images/import/import-item.ts';
+import { type FirstItem, imagesIn, importFirstItem, isStoredItem } from '../../images/import/import-item.ts';
 import { arrivedBytes } from '../../images/import/left-downloads.ts';
-import type { SourceAnswer } from '../../images/import/offer.ts';
-import { askSources } from '../../images/import/offers.ts';
+import { digestsOfItem, type OffersOfItem } from '../../images/offers/item-offer.ts';
+import type { SourceAnswer } from '../../images/offers/offer.ts';
+import { askSources } from '../../images/offers/offers.ts';
 import { readHostMirrors } from '../../images/sources/host-mirrors.ts';
 import type { ImportProgress } from '../../region/records/boot-store.ts';
 import { failureReason, remarkOf } from './import-failure.ts';

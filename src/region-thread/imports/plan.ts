@@ -9,8 +9,8 @@
 //
 // Source: MAAS's boot sources, of which the first that has an image delivers it.
 
-import { type ItemOffer, itemsOf, namesOfItem, type OffersOfItem } from '../../images/import/import-item.ts';
-import { LOADER, type OfferNames, type OfferWish, type SourceAnswer } from '../../images/import/offer.ts';
+import { type ItemOffer, itemsOf, namesOfItem, type OffersOfItem } from '../../images/offers/item-offer.ts';
+import { LOADER, type OfferNames, type OfferWish, type SourceAnswer } from '../../images/offers/offer.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import type { WrittenBootSelection } from '../../region/records/boot-store.ts';

@@ -7,7 +7,7 @@ import { assertOutside, RackError } from '../../errors.ts';
 import { type ImageUse, sweepBlobs } from '../../images/image-removal.ts';
 import { formatImageName, type ImageName, readImages } from '../../images/image-store.ts';
 import { KEPT_VERSIONS, type RemovalTerms, removeOlder, removeUnused } from '../../images/import/older-images.ts';
-import { listTreeParts, removePart } from '../../images/import/tree-parts.ts';
+import { listTreeParts, removePart } from '../../images/parts/tree-parts.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import type { ImageUse as Use } from '../../region/records/boot-store.ts';
 import type { Region } from '../../region/region.ts';

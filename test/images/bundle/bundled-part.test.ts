@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
 import { encodeTarHeader, paddedBytes } from '../../../src/images/bundle/tar.ts';
-import { listTreeParts } from '../../../src/images/import/tree-parts.ts';
+import { listTreeParts } from '../../../src/images/parts/tree-parts.ts';
 import { printedBy } from '../../support/printed.ts';
 import { putPart } from '../../support/tree-part.ts';
 

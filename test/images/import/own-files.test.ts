@@ -20,7 +20,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { newUuid } from '../../../src/clock.ts';
 import { sweepDownloads } from '../../../src/images/import/left-downloads.ts';
 import { noteRefusal, readRefusal } from '../../../src/images/import/refusals.ts';
-import { assertReplaceable, listTreeParts, removePart } from '../../../src/images/import/tree-parts.ts';
+import { assertReplaceable, listTreeParts, removePart } from '../../../src/images/parts/tree-parts.ts';
 import { putPart } from '../../support/tree-part.ts';
 
 const INSTALLER = 'amd64/generic/bookworm/install';

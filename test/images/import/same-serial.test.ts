@@ -9,7 +9,7 @@ import { addImage } from '../../../src/images/image-adding.ts';
 import { blobPath, readImages } from '../../../src/images/image-store.ts';
 import { importImage } from '../../../src/images/import/image-import.ts';
 import { sweepDownloads } from '../../../src/images/import/left-downloads.ts';
-import type { ImageOffer } from '../../../src/images/import/offer.ts';
+import type { ImageOffer } from '../../../src/images/offers/offer.ts';
 import { viewBytes } from '../../../src/net/borrowed-bytes.ts';
 import { makeSystemDisk } from '../disks.ts';
 import { DownloadPlace, sha256 } from '../download/download-place.ts';

@@ -9,7 +9,7 @@ import { systemClock } from '../../../src/clock.ts';
 import { hasBlob, readImages } from '../../../src/images/image-store.ts';
 import { importFirst } from '../../../src/images/import/first-import.ts';
 import { importLoader } from '../../../src/images/import/loader-import.ts';
-import { askSources, chooseLoader, chooseOffers } from '../../../src/images/import/offers.ts';
+import { askSources, chooseLoader, chooseOffers } from '../../../src/images/offers/offers.ts';
 import type { StreamSource } from '../../../src/images/sources/source.ts';
 import { FileSite } from '../../support/image-site.ts';
 import { type SiteContent, writeStreamSite } from '../../support/stream-site.ts';

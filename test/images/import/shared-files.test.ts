@@ -22,7 +22,7 @@ import { lockImport, waitForImports } from '../../../src/images/file-lock.ts';
 import { blobPath, hasBlob, type StoredImage } from '../../../src/images/image-store.ts';
 import { importImage } from '../../../src/images/import/image-import.ts';
 import { importLoader } from '../../../src/images/import/loader-import.ts';
-import type { ImageOffer } from '../../../src/images/import/offer.ts';
+import type { ImageOffer } from '../../../src/images/offers/offer.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
 import type { Behaviour } from '../../support/hostile-file-server.ts';
 import { makeSquashfs } from '../disks.ts';

@@ -11,7 +11,7 @@ import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { sleep, systemClock } from '../../../src/clock.ts';
 import { importImage } from '../../../src/images/import/image-import.ts';
-import type { ImageOffer } from '../../../src/images/import/offer.ts';
+import type { ImageOffer } from '../../../src/images/offers/offer.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
 import { DownloadPlace, sha256 } from '../download/download-place.ts';
 

@@ -8,7 +8,7 @@ import { systemClock } from '../../../src/clock.ts';
 import { RackError } from '../../../src/errors.ts';
 import { readImages } from '../../../src/images/image-store.ts';
 import { importImage } from '../../../src/images/import/image-import.ts';
-import type { ImageOffer } from '../../../src/images/import/offer.ts';
+import type { ImageOffer } from '../../../src/images/offers/offer.ts';
 import { type DownloadPlace, placeForEach, sha256 } from '../download/download-place.ts';
 import { DATA_AT, L2_AT, makeQcow2, PACKED_AT } from '../qcow2-maker.ts';
 

@@ -17,9 +17,9 @@ import { osErrorCode, RackError } from '../../errors.ts';
 import { readRegularFile, UnfitFile } from '../../files/regular-file.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
 import { formatImageName, type ImageName, storedTitle } from '../image-store.ts';
+import { INSTALLER, installerName, LOADER, PART_FILES_MAX } from '../offers/offer.ts';
 import { isWhole, type PublishedFile, removeDirectory, restoreReplaced } from '../publication.ts';
 import { assertNotLinked, linkOnWay } from '../tree-place.ts';
-import { INSTALLER, installerName, LOADER } from './offer.ts';
 
 const GENERIC = 'generic';
 export const MANIFEST = 'manifest.json';
@@ -28,8 +28,6 @@ export const MANIFEST_BYTES_MAX = 128 * 1024;
 /** The most further files that are listed, and their longest name: the other processes of a region read no more. */
 const FILES_MAX = 16;
 const NAME_CHARACTERS_MAX = 64;
-/** The most files of a part. */
-export const PART_FILES_MAX = 256;
 /** The label of a boot loader whose manifest has none. */
 const LABEL = 'stable';
 

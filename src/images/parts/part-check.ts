@@ -23,9 +23,9 @@ import { cleanText } from '../../clean-text.ts';
 import { osErrorCode } from '../../errors.ts';
 import { readRegularFile, UnfitFile } from '../../files/regular-file.ts';
 import { seenEntry, seenIdentity } from '../../files/seen-stats.ts';
+import { INSTALLER, LOADER, PART_FILES_MAX } from '../offers/offer.ts';
 import { type ContentState, judgeBlob } from '../stored-blob.ts';
-import { INSTALLER, LOADER } from './offer.ts';
-import { hasFiles, MANIFEST, MANIFEST_BYTES_MAX, PART_FILES_MAX } from './tree-parts.ts';
+import { hasFiles, MANIFEST, MANIFEST_BYTES_MAX } from './tree-parts.ts';
 
 /** A group of files with a manifest. */
 interface KnownPart {

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { StoredImage } from '../../../src/images/image-store.ts';
-import type { ImageOffer } from '../../../src/images/import/offer.ts';
-import { streamOffer } from '../../../src/images/import/stream-offer.ts';
+import type { ImageOffer } from '../../../src/images/offers/offer.ts';
+import { streamOffer } from '../../../src/images/offers/stream-offer.ts';
 import type { StreamSource } from '../../../src/images/sources/source.ts';
 import { decodeStreamProducts } from '../../../src/images/streams/decode-products.ts';
 import { listImages } from '../../../src/images/streams/image-listing.ts';

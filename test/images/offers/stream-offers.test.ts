@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
 import type { Downloads } from '../../../src/images/download/queue.ts';
-import { askSources } from '../../../src/images/import/offers.ts';
+import { askSources } from '../../../src/images/offers/offers.ts';
 import type { ImageSource } from '../../../src/images/sources/source.ts';
 import { indexDocument } from '../../support/stream-site.ts';
 

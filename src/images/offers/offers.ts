@@ -10,8 +10,8 @@ import type { ConfiguredMirrors } from '../sources/package-mirrors.ts';
 import type { ImageSource } from '../sources/source.ts';
 import { compareSerials } from '../streams/serial.ts';
 import { readFileOffers } from './file-offers.ts';
-import { type OffersOfImage, withInstallerMirrors, withLoaderMirrors } from './first-import.ts';
 import { readInstallerOffers } from './installer-offers.ts';
+import { type OffersOfImage, withInstallerMirrors, withLoaderMirrors } from './joined-offers.ts';
 import {
   ANY,
   hasSubarchitecture,

@@ -19,9 +19,16 @@ import { isTreeName, SYSTEM_FILES_MAX } from '../stored-system.ts';
 import { listImages } from '../streams/image-listing.ts';
 import type { StreamFile, StreamImage } from '../streams/stream-products.ts';
 import { tagOf } from '../streams/tags.ts';
-import type { ItemOffer } from './import-item.ts';
-import { installerNames, LOADER, type NamedFile, type OfferedSystem, type OfferNames, storedSerial } from './offer.ts';
-import { PART_FILES_MAX } from './tree-parts.ts';
+import type { ItemOffer } from './item-offer.ts';
+import {
+  installerNames,
+  LOADER,
+  type NamedFile,
+  type OfferedSystem,
+  type OfferNames,
+  PART_FILES_MAX,
+  storedSerial,
+} from './offer.ts';
 
 /** The label for sites that give none. */
 const LABEL = 'release';

@@ -11,7 +11,7 @@ import type { StreamSource } from '../sources/source.ts';
 import { decodeStreamProducts } from '../streams/decode-products.ts';
 import { chooseImages, type ImageWishes } from '../streams/selection.ts';
 import { decodeStreamIndex, judgeDocument } from '../streams/stream-index.ts';
-import type { ItemOffer } from './import-item.ts';
+import type { ItemOffer } from './item-offer.ts';
 import { ANY, NAMED_MAX, type OfferWish, type SourceAnswer } from './offer.ts';
 import type { SourceDocuments, TrustedDocument } from './source-documents.ts';
 import { namesOf, streamOffer } from './stream-offer.ts';

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { checkParts, damagedParts, listKnownParts, PARTS_MAX } from '../../../src/images/import/part-check.ts';
+import { checkParts, damagedParts, listKnownParts, PARTS_MAX } from '../../../src/images/parts/part-check.ts';
 import { putPart } from '../../support/tree-part.ts';
 
 const DIRECTORY = 'bootloader/uefi/amd64';

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
 import { sweepDownloads } from '../../../src/images/import/left-downloads.ts';
-import { noteSeen } from '../../../src/images/import/seen-documents.ts';
+import { noteSeen } from '../../../src/images/offers/seen-documents.ts';
 import { missing } from '../../support/needs.ts';
 
 const NOW_MS = Date.parse('2026-11-25T00:00:00Z');

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
-import { askSources } from '../../../src/images/import/offers.ts';
+import { askSources } from '../../../src/images/offers/offers.ts';
 import { decodeSources } from '../../../src/images/sources/decode-sources.ts';
 import type { ImageSource } from '../../../src/images/sources/source.ts';
 import { GpgHome } from '../../support/gpg-home.ts';

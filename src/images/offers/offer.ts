@@ -206,6 +206,9 @@ export const leftOutNote = (offer: InstallerOffer): string | undefined =>
 /** The first part of the name of a boot loader, and its directory in the boot tree. */
 export const LOADER = 'bootloader';
 
+/** The most files of a boot loader or an installer. */
+export const PART_FILES_MAX = 256;
+
 /** The names by which a boot loader is selected. */
 export const loaderNames = ({ source, type, architecture, label }: LoaderOffer): OfferNames => ({
   ...{ source, os: LOADER, release: type, architecture, subarchitecture: GENERIC, label, aliases: [] },

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
-import { askSources } from '../../../src/images/import/offers.ts';
+import { askSources } from '../../../src/images/offers/offers.ts';
 import type { FilesSource, ImageSource, InstallerSource } from '../../../src/images/sources/source.ts';
 import { planImports } from '../../../src/region-thread/imports/plan.ts';
 import { DownloadPlace } from '../download/download-place.ts';

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RackError } from '../../../src/errors.ts';
-import type { SourceAnswer } from '../../../src/images/import/offer.ts';
-import { SourceQuestions } from '../../../src/images/import/source-questions.ts';
+import type { SourceAnswer } from '../../../src/images/offers/offer.ts';
+import { SourceQuestions } from '../../../src/images/offers/source-questions.ts';
 import type { ImageSource } from '../../../src/images/sources/source.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
