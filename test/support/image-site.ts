@@ -29,6 +29,8 @@ export class FileSite {
   delayMs = 0;
   /** True: it accepts connections, and answers nothing. */
   isSilent = false;
+  /** The paths that are answered with 503, after a second. */
+  busy: RegExp | undefined;
 
   /** @param directory in which the site is laid out */
   constructor(directory: string) {
@@ -54,6 +56,10 @@ export class FileSite {
   #send({ url = '', headers }: IncomingMessage, response: ServerResponse): void {
     this.asked.push(url);
     if (this.isSilent) return;
+    if (this.busy?.test(url) === true) {
+      setTimeout(() => response.writeHead(503).end(), 1000);
+      return;
+    }
     const file = join(this.directory, url);
     const size = statSync(file, { throwIfNoEntry: false })?.isFile() === true ? statSync(file).size : undefined;
     if (size === undefined) {

@@ -2,7 +2,7 @@
 
 import { systemClock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
-import type { Download } from '../../images/download/request.ts';
+import type { Download, DownloadState } from '../../images/download/request.ts';
 import { DEFAULT_SETTINGS } from '../../images/download/settings.ts';
 import { DownloadThread } from '../../images/download/thread.ts';
 import type { Publication } from '../../images/environment.ts';
@@ -42,6 +42,29 @@ interface Choice<T> {
   readonly isHit?: ((answer: SourceAnswer) => boolean) | undefined;
   /** Returns the rest of a choice after the offers of some answers were tried, or undefined; without it, one choice is tried. */
   readonly untried?: ((chosen: T, tried: readonly SourceAnswer[]) => T | undefined) | undefined;
+}
+
+/** One delivery, and its progress. */
+class Delivery {
+  readonly #progress: ImportProgress;
+  readonly #onFault: () => void;
+  readonly signal: AbortSignal;
+
+  /** @param onFault called when an attempt has failed and a further one is to follow */
+  constructor(progress: ImportProgress, signal: AbortSignal, onFault: () => void) {
+    this.#progress = progress;
+    this.signal = signal;
+    this.#onFault = onFault;
+  }
+
+  /** As `ImportProgress.show`. */
+  readonly show = (download: Download, state?: DownloadState): void => {
+    this.#progress.show(download, state);
+    if (download.state.kind === 'waiting' && download.state.reason !== undefined) this.#onFault();
+  };
+
+  readonly waits = (pid: number | undefined): void => this.#progress.waits(pid);
+  readonly restart = (): void => this.#progress.restart();
 }
 
 /** Imports images one after another. */
@@ -90,17 +113,12 @@ export class ImportRun {
       const [first, ...others] = offers.filter((offer) => contents.has(offeredContent(offer)));
       return first === undefined ? undefined : [first, ...others];
     };
-    return this.#deliver(images, wish, { ...choice, untried }, async (offers, progress) => {
-      const terms = { tree, downloads: this.#downloads, nowMs, signal: this.#stop.signal };
+    return this.#deliver(images, wish, { ...choice, untried }, async (offers, { signal, show, waits, restart }) => {
       const result = await importFirst(
         offers,
-        {
-          ...terms,
-          onProgress: (download, state) => progress.show(download, state),
-          onWait: (pid) => progress.waits(pid),
-        },
+        { tree, downloads: this.#downloads, nowMs, signal, onProgress: show, onWait: waits },
         (offer) => {
-          progress.restart();
+          restart();
           if (!this.#isSilent) print(describeOffer(offer));
         },
       );
@@ -120,7 +138,7 @@ export class ImportRun {
     choice: Choice<InstallerOffer>,
     place: Pick<InstallerTerms, 'workDir' | 'packages'>,
   ): Promise<Publication & { readonly offer: InstallerOffer }> {
-    return this.#deliver(sources, wish, choice, async (offer, progress) => {
+    return this.#deliver(sources, wish, choice, async (offer, { signal, show, waits }) => {
       const say = (text: string): void => {
         if (!this.#isSilent) print(text);
       };
@@ -128,9 +146,9 @@ export class ImportRun {
       if (note !== undefined) printError(`Note: ${note}`);
       say(`${offer.title}: ${offer.initrd.url}`);
       const published = await importOfferedInstaller(offer, {
-        ...{ ...place, tree: this.tree, onProgress: say, downloads: this.#downloads, signal: this.#stop.signal },
-        onDownload: (download) => progress.show(download),
-        onWait: (pid) => progress.waits(pid),
+        ...{ ...place, tree: this.tree, onProgress: say, downloads: this.#downloads, signal },
+        onDownload: (download) => show(download),
+        onWait: waits,
       });
       return { ...published, offer };
     });
@@ -144,23 +162,23 @@ export class ImportRun {
   ): Promise<Publication & { readonly offer: LoaderOffer }> {
     // The servers of further sources are mirrors.
     const untried = (offer: LoaderOffer): LoaderOffer => offer;
-    return this.#deliver(sources, wish, { ...choice, untried }, async (offer, progress) => {
+    return this.#deliver(sources, wish, { ...choice, untried }, async (offer, { signal, show, waits }) => {
       if (!this.#isSilent) print(`${offer.title}: ${offer.files.map(({ url }) => url).join(' ')}`);
-      const follow = {
-        onDownload: (download: Download): void => progress.show(download),
-        onWait: (pid?: number): void => progress.waits(pid),
-      };
-      const terms = { tree: this.tree, downloads: this.#downloads, signal: this.#stop.signal, ...follow };
+      const follow = { onDownload: (download: Download): void => show(download), onWait: waits };
+      const terms = { tree: this.tree, downloads: this.#downloads, signal, ...follow };
       return { ...(await importLoader(offer, terms)), offer };
     });
   }
 
-  /** Asks the sources, and delivers what is chosen from the answers that decide. If no server has it, sources that answer later are tried. */
+  /**
+   * Asks the sources, and delivers what is chosen from the answers that decide. If an attempt fails, it begins again with the sources that have
+   * answered meanwhile; if no server has it, those that answer later are awaited.
+   */
   async #deliver<T, R>(
     sources: readonly ImageSource[],
     wish: OfferWish,
     { choose, isHit = () => false, untried }: Choice<T>,
-    deliver: (chosen: T, progress: ImportProgress) => Promise<R>,
+    deliver: (chosen: T, delivery: Delivery) => Promise<R>,
   ): Promise<R> {
     const stop = new AbortController();
     const signal = AbortSignal.any([this.#stop.signal, stop.signal]);
@@ -170,15 +188,22 @@ export class ImportRun {
     const run = async (progress: ImportProgress): Promise<R> => {
       const questions = new SourceQuestions(sources, ask, systemClock, SOURCE_NOTICES, this.#givenUp);
       let tried = await questions.answers(isHit);
+      const isFurther = (answer: SourceAnswer): boolean => isHit(answer) && !tried.includes(answer);
+      const added = (answers: readonly SourceAnswer[]): T | undefined =>
+        answers.some(isFurther) ? untried?.(choose(answers), tried) : undefined;
       for (let chosen = choose(tried); ; ) {
+        const again = new AbortController();
+        const onFault = (): void => {
+          if (added(questions.come) !== undefined) again.abort();
+        };
         try {
-          return await deliver(chosen, progress);
+          return await deliver(chosen, new Delivery(progress, AbortSignal.any([signal, again.signal]), onFault));
         } catch (error) {
           const isUndelivered = error instanceof RackError && error.code === 'source-failed';
-          if (!isUndelivered || untried === undefined || questions.areAnswered) throw error;
+          if (signal.aborted || untried === undefined || !(isUndelivered || again.signal.aborted)) throw error;
           progress.restart();
-          const answers = await questions.answers((answer) => isHit(answer) && !tried.includes(answer));
-          const left = untried(choose(answers), tried);
+          const answers = again.signal.aborted ? questions.come : await questions.answers(isFurther);
+          const left = added(answers);
           if (left === undefined) throw error;
           [chosen, tried] = [left, answers];
         }

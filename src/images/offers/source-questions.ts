@@ -65,9 +65,9 @@ export class SourceQuestions {
     });
   }
 
-  /** True if every source has answered. */
-  get areAnswered(): boolean {
-    return this.#questions.every(({ answer }) => answer !== undefined);
+  /** The answers that have come, in the order of the sources. */
+  get come(): readonly SourceAnswer[] {
+    return this.#questions.flatMap(({ answer }) => answer ?? []);
   }
 
   /**
@@ -99,7 +99,7 @@ export class SourceQuestions {
       const until = hit >= 0 && giveUpAt < noticeAt ? giveUpAt : noticeAt;
       await this.#wait(awaited, until);
     }
-    return this.#questions.flatMap(({ answer }) => answer ?? []);
+    return this.come;
   }
 
   /** Waits for one of these answers, until a moment at most. */

@@ -62,7 +62,7 @@ describe('a source that does not answer', { skip: missing('linux', 'gpg') }, () 
     writeFileSync(sources, text);
   });
   beforeEach(() => {
-    for (const site of [first, second]) Object.assign(site, { isSilent: false, delayMs: 0 });
+    for (const site of [first, second]) Object.assign(site, { isSilent: false, delayMs: 0, busy: undefined });
     tree = mkdtempSync(join(scratch, 'tree-'));
   });
   after(() => {
@@ -109,6 +109,27 @@ describe('a source that does not answer', { skip: missing('linux', 'gpg') }, () 
     const { result, complaint } = await importNoble();
     assert.equal(result, 0, complaint);
     assert.deepEqual(importedFrom(), ['first']);
+  });
+
+  describe('until the first one', () => {
+    const ends = {
+      'has no kernel': () => rmSync(join(scratch, 'first/noble/boot-kernel')),
+      'is busy': () => undefined,
+    };
+    for (const [what, end] of Object.entries(ends))
+      test(`${what}, is used from then on`, async () => {
+        for (const site of ['first', 'second'])
+          writeStreamSite(join(scratch, site), { 'a:download': { noble: systemOf('first') } }, signer());
+        end();
+        second.delayMs = 300;
+        first.delayMs = what === 'is busy' ? 0 : 500;
+        first.busy = what === 'is busy' ? /kernel/ : undefined;
+        const began = performance.now();
+        const { result, complaint } = await importNoble();
+        assert.equal(result, 0, complaint);
+        assert.ok(second.asked.includes('/noble/boot-kernel'));
+        assert.ok(performance.now() - began < PROMPT_MS);
+      });
   });
 
   for (const command of ['available', 'check-sources'])
