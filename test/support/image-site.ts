@@ -29,8 +29,8 @@ export class FileSite {
   delayMs = 0;
   /** True: it accepts connections, and answers nothing. */
   isSilent = false;
-  /** The paths that are answered with 503, after a second. */
-  busy: RegExp | undefined;
+  /** The paths that are refused with a status, after a second. */
+  refused: { readonly paths: RegExp; readonly status: number } | undefined;
 
   /** @param directory in which the site is laid out */
   constructor(directory: string) {
@@ -56,8 +56,9 @@ export class FileSite {
   #send({ url = '', headers }: IncomingMessage, response: ServerResponse): void {
     this.asked.push(url);
     if (this.isSilent) return;
-    if (this.busy?.test(url) === true) {
-      setTimeout(() => response.writeHead(503).end(), 1000);
+    const { refused } = this;
+    if (refused?.paths.test(url) === true) {
+      setTimeout(() => response.writeHead(refused.status).end(), 1000);
       return;
     }
     const file = join(this.directory, url);

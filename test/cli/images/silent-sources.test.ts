@@ -62,7 +62,7 @@ describe('a source that does not answer', { skip: missing('linux', 'gpg') }, () 
     writeFileSync(sources, text);
   });
   beforeEach(() => {
-    for (const site of [first, second]) Object.assign(site, { isSilent: false, delayMs: 0, busy: undefined });
+    for (const site of [first, second]) Object.assign(site, { isSilent: false, delayMs: 0, refused: undefined });
     tree = mkdtempSync(join(scratch, 'tree-'));
   });
   after(() => {
@@ -111,26 +111,17 @@ describe('a source that does not answer', { skip: missing('linux', 'gpg') }, () 
     assert.deepEqual(importedFrom(), ['first']);
   });
 
-  describe('until the first one', () => {
-    const ends = {
-      'has no kernel': () => rmSync(join(scratch, 'first/noble/boot-kernel')),
-      'is busy': () => undefined,
-    };
-    for (const [what, end] of Object.entries(ends))
-      test(`${what}, is used from then on`, async () => {
-        for (const site of ['first', 'second'])
-          writeStreamSite(join(scratch, site), { 'a:download': { noble: systemOf('first') } }, signer());
-        end();
-        second.delayMs = 300;
-        first.delayMs = what === 'is busy' ? 0 : 500;
-        first.busy = what === 'is busy' ? /kernel/ : undefined;
-        const began = performance.now();
-        const { result, complaint } = await importNoble();
-        assert.equal(result, 0, complaint);
-        assert.ok(second.asked.includes('/noble/boot-kernel'));
-        assert.ok(performance.now() - began < PROMPT_MS);
-      });
-  });
+  for (const [what, status] of Object.entries({ lacks: 404, 'is too busy for': 503 }))
+    test(`is used as soon as the first one ${what} a file, if it has answered meanwhile`, async () => {
+      for (const site of ['first', 'second'])
+        writeStreamSite(join(scratch, site), { 'a:download': { noble: systemOf('first') } }, signer());
+      first.refused = { paths: /kernel/, status };
+      const began = performance.now();
+      const { result, complaint } = await importNoble();
+      assert.equal(result, 0, complaint);
+      assert.ok(second.asked.includes('/noble/boot-kernel'));
+      assert.ok(performance.now() - began < PROMPT_MS);
+    });
 
   for (const command of ['available', 'check-sources'])
     test(`is named by \`${command}\``, async () => {
