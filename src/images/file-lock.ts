@@ -41,7 +41,7 @@ const BRIEF_WAIT = { lookMs: 20, maxMs: 30_000 };
 const SQLITE_BUSY = 5;
 
 /** A lock that is held. */
-interface HeldLock {
+export interface HeldLock {
   release(): void;
 }
 

@@ -357,6 +357,21 @@ describe('a run of imports', { timeout: 60_000 }, () => {
     assert.equal(site.sent, content.length);
   });
 
+  test('an image whose source fails an attempt comes from a source that has answered meanwhile', async () => {
+    const content = makeSystemDisk(MIB);
+    const [{ site: first, url }, { site: second, url: other }] = [
+      await serve([disk('noble', content)]),
+      await serve([disk('noble', content)]),
+    ];
+    first.refused = { paths: /\.img$/, status: 503 };
+    second.delayMs = 300;
+    const { ended } = begin([selected('first', url), selected('second', other)]);
+    await ended;
+    assert.equal(stateOf('ubuntu/noble/amd64/generic/release')?.state, 'done');
+    assert.equal(second.sent, content.length);
+    assert.equal(first.asked.filter((path) => path.endsWith('.img')).length, 1);
+  });
+
   test('the same file under two names is downloaded once, and both images are there', async () => {
     const content = makeSystemDisk(4 * MIB);
     const { site, url } = await serve([disk('plucky', content), disk('plucky', content, 'daily')], 5);

@@ -50,7 +50,7 @@ class Delivery {
   readonly #onFault: () => void;
   readonly signal: AbortSignal;
 
-  /** @param onFault called when an attempt has failed and a further one is to follow */
+  /** @param onFault called when an attempt has failed, before the next one */
   constructor(progress: ImportProgress, signal: AbortSignal, onFault: () => void) {
     this.#progress = progress;
     this.signal = signal;

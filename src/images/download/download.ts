@@ -295,7 +295,7 @@ export class FileDownload implements Download {
       const { directory, hasLock = false } = this.request;
       if (!(hasLock && error instanceof AttemptFailure && error.fault.code === 'no-room')) throw error;
       const { neededBytes, freeBytes } = error.fault.params;
-      await freeUnlockedParts(directory, neededBytes - freeBytes);
+      await freeUnlockedParts(directory, neededBytes - freeBytes, this.#means.clock.wallTimeMs());
       await this.#room.reserve(bytes);
     }
   }

@@ -138,6 +138,13 @@ function refuseTaken(offer: ImageOffer, request: DownloadRequest, tree: string):
     throw new RackError('already-exists', `${offerName(offer)} was not imported: ${why}`);
 }
 
+/** True if a person added the published file under the offered name. One under another name was never checked as a system (`judgeSystem`). */
+const isAddedAsPublished = (image: StoredImage, offer: ImageOffer): boolean =>
+  isSameName(image, offer) &&
+  image.serial === offer.serial &&
+  offer.digest.algorithm === 'sha256' &&
+  image.sha256 === offer.digest.hex;
+
 /** Publishes the offered image if the same file was imported under another name. @returns undefined if it was not */
 async function publishTwin(
   offer: ImageOffer,
@@ -149,7 +156,7 @@ async function publishTwin(
     ? undefined
     : readImages(tree).images.find(
         (image) =>
-          (image.origin?.hex === digest.hex || (digest.algorithm === 'sha256' && image.sha256 === digest.hex)) &&
+          (image.origin?.hex === digest.hex || isAddedAsPublished(image, offer)) &&
           image.system === undefined &&
           image.architecture === architecture &&
           hasBlob(tree, image),

@@ -14,7 +14,7 @@
 // 5. The run ends when all sources have answered, and no import is queued or under way. It lists what it left out; the progress of an image has its own reason.
 // 6. `renew` asks the sources again (questions.ts). The imports under way continue meanwhile, so no slow one keeps newer images of other sources away. An
 //    import ends as soon as a source of its offers has been removed or changed, or does not offer it any more; it begins again with the
-//    offers that are left, if there are any.
+//    offers that are left, if there are any. It also begins again if an attempt fails after further sources have offered it.
 
 import { isDeepStrictEqual } from 'node:util';
 import { type Clock, later } from '../../clock.ts';
@@ -278,6 +278,8 @@ export class ImportRun {
         if (state.kind === 'downloading') item.sender = senderOf(offers, state.url);
         if (wait === undefined) this.#showDownload(item, state);
         else pause.abort();
+        // It begins again, with the mirrors that have become known meanwhile.
+        if (state.kind === 'waiting' && state.reason !== undefined && item.offers !== offers) item.stop?.abort();
       };
       const onWait = (pid = 0): void => this.#showWait(item, pid);
       const result = await importFirstItem(offers, { ...terms, onProgress, onWait }, (tried) => {

@@ -1,12 +1,13 @@
-// A full disk gets room from parts that no import downloads any more, the oldest first.
+// A full disk gets room from parts that no import downloads any more, the oldest first, and only if that is enough.
 
 import assert from 'node:assert/strict';
-import { existsSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
 import { RESERVE_BYTES } from '../../../src/images/blob-writing.ts';
 import { DownloadQueue } from '../../../src/images/download/queue.ts';
+import { freeUnlockedParts } from '../../../src/images/download/unlocked-parts.ts';
 import { lockImport } from '../../../src/images/file-lock.ts';
 import { whenAtRest } from '../../support/download-at-rest.ts';
 import { type DownloadPlace, makeContent, placeForEach, QUICK, sha256 } from './download-place.ts';
@@ -20,11 +21,11 @@ placeForEach((made) => {
 });
 
 /** Puts a part into the directory. @returns its path */
-function putPart(pair: string, agedHours: number): string {
+function putPart(pair: string, agedDays: number): string {
   const path = join(place.directory, `${pair.repeat(32)}-99.part`);
   writeFileSync(path, Buffer.alloc(PART_BYTES));
   writeFileSync(`${path}.json`, '{}');
-  const at = Date.now() / 1000 - agedHours * 3600;
+  const at = Date.now() / 1000 - agedDays * 24 * 3600;
   utimesSync(path, at, at);
   return path;
 }
@@ -53,3 +54,21 @@ for (const hasLock of [true, false])
       await queue.close();
     }
   });
+
+test('no part is removed if all that are unused are not enough, and none that got bytes within a day', async () => {
+  const kept = [putPart('aa', 4), putPart('bb', 3), putPart('cc', 0.9)];
+  const isThere = () => kept.map((path) => existsSync(path));
+  await freeUnlockedParts(place.directory, 2 * PART_BYTES + 1, Date.now());
+  assert.deepEqual(isThere(), [true, true, true]);
+  const link = `${place.directory}-link`;
+  symlinkSync(place.directory, link);
+  await freeUnlockedParts(link, 2 * PART_BYTES, Date.now());
+  rmSync(link);
+  assert.deepEqual(isThere(), [true, true, true]);
+  await freeUnlockedParts(place.directory, 2 * PART_BYTES, Date.now());
+  assert.deepEqual(isThere(), [false, false, true]);
+  assert.deepEqual(
+    readdirSync(place.directory).filter((name) => name.endsWith('.lock')),
+    [],
+  );
+});

@@ -11,7 +11,7 @@ import { importImage } from '../../../src/images/import/image-import.ts';
 import { sweepDownloads } from '../../../src/images/import/left-downloads.ts';
 import type { ImageOffer } from '../../../src/images/offers/offer.ts';
 import { viewBytes } from '../../../src/net/borrowed-bytes.ts';
-import { makeSystemDisk } from '../disks.ts';
+import { makeDisk, makeSystemDisk } from '../disks.ts';
 import { DownloadPlace, sha256 } from '../download/download-place.ts';
 
 const MIB = 1024 * 1024;
@@ -45,9 +45,9 @@ async function importIt(bytes: Uint8Array, more: Partial<ImageOffer> & { readonl
 }
 
 /** Adds a disk as a person does. */
-const addByHand = (bytes: Uint8Array) =>
+const addByHand = (bytes: Uint8Array, os = NAME.os) =>
   addImage({
-    ...{ tree, fileName: 'given', name: { ...NAME, serial: SERIAL }, nowMs: DAY, compress: false },
+    ...{ tree, fileName: 'given', name: { ...NAME, os, serial: SERIAL }, nowMs: DAY, compress: false },
     file: {
       bytes: bytes.length,
       read: async (at, length) => viewBytes(bytes, at, Math.min(bytes.length, at + length)),
@@ -86,4 +86,11 @@ test('an image that a person added as it was published is verified here, and cou
   const { image } = await importIt(FIRST);
   assert.deepEqual(image.origin, { source: 'site', ...digestOf(FIRST) });
   assert.deepEqual([readImages(tree).images, requests()], [[image], [0]]);
+});
+
+test('an image that a person added under another name is not taken unchecked: its system is judged', async () => {
+  const empty = makeDisk(2 * MIB, 'gpt');
+  const { image } = await addByHand(empty, 'other');
+  await assert.rejects(importIt(empty), { code: 'bad-argument' });
+  assert.deepEqual(readImages(tree).images, [image]);
 });
