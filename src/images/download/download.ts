@@ -245,7 +245,7 @@ export class FileDownload implements Download {
       if (!(await this.#fetch(part, source, url, signal))) return false;
     } catch (error) {
       if (!(error instanceof AttemptFailure)) throw error;
-      return signal.aborted ? false : this.#afterFault(part, begun, error.fault);
+      return signal.aborted ? false : this.#afterFault(part, begun, withUrl(error.fault, source.url));
     }
     return signal.aborted ? false : this.#verify(part, begun, signal);
   }
@@ -371,3 +371,9 @@ export class FileDownload implements Download {
     return { code: 'disk-failed', params: { path, said: cleanSaid(error) } };
   }
 }
+
+/** The fault, with the requested URL where the sentence tells to check it. */
+const withUrl = (fault: AttemptFault, { origin, pathname }: URL): AttemptFault =>
+  fault.code === 'http-refused'
+    ? cleanFault({ ...fault, params: { ...fault.params, url: `${origin}${pathname}` } })
+    : fault;

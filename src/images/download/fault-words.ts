@@ -49,7 +49,8 @@ const WORDS: {
     `the proxy ${proxy} asked for a password: write http://USER:PASSWORD@HOST:PORT in http_proxy and https_proxy`,
 
   silent: ({ host, seconds }, next) => `${host} did not answer within ${seconds} s: ${next.again}`,
-  'http-refused': ({ host, status }) => `${host} did not deliver the file (HTTP ${status}): ${CHECK_URL}`,
+  'http-refused': ({ host, status, url = 'the file', mirrorKey }) =>
+    `${host} did not deliver ${url} (HTTP ${status}): ${CHECK_URL}${mirrorKey === undefined ? '' : `: sudo rackboot config set ${mirrorKey} URL`}`,
   'http-failed': ({ host, status }, next) => `${host} failed (HTTP ${status}): ${next.again}`,
   busy: ({ host, status, seconds }, next) =>
     `${host} is busy (HTTP ${status}${seconds === undefined ? '' : `; it asked for a pause of ${seconds} s`}): ${next.again}`,

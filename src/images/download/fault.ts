@@ -33,8 +33,16 @@ export interface AttemptFaultParams {
 
   /** Connected, but no response header arrived within the timeout. */
   silent: OfHost & { readonly seconds: number };
-  /** 4xx: the server does not have the file, or refuses to send it. */
-  'http-refused': OfHost & { readonly status: number };
+  /**
+   * 4xx: the server does not have the file, or refuses to send it.
+   * @param url the requested URL, without query and password; undefined: the caller names it
+   * @param mirrorKey the key of the configuration that chooses another mirror; undefined: none does
+   */
+  'http-refused': OfHost & {
+    readonly status: number;
+    readonly url?: string | undefined;
+    readonly mirrorKey?: string | undefined;
+  };
   /** 5xx, or another status that is not an answer to GET. */
   'http-failed': OfHost & { readonly status: number };
   /** 429 or 503. @param seconds the server's Retry-After; undefined if it gives none */

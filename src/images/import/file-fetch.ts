@@ -32,6 +32,8 @@ export interface FetchTerms extends Pick<ImportWait, 'onWait'> {
   readonly onDownload: (download: Download) => void;
   /** Stops the download; the bytes downloaded so far stay. */
   readonly signal?: AbortSignal | undefined;
+  /** The key of the configuration that chooses another mirror; undefined: none does. */
+  readonly mirrorKey?: string | undefined;
 }
 
 /**
@@ -42,7 +44,7 @@ export interface FetchTerms extends Pick<ImportWait, 'onWait'> {
 export async function fetchFile(
   request: DownloadRequest,
   name: string,
-  { downloads, onDownload, signal }: FetchTerms,
+  { downloads, onDownload, signal, mirrorKey }: FetchTerms,
 ): Promise<void> {
   const download = downloads.add(request);
   const stop = (): void => download.cancel();
@@ -68,8 +70,8 @@ export async function fetchFile(
   // The caller's lock may be released only then.
   await download.settled();
   if (state.kind !== 'failed') throw new RackError('cancelled', 'the import was stopped');
-  const why = describeLastFault(state.reason, download);
-  throw new RackError('source-failed', `${name} could not be downloaded: ${why}`, {
-    cause: new AttemptFailure(state.reason),
-  });
+  const { reason } = state;
+  const fault = reason.code === 'http-refused' ? { ...reason, params: { ...reason.params, mirrorKey } } : reason;
+  const why = describeLastFault(fault, download);
+  throw new RackError('source-failed', `${name} could not be downloaded: ${why}`, { cause: new AttemptFailure(fault) });
 }

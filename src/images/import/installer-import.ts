@@ -58,7 +58,9 @@ export async function importOfferedInstaller(offer: InstallerOffer, terms: Insta
   const lock = await waitForImports(requests.map(lockOf), installerName(offer), terms);
   try {
     // At once: then the bytes of both are known early. The locks are held until neither is written any more.
-    const ends = await Promise.allSettled(requests.map((request) => fetchFile(request, installerName(offer), terms)));
+    const ends = await Promise.allSettled(
+      requests.map((request) => fetchFile(request, installerName(offer), { ...terms, mirrorKey: offer.mirrorKey })),
+    );
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
     const [linux, first] = await Promise.all(requests.map(({ name }) => readFile(join(directory, name))));
     if (linux === undefined || first === undefined) throw new Error('two files were requested');

@@ -20,7 +20,7 @@ import { decodeReleaseFile, type ReleaseFile } from '../checksums/release-file.t
 import { describeDocumentFault } from '../documents/fault.ts';
 import type { Digest } from '../download/digest.ts';
 import { networkFault } from '../download/fault.ts';
-import { type ConfiguredMirrors, findMirror } from '../sources/package-mirrors.ts';
+import { type ConfiguredMirrors, findMirror, mirrorKeyOf } from '../sources/package-mirrors.ts';
 import type { InstallerRelease, InstallerSource } from '../sources/source.ts';
 import {
   areUnread,
@@ -188,7 +188,8 @@ class Mirror {
     const [kernel, initrd] = ['linux', 'initrd.gz'].map((file) => listedFile(list, url, `${images}/`, arch, file));
     // The architecture has no image for network boot, or the release's updates have other images.
     if (kernel === undefined || initrd === undefined) return undefined;
-    return { source, os, release: name, base, architecture, title, kernel, initrd, leftOut: undefined };
+    const mirrorKey = mirrorKeyOf(this.#source, architecture);
+    return { source, os, release: name, base, architecture, title, kernel, initrd, leftOut: undefined, mirrorKey };
   }
 
   /** The list of the installer's files; undefined: the suite has none. */

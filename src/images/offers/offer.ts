@@ -109,6 +109,8 @@ export interface InstallerOffer {
   readonly initrd: PlacedFile;
   /** Why the updates of the release, which may have a newer installer, were left out; undefined: they were not. */
   readonly leftOut: string | undefined;
+  /** The key of the configuration that chooses its mirror; undefined: none does. */
+  readonly mirrorKey?: string | undefined;
   /** Another Rackboot's: it has added the drivers, so the files are used as they are. Undefined for one of a mirror. */
   readonly finished?: { readonly serial: string | undefined } | undefined;
 }

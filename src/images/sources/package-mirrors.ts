@@ -18,6 +18,20 @@ export interface ConfiguredMirrors {
 const MAIN_ARCHITECTURES: ReadonlySet<string> = new Set(['amd64', 'i386']);
 const PORTS = 'ubuntu-ports';
 
+const hasPorts = (os: string, architecture: string): boolean =>
+  os === 'ubuntu' && !MAIN_ARCHITECTURES.has(architecture);
+
+/** The key of the configuration that chooses the mirror; undefined: the source names its own, or no key is for its system. */
+export function mirrorKeyOf(
+  { os, mirror }: Pick<InstallerSource, 'os' | 'mirror'>,
+  architecture: string,
+): string | undefined {
+  if (mirror !== undefined) return undefined;
+  if (os === 'debian') return 'preseeds.debian_mirror';
+  if (os !== 'ubuntu') return undefined;
+  return hasPorts(os, architecture) ? 'preseeds.ubuntu_ports_mirror' : 'preseeds.ubuntu_mirror';
+}
+
 /**
  * Finds the URL of the mirror, ending in `/`; undefined if there is none.
  * @param host the mirrors that this host's apt uses
@@ -30,7 +44,7 @@ export function findMirror(
 ): string | undefined {
   const { os, mirror, defaultMirror, defaultPortsMirror } = source;
   if (mirror !== undefined) return mirror;
-  const isPorts = os === 'ubuntu' && !MAIN_ARCHITECTURES.has(architecture);
+  const isPorts = hasPorts(os, architecture);
   const named = os === 'debian' ? configured.debian : os === 'ubuntu' ? configured.ubuntu : undefined;
   const own = isPorts ? configured.ubuntuPorts : named;
   if (own !== undefined) return own.endsWith('/') ? own : `${own}/`;

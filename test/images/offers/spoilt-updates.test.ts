@@ -8,10 +8,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
+import { downloadOf, fetchFile } from '../../../src/images/import/file-fetch.ts';
 import { leftOutNote, type SourceAnswer } from '../../../src/images/offers/offer.ts';
 import { askSources } from '../../../src/images/offers/offers.ts';
 import { keysRemedy } from '../../../src/images/offers/source-documents.ts';
+import { mirrorKeyOf } from '../../../src/images/sources/package-mirrors.ts';
 import type { InstallerSource } from '../../../src/images/sources/source.ts';
+import { importText } from '../../../src/region/words/en/imports.ts';
+import { failureReason } from '../../../src/region-thread/imports/import-failure.ts';
 import { GpgHome } from '../../support/gpg-home.ts';
 import { FileSite } from '../../support/image-site.ts';
 import { type InstallerSuite, installerFiles, writeInstallerSuite } from '../../support/installer-site.ts';
@@ -134,6 +138,37 @@ describe('an installer of a release', { skip: missing('linux', 'gpg') }, () => {
     );
     const packaged = keysRemedy(['/none/k.gpg', '/usr/share/keyrings/debian-archive-keyring.gpg']);
     assert.equal(packaged, 'sudo apt-get install debian-archive-keyring');
+  });
+
+  it('names the URL and the way to another mirror if the mirror lacks a file', { timeout: CASE_MS_MAX }, async () => {
+    const place = new DownloadPlace();
+    try {
+      const lost = { name: 'a.gz', url: `${url}dists/lost/a.gz?token=x`, mirrors: [], bytes: undefined };
+      const request = downloadOf({ ...lost, digest: { algorithm: 'sha256', hex: 'ab'.repeat(32) } }, scratch, 1000);
+      const fetch = async (mirrorKey: string | undefined): Promise<string> => {
+        const terms = { downloads: place.queue(), onDownload: () => undefined, mirrorKey };
+        try {
+          await fetchFile(request, 'installer/debian/lost/amd64', terms);
+        } catch (error) {
+          return importText(failureReason(error));
+        }
+        return assert.fail('there is such a file');
+      };
+      const said = `${new URL(url).host} did not deliver ${url}dists/lost/a.gz (HTTP 404): check the URL, or use another mirror`;
+      assert.equal(await fetch(undefined), said);
+      assert.equal(
+        await fetch('preseeds.debian_mirror'),
+        `${said}: sudo rackboot config set preseeds.debian_mirror URL`,
+      );
+    } finally {
+      await place.close();
+    }
+    const keyOf = (os: string, architecture: string, mirror?: string) => mirrorKeyOf({ os, mirror }, architecture);
+    assert.equal(keyOf('debian', 'amd64'), 'preseeds.debian_mirror');
+    assert.equal(keyOf('ubuntu', 'i386'), 'preseeds.ubuntu_mirror');
+    assert.equal(keyOf('ubuntu', 'arm64'), 'preseeds.ubuntu_ports_mirror');
+    assert.equal(keyOf('debian', 'amd64', url), undefined);
+    assert.equal(keyOf('other', 'amd64'), undefined);
   });
 
   for (const [name, base, updates, suite, leftOut, problem] of rows) {
