@@ -17,6 +17,7 @@ import { DISK_BYTES_MAX } from '../qcow2/header.ts';
 import type { StreamSource } from '../sources/source.ts';
 import { isTreeName, SYSTEM_FILES_MAX } from '../stored-system.ts';
 import { listImages } from '../streams/image-listing.ts';
+import { isOwnProduct } from '../streams/own-stream.ts';
 import type { StreamFile, StreamImage } from '../streams/stream-products.ts';
 import { tagOf } from '../streams/tags.ts';
 import type { ItemOffer } from './item-offer.ts';
@@ -84,7 +85,7 @@ export function streamOffer(source: StreamSource, image: StreamImage): ItemOffer
   const offer = {
     ...names,
     serial: storedSerial(image.serial),
-    title: storedTitle(`${systemTitle(source, image.os, shown.title)} ${shown.title}`.trim()),
+    title: titleOf(source, image, shown.title),
     supportEnds: image.supportEnds === '' ? undefined : image.supportEnds,
     url: `${source.url}${root.path}`,
     mirrors: [],
@@ -95,6 +96,12 @@ export function streamOffer(source: StreamSource, image: StreamImage): ItemOffer
   // The region's database and the image store accept no other names.
   const wrong = judgeImageName(offer);
   return wrong === undefined ? { kind: 'image', offer } : `${name} cannot be imported: ${wrong}`;
+}
+
+/** Another Rackboot's title is whole, and stays as it is. */
+function titleOf(source: StreamSource, { product, os, title }: StreamImage, release: string): string {
+  if (title !== '' && isOwnProduct(product)) return storedTitle(title);
+  return storedTitle(`${systemTitle(source, os, release)} ${release}`.trim());
 }
 
 /** The words before the title of a release, such as `24.04 LTS`: the title of its source, or the name of a system that it lacks. */

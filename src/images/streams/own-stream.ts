@@ -16,6 +16,8 @@ const IMAGES = 'io.rackboot:images:download';
 const LOADERS = 'io.rackboot:bootloaders:download';
 const INSTALLERS = 'io.rackboot:installers:download';
 const DATATYPE = 'image-downloads';
+/** The first part of the names of products. */
+const OWN = 'io.rackboot';
 /** The files of an installer. */
 const INSTALLER_FILES = ['initrd.gz', 'linux'];
 
@@ -83,6 +85,9 @@ export function describeStore(
   };
 }
 
+/** True for the name of a product that a Rackboot describes. */
+export const isOwnProduct = (product: string): boolean => product.startsWith(`${OWN}:`);
+
 /** The path of a document of products, without its extension. */
 const pathOf = (contentId: string): string => `streams/v1/${contentId}`;
 
@@ -100,7 +105,7 @@ function imageProducts(images: readonly StoredImage[]): Products {
   for (const image of images) {
     const { os, release, architecture: arch, label, serial, title } = image;
     const subarch = image.system?.subarch ?? image.subarchitecture;
-    const name = ['io.rackboot', os, release, arch, subarch, label].join(':');
+    const name = [OWN, os, release, arch, subarch, label].join(':');
     const subarches = [...new Set([subarch, image.subarchitecture, ...(image.system?.subarches ?? [])])].join(',');
     products[name] ??= { os, release, version: release, arch, subarch, subarches, label, versions: {} };
     products[name].versions[serial] = { release_title: title, items: itemsOf(image) };
@@ -130,7 +135,7 @@ function productOf(part: StreamedPart): [name: string, product: Product] {
     kind === 'loader'
       ? { os: title, arch, arches: arch, label, 'bootloader-type': release }
       : { os, release, version: release, arch, subarch: 'generic', subarches: 'generic', label };
-  return [['io.rackboot', kind, os, release, arch, label].join(':'), { ...tags, versions: { [serial]: version } }];
+  return [[OWN, kind, os, release, arch, label].join(':'), { ...tags, versions: { [serial]: version } }];
 }
 
 const textOf = (document: unknown): string => `${JSON.stringify(document, undefined, 1)}\n`;

@@ -102,6 +102,22 @@ it('the stream of a region says what a system of its store supports', () => {
   assert.deepEqual(decoded.ok && decoded.value.products[0]?.images[0]?.subarches, ['ga-24.04', 'generic', 'hwe-t']);
 });
 
+it('a title is the same after the stream of a region, whatever the title of the source', () => {
+  for (const title of ['Our system', 'x'.repeat(128)]) {
+    const image: StoredImage = {
+      ...{ os: 'custom', release: 'mine', architecture: 'amd64', subarchitecture: 'generic', label: 'release', title },
+      ...{ serial: '20261015', sha256: 'a'.repeat(64), bytes: 1, diskBytes: 1, format: 'raw', partitionTable: 'gpt' },
+    };
+    const { documents } = describeStore([image], 0);
+    const decoded = decodeStreamProducts(documents('json').get('streams/v1/io.rackboot:images:download') ?? '');
+    const [read] = decoded.ok ? (decoded.value.products[0]?.images ?? []) : [];
+    for (const ofSource of ['', 'Another Rackboot']) {
+      const offer = read === undefined ? '' : streamOffer({ ...SOURCE, title: ofSource }, read);
+      assert.equal(typeof offer === 'string' ? offer : offer.kind === 'image' && offer.offer.title, title);
+    }
+  }
+});
+
 it('the title of an offer names its system, by the source or by the site', () => {
   const rows = [
     ['Ubuntu Server', 'ubuntu', '24.04 LTS', 'Ubuntu Server 24.04 LTS'],
