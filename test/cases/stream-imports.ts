@@ -272,7 +272,7 @@ export function testStreamImports(which: 'short' | 'all'): void {
           const text = complaints.join('\n');
           assert.match(
             text,
-            /^ubuntu\/nobel: .* does not offer it: `.* images available .*--all` lists what there is$/m,
+            /^ubuntu\/nobel: .* does not offer it: did you mean ubuntu\/noble\? `.* images available .*--all` lists what there is$/m,
           );
           assert.match(text, /^http\S+gone\/: .*HTTP 404/m);
           const states = output.filter((line) => line.startsWith('bootloader/uefi/amd64/generic/stable: done'));

@@ -247,3 +247,23 @@ test('a run has a bound, and each image beyond it a reason', () => {
     ['r500', 'r501'].map((release) => [release, { code: 'run-full', params: { max: 500 } }]),
   );
 });
+
+test('the reason of a selection with a typo names what was probably meant, but nothing that is there', () => {
+  const releases = ['debian/bookworm', 'debian/trixie', 'ubuntu/noble'];
+  const nearest = (os: string, release: string): string | undefined => {
+    const answer = { source: 'a', offers: [], installers: [], loaders: [], problems: [], releases };
+    const wanted = [selection({ os, release })];
+    const [skipped] = planImports([[{ source: source('a'), selections: wanted }, answer]]).skipped;
+    return skipped?.reason.code === 'not-offered' ? skipped.reason.params.nearest : assert.fail('it is offered');
+  };
+  assert.equal(nearest('debian', 'bookwurm'), 'debian/bookworm');
+  assert.equal(nearest('*', 'nobel'), 'ubuntu/noble');
+  assert.equal(nearest('debain', 'trixie'), 'debian/trixie');
+  for (const [os, release] of [
+    ['debian', 'nobel'],
+    ['debian', 'trixie'],
+    ['ubuntu', '*'],
+    ['ubuntu', '24.04'],
+  ] as const)
+    assert.equal(nearest(os, release), undefined, `${os}/${release}`);
+});

@@ -93,10 +93,22 @@ export async function importSelected({
   for (const { name, reason } of missing) printError(name === '' ? reason : `${name}: ${reason}`);
   if (more > 0)
     printError(`${counted(more, 'further source or selection', 'further sources or selections')}: see the page Images`);
-  if (failed.length > 0) printError(`${counted(failed.length, 'image')} could not be imported.`);
-  if (failed.length + missing.length + more > 0) return 1;
+  const failures = failuresText(failed.length, missing.length + more);
+  if (failures !== '') {
+    printError(failures);
+    return 1;
+  }
   if (!json) print('The import has ended: rackboot images list');
   return 0;
+}
+
+/** Counts what was not imported; empty: nothing failed. @param left sources that could not be used, and selections that matched nothing */
+export function failuresText(images: number, left: number): string {
+  const counts = [
+    ...(images === 0 ? [] : [counted(images, 'image')]),
+    ...(left === 0 ? [] : [counted(left, 'source or selection', 'sources or selections')]),
+  ];
+  return counts.length === 0 ? '' : `Not imported: ${counts.join(' and ')}.`;
 }
 
 /** Prints what changes after the request: the state of each image, and each tenth of its download. */

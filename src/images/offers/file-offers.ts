@@ -11,6 +11,7 @@ import {
   areUnread,
   distinctProblems,
   type ImageOffer,
+  knownReleases,
   type OfferWish,
   type SourceAnswer,
   storedSerial,
@@ -44,6 +45,7 @@ export async function readFileOffers(
     offers: answers.flatMap((answer) => (answer instanceof RackError ? [] : [answer])),
     installers: [],
     loaders: [],
+    releases: knownReleases(source.releases.map(({ name }) => `${source.os}/${name}`)),
     problems: distinctProblems(answers),
     isUnread: areUnread(answers),
   };

@@ -27,6 +27,7 @@ import {
   distinctProblems,
   type InstallerOffer,
   installerNames,
+  knownReleases,
   type OfferWish,
   type SourceAnswer,
 } from './offer.ts';
@@ -91,6 +92,7 @@ export async function readInstallerOffers(
     // `undefined` is not a problem: not every release exists for every architecture.
     installers: answers.flatMap((answer) => (answer === undefined || answer instanceof RackError ? [] : [answer])),
     loaders: [],
+    releases: knownReleases(source.releases.map(({ name }) => `${source.os}/${name}`)),
     problems: distinctProblems(answers),
     isUnread: areUnread(answers),
   };

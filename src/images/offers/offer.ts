@@ -1,6 +1,7 @@
 // Images, installers and boot loaders that a source offers.
 
 import { RackError } from '../../errors.ts';
+import { nearestName } from '../../nearest-name.ts';
 import type { Digest } from '../download/digest.ts';
 import { type ImageName, type ImageOrigin, isSameName, type StoredImage } from '../image-store.ts';
 
@@ -131,10 +132,34 @@ export interface SourceAnswer {
   readonly offers: readonly ImageOffer[];
   readonly installers: readonly InstallerOffer[];
   readonly loaders: readonly LoaderOffer[];
+  /** All releases that the source is known to have, as `ubuntu/noble`, whatever was requested; undefined: unknown. */
+  readonly releases?: readonly string[] | undefined;
   /** Each with its remedy; `source-failed`. The cause of a failed download is an `AttemptFailure`. */
   readonly problems: readonly RackError[];
   /** True if nothing of the source could be read. */
   readonly isUnread?: boolean | undefined;
+}
+
+/** The most releases of an answer. The largest known site, that of MAAS, has some 30. */
+const RELEASES_MAX = 500;
+
+/** The releases of an answer, each once. */
+export const knownReleases = (names: Iterable<string>): readonly string[] => [...new Set(names)].slice(0, RELEASES_MAX);
+
+/**
+ * The release of the answers whose name is most similar to one that they lack, as `ubuntu/noble`; undefined: none is, or they have this one.
+ * @param os ANY: of any system
+ */
+export function nearestRelease(
+  answers: readonly Pick<SourceAnswer, 'releases'>[],
+  { os, release }: { readonly os: string; readonly release: string },
+): string | undefined {
+  const all = answers.flatMap(({ releases = [] }) => releases);
+  const ofSystem = all.filter((name) => os === ANY || name.startsWith(`${os}/`));
+  const byRelease = new Map(ofSystem.map((name) => [name.slice(name.indexOf('/') + 1), name]));
+  if (release === ANY || byRelease.has(release)) return undefined;
+  if (byRelease.size === 0) return nearestName(`${os}/${release}`, all);
+  return byRelease.get(nearestName(release, [...byRelease.keys()]) ?? '');
 }
 
 /** True if every part that was read of a source failed; false if none was wanted: the source may lack what is selected. */

@@ -21,6 +21,7 @@ import {
   type LoaderOffer,
   NAMED_MAX,
   type NamedFile,
+  nearestRelease,
   type OfferWish,
   offeredContent,
   offerName,
@@ -166,7 +167,9 @@ function refuseAll(answers: readonly SourceAnswer[], { os, release = '', archite
   refuseProblems(answers);
   const names = answers.map(({ source }) => source);
   const asked = `${os}/${release} for ${listed(architectures, NAMED_MAX)}`;
-  const remedy = `\`rackboot images available ${os}\` lists all`;
+  const nearest = nearestRelease(answers, { os, release });
+  const hint = nearest === undefined ? '' : `did you mean ${nearest}? `;
+  const remedy = `${hint}\`rackboot images available ${os}\` lists all`;
   const have = names.length === 1 ? 'has' : 'have';
   throw new RackError('not-found', `${listed(names, NAMED_MAX)} ${have} no ${asked}: ${remedy}`);
 }

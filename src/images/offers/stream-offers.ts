@@ -11,8 +11,9 @@ import type { StreamSource } from '../sources/source.ts';
 import { decodeStreamProducts } from '../streams/decode-products.ts';
 import { chooseImages, type ImageWishes } from '../streams/selection.ts';
 import { decodeStreamIndex, judgeDocument } from '../streams/stream-index.ts';
+import type { StreamProduct } from '../streams/stream-products.ts';
 import type { ItemOffer } from './item-offer.ts';
-import { ANY, NAMED_MAX, type OfferWish, type SourceAnswer } from './offer.ts';
+import { ANY, knownReleases, NAMED_MAX, type OfferWish, type SourceAnswer } from './offer.ts';
 import type { SourceDocuments, TrustedDocument } from './source-documents.ts';
 import { namesOf, streamOffer } from './stream-offer.ts';
 
@@ -54,6 +55,7 @@ export async function readStreamOffers(
   }
   const items: ItemOffer[] = [];
   const problems: RackError[] = [];
+  const releases: string[] = [];
   let bytes = 0;
   for (const entry of entries) {
     const { path } = entry;
@@ -62,6 +64,7 @@ export async function readStreamOffers(
     const wrong = judgeDocument(products.value, [entry]);
     if (wrong !== undefined) throw documents.failure(`${source.url}${path}: ${wrong}`);
     await documents.refuseOlder(`${source.url}${path}`, Date.parse(products.value.updated));
+    releases.push(...structuredClone(releasesOf(source, products.value.products)));
     for (const image of chooseImages(products.value.products, wishesOf(source, wish))) {
       const offer = streamOffer(source, image);
       bytes += sizeOf(offer);
@@ -79,9 +82,20 @@ export async function readStreamOffers(
     offers: items.flatMap((item) => (item.kind === 'image' ? [item.offer] : [])),
     installers: items.flatMap((item) => (item.kind === 'installer' ? [item.offer] : [])),
     loaders: items.flatMap((item) => (item.kind === 'loader' ? [item.offer] : [])),
+    releases: knownReleases(releases),
     problems,
   };
 }
+
+/** The systems and releases of products. */
+const releasesOf = (source: StreamSource, products: readonly StreamProduct[]): readonly string[] =>
+  knownReleases(
+    products.flatMap(({ images: [newest] }) => {
+      if (newest === undefined) return [];
+      const { os, release } = namesOf(source, newest);
+      return [`${os}/${release}`];
+    }),
+  );
 
 /** About how much memory an offer takes, in bytes. @param offer as from `streamOffer` */
 function sizeOf(offer: ItemOffer | string): number {

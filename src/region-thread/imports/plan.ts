@@ -10,7 +10,13 @@
 // Source: MAAS's boot sources, of which the first that has an image delivers it.
 
 import { type ItemOffer, itemsOf, namesOfItem, type OffersOfItem } from '../../images/offers/item-offer.ts';
-import { LOADER, type OfferNames, type OfferWish, type SourceAnswer } from '../../images/offers/offer.ts';
+import {
+  LOADER,
+  nearestRelease,
+  type OfferNames,
+  type OfferWish,
+  type SourceAnswer,
+} from '../../images/offers/offer.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import type { WrittenBootSelection } from '../../region/records/boot-store.ts';
@@ -84,8 +90,9 @@ export function planImports(answers: readonly Asked[], begun: ReadonlySet<string
           ...(has(subarches) ? {} : { subarches }),
         };
         const isWhole = answer.problems.length === 0;
+        const nearest = nearestRelease([answer], selection);
         const reason = isWhole
-          ? ({ code: 'not-offered', params: { ...params, os } } as const)
+          ? ({ code: 'not-offered', params: { ...params, os, ...(nearest === undefined ? {} : { nearest }) } } as const)
           : ({ code: 'not-in-part', params } as const);
         skipped.push({ name: `${os}/${release}`, reason });
       }

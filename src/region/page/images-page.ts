@@ -10,7 +10,7 @@ import { type FileProblem, type RegionSource, sourceTitle } from '../images/regi
 import type { ListedImage } from '../life/deployment.ts';
 import type { BootSelection, ImageUse, ImportProgress, ImportRun } from '../records/boot-store.ts';
 import { isImporting } from '../records/boot-store.ts';
-import type { ImportReason } from '../records/import-reason.ts';
+import { type ImportReason, isFailure } from '../records/import-reason.ts';
 import { formatAge, formatSize } from '../words/quantity.ts';
 import { importReasonText, words } from '../words/text.ts';
 import { formOf, hiddenField } from './forms.ts';
@@ -203,15 +203,26 @@ export const fileProblemPart = (problem: FileProblem | undefined): Html =>
 
 function runText(run: ImportRun, failed: number, isSelected: boolean, nowMs: number): string {
   const { running, idle, never, next, onDemand } = words.images.run;
-  const failures = failed === 0 ? '' : ` ${words.images.run.failed(failed)}`;
+  const left = leftOut(run).filter(({ reason }) => isFailure(reason)).length + run.skippedMore;
+  const failures = [
+    ...(failed === 0 ? [] : [words.images.run.failed(failed)]),
+    ...(left === 0 ? [] : [words.images.run.left(left)]),
+  ]
+    .map((text) => ` ${text}`)
+    .join('');
   if (isImporting(run)) return `${running}${failures}`;
   if (!isSelected) return `${words.sources.nothing}${failures}`;
   const last = run.endedMs === 0 ? never : idle(formatAge(nowMs - run.endedMs));
   return `${last} ${run.nextMs === 0 ? onDemand : next(run.nextMs - nowMs)}${failures}`;
 }
 
-function skippedPart({ skipped, skippedMore }: ImportRun): Html {
-  const images = skipped.filter((one) => !isNothingSelected(one) && !isElsewhere(one));
+/** What the list of skipped images shows. */
+const leftOut = ({ skipped }: ImportRun): ImportRun['skipped'] =>
+  skipped.filter((one) => !isNothingSelected(one) && !isElsewhere(one));
+
+function skippedPart(run: ImportRun): Html {
+  const { skippedMore } = run;
+  const images = leftOut(run);
   if (images.length === 0) return nothing;
   const items = images.map(
     ({ name, reason }) =>

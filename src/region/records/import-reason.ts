@@ -23,6 +23,7 @@ const PARAMS = {
   /**
    * The source has no image that matches a selection.
    * @param os the selected system @param arches the selected architectures; empty: all @param labels as `arches`; undefined: all @param subarches as `labels`
+   * @param nearest the system and release with the most similar name that the source has; undefined: none
    */
   'not-offered': z.object({
     os: text.optional(),
@@ -30,6 +31,7 @@ const PARAMS = {
     arches: names,
     labels: names.optional(),
     subarches: names.optional(),
+    nearest: text.optional(),
   }),
   /** As `not-offered`, but problems of the source may hide an image; they have entries of their own. */
   'not-in-part': z.object({ source: text, arches: names, labels: names.optional(), subarches: names.optional() }),

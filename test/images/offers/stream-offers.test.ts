@@ -51,8 +51,9 @@ test('a site whose documents together have too many names is refused, with the r
 });
 
 test('a site with as many names as the largest known one is read', async () => {
-  const { offers, problems } = await ask(3, 50);
+  const { offers, problems, releases = [] } = await ask(3, 50);
   assert.deepEqual(problems, []);
+  assert.deepEqual([releases.length, releases[0], releases[499]], [500, 'ubuntu/c0r0', 'ubuntu/c0r499']);
   assert.equal(offers.length, 1500);
   assert.equal(offers.at(-1)?.aliases.length, 50);
 });

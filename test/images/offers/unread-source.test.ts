@@ -41,6 +41,7 @@ describe('the reasons for a selection without an item', () => {
         const means = { downloads: place.queue(), clock: systemClock, mirrors: [] };
         const [answer] = await askSources([source], wish, means);
         const selections = [{ os: 'debian', release, arches: ['*'], subarches: ['*'], labels: ['*'] }];
+        assert.deepEqual(answer?.releases, ['debian/one']);
         const { skipped } = planImports([[{ source, selections }, answer]]);
         assert.deepEqual(
           skipped.map(({ reason }) => reason.code),

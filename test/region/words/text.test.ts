@@ -13,6 +13,10 @@ const ROWS: readonly (readonly [sentence: string, reason: ImportReason])[] = [
     { code: 'not-offered', params: { source: 'a', arches: [], os: 'ubuntu' } },
   ],
   [
+    'a does not offer it: did you mean ubuntu/noble? `rackboot images available ubuntu --all` lists what there is',
+    { code: 'not-offered', params: { source: 'a', arches: [], os: 'ubuntu', nearest: 'ubuntu/noble' } },
+  ],
+  [
     'a does not offer it for amd64, arm64',
     { code: 'not-offered', params: { source: 'a', arches: ['amd64', 'arm64'] } },
   ],

@@ -30,8 +30,11 @@ const named = (noun: string, ones: readonly string[]): string =>
 
 const IMPORT_REASONS: Writers<ImportReasonParams> = {
   'nothing-selected': () => 'nothing is selected: add a selection to a source',
-  'not-offered': ({ os, source, ...selected }) =>
-    `${source} does not offer it${selectedText(selected)}${os === undefined ? '' : `: \`${availableCommand(os)}\` lists what there is`}`,
+  'not-offered': ({ os, source, nearest, ...selected }) => {
+    const hint = nearest === undefined ? '' : `did you mean ${nearest}? `;
+    const remedy = os === undefined ? '' : `: ${hint}\`${availableCommand(os)}\` lists what there is`;
+    return `${source} does not offer it${selectedText(selected)}${remedy}`;
+  },
   'not-in-part': ({ source, ...selected }) =>
     `the part of ${source} that could be read does not offer it${selectedText(selected)}: the reason is in the entry of ${source}`,
   'place-taken': ({ place, holder }) => `${place} is that of ${holder}: select one label of it`,

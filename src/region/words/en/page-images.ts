@@ -61,6 +61,8 @@ export const IMAGES = {
       ms <= 0 ? 'The next one begins now.' : `The next one begins in ${formatDuration(ms)}.`,
     onDemand: 'None is scheduled.',
     failed: (count: number): string => `${counted(count, 'image has', 'images have')} failed.`,
+    left: (count: number): string =>
+      `"Not imported" lists ${counted(count, 'source or selection', 'sources or selections')}.`,
   },
   skipped: {
     title: 'Not imported',
