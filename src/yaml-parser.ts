@@ -34,12 +34,17 @@ export function parseYamlDocument(text: string): ParsedYaml {
   return { document, lines, faults };
 }
 
-/** Where the items of the list below a key of the document begin, in characters. */
-export function itemOffsets(document: Document.Parsed, key: string): readonly number[] {
-  const { isNode, isSeq } = yamlParser();
-  const list = document.get(key, true);
-  if (!isSeq(list)) return [];
-  return list.items.map((item) => (isNode(item) ? (item.range?.[0] ?? 0) : 0));
+/** The line of a value, or of the nearest existing one above it, from 1; undefined: there is none. */
+export function lineOfValue(
+  { document, lines }: Pick<ParsedYaml, 'document' | 'lines'>,
+  path: readonly (string | number)[],
+): number | undefined {
+  for (let depth = path.length; depth > 0; depth -= 1) {
+    const node = document.getIn(path.slice(0, depth), true);
+    if (typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range))
+      return lines.linePos(Number(node.range[0])).line;
+  }
+  return undefined;
 }
 
 /** A fault at an offset of the text. */

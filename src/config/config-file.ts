@@ -5,7 +5,7 @@ import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { fileFault } from '../files/read-fault.ts';
 import { readRegularFile, UnfitFile } from '../files/regular-file.ts';
 import { parseSettings, type Settings } from '../machines/settings.ts';
-import { parseYamlDocument } from '../yaml-parser.ts';
+import { lineOfValue, parseYamlDocument } from '../yaml-parser.ts';
 import { settingsFaultText } from './fault-words.ts';
 import { type ConfigProblem, PROBLEMS_MAX } from './rack-config.ts';
 import type { ProblemPath } from './resolve.ts';
@@ -32,15 +32,7 @@ export function readConfigFile(text: string): ReadConfigFile {
     .slice(0, PROBLEMS_MAX)
     .map(({ line, message }): ConfigProblem => ({ path: '', line, message: `not valid YAML: ${message}` }));
   if (problems.length > 0) return { ok: false, problems };
-  const lineOf = (path: ProblemPath): number | undefined => {
-    for (let depth = path.length; depth > 0; depth -= 1) {
-      const node = document.getIn(path.slice(0, depth), true);
-      if (typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range)) {
-        return lines.linePos(Number(node.range[0])).line;
-      }
-    }
-    return undefined;
-  };
+  const lineOf = (path: ProblemPath): number | undefined => lineOfValue({ document, lines }, path);
   const refuse = (message: string): ReadConfigFile => ({
     ok: false,
     problems: [{ path: '', line: undefined, message }],

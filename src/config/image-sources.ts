@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { fileFault } from '../files/read-fault.ts';
 import { readRegularFile, UnfitFile } from '../files/regular-file.ts';
-import { decodeSources } from '../images/sources/decode-sources.ts';
+import { decodeSources, type LineOf } from '../images/sources/decode-sources.ts';
 import type { AddedRelease, AddedSelection, ImageSource, SourceProblem } from '../images/sources/source.ts';
 import { type FileSource, type FileSources, SITE_SOURCES } from '../region/images/region-source.ts';
 import { decodeSelections, lostSelections } from './file-selections.ts';
@@ -69,19 +69,20 @@ function readFileSources({ config, sources }: SourceFlags): Pick<FileSources, 's
   const path = sources ?? resolve(dirname(config), SITE_SOURCES);
   const text = path === SHIPPED ? undefined : readText(path, sources === undefined);
   if (text === undefined) return { sources: shipped, selections: [], problem: undefined };
-  const { sources: own, releases, selections, lines, problems } = decode(path, text);
+  const { sources: own, releases, selections, lineOf, problems } = decode(path, text);
   const names = new Set(own.map(({ source }) => source.name));
   const all = [...own, ...shipped.filter(({ source }) => !names.has(source.name))];
   const images = all.map(({ source }) => source);
   const lost = lostReleases(images, releases);
   const unfit = [...problems, ...lostSelections(images, selections)];
-  if (lost.length > 0) throw unusable(path, [...lost, ...unfit]);
+  if (lost.length > 0) throw unusable(path, [...lost, ...unfit], lineOf);
   const read = { sources: addReleases(all, releases) };
-  if (unfit.length > 0) return { ...read, selections: [], problem: unusable(path, unfit).message };
+  if (unfit.length > 0) return { ...read, selections: [], problem: unusable(path, unfit, lineOf).message };
   return {
     ...read,
     selections: selections.map(({ source, ...selection }, index) => {
-      return { source, selection, file: path, key: `selections[${index}]`, line: lines.selections[index] };
+      const key = `selections[${index}]`;
+      return { source, selection, file: path, key, line: lineOf(key) };
     }),
     problem: undefined,
   };
@@ -174,7 +175,7 @@ interface DecodedFile {
   readonly sources: readonly FileSource[];
   readonly releases: readonly AddedRelease[];
   readonly selections: readonly AddedSelection[];
-  readonly lines: Readonly<Record<'selections', readonly number[]>>;
+  readonly lineOf: LineOf;
   /** Those of the selections, which are left out then. */
   readonly problems: readonly SourceProblem[];
 }
@@ -184,20 +185,25 @@ function decode(path: string, text: string): DecodedFile {
   const whole = decodeSources(text, decodeSelections);
   const problems = whole.ok ? [] : whole.problems;
   const decoded = whole.ok ? whole : decodeSources(text, () => []);
-  if (!decoded.ok) throw unusable(path, problems);
-  const { sources, releases, selections, lines } = decoded;
+  if (!decoded.ok) throw unusable(path, problems, whole.lineOf);
+  const { sources, releases, selections, lineOf } = decoded;
   return {
-    sources: sources.map((source, index) => ({
-      ...{ source, file: path, key: `sources[${index}]`, line: lines.sources[index], isShipped: isShippedFile(path) },
-    })),
+    sources: sources.map((source, index) => {
+      const key = `sources[${index}]`;
+      return { source, file: path, key, line: lineOf(key), isShipped: isShippedFile(path) };
+    }),
     releases,
     selections,
-    lines,
+    lineOf,
     problems,
   };
 }
 
-function unusable(path: string, problems: readonly SourceProblem[]): RackError {
-  const lines = problems.map((problem) => `  ${problem.path === '' ? '' : `${problem.path}: `}${problem.message}`);
+/** Lists the problems, one a line, each with the line of the file: the numbers in its path count from 0. */
+function unusable(path: string, problems: readonly SourceProblem[], lineOf: LineOf): RackError {
+  const lines = problems.map(({ path: place, message }) => {
+    const line = place === '' ? undefined : lineOf(place);
+    return `  ${line === undefined ? '' : `line ${line}: `}${place === '' ? '' : `${place}: `}${message}`;
+  });
   return new RackError('config-invalid', `${path} cannot be used:\n${lines.join('\n')}`);
 }

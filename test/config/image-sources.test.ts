@@ -72,8 +72,8 @@ describe('the sources of a site', () => {
     write(`selections: [${lines.join(', ')}]\nreleases: { x: { source: ubuntu, title: X } }\n`);
     const { sources, selections, problem } = await fileSourcesReader(config)();
     assert.deepEqual(problem?.split('\n').slice(1), [
-      '  releases.x.source: ubuntu is not a source of installers; there are debian-installer, ubuntu-installer',
-      '  selections[0].source: there is no source ubunto; did you mean ubuntu? `rackboot images sources list` shows all',
+      '  line 2: releases.x.source: ubuntu is not a source of installers; there are debian-installer, ubuntu-installer',
+      '  line 1: selections[0].source: there is no source ubunto; did you mean ubuntu? `rackboot images sources list` shows all',
     ]);
     assert.deepEqual([selections, sources[0]?.source.name], [[], 'ubuntu']);
   });
@@ -96,7 +96,11 @@ describe('the sources of a site', () => {
       text: `${OWN}selections: [{ source: won }]\n`,
       problem: /there is no source won; did you mean own\?/,
     },
-    { name: 'an unknown key of a source', text: OWN.replace('title', 'titel'), problem: /sources\[0\]\.titel: / },
+    {
+      name: 'an unknown key of a source',
+      text: OWN.replace('title', 'titel'),
+      problem: /^ {2}line 2: sources\[0\]\.titel: /m,
+    },
   ]) {
     test(`stay in force in a region when the file gets ${name}, and come back with the next good file`, async () => {
       const read = fileSourcesReader(config);

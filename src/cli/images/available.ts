@@ -92,7 +92,7 @@ export async function listAvailable(flags: AvailableFlags): Promise<number> {
     printTable(
       ['IMAGE', 'DATE', 'SIZE', 'TITLE', 'SOURCE'],
       [...shown.toSorted(byName).map(rowOf), ...installers.map(rowOfInstaller), ...loaders.map(rowOfLoader)],
-      'No source offers an image.',
+      problems.length > 0 && !isOffered ? 'No image can be listed.' : 'No source offers an image.',
     );
     const hidden = offers.length - shown.length;
     if (hidden > 0) print(`Not listed: ${counted(hidden, 'image')} whose support has ended (--all lists them).`);
@@ -265,10 +265,11 @@ function problemLines(answers: readonly SourceAnswer[]): readonly string[] {
 }
 
 function unreachedLine(answers: readonly SourceAnswer[]): string {
-  const [first] = answers.flatMap(problemsOf);
+  const [first] = answers.flatMap(({ problems }) => problems);
   if (answers.length === 1 || first === undefined) return answers.flatMap((one) => problemOf(one) ?? []).join('');
   const names = answers.map(({ source }) => source);
-  return `${listed(names, NAMED_MAX)} cannot be reached, each for the same reason, such as: ${first}`;
+  const why = inOneLine(first.message).replace(/^the source \S+ cannot be used: (?:https?:\S+: )?/, '');
+  return `${listed(names, NAMED_MAX)} cannot be reached. Of the first of them: ${why}`;
 }
 
 /** The line of a source, and one for each further problem. */

@@ -91,7 +91,8 @@ export async function listSelections(flags: Shared & { readonly source?: string 
   if (flags.json) printJson(all.map(({ selection }) => selection));
   else {
     const rows = all.map(({ source, selection: { id, os, release, arches, subarches, labels, pinned_by: pin } }) => [
-      String(id),
+      // A command cannot change that of a file.
+      pin === null ? String(id) : '–',
       source.name,
       `${os}/${release}`,
       arches.join(','),

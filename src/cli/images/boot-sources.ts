@@ -1,7 +1,9 @@
 // `rackboot images sources`: the sources of the region.
 
 import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
 import { z } from 'zod';
+import { shellWord } from '../../clean-text.ts';
 import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import { findSourcesProblem, isShippedFile } from '../../config/image-sources.ts';
@@ -167,16 +169,18 @@ export function warnOfFile(config: string): number {
 
 type Pin = z.output<typeof pinShape>;
 
-/** Where a source or a selection is written. The line of `namePinFiles` has the path of the site's file. */
+/** Where a source or a selection is written: `image-sources.yaml:12`. `namePinFiles` says where that file is. */
 export const pinText = (pin: Pin): string =>
-  pin === null ? 'store' : isShippedFile(pin.file) ? 'shipped file' : pin.line === null ? pin.key : `line ${pin.line}`;
+  pin === null
+    ? 'store'
+    : isShippedFile(pin.file)
+      ? 'shipped file'
+      : `${basename(pin.file)}${pin.line === null ? ` ${pin.key}` : `:${pin.line}`}`;
 
-/** Says which file has the keys in the list. */
+/** Says where the file is that the list names. */
 export function namePinFiles(pins: readonly Pin[]): void {
-  const written = pins.filter((pin) => pin !== null).filter(({ file }) => !isShippedFile(file));
-  const [first] = written;
-  if (first === undefined) return;
-  print(`The file with ${pinText(first)}: ${[...new Set(written.map(({ file }) => file))].join(', ')}`);
+  const files = pins.flatMap((pin) => (pin === null || isShippedFile(pin.file) ? [] : [pin.file]));
+  for (const file of new Set(files)) print(`${basename(file)} is ${file}; only that file changes what it has.`);
 }
 
 /** Adds a source. @returns 0 @throws RackError `bad-argument` */
@@ -194,8 +198,10 @@ export async function addSource(flags: Shared & TrustFlags & { readonly url: str
   if (flags.json) printJson(raw);
   else {
     const { id, url } = addedShape.parse(raw);
-    print(`Source ${id} is ${url}; select images from it: rackboot images selections add ${id} ubuntu/noble`);
-    print('The next import of the region then fetches them. To import at once: rackboot images import');
+    print(`Source ${id} is ${url}`);
+    print(`See whether it answers, and what it has: sudo rackboot images available --source ${shellWord(url)}`);
+    print(`Then select images from it: sudo rackboot images selections add ${id} ubuntu/noble`);
+    print('The next import of the region then fetches them. To import at once: sudo rackboot images import');
     const others = (await listOf(stateDir)).filter((one) => one.url === url && one.id !== id);
     if (others.length > 0)
       printError(`Note: this URL is also that of ${others.map(numberText).join(', ')}. Name each by its number.`);

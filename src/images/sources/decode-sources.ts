@@ -7,7 +7,7 @@ import { cleanText } from '../../clean-text.ts';
 import { counted } from '../../counted.ts';
 import { errorText } from '../../errors.ts';
 import { isFields } from '../../fields.ts';
-import { itemOffsets, parseYamlDocument } from '../../yaml-parser.ts';
+import { lineOfValue, parseYamlDocument } from '../../yaml-parser.ts';
 import { COPY_SOURCE } from '../image-store.ts';
 import { placeholdersIn } from './placeholders.ts';
 import type {
@@ -28,10 +28,12 @@ type DecodedSources =
       readonly sources: readonly ImageSource[];
       readonly releases: readonly AddedRelease[];
       readonly selections: readonly AddedSelection[];
-      /** The line of each source and of each selection, from 1. */
-      readonly lines: WrittenLines;
+      readonly lineOf: LineOf;
     }
-  | { readonly ok: false; readonly problems: readonly SourceProblem[] };
+  | { readonly ok: false; readonly problems: readonly SourceProblem[]; readonly lineOf: LineOf };
+
+/** The line of a place in the file, such as `sources[0].name`, from 1; undefined: unknown. */
+export type LineOf = (path: string) => number | undefined;
 
 /** The usual places of an index. Without a signature there is no `.sjson`, which is clear-signed. */
 const INDEX = 'streams/v1/index.sjson';
@@ -66,8 +68,9 @@ export function decodeSources(text: string, decodeSelections: DecodeSelections):
       report(`sources[${index}].name`, 'racks name the copies of images of their region so: choose another name');
     names.add(name);
   }
-  if (problems.length > 0 || file.lines === undefined) return { ok: false, problems };
-  return { ok: true, sources, releases, selections, lines: file.lines };
+  const { lineOf = () => undefined } = file;
+  if (problems.length > 0) return { ok: false, problems, lineOf };
+  return { ok: true, sources, releases, selections, lineOf };
 }
 
 /** Reports a problem of the file. @param path the place: `sources[0].name` */
@@ -79,11 +82,8 @@ interface WrittenFile {
   readonly releases?: unknown;
   readonly selections?: unknown;
   /** Undefined if the file cannot be read at all; the problem has been reported then. */
-  readonly lines?: WrittenLines;
+  readonly lineOf?: LineOf;
 }
-
-/** The lines of the entries of both lists, from 1. */
-type WrittenLines = Readonly<Record<'sources' | 'selections', readonly number[]>>;
 
 function readFile(text: string, report: Report): WrittenFile {
   if (text.length > FILE_CHARACTERS_MAX) {
@@ -92,16 +92,16 @@ function readFile(text: string, report: Report): WrittenFile {
   }
   const parsed = parseYaml(text, report);
   if (parsed === undefined) return {};
-  const { value, lines } = parsed;
+  const { value, lineOf } = parsed;
   const { sources, releases, selections, ...others } = isFields(value) ? value : {};
   for (const key of Object.keys(others)) report(cleanText(key), 'is not a key of this file; remove it');
-  return { sources, releases, selections, lines };
+  return { sources, releases, selections, lineOf };
 }
 
 /** The entries of the list `sources`, not yet decoded. A file with releases or selections may omit the list. */
-function listSources({ sources, releases, selections, lines }: WrittenFile, report: Report): readonly unknown[] {
+function listSources({ sources, releases, selections, lineOf }: WrittenFile, report: Report): readonly unknown[] {
   const hasOthers = releases !== undefined || selections !== undefined;
-  if (lines === undefined || (sources === undefined && hasOthers)) return [];
+  if (lineOf === undefined || (sources === undefined && hasOthers)) return [];
   if (!Array.isArray(sources)) report('sources', 'expected a list of sources');
   else if (sources.length > SOURCES_MAX) report('sources', `expected at most ${SOURCES_MAX} sources`);
   else return sources;
@@ -117,23 +117,22 @@ function decodeReleases(value: unknown, report: Report): readonly AddedRelease[]
   return [];
 }
 
-function parseYaml(
-  text: string,
-  report: Report,
-): { readonly value: unknown; readonly lines: WrittenLines } | undefined {
+function parseYaml(text: string, report: Report): { readonly value: unknown; readonly lineOf: LineOf } | undefined {
   const { document, lines, faults } = parseYamlDocument(text);
   for (const { line, message } of faults) report('', `line ${line}: ${message}`);
   if (faults.length > 0) return undefined;
   try {
     const value: unknown = document.toJS({ maxAliasCount: YAML_ALIASES_MAX });
-    const linesIn = (key: string): readonly number[] =>
-      itemOffsets(document, key).map((offset) => lines.linePos(offset).line);
-    return { value: value ?? {}, lines: { sources: linesIn('sources'), selections: linesIn('selections') } };
+    return { value: value ?? {}, lineOf: (path) => lineOfValue({ document, lines }, partsOf(path)) };
   } catch (error) {
     report('', `not usable YAML: ${errorText(error)}`);
     return undefined;
   }
 }
+
+/** `sources[0].name` in parts. A key with a dot in it is not found, so the line is that of the value above it. */
+const partsOf = (path: string): readonly (string | number)[] =>
+  [...path.matchAll(/\[(\d+)\]|[^.[\]]+/g)].map(([part, index]) => (index === undefined ? part : Number(index)));
 
 function decodeSource(value: unknown, path: string, report: Report): readonly ImageSource[] {
   const parsed = writtenSource.safeParse(value);

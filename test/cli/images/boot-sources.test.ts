@@ -71,7 +71,7 @@ test('sources list fits into 100 columns, and says how each source is verified, 
     lines.map((line) => line.replaceAll(/ {2,}/g, '  ')),
     [
       'ID  NAME  KEYS  WRITTEN IN',
-      '12  site-stream  /etc/k.gpg (missing)  line 12',
+      '12  site-stream  /etc/k.gpg (missing)  image-sources.yaml:12',
       `  ${OWN}`,
       `1  ubuntu  ${existsSync(KEYRING) ? KEYRING : 'to be fetched: 1A5D6C4C7DB87C81'}  shipped file`,
       `  ${UBUNTU}`,
@@ -86,7 +86,7 @@ test('sources list fits into 100 columns, and says how each source is verified, 
       `  ${ROCKY}`,
       `17  debian-installer  ${existsSync(ARCHIVE) ? ARCHIVE : `${ARCHIVE} (missing)`}  shipped file`,
       '  http://mirror.example/debian/ (the package mirror of this host)',
-      `The file with line 12: ${SITE}`,
+      `image-sources.yaml is ${SITE}; only that file changes what it has.`,
     ],
   );
 });
@@ -101,9 +101,9 @@ test('selections list names the file once, and leaves no column empty', async (t
       .slice(1)
       .map((line) => line.split(/ {2,}/)),
     [
-      [String(2 ** 30), 'site-stream', 'ubuntu/noble', 'amd64', '*', '*', 'line 40'],
+      ['–', 'site-stream', 'ubuntu/noble', 'amd64', '*', '*', 'image-sources.yaml:40'],
       ['3', OWN, 'ubuntu/noble', 'amd64', '*', '*', 'store'],
-      [`The file with line 40: ${SITE}`],
+      [`image-sources.yaml is ${SITE}; only that file changes what it has.`],
     ],
   );
 });

@@ -222,6 +222,10 @@ describe('sources that people added to the region', { skip: missing('linux', 'gp
     assert.match(unkept.complaint, /--keyring FILE.*--unsigned --why TEXT/);
     const done = await at('add', 'https://lab.example', '--unsigned', '--why', 'our mirror', '--index', 'a/index.json');
     assert.equal(done.result, 0, done.complaint);
+    assert.match(
+      done.text,
+      /See whether it answers, and what it has: .* images available .*--source https:\/\/lab\.example\/$/m,
+    );
     assert.match(done.text, /select images from it: .* 9 ubuntu\/noble\n.*To import at once: .* images import/);
     await at('add', 'https://lab.example/streams/v1/index.json', '--unsigned', '--why', 'our mirror');
     await at('set', '2', '--unsigned', '--why', 'moved');
@@ -339,13 +343,14 @@ describe('sources that people added to the region', { skip: missing('linux', 'gp
     const before = rows;
     rows = [];
     try {
-      const { result, complaint } = await printedBy(() =>
+      const { result, text, complaint } = await printedBy(() =>
         runCommandLine(['images', 'available', 'lost', '--sources', file, '--config', config]),
       );
       assert.equal(result, 1);
+      assert.equal(text.trim(), 'No image can be listed.');
       assert.match(
         complaint,
-        /^one, two, three cannot be reached, each for the same reason, such as: .*one\.invalid has no address[^\n]*\n?$/,
+        /^one, two, three cannot be reached\. Of the first of them: the name one\.invalid has no address[^\n]*\n?$/,
       );
     } finally {
       rows = before;
