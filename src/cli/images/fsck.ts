@@ -50,9 +50,13 @@ export async function checkStore(flags: FsckFlags): Promise<number> {
   const sources = readImageSources(flags);
   const place = enterImageTree(flags);
   const { tree } = place;
-  const checked = await checkContent({ tree, repairs: !flags.report, onProgress: printTenths(flags.json) });
+  const checked = await checkContent({ tree, repairs: !flags.report, onProgress: printTenths(flags.json, 'Images') });
   const { parts, others, problems } = await checkParts({
-    ...{ tree, repairs: !flags.report, onProgress: printTenths(flags.json) },
+    ...{
+      tree,
+      repairs: !flags.report,
+      onProgress: printTenths(flags.json, 'Boot loaders, installers and environments'),
+    },
   });
   const bad = checked.filter(({ state }) => state.kind !== 'whole');
   const badParts = parts.filter(({ files }) => files.some(({ state }) => state.kind !== 'whole'));

@@ -110,6 +110,7 @@ describe('images fsck', { skip: missing('linux', 'gpg') }, () => {
     assert.match(complaint, /^ubuntu\S+20261101, ubuntu\S+20261101 are damaged: /m, 'both have the squashfs');
     assert.match(complaint, /^ubuntu\S+20261101 is damaged: /m);
     assert.match(text, /^Checked \d+ files: 3 wrong, all repaired\.$/m);
+    assert.match(text, /^Images: 100 % of /m);
     assert.equal(text.match(/^Imported .* again$/gm)?.length, 2, text);
     assert.match((await images(file, 'fsck')).text, /all right/);
   });
