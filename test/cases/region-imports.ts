@@ -304,7 +304,7 @@ selections: [{ source: site, os: ubuntu, release: bionic, arches: [amd64] }]
           const reasons = new Map(skipped.map(({ name, reason }) => [name, importReasonText(reason)]));
           assert.match(
             reasons.get('ubuntu/focal') ?? '',
-            / does not offer it for amd64: `rackboot images available ubuntu --all`/,
+            / does not offer it for amd64: `sudo rackboot images available ubuntu --all`/,
           );
           const present = (await store.boot.listResources()).find(
             ({ name }) => name === 'ubuntu/noble/amd64/generic/release',

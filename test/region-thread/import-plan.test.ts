@@ -177,8 +177,8 @@ test('the reason of a selection whose label or subarch matches nothing names the
   assert.deepEqual(
     plan(['a', wanted, OFFERS]).skipped.map(({ reason }) => importReasonText(reason)),
     [
-      'a does not offer it for amd64 with the label daily: `rackboot images available ubuntu --all` lists what there is',
-      'a does not offer it with the label release and the subarchs hwe, ga: `rackboot images available debian --all` lists what there is',
+      'a does not offer it for amd64 with the label daily: `sudo rackboot images available ubuntu --all` lists what there is',
+      'a does not offer it with the label release and the subarchs hwe, ga: `sudo rackboot images available debian --all` lists what there is',
     ],
   );
 });

@@ -268,14 +268,19 @@ export class BootImages {
   }
 }
 
+const GONE: ImportReason = { code: 'gone', params: {} };
+
 function withImages<T extends BootResource>(row: T, images: readonly ListedImage[]): T & ListedResource {
   const { state, serial } = row.progress ?? {};
   const isThere = serial === undefined || images.some((image) => image.serial === serial);
   const coming = images.length > 0 && state !== 'done' && !isThere ? serial : undefined;
+  const isGone = state === 'done' && images.length === 0;
   return {
     ...row,
+    // Whatever the import said at its end, such as that the version was already there, does not hold any more.
+    ...(isGone && row.progress !== undefined ? { progress: { ...row.progress, bytes: 0, reason: GONE } } : {}),
     images,
-    isGone: state === 'done' && images.length === 0,
+    isGone,
     ...(coming === undefined ? {} : { coming }),
   };
 }

@@ -97,8 +97,7 @@ function progressText(progress: ImportProgress, nowMs: number): Html {
 
 /** The import of an image; empty if there is nothing to report. */
 export function importPart({ progress, isGone }: ListedResource, nowMs: number): Html {
-  if (isGone) return html`<div class="why">${words.images.gone}</div>`;
-  return progress === undefined || progress.state === 'done' ? nothing : progressText(progress, nowMs);
+  return progress === undefined || (progress.state === 'done' && !isGone) ? nothing : progressText(progress, nowMs);
 }
 
 /** The version that will come in addition to those that are there; empty if there is none. */
@@ -147,7 +146,8 @@ function resourceRow(view: View, resource: ListedResource, uses: readonly ImageU
   const title = newest?.title || (progress?.title ?? '');
   const version = newest?.serial ?? progress?.serial ?? '';
   const older = images.slice(1).map(({ serial }) => serial);
-  const size = newest === undefined ? '' : html`${formatSize(sizeOf(newest))}<div class="small older">${disk}</div>`;
+  const size =
+    newest === undefined ? nothing : html`${formatSize(sizeOf(newest))}<div class="small older">${disk}</div>`;
   const path = pathBelow(IMAGES_PATH, String(id));
   const isRefused = resource.upload !== undefined && progress?.state === 'failed' && mayCall(view.viewer, PAUSE);
   // Only its deletion, which the page of the image has, ends a refused upload.
@@ -156,14 +156,21 @@ function resourceRow(view: View, resource: ListedResource, uses: readonly ImageU
     : buttonsOf(view, resource, isRunning);
   const coming = importPart(resource, view.nowMs);
   const way = coming === nothing && acts === nothing ? '' : html`${coming}${acts}`;
+  const others = older.length === 0 ? nothing : html`<div class="small older">${older.join(', ')}</div>`;
+  const next = comingPart(resource);
+  const versions = version === '' && others === nothing && next === nothing ? '' : html`${version}${others}${next}`;
+  const use = useText(name, uses);
+  // Without an image there is only the import, which gets the width of all these columns.
+  const rest =
+    size === nothing && use === nothing && coming !== nothing
+      ? html`<td class="way" colspan="3"><div>${way}</div></td>`
+      : html`${cell(columns.size, size, 'fact')}${cell(columns.usedBy, use, 'fact used')}${cell(columns.act, way, 'way')}`;
   return html`
     <tr><td class="first"><div><a class="name" href="${path}">${resourceTitle(name)}</a>
     <div class="small">${title}</div></div>${statePill(resource)}</td>
     ${cell(columns.architecture, subarchitecture === 'generic' ? architecture : `${architecture}/${subarchitecture}`, 'fact')}
-    ${cell(columns.version, html`${version}<div class="small older">${older.join(', ')}</div>${comingPart(resource)}`, 'fact')}
-    ${cell(columns.size, size, 'fact')}
-    ${cell(columns.usedBy, useText(name, uses), 'fact used')}
-    ${cell(columns.act, way, 'way')}
+    ${cell(columns.version, versions, 'fact')}
+    ${rest}
     </tr>`;
 }
 
@@ -196,10 +203,11 @@ const isNothingSelected = ({ reason }: ImportRun['skipped'][number]): boolean =>
 const isElsewhere = ({ reason }: ImportRun['skipped'][number]): boolean => reason.code === 'earlier-source';
 
 /** The problem of the site's file of sources. */
-export const fileProblemPart = (problem: FileProblem | undefined): Html =>
-  problem === undefined
-    ? nothing
-    : html`<div class="alert red" id="file-problem"><b>${words.sources.problems[problem.inForce]}</b>${problem.text}</div>`;
+export function fileProblemPart(problem: FileProblem | undefined): Html {
+  if (problem === undefined) return nothing;
+  const lines = problem.text.split('\n').map((line) => html`<div>${codeIn(line.trim())}</div>`);
+  return html`<div class="alert red" id="file-problem"><b>${words.sources.problems[problem.inForce]}</b>${lines}</div>`;
+}
 
 function runText(run: ImportRun, failed: number, isSelected: boolean, nowMs: number): string {
   const { running, idle, never, next, onDemand } = words.images.run;
@@ -216,7 +224,7 @@ function runText(run: ImportRun, failed: number, isSelected: boolean, nowMs: num
   return `${last} ${run.nextMs === 0 ? onDemand : next(run.nextMs - nowMs)}${failures}`;
 }
 
-/** What the list of skipped images shows. */
+/** The entries of the list of skipped images. */
 const leftOut = ({ skipped }: ImportRun): ImportRun['skipped'] =>
   skipped.filter((one) => !isNothingSelected(one) && !isElsewhere(one));
 
@@ -281,6 +289,10 @@ export const missingOf = (
       (reason.code === 'not-offered' || reason.code === 'not-in-part') &&
       reason.params.source === source.images.name,
   )?.reason;
+
+/** Why the last import could not use a source; undefined: it could, or has not tried. */
+export const failureOf = ({ skipped }: ImportRun, source: RegionSource): ImportReason | undefined =>
+  skipped.find(({ name, reason }) => name === source.images.name && isFailure(reason))?.reason;
 
 function selectionTag(run: ImportRun, source: RegionSource, selection: BootSelection): Html {
   // A part of a source that cannot be read may offer it.

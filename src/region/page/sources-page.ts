@@ -1,14 +1,15 @@
 // The page of image sources: list and add. The page of one source: its selections, its fields, its deletion.
 
 import { dirname, join } from 'node:path';
+import { shellWord } from '../../clean-text.ts';
 import { type Html, html, nothing } from '../../html.ts';
 import { RACK_CONFIG } from '../config.ts';
 import { type RegionSelection, type RegionSource, SITE_SOURCES, sourceTitle } from '../images/region-source.ts';
-import { WHY_CHARACTERS_MAX } from '../records/boot-store.ts';
+import { type ImportRun, WHY_CHARACTERS_MAX } from '../records/boot-store.ts';
 import type { ImportReason } from '../records/import-reason.ts';
 import { importReasonText, words } from '../words/text.ts';
 import { areaField, checkField, formOf, groupOf, hiddenField, textField } from './forms.ts';
-import { fileProblemPart, IMAGES_PATH, missingOf, SOURCES_PATH, selectionText } from './images-page.ts';
+import { failureOf, fileProblemPart, IMAGES_PATH, missingOf, SOURCES_PATH, selectionText } from './images-page.ts';
 import { breakable, codeIn, pageOf } from './parts.ts';
 import { pathBelow } from './values.ts';
 import { given, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
@@ -53,7 +54,15 @@ async function trustText(view: View, source: RegionSource): Promise<string> {
 const addressOf = ({ url, isHostMirror = false }: RegionSource): Html =>
   html`${breakable(url)}${isHostMirror ? ` (${words.sources.hostMirror})` : nothing}`;
 
-async function sourceItem(view: View, source: RegionSource, selections: number): Promise<Html> {
+/** Why the last import could not use the source. */
+function failurePart(run: ImportRun, source: RegionSource): Html {
+  const reason = failureOf(run, source);
+  return reason === undefined
+    ? nothing
+    : html`<div class="why">${words.sources.failed} ${codeIn(importReasonText(reason))}</div>`;
+}
+
+async function sourceItem(view: View, source: RegionSource, run: ImportRun, selections: number): Promise<Html> {
   const { images, url, pin } = source;
   const title = images.title === '' ? breakable(url) : images.title;
   const address = images.title === '' ? nothing : html`<div class="break">${addressOf(source)}</div>`;
@@ -62,7 +71,7 @@ async function sourceItem(view: View, source: RegionSource, selections: number):
   const count = selections === 0 ? nothing : html`<span class="tag">${words.sources.selections(selections)}</span>`;
   return html`
     <div class="list-item source"><div class="row"><span><a class="name" href="${pathOf(source)}">${title}</a>${nameTag(source)}</span>${count}</div>
-    <div>${address}<div class="small break">${[await trustText(view, source), ...where].join(' · ')}</div></div></div>`;
+    <div>${address}<div class="small break">${[await trustText(view, source), ...where].join(' · ')}</div>${failurePart(run, source)}</div></div>`;
 }
 
 const fieldsOf = (view: View, source?: RegionSource): readonly Html[] => [
@@ -91,8 +100,9 @@ const fieldsOf = (view: View, source?: RegionSource): readonly Html[] => [
 async function renderAll(view: View): Promise<Html> {
   const { bootImages } = view.region;
   const [sources, selections] = [await bootImages.listSources(), await bootImages.listSelections()];
+  const run = await bootImages.run();
   const count = (source: RegionSource): number => selections.filter(({ sourceId }) => sourceId === source.id).length;
-  const items = await Promise.all(sources.map((source) => sourceItem(view, source, count(source))));
+  const items = await Promise.all(sources.map((source) => sourceItem(view, source, run, count(source))));
   return pageOf(view, {
     title: words.sources.title,
     place: 'images',
@@ -129,7 +139,8 @@ const findSource = async (view: View): Promise<RegionSource | undefined> =>
 /** @param missing why the last import found no image for it; undefined: it found one, or has not looked */
 function selectionItem(view: View, selection: RegionSelection, missing: ImportReason | undefined): Html {
   const { pin } = selection;
-  const where = pin === undefined ? nothing : html`<div class="small">${words.sources.pinnedSelection(pin.file)}</div>`;
+  const where =
+    pin === undefined ? nothing : html`<div class="small">${words.sources.pinnedSelection(pin.file, pin.line)}</div>`;
   const why = missing === undefined ? nothing : html`<div class="why">${codeIn(importReasonText(missing))}</div>`;
   const remove = formOf(view, {
     body: html`${hiddenField('do', 'unselect')}${hiddenField('id', String(selection.id))}`,
@@ -155,6 +166,21 @@ function selectForm(view: View, source: RegionSource): Html {
     ...(source.images.kind === 'installer' ? [] : [field('labels', '')]),
   ];
   return formOf(view, { body, submit: words.sources.selectIt });
+}
+
+/** The releases of a source, as far as they are known without asking the site: a site of simplestreams lists its images itself. */
+function offeredPart(source: RegionSource): Html {
+  const { images } = source;
+  if (images.kind === 'simplestreams') {
+    const command = `sudo rackboot images available --source ${shellWord(source.name ?? source.url)}`;
+    return html`<p class="lead soft">${words.sources.lists} <code class="break">${command}</code></p>`;
+  }
+  const items = images.releases.map(
+    ({ name, title }) =>
+      html`<div class="list-item"><div><b>${images.os}/${name}</b> <span class="soft">${title}</span></div></div>`,
+  );
+  return html`
+    <details id="offered"><summary>${words.sources.offers([...images.arches.keys()])} <span class="tag">${items.length}</span></summary>${items}</details>`;
 }
 
 type Pin = NonNullable<RegionSource['pin']>;
@@ -219,8 +245,9 @@ async function renderOne(view: View): Promise<Html | undefined> {
     place: 'images',
     main: html`
       <div class="bar"><h1 class="break">${title}${nameTag(source)}</h1></div>
+      ${failurePart(run, source)}
       <h2>${words.sources.selected}</h2><div class="sheet narrow">${list}</div>
-      <h2>${words.sources.select}</h2><div class="sheet narrow">${selectForm(view, source)}</div>
+      <h2>${words.sources.select}</h2><div class="sheet narrow">${offeredPart(source)}${selectForm(view, source)}</div>
       ${await ownPart(view, source)}
       <p><a href="${SOURCES_PATH}">${words.sources.title}</a></p>`,
   });

@@ -57,6 +57,8 @@ const PARAMS = {
   'thread-ended': said,
   /** Another process has a file of the image locked, and the import waits for it. @param pid its id; 0: unknown */
   locked: z.object({ pid: count }),
+  /** The image was imported, and the store has none of this name any more. */
+  gone: none,
   /** The store of the region's host lacks the bytes of the image, or they are not whole. */
   'bytes-lost': none,
   /** A complete upload waits until one of these has become an image. */

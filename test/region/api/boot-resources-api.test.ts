@@ -175,9 +175,13 @@ test('an image in the store of a region without a rack is complete, although no 
 
 test('an image whose bytes are gone is not complete, although its import ended well', () =>
   withApi([], async (ask, { store }) => {
-    await store.boot.noteProgress(new Map([[NOBLE, { ...COMING, state: 'done', bytes: 120 }]]), 1);
+    const reason = { code: 'present', params: { serial: '20260901' } } as const;
+    await store.boot.noteProgress(new Map([[NOBLE, { ...COMING, state: 'done', bytes: 120, reason }]]), 1);
     const { json: list } = await ask('GET', '2.0/boot-resources/', undefined, 'user');
     assert.deepEqual([list[0].complete, list[0].progress, list[0].import.state], [false, 0, 'gone']);
+    assert.equal(list[0].import.bytes, 0);
+    assert.match(list[0].import.reason, /^it was removed, or its manifest is damaged, .* images list` shows/);
+    assert.doesNotMatch(list[0].import.reason, /is already there/);
   }));
 
 test('an image that a person added stays in the list when its bytes are damaged, with the remedy, and can be deleted', () => {

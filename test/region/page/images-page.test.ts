@@ -93,7 +93,7 @@ test('a new selection is not said to be missing, and an error in the file of sou
     assert.doesNotMatch(text, /Nothing is selected/);
     assert.match(
       text,
-      /nothing is imported from sources of files<\/b>\/etc\/rackboot\/image-sources\.yaml cannot be used/,
+      /nothing is imported from sources of files<\/b><div>\/etc\/rackboot\/image-sources\.yaml cannot be used:<\/div><div>selections\[0\]/,
     );
     assert.deepEqual(await bootImages.listImportable(), [], 'the file may replace each shipped source');
   } finally {
@@ -126,7 +126,7 @@ test('while a new version is coming, the row shows it and the one that is there'
       await store.boot.noteProgress(new Map([[NOBLE, progress]]), 1);
       return shown(place, IMAGES_PAGE, { viewer: ADMIN });
     };
-    const coming = /20261001<div class="small older"><\/div><div class="small">New: 20261015<\/div>/;
+    const coming = /20261001<div class="small">New: 20261015<\/div>/;
     assert.match(await row('downloading', '20261015'), coming);
     assert.doesNotMatch(await row('downloading', '20261001'), /New:/);
     assert.doesNotMatch(await row('done', '20261001'), /New:/);
@@ -389,7 +389,7 @@ test('a failed import shows no full bar, and a selection without an image why', 
     const text = await shown(place, one, { viewer: ADMIN, path });
     assert.match(
       text,
-      /ubuntu\/nobel<\/div><div class="why">http:\/\/x\/ does not offer it: <code>rackboot images available/,
+      /ubuntu\/nobel<\/div><div class="why">http:\/\/x\/ does not offer it: <code>sudo rackboot images available/,
     );
     assert.doesNotMatch(text, /ubuntu\/noble<\/div><div class="why">/);
     const marked = await shown(place, IMAGES_PAGE, { viewer: ADMIN });
@@ -515,7 +515,7 @@ test('a selection of a file is shown with its file and key, and has no button', 
   const fileSources = async () => {
     const { sources } = await fileSourcesReader(undefined)();
     const selection = { os: 'ubuntu', release: 'noble', arches: ['amd64'], subarches: ['*'], labels: ['*'] };
-    const ofFile = { source: 'ubuntu', selection, file: '/etc/x.yaml', key: 'selections[0]' };
+    const ofFile = { source: 'ubuntu', selection, file: '/etc/x.yaml', key: 'selections[0]', line: 2 };
     return { sources, selections: [ofFile], problem: undefined, inForce: 'all' as const };
   };
   const place = await makeRegion({}, 1, undefined, { fileSources });
@@ -532,7 +532,7 @@ test('a selection of a file is shown with its file and key, and has no button', 
     const text = await shown(place, one, { viewer: ADMIN, path });
     assert.match(
       text,
-      /ubuntu\/noble\u00a0amd64<\/div><div class="small">Written in \/etc\/x\.yaml: remove it there\.</,
+      /ubuntu\/noble\u00a0amd64<\/div><div class="small">Written in line 2 of \/etc\/x\.yaml: remove it there\.</,
     );
     assert.doesNotMatch(text, /value="unselect"/);
     assert.match(
@@ -545,6 +545,55 @@ test('a selection of a file is shown with its file and key, and has no button', 
     const again = await sent(place, one, { do: 'select', os: 'ubuntu', release: 'noble' }, { path });
     assert.equal(again?.kind, 'refusal');
     assert.deepEqual(await place.store.boot.listSelections(), []);
+  } finally {
+    await place.remove();
+  }
+});
+
+test('Image sources names the source that failed last, and the page of a source what it offers', async () => {
+  const place = await makeRegion({}, 1, undefined, { fileSources: fileSourcesReader(undefined) });
+  try {
+    const [all, one] = SOURCE_PAGES;
+    assert.ok(all !== undefined && one !== undefined);
+    await addViewer(place.store);
+    const wrong = { code: 'said', params: { said: 'no accepted key made `its` signature' } } as const;
+    const remark = { code: 'awaited', params: { minutes: 3 } } as const;
+    const skipped = [
+      { name: 'debian', reason: wrong },
+      { name: 'ubuntu', reason: remark },
+    ];
+    await place.store.boot.changeRun({ skipped, skippedMore: 0 });
+    const sources = await place.region.bootImages.listSources();
+    const page = async (name: string): Promise<string> => {
+      const id = sources.find((source) => source.name === name)?.id;
+      return await shown(place, one, { viewer: ADMIN, path: { source: String(id) } });
+    };
+    const failed = /At the last import: no accepted key made <code>its<\/code> signature/g;
+    assert.equal((await shown(place, all, { viewer: ADMIN })).match(failed)?.length, 1);
+    const debian = await page('debian');
+    assert.match(debian, failed);
+    assert.match(debian, /What it offers, for amd64, arm64.*<b>debian\/bookworm<\/b>/s);
+    assert.match(await page('debian-installer'), /What it offers, for .*<b>debian\/trixie<\/b>/s);
+    const ubuntu = await page('ubuntu');
+    assert.doesNotMatch(ubuntu, failed);
+    assert.match(ubuntu, /What this site offers: <code[^>]*>sudo rackboot images available --source ubuntu<\/code>/);
+    assert.match(ubuntu, />Architectures .*>Subarchitectures /s);
+  } finally {
+    await place.remove();
+  }
+});
+
+test('a failed image without a version has no cells without content between its facts, and its reason has their width', async () => {
+  const place = await makeRegion();
+  try {
+    const progress = { state: 'failed', source: 'site', title: '', bytes: 0, reason: STALLED } as const;
+    await place.store.boot.noteProgress(new Map([['custom/x/amd64/generic/release', progress]]), 1);
+    await addViewer(place.store);
+    const text = await shown(place, IMAGES_PAGE);
+    assert.match(
+      text,
+      /<td data-label="Version" class="fact"><div><\/div><\/td>\s*<td class="way" colspan="3"><div><div class="why">x sent nothing/,
+    );
   } finally {
     await place.remove();
   }

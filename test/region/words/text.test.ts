@@ -9,11 +9,11 @@ const ROWS: readonly (readonly [sentence: string, reason: ImportReason])[] = [
   ['nothing is selected: add a selection to a source', { code: 'nothing-selected', params: {} }],
   ['a does not offer it', { code: 'not-offered', params: { source: 'a', arches: [] } }],
   [
-    'a does not offer it: `rackboot images available ubuntu --all` lists what there is',
+    'a does not offer it: `sudo rackboot images available ubuntu --all` lists what there is',
     { code: 'not-offered', params: { source: 'a', arches: [], os: 'ubuntu' } },
   ],
   [
-    'a does not offer it: did you mean ubuntu/noble? `rackboot images available ubuntu --all` lists what there is',
+    'a does not offer it: did you mean ubuntu/noble? `sudo rackboot images available ubuntu --all` lists what there is',
     { code: 'not-offered', params: { source: 'a', arches: [], os: 'ubuntu', nearest: 'ubuntu/noble' } },
   ],
   [

@@ -12,7 +12,7 @@ const NAMED_MAX = 8;
 /** A colon and the text; empty for an empty text. */
 const after = (said: string): string => (said === '' ? '' : `: ${said}`);
 
-const availableCommand = (os: string): string => `rackboot images available${os === '*' ? '' : ` ${os}`} --all`;
+const availableCommand = (os: string): string => `sudo rackboot images available${os === '*' ? '' : ` ${os}`} --all`;
 
 /** The limits of a selection: ` for amd64 with the label daily`. */
 function selectedText({
@@ -54,6 +54,8 @@ const IMPORT_REASONS: Writers<ImportReasonParams> = {
   'thread-ended': ({ said }) => `the importing thread ended${after(said)}`,
   locked: ({ pid }) =>
     `waiting for ${pid === 0 ? 'another process' : `process ${pid}`} of the importing host, which has a file of this image locked`,
+  gone: () =>
+    'it was removed, or its manifest is damaged, which `sudo rackboot images list` shows on the host of the region; while a selection matches it, the next import fetches it again',
   'bytes-lost': () =>
     'its bytes are damaged or missing, so no machine gets it from the region: run sudo rackboot images fsck on the host of the region, which says how to get them back',
   'uploads-first': ({ names }) => `waiting until the upload of ${listed(names, NAMED_MAX)} has become an image`,

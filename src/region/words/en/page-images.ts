@@ -29,7 +29,6 @@ export const IMAGES = {
     gone: 'Gone',
   },
   coming: (serial: string): string => `New: ${serial}`,
-  gone: 'Its bytes were removed. While a selection matches it, the next import fetches it again.',
   uploading: 'Uploading',
   onDisk: (size: number): string => `${formatSize(size)} on a disk`,
   uses: (first: string, machines: number): string =>
@@ -129,7 +128,9 @@ export const SOURCES = {
   /** @param file the site's file of sources */
   shippedSource: (file: string): Html =>
     html`It is part of Rackboot. To change it, write a source of this name into <code>${file}</code>, which replaces it.`,
-  pinnedSelection: (file: string): string => `Written in ${file}: remove it there.`,
+  /** @param line undefined: unknown */
+  pinnedSelection: (file: string, line: number | undefined): string =>
+    `Written in ${line === undefined ? '' : `line ${line} of `}${file}: remove it there.`,
   about: 'About this source',
   hostMirror: 'the package mirror of this host',
   missing: 'missing',
@@ -175,8 +176,14 @@ export const SOURCES = {
     label: 'Release',
     hint: 'Its name or version, such as noble. For all, which are many gigabytes, enter *.',
   },
-  arches: { label: 'Arches', hint: 'Such as amd64, arm64. For all, leave it empty.' },
-  subarches: { label: 'Subarches', hint: 'Such as ga-24.04. For all, leave it empty.' },
+  /** Before the reason. */
+  failed: 'At the last import:',
+  /** Before the command that lists what a site of simplestreams offers. */
+  lists: 'What this site offers:',
+  /** @param arches the architectures of all */
+  offers: (arches: readonly string[]): string => `What it offers, for ${arches.join(', ')}`,
+  arches: { label: 'Architectures', hint: 'Such as amd64, arm64. For all, leave it empty.' },
+  subarches: { label: 'Subarchitectures', hint: 'Such as ga-24.04. For all, leave it empty.' },
   labels: { label: 'Labels', hint: 'Such as release, daily. For all, leave it empty.' },
   /** @param ms until the next import; undefined: none is scheduled */
   selectionAdded: (image: string, ms: number | undefined): string =>
