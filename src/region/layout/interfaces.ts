@@ -1,7 +1,8 @@
 // The interfaces of a machine as they should be deployed: as commissioned, unless a person has laid them out otherwise. Pure.
 //
 // 1. A machine without a layout gets an address on its boot interface only: from the static range of the subnet, or by DHCP if the subnet has
-//    no such range. Its other interfaces are started without an address.
+//    no such range. If racks serve several subnets and nobody knows in which it is, it gets one by DHCP wherever it is. Its other interfaces are
+//    started without an address.
 // 2. The list has the physical interfaces of the machine's newest report, with the names, VLANs, tags and sizes that a person gave them.
 // 3. An address of the machine belongs to one link. Links without an address of their own take the others in their order.
 
@@ -68,13 +69,14 @@ const plain = (nic: MachineInterface, position: number): LaidInterface => ({
 
 /** The network of a machine as commissioned. The id of each link is that of its interface. */
 function commissionedNetwork(machine: Machine, networks: NetworkView): NetworkLayout {
+  const isServed = networks.subnets.some(({ served }) => served.length > 0);
   return {
     interfaces: machine.interfaces.map(plain),
     links: machine.interfaces.map((nic, position): InterfaceLink => {
       const link = { id: nic.id, interfaceId: nic.id };
       const isDeployed = machine.device === undefined && position === 0;
       const subnet = isDeployed ? homeSubnet(machine, nic, networks) : undefined;
-      if (subnet === undefined) return { ...link, mode: 'link_up' };
+      if (subnet === undefined) return { ...link, mode: isDeployed && isServed ? 'dhcp' : 'link_up' };
       return { ...link, mode: hasStaticRange(subnet) ? 'auto' : 'dhcp', subnetId: subnet.subnet.id };
     }),
   };

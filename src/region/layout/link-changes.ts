@@ -47,7 +47,7 @@ export function linkSubnet(draft: NetworkDraft, id: number, wish: LinkWish): Net
   const subnet = subnetWithId(draft.networks, wish.subnetId);
   const misfit = refuseSubnet(wish, subnet) ?? refuseGateway(wish, subnet);
   if (misfit !== undefined) return misfit;
-  const own = linksOf(draft, id);
+  const own = linksOf(draft, id).filter((link) => !isPreliminary(link));
   const crowded = wish.isForced ? undefined : refuseAlongside(own, wish, one.name);
   if (crowded !== undefined) return crowded;
   const hasOthers = own.some(({ mode, subnetId }) => mode !== 'link_up' && subnetId !== undefined);
@@ -66,8 +66,9 @@ export function linkSubnet(draft: NetworkDraft, id: number, wish: LinkWish): Net
   const link: InterfaceLink = {
     ...{ id: nextId(draft), interfaceId: id, mode: wish.mode, subnetId: wish.subnetId, address: wish.address },
   };
-  const cleared = dropLinks(draft, ({ interfaceId, mode }) =>
-    interfaceId !== id ? false : wish.isForced || mode === 'link_up',
+  const cleared = dropLinks(
+    draft,
+    (one) => one.interfaceId === id && (wish.isForced || one.mode === 'link_up' || isPreliminary(one)),
   );
   if (cleared.layout.links.length >= LINKS_MAX) {
     return refuse(refusal('layout-refused.links-limit', { machine: draft.machine.hostname, max: LINKS_MAX }));
@@ -79,6 +80,10 @@ export function linkSubnet(draft: NetworkDraft, id: number, wish: LinkWish): Net
   const gateway = wish.isGateway ? { gatewayLink: link.id } : {};
   return withLayout(cleared, { interfaces, links, ...gateway }, 1);
 }
+
+/** True for the link of a machine of which nobody knows in which subnet it is (`commissionedNetwork`): one that a person chooses replaces it. */
+const isPreliminary = ({ id, interfaceId, mode, subnetId }: InterfaceLink): boolean =>
+  id === interfaceId && mode === 'dhcp' && subnetId === undefined;
 
 function refuseSubnet(
   { mode, subnetId, address }: LinkWish,

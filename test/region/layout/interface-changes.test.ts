@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Ipv4, ipv4, mac } from '../../../src/net/address.ts';
+import { refuseLayout } from '../../../src/region/layout/deployable.ts';
 import {
   changeInterface,
   type InterfaceWish,
@@ -131,6 +132,30 @@ test('the only served network is that of a machine never seen; another network t
   assert.equal(linked(machine, home, other), undefined);
   assert.equal(linked(held, home), 1);
   assert.equal(linked(held, home, other), 1);
+});
+
+test('a machine never seen gets an address by DHCP wherever it is, if racks serve several networks, until a person chooses a link', () => {
+  const served = [1, 3].map((id) => ({ ...subnetView(id, UNTAGGED, `10.${id}.0.0/24`), served: [SERVED] }));
+  const networks = networksWith([], served);
+  const [first, second] = MACHINE.interfaces;
+  assert.ok(first !== undefined && second !== undefined);
+  const { address: _seen, ...unseen } = first;
+  const machine = { ...MACHINE, interfaces: [unseen, second] };
+  const linksOf = (of: Machine, position = 0) =>
+    interfacesOf(of, networks)[position]?.links.map(({ mode, subnetId }) => [mode, subnetId]);
+  assert.deepEqual(linksOf(machine), [['dhcp', undefined]]);
+  assert.deepEqual(linksOf(machine, 1), [['link_up', undefined]]);
+  const draft = beginDraft(machine, networks);
+  const named = changeInterface(draft, FIRST, { name: 'lan0' });
+  assert.ok(named.kind === 'changed', saidOf(named));
+  const laid = { ...machine, layout: layoutWith(named.draft) };
+  assert.equal(refuseLayout(laid, networks, 'image', undefined), undefined, 'it can be deployed');
+  for (const mode of ['auto', 'dhcp', 'link_up'] as const) {
+    const subnetId = mode === 'link_up' ? undefined : 3;
+    const chosen = linkSubnet(beginDraft(laid, networks), FIRST, { mode, subnetId, isForced: false, isGateway: false });
+    assert.ok(chosen.kind === 'draft', saidOf(chosen));
+    assert.deepEqual(linksOf({ ...machine, layout: layoutWith(chosen) }), [[mode, subnetId]]);
+  }
 });
 
 test('an interface that cannot be made is refused by its parameter', () => {
