@@ -86,7 +86,15 @@ test('the observer of a host is the rack that heard it, also that of the region'
       mac: NEIGHBOUR,
       address: '10.20.0.31',
     };
-    await store.recordReports('', [{ ...heard, sequence: 1, params: { interface: 'eth1' } }]);
-    const [{ observer }] = (await ask('GET', '2.0/discovery/')).json;
+    const elsewhere = { ...heard, mac: STRANGER, address: '10.20.0.32' };
+    await store.recordReports('', [
+      { ...heard, sequence: 1, params: { interface: 'eth1' } },
+      { ...heard, mac: '52:54:00:00:00:0e', address: '10.20.0.33', sequence: 2, params: { interface: 'eth1' } },
+      { ...elsewhere, sequence: 3, params: { interface: 'eth2' } },
+    ]);
+    const [other, again, { observer }] = (await ask('GET', '2.0/discovery/')).json;
+    assert.equal(typeof observer.interface_id, 'number');
+    assert.deepEqual(again.observer, observer);
+    assert.notEqual(other.observer.interface_id, observer.interface_id);
     assert.deepEqual([observer.system_id, observer.hostname, observer.interface_name], [OWN_UUID, 'maas', 'eth1']);
   }));

@@ -4,12 +4,14 @@
 //
 // 1. A discovery is made of the event log: the newest report of a hardware address. It is gone once the log has forgotten it, or once a machine
 //    or a device has the address, or once an administrator clears the hosts heard so far.
-// 2. An address is that of the report. Any host can show another one's hardware address.
+// 2. Clients read numbers in the place of an interface's id. Interfaces of racks are no objects, so theirs is a digest of its names.
+// 3. An address is that of the report. Any host can show another one's hardware address.
 
 import { z } from 'zod';
 import { formatMac, parseIpv4 } from '../../../net/address.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
 import { type NetworkView, subnetOfAddress } from '../../networks/network-view.ts';
+import { numberOf } from '../../records/digest.ts';
 import type { HeardHost } from '../../records/store.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import { type Answer, json, refuse, refuseField } from '../call/answer.ts';
@@ -44,6 +46,8 @@ function discoveryJson(call: ApiCall, host: HeardHost, networks: NetworkView): R
   const own = call.region.config().ownRack;
   const rack = event.rack === undefined ? own : call.region.racks.list().find(({ name }) => name === event.rack);
   const id = idOf(host);
+  const observer = { system_id: rack?.uuid ?? '', hostname: event.rack ?? rack?.name ?? '' };
+  const nic = fieldOf(host, 'interface');
   return {
     ...{ discovery_id: id, ip, mac_address: formatMac(mac), mac_organization: null, mdns: [] },
     hostname: fieldOf(host, 'hostname') || null,
@@ -52,10 +56,7 @@ function discoveryJson(call: ApiCall, host: HeardHost, networks: NetworkView): R
     ...{ fabric: vlan.fabric.id, fabric_name: vlan.fabric.name, vid: vlan.vlan.vid === 0 ? null : vlan.vlan.vid },
     subnet: subnet === undefined ? null : subnetJson(subnet),
     is_external_dhcp: false,
-    observer: {
-      ...{ system_id: rack?.uuid ?? null, hostname: event.rack ?? rack?.name ?? '' },
-      ...{ interface_id: null, interface_name: fieldOf(host, 'interface') },
-    },
+    observer: { ...observer, interface_id: numberOf(`${observer.hostname} ${nic}`), interface_name: nic },
     resource_uri: `/MAAS/api/2.0/discovery/${id}/`,
   };
 }
