@@ -42,11 +42,16 @@ export function fullNetworks(nextId: number): { readonly put: NetworkRecords; re
       subnets: [
         {
           ...{ id: id(subnet), cidr: `10.${id(subnet) % 250}.0.0/16`, name: 'lab', description: '', vlanId: id(vlan) },
-          ...{ gateway: at('255.255.255.255'), dnsServers: ['10.0.0.1', '10.0.0.2'], isTouched: true },
+          ...{
+            gateway: at('255.255.255.255'),
+            dnsServers: ['10.0.0.1', '10.0.0.2'],
+            allowsDns: false,
+            isTouched: true,
+          },
         },
         {
           ...{ id: id(other), cidr: `10.${id(other) % 250}.1.0/24`, name: 'far', description: '', vlanId: id(vlan) },
-          ...{ gateway: undefined, dnsServers: [], isTouched: false },
+          ...{ gateway: undefined, dnsServers: [], allowsDns: true, isTouched: false },
         },
       ],
       ranges: [

@@ -22,7 +22,7 @@ import {
   type Subnet,
   type Vlan,
 } from '../records/network-store.ts';
-import { defaultPlace } from './reconcile.ts';
+import { defaultPlace, servedDns } from './reconcile.ts';
 import type { ServedNetwork } from './served-networks.ts';
 
 export interface VlanView {
@@ -45,6 +45,8 @@ export interface SubnetView {
   readonly served: readonly ServedNetwork[];
   readonly gateway: Ipv4 | undefined;
   readonly dnsServers: readonly string[];
+  /** False if racks name other DNS servers than themselves there, or will once they offer DHCP. */
+  readonly allowsDns: boolean;
   readonly reverseMode: ReverseMode;
 }
 
@@ -115,6 +117,7 @@ export function viewOf(
         ...{ subnet, network, vlan, served: own },
         gateway: own.length === 0 ? subnet.gateway : own.find(({ router }) => router !== undefined)?.router,
         dnsServers: own.length === 0 ? subnet.dnsServers : servers,
+        allowsDns: servedDns(own) ?? subnet.allowsDns,
         reverseMode,
       },
     ];

@@ -3,6 +3,7 @@
 //   served network ── has a subnet of its CIDR? ─ no ─► a subnet, in the default VLAN
 //                  └─ its dynamic and static ranges ──► a row for each, by rack, cluster interface and kind: that of the kept range, if
 //                                                       the subnet has one
+//   subnet in which racks offer DHCP ── allows DNS as they do? ─ no ─► changed, so that it is known while they do not
 //   subnet that no rack serves ── did a person make or change it, or put anything into it? ─ no ─► removed
 //
 // Sources: MAAS 2.0, whose first network is in fabric-0 and its untagged VLAN.
@@ -38,6 +39,8 @@ interface Draft {
   ranges: readonly StoredRange[];
   /** Rows of kept ranges that became those of cluster interfaces. */
   taken: readonly StoredRange[];
+  /** Known subnets in which racks allow DNS otherwise. */
+  switched: readonly Subnet[];
   nextId: number;
 }
 
@@ -52,7 +55,7 @@ export function reconcile(
 ): NetworkChange<undefined> | undefined {
   const remove = leftOver(records, served);
   const kept = without(records, remove);
-  const draft: Draft = { ...kept, taken: [], nextId };
+  const draft: Draft = { ...kept, taken: [], switched: switchedDns(kept.subnets, served), nextId };
   addDefaultVlan(draft);
   for (const one of served) addSubnet(draft, one);
   for (const one of served) addRanges(draft, one);
@@ -60,7 +63,7 @@ export function reconcile(
   const put = {
     fabrics: draft.fabrics.slice(kept.fabrics.length),
     vlans: draft.vlans.slice(kept.vlans.length),
-    subnets: draft.subnets.slice(kept.subnets.length),
+    subnets: [...draft.switched, ...draft.subnets.slice(kept.subnets.length)],
     ranges: [...draft.taken, ...draft.ranges.slice(kept.ranges.length)],
   };
   const count = [...Object.values(put), ...Object.values(remove)].reduce((sum, { length }) => sum + length, 0);
@@ -80,9 +83,35 @@ export function completed(records: NetworkRecords, served: readonly ServedNetwor
     ...kept,
     fabrics: [...kept.fabrics, ...(put.fabrics ?? [])],
     vlans: [...kept.vlans, ...(put.vlans ?? [])],
-    subnets: [...kept.subnets, ...(put.subnets ?? [])],
-    ranges: [...kept.ranges.filter(({ id }) => !put.ranges?.some((one) => one.id === id)), ...(put.ranges ?? [])],
+    subnets: replaced(kept.subnets, put.subnets),
+    ranges: replaced(kept.ranges, put.ranges),
   };
+}
+
+/** The known objects, each in its place, then those that are new. */
+function replaced<T extends { readonly id: number }>(known: readonly T[], put: readonly T[] = []): readonly T[] {
+  const byId = new Map(put.map((one) => [one.id, one]));
+  const kept = known.map((one) => {
+    const now = byId.get(one.id) ?? one;
+    byId.delete(one.id);
+    return now;
+  });
+  return [...kept, ...byId.values()];
+}
+
+/** Whether the cluster interfaces of a subnet that offer DHCP name their rack as DNS server; `undefined`: none offers DHCP. */
+export function servedDns(served: readonly ServedNetwork[]): boolean | undefined {
+  const serving = served.filter(({ management }) => management > 0);
+  return serving.length === 0 ? undefined : serving.every(({ management }) => management === 2);
+}
+
+/** The subnets that allow DNS otherwise than the racks that offer DHCP in them. */
+function switchedDns(subnets: readonly Subnet[], served: readonly ServedNetwork[]): readonly Subnet[] {
+  const byCidr = Map.groupBy(served, ({ cidr }) => cidr);
+  return subnets.flatMap((subnet) => {
+    const allowsDns = servedDns(byCidr.get(subnet.cidr) ?? []) ?? subnet.allowsDns;
+    return allowsDns === subnet.allowsDns ? [] : [{ ...subnet, allowsDns }];
+  });
 }
 
 /** The lowest free name of MAAS's kind: `fabric-0`. */
@@ -105,6 +134,7 @@ function addSubnet(draft: Draft, one: ServedNetwork): void {
     vlanId: DEFAULT_VLAN_ID,
     gateway: undefined,
     dnsServers: [],
+    allowsDns: one.management !== 1,
     isTouched: false,
   };
   if (!isFree) draft.nextId += 1;

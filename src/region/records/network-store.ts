@@ -94,6 +94,8 @@ export interface Subnet {
   readonly gateway: Ipv4 | undefined;
   /** Used only while no rack serves it. */
   readonly dnsServers: readonly string[];
+  /** False if racks name other DNS servers than themselves there. While racks offer DHCP in it, `reconcile` keeps it as they do. */
+  readonly allowsDns: boolean;
   /** True once a person made or changed it. An untouched subnet is removed together with the cluster interface for which it was made. */
   readonly isTouched: boolean;
 }

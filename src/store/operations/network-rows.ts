@@ -101,7 +101,7 @@ const vlans: Table<Vlan> = {
 
 const subnets: Table<Subnet> = {
   name: 'subnet',
-  columns: ['cidr', 'name', 'description', 'vlan_id', 'gateway', 'dns_servers', 'is_touched'],
+  columns: ['cidr', 'name', 'description', 'vlan_id', 'gateway', 'dns_servers', 'is_touched', 'is_dns_allowed'],
   values: (subnet) => [
     subnet.cidr,
     subnet.name,
@@ -110,6 +110,7 @@ const subnets: Table<Subnet> = {
     subnet.gateway ?? null,
     JSON.stringify(subnet.dnsServers),
     flag(subnet.isTouched),
+    flag(subnet.allowsDns),
   ],
   read: readsRow('subnet', (row) => ({
     id: number(row, 'id'),
@@ -124,6 +125,7 @@ const subnets: Table<Subnet> = {
       return read.data;
     }),
     isTouched: flagIn(row, 'is_touched'),
+    allowsDns: flagIn(row, 'is_dns_allowed'),
   })),
 };
 

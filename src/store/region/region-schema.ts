@@ -361,6 +361,11 @@ ALTER TABLE reserved_address ADD COLUMN domain TEXT;
 ALTER TABLE rack ADD COLUMN description TEXT;
 `;
 
+/** is_dns_allowed: false if racks name other DNS servers than themselves in the subnet. */
+const SUBNET_DNS = `
+ALTER TABLE subnet ADD COLUMN is_dns_allowed INTEGER NOT NULL DEFAULT 1;
+`;
+
 /** The last table: a copy of it is written afresh when an interrupted copy continues (`copy-sqlite.ts`). */
 const COUNTERS = `
 CREATE TABLE counter (
@@ -382,5 +387,5 @@ export const REGION_DATABASE: DatabaseKind = {
   title: 'region database',
   applicationId: 0x52_42_52_45,
   findLoss: findLostRegion,
-  migrations: [TABLES.join(''), KERNELS, SOURCE_TRUST, RESERVED_HOSTS],
+  migrations: [TABLES.join(''), KERNELS, SOURCE_TRUST, RESERVED_HOSTS, SUBNET_DNS],
 };

@@ -114,6 +114,18 @@ test('a dynamic range before its rack, then dhcp_on: the rack serves the subnet 
     assert.deepEqual([repeated.status, repeated.json], [200, on.json]);
   }, {}));
 
+test('a subnet of a person keeps whether it allows DNS, and its rack begins with that', () =>
+  withNetworks(async (ask, { region }) => {
+    await reportOwn(region, HOST);
+    const { vlan, subnet } = await makeSubnet(ask, { allow_dns: false });
+    await makeRange(ask, subnet);
+    assert.equal((await ask('GET', `2.0/subnets/${subnet}/`)).json.allow_dns, false);
+    assert.equal((await ask('PUT', vlan, { dhcp_on: true, primary_rack: OWN_UUID })).status, 200);
+    assert.deepEqual(region.settings.interfacesOf(OWN_UUID), [{ ...ENTRY, management: 1 }]);
+    assert.equal((await ask('PUT', vlan, { dhcp_on: false })).status, 200);
+    assert.equal((await ask('GET', `2.0/subnets/${subnet}/`)).json.allow_dns, false);
+  }, {}));
+
 test('the cluster interface that dhcp_on has made goes again in the order of terraform destroy', () =>
   withNetworks(async (ask, { region }) => {
     await reportOwn(region, HOST);

@@ -115,7 +115,7 @@ const SENSELESS: readonly (readonly [
     ...(['POST', '2.0/subnets/'] as const),
     {
       ...{ cidr: 'x', vlan: '99', gateway_ip: 'x', dns_servers: 'x', rdns_mode: '0', allow_proxy: 'false' },
-      ...{ managed: 'false', allow_dns: 'false' },
+      managed: 'false',
     },
   ],
   ['POST', '2.0/ipranges/', { type: 'reserved', start_ip: 'x', end_ip: 'y' }],
@@ -148,7 +148,7 @@ const MIXED: typeof SENSELESS = [
     ...(['POST', '2.0/subnets/'] as const),
     {
       ...{ cidr: 'x', name: 'a b', vlan: '99', gateway_ip: 'x', dns_servers: 'x', rdns_mode: '0' },
-      ...{ allow_proxy: 'maybe', managed: 'false', allow_dns: 'false' },
+      ...{ allow_proxy: 'maybe', managed: 'false', allow_dns: 'maybe' },
     },
   ],
   ['POST', '1.0/networks/', { name: 'a b', ip: 'x', netmask: 'y', vlan_tag: 'z', default_gateway: 'w' }],

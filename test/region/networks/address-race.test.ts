@@ -106,7 +106,11 @@ describe('two processes on PostgreSQL', { skip: missing('linux', '/usr/lib/postg
       { id: 1, fabricId: 1, vid: 0, name: '', description: '', mtu: 1500, spaceId: undefined, isTouched: true },
     ];
     const subnet = { id: 1, cidr: '10.20.0.0/24', name: 's', description: '', vlanId: 1, gateway: undefined };
-    const put = { fabrics: [fabric], vlans: [vlan], subnets: [{ ...subnet, dnsServers: [], isTouched: true }] };
+    const put = {
+      fabrics: [fabric],
+      vlans: [vlan],
+      subnets: [{ ...subnet, dnsServers: [], allowsDns: true, isTouched: true }],
+    };
     await first.networks.change(() => ({ put, result: undefined }));
   });
   afterEach(async () => {

@@ -30,8 +30,9 @@ export function subnetView(id: number, vlan: VlanView, text: string, gateway?: I
   assert.ok(network !== undefined);
   const dnsServers = gateway === undefined ? [] : ['10.20.0.1'];
   const cidr = formatNetwork(network);
-  const subnet = { id, cidr, name: text, description: '', vlanId: vlan.vlan.id, gateway, dnsServers, isTouched: true };
-  return { subnet, network, vlan, served: [], gateway, dnsServers, reverseMode: 2 };
+  const texts = { cidr, name: text, description: '' };
+  const subnet = { id, ...texts, vlanId: vlan.vlan.id, gateway, dnsServers, allowsDns: true, isTouched: true };
+  return { subnet, network, vlan, served: [], gateway, dnsServers, allowsDns: true, reverseMode: 2 };
 }
 
 /** The networks with these VLANs and the default one, and these subnets. */

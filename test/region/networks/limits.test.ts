@@ -25,7 +25,10 @@ const many = <T>(count: number, make: (id: number) => T): readonly T[] =>
 
 const FABRIC = { id: 1, name: 'fabric-0', description: '', classType: '', isTouched: true };
 const VLAN = { id: 2, fabricId: 1, vid: 0, name: '', description: '', mtu: 1500, spaceId: undefined, isTouched: true };
-const SUBNET = { cidr: '10.0.0.0/8', name: 'all', description: '', vlanId: 2, gateway: undefined, isTouched: true };
+const SUBNET = {
+  ...{ cidr: '10.0.0.0/8', name: 'all', description: '', vlanId: 2, gateway: undefined },
+  ...{ allowsDns: true, isTouched: true },
+};
 const PARENTS = {
   fabrics: [FABRIC],
   vlans: [VLAN],

@@ -129,7 +129,6 @@ test('a subnet that does not fit is refused, and the answer names the field', ()
       [{ cidr: '10.9.0.0/24', rdns_mode: 1 }, 'rdns_mode'],
       [{ cidr: '10.9.0.0/24', allow_proxy: false }, 'allow_proxy'],
       [{ cidr: '10.9.0.0/24', managed: false }, 'managed'],
-      [{ cidr: '10.9.0.0/24', allow_dns: false }, 'allow_dns'],
     ] as const) {
       const refused = await ask('POST', '2.0/subnets/', fields);
       assert.deepEqual([refused.status, Object.keys(refused.json ?? {})], [400, [field]], JSON.stringify(fields));
@@ -162,6 +161,35 @@ test('router, DNS servers and DNS of a served subnet are changed at its rack, at
     assert.match(JSON.stringify(states.at(-1)?.settings), /"router_ip":"10\.20\.0\.253"/);
     const none = await ask('PUT', `2.0/subnets/${id}/`, { gateway_ip: '', dns_servers: '' });
     assert.deepEqual([none.json.gateway_ip, none.json.dns_servers], [null, []]);
+  }));
+
+test('a subnet allows DNS as before once the DHCP of its VLAN is off and on again, also when somebody changes it meanwhile', () =>
+  withNetworks(async (ask, { region }) => {
+    const [{ id, vlan }] = (await ask('GET', '2.0/subnets/')).json;
+    const at = `2.0/subnets/${id}/`;
+    const allows = async (): Promise<unknown> => (await ask('GET', at)).json.allow_dns;
+    const manages = (): unknown => region.settings.interfacesOf(OWN_UUID)[0]?.management;
+    const turn = async (isOn: boolean): Promise<void> => {
+      assert.equal((await ask('PUT', `2.0/vlans/${vlan.id}/`, { dhcp_on: isOn })).json.dhcp_on, isOn);
+    };
+    assert.equal((await ask('PUT', at, { allow_dns: false })).json.allow_dns, false);
+    await turn(false);
+    assert.deepEqual([await allows(), manages()], [false, 0]);
+    await turn(true);
+    assert.deepEqual([await allows(), manages()], [false, 1]);
+    await turn(false);
+    assert.equal((await ask('PUT', at, { allow_dns: true })).json.allow_dns, true);
+    assert.equal((await ask('PUT', at, { description: 'x' })).json.allow_dns, true);
+    await turn(true);
+    assert.deepEqual([await allows(), manages()], [true, 2]);
+
+    // A change at the cluster interface counts as one at the subnet.
+    const own = `1.0/nodegroups/${OWN_UUID}/interfaces/lab/`;
+    assert.equal((await ask('PUT', own, { management: 1 })).status, 200);
+    assert.equal(await allows(), false);
+    await turn(false);
+    await turn(true);
+    assert.deepEqual([await allows(), manages()], [false, 1]);
   }));
 
 test('the router of a network in a rack’s file is read-only, and the refusal names file and key', () =>

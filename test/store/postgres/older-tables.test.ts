@@ -91,8 +91,10 @@ describe('the tables of an earlier version in PostgreSQL', { skip: missing('linu
       await store.close();
       const again = await openPostgresRegion(place, 'hall');
       const [rack] = await storedRacks(again);
-      const [reserved] = (await again.networks.list()).reserved;
+      const { reserved: all, subnets } = await again.networks.list();
+      const reserved = all.at(-1);
       assert.deepEqual([rack?.description, reserved?.mac, reserved?.hostname], ['in the hall', mac(7), 'printer']);
+      assert.equal(subnets.at(-1)?.allowsDns, false);
       await again.close();
     });
   }
@@ -124,13 +126,13 @@ async function useNewColumns(store: RegionStore): Promise<void> {
         vlans: [{ id: vlan, fabricId: fabric, vid: 0, ...texts, mtu: 1500, spaceId: undefined, isTouched: true }],
         subnets: [
           {
-            ...{ id: subnet, cidr: '10.20.0.0/24', ...texts, vlanId: vlan, gateway: undefined, dnsServers: [] },
-            isTouched: true,
+            ...{ id: subnet, cidr: '10.77.0.0/24', ...texts, vlanId: vlan, gateway: undefined, dnsServers: [] },
+            ...{ allowsDns: false, isTouched: true },
           },
         ],
         reserved: [
           {
-            ...{ id: reserved, subnetId: subnet, address: ipv4(0x0a140032), username: 'ann', createdMs: 1 },
+            ...{ id: reserved, subnetId: subnet, address: ipv4(0x0a4d0032), username: 'ann', createdMs: 1 },
             ...{ mac: mac(7), hostname: 'printer', domain: 'maas' },
           },
         ],

@@ -385,6 +385,20 @@ test('version 4 of the file is read unchanged: the host and the name of a reserv
     await store.close();
   }));
 
+test('version 5 of the file is read unchanged: a subnet in which racks name other DNS servers', () =>
+  withDirectory(async (stateDir, file) => {
+    copyFileSync(new URL('../../../fixtures/state/region-5.db', import.meta.url), file);
+    const store = openRegionStore({ stateDir });
+    assert.deepEqual(
+      (await store.networks.list()).subnets.map(({ cidr, allowsDns }) => [cidr, allowsDns]),
+      [
+        ['10.20.0.0/24', true],
+        ['10.21.0.0/24', false],
+      ],
+    );
+    await store.close();
+  }));
+
 test('version 1 of the file is read unchanged: an upload of which half has come', () =>
   withVersion1(async (store) => {
     const [upload] = await store.uploads.list();

@@ -24,9 +24,6 @@ const NO_SPACE_ID = -1;
 
 const uri = (path: string): string => `/MAAS/api/2.0/${path}/`;
 
-/** False if a rack hands out other servers than its own there. */
-export const allowsDns = ({ served }: SubnetView): boolean => served.every(({ management }) => management !== 1);
-
 export function vlanJson(view: VlanView): Json {
   const { vlan, fabric, space, served } = view;
   const [primary, secondary] = dhcpRacks(view);
@@ -61,7 +58,7 @@ export function fabricJson(view: NetworkView, fabric: Fabric): Json {
 }
 
 export function subnetJson(view: SubnetView): Json {
-  const { subnet, vlan, gateway, dnsServers } = view;
+  const { subnet, vlan, gateway, dnsServers, allowsDns } = view;
   return {
     id: subnet.id,
     name: subnet.name,
@@ -72,7 +69,7 @@ export function subnetJson(view: SubnetView): Json {
     gateway_ip: gateway === undefined ? null : formatIpv4(gateway),
     dns_servers: dnsServers,
     rdns_mode: view.reverseMode,
-    allow_dns: allowsDns(view),
+    allow_dns: allowsDns,
     allow_proxy: true,
     active_discovery: false,
     managed: true,

@@ -18,7 +18,6 @@ import { UNTAGGED_VID } from '../../records/network-store.ts';
 import { NETWORK_PREFIX_MIN } from '../../records/rack-description.ts';
 import { allOf, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
 import { value } from '../call/operation.ts';
-import { allowsDns } from '../json/subnet-json.ts';
 import {
   addressOrNone,
   countField,
@@ -68,7 +67,9 @@ export const changedSubnet = z.object({
   rdns_mode: countField
     .optional()
     .describe('0 no reverse names, 1 reverse names, 2 also RFC 2317: as dns.reverse says.'),
-  allow_dns: flagField.optional().describe('Whether machines get the rack as their DNS server.'),
+  allow_dns: flagField
+    .optional()
+    .describe('Whether machines get the rack as their DNS server. Kept while no rack offers DHCP there.'),
   allow_proxy: flagField.optional().describe('Only true: the region has no proxy that could refuse them.'),
   active_discovery: value(z.string().regex(/^(?:0|false|no|off)?$/i, 'field.active-discovery'))
     .optional()
@@ -102,7 +103,7 @@ export function wantedSubnet(
     vlanIn(view, given),
     gatewayIn(given),
     given.dns_servers === undefined ? undefined : serversIn(given.dns_servers),
-    ...refuseFixed(view, given, before),
+    ...refuseFixed(view, given),
   );
   if (isRefusal(found)) return found;
   const [network, vlanId, gateway, dnsServers] = found;
@@ -141,15 +142,13 @@ function networkIn(view: NetworkView, given: GivenSubnet, before: SubnetView | u
 }
 
 /** For the fields that are the same for all subnets, refuses every value except the one in force. */
-function refuseFixed(view: NetworkView, given: GivenSubnet, before: SubnetView | undefined): readonly Refusal[] {
+function refuseFixed(view: NetworkView, given: GivenSubnet): readonly Refusal[] {
   const mode = view.reverseMode;
-  const isServed = before?.served.some(({ management }) => management !== 0) === true;
   return [
     ...((given.rdns_mode ?? mode) === mode ? [] : [refuseField('rdns_mode', 'field.rdns-mode', { mode })]),
     ...(['allow_proxy', 'managed'] as const).flatMap((field) =>
       given[field] === false ? [refuseField(field, 'field.only-true')] : [],
     ),
-    ...(given.allow_dns === false && !isServed ? [refuseField('allow_dns', 'field.allow-dns')] : []),
   ];
 }
 
@@ -206,7 +205,7 @@ export function serviceOf(before: SubnetView, given: GivenSubnet, wanted: Wanted
       ...(dns === undefined || dns.join() === dnsServers.join()
         ? {}
         : { dns_servers: dns.length === 0 ? undefined : dns }),
-      ...(given.allow_dns === undefined || management === 0 || given.allow_dns === allowsDns(before)
+      ...(given.allow_dns === undefined || management === 0 || given.allow_dns === before.allowsDns
         ? {}
         : { management: given.allow_dns ? 2 : 1 }),
     };

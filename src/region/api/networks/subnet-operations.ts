@@ -45,7 +45,7 @@ export function subnetAddition(view: NetworkView, id: number, given: GivenSubnet
   const subnet: Subnet = {
     ...{ id, cidr, name: given.name ?? cidr, description: given.description ?? '' },
     ...{ vlanId: home, gateway: wanted.gateway ?? undefined, dnsServers: wanted.dnsServers ?? [] },
-    isTouched: true,
+    ...{ allowsDns: given.allow_dns ?? true, isTouched: true },
   };
   return {
     ...{ kind: 'change', change: 'added', what: 'subnet', name: cidr, id },
@@ -72,6 +72,7 @@ export function subnetChange(view: NetworkView, before: SubnetView, given: Given
     vlanId: wanted.vlanId ?? subnet.vlanId,
     gateway: isServed ? undefined : gateway,
     dnsServers: isServed ? [] : (wanted.dnsServers ?? subnet.dnsServers),
+    allowsDns: given.allow_dns ?? before.allowsDns,
     isTouched: true,
   };
   const { id, cidr: name } = changed;

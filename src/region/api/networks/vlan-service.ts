@@ -87,7 +87,7 @@ function dhcpIn(view: NetworkView, vlan: VlanView, given: WantedService, known: 
   const wanted = wantedRacks(vlan, given, known);
   if ('kind' in wanted) return wanted;
   const { isOn, primary, secondary } = wanted;
-  if (!isOn) return { edits: switchEdits(vlan, () => false), ranges: [] };
+  if (!isOn) return { edits: switchEdits(view, vlan, () => false), ranges: [] };
   const completed = keptService(view, vlan, wanted, given, known);
   if ('kind' in completed) return completed;
   for (const [field, rack] of [
@@ -106,7 +106,7 @@ function dhcpIn(view: NetworkView, vlan: VlanView, given: WantedService, known: 
     primary === undefined ? management > 0 || !isServing : racks.has(rack);
   const isCompleted = ({ rack, key }: ServedNetwork): boolean =>
     completed.edits.some(({ served }) => served.rack === rack && served.key === key);
-  const switched = switchEdits(vlan, isWanted, isCompleted);
+  const switched = switchEdits(view, vlan, isWanted, isCompleted);
   return { edits: [...completed.edits, ...switched], ranges: completed.ranges };
 }
 
@@ -142,8 +142,12 @@ function findRack({ served }: VlanView, name: string, { racks, settings }: Known
 
 const nameOf = (uuid: string, { racks }: KnownRacks): string => racks.find((one) => one.uuid === uuid)?.name ?? uuid;
 
+/** The management with which a rack begins to offer DHCP in a subnet. */
+const managementIn = (subnet: SubnetView | undefined): 1 | 2 => (subnet?.allowsDns === false ? 1 : 2);
+
 /** Switches DHCP on where it is wanted, and off elsewhere. @param isLeft cluster interfaces that another change switches */
 function switchEdits(
+  view: NetworkView,
   { served: all }: VlanView,
   isWanted: (served: ServedNetwork) => boolean,
   isLeft: (served: ServedNetwork) => boolean = () => false,
@@ -151,7 +155,8 @@ function switchEdits(
   return all.flatMap((served): readonly ServiceEdit[] => {
     const isServing = served.management > 0;
     if (isLeft(served) || isWanted(served) === isServing) return [];
-    return [{ served, fields: { management: isServing ? 0 : 2 } }];
+    const subnet = view.subnets.find(({ subnet: { cidr } }) => cidr === served.cidr);
+    return [{ served, fields: { management: isServing ? 0 : managementIn(subnet) } }];
   });
 }
 
@@ -191,7 +196,7 @@ const boundsOf = (range: RangeView): Settings => {
 function completion(range: RangeView, rack: string): ServiceEdit | undefined {
   const served = range.subnet.served.find((one) => one.rack === rack && one.dynamic === undefined);
   if (served === undefined) return undefined;
-  const management = served.management === 0 ? 2 : served.management;
+  const management = served.management === 0 ? managementIn(range.subnet) : served.management;
   return { served, fields: { ...boundsOf(range), management } };
 }
 
@@ -219,7 +224,8 @@ function addition(
     whole: 'added',
     fields: {
       ...{ interface: place.interface, ip: place.ip, subnet_mask: formatIpv4(maskOf(network.prefix)) },
-      ...{ broadcast_ip: formatIpv4(broadcastOf(network)), management: 2, ...boundsOf(range) },
+      ...{ broadcast_ip: formatIpv4(broadcastOf(network)), management: managementIn(range.subnet) },
+      ...boundsOf(range),
       router_ip: gateway === undefined ? undefined : formatIpv4(gateway),
       dns_servers: dnsServers.length === 0 ? undefined : dnsServers,
       options: withOption({ options: withMtu }, ROUTES_OPTION, routes),

@@ -95,7 +95,6 @@ export const NETWORKS = {
     `No rack serves ${network}: add a cluster interface first (nodegroups/UUID/interfaces, or cluster_interfaces of the rack's file).`,
   'field.rdns-mode': ({ mode }: { readonly mode: number }) => `Give ${mode}: dns.reverse sets this for all subnets.`,
   'field.only-true': 'Give true: this cannot be changed for a subnet.',
-  'field.allow-dns': 'Give true: no rack offers DHCP in the subnet.',
   'field.range-type': 'Give dynamic, reserved or static.',
   'field.range-order': 'The last address comes before the first one.',
   'field.range-overlap': ({ kind, low, high }: Span & { readonly kind: RangeKind }) =>

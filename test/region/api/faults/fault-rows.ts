@@ -280,7 +280,6 @@ const SUBNET = {
   rdns_mode: '0',
   allow_proxy: 'false',
   managed: 'false',
-  allow_dns: 'false',
 };
 const VLAN = { vid: '10', space: 'nowhere', primary_rack: 'nowhere', secondary_rack: 'elsewhere' };
 const NETWORKS: readonly FaultRow[] = [

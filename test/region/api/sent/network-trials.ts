@@ -90,7 +90,7 @@ const SUBNETS: readonly Trial[] = [
   { of: '2.0 POST subnets', given: vlanGiven, send: SUBNET, reads: SUBNET_READS },
   {
     ...{ of: '2.0 POST subnets', given: async (site) => ({ ...(await onVlan(site)), fields: { cidr: CIDR } }) },
-    ...{ send: ({ kept = '' }) => ({ vlan: kept, allow_dns: 'true' }), reads: vlanIs },
+    ...{ send: ({ kept = '' }) => ({ vlan: kept, allow_dns: 'false' }), reads: vlanIs },
   },
   { of: '2.0 PUT subnets/{id}', given: onVlan, send: SUBNET, reads: SUBNET_READS },
   { of: '2.0 PUT subnets/{id}', given: onVlan, send: ({ kept = '' }) => ({ vlan: kept }), reads: vlanIs },
