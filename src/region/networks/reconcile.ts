@@ -39,7 +39,7 @@ interface Draft {
   ranges: readonly StoredRange[];
   /** Rows of kept ranges that became those of cluster interfaces. */
   taken: readonly StoredRange[];
-  /** Known subnets in which racks allow DNS otherwise. */
+  /** Known subnets in which racks now allow DNS and did not, or the reverse. */
   switched: readonly Subnet[];
   nextId: number;
 }
@@ -105,7 +105,7 @@ export function servedDns(served: readonly ServedNetwork[]): boolean | undefined
   return serving.length === 0 ? undefined : serving.every(({ management }) => management === 2);
 }
 
-/** The subnets that allow DNS otherwise than the racks that offer DHCP in them. */
+/** The subnets of which the stored word on DNS is not that of the racks that offer DHCP there, with the racks’ word. */
 function switchedDns(subnets: readonly Subnet[], served: readonly ServedNetwork[]): readonly Subnet[] {
   const byCidr = Map.groupBy(served, ({ cidr }) => cidr);
   return subnets.flatMap((subnet) => {

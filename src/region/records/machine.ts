@@ -12,6 +12,7 @@ import type { MachineLayout } from './machine-layout.ts';
 import type { PowerParameters } from './power-parameters.ts';
 import type { PowerTask } from './power-task.ts';
 import type { Remark } from './remark.ts';
+import type { NewestRuns } from './script-store.ts';
 import type { MachineWork } from './work.ts';
 
 /** Bound on the devices of the region. Users add and delete them. */
@@ -141,6 +142,8 @@ export interface Machine extends MachineFields {
   /** `undefined`: the default one. */
   readonly zone?: Area | undefined;
   readonly pool?: Area | undefined;
+  /** Its newest runs of scripts; `undefined`: none. */
+  readonly runs?: NewestRuns | undefined;
   /** The unique ID of its power task, never reused; undefined: none. */
   readonly powerTaskId?: string | undefined;
 }

@@ -7,6 +7,7 @@
 // 2. Only unfinished results of a machine's newest run change.
 // 3. Results outlive their scripts but not their machine. Each machine keeps its last RUNS_MAX runs, each output its last bytes.
 
+import { z } from 'zod';
 import type { NewMachineEvent } from './machine-event.ts';
 
 /** The kinds of scripts; a script runs while its machine is in the state of that name. */
@@ -15,6 +16,18 @@ export type ScriptKind = (typeof SCRIPT_KINDS)[number];
 
 export const RESULT_STATUSES = ['pending', 'running', 'passed', 'failed', 'timed-out', 'skipped', 'aborted'] as const;
 export type ResultStatus = (typeof RESULT_STATUSES)[number];
+
+/** How a run stands: the first of these that any of its scripts has. */
+const WORST: readonly ResultStatus[] = ['running', 'pending', 'failed', 'timed-out', 'aborted', 'passed', 'skipped'];
+
+/** How a run with these results stands; `undefined` without results. */
+export const runStatusOf = (statuses: Iterable<ResultStatus>): ResultStatus | undefined => {
+  const all = new Set(statuses);
+  return WORST.find((status) => all.has(status));
+};
+
+/** True if a script of the run has not ended. */
+export const isUnfinished = (status: ResultStatus): boolean => status === 'running' || status === 'pending';
 
 /** Runs kept of one machine. */
 export const RUNS_MAX = 10;
@@ -73,6 +86,14 @@ export type RawResult = Omit<ScriptResult, 'output'> & { readonly tail: Uint8Arr
 export type ResultChange = Partial<
   Pick<RawResult, 'status' | 'exitStatus' | 'startedMs' | 'endedMs' | 'tail' | 'outputBytes'>
 >;
+
+const newestRun = z.object({ id: z.int().min(1), status: z.enum(RESULT_STATUSES) });
+const newestRuns = z.partialRecord(z.enum(SCRIPT_KINDS), newestRun);
+/** The newest run of each purpose, by its number, and how it stands. */
+export type NewestRuns = Readonly<Partial<Record<ScriptKind, { readonly id: number; readonly status: ResultStatus }>>>;
+
+/** Reads the column of a machine. @throws Error for another form */
+export const readNewestRuns = (text: string): NewestRuns => newestRuns.parse(JSON.parse(text));
 
 /** A selection of results. */
 export interface ResultFilter {

@@ -12,7 +12,7 @@ import { isStoredFacts } from '../../region/records/hardware-facts.ts';
 import { findStatusByNumber } from '../../region/records/lifecycle.ts';
 import { readStoredLayout } from '../../region/records/machine-layout.ts';
 import { RESOURCE_WISHES } from '../../region/records/resource-wish.ts';
-import { RESULT_STATUSES, SCRIPT_KINDS } from '../../region/records/script-store.ts';
+import { RESULT_STATUSES, readNewestRuns, SCRIPT_KINDS } from '../../region/records/script-store.ts';
 import { isStoredWork } from '../../region/records/work.ts';
 import { eventSentence, remarkSentence } from '../../region/words/event.ts';
 import { networkColumns, RANGE_KINDS } from '../operations/network-rows.ts';
@@ -76,6 +76,7 @@ const VALUE_CHECKS: Readonly<Record<string, Check>> = {
   'machine.owner_data': json(z.record(z.string(), z.string())),
   'machine.facts': (value) => isStoredFacts(String(value)),
   'machine.layout': (value) => reads(() => readStoredLayout(String(value))),
+  'machine.runs': (value) => reads(() => readNewestRuns(String(value))),
   'machine.work': (value) => isStoredWork(String(value)),
   'machine_pair.params': (params, row) => params === '' || isHappening(params, row),
   'event.params': isHappening,

@@ -10,12 +10,14 @@ import { machineEvidence } from '../../region/identity/recognition.ts';
 import { toRackMachine } from '../../region/racks/desired-machine.ts';
 import type { MachineChange } from '../../region/records/decisions.ts';
 import type { Machine, MachineFields } from '../../region/records/machine.ts';
+import { isUnfinished } from '../../region/records/script-store.ts';
 import { claimAddresses } from './claims.ts';
 import { type MachineUpdate, type PowerTaskIds, updateMachines } from './machine-updates.ts';
 import type { CounterTable } from './region-counters.ts';
 import type { EventTable } from './region-events.ts';
 import { setIdentity } from './region-identity.ts';
 import { readMachines } from './region-machine-reads.ts';
+import { noteRuns } from './region-scripts.ts';
 import { run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
 
@@ -114,7 +116,12 @@ export function* updateMachine(machine: Machine, fields: Partial<MachineFields>,
 
 function* updateAll(updates: readonly MachineUpdate[], atMs: number, tasks: PowerTaskIds): Steps<void> {
   yield* updateMachines(updates, atMs, tasks);
-  for (const { machine, fields } of updates) yield* identify(machine, { ...machine, ...fields });
+  for (const { machine, fields } of updates) {
+    yield* identify(machine, { ...machine, ...fields });
+    // The change of its state has aborted its unfinished scripts.
+    const isAborted = Object.values(machine.runs ?? {}).some(({ status }) => isUnfinished(status));
+    if (isAborted && fields.status !== undefined) yield* noteRuns(machine.id);
+  }
 }
 
 /** Stores a machine's identifying values if they have changed. */

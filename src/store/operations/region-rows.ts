@@ -24,6 +24,7 @@ import {
 import { readStoredLayout } from '../../region/records/machine-layout.ts';
 import { readStoredPowerParameters } from '../../region/records/power-parameters.ts';
 import { POWER_TASKS, type PowerTask } from '../../region/records/power-task.ts';
+import { readNewestRuns } from '../../region/records/script-store.ts';
 import type { User } from '../../region/records/user.ts';
 import { readStoredWork } from '../../region/records/work.ts';
 import { converted, number, optionalNumber, optionalText, type Row, readsRow, type StoredRow, text } from '../rows.ts';
@@ -167,6 +168,7 @@ const readColumns = readsRow('machine', (row): Omit<Machine, keyof MachineParts>
     ownerData: converted('owner_data', text(row, 'owner_data'), readOwnerData),
     isLocked: number(row, 'is_locked') !== 0,
     layout: optional('layout', optionalText(row, 'layout'), readStoredLayout),
+    runs: optional('runs', optionalText(row, 'runs'), readNewestRuns),
     device: optionalText(row, 'device'),
     agentName: optionalText(row, 'agent_name'),
     kernel: optionalText(row, 'kernel'),

@@ -1,15 +1,18 @@
 // Operations on operators' scripts and their results in region.db (`region-steps.ts`).
 //
 // 1. Whenever a machine's status changes, the trigger `script_result_aborted` aborts the machine's unfinished scripts.
+// 2. The row of a machine has its newest runs, so that lists of machines read no results. Each change of a result notes them.
 
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import {
+  type NewestRuns,
   type PlannedScript,
   type RawResult,
   RESULT_STATUSES,
   type ResultChange,
   type ResultFilter,
   RUNS_MAX,
+  runStatusOf,
   SCRIPT_KINDS,
   type Script,
   type ScriptKind,
@@ -98,6 +101,7 @@ export class ScriptTables {
         (SELECT id FROM script_run WHERE machine_id = ?1 ORDER BY id DESC LIMIT ${RUNS_MAX})`,
       machine,
     );
+    yield* noteRuns(machine);
     return yield* this.#list(systemId, { run: runId });
   }
 
@@ -127,6 +131,7 @@ export class ScriptTables {
       next.outputBytes,
       id,
     );
+    if (next.status !== result.status) yield* noteRuns(numberIn(yield one(MACHINE, systemId)));
     return next;
   }
 
@@ -157,6 +162,28 @@ export class ScriptTables {
     });
   }
 }
+
+const NEWEST_SQL = `SELECT run_id, purpose, status FROM script_result JOIN script_run ON script_run.id = run_id
+  WHERE run_id IN (SELECT max(id) FROM script_run WHERE machine_id = ? GROUP BY purpose) ORDER BY run_id`;
+const NOTE_SQL = 'UPDATE machine SET runs = ?1 WHERE id = ?2 AND runs IS DISTINCT FROM ?1';
+
+/** Stores in the row of a machine how its newest runs stand. Rows of results that cannot be read are left out. */
+export function* noteRuns(machine: number): Steps<void> {
+  const rows = (yield all(NEWEST_SQL, machine)).rows.map(readRunRow);
+  const newest = SCRIPT_KINDS.flatMap((kind): readonly (readonly [ScriptKind, NewestRuns[ScriptKind]])[] => {
+    const own = rows.filter(({ purpose }) => purpose === kind);
+    const status = runStatusOf(own.flatMap((one) => RESULT_STATUSES.filter((known) => known === one.status)));
+    const [first] = own;
+    return first === undefined || status === undefined ? [] : [[kind, { id: first.run, status }]];
+  });
+  yield run(NOTE_SQL, newest.length === 0 ? null : JSON.stringify(Object.fromEntries(newest)), machine);
+}
+
+const readRunRow = readsRow('script_result', (row) => ({
+  run: number(row, 'run_id'),
+  purpose: row.purpose,
+  status: row.status,
+}));
 
 const valuesOf = (script: WrittenScript) =>
   [

@@ -361,9 +361,13 @@ ALTER TABLE reserved_address ADD COLUMN domain TEXT;
 ALTER TABLE rack ADD COLUMN description TEXT;
 `;
 
-/** is_dns_allowed: false if racks name other DNS servers than themselves in the subnet. */
-const SUBNET_DNS = `
+/**
+ * is_dns_allowed: false if racks name other DNS servers than themselves in the subnet. runs: the newest run of scripts of each purpose and how it
+ * stands, as JSON; null: none was begun since this column is there.
+ */
+const SUBNET_DNS_AND_RUNS = `
 ALTER TABLE subnet ADD COLUMN is_dns_allowed INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE machine ADD COLUMN runs TEXT;
 `;
 
 /** The last table: a copy of it is written afresh when an interrupted copy continues (`copy-sqlite.ts`). */
@@ -387,5 +391,5 @@ export const REGION_DATABASE: DatabaseKind = {
   title: 'region database',
   applicationId: 0x52_42_52_45,
   findLoss: findLostRegion,
-  migrations: [TABLES.join(''), KERNELS, SOURCE_TRUST, RESERVED_HOSTS, SUBNET_DNS],
+  migrations: [TABLES.join(''), KERNELS, SOURCE_TRUST, RESERVED_HOSTS, SUBNET_DNS_AND_RUNS],
 };

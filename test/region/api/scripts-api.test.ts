@@ -146,6 +146,17 @@ test('a machine is commissioned and tested with the chosen scripts, and the resu
       assert.deepEqual([refused.status, Object.values(refused.json).flat().length], [400, 1]);
     }
     assert.equal((await ask('GET', `2.0/nodes/${id}/results/current-commissioning/`)).status, 404);
+    const runs = async (): Promise<unknown> => {
+      const { json: machine } = await ask('GET', `2.0/machines/${id}/`);
+      assert.deepEqual((await ask('GET', '2.0/machines/')).json, [machine], 'the list shows the same');
+      assert.equal(machine.current_installation_result_id, null);
+      return [
+        ...[machine.commissioning_status, machine.commissioning_status_name, machine.current_commissioning_result_id],
+        ...[machine.testing_status, machine.testing_status_name, machine.current_testing_result_id],
+      ];
+    };
+    const never = [-1, 'Unknown', null] as const;
+    assert.deepEqual(await runs(), [...never, ...never]);
     await ask('POST', `2.0/machines/${id}/?op=commission`, { commissioning_scripts: 'c2', testing_scripts: 'fan' });
     const lines = (await ask('GET', '/MAAS/rackboot/1/scripts', undefined, await agent())).text.trim().split('\n');
     assert.deepEqual(
@@ -170,6 +181,8 @@ test('a machine is commissioned and tested with the chosen scripts, and the resu
     const running = { script: 'c2', script_id: ids[5], offset: '0', output_base64: base64('grü') };
     assert.equal((await tell(running)).text, 'OK');
     const current = `2.0/nodes/${id}/results/current-commissioning/`;
+    const { id: first } = (await ask('GET', current)).json;
+    assert.deepEqual(await runs(), [1, 'Running', first, ...never]);
     const live = (await ask('GET', `${current}?include_output=true&filters=c2`)).json;
     assert.deepEqual([live.status_name, live.results.length, live.results[0].status_name], ['Running', 1, 'Running']);
     assert.equal(Buffer.from(live.results[0].output, 'base64').toString(), 'grü');
@@ -209,10 +222,14 @@ test('a machine is commissioned and tested with the chosen scripts, and the resu
       [failed.status_name, failed.status_message],
       ['Failed commissioning', 'script fan ended with status 4: it stands still'],
     );
+    // The scripts that never reported were aborted.
+    assert.deepEqual(await runs(), [3, 'Failed', first, ...never]);
     await ask('POST', `2.0/machines/${id}/?op=test`, { testing_scripts: 'none', comment: 'quickly' });
     assert.equal((await ask('GET', `2.0/machines/${id}/`)).json.status_name, 'Testing');
     const tests = (await ask('GET', '/MAAS/rackboot/1/scripts', undefined, await agent())).text.trim().split('\n');
     assert.equal(tests.length, 4);
+    const { id: second } = (await ask('GET', `2.0/nodes/${id}/results/current-testing/`)).json;
+    assert.deepEqual(await runs(), [3, 'Failed', first, 0, 'Pending', second]);
     for (const line of tests) await tell({ script_id: line.split(' ')[0], ended: 'exited', exit_status: '0' });
     await ask('POST', '/MAAS/rackboot/1/signal', { status: 'OK', stage: 'tested' }, await agent());
     assert.equal(
@@ -225,6 +242,7 @@ test('a machine is commissioned and tested with the chosen scripts, and the resu
       all.map((run: { type_name: string; status_name: string }) => `${run.type_name} ${run.status_name}`),
       ['Testing Passed', 'Commissioning Failed'],
     );
+    assert.deepEqual(await runs(), [3, 'Failed', first, 2, 'Passed', second]);
     assert.equal((await ask('GET', `2.0/nodes/${id}/results/?type=testing`)).json.length, 1);
     assert.equal((await ask('GET', `2.0/nodes/${id}/results/${all[1].id}/`)).json.results.length, 7);
     assert.equal((await ask('GET', '2.0/nodes/zzzzzz/results/')).status, 404);

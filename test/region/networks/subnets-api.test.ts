@@ -163,7 +163,7 @@ test('router, DNS servers and DNS of a served subnet are changed at its rack, at
     assert.deepEqual([none.json.gateway_ip, none.json.dns_servers], [null, []]);
   }));
 
-test('a subnet allows DNS as before once the DHCP of its VLAN is off and on again, also when somebody changes it meanwhile', () =>
+test('a subnet allows DNS as before once the DHCP of its VLAN is off and on again, even if somebody changes it meanwhile', () =>
   withNetworks(async (ask, { region }) => {
     const [{ id, vlan }] = (await ask('GET', '2.0/subnets/')).json;
     const at = `2.0/subnets/${id}/`;

@@ -95,6 +95,7 @@ describe('the tables of an earlier version in PostgreSQL', { skip: missing('linu
       const reserved = all.at(-1);
       assert.deepEqual([rack?.description, reserved?.mac, reserved?.hostname], ['in the hall', mac(7), 'printer']);
       assert.equal(subnets.at(-1)?.allowsDns, false);
+      assert.equal((await again.listMachines({}, 0, 9))[0]?.runs?.testing?.status, 'pending');
       await again.close();
     });
   }
@@ -116,6 +117,9 @@ describe('the tables of an earlier version in PostgreSQL', { skip: missing('linu
 async function useNewColumns(store: RegionStore): Promise<void> {
   const [rack] = await storedRacks(store);
   assert.equal(await store.racks.describe(rack?.uuid ?? '', 'in the hall', EVENT), true);
+  const [machine] = await store.listMachines({}, 0, 9);
+  const planned = [{ name: 'fan', kind: 'testing', timeoutSeconds: 1 }] as const;
+  await store.scripts.beginRun(machine?.systemId ?? '', 'testing', planned, 1);
   await store.networks.change((_records, nextId) => {
     const [fabric, vlan, subnet, reserved] = [nextId, nextId + 1, nextId + 2, nextId + 3];
     const texts = { name: 'x', description: '' } as const;

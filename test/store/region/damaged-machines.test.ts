@@ -26,6 +26,7 @@ const DAMAGES: readonly (readonly [title: string, sql: string, named: RegExp])[]
   ['a status', `status = 99${LATER}`, /table machine with id \d .*column status: there is no status 99/],
   ['facts', `facts = '{'${LATER}`, /table machine with id \d .*column facts: a value is not JSON/],
   ['work', `work = 'null'${LATER}`, /table machine with id \d .*column work: its work is not an object/],
+  ['its newest runs', `runs = '{"testing":{}}'${LATER}`, /table machine with id \d .*column runs: /],
   ['a layout', `layout = '{"next":0}'${LATER}`, /table machine with id \d .*column layout: /],
   ['power parameters', `power_parameters = '{'${LATER}`, /table machine with id \d .*column power_parameters: /],
   ['owner data', `owner_data = '{'${LATER}`, /table machine with id \d .*column owner_data: /],

@@ -385,7 +385,7 @@ test('version 4 of the file is read unchanged: the host and the name of a reserv
     await store.close();
   }));
 
-test('version 5 of the file is read unchanged: a subnet in which racks name other DNS servers', () =>
+test('version 5 of the file is read unchanged: a subnet in which racks name other DNS servers, and the newest runs of a machine', () =>
   withDirectory(async (stateDir, file) => {
     copyFileSync(new URL('../../../fixtures/state/region-5.db', import.meta.url), file);
     const store = openRegionStore({ stateDir });
@@ -396,6 +396,8 @@ test('version 5 of the file is read unchanged: a subnet in which racks name othe
         ['10.21.0.0/24', false],
       ],
     );
+    const [machine] = await store.listMachines({ hostnames: ['web3'] }, 0, 2);
+    assert.deepEqual(machine?.runs, { testing: { id: 1, status: 'passed' } });
     await store.close();
   }));
 

@@ -13,6 +13,7 @@ import type { Whereabouts } from '../../life/whereabouts.ts';
 import type { HardwareFacts } from '../../records/hardware-facts.ts';
 import { statusRow } from '../../records/lifecycle.ts';
 import { type Machine, machineFqdn } from '../../records/machine.ts';
+import type { NewestRuns, ResultStatus, ScriptKind } from '../../records/script-store.ts';
 import { stepOf } from '../../records/work.ts';
 import { remarkSentence } from '../../words/event.ts';
 import { powerText } from '../../words/text.ts';
@@ -155,6 +156,34 @@ const movingJson = (atMs: number | undefined, nowMs: number, power: PowerView | 
   work_age: atMs === undefined ? null : Math.max(0, Math.round((nowMs - atMs) / 1000)),
 });
 
+/** The numbers and names of MAAS's script statuses. */
+export const STATUS_ROWS: Readonly<Record<ResultStatus, readonly [number, string]>> = {
+  pending: [0, 'Pending'],
+  running: [1, 'Running'],
+  passed: [2, 'Passed'],
+  failed: [3, 'Failed'],
+  'timed-out': [4, 'Timed out'],
+  aborted: [5, 'Aborted'],
+  skipped: [9, 'Skipped'],
+};
+/** That of a machine on which no scripts of a kind ran. */
+const NEVER_RUN = [-1, 'Unknown'] as const;
+
+/** How the newest runs of scripts stand, and their ids among `nodes/{system_id}/results/`. */
+function runsJson({ runs }: Machine): Record<string, unknown> {
+  const shown = (run: NewestRuns[ScriptKind]) => (run === undefined ? NEVER_RUN : STATUS_ROWS[run.status]);
+  const [commissioning, commissioningName] = shown(runs?.commissioning);
+  const [testing, testingName] = shown(runs?.testing);
+  return {
+    commissioning_status: commissioning,
+    commissioning_status_name: commissioningName,
+    testing_status: testing,
+    testing_status_name: testingName,
+    current_commissioning_result_id: runs?.commissioning?.id ?? null,
+    current_testing_result_id: runs?.testing?.id ?? null,
+  };
+}
+
 const MACHINE = fixed({
   ...SHARED_FIXED,
   node_type: 0,
@@ -167,12 +196,7 @@ const MACHINE = fixed({
   network_test_status: -1,
   storage_test_status: -1,
   interface_test_status: -1,
-  commissioning_status: -1,
-  commissioning_status_name: 'Unknown',
-  testing_status: -1,
-  testing_status_name: 'Unknown',
-  current_commissioning_result_id: null,
-  current_testing_result_id: null,
+  // An installer reports its progress, and no results.
   current_installation_result_id: null,
   ephemeral_deploy: false,
   enable_hw_sync: false,
@@ -212,6 +236,7 @@ function ownJson(machine: Machine, where: Whereabouts): Record<string, unknown> 
     hardware_info: hardwareInfo(machine.facts),
     hardware_parts: partsOf(machine.facts),
     ...storageFields(machine),
+    ...runsJson(machine),
     default_gateways: gatewaysJson(machine, where.networks()),
     macaddress_set: machine.interfaces.map((nic) => ({ mac_address: formatMac(nic.mac) })),
     resource_uri: `${API_2}/machines/${machine.systemId}/`,

@@ -4,7 +4,7 @@
 //
 // 1. A discovery is made of the event log: the newest report of a hardware address. It is gone once the log has forgotten it, or once a machine
 //    or a device has the address, or once an administrator clears the hosts heard so far.
-// 2. Clients read numbers in the place of an interface's id. Interfaces of racks are no objects, so theirs is a digest of its names.
+// 2. Clients read a number as the id of the interface. Interfaces of racks are not objects here, so that number is a digest of names.
 // 3. An address is that of the report. Any host can show another one's hardware address.
 
 import { z } from 'zod';

@@ -6,7 +6,7 @@
 
 import { z } from 'zod';
 import type { Machine } from '../../records/machine.ts';
-import type { ResultStatus, ScriptKind, ScriptResult } from '../../records/script-store.ts';
+import { runStatusOf, type ScriptKind, type ScriptResult } from '../../records/script-store.ts';
 import { type Answer, allOf, isRefusal, json, NO_MACHINE, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
 import {
@@ -18,6 +18,7 @@ import {
   value,
   values,
 } from '../call/operation.ts';
+import { STATUS_ROWS } from '../json/machine-json.ts';
 import { give } from '../machines/life-operations.ts';
 import {
   comment,
@@ -36,17 +37,6 @@ import {
 import { formatEventTime } from '../site/event-operations.ts';
 
 const NAMES_MAX = 100;
-const STATUSES: Readonly<Record<ResultStatus, readonly [number, string]>> = {
-  pending: [0, 'Pending'],
-  running: [1, 'Running'],
-  passed: [2, 'Passed'],
-  failed: [3, 'Failed'],
-  'timed-out': [4, 'Timed out'],
-  aborted: [5, 'Aborted'],
-  skipped: [9, 'Skipped'],
-};
-/** The status of a run: the first of these that any of its scripts has. */
-const WORST: readonly ResultStatus[] = ['running', 'pending', 'failed', 'timed-out', 'aborted', 'passed', 'skipped'];
 const TYPES: Readonly<Record<ScriptKind, readonly [number, string]>> = {
   commissioning: [0, 'Commissioning'],
   testing: [2, 'Testing'],
@@ -64,7 +54,7 @@ function runtime({ startedMs, endedMs }: Pick<ScriptResult, 'startedMs' | 'ended
 }
 
 function resultJson(result: ScriptResult, withOutput: boolean): Record<string, unknown> {
-  const [status, statusName] = STATUSES[result.status];
+  const [status, statusName] = STATUS_ROWS[result.status];
   const output = Buffer.from(result.output).toString('base64');
   return {
     id: result.id,
@@ -97,8 +87,7 @@ function resultJson(result: ScriptResult, withOutput: boolean): Record<string, u
 function runJson(results: readonly ScriptResult[], withOutput: boolean): Record<string, unknown> {
   const [first] = results;
   if (first === undefined) return {};
-  const worst = WORST.find((status) => results.some((result) => result.status === status)) ?? 'pending';
-  const [status, statusName] = STATUSES[worst];
+  const [status, statusName] = STATUS_ROWS[runStatusOf(results.map((result) => result.status)) ?? 'pending'];
   const [type, typeName] = TYPES[first.purpose];
   const starts = results.flatMap(({ startedMs }) => startedMs ?? []);
   const ends = results.flatMap(({ endedMs }) => endedMs ?? []);
