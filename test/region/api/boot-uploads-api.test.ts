@@ -636,12 +636,13 @@ test('every parameter is checked: name, architecture, type, hash, size, room on 
 test('all wrong parameters of an upload are named at once, whether the schema, the host or another one refuses them', () =>
   withClient(async ({ create }) => {
     for (const wrong of [
-      { name: '-', architecture: '-', sha256: 'x', filetype: 'exe', size: '0' },
+      { name: '-', architecture: '-', sha256: 'x', filetype: 'exe', size: '0', base_image: 'ubuntu/noble' },
       { name: 'grub/ten', architecture: '-', size: '0' },
     ]) {
       const refused = await create(wish(DISK, { ...(wrong.name === '-' ? {} : { filetype: 'tgz' }), ...wrong }));
       assert.deepEqual([refused.status, Object.keys(refused.json).toSorted()], [400, Object.keys(wrong).toSorted()]);
     }
+    assert.equal((await create(wish(DISK, { base_image: '' }))).status, 201);
   }));
 
 test('a third whole file is refused while two arrive, and accepted when one has ended', () =>

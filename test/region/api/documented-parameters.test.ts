@@ -179,3 +179,61 @@ test('update_nodes with a definition changes nothing if the tag has another one'
       await ask('POST', '2.0/tags/gpu/?op=update_nodes', { remove: id });
     }
   }));
+
+test('parameters of scripts that ask for more than a script does here are refused by name; empty, false and the values for nothing else are taken', () =>
+  withSite(async (site) => {
+    const { ask } = site;
+    const wrong = {
+      ...{
+        hardware_type: 'storage',
+        parallel: 'any',
+        destructive: 'true',
+        recommission: '1',
+        for_hardware: 'pci:8086',
+      },
+      ...{ apply_configured_networking: 'true', tags: 'burn', comment: 'faster', packages: '{"apt":["x"]}' },
+      may_reboot: 'true',
+    };
+    const names = Object.keys(wrong).toSorted();
+    const right = { ...Object.fromEntries(names.map((name) => [name, ''])), hardware_type: 'Node', parallel: '0' };
+    const add = { name: 'fan', script: SCRIPT };
+    for (const path of ['2.0/scripts/', '1.0/commissioning-scripts/', '2.0/commissioning-scripts/']) {
+      assert.deepEqual(await refused(site, 'POST', path, { ...add, content: SCRIPT, ...wrong }), [400, names]);
+      const added = await ask('POST', path, { ...add, content: SCRIPT, ...right, timeout: '01:00:00' });
+      assert.equal(added.status, 200, added.text);
+      assert.equal((await ask('GET', '2.0/scripts/')).json[0].timeout_seconds, 3600);
+      assert.deepEqual(await refused(site, 'PUT', `${path}fan/`, { content: SCRIPT, ...wrong }), [400, names]);
+      assert.equal((await ask('PUT', `${path}fan/`, { content: SCRIPT, ...right, timeout: '60' })).status, 200);
+      assert.equal((await ask('GET', '2.0/scripts/')).json[0].timeout_seconds, 60);
+      assert.equal((await ask('DELETE', '2.0/scripts/fan/')).status, 204);
+    }
+    await ask('POST', '2.0/scripts/', add);
+    for (const [kind, count] of [
+      ['node', 1],
+      ['0', 1],
+      ['memory', 0],
+      ['3', 0],
+    ] as const)
+      assert.equal((await ask('GET', `2.0/scripts/?hardware_type=${kind}`)).json.length, count, kind);
+    assert.equal((await ask('GET', '2.0/scripts/?hardware_type=fan')).status, 400);
+  }));
+
+test('no system that is deployed has a license key', () =>
+  withSite(async (site) => {
+    const { ask } = site;
+    const id = await machine(site, 'allocated', { owner: 'admin' });
+    for (const [method, path, fields] of [
+      ['POST', '2.0/machines/', ADDED],
+      ['POST', '1.0/nodes/?op=new', ADDED],
+      ['PUT', `2.0/machines/${id}/`, {}],
+      ['PUT', `1.0/nodes/${id}/`, {}],
+      ['POST', `2.0/machines/${id}/?op=deploy`, {}],
+      ['POST', `1.0/nodes/${id}/?op=start`, {}],
+    ] as const)
+      assert.deepEqual(
+        await refused(site, method, path, { ...fields, license_key: 'AAAAA' }),
+        [400, ['license_key']],
+        path,
+      );
+    assert.equal((await ask('PUT', `2.0/machines/${id}/`, { license_key: '' })).status, 200);
+  }));

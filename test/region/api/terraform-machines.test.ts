@@ -96,7 +96,10 @@ test('what Rackboot does not keep is refused by name', () =>
     const { json: machine } = await ask('POST', '2.0/machines/', MACHINE);
     const [subnet] = (await ask('GET', '2.0/subnets/')).json;
     const changes: readonly (readonly [path: string, fields: Readonly<Record<string, string>>])[] = [
-      [`machines/${machine.system_id}/`, { cpu_count: '8', memory: '4096', swap_size: '1000', disable_ipv4: 'true' }],
+      [
+        `machines/${machine.system_id}/`,
+        { cpu_count: '8', memory: '4096', swap_size: '1000', disable_ipv4: 'true', license_key: 'A' },
+      ],
       ['vlans/5001/', { relay_vlan: '5001' }],
       ['fabrics/0/vlans/0/', { relay_vlan: '5001' }],
       [`subnets/${subnet.id}/`, { active_discovery: 'true', disabled_boot_architectures: 'arm64' }],
@@ -105,6 +108,6 @@ test('what Rackboot does not keep is refused by name', () =>
       const { status, json } = await ask('PUT', `2.0/${path}`, fields);
       assert.deepEqual([status, Object.keys(json).toSorted()], [400, Object.keys(fields).toSorted()], path);
     }
-    const nothing = { disable_ipv4: 'false', swap_size: '' };
+    const nothing = { disable_ipv4: 'false', swap_size: '', license_key: '' };
     assert.equal((await ask('PUT', `2.0/machines/${machine.system_id}/`, nothing)).status, 200);
   }));

@@ -47,6 +47,9 @@ const given = z.object({
   size: value(z.string().regex(/^\d{1,15}$/, 'field.not-a-number'))
     .optional()
     .describe('Its size, in bytes; optional with `content`.'),
+  base_image: value(z.literal('', 'field.base-image'))
+    .optional()
+    .describe('Refused: the deployment goes by what is in the image.'),
   content: value(z.string())
     .optional()
     .describe('The whole file as a part of a multipart form. Without it, the answer names an `upload_uri` for PUTs.'),

@@ -45,6 +45,7 @@ import {
   commissioningOf,
   description,
   flag,
+  licenseKey,
   nodeGroup,
   oldestKernel,
   openSsh,
@@ -101,6 +102,7 @@ const parameters = z.object({
   zone: value(z.string().max(256)).optional().describe('The name of its zone, for administrators.'),
   pool: value(z.string().max(256)).optional().describe('The name of its pool, for administrators.'),
   min_hwe_kernel: oldestKernel,
+  license_key: licenseKey,
   description,
   ...powerFields,
   hardware_facts: value(z.string().max(524_288))

@@ -40,6 +40,7 @@ import {
   machineOf,
   machinePaths,
   parseUserData,
+  startFields,
   systemIdOf,
   USER_DATA_MAX,
 } from './machine-calls.ts';
@@ -98,7 +99,7 @@ async function release(call: ApiCall, given: z.output<typeof releaseParameters>)
 }
 
 const deployParameters = z.object({
-  comment,
+  ...startFields,
   distro_series: value(z.string().max(128)).optional().describe('What to deploy: `trixie` or `debian/trixie`.'),
   osystem: value(z.string().max(64)).optional().describe('The distribution, unless `distro_series` includes it.'),
   hwe_kernel: value(z.string().max(KERNEL_CHARACTERS_MAX))

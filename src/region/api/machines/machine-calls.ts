@@ -183,6 +183,13 @@ export const enableSsh = flag(
   'True: open a debug login, so that your SSH keys can log in for an hour, and the machine stays on if this fails.',
 );
 
+/** MAAS has it for Windows. */
+export const licenseKey = value(z.literal('', 'field.license-key'))
+  .optional()
+  .describe('Refused: no system that is deployed here needs one.');
+/** Parameters of each deployment. */
+export const startFields = { comment, license_key: licenseKey };
+
 /** The parameters of commissioning, which a new machine takes, too. */
 export const commissioningFields = {
   commissioning_scripts: scriptNames('The commissioning scripts to run; `none` for none. Default: all.'),

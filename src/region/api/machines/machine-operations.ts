@@ -52,6 +52,7 @@ import {
   description,
   flag,
   isTrue,
+  licenseKey,
   machineOf,
   machinePaths,
   oldestKernel,
@@ -253,6 +254,7 @@ const editParameters = z.object({
   cpu_count: value(z.literal('', 'field.reported')).optional().describe('Refused: a machine reports its processors.'),
   memory: value(z.literal('', 'field.reported')).optional().describe('Refused: a machine reports its memory.'),
   swap_size: value(z.literal('', 'field.swap-size')).optional().describe('Refused: lay out a swap partition.'),
+  license_key: licenseKey,
   disable_ipv4: value(z.string().regex(/^(?:0|false|no|off)?$/i, 'field.address-family'))
     .optional()
     .describe('False: every machine has IPv4.'),

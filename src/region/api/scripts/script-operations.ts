@@ -15,6 +15,7 @@ import {
   SCRIPTS_MAX,
   TIMEOUT_SECONDS_DEFAULT,
 } from '../../scripts/script-text.ts';
+import type { RefusalCode } from '../../words/refusal.ts';
 import {
   type Answer,
   allOf,
@@ -50,6 +51,35 @@ const NAMES_MAX = 100;
 const optional = (charactersMax: number, description: string) =>
   value(z.string().max(charactersMax)).optional().describe(description);
 
+/** A parameter of MAAS that has one value here, which may be given. */
+const only = (form: RegExp, code: RefusalCode, description: string) =>
+  value(z.string().max(4096).regex(form, code)).optional().describe(description);
+const NOT = /^(?:|0|false|no|off)$/i;
+const NONE = /^\s*$/;
+const NODE = /^(?:|0|node)$/i;
+
+/** The parameters of runs that scripts do not have here. */
+const unsupported = {
+  hardware_type: only(NODE, 'field.script-hardware', 'Must be `node` (0): a script runs once on each machine.'),
+  parallel: only(
+    /^(?:|0|false|disabled)$/i,
+    'field.script-parallel',
+    'Must be `disabled` (0): one runs after the other.',
+  ),
+  destructive: only(NOT, 'field.script-destructive', 'Must be false: no machine is exempt from a script.'),
+  recommission: only(NOT, 'field.script-recommission', 'Must be false: a script does not repeat the commissioning.'),
+  for_hardware: only(NONE, 'field.script-for-hardware', 'Must be empty: people choose the machines of a run.'),
+  apply_configured_networking: only(
+    NOT,
+    'field.script-networking',
+    'Must be false: a script uses the network of the boot.',
+  ),
+  tags: only(NONE, 'field.script-tags', 'Must be empty: scripts are chosen by their names.'),
+  comment: only(NONE, 'field.script-comment', 'Must be empty: a script has no history.'),
+  packages: optional(4096, 'Not supported: nothing is installed before a script.'),
+  may_reboot: optional(16, 'Not supported: a script may not restart its machine.'),
+};
+
 const written = {
   name: optional(256, 'Its name. Default: the one in its comment.'),
   script: value(z.string().max(SCRIPT_BYTES_MAX * 2)).describe(
@@ -62,8 +92,7 @@ const written = {
   position: value(z.string().regex(/^\d{1,3}$/, 'field.script-position'))
     .optional()
     .describe(`Scripts of lower positions run first. Default: ${POSITION_DEFAULT}.`),
-  packages: optional(4096, 'Not supported: nothing is installed before a script.'),
-  may_reboot: optional(16, 'Not supported: a script may not restart its machine.'),
+  ...unsupported,
 };
 const newScript = z.object(written);
 const changedScript = z.object({ ...written, script: written.script.optional().describe('Its new text.') });
@@ -120,6 +149,11 @@ async function findScript(call: ApiCall): Promise<(Script & { readonly content: 
 
 const listParameters = z.object({
   type: optional(16, 'Only scripts for `commissioning` or `testing`.'),
+  hardware_type: value(
+    z.string().regex(/^(?:[0-9]|node|cpu|memory|storage|network|gpu)?$/i, 'field.script-hardware-type'),
+  )
+    .optional()
+    .describe('Only scripts for this kind of hardware. All are for `node` (0).'),
   filters: values(NAMES_MAX).optional().describe('Only scripts with these names.'),
   include_script: optional(16, 'True: include their text, in Base64.'),
 });
@@ -132,6 +166,7 @@ async function list(call: ApiCall, given: z.output<typeof listParameters>): Prom
   const kind = kindOf(given.type);
   if (isRefusal(kind)) return kind;
   const { scripts } = call.region.store;
+  if (!NODE.test(given.hardware_type ?? '')) return json([]);
   const wanted = (await scripts.listScripts(kind)).filter(({ name }) => given.filters?.includes(name) ?? true);
   const contentOf = async (name: string): Promise<string | undefined> =>
     isTrue(given.include_script) ? (await scripts.findScript(name))?.content : undefined;
@@ -221,12 +256,15 @@ const oldMany = {
   handler: 'CommissioningScriptsHandler',
 } as const;
 const oldOne = { ...oldMany, path: 'commissioning-scripts/{name}', handler: 'CommissioningScriptHandler' } as const;
-const oldContent = z.object({ content: written.script });
+const oldContent = z.object({ content: written.script, timeout: written.timeout, ...unsupported });
 const oldScript = z.object({ name: written.name, ...oldContent.shape });
 const OLD_FIELDS = { script: 'content' };
 
-const addOld = async (call: ApiCall, { name, content }: Passed<typeof oldScript>): Promise<Answer> =>
-  refusalIn(OLD_FIELDS, await add(call, { name, script: content, type: 'commissioning' }));
+const addOld = async (call: ApiCall, { content, ...others }: Passed<typeof oldScript>): Promise<Answer> =>
+  refusalIn(OLD_FIELDS, await add(call, { ...others, script: content, type: 'commissioning' }));
+
+const changeOld = async (call: ApiCall, { content, ...others }: Passed<typeof oldContent>): Promise<Answer> =>
+  refusalIn(OLD_FIELDS, await change(call, { ...others, script: content }));
 
 const OLD_OPERATIONS: readonly Operation[] = [
   defineOperation({
@@ -260,7 +298,8 @@ const OLD_OPERATIONS: readonly Operation[] = [
     access: 'admin',
     doc: 'Replace the text of a commissioning script.',
     parameters: oldContent,
-    run: async (call, { content }) => refusalIn(OLD_FIELDS, await change(call, { script: content })),
+    check: trying(oldContent.partial(), changeOld),
+    run: changeOld,
   }),
   defineOperation({
     ...oldOne,

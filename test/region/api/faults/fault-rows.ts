@@ -222,7 +222,12 @@ const TEXTS: readonly FaultRow[] = [
   row('GET scripts', { type: 'x' }),
   row('POST scripts', { name: 'burn', ...SCRIPT }),
   row('PUT scripts/{name}', { name: 'burn', ...SCRIPT }, { at: { name: '=spin' } }),
-  row('POST commissioning-scripts', { name: 'burn', content: 'x' }),
+  row('POST commissioning-scripts', { name: 'burn', content: 'x', timeout: 'x' }),
+  row(
+    'PUT commissioning-scripts/{name}',
+    { content: 'x', timeout: 'x', may_reboot: 'true' },
+    { at: { name: '=spin' } },
+  ),
   ...rows(['POST tags', 'POST tags new'], { name: 'fast', definition: '//node[', kernel_opts: 'a || b' }),
   row('PUT tags/{name}', { name: 'fast', definition: '//node[', kernel_opts: 'a || b' }, { at: { name: '=slow' } }),
   row('POST zones', { name: 'attic' }),

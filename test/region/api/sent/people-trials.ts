@@ -149,8 +149,24 @@ const SCRIPT_READS = {
   timeout: 'timeout_seconds',
 } as const;
 /** Empty and false, because nothing else is supported; the refusals of other values are tested in `scripts-api.test.ts`. */
-const UNSUPPORTED = { packages: '', may_reboot: 'false' };
-const UNSUPPORTED_READS = { packages: { at: 'packages', is: {} } } as const;
+const ONLY = {
+  ...{ hardware_type: 'node', parallel: 'disabled', destructive: 'false', recommission: 'false', for_hardware: '' },
+  ...{ apply_configured_networking: 'false', tags: '', comment: '', may_reboot: 'false' },
+};
+const UNSUPPORTED = { packages: '', ...ONLY };
+const hasNone = async ({ site }: Sight): Promise<void> => {
+  const [script] = (await site.ask('GET', '2.0/scripts/?filters=fan')).json;
+  const { tags, for_hardware, packages, history, hardware_type_name, parallel_name } = script;
+  assert.deepEqual([tags, for_hardware, packages, history[0].comment], [[], [], {}, '']);
+  assert.deepEqual([hardware_type_name, parallel_name], ['Node', 'Disabled']);
+  for (const name of ['destructive', 'recommission', 'apply_configured_networking', 'may_reboot'])
+    assert.equal(script[name], false, name);
+};
+const UNSUPPORTED_READS = Object.fromEntries(Object.keys(UNSUPPORTED).map((name) => [name, hasNone]));
+const lasts = async ({ site }: Sight): Promise<void> =>
+  assert.equal((await site.ask('GET', '2.0/scripts/?filters=fan')).json[0].timeout_seconds, 90);
+const OLD_SCRIPT = { content: TEXT, timeout: '90', ...UNSUPPORTED };
+const OLD_READS = { content: isText, timeout: lasts, ...UNSUPPORTED_READS };
 const scriptGiven = async ({ ask }: AskedApi): Promise<Given> => {
   await ask('POST', '2.0/scripts/', { name: 'old', script: '#!/bin/sh\ntrue\n', type: 'testing' });
   await ask('POST', '2.0/scripts/', { name: 'other', script: '#!/bin/sh\nfalse\n' });
@@ -170,20 +186,24 @@ const SCRIPTS: readonly Trial[] = [
   },
   { of: '2.0 GET scripts', given: scriptGiven, send: { type: 'testing' }, reads: { type: names } },
   { of: '2.0 GET scripts', given: scriptGiven, send: { filters: 'old' }, reads: { filters: names } },
+  {
+    ...{ of: '2.0 GET scripts', given: scriptGiven, send: { hardware_type: 'storage' } },
+    reads: { hardware_type: ({ answer }) => assert.deepEqual(answer.json, []) },
+  },
   ...['2.0 GET scripts', '2.0 GET scripts/{name}'].map(
     (of): Trial => ({
       ...{ of, given: scriptGiven, send: { include_script: 'true' } },
       reads: { include_script: ({ answer }) => assert.match(answer.text, /"data":"IyEv/) },
     }),
   ),
-  ...both('POST commissioning-scripts', { send: { name: 'fan', content: TEXT }, reads: { content: isText } }),
+  ...both('POST commissioning-scripts', { send: { name: 'fan', ...OLD_SCRIPT }, reads: OLD_READS }),
   ...both('PUT commissioning-scripts/{name}', {
     given: async ({ ask }) => {
       await ask('POST', '2.0/scripts/', { name: 'fan', script: '#!/bin/sh\ntrue\n' });
       return { path: { name: 'fan' } };
     },
-    send: { content: TEXT },
-    reads: { content: isText },
+    send: OLD_SCRIPT,
+    reads: OLD_READS,
   }),
 ];
 
