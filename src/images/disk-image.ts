@@ -68,3 +68,14 @@ export function findPartitionTable(head: Uint8Array): PartitionTable | undefined
   const plausible = entries.every(({ state }) => state === 0 || state === 0x80);
   return plausible && entries.some(({ type }) => type !== 0) ? 'mbr' : undefined;
 }
+
+/** The problem of a disk without a partition table. */
+export const NO_TABLE =
+  'it has no partition table; use an image of a whole disk, as dd would write it, not of one file system';
+
+/** Why a file cannot be the image of a disk, as far as its first FILE_HEAD_BYTES show it; undefined: they do not. */
+export function judgeHead(head: Uint8Array): string | undefined {
+  const recognised = recogniseFormat(head);
+  if (!recognised.ok) return recognised.problem;
+  return recognised.format === 'raw' && findPartitionTable(head) === undefined ? NO_TABLE : undefined;
+}

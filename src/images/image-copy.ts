@@ -23,6 +23,7 @@ import {
   findPartitionTable,
   type GivenFormat,
   type ImageFormat,
+  NO_TABLE,
   type PartitionTable,
   recogniseFormat,
 } from './disk-image.ts';
@@ -92,10 +93,7 @@ export async function copyImage(request: CopyRequest, part: string): Promise<Cop
   const disk = new DiskCounter(request, diskBytesMax);
   const stored = await transfer(request, { part, given, format }, disk);
   const partitionTable = findPartitionTable(disk.head());
-  if (partitionTable === undefined) {
-    const remedy = 'use an image of a whole disk, as dd would write it, not of one file system';
-    throw unusable(fileName, `it has no partition table; ${remedy}`);
-  }
+  if (partitionTable === undefined) throw unusable(fileName, NO_TABLE);
   if (disk.bytes % 512 !== 0) {
     const why = 'which is not a whole number of sectors; it was probably cut short';
     throw unusable(fileName, `it has ${counted(disk.bytes, 'byte')}, ${why}`);

@@ -212,7 +212,7 @@ selections: [{ source: site, os: ubuntu, release: bionic, arches: [amd64] }]
       writeFileSync(file, written.replace('bionic', '1'));
       const spoilt = await rackboot('list');
       assert.equal(spoilt.code, 1);
-      assert.match(spoilt.complaints.join(' '), /selections\[0\]\.release: .* in quotes if it is a number/);
+      assert.match(spoilt.complaints.join(' '), /line 4: selections\[0\]\.release: .* in quotes if it is a number/);
       assert.match(spoilt.output.join('\n'), /ubuntu\/bionic/, 'the last good version is in force');
       writeFileSync(file, written);
       const half = { name: 'ubuntu/half', architecture: 'amd64/generic', filetype: 'ddraw', size: '1000' };
@@ -230,7 +230,7 @@ selections: [{ source: site, os: ubuntu, release: bionic, arches: [amd64] }]
       assert.match((await runRackboot(['images', ...unkeyed])).complaints.join(' '), /there is no file \/none\.gpg/);
       const { output } = await rackboot('list');
       const line = output.find((one) => one.includes('bionic')) ?? '';
-      assert.match(line, /^\d{10} +site +ubuntu\/bionic +amd64 +\* +\* +line 4$/);
+      assert.match(line, /^– +site +ubuntu\/bionic +amd64 +\* +\* +image-sources\.yaml:4$/);
       assert.ok(
         output.some((one) => /ubuntu\/noble +amd64 +\* +\* +store$/.test(one)),
         output.join('\n'),

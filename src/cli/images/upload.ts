@@ -12,7 +12,12 @@ import { sleep, systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import { refusalLines } from '../../control/field-refusal.ts';
 import { RackError } from '../../errors.ts';
+import { FILE_HEAD_BYTES, judgeHead } from '../../images/disk-image.ts';
+import { unusable } from '../../images/image-copy.ts';
 import { judgeTitle } from '../../images/image-store.ts';
+import { isRoot } from '../../images/import/root-format.ts';
+import { fileKindOf } from '../../images/uploads/upload-kind.ts';
+import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { readProfile } from '../clients/profiles.ts';
 import type { RegionAnswer } from '../clients/region-request.ts';
 import { sendPiece } from '../clients/upload-piece.ts';
@@ -161,6 +166,7 @@ class Upload {
     const { name, title, type, file } = this.#flags;
     const { bytes, sha256 } = this.#file;
     const filetype = type ?? TYPES.find(([end]) => end.test(file))?.[1] ?? 'ddraw';
+    await checkHead(this.#file, file, filetype);
     const fields = { name, architecture: this.#architecture, filetype, sha256, size: String(bytes) };
     const form = new URLSearchParams({ ...fields, ...(title === undefined ? {} : { title }) });
     const answer = await this.#target.ask({
@@ -256,6 +262,23 @@ class Upload {
   get #architecture(): string {
     return this.#flags.arch.includes('/') ? this.#flags.arch : `${this.#flags.arch}/generic`;
   }
+}
+
+/** Before a byte is sent. @throws RackError `bad-argument` if the first bytes show that the file is not of this type */
+async function checkHead({ handle }: HashedFile, path: string, fileType: string): Promise<void> {
+  const kind = fileKindOf(fileType);
+  if (kind === undefined) return;
+  const buffer = Buffer.alloc(FILE_HEAD_BYTES);
+  const { bytesRead } = await handle.read(buffer, 0, FILE_HEAD_BYTES, 0);
+  const head = viewBytes(buffer, 0, bytesRead);
+  if (kind.kind === 'disk') {
+    const why = judgeHead(head);
+    if (why !== undefined) throw unusable(path, why);
+  } else if (!isRoot(kind.format, head))
+    throw unusable(
+      path,
+      `it is not a ${fileType} file: give its real type with --type, such as ddraw for the image of a disk`,
+    );
 }
 
 const failed = ({ import: state }: Resource): RackError =>
