@@ -83,7 +83,14 @@ export type Answer =
       readonly whole?: unknown;
       readonly tag?: string;
     }
-  | { readonly kind: 'text'; readonly text: string | Buffer; readonly contentType: string; readonly tag?: string }
+  | {
+      readonly kind: 'text';
+      readonly text: string | Buffer;
+      readonly contentType: string;
+      /** The whole object, of which the text is a part; `undefined`: the text is the object. */
+      readonly whole?: unknown;
+      readonly tag?: string;
+    }
   | ({ readonly kind: 'list' } & ListToSend)
   /** The desired state of a rack, with its entity tag. */
   | StateUpdate

@@ -41,7 +41,8 @@ function tagOf(answer: Answer): string | undefined {
 }
 
 function stateOf(answer: Answer): string | Buffer | undefined {
-  if (answer.kind === 'text') return answer.text;
+  if (answer.kind === 'text' && answer.whole === undefined) return answer.text;
+  if (answer.kind === 'text') return JSON.stringify(answer.whole, withoutPassing);
   if (answer.kind !== 'json' || answer.status !== 200 || !isObject(answer.value)) return undefined;
   return JSON.stringify(answer.whole ?? answer.value, withoutPassing);
 }

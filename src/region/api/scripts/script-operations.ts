@@ -245,7 +245,8 @@ async function read(call: ApiCall, given: { readonly include_script?: string | u
 async function download(call: ApiCall, kind?: ScriptKind): Promise<Answer> {
   const script = await findScript(call);
   if (script === undefined || (kind !== undefined && script.kind !== kind)) return noScript();
-  return { kind: 'text', text: script.content, contentType: 'text/plain; charset=utf-8' };
+  const whole = scriptJson(script, script.content);
+  return { kind: 'text', text: script.content, contentType: 'text/plain; charset=utf-8', whole };
 }
 
 const many = { versions: ['2.0'], path: 'scripts', handler: 'NodeScriptsHandler' } as const;

@@ -190,8 +190,14 @@ const VLAN: Readonly<Record<string, Alone>> = {
   secondary_rack: { same: 'there is one rack' },
   relay_vlan: ONE_VALUE,
 };
+const UNSUPPORTED: Readonly<Record<string, Alone>> = {
+  ...{ hardware_type: ONE_VALUE, parallel: ONE_VALUE, destructive: ONE_VALUE, recommission: ONE_VALUE },
+  ...{ for_hardware: ONE_VALUE, apply_configured_networking: ONE_VALUE, tags: ONE_VALUE, comment: ONE_VALUE },
+  ...{ packages: ONE_VALUE, may_reboot: ONE_VALUE },
+};
 const HARDWARE: Readonly<Record<string, Alone>> = {
   ...{ cpu_count: ONE_VALUE, memory: ONE_VALUE, swap_size: ONE_VALUE, disable_ipv4: ONE_VALUE },
+  license_key: ONE_VALUE,
 };
 
 /** By the operation without its version. */
@@ -248,10 +254,10 @@ export const ALONE: Readonly<Record<string, Readonly<Record<string, Alone>>>> = 
   'PUT domains/{id}': { authoritative: ONE_VALUE, ttl: ONE_VALUE },
   'PUT boot-sources/{id}': SOURCE,
   'PUT nodegroups/{uuid}/boot-sources/{id}': SOURCE,
-  'PUT scripts/{name}': {
-    type: 'commissioning',
-    packages: ONE_VALUE,
-    may_reboot: ONE_VALUE,
+  'PUT scripts/{name}': { type: 'commissioning', ...UNSUPPORTED },
+  'PUT commissioning-scripts/{name}': {
+    timeout: { value: '120', needs: { content: '#!/bin/sh\necho fans\n' } },
+    ...UNSUPPORTED,
   },
   'PUT users/{username}': { email: ONE_VALUE },
 };
