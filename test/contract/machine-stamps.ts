@@ -145,4 +145,16 @@ export function testMachineStamps(title: string, makePlace: () => StorePlace): v
     await assert.rejects(undone, /^Error: no$/);
     assert.deepEqual(await reader.list(), whole);
   });
+
+  check('a change of something else that was undone costs the next list nothing', async (store) => {
+    await create(store, 0, 3);
+    const reader = new Reader(store);
+    const whole = await reader.list();
+    const undone = store.transact(async () => {
+      await store.areas.add('zone', { name: 'tried', description: '' }, EVENT);
+      throw new Error('no');
+    });
+    await assert.rejects(undone, /^Error: no$/);
+    assert.deepEqual([await reader.list(), reader.read], [whole, []]);
+  });
 }

@@ -6,7 +6,7 @@
 // Sources: sqlite.org/lang_createtrigger.html (TEMP triggers), /pragma.html#pragma_data_version.
 //
 // 1. Nothing is watched before a list asks for stamps, so that a region without long lists pays nothing.
-// 2. A change that is rolled back gives every machine another stamp: its rows may have been read meanwhile.
+// 2. A change of a machine that is rolled back gives every machine another stamp: its rows may have been read meanwhile.
 
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
 
@@ -44,6 +44,11 @@ export class MachineStamps {
     const version = this.#version.get()?.data_version;
     if (version !== this.#dataVersion) this.changeAll();
     this.#dataVersion = version;
+  }
+
+  /** Counts the changes so far. */
+  get changes(): number {
+    return this.#changes;
   }
 
   /** Gives every machine another stamp. @returns the number of changes */

@@ -58,6 +58,8 @@ export class Transactions implements RegionDriver {
   #lost: Outage | undefined;
   readonly #statements: Statements;
   readonly #stamps: MachineStamps;
+  /** The changes of machines before the open transaction. */
+  #before = 0;
   /** The transaction of the methods that run in it. */
   readonly #context = new TransactionContext<WaitedTransaction>();
   #open: WaitedTransaction | undefined;
@@ -93,7 +95,7 @@ export class Transactions implements RegionDriver {
     if (within !== undefined) return this.#inside(within, operation);
     while (this.#open !== undefined) await this.#open.ended;
     try {
-      this.#database.exec('BEGIN IMMEDIATE');
+      this.#begin();
       const result = this.#run(operation());
       this.#commit();
       return result;
@@ -129,7 +131,7 @@ export class Transactions implements RegionDriver {
       transaction.failure ??= { error: new Error('a transaction waited for something other than its database') };
     });
     try {
-      this.#database.exec('BEGIN IMMEDIATE');
+      this.#begin();
       this.#open = transaction;
       const result = await this.#context.run(transaction, work);
       if (transaction.failure !== undefined) throw transaction.failure.error;
@@ -168,6 +170,11 @@ export class Transactions implements RegionDriver {
     }
   }
 
+  #begin(): void {
+    this.#before = this.#stamps.changes;
+    this.#database.exec('BEGIN IMMEDIATE');
+  }
+
   #commit(): void {
     const lost = this.#findLost();
     if (lost !== undefined) throw new StoreOutage(lost);
@@ -184,7 +191,8 @@ export class Transactions implements RegionDriver {
 
   #rollBack(): void {
     if (this.#history === 'begun') this.#history = 'none';
-    this.#stamps.changeAll();
+    // A trial that changes no machine must not cost the next list all that was made of machines.
+    if (this.#stamps.changes !== this.#before) this.#stamps.changeAll();
     if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
   }
 

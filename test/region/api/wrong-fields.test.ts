@@ -195,6 +195,32 @@ test('parameters that the store refuses are named together with those that the s
     }
   }));
 
+test('each round of a trial has a turn of its own, so that others wait for one at most', () =>
+  withSite(async (site) => {
+    const { ask } = site;
+    const { store } = site.place;
+    let turn = 0;
+    const count = (): void => {
+      turn += 1;
+      immediate = setImmediate(count);
+    };
+    let immediate = setImmediate(count);
+    const turns: number[] = [];
+    const transact = store.transact.bind(store);
+    store.transact = (work) => {
+      if (!store.isInTransaction()) turns.push(turn);
+      return transact(work);
+    };
+    const id = await machine(site, 'ready');
+    turns.length = 0;
+    const wrong = { name: '0 bridge', parent: '99', mac_address: '01:00:00:00:00:00', vlan: '7777' };
+    const answer = await ask('POST', `2.0/nodes/${id}/interfaces/?op=create_bridge`, wrong);
+    clearImmediate(immediate);
+    assert.deepEqual(Object.keys(answer.json).toSorted(), Object.keys(wrong).toSorted());
+    assert.ok(turns.length >= 2, `${turns.length} transactions`);
+    assert.equal(new Set(turns).size, turns.length, `in the turns ${turns.join()}`);
+  }));
+
 test('a faulty record is refused by the name of its parameter', () =>
   withSite(async ({ ask }) => {
     const mx = await ask('POST', '2.0/dnsresourcerecords/', { fqdn: 'www.maas', rrtype: 'MX', rrdata: 'x' });

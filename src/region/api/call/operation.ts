@@ -7,7 +7,8 @@
 //    transaction of its change, before the change.
 // 2. Parameters that an operation does not name are ignored, because clients of other versions send them.
 // 3. A refusal names every wrong parameter. The schema checks the form of each; `run` what depends on others or on the store, and may stop at
-//    the first. Then `check` judges the parameters that are not refused yet, again and again, until it refuses none of them.
+//    the first. Then `check` judges the parameters that are not refused yet, again and again, until it refuses none of them. Each round has a
+//    turn of the event loop and, if it tries the change, a transaction of its own, so that others wait for one round at most.
 //
 //   run ─ refuses fields ─► its transaction ends ─► check without these fields ─┬─ refuses others ─► check without them, too …
 //                                                                               └─ refuses none ─► answered
@@ -19,6 +20,7 @@ import type { Happening } from '../../records/event-params.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
 import { WITH_INPUT } from '../../records/schema-fault.ts';
 import type { Region } from '../../region.ts';
+import { LoopTurns } from '../../shares/loop-turns.ts';
 import { type RefusalCode, type RefusalWord, refusal, wordOfIssue } from '../../words/refusal.ts';
 import { type Answer, isRefusal, type Refusal, type RefusedFields, refuseFields } from './answer.ts';
 import type { Caller, Peer } from './caller.ts';
@@ -257,6 +259,9 @@ const OF_MISSING: ReadonlySet<string> = new Set<RefusalCode>([
   ...(['field.keyring-missing', 'field.unsigned-why', 'field.reserve-where', 'field.scan-force'] as const),
 ]);
 
+/** The turns of rounds: one of each request at work waits. */
+const TURNS = new LoopTurns();
+
 /** The refusal with the parameters that `check` refuses besides. Each round refuses another one, or is the last. */
 async function nameOthers(
   call: ApiCall,
@@ -269,6 +274,8 @@ async function nameOthers(
   for (let refused = new Set<string>(); refused.size < Object.keys(problems).length; ) {
     refused = new Set(Object.keys(problems));
     const rest = Object.fromEntries(Object.entries(given).filter(([field]) => !refused.has(field)));
+    if (Object.keys(rest).length === 0) break;
+    await TURNS.next(usernameOf(call) || call.peer.address);
     for (const found of await check(call, rest, refused)) {
       if (!isRefusal(found)) continue;
       for (const [field, words] of Object.entries(found.fields ?? {}))
