@@ -301,7 +301,7 @@ export class RegionSettings {
         ? refusal('setting-unknown.interfaces', { key: edit.key })
         : refusal('setting-unknown.key', { key: edit.key, meant });
     }
-    if (rule === 'file') return refusal('setting-read-only.file', { key });
+    if (rule === 'file') return refusal('setting-read-only.file', { key, file: this.#ownFileOf(rack)?.file });
     if (edit.value !== undefined) {
       const pin = this.pinnedBy(key, rack);
       if (pin !== undefined) return refusal('setting-read-only.pinned', { key, pin });

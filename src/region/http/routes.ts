@@ -292,11 +292,17 @@ function answerUnknown(
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply | Promise<FastifyReply> {
+  const version = versionIn(request);
+  if (version === '1.0' || version === '2.0') reply.header('X-MAAS-API-Hash', descriptionHash(version));
   return looksForPage(request) ? sendUnknownPage(reply) : send(context, reply, answerOfUnknownPath(request));
 }
 
+/** The version of the API that a path names; `undefined`: it is not a path of the API. */
+const versionIn = (request: FastifyRequest): string | undefined =>
+  /^\/+MAAS\/+api\/+([^/?]+)/.exec(request.raw.url ?? '')?.[1];
+
 function answerOfUnknownPath(request: FastifyRequest): Answer {
-  const version = /^\/+MAAS\/+api\/+([^/?]+)/.exec(request.raw.url ?? '')?.[1];
+  const version = versionIn(request);
   const link = /^\/+MAAS\/+uplink\/+(\d{1,5})\//.exec(request.raw.url ?? '')?.[1];
   const problem = link === undefined ? undefined : refuseVersion(Number(link));
   if (problem !== undefined) return refuseFor([problem]);

@@ -501,6 +501,8 @@ test('the description has what the maas command line reads, and its hash is sent
       assert.deepEqual(Object.keys(description).sort(), ['doc', 'handlers', 'hash', 'resources']);
       const other = await client.ask({ url: `/MAAS/api/${version}/version/` });
       assert.equal(other.headers['x-maas-api-hash'], description.hash);
+      const unknown = await client.ask({ url: `/MAAS/api/${version}/nowhere/` });
+      assert.deepEqual([unknown.status, unknown.headers['x-maas-api-hash']], [404, description.hash]);
       for (const resource of description.resources) {
         const handlers = [resource.anon, resource.auth].filter((handler) => handler !== null);
         for (const handler of handlers) {

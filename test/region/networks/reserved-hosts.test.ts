@@ -32,6 +32,8 @@ test('the answer, the list, the racks and the names have the host and the name, 
     assert.deepEqual((await region.desiredState()).reserved, [HOST]);
     const [shown] = (await ask('GET', '2.0/dnsresources/')).json;
     assert.deepEqual([shown.fqdn, shown.ip_addresses[0].ip], ['printer.maas', '10.20.0.50']);
+    assert.equal(Date.parse(shown.ip_addresses[0].created), Date.parse(made.json.created));
+    assert.equal(shown.ip_addresses[0].subnet.cidr, '10.20.0.0/24');
     assert.deepEqual((await ask('GET', `2.0/dnsresources/${shown.id}/`)).json, shown);
     for (const [method, fields] of [
       ['PUT', { ip_addresses: '10.20.0.51' }],

@@ -55,9 +55,12 @@ const recordJson = ({ id, name, type, data, ttl }: NamedRecord): Record<string, 
 
 function addressJson({ region }: ApiCall, ip: string): Record<string, unknown> {
   const address = parseIpv4(ip);
-  const subnet = address === undefined ? undefined : subnetOfAddress(region.networks.known, address);
+  const { known, stored } = region.networks;
+  const subnet = address === undefined ? undefined : subnetOfAddress(known, address);
+  const reserved = stored.reserved.find((one) => one.address === address);
+  const created = reserved === undefined ? '' : new Date(reserved.createdMs).toISOString();
   return {
-    ...{ ip, alloc_type: USER_RESERVED, alloc_type_name: 'User reserved', created: '', owner: null },
+    ...{ ip, alloc_type: USER_RESERVED, alloc_type_name: 'User reserved', created, owner: null },
     ...{ subnet: subnet === undefined ? null : subnetJson(subnet), interface_set: [] },
     resource_uri: `${API_2}/ipaddresses/`,
   };

@@ -29,8 +29,8 @@ export const SETTINGS = {
     `${key}: not in the store, so there is nothing to remove${meant === undefined ? '' : `; did you mean ${meant}?`}`,
   'setting-unknown.rack': ({ key }: { readonly key: string }) =>
     `${key}: this region has no rack of its own; name the network's rack: rackboot config set --rack NAME`,
-  'setting-read-only.file': ({ key }: { readonly key: string }) =>
-    `${key} is read-only: only the configuration file can set it`,
+  'setting-read-only.file': ({ key, file }: { readonly key: string; readonly file: string | undefined }) =>
+    `${key} is read-only: only the configuration file can set it${file === undefined ? '' : ` (${file})`}`,
   'setting-read-only.pinned': ({ key, pin }: { readonly key: string; readonly pin: Pin }) =>
     `${key} is read-only: ${pinText({ key, pin })}`,
   'settings-limit': ({ max }: { readonly max: number }) => `the store holds at most ${max} keys: remove some`,
