@@ -6,7 +6,7 @@
 // 2. No file may have the path of a document, or a hidden name: the name of the mirror's own directory is hidden.
 // 3. No file may have a path through which that of another file or of a document leads, or that leads through a document.
 
-import { dirname } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import { describeDocumentFault } from '../documents/fault.ts';
@@ -59,7 +59,15 @@ export interface MirrorPlan {
 const INDEX = 'streams/v1/index.sjson';
 const KEYS: KeyPlace = { keyUrl: undefined, fingerprints: undefined };
 
-/** Reads the documents of a site, and chooses the files. @throws RackError `source-failed`, `bad-argument` for an unreadable keyring or an unusable URL */
+/** Lets the signals of the process arrive during long work. @throws RackError `cancelled` */
+export async function heedStop(signal: AbortSignal): Promise<void> {
+  await nextTurn();
+  if (signal.aborted) throw stopped();
+}
+
+export const stopped = (): RackError => new RackError('cancelled', 'the mirror was stopped');
+
+/** Reads the documents of a site, and chooses the files. @throws RackError `source-failed`, `cancelled`, `bad-argument` for an unreadable keyring or an unusable URL */
 export async function planMirror(
   request: MirrorRequest,
   downloads: Downloads,
@@ -75,6 +83,7 @@ export async function planMirror(
   // Entries may share a document.
   for (const [path, entries] of Map.groupBy(index.value.entries, (entry) => entry.path)) {
     const products = decodeStreamProducts(await reader.read(path));
+    await heedStop(signal);
     if (!products.ok) throw reader.failure(path, describeDocumentFault(products.fault));
     const wrong = judgeDocument(products.value, entries);
     if (wrong !== undefined) throw reader.failure(path, wrong);
@@ -150,22 +159,26 @@ function planFiles(
     else if (known !== undefined && known.digest.hex !== digest.hex) problems.add(`${path} has two checksums`);
     else files.set(path, { path, url: `${url}${path}`, bytes, digest });
   }
-  const ways = new Set([...documents, ...files.keys()].flatMap(waysTo));
-  for (const path of files.keys()) {
-    const through = waysTo(path).find((way) => documents.has(way));
-    if (through !== undefined)
-      problems.add(`${through} is a document of the site, so no file may be below it, such as ${path}`);
-    else if (ways.has(path)) problems.add(`${path} is not allowed as the path of a file: the site has files below it`);
+  const sorted = sortPaths([...documents, ...files.keys()]);
+  let document: string | undefined;
+  for (const [index, path] of sorted.entries()) {
+    const isThrough = document !== undefined && path.startsWith(`${document}/`);
+    if (!isThrough && documents.has(path)) document = path;
+    if (documents.has(path)) continue;
+    if (isThrough) problems.add(`${document} is a document of the site, so no file may be below it, such as ${path}`);
+    else if (sorted[index + 1]?.startsWith(`${path}/`) === true)
+      problems.add(`${path} is not allowed as the path of a file: the site has files below it`);
     else continue;
     files.delete(path);
   }
   return { files: [...files.values()], problems: [...problems] };
 }
 
-/** The directories on the way to a path: `streams/v1` and `streams`. */
-function waysTo(path: string): readonly string[] {
-  const way = dirname(path);
-  return way === '.' ? [] : [way, ...waysTo(way)];
+/** Sorts paths so that all those below a path follow it directly: `a`, `a/b`, `a-b`. */
+function sortPaths(paths: readonly string[]): readonly string[] {
+  // No other character of a path may come before the separator (contained-path.ts).
+  const keys = paths.map((path) => path.replaceAll('/', '\0')).toSorted();
+  return keys.map((key) => key.replaceAll('\0', '/'));
 }
 
 function digestOf({ sha256, sha512 }: Pick<StreamFile, 'sha256' | 'sha512'>): Digest | undefined {

@@ -1,13 +1,14 @@
 // Mirrors a simplestreams site into a directory, as `sstream-mirror` does. A web server can then serve the directory as a simplestreams
 // site, with the signatures of the original.
 //
-//   documents ─▶ plan ─▶ record ─▶ files, several at a time ─▶ documents, the index last ─▶ remove unwanted files
+//   documents ─▶ plan ─▶ record ─▶ files, several at a time ─▶ changed files ─▶ documents, the index last ─▶ remove unwanted files
 //
 // 1. A document is published after all its files, and a file is removed only after all documents that named it. So readers find every file
 //    that a document names.
 // 2. A file appears at its path only after its checksum was verified. The next run continues the partial downloads of an interrupted one.
-// 3. If a file cannot be fetched, the others are, but the previous documents stay, and only files of earlier runs that are in the way of new
-//    ones are removed.
+// 3. If a file cannot be fetched, the others are, but the previous documents stay, and so do all files that they name. A file whose path is
+//    taken by an earlier one is kept apart until every file has been fetched.
+// 4. A long run stops at a signal of the process at any time.
 
 import { createHash } from 'node:crypto';
 import { readdir, rename, rm, rmdir } from 'node:fs/promises';
@@ -17,13 +18,14 @@ import { counted } from '../../counted.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { ownershipRemedy } from '../../files/ownership.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
-import { prospectOf } from '../download/fault.ts';
+import { AttemptFailure, prospectOf } from '../download/fault.ts';
 import { describeLastFault } from '../download/fault-words.ts';
 import type { Downloads } from '../download/queue.ts';
-import { type Download, isAtRest } from '../download/request.ts';
+import type { Download } from '../download/request.ts';
 import { tryLock } from '../file-lock.ts';
+import { fetchFile as fetchWhole } from '../import/file-fetch.ts';
 import { makeDirectories, publishFile, syncDirectory } from '../publication.ts';
-import { type MirrorFile, type MirrorPlan, type MirrorRequest, planMirror } from './mirror-plan.ts';
+import { type MirrorFile, type MirrorPlan, type MirrorRequest, planMirror, stopped } from './mirror-plan.ts';
 import { checkWay, hasRecord, MirrorRecord, workDirectory } from './mirror-record.ts';
 
 /** How many files are requested at a time; the downloads also have their own bound. */
@@ -121,47 +123,59 @@ const NOTHING_CHOSEN =
   'no image of the site matches all filters, so the mirror stays as it is: correct the filters, or remove the directory of the mirror';
 
 async function fulfil(plan: MirrorPlan, record: MirrorRecord, terms: MirrorTerms): Promise<MirrorResult> {
-  const { directory } = terms;
+  const { directory, signal } = terms;
   const documents = plan.documents.map(({ path, bytes }) => {
     const hex = createHash('sha256').update(bytes).digest('hex');
     return { path, bytes, digest: { algorithm: 'sha256', hex } as const };
   });
   if (plan.images === 0) {
-    await record.findMissing(plan.files, documents);
+    await record.findMissing(plan.files, documents, signal);
     throw new RackError('not-found', NOTHING_CHOSEN);
   }
-  const missing = new Set((await record.expect(plan.files, documents)).map(({ path }) => path));
+  const missing = new Set((await record.expect(plan.files, documents, signal)).map(({ path }) => path));
   const files = plan.files.filter(({ path }) => missing.has(path));
   try {
-    await fetchFiles(files, record, terms);
+    const late = await fetchFiles(files, record, terms);
+    for (const file of late) await place(file, directory, record, signal);
     for (const document of documents.filter(({ path }) => missing.has(path))) {
-      await record.makeWay(document.path);
+      await record.makeWay(document.path, signal);
       await publishFile(join(directory, document.path), document.bytes);
       record.wrote(document);
     }
   } finally {
     await record.save();
   }
-  const removed = await record.removeOthers(new Set([...plan.files, ...documents].map(({ path }) => path)));
+  const removed = await record.removeOthers(new Set([...plan.files, ...documents].map(({ path }) => path)), signal);
   await removeParts(directory);
   const { images, problems } = plan;
   return { images, files: plan.files.length, fetched: files.length, removed, problems };
 }
 
-/** Fetches all files that can be fetched. @throws RackError `source-failed` with those that cannot, and as `fetchFile` */
-async function fetchFiles(files: readonly MirrorFile[], record: MirrorRecord, terms: MirrorTerms): Promise<void> {
+/**
+ * Fetches all files that can be fetched, and puts those at their paths whose paths are free.
+ * @returns the others
+ * @throws RackError `source-failed` with those that cannot be fetched, and as `fetchFile`
+ */
+async function fetchFiles(
+  files: readonly MirrorFile[],
+  record: MirrorRecord,
+  terms: MirrorTerms,
+): Promise<readonly MirrorFile[]> {
   const stop = new AbortController();
   const signal = AbortSignal.any([terms.signal, stop.signal]);
   const counter = new ProgressCounter(files, terms.onProgress);
   const left = files.values();
   const failures: string[] = [];
+  const late: MirrorFile[] = [];
   let failuresInARow = 0;
   let fetched = 0;
   const work = async (): Promise<void> => {
     for (const file of left) {
-      const failure = await fetchFile(file, { ...terms, signal }, counter, record);
+      const failure = await fetchFile(file, { ...terms, signal }, counter);
       if (failure === undefined) fetched += 1;
       else failures.push(failure.text);
+      if (failure === undefined && record.isFree(file.path)) await place(file, terms.directory, record, signal);
+      else if (failure === undefined) late.push(file);
       failuresInARow = failure === undefined || failure.isRefused ? 0 : failuresInARow + 1;
       if (failuresInARow >= FAILURES_IN_A_ROW_MAX) return;
     }
@@ -174,7 +188,7 @@ async function fetchFiles(files: readonly MirrorFile[], record: MirrorRecord, te
   };
   await Promise.all(Array.from({ length: FILES_AT_A_TIME }, () => work().catch(note)));
   if (errors.length > 0) throw errors[0];
-  if (failures.length === 0) return;
+  if (failures.length === 0) return late;
   const more = failures.length - SHOWN_FAILURES_MAX;
   const rest = more > 0 ? [`${counted(more, 'further file')} could not be mirrored`] : [];
   const end = `fetched ${fetched} of ${counted(files.length, 'new file')}; the documents of the mirror stay as they were: repeat the command, or leave the files out with filters`;
@@ -189,55 +203,54 @@ interface Failure {
   readonly isRefused: boolean;
 }
 
+/** The name of a download. Two files may have the same content, so it includes a hash of the path. */
+const downloadName = ({ path, digest }: MirrorFile): string =>
+  `${digest.hex}-${createHash('sha256').update(path).digest('hex').slice(0, 16)}`;
+
 /**
- * Fetches a file, and puts it at its path.
+ * Fetches a file into the mirror's own directory.
  * @returns undefined if it is there
- * @throws RackError `source-failed` if this host cannot store it, `cancelled`, `already-exists`
+ * @throws RackError `source-failed` if this host cannot store it, `cancelled`
  */
 async function fetchFile(
   file: MirrorFile,
   { directory, downloads, signal, onDownload }: MirrorTerms,
   counter: ProgressCounter,
-  record: MirrorRecord,
 ): Promise<Failure | undefined> {
   const { path, url, bytes, digest } = file;
-  if (signal.aborted) throw new RackError('cancelled', 'the mirror was stopped');
   const own = workDirectory(directory);
-  // Two files may have the same content, so the name includes a hash of the path.
-  const name = `${digest.hex}-${createHash('sha256').update(path).digest('hex').slice(0, 16)}`;
-  const request = { urls: [url], bytes, digest, bytesMax: FILE_BYTES_MAX, directory: own, name };
-  const download = downloads.add(request);
-  const stop = (): void => download.cancel();
-  signal.addEventListener('abort', stop, { once: true });
+  const request = {
+    ...{ urls: [url], bytes, digest, bytesMax: FILE_BYTES_MAX },
+    ...{ directory: own, name: downloadName(file) },
+  };
+  let fetched: Download | undefined;
+  const note = (download: Download): void => {
+    fetched = download;
+    onDownload(download);
+    counter.note(download);
+  };
   try {
-    await new Promise<void>((resolve) => {
-      const check = (): void => {
-        onDownload(download);
-        counter.note(download);
-        if (isAtRest(download.state)) resolve();
-      };
-      download.watch(check);
-      check();
-    });
-  } finally {
-    signal.removeEventListener('abort', stop);
-    // The lock of the mirror may be released only then.
-    await download.settled();
+    await fetchWhole(request, path, { downloads, signal, onDownload: note });
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof RackError)) throw error;
+    if (error.code === 'cancelled') throw stopped();
+    if (!(error.cause instanceof AttemptFailure)) throw error;
+    const { fault } = error.cause;
+    const text = `${path} could not be mirrored: ${describeLastFault(fault, fetched)}`;
+    if (prospectOf(fault) === 'never') throw new RackError('source-failed', text);
+    return { text, isRefused: fault.code === 'http-refused' };
   }
-  const { state } = download;
-  if (state.kind === 'failed') {
-    const text = `${path} could not be mirrored: ${describeLastFault(state.reason, download)}`;
-    if (prospectOf(state.reason) === 'never') throw new RackError('source-failed', text);
-    return { text, isRefused: state.reason.code === 'http-refused' };
-  }
-  if (state.kind !== 'done') throw new RackError('cancelled', 'the mirror was stopped');
-  const at = join(directory, path);
-  await record.makeWay(path);
+}
+
+/** Puts a fetched file at its path. @throws RackError `already-exists`, `cancelled` */
+async function place(file: MirrorFile, directory: string, record: MirrorRecord, signal: AbortSignal): Promise<void> {
+  const at = join(directory, file.path);
+  await record.makeWay(file.path, signal);
   await makeDirectories(dirname(at));
-  await rename(join(own, name), at);
+  await rename(join(workDirectory(directory), downloadName(file)), at);
   await syncDirectory(dirname(at));
   record.wrote(file);
-  return undefined;
 }
 
 /** Adds up the progress of all downloads. */
@@ -245,6 +258,9 @@ class ProgressCounter {
   readonly #onProgress: (progress: MirrorProgress) => void;
   readonly #total: number | undefined;
   readonly #bytes = new Map<string, number>();
+  /** Of `#bytes`. */
+  #sum = 0;
+  /** Only of files that arrive now. */
   readonly #rates = new Map<string, number>();
 
   constructor(files: readonly Pick<MirrorFile, 'bytes'>[], onProgress: (progress: MirrorProgress) => void) {
@@ -259,12 +275,12 @@ class ProgressCounter {
     if (state.kind === 'downloading') this.#rates.set(name, state.bytesPerSecond);
     else this.#rates.delete(name);
     if (state.kind !== 'downloading' && state.kind !== 'done') return;
+    this.#sum += state.bytes - (this.#bytes.get(name) ?? 0);
     this.#bytes.set(name, state.bytes);
-    const sum = (values: Iterable<number>): number => [...values].reduce((all, one) => all + one, 0);
     this.#onProgress({
-      bytes: sum(this.#bytes.values()),
+      bytes: this.#sum,
       total: this.#total,
-      bytesPerSecond: sum(this.#rates.values()),
+      bytesPerSecond: [...this.#rates.values()].reduce((all, one) => all + one, 0),
     });
   }
 }

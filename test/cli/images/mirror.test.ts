@@ -2,7 +2,7 @@
 // @host waits
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -158,5 +158,55 @@ describe('images mirror', { skip: missing('linux', 'gpg') }, () => {
     rmSync(join(directory, 'a'), { recursive: true });
     writeFileSync(join(directory, 'a'), 'mine');
     assert.match((await run()).complaint, /turned-mirror\/a is in the way: the site has a directory of this name/);
+  });
+
+  test('a failed run leaves every file that the published documents name', async () => {
+    const { root, publish, mirror: run, files, directory } = await other('failing');
+    publish({ 'p/f1': 'one', 'q/f2': 'two', same: 'old' });
+    assert.equal((await run()).result, 0);
+    rmSync(join(root, 'p'), { recursive: true });
+    publish({ p: 'new', same: 'newer', free: 'free', lost: 'lost' });
+    rmSync(join(root, 'lost'));
+    for (const _ of [1, 2]) {
+      assert.equal((await run()).result, 1);
+      assert.deepEqual(files(), ['free', 'p/f1', 'q/f2', 'same']);
+      assert.equal(readFileSync(join(directory, 'same'), 'utf8'), 'old');
+    }
+    writeFileSync(join(root, 'lost'), 'lost');
+    const { result, complaint } = await run();
+    assert.equal(result, 0, complaint);
+    assert.deepEqual(files(), ['free', 'lost', 'p', 'same']);
+    assert.equal(readFileSync(join(directory, 'same'), 'utf8'), 'newer');
+  });
+
+  test('names an empty directory of a person in its way, and replaces one that a killed run left', async () => {
+    const { root, publish, mirror: run, files, directory } = await other('emptied');
+    publish({ 'q/f2': 'two', 'r/f3': 'three' });
+    assert.equal((await run()).result, 0);
+    mkdirSync(join(directory, 'q/mine'));
+    rmSync(join(directory, 'r/f3'));
+    for (const name of ['q', 'r']) rmSync(join(root, name), { recursive: true });
+    publish({ q: 'new', r: 'new' });
+    const refused = await run();
+    assert.match(
+      refused.complaint,
+      /emptied-mirror\/q is in the way: .*, and no mirror wrote it: .*\/q\/mine; move it/,
+    );
+    assert.deepEqual(files(), ['q/f2']);
+    rmSync(join(directory, 'q/mine'), { recursive: true });
+    const { result, complaint } = await run();
+    assert.equal(result, 0, complaint);
+    assert.deepEqual(files(), ['q', 'r']);
+  });
+
+  test('goes on after a thousand files that the site lacks', async () => {
+    const { root, publish, mirror: run, files } = await other('refusing');
+    const names = Array.from({ length: 1100 }, (_, number) => `pool/${number}`);
+    publish(Object.fromEntries(names.map((name) => [name, name])));
+    for (const name of names.slice(0, -1)) rmSync(join(root, name));
+    const { complaint } = await run();
+    assert.match(complaint, /^fetched 1 of 1100 new files; /m);
+    assert.match(complaint, /^999 further files could not be mirrored$/m);
+    assert.deepEqual(files(), names.slice(-1));
   });
 });
