@@ -6,6 +6,7 @@
 // 2. Adding the same bytes under the same name again changes nothing.
 // 3. One process at a time chooses a serial and writes a manifest: two would choose the same serial, or exceed IMAGES_MAX. It looks for the
 //    bytes meanwhile, because a removal that was under way may have taken them (image-removal.ts).
+// 4. The bytes of an image that is replaced stay for machines. They become recent before its manifest goes: a sweep deletes old ones at once.
 
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -107,7 +108,10 @@ export async function publishImage(
       throw new RackError('bad-argument', `the manifest of ${formatImageName(image)} could not be used: ${read}`);
     if (!hasBlob(tree, image))
       throw new RackError('not-found', `${formatImageName(image)} was removed while it was being added: add it again`);
-    if (!isPresent) await publishFile(manifestPath(tree, image), Buffer.from(manifest, 'utf8'));
+    if (isPresent) return image;
+    const replaced = store.images.find((one) => formatImageName(one) === formatImageName(image));
+    if (replaced !== undefined) await keepForMachines(tree, replaced);
+    await publishFile(manifestPath(tree, image), Buffer.from(manifest, 'utf8'));
     return image;
   });
 }
@@ -160,11 +164,9 @@ async function publish(request: AddRequest, part: string, copy: Copy): Promise<A
   const given = request.title === undefined ? undefined : storedTitle(request.title);
   const title = given ?? storedTitle(`${name.os} ${name.release} (${name.architecture})`);
   let added = true;
-  let replaced: StoredImage | undefined;
   const choose = (images: readonly StoredImage[]): StoredImage => {
     const { same, present } = findSame(images, name, sha256);
     added = present === undefined;
-    replaced = same.find((image) => image.serial === name.serial && image.sha256 !== sha256);
     const origin = request.origin ?? present?.origin;
     const signs = present?.signs ?? request.signs?.();
     const isKnown = isDeepStrictEqual(origin, present?.origin) && signs === present?.signs;
@@ -180,7 +182,6 @@ async function publish(request: AddRequest, part: string, copy: Copy): Promise<A
   // A concurrent removal spares a recent blob, unless it removes an image with the same bytes. In that case nothing is published.
   await placeBlob(tree, { path: blobPath(sha256, format), sha256 }, part, 'rename');
   const image = await publishImage(tree, choose);
-  if (replaced !== undefined) await keepForMachines(tree, replaced);
   return { image, added, given: copy.given };
 }
 
@@ -206,9 +207,15 @@ export async function publishStored(
   return { image, added };
 }
 
+/** The image that is to be added. */
 type SerialWish = Pick<AddRequest, 'tree' | 'nowMs' | 'name' | 'serialsElsewhere' | 'origin'>;
 
-function chooseSerial(request: SerialWish, same: readonly StoredImage[]): string {
+/**
+ * The serial of an image that is to be added.
+ * @param same the images of its name, but for one with the same content
+ * @throws RackError `already-exists` if its serial exists with other bytes that another source, a person or a bundle brought, or if none is free
+ */
+export function chooseSerial(request: SerialWish, same: readonly StoredImage[]): string {
   const { serial } = request.name;
   const source = request.origin?.source;
   // A new image may take the name of one whose bytes are missing, and of one that its source has published again with other bytes.

@@ -133,9 +133,12 @@ async function deleteUnneeded({ tree, paths, images, known, isDue }: Unneeded): 
   });
 }
 
-/** Keeps the bytes of an image whose manifest is gone for an hour: a machine may be reading them. */
+/** Keeps the bytes of an image whose manifest is gone, or goes next, for an hour: a machine may be reading them. */
 export async function keepForMachines(tree: string, image: StoredImage): Promise<void> {
   for (const path of pathsOf([image])) await keepBlobRecent(join(tree, path)).catch(() => undefined);
+  if (image.system === undefined) return;
+  const { keepSystem } = await import('./system-tree.ts');
+  await keepSystem(tree, image);
 }
 
 /**

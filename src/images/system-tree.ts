@@ -116,9 +116,14 @@ const isOwnDirectory = (tree: string): boolean => seenEntry(join(tree, SYSTEMS))
 
 /** Retires the directory of a system that the store lacks: a damaged one is removed; any other stays for REMOVED_MS from now on. */
 async function retire(tree: string, image: StoredImage, isDamaged: boolean): Promise<void> {
+  if (isDamaged) await rm(join(tree, systemPath(image)), { recursive: true, force: true });
+  else await keepSystem(tree, image);
+}
+
+/** Keeps the directory of a system whose manifest is gone, or goes next, for REMOVED_MS from now on. */
+export async function keepSystem(tree: string, image: StoredImage): Promise<void> {
   const path = join(tree, systemPath(image));
-  if (isDamaged) await rm(path, { recursive: true, force: true });
-  else if (seenEntry(path)?.isDirectory() === true) await chmod(path, MODE);
+  if (seenEntry(path)?.isDirectory() === true) await chmod(path, MODE).catch(() => undefined);
 }
 
 /** Makes the directory of a system, unless it already has the files of the store. */

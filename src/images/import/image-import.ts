@@ -133,8 +133,9 @@ async function importMissing(offer: ImageOffer, terms: ImportTerms): Promise<Imp
 /** @throws RackError `already-exists` if an earlier import found that the image that is here has other bytes */
 function refuseTaken(offer: ImageOffer, request: DownloadRequest, tree: string): void {
   const why = readRefusal(request, TAKEN);
-  const isHere = ({ serial }: StoredImage): boolean => serial === offer.serial;
-  if (why !== undefined && readImages(tree).images.some((image) => isSameName(image, offer) && isHere(image)))
+  const isHere = (image: StoredImage): boolean =>
+    isSameName(image, offer) && image.serial === offer.serial && hasBlob(tree, image);
+  if (why !== undefined && readImages(tree).images.some(isHere))
     throw new RackError('already-exists', `${offerName(offer)} was not imported: ${why}`);
 }
 

@@ -18,7 +18,7 @@ import type { Digest } from '../download/digest.ts';
 import { removeDownload } from '../download/removal.ts';
 import type { Download, DownloadRequest } from '../download/request.ts';
 import { lockImport, waitForImports } from '../file-lock.ts';
-import { checkPlace, publishImage } from '../image-adding.ts';
+import { checkPlace, chooseSerial, publishImage } from '../image-adding.ts';
 import { bytesOfFile } from '../image-file.ts';
 import { blobPath, hasBlob, isSameName, judgeImageName, readImages, type StoredImage } from '../image-store.ts';
 import { type ImageOffer, type NamedFile, type OfferedSystem, offerName } from '../offers/offer.ts';
@@ -39,7 +39,7 @@ const FILE_BYTES_MAX = 1024 * 1024 * 1024;
 /**
  * Imports a system.
  * @throws RackError `source-failed`, `cancelled`, `already-running`, `bad-argument` for a root or names that cannot be used,
- * `limit-reached` if the store is full
+ * `already-exists` if its serial exists with other files that another source, a person or a bundle brought, `limit-reached` if the store is full
  */
 export async function importSystem(
   offer: ImageOffer,
@@ -48,20 +48,25 @@ export async function importSystem(
 ): Promise<{ readonly image: StoredImage; readonly added: boolean; readonly root: RootFacts | undefined }> {
   const { tree, nowMs } = terms;
   const { os, release, architecture, subarchitecture, label, title, source, digest } = offer;
-  const serial = offer.serial ?? new Date(nowMs).toISOString().slice(0, 10).replaceAll('-', '');
-  const name = { os, release, architecture, subarchitecture, label, serial };
+  const name = { os, release, architecture, subarchitecture, label, serial: offer.serial };
   const wrong = judgeImageName(name) ?? judgeSystemName(os);
   if (wrong !== undefined) throw new RackError('bad-argument', `${offerName(offer)} was not imported: ${wrong}`);
+  const origin = { source, ...digest };
   const files = system.files.map((file) => ({ name: file.name, sha256: file.digest.hex }));
-  const present = readImages(tree).images.find((image) =>
-    isSame(image, { ...name, serial: offer.serial }, digest.hex, files),
-  );
+  const { images } = readImages(tree);
+  const present = images.find((image) => isSame(image, name, digest.hex, files));
   // The facts of one without an origin, as of a bundle, are those that somebody wrote: its files are verified, and its manifest is replaced.
   if (present?.origin !== undefined && hasBlob(tree, present)) {
     // Its links may be missing from the boot tree.
     await refreshTree(tree, [present]);
     return { image: present, added: false, root: undefined };
   }
+  const serialAmong = (stored: readonly StoredImage[]): string => {
+    const others = stored.filter((one) => isSameName(one, name) && !isSame(one, name, digest.hex, files));
+    return present?.serial ?? serialFor(offer, { tree, nowMs, name, origin }, others);
+  };
+  // The hashes of all files are known before they are downloaded, so a serial that is taken costs no download.
+  serialAmong(images);
   checkPlace(tree, name);
   checkSystemPlace(tree, { ...name, system });
   await makeDirectories(join(tree, 'images', '.downloads'));
@@ -77,7 +82,7 @@ export async function importSystem(
     stored.push({ name: file.name, sha256: file.digest.hex, bytes: await storeFile(file, offer, terms, progress) });
   }
   const rootBytes = await storeFile(root, offer, terms, progress);
-  const image: StoredImage = {
+  const withoutSerial: Omit<StoredImage, 'serial'> = {
     ...{ ...name, title, sha256: digest.hex, bytes: rootBytes, format: root.format },
     diskBytes: rootDiskBytes(rootBytes),
     partitionTable: 'none',
@@ -85,11 +90,21 @@ export async function importSystem(
       ...{ subarch: system.subarch, subarches: subarchesIn(offer.subarches ?? [system.subarch]) },
       ...{ rootName: system.rootName, files: stored },
     },
-    origin: { source, ...digest },
+    origin,
   };
-  await publishImage(tree, () => image);
+  const image = await publishImage(tree, (stored) => ({ ...withoutSerial, serial: serialAmong(stored) }));
   await refreshTree(tree, [image]);
   return { image, added: true, root: root.facts() };
+}
+
+/** As `chooseSerial`, but the error names the offer. */
+function serialFor(offer: ImageOffer, ...wish: Parameters<typeof chooseSerial>): string {
+  try {
+    return chooseSerial(...wish);
+  } catch (error) {
+    if (!(error instanceof RackError)) throw error;
+    throw new RackError(error.code, `${offerName(offer)} was not imported: ${error.message}`, { cause: error });
+  }
 }
 
 function isSame(
