@@ -2,14 +2,17 @@
 // @host waits
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { listTreeParts } from '../../src/images/parts/tree-parts.ts';
+import { resourceName } from '../../src/region/images/region-source.ts';
 import type { NewMachineEvent } from '../../src/region/records/machine-event.ts';
 import { ImportControl } from '../../src/region-thread/imports/import-control.ts';
-import { makeRegion } from '../region/place.ts';
+import { makeRegion, type RegionPlace } from '../region/place.ts';
 import { eventually } from '../support/running-rack.ts';
+import { putPart } from '../support/tree-part.ts';
 
 const tree = mkdtempSync(join(tmpdir(), 'rackboot-import-control-'));
 after(() => rmSync(tree, { recursive: true, force: true }));
@@ -72,3 +75,110 @@ test('after the thread has broken, no image stays under way, and the list says w
     await place.remove();
   }
 });
+
+/** A thread whose runs end at once, without any image. */
+const EMPTY = new URL(
+  `data:text/javascript,${encodeURIComponent(`
+    import { parentPort } from 'node:worker_threads';
+    parentPort.once('message', () => {
+      parentPort.postMessage({ kind: 'ended', left: { skipped: [], more: 0 }, orders: 1 });
+    });
+  `)}`,
+);
+const FILES = { 'bootx64.efi': 'shim' };
+const LOADERS = ['bootloader/uefi/amd64', 'bootloader/pxe/amd64'];
+
+interface Controlled {
+  readonly place: RegionPlace;
+  readonly tree: string;
+  readonly control: ImportControl;
+  /** Runs once, with one source. */
+  readonly run: () => Promise<void>;
+}
+
+async function withControl(work: (controlled: Controlled) => Promise<void>): Promise<void> {
+  const own = mkdtempSync(join(tree, 'tree-'));
+  const place = await makeRegion({ imageStore: own });
+  const { region, clock, store } = place;
+  const control = new ImportControl({ region, clock, place: '', threadFile: EMPTY, onProblem: assert.fail });
+  try {
+    const source = await store.boot.addSource(SOURCE, EVENT);
+    assert.ok(typeof source === 'object');
+    await store.boot.addSelection(source.id, SELECTION, EVENT);
+    const run = async (): Promise<void> => {
+      const askedMs = Math.max(clock.wallTimeMs(), (await store.boot.findRun()).endedMs) + 1;
+      await store.boot.changeRun({ askedMs });
+      control.look();
+      await eventually('the run has ended', async () => (await store.boot.findRun()).endedMs >= askedMs || undefined);
+    };
+    control.begin();
+    await work({ place, tree: own, control, run });
+  } finally {
+    await control.close();
+    await place.remove();
+  }
+}
+
+test('each deletion that cannot be carried out is listed, next to the rest of the list, until it is carried out', () =>
+  withControl(async ({ place, tree: own, control, run }) => {
+    const { boot } = place.store;
+    await run();
+    const reason = { code: 'not-offered', params: { source: SOURCE.url, arches: [] } } as const;
+    await boot.changeRun({ skipped: [{ name: '*/*', reason }], skippedMore: 0 });
+    for (const directory of LOADERS) {
+      putPart(own, directory, FILES, { os: 'bootloader', title: directory, serial: '20261101' });
+      writeFileSync(join(own, directory, 'mine'), 'mine');
+    }
+    const parts = listTreeParts(own).map(resourceName);
+    await boot.addResources(parts, 1);
+    for (const { id } of await boot.listResources()) await boot.wish(id, 'delete', EVENT);
+    control.look();
+    const skipped = async (): Promise<readonly string[]> =>
+      (await boot.findRun()).skipped.map(({ name, reason: { code } }) => `${name} ${code}`).toSorted();
+    const undeleted = parts.map((name) => `${name} not-deleted`);
+    await eventually('both are listed', async () => (await skipped()).length === 3 || undefined);
+    assert.deepEqual(await skipped(), ['*/* not-offered', ...undeleted.toSorted()]);
+    await run();
+    assert.deepEqual(await skipped(), undeleted.toSorted());
+    for (const directory of LOADERS) rmSync(join(own, directory, 'mine'));
+    control.look();
+    await eventually('both are deleted', async () => listTreeParts(own).length === 0 || undefined);
+    await eventually('none is listed', async () => (await skipped()).length === 0 || undefined);
+  }));
+
+test('the failure of an image that is here, and that nothing selects any more, ends with the run', () =>
+  withControl(async ({ place, tree: own, run }) => {
+    const { boot } = place.store;
+    putPart(own, 'bootloader/uefi/amd64', FILES, { os: 'bootloader', title: '', serial: '20261101' });
+    const [name = ''] = listTreeParts(own).map(resourceName);
+    const reason = { code: 'other-bytes', params: { said: 'another is here' } } as const;
+    const progress = { state: 'failed', source: 'removed', title: '', bytes: 0, reason } as const;
+    await boot.noteProgress(new Map([[name, progress]]), 1);
+    await run();
+    const found = (await boot.listResources()).find((one) => one.name === name)?.progress;
+    assert.deepEqual([found?.state, found?.reason?.code], ['cancelled', 'no-offer']);
+  }));
+
+test('what an earlier run listed of sources and images that are gone is not shown while a new run waits', () =>
+  withControl(async ({ place, run }) => {
+    const { boot } = place.store;
+    const said = { code: 'said', params: { said: 'it does not answer' } } as const;
+    const { url } = SOURCE;
+    const kept = [
+      { name: url, reason: said },
+      { name: '*/*', reason: { code: 'not-offered', params: { source: url, arches: [] } } },
+      { name: 'known', reason: said },
+    ] as const;
+    const gone = [
+      { name: 'removed', reason: said },
+      { name: 'ubuntu/noble', reason: { code: 'not-offered', params: { source: url, arches: [] } } },
+      { name: 'known', reason: { code: 'earlier-source', params: { first: 'removed', source: url } } },
+      { name: url, reason: { code: 'unanswered', params: {} } },
+    ] as const;
+    const { selectedSources, stillSkipped } = await import('../../src/region-thread/imports/run-request.ts');
+    const resources = [{ id: 1, name: 'known', wish: 'import', progress: undefined, changedMs: 1 }] as const;
+    await run();
+    await boot.changeRun({ skipped: [...kept, ...gone] });
+    const sources = await selectedSources(place.region);
+    assert.deepEqual(stillSkipped((await boot.findRun()).skipped, sources, resources), kept);
+  }));

@@ -125,7 +125,14 @@ test('a source that has not answered keeps the images that it may have, until it
       [a, first],
       [b, answer],
     ]);
-  assert.deepEqual([[...planWith(undefined).offers], planWith(undefined).skipped], [[], []]);
+  assert.deepEqual([...planWith(undefined).offers], []);
+  assert.deepEqual(planWith(undefined).skipped, [
+    { name: 'a', reason: { code: 'unanswered', params: {} } },
+    {
+      name: 'ubuntu/noble/amd64/generic/release',
+      reason: { code: 'waits-for-source', params: { source: 'a', minutes: 3 } },
+    },
+  ]);
   assert.deepEqual([...planWith('late').offers.keys()], ['ubuntu/noble/amd64/generic/release']);
   assert.deepEqual(
     planWith('late').skipped.map(({ name, reason }) => `${name}: ${importReasonText(reason)}`),

@@ -10,6 +10,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, beforeEach, describe, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { type Clock, systemClock } from '../../src/clock.ts';
 import { DEFAULT_SETTINGS } from '../../src/images/download/settings.ts';
 import { DownloadThread } from '../../src/images/download/thread.ts';
@@ -121,6 +122,22 @@ describe('a run of imports', { timeout: 60_000 }, () => {
       // Its only entry: nothing of it could be read.
       ['silent download'],
     );
+  });
+
+  test('while a source has not answered, the list says so of it and of the images that wait for it; a stopped run waits for none', async () => {
+    const silent = await serveSilence();
+    const { url } = await serve(disks([1]));
+    const clock = new VirtualClock();
+    const { run, ended } = begin([selected('silent', silent.url), selected('site', url)], clock);
+    clock.advance(4999);
+    assert.deepEqual(lefts, []);
+    clock.advance(1);
+    const list = (): readonly string[] | undefined =>
+      lefts.at(-1)?.skipped.map(({ name, reason }) => `${name} ${reason.code}`);
+    const expected = ['silent unanswered', `${S1} waits-for-source`];
+    await eventually('the image is listed', () => isDeepStrictEqual(list(), expected) || undefined);
+    run.stop();
+    assert.deepEqual((await ended).skipped, []);
   });
 
   test('a source that is late delays no image of later sources any more, and is listed while it is waited for', async () => {

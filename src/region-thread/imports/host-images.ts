@@ -173,15 +173,17 @@ export class HostImages {
     this.#removeAt = undefined;
     const present = [...readImages(tree).images.map(reported), ...partsIn(tree, () => true)].map(identityOf);
     const removed: CondemnedImage[] = [];
+    const { noteDeletion } = await import('./import-events.ts');
     for (const image of condemned) {
       const name = `${image.resource}/${image.serial}`;
+      const shown = name.slice(0, NAME_MAX);
       try {
         if (present.some(condemnedAmong([image]))) await removeNamed(region, tree, name);
         removed.push(image);
+        await noteDeletion(region.store, shown, undefined);
       } catch (error) {
         this.#removeAt = later(clock.now(), REPORT_MS);
-        const skipped = [{ name: name.slice(0, NAME_MAX), reason: deletionReason(error) }];
-        await region.store.boot.changeRun({ skipped, skippedMore: 0 });
+        await noteDeletion(region.store, shown, deletionReason(error));
       }
     }
     return removed;

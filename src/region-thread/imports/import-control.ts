@@ -13,7 +13,7 @@ import { type Clock, systemClock, type Timer } from '../../clock.ts';
 import { assertOutside, errorText, unreachable } from '../../errors.ts';
 import { type FileProblem, resourceName } from '../../region/images/region-source.ts';
 import type { BootResource, ImportProgress, ImportRun } from '../../region/records/boot-store.ts';
-import type { ImportReason } from '../../region/records/import-reason.ts';
+import { type ImportReason, isUncertain } from '../../region/records/import-reason.ts';
 import type { RackNote } from '../../region/records/rack-note.ts';
 import type { ResourceWish } from '../../region/records/resource-wish.ts';
 import type { Region } from '../../region/region.ts';
@@ -184,8 +184,8 @@ export class ImportControl {
 
   async #startRun(run: ImportRun, resources: readonly BootResource[], tree: string, nowMs: number): Promise<void> {
     const { region } = this.#parts;
-    const { UNDER_WAY } = await import('./import-events.ts');
-    const { emptyReason, heldAmong, placeOf, selectedSources } = await import('./run-request.ts');
+    const { UNDER_WAY, withLast } = await import('./import-events.ts');
+    const { emptyReason, heldAmong, placeOf, selectedSources, stillSkipped } = await import('./run-request.ts');
     const sources = await selectedSources(region);
     const held = heldAmong(resources);
     if (!this.#isActive) return;
@@ -195,13 +195,12 @@ export class ImportControl {
     for (const [name, { state }] of this.#shown) if (!isRunning || !UNDER_WAY.has(state)) this.#shown.delete(name);
     if (sources.length === 0 && !isRunning) {
       const problem = await this.#reportFileProblem();
-      const skipped = [{ name: '', reason: emptyReason(problem) }];
+      const skipped = [...withLast([{ name: '', reason: emptyReason(problem) }], run.skipped)];
       await region.store.boot.changeRun({ begunMs, endedMs: begunMs, skipped, skippedMore: 0 });
       this.look();
       return;
     }
-    // An entry about the whole last run, such as that nothing was selected, is not true of this one.
-    const skipped = run.skipped.filter(({ name }) => name !== '');
+    const skipped = stillSkipped(run.skipped, sources, resources);
     await region.store.boot.changeRun({ begunMs, nextMs: 0, skipped });
     const { bytesPerSecondMax, httpProxy } = this.#terms();
     const terms = { tree, ...placeOf(region.config()), bytesPerSecondMax, httpProxy };
@@ -244,11 +243,13 @@ export class ImportControl {
   async #remove(name: string, tree: string): Promise<void> {
     await this.#thread.remove(name);
     await this.#writing;
-    const { boot } = this.#parts.region.store;
-    const files = new Map((await boot.listResources()).map((one) => [one.name, filesComing(one)]));
+    const { region, place } = this.#parts;
+    const { store } = region;
+    const { filesComing, noteDeletion } = await import('./import-events.ts');
+    const files = new Map((await store.boot.listResources()).map((one) => [one.name, filesComing(one)]));
     try {
       const { removeResource } = await import('./removal.ts');
-      await removeResource(this.#parts.region, tree, name);
+      await removeResource(region, tree, name);
       const { removeLeft } = await import('../../images/import/left-downloads.ts');
       const own = files.get(name) ?? [];
       files.delete(name);
@@ -258,11 +259,10 @@ export class ImportControl {
       );
     } catch (error) {
       // The next check tries again.
-      await boot.changeRun({ skipped: [{ name, reason: deletionReason(error) }], skippedMore: 0 });
+      await noteDeletion(store, name, deletionReason(error));
       return;
     }
-    const { region, place } = this.#parts;
-    const { store } = region;
+    await noteDeletion(store, name, undefined);
     await store.transact(async () => {
       await store.hostImages?.condemn(name, place);
       await store.boot.forget([name]);
@@ -270,7 +270,10 @@ export class ImportControl {
     this.#carriedOut.delete(name);
   }
 
-  /** Forgets the images that no source offers any more and that no host has. @param leftOut the sources without a whole answer, among others */
+  /**
+   * Forgets the images that no source offers any more and that no host has, and the failures of those that a host has.
+   * @param leftOut the names of the sources without a whole answer, and those of images that the run has left out
+   */
   async #forgetGone(leftOut: ReadonlySet<string>): Promise<void> {
     const { tree } = this.#terms();
     const { presentNames } = await import('./removal.ts');
@@ -278,10 +281,14 @@ export class ImportControl {
     if (present === undefined) return;
     const { boot, hostImages } = this.#parts.region.store;
     const elsewhere = new Set((await hostImages?.list())?.flatMap(({ images }) => images.map(resourceName)));
-    const gone = (await boot.listResources())
-      .filter(({ name }) => !elsewhere.has(name) && !present.has(name) && !this.#shown.has(name))
+    const unoffered = (await boot.listResources())
+      .filter(({ name }) => !this.#shown.has(name))
       .filter(({ progress }) => progress === undefined || !leftOut.has(progress.source));
-    await boot.forget(gone.map(({ name }) => name));
+    const isHere = ({ name }: BootResource): boolean => elsewhere.has(name) || present.has(name);
+    await boot.forget(unoffered.filter((one) => !isHere(one)).map(({ name }) => name));
+    const { endedFailures } = await import('./import-events.ts');
+    const ended = endedFailures(unoffered.filter((one) => isHere(one) && !leftOut.has(one.name)));
+    await boot.noteProgress(ended, this.#parts.clock.wallTimeMs());
   }
 
   /** Removes what imports have left for too long. */
@@ -354,7 +361,9 @@ export class ImportControl {
       for (const event of leftOutEvents(shown, run.skipped, atMs)) await store.recordEvent(event, undefined);
     });
     // Only sources that have answered can have withdrawn an image.
-    const isWhole = run.stoppedMs <= run.begunMs && shown.every(({ reason }) => reason.code !== 'thread-ended');
+    const isWhole =
+      run.stoppedMs <= run.begunMs &&
+      shown.every(({ reason }) => reason.code !== 'thread-ended' && !isUncertain(reason));
     if (isWhole) await this.#forgetGone(new Set(shown.map(({ name }) => name)));
   }
 
@@ -391,7 +400,3 @@ export class ImportControl {
     });
   }
 }
-
-/** The files of which the import of an image may have parts. */
-const filesComing = ({ progress }: BootResource): readonly string[] =>
-  progress === undefined || progress.state === 'done' ? [] : (progress.files ?? []);

@@ -17,7 +17,7 @@
 //    offers that are left, if there are any. It also begins again if an attempt fails after further sources have offered it.
 
 import { isDeepStrictEqual } from 'node:util';
-import { type Clock, later } from '../../clock.ts';
+import { type Clock, later, type Timer } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import type { Downloads } from '../../images/download/queue.ts';
 import type { Download, DownloadState } from '../../images/download/request.ts';
@@ -30,6 +30,7 @@ import type { SourceAnswer } from '../../images/offers/offer.ts';
 import { askSources } from '../../images/offers/offers.ts';
 import { readHostMirrors } from '../../images/sources/host-mirrors.ts';
 import type { ImportProgress } from '../../region/records/boot-store.ts';
+import { isUncertain } from '../../region/records/import-reason.ts';
 import { failureReason, remarkOf } from './import-failure.ts';
 import { LeftOut } from './left-out.ts';
 import type { Hold, RunOrder, SkippedList } from './message.ts';
@@ -40,6 +41,8 @@ import { longPause, shownDownload, type Wait } from './shown-download.ts';
 
 /** The pause before the next try if another process has locked a file, in milliseconds. */
 const LOCKED_MS = 60_000;
+/** How long sources may take to answer before those without an answer, and the images that wait for them, are listed, in milliseconds. */
+const LISTED_MS = 5000;
 /** The most tries to lock the files of an image. After them it has failed until the next run. */
 const LOCKED_TRIES_MAX = 60;
 /** The most pauses that servers ask for. After them the import has failed until the next run. */
@@ -50,7 +53,7 @@ interface ImportRunParts {
   readonly clock: Clock;
   /** Called after each change of an image's progress. */
   readonly onProgress: (name: string, progress: ImportProgress) => void;
-  /** Called when all sources have answered or are late, and after each later change of this list. */
+  /** Called when all sources have answered or are late, or after LISTED_MS, and after each later change of this list. */
   readonly onLeft: (left: SkippedList) => void;
 }
 
@@ -63,6 +66,8 @@ export class ImportRun {
   readonly #questions: Questions;
   readonly #ended = Promise.withResolvers<void>();
   #isEnded = false;
+  #listing: Timer | undefined;
+  #isListed = false;
   #leftOut = new LeftOut();
   #held = new Map<string, Hold | 'removed'>();
 
@@ -87,7 +92,9 @@ export class ImportRun {
     this.#begin(this.#order);
     this.#advance();
     await this.#ended.promise;
-    return this.#leftOut.list();
+    const { skipped, more } = this.#leftOut.list();
+    // A stopped run waits for nothing any more.
+    return { skipped: skipped.filter(({ reason }) => !isUncertain(reason)), more };
   }
 
   /** Asks the sources again. @returns false if the run has ended, or was stopped */
@@ -108,6 +115,13 @@ export class ImportRun {
     this.#order = order;
     this.#held = new Map(order.held);
     this.#leftOut = new LeftOut();
+    this.#isListed = false;
+    this.#listing?.cancel();
+    this.#listing = this.#parts.clock.schedule(LISTED_MS, () => {
+      this.#isListed = true;
+      this.#plan();
+      this.#advance();
+    });
     this.#questions.begin(order.sources);
   }
 
@@ -122,16 +136,18 @@ export class ImportRun {
   /** Begins what has a place now, or ends the run. */
   #advance(): void {
     this.#startNext();
-    const left = this.#questions.areAnswered ? this.#leftOut.change() : undefined;
+    const left = this.#questions.areAnswered || this.#isListed ? this.#leftOut.change() : undefined;
     if (left !== undefined) this.#parts.onLeft(left);
     if (!this.#questions.areOver || this.#running.size > 0) return;
     this.#isEnded = true;
+    this.#listing?.cancel();
     this.#ended.resolve();
   }
 
   /** Ends all imports under way, and with them the run. */
   stop(): void {
     this.#stop.abort();
+    this.#listing?.cancel();
     this.#questions.stop();
     for (const item of this.#items.values()) {
       item.stop?.abort();

@@ -45,7 +45,7 @@ export type FromImportThread =
   | { readonly kind: 'progress'; readonly entries: ReadonlyMap<string, ImportProgress> }
   /** The answer to `hold` and `remove`: the import has ended, and nothing writes the image any more. */
   | { readonly kind: 'at-rest'; readonly name: string }
-  /** All sources have answered; imports may still be under way. */
+  /** Imports may still be under way, and sources may not have answered yet, which the list then names. */
   | { readonly kind: 'left'; readonly left: SkippedList }
   /** @param orders how many the run has taken; it had ended, or been stopped, before any further one */
   | { readonly kind: 'ended'; readonly left: SkippedList; readonly orders: number };

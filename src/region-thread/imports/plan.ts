@@ -5,7 +5,7 @@
 //    could be read, that is the only entry.
 // 2. The boot tree has one boot loader for a type and architecture: the first label that is selected and offered counts.
 // 3. Sources that have not answered yet delay only the images that their selections match, only those of later sources, and for at most
-//    AWAITED_MS. One that is late is listed.
+//    AWAITED_MS. They are listed, and so are the images that wait for them.
 //
 // Source: MAAS's boot sources, of which the first that has an image delivers it.
 
@@ -51,6 +51,12 @@ interface ImportPlan {
 }
 
 const AWAITED: ImportReason = { code: 'awaited', params: { minutes: AWAITED_MS / 60_000 } };
+const UNANSWERED: ImportReason = { code: 'unanswered', params: {} };
+
+const waitReason = ({ source }: SelectedSource): ImportReason => ({
+  code: 'waits-for-source',
+  params: { source: source.name, minutes: AWAITED_MS / 60_000 },
+});
 
 const has = (wanted: readonly string[], texts: readonly string[] = []): boolean =>
   wanted.includes('*') || texts.some((text) => wanted.includes(text));
@@ -70,14 +76,17 @@ export const matches = ({ os, release, arches, subarches, labels }: WrittenBootS
 export function planImports(answers: readonly Asked[], begun: ReadonlySet<string> = new Set()): ImportPlan {
   const offers = new Map<string, OffersOfItem>();
   const skipped: Skipped[] = [];
-  for (const [{ source }, answer] of answers)
-    if (answer === 'late') skipped.push({ name: source.name, reason: AWAITED });
-  const awaited: WrittenBootSelection[] = [];
+  for (const [{ source }, answer] of answers) {
+    const reason = answer === 'late' ? AWAITED : answer === undefined ? UNANSWERED : undefined;
+    if (reason !== undefined) skipped.push({ name: source.name, reason });
+  }
+  const awaited: SelectedSource[] = [];
+  const waiting = new Set<string>();
   /** By the directory of a boot loader: the name of the item that gets it. */
   const places = new Map([...begun].filter(isLoaderName).map((name) => [placeOf(name), name]));
   let free = IMAGES_OF_RUN_MAX - begun.size;
   for (const [{ source, selections }, answer] of answers) {
-    if (answer === undefined) awaited.push(...selections);
+    if (answer === undefined) awaited.push({ source, selections });
     if (answer === undefined || answer === 'late') continue;
     skipped.push(...answer.problems.map((problem) => ({ name: source.name, reason: failureReason(problem) })));
     for (const selection of selections) {
@@ -97,8 +106,13 @@ export function planImports(answers: readonly Asked[], begun: ReadonlySet<string
         skipped.push({ name: `${os}/${release}`, reason });
       }
       for (const item of wanted) {
-        if (awaited.some((earlier) => matches(earlier, namesOfItem(item)))) continue;
         const name = itemName(item);
+        const earlier = awaited.find((one) => one.selections.some((chosen) => matches(chosen, namesOfItem(item))));
+        if (earlier !== undefined) {
+          if (!begun.has(name) && !waiting.has(name)) skipped.push({ name, reason: waitReason(earlier) });
+          waiting.add(name);
+          continue;
+        }
         const before = offers.get(name);
         const place = placeOf(name);
         const holder = item.kind === 'loader' ? (places.get(place) ?? name) : name;

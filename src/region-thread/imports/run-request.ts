@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { RegionConfig } from '../../region/config.ts';
 import type { FileProblem } from '../../region/images/region-source.ts';
 import { configuredMirrors } from '../../region/preseed/configured-mirrors.ts';
-import type { BootResource } from '../../region/records/boot-store.ts';
-import type { ImportReason } from '../../region/records/import-reason.ts';
+import type { BootResource, ImportRun } from '../../region/records/boot-store.ts';
+import { type ImportReason, isUncertain } from '../../region/records/import-reason.ts';
 import type { Region } from '../../region/region.ts';
 import type { Hold, RunOrder } from './message.ts';
 import type { SelectedSource } from './plan.ts';
@@ -34,6 +34,36 @@ export const heldAmong = (resources: readonly BootResource[]): ReadonlyMap<strin
       return hold === undefined ? [] : [[name, hold] as const];
     }),
   );
+
+/**
+ * What is left of the list of an earlier run when another begins: deletions, and entries of images and sources that it still asks for.
+ * @param sources of the new run
+ */
+export function stillSkipped(
+  skipped: ImportRun['skipped'],
+  sources: readonly SelectedSource[],
+  resources: readonly BootResource[],
+): ImportRun['skipped'] {
+  const selected = new Map(sources.map(({ source, selections }) => [source.name, selections]));
+  const names = new Set(resources.map(({ name }) => name));
+  return skipped.filter(({ name, reason }) => {
+    // An entry about the whole last run, such as that nothing was selected, is not true of this one.
+    if (name === '' || isUncertain(reason)) return false;
+    switch (reason.code) {
+      case 'not-deleted':
+      case 'place-taken':
+      case 'run-full':
+        return true;
+      case 'earlier-source':
+        return selected.has(reason.params.first) && selected.has(reason.params.source);
+      case 'not-offered':
+      case 'not-in-part':
+        return selected.get(reason.params.source)?.some(({ os, release }) => `${os}/${release}` === name) === true;
+      default:
+        return selected.has(name) || names.has(name);
+    }
+  });
+}
 
 /** Why a run has no source. @param problem that of the site's file of sources; undefined: none */
 export const emptyReason = (problem: FileProblem | undefined): ImportReason =>

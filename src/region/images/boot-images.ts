@@ -297,15 +297,24 @@ const withNextTry = (row: BootResource, nextMs: number): BootResource =>
     : { ...row, progress: { nextMs, ...row.progress } };
 
 /**
- * Leaves out the end of an import whose version came in another way: by a command, or by a repair. A paused image stays paused, and one with
- * other bytes than the stored version failed.
+ * Leaves out the end of an import whose version came in another way: by a command, or by a repair. A paused image stays paused. One that failed
+ * because another image has its place has failed only as long as that one is there; without it, the next run imports it.
  */
 function withoutOldEnd(row: BootResource, stored: readonly ListedImage[]): BootResource {
   const { progress, ...rest } = row;
   const hasEnded = progress?.state === 'cancelled' || progress?.state === 'failed';
-  return hasEnded && progress.reason?.code !== 'other-bytes' && stored.some(({ serial }) => serial === progress.serial)
-    ? rest
-    : row;
+  if (!hasEnded) return row;
+  const there = stored.find(({ serial }) => serial === progress.serial);
+  if (progress.reason?.code !== 'other-bytes' || progress.serial === undefined) return there === undefined ? row : rest;
+  const { reason: _untrue, ...kept } = progress;
+  if (there === undefined) return { ...row, progress: { ...kept, state: 'cancelled' } };
+  return isOther(there, progress) ? row : rest;
+}
+
+/** True if a stored image is not the one that an import was to bring. */
+function isOther({ origin, sha256, system }: ListedImage, { source, files = [] }: ImportProgress): boolean {
+  const digests = [sha256, ...(system?.files ?? []).map((file) => file.sha256)];
+  return origin?.source !== source && !digests.every((digest) => files.includes(digest));
 }
 
 /** Without whole bytes, an image that no import is bringing has a failure, which shows why machines do not get it. */

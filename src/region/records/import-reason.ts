@@ -43,6 +43,10 @@ const PARAMS = {
   'earlier-source': z.object({ first: text, source: text }),
   /** A source has not answered for so long that images of later sources no longer wait for it. It may still answer. */
   awaited: z.object({ minutes: count }),
+  /** A source has not answered yet. */
+  unanswered: none,
+  /** An earlier source, which has not answered yet, may have the image, too. The import waits for it for at most `minutes`. */
+  'waits-for-source': z.object({ source: text, minutes: count }),
   /** A user paused or cancelled the import. */
   held: z.object({ hold: z.enum(['paused', 'cancelled']) }),
   /** The newest version is already stored. */
@@ -78,6 +82,8 @@ const PARAMS = {
 /** The codes of reasons that do not count as failures: a person or the order of sources wants it so, or it is not certain yet. */
 const WANTED: ReadonlySet<string> = new Set<keyof typeof PARAMS>([
   'awaited',
+  'unanswered',
+  'waits-for-source',
   'nothing-selected',
   'earlier-source',
   'held',
@@ -85,6 +91,12 @@ const WANTED: ReadonlySet<string> = new Set<keyof typeof PARAMS>([
   'present',
   'remark',
 ]);
+
+/** The codes of reasons that end with the questions of a run. */
+const UNCERTAIN: ReadonlySet<string> = new Set<keyof typeof PARAMS>(['unanswered', 'waits-for-source']);
+
+/** True if a source that has not answered yet is the reason. */
+export const isUncertain = ({ code }: ImportReason): boolean => UNCERTAIN.has(code);
 
 /** True if something that was selected is missing, or a source could not be used. */
 export const isFailure = ({ code }: ImportReason): boolean => !WANTED.has(code);

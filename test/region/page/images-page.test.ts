@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fileSourcesReader } from '../../../src/config/image-sources.ts';
+import type { ListedImage } from '../../../src/region/life/deployment.ts';
 import { IMAGE_PAGE } from '../../../src/region/page/image-page.ts';
 import { IMAGES_PAGE, IMAGES_PATH } from '../../../src/region/page/images-page.ts';
 import { SOURCE_PAGES } from '../../../src/region/page/sources-page.ts';
@@ -169,6 +170,35 @@ for (const state of ['cancelled', 'failed'] as const)
       await place.remove();
     }
   });
+
+test('an import that failed because another image has its place is shown so only as long as that one is there', async () => {
+  const names = { os: 'ubuntu', release: 'noble', architecture: 'amd64', subarchitecture: 'generic', label: 'release' };
+  const other = { ...names, serial: '20261101', title: 'Noble', bytes: 9, sha256: 'a'.repeat(64), hosts: ['h'] };
+  const published = { ...other, sha256: 'b'.repeat(64) };
+  let images: readonly ListedImage[] = [other];
+  const place = await makeRegion({}, 1, undefined, { listStoredImages: async () => images });
+  try {
+    await addViewer(place.store);
+    const reason = { code: 'other-bytes', params: { said: 'it already exists with other bytes' } } as const;
+    const files = [published.sha256];
+    const progress = { source: 'site', title: 'Noble', serial: '20261101', bytes: 0, total: 9, files };
+    await place.store.boot.noteProgress(new Map([[NOBLE, { ...progress, state: 'failed', reason }]]), 1);
+    const rowWith = (found: readonly ListedImage[]): Promise<string> => {
+      images = found;
+      return shown(place, IMAGES_PAGE, { viewer: ADMIN });
+    };
+    const failed = />Failed<.*other bytes/s;
+    assert.match(await rowWith([other]), failed);
+    assert.match(await rowWith([{ ...other, origin: { source: 'another' } }]), failed);
+    assert.match(await rowWith([{ ...other, origin: { source: 'site' } }]), />Ready</);
+    assert.match(await rowWith([published]), />Ready</);
+    const gone = await rowWith([]);
+    assert.match(gone, />Cancelled</);
+    assert.doesNotMatch(gone, /other bytes/);
+  } finally {
+    await place.remove();
+  }
+});
 
 for (const isImported of [true, false])
   test(`an ${isImported ? 'imported' : 'added'} image that the region has lost is not ready, although a rack has a copy`, async () => {

@@ -42,6 +42,9 @@ const IMPORT_REASONS: Writers<ImportReasonParams> = {
   'earlier-source': ({ first, source }) => `${first} has it, too, and comes before ${source}`,
   awaited: ({ minutes }) =>
     `it has not answered within ${counted(minutes, 'minute')}: Rackboot still waits, but imports the images of other sources meanwhile`,
+  unanswered: () => 'it has not answered yet',
+  'waits-for-source': ({ source, minutes }) =>
+    `waiting for ${source}, which comes first and has not answered yet: for at most ${counted(minutes, 'minute')}`,
   held: ({ hold }) => `its import is ${hold}`,
   present: ({ serial }) => `${serial} is already there`,
   stopped: () => 'the import was stopped',
