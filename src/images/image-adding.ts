@@ -207,11 +207,11 @@ export async function publishStored(
   return { image, added };
 }
 
-/** The image that is to be added. */
+/** An image that must get a serial. */
 type SerialWish = Pick<AddRequest, 'tree' | 'nowMs' | 'name' | 'serialsElsewhere' | 'origin'>;
 
 /**
- * The serial of an image that is to be added.
+ * Chooses the serial of a new image.
  * @param same the images of its name, but for one with the same content
  * @throws RackError `already-exists` if its serial exists with other bytes that another source, a person or a bundle brought, or if none is free
  */

@@ -4,7 +4,7 @@
 // 2. After REPEAT_BEATS heartbeats, and after each new link, the images are reported even if unchanged: the region may have lost them.
 
 import { errorText } from '../errors.ts';
-import { blobPath, hasBlob, readImages, startsOf } from '../images/image-store.ts';
+import { blobPath, COPY_SOURCE, hasBlob, readImages, startsOf } from '../images/image-store.ts';
 import { RACK_IMAGES_MAX } from '../region/racks/rack-images.ts';
 import type { RackImage } from '../region/records/rack.ts';
 import type { RegionMessage } from './messages.ts';
@@ -27,9 +27,10 @@ export function listReportedImages(tree: string): readonly RackImage[] {
     .filter((image) => hasBlob(tree, image))
     .slice(0, RACK_IMAGES_MAX)
     .map((stored) => {
-      const { title: _title, partitionTable: _table, system, ...image } = stored;
+      const { title: _title, partitionTable: _table, origin, system, ...image } = stored;
       const kernel = system === undefined ? {} : { system: { subarch: system.subarch } };
-      return { ...image, ...startsOf(stored), ...kernel, path: `/${blobPath(image.sha256, image.format)}` };
+      const copy = origin?.source === COPY_SOURCE ? { isCopy: true } : {};
+      return { ...image, ...startsOf(stored), ...kernel, ...copy, path: `/${blobPath(image.sha256, image.format)}` };
     });
 }
 

@@ -159,7 +159,7 @@ test('the failure of an image that is here, and that nothing selects any more, e
     assert.deepEqual([found?.state, found?.reason?.code], ['cancelled', 'no-offer']);
   }));
 
-test('what an earlier run listed of sources and images that are gone is not shown while a new run waits', () =>
+test('entries of an earlier run for sources and images that are gone are not shown while a new run waits', () =>
   withControl(async ({ place, run }) => {
     const { boot } = place.store;
     const said = { code: 'said', params: { said: 'it does not answer' } } as const;

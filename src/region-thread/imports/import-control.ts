@@ -361,10 +361,8 @@ export class ImportControl {
       for (const event of leftOutEvents(shown, run.skipped, atMs)) await store.recordEvent(event, undefined);
     });
     // Only sources that have answered can have withdrawn an image.
-    const isWhole =
-      run.stoppedMs <= run.begunMs &&
-      shown.every(({ reason }) => reason.code !== 'thread-ended' && !isUncertain(reason));
-    if (isWhole) await this.#forgetGone(new Set(shown.map(({ name }) => name)));
+    const isOpen = shown.some(({ reason }) => reason.code === 'thread-ended' || isUncertain(reason));
+    if (!isOpen && run.stoppedMs <= run.begunMs) await this.#forgetGone(new Set(shown.map(({ name }) => name)));
   }
 
   async #end(left: SkippedList): Promise<void> {

@@ -36,7 +36,7 @@ export const heldAmong = (resources: readonly BootResource[]): ReadonlyMap<strin
   );
 
 /**
- * What is left of the list of an earlier run when another begins: deletions, and entries of images and sources that it still asks for.
+ * Chooses the entries of an earlier run that stay when another begins: deletions, and images and sources that it still asks for.
  * @param sources of the new run
  */
 export function stillSkipped(

@@ -174,9 +174,9 @@ export class BootImages {
     const damaged = new Map(((await listDamaged?.()) ?? []).map((image) => [resourceName(image), image]));
     const uploads = new Map((await this.uploads.list()).map((upload) => [upload.name, upload]));
     const known = new Set(rows.map(({ name }) => name));
-    const missing = [...new Set([...images.keys(), ...damaged.keys(), ...uploads.keys()])].filter(
-      (name) => !known.has(name),
-    );
+    // A copy on a rack outlasts the deletion of its image for minutes.
+    const own = [...images].filter(([, versions]) => !versions.every(({ isCopy }) => isCopy)).map(([name]) => name);
+    const missing = [...new Set([...own, ...damaged.keys(), ...uploads.keys()])].filter((name) => !known.has(name));
     if (missing.length > 0) {
       await store.boot.addResources(missing, clock.wallTimeMs());
       rows = await store.boot.listResources();
@@ -192,7 +192,7 @@ export class BootImages {
         // A rack's copy does not replace that of the region: machines of other racks do not get it.
         .map((row) => (stored(row.name).length > 0 ? row : withDamage(row, damaged.get(row.name))))
         .map((row) => ({ ...row, ...this.#uploaded(uploads.get(row.name)) }))
-        .map((row) => withImages(row, images.get(row.name) ?? []))
+        .map((row) => withImages(row, presentFor(row, images.get(row.name) ?? [])))
         .filter((row) => row.images.length > 0 || row.progress !== undefined)
     );
   }
@@ -269,6 +269,11 @@ export class BootImages {
 }
 
 const GONE: ImportReason = { code: 'gone', params: {} };
+/** An image that the region is importing is not there yet, although racks may still have copies of an earlier one that was deleted. */
+const presentFor = ({ progress }: BootResource, images: readonly ListedImage[]): readonly ListedImage[] =>
+  progress === undefined || progress.state === 'done' || images.some(({ isReported }) => isReported !== true)
+    ? images
+    : images.filter(({ isCopy }) => isCopy !== true);
 
 function withImages<T extends BootResource>(row: T, images: readonly ListedImage[]): T & ListedResource {
   const { state, serial } = row.progress ?? {};
@@ -311,7 +316,7 @@ function withoutOldEnd(row: BootResource, stored: readonly ListedImage[]): BootR
   return isOther(there, progress) ? row : rest;
 }
 
-/** True if a stored image is not the one that an import was to bring. */
+/** True if a stored image is another one than the import should bring. */
 function isOther({ origin, sha256, system }: ListedImage, { source, files = [] }: ImportProgress): boolean {
   const digests = [sha256, ...(system?.files ?? []).map((file) => file.sha256)];
   return origin?.source !== source && !digests.every((digest) => files.includes(digest));

@@ -71,6 +71,8 @@ export interface ListedImage {
   readonly hosts?: readonly string[] | undefined;
   /** True if only remote racks have it. */
   readonly isReported?: boolean | undefined;
+  /** True if those racks copied it from the region. */
+  readonly isCopy?: boolean | undefined;
 }
 
 /** Lists the deployable images, ordered by name; the newest image of a name comes first. */

@@ -32,6 +32,7 @@ const rackImage = z
     format: z.enum(['raw', 'raw.zst', 'squashfs', 'root.tar', 'root.gz']),
     starts: z.object({ kernel: startFile, initrd: startFile }).optional(),
     system: z.object({ subarch: name }).optional(),
+    isCopy: z.boolean().optional(),
   })
   .refine(({ path, sha256 }) => path.includes(sha256));
 

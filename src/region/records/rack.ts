@@ -139,4 +139,6 @@ export interface RackImage {
   readonly starts?: Readonly<Record<'kernel' | 'initrd', RackFile>> | undefined;
   /** The stream's name of that kernel; `undefined`: the rack does not say it. */
   readonly system?: { readonly subarch: string } | undefined;
+  /** True: the rack copied it from its region; undefined: it did not, or does not say so. */
+  readonly isCopy?: boolean | undefined;
 }

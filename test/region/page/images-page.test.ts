@@ -200,6 +200,32 @@ test('an import that failed because another image has its place is shown so only
   }
 });
 
+test('a deleted image does not come back while racks still have copies of it, nor is it ready while it is imported again', async () => {
+  const names = { os: 'ubuntu', release: 'noble', architecture: 'amd64', subarchitecture: 'generic', label: 'release' };
+  const image = { ...names, serial: '20261101', title: '', bytes: 9, sha256: 'a'.repeat(64), isReported: true };
+  let images: readonly ListedImage[] = [{ ...image, isCopy: true }];
+  const place = await makeRegion({}, 1, undefined, { listStoredImages: async () => images });
+  try {
+    const { boot } = place.store;
+    const { bootImages } = place.region;
+    assert.deepEqual(await bootImages.listResources(), []);
+    const progress = { source: 'site', title: 'Noble', serial: '20261101', bytes: 0, total: 9 };
+    await boot.noteProgress(new Map([[NOBLE, { ...progress, state: 'cancelled' }]]), 1);
+    assert.deepEqual(
+      (await bootImages.listResources()).map((one) => [one.images, one.progress?.state]),
+      [[[], 'cancelled']],
+    );
+    // The host that has it is down.
+    await boot.noteProgress(new Map([[NOBLE, { ...progress, state: 'done' }]]), 1);
+    assert.equal((await bootImages.listResources())[0]?.images.length, 1);
+    await boot.forget([NOBLE]);
+    images = [image];
+    assert.equal((await bootImages.listResources()).length, 1, 'a person added it on the rack');
+  } finally {
+    await place.remove();
+  }
+});
+
 for (const isImported of [true, false])
   test(`an ${isImported ? 'imported' : 'added'} image that the region has lost is not ready, although a rack has a copy`, async () => {
     const names = {
