@@ -36,7 +36,7 @@ import {
   MODULES_WITH_FIRMWARE,
 } from './module-choice.ts';
 import { type ChosenModule, chooseModules, renderAliases, renderDependencies } from './module-set.ts';
-import { describeFile, encodeManifest, type PublishedFile, publishDirectory } from './publication.ts';
+import { describeFile, encodeManifest, type PublishedFile, publishDirectory, replacesAll } from './publication.ts';
 import type { ToolArchive } from './tool-archive.ts';
 
 /** The environment to build, and its place. */
@@ -111,7 +111,7 @@ export async function buildEnvironment(request: EnvironmentRequest): Promise<Pub
       modules: modules.map(({ info }) => info.name),
     });
     const directory = join(request.tree, ...place);
-    await publishDirectory(directory, [...images, manifest]);
+    await publishDirectory(directory, [...images, manifest], replacesAll);
     return { directory, files: [...files, describeFile(manifest)] };
   } finally {
     await rm(unpacked, { recursive: true, force: true });

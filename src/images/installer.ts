@@ -28,7 +28,14 @@ import { INSTALLER_DIRECTORIES, INSTALLER_NAMES } from './module-choice.ts';
 import { chooseModules } from './module-set.ts';
 import { type NeededProgram, requirePrograms } from './needed-programs.ts';
 import { runProgram } from './program.ts';
-import { describeFile, encodeManifest, isWhole, publishDirectory, readIfThere } from './publication.ts';
+import {
+  describeFile,
+  encodeManifest,
+  isWhole,
+  publishDirectory,
+  type ReplacementCheck,
+  readIfThere,
+} from './publication.ts';
 
 /** Bound on the expanded size of an installer's initrd; Debian 12's has 137 MB. */
 const INITRD_BYTES_MAX = 1024 * 1024 * 1024;
@@ -63,13 +70,19 @@ interface Installer extends InstallerFiles {
   readonly version: string;
 }
 
+/** The installer to make, and its place. */
+export interface InstallerRequest extends EnvironmentRequest {
+  /** Decides about what is in its place. */
+  readonly mayReplace: ReplacementCheck;
+}
+
 /**
  * Imports the installer and publishes it as `ARCH/generic/RELEASE/install/{linux,initrd.gz,manifest.json}` of the tree.
  *
  * @throws RackError `bad-argument` for an unusable architecture, release or set of packages; `tool-missing` and `tool-failed` from
  * apt, dpkg-deb and depmod, with the remedy
  */
-export async function importInstaller(request: EnvironmentRequest): Promise<Publication> {
+export async function importInstaller(request: InstallerRequest): Promise<Publication> {
   checkNames(request);
   requireInstallerPrograms(request.packages);
   const scratch = await openScratch(request.workDir);
@@ -126,7 +139,7 @@ interface MirroredInstaller extends InstallerFiles {
  *
  * @throws RackError as `importInstaller`
  */
-export async function publishInstaller(request: EnvironmentRequest, mirrored: MirroredInstaller): Promise<Publication> {
+export async function publishInstaller(request: InstallerRequest, mirrored: MirroredInstaller): Promise<Publication> {
   const { base, hasPackages, facts } = mirrored;
   const scratch = await openScratch(request.workDir);
   try {
@@ -333,7 +346,7 @@ async function indexModules(
 }
 
 async function publish(
-  request: EnvironmentRequest,
+  request: InstallerRequest,
   { files: installer, packages }: { readonly files: InstallerFiles; readonly packages: readonly DebianPackage[] },
   facts: Readonly<Record<string, unknown>>,
   archive: Uint8Array,
@@ -356,7 +369,7 @@ async function publish(
   if (present?.equals(manifest.data) === true && (await isWhole(directory, files))) {
     request.onProgress('The tree already has this installer; nothing was changed');
   } else {
-    await publishDirectory(directory, [...images, manifest]);
+    await publishDirectory(directory, [...images, manifest], request.mayReplace);
   }
   return { directory, files: [...files, describeFile(manifest)] };
 }

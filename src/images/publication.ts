@@ -4,13 +4,22 @@
 // 2. A single file is replaced as a whole.
 // 3. Several processes may publish the same path at once: the last one counts, and none removes what another has not finished.
 // 4. Modes are the same for every user who builds: directories 0755, files 0644.
+// 5. Whether a directory may be replaced or removed is judged when it has been moved away: until then another process or a person may fill it.
+//    One that may not comes back.
+//
+// Hidden names next to NAME, of a process that may be killed:
+//
+//   .NAME.new-PID-UUID    unfinished
+//   .NAME.old-PID-UUID    moved away, and not yet replaced or removed: it comes back if NAME is free
+//   .NAME.gone-PID-UUID   replaced or removed: it only has to be deleted
 
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, constants, link, lstat, mkdir, open, readdir, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { newUuid, systemClock } from '../clock.ts';
-import { osErrorCode } from '../errors.ts';
+import { osErrorCode, RackError } from '../errors.ts';
+import { seenEntry } from '../files/seen-stats.ts';
 
 /** How often a directory is exchanged again when another process has published at the same moment. */
 const ATTEMPTS_MAX = 16;
@@ -57,8 +66,25 @@ interface FileLink {
   readonly link: string;
 }
 
-/** Replaces a directory of the tree with one that has only these files. Removes leftovers of a killed build. */
-export async function publishDirectory(directory: string, files: readonly (FileContent | FileLink)[]): Promise<void> {
+/**
+ * Throws if a directory may not be replaced or removed.
+ * @param at where it is now; nothing may be there @param place where it was published
+ */
+export type ReplacementCheck = (at: string, place: string) => void;
+
+/** For a place that Rackboot alone fills. */
+export const replacesAll: ReplacementCheck = () => undefined;
+
+/**
+ * Replaces a directory of the tree with one that has only these files. Removes leftovers of a killed build.
+ * @throws what `check` throws; then the directory stays
+ */
+export async function publishDirectory(
+  directory: string,
+  files: readonly (FileContent | FileLink)[],
+  check: ReplacementCheck,
+): Promise<void> {
+  check(directory, directory);
   await makeDirectories(dirname(directory));
   await removeLeftovers(directory);
   const fresh = unfinishedPath(directory, 'new');
@@ -70,37 +96,82 @@ export async function publishDirectory(directory: string, files: readonly (FileC
       if ('link' in file) await link(file.link, path);
       else await writeWhole(path, file.data);
     }
-    for (let attempt = 1; !(await exchange(fresh, directory)); attempt += 1)
+    for (let attempt = 1; !(await exchange(fresh, directory, check)); attempt += 1)
       if (attempt >= ATTEMPTS_MAX) throw new Error(`${directory}: other processes replace it all the time`);
   } finally {
     await rm(fresh, { recursive: true, force: true });
   }
 }
 
-/** Removes a directory of the tree: first its name, then its files. Removes leftovers of a killed process. */
-export async function removeDirectory(directory: string): Promise<void> {
+/**
+ * Removes a directory of the tree: first its name, then its files. Removes leftovers of a killed process.
+ * @throws what `check` throws; then the directory stays
+ */
+export async function removeDirectory(directory: string, check: ReplacementCheck): Promise<void> {
   await removeLeftovers(directory);
-  const old = unfinishedPath(directory, 'old');
-  if (await renameIfThere(directory, old)) await rm(old, { recursive: true, force: true });
+  const old = await moveAway(directory, check);
+  if (old === undefined) return;
+  await syncDirectory(dirname(directory));
+  await discard(old, directory);
 }
 
 /** Puts a directory in the place of another. @returns false if another process has put its own there at the same moment */
-async function exchange(fresh: string, directory: string): Promise<boolean> {
-  const old = unfinishedPath(directory, 'old');
-  const isReplaced = await renameIfThere(directory, old);
-  // rename(2): ENOTEMPTY or EEXIST if a directory with entries is there.
+async function exchange(fresh: string, directory: string, check: ReplacementCheck): Promise<boolean> {
+  const old = await moveAway(directory, check);
   const fault = await rename(fresh, directory).catch((error: unknown) => error);
-  const isTaken = ['ENOTEMPTY', 'EEXIST'].includes(osErrorCode(fault) ?? '');
-  if (fault !== undefined && !isTaken) {
-    if (isReplaced) await rename(old, directory);
+  const isThere = fault !== undefined && isTaken(fault);
+  if (fault !== undefined && !isThere) {
+    if (old !== undefined) await putBack(old, directory);
     throw fault;
   }
   await syncDirectory(dirname(directory));
-  await rm(old, { recursive: true, force: true });
-  return !isTaken;
+  if (old !== undefined) await discard(old, directory);
+  return !isThere;
 }
 
-/** Makes a symbolic link to a directory. Replaces an earlier link or directory. Removes leftovers of a killed process. */
+/** True for the errors of rename(2) if a directory with entries is there. */
+const isTaken = (error: unknown): boolean => ['ENOTEMPTY', 'EEXIST'].includes(osErrorCode(error) ?? '');
+
+/** @returns where the directory is now; undefined: there was none @throws what `check` throws; then the directory is in its place */
+async function moveAway(directory: string, check: ReplacementCheck): Promise<string | undefined> {
+  // Machines load from a directory that stays, so it is not moved for the check alone.
+  check(directory, directory);
+  const old = unfinishedPath(directory, 'old');
+  if (!(await renameIfThere(directory, old))) return undefined;
+  try {
+    check(old, directory);
+  } catch (error) {
+    await putBack(old, directory);
+    throw error;
+  }
+  return old;
+}
+
+/** @throws RackError `already-exists` if another process has put its own there, with the name of what was there before */
+async function putBack(old: string, directory: string): Promise<void> {
+  try {
+    await rename(old, directory);
+  } catch (error) {
+    if (!isTaken(error)) throw error;
+    // No leftover of ours has such a name, so nothing removes it.
+    const kept = join(dirname(directory), `.${basename(directory)}.kept-${newUuid()}`);
+    await rename(old, kept);
+    const text = `${directory} was filled by another process at the same moment: what was there before is now ${kept}`;
+    throw new RackError('already-exists', text, { cause: error });
+  }
+}
+
+/** Deletes what was replaced or removed. */
+async function discard(old: string, directory: string): Promise<void> {
+  const gone = unfinishedPath(directory, 'gone');
+  await rename(old, gone);
+  await rm(gone, { recursive: true, force: true });
+}
+
+/**
+ * Makes a symbolic link to a directory. Replaces an earlier link. Removes leftovers of a killed process.
+ * @throws the system's error; EISDIR if a directory is there, which a person may have made
+ */
 export async function publishLink(path: string, target: string): Promise<void> {
   const parent = dirname(path);
   await makeDirectories(parent);
@@ -108,46 +179,52 @@ export async function publishLink(path: string, target: string): Promise<void> {
   const before = await lstat(path).catch(() => undefined);
   if (before?.isSymbolicLink() === true && (await readlink(path)) === target) return;
   const fresh = unfinishedPath(path, 'new');
-  const old = unfinishedPath(path, 'old');
   await symlink(target, fresh);
-  // A rename replaces a link atomically. It cannot replace a directory, which a person may have made here.
-  if (before?.isDirectory() === true) await renameIfThere(path, old);
-  await rename(fresh, path);
+  try {
+    await rename(fresh, path);
+  } finally {
+    await rm(fresh, { force: true });
+  }
   await syncDirectory(parent);
-  await rm(old, { recursive: true, force: true });
 }
 
 /** The path of an entry that is not published, named after the process that writes it. */
-const unfinishedPath = (path: string, state: 'new' | 'old'): string =>
+const unfinishedPath = (path: string, state: 'new' | 'old' | 'gone'): string =>
   join(dirname(path), `.${basename(path)}.${state}-${process.pid}-${newUuid()}`);
 
+const UNFINISHED = /^\.(?<name>.+)\.(?<state>new|old|gone)-(?<pid>\d+)-[0-9a-f-]{36}$/;
+
 /**
- * Puts back the directories whose replacement a kill interrupted, between the two renames of `exchange`.
- * @param parent the directory in which they are
+ * Ends what killed processes began: puts back the directories that were moved away and not replaced, and deletes what they left otherwise.
+ * @param parent the directory in which they published
  */
-export async function restoreReplaced(parent: string): Promise<void> {
-  for (const left of await readdir(parent).catch(() => [])) {
-    const [, name = '', pid] = /^\.(.+)\.old-(\d+)-[0-9a-f-]{36}$/.exec(left) ?? [];
-    if (pid === undefined || existsSync(`/proc/${pid}`) || existsSync(join(parent, name))) continue;
-    // rename(2) refuses to replace a directory that has entries: another process was faster.
-    await rename(join(parent, left), join(parent, name)).catch(() => undefined);
-  }
+export async function settleLeftovers(parent: string): Promise<void> {
+  for (const name of await readdir(parent).catch(() => [])) if (UNFINISHED.test(name)) await settle(parent, name);
 }
 
-/** Removes the entries that killed processes left next to a path. */
+/** The same for what is left next to one path, and of older releases. */
 async function removeLeftovers(path: string): Promise<void> {
   const parent = dirname(path);
   for (const name of await readdir(parent).catch(() => [])) {
     if (!name.startsWith(`.${basename(path)}.`)) continue;
     const end = name.slice(basename(path).length + 1);
     // Entries that a person put there have other ends.
-    if (!/^\.(?:(?:new|old)-|[0-9a-f-]{36}$)/.test(end)) continue;
-    const [, pid] = /\.(?:new|old)-(\d+)-[0-9a-f-]{36}$/.exec(name) ?? [];
-    const left = join(parent, name);
-    const facts = await lstat(left).catch(() => undefined);
-    const isOld = facts !== undefined && systemClock.wallTimeMs() - facts.ctimeMs >= UNFINISHED_MS;
-    if (isOld || pid === undefined || !existsSync(`/proc/${pid}`)) await rm(left, { recursive: true, force: true });
+    if (/^\.(?:(?:new|old|gone)-|[0-9a-f-]{36}$)/.test(end)) await settle(parent, name);
   }
+}
+
+/** Leaves alone what belongs to a running process. */
+async function settle(parent: string, left: string): Promise<void> {
+  const { name = '', state, pid } = UNFINISHED.exec(left)?.groups ?? {};
+  const path = join(parent, left);
+  const facts = seenEntry(path);
+  const isOld = facts !== undefined && systemClock.wallTimeMs() - facts.ctimeMs >= UNFINISHED_MS;
+  if (!isOld && pid !== undefined && existsSync(`/proc/${pid}`)) return;
+  const place = join(parent, name);
+  if (state === 'old' && seenEntry(place) === undefined)
+    // rename(2) refuses to replace a directory that has entries: another process was faster.
+    await rename(path, place).catch(() => undefined);
+  else await rm(path, { recursive: true, force: true });
 }
 
 /** Writes one file. A reader finds either the whole old content or the whole new one. */

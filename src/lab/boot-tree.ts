@@ -7,6 +7,7 @@ import { cachePlace } from '../../bin/cache-place.js';
 import { buildEnvironment } from '../images/environment.ts';
 import { importInstaller } from '../images/installer.ts';
 import { installLoaders } from '../images/loaders.ts';
+import { replacesAll } from '../images/publication.ts';
 import { BuildProgress } from './build-progress.ts';
 
 /** The contents of a tree: the loaders of an architecture, and its environment or Debian's installer. */
@@ -44,7 +45,9 @@ export async function cachedBootTree(
   progress.tell('Looking up the packages');
   const request = { tree: part, arch, release: RELEASE, workDir, onProgress: (text: string) => progress.tell(text) };
   try {
-    await (installer === undefined ? buildEnvironment(request) : importInstaller(request));
+    await (installer === undefined
+      ? buildEnvironment(request)
+      : importInstaller({ ...request, mayReplace: replacesAll }));
     await installLoaders(request);
   } catch (error) {
     clean();

@@ -8,7 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { RackError } from '../../src/errors.ts';
 import { buildEnvironment } from '../../src/images/environment.ts';
-import { publishDirectory } from '../../src/images/publication.ts';
+import { publishDirectory, replacesAll } from '../../src/images/publication.ts';
 import { missing } from '../support/needs.ts';
 import { makeModule, makePackage, readCpio } from './synthetic.ts';
 
@@ -144,7 +144,7 @@ describe('the ephemeral environment', { skip: missing('dpkg-deb') }, () => {
     const contentOf = (text: string) => ['linux', 'initrd.gz'].map((name) => ({ name, data: Buffer.from(text) }));
     for (let round = 0; round < 10; round += 1) {
       const texts = ['a', 'b', 'c', 'd'];
-      await Promise.all(texts.map((text) => publishDirectory(directory, contentOf(text))));
+      await Promise.all(texts.map((text) => publishDirectory(directory, contentOf(text), replacesAll)));
       const [kernel, initrd] = ['linux', 'initrd.gz'].map((name) => readFileSync(join(directory, name), 'utf8'));
       assert.equal(kernel, initrd);
       assert.deepEqual(readdirSync(join(directory, '..')), ['commissioning']);

@@ -10,6 +10,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { RackError } from '../../src/errors.ts';
 import { encodeCpio } from '../../src/images/cpio.ts';
 import { importInstaller } from '../../src/images/installer.ts';
+import { replacesAll } from '../../src/images/publication.ts';
 import { missing } from '../support/needs.ts';
 import { makeModule, makePackage, makeProgram, readCpio } from './synthetic.ts';
 
@@ -73,7 +74,10 @@ describe("Debian's installer", { skip: missing('dpkg-deb', 'depmod') }, () => {
     const tree = join(scratch, name, 'tree');
     const workDir = join(scratch, name, 'work');
     const onProgress = (text: string): number => said.push(text);
-    const published = await importInstaller({ tree, arch: 'amd64', release, packages, workDir, onProgress });
+    const published = await importInstaller({
+      ...{ tree, arch: 'amd64', release, packages, workDir, onProgress },
+      mayReplace: replacesAll,
+    });
     const read = (file: string): Buffer => readFileSync(join(published.directory, file));
     return { said, tree, workDir, published, read };
   }

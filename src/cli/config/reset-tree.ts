@@ -23,9 +23,9 @@ export interface TreeShares {
 
 /** The store's own names; hidden ones are locks, manifests, downloads, uploads and copies under way. */
 const STORED =
-  /^images\/(?:\.[^/]+|[0-9a-f]{2}\/(?:[0-9a-f]{64}\.(?:img(?:\.zst)?|squashfs|root\.tar|root\.gz|file)|\.[^/]+)|systems\/\.?[^/]+-[0-9a-f]{12}(?:\.(?:new|old)-\d+-[0-9a-f-]{36})?)$/;
+  /^images\/(?:\.[^/]+|[0-9a-f]{2}\/(?:[0-9a-f]{64}\.(?:img(?:\.zst)?|squashfs|root\.tar|root\.gz|file)|\.[^/]+)|systems\/\.?[^/]+-[0-9a-f]{12}(?:\.(?:new|old|gone)-\d+-[0-9a-f-]{36})?)$/;
 /** Unfinished files and directories (`images/publication.ts`), and damaged files that a check took out (`images/parts/part-check.ts`). */
-const UNFINISHED = /^\..+\.(?:(?:new|old)-\d+-[0-9a-f-]{36}|[0-9a-f]{8}-[0-9a-f-]{27}|damaged)$/;
+const UNFINISHED = /^\..+\.(?:(?:new|old|gone)-\d+-[0-9a-f-]{36}|[0-9a-f]{8}-[0-9a-f-]{27}|damaged)$/;
 /** Where the links of a system lead, from the directory of its release. */
 const SYSTEM_LINK = /^(?:\.\.\/){4}images\/systems\/[^/]+$/;
 

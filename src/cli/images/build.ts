@@ -13,7 +13,7 @@ import { type NetbootTree, readNetbootTree } from '../../images/given/netboot-tr
 import { importInstaller, isReleaseName, publishInstaller, requireInstallerPrograms } from '../../images/installer.ts';
 import { installLoaders } from '../../images/loaders.ts';
 import { type NeededProgram, requirePrograms } from '../../images/needed-programs.ts';
-import { assertReplaceable, installerDirectory } from '../../images/parts/tree-parts.ts';
+import { assertReplaceable, installerDirectory, replaceable } from '../../images/parts/tree-parts.ts';
 import { makeStateDirectory } from '../../store/database-file.ts';
 import { checkGivenFile } from '../terminal/given-file.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
@@ -49,7 +49,7 @@ export async function importInstallerImage(
     requireInstallerPrograms(flags.packages);
     return publishImages(flags, async (request) => {
       checkPlace(request, 'debian');
-      return [await importInstaller(request)];
+      return [await importInstaller({ ...request, mayReplace: replaceable(request.tree, 'debian') })];
     });
   }
   // Read before switching users: the owner of the state directory may have no right to read it.
@@ -75,7 +75,10 @@ async function publishNetbootTree(request: EnvironmentRequest, tree: NetbootTree
   const { kernel, initrd, os, source, title = request.release } = tree;
   const base = tree.release ?? request.release;
   const facts = { os, release: request.release, base, title, source };
-  return await publishInstaller(request, { kernel, initrd, base, hasPackages: os === 'debian', facts });
+  return await publishInstaller(
+    { ...request, mayReplace: replaceable(request.tree, os) },
+    { kernel, initrd, base, hasPackages: os === 'debian', facts },
+  );
 }
 
 /** @throws RackError as `assertReplaceable` */

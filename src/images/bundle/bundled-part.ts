@@ -21,6 +21,7 @@ import {
   MANIFEST,
   nameOfPart,
   partDirectory,
+  replaceable,
   type TreePart,
 } from '../parts/tree-parts.ts';
 import { encodeManifest, makeDirectories, publishDirectory } from '../publication.ts';
@@ -126,7 +127,7 @@ export async function addBundledPart(part: BundledPart, terms: PartTerms): Promi
       files,
     });
     const links = files.map((file) => ({ name: file.name, link: copies.get(file.sha256)?.path ?? '' }));
-    await publishDirectory(place, [...links, manifest]);
+    await publishDirectory(place, [...links, manifest], replaceable(tree, osOf(part)));
     return true;
   } catch (error) {
     throw asStoreError(error, dirname(place));
@@ -135,10 +136,12 @@ export async function addBundledPart(part: BundledPart, terms: PartTerms): Promi
   }
 }
 
+const osOf = (part: BundledPart): string | undefined => (part.kind === 'installer' ? part.os : undefined);
+
 /** True if the tree has the same files. @throws RackError `already-exists` if it has others that are not older */
 async function isThere(part: BundledPart, tree: string): Promise<boolean> {
   const directory = partDirectory(part);
-  assertReplaceable(tree, directory, part.kind === 'installer' ? part.os : undefined);
+  assertReplaceable(tree, directory, osOf(part));
   const present = listTreeParts(tree).find((one) => one.directory === directory);
   if (present === undefined) return false;
   const contentOf = ({ files }: Pick<TreePart, 'files'>): string =>

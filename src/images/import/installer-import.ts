@@ -13,8 +13,14 @@ import { checkNames, type EnvironmentRequest, type Publication } from '../enviro
 import { waitForImports } from '../file-lock.ts';
 import { publishInstaller } from '../installer.ts';
 import { type InstallerOffer, installerName } from '../offers/offer.ts';
-import { assertReplaceable, findPart, installerDirectory } from '../parts/tree-parts.ts';
-import { describeFile, encodeManifest, makeDirectories, publishDirectory } from '../publication.ts';
+import { assertReplaceable, findPart, installerDirectory, replaceable } from '../parts/tree-parts.ts';
+import {
+  describeFile,
+  encodeManifest,
+  makeDirectories,
+  publishDirectory,
+  type ReplacementCheck,
+} from '../publication.ts';
 import { downloadOf, type FetchTerms, fetchFile, lockOf } from './file-fetch.ts';
 
 /** The largest kernel or initrd, in bytes; both are read into memory. Debian's have at most 50 MB. */
@@ -66,11 +72,12 @@ export async function importOfferedInstaller(offer: InstallerOffer, terms: Insta
     if (linux === undefined || first === undefined) throw new Error('two files were requested');
     const facts = { os, release, base, title, source, kernel_url: kernel.url, initrd_url: initrd.url, fetched };
     const installer = { kernel: linux, initrd: first, base, hasPackages: os === WITH_PACKAGES, facts };
-    const request = { tree, arch, release, workDir, packages, onProgress, signal };
+    const mayReplace = replaceable(tree, os);
+    const request = { tree, arch, release, workDir, packages, onProgress, signal, mayReplace };
     const published =
       offer.finished === undefined
         ? await publishInstaller(request, installer)
-        : await publishFinished(place, [linux, first], { ...facts, serial: offer.finished.serial });
+        : await publishFinished(place, [linux, first], { ...facts, serial: offer.finished.serial }, mayReplace);
     for (const file of requests) await removeDownload(file);
     const made = await findPart(place, fetched);
     if (made === undefined)
@@ -86,6 +93,7 @@ async function publishFinished(
   directory: string,
   [linux, initrd]: readonly [kernel: Buffer, initrd: Buffer],
   facts: Readonly<Record<string, unknown>>,
+  mayReplace: ReplacementCheck,
 ): Promise<Publication> {
   const images = [
     { name: 'linux', data: linux },
@@ -93,6 +101,6 @@ async function publishFinished(
   ];
   const files = images.map(describeFile);
   const manifest = encodeManifest({ schema: 1, ...facts, packages: [], files });
-  await publishDirectory(directory, [...images, manifest]);
+  await publishDirectory(directory, [...images, manifest], mayReplace);
   return { directory, files: [...files, describeFile(manifest)] };
 }

@@ -15,7 +15,7 @@ import { BlobFile, checkRoom } from '../blob-writing.ts';
 import { checkNames, type Publication } from '../environment.ts';
 import { beginCopy, type StoreCopy } from '../image-removal.ts';
 import { storedTitle } from '../image-store.ts';
-import { assertReplaceable, installerDirectory } from '../parts/tree-parts.ts';
+import { assertReplaceable, installerDirectory, replaceable } from '../parts/tree-parts.ts';
 import { encodeManifest, makeDirectories, type PublishedFile, publishDirectory } from '../publication.ts';
 import type { ImageBytes } from '../qcow2/reading.ts';
 import { asStoreError } from '../store-error.ts';
@@ -142,7 +142,7 @@ async function publish(
     const facts = { os: 'ubuntu', release, title, source: basename(fileName) };
     const manifest = encodeManifest({ schema: 1, ...facts, packages: [], files });
     const linked = files.map(({ name }, index) => ({ name, link: links[index]?.path ?? '' }));
-    await publishDirectory(directory, [...linked, manifest]);
+    await publishDirectory(directory, [...linked, manifest], replaceable(tree, 'ubuntu'));
     return { directory, files, title, arch, release };
   } finally {
     for (const link of links) await link.end();

@@ -8,7 +8,7 @@
 
 import { readdirSync, statSync } from 'node:fs';
 import { rmdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { z } from 'zod';
 import { CPUS } from '../../boot/architectures.ts';
 import { isPlainName } from '../../boot/images.ts';
@@ -18,7 +18,13 @@ import { readRegularFile, UnfitFile } from '../../files/regular-file.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
 import { formatImageName, type ImageName, storedTitle } from '../image-store.ts';
 import { INSTALLER, installerName, LOADER, PART_FILES_MAX } from '../offers/offer.ts';
-import { isWhole, type PublishedFile, removeDirectory, restoreReplaced } from '../publication.ts';
+import {
+  isWhole,
+  type PublishedFile,
+  type ReplacementCheck,
+  removeDirectory,
+  settleLeftovers,
+} from '../publication.ts';
 import { assertNotLinked, linkOnWay } from '../tree-place.ts';
 
 const GENERIC = 'generic';
@@ -141,18 +147,22 @@ export const nameOfPart = (part: Pick<TreePart, 'kind' | keyof ImageName>): stri
 export async function removePart(tree: string, part: Pick<TreePart, 'directory' | 'files'>): Promise<void> {
   const path = join(tree, part.directory);
   assertNotLinked(tree, part.directory);
-  assertNoOthers(tree, part);
-  await removeDirectory(path);
+  await removeDirectory(path, (at) => assertOnly(at, part));
   await rmdir(dirname(path)).catch((error: unknown) => {
     if (!KEPT.has(osErrorCode(error) ?? '')) throw error;
   });
 }
 
 /** @throws RackError `bad-argument` if the directory of a part has other files than those of the part */
-export function assertNoOthers(tree: string, { directory, files }: Pick<TreePart, 'directory' | 'files'>): void {
+export const assertNoOthers = (tree: string, part: Pick<TreePart, 'directory' | 'files'>): void =>
+  assertOnly(join(tree, part.directory), part);
+
+/** The same for a directory that was moved away. */
+function assertOnly(at: string, { directory, files }: Pick<TreePart, 'directory' | 'files'>): void {
+  assertDirectory(at, directory);
   const own = new Set([MANIFEST, ...files.map(({ name }) => name)]);
   // Hidden files are what a check took out, or what a killed process left.
-  const other = entriesIn(join(tree, directory)).find((name) => !own.has(name) && !name.startsWith('.'));
+  const other = entriesIn(at).find((name) => !own.has(name) && !name.startsWith('.'));
   if (other === undefined) return;
   const why = `${JSON.stringify(`${directory}/${other}`)} was not put there by an import`;
   throw new RackError(
@@ -161,25 +171,40 @@ export function assertNoOthers(tree: string, { directory, files }: Pick<TreePart
   );
 }
 
+/** Nothing may be there, too. @param directory its name @throws RackError `already-exists` for anything else */
+function assertDirectory(at: string, directory: string): void {
+  const found = seenEntry(at);
+  if (found === undefined || found.isDirectory()) return;
+  const what = found.isSymbolicLink() ? 'a link' : 'not a directory';
+  throw new RackError('already-exists', `${directory} is ${what}, and no import put it there: move it away first`);
+}
+
 /**
  * Checks whether a loader or an installer may be put into a directory of the tree.
  * @param os the system of an installer
  * @throws RackError `already-exists` if the directory has an installer of another system or files of a person, `bad-argument` if it has both, and
  * `store-unwritable` if it is behind a link
  */
-export function assertReplaceable(tree: string, directory: string, os?: string): void {
-  assertNotLinked(tree, directory);
-  const path = join(tree, directory);
-  const manifest = readManifest(path);
-  if (manifest !== undefined) {
-    if (os !== undefined && manifest.os !== undefined && manifest.os !== os) {
-      const other = `${directory} has the installer of ${manifest.os}, and the machines that install it start from there`;
-      throw new RackError('already-exists', `${other}: remove it first, or rename the release of this one`);
-    }
-    assertNoOthers(tree, { directory, files: manifest.files });
-  } else if (entriesIn(path).some((name) => !name.startsWith('.')))
-    throw new RackError('already-exists', `${path} has files that no import put there: move it away first`);
-}
+export const assertReplaceable = (tree: string, directory: string, os?: string): void =>
+  replaceable(tree, os)(join(tree, directory), join(tree, directory));
+
+/** The check of `assertReplaceable`, for a publication. */
+export const replaceable =
+  (tree: string, os?: string): ReplacementCheck =>
+  (at, place) => {
+    const directory = relative(tree, place);
+    assertNotLinked(tree, directory);
+    assertDirectory(at, place);
+    const manifest = readManifest(at);
+    if (manifest !== undefined) {
+      if (os !== undefined && manifest.os !== undefined && manifest.os !== os) {
+        const other = `${directory} has the installer of ${manifest.os}, and the machines that install it start from there`;
+        throw new RackError('already-exists', `${other}: remove it first, or rename the release of this one`);
+      }
+      assertOnly(at, { directory, files: manifest.files });
+    } else if (entriesIn(at).some((name) => !name.startsWith('.')))
+      throw new RackError('already-exists', `${place} has files that no import put there: move it away first`);
+  };
 
 /** @throws the system's error, unless nothing is there */
 function entriesIn(path: string): readonly string[] {
@@ -191,13 +216,13 @@ function entriesIn(path: string): readonly string[] {
   }
 }
 
-/** Puts back the boot loaders, installers and environments whose replacement a kill interrupted. */
+/** Ends what killed processes did to boot loaders, installers and environments (publication.ts). */
 export async function restoreParts(tree: string): Promise<void> {
   const parents = [
     ...namesIn(tree, LOADER).map((type) => [LOADER, type]),
     ...CPUS.flatMap((cpu) => namesIn(tree, cpu, GENERIC).map((release) => [cpu, GENERIC, release])),
   ].map((names) => names.join('/'));
-  for (const parent of parents) if (linkOnWay(tree, parent) === undefined) await restoreReplaced(join(tree, parent));
+  for (const parent of parents) if (linkOnWay(tree, parent) === undefined) await settleLeftovers(join(tree, parent));
 }
 
 /** The errors of rmdir(2) for a directory that has other entries, that is gone, or that is a link. */

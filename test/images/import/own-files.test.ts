@@ -15,16 +15,23 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { newUuid } from '../../../src/clock.ts';
+import { RackError } from '../../../src/errors.ts';
 import { sweepDownloads } from '../../../src/images/import/left-downloads.ts';
 import { noteRefusal, readRefusal } from '../../../src/images/import/refusals.ts';
-import { assertReplaceable, listTreeParts, removePart } from '../../../src/images/parts/tree-parts.ts';
+import { assertReplaceable, listTreeParts, removePart, replaceable } from '../../../src/images/parts/tree-parts.ts';
+import { publishDirectory, type ReplacementCheck, removeDirectory } from '../../../src/images/publication.ts';
 import { putPart } from '../../support/tree-part.ts';
 
 const INSTALLER = 'amd64/generic/bookworm/install';
 const FACTS = { os: 'debian', title: 'Debian 12', serial: '20261101' };
+const OTHERS = JSON.stringify({
+  os: 'evil',
+  title: 'Evil',
+  files: [{ name: 'linux', bytes: 1, sha256: '0'.repeat(64) }],
+});
 const FILES = { linux: 'kernel', 'initrd.gz': 'initrd' };
 
 let tree = '';
@@ -84,12 +91,86 @@ test('an installer whose replacement a kill interrupted comes back, unless a new
   assert.equal(readFileSync(join(tree, INSTALLER, 'linux'), 'utf8'), 'kernel');
   mkdirSync(old);
   await sweepDownloads(tree, Date.now());
-  assert.deepEqual(readdirSync(release).toSorted(), [basename(old), 'install'].toSorted());
+  assert.deepEqual(readdirSync(release), ['install'], 'what was replaced is deleted');
   renameSync(join(tree, INSTALLER), join(release, `.install.old-${process.pid}-${newUuid()}`));
-  rmSync(old, { recursive: true });
   await sweepDownloads(tree, Date.now());
   assert.equal(existsSync(join(tree, INSTALLER)), false, 'that process puts the new one there');
 });
+
+test('a killed removal stays one, and a killed import leaves no bytes', async () => {
+  putPart(tree, INSTALLER, FILES, FACTS);
+  const release = join(tree, 'amd64/generic/bookworm');
+  const dead = spawnSync('true').pid;
+  renameSync(join(tree, INSTALLER), join(release, `.install.gone-${dead}-${newUuid()}`));
+  putPart(tree, `amd64/generic/bookworm/.install.new-${dead}-${newUuid()}`, FILES, FACTS);
+  const ours = `.install.new-${process.pid}-${newUuid()}`;
+  mkdirSync(join(release, ours));
+  mkdirSync(join(release, '.install.kept-by-me'));
+  await sweepDownloads(tree, Date.now());
+  assert.deepEqual(readdirSync(release).toSorted(), ['.install.kept-by-me', ours].toSorted());
+});
+
+const NEW = [{ name: 'linux', data: Buffer.from('a new kernel') }];
+/** Calls a function before the judgement on what was moved away. */
+const before =
+  (check: ReplacementCheck, act: () => void): ReplacementCheck =>
+  (at, place) => {
+    if (at !== place) act();
+    check(at, place);
+  };
+
+test('a directory that a person makes during an import stays', async () => {
+  const publishing = publishDirectory(join(tree, INSTALLER), NEW, replaceable(tree, 'debian'));
+  mkdirSync(join(tree, INSTALLER), { recursive: true });
+  writeFileSync(join(tree, INSTALLER, 'thesis'), 'mine');
+  await assert.rejects(publishing, { code: 'already-exists', message: /bookworm\/install has files that no import/ });
+  assert.deepEqual(readdirSync(join(tree, INSTALLER)), ['thesis']);
+  assert.deepEqual(readdirSync(join(tree, INSTALLER, '..')), ['install']);
+});
+
+for (const [name, act] of [
+  ['a file of a person', (at: string) => writeFileSync(join(at, 'thesis'), 'mine')],
+  ['the installer of another system', (at: string) => writeFileSync(join(at, 'manifest.json'), OTHERS)],
+] as const)
+  for (const [work, run] of [
+    ['replaced', (check: ReplacementCheck) => publishDirectory(join(tree, INSTALLER), NEW, check)],
+    ['removed', (check: ReplacementCheck) => removeDirectory(join(tree, INSTALLER), check)],
+  ] as const)
+    test(`${name} that comes at the last moment is not ${work}`, async () => {
+      putPart(tree, INSTALLER, FILES, FACTS);
+      const away = (): string => readdirSync(join(tree, INSTALLER, '..')).find((one) => one.includes('.old-')) ?? '';
+      const check = before(replaceable(tree, 'debian'), () => act(join(tree, INSTALLER, '..', away())));
+      await assert.rejects(run(check), RackError);
+      assert.equal(readFileSync(join(tree, INSTALLER, 'linux'), 'utf8'), 'kernel');
+      assert.deepEqual(readdirSync(join(tree, INSTALLER, '..')), ['install']);
+    });
+
+test('what may not be replaced is kept under another name if its place was filled meanwhile', async () => {
+  mkdirSync(join(tree, INSTALLER), { recursive: true });
+  const late: ReplacementCheck = (at, place) => {
+    if (at === place) return;
+    writeFileSync(join(at, 'thesis'), 'mine');
+    putPart(tree, INSTALLER, FILES, FACTS);
+    throw new RackError('already-exists', 'not yours');
+  };
+  await assert.rejects(publishDirectory(join(tree, INSTALLER), NEW, late), {
+    message: /install was filled by another process at the same moment: what was there before is now \S+kept-/,
+  });
+  assert.ok(existsSync(join(tree, INSTALLER, 'linux')));
+  await sweepDownloads(tree, Date.now());
+  const kept = readdirSync(join(tree, INSTALLER, '..')).find((one) => one.startsWith('.install.kept-')) ?? '';
+  assert.equal(readFileSync(join(tree, INSTALLER, '..', kept, 'thesis'), 'utf8'), 'mine');
+});
+
+for (const [what, put] of [
+  ['a file', (path: string) => writeFileSync(path, 'mine')],
+  ['a link', (path: string) => symlinkSync(tree, path)],
+] as const)
+  test(`${what} in the place of an installer is refused`, () => {
+    mkdirSync(join(tree, INSTALLER, '..'), { recursive: true });
+    put(join(tree, INSTALLER));
+    assert.throws(() => assertReplaceable(tree, INSTALLER, 'debian'), RackError);
+  });
 
 test('a refusal is noted in a new file, whatever has its place', async () => {
   const file = { directory: tree, name: 'ab'.repeat(32) };
