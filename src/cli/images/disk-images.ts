@@ -25,10 +25,11 @@ import {
 } from '../../images/image-store.ts';
 import { describeSystem, judgeSystem, type SystemFacts, SystemInspector } from '../../images/image-system.ts';
 import { listAllInstallers } from '../../images/installer-tree.ts';
-import { damagedParts, partName } from '../../images/parts/part-check.ts';
+import { damagedParts, listKnownParts, partName } from '../../images/parts/part-check.ts';
 import {
   installerDirectory,
   listTreeParts,
+  movePartAside,
   nameOfPart,
   removePart,
   type TreePart,
@@ -286,6 +287,17 @@ export async function removeDiskImages(
   const allParts = listTreeParts(tree);
   const parts = exact.length > 0 ? [] : partsNamed(allParts, wanted, doomed.length > 0);
   const names = [...doomed.map(formatImageName), ...parts.map(nameOfPart), ...broken.map(({ name }) => name)];
+  if (names.length === 0 && listKnownParts(tree).spoilt.includes(wanted)) {
+    const moved = await movePartAside(tree, wanted).catch((error: unknown) => {
+      throw asStoreError(error, dirname(join(tree, wanted)));
+    });
+    if (flags.json) printJson({ removed: [], moved: [moved], freed: 0 });
+    else
+      print(
+        `Removed ${wanted}\nIts manifest is damaged, so its files may be yours: they are now in ${moved}; delete what you do not need.`,
+      );
+    return 0;
+  }
   if (names.length === 0) {
     const foreign = foreignInstaller(tree, wanted);
     if (foreign !== undefined)

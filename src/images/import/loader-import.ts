@@ -15,7 +15,7 @@ import { removeDownload } from '../download/removal.ts';
 import type { Publication } from '../environment.ts';
 import { waitForImports } from '../file-lock.ts';
 import { type LoaderOffer, loaderName } from '../offers/offer.ts';
-import { assertReplaceable, findPart, MANIFEST, replaceable } from '../parts/tree-parts.ts';
+import { assertReadable, assertReplaceable, findPart, MANIFEST, replaceable } from '../parts/tree-parts.ts';
 import { describeFile, encodeManifest, makeDirectories, publishDirectory } from '../publication.ts';
 import { downloadOf, type FetchTerms, fetchFile, lockOf } from './file-fetch.ts';
 import { type LoaderFile, unpackLoader } from './loader-archive.ts';
@@ -82,6 +82,7 @@ export async function importLoader(offer: LoaderOffer, terms: LoaderTerms): Prom
     const published = files.map(describeFile);
     const facts = { source, title, label, serial, fetched: digests };
     const manifest = encodeManifest({ schema: 1, ...facts, packages: [], files: published });
+    assertReadable(name, manifest);
     await publishDirectory(directory, [...files, manifest], replaceable(tree));
     for (const { request } of wanted) await removeDownload(request);
     const made = await findPart(directory, digests);

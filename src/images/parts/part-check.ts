@@ -20,12 +20,11 @@ import { z } from 'zod';
 import { CPUS } from '../../boot/architectures.ts';
 import { isPlainName } from '../../boot/images.ts';
 import { cleanText } from '../../clean-text.ts';
-import { osErrorCode } from '../../errors.ts';
-import { readRegularFile, UnfitFile } from '../../files/regular-file.ts';
+import { osErrorCode, RackError } from '../../errors.ts';
 import { seenEntry, seenIdentity } from '../../files/seen-stats.ts';
 import { INSTALLER, LOADER, PART_FILES_MAX } from '../offers/offer.ts';
 import { type ContentState, judgeBlob } from '../stored-blob.ts';
-import { hasFiles, MANIFEST, MANIFEST_BYTES_MAX } from './tree-parts.ts';
+import { asideRemedy, hasFiles, MANIFEST, readOwn } from './tree-parts.ts';
 
 /** A group of files with a manifest. */
 interface KnownPart {
@@ -61,6 +60,8 @@ interface TreeContent {
   readonly parts: readonly KnownPart[];
   /** Directories without a manifest and links, relative to the tree: a person made them. */
   readonly others: readonly string[];
+  /** The directories of boot loaders and installers with a damaged manifest, relative to the tree. */
+  readonly spoilt: readonly string[];
   /** Each names a part that cannot be checked, with the reason and the remedy. */
   readonly problems: readonly string[];
 }
@@ -130,7 +131,7 @@ export const damagedParts = (tree: string): readonly KnownPart[] =>
 /** Checks every file that a manifest names, one after the other. */
 export async function checkParts(
   terms: CheckTerms,
-): Promise<Omit<TreeContent, 'parts'> & { readonly parts: readonly CheckedPart[] }> {
+): Promise<Pick<TreeContent, 'others' | 'problems'> & { readonly parts: readonly CheckedPart[] }> {
   const { parts, others, problems } = listKnownParts(terms.tree);
   const total = parts.reduce((sum, part) => sum + bytesOf(part), 0);
   const checked: CheckedPart[] = [];
@@ -193,6 +194,8 @@ const isTakenOut = ({ kind }: KnownPart, { state }: CheckedFile): boolean =>
 
 /** Takes a file out of the tree. @returns the path of the kept copy, relative to the tree; undefined if the file was deleted */
 async function takeOut(tree: string, part: KnownPart, path: string): Promise<string | undefined> {
+  // No machine gets it, and what is in it is not Rackboot's.
+  if (seenEntry(join(tree, path))?.isDirectory() === true) return undefined;
   if (part.kind !== 'built-in' && fileOf(part) === undefined) {
     await rm(join(tree, path), { recursive: true, force: true });
     return undefined;
@@ -214,6 +217,7 @@ async function takeOut(tree: string, part: KnownPart, path: string): Promise<str
 export function listKnownParts(tree: string): TreeContent {
   const problems: string[] = [];
   const others: string[] = [];
+  const spoilt: string[] = [];
   const listing = {
     ...{ tree, onProblem: (problem: string): void => void problems.push(problem) },
     onOther: (path: string): void => void others.push(path),
@@ -226,11 +230,17 @@ export function listKnownParts(tree: string): TreeContent {
   for (const place of [...places.slice(0, PARTS_MAX), ...builtIn]) {
     const path = join(place.directory, place.kind === 'built-in' ? `.loaders-${place.architecture}.json` : MANIFEST);
     const found = readFacts(tree, path);
-    if (typeof found === 'object') parts.push({ ...place, manifest: found });
-    else if (found !== undefined) problems.push(found);
+    if (typeof found === 'object' && 'files' in found) parts.push({ ...place, manifest: found });
+    else if (typeof found === 'object') {
+      const isImported = place.kind === 'loader' || place.kind === 'installer';
+      if (isImported) spoilt.push(place.directory);
+      const remedy = isImported ? asideRemedy(place.directory) : '`rackboot images build` makes them again';
+      const text = `${path} is damaged, so its files cannot be checked: ${found.damage}`;
+      problems.push(`${text}; ${remedy}; if they are your own, remove it`);
+    } else if (found !== undefined) problems.push(found);
     else if (place.kind !== 'built-in') others.push(place.directory);
   }
-  return { parts, others, problems };
+  return { parts, others, spoilt, problems };
 }
 
 interface Listing {
@@ -286,28 +296,14 @@ function namesUnder(
 const unreadable = (path: string, code: string): string =>
   `${path} cannot be read (${code}): let the user who runs Rackboot read it.`;
 
-/** @returns undefined: there is no manifest of Rackboot; a text: the problem with it */
-function readFacts(tree: string, path: string): PartFacts | string | undefined {
+/** @returns undefined: there is no manifest of Rackboot; a text: it cannot be read, and why */
+function readFacts(tree: string, path: string): PartFacts | { readonly damage: string } | string | undefined {
   const file = join(tree, path);
-  const entry = seenEntry(file);
-  if (entry === undefined) return undefined;
-  const damaged = (why: string): string =>
-    `${path} is damaged, so its files cannot be checked: ${why}; import or build them again, or remove it if they are your own.`;
   try {
-    if (entry.isSymbolicLink()) return damaged('it is a link');
-    const value: unknown = JSON.parse(readRegularFile(file, MANIFEST_BYTES_MAX));
-    const decoded = manifestShape.safeParse(value);
-    if (decoded.success) return decoded.data;
-    // A person's own file of this name.
-    if (!isOurs(value)) return undefined;
-    return damaged('it does not name files with their hashes');
+    const found = readOwn(file, (value) => manifestShape.safeParse(value).data);
+    return typeof found === 'string' ? { damage: found } : found;
   } catch (error) {
-    if (error instanceof UnfitFile) return damaged(error.message);
-    if (error instanceof SyntaxError) return damaged('it is not JSON');
-    const code = osErrorCode(error);
-    if (code === undefined) throw error;
-    return code === 'ENOENT' ? undefined : unreadable(file, code);
+    if (error instanceof RackError) return `${error.message}.`;
+    throw error;
   }
 }
-
-const isOurs = (value: unknown): boolean => z.object({ schema: z.literal(1) }).safeParse(value).success;

@@ -5,20 +5,25 @@
 //
 // 1. A directory without a manifest of an import is not listed: a person filled it.
 // 2. A removed directory disappears whole.
+// 3. Only regular files that the manifest names are replaced and removed, and hidden ones that Rackboot made. If the manifest is damaged,
+//    nobody knows whose the files are: an import does not replace them, and a removal moves them aside.
 
-import { readdirSync, statSync } from 'node:fs';
-import { rmdir } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { type Dirent, readdirSync, statSync } from 'node:fs';
+import { rename, rmdir } from 'node:fs/promises';
+import { basename, dirname, join, relative } from 'node:path';
 import { z } from 'zod';
 import { CPUS } from '../../boot/architectures.ts';
 import { isPlainName } from '../../boot/images.ts';
 import { cleanText } from '../../clean-text.ts';
+import { newUuid } from '../../clock.ts';
+import { counted } from '../../counted.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { readRegularFile, UnfitFile } from '../../files/regular-file.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
 import { formatImageName, type ImageName, storedTitle } from '../image-store.ts';
 import { INSTALLER, installerName, LOADER, PART_FILES_MAX } from '../offers/offer.ts';
 import {
+  type FileContent,
   isWhole,
   type PublishedFile,
   type ReplacementCheck,
@@ -161,15 +166,18 @@ export const assertNoOthers = (tree: string, part: Pick<TreePart, 'directory' | 
 function assertOnly(at: string, { directory, files }: Pick<TreePart, 'directory' | 'files'>): void {
   assertDirectory(at, directory);
   const own = new Set([MANIFEST, ...files.map(({ name }) => name)]);
-  // Hidden files are what a check took out, or what a killed process left.
-  const other = entriesIn(at).find((name) => !own.has(name) && !name.startsWith('.'));
+  const other = entriesIn(at).find((entry) => !(own.has(entry.name) ? entry.isFile() : isLeft(entry)));
   if (other === undefined) return;
-  const why = `${JSON.stringify(`${directory}/${other}`)} was not put there by an import`;
+  const why = `${JSON.stringify(`${directory}/${other.name}`)} was not put there by an import`;
   throw new RackError(
     'bad-argument',
     `${why}: move it away from these files, which are replaced and removed as a whole`,
   );
 }
+
+/** True for what a check took out, what a killed process left, and a removed file that a machine still reads by NFS. */
+const isLeft = (entry: Dirent): boolean =>
+  entry.isFile() && /^\.(?:.+\.(?:damaged|[0-9a-f]{8}-[0-9a-f-]{27})|nfs[0-9a-f]+)$/.test(entry.name);
 
 /** Nothing may be there, too. @param directory its name @throws RackError `already-exists` for anything else */
 function assertDirectory(at: string, directory: string): void {
@@ -182,8 +190,8 @@ function assertDirectory(at: string, directory: string): void {
 /**
  * Checks whether a loader or an installer may be put into a directory of the tree.
  * @param os the system of an installer
- * @throws RackError `already-exists` if the directory has an installer of another system or files of a person, `bad-argument` if it has both, and
- * `store-unwritable` if it is behind a link
+ * @throws RackError `already-exists` if the directory has an installer of another system, files of a person or a damaged manifest,
+ * `bad-argument` if it has an import and files of a person, and `store-unwritable` if it is behind a link
  */
 export const assertReplaceable = (tree: string, directory: string, os?: string): void =>
   replaceable(tree, os)(join(tree, directory), join(tree, directory));
@@ -195,25 +203,64 @@ export const replaceable =
     const directory = relative(tree, place);
     assertNotLinked(tree, directory);
     assertDirectory(at, place);
-    const manifest = readManifest(at);
+    const manifest = readOwn(join(at, MANIFEST), decodeManifest);
+    if (typeof manifest === 'string') {
+      const text = `${join(directory, MANIFEST)} is damaged: ${manifest}`;
+      throw new RackError('already-exists', `${text}: ${asideRemedy(directory)}`);
+    }
     if (manifest !== undefined) {
       if (os !== undefined && manifest.os !== undefined && manifest.os !== os) {
         const other = `${directory} has the installer of ${manifest.os}, and the machines that install it start from there`;
         throw new RackError('already-exists', `${other}: remove it first, or rename the release of this one`);
       }
       assertOnly(at, { directory, files: manifest.files });
-    } else if (entriesIn(at).some((name) => !name.startsWith('.')))
+    } else if (!entriesIn(at).every(isLeft))
       throw new RackError('already-exists', `${place} has files that no import put there: move it away first`);
   };
 
-/** @throws the system's error, unless nothing is there */
-function entriesIn(path: string): readonly string[] {
+/** Empty if nothing is there. @throws RackError `tree-unreadable` */
+function entriesIn(path: string): readonly Dirent[] {
   try {
-    return readdirSync(path);
+    return readdirSync(path, { withFileTypes: true });
   } catch (error) {
     if (osErrorCode(error) === 'ENOENT') return [];
-    throw error;
+    throw asUnreadable(path, error);
   }
+}
+
+function asUnreadable(path: string, cause: unknown): unknown {
+  const code = osErrorCode(cause);
+  if (code === undefined) return cause;
+  const text = `${path} cannot be read (${code}): let the user who runs Rackboot read it`;
+  return new RackError('tree-unreadable', text, { cause });
+}
+
+/**
+ * Moves the files of a part with a damaged manifest out of the way: it is unknown whose they are.
+ * @param directory relative to the tree @returns the hidden path that they have now
+ * @throws RackError `store-unwritable` if it is behind a link; the system's error
+ */
+export async function movePartAside(tree: string, directory: string): Promise<string> {
+  assertNotLinked(tree, directory);
+  const hidden = join(tree, dirname(directory), `.${basename(directory)}.damaged-${newUuid()}`);
+  await rename(join(tree, directory), hidden);
+  return hidden;
+}
+
+/** What to do about a damaged manifest. */
+export const asideRemedy = (directory: string): string =>
+  `\`sudo rackboot images remove ${directory}\` moves the files out of the way, and an import brings new ones`;
+
+/** @throws RackError `bad-argument` if the manifest of a new part could not be read: its directory would count as a person's */
+export function assertReadable(name: string, { data }: FileContent): void {
+  const refuse = (why: string): RackError => new RackError('bad-argument', `${name} was not imported: ${why}`);
+  const found = manifestShape.safeParse(JSON.parse(Buffer.from(data).toString('utf8')));
+  if (data.length > MANIFEST_BYTES_MAX) throw refuse('the names of its files are too long');
+  if (found.success) return;
+  const isNumber = found.error.issues.some(({ path }) => path.join() === 'files');
+  throw refuse(
+    isNumber ? `it must have 1 to ${counted(PART_FILES_MAX, 'file')}` : 'its names or those of its files are unusable',
+  );
 }
 
 /** Ends what killed processes did to boot loaders, installers and environments (publication.ts). */
@@ -276,6 +323,34 @@ function readManifest(directory: string): PartManifest | undefined {
     // A tree that was filled by hand has none.
     if (!(error instanceof UnfitFile || error instanceof SyntaxError)) assertHidden(directory, error);
     return undefined;
+  }
+}
+
+const decodeManifest = (value: unknown): PartManifest | undefined => manifestShape.safeParse(value).data;
+
+/**
+ * Reads a manifest that Rackboot may have written.
+ * @param decode undefined: the value is not what Rackboot writes
+ * @returns undefined: there is none, or a person's own file has its name; a text: why it cannot be used
+ * @throws RackError `tree-unreadable`
+ */
+export function readOwn<T extends object>(
+  file: string,
+  decode: (value: unknown) => T | undefined,
+): T | string | undefined {
+  const entry = seenEntry(file);
+  if (entry === undefined) return undefined;
+  if (entry.isSymbolicLink()) return 'it is a link';
+  try {
+    const value: unknown = JSON.parse(readRegularFile(file, MANIFEST_BYTES_MAX));
+    const decoded = decode(value);
+    const isOurs = z.object({ schema: z.literal(1) }).safeParse(value).success;
+    return decoded === undefined && isOurs ? 'it does not name files with their hashes' : decoded;
+  } catch (error) {
+    if (error instanceof UnfitFile) return error.message;
+    if (error instanceof SyntaxError) return 'it is not JSON';
+    if (osErrorCode(error) === 'ENOENT') return undefined;
+    throw asUnreadable(file, error);
   }
 }
 

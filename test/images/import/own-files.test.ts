@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -17,12 +18,15 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
+import { runCommandLine } from '../../../src/cli/command-line.ts';
 import { newUuid } from '../../../src/clock.ts';
 import { RackError } from '../../../src/errors.ts';
 import { sweepDownloads } from '../../../src/images/import/left-downloads.ts';
 import { noteRefusal, readRefusal } from '../../../src/images/import/refusals.ts';
+import { checkParts } from '../../../src/images/parts/part-check.ts';
 import { assertReplaceable, listTreeParts, removePart, replaceable } from '../../../src/images/parts/tree-parts.ts';
 import { publishDirectory, type ReplacementCheck, removeDirectory } from '../../../src/images/publication.ts';
+import { printedBy } from '../../support/printed.ts';
 import { putPart } from '../../support/tree-part.ts';
 
 const INSTALLER = 'amd64/generic/bookworm/install';
@@ -170,6 +174,59 @@ for (const [what, put] of [
     mkdirSync(join(tree, INSTALLER, '..'), { recursive: true });
     put(join(tree, INSTALLER));
     assert.throws(() => assertReplaceable(tree, INSTALLER, 'debian'), RackError);
+  });
+
+for (const [what, put] of [
+  ['directory', (path: string) => mkdirSync(path)],
+  ['link', (path: string) => symlinkSync(tree, path)],
+] as const)
+  test(`a ${what} of a person under the name of an imported file, or a hidden one, is neither replaced nor removed`, async () => {
+    for (const name of ['linux', '.mine', '.linux.damaged']) {
+      putPart(tree, INSTALLER, FILES, FACTS);
+      const [part] = listTreeParts(tree);
+      assert.ok(part);
+      rmSync(join(tree, INSTALLER, name), { force: true });
+      put(join(tree, INSTALLER, name));
+      const refusal = { code: 'bad-argument', message: /install\/\S+" was not put there by an import: move it/ };
+      assert.throws(() => assertReplaceable(tree, INSTALLER, 'debian'), refusal);
+      await assert.rejects(removePart(tree, part), refusal);
+      assert.ok(lstatSync(join(tree, INSTALLER, name)));
+    }
+  });
+
+test('a check leaves the directory of a person under the name of an imported file', async () => {
+  putPart(tree, INSTALLER, FILES, FACTS);
+  rmSync(join(tree, INSTALLER, 'linux'));
+  mkdirSync(join(tree, INSTALLER, 'linux/thesis'), { recursive: true });
+  const { parts } = await checkParts({ tree, repairs: true, onProgress: () => undefined });
+  assert.deepEqual(
+    parts[0]?.files.map(({ state }) => state.kind),
+    ['damaged', 'whole'],
+  );
+  assert.ok(existsSync(join(tree, INSTALLER, 'linux/thesis')));
+});
+
+for (const [what, manifest] of [
+  ['cut', '{"schema": 1, "fi'],
+  ['empty', ''],
+  ['without files', '{"schema": 1, "files": []}'],
+] as const)
+  test(`a manifest that is ${what} is named by the check and the import with one remedy, which an operator can follow`, async () => {
+    putPart(tree, INSTALLER, FILES, FACTS);
+    writeFileSync(join(tree, INSTALLER, 'manifest.json'), manifest);
+    const remedy = `\`sudo rackboot images remove ${INSTALLER}\` moves the files out of the way`;
+    const says = ({ message }: Error): boolean =>
+      message.includes('install/manifest.json is damaged: it ') && message.includes(remedy);
+    assert.throws(() => assertReplaceable(tree, INSTALLER, 'debian'), says);
+    const { problems } = await checkParts({ tree, repairs: true, onProgress: () => undefined });
+    assert.ok(problems[0]?.includes(remedy), problems[0]);
+    const removal = await printedBy(() => runCommandLine(['images', 'remove', INSTALLER, '--tree', tree]));
+    assert.equal(removal.result, 0, removal.complaint);
+    const [, kept = ''] = /they are now in (\S+);/.exec(removal.text) ?? [];
+    assert.equal(readFileSync(join(kept, 'linux'), 'utf8'), 'kernel');
+    assertReplaceable(tree, INSTALLER, 'debian');
+    await publishDirectory(join(tree, INSTALLER), NEW, replaceable(tree, 'debian'));
+    assert.ok(existsSync(join(kept, 'linux')), 'nothing of Rackboot removes it');
   });
 
 test('a refusal is noted in a new file, whatever has its place', async () => {
