@@ -22,7 +22,6 @@ import {
   type GivenName,
   hasBlob,
   IMAGES_MAX,
-  type ImageOrigin,
   isSameName,
   judgeImageName,
   judgeTitle,
@@ -36,7 +35,7 @@ import {
 import { makeDirectories, publishFile } from './publication.ts';
 import { asStoreError } from './store-error.ts';
 import { placeBlob, whileStoreLocked } from './stored-blob.ts';
-import type { ImageSigns } from './stored-system.ts';
+import type { ImageOrigin, ImageSigns } from './stored-system.ts';
 
 /** The file to add, and the name of the image. */
 export interface AddRequest extends CopyRequest {

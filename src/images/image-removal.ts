@@ -12,7 +12,14 @@ import { newUuid } from '../clock.ts';
 import { RackError } from '../errors.ts';
 import { seenEntry } from '../files/seen-stats.ts';
 import { tryLock } from './file-lock.ts';
-import { blobsOf, type KnownManifests, manifestPath, readImages, type StoredImage } from './image-store.ts';
+import {
+  assertOwnStore,
+  blobsOf,
+  type KnownManifests,
+  manifestPath,
+  readImages,
+  type StoredImage,
+} from './image-store.ts';
 import { asStoreError } from './store-error.ts';
 import { whileStoreLocked } from './stored-blob.ts';
 
@@ -156,8 +163,9 @@ export interface StoreCopy {
   end(): Promise<void>;
 }
 
-/** Begins a copy. @throws RackError `store-unwritable`; the system's error */
+/** Begins a copy. @throws RackError `store-unwritable`, `tree-unreadable`; the system's error */
 export async function beginCopy(tree: string): Promise<StoreCopy> {
+  assertOwnStore(tree);
   const path = join(tree, 'images', `.part-${newUuid()}`);
   // The system's error says more than that of the lock.
   await (await open(`${path}.lock`, 'wx', 0o644)).close();

@@ -15,14 +15,15 @@ import { basename, dirname, join } from 'node:path';
 import { cleanText } from '../clean-text.ts';
 import { counted } from '../counted.ts';
 import { osErrorCode, RackError } from '../errors.ts';
-import { isFields } from '../fields.ts';
 import { readRegularFile, UnfitFile } from '../files/regular-file.ts';
 import { identityOf, seenEntry } from '../files/seen-stats.ts';
 import type { ImageFormat, PartitionTable } from './disk-image.ts';
 import {
   decodeSystem,
+  type ImageOrigin,
   type ImageSigns,
   isRootFormat,
+  originIn,
   type RootFormat,
   type StoredSystem,
   type SystemFile,
@@ -71,15 +72,6 @@ export interface StoredImage extends ImageName {
 
 /** The source that the manifests of a rack's copies of its region's images name. */
 export const COPY_SOURCE = 'region';
-
-/** A file that a source of images publishes. */
-export interface ImageOrigin {
-  /** The name of the source. */
-  readonly source: string;
-  readonly algorithm: 'sha256' | 'sha512' | 'md5';
-  /** As published; lower case. */
-  readonly hex: string;
-}
 
 /** The image that the region requests; the store chooses label and serial. */
 export interface ImageWish extends Omit<ImageName, 'label' | 'serial'> {
@@ -251,19 +243,18 @@ export function decodeImage(text: string): StoredImage | string {
     ...{ title: storedTitle(word('title')), format, partitionTable },
     ...{ sha256: word('sha256'), bytes: count('bytes'), diskBytes: count('diskBytes') },
     ...{ ...(system === undefined ? {} : { system }), ...signsIn(fields.get('signs')) },
-    ...{ ...originOf(fields.get('origin')), ...(fields.get('isMade') === true ? { isMade: true } : {}) },
+    ...{ ...originIn(fields.get('origin')), ...(fields.get('isMade') === true ? { isMade: true } : {}) },
   };
   if (!HASH.test(image.sha256) || image.bytes === 0 || image.diskBytes === 0) return 'it lacks its hash or its size';
   return judgeImageName(image) ?? image;
 }
 
-/** The origin of an image; empty if it cannot be read, which costs only another download. */
-function originOf(value: unknown): { readonly origin?: ImageOrigin } {
-  if (!isFields(value)) return {};
-  const { source, algorithm, hex } = value;
-  if (typeof source !== 'string' || typeof hex !== 'string') return {};
-  if (algorithm !== 'sha256' && algorithm !== 'sha512' && algorithm !== 'md5') return {};
-  return { origin: { source: cleanText(source), algorithm, hex } };
+/** @throws RackError `tree-unreadable` if the directory of the images is a link: the boot server sends no file from outside the tree */
+export function assertOwnStore(tree: string): void {
+  const directory = join(tree, 'images');
+  if (seenEntry(directory)?.isSymbolicLink() !== true) return;
+  const remedy = `put all of ${tree} on the other disk instead: boot.tree may name another directory, and may be a link`;
+  throw new RackError('tree-unreadable', `${directory} is a link, through which no machine gets images: ${remedy}`);
 }
 
 /** An image, or the problem with its manifest, as read from the file with this identity (files/seen-stats.ts). */
@@ -278,8 +269,10 @@ export type KnownManifests = Map<string, KnownManifest>;
 /**
  * Reads all manifests; a tree without images is an empty store.
  * @param known manifests that have not changed since are not read again, and give the same objects: that takes a tenth of the time
+ * @throws RackError `tree-unreadable`
  */
 export function readImages(tree: string, known?: KnownManifests): StoreContent {
+  assertOwnStore(tree);
   let names: readonly string[];
   try {
     names = readdirSync(manifestsOf(tree));
@@ -379,12 +372,10 @@ export function chooseImage<T extends WithKernel>(wish: ImageWish, images: reado
 
 /** Finds an image of a tree for the region: the best one whose bytes really exist. Reads a few small files synchronously. */
 export function findStoredImage(tree: string, wish: ImageWish): FoundImage | undefined {
-  const { images } = readImages(tree);
-  const whole = images.filter((image) => hasBlob(tree, image));
+  const whole = readImages(tree).images.filter((image) => hasBlob(tree, image));
   const image = chooseImage(wish, whole);
-  return image === undefined
-    ? undefined
-    : { ...image, ...startsOf(image), path: `/${blobPath(image.sha256, image.format)}` };
+  if (image === undefined) return undefined;
+  return { ...image, ...startsOf(image), path: `/${blobPath(image.sha256, image.format)}` };
 }
 
 /**

@@ -1,6 +1,7 @@
 // A system in the store, in the form of MAAS's streams: its root as a file system or an archive instead of a disk image, with its kernel
 // and initrd. A machine that is deployed from it sets up the disk itself.
 
+import { cleanText } from '../clean-text.ts';
 import { isFields } from '../fields.ts';
 
 /** The format of a root: a squashfs file system, a tar archive in any compression, or another file system compressed with gzip. */
@@ -25,6 +26,15 @@ export interface SystemFile {
   /** Hexadecimal. */
   readonly sha256: string;
   readonly bytes: number;
+}
+
+/** A file that a source of images publishes. */
+export interface ImageOrigin {
+  /** The name of the source. */
+  readonly source: string;
+  readonly algorithm: 'sha256' | 'sha512' | 'md5';
+  /** As published; lower case. */
+  readonly hex: string;
 }
 
 /** How a disk image starts and is set up, judging by its content when it was added. */
@@ -74,6 +84,15 @@ export function signsIn(value: unknown): { readonly signs?: ImageSigns } {
   const { startsByBios, startsByUefi, hasCloudInit } = value;
   if (typeof startsByBios !== 'boolean' || typeof startsByUefi !== 'boolean') return {};
   return typeof hasCloudInit === 'boolean' ? { signs: { startsByBios, startsByUefi, hasCloudInit } } : {};
+}
+
+/** The origin of an image; empty if it cannot be read, which costs only another download. */
+export function originIn(value: unknown): { readonly origin?: ImageOrigin } {
+  if (!isFields(value)) return {};
+  const { source, algorithm, hex } = value;
+  if (typeof source !== 'string' || typeof hex !== 'string') return {};
+  if (algorithm !== 'sha256' && algorithm !== 'sha512' && algorithm !== 'md5') return {};
+  return { origin: { source: cleanText(source), algorithm, hex } };
 }
 
 function decodeFile(value: unknown): SystemFile | undefined {

@@ -27,15 +27,9 @@ import { lockImport } from '../../src/images/file-lock.ts';
 import { addImage } from '../../src/images/image-adding.ts';
 import { type CheckedContent, checkContent } from '../../src/images/image-check.ts';
 import { beginCopy, removeImages, sweepBlobs } from '../../src/images/image-removal.ts';
-import {
-  blobPath,
-  hasBlob,
-  type ImageOrigin,
-  manifestPath,
-  readImages,
-  type StoredImage,
-} from '../../src/images/image-store.ts';
+import { blobPath, hasBlob, manifestPath, readImages, type StoredImage } from '../../src/images/image-store.ts';
 import { removeLeft, sweepDownloads } from '../../src/images/import/left-downloads.ts';
+import type { ImageOrigin } from '../../src/images/stored-system.ts';
 import { sweepParts } from '../../src/images/uploads/upload-part.ts';
 import { viewBytes } from '../../src/net/borrowed-bytes.ts';
 import { putPart } from '../support/tree-part.ts';

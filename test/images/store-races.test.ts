@@ -26,13 +26,13 @@ import {
   blobPath,
   encodeImage,
   hasBlob,
-  type ImageOrigin,
   manifestPath,
   readImages,
   type StoredImage,
 } from '../../src/images/image-store.ts';
 import { removeUnused } from '../../src/images/import/older-images.ts';
 import { placeBlob } from '../../src/images/stored-blob.ts';
+import type { ImageOrigin } from '../../src/images/stored-system.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { sha256 } from './download/download-place.ts';
 

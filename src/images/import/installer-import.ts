@@ -11,6 +11,7 @@ import { RackError } from '../../errors.ts';
 import { removeDownload } from '../download/removal.ts';
 import { checkNames, type EnvironmentRequest, type Publication } from '../environment.ts';
 import { waitForImports } from '../file-lock.ts';
+import { assertOwnStore } from '../image-store.ts';
 import { publishInstaller } from '../installer.ts';
 import { type InstallerOffer, installerName } from '../offers/offer.ts';
 import { assertReplaceable, findPart, installerDirectory, replaceable } from '../parts/tree-parts.ts';
@@ -57,6 +58,7 @@ export async function importOfferedInstaller(offer: InstallerOffer, terms: Insta
   const place = join(tree, installerDirectory(offer));
   const present = terms.mayStay === true ? await findPart(place, fetched) : undefined;
   if (present !== undefined) return { directory: place, ...present, added: false };
+  assertOwnStore(tree);
   assertReplaceable(tree, installerDirectory(offer), os);
   const directory = join(tree, 'images', '.downloads');
   await makeDirectories(directory);

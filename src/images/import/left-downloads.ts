@@ -7,7 +7,7 @@ import { RackError } from '../../errors.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
 import { BYTE_ENDS, ENDS, OF_FILE, removeUnlocked } from '../download/unlocked-parts.ts';
 import { tryImport } from '../file-lock.ts';
-import { blobPath, hasBlob, readImages } from '../image-store.ts';
+import { assertOwnStore, blobPath, hasBlob, readImages } from '../image-store.ts';
 import { sweepSeen } from '../offers/seen-sweep.ts';
 import { hasFiles, listTreeParts, restoreParts } from '../parts/tree-parts.ts';
 import { asStoreError } from '../store-error.ts';
@@ -22,10 +22,11 @@ const LEFT_MS = 14 * 24 * 60 * 60 * 1000;
  * publication and the end of its import leaves. Removes the locks that killed imports left, and the memory of documents that are no longer
  * read. Puts back what an interrupted replacement took out of the tree.
  * @returns the freed bytes of files
- * @throws RackError `store-unwritable` for the first file that could not be removed, after the others
+ * @throws RackError `tree-unreadable`; `store-unwritable` for the first file that could not be removed, after the others
  */
 export async function sweepDownloads(tree: string, nowMs: number): Promise<number> {
   await restoreParts(tree);
+  assertOwnStore(tree);
   await sweepSeen(tree, nowMs);
   const directory = directoryOf(tree);
   const files = (await keptFiles(tree)).toSorted();

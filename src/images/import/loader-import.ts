@@ -14,6 +14,7 @@ import { RackError } from '../../errors.ts';
 import { removeDownload } from '../download/removal.ts';
 import type { Publication } from '../environment.ts';
 import { waitForImports } from '../file-lock.ts';
+import { assertOwnStore } from '../image-store.ts';
 import { type LoaderOffer, loaderName } from '../offers/offer.ts';
 import { assertReadable, assertReplaceable, findPart, MANIFEST, replaceable } from '../parts/tree-parts.ts';
 import { describeFile, encodeManifest, makeDirectories, publishDirectory } from '../publication.ts';
@@ -49,6 +50,7 @@ export async function importLoader(offer: LoaderOffer, terms: LoaderTerms): Prom
   const digests = [...new Set(offer.files.map(({ digest }) => digest.hex))];
   const present = await findPart(directory, digests);
   if (present !== undefined) return { directory, ...present, added: false };
+  assertOwnStore(tree);
   assertReplaceable(tree, name);
   const downloads = join(tree, 'images', '.downloads');
   await makeDirectories(downloads);

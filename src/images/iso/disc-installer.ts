@@ -14,7 +14,7 @@ import { RackError } from '../../errors.ts';
 import { BlobFile, checkRoom } from '../blob-writing.ts';
 import { checkNames, type Publication } from '../environment.ts';
 import { beginCopy, type StoreCopy } from '../image-removal.ts';
-import { storedTitle } from '../image-store.ts';
+import { assertOwnStore, storedTitle } from '../image-store.ts';
 import { assertReplaceable, installerDirectory, replaceable } from '../parts/tree-parts.ts';
 import { encodeManifest, makeDirectories, type PublishedFile, publishDirectory } from '../publication.ts';
 import type { ImageBytes } from '../qcow2/reading.ts';
@@ -115,6 +115,7 @@ async function publish(
   disc: IsoDisc,
   { kernel, initrd, title, arch, release }: FoundInstaller,
 ): Promise<DiscInstaller> {
+  assertOwnStore(tree);
   await makeDirectories(join(tree, 'images'));
   const place = installerDirectory({ architecture: arch, release });
   assertReplaceable(tree, place, 'ubuntu');

@@ -3,7 +3,8 @@
 import { RackError } from '../../errors.ts';
 import { nearestName } from '../../nearest-name.ts';
 import type { Digest } from '../download/digest.ts';
-import { type ImageName, type ImageOrigin, isSameName, type StoredImage } from '../image-store.ts';
+import { type ImageName, isSameName, type StoredImage } from '../image-store.ts';
+import type { ImageOrigin } from '../stored-system.ts';
 
 /** How many names a message lists; further ones are counted. */
 export const NAMED_MAX = 8;

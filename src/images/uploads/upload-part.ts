@@ -17,6 +17,7 @@ import { osErrorCode, RackError } from '../../errors.ts';
 import { ownershipRemedy } from '../../files/ownership.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
 import { checkRoom, ROOM_CHECK_BYTES } from '../blob-writing.ts';
+import { assertOwnStore } from '../image-store.ts';
 import { makeDirectories, syncDirectory } from '../publication.ts';
 import { asStoreError } from '../store-error.ts';
 
@@ -48,10 +49,11 @@ export const partLockPath = (tree: string, upload: PartOf): string => `${partPat
 /** The path of the part of an upload. */
 export const partPath = (tree: string, upload: PartOf): string => join(directoryOf(tree), nameOf(upload));
 
-/** @throws RackError `store-unwritable` if the disk of the tree has no room for `bytes` */
+/** @throws RackError `store-unwritable` if the disk of the tree has no room for `bytes`, `tree-unreadable` */
 export async function checkUploadRoom(tree: string, bytes: number): Promise<void> {
   const directory = directoryOf(tree);
   try {
+    assertOwnStore(tree);
     await makeDirectories(directory);
     await checkRoom(join(directory, 'part'), bytes);
   } catch (error) {

@@ -13,6 +13,7 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,11 +22,14 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
 import { newUuid } from '../../../src/clock.ts';
 import { RackError } from '../../../src/errors.ts';
+import { beginCopy, sweepBlobs } from '../../../src/images/image-removal.ts';
+import { readImages } from '../../../src/images/image-store.ts';
 import { sweepDownloads } from '../../../src/images/import/left-downloads.ts';
 import { noteRefusal, readRefusal } from '../../../src/images/import/refusals.ts';
 import { checkParts } from '../../../src/images/parts/part-check.ts';
 import { assertReplaceable, listTreeParts, removePart, replaceable } from '../../../src/images/parts/tree-parts.ts';
 import { publishDirectory, type ReplacementCheck, removeDirectory } from '../../../src/images/publication.ts';
+import { checkUploadRoom } from '../../../src/images/uploads/upload-part.ts';
 import { printedBy } from '../../support/printed.ts';
 import { putPart } from '../../support/tree-part.ts';
 
@@ -240,4 +244,29 @@ test('a refusal is noted in a new file, whatever has its place', async () => {
   execFileSync('mkfifo', [path]);
   await noteRefusal(file, { as: 'amd64', why: 'it is empty' });
   assert.match(readRefusal(file, 'amd64') ?? '', /^it is empty/);
+});
+
+test('a directory of images that is a link is refused everywhere, because no machine gets files through it', async () => {
+  const away = mkdtempSync(join(tmpdir(), 'rackboot-away-'));
+  try {
+    symlinkSync(away, join(tree, 'images'));
+    mkdirSync(join(away, '.downloads'));
+    const part = join(away, '.downloads', `${'ab'.repeat(32)}.part`);
+    writeFileSync(part, 'of somebody else');
+    utimesSync(part, 0, 0);
+    const words = { code: 'tree-unreadable', message: /images is a link, .*: put all of .* on the other disk instead/ };
+    assert.throws(() => readImages(tree), words);
+    for (const refused of [
+      () => sweepDownloads(tree, Date.now()),
+      () => sweepBlobs(tree, Date.now(), new Set()),
+      () => beginCopy(tree),
+      () => checkUploadRoom(tree, 1),
+    ])
+      await assert.rejects(refused(), words);
+    const { complaint } = await printedBy(() => runCommandLine(['images', 'fsck', '--tree', tree]));
+    assert.match(complaint, words.message);
+    assert.deepEqual(readdirSync(away, { recursive: true }).toSorted(), ['.downloads', `.downloads/${basename(part)}`]);
+  } finally {
+    rmSync(away, { recursive: true });
+  }
 });
