@@ -241,6 +241,20 @@ test('a source names another index, by its path or, as in MAAS, by the URL itsel
     );
   }));
 
+test('keys with two copies of one key are taken: their signatures are checked before the transaction', () =>
+  withApi(
+    async (ask) => {
+      const keyring_data = `${PUBLIC_KEY}\n${PUBLIC_KEY}`.trim();
+      const created = await ask('POST', '2.0/boot-sources/', { url: URL_1, keyring_data });
+      assert.equal(created.status, 200, created.text);
+      const changed = await ask('PUT', '2.0/boot-sources/1/', { url: 'http://y/', keyring_data });
+      assert.deepEqual([changed.status, changed.json.url], [200, 'http://y/']);
+      const { status, json } = await ask('PUT', '2.0/boot-sources/1/', { url: 'x', keyring_data });
+      assert.deepEqual([status, Object.keys(json)], [400, ['url']]);
+    },
+    { judgeKeyring: (keys) => judgeKeyring(keys, Date.now()) },
+  ));
+
 test('a keyring is uploaded as a file, as the maas command line does it', () =>
   withApi(async (ask, { region, store, clock }) => {
     assert.equal((await ask('GET', '2.0/boot-sources/')).status, 200);

@@ -162,17 +162,19 @@ class Tried extends Error {
 export const trying = <Q extends z.ZodObject>(
   partial: Q,
   run: (call: ApiCall, passed: z.output<Q>, refused: ReadonlySet<string>) => Answer | Promise<Answer>,
-): Check =>
-  judging(partial, async (call, passed, refused) => {
-    try {
-      return await call.region.transact(async () => {
-        throw new Tried(await run(call, passed, refused));
-      });
-    } catch (error) {
-      if (error instanceof Tried) return [error.answer];
-      throw error;
-    }
-  });
+): Check => judging(partial, (call, passed, refused) => tryChange(call, () => run(call, passed, refused)));
+
+/** Makes a change, and undoes it. @param run as for `trying` @returns its answer */
+export async function tryChange(call: ApiCall, run: () => Answer | Promise<Answer>): Promise<readonly [Answer]> {
+  try {
+    return await call.region.transact(async () => {
+      throw new Tried(await run());
+    });
+  } catch (error) {
+    if (error instanceof Tried) return [error.answer];
+    throw error;
+  }
+}
 
 /** A change, and the check of its parameters by a trial of it. */
 export const tried = <Q extends z.ZodObject>(

@@ -19,7 +19,7 @@ import {
   type WrittenBootSource,
 } from '../../records/boot-store.ts';
 import type { BootChange } from '../../records/event-params.ts';
-import { type Answer, json, partOf, refuse, refuseField } from '../call/answer.ts';
+import { type Answer, json, partOf, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { maasTime } from '../call/maas-time.ts';
 import {
   type ApiCall,
@@ -28,7 +28,7 @@ import {
   judging,
   nothing,
   type Operation,
-  trying,
+  tryChange,
   usernameOf,
   value,
   values,
@@ -139,9 +139,21 @@ const changedSource = sourceFields.extend({ url: sourceFields.shape.url.optional
 type GivenSource = z.output<typeof changedSource>;
 
 /** The source made from the parameters and the source before, if any; or a refusal. */
-async function madeSource({ region }: ApiCall, given: GivenSource, before: WrittenBootSource | undefined) {
-  const { sourceOf } = await import('./given-source.ts');
-  return await sourceOf(given, before, region.clock.wallTimeMs(), region.bootImages);
+type MakeSource = (given: GivenSource, before: WrittenBootSource | undefined) => Promise<WrittenBootSource | Refusal>;
+type SourceChange = (call: ApiCall, given: GivenSource, make: MakeSource) => Promise<Answer>;
+
+/** Changes a source in a transaction, before which the given keys are checked. */
+const checkingKeys =
+  (run: SourceChange) =>
+  async (call: ApiCall, given: GivenSource): Promise<Answer> => {
+    const make = await sourceMaker(call, given);
+    return await call.region.transact(async () => (await call.guard?.()) ?? (await run(call, given, make)));
+  };
+
+async function sourceMaker({ region }: ApiCall, keys: GivenSource): Promise<MakeSource> {
+  const { checkedMeans, sourceOf } = await import('./given-source.ts');
+  const means = await checkedMeans(keys, region.bootImages);
+  return (given, before) => sourceOf(given, before, region.clock.wallTimeMs(), means);
 }
 
 async function listSources(call: ApiCall, given: Detail): Promise<Answer> {
@@ -158,10 +170,10 @@ async function urlTaken({ region }: ApiCall, { url }: WrittenBootSource): Promis
   return refuseField('url', 'field.boot-url-taken', { url, id });
 }
 
-async function addSource(call: ApiCall, given: GivenSource): Promise<Answer> {
+async function addSource(call: ApiCall, given: GivenSource, make: MakeSource): Promise<Answer> {
   const refused = checkRack(call);
   if (refused !== undefined) return refused;
-  const source = await madeSource(call, given, undefined);
+  const source = await make(given, undefined);
   if ('kind' in source) return source;
   // Sources of files come first, in the order of ids as well.
   await call.region.bootImages.listSources();
@@ -171,9 +183,9 @@ async function addSource(call: ApiCall, given: GivenSource): Promise<Answer> {
   return await withSource(call, String(added.id), (found) => json(sourceJson(call, found)));
 }
 
-function changeSource(call: ApiCall, given: GivenSource): Promise<Answer> {
+function changeSource(call: ApiCall, given: GivenSource, make: MakeSource): Promise<Answer> {
   return withOwnSource(call, async (before) => {
-    const source = await madeSource(call, given, before);
+    const source = await make(given, before);
     if ('kind' in source) return source;
     const event = sourceEvent(call, 'changed', source);
     const changed = await call.region.store.boot.changeSource(before.id, source, event);
@@ -183,10 +195,12 @@ function changeSource(call: ApiCall, given: GivenSource): Promise<Answer> {
 }
 
 /** Judges a source by its change. Whether it may have a reason is unknown while it is unknown whether it is unsigned. */
-const checkSource = (run: (call: ApiCall, given: GivenSource) => Promise<Answer>) =>
-  trying(changedSource, (call, passed, refused) =>
-    run(call, refused.has('unsigned') ? { ...passed, why: undefined } : passed),
-  );
+const checkSource = (run: SourceChange) =>
+  judging(changedSource, async (call, passed, refused) => {
+    const make = await sourceMaker(call, passed);
+    const given = refused.has('unsigned') ? { ...passed, why: undefined } : passed;
+    return await tryChange(call, () => run(call, given, make));
+  });
 
 function removeSource(call: ApiCall): Promise<Answer> {
   return withOwnSource(call, async ({ id, url }) => {
@@ -359,8 +373,9 @@ function operationsAt(versions: Operation['versions'], prefix: string, group: st
       method: 'POST',
       doc: 'Add a source of images: a simplestreams site.',
       parameters: sourceFields,
+      ownTransaction: true,
       check: checkSource(addSource),
-      run: addSource,
+      run: checkingKeys(addSource),
     }),
     defineOperation({ ...source, ...readSource, doc: 'Read a source of images.', run: readOneSource }),
     defineOperation({
@@ -368,8 +383,9 @@ function operationsAt(versions: Operation['versions'], prefix: string, group: st
       method: 'PUT',
       doc: 'Change a source of images. New keys replace the old ones.',
       parameters: changedSource,
+      ownTransaction: true,
       check: checkSource(changeSource),
-      run: changeSource,
+      run: checkingKeys(changeSource),
     }),
     defineOperation({
       ...{ ...source, ...remove, run: removeSource },

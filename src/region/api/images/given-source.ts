@@ -83,6 +83,15 @@ async function judgeKeys(
 /** The means to check the keys of a source. */
 type SourceMeans = Pick<BootImages, 'hasFile' | 'judgeKeyring'>;
 
+/** Checks the given keys before a transaction, in which nothing may wait for the host or for cryptography. @returns the means with the results */
+export async function checkedMeans(given: GivenSource, means: SourceMeans): Promise<SourceMeans> {
+  const file = given.keyring_filename?.trim() ?? '';
+  const keyring = parseKeyring(given.keyring_data?.trim() ?? '');
+  const hasFile = file === '' || (await means.hasFile(file));
+  const fault = keyring === undefined || keyring.length === 0 ? undefined : await means.judgeKeyring(keyring);
+  return { hasFile: async () => hasFile, judgeKeyring: async () => fault };
+}
+
 /** The source made from the parameters and the source before, if any; or a refusal. @param nowMs wall time */
 export async function sourceOf(
   given: GivenSource,
