@@ -6,9 +6,11 @@
 //
 // 1. A file is Rackboot's by its name in the store, by a manifest of Rackboot, or by the name of an unfinished one. All others stay.
 // 2. A directory goes as a whole if all in it is Rackboot's. Links are removed, never followed.
+// 3. A directory at the place of a file is a person's, and so is a boot loader in the top directory whose size is not that of the manifest, as for
+//    a check (`images/parts/part-check.ts`).
 
-import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
+import { basename, join } from 'node:path';
 import { osErrorCode } from '../../errors.ts';
 import { listKnownParts } from '../../images/parts/part-check.ts';
 import { MANIFEST } from '../../images/parts/tree-parts.ts';
@@ -21,21 +23,31 @@ export interface TreeShares {
   readonly others: readonly string[];
 }
 
-/** The store's own names; hidden ones are locks, manifests, downloads, uploads and copies under way. */
-const STORED =
-  /^images\/(?:\.[^/]+|[0-9a-f]{2}\/(?:[0-9a-f]{64}\.(?:img(?:\.zst)?|squashfs|root\.tar|root\.gz|file)|\.[^/]+)|systems\/\.?[^/]+-[0-9a-f]{12}(?:\.(?:new|old|gone)-\d+-[0-9a-f-]{36})?)$/;
-/** Unfinished files and directories (`images/publication.ts`), and damaged files that a check took out (`images/parts/part-check.ts`). */
-const UNFINISHED = /^\..+\.(?:(?:new|old|gone)-\d+-[0-9a-f-]{36}|[0-9a-f]{8}-[0-9a-f-]{27}|damaged)$/;
+const UUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
+/** The store's own files: of images, an identity, locks, and copies under way. */
+const STORED_FILE = new RegExp(
+  `^images/(?:[0-9a-f]{2}/[0-9a-f]{64}\\.(?:img(?:\\.zst)?|squashfs|root\\.tar|root\\.gz|file)|\\.place|\\.(?:manifests|links|imports)\\.lock|\\.part-(?:\\d+-)?${UUID}[^/]*)$`,
+);
+/** Its directories: manifests, downloads, uploads, damaged copies, dates of documents, and files of systems. */
+const STORED_DIRECTORY =
+  /^images\/(?:\.(?:manifests|downloads|uploads|damaged|seen)|systems\/\.?[^/]+-[0-9a-f]{12}(?:\.(?:new|old|gone)-\d+-[0-9a-f-]{36})?)$/;
+/** Unfinished directories and files (`images/publication.ts`). */
+const UNFINISHED_DIRECTORY = new RegExp(`^\\..+\\.(?:new|old|gone)-\\d+-${UUID}$`);
+const UNFINISHED_FILE = new RegExp(`^\\..+\\.${UUID}$`);
+/** A damaged file that a check took out (`images/parts/part-check.ts`). */
+const TAKEN_OUT = /^(?<above>(?:.*\/)?)\.(?<name>[^/]+)\.damaged$/;
 /** Where the links of a system lead, from the directory of its release. */
 const SYSTEM_LINK = /^(?:\.\.\/){4}images\/systems\/[^/]+$/;
 
 /** Tells Rackboot's files in a tree from all others; both are empty if there is no tree. @throws the system's error */
 export function sharesOf(tree: string): TreeShares {
   if (lstatSync(tree, { throwIfNoEntry: false })?.isDirectory() !== true) return { own: [], others: [] };
-  const named = new Set(
+  const named = new Map<string, Named>(
     listKnownParts(tree).parts.flatMap(({ kind, directory, architecture, manifest: { files } }) => [
-      join(directory, kind === 'built-in' ? `.loaders-${architecture}.json` : MANIFEST),
-      ...files.map(({ name }) => join(directory, name)),
+      [join(directory, kind === 'built-in' ? `.loaders-${architecture}.json` : MANIFEST), {}] as const,
+      ...files.map(
+        ({ name, bytes }) => [join(directory, name), kind === 'built-in' ? { bytes } : {}] satisfies [string, Named],
+      ),
     ]),
   );
   const content = entriesIn(tree, '').map((name) => judge(tree, name, named));
@@ -45,22 +57,34 @@ export function sharesOf(tree: string): TreeShares {
   };
 }
 
+/** A file that a manifest names. */
+interface Named {
+  /** Undefined: a file of another size is Rackboot's, too. */
+  readonly bytes?: number;
+}
+
 /** The same for one entry; paths are relative to the tree. */
-function judge(tree: string, path: string, named: ReadonlySet<string>): TreeShares {
-  const name = path.slice(path.lastIndexOf('/') + 1);
+function judge(tree: string, path: string, named: ReadonlyMap<string, Named>): TreeShares {
   const facts = lstatSync(join(tree, path), { throwIfNoEntry: false });
   if (facts === undefined) return { own: [], others: [] };
-  const isLink = facts.isSymbolicLink();
-  const isOwn = isLink
-    ? SYSTEM_LINK.test(readlinkSync(join(tree, path)))
-    : named.has(path) || STORED.test(path) || UNFINISHED.test(name);
-  if (isOwn) return { own: [path], others: [] };
-  if (isLink || !facts.isDirectory()) return { own: [], others: [path] };
+  if (isOwn(tree, path, facts, named)) return { own: [path], others: [] };
+  if (!facts.isDirectory()) return { own: [], others: [path] };
   const inside = entriesIn(tree, path).map((one) => judge(tree, `${path}/${one}`, named));
   const own = inside.flatMap((one) => one.own);
   const others = inside.flatMap((one) => one.others);
   if (own.length === 0) return { own, others: [path] };
   return others.length === 0 ? { own: [path], others } : { own, others };
+}
+
+function isOwn(tree: string, path: string, facts: Stats, named: ReadonlyMap<string, Named>): boolean {
+  const name = basename(path);
+  if (facts.isSymbolicLink()) return SYSTEM_LINK.test(readlinkSync(join(tree, path)));
+  if (facts.isDirectory()) return STORED_DIRECTORY.test(path) || UNFINISHED_DIRECTORY.test(name);
+  if (!facts.isFile()) return false;
+  const { above = '', name: original = '' } = TAKEN_OUT.exec(path)?.groups ?? {};
+  const known = named.get(path);
+  const isNamed = known !== undefined && (known.bytes ?? facts.size) === facts.size;
+  return isNamed || named.has(`${above}${original}`) || STORED_FILE.test(path) || UNFINISHED_FILE.test(name);
 }
 
 function entriesIn(tree: string, path: string): readonly string[] {

@@ -36,16 +36,20 @@ interface Doomed {
   readonly bytes: number;
 }
 
-/** The names that Rackboot writes in a state directory, with the suffixes of unfinished files and copies. */
-const OURS: readonly (readonly [what: string, name: RegExp])[] = [
-  ['the region: machines, accounts, keys, settings, events', /^region\.(?:db|sock)(?:[-.].*)?$/],
-  ['leases', /^(?:leases\.db|lease-[a-z]+\.json)(?:[-.].*)?$/],
-  ['events that wait for a region', /^outbox\.db(?:[-.].*)?$/],
-  ['the identity and the keys of the rack', /^(?:rack\.json|region\.key|images-key\.asc|ssh)(?:\.part)?$/],
-  [
-    'files that the next start makes again',
-    /^(?:desired-state\.json(?:\..*)?|(?:rack|rackboot)\.sock|cache|images-work)$/,
-  ],
+/** The ends of a database's names: copies before a migration, unfinished copies, and SQLite's companions. */
+const DATABASE = String.raw`\.db(?:\.version-\d+|\.unfinished)?(?:\.part)?(?:-wal|-shm|-journal)?`;
+/** The files that Rackboot writes in a state directory. A copy that a person made there has another name. */
+const FILES: readonly (readonly [what: string, name: RegExp])[] = [
+  ['the region: machines, accounts, keys, settings, events', new RegExp(`^region(?:${DATABASE}|\\.sock)$`)],
+  ['leases', new RegExp(`^(?:leases${DATABASE}|lease-[a-z]+\\.json(?:\\.part)?)$`)],
+  ['events that wait for a region', new RegExp(`^outbox${DATABASE}$`)],
+  ['the identity and the keys of the rack', /^(?:rack\.json|region\.key|images-key\.asc)(?:\.part|\.new)?$/],
+  ['files that the next start makes again', /^(?:desired-state\.json(?:\.part)?|(?:rack|rackboot)\.sock)$/],
+];
+/** The directories that it makes there. */
+const DIRECTORIES: typeof FILES = [
+  ['the identity and the keys of the rack', /^ssh$/],
+  ['files that the next start makes again', /^(?:cache|images-work)$/],
 ];
 /** All configurations of a host share these: `packageCache` is not a place of the configuration that is reset. */
 const PACKAGES = 'packages for further images, which every Rackboot of this host uses,';
@@ -94,12 +98,19 @@ function placesOf(file: string): Places {
 const namesIn = (directory: string): readonly string[] =>
   existsSync(directory) ? readdirSync(directory).toSorted() : [];
 
+/** The purpose of a file or directory in the state directory; undefined: it is not Rackboot's. */
+function purposeOf(path: string): string | undefined {
+  const ours = lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true ? DIRECTORIES : FILES;
+  return ours.find(([, pattern]) => pattern.test(basename(path)))?.[0];
+}
+
 /** @param shares undefined: the images stay */
 function findDoomed(stateDir: string, shares: TreeShares | undefined): readonly Doomed[] {
   const names = namesIn(stateDir);
-  const found = OURS.flatMap(([what, pattern]) =>
-    names.filter((name) => pattern.test(name)).map((name) => doom(what, join(stateDir, name))),
-  );
+  const found = names.flatMap((name) => {
+    const what = purposeOf(join(stateDir, name));
+    return what === undefined ? [] : [doom(what, join(stateDir, name))];
+  });
   const images = (shares?.own ?? []).map((path) => doom('images and boot environments', path));
   const packages = shares === undefined ? [] : packagesKept();
   return [...images, ...packages.map((path) => doom(PACKAGES, path)), ...found];
@@ -142,8 +153,9 @@ function sizeOf(path: string): number {
 /** Files in the state directory that are not Rackboot's. */
 const othersIn = (stateDir: string, tree: string): readonly string[] =>
   namesIn(stateDir)
-    .filter((name) => !LOCK.test(name) && !OURS.some(([, pattern]) => pattern.test(name)))
+    .filter((name) => !LOCK.test(name))
     .map((name) => join(stateDir, name))
+    .filter((path) => purposeOf(path) === undefined)
     .filter((path) => !`${tree}/`.startsWith(`${path}/`));
 
 function announce(doomed: readonly Doomed[], database: string | undefined, kept: string | undefined): void {

@@ -45,6 +45,7 @@ test('the files of another server stay, whole directories and single files', () 
     ],
     (tree, shares) => {
       describeAs(tree, '.loaders-amd64.json', ['pxelinux.0']);
+      writeFileSync(join(tree, 'pxelinux.0'), 'x');
       describeAs(tree, 'amd64/generic/trixie/commissioning/manifest.json', ['linux']);
       describeAs(tree, 'bootloader/uefi/amd64/manifest.json', ['bootx64.efi']);
       symlinkSync('/etc', join(tree, 'link'));
@@ -87,3 +88,33 @@ test('a tree of Rackboot alone goes whole, and a linked store stays', () => {
   });
   assert.deepEqual(sharesOf('/nowhere/at/all'), { own: [], others: [] });
 });
+
+test('a person keeps their own things at the names of Rackboot, and under hidden names', () =>
+  withTree(
+    [
+      ...['bootx64.efi', 'pxelinux.0', '.pxelinux.0.damaged', '.own.damaged'],
+      ...['images/.mine/thesis', 'images/.notes', `images/.part-${UUID}.lock`, `images/ab/${HASH}.img/thesis`],
+      ...['images/ab/.mine', 'images/.manifests.lock', 'images/.place', `images/.downloads/${HASH}.lock`],
+      ...['share/.backup.damaged/f', `share/.f.${UUID}/thesis`],
+      ...['amd64/generic/trixie/install/linux/precious/thesis', 'amd64/generic/trixie/install/initrd.gz'],
+      'amd64/generic/trixie/install/.initrd.gz.damaged',
+    ],
+    (tree, shares) => {
+      describeAs(tree, '.loaders-amd64.json', ['bootx64.efi', 'pxelinux.0']);
+      writeFileSync(join(tree, 'pxelinux.0'), 'x');
+      describeAs(tree, 'amd64/generic/trixie/install/manifest.json', ['linux', 'initrd.gz']);
+      const installer = ['.initrd.gz.damaged', 'initrd.gz', 'manifest.json'];
+      assert.deepEqual(shares(), [
+        [
+          ...['.loaders-amd64.json', '.pxelinux.0.damaged'],
+          ...installer.map((name) => `amd64/generic/trixie/install/${name}`),
+          ...['images/.downloads', 'images/.manifests.lock', `images/.part-${UUID}.lock`, 'images/.place'],
+          'pxelinux.0',
+        ],
+        [
+          ...['.own.damaged', 'amd64/generic/trixie/install/linux', 'bootx64.efi'],
+          ...['images/.mine', 'images/.notes', 'images/ab', 'share'],
+        ],
+      ]);
+    },
+  ));

@@ -199,7 +199,7 @@ describe('images mirror', { skip: missing('linux', 'gpg') }, () => {
     assert.deepEqual(files(), ['q', 'r']);
   });
 
-  test('goes on after a thousand files that the site lacks', async () => {
+  test('continues after a thousand files that the site lacks', async () => {
     const { root, publish, mirror: run, files } = await other('refusing');
     const names = Array.from({ length: 1100 }, (_, number) => `pool/${number}`);
     publish(Object.fromEntries(names.map((name) => [name, name])));
