@@ -6,12 +6,12 @@ import { systemClock } from '../../clock.ts';
 import { counted } from '../../counted.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { addBundle, type BundleContent, writeBundle } from '../../images/bundle/bundle.ts';
-import { type BundledPart, nameOfBundledPart } from '../../images/bundle/bundled-part.ts';
+import { type BundledPart, nameOfBundledPart, type PartResult } from '../../images/bundle/bundled-part.ts';
 import type { AddResult } from '../../images/image-adding.ts';
 import { bytesOfFile } from '../../images/image-file.ts';
 import { formatImageName, imageBytes, readImages, type StoredImage } from '../../images/image-store.ts';
 import { listTreeParts, nameOfPart, type TreePart } from '../../images/parts/tree-parts.ts';
-import { formatBytes, print, printJson } from '../terminal/output.ts';
+import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
 import { imagesNamed, partsNamed } from './disk-images.ts';
 import { enterImageTree } from './image-tree.ts';
 import { fillNewFile } from './new-file.ts';
@@ -76,10 +76,15 @@ function chooseContent(tree: string, names: readonly string[]): BundleContent {
   return { images: [...chosen.images], parts: [...chosen.parts] };
 }
 
-/** Adds everything in a bundle. @param file the open bundle, which the caller closes @returns 0 */
+/**
+ * Adds everything in a bundle.
+ * @param file the open bundle, which the caller closes
+ * @returns 0, or 1 if a boot loader or an installer was refused, and this host does not simply have a newer one
+ */
 export async function importBundle(file: FileHandle, flags: BundleFlags & { readonly file: string }): Promise<number> {
   const results: Pick<AddResult, 'image' | 'added'>[] = [];
   const parts: (BundledPart & { readonly added: boolean })[] = [];
+  const left: { readonly name: string; readonly isNewer: boolean; readonly why: string }[] = [];
   const bytes = await bytesOfFile(file, flags.file);
   const { tree } = enterImageTree(flags);
   const say = (name: string, added: boolean, size: number): void => {
@@ -89,13 +94,20 @@ export async function importBundle(file: FileHandle, flags: BundleFlags & { read
     results.push(result);
     say(formatImageName(result.image), result.added, imageBytes(result.image));
   };
-  const onPart = (part: BundledPart, added: boolean): void => {
-    parts.push({ ...part, added });
+  const onPart = (part: BundledPart, result: PartResult): void => {
+    const added = result.kind === 'added';
+    const name = nameOfBundledPart(part);
     const size = part.files.reduce((sum, { bytes: one }) => sum + one, 0);
-    say(nameOfBundledPart(part), added, size);
+    parts.push({ ...part, added });
+    if ('why' in result) left.push({ name, isNewer: result.kind === 'newer', why: result.why });
+    else say(name, added, size);
   };
   const nowMs = systemClock.wallTimeMs();
   await addBundle({ tree, file: bytes, fileName: flags.file, nowMs, onAdded, onPart });
-  if (flags.json) printJson({ images: results.map(({ image, added }) => ({ ...image, added })), parts });
-  return 0;
+  if (flags.json) printJson({ images: results.map(({ image, added }) => ({ ...image, added })), parts, left });
+  else
+    for (const { name, isNewer, why } of left)
+      if (isNewer) print(`${name} stays: ${why}.`);
+      else printError(`${name} was not imported: ${why}`);
+  return left.every(({ isNewer }) => isNewer) ? 0 : 1;
 }

@@ -16,7 +16,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, lstat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { counted } from '../../counted.ts';
-import { osErrorCode, RackError } from '../../errors.ts';
+import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { statsFault } from '../../files/found-stats.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { type AddResult, addImage } from '../image-adding.ts';
@@ -42,6 +42,7 @@ import {
   decodePart,
   encodePart,
   nameOfBundledPart,
+  type PartResult,
 } from './bundled-part.ts';
 import { addBundledSystem } from './bundled-system.ts';
 import { decodeTarHeader, encodeTarHeader, paddedBytes, TAR_BLOCK_BYTES, type TarFile } from './tar.ts';
@@ -219,12 +220,12 @@ interface BundleTerms {
   /** Called after each image. */
   readonly onAdded: (result: Pick<AddResult, 'image' | 'added'>) => void;
   /** Called after each boot loader and installer. */
-  readonly onPart: (part: BundledPart, added: boolean) => void;
+  readonly onPart: (part: BundledPart, result: PartResult) => void;
 }
 
 /**
- * Adds everything in a bundle. If an image is faulty, those before it stay.
- * @throws RackError `bad-argument` if it is not a whole bundle, and those of `addImage`, `addBundledSystem` and `addBundledPart`
+ * Adds everything in a bundle. If an image is faulty, those before it stay. A boot loader or an installer that is refused does not end the work.
+ * @throws RackError `bad-argument` if it is not a whole bundle, and those of `addImage` and `addBundledSystem`
  */
 export async function addBundle(terms: BundleTerms): Promise<void> {
   const { tree, file, fileName, nowMs, onAdded, onPart } = terms;
@@ -259,7 +260,13 @@ export async function addBundle(terms: BundleTerms): Promise<void> {
     });
     onAdded(result);
   }
-  for (const part of parts) onPart(part, await addBundledPart(part, { tree, fileName, open: contentOf }));
+  for (const part of parts)
+    onPart(part, await addBundledPart(part, { tree, fileName, open: contentOf }).catch(asRefusal));
+}
+
+function asRefusal(error: unknown): PartResult {
+  if (error instanceof RackError) return { kind: 'refused', why: errorText(error) };
+  throw error;
 }
 
 /** A part of a file, which reads like a file. */

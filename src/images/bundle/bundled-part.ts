@@ -4,7 +4,8 @@
 //
 // 1. No name in a bundle becomes a path before it was checked.
 // 2. Where the files came from, a bundle could only claim: an import from a source does not count them as its own.
-// 3. A directory that a person filled, and a newer one, are not replaced.
+// 3. Only an older part of another bundle is replaced. One of a source, or that a person made, stays, and so do newer ones. Damaged files are
+//    replaced by the same ones, wherever they came from.
 
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -17,10 +18,11 @@ import { blobPath, type ImageBlob, storedTitle } from '../image-store.ts';
 import { INSTALLER, LOADER, PART_FILES_MAX } from '../offers/offer.ts';
 import {
   assertReplaceable,
-  listTreeParts,
   MANIFEST,
   nameOfPart,
+  type PresentPart,
   partDirectory,
+  presentPart,
   replaceable,
   type TreePart,
 } from '../parts/tree-parts.ts';
@@ -98,19 +100,31 @@ interface PartTerms {
   readonly open: (blob: ImageBlob) => ImageBytes;
 }
 
+/** What became of a part. `newer`: this host has a newer one. */
+export type PartResult = { readonly kind: 'added' | 'there' } | KeptPart;
+
+interface KeptPart {
+  readonly kind: 'newer' | 'refused';
+  readonly why: string;
+}
+
 /**
  * Adds a boot loader or an installer.
- * @returns false if it was there already
- * @throws RackError `bad-argument` for a file with another hash; `already-exists` if its directory has others of the same age, newer ones, or
- * those of a person; `store-unwritable`
+ * @throws RackError `bad-argument` for a file with another hash; `store-unwritable`; those of `assertReplaceable`
  */
-export async function addBundledPart(part: BundledPart, terms: PartTerms): Promise<boolean> {
+export async function addBundledPart(part: BundledPart, terms: PartTerms): Promise<PartResult> {
   const { tree, fileName, open } = terms;
   const directory = partDirectory(part);
   const place = join(tree, directory);
+  const os = part.kind === 'installer' ? part.os : undefined;
   const copies = new Map<string, StoreCopy>();
   try {
-    if (await isThere(part, tree)) return false;
+    assertReplaceable(tree, directory, os);
+    const present = presentPart(place, part.kind);
+    const isSame = present !== undefined && hasSameFiles(present, part);
+    if (isSame && (await isUndamaged(present, directory, tree))) return { kind: 'there' };
+    const kept = judgePresent(part, present);
+    if (kept !== undefined) return kept;
     await makeDirectories(join(tree, 'images'));
     for (const blob of blobsOfPart(part)) {
       if (copies.has(blob.sha256)) continue;
@@ -118,17 +132,16 @@ export async function addBundledPart(part: BundledPart, terms: PartTerms): Promi
       copies.set(blob.sha256, copy);
       await copyBlob(blob, copy.path, `${nameOfBundledPart(part)} of ${fileName}`, open(blob));
     }
-    const { kind: _kind, architecture: _architecture, files, ...kept } = part;
-    const manifest = encodeManifest({
-      ...kept,
-      source: cleanText(basename(fileName), 255),
-      isBundled: true,
-      packages: [],
-      files,
-    });
+    const { kind: _kind, architecture: _architecture, files, ...facts } = part;
+    const from = { source: cleanText(basename(fileName), 255), isBundled: true };
+    const manifest = isSame ? present.manifest : encodeManifest({ ...facts, ...from, packages: [], files });
     const links = files.map((file) => ({ name: file.name, link: copies.get(file.sha256)?.path ?? '' }));
-    await publishDirectory(place, [...links, manifest], replaceable(tree, osOf(part)));
-    return true;
+    await publishDirectory(place, [...links, manifest], (at, published) => {
+      replaceable(tree, os)(at, published);
+      const late = judgePresent(part, presentPart(at, part.kind));
+      if (late !== undefined) throw new RackError('already-exists', late.why);
+    });
+    return { kind: 'added' };
   } catch (error) {
     throw asStoreError(error, dirname(place));
   } finally {
@@ -136,24 +149,29 @@ export async function addBundledPart(part: BundledPart, terms: PartTerms): Promi
   }
 }
 
-const osOf = (part: BundledPart): string | undefined => (part.kind === 'installer' ? part.os : undefined);
-
-/** True if the tree has the same files. @throws RackError `already-exists` if it has others that are not older */
-async function isThere(part: BundledPart, tree: string): Promise<boolean> {
-  const directory = partDirectory(part);
-  assertReplaceable(tree, directory, osOf(part));
-  const present = listTreeParts(tree).find((one) => one.directory === directory);
-  if (present === undefined) return false;
-  const contentOf = ({ files }: Pick<TreePart, 'files'>): string =>
-    JSON.stringify(files.map((file) => [file.name, file.sha256]).toSorted());
-  if (contentOf(present) === contentOf(part)) return await isUndamaged(present, tree);
-  if (compareSerials(present.serial, part.serial) < 0) return false;
-  const why = `the bundle has the serial ${part.serial}, and this host has other files of the serial ${present.serial}`;
-  const remedy = `remove it first: rackboot images remove ${nameOfPart(present)}`;
-  throw new RackError('already-exists', `${nameOfBundledPart(part)} was not imported: ${why}: ${remedy}`);
+/** Why the part of this host stays; undefined: it may be replaced. */
+function judgePresent(part: BundledPart, present: PresentPart | undefined): KeptPart | undefined {
+  if (present === undefined || hasSameFiles(present, part)) return undefined;
+  const { isBundled, source, serial } = present;
+  const remedy = `to replace it, remove it first: sudo rackboot images remove ${nameOfBundledPart(part)}`;
+  // The serial of one that a person made is only the day on which it was made.
+  if (!isBundled && source === undefined)
+    return { kind: 'refused', why: `this host has one that was made here: ${remedy}` };
+  const order = compareSerials(serial, part.serial);
+  if (isBundled && order < 0) return undefined;
+  const serials = `the bundle has the serial ${part.serial}, and this host has`;
+  if (order > 0) return { kind: 'newer', why: `${serials} the newer ${serial}` };
+  const other = isBundled ? 'other files of the serial' : `that of the source ${source} with the serial`;
+  return { kind: 'refused', why: `${serials} ${other} ${serial}: ${remedy}` };
 }
 
-async function isUndamaged({ directory, files }: TreePart, tree: string): Promise<boolean> {
+const hasSameFiles = (one: Pick<TreePart, 'files'>, other: Pick<TreePart, 'files'>): boolean =>
+  contentOf(one) === contentOf(other);
+
+const contentOf = ({ files }: Pick<TreePart, 'files'>): string =>
+  JSON.stringify(files.map((file) => [file.name, file.sha256]).toSorted());
+
+async function isUndamaged({ files }: Pick<TreePart, 'files'>, directory: string, tree: string): Promise<boolean> {
   for (const { name, sha256, bytes } of files)
     if ((await judgeBlob(tree, { path: join(directory, name), sha256, bytes }, {})).kind !== 'whole') return false;
   return true;

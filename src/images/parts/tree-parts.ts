@@ -79,6 +79,9 @@ const manifestShape = z.object({
     .min(1)
     .max(PART_FILES_MAX),
   fetched: z.array(z.string().max(128)).max(PART_FILES_MAX).optional(),
+  /** Installers of a mirror have it. */
+  kernel_url: z.string().optional(),
+  isBundled: z.boolean().default(false),
 });
 type PartManifest = z.output<typeof manifestShape>;
 
@@ -290,6 +293,27 @@ export async function findPart(directory: string, digests: readonly string[]): P
   const isSame = JSON.stringify(manifest?.fetched?.toSorted()) === JSON.stringify(digests.toSorted());
   if (manifest === undefined || !isSame || !(await isWhole(directory, manifest.files))) return undefined;
   return { serial: serialOf(directory, manifest), files: manifest.files };
+}
+
+/** What a bundle finds in its place. */
+export interface PresentPart extends FoundPart {
+  /** True: it came with a bundle. */
+  readonly isBundled: boolean;
+  /** The source from which it was downloaded; undefined: it came with a bundle, or was made from packages or a file of a person. */
+  readonly source: string | undefined;
+  readonly manifest: FileContent;
+}
+
+/** @returns undefined: no part is there */
+export function presentPart(directory: string, kind: TreePart['kind']): PresentPart | undefined {
+  const found = readManifest(directory);
+  if (found === undefined) return undefined;
+  const { files, isBundled, source, fetched, kernel_url: kernel } = found;
+  const isFetched = !isBundled && (kind === 'loader' || fetched !== undefined || kernel !== undefined);
+  return {
+    ...{ serial: serialOf(directory, found), files, isBundled, source: isFetched ? source : undefined },
+    manifest: { name: MANIFEST, data: Buffer.from(readRegularFile(join(directory, MANIFEST), MANIFEST_BYTES_MAX)) },
+  };
 }
 
 /** The serial of a published directory; of a manifest without one, the day on which it was written. */

@@ -7,8 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
+import { addBundle } from '../../../src/images/bundle/bundle.ts';
 import { encodeTarHeader, paddedBytes } from '../../../src/images/bundle/tar.ts';
 import { listTreeParts } from '../../../src/images/parts/tree-parts.ts';
+import { viewBytes } from '../../../src/net/borrowed-bytes.ts';
 import { printedBy } from '../../support/printed.ts';
 import { putPart } from '../../support/tree-part.ts';
 
@@ -91,21 +93,80 @@ describe('boot loaders and installers in a bundle', () => {
     assert.equal(readFileSync(join(to, INSTALLER, 'linux'), 'utf8'), 'a kernel');
   });
 
-  test('replace older ones, but neither newer ones nor what a person put there', async () => {
+  test('replace older ones of a bundle, but neither newer ones nor what a person put there', async () => {
     await exportAll();
-    putPart(to, LOADER, { old: 'old' }, { title: 'old', serial: '20260101' });
-    putPart(to, INSTALLER, { linux: 'newer' }, { title: 'newer', serial: '20270101', os: 'debian' });
+    putPart(to, LOADER, { old: 'old' }, { title: 'old', serial: '20260101', isBundled: true });
+    const newer = { title: 'newer', serial: '20270101', os: 'debian', isBundled: true };
+    putPart(to, INSTALLER, { linux: 'newer' }, newer);
     const { result, text, complaint } = await load();
-    assert.notEqual(result, 0);
+    assert.equal(result, 0, complaint);
     assert.match(text, /^Imported bootloader\/uefi/m);
     assert.equal(existsSync(join(to, LOADER, 'old')), false);
+    const words = 'the bundle has the serial 20261102.1, and this host has the newer 20270101.';
+    assert.ok(text.includes(`installer/debian/trixie/amd64 stays: ${words}\n`), text);
+    putPart(to, INSTALLER, { linux: 'other' }, { ...newer, serial: '20261102.1' });
     assert.match(
-      complaint,
-      /has the serial 20261102\.1, and this host has other files of the serial 20270101: remove it first: .*images remove installer/,
+      (await load()).complaint,
+      /^installer\/debian\/trixie\/amd64 was not imported: .*and this host has other files of the serial 20261102\.1: .*images remove installer/m,
     );
     rmSync(join(to, INSTALLER, 'manifest.json'));
     assert.match((await load()).complaint, /install has files that no import put there: move it away first/);
-    assert.equal(readFileSync(join(to, INSTALLER, 'linux'), 'utf8'), 'newer');
+    assert.equal(readFileSync(join(to, INSTALLER, 'linux'), 'utf8'), 'other');
+  });
+
+  for (const [what, facts, words] of [
+    ['that a person made', { source: 'netboot' }, 'this host has one that was made here'],
+    ['of packages', { source: undefined }, 'this host has one that was made here'],
+    ['of a source', FETCHED, 'this host has that of the source maas with the serial 20200101'],
+    ['of a mirror', { kernel_url: 'http://deb.example/linux' }, 'that of the source maas with the serial 20200101'],
+  ] as const)
+    test(`do not replace an installer ${what}, which is named, and do not end the import of the others`, async () => {
+      await exportAll();
+      const old = { title: 'old', serial: '20200101', os: 'debian', ...facts };
+      putPart(to, INSTALLER, { linux: 'my own' }, old);
+      putPart(to, LOADER, { old: 'old' }, { title: 'old', serial: '20200101' });
+      writeFileSync(join(to, LOADER, 'thesis'), 'mine');
+      putPart(from, 'bootloader/pxe/amd64', { 'pxelinux.0': 'pxe' }, { title: 'pxe', serial: '20261101' });
+      const all = join(scratch, 'all.tar');
+      assert.equal((await images('export', 'bootloader', 'debian/trixie', all, '--tree', from)).result, 0);
+      const { result, text, complaint } = await images('import', all, '--tree', to);
+      assert.equal(result, 1);
+      assert.match(text, /^Imported bootloader\/pxe\S+: 3 B$/m);
+      assert.match(complaint, /^bootloader\/uefi\S+ was not imported: .*thesis" was not put there by an import/m);
+      assert.match(
+        complaint,
+        new RegExp(`^installer/debian/trixie/amd64 was not imported: .*${words}: to replace it, `, 'm'),
+      );
+      assert.equal(readFileSync(join(to, INSTALLER, 'linux'), 'utf8'), 'my own');
+    });
+
+  test('bring back the damaged files of an installer that a person made, which stays theirs', async () => {
+    await exportAll();
+    putPart(to, INSTALLER, TRIXIE, { title: 'mine', os: 'debian', source: 'netboot' });
+    const manifest = readFileSync(join(to, INSTALLER, 'manifest.json'), 'utf8');
+    rmSync(join(to, INSTALLER, 'linux'));
+    assert.match((await load()).text, /^Imported installer\/debian\/trixie/m);
+    assert.equal(readFileSync(join(to, INSTALLER, 'linux'), 'utf8'), 'a kernel');
+    assert.equal(readFileSync(join(to, INSTALLER, 'manifest.json'), 'utf8'), manifest);
+  });
+
+  test('of two bundles that are imported at once do not replace each other’s installers of another system', async () => {
+    await exportAll();
+    const evil = join(scratch, 'evil.tar');
+    putPart(from, INSTALLER, { linux: 'evil' }, { ...FETCHED, title: 'Evil', serial: '20261102.1', os: 'evil' });
+    assert.equal((await images('export', 'evil/trixie', evil, '--tree', from)).result, 0);
+    const kinds: string[] = [];
+    const add = async (path: string): Promise<void> => {
+      const bytes = readFileSync(path);
+      const read = async (at: number, length: number) => Uint8Array.from(viewBytes(bytes, at, at + length));
+      const file = { bytes: bytes.length, read };
+      await addBundle({
+        ...{ tree: to, file, fileName: path, nowMs: 0, onAdded: () => assert.fail('no image was exported') },
+        onPart: ({ kind }, result) => (kind === 'installer' ? kinds.push(result.kind) : undefined),
+      });
+    };
+    await Promise.all([bundle, evil].map(add));
+    assert.deepEqual(kinds.toSorted(), ['added', 'refused']);
   });
 
   test('cannot name a path out of their directories', async () => {
