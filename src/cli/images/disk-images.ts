@@ -25,7 +25,7 @@ import {
 } from '../../images/image-store.ts';
 import { describeSystem, judgeSystem, type SystemFacts, SystemInspector } from '../../images/image-system.ts';
 import { listAllInstallers } from '../../images/installer-tree.ts';
-import { damagedParts, listKnownParts, partName } from '../../images/parts/part-check.ts';
+import { damagedParts, type KnownPart, listKnownParts, originOf, partName } from '../../images/parts/part-check.ts';
 import {
   installerDirectory,
   listTreeParts,
@@ -41,7 +41,7 @@ import { formatBytes, print, printError, printJson, printTable } from '../termin
 import { fetchedAgainNote } from './boot-selections.ts';
 import { enterImageTree, treeOption } from './image-tree.ts';
 import { readImageUse } from './image-use.ts';
-import { addedNotes, CANDIDATES_MAX, nearestBeginning, severalMatch } from './named-images.ts';
+import { addedNotes, CANDIDATES_MAX, nearestBeginning, partNote, severalMatch } from './named-images.ts';
 import { printTenths } from './tenths.ts';
 
 interface StoreFlags {
@@ -163,13 +163,13 @@ export function listDiskImages(flags: StoreFlags): number {
   const { images, problems, unusable } = readTree(tree);
   const leftOut = stateDir === undefined ? undefined : leftOutNote(stateDir);
   const isMissing = (image: StoredImage): boolean => !hasBlob(tree, image);
-  const damaged = damagedParts(tree).map(partName);
+  const damaged = damagedParts(tree);
   if (flags.json) {
     printJson({
       images: images.map((image) => ({ ...image, missing: isMissing(image) })),
       installers: listAllInstallers(tree),
       loaders: loadersIn(tree),
-      damaged,
+      damaged: damaged.map(partName),
       problems,
       notes: leftOut === undefined ? [] : [leftOut],
     });
@@ -197,11 +197,22 @@ export function listDiskImages(flags: StoreFlags): number {
       printError(`The bytes of ${counted(lost, 'image')} are missing or damaged; to get them back: ${command}`);
     for (const [image, note] of [...addedNotes(missing, treeOption(flags))].slice(0, CANDIDATES_MAX))
       printError(`${formatImageName(image)} has lost its bytes: ${note}`);
-    if (damaged.length > 0)
-      printError(`Files of ${listed(damaged, CANDIDATES_MAX)} are missing or damaged; to get them back: ${command}`);
+    for (const line of damageOf(damaged, treeOption(flags), command)) printError(line);
     if (leftOut !== undefined) printError(`Note: ${leftOut}`);
   }
   return problems.length > 0 || images.some(isMissing) || damaged.length > 0 ? 1 : 0;
+}
+
+/** Says how the files of boot loaders, installers and environments come back. @param command what repairs those of a source */
+function damageOf(parts: readonly KnownPart[], treeWords: string, command: string): readonly string[] {
+  const [others, fetched] = [parts.filter((part) => originOf(part) === undefined), parts.filter(originOf)];
+  const names = listed(fetched.map(partName), CANDIDATES_MAX);
+  return [
+    ...(fetched.length === 0 ? [] : [`Files of ${names} are missing or damaged; to get them back: ${command}`]),
+    ...others
+      .slice(0, CANDIDATES_MAX)
+      .map((part) => `Files of ${partName(part)} are missing or damaged: ${partNote(part, [], treeWords)}`),
+  ];
 }
 
 /** Says how the unusable manifests are removed. @param treeWords as `treeOption` */

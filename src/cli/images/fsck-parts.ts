@@ -3,18 +3,18 @@
 // 1. A part from a source is repaired as an image is: by its own files, from whichever source has them, or by newer ones of its own source.
 // 2. For anything else, the problem has the command that mends it.
 
-import { shellWord } from '../../clean-text.ts';
 import { counted } from '../../counted.ts';
 import { errorText, RackError } from '../../errors.ts';
 import { COPY_SOURCE } from '../../images/image-store.ts';
 import { requireInstallerPrograms } from '../../images/installer.ts';
 import { LOADER, type OfferWish } from '../../images/offers/offer.ts';
 import { installerAgain, loaderAgain } from '../../images/offers/offers.ts';
-import { type CheckedPart, fileOf, originOf, partName } from '../../images/parts/part-check.ts';
+import { type CheckedPart, originOf, partName } from '../../images/parts/part-check.ts';
 import { print, printError } from '../terminal/output.ts';
 import type { KnownSources } from './boot-sources.ts';
 import { openWorkDirectory } from './build.ts';
 import type { ImportRun } from './import-run.ts';
+import { partNote } from './named-images.ts';
 
 /** A damaged part after an attempt to repair it. */
 export interface PartRepair {
@@ -88,7 +88,10 @@ export async function repairParts(lost: readonly CheckedPart[], terms: RepairTer
 /** @returns the problem; undefined: it is repaired */
 async function importPart(part: CheckedPart, terms: RepairTerms): Promise<string | undefined> {
   const source = originOf(part);
-  if (source === undefined) return remedyFor(part, terms.treeWords);
+  if (source === undefined) {
+    const own = part.files.filter(({ state }) => isPersonal(part, state)).map(({ path }) => path);
+    return partNote(part, own, terms.treeWords);
+  }
   if (source === COPY_SOURCE) return copiedAgain('it is a copy from the region');
   try {
     await (part.kind === 'loader' ? importLoader : importInstaller)(part, source, terms);
@@ -137,24 +140,4 @@ async function importInstaller(part: CheckedPart, source: string, terms: RepairT
   } finally {
     work.close();
   }
-}
-
-/** The command that mends a part that no source has. */
-function remedyFor(part: CheckedPart, treeWords: string): string {
-  const { kind, architecture, release, files } = part;
-  const arch = `${architecture === 'amd64' ? '' : ` --arch ${architecture}`}${treeWords}`;
-  if (kind === 'built-in') {
-    const own = files.filter(({ state }) => isPersonal(part, state)).map(({ path }) => path);
-    const build = `\`rackboot images build${arch}\` fetches it from Debian's packages`;
-    return own.length === 0 ? build : `if you did not put ${own.join(', ')} there, remove it; then ${build}`;
-  }
-  const named = ` --release ${release}${arch}`;
-  if (kind === 'environment') return `\`rackboot images build${named}\` builds it again`;
-  const file = fileOf(part);
-  if (file === undefined) return `it was made of packages; \`rackboot images import-installer${named}\` makes it again`;
-  if (part.manifest.isBundled === true)
-    return `it came with ${file}; \`rackboot images import ${shellWord(`./${file}`)}${treeWords}\` brings it again, in the directory of that file`;
-  const command = files.some(({ path }) => path.endsWith('.iso')) ? 'import' : 'import-installer';
-  const words = `rackboot images ${command} ${shellWord(`./${file}`)}${named}`;
-  return `it was made of ${file}; \`${words}\` makes it again, in the directory of that file`;
 }

@@ -1,8 +1,10 @@
 // The errors of commands that name images by the start of their names, and how an image that no source has comes back.
 
+import { shellWord } from '../../clean-text.ts';
 import { counted, listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { formatImageName, type StoredImage } from '../../images/image-store.ts';
+import { fileOf, type KnownPart } from '../../images/parts/part-check.ts';
 import { nearestHint } from '../../nearest-name.ts';
 
 /** The most images that an error names; the rest are counted. */
@@ -58,4 +60,26 @@ function addedNote(image: StoredImage, treeWords: string): string {
   const labelWords = label === RELEASED ? '' : ` --label ${label}`;
   const words = `--arch ${arch}${subarchWords}${labelWords} --serial ${serial}${treeWords}`;
   return `it was added from a file; \`rackboot images add FILE --os ${os} --release ${release} ${words}\` adds it again`;
+}
+
+/**
+ * The command that mends a boot loader, an installer or an environment that no source has.
+ * @param own the paths of the damaged files that a person may have put there @param treeWords as `treeOption`
+ */
+export function partNote(part: KnownPart, own: readonly string[], treeWords: string): string {
+  const { kind, architecture, release, manifest } = part;
+  const arch = `${architecture === 'amd64' ? '' : ` --arch ${architecture}`}${treeWords}`;
+  if (kind === 'built-in') {
+    const build = `\`rackboot images build${arch}\` fetches it from Debian's packages`;
+    return own.length === 0 ? build : `if you did not put ${own.join(', ')} there, remove it; then ${build}`;
+  }
+  const named = ` --release ${release}${arch}`;
+  if (kind === 'environment') return `\`rackboot images build${named}\` builds it again`;
+  const file = fileOf(part);
+  if (file === undefined) return `it was made of packages; \`rackboot images import-installer${named}\` makes it again`;
+  if (manifest.isBundled === true)
+    return `it came with ${file}; \`rackboot images import ${shellWord(`./${file}`)}${treeWords}\` brings it again, in the directory of that file`;
+  const command = manifest.files.some(({ name }) => name.endsWith('.iso')) ? 'import' : 'import-installer';
+  const words = `rackboot images ${command} ${shellWord(`./${file}`)}${named}`;
+  return `it was made of ${file}; \`${words}\` makes it again, in the directory of that file`;
 }

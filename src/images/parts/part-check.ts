@@ -27,7 +27,7 @@ import { type ContentState, judgeBlob } from '../stored-blob.ts';
 import { asideRemedy, hasFiles, MANIFEST, readOwn } from './tree-parts.ts';
 
 /** A group of files with a manifest. */
-interface KnownPart {
+export interface KnownPart {
   /** `built-in`: the boot loaders of the top directory. */
   readonly kind: 'loader' | 'installer' | 'environment' | 'built-in';
   /** Relative to the tree; empty: the top directory. */

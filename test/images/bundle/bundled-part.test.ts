@@ -2,7 +2,17 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
@@ -69,6 +79,21 @@ describe('boot loaders and installers in a bundle', () => {
     );
   });
 
+  const elsewhere = '/var/tmp';
+  const hasOther = existsSync(elsewhere) && statSync(elsewhere).dev !== statSync(tmpdir()).dev;
+  test('need the store on the file system of the boot tree', { skip: !hasOther && 'one file system' }, async () => {
+    const other = mkdtempSync(join(elsewhere, 'rackboot-bundled-part-'));
+    try {
+      await exportAll();
+      symlinkSync(other, join(to, 'images'));
+      const { result, complaint } = await load();
+      assert.equal(result, 1);
+      assert.match(complaint, /cannot be written \(EXDEV\): the directory images of the boot tree is on another file/);
+    } finally {
+      rmSync(other, { recursive: true });
+    }
+  });
+
   test('are refused if a file is damaged, and nothing of them appears', async () => {
     writeFileSync(join(from, LOADER, 'bootx64.efi'), 'a sham');
     const { result, complaint } = await images('export', 'bootloader', bundle, '--tree', from);
@@ -89,6 +114,12 @@ describe('boot loaders and installers in a bundle', () => {
     const { result, text, complaint } = await images('fsck', '--tree', to);
     assert.equal(result, 1, text);
     assert.match(complaint, /it came with parts\.tar; `.* images import \.\/parts\.tar --tree \S+` brings it again/);
+    const { complaint: note } = await images('list', '--tree', to);
+    assert.match(
+      note,
+      /^Files of installer\/debian\/trixie\/amd64 are .*damaged: it came with parts\.tar; `.* images import /,
+    );
+    assert.doesNotMatch(note, /fsck/);
     assert.match((await load()).text, /^Imported installer\/debian\/trixie/m);
     assert.equal(readFileSync(join(to, INSTALLER, 'linux'), 'utf8'), 'a kernel');
   });
