@@ -71,7 +71,7 @@ interface Installer extends InstallerFiles {
 }
 
 /** The installer to make, and its place. */
-export interface InstallerRequest extends EnvironmentRequest {
+interface InstallerRequest extends EnvironmentRequest {
   /** Decides about what is in its place. */
   readonly mayReplace: ReplacementCheck;
 }

@@ -107,7 +107,7 @@ export async function importBundle(file: FileHandle, flags: BundleFlags & { read
   if (flags.json) printJson({ images: results.map(({ image, added }) => ({ ...image, added })), parts, left });
   else
     for (const { name, isNewer, why } of left)
-      if (isNewer) print(`${name} stays: ${why}.`);
+      if (isNewer) print(`Left ${name} as it is: ${why}.`);
       else printError(`${name} was not imported: ${why}`);
   return left.every(({ isNewer }) => isNewer) ? 0 : 1;
 }

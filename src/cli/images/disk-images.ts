@@ -25,11 +25,17 @@ import {
 } from '../../images/image-store.ts';
 import { describeSystem, judgeSystem, type SystemFacts, SystemInspector } from '../../images/image-system.ts';
 import { listAllInstallers } from '../../images/installer-tree.ts';
-import { damagedParts, type KnownPart, listKnownParts, originOf, partName } from '../../images/parts/part-check.ts';
+import {
+  damagedParts,
+  type KnownPart,
+  listKnownParts,
+  movePartAside,
+  originOf,
+  partName,
+} from '../../images/parts/part-check.ts';
 import {
   installerDirectory,
   listTreeParts,
-  movePartAside,
   nameOfPart,
   removePart,
   type TreePart,
@@ -206,12 +212,15 @@ export function listDiskImages(flags: StoreFlags): number {
 /** Says how the files of boot loaders, installers and environments come back. @param command what repairs those of a source */
 function damageOf(parts: readonly KnownPart[], treeWords: string, command: string): readonly string[] {
   const [others, fetched] = [parts.filter((part) => originOf(part) === undefined), parts.filter(originOf)];
-  const names = listed(fetched.map(partName), CANDIDATES_MAX);
   return [
-    ...(fetched.length === 0 ? [] : [`Files of ${names} are missing or damaged; to get them back: ${command}`]),
+    ...(fetched.length === 0
+      ? []
+      : [
+          `Files of ${listed(fetched.map(partName), CANDIDATES_MAX)} are missing or damaged; to get them back: ${command}`,
+        ]),
     ...others
       .slice(0, CANDIDATES_MAX)
-      .map((part) => `Files of ${partName(part)} are missing or damaged: ${partNote(part, [], treeWords)}`),
+      .map((part) => `Missing or damaged files of ${partName(part)}: ${partNote(part, [], treeWords)}`),
   ];
 }
 

@@ -100,7 +100,7 @@ interface PartTerms {
   readonly open: (blob: ImageBlob) => ImageBytes;
 }
 
-/** What became of a part. `newer`: this host has a newer one. */
+/** The outcome for a part. `newer`: this host has a newer one. */
 export type PartResult = { readonly kind: 'added' | 'there' } | KeptPart;
 
 interface KeptPart {

@@ -20,10 +20,12 @@ import { z } from 'zod';
 import { CPUS } from '../../boot/architectures.ts';
 import { isPlainName } from '../../boot/images.ts';
 import { cleanText } from '../../clean-text.ts';
+import { newUuid } from '../../clock.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { seenEntry, seenIdentity } from '../../files/seen-stats.ts';
 import { INSTALLER, LOADER, PART_FILES_MAX } from '../offers/offer.ts';
 import { type ContentState, judgeBlob } from '../stored-blob.ts';
+import { assertNotLinked } from '../tree-place.ts';
 import { asideRemedy, hasFiles, MANIFEST, readOwn } from './tree-parts.ts';
 
 /** A group of files with a manifest. */
@@ -295,6 +297,18 @@ function namesUnder(
 
 const unreadable = (path: string, code: string): string =>
   `${path} cannot be read (${code}): let the user who runs Rackboot read it.`;
+
+/**
+ * Moves the files of a part with a damaged manifest out of the way: it is unknown whose they are.
+ * @param directory relative to the tree @returns the hidden path that they have now
+ * @throws RackError `store-unwritable` if it is behind a link; the system's error
+ */
+export async function movePartAside(tree: string, directory: string): Promise<string> {
+  assertNotLinked(tree, directory);
+  const hidden = join(tree, dirname(directory), `.${basename(directory)}.damaged-${newUuid()}`);
+  await rename(join(tree, directory), hidden);
+  return hidden;
+}
 
 /** @returns undefined: there is no manifest of Rackboot; a text: it cannot be read, and why */
 function readFacts(tree: string, path: string): PartFacts | { readonly damage: string } | string | undefined {

@@ -9,13 +9,12 @@
 //    nobody knows whose the files are: an import does not replace them, and a removal moves them aside.
 
 import { type Dirent, readdirSync, statSync } from 'node:fs';
-import { rename, rmdir } from 'node:fs/promises';
-import { basename, dirname, join, relative } from 'node:path';
+import { rmdir } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 import { z } from 'zod';
 import { CPUS } from '../../boot/architectures.ts';
 import { isPlainName } from '../../boot/images.ts';
 import { cleanText } from '../../clean-text.ts';
-import { newUuid } from '../../clock.ts';
 import { counted } from '../../counted.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { readRegularFile, UnfitFile } from '../../files/regular-file.ts';
@@ -238,19 +237,7 @@ function asUnreadable(path: string, cause: unknown): unknown {
   return new RackError('tree-unreadable', text, { cause });
 }
 
-/**
- * Moves the files of a part with a damaged manifest out of the way: it is unknown whose they are.
- * @param directory relative to the tree @returns the hidden path that they have now
- * @throws RackError `store-unwritable` if it is behind a link; the system's error
- */
-export async function movePartAside(tree: string, directory: string): Promise<string> {
-  assertNotLinked(tree, directory);
-  const hidden = join(tree, dirname(directory), `.${basename(directory)}.damaged-${newUuid()}`);
-  await rename(join(tree, directory), hidden);
-  return hidden;
-}
-
-/** What to do about a damaged manifest. */
+/** The remedy for a damaged manifest. */
 export const asideRemedy = (directory: string): string =>
   `\`sudo rackboot images remove ${directory}\` moves the files out of the way, and an import brings new ones`;
 
@@ -295,7 +282,7 @@ export async function findPart(directory: string, digests: readonly string[]): P
   return { serial: serialOf(directory, manifest), files: manifest.files };
 }
 
-/** What a bundle finds in its place. */
+/** The part that a bundle finds in the place of its own. */
 export interface PresentPart extends FoundPart {
   /** True: it came with a bundle. */
   readonly isBundled: boolean;

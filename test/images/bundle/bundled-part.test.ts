@@ -117,7 +117,7 @@ describe('boot loaders and installers in a bundle', () => {
     const { complaint: note } = await images('list', '--tree', to);
     assert.match(
       note,
-      /^Files of installer\/debian\/trixie\/amd64 are .*damaged: it came with parts\.tar; `.* images import /,
+      /^Missing or damaged files of installer\/debian\/trixie\/amd64: it came with parts\.tar; `.* images import /,
     );
     assert.doesNotMatch(note, /fsck/);
     assert.match((await load()).text, /^Imported installer\/debian\/trixie/m);
@@ -134,7 +134,7 @@ describe('boot loaders and installers in a bundle', () => {
     assert.match(text, /^Imported bootloader\/uefi/m);
     assert.equal(existsSync(join(to, LOADER, 'old')), false);
     const words = 'the bundle has the serial 20261102.1, and this host has the newer 20270101.';
-    assert.ok(text.includes(`installer/debian/trixie/amd64 stays: ${words}\n`), text);
+    assert.ok(text.includes(`Left installer/debian/trixie/amd64 as it is: ${words}\n`), text);
     putPart(to, INSTALLER, { linux: 'other' }, { ...newer, serial: '20261102.1' });
     assert.match(
       (await load()).complaint,

@@ -99,7 +99,7 @@ test('an installer whose replacement a kill interrupted comes back, unless a new
   assert.equal(readFileSync(join(tree, INSTALLER, 'linux'), 'utf8'), 'kernel');
   mkdirSync(old);
   await sweepDownloads(tree, Date.now());
-  assert.deepEqual(readdirSync(release), ['install'], 'what was replaced is deleted');
+  assert.deepEqual(readdirSync(release), ['install'], 'the replaced one is deleted');
   renameSync(join(tree, INSTALLER), join(release, `.install.old-${process.pid}-${newUuid()}`));
   await sweepDownloads(tree, Date.now());
   assert.equal(existsSync(join(tree, INSTALLER)), false, 'that process puts the new one there');
@@ -153,7 +153,7 @@ for (const [name, act] of [
       assert.deepEqual(readdirSync(join(tree, INSTALLER, '..')), ['install']);
     });
 
-test('what may not be replaced is kept under another name if its place was filled meanwhile', async () => {
+test('a directory that may not be replaced is kept under another name if its place was filled meanwhile', async () => {
   mkdirSync(join(tree, INSTALLER), { recursive: true });
   const late: ReplacementCheck = (at, place) => {
     if (at === place) return;
