@@ -1,19 +1,81 @@
 // Errors of the operating system while the boot tree is written.
 
+import { accessSync, constants } from 'node:fs';
+import { dirname } from 'node:path';
 import { osErrorCode, RackError } from '../errors.ts';
 import { ownershipRemedy } from '../files/ownership.ts';
+import { seenStats } from '../files/seen-stats.ts';
 
-const REMEDIES: Readonly<Record<string, string>> = {
-  ENOSPC: 'free space on its disk',
-  // A file has its place in the store and in the boot tree by hard links.
-  EXDEV: 'the directory images of the boot tree is on another file system; keep the whole tree on one',
-};
+const { R_OK, W_OK, X_OK } = constants;
 
 /** Turns an error of the operating system into the RackError `store-unwritable`; other errors stay unchanged. */
 export function asStoreError(error: unknown, directory: string): unknown {
   if (error instanceof RackError) return error;
   const code = osErrorCode(error);
   if (code === undefined || !/^E[A-Z]+$/.test(code)) return error;
-  const remedy = REMEDIES[code] ?? ownershipRemedy(directory, directory);
-  return new RackError('store-unwritable', `${directory} cannot be written (${code}): ${remedy}`, { cause: error });
+  const paths = pathsOf(error);
+  // Such as the directory in which packages are unpacked.
+  const [path = directory] = paths;
+  const place = paths.length === 0 || paths.some((one) => one.startsWith(directory)) ? directory : dirname(path);
+  const text = `${place} cannot be written (${code}): ${storeRemedy(error, place)}`;
+  return new RackError('store-unwritable', text, { cause: error });
+}
+
+/**
+ * The remedy for an error of the operating system below a directory, with the path that causes it.
+ * @param directory the one whose owner the remedy may change
+ */
+export function storeRemedy(error: unknown, directory: string): string {
+  const paths = pathsOf(error);
+  const [path = directory] = paths;
+  switch (osErrorCode(error)) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return 'free space on its disk';
+    case 'EXDEV':
+      // A file has its place in the store and in the boot tree by hard links.
+      return 'the directory images of the boot tree is on another file system; keep the whole tree on one';
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS': {
+      const denied = waysTo(path).findLast((way) => way.startsWith(directory) && isDenied(way)) ?? directory;
+      return `${denied === directory ? '' : `${denied}: `}${ownershipRemedy(denied, directory)}`;
+    }
+    case 'ENOTDIR': {
+      const ways = [...paths, directory].flatMap(waysTo);
+      return `${ways.find((way) => seenStats(way)?.isDirectory() === false) ?? path} is not a directory: move it away`;
+    }
+    case 'EISDIR':
+      return `${path} is a directory: move it away`;
+    case 'EEXIST':
+    case 'ENOTEMPTY':
+      return `${path} is in the way: move it away`;
+    default:
+      return `check ${path} and its disk`;
+  }
+}
+
+/** The paths that an error of Node names: of two, first the target. */
+const pathsOf = (error: unknown): readonly string[] =>
+  ['dest', 'path'].flatMap((key) => {
+    const found: unknown = error instanceof Error ? Reflect.get(error, key) : undefined;
+    return typeof found === 'string' ? [found] : [];
+  });
+
+/** The directories above a path, the highest first, and the path itself. */
+function waysTo(path: string): readonly string[] {
+  const above = dirname(path);
+  return above === path ? [path] : [...waysTo(above), path];
+}
+
+/** True if this process may not read or change what is there. */
+function isDenied(path: string): boolean {
+  const found = seenStats(path);
+  if (found === undefined) return false;
+  try {
+    accessSync(path, found.isDirectory() ? R_OK | W_OK | X_OK : R_OK | W_OK);
+    return false;
+  } catch {
+    return true;
+  }
 }

@@ -14,6 +14,7 @@ import { importInstaller, isReleaseName, publishInstaller, requireInstallerProgr
 import { installLoaders } from '../../images/loaders.ts';
 import { type NeededProgram, requirePrograms } from '../../images/needed-programs.ts';
 import { assertReplaceable, installerDirectory, replaceable } from '../../images/parts/tree-parts.ts';
+import { asStoreError } from '../../images/store-error.ts';
 import { makeStateDirectory } from '../../store/database-file.ts';
 import { checkGivenFile } from '../terminal/given-file.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
@@ -127,10 +128,10 @@ async function publishImages(
   return 0;
 }
 
-/** A RackError with the remedy if this user may not write in the tree; other errors unchanged. */
+/** A RackError with the remedy for an error of the operating system; other errors unchanged. */
 function asTreeError(error: unknown, tree: string): unknown {
   const path = error instanceof Error && 'path' in error && typeof error.path === 'string' ? error.path : '';
-  if (!isOwnershipError(error) || !path.startsWith(tree)) return error;
+  if (!isOwnershipError(error) || !path.startsWith(tree)) return asStoreError(error, tree);
   const text = `${path} cannot be written (${osErrorCode(error)}): ${ownershipRemedy(path, tree)}`;
   return new RackError('store-unwritable', text, { cause: error });
 }

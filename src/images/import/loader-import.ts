@@ -18,6 +18,7 @@ import { assertOwnStore } from '../image-store.ts';
 import { type LoaderOffer, loaderName } from '../offers/offer.ts';
 import { assertReadable, assertReplaceable, findPart, MANIFEST, replaceable } from '../parts/tree-parts.ts';
 import { describeFile, encodeManifest, makeDirectories, publishDirectory } from '../publication.ts';
+import { asStoreError } from '../store-error.ts';
 import { downloadOf, type FetchTerms, fetchFile, lockOf } from './file-fetch.ts';
 import { type LoaderFile, unpackLoader } from './loader-archive.ts';
 
@@ -41,9 +42,18 @@ interface LoaderImport extends Publication {
 
 /**
  * Imports a boot loader.
- * @throws RackError `source-failed`, `cancelled`, `already-running`, `bad-argument` for an archive that cannot be unpacked
+ * @throws RackError `source-failed`, `cancelled`, `already-running`, `bad-argument` for an archive that cannot be unpacked, `store-unwritable`,
+ * `tree-unreadable`, and those of `assertReplaceable`
  */
 export async function importLoader(offer: LoaderOffer, terms: LoaderTerms): Promise<LoaderImport> {
+  try {
+    return await importMissing(offer, terms);
+  } catch (error) {
+    throw asStoreError(error, terms.tree);
+  }
+}
+
+async function importMissing(offer: LoaderOffer, terms: LoaderTerms): Promise<LoaderImport> {
   const { tree } = terms;
   const name = loaderName(offer);
   const directory = join(tree, name);

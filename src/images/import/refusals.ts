@@ -4,7 +4,7 @@
 // 2. It counts only for the version of Rackboot that refused the file: the checks of another version may accept it.
 
 import { join } from 'node:path';
-import { osErrorCode } from '../../errors.ts';
+import { osErrorCode, RackError } from '../../errors.ts';
 import { isFields, parseJson } from '../../fields.ts';
 import { readVersion } from '../../files/program-version.ts';
 import { readRegularFile, replaceFile, UnfitFile } from '../../files/regular-file.ts';
@@ -26,11 +26,15 @@ type RefusedFile = Pick<DownloadRequest, 'directory' | 'name'>;
 
 const refusalPath = ({ directory, name }: RefusedFile): string => join(directory, `${name}.refused`);
 
-/** Remembers that a verified file was refused. Rejects with the system's error. */
+/** Remembers that a verified file was refused. @throws RackError `store-unwritable` if its place has something else; the system's error */
 export async function noteRefusal(file: RefusedFile, refusal: Refusal): Promise<void> {
   const path = refusalPath(file);
+  const fresh = `${path}.new`;
   const text = `${JSON.stringify({ ...refusal, by: readVersion() })}\n`;
-  await replaceFile(path, `${path}.new`, () => text, 0o644);
+  await replaceFile(path, fresh, () => text, 0o644).catch((cause: unknown) => {
+    if (!(cause instanceof UnfitFile)) throw cause;
+    throw new RackError('store-unwritable', `${fresh} cannot be written (${cause.message}): remove it`, { cause });
+  });
 }
 
 /** @returns why this version refused the file for this use, and that this was earlier; undefined if it did not. @throws the system's error */

@@ -29,6 +29,7 @@ import {
   removeDirectory,
   settleLeftovers,
 } from '../publication.ts';
+import { storeRemedy } from '../store-error.ts';
 import { assertNotLinked, linkOnWay } from '../tree-place.ts';
 
 const GENERIC = 'generic';
@@ -193,7 +194,7 @@ function assertDirectory(at: string, directory: string): void {
  * Checks whether a loader or an installer may be put into a directory of the tree.
  * @param os the system of an installer
  * @throws RackError `already-exists` if the directory has an installer of another system, files of a person or a damaged manifest,
- * `bad-argument` if it has an import and files of a person, and `store-unwritable` if it is behind a link
+ * `bad-argument` if it has an import and files of a person, `tree-unreadable`, and `store-unwritable` if it is behind a link
  */
 export const assertReplaceable = (tree: string, directory: string, os?: string): void =>
   replaceable(tree, os)(join(tree, directory), join(tree, directory));
@@ -233,7 +234,7 @@ function entriesIn(path: string): readonly Dirent[] {
 function asUnreadable(path: string, cause: unknown): unknown {
   const code = osErrorCode(cause);
   if (code === undefined) return cause;
-  const text = `${path} cannot be read (${code}): let the user who runs Rackboot read it`;
+  const text = `${path} cannot be read (${code}): ${storeRemedy(cause, path)}`;
   return new RackError('tree-unreadable', text, { cause });
 }
 
