@@ -22,20 +22,14 @@ import { Conversion, PIECE_BYTES } from './conversion.ts';
 import { type CpioEntry, CpioPathReader, encodeCpio } from './cpio.ts';
 import { type DebianPackage, openPackage, unpackPackages } from './debian-package.ts';
 import { checkNames, type EnvironmentRequest, type Publication } from './environment.ts';
+import { publishInstallerFiles } from './installer-files.ts';
 import { hasIpmiTool, ipmiToolEntries, ipmiToolPackages } from './ipmi-tool.ts';
 import { findKernel, type KernelFiles, listModules, readModuleInfo } from './kernel-package.ts';
 import { INSTALLER_DIRECTORIES, INSTALLER_NAMES } from './module-choice.ts';
 import { chooseModules } from './module-set.ts';
 import { type NeededProgram, requirePrograms } from './needed-programs.ts';
 import { runProgram } from './program.ts';
-import {
-  describeFile,
-  encodeManifest,
-  isWhole,
-  publishDirectory,
-  type ReplacementCheck,
-  readIfThere,
-} from './publication.ts';
+import { describeFile, encodeManifest, isWhole, type ReplacementCheck, readIfThere } from './publication.ts';
 
 /** Bound on the expanded size of an installer's initrd; Debian 12's has 137 MB. */
 const INITRD_BYTES_MAX = 1024 * 1024 * 1024;
@@ -56,9 +50,11 @@ const INDEX = /^modules\.(?!order$)/;
 const DEPMOD: NeededProgram = { program: 'depmod', package: 'kmod' };
 
 /** The installer's own files. */
-interface InstallerFiles {
+export interface InstallerFiles {
   readonly kernel: Uint8Array;
   readonly initrd: Uint8Array;
+  /** The paths of files with these bytes, which nobody changes any more; undefined: there are none. */
+  readonly stored?: { readonly kernel: string; readonly initrd: string } | undefined;
 }
 
 /** The installer, with the contents of its initrd. */
@@ -353,9 +349,12 @@ async function publish(
 ): Promise<Publication> {
   const directory = installDirectory(request);
   const added = archive.length === 0 ? archive : await compress(archive);
+  const { kernel, initrd, stored } = installer;
   const images = [
-    { name: 'linux', data: installer.kernel },
-    { name: 'initrd.gz', data: Buffer.concat([installer.initrd, added]) },
+    { name: 'linux', data: kernel, stored: stored?.kernel },
+    added.length === 0
+      ? { name: 'initrd.gz', data: initrd, stored: stored?.initrd }
+      : { name: 'initrd.gz', data: Buffer.concat([initrd, added]) },
   ];
   const files = images.map(describeFile);
   const manifest = encodeManifest({
@@ -369,7 +368,7 @@ async function publish(
   if (present?.equals(manifest.data) === true && (await isWhole(directory, files))) {
     request.onProgress('The tree already has this installer; nothing was changed');
   } else {
-    await publishDirectory(directory, [...images, manifest], request.mayReplace);
+    await publishInstallerFiles(directory, images, manifest, request.mayReplace);
   }
   return { directory, files: [...files, describeFile(manifest)] };
 }

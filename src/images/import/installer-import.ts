@@ -4,6 +4,8 @@
 // 1. Nothing appears in the tree before both files match their checksums in a trusted list, which is signed or was fetched by HTTPS.
 // 2. The locks of both files are held until the end.
 // 3. An interrupted download continues with the next import. Only a finished import removes the files.
+// 4. Several may download at a time. One at a time reads its files and adds the drivers.
+// 5. Bytes that are published unchanged are those of the download, which gets a further name: they need no room twice.
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,22 +14,22 @@ import { removeDownload } from '../download/removal.ts';
 import { checkNames, type EnvironmentRequest, type Publication } from '../environment.ts';
 import { waitForImports } from '../file-lock.ts';
 import { assertOwnStore } from '../image-store.ts';
-import { publishInstaller } from '../installer.ts';
+import { type InstallerFiles, publishInstaller } from '../installer.ts';
+import { publishInstallerFiles } from '../installer-files.ts';
 import { type InstallerOffer, installerName } from '../offers/offer.ts';
+import { OneAtATime } from '../one-at-a-time.ts';
 import { assertReplaceable, findPart, installerDirectory, replaceable } from '../parts/tree-parts.ts';
-import {
-  describeFile,
-  encodeManifest,
-  makeDirectories,
-  publishDirectory,
-  type ReplacementCheck,
-} from '../publication.ts';
+import { describeFile, encodeManifest, makeDirectories, type ReplacementCheck } from '../publication.ts';
+import { asStoreError } from '../store-error.ts';
 import { downloadOf, type FetchTerms, fetchFile, lockOf } from './file-fetch.ts';
 
 /** The largest kernel or initrd, in bytes; both are read into memory. Debian's have at most 50 MB. */
 const FILE_BYTES_MAX = 512 * 1024 * 1024;
 /** The system whose packages a Debian host's apt can fetch for any release. */
 const WITH_PACKAGES = 'debian';
+
+/** The work on downloaded installers: each may take 1 GiB of memory, and two cannot use the host's package manager. */
+const turns = new OneAtATime();
 
 /** The options of an import. */
 export interface InstallerTerms
@@ -48,21 +50,36 @@ interface InstallerImport extends Publication {
  * Imports an installer as `ARCH/generic/RELEASE/install/{linux,initrd.gz,manifest.json}` of the tree.
  *
  * @throws RackError `source-failed` if no attempt delivered a file, `cancelled`, `already-running` if another import holds a file for too
- * long, and those of `publishInstaller`
+ * long, `store-unwritable`, `tree-unreadable`, and those of `assertReplaceable` and `publishInstaller`
  */
 export async function importOfferedInstaller(offer: InstallerOffer, terms: InstallerTerms): Promise<InstallerImport> {
-  const { tree, workDir, packages, onProgress, signal } = terms;
-  const { os, release, base, title, architecture: arch, source, kernel, initrd } = offer;
+  try {
+    return await importMissing(offer, terms);
+  } catch (error) {
+    throw asStoreError(error, terms.tree);
+  }
+}
+
+async function importMissing(offer: InstallerOffer, terms: InstallerTerms): Promise<InstallerImport> {
+  const { tree, signal } = terms;
+  const { os, release, architecture: arch, kernel, initrd } = offer;
   checkNames({ arch, release });
   const fetched = [kernel, initrd].map(({ digest }) => digest.hex);
   const place = join(tree, installerDirectory(offer));
-  const present = terms.mayStay === true ? await findPart(place, fetched) : undefined;
+  const present = terms.mayStay === true ? await turns.do(() => findPart(place, fetched), signal) : undefined;
   if (present !== undefined) return { directory: place, ...present, added: false };
   assertOwnStore(tree);
   assertReplaceable(tree, installerDirectory(offer), os);
   const directory = join(tree, 'images', '.downloads');
   await makeDirectories(directory);
-  const requests = [kernel, initrd].map((file) => downloadOf(file, directory, FILE_BYTES_MAX));
+  // The initrd is written once more, with the drivers.
+  const isConverted = offer.finished === undefined && (os === WITH_PACKAGES || terms.packages !== undefined);
+  const both = [
+    downloadOf(kernel, directory, FILE_BYTES_MAX),
+    { ...downloadOf(initrd, directory, FILE_BYTES_MAX), isConverted },
+  ];
+  // One file may be both.
+  const requests = [...new Map(both.map((request) => [request.name, request])).values()];
   const lock = await waitForImports(requests.map(lockOf), installerName(offer), terms);
   try {
     // At once: then the bytes of both are known early. The locks are held until neither is written any more.
@@ -70,39 +87,60 @@ export async function importOfferedInstaller(offer: InstallerOffer, terms: Insta
       requests.map((request) => fetchFile(request, installerName(offer), { ...terms, mirrorKey: offer.mirrorKey })),
     );
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
-    const [linux, first] = await Promise.all(requests.map(({ name }) => readFile(join(directory, name))));
-    if (linux === undefined || first === undefined) throw new Error('two files were requested');
-    const facts = { os, release, base, title, source, kernel_url: kernel.url, initrd_url: initrd.url, fetched };
-    const installer = { kernel: linux, initrd: first, base, hasPackages: os === WITH_PACKAGES, facts };
-    const mayReplace = replaceable(tree, os);
-    const request = { tree, arch, release, workDir, packages, onProgress, signal, mayReplace };
-    const published =
-      offer.finished === undefined
-        ? await publishInstaller(request, installer)
-        : await publishFinished(place, [linux, first], { ...facts, serial: offer.finished.serial }, mayReplace);
-    for (const file of requests) await removeDownload(file);
-    const made = await findPart(place, fetched);
+    const made = await turns.do(async () => {
+      const published = await publishFetched(offer, terms, { place, directory, fetched });
+      for (const file of requests) await removeDownload(file);
+      const found = await findPart(place, fetched);
+      return found === undefined ? undefined : { ...published, serial: found.serial };
+    }, signal);
     if (made === undefined)
       throw new RackError('not-found', `${installerName(offer)} was removed while it was imported: import it again`);
-    return { ...published, serial: made.serial, added: true };
+    return { ...made, added: true };
   } finally {
     lock.release();
   }
 }
 
+/** Where the files of an installer are, and where they go. */
+interface FetchedFiles {
+  /** The directory of the installer. */
+  readonly place: string;
+  /** That of the downloads. */
+  readonly directory: string;
+  /** The digests of the kernel and the initrd. */
+  readonly fetched: readonly string[];
+}
+
+/** Publishes the downloaded files, with the drivers unless another Rackboot has finished them. */
+async function publishFetched(
+  offer: InstallerOffer,
+  { tree, workDir, packages, onProgress, signal }: InstallerTerms,
+  { place, directory, fetched }: FetchedFiles,
+): Promise<Publication> {
+  const { os, release, base, title, architecture: arch, source, kernel, initrd, finished } = offer;
+  const stored = { kernel: join(directory, kernel.digest.hex), initrd: join(directory, initrd.digest.hex) };
+  const files = { kernel: await readFile(stored.kernel), initrd: await readFile(stored.initrd), stored };
+  const facts = { os, release, base, title, source, kernel_url: kernel.url, initrd_url: initrd.url, fetched };
+  const mayReplace = replaceable(tree, os);
+  if (finished !== undefined)
+    return await publishFinished(place, files, { ...facts, serial: finished.serial }, mayReplace);
+  const request = { tree, arch, release, workDir, packages, onProgress, signal, mayReplace };
+  return await publishInstaller(request, { ...files, base, hasPackages: os === WITH_PACKAGES, facts });
+}
+
 /** Publishes an installer that another Rackboot has finished. */
 async function publishFinished(
   directory: string,
-  [linux, initrd]: readonly [kernel: Buffer, initrd: Buffer],
+  { kernel, initrd, stored }: InstallerFiles,
   facts: Readonly<Record<string, unknown>>,
   mayReplace: ReplacementCheck,
 ): Promise<Publication> {
   const images = [
-    { name: 'linux', data: linux },
-    { name: 'initrd.gz', data: initrd },
+    { name: 'linux', data: kernel, stored: stored?.kernel },
+    { name: 'initrd.gz', data: initrd, stored: stored?.initrd },
   ];
   const files = images.map(describeFile);
   const manifest = encodeManifest({ schema: 1, ...facts, packages: [], files });
-  await publishDirectory(directory, [...images, manifest], mayReplace);
+  await publishInstallerFiles(directory, images, manifest, mayReplace);
   return { directory, files: [...files, describeFile(manifest)] };
 }

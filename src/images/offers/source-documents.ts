@@ -9,7 +9,6 @@
 //    source, would end the thread and with it the imports of all sources.
 
 import { createHash } from 'node:crypto';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../../clock.ts';
 import { counted } from '../../counted.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
@@ -20,6 +19,7 @@ import { AttemptFailure } from '../download/fault.ts';
 import { describeLastFault } from '../download/fault-words.ts';
 import type { Downloads } from '../download/queue.ts';
 import { installLine } from '../needed-programs.ts';
+import { OneAtATime } from '../one-at-a-time.ts';
 import { Keyring } from '../signatures/keyring.ts';
 import { describeSignatureFault } from '../signatures/signature-fault.ts';
 import { SIGNATURE_BYTES_MAX, type Verified, verifyClearSigned, verifyDetached } from '../signatures/verification.ts';
@@ -68,19 +68,6 @@ interface SentDocument {
   readonly bytes: Uint8Array;
   /** The detached signature; undefined if there is none. */
   readonly signature: Uint8Array | undefined;
-}
-
-/** Work of which only one piece is done at a time, in the order of its arrival. */
-class OneAtATime {
-  #last: Promise<unknown> = Promise.resolve();
-
-  /** The caller may use the result until the next turn of the event loop, before the next piece begins. */
-  do<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(work);
-    const end = (): Promise<void> => nextTurn();
-    this.#last = result.then(end, end);
-    return result;
-  }
 }
 
 /** The verifications of this thread. */

@@ -49,9 +49,8 @@ export function progressOf(item: ItemOffer, state: ImportProgress['state'], offe
 /** The digests of all files that the offers name. */
 const filesOf = (offers: OffersOfItem): readonly string[] => [...new Set(offers.flatMap(digestsOfItem))];
 
-/** True if two imports may need the same file, or if both are of installers, which need the host's package manager. */
+/** True if two imports may need the same file. */
 export const needSame = (one: OffersOfItem, other: OffersOfItem): boolean =>
-  [one, other].every((offers) => offers.some(({ kind }) => kind === 'installer')) ||
   filesOf(one).some((file) => filesOf(other).includes(file));
 
 /** The source whose server has a URL. */

@@ -1,0 +1,39 @@
+// Publishes the files of an installer in the boot tree.
+
+import { dirname } from 'node:path';
+import { checkRoom } from './blob-writing.ts';
+import { type FileContent, makeDirectories, publishDirectory, type ReplacementCheck } from './publication.ts';
+
+/** A file of an installer. */
+interface InstallerFile extends FileContent {
+  /** The path of a file with these bytes, which nobody changes any more; undefined: there is none. */
+  readonly stored?: string | undefined;
+}
+
+/**
+ * Publishes the files of an installer. A stored one only gets a further name, which needs no room.
+ * @throws RackError `store-unwritable` if the disk has no room for the others; the system's error
+ */
+export async function publishInstallerFiles(
+  directory: string,
+  images: readonly InstallerFile[],
+  manifest: FileContent,
+  mayReplace: ReplacementCheck,
+): Promise<void> {
+  const publishWith = async (isLinked: (image: InstallerFile) => boolean): Promise<void> => {
+    const bytes = images.reduce((sum, image) => sum + (isLinked(image) ? 0 : image.data.length), 0);
+    if (bytes > 0) await checkRoom(directory, bytes);
+    const files = images.map(({ name, data, stored = '' }) =>
+      isLinked({ name, data, stored }) ? { name, link: stored } : { name, data },
+    );
+    await publishDirectory(directory, [...files, manifest], mayReplace);
+  };
+  await makeDirectories(dirname(directory));
+  try {
+    await publishWith(({ stored = '' }) => stored !== '');
+  } catch (error) {
+    // The file is on another disk, or of another user, or its disk has no hard links.
+    if (!(error instanceof Error && 'syscall' in error && error.syscall === 'link')) throw error;
+    await publishWith(() => false);
+  }
+}
