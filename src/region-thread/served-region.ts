@@ -106,7 +106,7 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
     const uploads = new UploadWork({ region, clock, tree, onImages, serialsOf, onProblem: unkept('uploads') });
     const importing = new ImportControl({
       ...{ region, clock, place: reports?.place ?? '', onImages, onProblem: unkept('imports') },
-      onFileProblem: (note) => onProblem(newUuid(), note),
+      onNote: (note) => onProblem(newUuid(), note),
     });
     imports = importing;
     await parts.prepare?.(region);

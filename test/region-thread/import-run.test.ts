@@ -93,7 +93,14 @@ describe('a run of imports', { timeout: 60_000 }, () => {
     const place = { tree, workDir: join(tree, 'work'), configured: {} };
     const order = { ...place, sources, held, bytesPerSecondMax: undefined, httpProxy: '' };
     const onProgress = (name: string, progress: ImportProgress): void => void shown.push([name, progress]);
-    const run = new ImportRun(order, { downloads, clock, onProgress, onLeft: (left) => lefts.push(left) });
+    const onLeft = (left: SkippedList): void => void lefts.push(left);
+    const run = new ImportRun(order, {
+      downloads,
+      clock,
+      onProgress,
+      onLeft,
+      onBug: ({ stack }) => assert.fail(stack),
+    });
     const ended = run.run();
     ends.push(async () => {
       run.stop();

@@ -35,8 +35,8 @@ interface ImportControlParts {
   readonly clock: Clock;
   /** By which other processes know the images of this host. */
   readonly place: string;
-  /** Called with the problem of the site's file of sources, once. */
-  readonly onFileProblem?: ((note: RackNote) => void) | undefined;
+  /** Called with the problem of the site's file of sources, once, and with each error of our own in the import of an image. */
+  readonly onNote?: ((note: RackNote) => void) | undefined;
   /** Called when images have been added, before this is stored: then the other processes know them. */
   readonly onImages?: (() => Promise<void>) | undefined;
   /** Called once for each failure of the file system, with its text. */
@@ -76,6 +76,7 @@ export class ImportControl {
       onProgress: (entries) => this.#write(() => this.#note(entries)),
       onLeft: (left) => this.#write(() => this.#noteLeft(left)),
       onEnded: (left) => this.#write(() => this.#end(left)),
+      onBug: ({ name, stack }) => parts.onNote?.({ note: 'import-bug', name, reason: stack }),
       onBroken: (reason) => this.#write(() => this.#break(reason)),
       // Unless people stopped the run, the look begins another for its imports.
       onGivenUp: (reason) => this.#write(() => this.#noteEnded(reason).then(() => this.look())),
@@ -136,7 +137,7 @@ export class ImportControl {
   async #reportFileProblem(): Promise<FileProblem | undefined> {
     const problem = await this.#parts.region.bootImages.fileProblem();
     if (problem !== undefined && problem.text !== this.#fileProblem)
-      this.#parts.onFileProblem?.({ note: 'sources-unusable', reason: problem.text, kept: problem.inForce });
+      this.#parts.onNote?.({ note: 'sources-unusable', reason: problem.text, kept: problem.inForce });
     this.#fileProblem = problem?.text;
     return problem;
   }

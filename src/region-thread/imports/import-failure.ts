@@ -15,14 +15,15 @@ const PATH = /(?<=^|[\s"'(=])\/[^\s"'(),;:]+/g;
 /** The image at the beginning of an error, which is shown next to the reason. */
 const NAMED = /^\S+ was not imported: /;
 
-/** The text of an error, cleaned, with the last names of its paths alone. */
-const saidBy = (error: unknown): string =>
-  cleanText(
-    errorText(error)
-      .replace(NAMED, '')
-      .replace(PATH, (path) => basename(path)),
-    SAID_CHARACTERS_MAX,
-  );
+/**
+ * The text of an error, cleaned. Of its paths only the last names are left, but paths in the boot tree are whole below it.
+ * @param tree undefined: none is known
+ */
+const saidBy = (error: unknown, tree?: string): string => {
+  const shown = (path: string): string =>
+    tree !== undefined && path.startsWith(`${tree}/`) ? path.slice(tree.length + 1) : basename(path);
+  return cleanText(errorText(error).replace(NAMED, '').replace(PATH, shown), SAID_CHARACTERS_MAX);
+};
 
 /** The reason of a failed attempt to fetch a file. */
 export function downloadReason(fault: AttemptFault): ImportReason {
@@ -38,13 +39,49 @@ export function downloadReason(fault: AttemptFault): ImportReason {
   }
 }
 
-/** The reason of a failed import. @throws any other error: it is our own bug */
-export function failureReason(error: unknown): ImportReason {
+/** The reason of a failed import. @param tree as for `saidBy` @throws any other error: it is our own bug */
+export function failureReason(error: unknown, tree?: string): ImportReason {
   if (!(error instanceof RackError)) throw error;
   if (error.cause instanceof AttemptFailure) return downloadReason(error.cause.fault);
-  if (error.code === 'already-exists') return { code: 'other-bytes', params: { said: saidBy(errorText(error)) } };
-  if (error.code === 'bad-argument') return { code: 'refused', params: { said: saidBy(errorText(error)) } };
-  return { code: 'said', params: { said: saidBy(errorText(error)) } };
+  const params = { said: saidBy(error, tree) };
+  if (error.cause instanceof OwnError) return { code: 'bug', params: { said: saidBy(error.cause) } };
+  if (error.code === 'already-exists') return { code: 'other-bytes', params };
+  if (error.code === 'bad-argument') return { code: 'refused', params };
+  return { code: 'said', params };
+}
+
+const STACK_CHARACTERS_MAX = 2000;
+
+/** An error of our own that ended one piece of work. */
+class OwnError extends Error {}
+
+/** An error of our own, and the import or the source that it ended. */
+export interface OwnBug {
+  readonly name: string;
+  /** In one line. */
+  readonly stack: string;
+}
+
+/** Takes errors of our own that end one piece of work, such as the import of one image, so that the others continue. */
+export class OwnErrors {
+  readonly #onBug: (bug: OwnBug) => void;
+  #reported = '';
+
+  /** @param onBug called for each of them that differs from the last one */
+  constructor(onBug: (bug: OwnBug) => void) {
+    this.#onBug = onBug;
+  }
+
+  /** The failure of the work: a `RackError` as it is; any other error is reported. @param name that of the image or the source */
+  take(error: unknown, name: string): RackError {
+    if (error instanceof RackError) return error;
+    const said = errorText(error);
+    const lines = ((error instanceof Error && error.stack) || said).split('\n').map((line) => line.trim());
+    const stack = cleanText(lines.join(' '), STACK_CHARACTERS_MAX);
+    if (stack !== this.#reported) this.#onBug({ name, stack });
+    this.#reported = stack;
+    return new RackError('source-failed', said, { cause: new OwnError(said, { cause: error }) });
+  }
 }
 
 /** A remark on an import that succeeded. */

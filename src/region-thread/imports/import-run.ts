@@ -15,10 +15,11 @@
 // 6. `renew` asks the sources again (questions.ts). The imports under way continue meanwhile, so no slow one keeps newer images of other sources away. An
 //    import ends as soon as a source of its offers has been removed or changed, or does not offer it any more; it begins again with the
 //    offers that are left, if there are any. It also begins again if an attempt fails after further sources have offered it.
+// 7. An error of our own in the import of an item, or in the answer of a source, ends only that import or that answer: whatever it meets, on the disk
+//    or in a document, the others continue.
 
 import { isDeepStrictEqual } from 'node:util';
 import { type Clock, later, type Timer } from '../../clock.ts';
-import { RackError } from '../../errors.ts';
 import type { Downloads } from '../../images/download/queue.ts';
 import type { Download, DownloadState } from '../../images/download/request.ts';
 import { sleepUntil } from '../../images/download/sleep-until.ts';
@@ -31,7 +32,7 @@ import { askSources } from '../../images/offers/offers.ts';
 import { readHostMirrors } from '../../images/sources/host-mirrors.ts';
 import type { ImportProgress } from '../../region/records/boot-store.ts';
 import { isUncertain } from '../../region/records/import-reason.ts';
-import { failureReason, remarkOf } from './import-failure.ts';
+import { failureReason, type OwnBug, OwnErrors, remarkOf } from './import-failure.ts';
 import { LeftOut } from './left-out.ts';
 import type { Hold, RunOrder, SkippedList } from './message.ts';
 import { type Asked, offersNow, planImports, type SelectedSource, wishOf } from './plan.ts';
@@ -55,6 +56,8 @@ interface ImportRunParts {
   readonly onProgress: (name: string, progress: ImportProgress) => void;
   /** Called when all sources have answered or are late, or after LISTED_MS, and after each later change of this list. */
   readonly onLeft: (left: SkippedList) => void;
+  /** Called once for each error of our own that ended one import, or the reading of one source. */
+  readonly onBug: (bug: OwnBug) => void;
 }
 
 export class ImportRun {
@@ -69,11 +72,13 @@ export class ImportRun {
   #listing: Timer | undefined;
   #isListed = false;
   #leftOut = new LeftOut();
+  readonly #bugs: OwnErrors;
   #held = new Map<string, Hold | 'removed'>();
 
   constructor(order: RunOrder, parts: ImportRunParts) {
     this.#order = order;
     this.#parts = parts;
+    this.#bugs = new OwnErrors(parts.onBug);
     this.#questions = new Questions({
       clock: parts.clock,
       ask: (selected, signal) => this.#ask(selected, signal),
@@ -202,8 +207,8 @@ export class ImportRun {
       const [answer = none] = await askSources([source], wishOf(selected), means);
       return answer;
     } catch (error) {
-      if (!(error instanceof RackError)) throw error;
-      return { ...none, problems: [error], isUnread: true };
+      const problem = this.#bugs.take(error, source.name);
+      return { ...none, problems: [problem], isUnread: true };
     }
   }
 
@@ -302,13 +307,14 @@ export class ImportRun {
         item.progress = this.#progressAtStart(offers, item.progress.state, tried);
       });
       this.#done(item, result);
-    } catch (error) {
+    } catch (raw) {
       if (signal.aborted) {
         this.#leave(item);
         return;
       }
-      const code = error instanceof RackError ? error.code : undefined;
-      const reason = wait?.reason ?? failureReason(error);
+      const error = this.#bugs.take(raw, item.name);
+      const { code } = error;
+      const reason = wait?.reason ?? failureReason(error, this.#order.tree);
       item.waits += 1;
       if (code === 'already-running') wait = { reason, until: later(clock.now(), LOCKED_MS) };
       if (wait !== undefined && item.waits < (code === 'already-running' ? LOCKED_TRIES_MAX : PAUSES_MAX)) {

@@ -10,7 +10,7 @@ import { type Clock, systemClock } from '../../clock.ts';
 import { unreachable } from '../../errors.ts';
 import type { ImportProgress } from '../../region/records/boot-store.ts';
 import type { ImportReason } from '../../region/records/import-reason.ts';
-import { threadReason } from './import-failure.ts';
+import { type OwnBug, threadReason } from './import-failure.ts';
 import type { FromImportThread, Hold, RunOrder, SkippedList, ToImportThread } from './message.ts';
 
 /** The memory of the thread's JavaScript, in MB. The largest document of products has 32 MB, and takes about five times that once decoded. */
@@ -26,6 +26,8 @@ interface ImportThreadParts {
   /** Called when all sources have answered, and after each later change of this list. */
   readonly onLeft: (left: SkippedList) => void;
   readonly onEnded: (left: SkippedList) => void;
+  /** Called for each error of our own that ended the import of one image, or the reading of one source. */
+  readonly onBug: (bug: OwnBug) => void;
   /** Called instead of `onEnded` if the thread ended unexpectedly. */
   readonly onBroken: (reason: ImportReason) => void;
   /** Called instead of `onEnded` if the thread was ended because an import did not stop. */
@@ -172,6 +174,9 @@ export class ImportThread {
         return;
       case 'left':
         this.#parts.onLeft(message.left);
+        return;
+      case 'bug':
+        this.#parts.onBug(message.bug);
         return;
       case 'at-rest':
         this.#awaited.get(message.name)?.();

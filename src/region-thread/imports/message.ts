@@ -2,6 +2,7 @@
 
 import type { ConfiguredMirrors } from '../../images/sources/package-mirrors.ts';
 import type { ImportProgress } from '../../region/records/boot-store.ts';
+import type { OwnBug } from './import-failure.ts';
 import type { SelectedSource, Skipped } from './plan.ts';
 
 /** How a person holds an import. */
@@ -47,5 +48,7 @@ export type FromImportThread =
   | { readonly kind: 'at-rest'; readonly name: string }
   /** Imports may still be under way, and sources may not have answered yet, which the list then names. */
   | { readonly kind: 'left'; readonly left: SkippedList }
+  /** An error of our own ended the import of one image, or the reading of one source. */
+  | { readonly kind: 'bug'; readonly bug: OwnBug }
   /** @param orders how many the run has taken; it had ended, or been stopped, before any further one */
   | { readonly kind: 'ended'; readonly left: SkippedList; readonly orders: number };

@@ -56,6 +56,7 @@ async function runOnce(order: RunOrder): Promise<void> {
       tellProgress();
       tell({ kind: 'left', left });
     },
+    onBug: (bug) => tell({ kind: 'bug', bug }),
   });
   const left = await run.run();
   await downloads.close();

@@ -59,6 +59,8 @@ const PARAMS = {
   'disk-failed': said,
   /** @param said empty: unknown */
   'thread-ended': said,
+  /** An error of Rackboot ended the import, or the reading of the source. The log of the importing host has its stack. */
+  bug: said,
   /** Another process has a file of the image locked, and the import waits for it. @param pid its id; 0: unknown */
   locked: z.object({ pid: count }),
   /** The image was imported, and the store has none of this name any more. */

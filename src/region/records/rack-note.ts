@@ -103,6 +103,8 @@ const NOTES = {
   'images-unread': ['reason'],
   'images-uncopied': ['reason'],
   'images-unkept': ['reason'],
+  // `name`: of an image or a source.
+  'import-bug': ['name', 'reason'],
   'cache-unread': ['file', 'reason'],
   'cache-invalid': ['file', ...STATE_FAULT],
   'region-older': ['ownVersion', 'otherVersion', 'file'],

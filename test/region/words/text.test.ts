@@ -59,6 +59,10 @@ const ROWS: readonly (readonly [sentence: string, reason: ImportReason])[] = [
   ],
   ['the importing thread ended', { code: 'thread-ended', params: { said: '' } }],
   ['the importing thread ended: out of memory', { code: 'thread-ended', params: { said: 'out of memory' } }],
+  [
+    'this is an error of Rackboot: x is not a function: report it with the stack in the log of the region',
+    { code: 'bug', params: { said: 'x is not a function' } },
+  ],
   ['it is not deleted yet: EBUSY', { code: 'not-deleted', params: { said: 'EBUSY' } }],
   ['the source b cannot be used: no key', { code: 'said', params: { said: 'the source b cannot be used: no key' } }],
 ];

@@ -55,6 +55,7 @@ const IMPORT_REASONS: Writers<ImportReasonParams> = {
   'disk-failed': ({ said }) =>
     `the disk of the images cannot be written${said === '' ? '' : ` (${said})`}: check the disk and its permissions; then resume`,
   'thread-ended': ({ said }) => `the importing thread ended${after(said)}`,
+  bug: ({ said }) => `this is an error of Rackboot${after(said)}: report it with the stack in the log of the region`,
   locked: ({ pid }) =>
     `waiting for ${pid === 0 ? 'another process' : `process ${pid}`} of the importing host, which has a file of this image locked`,
   gone: () =>

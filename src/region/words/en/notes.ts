@@ -226,6 +226,8 @@ const NOTE_SENTENCES: Writers<NoteParams> = {
   'images-uncopied': ({ reason }) => `some images of the region are not copied yet; the rack tries again: ${reason}`,
   'images-unkept': ({ reason }) =>
     `the region cannot finish its work on the images of this host; it tries again: ${reason}`,
+  'import-bug': ({ name, reason }) =>
+    `the import of ${name} failed with an error of Rackboot, and the other imports continue; report it: ${reason}`,
   'cache-unread': ({ file, reason }) => `${file}: ${reason}`,
   'cache-invalid': ({ file, ...fault }) => `${file}: ${stateFault(fault)}`,
   'region-older': ({ ownVersion, otherVersion, file }) =>

@@ -1,0 +1,171 @@
+// An obstacle to one import costs that import alone: odd entries of the boot tree, and an error of our own.
+// @host waits
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, afterEach, beforeEach, describe, test } from 'node:test';
+import type { Downloads } from '../../src/images/download/queue.ts';
+import { importReasonText } from '../../src/region/words/text.ts';
+import { digestOf, diskProduct, ItemSites, installerProduct, loaderProduct } from '../support/item-site.ts';
+
+const IMAGE = 'good/img/amd64/generic/release';
+const INSTALLER = 'debian/two/amd64/generic/installer';
+const PLACE = 'amd64/generic/two/install';
+const LOADER = 'bootloader/uefi/amd64/generic/stable';
+const BAD = Buffer.alloc(1024 * 1024, 'no disk');
+const REFUSED = `images/.downloads/${digestOf(BAD)}.refused`;
+const REFUSED_IMAGE = 'bad/img/amd64/generic/release';
+
+const MAKERS: Readonly<Record<string, (path: string) => void>> = {
+  'a file': (path) => writeFileSync(path, 'mine'),
+  'a FIFO': (path) => execFileSync('mkfifo', [path]),
+  'a directory': (path) => {
+    mkdirSync(path);
+    writeFileSync(join(path, 'mine'), 'mine');
+  },
+};
+
+const CASES: readonly (readonly [kind: string, place: string, item: string, reason: RegExp])[] = [
+  ...['a file', 'a FIFO'].flatMap(
+    (kind) =>
+      [
+        [
+          kind,
+          PLACE,
+          INSTALLER,
+          /^amd64\/generic\/two\/install cannot be read \(ENOTDIR\): \S+two\/install is not a directory: move it away$/,
+        ],
+        [kind, dirname(PLACE), INSTALLER, /: amd64\/generic\/two is not a directory: move it away$/],
+        [kind, 'amd64', INSTALLER, /: amd64 is not a directory: move it away$/],
+        [kind, 'bootloader/uefi/amd64', LOADER, /: bootloader\/uefi\/amd64 is not a directory: move it away$/],
+        [kind, 'bootloader', LOADER, /: bootloader is not a directory: move it away$/],
+      ] as const,
+  ),
+  ['a directory', PLACE, INSTALLER, /two\/install has files that no import put there: move it away first$/],
+  ['a directory', `${PLACE}/manifest.json`, INSTALLER, /has files that no import put there/],
+  ['a FIFO', `${PLACE}/manifest.json`, INSTALLER, /has files that no import put there/],
+  ['a directory', REFUSED, REFUSED_IMAGE, /: images\/\.downloads\/\w+\.refused is a directory: move it away$/],
+  [
+    'a directory',
+    `${REFUSED}.new`,
+    REFUSED_IMAGE,
+    /refused\.new cannot be written \(it is a directory, not a file\): remove it$/,
+  ],
+  [
+    'a FIFO',
+    `${REFUSED}.new`,
+    REFUSED_IMAGE,
+    /refused\.new cannot be written \(it is a FIFO, not a file\): remove it$/,
+  ],
+];
+
+describe('a run of imports', { timeout: 60_000 }, () => {
+  const scratch = mkdtempSync(join(tmpdir(), 'rackboot-obstacles-'));
+  let tree = '';
+  let sites: ItemSites;
+  beforeEach(() => {
+    tree = mkdtempSync(join(scratch, 'tree-'));
+    sites = new ItemSites(scratch);
+  });
+  afterEach(() => sites.close());
+  after(() => rmSync(scratch, { recursive: true, force: true }));
+
+  const reasonOf = (name: string): string => {
+    const reason = sites.shown.get(name)?.reason;
+    return reason === undefined ? '' : importReasonText(reason);
+  };
+
+  for (const [kind, place, item, words] of CASES)
+    test(`continues if ${kind} has the place ${place.replace(/[0-9a-f]{64}/, 'HEX')}`, async () => {
+      mkdirSync(dirname(join(tree, place)), { recursive: true });
+      MAKERS[kind]?.(join(tree, place));
+      const odd = await sites.serve('odd', [
+        installerProduct('debian', 'two'),
+        loaderProduct('uefi'),
+        diskProduct('bad', 'img', 1, BAD),
+      ]);
+      const { ended } = sites.begin(tree, [odd, await sites.serve('good', [diskProduct('good', 'img')])]);
+      await ended;
+      assert.equal(sites.shown.get(item)?.state, 'failed');
+      assert.match(reasonOf(item), words);
+      assert.equal(sites.shown.get(IMAGE)?.state, 'done');
+      assert.deepEqual(sites.bugs, []);
+      assert.ok(existsSync(join(tree, place)), 'it stays');
+    });
+
+  test('continues after an error of its own in one import, whose stack is reported once', async () => {
+    const spoil = (downloads: Downloads): Downloads => ({
+      ...{ downloads: [], limit: () => undefined, close: () => downloads.close() },
+      fetchDocument: (...of) => downloads.fetchDocument(...of),
+      add: (request) => {
+        if (request.name !== digestOf(BAD)) return downloads.add(request);
+        const none: readonly (() => void)[] = [];
+        // biome-ignore lint/style/noNonNullAssertion: the error is wanted
+        none[0]!();
+        return downloads.add(request);
+      },
+    });
+    const odd = await sites.serve(
+      'odd',
+      ['a', 'b'].map((os) => diskProduct(os, 'img', 1, BAD)),
+    );
+    const { ended } = sites.begin(tree, [odd, await sites.serve('good', [diskProduct('good', 'img')])], spoil);
+    await ended;
+    assert.equal(sites.shown.get(IMAGE)?.state, 'done');
+    for (const name of ['a', 'b'])
+      assert.match(
+        reasonOf(`${name}/img/amd64/generic/release`),
+        /^this is an error of Rackboot: .* is not a function: report it with the stack in the log of the region$/,
+      );
+    assert.equal(sites.bugs.length, 1);
+    assert.match(sites.bugs[0]?.stack ?? '', /^TypeError: .* is not a function at .*import-obstacles\.test\.ts/);
+  });
+
+  test('continues after an error of its own in the answer of one source', async () => {
+    const odd = await sites.serve('odd', [diskProduct('odd', 'img')]);
+    const spoil = (downloads: Downloads): Downloads => ({
+      ...{ downloads: [], limit: () => undefined, close: () => downloads.close(), add: (one) => downloads.add(one) },
+      fetchDocument: async (request, signal) => {
+        if (request.urls.some((url) => url.startsWith(odd.source.kind === 'simplestreams' ? odd.source.url : '')))
+          throw new TypeError('x is not a function');
+        return downloads.fetchDocument(request, signal);
+      },
+    });
+    const { ended } = sites.begin(tree, [odd, await sites.serve('good', [diskProduct('good', 'img')])], spoil);
+    const { skipped } = await ended;
+    assert.equal(sites.shown.get(IMAGE)?.state, 'done');
+    assert.deepEqual(
+      skipped.map(({ name, reason }) => [name, reason]),
+      [['odd', { code: 'bug', params: { said: 'x is not a function' } }]],
+    );
+    assert.equal(sites.bugs.length, 1);
+  });
+
+  test('imports an installer whose kernel and initrd are one file, without a second copy of it', async () => {
+    const both = 'one file';
+    const site = await sites.serve('site', [installerProduct('debian', 'two', { linux: both, initrd: both })]);
+    await sites.begin(tree, [site]).ended;
+    assert.equal(reasonOf(INSTALLER), '');
+    for (const name of ['linux', 'initrd.gz']) assert.equal(readFileSync(join(tree, PLACE, name), 'utf8'), both);
+    const [linux, initrd] = ['linux', 'initrd.gz'].map((name) => statSync(join(tree, PLACE, name)).ino);
+    assert.equal(linux, initrd);
+    assert.equal(existsSync(join(tree, 'images/.downloads', digestOf(both))), false);
+  });
+
+  test('a slow installer of one source delays none of another', async () => {
+    const slow = await sites.serve('slow', [installerProduct('evil', 'slow')], (request, response) => {
+      if (request.url?.endsWith('/linux') !== true) return false;
+      response.writeHead(200, { 'Content-Length': 'evil slow kernel'.length });
+      response.write('evil');
+      return true;
+    });
+    sites.begin(tree, [slow, await sites.serve('good', [installerProduct('debian', 'two')])]);
+    await sites.isIn(INSTALLER, 'done');
+    assert.ok(
+      !['queued', 'failed', 'done'].includes(sites.shown.get('evil/slow/amd64/generic/installer')?.state ?? ''),
+    );
+  });
+});
