@@ -7,9 +7,11 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, wri
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, afterEach, beforeEach, describe, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import type { Downloads } from '../../src/images/download/queue.ts';
 import { importReasonText } from '../../src/region/words/text.ts';
 import { digestOf, diskProduct, ItemSites, installerProduct, loaderProduct } from '../support/item-site.ts';
+import { eventually } from '../support/running-rack.ts';
 
 const IMAGE = 'good/img/amd64/generic/release';
 const INSTALLER = 'debian/two/amd64/generic/installer';
@@ -153,6 +155,39 @@ describe('a run of imports', { timeout: 60_000 }, () => {
     const [linux, initrd] = ['linux', 'initrd.gz'].map((name) => statSync(join(tree, PLACE, name)).ino);
     assert.equal(linux, initrd);
     assert.equal(existsSync(join(tree, 'images/.downloads', digestOf(both))), false);
+  });
+
+  test('leaves the installer of another system in its place, and says so', async () => {
+    const own = await sites.serve('own', [installerProduct('debian', 'two')]);
+    await sites.begin(tree, [own]).ended;
+    const other = await sites.serve('other', [installerProduct('evil', 'two')]);
+    const { skipped } = await sites.begin(tree, [other, own]).ended;
+    assert.deepEqual(skipped, [
+      {
+        name: 'evil/two/amd64/generic/installer',
+        reason: { code: 'release-taken', params: { place: PLACE, holder: INSTALLER } },
+      },
+    ]);
+    assert.equal(readFileSync(join(tree, PLACE, 'linux'), 'utf8'), 'debian two kernel');
+  });
+
+  test('lists the source that delivers an image after an earlier one failed', async () => {
+    const isDisk = (url = ''): boolean => url.endsWith('.img');
+    const first = await sites.serve('first', [diskProduct('good', 'img', 1)], (request, response) => {
+      if (isDisk(request.url)) response.writeHead(404).end();
+      return isDisk(request.url);
+    });
+    const second = await sites.serve('second', [diskProduct('good', 'img', 2)], (request, response) => {
+      if (isDisk(request.url)) response.writeHead(200, { 'Content-Length': 1024 * 1024 }).write('x');
+      return isDisk(request.url);
+    });
+    sites.begin(tree, [first, second]);
+    await eventually('the second one delivers it', () => sites.shown.get(IMAGE)?.source === 'second' || undefined);
+    const reason = { code: 'later-source', params: { first: 'first', source: 'second' } };
+    await eventually(
+      'the list says it',
+      () => isDeepStrictEqual(sites.left.skipped, [{ name: IMAGE, reason }]) || undefined,
+    );
   });
 
   test('a slow installer of one source delays none of another', async () => {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
 import { namesOfItem } from '../../src/images/offers/item-offer.ts';
-import type { ImageOffer, LoaderOffer } from '../../src/images/offers/offer.ts';
+import type { ImageOffer, InstallerOffer, LoaderOffer } from '../../src/images/offers/offer.ts';
 import type { ImageSource } from '../../src/images/sources/source.ts';
 import type { WrittenBootSelection } from '../../src/region/records/boot-store.ts';
 import { importReasonText } from '../../src/region/words/text.ts';
@@ -243,6 +243,124 @@ test('of two labels of a boot loader, which have one directory, one is imported:
     reason: { code: 'place-taken', params: { place: 'bootloader/uefi/amd64', holder: stable } },
   });
   assert.deepEqual([...planImports(answers, new Set([candidate ?? ''])).offers.keys()], [candidate]);
+});
+
+const installer = (from: string, os: string, release = 'bookworm'): InstallerOffer => {
+  const file = { url: `http://${from}/x`, mirrors: [], bytes: 1, digest: { algorithm: 'sha256', hex: 'a' } } as const;
+  const names = { source: from, os, release, base: release, architecture: 'amd64', title: release };
+  return { ...names, kernel: file, initrd: file, leftOut: undefined };
+};
+const packageMirror = (name: string, releases: readonly string[]): ImageSource => ({
+  ...{ kind: 'installer', name, title: '', os: 'debian', mirror: undefined, defaultMirror: undefined },
+  ...{ defaultPortsMirror: undefined, arches: new Map([['amd64', 'amd64']]), trust: { kind: 'unsigned', why: '' } },
+  releases: releases.map((release) => ({ name: release, base: release, images: 'netboot', title: release })),
+});
+type Asked = Parameters<typeof planImports>[0][number];
+const asked = (
+  of: ImageSource,
+  installers: readonly InstallerOffer[] | undefined,
+  wanted: Partial<WrittenBootSelection> = {},
+): Asked => [
+  { source: of, selections: [selection(wanted)] },
+  installers && { source: of.name, offers: [], installers, loaders: [], problems: [] },
+];
+const DEBIAN = 'debian/bookworm/amd64/generic/installer';
+const EVIL = 'evil/bookworm/amd64/generic/installer';
+const TAKEN = (holder: string) => ({
+  code: 'release-taken',
+  params: { place: 'amd64/generic/bookworm/install', holder },
+});
+const failed = (of: ImageSource, wanted: Partial<WrittenBootSelection> = {}): Asked => [
+  { source: of, selections: [selection(wanted)] },
+  {
+    ...{ source: of.name, offers: [], installers: [], loaders: [], isUnread: true },
+    problems: [new RackError('source-failed', 'it is away')],
+  },
+];
+
+const PLACES: readonly (readonly [
+  what: string,
+  answers: readonly Asked[],
+  installed: readonly string[],
+  taken: readonly string[],
+  left: readonly (readonly [name: string, reason: object])[],
+])[] = [
+  [
+    'the first source gives it',
+    [asked(source('a'), [installer('a', 'debian')]), asked(source('b'), [installer('b', 'evil')])],
+    [],
+    [DEBIAN],
+    [[EVIL, TAKEN(DEBIAN)]],
+  ],
+  [
+    'the one that is there stays, wherever it is from, and gets its updates',
+    [asked(source('b'), [installer('b', 'evil')]), asked(source('a'), [installer('a', 'debian')])],
+    [DEBIAN],
+    [DEBIAN],
+    [[EVIL, TAKEN(DEBIAN)]],
+  ],
+  [
+    'the one that is there stays, even if no source offers it',
+    [asked(source('a'), [installer('a', 'debian')])],
+    [EVIL],
+    [],
+    [[DEBIAN, TAKEN(EVIL)]],
+  ],
+  [
+    'a mirror of packages keeps it while it is away',
+    [
+      failed(packageMirror('a', ['bookworm'])),
+      asked(source('b'), [installer('b', 'evil'), installer('b', 'evil', 'own')]),
+    ],
+    [],
+    ['evil/own/amd64/generic/installer'],
+    [[EVIL, TAKEN(DEBIAN)]],
+  ],
+  [
+    'a mirror of packages does not keep a release that is not selected',
+    [failed(packageMirror('a', ['bookworm']), { release: 'trixie' }), asked(source('b'), [installer('b', 'evil')])],
+    [],
+    [EVIL],
+    [],
+  ],
+  [
+    'it waits for an earlier source that may have an installer of the release',
+    [asked(source('a'), undefined, { os: 'debian' }), asked(source('b'), [installer('b', 'evil')])],
+    [],
+    [],
+    [[EVIL, { code: 'waits-for-source', params: { source: 'a', minutes: 3 } }]],
+  ],
+  [
+    'it does not wait for an earlier source of another release',
+    [asked(source('a'), undefined, { release: 'trixie' }), asked(source('b'), [installer('b', 'evil')])],
+    [],
+    [EVIL],
+    [],
+  ],
+];
+
+for (const [what, answers, installed, taken, left] of PLACES)
+  test(`of two installers of one release, which have one directory, one is imported: ${what}`, () => {
+    const { offers, skipped } = planImports(answers, new Set(), { installed });
+    assert.deepEqual([...offers.keys()], taken);
+    assert.deepEqual(
+      skipped.filter(({ name }) => name.endsWith('installer')).map(({ name, reason }) => [name, reason]),
+      left,
+    );
+  });
+
+test('the list names the source that delivers an image, even if an earlier one answered late', () => {
+  const answers = ['a', 'b', 'c'].map(
+    (name): Asked => [
+      { source: source(name), selections: [selection()] },
+      { source: name, offers: [offer(name, 'noble')], installers: [], loaders: [], problems: [] },
+    ],
+  );
+  const name = 'ubuntu/noble/amd64/generic/release';
+  assert.deepEqual(planImports(answers, new Set([name]), { delivered: new Map([[name, 'b']]) }).skipped, [
+    { name, reason: { code: 'later-source', params: { first: 'a', source: 'b' } } },
+    { name, reason: { code: 'earlier-source', params: { first: 'a', source: 'c' } } },
+  ]);
 });
 
 test('a run has a bound, and each image beyond it a reason', () => {

@@ -12,6 +12,7 @@ import {
 } from '../offers/item-offer.ts';
 import { joinOffers } from '../offers/joined-offers.ts';
 import { isImportOf, leftOutNote } from '../offers/offer.ts';
+import { listTreeParts, type TreePart } from '../parts/tree-parts.ts';
 import { FilesProgress } from './files-progress.ts';
 import { deliverFirst } from './first-import.ts';
 import { importImage } from './image-import.ts';
@@ -23,6 +24,16 @@ import { importLoader } from './loader-import.ts';
 export function imagesIn(tree: string): readonly StoredImage[] {
   try {
     return readImages(tree).images;
+  } catch (error) {
+    if (error instanceof RackError) return [];
+    throw error;
+  }
+}
+
+/** The installers of the boot tree; none if it cannot be read: then each import says why. */
+export function installersIn(tree: string): readonly TreePart[] {
+  try {
+    return listTreeParts(tree).filter(({ kind }) => kind === 'installer');
   } catch (error) {
     if (error instanceof RackError) return [];
     throw error;

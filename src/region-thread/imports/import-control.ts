@@ -249,8 +249,7 @@ export class ImportControl {
     const { filesComing, noteDeletion } = await import('./import-events.ts');
     const files = new Map((await store.boot.listResources()).map((one) => [one.name, filesComing(one)]));
     try {
-      const { removeResource } = await import('./removal.ts');
-      await removeResource(region, tree, name);
+      await (await import('./removal.ts')).removeResource(region, tree, name);
       const { removeLeft } = await import('../../images/import/left-downloads.ts');
       const own = files.get(name) ?? [];
       files.delete(name);

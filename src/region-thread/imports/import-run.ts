@@ -24,18 +24,23 @@ import type { Downloads } from '../../images/download/queue.ts';
 import type { Download, DownloadState } from '../../images/download/request.ts';
 import { sleepUntil } from '../../images/download/sleep-until.ts';
 import type { StoredImage } from '../../images/image-store.ts';
-import { type FirstItem, imagesIn, importFirstItem, isStoredItem } from '../../images/import/import-item.ts';
+import {
+  type FirstItem,
+  imagesIn,
+  importFirstItem,
+  installersIn,
+  isStoredItem,
+} from '../../images/import/import-item.ts';
 import { arrivedBytes } from '../../images/import/left-downloads.ts';
 import { digestsOfItem, type OffersOfItem } from '../../images/offers/item-offer.ts';
-import type { SourceAnswer } from '../../images/offers/offer.ts';
-import { askSources } from '../../images/offers/offers.ts';
-import { readHostMirrors } from '../../images/sources/host-mirrors.ts';
+import { resourceName } from '../../region/images/region-source.ts';
 import type { ImportProgress } from '../../region/records/boot-store.ts';
 import { isUncertain } from '../../region/records/import-reason.ts';
+import { askSelected } from './asking.ts';
 import { failureReason, type OwnBug, OwnErrors, remarkOf } from './import-failure.ts';
 import { LeftOut } from './left-out.ts';
 import type { Hold, RunOrder, SkippedList } from './message.ts';
-import { type Asked, offersNow, planImports, type SelectedSource, wishOf } from './plan.ts';
+import { type Asked, offersNow, planImports, type SelectedSource } from './plan.ts';
 import { Questions } from './questions.ts';
 import { hasPlace, IMPORTS_MAX, type Item, needSame, progressOf, senderOf } from './run-item.ts';
 import { longPause, shownDownload, type Wait } from './shown-download.ts';
@@ -81,7 +86,7 @@ export class ImportRun {
     this.#bugs = new OwnErrors(parts.onBug);
     this.#questions = new Questions({
       clock: parts.clock,
-      ask: (selected, signal) => this.#ask(selected, signal),
+      ask: (selected, signal) => askSelected(selected, signal, this.#order, { ...parts, bugs: this.#bugs }),
       onAnswer: () => {
         this.#plan();
         this.#changeOffers(this.#questions.answers);
@@ -141,12 +146,16 @@ export class ImportRun {
   /** Begins what has a place now, or ends the run. */
   #advance(): void {
     this.#startNext();
-    const left = this.#questions.areAnswered || this.#isListed ? this.#leftOut.change() : undefined;
-    if (left !== undefined) this.#parts.onLeft(left);
+    this.#reportLeft();
     if (!this.#questions.areOver || this.#running.size > 0) return;
     this.#isEnded = true;
     this.#listing?.cancel();
     this.#ended.resolve();
+  }
+
+  #reportLeft(): void {
+    const left = this.#questions.areAnswered || this.#isListed ? this.#leftOut.change() : undefined;
+    if (left !== undefined) this.#parts.onLeft(left);
   }
 
   /** Ends all imports under way, and with them the run. */
@@ -196,26 +205,15 @@ export class ImportRun {
     if (!this.#isEnded) this.#startNext();
   }
 
-  async #ask(selected: SelectedSource, signal: AbortSignal): Promise<SourceAnswer> {
-    const { downloads, clock } = this.#parts;
-    const { source } = selected;
-    const { tree, configured } = this.#order;
-    const mirrors = source.kind === 'installer' ? readHostMirrors() : [];
-    const means = { downloads, clock, mirrors, configured, tree, signal };
-    const none: SourceAnswer = { source: source.name, offers: [], installers: [], loaders: [], problems: [] };
-    try {
-      const [answer = none] = await askSources([source], wishOf(selected), means);
-      return answer;
-    } catch (error) {
-      const problem = this.#bugs.take(error, source.name);
-      return { ...none, problems: [problem], isUnread: true };
-    }
-  }
-
   /** Adds the items that the answers allow now. */
   #plan(): void {
     const stored = imagesIn(this.#order.tree);
-    const plan = planImports(this.#questions.answers, new Set(this.#items.keys()));
+    const installed = installersIn(this.#order.tree).map(resourceName);
+    const begun = [...this.#items.values()].filter(
+      ({ stop, progress }) => stop !== undefined || progress.state === 'done',
+    );
+    const delivered = new Map(begun.map(({ name, progress }) => [name, progress.source]));
+    const plan = planImports(this.#questions.answers, new Set(this.#items.keys()), { delivered, installed });
     this.#leftOut.plan(plan.skipped);
     for (const [name, offers] of plan.offers) if (!this.#items.has(name)) this.#add(name, offers, stored);
   }
@@ -304,7 +302,12 @@ export class ImportRun {
       };
       const onWait = (pid = 0): void => this.#showWait(item, pid);
       const result = await importFirstItem(offers, { ...terms, onProgress, onWait }, (tried) => {
-        item.progress = this.#progressAtStart(offers, item.progress.state, tried);
+        const { source, state } = item.progress;
+        item.progress = this.#progressAtStart(offers, state, tried);
+        if (tried.offer.source === source) return;
+        // The list names the source that delivers an item.
+        this.#plan();
+        this.#reportLeft();
       });
       this.#done(item, result);
     } catch (raw) {

@@ -4,19 +4,25 @@
 // 1. Every selected item that the run does not import, and every selection without an item, is listed with the reason. If nothing of a source
 //    could be read, that is the only entry.
 // 2. The boot tree has one boot loader for a type and architecture: the first label that is selected and offered counts.
-// 3. Sources that have not answered yet delay only the images that their selections match, only those of later sources, and for at most
-//    AWAITED_MS. They are listed, and so are the images that wait for them.
+// 3. It has one installer for a release and architecture, whatever its system. One that is there keeps its place. Otherwise the first source counts: a
+//    mirror of packages has the places of its selected releases, even if it cannot be read, so that no later source takes them meanwhile.
+// 4. Sources that have not answered yet delay only the images that their selections match, only those of later sources, and for at most
+//    AWAITED_MS. They delay installers of another system, too, which may have the same place. They are listed, and so are the images that wait
+//    for them.
 //
 // Source: MAAS's boot sources, of which the first that has an image delivers it.
 
 import { type ItemOffer, itemsOf, namesOfItem, type OffersOfItem } from '../../images/offers/item-offer.ts';
 import {
+  INSTALLER,
+  installerNames,
   LOADER,
   nearestRelease,
   type OfferNames,
   type OfferWish,
   type SourceAnswer,
 } from '../../images/offers/offer.ts';
+import { installerDirectory } from '../../images/parts/tree-parts.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import type { WrittenBootSelection } from '../../region/records/boot-store.ts';
@@ -69,11 +75,36 @@ export const matches = ({ os, release, arches, subarches, labels }: WrittenBootS
   has(subarches, [offer.subarchitecture, ...(offer.subarches ?? [])]) &&
   has(labels, [offer.label]);
 
+/** The state of the run and of the boot tree. */
+interface PlanFacts {
+  /** By the name of an item that is under way or done: the source that delivers it. */
+  readonly delivered?: ReadonlyMap<string, string> | undefined;
+  /** The names of the installers in the boot tree. */
+  readonly installed?: readonly string[] | undefined;
+}
+
+/** Why a selection matches nothing of an answer. */
+function missingReason(answer: SourceAnswer, selection: WrittenBootSelection): ImportReason {
+  const { os, arches, labels, subarches } = selection;
+  const params = {
+    ...{ source: answer.source, arches: has(arches) ? [] : arches },
+    ...(has(labels) ? {} : { labels }),
+    ...(has(subarches) ? {} : { subarches }),
+  };
+  if (answer.problems.length > 0) return { code: 'not-in-part', params };
+  const nearest = nearestRelease([answer], selection);
+  return { code: 'not-offered', params: { ...params, os, ...(nearest === undefined ? {} : { nearest }) } };
+}
+
 /**
  * @param answers in the order of the sources
  * @param begun the items that are already in the run
  */
-export function planImports(answers: readonly Asked[], begun: ReadonlySet<string> = new Set()): ImportPlan {
+export function planImports(
+  answers: readonly Asked[],
+  begun: ReadonlySet<string> = new Set(),
+  { delivered = new Map(), installed = [] }: PlanFacts = {},
+): ImportPlan {
   const offers = new Map<string, OffersOfItem>();
   const skipped: Skipped[] = [];
   for (const [{ source }, answer] of answers) {
@@ -82,52 +113,47 @@ export function planImports(answers: readonly Asked[], begun: ReadonlySet<string
   }
   const awaited: SelectedSource[] = [];
   const waiting = new Set<string>();
-  /** By the directory of a boot loader: the name of the item that gets it. */
-  const places = new Map([...begun].filter(isLoaderName).map((name) => [placeOf(name), name]));
+  /** By the directory of a boot loader or an installer: the name of the item that gets it. */
+  const places = new Map([...begun, ...installed].flatMap((name) => placesOf(name).map((place) => [place, name])));
   let free = IMAGES_OF_RUN_MAX - begun.size;
   for (const [{ source, selections }, answer] of answers) {
+    for (const name of claimedBy(source, selections))
+      for (const place of placesOf(name)) if (!places.has(place)) places.set(place, name);
     if (answer === undefined) awaited.push({ source, selections });
     if (answer === undefined || answer === 'late') continue;
     skipped.push(...answer.problems.map((problem) => ({ name: source.name, reason: failureReason(problem) })));
     for (const selection of selections) {
       const wanted = itemsOf(answer).filter((item) => matches(selection, namesOfItem(item)));
-      if (wanted.length === 0 && answer.isUnread !== true) {
-        const { os, release, arches, labels, subarches } = selection;
-        const params = {
-          ...{ source: source.name, arches: has(arches) ? [] : arches },
-          ...(has(labels) ? {} : { labels }),
-          ...(has(subarches) ? {} : { subarches }),
-        };
-        const isWhole = answer.problems.length === 0;
-        const nearest = nearestRelease([answer], selection);
-        const reason = isWhole
-          ? ({ code: 'not-offered', params: { ...params, os, ...(nearest === undefined ? {} : { nearest }) } } as const)
-          : ({ code: 'not-in-part', params } as const);
-        skipped.push({ name: `${os}/${release}`, reason });
-      }
+      if (wanted.length === 0 && answer.isUnread !== true)
+        skipped.push({ name: `${selection.os}/${selection.release}`, reason: missingReason(answer, selection) });
       for (const item of wanted) {
         const name = itemName(item);
-        const earlier = awaited.find((one) => one.selections.some((chosen) => matches(chosen, namesOfItem(item))));
+        const isSimilar = item.kind === 'installer' ? { os: '*' } : {};
+        const earlier = awaited.find((one) =>
+          one.selections.some((chosen) => matches({ ...chosen, ...isSimilar }, namesOfItem(item))),
+        );
         if (earlier !== undefined) {
           if (!begun.has(name) && !waiting.has(name)) skipped.push({ name, reason: waitReason(earlier) });
           waiting.add(name);
           continue;
         }
         const before = offers.get(name);
-        const place = placeOf(name);
-        const holder = item.kind === 'loader' ? (places.get(place) ?? name) : name;
+        const [place = ''] = item.kind === 'image' ? [] : placesOf(name);
+        const holder = places.get(place) ?? name;
         if (holder !== name) {
-          skipped.push({ name, reason: { code: 'place-taken', params: { place, holder } } });
+          const code = item.kind === 'loader' ? 'place-taken' : 'release-taken';
+          skipped.push({ name, reason: { code, params: { place, holder } } });
         } else if (before === undefined && (begun.has(name) || free > 0)) {
           offers.set(name, [item]);
           if (!begun.has(name)) free -= 1;
-          if (item.kind === 'loader') places.set(place, name);
+          if (place !== '') places.set(place, name);
         } else if (before === undefined) {
           skipped.push({ name, reason: { code: 'run-full', params: { max: IMAGES_OF_RUN_MAX } } });
         } else if (before.every(({ offer }) => offer.source !== item.offer.source)) {
           offers.set(name, [...before, item]);
           const params = { first: before[0].offer.source, source: item.offer.source };
-          skipped.push({ name, reason: { code: 'earlier-source', params } });
+          const code = delivered.get(name) === params.source ? 'later-source' : 'earlier-source';
+          skipped.push({ name, reason: { code, params } });
         }
       }
     }
@@ -170,10 +196,25 @@ export function offersNow<Item extends { readonly name: string; readonly offers:
   return found;
 }
 
-const isLoaderName = (name: string): boolean => name.startsWith(`${LOADER}/`);
+/** The directory of the boot loader or the installer with this name, such as `bootloader/uefi/amd64`; empty: it is an image. */
+function placesOf(name: string): readonly string[] {
+  const [os = '', release = '', architecture = '', , label] = name.split('/');
+  if (os === LOADER) return [`${os}/${release}/${architecture}`];
+  return label === INSTALLER ? [installerDirectory({ architecture, release })] : [];
+}
 
-/** The directory of the boot loader with this name: `bootloader/uefi/amd64`. */
-const placeOf = (name: string): string => name.split('/', 3).join('/');
+/** The names of the installers that a mirror of packages has by its description, if they are selected. */
+const claimedBy = (source: ImageSource, selections: readonly WrittenBootSelection[]): readonly string[] =>
+  source.kind !== 'installer'
+    ? []
+    : source.releases
+        .flatMap(({ name: release }) =>
+          [...source.arches.keys()].map((architecture) =>
+            installerNames({ source: source.name, os: source.os, release, architecture }),
+          ),
+        )
+        .filter((names) => selections.some((selection) => matches(selection, names)))
+        .map(resourceName);
 
 /** The name of an item: that of its resource. */
 const itemName = (item: ItemOffer): string => resourceName(namesOfItem(item));

@@ -37,10 +37,14 @@ const PARAMS = {
   'not-in-part': z.object({ source: text, arches: names, labels: names.optional(), subarches: names.optional() }),
   /** Another label of the boot loader has its directory of the boot tree. @param holder the name of that one */
   'place-taken': z.object({ place: text, holder: text }),
+  /** The installer of another system has the directory of this release in the boot tree. @param holder its name */
+  'release-taken': z.object({ place: text, holder: text }),
   /** The run already has `max` images, the most that it may have. */
   'run-full': z.object({ max: count }),
   /** An earlier source offers the image; the import uses this source only if that one fails. */
   'earlier-source': z.object({ first: text, source: text }),
+  /** The later source delivers the image, because the first one failed, or answered late. */
+  'later-source': z.object({ first: text, source: text }),
   /** A source has not answered for so long that images of later sources no longer wait for it. It may still answer. */
   awaited: z.object({ minutes: count }),
   /** A source has not answered yet. */
@@ -89,6 +93,7 @@ const WANTED: ReadonlySet<string> = new Set<keyof typeof PARAMS>([
   'nothing-selected',
   'earlier-source',
   'held',
+  'later-source',
   'no-offer',
   'present',
   'remark',

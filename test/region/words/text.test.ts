@@ -60,6 +60,17 @@ const ROWS: readonly (readonly [sentence: string, reason: ImportReason])[] = [
   ['the importing thread ended', { code: 'thread-ended', params: { said: '' } }],
   ['the importing thread ended: out of memory', { code: 'thread-ended', params: { said: 'out of memory' } }],
   [
+    'amd64/generic/bookworm/install is that of evil/bookworm/amd64/generic/installer: to have this one instead, end the selection of that one, and then remove it',
+    {
+      code: 'release-taken',
+      params: { place: 'amd64/generic/bookworm/install', holder: 'evil/bookworm/amd64/generic/installer' },
+    },
+  ],
+  [
+    'it comes from b: a has it, too, but failed or answered late',
+    { code: 'later-source', params: { first: 'a', source: 'b' } },
+  ],
+  [
     'this is an error of Rackboot: x is not a function: report it with the stack in the log of the region',
     { code: 'bug', params: { said: 'x is not a function' } },
   ],

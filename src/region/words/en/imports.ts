@@ -38,8 +38,11 @@ const IMPORT_REASONS: Writers<ImportReasonParams> = {
   'not-in-part': ({ source, ...selected }) =>
     `the part of ${source} that could be read does not offer it${selectedText(selected)}: the reason is in the entry of ${source}`,
   'place-taken': ({ place, holder }) => `${place} is that of ${holder}: select one label of it`,
+  'release-taken': ({ place, holder }) =>
+    `${place} is that of ${holder}: to have this one instead, end the selection of that one, and then remove it`,
   'run-full': ({ max }) => `a run imports at most ${max} images: select fewer`,
   'earlier-source': ({ first, source }) => `${first} has it, too, and comes before ${source}`,
+  'later-source': ({ first, source }) => `it comes from ${source}: ${first} has it, too, but failed or answered late`,
   awaited: ({ minutes }) =>
     `it has not answered within ${counted(minutes, 'minute')}: Rackboot still waits, but imports the images of other sources meanwhile`,
   unanswered: () => 'it has not answered yet',
