@@ -16,7 +16,7 @@
 
 import { STREAM_ARCHITECTURES } from '../../boot/architectures.ts';
 import type { Clock } from '../../clock.ts';
-import { assertOutside, errorText, RackError } from '../../errors.ts';
+import { assertOutside, errorText, osErrorCode, RackError } from '../../errors.ts';
 import type { Downloads } from '../download/queue.ts';
 import { removeImages } from '../image-removal.ts';
 import {
@@ -92,6 +92,7 @@ export async function copyFromRegion(terms: CopyTerms): Promise<CopyResult> {
   await copying.sweep();
   const result = { added: copying.added, removed: 0, problems: copying.problems };
   const unanswered = failures.map(({ site }) => site);
+  copying.throwBug();
   if (!region.isComplete) return { ...result, unanswered };
   const offered = Map.groupBy(region.offers, offeredContent);
   const isOffered = (image: StoredImage): boolean =>
@@ -112,6 +113,8 @@ class Copying {
   readonly #tried = new Set<string>();
   readonly problems: string[] = [];
   added = 0;
+  /** The first error of our own. */
+  #bug: { readonly error: unknown } | undefined;
 
   constructor(terms: CopyTerms) {
     this.#terms = terms;
@@ -142,13 +145,19 @@ class Copying {
     }
   }
 
+  /** Call it when everything else is copied. @throws the first error of our own that a copy met */
+  throwBug(): void {
+    if (this.#bug !== undefined) throw this.#bug.error;
+  }
+
   async #try(key: string, file: string, total: number | undefined, copy: () => Promise<boolean>): Promise<void> {
     if (this.#tried.has(key)) return;
     this.#tried.add(key);
     try {
       if (await copy()) this.added += 1;
     } catch (error) {
-      assertOutside(error);
+      // The others are copied nevertheless.
+      if (!(error instanceof RackError || osErrorCode(error) !== undefined)) this.#bug ??= { error };
       this.problems.push(errorText(error));
       this.#terms.onProgress({ file, bytes: 0, total, error: errorText(error) });
     }

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
 import { type CopyResult, copyFromRegion } from '../../../src/images/copies/region-copy.ts';
+import type { Downloads } from '../../../src/images/download/queue.ts';
 import { checkContent } from '../../../src/images/image-check.ts';
 import { hasBlob, readImages } from '../../../src/images/image-store.ts';
 import { FileSite } from '../../support/image-site.ts';
@@ -81,6 +82,24 @@ describe('a rack whose region has several processes', () => {
     assert.deepEqual(copied, { added: 2, removed: 0, problems: [] });
     assert.deepEqual(names(), ['one 20261101', 'two 20261102']);
     assert.deepEqual(await copy(['two 20261102 2'], ['one 20261101 1']), { added: 0, removed: 0, problems: [] });
+  });
+
+  test('copies the other images if one meets an error of our own, which then ends the copy', async () => {
+    const { url } = await publish(contentOf(['one 20261101 1', 'two 20261102 2']));
+    const queue = place.queue();
+    let added = 0;
+    const downloads: Downloads = {
+      ...{ downloads: [], limit: () => undefined, close: () => queue.close() },
+      fetchDocument: (request, signal) => queue.fetchDocument(request, signal),
+      add: (request) => {
+        added += 1;
+        if (added === 1) throw new TypeError('x is not a function');
+        return queue.add(request);
+      },
+    };
+    const work = { tree, urls: [url], askLast: [], downloads, clock: systemClock, onProgress: () => undefined };
+    await assert.rejects(copyFromRegion(work), TypeError);
+    assert.equal(names().length, 1);
   });
 
   test('keeps its copies while a process does not answer, and copies what the others have', async () => {
