@@ -31,6 +31,8 @@ const STORED_FILE = new RegExp(
 /** Its directories: manifests, downloads, uploads, damaged copies, dates of documents, and files of systems. */
 const STORED_DIRECTORY =
   /^images\/(?:\.(?:manifests|downloads|uploads|damaged|seen)|systems\/\.?[^/]+-[0-9a-f]{12}(?:\.(?:new|old|gone)-\d+-[0-9a-f-]{36})?)$/;
+/** Directories of the store that may be empty. */
+const STORE_LEVEL = /^images(?:\/(?:[0-9a-f]{2}|systems))?$/;
 /** Unfinished directories and files (`images/publication.ts`). */
 const UNFINISHED_DIRECTORY = new RegExp(`^\\..+\\.(?:new|old|gone)-\\d+-${UUID}$`);
 const UNFINISHED_FILE = new RegExp(`^\\..+\\.${UUID}$`);
@@ -72,7 +74,8 @@ function judge(tree: string, path: string, named: ReadonlyMap<string, Named>): T
   const inside = entriesIn(tree, path).map((one) => judge(tree, `${path}/${one}`, named));
   const own = inside.flatMap((one) => one.own);
   const others = inside.flatMap((one) => one.others);
-  if (own.length === 0) return { own, others: [path] };
+  const isEmptied = inside.length === 0 && STORE_LEVEL.test(path);
+  if (own.length === 0 && !isEmptied) return { own, others: [path] };
   return others.length === 0 ? { own: [path], others } : { own, others };
 }
 

@@ -77,10 +77,14 @@ test('the files of another server stay, whole directories and single files', () 
     },
   ));
 
-test('a tree of Rackboot alone goes whole, and a linked store stays', () => {
+test('a tree of Rackboot alone goes whole, even if it is empty, and a linked store stays', () => {
   withTree(['amd64/generic/trixie/commissioning/linux', `images/ab/${HASH}.squashfs`], (tree, shares) => {
     describeAs(tree, 'amd64/generic/trixie/commissioning/manifest.json', ['linux']);
     assert.deepEqual(shares(), [['amd64', 'images'], []]);
+  });
+  withTree([], (tree, shares) => {
+    for (const path of ['images/ab', 'images/systems', 'photos']) mkdirSync(join(tree, path), { recursive: true });
+    assert.deepEqual(shares(), [['images'], ['photos']]);
   });
   withTree([], (tree, shares) => {
     symlinkSync('/srv', join(tree, 'images'));
