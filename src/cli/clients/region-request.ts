@@ -31,6 +31,8 @@ export interface RegionRequest {
   readonly body?: { readonly type: string; readonly bytes: Uint8Array } | undefined;
   /** Further headers. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Ends the request, which then fails. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface RegionAnswer {
@@ -103,7 +105,7 @@ function doorOf(url: string, ca: Buffer | undefined, isInsecure: boolean): Door 
 
 function send(
   { name, host, isTls, options, onAnswer }: Door,
-  { method, path, query, body, headers }: RegionRequest,
+  { method, path, query, body, headers, signal }: RegionRequest,
   authorization: Readonly<Record<string, string>>,
 ): Promise<RegionAnswer> {
   const search = query === undefined || query.size === 0 ? '' : `?${query}`;
@@ -116,6 +118,7 @@ function send(
       path: `${path}${search}`,
       agent: false,
       timeout: SILENCE_MS_MAX,
+      ...(signal === undefined ? {} : { signal }),
       headers: {
         Host: host,
         'User-Agent': `Rackboot/${readVersion()}`,

@@ -1,5 +1,7 @@
 // The signals with which a person stops a command; repeating the command continues its work.
 
+import { setTimeout as wait } from 'node:timers/promises';
+
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Listens until it is closed. */
@@ -20,3 +22,9 @@ export class StopSignals {
     for (const signal of SIGNALS) process.removeListener(signal, this.#onSignal);
   }
 }
+
+/** Waits, but no longer than until the signal comes. */
+export const pause = (ms: number, signal: AbortSignal): Promise<void> =>
+  wait(ms, undefined, { signal }).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });

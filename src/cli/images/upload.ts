@@ -8,7 +8,7 @@
 // 2. Each piece names its place, so none is added twice. MAAS does not say where to continue, so it gets the file from its beginning.
 
 import { z } from 'zod';
-import { sleep, systemClock } from '../../clock.ts';
+import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import { refusalLines } from '../../control/field-refusal.ts';
 import { RackError } from '../../errors.ts';
@@ -19,13 +19,13 @@ import { isRoot } from '../../images/import/root-format.ts';
 import { fileKindOf } from '../../images/uploads/upload-kind.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { readProfile } from '../clients/profiles.ts';
-import type { RegionAnswer } from '../clients/region-request.ts';
+import type { RegionAnswer, RegionRequest } from '../clients/region-request.ts';
 import { sendPiece } from '../clients/upload-piece.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { type HashedFile, openHashed } from '../terminal/hashed-file.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
 import { ImportProgress } from './import-progress.ts';
-import { StopSignals } from './stop-signals.ts';
+import { pause, StopSignals } from './stop-signals.ts';
 import { localTarget, type UploadTarget, webTarget } from './upload-target.ts';
 
 const RESOURCES = '/MAAS/api/2.0/boot-resources/';
@@ -122,14 +122,14 @@ function targetOf({ url, keyFile, caFile, profile, config }: UploadFlags): Uploa
   return webTarget(url, readGivenFile(keyFile).toString('utf8').trim(), caFile);
 }
 
-const interrupted = (): RackError => new RackError('cancelled', 'interrupted; repeat the command to continue');
-
 class Upload {
   readonly #target: UploadTarget;
   readonly #flags: UploadFlags;
   readonly #file: HashedFile;
   readonly #progress: ImportProgress;
   readonly #signal: AbortSignal;
+  /** Ends the message after a signal: how the upload continues. */
+  #afterStop = 'repeat the command to continue';
 
   constructor(
     target: UploadTarget,
@@ -169,7 +169,7 @@ class Upload {
     await checkHead(this.#file, file, filetype);
     const fields = { name, architecture: this.#architecture, filetype, sha256, size: String(bytes) };
     const form = new URLSearchParams({ ...fields, ...(title === undefined ? {} : { title }) });
-    const answer = await this.#target.ask({
+    const answer = await this.#call({
       ...{ method: 'POST', path: RESOURCES },
       body: { type: 'application/x-www-form-urlencoded', bytes: Buffer.from(form.toString()) },
     });
@@ -186,14 +186,14 @@ class Upload {
     const startedAt = systemClock.now();
     let at = received;
     for (let failures = 0; at < bytes; ) {
-      if (this.#signal.aborted) throw interrupted();
+      this.#checkStop();
       const before = at;
       try {
         at = await this.#sendPiece(uri, at);
       } catch (error) {
         if (!(error instanceof RackError && error.code === 'not-running') || failures >= ATTEMPTS_MAX) throw error;
         failures += 1;
-        await sleep(PAUSE_MS * failures);
+        await pause(PAUSE_MS * failures, this.#signal);
         // Perhaps only the answer was lost.
         at = (await this.#ask(id)) ?? at;
       }
@@ -212,7 +212,8 @@ class Upload {
 
   /** @returns where the next piece begins */
   async #sendPiece(uri: string, at: number): Promise<number> {
-    const { ask, pieceBytes } = this.#target;
+    const { pieceBytes } = this.#target;
+    const ask = (request: RegionRequest): Promise<RegionAnswer> => this.#call(request);
     const { answer, next } = await sendPiece(ask, { file: this.#file, name: this.#flags.file, uri }, at, pieceBytes);
     this.#accept(answer);
     return next;
@@ -220,6 +221,7 @@ class Upload {
 
   /** Waits until the region has made the image. */
   async #waitFor(id: number): Promise<Resource> {
+    this.#afterStop = 'the region still completes the image';
     let said = '';
     for (let isSaid = this.#flags.json; ; ) {
       const found = await this.#resource(id);
@@ -231,8 +233,8 @@ class Upload {
       const reason = state?.reason ?? '';
       if (reason !== '' && reason !== said && !this.#flags.json) print(`Not yet: ${reason}`);
       said = reason;
-      if (this.#signal.aborted) throw new RackError('cancelled', 'interrupted; the region still completes the image');
-      await sleep(LOOK_MS);
+      this.#checkStop();
+      await pause(LOOK_MS, this.#signal);
     }
   }
 
@@ -241,7 +243,23 @@ class Upload {
   }
 
   async #read(path: string): Promise<unknown> {
-    return this.#accept(await this.#target.ask({ method: 'GET', path }));
+    return this.#accept(await this.#call({ method: 'GET', path }));
+  }
+
+  /** Sends a request; a signal of the process ends it. */
+  async #call(request: RegionRequest): Promise<RegionAnswer> {
+    this.#checkStop();
+    try {
+      return await this.#target.ask({ ...request, signal: this.#signal });
+    } catch (error) {
+      this.#checkStop();
+      throw error;
+    }
+  }
+
+  /** @throws RackError `cancelled` after a signal */
+  #checkStop(): void {
+    if (this.#signal.aborted) throw new RackError('cancelled', `interrupted; ${this.#afterStop}`);
   }
 
   /** The value of an answer. @throws RackError with the region's reason; `not-running` if the request may be repeated */
