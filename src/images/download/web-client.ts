@@ -25,6 +25,8 @@ import { AttemptFailure, type AttemptFault, cleanFault, cleanSaid, type TlsTroub
 import type { DownloadSettings, ProxySettings } from './settings.ts';
 import { WideRead } from './wide-read.ts';
 
+/** The end of a text that was cut, and the mark of a hidden secret. */
+const CUT = '…';
 const REDIRECTS_MAX = 8;
 /** Answers of the class 1xx before the answer itself. Each takes processor time, and they fit into a few bytes. */
 const INFORMATION_MAX = 64;
@@ -117,8 +119,10 @@ export class WebClient {
     const { http, https } = this.#proxy;
     const urls = [url, ...[http, https].flatMap((proxy) => (proxy === undefined ? [] : [new URL(proxy)]))];
     const secrets = urls.flatMap(secretsOf);
-    const hide = (said: string): string => secrets.reduce((text, secret) => text.replaceAll(secret, '…'), said);
-    return new AttemptFailure(cleanFault(failure.fault, hide), failure.cause);
+    return new AttemptFailure(
+      cleanFault(failure.fault, (said) => hide(said, secrets)),
+      failure.cause,
+    );
   }
 
   async #follow(first: URL, fieldsFor: FieldsFor, signal: AbortSignal, method: Method): Promise<WebAnswer | undefined> {
@@ -307,6 +311,22 @@ function secretsOf({ username, password }: URL): readonly string[] {
   const plain = safeDecode(password);
   const sent = Buffer.from(`${safeDecode(username)}:${plain}`).toString('base64');
   return password.length < 3 ? [] : [sent, sent.replaceAll('=', ''), plain, password];
+}
+
+/** A text without secrets, and without the beginning of one if the text was cut there. */
+function hide(said: string, secrets: readonly string[]): string {
+  const shown = secrets.reduce((text, secret) => text.replaceAll(secret, CUT), said);
+  if (!said.endsWith(CUT)) return shown;
+  const kept = shown.slice(0, -CUT.length);
+  const begun = Math.max(0, ...secrets.map((secret) => beginningAtEnd(kept, secret)));
+  return `${kept.slice(0, kept.length - begun)}${CUT}`;
+}
+
+/** How many characters of a secret's beginning are at the end of a text. */
+function beginningAtEnd(text: string, secret: string): number {
+  let characters = secret.length;
+  while (characters > 0 && !text.endsWith(secret.slice(0, characters))) characters -= 1;
+  return characters;
 }
 
 function safeDecode(text: string): string {

@@ -287,6 +287,31 @@ describe('an HTTP proxy', () => {
     assert.doesNotMatch(sentence, /hunter2pw|Ym9i/);
   });
 
+  test('that repeats a long password, of which a cut leaves a part, does not bring that into the messages', async () => {
+    const password = 'hunter2pw-long-secret';
+    const credentials = Buffer.from(`bob:${password}`).toString('base64');
+    let padding = 0;
+    const proxy = createTcpServer((socket) =>
+      socket
+        .on('error', () => undefined)
+        .once('data', () =>
+          socket.end(`HTTP/1.1 502 ${'-'.repeat(padding)} ${credentials} ${password}\r\nContent-Length: 0\r\n\r\n`),
+        ),
+    );
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    const url = `http://bob:${password}@127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    try {
+      for (padding = 80; padding < 200; padding += 3) {
+        const { end, sentence } = await fetch('https://mirror.example/file', { ...NO_PROXY, https: url });
+        assert.equal(end, 'proxy');
+        assert.doesNotMatch(sentence, /Ym9|hun/, String(padding));
+        assert.match(sentence, /502 -{60}.*…/);
+      }
+    } finally {
+      proxy.close();
+    }
+  });
+
   test('that sends elsewhere with its password in the address does not bring it into the messages', () =>
     withServer(
       ({ response }) =>
