@@ -106,8 +106,11 @@ function decodeFile(value: unknown): SystemFile | undefined {
 /** Top-level directories of the boot tree that do not belong to a system. */
 const RESERVED = new Set(['images', 'bootloader', 'grub', 'pxelinux.cfg', 'amd64', 'arm64', 'armhf', 'i386']);
 
+/** The names of boot loaders and of their files in the top directory of the boot tree, but not `rhel8.0`. */
+const LOADER_NAME = /\.(?:efi(?:\.signed)?|c32|e32|e64|kk?pxe|pxe|ipxe|l?krn|cfg)$|[a-z]\.0$/;
+
 /** Why no system may have this name; undefined: it may. */
 export function judgeSystemName(os: string): string | undefined {
   if (RESERVED.has(os)) return `the boot tree already uses the name ${os}`;
-  return os.includes('.') ? `the name ${os} may be that of a boot loader: choose one without a dot` : undefined;
+  return LOADER_NAME.test(os) ? `the name ${os} may be that of a boot loader: choose one with another end` : undefined;
 }

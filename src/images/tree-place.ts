@@ -6,9 +6,13 @@ import { seenEntry } from '../files/seen-stats.ts';
 
 /** The first link on the way to a path of the tree, or the path itself; undefined: there is none. @param path relative to the tree */
 export function linkOnWay(tree: string, path: string): string | undefined {
+  return waysTo(tree, path).find((way) => seenEntry(way)?.isSymbolicLink() === true);
+}
+
+/** The directories above a path of the tree, below the tree itself, and the path. */
+function waysTo(tree: string, path: string): readonly string[] {
   const names = path.split('/');
-  const ways = names.map((_, index) => join(tree, ...names.slice(0, index + 1)));
-  return ways.find((way) => seenEntry(way)?.isSymbolicLink() === true);
+  return names.map((_, index) => join(tree, ...names.slice(0, index + 1)));
 }
 
 /**
@@ -27,6 +31,8 @@ export function assertNotLinked(tree: string, path: string): void {
 export function linkProblem(tree: string, path: string): string | undefined {
   const above = linkOnWay(tree, dirname(path));
   if (above !== undefined) return `${above} is a link, and nothing is changed behind it`;
+  const file = waysTo(tree, dirname(path)).find((way) => seenEntry(way)?.isDirectory() === false);
+  if (file !== undefined) return `${file} is not a directory`;
   const found = seenEntry(join(tree, path));
   return found === undefined || found.isSymbolicLink() ? undefined : `${join(tree, path)} was not made by Rackboot`;
 }

@@ -25,6 +25,7 @@ import { lockBriefly } from '../../src/images/file-lock.ts';
 import { checkContent } from '../../src/images/image-check.ts';
 import { removeImages, sweepBlobs } from '../../src/images/image-removal.ts';
 import { blobPath, encodeImage, manifestPath, type StoredImage } from '../../src/images/image-store.ts';
+import { judgeSystemName } from '../../src/images/stored-system.ts';
 import { checkSystemPlace, refreshTree } from '../../src/images/system-tree.ts';
 
 const HOUR_MS = 3_600_000;
@@ -183,6 +184,33 @@ test('a directory that a person made in the place of a name stays, and no system
   await remove(image, true);
   assert.deepEqual(readdirSync(join(tree, PLACE)), ['pxe.cfg']);
 });
+
+test('a system is refused before it is stored if a file is in the way of its links, and none are made there', async () => {
+  const image = await add('20261015');
+  rmSync(join(tree, 'ubuntu'), { recursive: true });
+  for (const file of ['ubuntu', 'ubuntu/amd64/ga-24.04']) {
+    mkdirSync(join(tree, dirname(file)), { recursive: true });
+    writeFileSync(join(tree, file), 'mine');
+    assert.throws(() => checkSystemPlace(tree, image), {
+      code: 'already-exists',
+      message: new RegExp(`^ubuntu/noble/amd64 cannot be added .*/${file} is not a directory: move it away first$`),
+    });
+    await refreshTree(tree, [image]);
+    assert.equal(readFileSync(join(tree, file), 'utf8'), 'mine');
+    rmSync(join(tree, file));
+  }
+});
+
+for (const [os, isRefused] of [
+  ...['rhel8.4', 'rhel8.0', 'centos7.0', 'sles15.4', 'custom', 'a.b', 'v2.0'].map((name) => [name, false] as const),
+  ...['bootx64.efi', 'pxelinux.0', 'undionly.kpxe', 'ldlinux.c32', 'ipxe.lkrn', 'grub.cfg'].map(
+    (name) => [name, true] as const,
+  ),
+  ...['shimx64.efi.signed', 'images', 'amd64'].map((name) => [name, true] as const),
+])
+  test(`${os} is ${isRefused ? 'the name of something else in the boot tree' : 'the name of a system'}`, () => {
+    assert.equal(judgeSystemName(os) !== undefined, isRefused);
+  });
 
 test('nothing is made, replaced or removed behind a link to a directory', async () => {
   const image = await add('20261015');
