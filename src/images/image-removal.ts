@@ -94,7 +94,7 @@ export async function sweepBlobs(tree: string, nowMs: number, doomed: ReadonlySe
     if (!isLockedCopy && !isDue(name, facts)) continue;
     if (isBlob) unneeded.push(name);
     else if (!isBeingWritten(path)) {
-      for (const left of isLockedCopy ? [path, `${path}.lock`] : [path]) await rm(left, { force: true });
+      await rm(path, { force: true });
       freed += facts.size;
     }
   }
