@@ -19,7 +19,7 @@ import {
   type WrittenBootSource,
 } from '../../records/boot-store.ts';
 import type { BootChange } from '../../records/event-params.ts';
-import { type Answer, json, partOf, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import { type Answer, json, partOf, refuse, refuseField } from '../call/answer.ts';
 import { maasTime } from '../call/maas-time.ts';
 import {
   type ApiCall,
@@ -28,12 +28,12 @@ import {
   judging,
   nothing,
   type Operation,
-  tryChange,
   usernameOf,
   value,
   values,
 } from '../call/operation.ts';
 import { flag, isTrue } from '../machines/machine-calls.ts';
+import type { GivenSource, MakeSource, SourceChange } from './given-source.ts';
 
 const URL_MAX = 1024;
 const FILE_MAX = 1024;
@@ -136,25 +136,12 @@ const sourceFields = z.object({
   why: value(z.string().max(WHY_CHARACTERS_MAX)).optional().describe('Why an unsigned site is used.'),
 });
 const changedSource = sourceFields.extend({ url: sourceFields.shape.url.optional().describe('Its new URL.') });
-type GivenSource = z.output<typeof changedSource>;
-
-/** The source made from the parameters and the source before, if any; or a refusal. */
-type MakeSource = (given: GivenSource, before: WrittenBootSource | undefined) => Promise<WrittenBootSource | Refusal>;
-type SourceChange = (call: ApiCall, given: GivenSource, make: MakeSource) => Promise<Answer>;
 
 /** Changes a source in a transaction, before which the given keys are checked. */
 const checkingKeys =
   (run: SourceChange) =>
-  async (call: ApiCall, given: GivenSource): Promise<Answer> => {
-    const make = await sourceMaker(call, given);
-    return await call.region.transact(async () => (await call.guard?.()) ?? (await run(call, given, make)));
-  };
-
-async function sourceMaker({ region }: ApiCall, keys: GivenSource): Promise<MakeSource> {
-  const { checkedMeans, sourceOf } = await import('./given-source.ts');
-  const means = await checkedMeans(keys, region.bootImages);
-  return (given, before) => sourceOf(given, before, region.clock.wallTimeMs(), means);
-}
+  async (call: ApiCall, given: GivenSource): Promise<Answer> =>
+    (await import('./given-source.ts')).changeChecked(call, given, run);
 
 async function listSources(call: ApiCall, given: Detail): Promise<Answer> {
   const refused = checkRack(call);
@@ -194,13 +181,11 @@ function changeSource(call: ApiCall, given: GivenSource, make: MakeSource): Prom
   });
 }
 
-/** Judges a source by its change. Whether it may have a reason is unknown while it is unknown whether it is unsigned. */
+/** Judges a source by its change. */
 const checkSource = (run: SourceChange) =>
-  judging(changedSource, async (call, passed, refused) => {
-    const make = await sourceMaker(call, passed);
-    const given = refused.has('unsigned') ? { ...passed, why: undefined } : passed;
-    return await tryChange(call, () => run(call, given, make));
-  });
+  judging(changedSource, async (call, passed, refused) =>
+    (await import('./given-source.ts')).tryChecked(call, passed, refused, run),
+  );
 
 function removeSource(call: ApiCall): Promise<Answer> {
   return withOwnSource(call, async ({ id, url }) => {

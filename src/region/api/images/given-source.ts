@@ -6,11 +6,12 @@ import { cleanText, isPrintable } from '../../../clean-text.ts';
 import type { BootImages } from '../../images/boot-images.ts';
 import { namesIndex, parseKeyring, parseSourceUrl } from '../../images/region-source.ts';
 import { KEYRING_BYTES_MAX, WHY_CHARACTERS_MAX, type WrittenBootSource } from '../../records/boot-store.ts';
-import { allOf, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
+import { type Answer, allOf, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
+import { type ApiCall, tryChange } from '../call/operation.ts';
 import { isTrue } from '../machines/machine-calls.ts';
 
 /** The parameters, as texts; undefined: unchanged, or the default. */
-type GivenSource = {
+export type GivenSource = {
   readonly [Name in 'url' | 'index' | 'keyring_filename' | 'keyring_data' | 'unsigned' | 'why']?: string | undefined;
 };
 
@@ -84,7 +85,7 @@ async function judgeKeys(
 type SourceMeans = Pick<BootImages, 'hasFile' | 'judgeKeyring'>;
 
 /** Checks the given keys before a transaction, in which nothing may wait for the host or for cryptography. @returns the means with the results */
-export async function checkedMeans(given: GivenSource, means: SourceMeans): Promise<SourceMeans> {
+async function checkedMeans(given: GivenSource, means: SourceMeans): Promise<SourceMeans> {
   const file = given.keyring_filename?.trim() ?? '';
   const keyring = parseKeyring(given.keyring_data?.trim() ?? '');
   const hasFile = file === '' || (await means.hasFile(file));
@@ -92,8 +93,42 @@ export async function checkedMeans(given: GivenSource, means: SourceMeans): Prom
   return { hasFile: async () => hasFile, judgeKeyring: async () => fault };
 }
 
+/** Makes the source from the parameters and the source before, if any. */
+export type MakeSource = (
+  given: GivenSource,
+  before: WrittenBootSource | undefined,
+) => Promise<WrittenBootSource | Refusal>;
+/** Changes a source; it runs in a transaction. */
+export type SourceChange = (call: ApiCall, given: GivenSource, make: MakeSource) => Promise<Answer>;
+
+async function sourceMaker({ region }: ApiCall, keys: GivenSource): Promise<MakeSource> {
+  const means = await checkedMeans(keys, region.bootImages);
+  return (given, before) => sourceOf(given, before, region.clock.wallTimeMs(), means);
+}
+
+/** Changes a source. */
+export async function changeChecked(call: ApiCall, given: GivenSource, run: SourceChange): Promise<Answer> {
+  const make = await sourceMaker(call, given);
+  return await call.region.transact(async () => (await call.guard?.()) ?? (await run(call, given, make)));
+}
+
+/**
+ * Changes a source, and undoes that. Whether it may have a reason is unknown while it is unknown whether it is unsigned.
+ * @param refused the names of the parameters that are refused @returns the answer
+ */
+export async function tryChecked(
+  call: ApiCall,
+  passed: GivenSource,
+  refused: ReadonlySet<string>,
+  run: SourceChange,
+): Promise<readonly [Answer]> {
+  const given = refused.has('unsigned') ? { ...passed, why: undefined } : passed;
+  const make = await sourceMaker(call, given);
+  return await tryChange(call, () => run(call, given, make));
+}
+
 /** The source made from the parameters and the source before, if any; or a refusal. @param nowMs wall time */
-export async function sourceOf(
+async function sourceOf(
   given: GivenSource,
   before: WrittenBootSource | undefined,
   nowMs: number,
