@@ -90,7 +90,7 @@ const LOOK = `
   const { publishDirectory } = await import(root + '/src/images/publication.ts');
   const say = ({ code, message }) => console.log(code + ' ' + message);
   try { assertReplaceable(tree, 'amd64/generic/two/install', 'debian'); } catch (error) { say(error); }
-  await publishDirectory(tree + '/arm64/generic/two/install', []).catch((error) => say(asStoreError(error, tree)));
+  await publishDirectory(tree + '/arm64/generic/two/install', [], () => undefined).catch((error) => say(asStoreError(error, tree)));
 `;
 
 test('a directory of another user is told with its owner', { skip: missing('linux', 'root', 'setpriv') }, () => {

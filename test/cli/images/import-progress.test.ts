@@ -56,7 +56,7 @@ test('a download ends at 100 %, and the reason of one that failed is left to the
   };
   assert.match(await shown(200, false), /100 % of 1000 B/);
   assert.equal(await shown(404, false), '');
-  assert.match(await shown(404, true), /^\S+ did not deliver the file \(HTTP 404\): [^\n]*\n$/);
+  assert.match(await shown(404, true), /^\S+ did not deliver http:\S+\/file \(HTTP 404\): [^\n]*\n$/);
 });
 
 test('a wait for another process is one line', async () => {

@@ -2,6 +2,7 @@
 // @host waits
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
@@ -11,6 +12,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { uploadImage } from '../../../src/cli/images/upload.ts';
 import { sleep, systemClock } from '../../../src/clock.ts';
+import { makeDisk } from '../../images/disks.ts';
 
 /** Within this time after the signal the command ends, in milliseconds. */
 const STOP_MS_MAX = 1500;
@@ -19,7 +21,9 @@ const KEY = ['a', 'b', 'c'].map((letter) => letter.repeat(18)).join(':');
 const json = (response: ServerResponse, value: unknown): void =>
   void response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(value));
 
-const FILE = { filetype: 'ddraw', size: 4, complete: false, received: 0, upload_uri: '/MAAS/piece' };
+const CONTENT = makeDisk(1024 * 1024, 'gpt');
+const sha256 = createHash('sha256').update(CONTENT).digest('hex');
+const FILE = { filetype: 'ddraw', size: CONTENT.length, complete: false, received: 0, upload_uri: '/MAAS/piece' };
 
 for (const [title, isAnswered, message] of [
   ['a region that does not answer', false, 'interrupted; repeat the command to continue'],
@@ -33,14 +37,13 @@ for (const [title, isAnswered, message] of [
         server.emit('piece');
       } else if (request.url?.includes('type=uploaded') === true) json(response, []);
       else {
-        const sha256 = '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08';
         const sets = { one: { files: { one: { ...FILE, sha256 } } } };
         json(response, { id: 1, name: 'custom/site', architecture: 'amd64/generic', sets });
       }
     });
     const before = process.listeners('SIGHUP');
     try {
-      writeFileSync(join(place, 'site.img'), 'test');
+      writeFileSync(join(place, 'site.img'), CONTENT);
       writeFileSync(join(place, 'key'), `${KEY}\n`);
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
       const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/MAAS`;

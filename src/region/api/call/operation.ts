@@ -277,7 +277,8 @@ async function nameOthers(
     refused = new Set(Object.keys(problems));
     const rest = Object.fromEntries(Object.entries(given).filter(([field]) => !refused.has(field)));
     if (Object.keys(rest).length === 0) break;
-    await TURNS.next(usernameOf(call) || call.peer.address);
+    // The entries of a rack are one transaction, which waits for nothing else.
+    if (!call.region.store.isInTransaction()) await TURNS.next(usernameOf(call) || call.peer.address);
     for (const found of await check(call, rest, refused)) {
       if (!isRefusal(found)) continue;
       for (const [field, words] of Object.entries(found.fields ?? {}))
