@@ -65,6 +65,11 @@ const CASES: readonly (readonly [what: string, error: unknown, said: string])[] 
     '/srv/packages cannot be written (ENOSPC): free space on its disk',
   ],
   [
+    'a store on another disk than the boot tree',
+    invented('EXDEV'),
+    `${TREE} cannot be written (EXDEV): the directory images of the boot tree is on another file system; keep the whole tree on one`,
+  ],
+  [
     'a broken disk',
     invented('EIO', join(TREE, 'file')),
     `${TREE} cannot be written (EIO): check ${TREE}/file and its disk`,
