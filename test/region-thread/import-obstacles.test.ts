@@ -11,6 +11,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Downloads } from '../../src/images/download/queue.ts';
 import { importReasonText } from '../../src/region/words/text.ts';
 import { digestOf, diskProduct, ItemSites, installerProduct, loaderProduct } from '../support/item-site.ts';
+import { missing } from '../support/needs.ts';
 import { eventually } from '../support/running-rack.ts';
 
 const IMAGE = 'good/img/amd64/generic/release';
@@ -207,5 +208,43 @@ describe('a run of imports', { timeout: 60_000 }, () => {
     assert.ok(
       !['queued', 'failed', 'done'].includes(sites.shown.get('evil/slow/amd64/generic/installer')?.state ?? ''),
     );
+  });
+
+  test('installers that wait for their turn take no place of an image', { skip: missing('mkfifo') }, async () => {
+    const kernel = digestOf(Buffer.from('held one kernel'));
+    let fifo = '';
+    // The import that has the turn reads a FIFO, as one whose package manager hangs.
+    const spoil = (downloads: Downloads): Downloads => ({
+      ...{ downloads: [], limit: () => undefined, close: () => downloads.close() },
+      fetchDocument: (...of) => downloads.fetchDocument(...of),
+      add: (request) => {
+        const download = downloads.add(request);
+        if (request.name !== kernel) return download;
+        download.cancel();
+        fifo = join(request.directory, request.name);
+        execFileSync('mkfifo', [fifo]);
+        const state = { kind: 'done', bytes: 15, digest: { algorithm: 'sha256', hex: kernel } } as const;
+        return Object.assign(Object.create(download), { request, state, attempts: [], watch: () => () => undefined });
+      },
+    });
+    const others = ['a', 'b'].map((os) =>
+      sites.serve(
+        os,
+        ['x', 'y'].map((name) => installerProduct(os, `${os}${name}`)),
+      ),
+    );
+    const held = await sites.serve('held', [installerProduct('held', 'one')]);
+    const good = await sites.serve('good', [diskProduct('good', 'img')], (_, response) => {
+      if (existsSync(fifo)) return false;
+      response.destroy();
+      return true;
+    });
+    sites.begin(tree, [held, ...(await Promise.all(others)), good], spoil);
+    try {
+      await sites.isIn(IMAGE, 'done');
+    } finally {
+      writeFileSync(fifo, 'held one kernel');
+    }
+    await sites.isIn('b/by/amd64/generic/installer', 'done');
   });
 });

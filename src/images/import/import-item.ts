@@ -59,6 +59,8 @@ interface ImportedItem {
 interface ItemTerms extends ImportTerms {
   /** The directory for packages and unpacked files of installers. */
   readonly workDir: string;
+  /** As of `InstallerTerms`. */
+  readonly onTurn?: (() => void) | undefined;
 }
 
 /** An imported item, and the reasons why earlier offers failed. */
@@ -98,10 +100,10 @@ async function importItem(item: ItemOffer, terms: ItemTerms): Promise<ImportedIt
       return { serial, bytes: sumOf(files), added };
     }
     case 'installer': {
-      const { tree, workDir, downloads, signal, onProgress } = terms;
+      const { tree, workDir, downloads, signal, onProgress, onTurn } = terms;
       const progress = new FilesProgress(bytesOfItem(item), new Set(digestsOfItem(item)).size);
       const { files, serial, added } = await importOfferedInstaller(item.offer, {
-        ...{ tree, workDir, packages: undefined, downloads, signal, mayStay: true },
+        ...{ tree, workDir, packages: undefined, downloads, signal, onTurn, mayStay: true },
         onProgress: () => undefined,
         onDownload: (download) => onProgress(download, progress.stateOf(download.request.name, download.state)),
       });

@@ -30,6 +30,8 @@ const WITH_PACKAGES = 'debian';
 
 /** The work on downloaded installers: each may take 1 GiB of memory, and two cannot use the host's package manager. */
 const turns = new OneAtATime();
+/** The checks of those that are there, which do not wait for the package manager. */
+const checks = new OneAtATime();
 
 /** The options of an import. */
 export interface InstallerTerms
@@ -37,6 +39,8 @@ export interface InstallerTerms
     Pick<EnvironmentRequest, 'tree' | 'workDir' | 'packages' | 'onProgress'> {
   /** True: an installer that was made from the same files, and is undamaged, stays as it is. Default: false */
   readonly mayStay?: boolean | undefined;
+  /** Called when both files have arrived: from then on the import needs no server, but may wait for its turn. */
+  readonly onTurn?: (() => void) | undefined;
 }
 
 /** An imported installer. */
@@ -66,7 +70,7 @@ async function importMissing(offer: InstallerOffer, terms: InstallerTerms): Prom
   checkNames({ arch, release });
   const fetched = [kernel, initrd].map(({ digest }) => digest.hex);
   const place = join(tree, installerDirectory(offer));
-  const present = terms.mayStay === true ? await turns.do(() => findPart(place, fetched), signal) : undefined;
+  const present = terms.mayStay === true ? await checks.do(() => findPart(place, fetched), signal) : undefined;
   if (present !== undefined) return { directory: place, ...present, added: false };
   assertOwnStore(tree);
   assertReplaceable(tree, installerDirectory(offer), os);
@@ -87,6 +91,7 @@ async function importMissing(offer: InstallerOffer, terms: InstallerTerms): Prom
       requests.map((request) => fetchFile(request, installerName(offer), { ...terms, mirrorKey: offer.mirrorKey })),
     );
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
+    terms.onTurn?.();
     const made = await turns.do(async () => {
       const published = await publishFetched(offer, terms, { place, directory, fetched });
       for (const file of requests) await removeDownload(file);

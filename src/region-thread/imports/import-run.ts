@@ -274,6 +274,7 @@ export class ImportRun {
       const started = item;
       started.stop = new AbortController();
       started.sender = undefined;
+      started.isWaiting = false;
       const end = this.#import(started, started.stop.signal);
       const onEnd = (): void => {
         started.stop = undefined;
@@ -301,7 +302,11 @@ export class ImportRun {
         if (state.kind === 'waiting' && state.reason !== undefined && item.offers !== offers) item.stop?.abort();
       };
       const onWait = (pid = 0): void => this.#showWait(item, pid);
-      const result = await importFirstItem(offers, { ...terms, onProgress, onWait }, (tried) => {
+      const onTurn = (): void => {
+        item.isWaiting = true;
+        this.#startNext();
+      };
+      const result = await importFirstItem(offers, { ...terms, onProgress, onWait, onTurn }, (tried) => {
         const { source, state } = item.progress;
         item.progress = this.#progressAtStart(offers, state, tried);
         if (tried.offer.source === source) return;
@@ -337,11 +342,7 @@ export class ImportRun {
     if (note !== undefined) this.#leftOut.add({ name: item.name, reason: remarkOf(note) });
     const size = item.progress.total ?? bytes;
     const done = { state: 'done', serial, bytes: size, total: size } as const;
-    if (added) {
-      this.#show(item, done);
-      return;
-    }
-    this.#show(item, { ...done, reason: { code: 'present', params: { serial } } });
+    this.#show(item, added ? done : { ...done, reason: { code: 'present', params: { serial } } });
   }
 
   /** Gives the place to another import for a while. Then the import is queued again. */

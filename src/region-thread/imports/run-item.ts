@@ -26,7 +26,7 @@ export interface Item {
   /** Ends the import under way; undefined if it is not running. */
   stop: AbortController | undefined;
   hold: Hold | 'removed' | undefined;
-  /** True while it waits for another process that has a file locked, or for a busy server. Then it takes no place. */
+  /** True while it waits for another process that has a file locked, for a busy server, or for its turn. Then it takes no place. */
   isWaiting: boolean;
   /** How often it has waited so. */
   waits: number;
