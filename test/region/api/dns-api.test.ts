@@ -9,7 +9,7 @@ const recordsOf = ({ region }: CallersPlace) => region.settings.of('a-remote-rac
 
 test('a domain is added, read, renamed, made the default and deleted', () =>
   withCallers(async (place) => {
-    const { ask, region } = place;
+    const { ask, region, systemId } = place;
     const [own] = (await ask('alice', 'GET', 'domains/')).json;
     assert.deepEqual(keysOf(own), 'authoritative id is_default name resource_record_count resource_uri ttl'.split(' '));
     assert.deepEqual([own.id, own.name, own.is_default], [0, 'maas', true]);
@@ -29,13 +29,14 @@ test('a domain is added, read, renamed, made the default and deleted', () =>
     assert.equal((await ask('alice', 'GET', `domains/0/`)).json.name, 'maas');
     assert.equal(region.settings.valueOf('dns.domain'), 'site.example');
     assert.equal((await ask('root', 'DELETE', 'domains/site.example/')).refusal, 'domain-in-use');
+    await ask('root', 'PUT', `machines/${systemId}/`, { domain: 'site.example' });
     assert.equal((await ask('root', 'DELETE', 'domains/maas/')).status, 204);
     assert.deepEqual((await ask('alice', 'GET', 'domains/')).json.length, 1);
     assert.equal((await ask('alice', 'GET', 'domains/maas/')).status, 404);
   }));
 
 test('an id always means the same domain, whatever domains are added, renamed, deleted or made the default', () =>
-  withCallers(async ({ ask, region }) => {
+  withCallers(async ({ ask, region, systemId }) => {
     const add = async (name: string): Promise<number> => (await ask('root', 'POST', 'domains/', { name })).json.id;
     const [first, second] = [await add('a.example'), await add('b.example')];
     await ask('root', 'PUT', `domains/${first}/`, { name: 'c.example' });
@@ -50,6 +51,7 @@ test('an id always means the same domain, whatever domains are added, renamed, d
       assert.equal((await ask('root', 'POST', `domains/${id}/?op=set_default`)).json.id, id);
       assert.deepEqual(await names(), all);
     }
+    await ask('root', 'PUT', `machines/${systemId}/`, { domain: 'b.example' });
     assert.equal((await ask('root', 'DELETE', 'domains/0/')).status, 204);
     const { 0: _gone, ...left } = all;
     assert.deepEqual(await names(), left);
@@ -104,6 +106,70 @@ test('the records of a domain are renamed with it, and those of other domains ar
     const long = Array(4).fill('a'.repeat(62)).join('.');
     assert.equal((await ask('root', 'PUT', 'domains/site.example/', { name: long })).status, 400);
     assert.equal((await ask('alice', 'GET', 'domains/site.example/')).json.resource_record_count, 1);
+  }));
+
+test('a domain is renamed with its machines and devices, of which the racks hear', () =>
+  withCallers(async (place) => {
+    const { ask, systemId, store, region } = place;
+    const { id } = (await ask('root', 'POST', 'domains/', { name: 'old.example' })).json;
+    await ask('root', 'PUT', `machines/${systemId}/`, { hostname: 'm1', domain: 'old.example' });
+    const given = { hostname: 'd1', mac_addresses: '52:54:00:00:00:09', domain: 'old.example' };
+    const device = (await ask('root', 'POST', 'devices/', given)).json.system_id;
+    const version = await region.store.desiredVersion();
+    const renamed = await ask('root', 'PUT', `domains/${id}/`, { name: 'new.example' });
+    assert.equal(renamed.status, 200, renamed.text);
+    for (const [path, fqdn] of [
+      [`machines/${systemId}/`, 'm1.new.example'],
+      [`devices/${device}/`, 'd1.new.example'],
+    ]) {
+      const { json } = await ask('root', 'GET', path ?? '');
+      assert.deepEqual([json.fqdn, json.domain.id, json.domain.name], [fqdn, id, 'new.example']);
+    }
+    assert.equal((await ask('root', 'GET', 'machines/?domain=new.example')).json.length, 1);
+    assert.equal((await ask('root', 'GET', 'machines/?domain=old.example')).json.length, 0);
+    const heard = await store.listMachinesForRacks(version, 0, 10);
+    assert.deepEqual(heard.map(({ hostname, domain }) => `${hostname}.${domain}`).toSorted(), [
+      ...['d1.new.example', 'm1.new.example'],
+    ]);
+    await ask('root', 'PUT', `machines/${systemId}/`, { hostname: 'm'.repeat(60) });
+    const long = `${'abc.'.repeat(49)}abcd`;
+    const refused = await ask('root', 'PUT', `domains/${id}/`, { name: long });
+    assert.deepEqual([refused.status, keysOf(refused.json)], [400, ['name']]);
+    assert.equal((await ask('root', 'GET', `domains/${id}/`)).json.name, 'new.example', 'nothing was renamed');
+    assert.equal((await ask('root', 'GET', `machines/${systemId}/`)).json.domain.name, 'new.example');
+  }));
+
+test('a renaming moves more machines than one step of it', () =>
+  withCallers(async ({ ask, region }) => {
+    const { id } = (await ask('root', 'POST', 'domains/', { name: 'old' })).json;
+    const mac = (index: number) =>
+      `52:54:00:00:${(16 + (index >> 8)).toString(16)}:${(index & 255).toString(16).padStart(2, '0')}`;
+    for (let index = 0; index < 300; index++) {
+      await ask('root', 'POST', 'devices/', { mac_addresses: mac(index), domain: 'old' });
+    }
+    assert.equal((await ask('root', 'PUT', `domains/${id}/`, { name: 'new' })).status, 200);
+    const count = (domain: string) => region.store.countMachines({ domains: [domain], isDevice: true });
+    assert.deepEqual([await count('old'), await count('new')], [0, 300]);
+  }));
+
+test('a domain with machines or devices is not deleted, and the refusal names some of them', () =>
+  withCallers(async ({ ask, systemId }) => {
+    const { id } = (await ask('root', 'POST', 'domains/', { name: 'lab' })).json;
+    await ask('root', 'PUT', `machines/${systemId}/`, { hostname: 'm1', domain: 'lab' });
+    for (let index = 1; index < 7; index++) {
+      const mac_addresses = `52:54:00:00:01:0${index}`;
+      await ask('root', 'POST', 'devices/', { hostname: `d${index}`, mac_addresses, domain: 'lab' });
+    }
+    const refused = await ask('root', 'DELETE', `domains/${id}/`);
+    assert.deepEqual([refused.status, refused.refusal], [409, 'domain-in-use']);
+    assert.match(refused.text, /lab has 7 machines and devices: m1, d1, d2, d3, d4 and 2 more\./);
+    assert.equal((await ask('root', 'GET', `domains/${id}/`)).status, 200);
+    for (const { system_id } of (await ask('root', 'GET', 'devices/')).json) {
+      await ask('root', 'PUT', `devices/${system_id}/`, { domain: 'maas' });
+    }
+    assert.match((await ask('root', 'DELETE', `domains/${id}/`)).text, /lab has 1 machine or device: m1\. /);
+    await ask('root', 'PUT', `machines/${systemId}/`, { domain: 'maas' });
+    assert.equal((await ask('root', 'DELETE', `domains/${id}/`)).status, 204);
   }));
 
 test('a name with its addresses is added, changed and deleted, and is a setting of every rack', () =>

@@ -196,12 +196,12 @@ interface NameChange {
 
 /**
  * Changes domains, and their records with them, as `changeRecords` does.
- * @param also what else is stored in the same transaction
+ * @param also what else is stored in the same transaction; its refusal undoes the change
  */
 export function changeDomains(
   call: ApiCall,
   revise: (domains: Domains, records: readonly NamedRecord[], ids: DomainIds) => NameChange | Refusal,
-  also?: () => Promise<void>,
+  also?: () => Promise<Refusal | undefined>,
 ): Promise<Refusal | undefined> {
   let change: NameChange = {};
   const revisions: readonly SettingRevision[] = [

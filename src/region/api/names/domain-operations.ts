@@ -4,10 +4,21 @@
 //
 // 1. The default domain is that of new machines; it is neither deleted nor renamed here.
 // 2. A domain keeps its id when it is renamed or becomes the default.
+// 3. The machines, devices, records and reserved addresses of a domain are renamed with it, in one transaction. A domain that has any of them is
+//    not deleted.
 
 import { z } from 'zod';
 import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation, tried, trying, value } from '../call/operation.ts';
+import {
+  type ApiCall,
+  defineOperation,
+  eventBy,
+  nothing,
+  type Operation,
+  tried,
+  trying,
+  value,
+} from '../call/operation.ts';
 import { API_2 } from '../json/fixed-json.ts';
 import {
   changeDomains,
@@ -22,9 +33,16 @@ import {
   namedDomain,
 } from './dns-records.ts';
 
+/** The longest name in DNS, without its final dot. */
+const NAME_LENGTH_MAX = 253;
+/** The machines that a renaming reads and moves in one step. */
+const MOVED_AT_ONCE = 256;
+/** The machines that the refusal of a deletion names. */
+const NAMED_MAX = 5;
+
 const domainName = z
   .string()
-  .max(253)
+  .max(NAME_LENGTH_MAX)
   .regex(/^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i, 'field.domain')
   .transform((text) => text.toLowerCase());
 
@@ -78,6 +96,44 @@ async function moveReserved({ region }: ApiCall, before: string, after: string):
   });
 }
 
+/** Moves the machines and devices of a domain to another one, or refuses if the name of one would be too long. */
+async function moveMachines(call: ApiCall, before: string, after: string): Promise<Refusal | undefined> {
+  const { store } = call.region;
+  const event = eventBy(call, 'NODE', { code: 'machine-edited', params: { fields: ['domain'] } });
+  for (const isDevice of [false, true]) {
+    for (let afterId = 0, isLast = false; !isLast; ) {
+      const filter = { domains: [before], isDevice };
+      const page = await store.listMachines(filter, afterId, MOVED_AT_ONCE, true);
+      const long = page.find(({ hostname }) => hostname.length + 1 + after.length > NAME_LENGTH_MAX);
+      if (long !== undefined) {
+        return refuseField('name', 'field.domain-long', { machine: long.hostname, max: NAME_LENGTH_MAX });
+      }
+      const systemIds = page.map(({ systemId }) => systemId);
+      await store.changeMachines<never>(systemIds, event.atMs, () => ({
+        ...{ kind: 'change', fields: { domain: after }, events: [event] },
+      }));
+      afterId = page.at(-1)?.id ?? afterId;
+      isLast = page.length < MOVED_AT_ONCE;
+    }
+  }
+  await call.region.machinesChanged();
+  return undefined;
+}
+
+/** The refusal to delete a domain that has machines or devices. */
+async function refuseInhabited({ region }: ApiCall, name: string): Promise<Refusal | undefined> {
+  const filters = [false, true].map((isDevice) => ({ domains: [name], isDevice }));
+  const counts = await Promise.all(filters.map((filter) => region.store.countMachines(filter)));
+  const count = counts.reduce((sum, one) => sum + one, 0);
+  if (count === 0) return undefined;
+  const lists = await Promise.all(filters.map((filter) => region.store.listMachines(filter, 0, NAMED_MAX)));
+  const machines = lists
+    .flat()
+    .slice(0, NAMED_MAX)
+    .map(({ hostname }) => hostname);
+  return refuse('domain-in-use.machines', { name, machines, count });
+}
+
 async function rename(call: ApiCall, { name }: { readonly name?: string | undefined }): Promise<Answer> {
   if (name === undefined || name === (await loadDomain(call))) return read(call);
   let former = '';
@@ -92,22 +148,28 @@ async function rename(call: ApiCall, { name }: { readonly name?: string | undefi
     const renamed = { before, after: name };
     return moved === undefined ? { further, renamed } : { further, renamed, records: moved };
   };
-  const refused = await changeDomains(call, revise, () => moveReserved(call, former, name));
+  const refused = await changeDomains(call, revise, async () => {
+    await moveReserved(call, former, name);
+    return await moveMachines(call, former, name);
+  });
   return refused ?? json(domainJson(call, name));
 }
 
 async function remove(call: ApiCall): Promise<Answer> {
   await call.region.networks.look();
-  const refused = await changeDomains(call, (domains, records, ids) => {
+  let removed = '';
+  const revise = (domains: Domains, records: readonly NamedRecord[], ids: DomainIds) => {
     const name = findDomain(call, ids);
     if (name === undefined) return NO_DOMAIN;
     if (name === domains[0]) return refuse('domain-in-use.default', { name });
+    removed = name;
     const held = records.filter((record) => domainOf(domains, record.name) === name).length;
     if (held > 0) return refuse('domain-in-use.records', { name, count: held });
     const reserved = call.region.networks.known.records.reserved.filter(({ domain }) => domain === name).length;
     if (reserved > 0) return refuse('domain-in-use.reserved', { name, count: reserved });
     return { further: domains.slice(1).filter((one) => one !== name) };
-  });
+  };
+  const refused = await changeDomains(call, revise, () => refuseInhabited(call, removed));
   return refused ?? { kind: 'empty' };
 }
 
@@ -163,13 +225,13 @@ export const DOMAIN_OPERATIONS: readonly Operation[] = [
   }),
   defineOperation({
     ...{ ...one, ...changing, method: 'PUT' },
-    doc: 'Rename a domain, and its records with it. It keeps its id.',
+    doc: 'Rename a domain, and its machines, devices and records with it. It keeps its id.',
     parameters: changedDomain,
     ...tried(changedDomain, rename),
   }),
   defineOperation({
     ...{ ...one, ...changing, method: 'DELETE' },
-    doc: 'Delete a domain that has no records.',
+    doc: 'Delete a domain that has no machines, devices, records or reserved addresses.',
     parameters: nothing,
     run: remove,
   }),

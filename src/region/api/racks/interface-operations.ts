@@ -232,7 +232,7 @@ async function store(
 }
 
 /** Gives the ranges of a cluster interface to its new name: they keep their ids and comments. */
-async function moveRanges({ region }: ApiCall, rack: string, before: string, after: string): Promise<void> {
+async function moveRanges({ region }: ApiCall, rack: string, before: string, after: string): Promise<undefined> {
   await region.store.networks.change(({ ranges }) => {
     const moved = ranges.flatMap((one) => {
       const isOwn = 'clusterInterface' in one && one.rack === rack && one.clusterInterface === before;
@@ -280,14 +280,14 @@ export interface SettingRevision {
 /**
  * Changes all these settings, or none.
  * @param rack as for `RegionSettings.change`
- * @param also what else is stored in the same transaction, unless they are refused
- * @returns the refusal: of the call's guard, or of `revise`, or a file has the setting, or the values do not fit
+ * @param also what else is stored in the same transaction, unless they are refused; its refusal undoes them
+ * @returns the refusal: of the call's guard, of `revise` or of `also`, or a file has the setting, or the values do not fit
  */
 export async function reviseSettings(
   call: ApiCall,
   rack: string,
   revisions: readonly SettingRevision[],
-  also?: () => Promise<void>,
+  also?: () => Promise<Refusal | undefined>,
 ): Promise<Refusal | undefined> {
   const edits = revisions.map(({ key, revise }) => {
     if (revise === undefined) return { key, value: undefined };
@@ -310,7 +310,8 @@ export async function reviseSettings(
         ? await change()
         : await store.transact(async () => {
             const refusal = await change();
-            if (refusal === undefined) await also();
+            const misfit = refusal === undefined ? await also() : undefined;
+            if (misfit !== undefined) throw new Disallowed(misfit);
             return refusal;
           });
     return refused === undefined ? undefined : refuseSetting(refused);

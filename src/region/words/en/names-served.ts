@@ -16,9 +16,17 @@ export const NAMES_SERVED = {
     `${name} has ${counted(count, 'record')}: delete them first.`,
   'domain-in-use.reserved': ({ name, count }: Named & { readonly count: number }) =>
     `${name} has the names of ${counted(count, 'reserved address', 'reserved addresses')}: release them first (ipaddresses).`,
+  'domain-in-use.machines': ({
+    name,
+    machines,
+    count,
+  }: Named & { readonly machines: readonly string[]; readonly count: number }) =>
+    `${name} has ${counted(count, 'machine or device', 'machines and devices')}: ${machines.join(', ')}${count > machines.length ? ` and ${count - machines.length} more` : ''}. Move them to another domain first (domain of machines/<id>/ or devices/<id>/).`,
   'in-use.reserved-name': ({ name, address }: Named & { readonly address: string }) =>
     `${name} is the name of the reserved address ${address}: release the address instead (ipaddresses/?op=release).`,
   'field.domain-taken': ({ name }: Named) => `The domain ${name} exists already.`,
+  'field.domain-long': ({ machine, max }: { readonly machine: string; readonly max: number }) =>
+    `The name of ${machine} would be longer than ${max} characters: give a shorter domain.`,
   'field.domain-own': 'The racks are authoritative for every domain: give true, or nothing.',
   'field.domain-ttl':
     'A domain has no TTL of its own: give 0, or nothing, and the TTL with each name (dnsresources, address_ttl).',

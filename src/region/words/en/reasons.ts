@@ -33,7 +33,8 @@ export const REASONS = {
   'transition-not-allowed': "The life cycle has no such step from the machine's state.",
   'machine-in-use': 'The machine is at work or has an owner; release it first.',
   'precondition-failed': 'The object has changed since the version that the request names (If-Match); read it again.',
-  'domain-in-use': 'The domain is the default one, or has records; the answer says which.',
+  'domain-in-use':
+    'The domain is the default one, or has machines, devices, records or reserved addresses; the answer says which.',
   'layout-refused': 'The network or the disks of the machine cannot have this layout; the answer says why.',
   'machine-locked': 'The machine is locked; `rackboot machines unlock` unlocks it.',
   'owner-data-limit':
