@@ -331,3 +331,44 @@ test('records that somebody wrote as a setting are objects, too', () =>
     const changed = await ask('root', 'PUT', `dnsresourcerecords/${record.id}/`, { rrdata: 'y' });
     assert.deepEqual([changed.json.id, changed.json.rrdata], [record.id, 'y']);
   }));
+
+test('a name with a CNAME has no other records, one CNAME, no loop, and is that of no machine (RFC 1034 §3.6.2, RFC 2181 §10.1)', () =>
+  withCallers(async ({ ask, systemId }) => {
+    const add = (fqdn: string, rrtype: string, rrdata: string) =>
+      ask('root', 'POST', 'dnsresourcerecords/', { fqdn, rrtype, rrdata });
+    const refuse = async (answer: ReturnType<typeof ask>, field: string, text: RegExp): Promise<void> => {
+      const { status, json, text: body } = await answer;
+      assert.deepEqual([status, keysOf(json)], [400, [field]], body);
+      assert.match(json[field][0], text);
+    };
+    await ask('root', 'PUT', `machines/${systemId}/`, { hostname: 'm1' });
+    await ask('root', 'POST', 'devices/', { hostname: 'd1', mac_addresses: '52:54:00:00:00:09' });
+    await ask('root', 'POST', 'dnsresources/', { fqdn: 'aa.maas', ip_addresses: '10.9.9.9' });
+    await refuse(add('aa.maas', 'CNAME', 'other.maas.'), 'rrtype', /together with a CNAME/);
+    await refuse(add('maas', 'CNAME', 'other.lab.'), 'rrtype', /together with a CNAME/);
+    for (const host of ['m1', 'd1']) await refuse(add(`${host}.maas`, 'CNAME', 'x.lab.'), 'rrtype', /of a machine/);
+    const { json: al } = await add('al.maas', 'CNAME', 'ww.maas.');
+    await refuse(add('al.maas', 'CNAME', 'third.maas.'), 'rrtype', /only one/);
+    await refuse(add('al.maas', 'TXT', 'text'), 'rrtype', /together with a CNAME/);
+    await refuse(add('al.maas', 'A', '10.9.9.8'), 'rrtype', /together with a CNAME/);
+    await refuse(add('ww.maas', 'CNAME', 'al.maas.'), 'rrdata', /back to ww\.maas/);
+    await refuse(add('self.maas', 'CNAME', 'self.maas'), 'rrdata', /back to self\.maas/);
+    assert.equal((await add('ww.maas', 'CNAME', 'far.example.')).status, 200);
+    const names = (await ask('root', 'GET', 'dnsresources/?name=al')).json;
+    const addresses = { ip_addresses: '10.9.9.8' };
+    await refuse(
+      ask('root', 'PUT', `dnsresources/${names[0].id}/`, addresses),
+      'ip_addresses',
+      /together with a CNAME/,
+    );
+    const path = `dnsresourcerecords/${al.id}/`;
+    await refuse(ask('root', 'PUT', path, { fqdn: 'aa.maas' }), 'fqdn', /together with a CNAME/);
+    await refuse(ask('root', 'PUT', path, { name: 'm1' }), 'name', /of a machine/);
+    assert.equal((await ask('root', 'PUT', path, { rrdata: 'aa.maas.', ttl: '60' })).status, 200);
+    for (const change of [
+      ask('root', 'PUT', `machines/${systemId}/`, { hostname: 'al' }),
+      ask('root', 'POST', 'devices/', { hostname: 'al', mac_addresses: '52:54:00:00:00:0a' }),
+    ])
+      await refuse(change, 'hostname', /al\.maas has a CNAME/);
+    assert.equal((await ask('root', 'PUT', `machines/${systemId}/`, { hostname: 'm1', description: 'x' })).status, 200);
+  }));

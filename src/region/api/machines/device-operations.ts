@@ -67,7 +67,7 @@ const newDevice = z.object({
 async function namesOf(
   call: ApiCall,
   given: { readonly [K in 'hostname' | 'domain' | 'parent']?: string | undefined },
-  before?: string,
+  before?: Machine,
 ): Promise<{ hostname?: string; domain?: string; device?: string } | Refusal> {
   const domains = currentDomains(call);
   const named = readNames(call, given, before);
@@ -187,7 +187,7 @@ const changedDevice = z.object(shared);
 async function change(call: ApiCall, given: z.output<typeof changedDevice>): Promise<Answer> {
   const device = await ownDevice(call);
   if ('kind' in device) return device;
-  const found = allOf(await namesOf(call, given, device.domain), await choosePlace(call, given));
+  const found = allOf(await namesOf(call, given, device), await choosePlace(call, given));
   if (isRefusal(found)) return found;
   const [names, place] = found;
   const { store, clock } = call.region;

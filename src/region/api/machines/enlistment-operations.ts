@@ -37,7 +37,7 @@ import {
 } from '../call/operation.ts';
 import { introductionJson } from '../json/machine-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
-import { currentDomains } from '../names/dns-records.ts';
+import { currentDomains, isAlias } from '../names/dns-records.ts';
 import { answerCommand } from './life-operations.ts';
 import {
   actorOf,
@@ -158,12 +158,12 @@ interface GivenNames {
 /**
  * The hostname and the domain in the parameters, or a refusal: a hostname may have its domain after it, and the domain must exist.
  *
- * @param before the domain that the machine has; undefined: the machine is new
+ * @param before the names that the machine has; undefined: the machine is new
  */
 export function readNames(
   call: ApiCall,
   given: GivenNames,
-  before?: string,
+  before?: { readonly hostname: string; readonly domain: string },
 ): { hostname?: string; domain?: string } | Refusal {
   const written = given.hostname?.toLowerCase() ?? '';
   const label = labelOf(written);
@@ -171,7 +171,7 @@ export function readNames(
   const stated = given.domain?.toLowerCase() ?? '';
   const domain = stated || after;
   const domains = currentDomains(call);
-  const isUnknown = domain !== '' && domain !== before && !domains.includes(domain);
+  const isUnknown = domain !== '' && domain !== before?.domain && !domains.includes(domain);
   const found = allOf(
     written !== '' && label === undefined
       ? refuseField('hostname', 'field.hostname', { max: HOSTNAME_MAX })
@@ -181,6 +181,11 @@ export function readNames(
     isUnknown ? refuseField(stated === '' ? 'hostname' : 'domain', 'field.domain-unknown', { domains }) : undefined,
   );
   if (isRefusal(found)) return found;
+  const fqdn = `${label ?? before?.hostname ?? ''}.${domain || (before?.domain ?? domains[0])}`;
+  const isSame = before !== undefined && fqdn === `${before.hostname}.${before.domain}`;
+  if (!isSame && isAlias(call, fqdn)) {
+    return refuseField(label === undefined ? 'domain' : 'hostname', 'field.hostname-cname', { name: fqdn });
+  }
   return { ...(label === undefined ? {} : { hostname: label }), ...(domain === '' ? {} : { domain }) };
 }
 

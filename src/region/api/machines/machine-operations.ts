@@ -274,7 +274,7 @@ async function editOf(
   const misfit = isRefusal(power) || refused.has('power_type') ? undefined : refusePower(call, power, given, before);
   const fault = refuseKernelParams(given.kernel_params ?? '');
   const found = allOf(
-    readNames(call, given, before.domain),
+    readNames(call, given, before),
     given.architecture === undefined
       ? undefined
       : (parseArchitecture(given.architecture, undefined) ?? refuseField('architecture', 'field.architecture')),

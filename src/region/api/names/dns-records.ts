@@ -6,7 +6,9 @@
 // 1. The settings are the only store: a record that somebody adds to `dns.records` is an object here, too.
 // 2. The API gives each record a number, `id`. A record without one, as people write it, is shown with a number of its text.
 // 3. A name has the number of its first record, and so keeps it while its other records change.
-// 4. The names of reserved addresses (`ipaddresses/`) are shown among the names, but changed only with their address.
+// 4. A name with a CNAME has no other records, and no machine has it (RFC 1034 §3.6.2, RFC 2181 §10.1). A change that breaks this is refused; what
+//    people wrote into the settings before stays, and the racks skip it.
+// 5. The names of reserved addresses (`ipaddresses/`) are shown among the names, but changed only with their address.
 
 import { isSettings, type SettingValue } from '../../../machines/settings.ts';
 import { formatIpv4 } from '../../../net/address.ts';
@@ -142,23 +144,86 @@ function listOf(ids: DomainIds, byDefault: string): SettingValue {
   });
 }
 
+/** The name to which a CNAME points, as records have names. */
+const targetOf = ({ data }: NamedRecord): string => data.trim().toLowerCase().replace(/\.$/, '');
+
+/** True if the CNAMEs of these names lead from the name back to it. */
+function isLoop(records: readonly NamedRecord[], name: string): boolean {
+  const targets = new Map(records.flatMap((one) => (one.type === 'CNAME' ? [[one.name, targetOf(one)]] : [])));
+  const seen = new Set<string>();
+  for (let at = targets.get(name); at !== undefined && !seen.has(at); at = targets.get(at)) {
+    if (at === name) return true;
+    seen.add(at);
+  }
+  return false;
+}
+
+/** The refusal of changed records that a CNAME forbids. @param field the parameter to which the refusal of a name belongs */
+function refuseMixed(
+  call: ApiCall,
+  changed: readonly NamedRecord[],
+  records: readonly NamedRecord[],
+  domains: Domains,
+  field: string,
+): Refusal | undefined {
+  const all = [...records, ...reservedRecords(call)];
+  for (const { name } of changed) {
+    const group = all.filter((one) => one.name === name);
+    const aliases = group.filter(({ type }) => type === 'CNAME').length;
+    if (aliases === 0) continue;
+    if (aliases > 1) return refuseField(field, 'field.dns-one-cname', { name });
+    if (group.length > 1 || domains.includes(name)) return refuseField(field, 'field.dns-mixed-cname', { name });
+    if (isLoop(records, name)) return refuseField('rrdata', 'field.dns-cname-loop', { name });
+  }
+  return undefined;
+}
+
+/** The refusal of a CNAME with the name of a machine or a device. */
+async function refuseMachineNames(
+  { region }: ApiCall,
+  changed: readonly NamedRecord[],
+  field: string,
+): Promise<Refusal | undefined> {
+  for (const { name } of changed.filter(({ type }) => type === 'CNAME')) {
+    const [hostname = '', ...rest] = name.split('.');
+    const filter = { hostnames: [hostname], domains: [rest.join('.')] };
+    const counts = [false, true].map((isDevice) => region.store.countMachines({ ...filter, isDevice }));
+    const isTaken = (await Promise.all(counts)).some((count) => count > 0);
+    if (isTaken) return refuseField(field, 'field.dns-cname-machine', { name });
+  }
+  return undefined;
+}
+
+/** True if the name has a CNAME, so that no machine can have it. */
+export const isAlias = (call: ApiCall, fqdn: string): boolean =>
+  currentRecords(call).some(({ name, type }) => type === 'CNAME' && name === fqdn);
+
 /**
  * Changes the records. @param revise makes the new list of the records in the transaction, or refuses; perhaps more than once
+ * @param field the parameter to which a refusal by the rules of CNAMEs belongs; `undefined`: they are not judged, because the name is not known
  * @returns the refusal: of `revise`, or the file has the records, or they do not fit
  */
 export function changeRecords(
   call: ApiCall,
   revise: (records: readonly NamedRecord[], domains: Domains, ids: DomainIds) => readonly NamedRecord[] | Refusal,
+  field?: string,
 ): Promise<Refusal | undefined> {
+  let changed: readonly NamedRecord[] = [];
   const revision: SettingRevision = {
     key: RECORDS,
     revise(_stored, inForce) {
       const ids = currentDomainIds(call, inForce);
-      const revised = revise(currentRecords(call, inForce), namesIn(ids), ids);
-      return isRefusal(revised) ? revised : settingOf(revised);
+      const before = currentRecords(call, inForce);
+      const revised = revise(before, namesIn(ids), ids);
+      if (isRefusal(revised)) return revised;
+      const texts = new Set(before.map(({ name, type, data }) => `${name} ${type} ${data}`));
+      changed = revised.filter(({ name, type, data }) => !texts.has(`${name} ${type} ${data}`));
+      const misfit = field === undefined ? undefined : refuseMixed(call, changed, revised, namesIn(ids), field);
+      return misfit ?? settingOf(revised);
     },
   };
-  return reviseSettings(call, '', [revision]);
+  const also = field === undefined ? undefined : () => refuseMachineNames(call, changed, field);
+  return reviseSettings(call, '', [revision], also);
 }
 
 /** A refusal of the settings by the parameters of an operation, whose texts do not name the keys. @param names the parameters by key */
@@ -174,7 +239,7 @@ function underParameters(names: Readonly<Record<string, string>>, refused: Refus
 interface Naming {
   readonly fqdn?: string | undefined;
 }
-const named = ({ fqdn }: Naming): string => (fqdn === undefined || fqdn === '' ? 'name' : 'fqdn');
+export const named = ({ fqdn }: Naming): string => (fqdn === undefined || fqdn === '' ? 'name' : 'fqdn');
 
 /** A refusal of a setting by the parameters of a name. */
 export const ofName = (given: Naming, refused: Refusal | undefined): Refusal | undefined =>

@@ -31,6 +31,7 @@ import {
   currentRecords,
   domainOf,
   type NamedRecord,
+  named,
   namedDomain,
   nameOf,
   nextNumber,
@@ -43,6 +44,7 @@ import {
   reservedRecords,
 } from './dns-records.ts';
 
+type Revise = Parameters<typeof changeRecords>[1];
 const ADDRESSES_MAX = 64;
 const TTL_MAX = 604_800;
 /** MAAS's type of an address that a user reserved. */
@@ -190,7 +192,7 @@ const changedName = z.object({
 async function changeName(call: ApiCall, given: z.output<typeof changedName>): Promise<Answer> {
   const nowMs = call.region.clock.wallTimeMs();
   let name = '';
-  const refused = await changeRecords(call, (records, domains, ids) => {
+  const revise: Revise = (records, domains, ids) => {
     const old = findName(call, records)?.[0]?.name;
     if (old === undefined) return refuseNameless(call, idIn(call.path.id));
     const next = nameOf(ids, { ...partsOf(domains, old), ...given });
@@ -214,7 +216,8 @@ async function changeName(call: ApiCall, given: z.output<typeof changedName>): P
     });
     const isFirst = own.length === 0 && list !== undefined;
     return isFirst ? [...revised, ...addressRecords(next, list, given.address_ttl, first)] : revised;
-  });
+  };
+  const refused = await changeRecords(call, revise, given.ip_addresses === undefined ? named(given) : 'ip_addresses');
   return ofName(given, refused) ?? showName(call, name);
 }
 
@@ -253,15 +256,16 @@ async function addRecord(call: ApiCall, given: Passed<typeof newRecord>, lost?: 
   const known = typeIn(given.rrtype ?? '');
   const nowMs = call.region.clock.wallTimeMs();
   let id = 0;
-  const refused = await changeRecords(call, (records, domains, ids) => {
-    // The data can be judged without the name.
-    const isUnnamed = given.fqdn === undefined && Object.keys(naming).some((one) => lost?.has(one));
+  // The data can be judged without the name.
+  const isUnnamed = given.fqdn === undefined && Object.keys(naming).some((one) => lost?.has(one));
+  const revise: Revise = (records, domains, ids) => {
     const found = allOf(isUnnamed ? domains[0] : nameOf(ids, given), known);
     if (isRefusal(found)) return found;
     const [name, type] = found;
     id = nextNumber(records, nowMs);
     return [...records, { id, name, type, data: given.rrdata ?? '', ttl: given.ttl }];
-  });
+  };
+  const refused = await changeRecords(call, revise, isUnnamed ? undefined : 'rrtype');
   return ofRecord(given, refused) ?? showRecord(call, id);
 }
 
@@ -283,7 +287,7 @@ async function changeRecord(call: ApiCall, given: z.output<typeof changedRecord>
   const id = idIn(call.path.id);
   const { rrtype, rrdata, ttl } = given;
   const known = rrtype === undefined ? undefined : typeIn(rrtype);
-  const refused = await changeRecords(call, (records, domains, ids) => {
+  const revise: Revise = (records, domains, ids) => {
     const before = records.find((one) => one.id === id);
     if (before === undefined) return NO_RECORD;
     const found = allOf(nameOf(ids, { ...partsOf(domains, before.name), ...given }), known);
@@ -291,7 +295,8 @@ async function changeRecord(call: ApiCall, given: z.output<typeof changedRecord>
     const [name, type = before.type] = found;
     const after = { id, name, type, data: rrdata ?? before.data, ttl: ttl ?? before.ttl };
     return records.map((one) => (one === before ? after : one));
-  });
+  };
+  const refused = await changeRecords(call, revise, rrtype === undefined ? named(given) : 'rrtype');
   return ofRecord(given, refused) ?? showRecord(call, id);
 }
 

@@ -36,6 +36,13 @@ export const NAMES_SERVED = {
     `The hostname names another domain than ${domain}: name the domain once.`,
   'field.dns-name': 'Give letters, digits, hyphens, underscores and dots.',
   'field.dns-name-taken': ({ name }: Named) => `${name} already has records: change those.`,
+  'field.dns-one-cname': ({ name }: Named) => `${name} has a CNAME already, and a name has only one: change that.`,
+  'field.dns-mixed-cname': ({ name }: Named) =>
+    `${name} would have other records together with a CNAME, which excludes them: delete one or the other first.`,
+  'field.dns-cname-loop': ({ name }: Named) => `This CNAME would lead back to ${name}: name another target.`,
+  'field.dns-cname-machine': ({ name }: Named) =>
+    `${name} is the name of a machine or a device, which a CNAME would hide: choose another name.`,
+  'field.hostname-cname': ({ name }: Named) => `${name} has a CNAME (dnsresourcerecords): choose another name.`,
   'field.dns-no-address': 'Give at least one address, or delete the name.',
   'field.dns-ttl-of-nothing': ({ name }: Named) => `${name} has no addresses: give them as well (ip_addresses).`,
   'field.record-type': ({ known }: { readonly known: readonly string[] }) => `Give one of ${known.join(', ')}.`,
