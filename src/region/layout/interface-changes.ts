@@ -110,7 +110,7 @@ export function changeInterface(draft: NetworkDraft, id: number, wish: Interface
   const name = wish.name ?? followingName(draft, before, parent, vlanId);
   const named = name === before.name ? undefined : refuseName(draft, name, id);
   if (named !== undefined) return named;
-  const mac = wish.mac ?? before.mac;
+  const mac = wish.mac ?? followingMac(draft, before, parents);
   if (mac !== before.mac && before.kind === 'physical') {
     return refuseField('mac_address', refusal('field.mac-of-hardware'));
   }
@@ -161,6 +161,15 @@ function speedsOf(
 }
 
 const vlanName = (parent: LaidInterface, vid: number | undefined): string => `${parent.name}.${vid}`;
+
+/** The hardware address after a change: that of a VLAN interface is its parent's, unless a person chose another. */
+function followingMac(draft: NetworkDraft, before: LaidInterface, parents: readonly number[]): LaidInterface['mac'] {
+  const [former, next] = [before.parents[0], parents[0]].map((id) =>
+    id === undefined ? undefined : laidOf(draft, id),
+  );
+  const isFollowing = before.kind === 'vlan' && former !== undefined && before.mac === former.mac;
+  return isFollowing && next !== undefined ? next.mac : before.mac;
+}
 
 /** The name of an interface after a change: that of a VLAN interface follows its parent and its VLAN, unless a person chose another. */
 function followingName(

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatIpv4, parseIpv4 } from '../../../src/net/address.ts';
-import { type Answered, type CallersPlace, FIRST_MAC, SUBNET_ID, withCallers } from './callers-place.ts';
+import { type Answered, type CallersPlace, FIRST_MAC, SECOND_MAC, SUBNET_ID, withCallers } from './callers-place.ts';
 
 interface Nics {
   readonly first: number;
@@ -149,7 +149,8 @@ test('a VLAN interface is made, read, changed and deleted; its frames are those 
     }
     const moved = await put(`${one.id}/`, { vlan: String(backup.id) });
     assert.deepEqual([moved.json.name, moved.json.vlan.vid, moved.json.links[0].mode], ['eno1.200', 200, 'link_up']);
-    assert.equal((await put(`${one.id}/`, { parent: String(second) })).json.name, 'eno2.200');
+    const other = (await put(`${one.id}/`, { parent: String(second) })).json;
+    assert.deepEqual([other.name, other.mac_address], ['eno2.200', SECOND_MAC], 'name and address follow the parent');
     assert.equal((await put(`${one.id}/`, { name: 'backup', parent: String(first) })).json.name, 'backup');
     assert.equal((await put(`${one.id}/`, { vlan: String(storage.id) })).json.name, 'backup', 'a person chose it');
     const inUse = await ask('root', 'DELETE', `vlans/${storage.id}/`);
