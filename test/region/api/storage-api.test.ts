@@ -147,6 +147,16 @@ test('a RAID 1 is made of partitions and disks, formatted and mounted as a block
     assert.deepEqual([name, devices.length, device.type], ['md0', 2, 'virtual']);
     assert.deepEqual((await read(`raid/${id}/`)).json, made.json);
     assert.deepEqual((await read('raids/')).json, [made.json]);
+    const { id: raidDevice, name: raidName } = made.json.virtual_device;
+    for (const named of [raidDevice, raidName])
+      for (const command of ['partitions/', '?op=set_boot_disk']) {
+        const refused = await post(`blockdevices/${named}/${command}`, command === 'partitions/' ? { size: '1G' } : {});
+        assert.deepEqual([refused.status, refused.refusal], [409, 'layout-refused']);
+        assert.match(refused.text, new RegExp(`^${named} is a RAID or a volume`));
+      }
+    const missing = await post('blockdevices/sdz/partitions/', { size: '1G' });
+    assert.equal(missing.status, 404);
+    assert.match(missing.text, /has no block device sdz:/);
     assert.equal((await post(`blockdevices/${device.id}/?op=format`, { fstype: 'ext4' })).status, 200);
     const mounted = await post(`blockdevices/${device.id}/?op=mount`, { mount_point: '/var' });
     assert.equal(mounted.json.filesystem.mount_point, '/var');

@@ -83,6 +83,15 @@ function deviceIdOf(draft: StorageDraft, named: string | undefined): number {
   return diskIdOf(draft, named) || (found?.id ?? 0);
 }
 
+/** Edits the disk that a segment of the path names. A RAID or a volume is refused: only disks have partitions, and start a machine. */
+function onDisk(draft: StorageDraft, segment: string | undefined, edit: EditOne): Edited {
+  const id = diskIdOf(draft, segment);
+  if (id !== 0) return edit(draft, id);
+  return deviceIdOf(draft, segment) === 0
+    ? noSuchDevice(draft, shownName(segment))
+    : refuseStorage(refusal('layout-refused.not-a-disk', { name: shownName(segment) }));
+}
+
 /** Edits the part that the path names, and then shows it. */
 const on =
   (call: ApiCall, aim: Aim, edit: EditOne): Edit =>
@@ -112,7 +121,11 @@ export const addPartition = (
   call: ApiCall,
   { bytes, ...wish }: { readonly bytes: number | undefined } & NonNullable<Parameters<typeof makePartition>[3]>,
 ): Promise<Answer> =>
-  changeDisks(call, (draft) => makePartition(draft, diskIdOf(draft, call.path.device_id), bytes, wish), showPartition);
+  changeDisks(
+    call,
+    (draft) => onDisk(draft, call.path.device_id, (one, id) => makePartition(one, id, bytes, wish)),
+    showPartition,
+  );
 
 export const deletePartition = (call: ApiCall): Promise<Answer> =>
   changeDisks(call, on(call, 'partition', removePartition), nothingLeft);
@@ -186,10 +199,7 @@ export function deleteDevice(call: ApiCall): Promise<Answer> {
 }
 
 export function chooseBootDisk(call: ApiCall): Promise<Answer> {
-  const edit: Edit = (draft) => {
-    const bootDiskId = diskIdOf(draft, call.path.id);
-    return bootDiskId === 0 ? noSuchDevice(draft, shownName(call.path.id)) : withStorage(draft, { bootDiskId });
-  };
+  const edit: Edit = (draft) => onDisk(draft, call.path.id, (one, bootDiskId) => withStorage(one, { bootDiskId }));
   return changeDisks(call, edit, (_draft, _id, machine) => json(showMachine(call, machine)));
 }
 

@@ -39,6 +39,8 @@ export const LAYOUTS = {
     `There are already ${max} devices, the maximum: delete some.`,
   'field.no-parent-machine': ({ systemId }: { readonly systemId: string }) =>
     `No machine has the system id ${systemId}.`,
+  'layout-refused.not-a-disk': ({ name }: Named) =>
+    `${name} is a RAID or a volume: only disks have partitions and start a machine. Give it a file system, or make a volume group of a RAID.`,
   'layout-refused.state': ({
     machine,
     state,
