@@ -43,16 +43,29 @@ const inSubnet =
 /** The space of VLANs that are in none, by name and by id. */
 const [NO_SPACE, NO_SPACE_ID] = ['undefined', '-1'];
 
+/** The forms of a subnet in MAAS's specifiers: `name:lan`, `cidr:10.20.0.0/24`, `id:7`; without one, any of them. */
+function findSubnet(text: string, { records: { subnets } }: NetworkView) {
+  const [, form, own = ''] = /^(name|cidr|id):(.*)$/.exec(text) ?? [];
+  if (form === 'name') return subnets.find(({ name }) => name === own);
+  if (form === 'cidr') return subnets.find(({ cidr }) => cidr === own);
+  if (form === 'id') return subnets.find(({ id }) => String(id) === own);
+  return called(subnets, text) ?? subnets.find(({ cidr }) => cidr === text);
+}
+
 /** The conditions by name. Each returns `undefined` if no object is called so. */
 const CONDITIONS: Readonly<Record<string, (text: string, view: NetworkView) => InterfaceTest | undefined>> = {
-  subnet: (text, { records: { subnets } }) => {
-    const found = called(subnets, text) ?? subnets.find(({ cidr }) => cidr === text);
+  subnet: (text, view) => {
+    const found = findSubnet(text, view);
     return found && inSubnet(({ subnet }) => subnet.id === found.id);
   },
   space: (text, { records }) => {
     if (text === NO_SPACE || text === NO_SPACE_ID) return ({ vlan }) => vlan !== undefined && vlan.space === undefined;
     const found = called(records.spaces, text);
     return found && (({ vlan }) => vlan?.space?.id === found.id);
+  },
+  subnet_cidr: (text, view) => {
+    const found = findSubnet(`cidr:${text}`, view);
+    return found && inSubnet(({ subnet }) => subnet.id === found.id);
   },
   fabric: (text, { records }) => {
     const found = called(records.fabrics, text);
@@ -71,6 +84,7 @@ const CONDITIONS: Readonly<Record<string, (text: string, view: NetworkView) => I
     const address = parseIpv4(text);
     return address === undefined ? undefined : inSubnet(({ network }) => networkContains(network, address));
   },
+  id: (text) => (/^\d{1,15}$/.test(text) ? ({ id }) => String(id) === text : undefined),
   name: (text) => (one) => one.name === text,
   mac: (text) => (one) => formatMac(one.mac) === text.toLowerCase(),
   tag: (text) => (one) => one.tags.includes(text),
@@ -117,7 +131,9 @@ function allTests(found: readonly (InterfaceTest | UnusableCondition)[]): readon
 export const parseNames = (names: readonly string[], condition: string, view: NetworkView) =>
   allTests(
     names.map((name) => {
-      const [, own = condition, text = name] = /^([a-z]+):(.*)$/.exec(name) ?? [];
+      // Of a subnet, `name:`, `cidr:` and `id:` say how it is named, and are no conditions on interfaces.
+      const isOfSubnet = condition === 'subnet' && /^(?:name|cidr|id):/.test(name);
+      const [, own = condition, text = name] = isOfSubnet ? [] : (/^([a-z]+):(.*)$/.exec(name) ?? []);
       return testOf(own, text, view);
     }),
   );

@@ -36,6 +36,9 @@ const MET: readonly Fields[] = [
     'lan',
     String(SUBNET_ID),
     '10.20.0.0/24',
+    'name:lan',
+    'cidr:10.20.0.0/24',
+    `id:${SUBNET_ID}`,
     'space:inside',
     'fabric:fabric-0',
     'vlan:untagged',
@@ -53,11 +56,13 @@ const MET: readonly Fields[] = [
   { fabric_classes: '10g', not_fabric_classes: '1g' },
   { interfaces: '0:fabric_class=10g' },
   { interfaces: '0:space=inside;1:subnet=lan,tag=fast' },
+  { interfaces: '0:subnet=cidr:10.20.0.0/24;1:subnet=name:lan;2:subnet_cidr=10.20.0.0/24' },
   { interfaces: 'boot:name=eno1,mac=52:54:00:00:00:01' },
 ];
 
 const UNMET: readonly Fields[] = [
-  ...['far', 'space:dmz', 'fabric:away', 'lan,far'].map((subnets) => ({ subnets })),
+  { interfaces: '0:id=999999' },
+  ...['far', 'name:far', 'cidr:10.99.0.0/24', 'space:dmz', 'fabric:away', 'lan,far'].map((subnets) => ({ subnets })),
   ...['lan', 'space:inside', 'far,lan'].map((text) => ({ not_subnets: text })),
   { not_vlans: '5001' },
   { vlans: 'vid:7' },

@@ -66,7 +66,7 @@ const allocateParameters = conditionParameters.extend({
   interfaces: value(z.string().max(2000))
     .optional()
     .describe(
-      'For each label, an interface that meets its conditions: `0:space=dmz;1:subnet=lan,tag=fast`. Conditions: subnet, space, fabric, fabric_class, vlan, vid, ip, name, mac, tag.',
+      'For each label, an interface that meets its conditions: `0:space=dmz;1:subnet=lan,tag=fast`. Conditions: subnet, subnet_cidr, space, fabric, fabric_class, vlan, vid, ip, id, name, mac, tag.',
     ),
   dry_run: flag('True: show the machine that would be allocated, without allocating it.'),
   ip_address: value(z.string().max(15)).optional().describe('The address to assign. Default: a free one.'),
