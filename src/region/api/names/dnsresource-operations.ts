@@ -310,10 +310,10 @@ async function removeRecord(call: ApiCall): Promise<Answer> {
 
 const reading = { versions: ['2.0'], method: 'GET', access: 'user' } as const;
 const changing = { versions: ['2.0'], access: 'admin', ownTransaction: true } as const;
-const names = { path: 'dnsresources', handler: 'DnsresourcesHandler' } as const;
-const name = { path: 'dnsresources/{id}', handler: 'DnsresourceHandler' } as const;
-const records = { path: 'dnsresourcerecords', handler: 'DnsresourcerecordsHandler' } as const;
-const record = { path: 'dnsresourcerecords/{id}', handler: 'DnsresourcerecordHandler' } as const;
+const names = { path: 'dnsresources', handler: 'DNSResourcesHandler' } as const;
+const name = { path: 'dnsresources/{id}', handler: 'DNSResourceHandler' } as const;
+const records = { path: 'dnsresourcerecords', handler: 'DNSResourceRecordsHandler' } as const;
+const record = { path: 'dnsresourcerecords/{id}', handler: 'DNSResourceRecordHandler' } as const;
 
 const NAMES: readonly Operation[] = [
   defineOperation({

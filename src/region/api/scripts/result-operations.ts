@@ -233,7 +233,7 @@ async function test(call: ApiCall, given: z.output<typeof testParameters>): Prom
 
 const MEASURE = 'Commission a machine at its next start.';
 const runs = { versions: ['2.0'], method: 'GET', path: 'nodes/{system_id}/results', access: 'user' } as const;
-const run = { ...runs, path: 'nodes/{system_id}/results/{id}', handler: 'NodeResultHandler' } as const;
+const run = { ...runs, path: 'nodes/{system_id}/results/{id}', handler: 'NodeScriptResultHandler' } as const;
 
 /** Runs and their results. */
 export const RESULT_OPERATIONS: readonly Operation[] = [
@@ -265,7 +265,7 @@ export const RESULT_OPERATIONS: readonly Operation[] = [
   }),
   defineOperation({
     ...runs,
-    handler: 'NodeResultsHandler',
+    handler: 'NodeScriptResultsHandler',
     doc: 'List the results of script runs on a machine, newest first.',
     parameters: listParameters,
     run: list,
