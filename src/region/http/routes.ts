@@ -101,7 +101,11 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
   app.addHook('onRequest', async ({ raw }, reply) => {
     if (NUL_IN_TARGET.test(raw.url ?? '')) return send(context, reply, refuse('bad-request.nul'));
   });
-  app.setErrorHandler((error, request, reply) => sendError(context, error, request, reply));
+  app.setErrorHandler(async (error, request, reply) => {
+    // A client that sends its whole body before it reads would get a reset connection.
+    if (isFastifyError(error) && error.statusCode === 413) await discardRest(request);
+    return sendError(context, error, request, reply);
+  });
   app.setNotFoundHandler((request, reply) => answerUnknown(context, request, reply));
   for (const version of API_VERSIONS) addApiRoutes(app, context, version);
   addLinkRoutes(app, {

@@ -2,9 +2,10 @@
 //
 //   form of an administrator ─▶ form-stream.ts ─▶ file of the host, parameters ─▶ operation
 //   piece ────────────────────────────────────────────────────────────────────▶ operation, which reads it
+//   form of a user for `files/` ─▶ whole, at most FILE_FORM_BYTES_MAX
 //   any other body ─▶ as everywhere: whole, at most `bodyMax`
 //
-// 1. Only an administrator may send more than a usual body: the caller is identified before the body is read.
+// 1. Only an administrator, and for `files/` a user, may send more than a usual body: the caller is identified before the body is read.
 // 2. A file belongs to the request until an upload takes it; otherwise it is removed with the answer.
 // 3. A refusal is sent when the rest of a bounded body has been read and discarded: a client that still sends, and then closes, would get a
 //    reset connection instead of the answer (RFC 9112 §9.6).
@@ -27,6 +28,10 @@ import type { Identified } from './agent-routes.ts';
  * connections and on the time of a request. The connection of a client that sends more is closed with the answer.
  */
 const DISCARDED_BYTES_MAX = 2 * PIECE_BYTES_MAX;
+
+/** The largest form with a file of FILE_BYTES_MAX, in bytes: Base64 in lines of 76 characters, and room for the other parts. */
+const FILE_FORM_BYTES_MAX = 3 * 1024 * 1024;
+const FILES_PATH = 'files';
 
 /** A form that was read while it arrived. */
 export class ArrivedForm {
@@ -58,7 +63,8 @@ interface UploadListener {
 }
 
 /** True for a path whose bodies are read while they arrive. */
-export const takesUploads = (path: string): boolean => path === CREATE_PATH || path === PIECE_PATH;
+export const takesUploads = (path: string): boolean =>
+  path === CREATE_PATH || path === PIECE_PATH || path === FILES_PATH;
 
 /** Makes an instance read the bodies of one of these paths while they arrive. */
 export function readUploads(app: FastifyInstance, path: string, listener: UploadListener): void {
@@ -67,12 +73,28 @@ export function readUploads(app: FastifyInstance, path: string, listener: Upload
     app.addContentTypeParser('*', (_request, payload, done) => done(null, new ArrivingPiece(untilCut(payload))));
     return;
   }
+  if (path === FILES_PATH) {
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser('*', async (request: FastifyRequest, payload: IncomingMessage) => {
+      const isUsual = !(Number(request.headers['content-length'] ?? 0) > listener.bodyMax);
+      return await readWhole(
+        payload,
+        isUsual || !(await isOfUser(request, listener)) ? listener.bodyMax : FILE_FORM_BYTES_MAX,
+      );
+    });
+    return;
+  }
   app.addContentTypeParser('multipart/form-data', async (request: FastifyRequest, payload: IncomingMessage) => {
     const who = await listener.identify(request);
     const isAdmin = who.kind === 'identified' && who.caller.kind === 'user' && who.caller.isAdmin;
     if (isAdmin) return await readForm(request, payload, listener.uploads);
     return await readWhole(payload, listener.bodyMax);
   });
+}
+
+async function isOfUser(request: FastifyRequest, listener: UploadListener): Promise<boolean> {
+  const who = await listener.identify(request);
+  return who.kind === 'identified' && who.caller.kind === 'user';
 }
 
 async function readForm({ headers }: FastifyRequest, payload: IncomingMessage, uploads: Uploads): Promise<ArrivedForm> {

@@ -5,7 +5,9 @@
 
 /** Files of one user. */
 export const FILES_PER_USER_MAX = 500;
-/** Bytes of all files of one user together. The bound on a request's body limits each single file. */
+/** Bytes of one file. */
+export const FILE_BYTES_MAX = 2 * 1024 * 1024;
+/** Bytes of all files of one user together. */
 export const FILE_BYTES_PER_USER_MAX = 64 * 1024 * 1024;
 
 /** A file without its content. */

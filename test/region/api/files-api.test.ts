@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FILES_PER_USER_MAX } from '../../../src/region/records/file-store.ts';
+import { FILE_BYTES_MAX, FILES_PER_USER_MAX } from '../../../src/region/records/file-store.ts';
 import { type AskedApi, withAskedApi } from '../asked-api.ts';
 
 /** Bytes that are not text. */
@@ -120,7 +120,7 @@ test('a bad name, a missing part and a file beyond the bounds are refused with t
     }
     const missing = await ask('POST', '1.0/files/?op=add', {}, 'alice');
     assert.deepEqual(Object.keys(missing.json), ['filename', 'file']);
-    const large = await send('2.0/files/', binary('large', Buffer.alloc(2 * 1024 * 1024)), HEADERS, 'alice');
+    const large = await send('2.0/files/', binary('large', Buffer.alloc(FILE_BYTES_MAX + 1)), HEADERS, 'alice');
     assert.equal(large.status, 413);
     await place.store.transact(async () => {
       for (let count = 0; count < FILES_PER_USER_MAX; count += 1)
@@ -129,4 +129,31 @@ test('a bad name, a missing part and a file beyond the bounds are refused with t
     const more = await ask('POST', '2.0/files/', { filename: 'more', file: 'x' }, 'alice');
     assert.deepEqual([more.status, Object.keys(more.json)], [400, ['file']]);
     assert.equal((await ask('POST', '2.0/files/', { filename: 'more', file: 'x' }, 'bob')).status, 201);
+  }));
+
+test('a file of exactly the documented size is taken in each form, and one of a byte more is refused', () =>
+  withAskedApi(async (api) => {
+    const whole = Buffer.alloc(FILE_BYTES_MAX, 7);
+    const inLines = (content: Buffer): Buffer =>
+      Buffer.from(
+        encoded([
+          ['filename', 'lines'],
+          ['file', content, 'x'],
+        ])
+          .toString('latin1')
+          .replace(/[A-Za-z0-9+/=]{100,}/, (text) => text.replace(/.{76}/g, '$&\n')),
+        'latin1',
+      );
+    const more = Buffer.concat([whole, Buffer.alloc(1)]);
+    for (const [name, of] of [
+      ['binary', (content: Buffer) => binary('binary', content)],
+      ['lines', inLines],
+    ] as const) {
+      const taken = await api.send('2.0/files/', of(whole), HEADERS, 'alice');
+      assert.equal(taken.status, 201, `${name}: ${taken.text}`);
+      const got = await api.ask('GET', '2.0/files/?op=get', { filename: name }, 'alice');
+      assert.ok(got.bytes.equals(whole), name);
+      const refused = await api.send('2.0/files/', of(more), HEADERS, 'alice');
+      assert.deepEqual([refused.status, /at most 2097152 bytes/.test(refused.text)], [413, true], name);
+    }
   }));

@@ -17,9 +17,15 @@ const SIZE = PIECE_BYTES_MAX + 1000;
 const SHA256 = 'a'.repeat(64);
 
 /** Sends a request with `Connection: close`, as Python's urllib does. @returns the whole answer, or the error of the connection */
-function send(live: LiveRegion, path: string, fields: readonly string[], body: Uint8Array): Promise<string> {
+function send(
+  live: LiveRegion,
+  path: string,
+  fields: readonly string[],
+  body: Uint8Array,
+  method = 'PUT',
+): Promise<string> {
   const head = [
-    `PUT ${path} HTTP/1.1`,
+    `${method} ${path} HTTP/1.1`,
     'Host: region',
     'Connection: close',
     `Content-Length: ${body.length}`,
@@ -34,6 +40,22 @@ function send(live: LiveRegion, path: string, fields: readonly string[], body: U
     socket.on('error', (error) => resolve(`${error.message} after ${JSON.stringify(answer)}`));
     socket.on('end', () => resolve(answer));
     // The last byte comes late: a region that has answered by then has closed its connection.
+    socket.write(`${head.join('\r\n')}\r\n\r\n`);
+    socket.write(body.subarray(0, -1), () => setTimeout(() => socket.write(body.subarray(-1)), 200));
+  });
+}
+
+/** As `send`, without the length of the body. */
+function sendChunked(live: LiveRegion, path: string, fields: readonly string[], body: Uint8Array): Promise<string> {
+  const head = [`POST ${path} HTTP/1.1`, 'Host: region', 'Transfer-Encoding: chunked', 'Connection: close', ...fields];
+  return new Promise((resolve) => {
+    const socket = connect(live.port, '127.0.0.1');
+    let answer = '';
+    socket.on('data', (bytes) => {
+      answer += bytes.toString('latin1');
+    });
+    socket.on('error', (error) => resolve(`${error.message} after ${JSON.stringify(answer)}`));
+    socket.on('end', () => resolve(answer));
     socket.write(`${head.join('\r\n')}\r\n\r\n`);
     socket.write(body.subarray(0, -1), () => setTimeout(() => socket.write(body.subarray(-1)), 200));
   });
@@ -93,3 +115,24 @@ test('a piece that the disk refuses halfway gets its answer', { timeout: 60_000 
     assert.match(answer, / 403 [\s\S]*it is full/);
   }),
 );
+
+test('a body over the bound gets its answer, whoever sends it', { timeout: 60_000 }, async () => {
+  const live = await startRegion({});
+  try {
+    const key = `Authorization: ${live.authorization}`;
+    const type = 'Content-Type: application/x-www-form-urlencoded';
+    const body = Buffer.alloc(3_200_000, 'x');
+    for (const path of ['files/', 'tags/', 'scripts/', 'machines/', 'boot-resources/'])
+      for (const fields of [[key], []])
+        assert.match(
+          await send(live, `/MAAS/api/2.0/${path}`, [type, ...fields], body, 'POST'),
+          /^HTTP\/1\.1 413 [\s\S]*longer than this region accepts/,
+          `${path} ${fields.length}`,
+        );
+    const chunked = Buffer.concat([Buffer.from(`${body.length.toString(16)}\r\n`), body, Buffer.from('\r\n0\r\n\r\n')]);
+    const said = await sendChunked(live, '/MAAS/api/2.0/tags/', [type, key], chunked);
+    assert.match(said, /^HTTP\/1\.1 413 /);
+  } finally {
+    await live.close();
+  }
+});

@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { cleanText } from '../../../clean-text.ts';
 import { keyPart } from '../../accounts/accounts.ts';
 import {
+  FILE_BYTES_MAX,
   FILE_BYTES_PER_USER_MAX,
   FILES_PER_USER_MAX,
   type FileInfo,
@@ -59,6 +60,7 @@ async function add(call: ApiCall, given: z.output<typeof newFile>): Promise<Answ
   const refused = refuseName(given.filename);
   if (refused !== undefined) return refused;
   const content = call.files?.get('file') ?? Buffer.from(given.file);
+  if (content.length > FILE_BYTES_MAX) return refuse('body-too-large.upload', { max: FILE_BYTES_MAX });
   const file = { name: given.filename, key: keyPart(clock, KEY_LENGTH), content };
   const stored = await store.files.put(usernameOf(call), file, clock.wallTimeMs());
   if (stored === 'no-user') return refuse('not-allowed.no-account-files');
