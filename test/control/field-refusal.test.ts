@@ -6,7 +6,11 @@ import { refusalLines } from '../../src/control/field-refusal.ts';
 
 const CASES: readonly (readonly [string, string, string])[] = [
   ['a sentence stays', 'There is no such key.', 'There is no such key.'],
-  ['each problem of a field gets a line', '{"hostname":["No."],"pool":["None.","Nor this."]}', 'No.\nNone.\nNor this.'],
+  [
+    'each problem of a field gets a line that names it',
+    '{"hostname":["No."],"pool":["None.","Nor this."]}',
+    'hostname: No.\npool: None.\npool: Nor this.',
+  ],
   ['other JSON stays', '{"a":1}', '{"a":1}'],
   ['text that only starts like JSON stays', '{of no use', '{of no use'],
 ];

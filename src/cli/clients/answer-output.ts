@@ -1,23 +1,16 @@
 // Prints a region's answer like MAAS's command line: JSON with one key per line, and the status only on a terminal.
 
 import { isUtf8 } from 'node:buffer';
-import { refusalLines } from '../../control/field-refusal.ts';
 import { RackError } from '../../errors.ts';
 import { print, printBytes, printDocument, printError, printJson } from '../terminal/output.ts';
 import type { RegionAnswer } from './region-request.ts';
 
 const INDENT = 4;
-/** Scripts read it whole: a refusal may name every field. */
-const REFUSAL_CHARACTERS_MAX = 4000;
 
 const isSuccess = ({ status }: RegionAnswer): boolean => status >= 200 && status < 300;
 
-/** Prints the reason of a refusal on standard error. @returns 1 */
-function printRefusal({ status, body }: RegionAnswer): number {
-  const said = refusalLines(body.toString('utf8'), REFUSAL_CHARACTERS_MAX);
-  printError(`rackboot: ${said === '' ? `the region answered ${status}` : said}`);
-  return 1;
-}
+/** The exit code of MAAS's command for a refusal. */
+const REFUSED = 2;
 
 /** The value of an answer in JSON; undefined for another media type. @throws RackError `not-running` if it is damaged */
 export function jsonOf({ type, body }: RegionAnswer): { readonly value: unknown } | undefined {
@@ -29,17 +22,18 @@ export function jsonOf({ type, body }: RegionAnswer): { readonly value: unknown 
   }
 }
 
-/** Prints an answer. @returns 0, or 1 for a refusal */
+/** Prints an answer; scripts read a refusal where they read any other. @returns 0, or REFUSED */
 export function printAnswer(answer: RegionAnswer): number {
-  if (!isSuccess(answer)) return printRefusal(answer);
-  if (process.stdout.isTTY === true) {
+  const isDone = isSuccess(answer);
+  if (!isDone && answer.body.length === 0) printError(`rackboot: the region answered ${answer.status}`);
+  if (isDone && process.stdout.isTTY === true) {
     print('Success.');
     print('Machine-readable output follows:');
   }
   const json = jsonOf(answer);
   if (json !== undefined) printJson(json.value, INDENT);
   else printContent(answer);
-  return 0;
+  return isDone ? 0 : REFUSED;
 }
 
 /** Prints an answer that is not JSON: a text, with a line end on a terminal, or the bytes of a file. */

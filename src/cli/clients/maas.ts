@@ -6,7 +6,7 @@
 //
 // 1. The nouns and their operations come from the region, which may run another version than this command.
 // 2. The API version in the profile's address comes first. Operations that only the other version has work as well.
-// 3. Exit codes: 0 done; 1 the region refused or did not answer; 2 wrong usage.
+// 3. Exit codes as MAAS's: 0 done; 1 no answer; 2 the region refused, with its answer on standard output, or wrong usage.
 
 import { cleanText } from '../../clean-text.ts';
 import { RackError } from '../../errors.ts';
@@ -33,7 +33,7 @@ Commands:
   rackboot maas PROFILE NOUN --help      List the operations of a noun, with their parameters
 
 KEY@=FILE sends the content of a file. --debug (-d) shows the status and the headers of each answer on standard error; --insecure (-k)
-accepts any certificate, so that another host may read the key. Exit codes: 0 done, 1 refused or no answer, 2 wrong usage.`;
+accepts any certificate, so that another host may read the key. Exit codes: 0 done, 1 no answer, 2 refused or wrong usage.`;
 
 /** Commands for this host that MAAS's client has as well. */
 const OF_THIS_HOST: ReadonlySet<string> = new Set(['status', 'config', 'createadmin', 'apikey']);

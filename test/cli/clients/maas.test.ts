@@ -191,13 +191,16 @@ test('an operation of either version is reached by a profile of the other one', 
   assert.match(await said('maas', 'old', 'version', 'read'), /"subversion": "rackboot"/);
 });
 
-test('a text answer is printed unchanged, and a refusal goes to standard error with exit code 1', async () => {
+test('a text answer is printed unchanged, and a refusal, too, with exit code 2', async () => {
   assert.equal(await said('maas', 'root', 'maas', 'set-config', 'name=upstream_dns', 'value=10.0.0.1'), 'OK');
   const refused = await run('maas', 'root', 'maas', 'set-config', 'name=nothing', 'value=x');
-  assert.deepEqual([refused.result, refused.text], [1, '']);
-  assert.match(refused.complaint, /nothing/);
+  assert.deepEqual([refused.result, refused.complaint], [2, '']);
+  assert.match(refused.text, /nothing/);
+  const fields = await run('maas', 'root', 'ipranges', 'create', 'type=x', 'start_ip=q');
+  assert.deepEqual([fields.result, fields.complaint], [2, '']);
+  assert.ok(Object.keys(JSON.parse(fields.text)).includes('start_ip'), fields.text);
   const missing = await run('maas', 'root', 'boot-resource', 'delete', '29');
-  assert.equal(missing.result, 1);
+  assert.equal(missing.result, 2);
 });
 
 test('only a terminal is shown that the command succeeded', { skip: missing('script') }, async () => {
