@@ -57,7 +57,8 @@ export function decideCommand(
     work: workOf(command, last, terms, machine),
   });
   const named = command.agentName === undefined ? {} : { agentName: command.agentName };
-  const begun = takesOwnership(machine, command, by) ? { owner: by.username, ...named } : {};
+  const isTaken = takesOwnership(machine, command, by);
+  const begun = { ...(isTaken ? { owner: by.username } : {}), ...(isTaken || command.name === 'deploy' ? named : {}) };
   // A pending power-off stays unless the command needs another power task.
   const leaves = last === 'exiting-rescue-mode' && isRescueHeard(machine, atMs);
   const endsWork = command.name === 'abort' && last !== 'exiting-rescue-mode';
@@ -80,7 +81,7 @@ export function decideCommand(
 function ownOptionsOf(given: MachineCommand): MachineCommand {
   const { name, skipsCommissioning, erase, deployment, scripts, agentName } = given;
   if (name === 'commission' || name === 'test') return { name, scripts };
-  if (name === 'deploy') return { name, deployment };
+  if (name === 'deploy') return { name, deployment, agentName };
   if (name === 'release') return { name, erase };
   if (name === 'allocate') return { name, agentName };
   return { name, skipsCommissioning };

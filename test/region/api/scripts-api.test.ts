@@ -245,6 +245,18 @@ test('a machine is commissioned and tested with the chosen scripts, and the resu
     assert.deepEqual(await runs(), [3, 'Failed', first, 2, 'Passed', second]);
     assert.equal((await ask('GET', `2.0/nodes/${id}/results/?type=testing`)).json.length, 1);
     assert.equal((await ask('GET', `2.0/nodes/${id}/results/${all[1].id}/`)).json.results.length, 7);
+    for (const [op, field, wrong, ...right] of [
+      ['', 'hardware_type', 'storage', ''],
+      ['op=download&', 'hardware_type', 'storage', ''],
+      ['op=download&', 'filetype', 'tar.xz', 'txt', ''],
+      ['op=download&', 'output', 'stdout', 'combined', ''],
+    ] as const) {
+      const path = `2.0/nodes/${id}/results/${all[1].id}/?${op}${field}=`;
+      const refused = await ask('GET', `${path}${wrong}`);
+      assert.deepEqual([refused.status, Object.keys(refused.json)], [400, [field]], op);
+      for (const text of right) assert.equal((await ask('GET', `${path}${text}`)).status, 200, `${field} ${text}`);
+    }
+    assert.equal((await ask('GET', `2.0/nodes/${id}/results/?hardware_type=storage`)).status, 400);
     assert.equal((await ask('GET', '2.0/nodes/zzzzzz/results/')).status, 404);
   }));
 

@@ -34,6 +34,7 @@ import {
   absentDisk,
   actorOf,
   addressOf,
+  agentName,
   comment,
   flag,
   isTrue,
@@ -127,13 +128,26 @@ const newDeployParameters = z.object({
   ephemeral_deploy: flag('Must be false: a system is always deployed to a disk.'),
   install_kvm: flag('Must be false: user data can install it.'),
   enable_hw_sync: flag('Must be false: a deployed machine does not report its hardware.'),
+  register_vmhost: flag('Must be false: Rackboot has no virtual machine hosts.'),
+  install_rackd: flag('Must be false: `rackboot init` sets up a rack.'),
+  vcenter_registration: flag('Must be false: no machine is registered with vCenter.'),
+  bridge_stp: flag('Must be false: bridges are made by `create_bridge`.'),
+  bridge_fd: value(z.string().max(16)).optional().describe('Refused: bridges are made by `create_bridge`.'),
+  bridge_type: value(z.string().max(16)).optional().describe('Refused: bridges are made by `create_bridge`.'),
+  agent_name: agentName.optional().describe('A name by which the machine is found again, as with `allocate`.'),
 });
-const NOT_DONE = ['bridge_all', 'ephemeral_deploy', 'install_kvm', 'enable_hw_sync'] as const;
+const NOT_DONE = [
+  ...(['bridge_all', 'ephemeral_deploy', 'install_kvm', 'enable_hw_sync', 'register_vmhost'] as const),
+  ...(['install_rackd', 'vcenter_registration', 'bridge_stp'] as const),
+] as const;
+const NOT_DONE_TEXTS = ['bridge_fd', 'bridge_type'] as const;
 
 type GivenDeployment = z.output<typeof deployParameters> & z.output<typeof newDeployParameters>;
 
-const refuseNotDone = (given: GivenDeployment): readonly (Refusal | undefined)[] =>
-  NOT_DONE.map((name) => (isTrue(given[name]) ? refuseField(name, 'field.not-done', { field: name }) : undefined));
+const refuseNotDone = (given: GivenDeployment): readonly (Refusal | undefined)[] => {
+  const asked = [...NOT_DONE.filter((name) => isTrue(given[name])), ...NOT_DONE_TEXTS.filter((name) => given[name])];
+  return asked.map((name) => refuseField(name, 'field.not-done', { field: name }));
+};
 
 /** The choices of a deployment, or for each that cannot be used a refusal in its place. */
 async function judged(call: ApiCall, machine: Machine, given: GivenDeployment) {
@@ -173,7 +187,8 @@ async function deploy(call: ApiCall, given: GivenDeployment): Promise<Answer> {
   const [chosen, userData, address] = found;
   const deployBy = given.deploy_by ?? 'image';
   const deployment = { ...chosen, deployBy, disk: given.disk, userData };
-  return give(call, { name: 'deploy', deployment }, given.comment, address);
+  const command = { name: 'deploy', deployment, agentName: given.agent_name || undefined } as const;
+  return give(call, command, given.comment, address);
 }
 
 type System = Pick<Machine, 'osystem' | 'release' | 'kernel'>;

@@ -110,16 +110,52 @@ function runJson(results: readonly ScriptResult[], withOutput: boolean): Record<
 }
 
 const include = flag('True: include the output, in Base64.');
+const kindOfHardware = value(z.string().max(64))
+  .optional()
+  .describe('Refused: scripts have no kind of hardware; `filters` chooses by name.');
+/** How MAAS's clients ask for what Rackboot has only as one text. */
+const downloadForms = {
+  hardware_type: kindOfHardware,
+  filetype: value(z.string().max(64)).optional().describe('`txt`: there are no archives.'),
+  output: value(z.string().max(64)).optional().describe('`combined`: outputs and errors of a script are one text.'),
+};
+
+interface GivenForms {
+  readonly hardware_type?: string | undefined;
+  readonly filetype?: string | undefined;
+  readonly output?: string | undefined;
+}
+
+/** Refuses a form of results that is not there, by name. */
+function refuseForms(given: GivenForms): Refusal | undefined {
+  const { hardware_type = '', filetype = 'txt', output = 'combined' } = given;
+  const isServed = {
+    hardware_type: hardware_type === '',
+    filetype: filetype === '' || filetype === 'txt',
+    output: output === '' || output === 'combined',
+  };
+  const names = (['hardware_type', 'filetype', 'output'] as const).filter((name) => !isServed[name]);
+  const found = allOf(...names.map((name) => refuseField(name, 'field.not-done', { field: name })));
+  return isRefusal(found) ? found : undefined;
+}
+
+const checkForms = async (_call: ApiCall, given: GivenForms) => [refuseForms(given)];
+
 const filters = values(NAMES_MAX).optional().describe('Only scripts with these names.');
 const listParameters = z.object({
   type: value(z.string().max(64)).optional().describe('Only runs of this type: `commissioning` (0) or `testing` (2).'),
   include_output: include,
   filters,
+  hardware_type: kindOfHardware,
 });
+const readParameters = z.object({ include_output: include, filters, hardware_type: kindOfHardware });
+const downloadParameters = z.object({ filters, ...downloadForms });
 
 async function list(call: ApiCall, given: z.output<typeof listParameters>): Promise<Answer> {
   const machine = await machineOf(call);
   if (machine === undefined) return NO_MACHINE;
+  const refused = refuseForms(given);
+  if (refused !== undefined) return refused;
   const wanted = given.type?.split(',').map((word) => word.trim().toLowerCase());
   const withOutput = isTrue(given.include_output);
   const { scripts } = call.region.store;
@@ -158,12 +194,11 @@ async function findRun(call: ApiCall, machine: Machine, withOutput: boolean): Pr
 
 const noRun = (): Refusal => refuse('not-found.run');
 
-async function read(
-  call: ApiCall,
-  given: { include_output?: string | undefined; filters?: string[] | undefined },
-): Promise<Answer> {
+async function read(call: ApiCall, given: z.output<typeof readParameters>): Promise<Answer> {
   const machine = await machineOf(call);
   if (machine === undefined) return NO_MACHINE;
+  const refused = refuseForms(given);
+  if (refused !== undefined) return refused;
   const withOutput = isTrue(given.include_output);
   const results = (await findRun(call, machine, withOutput)).filter(
     ({ name }) => given.filters?.includes(name) ?? true,
@@ -171,9 +206,11 @@ async function read(
   return results.length === 0 ? noRun() : json(runJson(results, withOutput));
 }
 
-async function download(call: ApiCall, given: { filters?: string[] | undefined }): Promise<Answer> {
+async function download(call: ApiCall, given: z.output<typeof downloadParameters>): Promise<Answer> {
   const machine = await machineOf(call);
   if (machine === undefined) return NO_MACHINE;
+  const refused = refuseForms(given);
+  if (refused !== undefined) return refused;
   const results = (await findRun(call, machine, true)).filter(({ name }) => given.filters?.includes(name) ?? true);
   const [first] = results;
   if (first === undefined) return noRun();
@@ -268,19 +305,22 @@ export const RESULT_OPERATIONS: readonly Operation[] = [
     handler: 'NodeScriptResultsHandler',
     doc: 'List the results of script runs on a machine, newest first.',
     parameters: listParameters,
+    check: judging(listParameters, checkForms),
     run: list,
   }),
   defineOperation({
     ...run,
     doc: 'Read one run: by its id, or `current-commissioning` or `current-testing`.',
-    parameters: z.object({ include_output: include, filters }),
+    parameters: readParameters,
+    check: judging(readParameters, checkForms),
     run: read,
   }),
   defineOperation({
     ...run,
     op: 'download',
     doc: 'Read the output of the scripts of a run.',
-    parameters: z.object({ filters }),
+    parameters: downloadParameters,
+    check: judging(downloadParameters, checkForms),
     run: download,
   }),
 ];

@@ -53,7 +53,9 @@ const MACHINES: readonly FaultRow[] = [
   }),
   row('POST machines/{system_id} deploy', {
     ...{ distro_series: '-/-', user_data: '%', disk: 'nvme9', ip_address: 'x', bridge_all: 'true' },
-    ...{ ephemeral_deploy: 'true', install_kvm: 'true', enable_hw_sync: 'true' },
+    ...{ ephemeral_deploy: 'true', install_kvm: 'true', enable_hw_sync: 'true', register_vmhost: 'true' },
+    ...{ install_rackd: 'true', vcenter_registration: 'true', bridge_stp: 'true', bridge_fd: '3' },
+    ...{ bridge_type: 'ovs', agent_name: '\u0007' },
   }),
   row('POST nodes/{system_id} start', { distro_series: '-/-', user_data: '%', disk: 'nvme9', ip_address: 'x' }),
   ...rows(

@@ -61,8 +61,14 @@ const ELSEWHERE: Readonly<Record<string, readonly [names: string, file: string]>
   '1.0 POST nodes new': ['nodegroup license_key', DOCUMENTED],
   '1.0 POST nodes/{system_id} start': ['license_key', DOCUMENTED],
   '2.0 POST machines/{system_id} deploy': [
-    'bridge_all ephemeral_deploy install_kvm enable_hw_sync license_key',
+    'bridge_all ephemeral_deploy install_kvm enable_hw_sync license_key register_vmhost install_rackd vcenter_registration bridge_stp bridge_fd bridge_type agent_name',
     'region/api/laid-deployment.test.ts',
+  ],
+  '2.0 GET nodes/{system_id}/results': ['hardware_type', 'region/api/scripts-api.test.ts'],
+  '2.0 GET nodes/{system_id}/results/{id}': ['hardware_type', 'region/api/scripts-api.test.ts'],
+  '2.0 GET nodes/{system_id}/results/{id} download': [
+    'hardware_type filetype output',
+    'region/api/scripts-api.test.ts',
   ],
   '1.0 POST nodes acquire': [
     `${NETWORK_CONDITIONS} interfaces networks not_networks connected_to not_connected_to routers not_routers`,
