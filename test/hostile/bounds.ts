@@ -233,6 +233,7 @@ export const PLAIN: readonly PlainList[] = [
     names: {
       'daemon/rack/neighbourhood.ts': 'SCANNED_AT_ONCE_MAX',
       'region/api/networks/network-scan.ts': 'AT_ONCE_MAX',
+      'region/api/names/domain-operations.ts': 'MOVED_AT_ONCE',
       'daemon/answers/lease-answers.ts': 'IMPORT_BATCH_MAX',
       'daemon/observing/metrics.ts': 'LEASES_PER_TURN_MAX',
       'region-thread/power-side.ts': 'LOOK_MAX',

@@ -131,7 +131,7 @@ function allTests(found: readonly (InterfaceTest | UnusableCondition)[]): readon
 export const parseNames = (names: readonly string[], condition: string, view: NetworkView) =>
   allTests(
     names.map((name) => {
-      // Of a subnet, `name:`, `cidr:` and `id:` say how it is named, and are no conditions on interfaces.
+      // Of a subnet, `name:`, `cidr:` and `id:` say how it is named; they are not conditions on interfaces.
       const isOfSubnet = condition === 'subnet' && /^(?:name|cidr|id):/.test(name);
       const [, own = condition, text = name] = isOfSubnet ? [] : (/^([a-z]+):(.*)$/.exec(name) ?? []);
       return testOf(own, text, view);

@@ -34,13 +34,14 @@ import {
   absentDisk,
   actorOf,
   addressOf,
-  agentName,
   comment,
   flag,
   isTrue,
   machineOf,
   machinePaths,
+  newDeployParameters,
   parseUserData,
+  refuseNotDone,
   startFields,
   systemIdOf,
   USER_DATA_MAX,
@@ -122,32 +123,7 @@ const deployParameters = z.object({
   ip_address: value(z.string().max(15)).optional().describe('The address to assign. Default: a free one.'),
 });
 
-/** The parameters that only API 2.0 has: they are refused if they are true, because the deployment would not do it. */
-const newDeployParameters = z.object({
-  bridge_all: flag('Must be false: bridges are made by `create_bridge`.'),
-  ephemeral_deploy: flag('Must be false: a system is always deployed to a disk.'),
-  install_kvm: flag('Must be false: user data can install it.'),
-  enable_hw_sync: flag('Must be false: a deployed machine does not report its hardware.'),
-  register_vmhost: flag('Must be false: Rackboot has no virtual machine hosts.'),
-  install_rackd: flag('Must be false: `rackboot init` sets up a rack.'),
-  vcenter_registration: flag('Must be false: no machine is registered with vCenter.'),
-  bridge_stp: flag('Must be false: bridges are made by `create_bridge`.'),
-  bridge_fd: value(z.string().max(16)).optional().describe('Refused: bridges are made by `create_bridge`.'),
-  bridge_type: value(z.string().max(16)).optional().describe('Refused: bridges are made by `create_bridge`.'),
-  agent_name: agentName.optional().describe('A name by which the machine is found again, as with `allocate`.'),
-});
-const NOT_DONE = [
-  ...(['bridge_all', 'ephemeral_deploy', 'install_kvm', 'enable_hw_sync', 'register_vmhost'] as const),
-  ...(['install_rackd', 'vcenter_registration', 'bridge_stp'] as const),
-] as const;
-const NOT_DONE_TEXTS = ['bridge_fd', 'bridge_type'] as const;
-
 type GivenDeployment = z.output<typeof deployParameters> & z.output<typeof newDeployParameters>;
-
-const refuseNotDone = (given: GivenDeployment): readonly (Refusal | undefined)[] => {
-  const asked = [...NOT_DONE.filter((name) => isTrue(given[name])), ...NOT_DONE_TEXTS.filter((name) => given[name])];
-  return asked.map((name) => refuseField(name, 'field.not-done', { field: name }));
-};
 
 /** The choices of a deployment, or for each that cannot be used a refusal in its place. */
 async function judged(call: ApiCall, machine: Machine, given: GivenDeployment) {

@@ -324,3 +324,31 @@ export async function commissioningOf(
     isAsked ? await refuseSsh(call, { hostname: given.hostname ?? '' }, given.enable_ssh) : undefined,
   ];
 }
+
+/** The parameters that only API 2.0 has: they are refused if they are true, because the deployment would not do it. */
+export const newDeployParameters = z.object({
+  bridge_all: flag('Must be false: bridges are made by `create_bridge`.'),
+  ephemeral_deploy: flag('Must be false: a system is always deployed to a disk.'),
+  install_kvm: flag('Must be false: user data can install it.'),
+  enable_hw_sync: flag('Must be false: a deployed machine does not report its hardware.'),
+  register_vmhost: flag('Must be false: Rackboot has no virtual machine hosts.'),
+  install_rackd: flag('Must be false: `rackboot init` sets up a rack.'),
+  vcenter_registration: flag('Must be false: no machine is registered with vCenter.'),
+  bridge_stp: flag('Must be false: bridges are made by `create_bridge`.'),
+  bridge_fd: value(z.string().max(16)).optional().describe('Refused: bridges are made by `create_bridge`.'),
+  bridge_type: value(z.string().max(16)).optional().describe('Refused: bridges are made by `create_bridge`.'),
+  agent_name: agentName.optional().describe('A name by which the machine is found again, as with `allocate`.'),
+});
+const NOT_DONE = [
+  ...(['bridge_all', 'ephemeral_deploy', 'install_kvm', 'enable_hw_sync', 'register_vmhost'] as const),
+  ...(['install_rackd', 'vcenter_registration', 'bridge_stp'] as const),
+] as const;
+const NOT_DONE_TEXTS = ['bridge_fd', 'bridge_type'] as const;
+
+/** The refusals of what a deployment would not do. */
+export const refuseNotDone = (
+  given: Partial<z.output<typeof newDeployParameters>>,
+): readonly (Refusal | undefined)[] => {
+  const asked = [...NOT_DONE.filter((name) => isTrue(given[name])), ...NOT_DONE_TEXTS.filter((name) => given[name])];
+  return asked.map((name) => refuseField(name, 'field.not-done', { field: name }));
+};

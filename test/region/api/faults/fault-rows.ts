@@ -373,6 +373,7 @@ export const SCHEMA_ONLY: Readonly<Record<string, string>> = {
   'GET subnets/{id} statistics': FLAGS,
   'GET nodes/{system_id}/results': FLAGS,
   'GET nodes/{system_id}/results/{id}': FLAGS,
+  'GET nodes/{system_id}/results/{id} download': 'its parameters are refused by their values alone, all at once',
   'POST machines release': LISTS,
   'POST machines accept': LISTS,
   'POST nodes release': LISTS,
