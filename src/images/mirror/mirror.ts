@@ -30,7 +30,9 @@ import { checkWay, hasRecord, MirrorRecord, workDirectory } from './mirror-recor
 
 /** How many files are requested at a time; the downloads also have their own bound. */
 const FILES_AT_A_TIME = 4;
-/** The failures in a row, other than refusals of a file, after which the server is given up. */
+/** The faults of a file alone: its server works. */
+const OF_FILE: ReadonlySet<string> = new Set(['http-refused', 'size-wrong', 'too-large', 'digest-wrong']);
+/** The failures in a row, other than those of a file alone, after which the server is given up. */
 const FAILURES_IN_A_ROW_MAX = FILES_AT_A_TIME;
 /** How many of the failures a message has; further ones are counted. */
 const SHOWN_FAILURES_MAX = 100;
@@ -176,7 +178,7 @@ async function fetchFiles(
       else failures.push(failure.text);
       if (failure === undefined && record.isFree(file.path)) await place(file, terms.directory, record, signal);
       else if (failure === undefined) late.push(file);
-      failuresInARow = failure === undefined || failure.isRefused ? 0 : failuresInARow + 1;
+      failuresInARow = failure === undefined || failure.isOfFile ? 0 : failuresInARow + 1;
       if (failuresInARow >= FAILURES_IN_A_ROW_MAX) return;
     }
   };
@@ -199,8 +201,8 @@ async function fetchFiles(
 interface Failure {
   /** For people, with the path and the reason. */
   readonly text: string;
-  /** True: the server answered that it does not send this file. */
-  readonly isRefused: boolean;
+  /** True: another file of the server may be right. */
+  readonly isOfFile: boolean;
 }
 
 /** The name of a download. Two files may have the same content, so it includes a hash of the path. */
@@ -239,7 +241,7 @@ async function fetchFile(
     const { fault } = error.cause;
     const text = `${path} could not be mirrored: ${describeLastFault(fault, fetched)}`;
     if (prospectOf(fault) === 'never') throw new RackError('source-failed', text);
-    return { text, isRefused: fault.code === 'http-refused' };
+    return { text, isOfFile: OF_FILE.has(fault.code) };
   }
 }
 

@@ -199,6 +199,16 @@ describe('images mirror', { skip: missing('linux', 'gpg') }, () => {
     assert.deepEqual(files(), ['q', 'r']);
   });
 
+  test('continues after files with other bytes than the list states', async () => {
+    const { root, publish, mirror: run, files } = await other('spoilt');
+    const names = Array.from({ length: 10 }, (_, number) => `pool/${number}`);
+    publish(Object.fromEntries(names.map((name) => [name, name])));
+    for (const name of names.slice(0, 8)) writeFileSync(join(root, name), name.replace('p', 'q'));
+    const { complaint } = await run();
+    assert.match(complaint, /^fetched 2 of 10 new files; /m);
+    assert.deepEqual(files(), names.slice(8).toSorted());
+  });
+
   test('continues after a thousand files that the site lacks', async () => {
     const { root, publish, mirror: run, files } = await other('refusing');
     const names = Array.from({ length: 1100 }, (_, number) => `pool/${number}`);
