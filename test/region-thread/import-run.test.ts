@@ -381,16 +381,6 @@ describe('a run of imports', { timeout: 60_000 }, () => {
     assert.equal(site.sent, content.length);
   });
 
-  test('a renewed run shows again what is under way, even if nothing of it has changed', async () => {
-    const { site, url } = await serve([disk('noble', makeSystemDisk(MIB))]);
-    site.isSilentFor = /\.img$/;
-    const { run, order } = begin([selected('a', url)]);
-    await isIn('ubuntu/noble/amd64/generic/release', 'connecting');
-    shown = [];
-    assert.ok(run.renew(order));
-    assert.equal(stateOf('ubuntu/noble/amd64/generic/release')?.state, 'connecting');
-  });
-
   test('an image whose source fails an attempt comes from a source that has answered meanwhile', async () => {
     const content = makeSystemDisk(MIB);
     const [{ site: first, url }, { site: second, url: other }] = [

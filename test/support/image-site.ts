@@ -29,8 +29,6 @@ export class FileSite {
   delayMs = 0;
   /** True: it accepts connections, and answers nothing. */
   isSilent = false;
-  /** The paths for which it answers nothing. */
-  isSilentFor: RegExp | undefined;
   /** The paths that are refused with a status, after a second. */
   refused: { readonly paths: RegExp; readonly status: number } | undefined;
 
@@ -57,7 +55,7 @@ export class FileSite {
   /** Sends a file, or its bytes from a place on. */
   #send({ url = '', headers }: IncomingMessage, response: ServerResponse): void {
     this.asked.push(url);
-    if (this.isSilent || this.isSilentFor?.test(url) === true) return;
+    if (this.isSilent) return;
     const { refused } = this;
     if (refused?.paths.test(url) === true) {
       setTimeout(() => response.writeHead(refused.status).end(), 1000);

@@ -57,7 +57,7 @@ const PAUSES_MAX = 8;
 interface ImportRunParts {
   readonly downloads: Downloads;
   readonly clock: Clock;
-  /** Called after each change of an image's progress, and at a renewal for those under way. */
+  /** Called after each change of an image's progress. */
   readonly onProgress: (name: string, progress: ImportProgress) => void;
   /** Called when all sources have answered or are late, or after LISTED_MS, and after each later change of this list. */
   readonly onLeft: (left: SkippedList) => void;
@@ -110,9 +110,7 @@ export class ImportRun {
   /** Asks the sources again. @returns false if the run has ended, or was stopped */
   renew(order: RunOrder): boolean {
     if (this.#isEnded || this.#stop.signal.aborted) return false;
-    for (const item of [...this.#items.values()])
-      if (item.stop === undefined) this.#items.delete(item.name);
-      else this.#parts.onProgress(item.name, item.progress);
+    for (const item of [...this.#items.values()]) if (item.stop === undefined) this.#items.delete(item.name);
     const before = this.#order.sources;
     const isUnchanged = ({ source }: SelectedSource): boolean =>
       before.some((one) => isDeepStrictEqual(one.source, source));
