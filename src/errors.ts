@@ -65,9 +65,12 @@ export function errorText(error: unknown): string {
 /** True if TLS failed, such as for a certificate that cannot be verified. */
 export const isTlsError = (error: unknown): boolean => TLS_CODE.test(osErrorCode(error) ?? '');
 
+/** True if the outside world failed; any other error is our own bug. */
+export const isOutside = (error: unknown): boolean => error instanceof RackError || osErrorCode(error) !== undefined;
+
 /** Asserts that the outside world failed. @throws any other error: it is our own bug */
 export function assertOutside(error: unknown): void {
-  if (!(error instanceof RackError) && osErrorCode(error) === undefined) throw error;
+  if (!isOutside(error)) throw error;
 }
 
 /** True while a database cannot be used: the work can be tried again later. */

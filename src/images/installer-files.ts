@@ -20,20 +20,20 @@ export async function publishInstallerFiles(
   manifest: FileContent,
   mayReplace: ReplacementCheck,
 ): Promise<void> {
-  const publishWith = async (isLinked: (image: InstallerFile) => boolean): Promise<void> => {
-    const bytes = images.reduce((sum, image) => sum + (isLinked(image) ? 0 : image.data.length), 0);
-    if (bytes > 0) await checkRoom(directory, bytes);
-    const files = images.map(({ name, data, stored = '' }) =>
-      isLinked({ name, data, stored }) ? { name, link: stored } : { name, data },
+  const publishWith = async (mayLink: boolean): Promise<void> => {
+    const files = images.map(({ name, data, stored }) =>
+      mayLink && stored !== undefined ? { name, link: stored } : { name, data },
     );
+    const bytes = files.reduce((sum, file) => sum + ('data' in file ? file.data.length : 0), 0);
+    if (bytes > 0) await checkRoom(directory, bytes);
     await publishDirectory(directory, [...files, manifest], mayReplace);
   };
   await makeDirectories(dirname(directory));
   try {
-    await publishWith(({ stored = '' }) => stored !== '');
+    await publishWith(true);
   } catch (error) {
     // The file is on another disk, or of another user, or its disk has no hard links.
     if (!(error instanceof Error && 'syscall' in error && error.syscall === 'link')) throw error;
-    await publishWith(() => false);
+    await publishWith(false);
   }
 }

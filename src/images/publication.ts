@@ -192,7 +192,9 @@ export async function publishLink(path: string, target: string): Promise<void> {
 const unfinishedPath = (path: string, state: 'new' | 'old' | 'gone'): string =>
   join(dirname(path), `.${basename(path)}.${state}-${process.pid}-${newUuid()}`);
 
-const UNFINISHED = /^\.(?<name>.+)\.(?<state>new|old|gone)-(?<pid>\d+)-[0-9a-f-]{36}$/;
+/** The end of such a name, in a regular expression. */
+export const UNFINISHED_END = String.raw`\.(?<state>new|old|gone)-(?<pid>\d+)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}`;
+const UNFINISHED = new RegExp(String.raw`^\.(?<name>.+)${UNFINISHED_END}$`);
 
 /**
  * Ends what killed processes began: puts back the directories that were moved away and not replaced, and deletes what they left otherwise.

@@ -20,7 +20,7 @@ import { RackError } from '../errors.ts';
 import { seenEntry } from '../files/seen-stats.ts';
 import { lockBriefly } from './file-lock.ts';
 import { blobPath, hasBlob, isSameName, readImages, type StoredImage } from './image-store.ts';
-import { makeDirectories, publishDirectory, publishLink, replacesAll } from './publication.ts';
+import { makeDirectories, publishDirectory, publishLink, replacesAll, UNFINISHED_END } from './publication.ts';
 import { makeRealDirectory } from './stored-blob.ts';
 import { linkProblem } from './tree-place.ts';
 
@@ -31,7 +31,7 @@ const REMOVED_MS = 60 * 60 * 1000;
 const NAME_CHARACTERS_MAX = 160;
 const HASH_CHARACTERS = 12;
 /** Our directory, or one that a killed process left unfinished (publication.ts). */
-const SYSTEM_NAME = /-[0-9a-f]{12}(?:\.(?:new|old|gone)-\d+-[0-9a-f-]{36})?$/;
+const SYSTEM_NAME = new RegExp(`-[0-9a-f]{${HASH_CHARACTERS}}(?:${UNFINISHED_END})?$`);
 const MODE = 0o755;
 /** The lock of the links, relative to the tree. */
 const LOCK = 'images/.links.lock';

@@ -14,6 +14,7 @@ import { basename, join } from 'node:path';
 import { osErrorCode } from '../../errors.ts';
 import { listKnownParts } from '../../images/parts/part-check.ts';
 import { MANIFEST } from '../../images/parts/tree-parts.ts';
+import { UNFINISHED_END } from '../../images/publication.ts';
 
 /** The files of a tree, by whose they are. */
 export interface TreeShares {
@@ -29,12 +30,13 @@ const STORED_FILE = new RegExp(
   `^images/(?:[0-9a-f]{2}/[0-9a-f]{64}\\.(?:img(?:\\.zst)?|squashfs|root\\.tar|root\\.gz|file)|\\.place|\\.(?:manifests|links|imports)\\.lock|\\.part-(?:\\d+-)?${UUID}[^/]*)$`,
 );
 /** Its directories: manifests, downloads, uploads, damaged copies, dates of documents, and files of systems. */
-const STORED_DIRECTORY =
-  /^images\/(?:\.(?:manifests|downloads|uploads|damaged|seen)|systems\/\.?[^/]+-[0-9a-f]{12}(?:\.(?:new|old|gone)-\d+-[0-9a-f-]{36})?)$/;
+const STORED_DIRECTORY = new RegExp(
+  `^images/(?:\\.(?:manifests|downloads|uploads|damaged|seen)|systems/\\.?[^/]+-[0-9a-f]{12}(?:${UNFINISHED_END})?)$`,
+);
 /** Directories of the store that may be empty. */
 const STORE_LEVEL = /^images(?:\/(?:[0-9a-f]{2}|systems))?$/;
 /** Unfinished directories and files (`images/publication.ts`). */
-const UNFINISHED_DIRECTORY = new RegExp(`^\\..+\\.(?:new|old|gone)-\\d+-${UUID}$`);
+const UNFINISHED_DIRECTORY = new RegExp(`^\\..+${UNFINISHED_END}$`);
 const UNFINISHED_FILE = new RegExp(`^\\..+\\.${UUID}$`);
 /** A damaged file that a check took out (`images/parts/part-check.ts`). */
 const TAKEN_OUT = /^(?<above>(?:.*\/)?)\.(?<name>[^/]+)\.damaged$/;

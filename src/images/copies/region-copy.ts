@@ -16,7 +16,7 @@
 
 import { STREAM_ARCHITECTURES } from '../../boot/architectures.ts';
 import type { Clock } from '../../clock.ts';
-import { assertOutside, errorText, osErrorCode, RackError } from '../../errors.ts';
+import { assertOutside, errorText, isOutside, RackError } from '../../errors.ts';
 import type { Downloads } from '../download/queue.ts';
 import { removeImages } from '../image-removal.ts';
 import {
@@ -157,7 +157,7 @@ class Copying {
       if (await copy()) this.added += 1;
     } catch (error) {
       // The others are copied nevertheless.
-      if (!(error instanceof RackError || osErrorCode(error) !== undefined)) this.#bug ??= { error };
+      if (!isOutside(error)) this.#bug ??= { error };
       this.problems.push(errorText(error));
       this.#terms.onProgress({ file, bytes: 0, total, error: errorText(error) });
     }

@@ -17,6 +17,7 @@ import { isPlainName } from '../../boot/images.ts';
 import { cleanText } from '../../clean-text.ts';
 import { counted } from '../../counted.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
+import { parseJson } from '../../fields.ts';
 import { readRegularFile, UnfitFile } from '../../files/regular-file.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
 import { formatImageName, type ImageName, storedTitle } from '../image-store.ts';
@@ -294,13 +295,14 @@ export interface PresentPart extends FoundPart {
 
 /** @returns undefined: no part is there */
 export function presentPart(directory: string, kind: TreePart['kind']): PresentPart | undefined {
-  const found = readManifest(directory);
+  const text = manifestText(directory);
+  const found = decodeManifest(parseJson(text));
   if (found === undefined) return undefined;
   const { files, isBundled, source, fetched, kernel_url: kernel } = found;
   const isFetched = !isBundled && (kind === 'loader' || fetched !== undefined || kernel !== undefined);
   return {
     ...{ serial: serialOf(directory, found), files, isBundled, source: isFetched ? source : undefined },
-    manifest: { name: MANIFEST, data: Buffer.from(readRegularFile(join(directory, MANIFEST), MANIFEST_BYTES_MAX)) },
+    manifest: { name: MANIFEST, data: Buffer.from(text) },
   };
 }
 
@@ -328,13 +330,16 @@ function factsOf(
 
 const timeOf = (path: string): Date | undefined => statSync(path, { throwIfNoEntry: false })?.mtime;
 
-function readManifest(directory: string): PartManifest | undefined {
+const readManifest = (directory: string): PartManifest | undefined =>
+  decodeManifest(parseJson(manifestText(directory)));
+
+/** Empty: a tree that was filled by hand has none. */
+function manifestText(directory: string): string {
   try {
-    return manifestShape.safeParse(JSON.parse(readRegularFile(join(directory, MANIFEST), MANIFEST_BYTES_MAX))).data;
+    return readRegularFile(join(directory, MANIFEST), MANIFEST_BYTES_MAX);
   } catch (error) {
-    // A tree that was filled by hand has none.
-    if (!(error instanceof UnfitFile || error instanceof SyntaxError)) assertHidden(directory, error);
-    return undefined;
+    if (!(error instanceof UnfitFile)) assertHidden(directory, error);
+    return '';
   }
 }
 
