@@ -168,11 +168,13 @@ test('entries of an earlier run for sources and images that are gone are not sho
       { name: url, reason: said },
       { name: '*/*', reason: { code: 'not-offered', params: { source: url, arches: [] } } },
       { name: 'known', reason: said },
+      { name: 'taken', reason: { code: 'release-taken', params: { place: 'amd64/generic/trixie', holder: 'known' } } },
     ] as const;
     const gone = [
       { name: 'removed', reason: said },
       { name: 'ubuntu/noble', reason: { code: 'not-offered', params: { source: url, arches: [] } } },
       { name: 'known', reason: { code: 'earlier-source', params: { first: 'removed', source: url } } },
+      { name: 'known', reason: { code: 'later-source', params: { first: 'removed', source: url } } },
       { name: url, reason: { code: 'unanswered', params: {} } },
     ] as const;
     const { selectedSources, stillSkipped } = await import('../../src/region-thread/imports/run-request.ts');

@@ -381,6 +381,21 @@ describe('a run of imports', { timeout: 60_000 }, () => {
     assert.equal(site.sent, content.length);
   });
 
+  test('a renewal shows again what has begun and has shown nothing', async () => {
+    const { url } = await serve([disk('noble', makeSystemDisk(MIB))]);
+    const { run, order } = begin([selected('a', url)]);
+    const name = 'ubuntu/noble/amd64/generic/release';
+    for (const deadline = Date.now() + 10_000; stateOf(name) === undefined; ) {
+      assert.ok(Date.now() < deadline, 'it is not queued');
+      await new Promise((done) => setImmediate(done));
+    }
+    assert.equal(stateOf(name)?.state, 'queued');
+    shown = [];
+    assert.ok(run.renew(order));
+    assert.equal(stateOf(name)?.state, 'queued');
+    await isIn(name, 'done');
+  });
+
   test('an image whose source fails an attempt comes from a source that has answered meanwhile', async () => {
     const content = makeSystemDisk(MIB);
     const [{ site: first, url }, { site: second, url: other }] = [

@@ -57,7 +57,7 @@ const PAUSES_MAX = 8;
 interface ImportRunParts {
   readonly downloads: Downloads;
   readonly clock: Clock;
-  /** Called after each change of an image's progress. */
+  /** Called after each change of an image's progress; at a renewal also for those that have begun and shown nothing. */
   readonly onProgress: (name: string, progress: ImportProgress) => void;
   /** Called when all sources have answered or are late, or after LISTED_MS, and after each later change of this list. */
   readonly onLeft: (left: SkippedList) => void;
@@ -116,6 +116,8 @@ export class ImportRun {
       before.some((one) => isDeepStrictEqual(one.source, source));
     this.#begin(order);
     this.#changeOffers(this.#questions.answers.filter(([selected]) => isUnchanged(selected)));
+    for (const { name, progress, stop } of this.#items.values())
+      if (progress.state === 'queued' && stop?.signal.aborted === false) this.#parts.onProgress(name, progress);
     this.#plan();
     this.#advance();
     return true;

@@ -52,9 +52,11 @@ export function stillSkipped(
     switch (reason.code) {
       case 'not-deleted':
       case 'place-taken':
+      case 'release-taken':
       case 'run-full':
         return true;
       case 'earlier-source':
+      case 'later-source':
         return selected.has(reason.params.first) && selected.has(reason.params.source);
       case 'not-offered':
       case 'not-in-part':
