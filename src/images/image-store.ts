@@ -23,6 +23,7 @@ import {
   type ImageOrigin,
   type ImageSigns,
   isRootFormat,
+  kernelNames,
   originIn,
   type RootFormat,
   type StoredSystem,
@@ -348,11 +349,11 @@ function compareSerials(one: string, other: string): number {
 }
 
 /** An image with the name of its kernel, if that came apart from the system. */
-type WithKernel = ImageName & { readonly system?: Pick<StoredSystem, 'subarch'> | undefined };
+type WithKernel = ImageName & { readonly system?: Pick<StoredSystem, 'subarch' | 'subarches'> | undefined };
 
-/** True if an image has this kernel: by its subarchitecture (`generic`), or by the stream's name of the same kernel (`ga-24.04`). */
+/** True if an image has this kernel: by its subarchitecture (`generic`), or by the stream's names of the same kernel (`ga-24.04`). */
 const isKernelOf = ({ subarchitecture, system }: WithKernel, kernel: string): boolean =>
-  subarchitecture === kernel || system?.subarch === kernel;
+  subarchitecture === kernel || (system !== undefined && kernelNames(system).includes(kernel));
 
 /** The best image for a request. Has the requested kernel; without one, prefers the requested sub-architecture to the generic one, then stable images, then the newest. */
 export function chooseImage<T extends WithKernel>(wish: ImageWish, images: readonly T[]): T | undefined {

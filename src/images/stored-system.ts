@@ -49,6 +49,8 @@ export const SYSTEM_FILES_MAX = 16;
 /** The most subarchitectures that are kept; MAAS's streams have some 30. */
 const SUBARCHES_MAX = 64;
 const NAME = /^[a-z0-9][a-z0-9_.+-]{0,62}$/;
+/** A kernel's name that stays the same from one release's kernel to the next: `hwe-rolling`, `hwe-rolling-edge`. */
+const ROLLING = /^(?:ga|hwe)-rolling(?:-|$)/;
 const HASH = /^[0-9a-f]{64}$/;
 
 /** True for the format of a root. */
@@ -57,6 +59,14 @@ export const isRootFormat = (format: string): format is RootFormat =>
 
 /** True for a name that is allowed in the boot tree. */
 export const isTreeName = (name: string): boolean => NAME.test(name);
+
+/** The names of a system's kernel, each of which names a directory of the boot tree: `hwe-24.04`, `hwe-rolling`. */
+export const kernelNames = ({
+  subarch,
+  subarches = [],
+}: Pick<StoredSystem, 'subarch' | 'subarches'>): readonly string[] => [
+  ...new Set([subarch, ...subarches.filter((name) => ROLLING.test(name))]),
+];
 
 /** Reads the system in a manifest; undefined if it is missing or invalid. */
 export function decodeSystem(value: unknown): StoredSystem | undefined {

@@ -3,7 +3,8 @@
 //   TREE/images/systems/NAME-HASH/{boot-kernel,boot-initrd,squashfs,…}     hard links to the blobs of one image
 //   TREE/OS/ARCH/SUBARCH/RELEASE/LABEL                                     a link to the directory of the newest serial
 //
-// Source: the `current` directory of MAAS 1.5 to 3.4, where `generic` is a second name for the release's own kernel.
+// Source: the `current` directory of MAAS 1.5 to 3.4, where `generic` is a second name for the release's own kernel, and `hwe-rolling` one
+// for the kernel that a stream marks as rolling.
 //
 // 1. A directory appears whole or not at all, and its files never become those of another serial.
 // 2. The store is authoritative: after each change, the links of the changed names are made again from the manifests.
@@ -22,6 +23,7 @@ import { lockBriefly } from './file-lock.ts';
 import { blobPath, hasBlob, isSameName, readImages, type StoredImage } from './image-store.ts';
 import { makeDirectories, publishDirectory, publishLink, replacesAll, UNFINISHED_END } from './publication.ts';
 import { makeRealDirectory } from './stored-blob.ts';
+import { kernelNames, type StoredSystem } from './stored-system.ts';
 import { linkProblem } from './tree-place.ts';
 
 /** The directories of systems, relative to the tree. */
@@ -147,7 +149,7 @@ export function checkSystemPlace(tree: string, image: SystemPlace): void {
 
 /** The names from which the links to a system are made. */
 type SystemPlace = Pick<StoredImage, 'os' | 'architecture' | 'subarchitecture' | 'release' | 'label'> & {
-  readonly system?: { readonly subarch: string } | undefined;
+  readonly system?: Pick<StoredSystem, 'subarch' | 'subarches'> | undefined;
 };
 
 /** The directory of a system, relative to the tree. Its name is for people; the hash covers the system's files. */
@@ -159,7 +161,7 @@ function systemPath({ os, release, architecture, subarchitecture, serial, sha256
 
 /** The paths of the links to a system's directory, relative to the tree. */
 function placesOf({ os, architecture, subarchitecture, release, label, system }: SystemPlace): readonly string[] {
-  const subarches = new Set([subarchitecture, ...(system === undefined ? [] : [system.subarch])]);
+  const subarches = new Set([subarchitecture, ...(system === undefined ? [] : kernelNames(system))]);
   return [...subarches].map((subarch) => [os, architecture, subarch, release, label].join('/'));
 }
 

@@ -5,6 +5,7 @@
 
 import { errorText } from '../errors.ts';
 import { blobPath, COPY_SOURCE, hasBlob, readImages, startsOf } from '../images/image-store.ts';
+import { kernelNames, type StoredSystem } from '../images/stored-system.ts';
 import { RACK_IMAGES_MAX } from '../region/racks/rack-images.ts';
 import type { RackImage } from '../region/records/rack.ts';
 import type { RegionMessage } from './messages.ts';
@@ -28,10 +29,17 @@ export function listReportedImages(tree: string): readonly RackImage[] {
     .slice(0, RACK_IMAGES_MAX)
     .map((stored) => {
       const { title: _title, partitionTable: _table, origin, system, ...image } = stored;
-      const kernel = system === undefined ? {} : { system: { subarch: system.subarch } };
+      const kernel = system === undefined ? {} : { system: kernelOf(system) };
       const copy = origin?.source === COPY_SOURCE ? { isCopy: true } : {};
       return { ...image, ...startsOf(stored), ...kernel, ...copy, path: `/${blobPath(image.sha256, image.format)}` };
     });
+}
+
+/** The names of a system's kernel; only one that has several needs a list. */
+function kernelOf(system: StoredSystem): RackImage['system'] {
+  const { subarch } = system;
+  const names = kernelNames(system);
+  return names.length === 1 ? { subarch } : { subarch, subarches: names };
 }
 
 /** Tracks what the region knows of the images. */

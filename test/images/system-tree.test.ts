@@ -24,7 +24,13 @@ import { sleep } from '../../src/clock.ts';
 import { lockBriefly } from '../../src/images/file-lock.ts';
 import { checkContent } from '../../src/images/image-check.ts';
 import { removeImages, sweepBlobs } from '../../src/images/image-removal.ts';
-import { blobPath, encodeImage, manifestPath, type StoredImage } from '../../src/images/image-store.ts';
+import {
+  blobPath,
+  encodeImage,
+  findStoredImage,
+  manifestPath,
+  type StoredImage,
+} from '../../src/images/image-store.ts';
 import { judgeSystemName } from '../../src/images/stored-system.ts';
 import { checkSystemPlace, refreshTree } from '../../src/images/system-tree.ts';
 
@@ -48,12 +54,12 @@ function putFile(content: string, format: 'file' | 'squashfs'): { readonly sha25
 }
 
 /** Adds a system whose files have its serial in them, as an import does. */
-async function add(serial: string): Promise<StoredImage> {
+async function add(serial: string, subarches?: readonly string[]): Promise<StoredImage> {
   const files = ['boot-kernel', 'boot-initrd'].map((name) => ({ name, ...putFile(`${name} ${serial}`, 'file') }));
   const image: StoredImage = {
     ...{ os: 'ubuntu', release: 'noble', architecture: 'amd64', subarchitecture: 'generic', label: 'stable', serial },
     ...{ title: 'Noble', ...putFile(`squashfs ${serial}`, 'squashfs'), format: 'squashfs', diskBytes: 4096 },
-    ...{ partitionTable: 'none', system: { subarch: 'ga-24.04', rootName: 'squashfs', files } },
+    ...{ partitionTable: 'none', system: { subarch: 'ga-24.04', subarches, rootName: 'squashfs', files } },
     origin: { source: 'site', algorithm: 'sha256', hex: '0'.repeat(64) },
   };
   mkdirSync(dirname(manifestPath(tree, image)), { recursive: true });
@@ -80,6 +86,17 @@ test('each name of a system leads to one directory with its files', async () => 
     assert.equal(statSync(join(tree, place)).ino, statSync(join(tree, led())).ino);
   }
   assert.match(led(), /^images\/systems\/ubuntu-noble-amd64-generic-20261015-[0-9a-f]{12}$/);
+});
+
+test('a rolling kernel has its own name, and the older kernels that it replaces have none', async () => {
+  const image = await add('20261015', ['ga-24.04', 'ga-rolling', 'hwe-t']);
+  assert.deepEqual(readdirSync(join(tree, 'ubuntu/amd64')).sort(), ['ga-24.04', 'ga-rolling', 'generic']);
+  assert.deepEqual(serialsIn('ubuntu/amd64/ga-rolling/noble/stable'), ['20261015', '20261015', '20261015']);
+  const wish = { os: 'ubuntu', release: 'noble', architecture: 'amd64', subarchitecture: 'generic' };
+  assert.equal(findStoredImage(tree, { ...wish, kernel: 'ga-rolling' })?.serial, '20261015');
+  assert.equal(findStoredImage(tree, { ...wish, kernel: 'hwe-t' }), undefined);
+  await remove(image, true);
+  assert.equal(lstatSync(join(tree, 'ubuntu/amd64/ga-rolling/noble/stable'), { throwIfNoEntry: false }), undefined);
 });
 
 test('a newer serial changes where the names lead, and not the files of a machine that boots', async () => {

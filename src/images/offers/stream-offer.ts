@@ -8,6 +8,7 @@
 // 2. The release's own kernel (`ga-24.04`, before 16.04 `hwe-` with its first letter) gets the subarchitecture `generic`, as in MAAS. Every
 //    other kernel keeps its own name, and so does a disk image for one kind of machine (`xgene-uboot`).
 
+import { basename } from 'node:path';
 import { CPUS } from '../../boot/architectures.ts';
 import { isPlainName } from '../../boot/images.ts';
 import { counted } from '../../counted.ts';
@@ -58,7 +59,7 @@ export function namesOf(source: StreamSource, image: StreamImage): OfferNames {
     source: source.name,
     ...{ os, release: shown?.release ?? '', architecture, label },
     subarchitecture: isGeneric(image) ? 'generic' : subarchOf({ ...image, subarch: shown?.subarch ?? '' }),
-    subarches: [...new Set([subarchOf(image), ...image.subarches])],
+    subarches: [...new Set([subarchOf(image), ...rollingNames(image), ...image.subarches])],
     aliases,
   };
 }
@@ -144,6 +145,12 @@ function subarchOf({ subarch, files }: Pick<StreamImage, 'subarch' | 'files'>): 
   return isPlain || subarch.split('-').includes(flavour) ? subarch : `${subarch}-${flavour}`;
 }
 
+/** The further name of a kernel that the stream marks as the newest of its kind: `hwe-24.04-edge` is `hwe-rolling-edge`, too. */
+function rollingNames(image: StreamImage): readonly string[] {
+  const isRolling = image.files.some(({ kind, tags }) => kind === 'kernel' && /^true$/i.test(tagOf(tags, 'rolling')));
+  return isRolling ? [subarchOf(image).replace(/^(ga|hwe)-[^-]+/, '$1-rolling')] : [];
+}
+
 const ourName = ({ arches }: StreamSource, { arch }: StreamImage): string =>
   [...arches].find(([, theirs]) => theirs === arch)?.[0] ?? arch;
 
@@ -190,8 +197,9 @@ function loaderOffer(source: StreamSource, image: StreamImage): ItemOffer | stri
   const { release: type, architecture, label } = namesOf(source, image);
   const files = image.files.map((file) => {
     const named = namedFile(source, file);
-    // A file of the type `bootloader` is not an archive, and keeps its own name.
-    return named === undefined ? undefined : { ...named, name: file.name, isArchive: file.ftype !== 'bootloader' };
+    // A file of the type `bootloader` is not an archive, and keeps its own name, as in MAAS. Another Rackboot's path has none.
+    const name = file.ftype === 'bootloader' && !isOwnProduct(image.product) ? basename(file.path) : file.name;
+    return named === undefined ? undefined : { ...named, name, isArchive: file.ftype !== 'bootloader' };
   });
   const whole = files.filter((file) => file !== undefined);
   if (whole.length < files.length) return `${name} has a file without a SHA-256 checksum: it cannot be verified`;

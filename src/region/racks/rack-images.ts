@@ -13,6 +13,9 @@ import { believedNetworks } from './rack-networks.ts';
 /** Bound on the images of one rack; further entries of a list are ignored. */
 export const RACK_IMAGES_MAX = 256;
 
+/** Bound on the names of one kernel; a rack reports two at most. */
+const KERNEL_NAMES_MAX = 8;
+
 const name = z.string().regex(/^[a-z0-9][a-z0-9_.+-]{0,62}$/);
 const size = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -31,7 +34,7 @@ const rackImage = z
     diskBytes: size,
     format: z.enum(['raw', 'raw.zst', 'squashfs', 'root.tar', 'root.gz']),
     starts: z.object({ kernel: startFile, initrd: startFile }).optional(),
-    system: z.object({ subarch: name }).optional(),
+    system: z.object({ subarch: name, subarches: z.array(name).max(KERNEL_NAMES_MAX).optional() }).optional(),
     isCopy: z.boolean().optional(),
   })
   .refine(({ path, sha256 }) => path.includes(sha256));

@@ -137,8 +137,8 @@ export interface RackImage {
   readonly format: 'raw' | 'raw.zst' | 'squashfs' | 'root.tar' | 'root.gz';
   /** The kernel and initrd that boot this root file system; `undefined`: the image is a disk, or contains its own. */
   readonly starts?: Readonly<Record<'kernel' | 'initrd', RackFile>> | undefined;
-  /** The stream's name of that kernel; `undefined`: the rack does not say it. */
-  readonly system?: { readonly subarch: string } | undefined;
+  /** The stream's name of that kernel, and all its names; `undefined`: the rack does not say it. */
+  readonly system?: { readonly subarch: string; readonly subarches?: readonly string[] | undefined } | undefined;
   /** True: the rack copied it from its region; undefined: it did not, or does not say so. */
   readonly isCopy?: boolean | undefined;
 }

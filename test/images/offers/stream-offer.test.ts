@@ -1,7 +1,7 @@
 // Offers of a site with simplestreams: the subarchitecture of each kernel and of each disk image, and what selections by them choose.
 
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe, it, test } from 'node:test';
 import type { StoredImage } from '../../../src/images/image-store.ts';
 import type { ImageOffer } from '../../../src/images/offers/offer.ts';
 import { streamOffer } from '../../../src/images/offers/stream-offer.ts';
@@ -25,7 +25,7 @@ const BOOT = ['boot-kernel', 'boot-initrd', 'squashfs'];
 function imagesOf(tags: SiteTags, items: Readonly<Record<string, SiteTags>>): readonly StreamImage[] {
   const files = Object.entries(items).map(([name, { ftype = name, ...own }]) => [
     name,
-    { ftype: String(ftype), path: `noble/${name}`, content: name, tags: own },
+    { ftype: String(ftype), path: String(own.path ?? `noble/${name}`), content: name, tags: own },
   ]);
   const level = { os: 'ubuntu', release: 'noble', version: '24.04', arch: 'amd64', label: 'stable', ...tags };
   const product = { tags: level, versions: { '20261015': { files: Object.fromEntries(files) } } };
@@ -73,6 +73,20 @@ describe('the subarchitecture of an offer', () => {
       const [offer, ...others] = offersOf(tags, plain(...items));
       assert.deepEqual([offer?.subarchitecture, others], [expected, []]);
     });
+
+  it('has a further name if the stream marks its kernel as rolling', () => {
+    const rows = [
+      [{ subarch: 'hwe-24.04', kflavor: 'generic' }, ['hwe-24.04', 'hwe-rolling']],
+      [{ subarch: 'hwe-24.04-edge' }, ['hwe-24.04-edge', 'hwe-rolling-edge']],
+      [{ subarch: 'ga-24.04', kflavor: 'lowlatency' }, ['ga-24.04-lowlatency', 'ga-rolling-lowlatency']],
+    ] as const;
+    for (const [tags, expected] of rows) {
+      const [offer] = offersOf({ ...tags, subarches: expected[0], rolling: true }, plain(...BOOT));
+      assert.deepEqual(offer?.subarches?.slice(0, 2), expected);
+      const [other] = offersOf({ ...tags, subarches: expected[0], rolling: false }, plain(...BOOT));
+      assert.ok(other?.subarches?.every((name) => !name.includes('rolling')));
+    }
+  });
 
   it('and all that it supports are kept, of a disk image, too', () => {
     for (const items of [BOOT, ['root-dd.raw']]) {
@@ -147,6 +161,24 @@ it('a version with sizes that no disk has is refused by name', () => {
     );
     const [shown] = listImages([image]);
     assert.equal(shown?.bytes, Object.keys(items).length === 1 ? size : undefined);
+  }
+});
+
+test('a boot loader that is no archive keeps the name of its file, and another Rackboot’s that of its item', () => {
+  const tags = { release: '', arches: 'amd64', 'bootloader-type': 'pxe' };
+  const items = { syslinux: { ftype: 'bootloader', path: 'bl/pxe/pxelinux.0' } };
+  for (const [product, expected] of [
+    ['com.ubuntu.maas:stable:1:pxelinux:pxe:i386', 'pxelinux.0'],
+    ['io.rackboot:loader:bootloader:pxe:amd64:stable', 'syslinux'],
+  ] as const) {
+    const [image] = imagesOf(tags, items);
+    assert.ok(image !== undefined);
+    const offer = streamOffer(SOURCE, { ...image, product });
+    if (typeof offer === 'string' || offer.kind !== 'loader') assert.fail(JSON.stringify(offer));
+    assert.deepEqual(
+      offer.offer.files.map(({ name }) => name),
+      [expected],
+    );
   }
 });
 
