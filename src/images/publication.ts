@@ -6,12 +6,14 @@
 // 4. Modes are the same for every user who builds: directories 0755, files 0644.
 // 5. Whether a directory may be replaced or removed is judged when it has been moved away: until then another process or a person may fill it.
 //    One that may not comes back.
+// 6. Only entries with exactly these names are ended for a killed process: a person's may begin in the same way.
 //
 // Hidden names next to NAME, of a process that may be killed:
 //
 //   .NAME.new-PID-UUID    unfinished
-//   .NAME.old-PID-UUID    moved away, and not yet replaced or removed: it comes back if NAME is free
+//   .NAME.old-PID-UUID    moved away, and not yet replaced or removed: it comes back if NAME is free, else it is judged as in 5
 //   .NAME.gone-PID-UUID   replaced or removed: it only has to be deleted
+//   .NAME.kept-UUID       a directory with files of a person, whose place was taken: nothing touches it
 
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -86,7 +88,7 @@ export async function publishDirectory(
 ): Promise<void> {
   check(directory, directory);
   await makeDirectories(dirname(directory));
-  await removeLeftovers(directory);
+  await removeLeftovers(directory, check);
   const fresh = unfinishedPath(directory, 'new');
   try {
     await mkdir(fresh);
@@ -104,11 +106,10 @@ export async function publishDirectory(
 }
 
 /**
- * Removes a directory of the tree: first its name, then its files. Removes leftovers of a killed process.
+ * Removes a directory of the tree: first its name, then its files.
  * @throws what `check` throws; then the directory stays
  */
 export async function removeDirectory(directory: string, check: ReplacementCheck): Promise<void> {
-  await removeLeftovers(directory);
   const old = await moveAway(directory, check);
   if (old === undefined) return;
   await syncDirectory(dirname(directory));
@@ -129,8 +130,8 @@ async function exchange(fresh: string, directory: string, check: ReplacementChec
   return !isThere;
 }
 
-/** True for the errors of rename(2) if a directory with entries is there. */
-const isTaken = (error: unknown): boolean => ['ENOTEMPTY', 'EEXIST'].includes(osErrorCode(error) ?? '');
+/** True for the errors of rename(2) of a directory if one with entries is there, or a file or a link. */
+const isTaken = (error: unknown): boolean => ['ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(osErrorCode(error) ?? '');
 
 /** @returns where the directory is now; undefined: there was none @throws what `check` throws; then the directory is in its place */
 async function moveAway(directory: string, check: ReplacementCheck): Promise<string | undefined> {
@@ -153,12 +154,17 @@ async function putBack(old: string, directory: string): Promise<void> {
     await rename(old, directory);
   } catch (error) {
     if (!isTaken(error)) throw error;
-    // No leftover of ours has such a name, so nothing removes it.
-    const kept = join(dirname(directory), `.${basename(directory)}.kept-${newUuid()}`);
-    await rename(old, kept);
+    const kept = await keep(old, directory);
     const text = `${directory} was filled by another process at the same moment: what was there before is now ${kept}`;
     throw new RackError('already-exists', text, { cause: error });
   }
+}
+
+/** Gives a directory a name that nothing replaces or removes. @returns its path */
+async function keep(old: string, directory: string): Promise<string> {
+  const kept = join(dirname(directory), `.${basename(directory)}.kept-${newUuid()}`);
+  await rename(old, kept);
+  return kept;
 }
 
 /** Deletes what was replaced or removed. */
@@ -175,7 +181,7 @@ async function discard(old: string, directory: string): Promise<void> {
 export async function publishLink(path: string, target: string): Promise<void> {
   const parent = dirname(path);
   await makeDirectories(parent);
-  await removeLeftovers(path);
+  await removeLeftovers(path, replacesAll);
   const before = await lstat(path).catch(() => undefined);
   if (before?.isSymbolicLink() === true && (await readlink(path)) === target) return;
   const fresh = unfinishedPath(path, 'new');
@@ -199,25 +205,23 @@ const UNFINISHED = new RegExp(String.raw`^\.(?<name>.+)${UNFINISHED_END}$`);
 /**
  * Ends what killed processes began: puts back the directories that were moved away and not replaced, and deletes what they left otherwise.
  * @param parent the directory in which they published
+ * @param check decides about a directory whose place was taken meanwhile; one that it refuses is kept under another name
  */
-export async function settleLeftovers(parent: string): Promise<void> {
-  for (const name of await readdir(parent).catch(() => [])) if (UNFINISHED.test(name)) await settle(parent, name);
+export async function settleLeftovers(parent: string, check: ReplacementCheck): Promise<void> {
+  for (const name of await readdir(parent).catch(() => [])) await settle(parent, name, check);
 }
 
-/** The same for what is left next to one path, and of older releases. */
-async function removeLeftovers(path: string): Promise<void> {
+/** The same for what is left next to one path. */
+async function removeLeftovers(path: string, check: ReplacementCheck): Promise<void> {
   const parent = dirname(path);
-  for (const name of await readdir(parent).catch(() => [])) {
-    if (!name.startsWith(`.${basename(path)}.`)) continue;
-    const end = name.slice(basename(path).length + 1);
-    // Entries that a person put there have other ends.
-    if (/^\.(?:(?:new|old|gone)-|[0-9a-f-]{36}$)/.test(end)) await settle(parent, name);
-  }
+  for (const name of await readdir(parent).catch(() => []))
+    if (UNFINISHED.exec(name)?.groups?.name === basename(path)) await settle(parent, name, check);
 }
 
-/** Leaves alone what belongs to a running process. */
-async function settle(parent: string, left: string): Promise<void> {
-  const { name = '', state, pid } = UNFINISHED.exec(left)?.groups ?? {};
+/** Leaves alone other entries, and what belongs to a running process. */
+async function settle(parent: string, left: string, check: ReplacementCheck): Promise<void> {
+  const { name, state, pid } = UNFINISHED.exec(left)?.groups ?? {};
+  if (name === undefined) return;
   const path = join(parent, left);
   const facts = seenEntry(path);
   const isOld = facts !== undefined && systemClock.wallTimeMs() - facts.ctimeMs >= UNFINISHED_MS;
@@ -226,7 +230,18 @@ async function settle(parent: string, left: string): Promise<void> {
   if (state === 'old' && seenEntry(place) === undefined)
     // rename(2) refuses to replace a directory that has entries: another process was faster.
     await rename(path, place).catch(() => undefined);
+  else if (state === 'old' && !allows(check, path, place)) await keep(path, place);
   else await rm(path, { recursive: true, force: true });
+}
+
+/** False if a check refuses, or cannot decide. */
+function allows(check: ReplacementCheck, at: string, place: string): boolean {
+  try {
+    check(at, place);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Writes one file. A reader finds either the whole old content or the whole new one. */

@@ -1,11 +1,13 @@
 // Builds the environment from small packages made here; test/long/environment.test.ts uses the real ones.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { newUuid } from '../../src/clock.ts';
 import { RackError } from '../../src/errors.ts';
 import { buildEnvironment } from '../../src/images/environment.ts';
 import { publishDirectory, replacesAll } from '../../src/images/publication.ts';
@@ -133,7 +135,8 @@ describe('the ephemeral environment', { skip: missing('dpkg-deb') }, () => {
   test('replaces an older one completely, and deletes the leftovers of a killed build', async () => {
     const first = await build('again');
     writeFileSync(join(first.published.directory, 'stale'), '');
-    mkdirSync(join(first.published.directory, '../.commissioning.new-killed'));
+    const dead = spawnSync('true').pid;
+    mkdirSync(join(first.published.directory, `../.commissioning.new-${dead}-${newUuid()}`));
     const second = await build('again');
     assert.deepEqual(second.files, first.files);
     assert.deepEqual(readdirSync(join(second.published.directory, '..')), ['commissioning']);

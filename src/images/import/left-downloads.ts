@@ -9,7 +9,8 @@ import { BYTE_ENDS, ENDS, OF_FILE, removeUnlocked } from '../download/unlocked-p
 import { tryImport } from '../file-lock.ts';
 import { assertOwnStore, blobPath, hasBlob, readImages } from '../image-store.ts';
 import { sweepSeen } from '../offers/seen-sweep.ts';
-import { hasFiles, listTreeParts, restoreParts } from '../parts/tree-parts.ts';
+import { hasFiles, listTreeParts, partParents, replaceableLeft } from '../parts/tree-parts.ts';
+import { settleLeftovers } from '../publication.ts';
 import { asStoreError } from '../store-error.ts';
 import { linkOnWay } from '../tree-place.ts';
 
@@ -117,3 +118,9 @@ const sizeOf = (path: string): number => {
   const found = seenEntry(path);
   return found?.isFile() === true ? found.size : 0;
 };
+
+/** Ends what killed processes did to boot loaders, installers and environments (publication.ts). @throws RackError `tree-unreadable` */
+export async function restoreParts(tree: string): Promise<void> {
+  for (const parent of partParents(tree))
+    if (linkOnWay(tree, parent) === undefined) await settleLeftovers(join(tree, parent), replaceableLeft(tree));
+}

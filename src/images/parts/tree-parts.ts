@@ -10,7 +10,7 @@
 
 import { type Dirent, readdirSync, statSync } from 'node:fs';
 import { rmdir } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { z } from 'zod';
 import { CPUS } from '../../boot/architectures.ts';
 import { isPlainName } from '../../boot/images.ts';
@@ -31,7 +31,7 @@ import {
   settleLeftovers,
 } from '../publication.ts';
 import { storeRemedy } from '../store-error.ts';
-import { assertNotLinked, linkOnWay } from '../tree-place.ts';
+import { assertNotLinked } from '../tree-place.ts';
 
 const GENERIC = 'generic';
 export const MANIFEST = 'manifest.json';
@@ -126,14 +126,17 @@ function listLoaders(tree: string): readonly TreePart[] {
   );
 }
 
+/** The directories in which boot loaders, installers and environments are published, relative to the tree. @throws RackError `tree-unreadable` */
+export const partParents = (tree: string): readonly string[] => [
+  ...namesIn(tree, LOADER).map((type) => join(LOADER, type)),
+  ...CPUS.flatMap((cpu) => namesIn(tree, cpu, GENERIC).map((release) => join(cpu, GENERIC, release))),
+];
+
 /** Changes with each boot loader or installer that is imported or removed. */
-export function markOfParts(tree: string): string {
-  const parents = [
-    ...namesIn(tree, LOADER).map((type) => join(tree, LOADER, type)),
-    ...CPUS.flatMap((cpu) => namesIn(tree, cpu, GENERIC).map((release) => join(tree, cpu, GENERIC, release))),
-  ];
-  return parents.map((path) => `${path} ${timeOf(path)?.getTime() ?? ''}`).join('\n');
-}
+export const markOfParts = (tree: string): string =>
+  partParents(tree)
+    .map((parent) => `${join(tree, parent)} ${timeOf(join(tree, parent))?.getTime() ?? ''}`)
+    .join('\n');
 
 /** True if the directory of a part has its files, each with the size that its manifest states. A link counts as missing. */
 export function hasFiles(tree: string, { directory, files }: Pick<TreePart, 'directory' | 'files'>): boolean {
@@ -156,6 +159,7 @@ export const nameOfPart = (part: Pick<TreePart, 'kind' | keyof ImageName>): stri
 export async function removePart(tree: string, part: Pick<TreePart, 'directory' | 'files'>): Promise<void> {
   const path = join(tree, part.directory);
   assertNotLinked(tree, part.directory);
+  await settleLeftovers(dirname(path), replaceableLeft(tree));
   await removeDirectory(path, (at) => assertOnly(at, part));
   await rmdir(dirname(path)).catch((error: unknown) => {
     if (!KEPT.has(osErrorCode(error) ?? '')) throw error;
@@ -222,6 +226,12 @@ export const replaceable =
       throw new RackError('already-exists', `${place} has files that no import put there: move it away first`);
   };
 
+/** The same for leftovers, among which an environment is always Rackboot's. */
+export const replaceableLeft = (tree: string): ReplacementCheck => {
+  const check = replaceable(tree);
+  return (at, place) => void (basename(place) === 'commissioning' || check(at, place));
+};
+
 /** Empty if nothing is there. @throws RackError `tree-unreadable` */
 function entriesIn(path: string): readonly Dirent[] {
   try {
@@ -253,15 +263,6 @@ export function assertReadable(name: string, { data }: FileContent): void {
   throw refuse(
     isNumber ? `it must have 1 to ${counted(PART_FILES_MAX, 'file')}` : 'its names or those of its files are unusable',
   );
-}
-
-/** Ends what killed processes did to boot loaders, installers and environments (publication.ts). */
-export async function restoreParts(tree: string): Promise<void> {
-  const parents = [
-    ...namesIn(tree, LOADER).map((type) => [LOADER, type]),
-    ...CPUS.flatMap((cpu) => namesIn(tree, cpu, GENERIC).map((release) => [cpu, GENERIC, release])),
-  ].map((names) => names.join('/'));
-  for (const parent of parents) if (linkOnWay(tree, parent) === undefined) await settleLeftovers(join(tree, parent));
 }
 
 /** The errors of rmdir(2) for a directory that has other entries, that is gone, or that is a link. */

@@ -118,6 +118,38 @@ test('a killed removal stays one, and a killed import leaves no bytes', async ()
   assert.deepEqual(readdirSync(release).toSorted(), ['.install.kept-by-me', ours].toSorted());
 });
 
+test('files of a person in a directory that a killed process moved away are kept', async () => {
+  const release = join(tree, 'amd64/generic/bookworm');
+  const names = ['.install.gone-fishing', '.install.new-plan', '.install.old-20261101', `.install.${newUuid()}`];
+  for (const name of names) {
+    mkdirSync(join(release, name), { recursive: true });
+    writeFileSync(join(release, name, 'thesis'), 'mine');
+  }
+  await publishDirectory(join(tree, INSTALLER), NEW, replaceable(tree, 'debian'));
+  await sweepDownloads(tree, Date.now());
+  assert.deepEqual(readdirSync(release).toSorted(), [...names, 'install'].toSorted());
+});
+
+test('files of a person in what a killed process moved away are kept', async () => {
+  const release = join(tree, 'amd64/generic/bookworm');
+  const dead = spawnSync('true').pid;
+  const sweep = (): Promise<unknown> => sweepDownloads(tree, Date.now());
+  for (const end of [sweep, () => publishDirectory(join(tree, INSTALLER), NEW, replaceable(tree, 'debian'))]) {
+    putPart(tree, INSTALLER, FILES, FACTS);
+    const old = join(release, `.install.old-${dead}-${newUuid()}`);
+    mkdirSync(old);
+    writeFileSync(join(old, 'thesis'), 'mine');
+    await end();
+    const kept = readdirSync(release).filter((name) => name.startsWith('.install.kept-'));
+    assert.equal(existsSync(old), false);
+    assert.deepEqual(
+      kept.map((name) => readFileSync(join(release, name, 'thesis'), 'utf8')),
+      ['mine'],
+    );
+    rmSync(release, { recursive: true });
+  }
+});
+
 const NEW = [{ name: 'linux', data: Buffer.from('a new kernel') }];
 /** Calls a function before the judgement on what was moved away. */
 const before =
@@ -153,22 +185,27 @@ for (const [name, act] of [
       assert.deepEqual(readdirSync(join(tree, INSTALLER, '..')), ['install']);
     });
 
-test('a directory that may not be replaced is kept under another name if its place was filled meanwhile', async () => {
-  mkdirSync(join(tree, INSTALLER), { recursive: true });
-  const late: ReplacementCheck = (at, place) => {
-    if (at === place) return;
-    writeFileSync(join(at, 'thesis'), 'mine');
-    putPart(tree, INSTALLER, FILES, FACTS);
-    throw new RackError('already-exists', 'not yours');
-  };
-  await assert.rejects(publishDirectory(join(tree, INSTALLER), NEW, late), {
-    message: /install was filled by another process at the same moment: what was there before is now \S+kept-/,
+for (const [filler, fill, file] of [
+  ['a directory', () => putPart(tree, INSTALLER, FILES, FACTS), 'install/linux'],
+  ['a file', () => writeFileSync(join(tree, INSTALLER), 'mine'), 'install'],
+  ['a link', () => symlinkSync('/dev/null', join(tree, INSTALLER)), 'install'],
+] as const)
+  test(`a directory that may not be replaced is kept under another name if its place became ${filler} meanwhile`, async () => {
+    mkdirSync(join(tree, INSTALLER), { recursive: true });
+    const late: ReplacementCheck = (at, place) => {
+      if (at === place) return;
+      writeFileSync(join(at, 'thesis'), 'mine');
+      fill();
+      throw new RackError('already-exists', 'not yours');
+    };
+    await assert.rejects(publishDirectory(join(tree, INSTALLER), NEW, late), {
+      message: /install was filled by another process at the same moment: what was there before is now \S+kept-/,
+    });
+    assert.ok(existsSync(join(tree, INSTALLER, '..', file)));
+    await sweepDownloads(tree, Date.now());
+    const kept = readdirSync(join(tree, INSTALLER, '..')).find((one) => one.startsWith('.install.kept-')) ?? '';
+    assert.equal(readFileSync(join(tree, INSTALLER, '..', kept, 'thesis'), 'utf8'), 'mine');
   });
-  assert.ok(existsSync(join(tree, INSTALLER, 'linux')));
-  await sweepDownloads(tree, Date.now());
-  const kept = readdirSync(join(tree, INSTALLER, '..')).find((one) => one.startsWith('.install.kept-')) ?? '';
-  assert.equal(readFileSync(join(tree, INSTALLER, '..', kept, 'thesis'), 'utf8'), 'mine');
-});
 
 for (const [what, put] of [
   ['a file', (path: string) => writeFileSync(path, 'mine')],

@@ -164,7 +164,7 @@ it('a version with sizes that no disk has is refused by name', () => {
   }
 });
 
-test('a boot loader that is no archive keeps the name of its file, and another Rackboot’s that of its item', () => {
+test('a boot loader that is not an archive keeps the name of its file, and another Rackboot’s that of its item', () => {
   const tags = { release: '', arches: 'amd64', 'bootloader-type': 'pxe' };
   const items = { syslinux: { ftype: 'bootloader', path: 'bl/pxe/pxelinux.0' } };
   for (const [product, expected] of [
