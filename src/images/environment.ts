@@ -18,6 +18,7 @@ import { compress } from './compression.ts';
 import { type CpioEntry, encodeCpio } from './cpio.ts';
 import { type DebianPackage, openPackage, unpackPackages } from './debian-package.ts';
 import { deployToolPackages, hasDeployTools, makeDeployTools } from './deploy-tools.ts';
+import { publishDirectory, replacesAll } from './directory-publication.ts';
 import { hasIpmiTool, ipmiToolEntries, ipmiToolPackages } from './ipmi-tool.ts';
 import type { ModuleInfo } from './kernel-module.ts';
 import {
@@ -36,7 +37,7 @@ import {
   MODULES_WITH_FIRMWARE,
 } from './module-choice.ts';
 import { type ChosenModule, chooseModules, renderAliases, renderDependencies } from './module-set.ts';
-import { describeFile, encodeManifest, type PublishedFile, publishDirectory, replacesAll } from './publication.ts';
+import { describeFile, encodeManifest, type PublishedFile } from './publication.ts';
 import type { ToolArchive } from './tool-archive.ts';
 
 /** The environment to build, and its place. */

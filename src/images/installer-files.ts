@@ -2,7 +2,8 @@
 
 import { dirname } from 'node:path';
 import { checkRoom } from './blob-writing.ts';
-import { type FileContent, makeDirectories, publishDirectory, type ReplacementCheck } from './publication.ts';
+import { publishDirectory, type ReplacementCheck } from './directory-publication.ts';
+import { type FileContent, makeDirectories } from './publication.ts';
 
 /** A file of an installer. */
 interface InstallerFile extends FileContent {

@@ -21,6 +21,7 @@ import { compress } from './compression.ts';
 import { Conversion, PIECE_BYTES } from './conversion.ts';
 import { type CpioEntry, CpioPathReader, encodeCpio } from './cpio.ts';
 import { type DebianPackage, openPackage, unpackPackages } from './debian-package.ts';
+import type { ReplacementCheck } from './directory-publication.ts';
 import { checkNames, type EnvironmentRequest, type Publication } from './environment.ts';
 import { publishInstallerFiles } from './installer-files.ts';
 import { hasIpmiTool, ipmiToolEntries, ipmiToolPackages } from './ipmi-tool.ts';
@@ -29,7 +30,7 @@ import { INSTALLER_DIRECTORIES, INSTALLER_NAMES } from './module-choice.ts';
 import { chooseModules } from './module-set.ts';
 import { type NeededProgram, requirePrograms } from './needed-programs.ts';
 import { runProgram } from './program.ts';
-import { describeFile, encodeManifest, isWhole, type ReplacementCheck, readIfThere } from './publication.ts';
+import { describeFile, encodeManifest, isWhole, readIfThere } from './publication.ts';
 
 /** Bound on the expanded size of an installer's initrd; Debian 12's has 137 MB. */
 const INITRD_BYTES_MAX = 1024 * 1024 * 1024;

@@ -19,9 +19,10 @@ import { chmod, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { RackError } from '../errors.ts';
 import { seenEntry } from '../files/seen-stats.ts';
+import { publishDirectory, publishLink, replacesAll, UNFINISHED_END } from './directory-publication.ts';
 import { lockBriefly } from './file-lock.ts';
 import { blobPath, hasBlob, isSameName, readImages, type StoredImage } from './image-store.ts';
-import { makeDirectories, publishDirectory, publishLink, replacesAll, UNFINISHED_END } from './publication.ts';
+import { makeDirectories } from './publication.ts';
 import { makeRealDirectory } from './stored-blob.ts';
 import { kernelNames, type StoredSystem } from './stored-system.ts';
 import { linkProblem } from './tree-place.ts';
@@ -32,7 +33,7 @@ const SYSTEMS = 'images/systems';
 const REMOVED_MS = 60 * 60 * 1000;
 const NAME_CHARACTERS_MAX = 160;
 const HASH_CHARACTERS = 12;
-/** Our directory, or one that a killed process left unfinished (publication.ts). */
+/** Our directory, or one that a killed process left unfinished (directory-publication.ts). */
 const SYSTEM_NAME = new RegExp(`-[0-9a-f]{${HASH_CHARACTERS}}(?:${UNFINISHED_END})?$`);
 const MODE = 0o755;
 /** The lock of the links, relative to the tree. */

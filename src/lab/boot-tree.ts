@@ -4,10 +4,10 @@ import { createHash } from 'node:crypto';
 import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { cachePlace } from '../../bin/cache-place.js';
+import { replacesAll } from '../images/directory-publication.ts';
 import { buildEnvironment } from '../images/environment.ts';
 import { importInstaller } from '../images/installer.ts';
 import { installLoaders } from '../images/loaders.ts';
-import { replacesAll } from '../images/publication.ts';
 import { BuildProgress } from './build-progress.ts';
 
 /** The contents of a tree: the loaders of an architecture, and its environment or Debian's installer. */

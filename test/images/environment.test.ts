@@ -9,8 +9,8 @@ import { after, before, describe, test } from 'node:test';
 import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { newUuid } from '../../src/clock.ts';
 import { RackError } from '../../src/errors.ts';
+import { publishDirectory, replacesAll } from '../../src/images/directory-publication.ts';
 import { buildEnvironment } from '../../src/images/environment.ts';
-import { publishDirectory, replacesAll } from '../../src/images/publication.ts';
 import { missing } from '../support/needs.ts';
 import { makeModule, makePackage, readCpio } from './synthetic.ts';
 

@@ -9,8 +9,8 @@ import { after, before, describe, test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { RackError } from '../../src/errors.ts';
 import { encodeCpio } from '../../src/images/cpio.ts';
+import { replacesAll } from '../../src/images/directory-publication.ts';
 import { importInstaller } from '../../src/images/installer.ts';
-import { replacesAll } from '../../src/images/publication.ts';
 import { missing } from '../support/needs.ts';
 import { makeModule, makePackage, makeProgram, readCpio } from './synthetic.ts';
 

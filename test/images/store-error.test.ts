@@ -92,7 +92,7 @@ const LOOK = `
   const [root, tree] = process.argv.slice(1);
   const { assertReplaceable } = await import(root + '/src/images/parts/tree-parts.ts');
   const { asStoreError } = await import(root + '/src/images/store-error.ts');
-  const { publishDirectory } = await import(root + '/src/images/publication.ts');
+  const { publishDirectory } = await import(root + '/src/images/directory-publication.ts');
   const say = ({ code, message }) => console.log(code + ' ' + message);
   try { assertReplaceable(tree, 'amd64/generic/two/install', 'debian'); } catch (error) { say(error); }
   await publishDirectory(tree + '/arm64/generic/two/install', [], () => undefined).catch((error) => say(asStoreError(error, tree)));

@@ -12,9 +12,9 @@
 import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { basename, join } from 'node:path';
 import { osErrorCode } from '../../errors.ts';
+import { UNFINISHED_END } from '../../images/directory-publication.ts';
 import { listKnownParts } from '../../images/parts/part-check.ts';
 import { MANIFEST } from '../../images/parts/tree-parts.ts';
-import { UNFINISHED_END } from '../../images/publication.ts';
 
 /** The files of a tree, by whose they are. */
 export interface TreeShares {
@@ -35,7 +35,7 @@ const STORED_DIRECTORY = new RegExp(
 );
 /** Directories of the store that may be empty. */
 const STORE_LEVEL = /^images(?:\/(?:[0-9a-f]{2}|systems))?$/;
-/** Unfinished directories and files (`images/publication.ts`). */
+/** Unfinished directories and files (`images/directory-publication.ts`). */
 const UNFINISHED_DIRECTORY = new RegExp(`^\\..+${UNFINISHED_END}$`);
 const UNFINISHED_FILE = new RegExp(`^\\..+\\.${UUID}$`);
 /** A damaged file that a check took out (`images/parts/part-check.ts`). */

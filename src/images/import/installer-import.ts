@@ -10,6 +10,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
+import type { ReplacementCheck } from '../directory-publication.ts';
 import { removeDownload } from '../download/removal.ts';
 import { checkNames, type EnvironmentRequest, type Publication } from '../environment.ts';
 import { waitForImports } from '../file-lock.ts';
@@ -19,7 +20,7 @@ import { publishInstallerFiles } from '../installer-files.ts';
 import { type InstallerOffer, installerName } from '../offers/offer.ts';
 import { OneAtATime } from '../one-at-a-time.ts';
 import { assertReplaceable, findPart, installerDirectory, replaceable } from '../parts/tree-parts.ts';
-import { describeFile, encodeManifest, makeDirectories, type ReplacementCheck } from '../publication.ts';
+import { describeFile, encodeManifest, makeDirectories } from '../publication.ts';
 import { asStoreError } from '../store-error.ts';
 import { downloadOf, type FetchTerms, fetchFile, lockOf } from './file-fetch.ts';
 

@@ -5,12 +5,12 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
+import { settleLeftovers } from '../directory-publication.ts';
 import { BYTE_ENDS, ENDS, OF_FILE, removeUnlocked } from '../download/unlocked-parts.ts';
 import { tryImport } from '../file-lock.ts';
 import { assertOwnStore, blobPath, hasBlob, readImages } from '../image-store.ts';
 import { sweepSeen } from '../offers/seen-sweep.ts';
 import { hasFiles, listTreeParts, partParents, replaceableLeft } from '../parts/tree-parts.ts';
-import { settleLeftovers } from '../publication.ts';
 import { asStoreError } from '../store-error.ts';
 import { linkOnWay } from '../tree-place.ts';
 
@@ -119,8 +119,8 @@ const sizeOf = (path: string): number => {
   return found?.isFile() === true ? found.size : 0;
 };
 
-/** Ends what killed processes did to boot loaders, installers and environments (publication.ts). @throws RackError `tree-unreadable` */
-export async function restoreParts(tree: string): Promise<void> {
+/** Ends what killed processes did to boot loaders, installers and environments (directory-publication.ts). @throws RackError `tree-unreadable` */
+async function restoreParts(tree: string): Promise<void> {
   for (const parent of partParents(tree))
     if (linkOnWay(tree, parent) === undefined) await settleLeftovers(join(tree, parent), replaceableLeft(tree));
 }

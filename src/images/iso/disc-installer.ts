@@ -12,11 +12,12 @@
 import { basename, join } from 'node:path';
 import { RackError } from '../../errors.ts';
 import { BlobFile, checkRoom } from '../blob-writing.ts';
+import { publishDirectory } from '../directory-publication.ts';
 import { checkNames, type Publication } from '../environment.ts';
 import { beginCopy, type StoreCopy } from '../image-removal.ts';
 import { assertOwnStore, storedTitle } from '../image-store.ts';
 import { assertReplaceable, installerDirectory, replaceable } from '../parts/tree-parts.ts';
-import { encodeManifest, makeDirectories, type PublishedFile, publishDirectory } from '../publication.ts';
+import { encodeManifest, makeDirectories, type PublishedFile } from '../publication.ts';
 import type { ImageBytes } from '../qcow2/reading.ts';
 import { asStoreError } from '../store-error.ts';
 import { IsoDisc, IsoFault, type IsoFile } from './iso-reader.ts';

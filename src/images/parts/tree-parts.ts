@@ -20,16 +20,10 @@ import { osErrorCode, RackError } from '../../errors.ts';
 import { parseJson } from '../../fields.ts';
 import { readRegularFile, UnfitFile } from '../../files/regular-file.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
+import { type ReplacementCheck, removeDirectory, settleLeftovers } from '../directory-publication.ts';
 import { formatImageName, type ImageName, storedTitle } from '../image-store.ts';
 import { INSTALLER, installerName, LOADER, PART_FILES_MAX } from '../offers/offer.ts';
-import {
-  type FileContent,
-  isWhole,
-  type PublishedFile,
-  type ReplacementCheck,
-  removeDirectory,
-  settleLeftovers,
-} from '../publication.ts';
+import { type FileContent, isWhole, type PublishedFile } from '../publication.ts';
 import { storeRemedy } from '../store-error.ts';
 import { assertNotLinked } from '../tree-place.ts';
 

@@ -22,13 +22,20 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
 import { newUuid } from '../../../src/clock.ts';
 import { RackError } from '../../../src/errors.ts';
+import { exchangePaths } from '../../../src/files/exchange-paths.ts';
+import {
+  type Exchange,
+  publishDirectory,
+  type ReplacementCheck,
+  removeDirectory,
+  replacesAll,
+} from '../../../src/images/directory-publication.ts';
 import { beginCopy, sweepBlobs } from '../../../src/images/image-removal.ts';
 import { readImages } from '../../../src/images/image-store.ts';
 import { sweepDownloads } from '../../../src/images/import/left-downloads.ts';
 import { noteRefusal, readRefusal } from '../../../src/images/import/refusals.ts';
 import { checkParts } from '../../../src/images/parts/part-check.ts';
 import { assertReplaceable, listTreeParts, removePart, replaceable } from '../../../src/images/parts/tree-parts.ts';
-import { publishDirectory, type ReplacementCheck, removeDirectory } from '../../../src/images/publication.ts';
 import { checkUploadRoom } from '../../../src/images/uploads/upload-part.ts';
 import { printedBy } from '../../support/printed.ts';
 import { putPart } from '../../support/tree-part.ts';
@@ -151,13 +158,18 @@ test('files of a person in what a killed process moved away are kept', async () 
 });
 
 const NEW = [{ name: 'linux', data: Buffer.from('a new kernel') }];
-/** Calls a function before the judgement on what was moved away. */
+/** Calls a function before the judgement on what was moved away. @param act receives where that is */
 const before =
-  (check: ReplacementCheck, act: () => void): ReplacementCheck =>
+  (check: ReplacementCheck, act: (at: string) => void): ReplacementCheck =>
   (at, place) => {
-    if (at !== place) act();
+    if (at !== place) act(at);
     check(at, place);
   };
+/** A file system that exchanges directories, and one that cannot. */
+const FILE_SYSTEMS: readonly (readonly [string, Exchange | undefined])[] = [
+  ['by an exchange', undefined],
+  ['in two steps', () => 'unable'],
+];
 
 test('a directory that a person makes during an import stays', async () => {
   const publishing = publishDirectory(join(tree, INSTALLER), NEW, replaceable(tree, 'debian'));
@@ -173,39 +185,104 @@ for (const [name, act] of [
   ['the installer of another system', (at: string) => writeFileSync(join(at, 'manifest.json'), OTHERS)],
 ] as const)
   for (const [work, run] of [
-    ['replaced', (check: ReplacementCheck) => publishDirectory(join(tree, INSTALLER), NEW, check)],
+    ...FILE_SYSTEMS.map(([how, exchange]): readonly [string, (check: ReplacementCheck) => Promise<void>] => [
+      `replaced ${how}`,
+      (check) => publishDirectory(join(tree, INSTALLER), NEW, check, exchange),
+    ]),
     ['removed', (check: ReplacementCheck) => removeDirectory(join(tree, INSTALLER), check)],
   ] as const)
     test(`${name} that comes at the last moment is not ${work}`, async () => {
       putPart(tree, INSTALLER, FILES, FACTS);
-      const away = (): string => readdirSync(join(tree, INSTALLER, '..')).find((one) => one.includes('.old-')) ?? '';
-      const check = before(replaceable(tree, 'debian'), () => act(join(tree, INSTALLER, '..', away())));
-      await assert.rejects(run(check), RackError);
+      await assert.rejects(run(before(replaceable(tree, 'debian'), act)), RackError);
       assert.equal(readFileSync(join(tree, INSTALLER, 'linux'), 'utf8'), 'kernel');
       assert.deepEqual(readdirSync(join(tree, INSTALLER, '..')), ['install']);
     });
 
-for (const [filler, fill, file] of [
-  ['a directory', () => putPart(tree, INSTALLER, FILES, FACTS), 'install/linux'],
-  ['a file', () => writeFileSync(join(tree, INSTALLER), 'mine'), 'install'],
-  ['a link', () => symlinkSync('/dev/null', join(tree, INSTALLER)), 'install'],
-] as const)
-  test(`a directory that may not be replaced is kept under another name if its place became ${filler} meanwhile`, async () => {
-    mkdirSync(join(tree, INSTALLER), { recursive: true });
-    const late: ReplacementCheck = (at, place) => {
-      if (at === place) return;
-      writeFileSync(join(at, 'thesis'), 'mine');
-      fill();
-      throw new RackError('already-exists', 'not yours');
-    };
-    await assert.rejects(publishDirectory(join(tree, INSTALLER), NEW, late), {
-      message: /install was filled by another process at the same moment: what was there before is now \S+kept-/,
+/** The content of the file `thesis` in the directories that were kept. */
+const keptTheses = (): readonly string[] => {
+  const release = join(tree, INSTALLER, '..');
+  const kept = readdirSync(release).filter((name) => name.startsWith('.install.kept-'));
+  return kept.map((name) => readFileSync(join(release, name, 'thesis'), 'utf8'));
+};
+
+for (const [how, exchange] of FILE_SYSTEMS)
+  for (const [filler, fill, file] of [
+    ['a directory', () => putPart(tree, INSTALLER, FILES, FACTS), 'install/manifest.json'],
+    ['a file', () => writeFileSync(join(tree, INSTALLER), 'mine'), 'install'],
+    ['a link', () => symlinkSync('/dev/null', join(tree, INSTALLER)), 'install'],
+  ] as const)
+    test(`a directory that may not be replaced ${how} is kept under another name if its place became ${filler} meanwhile`, async () => {
+      mkdirSync(join(tree, INSTALLER), { recursive: true });
+      const late: ReplacementCheck = (at, place) => {
+        if (at === place) return;
+        writeFileSync(join(at, 'thesis'), 'mine');
+        rmSync(place, { recursive: true, force: true });
+        fill();
+        throw new RackError('already-exists', 'not yours');
+      };
+      await assert.rejects(publishDirectory(join(tree, INSTALLER), NEW, late, exchange), {
+        message: /install was filled by another process at the same moment: what was there before is now \S+kept-/,
+      });
+      assert.ok(lstatSync(join(tree, INSTALLER, '..', file)));
+      await sweepDownloads(tree, Date.now());
+      assert.deepEqual(keptTheses(), ['mine']);
     });
-    assert.ok(existsSync(join(tree, INSTALLER, '..', file)));
+
+for (const [how, exchange] of FILE_SYSTEMS) {
+  test(`a file of a person that comes after the judgement on a directory that is replaced ${how} is kept`, async () => {
+    putPart(tree, INSTALLER, FILES, FACTS);
+    const check = replaceable(tree, 'debian');
+    const late: ReplacementCheck = (at, place) => {
+      check(at, place);
+      if (at !== place) writeFileSync(join(at, 'thesis'), 'mine');
+    };
+    await publishDirectory(join(tree, INSTALLER), NEW, late, exchange);
+    assert.deepEqual(readdirSync(join(tree, INSTALLER)), ['linux']);
     await sweepDownloads(tree, Date.now());
-    const kept = readdirSync(join(tree, INSTALLER, '..')).find((one) => one.startsWith('.install.kept-')) ?? '';
-    assert.equal(readFileSync(join(tree, INSTALLER, '..', kept, 'thesis'), 'utf8'), 'mine');
+    assert.deepEqual(keptTheses(), ['mine']);
+    assert.equal(readdirSync(join(tree, INSTALLER, '..')).length, 2);
   });
+
+  test(`several that are published at once ${how} end with one whole directory`, async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const texts = ['a', 'b', 'c', 'd'];
+      const filesOf = (text: string) => ['linux', 'initrd.gz'].map((name) => ({ name, data: Buffer.from(text) }));
+      await Promise.all(
+        texts.map((one) => publishDirectory(join(tree, INSTALLER), filesOf(one), replacesAll, exchange)),
+      );
+      const [kernel, initrd] = ['linux', 'initrd.gz'].map((name) => readFileSync(join(tree, INSTALLER, name), 'utf8'));
+      assert.equal(kernel, initrd);
+      assert.deepEqual(readdirSync(join(tree, INSTALLER, '..')), ['install']);
+    }
+  });
+}
+
+test('a machine finds a directory at each moment of its replacement', async () => {
+  putPart(tree, INSTALLER, FILES, FACTS);
+  const looks = [exchangePaths(join(tree, INSTALLER), join(tree, 'missing'))];
+  const watched: Exchange = (one, other) => {
+    looks.push(exchangePaths(one, other));
+    return 'exchanged';
+  };
+  const check: ReplacementCheck = (_, place) => assert.ok(existsSync(join(place, 'linux')));
+  await publishDirectory(join(tree, INSTALLER), NEW, check, watched);
+  assert.deepEqual(looks, ['absent', 'exchanged']);
+});
+
+test('a directory that a kill leaves after an exchange is deleted, unless it has files of a person', async () => {
+  const release = join(tree, 'amd64/generic/bookworm');
+  const dead = spawnSync('true').pid;
+  putPart(tree, INSTALLER, FILES, FACTS);
+  putPart(tree, `amd64/generic/bookworm/.install.swap-${dead}-${newUuid()}`, FILES, FACTS);
+  mkdirSync(join(release, `.install.swap-${dead}-${newUuid()}`));
+  await sweepDownloads(tree, Date.now());
+  assert.deepEqual(readdirSync(release), ['install']);
+  const swapped = join(release, `.install.swap-${dead}-${newUuid()}`);
+  mkdirSync(swapped);
+  writeFileSync(join(swapped, 'thesis'), 'mine');
+  await sweepDownloads(tree, Date.now());
+  assert.deepEqual(keptTheses(), ['mine']);
+});
 
 for (const [what, put] of [
   ['a file', (path: string) => writeFileSync(path, 'mine')],
