@@ -5,9 +5,10 @@
 // 1. A member of a bond or a bridge has no links: the bond or bridge has them.
 // 2. A link with an address replaces a link that only starts its interface. An interface has at most one DHCP link.
 // 3. A link leads to a subnet of the interface's VLAN. An interface without a chosen VLAN takes the VLAN of its first subnet.
-// 4. This file does not check whether a chosen address is free: that needs the store (`life/link-addresses.ts`).
+// 4. Nothing gets the address of its subnet's router: the other hosts would send it what is for other networks.
+// 5. This file does not check whether a chosen address is free: that needs the store (`life/link-addresses.ts`).
 
-import { type Ipv4, networkContains } from '../../net/address.ts';
+import { formatIpv4, type Ipv4, networkContains } from '../../net/address.ts';
 import { type SubnetView, subnetWithId } from '../networks/network-view.ts';
 import { type InterfaceLink, LINKS_MAX, type LinkMode } from '../records/machine-layout.ts';
 import { type RefusalWord, refusal } from '../words/refusal.ts';
@@ -98,9 +99,11 @@ function refuseSubnet(
   if (address === undefined) return undefined;
   if (mode !== 'static') return refuseField('ip_address', refusal('field.address-of-mode', { mode }));
   const isWithin = subnet !== undefined && networkContains(subnet.network, address);
-  return isWithin
-    ? undefined
-    : refuseField('ip_address', refusal('field.address-outside', { subnet: subnet?.subnet.name ?? '' }));
+  if (!isWithin)
+    return refuseField('ip_address', refusal('field.address-outside', { subnet: subnet?.subnet.name ?? '' }));
+  if (address !== subnet.gateway) return undefined;
+  const router = { address: formatIpv4(address), subnet: subnet.subnet.name };
+  return refuseField('ip_address', refusal('field.address-router', router));
 }
 
 function refuseGateway({ isGateway, mode }: LinkWish, subnet: SubnetView | undefined): LayoutRefusal | undefined {

@@ -128,8 +128,8 @@ export function addressForLink(
     .filter(({ state }) => state === 'accepted')
     .flatMap((rack) => believedInterfaces(rack).flatMap(servedOf))
     .filter((one) => networksOverlap(one.network, network));
-  // A person may give a machine the address of the gateway or of a DNS server, to be it.
-  const hosts = asked === undefined ? [gateway, ...dnsServers.map(parseIpv4)] : [];
+  // A person may give a machine the address of a DNS server, to be it.
+  const hosts = [gateway, ...(asked === undefined ? dnsServers.map(parseIpv4) : [])];
   const kept = new Set(hosts.filter((one) => one !== undefined));
   const served: readonly Served[] = [...byRacks, { ...{ network, kept, reserved: new Map() }, ...NO_RANGES }];
   const fixed = served.flatMap((one) => (one.fixed === undefined ? [] : [one.fixed]));

@@ -189,7 +189,7 @@ export class Networks {
             ...{ type: 'NETWORKING', code: 'network-changed', params: { change, what, name }, atMs, username },
           }),
         );
-        return { put, remove, nextId: after, events, result: wanted };
+        return { put, remove, nextId: after, events, isClaim: among !== undefined, result: wanted };
       };
     try {
       return await store.transact(async () => {

@@ -1,19 +1,20 @@
-// Whether new dynamic ranges of a rack's cluster interfaces have addresses that are not free: those of reserved ranges, those that users
-// reserved, and those that machines have. Called within the transaction that stores the ranges.
+// Whether new dynamic ranges and routers of a rack's cluster interfaces have addresses that are not free: those of reserved ranges, those that
+// users reserved, and those that machines have. Called within the transaction that stores them.
 //
 // 1. Only addresses that become dynamic are checked. A range that was dynamic before stays so, even if it is in conflict with something older.
-// 2. The check claims addresses (`network-store.ts`), so none is given away while it looks.
+// 2. A router that was one before stays so, likewise. Reserved ranges may contain it.
+// 3. The check claims addresses (`network-store.ts`), so none is given away while it looks.
 
 import type { Settings } from '../../machines/settings.ts';
 import { formatIpv4, type Ipv4, type Ipv4Range, ipv4, rangeContains, rangesOverlap } from '../../net/address.ts';
-import type { UsedAddress } from '../records/network-store.ts';
+import type { ReservedAddress, UsedAddress } from '../records/network-store.ts';
 import type { RegionStore } from '../records/store.ts';
 import { type RefusalNamed, refusal, sentenceOf } from '../words/refusal.ts';
-import { type DynamicRange, dynamicRangesOf } from './served-networks.ts';
+import { type DynamicRange, dynamicRangesOf, routersOf } from './served-networks.ts';
 
-/** One problem of a range. */
+/** One problem of a range or a router. */
 interface RangeProblem {
-  /** The key of its first address: `cluster_interfaces.lab.ip_range_low`. */
+  /** The key of the router, or of the first address of the range: `cluster_interfaces.lab.ip_range_low`. */
   readonly key: string;
   readonly message: string;
 }
@@ -23,8 +24,35 @@ const PIECE = 4096;
 
 const spanOf = ({ low, high }: Ipv4Range) => ({ low: formatIpv4(low), high: formatIpv4(high) });
 
+/** Names the owner of an address that a router should get; `undefined`: it is free. @param used what machines have of it */
+export function whoseAddress(
+  address: Ipv4,
+  reserved: readonly ReservedAddress[],
+  used: readonly UsedAddress[],
+): RefusalNamed<'invalid-parameters'> | undefined {
+  const machine = used.find((one) => one.kind === 'allocated' && one.address === address)?.hostname;
+  if (machine !== undefined) return refusal('field.gateway-machine', { address: formatIpv4(address), machine });
+  const username = reserved.find((one) => one.address === address)?.username;
+  if (username === undefined) return undefined;
+  return refusal('field.gateway-reserved', { address: formatIpv4(address), username });
+}
+
+/** The new routers whose addresses belong to somebody. */
+async function findTakenRouters(
+  store: RegionStore,
+  routers: ReturnType<typeof routersOf>,
+  reserved: readonly ReservedAddress[],
+): Promise<readonly RangeProblem[]> {
+  const problems: RangeProblem[] = [];
+  for (const { key, router } of routers) {
+    const owned = whoseAddress(router, reserved, await store.networks.usedBetween(router, router, PIECE));
+    if (owned !== undefined) problems.push({ key: `${key}.router_ip`, message: sentenceOf(owned) });
+  }
+  return problems;
+}
+
 /**
- * The problems of the ranges that a change makes dynamic; empty: none.
+ * The problems of the routers that a change adds and of the ranges that it makes dynamic; empty: none.
  * @param before the cluster interfaces of a rack in the form of a configuration file. @param after the same after the change
  */
 export async function findTaken(
@@ -35,10 +63,12 @@ export async function findTaken(
   const former = dynamicRangesOf(before);
   const isKept = ({ low, high }: Ipv4Range): boolean => former.some((one) => one.low <= low && high <= one.high);
   const added = dynamicRangesOf(after).filter((range) => !isKept(range));
-  if (added.length === 0) return [];
+  const formerRouters = new Set(routersOf(before).map(({ router }) => router));
+  const addedRouters = routersOf(after).filter(({ router }) => !formerRouters.has(router));
+  if (added.length + addedRouters.length === 0) return [];
   const { ranges, reserved } = await store.networks.change((records) => ({ isClaim: true, result: records }));
   const wasDynamic = (address: Ipv4): boolean => former.some((one) => rangeContains(one, address));
-  const problems: RangeProblem[] = [];
+  const problems = [...(await findTakenRouters(store, addedRouters, reserved))];
   for (const range of added) {
     const note = (word: RefusalNamed<'invalid-parameters'>): void => {
       problems.push({ key: `${range.key}.ip_range_low`, message: sentenceOf(word) });

@@ -158,6 +158,13 @@ export const dynamicRangesOf = (entries: readonly Settings[]): readonly DynamicR
     return served?.dynamic === undefined ? [] : [{ key: served.key, ...served.dynamic }];
   });
 
+/** The routers of cluster interfaces in the form of a configuration file, each with the key of its cluster interface. */
+export const routersOf = (entries: readonly Settings[]): readonly { readonly key: string; readonly router: Ipv4 }[] =>
+  entries.flatMap((entry) => {
+    const served = servedOf('', '', entry);
+    return served?.router === undefined ? [] : [{ key: served.key, router: served.router }];
+  });
+
 const optionsIn = ({ options }: Settings): readonly SettingValue[] => (Array.isArray(options) ? options : []);
 
 /** A DHCP option by its code or its name. */

@@ -251,6 +251,33 @@ test('a free address of a subnet that no rack serves is neither an edge of it, n
     assert.equal(last(await link('10.40.0.2')), '10.40.0.2', 'the machine may be the DNS server');
   }));
 
+test('no machine or device gets the address of a router, whether a rack serves the subnet or not', () =>
+  withNics(async ({ second, post }, { ask, systemId }) => {
+    const made = await ask('root', 'POST', 'subnets/', { cidr: '10.40.0.0/24', gateway_ip: '10.40.0.1', name: 'far' });
+    const far = String(made.json.id);
+    const device = (await ask('root', 'POST', 'devices/', { hostname: 'printer', mac_addresses: '52:54:00:00:00:77' }))
+      .json;
+    const near = (await ask('root', 'GET', `subnets/${SUBNET}/`)).json;
+    for (const nic of [
+      `${systemId}/interfaces/${second}`,
+      `${device.system_id}/interfaces/${device.interface_set[0].id}`,
+    ])
+      for (const [subnet, address, name] of [
+        [far, '10.40.0.1', 'far'],
+        [SUBNET, near.gateway_ip, near.name],
+      ]) {
+        const fields = { mode: 'static', subnet, ip_address: address };
+        const refused = await ask('root', 'POST', `nodes/${nic}/?op=link_subnet`, fields);
+        assert.equal(refused.status, 400, refused.text);
+        const words = `${address} is the router of the subnet ${name}: choose another address.`;
+        assert.deepEqual(refused.json, { ip_address: [words] });
+      }
+    // Once the subnet has another router, the address is free.
+    assert.equal((await ask('root', 'PUT', `subnets/${far}/`, { gateway_ip: '10.40.0.9' })).status, 200);
+    const linked = await post(`${second}/?op=link_subnet`, { mode: 'static', subnet: far, ip_address: '10.40.0.1' });
+    assert.equal(linked.status, 200, linked.text);
+  }));
+
 test('the default gateway is that of a link to a subnet with a router', () =>
   withNics(async ({ first, second, post }, { ask, systemId }) => {
     const set = await post(`${first}/?op=set_default_gateway`);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { ipv4, mac } from '../../../src/net/address.ts';
+import { ipv4, mac, parseIpv4 } from '../../../src/net/address.ts';
 import { enlist, report } from '../place.ts';
 import { acceptRack, OTHER_UUID, rackInterface } from '../racks/rack-place.ts';
 import { LAB, OWN_FILE, OWN_UUID, withNetworks } from './network-place.ts';
@@ -295,4 +295,62 @@ test('the addresses in a subnet: allocated, seen on the wire, with their machine
     const brief = await ask('GET', `2.0/subnets/${id}/?op=ip_addresses`, { with_username: 0, with_node_summary: 0 });
     assert.deepEqual(Object.keys(brief.json[0]).sort(), ['alloc_type', 'created', 'ip', 'updated']);
     assert.equal((await ask('GET', '2.0/subnets/999/?op=ip_addresses')).status, 404);
+  }));
+
+test('a router has no address of a machine, a device or a user: the answer names the field and who has it', () =>
+  withNetworks(async (ask, { region, store }) => {
+    const [{ id: near }] = (await ask('GET', '2.0/subnets/')).json;
+    const { id: far } = (await ask('POST', '2.0/subnets/', { cidr: '10.9.0.0/24', gateway_ip: '10.9.0.1' })).json;
+    const machine = await enlist(region, report([0x525400000001]));
+    const addresses = ['10.20.0.230', '10.9.0.30'].map((text) => {
+      return { mac: mac(0x525400000001), address: parseIpv4(text) ?? ipv4(0) };
+    });
+    await store.changeMachine<never>(machine.systemId, 1, () => ({
+      kind: 'change',
+      fields: {},
+      events: [],
+      addresses,
+    }));
+    const device = { hostname: 'printer', mac_addresses: '52:54:00:00:00:77' };
+    const { system_id: printer, interface_set: nics } = (await ask('POST', '2.0/devices/', device)).json;
+    const linked = { mode: 'static', subnet: far, ip_address: '10.9.0.40' };
+    const link = await ask('POST', `2.0/nodes/${printer}/interfaces/${nics[0].id}/?op=link_subnet`, linked);
+    assert.equal(link.status, 200, link.text);
+    for (const ip of ['10.20.0.215', '10.9.0.50'])
+      assert.equal((await ask('POST', '2.0/ipaddresses/?op=reserve', { ip }, 'user')).status, 200);
+    const { hostname } = (await ask('GET', `2.0/machines/${machine.systemId}/`)).json;
+    for (const [subnet, address, whose] of [
+      [near, '10.20.0.230', `belongs to ${hostname}`],
+      [near, '10.20.0.215', 'is reserved by user'],
+      [far, '10.9.0.30', `belongs to ${hostname}`],
+      [far, '10.9.0.40', 'belongs to printer'],
+      [far, '10.9.0.50', 'is reserved by user'],
+    ] as const) {
+      const refused = await ask('PUT', `2.0/subnets/${subnet}/`, { gateway_ip: address });
+      assert.deepEqual([refused.status, Object.keys(refused.json)], [400, ['gateway_ip']], refused.text);
+      assert.ok(refused.text.includes(`${address} ${whose}`), refused.text);
+    }
+    const [, network] = (await ask('GET', '1.0/networks/')).json;
+    const old = await ask('PUT', `1.0/networks/${network.name}/`, { default_gateway: '10.9.0.40' });
+    assert.deepEqual([old.status, Object.keys(old.json)], [400, ['default_gateway']], old.text);
+    for (const [field, address] of [
+      ['router_ip', '10.20.0.230'],
+      ['router_ip', '10.20.0.215'],
+    ] as const) {
+      const refused = await ask('PUT', `1.0/nodegroups/${OWN_UUID}/interfaces/lab/`, { router_ip: address });
+      assert.deepEqual([refused.status, Object.keys(refused.json)], [400, [field]], refused.text);
+    }
+    // The router that it has already, and a free one.
+    for (const gateway of ['10.9.0.1', '10.9.0.2', ''])
+      assert.equal((await ask('PUT', `2.0/subnets/${far}/`, { gateway_ip: gateway })).status, 200);
+  }));
+
+test('a subnet that has the address of a machine as its router already is changed otherwise', () =>
+  withNetworks(async (ask, { region, store }) => {
+    const { id } = (await ask('POST', '2.0/subnets/', { cidr: '10.9.0.0/24', gateway_ip: '10.9.0.1' })).json;
+    const { systemId } = await enlist(region, report([0x525400000001]));
+    const addresses = [{ mac: mac(0x525400000001), address: ipv4(0x0a090001) }];
+    await store.changeMachine<never>(systemId, 1, () => ({ kind: 'change', fields: {}, events: [], addresses }));
+    const same = await ask('PUT', `2.0/subnets/${id}/`, { gateway_ip: '10.9.0.1', description: 'x' });
+    assert.deepEqual([same.status, same.json.description], [200, 'x'], same.text);
   }));

@@ -43,7 +43,7 @@ import {
   refusalIn,
   wordsField,
 } from './network-calls.ts';
-import { areServers, type GivenSubnet } from './subnet-fields.ts';
+import { areServers, type GivenSubnet, routerIn } from './subnet-fields.ts';
 import { subnetAddition, subnetChange, subnetRemoval } from './subnet-operations.ts';
 
 /** Machines in one request, and hardware addresses. */
@@ -237,11 +237,12 @@ async function add(call: ApiCall, given: Given): Promise<Answer> {
   const [fields] = found;
   const added = await change(
     call,
-    (view, nextId) =>
+    (view, nextId, used) =>
       withVlan(view, nextId, fields.vid, undefined, (now, id) => {
-        return refuseName(now, given.name, id) ?? subnetAddition(now, id, fields);
+        return refuseName(now, given.name, id) ?? subnetAddition(now, id, fields, used);
       }),
     show(call),
+    routerIn(fields),
   );
   return inOldFields(added);
 }
@@ -255,12 +256,13 @@ async function amend(call: ApiCall, given: Given): Promise<Answer> {
   const [fields] = found;
   const changed = await change(
     call,
-    (present, nextId) =>
+    (present, nextId, used) =>
       withVlan(present, nextId, fields.vid, before.vlan.fabric.id, (now) => {
         const found = subnetWithId(now, before.subnet.id);
-        return found === undefined ? noNetwork(call) : subnetChange(now, found, fields);
+        return found === undefined ? noNetwork(call) : subnetChange(now, found, fields, used);
       }),
     show(call),
+    routerIn(fields),
   );
   return inOldFields(changed);
 }

@@ -6,6 +6,7 @@ import {
   formatNetwork,
   type Ipv4,
   type Ipv4Network,
+  type Ipv4Range,
   networkContains,
   networksOverlap,
   parseIpv4,
@@ -13,10 +14,11 @@ import {
   rangeContains,
 } from '../../../net/address.ts';
 import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
+import { whoseAddress } from '../../networks/range-check.ts';
 import type { ServiceEdit } from '../../networks/served-networks.ts';
-import { UNTAGGED_VID } from '../../records/network-store.ts';
+import { UNTAGGED_VID, type UsedAddress } from '../../records/network-store.ts';
 import { NETWORK_PREFIX_MIN } from '../../records/rack-description.ts';
-import { allOf, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
+import { allOf, isRefusal, type Refusal, refuseField, refuseFields } from '../call/answer.ts';
 import { value } from '../call/operation.ts';
 import {
   addressOrNone,
@@ -92,11 +94,18 @@ interface WantedSubnet {
   readonly dnsServers: readonly string[] | undefined;
 }
 
-/** Checks parameters; @param before `undefined`: the subnet is new */
+/** The address of the router that is given, as a range; `undefined`: none is. */
+export function routerIn({ gateway_ip: text = '' }: GivenSubnet): Ipv4Range | undefined {
+  const router = parseIpv4(text);
+  return router === undefined ? undefined : { low: router, high: router };
+}
+
+/** Checks parameters; @param before `undefined`: the subnet is new; @param used what machines have of `routerIn` */
 export function wantedSubnet(
   view: NetworkView,
   given: GivenSubnet,
   before: SubnetView | undefined,
+  used: readonly UsedAddress[],
 ): WantedSubnet | Refusal {
   const found = allOf(
     networkIn(view, given, before),
@@ -116,6 +125,8 @@ export function wantedSubnet(
       (one) => one.type === 'dynamic' && one.subnet.subnet.id === before?.subnet.id && rangeContains(one, gateway),
     );
     if (dynamic !== undefined) return refuseField('gateway_ip', 'field.gateway-dynamic', spanOf(dynamic));
+    const owned = gateway === before?.gateway ? undefined : whoseAddress(gateway, view.records.reserved, used);
+    if (owned !== undefined) return refuseFields({ gateway_ip: [owned] });
   }
   return { cidr: given.cidr === undefined ? undefined : cidr, vlanId, gateway, dnsServers };
 }

@@ -10,12 +10,12 @@ import { formatIpv4 } from '../../../net/address.ts';
 import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
 import type { WantedChange } from '../../networks/networks.ts';
 import { defaultPlace } from '../../networks/reconcile.ts';
-import { DEFAULT_VLAN_ID, type Subnet } from '../../records/network-store.ts';
+import { DEFAULT_VLAN_ID, type Subnet, type UsedAddress } from '../../records/network-store.ts';
 import { type Answer, json, type Refusal, refuse } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, tried } from '../call/operation.ts';
 import { subnetJson } from '../json/subnet-json.ts';
 import { absent, change, findSubnet, listed, look } from './network-calls.ts';
-import { changedSubnet, type GivenSubnet, newSubnet, serviceOf, wantedSubnet } from './subnet-fields.ts';
+import { changedSubnet, type GivenSubnet, newSubnet, routerIn, serviceOf, wantedSubnet } from './subnet-fields.ts';
 import { withoutMade } from './vlan-service.ts';
 
 export const noSubnet = ({ path }: ApiCall): Refusal => absent('subnet', path.id);
@@ -35,8 +35,13 @@ async function read(call: ApiCall): Promise<Answer> {
 }
 
 /** The change that adds a subnet, with the default VLAN if there is none yet. */
-export function subnetAddition(view: NetworkView, id: number, given: GivenSubnet): WantedChange | Refusal {
-  const wanted = wantedSubnet(view, given, undefined);
+export function subnetAddition(
+  view: NetworkView,
+  id: number,
+  given: GivenSubnet,
+  used: readonly UsedAddress[],
+): WantedChange | Refusal {
+  const wanted = wantedSubnet(view, given, undefined, used);
   if ('kind' in wanted) return wanted;
   const cidr = wanted.cidr ?? '';
   const home = wanted.vlanId ?? DEFAULT_VLAN_ID;
@@ -55,11 +60,16 @@ export function subnetAddition(view: NetworkView, id: number, given: GivenSubnet
 }
 
 const add = (call: ApiCall, given: GivenSubnet): Promise<Answer> =>
-  change(call, (view, id) => subnetAddition(view, id, given), showSubnet);
+  change(call, (view, id, used) => subnetAddition(view, id, given, used), showSubnet, routerIn(given));
 
 /** The change of a subnet, at its racks and in the store. */
-export function subnetChange(view: NetworkView, before: SubnetView, given: GivenSubnet): WantedChange | Refusal {
-  const wanted = wantedSubnet(view, given, before);
+export function subnetChange(
+  view: NetworkView,
+  before: SubnetView,
+  given: GivenSubnet,
+  used: readonly UsedAddress[],
+): WantedChange | Refusal {
+  const wanted = wantedSubnet(view, given, before, used);
   if ('kind' in wanted) return wanted;
   const { subnet } = before;
   const isServed = before.served.length > 0;
@@ -83,11 +93,12 @@ export function subnetChange(view: NetworkView, before: SubnetView, given: Given
 const amend = (call: ApiCall, given: GivenSubnet): Promise<Answer> =>
   change(
     call,
-    (view) => {
+    (view, _nextId, used) => {
       const found = findSubnet(view, call.path.id ?? '');
-      return found === undefined ? noSubnet(call) : subnetChange(view, found, given);
+      return found === undefined ? noSubnet(call) : subnetChange(view, found, given, used);
     },
     showSubnet,
+    routerIn(given),
   );
 
 /** The change that removes a subnet with all that is in it. */

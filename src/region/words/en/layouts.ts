@@ -102,6 +102,8 @@ export const LAYOUTS = {
   'field.address-of-mode': ({ mode }: { readonly mode: string }) =>
     `A link in the mode ${mode} takes no address: give mode=static.`,
   'field.address-outside': ({ subnet }: { readonly subnet: string }) => `This address is not in ${subnet}.`,
+  'field.address-router': ({ address, subnet }: { readonly address: string; readonly subnet: string }) =>
+    `${address} is the router of the subnet ${subnet}: choose another address.`,
   'field.no-gateway': 'No auto or static link of this interface leads to a subnet with a router.',
   'field.several-gateways': ({ ids }: { readonly ids: readonly number[] }) =>
     `Several links have a router: give the id of one of them, ${ids.join(' or ')}.`,

@@ -90,6 +90,10 @@ export const NETWORKS = {
   'field.netmask': 'Give a mask such as 255.255.255.0.',
   'field.subnet-outside': ({ network }: In) => `The address is not in ${network}.`,
   'field.gateway-dynamic': ({ low, high }: Span) => `The address is in the dynamic range ${low} to ${high}.`,
+  'field.gateway-machine': ({ address, machine }: At & { readonly machine: string }) =>
+    `${address} belongs to ${machine}: give that another address first, or another router.`,
+  'field.gateway-reserved': ({ address, username }: At & { readonly username: string }) =>
+    `${address} is reserved by ${username}: release it first, or give another router.`,
   'field.dns-servers': 'Give at most 16 IPv4 addresses, separated by commas or blanks.',
   'field.not-served': ({ network }: In) =>
     `No rack serves ${network}: add a cluster interface first (nodegroups/UUID/interfaces, or cluster_interfaces of the rack's file).`,
