@@ -1,20 +1,22 @@
 // The conditions of an allocation on the network of a machine, and which interfaces meet them. Pure.
 //
-// Sources: the parameters `subnets`, `not_subnets`, `fabrics`, `not_fabrics`, `vlans`, `not_vlans`, `fabric_classes`, `not_fabric_classes` and `interfaces` of MAAS's
+// Sources: MAAS's specifiers of interfaces and networks; the parameters `subnets`, `not_subnets`, `fabrics`, `not_fabrics`, `vlans`, `not_vlans`, `fabric_classes`, `not_fabric_classes` and `interfaces` of MAAS's
 // `machines/?op=allocate`, as Juju sends them (`interfaces=0:space=5;1:space=7`, `not_subnets=space:dmz`); `networks` and `not_networks` of
 // `nodes/?op=acquire` in API 1.0 (`lan`, `name:lan`, `ip:10.20.0.7`, `vlan:100`).
 //
 // 1. An interface is in the subnets of its links, or, if it has no such link, in the one in which it was last seen.
 // 2. A name that is the id of one object and the name of another means the id.
-// 3. In 1.0, an interface is also in each network in which a person recorded it (`connect_macs`).
+// 3. An object may be named by a condition of its own: `subnet=cidr:10.20.0.0/24`, `vlan=vid:5`, `fabric=class:10g`.
+// 4. In 1.0, an interface is also in each network in which a person recorded it (`connect_macs`).
 
-import { formatMac, networkContains, parseIpv4 } from '../../net/address.ts';
+import { formatMac, type Ipv4, networkContains, parseIpv4 } from '../../net/address.ts';
 import { interfacesOf, type NetInterface } from '../layout/interfaces.ts';
 import { type NetworkView, oldNetworkName, type SubnetView } from '../networks/network-view.ts';
-import type { Machine } from '../records/machine.ts';
+import { type Machine, machineFqdn } from '../records/machine.ts';
+import { INTERFACE_KINDS } from '../records/machine-layout.ts';
 
-/** Whether an interface meets one condition. */
-type InterfaceTest = (one: NetInterface) => boolean;
+/** Whether an interface of a machine meets one condition. */
+type InterfaceTest = (one: NetInterface, machine: Machine) => boolean;
 
 /** The conditions on the network of one machine; all must hold. */
 interface NetworkConditions {
@@ -52,32 +54,61 @@ function findSubnet(text: string, { records: { subnets } }: NetworkView) {
   return called(subnets, text) ?? subnets.find(({ cidr }) => cidr === text);
 }
 
-/** The conditions by name. Each returns `undefined` if no object is called so. */
-const CONDITIONS: Readonly<Record<string, (text: string, view: NetworkView) => InterfaceTest | undefined>> = {
+/** The object that a text names: `name:lan` or `id:7`; without a form, either of them. */
+function specified<T extends { readonly id: number; readonly name: string }>(all: readonly T[], text: string) {
+  const [, form, own = ''] = /^(name|id):(.*)$/.exec(text) ?? [];
+  if (form === undefined) return called(all, text);
+  return all.find(({ id, name }) => (form === 'id' ? String(id) : name) === own);
+}
+
+/** Makes the test of a condition; `undefined`: no object is called so. */
+type Condition = (text: string, view: NetworkView) => InterfaceTest | undefined;
+
+/** The test of a condition that names its object by another condition, such as `vid:5`; `undefined`: it does not, or nothing is called so. */
+function nested(text: string, names: readonly string[], view: NetworkView): InterfaceTest | undefined {
+  const [, form = '', own = ''] = /^([a-z_]+):(.*)$/.exec(text) ?? [];
+  return names.includes(form) ? CONDITIONS[form]?.(own, view) : undefined;
+}
+
+/** The addresses that an interface has, or was last seen with. */
+const addressesOf = ({ links, nic }: NetInterface): readonly (Ipv4 | undefined)[] => [
+  ...links.map(({ address }) => address),
+  nic?.address,
+];
+
+const UNCONFIGURED = 'unconfigured';
+const TYPES: readonly string[] = [...INTERFACE_KINDS, 'unknown'];
+
+/** The conditions by name. */
+const CONDITIONS: Readonly<Record<string, Condition>> = {
   subnet: (text, view) => {
     const found = findSubnet(text, view);
-    return found && inSubnet(({ subnet }) => subnet.id === found.id);
+    if (found === undefined) return nested(text, ['ip', 'space', 'fabric', 'vlan', 'vid'], view);
+    return inSubnet(({ subnet }) => subnet.id === found.id);
   },
   space: (text, { records }) => {
     if (text === NO_SPACE || text === NO_SPACE_ID) return ({ vlan }) => vlan !== undefined && vlan.space === undefined;
-    const found = called(records.spaces, text);
+    const found = specified(records.spaces, text);
     return found && (({ vlan }) => vlan?.space?.id === found.id);
   },
   subnet_cidr: (text, view) => {
     const found = findSubnet(`cidr:${text}`, view);
     return found && inSubnet(({ subnet }) => subnet.id === found.id);
   },
-  fabric: (text, { records }) => {
-    const found = called(records.fabrics, text);
+  fabric: (text, view) => {
+    const byClass = /^class:(.*)$/.exec(text)?.[1];
+    if (byClass !== undefined) return CONDITIONS.fabric_class?.(byClass, view);
+    const found = specified(view.records.fabrics, text);
     return found && (({ vlan }) => vlan?.fabric.id === found.id);
   },
   fabric_class: (text, { records }) =>
     records.fabrics.some(({ classType }) => classType === text)
       ? ({ vlan }) => vlan?.fabric.classType === text
       : undefined,
-  vlan: (text, { records }) => {
-    const found = called(records.vlans, text);
-    return found && (({ vlan }) => vlan?.vlan.id === found.id);
+  vlan: (text, view) => {
+    const found = specified(view.records.vlans, text);
+    if (found === undefined) return nested(text, ['vid', 'fabric', 'space'], view);
+    return ({ vlan }) => vlan?.vlan.id === found.id;
   },
   vid: (text) => (/^\d{1,4}$/.test(text) ? ({ vlan }) => vlan?.vlan.vid === Number(text) : undefined),
   ip: (text) => {
@@ -86,9 +117,28 @@ const CONDITIONS: Readonly<Record<string, (text: string, view: NetworkView) => I
   },
   id: (text) => (/^\d{1,15}$/.test(text) ? ({ id }) => String(id) === text : undefined),
   name: (text) => (one) => one.name === text,
+  hostname: (text) => (_one, machine) => [machine.hostname, machineFqdn(machine)].includes(text.toLowerCase()),
+  type: (text) => (TYPES.includes(text.toLowerCase()) ? ({ kind }) => kind === text.toLowerCase() : undefined),
+  // As in MAAS: no link has an address.
+  mode: (text) =>
+    text.trim().toLowerCase() === UNCONFIGURED
+      ? ({ links }) => links.every(({ address }) => address === undefined)
+      : undefined,
+  link_speed: (text) => (/^\d{1,9}$/.test(text) ? ({ link }) => link.linkSpeed >= Number(text) : undefined),
   mac: (text) => (one) => formatMac(one.mac) === text.toLowerCase(),
-  tag: (text) => (one) => one.tags.includes(text),
+  tag: (text) => (one) => text.split('&&').every((tag) => one.tags.includes(tag)),
 };
+
+/** The conditions that mean something else in `interfaces`: there, `ip` is an address of the interface itself. */
+const OWN_CONDITIONS: Readonly<Record<string, Condition>> = {
+  ip: (text) => {
+    const address = parseIpv4(text);
+    return address === undefined ? undefined : (one) => addressesOf(one).includes(address);
+  },
+};
+
+/** The values of the conditions that have few. */
+const CHOICES: Readonly<Record<string, readonly string[]>> = { type: TYPES, mode: [UNCONFIGURED] };
 
 /** The conditions, as the refusal of an unknown one lists them. */
 const CONDITION_NAMES = Object.keys(CONDITIONS);
@@ -100,17 +150,24 @@ export interface UnusableCondition {
   readonly text: string;
   /** The names that conditions have, if the name is unknown. */
   readonly names: readonly string[] | undefined;
+  /** The values that the condition may have; `undefined`: those of a list of objects. */
+  readonly choices?: readonly string[] | undefined;
 }
 
 /** True for a condition that cannot be used, among what was parsed. */
 export const isUnusable = (one: object | undefined): one is UnusableCondition =>
   one !== undefined && 'kind' in one && one.kind === 'unusable';
 
-function testOf(condition: string, text: string, view: NetworkView): InterfaceTest | UnusableCondition {
-  const make = Object.hasOwn(CONDITIONS, condition) ? CONDITIONS[condition] : undefined;
+function testOf(
+  condition: string,
+  text: string,
+  view: NetworkView,
+  conditions = CONDITIONS,
+): InterfaceTest | UnusableCondition {
+  const make = Object.hasOwn(conditions, condition) ? conditions[condition] : undefined;
   const unusable = { kind: 'unusable', condition, text } as const;
   if (make === undefined) return { ...unusable, names: CONDITION_NAMES };
-  return make(text, view) ?? { ...unusable, names: undefined };
+  return make(text, view) ?? { ...unusable, names: undefined, choices: CHOICES[condition] };
 }
 
 /** Every test, or the first condition that cannot be used. */
@@ -177,7 +234,7 @@ export function parseLabels(
     for (const pair of pairs.split(',')) {
       const [, name, value] = /^([a-z_]+)=(.+)$/.exec(pair.trim()) ?? [];
       if (name === undefined || value === undefined) return undefined;
-      found.push(testOf(name, value, view));
+      found.push(testOf(name, value, view, { ...CONDITIONS, ...OWN_CONDITIONS }));
     }
     const tests = allTests(found);
     if (isUnusable(tests)) return tests;
@@ -190,9 +247,9 @@ export function parseLabels(
 export function meetsNetwork(machine: Machine, { some, none, labels }: NetworkConditions, view: NetworkView): boolean {
   const interfaces = interfacesOf(machine, view);
   return (
-    some.every((test) => interfaces.some(test)) &&
-    !none.some((test) => interfaces.some(test)) &&
-    [...labels.values()].every((tests) => interfaces.some((one) => tests.every((test) => test(one))))
+    some.every((test) => interfaces.some((one) => test(one, machine))) &&
+    !none.some((test) => interfaces.some((one) => test(one, machine))) &&
+    [...labels.values()].every((tests) => interfaces.some((one) => tests.every((test) => test(one, machine))))
   );
 }
 
@@ -204,6 +261,6 @@ export function matchInterfaces(
 ): Readonly<Record<string, readonly number[]>> {
   const interfaces = interfacesOf(machine, view);
   const idsOf = (tests: readonly InterfaceTest[]) =>
-    interfaces.filter((one) => tests.every((test) => test(one))).map(({ id }) => id);
+    interfaces.filter((one) => tests.every((test) => test(one, machine))).map(({ id }) => id);
   return Object.fromEntries([...labels].map(([label, tests]) => [label, idsOf(tests)]));
 }

@@ -24,7 +24,8 @@ export const PART_TAGS_MAX = 64;
 /** Characters of one tag. */
 export const PART_TAG_MAX = 256;
 
-const INTERFACE_KINDS = ['physical', 'bond', 'bridge', 'vlan'] as const;
+/** The kinds of interfaces, by MAAS's names of their types. */
+export const INTERFACE_KINDS = ['physical', 'bond', 'bridge', 'vlan'] as const;
 export type InterfaceKind = (typeof INTERFACE_KINDS)[number];
 
 /** How an interface gets an address in a subnet. `auto`: the region chooses one. `static`: a person chose one. `link_up`: it gets none. */

@@ -22,6 +22,7 @@ const withNetworks = (
     assert.equal((await ask('root', 'POST', 'subnets/', far)).status, 200);
     const [first] = (await ask('root', 'GET', `nodes/${systemId}/interfaces/`)).json;
     await ask('root', 'POST', `nodes/${systemId}/interfaces/${first.id}/?op=add_tag`, { tag: 'fast' });
+    await ask('root', 'POST', `nodes/${systemId}/interfaces/${first.id}/?op=add_tag`, { tag: 'quick' });
     await ask('root', 'PUT', 'fabrics/0/', { class_type: '10g' });
     await ask('root', 'PUT', `fabrics/${fabric.id}/`, { class_type: '1g' });
     const allocate = (fields: Fields, version?: '1.0') => {
@@ -58,6 +59,16 @@ const MET: readonly Fields[] = [
   { interfaces: '0:space=inside;1:subnet=lan,tag=fast' },
   { interfaces: '0:subnet=cidr:10.20.0.0/24;1:subnet=name:lan;2:subnet_cidr=10.20.0.0/24' },
   { interfaces: 'boot:name=eno1,mac=52:54:00:00:00:01' },
+  ...[`subnet=id:${SUBNET_ID}`, 'subnet=ip:10.20.0.77', 'subnet=space:inside', 'vlan=vid:0', 'vlan=id:5001'].map(
+    (text) => ({ interfaces: `a:${text}` }),
+  ),
+  ...['vlan=name:untagged', 'vlan=fabric:fabric-0', 'fabric=id:0', 'fabric=name:fabric-0', 'fabric=class:10g'].map(
+    (text) => ({ interfaces: `a:${text}` }),
+  ),
+  ...['space=name:inside', 'type=physical', 'type=PHYSICAL,name=eno2', 'mode=unconfigured,name=eno2'].map((text) => ({
+    interfaces: `a:${text}`,
+  })),
+  ...['subnet_cidr=10.20.0.0/24', 'tag=fast&&quick', 'link_speed=0'].map((text) => ({ interfaces: `a:${text}` })),
 ];
 
 const UNMET: readonly Fields[] = [
@@ -74,6 +85,15 @@ const UNMET: readonly Fields[] = [
   { not_fabric_classes: '10g' },
   { interfaces: '0:space=inside;1:space=dmz' },
   { interfaces: '0:name=eno2,tag=fast' },
+  ...['hostname=another', 'type=bond', 'type=unknown', 'vlan=vid:7', 'vlan=fabric:away', 'subnet=name:far'].map(
+    (text) => ({
+      interfaces: `a:${text}`,
+    }),
+  ),
+  ...['subnet=space:dmz', 'subnet_cidr=10.99.0.0/24', 'fabric=class:1g', 'tag=fast&&slow', 'link_speed=999999999'].map(
+    (text) => ({ interfaces: `a:${text}` }),
+  ),
+  { interfaces: 'a:ip=10.99.0.7' },
 ];
 
 const REFUSED: readonly (readonly [field: string, text: string, says: RegExp])[] = [
@@ -86,20 +106,50 @@ const REFUSED: readonly (readonly [field: string, text: string, says: RegExp])[]
   ['not_fabric_classes', '40g', /No fabric_class is called '40g'/],
   ['interfaces', '0:space=nowhere', /No space is called 'nowhere'/],
   ['interfaces', '0:speed=9', /'speed' is not a condition/],
+  ['interfaces', '0:vlan=vid:x', /No vlan is called 'vid:x'/],
+  ['interfaces', '0:subnet=cidr:10.77.0.0/24', /No subnet is called 'cidr:10\.77\.0\.0\/24'/],
+  ['interfaces', '0:type=usb', /'usb' is not a value of type: give physical, bond, bridge, vlan, unknown\./],
+  ['interfaces', '0:mode=static', /'static' is not a value of mode: give unconfigured\./],
   ['interfaces', 'space=inside', /Give a label and conditions/],
   ['interfaces', '0:space=inside;0:subnet=lan', /Give a label and conditions/],
   ['interfaces', '0:inside', /Give a label and conditions/],
 ];
 
+test('an interface is named by its id, its address, and the name of its machine', () =>
+  withNetworks(async (allocate, systemId, ask) => {
+    const { hostname, fqdn } = (await ask('root', 'GET', `machines/${systemId}/`)).json;
+    const [first, second] = (await ask('root', 'GET', `nodes/${systemId}/interfaces/`)).json;
+    const link = { mode: 'static', subnet: String(SUBNET_ID), ip_address: '10.20.0.25' };
+    const linked = await ask('root', 'POST', `nodes/${systemId}/interfaces/${second.id}/?op=link_subnet`, link);
+    assert.equal(linked.status, 200, linked.text);
+    for (const [conditions, ids] of [
+      [`hostname=${hostname}`, [first.id, second.id]],
+      [`hostname=${fqdn},id=${first.id}`, [first.id]],
+      ['ip=10.20.0.25', [second.id]],
+      ['type=physical,subnet=name:lan', [first.id, second.id]],
+      ['mode=unconfigured', [first.id]],
+    ] as const) {
+      const { json, text } = await allocate({ interfaces: `a:${conditions}` });
+      assert.deepEqual(json?.constraints_by_type, { interfaces: { a: ids } }, `${conditions}: ${text}`);
+    }
+    assert.equal((await allocate({ interfaces: 'a:ip=10.20.0.26' })).refusal, 'nothing-matches');
+  }));
+
 test('lists of machines take the same conditions on networks', () =>
   withNetworks(async (_allocate, systemId, ask) => {
-    const listed = async ({ interfaces, ...fields }: Fields) => {
+    const listed = async (fields: Fields) => {
       const answer = await ask('root', 'GET', `machines/?${new URLSearchParams(fields)}`);
       return answer.json.map((one: { readonly system_id: string }) => one.system_id);
     };
     for (const fields of MET) assert.deepEqual(await listed(fields), [systemId], JSON.stringify(fields));
-    for (const fields of UNMET.filter((one) => one.interfaces === undefined))
-      assert.deepEqual(await listed(fields), [], JSON.stringify(fields));
+    for (const fields of UNMET) assert.deepEqual(await listed(fields), [], JSON.stringify(fields));
+    const others = { storage: 'root:9999', pod: 'kvm', pod_type: 'virsh', devices: 'vendor_id=8086' };
+    const routers = { connected_to: '00:11:22:33:44:55', not_connected_to: '00:11:22:33:44:55' };
+    assert.deepEqual(await listed({ storage: others.storage }), []);
+    for (const [field, text] of Object.entries({ ...others, ...routers, interfaces: 'a', storage: 'x' })) {
+      const refused = await ask('root', 'GET', `machines/?${new URLSearchParams({ [field]: text })}`);
+      assert.deepEqual([refused.status, Object.keys(refused.json)], [400, [field]], refused.text);
+    }
   }));
 
 test('an interface in a VLAN without a space is in the space undefined', () =>

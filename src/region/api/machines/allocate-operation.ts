@@ -28,8 +28,8 @@ const size = (what: string) =>
     .optional()
     .describe(what);
 
-/** The conditions on machines that lists of machines have, too. */
-export const conditionParameters = z.object({
+/** The conditions on machines that one of several machines meets, or all of a list. */
+const conditionParameters = z.object({
   arch: value(z.string().max(64)).optional().describe('The architecture, `amd64` or `amd64/generic`.'),
   cpu_count: size('At least this many processors.'),
   mem: size('At least this much memory, in MiB.'),
@@ -66,7 +66,7 @@ const allocateParameters = conditionParameters.extend({
   interfaces: value(z.string().max(2000))
     .optional()
     .describe(
-      'For each label, an interface that meets its conditions: `0:space=dmz;1:subnet=lan,tag=fast`. Conditions: subnet, subnet_cidr, space, fabric, fabric_class, vlan, vid, ip, id, name, mac, tag.',
+      'For each label, an interface that meets its conditions: `0:space=dmz;1:subnet=lan,tag=fast`. Conditions: subnet, subnet_cidr, space, fabric, fabric_class, vlan, vid, ip, id, name, hostname, type, mode, link_speed, mac, tag.',
     ),
   dry_run: flag('True: show the machine that would be allocated, without allocating it.'),
   ip_address: value(z.string().max(15)).optional().describe('The address to assign. Default: a free one.'),
@@ -93,6 +93,13 @@ const newParameters = z.object({
     .describe('Refused: it is unknown which PCI and USB devices a machine has.'),
   verbose: flag('Must be false: the answer has `constraints_by_type` anyway.'),
   bridge_all: flag('Must be false: bridges are made by `create_bridge`.'),
+});
+
+/** The conditions that lists of machines have, too, with those that cannot be judged. */
+export const listConditions = conditionParameters.extend({
+  ...allocateParameters.pick({ storage: true, interfaces: true }).shape,
+  ...oldParameters.pick({ connected_to: true, not_connected_to: true }).shape,
+  ...newParameters.pick({ pod: true, pod_type: true, devices: true }).shape,
 });
 
 /** All that a condition can be made of. */
@@ -195,9 +202,10 @@ async function networkOf(
   };
 }
 
-function refuseCondition(field: string, { condition, text, names }: UnusableCondition): Refusal {
-  const shown = { condition: cleanWords(condition, 64), text: cleanWords(text, 64), names };
-  return refuseField(field, 'field.network-condition', shown);
+function refuseCondition(field: string, { condition, text, names, choices }: UnusableCondition): Refusal {
+  const shown = { condition: cleanWords(condition, 64), text: cleanWords(text, 64) };
+  if (choices !== undefined) return refuseField(field, 'field.condition-value', { ...shown, choices });
+  return refuseField(field, 'field.network-condition', { ...shown, names });
 }
 
 /** The parsed conditions, or for each that cannot be used a refusal in its place. */

@@ -46,7 +46,7 @@ import {
   values,
 } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
-import { conditionParameters, constraintsOf } from './allocate-operation.ts';
+import { constraintsOf, listConditions } from './allocate-operation.ts';
 import { parseArchitecture, readNames } from './enlistment-operations.ts';
 import {
   description,
@@ -138,7 +138,7 @@ function refuseRacks({ region }: ApiCall, wanted: readonly string[] | undefined)
 }
 
 const newListParameters = listParameters.extend({
-  ...conditionParameters.shape,
+  ...listConditions.shape,
   not_zone: values(FILTER_VALUES_MAX).optional().describe('As `not_in_zone`.'),
   not_pool: values(FILTER_VALUES_MAX).optional().describe('As `not_in_pool`.'),
   power_state: values(10).optional().describe('Only machines whose power is so: on, off, unknown or error.'),
@@ -166,7 +166,7 @@ async function conditionsOf(call: ApiCall, given: ListWishes): Promise<Constrain
   });
   return isRefusal(wanted) ? wanted : { ...wanted, powerStates };
 }
-const CONDITION_NAMES = conditionParameters.keyof().options;
+const CONDITION_NAMES = listConditions.keyof().options;
 
 /** The selection of a list, or for each parameter that cannot be used a refusal in its place. */
 const listWishes = async (call: ApiCall, given: ListWishes) =>

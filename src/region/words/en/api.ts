@@ -183,6 +183,15 @@ export const API = {
     names === undefined
       ? `No ${condition} is called '${text}': list them, and give a name or id of the list.`
       : `'${condition}' is not a condition: choose one of ${names.join(', ')}.`,
+  'field.condition-value': ({
+    condition,
+    text,
+    choices,
+  }: {
+    readonly condition: string;
+    readonly text: string;
+    readonly choices: readonly string[];
+  }) => `'${text}' is not a value of ${condition}: give ${choices.join(', ')}.`,
   'field.routers-unknown': ({ field }: { readonly field: string }) =>
     `Rackboot does not know to which routers a machine is connected: omit ${field}, and choose by networks.`,
   'field.devices-unknown':

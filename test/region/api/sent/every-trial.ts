@@ -45,7 +45,10 @@ const ELSEWHERE: Readonly<Record<string, readonly [names: string, file: string]>
   '2.0 POST machines/{system_id} unmount_special': ['*', 'region/api/controllers-api.test.ts'],
   '2.0 GET nodes': ['*', 'region/api/controllers-api.test.ts'],
   '2.0 POST discovery clear': ['*', 'region/api/discovery-api.test.ts'],
-  '2.0 GET machines': [NETWORK_CONDITIONS, 'region/api/allocate-networks.test.ts'],
+  '2.0 GET machines': [
+    `${NETWORK_CONDITIONS} interfaces pod pod_type devices connected_to not_connected_to`,
+    'region/api/allocate-networks.test.ts',
+  ],
   '2.0 POST machines allocate': [
     `${NETWORK_CONDITIONS} interfaces pod pod_type bridge_all devices verbose`,
     'region/api/allocate-networks.test.ts',

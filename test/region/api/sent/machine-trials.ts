@@ -25,7 +25,13 @@ const SHARED_CONDITIONS = {
   ...{ arch: 'amd64', cpu_count: '4', mem: '4096', tags: 'gpu', not_tags: 'slow', link_speed: '1000' },
   ...{ not_in_zone: 'default', not_in_pool: 'default' },
 };
-const LIST_CONDITIONS = { ...SHARED_CONDITIONS, not_zone: 'default', not_pool: 'default', power_state: 'on' };
+const LIST_CONDITIONS = {
+  ...SHARED_CONDITIONS,
+  storage: '50',
+  not_zone: 'default',
+  not_pool: 'default',
+  power_state: 'on',
+};
 /** Two machines; all filters choose the first. */
 async function twoMachines(site: AskedApi): Promise<Given> {
   await farRack(site);
