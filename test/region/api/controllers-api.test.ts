@@ -86,6 +86,25 @@ interface Node {
   readonly system_id: string;
 }
 
+test('lists of racks and of regions take the filters of nodes', () =>
+  withCallers(async ({ ask }) => {
+    const [region] = (await ask('alice', 'GET', 'regioncontrollers/')).json;
+    const { hostname } = (await ask('alice', 'GET', RACK)).json;
+    for (const [path, id, name] of [
+      ['rackcontrollers/', RACK_UUID, hostname],
+      ['regioncontrollers/', region.system_id, region.hostname],
+    ]) {
+      const idsOf = async (query: string): Promise<readonly string[]> =>
+        (await ask('alice', 'GET', `${path}?${query}`)).json.map((one: Node) => one.system_id);
+      for (const query of [`hostname=${name}`, `hostname=nope,${name}`, `id=${id}`, 'domain=maas', 'zone=default'])
+        assert.deepEqual(await idsOf(query), [id], `${path}?${query}`);
+      for (const query of ['hostname=nope', 'id=zzzzzz', 'domain=example.org', 'pool=default', 'agent_name=juju'])
+        assert.deepEqual(await idsOf(query), [], `${path}?${query}`);
+      assert.deepEqual(await idsOf(`mac_address=${FIRST_MAC}`), []);
+      assert.deepEqual(keysOf((await ask('alice', 'GET', `${path}?zone=nowhere`)).json), ['zone']);
+    }
+  }));
+
 test('nodes/ lists machines, devices and racks, and chooses them as machines/ does', () =>
   withCallers(async ({ ask, systemId }) => {
     const fields = { hostname: 'printer', mac_addresses: '52:54:00:00:00:0a' };

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type CallersPlace, withCallers } from './callers-place.ts';
+import { ipv4, mac } from '../../../src/net/address.ts';
+import { type CallersPlace, SUBNET_ID, withCallers } from './callers-place.ts';
 
 const keysOf = (value: object): readonly string[] => Object.keys(value).toSorted();
 const recordsOf = ({ region }: CallersPlace) => region.settings.of('a-remote-rack')?.dns;
@@ -371,4 +372,55 @@ test('a name with a CNAME has no other records, one CNAME, no loop, and is that 
     ])
       await refuse(change, 'hostname', /al\.maas has a CNAME/);
     assert.equal((await ask('root', 'PUT', `machines/${systemId}/`, { hostname: 'm1', description: 'x' })).status, 200);
+  }));
+
+test('the names of machines and devices are listed with all=true, once they have an address', () =>
+  withCallers(async ({ ask, systemId, store }) => {
+    await ask('root', 'POST', 'dnsresources/', { fqdn: 'www.maas', ip_addresses: '10.20.0.5' });
+    const printer = (
+      await ask('alice', 'POST', 'devices/', { hostname: 'printer', mac_addresses: '52:54:00:00:00:77' })
+    ).json;
+    const { fqdn, hostname } = (await ask('root', 'GET', `machines/${systemId}/`)).json;
+    const link = { mode: 'static', subnet: String(SUBNET_ID), ip_address: '10.20.0.25' };
+    const nic = `nodes/${printer.system_id}/interfaces/${printer.interface_set[0].id}`;
+    assert.equal((await ask('root', 'POST', `${nic}/?op=link_subnet`, link)).status, 200);
+    const addresses = [{ mac: mac(0x525400000001), address: ipv4(0x0a140014) }];
+    await store.changeMachine<never>(systemId, 1, () => ({ kind: 'change', fields: {}, events: [], addresses }));
+    await ask('alice', 'POST', 'devices/', { hostname: 'silent', mac_addresses: '52:54:00:00:00:78' });
+    const names = async (query: string): Promise<readonly string[]> =>
+      (await ask('alice', 'GET', `dnsresources/?${query}`)).json.map((one: { readonly fqdn: string }) => one.fqdn);
+    assert.deepEqual(await names(''), ['www.maas']);
+    assert.deepEqual(await names('all=false'), ['www.maas']);
+    for (const [query, wanted] of [
+      ['', ['www.maas', fqdn, 'printer.maas']],
+      ['&domain=maas&rrtype=a', ['www.maas', fqdn, 'printer.maas']],
+      ['&rrtype=TXT', []],
+      [`&name=${hostname.toUpperCase()}`, [fqdn]],
+      ['&fqdn=printer.maas', ['printer.maas']],
+      ['&fqdn=printer.example', []],
+    ] as const)
+      assert.deepEqual(await names(`all=true${query}`), wanted, query);
+    const shown = (await ask('alice', 'GET', 'dnsresources/?all=true&fqdn=printer.maas')).json;
+    assert.deepEqual(shown, [
+      {
+        ...{ id: -1, fqdn: 'printer.maas', address_ttl: null, ip_addresses: null },
+        resource_records: [
+          {
+            ...{ rrtype: 'A', rrdata: '10.20.0.25', ttl: null, system_id: printer.system_id, node_type: 1 },
+            ...{ user_id: null, dnsresource_id: null, dnsdata_id: null },
+          },
+        ],
+        resource_uri: '/MAAS/api/2.0/dnsresources/-1/',
+      },
+    ]);
+  }));
+
+test('a type of records that is unknown is refused by lists, too', () =>
+  withCallers(async ({ ask }) => {
+    for (const path of ['dnsresources/', 'dnsresourcerecords/', 'dnsresources/?all=true']) {
+      const query = path.includes('?') ? '&' : '?';
+      const refused = await ask('alice', 'GET', `${path}${query}rrtype=ZZ&domain=nowhere`);
+      assert.deepEqual([refused.status, keysOf(refused.json).toSorted()], [400, ['domain', 'rrtype']], refused.text);
+      assert.match(String(refused.json.rrtype), /AAAA/);
+    }
   }));

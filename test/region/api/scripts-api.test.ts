@@ -257,6 +257,12 @@ test('a machine is commissioned and tested with the chosen scripts, and the resu
       for (const text of right) assert.equal((await ask('GET', `${path}${text}`)).status, 200, `${field} ${text}`);
     }
     assert.equal((await ask('GET', `2.0/nodes/${id}/results/?hardware_type=storage`)).status, 400);
+    for (const type of ['zz', 'testing,zz', '9']) {
+      const refused = await ask('GET', `2.0/nodes/${id}/results/?type=${type}`);
+      assert.deepEqual([refused.status, Object.keys(refused.json)], [400, ['type']], refused.text);
+    }
+    const typed = async (type: string) => (await ask('GET', `2.0/nodes/${id}/results/?type=${type}`)).json.length;
+    assert.deepEqual([await typed('2'), await typed('Testing,1'), await typed('installation')], [1, 1, 0]);
     assert.equal((await ask('GET', '2.0/nodes/zzzzzz/results/')).status, 404);
   }));
 

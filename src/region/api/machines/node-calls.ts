@@ -9,7 +9,7 @@ import { listFor } from '../call/long-answers.ts';
 import type { ApiCall } from '../call/operation.ts';
 import { deviceJson } from '../json/device-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
-import { acceptedRacks, controllerJson, readController } from '../racks/controller-calls.ts';
+import { chosenRacks, controllerJson, readController } from '../racks/controller-calls.ts';
 import { nodeOf } from './machine-calls.ts';
 import { machineEntries } from './machine-list.ts';
 
@@ -22,18 +22,8 @@ async function* entries(call: ApiCall, filter: MachineFilter): AsyncGenerator<un
   const where = whereabouts(call.region);
   for (const device of await store.listMachines({ ...filter, isDevice: true }, 0, DEVICES_MAX))
     yield deviceJson(device, where);
-  const { systemIds, hostnames, zoneIds, domains, macs, poolIds, agentNames } = filter;
-  if (macs !== undefined || poolIds !== undefined || agentNames !== undefined) return;
   const zones = await listAreas(call, 'zone');
-  const { domain } = call.region.config();
-  for (const rack of acceptedRacks(call)) {
-    const isWanted =
-      (systemIds?.includes(rack.uuid) ?? true) &&
-      (hostnames?.includes(rack.name) ?? true) &&
-      (zoneIds?.includes(rack.zoneId ?? 0) ?? true) &&
-      (domains?.includes(domain) ?? true);
-    if (isWanted) yield controllerJson(call, rack, zones);
-  }
+  for (const rack of chosenRacks(call, filter)) yield controllerJson(call, rack, zones);
 }
 
 /** Reads a machine, a device or a rack. */

@@ -95,6 +95,28 @@ export const refuseTaken = (call: ApiCall, records: readonly NamedRecord[], name
     ? refuseField('name', 'field.dns-name-taken', { name })
     : undefined;
 
+/** The type of a record in a parameter, or the refusal that lists those that there are. */
+export const typeIn = (text: string): NamedRecord['type'] | Refusal =>
+  RECORD_TYPES.find((one) => one === text.toUpperCase()) ??
+  refuseField('rrtype', 'field.record-type', { known: RECORD_TYPES });
+
+/** The domain that a parameter names, or the refusal that lists those that there are. */
+export const domainIn = (call: ApiCall, text: string): string | Refusal =>
+  namedDomain(currentDomainIds(call), text) ??
+  refuseField('domain', 'field.domain-unknown', { domains: currentDomains(call) });
+
+/** The refusal of addresses, or of their TTL, that a name cannot have. @param own its present addresses. @param list undefined: they stay */
+export function refuseAddresses(
+  name: string,
+  own: readonly NamedRecord[],
+  list: readonly string[] | undefined,
+  ttl: number | undefined,
+): Refusal | undefined {
+  if (list !== undefined) return list.length > 0 ? undefined : refuseField('ip_addresses', 'field.dns-no-address');
+  const isVain = ttl !== undefined && own.length === 0;
+  return isVain ? refuseField('address_ttl', 'field.dns-ttl-of-nothing', { name }) : undefined;
+}
+
 /** The refusal of a number that no name has which can be changed. */
 export function refuseNameless(call: ApiCall, id: number): Refusal {
   const reserved = reservedRecords(call).find((one) => one.id === id);

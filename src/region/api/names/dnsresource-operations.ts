@@ -23,12 +23,14 @@ import {
 } from '../call/operation.ts';
 import { API_2 } from '../json/fixed-json.ts';
 import { subnetJson } from '../json/subnet-json.ts';
+import { flag, isTrue } from '../machines/machine-calls.ts';
 import {
   byName,
   changeRecords,
   currentDomainIds,
   currentDomains,
   currentRecords,
+  domainIn,
   domainOf,
   type NamedRecord,
   named,
@@ -39,9 +41,11 @@ import {
   ofRecord,
   partsOf,
   RECORD_TYPES,
+  refuseAddresses,
   refuseNameless,
   refuseTaken,
   reservedRecords,
+  typeIn,
 } from './dns-records.ts';
 
 type Revise = Parameters<typeof changeRecords>[1];
@@ -121,22 +125,28 @@ const filters = z.object({
     .describe(`Only records of this type: ${RECORD_TYPES.join(', ')}.`),
 });
 
-/** The records that pass the filter, or a refusal of an unknown domain. */
+/** The records that pass the filter, or a refusal of an unknown domain or type. */
 async function filtered(call: ApiCall, given: z.output<typeof filters>): Promise<readonly NamedRecord[] | Refusal> {
   const records = await loaded(call);
   const domains = currentDomains(call);
-  const domain = given.domain === undefined ? undefined : namedDomain(currentDomainIds(call), given.domain);
-  if (given.domain !== undefined && domain === undefined) {
-    return refuseField('domain', 'field.domain-unknown', { domains });
-  }
+  const found = allOf(
+    given.domain === undefined ? undefined : domainIn(call, given.domain),
+    given.rrtype === undefined ? undefined : typeIn(given.rrtype),
+  );
+  if (isRefusal(found)) return found;
+  const [domain, rrtype] = found;
   return records.filter(
     ({ name, type }) =>
       (given.fqdn === undefined || name === given.fqdn.toLowerCase()) &&
       (given.name === undefined || name.split('.', 1)[0] === given.name.toLowerCase()) &&
       (domain === undefined || domainOf(domains, name) === domain) &&
-      (given.rrtype === undefined || type === given.rrtype.toUpperCase()),
+      (rrtype === undefined || type === rrtype),
   );
 }
+
+const nameFilters = filters.extend({
+  all: flag('True: include the names of machines and devices. They have the id -1, and their addresses as records.'),
+});
 
 const checkFilters = judging(filters, async (call, passed) => [await filtered(call, passed)]);
 
@@ -221,18 +231,6 @@ async function changeName(call: ApiCall, given: z.output<typeof changedName>): P
   return ofName(given, refused) ?? showName(call, name);
 }
 
-/** The refusal of addresses, or of their TTL, that a name cannot have. @param own its present addresses. @param list undefined: they stay */
-function refuseAddresses(
-  name: string,
-  own: readonly NamedRecord[],
-  list: readonly string[] | undefined,
-  ttl: number | undefined,
-): Refusal | undefined {
-  if (list !== undefined) return list.length > 0 ? undefined : refuseField('ip_addresses', 'field.dns-no-address');
-  const isVain = ttl !== undefined && own.length === 0;
-  return isVain ? refuseField('address_ttl', 'field.dns-ttl-of-nothing', { name }) : undefined;
-}
-
 async function removeName(call: ApiCall): Promise<Answer> {
   const refused = await changeRecords(call, (records) => {
     const name = findName(call, records)?.[0]?.name;
@@ -247,10 +245,6 @@ const newRecord = z.object({
   rrdata: value(z.string().min(1).max(1024)).describe('The data, as in a zone file.'),
   ttl: ttlOf.optional().describe('Its TTL, in seconds.'),
 });
-
-const typeIn = (text: string): NamedRecord['type'] | Refusal =>
-  RECORD_TYPES.find((one) => one === text.toUpperCase()) ??
-  refuseField('rrtype', 'field.record-type', { known: RECORD_TYPES });
 
 async function addRecord(call: ApiCall, given: Passed<typeof newRecord>, lost?: ReadonlySet<string>): Promise<Answer> {
   const known = typeIn(given.rrtype ?? '');
@@ -318,12 +312,16 @@ const record = { path: 'dnsresourcerecords/{id}', handler: 'DNSResourceRecordHan
 const NAMES: readonly Operation[] = [
   defineOperation({
     ...{ ...reading, ...names },
-    doc: 'List the names that the racks serve besides those of machines.',
-    parameters: filters,
+    doc: 'List the names that the racks serve, with or without those of machines and devices.',
+    parameters: nameFilters,
     check: checkFilters,
     run: async (call, given) => {
       const found = await filtered(call, given);
-      return 'kind' in found ? found : json(byName(found).map((one) => resourceJson(call, one)));
+      if ('kind' in found) return found;
+      const shown = byName(found).map((one) => resourceJson(call, one));
+      if (!isTrue(given.all)) return json(shown);
+      const domain = given.domain === undefined ? undefined : namedDomain(currentDomainIds(call), given.domain);
+      return (await import('./node-names.ts')).listWithNodes(call, shown, { ...given, domain });
     },
   }),
   defineOperation({

@@ -5,6 +5,7 @@
 // 1. Every object has every key of a node. The region keeps no hardware of racks, so these values are empty.
 
 import type { Area } from '../../records/area.ts';
+import type { MachineFilter } from '../../records/filters.ts';
 import { isAway, type Rack } from '../../records/rack.ts';
 import { words } from '../../words/text.ts';
 import { moveToZone } from '../areas/area-operations.ts';
@@ -61,9 +62,33 @@ const notFound = ({ path }: ApiCall): Refusal =>
 const rackIn = (call: ApiCall): Rack | Refusal =>
   acceptedRacks(call).find(({ uuid }) => uuid === call.path.system_id) ?? notFound(call);
 
-export async function listControllers(call: ApiCall): Promise<Answer> {
+/** A controller, as filters see it. */
+interface Filtered {
+  readonly id: string;
+  readonly name: string;
+  /** `undefined`: the default one. */
+  readonly zoneId?: number | undefined;
+}
+
+/** True if a controller passes a filter of nodes. It has no hardware address, pool or agent name by which the filter could choose it. */
+export function isChosen(call: ApiCall, { id, name, zoneId = 0 }: Filtered, filter: MachineFilter): boolean {
+  const { systemIds, hostnames, zoneIds, domains, macs, poolIds, agentNames } = filter;
+  return (
+    [macs, poolIds, agentNames].every((one) => one === undefined) &&
+    (systemIds?.includes(id) ?? true) &&
+    (hostnames?.includes(name.toLowerCase()) ?? true) &&
+    (zoneIds?.includes(zoneId) ?? true) &&
+    (domains?.includes(call.region.config().domain) ?? true)
+  );
+}
+
+/** The accepted racks that pass a filter of nodes. */
+export const chosenRacks = (call: ApiCall, filter: MachineFilter): readonly Rack[] =>
+  acceptedRacks(call).filter((rack) => isChosen(call, { ...rack, id: rack.uuid }, filter));
+
+export async function listControllers(call: ApiCall, filter: MachineFilter): Promise<Answer> {
   const zones = await listAreas(call, 'zone');
-  return json(acceptedRacks(call).map((rack) => controllerJson(call, rack, zones)));
+  return json(chosenRacks(call, filter).map((rack) => controllerJson(call, rack, zones)));
 }
 
 export async function readController(call: ApiCall): Promise<Answer> {
@@ -169,10 +194,12 @@ export function powerParameters(call: ApiCall): Answer {
 /** The system id of a region without a rack in its process. */
 const REGION_ID = 'region';
 
+const ownRack = (call: ApiCall): Rack | undefined => acceptedRacks(call).find(({ isEmbedded }) => isEmbedded);
+
 /** The region, which has the id and the name of the rack in its process. */
 function regionJson(call: ApiCall, zones: readonly Area[]): Record<string, unknown> {
   const { domain } = call.region.config();
-  const own = acceptedRacks(call).find(({ isEmbedded }) => isEmbedded);
+  const own = ownRack(call);
   const id = own?.uuid ?? REGION_ID;
   const alone = { ...UNKNOWN, hostname: REGION_ID, fqdn: `${REGION_ID}.${domain}`, domain: { name: domain } };
   return {
@@ -187,8 +214,10 @@ function regionJson(call: ApiCall, zones: readonly Area[]): Record<string, unkno
   };
 }
 
-export const listRegions = async (call: ApiCall): Promise<Answer> =>
-  json([regionJson(call, await listAreas(call, 'zone'))]);
+export async function listRegions(call: ApiCall, filter: MachineFilter): Promise<Answer> {
+  const { uuid: id = REGION_ID, name = REGION_ID, zoneId } = ownRack(call) ?? {};
+  return json(isChosen(call, { id, name, zoneId }, filter) ? [regionJson(call, await listAreas(call, 'zone'))] : []);
+}
 
 export async function readRegion(call: ApiCall): Promise<Answer> {
   const shown = regionJson(call, await listAreas(call, 'zone'));

@@ -2,11 +2,13 @@
 //
 // Source: MAAS's handlers of both. `nodegroups/` (`rack-operations.ts`) has the racks with their state and their cluster interfaces.
 //
-// 1. Only accepted racks are shown.
+// 1. Only accepted racks are shown. Lists take the filters of all nodes; racks have no hardware address, pool or agent name that they could meet.
 
 import { z } from 'zod';
 import { cleanWords } from '../../records/text-json.ts';
+import { isRefusal } from '../call/answer.ts';
 import { defineOperation, nothing, type Operation, tried, value, values } from '../call/operation.ts';
+import { checkFilter, machineFilter } from '../machines/machine-operations.ts';
 
 /** Racks that one request names. */
 const NAMED_MAX = 500;
@@ -45,11 +47,25 @@ const controllerChange = z.object({
     .describe('Refused unless it is `manual`: racks are not switched.'),
 });
 
+const filter = z.object({
+  hostname: values(NAMED_MAX).optional().describe('Only those with these names.'),
+  id: values(NAMED_MAX).optional().describe('Only those with these system ids.'),
+  domain: values(NAMED_MAX).optional().describe('Only those in these domains.'),
+  zone: values(NAMED_MAX).optional().describe('Only those in these zones.'),
+  pool: values(NAMED_MAX).optional().describe('None: only machines are in pools.'),
+  mac_address: values(NAMED_MAX).optional().describe('None: the region keeps no hardware addresses of racks.'),
+  agent_name: values(NAMED_MAX).optional().describe('None: only machines are allocated.'),
+});
+const listing = { method: 'GET', access: 'user', parameters: filter, check: checkFilter } as const;
+
 const RACKS: readonly Operation[] = [
   defineOperation({
-    ...{ ...racks, ...reader },
+    ...{ ...racks, ...listing },
     doc: 'List the accepted racks.',
-    run: async (call) => (await calls()).listControllers(call),
+    run: async (call, given) => {
+      const wanted = await machineFilter(call, given);
+      return isRefusal(wanted) ? wanted : (await calls()).listControllers(call, wanted);
+    },
   }),
   defineOperation({
     ...{ ...rack, ...reader },
@@ -106,9 +122,12 @@ const RACKS: readonly Operation[] = [
 export const CONTROLLER_OPERATIONS: readonly Operation[] = [
   ...RACKS,
   defineOperation({
-    ...{ ...regions, ...reader },
+    ...{ ...regions, ...listing },
     doc: 'List the region, as the only one of its kind.',
-    run: async (call) => (await calls()).listRegions(call),
+    run: async (call, given) => {
+      const wanted = await machineFilter(call, given);
+      return isRefusal(wanted) ? wanted : (await calls()).listRegions(call, wanted);
+    },
   }),
   defineOperation({
     ...{ ...region, ...reader },

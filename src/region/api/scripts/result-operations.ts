@@ -7,6 +7,7 @@
 import { z } from 'zod';
 import type { Machine } from '../../records/machine.ts';
 import { runStatusOf, type ScriptKind, type ScriptResult } from '../../records/script-store.ts';
+import { cleanWords } from '../../records/text-json.ts';
 import { type Answer, allOf, isRefusal, json, NO_MACHINE, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
 import {
@@ -143,7 +144,11 @@ const checkForms = async (_call: ApiCall, given: GivenForms) => [refuseForms(giv
 
 const filters = values(NAMES_MAX).optional().describe('Only scripts with these names.');
 const listParameters = z.object({
-  type: value(z.string().max(64)).optional().describe('Only runs of this type: `commissioning` (0) or `testing` (2).'),
+  type: value(z.string().max(64))
+    .optional()
+    .describe(
+      'Only runs of these types: `commissioning` (0) or `testing` (2). Rackboot keeps no runs of `installation` (1).',
+    ),
   include_output: include,
   filters,
   hardware_type: kindOfHardware,
@@ -151,12 +156,34 @@ const listParameters = z.object({
 const readParameters = z.object({ include_output: include, filters, hardware_type: kindOfHardware });
 const downloadParameters = z.object({ filters, ...downloadForms });
 
+/** The types that lists can choose, by name and number. */
+const TYPE_WORDS = [...Object.values(TYPES), [1, 'Installation'] as const].flatMap(([number, title]) => [
+  String(number),
+  title.toLowerCase(),
+]);
+
+/** The types in a parameter; `undefined`: all. */
+const typesIn = (text: string | undefined): readonly string[] | undefined =>
+  text === undefined || text === '' ? undefined : text.split(',').map((word) => word.trim().toLowerCase());
+
+function refuseType(text: string | undefined): Refusal | undefined {
+  const strange = typesIn(text)?.find((word) => !TYPE_WORDS.includes(word));
+  return strange === undefined
+    ? undefined
+    : refuseField('type', 'field.result-type', { text: cleanWords(strange, 40), known: TYPE_WORDS });
+}
+
+const checkList = async (_call: ApiCall, given: z.output<typeof listParameters>) => [
+  refuseForms(given),
+  refuseType(given.type),
+];
+
 async function list(call: ApiCall, given: z.output<typeof listParameters>): Promise<Answer> {
   const machine = await machineOf(call);
   if (machine === undefined) return NO_MACHINE;
-  const refused = refuseForms(given);
-  if (refused !== undefined) return refused;
-  const wanted = given.type?.split(',').map((word) => word.trim().toLowerCase());
+  const found = allOf(...(await checkList(call, given)));
+  if (isRefusal(found)) return found;
+  const wanted = typesIn(given.type);
   const withOutput = isTrue(given.include_output);
   const { scripts } = call.region.store;
   const all = await scripts.listResults(machine.systemId, { withOutput: false });
@@ -305,7 +332,7 @@ export const RESULT_OPERATIONS: readonly Operation[] = [
     handler: 'NodeScriptResultsHandler',
     doc: 'List the results of script runs on a machine, newest first.',
     parameters: listParameters,
-    check: judging(listParameters, checkForms),
+    check: judging(listParameters, checkList),
     run: list,
   }),
   defineOperation({

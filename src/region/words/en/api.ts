@@ -169,6 +169,8 @@ export const API = {
   'field.user-data-kind': ({ known }: { readonly known: readonly string[] }) =>
     `cloud-init would ignore this user data: begin it with one of ${known.join(', ')}, or give a MIME message or gzip`,
   'field.ip-address': 'Give an IPv4 address such as 10.20.0.10.',
+  'field.result-type': ({ text, known }: { readonly text: string; readonly known: readonly string[] }) =>
+    `'${text}' is not a type of results: give ${known.join(', ')}.`,
   'field.storage': 'Give sizes in GB, and tags of the disk in parentheses: root:50(ssd),100.',
   'field.interfaces': 'Give a label and conditions for each interface: 0:space=dmz;1:subnet=lan,tag=fast.',
   'field.network-condition': ({

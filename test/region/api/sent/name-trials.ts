@@ -1,6 +1,7 @@
 // Trials of zones, pools, tags, domains and names.
 
 import assert from 'node:assert/strict';
+import { ipv4, mac } from '../../../../src/net/address.ts';
 import type { AskedApi } from '../../asked-api.ts';
 import { both, type Given, machine, machineAfter, only, type Sight, type Trial } from './trial.ts';
 
@@ -107,6 +108,15 @@ const NAMES: readonly Trial[] = [
   ...listed('dnsresources', { fqdn: 'old.maas', name: 'old', domain: 'maas', rrtype: 'A' }).map((trial) =>
     'rrtype' in trial.send ? { ...trial, reads: { rrtype: bothNames } } : trial,
   ),
+  {
+    ...{ of: '2.0 GET dnsresources', send: { all: 'true' }, reads: { all: only('fqdn') } },
+    given: async (site) => {
+      const id = await machine(site, 'ready', { hostname: 'one', domain: 'maas' });
+      const addresses = [{ mac: mac(0x525400000001), address: ipv4(0x0a140007) }];
+      await site.place.store.changeMachine(id, 1, () => ({ kind: 'change', fields: {}, events: [], addresses }));
+      return { kept: 'one.maas' };
+    },
+  },
   ...listed('dnsresourcerecords', { fqdn: 'old.maas', name: 'old', domain: 'maas', rrtype: 'TXT' }),
   {
     of: '2.0 POST dnsresourcerecords',

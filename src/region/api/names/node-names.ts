@@ -1,0 +1,71 @@
+// The names of machines and devices among the names of `dnsresources/`, whose `all` asks for them.
+//
+// Source: MAAS's implicit DNS records: without an id of their own (-1), and with the addresses as records.
+//
+// 1. A machine or a device is listed once it has an address. LIST_CHUNK of them are read at a time.
+
+import { formatIpv4 } from '../../../net/address.ts';
+import { whereabouts } from '../../life/whereabouts.ts';
+import type { MachineFilter } from '../../records/filters.ts';
+import { type Machine, machineFqdn } from '../../records/machine.ts';
+import type { Answer } from '../call/answer.ts';
+import { listFor } from '../call/long-answers.ts';
+import type { ApiCall } from '../call/operation.ts';
+import { API_2 } from '../json/fixed-json.ts';
+import { LIST_CHUNK } from '../machines/machine-list.ts';
+
+/** MAAS's id of a name that is stored with its machine. */
+const IMPLICIT = -1;
+
+interface NameFilter {
+  readonly fqdn?: string | undefined;
+  readonly name?: string | undefined;
+  readonly domain?: string | undefined;
+  readonly rrtype?: string | undefined;
+}
+
+/** The names that are shown already, followed by those of machines and devices that pass the filter. */
+export const listWithNodes = (call: ApiCall, shown: readonly unknown[], filter: NameFilter): Answer =>
+  listFor(call, entries(call, shown, filter));
+
+async function* entries(
+  call: ApiCall,
+  shown: readonly unknown[],
+  { fqdn, name, domain, rrtype = 'A' }: NameFilter,
+): AsyncGenerator<unknown, void> {
+  yield* shown;
+  if (rrtype.toUpperCase() !== 'A') return;
+  const label = name ?? fqdn?.split('.', 1)[0];
+  const filter: MachineFilter = {
+    hostnames: label === undefined ? undefined : [label.toLowerCase()],
+    domains: domain === undefined ? undefined : [domain],
+  };
+  for (const isDevice of [false, true])
+    for await (const node of nodes(call, { ...filter, isDevice }))
+      if (fqdn === undefined || machineFqdn(node) === fqdn.toLowerCase()) yield nameJson(call, node);
+}
+
+async function* nodes({ region }: ApiCall, filter: MachineFilter): AsyncGenerator<Machine, void> {
+  for (let afterId = 0; ; ) {
+    const found = await region.store.listMachines(filter, afterId, LIST_CHUNK);
+    yield* found;
+    const last = found.at(-1);
+    if (last === undefined || found.length < LIST_CHUNK) return;
+    afterId = last.id;
+  }
+}
+
+/** `undefined`: it has no address. */
+function nameJson({ region }: ApiCall, node: Machine): unknown {
+  const addresses = whereabouts(region).addressesOf(node);
+  if (addresses.length === 0) return undefined;
+  const owner = { system_id: node.systemId, node_type: node.device === undefined ? 0 : 1, user_id: null };
+  return {
+    ...{ id: IMPLICIT, fqdn: machineFqdn(node), address_ttl: null, ip_addresses: null },
+    resource_records: addresses.map((address) => ({
+      ...{ rrtype: 'A', rrdata: formatIpv4(address), ttl: null, ...owner },
+      ...{ dnsresource_id: null, dnsdata_id: null },
+    })),
+    resource_uri: `${API_2}/dnsresources/${IMPLICIT}/`,
+  };
+}
