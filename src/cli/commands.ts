@@ -5,6 +5,7 @@ import { defaultConfig } from '../control/default-config.ts';
 import { readVersion } from '../files/program-version.ts';
 import { captureCommands, nameStandardInput } from './captures/commands.ts';
 import { clientCommands } from './clients/commands.ts';
+import { completionCommand } from './completion/commands.ts';
 import { configCommands } from './config/commands.ts';
 import { forgottenDashes } from './forgotten-dashes.ts';
 import { asksForHelp, COMMAND_GROUPS, groupedHelp } from './help.ts';
@@ -29,7 +30,6 @@ const config = {
   describe: 'Configuration file (also RACKBOOT_CONFIG)',
   requiresArg: true,
 } as const;
-const COMPLETION_COMMAND = 'completion';
 /** The option by which the shell's script asks, before the name of the program and the words of the line. */
 const COMPLETION_OPTION = '--get-yargs-completions';
 const shared: SharedOptions = { config, json: { type: 'boolean', default: false, describe: 'Print JSON' } };
@@ -42,12 +42,14 @@ export async function runCommand(written: readonly string[]): Promise<number> {
     printError(forgotten);
     return 2;
   }
-  if (args[0] === COMPLETION_OPTION) {
-    const { proposalsFor } = await import('./completion.ts');
-    const { words, asksParser } = await proposalsFor(args.slice(2));
-    for (const word of words) print(word);
-    if (!asksParser) return 0;
-  }
+  if (args[0] !== COMPLETION_OPTION) return await runTyped(args);
+  const { lineOf, proposalsFor } = await import('./completion/proposals.ts');
+  const { words, parserLine } = await proposalsFor(lineOf(args.slice(1)));
+  for (const word of words) print(word);
+  return parserLine === undefined ? 0 : await runTyped([COMPLETION_OPTION, 'rackboot', ...parserLine]);
+}
+
+async function runTyped(args: readonly string[]): Promise<number> {
   let code = 0;
   try {
     const parser = await commandParser(args, (result) => {
@@ -69,8 +71,6 @@ type Finish = (code: number) => void;
 async function groupHelps(): Promise<readonly string[]> {
   const helps: string[] = [];
   for (const command of COMMAND_GROUPS.flatMap(({ commands }) => commands)) {
-    // For this command the parser would print the completion script and end the process.
-    if (command === COMPLETION_COMMAND) continue;
     const parser = await commandParser([command], () => undefined);
     helps.push(await parser.getHelp());
   }
@@ -93,7 +93,7 @@ export async function commandParser(args: readonly string[], finish: Finish): Pr
 
 /** Adds all commands to a parser that has none. */
 export function addCommands(parser: Argv, finish: Finish): Parser {
-  const racks = rackCommands(base(parser), shared, finish);
+  const racks = rackCommands(completionCommand(base(parser)), shared, finish);
   const images = imageCommands(configCommands(racks, shared, finish), shared, finish);
   const machines = leasesCommand(machinesCommand(images, shared, finish), shared, finish);
   const powers = powerCommands(scriptsCommand(machines, shared, finish), shared, finish);
@@ -110,7 +110,6 @@ function base(parser: Argv) {
     .strict()
     .demandCommand(1, 'name a command')
     .help()
-    .completion(COMPLETION_COMMAND, 'Print the shell script that completes commands, for the shell to evaluate')
     .alias('h', 'help')
     .wrap(Math.min(110, process.stdout.columns ?? 100))
     .fail((message, error) => {

@@ -70,6 +70,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   useradd: 'passwd',
   virsh: 'libvirt-clients',
   wget: 'wget',
+  zsh: 'zsh',
   zstd: 'zstd',
 };
 

@@ -14,6 +14,12 @@ const WITHOUT_ARGUMENTS: ReadonlySet<string> = new Set(['events']);
 const ownSubcommands = (noun: string): string | undefined =>
   Object.hasOwn(NAMED_COMMANDS, noun) ? NAMED_COMMANDS[noun] : undefined;
 
+/** True if Rackboot has a command of its own with this name. */
+export const isOwnCommand = (name: string): boolean => ownSubcommands(name) !== undefined;
+
+/** The options of every generated command. */
+export const OPERATION_OPTIONS = ['--api', '--config', '--help', '--json', '--profile'];
+
 /** The arguments with Rackboot's own spelling of the noun: `ssh-keys` is `sshkeys`. */
 export function withOwnNoun(args: readonly string[]): readonly string[] {
   const [word = '', ...rest] = args;

@@ -5,13 +5,14 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
-import { proposalsFor } from '../../../src/cli/completion.ts';
+import { lineOf, proposalsFor } from '../../../src/cli/completion/proposals.ts';
 import { findOperationNoun, mayBeOperation, untaken, withOwnNoun } from '../../../src/cli/operations/commands.ts';
 import { ownNouns } from '../../../src/cli/operations/own-nouns.ts';
 import { systemClock } from '../../../src/clock.ts';
@@ -180,29 +181,110 @@ test('a shell gets proposals for profiles, nouns, operations and parameters', as
     const { words } = await proposalsFor(line.split(' '));
     assert.ok(words.includes(word), `${line}: ${words.join(' ')}`);
   }
-  assert.deepEqual(await proposalsFor(['leases', 'l']), { words: [], asksParser: true });
+  assert.deepEqual(await proposalsFor(['leases', 'l']), { words: [], parserLine: ['leases', 'l'] });
   for (const line of ['zones read --profile ', 'images upload x y --profile f', 'node-groups list --json --profile '])
-    assert.deepEqual(await proposalsFor(line.split(' ')), { words: ['far'], asksParser: false }, line);
+    assert.deepEqual(await proposalsFor(line.split(' ')), { words: ['far'] }, line);
 });
 
-test('bash completes with the script that rackboot completion prints', { skip: missing('bash') }, async () => {
-  const bin = join(home, 'bin-of-shell');
+test('a shell gets proposals only for the place of the word', async () => {
+  for (const [line, wanted] of [
+    ['logout ', ['far']],
+    ['maas logout ', ['far']],
+    ['logout far ', []],
+    ['maas list ', []],
+    ['maas login ', []],
+    ['node-group-interface update ', []],
+    ['node-group-interface update u1 --', ['--api', '--config', '--help', '--json', '--profile']],
+    ['maas far subnets read --', ['--debug', '--help', '--insecure']],
+    ['subnets ', ['create', 'read']],
+    ['subnet read ', []],
+    ['nothing-of-this-name ', []],
+  ] as const)
+    assert.deepEqual(await proposalsFor(line.split(' ')), { words: wanted }, line);
+  for (const [line, parserLine] of [
+    ['maas config ', ['config', '']],
+    ['ssh-keys ', ['sshkeys', '']],
+    ['images upload ', ['images', 'upload', '']],
+  ] as const)
+    assert.deepEqual((await proposalsFor(line.split(' '))).parserLine, parserLine, line);
+});
+
+test('a line of a shell names the program or its alias maas', () => {
+  assert.deepEqual(lineOf(['rackboot', 'logout', '']), ['logout', '']);
+  assert.deepEqual(lineOf(['/usr/bin/rackboot', 'maas', '']), ['maas', '']);
+  assert.deepEqual(lineOf(['maas', 'far', '']), ['maas', 'far', '']);
+});
+
+/** The environment of a shell that finds this program. */
+async function shellEnvironment(shell: string): Promise<NodeJS.ProcessEnv> {
+  const bin = join(home, `bin-of-${shell}`);
   const launcher = `#!/bin/sh\nexec "${process.execPath}" "${MAIN}" "$@"\n`;
-  await promisify(execFile)('mkdir', [bin]);
+  await mkdir(bin);
   writeFileSync(join(bin, 'rackboot'), launcher);
   chmodSync(join(bin, 'rackboot'), 0o755);
+  return { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}`, SHELL: `/bin/${shell}` };
+}
+
+test('bash completes with the script that rackboot completion prints', { skip: missing('bash') }, async () => {
   const complete = (words: string): string => `COMP_WORDS=(${words}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1))
-    _rackboot_yargs_completions; echo "\${COMPREPLY[@]}"`;
-  const script = ['eval "$(rackboot completion)"', complete('rackboot lea'), complete('rackboot leases cl')];
-  const more = [complete('rackboot node-group-i'), complete('rackboot maas far commissioning-s')];
-  const { stdout } = await promisify(execFile)('bash', ['-c', [...script, ...more].join('\n')], {
-    env: { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}`, SHELL: '/bin/bash' },
-    timeout: 120_000,
-  });
-  assert.deepEqual(stdout.trim().split('\n'), [
+    _rackboot_completions; echo "\${COMPREPLY[@]}"`;
+  const script = [
+    "alias maas='rackboot maas'",
+    'eval "$(rackboot completion)"',
+    'complete -p rackboot maas',
+    complete('rackboot lea'),
+    complete('rackboot leases cl'),
+    complete('rackboot node-group-i'),
+    complete('rackboot maas far commissioning-s'),
+    complete('rackboot maas logout ""'),
+    complete('rackboot logout ""'),
+    complete('rackboot subnets ""'),
+    complete('rackboot node-group-interface update ""'),
+    complete('maas f'),
+    complete('maas far commissioning-s'),
+    complete('maas far zones create n'),
+  ];
+  const env = await shellEnvironment('bash');
+  const { stdout } = await promisify(execFile)('bash', ['-c', script.join('\n')], { env, timeout: 240_000 });
+  assert.deepEqual(stdout.trimEnd().split('\n'), [
+    'complete -o bashdefault -o default -F _rackboot_completions rackboot',
+    'complete -o bashdefault -o default -F _rackboot_completions maas',
     'leases',
     'clear',
     'node-group-interface node-group-interfaces',
     'commissioning-script commissioning-scripts',
+    'far',
+    'far',
+    'create read',
+    '',
+    'far',
+    'commissioning-script commissioning-scripts',
+    'name=',
   ]);
+});
+
+test("bash leaves MAAS's own program its completion", { skip: missing('bash') }, async () => {
+  const env = await shellEnvironment('bash-of-maas');
+  const bin = env.PATH?.split(delimiter)[0] ?? '';
+  writeFileSync(join(bin, 'maas'), '#!/bin/sh\n');
+  chmodSync(join(bin, 'maas'), 0o755);
+  const script = 'eval "$(rackboot completion)"; complete -p maas || echo none';
+  const { stdout } = await promisify(execFile)('bash', ['-c', script], { env, timeout: 120_000 });
+  assert.equal(stdout, 'none\n');
+});
+
+test('zsh completes with the script that rackboot completion prints', { skip: missing('zsh') }, async () => {
+  const complete = (words: string): string => `words=(${words}); CURRENT=$#words; _rackboot_completions`;
+  const script = [
+    'compdef() { print -r -- "compdef $*" }',
+    '_describe() { local -a shown; shown=("$' + '{(@P)2}"); print -r -- $shown }',
+    '_default() { print default }',
+    'eval "$(rackboot completion)"',
+    complete('rackboot maas logout ""'),
+    complete('rackboot subnets ""'),
+    complete('rackboot node-group-interface update ""'),
+  ];
+  const env = await shellEnvironment('zsh');
+  const { stdout } = await promisify(execFile)('zsh', ['-f', '-c', script.join('\n')], { env, timeout: 120_000 });
+  assert.equal(stdout, 'compdef _rackboot_completions rackboot\nfar\ncreate read\ndefault\n');
 });
