@@ -39,14 +39,11 @@ const HASH_BYTES = 32;
 /** Its messages are refusal codes; `wordOf` makes refusals of them. */
 const newUser = z.object({
   username: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9@.+_-]{0,149}$/, 'field.username'),
-  email: z.union([
-    z.literal(''),
-    z
-      .string()
-      .max(254)
-      .regex(/^[^\s@]+@[^\s@]+$/, 'field.email')
-      .refine((text) => cleanText(text) === text, 'field.email'),
-  ]),
+  email: z
+    .string()
+    .max(254)
+    .regex(/^(?:[^\s@]+@[^\s@]+)?$/, 'field.email')
+    .refine((text) => cleanText(text) === text, 'field.email'),
   password: z.string().min(PASSWORD_MIN, 'field.password-short').max(PASSWORD_MAX, 'field.password-long'),
 });
 
@@ -92,6 +89,10 @@ export const passwordProblems = (password: string) => problemsOf(newUser.shape.p
 /** The problems of an e-mail address; undefined: none. */
 export const emailProblems = (email: string) => problemsOf(newUser.shape.email, email);
 
+/** True if another of these accounts than `username` has the e-mail address, in upper or lower case. */
+export const isEmailTaken = (users: readonly User[], email: string, username: string): boolean =>
+  email !== '' && users.some((user) => user.username !== username && user.email.toLowerCase() === email.toLowerCase());
+
 function derive(password: string, salt: Uint8Array): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     scrypt(password.normalize('NFKC'), salt, HASH_BYTES, SCRYPT, (error, key) =>
@@ -130,12 +131,15 @@ export function equalSecrets(a: string, b: string): boolean {
 /**
  * Creates an administrator.
  * @param isShort as for `newUserProblem`
- * @throws RackError `bad-argument` for an invalid name, e-mail address or password; `already-exists` if the name is taken
+ * @throws RackError `bad-argument` for an invalid name, e-mail address or password; `already-exists` if the name or the address is taken
  */
 export async function createAdmin(store: RegionStore, clock: Clock, account: NewUser, isShort = false): Promise<User> {
   const problem = newUserProblem(account, isShort);
   if (problem !== undefined) throw new RackError('bad-argument', problem);
   const { username, email, password } = account;
+  if (isEmailTaken(await store.accounts.listUsers(), email, username)) {
+    throw new RackError('already-exists', sentenceOf(refusal('field.email-taken', { email })));
+  }
   const passwordHash = await hashPassword(password, clock);
   const user = await store.accounts.addUser({
     username,

@@ -6,6 +6,7 @@
 // 2. Commands that would change the state of a locked machine are refused, and only force deletes it. People may still switch its power and
 //    open a debug login, because neither takes it from its owner.
 
+import { cleanText } from '../../clean-text.ts';
 import type { MachineChange } from '../records/decisions.ts';
 import type { ChangeKnowledge, ChangeQuestion } from '../records/knowledge.ts';
 import type { Machine } from '../records/machine.ts';
@@ -17,6 +18,8 @@ import type { Actor, CommandRefusal } from './commands.ts';
 export const OWNER_DATA_MAX = 64;
 const KEY_MAX = 255;
 const VALUE_MAX = 4096;
+/** The most characters of a key that its refusal shows. */
+const KEY_SHOWN_MAX = 300;
 /** Bound on one machine's owner data, in bytes of JSON: a control character takes six. Answers contain the data twice. */
 export const OWNER_DATA_BYTES_MAX = 64 * 1024;
 /** Bound on the owner data of all machines of one user together, in bytes of JSON. */
@@ -36,15 +39,19 @@ function refuseOthers({ hostname, owner }: Machine, by: Actor, what: 'data' | 'l
   return { kind: 'refuse', refusal: refusal('not-owner.change', { machine: hostname, owner, what }) };
 }
 
-/** Why owner data is refused; `undefined` if it is valid. */
-export function ownerDataProblem(data: ReadonlyMap<string, string>): RefusalNamed<'invalid-parameters'> | undefined {
+/** Why owner data is refused, by the keys at fault. */
+export function ownerDataProblems(
+  data: ReadonlyMap<string, string>,
+): ReadonlyMap<string, RefusalNamed<'invalid-parameters'>> {
+  const problems = new Map<string, RefusalNamed<'invalid-parameters'>>();
   for (const [key, value] of data) {
     if (!/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(key) || key.length > KEY_MAX) {
-      return refusal('field.owner-data-key', { max: KEY_MAX });
-    }
-    if (value.length > VALUE_MAX) return refusal('field.owner-data-value', { key, max: VALUE_MAX });
+      problems.set(cleanText(key, KEY_SHOWN_MAX), refusal('field.owner-data-key', { max: KEY_MAX }));
+    } else if (value.length > VALUE_MAX) problems.set(key, refusal('field.owner-data-value', { key, max: VALUE_MAX }));
+    if (problems.size === OWNER_DATA_MAX) return problems;
   }
-  return data.size > OWNER_DATA_MAX ? refusal('field.owner-data-keys', { max: OWNER_DATA_MAX }) : undefined;
+  if (data.size > OWNER_DATA_MAX) problems.set('key', refusal('field.owner-data-keys', { max: OWNER_DATA_MAX }));
+  return problems;
 }
 
 const jsonBytes = (value: object): number => Buffer.byteLength(JSON.stringify(value));
@@ -66,7 +73,7 @@ function refuseBytes(
   return refusal('owner-data-limit.user', { owner, bytes: total, max: OWNER_DATA_TOTAL_BYTES_MAX });
 }
 
-/** Sets owner data; an empty value removes its key. The caller has checked `data` with `ownerDataProblem`. */
+/** Sets owner data; an empty value removes its key. The caller has checked `data` with `ownerDataProblems`. */
 export function decideOwnerData(
   machine: Machine,
   data: ReadonlyMap<string, string>,

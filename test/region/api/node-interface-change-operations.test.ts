@@ -105,6 +105,9 @@ test('a VLAN interface needs a tagged VLAN', () =>
   withNics(async ({ first, post }) => {
     const refused = await post('?op=create_vlan', { parent: String(first), vlan: '5001' });
     assert.deepEqual([refused.status, Object.keys(refused.json)], [400, ['vlan']]);
+    const why = ['Give the id of a VLAN, a number (vlans lists them); empty: disconnected.'];
+    for (const vlan of ['x', '-1', '1'.repeat(16)])
+      assert.deepEqual((await post('?op=create_vlan', { parent: String(first), vlan })).json, { vlan: why });
   }));
 
 test('a VLAN interface is made, read, changed and deleted; its frames are those of a tagged VLAN of the fabric', () =>

@@ -32,6 +32,22 @@ test('a user is created, read, listed and deleted by an administrator only', () 
     assert.equal((await ask('GET', '2.0/users/carol/')).status, 404);
   }));
 
+test('an e-mail address belongs to one user, in upper or lower case', () =>
+  withAskedApi(async ({ ask }) => {
+    assert.equal((await ask('PUT', '2.0/users/alice/', { email: 'a@example.org' })).status, 200);
+    const taken = { email: ['Another user has the e-mail address A@example.org: give another one, or none.'] };
+    for (const refused of [
+      await ask('POST', '2.0/users/', { username: 'carol', email: 'A@example.org', password: 'long enough' }),
+      await ask('PUT', '2.0/users/bob/', { email: 'A@example.org' }),
+    ])
+      assert.deepEqual([refused.status, refused.json], [400, taken]);
+    assert.equal((await ask('PUT', '2.0/users/alice/', { email: 'A@example.org' })).status, 200);
+    const both = await ask('POST', '2.0/users/', { username: 'bob', email: 'a@example.org', password: 'long enough' });
+    assert.deepEqual(Object.keys(both.json).toSorted(), ['email', 'username']);
+    const wrong = await ask('POST', '2.0/users/', { username: 'dora', email: 'x', password: 'long enough' });
+    assert.deepEqual(wrong.json, { email: ['an e-mail address must have the form name@host'] });
+  }));
+
 test('an administrator changes the e-mail address of a user, alone or with the rights', () =>
   withAskedApi(async ({ ask }) => {
     for (const version of ['1.0', '2.0']) {

@@ -5,7 +5,7 @@ import {
   OWNER_DATA_BYTES_MAX,
   OWNER_DATA_MAX,
   OWNER_DATA_TOTAL_BYTES_MAX,
-  ownerDataProblem,
+  ownerDataProblems,
 } from '../../../src/region/life/ownership.ts';
 import { sentenceOf } from '../../../src/region/words/refusal.ts';
 import { bareMachine } from './bare-machine.ts';
@@ -16,8 +16,8 @@ const notes = (count: number): ReadonlyMap<string, string> =>
   new Map(Array.from({ length: count }, (_, index) => [`note ${index}`, 'x']));
 
 test('owner data is bounded, and a removed key makes room for another', () => {
-  assert.equal(ownerDataProblem(notes(OWNER_DATA_MAX)), undefined);
-  assert.match(sentenceOf(ownerDataProblem(notes(OWNER_DATA_MAX + 1)) ?? assert.fail()), /^at most/);
+  assert.equal(ownerDataProblems(notes(OWNER_DATA_MAX)).size, 0);
+  assert.match(sentenceOf(ownerDataProblems(notes(OWNER_DATA_MAX + 1)).get('key') ?? assert.fail()), /^at most/);
   const full = bareMachine('deployed', { ownerData: Object.fromEntries(notes(OWNER_DATA_MAX)) });
   const one = decideOwnerData(full, new Map([['another', 'x']]), terms());
   assert.ok(one.kind === 'refuse' && one.refusal.name === 'owner-data-limit');
@@ -26,6 +26,28 @@ test('owner data is bounded, and a removed key makes room for another', () => {
     ['another', 'x'],
   ]);
   assert.equal(decideOwnerData(full, instead, terms()).kind, 'change');
+});
+
+test('each key at fault is named, cut if it is long', () => {
+  const long = 'k'.repeat(256);
+  const problems = ownerDataProblems(
+    new Map([
+      [long, 'x'],
+      ['fine', 'x'],
+      ['a\u0001', 'x'],
+      ['k'.repeat(1000), 'x'],
+      ['note', 'x'.repeat(4097)],
+    ]),
+  );
+  assert.deepEqual(
+    [...problems].map(([key, { code }]) => [key, code]),
+    [
+      [long, 'field.owner-data-key'],
+      ['a\\x01', 'field.owner-data-key'],
+      [`${'k'.repeat(299)}…`, 'field.owner-data-key'],
+      ['note', 'field.owner-data-value'],
+    ],
+  );
 });
 
 test('owner data is bounded in bytes of JSON, for one machine and for all of one user; it may always shrink', () => {

@@ -35,7 +35,12 @@ export const commonParameters = z.object({
     .optional()
     .describe('Its hardware address. Default: that of an interface it is made of.'),
   tags: values(PART_TAGS_MAX).optional().describe('Its tags.'),
-  vlan: value(z.union([z.literal(''), whole]))
+  vlan: value(
+    z
+      .string()
+      .regex(/^\d{0,15}$/, 'field.vlan-id')
+      .transform((text) => (text === '' ? ('' as const) : Number(text))),
+  )
     .optional()
     .describe('The id of its VLAN; empty: disconnected.'),
   mtu: value(whole.pipe(z.number().min(MTU.min).max(MTU.max)))

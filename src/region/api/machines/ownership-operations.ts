@@ -5,7 +5,7 @@
 
 import { z } from 'zod';
 import type { CommandRefusal } from '../../life/commands.ts';
-import { decideLock, decideOwnerData, ownerDataProblem } from '../../life/ownership.ts';
+import { decideLock, decideOwnerData, ownerDataProblems } from '../../life/ownership.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
 import { type Answer, json, NO_MACHINE, refuse, refuseFields } from '../call/answer.ts';
 import { type ApiCall, defineOperation, type Operation } from '../call/operation.ts';
@@ -29,8 +29,8 @@ function setOwnerData(place: typeof common | typeof ofDevices, op: string): Oper
     async run(call, fields) {
       const data = new Map<string, string>();
       for (const [key, list] of fields) if (key !== 'op') data.set(key, list.at(-1) ?? '');
-      const problem = ownerDataProblem(data);
-      if (problem !== undefined) return refuseFields({ key: [problem] });
+      const problems = ownerDataProblems(data);
+      if (problems.size > 0) return refuseFields(Object.fromEntries([...problems].map(([key, one]) => [key, [one]])));
       const { store, clock } = call.region;
       const node = await nodeOf(call);
       if ((node?.device !== undefined) !== isOfDevices) return isOfDevices ? refuse('not-found.device') : NO_MACHINE;

@@ -345,6 +345,13 @@ async function amend(call: ApiCall, given: Given): Promise<Answer> {
   return await ofRange(change(call, decide, showRange(call, users), among));
 }
 
+/** The refusal to take the dynamic range from a cluster interface that gives addresses from it. A file that has it is named by another check. */
+function refuseServed({ range, served, subnet: { subnet } }: RangeView): Refusal | undefined {
+  if (range.kind !== 'dynamic' || served === undefined || served.management === 0) return undefined;
+  if (served.pin !== undefined) return undefined;
+  return refuse('in-use.range-served', { network: subnet.cidr, rack: served.rackName, name: served.name });
+}
+
 const remove = (call: ApiCall): Promise<Answer> =>
   change(call, (view) => {
     const found = findRange(view, call);
@@ -353,7 +360,8 @@ const remove = (call: ApiCall): Promise<Answer> =>
     const made = withoutMade(found);
     const isHeld = type === 'reserved' || served === undefined;
     return (
-      refuseForeign(call, found) ?? {
+      refuseForeign(call, found) ??
+      (made === undefined ? refuseServed(found) : undefined) ?? {
         ...{ kind: 'change', change: 'removed', what: `${type} range`, name: spanText(found), id: range.id },
         ...{ remove: { ranges: [range.id] }, put: { subnets: made?.subnets ?? [] } },
         service: made?.service ?? (isHeld ? [] : boundsEdit(served, type, undefined)),

@@ -10,7 +10,13 @@
 
 import { z } from 'zod';
 import { RackError } from '../../../errors.ts';
-import { emailProblems, newUserProblems, PASSWORD_MAX, passwordProblems } from '../../accounts/accounts.ts';
+import {
+  emailProblems,
+  isEmailTaken,
+  newUserProblems,
+  PASSWORD_MAX,
+  passwordProblems,
+} from '../../accounts/accounts.ts';
 import { ownerLostEvent } from '../../racks/rack-owners.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
 import type { NetworkRecords } from '../../records/network-store.ts';
@@ -95,6 +101,14 @@ const newUser = z.object({
 
 const refuseTaken = (username: string): Refusal => refuseField('username', 'field.username-taken', { username });
 
+/** The refusal of an e-mail address that another account has. @param username the account that may have it */
+async function refuseEmail({ region }: ApiCall, email: string, username: string): Promise<Refusal | undefined> {
+  if (email === '') return undefined;
+  return isEmailTaken(await region.store.accounts.listUsers(), email, username)
+    ? refuseField('email', 'field.email-taken', { email })
+    : undefined;
+}
+
 async function create(call: ApiCall, given: z.output<typeof newUser>): Promise<Answer> {
   const { username, password } = given;
   const email = given.email ?? '';
@@ -102,8 +116,12 @@ async function create(call: ApiCall, given: z.output<typeof newUser>): Promise<A
   if (problems !== undefined) return refuseFields(problems);
   const { store, clock } = call.region;
   if ((await store.accounts.findUser(username)) !== undefined) return refuseTaken(username);
+  const emailTaken = await refuseEmail(call, email, username);
+  if (emailTaken !== undefined) return emailTaken;
   const isAdmin = isTrue(given.is_superuser);
   return withHash(call, password, true, async (passwordHash) => {
+    const takenMeanwhile = await refuseEmail(call, email, username);
+    if (takenMeanwhile !== undefined) return takenMeanwhile;
     const user = await store.accounts.addUser({
       username,
       email,
@@ -124,6 +142,7 @@ const checkUser = judging(newUser.partial(), async (call, { username = '', email
   return [
     refuseFields(newUserProblems({ username, email, password }) ?? {}),
     known === undefined ? undefined : refuseTaken(username),
+    await refuseEmail(call, email, username),
   ];
 });
 
@@ -206,6 +225,8 @@ async function change(call: ApiCall, given: Passed<typeof changes>): Promise<Ans
   const email = given.email ?? user.email;
   const problems = given.email === undefined ? undefined : emailProblems(email);
   if (problems !== undefined) return refuseFields({ email: problems });
+  const taken = email === user.email ? undefined : await refuseEmail(call, email, user.username);
+  if (taken !== undefined) return taken;
   const isAdmin = given.is_superuser === undefined ? user.isAdmin : isTrue(given.is_superuser);
   const refusal =
     given.is_superuser === undefined || isAdmin ? undefined : await refuseLoss(call, user, 'not-allowed.own-rights');

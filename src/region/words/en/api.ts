@@ -352,6 +352,8 @@ export const API = {
   'internal-error.password': 'The password could not be stored.',
   'field.username-taken': ({ username }: { readonly username: string }) =>
     `The user ${username} exists already: choose another name.`,
+  'field.email-taken': ({ email }: { readonly email: string }) =>
+    `Another user has the e-mail address ${email}: give another one, or none.`,
   'field.heir': ({ username }: { readonly username: string }) => `There is no other user ${username}.`,
   'field.key-rename': 'Give the key, or its middle part.',
   'not-allowed.own-rights': 'You cannot revoke your own rights: ask another administrator.',

@@ -88,6 +88,7 @@ export const LAYOUTS = {
     readonly name: string;
     readonly home: string;
   }) => `This VLAN is in ${fabric}, and ${name} is connected to ${home}: give a VLAN of that fabric.`,
+  'field.vlan-id': 'Give the id of a VLAN, a number (vlans lists them); empty: disconnected.',
   'field.no-such-vlan': ({ id }: Id) => `There is no VLAN with the id ${id}.`,
   'field.vlan-untagged': 'This VLAN is untagged: its frames need no interface of their own.',
   'field.vlan-twin': ({ name }: Named) => `${name} already receives this VLAN.`,

@@ -49,6 +49,8 @@ export const NETWORKS = {
   'in-use.space': ({ name }: Named) => `The space ${name} has VLANs: move them to another space first.`,
   'in-use.subnet-served': ({ network, rack, name }: In & Named & { readonly rack: string }) =>
     `The rack ${rack} serves ${network}: remove its cluster interface ${name} first.`,
+  'in-use.range-served': ({ network, rack, name }: In & Named & { readonly rack: string }) =>
+    `${network} has DHCP with this range by the cluster interface ${name} of the rack ${rack}: switch DHCP off first (dhcp_on=false of the VLAN, or management=0).`,
   'in-use.subnet-address': ({ network, address }: In & At) => `${address} of ${network} is reserved: release it first.`,
   'in-use.subnet-route': ({ network }: In) => `A static route leads from or to ${network}: delete it first.`,
   'in-use.interface': ({
