@@ -1,20 +1,26 @@
 // The files of a boot tree that Rackboot made, for `rackboot reset`. The tree may be one that another TFTP server serves, too.
 //
-//   images/XX/HASH.img, images/systems/NAME-HASH, images/.…     the store
+//   images/XX/HASH.img, images/systems/NAME-HASH/FILE, images/.…  the store
 //   OS/ARCH/SUBARCH/RELEASE/LABEL                                its links, which lead to images/systems
 //   …/manifest.json, .loaders-ARCH.json                          boot loaders, installers and environments, with the files that they name
 //
-// 1. A file is Rackboot's by its name in the store, by a manifest of Rackboot, or by the name of an unfinished one. All others stay.
+// 1. A file is Rackboot's by its name in the store, by a manifest of Rackboot, or as the hidden copy of such a file. All others stay.
 // 2. A directory goes as a whole if all in it is Rackboot's. Links are removed, never followed.
 // 3. A directory at the place of a file is a person's, and so is a boot loader in the top directory whose size is not that of the manifest, as for
 //    a check (`images/parts/part-check.ts`).
+// 4. An unfinished directory, and one that was replaced, is Rackboot's. One that was only moved away may have files that no check has seen
+//    (`images/directory-publication.ts`), so it is judged as in its place.
 
 import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
+import { CPUS } from '../../boot/architectures.ts';
 import { osErrorCode } from '../../errors.ts';
+
 import { UNFINISHED_END } from '../../images/directory-publication.ts';
-import { listKnownParts } from '../../images/parts/part-check.ts';
+import { LOADER } from '../../images/offers/offer.ts';
+import { filesNamedIn, listKnownParts } from '../../images/parts/part-check.ts';
 import { MANIFEST } from '../../images/parts/tree-parts.ts';
+import { kindOfFile } from '../../images/streams/file-kind.ts';
 
 /** The files of a tree, by whose they are. */
 export interface TreeShares {
@@ -29,23 +35,29 @@ const UUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
 const STORED_FILE = new RegExp(
   `^images/(?:[0-9a-f]{2}/[0-9a-f]{64}\\.(?:img(?:\\.zst)?|squashfs|root\\.tar|root\\.gz|file)|\\.place|\\.(?:manifests|links|imports)\\.lock|\\.part-(?:\\d+-)?${UUID}[^/]*)$`,
 );
-/** Its directories: manifests, downloads, uploads, damaged copies, dates of documents, and files of systems. */
-const STORED_DIRECTORY = new RegExp(
-  `^images/(?:\\.(?:manifests|downloads|uploads|damaged|seen)|systems/\\.?[^/]+-[0-9a-f]{12}(?:${UNFINISHED_END})?)$`,
-);
+/** Its directories: manifests, downloads, uploads, damaged copies, and dates of documents. */
+const STORED_DIRECTORY = /^images\/\.(?:manifests|downloads|uploads|damaged|seen)$/;
 /** Directories of the store that may be empty. */
-const STORE_LEVEL = /^images(?:\/(?:[0-9a-f]{2}|systems))?$/;
-/** Unfinished directories and files (`images/directory-publication.ts`). */
-const UNFINISHED_DIRECTORY = new RegExp(`^\\..+${UNFINISHED_END}$`);
-const UNFINISHED_FILE = new RegExp(`^\\..+\\.${UUID}$`);
-/** A damaged file that a check took out (`images/parts/part-check.ts`). */
-const TAKEN_OUT = /^(?<above>(?:.*\/)?)\.(?<name>[^/]+)\.damaged$/;
-/** Where the links of a system lead, from the directory of its release. */
-const SYSTEM_LINK = /^(?:\.\.\/){4}images\/systems\/[^/]+$/;
+const STORE_LEVEL = /^images(?:\/(?:[0-9a-f]{2}|systems(?:\/[^/]+-[0-9a-f]{12})?))?$/;
+/** A file of a system, even of one whose directory is unfinished. */
+const SYSTEM_FILE = new RegExp(`^images/systems/\\.?[^/]+-[0-9a-f]{12}(?:${UNFINISHED_END})?/(?<file>[^/]+)$`);
+/** A directory that is not in its place, where Rackboot publishes one. */
+const UNFINISHED_DIRECTORY = new RegExp(
+  `^(?:images/systems/\\.[^/]+-[0-9a-f]{12}|${LOADER}/[^/]+/\\.[^/]+|(?:${CPUS.join('|')})/generic/[^/]+/\\.(?:install|commissioning))${UNFINISHED_END}$`,
+);
+/** A damaged file that a check took out (`images/parts/part-check.ts`), or an unfinished one (`images/directory-publication.ts`). */
+const HIDDEN_COPY = new RegExp(`^(?<above>(?:.*/)?)\\.(?<name>[^/]+)\\.(?:damaged|${UUID})$`);
+/** A link to a system, even an unfinished one, and where it leads. */
+const LINK = /^(?:[^/]+\/){4}[^/]+$/;
+const LINKED = /^(?:\.\.\/){4}images\/systems\/[^/]+$/;
 
-/** Tells Rackboot's files in a tree from all others; both are empty if there is no tree. @throws the system's error */
+/**
+ * Tells Rackboot's files in a tree from all others; both are empty if there is no tree.
+ * @param tree not a link: that counts as a file that is not Rackboot's @throws the system's error
+ */
 export function sharesOf(tree: string): TreeShares {
-  if (lstatSync(tree, { throwIfNoEntry: false })?.isDirectory() !== true) return { own: [], others: [] };
+  const facts = lstatSync(tree, { throwIfNoEntry: false });
+  if (facts?.isDirectory() !== true) return { own: [], others: facts === undefined ? [] : [tree] };
   const named = new Map<string, Named>(
     listKnownParts(tree).parts.flatMap(({ kind, directory, architecture, manifest: { files } }) => [
       [join(directory, kind === 'built-in' ? `.loaders-${architecture}.json` : MANIFEST), {}] as const,
@@ -73,7 +85,9 @@ function judge(tree: string, path: string, named: ReadonlyMap<string, Named>): T
   if (facts === undefined) return { own: [], others: [] };
   if (isOwn(tree, path, facts, named)) return { own: [path], others: [] };
   if (!facts.isDirectory()) return { own: [], others: [path] };
-  const inside = entriesIn(tree, path).map((one) => judge(tree, `${path}/${one}`, named));
+  const isAway = UNFINISHED_DIRECTORY.test(path);
+  const files = isAway ? new Map(filesNamedIn(tree, path).map((file) => [file, {}])) : named;
+  const inside = entriesIn(tree, path).map((one) => judge(tree, `${path}/${one}`, files));
   const own = inside.flatMap((one) => one.own);
   const others = inside.flatMap((one) => one.others);
   const isEmptied = inside.length === 0 && STORE_LEVEL.test(path);
@@ -82,14 +96,19 @@ function judge(tree: string, path: string, named: ReadonlyMap<string, Named>): T
 }
 
 function isOwn(tree: string, path: string, facts: Stats, named: ReadonlyMap<string, Named>): boolean {
-  const name = basename(path);
-  if (facts.isSymbolicLink()) return SYSTEM_LINK.test(readlinkSync(join(tree, path)));
-  if (facts.isDirectory()) return STORED_DIRECTORY.test(path) || UNFINISHED_DIRECTORY.test(name);
+  if (facts.isSymbolicLink()) return LINK.test(path) && LINKED.test(readlinkSync(join(tree, path)));
+  if (facts.isDirectory()) {
+    const state = UNFINISHED_DIRECTORY.exec(path)?.groups?.state;
+    return STORED_DIRECTORY.test(path) || state === 'new' || state === 'gone';
+  }
   if (!facts.isFile()) return false;
-  const { above = '', name: original = '' } = TAKEN_OUT.exec(path)?.groups ?? {};
   const known = named.get(path);
-  const isNamed = known !== undefined && (known.bytes ?? facts.size) === facts.size;
-  return isNamed || named.has(`${above}${original}`) || STORED_FILE.test(path) || UNFINISHED_FILE.test(name);
+  if (known !== undefined) return (known.bytes ?? facts.size) === facts.size;
+  const systemFile = SYSTEM_FILE.exec(path)?.groups?.file;
+  if (systemFile !== undefined) return kindOfFile(systemFile) !== 'other';
+  const { above = '', name = '' } = HIDDEN_COPY.exec(path)?.groups ?? {};
+  const original = `${above}${name}`;
+  return STORED_FILE.test(path) || named.has(original) || STORED_FILE.test(original);
 }
 
 function entriesIn(tree: string, path: string): readonly string[] {

@@ -310,6 +310,16 @@ export async function movePartAside(tree: string, directory: string): Promise<st
   return hidden;
 }
 
+/**
+ * The manifest in a directory, which need not be in its place, and the files that it names; empty if there is none, or it cannot be used.
+ * @param directory relative to the tree, as the result
+ */
+export function filesNamedIn(tree: string, directory: string): readonly string[] {
+  const found = readFacts(tree, join(directory, MANIFEST));
+  const files = typeof found === 'object' && 'files' in found ? found.files : undefined;
+  return files === undefined ? [] : [MANIFEST, ...files.map(({ name }) => name)].map((name) => join(directory, name));
+}
+
 /** @returns undefined: there is no manifest of Rackboot; a text: it cannot be read, and why */
 function readFacts(tree: string, path: string): PartFacts | { readonly damage: string } | string | undefined {
   const file = join(tree, path);

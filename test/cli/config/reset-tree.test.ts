@@ -40,7 +40,7 @@ test('the files of another server stay, whole directories and single files', () 
       ...[`images/systems/ubuntu-${HASH.slice(0, 12)}/boot-kernel`, 'images/logo.png', 'images/ab/notes'],
       ...['photos/a.jpg', 'pxelinux.0', 'pxelinux.cfg/default', 'own.0'],
       ...['amd64/generic/trixie/commissioning/linux', 'amd64/generic/trixie/commissioning/extra'],
-      ...['arm64/generic/trixie/install/linux', `arm64/generic/trixie/.install.old-7-${UUID}/linux`],
+      ...['arm64/generic/trixie/install/linux', `arm64/generic/trixie/.install.gone-7-${UUID}/linux`],
       ...['bootloader/uefi/amd64/bootx64.efi', 'bootloader/own/amd64/x.efi', 'ubuntu/amd64/generic/noble/mine/root'],
     ],
     (tree, shares) => {
@@ -54,7 +54,7 @@ test('the files of another server stay, whole directories and single files', () 
         [
           '.loaders-amd64.json',
           ...['amd64/generic/trixie/commissioning/linux', 'amd64/generic/trixie/commissioning/manifest.json'],
-          `arm64/generic/trixie/.install.old-7-${UUID}`,
+          `arm64/generic/trixie/.install.gone-7-${UUID}`,
           'bootloader/uefi',
           ...[
             'images/.manifests',
@@ -118,6 +118,64 @@ test('a person keeps their own things at the names of Rackboot, and under hidden
         [
           ...['.own.damaged', 'amd64/generic/trixie/install/linux', 'bootx64.efi'],
           ...['images/.mine', 'images/.notes', 'images/ab', 'share'],
+        ],
+      ]);
+    },
+  ));
+
+test('a directory that was moved away keeps what no manifest names, as one in its place', () => {
+  const place = 'amd64/generic/trixie';
+  const [old, other] = [`${place}/.install.old-7-${UUID}`, `${place}/.commissioning.old-7-${UUID}`];
+  const loader = `bootloader/uefi/.amd64.old-7-${UUID}`;
+  withTree(
+    [
+      ...[`${old}/linux`, `${old}/my-preseed`, `${other}/linux`, `${loader}/bootx64.efi`],
+      ...[`${place}/.install.new-7-${UUID}/linux`, `bootloader/uefi/.arm64.gone-7-${UUID}/x`],
+    ],
+    (tree, shares) => {
+      describeAs(tree, `${old}/manifest.json`, ['linux']);
+      describeAs(tree, `${loader}/manifest.json`, ['bootx64.efi']);
+      assert.deepEqual(shares(), [
+        [`${place}/.install.new-7-${UUID}`, `${old}/linux`, `${old}/manifest.json`, 'bootloader'],
+        [other, `${old}/my-preseed`],
+      ]);
+    },
+  );
+});
+
+test('only where Rackboot makes them do unfinished files, directories and links count as its own', () =>
+  withTree(
+    [
+      ...[
+        `mine/.cache.${UUID}`,
+        `.cache.${UUID}`,
+        `mine/.x.new-7-${UUID}/thesis`,
+        `amd64/mine/.x.gone-7-${UUID}/thesis`,
+      ],
+      ...[`amd64/generic/trixie/.mine.gone-7-${UUID}/thesis`, `.pxelinux.0.${UUID}`, `..loaders-amd64.json.${UUID}`],
+      ...['pxelinux.0', `images/..place.${UUID}`, `images/.mine.${UUID}`],
+      ...['images/systems/lab-0123456789ab/keep', 'images/systems/noble-0123456789ab/boot-kernel'],
+      ...['images/systems/noble-0123456789ab/squashfs', 'images/systems/jammy-0123456789ab/root-tgz'],
+      ...['images/systems/jammy-0123456789ab/notes/thesis', `images/systems/.a-0123456789ab.old-7-${UUID}/squashfs`],
+      `images/systems/.b-0123456789ab.new-7-${UUID}/squashfs`,
+    ],
+    (tree, shares) => {
+      describeAs(tree, '.loaders-amd64.json', ['pxelinux.0']);
+      writeFileSync(join(tree, 'pxelinux.0'), 'x');
+      for (const path of ['mine/link', 'os/amd64/generic/noble/release', `os/amd64/generic/noble/.x.new-7-${UUID}`]) {
+        mkdirSync(dirname(join(tree, path)), { recursive: true });
+        symlinkSync('../../../../images/systems/noble-0123456789ab', join(tree, path));
+      }
+      const systems = ['.a-0123456789ab.old-7-UUID', '.b-0123456789ab.new-7-UUID', 'jammy-0123456789ab/root-tgz'];
+      assert.deepEqual(shares(), [
+        [
+          ...[`..loaders-amd64.json.${UUID}`, '.loaders-amd64.json', `.pxelinux.0.${UUID}`, `images/..place.${UUID}`],
+          ...[...systems, 'noble-0123456789ab'].map((name) => `images/systems/${name.replace('UUID', UUID)}`),
+          ...['os', 'pxelinux.0'],
+        ],
+        [
+          ...[`.cache.${UUID}`, 'amd64', `images/.mine.${UUID}`, 'images/systems/jammy-0123456789ab/notes'],
+          ...['images/systems/lab-0123456789ab', 'mine'],
         ],
       ]);
     },
