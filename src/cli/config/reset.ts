@@ -2,7 +2,8 @@
 //
 // 1. It refuses while a daemon runs on the state directory, or a region on its database, and holds both locked until it ends.
 // 2. It removes only files that Rackboot made. Other files in the state directory and in the boot tree, which another server may share, stay,
-//    and the output names them.
+//    and the output names them. A boot tree that is a link is the directory behind it. In the state directory of another user, root follows it
+//    only to a directory of that user.
 // 3. It lists everything that it will remove, and asks. Without a terminal it needs --yes.
 // 4. The packages that commands keep for further images belong to the host, not to a configuration. They go with the images, and the
 //    question says who else uses them.
@@ -14,9 +15,11 @@ import { loadPlace, readConfigFile, readConfigText } from '../../config/config-f
 import { loadStorePlace, type RegionStorePlace } from '../../config/region-store.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { ownershipRemedy } from '../../files/ownership.ts';
+import { seenStats } from '../../files/seen-stats.ts';
 import { valueAt } from '../../machines/settings.ts';
 import { postgresPlace } from '../../region-process/open-store.ts';
 import { CONFIGURED, lockState } from '../../store/state-lock.ts';
+import { isInside, realPath } from '../images/image-tree.ts';
 import { packageCache } from '../terminal/cache-place.ts';
 import { confirmOnTerminal } from '../terminal/confirmation.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
@@ -61,9 +64,7 @@ export async function reset(flags: ResetFlags): Promise<number> {
   const { stateDir, store, tree } = placesOf(flags.config);
   const lock = existsSync(stateDir) ? lockState(stateDir, CONFIGURED) : undefined;
   try {
-    const shares = flags.keepImages ? undefined : sharesIn(tree, stateDir);
-    const doomed = findDoomed(stateDir, shares);
-    const others = [...othersIn(stateDir, tree), ...(shares?.others ?? [])];
+    const { doomed, others } = look(flags, stateDir, tree);
     const isDatabase = store.kind === 'postgresql';
     if (!flags.json) announce(doomed, isDatabase ? store.url : undefined, flags.keepImages ? tree : undefined);
     if (doomed.length > 0 || isDatabase) await ask(flags.yes);
@@ -75,6 +76,17 @@ export async function reset(flags: ResetFlags): Promise<number> {
     lock?.release();
   }
   return 0;
+}
+
+/** Lists the files to remove now, and those that stay. @throws RackError as `sharesIn` */
+function look({ keepImages }: ResetFlags, stateDir: string, tree: string): Found {
+  const shares = keepImages ? undefined : sharesIn(tree, stateDir);
+  return { doomed: findDoomed(stateDir, shares), others: [...othersIn(stateDir, tree), ...(shares?.others ?? [])] };
+}
+
+interface Found {
+  readonly doomed: readonly Doomed[];
+  readonly others: readonly string[];
 }
 
 interface Places {
@@ -123,18 +135,28 @@ const packagesKept = (): readonly string[] =>
     .map((name) => join(packageCache(), name));
 
 /** @throws RackError `bad-argument` for a tree that contains a directory that must stay; `store-unwritable` if it cannot be read */
-function sharesIn(tree: string, stateDir: string): TreeShares {
-  const isAbove = [stateDir, import.meta.dirname, process.cwd()].some((path) => `${path}/`.startsWith(`${tree}/`));
+function sharesIn(written: string, stateDir: string): TreeShares {
+  const tree = realPath(written);
+  const isAbove = [realPath(stateDir), import.meta.dirname, process.cwd()].some((path) =>
+    `${path}/`.startsWith(`${tree}/`),
+  );
   if (isAbove || dirname(tree) === tree)
     throw new RackError(
       'bad-argument',
-      `the boot tree ${tree} holds more than images: remove them by hand, and add --keep-images`,
+      `the boot tree ${written} holds more than images: remove them by hand, and add --keep-images`,
     );
   try {
-    return sharesOf(tree);
+    return mayFollow(written, stateDir) ? sharesOf(tree) : { own: [], others: [written] };
   } catch (error) {
     throw unremovable(tree, error);
   }
+}
+
+/** Its owner could make a link in the state directory lead anywhere, and root would remove the files of others. */
+function mayFollow(tree: string, stateDir: string): boolean {
+  const owner = seenStats(stateDir)?.uid ?? 0;
+  const isLeavingIt = isInside(tree, stateDir) && !isInside(realPath(tree), realPath(stateDir));
+  return owner === 0 || !isLeavingIt || seenStats(tree)?.uid === owner;
 }
 
 const doom = (what: string, path: string): Doomed => ({ what, path, bytes: sizeOf(path) });
@@ -156,7 +178,7 @@ const othersIn = (stateDir: string, tree: string): readonly string[] =>
     .filter((name) => !LOCK.test(name))
     .map((name) => join(stateDir, name))
     .filter((path) => purposeOf(path) === undefined)
-    .filter((path) => !`${tree}/`.startsWith(`${path}/`));
+    .filter((path) => !`${realPath(tree)}/`.startsWith(`${realPath(path)}/`));
 
 function announce(doomed: readonly Doomed[], database: string | undefined, kept: string | undefined): void {
   const groups = new Map<string, Doomed[]>();

@@ -42,7 +42,7 @@ export function enterImageTree(flags: TreeFlags): ImageTree {
 }
 
 /** True if a path is below a directory, however both are written, even if a link there leads elsewhere. */
-function isInside(path: string, directory: string): boolean {
+export function isInside(path: string, directory: string): boolean {
   const whole = resolve(path);
   const isBelow = (one: string, other: string): boolean => one.startsWith(`${other}${sep}`);
   const real = realPath(directory);

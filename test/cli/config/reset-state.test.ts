@@ -1,7 +1,16 @@
-// `rackboot reset` removes from a state directory the files that Rackboot writes there, and no copy that a person made of one.
+// `rackboot reset` removes the files that Rackboot writes in a state directory and a boot tree, and nothing of a person.
 
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -43,3 +52,84 @@ test('copies that a person made in the state directory stay, and are named', asy
     rmSync(place, { recursive: true });
   }
 });
+
+interface Place {
+  readonly directory: string;
+  readonly state: string;
+  /** Runs `reset`. */
+  reset(...options: readonly string[]): ReturnType<typeof printedBy<number>>;
+}
+
+async function withPlace(work: (place: Place) => Promise<void>, tree?: (directory: string) => string): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-reset-tree-'));
+  process.env.XDG_CACHE_HOME = join(directory, 'caches');
+  const [config, state] = [join(directory, 'rackboot.yaml'), join(directory, 'state')];
+  mkdirSync(state);
+  const boot = tree === undefined ? '' : `boot: { tree: ${tree(directory)} }\n`;
+  writeFileSync(config, `name: rack\nstate_dir: ${state}\n${boot}`);
+  const reset: Place['reset'] = (...options) =>
+    printedBy(() => runCommandLine(['reset', '--config', config, ...options]));
+  try {
+    await work({ directory, state, reset });
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+/** Makes a tree with an image and a file of a person. */
+function fillTree(tree: string): void {
+  mkdirSync(join(tree, 'images/.manifests'), { recursive: true });
+  writeFileSync(join(tree, 'images/.manifests/a.json'), '{}');
+  writeFileSync(join(tree, 'notes'), 'mine');
+}
+
+for (const [where, tree] of [
+  ['that boot.tree names', (directory: string) => join(directory, 'link')],
+  ['in the state directory', undefined],
+] as const)
+  test(`a boot tree is reset behind a link ${where}`, () =>
+    withPlace(async ({ directory, state, reset }) => {
+      const big = join(directory, 'big');
+      fillTree(big);
+      symlinkSync(big, tree === undefined ? join(state, 'boot') : tree(directory));
+      const { result, text, complaint } = await reset('--yes', '--json');
+      assert.equal(result, 0, complaint);
+      assert.deepEqual(JSON.parse(text), {
+        removed: [{ path: join(big, 'images'), bytes: 2 }],
+        left: [join(big, 'notes')],
+      });
+      assert.deepEqual(readdirSync(big), ['notes']);
+    }, tree));
+
+test('a link that leads to the state directory, or to nothing, is refused or named', async () => {
+  const tree = (directory: string): string => join(directory, 'link');
+  await withPlace(async ({ directory, reset }) => {
+    symlinkSync(directory, tree(directory));
+    const { result, complaint } = await reset('--yes');
+    assert.equal(result, 2);
+    assert.match(complaint, /the boot tree .*\/link holds more than images/);
+  }, tree);
+  await withPlace(async ({ directory, reset }) => {
+    symlinkSync(join(directory, 'unmounted'), tree(directory));
+    assert.deepEqual(JSON.parse((await reset('--yes', '--json')).text).left, [tree(directory)]);
+  }, tree);
+});
+
+test(
+  "root follows a link in another user's state directory only to that user's own tree",
+  {
+    skip: process.getuid?.() === 0 ? false : 'only root can give files away',
+  },
+  () =>
+    withPlace(async ({ directory, state, reset }) => {
+      const big = join(directory, 'big');
+      fillTree(big);
+      symlinkSync(big, join(state, 'boot'));
+      chownSync(state, 65_534, 65_534);
+      assert.deepEqual(JSON.parse((await reset('--yes', '--json')).text), { removed: [], left: [join(state, 'boot')] });
+      assert.ok(existsSync(join(big, 'images')));
+      chownSync(big, 65_534, 65_534);
+      assert.deepEqual(JSON.parse((await reset('--yes', '--json')).text).left, [join(big, 'notes')]);
+      assert.deepEqual(readdirSync(big), ['notes']);
+    }),
+);
