@@ -4,7 +4,7 @@
 // 2. It removes only files that Rackboot made. Other files in the state directory and in the boot tree, which another server may share, stay,
 //    and the output names them. A boot tree that is a link is the directory behind it. In the state directory of another user, root follows it
 //    only to a directory of that user.
-// 3. It lists everything that it will remove, and asks. Without a terminal it needs --yes.
+// 3. It lists everything that it will remove, and asks. Without a terminal it needs --yes. If any of it has changed after that, it removes nothing.
 // 4. The packages that commands keep for further images belong to the host, not to a configuration. They go with the images, and the
 //    question says who else uses them.
 // 5. If it is killed halfway, a second call continues: the lock's file is removed last.
@@ -68,6 +68,7 @@ export async function reset(flags: ResetFlags): Promise<number> {
     const isDatabase = store.kind === 'postgresql';
     if (!flags.json) announce(doomed, isDatabase ? store.url : undefined, flags.keepImages ? tree : undefined);
     if (doomed.length > 0 || isDatabase) await ask(flags.yes);
+    assertSame(doomed, look(flags, stateDir, tree).doomed);
     if (isDatabase) await emptyDatabase(store);
     for (const { path } of doomed) remove(path);
     for (const name of namesIn(stateDir).filter((one) => LOCK.test(one))) remove(join(stateDir, name));
@@ -87,6 +88,16 @@ function look({ keepImages }: ResetFlags, stateDir: string, tree: string): Found
 interface Found {
   readonly doomed: readonly Doomed[];
   readonly others: readonly string[];
+}
+
+/** @throws RackError `cancelled` if a person or a command added, changed or removed files after the question */
+function assertSame(listed: readonly Doomed[], now: readonly Doomed[]): void {
+  const lacks = (list: readonly Doomed[], { path, bytes }: Doomed): boolean =>
+    !list.some((one) => one.path === path && one.bytes === bytes);
+  const changed = listed.find((one) => lacks(now, one)) ?? now.find((one) => lacks(listed, one));
+  if (changed === undefined) return;
+  const text = `${changed.path} has changed since it was listed: nothing was removed; call reset again`;
+  throw new RackError('cancelled', text);
 }
 
 interface Places {

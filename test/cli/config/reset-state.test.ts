@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
 import { printedBy } from '../../support/printed.ts';
@@ -133,3 +134,44 @@ test(
       assert.deepEqual(readdirSync(big), ['notes']);
     }),
 );
+
+/** Answers the question on a terminal with yes, after `meanwhile`. */
+async function whileAsked<T>(meanwhile: () => void, work: () => Promise<T>): Promise<T> {
+  const answered = (isAsking: boolean): void => {
+    if (!isAsking) return;
+    meanwhile();
+    setImmediate(() => terminal.write('yes\n'));
+  };
+  const terminal = Object.assign(new PassThrough(), { isTTY: true, setRawMode: answered });
+  const before = Object.getOwnPropertyDescriptor(process, 'stdin') ?? {};
+  Object.defineProperty(process, 'stdin', { value: terminal, configurable: true });
+  try {
+    return await work();
+  } finally {
+    Object.defineProperty(process, 'stdin', before);
+  }
+}
+
+for (const [what, added] of [
+  ['a person puts a file', 'boot/images/thesis'],
+  ['a command adds an image', 'boot/images/.manifests/b.json'],
+] as const)
+  test(`nothing is removed if ${what} into the tree while the question is open`, () =>
+    withPlace(async ({ state, reset }) => {
+      fillTree(join(state, 'boot'));
+      writeFileSync(join(state, 'leases.db'), '');
+      const refused = await whileAsked(() => writeFileSync(join(state, added), 'new'), reset);
+      assert.equal(refused.result, 1, refused.text);
+      assert.match(
+        refused.complaint,
+        /boot\/images.* has changed since it was listed: nothing was removed; call reset/,
+      );
+      for (const name of [added, 'boot/images/.manifests/a.json', 'leases.db'])
+        assert.ok(existsSync(join(state, name)), name);
+      const done = await whileAsked(() => undefined, reset);
+      assert.equal(done.result, 0, done.complaint);
+      assert.deepEqual(
+        ['leases.db', 'boot/images/.manifests', added].map((name) => existsSync(join(state, name))),
+        [false, false, added.endsWith('thesis')],
+      );
+    }));
