@@ -287,7 +287,10 @@ async function listBundle(file: ImageBytes, fileName: string): Promise<Listing> 
   for (let at = 0, number = 0; ; number += 1) {
     const header = decodeTarHeader(await file.read(at, TAR_BLOCK_BYTES));
     if (header.kind === 'fault') throw refuse(header.problem);
-    if (header.kind === 'end') break;
+    if (header.kind === 'end') {
+      if (!(await isEmptyFrom(file, at))) throw refuse('it goes on after its end');
+      break;
+    }
     const { name, bytes } = header.file;
     const content = { at: at + TAR_BLOCK_BYTES, bytes };
     at = content.at + paddedBytes(bytes);
@@ -322,6 +325,16 @@ async function listBundle(file: ImageBytes, fileName: string): Promise<Listing> 
   if (missing !== undefined) throw refuse(`it lacks the bytes of ${missing[0]}`);
   if (images.size + parts.size === 0) throw refuse('it has no image');
   return { images: [...images.values()], parts: [...parts.values()], contents };
+}
+
+/** True if only zeroes follow: programs pad an archive with them. */
+async function isEmptyFrom(file: ImageBytes, from: number): Promise<boolean> {
+  for (let at = from; at < file.bytes; ) {
+    const piece = await file.read(at, Math.min(PIECE_BYTES, file.bytes - at));
+    if (piece.length === 0 || piece.some((byte) => byte !== 0)) return false;
+    at += piece.length;
+  }
+  return true;
 }
 
 /** A manifest of a bundle. */

@@ -7,6 +7,8 @@
 
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 
+/** The first four of the twelve bytes of a size in base 256: the mark, and the highest three, which no file needs. */
+const BASE_256 = 0x80_00_00_00;
 /** The block of an archive; each file is padded to a multiple of it. */
 export const TAR_BLOCK_BYTES = 512;
 const NAME_BYTES_MAX = 100;
@@ -37,7 +39,7 @@ export function encodeTarHeader({ name, bytes }: TarFile): Uint8Array {
   header.write('0000000\0', 116, 'latin1');
   if (bytes <= OCTAL_SIZE_MAX) header.write(`${bytes.toString(8).padStart(11, '0')}\0`, 124, 'latin1');
   else {
-    header[124] = 0x80;
+    header.writeUInt32BE(BASE_256, 124);
     header.writeBigUInt64BE(BigInt(bytes), 128);
   }
   header.write('00000000000\0', 136, 'latin1');
@@ -69,7 +71,8 @@ export function decodeTarHeader(bytes: Uint8Array): TarHeader {
 const fault = (problem: string): TarHeader => ({ kind: 'fault', problem });
 
 function sizeOf(header: Buffer, octal: string): number | undefined {
-  if (header[124] !== 0x80) return /^[0-7]{1,11} ?$/.test(octal) ? Number.parseInt(octal, 8) : undefined;
+  if (header.readUInt32BE(124) !== BASE_256)
+    return /^[0-7]{1,11} ?$/.test(octal) ? Number.parseInt(octal, 8) : undefined;
   const size = Number(header.readBigUInt64BE(128));
   return Number.isSafeInteger(size) ? size : undefined;
 }

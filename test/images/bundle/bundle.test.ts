@@ -339,6 +339,11 @@ describe('a bundle', () => {
     ]);
   });
 
+  test('may be padded with zeroes, as tar(1) pads', async () => {
+    const bundle = await exported([await add('bookworm', 1, true)]);
+    assert.deepEqual(await addAll(Buffer.concat([bundle, new Uint8Array(9000)])), [true]);
+  });
+
   test('is not begun if the bytes of any image are missing', async () => {
     const images = [await add('bookworm', 1, false), await add('trixie', 2, false)];
     rmSync(join(from, blobPath(images[1]?.sha256 ?? '', 'raw')));
@@ -396,6 +401,19 @@ describe('a bundle', () => {
     const sum = Number.parseInt(link.toString('latin1', 148, 154), 8) + 2;
     link.write('2', 156, 'latin1');
     link.write(sum.toString(8).padStart(6, '0'), 148, 'latin1');
+    // The upper bytes of a size in base 256 make it larger than any file.
+    const large = Buffer.from(encodeTarHeader({ name: content[0], bytes: 2 ** 40 }));
+    large[127] = 1;
+    large.writeBigUInt64BE(BigInt(disk.length), 128);
+    large.write(' '.repeat(8), 148, 'latin1');
+    large.write(
+      `${large
+        .reduce((all, byte) => all + byte)
+        .toString(8)
+        .padStart(6, '0')}\0`,
+      148,
+      'latin1',
+    );
     const rows: readonly (readonly [bundle: Uint8Array, words: RegExp])[] = [
       [tar([content]), /it begins with/],
       [tar([FIRST]), /it has no image/],
@@ -418,6 +436,9 @@ describe('a bundle', () => {
       ],
       [Buffer.concat([tar([FIRST], 0), link, new Uint8Array(1024)]), /is not a plain file/],
       [Buffer.from('PK\u0003\u0004'.padEnd(2048)), /it is not a tar archive/],
+      [Buffer.concat([tar([FIRST, manifest], 0), large, disk]), /has no readable size/],
+      [Buffer.concat([tar([FIRST, manifest, content]), tar([FIRST, manifest, content])]), /it goes on after its end/],
+      [Buffer.concat([tar([FIRST, manifest, content], 512), Buffer.from('x')]), /it goes on after its end/],
     ];
     for (const [bundle, words] of rows) await refused(bundle, words);
     assert.deepEqual(readdirSync(to), []);
