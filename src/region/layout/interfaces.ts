@@ -4,7 +4,9 @@
 //    no such range. If racks serve several subnets and nobody knows in which it is, it gets one by DHCP wherever it is. Its other interfaces are
 //    started without an address.
 // 2. The list has the physical interfaces of the machine's newest report, with the names, VLANs, tags and sizes that a person gave them.
-// 3. An address of the machine belongs to one link. Links without an address of their own take the others in their order.
+// 3. An interface carries no larger packets than those below it. One below is raised to the sizes above 1500 and the chosen ones of those above
+//    it, but if its own size was chosen, only to chosen ones.
+// 4. An address of the machine belongs to one link. Links without an address of their own take the others in their order.
 
 import { formatMac, type Ipv4, type MacAddress } from '../../net/address.ts';
 import {
@@ -18,6 +20,7 @@ import {
 } from '../networks/network-view.ts';
 import type { Machine, MachineInterface } from '../records/machine.ts';
 import type { InterfaceKind, InterfaceLink, LaidInterface, NetworkLayout } from '../records/machine-layout.ts';
+import { MTU_DEFAULT } from '../records/network-store.ts';
 
 /** A link of an interface to a subnet. */
 export interface NetLink {
@@ -49,6 +52,7 @@ export interface NetInterface {
   readonly children: readonly number[];
   /** `undefined`: disconnected. */
   readonly vlan: VlanView | undefined;
+  /** The largest packet that it carries, in bytes. */
   readonly mtu: number;
   readonly link: LinkState;
   readonly tags: readonly string[];
@@ -114,7 +118,7 @@ export function interfacesOf(machine: Machine, networks: NetworkView): readonly 
   const known = new Set(interfaces.map(({ id }) => id));
   const hardware = new Map(machine.interfaces.map((nic) => [nic.id, nic]));
   const addressOf = linkAddresses(machine, interfaces, links, networks);
-  return interfaces.map((one) => {
+  const all = interfaces.map((one) => {
     const own = links.filter(({ interfaceId }) => interfaceId === one.id);
     const shown = own.map(({ id, mode, subnetId }): NetLink => {
       return { id, mode, subnet: subnetWithId(networks, subnetId), subnetId, address: addressOf.get(id) };
@@ -130,6 +134,24 @@ export function interfacesOf(machine: Machine, networks: NetworkView): readonly 
       seenIn: nic?.address === undefined ? undefined : subnetOfAddress(networks, nic.address),
     };
   });
+  return all.some(({ parents }) => parents.length > 0) ? fitSizes(all, interfaces) : all;
+}
+
+/** Makes the sizes of interfaces fit those above and below them (invariant 3). @param laid with the sizes that a person chose */
+function fitSizes(all: readonly NetInterface[], laid: readonly LaidInterface[]): readonly NetInterface[] {
+  const chosen = new Map(laid.map(({ id, mtu }) => [id, mtu]));
+  const withIds = (ids: readonly number[]) => all.filter(({ id }) => ids.includes(id));
+  const needed = ({ id, children }: NetInterface, isBound: boolean): number => {
+    const onlyChosen = isBound || chosen.get(id) !== undefined;
+    const sizes = withIds(children).map((child) => {
+      const own = chosen.get(child.id) ?? (onlyChosen || child.mtu <= MTU_DEFAULT ? 0 : child.mtu);
+      return Math.max(own, needed(child, onlyChosen));
+    });
+    return Math.max(0, ...sizes);
+  };
+  const sizeOf = (one: NetInterface): number =>
+    Math.min(Math.max(one.mtu, needed(one, false)), ...withIds(one.parents).map(sizeOf));
+  return all.map((one) => ({ ...one, mtu: sizeOf(one) }));
 }
 
 /** The link of an interface as its machine reports it, or as a person says. */

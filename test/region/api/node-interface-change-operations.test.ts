@@ -345,6 +345,41 @@ test('a person says how fast a link is: at most as its interface, and 0 without 
     assert.deepEqual(ovs.json, { bridge_type: ['Give standard: no other bridge (ovs) can be deployed.'] });
   }));
 
+test('an interface carries no larger packets than those below it, which carry what is chosen above them', () =>
+  withNics(async ({ first, second, post, put, list }, { ask }) => {
+    const vlanOf = async (vid: string, mtu: string): Promise<string> =>
+      String((await ask('root', 'POST', 'fabrics/0/vlans/', { vid, mtu })).json.id);
+    const sizes = async () =>
+      Object.fromEntries((await list()).map((one): [string, number] => [one.name, one.effective_mtu]));
+    const plain = await vlanOf('100', '1500');
+    const bond = await post('?op=create_bond', { name: 'bond0', parents: `${first},${second}`, mtu: '1400' });
+    const inside = await post('?op=create_vlan', { parent: String(bond.json.id), vlan: plain });
+    assert.equal(inside.json.effective_mtu, 1400, inside.text);
+    const bridge = await post('?op=create_bridge', { name: 'br0', parent: String(inside.json.id) });
+    assert.equal(bridge.json.effective_mtu, 1400, bridge.text);
+    assert.deepEqual(await sizes(), { eno1: 1500, eno2: 1500, bond0: 1400, 'bond0.100': 1400, br0: 1400 });
+    // A VLAN of larger packets changes no size that somebody chose.
+    await post('?op=create_vlan', { parent: String(bond.json.id), vlan: await vlanOf('200', '9000') });
+    assert.deepEqual(await sizes(), {
+      ...{ eno1: 1500, eno2: 1500, bond0: 1400, 'bond0.100': 1400, 'bond0.200': 1400, br0: 1400 },
+    });
+    await put('bond0.200/', { mtu: '9000' });
+    assert.deepEqual(await sizes(), {
+      ...{ eno1: 9000, eno2: 9000, bond0: 9000, 'bond0.100': 1500, 'bond0.200': 9000, br0: 1500 },
+    });
+  }));
+
+test('an interface in a VLAN of larger packets raises the one below it', () =>
+  withNics(async ({ first, post, put, list }, { ask }) => {
+    const vlan = (await ask('root', 'POST', 'fabrics/0/vlans/', { vid: '200', mtu: '9000' })).json.id;
+    const made = await post('?op=create_vlan', { parent: String(first), vlan: String(vlan) });
+    assert.equal(made.json.effective_mtu, 9000, made.text);
+    const sizes = async () => (await list()).map((one) => one.effective_mtu);
+    assert.deepEqual(await sizes(), [9000, 1500, 9000]);
+    await put('eno1/', { mtu: '1400' });
+    assert.deepEqual(await sizes(), [1400, 1500, 1400]);
+  }));
+
 test('a bond with a VLAN becomes a part of a bridge, and a bridged bond gets a VLAN', () =>
   withNics(async ({ first, second, post }, { ask }) => {
     const [fabric] = (await ask('root', 'GET', 'fabrics/')).json;
