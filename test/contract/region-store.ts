@@ -453,6 +453,8 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     assert.deepEqual(ids(await store.listMachines({ isDevice: true }, 0, 9)), ['bbbbbb']);
     assert.deepEqual(ids(await store.outlineMachines(['aaaaaa', 'bbbbbb'])), ['aaaaaa']);
     assert.deepEqual([await store.countMachines({}), await store.countMachines({ isDevice: true })], [1, 1]);
+    assert.deepEqual(ids(await store.listMachines({ isDevice: 'either' }, 0, 9)), ['aaaaaa', 'bbbbbb']);
+    assert.equal(await store.countMachines({ isDevice: 'either' }), 2);
     assert.equal((await store.countStatuses()).get('deployed'), undefined);
     assert.equal((await store.findMachine('bbbbbb'))?.device, 'aaaaaa');
     assert.deepEqual(ids(await store.listMachinesForRacks(0, 0, 9)), ['aaaaaa', 'bbbbbb']);

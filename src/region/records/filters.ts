@@ -21,8 +21,8 @@ export interface MachineFilter {
   /** In one of these zones, by id; 0: the default one. Likewise pools. */
   readonly zoneIds?: readonly number[] | undefined;
   readonly poolIds?: readonly number[] | undefined;
-  /** True: devices instead of machines. */
-  readonly isDevice?: boolean | undefined;
+  /** True: devices instead of machines; `either`: both. */
+  readonly isDevice?: boolean | 'either' | undefined;
   /** Devices that belong to one of these machines. */
   readonly parents?: readonly string[] | undefined;
   /** With one of these tags. */

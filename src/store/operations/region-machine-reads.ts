@@ -224,7 +224,9 @@ export function machineQuery(
   conditions: readonly string[],
   values: readonly (string | number)[],
 ): MachineQuery {
-  const all = [...conditions, `machine.device IS ${filter.isDevice === true ? 'NOT ' : ''}NULL`];
+  const { isDevice = false } = filter;
+  const ofKind = isDevice === 'either' ? '1 = 1' : `machine.device IS ${isDevice ? 'NOT ' : ''}NULL`;
+  const all = [...conditions, ofKind];
   const given = [...values];
   const oneOf = (condition: string, list: readonly (string | number)[] | undefined): void => {
     if (list === undefined) return;

@@ -38,17 +38,15 @@ import {
 import { introductionJson } from '../json/machine-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { currentDomains, isAlias } from '../names/dns-records.ts';
+import { commissioningFields, commissioningOf, openSsh } from './commissioning-calls.ts';
 import { answerCommand } from './life-operations.ts';
 import {
   actorOf,
-  commissioningFields,
-  commissioningOf,
   description,
   flag,
   licenseKey,
   nodeGroup,
   oldestKernel,
-  openSsh,
   readDescription,
   readOldestKernel,
 } from './machine-calls.ts';

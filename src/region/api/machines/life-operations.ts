@@ -1,60 +1,36 @@
 // The operations that move a machine through its life cycle, under the names of each MAAS API version.
 //
 // Sources: MAAS API 1.0 (`nodes/`: start, release, accept, abort_operation …) and 2.0 (`machines/`: deploy, release, abort …). Allocation is
-// in `allocate-operation.ts`.
+// in `allocate-operation.ts`, the parameters of a deployment in `deploy-calls.ts`.
 //
 // 1. An operation answers at once with the machine in its new state; power is switched afterwards.
 // 2. `commands.ts` decides whether a command is allowed, and to whom. This file only translates.
 
 import { z } from 'zod';
 import type { CommandName, CommandRefusal, MachineCommand } from '../../life/commands.ts';
-import { parseSystem, refuseImage } from '../../life/deployment.ts';
-import { distributionOf } from '../../life/installer.ts';
 import type { CommandOptions } from '../../life/machine-life.ts';
 import type { MachineChangeOutcome } from '../../records/decisions.ts';
 import type { MachineStatus } from '../../records/lifecycle.ts';
-import type { Machine, MachineOutline } from '../../records/machine.ts';
+import type { MachineOutline } from '../../records/machine.ts';
 import { cleanWords } from '../../records/text-json.ts';
-import {
-  type Answer,
-  allOf,
-  isRefusal,
-  json,
-  NO_MACHINE,
-  type Refusal,
-  refuse,
-  refuseField,
-  refuseFields,
-  refuseFor,
-} from '../call/answer.ts';
+import { type Answer, allOf, isRefusal, json, NO_MACHINE, refuse, refuseFor } from '../call/answer.ts';
 import type { ApiCall, ApiVersion, Operation } from '../call/operation.ts';
-import { defineOperation, judging, value, values } from '../call/operation.ts';
+import { defineOperation, values } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import {
-  absentDisk,
-  actorOf,
-  addressOf,
-  comment,
-  flag,
-  isTrue,
-  machineOf,
-  machinePaths,
+  checkDeployment,
+  deployParameters,
+  type GivenDeployment,
+  judgeDeployment,
   newDeployParameters,
-  parseUserData,
-  refuseNotDone,
-  startFields,
-  systemIdOf,
-  USER_DATA_MAX,
-} from './machine-calls.ts';
+} from './deploy-calls.ts';
+import { actorOf, comment, flag, isTrue, machineOf, machinePaths, systemIdOf } from './machine-calls.ts';
 import { listMachines } from './machine-list.ts';
 import { giveMany } from './many-machines.ts';
 import { switchPower } from './power-operations.ts';
 
-/** The longest name of a kernel. */
-const KERNEL_CHARACTERS_MAX = 63;
 /** Machines of one command. */
 const MANY_MAX = 500;
-const DISK = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 /** The answer to a command on one machine. */
 export function answerCommand(call: ApiCall, outcome: MachineChangeOutcome<CommandRefusal>): Answer {
@@ -100,99 +76,18 @@ async function release(call: ApiCall, given: z.output<typeof releaseParameters>)
   return give(call, { name: 'release', erase }, given.comment);
 }
 
-const deployParameters = z.object({
-  ...startFields,
-  distro_series: value(z.string().max(128)).optional().describe('What to deploy: `trixie` or `debian/trixie`.'),
-  osystem: value(z.string().max(64)).optional().describe('The distribution, unless `distro_series` includes it.'),
-  hwe_kernel: value(z.string().max(KERNEL_CHARACTERS_MAX))
-    .optional()
-    .describe(
-      'The kernel of an imported system: `ga-24.04`, `hwe-24.04`. Default: the oldest that the machine, or default_min_hwe_kernel, allows.',
-    ),
-  user_data: value(z.string().max(USER_DATA_MAX * 2))
-    .optional()
-    .describe('User data for cloud-init at the first start, in Base64.'),
-  deploy_by: value(z.enum(['image', 'installer'], 'field.deploy-by'))
-    .optional()
-    .describe(
-      '`image` (default): write an image to the disk. `installer`: run the installer of the distribution with a preseed.',
-    ),
-  disk: value(z.string().regex(DISK, 'field.not-a-disk'))
-    .optional()
-    .describe('The disk to write. Default: the smallest that holds the image, USB last; for an installer, the first.'),
-  ip_address: value(z.string().max(15)).optional().describe('The address to assign. Default: a free one.'),
-});
-
-type GivenDeployment = z.output<typeof deployParameters> & z.output<typeof newDeployParameters>;
-
-/** The choices of a deployment, or for each that cannot be used a refusal in its place. */
-async function judged(call: ApiCall, machine: Machine, given: GivenDeployment) {
-  const system = parseSystem(given.osystem, given.distro_series);
-  return [
-    await systemFor(call, machine, given, system ?? (await usualSystem(call, machine))),
-    parseUserData(given.user_data),
-    addressOf(given.ip_address),
-    absentDisk(machine, given.disk),
-    given.distro_series !== undefined && system === undefined
-      ? refuseField('distro_series', 'field.release')
-      : undefined,
-    ...refuseNotDone(given),
-  ] as const;
-}
-
-const allParameters = deployParameters.extend(newDeployParameters.shape);
-const checkDeployment = judging(allParameters, async (call, passed, refused) => {
-  const machine = await machineOf(call);
-  if (machine === undefined) return [];
-  const [system, ...others] = await judged(call, machine, passed);
-  // A kernel and an image can be judged only for the right system.
-  const isUnknown = ['distro_series', 'osystem', 'deploy_by'].some((name) => refused.has(name));
-  if (isUnknown || isRefusal(system)) return isUnknown ? others : [system, ...others];
-  const isInstalled = passed.deploy_by === 'installer' || passed.distro_series === undefined;
-  if (isInstalled || (await call.region.life.findImage({ ...machine, ...system })) !== undefined) return others;
-  return [refuseFields({ distro_series: [refuseImage(machine, system.osystem, system.release, [])] }), ...others];
-});
-
 async function deploy(call: ApiCall, given: GivenDeployment): Promise<Answer> {
   const machine = await machineOf(call);
   if (machine === undefined) return NO_MACHINE;
   // In API 1.0, `start` also switches on a deployed machine.
   if (call.version === '1.0' && machine.status === 'deployed') return switchPower(call, 'on', given.comment);
-  const found = allOf(...(await judged(call, machine, given)));
+  const found = allOf(...(await judgeDeployment(call, machine, given)));
   if (isRefusal(found)) return found;
   const [chosen, userData, address] = found;
   const deployBy = given.deploy_by ?? 'image';
   const deployment = { ...chosen, deployBy, disk: given.disk, userData };
   const command = { name: 'deploy', deployment, agentName: given.agent_name || undefined } as const;
   return give(call, command, given.comment, address);
-}
-
-type System = Pick<Machine, 'osystem' | 'release' | 'kernel'>;
-
-/** The system of a deployment that names none: the one that the machine had before, else that of the site. */
-async function usualSystem({ region }: ApiCall, { osystem, release, kernel }: Machine): Promise<System> {
-  if (release !== '') return { osystem, release, kernel };
-  await region.settings.load();
-  const textAt = (key: string): string => String(region.settings.valueOf(key) ?? '');
-  return { osystem: textAt('deployment.osystem'), release: textAt('deployment.release') };
-}
-
-/** The system that the machine records: the stored name of the image with its kernel, or for an installer the distribution of its release. */
-async function systemFor(
-  call: ApiCall,
-  machine: Machine,
-  { deploy_by: by, hwe_kernel }: Pick<z.output<typeof deployParameters>, 'deploy_by' | 'hwe_kernel'>,
-  { osystem, release, kernel }: System,
-): Promise<System | Refusal> {
-  if (by === 'installer') {
-    if (hwe_kernel) return refuseField('hwe_kernel', 'field.kernel-installer');
-    return { osystem: osystem === '' ? distributionOf(release) : osystem, release };
-  }
-  await call.region.settings.load();
-  const usualKernel = String(call.region.settings.valueOf('deployment.kernel') ?? '');
-  const wish = { osystem, release, kernel: hwe_kernel || kernel, usualKernel };
-  const chosen = await call.region.life.chooseSystem(machine, wish);
-  return 'code' in chosen ? refuseFields({ hwe_kernel: [chosen] }) : chosen;
 }
 
 async function acceptAll(call: ApiCall): Promise<Answer> {
@@ -265,7 +160,7 @@ function singleOf(version: ApiVersion): readonly Operation[] {
       ...one,
       op: isOld ? 'start' : 'deploy',
       doc: 'Deploy a system to the disk of a machine. Refused if the owner has no SSH key.',
-      parameters: isOld ? deployParameters : allParameters,
+      parameters: isOld ? deployParameters : newDeployParameters,
       check: checkDeployment,
       run: deploy,
     }),

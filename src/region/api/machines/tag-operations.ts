@@ -27,7 +27,6 @@ import {
 } from '../call/operation.ts';
 import { deviceJson } from '../json/device-json.ts';
 import { listMachines } from './machine-list.ts';
-import { rebuildTag } from './tag-rebuild.ts';
 
 const COMMENT_MAX = 1000;
 
@@ -132,17 +131,19 @@ async function storeChange(
   return outcome === 'exists' ? refuseField('name', 'field.tag-exists') : { tag, before };
 }
 
+/** Assigns the tag by its definition, then answers with `done`. */
+async function assign(call: ApiCall, tag: Tag, done: () => Answer): Promise<Answer> {
+  const { rebuildTag } = await import('./tag-rebuild.ts');
+  return await rebuildTag(call, tag, eventBy(call, 'TAG', { code: 'tag-assigned', params: { tag: tag.name } }), done);
+}
+
 /** The tag, assigned by its definition. */
-const assigned = (call: ApiCall, tag: Tag): Promise<Answer> =>
-  rebuildTag(call, tag, eventBy(call, 'TAG', { code: 'tag-assigned', params: { tag: tag.name } }), () =>
-    json(tagJson(call, tag)),
-  );
+const assigned = (call: ApiCall, tag: Tag): Promise<Answer> => assign(call, tag, () => json(tagJson(call, tag)));
 
 async function rebuild(call: ApiCall): Promise<Answer> {
   const tag = await findTag(call);
   if (tag === undefined) return noTag();
-  const event = eventBy(call, 'TAG', { code: 'tag-assigned', params: { tag: tag.name } });
-  return await rebuildTag(call, tag, event, () => json({ rebuilding: tag.name }));
+  return await assign(call, tag, () => json({ rebuilding: tag.name }));
 }
 
 async function remove(call: ApiCall): Promise<Answer> {

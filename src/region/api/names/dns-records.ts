@@ -208,10 +208,8 @@ async function refuseMachineNames(
 ): Promise<Refusal | undefined> {
   for (const { name } of changed.filter(({ type }) => type === 'CNAME')) {
     const [hostname = '', ...rest] = name.split('.');
-    const filter = { hostnames: [hostname], domains: [rest.join('.')] };
-    const counts = [false, true].map((isDevice) => region.store.countMachines({ ...filter, isDevice }));
-    const isTaken = (await Promise.all(counts)).some((count) => count > 0);
-    if (isTaken) return refuseField(field, 'field.dns-cname-machine', { name });
+    const filter = { hostnames: [hostname], domains: [rest.join('.')], isDevice: 'either' } as const;
+    if ((await region.store.countMachines(filter)) > 0) return refuseField(field, 'field.dns-cname-machine', { name });
   }
   return undefined;
 }

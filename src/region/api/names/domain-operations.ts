@@ -100,21 +100,19 @@ async function moveReserved({ region }: ApiCall, before: string, after: string):
 async function moveMachines(call: ApiCall, before: string, after: string): Promise<Refusal | undefined> {
   const { store } = call.region;
   const event = eventBy(call, 'NODE', { code: 'machine-edited', params: { fields: ['domain'] } });
-  for (const isDevice of [false, true]) {
-    for (let afterId = 0, isLast = false; !isLast; ) {
-      const filter = { domains: [before], isDevice };
-      const page = await store.listMachines(filter, afterId, MOVED_AT_ONCE, true);
-      const long = page.find(({ hostname }) => hostname.length + 1 + after.length > NAME_LENGTH_MAX);
-      if (long !== undefined) {
-        return refuseField('name', 'field.domain-long', { machine: long.hostname, max: NAME_LENGTH_MAX });
-      }
-      const systemIds = page.map(({ systemId }) => systemId);
-      await store.changeMachines<never>(systemIds, event.atMs, () => ({
-        ...{ kind: 'change', fields: { domain: after }, events: [event] },
-      }));
-      afterId = page.at(-1)?.id ?? afterId;
-      isLast = page.length < MOVED_AT_ONCE;
+  const filter = { domains: [before], isDevice: 'either' } as const;
+  for (let afterId = 0, isLast = false; !isLast; ) {
+    const page = await store.listMachines(filter, afterId, MOVED_AT_ONCE, true);
+    const long = page.find(({ hostname }) => hostname.length + 1 + after.length > NAME_LENGTH_MAX);
+    if (long !== undefined) {
+      return refuseField('name', 'field.domain-long', { machine: long.hostname, max: NAME_LENGTH_MAX });
     }
+    const systemIds = page.map(({ systemId }) => systemId);
+    await store.changeMachines<never>(systemIds, event.atMs, () => ({
+      ...{ kind: 'change', fields: { domain: after }, events: [event] },
+    }));
+    afterId = page.at(-1)?.id ?? afterId;
+    isLast = page.length < MOVED_AT_ONCE;
   }
   await call.region.machinesChanged();
   return undefined;
@@ -122,15 +120,10 @@ async function moveMachines(call: ApiCall, before: string, after: string): Promi
 
 /** The refusal to delete a domain that has machines or devices. */
 async function refuseInhabited({ region }: ApiCall, name: string): Promise<Refusal | undefined> {
-  const filters = [false, true].map((isDevice) => ({ domains: [name], isDevice }));
-  const counts = await Promise.all(filters.map((filter) => region.store.countMachines(filter)));
-  const count = counts.reduce((sum, one) => sum + one, 0);
+  const filter = { domains: [name], isDevice: 'either' } as const;
+  const count = await region.store.countMachines(filter);
   if (count === 0) return undefined;
-  const lists = await Promise.all(filters.map((filter) => region.store.listMachines(filter, 0, NAMED_MAX)));
-  const machines = lists
-    .flat()
-    .slice(0, NAMED_MAX)
-    .map(({ hostname }) => hostname);
+  const machines = (await region.store.listMachines(filter, 0, NAMED_MAX)).map(({ hostname }) => hostname);
   return refuse('domain-in-use.machines', { name, machines, count });
 }
 

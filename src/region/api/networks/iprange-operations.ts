@@ -58,7 +58,7 @@ import {
   textField,
   wordsField,
 } from './network-calls.ts';
-import { withoutMade } from './vlan-service.ts';
+import { refuseServed, withoutMade } from './vlan-service.ts';
 
 const changedRange = z.object({
   start_ip: addressField.optional().describe('The first address.'),
@@ -345,13 +345,6 @@ async function amend(call: ApiCall, given: Given): Promise<Answer> {
   return await ofRange(change(call, decide, showRange(call, users), among));
 }
 
-/** The refusal to take the dynamic range from a cluster interface that gives addresses from it. A file that has it is named by another check. */
-function refuseServed({ range, served, subnet: { subnet } }: RangeView): Refusal | undefined {
-  if (range.kind !== 'dynamic' || served === undefined || served.management === 0) return undefined;
-  if (served.pin !== undefined) return undefined;
-  return refuse('in-use.range-served', { network: subnet.cidr, rack: served.rackName, name: served.name });
-}
-
 const remove = (call: ApiCall): Promise<Answer> =>
   change(call, (view) => {
     const found = findRange(view, call);
@@ -361,7 +354,7 @@ const remove = (call: ApiCall): Promise<Answer> =>
     const isHeld = type === 'reserved' || served === undefined;
     return (
       refuseForeign(call, found) ??
-      (made === undefined ? refuseServed(found) : undefined) ?? {
+      refuseServed(found) ?? {
         ...{ kind: 'change', change: 'removed', what: `${type} range`, name: spanText(found), id: range.id },
         ...{ remove: { ranges: [range.id] }, put: { subnets: made?.subnets ?? [] } },
         service: made?.service ?? (isHeld ? [] : boundsEdit(served, type, undefined)),

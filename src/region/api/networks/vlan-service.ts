@@ -321,6 +321,13 @@ export function withoutMade({
   return { service: [{ served, fields: {}, whole: 'removed' }], subnets: [{ ...subnet.subnet, gateway, dnsServers }] };
 }
 
+/** The refusal to take the dynamic range from a cluster interface that gives addresses from it. A file that has it is named by another check. */
+export function refuseServed({ range, served, subnet: { subnet } }: RangeView): Refusal | undefined {
+  if (range.kind !== 'dynamic' || served === undefined || served.management === 0) return undefined;
+  if (served.pin !== undefined) return undefined;
+  return refuse('in-use.range-served', { network: subnet.cidr, rack: served.rackName, name: served.name });
+}
+
 function mtuEdits({ served }: VlanView, mtu: number): readonly ServiceEdit[] {
   return served.flatMap((one): readonly ServiceEdit[] => {
     if ((one.mtu ?? MTU_DEFAULT) === mtu) return [];

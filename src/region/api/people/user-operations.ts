@@ -172,9 +172,8 @@ const reservedOf = ({ ranges, reserved }: NetworkRecords, username: string) => (
 
 /** The refusal if a user owns machines or devices, or reserved addresses or ranges. */
 async function refuseHeld({ region }: ApiCall, username: string): Promise<Refusal | undefined> {
-  const owners = [username];
   const { store } = region;
-  const held = (await store.countMachines({ owners })) + (await store.countMachines({ owners, isDevice: true }));
+  const held = await store.countMachines({ owners: [username], isDevice: 'either' });
   if (held > 0) return refuse('machine-in-use.owned', { username, count: held });
   const { ranges, reserved } = reservedOf(await store.networks.list(), username);
   const count = ranges.length + reserved.length;
@@ -202,10 +201,8 @@ async function handOver(call: ApiCall, username: string, heir: string): Promise<
   const atMs = clock.wallTimeMs();
   const event = { type: 'NODE', code: 'owner-changed', params: { from: username, to: heir }, atMs } as const;
   for (let given = 0; given < HANDED_OVER_MAX; given += HANDED_OVER_AT_ONCE) {
-    const owners = [username];
-    const own = await store.listMachines({ owners }, 0, HANDED_OVER_AT_ONCE, true);
-    const machines =
-      own.length > 0 ? own : await store.listMachines({ owners, isDevice: true }, 0, HANDED_OVER_AT_ONCE, true);
+    const own = { owners: [username], isDevice: 'either' } as const;
+    const machines = await store.listMachines(own, 0, HANDED_OVER_AT_ONCE, true);
     if (machines.length === 0) return undefined;
     const systemIds = machines.map(({ systemId }) => systemId);
     const events = [{ ...event, username: usernameOf(call) }];

@@ -20,21 +20,18 @@ import {
   values,
 } from '../call/operation.ts';
 import { STATUS_ROWS } from '../json/machine-json.ts';
-import { give } from '../machines/life-operations.ts';
 import {
-  comment,
   commissioningFields,
   commissioningScripts,
   enableSsh,
-  flag,
-  isTrue,
-  machineOf,
   openSsh,
   refuseSkips,
   refuseSsh,
   scriptsOf,
   testingScripts,
-} from '../machines/machine-calls.ts';
+} from '../machines/commissioning-calls.ts';
+import { give } from '../machines/life-operations.ts';
+import { comment, flag, isTrue, machineOf } from '../machines/machine-calls.ts';
 import { formatEventTime } from '../site/event-operations.ts';
 
 const NAMES_MAX = 100;

@@ -1,0 +1,155 @@
+// The parts that operations with a commissioning share: its parameters, its scripts, and the debug login that it opens.
+
+import type { z } from 'zod';
+import { DEBUG_SECONDS, mayDebug, openDebugLogin, refuseWithoutKey } from '../../life/logins.ts';
+import type { Machine } from '../../records/machine.ts';
+import type { ScriptKind } from '../../records/script-store.ts';
+import { type Answer, allOf, isRefusal, type Refusal, refuse, refuseField, refuseFor } from '../call/answer.ts';
+import { type ApiCall, type Passed, usernameOf, values } from '../call/operation.ts';
+import { actorOf, flag, isTrue } from './machine-calls.ts';
+
+/** Scripts that one request names. */
+const NAMES_MAX = 100;
+
+const scriptNames = (text: string) => values(NAMES_MAX).optional().describe(text);
+/** The parameter for the testing scripts of a test. */
+export const testingScripts = scriptNames('The testing scripts to run; `none` for none. Default: all.');
+/** The parameter that opens a debug login with a command. */
+export const enableSsh = flag(
+  'True: open a debug login, so that your SSH keys can log in for an hour, and the machine stays on if this fails.',
+);
+
+/** The parameters of commissioning, which a new machine takes, too. */
+export const commissioningFields = {
+  commissioning_scripts: scriptNames('The commissioning scripts to run; `none` for none. Default: all.'),
+  testing_scripts: scriptNames('Testing scripts to run after them. Default: none.'),
+  enable_ssh: enableSsh,
+  skip_networking: flag(
+    'True, as always: commissioning keeps the interfaces that people laid out. False is refused if there are any.',
+  ),
+  skip_storage: flag(
+    'True, as always: commissioning keeps the disks that people laid out. False is refused if there are any.',
+  ),
+  skip_bmc_config: flag(
+    'True, as always: commissioning sets up no BMC. False is refused for a machine with `power_type` ipmi.',
+  ),
+};
+type CommissioningFields = Passed<z.ZodObject<typeof commissioningFields>>;
+
+/** The given names of scripts of one kind; a refusal if one is unknown; `undefined` if none are given. */
+export async function scriptsOf(
+  { region }: ApiCall,
+  kind: ScriptKind,
+  given: readonly string[] | undefined,
+): Promise<readonly string[] | Refusal | undefined> {
+  if (given === undefined || given.length === 0) return undefined;
+  if (given.length === 1 && given[0] === 'none') return [];
+  const known = (await region.store.scripts.listScripts(kind)).map(({ name }) => name);
+  const unknown = given.find((name) => !known.includes(name));
+  if (unknown === undefined) return given;
+  return refuseField(`${kind}_scripts`, 'field.scripts', { kind, unknown, known });
+}
+
+/** `scripts`: those to run; `undefined`: the usual ones. */
+interface Commissioning {
+  readonly scripts: readonly string[] | undefined;
+}
+
+/** The scripts of a commissioning that its parameters choose. */
+export async function commissioningScripts(
+  call: ApiCall,
+  given: CommissioningFields,
+): Promise<Commissioning | Refusal> {
+  const found = allOf(
+    await scriptsOf(call, 'commissioning', given.commissioning_scripts),
+    await scriptsOf(call, 'testing', given.testing_scripts),
+  );
+  if (isRefusal(found)) return found;
+  const [first, tests = []] = found;
+  if (first === undefined && tests.length === 0) return { scripts: undefined };
+  const all = first ?? (await call.region.store.scripts.listScripts('commissioning')).map(({ name }) => name);
+  return { scripts: [...all, ...tests] };
+}
+
+/** The refusals of wishes that commissioning should change what it keeps. */
+export function refuseSkips(
+  { layout, powerType }: Partial<Pick<Machine, 'layout' | 'powerType'>>,
+  given: CommissioningFields,
+): readonly (Refusal | undefined)[] {
+  const isFalse = (text: string | undefined): boolean => text !== undefined && !isTrue(text);
+  return [
+    isFalse(given.skip_networking) && layout?.network !== undefined
+      ? refuseField('skip_networking', 'field.layout-kept', { field: 'skip_networking' })
+      : undefined,
+    isFalse(given.skip_storage) && layout?.storage !== undefined
+      ? refuseField('skip_storage', 'field.layout-kept', { field: 'skip_storage' })
+      : undefined,
+    isFalse(given.skip_bmc_config) && powerType === 'ipmi'
+      ? refuseField('skip_bmc_config', 'field.bmc-kept')
+      : undefined,
+  ];
+}
+
+/** Why `enable_ssh` cannot open a login to this machine; `undefined`: it can, or is not given. */
+export async function refuseSsh(
+  call: ApiCall,
+  machine: Pick<Machine, 'hostname' | 'owner'>,
+  text: string | undefined,
+): Promise<Refusal | undefined> {
+  if (!isTrue(text)) return undefined;
+  const { hostname, owner } = machine;
+  if (!mayDebug(machine, actorOf(call))) return refuse('not-owner.open-debug-login', { machine: hostname, owner });
+  const keyless = await refuseWithoutKey(call.region.store, usernameOf(call), machine);
+  return keyless === undefined ? undefined : refuseFor([keyless]);
+}
+
+/** Opens the login for which `enable_ssh` asks, after the command has taken effect. @returns the answer to the command */
+export async function openSsh(
+  call: ApiCall,
+  machine: Machine,
+  {
+    enable_ssh: text,
+    comment: why,
+  }: { readonly enable_ssh?: string | undefined; readonly comment?: string | undefined },
+  answer: Answer,
+): Promise<Answer> {
+  if (isRefusal(answer) || !isTrue(text)) return answer;
+  const refusal = await openDebugLogin(call.region, machine, actorOf(call, why), DEBUG_SECONDS);
+  return refusal === undefined ? answer : refuseFor([refusal]);
+}
+
+/** The parameters with which a new machine is commissioned. */
+type AddedFields = CommissioningFields & {
+  readonly [Name in 'commission' | 'deployed' | 'is_dpu' | 'hostname' | 'power_type']?: string | undefined;
+};
+const ONLY_COMMISSIONING = ['commissioning_scripts', 'testing_scripts', 'enable_ssh'] as const;
+
+/**
+ * How to commission a new machine, `undefined` if not at all, and the refusals of what cannot be followed. A machine's own wish does not count:
+ * a person decides.
+ * @param refused the parameters that are refused already, and so absent
+ */
+export async function commissioningOf(
+  call: ApiCall,
+  given: AddedFields,
+  refused: ReadonlySet<string> = new Set(),
+): Promise<readonly [Commissioning | Refusal | undefined, ...(readonly (Refusal | undefined)[])]> {
+  const { caller } = call;
+  if (caller.kind !== 'user') return [undefined];
+  const isAsked = isTrue(given.commission);
+  if (isAsked && !caller.isAdmin) return [refuse('not-allowed.administrator')];
+  const isUnknown = refused.has('commission');
+  const isGiven = (name: (typeof ONLY_COMMISSIONING)[number]): boolean =>
+    name === 'enable_ssh' ? isTrue(given.enable_ssh) : (given[name]?.length ?? 0) > 0;
+  const alone = isAsked || isUnknown ? [] : ONLY_COMMISSIONING.filter(isGiven);
+  return [
+    // Unknown scripts are wrong with and without commissioning.
+    isAsked || isUnknown ? await commissioningScripts(call, given) : undefined,
+    ...refuseSkips({ powerType: given.power_type ?? '' }, given),
+    ...alone.map((field) => refuseField(field, 'field.commission-missing', { field })),
+    ...(['deployed', 'is_dpu'] as const).map((field) =>
+      isTrue(given[field]) ? refuseField(field, 'field.not-done', { field }) : undefined,
+    ),
+    isAsked ? await refuseSsh(call, { hostname: given.hostname ?? '' }, given.enable_ssh) : undefined,
+  ];
+}

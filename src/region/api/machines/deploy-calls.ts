@@ -1,0 +1,142 @@
+// The deployment that a request asks for: its parameters, and what they choose or why they are refused.
+//
+// Sources: MAAS API 1.0 (`nodes/`: start) and 2.0 (`machines/`: deploy).
+//
+// 1. A parameter that MAAS documents and that has no effect here is refused by its name.
+
+import { z } from 'zod';
+import { parseSystem, refuseImage } from '../../life/deployment.ts';
+import { distributionOf } from '../../life/installer.ts';
+import type { Machine } from '../../records/machine.ts';
+import { isRefusal, type Refusal, refuseField, refuseFields } from '../call/answer.ts';
+import { type ApiCall, judging, value } from '../call/operation.ts';
+import {
+  absentDisk,
+  addressOf,
+  agentName,
+  flag,
+  isTrue,
+  machineOf,
+  parseUserData,
+  startFields,
+  USER_DATA_MAX,
+} from './machine-calls.ts';
+
+/** The longest name of a kernel. */
+const KERNEL_CHARACTERS_MAX = 63;
+const DISK = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+
+/** The parameters of `start` of API 1.0. */
+export const deployParameters = z.object({
+  ...startFields,
+  distro_series: value(z.string().max(128)).optional().describe('What to deploy: `trixie` or `debian/trixie`.'),
+  osystem: value(z.string().max(64)).optional().describe('The distribution, unless `distro_series` includes it.'),
+  hwe_kernel: value(z.string().max(KERNEL_CHARACTERS_MAX))
+    .optional()
+    .describe(
+      'The kernel of an imported system: `ga-24.04`, `hwe-24.04`. Default: the oldest that the machine, or default_min_hwe_kernel, allows.',
+    ),
+  user_data: value(z.string().max(USER_DATA_MAX * 2))
+    .optional()
+    .describe('User data for cloud-init at the first start, in Base64.'),
+  deploy_by: value(z.enum(['image', 'installer'], 'field.deploy-by'))
+    .optional()
+    .describe(
+      '`image` (default): write an image to the disk. `installer`: run the installer of the distribution with a preseed.',
+    ),
+  disk: value(z.string().regex(DISK, 'field.not-a-disk'))
+    .optional()
+    .describe('The disk to write. Default: the smallest that holds the image, USB last; for an installer, the first.'),
+  ip_address: value(z.string().max(15)).optional().describe('The address to assign. Default: a free one.'),
+});
+
+/** The parameters that ask for something that a deployment does not do: flags by true, texts by any text. */
+const NOT_DONE = {
+  flags: {
+    bridge_all: flag('Must be false: bridges are made by `create_bridge`.'),
+    ephemeral_deploy: flag('Must be false: a system is always deployed to a disk.'),
+    install_kvm: flag('Must be false: user data can install it.'),
+    enable_hw_sync: flag('Must be false: a deployed machine does not report its hardware.'),
+    register_vmhost: flag('Must be false: Rackboot has no virtual machine hosts.'),
+    install_rackd: flag('Must be false: `rackboot init` sets up a rack.'),
+    vcenter_registration: flag('Must be false: no machine is registered with vCenter.'),
+    bridge_stp: flag('Must be false: bridges are made by `create_bridge`.'),
+  },
+  texts: {
+    bridge_fd: value(z.string().max(16)).optional().describe('Refused: bridges are made by `create_bridge`.'),
+    bridge_type: value(z.string().max(16)).optional().describe('Refused: bridges are made by `create_bridge`.'),
+  },
+} as const;
+
+/** The parameters of `deploy` of API 2.0. */
+export const newDeployParameters = deployParameters.extend({
+  ...NOT_DONE.flags,
+  ...NOT_DONE.texts,
+  agent_name: agentName.optional().describe('A name by which the machine is found again, as with `allocate`.'),
+});
+export type GivenDeployment = z.output<typeof newDeployParameters>;
+
+/** The refusals of what a deployment would not do. */
+function refuseNotDone(given: Readonly<Record<string, string | undefined>>): readonly Refusal[] {
+  const asked = [
+    ...Object.keys(NOT_DONE.flags).filter((name) => isTrue(given[name])),
+    ...Object.keys(NOT_DONE.texts).filter((name) => given[name]),
+  ];
+  return asked.map((name) => refuseField(name, 'field.not-done', { field: name }));
+}
+
+/** The choices of a deployment, or for each that cannot be used a refusal in its place. */
+export async function judgeDeployment(call: ApiCall, machine: Machine, given: GivenDeployment) {
+  const system = parseSystem(given.osystem, given.distro_series);
+  return [
+    await systemFor(call, machine, given, system ?? (await usualSystem(call, machine))),
+    parseUserData(given.user_data),
+    addressOf(given.ip_address),
+    absentDisk(machine, given.disk),
+    given.distro_series !== undefined && system === undefined
+      ? refuseField('distro_series', 'field.release')
+      : undefined,
+    ...refuseNotDone(given),
+  ] as const;
+}
+
+/** The check of the parameters that are not refused yet. */
+export const checkDeployment = judging(newDeployParameters, async (call, passed, refused) => {
+  const machine = await machineOf(call);
+  if (machine === undefined) return [];
+  const [system, ...others] = await judgeDeployment(call, machine, passed);
+  // A kernel and an image can be judged only for the right system.
+  const isUnknown = ['distro_series', 'osystem', 'deploy_by'].some((name) => refused.has(name));
+  if (isUnknown || isRefusal(system)) return isUnknown ? others : [system, ...others];
+  const isInstalled = passed.deploy_by === 'installer' || passed.distro_series === undefined;
+  if (isInstalled || (await call.region.life.findImage({ ...machine, ...system })) !== undefined) return others;
+  return [refuseFields({ distro_series: [refuseImage(machine, system.osystem, system.release, [])] }), ...others];
+});
+
+type System = Pick<Machine, 'osystem' | 'release' | 'kernel'>;
+
+/** The system of a deployment that names none: the one that the machine had before, else that of the site. */
+async function usualSystem({ region }: ApiCall, { osystem, release, kernel }: Machine): Promise<System> {
+  if (release !== '') return { osystem, release, kernel };
+  await region.settings.load();
+  const textAt = (key: string): string => String(region.settings.valueOf(key) ?? '');
+  return { osystem: textAt('deployment.osystem'), release: textAt('deployment.release') };
+}
+
+/** The system that the machine records: the stored name of the image with its kernel, or for an installer the distribution of its release. */
+async function systemFor(
+  call: ApiCall,
+  machine: Machine,
+  { deploy_by: by, hwe_kernel }: Pick<z.output<typeof deployParameters>, 'deploy_by' | 'hwe_kernel'>,
+  { osystem, release, kernel }: System,
+): Promise<System | Refusal> {
+  if (by === 'installer') {
+    if (hwe_kernel) return refuseField('hwe_kernel', 'field.kernel-installer');
+    return { osystem: osystem === '' ? distributionOf(release) : osystem, release };
+  }
+  await call.region.settings.load();
+  const usualKernel = String(call.region.settings.valueOf('deployment.kernel') ?? '');
+  const wish = { osystem, release, kernel: hwe_kernel || kernel, usualKernel };
+  const chosen = await call.region.life.chooseSystem(machine, wish);
+  return 'code' in chosen ? refuseFields({ hwe_kernel: [chosen] }) : chosen;
+}
