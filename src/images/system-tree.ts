@@ -15,9 +15,9 @@
 // 5. A directory or a file that a person put in the place of a link stays, and so does everything behind a link to a directory.
 
 import { createHash } from 'node:crypto';
-import { chmod, readdir, rm } from 'node:fs/promises';
+import { chmod, readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { RackError } from '../errors.ts';
+import { osErrorCode, RackError } from '../errors.ts';
 import { seenEntry } from '../files/seen-stats.ts';
 import { publishDirectory, publishLink, replacesAll, UNFINISHED_END } from './directory-publication.ts';
 import { lockBriefly } from './file-lock.ts';
@@ -71,9 +71,21 @@ async function makeLinks(tree: string, systems: readonly StoredImage[]): Promise
     const mayLink = linkProblem(tree, place) === undefined;
     if (newest !== undefined) await makeSystem(tree, newest);
     if (!mayLink) continue;
-    if (newest === undefined) await rm(join(tree, place), { force: true });
-    else {
-      await publishLink(join(tree, place), join('../../../..', systemPath(newest)));
+    if (newest === undefined) await removeLink(tree, place);
+    else await publishLink(join(tree, place), join('../../../..', systemPath(newest)));
+  }
+}
+
+/** Removes a link, and the directories above it in which nothing else is. */
+async function removeLink(tree: string, place: string): Promise<void> {
+  if (seenEntry(join(tree, place)) === undefined) return;
+  await rm(join(tree, place), { force: true });
+  for (let above = dirname(place); above !== '.'; above = dirname(above)) {
+    try {
+      await rmdir(join(tree, above));
+    } catch (error) {
+      if (['ENOTEMPTY', 'EEXIST'].includes(osErrorCode(error) ?? '')) return;
+      throw error;
     }
   }
 }

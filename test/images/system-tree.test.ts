@@ -99,6 +99,17 @@ test('a rolling kernel has its own name, and the older kernels that it replaces 
   assert.equal(lstatSync(join(tree, 'ubuntu/amd64/ga-rolling/noble/stable'), { throwIfNoEntry: false }), undefined);
 });
 
+test('with its last name the directories above go, except those in which something else is', async () => {
+  const image = await add('20261015');
+  mkdirSync(join(tree, 'ubuntu/amd64/generic/mine'));
+  await remove(image, true);
+  assert.deepEqual(readdirSync(join(tree, 'ubuntu/amd64')), ['generic']);
+  assert.deepEqual(readdirSync(join(tree, 'ubuntu/amd64/generic')), ['mine']);
+  rmSync(join(tree, 'ubuntu/amd64/generic/mine'), { recursive: true });
+  await remove(await add('20261016'), true);
+  assert.equal(existsSync(join(tree, 'ubuntu')), false);
+});
+
 test('a newer serial changes where the names lead, and not the files of a machine that boots', async () => {
   await add('20261015');
   const booting = led();
@@ -261,5 +272,5 @@ test('several changes at once end with the names that the store has, and none di
     await Promise.all([change(false), change(true), change(false), change(true)]);
     assert.ok(!existsSync(join(tree, PLACE)));
   }
-  assert.deepEqual(readdirSync(dirname(join(tree, PLACE))), [], 'nothing unfinished is left');
+  assert.deepEqual(readdirSync(tree), ['images'], 'nothing unfinished is left, and no directory of links');
 });

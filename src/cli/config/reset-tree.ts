@@ -31,19 +31,22 @@ export interface TreeShares {
 }
 
 const UUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
+const CPU = `(?:${CPUS.join('|')})`;
 /** The store's own files: of images, an identity, locks, and copies under way. */
 const STORED_FILE = new RegExp(
   `^images/(?:[0-9a-f]{2}/[0-9a-f]{64}\\.(?:img(?:\\.zst)?|squashfs|root\\.tar|root\\.gz|file)|\\.place|\\.(?:manifests|links|imports)\\.lock|\\.part-(?:\\d+-)?${UUID}[^/]*)$`,
 );
 /** Its directories: manifests, downloads, uploads, damaged copies, and dates of documents. */
 const STORED_DIRECTORY = /^images\/\.(?:manifests|downloads|uploads|damaged|seen)$/;
-/** Directories of the store that may be empty. */
-const STORE_LEVEL = /^images(?:\/(?:[0-9a-f]{2}|systems(?:\/[^/]+-[0-9a-f]{12})?))?$/;
+/** Directories that Rackboot makes, and that are Rackboot's even if they are empty: of the store, of its links, and of parts. */
+const OWN_LEVEL = new RegExp(
+  `^(?:images(?:/(?:[0-9a-f]{2}|systems(?:/[^/]+-[0-9a-f]{12})?))?|[^/]+/${CPU}/[^/]+/[^/]+|${LOADER}(?:/[^/]+)?|${CPU}(?:/generic(?:/[^/]+)?)?)$`,
+);
 /** A file of a system, even of one whose directory is unfinished. */
 const SYSTEM_FILE = new RegExp(`^images/systems/\\.?[^/]+-[0-9a-f]{12}(?:${UNFINISHED_END})?/(?<file>[^/]+)$`);
 /** A directory that is not in its place, where Rackboot publishes one. */
 const UNFINISHED_DIRECTORY = new RegExp(
-  `^(?:images/systems/\\.[^/]+-[0-9a-f]{12}|${LOADER}/[^/]+/\\.[^/]+|(?:${CPUS.join('|')})/generic/[^/]+/\\.(?:install|commissioning))${UNFINISHED_END}$`,
+  `^(?:images/systems/\\.[^/]+-[0-9a-f]{12}|${LOADER}/[^/]+/\\.[^/]+|${CPU}/generic/[^/]+/\\.(?:install|commissioning))${UNFINISHED_END}$`,
 );
 /** A damaged file that a check took out (`images/parts/part-check.ts`), or an unfinished one (`images/directory-publication.ts`). */
 const HIDDEN_COPY = new RegExp(`^(?<above>(?:.*/)?)\\.(?<name>[^/]+)\\.(?:damaged|${UUID})$`);
@@ -90,7 +93,7 @@ function judge(tree: string, path: string, named: ReadonlyMap<string, Named>): T
   const inside = entriesIn(tree, path).map((one) => judge(tree, `${path}/${one}`, files));
   const own = inside.flatMap((one) => one.own);
   const others = inside.flatMap((one) => one.others);
-  const isEmptied = inside.length === 0 && STORE_LEVEL.test(path);
+  const isEmptied = inside.length === 0 && OWN_LEVEL.test(path);
   if (own.length === 0 && !isEmptied) return { own, others: [path] };
   return others.length === 0 ? { own: [path], others } : { own, others };
 }

@@ -180,3 +180,14 @@ test('only where Rackboot makes them do unfinished files, directories and links 
       ]);
     },
   ));
+
+test('empty directories that earlier removals left go, and empty ones of a person stay', () =>
+  withTree([], (tree, shares) => {
+    const left = ['custom/amd64/generic/site', 'debian/arm64/generic/sid', 'amd64/generic', 'bootloader', 'images/9b'];
+    const kept = ['arm64/mine', 'debian/mine', 'grub/x86_64-efi', 'photos/2026/11/28'];
+    for (const path of [...left, ...kept]) mkdirSync(join(tree, path), { recursive: true });
+    assert.deepEqual(shares(), [
+      ['amd64', 'bootloader', 'custom', 'debian/arm64', 'images'],
+      ['arm64', 'debian/mine', 'grub', 'photos'],
+    ]);
+  }));
