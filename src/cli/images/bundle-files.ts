@@ -79,7 +79,7 @@ function chooseContent(tree: string, names: readonly string[]): BundleContent {
 /**
  * Adds everything in a bundle.
  * @param file the open bundle, which the caller closes
- * @returns 0, or 1 if a boot loader or an installer was refused, and this host does not simply have a newer one
+ * @returns 0, or 1 if anything was refused, and this host does not simply have a newer one
  */
 export async function importBundle(file: FileHandle, flags: BundleFlags & { readonly file: string }): Promise<number> {
   const results: Pick<AddResult, 'image' | 'added'>[] = [];
@@ -94,6 +94,9 @@ export async function importBundle(file: FileHandle, flags: BundleFlags & { read
     results.push(result);
     say(formatImageName(result.image), result.added, imageBytes(result.image));
   };
+  const onRefused = (image: StoredImage, why: string): void => {
+    left.push({ name: formatImageName(image), isNewer: false, why });
+  };
   const onPart = (part: BundledPart, result: PartResult): void => {
     const added = result.kind === 'added';
     const name = nameOfBundledPart(part);
@@ -103,7 +106,7 @@ export async function importBundle(file: FileHandle, flags: BundleFlags & { read
     else say(name, added, size);
   };
   const nowMs = systemClock.wallTimeMs();
-  await addBundle({ tree, file: bytes, fileName: flags.file, nowMs, onAdded, onPart });
+  await addBundle({ tree, file: bytes, fileName: flags.file, nowMs, onAdded, onRefused, onPart });
   if (flags.json) printJson({ images: results.map(({ image, added }) => ({ ...image, added })), parts, left });
   else
     for (const { name, isNewer, why } of left)

@@ -6,6 +6,7 @@
 //   HASH.{img,img.zst,squashfs,file …} …  each content, once: a disk, or the root, the kernel, the initrd … of a system, or a file of a part
 //
 // 1. The whole structure is checked before the first image is added: a bundle that is cut short, or has any other file, adds nothing.
+//    A faulty image or part does not keep the others out.
 // 2. A disk is added only if it passes the checks of `images add` (image-copy.ts) and has the hash that its manifest names. A system is added
 //    only if each of its files has its hash (bundled-system.ts).
 // 3. An image of a bundle has no origin, whatever its manifest says: only a download that this host has verified gives it one. Until then it
@@ -41,6 +42,7 @@ import {
   blobsOfPart,
   decodePart,
   encodePart,
+  type KeptPart,
   nameOfBundledPart,
   type PartResult,
 } from './bundled-part.ts';
@@ -217,54 +219,62 @@ interface BundleTerms {
   readonly fileName: string;
   /** Wall time. */
   readonly nowMs: number;
-  /** Called after each image. */
+  /** Called after each image that is in the store now. */
   readonly onAdded: (result: Pick<AddResult, 'image' | 'added'>) => void;
+  /** Called after each image that was not added. @param why a sentence without its full stop */
+  readonly onRefused: (image: StoredImage, why: string) => void;
   /** Called after each boot loader and installer. */
   readonly onPart: (part: BundledPart, result: PartResult) => void;
 }
 
 /**
- * Adds everything in a bundle. If an image is faulty, those before it stay. A boot loader or an installer that is refused does not end the work.
- * @throws RackError `bad-argument` if it is not a whole bundle, and those of `addImage` and `addBundledSystem`
+ * Adds everything in a bundle. Leaves out faulty images and parts, and adds the rest.
+ * @throws RackError `bad-argument` if it is not a whole bundle
  */
 export async function addBundle(terms: BundleTerms): Promise<void> {
-  const { tree, file, fileName, nowMs, onAdded, onPart } = terms;
+  const { tree, file, fileName, onAdded, onRefused, onPart } = terms;
   const { images, parts, contents } = await listBundle(file, fileName);
   const stored = new Set<string>();
-  const contentOf = (blob: ImageBlob | undefined): ImageBytes => {
+  const open = (blob: ImageBlob | undefined): ImageBytes => {
     const content = blob === undefined ? undefined : contents.get(contentName(blob));
     if (content === undefined) throw new Error('a listing lacks a content');
     return partOf(file, content);
   };
   for (const image of images) {
-    const name = `${formatImageName(image)} of ${fileName}`;
-    if (image.system !== undefined) {
-      onAdded(await addBundledSystem(image, { tree, fileName: name, nowMs, open: contentOf, stored }));
-      continue;
-    }
-    const { serial, os, release, architecture, subarchitecture, label, title } = image;
-    const inspector = new SystemInspector(architecture);
-    const result = await addImage({
-      tree,
-      file: contentOf(blobsOf(image)[0]),
-      fileName: name,
-      name: { os, release, architecture, subarchitecture, label, serial },
-      title,
-      compress: image.format === 'raw.zst',
-      sha256: image.sha256,
-      nowMs,
-      // A bundle may state anything.
-      onDisk: (piece) => inspector.take(piece),
-      signs: () => inspector.signs(),
-      onProgress: () => undefined,
-    });
-    onAdded(result);
+    const result = await addBundledImage(image, terms, { stored, open }).catch(asRefusal);
+    if ('why' in result) onRefused(image, result.why);
+    else onAdded(result);
   }
-  for (const part of parts)
-    onPart(part, await addBundledPart(part, { tree, fileName, open: contentOf }).catch(asRefusal));
+  for (const part of parts) onPart(part, await addBundledPart(part, { tree, fileName, open }).catch(asRefusal));
 }
 
-function asRefusal(error: unknown): PartResult {
+/** @throws RackError those of `addImage` and `addBundledSystem` */
+async function addBundledImage(
+  image: StoredImage,
+  { tree, fileName, nowMs }: BundleTerms,
+  { stored, open }: { readonly stored: Set<string>; readonly open: (blob: ImageBlob | undefined) => ImageBytes },
+): Promise<Pick<AddResult, 'image' | 'added'>> {
+  const name = `${formatImageName(image)} of ${fileName}`;
+  if (image.system !== undefined) return await addBundledSystem(image, { tree, fileName: name, nowMs, open, stored });
+  const { serial, os, release, architecture, subarchitecture, label, title } = image;
+  const inspector = new SystemInspector(architecture);
+  return await addImage({
+    tree,
+    file: open(blobsOf(image)[0]),
+    fileName: name,
+    name: { os, release, architecture, subarchitecture, label, serial },
+    title,
+    compress: image.format === 'raw.zst',
+    sha256: image.sha256,
+    nowMs,
+    // A bundle may state anything.
+    onDisk: (piece) => inspector.take(piece),
+    signs: () => inspector.signs(),
+    onProgress: () => undefined,
+  });
+}
+
+function asRefusal(error: unknown): KeptPart {
   if (error instanceof RackError) return { kind: 'refused', why: errorText(error) };
   throw error;
 }
@@ -288,7 +298,7 @@ async function listBundle(file: ImageBytes, fileName: string): Promise<Listing> 
     const header = decodeTarHeader(await file.read(at, TAR_BLOCK_BYTES));
     if (header.kind === 'fault') throw refuse(header.problem);
     if (header.kind === 'end') {
-      if (!(await isEmptyFrom(file, at))) throw refuse('it goes on after its end');
+      if (!(await isEmptyFrom(file, at))) throw refuse('something follows its end');
       break;
     }
     const { name, bytes } = header.file;

@@ -10,7 +10,7 @@
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { CPUS } from '../../boot/architectures.ts';
-import { isPlainName } from '../../boot/images.ts';
+import { findImage, isPlainName } from '../../boot/images.ts';
 import { cleanText } from '../../clean-text.ts';
 import { RackError } from '../../errors.ts';
 import { publishDirectory } from '../directory-publication.ts';
@@ -104,7 +104,8 @@ interface PartTerms {
 /** The outcome for a part. `newer`: this host has a newer one. */
 export type PartResult = { readonly kind: 'added' | 'there' } | KeptPart;
 
-interface KeptPart {
+/** Why something of a bundle was not added. */
+export interface KeptPart {
   readonly kind: 'newer' | 'refused';
   readonly why: string;
 }
@@ -115,6 +116,11 @@ interface KeptPart {
  */
 export async function addBundledPart(part: BundledPart, terms: PartTerms): Promise<PartResult> {
   const { tree, fileName, open } = terms;
+  if (!canStart(part))
+    return {
+      kind: 'refused',
+      why: 'its linux or initrd.gz is missing or empty: export it again from a host that has it',
+    };
   const directory = partDirectory(part);
   const place = join(tree, directory);
   const os = part.kind === 'installer' ? part.os : undefined;
@@ -137,17 +143,31 @@ export async function addBundledPart(part: BundledPart, terms: PartTerms): Promi
     const from = { source: cleanText(basename(fileName), 255), isBundled: true };
     const manifest = isSame ? present.manifest : encodeManifest({ ...facts, ...from, packages: [], files });
     const links = files.map((file) => ({ name: file.name, link: copies.get(file.sha256)?.path ?? '' }));
-    await publishDirectory(place, [...links, manifest], (at, published) => {
+    let late: KeptPart | undefined;
+    const publishing = publishDirectory(place, [...links, manifest], (at, published) => {
       replaceable(tree, os)(at, published);
-      const late = judgePresent(part, presentPart(at, part.kind));
+      late = judgePresent(part, presentPart(at, part.kind));
       if (late !== undefined) throw new RackError('already-exists', late.why);
     });
-    return { kind: 'added' };
+    await publishing.catch((error: unknown) => {
+      if (late === undefined) throw error;
+    });
+    return late ?? { kind: 'added' };
   } catch (error) {
     throw asStoreError(error, dirname(place));
   } finally {
     for (const copy of copies.values()) await copy.end();
   }
+}
+
+/** False for an installer from which no machine could start. */
+function canStart(part: BundledPart): boolean {
+  if (part.kind === 'loader') return true;
+  const directory = partDirectory(part);
+  const filled = new Set(part.files.filter(({ bytes }) => bytes > 0).map((file) => join(directory, file.name)));
+  const { architecture, release } = part;
+  const query = { architecture, subarchitecture: 'generic', releases: [release], directory: 'install' } as const;
+  return findImage(query, (path) => filled.has(path)) !== undefined;
 }
 
 /** Why the part of this host stays; undefined: it may be replaced. */

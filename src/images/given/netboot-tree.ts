@@ -84,6 +84,7 @@ export async function readNetbootTree(path: string, arch: string): Promise<Netbo
     if (kernelName === undefined || initrdName === undefined) continue;
     const [kernelBytes, initrdBytes] = [sizes.get(kernelName), sizes.get(initrdName)];
     if (kernelBytes === undefined || initrdBytes === undefined) continue;
+    if (kernelBytes === 0 || initrdBytes === 0) throw empty(kernelBytes === 0 ? kernelName : initrdName, path);
     if (kernelBytes + initrdBytes > INSTALLER_BYTES_MAX) throw tooLarge(`${kernelName} and ${initrdName}`, path);
     const infoName = INFO_NAMES.find((name) => sizes.has(name));
     if (infoName !== undefined && (sizes.get(infoName) ?? 0) > INFO_BYTES_MAX) throw tooLarge(infoName, path);
@@ -105,6 +106,9 @@ export async function readNetbootTree(path: string, arch: string): Promise<Netbo
 
 const tooLarge = (name: string, path: string): RackError =>
   new RackError('bad-argument', `${name} of ${path}: more bytes than those of any installer; copy it again`);
+
+const empty = (name: string, path: string): RackError =>
+  new RackError('bad-argument', `${name} of ${path} is empty: copy it again`);
 
 const changed = (path: string): RackError =>
   new RackError('bad-argument', `${path} changed while it was being read: wait until it is complete, then repeat this`);

@@ -60,6 +60,8 @@ describe('a network installer on this host', { skip: missing('linux', 'dpkg-deb'
     mkdirSync(at('linked'));
     symlinkSync('/etc/passwd', at('linked/linux'));
     writeFileSync(at('linked/initrd.gz'), INITRD);
+    cpSync(files, at('hollow'), { recursive: true });
+    writeFileSync(at('hollow/initrd.gz'), '');
     mkdirSync(at('large'));
     for (const name of ['linux', 'initrd.gz']) {
       writeFileSync(at(`large/${name}`), '');
@@ -123,6 +125,7 @@ describe('a network installer on this host', { skip: missing('linux', 'dpkg-deb'
     ],
     ['no release', 'bare', [], /does not say of which release .*images import-installer \S+bare --release bookworm/],
     ['a link in place of its kernel', 'linked', [], /has no network installer for amd64/],
+    ['an empty initrd', 'hollow', ['--release', 'bookworm'], /initrd\.gz of \S+hollow is empty: copy it again/],
     [
       'a kernel and an initrd that are too large together',
       'large',

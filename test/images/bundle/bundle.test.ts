@@ -19,6 +19,7 @@ import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { runCommandLine } from '../../../src/cli/command-line.ts';
 import { RackError } from '../../../src/errors.ts';
 import { addBundle, writeBundle } from '../../../src/images/bundle/bundle.ts';
 import { encodeTarHeader, paddedBytes } from '../../../src/images/bundle/tar.ts';
@@ -27,6 +28,7 @@ import {
   blobPath,
   blobsOf,
   encodeImage,
+  formatImageName,
   manifestPath,
   readImages,
   type StoredImage,
@@ -35,6 +37,7 @@ import { SystemInspector } from '../../../src/images/image-system.ts';
 import { rootDiskBytes } from '../../../src/images/import/root-format.ts';
 import { refreshTree } from '../../../src/images/system-tree.ts';
 import { viewBytes } from '../../../src/net/borrowed-bytes.ts';
+import { printedBy } from '../../support/printed.ts';
 import { KERNELS, type Kernel, startFile } from '../../support/two-kernels.ts';
 import { makeDisk } from '../disks.ts';
 
@@ -113,7 +116,8 @@ async function exported(images: readonly StoredImage[]): Promise<Buffer> {
   return readFileSync(path);
 }
 
-async function addAll(bundle: Uint8Array): Promise<readonly boolean[]> {
+/** @param refusals gets what was not added, as a line each; undefined: everything must be added */
+async function addAll(bundle: Uint8Array, refusals?: string[]): Promise<readonly boolean[]> {
   const added: boolean[] = [];
   await addBundle({
     tree: to,
@@ -121,6 +125,10 @@ async function addAll(bundle: Uint8Array): Promise<readonly boolean[]> {
     fileName: 'images.tar',
     nowMs: DAY,
     onAdded: (result) => added.push(result.added),
+    onRefused: (image, why) => {
+      assert.ok(refusals !== undefined, why);
+      refusals.push(`${formatImageName(image)}: ${why}`);
+    },
     onPart: () => assert.fail('no part was exported'),
   });
   return added;
@@ -133,6 +141,14 @@ const refused = (bundle: Uint8Array, words: RegExp): Promise<void> =>
     assert.match(error.message, words);
     return true;
   });
+
+/** Its one image is named, and not added. */
+async function leftOut(bundle: Uint8Array, words: RegExp): Promise<void> {
+  const refusals: string[] = [];
+  assert.deepEqual(await addAll(bundle, refusals), []);
+  assert.equal(refusals.length, 1);
+  assert.match(refusals[0] ?? '', words);
+}
 
 /** An archive of these files. */
 const tar = (files: readonly (readonly [name: string, content: Uint8Array])[], end = 1024): Buffer =>
@@ -264,7 +280,7 @@ describe('a bundle', () => {
       const changed = Buffer.from(bundle);
       const at = changed.lastIndexOf(readFileSync(join(from, path)));
       changed[at + 4] = (changed[at + 4] ?? 0) ^ 1;
-      await refused(changed, /a file of it has the sha256 [0-9a-f]{64} instead of [0-9a-f]{64}; copy the file again/);
+      await leftOut(changed, /a file of it has the sha256 [0-9a-f]{64} instead of [0-9a-f]{64}; copy the file again/);
       assert.deepEqual(readImages(to).images, []);
       assert.deepEqual(readdirSync(to), ['images']);
       assert.deepEqual(readdirSync(join(to, 'images')), []);
@@ -292,8 +308,6 @@ describe('a bundle', () => {
     const outside = { ...system, files: [{ ...kernel, name: '../../etc/passwd' }, ...others] };
     const asRoot = { ...system, files: [{ ...kernel, name: 'squashfs' }, ...others] };
     for (const [bundle, words] of [
-      [bundleOf({ os: 'images' }), /the boot tree already uses the name images/],
-      [bundleOf({ os: 'pxelinux.0' }), /the name pxelinux\.0 may be that of a boot loader/],
       [bundleOf({ format: 'root.gz' }), /which belongs to no image/],
       [bundleOf({ system: twice }), /it does not say how its system starts/],
       [bundleOf({ system: asRoot }), /it does not say how its system starts/],
@@ -303,26 +317,19 @@ describe('a bundle', () => {
       [bundleOf({}, [...contents, [`${'0'.repeat(64)}.file`, Buffer.from('x')]]), /which belongs to no image/],
     ] as const)
       await refused(bundle, words);
+    await leftOut(bundleOf({ os: 'images' }), /the boot tree already uses the name images/);
+    await leftOut(bundleOf({ os: 'pxelinux.0' }), /the name pxelinux\.0 may be that of a boot loader/);
     const disk = Buffer.from('a disk');
     const wrong = { sha256: sha256(disk), bytes: disk.length };
-    await refused(
+    await leftOut(
       bundleOf(wrong, [[`${wrong.sha256}.squashfs`, disk], ...contents.slice(1)]),
       /its squashfs does not begin like one/,
     );
     assert.deepEqual(readdirSync(to), []);
     assert.deepEqual(await addAll(bundleOf({})), [true]);
     const other = { ...system, files: others };
-    await assert.rejects(
-      addAll(
-        bundleOf(
-          { system: other },
-          contents.filter((_, at) => at !== 1),
-        ),
-      ),
-      {
-        code: 'already-exists',
-      },
-    );
+    const fewer = contents.filter((_, at) => at !== 1);
+    await leftOut(bundleOf({ system: other }, fewer), /already exists with other files: remove it first/);
   });
 
   test('is an archive that tar(1) reads, and the same images give the same bytes', async () => {
@@ -381,11 +388,36 @@ describe('a bundle', () => {
     assert.deepEqual(readdirSync(to), []);
   });
 
+  test('with faulty images and systems brings all others, and names each of the faulty ones', async () => {
+    const images = [await add('bookworm', 1, false), await addSystem('hwe-24.04'), await add('trixie', 2, false)];
+    const bundle = await exported(images);
+    for (const { path } of images.slice(0, 2).map((image) => blobsOf(image)[0] ?? assert.fail())) {
+      const at = bundle.lastIndexOf(readFileSync(join(from, path)));
+      bundle[at + 5] = (bundle[at + 5] ?? 0) ^ 1;
+    }
+    const refusals: string[] = [];
+    assert.deepEqual(await addAll(bundle, refusals), [true]);
+    assert.deepEqual(
+      refusals.map((line) => /^(\S+): \S+ of images\.tar .*instead of/.exec(line)?.[1]),
+      images.slice(0, 2).map(formatImageName),
+    );
+    assert.deepEqual(
+      readImages(to).images.map(({ release }) => release),
+      ['trixie'],
+    );
+    const path = join(scratch, 'faulty.tar');
+    writeFileSync(path, bundle);
+    const { result, text, complaint } = await printedBy(() => runCommandLine(['images', 'import', path, '--tree', to]));
+    assert.equal(result, 1);
+    assert.match(text, /^debian\/trixie\S+ is already there\.$/m);
+    assert.match(complaint, /^debian\/bookworm\S+ was not imported: .*\n^ubuntu\/noble\S+ was not imported: /m);
+  });
+
   test('whose content was changed adds nothing, and leaves nothing', async () => {
     const image = await add('bookworm', 1, false);
     const bundle = await exported([image]);
     bundle[bundle.length - 5000] = (bundle[bundle.length - 5000] ?? 0) ^ 1;
-    await refused(bundle, /sha256 [0-9a-f]{64} instead of [0-9a-f]{64}; copy the file again/);
+    await leftOut(bundle, /sha256 [0-9a-f]{64} instead of [0-9a-f]{64}; copy the file again/);
     assert.deepEqual(readImages(to).images, []);
     assert.deepEqual(readdirSync(join(to, 'images')), []);
   });
@@ -437,8 +469,8 @@ describe('a bundle', () => {
       [Buffer.concat([tar([FIRST], 0), link, new Uint8Array(1024)]), /is not a plain file/],
       [Buffer.from('PK\u0003\u0004'.padEnd(2048)), /it is not a tar archive/],
       [Buffer.concat([tar([FIRST, manifest], 0), large, disk]), /has no readable size/],
-      [Buffer.concat([tar([FIRST, manifest, content]), tar([FIRST, manifest, content])]), /it goes on after its end/],
-      [Buffer.concat([tar([FIRST, manifest, content], 512), Buffer.from('x')]), /it goes on after its end/],
+      [Buffer.concat([tar([FIRST, manifest, content]), tar([FIRST, manifest, content])]), /something follows its end/],
+      [Buffer.concat([tar([FIRST, manifest, content], 512), Buffer.from('x')]), /something follows its end/],
     ];
     for (const [bundle, words] of rows) await refused(bundle, words);
     assert.deepEqual(readdirSync(to), []);

@@ -181,21 +181,69 @@ describe('boot loaders and installers in a bundle', () => {
   test('of two bundles that are imported at once do not replace each other’s installers of another system', async () => {
     await exportAll();
     const evil = join(scratch, 'evil.tar');
-    putPart(from, INSTALLER, { linux: 'evil' }, { ...FETCHED, title: 'Evil', serial: '20261102.1', os: 'evil' });
+    putPart(
+      from,
+      INSTALLER,
+      { linux: 'evil', 'initrd.gz': 'evil' },
+      { ...FETCHED, title: 'Evil', serial: '20261102.1', os: 'evil' },
+    );
     assert.equal((await images('export', 'evil/trixie', evil, '--tree', from)).result, 0);
     const kinds: string[] = [];
+    const fail = (): never => assert.fail('no image was exported');
     const add = async (path: string): Promise<void> => {
       const bytes = readFileSync(path);
       const read = async (at: number, length: number) => Uint8Array.from(viewBytes(bytes, at, at + length));
       const file = { bytes: bytes.length, read };
       await addBundle({
-        ...{ tree: to, file, fileName: path, nowMs: 0, onAdded: () => assert.fail('no image was exported') },
+        ...{ tree: to, file, fileName: path, nowMs: 0, onAdded: fail, onRefused: fail },
         onPart: ({ kind }, result) => (kind === 'installer' ? kinds.push(result.kind) : undefined),
       });
     };
     await Promise.all([bundle, evil].map(add));
     assert.deepEqual(kinds.toSorted(), ['added', 'refused']);
   });
+
+  test('of an older bundle are left out as such even if a newer one is imported meanwhile', async () => {
+    await exportAll();
+    const newer = join(scratch, 'newer.tar');
+    putPart(from, INSTALLER, { ...TRIXIE, linux: 'newer' }, { title: 'Newer', serial: '20261103', os: 'debian' });
+    assert.equal((await images('export', 'debian/trixie', newer, '--tree', from)).result, 0);
+    const bytes = readFileSync(bundle);
+    const results: string[] = [];
+    const fail = (): never => assert.fail('no image was exported');
+    await addBundle({
+      ...{ tree: to, fileName: bundle, nowMs: 0, onAdded: fail, onRefused: fail },
+      file: {
+        bytes: bytes.length,
+        read: async (at, length) => {
+          if (at === bytes.indexOf('a kernel')) assert.equal((await images('import', newer, '--tree', to)).result, 0);
+          return Uint8Array.from(viewBytes(bytes, at, at + length));
+        },
+      },
+      onPart: ({ kind }, result) => results.push(`${kind} ${result.kind}`),
+    });
+    assert.deepEqual(results, ['loader added', 'installer newer']);
+    assert.equal(readFileSync(join(to, INSTALLER, 'linux'), 'utf8'), 'newer');
+  });
+
+  for (const [what, files] of [
+    ['a kernel', { 'initrd.gz': 'an initrd' }],
+    ['an initrd', { linux: 'a kernel' }],
+    ['any byte in its kernel', { linux: '', 'initrd.gz': 'an initrd' }],
+    ['any byte in its initrd', { linux: 'a kernel', 'initrd.gz': '' }],
+  ] as const)
+    test(`with an installer without ${what} bring everything else, and name it`, async () => {
+      putPart(from, INSTALLER, files, { ...FETCHED, title: 'Debian 13', serial: '20261102.1', os: 'debian' });
+      await exportAll();
+      const { result, text, complaint } = await load();
+      assert.equal(result, 1);
+      assert.match(text, /^Imported bootloader\/uefi/m);
+      assert.match(
+        complaint,
+        /^installer\/debian\/trixie\/amd64 was not imported: its linux or initrd\.gz is missing/m,
+      );
+      assert.equal(existsSync(join(to, INSTALLER)), false);
+    });
 
   test('cannot name a path out of their directories', async () => {
     const good = { schema: 1, kind: 'loader', release: 'uefi', architecture: 'amd64', label: 'stable', title: 't' };

@@ -51,7 +51,14 @@ describe('an image of a bundle whose manifest names a source', () => {
     await writeBundle(from, { images: [image], parts: [] }, file, () => undefined);
     await file.close();
     const given = { file: bytesOf(readFileSync(path)), fileName: 'images.tar' };
-    await addBundle({ tree, ...given, nowMs: DAY, onAdded: () => undefined, onPart: () => undefined });
+    await addBundle({
+      tree,
+      ...given,
+      nowMs: DAY,
+      onAdded: () => undefined,
+      onRefused: assert.fail,
+      onPart: assert.fail,
+    });
     assert.equal(readImages(tree).images[0]?.origin, undefined);
   }
 
