@@ -6,6 +6,7 @@
 //    manifest also has the hash of the uncompressed archive.
 // 2. Modules are not stripped: that would remove the distribution's signature, and Secure Boot would refuse them.
 // 3. Kernel and initrd are published together or not at all.
+// 4. Files that a person put into the place of an environment stay: nothing is built until they are moved away.
 
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
@@ -18,7 +19,7 @@ import { compress } from './compression.ts';
 import { type CpioEntry, encodeCpio } from './cpio.ts';
 import { type DebianPackage, openPackage, unpackPackages } from './debian-package.ts';
 import { deployToolPackages, hasDeployTools, makeDeployTools } from './deploy-tools.ts';
-import { publishDirectory, replacesAll } from './directory-publication.ts';
+import { publishDirectory } from './directory-publication.ts';
 import { hasIpmiTool, ipmiToolEntries, ipmiToolPackages } from './ipmi-tool.ts';
 import type { ModuleInfo } from './kernel-module.ts';
 import {
@@ -37,6 +38,7 @@ import {
   MODULES_WITH_FIRMWARE,
 } from './module-choice.ts';
 import { type ChosenModule, chooseModules, renderAliases, renderDependencies } from './module-set.ts';
+import { assertReplaceable, replaceable } from './parts/tree-parts.ts';
 import { describeFile, encodeManifest, type PublishedFile } from './publication.ts';
 import type { ToolArchive } from './tool-archive.ts';
 
@@ -72,11 +74,14 @@ const NAME_PATTERN = /^[a-z0-9][a-z0-9.-]{0,31}$/;
  * Builds the environment and publishes it in the tree, as
  * `ARCH/generic/RELEASE/commissioning/{linux,initrd.gz,tools.cpio.gz,login.cpio.gz,manifest.json}`.
  *
- * @throws RackError `bad-argument` for an unusable architecture, release or set of packages; `tool-missing` and `tool-failed` from
+ * @throws RackError as `assertReplaceable`; `bad-argument` for an unusable architecture, release or set of packages; `tool-missing` and `tool-failed` from
  * apt and dpkg-deb, with the remedy
  */
 export async function buildEnvironment(request: EnvironmentRequest): Promise<Publication> {
   checkNames(request);
+  const { tree, arch, release } = request;
+  const directory = join(arch, 'generic', release, 'commissioning');
+  assertReplaceable(tree, directory);
   await mkdir(request.workDir, { recursive: true });
   const unpacked = await mkdtemp(join(request.workDir, 'unpacked-'));
   try {
@@ -88,8 +93,7 @@ export async function buildEnvironment(request: EnvironmentRequest): Promise<Pub
     const withIpmi = hasIpmiTool(packages.map(({ name }) => name));
     if (!withIpmi) request.onProgress('Omitting the search for a BMC: the package freeipmi-tools is missing');
     request.onProgress(`Packing ${counted(modules.length, 'driver')} for Linux ${kernel.version}`);
-    const place = [request.arch, 'generic', request.release, 'commissioning'];
-    const tools = await makeTools(request, packages, unpacked, place.join('/'));
+    const tools = await makeTools(request, packages, unpacked, directory);
     const archive = encodeCpio([
       ...(await systemEntries(unpacked)),
       ...(await moduleEntries(kernel, modules)),
@@ -111,9 +115,9 @@ export async function buildEnvironment(request: EnvironmentRequest): Promise<Pub
       initrd: { bytes: archive.length, sha256: createHash('sha256').update(archive).digest('hex') },
       modules: modules.map(({ info }) => info.name),
     });
-    const directory = join(request.tree, ...place);
-    await publishDirectory(directory, [...images, manifest], replacesAll);
-    return { directory, files: [...files, describeFile(manifest)] };
+    const path = join(tree, directory);
+    await publishDirectory(path, [...images, manifest], replaceable(tree));
+    return { directory: path, files: [...files, describeFile(manifest)] };
   } finally {
     await rm(unpacked, { recursive: true, force: true });
   }

@@ -2,7 +2,17 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -11,6 +21,7 @@ import { newUuid } from '../../src/clock.ts';
 import { RackError } from '../../src/errors.ts';
 import { publishDirectory, replacesAll } from '../../src/images/directory-publication.ts';
 import { buildEnvironment } from '../../src/images/environment.ts';
+import { describeFile, encodeManifest } from '../../src/images/publication.ts';
 import { missing } from '../support/needs.ts';
 import { makeModule, makePackage, readCpio } from './synthetic.ts';
 
@@ -134,7 +145,12 @@ describe('the ephemeral environment', { skip: missing('dpkg-deb') }, () => {
 
   test('replaces an older one completely, and deletes the leftovers of a killed build', async () => {
     const first = await build('again');
-    writeFileSync(join(first.published.directory, 'stale'), '');
+    const older = [...first.files]
+      .map(([name, data]) => ({ name, data }))
+      .filter(({ name }) => name !== 'manifest.json');
+    const stale = { name: 'stale', data: Buffer.from('of an older build') };
+    const manifest = encodeManifest({ schema: 1, packages: [], files: [...older, stale].map(describeFile) });
+    await publishDirectory(first.published.directory, [...older, stale, manifest], replacesAll);
     const dead = spawnSync('true').pid;
     mkdirSync(join(first.published.directory, `../.commissioning.new-${dead}-${newUuid()}`));
     const second = await build('again');
@@ -192,6 +208,35 @@ describe('the ephemeral environment', { skip: missing('dpkg-deb') }, () => {
       });
     });
   }
+
+  test('replaces an earlier one, but no files of a person and no link', async () => {
+    const { published } = await build('own-files');
+    const { directory } = published;
+    writeFileSync(join(directory, '.linux.damaged'), 'kept by a check');
+    await build('own-files');
+    writeFileSync(join(directory, 'notes'), 'mine');
+    const words = /commissioning\/notes" was not put there by an import: move it away from these files/;
+    await assert.rejects(build('own-files'), { code: 'bad-argument', message: words });
+    assert.deepEqual(readdirSync(directory).toSorted(), ['initrd.gz', 'linux', 'manifest.json', 'notes']);
+    rmSync(join(directory, 'notes'));
+    writeFileSync(join(directory, 'manifest.json'), '{');
+    await assert.rejects(build('own-files'), {
+      code: 'already-exists',
+      message: /manifest\.json is damaged: .*images remove amd64\/generic\/testing\/commissioning` moves the files/,
+    });
+    rmSync(join(directory, 'manifest.json'));
+    await assert.rejects(build('own-files'), {
+      code: 'already-exists',
+      message: /files that no import put there: move it/,
+    });
+    renameSync(directory, join(scratch, 'person'));
+    symlinkSync(join(scratch, 'person'), directory);
+    await assert.rejects(build('own-files'), {
+      code: 'store-unwritable',
+      message: /commissioning is a link, and nothing/,
+    });
+    assert.deepEqual(readdirSync(join(scratch, 'person')).toSorted(), ['initrd.gz', 'linux']);
+  });
 
   test('is not built for a release whose name leaves the tree', async () => {
     const request = {

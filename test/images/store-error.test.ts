@@ -90,18 +90,20 @@ test('an error of our own stays as it is', () => {
 
 const LOOK = `
   const [root, tree] = process.argv.slice(1);
-  const { assertReplaceable } = await import(root + '/src/images/parts/tree-parts.ts');
+  const { assertReplaceable, removePart } = await import(root + '/src/images/parts/tree-parts.ts');
   const { asStoreError } = await import(root + '/src/images/store-error.ts');
   const { publishDirectory } = await import(root + '/src/images/directory-publication.ts');
   const say = ({ code, message }) => console.log(code + ' ' + message);
   try { assertReplaceable(tree, 'amd64/generic/two/install', 'debian'); } catch (error) { say(error); }
   await publishDirectory(tree + '/arm64/generic/two/install', [], () => undefined).catch((error) => say(asStoreError(error, tree)));
+  await removePart(tree, { directory: 'bootloader/uefi/amd64', files: [] }).catch(say);
 `;
 
 test('a directory of another user is told with its owner', { skip: missing('linux', 'root', 'setpriv') }, () => {
   const tree = join(scratch, 'own');
   mkdirSync(join(tree, 'amd64/generic/two/install'), { recursive: true });
   mkdirSync(join(tree, 'arm64'));
+  mkdirSync(join(tree, 'bootloader/uefi/amd64'), { recursive: true });
   chmodSync(join(tree, 'amd64/generic/two/install'), 0);
   chmodSync(scratch, 0o755);
   chownSync(tree, NOBODY, NOBODY);
@@ -114,5 +116,6 @@ test('a directory of another user is told with its owner', { skip: missing('linu
   assert.deepEqual(lines, [
     `tree-unreadable ${installer} cannot be read (EACCES): it belongs to root; run this with sudo, or ${give} ${installer}`,
     `store-unwritable ${tree} cannot be written (EACCES): ${tree}/arm64: it belongs to root; ${give} ${tree}`,
+    `store-unwritable ${tree} cannot be written (EACCES): ${tree}/bootloader/uefi: it belongs to root; ${give} ${tree}`,
   ]);
 });

@@ -10,7 +10,7 @@ import { BYTE_ENDS, ENDS, OF_FILE, removeUnlocked } from '../download/unlocked-p
 import { tryImport } from '../file-lock.ts';
 import { assertOwnStore, blobPath, hasBlob, readImages } from '../image-store.ts';
 import { sweepSeen } from '../offers/seen-sweep.ts';
-import { hasFiles, listTreeParts, partParents, replaceableLeft } from '../parts/tree-parts.ts';
+import { hasFiles, listTreeParts, partParents, replaceable } from '../parts/tree-parts.ts';
 import { asStoreError } from '../store-error.ts';
 import { linkOnWay } from '../tree-place.ts';
 
@@ -119,8 +119,13 @@ const sizeOf = (path: string): number => {
   return found?.isFile() === true ? found.size : 0;
 };
 
-/** Ends what killed processes did to boot loaders, installers and environments (directory-publication.ts). @throws RackError `tree-unreadable` */
+/**
+ * Ends what killed processes did to boot loaders, installers and environments (directory-publication.ts).
+ * @throws RackError `tree-unreadable`; `store-unwritable`
+ */
 async function restoreParts(tree: string): Promise<void> {
-  for (const parent of partParents(tree))
-    if (linkOnWay(tree, parent) === undefined) await settleLeftovers(join(tree, parent), replaceableLeft(tree));
+  for (const parent of partParents(tree).filter((one) => linkOnWay(tree, one) === undefined))
+    await settleLeftovers(join(tree, parent), replaceable(tree)).catch((error: unknown) => {
+      throw asStoreError(error, tree);
+    });
 }

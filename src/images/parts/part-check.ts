@@ -62,7 +62,7 @@ interface TreeContent {
   readonly parts: readonly KnownPart[];
   /** Directories without a manifest and links, relative to the tree: a person made them. */
   readonly others: readonly string[];
-  /** The directories of boot loaders and installers with a damaged manifest, relative to the tree. */
+  /** The directories with a damaged manifest, relative to the tree; without the top directory. */
   readonly spoilt: readonly string[];
   /** Each names a part that cannot be checked, with the reason and the remedy. */
   readonly problems: readonly string[];
@@ -234,9 +234,9 @@ export function listKnownParts(tree: string): TreeContent {
     const found = readFacts(tree, path);
     if (typeof found === 'object' && 'files' in found) parts.push({ ...place, manifest: found });
     else if (typeof found === 'object') {
-      const isImported = place.kind === 'loader' || place.kind === 'installer';
-      if (isImported) spoilt.push(place.directory);
-      const remedy = isImported ? asideRemedy(place.directory) : '`rackboot images build` makes them again';
+      const isOwn = place.kind !== 'built-in';
+      if (isOwn) spoilt.push(place.directory);
+      const remedy = isOwn ? asideRemedy(place.directory) : '`rackboot images build` makes them again';
       const text = `${path} is damaged, so its files cannot be checked: ${found.damage}`;
       problems.push(`${text}; ${remedy}; if they are your own, remove it`);
     } else if (found !== undefined) problems.push(found);

@@ -1,7 +1,9 @@
-// The boot loaders and installers of a boot tree that were imported or made from packages, as their manifests describe them.
+// The boot loaders and installers of a boot tree that were imported or made from packages, as their manifests describe them. The directory of
+// an environment is replaced by the same rules.
 //
 //   bootloader/TYPE/ARCH/manifest.json
 //   ARCH/generic/RELEASE/install/manifest.json
+//   ARCH/generic/RELEASE/commissioning/manifest.json
 //
 // 1. A directory without a manifest of an import is not listed: a person filled it.
 // 2. A removed directory disappears whole.
@@ -24,7 +26,7 @@ import { type ReplacementCheck, removeDirectory, settleLeftovers } from '../dire
 import { formatImageName, type ImageName, storedTitle } from '../image-store.ts';
 import { INSTALLER, installerName, LOADER, PART_FILES_MAX } from '../offers/offer.ts';
 import { type FileContent, isWhole, type PublishedFile } from '../publication.ts';
-import { storeRemedy } from '../store-error.ts';
+import { asStoreError, storeRemedy } from '../store-error.ts';
 import { assertNotLinked } from '../tree-place.ts';
 
 const GENERIC = 'generic';
@@ -79,6 +81,8 @@ const manifestShape = z.object({
   isBundled: z.boolean().default(false),
 });
 type PartManifest = z.output<typeof manifestShape>;
+/** Whose the files of a directory are. The manifest of an environment says nothing else of this. */
+const ownShape = manifestShape.pick({ os: true, files: true });
 
 /** The boot loaders and installers of a boot tree, each sorted by their directories. @throws RackError `tree-unreadable` */
 export const listTreeParts = (tree: string): readonly TreePart[] => [...listLoaders(tree), ...listInstallers(tree)];
@@ -148,16 +152,21 @@ export const nameOfPart = (part: Pick<TreePart, 'kind' | keyof ImageName>): stri
 /**
  * Removes a part from the tree, and the directory of its type or release if nothing else is in it. A machine that reads one of its files
  * reads it to the end.
- * @throws RackError `bad-argument` if a person put further files into its directory, `store-unwritable` if it is behind a link
+ * @throws RackError `bad-argument` if a person put further files into its directory, `store-unwritable` if it is behind a link, or cannot
+ * be removed
  */
 export async function removePart(tree: string, part: Pick<TreePart, 'directory' | 'files'>): Promise<void> {
   const path = join(tree, part.directory);
   assertNotLinked(tree, part.directory);
-  await settleLeftovers(dirname(path), replaceableLeft(tree));
-  await removeDirectory(path, (at) => assertOnly(at, part));
-  await rmdir(dirname(path)).catch((error: unknown) => {
-    if (!KEPT.has(osErrorCode(error) ?? '')) throw error;
-  });
+  try {
+    await settleLeftovers(dirname(path), replaceable(tree));
+    await removeDirectory(path, (at) => assertOnly(at, part));
+    await rmdir(dirname(path)).catch((error: unknown) => {
+      if (!KEPT.has(osErrorCode(error) ?? '')) throw error;
+    });
+  } catch (error) {
+    throw asStoreError(error, tree);
+  }
 }
 
 /** @throws RackError `bad-argument` if the directory of a part has other files than those of the part */
@@ -190,7 +199,7 @@ function assertDirectory(at: string, directory: string): void {
 }
 
 /**
- * Checks whether a loader or an installer may be put into a directory of the tree.
+ * Checks whether a loader, an installer or an environment may be put into a directory of the tree.
  * @param os the system of an installer
  * @throws RackError `already-exists` if the directory has an installer of another system, files of a person or a damaged manifest,
  * `bad-argument` if it has an import and files of a person, `tree-unreadable`, and `store-unwritable` if it is behind a link
@@ -205,7 +214,7 @@ export const replaceable =
     const directory = relative(tree, place);
     assertNotLinked(tree, directory);
     assertDirectory(at, place);
-    const manifest = readOwn(join(at, MANIFEST), decodeManifest);
+    const manifest = readOwn(join(at, MANIFEST), (value) => ownShape.safeParse(value).data);
     if (typeof manifest === 'string') {
       const text = `${join(directory, MANIFEST)} is damaged: ${manifest}`;
       throw new RackError('already-exists', `${text}: ${asideRemedy(directory)}`);
@@ -219,12 +228,6 @@ export const replaceable =
     } else if (!entriesIn(at).every(isLeft))
       throw new RackError('already-exists', `${place} has files that no import put there: move it away first`);
   };
-
-/** The same for leftovers, among which an environment is always Rackboot's. */
-export const replaceableLeft = (tree: string): ReplacementCheck => {
-  const check = replaceable(tree);
-  return (at, place) => void (basename(place) === 'commissioning' || check(at, place));
-};
 
 /** Empty if nothing is there. @throws RackError `tree-unreadable` */
 function entriesIn(path: string): readonly Dirent[] {
@@ -245,7 +248,9 @@ function asUnreadable(path: string, cause: unknown): unknown {
 
 /** The remedy for a damaged manifest. */
 export const asideRemedy = (directory: string): string =>
-  `\`sudo rackboot images remove ${directory}\` moves the files out of the way, and an import brings new ones`;
+  `\`sudo rackboot images remove ${directory}\` moves the files out of the way, and ${
+    basename(directory) === 'commissioning' ? '`rackboot images build`' : 'an import'
+  } brings new ones`;
 
 /** @throws RackError `bad-argument` if the manifest of a new part could not be read: its directory would count as a person's */
 export function assertReadable(name: string, { data }: FileContent): void {

@@ -67,6 +67,19 @@ for (const [wanted, removed, directory] of [
     assert.ok(existsSync(join(tree, directory, '../..')));
   });
 
+test('remove moves an environment with a damaged manifest aside, as the check says', async () => {
+  const directory = 'amd64/generic/bullseye/commissioning';
+  putPart(tree, directory, { linux: 'kernel', 'initrd.gz': 'initrd' }, {});
+  writeFileSync(join(tree, directory, 'manifest.json'), '{');
+  const { complaint } = await images('fsck');
+  assert.match(complaint, /images remove amd64\/generic\/bullseye\/commissioning` .* images build` brings new/);
+  const { result, text } = await images('remove', directory);
+  assert.equal(result, 0);
+  assert.match(text, /they are now in \S+\/bullseye\/\.commissioning\.damaged-/);
+  assert.equal(existsSync(join(tree, directory)), false);
+  rmSync(join(tree, 'amd64/generic/bullseye'), { recursive: true });
+});
+
 test('remove takes the image of a release, and its installer only by its full name', async () => {
   putPart(
     tree,
