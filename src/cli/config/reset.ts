@@ -7,20 +7,23 @@
 // 3. It lists everything that it will remove, and asks. Without a terminal it needs --yes. If any of it has changed after that, it removes nothing.
 // 4. The packages that commands keep for further images belong to the host, not to a configuration. They go with the images, and the
 //    question says who else uses them.
-// 5. If it is killed halfway, a second call continues: the lock's file is removed last.
+// 5. The networks of this rack that the store has are removed, too. At the end it prints the commands that store them again.
+// 6. If it is killed halfway, a second call continues: the lock's file is removed last.
 
 import { existsSync, lstatSync, readdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import { shellWord } from '../../clean-text.ts';
 import { loadPlace, readConfigFile, readConfigText } from '../../config/config-file.ts';
 import { loadStorePlace, type RegionStorePlace } from '../../config/region-store.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { ownershipRemedy } from '../../files/ownership.ts';
 import { seenStats } from '../../files/seen-stats.ts';
-import { valueAt } from '../../machines/settings.ts';
+import { findSetting, INTERFACES_KEY, interfacesOf, nameOf, valueAt } from '../../machines/settings.ts';
 import { postgresPlace } from '../../region-process/open-store.ts';
 import { CONFIGURED, lockState } from '../../store/state-lock.ts';
 import { isInside, realPath } from '../images/image-tree.ts';
 import { packageCache } from '../terminal/cache-place.ts';
+import { cachedSettings } from '../terminal/config-in-force.ts';
 import { confirmOnTerminal } from '../terminal/confirmation.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
 import { sharesOf, type TreeShares } from './reset-tree.ts';
@@ -43,7 +46,7 @@ interface Doomed {
 const DATABASE = String.raw`\.db(?:\.version-\d+|\.unfinished)?(?:\.part)?(?:-wal|-shm|-journal)?`;
 /** The files that Rackboot writes in a state directory. A copy that a person made there has another name. */
 const FILES: readonly (readonly [what: string, name: RegExp])[] = [
-  ['the region: machines, accounts, keys, settings, events', new RegExp(`^region(?:${DATABASE}|\\.sock)$`)],
+  ['the region: machines, accounts, keys, networks, settings, events', new RegExp(`^region(?:${DATABASE}|\\.sock)$`)],
   ['leases', new RegExp(`^(?:leases${DATABASE}|lease-[a-z]+\\.json(?:\\.part)?)$`)],
   ['events that wait for a region', new RegExp(`^outbox${DATABASE}$`)],
   ['the identity and the keys of the rack', /^(?:rack\.json|region\.key|images-key\.asc)(?:\.part|\.new)?$/],
@@ -61,18 +64,19 @@ const LOCK = /^rack\.lock(?:-journal)?$/;
 
 /** Removes everything. @returns 0 @throws RackError `already-running`, `cancelled`, `bad-argument`, `store-unwritable` */
 export async function reset(flags: ResetFlags): Promise<number> {
-  const { stateDir, store, tree } = placesOf(flags.config);
+  const { stateDir, store, tree, networks } = placesOf(flags.config);
   const lock = existsSync(stateDir) ? lockState(stateDir, CONFIGURED) : undefined;
   try {
     const { doomed, others } = look(flags, stateDir, tree);
     const isDatabase = store.kind === 'postgresql';
-    if (!flags.json) announce(doomed, isDatabase ? store.url : undefined, flags.keepImages ? tree : undefined);
+    const database = isDatabase ? store.url : undefined;
+    if (!flags.json) announce(doomed, networks, database, flags.keepImages ? tree : undefined);
     if (doomed.length > 0 || isDatabase) await ask(flags.yes);
     assertSame(doomed, look(flags, stateDir, tree).doomed);
     if (isDatabase) await emptyDatabase(store);
     for (const { path } of doomed) remove(path);
     for (const name of namesIn(stateDir).filter((one) => LOCK.test(one))) remove(join(stateDir, name));
-    report(flags.json, doomed, others);
+    report(flags.json, doomed, networks, others);
   } finally {
     lock?.release();
   }
@@ -100,11 +104,19 @@ function assertSame(listed: readonly Doomed[], now: readonly Doomed[]): void {
   throw new RackError('cancelled', text);
 }
 
+/** A network that this rack serves, and that only the region's store has. */
+interface StoredNetwork {
+  readonly name: string;
+  /** As `config set` reads it. */
+  readonly value: string;
+}
+
 interface Places {
   readonly stateDir: string;
   readonly store: RegionStorePlace;
   /** The boot tree with the images. */
   readonly tree: string;
+  readonly networks: readonly StoredNetwork[];
 }
 
 /** The rest of the file may be invalid. @throws RackError `config-unreadable`, `config-invalid` */
@@ -115,7 +127,16 @@ function placesOf(file: string): Places {
   const written = valueAt(values, 'boot.tree');
   const tree = typeof written === 'string' ? resolve(written) : join(stateDir, 'boot');
   const isRemote = valueAt(values, 'region.mode') === 'remote';
-  return { stateDir, tree, store: isRemote ? { kind: 'sqlite' } : loadStorePlace(file).store };
+  if (isRemote) return { stateDir, tree, store: { kind: 'sqlite' }, networks: [] };
+  return { stateDir, tree, store: loadStorePlace(file).store, networks: storedNetworks(stateDir) };
+}
+
+function storedNetworks(stateDir: string): readonly StoredNetwork[] {
+  const settings = cachedSettings(stateDir);
+  return interfacesOf(settings).map((entry) => {
+    const name = nameOf(entry);
+    return { name, value: JSON.stringify(findSetting(settings, `${INTERFACES_KEY}.${name}`)) };
+  });
 }
 
 const namesIn = (directory: string): readonly string[] =>
@@ -191,7 +212,12 @@ const othersIn = (stateDir: string, tree: string): readonly string[] =>
     .filter((path) => purposeOf(path) === undefined)
     .filter((path) => !`${realPath(tree)}/`.startsWith(`${realPath(path)}/`));
 
-function announce(doomed: readonly Doomed[], database: string | undefined, kept: string | undefined): void {
+function announce(
+  doomed: readonly Doomed[],
+  networks: readonly StoredNetwork[],
+  database: string | undefined,
+  kept: string | undefined,
+): void {
   const groups = new Map<string, Doomed[]>();
   for (const one of doomed) {
     const where = `${one.what} in ${dirname(one.path)}`;
@@ -203,6 +229,7 @@ function announce(doomed: readonly Doomed[], database: string | undefined, kept:
     const bytes = list.reduce((sum, one) => sum + one.bytes, 0);
     print(`  ${where} (${formatBytes(bytes)}): ${list.map(({ path }) => basename(path)).join(', ')}`);
   }
+  if (networks.length > 0) print(`  the networks that the store has: ${networks.map(({ name }) => name).join(', ')}`);
   if (database !== undefined) print(`  every table of the region in ${database}`);
   if (kept !== undefined && existsSync(kept)) print(`The images in ${kept} stay.`);
   if (kept !== undefined && packagesKept().length > 0) print(`The packages in ${packageCache()} stay.`);
@@ -242,9 +269,19 @@ const unremovable = (path: string, cause: unknown): RackError =>
     { cause },
   );
 
-function report(json: boolean, doomed: readonly Doomed[], others: readonly string[]): void {
+function report(
+  json: boolean,
+  doomed: readonly Doomed[],
+  networks: readonly StoredNetwork[],
+  others: readonly string[],
+): void {
   if (json) printJson({ removed: doomed.map(({ path, bytes }) => ({ path, bytes })), left: others });
   else if (doomed.length > 0)
     print('Removed. `rackboot run` starts as on its first day; `rackboot createadmin` creates the first account.');
-  if (!json && others.length > 0) print(`Left, because they are not Rackboot's: ${others.join(', ')}`);
+  if (json) return;
+  for (const { name, value } of networks)
+    print(
+      `The network ${name} is removed. \`rackboot config set ${INTERFACES_KEY}.${name} ${shellWord(value)}\` stores it again.`,
+    );
+  if (others.length > 0) print(`Left, because they are not Rackboot's: ${others.join(', ')}`);
 }

@@ -175,3 +175,25 @@ for (const [what, added] of [
         [false, false, added.endsWith('thesis')],
       );
     }));
+
+test('the networks of the store are named, and a printed command stores each again', () =>
+  withPlace(async ({ directory, reset }) => {
+    const config = ['--config', join(directory, 'rackboot.yaml')];
+    const run = (...words: readonly string[]) => printedBy(() => runCommandLine([...words, ...config]));
+    const set = await run(
+      'config',
+      'set',
+      'cluster_interfaces.lab',
+      '{ interface: nosuch0, ip: 10.97.0.1, network: 10.97.0.0/24, mode: proxy }',
+    );
+    assert.equal(set.result, 0, set.complaint);
+    const stored = (await run('config', 'get', 'cluster_interfaces.lab', '--json')).text;
+    const { result, text, complaint } = await reset('--yes');
+    assert.equal(result, 0, complaint);
+    assert.match(text, /^ {2}the networks that the store has: lab$/m);
+    const value = /config set .*cluster_interfaces\.lab '(?<value>.*)'` stores it again/.exec(text)?.groups?.value;
+    assert.ok(value !== undefined, text);
+    assert.notEqual((await run('config', 'get', 'cluster_interfaces.lab', '--json')).text, stored);
+    assert.equal((await run('config', 'set', 'cluster_interfaces.lab', value)).result, 0);
+    assert.equal((await run('config', 'get', 'cluster_interfaces.lab', '--json')).text, stored);
+  }));
