@@ -5,9 +5,11 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
-import { osErrorCode, RackError } from '../../errors.ts';
+import { errorText, osErrorCode, RackError } from '../../errors.ts';
+import { ownUserName } from '../../files/ownership.ts';
 import { fileFault } from '../../files/read-fault.ts';
 import { isDirectory } from '../../images/given/directory-packing.ts';
 
@@ -16,7 +18,7 @@ const REMOVAL = 'read -r _ || rm -f -- "$1"';
 
 /**
  * Makes and fills a file. If that fails or this process ends meanwhile, the file is removed.
- * @throws RackError `already-exists`, as `fileFault`, and as `fill`
+ * @throws RackError `already-exists`; `store-unwritable` or `not-found` if it cannot be written there; as `fileFault`, and as `fill`
  */
 export async function fillNewFile<T>(path: string, fill: (file: FileHandle) => Promise<T>): Promise<T> {
   const file = await create(path);
@@ -46,8 +48,22 @@ async function create(path: string): Promise<FileHandle> {
     }
     if (osErrorCode(cause) === 'EEXIST')
       throw new RackError('already-exists', `${path} already exists: remove it, or name another file`, { cause });
-    throw fileFault(path, cause);
+    throw READ_LIKE.has(osErrorCode(cause) ?? '') ? fileFault(path, cause) : writeFault(path, cause);
   }
+}
+
+/** The errors of opening a file that are the same for reading and for writing. */
+const READ_LIKE: ReadonlySet<string> = new Set(['ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'EMFILE', 'ENFILE']);
+
+function writeFault(path: string, cause: unknown): RackError {
+  const code = osErrorCode(cause) ?? errorText(cause);
+  const directory = dirname(resolve(path));
+  if (code === 'ENOENT' && !existsSync(directory)) {
+    const text = `${path} cannot be written: the directory ${directory} does not exist; make it, or correct the path`;
+    return new RackError('not-found', text, { cause });
+  }
+  const text = `${path} cannot be written (${code}): name a file in a directory where ${ownUserName()} may write`;
+  return new RackError('store-unwritable', text, { cause });
 }
 
 /** In a session of its own, so that no signal of the terminal ends it. */

@@ -26,6 +26,20 @@ test('a filled file stays, and one whose filling fails is removed', async () => 
   assert.equal(existsSync(failed), false);
 });
 
+test('a place that cannot be written is named as such, with a remedy', async () => {
+  const fill = (): never => assert.fail('there is no file to fill');
+  // Nobody may make a file there, not even root.
+  await assert.rejects(fillNewFile('/proc/images.tar', fill), {
+    code: 'store-unwritable',
+    message: /^\/proc\/images\.tar cannot be written \(E[A-Z]+\): name a file in a directory where \S+ may write$/,
+  });
+  await assert.rejects(fillNewFile(join(place, 'none', 'images.tar'), fill), {
+    code: 'not-found',
+    message:
+      /none\/images\.tar cannot be written: the directory \S+\/none does not exist; make it, or correct the path$/,
+  });
+});
+
 test('a killed command leaves none', { timeout: 60_000 }, async () => {
   const path = join(place, 'killed.tar');
   const module = JSON.stringify(new URL('../../../src/cli/images/new-file.ts', import.meta.url).href);
