@@ -19,7 +19,7 @@ import { compress } from './compression.ts';
 import { type CpioEntry, encodeCpio } from './cpio.ts';
 import { type DebianPackage, openPackage, unpackPackages } from './debian-package.ts';
 import { deployToolPackages, hasDeployTools, makeDeployTools } from './deploy-tools.ts';
-import { publishDirectory } from './directory-publication.ts';
+import { publishDirectory, type ReplacementCheck } from './directory-publication.ts';
 import { hasIpmiTool, ipmiToolEntries, ipmiToolPackages } from './ipmi-tool.ts';
 import type { ModuleInfo } from './kernel-module.ts';
 import {
@@ -38,7 +38,6 @@ import {
   MODULES_WITH_FIRMWARE,
 } from './module-choice.ts';
 import { type ChosenModule, chooseModules, renderAliases, renderDependencies } from './module-set.ts';
-import { assertReplaceable, replaceable } from './parts/tree-parts.ts';
 import { describeFile, encodeManifest, type PublishedFile } from './publication.ts';
 import type { ToolArchive } from './tool-archive.ts';
 
@@ -61,6 +60,12 @@ export interface EnvironmentRequest extends BuildReports {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What to build, and where it may go. */
+export interface BuildRequest extends EnvironmentRequest {
+  /** Decides about what is in its place. */
+  readonly mayReplace: ReplacementCheck;
+}
+
 /** The published files. */
 export interface Publication {
   readonly directory: string;
@@ -74,14 +79,14 @@ const NAME_PATTERN = /^[a-z0-9][a-z0-9.-]{0,31}$/;
  * Builds the environment and publishes it in the tree, as
  * `ARCH/generic/RELEASE/commissioning/{linux,initrd.gz,tools.cpio.gz,login.cpio.gz,manifest.json}`.
  *
- * @throws RackError as `assertReplaceable`; `bad-argument` for an unusable architecture, release or set of packages; `tool-missing` and `tool-failed` from
- * apt and dpkg-deb, with the remedy
+ * @throws RackError `bad-argument` for an unusable architecture, release or set of packages; `tool-missing` and `tool-failed` from apt and
+ * dpkg-deb, with the remedy; what `mayReplace` throws
  */
-export async function buildEnvironment(request: EnvironmentRequest): Promise<Publication> {
+export async function buildEnvironment(request: BuildRequest): Promise<Publication> {
   checkNames(request);
-  const { tree, arch, release } = request;
-  const directory = join(arch, 'generic', release, 'commissioning');
-  assertReplaceable(tree, directory);
+  const { tree, arch, release, mayReplace } = request;
+  const directory = join(tree, arch, 'generic', release, 'commissioning');
+  mayReplace(directory, directory);
   await mkdir(request.workDir, { recursive: true });
   const unpacked = await mkdtemp(join(request.workDir, 'unpacked-'));
   try {
@@ -115,9 +120,8 @@ export async function buildEnvironment(request: EnvironmentRequest): Promise<Pub
       initrd: { bytes: archive.length, sha256: createHash('sha256').update(archive).digest('hex') },
       modules: modules.map(({ info }) => info.name),
     });
-    const path = join(tree, directory);
-    await publishDirectory(path, [...images, manifest], replaceable(tree));
-    return { directory: path, files: [...files, describeFile(manifest)] };
+    await publishDirectory(directory, [...images, manifest], mayReplace);
+    return { directory, files: [...files, describeFile(manifest)] };
   } finally {
     await rm(unpacked, { recursive: true, force: true });
   }

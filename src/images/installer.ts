@@ -21,8 +21,7 @@ import { compress } from './compression.ts';
 import { Conversion, PIECE_BYTES } from './conversion.ts';
 import { type CpioEntry, CpioPathReader, encodeCpio } from './cpio.ts';
 import { type DebianPackage, openPackage, unpackPackages } from './debian-package.ts';
-import type { ReplacementCheck } from './directory-publication.ts';
-import { checkNames, type EnvironmentRequest, type Publication } from './environment.ts';
+import { type BuildRequest, checkNames, type EnvironmentRequest, type Publication } from './environment.ts';
 import { publishInstallerFiles } from './installer-files.ts';
 import { hasIpmiTool, ipmiToolEntries, ipmiToolPackages } from './ipmi-tool.ts';
 import { findKernel, type KernelFiles, listModules, readModuleInfo } from './kernel-package.ts';
@@ -67,19 +66,13 @@ interface Installer extends InstallerFiles {
   readonly version: string;
 }
 
-/** The installer to make, and its place. */
-interface InstallerRequest extends EnvironmentRequest {
-  /** Decides about what is in its place. */
-  readonly mayReplace: ReplacementCheck;
-}
-
 /**
  * Imports the installer and publishes it as `ARCH/generic/RELEASE/install/{linux,initrd.gz,manifest.json}` of the tree.
  *
  * @throws RackError `bad-argument` for an unusable architecture, release or set of packages; `tool-missing` and `tool-failed` from
  * apt, dpkg-deb and depmod, with the remedy
  */
-export async function importInstaller(request: InstallerRequest): Promise<Publication> {
+export async function importInstaller(request: BuildRequest): Promise<Publication> {
   checkNames(request);
   requireInstallerPrograms(request.packages);
   const scratch = await openScratch(request.workDir);
@@ -136,7 +129,7 @@ interface MirroredInstaller extends InstallerFiles {
  *
  * @throws RackError as `importInstaller`
  */
-export async function publishInstaller(request: InstallerRequest, mirrored: MirroredInstaller): Promise<Publication> {
+export async function publishInstaller(request: BuildRequest, mirrored: MirroredInstaller): Promise<Publication> {
   const { base, hasPackages, facts } = mirrored;
   const scratch = await openScratch(request.workDir);
   try {
@@ -343,7 +336,7 @@ async function indexModules(
 }
 
 async function publish(
-  request: InstallerRequest,
+  request: BuildRequest,
   { files: installer, packages }: { readonly files: InstallerFiles; readonly packages: readonly DebianPackage[] },
   facts: Readonly<Record<string, unknown>>,
   archive: Uint8Array,

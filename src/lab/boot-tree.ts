@@ -45,9 +45,8 @@ export async function cachedBootTree(
   progress.tell('Looking up the packages');
   const request = { tree: part, arch, release: RELEASE, workDir, onProgress: (text: string) => progress.tell(text) };
   try {
-    await (installer === undefined
-      ? buildEnvironment(request)
-      : importInstaller({ ...request, mayReplace: replacesAll }));
+    const own = { ...request, mayReplace: replacesAll };
+    await (installer === undefined ? buildEnvironment(own) : importInstaller(own));
     await installLoaders(request);
   } catch (error) {
     clean();

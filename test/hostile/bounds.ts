@@ -182,7 +182,7 @@ export const PLAIN: readonly PlainList[] = [
       'region/page/sessions.ts': 'COOKIES_MAX',
       'region/records/power-parameters.ts': 'POWER_PARAMETERS_MAX',
       'region/records/rack-description.ts': 'HOST_ADDRESSES_MAX RESERVATIONS_REPORTED_MAX',
-      'region/racks/rack-images.ts': 'RACK_IMAGES_MAX',
+      'region/racks/rack-images.ts': 'KERNEL_NAMES_MAX RACK_IMAGES_MAX',
       'region/racks/rack-news.ts': 'BATCH_VALUES_MAX COPIES_MAX COUNT_MAX ENTRIES_MAX HEARTBEAT_VALUES_MAX',
       'region/records/rack.ts': 'PINNED_MAX RACK_INTERFACES_MAX',
       'region/records/script-store.ts': 'OUTPUT_BYTES_MAX',

@@ -21,6 +21,7 @@ import { newUuid } from '../../src/clock.ts';
 import { RackError } from '../../src/errors.ts';
 import { publishDirectory, replacesAll } from '../../src/images/directory-publication.ts';
 import { buildEnvironment } from '../../src/images/environment.ts';
+import { replaceable } from '../../src/images/parts/tree-parts.ts';
 import { describeFile, encodeManifest } from '../../src/images/publication.ts';
 import { missing } from '../support/needs.ts';
 import { makeModule, makePackage, readCpio } from './synthetic.ts';
@@ -66,6 +67,7 @@ describe('the ephemeral environment', { skip: missing('dpkg-deb') }, () => {
       packages,
       workDir,
       onProgress: () => undefined,
+      mayReplace: replaceable(tree),
     });
     const files = new Map(
       readdirSync(published.directory).map((file) => [file, readFileSync(join(published.directory, file))]),
@@ -246,6 +248,7 @@ describe('the ephemeral environment', { skip: missing('dpkg-deb') }, () => {
       packages: [],
       workDir: scratch,
       onProgress: () => undefined,
+      mayReplace: replacesAll,
     };
     await assert.rejects(buildEnvironment(request), { code: 'bad-argument' });
   });

@@ -34,7 +34,10 @@ interface BuildFlags {
 /** Builds the environment, fetches the loaders, and prints the files written. @returns 0 */
 export async function buildImages(flags: BuildFlags): Promise<number> {
   requirePrograms('Building the boot environment', programsFor(flags));
-  return publishImages(flags, async (request) => [await buildEnvironment(request), await installLoaders(request)]);
+  return publishImages(flags, async (request) => {
+    const environment = await buildEnvironment({ ...request, mayReplace: replaceable(request.tree) });
+    return [environment, await installLoaders(request)];
+  });
 }
 
 /**

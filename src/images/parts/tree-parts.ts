@@ -81,7 +81,7 @@ const manifestShape = z.object({
   isBundled: z.boolean().default(false),
 });
 type PartManifest = z.output<typeof manifestShape>;
-/** Whose the files of a directory are. The manifest of an environment says nothing else of this. */
+/** The owner and the files of a directory. The manifest of an environment has nothing else of this. */
 const ownShape = manifestShape.pick({ os: true, files: true });
 
 /** The boot loaders and installers of a boot tree, each sorted by their directories. @throws RackError `tree-unreadable` */
