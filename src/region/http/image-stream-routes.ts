@@ -2,19 +2,21 @@
 //
 // Sources: MAAS's URL; RFC 9110 §13.1.5 and §14 (If-Range, ranges).
 //
-// 1. Anybody who reaches the region may read the site, as any host that boots from a rack may read its images. Requests without an account count
-//    towards the anonymous rate limit.
-// 2. At most FILES_MAX files are being sent at a time, and FILES_OF_ADDRESS_MAX to one address. Beyond that a client gets `Retry-After`.
+// 1. Anybody who reaches the region may read the site, as any host that boots from a rack may read its images.
+// 2. At most FILES_MAX files, documents included, are being sent at a time, and FILES_OF_ADDRESS_MAX to one address. Beyond that a client gets
+//    `Retry-After`. Nothing else limits the requests for files that exist: `sstream-mirror` and MAAS fetch hundreds, and repeat none.
+// 3. Requests for files that do not exist count towards the anonymous rate limit.
 
+import { finished } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { chooseRange } from '../../net/byte-range.ts';
 import { FairShares } from '../../net/shares/fair-shares.ts';
 import { type Answer, refuse } from '../api/call/answer.ts';
+import type { Peer } from '../api/call/caller.ts';
 import type { StreamedFile } from '../images/boot-images.ts';
 import type { Region } from '../region.ts';
-import type { Identified } from './agent-routes.ts';
 
-/** Images on their way. */
+/** Files on their way. */
 export const FILES_MAX = 32;
 export const FILES_OF_ADDRESS_MAX = 8;
 const RETRY_SECONDS = 15;
@@ -25,7 +27,9 @@ const INDEX_PATH = 'streams/v1/index.json';
 /** The parts of its listener that the routes need. */
 interface ImageStreamListener {
   readonly region: Region;
-  identify(request: FastifyRequest): Promise<Identified | Answer>;
+  peerOf(request: FastifyRequest): Promise<Peer>;
+  /** The refusal if the sender exceeds the anonymous rate limit; counts the request. */
+  excess(peer: Peer): Answer | undefined;
   send(reply: FastifyReply, answer: Answer): Promise<FastifyReply>;
 }
 
@@ -36,21 +40,22 @@ export function addImageStreamRoutes(app: FastifyInstance, listener: ImageStream
   const { region, send } = listener;
   const places = new FairShares<FastifyReply>({ max: FILES_MAX, addressMax: FILES_OF_ADDRESS_MAX });
   const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-    const who = await listener.identify(request);
-    if (who.kind !== 'identified') return send(reply, who);
-    const { params } = request;
-    const below: unknown = typeof params === 'object' && params !== null ? Reflect.get(params, ANY_PATH) : undefined;
-    const path = below ?? INDEX_PATH;
-    const found = typeof path === 'string' ? await region.bootImages.findStreamed(path) : undefined;
-    if (typeof path !== 'string' || found === undefined) return send(reply, refuse('not-found.path'));
-    if (found.kind === 'document') return reply.header('Cache-Control', 'no-cache').type(typeOf(path)).send(found.text);
-    const admission = places.admit(who.peer.address, reply);
+    const peer = await listener.peerOf(request);
+    const admission = places.admit(peer.share, reply);
     if (admission.kind === 'refused')
       return send(reply, refuse('downloads-limit', undefined, { 'Retry-After': String(RETRY_SECONDS) }));
     // The evicted client holds more than its share; it continues its download later.
     admission.evicted?.raw.destroy();
-    reply.raw.once('close', () => places.release(admission.place));
-    return sendImage(request, reply, found, () => send(reply, refuse('not-found.path')));
+    // Also if the client has left already.
+    finished(reply.raw, () => places.release(admission.place));
+    const { params } = request;
+    const below: unknown = typeof params === 'object' && params !== null ? Reflect.get(params, ANY_PATH) : undefined;
+    const path = below ?? INDEX_PATH;
+    const found = typeof path === 'string' ? await region.bootImages.findStreamed(path) : undefined;
+    const refuseMissing = (): Promise<FastifyReply> => send(reply, listener.excess(peer) ?? refuse('not-found.path'));
+    if (typeof path !== 'string' || found === undefined) return refuseMissing();
+    if (found.kind === 'document') return reply.header('Cache-Control', 'no-cache').type(typeOf(path)).send(found.text);
+    return sendImage(request, reply, found, refuseMissing);
   };
   app.get('/MAAS/images-stream', answer);
   app.get(`/MAAS/images-stream/${ANY_PATH}`, answer);

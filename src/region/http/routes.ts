@@ -123,24 +123,22 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
   };
   addMetadataRoutes(app, listener);
   addPreseedRoutes(app, listener);
-  addImageStreamRoutes(app, listener);
   addAgentRoutes(app, {
     ...listener,
     ...{ agent, parts, preseed },
     giveBack: ({ address, rackUuid }) => context.strangers.of(rackUuid).giveBack(address),
   });
-  addPageRoutes(app, {
-    region: context.region,
-    guard: context.guard,
-    sessions: context.sessions,
-    peerOf: async (request) => {
-      await context.region.racks.refresh();
-      return findPeer(factsOf(request.raw), context.region.config(), context.region.racks);
+  const strangers = {
+    region,
+    peerOf: async (request: FastifyRequest) => {
+      await region.racks.refresh();
+      return findPeer(factsOf(request.raw), region.config(), region.racks);
     },
-    pathOf,
-    excess: (peer) => refuseRate(context, peer),
-    send: (reply, answer) => send(context, reply, answer),
-  });
+    excess: (peer: Peer) => refuseRate(context, peer),
+    send: listener.send,
+  };
+  addImageStreamRoutes(app, strangers);
+  addPageRoutes(app, { ...strangers, guard: context.guard, sessions: context.sessions, pathOf });
 }
 
 /** Adds the routes of a version: one for all paths, whose operations are found in their table, and those of uploads. */

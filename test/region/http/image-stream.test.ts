@@ -1,10 +1,12 @@
-// The images that a region sends at a time: each address has its share, and a newcomer takes a place of who holds most.
+// The files of images that a region sends at a time: each address has its share, and a newcomer takes a place of who holds most. Nothing else
+// delays a client that mirrors the store.
 
 import assert from 'node:assert/strict';
-import { request } from 'node:http';
+import { type ClientRequest, request } from 'node:http';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { FILES_MAX, FILES_OF_ADDRESS_MAX } from '../../../src/region/http/image-stream-routes.ts';
+import { ANONYMOUS_PER_ADDRESS } from '../../../src/region/shares/request-rates.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
 import { startRegion } from '../live.ts';
 
@@ -80,6 +82,100 @@ test('the URL of the site itself shows its index', async () => {
     assert.deepEqual([answer.status, answer.headers.get('content-type')], [200, 'application/json; charset=utf-8']);
     assert.equal(await answer.text(), '{"index":{}}\n');
     assert.equal((await fetch(`${live.origin}/MAAS/images-stream/streams/`)).status, 404);
+  } finally {
+    await live.close();
+  }
+});
+
+test('a client that never repeats mirrors a store, whatever else its address asks', async () => {
+  const files = Array.from({ length: 100 }, (_, index) => `ubuntu/${index}.img`);
+  const image = {
+    kind: 'image',
+    bytes: 5,
+    sha256: 'a'.repeat(64),
+    read: async () => Readable.from(['image']),
+  } as const;
+  const live = await startRegion(
+    {},
+    {
+      openImageStream: async () => ({
+        find: async (path) =>
+          path.endsWith('.json') ? { kind: 'document', text: '{}' } : files.includes(path) ? image : undefined,
+      }),
+    },
+  );
+  const ask = async (path: string): Promise<number> => {
+    const answer = await fetch(`${live.origin}/MAAS/${path}`);
+    await answer.arrayBuffer();
+    return answer.status;
+  };
+  const mirror = async (): Promise<readonly number[]> => {
+    const statuses: number[] = [];
+    for (let count = 0; count < 5; count += 1) statuses.push(await ask('images-stream/streams/v1/index.json'));
+    const left = [...files];
+    const fetchAll = async (): Promise<void> => {
+      for (let path = left.shift(); path !== undefined; path = left.shift())
+        statuses.push(await ask(`images-stream/${path}`));
+    };
+    await fetchAll();
+    left.push(...files);
+    await Promise.all(Array.from({ length: FILES_OF_ADDRESS_MAX }, fetchAll));
+    return statuses;
+  };
+  try {
+    const all = Array.from({ length: 205 }, () => 200);
+    assert.deepEqual(await mirror(), all);
+    const others: number[] = [];
+    for (let count = 0; count < ANONYMOUS_PER_ADDRESS.burst; count += 1) others.push(await ask('metadata/'));
+    assert.ok(!others.includes(429), others.join(' '));
+    let isRefused = false;
+    for (let count = 0; count < 300 && !isRefused; count += 1) isRefused = (await ask('images-stream/none')) === 429;
+    assert.ok(isRefused, 'requests for files that do not exist count towards the rate limit');
+    assert.deepEqual(await mirror(), all);
+  } finally {
+    await live.close();
+  }
+});
+
+test('documents take places, too, and one whose client has left takes none', async () => {
+  const text = 'x'.repeat(BYTES);
+  const found = Promise.withResolvers<void>();
+  const live = await startRegion(
+    {},
+    {
+      openImageStream: async () => ({
+        find: async (path) => {
+          if (path === 'slow.img') await found.promise;
+          if (path !== 'slow.img') return { kind: 'document', text: path === 'large.json' ? text : '{}' };
+          return { kind: 'image', bytes: 1, sha256: 'a'.repeat(64), read: async () => Readable.from(['x']) };
+        },
+      }),
+    },
+  );
+  const begin = (path: string): ClientRequest =>
+    request(`${live.origin}/MAAS/images-stream/${path}`, { agent: false }).on('error', () => undefined);
+  const statusOf = async (path: string): Promise<number> => {
+    const answer = await fetch(`${live.origin}/MAAS/images-stream/${path}`);
+    await answer.arrayBuffer();
+    return answer.status;
+  };
+  const fill = async (path: string): Promise<readonly ClientRequest[]> => {
+    const asked = Array.from({ length: FILES_OF_ADDRESS_MAX }, () => begin(path));
+    for (const one of asked) one.on('response', (answer) => answer.on('error', () => undefined)).end();
+    await eventuallyWithin(10_000, 'all places are taken', async () => (await statusOf('small.json')) === 503);
+    return asked;
+  };
+  try {
+    for (const path of ['large.json', 'slow.img']) {
+      for (const one of await fill(path)) one.destroy();
+      await eventuallyWithin(10_000, 'they are free again', async () => (await statusOf('small.json')) === 200);
+    }
+    found.resolve();
+    const statuses = await Promise.all(Array.from({ length: FILES_OF_ADDRESS_MAX }, () => statusOf('small.json')));
+    assert.ok(
+      statuses.every((status) => status === 200),
+      statuses.join(' '),
+    );
   } finally {
     await live.close();
   }
