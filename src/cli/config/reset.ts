@@ -10,7 +10,8 @@
 // 5. The networks of this rack that the store has are removed, too. At the end it prints the commands that store them again.
 // 6. If it is killed halfway, a second call continues: the lock's file is removed last.
 
-import { existsSync, lstatSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { shellWord } from '../../clean-text.ts';
 import { loadPlace, readConfigFile, readConfigText } from '../../config/config-file.ts';
@@ -74,8 +75,8 @@ export async function reset(flags: ResetFlags): Promise<number> {
     if (doomed.length > 0 || isDatabase) await ask(flags.yes);
     assertSame(doomed, look(flags, stateDir, tree).doomed);
     if (isDatabase) await emptyDatabase(store);
-    for (const { path } of doomed) remove(path);
-    for (const name of namesIn(stateDir).filter((one) => LOCK.test(one))) remove(join(stateDir, name));
+    for (const { path } of doomed) await remove(path);
+    for (const name of namesIn(stateDir).filter((one) => LOCK.test(one))) await remove(join(stateDir, name));
     report(flags.json, doomed, networks, others);
   } finally {
     lock?.release();
@@ -254,9 +255,10 @@ async function emptyDatabase(store: RegionStorePlace): Promise<void> {
   await emptyPostgres(postgresPlace(store));
 }
 
-function remove(path: string): void {
+async function remove(path: string): Promise<void> {
   try {
-    rmSync(path, { recursive: true, force: true });
+    // The error of rmSync has no code for a file system that is read-only.
+    await rm(path, { recursive: true, force: true });
   } catch (error) {
     throw unremovable(path, error);
   }
@@ -265,7 +267,7 @@ function remove(path: string): void {
 const unremovable = (path: string, cause: unknown): RackError =>
   new RackError(
     'store-unwritable',
-    `${path} cannot be removed (${errorText(cause)}): ${ownershipRemedy(path, dirname(path))}. Then call reset again`,
+    `${path} cannot be removed (${osErrorCode(cause) ?? errorText(cause)}): ${ownershipRemedy(path, dirname(path))}. Then call reset again`,
     { cause },
   );
 

@@ -1,6 +1,7 @@
 // `rackboot reset` removes the files that Rackboot writes in a state directory and a boot tree, and nothing of a person.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import {
   chownSync,
   existsSync,
@@ -16,6 +17,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
+import { missing } from '../../support/needs.ts';
 import { printedBy } from '../../support/printed.ts';
 
 test('copies that a person made in the state directory stay, and are named', async () => {
@@ -197,3 +199,23 @@ test('the networks of the store are named, and a printed command stores each aga
     assert.equal((await run('config', 'set', 'cluster_interfaces.lab', value)).result, 0);
     assert.equal((await run('config', 'get', 'cluster_interfaces.lab', '--json')).text, stored);
   }));
+
+test('a boot tree that cannot be written is told with its remedy', {
+  skip: missing('linux', 'root', 'mount'),
+}, async () => {
+  const place = mkdtempSync(join(tmpdir(), 'rackboot-reset-read-only-'));
+  const tree = join(place, 'tree');
+  const config = join(place, 'rackboot.yaml');
+  mkdirSync(tree);
+  writeFileSync(config, `name: rack\nstate_dir: ${place}/state\nboot:\n  tree: ${tree}\n`);
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'rackboot-read-only', tree]);
+    mkdirSync(join(tree, 'images/.manifests'), { recursive: true });
+    execFileSync('mount', ['-o', 'remount,ro', tree]);
+    const { complaint } = await printedBy(() => runCommandLine(['reset', '--yes', '--config', config]));
+    assert.match(complaint, /tree\/images\S* cannot be removed \(EROFS\): .*findmnt.*Then call reset again/);
+  } finally {
+    execFileSync('umount', [tree]);
+    rmSync(place, { recursive: true });
+  }
+});
