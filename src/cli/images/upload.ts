@@ -191,6 +191,7 @@ class Upload {
       try {
         at = await this.#sendPiece(uri, at);
       } catch (error) {
+        if (error instanceof RackError && error.code === 'not-found' && (await this.#isThere(id))) return;
         if (!(error instanceof RackError && error.code === 'not-running') || failures >= ATTEMPTS_MAX) throw error;
         failures += 1;
         await pause(PAUSE_MS * failures, this.#signal);
@@ -210,6 +211,14 @@ class Upload {
     return found === undefined ? undefined : placeIn(found, this.#file)?.received;
   }
 
+  /** True if the image is there or being made: another command has sent the rest of the same upload. */
+  async #isThere(id: number): Promise<boolean> {
+    const found = await this.#resource(id).catch(() => undefined);
+    if (found === undefined) return false;
+    const place = placeIn(found, this.#file);
+    return place === undefined ? isComplete(found) : place.received >= this.#file.bytes;
+  }
+
   /** @returns where the next piece begins */
   async #sendPiece(uri: string, at: number): Promise<number> {
     const { pieceBytes } = this.#target;
@@ -225,9 +234,9 @@ class Upload {
     let said = '';
     for (let isSaid = this.#flags.json; ; ) {
       const found = await this.#resource(id);
-      const { import: state, complete } = found;
+      const { import: state } = found;
       if (state?.state === 'failed') throw failed(found);
-      if (complete !== false && (state === null || state === undefined)) return found;
+      if (isComplete(found)) return found;
       if (!isSaid) print('The region is converting and checking it, which takes minutes for a large image.');
       isSaid = true;
       const reason = state?.reason ?? '';
@@ -298,6 +307,9 @@ async function checkHead({ handle }: HashedFile, path: string, fileType: string)
       `it is not a ${fileType} file: give its real type with --type, such as ddraw for the image of a disk`,
     );
 }
+
+const isComplete = ({ import: state, complete }: Resource): boolean =>
+  complete !== false && (state === null || state === undefined);
 
 const failed = ({ import: state }: Resource): RackError =>
   new RackError('bad-argument', state?.reason ?? 'the region refused the image');

@@ -1,18 +1,19 @@
-// A signal ends `rackboot images upload` at once, even while the region does not answer.
+// A signal ends `rackboot images upload` at once, even while the region does not answer. What others do to the same upload meanwhile.
 // @host waits
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { uploadImage } from '../../../src/cli/images/upload.ts';
 import { sleep, systemClock } from '../../../src/clock.ts';
+import { RackError } from '../../../src/errors.ts';
 import { makeDisk } from '../../images/disks.ts';
+import { printedBy } from '../../support/printed.ts';
 
 /** Within this time after the signal the command ends, in milliseconds. */
 const STOP_MS_MAX = 1500;
@@ -25,40 +26,75 @@ const CONTENT = makeDisk(1024 * 1024, 'gpt');
 const sha256 = createHash('sha256').update(CONTENT).digest('hex');
 const FILE = { filetype: 'ddraw', size: CONTENT.length, complete: false, received: 0, upload_uri: '/MAAS/piece' };
 
+/** Uploads to a region that `answer` plays. */
+async function withRegion(
+  answer: RequestListener,
+  work: (upload: () => Promise<number>) => Promise<void>,
+): Promise<void> {
+  const place = mkdtempSync(join(tmpdir(), 'rackboot-upload-stop-'));
+  const server = createServer(answer);
+  try {
+    writeFileSync(join(place, 'site.img'), CONTENT);
+    writeFileSync(join(place, 'key'), `${KEY}\n`);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/MAAS`;
+    const flags = { name: 'site', file: join(place, 'site.img'), arch: 'amd64', config: '', json: true };
+    await work(() => uploadImage({ ...flags, url, keyFile: join(place, 'key') }));
+  } finally {
+    server.closeAllConnections();
+    server.close();
+    rmSync(place, { recursive: true });
+  }
+}
+
+const resource = (file: object, complete: boolean): object => ({
+  ...{ id: 1, name: 'custom/site', architecture: 'amd64/generic', complete },
+  sets: { one: { files: { one: { ...FILE, sha256, ...file } } } },
+});
+
 for (const [title, isAnswered, message] of [
   ['a region that does not answer', false, 'interrupted; repeat the command to continue'],
   ['a region that is busy', true, 'interrupted; repeat the command to continue'],
 ] as const)
   test(`a signal ends an upload to ${title}`, async () => {
-    const place = mkdtempSync(join(tmpdir(), 'rackboot-upload-stop-'));
-    const server = createServer((request, response) => {
+    const pieces = Promise.withResolvers<void>();
+    const answer: RequestListener = (request, response) => {
       if (request.method === 'PUT') {
         if (isAnswered) response.writeHead(503).end('busy');
-        server.emit('piece');
+        pieces.resolve();
       } else if (request.url?.includes('type=uploaded') === true) json(response, []);
-      else {
-        const sets = { one: { files: { one: { ...FILE, sha256 } } } };
-        json(response, { id: 1, name: 'custom/site', architecture: 'amd64/generic', sets });
-      }
-    });
+      else json(response, resource({}, false));
+    };
     const before = process.listeners('SIGHUP');
-    try {
-      writeFileSync(join(place, 'site.img'), CONTENT);
-      writeFileSync(join(place, 'key'), `${KEY}\n`);
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/MAAS`;
-      const flags = { name: 'site', file: join(place, 'site.img'), arch: 'amd64', config: '', json: true };
-      const piece = once(server, 'piece');
-      const upload = uploadImage({ ...flags, url, keyFile: join(place, 'key') });
-      await Promise.race([piece, upload]);
+    await withRegion(answer, async (begin) => {
+      const upload = begin();
+      await Promise.race([pieces.promise, upload]);
       await sleep(100);
       const at = systemClock.now();
       for (const listener of process.listeners('SIGHUP')) if (!before.includes(listener)) listener('SIGHUP');
       await assert.rejects(upload, { code: 'cancelled', message });
       assert.ok(systemClock.now() - at < STOP_MS_MAX);
-    } finally {
-      server.closeAllConnections();
-      server.close();
-      rmSync(place, { recursive: true });
-    }
+    });
+  });
+
+for (const [title, later, isRefused] of [
+  ['an upload that another command completes meanwhile ends well', resource({ complete: true }, true), false],
+  ['an upload that was deleted meanwhile is refused', undefined, true],
+  ['an upload that was replaced meanwhile is refused', resource({ size: 1 }, false), true],
+] as const)
+  test(title, async () => {
+    let isOver = false;
+    const answer: RequestListener = (request, response) => {
+      if (request.method === 'PUT' || (isOver && later === undefined)) {
+        isOver = true;
+        response.writeHead(404).end('There is no upload 1');
+      } else if (request.url?.includes('type=uploaded') === true) json(response, []);
+      else json(response, isOver ? later : resource({}, false));
+    };
+    await withRegion(answer, async (upload) => {
+      const { result, text } = await printedBy(() =>
+        upload().catch((error: unknown) => (error instanceof RackError ? error.code : undefined)),
+      );
+      assert.equal(result, isRefused ? 'not-found' : 0, text);
+    });
   });
