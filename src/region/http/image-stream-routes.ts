@@ -46,7 +46,7 @@ export function addImageStreamRoutes(app: FastifyInstance, listener: ImageStream
       return send(reply, refuse('downloads-limit', undefined, { 'Retry-After': String(RETRY_SECONDS) }));
     // The evicted client holds more than its share; it continues its download later.
     admission.evicted?.raw.destroy();
-    // Also if the client has left already.
+    // A client that has left already is finished, too.
     finished(reply.raw, () => places.release(admission.place));
     const { params } = request;
     const below: unknown = typeof params === 'object' && params !== null ? Reflect.get(params, ANY_PATH) : undefined;

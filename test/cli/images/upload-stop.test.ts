@@ -1,4 +1,4 @@
-// A signal ends `rackboot images upload` at once, even while the region does not answer. What others do to the same upload meanwhile.
+// A signal ends `rackboot images upload` at once, even while the region does not answer. Others may end the same upload meanwhile.
 // @host waits
 
 import assert from 'node:assert/strict';

@@ -23,7 +23,6 @@ import {
 } from '../call/operation.ts';
 import { API_2 } from '../json/fixed-json.ts';
 import { subnetJson } from '../json/subnet-json.ts';
-import { flag, isTrue } from '../machines/machine-calls.ts';
 import {
   byName,
   changeRecords,
@@ -144,8 +143,11 @@ async function filtered(call: ApiCall, given: z.output<typeof filters>): Promise
   );
 }
 
+const FLAG_WORDS = { truthy: ['1', 't', 'true', 'y', 'yes', 'on'], falsy: ['0', 'f', 'false', 'n', 'no', 'off', ''] };
 const nameFilters = filters.extend({
-  all: flag('True: include the names of machines and devices. They have the id -1, and their addresses as records.'),
+  all: value(z.stringbool({ ...FLAG_WORDS, error: 'field.flag' }))
+    .optional()
+    .describe('True: include the names of machines and devices. They have the id -1, and their addresses as records.'),
 });
 
 const checkFilters = judging(filters, async (call, passed) => [await filtered(call, passed)]);
@@ -319,7 +321,7 @@ const NAMES: readonly Operation[] = [
       const found = await filtered(call, given);
       if ('kind' in found) return found;
       const shown = byName(found).map((one) => resourceJson(call, one));
-      if (!isTrue(given.all)) return json(shown);
+      if (given.all !== true) return json(shown);
       const domain = given.domain === undefined ? undefined : namedDomain(currentDomainIds(call), given.domain);
       return (await import('./node-names.ts')).listWithNodes(call, shown, { ...given, domain });
     },

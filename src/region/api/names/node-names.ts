@@ -2,7 +2,7 @@
 //
 // Source: MAAS's implicit DNS records: without an id of their own (-1), and with the addresses as records.
 //
-// 1. A machine or a device is listed once it has an address. LIST_CHUNK of them are read at a time.
+// 1. A machine or a device is listed once it has an address. NODES_CHUNK of them are read at a time.
 
 import { formatIpv4 } from '../../../net/address.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
@@ -12,8 +12,9 @@ import type { Answer } from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
 import type { ApiCall } from '../call/operation.ts';
 import { API_2 } from '../json/fixed-json.ts';
-import { LIST_CHUNK } from '../machines/machine-list.ts';
 
+/** Machines read at a time. */
+const NODES_CHUNK = 50;
 /** MAAS's id of a name that is stored with its machine. */
 const IMPLICIT = -1;
 
@@ -47,10 +48,10 @@ async function* entries(
 
 async function* nodes({ region }: ApiCall, filter: MachineFilter): AsyncGenerator<Machine, void> {
   for (let afterId = 0; ; ) {
-    const found = await region.store.listMachines(filter, afterId, LIST_CHUNK);
+    const found = await region.store.listMachines(filter, afterId, NODES_CHUNK);
     yield* found;
     const last = found.at(-1);
-    if (last === undefined || found.length < LIST_CHUNK) return;
+    if (last === undefined || found.length < NODES_CHUNK) return;
     afterId = last.id;
   }
 }

@@ -6,9 +6,7 @@
 
 import { z } from 'zod';
 import { cleanWords } from '../../records/text-json.ts';
-import { isRefusal } from '../call/answer.ts';
-import { defineOperation, nothing, type Operation, tried, value, values } from '../call/operation.ts';
-import { checkFilter, machineFilter } from '../machines/machine-operations.ts';
+import { defineOperation, judging, nothing, type Operation, tried, value, values } from '../call/operation.ts';
 
 /** Racks that one request names. */
 const NAMED_MAX = 500;
@@ -56,16 +54,16 @@ const filter = z.object({
   mac_address: values(NAMED_MAX).optional().describe('None: the region keeps no hardware addresses of racks.'),
   agent_name: values(NAMED_MAX).optional().describe('None: only machines are allocated.'),
 });
-const listing = { method: 'GET', access: 'user', parameters: filter, check: checkFilter } as const;
+const listing = {
+  ...({ method: 'GET', access: 'user', parameters: filter } as const),
+  check: judging(filter, async (call, passed) => [await (await calls()).filterOf(call, passed)]),
+} as const;
 
 const RACKS: readonly Operation[] = [
   defineOperation({
     ...{ ...racks, ...listing },
     doc: 'List the accepted racks.',
-    run: async (call, given) => {
-      const wanted = await machineFilter(call, given);
-      return isRefusal(wanted) ? wanted : (await calls()).listControllers(call, wanted);
-    },
+    run: async (call, given) => (await calls()).listControllers(call, given),
   }),
   defineOperation({
     ...{ ...rack, ...reader },
@@ -124,10 +122,7 @@ export const CONTROLLER_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...{ ...regions, ...listing },
     doc: 'List the region, as the only one of its kind.',
-    run: async (call, given) => {
-      const wanted = await machineFilter(call, given);
-      return isRefusal(wanted) ? wanted : (await calls()).listRegions(call, wanted);
-    },
+    run: async (call, given) => (await calls()).listRegions(call, given),
   }),
   defineOperation({
     ...{ ...region, ...reader },
