@@ -170,6 +170,7 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
   'events.newest': ({ tables, machines }) => tables.events.newest(ids(machines), true),
   listHeard: () => listHeard(0, 100),
   clearHeard: () => clearHeard(),
+  'clearHeard of one': () => clearHeard(mac(1)),
   'events.strangers': ({ tables }) => tables.events.strangers(0, 100),
   'accounts.addUser': ({ tables }) =>
     tables.accounts.addUser({ username: 'bob', email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 }),

@@ -275,8 +275,8 @@ export interface RegionStore {
   listStrangers(sinceMs: number, limit: number): Promise<readonly StrangerSeen[]>;
   /** Hosts that are not machines and that racks have heard since `sinceMs`, by a lease or on the wire; the latest first. */
   listHeard(sinceMs: number, limit: number): Promise<readonly HeardHost[]>;
-  /** Forgets the hosts heard so far. A host is listed again once a rack hears it again. */
-  clearHeard(): Promise<void>;
+  /** Forgets the hosts heard so far. A host is listed again once a rack hears it again. @param mac only the one with this hardware address */
+  clearHeard(mac?: MacAddress): Promise<void>;
   /** At most `limit` events of each of these machines, the newest first. */
   recentEvents(systemIds: readonly string[], limit: number): Promise<ReadonlyMap<string, readonly MachineEvent[]>>;
   /**

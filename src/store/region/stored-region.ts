@@ -350,8 +350,8 @@ export class StoredRegion implements RegionStore {
     return this.#driver.readable(() => listHeard(sinceMs, limit));
   }
 
-  clearHeard(): Promise<void> {
-    return this.#driver.write(() => clearHeard());
+  clearHeard(mac?: MacAddress): Promise<void> {
+    return this.#driver.write(() => clearHeard(mac));
   }
 
   recentEvents(systemIds: readonly string[], limit: number): Promise<ReadonlyMap<string, readonly MachineEvent[]>> {

@@ -57,13 +57,24 @@ test('strangers with a lease and neighbours are listed with every key, until a d
     assert.deepEqual((await ask('alice', 'GET', 'discovery/')).json, list, 'it has no names by multicast DNS');
     await ask('alice', 'POST', 'devices/', { mac_addresses: STRANGER });
     assert.deepEqual((await ask('alice', 'GET', 'discovery/')).json, [neighbour]);
+    const one = 'discovery/?op=clear_by_mac_and_ip';
+    const itself = { mac: NEIGHBOUR, ip: '10.20.0.31' };
+    assert.equal((await ask('alice', 'POST', one, itself)).status, 403);
+    assert.deepEqual(Object.keys((await ask('root', 'POST', one, { mac: 'x' })).json).toSorted(), ['ip', 'mac']);
+    assert.equal((await ask('root', 'POST', one, { ...itself, ip: '10.20.0.32' })).status, 404);
+    const silent = { ...base, sequence: 5, at: at + 6, kind: 'net.neighbour-new', mac: '52:54:00:00:00:0d' };
+    await store.recordReports('rack', [{ ...silent, address: '10.20.0.35', params: { interface: 'eth1' } }]);
+    assert.equal((await ask('root', 'POST', one, itself)).status, 204);
+    const others = (await ask('alice', 'GET', 'discovery/')).json.map(({ ip }: { readonly ip: string }) => ip);
+    assert.deepEqual(others, ['10.20.0.35']);
+    assert.equal((await ask('root', 'POST', one, itself)).status, 404);
     for (const field of ['all', 'neighbours']) {
       assert.equal((await ask('root', 'POST', 'discovery/?op=clear', { [field]: 'true' })).status, 204);
       assert.deepEqual((await ask('alice', 'GET', 'discovery/')).json, []);
     }
     const again = {
       ...base,
-      sequence: 5,
+      sequence: 6,
       at: at + 9,
       kind: 'net.neighbour-new',
       mac: NEIGHBOUR,

@@ -224,6 +224,18 @@ export function defineOperation<P extends z.ZodObject>(definition: {
   };
 }
 
+/** An operation of MAAS that is always refused. @param doc its description @param answer the same as a refusal */
+export const refusedOperation = (
+  place: Pick<Operation, 'versions' | 'path' | 'handler' | 'method' | 'access'>,
+  op: string,
+  doc: string,
+  answer: Refusal,
+): Operation => ({
+  ...place,
+  ...{ op, doc: [doc, '', ':param <key>: Always refused.'].join('\n'), parameters: {}, takesOthers: true },
+  ...{ ownTransaction: false, run: () => answer },
+});
+
 function givenIn(names: readonly string[], fields: Fields): Given {
   const given: Record<string, readonly string[]> = {};
   for (const name of names) {

@@ -7,7 +7,7 @@ import { staticAddresses } from '../../life/link-addresses.ts';
 import type { Machine } from '../../records/machine.ts';
 import type { MachineLayout } from '../../records/machine-layout.ts';
 import { json, NO_MACHINE, refuse } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation, value } from '../call/operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, refusedOperation, value } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { machineOf, machinePaths } from '../machines/machine-calls.ts';
 import { changeLayout, type LayoutChange } from './layout-calls.ts';
@@ -94,5 +94,11 @@ export const LAYOUT_OPERATIONS: readonly Operation[] = [
     'unmount_special',
     'Refused: deployments mount only what is on disks.',
     z.object({ mount_point: value(z.string().max(255)).optional().describe('The mount point. Always refused.') }),
+  ),
+  refusedOperation(
+    { ...machinePaths('2.0').all, method: 'POST', access: 'admin' },
+    'clone',
+    'Refused: the layout of each machine is its own.',
+    refuse('bad-request.clone'),
   ),
 ];

@@ -22,6 +22,7 @@ import {
   defineOperation,
   judging,
   type Operation,
+  refusedOperation,
   value,
   values,
 } from '../call/operation.ts';
@@ -201,7 +202,12 @@ function readingOf(version: ApiVersion): readonly Operation[] {
 }
 
 /** Power operations, in both versions. */
-export const POWER_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).flatMap((version) => [
-  ...switchingOf(version),
-  ...readingOf(version),
-]);
+export const POWER_OPERATIONS: readonly Operation[] = [
+  ...(['2.0', '1.0'] as const).flatMap((version) => [...switchingOf(version), ...readingOf(version)]),
+  refusedOperation(
+    { ...machinePaths('2.0').all, method: 'POST', access: 'admin' },
+    'add_chassis',
+    'Refused: machines enlist, or each is added.',
+    refuse('bad-request.chassis'),
+  ),
+];

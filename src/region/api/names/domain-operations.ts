@@ -15,6 +15,7 @@ import {
   eventBy,
   nothing,
   type Operation,
+  refusedOperation,
   tried,
   trying,
   value,
@@ -234,4 +235,10 @@ export const DOMAIN_OPERATIONS: readonly Operation[] = [
     parameters: nothing,
     run: setDefault,
   }),
+  refusedOperation(
+    { ...many, method: 'POST', access: 'admin' },
+    'set_serial',
+    'Refused: each rack raises the serial of its zones with every change.',
+    refuse('bad-request.domain-serial'),
+  ),
 ];

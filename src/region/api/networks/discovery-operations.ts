@@ -8,14 +8,14 @@
 // 3. An address is that of the report. Any host can show another one's hardware address.
 
 import { z } from 'zod';
-import { formatMac, parseIpv4 } from '../../../net/address.ts';
+import { formatMac, parseIpv4, parseMac } from '../../../net/address.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
 import { type NetworkView, subnetOfAddress } from '../../networks/network-view.ts';
 import { numberOf } from '../../records/digest.ts';
 import type { HeardHost } from '../../records/store.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import { type Answer, json, refuse, refuseField } from '../call/answer.ts';
-import { type ApiCall, defineOperation, eventBy, judging, type Operation, values } from '../call/operation.ts';
+import { type ApiCall, defineOperation, eventBy, judging, type Operation, value, values } from '../call/operation.ts';
 import { subnetJson } from '../json/subnet-json.ts';
 import { flag, isTrue } from '../machines/machine-calls.ts';
 import { countField } from './network-calls.ts';
@@ -112,6 +112,24 @@ async function clear(call: ApiCall, given: z.output<typeof clearing>): Promise<A
   return { kind: 'empty' };
 }
 
+const clearingOne = z.object({
+  ip: value(z.string().refine((text) => parseIpv4(text) !== undefined, 'field.ip-address')).describe('Its address.'),
+  mac: value(z.string().refine((text) => parseMac(text) !== undefined, 'field.macs')).describe('Its hardware address.'),
+});
+
+async function clearOne(call: ApiCall, given: z.output<typeof clearingOne>): Promise<Answer> {
+  const [wantedMac, wantedIp] = [parseMac(given.mac), parseIpv4(given.ip)];
+  const host = (await heard(call)).find(
+    (one) => one.mac === wantedMac && parseIpv4(fieldOf(one, 'address')) === wantedIp,
+  );
+  if (host === undefined) return refuse('not-found.discovery');
+  const { store } = call.region;
+  await store.clearHeard(host.mac);
+  const params = { change: 'removed', what: 'heard hosts', name: formatMac(host.mac) } as const;
+  await store.recordEvent(eventBy(call, 'NETWORKING', { code: 'network-changed', params }), undefined);
+  return { kind: 'empty' };
+}
+
 /** Networks in one request. */
 const NETWORKS_MAX = 64;
 
@@ -151,6 +169,11 @@ export const DISCOVERY_OPERATIONS: readonly Operation[] = [
     ...{ ...many, method: 'POST', op: 'clear', access: 'admin', parameters: clearing },
     doc: 'Forget the hosts heard so far. Those that are still present are listed again once they are heard.',
     run: clear,
+  }),
+  defineOperation({
+    ...{ ...many, method: 'POST', op: 'clear_by_mac_and_ip', access: 'admin', parameters: clearingOne },
+    doc: 'Forget one heard host. It is listed again once it is heard.',
+    run: clearOne,
   }),
   defineOperation({
     ...{ ...many, method: 'POST', op: 'scan', access: 'admin', parameters: scanning },

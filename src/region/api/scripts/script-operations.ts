@@ -35,6 +35,7 @@ import {
   nothing,
   type Operation,
   type Passed,
+  refusedOperation,
   trying,
   value,
   values,
@@ -366,5 +367,19 @@ export const SCRIPT_OPERATIONS: readonly Operation[] = [
     parameters: nothing,
     run: remove,
   }),
+  ...['add_tag', 'remove_tag'].map((op) =>
+    refusedOperation(
+      { ...one, method: 'POST', access: 'admin' },
+      op,
+      'Refused: scripts are chosen by their names.',
+      refuse('bad-request.script-tags'),
+    ),
+  ),
+  refusedOperation(
+    { ...one, method: 'POST', access: 'admin' },
+    'revert',
+    'Refused: a script has no history.',
+    refuse('bad-request.script-revert'),
+  ),
   ...OLD_OPERATIONS,
 ];

@@ -53,6 +53,13 @@ export const API = {
   'not-found.region-controller': 'No region has this system id: regioncontrollers/ shows the one that answers.',
   'bad-request.curtin': ({ machine }: { readonly machine: string }) =>
     `${machine} is deployed without curtin, so there is no configuration for it: preseeds and the layout of its disks and interfaces decide.`,
+  'bad-request.clone':
+    'Rackboot copies no layout from one machine to others: lay out the interfaces and disks of each (nodes/<id>/interfaces, set_storage_layout).',
+  'bad-request.chassis':
+    'Rackboot does not ask a chassis for its machines: boot them from the network, or add each with POST machines/.',
+  'bad-request.domain-serial': 'Each rack raises the serial of its zones with every change: it cannot be set.',
+  'bad-request.script-tags': 'Scripts have no tags: a commissioning or a test names its scripts.',
+  'bad-request.script-revert': 'A script has no history: send its former text with PUT.',
   'field.rack-power': 'Racks are not switched: omit power_type, or give manual.',
   'field.rack-domain': ({ domain }: { readonly domain: string }) =>
     `All racks are in ${domain}, the domain of the site: omit domain.`,

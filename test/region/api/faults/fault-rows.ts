@@ -395,6 +395,7 @@ export const SCHEMA_ONLY: Readonly<Record<string, string>> = {
     'reading the interfaces counts against the rate of strangers, which a wrong request must not use up',
   'POST machines/{system_id} power_on': 'user_data is refused with every value',
   'POST machines/{system_id} mount_special': 'it is always refused',
+  'POST discovery clear_by_mac_and_ip': 'both name one host: if there is none, the answer is 404',
   'POST settings unset': 'a key or a rack that does not exist is refused in a sentence',
   'POST nodegroups/{uuid} report_download_progress': 'every file may be reported',
 };

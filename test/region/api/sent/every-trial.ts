@@ -47,6 +47,7 @@ const ELSEWHERE: Readonly<Record<string, readonly [names: string, file: string]>
   '2.0 GET rackcontrollers': ['*', 'region/api/controllers-api.test.ts'],
   '2.0 GET regioncontrollers': ['*', 'region/api/controllers-api.test.ts'],
   '2.0 POST discovery clear': ['*', 'region/api/discovery-api.test.ts'],
+  '2.0 POST discovery clear_by_mac_and_ip': ['*', 'region/api/discovery-api.test.ts'],
   '2.0 GET machines': [
     `${NETWORK_CONDITIONS} interfaces pod pod_type devices connected_to not_connected_to`,
     'region/api/allocate-networks.test.ts',
