@@ -7,19 +7,30 @@ import { CPUS } from '../../boot/architectures.ts';
 import { type Html, html, nothing } from '../../html.ts';
 import type { ListedResource } from '../images/boot-images.ts';
 import { type FileProblem, type RegionSource, sourceTitle } from '../images/region-source.ts';
-import type { ListedImage } from '../life/deployment.ts';
-import type { BootSelection, ImageUse, ImportProgress, ImportRun } from '../records/boot-store.ts';
-import { isImporting } from '../records/boot-store.ts';
+import { type BootSelection, type ImageUse, type ImportRun, isImporting } from '../records/boot-store.ts';
 import { type ImportReason, isFailure } from '../records/import-reason.ts';
 import { formatAge, formatSize } from '../words/quantity.ts';
 import { importReasonText, words } from '../words/text.ts';
 import { formOf, hiddenField } from './forms.ts';
+import {
+  actOn,
+  buttonsOf,
+  comingPart,
+  IMAGE_OPERATIONS,
+  IMAGES_PATH,
+  importPart,
+  PAUSE,
+  progressBar,
+  resourceTitle,
+  sizeOf,
+  statePill,
+  useText,
+} from './image-page.ts';
 import { cell, codeIn, pageOf } from './parts.ts';
 import { pathBelow, SPACE } from './values.ts';
 import { given, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
-/** The path of the page of all images. The page of one image appends its id and a slash. */
-export const IMAGES_PATH = '/MAAS/images/';
+/** The path of the page of all sources. The page of one source appends its id and a slash. */
 export const SOURCES_PATH = '/MAAS/images/sources/';
 /** Images on the page. */
 const SHOWN_MAX = 300;
@@ -30,112 +41,7 @@ const REPORTED_SHOWN_MAX = 60;
 
 const IMPORT = { method: 'POST', path: 'boot-resources', op: 'import' } as const;
 const STOP = { method: 'POST', path: 'boot-resources', op: 'stop_import' } as const;
-const PAUSE = { method: 'POST', path: 'boot-resources/{id}', op: 'pause' } as const;
-const RESUME = { method: 'POST', path: 'boot-resources/{id}', op: 'resume' } as const;
-const CANCEL = { method: 'POST', path: 'boot-resources/{id}', op: 'cancel' } as const;
 const SOURCES = { method: 'GET', path: 'boot-sources' } as const;
-
-const ACTS = { pause: PAUSE, resume: RESUME, cancel: CANCEL } as const;
-/** The operations of `buttonsOf`. */
-export const IMAGE_OPERATIONS = [PAUSE, RESUME, CANCEL] as const;
-type Act = keyof typeof ACTS;
-
-type ShownState = ImportProgress['state'] | 'gone';
-
-const COLOURS: Readonly<Record<ShownState, string>> = {
-  queued: 'grey',
-  waiting: 'amber',
-  connecting: 'blue',
-  downloading: 'blue',
-  verifying: 'blue',
-  paused: 'amber',
-  cancelled: 'grey',
-  failed: 'red',
-  done: 'green',
-  gone: 'amber',
-};
-
-/** The name shown to people, without the parts that most images share. */
-export function resourceTitle(name: string): string {
-  const [os = '', release = '', , , label = ''] = name.split('/');
-  return label === 'release' || label === '' ? `${os}/${release}` : `${os}/${release} ${label}`;
-}
-
-export const statePill = ({ progress, images, isGone, upload }: ListedResource): Html => {
-  const imported = progress?.state ?? (images.length > 0 ? 'done' : 'queued');
-  const state: ShownState = isGone ? 'gone' : imported;
-  const word = upload !== undefined && state === 'downloading' ? words.images.uploading : words.images.states[state];
-  return html`<span class="pill ${COLOURS[state]}">${word}</span>`;
-};
-
-const progressBar = (label: string, bytes: number, total: number): Html =>
-  html`<progress aria-label="${label}" max="${total}" value="${Math.min(bytes, total)}"></progress>`;
-
-/** Bytes, rate and time left, then the reason and the next attempt. */
-function progressText(progress: ImportProgress, nowMs: number): Html {
-  const { state, bytes, total, bytesPerSecond = 0, reason, nextMs } = progress;
-  const isMoving = state === 'downloading' || state === 'verifying';
-  // A full bar would look like success.
-  const hasBytes = bytes > 0 && !(state === 'failed' && bytes === total);
-  const left = total === undefined || bytesPerSecond === 0 ? undefined : ((total - bytes) / bytesPerSecond) * 1000;
-  const facts = [
-    hasBytes || isMoving ? words.images.amount(bytes, total) : '',
-    isMoving && bytesPerSecond > 0 ? words.images.rate(bytesPerSecond) : '',
-    isMoving && left !== undefined ? words.images.left(left) : '',
-    nextMs === undefined ? '' : words.images.nextTry(nextMs - nowMs),
-  ].filter((text) => text !== '');
-  const bar =
-    !hasBytes && !isMoving
-      ? nothing
-      : total === undefined || total === 0
-        ? html`<progress aria-label="${words.images.states[state]}"></progress>`
-        : progressBar(words.images.states[state], bytes, total);
-  const why = reason === undefined ? nothing : html`<div class="why">${codeIn(importReasonText(reason))}</div>`;
-  if (bar === nothing && facts.length === 0) return why;
-  return html`${bar}<div class="small">${facts.join(' · ')}</div>${why}`;
-}
-
-/** The import of an image; empty if there is nothing to report. */
-export function importPart({ progress, isGone }: ListedResource, nowMs: number): Html {
-  return progress === undefined || (progress.state === 'done' && !isGone) ? nothing : progressText(progress, nowMs);
-}
-
-/** The version that will come in addition to those that are there; empty if there is none. */
-export const comingPart = ({ coming }: ListedResource): Html =>
-  coming === undefined ? nothing : html`<div class="small">${words.images.coming(coming)}</div>`;
-
-/** The machines that have a system; empty: none. */
-export function useText(name: string, uses: readonly ImageUse[]): Html {
-  const [os, release, architecture] = name.split('/');
-  const use = uses.find((one) => one.os === os && one.release === release && one.architecture === architecture);
-  return use === undefined ? nothing : html`${words.images.uses(use.first, use.machines)}`;
-}
-
-/** The commands that are possible now. */
-function actsOf({ progress, wish, upload }: ListedResource, isRunning: boolean): readonly Act[] {
-  if (progress === undefined || progress.state === 'done' || upload !== undefined) return [];
-  // No import brings back the bytes of a file that a person added.
-  if (progress.reason?.code === 'bytes-lost') return [];
-  if (wish === 'pause' || wish === 'cancel' || progress.state === 'failed') return ['resume'];
-  return isRunning ? ['pause', 'cancel'] : [];
-}
-
-export function buttonsOf(view: View, resource: ListedResource, isRunning: boolean): Html {
-  if (!mayCall(view.viewer, PAUSE)) return nothing;
-  const forms = actsOf(resource, isRunning).map((act) =>
-    formOf(view, {
-      body: html`${hiddenField('do', act)}${hiddenField('id', String(resource.id))}`,
-      submit: act === 'resume' && resource.progress?.state === 'failed' ? words.images.retry : words.images[act],
-      tone: 'plain',
-      isInline: true,
-    }),
-  );
-  return forms.length === 0 ? nothing : html`<div class="row acts">${forms}</div>`;
-}
-
-/** The size of all files of an image. */
-export const sizeOf = ({ bytes, system }: ListedImage): number =>
-  (system?.files ?? []).reduce((sum, file) => sum + file.bytes, bytes);
 
 function resourceRow(view: View, resource: ListedResource, uses: readonly ImageUse[], isRunning: boolean): Html {
   const { columns } = words.images;
@@ -364,16 +270,6 @@ async function render(view: View): Promise<Html> {
       ${selectedPart(run, sources, selections)}`,
     footer: words.images.footer,
   });
-}
-
-const isAct = (text: string): text is Act => Object.hasOwn(ACTS, text);
-
-/** Pauses, resumes or cancels an image, as a form asks. @param to the page to show then @returns undefined if it asks for nothing of these */
-export async function actOn(view: View, { id, name }: { id: string; name: string }, to: string): Promise<Outcome> {
-  const wanted = given(view, 'do');
-  if (!isAct(wanted)) return undefined;
-  const answer = await operate(view, ACTS[wanted], { id }, {});
-  return outcomeOf(answer, to, words.images.done[wanted](resourceTitle(name)));
 }
 
 async function act(view: View): Promise<Outcome> {
