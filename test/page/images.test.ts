@@ -1,4 +1,5 @@
-// Many images on the page, in a real Chromium: at desktop and phone widths, with those that failed first, and the downloads of racks.
+// The pages of images in a real Chromium, at desktop and phone widths: many images, those that failed first, the downloads of racks, and one image,
+// whose page follows its import.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -6,14 +7,19 @@ import { test } from 'node:test';
 import type { ListedImage } from '../../src/region/life/deployment.ts';
 import type { ImportProgress } from '../../src/region/records/boot-store.ts';
 import type { ImportReason } from '../../src/region/records/import-reason.ts';
-import { startRegion } from '../region/live.ts';
+import { PASSWORD, startRegion } from '../region/live.ts';
 import { missing } from '../support/needs.ts';
-import { openBrowser } from './chromium.ts';
+import { type BrowserPage, openBrowser } from './chromium.ts';
 
+const NOBLE = 'ubuntu/noble/amd64/generic/release';
 const MIB = 2 ** 20;
 const STATES = ['queued', 'waiting', 'connecting', 'downloading', 'verifying', 'paused', 'cancelled', 'done'] as const;
 const LONG = `https://images.example/${'ephemeral-v3/'.repeat(12)}streams/v1/index.sjson`;
 const UNSIGNED: ImportReason = { code: 'said', params: { said: `${LONG}: no accepted key made its signature` } };
+const WIDTHS = [
+  [1280, 900],
+  [390, 844],
+] as const;
 const RACKS = ['11111111-2222-4333-8444-555555555501', '11111111-2222-4333-8444-555555555502'];
 
 test('the page shows many images within its width, the failed ones first, and the downloads of each rack', {
@@ -62,10 +68,7 @@ test('the page shows many images within its width, the failed ones first, and th
       reason: UNSIGNED,
     }));
     await store.boot.changeRun({ askedMs: nowMs, begunMs: nowMs, downloads, skipped });
-    for (const [width, height] of [
-      [1280, 900],
-      [390, 844],
-    ] as const) {
+    for (const [width, height] of WIDTHS) {
       await browser.resize(width, height);
       await browser.open(`${live.origin}/MAAS/images/`);
       await browser.until("document.querySelectorAll('#images tbody tr').length === 50", 10_000);
@@ -100,6 +103,75 @@ test('the page shows many images within its width, the failed ones first, and th
       assert.ok(!shown.includes('Used by'), 'nothing is said of machines where none uses an image');
     }
     assert.deepEqual(browser.complaints, []);
+  } finally {
+    await browser.close();
+    await live.close();
+  }
+});
+
+/** Clicks the button with this label, and waits for its page. */
+async function click(browser: BrowserPage, label: string): Promise<void> {
+  const button = `[...document.querySelectorAll('button')].find((one) => one.textContent === ${JSON.stringify(label)})`;
+  await browser.until(`${button} !== undefined`, 10_000);
+  await browser.evaluate(`(window.isBefore = true, ${button}.click(), 1)`).catch(() => undefined);
+  await browser.until("window.isBefore === undefined && document.readyState === 'complete'", 10_000);
+}
+
+async function signIn(browser: BrowserPage, origin: string): Promise<void> {
+  await browser.open(`${origin}/MAAS/login/`);
+  await browser.evaluate(`(document.querySelector('#username').value = 'admin', 1)`);
+  await browser.evaluate(`(document.querySelector('#password').value = ${JSON.stringify(PASSWORD)}, 1)`);
+  await click(browser, 'Sign in');
+}
+
+/** Takes a picture if somebody wants to look at it. */
+async function picture(browser: BrowserPage, name: string): Promise<void> {
+  const directory = process.env.RACKBOOT_SCREENSHOTS;
+  if (directory !== undefined) await browser.screenshot(`${directory}/${name}.png`);
+}
+
+test('the page of an image follows its import, a pause and its deletion without a reload', {
+  skip: missing('chromium'),
+  timeout: 90_000,
+}, async () => {
+  const live = await startRegion();
+  const browser = await openBrowser();
+  try {
+    const { boot } = live.region.store;
+    const nowMs = live.region.clock.wallTimeMs();
+    await boot.changeRun({ askedMs: nowMs, begunMs: nowMs });
+    const note = (state: ImportProgress['state'], bytes: number): Promise<void> => {
+      const rate = state === 'downloading' ? { bytesPerSecond: 2 * MIB } : {};
+      const common = { source: 'http://site/', serial: '20261120', title: 'Ubuntu 24.04 LTS', total: 150 * MIB };
+      return boot.noteProgress(new Map([[NOBLE, { ...common, state, bytes, ...rate }]]), nowMs);
+    };
+    await note('downloading', 5 * MIB);
+    await signIn(browser, live.origin);
+    const [{ id } = { id: 0 }] = await boot.listResources();
+    const pill = "document.querySelector('#image .pill')?.textContent";
+    for (const [width, height] of WIDTHS) {
+      await browser.resize(width, height);
+      await browser.open(`${live.origin}/MAAS/images/${id}/`);
+      assert.equal(await browser.evaluate("document.querySelector('.fresh')?.textContent"), 'live');
+      await browser.evaluate("(document.querySelector('#delete details').open = true, 1)");
+      await note('downloading', 50 * MIB);
+      await browser.until(`document.querySelector('#image progress').value === ${50 * MIB}`, 5000);
+      assert.equal(await browser.evaluate("document.querySelector('#delete details').open"), true, 'it stays open');
+      await click(browser, 'Pause');
+      assert.equal(await browser.evaluate(pill), 'Pausing');
+      await picture(browser, `image-pausing-${width}`);
+      await note('paused', 51 * MIB);
+      await browser.until(`${pill} === 'Paused'`, 5000);
+      await picture(browser, `image-paused-${width}`);
+      assert.equal(await browser.evaluate('document.documentElement.scrollWidth <= innerWidth'), true, `${width}`);
+      await click(browser, 'Resume');
+      assert.equal(await browser.evaluate(pill), 'Queued');
+      await note('downloading', 5 * MIB);
+      await browser.until(`${pill} === 'Downloading'`, 5000);
+    }
+    assert.deepEqual(browser.complaints, []);
+    await boot.forget([NOBLE]);
+    await browser.until("document.querySelector('.fresh')?.textContent === 'deleted'", 5000);
   } finally {
     await browser.close();
     await live.close();

@@ -26,7 +26,7 @@ const ACTS = { pause: PAUSE, resume: RESUME, cancel: CANCEL } as const;
 export const IMAGE_OPERATIONS = [PAUSE, RESUME, CANCEL] as const;
 type Act = keyof typeof ACTS;
 
-type ShownState = ImportProgress['state'] | 'gone';
+type ShownState = keyof typeof words.images.states;
 
 const COLOURS: Readonly<Record<ShownState, string>> = {
   queued: 'grey',
@@ -34,7 +34,10 @@ const COLOURS: Readonly<Record<ShownState, string>> = {
   connecting: 'blue',
   downloading: 'blue',
   verifying: 'blue',
+  uploading: 'blue',
+  pausing: 'amber',
   paused: 'amber',
+  cancelling: 'grey',
   cancelled: 'grey',
   failed: 'red',
   done: 'green',
@@ -47,12 +50,30 @@ export function resourceTitle(name: string): string {
   return label === 'release' || label === '' ? `${os}/${release}` : `${os}/${release} ${label}`;
 }
 
-export const statePill = ({ progress, images, isGone, upload }: ListedResource): Html => {
-  const imported = progress?.state ?? (images.length > 0 ? 'done' : 'queued');
-  const state: ShownState = isGone ? 'gone' : imported;
-  const word = upload !== undefined && state === 'downloading' ? words.images.uploading : words.images.states[state];
-  return html`<span class="pill ${COLOURS[state]}">${word}</span>`;
-};
+/** The states of an import that a person can still hold. */
+const UNDER_WAY: ReadonlySet<ImportProgress['state']> = new Set([
+  'queued',
+  'waiting',
+  'connecting',
+  'downloading',
+  'verifying',
+]);
+
+/** The state as a person has chosen it: the importing process needs a moment to follow. */
+function shownState({ progress, images, isGone, upload, wish }: ListedResource, isRunning: boolean): ShownState {
+  if (isGone) return 'gone';
+  if (progress === undefined) return images.length > 0 ? 'done' : 'queued';
+  const { state, reason } = progress;
+  if (upload !== undefined) return state === 'downloading' ? 'uploading' : state;
+  if (UNDER_WAY.has(state)) return wish === 'pause' ? 'pausing' : wish === 'cancel' ? 'cancelling' : state;
+  const wasHeld = state === 'paused' || (state === 'cancelled' && reason === undefined);
+  return wasHeld && wish === 'import' && isRunning ? 'queued' : state;
+}
+
+export function statePill(resource: ListedResource, isRunning: boolean): Html {
+  const state = shownState(resource, isRunning);
+  return html`<span class="pill ${COLOURS[state]}">${words.images.states[state]}</span>`;
+}
 
 export const progressBar = (label: string, bytes: number, total: number): Html =>
   html`<progress aria-label="${label}" max="${total}" value="${Math.min(bytes, total)}"></progress>`;
@@ -146,7 +167,7 @@ function deletion(view: View, { name, progress, images }: ListedResource, machin
   });
   const what = words.images.deleteWhat(progress !== undefined);
   return html`
-    <div class="sheet stacked" id="delete"><details><summary>${words.images.deleteIt}</summary><p class="lead">${what}${used}</p>${form}</details></div>`;
+    <div class="sheet stacked" id="delete"><details id="delete-image"><summary>${words.images.deleteIt}</summary><p class="lead">${what}${used}</p>${form}</details></div>`;
 }
 
 /** The version under import if none is there yet. */
@@ -200,7 +221,7 @@ async function render(view: View): Promise<Html | undefined> {
   const [os, release, architecture = '', subarchitecture = ''] = name.split('/');
   const machines = uses.find((one) => one.os === os && one.release === release && one.architecture === architecture);
   const isRunning = isImporting(await view.region.bootImages.run());
-  const state = html`${statePill(resource)}<div class="coming">${comingPart(resource)}${importPart(resource, view.nowMs)}</div>
+  const state = html`${statePill(resource, isRunning)}<div class="coming">${comingPart(resource)}${importPart(resource, view.nowMs)}</div>
     ${buttonsOf(view, resource, isRunning)}`;
   const pairs: readonly (readonly [string, Html | string])[] = [
     [words.images.state, state],
@@ -215,8 +236,9 @@ async function render(view: View): Promise<Html | undefined> {
   return pageOf(view, {
     title: resourceTitle(name),
     place: 'images',
+    isLive: true,
     main: html`
-      <div class="bar"><h1>${resourceTitle(name)}</h1></div>
+      <div class="bar" id="bar"${isRunning ? html` data-at-work` : nothing}><h1>${resourceTitle(name)}</h1></div>
       <p class="soft run">${images[0]?.title || (progress?.title ?? '')}</p>
       <div class="sheet" id="image"><dl class="pairs">${shown}</dl></div>
       ${versionsPart(resource)}

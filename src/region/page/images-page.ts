@@ -73,7 +73,7 @@ function resourceRow(view: View, resource: ListedResource, uses: readonly ImageU
       : html`${cell(columns.size, size, 'fact')}${cell(columns.usedBy, use, 'fact used')}${cell(columns.act, way, 'way')}`;
   return html`
     <tr><td class="first"><div><a class="name" href="${path}">${resourceTitle(name)}</a>
-    <div class="small">${title}</div></div>${statePill(resource)}</td>
+    <div class="small">${title}</div></div>${statePill(resource, isRunning)}</td>
     ${cell(columns.architecture, subarchitecture === 'generic' ? architecture : `${architecture}/${subarchitecture}`, 'fact')}
     ${cell(columns.version, versions, 'fact')}
     ${rest}

@@ -272,7 +272,7 @@ test('the page of an image shows its kind, how it starts, its source, and each v
     );
     assert.match(text, /<dt>Source<\/dt><dd>Added, made or uploaded by hand<\/dd>/);
     assert.match(text, /id="versions".*20261127<.*1\sMiB<.*2\sMiB<.*a{64}<.*20261101<.*b{64}</s);
-    assert.match(text, /id="delete"><details><summary>Delete this image</, 'closed until it is opened');
+    assert.match(text, /id="delete"><details id="delete-image"><summary>Delete this image</, 'closed until it is opened');
   } finally {
     await place.remove();
   }
