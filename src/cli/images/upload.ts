@@ -83,6 +83,8 @@ interface Place {
   readonly id: number;
   readonly uri: string;
   readonly received: number;
+  /** The versions of the image that were there before. */
+  readonly versions: readonly string[];
 }
 
 /** Uploads a file, waits for the image and prints it. @returns 0 */
@@ -181,7 +183,7 @@ class Upload {
     );
   }
 
-  async #send({ id, uri, received }: Place): Promise<void> {
+  async #send({ id, uri, received, versions }: Place): Promise<void> {
     const { bytes } = this.#file;
     const startedAt = systemClock.now();
     let at = received;
@@ -191,7 +193,7 @@ class Upload {
       try {
         at = await this.#sendPiece(uri, at);
       } catch (error) {
-        if (error instanceof RackError && error.code === 'not-found' && (await this.#isThere(id))) return;
+        if (error instanceof RackError && error.code === 'not-found' && (await this.#isDone(id, versions))) return;
         if (!(error instanceof RackError && error.code === 'not-running') || failures >= ATTEMPTS_MAX) throw error;
         failures += 1;
         await pause(PAUSE_MS * failures, this.#signal);
@@ -204,19 +206,21 @@ class Upload {
     }
   }
 
+  /** True if another command has sent the rest of the same file: the region makes the image, or the image has a new version. */
+  async #isDone(id: number, before: readonly string[]): Promise<boolean> {
+    const found = await this.#resource(id).catch(() => undefined);
+    if (found === undefined) return false;
+    const place = placeIn(found, this.#file);
+    if (place !== undefined) return place.received >= this.#file.bytes;
+    if (found.complete === false) return false;
+    return versionsIn(found).some((version) => !before.includes(version));
+  }
+
   /** How many bytes the region has; undefined: it does not say. @throws RackError `bad-argument` if the upload has failed */
   async #ask(id: number): Promise<number | undefined> {
     const found = await this.#resource(id).catch(() => undefined);
     if (found?.import?.state === 'failed') throw failed(found);
     return found === undefined ? undefined : placeIn(found, this.#file)?.received;
-  }
-
-  /** True if the image is there or being made: another command has sent the rest of the same upload. */
-  async #isThere(id: number): Promise<boolean> {
-    const found = await this.#resource(id).catch(() => undefined);
-    if (found === undefined) return false;
-    const place = placeIn(found, this.#file);
-    return place === undefined ? isComplete(found) : place.received >= this.#file.bytes;
   }
 
   /** @returns where the next piece begins */
@@ -315,11 +319,19 @@ const failed = ({ import: state }: Resource): RackError =>
   new RackError('bad-argument', state?.reason ?? 'the region refused the image');
 
 /** The progress of a file's upload in a resource; undefined: there is none, or it has failed. */
-function placeIn({ id, sets = {}, import: state }: Resource, { bytes, sha256 }: HashedFile): Place | undefined {
+function placeIn(resource: Resource, { bytes, sha256 }: HashedFile): Place | undefined {
+  const { id, sets = {}, import: state } = resource;
   const files = Object.values(sets).flatMap((set) => Object.values(set.files));
   const file = files.find((one) => !one.complete && one.size === bytes && one.sha256 === sha256);
   if (file === undefined || state?.state === 'failed') return undefined;
   // A complete file is being converted.
-  if (file.upload_uri === undefined) return { id, uri: '', received: bytes };
-  return { id, uri: file.upload_uri, received: file.received ?? 0 };
+  const versions = versionsIn(resource);
+  if (file.upload_uri === undefined) return { id, uri: '', received: bytes, versions };
+  return { id, uri: file.upload_uri, received: file.received ?? 0, versions };
 }
+
+/** The complete versions of an image. */
+const versionsIn = ({ sets = {} }: Resource): readonly string[] =>
+  Object.entries(sets).flatMap(([version, { files }]) =>
+    Object.values(files).every(({ complete }) => complete) ? [version] : [],
+  );
