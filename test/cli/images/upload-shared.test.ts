@@ -3,13 +3,14 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { uploadImage } from '../../../src/cli/images/upload.ts';
 import { makeDisk } from '../../images/disks.ts';
+import { answerJson } from '../../support/json-answer.ts';
 import { printedBy } from '../../support/printed.ts';
 
 const KEY = ['a', 'b', 'c'].map((letter) => letter.repeat(18)).join(':');
@@ -19,9 +20,6 @@ const UPLOAD = { sha256, filetype: 'ddraw', size: CONTENT.length, complete: fals
 const setOf = (file: object) => ({ files: { one: file } });
 const WHOLE = setOf({ sha256: 'c'.repeat(64), filetype: 'ddgz', size: 9, complete: true });
 
-const json = (response: ServerResponse, value: unknown): void =>
-  void response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(value));
-
 /** Uploads to a region that answers 404 to the piece. @param before the sets of the image at first @param after at the end; undefined: it is gone */
 async function upload(before: object, after: object | undefined): Promise<number> {
   const place = mkdtempSync(join(tmpdir(), 'rackboot-upload-shared-'));
@@ -30,10 +28,10 @@ async function upload(before: object, after: object | undefined): Promise<number
     const sets = isEnded ? after : { ...before, upload: setOf(UPLOAD) };
     if (request.method === 'PUT') isEnded = true;
     if (request.method === 'PUT' || sets === undefined) response.writeHead(404).end('There is no upload 1.');
-    else if (request.url?.includes('type=uploaded') === true) json(response, []);
+    else if (request.url?.includes('type=uploaded') === true) answerJson(response, []);
     else {
       const complete = !('upload' in sets);
-      json(response, { id: 1, name: 'custom/site', architecture: 'amd64/generic', complete, import: null, sets });
+      answerJson(response, { id: 1, name: 'custom/site', architecture: 'amd64/generic', complete, import: null, sets });
     }
   });
   try {

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type RequestListener, type ServerResponse } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,14 +13,12 @@ import { uploadImage } from '../../../src/cli/images/upload.ts';
 import { sleep, systemClock } from '../../../src/clock.ts';
 import { RackError } from '../../../src/errors.ts';
 import { makeDisk } from '../../images/disks.ts';
+import { answerJson } from '../../support/json-answer.ts';
 import { printedBy } from '../../support/printed.ts';
 
 /** Within this time after the signal the command ends, in milliseconds. */
 const STOP_MS_MAX = 1500;
 const KEY = ['a', 'b', 'c'].map((letter) => letter.repeat(18)).join(':');
-
-const json = (response: ServerResponse, value: unknown): void =>
-  void response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(value));
 
 const CONTENT = makeDisk(1024 * 1024, 'gpt');
 const sha256 = createHash('sha256').update(CONTENT).digest('hex');
@@ -62,8 +60,8 @@ for (const [title, isAnswered, message] of [
       if (request.method === 'PUT') {
         if (isAnswered) response.writeHead(503).end('busy');
         pieces.resolve();
-      } else if (request.url?.includes('type=uploaded') === true) json(response, []);
-      else json(response, resource({}, false));
+      } else if (request.url?.includes('type=uploaded') === true) answerJson(response, []);
+      else answerJson(response, resource({}, false));
     };
     const before = process.listeners('SIGHUP');
     await withRegion(answer, async (begin) => {
@@ -88,8 +86,8 @@ for (const [title, later, isRefused] of [
       if (request.method === 'PUT' || (isOver && later === undefined)) {
         isOver = true;
         response.writeHead(404).end('There is no upload 1');
-      } else if (request.url?.includes('type=uploaded') === true) json(response, []);
-      else json(response, isOver ? later : resource({}, false));
+      } else if (request.url?.includes('type=uploaded') === true) answerJson(response, []);
+      else answerJson(response, isOver ? later : resource({}, false));
     };
     await withRegion(answer, async (upload) => {
       const { result, text } = await printedBy(() =>
