@@ -46,7 +46,8 @@ export async function checkRoom(path: string, needed: number): Promise<void> {
   const { bavail, bsize } = await statfs(dirname(path));
   const free = bavail * bsize;
   if (free >= needed + RESERVE_BYTES) return;
-  const why = `${dirname(path)} has ${mebibytes(free)} left, but ${mebibytes(needed + RESERVE_BYTES)} are needed`;
+  // Rounded down, as the other is rounded up: never the same.
+  const why = `${dirname(path)} has ${Math.floor(free / 2 ** 20)} MiB left, but ${mebibytes(needed + RESERVE_BYTES)} are needed`;
   throw new RackError('store-unwritable', `${why}: free space, or remove unneeded images`);
 }
 

@@ -11,6 +11,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { lockImport, waitForImports } from '../../src/images/file-lock.ts';
 import { partLockPath, writePart } from '../../src/images/uploads/upload-part.ts';
 import { endProgram, whileRunning } from '../support/child.ts';
+import { COUNTED } from '../support/counted-piece.ts';
 
 const LOCKS = new URL('../../src/images/file-lock.ts', import.meta.url).href;
 const UPLOAD = { id: 7, sha256: 'ab'.repeat(32) };
@@ -53,7 +54,7 @@ test('a piece of an upload is refused, with the remedy, if a stopped process hol
     yield Buffer.from('x');
   })();
   try {
-    await assert.rejects(writePart(tree, UPLOAD, { at: 0, bytes: 1, content }), {
+    await assert.rejects(writePart(tree, UPLOAD, { at: 0, bytes: 1, content, ...COUNTED }), {
       code: 'store-unwritable',
       message: `process ${pid} has held ${lock} for 5 s: end it (\`fuser ${lock}\` shows it), then repeat this`,
     });

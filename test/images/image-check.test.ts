@@ -358,7 +358,7 @@ describe('files in use', () => {
     }
     for (const name of ['.seen', '.downloads', '.uploads']) symlinkSync(away, join(tree, 'images', name));
     assert.equal(await sweepDownloads(tree, Date.now()), 0);
-    assert.equal(await sweepParts(tree, [], Date.now()), undefined);
+    assert.equal(await sweepParts(tree, async () => [], Date.now()), undefined);
     await removeLeft(tree, ['aa'.repeat(32)]);
     assert.deepEqual(readdirSync(away).toSorted(), names.toSorted());
   });

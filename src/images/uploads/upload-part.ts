@@ -21,7 +21,7 @@ import { assertOwnStore } from '../image-store.ts';
 import { makeDirectories, syncDirectory } from '../publication.ts';
 import { asStoreError } from '../store-error.ts';
 
-/** A file without an upload and older than this does not belong to a running request. */
+/** A whole file, or a part of an upload of another host, that is older than this does not belong to a running request. */
 const LEFTOVER_MS = 10 * 60 * 1000;
 const MODE = 0o600;
 
@@ -64,17 +64,25 @@ export async function checkUploadRoom(tree: string, bytes: number): Promise<void
 /** The outcome of writing a piece. */
 export type PieceResult = 'written' | 'short' | 'missing' | 'busy';
 
+/** How a piece is counted. Both are called while no other process of this host writes the part. */
+export interface PieceCount {
+  /** False: since the caller looked, other bytes were counted, or the upload ended. */
+  readonly isNext: () => Promise<boolean>;
+  /** Counts the piece, which is on disk. False: the same. */
+  readonly count: () => Promise<boolean>;
+}
+
 /** A piece, and how many bytes of the part come before it. */
-interface PlacedPiece {
+interface PlacedPiece extends PieceCount {
   readonly at: number;
   readonly bytes: number;
   readonly content: AsyncIterable<Uint8Array>;
 }
 
 /**
- * Writes a piece after the first `at` bytes of the part. A piece that is cut short changes nothing.
- * @returns `written`, when it is on disk; `short`, if the content ended before `bytes`; `missing`, if this host has fewer than `at` bytes;
- * `busy`, if the part is being written or finished
+ * Writes a piece after the first `at` bytes of the part, and counts it. A piece that is cut short changes nothing.
+ * @returns `written`, when it is on disk and counted; `short`, if the content ended before `bytes`; `missing`, if this host has fewer than `at` bytes;
+ * `busy`, if the part is being written or finished, or was when the caller looked
  * @throws RackError `store-unwritable`; any error of reading the content
  */
 export async function writePart(tree: string, upload: PartOf, piece: PlacedPiece): Promise<PieceResult> {
@@ -82,7 +90,10 @@ export async function writePart(tree: string, upload: PartOf, piece: PlacedPiece
   const lock = await lockPart(partLockPath(tree, upload));
   if (lock === undefined) return 'busy';
   try {
-    return await writeLocked(tree, upload, piece);
+    // The caller may have looked before another process wrote: its place would then cut off counted bytes.
+    if (!(await piece.isNext())) return 'busy';
+    const result = await writeLocked(tree, upload, piece);
+    return result === 'written' && !(await piece.count()) ? 'busy' : result;
   } finally {
     lock.release();
   }
@@ -156,28 +167,39 @@ export async function removePart(tree: string, upload: PartOf): Promise<void> {
   await removeFile(partPath(tree, upload));
 }
 
+/** An upload; `isHere` if its bytes are on this host, or nowhere yet. */
+interface PlacedUpload extends PartOf {
+  readonly isHere: boolean;
+}
+
 /**
- * Removes the files of all other uploads than those whose bytes are here.
+ * Removes the files of uploads that have ended, at once unless they are in use, and of those whose bytes another host has.
+ * @param listUploads all uploads of the region. Called when the files have been listed, because an upload begins before its part: a part
+ * without an upload then belongs to one that has ended
  * @param nowMs wall time
  * @returns the problem with the first file that cannot be removed; undefined if there is none
  */
 export async function sweepParts(
   tree: string,
-  uploads: readonly PartOf[],
+  listUploads: () => Promise<readonly PlacedUpload[]>,
   nowMs: number,
 ): Promise<RackError | undefined> {
   const directory = directoryOf(tree);
-  const kept = new Set(uploads.map(nameOf));
   let problem: RackError | undefined;
   // Behind a link are the files of somebody else.
   if (seenEntry(directory)?.isDirectory() !== true) return undefined;
-  for (const name of await readdir(directory).catch(() => [])) {
-    const isOurs = /^(?:\d+-[0-9a-f]{16}\.part(?:\.lock)?|\.whole-[0-9a-f-]{36})$/.test(name);
-    if (!isOurs || kept.has(name.replace(/\.lock$/, ''))) continue;
+  const names = await readdir(directory).catch(() => []);
+  const uploads = new Map((await listUploads()).map((upload) => [nameOf(upload), upload]));
+  for (const name of names) {
+    if (!/^(?:\d+-[0-9a-f]{16}\.part(?:\.lock)?|\.whole-[0-9a-f-]{36})$/.test(name)) continue;
+    const isWhole = name.startsWith('.whole-');
+    const upload = uploads.get(name.replace(/\.lock$/, ''));
+    if (upload?.isHere === true) continue;
     const path = join(directory, name);
     const facts = await stat(path).catch(() => undefined);
-    if (facts === undefined || nowMs - facts.mtimeMs < LEFTOVER_MS) continue;
-    const failed = name.startsWith('.whole-') ? await removeFile(path) : await removeUnlocked(path);
+    if (facts === undefined) continue;
+    if ((isWhole || upload !== undefined) && nowMs - facts.mtimeMs < LEFTOVER_MS) continue;
+    const failed = isWhole ? await removeFile(path) : await removeUnlocked(path);
     problem ??= failed;
   }
   return problem;

@@ -17,7 +17,7 @@ import { nameExcess } from '../../images/image-store.ts';
 import { judgeSystemName } from '../../images/stored-system.ts';
 import type { FinishOrder } from '../../images/uploads/finish-upload.ts';
 import { FILE_TYPES, fileKindOf } from '../../images/uploads/upload-kind.ts';
-import type { PieceResult, WholeFile } from '../../images/uploads/upload-part.ts';
+import type { PieceCount, PieceResult, WholeFile } from '../../images/uploads/upload-part.ts';
 import { isPlacedHere, type UploadFiles, type UploadPiece } from '../../region/images/uploads.ts';
 import type { Happening } from '../../region/records/event-params.ts';
 import type { ImportReason } from '../../region/records/import-reason.ts';
@@ -55,12 +55,12 @@ export class UploadWork implements UploadFiles {
   readonly nameExcess = nameExcess;
   readonly #parts: UploadWorkParts;
   /** Uploads being finished or waiting for that, by id. At most UPLOADS_MAX. */
-  readonly #finishing = new Map<number, Promise<void>>();
+  readonly #finishing = new Map<number, Promise<boolean>>();
   /** Why a complete upload has not become an image yet, by id. */
   readonly #reasons = new Map<number, ImportReason>();
   readonly #failures: FailureReports;
   /** Uploads that are becoming images, by id. */
-  readonly #running = new Map<number, { readonly name: string; readonly turn: Promise<void> }>();
+  readonly #running = new Map<number, { readonly name: string; readonly turn: Promise<boolean> }>();
   /** By the id of the upload. */
   readonly #workers = new Map<number, Worker>();
   #timer: Timer | undefined;
@@ -102,7 +102,7 @@ export class UploadWork implements UploadFiles {
     return fileKindOf(fileType)?.kind === 'disk' ? bytes : 0;
   }
 
-  async write(upload: ImageUpload, piece: UploadPiece & { readonly at: number }): Promise<PieceResult> {
+  async write(upload: ImageUpload, piece: UploadPiece & PieceCount & { readonly at: number }): Promise<PieceResult> {
     const { writePart } = await loadParts();
     return await writePart(this.#tree, upload, piece);
   }
@@ -122,7 +122,7 @@ export class UploadWork implements UploadFiles {
     await adoptWhole(this.#tree, file, upload);
   }
 
-  finish(upload: ImageUpload): Promise<void> {
+  finish(upload: ImageUpload): Promise<boolean> {
     const before = this.#finishing.get(upload.id);
     if (before !== undefined) return before;
     const turn = this.#finishInTurn(upload).finally(() => this.#finishing.delete(upload.id));
@@ -130,12 +130,12 @@ export class UploadWork implements UploadFiles {
     return turn;
   }
 
-  async #finishInTurn(upload: ImageUpload): Promise<void> {
+  async #finishInTurn(upload: ImageUpload): Promise<boolean> {
     while (this.#running.size >= FINISHED_AT_ONCE_MAX)
-      await Promise.race([...this.#running.values()].map(({ turn }) => turn.catch(() => undefined)));
+      await Promise.race([...this.#running.values()].map(({ turn }) => turn.catch(() => false)));
     const turn = this.#finish(upload).finally(() => this.#running.delete(upload.id));
     this.#running.set(upload.id, { name: upload.name, turn });
-    await turn;
+    return await turn;
   }
 
   /** Checks all uploads now, and then at intervals. */
@@ -186,8 +186,9 @@ export class UploadWork implements UploadFiles {
       if (!existsSync(join(tree, 'images', '.uploads'))) return;
       const { sweepParts } = await loadParts();
       // The times of files are those of this host.
-      const here = all.filter((upload) => isPlacedHere(upload, this));
-      const problem = await sweepParts(tree, here, systemClock.wallTimeMs());
+      const now = systemClock.wallTimeMs();
+      const placed = async () => (await uploads.list()).map((one) => ({ ...one, isHere: isPlacedHere(one, this) }));
+      const problem = await sweepParts(tree, placed, now);
       if (problem === undefined) this.#failures.end();
       else this.#failures.note(problem);
     } catch (error) {
@@ -211,22 +212,22 @@ export class UploadWork implements UploadFiles {
     await this.#parts.region.store.uploads.remove(id, event);
   }
 
-  async #finish(upload: ImageUpload): Promise<void> {
+  /** @returns true if the image is in the store, in place of the upload */
+  async #finish(upload: ImageUpload): Promise<boolean> {
     const { uploads } = this.#parts.region.store;
     const { id, name } = upload;
     try {
       const isWanted = (await uploads.list()).some((one) => one.id === id && one.reason === undefined);
-      if (this.#isClosed || !isWanted) return;
+      if (this.#isClosed || !isWanted) return false;
       const result = await this.#run(upload, (await this.#parts.serialsOf?.(name)) ?? []);
       this.#reasons.delete(id);
       switch (result?.kind) {
         case 'added':
-          await this.#end(upload, result);
-          return;
+          return await this.#end(upload, result);
         case 'refused': {
           const { reason } = result;
           await uploads.fail(id, reason, this.#event({ code: 'image-upload-failed', params: { image: name, reason } }));
-          return;
+          return false;
         }
         case 'later':
           this.#reasons.set(id, result.reason);
@@ -234,10 +235,14 @@ export class UploadWork implements UploadFiles {
     } catch (error) {
       this.#failures.note(error);
     }
+    return false;
   }
 
-  /** Replaces the upload by its image. If somebody removed the upload meanwhile, at any process, then a new image is removed, too. */
-  async #end(upload: ImageUpload, { serial, isNew }: Extract<UploadResult, { readonly kind: 'added' }>): Promise<void> {
+  /** Replaces the upload by its image. @returns false if somebody removed the upload meanwhile, at any process: a new image is then removed, too */
+  async #end(
+    upload: ImageUpload,
+    { serial, isNew }: Extract<UploadResult, { readonly kind: 'added' }>,
+  ): Promise<boolean> {
     const { region, onImages } = this.#parts;
     const tree = this.#tree;
     // A deletion that no longer finds the upload must find the image.
@@ -246,10 +251,11 @@ export class UploadWork implements UploadFiles {
     const isWanted = await region.store.uploads.remove(upload.id, this.#event({ code: 'image-upload', params }));
     const { removePart } = await loadParts();
     await removePart(tree, upload);
-    if (isWanted || !isNew) return;
+    if (isWanted || !isNew) return isWanted;
     const { removeNamed } = await import('../imports/removal.ts');
     await removeNamed(region, tree, params.image);
     await onImages?.();
+    return false;
   }
 
   /** @returns undefined if the thread was ended */

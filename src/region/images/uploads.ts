@@ -7,7 +7,8 @@
 //
 // 1. A piece is acknowledged when it is on disk and the store has its length. So an upload continues after any restart, in any process whose
 //    host has the bytes. Any other process refuses the piece and names that host.
-// 2. An upload begins only if the disk has room for the missing bytes of all uploads, and for the images made from them.
+// 2. An upload begins only if the disk has room for the missing bytes of all uploads, and for the images made from them. The bytes of the one
+//    that it replaces count as free.
 // 3. Two pieces of one upload never mix: the second one is refused while the first one arrives, even at another process of this host.
 // 4. Creating an upload that exists already continues it. A client that then sends a piece without its place (MAAS's clients know no places)
 //    reads its file from the beginning, so that piece replaces all that has arrived.
@@ -15,7 +16,7 @@
 import type { Clock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import type { ImageName } from '../../images/image-store.ts';
-import type { PieceResult, WholeFile } from '../../images/uploads/upload-part.ts';
+import type { PieceCount, PieceResult, WholeFile } from '../../images/uploads/upload-part.ts';
 import type { Happening } from '../records/event-params.ts';
 import type { ImportReason } from '../records/import-reason.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
@@ -51,16 +52,19 @@ export interface UploadFiles {
   /** The bytes that the image needs in addition to the uploaded file; 0: the file itself becomes the image. */
   imageBytes(upload: Pick<NewUpload, 'fileType' | 'bytes'>): number;
   /**
-   * Writes a piece; resolves when it is on disk. `short`: the content ended early. `missing`: the bytes before it are not on this host.
-   * `busy`: another process of this host writes the upload, or makes its image.
+   * Writes a piece; resolves when it is on disk and counted. `short`: the content ended early. `missing`: the bytes before it are not on
+   * this host. `busy`: another process of this host writes the upload, or makes its image, or did so since `upload` was read.
    */
-  write(upload: ImageUpload, piece: UploadPiece & { readonly at: number }): Promise<PieceResult>;
+  write(upload: ImageUpload, piece: UploadPiece & PieceCount & { readonly at: number }): Promise<PieceResult>;
   /** Receives a whole file. @throws RackError `bad-argument` if it has more than `bytesMax` */
   receive(content: AsyncIterable<Uint8Array>, bytesMax: number): Promise<WholeFile>;
   discard(file: WholeFile): Promise<void>;
   adopt(file: WholeFile, upload: ImageUpload): Promise<void>;
-  /** Makes the image; resolves when the image is made, has failed, or cannot be made for now. */
-  finish(upload: ImageUpload): Promise<void>;
+  /**
+   * Makes the image. Resolves to true when the image has replaced the upload; to false if it has failed, cannot be made for now, or the upload
+   * was removed.
+   */
+  finish(upload: ImageUpload): Promise<boolean>;
   /** Call after an upload was removed: its files are no longer needed. */
   look(): void;
 }
@@ -156,7 +160,9 @@ export class Uploads {
     const others = uploads.filter((one) => one.name !== name && one.reason === undefined);
     const own = { ...wanted, received: file === undefined ? 0 : wanted.bytes };
     const needed = [...others, own].map((one) => one.bytes - one.received + files.imageBytes(one));
-    await files.checkRoom(needed.reduce((sum, bytes) => sum + bytes));
+    const replaced = uploads.find((one) => one.name === name && one.reason === undefined && isPlacedHere(one, files));
+    const freed = replaced !== undefined && (await files.holds(replaced)) ? replaced.received : 0;
+    await files.checkRoom(needed.reduce((sum, bytes) => sum + bytes) - freed);
     const atMs = clock.wallTimeMs();
     const event = this.#event(username, { code: 'image-upload', params: { image: name, step: 'begun' } });
     const upload = await store.transact(async () => {
@@ -232,7 +238,7 @@ export class Uploads {
   async take(id: number, piece: UploadPiece, place?: PiecePlace): Promise<RefusalWord | undefined> {
     const files = this.#parts.files();
     if (files === undefined) return refusal('uploads-limit.no-store');
-    const found = (await this.list()).find((one) => one.id === id);
+    const found = await this.#find(id);
     if (found === undefined) return refusal('not-found.upload', { id });
     const startsAgain = place === undefined && this.#createdAgain.has(id) && found.received < found.bytes;
     const upload = startsAgain ? { ...found, received: 0 } : found;
@@ -244,13 +250,15 @@ export class Uploads {
     if (this.#arriving.has(id)) return refusal('upload-conflict.busy');
     this.#arriving.add(id);
     try {
-      const written = await files.write(upload, { ...piece, at: received });
+      const { store, clock } = this.#parts;
+      const to = received + piece.bytes;
+      const count = (): Promise<boolean> =>
+        store.uploads.advance(id, { from: found.received, to, place: files.place, atMs: clock.wallTimeMs() });
+      const isNext = async (): Promise<boolean> => (await this.#find(id))?.received === found.received;
+      const written = await files.write(upload, { ...piece, at: received, isNext, count });
       if (written === 'short') return refusal('bad-request.upload-short', { bytes: piece.bytes });
       if (written === 'missing') return this.#missing(upload, files);
-      if (written === 'busy') return refusal('upload-conflict.busy');
-      const to = received + piece.bytes;
-      const step = { from: found.received, to, place: files.place, atMs: this.#parts.clock.wallTimeMs() };
-      if (!(await this.#parts.store.uploads.advance(id, step))) return refusal('upload-conflict.busy');
+      if (written === 'busy') return await this.#busy(id, files);
       this.#createdAgain.delete(id);
       if (to < upload.bytes) return undefined;
       return (await this.#finish({ ...upload, received: to }, files))?.refusal;
@@ -261,17 +269,32 @@ export class Uploads {
     }
   }
 
+  async #find(id: number): Promise<ImageUpload | undefined> {
+    return (await this.list()).find((one) => one.id === id);
+  }
+
+  async #busy(id: number, files: UploadFiles): Promise<RefusalWord> {
+    if ((await this.#find(id)) !== undefined) return refusal('upload-conflict.busy');
+    // It was removed while this piece arrived, which kept its part.
+    files.look();
+    return refusal('not-found.upload', { id });
+  }
+
   #missing({ place }: ImageUpload, files: UploadFiles): RefusalWord {
     return place === files.place ? refusal('upload-conflict.lost') : refusal('upload-conflict.elsewhere', { place });
   }
 
-  /** Waits a limited time for the image. @returns why the upload failed; undefined if it has not failed */
+  /** Waits a limited time for the image. @returns why there will be none; undefined if there is one, or it is still being made */
   async #finish(upload: ImageUpload, files: UploadFiles): Promise<Refused | undefined> {
-    const { promise: late, resolve } = Promise.withResolvers<void>();
-    const timer = this.#parts.clock.schedule(FINISH_WAIT_MS, resolve);
-    await Promise.race([files.finish(upload), late]);
+    const { id } = upload;
+    const { promise: late, resolve } = Promise.withResolvers<false>();
+    const timer = this.#parts.clock.schedule(FINISH_WAIT_MS, () => resolve(false));
+    const isMade = await Promise.race([files.finish(upload), late]);
     timer.cancel();
-    const reason = (await this.list()).find(({ id }) => id === upload.id)?.reason;
+    if (isMade) return undefined;
+    const found = await this.#find(id);
+    if (found === undefined) return refused(refusal('not-found.upload', { id }));
+    const { reason } = found;
     return reason === undefined ? undefined : refused(refusal('bad-request.upload-refused', { reason }));
   }
 

@@ -28,6 +28,7 @@ import { type FinishOrder, finishUpload } from '../../../src/images/uploads/fini
 import { writePart } from '../../../src/images/uploads/upload-part.ts';
 import { makeDisk, makeRootTar, makeSquashfsHead } from '../../images/disks.ts';
 import { sha256 } from '../../images/download/download-place.ts';
+import { COUNTED } from '../../support/counted-piece.ts';
 import { missing } from '../../support/needs.ts';
 import { printedBy } from '../../support/printed.ts';
 
@@ -129,7 +130,7 @@ describe('files and directories of this host', { skip: missing('linux', 'zstd', 
     const content = (async function* () {
       yield bytes;
     })();
-    assert.equal(await writePart(twin, part, { at: 0, bytes: bytes.length, content }), 'written');
+    assert.equal(await writePart(twin, part, { at: 0, bytes: bytes.length, content, ...COUNTED }), 'written');
     const name = { os: 'custom', release: 'x', architecture: 'amd64', subarchitecture: 'generic', label: 'release' };
     const order: FinishOrder = {
       ...part,

@@ -18,6 +18,7 @@ import { lockImport } from '../../../src/images/file-lock.ts';
 import { blobPath } from '../../../src/images/image-store.ts';
 import { type FinishOrder, finishUpload } from '../../../src/images/uploads/finish-upload.ts';
 import { partLockPath, partPath, sweepParts, writePart } from '../../../src/images/uploads/upload-part.ts';
+import { COUNTED } from '../../support/counted-piece.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
 import { makeSquashfsHead } from '../disks.ts';
 import { sha256 } from '../download/download-place.ts';
@@ -34,7 +35,7 @@ afterEach(() => rmSync(tree, { recursive: true, force: true }));
 
 const blob = (): string => join(tree, blobPath(UPLOAD.sha256, 'squashfs'));
 const pieceOf = (bytes: Uint8Array, before: Promise<void> = Promise.resolve()) => ({
-  ...{ at: 0, bytes: bytes.length },
+  ...{ at: 0, bytes: bytes.length, ...COUNTED },
   content: (async function* () {
     await before;
     yield bytes;
@@ -74,14 +75,64 @@ test('wrong bytes in the place of the image are replaced', async () => {
   assert.deepEqual(readFileSync(blob()), ROOT);
 });
 
+test('a piece whose place was read before another process wrote changes nothing', async () => {
+  const half = ROOT.length / 2;
+  const counted = { received: 0 };
+  const next = (bytes: Uint8Array, at: number) => ({
+    ...{ ...pieceOf(bytes), at, isNext: async () => counted.received === at },
+    count: async () => {
+      counted.received = at + bytes.length;
+      return true;
+    },
+  });
+  assert.equal(await writePart(tree, UPLOAD, next(ROOT.subarray(0, half), 0)), 'written');
+  const late = next(EVIL.subarray(0, 10), 0);
+  assert.equal(await writePart(tree, UPLOAD, late), 'busy');
+  assert.equal(await writePart(tree, UPLOAD, next(ROOT.subarray(half), half)), 'written');
+  assert.deepEqual([readFileSync(partPath(tree, UPLOAD)), counted.received], [ROOT, ROOT.length]);
+});
+
+test('a piece of an upload that was removed before it is written leaves no part', async () => {
+  assert.equal(await writePart(tree, UPLOAD, { ...pieceOf(ROOT), isNext: async () => false }), 'busy');
+  assert.equal(await writePart(tree, UPLOAD, { ...pieceOf(ROOT), count: async () => false }), 'busy');
+  await sweepParts(tree, async () => [], Date.now());
+  assert.deepEqual(readdirSync(dirname(partPath(tree, UPLOAD))), []);
+});
+
+test('a sweep leaves a new part of an upload alone that began after its files were listed, and those of other hosts', async () => {
+  assert.equal(await writePart(tree, UPLOAD, pieceOf(ROOT)), 'written');
+  const begun = { id: 8, sha256: UPLOAD.sha256 };
+  const list = async () => {
+    assert.equal(await writePart(tree, begun, pieceOf(ROOT)), 'written');
+    return [{ ...UPLOAD, isHere: false }];
+  };
+  await sweepParts(tree, list, Date.now());
+  assert.deepEqual(
+    [UPLOAD, begun].map((one) => existsSync(partPath(tree, one))),
+    [true, true],
+  );
+  utimesSync(partPath(tree, UPLOAD), 1, 1);
+  await sweepParts(
+    tree,
+    async () => [
+      { ...UPLOAD, isHere: false },
+      { ...begun, isHere: true },
+    ],
+    Date.now(),
+  );
+  assert.deepEqual(
+    [UPLOAD, begun].map((one) => existsSync(partPath(tree, one))),
+    [false, true],
+  );
+});
+
 test('a sweep leaves a part alone that is being written, and its lock', async () => {
   assert.equal(await writePart(tree, UPLOAD, pieceOf(ROOT)), 'written');
   const lock = await lockImport(partLockPath(tree, UPLOAD), 'it');
-  for (const path of [partPath(tree, UPLOAD), partLockPath(tree, UPLOAD)]) utimesSync(path, 1, 1);
-  await sweepParts(tree, [], Date.now());
+  await sweepParts(tree, async () => [], Date.now());
   const names = () => readdirSync(dirname(partPath(tree, UPLOAD)));
   assert.equal(names().length, 2);
   lock.release();
-  await sweepParts(tree, [], Date.now());
+  await sweepParts(tree, async () => [], Date.now());
   assert.deepEqual(names(), []);
 });

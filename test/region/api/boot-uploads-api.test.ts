@@ -408,13 +408,13 @@ test('a new image goes again if its upload was deleted meanwhile, and stays if t
     };
     deleteFirst();
     const uri = uriOf(await create(wish(DISK)));
-    assert.equal((await put(uri, DISK)).status, 200);
+    assert.equal((await put(uri, DISK)).status, 404);
     assert.deepEqual([images(), await uploads.list()], [[], []]);
     uploads.remove = remove;
     assert.equal((await put(uriOf(await create(wish(DISK))), DISK)).status, 200);
     assert.equal(images().length, 1);
     deleteFirst();
-    assert.equal((await put(uriOf(await create(wish(DISK))), DISK)).status, 200);
+    assert.equal((await put(uriOf(await create(wish(DISK))), DISK)).status, 404);
     assert.equal(images().length, 1);
   }));
 
@@ -582,17 +582,35 @@ function longDisk(): Buffer {
 }
 
 test('a deleted upload is gone with its bytes', () =>
-  withClient(async ({ create, put, ask, place: { store } }) => {
+  withClient(async ({ create, put, ask, tree, place: { store } }) => {
     const created = await create(wish(DISK));
     await put(uriOf(created), DISK.subarray(0, 9));
     const { id } = created.json;
     assert.equal((await ask('POST', `boot-resources/${id}/?op=pause`)).status, 409);
     assert.equal((await ask('DELETE', `boot-resources/${id}/`)).status, 204);
     assert.deepEqual([await store.uploads.list(), (await ask('GET', 'boot-resources/')).json], [[], []]);
+    await until(() => readdirSync(join(tree, 'images/.uploads')).length === 0);
     assert.equal((await put(uriOf(created), DISK.subarray(9))).status, 404);
     assert.match((await create(wish(DISK))).text, /is being deleted: try again/);
     await store.boot.forget(['custom/site/amd64/generic/uploaded']);
     assert.equal((await create(wish(DISK))).status, 201);
+  }));
+
+test('the last piece of an upload that is deleted while its image is made is refused, and its bytes go', () =>
+  withClient(async ({ create, put, ask, images, tree }) => {
+    const long = longDisk();
+    const created = await create(wish(long, { filetype: 'ddgz' }));
+    const last = put(uriOf(created), long);
+    await until(
+      () =>
+        existsSync(join(tree, 'images')) &&
+        readdirSync(join(tree, 'images')).some((name) => /^\.part-[^.]+$/.test(name)),
+    );
+    assert.equal((await ask('DELETE', `boot-resources/${created.json.id}/`)).status, 204);
+    const answer = await last;
+    assert.deepEqual([answer.status, /There is no upload \d+: .*was deleted/.test(answer.text)], [404, true]);
+    await until(() => readdirSync(join(tree, 'images/.uploads')).length === 0);
+    assert.deepEqual(images(), []);
   }));
 
 const LONG = 'a'.repeat(63);

@@ -4,9 +4,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RackError } from '../../../src/errors.ts';
+import type { PieceCount, PieceResult } from '../../../src/images/uploads/upload-part.ts';
 import type { UploadFiles } from '../../../src/region/images/uploads.ts';
 import type { ImportReason } from '../../../src/region/records/import-reason.ts';
 import { type ImageUpload, UPLOADS_MAX } from '../../../src/region/records/upload-store.ts';
+import { refusal } from '../../../src/region/words/refusal.ts';
 import { makeRegion, type RegionPlace } from '../place.ts';
 
 /** Files that only say what was asked of them. */
@@ -19,7 +21,8 @@ class SaidFiles implements UploadFiles {
   writes = 0;
   written: 'written' | 'short' | 'missing' = 'written';
   writing: Promise<void> = Promise.resolve();
-  finishing: Promise<void> = Promise.resolve();
+  finishing: Promise<boolean> = Promise.resolve(true);
+  looks = 0;
   reason: ImportReason | undefined;
   reasonOf(): ImportReason | undefined {
     return this.reason;
@@ -41,22 +44,25 @@ class SaidFiles implements UploadFiles {
   imageBytes({ fileType, bytes }: { readonly fileType: string; readonly bytes: number }): number {
     return fileType === 'ddraw' ? bytes : 0;
   }
-  async write(): Promise<'written' | 'short' | 'missing'> {
+  async write(_: ImageUpload, { isNext, count }: PieceCount): Promise<PieceResult> {
     this.writes += 1;
+    if (!(await isNext())) return 'busy';
     await this.writing;
     if (this.full) throw new RackError('store-unwritable', 'the disk is full: free space');
-    return this.written;
+    return this.written === 'written' && !(await count()) ? 'busy' : this.written;
   }
   async receive(): Promise<never> {
     throw new Error('no whole file comes');
   }
   async discard(): Promise<void> {}
   async adopt(): Promise<void> {}
-  async finish({ id }: ImageUpload): Promise<void> {
+  async finish({ id }: ImageUpload): Promise<boolean> {
     this.finished.push(id);
-    await this.finishing;
+    return await this.finishing;
   }
-  look(): void {}
+  look(): void {
+    this.looks += 1;
+  }
 }
 
 async function withUploads(work: (place: RegionPlace, files: SaidFiles) => Promise<void>): Promise<void> {
@@ -90,7 +96,7 @@ test('an upload begins only if the disk has room for all missing bytes of all up
     await begun(place, 'two', 50);
     await begun(place, 'one', 7);
     const [one, two, again] = [100 + 100, 70 + 100 + 50 + 50, 50 + 50 + 7 + 7];
-    assert.deepEqual(files.rooms, [one, two, again], 'a replaced one needs no room');
+    assert.deepEqual(files.rooms, [one, two, again - 30], 'a replaced one needs no room, and its bytes become free');
     await uploads.create({ ...wanted('root', 9), fileType: 'squashfs' });
     assert.equal(files.rooms.at(-1), again + 9, 'a root becomes the image as it is');
     await uploads.removeNamed(wanted('root').name);
@@ -151,6 +157,32 @@ test('a second piece is refused while the first one arrives', () =>
     held.resolve();
     assert.equal(await first, undefined);
     assert.equal((await uploads.list())[0]?.received, 10);
+  }));
+
+test('a piece of an upload that was deleted or replaced meanwhile is answered as any other piece of it', () =>
+  withUploads(async (place, files) => {
+    const { uploads } = place.region.bootImages;
+    for (const replace of [false, true]) {
+      const { id, name } = await begun(place, 'one');
+      const end = async (): Promise<void> => {
+        await uploads.removeNamed(name);
+        if (replace) await begun(place, 'one', 7);
+      };
+      const held = Promise.withResolvers<void>();
+      files.writing = held.promise;
+      const arriving = uploads.take(id, piece(10));
+      await new Promise((resolve) => setImmediate(resolve));
+      await end();
+      const { looks } = files;
+      held.resolve();
+      assert.deepEqual(await arriving, refusal('not-found.upload', { id }));
+      assert.equal(files.looks, looks + 1, 'its part can go now');
+      const last = await begun(place, 'one');
+      files.finishing = end().then(() => false);
+      assert.deepEqual(await uploads.take(last.id, piece(100)), refusal('not-found.upload', { id: last.id }));
+      await uploads.removeNamed(name);
+      files.finishing = Promise.resolve(true);
+    }
   }));
 
 test('the last piece waits 20 s for the image, whose delay has a reason then', () =>
