@@ -297,6 +297,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#shown':
       'region-thread/imports/plan.ts IMAGES_OF_RUN_MAX, each region/api/images/boot-source-operations.ts SELECTION_ENTRIES_MAX',
     '#carriedOut': 'store/operations/region-boot.ts RESOURCES_MAX',
+    '#images': 'region/records/boot-store.ts RESOURCES_MAX',
   },
   'region-thread/imports/worker.ts': {
     changed:

@@ -76,6 +76,93 @@ test('after the thread has broken, no image stays under way, and the list says w
   }
 });
 
+/** A thread that imports images one after the other, and waits for a stop at the second one. */
+const STOPPED = new URL(
+  `data:text/javascript,${encodeURIComponent(`
+    import { parentPort } from 'node:worker_threads';
+    let names = [];
+    const tell = (state, reason) =>
+      parentPort.postMessage({
+        kind: 'progress',
+        entries: new Map(
+          names.map((name) => [name, { state, source: 'https://images.example/', title: '', bytes: 5, total: 10, reason }]),
+        ),
+      });
+    const end = () => {
+      parentPort.postMessage({ kind: 'ended', left: { skipped: [], more: 0 }, orders: 1 });
+      parentPort.close();
+    };
+    parentPort.on('message', ({ kind, order }) => {
+      if (kind === 'run') {
+        names = order.images.length > 0 ? order.images : ['noble', 'jammy', 'focal'].map((one) => 'ubuntu/' + one + '/amd64/generic/release');
+        tell(names.length === 1 ? 'done' : 'downloading');
+        if (names.length === 1) end();
+      } else if (kind === 'stop') {
+        tell('cancelled', { code: 'stopped', params: {} });
+        end();
+      }
+    });
+  `)}`,
+);
+
+test('to resume one image after a stop leaves the others stopped, and their next try as it was', async () => {
+  const own = mkdtempSync(join(tree, 'tree-'));
+  const place = await makeRegion({ imageStore: own, importEverySeconds: 3600 });
+  const { region, clock } = place;
+  const { bootImages } = region;
+  const { boot } = place.store;
+  const control = new ImportControl({ region, clock, place: '', threadFile: STOPPED, onProblem: assert.fail });
+  const states = async (): Promise<string> =>
+    (await boot.listResources()).map(({ name, progress }) => `${name.split('/')[1]} ${progress?.state}`).join(', ');
+  const are = (wanted: string): Promise<unknown> =>
+    eventually(wanted, async () => (await states()) === wanted || undefined);
+  const nextTries = async (): Promise<readonly (number | undefined)[]> =>
+    (await bootImages.listResources()).map(({ progress }) => progress?.nextMs);
+  const isIdle = (): Promise<unknown> =>
+    eventually('it is idle', async () => {
+      const run = await boot.findRun();
+      return (run.endedMs >= run.begunMs && run.nextMs > 0 && !(await bootImages.isImporting())) || undefined;
+    });
+  try {
+    const source = await boot.addSource(SOURCE, EVENT);
+    assert.ok(typeof source === 'object');
+    await boot.addSelection(source.id, SELECTION, EVENT);
+    await bootImages.askImport('bob');
+    control.begin();
+    await are('focal downloading, jammy downloading, noble downloading');
+    const ask = async (work: () => Promise<unknown>): Promise<void> => {
+      await work();
+      control.look();
+    };
+    await clock.pass(1000);
+    await ask(() => bootImages.stopImport('bob'));
+    await are('focal cancelled, jammy cancelled, noble cancelled');
+    await isIdle();
+    const before = await nextTries();
+    assert.ok(before.every((next) => next !== undefined));
+    await clock.pass(60_000);
+    const jammy = (await boot.listResources()).find(({ name }) => name.includes('jammy'));
+    assert.ok(jammy !== undefined);
+    await ask(() => bootImages.wish(jammy, 'import', 'bob'));
+    await are('focal cancelled, jammy done, noble cancelled');
+    await isIdle();
+    const [focal, , noble] = await nextTries();
+    assert.deepEqual([focal, noble], [before[0], before[2]]);
+    assert.equal(await states(), 'focal cancelled, jammy done, noble cancelled');
+    await boot.removeSource(source.id, EVENT);
+    const again = await boot.addSource(SOURCE, EVENT);
+    assert.ok(typeof again === 'object');
+    await boot.addSelection(again.id, SELECTION, EVENT);
+    await ask(() => bootImages.askImport('bob'));
+    await are('focal downloading, jammy downloading, noble downloading');
+    await ask(() => bootImages.wish(jammy, 'import', 'bob'));
+    assert.deepEqual((await boot.findRun()).images, [], 'the run for all continues');
+  } finally {
+    await control.close();
+    await place.remove();
+  }
+});
+
 /** A thread whose runs end at once, without any image. */
 const EMPTY = new URL(
   `data:text/javascript,${encodeURIComponent(`

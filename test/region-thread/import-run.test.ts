@@ -88,10 +88,15 @@ describe('a run of imports', { timeout: 60_000 }, () => {
     return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, answer: resolve };
   }
 
-  function begin(sources: readonly SelectedSource[], clock: Clock = systemClock, held = new Map<string, Hold>()) {
+  function begin(
+    sources: readonly SelectedSource[],
+    clock: Clock = systemClock,
+    held = new Map<string, Hold>(),
+    images: readonly string[] = [],
+  ) {
     const downloads = new DownloadThread(DEFAULT_SETTINGS, systemClock);
     const place = { tree, workDir: join(tree, 'work'), configured: {} };
-    const order = { ...place, sources, held, bytesPerSecondMax: undefined, httpProxy: '' };
+    const order = { ...place, sources, images, held, bytesPerSecondMax: undefined, httpProxy: '' };
     const onProgress = (name: string, progress: ImportProgress): void => void shown.push([name, progress]);
     const onLeft = (left: SkippedList): void => void lefts.push(left);
     const run = new ImportRun(order, {
@@ -129,6 +134,27 @@ describe('a run of imports', { timeout: 60_000 }, () => {
       // Its only entry: nothing of it could be read.
       ['silent download'],
     );
+  });
+
+  test('a run for one image imports no other, which waits for no source, until it is renewed for all', async () => {
+    const silent = await serveSilence();
+    const { url } = await serve([disk('noble', makeSystemDisk(MIB)), disk('jammy', makeSystemDisk(MIB, 2))]);
+    const sources = [selected('silent', silent.url, [{ ...ALL, release: 'jammy' }]), selected('site', url)];
+    const noble = 'ubuntu/noble/amd64/generic/release';
+    const { run, ended, order } = begin(sources, systemClock, new Map(), [noble]);
+    await isIn(noble, 'done');
+    await eventually('the list has arrived', () => lefts.length > 0 || undefined);
+    assert.deepEqual(
+      lefts.at(-1)?.skipped.map(({ name, reason }) => `${name} ${reason.code}`),
+      ['silent unanswered'],
+    );
+    assert.ok(run.renew({ ...order, sources: sources.slice(1), images: [] }));
+    silent.answer();
+    await ended;
+    assert.deepEqual([...new Map(shown.map(([name, { state }]) => [name, state]))].toSorted(), [
+      ['ubuntu/jammy/amd64/generic/release', 'done'],
+      [noble, 'done'],
+    ]);
   });
 
   test('while a source has not answered, the list says so of it and of the images that wait for it; a stopped run waits for none', async () => {

@@ -16,6 +16,7 @@ const ORDER = {
   workDir: '/',
   configured: {},
   sources: [],
+  images: [],
   held: new Map(),
   bytesPerSecondMax: undefined,
   httpProxy: '',

@@ -112,7 +112,7 @@ export class ItemSites {
   begin(tree: string, sources: readonly SelectedSource[], spoil = (downloads: Downloads): Downloads => downloads) {
     const downloads = new DownloadThread(DEFAULT_SETTINGS, systemClock);
     const place = { tree, workDir: join(tree, 'work'), configured: {} };
-    const order = { ...place, sources, held: new Map(), bytesPerSecondMax: undefined, httpProxy: '' };
+    const order = { ...place, sources, images: [], held: new Map(), bytesPerSecondMax: undefined, httpProxy: '' };
     const run = new ImportRun(order, {
       ...{ downloads: spoil(downloads), clock: systemClock },
       onProgress: (name, progress) => this.shown.set(name, progress),

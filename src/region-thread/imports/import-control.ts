@@ -12,7 +12,7 @@
 import { type Clock, systemClock, type Timer } from '../../clock.ts';
 import { assertOutside, errorText, unreachable } from '../../errors.ts';
 import { type FileProblem, resourceName } from '../../region/images/region-source.ts';
-import type { BootResource, ImportProgress, ImportRun } from '../../region/records/boot-store.ts';
+import { type BootResource, type ImportProgress, type ImportRun, nextRunOf } from '../../region/records/boot-store.ts';
 import { type ImportReason, isUncertain } from '../../region/records/import-reason.ts';
 import type { RackNote } from '../../region/records/rack-note.ts';
 import type { ResourceWish } from '../../region/records/resource-wish.ts';
@@ -64,6 +64,8 @@ export class ImportControl {
   /** By the name of an image: the last wish for it that this process has carried out. */
   readonly #carriedOut = new Map<string, ResourceWish>();
   readonly #shown = new Map<string, ImportProgress>();
+  /** The images of the last run; empty: all. */
+  #images: readonly string[] = [];
   /** The problem of the site's file that was reported last. */
   #fileProblem: string | undefined;
   /** Settles with the last write: writes run one after the other. */
@@ -165,14 +167,9 @@ export class ImportControl {
       if (run.stoppedMs > run.begunMs) this.#thread.stop();
       this.#thread.limit(this.#terms().bytesPerSecondMax);
     }
-    const isAsked = run.askedMs > run.begunMs && run.askedMs > run.stoppedMs;
-    // The process that ran it has ended.
-    const isLeft = !isRunning && run.begunMs > run.endedMs && run.stoppedMs < run.begunMs;
-    // While slow imports continue, the sources are asked again all the same.
-    const lastMs = isRunning ? run.begunMs : run.endedMs;
-    const dueMs = everyMs === 0 ? Number.POSITIVE_INFINITY : Math.min(lastMs, nowMs) + everyMs;
-    if (isAsked || isLeft || dueMs <= nowMs) {
-      await this.#startRun(run, resources, tree, nowMs);
+    const { dueMs, isNow } = nextRunOf(run, everyMs, isRunning, nowMs);
+    if (isNow) {
+      await this.#startRun(run, resources, tree, dueMs);
       return undefined;
     }
     const nextMs = everyMs === 0 ? 0 : dueMs;
@@ -183,29 +180,25 @@ export class ImportControl {
     return everyMs === 0 ? undefined : dueMs - nowMs;
   }
 
-  async #startRun(run: ImportRun, resources: readonly BootResource[], tree: string, nowMs: number): Promise<void> {
-    const { region } = this.#parts;
+  async #startRun(run: ImportRun, resources: readonly BootResource[], tree: string, dueMs: number): Promise<void> {
+    const { region, clock } = this.#parts;
     const { UNDER_WAY, withLast } = await import('./import-events.ts');
-    const { emptyReason, heldAmong, placeOf, selectedSources, stillSkipped } = await import('./run-request.ts');
-    const sources = await selectedSources(region);
-    const held = heldAmong(resources);
+    const request = await import('./run-request.ts');
+    const sources = await request.selectedSources(region);
     if (!this.#isActive) return;
-    // A request from this very millisecond belongs to this run.
-    const begunMs = Math.max(nowMs, run.askedMs, run.endedMs + 1);
     const isRunning = this.#thread.isRunning;
     for (const [name, { state }] of this.#shown) if (!isRunning || !UNDER_WAY.has(state)) this.#shown.delete(name);
-    if (sources.length === 0 && !isRunning) {
-      const problem = await this.#reportFileProblem();
-      const skipped = [...withLast([{ name: '', reason: emptyReason(problem) }], run.skipped)];
-      await region.store.boot.changeRun({ begunMs, endedMs: begunMs, skipped, skippedMore: 0 });
-      this.look();
-      return;
-    }
-    const skipped = stillSkipped(run.skipped, sources, resources);
-    await region.store.boot.changeRun({ begunMs, nextMs: 0, skipped });
+    const isEmpty = sources.length === 0 && !isRunning;
+    const skipped = isEmpty
+      ? withLast([{ name: '', reason: request.emptyReason(await this.#reportFileProblem()) }], run.skipped)
+      : request.stillSkipped(run.skipped, sources, resources);
+    const images = await request.beginRun(region.store, skipped, { nowMs: clock.wallTimeMs(), dueMs, isEmpty });
+    if (isEmpty) this.look();
+    if (isEmpty || !this.#isActive) return;
+    this.#images = images;
     const { bytesPerSecondMax, httpProxy } = this.#terms();
-    const terms = { tree, ...placeOf(region.config()), bytesPerSecondMax, httpProxy };
-    if (this.#isActive) this.#thread.run({ ...terms, sources, held });
+    const terms = { tree, ...request.placeOf(region.config()), bytesPerSecondMax, httpProxy };
+    this.#thread.run({ ...terms, sources, images, held: request.heldAmong(resources) });
   }
 
   /** Carries out a person's wish for an image, once. */
@@ -282,7 +275,7 @@ export class ImportControl {
     const { boot, hostImages } = this.#parts.region.store;
     const elsewhere = new Set((await hostImages?.list())?.flatMap(({ images }) => images.map(resourceName)));
     const unoffered = (await boot.listResources())
-      .filter(({ name }) => !this.#shown.has(name))
+      .filter(({ name }) => !this.#shown.has(name) && (this.#images.length === 0 || this.#images.includes(name)))
       .filter(({ progress }) => progress === undefined || !leftOut.has(progress.source));
     const isHere = ({ name }: BootResource): boolean => elsewhere.has(name) || present.has(name);
     await boot.forget(unoffered.filter((one) => !isHere(one)).map(({ name }) => name));

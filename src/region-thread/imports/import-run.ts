@@ -42,7 +42,7 @@ import { LeftOut } from './left-out.ts';
 import type { Hold, RunOrder, SkippedList } from './message.ts';
 import { type Asked, offersNow, planImports, type SelectedSource } from './plan.ts';
 import { Questions } from './questions.ts';
-import { hasPlace, IMPORTS_MAX, type Item, needSame, progressOf, senderOf } from './run-item.ts';
+import { hasBegun, hasPlace, IMPORTS_MAX, type Item, needSame, progressOf, senderOf } from './run-item.ts';
 import { longPause, shownDownload, type Wait } from './shown-download.ts';
 
 /** The pause before the next try if another process has locked a file, in milliseconds. */
@@ -211,11 +211,10 @@ export class ImportRun {
   #plan(): void {
     const stored = imagesIn(this.#order.tree);
     const installed = installersIn(this.#order.tree).map(resourceName);
-    const begun = [...this.#items.values()].filter(
-      ({ stop, progress }) => stop !== undefined || progress.state === 'done',
-    );
+    const begun = [...this.#items.values()].filter(hasBegun);
     const delivered = new Map(begun.map(({ name, progress }) => [name, progress.source]));
-    const plan = planImports(this.#questions.answers, new Set(this.#items.keys()), { delivered, installed });
+    const facts = { delivered, installed, only: this.#order.images };
+    const plan = planImports(this.#questions.answers, new Set(this.#items.keys()), facts);
     this.#leftOut.plan(plan.skipped);
     for (const [name, offers] of plan.offers) if (!this.#items.has(name)) this.#add(name, offers, stored);
   }

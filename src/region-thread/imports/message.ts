@@ -17,6 +17,8 @@ export interface RunOrder {
   /** The mirrors of packages that the configuration names; others are those of this host. */
   readonly configured: ConfiguredMirrors;
   readonly sources: readonly SelectedSource[];
+  /** The names of the images to import; empty: all that are selected. */
+  readonly images: readonly string[];
   /** The imports that people hold, by name. */
   readonly held: ReadonlyMap<string, Hold>;
   /** The limit of all downloads together; undefined: no limit. */

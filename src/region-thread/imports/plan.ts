@@ -81,6 +81,8 @@ interface PlanFacts {
   readonly delivered?: ReadonlyMap<string, string> | undefined;
   /** The names of the installers in the boot tree. */
   readonly installed?: readonly string[] | undefined;
+  /** The names of the only items that the run imports; empty: it imports all. */
+  readonly only?: readonly string[] | undefined;
 }
 
 /** Why a selection matches nothing of an answer. */
@@ -103,7 +105,7 @@ function missingReason(answer: SourceAnswer, selection: WrittenBootSelection): I
 export function planImports(
   answers: readonly Asked[],
   begun: ReadonlySet<string> = new Set(),
-  { delivered = new Map(), installed = [] }: PlanFacts = {},
+  { delivered = new Map(), installed = [], only = [] }: PlanFacts = {},
 ): ImportPlan {
   const offers = new Map<string, OffersOfItem>();
   const skipped: Skipped[] = [];
@@ -158,7 +160,12 @@ export function planImports(
       }
     }
   }
-  return { offers, skipped };
+  const isMeant = (name: string): boolean => only.length === 0 || only.includes(name);
+  return {
+    offers: new Map([...offers].filter(([name]) => isMeant(name))),
+    // The others wait for nothing.
+    skipped: skipped.filter(({ name, reason }) => reason.code !== 'waits-for-source' || isMeant(name)),
+  };
 }
 
 /**

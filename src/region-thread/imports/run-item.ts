@@ -36,6 +36,9 @@ export interface Item {
   readonly isStored: boolean;
 }
 
+/** True if the import of an item is under way or done. */
+export const hasBegun = ({ stop, progress }: Item): boolean => stop !== undefined || progress.state === 'done';
+
 /** The progress with which an import starts. */
 export function progressOf(item: ItemOffer, state: ImportProgress['state'], offers: OffersOfItem): ImportProgress {
   const { source, title } = item.offer;

@@ -6,6 +6,7 @@ import type { FileProblem } from '../../region/images/region-source.ts';
 import { configuredMirrors } from '../../region/preseed/configured-mirrors.ts';
 import type { BootResource, ImportRun } from '../../region/records/boot-store.ts';
 import { type ImportReason, isUncertain } from '../../region/records/import-reason.ts';
+import type { RegionStore } from '../../region/records/store.ts';
 import type { Region } from '../../region/region.ts';
 import type { Hold, RunOrder } from './message.ts';
 import type { SelectedSource } from './plan.ts';
@@ -25,6 +26,26 @@ export const placeOf = ({ stateDir, install }: RegionConfig): Pick<RunOrder, 'wo
   workDir: join(stateDir, 'images-work'),
   configured: configuredMirrors(install),
 });
+
+/**
+ * Begins the run that the last request asks for, or the schedule, which asks for all images. Requests until now belong to it.
+ * @param isEmpty true: it ends at once @returns the names of the images to import; empty: all
+ */
+export const beginRun = (
+  store: RegionStore,
+  skipped: readonly ImportRun['skipped'][number][],
+  { nowMs, dueMs, isEmpty }: { readonly nowMs: number; readonly dueMs: number; readonly isEmpty: boolean },
+): Promise<readonly string[]> =>
+  store.transact(async () => {
+    const { askedMs, endedMs, ...asked } = await store.boot.findRun();
+    const begunMs = Math.max(nowMs, askedMs, endedMs + 1);
+    const images = dueMs <= nowMs ? [] : asked.images;
+    const end = isEmpty ? { endedMs: begunMs, skippedMore: 0 } : {};
+    // The images that this run does not import are still tried by the schedule.
+    const next = isEmpty || images.length > 0 ? {} : { nextMs: 0 };
+    await store.boot.changeRun({ begunMs, images, skipped: [...skipped], ...end, ...next });
+    return images;
+  });
 
 /** The imports that people hold, by name. */
 export const heldAmong = (resources: readonly BootResource[]): ReadonlyMap<string, Hold> =>

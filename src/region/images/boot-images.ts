@@ -9,7 +9,13 @@ import type { Clock } from '../../clock.ts';
 import type { KeyringFaultCode } from '../../images/signatures/keyring.ts';
 import type { InstallerSource } from '../../images/sources/source.ts';
 import type { ListedImage, ListImages } from '../life/deployment.ts';
-import { type BootResource, type ImportProgress, type ImportRun, isImporting } from '../records/boot-store.ts';
+import {
+  askedRun,
+  type BootResource,
+  type ImportProgress,
+  type ImportRun,
+  isImporting,
+} from '../records/boot-store.ts';
 import type { Happening } from '../records/event-params.ts';
 import type { ImportReason } from '../records/import-reason.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
@@ -206,7 +212,7 @@ export class BootImages {
     const { store, clock } = this.#parts;
     await store.transact(async () => {
       await store.boot.wishCancelled();
-      const asked = { askedMs: clock.wallTimeMs() };
+      const asked = askedRun(await store.boot.findRun(), clock.wallTimeMs());
       await store.boot.changeRun(asked, this.event(username, { code: 'import-asked', params: { isStop: false } }));
     });
     await this.#notify();
@@ -220,14 +226,14 @@ export class BootImages {
     await this.#notify();
   }
 
-  /** @returns false if there is no such image */
+  /** `import` requests the import of this image alone. @returns false if there is no such image */
   async wish({ id, name }: BootResource, wish: ResourceWish, username: string): Promise<boolean> {
     const { store, clock } = this.#parts;
     const event = this.event(username, { code: 'image-wished', params: { image: name, wish } });
     const isKnown = await store.transact(async () => {
       if (!(await store.boot.wish(id, wish, event))) return false;
       if (wish === 'delete') await this.uploads.removeNamed(name);
-      if (wish === 'import') await store.boot.changeRun({ askedMs: clock.wallTimeMs() });
+      if (wish === 'import') await store.boot.changeRun(askedRun(await store.boot.findRun(), clock.wallTimeMs(), name));
       return true;
     });
     if (isKnown) await this.#notify();

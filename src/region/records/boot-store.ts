@@ -145,6 +145,8 @@ export interface BootResource {
 export const importRun = z.object({
   /** Wall times in milliseconds; 0: never. */
   askedMs: z.number(),
+  /** The names of the images that the last request is for, and then the run that carries it out; empty: all that are selected. */
+  images: z.array(z.string().max(512)).max(RESOURCES_MAX).default([]),
   /** When a user last asked to stop. */
   stoppedMs: z.number(),
   begunMs: z.number(),
@@ -162,6 +164,7 @@ export type ImportRun = z.output<typeof importRun>;
 
 export const NO_RUN: ImportRun = {
   askedMs: 0,
+  images: [],
   stoppedMs: 0,
   begunMs: 0,
   endedMs: 0,
@@ -171,9 +174,37 @@ export const NO_RUN: ImportRun = {
   downloads: [],
 };
 
+/** True from the request until the run begins. */
+const isAsked = ({ askedMs, stoppedMs, begunMs }: ImportRun): boolean => askedMs > begunMs && askedMs > stoppedMs;
+
 /** True from the request until the run has ended. */
-export const isImporting = ({ askedMs, stoppedMs, begunMs, endedMs }: ImportRun): boolean =>
-  begunMs > endedMs || (askedMs > begunMs && askedMs > stoppedMs);
+export const isImporting = (run: ImportRun): boolean => run.begunMs > run.endedMs || isAsked(run);
+
+/** True while a run is under way and was not stopped, even if its process has ended. */
+const goesOn = ({ stoppedMs, begunMs, endedMs }: ImportRun): boolean => begunMs > endedMs && stoppedMs <= begunMs;
+
+/**
+ * The change of a run by a request, which is newer than all before.
+ * @param image undefined: the request is for all images. Otherwise it changes nothing of what was requested before, or is under way, for others.
+ */
+export function askedRun(run: ImportRun, nowMs: number, image?: string): Pick<ImportRun, 'askedMs' | 'images'> {
+  const askedMs = Math.max(nowMs, run.begunMs + 1, run.stoppedMs + 1);
+  const isJoined = isAsked(run) || goesOn(run);
+  if (image === undefined || (isJoined && run.images.length === 0)) return { askedMs, images: [] };
+  return { askedMs, images: [...new Set([...(isJoined ? run.images : []), image])].slice(-RESOURCES_MAX) };
+}
+
+/**
+ * When the next run is due by the schedule, infinite for never; and whether one begins now: that one, a requested one, or the one of a process that
+ * has ended. A run for single images leaves the schedule as it is.
+ * @param isRunning true if this process has a run under way, which a new one renews: while slow imports continue, the sources are asked again
+ */
+export function nextRunOf(run: ImportRun, everyMs: number, isRunning: boolean, nowMs: number) {
+  const lastMs = Math.min(isRunning ? run.begunMs : run.endedMs, nowMs);
+  const keptMs = run.images.length > 0 && run.nextMs > 0 ? run.nextMs : Number.POSITIVE_INFINITY;
+  const dueMs = everyMs === 0 ? Number.POSITIVE_INFINITY : Math.min(keptMs, lastMs + everyMs);
+  return { dueMs, isNow: isAsked(run) || (!isRunning && goesOn(run)) || dueMs <= nowMs };
+}
 
 /** The tables whose unreadable rows are left out of lists, and reported. */
 export type BootTable = 'boot_source' | 'boot_selection' | 'boot_resource';
