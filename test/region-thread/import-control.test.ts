@@ -150,6 +150,7 @@ test('to resume one image after a stop leaves the others stopped, and their next
     assert.deepEqual([focal, noble], [before[0], before[2]]);
     assert.equal(await states(), 'focal cancelled, jammy done, noble cancelled');
     await boot.removeSource(source.id, EVENT);
+    assert.deepEqual(await nextTries(), [undefined, undefined, undefined], 'nothing tries them any more');
     const again = await boot.addSource(SOURCE, EVENT);
     assert.ok(typeof again === 'object');
     await boot.addSelection(again.id, SELECTION, EVENT);

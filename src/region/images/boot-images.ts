@@ -187,20 +187,29 @@ export class BootImages {
       await store.boot.addResources(missing, clock.wallTimeMs());
       rows = await store.boot.listResources();
     }
-    const nextMs = rows.some(isTriedAgain) ? (await store.boot.findRun()).nextMs : 0;
+    const next = rows.some(isTriedAgain) ? await this.#nextRun() : NO_NEXT;
     const stored = (name: string): readonly ListedImage[] =>
       (images.get(name) ?? []).filter(({ isReported }) => isReported !== true);
     return (
       rows
         .filter(({ wish }) => wish !== 'delete')
         .map((row) => withoutOldEnd(row, stored(row.name)))
-        .map((row) => withNextTry(row, nextMs))
+        .map((row) => withNextTry(row, next))
         // A rack's copy does not replace that of the region: machines of other racks do not get it.
         .map((row) => (stored(row.name).length > 0 ? row : withDamage(row, damaged.get(row.name))))
         .map((row) => ({ ...row, ...this.#uploaded(uploads.get(row.name)) }))
         .map((row) => withImages(row, presentFor(row, images.get(row.name) ?? [])))
         .filter((row) => row.images.length > 0 || row.progress !== undefined)
     );
+  }
+
+  async #nextRun(): Promise<NextRun> {
+    const { nextMs } = await this.run();
+    if (nextMs === 0) return NO_NEXT;
+    const selections = await this.listSelections();
+    const sources = await this.listImportable();
+    const names = new Map(sources.map(({ id, images }) => [id, images.name]));
+    return { nextMs, asked: selections.map(({ sourceId, os }) => ({ source: names.get(sourceId), os })) };
   }
 
   #uploaded(upload: ImageUpload | undefined): Pick<ListedResource, 'upload' | 'progress'> {
@@ -301,11 +310,25 @@ const isTriedAgain = ({ wish, progress }: BootResource): boolean =>
   wish === 'import' &&
   (progress?.state === 'cancelled' || (progress?.state === 'failed' && progress.reason?.code !== 'refused'));
 
-/** @param nextMs the next run by the schedule; 0: none, or one is under way */
-const withNextTry = (row: BootResource, nextMs: number): BootResource =>
-  row.progress === undefined || nextMs === 0 || !isTriedAgain(row)
-    ? row
-    : { ...row, progress: { nextMs, ...row.progress } };
+/** The next run by the schedule. */
+interface NextRun {
+  /** 0: none is scheduled, or one is under way. */
+  readonly nextMs: number;
+  /** The sources that it asks, each with a system that is selected of it. */
+  readonly asked: readonly { readonly source: string | undefined; readonly os: string }[];
+}
+
+const NO_NEXT: NextRun = { nextMs: 0, asked: [] };
+
+/** An image has no next try after its source, or the last selection of its system there, was removed. */
+function withNextTry(row: BootResource, { nextMs, asked }: NextRun): BootResource {
+  const { name, progress } = row;
+  if (progress === undefined || nextMs === 0 || !isTriedAgain(row)) return row;
+  const isAsked = asked.some(
+    ({ source, os }) => source === progress.source && (os === '*' || name.startsWith(`${os}/`)),
+  );
+  return isAsked ? { ...row, progress: { nextMs, ...progress } } : row;
+}
 
 /**
  * Leaves out the end of an import whose version came in another way: by a command, or by a repair. A paused image stays paused. One that failed

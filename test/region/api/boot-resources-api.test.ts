@@ -143,6 +143,13 @@ test('an image whose import failed, or ended with its run, is tried again by the
     };
     const atMs = Date.UTC(2026, 10, 24, 12);
     await store.boot.changeRun({ begunMs: atMs - 2000, endedMs: atMs - 1000, nextMs: atMs });
+    assert.equal(await next({ state: 'failed' }), null, 'nothing selects it');
+    const event = { type: 'SETTINGS', code: 'rack', params: { text: '' }, atMs: 1, username: '' } as const;
+    const site = { url: 'ubuntu', why: 'a test', keyringFilename: '', keyring: new Uint8Array(), updatedMs: 1 };
+    const source = await store.boot.addSource(site, event);
+    assert.ok(typeof source === 'object');
+    const fields = { os: 'ubuntu', release: '24.04', arches: ['*'], subarches: ['*'], labels: ['*'] };
+    await store.boot.addSelection(source.id, fields, event);
     for (const state of ['failed', 'cancelled'] as const)
       assert.equal(await next({ state }), '2026-11-24T12:00:00.000Z');
     assert.equal(await next({ state: 'waiting', nextMs: atMs - 500 }), '2026-11-24T11:59:59.500Z');
