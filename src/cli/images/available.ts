@@ -209,15 +209,21 @@ const rowOfLoader = (offer: LoaderOffer): readonly string[] => [
   offer.source,
 ];
 
+interface CheckFlags extends SourceFlags {
+  /** Give each further problem of a source a line of its own. */
+  readonly verbose: boolean;
+  readonly json: boolean;
+}
+
 /** Prints a line for each source: `ok` with the number of its offers, or its problem. @returns 0, or 1 if one does not answer as expected */
-export async function checkSources(flags: SourceFlags & { readonly json: boolean }): Promise<number> {
+export async function checkSources(flags: CheckFlags): Promise<number> {
   const asking = new Asking(flags.config);
   const sources = await knownSources(readImageSources(flags), asking.config);
   if (sources.length === 0) throw new RackError('not-found', 'there are no image sources');
   const answers = await asking.ask(sources, { os: ANY, release: undefined, architectures: [] });
   if (flags.json)
     printJson(answers.map((one) => ({ source: one.source, offers: countOf(one), problems: problemsOf(one) })));
-  else for (const line of answers.flatMap(linesOf)) print(line);
+  else for (const line of answers.flatMap((answer) => linesOf(answer, flags.verbose))) print(line);
   return answers.some(({ problems }) => problems.length > 0) ? 1 : 0;
 }
 
@@ -247,7 +253,7 @@ function distinctOf({ problems: [first, ...others] }: SourceAnswer): readonly Er
 /** The first problem of an answer in one line, and which command shows the others; undefined: it has none. */
 function problemOf(answer: SourceAnswer): string | undefined {
   const [first, ...others] = distinctOf(answer);
-  const all = `; \`rackboot images check-sources\` shows ${counted(others.length, 'other problem')}`;
+  const all = `; \`rackboot images check-sources --verbose\` shows ${counted(others.length, 'other problem')}`;
   return first === undefined ? undefined : `${inOneLine(first.message)}${others.length === 0 ? '' : all}`;
 }
 
@@ -272,13 +278,16 @@ function unreachedLine(answers: readonly SourceAnswer[]): string {
   return `${listed(names, NAMED_MAX)} cannot be reached. Of the first of them: ${why}`;
 }
 
-/** The line of a source, and one for each further problem. */
-function linesOf(answer: SourceAnswer): readonly string[] {
+/** The line of a source. @param isVerbose true: each further problem has a line, too */
+function linesOf(answer: SourceAnswer, isVerbose: boolean): readonly string[] {
   const { source, installers } = answer;
   const offered = counted(countOf(answer), installers.length > 0 ? 'installer' : 'image');
   const [first, ...others] = distinctOf(answer);
   const [note] = installers.flatMap(notesOn);
   if (first === undefined) return [`ok   ${source}: ${offered}${note === undefined ? '' : `. ${note}`}`];
   const said = ({ message }: Error): string => inOneLine(message).replace(`the source ${source} cannot be used: `, '');
-  return [`BAD  ${source}: ${offered}; ${said(first)}`, ...others.map((other) => `     ${said(other)}`)];
+  if (others.length === 0 || isVerbose)
+    return [`BAD  ${source}: ${offered}; ${said(first)}`, ...others.map((other) => `     ${said(other)}`)];
+  const count = counted(others.length + 1, 'problem');
+  return [`BAD  ${source}: ${offered}, ${count} (--verbose shows all); the first: ${said(first)}`];
 }

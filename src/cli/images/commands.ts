@@ -149,8 +149,9 @@ function importCommand<T>(command: Argv<T>, { config, json }: SharedOptions, fin
   );
 }
 
-function sourceCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish): Argv<T> {
-  return command
+function sourceCommands<T>(command: Argv<T>, shared: SharedOptions, finish: Finish): Argv<T> {
+  const { config, json } = shared;
+  const asked = command
     .command(
       'available [os]',
       'List the disk images and installers that the sources offer, of all systems or of one',
@@ -212,11 +213,25 @@ function sourceCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fi
         const [url, directory] = [String(argv.url), String(argv.directory)];
         finish(await mirrorImages({ ...argv, url, directory, filters: [argv.filters ?? []].flat().map(String) }));
       },
-    )
-    .command('check-sources', 'Check that each source answers as expected', { config, sources, json }, async (argv) => {
+    );
+  return checkCommand(asked, shared, finish);
+}
+
+function checkCommand<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish): Argv<T> {
+  return command.command(
+    'check-sources',
+    'Check that each source answers as expected',
+    {
+      config,
+      sources,
+      verbose: { type: 'boolean', default: false, describe: 'Show each problem of a source in a line of its own' },
+      json,
+    },
+    async (argv) => {
       const { checkSources } = await import('./available.ts');
       finish(await checkSources(argv));
-    });
+    },
+  );
 }
 
 function storeCommands<T>(command: Argv<T>, shared: SharedOptions, finish: Finish): Argv<T> {

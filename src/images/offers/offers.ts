@@ -158,7 +158,7 @@ function refuseProblems(answers: readonly SourceAnswer[]): void {
   const texts = answers.flatMap(({ problems }) => problems.map(({ message }) => message));
   if (texts.length === 0) return;
   const more = texts.length - NAMED_MAX;
-  const rest = more > 0 ? [`\`rackboot images check-sources\` shows ${counted(more, 'other problem')}`] : [];
+  const rest = more > 0 ? [`\`rackboot images check-sources --verbose\` shows ${counted(more, 'other problem')}`] : [];
   throw new RackError('source-failed', [...texts.slice(0, NAMED_MAX), ...rest].join('\n'));
 }
 

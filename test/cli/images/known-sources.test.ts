@@ -327,8 +327,21 @@ describe('sources that people added to the region', { skip: missing('linux', 'gp
       );
       assert.match(
         complaint,
-        /^the source broken cannot be used: .*\/a\/SUMS.*; `.*images check-sources\b.*` shows 1 other problem\n?$/,
+        /^the source broken cannot be used: .*\/a\/SUMS.*; `.*images check-sources\b.* --verbose` shows 1 other problem\n?$/,
       );
+      const check = async (...words: readonly string[]): Promise<readonly string[]> => {
+        const given = ['images', 'check-sources', ...words, '--sources', file, '--config', config];
+        const { text } = await printedBy(() => runCommandLine(given));
+        const lines = text.split('\n');
+        const at = lines.findIndex((line) => line.startsWith('BAD  broken: '));
+        return lines.slice(at, at + 2);
+      };
+      const [line = '', next] = await check();
+      assert.match(line, /^BAD {2}broken: 0 images, 2 problems \(--verbose shows all\); the first: .*\/a\/SUMS/);
+      assert.doesNotMatch(next ?? '', /^ /);
+      const [first = '', second] = await check('--verbose');
+      assert.match(first, /^BAD {2}broken: 0 images; .*\/a\/SUMS/);
+      assert.match(second ?? '', /^ {5}.*\/b\/SUMS/);
     } finally {
       server.close();
     }

@@ -90,7 +90,7 @@ describe('a system of two sources', () => {
       assert.equal(lines.length, 9);
       for (const [number, line] of lines.slice(0, -1).entries())
         assert.match(line, new RegExp(`^the source broken-${number} cannot be used: `));
-      assert.equal(lines.at(-1), '`rackboot images check-sources` shows 2 other problems');
+      assert.equal(lines.at(-1), '`rackboot images check-sources --verbose` shows 2 other problems');
       return true;
     });
   });
