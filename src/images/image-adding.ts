@@ -53,6 +53,7 @@ export interface AddRequest extends CopyRequest {
   readonly origin?: ImageOrigin | undefined;
   /** As in the image. */
   readonly isMade?: boolean | undefined;
+  readonly bundle?: string | undefined;
   /** The signs in the content, asked for after the copy; undefined: nothing looked for them. */
   readonly signs?: (() => ImageSigns | undefined) | undefined;
   /** Resolves when the file was verified, and rejects if its bytes are wrong; undefined if the caller vouches for the bytes. */
@@ -172,7 +173,9 @@ async function publish(request: AddRequest, part: string, copy: Copy): Promise<A
     if (present !== undefined && (given ?? present.title) === present.title && isKnown) return present;
     const serial = present?.serial ?? chooseSerial(request, same);
     const made = request.isMade === true ? { isMade: true } : {};
-    const image = { ...name, serial, title, sha256, bytes, format, diskBytes, partitionTable, ...made };
+    const bundle = request.bundle ?? present?.bundle;
+    const bundled = bundle === undefined || origin !== undefined ? {} : { bundle };
+    const image = { ...name, serial, title, sha256, bytes, format, diskBytes, partitionTable, ...made, ...bundled };
     const known = signs === undefined ? image : { ...image, signs };
     return origin === undefined ? known : { ...known, origin };
   };

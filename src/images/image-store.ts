@@ -69,6 +69,8 @@ export interface StoredImage extends ImageName {
   readonly origin?: ImageOrigin | undefined;
   /** True: `images make-debian` made it, so there is no file to add again; undefined: it did not. */
   readonly isMade?: boolean | undefined;
+  /** The name of the bundle that brought it; undefined: none did, or an older version imported it. */
+  readonly bundle?: string | undefined;
 }
 
 /** The source that the manifests of a rack's copies of its region's images name. */
@@ -126,6 +128,8 @@ export const TITLE_CHARACTERS_MAX = 128;
 const FILE_NAME_BYTES_MAX = 255 - 38;
 /** The longest serial. */
 const LAST_SERIAL = '20240131.9999';
+/** The longest name of a bundle: that of a file. */
+export const BUNDLE_CHARACTERS_MAX = 255;
 const GENERIC = 'generic';
 /** The preferred label. */
 const STABLE = 'release';
@@ -245,6 +249,7 @@ export function decodeImage(text: string): StoredImage | string {
     ...{ sha256: word('sha256'), bytes: count('bytes'), diskBytes: count('diskBytes') },
     ...{ ...(system === undefined ? {} : { system }), ...signsIn(fields.get('signs')) },
     ...{ ...originIn(fields.get('origin')), ...(fields.get('isMade') === true ? { isMade: true } : {}) },
+    ...(word('bundle') === '' ? {} : { bundle: cleanText(word('bundle'), BUNDLE_CHARACTERS_MAX) }),
   };
   if (!HASH.test(image.sha256) || image.bytes === 0 || image.diskBytes === 0) return 'it lacks its hash or its size';
   return judgeImageName(image) ?? image;

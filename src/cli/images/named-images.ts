@@ -52,6 +52,7 @@ function addedNote(image: StoredImage, treeWords: string): string {
     const removal = `rackboot images remove ${formatImageName(image)}${treeWords}`;
     return `it was made on this host; \`rackboot images make-debian ${words}\` makes a new one, then \`${removal}\` removes this one`;
   }
+  if (image.bundle !== undefined) return bundleNote(image.bundle, treeWords);
   if (label === UPLOADED) {
     const hardware = subarch === GENERIC ? arch : `${arch}/${subarch}`;
     return `it was uploaded; \`rackboot images upload ${os}/${release} FILE --arch ${hardware}\` uploads it again`;
@@ -77,9 +78,11 @@ export function partNote(part: KnownPart, own: readonly string[], treeWords: str
   if (kind === 'environment') return `\`rackboot images build${named}\` builds it again`;
   const file = fileOf(part);
   if (file === undefined) return `it was made of packages; \`rackboot images import-installer${named}\` makes it again`;
-  if (manifest.isBundled === true)
-    return `it came with ${file}; \`rackboot images import ${shellWord(`./${file}`)}${treeWords}\` brings it again, in the directory of that file`;
+  if (manifest.isBundled === true) return bundleNote(file, treeWords);
   const command = manifest.files.some(({ name }) => name.endsWith('.iso')) ? 'import' : 'import-installer';
   const words = `rackboot images ${command} ${shellWord(`./${file}`)}${named}`;
   return `it was made of ${file}; \`${words}\` makes it again, in the directory of that file`;
 }
+
+const bundleNote = (file: string, treeWords: string): string =>
+  `it came with ${file}; \`rackboot images import ${shellWord(`./${file}`)}${treeWords}\` brings it again, in the directory of that file`;

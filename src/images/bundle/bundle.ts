@@ -16,12 +16,14 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, lstat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { cleanText } from '../../clean-text.ts';
 import { counted } from '../../counted.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { statsFault } from '../../files/found-stats.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { type AddResult, addImage } from '../image-adding.ts';
 import {
+  BUNDLE_CHARACTERS_MAX,
   blobsOf,
   decodeImage,
   encodeImage,
@@ -255,7 +257,9 @@ async function addBundledImage(
   { stored, open }: { readonly stored: Set<string>; readonly open: (blob: ImageBlob | undefined) => ImageBytes },
 ): Promise<Pick<AddResult, 'image' | 'added'>> {
   const name = `${formatImageName(image)} of ${fileName}`;
-  if (image.system !== undefined) return await addBundledSystem(image, { tree, fileName: name, nowMs, open, stored });
+  const bundle = cleanText(basename(fileName), BUNDLE_CHARACTERS_MAX);
+  if (image.system !== undefined)
+    return await addBundledSystem(image, { tree, fileName: name, bundle, nowMs, open, stored });
   const { serial, os, release, architecture, subarchitecture, label, title } = image;
   const inspector = new SystemInspector(architecture);
   return await addImage({
@@ -266,6 +270,7 @@ async function addBundledImage(
     title,
     compress: image.format === 'raw.zst',
     sha256: image.sha256,
+    bundle,
     nowMs,
     // A bundle may state anything.
     onDisk: (piece) => inspector.take(piece),

@@ -27,6 +27,8 @@ interface SystemTerms {
   readonly tree: string;
   /** The name of the system in messages. */
   readonly fileName: string;
+  /** As in the image. */
+  readonly bundle: string;
   /** Wall time. */
   readonly nowMs: number;
   /** The bytes of a file of the system. */
@@ -59,7 +61,7 @@ export async function addBundledSystem(
     }
     for (const blob of blobsOf(image)) await store(tree, blob, parts.get(blob.path)?.path);
     const { origin: _unverified, isMade: _elsewhere, ...rest } = image;
-    const kept = { ...rest, diskBytes: rootDiskBytes(image.bytes) };
+    const kept = { ...rest, bundle: terms.bundle, diskBytes: rootDiskBytes(image.bytes) };
     await publishImage(tree, (images) => {
       const present = findPresent(tree, images, image);
       return isPresent && present !== undefined ? present : kept;

@@ -25,4 +25,8 @@ test('an image that was made is made again, and the manifest keeps that it was',
 test('an image of a file is added again', () => {
   const { isMade: _, ...added } = MADE;
   assert.match(addedNotes([added], '').get(added) ?? '', /^it was added from a file; `rackboot images add FILE /);
+  const bundled = { ...added, bundle: 'my images.tar' };
+  const again =
+    "it came with my images.tar; `rackboot images import './my images.tar'` brings it again, in the directory of that file";
+  assert.equal(addedNotes([bundled], '').get(bundled), again);
 });

@@ -168,18 +168,18 @@ function manifestOf(image: StoredImage): readonly [string, Uint8Array] {
 }
 
 /** An image as a bundle brings it: nobody has verified here where it came from. */
-function withoutOrigin(image: StoredImage): StoredImage {
+function bundled(image: StoredImage): StoredImage {
   assert.ok(image.origin);
   const { origin: _unverified, ...rest } = image;
-  return rest;
+  return { ...rest, bundle: 'images.tar' };
 }
 
 describe('a bundle', () => {
-  test('brings images from one store into another, with bytes as they were, and manifests without their origins', async () => {
+  test('brings images from one store into another, with bytes as they were, and manifests that name the bundle instead of their origins', async () => {
     const images = [await add('bookworm', 1, true), await add('trixie', 2, false), await add('forky', 1, true)];
     const bundle = await exported(images);
     assert.deepEqual(await addAll(bundle), [true, true, true]);
-    assert.deepEqual(readImages(to).images, readImages(from).images.map(withoutOrigin));
+    assert.deepEqual(readImages(to).images, readImages(from).images.map(bundled));
     for (const { sha256: hash, format } of images) {
       const path = blobPath(hash, format);
       assert.ok(readFileSync(join(to, path)).equals(readFileSync(join(from, path))));
@@ -254,7 +254,7 @@ describe('a bundle', () => {
     const images = [await addSystem('ga-24.04'), await addSystem('hwe-24.04'), await add('bookworm', 1, true)];
     const bundle = await exported(images);
     assert.deepEqual(await addAll(bundle), [true, true, true]);
-    assert.deepEqual(readImages(to).images, readImages(from).images.map(withoutOrigin));
+    assert.deepEqual(readImages(to).images, readImages(from).images.map(bundled));
     for (const image of images)
       for (const { path } of blobsOf(image))
         assert.ok(readFileSync(join(to, path)).equals(readFileSync(join(from, path))));
