@@ -209,7 +209,7 @@ const rowOfLoader = (offer: LoaderOffer): readonly string[] => [
   offer.source,
 ];
 
-interface CheckFlags extends SourceFlags {
+interface CheckFlags extends SourceFlags, Pick<AvailableFlags, 'source'> {
   /** Give each further problem of a source a line of its own. */
   readonly verbose: boolean;
   readonly json: boolean;
@@ -218,7 +218,8 @@ interface CheckFlags extends SourceFlags {
 /** Prints a line for each source: `ok` with the number of its offers, or its problem. @returns 0, or 1 if one does not answer as expected */
 export async function checkSources(flags: CheckFlags): Promise<number> {
   const asking = new Asking(flags.config);
-  const sources = await knownSources(readImageSources(flags), asking.config);
+  const known = await knownSources(readImageSources(flags), asking.config);
+  const sources = flags.source === undefined ? known : sourceNamed(known, flags.source);
   if (sources.length === 0) throw new RackError('not-found', 'there are no image sources');
   const answers = await asking.ask(sources, { os: ANY, release: undefined, architectures: [] });
   if (flags.json)
@@ -254,7 +255,14 @@ function distinctOf({ problems: [first, ...others] }: SourceAnswer): readonly Er
 function problemOf(answer: SourceAnswer): string | undefined {
   const [first, ...others] = distinctOf(answer);
   const all = `; \`rackboot images check-sources --verbose\` shows ${counted(others.length, 'other problem')}`;
-  return first === undefined ? undefined : `${inOneLine(first.message)}${others.length === 0 ? '' : all}`;
+  if (first === undefined) return undefined;
+  // Others of its releases are listed.
+  const isUsed = countOf(answer) > 0;
+  const said = inOneLine(first.message).replace(
+    /^the source (\S+) cannot be used: /,
+    isUsed ? 'a part of the source $1 cannot be used: ' : '$&',
+  );
+  return `${said}${others.length === 0 ? '' : all}`;
 }
 
 /** A line for each source with a problem, and one for all those that cannot be reached for the same reason. */

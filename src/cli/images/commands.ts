@@ -28,9 +28,13 @@ export function imageCommands<T>(parser: Argv<T>, shared: SharedOptions, finish:
   return parser.command('images', 'The images that machines boot or are deployed from', (command) =>
     bootSourceCommands(
       storeCommands(
-        sourceCommands(
-          uploadCommand(
-            importCommand(makeCommands(buildCommands(command, shared, finish), shared, finish), shared, finish),
+        checkCommand(
+          sourceCommands(
+            uploadCommand(
+              importCommand(makeCommands(buildCommands(command, shared, finish), shared, finish), shared, finish),
+              shared,
+              finish,
+            ),
             shared,
             finish,
           ),
@@ -151,7 +155,7 @@ function importCommand<T>(command: Argv<T>, { config, json }: SharedOptions, fin
 
 function sourceCommands<T>(command: Argv<T>, shared: SharedOptions, finish: Finish): Argv<T> {
   const { config, json } = shared;
-  const asked = command
+  return command
     .command(
       'available [os]',
       'List the disk images and installers that the sources offer, of all systems or of one',
@@ -214,7 +218,6 @@ function sourceCommands<T>(command: Argv<T>, shared: SharedOptions, finish: Fini
         finish(await mirrorImages({ ...argv, url, directory, filters: [argv.filters ?? []].flat().map(String) }));
       },
     );
-  return checkCommand(asked, shared, finish);
 }
 
 function checkCommand<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish): Argv<T> {
@@ -222,6 +225,7 @@ function checkCommand<T>(command: Argv<T>, { config, json }: SharedOptions, fini
     'check-sources',
     'Check that each source answers as expected',
     {
+      source: { ...text, describe: 'Only this source: its name, or the URL of one that was added' },
       config,
       sources,
       verbose: { type: 'boolean', default: false, describe: 'Show each problem of a source in a line of its own' },

@@ -153,25 +153,31 @@ export function chooseLoader(answers: readonly SourceAnswer[], wish: OfferWish):
   return withLoaderMirrors(first, others);
 }
 
-/** @throws RackError `source-failed` with the problems of the answers, one a line, if they have any */
-function refuseProblems(answers: readonly SourceAnswer[]): void {
+/**
+ * @param lacking what the sources without a problem lack; empty: not said
+ * @throws RackError `source-failed` with the problems of the answers, one a line, if they have any
+ */
+function refuseProblems(answers: readonly SourceAnswer[], lacking = ''): void {
   const texts = answers.flatMap(({ problems }) => problems.map(({ message }) => message));
   if (texts.length === 0) return;
   const more = texts.length - NAMED_MAX;
   const rest = more > 0 ? [`\`rackboot images check-sources --verbose\` shows ${counted(more, 'other problem')}`] : [];
-  throw new RackError('source-failed', [...texts.slice(0, NAMED_MAX), ...rest].join('\n'));
+  const last = lacking === '' ? [] : [lacking];
+  throw new RackError('source-failed', [...texts.slice(0, NAMED_MAX), ...rest, ...last].join('\n'));
 }
 
 /** @throws RackError that says why no source has the image */
 function refuseAll(answers: readonly SourceAnswer[], { os, release = '', architectures }: OfferWish): never {
-  refuseProblems(answers);
-  const names = answers.map(({ source }) => source);
+  // The name may be wrong, whatever the problem of another source is.
+  const names = answers.filter(({ problems }) => problems.length === 0).map(({ source }) => source);
   const asked = `${os}/${release} for ${listed(architectures, NAMED_MAX)}`;
   const nearest = nearestRelease(answers, { os, release });
   const hint = nearest === undefined ? '' : `did you mean ${nearest}? `;
   const remedy = `${hint}\`rackboot images available ${os}\` lists all`;
   const have = names.length === 1 ? 'has' : 'have';
-  throw new RackError('not-found', `${listed(names, NAMED_MAX)} ${have} no ${asked}: ${remedy}`);
+  const lacking = names.length === 0 ? '' : `${listed(names, NAMED_MAX)} ${have} no ${asked}: ${remedy}`;
+  refuseProblems(answers, lacking);
+  throw new RackError('not-found', lacking);
 }
 
 /**

@@ -347,6 +347,43 @@ describe('sources that people added to the region', { skip: missing('linux', 'gp
     }
   });
 
+  test('a source of which only one release cannot be used is told as such, and a wrong name despite a source that fails', async () => {
+    const line = `${createHash('sha256').update('x').digest('hex')}  x.img\n`;
+    const server = createServer((request, response) => {
+      if (request.url === '/b/SUMS') response.end(gpg.sign(line, { key: 'site', form: 'clear' }));
+      else response.writeHead(404).end();
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    try {
+      const at = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+      const file = join(scratch, 'partly.yaml');
+      const one = (name: string, releases: string): string =>
+        `  - { name: ${name}, title: Partly, os: partly, kind: files, directory: "${at}{release}/", file: "x.img", checksums: SUMS,
+    arches: { amd64: x }, signed: { keyrings: [${join(scratch, 'keys.gpg')}] }, releases: [${releases}] }\n`;
+      const [bad, good] = ['{ name: aaa, title: A }', '{ name: b, title: B }'];
+      writeFileSync(file, `sources:\n${one('partly', `${bad}, ${good}`)}${one('whole', good)}${one('other', bad)}`);
+      const images = (...words: readonly string[]) =>
+        printedBy(() => runCommandLine(['images', ...words, '--sources', file, '--config', config]));
+      const shown = await images('available', 'partly', '--source', 'partly');
+      assert.match(shown.text, /^partly\/b\/amd64 /m);
+      assert.match(shown.complaint, /^a part of the source partly cannot be used: .*\/aaa\/SUMS/);
+      const checked = await images('check-sources', '--source', 'whole');
+      assert.deepEqual([checked.result, checked.text], [0, 'ok   whole: 1 image\n'], checked.complaint);
+      assert.match(
+        (await images('check-sources', '--source', 'hole')).complaint,
+        /no source "hole"; did you mean whole/,
+      );
+      const tree = mkdtempSync(join(scratch, 'tree-'));
+      const { complaint } = await images('import', 'partly/aaa', '--tree', tree);
+      assert.match(
+        complaint,
+        /the source partly cannot be used: .*\n(?:.*\n)*whole\b.* have no partly\/aaa for amd64: `.* images available .*partly` lists all\n$/,
+      );
+    } finally {
+      server.close();
+    }
+  });
+
   test('sources that cannot be reached for the same reason share a line', async () => {
     const file = join(scratch, 'unreached.yaml');
     const one = (name: string): string =>
