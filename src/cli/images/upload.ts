@@ -14,7 +14,9 @@ import { refusalLines } from '../../control/field-refusal.ts';
 import { RackError } from '../../errors.ts';
 import { FILE_HEAD_BYTES, judgeHead } from '../../images/disk-image.ts';
 import { unusable } from '../../images/image-copy.ts';
+import { bytesOfFile } from '../../images/image-file.ts';
 import { judgeTitle } from '../../images/image-store.ts';
+import { describeRoot, inspectRoot, type RootFacts, RootFault } from '../../images/import/root-check.ts';
 import { isRoot } from '../../images/import/root-format.ts';
 import { fileKindOf } from '../../images/uploads/upload-kind.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
@@ -101,7 +103,11 @@ export async function uploadImage(flags: UploadFlags): Promise<number> {
     const upload = new Upload(target, flags, file, progress, stop.signal);
     const { resource, from } = await upload.run();
     if (flags.json) printJson({ id: resource.id, name: flags.name, bytes: file.bytes, sha256: file.sha256, from });
-    else print(`Uploaded ${resource.name} (${resource.architecture}) to ${target.name}: ${formatBytes(file.bytes)}`);
+    else {
+      print(`Uploaded ${resource.name} (${resource.architecture}) to ${target.name}: ${formatBytes(file.bytes)}`);
+      const root = await inspectUpload(file, flags);
+      if (root !== undefined) print(`Judging by its content, ${describeRoot(root, false)}.`);
+    }
     return 0;
   } finally {
     progress.close();
@@ -165,9 +171,9 @@ class Upload {
   }
 
   async #create(): Promise<Place> {
-    const { name, title, type, file } = this.#flags;
+    const { name, title, file } = this.#flags;
     const { bytes, sha256 } = this.#file;
-    const filetype = type ?? TYPES.find(([end]) => end.test(file))?.[1] ?? 'ddraw';
+    const filetype = fileTypeOf(this.#flags);
     await checkHead(this.#file, file, filetype);
     const fields = { name, architecture: this.#architecture, filetype, sha256, size: String(bytes) };
     const form = new URLSearchParams({ ...fields, ...(title === undefined ? {} : { title }) });
@@ -292,6 +298,22 @@ class Upload {
 
   get #architecture(): string {
     return this.#flags.arch.includes('/') ? this.#flags.arch : `${this.#flags.arch}/generic`;
+  }
+}
+
+const fileTypeOf = ({ type, file }: UploadFlags): string =>
+  type ?? TYPES.find(([end]) => end.test(file))?.[1] ?? 'ddraw';
+
+/** The findings about the root of a system; undefined: it is the image of a disk, or nothing can be said on this host. */
+async function inspectUpload({ handle }: HashedFile, flags: UploadFlags): Promise<RootFacts | undefined> {
+  const kind = fileKindOf(fileTypeOf(flags));
+  if (kind?.kind !== 'root') return undefined;
+  try {
+    return await inspectRoot(await bytesOfFile(handle, flags.file), kind.format);
+  } catch (error) {
+    // The region has judged the file; this host may lack a program that expands it.
+    if (error instanceof RootFault || error instanceof RackError) return undefined;
+    throw error;
   }
 }
 

@@ -17,7 +17,7 @@ import { lockImport } from '../file-lock.ts';
 import { addRoot, checkRootName } from '../given/root-adding.ts';
 import { type AddResult, addImage } from '../image-adding.ts';
 import { bytesOfFile } from '../image-file.ts';
-import { formatImageName, type ImageName, judgeImageName, storedTitle } from '../image-store.ts';
+import { type ImageName, judgeImageName } from '../image-store.ts';
 import { judgeSystem, SystemInspector } from '../image-system.ts';
 import { isRoot, ROOT_HEAD_BYTES } from '../import/root-format.ts';
 import { asStoreError } from '../store-error.ts';
@@ -121,11 +121,9 @@ async function addDisk(order: FinishOrder, file: FileHandle): Promise<Finished> 
 
 /** Adds the root. A hard link keeps the part, in case the process is killed before the end. */
 async function addUploadedRoot(order: FinishOrder, format: RootFormat, file: FileHandle): Promise<Finished> {
-  const { tree, name, sha256, fileType, nowMs, serialsElsewhere } = order;
-  const title = storedTitle(
-    order.title === '' ? formatImageName({ ...name, serial: '' }).replace(/\/$/, '') : order.title,
-  );
+  const { tree, name, title, sha256, fileType, nowMs, serialsElsewhere } = order;
   const rootName = fileType === 'squashfs' ? 'squashfs' : `root-${fileType}`;
-  const request = { tree, name, nowMs, serialsElsewhere, title, format, rootName, fileName: 'the upload' };
-  return await addRoot(request, { path: partPath(tree, order), file, sha256, how: 'link' });
+  const request = { tree, name, nowMs, serialsElsewhere, format, rootName, fileName: 'the upload' };
+  const titled = title === '' ? request : { ...request, title };
+  return await addRoot(titled, { path: partPath(tree, order), file, sha256, how: 'link' });
 }

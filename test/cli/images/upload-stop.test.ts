@@ -1,9 +1,11 @@
-// A signal ends `rackboot images upload` at once, even while the region does not answer. Others may end the same upload meanwhile.
+// A signal ends `rackboot images upload` at once, even while the region does not answer. Others may complete or delete the same
+// upload meanwhile.
 // @host waits
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -25,10 +27,13 @@ const sha256 = createHash('sha256').update(CONTENT).digest('hex');
 const FILE = { filetype: 'ddraw', size: CONTENT.length, complete: false, received: 0, upload_uri: '/MAAS/piece' };
 
 /** Uploads to a region that `answer` plays. */
-async function withRegion(
+async function withRegion<T>(
   answer: RequestListener,
-  work: (upload: () => Promise<number>) => Promise<void>,
-): Promise<void> {
+  work: (
+    upload: () => Promise<number>,
+    uploadOf: (flags: { readonly file: string; readonly json: boolean }) => Promise<number>,
+  ) => Promise<T>,
+): Promise<T> {
   const place = mkdtempSync(join(tmpdir(), 'rackboot-upload-stop-'));
   const server = createServer(answer);
   try {
@@ -37,7 +42,9 @@ async function withRegion(
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/MAAS`;
     const flags = { name: 'site', file: join(place, 'site.img'), arch: 'amd64', config: '', json: true };
-    await work(() => uploadImage({ ...flags, url, keyFile: join(place, 'key') }));
+    const uploadOf = (others: object): Promise<number> =>
+      uploadImage({ ...flags, url, keyFile: join(place, 'key'), ...others });
+    return await work(() => uploadOf({}), uploadOf);
   } finally {
     server.closeAllConnections();
     server.close();
@@ -74,6 +81,31 @@ for (const [title, isAnswered, message] of [
       assert.ok(systemClock.now() - at < STOP_MS_MAX);
     });
   });
+
+test('an upload of a root tells what a deployment needs and the root lacks', async () => {
+  const place = mkdtempSync(join(tmpdir(), 'rackboot-upload-root-'));
+  try {
+    for (const name of ['etc', 'usr']) mkdirSync(join(place, 'root', name), { recursive: true });
+    execFileSync('tar', ['-czf', join(place, 'site.tgz'), '-C', join(place, 'root'), 'etc', 'usr']);
+    const content = readFileSync(join(place, 'site.tgz'));
+    const hash = createHash('sha256').update(content).digest('hex');
+    let isOver = false;
+    const answer: RequestListener = (request, response) => {
+      if (request.method === 'PUT') isOver = true;
+      const file = { size: content.length, sha256: hash, complete: isOver };
+      if (request.url?.includes('type=uploaded') === true) answerJson(response, []);
+      else answerJson(response, resource(file, isOver));
+    };
+    const { text, complaint } = await withRegion(answer, (_, upload) =>
+      printedBy(() => upload({ file: join(place, 'site.tgz'), json: false })),
+    );
+    const start = 'it has no kernel in /boot and no boot loader (GRUB), so deploying it fails';
+    const judged = `Judging by its content, ${start}; it has no cloud-init, so user data has no effect.\n`;
+    assert.ok(text.endsWith(judged), text + complaint);
+  } finally {
+    rmSync(place, { recursive: true });
+  }
+});
 
 for (const [title, later, isRefused] of [
   ['an upload that another command completes meanwhile ends well', resource({ complete: true }, true), false],
