@@ -11,9 +11,11 @@
 // 3. A blob that cannot be read (a failing disk), or whose directory is a link, is reported and left alone: another attempt may succeed.
 // 4. Only the file that was read is taken out. One that was replaced meanwhile (an import, `images add`) is read, too.
 
+import { readdirSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { seenIdentity } from '../files/seen-stats.ts';
+import { assertOutside } from '../errors.ts';
+import { seenEntry, seenIdentity } from '../files/seen-stats.ts';
 import { blobsOf, type ImageBlob, manifestPath, readImages, type StoredImage } from './image-store.ts';
 import { asStoreError } from './store-error.ts';
 import { type ContentState, judgeBlob, type KeepFile, makeRealDirectory, whileStoreLocked } from './stored-blob.ts';
@@ -120,6 +122,21 @@ async function takeOut(
   }
 }
 
+/** The directory of the damaged files that were kept. */
+export const damagedOf = (tree: string): string => join(tree, 'images', '.damaged');
+
+/** The bytes of the files in it. 0: nothing was kept, or it cannot be read. */
+export function bytesMovedAside(tree: string): number {
+  const directory = damagedOf(tree);
+  if (seenEntry(directory)?.isDirectory() !== true) return 0;
+  try {
+    return readdirSync(directory).reduce((sum, name) => sum + (seenEntry(join(directory, name))?.size ?? 0), 0);
+  } catch (error) {
+    assertOutside(error);
+    return 0;
+  }
+}
+
 /**
  * Moves a file of the store to the damaged ones. The caller holds the store's lock.
  * @param keep as that of `whileStoreLocked`
@@ -127,7 +144,7 @@ async function takeOut(
  * @throws RackError as `makeRealDirectory`; the system's error
  */
 export async function moveAside(tree: string, path: string, keep: KeepFile): Promise<string> {
-  const directory = join(tree, 'images', '.damaged');
+  const directory = damagedOf(tree);
   await makeRealDirectory(directory);
   const to = join(directory, basename(path));
   await keep(to);

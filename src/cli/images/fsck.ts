@@ -10,7 +10,7 @@ import { systemClock } from '../../clock.ts';
 import { readImageSources, type SourceFlags } from '../../config/image-sources.ts';
 import { counted, listed } from '../../counted.ts';
 import { errorText, RackError } from '../../errors.ts';
-import { type CheckedContent, checkContent } from '../../images/image-check.ts';
+import { bytesMovedAside, type CheckedContent, checkContent, damagedOf } from '../../images/image-check.ts';
 import { removeImages, sweepBlobs } from '../../images/image-removal.ts';
 import { COPY_SOURCE, formatImageName, hasBlob, readImages, type StoredImage } from '../../images/image-store.ts';
 import { sweepDownloads } from '../../images/import/left-downloads.ts';
@@ -94,6 +94,8 @@ export async function checkStore(flags: FsckFlags): Promise<number> {
     print(`Checked ${counted(count, 'file')}: ${verdict(found, wrong)}${missed}.`);
     if (others.length > 0) print(`Not checked, because Rackboot has no hashes of it: ${listed(others, NAMED_MAX)}.`);
     if (freed > 0) print(`Freed ${formatBytes(freed)} that no image needs.`);
+    const kept = bytesMovedAside(tree);
+    if (kept > 0) print(`Damaged files kept in ${damagedOf(tree)}: ${formatBytes(kept)}; delete what you do not need.`);
   }
   return left + unreadable + leftParts.length + troubles.length > 0 ? 1 : 0;
 }

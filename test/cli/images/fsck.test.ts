@@ -183,8 +183,11 @@ describe('images fsck', { skip: missing('linux', 'gpg') }, () => {
     const { origin: _, ...byHand } = own;
     writeFileSync(manifestPath(tree, byHand), encodeImage({ ...byHand, partitionTable: 'gpt' }));
     damage(pathOf('hwe-24.04', 'boot-kernel'));
+    mkdirSync(join(tree, 'images/.damaged'));
+    writeFileSync(join(tree, 'images/.damaged/old.img'), 'twelve bytes');
     const { result, text } = await images(file, 'fsck');
     assert.equal(result, 1);
+    assert.match(text, /^Damaged files kept in \S+\/images\/\.damaged: 12 B; delete what you do not need\.$/m);
     assert.match(text, /^Checked \d+ files: 2 wrong, of which 1 repaired, 1 still wrong\.$/m);
     const listed = await list();
     assert.equal(listed.result, 1);
