@@ -60,7 +60,7 @@ export interface EnvironmentRequest extends BuildReports {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What to build, and where it may go. */
+/** The environment to build, and the check of its place. */
 export interface BuildRequest extends EnvironmentRequest {
   /** Decides about what is in its place. */
   readonly mayReplace: ReplacementCheck;
