@@ -17,7 +17,7 @@ import {
   isImporting,
 } from '../records/boot-store.ts';
 import type { Happening } from '../records/event-params.ts';
-import type { ImportReason } from '../records/import-reason.ts';
+import { type ImportReason, isFinal } from '../records/import-reason.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { ReportedDownload } from '../records/reported-download.ts';
 import type { ResourceWish } from '../records/resource-wish.ts';
@@ -305,10 +305,11 @@ function withImages<T extends BootResource>(row: T, images: readonly ListedImage
   };
 }
 
-/** True if the next run may import the image: its last import ended with its run, or failed other than by a file that cannot be used. */
+/** True if the next run may import the image: its last import ended with its run, or failed for a reason that may pass. */
 const isTriedAgain = ({ wish, progress }: BootResource): boolean =>
   wish === 'import' &&
-  (progress?.state === 'cancelled' || (progress?.state === 'failed' && progress.reason?.code !== 'refused'));
+  (progress?.state === 'cancelled' ||
+    (progress?.state === 'failed' && (progress.reason === undefined || !isFinal(progress.reason))));
 
 /** The next run by the schedule. */
 interface NextRun {

@@ -5,6 +5,7 @@ import { type Html, html, nothing } from '../../html.ts';
 import type { ListedResource } from '../images/boot-images.ts';
 import type { ListedImage } from '../life/deployment.ts';
 import { type ImageUse, type ImportProgress, isImporting } from '../records/boot-store.ts';
+import { isFinal } from '../records/import-reason.ts';
 import { formatSize } from '../words/quantity.ts';
 import { importReasonText, words } from '../words/text.ts';
 import { formOf, hiddenField } from './forms.ts';
@@ -123,6 +124,7 @@ function actsOf({ progress, wish, upload }: ListedResource, isRunning: boolean):
   if (progress === undefined || progress.state === 'done' || upload !== undefined) return [];
   // No import brings back the bytes of a file that a person added.
   if (progress.reason?.code === 'bytes-lost') return [];
+  if (progress.state === 'failed' && progress.reason !== undefined && isFinal(progress.reason)) return [];
   if (wish === 'pause' || wish === 'cancel' || progress.state === 'failed') return ['resume'];
   return isRunning ? ['pause', 'cancel'] : [];
 }

@@ -108,6 +108,12 @@ export const isUncertain = ({ code }: ImportReason): boolean => UNCERTAIN.has(co
 /** True if something that was selected is missing, or a source could not be used. */
 export const isFailure = ({ code }: ImportReason): boolean => !WANTED.has(code);
 
+/** The codes of failures that each further attempt repeats, until the source has another file, or the other image is removed. */
+const FINAL: ReadonlySet<string> = new Set<keyof typeof PARAMS>(['refused', 'other-bytes']);
+
+/** True if an import that failed for this reason is not worth another attempt. */
+export const isFinal = ({ code }: ImportReason): boolean => FINAL.has(code);
+
 type Params = typeof PARAMS;
 export type ImportReasonCode = keyof Params;
 /** The parameters by code. */

@@ -189,6 +189,7 @@ test('an import that failed because another image has its place is shown so only
     };
     const failed = />Failed<.*other bytes/s;
     assert.match(await rowWith([other]), failed);
+    assert.doesNotMatch(await rowWith([other]), />Try again</, 'a further attempt would end the same');
     assert.match(await rowWith([{ ...other, origin: { source: 'another' } }]), failed);
     assert.match(await rowWith([{ ...other, origin: { source: 'site' } }]), />Ready</);
     assert.match(await rowWith([published]), />Ready</);
@@ -272,7 +273,11 @@ test('the page of an image shows its kind, how it starts, its source, and each v
     );
     assert.match(text, /<dt>Source<\/dt><dd>Added, made or uploaded by hand<\/dd>/);
     assert.match(text, /id="versions".*20261127<.*1\sMiB<.*2\sMiB<.*a{64}<.*20261101<.*b{64}</s);
-    assert.match(text, /id="delete"><details id="delete-image"><summary>Delete this image</, 'closed until it is opened');
+    assert.match(
+      text,
+      /id="delete"><details id="delete-image"><summary>Delete this image</,
+      'closed until it is opened',
+    );
   } finally {
     await place.remove();
   }
@@ -356,6 +361,23 @@ test('an administrator pauses, resumes, cancels and deletes an image, and asks f
     assert.equal((await sent(place, IMAGE_PAGE, {}, { path: { image: id } }))?.kind, 'done');
     assert.equal((await boot.listResources())[0]?.wish, 'delete');
     assert.equal(await IMAGE_PAGE.render(viewOf(place.region, { path: { image: id } })), undefined);
+  }));
+
+test('a failed import has "Try again" unless a further attempt would end the same', () =>
+  withRegion(async (place) => {
+    const { boot } = place.store;
+    await boot.changeRun({ begunMs: 2, endedMs: 3, nextMs: place.clock.wallTimeMs() + 60_000 });
+    const [{ id } = { id: 0 }] = await boot.listResources();
+    const isRetried = async (reason: ImportReason): Promise<readonly boolean[]> => {
+      const failed = { state: 'failed', source: 'x', title: '', serial: '20261015', bytes: 0, reason } as const;
+      await boot.noteProgress(new Map([[NOBLE, failed]]), 1);
+      const list = await shown(place, IMAGES_PAGE, { viewer: ADMIN });
+      const one = await shown(place, IMAGE_PAGE, { viewer: ADMIN, path: { image: String(id) } });
+      return [list, one].flatMap((text) => [text.includes('>Try again<'), text.includes('tries again in')]);
+    };
+    assert.deepEqual(await isRetried(STALLED), [true, true, true, true]);
+    const said = 'it has no partition table';
+    assert.deepEqual(await isRetried({ code: 'refused', params: { said } }), [false, false, false, false]);
   }));
 
 test('a source is added, its images selected and not selected any more, and it is deleted', () =>
