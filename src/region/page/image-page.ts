@@ -40,6 +40,7 @@ const COLOURS: Readonly<Record<ShownState, string>> = {
   paused: 'amber',
   cancelling: 'grey',
   cancelled: 'grey',
+  stopped: 'grey',
   failed: 'red',
   done: 'green',
   gone: 'amber',
@@ -67,6 +68,7 @@ function shownState({ progress, images, isGone, upload, wish }: ListedResource, 
   const { state, reason } = progress;
   if (upload !== undefined) return state === 'downloading' ? 'uploading' : state;
   if (UNDER_WAY.has(state)) return wish === 'pause' ? 'pausing' : wish === 'cancel' ? 'cancelling' : state;
+  if (state === 'cancelled' && reason?.code === 'stopped') return 'stopped';
   const wasHeld = state === 'paused' || (state === 'cancelled' && reason === undefined);
   return wasHeld && wish === 'import' && isRunning ? 'queued' : state;
 }
@@ -79,10 +81,18 @@ export function statePill(resource: ListedResource, isRunning: boolean): Html {
 export const progressBar = (label: string, bytes: number, total: number): Html =>
   html`<progress aria-label="${label}" max="${total}" value="${Math.min(bytes, total)}"></progress>`;
 
+/** When an import that a person held goes on; empty if it is not held, or just paused. @param nextMs the next run; undefined: none is scheduled */
+function resumption(state: ShownState, isRunning: boolean, nextMs: number | undefined, nowMs: number): string {
+  if (state === 'cancelled' && nextMs === undefined) return words.images.untilAsked;
+  if (state !== 'stopped') return nextMs === undefined ? '' : words.images.nextTry(nextMs - nowMs);
+  if (nextMs !== undefined) return words.images.resumes(nextMs - nowMs);
+  return isRunning ? '' : words.images.untilAsked;
+}
+
 /** Bytes, rate and time left, then the reason and the next attempt. */
-function progressText(progress: ImportProgress, nowMs: number): Html {
-  const { state, bytes, total, bytesPerSecond = 0, reason, nextMs } = progress;
-  const isMoving = state === 'downloading' || state === 'verifying';
+function progressText(progress: ImportProgress, state: ShownState, next: string): Html {
+  const { bytes, total, bytesPerSecond = 0, reason } = progress;
+  const isMoving = progress.state === 'downloading' || progress.state === 'verifying';
   // A full bar would look like success.
   const hasBytes = bytes > 0 && !(state === 'failed' && bytes === total);
   const left = total === undefined || bytesPerSecond === 0 ? undefined : ((total - bytes) / bytesPerSecond) * 1000;
@@ -90,7 +100,7 @@ function progressText(progress: ImportProgress, nowMs: number): Html {
     hasBytes || isMoving ? words.images.amount(bytes, total) : '',
     isMoving && bytesPerSecond > 0 ? words.images.rate(bytesPerSecond) : '',
     isMoving && left !== undefined ? words.images.left(left) : '',
-    nextMs === undefined ? '' : words.images.nextTry(nextMs - nowMs),
+    next,
   ].filter((text) => text !== '');
   const bar =
     !hasBytes && !isMoving
@@ -98,14 +108,20 @@ function progressText(progress: ImportProgress, nowMs: number): Html {
       : total === undefined || total === 0
         ? html`<progress aria-label="${words.images.states[state]}"></progress>`
         : progressBar(words.images.states[state], bytes, total);
-  const why = reason === undefined ? nothing : html`<div class="why">${codeIn(importReasonText(reason))}</div>`;
+  // The state says that a person stopped it.
+  const isSaid = reason === undefined || state === 'stopped';
+  const why = isSaid ? nothing : html`<div class="why">${codeIn(importReasonText(reason))}</div>`;
   if (bar === nothing && facts.length === 0) return why;
   return html`${bar}<div class="small">${facts.join(' · ')}</div>${why}`;
 }
 
 /** The import of an image; empty if there is nothing to report. */
-export function importPart({ progress, isGone }: ListedResource, nowMs: number): Html {
-  return progress === undefined || (progress.state === 'done' && !isGone) ? nothing : progressText(progress, nowMs);
+export function importPart(resource: ListedResource, isRunning: boolean, nowMs: number): Html {
+  const { progress, isGone } = resource;
+  if (progress === undefined || (progress.state === 'done' && !isGone)) return nothing;
+  const state = shownState(resource, isRunning);
+  const isOffered = progress.reason?.code !== 'no-offer';
+  return progressText(progress, state, isOffered ? resumption(state, isRunning, progress.nextMs, nowMs) : '');
 }
 
 /** The version that will come in addition to those that are there; empty if there is none. */
@@ -119,14 +135,28 @@ export function useText(name: string, uses: readonly ImageUse[]): Html {
   return use === undefined ? nothing : html`${words.images.uses(use.first, use.machines)}`;
 }
 
-/** The commands that are possible now. */
-function actsOf({ progress, wish, upload }: ListedResource, isRunning: boolean): readonly Act[] {
-  if (progress === undefined || progress.state === 'done' || upload !== undefined) return [];
-  // No import brings back the bytes of a file that a person added.
-  if (progress.reason?.code === 'bytes-lost') return [];
-  if (progress.state === 'failed' && progress.reason !== undefined && isFinal(progress.reason)) return [];
-  if (wish === 'pause' || wish === 'cancel' || progress.state === 'failed') return ['resume'];
-  return isRunning ? ['pause', 'cancel'] : [];
+/** The commands that change something now. */
+function actsOf(resource: ListedResource, isRunning: boolean): readonly Act[] {
+  const { progress, upload } = resource;
+  const { reason } = progress ?? {};
+  // No import brings back the bytes of a file that a person added, or an image that nobody offers.
+  if (upload !== undefined || reason?.code === 'bytes-lost' || reason?.code === 'no-offer') return [];
+  switch (shownState(resource, isRunning)) {
+    case 'done':
+    case 'gone':
+    case 'uploading':
+      return [];
+    case 'failed':
+      return reason !== undefined && isFinal(reason) ? [] : ['resume'];
+    case 'pausing':
+    case 'paused':
+    case 'cancelling':
+    case 'cancelled':
+    case 'stopped':
+      return ['resume'];
+    default:
+      return isRunning && progress !== undefined ? ['pause', 'cancel'] : [];
+  }
 }
 
 export function buttonsOf(view: View, resource: ListedResource, isRunning: boolean): Html {
@@ -223,7 +253,7 @@ async function render(view: View): Promise<Html | undefined> {
   const [os, release, architecture = '', subarchitecture = ''] = name.split('/');
   const machines = uses.find((one) => one.os === os && one.release === release && one.architecture === architecture);
   const isRunning = isImporting(await view.region.bootImages.run());
-  const state = html`${statePill(resource, isRunning)}<div class="coming">${comingPart(resource)}${importPart(resource, view.nowMs)}</div>
+  const state = html`${statePill(resource, isRunning)}<div class="coming">${comingPart(resource)}${importPart(resource, isRunning, view.nowMs)}</div>
     ${buttonsOf(view, resource, isRunning)}`;
   const pairs: readonly (readonly [string, Html | string])[] = [
     [words.images.state, state],

@@ -60,7 +60,7 @@ function resourceRow(view: View, resource: ListedResource, uses: readonly ImageU
   const acts = isRefused
     ? html`<div class="row acts"><a class="button plain" href="${path}">${words.images.delete}</a></div>`
     : buttonsOf(view, resource, isRunning);
-  const coming = importPart(resource, view.nowMs);
+  const coming = importPart(resource, isRunning, view.nowMs);
   const way = coming === nothing && acts === nothing ? '' : html`${coming}${acts}`;
   const others = older.length === 0 ? nothing : html`<div class="small older">${older.join(', ')}</div>`;
   const next = comingPart(resource);

@@ -380,6 +380,41 @@ test('a failed import has "Try again" unless a further attempt would end the sam
     assert.deepEqual(await isRetried({ code: 'refused', params: { said } }), [false, false, false, false]);
   }));
 
+test('stopped and cancelled imports differ in words, and both can be resumed; one that nobody offers cannot', () =>
+  withRegion(async (place) => {
+    const { boot } = place.store;
+    const [{ id } = { id: 0 }] = await boot.listResources();
+    const row = async (
+      wish: 'import' | 'cancel',
+      reason: ImportReason | undefined,
+      nextMs: number,
+    ): Promise<string> => {
+      await boot.changeRun({ begunMs: 2, endedMs: 3, nextMs });
+      const event = place.region.bootImages.event('', { code: 'image-wished', params: { image: NOBLE, wish } });
+      await boot.wish(id, wish, event);
+      const cancelled = { state: 'cancelled', source: 'x', title: '', serial: '20261015', bytes: 1, total: 5 } as const;
+      await boot.noteProgress(new Map([[NOBLE, { ...cancelled, ...(reason === undefined ? {} : { reason }) }]]), 1);
+      const text = await shown(place, IMAGES_PAGE, { viewer: ADMIN });
+      return text.slice(text.indexOf('<tbody>'), text.indexOf('</tbody>'));
+    };
+    const nextMs = place.clock.wallTimeMs() + 60_000;
+    const stopped: ImportReason = { code: 'stopped', params: {} };
+    const later = await row('import', stopped, nextMs);
+    assert.match(later, />Stopped<.* · continues in 1.min.*>Resume</s);
+    assert.doesNotMatch(later, /class="why"|tries again/);
+    assert.match(
+      await row('import', stopped, 0),
+      />Stopped<.* · until somebody resumes it or requests an import<.*>Resume</s,
+    );
+    assert.match(
+      await row('cancel', undefined, nextMs),
+      />Cancelled<.* · until somebody resumes it or requests an import<.*>Resume</s,
+    );
+    const unoffered = await row('import', { code: 'no-offer', params: {} }, nextMs);
+    assert.match(unoffered, />Cancelled<.*no selected source offers the image/s);
+    assert.doesNotMatch(unoffered, /<form|again in|until somebody/);
+  }));
+
 test('a source is added, its images selected and not selected any more, and it is deleted', () =>
   withRegion(async (place) => {
     const [all, one] = SOURCE_PAGES;

@@ -27,6 +27,7 @@ export const IMAGES = {
     paused: 'Paused',
     cancelling: 'Cancelling',
     cancelled: 'Cancelled',
+    stopped: 'Stopped',
     failed: 'Failed',
     done: 'Ready',
     gone: 'Gone',
@@ -40,6 +41,9 @@ export const IMAGES = {
   rate: (bytesPerSecond: number): string => `${formatSize(bytesPerSecond)}/s`,
   left: (ms: number): string => `${formatDuration(ms)} left`,
   nextTry: (ms: number): string => (ms <= 0 ? 'tries again now' : `tries again in ${formatDuration(ms)}`),
+  /** Of one that was stopped with all others. */
+  resumes: (ms: number): string => (ms <= 0 ? 'continues now' : `continues in ${formatDuration(ms)}`),
+  untilAsked: 'until somebody resumes it or requests an import',
   importNow: 'Import now',
   stopImport: 'Stop import',
   asked: 'The import begins.',
