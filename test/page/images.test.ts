@@ -177,3 +177,77 @@ test('the page of an image follows its import, a pause and its deletion without 
     await live.close();
   }
 });
+
+test('neither buttons nor columns of the list move when the state of an image changes', {
+  skip: missing('chromium'),
+  timeout: 90_000,
+}, async () => {
+  const names = { architecture: 'amd64', subarchitecture: 'generic', label: 'release', serial: '20261101' };
+  const stored = ['bookworm', 'jammy'].map((release): ListedImage => {
+    const facts = { bytes: 170 * MIB, diskBytes: 961 * MIB, sha256: 'a'.repeat(64) };
+    return {
+      ...names,
+      ...facts,
+      os: release === 'jammy' ? 'ubuntu' : 'debian',
+      release,
+      title: 'A system with cloud-init',
+    };
+  });
+  const live = await startRegion({}, { listImages: async () => stored });
+  const browser = await openBrowser();
+  try {
+    const { boot } = live.region.store;
+    const nowMs = live.region.clock.wallTimeMs();
+    const common = { source: 'http://site/', serial: '20261120', title: 'Ubuntu LTS' };
+    const moving = { bytes: 9_950_000, total: 158_900_000, bytesPerSecond: 1_990_000 } as const;
+    const stages: readonly Pick<ImportProgress, 'state' | 'bytes' | 'total' | 'bytesPerSecond' | 'reason'>[] = [
+      { state: 'queued', bytes: 0, total: moving.total },
+      { state: 'connecting', bytes: 0, total: moving.total },
+      { state: 'downloading', ...moving },
+      { state: 'paused', bytes: moving.bytes, total: moving.total },
+      { state: 'failed', bytes: 0, reason: UNSIGNED },
+    ];
+    await signIn(browser, live.origin);
+    await browser.resize(1280, 900);
+    const measured = `JSON.stringify({
+      columns: [...document.querySelectorAll('#images th')].map((one) => one.getBoundingClientRect().x),
+      buttons: [...document.querySelectorAll('#images tr:has(form)')].map((row) => {
+        const [at, of] = [row.querySelector('.acts .button').getBoundingClientRect(), row.getBoundingClientRect()];
+        return [Math.round(at.x), Math.round(at.y - of.y)];
+      }),
+      pills: [...new Set([...document.querySelectorAll('#images .pill')].map((one) => Math.round(one.getBoundingClientRect().x)))],
+    })`;
+    const seen: { columns: readonly number[]; buttons: readonly (readonly number[])[]; pills: readonly number[] }[] =
+      [];
+    for (const stage of stages) {
+      await boot.changeRun({ askedMs: nowMs, begunMs: nowMs });
+      // The second one has a former version.
+      const rows = [NOBLE, 'ubuntu/jammy/amd64/generic/release'].map(
+        (name) => [name, { ...common, ...stage }] as const,
+      );
+      await boot.noteProgress(new Map<string, ImportProgress>(rows), nowMs);
+      await browser.open(`${live.origin}/MAAS/images/`);
+      seen.push(JSON.parse(String(await browser.evaluate(measured))));
+      await picture(browser, `images-${stage.state}-1280`);
+    }
+    const [first] = seen;
+    const versions = "[...document.querySelectorAll('#images td:nth-child(3) > div')].map((one) => one.clientHeight)";
+    assert.ok(Math.min(...((await browser.evaluate(versions)) as number[])) < 30, 'a version has one line');
+    assert.equal(first?.pills.length, 1, 'the states are below each other');
+    assert.equal(new Set(first?.buttons.map(String)).size, 1, 'so are the buttons');
+    assert.equal(first?.buttons.length, 2);
+    assert.ok((first?.buttons[0]?.[0] ?? 0) > (first?.columns[5] ?? 0), 'the buttons are in the last column');
+    for (const [index, one] of seen.entries()) assert.deepEqual(one, first, stages[index]?.state);
+    for (const width of [1180, 1000, 830, 390, 320]) {
+      await browser.resize(width, 844);
+      assert.equal(await browser.evaluate('document.documentElement.scrollWidth <= innerWidth'), true, `${width}`);
+      const cut =
+        "[...document.querySelectorAll('#images td *, #images th')].filter((one) => one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).display !== 'inline').map((one) => one.outerHTML)";
+      assert.deepEqual(await browser.evaluate(cut), [], `${width}`);
+      await picture(browser, `images-failed-${width}`);
+    }
+  } finally {
+    await browser.close();
+    await live.close();
+  }
+});

@@ -72,8 +72,8 @@ function resourceRow(view: View, resource: ListedResource, uses: readonly ImageU
       ? html`<td class="way" colspan="3"><div>${way}</div></td>`
       : html`${cell(columns.size, size, 'fact')}${cell(columns.usedBy, use, 'fact used')}${cell(columns.act, way, 'way')}`;
   return html`
-    <tr><td class="first"><div><a class="name" href="${path}">${resourceTitle(name)}</a>
-    <div class="small">${title}</div></div>${statePill(resource, isRunning)}</td>
+    <tr><td class="first"><div class="titled"><div><a class="name" href="${path}">${resourceTitle(name)}</a>
+    <div class="small">${title}</div></div>${statePill(resource, isRunning)}</div></td>
     ${cell(columns.architecture, subarchitecture === 'generic' ? architecture : `${architecture}/${subarchitecture}`, 'fact')}
     ${cell(columns.version, versions, 'fact')}
     ${rest}
