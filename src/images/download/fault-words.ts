@@ -38,8 +38,13 @@ const WORDS: {
   readonly [Code in keyof AttemptFaultParams]: (params: AttemptFaultParams[Code], next: NextStep) => string;
 } = {
   'no-host': ({ host, said }) => `the name ${host} has no address (${said}): check the name, and the DNS of this host`,
-  unreachable: ({ host, proxy, said }, next) =>
-    `${host} cannot be reached${through(proxy)} (${said}): check the network and the firewall; ${next.again}`,
+  unreachable: ({ host, proxy, said }, next) => {
+    if (!said.includes('ECONNREFUSED'))
+      return `${host} cannot be reached${through(proxy)} (${said}): check the network and the firewall; ${next.again}`;
+    return proxy === ''
+      ? `${host} refused the connection (ECONNREFUSED): check the port, and that its server runs; ${next.again}`
+      : `${host} cannot be reached${through(proxy)} (ECONNREFUSED): check the port of the proxy, and that the proxy runs; ${next.again}`;
+  },
   'connect-late': ({ host, proxy, seconds }, next) =>
     `no connection to ${host}${through(proxy)} within ${seconds} s: check the network and the firewall; ${next.again}`,
   tls: ({ host, said, trouble }) => `no secure connection to ${host} (${said}): ${TLS[trouble]}`,

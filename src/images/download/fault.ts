@@ -22,6 +22,7 @@ export type TlsTrouble = 'expired' | 'name' | 'authority' | 'other';
 export interface AttemptFaultParams {
   /** The name of the host has no address. */
   'no-host': OfHost & Said;
+  /** `said` is the code of the system, if it has one: `ECONNREFUSED` if nothing listens at the port. */
   unreachable: ViaProxy & Said;
   /** No connection within the timeout, which includes TLS and the proxy's tunnel. */
   'connect-late': ViaProxy & { readonly seconds: number };

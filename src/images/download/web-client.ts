@@ -378,5 +378,6 @@ function faultOf(
   }
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return { code: 'no-host', params: { host, said: code } };
   if (isSent || code.startsWith('HPE_')) return { code: 'bad-answer', params: { host, said } };
-  return { code: 'unreachable', params: { host, proxy, said } };
+  // The system's text repeats the address.
+  return { code: 'unreachable', params: { host, proxy, said: /^E[A-Z]+$/.test(code) ? code : said } };
 }

@@ -118,10 +118,13 @@ describe('redirects', () => {
   }
 });
 
-test('a server that cannot be reached is named', async () => {
+test('a server that refuses the connection is named once, with what to check', async () => {
   const { end, sentence } = await fetch('http://127.0.0.1:1/file');
   assert.equal(end, 'unreachable');
-  assert.match(sentence, /^127\.0\.0\.1:1 cannot be reached \(connect ECONNREFUSED/);
+  assert.match(
+    sentence,
+    /^127\.0\.0\.1:1 refused the connection \(ECONNREFUSED\): check the port, and that its server runs; /,
+  );
 });
 
 test('a name without an address is named', async () => {
@@ -347,7 +350,10 @@ describe('an HTTP proxy', () => {
   test('that is away is named with the host', async () => {
     const { end, sentence } = await fetch('http://mirror.example/file', { ...NO_PROXY, http: 'http://127.0.0.1:1' });
     assert.equal(end, 'unreachable');
-    assert.match(sentence, /mirror\.example cannot be reached through the proxy http:\/\/127\.0\.0\.1:1\/ /);
+    assert.match(
+      sentence,
+      /mirror\.example cannot be reached through the proxy http:\/\/127\.0\.0\.1:1\/ \(ECONNREFUSED\): check the port of the proxy/,
+    );
   });
 
   for (const http of [
