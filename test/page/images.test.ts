@@ -205,6 +205,7 @@ test('neither buttons nor columns of the list move when the state of an image ch
       { state: 'connecting', bytes: 0, total: moving.total },
       { state: 'downloading', ...moving },
       { state: 'paused', bytes: moving.bytes, total: moving.total },
+      { state: 'cancelled', bytes: moving.bytes, total: moving.total, reason: { code: 'stopped', params: {} } },
       { state: 'failed', bytes: 0, reason: UNSIGNED },
     ];
     await signIn(browser, live.origin);

@@ -81,7 +81,7 @@ export function statePill(resource: ListedResource, isRunning: boolean): Html {
 export const progressBar = (label: string, bytes: number, total: number): Html =>
   html`<progress aria-label="${label}" max="${total}" value="${Math.min(bytes, total)}"></progress>`;
 
-/** When an import that a person held goes on; empty if it is not held, or just paused. @param nextMs the next run; undefined: none is scheduled */
+/** When an import that a person held continues; empty if it is not held, or just paused. @param nextMs the next run; undefined: none is scheduled */
 function resumption(state: ShownState, isRunning: boolean, nextMs: number | undefined, nowMs: number): string {
   if (state === 'cancelled' && nextMs === undefined) return words.images.untilAsked;
   if (state !== 'stopped') return nextMs === undefined ? '' : words.images.nextTry(nextMs - nowMs);
