@@ -16,6 +16,8 @@ export interface DoctorOptions {
     readonly start: string;
     /** The words that make other commands read the same configuration: ` --config FILE`, or empty. */
     readonly config: string;
+    /** How this rack gets a network: a clause with the command. */
+    readonly network: string;
   };
   /** False: no daemon answers here, so no network is probed. */
   readonly isRunning: boolean;

@@ -59,7 +59,8 @@ export async function examine(options: DoctorOptions): Promise<boolean> {
   for (const text of options.failedAddresses ?? []) tell('region address', 'note', text);
   if (options.unaccepted !== undefined) tell('region', false, options.unaccepted);
   if (options.unserved !== undefined) tell('networks', false, `this rack ${options.unserved}`);
-  else if (config.dhcp.subnets.length === 0) tell('dhcp', 'note', 'no network is managed; nothing to query');
+  else if (config.dhcp.subnets.length === 0)
+    tell('dhcp', 'note', `no network is managed, so no machine is served: ${options.commands.network}`);
   const files = new Map<string, OfferedFile>();
   for (const subnet of config.dhcp.subnets) {
     const { interfaceName, serverAddress } = subnet;

@@ -2,7 +2,7 @@
 // accepts and that `run` serves; it never chooses the interface to the outside unasked.
 
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { appendFileSync, chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
@@ -95,6 +95,51 @@ export function testInit(which: 'short' | 'all'): void {
           assert.match(network, line);
         await assertServes(/^10\.77\.6\.2\d$/);
       });
+
+    for (const [what, options] of [
+      ['reset', []],
+      ...(which === 'all' ? ([['reset --keep-images', ['--keep-images']]] as const) : []),
+    ] as const)
+      test(`after ${what} the command that it names stores the network again, and the rack serves it`, async () => {
+        const first = await init('--yes', '--name', 'first');
+        assert.equal(first.code, 0, first.err);
+        await assertServes(/^10\.77\.6\.(1[6-9]\d|2\d\d)$/);
+        const refused = await init('--yes');
+        assert.match(refused.err, /exists; edit it, or replace it with --force/, 'it has a network');
+        await rack.stop();
+        const reset = await rack.rackboot('reset', '--yes', ...options);
+        assert.equal(reset.code, 0, reset.err);
+        assert.match(reset.out, /^ {2}the networks in the store: br0 10\.77\.6\.0\/24$/m);
+        const named = new RegExp(
+          `^Removed\\. \`sudo node ${PROGRAM} init --config \\S+ (.*)\` stores a network again`,
+          'm',
+        );
+        const [, words] = named.exec(reset.out) ?? [];
+        assert.equal(words, `--interface br0 --state-dir ${rack.stateDir}`, reset.out);
+        await rack.start();
+        const doctor = await rack.rackboot('doctor');
+        assert.match(
+          doctor.out,
+          /^note dhcp: no network is managed, so no machine is served: stop this rack, then `.* init /m,
+        );
+        await rack.stop();
+        const again = await rack.rackboot('init', ...words.split(' '), '--yes');
+        assert.equal(again.code, 0, again.err);
+        assert.match(written(), /^name: "first"$/m, 'the name stays');
+        await assertServes(/^10\.77\.6\.(1[6-9]\d|2\d\d)$/);
+      });
+
+    test('after a reset, init does not replace a file that a person has changed, and the named commands put the networks back', async () => {
+      assert.equal((await init('--yes')).code, 0);
+      appendFileSync(rack.configFile, '# mine\n');
+      const reset = await rack.rackboot('reset', '--yes');
+      assert.match(reset.out, /These commands put the networks of the store back:/);
+      const [, key = '', value = ''] = /config set --config \S+ (\S+) '(.*)'$/m.exec(reset.out) ?? [];
+      assert.match((await init('--yes')).err, /exists; edit it, or replace it with --force/);
+      const set = await rack.rackboot('config', 'set', key, value);
+      assert.equal(set.code, 0, `${reset.out}${set.err}`);
+      await assertServes(/^10\.77\.6\.(1[6-9]\d|2\d\d)$/);
+    });
 
     test('every fault is reported, and nothing is written', async () => {
       const ended = await init('--yes', '--low', '10.77.6.50', '--high', '10.77.6.40', '--router', '10.77.9.1');

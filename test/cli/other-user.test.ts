@@ -174,7 +174,7 @@ test('a boot tree that this user may not read is a note of doctor: neither fine 
     await examine({
       config,
       isRunning: true,
-      commands: { start: 'sudo rackboot run', config: '' },
+      commands: { start: 'sudo rackboot run', config: '', network: '' },
       xid: 1,
       onFinding: (finding) => void findings.push(finding),
     });

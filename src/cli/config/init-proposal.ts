@@ -137,11 +137,24 @@ function renderRemoteConfig(answers: InitAnswers, region: string): string {
   ].join('\n')}\n${stringify(values)}`;
 }
 
-/** The configuration file for these answers: name, state directory, listeners. */
+/** The configuration file for these answers. */
 export function renderConfig(answers: InitAnswers): string {
   const { name, stateDir, proposal, region } = answers;
-  if (region !== undefined) return renderRemoteConfig(answers, region);
-  const address = formatIpv4(proposal.address);
+  return region === undefined
+    ? renderFile({ name, stateDir, address: proposal.address })
+    : renderRemoteConfig(answers, region);
+}
+
+/** The file of a rack with its own region: name, state directory, listeners. */
+export function renderFile({
+  name,
+  stateDir,
+  address,
+}: {
+  readonly name: string;
+  readonly stateDir: string;
+  readonly address: Ipv4;
+}): string {
   return `${[
     '# Rackboot. Every key is explained in config/rackboot.yaml; check a change with `rackboot check --diff`.',
     '#',
@@ -150,7 +163,7 @@ export function renderConfig(answers: InitAnswers): string {
     `name: ${JSON.stringify(name)}`,
     `state_dir: ${JSON.stringify(stateDir)}`,
     'region:',
-    `  listen: ["127.0.0.1:${REGION_PORT}", "${address}:${REGION_PORT}"]   # the API and the page`,
+    `  listen: ["127.0.0.1:${REGION_PORT}", "${formatIpv4(address)}:${REGION_PORT}"]   # the API and the page`,
     "# DHCP, TFTP, DNS and HTTP listen on this rack's address in every network of the store.",
   ].join('\n')}\n`;
 }

@@ -27,9 +27,11 @@ import { readInterfaces } from '../../net/present-interfaces.ts';
 import { RACK_CONFIG } from '../../region/config.ts';
 import { sentenceOf } from '../../region/words/refusal.ts';
 import { missingProgramLines } from '../machines/power-programs.ts';
+import { cachedSettings } from '../terminal/config-in-force.ts';
 import { print } from '../terminal/output.ts';
 import { openPrompt } from '../terminal/prompt.ts';
 import { type Candidate, describeCandidate, findCandidates, unknownInterfaceText } from './init-candidates.ts';
+import { findInitFile } from './init-file.ts';
 import { answeredText, askForServers, bewareText, chooseText, type WireAnswer } from './init-probe.ts';
 import { type InitAnswers, proposeAlongside, renderConfig, settingsOf } from './init-proposal.ts';
 import { type Answers, FIELDS, type Field, interview, type Mistake } from './init-questions.ts';
@@ -60,9 +62,10 @@ interface InitFlags {
 }
 
 /** Writes the configuration and stores the network. @throws RackError `bad-argument`, `already-exists`, `store-unwritable`, `cancelled`. */
-export async function initConfig(flags: InitFlags): Promise<void> {
-  const candidates = findCandidates(flags.interface);
+export async function initConfig(given: InitFlags): Promise<void> {
+  const candidates = findCandidates(given.interface);
   // Before the questions, because answers that cannot be written are wasted.
+  const flags = repeatOwn(given);
   refuseUnwritable(flags);
   refuseRegion(flags);
   const isAsked = !flags.yes && process.stdin.isTTY === true;
@@ -249,9 +252,17 @@ function refuseRegion({ region }: InitFlags): void {
   );
 }
 
-/** @throws RackError `already-exists`, `store-unwritable` */
+/** Replaces the file of an earlier `init` if the store has no network, as after `reset`. Its name stays. @throws RackError `already-exists` */
+function repeatOwn(flags: InitFlags): InitFlags {
+  const { config, stateDir, name } = flags;
+  if (flags.force || !existsSync(config)) return flags;
+  const former = findInitFile(config);
+  if (former?.stateDir !== stateDir || INTERFACES_KEY in cachedSettings(stateDir)) throw existsAlready(config);
+  return { ...flags, name: name ?? former.name, force: true };
+}
+
+/** @throws RackError `store-unwritable` */
 function refuseUnwritable(flags: InitFlags): void {
-  if (existsSync(flags.config) && !flags.force) throw existsAlready(flags.config);
   for (const place of [flags.config, flags.stateDir]) {
     const found = nearestExisting(place);
     try {

@@ -7,26 +7,25 @@
 // 3. It lists everything that it will remove, and asks. Without a terminal it needs --yes. If any of it has changed after that, it removes nothing.
 // 4. The packages that commands keep for further images belong to the host, not to a configuration. They go with the images, and the
 //    question says who else uses them.
-// 5. The networks of this rack that the store has are removed, too. At the end it prints the commands that store them again.
+// 5. The networks that only the store has go with it: the output names them, and the commands that set them up again.
 // 6. If it is killed halfway, a second call continues: the lock's file is removed last.
 
 import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { shellWord } from '../../clean-text.ts';
 import { loadPlace, readConfigFile, readConfigText } from '../../config/config-file.ts';
 import { loadStorePlace, type RegionStorePlace } from '../../config/region-store.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { ownershipRemedy } from '../../files/ownership.ts';
 import { seenStats } from '../../files/seen-stats.ts';
-import { findSetting, INTERFACES_KEY, interfacesOf, nameOf, valueAt } from '../../machines/settings.ts';
+import { valueAt } from '../../machines/settings.ts';
 import { postgresPlace } from '../../region-process/open-store.ts';
 import { CONFIGURED, lockState } from '../../store/state-lock.ts';
 import { isInside, realPath } from '../images/image-tree.ts';
 import { packageCache } from '../terminal/cache-place.ts';
-import { cachedSettings } from '../terminal/config-in-force.ts';
 import { confirmOnTerminal } from '../terminal/confirmation.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
+import { afterReset, findNetworks, type NetworksOfRack } from './reset-networks.ts';
 import { sharesOf, type TreeShares } from './reset-tree.ts';
 
 interface ResetFlags {
@@ -65,19 +64,20 @@ const LOCK = /^rack\.lock(?:-journal)?$/;
 
 /** Removes everything. @returns 0 @throws RackError `already-running`, `cancelled`, `bad-argument`, `store-unwritable` */
 export async function reset(flags: ResetFlags): Promise<number> {
-  const { stateDir, store, tree, networks } = placesOf(flags.config);
+  const { stateDir, store, tree } = placesOf(flags.config);
+  const networks = findNetworks(flags.config, stateDir);
   const lock = existsSync(stateDir) ? lockState(stateDir, CONFIGURED) : undefined;
   try {
     const { doomed, others } = look(flags, stateDir, tree);
     const isDatabase = store.kind === 'postgresql';
-    const database = isDatabase ? store.url : undefined;
-    if (!flags.json) announce(doomed, networks, database, flags.keepImages ? tree : undefined);
+    if (!flags.json)
+      announce(doomed, networks, isDatabase ? store.url : undefined, flags.keepImages ? tree : undefined);
     if (doomed.length > 0 || isDatabase) await ask(flags.yes);
     assertSame(doomed, look(flags, stateDir, tree).doomed);
     if (isDatabase) await emptyDatabase(store);
     for (const { path } of doomed) await remove(path);
     for (const name of namesIn(stateDir).filter((one) => LOCK.test(one))) await remove(join(stateDir, name));
-    report(flags.json, doomed, networks, others);
+    report(flags.json, { doomed, others }, networks);
   } finally {
     lock?.release();
   }
@@ -105,19 +105,11 @@ function assertSame(listed: readonly Doomed[], now: readonly Doomed[]): void {
   throw new RackError('cancelled', text);
 }
 
-/** A network that this rack serves, and that only the region's store has. */
-interface StoredNetwork {
-  readonly name: string;
-  /** As `config set` reads it. */
-  readonly value: string;
-}
-
 interface Places {
   readonly stateDir: string;
   readonly store: RegionStorePlace;
   /** The boot tree with the images. */
   readonly tree: string;
-  readonly networks: readonly StoredNetwork[];
 }
 
 /** The rest of the file may be invalid. @throws RackError `config-unreadable`, `config-invalid` */
@@ -128,16 +120,7 @@ function placesOf(file: string): Places {
   const written = valueAt(values, 'boot.tree');
   const tree = typeof written === 'string' ? resolve(written) : join(stateDir, 'boot');
   const isRemote = valueAt(values, 'region.mode') === 'remote';
-  if (isRemote) return { stateDir, tree, store: { kind: 'sqlite' }, networks: [] };
-  return { stateDir, tree, store: loadStorePlace(file).store, networks: storedNetworks(stateDir) };
-}
-
-function storedNetworks(stateDir: string): readonly StoredNetwork[] {
-  const settings = cachedSettings(stateDir);
-  return interfacesOf(settings).map((entry) => {
-    const name = nameOf(entry);
-    return { name, value: JSON.stringify(findSetting(settings, `${INTERFACES_KEY}.${name}`)) };
-  });
+  return { stateDir, tree, store: isRemote ? { kind: 'sqlite' } : loadStorePlace(file).store };
 }
 
 const namesIn = (directory: string): readonly string[] =>
@@ -215,7 +198,7 @@ const othersIn = (stateDir: string, tree: string): readonly string[] =>
 
 function announce(
   doomed: readonly Doomed[],
-  networks: readonly StoredNetwork[],
+  { stored }: NetworksOfRack,
   database: string | undefined,
   kept: string | undefined,
 ): void {
@@ -230,8 +213,8 @@ function announce(
     const bytes = list.reduce((sum, one) => sum + one.bytes, 0);
     print(`  ${where} (${formatBytes(bytes)}): ${list.map(({ path }) => basename(path)).join(', ')}`);
   }
-  if (networks.length > 0) print(`  the networks that the store has: ${networks.map(({ name }) => name).join(', ')}`);
   if (database !== undefined) print(`  every table of the region in ${database}`);
+  if (stored.length > 0) print(`  the networks in the store: ${stored.map(({ text }) => text).join(', ')}`);
   if (kept !== undefined && existsSync(kept)) print(`The images in ${kept} stay.`);
   if (kept !== undefined && packagesKept().length > 0) print(`The packages in ${packageCache()} stay.`);
   print(
@@ -271,19 +254,8 @@ const unremovable = (path: string, cause: unknown): RackError =>
     { cause },
   );
 
-function report(
-  json: boolean,
-  doomed: readonly Doomed[],
-  networks: readonly StoredNetwork[],
-  others: readonly string[],
-): void {
+function report(json: boolean, { doomed, others }: Found, networks: NetworksOfRack): void {
   if (json) printJson({ removed: doomed.map(({ path, bytes }) => ({ path, bytes })), left: others });
-  else if (doomed.length > 0)
-    print('Removed. `rackboot run` starts as on its first day; `rackboot createadmin` creates the first account.');
-  if (json) return;
-  for (const { name, value } of networks)
-    print(
-      `The network ${name} is removed. \`rackboot config set ${INTERFACES_KEY}.${name} ${shellWord(value)}\` stores it again.`,
-    );
-  if (others.length > 0) print(`Left, because they are not Rackboot's: ${others.join(', ')}`);
+  else if (doomed.length > 0) for (const line of afterReset(networks)) print(line);
+  if (!json && others.length > 0) print(`Left, because they are not Rackboot's: ${others.join(', ')}`);
 }

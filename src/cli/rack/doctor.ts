@@ -3,6 +3,7 @@
 
 import { z } from 'zod';
 import { systemClock } from '../../clock.ts';
+import type { RackConfig } from '../../config/rack-config.ts';
 import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { configWords, startCommand } from '../../control/start-command.ts';
 import { examine } from '../../doctor/doctor.ts';
@@ -10,7 +11,9 @@ import type { Finding } from '../../doctor/finding.ts';
 import { type RunningFacts, readHostFacts, readListeners } from '../../doctor/host-facts.ts';
 import { RackError } from '../../errors.ts';
 import { LAB_NAMESPACE } from '../../lab/namespace.ts';
+import { INTERFACES_KEY } from '../../machines/settings.ts';
 import { enterNamespaceOf } from '../../net/linux/network-namespace.ts';
+import { findInitFile } from '../config/init-file.ts';
 import { isApart } from '../region/status-lines.ts';
 import { findConfig } from '../terminal/config-in-force.ts';
 import { print, printJson } from '../terminal/output.ts';
@@ -69,7 +72,7 @@ export async function runDoctor(file: string, { outsideName, fixHint, json }: Do
   const isWell = await examine({
     config,
     outsideName,
-    commands: { start: startWords(file), config: configWords(file) },
+    commands: { start: startWords(file), config: configWords(file), network: networkWords(file, config) },
     isRunning: running !== 'none',
     host: fixHint ? readHostFacts(config, await runningFacts(config.stateDir, running)) : undefined,
     notes: typeof running === 'string' ? undefined : running.noted,
@@ -91,6 +94,14 @@ export async function runDoctor(file: string, { outsideName, fixHint, json }: Do
   if (json) printJson({ healthy, findings });
   else print(healthy ? 'All is well.' : 'Something is wrong: see the lines marked BAD.');
   return healthy ? 0 : 1;
+}
+
+/** How the rack gets its first network. `init` stores it without the daemon, which would not learn of it. */
+function networkWords(file: string, { uplink }: RackConfig): string {
+  if (uplink.mode === 'remote')
+    return `write one into ${file} (cluster_interfaces), or store it on the host of the region`;
+  if (findInitFile(file) !== undefined) return 'stop this rack, then `sudo rackboot init` stores one';
+  return `\`sudo rackboot config set ${INTERFACES_KEY}.NAME VALUE\` stores one: docs/networks.md`;
 }
 
 /** The command that starts the rack, and for a unit the command that shows why it stopped. */
