@@ -7,7 +7,7 @@
 
 import { existsSync, type Stats } from 'node:fs';
 import { chmod, open, readdir, rm, stat } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { newUuid } from '../clock.ts';
 import { RackError } from '../errors.ts';
 import { seenEntry } from '../files/seen-stats.ts';
@@ -20,6 +20,7 @@ import {
   readImages,
   type StoredImage,
 } from './image-store.ts';
+import { removeEmpty } from './publication.ts';
 import { asStoreError } from './store-error.ts';
 import { whileStoreLocked } from './stored-blob.ts';
 
@@ -134,6 +135,7 @@ async function deleteUnneeded({ tree, paths, images, known, isDue }: Unneeded): 
       if (facts?.isFile() !== true || needed.has(name) || !isDue(name, facts)) continue;
       await keep(path);
       await rm(path, { force: true });
+      await removeEmpty([dirname(path)]);
       freed += facts.size;
     }
     return freed;

@@ -2,7 +2,7 @@
 // whole. Whole directories: directory-publication.ts.
 
 import { createHash } from 'node:crypto';
-import { chmod, constants, mkdir, open, rename, rm } from 'node:fs/promises';
+import { chmod, constants, mkdir, open, rename, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { newUuid } from '../clock.ts';
 import { osErrorCode } from '../errors.ts';
@@ -83,6 +83,15 @@ export async function makeDirectories(path: string): Promise<void> {
   const first = await mkdir(path, { recursive: true });
   if (first === undefined) return;
   for (let made = path; made.length >= first.length; made = dirname(made)) await chmod(made, 0o755);
+}
+
+/** Removes directories, in this order, up to the first that has an entry or cannot be removed: an empty one does no harm. */
+export async function removeEmpty(directories: readonly string[]): Promise<void> {
+  try {
+    for (const path of directories) await rmdir(path);
+  } catch (error) {
+    if (osErrorCode(error) === undefined) throw error;
+  }
 }
 
 /** Writes a new file, and returns when it is on disk. */

@@ -131,7 +131,10 @@ export async function replaceBlob(
     if (how === 'link' || seenEntry(blob)?.isDirectory() === true) await rm(blob, { recursive: true, force: true });
     await (how === 'link' ? link(from, blob) : rename(from, blob));
   });
-  await syncDirectory(dirname(blob));
+  await syncDirectory(dirname(blob)).catch((error: unknown) => {
+    // A removal has taken the file: the publication misses it.
+    if (osErrorCode(error) !== 'ENOENT') throw error;
+  });
 }
 
 /**

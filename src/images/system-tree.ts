@@ -15,14 +15,14 @@
 // 5. A directory or a file that a person put in the place of a link stays, and so does everything behind a link to a directory.
 
 import { createHash } from 'node:crypto';
-import { chmod, readdir, rm, rmdir } from 'node:fs/promises';
+import { chmod, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { osErrorCode, RackError } from '../errors.ts';
+import { RackError } from '../errors.ts';
 import { seenEntry } from '../files/seen-stats.ts';
 import { publishDirectory, publishLink, replacesAll, UNFINISHED_END } from './directory-publication.ts';
 import { lockBriefly } from './file-lock.ts';
 import { blobPath, hasBlob, isSameName, readImages, type StoredImage } from './image-store.ts';
-import { makeDirectories } from './publication.ts';
+import { makeDirectories, removeEmpty } from './publication.ts';
 import { makeRealDirectory } from './stored-blob.ts';
 import { kernelNames, type StoredSystem } from './stored-system.ts';
 import { linkProblem } from './tree-place.ts';
@@ -76,18 +76,13 @@ async function makeLinks(tree: string, systems: readonly StoredImage[]): Promise
   }
 }
 
-/** Removes a link, and the directories above it in which nothing else is. */
+/** Removes a link, and the directories above it in which nothing else is. All links are made under the same lock. */
 async function removeLink(tree: string, place: string): Promise<void> {
   if (seenEntry(join(tree, place)) === undefined) return;
   await rm(join(tree, place), { force: true });
-  for (let above = dirname(place); above !== '.'; above = dirname(above)) {
-    try {
-      await rmdir(join(tree, above));
-    } catch (error) {
-      if (['ENOTEMPTY', 'EEXIST'].includes(osErrorCode(error) ?? '')) return;
-      throw error;
-    }
-  }
+  const above = [dirname(place)];
+  for (let next = dirname(place); dirname(next) !== '.'; next = dirname(next)) above.push(dirname(next));
+  await removeEmpty(above.map((path) => join(tree, path)));
 }
 
 /**

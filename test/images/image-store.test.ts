@@ -294,7 +294,7 @@ describe('the image store', () => {
     assert.equal(await removeImages(tree, [one], DAY, { isKnown: true }), 0);
     assert.equal(findStoredImage(tree, NAME)?.label, 'daily');
     assert.equal(await removeImages(tree, [other], DAY, { isKnown: true }), disk.length);
-    assert.equal(existsSync(join(tree, blobPath(one.sha256, 'raw'))), false);
+    assert.equal(existsSync(dirname(join(tree, blobPath(one.sha256, 'raw')))), false, 'nor its directory');
     assert.deepEqual(readImages(tree).images, []);
   });
 

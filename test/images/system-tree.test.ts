@@ -134,6 +134,20 @@ test('after its removal a system has no names, and a machine that boots finds it
   assert.equal(existsSync(join(tree, booting)), false);
 });
 
+test('the empty directories of a removed system go with it, and others stay', async () => {
+  const [image, other] = [await add('20261015'), join(tree, 'ubuntu/amd64/generic/mine')];
+  mkdirSync(other);
+  await remove(image, true);
+  assert.deepEqual(readdirSync(join(tree, 'ubuntu'), { recursive: true }).map(String).toSorted(), [
+    'amd64',
+    'amd64/generic',
+    'amd64/generic/mine',
+  ]);
+  rmSync(join(tree, 'ubuntu'), { recursive: true });
+  await remove(await add('20261101'), true);
+  assert.deepEqual(readdirSync(tree), ['images']);
+});
+
 test('a system that is removed, cleaned and imported again and again has the same directory', async () => {
   const image = await add('20261015');
   const booting = led();

@@ -38,10 +38,13 @@ const STORED_FILE = new RegExp(
 );
 /** Its directories: manifests, downloads, uploads, damaged copies, and dates of documents. */
 const STORED_DIRECTORY = /^images\/\.(?:manifests|downloads|uploads|damaged|seen)$/;
-/** Directories that Rackboot makes, and that are Rackboot's even if they are empty: of the store, of its links, and of parts. */
-const OWN_LEVEL = new RegExp(
-  `^(?:images(?:/(?:[0-9a-f]{2}|systems(?:/[^/]+-[0-9a-f]{12})?))?|[^/]+/${CPU}/[^/]+/[^/]+|${LOADER}(?:/[^/]+)?|${CPU}(?:/generic(?:/[^/]+)?)?)$`,
-);
+/** Directories that Rackboot makes, and that are Rackboot's even if they are empty: of the store, of its links, of boot loaders, and of installers. */
+const OWN_LEVELS = [
+  /^images(?:\/(?:[0-9a-f]{2}|systems(?:\/[^/]+-[0-9a-f]{12})?))?$/,
+  new RegExp(`^[^/]+/${CPU}/[^/]+/[^/]+$`),
+  new RegExp(`^${LOADER}(?:/[^/]+)?$`),
+  new RegExp(`^${CPU}(?:/generic(?:/[^/]+)?)?$`),
+];
 /** A file of a system, even of one whose directory is unfinished. */
 const SYSTEM_FILE = new RegExp(`^images/systems/\\.?[^/]+-[0-9a-f]{12}(?:${UNFINISHED_END})?/(?<file>[^/]+)$`);
 /** A directory that is not in its place, where Rackboot publishes one. */
@@ -93,7 +96,7 @@ function judge(tree: string, path: string, named: ReadonlyMap<string, Named>): T
   const inside = entriesIn(tree, path).map((one) => judge(tree, `${path}/${one}`, files));
   const own = inside.flatMap((one) => one.own);
   const others = inside.flatMap((one) => one.others);
-  const isEmptied = inside.length === 0 && OWN_LEVEL.test(path);
+  const isEmptied = inside.length === 0 && OWN_LEVELS.some((level) => level.test(path));
   if (own.length === 0 && !isEmptied) return { own, others: [path] };
   return others.length === 0 ? { own: [path], others } : { own, others };
 }

@@ -83,8 +83,12 @@ test('a tree of Rackboot alone goes whole, even if it is empty, and a linked sto
     assert.deepEqual(shares(), [['amd64', 'images'], []]);
   });
   withTree([], (tree, shares) => {
-    for (const path of ['images/ab', 'images/systems', 'photos']) mkdirSync(join(tree, path), { recursive: true });
-    assert.deepEqual(shares(), [['images'], ['photos']]);
+    const own = ['images/ab', 'images/systems', 'custom/amd64/generic/site', 'ubuntu/amd64/ga-24.04/noble'];
+    for (const path of [...own, 'photos', 'ubuntu/2026/may']) mkdirSync(join(tree, path), { recursive: true });
+    assert.deepEqual(shares(), [
+      ['custom', 'images', 'ubuntu/amd64'],
+      ['photos', 'ubuntu/2026'],
+    ]);
   });
   withTree([], (tree, shares) => {
     symlinkSync('/srv', join(tree, 'images'));
