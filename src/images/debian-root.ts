@@ -219,23 +219,29 @@ const FOREIGN = /can neither be executed natively nor via qemu/;
 const ELSEWHERE =
   'this host refuses the namespaces that the build needs, as in a chroot or a container: run it on a host of its own, or in a virtual machine';
 
-function buildOptions({ release, arch, epochSeconds, onProgress }: DebianRequest): ProgramOptions {
+/** The error of apt where the mirrors answer and lack the release. If they do not answer, it is another. */
+const NO_RELEASE = /does not have a Release file/;
+
+/** The remedy for the errors of a build, in one line. */
+export function buildRemedy(why: string, { release, arch }: Pick<DebianRequest, 'release' | 'arch'>): string {
   const install = 'sudo apt-get install qemu-user-static binfmt-support arch-test';
   const foreign = arch !== hostArchitecture() ? `. For ${arch} it also needs: ${install}` : '';
   const rootless = isRoot()
     ? ''
     : '. Without root it needs the package uidmap and a range for this user in /etc/subuid; or run this as root';
+  if (UNSHARE.test(why)) return ELSEWHERE;
+  if (FOREIGN.test(why)) return `to run the programs of ${arch} here: ${install}`;
+  if (NO_RELEASE.test(why)) return `check the name ${release}, or name mirrors that have this release with --mirror`;
+  return `check that this host reaches the mirrors, or name others with --mirror${foreign}${rootless}`;
+}
+
+function buildOptions({ release, arch, epochSeconds, onProgress }: DebianRequest): ProgramOptions {
   const progress = new DebianProgress();
   return {
     package: MMDEBSTRAP,
     environment: { SOURCE_DATE_EPOCH: String(epochSeconds), DEBIAN_FRONTEND: 'noninteractive' },
     task: `building Debian ${release}`,
-    remedy: (why) =>
-      UNSHARE.test(why)
-        ? ELSEWHERE
-        : FOREIGN.test(why)
-          ? `to run the programs of ${arch} here: ${install}`
-          : `check that this host reaches the mirrors, or name others with --mirror${foreign}${rootless}`,
+    remedy: (why) => buildRemedy(why, { release, arch }),
     minutesMax: BUILD_MINUTES_MAX,
     onLine: (line) => {
       const news = progress.read(line);

@@ -15,11 +15,12 @@ export type TreeContent = 'amd64' | 'arm64' | 'amd64-installer' | 'arm64-install
 
 const RELEASE = 'bookworm';
 
-const CACHE = join(cachePlace(), 'rackboot-lab');
+/** The directory that keeps the trees. */
+export const BOOT_TREES = join(cachePlace(), 'rackboot-lab');
 
 /** True if the tree is already built. */
 export const hasBootTree = (content: TreeContent = 'amd64'): boolean =>
-  existsSync(join(CACHE, `boot-${content}-${sourcesHash()}`));
+  existsSync(join(BOOT_TREES, `boot-${content}-${sourcesHash()}`));
 
 /**
  * Returns a tree with `ARCH/generic/bookworm/commissioning` or `install` and the loaders of that architecture; builds it if missing. A
@@ -29,9 +30,9 @@ export async function cachedBootTree(
   onProgress: (text: string) => void,
   content: TreeContent = 'amd64',
 ): Promise<string> {
-  const tree = join(CACHE, `boot-${content}-${sourcesHash()}`);
+  const tree = join(BOOT_TREES, `boot-${content}-${sourcesHash()}`);
   if (existsSync(tree)) return tree;
-  mkdirSync(CACHE, { recursive: true });
+  mkdirSync(BOOT_TREES, { recursive: true });
   const part = `${tree}.part-${process.pid}`;
   const workDir = `${part}-work`;
   const clean = (): void => {

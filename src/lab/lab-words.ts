@@ -154,7 +154,7 @@ export function virtualSteps(
     '                (read-only; you need not sign in)',
     '  Log in:       impossible: the virtual machine is off, and its disk is blank.',
     '                A machine that you deploy lets in the SSH keys of its owner: ssh debian@ADDRESS',
-    `  Its console:  ${console}`,
+    `  Its console:  sudo less ${console}`,
     '  In another terminal, in this directory:',
     `    Look      ${run} machines show ${machine} ${which}`,
     `    Its boot  ${run} trace ${machine} ${which}`,
@@ -169,6 +169,12 @@ export function virtualSteps(
 /** The last line: what was removed. */
 export function removedWords(machines: number, racks: number, directory: string): string {
   return `The lab has ended. Removed: ${count(racks, 'rack')}, ${count(machines, 'simulated machine')} and ${directory}. Nothing is left.`;
+}
+
+/** The last line of the lab with a virtual machine. @param kept the directory of the boot environment; undefined: none was built */
+export function virtualRemovedWords(parts: readonly string[], kept: string | undefined): string {
+  const next = kept === undefined ? '' : ` Kept for the next time: ${kept}, which you may remove (sudo rm -r).`;
+  return `The lab has ended. Removed: ${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}.${next}`;
 }
 
 /** The progress line of a hall. */

@@ -10,13 +10,13 @@ import { ownProgram } from '../control/own-program.ts';
 import { RackError } from '../errors.ts';
 import { makeTemporaryDirectory } from '../files/temporary-directory.ts';
 import { CONTROL_SOCKET } from '../http/config.ts';
-import { cachedBootTree, hasBootTree } from './boot-tree.ts';
+import { BOOT_TREES, cachedBootTree, hasBootTree } from './boot-tree.ts';
 import { DaemonProcess, type LogLine } from './daemon-process.ts';
 import { Enlistment } from './enlistment.ts';
 import { tellEvents } from './lab-events.ts';
 import { LAB_DIRECTORY } from './lab-files.ts';
 import { checkPort } from './lab-ports.ts';
-import { rackWords, virtualSteps } from './lab-words.ts';
+import { rackWords, virtualRemovedWords, virtualSteps } from './lab-words.ts';
 import { BRIDGE, LAB_NAMESPACE, LabNamespace } from './namespace.ts';
 import type { Narrator } from './narrator.ts';
 import { VirtualMachine, VM_PACKAGES } from './virtual-machine.ts';
@@ -137,7 +137,7 @@ export async function runVirtualLab(
       'lab',
       code === 0
         ? 'The machine reported itself and powered off.'
-        : `The machine ended with code ${code}: ${machine.consolePath}`,
+        : `The machine ended with code ${code}: sudo less ${machine.consolePath}`,
     );
     const pageUrl = `http://127.0.0.1:${REGION_PORT}/MAAS/`;
     if (code === 0)
@@ -157,7 +157,8 @@ export async function runVirtualLab(
     page?.closeAllConnections();
     namespace.remove();
     rmSync(directory, { recursive: true, force: true });
-    const parts = [daemon === undefined ? '' : 'its rack, ', machine === undefined ? '' : 'its machine, '].join('');
-    narrator.tell('lab', `The lab has ended. Removed: ${parts}its network and ${directory}.`);
+    const parts = [...(daemon === undefined ? [] : ['its rack']), ...(machine === undefined ? [] : ['its machine'])];
+    const kept = hasBootTree() ? BOOT_TREES : undefined;
+    narrator.tell('lab', virtualRemovedWords([...parts, 'its network', directory], kept));
   }
 }

@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { parseSize } from '../../src/cli/images/debian-image.ts';
 import { formatUuid, makeBootDisk } from '../../src/images/boot-disk.ts';
-import { checkDebianRequest, DEBIAN_PLATFORMS } from '../../src/images/debian-root.ts';
+import { buildRemedy, checkDebianRequest, DEBIAN_PLATFORMS } from '../../src/images/debian-root.ts';
 import { findPartitionTable } from '../../src/images/disk-image.ts';
 import { ext4Facts, ext4File } from '../support/ext4-disk.ts';
 import { missing } from '../support/needs.ts';
@@ -23,6 +23,22 @@ test('a valid image passes: packages by name, mirrors by address or as lines', (
   const mirrors = ['http://mirror.example/debian', 'deb [trusted=yes] https://mirror.example:3142/debian trixie main'];
   assert.equal(checkDebianRequest({ ...WANTED, packages, mirrors }), DEBIAN_PLATFORMS.get('amd64'));
 });
+
+for (const [name, why, remedy] of [
+  [
+    'mirrors that lack the release',
+    "The repository 'http://mirror.example/debian nosuch Release' does not have a Release file",
+    /^check the name nosuch, or name mirrors that have this release with --mirror$/,
+  ],
+  [
+    'mirrors that do not answer',
+    'Failed to fetch http://mirror.example/debian/dists/nosuch/InRelease Could not connect to mirror.example:80',
+    /^check that this host reaches the mirrors/,
+  ],
+] as const)
+  test(`${name} have their own remedy`, () => {
+    assert.match(buildRemedy(why, { release: 'nosuch', arch: 'amd64' }), remedy);
+  });
 
 const refused: readonly (readonly [string, Partial<typeof WANTED> | object, RegExp])[] = [
   ['an unknown architecture', { arch: 'sparc' }, /"sparc"; use one of amd64, arm64/],

@@ -11,6 +11,7 @@ import {
   rackWords,
   removedWords,
   stepWords,
+  virtualRemovedWords,
   virtualSteps,
 } from '../../src/lab/lab-words.ts';
 import type { MachineStep } from '../../src/lab/machine-actions.ts';
@@ -128,7 +129,7 @@ test('the suggestions with a virtual machine name the page, which needs no passw
   assert.ok(lines.includes(`    Check     sudo node bin/rackboot.js doctor --config ${configFile}`));
   assert.match(
     lines.join('\n'),
-    /impossible: the virtual machine is off, and its disk is blank.*SSH keys of its owner: ssh debian@ADDRESS.*machine\.console/s,
+    /impossible: the virtual machine is off, and its disk is blank.*SSH keys of its owner: ssh debian@ADDRESS.*sudo less \/tmp\/lab\/machine\.console/s,
   );
   assert.ok(lines.includes('Ctrl-C ends the lab and removes everything.'));
 });
@@ -143,6 +144,11 @@ test('nouns agree with their counts', () => {
   assert.match(openingWords(1, 1), /: a real rack and 1 simulated machine\./);
   assert.match(openingWords(40, 2), /: 2 real racks and 40 simulated machines\./);
   assert.match(removedWords(40, 2, '/tmp/x'), /Removed: 2 racks, 40 simulated machines and \/tmp\/x\./);
+  assert.equal(
+    virtualRemovedWords(['its rack', 'its network', '/tmp/x'], '/var/cache/y'),
+    'The lab has ended. Removed: its rack, its network and /tmp/x. Kept for the next time: /var/cache/y, which you may remove (sudo rm -r).',
+  );
+  assert.match(virtualRemovedWords(['its network', '/tmp/x'], undefined), /Removed: its network and \/tmp\/x\.$/);
   assert.equal(hallWords(1, 40), '1 of 40 machines has reached its planned state');
 });
 

@@ -20,6 +20,7 @@ import { chooseImages } from '../streams/selection.ts';
 import { decodeStreamIndex, judgeDocument } from '../streams/stream-index.ts';
 import type { StreamFile, StreamImage } from '../streams/stream-products.ts';
 import type { TagFilter } from '../streams/tag-filter.ts';
+import { tagOf } from '../streams/tags.ts';
 
 /** The chosen part of a site. */
 export interface MirrorRequest {
@@ -53,9 +54,14 @@ export interface MirrorPlan {
   /** In the order in which they are published: the index last. */
   readonly documents: readonly MirrorDocument[];
   readonly images: number;
+  /** If no image is chosen: the filters that match none by themselves, with values that the site has. */
+  readonly unmatched: readonly string[];
   readonly problems: readonly string[];
 }
 
+/** How many values of a filter's tag are read, and how many a message shows. */
+const VALUES_MAX = 1000;
+const VALUES_SHOWN = 20;
 const INDEX = 'streams/v1/index.sjson';
 const KEYS: KeyPlace = { keyUrl: undefined, fingerprints: undefined };
 
@@ -80,6 +86,7 @@ export async function planMirror(
   if (!index.ok) throw reader.failure(source.index, describeDocumentFault(index.fault));
   const indexDocuments = reader.taken();
   const images: StreamImage[] = [];
+  const tried = request.filters.map((filter) => new TriedFilter(filter));
   // Entries may share a document.
   for (const [path, entries] of Map.groupBy(index.value.entries, (entry) => entry.path)) {
     const products = decodeStreamProducts(await reader.read(path));
@@ -89,9 +96,46 @@ export async function planMirror(
     if (wrong !== undefined) throw reader.failure(path, wrong);
     const wishes = { selections: [], filters: request.filters, ftypes: [], versions: request.versions };
     images.push(...chooseImages(products.value.products, wishes));
+    const files = products.value.products.flatMap((product) => product.images.flatMap((image) => image.files));
+    if (images.length === 0) for (const one of tried) one.note(files);
   }
+  const unmatched = images.length > 0 ? [] : tried.flatMap((one) => one.describe() ?? []);
   const documents = [...reader.taken(), ...indexDocuments];
-  return { ...planFiles(source, images, new Set(documents.map(({ path }) => path))), documents, images: images.length };
+  return {
+    ...planFiles(source, images, new Set(documents.map(({ path }) => path))),
+    documents,
+    images: images.length,
+    unmatched,
+  };
+}
+
+/** The values of the tag of a filter that chooses no image. */
+class TriedFilter {
+  readonly #filter: TagFilter;
+  readonly #values = new Set<string>();
+  #isMet = false;
+
+  constructor(filter: TagFilter) {
+    this.#filter = filter;
+  }
+
+  note(files: readonly StreamFile[]): void {
+    const { tag, matches } = this.#filter;
+    for (const { tags } of files) {
+      this.#isMet ||= matches(tags);
+      if (this.#values.size < VALUES_MAX) this.#values.add(tagOf(tags, tag));
+    }
+  }
+
+  /** Undefined: it matches images, as other filters do not. */
+  describe(): string | undefined {
+    if (this.#isMet) return undefined;
+    const { text, tag } = this.#filter;
+    const values = [...this.#values].filter((value) => value !== '').toSorted();
+    if (values.length === 0) return `${text} matches none: the images of the site have no ${tag}`;
+    const others = values.length > VALUES_SHOWN ? ' …' : '';
+    return `${text} matches none: the site has ${tag} ${values.slice(0, VALUES_SHOWN).join(', ')}${others}`;
+  }
 }
 
 /** The documents of a site, with their signatures next to them. */

@@ -121,8 +121,15 @@ function lockMirror(directory: string): { release(): void } {
   if (lock !== undefined) return lock;
   throw new RackError('already-running', `another process is importing into ${directory}: wait for it, or stop it`);
 }
-const NOTHING_CHOSEN =
-  'no image of the site matches all filters, so the mirror stays as it is: correct the filters, or remove the directory of the mirror';
+
+/** @param isMirror true if the directory has a mirror */
+function nothingChosen({ unmatched }: MirrorPlan, isMirror: boolean): string {
+  const what = 'no image of the site matches all filters';
+  const remedy = isMirror
+    ? `${what}, so the mirror stays as it is: correct the filters, or remove the directory of the mirror`
+    : `${what}: correct the filters`;
+  return [remedy, ...unmatched].join('\n  ');
+}
 
 async function fulfil(plan: MirrorPlan, record: MirrorRecord, terms: MirrorTerms): Promise<MirrorResult> {
   const { directory, signal } = terms;
@@ -132,7 +139,7 @@ async function fulfil(plan: MirrorPlan, record: MirrorRecord, terms: MirrorTerms
   });
   if (plan.images === 0) {
     await record.findMissing(plan.files, documents, signal);
-    throw new RackError('not-found', NOTHING_CHOSEN);
+    throw new RackError('not-found', nothingChosen(plan, hasRecord(directory)));
   }
   const missing = new Set((await record.expect(plan.files, documents, signal)).map(({ path }) => path));
   const files = plan.files.filter(({ path }) => missing.has(path));

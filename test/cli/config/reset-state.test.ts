@@ -137,12 +137,12 @@ test(
     }),
 );
 
-/** Answers the question on a terminal with yes, after `meanwhile`. */
-async function whileAsked<T>(meanwhile: () => void, work: () => Promise<T>): Promise<T> {
+/** Answers the question on a terminal, after `meanwhile`. */
+async function whileAsked<T>(meanwhile: () => void, work: () => Promise<T>, answer = 'yes'): Promise<T> {
   const answered = (isAsking: boolean): void => {
     if (!isAsking) return;
     meanwhile();
-    setImmediate(() => terminal.write('yes\n'));
+    setImmediate(() => terminal.write(`${answer}\n`));
   };
   const terminal = Object.assign(new PassThrough(), { isTTY: true, setRawMode: answered });
   const before = Object.getOwnPropertyDescriptor(process, 'stdin') ?? {};
@@ -153,6 +153,15 @@ async function whileAsked<T>(meanwhile: () => void, work: () => Promise<T>): Pro
     Object.defineProperty(process, 'stdin', before);
   }
 }
+
+test('after the answer "no" nothing is removed, and the exit code says so', () =>
+  withPlace(async ({ state, reset }) => {
+    writeFileSync(join(state, 'leases.db'), '');
+    const { result, complaint } = await whileAsked(() => undefined, reset, 'no');
+    assert.equal(result, 1);
+    assert.match(complaint, /^rackboot: nothing was changed$/m);
+    assert.ok(existsSync(join(state, 'leases.db')));
+  }));
 
 for (const [what, added] of [
   ['a person puts a file', 'boot/images/thesis'],

@@ -45,7 +45,11 @@ describe('images mirror', { skip: missing('linux', 'gpg') }, () => {
   test('leaves nothing behind if no image matches, or the site does not answer', async () => {
     const inside = join(scratch, 'www/html/images');
     for (const [from, filter, why] of [
-      [url, 'release=nobel', /no image of the site matches all filters/],
+      [
+        url,
+        'release=nobel',
+        /no image of the site matches all filters: correct the filters\n {2}release=nobel matches none: the site has release noble/,
+      ],
       [`${url}absent/`, 'release=noble', /absent\//],
     ] as const) {
       const { result, complaint } = await mirror(from, inside, filter);
@@ -65,7 +69,13 @@ describe('images mirror', { skip: missing('linux', 'gpg') }, () => {
     const { result, complaint } = await mirror(url, directory, 'subarch=ga-24.04');
     assert.equal(result, 0, complaint);
     const before = readdirSync(directory, { recursive: true }).toSorted();
-    assert.notEqual((await mirror(url, directory, 'release=nobel')).result, 0);
+    const refused = await mirror(url, directory, 'release=nobel', 'os=ubuntu');
+    assert.notEqual(refused.result, 0);
+    assert.match(
+      refused.complaint,
+      /the mirror stays as it is: .* remove the directory of the mirror\n {2}release=nobel/,
+    );
+    assert.doesNotMatch(refused.complaint, /os=ubuntu/, 'this one matches');
     assert.deepEqual(readdirSync(directory, { recursive: true }).toSorted(), before);
     rmSync(join(directory, 'streams'), { recursive: true });
     const imported = await printedBy(() => runCommandLine(['images', 'import', directory, '--tree', scratch]));
