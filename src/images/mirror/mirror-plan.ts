@@ -54,7 +54,7 @@ export interface MirrorPlan {
   /** In the order in which they are published: the index last. */
   readonly documents: readonly MirrorDocument[];
   readonly images: number;
-  /** If no image is chosen: the filters that match none by themselves, with values that the site has. */
+  /** If no image is chosen: each filter that alone already matches none, with values that the site has. */
   readonly unmatched: readonly string[];
   readonly problems: readonly string[];
 }
