@@ -282,6 +282,7 @@ export const PLAIN: readonly PlainList[] = [
       'region/api/machines/allocate-operation.ts': 'CANDIDATES_CHUNK',
       'region/api/machines/tag-rebuild.ts': 'EVALUATED_AT_ONCE',
       'region/api/machines/machine-list.ts': 'LIST_CHUNK',
+      'region/api/names/node-names.ts': 'NODES_CHUNK',
       'region/api/racks/group-calls.ts': 'MACHINES_CHUNK',
       'region/networks/range-check.ts': 'PIECE',
       'store/operations/region-networks.ts': 'LAYOUTS_PIECE',
