@@ -85,7 +85,8 @@ const NAME_PATTERN = /^[a-z0-9][a-z0-9.-]{0,31}$/;
 export async function buildEnvironment(request: BuildRequest): Promise<Publication> {
   checkNames(request);
   const { tree, arch, release, mayReplace } = request;
-  const directory = join(tree, arch, 'generic', release, 'commissioning');
+  const place = join(arch, 'generic', release, 'commissioning');
+  const directory = join(tree, place);
   mayReplace(directory, directory);
   await mkdir(request.workDir, { recursive: true });
   const unpacked = await mkdtemp(join(request.workDir, 'unpacked-'));
@@ -98,7 +99,7 @@ export async function buildEnvironment(request: BuildRequest): Promise<Publicati
     const withIpmi = hasIpmiTool(packages.map(({ name }) => name));
     if (!withIpmi) request.onProgress('Omitting the search for a BMC: the package freeipmi-tools is missing');
     request.onProgress(`Packing ${counted(modules.length, 'driver')} for Linux ${kernel.version}`);
-    const tools = await makeTools(request, packages, unpacked, directory);
+    const tools = await makeTools(request, packages, unpacked, place);
     const archive = encodeCpio([
       ...(await systemEntries(unpacked)),
       ...(await moduleEntries(kernel, modules)),

@@ -5,7 +5,7 @@
 // 2. A copy under way (`beginCopy`) is locked, because its download may stall for longer than LEFTOVER_MS. The kernel releases the lock
 //    with the thread, however that ends. So a copy whose lock is free is removed at once: each killed import would leave one for an hour.
 
-import { existsSync, type Stats } from 'node:fs';
+import { type Dirent, existsSync, type Stats } from 'node:fs';
 import { chmod, open, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { newUuid } from '../clock.ts';
@@ -83,7 +83,7 @@ export async function sweepBlobs(tree: string, nowMs: number, doomed: ReadonlySe
   const isDue = (name: string, { ctimeMs }: Stats): boolean => doomed.has(name) || nowMs - ctimeMs >= LEFTOVER_MS;
   const unneeded: string[] = [];
   let freed = 0;
-  for (const entry of await readdir(join(tree, 'images'), { recursive: true, withFileTypes: true }).catch(() => [])) {
+  for (const entry of await entriesIn(join(tree, 'images'))) {
     const path = join(entry.parentPath, entry.name);
     const name = relative(tree, path);
     const isBlob = BLOB.test(name);
@@ -120,6 +120,15 @@ interface Unneeded {
   readonly images: ReadonlySet<StoredImage>;
   readonly known: KnownManifests;
   readonly isDue: (path: string, facts: Stats) => boolean;
+}
+
+/** The entries of the store and of the directories in it. Another process may remove one of these that is empty. */
+async function entriesIn(images: string): Promise<readonly Dirent[]> {
+  const list = (path: string): Promise<readonly Dirent[]> => readdir(path, { withFileTypes: true }).catch(() => []);
+  const entries = await list(images);
+  const below: Dirent[] = [];
+  for (const entry of entries) if (entry.isDirectory()) below.push(...(await list(join(images, entry.name))));
+  return [...entries, ...below];
 }
 
 /** Deletes blobs unless an image that was published since needs them. @returns the freed bytes */

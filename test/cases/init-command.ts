@@ -129,6 +129,21 @@ export function testInit(which: 'short' | 'all'): void {
         await assertServes(/^10\.77\.6\.(1[6-9]\d|2\d\d)$/);
       });
 
+    test('an init that repeats its file leaves all other stored settings, and refuses networks that it did not know of', async () => {
+      assert.equal((await init('--yes', '--domain', 'lab.example')).code, 0);
+      const config = (...words: readonly string[]) => rack.rackboot('config', ...words);
+      assert.equal((await config('set', 'boot.release', 'bookworm')).code, 0);
+      assert.equal((await config('unset', 'cluster_interfaces.br0')).code, 0);
+      const again = await init('--yes');
+      assert.equal(again.code, 0, again.err);
+      assert.match((await config('get', 'boot.release')).out, /bookworm/);
+      assert.match((await config('get', 'dns.domain')).out, /lab\.example/);
+      rmSync(`${rack.stateDir}/desired-state.json`);
+      const refused = await init('--yes');
+      assert.match(refused.err, /the network is not stored: the store has a network already/);
+      assert.match((await config('get', 'boot.release')).out, /bookworm/);
+    });
+
     test('after a reset, init does not replace a file that a person has changed, and the named commands put the networks back', async () => {
       assert.equal((await init('--yes')).code, 0);
       appendFileSync(rack.configFile, '# mine\n');

@@ -1,11 +1,11 @@
 // The proposals of `rackboot init` for a network, and the answers in the form of the file and of the store. Pure.
 
-import { stringify } from 'yaml';
 import { REGION_PORT } from '../../config/region-place.ts';
 import { INTERFACES_KEY, type Settings } from '../../machines/settings.ts';
 import type { Ipv4, Ipv4Network } from '../../net/address.ts';
 import { broadcastOf, formatIpv4, formatNetwork, ipv4, parseIpv4 } from '../../net/address.ts';
 import type { SettingEdit } from '../../region/settings.ts';
+import { yamlParser } from '../../yaml-parser.ts';
 
 export interface InterfaceProposal {
   readonly name: string;
@@ -134,7 +134,7 @@ function renderRemoteConfig(answers: InitAnswers, region: string): string {
     '# Rackboot. Every key is explained in config/rackboot.yaml; check a change with `rackboot check --diff`.',
     '#',
     '# The region of this rack is remote and does not store the network, so this file does. Changes of region.mode and url need a restart.',
-  ].join('\n')}\n${stringify(values)}`;
+  ].join('\n')}\n${yamlParser().stringify(values)}`;
 }
 
 /** The configuration file for these answers. */

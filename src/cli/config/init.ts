@@ -252,13 +252,19 @@ function refuseRegion({ region }: InitFlags): void {
   );
 }
 
-/** Replaces the file of an earlier `init` if the store has no network, as after `reset`. Its name stays. @throws RackError `already-exists` */
-function repeatOwn(flags: InitFlags): InitFlags {
+/** The answers of a person, and the replacements that they allow. */
+interface Prepared extends InitFlags {
+  /** True: the file is that of an earlier `init`, and the store has lost its network, as after `reset`. Nothing that is stored is replaced. */
+  readonly repeats: boolean;
+}
+
+/** The name of a repeated file stays. @throws RackError `already-exists` */
+function repeatOwn(flags: InitFlags): Prepared {
   const { config, stateDir, name } = flags;
-  if (flags.force || !existsSync(config)) return flags;
+  if (flags.force || !existsSync(config)) return { ...flags, repeats: false };
   const former = findInitFile(config);
   if (former?.stateDir !== stateDir || INTERFACES_KEY in cachedSettings(stateDir)) throw existsAlready(config);
-  return { ...flags, name: name ?? former.name, force: true };
+  return { ...flags, name: name ?? former.name, repeats: true };
 }
 
 /** @throws RackError `store-unwritable` */
@@ -282,11 +288,11 @@ const existsAlready = (file: string, cause?: unknown): RackError =>
   new RackError('already-exists', `${file} exists; edit it, or replace it with --force`, { cause });
 
 /** Writes the file with mode 644, and new directories with 755, whatever root's umask, because the service's user reads the file. */
-function writeConfig(flags: InitFlags, text: string): void {
+function writeConfig(flags: Prepared, text: string): void {
   const mask = process.umask(0o022);
   try {
     mkdirSync(dirname(flags.config), { recursive: true });
-    writeFileSync(flags.config, text, { flag: flags.force ? 'w' : 'wx', mode: 0o644 });
+    writeFileSync(flags.config, text, { flag: flags.force || flags.repeats ? 'w' : 'wx', mode: 0o644 });
   } catch (error) {
     if (osErrorCode(error) === 'EEXIST') {
       throw existsAlready(flags.config, error);
@@ -299,18 +305,22 @@ function writeConfig(flags: InitFlags, text: string): void {
 }
 
 /** Stores the network; with --force it replaces the stored networks. */
-async function storeNetwork(flags: InitFlags, { answers, values }: Draft): Promise<void> {
+async function storeNetwork(flags: Prepared, { answers, values }: Draft): Promise<void> {
   const place = { stateDir: flags.stateDir, name: answers.name, file: flags.config, values };
   await withStoredSettings(place, async (settings) => {
     const own = `${INTERFACES_KEY}.${answers.proposal.name}`;
-    const former = settings
-      .list()
-      .filter(({ rack, key }) => flags.force && rack === settings.findRack('master') && key !== own)
-      .map(({ key }) => ({ key, value: undefined }));
-    const refusal = await settings.change('', [...former, ...settingsOf(answers)], 'local-administrator');
-    if (refusal === undefined) return;
-    const text = `${flags.config} is written, but the network is not stored: ${sentenceOf(refusal)}\n\`rackboot init --force\` replaces the stored networks`;
-    throw new RackError('bad-argument', text);
+    const stored = settings.list().filter(({ rack }) => rack === settings.findRack('master'));
+    const refuse = (why: string): never => {
+      const text = `${flags.config} is written, but the network is not stored: ${why}\n\`rackboot init --force\` replaces the stored networks`;
+      throw new RackError('bad-argument', text);
+    };
+    // The file next to the store, by which a repetition is allowed, may be missing or old.
+    if (flags.repeats && stored.some(({ key }) => key.startsWith(`${INTERFACES_KEY}.`)))
+      refuse('the store has a network already');
+    const former = stored.filter(({ key }) => flags.force && key !== own).map(({ key }) => ({ key, value: undefined }));
+    const wanted = settingsOf(answers).filter(({ key }) => !flags.repeats || stored.every((one) => one.key !== key));
+    const refusal = await settings.change('', [...former, ...wanted], 'local-administrator');
+    if (refusal !== undefined) refuse(sentenceOf(refusal));
   });
   const { name, network } = answers.proposal;
   print(

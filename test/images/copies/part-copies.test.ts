@@ -277,9 +277,9 @@ describe('a rack copies the boot loaders and installers of its region', () => {
       large: product({}, { ...two, linux: file('linux', large) }),
       repeated: product({}, { ...two, other: file('linux') }),
       many: product(uefi, Object.fromEntries(many)),
-      path: product(uefi, { '../x': file('bootloader') }),
+      'io.rackboot:loader:path': product(uefi, { '../x': file('bootloader') }),
       size: product(uefi, { x: file('bootloader', large) }),
-      manifest: product(uefi, { 'manifest.json': file('bootloader') }),
+      manifest: product(uefi, { loader: { ...file('bootloader'), path: 'parts/manifest.json' } }),
     };
     const directory = join(scratch, 'hostile');
     writeStreamSite(join(directory, 'images-stream'), { hostile: products }, undefined);

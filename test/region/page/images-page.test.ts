@@ -45,6 +45,16 @@ async function withRegion(work: (place: RegionPlace) => Promise<void>): Promise<
   }
 }
 
+/** Selects all images of a system of the source `ubuntu`, so that the next run tries them. */
+async function selectUbuntu({ store }: RegionPlace): Promise<void> {
+  const event = { type: 'SETTINGS', code: 'rack', params: { text: '' }, atMs: 1, username: '' } as const;
+  const site = { url: 'ubuntu', why: 'a test', keyringFilename: '', keyring: new Uint8Array(), updatedMs: 1 };
+  const source = await store.boot.addSource(site, event);
+  assert.ok(typeof source === 'object');
+  const all = { os: 'ubuntu', release: '*', arches: ['*'], subarches: ['*'], labels: ['*'] };
+  await store.boot.addSelection(source.id, all, event);
+}
+
 const shown = async ({ region }: RegionPlace, page: PageDefinition, more: Partial<View> = {}): Promise<string> =>
   String(await page.render(viewOf(region, more)));
 const sent = (
@@ -371,10 +381,11 @@ test('an administrator pauses, resumes, cancels and deletes an image, and asks f
 test('a failed import has "Try again" unless a further attempt would end the same', () =>
   withRegion(async (place) => {
     const { boot } = place.store;
+    await selectUbuntu(place);
     await boot.changeRun({ begunMs: 2, endedMs: 3, nextMs: place.clock.wallTimeMs() + 60_000 });
     const [{ id } = { id: 0 }] = await boot.listResources();
     const isRetried = async (reason: ImportReason): Promise<readonly boolean[]> => {
-      const failed = { state: 'failed', source: 'x', title: '', serial: '20261015', bytes: 0, reason } as const;
+      const failed = { state: 'failed', source: 'ubuntu', title: '', serial: '20261015', bytes: 0, reason } as const;
       await boot.noteProgress(new Map([[NOBLE, failed]]), 1);
       const list = await shown(place, IMAGES_PAGE, { viewer: ADMIN });
       const one = await shown(place, IMAGE_PAGE, { viewer: ADMIN, path: { image: String(id) } });
@@ -388,6 +399,7 @@ test('a failed import has "Try again" unless a further attempt would end the sam
 test('stopped and cancelled imports differ in words, and both can be resumed; one that nobody offers cannot', () =>
   withRegion(async (place) => {
     const { boot } = place.store;
+    await selectUbuntu(place);
     const [{ id } = { id: 0 }] = await boot.listResources();
     const row = async (
       wish: 'import' | 'cancel',
@@ -397,7 +409,14 @@ test('stopped and cancelled imports differ in words, and both can be resumed; on
       await boot.changeRun({ begunMs: 2, endedMs: 3, nextMs });
       const event = place.region.bootImages.event('', { code: 'image-wished', params: { image: NOBLE, wish } });
       await boot.wish(id, wish, event);
-      const cancelled = { state: 'cancelled', source: 'x', title: '', serial: '20261015', bytes: 1, total: 5 } as const;
+      const cancelled = {
+        state: 'cancelled',
+        source: 'ubuntu',
+        title: '',
+        serial: '20261015',
+        bytes: 1,
+        total: 5,
+      } as const;
       await boot.noteProgress(new Map([[NOBLE, { ...cancelled, ...(reason === undefined ? {} : { reason }) }]]), 1);
       const text = await shown(place, IMAGES_PAGE, { viewer: ADMIN });
       return text.slice(text.indexOf('<tbody>'), text.indexOf('</tbody>'));
