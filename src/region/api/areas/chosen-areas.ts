@@ -1,7 +1,9 @@
-// The zones and pools that parameters name.
+// The zones and pools that parameters name, alone or in the filter of a list of machines or controllers.
 
 import { nearestName } from '../../../nearest-name.ts';
+import { parseMac } from '../../../net/address.ts';
 import { type Area, type AreaKind, DEFAULT_AREAS } from '../../records/area.ts';
+import type { MachineFilter } from '../../records/filters.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import { allOf, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
 import type { ApiCall } from '../call/operation.ts';
@@ -28,6 +30,34 @@ export async function chooseAreas(
     ids.push(found.id);
   }
   return ids;
+}
+
+/** The parameters that narrow a list of machines, devices or controllers. */
+export type GivenFilter = Partial<
+  Readonly<
+    Record<'hostname' | 'id' | 'domain' | 'zone' | 'pool' | 'mac_address' | 'agent_name', readonly string[] | undefined>
+  >
+>;
+
+/** The filter in the parameters, or a refusal. */
+export async function machineFilter(call: ApiCall, given: GivenFilter): Promise<MachineFilter | Refusal> {
+  const macs = given.mac_address?.map(parseMac);
+  const chosen = allOf(
+    await chooseAreas(call, 'zone', 'zone', given.zone),
+    await chooseAreas(call, 'pool', 'pool', given.pool),
+    macs?.includes(undefined) === true ? refuseField('mac_address', 'field.macs') : undefined,
+  );
+  if (isRefusal(chosen)) return chosen;
+  const [zoneIds, poolIds] = chosen;
+  return {
+    hostnames: given.hostname?.map((name) => name.toLowerCase()),
+    macs: macs?.filter((mac) => mac !== undefined),
+    systemIds: given.id,
+    domains: given.domain?.map((name) => name.toLowerCase()),
+    agentNames: given.agent_name,
+    zoneIds,
+    poolIds,
+  };
 }
 
 /** The parameters of the sentence for a name that no zone or pool has. */

@@ -18,7 +18,7 @@ import { DEVICES_MAX, type Machine, type MachineFields } from '../../records/mac
 import type { NewMachineEvent } from '../../records/machine-event.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import { type RefusalWord, refusal } from '../../words/refusal.ts';
-import { choosePlace } from '../areas/chosen-areas.ts';
+import { choosePlace, machineFilter } from '../areas/chosen-areas.ts';
 import {
   type Answer,
   allOf,
@@ -44,7 +44,7 @@ import { deviceJson } from '../json/device-json.ts';
 import { currentDomains } from '../names/dns-records.ts';
 import { readNames } from './enlistment-operations.ts';
 import { nodeOf, systemIdOf } from './machine-calls.ts';
-import { checkFilter, filterParameters, machineFilter } from './machine-operations.ts';
+import { checkFilter, filterParameters } from './machine-operations.ts';
 
 const MACS_MAX = 64;
 const DESCRIPTION_MAX = 1000;

@@ -3,7 +3,6 @@
 import { z } from 'zod';
 import { refuseKernelParams } from '../../../boot/quotable.ts';
 import { nearestName } from '../../../nearest-name.ts';
-import { parseMac } from '../../../net/address.ts';
 import { type Constraints, meets } from '../../life/allocation.ts';
 import type { MachineEdit } from '../../life/machine-edit.ts';
 import type { MachineChangeOutcome } from '../../records/decisions.ts';
@@ -19,7 +18,7 @@ import {
   STATUS_NAMES,
 } from '../../records/machine-search.ts';
 import { cleanWords } from '../../records/text-json.ts';
-import { chooseAreas, choosePlace } from '../areas/chosen-areas.ts';
+import { chooseAreas, choosePlace, machineFilter } from '../areas/chosen-areas.ts';
 import {
   type Answer,
   allOf,
@@ -77,30 +76,6 @@ export const filterParameters = z.object({
   pool: values(FILTER_VALUES_MAX).optional().describe('Only machines in these pools.'),
   agent_name: values(FILTER_VALUES_MAX).optional().describe('Only machines that were allocated under these names.'),
 });
-
-/** The filter in the parameters, or a refusal. */
-export async function machineFilter(
-  call: ApiCall,
-  given: z.output<typeof filterParameters>,
-): Promise<MachineFilter | Refusal> {
-  const macs = given.mac_address?.map(parseMac);
-  const chosen = allOf(
-    await chooseAreas(call, 'zone', 'zone', given.zone),
-    await chooseAreas(call, 'pool', 'pool', given.pool),
-    macs?.includes(undefined) === true ? refuseField('mac_address', 'field.macs') : undefined,
-  );
-  if (isRefusal(chosen)) return chosen;
-  const [zoneIds, poolIds] = chosen;
-  return {
-    hostnames: given.hostname?.map((name) => name.toLowerCase()),
-    macs: macs?.filter((mac) => mac !== undefined),
-    systemIds: given.id,
-    domains: given.domain?.map((name) => name.toLowerCase()),
-    agentNames: given.agent_name,
-    zoneIds,
-    poolIds,
-  };
-}
 
 /** Judges these parameters. */
 export const checkFilter = judging(filterParameters, async (call, passed) => [await machineFilter(call, passed)]);

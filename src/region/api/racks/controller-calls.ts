@@ -4,13 +4,12 @@
 //
 // 1. Every object has every key of a node. The region keeps no hardware of racks, so these values are empty.
 
-import { parseMac } from '../../../net/address.ts';
 import type { Area } from '../../records/area.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import { isAway, type Rack } from '../../records/rack.ts';
 import { words } from '../../words/text.ts';
 import { moveToZone } from '../areas/area-operations.ts';
-import { chooseArea, chooseAreas, listAreas } from '../areas/chosen-areas.ts';
+import { chooseArea, type GivenFilter, listAreas, machineFilter } from '../areas/chosen-areas.ts';
 import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField, refuseFor } from '../call/answer.ts';
 import { type ApiCall, eventBy, usernameOf } from '../call/operation.ts';
 import { zoneJson } from '../json/area-json.ts';
@@ -87,32 +86,8 @@ function isChosen(call: ApiCall, { id, name, zoneId = 0 }: Filtered, filter: Mac
 export const chosenRacks = (call: ApiCall, filter: MachineFilter): readonly Rack[] =>
   acceptedRacks(call).filter((rack) => isChosen(call, { ...rack, id: rack.uuid }, filter));
 
-/** The parameters that narrow a list of controllers. */
-type GivenFilter = Partial<
-  Readonly<
-    Record<'hostname' | 'id' | 'domain' | 'zone' | 'pool' | 'mac_address' | 'agent_name', readonly string[] | undefined>
-  >
->;
-
-/** The filter in the parameters, or a refusal. */
-export async function filterOf(call: ApiCall, given: GivenFilter): Promise<MachineFilter | Refusal> {
-  const macs = given.mac_address?.map(parseMac);
-  const found = allOf(
-    await chooseAreas(call, 'zone', 'zone', given.zone),
-    await chooseAreas(call, 'pool', 'pool', given.pool),
-    macs?.includes(undefined) === true ? refuseField('mac_address', 'field.macs') : undefined,
-  );
-  if (isRefusal(found)) return found;
-  const [zoneIds, poolIds] = found;
-  return {
-    ...{ systemIds: given.id, hostnames: given.hostname?.map((name) => name.toLowerCase()), zoneIds, poolIds },
-    ...{ domains: given.domain?.map((name) => name.toLowerCase()), agentNames: given.agent_name },
-    macs: macs?.filter((mac) => mac !== undefined),
-  };
-}
-
 export async function listControllers(call: ApiCall, given: GivenFilter): Promise<Answer> {
-  const filter = await filterOf(call, given);
+  const filter = await machineFilter(call, given);
   if (isRefusal(filter)) return filter;
   const zones = await listAreas(call, 'zone');
   return json(chosenRacks(call, filter).map((rack) => controllerJson(call, rack, zones)));
@@ -242,7 +217,7 @@ function regionJson(call: ApiCall, zones: readonly Area[]): Record<string, unkno
 }
 
 export async function listRegions(call: ApiCall, given: GivenFilter): Promise<Answer> {
-  const filter = await filterOf(call, given);
+  const filter = await machineFilter(call, given);
   if (isRefusal(filter)) return filter;
   const { uuid: id = REGION_ID, name = REGION_ID, zoneId } = ownRack(call) ?? {};
   return json(isChosen(call, { id, name, zoneId }, filter) ? [regionJson(call, await listAreas(call, 'zone'))] : []);

@@ -6,6 +6,7 @@
 
 import { z } from 'zod';
 import { cleanWords } from '../../records/text-json.ts';
+import { machineFilter } from '../areas/chosen-areas.ts';
 import { defineOperation, judging, nothing, type Operation, tried, value, values } from '../call/operation.ts';
 
 /** Racks that one request names. */
@@ -56,7 +57,7 @@ const filter = z.object({
 });
 const listing = {
   ...({ method: 'GET', access: 'user', parameters: filter } as const),
-  check: judging(filter, async (call, passed) => [await (await calls()).filterOf(call, passed)]),
+  check: judging(filter, async (call, passed) => [await machineFilter(call, passed)]),
 } as const;
 
 const RACKS: readonly Operation[] = [

@@ -6,12 +6,13 @@ import { z } from 'zod';
 import type { EventFilter } from '../../records/filters.ts';
 import { EVENT_LEVELS, EVENT_TYPES, isEventLevel, type MachineEvent } from '../../records/machine-event.ts';
 import { loggedSentence } from '../../words/event.ts';
+import { machineFilter } from '../areas/chosen-areas.ts';
 import { type Answer, allOf, isRefusal, json, type Refusal, refuseField } from '../call/answer.ts';
 import { EVENT_PLACE, type EventPlace, formatEventPlace, idAt, parseEventPlace } from '../call/event-place.ts';
 import { searchFor } from '../call/long-answers.ts';
 import { watchRights } from '../call/lost-rights.ts';
 import { type ApiCall, defineOperation, judging, type Operation, value, values } from '../call/operation.ts';
-import { filterParameters, machineFilter } from '../machines/machine-operations.ts';
+import { filterParameters } from '../machines/machine-operations.ts';
 import { readEvents } from './event-pieces.ts';
 
 const EVENTS_PER_PAGE_MAX = 1000;
