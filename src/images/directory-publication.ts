@@ -41,8 +41,9 @@ interface FileLink {
 /**
  * Throws if a directory may not be replaced or removed.
  * @param at where it is now; nothing may be there @param place where it was published
+ * @param state `left`: a killed process left it, and only files of a person are a reason to keep it
  */
-export type ReplacementCheck = (at: string, place: string) => void;
+export type ReplacementCheck = (at: string, place: string, state: 'published' | 'left') => void;
 
 /** Exchanges two entries, as `exchangePaths` (files/exchange-paths.ts). */
 export type Exchange = (one: string, other: string) => 'exchanged' | 'absent' | 'unable';
@@ -61,7 +62,7 @@ export async function publishDirectory(
   check: ReplacementCheck,
   exchange?: Exchange,
 ): Promise<void> {
-  check(directory, directory);
+  check(directory, directory, 'published');
   await makeDirectories(dirname(directory));
   await removeLeftovers(directory, check);
   const unfinished = unfinishedPath(directory, 'new');
@@ -87,6 +88,8 @@ export async function publishDirectory(
  * @throws what `check` throws; then the directory stays
  */
 export async function removeDirectory(directory: string, check: ReplacementCheck): Promise<void> {
+  // Machines load from a directory that stays, so it is not moved for the check alone.
+  check(directory, directory, 'published');
   const old = await moveAway(directory, check);
   if (old === undefined) return;
   await syncDirectory(dirname(directory));
@@ -100,8 +103,8 @@ async function put(
   check: ReplacementCheck,
   given: Exchange | undefined,
 ): Promise<boolean> {
-  // Machines load from a directory that stays, so it is not exchanged for the check alone.
-  check(directory, directory);
+  // Machines load from a directory that stays, so it is not exchanged or moved for the check alone.
+  check(directory, directory, 'published');
   const exchange = given ?? (await import('../files/exchange-paths.ts')).exchangePaths;
   const own = seenEntry(fresh)?.ino;
   switch (exchange(fresh, directory)) {
@@ -191,8 +194,6 @@ interface MovedAway {
 
 /** @returns undefined: there was none @throws what `check` throws; then the directory is in its place */
 async function moveAway(directory: string, check: ReplacementCheck): Promise<MovedAway | undefined> {
-  // Machines load from a directory that stays, so it is not moved for the check alone.
-  check(directory, directory);
   const old = unfinishedPath(directory, 'old');
   if (!(await renameIfThere(directory, old))) return undefined;
   try {
@@ -206,7 +207,7 @@ async function moveAway(directory: string, check: ReplacementCheck): Promise<Mov
 /** @returns the entries that the check has allowed; none of what is not a directory @throws what `check` throws */
 function judge(at: string, place: string, check: ReplacementCheck): readonly string[] {
   const names = seenEntry(at)?.isDirectory() === true ? readdirSync(at) : [];
-  check(at, place);
+  check(at, place, 'published');
   return names;
 }
 
@@ -309,7 +310,7 @@ async function settle(parent: string, left: string, check: ReplacementCheck): Pr
 /** False if a check refuses, or cannot decide. */
 function allows(check: ReplacementCheck, at: string, place: string): boolean {
   try {
-    check(at, place);
+    check(at, place, 'left');
     return true;
   } catch {
     return false;

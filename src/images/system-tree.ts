@@ -33,8 +33,13 @@ const SYSTEMS = 'images/systems';
 const REMOVED_MS = 60 * 60 * 1000;
 const NAME_CHARACTERS_MAX = 160;
 const HASH_CHARACTERS = 12;
-/** Our directory, or one that a killed process left unfinished (directory-publication.ts). */
-const SYSTEM_NAME = new RegExp(`-[0-9a-f]{${HASH_CHARACTERS}}(?:${UNFINISHED_END})?$`);
+const HASH = '-[0-9a-f]{12}';
+/**
+ * The name of our directory, or of one that a killed process left unfinished (directory-publication.ts), in a regular expression. One that was kept
+ * for a person has another.
+ */
+export const SYSTEM_NAME = String.raw`(?:[^./][^/]*${HASH}|\.[^/]+${HASH}${UNFINISHED_END})`;
+const OWN_NAME = new RegExp(`^${SYSTEM_NAME}$`);
 const MODE = 0o755;
 /** The lock of the links, relative to the tree. */
 const LOCK = 'images/.links.lock';
@@ -113,7 +118,7 @@ async function oldSystems(tree: string, nowMs: number): Promise<readonly string[
   const kept = new Set(images.filter(({ system }) => system !== undefined).map(systemPath));
   const old: string[] = [];
   for (const entry of entries) {
-    if (!entry.isDirectory() || !SYSTEM_NAME.test(entry.name) || kept.has(`${SYSTEMS}/${entry.name}`)) continue;
+    if (!entry.isDirectory() || !OWN_NAME.test(entry.name) || kept.has(`${SYSTEMS}/${entry.name}`)) continue;
     const path = join(tree, SYSTEMS, entry.name);
     const facts = seenEntry(path);
     if (facts !== undefined && nowMs - facts.ctimeMs >= REMOVED_MS) old.push(path);

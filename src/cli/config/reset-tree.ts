@@ -21,6 +21,7 @@ import { LOADER } from '../../images/offers/offer.ts';
 import { filesNamedIn, listKnownParts } from '../../images/parts/part-check.ts';
 import { MANIFEST } from '../../images/parts/tree-parts.ts';
 import { kindOfFile } from '../../images/streams/file-kind.ts';
+import { SYSTEM_NAME } from '../../images/system-tree.ts';
 
 /** The files of a tree, by whose they are. */
 export interface TreeShares {
@@ -40,13 +41,13 @@ const STORED_FILE = new RegExp(
 const STORED_DIRECTORY = /^images\/\.(?:manifests|downloads|uploads|damaged|seen)$/;
 /** Directories that Rackboot makes, and that are Rackboot's even if they are empty: of the store, of its links, of boot loaders, and of installers. */
 const OWN_LEVELS = [
-  /^images(?:\/(?:[0-9a-f]{2}|systems(?:\/[^/]+-[0-9a-f]{12})?))?$/,
+  /^images(?:\/(?:[0-9a-f]{2}|systems(?:\/[^./][^/]*-[0-9a-f]{12})?))?$/,
   new RegExp(`^[^/]+/${CPU}/[^/]+/[^/]+$`),
   new RegExp(`^${LOADER}(?:/[^/]+)?$`),
   new RegExp(`^${CPU}(?:/generic(?:/[^/]+)?)?$`),
 ];
 /** A file of a system, even of one whose directory is unfinished. */
-const SYSTEM_FILE = new RegExp(`^images/systems/\\.?[^/]+-[0-9a-f]{12}(?:${UNFINISHED_END})?/(?<file>[^/]+)$`);
+const SYSTEM_FILE = new RegExp(`^images/systems/${SYSTEM_NAME}/(?<file>[^/]+)$`);
 /** A directory that is not in its place, where Rackboot publishes one. */
 const UNFINISHED_DIRECTORY = new RegExp(
   `^(?:images/systems/\\.[^/]+-[0-9a-f]{12}|${LOADER}/[^/]+/\\.[^/]+|${CPU}/generic/[^/]+/\\.(?:install|commissioning))${UNFINISHED_END}$`,

@@ -13,7 +13,7 @@ import { CPUS } from '../../boot/architectures.ts';
 import { findImage, isPlainName } from '../../boot/images.ts';
 import { cleanText } from '../../clean-text.ts';
 import { RackError } from '../../errors.ts';
-import { publishDirectory, settleLeftovers } from '../directory-publication.ts';
+import { publishDirectory } from '../directory-publication.ts';
 import { beginCopy, type StoreCopy } from '../image-removal.ts';
 import { blobPath, type ImageBlob, storedTitle } from '../image-store.ts';
 import { INSTALLER, LOADER, PART_FILES_MAX } from '../offers/offer.ts';
@@ -144,10 +144,9 @@ export async function addBundledPart(part: BundledPart, terms: PartTerms): Promi
     const manifest = isSame ? present.manifest : encodeManifest({ ...facts, ...from, packages: [], files });
     const links = files.map((file) => ({ name: file.name, link: copies.get(file.sha256)?.path ?? '' }));
     let late: KeptPart | undefined;
-    // The check below refuses newer parts, too, which a killed process may have left.
-    await settleLeftovers(dirname(place), replaceable(tree));
-    const publishing = publishDirectory(place, [...links, manifest], (at, published) => {
-      replaceable(tree, os)(at, published);
+    const publishing = publishDirectory(place, [...links, manifest], (at, published, state) => {
+      replaceable(tree, os)(at, published, state);
+      if (state === 'left') return;
       late = judgePresent(part, presentPart(at, part.kind));
       if (late !== undefined) throw new RackError('already-exists', late.why);
     });

@@ -205,12 +205,12 @@ function assertDirectory(at: string, directory: string): void {
  * `bad-argument` if it has an import and files of a person, `tree-unreadable`, and `store-unwritable` if it is behind a link
  */
 export const assertReplaceable = (tree: string, directory: string, os?: string): void =>
-  replaceable(tree, os)(join(tree, directory), join(tree, directory));
+  replaceable(tree, os)(join(tree, directory), join(tree, directory), 'published');
 
 /** The check of `assertReplaceable`, for a publication. */
 export const replaceable =
   (tree: string, os?: string): ReplacementCheck =>
-  (at, place) => {
+  (at, place, state) => {
     const directory = relative(tree, place);
     assertNotLinked(tree, directory);
     assertDirectory(at, place);
@@ -220,7 +220,7 @@ export const replaceable =
       throw new RackError('already-exists', `${text}: ${asideRemedy(directory)}`);
     }
     if (manifest !== undefined) {
-      if (os !== undefined && manifest.os !== undefined && manifest.os !== os) {
+      if (state === 'published' && os !== undefined && manifest.os !== undefined && manifest.os !== os) {
         const other = `${directory} has the installer of ${manifest.os}, and the machines that install it start from there`;
         throw new RackError('already-exists', `${other}: remove it first, or rename the release of this one`);
       }

@@ -4,7 +4,8 @@
 //
 // 1. Anybody who reaches the region may read the site, as any host that boots from a rack may read its images.
 // 2. At most FILES_MAX files, documents included, are being sent at a time, and FILES_OF_ADDRESS_MAX to one address. Beyond that a client gets
-//    `Retry-After`. Nothing else limits the requests for files that exist: `sstream-mirror` and MAAS fetch hundreds, and repeat none.
+//    `Retry-After`. Requests for files that exist have rates of their own (shares/request-rates.ts): `sstream-mirror` and MAAS fetch hundreds, and
+//    repeat none.
 // 3. Requests for files that do not exist count towards the anonymous rate limit.
 
 import { finished } from 'node:stream';
@@ -15,11 +16,14 @@ import { type Answer, refuse } from '../api/call/answer.ts';
 import type { Peer } from '../api/call/caller.ts';
 import type { StreamedFile } from '../images/boot-images.ts';
 import type { Region } from '../region.ts';
+import { STREAM_IN_TOTAL, STREAM_PER_ADDRESS, STREAM_PER_NETWORK, streamRates } from '../shares/request-rates.ts';
+import { rateRefusals } from './sending.ts';
 
 /** Files on their way. */
 export const FILES_MAX = 32;
 export const FILES_OF_ADDRESS_MAX = 8;
 const RETRY_SECONDS = 15;
+const RATE_REFUSALS = rateRefusals({ address: STREAM_PER_ADDRESS, network: STREAM_PER_NETWORK, all: STREAM_IN_TOTAL });
 const ANY_PATH = '*';
 /** Sent for the URL of the site itself, which a person tries first. */
 const INDEX_PATH = 'streams/v1/index.json';
@@ -39,6 +43,7 @@ const typeOf = (path: string): string => (path.endsWith('.json') ? 'application/
 export function addImageStreamRoutes(app: FastifyInstance, listener: ImageStreamListener): void {
   const { region, send } = listener;
   const places = new FairShares<FastifyReply>({ max: FILES_MAX, addressMax: FILES_OF_ADDRESS_MAX });
+  const rates = streamRates();
   const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const peer = await listener.peerOf(request);
     const admission = places.admit(peer.share, reply);
@@ -54,6 +59,8 @@ export function addImageStreamRoutes(app: FastifyInstance, listener: ImageStream
     const found = typeof path === 'string' ? await region.bootImages.findStreamed(path) : undefined;
     const refuseMissing = (): Promise<FastifyReply> => send(reply, listener.excess(peer) ?? refuse('not-found.path'));
     if (typeof path !== 'string' || found === undefined) return refuseMissing();
+    const excess = rates.of(peer.rackUuid).excess(peer.address, region.clock.now());
+    if (excess !== undefined) return send(reply, RATE_REFUSALS[excess]);
     if (found.kind === 'document') return reply.header('Cache-Control', 'no-cache').type(typeOf(path)).send(found.text);
     return sendImage(request, reply, found, refuseMissing);
   };

@@ -48,7 +48,7 @@ import { addMetadataRoutes } from './metadata-routes.ts';
 import { type FoundOperations, findOperations } from './operation-paths.ts';
 import { addPreseedRoutes } from './preseed-routes.ts';
 import { formOf } from './request-form.ts';
-import { RETRY_FIELD, type SendingParts, send } from './sending.ts';
+import { RETRY_FIELD, rateRefusals, type SendingParts, send } from './sending.ts';
 import { ArrivedForm, discardRest, readUploads, takesUploads, uploadOf } from './upload-bodies.ts';
 
 /** The methods that reach a path. No operation uses PATCH; it is routed so that its refusal names the methods that work. */
@@ -74,24 +74,18 @@ export interface ApiContext extends SendingParts {
   readonly onProblem: (problem: ApiProblem) => void;
 }
 
-const RATE_REFUSAL = refuse('rate-limit.strangers', ANONYMOUS_PER_ADDRESS, RETRY_FIELD);
-const RATE_REFUSAL_NETWORK = refuse('rate-limit-network.strangers', ANONYMOUS_PER_NETWORK, RETRY_FIELD);
-const RATE_REFUSAL_ALL = refuse('rate-limit-all', ANONYMOUS_IN_TOTAL, RETRY_FIELD);
+const RATE_REFUSALS = rateRefusals({
+  address: ANONYMOUS_PER_ADDRESS,
+  network: ANONYMOUS_PER_NETWORK,
+  all: ANONYMOUS_IN_TOTAL,
+});
 
 const NUL_IN_TARGET = /%00|\0/;
 
 /** The refusal if the sender exceeds a rate. */
 function refuseRate({ strangers, region }: ApiContext, { address, rackUuid }: Peer): Answer | undefined {
-  switch (strangers.of(rackUuid).excess(address, region.clock.now())) {
-    case undefined:
-      return undefined;
-    case 'address':
-      return RATE_REFUSAL;
-    case 'network':
-      return RATE_REFUSAL_NETWORK;
-    case 'all':
-      return RATE_REFUSAL_ALL;
-  }
+  const excess = strangers.of(rackUuid).excess(address, region.clock.now());
+  return excess === undefined ? undefined : RATE_REFUSALS[excess];
 }
 
 /** Adds every route of the API and the page to an instance. */

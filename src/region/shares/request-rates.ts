@@ -25,6 +25,12 @@ export const ANONYMOUS_IN_TOTAL: Rate = { perSecond: 200, burst: 1200 };
  */
 export const ADDRESSES_MAX = 4096;
 
+/** Requests for files and documents of the image stream that exist. A mirror fetches every file of a store, hundreds, one after the other. */
+export const STREAM_PER_ADDRESS: Rate = { perSecond: 20, burst: 1000 };
+export const STREAM_PER_NETWORK: Rate = { perSecond: 100, burst: 5000 };
+/** All networks together; each remote rack has the same for what it forwards. */
+export const STREAM_IN_TOTAL: Rate = { perSecond: 200, burst: 10_000 };
+
 /** A machine at work, by its boot token: each script takes three requests at once, then one every few seconds. */
 export const WORKER_RATE: Rate = { perSecond: 5, burst: 100 };
 /** The machines at work in one network; a remote rack counts as one network. Enough for a thousand with a request every four seconds. */
@@ -100,6 +106,10 @@ export class RatesByRack {
 /** The rates of anonymous clients. */
 export const anonymousRates = (): RatesByRack =>
   new RatesByRack(() => new RateLimiter(ANONYMOUS_PER_ADDRESS, ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_NETWORK));
+
+/** The rates of clients of the image stream. */
+export const streamRates = (): RatesByRack =>
+  new RatesByRack(() => new RateLimiter(STREAM_PER_ADDRESS, STREAM_IN_TOTAL, STREAM_PER_NETWORK));
 
 /** The rates of machines at work. */
 export const workerRates = (): RatesByRack =>

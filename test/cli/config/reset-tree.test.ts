@@ -162,6 +162,7 @@ test('only where Rackboot makes them do unfinished files, directories and links 
       ...['images/systems/noble-0123456789ab/squashfs', 'images/systems/jammy-0123456789ab/root-tgz'],
       ...['images/systems/jammy-0123456789ab/notes/thesis', `images/systems/.a-0123456789ab.old-7-${UUID}/squashfs`],
       `images/systems/.b-0123456789ab.new-7-${UUID}/squashfs`,
+      `images/systems/.c-0123456789ab.kept-${UUID}/squashfs`,
     ],
     (tree, shares) => {
       describeAs(tree, '.loaders-amd64.json', ['pxelinux.0']);
@@ -178,7 +179,8 @@ test('only where Rackboot makes them do unfinished files, directories and links 
           ...['os', 'pxelinux.0'],
         ],
         [
-          ...[`.cache.${UUID}`, 'amd64', `images/.mine.${UUID}`, 'images/systems/jammy-0123456789ab/notes'],
+          ...[`.cache.${UUID}`, 'amd64', `images/.mine.${UUID}`, `images/systems/.c-0123456789ab.kept-${UUID}`],
+          'images/systems/jammy-0123456789ab/notes',
           ...['images/systems/lab-0123456789ab', 'mine'],
         ],
       ]);

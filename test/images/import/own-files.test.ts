@@ -161,9 +161,9 @@ const NEW = [{ name: 'linux', data: Buffer.from('a new kernel') }];
 /** Calls a function before the judgement on what was moved away. @param act receives where that is */
 const before =
   (check: ReplacementCheck, act: (at: string) => void): ReplacementCheck =>
-  (at, place) => {
+  (at, place, state) => {
     if (at !== place) act(at);
-    check(at, place);
+    check(at, place, state);
   };
 /** A file system that exchanges directories, and one that cannot. */
 const FILE_SYSTEMS: readonly (readonly [string, Exchange | undefined])[] = [
@@ -232,8 +232,8 @@ for (const [how, exchange] of FILE_SYSTEMS) {
   test(`a file of a person that comes after the judgement on a directory that is replaced ${how} is kept`, async () => {
     putPart(tree, INSTALLER, FILES, FACTS);
     const check = replaceable(tree, 'debian');
-    const late: ReplacementCheck = (at, place) => {
-      check(at, place);
+    const late: ReplacementCheck = (at, place, state) => {
+      check(at, place, state);
       if (at !== place) writeFileSync(join(at, 'thesis'), 'mine');
     };
     await publishDirectory(join(tree, INSTALLER), NEW, late, exchange);
@@ -282,6 +282,16 @@ test('a directory that a kill leaves after an exchange is deleted, unless it has
   writeFileSync(join(swapped, 'thesis'), 'mine');
   await sweepDownloads(tree, Date.now());
   assert.deepEqual(keptTheses(), ['mine']);
+});
+
+test('an unfinished installer of another system is deleted at the next publication, not kept', async () => {
+  const release = join(tree, 'amd64/generic/bookworm');
+  const dead = spawnSync('true').pid;
+  for (const state of ['swap', 'old'])
+    putPart(tree, `amd64/generic/bookworm/.install.${state}-${dead}-${newUuid()}`, FILES, { ...FACTS, os: 'ubuntu' });
+  putPart(tree, INSTALLER, FILES, FACTS);
+  await publishDirectory(join(tree, INSTALLER), NEW, replaceable(tree, 'debian'));
+  assert.deepEqual(readdirSync(release), ['install']);
 });
 
 for (const [what, put] of [

@@ -2,11 +2,11 @@
 // delays a client that mirrors the store.
 
 import assert from 'node:assert/strict';
-import { type ClientRequest, request } from 'node:http';
+import { Agent, type ClientRequest, request } from 'node:http';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { FILES_MAX, FILES_OF_ADDRESS_MAX } from '../../../src/region/http/image-stream-routes.ts';
-import { ANONYMOUS_PER_ADDRESS } from '../../../src/region/shares/request-rates.ts';
+import { ANONYMOUS_PER_ADDRESS, STREAM_PER_ADDRESS } from '../../../src/region/shares/request-rates.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
 import { startRegion } from '../live.ts';
 
@@ -133,6 +133,34 @@ test('a client that never repeats mirrors a store, whatever else its address ask
     assert.ok(isRefused, 'requests for files that do not exist count towards the rate limit');
     assert.deepEqual(await mirror(), all);
   } finally {
+    await live.close();
+  }
+});
+
+test('a client that repeats its requests without a pause is slowed down, and others are not', async () => {
+  const live = await startRegion(
+    {},
+    { openImageStream: async () => ({ find: async () => ({ kind: 'document', text: '{}' }) as const }) },
+  );
+  const agent = new Agent({ keepAlive: true, maxSockets: FILES_OF_ADDRESS_MAX });
+  const ask = (localAddress: string): Promise<readonly [number, string | undefined]> =>
+    new Promise((resolve, reject) => {
+      const options = { agent, localAddress };
+      const asking = request(`${live.origin}/MAAS/images-stream/streams/v1/index.json`, options, (answer) => {
+        answer.resume().once('end', () => resolve([answer.statusCode ?? 0, answer.headers['retry-after']]));
+      });
+      asking.once('error', reject).end();
+    });
+  try {
+    let refused: readonly [number, string | undefined] | undefined;
+    for (let count = 0; refused === undefined && count < 4 * STREAM_PER_ADDRESS.burst; count += 8)
+      refused = (await Promise.all(Array.from({ length: 8 }, () => ask('127.0.1.1')))).find(
+        ([status]) => status !== 200,
+      );
+    assert.deepEqual(refused, [429, '5']);
+    assert.deepEqual(await ask('127.0.2.1'), [200, undefined]);
+  } finally {
+    agent.destroy();
     await live.close();
   }
 });

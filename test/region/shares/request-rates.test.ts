@@ -8,6 +8,10 @@ import {
   ADDRESSES_MAX,
   RateLimiter,
   RatesByRack,
+  STREAM_IN_TOTAL,
+  STREAM_PER_ADDRESS,
+  STREAM_PER_NETWORK,
+  streamRates,
   WORKER_RATE,
   WORKERS_RATE,
   workerRates,
@@ -80,3 +84,14 @@ for (const [who, rates, each, all] of [
     assert.equal(taken, all.burst);
   });
 }
+
+test('mirrors of the image stream have a rate for an address, one for a network, and one for all', () => {
+  const rates = streamRates().of(undefined);
+  /** How many requests pass, of addresses that each send their burst. */
+  const passed = (addresses: readonly string[]): number =>
+    addresses.reduce((sum, address) => sum + allowed(rates, address, STREAM_PER_ADDRESS.burst), 0);
+  const hosts = (network: number): readonly string[] =>
+    Array.from({ length: 6 }, (_, host) => `10.20.${network}.${host + 1}`);
+  assert.equal(passed(hosts(0)), STREAM_PER_NETWORK.burst);
+  assert.equal(passed([1, 2].flatMap(hosts)), STREAM_IN_TOTAL.burst - STREAM_PER_NETWORK.burst);
+});
