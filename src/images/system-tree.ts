@@ -33,7 +33,7 @@ const SYSTEMS = 'images/systems';
 const REMOVED_MS = 60 * 60 * 1000;
 const NAME_CHARACTERS_MAX = 160;
 const HASH_CHARACTERS = 12;
-const HASH = '-[0-9a-f]{12}';
+const HASH = `-[0-9a-f]{${HASH_CHARACTERS}}`;
 /**
  * The name of our directory, or of one that a killed process left unfinished (directory-publication.ts), in a regular expression. One that was kept
  * for a person has another.

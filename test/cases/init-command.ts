@@ -142,6 +142,9 @@ export function testInit(which: 'short' | 'all'): void {
       const refused = await init('--yes');
       assert.match(refused.err, /the network is not stored: the store has a network already/);
       assert.match((await config('get', 'boot.release')).out, /bookworm/);
+      assert.equal((await config('unset', 'cluster_interfaces.br0')).code, 0);
+      const remote = await init('--yes', '--region', 'http://10.99.0.9:5240/MAAS');
+      assert.match(remote.err, /exists; edit it, or replace it with --force/, 'a remote region does not repeat');
     });
 
     test('after a reset, init does not replace a file that a person has changed, and the named commands put the networks back', async () => {

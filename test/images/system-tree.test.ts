@@ -186,7 +186,7 @@ test('the old directory of a removed image stays if the image is published while
 test('only the directories of systems are removed, none through a link, and none is made through one', async () => {
   await add('20261015');
   const systems = join(tree, 'images', 'systems');
-  // The last one is kept for a person who put files into the directory of a system while it was removed.
+  // A publication gives the last name to a directory in which it finds another's files.
   const mine = ['mine', 'mine-0123456789ab.d', '.mine-0123456789ab.kept-01234567-89ab-4def-8123-0123456789ab'];
   for (const name of mine) mkdirSync(join(systems, name));
   await sweepBlobs(tree, Date.now() + 2 * HOUR_MS, new Set());

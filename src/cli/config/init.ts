@@ -254,16 +254,17 @@ function refuseRegion({ region }: InitFlags): void {
 
 /** The answers of a person, and the replacements that they allow. */
 interface Prepared extends InitFlags {
-  /** True: the file is that of an earlier `init`, and the store has lost its network, as after `reset`. Nothing that is stored is replaced. */
+  /** True: the file is that of an earlier `init`, and the store has lost its network, as after `reset`. No stored network is replaced. */
   readonly repeats: boolean;
 }
 
 /** The name of a repeated file stays. @throws RackError `already-exists` */
 function repeatOwn(flags: InitFlags): Prepared {
-  const { config, stateDir, name } = flags;
+  const { config, stateDir, name, region } = flags;
   if (flags.force || !existsSync(config)) return { ...flags, repeats: false };
   const former = findInitFile(config);
-  if (former?.stateDir !== stateDir || INTERFACES_KEY in cachedSettings(stateDir)) throw existsAlready(config);
+  if (region !== undefined || former?.stateDir !== stateDir || INTERFACES_KEY in cachedSettings(stateDir))
+    throw existsAlready(config);
   return { ...flags, name: name ?? former.name, repeats: true };
 }
 
@@ -318,8 +319,7 @@ async function storeNetwork(flags: Prepared, { answers, values }: Draft): Promis
     if (flags.repeats && stored.some(({ key }) => key.startsWith(`${INTERFACES_KEY}.`)))
       refuse('the store has a network already');
     const former = stored.filter(({ key }) => flags.force && key !== own).map(({ key }) => ({ key, value: undefined }));
-    const wanted = settingsOf(answers).filter(({ key }) => !flags.repeats || stored.every((one) => one.key !== key));
-    const refusal = await settings.change('', [...former, ...wanted], 'local-administrator');
+    const refusal = await settings.change('', [...former, ...settingsOf(answers)], 'local-administrator');
     if (refusal !== undefined) refuse(sentenceOf(refusal));
   });
   const { name, network } = answers.proposal;

@@ -13,7 +13,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { type Clock, systemClock, type Timer } from '../../clock.ts';
-import { formatImageName, nameExcess, readImages } from '../../images/image-store.ts';
+import { nameExcess } from '../../images/image-store.ts';
 import { judgeSystemName } from '../../images/stored-system.ts';
 import type { FinishOrder } from '../../images/uploads/finish-upload.ts';
 import { FILE_TYPES, fileKindOf } from '../../images/uploads/upload-kind.ts';
@@ -218,8 +218,7 @@ export class UploadWork implements UploadFiles {
     const { id, name } = upload;
     try {
       const isWanted = (await uploads.list()).some((one) => one.id === id && one.reason === undefined);
-      if (this.#isClosed) return false;
-      if (!isWanted) return await this.#isMadeElsewhere(upload);
+      if (this.#isClosed || !isWanted) return false;
       const result = await this.#run(upload, (await this.#parts.serialsOf?.(name)) ?? []);
       this.#reasons.delete(id);
       switch (result?.kind) {
@@ -232,18 +231,11 @@ export class UploadWork implements UploadFiles {
         }
         case 'later':
           this.#reasons.set(id, result.reason);
-          return await this.#isMadeElsewhere(upload);
       }
     } catch (error) {
       this.#failures.note(error);
     }
     return false;
-  }
-
-  /** True if another process of this host has made the image: the upload is gone, no other has its name, and the store has an image of this name. */
-  async #isMadeElsewhere({ name }: ImageUpload): Promise<boolean> {
-    if ((await this.#parts.region.store.uploads.list()).some((one) => one.name === name)) return false;
-    return readImages(this.#tree).images.some((image) => formatImageName(image).startsWith(`${name}/`));
   }
 
   /** Replaces the upload by its image. @returns false if somebody removed the upload meanwhile, at any process: a new image is then removed, too */

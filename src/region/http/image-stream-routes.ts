@@ -10,6 +10,7 @@
 
 import { finished } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Instant } from '../../clock.ts';
 import { chooseRange } from '../../net/byte-range.ts';
 import { FairShares } from '../../net/shares/fair-shares.ts';
 import { type Answer, refuse } from '../api/call/answer.ts';
@@ -17,21 +18,38 @@ import type { Peer } from '../api/call/caller.ts';
 import type { StreamedFile } from '../images/boot-images.ts';
 import type { Region } from '../region.ts';
 import { STREAM_IN_TOTAL, STREAM_PER_ADDRESS, STREAM_PER_NETWORK, streamRates } from '../shares/request-rates.ts';
-import { rateRefusals } from './sending.ts';
+import { RETRY_FIELD } from './sending.ts';
 
 /** Files on their way. */
 export const FILES_MAX = 32;
 export const FILES_OF_ADDRESS_MAX = 8;
 const RETRY_SECONDS = 15;
-const RATE_REFUSALS = rateRefusals({ address: STREAM_PER_ADDRESS, network: STREAM_PER_NETWORK, all: STREAM_IN_TOTAL });
+const RATE_REFUSALS = {
+  address: refuse('rate-limit.mirrors', STREAM_PER_ADDRESS, RETRY_FIELD),
+  network: refuse('rate-limit-network.mirrors', STREAM_PER_NETWORK, RETRY_FIELD),
+  all: refuse('rate-limit-all.mirrors', STREAM_IN_TOTAL, RETRY_FIELD),
+};
 const ANY_PATH = '*';
 /** Sent for the URL of the site itself, which a person tries first. */
 const INDEX_PATH = 'streams/v1/index.json';
+
+/** The shares of clients of the site in what a region sends by all of its listeners. */
+export class StreamShares {
+  readonly places = new FairShares<FastifyReply>({ max: FILES_MAX, addressMax: FILES_OF_ADDRESS_MAX });
+  readonly #rates = streamRates();
+
+  /** The refusal of a request for a file that exists, if it exceeds a rate; counts the request. */
+  excess({ address, rackUuid }: Peer, now: Instant): Answer | undefined {
+    const excess = this.#rates.of(rackUuid).excess(address, now);
+    return excess === undefined ? undefined : RATE_REFUSALS[excess];
+  }
+}
 
 /** The parts of its listener that the routes need. */
 interface ImageStreamListener {
   readonly region: Region;
   peerOf(request: FastifyRequest): Promise<Peer>;
+  readonly mirrors: StreamShares;
   /** The refusal if the sender exceeds the anonymous rate limit; counts the request. */
   excess(peer: Peer): Answer | undefined;
   send(reply: FastifyReply, answer: Answer): Promise<FastifyReply>;
@@ -41,9 +59,8 @@ const typeOf = (path: string): string => (path.endsWith('.json') ? 'application/
 
 /** Adds the routes to an instance. */
 export function addImageStreamRoutes(app: FastifyInstance, listener: ImageStreamListener): void {
-  const { region, send } = listener;
-  const places = new FairShares<FastifyReply>({ max: FILES_MAX, addressMax: FILES_OF_ADDRESS_MAX });
-  const rates = streamRates();
+  const { region, send, mirrors } = listener;
+  const { places } = mirrors;
   const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const peer = await listener.peerOf(request);
     const admission = places.admit(peer.share, reply);
@@ -59,8 +76,8 @@ export function addImageStreamRoutes(app: FastifyInstance, listener: ImageStream
     const found = typeof path === 'string' ? await region.bootImages.findStreamed(path) : undefined;
     const refuseMissing = (): Promise<FastifyReply> => send(reply, listener.excess(peer) ?? refuse('not-found.path'));
     if (typeof path !== 'string' || found === undefined) return refuseMissing();
-    const excess = rates.of(peer.rackUuid).excess(peer.address, region.clock.now());
-    if (excess !== undefined) return send(reply, RATE_REFUSALS[excess]);
+    const excess = mirrors.excess(peer, region.clock.now());
+    if (excess !== undefined) return send(reply, excess);
     if (found.kind === 'document') return reply.header('Cache-Control', 'no-cache').type(typeOf(path)).send(found.text);
     return sendImage(request, reply, found, refuseMissing);
   };

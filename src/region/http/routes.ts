@@ -41,14 +41,14 @@ import { outageOf } from '../words/outage.ts';
 import { addAgentRoutes, type Identified } from './agent-routes.ts';
 import { apiDescription, descriptionHash } from './description.ts';
 import type { ApiDoors } from './doors.ts';
-import { addImageStreamRoutes } from './image-stream-routes.ts';
+import { addImageStreamRoutes, type StreamShares } from './image-stream-routes.ts';
 import { mergeFields } from './link.ts';
 import { addLinkRoutes } from './link-routes.ts';
 import { addMetadataRoutes } from './metadata-routes.ts';
 import { type FoundOperations, findOperations } from './operation-paths.ts';
 import { addPreseedRoutes } from './preseed-routes.ts';
 import { formOf } from './request-form.ts';
-import { RETRY_FIELD, rateRefusals, type SendingParts, send } from './sending.ts';
+import { RETRY_FIELD, type SendingParts, send } from './sending.ts';
 import { ArrivedForm, discardRest, readUploads, takesUploads, uploadOf } from './upload-bodies.ts';
 
 /** The methods that reach a path. No operation uses PATCH; it is routed so that its refusal names the methods that work. */
@@ -62,6 +62,7 @@ export interface ApiContext extends SendingParts {
   readonly region: Region;
   readonly doors: ApiDoors;
   readonly strangers: RatesByRack;
+  readonly mirrors: StreamShares;
   readonly guard: PageGuard;
   readonly metadata: MetadataService;
   readonly sessions: Sessions;
@@ -74,11 +75,11 @@ export interface ApiContext extends SendingParts {
   readonly onProblem: (problem: ApiProblem) => void;
 }
 
-const RATE_REFUSALS = rateRefusals({
-  address: ANONYMOUS_PER_ADDRESS,
-  network: ANONYMOUS_PER_NETWORK,
-  all: ANONYMOUS_IN_TOTAL,
-});
+const RATE_REFUSALS = {
+  address: refuse('rate-limit.strangers', ANONYMOUS_PER_ADDRESS, RETRY_FIELD),
+  network: refuse('rate-limit-network.strangers', ANONYMOUS_PER_NETWORK, RETRY_FIELD),
+  all: refuse('rate-limit-all', ANONYMOUS_IN_TOTAL, RETRY_FIELD),
+};
 
 const NUL_IN_TARGET = /%00|\0/;
 
@@ -131,7 +132,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
     excess: (peer: Peer) => refuseRate(context, peer),
     send: listener.send,
   };
-  addImageStreamRoutes(app, strangers);
+  addImageStreamRoutes(app, { ...strangers, mirrors: context.mirrors });
   addPageRoutes(app, { ...strangers, guard: context.guard, sessions: context.sessions, pathOf });
 }
 

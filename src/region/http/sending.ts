@@ -8,11 +8,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyReply } from 'fastify';
 import { STATE_CHANGES_IM } from '../../machines/desired-state.ts';
 import type { DesiredState, RackMachine, StateChanges } from '../../machines/machine.ts';
-import type { Rate } from '../../rate-limit.ts';
 import type { EventFollowing, ListToSend } from '../api/call/answer.ts';
 import { type Answer, bodyOf, refuse } from '../api/call/answer.ts';
 import { REFUSALS } from '../api/call/refusal-status.ts';
-import type { RateLimiter } from '../shares/request-rates.ts';
 import type { EventFollowers } from './event-followers.ts';
 import type { Lists } from './lists.ts';
 
@@ -20,15 +18,6 @@ import type { Lists } from './lists.ts';
 const STATE_CHUNK = 100;
 const RETRY_SECONDS = 5;
 export const RETRY_FIELD = { 'Retry-After': String(RETRY_SECONDS) };
-
-type Exceeded = NonNullable<ReturnType<RateLimiter['excess']>>;
-
-/** The refusals of clients without credentials that exceed one of these rates. */
-export const rateRefusals = (rates: Readonly<Record<Exceeded, Rate>>): Readonly<Record<Exceeded, Answer>> => ({
-  address: refuse('rate-limit.strangers', rates.address, RETRY_FIELD),
-  network: refuse('rate-limit-network.strangers', rates.network, RETRY_FIELD),
-  all: refuse('rate-limit-all', rates.all, RETRY_FIELD),
-});
 
 /** The answers under way. */
 export interface SendingParts {

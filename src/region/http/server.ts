@@ -33,6 +33,7 @@ import { noteText } from '../words/rack-reasons.ts';
 import { RegionCounters } from './counters.ts';
 import { ApiDoors } from './doors.ts';
 import { EventFollowers } from './event-followers.ts';
+import { StreamShares } from './image-stream-routes.ts';
 import { type DoorKind, ListeningApi, type RegionApi } from './listening.ts';
 import { Lists } from './lists.ts';
 import { PATH_VALUE_MAX } from './operation-paths.ts';
@@ -58,6 +59,7 @@ export function makeContext(region: Region, options: ApiOptions = {}): ApiContex
     region,
     doors: new ApiDoors(region, onProblem),
     strangers: anonymousRates(),
+    mirrors: new StreamShares(),
     followers: new EventFollowers(region),
     lists: new Lists(region.clock),
     guard: new PageGuard(region),

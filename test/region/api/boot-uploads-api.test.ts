@@ -465,25 +465,6 @@ test('a whole upload that a killed process left is finished by the next look; on
     );
   }));
 
-test('the last piece of an upload whose image another process of this host has made is accepted', () =>
-  withClient(async ({ create, put, work, images, place: { region, store } }) => {
-    const created = await create(wish(DISK));
-    await put(uriOf(created), DISK);
-    await until(() => images().length === 1);
-    const begin = async () => {
-      await create(wish(DISK));
-      return (await store.uploads.list())[0] ?? assert.fail('upload');
-    };
-    const gone = await begin();
-    assert.equal(await work.finish({ ...gone, id: gone.id + 1 }), false, 'another upload has its name');
-    await store.uploads.remove(gone.id);
-    assert.equal(await work.finish(gone), true);
-    const other = await begin();
-    const { name } = other;
-    await region.bootImages.uploads.removeNamed(name);
-    assert.equal(await work.finish({ ...other, name: name.replace('custom/', 'other/') }), false, 'there is no image');
-  }));
-
 test('a file of an upload whose bytes another host has becomes no image, and is removed', () =>
   withClient(async ({ create, put, work, images, place: { store }, tree }) => {
     const parts = join(tree, 'images/.uploads');

@@ -137,28 +137,36 @@ test('a client that never repeats mirrors a store, whatever else its address ask
   }
 });
 
-test('a client that repeats its requests without a pause is slowed down, and others are not', async () => {
+test('a client that repeats its requests without a pause is slowed down by all listeners, and others are not', async () => {
+  const listen = ['127.0.0.1', '127.0.0.2'].map((host) => ({ host, port: 0 }));
   const live = await startRegion(
-    {},
+    { listen },
     { openImageStream: async () => ({ find: async () => ({ kind: 'document', text: '{}' }) as const }) },
   );
   const agent = new Agent({ keepAlive: true, maxSockets: FILES_OF_ADDRESS_MAX });
-  const ask = (localAddress: string): Promise<readonly [number, string | undefined]> =>
+  const ask = (from: string, to: string | undefined): Promise<readonly [number, string | undefined]> =>
     new Promise((resolve, reject) => {
-      const options = { agent, localAddress };
-      const asking = request(`${live.origin}/MAAS/images-stream/streams/v1/index.json`, options, (answer) => {
+      const options = { agent, localAddress: from };
+      const asking = request(`http://${to}/MAAS/images-stream/streams/v1/index.json`, options, (answer) => {
         answer.resume().once('end', () => resolve([answer.statusCode ?? 0, answer.headers['retry-after']]));
       });
       asking.once('error', reject).end();
     });
   try {
-    let refused: readonly [number, string | undefined] | undefined;
-    for (let count = 0; refused === undefined && count < 4 * STREAM_PER_ADDRESS.burst; count += 8)
-      refused = (await Promise.all(Array.from({ length: 8 }, () => ask('127.0.1.1')))).find(
-        ([status]) => status !== 200,
-      );
-    assert.deepEqual(refused, [429, '5']);
-    assert.deepEqual(await ask('127.0.2.1'), [200, undefined]);
+    const [first, second] = live.api.addresses.map((address) => /127\.[\d.:]+/.exec(address)?.[0]);
+    assert.ok(first !== undefined && second !== undefined && first !== second);
+    const firstRefusal = async (to: string, requestsMax: number) => {
+      for (let count = 0; count < requestsMax; count += FILES_OF_ADDRESS_MAX) {
+        const answers = await Promise.all(Array.from({ length: FILES_OF_ADDRESS_MAX }, () => ask('127.0.1.1', to)));
+        const refused = answers.find(([status]) => status !== 200);
+        if (refused !== undefined) return refused;
+      }
+      return undefined;
+    };
+    const { burst } = STREAM_PER_ADDRESS;
+    assert.deepEqual(await firstRefusal(first, 4 * burst), [429, '5']);
+    assert.deepEqual(await firstRefusal(second, burst / 2), [429, '5'], 'the rate is one for all listeners');
+    assert.deepEqual(await ask('127.0.2.1', first), [200, undefined]);
   } finally {
     agent.destroy();
     await live.close();

@@ -13,11 +13,17 @@ type Rate = { readonly burst: number; readonly perSecond: number };
 const strangersText = (from: string, { burst, perSecond }: Rate): string =>
   `Too many requests without credentials from ${from}: ${burst} at once, then ${perSecond} a second are allowed. Wait a little.`;
 
+const mirrorsText = (from: string, { burst, perSecond }: Rate): string =>
+  `Too many requests for images from ${from}: ${burst} at once, then ${perSecond} a second are allowed. Wait a little.`;
+
 /** By code. */
 export const HTTP = {
   'rate-limit.strangers': (rate: Rate) => strangersText('your address', rate),
   'rate-limit-network.strangers': (rate: Rate) => strangersText('your network', rate),
   'rate-limit-all': (rate: Rate) => strangersText('all addresses', rate),
+  'rate-limit.mirrors': (rate: Rate) => mirrorsText('your address', rate),
+  'rate-limit-network.mirrors': (rate: Rate) => mirrorsText('your network', rate),
+  'rate-limit-all.mirrors': (rate: Rate) => mirrorsText('all addresses', rate),
   'not-authenticated.invalid-key':
     'Authorization Error: the API key is not valid; sudo rackboot apikey prints a new one.',
   'unknown-version': 'Unknown API version. This region speaks 1.0 and 2.0.',
