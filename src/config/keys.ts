@@ -78,6 +78,8 @@ export const KEY_RULES: ReadonlyMap<string, KeyRule> = new Map<string, KeyRule>(
   ['region.import_every', EITHER],
   ['region.import_limit', EITHER],
   ['region.import_keep', EITHER],
+  ['region.default_zone_description', EITHER],
+  ['region.default_pool_description', EITHER],
   ['metrics', FILE],
   ['log.level', EITHER],
   ['log.levels', EITHER],

@@ -131,6 +131,8 @@ const STORED_VALUES: Readonly<Record<string, SettingValue>> = {
   'region.import_every': '2h',
   'region.import_limit': 2.5,
   'region.import_keep': 3,
+  'region.default_zone_description': 'Hall 1',
+  'region.default_pool_description': 'Of everybody',
   'log.level': 'debug',
   'log.levels': { dhcp: 'debug' },
 };

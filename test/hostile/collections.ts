@@ -346,7 +346,11 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/api/machines/machine-list.ts': { texts: 'weak', 'shownByText.known': 'call' },
   'region/api/json/machine-texts.ts': { '#kept': 'TEXTS_BYTES_MAX' },
   'region/api/names/dns-records.ts': { 'changeRecords.changed': 'call' },
-  'region/life/whereabouts.ts': { 'basisReader.madeOf': 'call', 'whereabouts.domains': 'call' },
+  'region/life/whereabouts.ts': {
+    'basisReader.madeOf': 'call',
+    'whereabouts.areas': 'call',
+    'whereabouts.domains': 'call',
+  },
   'store/copying/region-copy.ts': { tablesOfSchema: 'named' },
   'store/sqlite/machine-stamps.ts': { '#ofMachine': 'CHANGED_MAX' },
   'region/http/rack-batch.ts': { '#refused': 'call', '#take.reports': 'call' },

@@ -9,6 +9,7 @@ import type { Ipv4 } from '../../net/address.ts';
 import type { NetworkView } from '../networks/network-view.ts';
 import type { Networks } from '../networks/networks.ts';
 import type { Racks } from '../racks/racks.ts';
+import { type Area, type AreaKind, DEFAULT_DESCRIPTION_KEYS, defaultArea } from '../records/area.ts';
 import { numberOf } from '../records/digest.ts';
 import type { Machine } from '../records/machine.ts';
 import type { Rack } from '../records/rack.ts';
@@ -24,6 +25,8 @@ export interface Whereabouts {
   networks(): NetworkView;
   /** The id of a domain, and the number of its records. */
   domainOf(name: string): KnownDomain;
+  /** The zone or pool of everything that nobody assigned to another. */
+  defaultArea(kind: AreaKind): Area;
 }
 
 /** A domain, as the objects in it show it. */
@@ -79,6 +82,12 @@ const domainSettings = (region: Pick<Places, 'settings' | 'config'>): readonly u
   region.settings.valueOf('dns.records'),
 ];
 
+/** All settings on which the answers depend. */
+const shownSettings = (region: Pick<Places, 'settings' | 'config'>): readonly unknown[] => [
+  ...domainSettings(region),
+  ...Object.values(DEFAULT_DESCRIPTION_KEYS).map((key) => region.settings.valueOf(key)),
+];
+
 /**
  * Returns a function for the digest of everything on which `whereabouts` depends: while the digest stays the same, so do the answers. The
  * digest is computed at the first call, and again after racks or networks were read again. A mere heartbeat does not change it.
@@ -88,14 +97,14 @@ export function basisReader(places: Places & { readonly networks: Pick<Networks,
   let madeOf: readonly unknown[] = [];
   let basis = '';
   return () => {
-    const domains = domainSettings(places);
-    const now = [racks.list(), networks.stored, ...domains];
+    const settings = shownSettings(places);
+    const now = [racks.list(), networks.stored, ...settings];
     if (now.some((one, index) => one !== madeOf[index])) {
       const parts = racks.list().map(({ uuid, name, state, isEmbedded, interfaces, agreed, disputed }) => ({
         ...{ uuid, name, state, isEmbedded, interfaces, agreed, disputed },
       }));
       const { records, served, reverseMode } = networks.known;
-      const text = JSON.stringify([parts, records, served, reverseMode, domains]);
+      const text = JSON.stringify([parts, records, served, reverseMode, settings]);
       basis = createHash('sha256').update(text).digest('base64url');
       madeOf = now;
     }
@@ -110,6 +119,7 @@ export function whereabouts(places: Places): Whereabouts {
   let isLent: ReturnType<typeof lentAddresses> | undefined;
   let networks: NetworkView | undefined;
   const domains = new Map<string, KnownDomain>();
+  const areas = new Map<AreaKind, Area>();
   return {
     racksOf: ({ home }) => racks.homes.racksAt(home, all),
     addressesOf: ({ addresses, interfaces }) => {
@@ -129,6 +139,11 @@ export function whereabouts(places: Places): Whereabouts {
       const known = domains.get(name) ?? readDomain(name, domainSettings(places));
       domains.set(name, known);
       return known;
+    },
+    defaultArea(kind) {
+      const area = areas.get(kind) ?? defaultArea(places.settings, kind);
+      areas.set(kind, area);
+      return area;
     },
   };
 }

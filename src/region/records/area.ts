@@ -1,7 +1,9 @@
 // Zones and pools.
 //
-// 1. Every machine is in one zone and one pool, every rack in one zone. The default zone and the default pool are not stored. Their id is
-//    0, and nobody can change or remove them.
+// 1. Every machine is in one zone and one pool, every rack in one zone. The default zone and the default pool have no row in the store. Their id
+//    is 0, and nobody can rename or remove them. Their descriptions are settings.
+
+import { cleanWords } from './text-json.ts';
 
 /** A zone groups machines and racks by their place. A pool groups machines by the people for whom they are. */
 export type AreaKind = 'zone' | 'pool';
@@ -23,10 +25,26 @@ export interface Area {
 export type WrittenArea = Omit<Area, 'id'>;
 
 /** The zone and the pool of machines and racks that nobody assigned to another. */
-export const DEFAULT_AREAS: Readonly<Record<AreaKind, Area>> = {
+const DEFAULT_AREAS: Readonly<Record<AreaKind, Area>> = {
   zone: { id: 0, name: DEFAULT_AREA, description: '' },
   pool: { id: 0, name: DEFAULT_AREA, description: 'Default pool' },
 };
+
+/** The settings with the descriptions of the default zone and the default pool. */
+export const DEFAULT_DESCRIPTION_KEYS: Readonly<Record<AreaKind, string>> = {
+  zone: 'region.default_zone_description',
+  pool: 'region.default_pool_description',
+};
+
+/** The longest description, in characters. */
+export const AREA_DESCRIPTION_MAX = 1000;
+
+/** The default zone or pool, with its description in the settings. */
+export function defaultArea(settings: { valueOf(key: string): unknown }, kind: AreaKind): Area {
+  const description = settings.valueOf(DEFAULT_DESCRIPTION_KEYS[kind]);
+  if (typeof description !== 'string') return DEFAULT_AREAS[kind];
+  return { ...DEFAULT_AREAS[kind], description: cleanWords(description, AREA_DESCRIPTION_MAX) };
+}
 
 const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9 _-]{0,62}[A-Za-z0-9])?$/;
 

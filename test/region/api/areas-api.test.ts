@@ -57,7 +57,7 @@ test('a pool has the paths of MAAS and of gomaasapi', () =>
     assert.deepEqual((await ask('GET', '2.0/pools/')).json, [first]);
   }));
 
-test('the default zone and pool stay as they are, and bad names are refused with the field', () =>
+test('the default zone and pool keep their names, and bad names are refused with the field', () =>
   withHall(async (ask) => {
     for (const [method, path] of [
       ['PUT', '2.0/zones/default/'],
@@ -67,7 +67,7 @@ test('the default zone and pool stay as they are, and bad names are refused with
     ] as const) {
       const { status, text } = await ask(method, path, { name: 'x' });
       assert.deepEqual(
-        [status, /The default (?:zone|pool) cannot be changed or deleted/.test(text)],
+        [status, /The default (?:zone|pool) cannot be renamed or deleted/.test(text)],
         [400, true],
         path,
       );
@@ -78,6 +78,55 @@ test('the default zone and pool stay as they are, and bad names are refused with
     }
     assert.deepEqual((await ask('POST', '2.0/zones/')).json, { name: ['This field is required.'] });
   }));
+
+test('the default zone and pool keep a description, and everything in them shows it', () =>
+  withHall(async (ask, place) => {
+    const id = await machine(place, 1);
+    await acceptRack(place.region);
+    const device = (await ask('POST', '2.0/devices/', { mac_addresses: '52:54:00:00:00:77' })).json.system_id;
+    const of = async (path: string, kind: 'zone' | 'pool') => (await ask('GET', path)).json[kind].description;
+    assert.equal((await ask('GET', '2.0/machines/')).json[0].pool.description, 'Default pool');
+    const zone = { id: 1, name: 'default', description: 'Hall 1', resource_uri: '/MAAS/api/2.0/zones/default/' };
+    const kept = await ask('PUT', '2.0/zones/default/', { description: ' Hall\n1' });
+    assert.deepEqual([kept.status, kept.json], [200, zone]);
+    assert.deepEqual((await ask('PUT', '2.0/zones/default/', { name: 'default' })).json, zone);
+    const pool = (await ask('PUT', '2.0/resourcepool/0/', { description: 'Of everybody' })).json;
+    assert.deepEqual([pool.id, pool.name, pool.description], [0, 'default', 'Of everybody']);
+    const old = { ...zone, resource_uri: '/MAAS/api/1.0/zones/default/' };
+    assert.deepEqual((await ask('GET', '2.0/zones/default/')).json, zone);
+    assert.deepEqual((await ask('GET', '1.0/zones/default/')).json, old);
+    assert.deepEqual((await ask('GET', '2.0/zones/')).json[0], zone);
+    for (const path of ['2.0/pools/', '2.0/resourcepools/']) assert.deepEqual((await ask('GET', path)).json[0], pool);
+    assert.deepEqual((await ask('GET', '2.0/pools/0/')).json, pool);
+    const [listed] = (await ask('GET', '2.0/machines/')).json;
+    assert.deepEqual([listed.zone, listed.pool], [zone, pool]);
+    assert.deepEqual((await ask('GET', `1.0/nodes/${id}/`)).json.zone, old);
+    for (const path of [`2.0/machines/${id}/`, `2.0/devices/${device}/`])
+      assert.deepEqual([await of(path, 'zone'), await of(path, 'pool')], ['Hall 1', 'Of everybody'], path);
+    for (const path of ['rackcontrollers', 'regioncontrollers'])
+      assert.equal((await ask('GET', `2.0/${path}/`)).json[0].zone.description, 'Hall 1', path);
+    assert.equal((await ask('PUT', '1.0/zones/default/', { description: '' })).json.description, '');
+    assert.equal((await ask('PUT', '2.0/zones/default/', { description: 'x' }, 'alice')).status, 403);
+    const long = await ask('PUT', '2.0/pools/0/', { description: 'x'.repeat(1001) });
+    assert.deepEqual([long.status, Object.keys(long.json)], [400, ['description']]);
+    assert.deepEqual((await ask('GET', '2.0/pools/0/')).json, pool);
+  }));
+
+test('a description of the default zone or pool in the file of the region wins, and the refusal names the file', () => {
+  const values = { region: { default_zone_description: 'Of the file', default_pool_description: 'Of the file' } };
+  return withAskedApi(
+    async ({ ask }) => {
+      for (const path of ['2.0/zones/default/', '2.0/resourcepool/0/']) {
+        assert.equal((await ask('GET', path)).json.description, 'Of the file');
+        const { status, text } = await ask('PUT', path, { description: 'x' });
+        assert.deepEqual([status, text.includes('/etc/region.yaml')], [409, true], text);
+        assert.equal((await ask('PUT', path, { description: 'Of the file' })).status, 200);
+      }
+    },
+    {},
+    { ownFile: { file: '/etc/region.yaml', values } },
+  );
+});
 
 test('a machine is put in a zone and a pool; an unknown name is a 400 with the field, and nothing changes', () =>
   withHall(async (ask, place) => {

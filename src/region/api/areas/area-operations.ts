@@ -2,15 +2,24 @@
 //
 // Sources: MAAS's `zones/` (by name), `resourcepools/` and `resourcepool/ID/`, which gomaasapi calls `pools/`; `nodes/?op=set_zone`.
 //
-// 1. The default zone and pool cannot be changed or deleted. When another one is deleted, its machines and racks move to the default one.
+// 1. The default zone and pool cannot be renamed or deleted; their descriptions are settings, which a file may pin. When another one is deleted,
+//    its machines and racks move to the default one.
 
 import { z } from 'zod';
-import { AREAS_MAX, type Area, type AreaKind, isAreaName, type WrittenArea } from '../../records/area.ts';
+import {
+  AREA_DESCRIPTION_MAX,
+  AREAS_MAX,
+  type Area,
+  type AreaKind,
+  DEFAULT_DESCRIPTION_KEYS,
+  isAreaName,
+  type WrittenArea,
+} from '../../records/area.ts';
 import type { ZoneMembers } from '../../records/area-store.ts';
 import type { BootChange } from '../../records/event-params.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
 import { cleanWords } from '../../records/text-json.ts';
-import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import { type Answer, json, type Refusal, refuse, refuseField, refuseSetting } from '../call/answer.ts';
 import {
   type ApiCall,
   type ApiVersion,
@@ -20,17 +29,17 @@ import {
   nothing,
   type Operation,
   tried,
+  usernameOf,
   value,
   values,
 } from '../call/operation.ts';
 import { poolJson, zoneJson } from '../json/area-json.ts';
 import { chooseArea, listAreas } from './chosen-areas.ts';
 
-const DESCRIPTION_MAX = 1000;
 const MEMBERS_MAX = 1000;
 
 const areaName = value(z.string().max(256, 'field.area-name').refine(isAreaName, 'field.area-name'));
-const description = value(z.string().max(DESCRIPTION_MAX)).optional().describe('Its purpose.');
+const description = value(z.string().max(AREA_DESCRIPTION_MAX)).optional().describe('Its purpose.');
 const newArea = z.object({
   name: areaName.describe('1 to 64 letters, digits, - and _, with spaces between them.'),
   description,
@@ -43,26 +52,26 @@ const areaJson = (call: ApiCall, kind: AreaKind, area: Area): Record<string, unk
 const changeEvent = (call: ApiCall, area: AreaKind, name: string, change: BootChange): NewMachineEvent =>
   eventBy(call, 'ZONES', { code: 'area-changed', params: { area, name, change } });
 
+/** The zones or pools of a list, with the description of the default one as it is now. */
+async function shownAreas(call: ApiCall, kind: AreaKind): Promise<readonly Area[]> {
+  await call.region.settings.load();
+  return await listAreas(call, kind);
+}
+
 /** The zone with the name, or the pool with the id, in the path; or the refusal. */
 async function areaOf(call: ApiCall, kind: AreaKind): Promise<Area | Refusal> {
   const { name, id } = call.path;
-  const found = (await listAreas(call, kind)).find((area) =>
+  const found = (await shownAreas(call, kind)).find((area) =>
     kind === 'zone' ? area.name === name : String(area.id) === id,
   );
   return found ?? refuse('not-found.area', { area: kind });
-}
-
-/** The area in the path if it may be changed, or the refusal; the default zone and the default pool are refused. */
-async function changeable(call: ApiCall, kind: AreaKind): Promise<Area | Refusal> {
-  const area = await areaOf(call, kind);
-  return !('kind' in area) && area.id === 0 ? refuse('bad-request.default-area', { area: kind }) : area;
 }
 
 /** The fields to store. */
 function written({ name, description: said }: z.output<typeof changedArea>, before: WrittenArea): WrittenArea {
   return {
     name: name ?? before.name,
-    description: said === undefined ? before.description : cleanWords(said, DESCRIPTION_MAX),
+    description: said === undefined ? before.description : cleanWords(said, AREA_DESCRIPTION_MAX),
   };
 }
 
@@ -77,18 +86,31 @@ async function add(call: ApiCall, kind: AreaKind, given: z.output<typeof changed
 }
 
 async function change(call: ApiCall, kind: AreaKind, given: z.output<typeof changedArea>): Promise<Answer> {
-  const before = await changeable(call, kind);
+  const before = await areaOf(call, kind);
   if ('kind' in before) return before;
   const next = written(given, before);
+  if (before.id === 0) return await changeDefault(call, kind, before, next);
   const area = { ...next, id: before.id };
   const outcome = await call.region.store.areas.change(kind, area, changeEvent(call, kind, before.name, 'changed'));
   if (outcome === 'exists') return refuseTaken(kind);
   return outcome === 'not-found' ? refuse('not-found.area', { area: kind }) : json(areaJson(call, kind, area));
 }
 
+/** Stores the description of the default zone or pool. */
+async function changeDefault(call: ApiCall, kind: AreaKind, before: Area, next: WrittenArea): Promise<Answer> {
+  if (next.name !== before.name) return refuse('bad-request.default-area', { area: kind });
+  if (next.description !== before.description) {
+    const edit = { key: DEFAULT_DESCRIPTION_KEYS[kind], value: next.description };
+    const refused = await call.region.settings.change('', [edit], usernameOf(call));
+    if (refused !== undefined) return refuseSetting(refused);
+  }
+  return json(areaJson(call, kind, { ...before, ...next }));
+}
+
 async function remove(call: ApiCall, kind: AreaKind): Promise<Answer> {
-  const before = await changeable(call, kind);
+  const before = await areaOf(call, kind);
   if ('kind' in before) return before;
+  if (before.id === 0) return refuse('bad-request.default-area', { area: kind });
   const event = changeEvent(call, kind, before.name, 'removed');
   if (!(await call.region.store.areas.remove(kind, before.id, event))) return refuse('not-found.area', { area: kind });
   await readRacks(call);
@@ -160,7 +182,7 @@ function operationsOf({ kind, versions, many, one }: AreaPaths): readonly Operat
   return [
     defineOperation({
       ...{ ...many, versions, method: 'GET', access: 'user', doc: `List ${kind}s.`, parameters: nothing },
-      run: async (call) => json((await listAreas(call, kind)).map((area) => areaJson(call, kind, area))),
+      run: async (call) => json((await shownAreas(call, kind)).map((area) => areaJson(call, kind, area))),
     }),
     defineOperation({
       ...{ ...many, versions, method: 'POST', access: 'admin', doc: `Create a ${kind}.`, parameters: newArea },
@@ -175,7 +197,7 @@ function operationsOf({ kind, versions, many, one }: AreaPaths): readonly Operat
     }),
     defineOperation({
       ...{ ...one, versions, method: 'PUT', access: 'admin', parameters: changedArea },
-      doc: `Change a ${kind}. The default ${kind} cannot be changed.`,
+      doc: `Change a ${kind}. The default ${kind} cannot be renamed.`,
       ...tried(changedArea, (call, given) => change(call, kind, given)),
     }),
     defineOperation({

@@ -2,7 +2,7 @@
 
 import { nearestName } from '../../../nearest-name.ts';
 import { parseMac } from '../../../net/address.ts';
-import { type Area, type AreaKind, DEFAULT_AREAS } from '../../records/area.ts';
+import { type Area, type AreaKind, defaultArea } from '../../records/area.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import { allOf, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
@@ -10,7 +10,7 @@ import type { ApiCall } from '../call/operation.ts';
 
 /** Every zone, or every pool, the default one first. */
 export const listAreas = async (call: Pick<ApiCall, 'region'>, kind: AreaKind): Promise<readonly Area[]> => [
-  DEFAULT_AREAS[kind],
+  defaultArea(call.region.settings, kind),
   ...(await call.region.store.areas.list(kind)),
 ];
 

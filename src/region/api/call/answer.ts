@@ -8,6 +8,7 @@ import type { z } from 'zod';
 import type { StateUpdate } from '../../racks/state-update.ts';
 import type { EventFilter } from '../../records/filters.ts';
 import type { MachineEvent } from '../../records/machine-event.ts';
+import type { SettingsRefusal } from '../../settings.ts';
 import {
   type PlainCode,
   type RefusalCode,
@@ -136,6 +137,18 @@ export function refuseField<C extends RefusalCode>(field: string, code: C, param
 /** A refusal of one field. */
 export function refuseField(field: string, code: RefusalCode, params: AnyParams = {}): Refusal {
   return refuseFields({ [field]: [refusal(code, params)] });
+}
+
+/** A settings refusal in the form MAAS's clients read: problems by field name. */
+export function refuseSetting(refused: SettingsRefusal): Refusal {
+  if (refused.code !== 'setting-invalid') return refuseFor([refused]);
+  const byField: Record<string, RefusalWord[]> = {};
+  for (const { key, message } of refused.params.problems) {
+    const field = key.slice(key.lastIndexOf('.') + 1);
+    byField[field] ??= [];
+    byField[field].push(refusal('setting-invalid.problem', { key, message }));
+  }
+  return refuseFields(byField, 'setting-invalid');
 }
 
 /** True if a refusal came instead of the requested value. */

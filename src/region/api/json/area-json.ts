@@ -3,18 +3,16 @@
 // 1. Ids are those of MAAS: the default zone has the id 1, the default pool 0.
 
 import type { Whereabouts } from '../../life/whereabouts.ts';
-import { type Area, DEFAULT_AREAS } from '../../records/area.ts';
+import type { Area } from '../../records/area.ts';
 
-/** @param zone `undefined`: the default one */
-export const zoneJson = (version: '1.0' | '2.0', zone: Area = DEFAULT_AREAS.zone): Record<string, unknown> => ({
+export const zoneJson = (version: '1.0' | '2.0', zone: Area): Record<string, unknown> => ({
   id: zone.id + 1,
   name: zone.name,
   description: zone.description,
   resource_uri: `/MAAS/api/${version}/zones/${encodeURIComponent(zone.name)}/`,
 });
 
-/** @param pool `undefined`: the default one */
-export const poolJson = (pool: Area = DEFAULT_AREAS.pool): Record<string, unknown> => ({
+export const poolJson = (pool: Area): Record<string, unknown> => ({
   id: pool.id,
   name: pool.name,
   description: pool.description,

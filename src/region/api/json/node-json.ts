@@ -35,7 +35,7 @@ export function nodeJson(machine: Machine, where: Whereabouts, power?: PowerView
     physicalblockdevice_set: disksJson(machine),
     virtualblockdevice_set: virtualDevicesJson(machine),
     hostname: machineFqdn(machine),
-    zone: zoneJson('1.0', machine.zone),
+    zone: zoneJson('1.0', machine.zone ?? where.defaultArea('zone')),
     status: row.foldedNumber,
     substatus: row.number,
     substatus_name: row.name,

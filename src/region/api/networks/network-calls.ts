@@ -9,11 +9,19 @@ import type { NetworkNoun } from '../../records/event-params.ts';
 import type { UsedAddress } from '../../records/network-store.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import type { RefusalWord } from '../../words/refusal.ts';
-import { type Answer, json, type Refusal, refuse, refuseField, refuseFields, refuseFor } from '../call/answer.ts';
+import {
+  type Answer,
+  json,
+  type Refusal,
+  refuse,
+  refuseField,
+  refuseFields,
+  refuseFor,
+  refuseSetting,
+} from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
 import { type ApiCall, idIn, usernameOf, value } from '../call/operation.ts';
 import { flagWord, isTrue } from '../machines/machine-calls.ts';
-import { refuseSetting } from '../racks/interface-operations.ts';
 
 /** Characters of a name, and of a description or comment. */
 const NAME_MAX = 255;

@@ -4,7 +4,7 @@
 //
 // 1. Every object has every key of a node. The region keeps no hardware of racks, so these values are empty.
 
-import type { Area } from '../../records/area.ts';
+import { type Area, defaultArea } from '../../records/area.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import { isAway, type Rack } from '../../records/rack.ts';
 import { words } from '../../words/text.ts';
@@ -40,10 +40,7 @@ export function controllerJson(call: ApiCall, rack: Rack, zones: readonly Area[]
     description: rack.description ?? '',
     fqdn: `${rack.name}.${domain}`,
     domain: { name: domain },
-    zone: zoneJson(
-      '2.0',
-      zones.find(({ id }) => id === rack.zoneId),
-    ),
+    zone: zoneJson('2.0', zones.find(({ id }) => id === rack.zoneId) ?? defaultArea(call.region.settings, 'zone')),
     node_type: 2,
     node_type_name: 'Rack controller',
     version: rack.version,
@@ -206,7 +203,7 @@ function regionJson(call: ApiCall, zones: readonly Area[]): Record<string, unkno
   const alone = { ...UNKNOWN, hostname: REGION_ID, fqdn: `${REGION_ID}.${domain}`, domain: { name: domain } };
   return {
     ...(own === undefined
-      ? { ...alone, zone: zoneJson('2.0'), version: '', ip_addresses: [] }
+      ? { ...alone, zone: zoneJson('2.0', defaultArea(call.region.settings, 'zone')), version: '', ip_addresses: [] }
       : controllerJson(call, own, zones)),
     system_id: id,
     node_type: own === undefined ? 3 : 4,

@@ -17,7 +17,7 @@ import {
   parseNetwork,
   prefixOf,
 } from '../../../net/address.ts';
-import type { SettingsReader, SettingsRefusal } from '../../settings.ts';
+import type { SettingsReader } from '../../settings.ts';
 import { type RefusalWord, refusal } from '../../words/refusal.ts';
 import {
   type Answer,
@@ -27,8 +27,7 @@ import {
   type Refusal,
   refuse,
   refuseField,
-  refuseFields,
-  refuseFor,
+  refuseSetting,
 } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, tried, usernameOf, value } from '../call/operation.ts';
 
@@ -325,18 +324,6 @@ export async function reviseSettings(
 export function withoutKey(word: RefusalWord): RefusalWord {
   if (word.code !== 'setting-invalid.problem') return word;
   return refusal('setting-invalid.value', { message: word.params.message });
-}
-
-/** A settings refusal in the form MAAS's clients read: problems by field name. */
-export function refuseSetting(refused: SettingsRefusal): Refusal {
-  if (refused.code !== 'setting-invalid') return refuseFor([refused]);
-  const byField: Record<string, RefusalWord[]> = {};
-  for (const { key, message } of refused.params.problems) {
-    const field = key.slice(key.lastIndexOf('.') + 1);
-    byField[field] ??= [];
-    byField[field].push(refusal('setting-invalid.problem', { key, message }));
-  }
-  return refuseFields(byField, 'setting-invalid');
 }
 
 const PATH = 'nodegroups/{uuid}/interfaces';

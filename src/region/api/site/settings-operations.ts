@@ -10,7 +10,7 @@ import { nearestName } from '../../../nearest-name.ts';
 import { generalOption, isGeneralOption } from '../../general-options.ts';
 import { parseJson } from '../../records/text-json.ts';
 import { texts } from '../../words/text.ts';
-import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
+import { type Answer, json, type Refusal, refuse, refuseField, refuseFields, refuseSetting } from '../call/answer.ts';
 import {
   type ApiCall,
   defineOperation,
@@ -20,7 +20,6 @@ import {
   usernameOf,
   value,
 } from '../call/operation.ts';
-import { refuseSetting } from '../racks/interface-operations.ts';
 import { CONFIG_NAMES, type ConfigName, missingFunction } from './maas-config-names.ts';
 
 const NAMES = Object.keys(CONFIG_NAMES);

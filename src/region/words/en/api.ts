@@ -302,7 +302,7 @@ export const API = {
   'field.kernel-params': ({ fault }: { readonly fault: KernelParamsRefusal }) => kernelParamsText(fault),
 
   'not-found.area': ({ area }: OfArea) => (area === 'zone' ? 'No zone has this name.' : 'No pool has this id.'),
-  'bad-request.default-area': ({ area }: OfArea) => `The default ${area} cannot be changed or deleted.`,
+  'bad-request.default-area': ({ area }: OfArea) => `The default ${area} cannot be renamed or deleted.`,
   'field.area': ({
     kind,
     name,
