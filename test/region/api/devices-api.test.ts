@@ -146,6 +146,28 @@ test('a device gets interfaces and addresses, and racks name it and reserve its 
     );
   }));
 
+test('the network of a device is set back by its owner: its interfaces stay, without links and addresses', () =>
+  withCallers(async ({ ask, systemId }) => {
+    const { json: device } = await ask('alice', 'POST', 'devices/', { hostname: 'printer', mac_addresses: MAC });
+    const [at, nics] = [`devices/${device.system_id}/`, `nodes/${device.system_id}/interfaces/`];
+    const subnet = String(SUBNET_ID);
+    for (const op of ['restore_networking_configuration', 'restore_default_configuration']) {
+      const linked = await ask('alice', 'POST', `${nics}eth0/?op=link_subnet`, { mode: 'auto', subnet });
+      assert.equal(linked.json.links[0].ip_address, '10.20.0.20', linked.text);
+      assert.deepEqual((await ask('alice', 'GET', at)).json.ip_addresses, ['10.20.0.20']);
+      assert.equal((await ask('bob', 'POST', `${at}?op=${op}`)).refusal, 'not-owner');
+      for (const path of [`machines/${device.system_id}/?op=${op}`, `devices/${systemId}/?op=${op}`])
+        assert.equal((await ask('root', 'POST', path)).status, 404, path);
+      const restored = await ask('alice', 'POST', `${at}?op=${op}`);
+      assert.deepEqual([restored.status, restored.json], [200, device], restored.text);
+      assert.deepEqual((await ask('alice', 'GET', at)).json, device);
+    }
+    const refused = await ask('alice', 'POST', `${at}?op=restore_storage_configuration`);
+    assert.deepEqual([refused.refusal, refused.text], ['layout-refused', 'printer is a device: it has no disks here.']);
+    const gateway = `machines/${device.system_id}/?op=clear_default_gateways`;
+    assert.equal((await ask('root', 'POST', gateway)).status, 404);
+  }));
+
 test('a new interface of a device has the link of its request', () =>
   withCallers(async ({ ask }) => {
     const { json: device } = await ask('alice', 'POST', 'devices/', { hostname: 'printer', mac_addresses: MAC });

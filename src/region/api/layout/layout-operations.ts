@@ -1,18 +1,23 @@
-// Operations that undo a person's layout of a machine's network and disks, and mounts without a disk, which are refused.
+// Operations that undo a person's layout of the network and disks of a machine, and of the network of a device; and mounts without a disk, which
+// are refused.
 //
 // Source: MAAS's restore_networking_configuration, restore_storage_configuration and restore_default_configuration of a machine.
+//
+// 1. The path of a machine takes no device, nor that of a device a machine. The owner of a device may undo its network, as they may change it.
 
 import { z } from 'zod';
 import { staticAddresses } from '../../life/link-addresses.ts';
 import type { Machine } from '../../records/machine.ts';
 import type { MachineLayout } from '../../records/machine-layout.ts';
-import { json, NO_MACHINE, refuse } from '../call/answer.ts';
+import { type Answer, isRefusal, json, NO_MACHINE, refuse } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, refusedOperation, value } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
+import { ownDevice, showDevice } from '../machines/device-operations.ts';
 import { machineOf, machinePaths } from '../machines/machine-calls.ts';
 import { changeLayout, type LayoutChange } from './layout-calls.ts';
 
 type Part = 'network' | 'storage';
+type Decide = (node: Machine) => LayoutChange;
 
 /** The layout without these parts; their ids are not given again. */
 function without(machine: Machine, parts: readonly Part[]): LayoutChange {
@@ -30,19 +35,35 @@ function without(machine: Machine, parts: readonly Part[]): LayoutChange {
   return { kind: 'layout', layout: rest, addresses };
 }
 
-const restore = (op: string, doc: string, parts: readonly Part[]): Operation =>
-  defineOperation({
-    ...machinePaths('2.0').one,
-    ...{ method: 'POST', op, access: 'admin', doc },
-    parameters: z.object({}),
-    run: (call: ApiCall) =>
-      changeLayout(
-        call,
-        parts.includes('network') ? 'network' : 'disks',
-        (machine) => without(machine, parts),
-        (machine) => json(showMachine(call, machine)),
-      ),
-  });
+/** Changes the layout of the machine in the path, and answers with the machine. */
+async function changeMachine(call: ApiCall, part: 'network' | 'disks', decide: Decide): Promise<Answer> {
+  if ((await machineOf(call)) === undefined) return NO_MACHINE;
+  return await changeLayout(call, part, decide, (machine) => json(showMachine(call, machine)));
+}
+
+/** The same of a device. */
+async function changeDevice(call: ApiCall, part: 'network' | 'disks', decide: Decide): Promise<Answer> {
+  const own = await ownDevice(call);
+  return isRefusal(own) ? own : await changeLayout(call, part, decide, (device) => showDevice(call, device));
+}
+
+/** An operation that undoes these parts of a layout: of machines, and of devices. */
+const restore = (op: string, parts: readonly Part[], doc: string, docOfDevices: string): readonly Operation[] => {
+  const part = parts.includes('network') ? 'network' : 'disks';
+  const decide: Decide = (node) => without(node, parts);
+  const shared = { method: 'POST', op, parameters: nothing } as const;
+  return [
+    defineOperation({
+      ...{ ...machinePaths('2.0').one, ...shared, access: 'admin', doc },
+      run: (call) => changeMachine(call, part, decide),
+    }),
+    defineOperation({
+      ...{ versions: ['2.0'], path: 'devices/{system_id}', handler: 'DeviceHandler', ...shared },
+      ...{ access: 'user', doc: docOfDevices },
+      run: (call) => changeDevice(call, part, decide),
+    }),
+  ];
+};
 
 /** The layout without a chosen default gateway: the first link with a router has it then. */
 function withoutGateway({ layout }: Machine): LayoutChange {
@@ -63,21 +84,29 @@ const special = (op: string, doc: string, parameters: z.ZodObject): Operation =>
 
 /** Undoing layouts, in version 2.0. */
 export const LAYOUT_OPERATIONS: readonly Operation[] = [
-  restore('restore_networking_configuration', 'Set the network of a machine back to that of its commissioning.', [
-    'network',
-  ]),
-  restore('restore_storage_configuration', 'Set the disks of a machine back to those of its commissioning.', [
-    'storage',
-  ]),
-  restore('restore_default_configuration', 'Set network and disks of a machine back to those of its commissioning.', [
-    'network',
-    'storage',
-  ]),
+  ...restore(
+    'restore_networking_configuration',
+    ['network'],
+    'Set the network of a machine back to that of its commissioning.',
+    'Set the network of a device back to its interfaces alone, without links and chosen addresses.',
+  ),
+  ...restore(
+    'restore_storage_configuration',
+    ['storage'],
+    'Set the disks of a machine back to those of its commissioning.',
+    'Refused: a device has no disks here.',
+  ),
+  ...restore(
+    'restore_default_configuration',
+    ['network', 'storage'],
+    'Set network and disks of a machine back to those of its commissioning.',
+    'Set the network of a device back to its interfaces alone, without links and chosen addresses.',
+  ),
   defineOperation({
     ...machinePaths('2.0').one,
     ...{ method: 'POST', op: 'clear_default_gateways', access: 'admin', parameters: nothing },
     doc: 'Forget the chosen default gateway: the first link with a router has the default route then.',
-    run: (call) => changeLayout(call, 'network', withoutGateway, (machine) => json(showMachine(call, machine))),
+    run: (call) => changeMachine(call, 'network', withoutGateway),
   }),
   special(
     'mount_special',

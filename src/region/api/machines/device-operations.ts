@@ -149,7 +149,7 @@ async function add(call: ApiCall, given: Passed<typeof newDevice>): Promise<Answ
   const outcome = await store.enlist<Misfit>({ macs, values: [], atMs }, decide);
   if (outcome.kind === 'refuse') return refuseFields({ [outcome.refusal.field]: [outcome.refusal.word] });
   await call.region.machinesChanged();
-  return show(call, outcome.machine);
+  return showDevice(call, outcome.machine);
 }
 
 const fieldsOf = (
@@ -165,7 +165,9 @@ const fieldsOf = (
   ...{ powerType: '', powerParameters: {}, powerState: 'unknown' },
 });
 
-const show = (call: ApiCall, device: Machine): Answer => json(deviceJson(device, whereabouts(call.region)));
+/** The answer with a device. */
+export const showDevice = (call: ApiCall, device: Machine): Answer =>
+  json(deviceJson(device, whereabouts(call.region)));
 
 /** The device in the path. */
 async function deviceOf(call: ApiCall): Promise<Machine | undefined> {
@@ -174,7 +176,7 @@ async function deviceOf(call: ApiCall): Promise<Machine | undefined> {
 }
 
 /** The device in the path if the caller may change it; otherwise the refusal. */
-async function ownDevice(call: ApiCall): Promise<Machine | Refusal> {
+export async function ownDevice(call: ApiCall): Promise<Machine | Refusal> {
   const device = await deviceOf(call);
   if (device === undefined) return NO_DEVICE;
   const { hostname, owner } = device;
@@ -209,7 +211,7 @@ async function change(call: ApiCall, given: z.output<typeof changedDevice>): Pro
   if (outcome.kind === 'not-found') return NO_DEVICE;
   if (outcome.kind === 'refuse') return refuseFields({ hostname: [outcome.refusal] });
   await call.region.machinesChanged();
-  return show(call, outcome.machine);
+  return showDevice(call, outcome.machine);
 }
 
 async function remove(call: ApiCall): Promise<Answer> {
@@ -252,7 +254,7 @@ export const DEVICE_OPERATIONS: readonly Operation[] = [
     parameters: nothing,
     run: async (call) => {
       const device = await deviceOf(call);
-      return device === undefined ? NO_DEVICE : show(call, device);
+      return device === undefined ? NO_DEVICE : showDevice(call, device);
     },
   }),
   defineOperation({

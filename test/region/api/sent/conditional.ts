@@ -68,6 +68,16 @@ async function laidOut(site: AskedApi): Promise<Given> {
   return { path: { system_id: id } };
 }
 
+/** A device with an address that somebody chose. */
+async function linkedDevice({ ask }: AskedApi): Promise<Given> {
+  const { system_id: id } = (await ask('POST', '2.0/devices/', { mac_addresses: '52:54:00:00:00:09' })).json;
+  const linked = await ask('POST', `2.0/nodes/${id}/interfaces/eth0/?op=link_subnet`, {
+    ...{ mode: 'STATIC', subnet: '10.20.0.0/24', ip_address: '10.20.0.50', force: 'true' },
+  });
+  assert.equal(linked.status, 200, linked.text);
+  return { path: { system_id: id } };
+}
+
 /** Trials of operations without parameters, whose objects no other trial has, or not in the state that they need. */
 const MORE: readonly Trial[] = [
   ...ownerData('machines', onMachine('allocated', { owner: 'admin' })),
@@ -81,6 +91,9 @@ const MORE: readonly Trial[] = [
   },
   ...['restore_networking_configuration', 'restore_storage_configuration', 'restore_default_configuration'].map(
     (op): Trial => ({ of: `2.0 POST machines/{system_id} ${op}`, given: laidOut, send: {} }),
+  ),
+  ...['restore_networking_configuration', 'restore_default_configuration'].map(
+    (op): Trial => ({ of: `2.0 POST devices/{system_id} ${op}`, given: linkedDevice, send: {} }),
   ),
   { of: '2.0 POST machines/{system_id} clear_default_gateways', given: laidOut, send: {} },
   {
