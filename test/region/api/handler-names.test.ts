@@ -40,6 +40,7 @@ const OF_MAAS: Readonly<Record<string, string>> = {
   'fabrics/{id}': 'FabricHandler',
   files: 'FilesHandler',
   'files/{filename}': 'FileHandler',
+  'installation-results': 'NodeResultsHandler',
   ipaddresses: 'IPAddressesHandler',
   ipranges: 'IPRangesHandler',
   'ipranges/{id}': 'IPRangeHandler',
@@ -140,6 +141,7 @@ test("the commands of MAAS's manual have their words", () => {
     ['dnsresource', 'update'],
     ['dnsresource-records', 'create'],
     ['dnsresource-record', 'delete'],
+    ['node-results', 'read'],
     ['node-script-results', 'read'],
     ['node-script-result', 'download'],
   ] as const) {

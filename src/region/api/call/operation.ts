@@ -224,10 +224,10 @@ export function defineOperation<P extends z.ZodObject>(definition: {
   };
 }
 
-/** An operation of MAAS that is always refused. @param doc its description @param answer the same as a refusal */
+/** An operation of MAAS that is always refused. @param op `undefined`: its method alone selects it @param doc its description @param answer the same as a refusal */
 export const refusedOperation = (
   place: Pick<Operation, 'versions' | 'path' | 'handler' | 'method' | 'access'>,
-  op: string,
+  op: string | undefined,
   doc: string,
   answer: Refusal,
 ): Operation => ({

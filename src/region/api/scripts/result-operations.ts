@@ -1,6 +1,7 @@
 // Operations that commission and test machines, and the results of the checks and scripts, with their output.
 //
-// Sources: MAAS's operations `commission` and `test`, and `nodes/{system_id}/results/` of API 2.0 with its numbers of states and types.
+// Sources: MAAS's operations `commission` and `test`, and `nodes/{system_id}/results/` of API 2.0 with its numbers of states and types. Its older
+// `installation-results/`, of all machines, is refused.
 //
 // 1. Output is Base64 in JSON, as MAAS's clients expect; `op=download` returns it as it is.
 
@@ -16,6 +17,7 @@ import {
   judging,
   type Operation,
   type Passed,
+  refusedOperation,
   value,
   values,
 } from '../call/operation.ts';
@@ -347,4 +349,10 @@ export const RESULT_OPERATIONS: readonly Operation[] = [
     check: judging(downloadParameters, checkForms),
     run: download,
   }),
+  refusedOperation(
+    { versions: ['2.0'], path: 'installation-results', handler: 'NodeResultsHandler', method: 'GET', access: 'user' },
+    undefined,
+    'Refused: results are listed for one machine at a time.',
+    refuse('bad-request.installation-results'),
+  ),
 ];
