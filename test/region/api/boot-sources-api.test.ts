@@ -396,6 +396,28 @@ test('a source of a file is shown with its file and key, refused to be changed, 
   }
 });
 
+test('the first source of a new region has the id 1, and takes the selections of seed 001 and 003 as the first request', async () => {
+  for (const [version, release] of [
+    ['2.0', 'bionic'],
+    ['1.0', 'precise'],
+  ] as const)
+    await withApi(
+      async (ask) => {
+        const at = `${version}/boot-sources/1/`;
+        const selection = { os: 'ubuntu', release, arches: 'amd64', labels: '*' };
+        const made = await ask('POST', `${at}selections/`, selection);
+        assert.deepEqual([made.status, made.json.id], [200, 1], made.text);
+        assert.equal(made.json.resource_uri, `/MAAS/api/${at}selections/1/`);
+        assert.deepEqual((await ask('GET', `${at}selections/`)).json, [made.json]);
+        const [first] = (await ask('GET', `${version}/boot-sources/`)).json;
+        assert.deepEqual((await ask('GET', at)).json, first);
+        const { name, pinned_by: pin } = (await ask('GET', `${at}?details=true`)).json;
+        assert.deepEqual([name, pin.key], ['ubuntu', 'sources[0]']);
+      },
+      { fileSources: fileSourcesReader(undefined) },
+    );
+});
+
 /** Runs with a site's file, which `write` replaces. */
 async function withFile(
   work: (file: string, write: (text: string) => void, config: string) => Promise<void>,
