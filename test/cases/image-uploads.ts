@@ -116,7 +116,7 @@ export function describeUploads(place: LabPlace, which: 'short' | 'all'): void {
         ]);
         assert.deepEqual(
           [refused.code, /partition table/.test([...refused.output, ...refused.complaints].join())],
-          [1, true],
+          [2, true],
         );
       } finally {
         if (before === undefined) delete process.env.XDG_CONFIG_HOME;
