@@ -6,6 +6,7 @@
 // 1. A segment that has its own name in the table wins over one that stands for a `{parameter}`, as in Fastify's router.
 // 2. Segments are decoded one by one: a `/` in a parameter may come as `%2F`.
 // 3. Repeated slashes count as one, and a slash at the end does not count.
+// 4. A volume group and a partition are also found below the plural, as in MAAS (LP 1715230): gomaasclient writes it.
 
 import type { ApiVersion, Operation } from '../api/call/operation.ts';
 import { operationsByPath } from '../api/operations.ts';
@@ -36,15 +37,20 @@ interface Branch {
   end?: { readonly names: readonly string[]; readonly operations: readonly Operation[] };
 }
 
+/** The segments of the table that may also have the plural. */
+const SINGULAR = /(?<=\/)(?:volume-group|partition)(?=\/)/;
+
 const isParameter = (segment: string): boolean => segment.startsWith('{');
 
 function branchOf(version: ApiVersion): Branch {
   const root: Branch = { named: new Map() };
   for (const [path, operations] of operationsByPath(version)) {
-    const segments = path.split('/');
-    let branch = root;
-    for (const segment of segments) branch = isParameter(segment) ? parameterOf(branch) : namedOf(branch, segment);
-    branch.end = { names: segments.filter(isParameter).map((segment) => segment.slice(1, -1)), operations };
+    for (const spelling of new Set([path, path.replace(SINGULAR, '$&s')])) {
+      const segments = spelling.split('/');
+      let branch = root;
+      for (const segment of segments) branch = isParameter(segment) ? parameterOf(branch) : namedOf(branch, segment);
+      branch.end = { names: segments.filter(isParameter).map((segment) => segment.slice(1, -1)), operations };
+    }
   }
   return root;
 }

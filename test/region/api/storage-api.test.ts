@@ -305,3 +305,18 @@ test('a volume group is made of partitions and a RAID, and has volumes that fit'
     const swapped = await put(`raid/${raidId}/`, { remove_partitions: one, add_partitions: other });
     assert.equal(swapped.status, 200, swapped.text);
   }));
+
+test('a volume group and a partition are also below the plural, as gomaasclient asks for them', () =>
+  withDisks(async ({ post, put, drop, read }) => {
+    const partition = (await post('blockdevices/sda/partitions/', { size: '20G' })).json;
+    assert.deepEqual((await read(`blockdevices/sda/partitions/${partition.id}`)).json, partition);
+    const group = (await post('volume-groups/', { name: 'vg0', partitions: String(partition.id) })).json;
+    const path = `volume-groups/${group.id}/`;
+    assert.deepEqual((await read(path)).json, group);
+    assert.equal((await put(path, { name: 'vg1' })).json.name, 'vg1');
+    const volume = await post(`${path}?op=create_logical_volume`, { name: 'data', size: '5G' });
+    assert.equal(volume.json.name, 'vg1-data', volume.text);
+    assert.equal((await post(`${path}?op=delete_logical_volume`, { id: String(volume.json.id) })).status, 204);
+    assert.equal((await drop(path)).status, 204);
+    assert.equal((await drop(`blockdevices/sda/partitions/${partition.id}`)).status, 204);
+  }));

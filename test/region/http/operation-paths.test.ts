@@ -43,6 +43,19 @@ const FOUND: readonly (readonly [
     'nodes/{system_id}/blockdevices/{device_id}/partition/{id}',
     { system_id: '1', device_id: '2', id: '3' },
   ],
+  [
+    'a partition below the plural',
+    'nodes/1/blockdevices/2/partitions/3/',
+    'nodes/{system_id}/blockdevices/{device_id}/partition/{id}',
+    { system_id: '1', device_id: '2', id: '3' },
+  ],
+  [
+    'a volume group below the plural',
+    'nodes/1/volume-groups/3/',
+    'nodes/{system_id}/volume-group/{id}',
+    { system_id: '1', id: '3' },
+  ],
+  ['the list of volume groups', 'nodes/1/volume-groups/', 'nodes/{system_id}/volume-groups', { system_id: '1' }],
   ['a value that is also a name', 'fabrics/vlans/', 'fabrics/{id}', { id: 'vlans' }],
   [
     'a path of files that are uploaded',
@@ -71,6 +84,8 @@ const NOTHING: readonly (readonly [name: string, rest: string])[] = [
   ['an empty path', ''],
   ['only slashes', '///'],
   ['an unknown name', 'nothing/'],
+  ['a list below the singular', 'nodes/1/volume-group/'],
+  ['a plural that MAAS does not have', 'nodes/1/raids/3/'],
   ['a name in other letters', 'Machines/'],
   ['the beginning of a name', 'machine/'],
   ['the beginning of a path', 'account/prefs/'],
