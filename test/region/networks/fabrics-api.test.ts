@@ -127,10 +127,18 @@ test('a VLAN is created, changed and removed; each parameter is read back', () =
       [{ vid: 'x' }, 'vid'],
       [{ vid: 9, mtu: 551 }, 'mtu'],
       [{ vid: 9, space: 'none' }, 'space'],
+      [{ vid: 9, dhcp_on: 'maybe' }, 'dhcp_on'],
+      [{ vid: 9, dhcp_on: true }, 'dhcp_on'],
+      [{ vid: 9, primary_rack: OWN_UUID }, 'primary_rack'],
+      [{ vid: 9, secondary_rack: OWN_UUID }, 'secondary_rack'],
+      [{ vid: 9, relay_vlan: 5001 }, 'relay_vlan'],
     ] as const) {
       const refused = await ask('POST', `2.0/fabrics/${id}/vlans/`, fields);
       assert.deepEqual([refused.status, Object.keys(refused.json ?? {})], [400, [field]], refused.text);
     }
+    assert.equal((await ask('GET', `2.0/fabrics/${id}/vlans/9/`)).status, 404);
+    const off = { dhcp_on: false, primary_rack: '', secondary_rack: '', relay_vlan: '' };
+    assert.equal((await ask('POST', `2.0/fabrics/${id}/vlans/`, { vid: 9, ...off })).json.dhcp_on, false);
     assert.equal((await ask('DELETE', `2.0/fabrics/${id}/vlans/8/`)).status, 204);
     assert.equal((await ask('DELETE', `2.0/fabrics/${id}/vlans/8/`)).status, 404);
     assert.equal((await ask('DELETE', `2.0/fabrics/${id}/vlans/0/`)).status, 409);

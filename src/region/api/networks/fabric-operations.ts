@@ -4,7 +4,8 @@
 //
 // 1. Every fabric has an untagged VLAN, which is deleted with it. `networks/networks.ts` refuses to remove what machines use.
 // 2. `dhcp_on`, `primary_rack`, `secondary_rack` and `mtu` of a VLAN come from the cluster interfaces of its racks. A change of one changes
-//    those cluster interfaces (`vlan-service.ts`), or makes the one that a dynamic range of the VLAN waits for.
+//    those cluster interfaces (`vlan-service.ts`), or makes the one that a dynamic range of the VLAN waits for. A new VLAN has neither, so
+//    its DHCP is off.
 
 import { z } from 'zod';
 import type { NetworkView, VlanView } from '../../networks/network-view.ts';
@@ -18,7 +19,8 @@ import {
   VID_MAX,
   type Vlan,
 } from '../../records/network-store.ts';
-import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import { refusal } from '../../words/refusal.ts';
+import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, tried, value } from '../call/operation.ts';
 import { fabricJson, NO_SPACE, vlanJson } from '../json/subnet-json.ts';
 import {
@@ -43,7 +45,7 @@ const fabricFields = z.object({
 });
 type GivenFabric = z.output<typeof fabricFields>;
 
-const vlanFields = z.object({
+const changedVlan = z.object({
   name: nameField.optional().describe('Its name.'),
   description: wordsField.optional().describe('A note for people.'),
   vid: countField
@@ -55,8 +57,6 @@ const vlanFields = z.object({
     .optional()
     .describe('The largest packet in it, in bytes: 552 to 65535. Default: 1500.'),
   space: textField.optional().describe('The name or id of its space; empty or undefined: none.'),
-});
-const changedVlan = vlanFields.extend({
   dhcp_on: flagField.optional().describe('Whether racks offer DHCP there, in the dynamic ranges of its subnets.'),
   primary_rack: textField
     .optional()
@@ -207,12 +207,26 @@ function vlanOf(view: NetworkView, given: GivenVlan, before: Vlan, fabric: Fabri
 
 const vlanTitle = ({ vid }: Vlan, fabric: Fabric): string => `${fabric.name}/${vid}`;
 
-const addVlan = (call: ApiCall, given: z.output<typeof vlanFields>): Promise<Answer> =>
+/** Refuses DHCP in a new VLAN: it has no subnet, and so no dynamic range. */
+function refuseService(given: GivenVlan): Refusal | undefined {
+  const wanted = {
+    dhcp_on: given.dhcp_on === true,
+    primary_rack: (given.primary_rack ?? '') !== '',
+    secondary_rack: (given.secondary_rack ?? '') !== '',
+  };
+  const names = Object.entries(wanted).flatMap(([name, isWanted]) => (isWanted ? [name] : []));
+  if (names.length === 0) return undefined;
+  return refuseFields(Object.fromEntries(names.map((name) => [name, [refusal('field.vlan-no-range')]])));
+}
+
+const addVlan = (call: ApiCall, given: GivenVlan): Promise<Answer> =>
   change(
     call,
     (view, id) => {
       const fabric = findFabric(view, call);
       if (fabric === undefined) return noFabric(call);
+      const refused = refuseService(given);
+      if (refused !== undefined) return refused;
       const before = { ...newVlan(id, fabric.id, given.vid ?? UNTAGGED_VID), isTouched: true };
       const vlan = vlanOf(view, given, before, fabric);
       if ('kind' in vlan) return vlan;
@@ -274,7 +288,7 @@ const removeVlan = (call: ApiCall): Promise<Answer> =>
     return { kind: 'change', change: 'removed', what: 'VLAN', name, id: vlan.id, remove: { vlans: [vlan.id] } };
   });
 
-const newVlanFields = vlanFields.required({ vid: true });
+const newVlanFields = changedVlan.required({ vid: true });
 
 const base = { versions: ['2.0'], ownTransaction: true } as const;
 const fabrics = { ...base, path: 'fabrics', handler: 'FabricsHandler' } as const;
@@ -331,9 +345,9 @@ export const FABRIC_OPERATIONS: readonly Operation[] = [
     ...vlans,
     method: 'POST',
     access: 'admin',
-    doc: 'Create a VLAN in a fabric.',
+    doc: 'Create a VLAN in a fabric. It has no subnet yet, so DHCP is off: change dhcp_on and the racks later.',
     parameters: newVlanFields,
-    ...tried(vlanFields, addVlan),
+    ...tried(changedVlan, addVlan),
   }),
   ...vlanAt('fabrics/{fabric_id}/vlans/{vid}', 'VlanHandler'),
   ...vlanAt('vlans/{id}', 'VlanByIdHandler'),

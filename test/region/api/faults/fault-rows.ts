@@ -305,7 +305,7 @@ const NETWORKS: readonly FaultRow[] = [
   row('PUT nodegroups/{uuid}/interfaces/{name}', { ...ADDRESSES, name: 'lab' }, { at: { name: '=lab2' }, right: HOME }),
   row('POST fabrics', { name: 'fab1' }),
   row('PUT fabrics/{id}', { name: 'fab1' }, { at: { id: 'fab2' } }),
-  row('POST fabrics/{fabric_id}/vlans', { vid: '10', space: 'nowhere' }, { at: { fabric_id: 'fab1' } }),
+  row('POST fabrics/{fabric_id}/vlans', VLAN, { at: { fabric_id: 'fab1' } }),
   row('PUT fabrics/{fabric_id}/vlans/{vid}', VLAN, { at: { fabric_id: 'fab1', vid: '=20' } }),
   row('PUT vlans/{id}', VLAN, { at: { id: 'vlan20' } }),
   row('POST spaces', { name: 'space1' }),

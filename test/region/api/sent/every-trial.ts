@@ -38,6 +38,10 @@ const ELSEWHERE: Readonly<Record<string, readonly [names: string, file: string]>
   '1.0 PUT nodes/{system_id}': ['cpu_count memory swap_size disable_ipv4 nodegroup license_key', DOCUMENTED],
   '2.0 PUT subnets/{id}': ['active_discovery disabled_boot_architectures', 'region/api/terraform-machines.test.ts'],
   '2.0 POST subnets': ['active_discovery disabled_boot_architectures', 'region/api/terraform-machines.test.ts'],
+  '2.0 POST fabrics/{fabric_id}/vlans': [
+    'primary_rack secondary_rack relay_vlan',
+    'region/networks/fabrics-api.test.ts',
+  ],
   '2.0 PUT vlans/{id}': ['secondary_rack relay_vlan', 'region/networks/fabrics-api.test.ts'],
   '2.0 PUT fabrics/{fabric_id}/vlans/{vid}': ['secondary_rack relay_vlan', 'region/networks/fabrics-api.test.ts'],
   '2.0 PUT rackcontrollers/{system_id}': ['power_type', 'region/api/controllers-api.test.ts'],

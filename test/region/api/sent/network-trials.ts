@@ -58,7 +58,7 @@ const OBJECTS: readonly Trial[] = [
   { of: '2.0 POST spaces', send: SPACE },
   { of: '2.0 PUT spaces/{id}', given: (site) => idOf(site, 'spaces', {}), send: SPACE },
   {
-    ...{ of: '2.0 POST fabrics/{fabric_id}/vlans', send: VLAN },
+    ...{ of: '2.0 POST fabrics/{fabric_id}/vlans', send: { ...VLAN, dhcp_on: 'false' } },
     given: async (site) => {
       await site.ask('POST', '2.0/spaces/', SPACE);
       const { path } = await idOf(site, 'fabrics', { name: 'core' });
