@@ -4,8 +4,9 @@
 // Sources: RFC 3986 §2.4 (decoding after splitting), §3.3 (segments); RFC 9112 §3.2.2 (targets in absolute form).
 //
 // 1. A segment that has its own name in the table wins over one that stands for a `{parameter}`, as in Fastify's router.
-// 2. Segments are decoded one by one: a `/` in a parameter may come as `%2F`.
-// 3. Repeated slashes count as one, and a slash at the end does not count.
+// 2. Segments are decoded one by one: a `/` in a parameter may come as `%2F`. Below `files/` and `subnets/` it may come as it is, as in MAAS:
+//    its command line and libmaas do not encode the words of a path.
+// 3. Repeated slashes count as one, and a slash at the end does not count. In the name of a file they all count but the last.
 // 4. A volume group and a partition are also found below the plural, as in MAAS (LP 1715230): gomaasclient writes it.
 
 import type { ApiVersion, Operation } from '../api/call/operation.ts';
@@ -37,6 +38,8 @@ interface Branch {
   end?: { readonly names: readonly string[]; readonly operations: readonly Operation[] };
 }
 
+/** The prefix of a network in CIDR notation. */
+const PREFIX = /^\d{1,3}$/;
 /** The segments of the table that may also have the plural. */
 const SINGULAR = /(?<=\/)(?:volume-group|partition)(?=\/)/;
 
@@ -105,8 +108,17 @@ function foundAt({ names, operations }: NonNullable<Branch['end']>, values: read
 /** The decoded segments of a target's path. */
 function segmentsOf(target: string): readonly string[] {
   const [path = ''] = target.replace(/^https?:\/\/[^/?#]*/i, '').split(/[?#]/, 1);
-  return path
-    .split('/')
-    .filter((segment) => segment !== '')
-    .map((segment) => decodeURIComponent(segment));
+  const parts = path.split('/').map((part) => decodeURIComponent(part));
+  const named = parts.flatMap((part, index) => (part === '' ? [] : [index]));
+  const group = named[BASE_SEGMENTS];
+  const head = named.slice(0, BASE_SEGMENTS + 1).map((index) => parts[index] ?? '');
+  return group === undefined ? head : [...head, ...segmentsBelow(parts[group] ?? '', parts.slice(group + 1))];
+}
+
+/** The segments below the first one of an operation's path. The name of a file, and a network, are one segment with their slashes. */
+function segmentsBelow(group: string, parts: readonly string[]): readonly string[] {
+  const segments = parts.filter((part) => part !== '');
+  if (group === 'files' && segments.length > 0) return [parts.slice(0, parts.at(-1) === '' ? -1 : undefined).join('/')];
+  const isNetwork = group === 'subnets' && segments.length === 2 && PREFIX.test(segments[1] ?? '');
+  return isNetwork ? [segments.join('/')] : segments;
 }

@@ -87,6 +87,11 @@ test('files are listed by a prefix, their names may have slashes, and each is de
     assert.equal((await ask('DELETE', '2.0/files/', { filename: 'provider-state' }, 'alice')).status, 204);
     assert.equal((await ask('DELETE', '1.0/files/provider-state/', undefined, 'alice')).status, 404);
     assert.deepEqual(await names('2.0/files/'), ['tools/juju-1.25.tgz']);
+    // The maas command line does not encode the words of a path.
+    for (const version of ['1.0', '2.0'])
+      assert.equal((await ask('GET', `${version}/files/tools/juju-1.25.tgz/`, undefined, 'alice')).status, 200);
+    assert.equal((await ask('DELETE', '2.0/files/tools//juju-1.25.tgz/', undefined, 'alice')).status, 404);
+    assert.equal((await ask('DELETE', '2.0/files/tools/juju-1.25.tgz/', undefined, 'alice')).status, 204);
   }));
 
 test("nobody reads another user's file, except by its key, which stays when the content is replaced", () =>

@@ -65,6 +65,14 @@ const FOUND: readonly (readonly [
   ],
   ['an encoded letter of a name', 'm%61chines/', 'machines', {}],
   ['an encoded slash in a value', 'files/a%2Fb%2f/', 'files/{filename}', { filename: 'a/b/' }],
+  ['a slash in the name of a file', 'files/a/b/?op=x/y', 'files/{filename}', { filename: 'a/b' }],
+  ['an encoded slash at the end of a name', 'files/a/b%2F', 'files/{filename}', { filename: 'a/b/' }],
+  ['repeated slashes in the name of a file', '/files//a//b//', 'files/{filename}', { filename: '/a//b/' }],
+  ['only slashes after the list of files', 'files///', 'files', {}],
+  ['a slash in a network', 'subnets/10.20.0.0/24/', 'subnets/{id}', { id: '10.20.0.0/24' }],
+  ['a slash in a network without one at the end', 'subnets/10.0.0.0/8?op=x', 'subnets/{id}', { id: '10.0.0.0/8' }],
+  ['repeated slashes around a network', 'subnets//10.0.0.0//8//', 'subnets/{id}', { id: '10.0.0.0/8' }],
+  ['a slash in a network with its kind', 'subnets/cidr:10.0.0.0/8/', 'subnets/{id}', { id: 'cidr:10.0.0.0/8' }],
   ['a slash alone as a value', 'files/%2F/', 'files/{filename}', { filename: '/' }],
   ['an encoded percent sign once', 'files/%2541%25/', 'files/{filename}', { filename: '%41%' }],
   ['reserved characters', 'tags/%3F%23%3b%26a+b;=@:$,/', 'tags/{name}', { name: '?#;&a+b;=@:$,' }],
@@ -84,6 +92,9 @@ const NOTHING: readonly (readonly [name: string, rest: string])[] = [
   ['an empty path', ''],
   ['only slashes', '///'],
   ['an unknown name', 'nothing/'],
+  ['more than a network', 'subnets/10.20.0.0/24/24/'],
+  ['a prefix that is not a number', 'subnets/10.20.0.0/24x/'],
+  ['a slash where a value has none', 'tags/a/24/'],
   ['a list below the singular', 'nodes/1/volume-group/'],
   ['a plural that MAAS does not have', 'nodes/1/raids/3/'],
   ['a name in other letters', 'Machines/'],
@@ -105,6 +116,7 @@ for (const [name, rest] of NOTHING) {
 test('a value that is too long is named with its path, even before a segment that nothing has', () => {
   assert.equal(api(`tags/${TOO_LONG}/?op=a`), `/MAAS/api/2.0/tags/${TOO_LONG}`);
   assert.equal(api(`tags/%2F${LONGEST}/nothing`), `/MAAS/api/2.0/tags//${LONGEST}/nothing`);
+  assert.equal(api(`files/a/${LONGEST}/`), `/MAAS/api/2.0/files/a/${LONGEST}`);
 });
 
 test('a target in absolute form names what its path names', () => {

@@ -251,6 +251,8 @@ test('the used and the free ranges of a subnet, with purposes, and its statistic
       ...{ usage: 103 / 254, usage_string: '41%', available_string: '59%' },
       ...{ first_address: '10.20.0.1', last_address: '10.20.0.254', ip_version: 4 },
     });
+    const byNetwork = await ask('GET', '2.0/subnets/10.20.0.0/24/?op=statistics');
+    assert.deepEqual(byNetwork.json, counts, 'the maas command line does not encode the words of a path');
     const more = (await ask('GET', `2.0/subnets/${id}/?op=statistics`, { include_ranges: 1, include_suggestions: 1 }))
       .json;
     assert.deepEqual(
