@@ -57,6 +57,23 @@ test('a pool has the paths of MAAS and of gomaasapi', () =>
     assert.deepEqual((await ask('GET', '2.0/pools/')).json, [first]);
   }));
 
+test('a pool is found by its id or its name, and the id comes first', () =>
+  withHall(async (ask) => {
+    const [first, lab] = (await ask('GET', '2.0/resourcepools/')).json;
+    for (const path of ['resourcepool', 'pools']) {
+      assert.deepEqual((await ask('GET', `2.0/${path}/default/`)).json, first);
+      assert.deepEqual((await ask('GET', `2.0/${path}/lab/`)).json, lab);
+      assert.equal((await ask('GET', `2.0/${path}/hall/`)).status, 404);
+    }
+    const number = (await ask('POST', '2.0/resourcepools/', { name: '0' })).json;
+    assert.deepEqual((await ask('GET', '2.0/resourcepool/0/')).json, first);
+    assert.deepEqual((await ask('GET', `2.0/resourcepool/${number.id}/`)).json, number);
+    assert.equal((await ask('PUT', '2.0/resourcepool/default/', { description: 'Of all' })).json.description, 'Of all');
+    assert.equal((await ask('PUT', '2.0/resourcepool/lab/', { name: 'lab two' })).json.id, lab.id);
+    assert.equal((await ask('DELETE', '2.0/resourcepool/lab%20two/')).status, 204);
+    assert.equal((await ask('GET', `2.0/resourcepool/${lab.id}/`)).status, 404);
+  }));
+
 test('the default zone and pool keep their names, and bad names are refused with the field', () =>
   withHall(async (ask) => {
     for (const [method, path] of [

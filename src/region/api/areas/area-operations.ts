@@ -58,13 +58,12 @@ async function shownAreas(call: ApiCall, kind: AreaKind): Promise<readonly Area[
   return await listAreas(call, kind);
 }
 
-/** The zone with the name, or the pool with the id, in the path; or the refusal. */
+/** The zone with the name, or the pool with the id or the name, in the path; or the refusal. */
 async function areaOf(call: ApiCall, kind: AreaKind): Promise<Area | Refusal> {
   const { name, id } = call.path;
-  const found = (await shownAreas(call, kind)).find((area) =>
-    kind === 'zone' ? area.name === name : String(area.id) === id,
-  );
-  return found ?? refuse('not-found.area', { area: kind });
+  const areas = await shownAreas(call, kind);
+  const found = kind === 'pool' ? areas.find((area) => String(area.id) === id) : undefined;
+  return found ?? areas.find((area) => area.name === (name ?? id)) ?? refuse('not-found.area', { area: kind });
 }
 
 /** The fields to store. */
