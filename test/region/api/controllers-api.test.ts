@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { OWN_UUID } from '../networks/network-place.ts';
 import { acceptRack, RACK_UUID } from '../racks/rack-place.ts';
 import { type CallersPlace, FIRST_MAC, SUBNET_ID, withCallers } from './callers-place.ts';
 
@@ -24,6 +25,28 @@ test('a rack controller has the keys of a node, and its region too', () =>
     assert.deepEqual([keysOf(region), others, region.node_type], [CONTROLLER_KEYS.split(' '), [], 3]);
     assert.deepEqual((await ask('alice', 'GET', `regioncontrollers/${region.system_id}/`)).json, region);
     assert.equal((await ask('alice', 'GET', 'regioncontrollers/zzzzzz/')).status, 404);
+  }));
+
+test('a rack and a machine show the domain as it is shown alone, and the status of each kind of tests', () =>
+  withCallers(async ({ ask, region, systemId }) => {
+    await ask('root', 'POST', 'domains/', { name: 'lab.example' });
+    await ask('root', 'POST', 'dnsresources/', { fqdn: 'www.maas', ip_addresses: '10.20.0.7' });
+    const domain = (await ask('alice', 'GET', 'domains/maas/')).json;
+    assert.deepEqual(
+      [domain.id, domain.resource_uri, domain.resource_record_count],
+      [0, '/MAAS/api/2.0/domains/0/', 1],
+    );
+    const machine = (await ask('alice', 'GET', `machines/${systemId}/`)).json;
+    const rack = (await ask('alice', 'GET', RACK)).json;
+    const alone = (await ask('alice', 'GET', 'regioncontrollers/')).json[0];
+    const nodes = (await ask('alice', 'GET', 'nodes/')).json;
+    assert.equal(nodes.length, 2);
+    for (const one of [machine, rack, alone, ...nodes]) assert.deepEqual(one.domain, domain);
+    for (const kind of ['cpu', 'memory', 'network', 'storage', 'interface', 'other'])
+      for (const one of [machine, rack, ...nodes])
+        assert.deepEqual([one[`${kind}_test_status`], one[`${kind}_test_status_name`]], [-1, 'Unknown'], kind);
+    await region.racks.putOwn({ uuid: OWN_UUID, name: 'own', version: '0.1.0', interfaces: [], pinned: [] });
+    assert.deepEqual((await ask('alice', 'GET', 'regioncontrollers/')).json[0].domain, domain);
   }));
 
 test('a rack keeps the note about it, whatever it reports, until it is removed', () =>

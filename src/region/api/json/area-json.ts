@@ -4,6 +4,7 @@
 
 import type { Whereabouts } from '../../life/whereabouts.ts';
 import type { Area } from '../../records/area.ts';
+import { API_2 } from './fixed-json.ts';
 
 export const zoneJson = (version: '1.0' | '2.0', zone: Area): Record<string, unknown> => ({
   id: zone.id + 1,
@@ -19,8 +20,11 @@ export const poolJson = (pool: Area): Record<string, unknown> => ({
   resource_uri: `/MAAS/api/2.0/resourcepool/${pool.id}/`,
 });
 
-/** The domain of a machine or device, by its name. */
+/** The domain of a machine, a device or a rack, by its name. */
 export function domainJson(name: string, where: Whereabouts): Record<string, unknown> {
   const { id, isDefault, recordCount } = where.domainOf(name);
-  return { id, name, authoritative: true, ttl: null, is_default: isDefault, resource_record_count: recordCount };
+  return {
+    ...{ id, name, authoritative: true, ttl: null, is_default: isDefault, resource_record_count: recordCount },
+    resource_uri: `${API_2}/domains/${id}/`,
+  };
 }

@@ -17,3 +17,13 @@ export const fixed = (fields: Readonly<Record<string, unknown>>): Fixed => ({
 /** The text of an object that has its own fields and then the fixed ones. */
 export const textWith = (own: Record<string, unknown>, { text }: Fixed): string =>
   `${JSON.stringify(own).slice(0, -1)},${text}`;
+
+const TESTED = ['cpu', 'memory', 'network', 'storage', 'interface', 'other'] as const;
+
+/** How the tests of each kind of hardware stand: scripts of tests have no kind here, so there are none. */
+export const TEST_STATUSES: Readonly<Record<string, unknown>> = Object.fromEntries(
+  TESTED.flatMap((kind) => [
+    [`${kind}_test_status`, -1],
+    [`${kind}_test_status_name`, 'Unknown'],
+  ]),
+);

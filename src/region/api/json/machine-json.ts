@@ -26,7 +26,7 @@ import {
   storageFields,
   virtualDevicesJson,
 } from './disk-json.ts';
-import { API_2, fixed } from './fixed-json.ts';
+import { API_2, fixed, TEST_STATUSES } from './fixed-json.ts';
 import { gatewaysJson, interfacesJson, interfaceTexts } from './node-interface-json.ts';
 
 const orUnknown = (text: string | undefined): string => (text === undefined || text === '' ? 'Unknown' : text);
@@ -191,11 +191,7 @@ const MACHINE = fixed({
   parent: null,
   pod: null,
   virtualmachine_id: null,
-  cpu_test_status: -1,
-  memory_test_status: -1,
-  network_test_status: -1,
-  storage_test_status: -1,
-  interface_test_status: -1,
+  ...TEST_STATUSES,
   // An installer reports its progress, and no results.
   current_installation_result_id: null,
   ephemeral_deploy: false,

@@ -23,7 +23,7 @@ async function* entries(call: ApiCall, filter: MachineFilter): AsyncGenerator<un
   for (const device of await store.listMachines({ ...filter, isDevice: true }, 0, DEVICES_MAX))
     yield deviceJson(device, where);
   const zones = await listAreas(call, 'zone');
-  for (const rack of chosenRacks(call, filter)) yield controllerJson(call, rack, zones);
+  for (const rack of chosenRacks(call, filter)) yield controllerJson(call, rack, zones, where);
 }
 
 /** Reads a machine, a device or a rack. */

@@ -4,6 +4,7 @@
 //
 // 1. Every object has every key of a node. The region keeps no hardware of racks, so these values are empty.
 
+import { type Whereabouts, whereabouts } from '../../life/whereabouts.ts';
 import { type Area, defaultArea } from '../../records/area.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import { isAway, type Rack } from '../../records/rack.ts';
@@ -12,7 +13,8 @@ import { moveToZone } from '../areas/area-operations.ts';
 import { chooseArea, type GivenFilter, listAreas, machineFilter } from '../areas/chosen-areas.ts';
 import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField, refuseFor } from '../call/answer.ts';
 import { type ApiCall, eventBy, usernameOf } from '../call/operation.ts';
-import { zoneJson } from '../json/area-json.ts';
+import { domainJson, zoneJson } from '../json/area-json.ts';
+import { TEST_STATUSES } from '../json/fixed-json.ts';
 import { imagesOf } from './group-calls.ts';
 
 /** The fields of hardware and of work that only machines have. */
@@ -20,17 +22,19 @@ const UNKNOWN = {
   ...{ description: '', architecture: null, cpu_count: 0, cpu_speed: 0, memory: 0, swap_size: null, storage: 0 },
   ...{ osystem: '', distro_series: '', hwe_kernel: null, power_type: '', power_state: 'unknown', hardware_info: null },
   ...{ interface_set: [], tag_names: [], status_action: '', hardware_uuid: null },
-  ...{ cpu_test_status: -1, memory_test_status: -1, network_test_status: -1, storage_test_status: -1 },
-  ...{ cpu_test_status_name: 'Unknown', memory_test_status_name: 'Unknown', network_test_status_name: 'Unknown' },
-  ...{ storage_test_status_name: 'Unknown', interface_test_status: -1, interface_test_status_name: 'Unknown' },
-  ...{ other_test_status: -1, other_test_status_name: 'Unknown' },
+  ...TEST_STATUSES,
   ...{ commissioning_status: -1, commissioning_status_name: 'Unknown' },
   ...{ testing_status: -1, testing_status_name: 'Unknown' },
   ...{ current_commissioning_result_id: null, current_testing_result_id: null, current_installation_result_id: null },
 } as const;
 
-/** A rack as MAAS 2.x represents it. */
-export function controllerJson(call: ApiCall, rack: Rack, zones: readonly Area[]): Record<string, unknown> {
+/** A rack as MAAS 2.x represents it. @param where given by lists, which look it up once for all racks */
+export function controllerJson(
+  call: ApiCall,
+  rack: Rack,
+  zones: readonly Area[],
+  where: Whereabouts = whereabouts(call.region),
+): Record<string, unknown> {
   const { domain } = call.region.config();
   const away = isAway(rack, call.region.clock.wallTimeMs());
   return {
@@ -39,7 +43,7 @@ export function controllerJson(call: ApiCall, rack: Rack, zones: readonly Area[]
     hostname: rack.name,
     description: rack.description ?? '',
     fqdn: `${rack.name}.${domain}`,
-    domain: { name: domain },
+    domain: domainJson(domain, where),
     zone: zoneJson('2.0', zones.find(({ id }) => id === rack.zoneId) ?? defaultArea(call.region.settings, 'zone')),
     node_type: 2,
     node_type_name: 'Rack controller',
@@ -87,7 +91,8 @@ export async function listControllers(call: ApiCall, given: GivenFilter): Promis
   const filter = await machineFilter(call, given);
   if (isRefusal(filter)) return filter;
   const zones = await listAreas(call, 'zone');
-  return json(chosenRacks(call, filter).map((rack) => controllerJson(call, rack, zones)));
+  const where = whereabouts(call.region);
+  return json(chosenRacks(call, filter).map((rack) => controllerJson(call, rack, zones, where)));
 }
 
 export async function readController(call: ApiCall): Promise<Answer> {
@@ -200,11 +205,13 @@ function regionJson(call: ApiCall, zones: readonly Area[]): Record<string, unkno
   const { domain } = call.region.config();
   const own = ownRack(call);
   const id = own?.uuid ?? REGION_ID;
-  const alone = { ...UNKNOWN, hostname: REGION_ID, fqdn: `${REGION_ID}.${domain}`, domain: { name: domain } };
+  const where = whereabouts(call.region);
+  const fqdn = `${REGION_ID}.${domain}`;
+  const alone = { ...UNKNOWN, hostname: REGION_ID, fqdn, domain: domainJson(domain, where) };
   return {
     ...(own === undefined
       ? { ...alone, zone: zoneJson('2.0', defaultArea(call.region.settings, 'zone')), version: '', ip_addresses: [] }
-      : controllerJson(call, own, zones)),
+      : controllerJson(call, own, zones, where)),
     system_id: id,
     node_type: own === undefined ? 3 : 4,
     node_type_name: own === undefined ? 'Region controller' : 'Region and rack controller',
