@@ -96,6 +96,7 @@ const OF_MAAS: Readonly<Record<string, string>> = {
 
 /** Paths that MAAS's description does not have: further ways to what it has, and Rackboot's own. */
 const OWN: ReadonlySet<string> = new Set([
+  'boot-images',
   'machines/{system_id}/interfaces',
   'machines/{system_id}/interfaces/{id}',
   'nodegroups/{uuid}/boot-sources',

@@ -83,6 +83,8 @@ test('a cluster has machines, leases, boot images and a state; its name is its o
     assert.equal((await ask('GET', `1.0/nodegroups/${RACK}/boot-images/7/`)).status, 404);
     const reported = await ask('POST', `1.0/nodegroups/${RACK}/boot-images/?op=report_boot_images`, { images: '[]' });
     assert.deepEqual([reported.status, Object.keys(reported.json)], [400, ['images']]);
+    const ofAll = await ask('POST', '1.0/boot-images/?op=report_boot_images', { nodegroup: RACK, images: '[]' });
+    assert.deepEqual([ofAll.status, ofAll.json], [400, reported.json]);
     const wrong = await ask('PUT', `1.0/nodegroups/${RACK}/`, { name: 'x', cluster_name: 'y', status: '0' });
     assert.deepEqual(Object.keys(wrong.json).toSorted(), ['cluster_name', 'name', 'status']);
     assert.equal((await ask('PUT', `1.0/nodegroups/${RACK}/`, { name: 'maas', status: '1' })).json.uuid, RACK);

@@ -1,7 +1,7 @@
 // The boot images over the API: the stored images, the imports and uploads under way, and the import of the selections.
 //
 // Sources: MAAS 2.0 `boot-resources/` (import, stop_import, is_importing; id, name, type, architecture, sets with files); MAAS 1.4
-// `nodegroups/?op=import_boot_images` and `nodegroups/<uuid>/?op=report_download_progress`.
+// `nodegroups/?op=import_boot_images` and `nodegroups/<uuid>/?op=report_download_progress`. Its `boot-images/?op=report_boot_images` is refused.
 //
 // 1. Users read; only administrators import, hold and delete.
 // 2. A request is stored before it is answered; then the importing process acts.
@@ -16,7 +16,15 @@ import type { ResourceWish } from '../../records/resource-wish.ts';
 import type { ImageUpload } from '../../records/upload-store.ts';
 import { importReasonText } from '../../words/text.ts';
 import { type Answer, json, refuse, refuseField } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation, usernameOf, value } from '../call/operation.ts';
+import {
+  type ApiCall,
+  defineOperation,
+  nothing,
+  type Operation,
+  refusedOperation,
+  usernameOf,
+  value,
+} from '../call/operation.ts';
 
 const KINDS: Readonly<Record<string, 'Synced' | 'Uploaded'>> = { synced: 'Synced', uploaded: 'Uploaded' };
 
@@ -366,4 +374,10 @@ export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
     parameters: z.object({ images: value(z.string().max(262_144)).describe('Boot images as JSON. Always refused.') }),
     run: () => refuseField('images', 'field.images-reported'),
   }),
+  refusedOperation(
+    { versions: ['1.0'], path: 'boot-images', handler: 'BootImageReportsHandler', method: 'POST', access: 'admin' },
+    'report_boot_images',
+    'Refused: a rack reports its images by its link to the region.',
+    refuseField('images', 'field.images-reported'),
+  ),
 ];
