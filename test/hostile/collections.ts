@@ -327,7 +327,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/layout/disks.ts': { 'disksOf.taken': 'call' },
   'region/layout/ifupdown.ts': { 'entryOf.lines': 'call' },
   'region/layout/interface-changes.ts': { 'InterfaceWish.params': 'named' },
-  'region/layout/interfaces.ts': { 'NetInterface.params': 'named' },
+  'region/layout/interfaces.ts': { 'NetInterface.params': 'named', 'NetInterface.settings': 'named' },
   'region/layout/network-config.ts': { 'ConfigPart.params': 'named' },
   'region/http/doors.ts': { '#reports': 'named' },
   'region/http/event-followers.ts': { '#followers': 'FOLLOWERS_MAX' },

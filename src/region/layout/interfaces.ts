@@ -57,6 +57,8 @@ export interface NetInterface {
   readonly link: LinkState;
   readonly tags: readonly string[];
   readonly params: LaidInterface['params'];
+  /** `params` with the `mtu` that a person chose; `undefined`: the machine reported the interface, and nobody changed it. */
+  readonly settings: LaidInterface['params'] | undefined;
   readonly links: readonly NetLink[];
   /** Its hardware; `undefined` if it is not physical. */
   readonly nic: MachineInterface | undefined;
@@ -70,6 +72,19 @@ const nameOf = (nic: MachineInterface, position: number): string => (nic.name ==
 const plain = (nic: MachineInterface, position: number): LaidInterface => ({
   ...{ id: nic.id, kind: 'physical', name: nameOf(nic, position), mac: nic.mac, parents: [], tags: [], params: {} },
 });
+
+/** The settings of an interface that people see; `undefined`: it is as the machine reported it. */
+function settingsOf(
+  one: LaidInterface,
+  nic: MachineInterface | undefined,
+  position: number,
+): LaidInterface['params'] | undefined {
+  const { mtu, params, tags, vlanId, linkSpeed, interfaceSpeed, isConnected } = one;
+  const chosen = mtu === undefined ? params : { ...params, mtu };
+  if (nic === undefined || nic.source === 'person' || one.name !== nameOf(nic, position)) return chosen;
+  const isSpoken = [vlanId, linkSpeed, interfaceSpeed, isConnected].some((value) => value !== undefined);
+  return isSpoken || tags.length > 0 || Object.keys(chosen).length > 0 ? chosen : undefined;
+}
 
 /** The network of a machine as commissioned. The id of each link is that of its interface. */
 function commissionedNetwork(machine: Machine, networks: NetworkView): NetworkLayout {
@@ -118,7 +133,7 @@ export function interfacesOf(machine: Machine, networks: NetworkView): readonly 
   const known = new Set(interfaces.map(({ id }) => id));
   const hardware = new Map(machine.interfaces.map((nic) => [nic.id, nic]));
   const addressOf = linkAddresses(machine, interfaces, links, networks);
-  const all = interfaces.map((one) => {
+  const all = interfaces.map((one, position) => {
     const own = links.filter(({ interfaceId }) => interfaceId === one.id);
     const shown = own.map(({ id, mode, subnetId }): NetLink => {
       return { id, mode, subnet: subnetWithId(networks, subnetId), subnetId, address: addressOf.get(id) };
@@ -131,6 +146,7 @@ export function interfacesOf(machine: Machine, networks: NetworkView): readonly 
       children: interfaces.filter(({ parents }) => parents.includes(one.id)).map(({ id }) => id),
       mtu: one.mtu ?? vlan?.mtu ?? networks.defaultVlan.mtu,
       ...{ link: linkOf(machine, one), tags: one.tags, params: one.params, nic },
+      settings: settingsOf(one, nic, position),
       seenIn: nic?.address === undefined ? undefined : subnetOfAddress(networks, nic.address),
     };
   });

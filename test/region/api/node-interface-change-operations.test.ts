@@ -46,7 +46,7 @@ test('a bond takes the links of its interfaces, has the settings of its request,
     );
     assert.deepEqual(bond.params, {
       ...{ bond_mode: '802.3ad', bond_miimon: 100, bond_downdelay: 0, bond_updelay: 0 },
-      ...{ bond_lacp_rate: 'fast', bond_xmit_hash_policy: 'layer2', bond_num_grat_arp: 1 },
+      ...{ bond_lacp_rate: 'fast', bond_xmit_hash_policy: 'layer2', bond_num_grat_arp: 1, mtu: 9000 },
     });
     assert.deepEqual(
       bond.links.map(({ mode }: { readonly mode: string }) => mode),
@@ -160,6 +160,57 @@ test('a VLAN interface is made, read, changed and deleted; its frames are those 
     assert.equal(inUse.status, 409);
     assert.equal((await drop(`${one.id}/`)).status, 204);
     assert.equal((await list()).length, 2);
+  }));
+
+test('a bridge and a VLAN interface take parent and parents, and refuse both by the name that was sent', () =>
+  withNics(async ({ first, second, post, drop, list }, { ask }) => {
+    const { id } = (await ask('root', 'POST', 'fabrics/0/vlans/', { vid: '30' })).json;
+    const [bridge, vlan] = [{ name: 'br0' }, { vlan: String(id) }];
+    for (const [op, fields] of [
+      ['create_bridge', bridge],
+      ['create_vlan', vlan],
+    ] as const) {
+      const path = `?op=${op}`;
+      for (const sent of [{ parents: String(first) }, { parent: String(first), parents: String(first) }]) {
+        const made = await post(path, { ...fields, ...sent });
+        assert.deepEqual([made.status, made.json.parents], [200, ['eno1']], made.text);
+        await drop(`${made.json.id}/`);
+      }
+      for (const [sent, field] of [
+        [{}, 'parent'],
+        [{ parents: '' }, 'parents'],
+        [{ parents: '999' }, 'parents'],
+        [{ parents: 'x' }, 'parents'],
+        [{ parents: `${first},${second}` }, 'parents'],
+        [{ parent: String(second), parents: String(first) }, 'parents'],
+      ] as const) {
+        const refused = await post(path, { ...fields, ...sent });
+        assert.deepEqual([refused.status, Object.keys(refused.json)], [400, [field]], JSON.stringify(sent));
+      }
+      const wrong = await post(path, { ...fields, mtu: '1' });
+      assert.deepEqual(Object.keys(wrong.json).toSorted(), ['mtu', 'parent']);
+    }
+    assert.equal((await list()).length, 2);
+  }));
+
+test('params is an object for each interface that people made or changed', () =>
+  withNics(async ({ first, second, post, put, list }, { ask }) => {
+    const { id } = (await ask('root', 'POST', 'fabrics/0/vlans/', { vid: '30' })).json;
+    const paramsOf = async () => (await list()).map(({ params }) => params);
+    assert.deepEqual(await paramsOf(), ['', '']);
+    const made = await post('?op=create_vlan', { parents: String(first), vlan: String(id) });
+    assert.deepEqual([made.json.params, await paramsOf()], [{}, ['', '', {}]]);
+    assert.deepEqual((await put(`${made.json.id}/`, { mtu: '1400' })).json.params, { mtu: 1400 });
+    assert.deepEqual((await put(`${second}/`, { name: 'lan0' })).json.params, {});
+    assert.deepEqual((await put(`${second}/`, { mtu: '9000', accept_ra: 'no' })).json.params, {
+      accept_ra: false,
+      mtu: 9000,
+    });
+    const listed = (await ask('root', 'GET', 'machines/')).json[0].interface_set;
+    assert.deepEqual(
+      listed.map((one: { readonly params: unknown }) => one.params),
+      ['', { accept_ra: false, mtu: 9000 }, { mtu: 1400 }],
+    );
   }));
 
 test('tags of an interface are added and removed, even if its machine is deployed', () =>

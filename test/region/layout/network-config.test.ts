@@ -20,7 +20,7 @@ const link = (id: number, mode: NetLink['mode'], of?: SubnetView, last = 0): Net
 });
 const one = (id: number, kind: NetInterface['kind'], name: string, more: Partial<NetInterface> = {}): NetInterface => ({
   ...{ id, kind, name, mac: mac(0x525400000000 + id), parents: [], children: [], vlan: UNTAGGED, mtu: 1500 },
-  ...{ tags: [], params: {}, links: [], seenIn: undefined },
+  ...{ tags: [], params: {}, settings: undefined, links: [], seenIn: undefined },
   link: { isConnected: true, linkSpeed: 0, interfaceSpeed: 0 },
   nic: kind === 'physical' ? { id, name: `eno${id}`, mac: mac(0x525400000000 + id), source: 'vouched' } : undefined,
   ...more,

@@ -3,7 +3,7 @@
 // Sources: the keys that strict clients demand: gomaasapi's schemas of interface, link, subnet and VLAN, and the types of Terraform's provider.
 //
 // 1. Every object has every key, always with the same type. `subnet` and `ip_address` of a link are the exceptions: a link without them has
-//    no such key, as gomaasapi demands.
+//    no such key, as gomaasapi demands; and `params` of an interface that nobody made or changed is an empty text, as MAAS has it.
 // 2. VLANs and subnets are rendered once for all machines of a list.
 
 import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../../net/address.ts';
@@ -53,7 +53,7 @@ const ALIKE = fixed({ enabled: true, vendor: null, firmware_version: null, numa_
 
 /** The fields of an interface, but for its VLAN, its links, and the subnet in which it was seen. */
 function ownInterfaceJson(machine: Machine, one: NetInterface, all: readonly NetInterface[]): Record<string, unknown> {
-  const { id, kind, name, mac, mtu, link, tags, params } = one;
+  const { id, kind, name, mac, mtu, link, tags, settings } = one;
   const address = formatMac(mac);
   const reported = machine.facts?.nics.find((other) => other.mac.toLowerCase().replace(/-/g, ':') === address);
   const nameOf = (wanted: number): string => all.find((other) => other.id === wanted)?.name ?? '';
@@ -67,7 +67,7 @@ function ownInterfaceJson(machine: Machine, one: NetInterface, all: readonly Net
     children: one.children.map(nameOf),
     effective_mtu: mtu,
     tags,
-    params: Object.keys(params).length === 0 ? '' : params,
+    params: settings ?? '',
     link_connected: link.isConnected,
     link_speed: link.linkSpeed,
     interface_speed: link.interfaceSpeed,

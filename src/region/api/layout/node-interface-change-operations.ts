@@ -79,7 +79,10 @@ function macOf(text: string | undefined): MacAddress | Refusal | undefined {
 const parents = values(PARENTS_MAX)
   .refine((texts) => texts.every((text) => idIn(text, -1) >= 0), 'field.not-a-number')
   .describe('The ids of the interfaces.');
-const parent = value(whole).describe('The id of the interface.');
+const ofOne = {
+  parent: value(whole).optional().describe('The id of the interface.'),
+  parents: parents.optional().describe('The same as `parent`.'),
+};
 const idsOf = (texts: readonly string[]): readonly number[] => texts.map((text) => idIn(text));
 
 const subnetText = z.string().trim().max(256);
@@ -93,33 +96,42 @@ function wishOf(given: GivenInterface): InterfaceWish | Refusal {
 }
 
 const newBond = commonParameters.extend({ parents, ...bondParameters });
-const newBridge = commonParameters.extend({ parent, ...bridgeParameters });
-const newVlan = commonParameters.omit({ name: true, mac_address: true }).extend({ parent });
+const newBridge = commonParameters.extend({ ...ofOne, ...bridgeParameters });
+const newVlan = commonParameters.omit({ name: true, mac_address: true }).extend(ofOne);
+// Judged with the other parameters, even if one of them is refused.
+const NO_PARENT = { path: ['parent'], when: () => true };
+const hasParent = (given: object): boolean => 'parent' in given || 'parents' in given;
 type GivenInterface = Passed<typeof commonParameters>;
 
-const parentIn = (given: { readonly parent?: number | undefined }): readonly number[] | undefined =>
-  given.parent === undefined ? undefined : [given.parent];
+interface Parents {
+  readonly parent?: number | undefined;
+  readonly parents?: readonly string[] | undefined;
+}
 
-/** Makes an interface of others. @param ids those others; `undefined`, in a trial: they are refused */
-function make(
-  call: ApiCall,
-  kind: MadeKind,
-  given: GivenInterface,
-  ids: readonly number[] | undefined,
-): Answer | Promise<Answer> {
+/** The ids in both parameters; `undefined`: neither is there. */
+const parentsIn = ({ parent, parents }: Parents): readonly number[] | undefined =>
+  parent === undefined ? parents && idsOf(parents) : [parent, ...idsOf(parents ?? [])];
+
+/** Refuses the parents by the name with which they were sent. */
+const inSentName = ({ parents }: Parents, answer: Answer): Answer =>
+  refusalIn(parents === undefined ? { parents: 'parent' } : { parent: 'parents' }, answer);
+
+/** Makes an interface of others, which are absent if a trial refuses them. */
+async function make(call: ApiCall, kind: MadeKind, given: GivenInterface & Parents): Promise<Answer> {
   const wish = wishOf(given);
   if ('kind' in wish) return wish;
-  const params = paramsOf(given, kind === 'vlan' ? undefined : kind);
-  return changeNetwork(call, (draft) => {
-    const made = makeInterface(draft, kind, { ...wish, parents: ids, params });
+  const params = paramsOf({ ...given }, kind === 'vlan' ? undefined : kind);
+  const answer = await changeNetwork(call, (draft) => {
+    const made = makeInterface(draft, kind, { ...wish, parents: parentsIn(given), params });
     return made.kind === 'refuse' ? made : { draft: made.draft, shown: made.id };
   });
+  return inSentName(given, answer);
 }
 
 const updateParameters = commonParameters.extend({
   ...linkStateParameters,
-  parents: parents.optional(),
-  parent: parent.optional(),
+  parents: parents.optional().describe('The ids of the interfaces that it is made of.'),
+  parent: value(whole).optional().describe('The id of the interface that it is made of.'),
   ...bondParameters,
   ...bridgeParameters,
 });
@@ -152,7 +164,7 @@ async function changeGiven(
   given: z.output<typeof updateParameters>,
   wish: InterfaceWish,
 ): Promise<Answer> {
-  const wanted = given.parents === undefined ? parentIn(given) : idsOf(given.parents);
+  const wanted = parentsIn(given);
   const params = paramsOf(given);
   const answer = await changeOne(call, (draft, { id }) => {
     const kind = laidOf(draft, id)?.kind ?? 'physical';
@@ -162,7 +174,7 @@ async function changeGiven(
     const changed = changeInterface(draft, id, { ...wish, parents: wanted, params, speeds: speedsIn(given) });
     return changed.kind === 'refuse' ? changed : { draft: changed.draft, shown: id };
   });
-  return refusalIn(given.parents === undefined ? { parents: 'parent' } : { parent: 'parents' }, answer);
+  return inSentName(given, answer);
 }
 
 const linkParameters = z.object({
@@ -306,19 +318,19 @@ const MAKING: readonly Operation[] = [
     ...{ ...many, op: 'create_bond' },
     doc: 'Make a bond of physical interfaces, which lose their links to it.',
     parameters: newBond,
-    ...tried(newBond.partial(), (call, given) => make(call, 'bond', given, given.parents && idsOf(given.parents))),
+    ...tried(newBond.partial(), (call, given) => make(call, 'bond', given)),
   }),
   defineOperation({
     ...{ ...many, op: 'create_bridge' },
     doc: 'Make a bridge of one interface, which loses its links to it.',
-    parameters: newBridge,
-    ...tried(newBridge.partial(), (call, given) => make(call, 'bridge', given, parentIn(given))),
+    parameters: newBridge.refine(hasParent, NO_PARENT),
+    ...tried(newBridge, (call, given) => make(call, 'bridge', given)),
   }),
   defineOperation({
     ...{ ...many, op: 'create_vlan' },
     doc: 'Make an interface for the tagged frames of a VLAN.',
-    parameters: newVlan,
-    ...tried(newVlan.partial(), (call, given) => make(call, 'vlan', given, parentIn(given))),
+    parameters: newVlan.refine(hasParent, NO_PARENT),
+    ...tried(newVlan, (call, given) => make(call, 'vlan', given)),
   }),
 ];
 

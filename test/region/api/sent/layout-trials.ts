@@ -54,6 +54,7 @@ const READS = {
   parent: ({ answer }: Sight) => assert.deepEqual(answer.json.parents, ['eno1']),
   parents: ({ answer }: Sight) => assert.deepEqual(answer.json.parents, ['eno1', 'eno2']),
 } as const;
+const ofFirst = (given: Given): Fields => ({ parent: firstOf(given), parents: firstOf(given) });
 const bothNics = (given: Given): string => `${firstOf(given)},${keptOf(given)[0]}`;
 /** A bond of the first interface, to be changed. */
 async function made(site: AskedApi, op: string, fields: (given: Given) => Fields): Promise<Given> {
@@ -94,8 +95,8 @@ const MAKING: readonly Trial[] = [
     send: (given) => ({ ...COMMON, ...BOND, parents: bothNics(given), vlan: keptOf(given)[1] ?? '' }),
   },
   {
-    ...{ of: `2.0 POST ${PATH} create_bridge`, given: nicGiven, reads: READS },
-    send: (given) => ({ ...COMMON, ...BRIDGE, parent: firstOf(given), vlan: keptOf(given)[1] ?? '' }),
+    ...{ of: `2.0 POST ${PATH} create_bridge`, given: nicGiven, reads: { ...READS, parents: READS.parent } },
+    send: (given) => ({ ...COMMON, ...BRIDGE, ...ofFirst(given), vlan: keptOf(given)[1] ?? '' }),
   },
   {
     ...{ of: `2.0 POST ${PATH} create_vlan`, given: nicGiven },
@@ -103,10 +104,10 @@ const MAKING: readonly Trial[] = [
       tags: COMMON.tags,
       mtu: '1400',
       accept_ra: 'false',
-      parent: firstOf(given),
+      ...ofFirst(given),
       vlan: keptOf(given)[2] ?? '',
     }),
-    reads: { ...READS, tags: { at: 'tags', is: COMMON.tags }, vlan: taggedVlan },
+    reads: { ...READS, parents: READS.parent, tags: { at: 'tags', is: COMMON.tags }, vlan: taggedVlan },
   },
 ];
 
