@@ -201,12 +201,18 @@ export function tagInterface(
   return withLayout(draft, { interfaces: draft.layout.interfaces.map((one) => (one.id === id ? changed : one)) });
 }
 
-/** Removes an interface that is made of others. */
+/** Removes an interface that is made of others, or one of a device, whose hardware is only what a person wrote. */
 export function removeInterface(draft: NetworkDraft, id: number): NetworkDraft | LayoutRefusal {
   const before = laidOf(draft, id);
   if (before === undefined) return noSuchInterface(draft, String(id));
-  if (before.kind === 'physical') {
-    return { kind: 'refuse', refusal: refusal('layout-refused.hardware', { name: before.name }) };
+  const { hostname: machine, device, interfaces: nics } = draft.machine;
+  if (before.kind === 'physical' && (device === undefined || nics.length === 1)) {
+    const { name } = before;
+    const word =
+      device === undefined
+        ? refusal('layout-refused.hardware', { name })
+        : refusal('layout-refused.last-interface', { machine, name });
+    return { kind: 'refuse', refusal: word };
   }
   const child = draft.layout.interfaces.find(({ parents }) => parents.includes(id));
   if (child !== undefined) {

@@ -168,6 +168,30 @@ test('the network of a device is set back by its owner: its interfaces stay, wit
     assert.equal((await ask('root', 'POST', gateway)).status, 404);
   }));
 
+test('an interface of a device is deleted by its owner, with its links and addresses, but not the only one', () =>
+  withCallers(async ({ ask, region }) => {
+    const macs = `${MAC},${MORE}`;
+    const { json: device } = await ask('alice', 'POST', 'devices/', { hostname: 'printer', mac_addresses: macs });
+    const nics = `nodes/${device.system_id}/interfaces/`;
+    const link = { mode: 'auto', subnet: String(SUBNET_ID) };
+    const namesOf = async () =>
+      (await ask('alice', 'GET', nics)).json.map((one: { readonly name: string }) => one.name);
+    const names = await namesOf();
+    for (const name of names)
+      assert.equal((await ask('alice', 'POST', `${nics}${name}/?op=link_subnet`, link)).status, 200);
+    assert.equal((await ask('bob', 'DELETE', `${nics}${names[0]}/`)).refusal, 'not-owner');
+    assert.equal((await ask('alice', 'DELETE', `${nics}${names[0]}/`)).status, 204);
+    assert.deepEqual(await namesOf(), [names[1]], 'the others keep their names');
+    const { json: left } = await ask('alice', 'GET', `devices/${device.system_id}/`);
+    assert.deepEqual([left.ip_addresses, left.interface_set[0].mac_address], [['10.20.0.21'], MORE]);
+    const shown = (await region.desiredState()).machines.find((one) => one.hostname === 'printer');
+    assert.deepEqual([shown?.macs, shown?.addresses.map(({ mac }) => mac)], [[0x52540000000b], [0x52540000000b]]);
+    const only = await ask('root', 'DELETE', `${nics}${names[1]}/`);
+    assert.deepEqual([only.refusal, /only interface of printer/.test(only.text)], ['layout-refused', true], only.text);
+    const again = await ask('alice', 'POST', `${nics}?op=create_physical`, { mac_address: MAC });
+    assert.deepEqual([again.status, (await namesOf()).length, new Set(await namesOf()).size], [200, 2, 2], again.text);
+  }));
+
 test('a new interface of a device has the link of its request', () =>
   withCallers(async ({ ask }) => {
     const { json: device } = await ask('alice', 'POST', 'devices/', { hostname: 'printer', mac_addresses: MAC });

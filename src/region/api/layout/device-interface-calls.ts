@@ -1,14 +1,17 @@
-// Another hardware address for an interface of a device, which has no report of its own.
+// Another hardware address for an interface of a device, which has no report of its own, and the end of an interface.
 //
-// 1. The interface keeps its id, its links and their addresses: the racks serve these to the new hardware address.
+// 1. An interface with another address keeps its id, its links and their addresses: the racks serve these to the new hardware address.
+// 2. The addresses of a deleted interface are free.
 
 import type { MacAddress } from '../../../net/address.ts';
+import { removeInterface } from '../../layout/interface-changes.ts';
 import type { NetInterface } from '../../layout/interfaces.ts';
 import type { Machine } from '../../records/machine.ts';
 import { type RefusalWord, refusal } from '../../words/refusal.ts';
 import { type Answer, refuseFields } from '../call/answer.ts';
 import { type ApiCall, usernameOf } from '../call/operation.ts';
-import { changeNetwork } from './interface-calls.ts';
+import { nodeOf } from '../machines/machine-calls.ts';
+import { changeNetwork, changeOne, shows } from './interface-calls.ts';
 
 /** Changes the hardware address. @param others changes the other fields of the interface first */
 export async function changeMac(
@@ -38,4 +41,25 @@ export async function changeMac(
   if (changed.kind === 'refusal') return changed;
   await give(true);
   return await changeNetwork(call, (draft) => ({ draft, shown: id }));
+}
+
+/** Deletes the interface in the path, with its links; one of a device also from its hardware. */
+export async function removeOne(call: ApiCall): Promise<Answer> {
+  let nic: NetInterface['nic'];
+  const answer = await changeOne(call, (draft, one) => {
+    nic = one.nic;
+    return shows(removeInterface(draft, one.id), undefined);
+  });
+  if (answer.kind === 'refusal' || nic === undefined) return answer;
+  const node = await nodeOf(call);
+  if (node === undefined) return answer;
+  const { store, clock } = call.region;
+  const atMs = clock.wallTimeMs();
+  const interfaces = node.interfaces.filter(({ id }) => id !== nic?.id);
+  // The change of the links is the event of both.
+  await store.enlist<never>({ macs: [], values: [], atMs }, () => ({
+    ...{ kind: 'amend', systemId: node.systemId, fields: {}, events: [], interfaces },
+  }));
+  await call.region.machinesChanged();
+  return answer;
 }

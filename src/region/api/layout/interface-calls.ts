@@ -97,11 +97,14 @@ export async function addPhysical(
   text: string,
   wanted?: string,
 ): Promise<Machine | Refusal> {
-  const name = wanted ?? `eth${interfaces.length}`;
+  const isTaken = (name: string): boolean => interfaces.some((nic) => nic.name === name);
+  let number = interfaces.length;
+  while (isTaken(`eth${number}`)) number += 1;
+  const name = wanted ?? `eth${number}`;
   const parsed = parseMac(text);
   const found = allOf(
     parsed === undefined || !isHostMac(parsed) ? refuseField('mac_address', 'field.macs') : parsed,
-    interfaces.some((nic) => nic.name === name)
+    isTaken(name)
       ? refuseField('name', 'field.interface-name-taken', { name })
       : INTERFACE_NAME.test(name)
         ? undefined

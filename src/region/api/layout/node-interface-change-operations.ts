@@ -12,7 +12,6 @@ import {
   type InterfaceWish,
   type MadeKind,
   makeInterface,
-  removeInterface,
   tagInterface,
 } from '../../layout/interface-changes.ts';
 import { findInterface, interfacesOf, type NetInterface } from '../../layout/interfaces.ts';
@@ -143,6 +142,9 @@ const speedsIn = (
   isConnected: given.link_connected === undefined ? undefined : isTrue(given.link_connected),
 });
 
+/** Code for interfaces of devices, loaded when it is needed. */
+const deviceCalls = () => import('./device-interface-calls.ts');
+
 async function update(call: ApiCall, given: z.output<typeof updateParameters>): Promise<Answer> {
   const wish = wishOf(given);
   if ('kind' in wish) return wish;
@@ -155,8 +157,9 @@ async function update(call: ApiCall, given: z.output<typeof updateParameters>): 
   if (node === undefined || mac === undefined || own?.nic === undefined || own.mac === mac)
     return await changeGiven(call, given, wish);
   if (!isHostMac(mac)) return refuseField('mac_address', 'field.macs');
-  const { changeMac } = await import('./device-interface-calls.ts');
-  return await changeMac(call, node, own, mac, () => changeGiven(call, given, { ...wish, mac: undefined }));
+  return await (await deviceCalls()).changeMac(call, node, own, mac, () =>
+    changeGiven(call, given, { ...wish, mac: undefined }),
+  );
 }
 
 async function changeGiven(
@@ -343,9 +346,9 @@ const CHANGING: readonly Operation[] = [
   }),
   defineOperation({
     ...{ ...one, method: 'DELETE' },
-    doc: 'Delete a bond, a bridge or a VLAN interface.',
+    doc: 'Delete a bond, a bridge or a VLAN interface, or an interface of a device.',
     parameters: nothing,
-    run: (call) => changeOne(call, (draft, { id }) => shows(removeInterface(draft, id), undefined)),
+    run: async (call) => await (await deviceCalls()).removeOne(call),
   }),
   defineOperation({
     ...{ ...one, method: 'POST', op: 'disconnect' },
