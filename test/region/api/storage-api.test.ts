@@ -116,6 +116,11 @@ test('the flat layout fills the boot disk, whichever that is', () =>
       ['lv_name', { storage_layout: 'lvm', lv_name: 'a b' }],
     ] as const)
       assert.deepEqual(keysOf((await layOut(fields)).json), [field]);
+    for (const wrong of ['99', 'sdz'])
+      assert.match(
+        (await layOut({ storage_layout: 'flat', root_device: wrong })).json.root_device[0],
+        new RegExp(`the machine has no ${wrong}: it reported sda, sdb`),
+      );
   }));
 
 test('the LVM layout has a volume group with the root, as a virtual block device', () =>

@@ -221,7 +221,10 @@ export function layOutDisks(call: ApiCall, given: LayoutGiven): Answer | Promise
   const edit: Edit = (draft) => {
     const rootDiskId = named === undefined ? undefined : diskIdOf(draft, named);
     if (rootDiskId === 0) {
-      return { kind: 'refuse', field: 'root_device', refusal: refusal('field.no-such-device', { id: 0 }) };
+      const names = draft.disks.map(({ facts }) => facts.name);
+      return names.length === 0
+        ? refuseStorage(refusal('layout-refused.no-disk', { machine: draft.machine.hostname }))
+        : refuseStorage(refusal('field.no-such-disk', { disk: shownName(named), names }), 'root_device');
     }
     if (layout === undefined)
       return refuseStorage(refusal('field.storage-layout', { known: WHOLE_LAYOUTS }), 'storage_layout');
