@@ -115,6 +115,26 @@ export class MachineLife {
     });
   }
 
+  /** Why the machine cannot get its address by a command, which is not given; `undefined`: it can. */
+  async judgeAddress(
+    systemId: string,
+    command: 'allocate' | 'deploy',
+    by: Actor,
+    options: CommandOptions,
+  ): Promise<CommandRefusal | undefined> {
+    const atMs = await this.#now();
+    const outcome = await this.#parts.store.changeMachine<CommandRefusal | undefined>(
+      systemId,
+      atMs,
+      (machine, { addresses }) => {
+        const chosen = this.#chooseAddresses(machine, command, addresses, options, by);
+        if (chosen?.kind === 'ask') return chosen;
+        return { kind: 'refuse', refusal: chosen?.kind === 'refuse' ? chosen.refusal : undefined };
+      },
+    );
+    return outcome.kind === 'refuse' ? outcome.refusal : undefined;
+  }
+
   /** The addresses of a machine that is being allocated or deployed; `undefined`: it keeps its addresses. */
   #chooseAddresses(
     machine: Machine,

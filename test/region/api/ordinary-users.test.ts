@@ -91,7 +91,13 @@ test('a user without rights gets an address of a static range only', () =>
     await acceptAll();
     const allocate = (user: (typeof USERS)[number], address: string) =>
       ask(user, 'machines/?op=allocate', { ip_address: address });
-    assert.deepEqual(await allocate('alice', '10.20.0.53'), [409, 'address-refused']);
-    assert.deepEqual(await allocate('alice', '10.20.0.25'), [200, undefined]);
-    assert.deepEqual(await allocate('root', '10.20.0.53'), [200, undefined]);
+    const tryOut = (user: (typeof USERS)[number], address: string) =>
+      ask(user, 'machines/?op=allocate', { ip_address: address, dry_run: 'true' });
+    for (const how of [tryOut, allocate]) {
+      assert.deepEqual(await how('alice', '10.20.0.53'), [409, 'address-refused']);
+      assert.deepEqual(await how('alice', '10.20.0.25'), [200, undefined]);
+      assert.deepEqual(await how('root', '10.20.0.53'), [200, undefined]);
+    }
+    for (const address of ['1.2.3.4', '10.20.0.1', '10.20.0.25'])
+      assert.deepEqual(await tryOut('root', address), [409, 'address-refused'], address);
   }));

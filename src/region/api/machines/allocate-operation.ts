@@ -284,7 +284,12 @@ async function allocate(call: ApiCall, given: Given): Promise<Answer> {
   const by = actorOf(call, given.comment);
   const steps = search(call, wanted, async (machines) => {
     const [first] = machines;
-    if (first !== undefined && isTrue(given.dry_run)) return json(allocated(call, first, wanted));
+    if (first !== undefined && isTrue(given.dry_run)) {
+      const why = await call.region.life.judgeAddress(first.systemId, 'allocate', by, { ...address });
+      return why === undefined
+        ? json(allocated(call, first, wanted))
+        : answerCommand(call, { kind: 'refuse', refusal: why });
+    }
     const outcome = await call.region.life.allocate(machines, by, {
       ...address,
       agentName: given.agent_name || undefined,

@@ -12,6 +12,7 @@ import { isRefusal, type Refusal, refuseField, refuseFields } from '../call/answ
 import { type ApiCall, judging, value } from '../call/operation.ts';
 import {
   absentDisk,
+  actorOf,
   addressOf,
   agentName,
   flag,
@@ -19,6 +20,7 @@ import {
   machineOf,
   parseUserData,
   startFields,
+  systemIdOf,
   USER_DATA_MAX,
 } from './machine-calls.ts';
 
@@ -104,7 +106,8 @@ export async function judgeDeployment(call: ApiCall, machine: Machine, given: Gi
 export const checkDeployment = judging(newDeployParameters, async (call, passed, refused) => {
   const machine = await machineOf(call);
   if (machine === undefined) return [];
-  const [system, ...others] = await judgeDeployment(call, machine, passed);
+  const [system, ...judged] = await judgeDeployment(call, machine, passed);
+  const others = [...judged, await unfitAddress(call, passed)];
   // A kernel and an image can be judged only for the right system.
   const isUnknown = ['distro_series', 'osystem', 'deploy_by'].some((name) => refused.has(name));
   if (isUnknown || isRefusal(system)) return isUnknown ? others : [system, ...others];
@@ -112,6 +115,14 @@ export const checkDeployment = judging(newDeployParameters, async (call, passed,
   if (isInstalled || (await call.region.life.findImage({ ...machine, ...system })) !== undefined) return others;
   return [refuseFields({ distro_series: [refuseImage(machine, system.osystem, system.release, [])] }), ...others];
 });
+
+/** The refusal of an address that the machine cannot get. Alone, it is one of the command itself. */
+async function unfitAddress(call: ApiCall, given: GivenDeployment): Promise<Refusal | undefined> {
+  const address = addressOf(given.ip_address);
+  if (address === undefined || isRefusal(address)) return undefined;
+  const why = await call.region.life.judgeAddress(systemIdOf(call), 'deploy', actorOf(call), address);
+  return why === undefined ? undefined : refuseFields({ ip_address: [why] });
+}
 
 type System = Pick<Machine, 'osystem' | 'release' | 'kernel'>;
 

@@ -69,6 +69,9 @@ const MACHINES: readonly FaultRow[] = [
     ...{ bridge_type: 'ovs', agent_name: '\u0007' },
   }),
   row('POST nodes/{system_id} start', { distro_series: '-/-', user_data: '%', disk: 'nvme9', ip_address: 'x' }),
+  ...rows(['POST machines/{system_id} deploy', 'POST nodes/{system_id} start'], {
+    ...{ disk: 'nvme9', ip_address: '203.0.113.9' },
+  }),
   ...rows(
     ['POST machines/{system_id} deploy', 'POST nodes/{system_id} start'],
     { distro_series: 'debian/nosuch', user_data: '%', disk: 'nvme9', ip_address: 'x' },
