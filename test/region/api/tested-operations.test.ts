@@ -1,4 +1,4 @@
-// Every operation that changes something has a test that names it; those without another one are tested here.
+// Every operation that changes something has a test that names it; those without another one are tested here. Every parameter has documentation.
 
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
@@ -37,6 +37,17 @@ test('an operation that no text requests is found, and a word that only contains
   assert.deepEqual(untestedIn([...all.filter((name) => name !== "'mark_fixed'"), 'op=mark_fixed_later']), [
     'mark_fixed',
   ]);
+});
+
+test('every parameter of every operation has documentation, which --help and the description show', () => {
+  const bare = OPERATIONS.flatMap(({ method, path, op, parameters, doc }) =>
+    Object.entries(parameters)
+      .filter(
+        ([name, { description = '' }]) => !/\w/.test(description) || !doc.includes(`:param ${name}: ${description}`),
+      )
+      .map(([name]) => `${method} ${path} ${op ?? ''}: ${name}`),
+  );
+  assert.deepEqual(bare, []);
 });
 
 interface Shown {

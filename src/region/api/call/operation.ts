@@ -182,6 +182,13 @@ export const tried = <Q extends z.ZodObject>(
   run: (call: ApiCall, given: z.output<Q>, refused?: ReadonlySet<string>) => Answer | Promise<Answer>,
 ) => ({ check: trying(partial, run), run });
 
+/** The documentation of a parameter, even if its schema was made required or optional afterwards. */
+function documentationOf(schema: z.core.$ZodType): string | undefined {
+  const own = schema instanceof z.ZodType ? schema.description : undefined;
+  const isWrapped = schema instanceof z.ZodOptional || schema instanceof z.ZodNonOptional;
+  return own ?? (isWrapped ? documentationOf(schema.unwrap()) : undefined);
+}
+
 /** Makes an operation from its description and its handler. */
 export function defineOperation<P extends z.ZodObject>(definition: {
   readonly versions: readonly ApiVersion[];
@@ -198,7 +205,11 @@ export function defineOperation<P extends z.ZodObject>(definition: {
   readonly run: (call: ApiCall, parameters: z.output<P>) => Answer | Promise<Answer>;
 }): Operation {
   const shape: Record<string, z.core.$ZodType> = definition.parameters.shape;
-  const typed = Object.entries(shape).filter((entry): entry is [string, z.ZodType] => entry[1] instanceof z.ZodType);
+  const typed = Object.entries(shape).flatMap(([name, schema]): (readonly [string, z.ZodType])[] => {
+    if (!(schema instanceof z.ZodType)) return [];
+    const isDocumented = schema.description !== undefined;
+    return [[name, isDocumented ? schema : schema.describe(documentationOf(schema) ?? '')]];
+  });
   const names = typed.map(([name]) => name);
   const { check } = definition;
   const lines = typed.map(([name, { description }]) => `:param ${name}: ${description ?? ''}`);

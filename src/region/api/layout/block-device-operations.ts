@@ -45,7 +45,10 @@ async function partitions(call: ApiCall): Promise<Answer> {
 /** Code that changes disks, loaded when it is needed. */
 export const diskCalls = () => import('./storage-calls.ts');
 
-const changeParameters = diskParameters.partial().extend({ uuid: uuid.describe('The UUID of a RAID or a volume.') });
+const changeParameters = diskParameters.partial().extend({
+  block_size: diskParameters.shape.block_size.describe('The bytes of a block.'),
+  uuid: uuid.describe('The UUID of a RAID or a volume.'),
+});
 
 /** Left out or empty: as it is. */
 const wishOf = (given: Omit<z.output<typeof changeParameters>, 'uuid'>) => ({
