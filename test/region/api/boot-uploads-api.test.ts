@@ -50,7 +50,7 @@ interface Client {
   readonly problems: readonly string[];
   readonly create: (fields: Readonly<Record<string, string>>, as?: 'admin' | 'user') => Promise<Answered>;
   readonly put: (uri: string, piece: Uint8Array, headers?: Readonly<Record<string, string>>) => Promise<Answered>;
-  readonly form: (body: Uint8Array, as?: 'admin' | 'user') => Promise<Answered>;
+  readonly form: (body: Uint8Array, as?: 'admin' | 'user', path?: string) => Promise<Answered>;
   readonly ask: (method: 'GET' | 'DELETE' | 'POST', path: string) => Promise<Answered>;
   readonly images: () => readonly StoredImage[];
 }
@@ -103,10 +103,10 @@ async function withClient(
         send('POST', '/MAAS/api/2.0/boot-resources/', as, FORM, Buffer.from(new URLSearchParams(fields).toString())),
       put: (uri, piece, headers) =>
         send('PUT', uri, 'admin', { 'content-type': 'application/octet-stream', ...headers }, Buffer.from(piece)),
-      form: (body, as) =>
+      form: (body, as, path = '1.0/boot-resources/') =>
         send(
           'POST',
-          '/MAAS/api/1.0/boot-resources/',
+          `/MAAS/api/${path}`,
           as,
           { 'content-type': 'multipart/form-data; boundary=b-1' },
           Buffer.from(body),
@@ -220,6 +220,17 @@ test('the whole content comes in one form, in Base64 of the maas command line or
       ]),
     );
     assert.deepEqual([again.status, images().map(({ release }) => release)], [201, ['one', 'two']], again.text);
+  }));
+
+test('the actions without a file take the form without parameters that python-libmaas sends', () =>
+  withClient(async ({ form: post }) => {
+    for (const op of ['import', 'stop_import']) {
+      for (const version of ['1.0', '2.0']) {
+        const path = `${version}/boot-resources/?op=${op}`;
+        const { status, text } = await post(Buffer.from('--b-1\r\n\r\n--b-1--'), 'admin', path);
+        assert.equal(status, 200, `${path} ${text}`);
+      }
+    }
   }));
 
 test('a root archive is stored as it is, in the boot tree, too', () =>

@@ -76,6 +76,24 @@ test('a plain file with lines of LF alone, a second file, and a form without a f
   assert.deepEqual([none.kind, none.file], ['form', undefined]);
 });
 
+test('parts without a name are skipped, as in a form without parameters by python-libmaas', async () => {
+  const forms: readonly (readonly [body: string, fields: unknown])[] = [
+    ['--b-1\r\n\r\n--b-1--', []],
+    ['--b-1\n\n--b-1--\n', []],
+    [`--b-1\r\n\r\n${part('X-Other: 1', 'text')}${part(named('a'), 'b')}--b-1--`, [['a', ['b']]]],
+  ];
+  for (const [body, fields] of forms) {
+    for (let length = 1; length <= body.length; length += 1) {
+      const form = await read(inPieces(Buffer.from(body), length));
+      assert.deepEqual(
+        [form.kind === 'form' && [...form.fields], form.file],
+        [fields, undefined],
+        `${length} of ${body}`,
+      );
+    }
+  }
+});
+
 test('a form beyond a bound, or without a usable boundary, is a fault', async () => {
   const cases: readonly (readonly [body: string, type: string, code: string])[] = [
     ['', 'multipart/form-data', 'bad-request.boundary'],
@@ -83,6 +101,7 @@ test('a form beyond a bound, or without a usable boundary, is a fault', async ()
     [part('X: '.padEnd(5000, 'x'), 'a'), TYPE, 'bad-request.unended'],
     ['y'.repeat(300_000), TYPE, 'bad-request.form'],
     [part(named('a'), 'b').repeat(1001), TYPE, 'bad-request.parameters'],
+    [part('X: 1', 'b').repeat(1002), TYPE, 'bad-request.parameters'],
   ];
   for (const [body, type, code] of cases) {
     const form = await read(inPieces(Buffer.from(body), 4096), type);

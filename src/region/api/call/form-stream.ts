@@ -4,6 +4,7 @@
 //
 // 1. Of the file, only the piece that has just arrived is in memory. Of all else, at most OTHERS_BYTES_MAX is kept.
 // 2. The form counts only with its last boundary: a body that was cut short is a fault, after its file was handed on.
+// 3. A part without a name is skipped: python-libmaas sends a form without parameters as one empty part without a header.
 
 import { copyBytes } from '../../../net/borrowed-bytes.ts';
 import { type RefusalNamed, refusal } from '../../words/refusal.ts';
@@ -48,6 +49,7 @@ export async function readStreamedForm<T>(
       const header = await parts.next();
       if (header === undefined) return { kind: 'form', fields, file };
       if (count >= FIELDS_MAX) throw new FormFault(refusal('bad-request.parameters', { max: FIELDS_MAX }));
+      if (header === 'unnamed') continue;
       if (header.name === fileName && file === undefined) {
         file = await take(header.isBase64 ? decodeBase64(parts.content()) : parts.content());
         continue;
@@ -78,8 +80,8 @@ class PartReader {
 
   #isFirst: boolean;
 
-  /** The header of the next part; undefined: that was the last one. Call it when the part before was read. */
-  async next(): Promise<ReturnType<typeof parsePartHeader>> {
+  /** The header of the next part, or that it was skipped; undefined: that was the last one. Call it when the part before was read. */
+  async next(): Promise<ReturnType<typeof parsePartHeader> | 'unnamed'> {
     if (this.#isFirst) await this.whole();
     this.#isFirst = false;
     for (;;) {
@@ -91,7 +93,11 @@ class PartReader {
         this.#drop(header.length);
         return header;
       }
-      // A part without a name cannot be meant.
+      const end = this.#rest.indexOf(this.#mark);
+      if (end >= 0) {
+        this.#drop(end + this.#mark.length);
+        return 'unnamed';
+      }
       if (text.length >= PART_HEADER_MAX || !(await this.#fill())) throw new FormFault(refusal('bad-request.unended'));
     }
   }
