@@ -35,7 +35,8 @@ export const NETWORKS = {
   'not-found.network-object': ({ what, id }: { readonly what: NetworkNoun; readonly id: string }) =>
     `There is no ${what} ${id}.`,
   'not-found.reserved-address': ({ address }: At) =>
-    `You have not reserved ${address}: ipaddresses lists your addresses.`,
+    // Terraform's provider ignores a refusal with the words "does not exist" when it deletes a DNS record, whose addresses it always releases.
+    `A reservation of ${address} by you does not exist: ipaddresses lists your addresses.`,
   'not-found.network': ({ name }: Named) => `There is no network ${name}: networks lists them.`,
   'not-allowed.range': 'The range belongs to another user: an administrator may change it.',
   'not-allowed.dynamic': 'Only an administrator may create or change a dynamic or static range.',
