@@ -133,15 +133,19 @@ export function isOlderKernel(name: string | undefined, least: string | undefine
   return rank !== undefined && wanted !== undefined && rank < wanted;
 }
 
-/** The refusal for a system without an image that fits the machine. It suggests the name that the person probably meant. */
+/** The refusal for a system without an image that fits the machine. It suggests the name that the person probably meant, or any if none is named. */
 export function refuseImage(
-  { architecture, subarchitecture }: Pick<Machine, 'architecture' | 'subarchitecture'>,
+  { architecture, subarchitecture, hostname }: Pick<Machine, 'architecture' | 'subarchitecture' | 'hostname'>,
   osystem: string,
   release: string,
   images: readonly ListedImage[],
 ): RefusalNamed<'image-missing'> {
   const fitting = images.filter((image) => image.architecture === architecture);
   const names = fitting.map((image) => `${image.os}/${image.release}`);
+  if (release === '' && names.length > 0) {
+    const example = names.find((name) => name.startsWith(`${osystem}/`)) ?? names[0] ?? '';
+    return refusal('image-missing.no-default', { machine: hostname, example });
+  }
   const nearest = nearestName(release, [...new Set(fitting.map((image) => image.release))]);
   const meant =
     osystem === ''

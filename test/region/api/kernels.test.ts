@@ -82,6 +82,21 @@ async function kernelLines({ place: { region, store } }: AskedApi, systemId: str
   return (renderJob(found, { ...rest, image }).match(/^kernel_.*$/gm) ?? []).map((line) => line.replace(/=.*\//, '='));
 }
 
+test('a deployment without a system is refused with an example and the settings of the default, and takes the default', () =>
+  withKernels(['ga-24.04'], async ({ ask }, systemId) => {
+    const deploy = () => ask('POST', `2.0/machines/${systemId}/?op=deploy`, {});
+    const refused = await deploy();
+    assert.equal(refused.status, 409);
+    assert.match(
+      refused.text,
+      /^name the system to deploy on [a-z-]+, for example ubuntu\/\w+: .* default_osystem and default_distro_series set$/,
+    );
+    await ask('POST', '2.0/maas/?op=set_config', { name: 'default_osystem', value: 'ubuntu' });
+    assert.match((await deploy()).text, /for example ubuntu/);
+    await ask('POST', '2.0/maas/?op=set_config', { name: 'default_distro_series', value: 'jammy' });
+    assert.equal((await deploy()).status, 200);
+  }));
+
 test('the job of the agent says if the kernel comes before one that the system contains', () =>
   withKernels(NOBLE, async (site, systemId) => {
     for (const [hwe_kernel, more] of [

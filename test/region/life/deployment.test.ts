@@ -22,7 +22,7 @@ const IMAGES = [
   image('ubuntu', 'noble'),
   image('ubuntu', 'jammy'),
 ];
-const MACHINE = { architecture: 'amd64', subarchitecture: 'generic' } as const;
+const MACHINE = { architecture: 'amd64', subarchitecture: 'generic', hostname: 'able-otter' } as const;
 
 const CASES: readonly (readonly [osystem: string, release: string, meant: string | undefined])[] = [
   ['', 'bookwrom', 'debian/bookworm'],
@@ -31,7 +31,6 @@ const CASES: readonly (readonly [osystem: string, release: string, meant: string
   ['debain', 'bookworm', 'debian/bookworm'],
   ['', 'trixi', undefined],
   ['', 'windows', undefined],
-  ['', '', undefined],
 ];
 
 for (const [osystem, release, meant] of CASES) {
@@ -41,6 +40,17 @@ for (const [osystem, release, meant] of CASES) {
     assert.match(text, /^there is no image of .* for amd64\/generic\. .*`rackboot images list`.*`rackboot images add`/);
   });
 }
+
+test('without a name, a system that there is is the example; without any for the machine, that is said', () => {
+  const textOf = (osystem: string, images: readonly ListedImage[]): string =>
+    sentenceOf(refuseImage(MACHINE, osystem, '', images));
+  assert.match(textOf('', IMAGES), /^name the system to deploy on able-otter, for example debian\/bookworm: /);
+  assert.match(textOf('ubuntu', IMAGES), /, for example ubuntu\/noble: /);
+  assert.match(
+    textOf('', [image('debian', 'trixie', 'arm64')]),
+    /^there is no image of any system for amd64\/generic\./,
+  );
+});
 
 test('the kernels of Ubuntu are ordered by their age', () => {
   const order = [

@@ -90,6 +90,8 @@ export const LIFE = {
     `\`rackboot sshkeys add FILE --username ${username}\`, or in the API under account/prefs/sshkeys/.`,
   'image-missing.unnamed': ({ machine }: { readonly machine: string }) =>
     `name the system to install on ${machine}, for example debian/bookworm`,
+  'image-missing.no-default': ({ machine, example }: { readonly machine: string; readonly example: string }) =>
+    `name the system to deploy on ${machine}, for example ${example}: there is no default, which default_osystem and default_distro_series set`,
   'image-missing.installer': ({ osystem, release, architecture, machine, place }: MissingInstaller) => {
     const command = `rackboot images import-installer --release ${release}${architecture === 'amd64' ? '' : ` --arch ${architecture}`}`;
     const remedy = osystem === 'debian' ? `\`${command}\` adds it.` : 'Put its linux and initrd.gz there.';
