@@ -129,6 +129,29 @@ test('conditions of other forms: *, weak tags, objects without a tag, and a call
     assert.equal(foreign.status, 403);
   }));
 
+test('a PUT that must not find an object, or not in this state, is refused and changes nothing', () =>
+  withSite(async (site) => {
+    const asks = conditional(site);
+    for (const [path] of (await objectsOf(site)).filter(([one]) => !one.includes('?'))) {
+      const before = await site.ask('GET', path);
+      for (const condition of ['*', tagOf(before), `W/${tagOf(before)}`]) {
+        const answer = await asks(
+          'PUT',
+          path,
+          { 'if-none-match': condition },
+          { description: 'zero', comment: 'zero' },
+        );
+        assert.deepEqual([answer.status, answer.headers['x-rackboot-refusal']], [412, 'precondition-failed'], path);
+      }
+      assert.deepEqual((await site.ask('GET', path)).json, before.json, path);
+    }
+    const put = (headers: Readonly<Record<string, string>>, path = '2.0/zones/hall/') =>
+      asks('PUT', path, headers, { description: 'one' });
+    assert.equal((await put({ 'if-none-match': '*' }, '2.0/zones/absent/')).status, 404);
+    assert.equal((await put({ 'if-match': '"x"', 'if-none-match': '"x"' })).status, 412);
+    assert.equal((await put({ 'if-none-match': '"x"' })).status, 200);
+  }));
+
 test('a client that has the object already gets 304', () =>
   withSite(async (site) => {
     const asks = conditional(site);

@@ -241,6 +241,8 @@ export const API = {
   'precondition-failed.untagged':
     'Nothing was changed: the object has no entity tag. Send the request without If-Match.',
   'precondition-failed.form': 'Nothing was changed: If-Match must be * or entity tags in quotes, as in ETag.',
+  'precondition-failed.exists':
+    'Nothing was changed: the object is there, and If-None-Match forbids that. Send the request without If-None-Match.',
   'nothing-matches': 'No Ready machine meets these conditions: accept one, release one, or ask for less.',
   'field.whole-seconds': ({ max }: Max) => `Give a whole number of seconds from 1 to ${max}.`,
   'not-found.run': 'This machine has no such run: give an id, current-commissioning or current-testing.',
