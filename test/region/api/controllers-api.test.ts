@@ -159,6 +159,29 @@ test('nodes/ lists machines, devices and racks, and chooses them as machines/ do
     assert.equal((await ask('alice', 'GET', `devices/${device.system_id}/`)).json.zone.name, 'hall');
   }));
 
+test('nodes/ reads the power parameters and the hardware of a machine; devices and racks have neither', () =>
+  withCallers(async ({ ask, systemId }) => {
+    const given = { power_type: 'webhook', power_parameters_power_token: 'secret' };
+    assert.equal((await ask('root', 'PUT', `machines/${systemId}/`, given)).status, 200);
+    const device = (await ask('alice', 'POST', 'devices/', { mac_addresses: '52:54:00:00:00:0a' })).json.system_id;
+    const op = (path: string, name: string, by: 'alice' | 'root' = 'root') => ask(by, 'GET', `${path}/?op=${name}`);
+    const { json: power } = await op(`nodes/${systemId}`, 'power_parameters');
+    assert.equal(power.power_token, 'secret');
+    assert.deepEqual(power, (await op(`machines/${systemId}`, 'power_parameters')).json);
+    const [hardware, ofMachine] = [
+      await op(`nodes/${systemId}`, 'details', 'alice'),
+      await op(`machines/${systemId}`, 'details', 'alice'),
+    ];
+    assert.deepEqual([hardware.status, hardware.text], [200, ofMachine.text]);
+    for (const id of [device, RACK_UUID]) {
+      assert.deepEqual((await op(`nodes/${id}`, 'power_parameters')).json, {});
+      const { status, text } = await op(`nodes/${id}`, 'details');
+      assert.deepEqual([status, text.includes('lshw'), text.includes('xml')], [200, true, false]);
+    }
+    assert.equal((await op(`nodes/${systemId}`, 'power_parameters', 'alice')).status, 403);
+    for (const name of ['power_parameters', 'details']) assert.equal((await op('nodes/zzzzzz', name)).status, 404);
+  }));
+
 const at = ({ systemId }: CallersPlace, op: string): string => `machines/${systemId}/?op=${op}`;
 
 test('an administrator reads the key of a machine; asking makes none', () =>

@@ -45,16 +45,19 @@ function bsonOf(values: Readonly<Record<string, Value>>): Buffer {
 
 const answerOf = (document: Buffer): Answer => ({ kind: 'text', text: document, contentType: 'application/bson' });
 
-function detailsOf(machine: Machine): Buffer {
-  const isKnown = machine.facts !== undefined;
+function detailsOf(machine: Machine | undefined): Buffer {
+  const isKnown = machine?.facts !== undefined;
   const lshw = isKnown ? Buffer.from(hardwareXml(hardwareTree(machine))) : undefined;
   const lldp = isKnown ? Buffer.from(NO_NEIGHBOURS) : undefined;
   return bsonOf({ lshw, lldp });
 }
 
+/** The hardware of a node; `undefined`: of one that reports none. */
+export const detailsAnswer = (machine: Machine | undefined): Answer => answerOf(detailsOf(machine));
+
 async function details(call: ApiCall): Promise<Answer> {
   const machine = await machineOf(call);
-  return machine === undefined ? NO_MACHINE : answerOf(detailsOf(machine));
+  return machine === undefined ? NO_MACHINE : detailsAnswer(machine);
 }
 
 const ofGroup = z.object({

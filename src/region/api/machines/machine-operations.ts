@@ -345,6 +345,8 @@ function changingOf(version: ApiVersion): readonly Operation[] {
 /** Code for nodes of all kinds, loaded when it is needed. */
 const nodeCalls = () => import('./node-calls.ts');
 
+const oneNode = { versions: ['2.0'], path: 'nodes/{system_id}', handler: 'NodeHandler', method: 'GET' } as const;
+
 const NODES: readonly Operation[] = [
   defineOperation({
     ...{ versions: ['2.0'], path: 'nodes', handler: 'NodesHandler', method: 'GET', access: 'user' },
@@ -357,10 +359,19 @@ const NODES: readonly Operation[] = [
     },
   }),
   defineOperation({
-    ...{ versions: ['2.0'], path: 'nodes/{system_id}', handler: 'NodeHandler', method: 'GET', access: 'user' },
+    ...{ ...oneNode, access: 'user', parameters: nothing },
     doc: 'Read a machine, a device or a rack.',
-    parameters: nothing,
     run: async (call) => (await nodeCalls()).readNode(call),
+  }),
+  defineOperation({
+    ...{ ...oneNode, op: 'details', access: 'user', parameters: nothing },
+    doc: 'Read the hardware of a machine as `details` of `machines/` does; null for devices and racks.',
+    run: async (call) => (await nodeCalls()).readDetails(call),
+  }),
+  defineOperation({
+    ...{ ...oneNode, op: 'power_parameters', access: 'admin', parameters: nothing },
+    doc: 'Read the parameters of the power driver of a machine, with their secrets; devices and racks have none.',
+    run: async (call) => (await nodeCalls()).readPowerParameters(call),
   }),
 ];
 

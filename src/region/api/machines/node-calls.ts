@@ -4,12 +4,13 @@ import { whereabouts } from '../../life/whereabouts.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import { DEVICES_MAX } from '../../records/machine.ts';
 import { listAreas } from '../areas/chosen-areas.ts';
-import { type Answer, json } from '../call/answer.ts';
+import { type Answer, isRefusal, json } from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
 import type { ApiCall } from '../call/operation.ts';
 import { deviceJson } from '../json/device-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { chosenRacks, controllerJson, readController } from '../racks/controller-calls.ts';
+import { detailsAnswer } from './details-operation.ts';
 import { nodeOf } from './machine-calls.ts';
 import { machineEntries } from './machine-list.ts';
 
@@ -31,4 +32,18 @@ export async function readNode(call: ApiCall): Promise<Answer> {
   const node = await nodeOf(call);
   if (node === undefined) return await readController(call);
   return json(node.device === undefined ? showMachine(call, node) : deviceJson(node, whereabouts(call.region)));
+}
+
+/** Reads the hardware of a machine; devices and racks report none. */
+export async function readDetails(call: ApiCall): Promise<Answer> {
+  const node = await nodeOf(call);
+  const rack = node === undefined ? await readController(call) : undefined;
+  return rack !== undefined && isRefusal(rack) ? rack : detailsAnswer(node);
+}
+
+/** Reads the power parameters of a machine; devices and racks have none. */
+export async function readPowerParameters(call: ApiCall): Promise<Answer> {
+  const node = await nodeOf(call);
+  const rack = node === undefined ? await readController(call) : undefined;
+  return rack !== undefined && isRefusal(rack) ? rack : json(node?.powerParameters ?? {});
 }
