@@ -1,11 +1,14 @@
 // Parameters that MAAS documents and clients send: they take effect, or are refused by name with the reason; never accepted and forgotten.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { AskedApi } from '../asked-api.ts';
 import { machine, sshKey, withSite } from './sent/trial.ts';
 
 const ADDED = { architecture: 'amd64/generic', mac_addresses: '52:54:00:00:00:21', power_type: 'manual' };
+const API_DOCUMENT = join(import.meta.dirname, '../../../docs/api.md');
 const SCRIPT = '#!/bin/sh\necho ok\n';
 
 type Sent = Readonly<Record<string, string>>;
@@ -24,6 +27,35 @@ async function loginsOf({ ask }: AskedApi, systemId: string): Promise<readonly s
   const { json } = await ask('GET', `2.0/machines/${systemId}/?op=logins`);
   return json.map(({ kind, username }: { readonly kind: string; readonly username: string }) => `${kind} ${username}`);
 }
+
+test('the documented words for true and false are taken, and other words are refused', () =>
+  withSite(async ({ ask }) => {
+    const words =
+      /true or false takes (.*?)\. Other words are refused/s.exec(readFileSync(API_DOCUMENT, 'utf8'))?.[1] ?? '';
+    const written = [...words.matchAll(/`(\w+)`/g)].map(([, word = '']) => word);
+    assert.equal(written.length, 13);
+    const taken = [...new Set([...written, ...written.map((word) => word.toUpperCase())])];
+    const isTrue = (word: string): boolean => /^(?:t|true|y|yes|on|1)$/i.test(word);
+    const statuses = async (word: string): Promise<readonly number[]> => [
+      (await ask('GET', `2.0/dnsresources/?all=${word}`)).status,
+      (await ask('GET', `2.0/ipaddresses/?all=${word}`)).status,
+      (await ask('POST', '2.0/machines/?op=allocate', { dry_run: word })).status,
+      (await ask('POST', '2.0/maas/?op=set_config', { name: 'enable_http_proxy', value: word })).status,
+    ];
+    for (const word of taken) {
+      const found = await statuses(word);
+      assert.deepEqual(
+        found.filter((status) => status === 400),
+        [],
+        `${word}: ${found}`,
+      );
+      const proxy = await ask('GET', '2.0/maas/?op=get_config&name=enable_http_proxy');
+      assert.equal(proxy.json, isTrue(word), word);
+      const zone = { name: `z${taken.indexOf(word)}.example`, authoritative: word };
+      assert.equal((await ask('POST', '2.0/domains/', zone)).status, isTrue(word) ? 200 : 400, word);
+    }
+    for (const word of ['maybe', '2', 'tr', 'yep']) assert.deepEqual(await statuses(word), [400, 400, 400, 400], word);
+  }));
 
 test('enable_ssh opens the debug login with a command, and is refused without a key before anything happens', () =>
   withSite(async (site) => {

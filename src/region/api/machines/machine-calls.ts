@@ -106,7 +106,8 @@ export function readSystem(
 }
 
 const TRUE = /^(?:1|t|true|y|yes|on)$/i;
-const FALSE = /^(?:0|f|false|n|no|off|none)?$/i;
+/** The words for false; nothing is one of them. */
+export const FALSE = /^(?:0|f|false|n|no|off|none)?$/i;
 /** The word of a parameter that is true or false; empty: false. */
 export const flagWord = z
   .string()

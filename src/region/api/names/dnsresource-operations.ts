@@ -143,7 +143,10 @@ async function filtered(call: ApiCall, given: z.output<typeof filters>): Promise
   );
 }
 
-const FLAG_WORDS = { truthy: ['1', 't', 'true', 'y', 'yes', 'on'], falsy: ['0', 'f', 'false', 'n', 'no', 'off', ''] };
+const FLAG_WORDS = {
+  truthy: ['1', 't', 'true', 'y', 'yes', 'on'],
+  falsy: ['0', 'f', 'false', 'n', 'no', 'none', 'off', ''],
+};
 const nameFilters = filters.extend({
   all: value(z.stringbool({ ...FLAG_WORDS, error: 'field.flag' }))
     .optional()

@@ -185,7 +185,7 @@ const changing = { access: 'admin', ownTransaction: true } as const;
 
 /** Settings that MAAS's domains have, and ours have with one value only. */
 const fixed = {
-  authoritative: value(z.string().regex(/^(?:1|true|yes|on)$/i, 'field.domain-own'))
+  authoritative: value(z.string().regex(/^(?:1|t|true|y|yes|on)$/i, 'field.domain-own'))
     .optional()
     .describe('True: the racks are authoritative for every domain.'),
   ttl: value(z.string().regex(/^0?$/, 'field.domain-ttl'))

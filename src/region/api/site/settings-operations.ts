@@ -20,6 +20,7 @@ import {
   usernameOf,
   value,
 } from '../call/operation.ts';
+import { FALSE, isTrue } from '../machines/machine-calls.ts';
 import { CONFIG_NAMES, type ConfigName, missingFunction } from './maas-config-names.ts';
 
 const NAMES = Object.keys(CONFIG_NAMES);
@@ -54,7 +55,7 @@ function valueFor(
 ): { readonly next: SettingValue | undefined } | Refusal {
   const { flag, option, key, isList, isCleared } = found;
   if (flag !== undefined) {
-    const [isOn, isOff] = [/^(?:true|1|yes|on)$/i.test(text), /^(?:false|0|no|off)$/i.test(text)];
+    const [isOn, isOff] = [isTrue(text), text !== '' && FALSE.test(text)];
     return isOn || isOff ? { next: isOn ? flag.on : flag.off } : refuseField('value', 'field.flag');
   }
   const words = text.split(/[\s,]+/).filter((word) => word !== '');
