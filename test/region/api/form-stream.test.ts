@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
+import { parseBody } from '../../../src/region/api/call/form-body.ts';
 import { readStreamedForm } from '../../../src/region/api/call/form-stream.ts';
 
 const TYPE = 'multipart/form-data; boundary="b-1"';
@@ -91,6 +92,35 @@ test('parts without a name are skipped, as in a form without parameters by pytho
         `${length} of ${body}`,
       );
     }
+  }
+});
+
+test('a part in invalid Base64, or in an encoding that is not read, is a fault, however it is cut into pieces', async () => {
+  const encoded = (name: string, encoding: string): string =>
+    `${named(name)}\r\nContent-Transfer-Encoding: ${encoding}`;
+  for (const [name, encoding, content, code] of [
+    ['content', 'base64', '!!!notb64', 'bad-request.base64'],
+    ['content', 'base64', 'AAAAA', 'bad-request.base64'],
+    ['content', 'base64', 'AAA=\r\nAAAA', 'bad-request.base64'],
+    ['title', 'base64', 'AA-_', 'bad-request.base64'],
+    ['content', 'quoted-printable', 'caf=C3=A9', 'bad-request.transfer-encoding'],
+    ['title', 'x-other', 'a', 'bad-request.transfer-encoding'],
+    ['title', '8BIT ', 'a', undefined],
+    ['content', 'Base64', 'QUJ\r\nD', undefined],
+    ['content', 'base64', 'QUI', undefined],
+    ['title', 'base64', 'QUI', undefined],
+  ] as const) {
+    const body = Buffer.from(`${part(encoded(name, encoding), content)}--b-1--`);
+    for (let length = 1; length <= body.length; length += 1) {
+      const form = await read(inPieces(body, length));
+      assert.equal(
+        form.kind === 'fault' ? form.refusal.code : undefined,
+        code,
+        `${name} ${encoding} ${content} ${length}`,
+      );
+    }
+    const whole = parseBody(TYPE, body);
+    assert.equal(whole.kind === 'fault' ? whole.refusal.code : undefined, code, `${name} ${encoding} ${content}`);
   }
 });
 

@@ -6,9 +6,11 @@
 // 1. Never throws; bytes that are not UTF-8 become U+FFFD, which no checked parameter accepts. Those of a part with a filename become Base64,
 //    and are also kept as they are.
 // 2. At most FIELDS_MAX values, whatever the body is; dropped values count, too.
-// 3. Parsing takes time linear in the body's length: some ten nanoseconds an octet, however it is encoded.
+// 3. A part in an encoding that is not read, or in invalid Base64, is refused: its bytes would not be those that were sent.
+// 4. Parsing takes time linear in the body's length: some ten nanoseconds an octet, however it is encoded.
 
 import { isUtf8 } from 'node:buffer';
+import { cleanText } from '../../../clean-text.ts';
 import { splitTarget } from '../../../net/region-http.ts';
 import { parseJson } from '../../records/text-json.ts';
 import { type RefusalNamed, refusal } from '../../words/refusal.ts';
@@ -174,6 +176,7 @@ function parseMultipart(contentType: string, body: Buffer): ParsedBody {
     const end = text.indexOf(mark, from);
     if (end === -1) break;
     const part = parsePart(text.slice(from, text[end - 1] === '\r' ? end - 1 : end));
+    if (part !== undefined && 'code' in part) return { kind: 'fault', refusal: part };
     if (!(part === undefined ? collector.count() : collector.add(part.name, part.value))) return TOO_MANY;
     if (part?.file !== undefined) files.set(part.name, part.file);
     start = end;
@@ -181,10 +184,29 @@ function parseMultipart(contentType: string, body: Buffer): ParsedBody {
   return { kind: 'fault', refusal: refusal('bad-request.unended') };
 }
 
+/** The encodings of parts that are read (RFC 2045 §6.1); all but Base64 leave the bytes as they are. */
+const READ_ENCODINGS: ReadonlySet<string> = new Set(['', '7bit', '8bit', 'binary', 'base64']);
+
+/** The refusal of a part that is not in Base64, although its header says so. */
+export const notBase64 = (field: string): RefusalNamed<'bad-request'> =>
+  refusal('bad-request.base64', { field: cleanText(field, NAME_MAX) });
+
+/** True for Base64 without blanks, or the beginning of one. */
+export const isBase64Text = (packed: string): boolean => /^[A-Za-z0-9+/]*={0,2}$/.test(packed);
+
+/** The bytes of a part; `undefined`: it is not in the Base64 that its header names. */
+export function decodePart(content: string, isBase64: boolean): Buffer | undefined {
+  if (!isBase64) return Buffer.from(content, 'latin1');
+  const packed = content.replaceAll(/\s/g, '');
+  return isBase64Text(packed) && packed.length % 4 !== 1 ? Buffer.from(packed, 'base64') : undefined;
+}
+
 /** The header of a part. */
 interface PartHeader {
   readonly name: string;
   readonly isBase64: boolean;
+  /** Why its content cannot be read. */
+  readonly refusal: RefusalNamed<'bad-request'> | undefined;
   readonly isFile: boolean;
   /** The length of the header with the empty line after it. */
   readonly length: number;
@@ -198,9 +220,17 @@ export function parsePartHeader(text: string): PartHeader | undefined {
   const disposition = /^content-disposition:[^\n]*?;\s*name=(?:"([^"\r\n]*)"|([^\s;]+))/im.exec(header);
   const name = disposition?.[1] ?? disposition?.[2];
   if (name === undefined) return undefined;
+  const field = Buffer.from(name, 'latin1').toString('utf8');
+  const encoding = /^content-transfer-encoding:[ \t]*(\S*)/im.exec(header)?.[1]?.toLowerCase() ?? '';
   return {
-    name: Buffer.from(name, 'latin1').toString('utf8'),
-    isBase64: /^content-transfer-encoding:\s*base64\s*$/im.test(header),
+    name: field,
+    isBase64: encoding === 'base64',
+    refusal: READ_ENCODINGS.has(encoding)
+      ? undefined
+      : refusal('bad-request.transfer-encoding', {
+          field: cleanText(field, NAME_MAX),
+          encoding: cleanText(encoding, 64),
+        }),
     isFile: /^content-disposition:[^\n]*?;\s*filename=/im.test(header),
     length: blank.index + blank[0].length,
   };
@@ -214,11 +244,12 @@ interface Part {
 }
 
 /** Parses a part, from after its boundary to before the next one; `undefined` if it has no name. */
-function parsePart(text: string): Part | undefined {
+function parsePart(text: string): Part | RefusalNamed<'bad-request'> | undefined {
   const header = parsePartHeader(text);
   if (header === undefined) return undefined;
-  const content = text.slice(header.length);
-  const bytes = Buffer.from(content, header.isBase64 ? 'base64' : 'latin1');
+  if (header.refusal !== undefined) return header.refusal;
+  const bytes = decodePart(text.slice(header.length), header.isBase64);
+  if (bytes === undefined) return notBase64(header.name);
   return {
     name: header.name,
     value: header.isFile && !isText(bytes) ? bytes.toString('base64') : bytes.toString('utf8'),

@@ -8,7 +8,16 @@
 
 import { copyBytes } from '../../../net/borrowed-bytes.ts';
 import { type RefusalNamed, refusal } from '../../words/refusal.ts';
-import { boundaryOf, FIELDS_MAX, type Fields, PART_HEADER_MAX, parsePartHeader } from './form-body.ts';
+import {
+  boundaryOf,
+  decodePart,
+  FIELDS_MAX,
+  type Fields,
+  isBase64Text,
+  notBase64,
+  PART_HEADER_MAX,
+  parsePartHeader,
+} from './form-body.ts';
 
 /** All that is not the file, in bytes. */
 const OTHERS_BYTES_MAX = 256 * 1024;
@@ -50,13 +59,15 @@ export async function readStreamedForm<T>(
       if (header === undefined) return { kind: 'form', fields, file };
       if (count >= FIELDS_MAX) throw new FormFault(refusal('bad-request.parameters', { max: FIELDS_MAX }));
       if (header === 'unnamed') continue;
+      if (header.refusal !== undefined) throw new FormFault(header.refusal);
       if (header.name === fileName && file === undefined) {
-        file = await take(header.isBase64 ? decodeBase64(parts.content()) : parts.content());
+        file = await take(header.isBase64 ? decodeBase64(fileName, parts.content()) : parts.content());
         continue;
       }
       const text = Buffer.from(await parts.whole()).toString('latin1');
-      const value = Buffer.from(text, header.isBase64 ? 'base64' : 'latin1').toString('utf8');
-      fields.set(header.name, [...(fields.get(header.name) ?? []), value]);
+      const value = decodePart(text, header.isBase64);
+      if (value === undefined) throw new FormFault(notBase64(header.name));
+      fields.set(header.name, [...(fields.get(header.name) ?? []), value.toString('utf8')]);
     }
   } catch (error) {
     if (error instanceof FormFault) return { kind: 'fault', refusal: error.refusal, file };
@@ -153,13 +164,17 @@ class PartReader {
 }
 
 /** Decodes Base64 in lines of any length. */
-async function* decodeBase64(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* decodeBase64(name: string, content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let rest = '';
+  let hasEnded = false;
   for await (const piece of content) {
     const text = rest + Buffer.from(piece).toString('latin1').replaceAll(/\s/g, '');
+    if (!isBase64Text(text) || (hasEnded && text !== '')) throw new FormFault(notBase64(name));
+    hasEnded ||= text.length % 4 === 0 && text.endsWith('=');
     const whole = text.length - (text.length % 4);
     rest = text.slice(whole);
     if (whole > 0) yield Buffer.from(text.slice(0, whole), 'base64');
   }
+  if (rest.length === 1) throw new FormFault(notBase64(name));
   if (rest !== '') yield Buffer.from(rest, 'base64');
 }
