@@ -44,6 +44,24 @@ test('a tag is assigned by its definition when it is created, changed and rebuil
     assert.equal((await ask('POST', '2.0/tags/absent/?op=rebuild')).status, 404);
   }));
 
+test('a comment is kept as it is, or refused if it is not one line of text', () =>
+  withAskedApi(async ({ ask, send }) => {
+    const kept = 'two  blanks, Träume';
+    assert.equal((await ask('POST', '2.0/tags/', { name: 'gpu', comment: ` ${kept}\n` })).json.comment, kept);
+    for (const comment of ['two\nlines', 'a\tb', 'a\u007fb', 'a\u202eb']) {
+      const refused = await ask('PUT', '2.0/tags/gpu/', { comment, kernel_opts: 'a || b' });
+      assert.deepEqual(
+        [refused.status, Object.keys(refused.json).toSorted()],
+        [400, ['comment', 'kernel_opts']],
+        comment,
+      );
+    }
+    const form = { 'content-type': 'application/x-www-form-urlencoded' };
+    const refused = await send('2.0/tags/gpu/', 'comment=a%ff%feb', form, 'admin', 'PUT');
+    assert.deepEqual([refused.status, Object.keys(refused.json)], [400, ['comment']], 'bytes that are not UTF-8');
+    assert.equal((await ask('GET', '2.0/tags/gpu/')).json.comment, kept);
+  }));
+
 test('the devices with a tag are listed apart from the machines; controllers have no tags', () =>
   withAskedApi(async (api) => {
     const { ask } = api;

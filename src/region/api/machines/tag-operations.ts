@@ -7,11 +7,11 @@
 
 import { z } from 'zod';
 import { refuseKernelParams } from '../../../boot/quotable.ts';
+import { cleanText } from '../../../clean-text.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
 import type { Tag } from '../../records/life-store.ts';
 import { DEVICES_MAX } from '../../records/machine.ts';
 import { isTagName, TAGGED_MAX, TAGS_MAX } from '../../records/tags.ts';
-import { cleanWords } from '../../records/text-json.ts';
 import { parseXpath } from '../../records/xpath-parser.ts';
 import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import {
@@ -30,8 +30,12 @@ import { listMachines } from './machine-list.ts';
 
 const COMMENT_MAX = 1000;
 
+/** True for a text that is kept as it is, but for blanks around it: one line without control characters. */
+const isOneLine = (text: string): boolean =>
+  cleanText(text.trim(), COMMENT_MAX) === text.trim() && !text.includes('\ufffd');
+
 const fields = {
-  comment: value(z.string().max(COMMENT_MAX)).optional().describe('Its purpose.'),
+  comment: value(z.string().max(COMMENT_MAX).refine(isOneLine, 'field.one-line')).optional().describe('Its purpose.'),
   definition: value(z.string().max(10_000))
     .optional()
     .describe(
@@ -82,7 +86,7 @@ function tagOf(given: z.output<typeof changedTag>, before: Tag): Tag | Refusal {
   if (isRefusal(checked)) return checked;
   return {
     name,
-    comment: given.comment === undefined ? before.comment : cleanWords(given.comment, COMMENT_MAX),
+    comment: given.comment === undefined ? before.comment : given.comment.trim(),
     kernelParams: given.kernel_opts?.trim() ?? before.kernelParams,
     ...(definition === '' ? {} : { definition }),
   };

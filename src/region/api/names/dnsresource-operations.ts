@@ -143,10 +143,7 @@ async function filtered(call: ApiCall, given: z.output<typeof filters>): Promise
   );
 }
 
-const FLAG_WORDS = {
-  truthy: ['1', 't', 'true', 'y', 'yes', 'on'],
-  falsy: ['0', 'f', 'false', 'n', 'no', 'none', 'off', ''],
-};
+const FLAG_WORDS = { truthy: '1 t true y yes on'.split(' '), falsy: [...'0 f false n no none off'.split(' '), ''] };
 const nameFilters = filters.extend({
   all: value(z.stringbool({ ...FLAG_WORDS, error: 'field.flag' }))
     .optional()

@@ -127,6 +127,7 @@ export const API = {
     `Nothing was changed: ${name} is a setting of MAAS, but Rackboot does not have ${MISSING_FUNCTIONS[missing]}.`,
   'field.flag': 'Give true or false.',
   'field.agent-name': 'Give a name without control characters.',
+  'field.one-line': 'Give one line of text without control characters.',
   'field.value-too-large': 'The value is too large or too deeply nested.',
 
   'field.mac': ({ text }: { readonly text: string }) => `'${text}' is not a valid MAC address.`,
