@@ -19,6 +19,7 @@ import {
   usernameOf,
   value,
 } from '../call/operation.ts';
+import { ARCHITECTURES } from '../machines/enlistment-operations.ts';
 import { wholeJson } from './boot-resource-operations.ts';
 
 /** The paths whose bodies are processed while they arrive. */
@@ -31,12 +32,15 @@ const LABEL = 'uploaded';
 const PART = '[a-z0-9][a-z0-9_.+-]{0,62}';
 const NAME = new RegExp(`^(?:(${PART})/)?(${PART})$`);
 const ARCHITECTURE = new RegExp(`^(${PART})(?:/(${PART}))?$`);
+const isArchitecture = (text: string): boolean => ARCHITECTURES.has(ARCHITECTURE.exec(text)?.[1] ?? '');
 
 const given = z.object({
   name: value(z.string().regex(NAME, 'field.image-name')).describe(
     'The system and its release, such as `custom/site`. Without a system, the system is `custom`.',
   ),
-  architecture: value(z.string().regex(ARCHITECTURE, 'field.image-architecture')).describe('Such as `amd64/generic`.'),
+  architecture: value(z.string().refine(isArchitecture, 'field.image-architecture')).describe(
+    'Such as `amd64/generic`.',
+  ),
   title: value(z.string().max(128)).optional().describe('A title for people.'),
   filetype: value(z.string().max(16))
     .optional()

@@ -66,7 +66,7 @@ const ARCHITECTURE_NAMES: Readonly<Record<string, string>> = {
   ppc64le: 'ppc64el',
 };
 /** The architectures of MAAS's boot resources and of Debian. */
-const ARCHITECTURES: ReadonlySet<string> = new Set([
+export const ARCHITECTURES: ReadonlySet<string> = new Set([
   ...['amd64', 'arm64', 'armel', 'armhf', 'i386', 'loong64', 'mips64el', 'mipsel', 'ppc64el', 'riscv64', 's390x'],
 ]);
 const SUBARCHITECTURE = /^[a-z0-9]([a-z0-9_.-]{0,30}[a-z0-9])?$/;

@@ -72,7 +72,7 @@ export const BOOT = {
     `The boot tree itself uses the name ${os}: give another system, such as custom.`,
   'field.image-name-length': ({ excess }: { readonly excess: number }) =>
     `Give a name and an architecture that are ${counted(excess, 'character')} shorter together: the image is a file with both in its name.`,
-  'field.image-architecture': 'Give an architecture such as amd64 or amd64/generic.',
+  'field.image-architecture': 'Give an architecture that exists, such as amd64 or amd64/generic.',
   'field.file-type': ({ known }: { readonly known: readonly string[] }) => `Give one of ${known.join(', ')}.`,
   'field.file-hash': 'Give the SHA-256 of the file: 64 hexadecimal digits.',
   'field.file-hash-other': ({ found }: { readonly found: string }) =>
