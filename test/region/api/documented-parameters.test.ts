@@ -57,6 +57,33 @@ test('the documented words for true and false are taken, and other words are ref
     for (const word of ['maybe', '2', 'tr', 'yep']) assert.deepEqual(await statuses(word), [400, 400, 400, 400], word);
   }));
 
+test('a number out of range is refused as such, and a word as not a number', () =>
+  withSite(async (site) => {
+    const { ask } = site;
+    const id = await machine(site, 'allocated', { owner: 'admin' });
+    const nics = (await ask('GET', `2.0/nodes/${id}/interfaces/`)).json;
+    const parents = `${nics[0].id},${nics[1].id}`;
+    const ends = { source: '10.20.0.0/24', destination: '10.20.0.0/24', gateway_ip: '10.20.0.9' };
+    for (const [path, field, more, numbers] of [
+      ['dnsresources/', 'address_ttl', { fqdn: 'a.maas', ip_addresses: '10.20.0.5' }, ['-1', '1.5', '1000000000']],
+      ['machines/?op=allocate', 'cpu_count', { dry_run: 'true' }, ['-1', '1.55555', '10000000000']],
+      ['static-routes/', 'metric', ends, ['-1', '99999999999']],
+      [`nodes/${id}/interfaces/?op=create_bond`, 'bond_miimon', { name: 'bond0', parents }, ['-1', '1.5']],
+      ['boot-resources/', 'size', { name: 'a', architecture: 'amd64' }, ['-1', '1000000000000000']],
+    ] as const) {
+      const reasons = async (text: string) =>
+        (await ask('POST', `2.0/${path}`, { ...more, [field]: text })).json[field];
+      for (const number of numbers)
+        assert.deepEqual(
+          await reasons(number),
+          ['is negative, too large, or has too many decimals'],
+          `${field}=${number}`,
+        );
+      for (const word of ['ten', '', '1e3'])
+        assert.deepEqual(await reasons(word), ['is not a number'], `${field}=${word}`);
+    }
+  }));
+
 test('enable_ssh opens the debug login with a command, and is refused without a key before anything happens', () =>
   withSite(async (site) => {
     const { ask, place } = site;

@@ -110,6 +110,14 @@ export function value<S extends z.ZodType<unknown, string | undefined>>(schema: 
     .pipe(schema);
 }
 
+/** A number as text, which is not negative, of this form. */
+export const numberText = (form: RegExp) =>
+  z
+    .string()
+    .trim()
+    .regex(/^[+-]?\d{1,40}(?:\.\d{1,40})?$/, { error: 'field.not-a-number', abort: true })
+    .regex(form, 'field.number-range');
+
 /** All values of a parameter, repeated or separated by commas. */
 export function values(countMax: number) {
   return z

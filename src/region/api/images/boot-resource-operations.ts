@@ -20,6 +20,7 @@ import {
   type ApiCall,
   defineOperation,
   nothing,
+  numberText,
   type Operation,
   refusedOperation,
   usernameOf,
@@ -206,7 +207,7 @@ const uuidIn = ({ path, region }: ApiCall): string | undefined => region.setting
 
 const noRack = (call: ApiCall): Answer => refuse('not-found.rack', { rack: (call.path.uuid ?? '').slice(0, 64) });
 
-const count = value(z.string().regex(/^\d{1,15}$/, 'field.not-a-number'));
+const count = value(numberText(/^\d{1,15}$/));
 const report = z.object({
   filename: value(z.string().min(1).max(1024)).describe('The file that the cluster downloads.'),
   size: count.optional().describe('Its size, in bytes.'),

@@ -14,6 +14,7 @@ import {
   type ApiCall,
   defineOperation,
   judging,
+  numberText,
   type Operation,
   type Passed,
   usernameOf,
@@ -48,7 +49,7 @@ const given = z.object({
   sha256: value(z.string().regex(/^[0-9a-fA-F]{64}$/, 'field.file-hash'))
     .optional()
     .describe('The SHA-256 of the file; optional with `content`.'),
-  size: value(z.string().regex(/^\d{1,15}$/, 'field.not-a-number'))
+  size: value(numberText(/^\d{1,15}$/))
     .optional()
     .describe('Its size, in bytes; optional with `content`.'),
   base_image: value(z.literal('', 'field.base-image'))

@@ -7,7 +7,7 @@ import { parseMac } from '../../../net/address.ts';
 import { INTERFACE_NAME } from '../../layout/interface-changes.ts';
 import type { LaidInterface } from '../../records/machine-layout.ts';
 import { PART_TAGS_MAX } from '../../records/machine-layout.ts';
-import { value, values } from '../call/operation.ts';
+import { numberText, value, values } from '../call/operation.ts';
 import { flag, isTrue } from '../machines/machine-calls.ts';
 
 /** The smallest and the largest frame, in bytes: IPv4's own minimum, and what Ethernet cards take at most. */
@@ -16,7 +16,7 @@ const MILLISECONDS_MAX = 3_600_000;
 /** Mbit/s. */
 const SPEED_MAX = 10_000_000;
 
-const digits = z.string().regex(/^\d{1,15}$/, 'field.not-a-number');
+const digits = numberText(/^\d{1,15}$/);
 /** A whole number. */
 export const whole = digits.transform(Number);
 const upTo = (max: number) => whole.pipe(z.number().max(max));

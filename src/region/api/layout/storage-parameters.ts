@@ -4,7 +4,7 @@
 
 import { z } from 'zod';
 import { STORAGE_PARTS_MAX } from '../../records/machine-layout.ts';
-import { idIn, value, values } from '../call/operation.ts';
+import { idIn, numberText, value, values } from '../call/operation.ts';
 
 export const FILE_SYSTEMS = ['ext4', 'ext2', 'xfs', 'btrfs', 'fat32', 'vfat', 'swap'] as const;
 
@@ -72,9 +72,7 @@ export const diskParameters = z.object({
     .describe("/dev/ and the kernel's name, by which a deployment finds a disk without a serial number."),
   size: value(size).describe('Its size in bytes, or with K, M, G or T.'),
   block_size: value(
-    z
-      .string()
-      .regex(/^\d{1,7}$/, 'field.not-a-number')
+    numberText(/^\d{1,7}$/)
       .transform(Number)
       .pipe(z.number().min(512).max(1_048_576)),
   )

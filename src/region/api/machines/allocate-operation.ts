@@ -14,7 +14,15 @@ import { chooseAreas } from '../areas/chosen-areas.ts';
 import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { searchFor } from '../call/long-answers.ts';
 import { watchRights } from '../call/lost-rights.ts';
-import { type ApiCall, defineOperation, judging, type Operation, value, values } from '../call/operation.ts';
+import {
+  type ApiCall,
+  defineOperation,
+  judging,
+  numberText,
+  type Operation,
+  value,
+  values,
+} from '../call/operation.ts';
 import { disksJson } from '../json/disk-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { answerCommand } from './life-operations.ts';
@@ -24,7 +32,7 @@ import { actorOf, addressOf, agentName, comment, flag, isTrue, machinePaths } fr
 const CANDIDATES_CHUNK = 10;
 
 const size = (what: string) =>
-  value(z.string().regex(/^\d{1,9}(\.\d{1,3})?$/, 'field.not-a-number'))
+  value(numberText(/^\d{1,9}(\.\d{1,3})?$/))
     .optional()
     .describe(what);
 

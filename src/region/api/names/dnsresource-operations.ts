@@ -15,6 +15,7 @@ import {
   idIn,
   judging,
   nothing,
+  numberText,
   type Operation,
   type Passed,
   tried,
@@ -109,9 +110,7 @@ const naming = {
     .describe('The domain, by its name or its id. Default: the default domain.'),
 };
 const ttlOf = value(
-  z
-    .string()
-    .regex(/^\d{1,6}$/, 'field.not-a-number')
+  numberText(/^\d{1,6}$/)
     .transform(Number)
     .pipe(z.number().max(TTL_MAX)),
 );

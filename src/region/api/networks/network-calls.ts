@@ -20,7 +20,7 @@ import {
   refuseSetting,
 } from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
-import { type ApiCall, idIn, usernameOf, value } from '../call/operation.ts';
+import { type ApiCall, idIn, numberText, usernameOf, value } from '../call/operation.ts';
 import { flagWord, isTrue } from '../machines/machine-calls.ts';
 
 /** Characters of a name, and of a description or comment. */
@@ -45,7 +45,7 @@ export const wordsField = value(
 /** An identifier, address or list: checked where it is used. */
 export const textField = value(z.string().trim().max(TEXT_MAX));
 const NUMBER = /^\d{1,10}$/;
-export const countField = value(z.string().trim().regex(NUMBER, 'field.not-a-number').transform(Number));
+export const countField = value(numberText(NUMBER).transform(Number));
 export const flagField = value(flagWord.transform(isTrue));
 /** An IPv4 address. */
 export const addressField = value(

@@ -74,6 +74,7 @@ export const API = {
   'field.not-a-place': ({ place }: { readonly place: string }) =>
     `${place} is not a place in the event log: send the last id of the stream, or omit the header to start now`,
   'field.not-a-number': 'is not a number',
+  'field.number-range': 'is negative, too large, or has too many decimals',
   'field.not-a-digest': 'is not a SHA-256 digest',
   'field.not-a-disk': 'is not the name of a disk, such as sda',
   'field.no-such-disk': ({ disk, names }: { readonly disk: string; readonly names: readonly string[] }) =>
