@@ -152,6 +152,19 @@ test('a wrong value is refused under the name of its parameter, and the page sho
     }
   }));
 
+test('a default system is a text even if there is none, and ntp_server of MAAS 1 is the same as ntp_servers', () =>
+  withAskedApi(async (api) => {
+    const [set, get] = [setter(api), getter(api)];
+    for (const name of ['default_osystem', 'default_distro_series']) {
+      assert.equal(await get(name), '', name);
+      await set(name, 'noble');
+      await set(name, await get(name));
+      assert.equal(await get(name), 'noble', name);
+    }
+    assert.equal((await set('ntp_server', '10.20.0.1')).text, 'OK');
+    assert.deepEqual([await get('ntp_server'), await get('ntp_servers')], ['10.20.0.1', '10.20.0.1']);
+  }));
+
 test('NTP servers keep the other options of DHCP', () =>
   withAskedApi(async (api) => {
     const other = { code: 26, value: 1400 };
@@ -204,6 +217,7 @@ test('a setting of MAAS for something that Rackboot lacks is refused, and says w
     for (const [name, said] of [
       ['maas_proxy_port', /does not have a proxy of its own: set http_proxy/],
       ['remote_syslog', /does not have a syslog server of its own/],
+      ['default_dns_ttl', /does not have one TTL for all names: give a name its own/],
       ['windows_kms_host', /does not have Windows/],
       ['session_length', /does not have this page setting/],
     ] as const) {

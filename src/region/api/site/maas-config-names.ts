@@ -16,6 +16,8 @@ export interface ConfigName {
   readonly isList?: boolean;
   /** For a value that MAAS switches on and off: the two values of our key. */
   readonly flag?: { readonly on: boolean | string; readonly off: boolean | string };
+  /** True if clients take the value for a text, so that it is empty rather than null if there is none. */
+  readonly isText?: boolean;
   /** True if an empty value removes the key, so that its default applies. */
   readonly isCleared?: boolean;
   /** The key is a list of DHCP options, and the value that of the option with this code and name. */
@@ -33,13 +35,19 @@ export const CONFIG_NAMES: Readonly<Record<string, ConfigName>> = {
     key: 'deployment.release',
     doc: 'the release of a deployment that names none',
     isCleared: true,
+    isText: true,
   },
   default_min_hwe_kernel: {
     key: 'deployment.kernel',
     doc: 'the oldest kernel of a deployment that names none, of a machine without min_hwe_kernel, if the release has it',
     isCleared: true,
   },
-  default_osystem: { key: 'deployment.osystem', doc: 'the distribution of that release', isCleared: true },
+  default_osystem: {
+    key: 'deployment.osystem',
+    doc: 'the distribution of that release',
+    isCleared: true,
+    isText: true,
+  },
   dns_trusted_acl: { key: 'dns.allow_recursion', doc: 'additional networks that may use recursion', isList: true },
   dnssec_validation: { key: 'dns.dnssec_validation', doc: 'must be `no`; there is no validator' },
   enable_http_proxy: {
@@ -67,6 +75,9 @@ export const CONFIG_NAMES: Readonly<Record<string, ConfigName>> = {
   upstream_dns: { key: 'dns.upstream', doc: 'upstream DNS servers, separated by spaces', isList: true },
 };
 
+/** Names of MAAS 1, with those that they have now. */
+export const FORMER_NAMES: Readonly<Record<string, string>> = { ntp_server: 'ntp_servers' };
+
 /** A function of MAAS that Rackboot lacks. */
 type MissingFunction = RefusalParams['field.config-missing']['missing'];
 
@@ -83,6 +94,7 @@ const MISSING: readonly (readonly [missing: MissingFunction, names: string])[] =
     'discovery',
     'network_discovery active_discovery_interval active_discovery_last_scan subnet_ip_exhaustion_threshold_count',
   ],
+  ['dns-ttl', 'default_dns_ttl'],
   ['drivers', 'enable_third_party_drivers vcenter_server vcenter_username vcenter_password vcenter_datacenter'],
   ['erasing', 'enable_disk_erasing_on_release disk_erase_with_secure_erase disk_erase_with_quick_erase'],
   ['guide', 'completed_intro release_notifications'],

@@ -21,7 +21,7 @@ import {
   value,
 } from '../call/operation.ts';
 import { FALSE, isTrue } from '../machines/machine-calls.ts';
-import { CONFIG_NAMES, type ConfigName, missingFunction } from './maas-config-names.ts';
+import { CONFIG_NAMES, type ConfigName, FORMER_NAMES, missingFunction } from './maas-config-names.ts';
 
 const NAMES = Object.keys(CONFIG_NAMES);
 
@@ -32,8 +32,10 @@ function unknownName(name: string): Answer {
   return refuseField('name', 'field.config-name', { name: name.slice(0, 64), known: NAMES, meant });
 }
 
-const findName = (name: string): ConfigName | undefined =>
-  Object.hasOwn(CONFIG_NAMES, name) ? CONFIG_NAMES[name] : undefined;
+function findName(name: string): ConfigName | undefined {
+  const now = Object.hasOwn(FORMER_NAMES, name) ? (FORMER_NAMES[name] ?? name) : name;
+  return Object.hasOwn(CONFIG_NAMES, now) ? CONFIG_NAMES[now] : undefined;
+}
 
 async function getConfig(call: ApiCall, { name }: { readonly name: string }): Promise<Answer> {
   const found = findName(name);
@@ -43,7 +45,7 @@ async function getConfig(call: ApiCall, { name }: { readonly name: string }): Pr
   const written = found.key === 'name' ? call.region.config().ownRack?.name : settings.valueOf(found.key);
   if (found.flag !== undefined) return json(written !== found.flag.off && written !== false);
   const shown = found.option === undefined ? written : generalOption(written, found.option);
-  if (shown === undefined || shown === '') return json(null);
+  if (shown === undefined || shown === '') return json(found.isText === true ? '' : null);
   return json(Array.isArray(shown) ? (shown.length === 0 ? null : shown.join(' ')) : shown);
 }
 

@@ -9,6 +9,7 @@ export const MISSING_FUNCTIONS = {
   drivers: 'extra drivers for machines that it installs',
   erasing: 'a default for erasing disks: give erase=true with each release',
   guide: 'a guide to the first steps, or news of releases',
+  'dns-ttl': 'one TTL for all names: give a name its own, address_ttl of dnsresources or ttl of dnsresourcerecords',
   'hardware-sync': 'regular reports of deployed machines',
   installer: 'this installer',
   kernel: 'dumps of kernels that crashed',
