@@ -1,10 +1,13 @@
 // Machines as Terraform adds and changes them: with `commission`, a description, and a domain of their own; an architecture must exist.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { withAskedApi } from '../asked-api.ts';
-import { withSite } from './sent/trial.ts';
+import { machine, withSite } from './sent/trial.ts';
 
+const CLIENTS_DOCUMENT = join(import.meta.dirname, '../../../docs/maas-clients.md');
 const MACHINE = { architecture: 'amd64/generic', mac_addresses: '52:54:00:00:00:01', power_type: 'manual' };
 
 test('commission=true commissions a machine that an administrator adds, and no other one', () =>
@@ -110,3 +113,43 @@ test('what Rackboot does not keep is refused by name', () =>
     const nothing = { disable_ipv4: 'false', swap_size: '', license_key: '' };
     assert.equal((await ask('PUT', `2.0/machines/${machine.system_id}/`, nothing)).status, 200);
   }));
+
+test('the requests that the document lists as refused get the documented answers', () =>
+  withSite(
+    async (site) => {
+      const { ask } = site;
+      const rows = readFileSync(CLIENTS_DOCUMENT, 'utf8')
+        .split('\n')
+        .filter((line) => /^\| `(?:PUT|POST) .* \| 4\d\d \|/.test(line));
+      const id = await machine(site, 'ready');
+      const keyring = { url: 'https://images.example.org/', keyring_filename: '/usr/share/keyrings/absent.gpg' };
+      const requests: Readonly<Record<string, readonly (readonly ['PUT' | 'POST', string, Record<string, string>])[]>> =
+        {
+          // This region has no sources in files; that of boot-sources-api.test.ts has.
+          'PUT boot-sources/ID/': [],
+          'POST boot-sources/': [['POST', 'boot-sources/', keyring]],
+          'POST nodes/ID/interfaces/?op=create_physical': [
+            ['POST', `nodes/${id}/interfaces/?op=create_physical`, { mac_address: '52:54:00:00:00:aa' }],
+          ],
+          'PUT domains/0/': [['PUT', 'domains/0/', { name: 'example.org' }]],
+          'POST domains/': [
+            ['POST', 'domains/', { name: 'example.org', ttl: '3600' }],
+            ['PUT', 'domains/0/', { ttl: '3600' }],
+          ],
+          'PUT subnets/ID/': [{ managed: 'false' }, { allow_proxy: 'false' }, { rdns_mode: '1' }].map(
+            (fields) => ['PUT', 'subnets/maas-lab/', fields] as const,
+          ),
+        };
+      const listed = rows.map((row) => /^\| `([^`]+)`.*? \| (\d+) \|/.exec(row)?.slice(1) ?? []);
+      assert.deepEqual(
+        listed.map(([request]) => request),
+        Object.keys(requests),
+      );
+      for (const [request = '', answer] of listed)
+        for (const [method, path, fields] of requests[request] ?? []) {
+          const { status, text } = await ask(method, `2.0/${path}`, fields);
+          assert.equal(status, Number(answer), `${request} ${JSON.stringify(fields)}: ${text}`);
+        }
+    },
+    { hasFile: async () => false },
+  ));
