@@ -75,18 +75,24 @@ export interface ApiContext extends SendingParts {
   readonly onProblem: (problem: ApiProblem) => void;
 }
 
-const RATE_REFUSALS = {
-  address: refuse('rate-limit.strangers', ANONYMOUS_PER_ADDRESS, RETRY_FIELD),
-  network: refuse('rate-limit-network.strangers', ANONYMOUS_PER_NETWORK, RETRY_FIELD),
-  all: refuse('rate-limit-all', ANONYMOUS_IN_TOTAL, RETRY_FIELD),
-};
+const RATE_REFUSAL = refuse('rate-limit.strangers', ANONYMOUS_PER_ADDRESS, RETRY_FIELD);
+const RATE_REFUSAL_NETWORK = refuse('rate-limit-network.strangers', ANONYMOUS_PER_NETWORK, RETRY_FIELD);
+const RATE_REFUSAL_ALL = refuse('rate-limit-all', ANONYMOUS_IN_TOTAL, RETRY_FIELD);
 
 const NUL_IN_TARGET = /%00|\0/;
 
 /** The refusal if the sender exceeds a rate. */
 function refuseRate({ strangers, region }: ApiContext, { address, rackUuid }: Peer): Answer | undefined {
-  const excess = strangers.of(rackUuid).excess(address, region.clock.now());
-  return excess === undefined ? undefined : RATE_REFUSALS[excess];
+  switch (strangers.of(rackUuid).excess(address, region.clock.now())) {
+    case undefined:
+      return undefined;
+    case 'address':
+      return RATE_REFUSAL;
+    case 'network':
+      return RATE_REFUSAL_NETWORK;
+    case 'all':
+      return RATE_REFUSAL_ALL;
+  }
 }
 
 /** Adds every route of the API and the page to an instance. */
