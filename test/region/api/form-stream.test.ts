@@ -99,10 +99,10 @@ test('a part in invalid Base64, or in an encoding that is not read, is a fault, 
   const encoded = (name: string, encoding: string): string =>
     `${named(name)}\r\nContent-Transfer-Encoding: ${encoding}`;
   for (const [name, encoding, content, code] of [
-    ['content', 'base64', '!!!notb64', 'bad-request.base64'],
-    ['content', 'base64', 'AAAAA', 'bad-request.base64'],
-    ['content', 'base64', 'AAA=\r\nAAAA', 'bad-request.base64'],
-    ['title', 'base64', 'AA-_', 'bad-request.base64'],
+    ['content', 'base64', '!!!notb64', 'bad-request.part-content'],
+    ['content', 'base64', 'AAAAA', 'bad-request.part-content'],
+    ['content', 'base64', 'AAA=\r\nAAAA', 'bad-request.part-content'],
+    ['title', 'base64', 'AA-_', 'bad-request.part-content'],
     ['content', 'quoted-printable', 'caf=C3=A9', 'bad-request.transfer-encoding'],
     ['title', 'x-other', 'a', 'bad-request.transfer-encoding'],
     ['title', '8BIT ', 'a', undefined],

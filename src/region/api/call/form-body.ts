@@ -189,7 +189,7 @@ const READ_ENCODINGS: ReadonlySet<string> = new Set(['', '7bit', '8bit', 'binary
 
 /** The refusal of a part that is not in Base64, although its header says so. */
 export const notBase64 = (field: string): RefusalNamed<'bad-request'> =>
-  refusal('bad-request.base64', { field: cleanText(field, NAME_MAX) });
+  refusal('bad-request.part-content', { field: cleanText(field, NAME_MAX) });
 
 /** True for Base64 without blanks, or the beginning of one. */
 export const isBase64Text = (packed: string): boolean => /^[A-Za-z0-9+/]*={0,2}$/.test(packed);

@@ -55,7 +55,7 @@ export const HTTP = {
   'bad-request.form': ({ max }: { readonly max: number }) => `the parameters of the form have more than ${max} bytes`,
   'bad-request.boundary': 'multipart/form-data without a usable boundary',
   'bad-request.unended': 'multipart/form-data that does not end with its boundary',
-  'bad-request.base64': ({ field }: { readonly field: string }) =>
+  'bad-request.part-content': ({ field }: { readonly field: string }) =>
     `the part ${field} is not Base64, although its Content-Transfer-Encoding says so`,
   'bad-request.transfer-encoding': ({ field, encoding }: { readonly field: string; readonly encoding: string }) =>
     `the part ${field} has the Content-Transfer-Encoding ${encoding}: send base64, 8bit or none`,
