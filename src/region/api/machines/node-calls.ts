@@ -2,9 +2,9 @@
 
 import { whereabouts } from '../../life/whereabouts.ts';
 import type { MachineFilter } from '../../records/filters.ts';
-import { DEVICES_MAX } from '../../records/machine.ts';
+import { DEVICES_MAX, type Machine } from '../../records/machine.ts';
 import { listAreas } from '../areas/chosen-areas.ts';
-import { type Answer, isRefusal, json } from '../call/answer.ts';
+import { type Answer, isRefusal, json, type Refusal } from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
 import type { ApiCall } from '../call/operation.ts';
 import { deviceJson } from '../json/device-json.ts';
@@ -34,16 +34,22 @@ export async function readNode(call: ApiCall): Promise<Answer> {
   return json(node.device === undefined ? showMachine(call, node) : deviceJson(node, whereabouts(call.region)));
 }
 
+/** The machine or device in the path; `undefined`: it names a rack; or the refusal. */
+async function nodeIn(call: ApiCall): Promise<Machine | Refusal | undefined> {
+  const node = await nodeOf(call);
+  if (node !== undefined) return node;
+  const rack = await readController(call);
+  return isRefusal(rack) ? rack : undefined;
+}
+
 /** Reads the hardware of a machine; devices and racks report none. */
 export async function readDetails(call: ApiCall): Promise<Answer> {
-  const node = await nodeOf(call);
-  const rack = node === undefined ? await readController(call) : undefined;
-  return rack !== undefined && isRefusal(rack) ? rack : detailsAnswer(node);
+  const node = await nodeIn(call);
+  return isRefusal(node) ? node : detailsAnswer(node);
 }
 
 /** Reads the power parameters of a machine; devices and racks have none. */
 export async function readPowerParameters(call: ApiCall): Promise<Answer> {
-  const node = await nodeOf(call);
-  const rack = node === undefined ? await readController(call) : undefined;
-  return rack !== undefined && isRefusal(rack) ? rack : json(node?.powerParameters ?? {});
+  const node = await nodeIn(call);
+  return isRefusal(node) ? node : json(node?.powerParameters ?? {});
 }
