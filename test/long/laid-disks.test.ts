@@ -1,5 +1,5 @@
 // The real environment makes a RAID, partitions and mounts on other disks than the image fills, a second time over the first. Erasing then removes
-// every mark. test/long/deploy-laid.test.ts starts systems on laid-out disks.
+// every mark. test/cases/laid-disks-started.ts starts systems on laid-out disks.
 // @host computes, 90 s
 
 import assert from 'node:assert/strict';
