@@ -41,13 +41,16 @@ export function describeRack(
   return { uuid, name: config.name, version, interfaces, pinned, ...refused, ...addresses };
 }
 
-/** The addresses of a host, without loopback ones. */
+/** The addresses of a host, without loopback ones, each with the hardware address of its interface. */
 export const describeHost = (host: readonly HostInterface[]): readonly HostAddress[] =>
   host
-    .flatMap(({ name, addresses }) =>
+    .flatMap(({ name, mac, addresses }) =>
       addresses
         .filter(({ address }) => !isLoopback(address))
-        .map(({ address, prefix }) => ({ interface: name, address: `${formatIpv4(address)}/${prefix}` })),
+        .map(({ address, prefix }) => ({
+          ...{ interface: name, address: `${formatIpv4(address)}/${prefix}` },
+          ...(mac === undefined || mac === 0 ? {} : { mac: formatMac(mac) }),
+        })),
     )
     .slice(0, HOST_ADDRESSES_MAX);
 

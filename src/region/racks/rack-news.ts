@@ -67,6 +67,8 @@ const hostAddress = z.string().refine((text) => {
   return parseIpv4(address) !== undefined && /^\d{1,2}$/.test(prefix) && Number(prefix) <= 32;
 }, 'field.rack-address');
 
+const hardwareAddress = z.string().refine((text) => parseMac(text) !== undefined, 'field.rack-mac');
+
 /** The interfaces of a rack. */
 export const rackInterfaces = z
   .array(
@@ -86,7 +88,7 @@ export const rackInterfaces = z
       reservations: z
         .array(
           z.object({
-            mac: z.string().refine((text) => parseMac(text) !== undefined, 'field.rack-mac'),
+            mac: hardwareAddress,
             ip: address,
           }),
         )
@@ -115,7 +117,7 @@ export const heartbeat = z.object({
   interfaces: rackInterfaces,
   /** Absent from racks that do not report them. */
   addresses: z
-    .array(z.object({ interface: hostInterface, address: hostAddress }))
+    .array(z.object({ interface: hostInterface, address: hostAddress, mac: hardwareAddress.optional() }))
     .max(HOST_ADDRESSES_MAX)
     .optional(),
   startedAt: count,

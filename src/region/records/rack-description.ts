@@ -54,6 +54,8 @@ export interface HostAddress {
   readonly interface: string;
   /** With the length of its network's prefix: `10.20.0.1/24`. */
   readonly address: string;
+  /** The hardware address of the interface: `52:54:00:00:00:01`; `undefined`: it has none, or the rack does not say. */
+  readonly mac?: string | undefined;
 }
 
 /** Addresses of its host that a rack reports; it leaves out further ones, and those of the loopback network. */

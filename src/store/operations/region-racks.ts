@@ -85,7 +85,7 @@ const pulse = z.object({
   deadLetters: z.number(),
   pinned: z.array(z.string()),
   settingsRefused: z.string().optional(),
-  addresses: z.array(z.object({ interface: z.string(), address: z.string() })).optional(),
+  addresses: z.array(z.object({ interface: z.string(), address: z.string(), mac: z.string().optional() })).optional(),
   startedMs: z.number(),
 });
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { describeHost } from '../../../src/daemon/rack/description.ts';
-import { ipv4 } from '../../../src/net/address.ts';
+import { ipv4, mac } from '../../../src/net/address.ts';
 import type { HostInterface } from '../../../src/net/host-interface.ts';
 import { HOST_ADDRESSES_MAX } from '../../../src/region/records/rack-description.ts';
 
@@ -19,6 +19,17 @@ test('a rack reports each address of its host with the network interface and the
     { interface: 'eth0', address: '10.20.0.1/16' },
   ]);
   assert.deepEqual(describeHost([]), []);
+});
+
+test('a rack reports the hardware address of an interface that has one', () => {
+  const host = [
+    { ...nic('eth0', [0xc0000205, 24]), mac: mac(0x525400000001) },
+    { ...nic('tun0', [0x0a140001, 16]), mac: mac(0) },
+  ];
+  assert.deepEqual(describeHost(host), [
+    { interface: 'eth0', address: '192.0.2.5/24', mac: '52:54:00:00:00:01' },
+    { interface: 'tun0', address: '10.20.0.1/16' },
+  ]);
 });
 
 test('a rack leaves out addresses beyond HOST_ADDRESSES_MAX', () => {

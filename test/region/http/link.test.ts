@@ -443,11 +443,12 @@ test("a heartbeat stores the rack's report, and is answered with the region's ti
   }));
 
 test('the addresses of a rack’s host are stored with its heartbeat, until it reports none', () =>
-  withLink(async ({ rack, region }) => {
+  withLink(async ({ rack, region, store }) => {
     await acceptRack(region);
-    const addresses = [{ interface: 'eth1', address: '10.50.0.1/24' }];
+    const addresses = [{ interface: 'eth1', address: '10.50.0.1/24', mac: '52:54:00:00:00:01' }];
     assert.equal((await rack('heartbeat', heartbeatOf({ addresses }))).status, 200);
     assert.deepEqual(region.racks.find(RACK_UUID)?.pulse?.addresses, addresses);
+    assert.deepEqual((await store.racks.look(-1))?.racks[0]?.pulse?.addresses, addresses);
     await rack('heartbeat', heartbeatOf());
     assert.equal(region.racks.find(RACK_UUID)?.pulse?.addresses, undefined);
   }));

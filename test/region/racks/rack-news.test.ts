@@ -32,6 +32,15 @@ test('the addresses of a host are stored with cleaned names; anything else than 
   assert.ok(check(heartbeat, heartbeatOf({ addresses: addresses.slice(1) })).ok);
 });
 
+test('an address of a host may have the hardware address of its interface, and no other text', () => {
+  const said = (mac: unknown) =>
+    check(heartbeat, heartbeatOf({ addresses: [{ interface: 'eth0', address: '10.20.0.1/24', mac }] }));
+  const checked = said('52:54:00:00:00:01');
+  assert.ok(checked.ok);
+  assert.equal(checked.value.addresses?.[0]?.mac, '52:54:00:00:00:01');
+  for (const wrong of ['', HOSTILE, '52:54:00:00:00', 7]) assert.ok(!said(wrong).ok, String(wrong));
+});
+
 test('the name of an interface is stored cleaned', () => {
   const checked = check(rackInterfaces, [{ ...rackInterface(), interface: HOSTILE }]);
   assert.ok(checked.ok);
