@@ -346,6 +346,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/api/machines/machine-list.ts': { texts: 'weak', 'shownByText.known': 'call' },
   'region/api/json/machine-texts.ts': { '#kept': 'TEXTS_BYTES_MAX' },
   'region/api/names/dns-records.ts': { 'changeRecords.changed': 'call' },
+  'region/api/racks/rack-interfaces.ts': { 'interfacesByName.found': 'call', 'Found.addresses': 'call' },
   'region/life/whereabouts.ts': {
     'basisReader.madeOf': 'call',
     'whereabouts.areas': 'call',

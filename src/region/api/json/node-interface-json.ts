@@ -1,4 +1,4 @@
-// The interfaces of machines as API 2.0 represents them, with their VLANs and subnets (`subnet-json.ts`).
+// The interfaces of machines, and of the hosts of racks, as API 2.0 represents them, with their VLANs and subnets (`subnet-json.ts`).
 //
 // Sources: the keys that strict clients demand: gomaasapi's schemas of interface, link, subnet and VLAN, and the types of Terraform's provider.
 //
@@ -112,6 +112,28 @@ export function interfaceTexts(machine: Machine, networks: NetworkView): readonl
   const all = interfacesOf(machine, networks);
   return all.map((one) => interfaceText(machine, one, all));
 }
+
+/** An interface of the host of a rack, of which less is known than of one of a machine. */
+export interface HostInterfaceView extends Pick<NetInterface, 'id' | 'name' | 'vlan' | 'links'> {
+  readonly systemId: string;
+  readonly kind: 'physical' | 'vlan';
+  /** Empty: unknown. */
+  readonly mac: string;
+  readonly parents: readonly string[];
+  readonly children: readonly string[];
+}
+
+/** An interface of the host of a rack. */
+export const hostInterfaceJson = (one: HostInterfaceView): Json => ({
+  ...{ id: one.id, name: one.name, type: one.kind, mac_address: one.mac, system_id: one.systemId },
+  ...{ parents: one.parents, children: one.children, effective_mtu: one.vlan?.mtu ?? MTU_DEFAULT },
+  ...{ tags: [], params: '', link_connected: true, link_speed: 0, interface_speed: 0, product: null, driver: null },
+  resource_uri: `${API_2}/nodes/${one.systemId}/interfaces/${one.id}/`,
+  vlan: one.vlan === undefined ? null : keptVlan(one.vlan).json,
+  links: one.links.map(linkJson),
+  discovered: [],
+  ...ALIKE.fields,
+});
 
 /** The interface of a host for which an address is reserved, of which nothing else is known. */
 export const reservedInterfaceJson = (

@@ -15,6 +15,7 @@ import type { NetworkView } from '../../networks/network-view.ts';
 import type { ChangeKnowledge, ChangeQuestion } from '../../records/knowledge.ts';
 import type { Machine } from '../../records/machine.ts';
 import { LAID_INTERFACES_MAX } from '../../records/machine-layout.ts';
+import type { Rack } from '../../records/rack.ts';
 import { type RefusalWord, refusal } from '../../words/refusal.ts';
 import {
   type Answer,
@@ -29,7 +30,7 @@ import {
 } from '../call/answer.ts';
 import { type ApiCall, usernameOf } from '../call/operation.ts';
 import { interfaceJson } from '../json/node-interface-json.ts';
-import { nodeOf } from '../machines/machine-calls.ts';
+import { nodeOf, systemIdOf } from '../machines/machine-calls.ts';
 import { isAdmin, look } from '../networks/network-calls.ts';
 import { changeLayout, type LayoutChange, shownName } from './layout-calls.ts';
 
@@ -38,8 +39,16 @@ type Edited = { readonly draft: NetworkDraft; readonly shown: number | undefined
 /** Edits a draft, or refuses. */
 export type Edit = (draft: NetworkDraft, known: ChangeKnowledge) => Edited | LayoutRefusal | ChangeQuestion;
 
-/** The refusal of a user without an administrator's rights, unless the path names a device of theirs. */
+/** The accepted rack in the path; `undefined`: it names none. */
+export function rackOf(call: ApiCall): Rack | undefined {
+  const rack = call.region.racks.find(systemIdOf(call));
+  return rack?.state === 'accepted' ? rack : undefined;
+}
+
+/** The refusal to change a rack, or of a user without an administrator's rights, unless the path names a device of theirs. */
 export async function refuseOrdinary(call: ApiCall): Promise<Refusal | undefined> {
+  const rack = rackOf(call);
+  if (rack !== undefined) return refuse('layout-refused.rack', { rack: rack.name });
   if (isAdmin(call)) return undefined;
   const node = await nodeOf(call);
   if (node === undefined) return NO_MACHINE;

@@ -1,20 +1,23 @@
-// Reading the interfaces of a machine, as they should be deployed.
+// Reading the interfaces of a machine, as they should be deployed, and those of the host of a rack.
 //
-// Source: MAAS's `nodes/{system_id}/interfaces/`. `machines/{system_id}/interfaces/` is the same. 1.0 has `nodes/{system_id}/macs/` instead.
+// Source: MAAS's `nodes/{system_id}/interfaces/`. `machines/{system_id}/interfaces/` is the same, without racks. 1.0 has `nodes/{system_id}/macs/` instead.
 
 import { z } from 'zod';
 import { findInterface, interfacesOf } from '../../layout/interfaces.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
-import type { Machine } from '../../records/machine.ts';
 import { type Answer, json, NO_MACHINE, partOf, refuse } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, tried, value } from '../call/operation.ts';
 import { interfaceJson, interfacesJson } from '../json/node-interface-json.ts';
 import { nodeOf } from '../machines/machine-calls.ts';
+import { rackOf } from './interface-calls.ts';
 import { shownName } from './layout-calls.ts';
 
-/** The refusal of a path that names no interface of this machine. */
-const noInterface = ({ path }: ApiCall, { hostname }: Machine): Answer =>
-  refuse('not-found.node-interface', { machine: hostname, name: shownName(path.id) });
+/** Code for the interfaces of racks, loaded when it is needed. */
+const rackCalls = () => import('../racks/rack-interfaces.ts');
+
+/** The refusal of a path that names no interface of this node. */
+const noInterface = ({ path }: ApiCall, machine: string): Answer =>
+  refuse('not-found.node-interface', { machine, name: shownName(path.id) });
 
 async function list(call: ApiCall): Promise<Answer> {
   const machine = await nodeOf(call);
@@ -27,29 +30,49 @@ async function read(call: ApiCall): Promise<Answer> {
   if (machine === undefined) return NO_MACHINE;
   const all = interfacesOf(machine, whereabouts(call.region).networks());
   const one = findInterface(all, call.path.id ?? '');
-  if (one === undefined) return noInterface(call, machine);
+  if (one === undefined) return noInterface(call, machine.hostname);
   const shown = interfaceJson(machine, one, all);
   return partOf(shown, { ...shown, gateway_link: machine.layout?.network?.gatewayLink });
 }
 
-const readingAt = (nodes: string, group: string): readonly Operation[] => {
-  const common = { versions: ['2.0'], method: 'GET', access: 'user', parameters: nothing } as const;
-  const path = `${nodes}/{system_id}/interfaces`;
-  return [
-    defineOperation({
-      ...common,
-      ...{ path, handler: `${group}sHandler` },
-      doc: 'List the interfaces of a machine, those of its hardware first.',
-      run: list,
-    }),
-    defineOperation({
-      ...common,
-      ...{ path: `${path}/{id}`, handler: `${group}Handler` },
-      doc: 'Read one interface of a machine, by its id, its name or its hardware address.',
-      run: read,
-    }),
-  ];
-};
+async function listOfNode(call: ApiCall): Promise<Answer> {
+  const rack = rackOf(call);
+  if (rack === undefined) return await list(call);
+  return json((await rackCalls()).rackInterfacesJson(rack, whereabouts(call.region).networks()));
+}
+
+async function readOfNode(call: ApiCall): Promise<Answer> {
+  const rack = rackOf(call);
+  if (rack === undefined) return await read(call);
+  const { findRackInterface } = await rackCalls();
+  const shown = findRackInterface(rack, whereabouts(call.region).networks(), call.path.id ?? '');
+  return shown === undefined ? noInterface(call, rack.name) : json(shown);
+}
+
+const reading = { versions: ['2.0'], method: 'GET', access: 'user', parameters: nothing } as const;
+
+const READING: readonly Operation[] = [
+  defineOperation({
+    ...{ ...reading, path: 'nodes/{system_id}/interfaces', handler: 'InterfacesHandler' },
+    doc: 'List the interfaces of a machine, a device or a rack, those of its hardware first.',
+    run: listOfNode,
+  }),
+  defineOperation({
+    ...{ ...reading, path: 'nodes/{system_id}/interfaces/{id}', handler: 'InterfaceHandler' },
+    doc: 'Read one interface of a machine, a device or a rack, by its id, its name or its hardware address.',
+    run: readOfNode,
+  }),
+  defineOperation({
+    ...{ ...reading, path: 'machines/{system_id}/interfaces', handler: 'MachineInterfacesHandler' },
+    doc: 'List the interfaces of a machine, those of its hardware first.',
+    run: list,
+  }),
+  defineOperation({
+    ...{ ...reading, path: 'machines/{system_id}/interfaces/{id}', handler: 'MachineInterfaceHandler' },
+    doc: 'Read one interface of a machine, by its id, its name or its hardware address.',
+    run: read,
+  }),
+];
 
 /** Code for clients of API 1.0, loaded when it is needed. */
 const oldCalls = () => import('./old-interface-calls.ts');
@@ -97,8 +120,4 @@ const MACS: readonly Operation[] = [
 ];
 
 /** The interfaces of machines: in version 2.0, and the hardware addresses of 1.0. */
-export const NODE_INTERFACE_OPERATIONS: readonly Operation[] = [
-  ...readingAt('nodes', 'Interface'),
-  ...readingAt('machines', 'MachineInterface'),
-  ...MACS,
-];
+export const NODE_INTERFACE_OPERATIONS: readonly Operation[] = [...READING, ...MACS];

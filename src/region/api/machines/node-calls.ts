@@ -14,7 +14,7 @@ import { detailsAnswer } from './details-operation.ts';
 import { nodeOf } from './machine-calls.ts';
 import { machineEntries } from './machine-list.ts';
 
-/** The nodes that pass the filter. Racks have an id, a name and a zone, and none of the other parts by which it chooses. */
+/** The nodes that pass the filter. Racks have an id, a name, a zone and hardware addresses, and no pool or agent name. */
 export const listNodes = (call: ApiCall, filter: MachineFilter): Answer => listFor(call, entries(call, filter));
 
 async function* entries(call: ApiCall, filter: MachineFilter): AsyncGenerator<unknown, void> {

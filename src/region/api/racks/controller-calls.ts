@@ -2,7 +2,8 @@
 //
 // Sources: the keys of MAAS's rack controllers; its `describe_power_types` and `list_boot_images`.
 //
-// 1. Every object has every key of a node. The region keeps no hardware of racks, so these values are empty.
+// 1. Every object has every key of a node. Of the hardware of racks the region knows only the network interfaces (`rack-interfaces.ts`);
+//    the other values are empty.
 
 import { type Whereabouts, whereabouts } from '../../life/whereabouts.ts';
 import { type Area, defaultArea } from '../../records/area.ts';
@@ -15,13 +16,15 @@ import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField,
 import { type ApiCall, eventBy, usernameOf } from '../call/operation.ts';
 import { domainJson, zoneJson } from '../json/area-json.ts';
 import { TEST_STATUSES } from '../json/fixed-json.ts';
+import { listed } from '../networks/network-calls.ts';
 import { imagesOf } from './group-calls.ts';
+import { macsOfRack, rackInterfacesJson } from './rack-interfaces.ts';
 
 /** The fields of hardware and of work that only machines have. */
 const UNKNOWN = {
   ...{ description: '', architecture: null, cpu_count: 0, cpu_speed: 0, memory: 0, swap_size: null, storage: 0 },
   ...{ osystem: '', distro_series: '', hwe_kernel: null, power_type: '', power_state: 'unknown', hardware_info: null },
-  ...{ interface_set: [], tag_names: [], status_action: '', hardware_uuid: null },
+  ...{ tag_names: [], status_action: '', hardware_uuid: null },
   ...TEST_STATUSES,
   ...{ commissioning_status: -1, commissioning_status_name: 'Unknown' },
   ...{ testing_status: -1, testing_status_name: 'Unknown' },
@@ -49,6 +52,7 @@ export function controllerJson(
     node_type_name: 'Rack controller',
     version: rack.version,
     ip_addresses: rack.interfaces.map(({ ip }) => ip).filter((ip) => ip !== ''),
+    interface_set: rackInterfacesJson(rack, where.networks()),
     service_set: [{ name: 'rackd', status: away ? 'dead' : 'running', status_info: '' }],
     resource_uri: `/MAAS/api/2.0/rackcontrollers/${rack.uuid}/`,
   };
@@ -69,13 +73,15 @@ interface Filtered {
   readonly name: string;
   /** `undefined`: the default one. */
   readonly zoneId?: number | undefined;
+  readonly rack: Rack | undefined;
 }
 
-/** True if a controller passes a filter of nodes. It has no hardware address, pool or agent name by which the filter could choose it. */
-function isChosen(call: ApiCall, { id, name, zoneId = 0 }: Filtered, filter: MachineFilter): boolean {
+/** True if a controller passes a filter of nodes. It has no pool or agent name by which the filter could choose it. */
+function isChosen(call: ApiCall, { id, name, zoneId = 0, rack }: Filtered, filter: MachineFilter): boolean {
   const { systemIds, hostnames, zoneIds, domains, macs, poolIds, agentNames } = filter;
   return (
-    [macs, poolIds, agentNames].every((one) => one === undefined) &&
+    [poolIds, agentNames].every((one) => one === undefined) &&
+    (macs === undefined || (rack !== undefined && macsOfRack(rack).some((mac) => macs.includes(mac)))) &&
     (systemIds?.includes(id) ?? true) &&
     (hostnames?.includes(name.toLowerCase()) ?? true) &&
     (zoneIds?.includes(zoneId) ?? true) &&
@@ -85,14 +91,14 @@ function isChosen(call: ApiCall, { id, name, zoneId = 0 }: Filtered, filter: Mac
 
 /** The accepted racks that pass a filter of nodes. */
 export const chosenRacks = (call: ApiCall, filter: MachineFilter): readonly Rack[] =>
-  acceptedRacks(call).filter((rack) => isChosen(call, { ...rack, id: rack.uuid }, filter));
+  acceptedRacks(call).filter((rack) => isChosen(call, { ...rack, id: rack.uuid, rack }, filter));
 
 export async function listControllers(call: ApiCall, given: GivenFilter): Promise<Answer> {
   const filter = await machineFilter(call, given);
   if (isRefusal(filter)) return filter;
   const zones = await listAreas(call, 'zone');
   const where = whereabouts(call.region);
-  return json(chosenRacks(call, filter).map((rack) => controllerJson(call, rack, zones, where)));
+  return listed(call, chosenRacks(call, filter), (rack) => controllerJson(call, rack, zones, where));
 }
 
 export async function readController(call: ApiCall): Promise<Answer> {
@@ -210,7 +216,11 @@ function regionJson(call: ApiCall, zones: readonly Area[]): Record<string, unkno
   const alone = { ...UNKNOWN, hostname: REGION_ID, fqdn, domain: domainJson(domain, where) };
   return {
     ...(own === undefined
-      ? { ...alone, zone: zoneJson('2.0', defaultArea(call.region.settings, 'zone')), version: '', ip_addresses: [] }
+      ? {
+          ...alone,
+          zone: zoneJson('2.0', defaultArea(call.region.settings, 'zone')),
+          ...{ version: '', ip_addresses: [], interface_set: [] },
+        }
       : controllerJson(call, own, zones, where)),
     system_id: id,
     node_type: own === undefined ? 3 : 4,
@@ -223,8 +233,11 @@ function regionJson(call: ApiCall, zones: readonly Area[]): Record<string, unkno
 export async function listRegions(call: ApiCall, given: GivenFilter): Promise<Answer> {
   const filter = await machineFilter(call, given);
   if (isRefusal(filter)) return filter;
-  const { uuid: id = REGION_ID, name = REGION_ID, zoneId } = ownRack(call) ?? {};
-  return json(isChosen(call, { id, name, zoneId }, filter) ? [regionJson(call, await listAreas(call, 'zone'))] : []);
+  const rack = ownRack(call);
+  const { uuid: id = REGION_ID, name = REGION_ID, zoneId } = rack ?? {};
+  return json(
+    isChosen(call, { id, name, zoneId, rack }, filter) ? [regionJson(call, await listAreas(call, 'zone'))] : [],
+  );
 }
 
 export async function readRegion(call: ApiCall): Promise<Answer> {

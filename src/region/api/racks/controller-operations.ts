@@ -2,7 +2,7 @@
 //
 // Source: MAAS's handlers of both. `nodegroups/` (`rack-operations.ts`) has the racks with their state and their cluster interfaces.
 //
-// 1. Only accepted racks are shown. Lists take the filters of all nodes; racks have no hardware address, pool or agent name that they could meet.
+// 1. Only accepted racks are shown. Lists take the filters of all nodes; racks have no pool or agent name that they could meet.
 
 import { z } from 'zod';
 import { cleanWords } from '../../records/text-json.ts';
@@ -52,7 +52,7 @@ const filter = z.object({
   domain: values(NAMED_MAX).optional().describe('Only those in these domains.'),
   zone: values(NAMED_MAX).optional().describe('Only those in these zones.'),
   pool: values(NAMED_MAX).optional().describe('None: only machines are in pools.'),
-  mac_address: values(NAMED_MAX).optional().describe('None: the region keeps no hardware addresses of racks.'),
+  mac_address: values(NAMED_MAX).optional().describe('Only those with these hardware addresses.'),
   agent_name: values(NAMED_MAX).optional().describe('None: only machines are allocated.'),
 });
 const listing = {

@@ -113,6 +113,8 @@ export const LAYOUTS = {
   'field.dhcp-twice': ({ name }: Named) => `${name} already has a DHCP link.`,
   'field.no-such-link': ({ id }: Id) => `The interface has no link with the id ${id}.`,
   'layout-refused.device': ({ machine }: Machine) => `${machine} is a device: it has no disks here.`,
+  'layout-refused.rack': ({ rack }: { readonly rack: string }) =>
+    `${rack} is a rack: it reports the interfaces of its host, which are changed there.`,
   'layout-refused.reported': ({ machine }: Machine) =>
     `${machine} is a machine, so its interfaces come from its own report: commission it again.`,
   'layout-refused.installer': ({ machine }: Machine) =>

@@ -1,0 +1,102 @@
+// The network interfaces of a rack's host, as those of a machine are shown.
+//
+// Sources: the `interface_set` of MAAS's rack controllers; its `nodes/{system_id}/interfaces/`, which has no changes for controllers.
+//
+// 1. These are the interfaces with an address that the rack reports, and those that its cluster interfaces name. An address is a static link.
+// 2. An id comes from the rack and the name, so it stays when the rack or the region starts again. Those of machines are below ID_MIN.
+// 3. Everything comes from what the region has in memory.
+
+import { formatMac, type Ipv4, type MacAddress, parseIpv4, parseMac } from '../../../net/address.ts';
+import { type NetworkView, subnetOfAddress } from '../../networks/network-view.ts';
+import { numberOf } from '../../records/digest.ts';
+import type { Rack } from '../../records/rack.ts';
+import { type HostInterfaceView, hostInterfaceJson } from '../json/node-interface-json.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** Ids are 31 bits long, with the first one set. The store counts those of machines from 1. */
+const ID_MIN = 2 ** 30;
+const ID_DIGEST_BITS = 30;
+
+/** The known parts of an interface of a host. */
+interface Found {
+  mac: MacAddress | undefined;
+  readonly addresses: Set<Ipv4>;
+}
+
+/** A number that no other text has; the next free one after a collision. */
+function takeId(text: string, taken: Set<number>): number {
+  let id = ID_MIN + (numberOf(text) >>> (32 - ID_DIGEST_BITS));
+  while (taken.has(id)) id += 1;
+  taken.add(id);
+  return id;
+}
+
+/** The interfaces by name, in the order of the rack's report. */
+function interfacesByName({ pulse, interfaces }: Rack): ReadonlyMap<string, Found> {
+  const found = new Map<string, Found>();
+  const add = (name: string, text: string, mac: string | undefined): void => {
+    if (name === '') return;
+    const known = found.get(name) ?? { mac: undefined, addresses: new Set<Ipv4>() };
+    found.set(name, known);
+    known.mac ??= parseMac(mac ?? '');
+    const address = parseIpv4(text);
+    if (address !== undefined) known.addresses.add(address);
+  };
+  for (const { interface: name, address, mac } of pulse?.addresses ?? [])
+    add(name, address.slice(0, address.indexOf('/')), mac);
+  for (const { interface: name, ip } of interfaces) add(name, ip, undefined);
+  return found;
+}
+
+/** The hardware addresses that a rack reports. */
+export const macsOfRack = ({ pulse }: Rack): readonly MacAddress[] =>
+  (pulse?.addresses ?? []).flatMap(({ mac }) => parseMac(mac ?? '') ?? []);
+
+/** The interface of which one is a VLAN, by the names that the kernel's tools give: eth0 of eth0.30. */
+const parentOf = (name: string): string | undefined => /^(.+)\.\d{1,4}$/.exec(name)?.[1];
+
+/** The interfaces of a rack's host. */
+function rackInterfaces(rack: Rack, networks: NetworkView): readonly HostInterfaceView[] {
+  const ids = new Set<number>();
+  const linkIds = new Set<number>();
+  const found = interfacesByName(rack);
+  const children = new Map<string, string[]>();
+  for (const name of found.keys()) {
+    const parent = parentOf(name);
+    if (parent !== undefined) children.set(parent, [...(children.get(parent) ?? []), name]);
+  }
+  return [...found].map(([name, { mac, addresses }]) => {
+    const links = [...addresses].map((address) => {
+      const subnet = subnetOfAddress(networks, address);
+      const id = takeId(`${rack.uuid}/${name}/${address}`, linkIds);
+      return { id, mode: 'static' as const, address, subnet, subnetId: subnet?.subnet.id };
+    });
+    const parent = parentOf(name);
+    return {
+      id: takeId(`${rack.uuid}/${name}`, ids),
+      name,
+      kind: parent === undefined ? 'physical' : 'vlan',
+      mac: mac === undefined ? '' : formatMac(mac),
+      systemId: rack.uuid,
+      parents: parent !== undefined && found.has(parent) ? [parent] : [],
+      children: children.get(name) ?? [],
+      vlan: links.find(({ subnet }) => subnet !== undefined)?.subnet?.vlan,
+      links,
+    };
+  });
+}
+
+/** The interfaces of a rack's host in JSON. */
+export const rackInterfacesJson = (rack: Rack, networks: NetworkView): readonly Json[] =>
+  rackInterfaces(rack, networks).map(hostInterfaceJson);
+
+/** The interface that a path names, by its id, its name or its hardware address, in JSON; `undefined`: none. */
+export function findRackInterface(rack: Rack, networks: NetworkView, named: string): Json | undefined {
+  const all = rackInterfaces(rack, networks);
+  const found =
+    all.find(({ id }) => String(id) === named) ??
+    all.find(({ name }) => name === named) ??
+    all.find(({ mac }) => mac !== '' && mac === named.toLowerCase());
+  return found === undefined ? undefined : hostInterfaceJson(found);
+}
