@@ -1,7 +1,7 @@
 // The contract of every region store, called by the test of each implementation.
 
 import assert from 'node:assert/strict';
-import { ipv4, type MacAddress, mac } from '../../src/net/address.ts';
+import { type Ipv4, ipv4, type MacAddress, mac } from '../../src/net/address.ts';
 import type { Doubt } from '../../src/region/records/event-params.ts';
 import type { InterfaceSource, MachineFields } from '../../src/region/records/machine.ts';
 import type { MachineLayout } from '../../src/region/records/machine-layout.ts';
@@ -28,6 +28,7 @@ export const FIELDS: MachineFields = {
 
 const MAC_A = mac(0x525400000001);
 const MAC_B = mac(0x525400000002);
+const MAC_C = mac(0x525400000003);
 
 async function create(
   store: RegionStore,
@@ -292,6 +293,27 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     assert.equal(await store.desiredVersion(), version);
     await create(store, 'bbbbbb', 'two', [MAC_B]);
     assert.equal(await store.countMachines({}), 2);
+  });
+
+  check('a change of the interfaces is stored with the others of its machine, or none of them is', async (store) => {
+    await create(store, 'aaaaaa', 'one', [MAC_A, MAC_B]);
+    await create(store, 'bbbbbb', 'two', [MAC_C]);
+    const [taken, free] = [ipv4(0x0a14000a), ipv4(0x0a14000b)];
+    const changeAs = (systemId: string, mac: MacAddress, address: Ipv4) =>
+      store.changeMachine<never>(systemId, 3, ({ interfaces }) => ({
+        ...{ kind: 'change', fields: { description: 'x' }, events: [], addresses: [{ mac, address }] },
+        interfaces: interfaces.filter((nic) => nic.mac === mac),
+      }));
+    await changeAs('bbbbbb', MAC_C, taken);
+    const before = await store.findMachine('aaaaaa');
+    const version = await store.desiredVersion();
+    await assert.rejects(changeAs('aaaaaa', MAC_B, taken), /UNIQUE|constraint/i);
+    assert.deepEqual([await store.findMachine('aaaaaa'), await store.desiredVersion()], [before, version]);
+    await changeAs('aaaaaa', MAC_B, free);
+    const after = await store.findMachine('aaaaaa');
+    assert.deepEqual(after?.interfaces, before?.interfaces.slice(1), 'the other keeps its id');
+    assert.deepEqual([after?.description, after?.addresses], ['x', [{ mac: MAC_B, address: free }]]);
+    assert.equal(await store.desiredVersion(), version + 1);
   });
 
   check('a change sets the given fields, clears those given as undefined, and leaves the rest', async (store) => {

@@ -95,6 +95,8 @@ export type MachineChange<R> =
       readonly events: readonly NewMachineEvent[];
       /** The complete list of its allocated addresses. Default: unchanged. */
       readonly addresses?: readonly MachineAddress[] | undefined;
+      /** The complete list of its interfaces, the boot interface first; those that stay keep their ids. Default: unchanged. */
+      readonly interfaces?: readonly ReportedInterface[] | undefined;
       /** The user data that its system runs at its first start; null: none. Default: unchanged. */
       readonly userData?: Uint8Array | null | undefined;
       /** True to revoke the machine's API key. Default: it stays valid. */

@@ -8,7 +8,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { identityKeys } from '../../region/identity/evidence.ts';
 import { machineEvidence } from '../../region/identity/recognition.ts';
 import { toRackMachine } from '../../region/racks/desired-machine.ts';
-import type { MachineChange } from '../../region/records/decisions.ts';
+import type { MachineChange, ReportedInterface } from '../../region/records/decisions.ts';
 import type { Machine, MachineFields } from '../../region/records/machine.ts';
 import { isUnfinished } from '../../region/records/script-store.ts';
 import { claimAddresses } from './claims.ts';
@@ -56,6 +56,7 @@ export function* applyChanges(
   const updates = changes.map(({ machine, change }) => ({ machine, fields: change.fields }));
   yield* updateAll(updates, atMs, yield* nameTasks(changes, counters));
   for (const { machine, change } of changes) {
+    if (change.interfaces !== undefined) yield* setInterfaces(machine, change.interfaces);
     if (change.userData instanceof Uint8Array) yield run(SET_USER_DATA_SQL, machine.id, change.userData);
   }
   const idsOf = (isOne: (change: DecidedChange['change']) => boolean): string[] => {
@@ -107,6 +108,32 @@ function* nameTasks(changes: readonly DecidedChange[], counters: CounterTable): 
     ...setting.map(({ machine }) => [machine.id, null] as const),
     ...named.map(({ machine }, index) => [machine.id, ids[index] ?? null] as const),
   ]);
+}
+
+/** Replaces the interfaces of a machine; those that stay keep their ids. */
+export function* setInterfaces(machine: Machine, interfaces: readonly ReportedInterface[]): Steps<void> {
+  const kept = new Set(interfaces.flatMap(({ mac, formerMac }) => [mac, formerMac]));
+  for (const { mac, formerMac } of interfaces) {
+    if (formerMac === undefined) continue;
+    const update =
+      'UPDATE interface SET mac = ?1 WHERE mac = ?2 AND machine_id = ?3 AND NOT EXISTS (SELECT 1 FROM interface WHERE mac = ?1)';
+    yield run(update, mac, formerMac, machine.id);
+  }
+  for (const nic of machine.interfaces) {
+    if (!kept.has(nic.mac)) yield run('DELETE FROM interface WHERE id = ?', nic.id);
+  }
+  for (const [position, nic] of interfaces.entries()) {
+    yield run(
+      'INSERT INTO interface (machine_id, position, mac, name, source) VALUES (?, ?, ?, ?, ?) ' +
+        'ON CONFLICT (mac) DO UPDATE SET position = excluded.position, name = excluded.name, source = excluded.source ' +
+        'WHERE interface.machine_id = excluded.machine_id',
+      machine.id,
+      position,
+      nic.mac,
+      nic.name,
+      nic.source ?? 'hearsay',
+    );
+  }
 }
 
 /** Stores changed fields of a machine. */

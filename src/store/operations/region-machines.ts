@@ -14,7 +14,6 @@ import type {
   MachineChange,
   MachineChangeOutcome,
   MergeDecision,
-  ReportedInterface,
   SplitDecision,
   SplitOutcome,
 } from '../../region/records/decisions.ts';
@@ -30,7 +29,7 @@ import { STATUSES } from '../../region/records/lifecycle.ts';
 import type { Machine, MachineFields } from '../../region/records/machine.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { number, readsRow } from '../rows.ts';
-import { applyChanges, type ChangeTables, differsForRacks, updateMachine } from './machine-changes.ts';
+import { applyChanges, type ChangeTables, differsForRacks, setInterfaces, updateMachine } from './machine-changes.ts';
 import type { CounterTable } from './region-counters.ts';
 import {
   answerChange,
@@ -84,7 +83,7 @@ export class MachineTable {
     if (decision.kind !== 'unchanged') {
       if (decision.kind === 'amend') yield* updateMachine(before, decision.fields, atMs);
       others = yield* this.#take(before.id, decision.taken ?? []);
-      yield* this.#setInterfaces(before, decision.interfaces);
+      yield* setInterfaces(before, decision.interfaces);
       yield* this.#events.adopt(before.id, evidence.macs);
       yield* addShared(decision.shared ?? [], atMs);
       for (const conflict of decision.conflicts ?? []) {
@@ -255,30 +254,5 @@ export class MachineTable {
   *#accept(macs: readonly MacAddress[]): Steps<void> {
     const query = "UPDATE interface SET source = 'person' WHERE mac IN numbers(?)";
     yield run(query, JSON.stringify(macs));
-  }
-
-  *#setInterfaces(machine: Machine, interfaces: readonly ReportedInterface[]): Steps<void> {
-    const kept = new Set(interfaces.flatMap(({ mac, formerMac }) => [mac, formerMac]));
-    for (const { mac, formerMac } of interfaces) {
-      if (formerMac === undefined) continue;
-      const update =
-        'UPDATE interface SET mac = ?1 WHERE mac = ?2 AND machine_id = ?3 AND NOT EXISTS (SELECT 1 FROM interface WHERE mac = ?1)';
-      yield run(update, mac, formerMac, machine.id);
-    }
-    for (const nic of machine.interfaces) {
-      if (!kept.has(nic.mac)) yield run('DELETE FROM interface WHERE id = ?', nic.id);
-    }
-    for (const [position, nic] of interfaces.entries()) {
-      yield run(
-        'INSERT INTO interface (machine_id, position, mac, name, source) VALUES (?, ?, ?, ?, ?) ' +
-          'ON CONFLICT (mac) DO UPDATE SET position = excluded.position, name = excluded.name, source = excluded.source ' +
-          'WHERE interface.machine_id = excluded.machine_id',
-        machine.id,
-        position,
-        nic.mac,
-        nic.name,
-        nic.source ?? 'hearsay',
-      );
-    }
   }
 }

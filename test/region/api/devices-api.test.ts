@@ -169,7 +169,7 @@ test('the network of a device is set back by its owner: its interfaces stay, wit
   }));
 
 test('an interface of a device is deleted by its owner, with its links and addresses, but not the only one', () =>
-  withCallers(async ({ ask, region }) => {
+  withCallers(async ({ ask, region, store }) => {
     const macs = `${MAC},${MORE}`;
     const { json: device } = await ask('alice', 'POST', 'devices/', { hostname: 'printer', mac_addresses: macs });
     const nics = `nodes/${device.system_id}/interfaces/`;
@@ -180,7 +180,9 @@ test('an interface of a device is deleted by its owner, with its links and addre
     for (const name of names)
       assert.equal((await ask('alice', 'POST', `${nics}${name}/?op=link_subnet`, link)).status, 200);
     assert.equal((await ask('bob', 'DELETE', `${nics}${names[0]}/`)).refusal, 'not-owner');
+    const version = await store.desiredVersion();
     assert.equal((await ask('alice', 'DELETE', `${nics}${names[0]}/`)).status, 204);
+    assert.equal(await store.desiredVersion(), version + 1, 'one change');
     assert.deepEqual(await namesOf(), [names[1]], 'the others keep their names');
     const { json: left } = await ask('alice', 'GET', `devices/${device.system_id}/`);
     assert.deepEqual([left.ip_addresses, left.interface_set[0].mac_address], [['10.20.0.21'], MORE]);

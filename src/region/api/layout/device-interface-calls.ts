@@ -10,7 +10,6 @@ import type { Machine } from '../../records/machine.ts';
 import { type RefusalWord, refusal } from '../../words/refusal.ts';
 import { type Answer, refuseFields } from '../call/answer.ts';
 import { type ApiCall, usernameOf } from '../call/operation.ts';
-import { nodeOf } from '../machines/machine-calls.ts';
 import { changeNetwork, changeOne, shows } from './interface-calls.ts';
 
 /** Changes the hardware address. @param others changes the other fields of the interface first */
@@ -43,23 +42,10 @@ export async function changeMac(
   return await changeNetwork(call, (draft) => ({ draft, shown: id }));
 }
 
-/** Deletes the interface in the path, with its links; one of a device also from its hardware. */
-export async function removeOne(call: ApiCall): Promise<Answer> {
-  let nic: NetInterface['nic'];
-  const answer = await changeOne(call, (draft, one) => {
-    nic = one.nic;
-    return shows(removeInterface(draft, one.id), undefined);
+/** Deletes the interface in the path, with its links; one of a device also from its hardware, in the same change. */
+export const removeOne = (call: ApiCall): Promise<Answer> =>
+  changeOne(call, (draft, { id, nic }) => {
+    const edited = shows(removeInterface(draft, id), undefined);
+    if ('kind' in edited || nic === undefined) return edited;
+    return { ...edited, interfaces: draft.machine.interfaces.filter((one) => one.id !== id) };
   });
-  if (answer.kind === 'refusal' || nic === undefined) return answer;
-  const node = await nodeOf(call);
-  if (node === undefined) return answer;
-  const { store, clock } = call.region;
-  const atMs = clock.wallTimeMs();
-  const interfaces = node.interfaces.filter(({ id }) => id !== nic?.id);
-  // The change of the links is the event of both.
-  await store.enlist<never>({ macs: [], values: [], atMs }, () => ({
-    ...{ kind: 'amend', systemId: node.systemId, fields: {}, events: [], interfaces },
-  }));
-  await call.region.machinesChanged();
-  return answer;
-}

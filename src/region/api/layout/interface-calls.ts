@@ -35,7 +35,12 @@ import { isAdmin, look } from '../networks/network-calls.ts';
 import { changeLayout, type LayoutChange, shownName } from './layout-calls.ts';
 
 /** A change of a draft: the draft, and the id of the interface to show; undefined: none is left to show. */
-type Edited = { readonly draft: NetworkDraft; readonly shown: number | undefined };
+interface Edited {
+  readonly draft: NetworkDraft;
+  readonly shown: number | undefined;
+  /** The hardware that the node has then; undefined: it stays. */
+  readonly interfaces?: Machine['interfaces'] | undefined;
+}
 /** Edits a draft, or refuses. */
 export type Edit = (draft: NetworkDraft, known: ChangeKnowledge) => Edited | LayoutRefusal | ChangeQuestion;
 
@@ -67,7 +72,8 @@ export async function changeNetwork(call: ApiCall, edit: Edit, part: 'network' |
     if ('kind' in edited) return edited;
     shown = edited.shown;
     const layout = layoutWith(edited.draft);
-    return { kind: 'layout', layout, addresses: addressesAfter(machine, { ...machine, layout }, networks) };
+    const addresses = addressesAfter(machine, { ...machine, layout }, networks);
+    return { kind: 'layout', layout, addresses, interfaces: edited.interfaces };
   };
   return await changeLayout(call, part, decide, (machine) => showInterface(machine, networks, shown));
 }

@@ -42,6 +42,8 @@ export interface LayoutChange {
   readonly facts?: Machine['facts'];
   /** The machine's addresses; undefined: they stay. */
   readonly addresses?: readonly MachineAddress[] | undefined;
+  /** Its interfaces; undefined: they stay. */
+  readonly interfaces?: Machine['interfaces'] | undefined;
 }
 
 /** The part that is changed; `tags` are labels for people and affect nothing. */
@@ -77,13 +79,13 @@ export async function changeLayout(
     const decided = refuseState(machine, part) ?? refuseDisks(machine, part) ?? decide(machine, known);
     if (decided.kind === 'refuse') return { kind: 'refuse', refusal: decided };
     if (decided.kind === 'ask') return decided;
-    const { layout, facts, addresses } = decided;
+    const { layout, facts, addresses, interfaces } = decided;
     const params = { fields: [part] };
     const event = { type: 'NODE', code: 'machine-edited', params, atMs, username: usernameOf(call) } as const;
     return {
       kind: 'change',
       fields: { layout, ...(facts === undefined ? {} : { facts }) },
-      addresses,
+      ...{ addresses, interfaces },
       events: [event],
     };
   });
