@@ -13,6 +13,7 @@ import {
   hasStaticRange,
   type NetworkView,
   type SubnetView,
+  specified,
   subnetOfAddress,
   subnetWithId,
   type VlanView,
@@ -221,8 +222,6 @@ function vlanOf({ vlanId }: LaidInterface, links: readonly NetLink[], networks: 
   return chosen ?? links.find(({ subnet }) => subnet !== undefined)?.subnet?.vlan ?? networks.defaultVlan;
 }
 
-/** The interface that a path names, by its id, its name or its hardware address; `undefined`: none. */
+/** The interface that a path names, by its id, its name (also as `id:7`, `name:eth0`) or its hardware address; `undefined`: none. */
 export const findInterface = (interfaces: readonly NetInterface[], named: string): NetInterface | undefined =>
-  interfaces.find(({ id }) => String(id) === named) ??
-  interfaces.find(({ name }) => name === named) ??
-  interfaces.find(({ mac }) => formatMac(mac) === named.toLowerCase());
+  specified(interfaces, named) ?? interfaces.find(({ mac }) => formatMac(mac) === named.toLowerCase());

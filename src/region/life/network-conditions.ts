@@ -11,7 +11,7 @@
 
 import { formatMac, type Ipv4, networkContains, parseIpv4 } from '../../net/address.ts';
 import { interfacesOf, type NetInterface } from '../layout/interfaces.ts';
-import { type NetworkView, oldNetworkName, type SubnetView } from '../networks/network-view.ts';
+import { type NetworkView, oldNetworkName, type SubnetView, specified } from '../networks/network-view.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import { INTERFACE_KINDS } from '../records/machine-layout.ts';
 
@@ -33,10 +33,6 @@ const subnetsOf = ({ links, seenIn }: NetInterface): readonly SubnetView[] => {
   return linked.length > 0 || seenIn === undefined ? linked : [seenIn];
 };
 
-/** The object with this id, or else with this name. */
-const called = <T extends { readonly id: number; readonly name: string }>(all: readonly T[], text: string) =>
-  all.find(({ id }) => String(id) === text) ?? all.find(({ name }) => name === text);
-
 const inSubnet =
   (isWanted: (subnet: SubnetView) => boolean): InterfaceTest =>
   (one) =>
@@ -51,14 +47,7 @@ function findSubnet(text: string, { records: { subnets } }: NetworkView) {
   if (form === 'name') return subnets.find(({ name }) => name === own);
   if (form === 'cidr') return subnets.find(({ cidr }) => cidr === own);
   if (form === 'id') return subnets.find(({ id }) => String(id) === own);
-  return called(subnets, text) ?? subnets.find(({ cidr }) => cidr === text);
-}
-
-/** The object that a text names: `name:lan` or `id:7`; without a form, either of them. */
-function specified<T extends { readonly id: number; readonly name: string }>(all: readonly T[], text: string) {
-  const [, form, own = ''] = /^(name|id):(.*)$/.exec(text) ?? [];
-  if (form === undefined) return called(all, text);
-  return all.find(({ id, name }) => (form === 'id' ? String(id) : name) === own);
+  return specified(subnets, text) ?? subnets.find(({ cidr }) => cidr === text);
 }
 
 /** Makes the test of a condition; `undefined`: no object is called so. */

@@ -72,6 +72,24 @@ export interface NetworkView {
   readonly reverseMode: ReverseMode;
 }
 
+/** An object that people name. */
+interface Called {
+  readonly id: number;
+  readonly name: string;
+}
+
+/**
+ * The object that a text names: `7` or `id:7` by its id, `lan` or `name:lan` by its name. The id comes first, so `name:7` is the form for a
+ * name that is a number. A name that begins like one of the forms is found by the whole text, if the form finds nothing.
+ */
+export function specified<T extends Called>(all: readonly T[], text: string): T | undefined {
+  const withId = (id: string) => (/^\d{1,15}$/.test(id) ? all.find((one) => one.id === Number(id)) : undefined);
+  const withName = (wanted: string) => all.find(({ name }) => name === wanted);
+  const [, form, own = ''] = /^(id|name):(.*)$/.exec(text) ?? [];
+  const found = form === undefined ? withId(text) : form === 'id' ? withId(own) : withName(own);
+  return found ?? withName(text);
+}
+
 const byId = <T extends { readonly id: number }>(list: readonly T[]): ReadonlyMap<number, T> =>
   new Map(list.map((one) => [one.id, one]));
 

@@ -59,7 +59,7 @@ const READING: readonly Operation[] = [
   }),
   defineOperation({
     ...{ ...reading, path: 'nodes/{system_id}/interfaces/{id}', handler: 'InterfaceHandler' },
-    doc: 'Read one interface of a machine, a device or a rack, by its id, its name or its hardware address.',
+    doc: 'Read one interface of a machine, a device or a rack, by its id, its name (name:eth0) or its hardware address.',
     run: readOfNode,
   }),
   defineOperation({

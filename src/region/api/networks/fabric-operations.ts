@@ -8,7 +8,7 @@
 //    its DHCP is off.
 
 import { z } from 'zod';
-import type { NetworkView, VlanView } from '../../networks/network-view.ts';
+import { type NetworkView, specified, type VlanView } from '../../networks/network-view.ts';
 import { freeFabricName, newVlan } from '../../networks/reconcile.ts';
 import {
   DEFAULT_FABRIC_ID,
@@ -70,11 +70,8 @@ const changedVlan = z.object({
 });
 type GivenVlan = z.output<typeof changedVlan>;
 
-const findFabric = (view: NetworkView, call: ApiCall): Fabric | undefined => {
-  const text = call.path.fabric_id ?? call.path.id ?? '';
-  const { fabrics } = view.records;
-  return fabrics.find(({ id }) => id === networkIdIn(text)) ?? fabrics.find(({ name }) => name === text);
-};
+const findFabric = (view: NetworkView, call: ApiCall): Fabric | undefined =>
+  specified(view.records.fabrics, call.path.fabric_id ?? call.path.id ?? '');
 
 const noFabric = (call: ApiCall): Refusal => absent('fabric', call.path.fabric_id ?? call.path.id);
 
@@ -182,9 +179,9 @@ async function readVlan(call: ApiCall): Promise<Answer> {
 /** The id of a space by its name or id; `undefined`: none. */
 function spaceOf(view: NetworkView, text: string): number | undefined | Refusal {
   if (text === '' || text === NO_SPACE) return undefined;
-  const { spaces } = view.records;
-  const found = spaces.find(({ id }) => id === networkIdIn(text)) ?? spaces.find(({ name }) => name === text);
-  return found?.id ?? refuseField('space', 'field.no-space', { name: text.slice(0, 64) });
+  return (
+    specified(view.records.spaces, text)?.id ?? refuseField('space', 'field.no-space', { name: text.slice(0, 64) })
+  );
 }
 
 /** A VLAN with the parameters applied, or a refusal of one of them. */
@@ -325,7 +322,7 @@ export const FABRIC_OPERATIONS: readonly Operation[] = [
     parameters: fabricFields,
     ...tried(fabricFields, addFabric),
   }),
-  defineOperation({ ...fabric, ...READ, doc: 'Read a fabric.', run: readFabric }),
+  defineOperation({ ...fabric, ...READ, doc: 'Read a fabric by its id or its name (name:hall).', run: readFabric }),
   defineOperation({
     ...fabric,
     method: 'PUT',

@@ -111,14 +111,15 @@ export function refusalIn(names: Readonly<Record<string, string>>, answer: Answe
   return refuseFields(fields, answer.name);
 }
 
-/** A subnet by its id, its network (also as `cidr:10.20.0.0/24`) or its name. */
+/** A subnet by its id, its network or its name; `id:7`, `cidr:10.20.0.0/24` and `name:lan` name the form. */
 export function findSubnet(view: NetworkView, text: string): SubnetView | undefined {
   const plain = text.replace(/^(?:cidr|name):/, '');
-  const id = networkIdIn(text);
+  const id = networkIdIn(text.replace(/^id:/, ''));
   return (
     view.subnets.find(({ subnet }) => subnet.id === id) ??
     view.subnets.find(({ subnet }) => subnet.cidr === plain) ??
-    view.subnets.find(({ subnet }) => subnet.name === plain)
+    view.subnets.find(({ subnet }) => subnet.name === plain) ??
+    view.subnets.find(({ subnet }) => subnet.name === text)
   );
 }
 

@@ -3,12 +3,12 @@
 // Sources: MAAS API 2.0, `spaces/`, with the space `undefined` of VLANs that are in none (id -1).
 
 import { z } from 'zod';
-import type { NetworkView } from '../../networks/network-view.ts';
+import { type NetworkView, specified } from '../../networks/network-view.ts';
 import type { Space } from '../../records/network-store.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, tried } from '../call/operation.ts';
 import { NO_SPACE, spaceJson } from '../json/subnet-json.ts';
-import { absent, change, listed, look, nameField, networkIdIn, wordsField } from './network-calls.ts';
+import { absent, change, listed, look, nameField, wordsField } from './network-calls.ts';
 
 const newSpace = z.object({
   name: nameField.optional().describe('Its name. Default: space-N.'),
@@ -17,8 +17,7 @@ const newSpace = z.object({
 type Given = z.output<typeof newSpace>;
 
 const findSpace = (view: NetworkView, { path }: ApiCall): Space | undefined =>
-  view.records.spaces.find(({ id }) => id === networkIdIn(path.id)) ??
-  view.records.spaces.find(({ name }) => name === path.id);
+  specified(view.records.spaces, path.id ?? '');
 
 const noSpace = (call: ApiCall): Refusal => absent('space', call.path.id);
 
@@ -104,7 +103,7 @@ export const SPACE_OPERATIONS: readonly Operation[] = [
   }),
   defineOperation({
     ...{ ...space, method: 'GET', access: 'user', parameters: nothing },
-    doc: 'Read a space.',
+    doc: 'Read a space by its id or its name (name:dmz).',
     run: read,
   }),
   defineOperation({

@@ -13,7 +13,7 @@ import {
   parseNetwork,
   rangeContains,
 } from '../../../net/address.ts';
-import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
+import { type NetworkView, type SubnetView, specified } from '../../networks/network-view.ts';
 import { whoseAddress } from '../../networks/range-check.ts';
 import type { ServiceEdit } from '../../networks/served-networks.ts';
 import { UNTAGGED_VID, type UsedAddress } from '../../records/network-store.ts';
@@ -187,10 +187,7 @@ function vlanIn(view: NetworkView, given: GivenSubnet): number | undefined | Ref
   if (given.fabric === undefined && given.vid === undefined) return undefined;
   const { fabrics } = view.records;
   const name = given.fabric ?? '';
-  const fabric =
-    name === ''
-      ? fabrics[0]
-      : (fabrics.find(({ id }) => id === networkIdIn(name)) ?? fabrics.find((one) => one.name === name));
+  const fabric = name === '' ? fabrics[0] : specified(fabrics, name);
   if (fabric === undefined) return refuseField('fabric', 'field.no-fabric', { name: name.slice(0, 64) });
   const vid = given.vid ?? UNTAGGED_VID;
   const found = view.vlans.find(({ vlan }) => vlan.fabricId === fabric.id && vlan.vid === vid);

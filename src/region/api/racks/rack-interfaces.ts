@@ -7,7 +7,7 @@
 // 3. Everything comes from what the region has in memory.
 
 import { formatMac, type Ipv4, type MacAddress, parseIpv4, parseMac } from '../../../net/address.ts';
-import { type NetworkView, subnetOfAddress } from '../../networks/network-view.ts';
+import { type NetworkView, specified, subnetOfAddress } from '../../networks/network-view.ts';
 import { numberOf } from '../../records/digest.ts';
 import type { Rack } from '../../records/rack.ts';
 import { type HostInterfaceView, hostInterfaceJson } from '../json/node-interface-json.ts';
@@ -94,9 +94,6 @@ export const rackInterfacesJson = (rack: Rack, networks: NetworkView): readonly 
 /** The interface that a path names, by its id, its name or its hardware address, in JSON; `undefined`: none. */
 export function findRackInterface(rack: Rack, networks: NetworkView, named: string): Json | undefined {
   const all = rackInterfaces(rack, networks);
-  const found =
-    all.find(({ id }) => String(id) === named) ??
-    all.find(({ name }) => name === named) ??
-    all.find(({ mac }) => mac !== '' && mac === named.toLowerCase());
+  const found = specified(all, named) ?? all.find(({ mac }) => mac !== '' && mac === named.toLowerCase());
   return found === undefined ? undefined : hostInterfaceJson(found);
 }
