@@ -39,13 +39,17 @@ function jsonEscapeOf(character: string): string {
 /** One line that is safe to show anywhere. Text longer than `charactersMax` is cut and ends in `…`. */
 export function cleanText(text: string, charactersMax: number = SHOWN_CHARACTERS_MAX): string {
   // Cut first, so that a long text costs no more than its shown part. Cutting may halve a surrogate pair; cleaning escapes the half.
-  const clean = text.slice(0, charactersMax + 1).replace(UNSAFE, escapeOf);
+  return cut(text.slice(0, charactersMax + 1).replace(UNSAFE, escapeOf), charactersMax);
+}
+
+function cut(clean: string, charactersMax: number): string {
   if (clean.length <= charactersMax) return clean;
   return `${clean.slice(0, charactersMax - 1).replace(/[\ud800-\udbff]$/, '')}…`;
 }
 
-/** The same for text of any length that may hold line ends and tabs, such as a command's or a script's output. */
-export const cleanLines = (text: string): string => text.replace(UNSAFE_IN_LINES, escapeOf);
+/** The same for text that may hold line ends and tabs, such as a command's or a script's output. Unless a length is set, it is not cut. */
+export const cleanLines = (text: string, charactersMax: number = Number.POSITIVE_INFINITY): string =>
+  cut(text.slice(0, charactersMax + 1).replace(UNSAFE_IN_LINES, escapeOf), charactersMax);
 
 /** True if all octets are printable ASCII, so that they can be shown as text instead of digits. */
 export const isPrintable = (octets: string): boolean => /^[\x20-\x7e]+$/.test(octets);

@@ -48,6 +48,8 @@ describe('text from outside', () => {
 
   test('cleanLines keeps line ends and tabs, and no other control character', () => {
     assert.equal(cleanLines('a\n\tb\r\u001b[1m\u009b'), 'a\n\tb\\x0d\\x1b[1m\\x9b');
+    assert.equal(cleanLines('x\n'.repeat(600)).length, 1200);
+    assert.equal(cleanLines('a\ncdef', 4), 'a\nc…');
   });
 
   test('JSON escapes a character beyond U+FFFF as two units, and keeps line ends between values', () => {

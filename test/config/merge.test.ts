@@ -131,7 +131,7 @@ const STORED_VALUES: Readonly<Record<string, SettingValue>> = {
   'region.import_every': '2h',
   'region.import_limit': 2.5,
   'region.import_keep': 3,
-  'region.default_zone_description': 'Hall 1',
+  'region.default_zone_description': 'Hall 1\nRow 2',
   'region.default_pool_description': 'Of everybody',
   'log.level': 'debug',
   'log.levels': { dhcp: 'debug' },

@@ -101,7 +101,11 @@ export async function listTags(argv: Arguments): Promise<number> {
   if (argv.json) printJson(raw);
   else {
     const tags = z.array(tagShape).parse(raw);
-    const rows = tags.map(({ name, comment, kernel_opts: kernelOpts }) => [name, kernelOpts || '-', comment]);
+    const rows = tags.map(({ name, comment, kernel_opts: kernelOpts }) => [
+      name,
+      kernelOpts || '-',
+      comment.replaceAll('\n', ' '),
+    ]);
     printTable(['TAG', 'KERNEL PARAMETERS', 'COMMENT'], rows, 'There are no tags yet: rackboot tags add NAME');
   }
   return 0;

@@ -76,10 +76,11 @@ export function* tableLines(
   for (const row of shown) yield line(row);
 }
 
-/** Prints one `name  value` per line, with the values aligned. */
+/** Prints one `name  value` per line, with the values and their further lines aligned. */
 export function printFields(fields: readonly (readonly [string, string])[]): void {
   const width = fields.reduce((widest, [name]) => Math.max(widest, name.length), 0);
-  for (const [name, value] of fields) print(`${name.padEnd(width)}  ${value}`.trimEnd());
+  for (const [name, value] of fields)
+    print(`${name.padEnd(width)}  ${value.replaceAll('\n', `\n${' '.repeat(width + 2)}`)}`.trimEnd());
 }
 
 /** The fewest characters of a write, except the last one. */

@@ -47,7 +47,7 @@ export function renderSystem(view: View, machine: Machine): Html {
     [labels.pool, machine.pool?.name ?? ''],
     [labels.tags, html`${tags}`],
     [labels.kernelParams, params === undefined ? nothing : html`<code>${params}</code>`],
-    [labels.note, machine.description],
+    [labels.note, machine.description === '' ? nothing : html`<span class="lines">${machine.description}</span>`],
   ]);
   return html`<section class="sheet"><div class="card-head"><h2>${labels.machine}</h2></div>${facts}</section>`;
 }

@@ -29,7 +29,7 @@ function scriptItem(view: View, script: Script): Html {
   const edit = html`<a class="button plain small-button" href="${pathBelow(PATH, name)}">${label}</a>`;
   const what = [title, description].filter((text) => text !== '').join(': ');
   return html`
-    <div class="list-item"><div><div class="name">${name}</div><div>${what}</div>
+    <div class="list-item"><div><div class="name">${name}</div><div class="lines">${what}</div>
     <div class="small">${facts.join(' · ')}</div></div>${edit}</div>`;
 }
 
@@ -55,12 +55,7 @@ const fieldsOf = (view: View, script?: Script & { readonly content: string }): r
     value: script?.kind ?? 'commissioning',
     choices: KINDS,
   }),
-  textField(view, {
-    name: 'description',
-    label: words.forms.description,
-    value: script?.description,
-    charactersMax: 1024,
-  }),
+  areaField(view, { name: 'description', label: words.forms.description, value: script?.description, rows: 3 }),
   textField(view, {
     name: 'timeout',
     ...words.scripts.timeLimit,
@@ -101,7 +96,7 @@ async function renderAll(view: View): Promise<Html> {
 const valuesOf = (view: View): Record<string, string> => ({
   name: given(view, 'name').trim(),
   type: given(view, 'type'),
-  description: given(view, 'description'),
+  description: given(view, 'description').replaceAll('\r\n', '\n'),
   timeout: given(view, 'timeout'),
   position: given(view, 'position'),
   script: (given(view, 'file') || given(view, 'script')).replaceAll('\r\n', '\n').replace(/^\n/, ''),
@@ -118,7 +113,7 @@ const renderText = (view: View, { name, description, content }: Script & { reado
     title: words.scripts.titleOf(name),
     place: 'scripts',
     main: html`
-      <div class="bar"><h1>${words.scripts.titleOf(name)}</h1></div><p class="lead">${description}</p>
+      <div class="bar"><h1>${words.scripts.titleOf(name)}</h1></div><p class="lead lines">${description}</p>
       <div class="sheet narrow"><pre class="output" tabindex="0">${content}</pre></div><p><a href="${PATH}">${words.scripts.all}</a></p>`,
   });
 

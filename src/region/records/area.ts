@@ -3,7 +3,7 @@
 // 1. Every machine is in one zone and one pool, every rack in one zone. The default zone and the default pool have no row in the store. Their id
 //    is 0, and nobody can rename or remove them. Their descriptions are settings.
 
-import { cleanWords } from './text-json.ts';
+import { cleanNote } from './text-json.ts';
 
 /** A zone groups machines and racks by their place. A pool groups machines by the people for whom they are. */
 export type AreaKind = 'zone' | 'pool';
@@ -43,7 +43,7 @@ export const AREA_DESCRIPTION_MAX = 1000;
 export function defaultArea(settings: { valueOf(key: string): unknown }, kind: AreaKind): Area {
   const description = settings.valueOf(DEFAULT_DESCRIPTION_KEYS[kind]);
   if (typeof description !== 'string') return DEFAULT_AREAS[kind];
-  return { ...DEFAULT_AREAS[kind], description: cleanWords(description, AREA_DESCRIPTION_MAX) };
+  return { ...DEFAULT_AREAS[kind], description: cleanNote(description, AREA_DESCRIPTION_MAX) };
 }
 
 const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9 _-]{0,62}[A-Za-z0-9])?$/;

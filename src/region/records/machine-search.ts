@@ -48,7 +48,7 @@ export function hasText(machine: Machine, text: string): boolean {
     machine.systemId,
     machine.owner ?? '',
     machine.serial ?? '',
-    machine.description,
+    machine.description.replaceAll('\n', ' '),
     machine.facts?.dmi.product ?? '',
     ...machine.tags.map(({ name }) => name),
     ...machine.interfaces.flatMap(({ mac, address }) => [

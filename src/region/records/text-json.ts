@@ -3,7 +3,7 @@
 //
 // 1. Nothing here throws.
 
-import { cleanText } from '../../clean-text.ts';
+import { cleanLines, cleanText } from '../../clean-text.ts';
 import { findJsonExcess, type JsonExcess } from '../../json-excess.ts';
 
 export const JSON_DEPTH_MAX = 12;
@@ -39,3 +39,16 @@ export function parseJson(text: string, valuesMax: number = JSON_VALUES_MAX): Pa
 export function cleanWords(text: string, charactersMax: number): string {
   return cleanText(text.replace(/[\s\0\ufffd]+/g, ' ').trim(), charactersMax);
 }
+
+/**
+ * A person's note, to store and to give back as it was sent: its line breaks, each as LF, and its blanks are kept, and those at its ends
+ * removed. Everything else is as in `cleanWords`.
+ */
+export const cleanNote = (text: string, charactersMax: number): string =>
+  cleanLines(
+    text
+      .replaceAll('\r\n', '\n')
+      .replace(/[\t\v\f\r\u2028\u2029\ufeff\0\ufffd]+/g, ' ')
+      .trim(),
+    charactersMax,
+  );

@@ -14,7 +14,7 @@
 // 1. For any text, the result is within the bounds below, or a list of problems.
 
 import type { ScriptKind } from '../records/script-store.ts';
-import { cleanWords } from '../records/text-json.ts';
+import { cleanNote, cleanWords } from '../records/text-json.ts';
 import { type RefusalWord, refusal } from '../words/refusal.ts';
 import { BUILTIN_NAMES } from './script-run.ts';
 
@@ -94,7 +94,7 @@ export function parseScript(request: ScriptRequest): ParsedScript {
     return { kind: 'fault', problems };
   }
   const title = cleanWords(request.title ?? header.get('title') ?? '', TITLE_MAX);
-  const description = cleanWords(request.description ?? header.get('description') ?? '', DESCRIPTION_MAX);
+  const description = cleanNote(request.description ?? header.get('description') ?? '', DESCRIPTION_MAX);
   return { kind: 'script', script: { name, kind, title, description, timeoutSeconds, position, content } };
 }
 

@@ -25,6 +25,12 @@ test('fields form two columns, as wide as the longest name', (t) => {
     ['Disks', ''],
   ]);
   assert.deepEqual(lines, ['Status                       New', 'mainboard_manufacturer_name  Maker', 'Disks']);
+  lines.length = 0;
+  printFields([
+    ['Id', '7'],
+    ['Note', 'Hall 1\nStatus  Deployed'],
+  ]);
+  assert.deepEqual(lines, ['Id    7', 'Note  Hall 1\n      Status  Deployed'], 'further lines are not fields');
 });
 
 test('lines are printed no faster than the reader takes them', async () => {

@@ -104,7 +104,7 @@ test('the default zone and pool keep a description, and everything in them shows
     const of = async (path: string, kind: 'zone' | 'pool') => (await ask('GET', path)).json[kind].description;
     assert.equal((await ask('GET', '2.0/machines/')).json[0].pool.description, 'Default pool');
     const zone = { id: 1, name: 'default', description: 'Hall 1', resource_uri: '/MAAS/api/2.0/zones/default/' };
-    const kept = await ask('PUT', '2.0/zones/default/', { description: ' Hall\n1' });
+    const kept = await ask('PUT', '2.0/zones/default/', { description: ' Hall 1\n' });
     assert.deepEqual([kept.status, kept.json], [200, zone]);
     assert.deepEqual((await ask('PUT', '2.0/zones/default/', { name: 'default' })).json, zone);
     const pool = (await ask('PUT', '2.0/resourcepool/0/', { description: 'Of everybody' })).json;
@@ -130,14 +130,15 @@ test('the default zone and pool keep a description, and everything in them shows
   }));
 
 test('a description of the default zone or pool in the file of the region wins, and the refusal names the file', () => {
-  const values = { region: { default_zone_description: 'Of the file', default_pool_description: 'Of the file' } };
+  const text = 'Of\nthe file';
+  const values = { region: { default_zone_description: `${text}\n`, default_pool_description: text } };
   return withAskedApi(
     async ({ ask }) => {
       for (const path of ['2.0/zones/default/', '2.0/resourcepool/0/']) {
-        assert.equal((await ask('GET', path)).json.description, 'Of the file');
-        const { status, text } = await ask('PUT', path, { description: 'x' });
-        assert.deepEqual([status, text.includes('/etc/region.yaml')], [409, true], text);
-        assert.equal((await ask('PUT', path, { description: 'Of the file' })).status, 200);
+        assert.equal((await ask('GET', path)).json.description, text);
+        const refused = await ask('PUT', path, { description: 'x' });
+        assert.deepEqual([refused.status, refused.text.includes('/etc/region.yaml')], [409, true], refused.text);
+        assert.equal((await ask('PUT', path, { description: text })).status, 200);
       }
     },
     {},

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { POWER_DRIVERS } from '../../../src/power/drivers.ts';
 import { COMMAND_NAMES, commandsFrom } from '../../../src/region/life/commands.ts';
+import { PAGE_STYLE } from '../../../src/region/page/assets.ts';
 import { actionsFor, MACHINE_ACTIONS } from '../../../src/region/page/machine-actions.ts';
 import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
 import { PAGES } from '../../../src/region/page/pages.ts';
@@ -178,6 +179,14 @@ test('script output is shown only to people with an account, results to every vi
     assert.match(await pageOf(region, machine, USER), /<details id="result-\d+" open>.*exit 3 · 2\.5 s/s);
   }));
 
+test('the note of a machine is shown with its lines', () =>
+  withPower(async (region, { store }, machine) => {
+    assert.doesNotMatch(await pageOf(region, machine, VISITOR), /class="lines"/);
+    await store.changeMachine(machine, 1, () => ({ kind: 'change', fields: { description: 'a\n<b>' }, events: [] }));
+    assert.match(await pageOf(region, machine, VISITOR), /<span class="lines">a\n&lt;b&gt;<\/span>/);
+    assert.match(PAGE_STYLE.text(), /\.lines \{ white-space: pre-line; \}/);
+  }));
+
 test('a script comes from the text field or as a file; an invalid one is refused at its field', () =>
   withPower(async (region) => {
     const page = PAGES.find(({ path }) => path === '/MAAS/scripts/');
@@ -191,6 +200,18 @@ test('a script comes from the text field or as a file; an invalid one is refused
     const [one, two] = await Promise.all(['one', 'two'].map((name) => region.store.scripts.findScript(name)));
     assert.deepEqual([one?.content, one?.timeoutSeconds, one?.position], ['#!/bin/sh\ntrue\n', 600, 7]);
     assert.equal(two?.content, '#!/bin/sh\nfalse\n');
+    const noted = { ...form, name: 'two', description: 'Fans\r\nof <row> 2', script: '#!/bin/sh\n' };
+    const single = PAGES.find(({ path }) => path === '/MAAS/scripts/:script/');
+    const given = new Map(Object.entries(noted).map(([name, value]) => [name, [value]] as const));
+    assert.equal(
+      (await single?.act?.(viewOf(region, { viewer: ADMIN, given, path: { script: 'two' } })))?.kind,
+      'done',
+    );
+    const shown = async (viewer: Viewer) =>
+      String(await single?.render(viewOf(region, { viewer, path: { script: 'two' } })));
+    assert.match(await shown(ADMIN), /<textarea [^>]*name="description"[^>]*>\nFans\nof &lt;row&gt; 2<\/textarea>/);
+    assert.match(await shown(USER), /<p class="lead lines">Fans\nof &lt;row&gt; 2<\/p>/);
+    assert.match(String(await page?.render(viewOf(region, { viewer: USER }))), /<div class="lines">Fans\nof /);
     const refused = await send({ ...form, name: 'three', script: 'no interpreter' });
     assert.ok(refused?.kind === 'refusal');
     assert.match(refusalText(refused), /^script: The first line must name an interpreter/);

@@ -9,7 +9,13 @@ import {
   parseBatch,
 } from '../../../src/region/racks/rack-news.ts';
 import { DISKS_MAX, NICS_MAX, parseHardwareFacts } from '../../../src/region/records/hardware-facts.ts';
-import { JSON_DEPTH_MAX, JSON_VALUES_MAX, parseJson } from '../../../src/region/records/text-json.ts';
+import {
+  cleanNote,
+  cleanWords,
+  JSON_DEPTH_MAX,
+  JSON_VALUES_MAX,
+  parseJson,
+} from '../../../src/region/records/text-json.ts';
 import { jsonFaultText } from '../../../src/region/words/en/json.ts';
 
 const list = (count: number): string => `[${Array.from({ length: count }, () => '1').join(',')}]`;
@@ -32,6 +38,19 @@ test('a text may have as many values as the bound and not one more, in any struc
     const parsed = parseJson(text, valuesMax);
     assert.equal(parsed.kind === 'fault' ? jsonFaultText(parsed.fault) : undefined, fault, text.slice(0, 40));
   }
+});
+
+test('a note keeps its lines and blanks, and words become one line', () => {
+  for (const [text, note, words] of [
+    ['Hall 1\n\n  row 2 \nend', 'Hall 1\n\n  row 2 \nend', 'Hall 1 row 2 end'],
+    ['a\r\nb\r\n', 'a\nb', 'a b'],
+    ['\n a \n', 'a', 'a'],
+    ['a\rb\t\tc\0d\ufffde\u2028f\u2029g', 'a b c d e f g', 'a b c d e f g'],
+    ['a\n\u001b[31mb\u202e', 'a\n\\x1b[31mb\\u202e', 'a \\x1b[31mb\\u202e'],
+    [' \r\n ', '', ''],
+  ] as const)
+    assert.deepEqual([cleanNote(text, 300), cleanWords(text, 300)], [note, words], text);
+  assert.equal(cleanNote('12345\n789\nb', 10), '12345\n789…');
 });
 
 test('the hardware of the largest machine is within the bound of a body', () => {

@@ -18,7 +18,7 @@ import {
 import type { ZoneMembers } from '../../records/area-store.ts';
 import type { BootChange } from '../../records/event-params.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
-import { cleanWords } from '../../records/text-json.ts';
+import { cleanNote, cleanWords } from '../../records/text-json.ts';
 import { type Answer, json, type Refusal, refuse, refuseField, refuseSetting } from '../call/answer.ts';
 import {
   type ApiCall,
@@ -70,7 +70,7 @@ async function areaOf(call: ApiCall, kind: AreaKind): Promise<Area | Refusal> {
 function written({ name, description: said }: z.output<typeof changedArea>, before: WrittenArea): WrittenArea {
   return {
     name: name ?? before.name,
-    description: said === undefined ? before.description : cleanWords(said, AREA_DESCRIPTION_MAX),
+    description: said === undefined ? before.description : cleanNote(said, AREA_DESCRIPTION_MAX),
   };
 }
 

@@ -16,7 +16,7 @@ import type { EnlistmentDecision } from '../../records/decisions.ts';
 import type { EnlistmentKnowledge, EnlistmentQuestion } from '../../records/knowledge.ts';
 import { DEVICES_MAX, type Machine, type MachineFields } from '../../records/machine.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
-import { cleanWords } from '../../records/text-json.ts';
+import { cleanNote } from '../../records/text-json.ts';
 import { type RefusalWord, refusal } from '../../words/refusal.ts';
 import { choosePlace, machineFilter } from '../areas/chosen-areas.ts';
 import {
@@ -81,7 +81,7 @@ async function namesOf(
   const isUnknown = parent !== undefined && (found === undefined || found.device !== undefined);
   const checked = allOf(
     named,
-    isUnknown ? refuseField('parent', 'field.no-parent-machine', { systemId: cleanWords(parent, 16) }) : undefined,
+    isUnknown ? refuseField('parent', 'field.no-parent-machine', { systemId: cleanNote(parent, 16) }) : undefined,
   );
   if (isRefusal(checked)) return checked;
   return {
@@ -140,7 +140,7 @@ async function add(call: ApiCall, given: Passed<typeof newDevice>): Promise<Answ
     return {
       ...{ kind: 'create', systemId: chosen.systemId, events: [event] },
       fields: {
-        ...fieldsOf(call, chosen.hostname, names, cleanWords(given.description ?? '', DESCRIPTION_MAX), atMs),
+        ...fieldsOf(call, chosen.hostname, names, cleanNote(given.description ?? '', DESCRIPTION_MAX), atMs),
         ...place,
       },
       interfaces: macs.map((mac, index) => ({ mac, name: `eth${index}`, source: 'person' })),
@@ -195,7 +195,7 @@ async function change(call: ApiCall, given: z.output<typeof changedDevice>): Pro
   const { store, clock } = call.region;
   const atMs = clock.wallTimeMs();
   const described =
-    given.description === undefined ? {} : { description: cleanWords(given.description, DESCRIPTION_MAX) };
+    given.description === undefined ? {} : { description: cleanNote(given.description, DESCRIPTION_MAX) };
   const fields: Partial<MachineFields> = { ...names, ...described, ...place };
   const outcome = await store.changeMachine<RefusalWord>(device.systemId, atMs, ({ hostname: own }, { hostnames }) => {
     const { hostname } = names;

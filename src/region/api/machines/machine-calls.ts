@@ -14,7 +14,7 @@ import { judgeUserData } from '../../preseed/user-data.ts';
 import { DISKS_KEPT_MAX } from '../../records/bounded-facts.ts';
 import { type MachineStatus, statusRow } from '../../records/lifecycle.ts';
 import type { Machine } from '../../records/machine.ts';
-import { cleanWords } from '../../records/text-json.ts';
+import { cleanNote, cleanWords } from '../../records/text-json.ts';
 import { type Refusal, refuseField, refuseFields } from '../call/answer.ts';
 import { type ApiCall, type ApiVersion, type Passed, value } from '../call/operation.ts';
 
@@ -51,7 +51,7 @@ export const description = value(z.string().max(DESCRIPTION_MAX)).optional().des
 
 /** The change by that parameter. */
 export const readDescription = (text: string | undefined): Pick<MachineEdit, 'description'> =>
-  text === undefined ? {} : { description: cleanWords(text, DESCRIPTION_MAX) };
+  text === undefined ? {} : { description: cleanNote(text, DESCRIPTION_MAX) };
 
 /** The parameter for the oldest kernel of a machine; empty: any. */
 export const oldestKernel = value(z.string().max(63))

@@ -32,6 +32,7 @@ import {
   look,
   nameField,
   networkIdIn,
+  noteField,
   refusalIn,
   textField,
   wordsField,
@@ -40,14 +41,14 @@ import { serviceIn } from './vlan-service.ts';
 
 const fabricFields = z.object({
   name: nameField.optional().describe('Its name. Default: fabric-N.'),
-  description: wordsField.optional().describe('A note for people.'),
+  description: noteField.optional().describe('A note for people.'),
   class_type: wordsField.optional().describe('Any word for its kind, such as 10g.'),
 });
 type GivenFabric = z.output<typeof fabricFields>;
 
 const changedVlan = z.object({
   name: nameField.optional().describe('Its name.'),
-  description: wordsField.optional().describe('A note for people.'),
+  description: noteField.optional().describe('A note for people.'),
   vid: countField
     .refine((vid) => vid <= VID_MAX, 'field.vid')
     .optional()

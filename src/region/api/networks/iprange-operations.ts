@@ -51,19 +51,19 @@ import {
   listed,
   look,
   networkIdIn,
+  noteField,
   refusalIn,
   refuseSubnet,
   spanOf,
   spanText,
   textField,
-  wordsField,
 } from './network-calls.ts';
 import { refuseServed, withoutMade } from './vlan-service.ts';
 
 const changedRange = z.object({
   start_ip: addressField.optional().describe('The first address.'),
   end_ip: addressField.optional().describe('The last address.'),
-  comment: wordsField.optional().describe('A note for people.'),
+  comment: noteField.optional().describe('A note for people.'),
 });
 const amendedRange = changedRange.extend({
   type: textField.optional().describe('The type that it has: a range keeps its type.'),

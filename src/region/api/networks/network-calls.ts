@@ -7,7 +7,7 @@ import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
 import type { WantedChange } from '../../networks/networks.ts';
 import type { NetworkNoun } from '../../records/event-params.ts';
 import type { UsedAddress } from '../../records/network-store.ts';
-import { cleanWords } from '../../records/text-json.ts';
+import { cleanNote, cleanWords } from '../../records/text-json.ts';
 import type { RefusalWord } from '../../words/refusal.ts';
 import {
   type Answer,
@@ -41,6 +41,13 @@ export const wordsField = value(
     .string()
     .max(TEXT_MAX)
     .transform((text) => cleanWords(text, TEXT_MAX)),
+);
+/** A note for people, which may have several lines. */
+export const noteField = value(
+  z
+    .string()
+    .max(TEXT_MAX)
+    .transform((text) => cleanNote(text, TEXT_MAX)),
 );
 /** An identifier, address or list: checked where it is used. */
 export const textField = value(z.string().trim().max(TEXT_MAX));

@@ -33,16 +33,7 @@ import { type Connection, UNTAGGED_VID, VID_MAX } from '../../records/network-st
 import { cleanWords } from '../../records/text-json.ts';
 import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, tried, value, values } from '../call/operation.ts';
-import {
-  addressField,
-  addressOrNone,
-  change,
-  listed,
-  look,
-  nameField,
-  refusalIn,
-  wordsField,
-} from './network-calls.ts';
+import { addressField, addressOrNone, change, listed, look, nameField, noteField, refusalIn } from './network-calls.ts';
 import { areServers, type GivenSubnet, routerIn } from './subnet-fields.ts';
 import { subnetAddition, subnetChange, subnetRemoval } from './subnet-operations.ts';
 
@@ -62,7 +53,7 @@ const maskField = value(
 );
 const changedNetwork = z.object({
   name: nameField.optional().describe('Its name.'),
-  description: wordsField.optional().describe('A note for people.'),
+  description: noteField.optional().describe('A note for people.'),
   ip: addressField.optional().describe('Its first address, such as 10.20.0.0.'),
   netmask: maskField.optional().describe('Such as 255.255.255.0.'),
   default_gateway: addressOrNone.optional().describe('The router given to machines; empty: none.'),

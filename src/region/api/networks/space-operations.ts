@@ -8,11 +8,11 @@ import type { Space } from '../../records/network-store.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, tried } from '../call/operation.ts';
 import { NO_SPACE, spaceJson } from '../json/subnet-json.ts';
-import { absent, change, listed, look, nameField, wordsField } from './network-calls.ts';
+import { absent, change, listed, look, nameField, noteField } from './network-calls.ts';
 
 const newSpace = z.object({
   name: nameField.optional().describe('Its name. Default: space-N.'),
-  description: wordsField.optional().describe('A note for people.'),
+  description: noteField.optional().describe('A note for people.'),
 });
 type Given = z.output<typeof newSpace>;
 

@@ -26,9 +26,9 @@ import {
   flagField,
   nameField,
   networkIdIn,
+  noteField,
   spanOf,
   textField,
-  wordsField,
 } from './network-calls.ts';
 
 const DNS_SERVERS_MAX = 16;
@@ -55,7 +55,7 @@ const cidrField = value(
 export const changedSubnet = z.object({
   cidr: cidrField.optional().describe('The network: 10.20.0.0/24.'),
   name: nameField.optional().describe('Its name. Default: the network.'),
-  description: wordsField.optional().describe('A note for people.'),
+  description: noteField.optional().describe('A note for people.'),
   vlan: textField.optional().describe('The id of its VLAN. Default: the untagged VLAN of the fabric.'),
   fabric: textField.optional().describe('The id or name of its fabric, if vlan is not given.'),
   vid: countField.optional().describe('The tag of its VLAN in that fabric. Default: 0.'),

@@ -5,7 +5,7 @@
 // 1. Only accepted racks are shown. Lists take the filters of all nodes; racks have no pool or agent name that they could meet.
 
 import { z } from 'zod';
-import { cleanWords } from '../../records/text-json.ts';
+import { cleanNote } from '../../records/text-json.ts';
 import { machineFilter } from '../areas/chosen-areas.ts';
 import { defineOperation, judging, nothing, type Operation, tried, value, values } from '../call/operation.ts';
 
@@ -37,7 +37,7 @@ const controllerChange = z.object({
     z
       .string()
       .max(DESCRIPTION_MAX)
-      .transform((text) => cleanWords(text, DESCRIPTION_MAX)),
+      .transform((text) => cleanNote(text, DESCRIPTION_MAX)),
   )
     .optional()
     .describe('A note for people; empty: none.'),
