@@ -54,6 +54,14 @@ test('the documented words for true and false are taken, and other words are ref
       const zone = { name: `z${taken.indexOf(word)}.example`, authoritative: word };
       assert.equal((await ask('POST', '2.0/domains/', zone)).status, isTrue(word) ? 200 : 400, word);
     }
+    assert.deepEqual(
+      [
+        (await ask('GET', '2.0/dnsresources/?all=%20yes%20')).status,
+        (await ask('POST', '2.0/domains/', { name: 'blanks.example', authoritative: ' true ' })).status,
+      ],
+      [200, 200],
+      'blanks around a word are ignored everywhere',
+    );
     for (const word of ['maybe', '2', 'tr', 'yep']) assert.deepEqual(await statuses(word), [400, 400, 400, 400], word);
   }));
 

@@ -110,6 +110,21 @@ export function value<S extends z.ZodType<unknown, string | undefined>>(schema: 
     .pipe(schema);
 }
 
+const TRUE = /^(?:1|t|true|y|yes|on)$/i;
+const FALSE = /^(?:0|f|false|n|no|off|none)?$/i;
+/** True for a word that means true. */
+export const isTrue = (text: string | undefined): boolean => TRUE.test(text ?? '');
+/** True for a word that means false; the empty text is one, and `undefined` is not. */
+export const isFalse = (text: string | undefined): boolean => text !== undefined && FALSE.test(text);
+/** The word of a parameter that is true or false; empty: false. */
+export const flagWord = z
+  .string()
+  .trim()
+  .max(16, 'field.flag')
+  .refine((text) => isTrue(text) || isFalse(text), 'field.flag');
+/** A parameter that is true or false. */
+export const flag = (description: string) => value(flagWord).optional().describe(description);
+
 /** A number as text, which is not negative, of this form. */
 export const numberText = (form: RegExp) =>
   z

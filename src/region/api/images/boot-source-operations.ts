@@ -24,7 +24,9 @@ import { maasTime } from '../call/maas-time.ts';
 import {
   type ApiCall,
   defineOperation,
+  flag,
   idIn,
+  isTrue,
   judging,
   nothing,
   type Operation,
@@ -32,7 +34,6 @@ import {
   value,
   values,
 } from '../call/operation.ts';
-import { flag, isTrue } from '../machines/machine-calls.ts';
 import type { GivenSource, MakeSource, SourceChange } from './given-source.ts';
 
 const URL_MAX = 1024;

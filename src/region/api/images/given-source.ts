@@ -7,8 +7,7 @@ import type { BootImages } from '../../images/boot-images.ts';
 import { namesIndex, parseKeyring, parseSourceUrl } from '../../images/region-source.ts';
 import { KEYRING_BYTES_MAX, WHY_CHARACTERS_MAX, type WrittenBootSource } from '../../records/boot-store.ts';
 import { type Answer, allOf, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
-import { type ApiCall, tryChange } from '../call/operation.ts';
-import { isTrue } from '../machines/machine-calls.ts';
+import { type ApiCall, isTrue, tryChange } from '../call/operation.ts';
 
 /** The parameters, as texts; undefined: unchanged, or the default. */
 export type GivenSource = {

@@ -7,8 +7,7 @@ import { parseMac } from '../../../net/address.ts';
 import { INTERFACE_NAME } from '../../layout/interface-changes.ts';
 import type { LaidInterface } from '../../records/machine-layout.ts';
 import { PART_TAGS_MAX } from '../../records/machine-layout.ts';
-import { numberText, value, values } from '../call/operation.ts';
-import { flag, isTrue } from '../machines/machine-calls.ts';
+import { flag, isTrue, numberText, value, values } from '../call/operation.ts';
 
 /** The smallest and the largest frame, in bytes: IPv4's own minimum, and what Ethernet cards take at most. */
 const MTU = { min: 552, max: 65_535 } as const;

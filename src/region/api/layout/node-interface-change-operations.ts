@@ -38,7 +38,9 @@ import {
 import {
   type ApiCall,
   defineOperation,
+  flag,
   idIn,
+  isTrue,
   nothing,
   type Operation,
   type Passed,
@@ -46,7 +48,7 @@ import {
   value,
   values,
 } from '../call/operation.ts';
-import { flag, isTrue, nodeOf } from '../machines/machine-calls.ts';
+import { nodeOf } from '../machines/machine-calls.ts';
 import { findSubnet, isAdmin, look, refusalIn, refuseSubnet } from '../networks/network-calls.ts';
 import {
   addPhysical,

@@ -17,6 +17,8 @@ import { watchRights } from '../call/lost-rights.ts';
 import {
   type ApiCall,
   defineOperation,
+  flag,
+  isTrue,
   judging,
   numberText,
   type Operation,
@@ -26,7 +28,7 @@ import {
 import { disksJson } from '../json/disk-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { answerCommand } from './life-operations.ts';
-import { actorOf, addressOf, agentName, comment, flag, isTrue, machinePaths } from './machine-calls.ts';
+import { actorOf, addressOf, agentName, comment, machinePaths } from './machine-calls.ts';
 
 /** Candidates read in one step of the search for an allocation. */
 const CANDIDATES_CHUNK = 10;

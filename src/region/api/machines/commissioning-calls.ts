@@ -5,8 +5,8 @@ import { DEBUG_SECONDS, mayDebug, openDebugLogin, refuseWithoutKey } from '../..
 import type { Machine } from '../../records/machine.ts';
 import type { ScriptKind } from '../../records/script-store.ts';
 import { type Answer, allOf, isRefusal, type Refusal, refuse, refuseField, refuseFor } from '../call/answer.ts';
-import { type ApiCall, type Passed, usernameOf, values } from '../call/operation.ts';
-import { actorOf, flag, isTrue } from './machine-calls.ts';
+import { type ApiCall, flag, isFalse, isTrue, type Passed, usernameOf, values } from '../call/operation.ts';
+import { actorOf } from './machine-calls.ts';
 
 /** Scripts that one request names. */
 const NAMES_MAX = 100;
@@ -76,7 +76,6 @@ export function refuseSkips(
   { layout, powerType }: Partial<Pick<Machine, 'layout' | 'powerType'>>,
   given: CommissioningFields,
 ): readonly (Refusal | undefined)[] {
-  const isFalse = (text: string | undefined): boolean => text !== undefined && !isTrue(text);
   return [
     isFalse(given.skip_networking) && layout?.network !== undefined
       ? refuseField('skip_networking', 'field.layout-kept', { field: 'skip_networking' })

@@ -9,14 +9,12 @@ import { parseSystem, refuseImage } from '../../life/deployment.ts';
 import { distributionOf } from '../../life/installer.ts';
 import type { Machine } from '../../records/machine.ts';
 import { isRefusal, type Refusal, refuseField, refuseFields } from '../call/answer.ts';
-import { type ApiCall, judging, value } from '../call/operation.ts';
+import { type ApiCall, flag, isTrue, judging, value } from '../call/operation.ts';
 import {
   absentDisk,
   actorOf,
   addressOf,
   agentName,
-  flag,
-  isTrue,
   machineOf,
   parseUserData,
   startFields,

@@ -29,6 +29,7 @@ import {
 import {
   type ApiCall,
   defineOperation,
+  flag,
   judging,
   type Operation,
   type Passed,
@@ -43,7 +44,6 @@ import { answerCommand } from './life-operations.ts';
 import {
   actorOf,
   description,
-  flag,
   licenseKey,
   nodeGroup,
   oldestKernel,

@@ -15,7 +15,7 @@ import type { MachineOutline } from '../../records/machine.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import { type Answer, allOf, isRefusal, json, NO_MACHINE, refuse, refuseFor } from '../call/answer.ts';
 import type { ApiCall, ApiVersion, Operation } from '../call/operation.ts';
-import { defineOperation, values } from '../call/operation.ts';
+import { defineOperation, flag, isTrue, values } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import {
   checkDeployment,
@@ -24,7 +24,7 @@ import {
   judgeDeployment,
   newDeployParameters,
 } from './deploy-calls.ts';
-import { actorOf, comment, flag, isTrue, machineOf, machinePaths, systemIdOf } from './machine-calls.ts';
+import { actorOf, comment, machineOf, machinePaths, systemIdOf } from './machine-calls.ts';
 import { listMachines } from './machine-list.ts';
 import { giveMany } from './many-machines.ts';
 import { switchPower } from './power-operations.ts';

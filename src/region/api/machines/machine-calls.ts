@@ -105,19 +105,6 @@ export function readSystem(
   return refuseField(field, 'field.system-used', { machine: hostname, state: statusRow(status).name });
 }
 
-const TRUE = /^(?:1|t|true|y|yes|on)$/i;
-/** The words for false; nothing is one of them. */
-export const FALSE = /^(?:0|f|false|n|no|off|none)?$/i;
-/** The word of a parameter that is true or false; empty: false. */
-export const flagWord = z
-  .string()
-  .trim()
-  .max(16, 'field.flag')
-  .refine((text) => TRUE.test(text) || FALSE.test(text), 'field.flag');
-/** A parameter that is true or false. */
-export const flag = (description: string) => value(flagWord).optional().describe(description);
-export const isTrue = (text: string | undefined): boolean => TRUE.test(text ?? '');
-
 export const systemIdOf = (call: ApiCall): string => call.path.system_id ?? '';
 /** The machine or the device in the path. */
 export const nodeOf = async (call: ApiCall): Promise<Machine | undefined> =>

@@ -35,6 +35,8 @@ import {
   type ApiCall,
   type ApiVersion,
   defineOperation,
+  flag,
+  isTrue,
   judging,
   nothing,
   type Operation,
@@ -49,8 +51,6 @@ import { constraintsOf, listConditions } from './allocate-operation.ts';
 import { parseArchitecture, readNames } from './enlistment-operations.ts';
 import {
   description,
-  flag,
-  isTrue,
   licenseKey,
   machineOf,
   machinePaths,

@@ -16,8 +16,7 @@ import {
   parsePowerParameters,
 } from '../../records/power-parameters.ts';
 import { type Refusal, refuseField, refuseFields } from '../call/answer.ts';
-import { type ApiCall, value } from '../call/operation.ts';
-import { flag, isTrue } from './machine-calls.ts';
+import { type ApiCall, flag, isTrue, value } from '../call/operation.ts';
 
 const single = (name: PowerParameterName) =>
   value(z.string().max(1024)).optional().describe(`The parameter ${name} of the power driver; empty: remove it.`);

@@ -12,7 +12,9 @@ import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField 
 import {
   type ApiCall,
   defineOperation,
+  flagWord,
   idIn,
+  isTrue,
   judging,
   nothing,
   numberText,
@@ -142,9 +144,8 @@ async function filtered(call: ApiCall, given: z.output<typeof filters>): Promise
   );
 }
 
-const FLAG_WORDS = { truthy: '1 t true y yes on'.split(' '), falsy: [...'0 f false n no none off'.split(' '), ''] };
 const nameFilters = filters.extend({
-  all: value(z.stringbool({ ...FLAG_WORDS, error: 'field.flag' }))
+  all: value(flagWord.transform(isTrue))
     .optional()
     .describe('True: include the names of machines and devices. They have the id -1, and their addresses as records.'),
 });

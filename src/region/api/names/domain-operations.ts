@@ -13,6 +13,7 @@ import {
   type ApiCall,
   defineOperation,
   eventBy,
+  isTrue,
   nothing,
   type Operation,
   refusedOperation,
@@ -185,7 +186,7 @@ const changing = { access: 'admin', ownTransaction: true } as const;
 
 /** Settings that MAAS's domains have, and ours have with one value only. */
 const fixed = {
-  authoritative: value(z.string().regex(/^(?:1|t|true|y|yes|on)$/i, 'field.domain-own'))
+  authoritative: value(z.string().trim().refine(isTrue, 'field.domain-own'))
     .optional()
     .describe('True: the racks are authoritative for every domain.'),
   ttl: value(z.string().regex(/^0?$/, 'field.domain-ttl'))

@@ -15,9 +15,18 @@ import { numberOf } from '../../records/digest.ts';
 import type { HeardHost } from '../../records/store.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import { type Answer, json, refuse, refuseField } from '../call/answer.ts';
-import { type ApiCall, defineOperation, eventBy, judging, type Operation, value, values } from '../call/operation.ts';
+import {
+  type ApiCall,
+  defineOperation,
+  eventBy,
+  flag,
+  isTrue,
+  judging,
+  type Operation,
+  value,
+  values,
+} from '../call/operation.ts';
 import { subnetJson } from '../json/subnet-json.ts';
-import { flag, isTrue } from '../machines/machine-calls.ts';
 import { countField } from './network-calls.ts';
 
 /** The most hosts in one list: the ones heard last. */

@@ -20,8 +20,7 @@ import {
   refuseSetting,
 } from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
-import { type ApiCall, idIn, numberText, usernameOf, value } from '../call/operation.ts';
-import { flagWord, isTrue } from '../machines/machine-calls.ts';
+import { type ApiCall, flagWord, idIn, isTrue, numberText, usernameOf, value } from '../call/operation.ts';
 
 /** Characters of a name, and of a description or comment. */
 const NAME_MAX = 255;

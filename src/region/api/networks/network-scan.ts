@@ -11,8 +11,7 @@ import type { ServedNetwork } from '../../networks/served-networks.ts';
 import type { NetworkScan, ScanOutcome } from '../../records/network-scan.ts';
 import { texts } from '../../words/text.ts';
 import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
-import { type ApiCall, eventBy } from '../call/operation.ts';
-import { isTrue } from '../machines/machine-calls.ts';
+import { type ApiCall, eventBy, isTrue } from '../call/operation.ts';
 import { look } from './network-calls.ts';
 
 /** The largest scanned network. */

@@ -10,8 +10,8 @@ import {
   openDebugLogin,
 } from '../../life/logins.ts';
 import { type Answer, json, NO_MACHINE, type Refusal, refuseField, refuseFor } from '../call/answer.ts';
-import { type ApiCall, defineOperation, judging, type Operation, value } from '../call/operation.ts';
-import { actorOf, comment, flag, isTrue, machineOf, machinePaths } from '../machines/machine-calls.ts';
+import { type ApiCall, defineOperation, flag, isTrue, judging, type Operation, value } from '../call/operation.ts';
+import { actorOf, comment, machineOf, machinePaths } from '../machines/machine-calls.ts';
 
 const debugParameters = z.object({
   comment,

@@ -27,6 +27,8 @@ import {
   type ApiCall,
   defineOperation,
   eventBy,
+  flagWord,
+  isTrue,
   judging,
   nothing,
   type Operation,
@@ -35,7 +37,6 @@ import {
   usernameOf,
   value,
 } from '../call/operation.ts';
-import { flagWord, isTrue } from '../machines/machine-calls.ts';
 
 type ShownUser = Pick<User, 'username' | 'email' | 'isAdmin'>;
 

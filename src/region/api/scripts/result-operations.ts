@@ -14,6 +14,8 @@ import { listFor } from '../call/long-answers.ts';
 import {
   type ApiCall,
   defineOperation,
+  flag,
+  isTrue,
   judging,
   type Operation,
   type Passed,
@@ -33,7 +35,7 @@ import {
   testingScripts,
 } from '../machines/commissioning-calls.ts';
 import { give } from '../machines/life-operations.ts';
-import { comment, flag, isTrue, machineOf } from '../machines/machine-calls.ts';
+import { comment, machineOf } from '../machines/machine-calls.ts';
 import { formatEventTime } from '../site/event-operations.ts';
 
 const NAMES_MAX = 100;

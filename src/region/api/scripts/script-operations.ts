@@ -31,6 +31,7 @@ import {
   type ApiCall,
   defineOperation,
   eventBy,
+  isTrue,
   judging,
   nothing,
   type Operation,
@@ -40,7 +41,6 @@ import {
   value,
   values,
 } from '../call/operation.ts';
-import { isTrue } from '../machines/machine-calls.ts';
 import { refusalIn } from '../networks/network-calls.ts';
 import { formatEventTime } from '../site/event-operations.ts';
 

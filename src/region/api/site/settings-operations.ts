@@ -14,13 +14,14 @@ import { type Answer, json, type Refusal, refuse, refuseField, refuseFields, ref
 import {
   type ApiCall,
   defineOperation,
+  isFalse,
+  isTrue,
   type Operation,
   type Passed,
   tried,
   usernameOf,
   value,
 } from '../call/operation.ts';
-import { FALSE, isTrue } from '../machines/machine-calls.ts';
 import { CONFIG_NAMES, type ConfigName, FORMER_NAMES, missingFunction } from './maas-config-names.ts';
 
 const NAMES = Object.keys(CONFIG_NAMES);
@@ -57,7 +58,7 @@ function valueFor(
 ): { readonly next: SettingValue | undefined } | Refusal {
   const { flag, option, key, isList, isCleared } = found;
   if (flag !== undefined) {
-    const [isOn, isOff] = [isTrue(text), text !== '' && FALSE.test(text)];
+    const [isOn, isOff] = [isTrue(text), text !== '' && isFalse(text)];
     return isOn || isOff ? { next: isOn ? flag.on : flag.off } : refuseField('value', 'field.flag');
   }
   const words = text.split(/[\s,]+/).filter((word) => word !== '');
