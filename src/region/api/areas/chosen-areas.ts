@@ -8,8 +8,11 @@ import { cleanWords } from '../../records/text-json.ts';
 import { allOf, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
 import type { ApiCall } from '../call/operation.ts';
 
-/** Every zone, or every pool, the default one first. */
-export const listAreas = async (call: Pick<ApiCall, 'region'>, kind: AreaKind): Promise<readonly Area[]> => [
+/** Zones or pools, the default one first. */
+export type Areas = readonly [Area, ...Area[]];
+
+/** Every zone, or every pool. */
+export const listAreas = async (call: Pick<ApiCall, 'region'>, kind: AreaKind): Promise<Areas> => [
   defaultArea(call.region.settings, kind),
   ...(await call.region.store.areas.list(kind)),
 ];

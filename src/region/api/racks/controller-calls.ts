@@ -6,12 +6,11 @@
 //    the other values are empty.
 
 import { type Whereabouts, whereabouts } from '../../life/whereabouts.ts';
-import { type Area, defaultArea } from '../../records/area.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import { isAway, type Rack } from '../../records/rack.ts';
 import { words } from '../../words/text.ts';
 import { moveToZone } from '../areas/area-operations.ts';
-import { chooseArea, type GivenFilter, listAreas, machineFilter } from '../areas/chosen-areas.ts';
+import { type Areas, chooseArea, type GivenFilter, listAreas, machineFilter } from '../areas/chosen-areas.ts';
 import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField, refuseFor } from '../call/answer.ts';
 import { type ApiCall, eventBy, usernameOf } from '../call/operation.ts';
 import { domainJson, zoneJson } from '../json/area-json.ts';
@@ -35,7 +34,7 @@ const UNKNOWN = {
 export function controllerJson(
   call: ApiCall,
   rack: Rack,
-  zones: readonly Area[],
+  zones: Areas,
   where: Whereabouts = whereabouts(call.region),
 ): Record<string, unknown> {
   const { domain } = call.region.config();
@@ -47,7 +46,7 @@ export function controllerJson(
     description: rack.description ?? '',
     fqdn: `${rack.name}.${domain}`,
     domain: domainJson(domain, where),
-    zone: zoneJson('2.0', zones.find(({ id }) => id === rack.zoneId) ?? defaultArea(call.region.settings, 'zone')),
+    zone: zoneJson('2.0', zones.find(({ id }) => id === rack.zoneId) ?? zones[0]),
     node_type: 2,
     node_type_name: 'Rack controller',
     version: rack.version,
@@ -207,7 +206,7 @@ const REGION_ID = 'region';
 const ownRack = (call: ApiCall): Rack | undefined => acceptedRacks(call).find(({ isEmbedded }) => isEmbedded);
 
 /** The region, which has the id and the name of the rack in its process. */
-function regionJson(call: ApiCall, zones: readonly Area[]): Record<string, unknown> {
+function regionJson(call: ApiCall, zones: Areas): Record<string, unknown> {
   const { domain } = call.region.config();
   const own = ownRack(call);
   const id = own?.uuid ?? REGION_ID;
@@ -216,11 +215,7 @@ function regionJson(call: ApiCall, zones: readonly Area[]): Record<string, unkno
   const alone = { ...UNKNOWN, hostname: REGION_ID, fqdn, domain: domainJson(domain, where) };
   return {
     ...(own === undefined
-      ? {
-          ...alone,
-          zone: zoneJson('2.0', defaultArea(call.region.settings, 'zone')),
-          ...{ version: '', ip_addresses: [], interface_set: [] },
-        }
+      ? { ...alone, zone: zoneJson('2.0', zones[0]), version: '', ip_addresses: [], interface_set: [] }
       : controllerJson(call, own, zones, where)),
     system_id: id,
     node_type: own === undefined ? 3 : 4,
