@@ -14,7 +14,7 @@ export interface AreaStore {
   add(kind: AreaKind, area: WrittenArea, event: NewMachineEvent): Promise<Area | 'exists' | 'limit'>;
   /** `exists`: the new name is taken. */
   change(kind: AreaKind, area: Area, event: NewMachineEvent): Promise<'changed' | 'exists' | 'not-found'>;
-  /** Removes an area; its machines and racks move to the default one. @returns false if no area has this id */
+  /** Removes an area; its machines and racks, if it has any, move to the default one. @returns false if no area has this id */
   remove(kind: AreaKind, id: number, event: NewMachineEvent): Promise<boolean>;
   /** Moves machines and racks to a zone. The event is stored for each machine, and once for the racks. Unknown ids are skipped. */
   moveToZone(id: number, ids: ZoneMembers, event: NewMachineEvent): Promise<void>;

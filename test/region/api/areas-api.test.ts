@@ -170,14 +170,38 @@ test('a machine is put in a zone and a pool; an unknown name is a 400 with the f
     assert.equal((await ask('PUT', `2.0/machines/${id}/`, { zone: 'default' })).json.zone.name, 'default');
   }));
 
-test('the machines of a deleted zone or pool are in the default one', () =>
+test('the machines of a deleted zone are in the default one', () =>
   withHall(async (ask, place) => {
     const id = await machine(place, 1);
-    const { pool } = (await ask('PUT', `2.0/machines/${id}/`, { zone: 'hall', pool: 'lab' })).json;
-    await ask('DELETE', '2.0/zones/hall/');
-    await ask('DELETE', `2.0/resourcepool/${pool.id}/`);
-    const after = (await ask('GET', `2.0/machines/${id}/`)).json;
-    assert.deepEqual([after.zone.id, after.pool.id], [1, 0]);
+    await ask('PUT', `2.0/machines/${id}/`, { zone: 'hall' });
+    assert.equal((await ask('DELETE', '2.0/zones/hall/')).status, 204);
+    assert.equal((await ask('GET', `2.0/machines/${id}/`)).json.zone.id, 1);
+  }));
+
+test('a pool is deleted once no machine and no device is in it, and the refusal names the first of them', () =>
+  withHall(async (ask, place) => {
+    const ids: string[] = [];
+    for (let last = 1; last <= 6; last += 1) {
+      ids.push(await machine(place, last));
+      await ask('PUT', `2.0/machines/${ids.at(-1)}/`, { hostname: `m${last}`, pool: 'lab' });
+    }
+    const device = { mac_addresses: '52:54:00:00:00:77', hostname: 'tv', pool: 'lab' };
+    const { system_id: deviceId } = (await ask('POST', '2.0/devices/', device)).json;
+    const refused = await ask('DELETE', '2.0/resourcepool/lab/');
+    assert.deepEqual([refused.status, refused.headers['x-rackboot-refusal']], [409, 'in-use']);
+    assert.equal(
+      refused.text,
+      'The pool lab has 7 machines and devices: m1, m2, m3, m4, m5 and 2 more. ' +
+        'Move them to another pool first (pool of machines/<id>/ or devices/<id>/).',
+    );
+    const [{ pool }] = (await ask('GET', '2.0/machines/')).json;
+    assert.equal(pool.name, 'lab');
+    for (const id of ids) await ask('PUT', `2.0/machines/${id}/`, { pool: 'default' });
+    const last = await ask('DELETE', `2.0/pools/${pool.id}/`);
+    assert.deepEqual([last.status, /has 1 machine or device: tv\. /.test(last.text)], [409, true], last.text);
+    await ask('DELETE', `2.0/devices/${deviceId}/`);
+    assert.equal((await ask('DELETE', '2.0/resourcepool/lab/')).status, 204);
+    assert.equal((await ask('GET', '2.0/resourcepool/lab/')).text, 'No pool has this id or name.');
   }));
 
 test('set_zone moves machines and racks, all or none', () =>

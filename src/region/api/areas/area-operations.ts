@@ -2,8 +2,8 @@
 //
 // Sources: MAAS's `zones/` (by name), `resourcepools/` and `resourcepool/ID/`, which gomaasapi calls `pools/`; `nodes/?op=set_zone`.
 //
-// 1. The default zone and pool cannot be renamed or deleted; their descriptions are settings, which a file may pin. When another one is deleted,
-//    its machines and racks move to the default one.
+// 1. The default zone and pool cannot be renamed or deleted; their descriptions are settings, which a file may pin. When another zone is
+//    deleted, its machines and racks move to the default one; a pool that has machines or devices is not deleted.
 
 import { z } from 'zod';
 import {
@@ -34,7 +34,7 @@ import {
   values,
 } from '../call/operation.ts';
 import { poolJson, zoneJson } from '../json/area-json.ts';
-import { chooseArea, listAreas } from './chosen-areas.ts';
+import { chooseArea, inhabitants, listAreas } from './chosen-areas.ts';
 
 const MEMBERS_MAX = 1000;
 
@@ -110,6 +110,8 @@ async function remove(call: ApiCall, kind: AreaKind): Promise<Answer> {
   const before = await areaOf(call, kind);
   if ('kind' in before) return before;
   if (before.id === 0) return refuse('bad-request.default-area', { area: kind });
+  const found = kind === 'pool' ? await inhabitants(call, { poolIds: [before.id] }) : undefined;
+  if (found !== undefined) return refuse('in-use.pool', { name: before.name, ...found });
   const event = changeEvent(call, kind, before.name, 'removed');
   if (!(await call.region.store.areas.remove(kind, before.id, event))) return refuse('not-found.area', { area: kind });
   await readRacks(call);
@@ -177,6 +179,12 @@ const PATHS: readonly AreaPaths[] = [
   },
 ];
 
+/** The effect of its deletion on the machines in it. */
+const OF_MEMBERS: Readonly<Record<AreaKind, string>> = {
+  zone: 'Its machines, devices and racks move to the default zone.',
+  pool: 'Refused while machines or devices are in it.',
+};
+
 function operationsOf({ kind, versions, many, one }: AreaPaths): readonly Operation[] {
   return [
     defineOperation({
@@ -201,7 +209,7 @@ function operationsOf({ kind, versions, many, one }: AreaPaths): readonly Operat
     }),
     defineOperation({
       ...{ ...one, versions, method: 'DELETE', access: 'admin', parameters: nothing },
-      doc: `Delete a ${kind}. Its machines move to the default ${kind}, which cannot be deleted.`,
+      doc: `Delete a ${kind}. ${OF_MEMBERS[kind]} The default ${kind} cannot be deleted.`,
       run: (call) => remove(call, kind),
     }),
   ];

@@ -17,6 +17,26 @@ export const listAreas = async (call: Pick<ApiCall, 'region'>, kind: AreaKind): 
   ...(await call.region.store.areas.list(kind)),
 ];
 
+/** The machines and devices that the refusal of a deletion names. */
+const NAMED_MAX = 5;
+
+/** Those that something still has: how many, and the names of the first ones. */
+export interface Inhabitants {
+  readonly machines: readonly string[];
+  readonly count: number;
+}
+
+/** The machines and devices that pass a filter; `undefined`: none. */
+export async function inhabitants(
+  { region }: Pick<ApiCall, 'region'>,
+  filter: Pick<MachineFilter, 'domains' | 'poolIds'>,
+): Promise<Inhabitants | undefined> {
+  const all = { ...filter, isDevice: 'either' } as const;
+  const count = await region.store.countMachines(all);
+  if (count === 0) return undefined;
+  return { machines: (await region.store.listMachines(all, 0, NAMED_MAX)).map(({ hostname }) => hostname), count };
+}
+
 /** The zones or pools with these names, or a refusal. @param field the parameter @param names `undefined`: none are asked for */
 export async function chooseAreas(
   call: Pick<ApiCall, 'region'>,

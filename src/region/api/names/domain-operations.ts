@@ -8,6 +8,7 @@
 //    not deleted.
 
 import { z } from 'zod';
+import { inhabitants } from '../areas/chosen-areas.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import {
   type ApiCall,
@@ -39,8 +40,6 @@ import {
 const NAME_LENGTH_MAX = 253;
 /** The machines that a renaming reads and moves in one step. */
 const MOVED_AT_ONCE = 256;
-/** The machines that the refusal of a deletion names. */
-const NAMED_MAX = 5;
 
 const domainName = z
   .string()
@@ -121,12 +120,9 @@ async function moveMachines(call: ApiCall, before: string, after: string): Promi
 }
 
 /** The refusal to delete a domain that has machines or devices. */
-async function refuseInhabited({ region }: ApiCall, name: string): Promise<Refusal | undefined> {
-  const filter = { domains: [name], isDevice: 'either' } as const;
-  const count = await region.store.countMachines(filter);
-  if (count === 0) return undefined;
-  const machines = (await region.store.listMachines(filter, 0, NAMED_MAX)).map(({ hostname }) => hostname);
-  return refuse('domain-in-use.machines', { name, machines, count });
+async function refuseInhabited(call: ApiCall, name: string): Promise<Refusal | undefined> {
+  const found = await inhabitants(call, { domains: [name] });
+  return found === undefined ? undefined : refuse('domain-in-use.machines', { name, ...found });
 }
 
 async function rename(call: ApiCall, { name }: { readonly name?: string | undefined }): Promise<Answer> {

@@ -9,7 +9,7 @@ import { MISSING_FUNCTIONS, type MissingFunction } from './maas-config.ts';
 import { faultText, problemText } from './power.ts';
 import { type KeysFault, keysFaultText } from './published-keys.ts';
 import { schemaFaultText } from './schema.ts';
-import { didYouMean, type RefusalTable } from './table.ts';
+import { didYouMean, inhabitantsText, type RefusalTable } from './table.ts';
 
 type Max = { readonly max: number };
 type OfKeys = { readonly source: string };
@@ -307,8 +307,10 @@ export const API = {
   'field.tags-limit': ({ max }: Max) => `There are already ${max} tags, the maximum: delete some.`,
   'field.kernel-params': ({ fault }: { readonly fault: KernelParamsRefusal }) => kernelParamsText(fault),
 
-  'not-found.area': ({ area }: OfArea) => (area === 'zone' ? 'No zone has this name.' : 'No pool has this id.'),
+  'not-found.area': ({ area }: OfArea) => (area === 'zone' ? 'No zone has this name.' : 'No pool has this id or name.'),
   'bad-request.default-area': ({ area }: OfArea) => `The default ${area} cannot be renamed or deleted.`,
+  'in-use.pool': ({ name, ...found }: { readonly name: string } & Parameters<typeof inhabitantsText>[0]) =>
+    `The pool ${name} has ${inhabitantsText(found)}. Move them to another pool first (pool of machines/<id>/ or devices/<id>/).`,
   'field.area': ({
     kind,
     name,

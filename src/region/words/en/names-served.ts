@@ -1,7 +1,7 @@
 // Why a change to domains, names or records is refused.
 
 import { counted } from '../../../counted.ts';
-import type { RefusalTable } from './table.ts';
+import { inhabitantsText, type RefusalTable } from './table.ts';
 
 type Named = { readonly name: string };
 
@@ -16,12 +16,8 @@ export const NAMES_SERVED = {
     `${name} has ${counted(count, 'record')}: delete them first.`,
   'domain-in-use.reserved': ({ name, count }: Named & { readonly count: number }) =>
     `${name} has the names of ${counted(count, 'reserved address', 'reserved addresses')}: release them first (ipaddresses).`,
-  'domain-in-use.machines': ({
-    name,
-    machines,
-    count,
-  }: Named & { readonly machines: readonly string[]; readonly count: number }) =>
-    `${name} has ${counted(count, 'machine or device', 'machines and devices')}: ${machines.join(', ')}${count > machines.length ? ` and ${count - machines.length} more` : ''}. Move them to another domain first (domain of machines/<id>/ or devices/<id>/).`,
+  'domain-in-use.machines': ({ name, ...found }: Named & Parameters<typeof inhabitantsText>[0]) =>
+    `${name} has ${inhabitantsText(found)}. Move them to another domain first (domain of machines/<id>/ or devices/<id>/).`,
   'in-use.reserved-name': ({ name, address }: Named & { readonly address: string }) =>
     `${name} is the name of the reserved address ${address}: release the address instead (ipaddresses/?op=release).`,
   'field.domain-taken': ({ name }: Named) => `The domain ${name} exists already.`,

@@ -1,5 +1,6 @@
 // The types of tables of sentences, and phrases that several tables share.
 
+import { counted } from '../../../counted.ts';
 import type { Doubt, EventCode, EventParams } from '../../records/event-params.ts';
 import type { RemarkParams } from '../../records/remark.ts';
 import type { RefusalName } from './reasons.ts';
@@ -24,6 +25,16 @@ export type RemarkWords = Omit<Writers<RemarkParams>, EventCode>;
 
 /** A sentence for each doubt while it is open. */
 export type DoubtWords = Pick<EventWords, Doubt['code']>;
+
+/** How many machines and devices something has, and the first of them. */
+export const inhabitantsText = ({
+  machines,
+  count,
+}: {
+  readonly machines: readonly string[];
+  readonly count: number;
+}): string =>
+  `${counted(count, 'machine or device', 'machines and devices')}: ${machines.join(', ')}${count > machines.length ? ` and ${count - machines.length} more` : ''}`;
 
 /** A question about what was probably meant, to append to a sentence; empty if nothing is similar. */
 export const didYouMean = (meant: string | undefined): string => (meant === undefined ? '' : ` Did you mean ${meant}?`);
