@@ -41,6 +41,29 @@ test('an unaccepted rack reports at most STRANGERS_INTERFACES_LENGTH_MAX of inte
     assert.equal(region.racks.find(OTHER_UUID)?.interfaces[0]?.reservations?.length, 400);
   }));
 
+test('a cluster of MAAS is told that it cannot serve the region, and how a rack joins', () =>
+  withLink(async (place) => {
+    const cluster = { uuid: OTHER_UUID, name: 'master', interfaces: JSON.stringify([rackInterface()]) };
+    const { name: _, ...unnamed } = cluster;
+    const admin = await adminHeader(place);
+    for (const version of ['1.0', '2.0'])
+      for (const [fields, headers] of [
+        [cluster, undefined],
+        [unnamed, admin],
+      ] as const) {
+        const body = new URLSearchParams(fields);
+        const request = headers === undefined ? { body } : { body, headers };
+        const { status, text } = await place.ask('POST', `api/${version}/nodegroups/?op=register`, request);
+        assert.equal(status, 400);
+        assert.match(text, /^A cluster controller of MAAS cannot serve .*`sudo rackboot init --region URL`/);
+      }
+    assert.deepEqual(place.region.racks.list(), []);
+    const { uplink: __, ...others } = registrationFields();
+    const body = new URLSearchParams(others);
+    const { text } = await place.ask('POST', 'api/1.0/nodegroups/?op=register', { body });
+    assert.deepEqual(Object.keys(JSON.parse(text)), ['uplink'], 'a rack of Rackboot is told what it lacks');
+  }));
+
 test('a pending rack is told the command of a region that has a file of its own', () =>
   withLink(
     async ({ register }) => {

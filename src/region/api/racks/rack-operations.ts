@@ -3,6 +3,7 @@
 // Source: MAAS 1.x `nodegroups/` (register, accept, reject, list, the numbers of `status`). `controller-operations.ts` has `rackcontrollers/`.
 //
 // 1. Anyone may register a rack; that alone gives it no rights.
+// 2. A cluster of MAAS 1.x, which speaks another protocol, is refused by name.
 
 import { z } from 'zod';
 import { namedFile } from '../../config.ts';
@@ -23,6 +24,7 @@ import { doubtWords } from '../../words/event.ts';
 import { sentenceOf } from '../../words/refusal.ts';
 import { texts } from '../../words/text.ts';
 import { type Answer, json, refuse, refuseField, refuseFields, refuseFor } from '../call/answer.ts';
+import type { Fields } from '../call/form-body.ts';
 import {
   type ApiCall,
   defineOperation,
@@ -215,6 +217,21 @@ const groups = { versions: both, path: 'nodegroups', handler: 'NodeGroupsHandler
 const group = { versions: both, path: 'nodegroups/{uuid}', handler: 'NodeGroupHandler' } as const;
 const oldGroup = { ...group, versions: ['1.0'] } as const;
 
+const registering = defineOperation({
+  ...groups,
+  method: 'POST',
+  ownTransaction: true,
+  op: 'register',
+  access: 'anyone',
+  doc: 'Register a rack. With the key of an administrator it is accepted at once; without one it waits until an administrator accepts it.',
+  parameters: registration,
+  run: register,
+});
+
+/** True for a registration by a cluster of MAAS 1.x, which says neither its version nor that of its link. Every rack of Rackboot says both. */
+const isOfMaas = (fields: Fields): boolean => fields.has('uuid') && !fields.has('version') && !fields.has('uplink');
+const MAAS_CLUSTER = refuse('bad-request.maas-cluster');
+
 /** `nodegroups/`. */
 export const RACK_OPERATIONS: readonly Operation[] = [
   ...[undefined, 'list'].map((op) =>
@@ -228,16 +245,7 @@ export const RACK_OPERATIONS: readonly Operation[] = [
       run: listRacks,
     }),
   ),
-  defineOperation({
-    ...groups,
-    method: 'POST',
-    ownTransaction: true,
-    op: 'register',
-    access: 'anyone',
-    doc: 'Register a rack. With the key of an administrator it is accepted at once; without one it waits until an administrator accepts it.',
-    parameters: registration,
-    run: register,
-  }),
+  { ...registering, run: (call, fields) => (isOfMaas(fields) ? MAAS_CLUSTER : registering.run(call, fields)) },
   defineOperation({
     ...groups,
     method: 'POST',

@@ -28,6 +28,8 @@ type RegionFile = { readonly file?: string | undefined };
 
 /** By code. */
 export const RACKS = {
+  'bad-request.maas-cluster':
+    'A cluster controller of MAAS cannot serve this region. Install Rackboot on its host, and let that join as a rack: `sudo rackboot init --region URL`, with the URL of this region (docs/racks.md).',
   'rack-version': ({ rack, region }: { readonly rack: number; readonly region: number }) =>
     `the rack speaks version ${rack} of the link, this region version ${region}: update ${rack < region ? 'the rack' : 'the region'}`,
   'rack-key.registered': 'another rack has registered this key: remove the key file to generate a new one',
