@@ -16,7 +16,7 @@ import type { EnlistmentDecision } from '../../records/decisions.ts';
 import type { EnlistmentKnowledge, EnlistmentQuestion } from '../../records/knowledge.ts';
 import { DEVICES_MAX, type Machine, type MachineFields } from '../../records/machine.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
-import { cleanNote } from '../../records/text-json.ts';
+import { cleanNote, cleanWords } from '../../records/text-json.ts';
 import { type RefusalWord, refusal } from '../../words/refusal.ts';
 import { choosePlace, machineFilter } from '../areas/chosen-areas.ts';
 import {
@@ -81,7 +81,7 @@ async function namesOf(
   const isUnknown = parent !== undefined && (found === undefined || found.device !== undefined);
   const checked = allOf(
     named,
-    isUnknown ? refuseField('parent', 'field.no-parent-machine', { systemId: cleanNote(parent, 16) }) : undefined,
+    isUnknown ? refuseField('parent', 'field.no-parent-machine', { systemId: cleanWords(parent, 16) }) : undefined,
   );
   if (isRefusal(checked)) return checked;
   return {
