@@ -51,7 +51,6 @@ const MAC = '52:54:00:aa:00:41';
 /** Of the deployed system. */
 export const ADDRESS = '10.0.2.77';
 export const DISK_BYTES = 4 * 1024 ** 3;
-/** How long the environment and a start may take in QEMU, which translates each instruction. */
 const RUN_MS_MAX = 900_000;
 const LOOK_EVERY_MS = 2000;
 const SHOWN = 3000;
@@ -88,16 +87,14 @@ export class DeployedSystem {
   readonly #platform: Platform;
   readonly #scratch = mkdtempSync(join(tmpdir(), 'rackboot-deploy-'));
   readonly #disks: readonly string[];
-  readonly #runMsMax: number;
   readonly #key = join(this.#scratch, 'key');
   #machine: ChildProcess | undefined;
   #port = 0;
   #lost: number | undefined;
 
   /** @param disks how many it has, of `DISK_BYTES` each; the serial numbers are D0, D1 … */
-  constructor(platform: Platform, disks = 1, runMsMax = RUN_MS_MAX) {
+  constructor(platform: Platform, disks = 1) {
     this.#platform = platform;
-    this.#runMsMax = runMsMax;
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', this.#key]);
     this.#disks = Array.from({ length: disks }, (_, index) => join(this.#scratch, `disk${index}`));
     for (const disk of this.#disks) {
@@ -150,7 +147,7 @@ export class DeployedSystem {
       ...this.#flash(),
     ]);
     while (this.logIn('true').status !== 0) {
-      if (process.uptime() - began > this.#runMsMax / 1000) assert.fail(readFileSync(serial, 'latin1').slice(-SHOWN));
+      if (process.uptime() - began > RUN_MS_MAX / 1000) assert.fail(readFileSync(serial, 'latin1').slice(-SHOWN));
       await sleep(LOOK_EVERY_MS);
     }
     t.diagnostic(`from the start of the disk to a login: ${Math.round(process.uptime() - began)} s`);
@@ -204,7 +201,7 @@ export class DeployedSystem {
       const code = image?.plan === undefined || flash === undefined ? [] : this.#flash();
       const machine = this.#start(serial, 'user,id=n0', [...firmware, ...code, ...direct]);
       this.#machine = machine;
-      const late = AbortSignal.timeout(this.#runMsMax);
+      const late = AbortSignal.timeout(RUN_MS_MAX);
       late.addEventListener('abort', () => machine.kill('SIGKILL'));
       const status = await ended(machine);
       const shown = readFileSync(serial, 'latin1').slice(-SHOWN);
