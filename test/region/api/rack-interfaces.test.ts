@@ -17,9 +17,8 @@ const HOST: readonly HostAddress[] = [
 const INTERFACES = `nodes/${RACK_UUID}/interfaces/`;
 const PULSE = { life: 'life-1', applied: 0, waiting: 0, dropped: 0, deadLetters: 0, pinned: [], startedMs: 1 } as const;
 
-const OTHER = {
-  ...{ uuid: OTHER_UUID, name: 'rack-3', key: { kind: 'own', token: 'token-3', secretDigest: digestOf('secret') } },
-} as const;
+const KEY = { kind: 'own', token: 'token-3', secretDigest: digestOf('secret') } as const;
+const OTHER = { uuid: OTHER_UUID, name: 'rack-3', key: KEY } as const;
 
 /** The rack reports its host. */
 async function beat(region: Region, addresses: readonly HostAddress[] = HOST): Promise<void> {

@@ -12,10 +12,10 @@ import { words } from '../../words/text.ts';
 import { moveToZone } from '../areas/area-operations.ts';
 import { type Areas, chooseArea, type GivenFilter, listAreas, machineFilter } from '../areas/chosen-areas.ts';
 import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField, refuseFor } from '../call/answer.ts';
+import { listFor } from '../call/long-answers.ts';
 import { type ApiCall, eventBy, usernameOf } from '../call/operation.ts';
 import { domainJson, zoneJson } from '../json/area-json.ts';
 import { TEST_STATUSES } from '../json/fixed-json.ts';
-import { listed } from '../networks/network-calls.ts';
 import { imagesOf } from './group-calls.ts';
 import { macsOfRack, rackInterfacesJson } from './rack-interfaces.ts';
 
@@ -97,7 +97,12 @@ export async function listControllers(call: ApiCall, given: GivenFilter): Promis
   if (isRefusal(filter)) return filter;
   const zones = await listAreas(call, 'zone');
   const where = whereabouts(call.region);
-  return listed(call, chosenRacks(call, filter), (rack) => controllerJson(call, rack, zones, where));
+  const racks = chosenRacks(call, filter);
+  // One at a time: a rack may have hundreds of interfaces.
+  async function* entries(): AsyncGenerator<unknown, void> {
+    for (const rack of racks) yield controllerJson(call, rack, zones, where);
+  }
+  return listFor(call, entries());
 }
 
 export async function readController(call: ApiCall): Promise<Answer> {
