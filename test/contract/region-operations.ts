@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { formatIpv4, formatMac, ipv4, mac } from '../../src/net/address.ts';
 import { outcome } from '../../src/power/outcome.ts';
 import type { NewMachineEvent, RackReport } from '../../src/region/records/machine-event.ts';
+import { NO_MARKS } from '../../src/region/records/script-store.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { findFile, findFileByKey, listFiles, putFile, removeFile } from '../../src/store/operations/region-files.ts';
 import { clearHeard, listHeard } from '../../src/store/operations/region-heard.ts';
@@ -56,6 +57,7 @@ export async function fillRegion(store: RegionStore, machines: number): Promise<
 
 const LOGIN = { username: 'ann', openedMs: 1, expiresMs: 2, hostKey: '' };
 const SCRIPT = {
+  ...NO_MARKS,
   name: 's',
   kind: 'testing',
   title: '',
@@ -282,6 +284,7 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
   'scripts.listScripts': ({ tables }) => tables.scripts.listScripts(),
   'scripts.findScript': ({ tables }) => tables.scripts.findScript('s'),
   'scripts.changeScript': ({ tables }) => tables.scripts.changeScript('s', { ...SCRIPT, changedMs: 2 }, EVENT),
+  'scripts.tagScript': ({ tables }) => tables.scripts.tagScript('s', 'x', true, 9, EVENT),
   'scripts.beginRun': ({ tables }) => tables.scripts.beginRun(FIRST, 'testing', [SCRIPT], 1),
   'scripts.listResults': ({ tables }) => tables.scripts.listResults(FIRST),
   'scripts.changeResult': ({ tables }) => tables.scripts.changeResult(FIRST, 1, () => ({ status: 'running' })),

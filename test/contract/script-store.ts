@@ -27,6 +27,10 @@ const SCRIPT: WrittenScript = {
   description: 'for an hour',
   timeoutSeconds: 60,
   position: 50,
+  tags: ['slow', 'heat'],
+  hardware: 'memory',
+  parallel: 'instance',
+  isDestructive: true,
   content: '#!/bin/sh\necho grüße\n',
   changedMs: 7,
 };
@@ -87,6 +91,26 @@ export function testScriptStore(title: string, makePlace: () => StorePlace): voi
     assert.equal(await scripts.removeScript('burnt', EVENT), true);
     assert.equal(await scripts.findScript('burnt'), undefined);
     assert.equal((await store.listEvents({ limit: 10 })).length, 4);
+  });
+
+  check('a script gets tags up to a bound, each once, and loses them; each change is an event', async (store) => {
+    const { scripts } = store;
+    await scripts.addScript({ ...SCRIPT, tags: [] }, 9, EVENT);
+    const tag = async (word: string, isThere: boolean): Promise<unknown> => {
+      const tagged = await scripts.tagScript('burn-in', word, isThere, 2, EVENT);
+      return typeof tagged === 'object' ? tagged.tags.join(' ') : tagged;
+    };
+    assert.deepEqual(
+      [await tag('b', true), await tag('a', true), await tag('b', true), await tag('c', true)],
+      ['b', 'b a', 'b a', 'limit'],
+    );
+    assert.deepEqual((await scripts.findScript('burn-in'))?.tags, ['b', 'a']);
+    assert.deepEqual([await tag('b', false), await tag('b', false)], ['a', 'a']);
+    assert.equal(await scripts.tagScript('none', 'a', true, 2, EVENT), 'not-found');
+    assert.equal((await store.listEvents({ limit: 10 })).length, 4);
+    const changed = await scripts.changeScript('burn-in', { ...SCRIPT, parallel: 'any', isDestructive: false }, EVENT);
+    assert.ok(typeof changed === 'object');
+    assert.deepEqual([changed.tags, changed.parallel, changed.isDestructive], [['slow', 'heat'], 'any', false]);
   });
 
   check('a run starts pending; it replaces an unstarted run, and aborts a started one', async (store) => {

@@ -13,6 +13,7 @@ import { IMPORT_STATES, type ImportProgress, type ImportRun } from '../../src/re
 import { parseHardwareFacts } from '../../src/region/records/hardware-facts.ts';
 import type { ImportReason } from '../../src/region/records/import-reason.ts';
 import { STATUSES } from '../../src/region/records/lifecycle.ts';
+import { NO_MARKS } from '../../src/region/records/script-store.ts';
 import { heldPower } from '../region/life/held-power.ts';
 import { type LiveRegion, PASSWORD, startRegion } from '../region/live.ts';
 import { report } from '../region/place.ts';
@@ -166,7 +167,14 @@ async function fill({ region }: LiveRegion): Promise<void> {
     title: 'Burn in',
     description: 'heats it up for an hour',
   } as const;
-  const more = { timeoutSeconds: 3600, position: 50, changedMs: atMs, content: '#!/bin/sh\nstress\n' };
+  const more = {
+    ...NO_MARKS,
+    tags: ['heat', 'a-tag-of-a-script-that-is-as-long-as-a-tag-may-be-which-is-64-abc'],
+    timeoutSeconds: 3600,
+    position: 50,
+    changedMs: atMs,
+    content: '#!/bin/sh\nstress\n',
+  };
   await store.scripts.addScript({ ...script, ...more }, 100, event);
   for (const [username, isAdmin] of [
     ['alice.of.the.long.name@hall.example.net', false],

@@ -10,6 +10,7 @@ import { createApiKey } from '../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { cookieName } from '../../src/region/page/login.ts';
 import type { NewMachineEvent } from '../../src/region/records/machine-event.ts';
+import { NO_MARKS } from '../../src/region/records/script-store.ts';
 import { type CopiedColumn, type CopiedTable, copiedTables } from '../../src/store/copying/region-copy.ts';
 import { REGION_FILE } from '../../src/store/region/region-schema.ts';
 import { fillRegion } from '../contract/region-operations.ts';
@@ -72,7 +73,15 @@ async function fill({ region, store, clock, stateDir }: RegionPlace): Promise<vo
   await store.life.addSshKey({ username: 'admin', key: 'ssh-ed25519 x', createdMs: 1 }, 9, EVENT);
   await store.life.addTag({ name: 'x0', comment: '', kernelParams: '' }, 1000, EVENT);
   await store.life.tagMachines('x0', [FIRST], [], EVENT);
-  const script = { name: 's0', kind: 'testing', title: '', description: '', timeoutSeconds: 9, position: 0 } as const;
+  const script = {
+    ...NO_MARKS,
+    name: 's0',
+    kind: 'testing',
+    title: '',
+    description: '',
+    timeoutSeconds: 9,
+    position: 0,
+  } as const;
   await store.scripts.addScript({ ...script, content: '#!/bin/sh', changedMs: 1 }, 1000, EVENT);
   const planned = (await store.scripts.listScripts('testing')).map((one) => ({ ...one, content: '#!/bin/sh' }));
   await store.scripts.beginRun(FIRST, 'testing', planned, 1);

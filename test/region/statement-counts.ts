@@ -21,6 +21,7 @@ import { cookieName } from '../../src/region/page/login.ts';
 import { TURN_MACHINES } from '../../src/region/page/machine-filters.ts';
 import { PAGES } from '../../src/region/page/pages.ts';
 import { PENDING_RACKS_MAX } from '../../src/region/records/rack.ts';
+import { NO_MARKS } from '../../src/region/records/script-store.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { UPDATED_AT_ONCE } from '../../src/store/operations/machine-updates.ts';
 import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';
@@ -73,7 +74,15 @@ async function fill({ region, store, clock }: RegionPlace, count: number): Promi
     await store.life.addSshKey({ username: name, key: `ssh-ed25519 ${name}`, createdMs: 1 }, 9, EVENT);
     await store.life.addTag({ name, comment: '', kernelParams: '' }, 1000, EVENT);
     await store.life.tagMachines(name, [`m${String(index).padStart(5, '0')}`, FIRST], [], EVENT);
-    const script = { name, kind: 'testing', title: '', description: '', timeoutSeconds: 9, position: index } as const;
+    const script = {
+      ...NO_MARKS,
+      name,
+      kind: 'testing',
+      title: '',
+      description: '',
+      timeoutSeconds: 9,
+      position: index,
+    } as const;
     await store.scripts.addScript({ ...script, content: '#!/bin/sh', changedMs: 1 }, 1000, EVENT);
     if (index >= RACKS) continue;
     await acceptRack(region, {

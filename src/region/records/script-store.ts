@@ -14,6 +14,17 @@ import type { NewMachineEvent } from './machine-event.ts';
 export const SCRIPT_KINDS = ['commissioning', 'testing'] as const;
 export type ScriptKind = (typeof SCRIPT_KINDS)[number];
 
+/** The kinds of hardware that a script can be for. The place in the list is MAAS's number. */
+export const SCRIPT_HARDWARE = ['node', 'cpu', 'memory', 'storage', 'network', 'gpu'] as const;
+export type ScriptHardware = (typeof SCRIPT_HARDWARE)[number];
+
+/** Beside which others a script says that it may run. The place in the list is MAAS's number. */
+export const SCRIPT_PARALLEL = ['disabled', 'instance', 'any'] as const;
+export type ScriptParallel = (typeof SCRIPT_PARALLEL)[number];
+
+/** The form of a script's tags in its row. */
+export const storedTags = z.array(z.string());
+
 export const RESULT_STATUSES = ['pending', 'running', 'passed', 'failed', 'timed-out', 'skipped', 'aborted'] as const;
 export type ResultStatus = (typeof RESULT_STATUSES)[number];
 
@@ -34,8 +45,22 @@ export const RUNS_MAX = 10;
 /** Bytes kept from the end of an output. */
 export const OUTPUT_BYTES_MAX = 64 * 1024;
 
+/** Facts of a script that people choose it by, or read. */
+export interface ScriptMarks {
+  /** Words by which a run chooses it, each once, in the order in which they were given. */
+  readonly tags: readonly string[];
+  /** For people: every script runs once on each machine. */
+  readonly hardware: ScriptHardware;
+  /** For people: one script runs after the other. */
+  readonly parallel: ScriptParallel;
+  /** True if it overwrites data. */
+  readonly isDestructive: boolean;
+}
+/** The marks of a script of which nobody said any. */
+export const NO_MARKS: ScriptMarks = { tags: [], hardware: 'node', parallel: 'disabled', isDestructive: false };
+
 /** An operator's script, without its text. */
-export interface Script {
+export interface Script extends ScriptMarks {
   readonly id: number;
   /** Unique across both kinds. */
   readonly name: string;
@@ -113,6 +138,17 @@ export interface ScriptStore {
   addScript(script: WrittenScript, scriptsMax: number, event: NewMachineEvent): Promise<Script | 'exists' | 'limit'>;
   /** Replaces a script, including its name. `not-found`: no such script. `exists`: the new name is taken. */
   changeScript(name: string, script: WrittenScript, event: NewMachineEvent): Promise<Script | 'exists' | 'not-found'>;
+  /**
+   * Adds or removes a tag of a script. Nothing is stored, not even the event, if that changes nothing. `limit`: the script has `tagsMax` tags.
+   * @param isThere true adds the tag, false removes it
+   */
+  tagScript(
+    name: string,
+    tag: string,
+    isThere: boolean,
+    tagsMax: number,
+    event: NewMachineEvent,
+  ): Promise<Script | 'not-found' | 'limit'>;
   /** @returns false if there is no such script */
   removeScript(name: string, event: NewMachineEvent): Promise<boolean>;
 

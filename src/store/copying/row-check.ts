@@ -12,7 +12,14 @@ import { isStoredFacts } from '../../region/records/hardware-facts.ts';
 import { findStatusByNumber } from '../../region/records/lifecycle.ts';
 import { readStoredLayout } from '../../region/records/machine-layout.ts';
 import { RESOURCE_WISHES } from '../../region/records/resource-wish.ts';
-import { RESULT_STATUSES, readNewestRuns, SCRIPT_KINDS } from '../../region/records/script-store.ts';
+import {
+  RESULT_STATUSES,
+  readNewestRuns,
+  SCRIPT_HARDWARE,
+  SCRIPT_KINDS,
+  SCRIPT_PARALLEL,
+  storedTags,
+} from '../../region/records/script-store.ts';
 import { isStoredWork } from '../../region/records/work.ts';
 import { eventSentence, remarkSentence } from '../../region/words/event.ts';
 import { networkColumns, RANGE_KINDS } from '../operations/network-rows.ts';
@@ -91,6 +98,9 @@ const VALUE_CHECKS: Readonly<Record<string, Check>> = {
   'power_command.command': (value) => reads(() => parsePowerCommand(String(value))),
   'power_command.outcome': (value) => reads(() => parsePowerOutcome(String(value))),
   'script.kind': oneOf(SCRIPT_KINDS),
+  'script.tags': json(storedTags),
+  'script.hardware': oneOf(SCRIPT_HARDWARE),
+  'script.parallel': oneOf(SCRIPT_PARALLEL),
   'script_run.purpose': oneOf(SCRIPT_KINDS),
   'script_result.kind': oneOf(['builtin', ...SCRIPT_KINDS]),
   'script_result.status': oneOf(RESULT_STATUSES),

@@ -13,19 +13,22 @@ import {
   type ResultFilter,
   RUNS_MAX,
   runStatusOf,
+  SCRIPT_HARDWARE,
   SCRIPT_KINDS,
+  SCRIPT_PARALLEL,
   type Script,
   type ScriptKind,
   type ScriptResult,
+  storedTags,
   type WrittenScript,
 } from '../../region/records/script-store.ts';
 import { outputText } from '../../region/scripts/script-output.ts';
-import { number, optionalNumber, type Row, readsRow, text } from '../rows.ts';
+import { json, number, optionalNumber, type Row, readsRow, text } from '../rows.ts';
 import type { EventTable } from './region-events.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
 
-const SCRIPT = `SELECT id, name, kind, title, description, timeout_seconds, position, changed_ms,
-  octet_length(content) AS bytes FROM script`;
+const SCRIPT = `SELECT id, name, kind, title, description, timeout_seconds, position, tags, hardware, parallel, is_destructive,
+  changed_ms, octet_length(content) AS bytes FROM script`;
 // The query caps the size: a number too large for JavaScript would make every read of its row fail.
 const RESULT = (
   output: string,
@@ -57,8 +60,8 @@ export class ScriptTables {
   *addScript(script: WrittenScript, scriptsMax: number, event: NewMachineEvent): Steps<Script | 'exists' | 'limit'> {
     if ((yield* this.#find(script.name)) !== undefined) return 'exists';
     if (numberIn(yield one('SELECT count(*) FROM script')) >= scriptsMax) return 'limit';
-    const sql = `INSERT INTO script (name, kind, title, description, timeout_seconds, position, content, changed_ms)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
+    const sql = `INSERT INTO script (name, kind, title, description, timeout_seconds, position, content, changed_ms, tags, hardware, parallel,
+      is_destructive) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
     yield run(sql, ...valuesOf(script));
     yield* this.#events.add(event, undefined);
     return (yield* this.#find(script.name)) ?? 'limit';
@@ -68,10 +71,27 @@ export class ScriptTables {
     if ((yield* this.#find(name)) === undefined) return 'not-found';
     if (script.name !== name && (yield* this.#find(script.name)) !== undefined) return 'exists';
     const sql = `UPDATE script SET name = ?, kind = ?, title = ?, description = ?, timeout_seconds = ?, position = ?, content = ?,
-      changed_ms = ? WHERE name = ?`;
+      changed_ms = ?, tags = ?, hardware = ?, parallel = ?, is_destructive = ? WHERE name = ?`;
     yield run(sql, ...valuesOf(script), name);
     yield* this.#events.add(event, undefined);
     return (yield* this.#find(script.name)) ?? 'not-found';
+  }
+
+  *tagScript(
+    name: string,
+    tag: string,
+    isThere: boolean,
+    tagsMax: number,
+    event: NewMachineEvent,
+  ): Steps<Script | 'not-found' | 'limit'> {
+    const script = yield* this.#find(name);
+    if (script === undefined) return 'not-found';
+    if (script.tags.includes(tag) === isThere) return script;
+    if (isThere && script.tags.length >= tagsMax) return 'limit';
+    const tags = isThere ? [...script.tags, tag] : script.tags.filter((one) => one !== tag);
+    yield run('UPDATE script SET tags = ? WHERE name = ?', JSON.stringify(tags), name);
+    yield* this.#events.add(event, undefined);
+    return { ...script, tags };
   }
 
   *removeScript(name: string, event: NewMachineEvent): Steps<boolean> {
@@ -195,6 +215,10 @@ const valuesOf = (script: WrittenScript) =>
     script.position,
     script.content,
     script.changedMs,
+    JSON.stringify(script.tags),
+    script.hardware,
+    script.parallel,
+    Number(script.isDestructive),
   ] as const;
 
 function oneOf<T extends string>(row: Row, column: string, values: readonly T[]): T {
@@ -213,6 +237,10 @@ const readScript = readsRow(
     description: text(row, 'description'),
     timeoutSeconds: number(row, 'timeout_seconds'),
     position: number(row, 'position'),
+    tags: json(row, 'tags', storedTags),
+    hardware: oneOf(row, 'hardware', SCRIPT_HARDWARE),
+    parallel: oneOf(row, 'parallel', SCRIPT_PARALLEL),
+    isDestructive: number(row, 'is_destructive') === 1,
     changedMs: number(row, 'changed_ms'),
     bytes: number(row, 'bytes'),
   }),

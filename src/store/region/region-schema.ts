@@ -370,6 +370,14 @@ ALTER TABLE subnet ADD COLUMN is_dns_allowed INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE machine ADD COLUMN runs TEXT;
 `;
 
+/** tags: words by which runs choose the script, as JSON. hardware, parallel: for people. is_destructive: the script overwrites data. */
+const SCRIPT_MARKS = `
+ALTER TABLE script ADD COLUMN tags TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE script ADD COLUMN hardware TEXT NOT NULL DEFAULT 'node';
+ALTER TABLE script ADD COLUMN parallel TEXT NOT NULL DEFAULT 'disabled';
+ALTER TABLE script ADD COLUMN is_destructive INTEGER NOT NULL DEFAULT 0;
+`;
+
 /** The last table: a copy of it is written afresh when an interrupted copy continues (`copy-sqlite.ts`). */
 const COUNTERS = `
 CREATE TABLE counter (
@@ -391,5 +399,5 @@ export const REGION_DATABASE: DatabaseKind = {
   title: 'region database',
   applicationId: 0x52_42_52_45,
   findLoss: findLostRegion,
-  migrations: [TABLES.join(''), KERNELS, SOURCE_TRUST, RESERVED_HOSTS, SUBNET_DNS_AND_RUNS],
+  migrations: [TABLES.join(''), KERNELS, SOURCE_TRUST, RESERVED_HOSTS, SUBNET_DNS_AND_RUNS, SCRIPT_MARKS],
 };

@@ -97,6 +97,8 @@ export const scriptStore = (table: ScriptTables, run: RegionDriver): ScriptStore
   findScript: (name) => run.read(() => table.findScript(name)),
   addScript: (script, scriptsMax, event) => run.write(() => table.addScript(script, scriptsMax, event)),
   changeScript: (name, script, event) => run.write(() => table.changeScript(name, script, event)),
+  tagScript: (name, tag, isThere, tagsMax, event) =>
+    run.write(() => table.tagScript(name, tag, isThere, tagsMax, event)),
   removeScript: (name, event) => run.write(() => table.removeScript(name, event)),
   beginRun: (systemId, purpose, planned, atMs) => run.write(() => table.beginRun(systemId, purpose, planned, atMs)),
   listResults: (systemId, filter) => run.read(() => table.listResults(systemId, filter)),

@@ -11,7 +11,7 @@ import type { FastifyInstance } from 'fastify';
 import { parseNetwork } from '../../../src/net/address.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
-import type { ScriptResult } from '../../../src/region/records/script-store.ts';
+import { NO_MARKS, type ScriptResult } from '../../../src/region/records/script-store.ts';
 import { parseScript } from '../../../src/region/scripts/script-text.ts';
 import { makeRegion, type RegionPlace, report } from '../../region/place.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
@@ -89,7 +89,7 @@ describe('the agent commissions a machine', { skip: missing('linux', 'busybox') 
     const parsed = parseScript({ name, content, timeoutSeconds: more.timeout, kind: more.kind });
     assert.ok(parsed.kind === 'script');
     const event = { type: 'SETTINGS', code: 'rack', params: { text: '' }, atMs: 1, username: '' } as const;
-    await place.store.scripts.addScript({ ...parsed.script, changedMs: 1 }, 99, event);
+    await place.store.scripts.addScript({ ...NO_MARKS, ...parsed.script, changedMs: 1 }, 99, event);
   }
 
   async function removeScripts(): Promise<void> {

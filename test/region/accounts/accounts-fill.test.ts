@@ -7,9 +7,11 @@ import { TAGS_MAX } from '../../../src/region/records/tags.ts';
 import { SCRIPTS_MAX } from '../../../src/region/scripts/script-text.ts';
 import { adminHeader, type LinkPlace, withLink } from '../http/link-place.ts';
 import './cheap-hashes.ts';
+import { NO_MARKS } from '../../../src/region/records/script-store.ts';
 
 const EVENT = { type: 'NODE', code: 'rack', params: { text: 'made' }, atMs: 0, username: 'admin' } as const;
 const SCRIPT = {
+  ...NO_MARKS,
   kind: 'testing',
   title: '',
   description: '',

@@ -10,6 +10,7 @@ import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { cookieName } from '../../../src/region/page/login.ts';
 import { MACHINE_ACTIONS } from '../../../src/region/page/machine-actions.ts';
 import type { MachineStatus } from '../../../src/region/records/lifecycle.ts';
+import { NO_MARKS } from '../../../src/region/records/script-store.ts';
 import { openRegion } from '../../../src/region/region.ts';
 import { refusal } from '../../../src/region/words/refusal.ts';
 import { authorizationOf } from '../../support/oauth.ts';
@@ -235,6 +236,7 @@ async function open(machine: (typeof MACHINES)[number]) {
     username: '',
   } as const;
   const script = {
+    ...NO_MARKS,
     name: 'seen',
     kind: 'testing',
     title: '',

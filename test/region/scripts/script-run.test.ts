@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  NO_MARKS,
   OUTPUT_BYTES_MAX,
   type RawResult,
   type Script,
@@ -16,6 +17,7 @@ import { reasonOf } from '../../support/sentences.ts';
 
 const SH = '#!/bin/sh\nexit 0\n';
 const script = (name: string, kind: Script['kind']): Script => ({
+  ...NO_MARKS,
   id: 1,
   name,
   kind,

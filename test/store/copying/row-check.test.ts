@@ -11,7 +11,7 @@ import { fillRegion } from '../../contract/region-operations.ts';
 import { checkReadable, unreadableIn } from '../../support/readable-rows.ts';
 import { runRackboot } from '../../support/running-rack.ts';
 
-const FIXTURE = new URL('../../../fixtures/state/region-5.db', import.meta.url);
+const FIXTURE = new URL('../../../fixtures/state/region-6.db', import.meta.url);
 /** The largest number that JavaScript has exactly: the one after it is not. */
 const LAST = 2 ** 53 - 1;
 
@@ -48,6 +48,10 @@ const DAMAGED: readonly (readonly [sql: string, named: string])[] = [
     `UPDATE machine SET facts = '{"disks":5}' WHERE id = 1`,
     'table machine .*: facts has a form or value that no region writes',
   ],
+  ["UPDATE script SET tags = '{}'", 'table script .* with id = 1: tags has a form or value that no region writes'],
+  ["UPDATE script SET hardware = 'x'", 'table script .*: hardware has a form or value that no region writes'],
+  ["UPDATE script SET parallel = 'x'", 'table script .*: parallel has a form or value that no region writes'],
+  ['UPDATE script SET is_destructive = 2', 'table script .*: is_destructive is out of its bounds'],
   ["UPDATE machine SET work = 'null' WHERE id = 1", 'table machine .*: work has a form or value that no region writes'],
   [
     `UPDATE counter SET value = ${LAST} WHERE name = 'desired-version'`,

@@ -21,6 +21,10 @@ import { storedRacks } from '../../support/stored-racks.ts';
 const NEWEST = POSTGRES_MIGRATIONS.length;
 const MARK =
   'CREATE TABLE rackboot (version BIGINT NOT NULL, the_only BOOLEAN PRIMARY KEY DEFAULT true CHECK (the_only))';
+/** A script without the columns of later versions. */
+const OLD_SCRIPT =
+  'INSERT INTO script (name, kind, title, description, timeout_seconds, position, content, changed_ms) ' +
+  "VALUES ('fan', 'testing', '', '', 60, 50, '#!/bin/sh', 1)";
 const EVENT: NewMachineEvent = { type: 'NODE', code: 'rack', params: { text: 'x' }, atMs: 1, username: 'ann' };
 
 /** A value of SQLite as PostgreSQL writes it. */
@@ -78,7 +82,7 @@ describe('the tables of an earlier version in PostgreSQL', { skip: missing('linu
     test(`version ${version} is brought up to date in place, with all its rows`, async () => {
       const name = await server.makeDatabase();
       const place = server.placeOf(name);
-      const steps = [...POSTGRES_MIGRATIONS.slice(0, version), ...rowsOf(version), MARK];
+      const steps = [...POSTGRES_MIGRATIONS.slice(0, version), ...rowsOf(version), OLD_SCRIPT, MARK];
       await server.query([...steps, `INSERT INTO rackboot (version) VALUES (${version})`].join(';'), name);
       const before = await server.query('SELECT count(*) AS rows FROM event', name);
       await assert.rejects(openPostgresRegion(place), { code: 'store-broken', message: /start the region once/ });
@@ -96,6 +100,11 @@ describe('the tables of an earlier version in PostgreSQL', { skip: missing('linu
       assert.deepEqual([rack?.description, reserved?.mac, reserved?.hostname], ['in the hall', mac(7), 'printer']);
       assert.equal(subnets.at(-1)?.allowsDns, false);
       assert.equal((await again.listMachines({}, 0, 9))[0]?.runs?.testing?.status, 'pending');
+      const [script] = await again.scripts.listScripts();
+      assert.deepEqual(
+        [script?.name, script?.tags, script?.hardware, script?.isDestructive],
+        ['fan', ['hot'], 'node', false],
+      );
       await again.close();
     });
   }
@@ -119,6 +128,7 @@ async function useNewColumns(store: RegionStore): Promise<void> {
   assert.equal(await store.racks.describe(rack?.uuid ?? '', 'in the hall', EVENT), true);
   const [machine] = await store.listMachines({}, 0, 9);
   const planned = [{ name: 'fan', kind: 'testing', timeoutSeconds: 1 }] as const;
+  await store.scripts.tagScript('fan', 'hot', true, 9, EVENT);
   await store.scripts.beginRun(machine?.systemId ?? '', 'testing', planned, 1);
   await store.networks.change((_records, nextId) => {
     const [fabric, vlan, subnet, reserved] = [nextId, nextId + 1, nextId + 2, nextId + 3];

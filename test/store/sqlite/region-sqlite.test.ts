@@ -19,6 +19,7 @@ import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises';
 import { RackError } from '../../../src/errors.ts';
 import { formatIpv4 } from '../../../src/net/address.ts';
 import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';
+import { NO_MARKS } from '../../../src/region/records/script-store.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import type { Outage } from '../../../src/region/records/store-outage.ts';
 import { StoreOutage } from '../../../src/region/words/outage.ts';
@@ -398,6 +399,37 @@ test('version 5 of the file is read unchanged: a subnet in which racks name othe
     );
     const [machine] = await store.listMachines({ hostnames: ['web3'] }, 0, 2);
     assert.deepEqual(machine?.runs, { testing: { id: 1, status: 'passed' } });
+    await store.close();
+  }));
+
+test('version 6 of the file is read unchanged: the tags and marks of a script', () =>
+  withDirectory(async (stateDir, file) => {
+    copyFileSync(new URL('../../../fixtures/state/region-6.db', import.meta.url), file);
+    const store = openRegionStore({ stateDir });
+    const [script] = await store.scripts.listScripts();
+    assert.deepEqual(
+      [script?.name, script?.tags, script?.hardware, script?.parallel, script?.isDestructive],
+      ['wipe', ['slow', 'disks'], 'storage', 'instance', true],
+    );
+    await store.close();
+  }));
+
+test('a script of version 5 of the file has no tags and no marks, and can get them', () =>
+  withDirectory(async (stateDir, file) => {
+    copyFileSync(new URL('../../../fixtures/state/region-5.db', import.meta.url), file);
+    const older = new DatabaseSync(file);
+    older.exec(`INSERT INTO script (name, kind, title, description, timeout_seconds, position, content, changed_ms)
+      VALUES ('fan', 'testing', '', '', 60, 50, '#!/bin/sh', 1)`);
+    older.close();
+    const store = openRegionStore({ stateDir });
+    const [script] = await store.scripts.listScripts();
+    assert.deepEqual(script, {
+      ...{ ...NO_MARKS, id: 1, name: 'fan', kind: 'testing', title: '', description: '' },
+      ...{ timeoutSeconds: 60, position: 50, changedMs: 1, bytes: 9 },
+    });
+    const event = { type: 'SCRIPT', code: 'script-changed', params: { script: 'fan' }, atMs: 1, username: '' } as const;
+    const tagged = await store.scripts.tagScript('fan', 'hot', true, 9, event);
+    assert.deepEqual(typeof tagged === 'object' ? tagged.tags : tagged, ['hot']);
     await store.close();
   }));
 

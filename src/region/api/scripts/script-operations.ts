@@ -5,7 +5,7 @@
 // 1. Every user may read them. Only administrators may change them, because they run as root on machines.
 
 import { z } from 'zod';
-import type { Script, ScriptKind, WrittenScript } from '../../records/script-store.ts';
+import { NO_MARKS, type Script, type ScriptKind, type WrittenScript } from '../../records/script-store.ts';
 import {
   POSITION_DEFAULT,
   parseKind,
@@ -201,7 +201,7 @@ function scriptOf(call: ApiCall, given: Given, before: WrittenScript | undefined
   );
   if (isRefusal(found)) return found;
   const [whole] = found;
-  return { ...whole.script, changedMs: call.region.clock.wallTimeMs() };
+  return { ...NO_MARKS, ...whole.script, changedMs: call.region.clock.wallTimeMs() };
 }
 
 async function add(call: ApiCall, given: Given): Promise<Answer> {
