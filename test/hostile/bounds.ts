@@ -187,7 +187,7 @@ export const PLAIN: readonly PlainList[] = [
       'region/records/rack.ts': 'PINNED_MAX RACK_INTERFACES_MAX',
       'region/records/script-store.ts': 'OUTPUT_BYTES_MAX',
       'region/scripts/script-output.ts': 'OFFSET_MAX',
-      'region/scripts/script-text.ts': 'HEADER_LINES_MAX SCRIPT_BYTES_MAX',
+      'region/scripts/script-text.ts': 'HEADER_LINES_MAX SCRIPT_BYTES_MAX SCRIPT_TAGS_MAX',
       'region/records/text-json.ts': 'JSON_VALUES_MAX',
       'region/records/smbios.ts': 'MEMORY_BANKS_MAX MIB_MAX PROCESSORS_MAX SMBIOS_BYTES_MAX STRUCTURES_MAX',
       'store/leases/lease-mark.ts': 'FILE_BYTES_MAX',

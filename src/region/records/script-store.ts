@@ -18,7 +18,7 @@ export type ScriptKind = (typeof SCRIPT_KINDS)[number];
 export const SCRIPT_HARDWARE = ['node', 'cpu', 'memory', 'storage', 'network', 'gpu'] as const;
 export type ScriptHardware = (typeof SCRIPT_HARDWARE)[number];
 
-/** Beside which others a script says that it may run. The place in the list is MAAS's number. */
+/** The scripts that may run at the same time as a script, in its own words. The place in the list is MAAS's number. */
 export const SCRIPT_PARALLEL = ['disabled', 'instance', 'any'] as const;
 export type ScriptParallel = (typeof SCRIPT_PARALLEL)[number];
 

@@ -36,7 +36,18 @@ const OVERDUE_GRACE_MS = 5 * 60_000;
 const NAMED_MAX = 3;
 const WORDS_MAX = 120;
 
-/** Plans a run. @param chosen the names of scripts to run instead of all of the run's kind */
+/** The tag of scripts that run only where they are chosen, as in MAAS. */
+const NOT_AUTOMATIC = 'noauto';
+
+/** True for a script that runs where nobody chooses scripts. */
+export const runsUnasked = ({ tags, isDestructive }: Pick<Script, 'tags' | 'isDestructive'>): boolean =>
+  !isDestructive && !tags.includes(NOT_AUTOMATIC);
+
+/** True if a word that chooses scripts, a name or a tag, means this one. */
+export const isMeant = ({ name, tags }: Pick<Script, 'name' | 'tags'>, word: string): boolean =>
+  name === word || tags.includes(word);
+
+/** Plans a run. @param chosen the names of scripts to run instead of all of the run's kind that run unasked */
 export function planRun(
   purpose: ScriptKind,
   scripts: readonly Script[],
@@ -45,7 +56,9 @@ export function planRun(
   const builtins = BUILTINS.filter(([name]) => purpose === 'commissioning' || name !== 'inventory').map(
     ([name, timeoutSeconds]): PlannedScript => ({ name, kind: 'builtin', timeoutSeconds }),
   );
-  const wanted = scripts.filter(({ name, kind }) => (chosen === undefined ? kind === purpose : chosen.includes(name)));
+  const wanted = scripts.filter((script) =>
+    chosen === undefined ? script.kind === purpose && runsUnasked(script) : chosen.includes(script.name),
+  );
   // Tests come after the scripts that prepare the machine.
   const ordered = [
     ...wanted.filter(({ kind }) => kind === 'commissioning'),

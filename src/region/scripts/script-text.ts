@@ -6,14 +6,25 @@
 //   # title: Burn-in of memory
 //   # script_type: testing
 //   # timeout: 01:00:00
+//   # tags: [slow, heat]
 //   # --- End MAAS 1.0 script metadata ---
 //
-// Source: the metadata of MAAS's commissioning and testing scripts. Metadata that would change the run but is not supported here is refused
-// by name rather than ignored.
+// Source: the metadata of MAAS's commissioning and testing scripts, which is YAML. Metadata that would change the run but is not supported here
+// is refused by name rather than ignored; so is a value of several lines that is not a list.
 //
 // 1. For any text, the result is within the bounds below, or a list of problems.
+// 2. Of several values of a property, a person's counts, then that of a new text, then the one before.
 
-import type { ScriptKind } from '../records/script-store.ts';
+import {
+  NO_MARKS,
+  SCRIPT_HARDWARE,
+  SCRIPT_PARALLEL,
+  type ScriptHardware,
+  type ScriptKind,
+  type ScriptMarks,
+  type ScriptParallel,
+  type WrittenScript,
+} from '../records/script-store.ts';
 import { cleanNote, cleanWords } from '../records/text-json.ts';
 import { type RefusalWord, refusal } from '../words/refusal.ts';
 import { BUILTIN_NAMES } from './script-run.ts';
@@ -27,6 +38,10 @@ export const POSITION_DEFAULT = 50;
 const TITLE_MAX = 128;
 const DESCRIPTION_MAX = 1024;
 const HEADER_LINES_MAX = 200;
+/** Tags of one script. */
+export const SCRIPT_TAGS_MAX = 64;
+/** A tag of a script: letters, digits, `_`, `.` and `-`. The word `none` chooses no script. */
+export const SCRIPT_TAG = /^(?!none$)[A-Za-z0-9_.-]{1,64}$/;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 /** Words used in URL paths, which cannot be names. */
 const RESERVED = /^(?:current-\w+|none|all)$/;
@@ -34,11 +49,31 @@ const RESERVED = /^(?:current-\w+|none|all)$/;
 const START = /^#\s*-+\s*start maas 1\.0 script metadata\s*-+\s*$/i;
 const END = /^#\s*-+\s*end maas 1\.0 script metadata\s*-+\s*$/i;
 /** Unsupported metadata that would change a run. */
-const UNSUPPORTED = ['packages', 'parameters', 'may_reboot', 'for_hardware', 'apply_configured_networking'] as const;
+const UNSUPPORTED = [
+  ...(['packages', 'parameters', 'may_reboot', 'for_hardware', 'apply_configured_networking'] as const),
+  'recommission',
+] as const;
+/** The words of MAAS for the kinds of hardware and for scripts that may run at the same time, other than their own names and numbers. */
+const HARDWARE_WORDS = new Map<string, ScriptHardware>([
+  ...(['', 'machine', 'controller', 'other', 'generic'] as const).map((word) => [word, 'node'] as const),
+  ...(['disk', 'ssd'] as const).map((word) => [word, 'storage'] as const),
+  ...(['net', 'interface'] as const).map((word) => [word, 'network'] as const),
+  ['processor', 'cpu'],
+  ['ram', 'memory'],
+]);
+const PARALLEL_WORDS = new Map<string, ScriptParallel>([
+  ...(['', 'false', 'none'] as const).map((word) => [word, 'disabled'] as const),
+  ['name', 'instance'],
+  ['enabled', 'any'],
+]);
 
 /** A script's text with a person's values for its properties; missing ones are taken from the text. */
-interface ScriptRequest {
-  readonly content: string;
+type GivenMarks = { readonly [Name in keyof ScriptMarks]?: ScriptMarks[Name] | undefined };
+interface ScriptRequest extends GivenMarks {
+  /** `undefined`: the text of `before`. */
+  readonly content: string | undefined;
+  /** The script that is replaced; `undefined`: it is new. */
+  readonly before?: WrittenScript | undefined;
   readonly name?: string | undefined;
   readonly kind?: ScriptKind | undefined;
   readonly title?: string | undefined;
@@ -51,52 +86,79 @@ interface ScriptRequest {
 type ParsedScript =
   | {
       readonly kind: 'script';
-      readonly script: {
-        readonly name: string;
-        readonly kind: ScriptKind;
-        readonly title: string;
-        readonly description: string;
-        readonly timeoutSeconds: number;
-        readonly position: number;
-        readonly content: string;
-      };
+      readonly script: Omit<WrittenScript, 'changedMs'>;
     }
   | { readonly kind: 'fault'; readonly problems: Readonly<Record<string, readonly RefusalWord[]>> };
+
+type Complain = (field: string, word: RefusalWord) => void;
 
 /** Checks a script, and takes missing properties from its comment. */
 export function parseScript(request: ScriptRequest): ParsedScript {
   const problems: Record<string, RefusalWord[]> = {};
-  const complain = (field: string, word: RefusalWord): void => {
+  const complain: Complain = (field, word) => {
     problems[field] ??= [];
     problems[field].push(word);
   };
-  const content = request.content.replace(/\r\n/g, '\n');
+  const { before } = request;
+  const content = request.content?.replace(/\r\n/g, '\n') ?? before?.content ?? '';
   const contentProblem = problemOf(content);
   if (contentProblem !== undefined) complain('script', contentProblem);
-  const header = contentProblem === undefined ? headerOf(content) : new Map<string, string>();
+  // The metadata of a text that was there already has been judged, and people may have changed its values since.
+  const isNew = contentProblem === undefined && (request.content !== undefined || before === undefined);
+  const header = isNew ? headerOf(content) : NO_METADATA;
   for (const key of UNSUPPORTED) {
-    const value = header.get(key);
-    if (value !== undefined && !/^(?:|false|no|\{\}|\[\])$/i.test(value)) {
+    if (!/^(?:|false|no|off|0|null|~|\{\}|\[\])$/i.test(header.word(key) ?? ''))
       complain('script', refusal('field.script-unsupported', { key }));
-    }
   }
-  const name = request.name ?? header.get('name') ?? '';
+  const name = request.name ?? before?.name ?? header.word('name') ?? '';
   const nameProblem = nameProblemOf(name);
   if (nameProblem !== undefined) complain('name', nameProblem);
-  const kind = request.kind ?? parseKind(header.get('script_type') ?? header.get('type') ?? 'commissioning');
+  const kindWord = header.word('script_type') ?? header.word('type');
+  const kind = request.kind ?? (kindWord === undefined ? (before?.kind ?? 'commissioning') : parseKind(kindWord));
   if (kind === undefined) complain('type', refusal('field.script-type'));
-  const timeoutSeconds = request.timeoutSeconds ?? parseTimeout(header.get('timeout') ?? '');
+  const time = header.word('timeout');
+  const timeoutSeconds =
+    request.timeoutSeconds ?? (time === undefined ? before?.timeoutSeconds : undefined) ?? parseTimeout(time ?? '');
   if (timeoutSeconds === undefined || timeoutSeconds > TIMEOUT_SECONDS_MAX) {
     complain('timeout', refusal('field.script-time-limit', { max: TIMEOUT_SECONDS_MAX }));
   }
-  const position = request.position ?? POSITION_DEFAULT;
+  const position = request.position ?? before?.position ?? POSITION_DEFAULT;
+  const marks = marksOf(request, header, complain);
   if (kind === undefined || timeoutSeconds === undefined || Object.keys(problems).length > 0) {
     return { kind: 'fault', problems };
   }
-  const title = cleanWords(request.title ?? header.get('title') ?? '', TITLE_MAX);
-  const description = cleanNote(request.description ?? header.get('description') ?? '', DESCRIPTION_MAX);
-  return { kind: 'script', script: { name, kind, title, description, timeoutSeconds, position, content } };
+  const title = cleanWords(request.title ?? header.text('title') ?? before?.title ?? '', TITLE_MAX);
+  const description = request.description ?? header.text('description') ?? before?.description ?? '';
+  const said = { title, description: cleanNote(description, DESCRIPTION_MAX) };
+  return { kind: 'script', script: { ...marks, ...said, name, kind, timeoutSeconds, position, content } };
 }
+
+/** The tags and the like of a script. */
+function marksOf(request: ScriptRequest, header: Metadata, complain: Complain): ScriptMarks {
+  const { tags: before, hardware, parallel, isDestructive } = request.before ?? NO_MARKS;
+  const tags = [...new Set(request.tags ?? header.list('tags') ?? before)];
+  const strange = tags.find((tag) => !SCRIPT_TAG.test(tag));
+  if (strange !== undefined) complain('tags', refusal('field.script-tag', { tag: cleanWords(strange, 80) }));
+  if (tags.length > SCRIPT_TAGS_MAX) complain('tags', refusal('field.script-tags-limit', { max: SCRIPT_TAGS_MAX }));
+  /** A property with a few words: a person's value, then the comment's, then the one before. */
+  function choose<T>(field: string, given: T | undefined, parse: (word: string) => T | undefined, otherwise: T): T {
+    const word = given === undefined ? header.word(field) : undefined;
+    const parsed = word === undefined ? (given ?? otherwise) : parse(word);
+    if (parsed === undefined) complain(field, refusal(MARK_FAULTS[field] ?? 'field.flag'));
+    return parsed ?? otherwise;
+  }
+  return {
+    tags,
+    hardware: choose('hardware_type', request.hardware, parseHardware, hardware),
+    parallel: choose('parallel', request.parallel, parseParallel, parallel),
+    isDestructive: choose('destructive', request.isDestructive, parseFlag, isDestructive),
+  };
+}
+
+const MARK_FAULTS: Readonly<Record<string, 'field.script-hardware' | 'field.script-parallel'>> = {
+  hardware_type: 'field.script-hardware',
+  parallel: 'field.script-parallel',
+};
 
 /** Why a text cannot be run as a script; `undefined` if it can. */
 function problemOf(content: string): RefusalWord | undefined {
@@ -114,22 +176,67 @@ function nameProblemOf(name: string): RefusalWord | undefined {
   return /^\d+$/.test(name) ? refusal('field.script-name-digits') : undefined;
 }
 
-/** The metadata in the comment, keyed by lower-case name; empty without such a comment. */
-function headerOf(content: string): ReadonlyMap<string, string> {
+/** The metadata in a script's comment. Each answer is `undefined` if the comment does not have the key. */
+interface Metadata {
+  /** A value without YAML's comment: its lines in one. */
+  readonly word: (key: string) => string | undefined;
+  /** A value for people. */
+  readonly text: (key: string) => string | undefined;
+  /** A list in brackets, as words after commas, or with one line for each. */
+  readonly list: (key: string) => readonly string[] | undefined;
+}
+const NO_METADATA: Metadata = { word: () => undefined, text: () => undefined, list: () => undefined };
+
+/** Reads the comment; one without keys if there is none. */
+function headerOf(content: string): Metadata {
   const lines = content.split('\n', HEADER_LINES_MAX);
   const start = lines.findIndex((line) => START.test(line));
-  const values = new Map<string, string>();
-  if (start === -1) return values;
+  if (start === -1) return NO_METADATA;
+  const values = new Map<string, string[]>();
+  let rows: string[] = [];
+  let depthMax: number | undefined;
   for (const line of lines.slice(start + 1)) {
     if (END.test(line)) break;
-    const pair = /^#\s?([A-Za-z_]+)\s*:\s*(.*?)\s*$/.exec(line);
-    const [, key, value] = pair ?? [];
-    if (key !== undefined && value !== undefined) values.set(key.toLowerCase(), unquoted(value));
+    const [, space = '', key, value] = /^#(\s*)([A-Za-z_]+)\s*:\s*(.*?)\s*$/.exec(line) ?? [];
+    if (key !== undefined && value !== undefined && space.length <= (depthMax ?? space.length)) {
+      depthMax ??= Math.max(1, space.length);
+      rows = [value];
+      values.set(key.toLowerCase(), rows);
+    } else if (line.startsWith('#')) {
+      // A line that begins no value continues the last one.
+      const more = line.slice(1).trim();
+      if (more !== '' && !more.startsWith('#')) rows.push(more);
+    }
   }
-  return values;
+  const bare = (key: string): readonly string[] | undefined => values.get(key)?.map(withoutComment).filter(Boolean);
+  const joined = (parts: readonly string[] | undefined): string | undefined =>
+    parts === undefined ? undefined : unquoted(parts.join(' '));
+  return {
+    word: (key) => joined(bare(key)),
+    text: (key) =>
+      joined(values.get(key)?.filter((row, index) => row !== '' && (index > 0 || !/^[>|][+-]?$/.test(row)))),
+    list: (key) => {
+      const parts = bare(key);
+      return parts === undefined ? undefined : itemsIn(parts);
+    },
+  };
 }
 
+/** A comment of YAML begins with # at the start or after a space; a text in quotes may have both. */
+const withoutComment = (row: string): string => (/^["']/.test(row) ? row : row.replace(/(?:^|\s)#.*$/, '').trimEnd());
+
 const unquoted = (value: string): string => /^(["'])(.*)\1$/.exec(value)?.[2] ?? value;
+
+/** The items of a list in YAML, or of words after commas. A list in another form is one item, which is not a tag. */
+function itemsIn(rows: readonly string[]): readonly string[] {
+  if (rows.length > 0 && rows.every((row) => /^-(?:\s|$)/.test(row))) {
+    return rows.map((row) => unquoted(row.slice(1).trim()));
+  }
+  const whole = rows.join(' ');
+  const inner = /^\[(.*)\]$/.exec(whole)?.[1] ?? unquoted(whole);
+  const items = inner.split(',').map((item) => unquoted(item.trim()));
+  return items.filter((item, index) => item !== '' && !(index === 0 && /^(?:null|~)$/i.test(item)));
+}
 
 /** Parses a script's kind, by name or MAAS's number; `undefined` for neither. */
 export function parseKind(text: string): ScriptKind | undefined {
@@ -137,6 +244,24 @@ export function parseKind(text: string): ScriptKind | undefined {
   if (word === '0' || word === 'commission' || word === 'commissioning') return 'commissioning';
   return word === '2' || word === 'test' || word === 'testing' ? 'testing' : undefined;
 }
+
+/** Parses a name or MAAS's number of one of `known`, or another word for it; `undefined` for neither. */
+function parseWord<T extends string>(text: string, known: readonly T[], words: ReadonlyMap<string, T>): T | undefined {
+  const word = text.trim().toLowerCase();
+  return known.find((one, index) => one === word || String(index) === word) ?? words.get(word);
+}
+
+/** Parses a kind of hardware, by name or MAAS's number; `undefined` for neither. */
+export const parseHardware = (text: string): ScriptHardware | undefined =>
+  parseWord(text, SCRIPT_HARDWARE, HARDWARE_WORDS);
+
+/** Parses which scripts may run at the same time, by name or MAAS's number; `undefined` for neither. */
+export const parseParallel = (text: string): ScriptParallel | undefined =>
+  parseWord(text, SCRIPT_PARALLEL, PARALLEL_WORDS);
+
+/** Parses a word of YAML for true or false. */
+const parseFlag = (text: string): boolean | undefined =>
+  /^(?:true|yes|on|y|1)$/i.test(text) ? true : /^(?:|false|no|off|n|0|null|~)$/i.test(text) ? false : undefined;
 
 /**
  * Parses a time limit such as `90`, `90s`, `10m`, `2h` or `01:30:00`, in seconds. The empty text gives the default; 0, which means

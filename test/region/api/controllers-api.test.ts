@@ -224,8 +224,6 @@ test('the chosen default gateway is forgotten, and mounts without a disk are ref
       ['machines/?op=clone', /Rackboot copies no layout/],
       ['machines/?op=add_chassis', /does not ask a chassis/],
       ['domains/?op=set_serial', /raises the serial of its zones/],
-      ['scripts/x/?op=add_tag', /Scripts have no tags/],
-      ['scripts/x/?op=remove_tag', /Scripts have no tags/],
       ['scripts/x/?op=revert', /has no history/],
     ] as const) {
       const refused = await ask('root', 'POST', path, { source: 'x' });

@@ -114,6 +114,94 @@ test('a script is added, listed, read, changed, fetched and removed; each refusa
     assert.equal((await ask('POST', '2.0/scripts/', { script: SCRIPT, name: 'x' }, {})).status, 401);
   }));
 
+test('a script has tags: of its text or of a person, by which lists find it, and which are added and removed', () =>
+  withApi(async (ask) => {
+    const own = HEADER.replace('# title', '# tags:\n#   - hot\n#   - slow\n# hardware_type: cpu\n# title');
+    assert.deepEqual((await ask('POST', '2.0/scripts/', { script: own })).json.tags, ['hot', 'slow']);
+    const sent = { name: 'hello', script: SCRIPT, tags: 'hot, cold,hot' };
+    assert.deepEqual((await ask('POST', '2.0/scripts/', sent)).json.tags, ['hot', 'cold']);
+    const names = async (query: string): Promise<string> =>
+      (await ask('GET', `2.0/scripts/?${query}`)).json.map(({ name }: { name: string }) => name).join(' ');
+    assert.deepEqual(
+      [await names('filters=hot'), await names('filters=slow,hello'), await names('filters=hot&type=testing')],
+      ['fan hello', 'fan hello', 'fan'],
+    );
+    assert.deepEqual([await names('hardware_type=cpu'), await names('hardware_type=0')], ['fan', 'hello']);
+    const tag = async (op: string, word: string): Promise<Answered> =>
+      await ask('POST', `2.0/scripts/hello/?op=${op}`, { tag: word });
+    assert.deepEqual((await tag('add_tag', 'dry.1-a_b')).json.tags, ['hot', 'cold', 'dry.1-a_b']);
+    assert.deepEqual((await tag('remove_tag', 'hot')).json.tags, ['cold', 'dry.1-a_b']);
+    for (const word of ['', 'a b', 'a,b', 'none', 'x'.repeat(65), 'é']) {
+      const refused = await tag('add_tag', word);
+      assert.deepEqual([refused.status, Object.keys(refused.json)], [400, ['tag']], word);
+    }
+    assert.equal((await ask('POST', '2.0/scripts/none-such/?op=add_tag', { tag: 'x' })).status, 404);
+    assert.equal((await ask('POST', '2.0/scripts/hello/?op=add_tag', { tag: 'x' }, {})).status, 401);
+    const put = async (fields: object) => (await ask('PUT', '2.0/scripts/hello/', fields)).json;
+    assert.deepEqual((await put({ title: 'Hello' })).tags, ['cold', 'dry.1-a_b'], 'they stay');
+    // The values of a new text count, unless a person gives others.
+    const text = HEADER.replace('# name: fan', '# tags: [wet]\n# destructive: true').replace(
+      'testing',
+      'commissioning',
+    );
+    const changed = await put({ script: text });
+    assert.deepEqual(
+      [changed.name, changed.tags, changed.destructive, changed.title, changed.timeout_seconds],
+      ['hello', ['wet'], true, 'Fans', 90],
+    );
+    assert.equal((await put({ destructive: 'false', timeout: '5' })).destructive, false);
+    const kept = await put({ title: 'Again' });
+    assert.deepEqual([kept.destructive, kept.timeout_seconds], [false, 5], 'the text was there already');
+    assert.deepEqual((await put({ script: text, tags: '' })).tags, []);
+    const many = Array.from({ length: 65 }, (_, index) => `t${index}`).join(',');
+    assert.deepEqual(Object.keys(await put({ tags: many })), ['tags']);
+    await put({ tags: many.replace(',t64', '') });
+    assert.match((await tag('add_tag', 'more')).text, /at most 64 tags/);
+  }));
+
+test('a commissioning and a test choose scripts by name or tag; one that overwrites data or is noauto runs only so', () =>
+  withApi(async (ask, place, id) => {
+    const add = async (name: string, more: object) =>
+      assert.equal((await ask('POST', '2.0/scripts/', { name, script: SCRIPT, ...more })).status, 200);
+    await add('c1', { tags: 'quick' });
+    await add('c2', { tags: 'noauto,deep' });
+    await add('c3', { tags: 'deep' });
+    await add('t1', { type: 'testing', tags: 'quick' });
+    await add('t2', { type: 'testing', tags: 'deep', destructive: 'true' });
+    await place.store.changeMachine<never>(id, 1, () => ({ kind: 'change', fields: { status: 'ready' }, events: [] }));
+    /** The scripts of people that a run has. */
+    const runOf = async (op: string, fields: object): Promise<string> => {
+      const answer = await ask('POST', `2.0/machines/${id}/?op=${op}`, fields);
+      assert.equal(answer.status, 200, answer.text);
+      const headers = {
+        'x-forwarded-for': '10.20.0.60',
+        'x-rackboot-rack': SECRET,
+        'x-rackboot-token': (await place.store.findMachine(id))?.bootToken ?? '',
+        'x-rackboot-boot': '52:54:00:00:00:01',
+      };
+      const lines = (await ask('GET', '/MAAS/rackboot/1/scripts', undefined, headers)).text.trim().split('\n');
+      await ask('POST', `2.0/machines/${id}/?op=abort`, {});
+      await place.store.changeMachine<never>(id, 1, () => ({
+        kind: 'change',
+        fields: { status: 'ready' },
+        events: [],
+      }));
+      const names = lines.map((line) => line.split(' '));
+      return names.flatMap(([, kind, , name]) => (kind === 'builtin' ? [] : (name ?? []))).join(' ');
+    };
+    assert.equal(await runOf('commission', {}), 'c1 c3');
+    assert.equal(await runOf('commission', { testing_scripts: 'deep' }), 'c1 c3 t2');
+    assert.equal(await runOf('commission', { commissioning_scripts: 'deep', testing_scripts: 'quick' }), 'c2 c3 t1');
+    assert.equal(await runOf('commission', { commissioning_scripts: 'none' }), '');
+    assert.equal(await runOf('test', {}), 't1');
+    assert.equal(await runOf('test', { testing_scripts: 't2,quick' }), 't1 t2');
+    const refused = await ask('POST', `2.0/machines/${id}/?op=test`, { testing_scripts: 'quick,quik' });
+    assert.deepEqual([refused.status, Object.keys(refused.json)], [400, ['testing_scripts']]);
+    assert.match(refused.text, /name or tag quik; the scripts are: t1, t2; their tags: quick, deep/);
+    const other = await ask('POST', `2.0/machines/${id}/?op=test`, { testing_scripts: 'noauto' });
+    assert.equal(other.status, 400, 'only scripts of the other kind have it');
+  }));
+
 test('1.0: commissioning scripts by their old names', () =>
   withApi(async (ask) => {
     assert.equal((await ask('POST', '1.0/commissioning-scripts/', { name: 'hello', content: SCRIPT })).status, 200);

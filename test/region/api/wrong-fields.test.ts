@@ -108,7 +108,10 @@ const SENSELESS: readonly (readonly [
   [
     'POST',
     '2.0/scripts/',
-    { name: 'fan', script: 'x', type: 'x', timeout: 'x', packages: '{"apt":["x"]}', may_reboot: 'true' },
+    {
+      ...{ name: 'fan', script: 'x', type: 'x', timeout: 'x', packages: '{"apt":["x"]}', may_reboot: 'true' },
+      ...{ tags: 'none', hardware_type: 'x', parallel: '3' },
+    },
   ],
   ['POST', '2.0/dnsresources/', { fqdn: 'www.elsewhere', ip_addresses: 'x' }],
   ['POST', '2.0/dnsresourcerecords/', { fqdn: 'www.elsewhere', rrtype: 'HINFO', rrdata: 'x' }],

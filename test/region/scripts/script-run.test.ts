@@ -54,6 +54,17 @@ test('a run has the built-in checks first, then the scripts of its kind or the c
   assert.equal(names('testing', []), 'disks memory link clock');
 });
 
+test('a script that overwrites data, or is tagged noauto, is in a run only if it is chosen', () => {
+  const scripts = [
+    ...SCRIPTS,
+    { ...script('wipe', 'testing'), isDestructive: true },
+    { ...script('rare', 'testing'), tags: ['slow', 'noauto'] },
+  ];
+  const names = (chosen?: readonly string[]) => planRun('testing', scripts, chosen).map(({ name }) => name);
+  assert.deepEqual(names().slice(4), ['t1']);
+  assert.deepEqual(names(['wipe', 'rare']).slice(4), ['wipe', 'rare']);
+});
+
 test('reports start, continue and end a result; output is assembled despite repeated or missing pieces', () => {
   const begun = { ...result, ...takeNews(result, { id: 1 }, 1000) };
   assert.deepEqual([begun.status, begun.startedMs], ['running', 1000]);
@@ -153,7 +164,7 @@ exit 0
   };
   assert.deepEqual(parseScript({ content: text }), {
     kind: 'script',
-    script: { ...expected, position: 50, content: text },
+    script: { ...NO_MARKS, hardware: 'memory', ...expected, position: 50, content: text },
   });
   const given = parseScript({
     content: text,
@@ -176,6 +187,61 @@ exit 0
 
 const header = (line: string): string =>
   `#!/bin/sh\n# --- Start MAAS 1.0 script metadata ---\n# ${line}\n# --- End MAAS 1.0 script metadata ---\n`;
+
+test('the tags in a comment are words after commas, a list in brackets, or one line for each', () => {
+  for (const [lines, expected] of [
+    ['tags: slow', ['slow']],
+    ['tags: slow, hot , slow', ['slow', 'hot']],
+    ['tags: "slow, hot"', ['slow', 'hot']],
+    ['tags: [slow, "hot", \'a.b-c_1\']  # both', ['slow', 'hot', 'a.b-c_1']],
+    ['tags: [slow,\n#   hot]', ['slow', 'hot']],
+    ['tags:\n#   - slow  # very\n#   # a remark\n#   - "hot"', ['slow', 'hot']],
+    ['tags:\n# - slow\n# - hot', ['slow', 'hot']],
+    ['tags:\n#   [slow, hot]', ['slow', 'hot']],
+    ['tags:', []],
+    ['tags: []', []],
+    ['tags: null', []],
+    ['title: x', []],
+  ] as const) {
+    const parsed = parseScript({ content: header(lines), name: 'a' });
+    assert.ok(parsed.kind === 'script', lines);
+    assert.deepEqual(parsed.script.tags, expected, lines);
+  }
+  const given = parseScript({ content: header('tags: slow'), name: 'a', tags: ['hot'] });
+  assert.deepEqual(given.kind === 'script' && given.script.tags, ['hot']);
+});
+
+test('the marks in a comment are words, numbers or other words of MAAS; a text may have several lines', () => {
+  for (const [lines, expected] of [
+    ['hardware_type: storage', { hardware: 'storage' }],
+    ['hardware_type: 3 # disks', { hardware: 'storage' }],
+    ['hardware_type: Machine', { hardware: 'node' }],
+    ['hardware_type: disk', { hardware: 'storage' }],
+    ['parallel: any', { parallel: 'any' }],
+    ['parallel: 1', { parallel: 'instance' }],
+    ['parallel: False', { parallel: 'disabled' }],
+    ['destructive: True', { isDestructive: true }],
+    ['destructive: no', { isDestructive: false }],
+    ['recommission: False', {}],
+    ['packages: {}', {}],
+    ['description: >\n#   for an hour,\n#   or two', { description: 'for an hour, or two' }],
+    ['title: Burn #2', { title: 'Burn #2' }],
+  ] as const) {
+    const parsed = parseScript({ content: header(lines), name: 'a' });
+    assert.ok(parsed.kind === 'script', lines);
+    const { content: _content, ...facts } = parsed.script;
+    const usual = { name: 'a', kind: 'commissioning', title: '', description: '', timeoutSeconds: 600, position: 50 };
+    assert.deepEqual(facts, { ...NO_MARKS, ...usual, ...expected }, lines);
+  }
+});
+
+test('a comment whose lines all are further in is read, too', () => {
+  const parsed = parseScript({ content: header('   name: fan').replace('fan', 'fan\n#    tags: hot\n#      - x') });
+  assert.ok(parsed.kind === 'fault' && Object.keys(parsed.problems).join() === 'tags');
+  const whole = parseScript({ content: header('   name: fan\n#    tags: hot') });
+  assert.ok(whole.kind === 'script' && whole.script.name === 'fan' && whole.script.tags[0] === 'hot');
+});
+
 const REFUSED: readonly (readonly [string, Parameters<typeof parseScript>[0], string, RegExp])[] = [
   ['nothing', { content: '', name: 'a' }, 'script', /empty/],
   ['too much', { content: `#!/bin/sh\n${'x'.repeat(SCRIPT_BYTES_MAX)}`, name: 'a' }, 'script', /the maximum is 262144/],
@@ -197,6 +263,39 @@ const REFUSED: readonly (readonly [string, Parameters<typeof parseScript>[0], st
     'script',
     /packages: no packages are installed/,
   ],
+  [
+    'packages in further lines',
+    { content: header('packages:\n#   apt:\n#     - fio'), name: 'a' },
+    'script',
+    /packages:/,
+  ],
+  [
+    'hardware in further lines',
+    { content: header('for_hardware:\n#   - pci:8086:1'), name: 'a' },
+    'script',
+    /for_hardware:/,
+  ],
+  [
+    'a repeated commissioning',
+    { content: header('recommission: true'), name: 'a' },
+    'script',
+    /recommission: a script/,
+  ],
+  ['a tag of two words', { content: header('tags: very hot'), name: 'a' }, 'tags', /^very hot cannot be a tag/],
+  ['tags in a map', { content: header('tags: {a: b}'), name: 'a' }, 'tags', /cannot be a tag/],
+  ['lists in a list of tags', { content: header('tags: [a, [b]]'), name: 'a' }, 'tags', /^\[b\] cannot be a tag/],
+  ['tags without an end', { content: header('tags: [a,'), name: 'a' }, 'tags', /cannot be a tag/],
+  ['the tag none', { content: SH, name: 'a', tags: ['none'] }, 'tags', /^none cannot be a tag/],
+  ['too many tags', { content: SH, name: 'a', tags: Array.from({ length: 65 }, (_, i) => `t${i}`) }, 'tags', /most 64/],
+  ['other hardware', { content: header('hardware_type: toaster'), name: 'a' }, 'hardware_type', /Give node, cpu/],
+  [
+    'a word of objects',
+    { content: header('hardware_type: constructor'), name: 'a' },
+    'hardware_type',
+    /Give node, cpu/,
+  ],
+  ['another neighbour', { content: header('parallel: sometimes'), name: 'a' }, 'parallel', /Give disabled/],
+  ['a doubtful harm', { content: header('destructive: maybe'), name: 'a' }, 'destructive', /true or false/],
   ['parameters', { content: header('parameters: {storage: {type: storage}}'), name: 'a' }, 'script', /parameters:/],
   ['a restart', { content: header('may_reboot: true'), name: 'a' }, 'script', /may_reboot/],
 ];

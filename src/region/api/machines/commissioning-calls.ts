@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { DEBUG_SECONDS, mayDebug, openDebugLogin, refuseWithoutKey } from '../../life/logins.ts';
 import type { Machine } from '../../records/machine.ts';
 import type { ScriptKind } from '../../records/script-store.ts';
+import { isMeant, runsUnasked } from '../../scripts/script-run.ts';
 import { type Answer, allOf, isRefusal, type Refusal, refuse, refuseField, refuseFor } from '../call/answer.ts';
 import { type ApiCall, flag, isFalse, isTrue, type Passed, usernameOf, values } from '../call/operation.ts';
 import { actorOf } from './machine-calls.ts';
@@ -13,7 +14,9 @@ const NAMES_MAX = 100;
 
 const scriptNames = (text: string) => values(NAMES_MAX).optional().describe(text);
 /** The parameter for the testing scripts of a test. */
-export const testingScripts = scriptNames('The testing scripts to run; `none` for none. Default: all.');
+export const testingScripts = scriptNames(
+  'The testing scripts to run, by names or tags; `none` for none. Default: all but destructive ones and those tagged `noauto`.',
+);
 /** The parameter that opens a debug login with a command. */
 export const enableSsh = flag(
   'True: open a debug login, so that your SSH keys can log in for an hour, and the machine stays on if this fails.',
@@ -21,8 +24,10 @@ export const enableSsh = flag(
 
 /** The parameters of commissioning, which a new machine takes, too. */
 export const commissioningFields = {
-  commissioning_scripts: scriptNames('The commissioning scripts to run; `none` for none. Default: all.'),
-  testing_scripts: scriptNames('Testing scripts to run after them. Default: none.'),
+  commissioning_scripts: scriptNames(
+    'The commissioning scripts to run, by names or tags; `none` for none. Default: all but destructive ones and those tagged `noauto`.',
+  ),
+  testing_scripts: scriptNames('Testing scripts to run after them, by names or tags. Default: none.'),
   enable_ssh: enableSsh,
   skip_networking: flag(
     'True, as always: commissioning keeps the interfaces that people laid out. False is refused if there are any.',
@@ -36,7 +41,7 @@ export const commissioningFields = {
 };
 type CommissioningFields = Passed<z.ZodObject<typeof commissioningFields>>;
 
-/** The given names of scripts of one kind; a refusal if one is unknown; `undefined` if none are given. */
+/** The names of the scripts of one kind that names and tags choose; a refusal if a word means none; `undefined` if none are given. */
 export async function scriptsOf(
   { region }: ApiCall,
   kind: ScriptKind,
@@ -44,10 +49,12 @@ export async function scriptsOf(
 ): Promise<readonly string[] | Refusal | undefined> {
   if (given === undefined || given.length === 0) return undefined;
   if (given.length === 1 && given[0] === 'none') return [];
-  const known = (await region.store.scripts.listScripts(kind)).map(({ name }) => name);
-  const unknown = given.find((name) => !known.includes(name));
-  if (unknown === undefined) return given;
-  return refuseField(`${kind}_scripts`, 'field.scripts', { kind, unknown, known });
+  const all = await region.store.scripts.listScripts(kind);
+  const unknown = given.find((word) => !all.some((script) => isMeant(script, word)));
+  const known = all.map(({ name }) => name);
+  const tags = [...new Set(all.flatMap((script) => script.tags))];
+  if (unknown !== undefined) return refuseField(`${kind}_scripts`, 'field.scripts', { kind, unknown, known, tags });
+  return all.filter((script) => given.some((word) => isMeant(script, word))).map(({ name }) => name);
 }
 
 /** `scripts`: those to run; `undefined`: the usual ones. */
@@ -67,7 +74,8 @@ export async function commissioningScripts(
   if (isRefusal(found)) return found;
   const [first, tests = []] = found;
   if (first === undefined && tests.length === 0) return { scripts: undefined };
-  const all = first ?? (await call.region.store.scripts.listScripts('commissioning')).map(({ name }) => name);
+  const usual = (await call.region.store.scripts.listScripts('commissioning')).filter(runsUnasked);
+  const all = first ?? usual.map(({ name }) => name);
   return { scripts: [...all, ...tests] };
 }
 

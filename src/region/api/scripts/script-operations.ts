@@ -5,38 +5,39 @@
 // 1. Every user may read them. Only administrators may change them, because they run as root on machines.
 
 import { z } from 'zod';
-import { NO_MARKS, type Script, type ScriptKind, type WrittenScript } from '../../records/script-store.ts';
+import {
+  SCRIPT_HARDWARE,
+  SCRIPT_PARALLEL,
+  type Script,
+  type ScriptHardware,
+  type ScriptKind,
+} from '../../records/script-store.ts';
+import { cleanWords } from '../../records/text-json.ts';
+import { isMeant } from '../../scripts/script-run.ts';
 import {
   POSITION_DEFAULT,
+  parseHardware,
   parseKind,
-  parseScript,
-  parseTimeout,
   SCRIPT_BYTES_MAX,
+  SCRIPT_TAG,
+  SCRIPT_TAGS_MAX,
   SCRIPTS_MAX,
   TIMEOUT_SECONDS_DEFAULT,
 } from '../../scripts/script-text.ts';
 import type { RefusalCode } from '../../words/refusal.ts';
-import {
-  type Answer,
-  allOf,
-  isRefusal,
-  json,
-  partOf,
-  type Refusal,
-  refuse,
-  refuseField,
-  refuseFields,
-} from '../call/answer.ts';
+import { type Answer, allOf, isRefusal, json, partOf, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import {
   type ApiCall,
   defineOperation,
   eventBy,
+  flag,
   isTrue,
   judging,
   nothing,
   type Operation,
   type Passed,
   refusedOperation,
+  tried,
   trying,
   value,
   values,
@@ -45,6 +46,11 @@ import { refusalIn } from '../networks/network-calls.ts';
 import { formatEventTime } from '../site/event-operations.ts';
 
 const KIND_NUMBERS = { commissioning: 0, testing: 2 } as const;
+const HARDWARE_TITLES = {
+  ...{ node: 'Node', cpu: 'CPU', memory: 'Memory' },
+  ...{ storage: 'Storage', network: 'Network', gpu: 'GPU' },
+};
+const PARALLEL_TITLES = { disabled: 'Disabled', instance: 'Instance', any: 'Any' } as const;
 const KIND_TITLES = { commissioning: 'Commissioning script', testing: 'Testing script' } as const;
 /** Names of one request. */
 const NAMES_MAX = 100;
@@ -57,17 +63,27 @@ const only = (form: RegExp, code: RefusalCode, description: string) =>
   value(z.string().max(4096).regex(form, code)).optional().describe(description);
 const NOT = /^(?:|0|false|no|off)$/i;
 const NONE = /^\s*$/;
-const NODE = /^(?:|0|node)$/i;
+
+/** The marks of a script, for people and for the choice of a run. */
+const marks = {
+  tags: values(NAMES_MAX)
+    .optional()
+    .describe(
+      `Words by which a commissioning or a test chooses it, at most ${SCRIPT_TAGS_MAX}. One tagged \`noauto\` runs only where it is chosen.`,
+    ),
+  hardware_type: optional(
+    64,
+    'For which hardware it is: `node` (0), `cpu`, `memory`, `storage`, `network` or `gpu` (5). It runs once on each machine.',
+  ),
+  parallel: optional(
+    64,
+    'Which others may run at the same time: `disabled` (0), `instance` (1) or `any` (2). Here one runs after the other.',
+  ),
+  destructive: flag('True: it overwrites data, so that it runs only where a commissioning or a test chooses it.'),
+};
 
 /** The parameters of runs that scripts do not have here. */
 const unsupported = {
-  hardware_type: only(NODE, 'field.script-hardware', 'Must be `node` (0): a script runs once on each machine.'),
-  parallel: only(
-    /^(?:|0|false|disabled)$/i,
-    'field.script-parallel',
-    'Must be `disabled` (0): one runs after the other.',
-  ),
-  destructive: only(NOT, 'field.script-destructive', 'Must be false: no machine is exempt from a script.'),
   recommission: only(NOT, 'field.script-recommission', 'Must be false: a script does not repeat the commissioning.'),
   for_hardware: only(NONE, 'field.script-for-hardware', 'Must be empty: people choose the machines of a run.'),
   apply_configured_networking: only(
@@ -75,7 +91,6 @@ const unsupported = {
     'field.script-networking',
     'Must be false: a script uses the network of the boot.',
   ),
-  tags: only(NONE, 'field.script-tags', 'Must be empty: scripts are chosen by their names.'),
   comment: only(NONE, 'field.script-comment', 'Must be empty: a script has no history.'),
   packages: optional(4096, 'Not supported: nothing is installed before a script.'),
   may_reboot: optional(16, 'Not supported: a script may not restart its machine.'),
@@ -93,6 +108,7 @@ const written = {
   position: value(z.string().regex(/^\d{1,3}$/, 'field.script-position'))
     .optional()
     .describe(`Scripts of lower positions run first. Default: ${POSITION_DEFAULT}.`),
+  ...marks,
   ...unsupported,
 };
 const newScript = z.object(written);
@@ -105,6 +121,7 @@ function clockTime(seconds: number): string {
 
 function scriptJson(script: Script, content?: string): Record<string, unknown> {
   const { id, name, kind, title, description, timeoutSeconds, position, changedMs, bytes } = script;
+  const { tags, hardware, parallel, isDestructive } = script;
   const data = content === undefined ? {} : { data: Buffer.from(content).toString('base64') };
   return {
     id,
@@ -113,11 +130,11 @@ function scriptJson(script: Script, content?: string): Record<string, unknown> {
     description,
     type: KIND_NUMBERS[kind],
     type_name: KIND_TITLES[kind],
-    tags: [],
-    hardware_type: 0,
-    hardware_type_name: 'Node',
-    parallel: 0,
-    parallel_name: 'Disabled',
+    tags,
+    hardware_type: SCRIPT_HARDWARE.indexOf(hardware),
+    hardware_type_name: HARDWARE_TITLES[hardware],
+    parallel: SCRIPT_PARALLEL.indexOf(parallel),
+    parallel_name: PARALLEL_TITLES[parallel],
     results: {},
     parameters: {},
     packages: {},
@@ -125,7 +142,7 @@ function scriptJson(script: Script, content?: string): Record<string, unknown> {
     timeout_seconds: timeoutSeconds,
     position,
     bytes,
-    destructive: false,
+    destructive: isDestructive,
     default: false,
     for_hardware: [],
     may_reboot: false,
@@ -150,12 +167,11 @@ async function findScript(call: ApiCall): Promise<(Script & { readonly content: 
 
 const listParameters = z.object({
   type: optional(16, 'Only scripts for `commissioning` or `testing`.'),
-  hardware_type: value(
-    z.string().regex(/^(?:[0-9]|node|cpu|memory|storage|network|gpu)?$/i, 'field.script-hardware-type'),
-  )
-    .optional()
-    .describe('Only scripts for this kind of hardware. All are for `node` (0).'),
-  filters: values(NAMES_MAX).optional().describe('Only scripts with these names.'),
+  hardware_type: optional(
+    64,
+    'Only scripts for this kind of hardware: `node` (0), `cpu`, `memory`, `storage`, `network` or `gpu` (5).',
+  ),
+  filters: values(NAMES_MAX).optional().describe('Only scripts with these names or tags.'),
   include_script: optional(16, 'True: include their text, in Base64.'),
 });
 
@@ -163,12 +179,22 @@ const listParameters = z.object({
 const kindOf = (text: string | undefined): ScriptKind | Refusal | undefined =>
   text === undefined ? undefined : (parseKind(text) ?? refuseField('type', 'field.script-kind'));
 
+/** The kind of hardware in a filter; `undefined`: all. */
+const hardwareOf = (text: string | undefined): ScriptHardware | Refusal | undefined =>
+  text === undefined || text === ''
+    ? undefined
+    : (parseHardware(text) ?? refuseField('hardware_type', 'field.script-hardware'));
+
 async function list(call: ApiCall, given: z.output<typeof listParameters>): Promise<Answer> {
-  const kind = kindOf(given.type);
-  if (isRefusal(kind)) return kind;
+  const found = allOf(kindOf(given.type), hardwareOf(given.hardware_type));
+  if (isRefusal(found)) return found;
+  const [kind, hardware] = found;
   const { scripts } = call.region.store;
-  if (!NODE.test(given.hardware_type ?? '')) return json([]);
-  const wanted = (await scripts.listScripts(kind)).filter(({ name }) => given.filters?.includes(name) ?? true);
+  const wanted = (await scripts.listScripts(kind)).filter(
+    (script) =>
+      (hardware === undefined || script.hardware === hardware) &&
+      (given.filters?.some((word) => isMeant(script, word)) ?? true),
+  );
   const contentOf = async (name: string): Promise<string | undefined> =>
     isTrue(given.include_script) ? (await scripts.findScript(name))?.content : undefined;
   return json(await Promise.all(wanted.map(async (script) => scriptJson(script, await contentOf(script.name)))));
@@ -176,36 +202,11 @@ async function list(call: ApiCall, given: z.output<typeof listParameters>): Prom
 
 type Given = z.output<typeof changedScript>;
 
-/** In a trial, the other parameters are judged with this text in the place of one that is refused. */
-const NO_TEXT = '#!/bin/sh\n';
-
-/** The script made from the parameters and the script before, if any; or a refusal. */
-function scriptOf(call: ApiCall, given: Given, before: WrittenScript | undefined): WrittenScript | Refusal {
-  const kind = given.type === undefined ? before?.kind : parseKind(given.type);
-  const timeout = given.timeout === undefined ? before?.timeoutSeconds : parseTimeout(given.timeout);
-  const parsed = parseScript({
-    content: given.script ?? before?.content ?? NO_TEXT,
-    name: given.name ?? before?.name,
-    kind,
-    title: given.title ?? before?.title,
-    description: given.description ?? before?.description,
-    timeoutSeconds: timeout,
-    position: given.position === undefined ? before?.position : Number(given.position),
-  });
-  const found = allOf(
-    parsed.kind === 'fault' ? refuseFields(parsed.problems) : parsed,
-    given.packages ? refuseField('packages', 'field.script-packages') : undefined,
-    isTrue(given.may_reboot) ? refuseField('may_reboot', 'field.script-reboot') : undefined,
-    given.type !== undefined && kind === undefined ? refuseField('type', 'field.script-type') : undefined,
-    given.timeout !== undefined && timeout === undefined ? refuseField('timeout', 'field.script-timeout') : undefined,
-  );
-  if (isRefusal(found)) return found;
-  const [whole] = found;
-  return { ...NO_MARKS, ...whole.script, changedMs: call.region.clock.wallTimeMs() };
-}
+/** The code that reads a script's parameters; it is loaded by the first script that is stored. */
+const scriptFields = async () => await import('./script-fields.ts');
 
 async function add(call: ApiCall, given: Given): Promise<Answer> {
-  const script = scriptOf(call, given, undefined);
+  const script = (await scriptFields()).scriptOf(call, given, undefined);
   if (script.kind === 'refusal') return script;
   const added = await call.region.store.scripts.addScript(
     script,
@@ -217,15 +218,31 @@ async function add(call: ApiCall, given: Given): Promise<Answer> {
   return json(scriptJson(added));
 }
 
-async function change(call: ApiCall, given: Given): Promise<Answer> {
+/** @param isKindKept true: its own text does not say for what it is */
+async function change(call: ApiCall, given: Given, isKindKept = false): Promise<Answer> {
   const before = await findScript(call);
   if (before === undefined) return noScript();
-  const script = scriptOf(call, given, before);
+  const { scriptOf } = await scriptFields();
+  const script = scriptOf(call, isKindKept ? { ...given, type: before.kind } : given, before);
   if (script.kind === 'refusal') return script;
   const event = eventBy(call, 'SCRIPT', { code: 'script-changed', params: { script: before.name } });
   const changed = await call.region.store.scripts.changeScript(before.name, script, event);
   if (changed === 'exists') return refuseField('name', 'field.script-name-taken', { name: script.name });
   return changed === 'not-found' ? noScript() : json(scriptJson(changed));
+}
+
+const tagParameters = z.object({
+  tag: value(z.string().trim().max(300)).describe('The tag: letters, digits, `_`, `.` and `-`.'),
+});
+
+async function changeTag(call: ApiCall, tag: string, isThere: boolean): Promise<Answer> {
+  if (!SCRIPT_TAG.test(tag)) return refuseField('tag', 'field.script-tag', { tag: cleanWords(tag, 80) });
+  const script = await findScript(call);
+  if (script === undefined) return noScript();
+  const event = eventBy(call, 'SCRIPT', { code: 'script-changed', params: { script: script.name } });
+  const tagged = await call.region.store.scripts.tagScript(script.name, tag, isThere, SCRIPT_TAGS_MAX, event);
+  if (tagged === 'limit') return refuseField('tag', 'field.script-tags-limit', { max: SCRIPT_TAGS_MAX });
+  return tagged === 'not-found' ? noScript() : json(scriptJson(tagged));
 }
 
 async function remove(call: ApiCall): Promise<Answer> {
@@ -258,7 +275,7 @@ const oldMany = {
   handler: 'CommissioningScriptsHandler',
 } as const;
 const oldOne = { ...oldMany, path: 'commissioning-scripts/{name}', handler: 'CommissioningScriptHandler' } as const;
-const oldContent = z.object({ content: written.script, timeout: written.timeout, ...unsupported });
+const oldContent = z.object({ content: written.script, timeout: written.timeout, ...marks, ...unsupported });
 const oldScript = z.object({ name: written.name, ...oldContent.shape });
 const OLD_FIELDS = { script: 'content' };
 
@@ -266,7 +283,7 @@ const addOld = async (call: ApiCall, { content, ...others }: Passed<typeof oldSc
   refusalIn(OLD_FIELDS, await add(call, { ...others, script: content, type: 'commissioning' }));
 
 const changeOld = async (call: ApiCall, { content, ...others }: Passed<typeof oldContent>): Promise<Answer> =>
-  refusalIn(OLD_FIELDS, await change(call, { ...others, script: content }));
+  refusalIn(OLD_FIELDS, await change(call, { ...others, script: content }, true));
 
 const OLD_OPERATIONS: readonly Operation[] = [
   defineOperation({
@@ -313,6 +330,12 @@ const OLD_OPERATIONS: readonly Operation[] = [
   }),
 ];
 
+const tagging = (op: 'add_tag' | 'remove_tag', doc: string): Operation =>
+  defineOperation({
+    ...{ ...one, method: 'POST', op, access: 'admin', doc, parameters: tagParameters },
+    run: (call, { tag }) => changeTag(call, tag, op === 'add_tag'),
+  });
+
 /** Script operations. */
 export const SCRIPT_OPERATIONS: readonly Operation[] = [
   defineOperation({
@@ -321,7 +344,7 @@ export const SCRIPT_OPERATIONS: readonly Operation[] = [
     access: 'user',
     doc: 'List scripts.',
     parameters: listParameters,
-    check: judging(listParameters, (_call, { type }) => [kindOf(type)]),
+    check: judging(listParameters, (_call, given) => [kindOf(given.type), hardwareOf(given.hardware_type)]),
     run: list,
   }),
   defineOperation({
@@ -356,8 +379,7 @@ export const SCRIPT_OPERATIONS: readonly Operation[] = [
     access: 'admin',
     doc: 'Change a script.',
     parameters: changedScript,
-    check: trying(changedScript, change),
-    run: change,
+    ...tried(changedScript, (call, given) => change(call, given)),
   }),
   defineOperation({
     ...one,
@@ -367,14 +389,8 @@ export const SCRIPT_OPERATIONS: readonly Operation[] = [
     parameters: nothing,
     run: remove,
   }),
-  ...['add_tag', 'remove_tag'].map((op) =>
-    refusedOperation(
-      { ...one, method: 'POST', access: 'admin' },
-      op,
-      'Refused: scripts are chosen by their names.',
-      refuse('bad-request.script-tags'),
-    ),
-  ),
+  tagging('add_tag', 'Add a tag to a script. Adding it again changes nothing.'),
+  tagging('remove_tag', 'Remove a tag from a script.'),
   refusedOperation(
     { ...one, method: 'POST', access: 'admin' },
     'revert',

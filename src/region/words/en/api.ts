@@ -60,7 +60,6 @@ export const API = {
   'bad-request.installation-results':
     'Rackboot lists the results of scripts for one machine at a time: read nodes/<id>/results/. It keeps no results of installations.',
   'bad-request.domain-serial': 'Each rack raises the serial of its zones with every change: it cannot be set.',
-  'bad-request.script-tags': 'Scripts have no tags: a commissioning or a test names its scripts.',
   'bad-request.script-revert': 'A script has no history: send its former text with PUT.',
   'field.rack-power': 'Racks are not switched: omit power_type, or give manual.',
   'field.rack-domain': ({ domain }: { readonly domain: string }) =>
@@ -252,11 +251,15 @@ export const API = {
     kind,
     unknown,
     known,
+    tags,
   }: {
     readonly kind: string;
     readonly unknown: string;
     readonly known: readonly string[];
-  }) => `There is no ${kind} script ${unknown}; the scripts are: ${known.join(', ') || 'none'}.`,
+    readonly tags: readonly string[];
+  }) =>
+    `There is no ${kind} script with the name or tag ${unknown}; the scripts are: ${known.join(', ') || 'none'}` +
+    `${tags.length === 0 ? '' : `; their tags: ${tags.join(', ')}`}.`,
 
   'rate-limit.power': 'You are querying the power of too many machines at once: wait a little.',
   'power-busy.query': ({ machine }: { readonly machine: string }) =>

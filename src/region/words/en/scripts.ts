@@ -11,6 +11,7 @@ const UNSUPPORTED = {
   parameters: 'a script takes no parameters: write the values into it',
   may_reboot: 'a script may not restart its machine',
   for_hardware: 'choose the machines when you start the run',
+  recommission: 'a script does not repeat the commissioning: commission the machine again',
   apply_configured_networking: "a script uses the boot's network",
 } as const;
 
@@ -30,17 +31,16 @@ export const SCRIPTS = {
   'field.script-name-digits': 'A name cannot be digits only.',
   'field.script-time-limit': ({ max }: { readonly max: number }) =>
     `Give seconds up to ${max}, or hours, minutes and seconds as 01:30:00.`,
-  'field.script-hardware': 'A script runs once on each machine, not for each of its devices: give node (0).',
-  'field.script-hardware-type': 'Give node, cpu, memory, storage, network or gpu.',
-  'field.script-parallel': 'Scripts run one after the other: give disabled (0).',
-  'field.script-destructive':
-    'Rackboot keeps no machine from a script: give false, and start a script that overwrites disks only where it may.',
+  'field.script-hardware': 'Give node, cpu, memory, storage, network or gpu, or a number from 0 to 5.',
+  'field.script-parallel': 'Give disabled, instance or any, or a number from 0 to 2.',
   'field.script-recommission':
     'A script does not repeat the commissioning: give false, and commission the machine again.',
   'field.script-for-hardware':
     'A script does not choose its machines: omit for_hardware, and choose them when you start the run.',
   'field.script-networking': 'A script uses the network of the boot: give false.',
-  'field.script-tags': 'Scripts have no tags: omit tags, and choose scripts by their names.',
+  'field.script-tag': ({ tag }: { readonly tag: string }) =>
+    `${tag || 'An empty text'} cannot be a tag: give at most 64 letters, digits, dots, dashes and underscores, and not the word none.`,
+  'field.script-tags-limit': ({ max }: { readonly max: number }) => `A script has at most ${max} tags.`,
   'field.script-comment': 'A script has no history: omit comment, or write it into the description.',
   'field.facts-json': ({ fault }: { readonly fault: JsonFault }) => `hardware_facts ${jsonFaultText(fault)}`,
   'field.not-a-hardware-address': 'is not a hardware address',

@@ -233,15 +233,16 @@ const IMAGES: readonly FaultRow[] = [
   ),
 ];
 
-const SCRIPT = { script: 'x', type: 'x', timeout: 'x', packages: '{"apt":["x"]}', may_reboot: 'true' };
+const MARKS = { tags: 'a b', hardware_type: 'x', parallel: 'x' };
+const SCRIPT = { script: 'x', type: 'x', timeout: 'x', packages: '{"apt":["x"]}', may_reboot: 'true', ...MARKS };
 const TEXTS: readonly FaultRow[] = [
-  row('GET scripts', { type: 'x' }),
+  row('GET scripts', { type: 'x', hardware_type: 'x' }),
   row('POST scripts', { name: 'burn', ...SCRIPT }),
   row('PUT scripts/{name}', { name: 'burn', ...SCRIPT }, { at: { name: '=spin' } }),
-  row('POST commissioning-scripts', { name: 'burn', content: 'x', timeout: 'x' }),
+  row('POST commissioning-scripts', { name: 'burn', content: 'x', timeout: 'x', ...MARKS }),
   row(
     'PUT commissioning-scripts/{name}',
-    { content: 'x', timeout: 'x', may_reboot: 'true' },
+    { content: 'x', timeout: 'x', may_reboot: 'true', ...MARKS },
     { at: { name: '=spin' } },
   ),
   ...rows(['POST tags', 'POST tags new'], { name: 'fast', definition: '//node[', kernel_opts: 'a || b' }),

@@ -203,9 +203,9 @@ const VLAN: Readonly<Record<string, Alone>> = {
   secondary_rack: { same: 'there is one rack' },
   relay_vlan: ONE_VALUE,
 };
+const FANS = { content: '#!/bin/sh\necho fans\n' };
 const UNSUPPORTED: Readonly<Record<string, Alone>> = {
-  ...{ hardware_type: ONE_VALUE, parallel: ONE_VALUE, destructive: ONE_VALUE, recommission: ONE_VALUE },
-  ...{ for_hardware: ONE_VALUE, apply_configured_networking: ONE_VALUE, tags: ONE_VALUE, comment: ONE_VALUE },
+  ...{ for_hardware: ONE_VALUE, apply_configured_networking: ONE_VALUE, comment: ONE_VALUE, recommission: ONE_VALUE },
   ...{ packages: ONE_VALUE, may_reboot: ONE_VALUE },
 };
 const HARDWARE: Readonly<Record<string, Alone>> = {
@@ -267,9 +267,16 @@ export const ALONE: Readonly<Record<string, Readonly<Record<string, Alone>>>> = 
   'PUT domains/{id}': { authoritative: ONE_VALUE, ttl: ONE_VALUE },
   'PUT boot-sources/{id}': SOURCE,
   'PUT nodegroups/{uuid}/boot-sources/{id}': SOURCE,
-  'PUT scripts/{name}': { type: 'commissioning', ...UNSUPPORTED },
+  'PUT scripts/{name}': {
+    ...{ type: 'commissioning', hardware_type: 'cpu', parallel: 'any', destructive: 'false', tags: 'x' },
+    ...UNSUPPORTED,
+  },
   'PUT commissioning-scripts/{name}': {
-    timeout: { value: '120', needs: { content: '#!/bin/sh\necho fans\n' } },
+    timeout: { value: '120', needs: FANS },
+    hardware_type: { value: 'cpu', needs: FANS },
+    parallel: { value: 'any', needs: FANS },
+    destructive: { value: 'false', needs: FANS },
+    tags: { value: 'x', needs: FANS },
     ...UNSUPPORTED,
   },
   'PUT users/{username}': { email: ONE_VALUE },

@@ -141,6 +141,14 @@ const SCRIPT = {
   ...{ name: 'fan', script: TEXT, type: 'testing', title: 'Fans', description: 'Looks at the fans', timeout: '90' },
   position: '70',
 };
+const MARKS = { tags: 'hot,slow', hardware_type: 'memory', parallel: 'instance', destructive: 'true' };
+const isMarked = async ({ site }: Sight): Promise<void> => {
+  const [script] = (await site.ask('GET', '2.0/scripts/?filters=hot')).json;
+  const { name, tags, hardware_type, hardware_type_name, parallel, parallel_name, destructive } = script;
+  assert.deepEqual([name, tags, destructive], ['fan', ['hot', 'slow'], true]);
+  assert.deepEqual([hardware_type, hardware_type_name, parallel, parallel_name], [2, 'Memory', 1, 'Instance']);
+};
+const MARKS_READ = Object.fromEntries(Object.keys(MARKS).map((name) => [name, isMarked]));
 const isText = async ({ site }: Sight): Promise<void> =>
   assert.equal((await site.ask('GET', '2.0/scripts/fan/?op=download')).text, TEXT);
 const SCRIPT_READS = {
@@ -150,25 +158,30 @@ const SCRIPT_READS = {
 } as const;
 /** Empty and false, because nothing else is supported; the refusals of other values are tested in `scripts-api.test.ts`. */
 const ONLY = {
-  ...{ hardware_type: 'node', parallel: 'disabled', destructive: 'false', recommission: 'false', for_hardware: '' },
-  ...{ apply_configured_networking: 'false', tags: '', comment: '', may_reboot: 'false' },
+  ...{
+    recommission: 'false',
+    for_hardware: '',
+    apply_configured_networking: 'false',
+    comment: '',
+    may_reboot: 'false',
+  },
 };
 const UNSUPPORTED = { packages: '', ...ONLY };
 const hasNone = async ({ site }: Sight): Promise<void> => {
   const [script] = (await site.ask('GET', '2.0/scripts/?filters=fan')).json;
-  const { tags, for_hardware, packages, history, hardware_type_name, parallel_name } = script;
-  assert.deepEqual([tags, for_hardware, packages, history[0].comment], [[], [], {}, '']);
-  assert.deepEqual([hardware_type_name, parallel_name], ['Node', 'Disabled']);
-  for (const name of ['destructive', 'recommission', 'apply_configured_networking', 'may_reboot'])
+  const { for_hardware, packages, history } = script;
+  assert.deepEqual([for_hardware, packages, history[0].comment], [[], {}, '']);
+  for (const name of ['recommission', 'apply_configured_networking', 'may_reboot'])
     assert.equal(script[name], false, name);
 };
 const UNSUPPORTED_READS = Object.fromEntries(Object.keys(UNSUPPORTED).map((name) => [name, hasNone]));
 const lasts = async ({ site }: Sight): Promise<void> =>
   assert.equal((await site.ask('GET', '2.0/scripts/?filters=fan')).json[0].timeout_seconds, 90);
-const OLD_SCRIPT = { content: TEXT, timeout: '90', ...UNSUPPORTED };
-const OLD_READS = { content: isText, timeout: lasts, ...UNSUPPORTED_READS };
+const OLD_SCRIPT = { content: TEXT, timeout: '90', ...MARKS, ...UNSUPPORTED };
+const OLD_READS = { content: isText, timeout: lasts, ...MARKS_READ, ...UNSUPPORTED_READS };
 const scriptGiven = async ({ ask }: AskedApi): Promise<Given> => {
-  await ask('POST', '2.0/scripts/', { name: 'old', script: '#!/bin/sh\ntrue\n', type: 'testing' });
+  const text = '#!/bin/sh\ntrue\n';
+  await ask('POST', '2.0/scripts/', { name: 'old', script: text, type: 'testing', tags: 'aged', hardware_type: 'gpu' });
   await ask('POST', '2.0/scripts/', { name: 'other', script: '#!/bin/sh\nfalse\n' });
   return { path: { name: 'old' } };
 };
@@ -179,17 +192,23 @@ const names = ({ answer }: Sight): void =>
   );
 
 const SCRIPTS: readonly Trial[] = [
-  { of: '2.0 POST scripts', send: { ...SCRIPT, ...UNSUPPORTED }, reads: { ...SCRIPT_READS, ...UNSUPPORTED_READS } },
   {
-    ...{ of: '2.0 PUT scripts/{name}', given: scriptGiven, send: { ...SCRIPT, ...UNSUPPORTED } },
-    reads: { ...SCRIPT_READS, ...UNSUPPORTED_READS },
+    ...{ of: '2.0 POST scripts', send: { ...SCRIPT, ...MARKS, ...UNSUPPORTED } },
+    reads: { ...SCRIPT_READS, ...MARKS_READ, ...UNSUPPORTED_READS },
+  },
+  {
+    ...{ of: '2.0 PUT scripts/{name}', given: scriptGiven, send: { ...SCRIPT, ...MARKS, ...UNSUPPORTED } },
+    reads: { ...SCRIPT_READS, ...MARKS_READ, ...UNSUPPORTED_READS },
   },
   { of: '2.0 GET scripts', given: scriptGiven, send: { type: 'testing' }, reads: { type: names } },
-  { of: '2.0 GET scripts', given: scriptGiven, send: { filters: 'old' }, reads: { filters: names } },
-  {
-    ...{ of: '2.0 GET scripts', given: scriptGiven, send: { hardware_type: 'storage' } },
-    reads: { hardware_type: ({ answer }) => assert.deepEqual(answer.json, []) },
-  },
+  { of: '2.0 GET scripts', given: scriptGiven, send: { filters: 'aged' }, reads: { filters: names } },
+  { of: '2.0 GET scripts', given: scriptGiven, send: { hardware_type: 'gpu' }, reads: { hardware_type: names } },
+  ...(['add_tag', 'remove_tag'] as const).map(
+    (op): Trial => ({
+      ...{ of: `2.0 POST scripts/{name} ${op}`, given: scriptGiven, send: { tag: op === 'add_tag' ? 'hot' : 'aged' } },
+      reads: { tag: ({ answer }) => assert.deepEqual(answer.json.tags, op === 'add_tag' ? ['aged', 'hot'] : []) },
+    }),
+  ),
   ...['2.0 GET scripts', '2.0 GET scripts/{name}'].map(
     (of): Trial => ({
       ...{ of, given: scriptGiven, send: { include_script: 'true' } },

@@ -1,0 +1,50 @@
+// The script that the parameters of an operation make, and the refusals of those that make none.
+
+import type { WrittenScript } from '../../records/script-store.ts';
+import { parseHardware, parseKind, parseParallel, parseScript, parseTimeout } from '../../scripts/script-text.ts';
+import { allOf, isRefusal, type Refusal, refuseField, refuseFields } from '../call/answer.ts';
+import type { ApiCall } from '../call/operation.ts';
+import { isTrue } from '../machines/machine-calls.ts';
+
+/** The parameters of a script; `undefined`: it keeps the value, or has that of its text. */
+interface GivenScript extends Readonly<Partial<Record<TextName, string | undefined>>> {
+  readonly tags?: readonly string[] | undefined;
+}
+type TextName =
+  | ('name' | 'script' | 'type' | 'title' | 'description' | 'timeout' | 'position')
+  | ('hardware_type' | 'parallel' | 'destructive' | 'packages' | 'may_reboot');
+
+/** In a trial, the other parameters are judged with this text in the place of one that is refused. */
+const NO_TEXT = '#!/bin/sh\n';
+
+/** The script made from the parameters and the script before, if any; or a refusal. */
+export function scriptOf(
+  call: ApiCall,
+  given: GivenScript,
+  before: WrittenScript | undefined,
+): WrittenScript | Refusal {
+  const { type, timeout: time, hardware_type: device, parallel: partners, destructive } = given;
+  const kind = type === undefined ? undefined : parseKind(type);
+  const timeout = time === undefined ? undefined : parseTimeout(time);
+  const hardware = device === undefined ? undefined : parseHardware(device);
+  const parallel = partners === undefined ? undefined : parseParallel(partners);
+  const parsed = parseScript({
+    ...{ before, content: given.script ?? (before === undefined ? NO_TEXT : undefined), name: given.name, kind },
+    ...{ title: given.title, description: given.description, timeoutSeconds: timeout },
+    position: given.position === undefined ? undefined : Number(given.position),
+    ...{ tags: given.tags, hardware, parallel },
+    isDestructive: destructive === undefined ? undefined : isTrue(destructive),
+  });
+  const found = allOf(
+    parsed.kind === 'fault' ? refuseFields(parsed.problems) : parsed,
+    given.packages ? refuseField('packages', 'field.script-packages') : undefined,
+    isTrue(given.may_reboot) ? refuseField('may_reboot', 'field.script-reboot') : undefined,
+    type !== undefined && kind === undefined ? refuseField('type', 'field.script-type') : undefined,
+    time !== undefined && timeout === undefined ? refuseField('timeout', 'field.script-timeout') : undefined,
+    device !== undefined && hardware === undefined ? refuseField('hardware_type', 'field.script-hardware') : undefined,
+    partners !== undefined && parallel === undefined ? refuseField('parallel', 'field.script-parallel') : undefined,
+  );
+  if (isRefusal(found)) return found;
+  const [whole] = found;
+  return { ...whole.script, changedMs: call.region.clock.wallTimeMs() };
+}
