@@ -7,6 +7,7 @@ import { type Html, html, nothing } from '../../html.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { ScriptKind } from '../records/script-store.ts';
+import { runsUnasked } from '../scripts/script-run.ts';
 import { formatSize } from '../words/quantity.ts';
 import { words } from '../words/text.ts';
 import { addressField, deployFields, deployValues } from './deploy-form.ts';
@@ -78,9 +79,9 @@ async function scriptFields(view: View, kind: ScriptKind): Promise<Html> {
   if (scripts.length === 0) return nothing;
   const chosen = view.refusal === undefined ? undefined : new Set(view.given.get('scripts') ?? []);
   const items = scripts.map(
-    ({ name, title, description }) =>
-      html`<label class="choice"><input type="checkbox" name="scripts" value="${name}"${(chosen?.has(name) ?? true) ? html` checked` : nothing}>
-      <span><b>${name}</b><span class="soft">${title === '' ? description : title}</span></span></label>`,
+    ({ name, title, description, tags, isDestructive }) =>
+      html`<label class="choice"><input type="checkbox" name="scripts" value="${name}"${(chosen?.has(name) ?? runsUnasked({ tags, isDestructive })) ? html` checked` : nothing}>
+      <span><b>${name}</b><span class="soft">${[title === '' ? description : title, isDestructive ? words.scripts.destructive : ''].filter(Boolean).join(' · ')}</span></span></label>`,
   );
   return html`<fieldset class="field"><legend>${words.actionForms.scripts}</legend>${items}</fieldset>`;
 }

@@ -5,6 +5,7 @@
 
 import { type Html, html, nothing } from '../../html.ts';
 import type { Script } from '../records/script-store.ts';
+import { runsUnasked } from '../scripts/script-run.ts';
 import { TIMEOUT_SECONDS_DEFAULT } from '../scripts/script-text.ts';
 import { formatAge, formatSpan } from '../words/quantity.ts';
 import { words } from '../words/text.ts';
@@ -19,10 +20,13 @@ const CHANGE = { method: 'PUT', path: 'scripts/{name}' } as const;
 const REMOVE = { method: 'DELETE', path: 'scripts/{name}' } as const;
 
 function scriptItem(view: View, script: Script): Html {
-  const { name, title, description, timeoutSeconds, position, changedMs } = script;
+  const { name, title, description, timeoutSeconds, position, tags, isDestructive, changedMs } = script;
   const facts = [
     words.scripts.order(position),
     words.scripts.atMost(formatSpan(timeoutSeconds * 1000)),
+    ...(isDestructive ? [words.scripts.destructive] : []),
+    ...(runsUnasked(script) ? [] : [words.scripts.onlyChosen]),
+    ...(tags.length === 0 ? [] : [words.scripts.tagged(tags)]),
     words.scripts.changed(formatAge(view.nowMs - changedMs)),
   ];
   const label = mayCall(view.viewer, CHANGE) ? words.forms.edit : words.scripts.read;
@@ -68,6 +72,12 @@ const fieldsOf = (view: View, script?: Script & { readonly content: string }): r
     value: String(script?.position ?? 50),
     charactersMax: 3,
   }),
+  textField(view, {
+    name: 'tags',
+    ...words.scripts.tags,
+    value: (script?.tags ?? []).join(', '),
+    charactersMax: 5000,
+  }),
   fileField(view, { name: 'file', ...words.scripts.file }),
   areaField(view, {
     name: 'script',
@@ -93,14 +103,20 @@ async function renderAll(view: View): Promise<Html> {
   });
 }
 
-const valuesOf = (view: View): Record<string, string> => ({
-  name: given(view, 'name').trim(),
-  type: given(view, 'type'),
-  description: given(view, 'description').replaceAll('\r\n', '\n'),
-  timeout: given(view, 'timeout'),
-  position: given(view, 'position'),
-  script: (given(view, 'file') || given(view, 'script')).replaceAll('\r\n', '\n').replace(/^\n/, ''),
-});
+/** @param before the script that is changed: what the form did not change is left to its text */
+function valuesOf(view: View, before?: Script & { readonly content: string }): Record<string, string | undefined> {
+  const text = (given(view, 'file') || given(view, 'script')).replaceAll('\r\n', '\n').replace(/^\n/, '');
+  const tags = given(view, 'tags').trim();
+  return {
+    name: given(view, 'name').trim(),
+    type: given(view, 'type'),
+    description: given(view, 'description').replaceAll('\r\n', '\n'),
+    timeout: given(view, 'timeout'),
+    position: given(view, 'position'),
+    tags: tags === (before?.tags ?? []).join(', ') ? undefined : tags,
+    script: text === before?.content ? undefined : text,
+  };
+}
 
 async function add(view: View): Promise<Outcome> {
   const answer = await operate(view, ADD, {}, valuesOf(view));
@@ -139,7 +155,7 @@ async function change(view: View): Promise<Outcome> {
   if (given(view, 'do') === 'remove') {
     return outcomeOf(await operate(view, REMOVE, path, {}), PATH, words.scripts.deleted(script.name));
   }
-  const answer = await operate(view, CHANGE, path, valuesOf(view));
+  const answer = await operate(view, CHANGE, path, valuesOf(view, script));
   return outcomeOf(answer, PATH, words.scripts.saved(given(view, 'name').trim()));
 }
 

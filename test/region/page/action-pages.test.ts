@@ -10,6 +10,7 @@ import { MACHINE_ACTIONS } from '../../../src/region/page/machine-actions.ts';
 import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
 import { PAGES } from '../../../src/region/page/pages.ts';
 import type { Machine, MachineFields } from '../../../src/region/records/machine.ts';
+import { NO_MARKS } from '../../../src/region/records/script-store.ts';
 import { openRegion, type Region, type RegionOptions } from '../../../src/region/region.ts';
 import { words } from '../../../src/region/words/text.ts';
 import { heldPower } from '../life/held-power.ts';
@@ -59,6 +60,30 @@ async function formOf(region: Region, machine: Machine, path: string, more: Read
 }
 const actionForm = (region: Region, machine: Machine, action: string) =>
   formOf(region, machine, '/MAAS/machines/:machine/do/:action/', { action });
+test('the form for a test offers all scripts, and chooses those that run unasked', () =>
+  withMachine('on', { status: 'ready' }, async (region, machine) => {
+    const event = { type: 'SCRIPT', code: 'script-added', params: { script: 'x' }, atMs: 1, username: '' } as const;
+    const facts = { kind: 'testing', description: '', timeoutSeconds: 9, position: 0, content: '#!/bin/sh' } as const;
+    for (const [name, marks] of [
+      ['fan', {}],
+      ['wipe', { isDestructive: true }],
+      ['rare', { tags: ['noauto'] }],
+    ] as const)
+      await region.store.scripts.addScript(
+        { ...NO_MARKS, ...facts, title: name, name, changedMs: 1, ...marks },
+        9,
+        event,
+      );
+    const form = await actionForm(region, machine, 'test');
+    const chosen = [...form.matchAll(/name="scripts" value="(\w+)"( checked)?/g)].map(([, name, on]) => [name, on]);
+    assert.deepEqual(chosen, [
+      ['fan', ' checked'],
+      ['rare', undefined],
+      ['wipe', undefined],
+    ]);
+    assert.match(form, /wipe · overwrites data/);
+  }));
+
 const powerForm = (region: Region, machine: Machine, task: string) =>
   formOf(region, machine, '/MAAS/machines/:machine/power/:task/', { task });
 

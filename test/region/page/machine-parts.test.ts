@@ -212,6 +212,26 @@ test('a script comes from the text field or as a file; an invalid one is refused
     assert.match(await shown(ADMIN), /<textarea [^>]*name="description"[^>]*>\nFans\nof &lt;row&gt; 2<\/textarea>/);
     assert.match(await shown(USER), /<p class="lead lines">Fans\nof &lt;row&gt; 2<\/p>/);
     assert.match(String(await page?.render(viewOf(region, { viewer: USER }))), /<div class="lines">Fans\nof /);
+    const tagged =
+      '#!/bin/sh\n# --- Start MAAS 1.0 script metadata ---\n# tags: [hot]\n# --- End MAAS 1.0 script metadata ---\n';
+    await send({ ...form, name: 'four', script: tagged, tags: '' });
+    const four = async () => (await region.store.scripts.findScript('four'))?.tags;
+    assert.deepEqual(await four(), ['hot'], 'an empty field leaves them to the text');
+    const edit = async (fields: Readonly<Record<string, string>>) => {
+      const given = new Map(Object.entries({ ...form, name: 'four', ...fields }).map(([name, one]) => [name, [one]]));
+      const editing = PAGES.find(({ path }) => path === '/MAAS/scripts/:script/');
+      await editing?.act?.(viewOf(region, { viewer: ADMIN, given, path: { script: 'four' } }));
+      return await four();
+    };
+    assert.deepEqual(await edit({ script: tagged, tags: 'hot, noauto' }), ['hot', 'noauto']);
+    assert.deepEqual(
+      await edit({ script: tagged, tags: 'hot, noauto' }),
+      ['hot', 'noauto'],
+      'its text has not changed',
+    );
+    const listed = `${await page?.render(viewOf(region, { viewer: ADMIN }))}`;
+    assert.match(listed, /runs only where it is chosen · tags: hot, noauto/);
+    assert.deepEqual(await edit({ script: tagged, tags: '' }), []);
     const refused = await send({ ...form, name: 'three', script: 'no interpreter' });
     assert.ok(refused?.kind === 'refusal');
     assert.match(refusalText(refused), /^script: The first line must name an interpreter/);

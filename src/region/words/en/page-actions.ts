@@ -81,7 +81,7 @@ export const EFFECTS = {
     'It becomes yours, and no other user can take it. It gets an address; its power and disks are not touched.',
   fixed: 'It returns to its previous state and can be used again. Its power is not switched.',
   tests:
-    'Runs the checks and the testing scripts on it, then returns it to its previous state. Its disks are not written.',
+    'Runs the checks and the testing scripts on it, then returns it to its previous state. Only scripts that overwrite data write its disks.',
   overridden: 'It can be used as if its tests had passed. The failed results stay in its records.',
   rescueEnds: 'The rescue system stops, with all logins to it. The machine returns to its previous state.',
   newAgain: 'It is New again, and must be accepted before use.',
