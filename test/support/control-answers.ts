@@ -5,32 +5,36 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
 import { CONTROL_SOCKET } from '../../src/http/config.ts';
 
 /**
  * Answers until the test ends; DELETE succeeds without an answer.
  * @param answers by path and query @param region of the configuration file
- * @returns the configuration file, and the paths that were deleted
+ * @returns the configuration file, the paths that were deleted, and the bodies that were sent
  */
 export async function answerControl(
   t: TestContext,
   answers: Readonly<Record<string, unknown>>,
   region = '{ mode: embedded }',
-): Promise<{ readonly config: string; readonly deleted: readonly string[] }> {
+): Promise<{ readonly config: string; readonly deleted: readonly string[]; readonly bodies: readonly string[] }> {
   const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-control-'));
   t.after(() => rmSync(stateDir, { recursive: true }));
   const config = join(stateDir, 'rackboot.yaml');
   writeFileSync(config, `name: rack\nstate_dir: ${stateDir}\nregion: ${region}\n`);
   const deleted: string[] = [];
-  const server = createServer((request, response) => {
+  const bodies: string[] = [];
+  const server = createServer(async (request, response) => {
     const { method, url = '' } = request;
     if (method === 'DELETE') deleted.push(url);
+    const body = await text(request);
+    if (body !== '') bodies.push(body);
     if (method === 'DELETE') response.writeHead(204).end();
     else response.setHeader('Content-Type', 'application/json').end(JSON.stringify(answers[url]));
   });
   server.listen(join(stateDir, CONTROL_SOCKET));
   await once(server, 'listening');
   t.after(() => server.close());
-  return { config, deleted };
+  return { config, deleted, bodies };
 }

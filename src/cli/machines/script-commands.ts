@@ -4,6 +4,7 @@ import type { Argv } from 'yargs';
 import { machine, type SharedOptions } from '../terminal/shared-options.ts';
 
 const text = { type: 'string', requiresArg: true } as const;
+const UNASKED = 'all but destructive ones and those tagged `noauto`';
 const script = { type: 'string', demandOption: true, describe: 'Its name' } as const;
 
 /** Adds `scripts` to a command line. */
@@ -20,7 +21,7 @@ function keepingCommands<T>(command: Argv<T>, { config, json }: SharedOptions, f
   return command
     .command(
       'add <file>',
-      'Add a script; its comments may set name, title, type and timeout',
+      'Add a script; its comments may set name, title, type, timeout and tags',
       (add) =>
         add.positional('file', { type: 'string', demandOption: true, describe: 'The script' }).options({
           config,
@@ -30,6 +31,7 @@ function keepingCommands<T>(command: Argv<T>, { config, json }: SharedOptions, f
           title: { ...text, describe: 'Name shown to people' },
           timeout: { ...text, describe: 'How long it may take: 90s, 10m, 2h; default: 10m' },
           position: { type: 'number', requiresArg: true, describe: 'Order, 0 to 999, lowest first; default: 50' },
+          tag: { ...text, array: true, describe: 'A word that chooses it (repeat)' },
           replace: { type: 'boolean', default: false, describe: 'Replace the script of this name' },
         }),
       async (argv) => {
@@ -101,8 +103,8 @@ export function runCommands<T>(command: Argv<T>, { config, json }: SharedOptions
           config,
           json,
           comment,
-          script: chosen('A commissioning script to run, or `none`', 'all'),
-          test: chosen('A testing script to run after them', 'none'),
+          script: chosen('A commissioning script to run, by name or tag, or `none`', UNASKED),
+          test: chosen('A testing script to run after them, by name or tag', 'none'),
         }),
       async (argv) => {
         const { commandMachine } = await import('./life.ts');
@@ -114,9 +116,12 @@ export function runCommands<T>(command: Argv<T>, { config, json }: SharedOptions
       'test <machine>',
       'Test a machine at its next start, then return it to its former state',
       (test) =>
-        test
-          .positional('machine', machine)
-          .options({ config, json, comment, script: chosen('A testing script to run, or `none`', 'all') }),
+        test.positional('machine', machine).options({
+          config,
+          json,
+          comment,
+          script: chosen('A testing script to run, by name or tag, or `none`', UNASKED),
+        }),
       async (argv) => {
         const { commandMachine } = await import('./life.ts');
         finish(await commandMachine(argv, 'test', { testing_scripts: argv.script?.join(',') }));

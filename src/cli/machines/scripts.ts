@@ -15,6 +15,7 @@ const shape = z.looseObject({
   title: z.string(),
   timeout_seconds: z.number(),
   position: z.number(),
+  tags: z.array(z.string()),
   bytes: z.number(),
 });
 const KINDS: Readonly<Record<number, string>> = { 0: 'commissioning', 2: 'testing' };
@@ -29,6 +30,7 @@ export async function addScript(argv: {
   readonly title?: string | undefined;
   readonly timeout?: string | undefined;
   readonly position?: number | undefined;
+  readonly tag?: readonly string[] | undefined;
   readonly replace: boolean;
 }): Promise<number> {
   const { stateDir } = loadPlace(argv.config);
@@ -38,7 +40,13 @@ export async function addScript(argv: {
   const own = /^# ?name:\s*(\S+)\s*$/im.exec(script)?.[1];
   const name = argv.name ?? own ?? basename(argv.file).replace(/\.(?:sh|awk)$/, '');
   const form = new URLSearchParams({ name, script });
-  const rest = { type: argv.kind, title: argv.title, timeout: argv.timeout, position: argv.position?.toString() };
+  const rest = {
+    type: argv.kind,
+    title: argv.title,
+    timeout: argv.timeout,
+    position: argv.position?.toString(),
+    tags: argv.tag?.join(','),
+  };
   for (const [key, value] of Object.entries(rest)) if (value !== undefined) form.set(key, value);
   const path = argv.replace ? `${PATH}${encodeURIComponent(name)}/` : PATH;
   const raw = await askDaemon(stateDir, path, argv.replace ? 'PUT' : 'POST', form.toString());
@@ -55,18 +63,18 @@ export async function listScripts(config: string, json: boolean): Promise<number
   const raw = await askDaemon(loadPlace(config).stateDir, PATH);
   if (json) printJson(raw);
   else {
-    const rows = z
-      .array(shape)
-      .parse(raw)
-      .map((one) => [
-        one.name,
-        KINDS[one.type] ?? '',
-        String(one.position),
-        formatDuration(one.timeout_seconds * 1000),
-        formatBytes(one.bytes),
-        one.title,
-      ]);
-    const headings = ['NAME', 'KIND', 'POSITION', 'AT MOST', 'SIZE', 'TITLE'];
+    const scripts = z.array(shape).parse(raw);
+    const isTagged = scripts.some(({ tags }) => tags.length > 0);
+    const rows = scripts.map((one) => [
+      one.name,
+      KINDS[one.type] ?? '',
+      String(one.position),
+      formatDuration(one.timeout_seconds * 1000),
+      formatBytes(one.bytes),
+      ...(isTagged ? [one.tags.join(',')] : []),
+      one.title,
+    ]);
+    const headings = ['NAME', 'KIND', 'POSITION', 'AT MOST', 'SIZE', ...(isTagged ? ['TAGS'] : []), 'TITLE'];
     printTable(headings, rows, 'There are no scripts yet: rackboot scripts add FILE');
   }
   return 0;
