@@ -55,3 +55,12 @@ CREATE TABLE boot_upload (
   changed_ms INTEGER NOT NULL
 ) STRICT;
 `;
+
+/**
+ * index_path: the path of the index below the URL; null: the URL names it, or it has its usual place. unsigned_why: why the site is trusted without a
+ * signature; null: its documents must be signed.
+ */
+export const SOURCE_TRUST = `
+ALTER TABLE boot_source ADD COLUMN index_path TEXT;
+ALTER TABLE boot_source ADD COLUMN unsigned_why TEXT;
+`;

@@ -6,7 +6,7 @@
 
 import type { DatabaseKind } from '../database-file.ts';
 import { AREAS } from './area-schema.ts';
-import { BOOT_IMAGES } from './boot-schema.ts';
+import { BOOT_IMAGES, SOURCE_TRUST } from './boot-schema.ts';
 import { findLostRegion } from './lost-region.ts';
 import { NETWORKS } from './network-schema.ts';
 import { FILES, PEOPLE } from './people-schema.ts';
@@ -339,15 +339,6 @@ CREATE INDEX gone_machine_version ON gone_machine (version);
 const KERNELS = `
 ALTER TABLE machine ADD COLUMN kernel TEXT;
 ALTER TABLE machine ADD COLUMN oldest_kernel TEXT;
-`;
-
-/**
- * index_path: the path of the index below the URL; null: the URL names it, or it has its usual place. unsigned_why: why the site is trusted without a
- * signature; null: its documents must be signed.
- */
-const SOURCE_TRUST = `
-ALTER TABLE boot_source ADD COLUMN index_path TEXT;
-ALTER TABLE boot_source ADD COLUMN unsigned_why TEXT;
 `;
 
 /**
