@@ -18,7 +18,6 @@ import type { Seconds } from '../clock.ts';
 import { NEW_CLIENTS_PER_SECOND } from '../dhcp/limits/new-clients.ts';
 import { LOG_LEVELS, LOG_ROOMS } from '../observe/log-levels.ts';
 import { DEFAULT_MIRRORS } from '../region/preseed/request.ts';
-import { AREA_DESCRIPTION_MAX } from '../region/records/area.ts';
 import { classList } from './class-list.ts';
 import { optionList } from './option-list.ts';
 import { parseRegionUrl } from './region-url.ts';
@@ -63,6 +62,7 @@ const IMPORT_SECONDS_MAX = 30 * 86_400;
 const IMPORT_PROBLEM = { error: 'expected a duration from 1m to 30d, or `no`' };
 /** The most versions of an imported image that are kept. */
 const IMPORT_KEEP_MAX = 100;
+const DESCRIPTION_CHARACTERS_MAX = 1000;
 const IMPORT_LIMIT_PROBLEM = { error: 'expected MiB per second from 0.1 to 10000, such as 2.5, or `no` (no limit)' };
 const IMPORT_LIMIT_MIN = 0.1;
 const IMPORT_LIMIT_MAX = 10_000;
@@ -277,8 +277,8 @@ const region = z.strictObject({
   import_every: importEvery.prefault('1h'),
   import_limit: importLimit.prefault('no'),
   import_keep: z.number().int().min(1).max(IMPORT_KEEP_MAX).default(2),
-  default_zone_description: z.string().max(AREA_DESCRIPTION_MAX).default(''),
-  default_pool_description: z.string().max(AREA_DESCRIPTION_MAX).default('Default pool'),
+  default_zone_description: z.string().max(DESCRIPTION_CHARACTERS_MAX).default(''),
+  default_pool_description: z.string().max(DESCRIPTION_CHARACTERS_MAX).default('Default pool'),
 });
 
 const mirrorUrl = (standard: string) =>

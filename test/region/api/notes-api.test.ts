@@ -51,8 +51,7 @@ const MADE: readonly Noted[] = [
 ];
 
 async function keepsLines(ask: Ask, { name, made, place, field = 'description', others }: Noted): Promise<void> {
-  const first =
-    made === undefined ? undefined : await ask('POST', `2.0/${made[0]}/`, { ...made[1], [field]: NOTE });
+  const first = made === undefined ? undefined : await ask('POST', `2.0/${made[0]}/`, { ...made[1], [field]: NOTE });
   const path = `2.0/${place(first?.json ?? {})}/`;
   if (first !== undefined) {
     assert.deepEqual([first.status, first.json?.[field]], [200, NOTE], `${name}: ${first.text}`);

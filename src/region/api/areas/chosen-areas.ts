@@ -21,7 +21,7 @@ export const listAreas = async (call: Pick<ApiCall, 'region'>, kind: AreaKind): 
 const NAMED_MAX = 5;
 
 /** Those that something still has: how many, and the names of the first ones. */
-export interface Inhabitants {
+interface Inhabitants {
   readonly machines: readonly string[];
   readonly count: number;
 }

@@ -45,8 +45,7 @@ function sourceJson({ version }: ApiCall, source: RegionSource): Record<string, 
   const times = { created: maasTime(createdMs), updated: maasTime(updatedMs) };
   return {
     ...(version === '1.0' ? {} : times),
-    url,
-    keyring_filename: keyringFilename,
+    ...{ url, keyring_filename: keyringFilename },
     keyring_data: Buffer.from(keyring).toString('base64'),
     id,
     resource_uri: `/MAAS/api/${version}/boot-sources/${id}/`,

@@ -3,8 +3,7 @@
 import type { WrittenScript } from '../../records/script-store.ts';
 import { parseHardware, parseKind, parseParallel, parseScript, parseTimeout } from '../../scripts/script-text.ts';
 import { allOf, isRefusal, type Refusal, refuseField, refuseFields } from '../call/answer.ts';
-import type { ApiCall } from '../call/operation.ts';
-import { isTrue } from '../machines/machine-calls.ts';
+import { type ApiCall, isTrue } from '../call/operation.ts';
 
 /** The parameters of a script; `undefined`: it keeps the value, or has that of its text. */
 interface GivenScript extends Readonly<Partial<Record<TextName, string | undefined>>> {
