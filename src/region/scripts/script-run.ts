@@ -14,6 +14,7 @@ import type {
   ResultChange,
   ResultStatus,
   Script,
+  ScriptHardware,
   ScriptKind,
   ScriptResult,
 } from '../records/script-store.ts';
@@ -46,6 +47,14 @@ export const runsUnasked = ({ tags, isDestructive }: Pick<Script, 'tags' | 'isDe
 /** True if a word that chooses scripts, a name or a tag, means this one. */
 export const isMeant = ({ name, tags }: Pick<Script, 'name' | 'tags'>, word: string): boolean =>
   name === word || tags.includes(word);
+
+/** True if a script is for this hardware, and one of the words is its name or a tag of it; `undefined`: any. */
+export const passes = (
+  script: Pick<Script, 'name' | 'tags' | 'hardware'>,
+  hardware: ScriptHardware | undefined,
+  filters: readonly string[] | undefined,
+): boolean =>
+  (hardware === undefined || script.hardware === hardware) && (filters?.some((word) => isMeant(script, word)) ?? true);
 
 /** Plans a run. @param chosen the names of scripts to run instead of all of the run's kind that run unasked */
 export function planRun(

@@ -334,8 +334,8 @@ test('a machine is commissioned and tested with the chosen scripts, and the resu
     assert.equal((await ask('GET', `2.0/nodes/${id}/results/?type=testing`)).json.length, 1);
     assert.equal((await ask('GET', `2.0/nodes/${id}/results/${all[1].id}/`)).json.results.length, 7);
     for (const [op, field, wrong, ...right] of [
-      ['', 'hardware_type', 'storage', ''],
-      ['op=download&', 'hardware_type', 'storage', ''],
+      ['', 'hardware_type', 'disk drive', '', 'node'],
+      ['op=download&', 'hardware_type', 'disk drive', '', '0'],
       ['op=download&', 'filetype', 'tar.xz', 'txt', ''],
       ['op=download&', 'output', 'stdout', 'combined', ''],
     ] as const) {
@@ -344,7 +344,17 @@ test('a machine is commissioned and tested with the chosen scripts, and the resu
       assert.deepEqual([refused.status, Object.keys(refused.json)], [400, [field]], op);
       for (const text of right) assert.equal((await ask('GET', `${path}${text}`)).status, 200, `${field} ${text}`);
     }
-    assert.equal((await ask('GET', `2.0/nodes/${id}/results/?hardware_type=storage`)).status, 400);
+    assert.equal((await ask('GET', `2.0/nodes/${id}/results/?hardware_type=disk`)).status, 200);
+    assert.equal((await ask('GET', `2.0/nodes/${id}/results/?hardware_type=disk+drive`)).status, 400);
+    const c2 = (await ask('PUT', '2.0/scripts/c2', { tags: 'heat,slow', hardware_type: 'cpu' })).json;
+    assert.deepEqual([c2.tags, c2.hardware_type_name], [['heat', 'slow'], 'CPU']);
+    for (const query of ['filters=heat', 'hardware_type=1', 'hardware_type=cpu&filters=c2']) {
+      const chosen = (await ask('GET', `2.0/nodes/${id}/results/?${query}`)).json;
+      const names = chosen.flatMap((run: { results: { name: string }[] }) => run.results.map(({ name }) => name));
+      assert.deepEqual(names, ['c2'], query);
+    }
+    assert.deepEqual((await ask('GET', `2.0/nodes/${id}/results/?hardware_type=memory`)).json, []);
+    assert.deepEqual((await ask('GET', `2.0/nodes/${id}/results/?hardware_type=cpu&filters=fan`)).json, []);
     for (const type of ['zz', 'testing,zz', '9']) {
       const refused = await ask('GET', `2.0/nodes/${id}/results/?type=${type}`);
       assert.deepEqual([refused.status, Object.keys(refused.json)], [400, ['type']], refused.text);

@@ -7,8 +7,16 @@
 
 import { z } from 'zod';
 import type { Machine } from '../../records/machine.ts';
-import { runStatusOf, type ScriptKind, type ScriptResult } from '../../records/script-store.ts';
+import {
+  NO_MARKS,
+  runStatusOf,
+  type ScriptHardware,
+  type ScriptKind,
+  type ScriptResult,
+} from '../../records/script-store.ts';
 import { cleanWords } from '../../records/text-json.ts';
+import { passes } from '../../scripts/script-run.ts';
+import { parseHardware } from '../../scripts/script-text.ts';
 import { type Answer, allOf, isRefusal, json, NO_MACHINE, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
 import {
@@ -114,7 +122,13 @@ function runJson(results: readonly ScriptResult[], withOutput: boolean): Record<
 const include = flag('True: include the output, in Base64.');
 const kindOfHardware = value(z.string().max(64))
   .optional()
-  .describe('Refused: scripts have no kind of hardware; `filters` chooses by name.');
+  .describe('Only scripts for this kind of hardware, which was measured by none of the checks of Rackboot itself.');
+/** The kind of hardware in a filter; `undefined`: all. */
+export const hardwareOf = (text: string | undefined): ScriptHardware | Refusal | undefined =>
+  text === undefined || text === ''
+    ? undefined
+    : (parseHardware(text) ?? refuseField('hardware_type', 'field.script-hardware'));
+
 /** How MAAS's clients ask for what Rackboot has only as one text. */
 const downloadForms = {
   hardware_type: kindOfHardware,
@@ -130,20 +144,34 @@ interface GivenForms {
 
 /** Refuses a form of results that is not there, by name. */
 function refuseForms(given: GivenForms): Refusal | undefined {
-  const { hardware_type = '', filetype = 'txt', output = 'combined' } = given;
+  const { filetype = 'txt', output = 'combined' } = given;
   const isServed = {
-    hardware_type: hardware_type === '',
     filetype: filetype === '' || filetype === 'txt',
     output: output === '' || output === 'combined',
   };
-  const names = (['hardware_type', 'filetype', 'output'] as const).filter((name) => !isServed[name]);
-  const found = allOf(...names.map((name) => refuseField(name, 'field.not-done', { field: name })));
+  const names = (['filetype', 'output'] as const).filter((name) => !isServed[name]);
+  const found = allOf(
+    ...names.map((name) => refuseField(name, 'field.not-done', { field: name })),
+    hardwareOf(given.hardware_type),
+  );
   return isRefusal(found) ? found : undefined;
 }
 
 const checkForms = async (_call: ApiCall, given: GivenForms) => [refuseForms(given)];
 
-const filters = values(NAMES_MAX).optional().describe('Only scripts with these names.');
+/** The test for the results that a request chooses. A check of Rackboot itself, or a script that is gone, has no tag and is for any machine. */
+async function resultFilter(
+  { region }: ApiCall,
+  given: { readonly filters?: readonly string[] | undefined; readonly hardware_type?: string | undefined },
+): Promise<(result: Pick<ScriptResult, 'name'>) => boolean> {
+  const found = hardwareOf(given.hardware_type);
+  const hardware = isRefusal(found) ? undefined : found;
+  if (hardware === undefined && given.filters === undefined) return () => true;
+  const known = new Map((await region.store.scripts.listScripts()).map((script) => [script.name, script]));
+  return ({ name }) => passes(known.get(name) ?? { ...NO_MARKS, name }, hardware, given.filters);
+}
+
+const filters = values(NAMES_MAX).optional().describe('Only scripts with these names or tags.');
 const listParameters = z.object({
   type: value(z.string().max(64))
     .optional()
@@ -186,6 +214,7 @@ async function list(call: ApiCall, given: z.output<typeof listParameters>): Prom
   if (isRefusal(found)) return found;
   const wanted = typesIn(given.type);
   const withOutput = isTrue(given.include_output);
+  const isChosen = await resultFilter(call, given);
   const { scripts } = call.region.store;
   const all = await scripts.listResults(machine.systemId, { withOutput: false });
   const runs = [...new Set(all.map(({ run }) => run))];
@@ -194,9 +223,7 @@ async function list(call: ApiCall, given: z.output<typeof listParameters>): Prom
   // One run at a time: the output of scripts can be large.
   async function* runsOf(): AsyncGenerator<unknown, void> {
     for (const run of runs) {
-      const results = (await scripts.listResults(machine?.systemId ?? '', { run, withOutput })).filter(
-        ({ name }) => given.filters?.includes(name) ?? true,
-      );
+      const results = (await scripts.listResults(machine?.systemId ?? '', { run, withOutput })).filter(isChosen);
       const [first] = results;
       if (first === undefined) continue;
       const [number, title] = TYPES[first.purpose];
@@ -228,9 +255,7 @@ async function read(call: ApiCall, given: z.output<typeof readParameters>): Prom
   const refused = refuseForms(given);
   if (refused !== undefined) return refused;
   const withOutput = isTrue(given.include_output);
-  const results = (await findRun(call, machine, withOutput)).filter(
-    ({ name }) => given.filters?.includes(name) ?? true,
-  );
+  const results = (await findRun(call, machine, withOutput)).filter(await resultFilter(call, given));
   return results.length === 0 ? noRun() : json(runJson(results, withOutput));
 }
 
@@ -239,7 +264,7 @@ async function download(call: ApiCall, given: z.output<typeof downloadParameters
   if (machine === undefined) return NO_MACHINE;
   const refused = refuseForms(given);
   if (refused !== undefined) return refused;
-  const results = (await findRun(call, machine, true)).filter(({ name }) => given.filters?.includes(name) ?? true);
+  const results = (await findRun(call, machine, true)).filter(await resultFilter(call, given));
   const [first] = results;
   if (first === undefined) return noRun();
   const text =

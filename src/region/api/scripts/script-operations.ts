@@ -5,18 +5,11 @@
 // 1. Every user may read them. Only administrators may change them, because they run as root on machines.
 
 import { z } from 'zod';
-import {
-  SCRIPT_HARDWARE,
-  SCRIPT_PARALLEL,
-  type Script,
-  type ScriptHardware,
-  type ScriptKind,
-} from '../../records/script-store.ts';
+import { SCRIPT_HARDWARE, SCRIPT_PARALLEL, type Script, type ScriptKind } from '../../records/script-store.ts';
 import { cleanWords } from '../../records/text-json.ts';
-import { isMeant } from '../../scripts/script-run.ts';
+import { passes } from '../../scripts/script-run.ts';
 import {
   POSITION_DEFAULT,
-  parseHardware,
   parseKind,
   SCRIPT_BYTES_MAX,
   SCRIPT_TAG,
@@ -44,6 +37,7 @@ import {
 } from '../call/operation.ts';
 import { refusalIn } from '../networks/network-calls.ts';
 import { formatEventTime } from '../site/event-operations.ts';
+import { hardwareOf } from './result-operations.ts';
 
 const KIND_NUMBERS = { commissioning: 0, testing: 2 } as const;
 const HARDWARE_TITLES = {
@@ -179,22 +173,12 @@ const listParameters = z.object({
 const kindOf = (text: string | undefined): ScriptKind | Refusal | undefined =>
   text === undefined ? undefined : (parseKind(text) ?? refuseField('type', 'field.script-kind'));
 
-/** The kind of hardware in a filter; `undefined`: all. */
-const hardwareOf = (text: string | undefined): ScriptHardware | Refusal | undefined =>
-  text === undefined || text === ''
-    ? undefined
-    : (parseHardware(text) ?? refuseField('hardware_type', 'field.script-hardware'));
-
 async function list(call: ApiCall, given: z.output<typeof listParameters>): Promise<Answer> {
   const found = allOf(kindOf(given.type), hardwareOf(given.hardware_type));
   if (isRefusal(found)) return found;
   const [kind, hardware] = found;
   const { scripts } = call.region.store;
-  const wanted = (await scripts.listScripts(kind)).filter(
-    (script) =>
-      (hardware === undefined || script.hardware === hardware) &&
-      (given.filters?.some((word) => isMeant(script, word)) ?? true),
-  );
+  const wanted = (await scripts.listScripts(kind)).filter((script) => passes(script, hardware, given.filters));
   const contentOf = async (name: string): Promise<string | undefined> =>
     isTrue(given.include_script) ? (await scripts.findScript(name))?.content : undefined;
   return json(await Promise.all(wanted.map(async (script) => scriptJson(script, await contentOf(script.name)))));
