@@ -56,11 +56,13 @@ export const withStorage = (draft: StorageDraft, change: Partial<StorageLayout>,
 /** The id for the next part of the machine. @param after how many other ids the same change draws before it */
 export const drawId = ({ machine, next }: StorageDraft, after = 0): number => partId(machine.id, next + after);
 
+const UUID_START = '52616b62-0000-4000-8000-';
+
 /** A UUID derived from the id of its part, so that repeating a decision gives the same UUID. */
-export function uuidOf(id: number): string {
-  const digits = id.toString(16).padStart(12, '0').slice(-12);
-  return `52616b62-0000-4000-8000-${digits}`;
-}
+export const uuidOf = (id: number): string => `${UUID_START}${id.toString(16).padStart(12, '0').slice(-12)}`;
+
+/** True for the UUID of a part for which no person chose one. */
+export const isDrawnUuid = (uuid: string): boolean => uuid.startsWith(UUID_START);
 
 /** The first disk that a person chose for starting, or the first. */
 export const bootDiskOf = ({ disks, layout }: Pick<StorageDraft, 'disks' | 'layout'>): Disk | undefined =>

@@ -13,14 +13,28 @@
 //
 // 1. A line refers only to lines before it; a mount comes after those of the directories above it.
 // 2. The plan has the root, or else nothing on the boot disk: an image then fills that, and the plan is for the other disks.
+// 3. An image gives its file systems labels, UUIDs and mount options of its own. Others that a person chose need a plan.
 
 import type { FileSystem, Partition, Raid, StorageLayout } from '../records/machine-layout.ts';
 import { type Disk, placeOf } from './disks.ts';
-import { bootDiskOf, formattable, freeBytes, MEBIBYTE, membersOf, type StorageDraft, userOf } from './storage-draft.ts';
+import {
+  bootDiskOf,
+  formattable,
+  freeBytes,
+  isDrawnUuid,
+  MEBIBYTE,
+  membersOf,
+  type StorageDraft,
+  userOf,
+} from './storage-draft.ts';
 
 /** File systems that UEFI firmware reads. */
 const FATS: ReadonlySet<string> = new Set(['fat32', 'vfat']);
 export const isFat = (system: FileSystem | undefined): boolean => system !== undefined && FATS.has(system.fstype);
+
+/** True if no person chose the label, the UUID or the mount options of a file system. */
+const isUnnamed = ({ label, uuid, mountOptions = '' }: FileSystem): boolean =>
+  label === '' && mountOptions === '' && isDrawnUuid(uuid);
 
 /** True if the layout is what an image makes of its disk itself: nothing, or one root that fills the boot disk. */
 export function isOfImage(draft: StorageDraft): boolean {
@@ -31,7 +45,8 @@ export function isOfImage(draft: StorageDraft): boolean {
   if (disk === undefined) return false;
   const systems = partitions.map(({ fileSystem }) => fileSystem);
   return (
-    partitions.every(({ diskId }) => diskId === disk.id) &&
+    partitions.every(({ diskId, uuid }) => diskId === disk.id && isDrawnUuid(uuid)) &&
+    systems.every((system) => system !== undefined && isUnnamed(system)) &&
     systems.at(-1)?.mountPoint === '/' &&
     systems.at(-1)?.fstype === 'ext4' &&
     systems.slice(0, -1).every((system) => system?.mountPoint === '/boot/efi') &&

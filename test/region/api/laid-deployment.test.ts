@@ -10,6 +10,13 @@ const IMAGE = {
 const findImage = () => IMAGE;
 const KEY = { id: 1, username: 'alice', key: 'ssh-ed25519 AAAA', createdMs: 1 };
 const SUBNET = String(SUBNET_ID);
+const LAID_FLAT = { storage_layout: 'flat' };
+const AGAIN = {
+  unmount: {},
+  unformat: {},
+  format: { fstype: 'ext4', label: 'ROOTFS', uuid: '11111111-2222-4333-8444-555555555555' },
+  mount: { mount_point: '/', mount_options: 'noatime,discard' },
+};
 
 const withImage = (work: (place: CallersPlace) => Promise<void>): Promise<void> =>
   withCallers(
@@ -69,6 +76,31 @@ test('a VLAN interface is deployed by each tool, with the address that a person 
     const ifupdown = await agent('network/ifupdown/fixed');
     assert.match(ifupdown, /auto eno1\niface eno1 inet static\n {2}address 10\.20\.0\.20\/24/);
     assert.match(ifupdown, /auto eno1\.100\niface eno1\.100 inet static\n {2}address 10\.30\.0\.9\/24/);
+  }));
+
+test('the flat layout is deployed with the mount options, label and UUID that a person gave its root', () =>
+  withImage(async (place) => {
+    const { ask, agent, systemId } = place;
+    const disks = `nodes/${systemId}/blockdevices/`;
+    assert.equal((await ask('root', 'POST', `machines/${systemId}/?op=set_storage_layout`, LAID_FLAT)).status, 200);
+    const [disk] = (await ask('root', 'GET', disks)).json;
+    const root = `${disks}${disk.id}/partition/${disk.partitions.at(-1).id}/`;
+    for (const [op, fields] of Object.entries(AGAIN)) {
+      const done = await ask('root', 'POST', `${root}?op=${op}`, fields);
+      assert.equal(done.status, 200, done.text);
+    }
+    assert.equal((await deploy(place)).status, 200);
+    assert.match(await agent('job'), /^storage_url=/m);
+    const plan = await agent('storage');
+    assert.match(plan, new RegExp(`^system \\d+ ext4 ${AGAIN.format.uuid} ROOTFS$`, 'm'));
+    assert.match(plan, /^mount \d+ noatime,discard \/$/m);
+  }));
+
+test('the flat layout as it is made is deployed by the image alone', () =>
+  withImage(async (place) => {
+    await place.ask('root', 'POST', `machines/${place.systemId}/?op=set_storage_layout`, LAID_FLAT);
+    assert.equal((await deploy(place)).status, 200);
+    assert.doesNotMatch(await place.agent('job'), /storage_url/);
   }));
 
 test('a machine without a layout is deployed as before', () =>

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { refuseStorageLayout, storagePlan } from '../../../src/region/layout/deployable-storage.ts';
 import { type StorageDraft, storageWith } from '../../../src/region/layout/storage-draft.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
+import type { FileSystem } from '../../../src/region/records/machine-layout.ts';
 import { sentenceOf } from '../../../src/region/words/refusal.ts';
 import { LaidDisks } from '../../support/laid-disks.ts';
 
@@ -26,6 +27,36 @@ function shortPlan({ draft, plan }: LaidDisks): string {
 test('a layout that an image makes of its disk has no plan', () => {
   for (const draft of [laid().draft, laid().startFrom(1).draft, laid(true).layOut('flat').draft])
     assert.equal(storagePlan(machineOf(draft)), undefined);
+});
+
+const CHOSEN: Readonly<Record<string, Partial<FileSystem>>> = {
+  'mount options': { mountOptions: 'noatime,discard' },
+  label: { label: 'ROOTFS' },
+  UUID: { uuid: '11111111-2222-4333-8444-555555555555' },
+};
+for (const [name, change] of Object.entries(CHOSEN))
+  for (const mount of ['/', '/boot/efi'])
+    test(`a flat layout has a plan if a person chose the ${name} of ${mount}`, () => {
+      const { draft } = laid(true).layOut('flat');
+      const partitions = draft.layout.partitions.map(({ fileSystem, ...part }) => {
+        if (fileSystem?.mountPoint !== mount) return { ...part, fileSystem };
+        return { ...part, fileSystem: { ...fileSystem, ...change } };
+      });
+      const machine = machineOf({ ...draft, layout: { ...draft.layout, partitions } });
+      const plan = storagePlan(machine) ?? '';
+      assert.match(plan, /^loader \d+\npartition /m);
+      for (const value of Object.values(change)) assert.ok(plan.includes(` ${value}`), plan);
+      assert.equal(refuseStorageLayout(machine, 'image', undefined), undefined);
+      const refused = refuseStorageLayout(machine, 'installer', undefined);
+      assert.match(refused === undefined ? '' : sentenceOf(refused), /only images can apply a layout/);
+    });
+
+test('a flat layout has a plan if a person chose the UUID of a partition', () => {
+  const { draft } = laid().layOut('flat');
+  const uuid = '11111111-2222-4333-8444-555555555555';
+  const partitions = draft.layout.partitions.map((part) => ({ ...part, uuid }));
+  const plan = storagePlan(machineOf({ ...draft, layout: { ...draft.layout, partitions } })) ?? '';
+  assert.ok(plan.includes(` linux ${uuid}\n`), plan);
 });
 
 test('the plan of a volume group names its disk by the serial number, and mounts directories after those above them', () => {
