@@ -11,6 +11,7 @@
 //    lease only if no person chose one.
 // 4. DHCP brings one address of an interface. Its further addresses are always in the file.
 // 5. An interface without an address has an entry, so that a pattern of the image for all interfaces does not start DHCP there.
+// 6. A disconnected interface of which another one is made is set up for that: it has no address, but its frames are needed.
 
 import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../net/address.ts';
 import { nameServersOf, type SubnetView } from '../networks/network-view.ts';
@@ -55,7 +56,8 @@ export interface ConfigPart {
   /** 0: untagged. */
   readonly vid: number;
   readonly params: NetInterface['params'];
-  readonly isDisconnected: boolean;
+  /** True if nothing uses it: it has neither a network nor an interface that is made of it. */
+  readonly isUnused: boolean;
 }
 
 /** The circumstances of a deployment. */
@@ -113,6 +115,9 @@ export function configParts(interfaces: readonly NetInterface[], terms: ConfigTe
     const master = interfaces.find(
       ({ kind, parents }) => (kind === 'bond' || kind === 'bridge') && parents.includes(one.id),
     );
+    const vlans = interfaces
+      .filter(({ kind, parents }) => kind === 'vlan' && parents.includes(one.id))
+      .map(({ name }) => name);
     const isRenamed = one.kind === 'physical' && nic !== undefined && one.name !== nic.name && NAME.test(one.name);
     return {
       ...{ kind: one.kind, key: keyOf(one.id), mac: one.mac, params: one.params },
@@ -129,11 +134,9 @@ export function configParts(interfaces: readonly NetInterface[], terms: ConfigTe
       search: fixed.length === 0 ? '' : terms.domain,
       parents: one.parents.map(keyOf),
       master: master === undefined ? undefined : { key: master.name, kind: master.kind === 'bond' ? 'bond' : 'bridge' },
-      vlans: interfaces
-        .filter(({ kind, parents }) => kind === 'vlan' && parents.includes(one.id))
-        .map(({ name }) => name),
+      vlans,
       vid: one.kind === 'vlan' ? (one.vlan?.vlan.vid ?? 0) : 0,
-      isDisconnected: one.vlan === undefined,
+      isUnused: one.vlan === undefined && master === undefined && vlans.length === 0,
     };
   });
 }

@@ -63,7 +63,7 @@ function networkFile(part: ConfigPart): ConfigFile {
     : [`Name=${key}`];
   const link = [
     ...(isPhysical && mtu !== undefined ? [`MTUBytes=${mtu}`] : []),
-    ...(part.isDisconnected ? ['Unmanaged=yes'] : isBare ? ['RequiredForOnline=no'] : []),
+    ...(part.isUnused ? ['Unmanaged=yes'] : isBare ? ['RequiredForOnline=no'] : []),
   ];
   const network = [
     ...(hasDhcp ? ['DHCP=ipv4'] : []),

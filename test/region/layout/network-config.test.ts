@@ -209,6 +209,30 @@ test('fixed addresses come by DHCP where their leases must show that the system 
   }
 });
 
+const PARTS_OF: Readonly<Record<'bond' | 'bridge' | 'vlan', Partial<NetInterface>>> = {
+  bond: { parents: [1, 2], params: { bond_mode: 'active-backup' } },
+  bridge: { parents: [2], params: { bridge_stp: false } },
+  vlan: { parents: [2], vlan: TAGGED },
+};
+for (const kind of ['bond', 'bridge', 'vlan'] as const)
+  test(`a disconnected interface that is a part of a ${kind} is managed, and one that is no part is not`, () => {
+    const networkOf = (more: readonly NetInterface[]) => {
+      const nics = [1, 2].map((id) => one(id, 'physical', `eno${id}`, { vlan: undefined }));
+      return configParts([...nics, ...more], TERMS);
+    };
+    const made = one(3, kind, 'made0', { ...PARTS_OF[kind], links: [link(33, 'auto', LAN, 20)] });
+    const textFor = (more: readonly NetInterface[]): string =>
+      networkdFiles(networkOf(more)).find(({ path }) => path.endsWith('-1-00-rackboot1.network'))?.text ?? '';
+    assert.match(textFor([]), /Unmanaged=yes/);
+    assert.doesNotMatch(textFor([made]), /Unmanaged/);
+    assert.match(textFor([made]), new RegExp(`^${kind === 'vlan' ? 'VLAN' : kind}=made0$`, 'im'));
+    const netplan = netplanFiles(networkOf([made])).map(({ text }) => text);
+    assert.match(netplan.join(''), kind === 'vlan' ? /link: "00-rackboot1"/ : /interfaces: \[.*"00-rackboot1"\]/);
+    const ifupdown = ifupdownFiles(networkOf([made])) ?? [];
+    if (kind === 'vlan') assert.match(ifupdown.at(-1)?.text ?? '', /auto eno2\niface eno2 inet manual\n/);
+    else assert.deepEqual(ifupdown, []);
+  });
+
 test('a name that a machine made up is in no file', () => {
   const nic = { id: 1, name: 'x"; reboot', mac: mac(1), source: 'hearsay' } as const;
   const parts = configParts([one(1, 'physical', 'x"; reboot', { nic, links: [link(33, 'dhcp')] })], TERMS);
