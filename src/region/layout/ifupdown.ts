@@ -1,6 +1,6 @@
 // A machine's network for ifupdown. Pure.
 //
-// Source: interfaces(5), with its patterns of hardware addresses (ifupdown 0.8.20 and later).
+// Source: interfaces(5), with its patterns of hardware addresses (ifupdown 0.8.20 and later); dhclient-script(8) of Debian for the metric.
 //
 // 1. ifupdown finds an interface by its hardware address only for an entry of its own. An interface with VLANs on it gets a name that udev
 //    sets, and the VLANs theirs from it: `lan0.100` has the frames of `lan0` with the tag 100 (interfaces(5), VLAN and bridge interfaces).
@@ -35,9 +35,15 @@ export function ifupdownFiles(parts: readonly ConfigPart[]): readonly ConfigFile
 /** The kernel's switch for router advertisements: 2 also on a system that forwards (Documentation/networking/ip-sysctl.rst). */
 const ACCEPT_RA = '/proc/sys/net/ipv6/conf/$IFACE/accept_ra';
 
+/**
+ * Keeps the routes of a lease from being the default ones. ifupdown cannot tell a client to ignore them. The client gives its route a worse
+ * metric (`IF_METRIC` of dhclient). But a default route among the classless ones (RFC 3442) has none, so it is removed.
+ */
+const NO_DEFAULT_ROUTE = ['  metric 4096', '  up while ip -4 route del default dev $IFACE 2>/dev/null; do :; done'];
+
 /** @param start the line that starts the interface. @param name the name of its entry, and of those of its further addresses */
 function entryOf(
-  { addresses, hasDhcp, router, nameServers, search, mtu, params }: ConfigPart,
+  { addresses, hasDhcp, takesRoute, router, nameServers, search, mtu, params }: ConfigPart,
   start: string,
   name: string,
 ): string {
@@ -51,7 +57,7 @@ function entryOf(
   if (addresses.length === 0 && !hasDhcp) {
     lines.push(`iface ${name} inet manual`, ...size, '  up ip link set dev $IFACE up');
   }
-  if (hasDhcp) lines.push(`iface ${name} inet dhcp`, ...size);
+  if (hasDhcp) lines.push(`iface ${name} inet dhcp`, ...size, ...(takesRoute ? [] : NO_DEFAULT_ROUTE));
   addresses.forEach((address, index) => {
     lines.push(`iface ${name} inet static`, `  address ${address}`);
     if (index > 0) return;

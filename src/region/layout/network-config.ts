@@ -8,7 +8,7 @@
 //    They rename an interface only if a person gave it another name.
 // 2. A file has only checked names, addresses, numbers and words of closed lists, never free text of a machine or a person.
 // 3. One link has the default route: the one that a person chose, else the first with a router. A DHCP link takes the default route of its
-//    lease only if no person chose one.
+//    lease only if no person chose one. A fixed address that comes by DHCP takes it only if its link has the default route.
 // 4. DHCP brings one address of an interface. Its further addresses are always in the file.
 // 5. An interface without an address has an entry, so that a pattern of the image for all interfaces does not start DHCP there.
 // 6. A disconnected interface of which another one is made is set up for that: it has no address, but its frames are needed.
@@ -42,7 +42,7 @@ export interface ConfigPart {
   /** `10.20.0.10/24`. */
   readonly addresses: readonly string[];
   readonly hasDhcp: boolean;
-  /** True if DHCP may set the default route. */
+  /** True if DHCP may set the default route, and the routes of the lease with it. */
   readonly takesRoute: boolean;
   readonly router: Ipv4 | undefined;
   readonly nameServers: readonly string[];
@@ -128,7 +128,7 @@ export function configParts(interfaces: readonly NetInterface[], terms: ConfigTe
         .filter(({ address }) => address !== leased)
         .map(({ address, subnet }) => `${formatIpv4(address)}/${subnet?.network.prefix ?? 32}`),
       hasDhcp: isLeased || links.some(({ mode }) => mode === 'dhcp'),
-      takesRoute: gateway === undefined || isLeased,
+      takesRoute: gateway === undefined || (isLeased && links.includes(gateway)),
       router: !isLeased && gateway !== undefined && links.includes(gateway) ? gateway.subnet?.gateway : undefined,
       nameServers: [...new Set(fixed.flatMap(({ subnet }) => (subnet === undefined ? [] : nameServersOf(subnet))))],
       search: fixed.length === 0 ? '' : terms.domain,

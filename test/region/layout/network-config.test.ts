@@ -6,7 +6,7 @@ import { ipv4, mac } from '../../../src/net/address.ts';
 import { ifupdownFiles } from '../../../src/region/layout/ifupdown.ts';
 import type { NetInterface, NetLink } from '../../../src/region/layout/interfaces.ts';
 import { netplanFiles } from '../../../src/region/layout/netplan.ts';
-import { configParts } from '../../../src/region/layout/network-config.ts';
+import { configParts, NETWORK_TOOLS } from '../../../src/region/layout/network-config.ts';
 import { networkdFiles } from '../../../src/region/layout/networkd.ts';
 import type { SubnetView } from '../../../src/region/networks/network-view.ts';
 import { SERVED, subnetView, UNTAGGED, vlanView } from '../networks/laid-view.ts';
@@ -150,6 +150,8 @@ iface rackboot0 inet static
 
 auto mac/52:54:00:00:00:02=rackboot1
 iface rackboot1 inet dhcp
+  metric 4096
+  up while ip -4 route del default dev $IFACE 2>/dev/null; do :; done
 `,
     },
   ]);
@@ -192,6 +194,8 @@ iface eno1.100 inet static
 
 auto rackboot1.100
 iface rackboot1.100 inet dhcp
+  metric 4096
+  up while ip -4 route del default dev $IFACE 2>/dev/null; do :; done
 `,
     ],
   );
@@ -231,6 +235,69 @@ for (const kind of ['bond', 'bridge', 'vlan'] as const)
     const ifupdown = ifupdownFiles(networkOf([made])) ?? [];
     if (kind === 'vlan') assert.match(ifupdown.at(-1)?.text ?? '', /auto eno2\niface eno2 inet manual\n/);
     else assert.deepEqual(ifupdown, []);
+  });
+
+/** The default routes that each tool is told to use, for two interfaces: `lease` or a router; and `none` for DHCP without it. */
+function defaultRoutes(network: readonly NetInterface[], gatewayLink: number | undefined, isByLease: boolean) {
+  const parts = configParts(network, { gatewayLink, domain: 'maas', isByLease });
+  const routeOf = (text: string, router: RegExp, dhcp: RegExp, refusal: RegExp): string =>
+    [router.exec(text)?.[1], dhcp.test(text) ? (refusal.test(text) ? 'none' : 'lease') : undefined].join(' ').trim();
+  const netplan = (netplanFiles(parts)[0]?.text ?? '').split(/^ {4}"/m).slice(1);
+  const networkd = networkdFiles(parts).map(({ text }) => text);
+  const ifupdown = (ifupdownFiles(parts)?.at(-1)?.text ?? '').split('\nauto ').slice(1);
+  return {
+    netplan: netplan.map((text) => routeOf(text, /to: default, via: (\S+) /, /dhcp4: true/, /use-routes: false/)),
+    networkd: networkd.map((text) => routeOf(text, /^Gateway=(.*)$/m, /^DHCP=ipv4$/m, /^UseRoutes=no$/m)),
+    ifupdown: ifupdown.map((text) =>
+      routeOf(text, /^ {2}gateway (.*)$/m, /inet dhcp\n/, /metric 4096\n {2}up while ip -4 route del default/),
+    ),
+  };
+}
+
+const SERVED_LAN = { ...LAN, served: [SERVED] };
+const OTHER = subnetView(3, UNTAGGED, '10.40.0.0/24', ipv4(0x0a280001));
+const SERVED_OTHER = { ...OTHER, served: [SERVED] };
+const ROUTES: readonly {
+  readonly name: string;
+  readonly links: readonly NetLink[];
+  readonly chosen?: number;
+  readonly isByLease: boolean;
+  readonly expected: readonly string[];
+}[] = [
+  {
+    ...{ name: 'two fixed addresses by DHCP, the second chosen', chosen: 31, isByLease: true },
+    ...{ links: [link(30, 'auto', SERVED_LAN, 20), link(31, 'auto', SERVED_OTHER, 20)], expected: ['none', 'lease'] },
+  },
+  {
+    ...{ name: 'two fixed addresses by DHCP, the first chosen', chosen: 30, isByLease: true },
+    ...{ links: [link(30, 'auto', SERVED_LAN, 20), link(31, 'auto', SERVED_OTHER, 20)], expected: ['lease', 'none'] },
+  },
+  {
+    ...{ name: 'two fixed addresses by DHCP, none chosen: the first', isByLease: true },
+    ...{ links: [link(30, 'auto', SERVED_LAN, 20), link(31, 'auto', SERVED_OTHER, 20)], expected: ['lease', 'none'] },
+  },
+  {
+    ...{ name: 'a fixed address by DHCP, and a chosen one that no rack leases', chosen: 31, isByLease: true },
+    ...{ links: [link(30, 'auto', SERVED_LAN, 20), link(31, 'static', OTHER, 20)], expected: ['none', '10.40.0.1'] },
+  },
+  {
+    ...{ name: 'DHCP, and a chosen fixed address', chosen: 31, isByLease: false },
+    ...{ links: [link(30, 'dhcp', SERVED_LAN), link(31, 'static', OTHER, 20)], expected: ['none', '10.40.0.1'] },
+  },
+  {
+    ...{ name: 'DHCP, and a chosen fixed address that comes by DHCP', chosen: 31, isByLease: true },
+    ...{ links: [link(30, 'dhcp', SERVED_LAN), link(31, 'auto', SERVED_OTHER, 20)], expected: ['none', 'lease'] },
+  },
+  {
+    ...{ name: 'DHCP twice, none chosen', isByLease: false },
+    ...{ links: [link(30, 'dhcp', SERVED_LAN), link(31, 'dhcp', SERVED_OTHER)], expected: ['lease', 'lease'] },
+  },
+];
+for (const { name, links, chosen, isByLease, expected } of ROUTES)
+  test(`the default route is the chosen one with every tool: ${name}`, () => {
+    const network = links.map((each, index) => one(index + 1, 'physical', `eno${index + 1}`, { links: [each] }));
+    const found = defaultRoutes(network, chosen, isByLease);
+    for (const tool of NETWORK_TOOLS) assert.deepEqual(found[tool], expected, tool);
   });
 
 test('a name that a machine made up is in no file', () => {
