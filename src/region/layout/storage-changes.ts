@@ -1,6 +1,7 @@
 // Partitions, file systems, mounts and tags of the parts of a machine's disks. Pure.
 //
-// Source: MAAS's partitions and the operations of its block devices.
+// Sources: MAAS's partitions and the operations of its block devices; mke2fs(8), mkfs.xfs(8), mkfs.btrfs(8), mkfs.fat(8) and mkswap(8) for the
+// lengths of labels.
 //
 // 1. Mount points are unique on a machine. The file system of a mounted part cannot be removed.
 // 2. A part in use can be neither removed nor given a second use.
@@ -86,6 +87,9 @@ export function removePartition(draft: StorageDraft, id: number): StorageDraft |
   return withStorage(draft, { partitions: draft.layout.partitions.filter((one) => one.id !== id) });
 }
 
+/** The longest label of each file system, in characters. Those of the others are bounded by the request. */
+const LABEL_CHARACTERS_MAX: Readonly<Record<string, number>> = { xfs: 12, fat32: 11, vfat: 11, swap: 15 };
+
 /** Gives a part a file system. */
 export function format(
   draft: StorageDraft,
@@ -97,6 +101,10 @@ export function format(
   if (found.part.fileSystem?.mountPoint !== undefined) {
     const params = { name: nameOf(draft, found), at: found.part.fileSystem.mountPoint };
     return refuseStorage(refusal('layout-refused.mounted', params));
+  }
+  const max = LABEL_CHARACTERS_MAX[wish.fstype];
+  if (max !== undefined && wish.label.length > max) {
+    return refuseStorage(refusal('field.label-long', { fstype: wish.fstype, max }), 'label');
   }
   const fileSystem = { fstype: wish.fstype, label: wish.label, uuid: wish.uuid ?? uuidOf(drawId(draft)) };
   return withStorage(withFileSystem(draft, id, fileSystem), {}, 1);
@@ -132,6 +140,8 @@ export function mountPart(
     return withFileSystem(draft, id, bare);
   }
   const at = fstype === 'swap' ? 'none' : mount.at;
+  if (mount.at === 'none' && fstype !== 'swap')
+    return refuseStorage(refusal('field.mount-none', { fstype }), 'mount_point');
   const other = formattable(draft.layout).find(
     ({ part }) => part.id !== id && part.fileSystem?.mountPoint === at && at !== 'none',
   );

@@ -94,6 +94,29 @@ test('a partition that does not fit, and words that fstab does not take, are ref
     assert.deepEqual(keysOf(options.json), ['mount_options']);
   }));
 
+test('only swap is mounted nowhere, and a label fits its file system', () =>
+  withDisks(async ({ post }) => {
+    const { id, device_id: disk } = (await post('blockdevices/sda/partitions/')).json;
+    const place = `blockdevices/${disk}/partition/${id}`;
+    const longest = { ext4: 16, ext2: 16, btrfs: 16, xfs: 12, fat32: 11, vfat: 11, swap: 15 };
+    for (const [fstype, characters] of Object.entries(longest)) {
+      for (const label of ['-x', 'x'.repeat(characters + 1)]) {
+        const refused = await post(`${place}?op=format`, { fstype, label });
+        assert.deepEqual(keysOf(refused.json), ['label'], `${fstype} ${label}`);
+      }
+      const formatted = await post(`${place}?op=format`, { fstype, label: 'x-'.padEnd(characters, 'y') });
+      assert.equal(formatted.status, 200, formatted.text);
+      const nowhere = await post(`${place}?op=mount`, { mount_point: 'none', mount_options: 'ro' });
+      if (fstype === 'swap') assert.equal(nowhere.json.filesystem.mount_point, 'none', nowhere.text);
+      else assert.match(nowhere.json.mount_point[0], new RegExp(`only swap is mounted nowhere, and this is ${fstype}`));
+    }
+    await post(`${place}?op=unmount`);
+    await post(`${place}?op=format`, { fstype: 'ext4' });
+    const twice = await post(`${place}?op=mount`, { mount_point: 'srv', mount_options: 'a b' });
+    assert.deepEqual(keysOf(twice.json), ['mount_options', 'mount_point']);
+    assert.equal(twice.json.mount_point.length, 1);
+  }));
+
 test('the flat layout fills the boot disk, whichever that is', () =>
   withDisks(async ({ layOut, read, post }, { systemId }) => {
     const laid = await layOut({ storage_layout: 'flat', boot_size: '1G', root_device: 'sdb' });

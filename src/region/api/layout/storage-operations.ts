@@ -24,13 +24,13 @@ const WHOLE_LAYOUTS = ['flat', 'lvm', 'blank'] as const;
 const formatParameters = z.object({
   fstype: value(z.string().max(32)).describe(`The file system: ${FILE_SYSTEMS.join(', ')}.`),
   uuid,
-  label: value(z.string().regex(/^[A-Za-z0-9._-]{0,16}$/, 'field.device-name'))
+  label: value(z.string().regex(/^(?:[A-Za-z0-9._][A-Za-z0-9._-]{0,15})?$/, 'field.label'))
     .optional()
-    .describe('Its label.'),
+    .describe('Its label: at most 16 letters, digits, `.`, `_` and `-`; of swap 15, of xfs 12, of fat32 and vfat 11.'),
 });
 
-/** The mount point of a trial in which that of the request is refused. */
-const NOWHERE = 'none';
+/** The mount point of a trial in which that of the request is refused: nothing else has it, because no request can give it. */
+const NOWHERE = '//';
 
 const tagParameters = z.object({
   tag: value(z.string().trim().min(1, 'field.required').max(PART_TAG_MAX)).describe('The tag, any word.'),

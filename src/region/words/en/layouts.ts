@@ -178,6 +178,11 @@ export const LAYOUTS = {
   'field.raid-members': 'Give two block devices or partitions, or more.',
   'field.raid-level': 'Give raid-1: no other level can be deployed.',
   'field.file-system': ({ known }: { readonly known: readonly string[] }) => `Give one of ${known.join(', ')}.`,
+  'field.label': 'Give at most 16 letters, digits, dots, hyphens and underscores, and do not begin with a hyphen.',
+  'field.label-long': ({ fstype, max }: { readonly fstype: string; readonly max: number }) =>
+    `A label of ${fstype} has at most ${max} characters.`,
+  'field.mount-none': ({ fstype }: { readonly fstype: string }) =>
+    `Give an absolute path: only swap is mounted nowhere, and this is ${fstype}.`,
   'field.mount-point': 'Give an absolute path without `..`, spaces or control characters.',
   'field.mount-options': 'Give letters, digits and `,=._:/-`.',
   'field.mount-taken': ({ name, at }: At) => `${name} is already mounted at ${at}.`,
