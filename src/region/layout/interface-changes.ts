@@ -37,6 +37,12 @@ import {
 /** A name that Linux accepts for an interface (IFNAMSIZ), and that no network tool mistakes for anything else. */
 export const INTERFACE_NAME = /^[A-Za-z][A-Za-z0-9._-]{0,14}$/;
 
+/**
+ * Names that no further interface can have: the loopback, the settings of all and of future interfaces (`sysctl_dev_name_is_allowed` in
+ * net/core), and a file of the bonding driver in the directory of interfaces.
+ */
+export const RESERVED_NAMES: ReadonlySet<string> = new Set(['all', 'bonding_masters', 'default', 'lo']);
+
 /** A person's request for an interface. */
 export interface InterfaceWish {
   /** Required for a bond or a bridge; the default for a VLAN interface is `parent.vid`. */
@@ -282,6 +288,7 @@ function parentsOf(
 function refuseName(draft: NetworkDraft, name: string, own: number | undefined): LayoutRefusal | undefined {
   if (name === '') return refuseField('name', refusal('field.required'));
   if (!INTERFACE_NAME.test(name)) return refuseField('name', refusal('field.interface-name-form'));
+  if (RESERVED_NAMES.has(name)) return refuseField('name', refusal('field.interface-name-reserved', { name }));
   const isTaken = draft.layout.interfaces.some((one) => one.id !== own && one.name === name);
   return isTaken ? refuseField('name', refusal('field.interface-name-taken', { name })) : undefined;
 }

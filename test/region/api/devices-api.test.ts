@@ -128,6 +128,7 @@ test('a device gets interfaces and addresses, and racks name it and reserve its 
       ['mac_address', { mac_address: FIRST_MAC }],
       ['mac_address', { mac_address: 'x' }],
       ['name', { mac_address: '52:54:00:00:00:0c', name: 'lan1' }],
+      ['name', { mac_address: '52:54:00:00:00:0c', name: 'default' }],
       ['link_speed', { mac_address: '52:54:00:00:00:0c', link_speed: '100' }],
       ['vlan', { mac_address: '52:54:00:00:00:0c', vlan: '77' }],
     ] as const)

@@ -101,6 +101,17 @@ test('a bridge is made of one interface, and an update changes only the given fi
     );
   }));
 
+test('an interface cannot have a name that Linux uses for other things', () =>
+  withNics(async ({ first, post, put }) => {
+    for (const name of ['all', 'bonding_masters', 'default', 'lo'])
+      for (const refused of [
+        await post('?op=create_bridge', { name, parent: String(first) }),
+        await put('eno1/', { name }),
+      ])
+        assert.deepEqual(refused.json, { name: [`Linux uses ${name} for other things: choose another name.`] });
+    assert.equal((await put('eno1/', { name: 'loop' })).json.name, 'loop');
+  }));
+
 test('a VLAN interface needs a tagged VLAN', () =>
   withNics(async ({ first, post }) => {
     const refused = await post('?op=create_vlan', { parent: String(first), vlan: '5001' });

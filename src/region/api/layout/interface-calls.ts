@@ -1,7 +1,7 @@
 // The parts that all changes of a machine's interfaces share: who may change them, the draft that a change edits, the answer.
 
 import { isHostMac, parseMac } from '../../../net/address.ts';
-import { INTERFACE_NAME } from '../../layout/interface-changes.ts';
+import { INTERFACE_NAME, RESERVED_NAMES } from '../../layout/interface-changes.ts';
 import { findInterface, interfacesOf, type NetInterface } from '../../layout/interfaces.ts';
 import {
   beginDraft,
@@ -121,9 +121,11 @@ export async function addPhysical(
     parsed === undefined || !isHostMac(parsed) ? refuseField('mac_address', 'field.macs') : parsed,
     isTaken(name)
       ? refuseField('name', 'field.interface-name-taken', { name })
-      : INTERFACE_NAME.test(name)
-        ? undefined
-        : refuseField('name', 'field.interface-name-form'),
+      : RESERVED_NAMES.has(name)
+        ? refuseField('name', 'field.interface-name-reserved', { name })
+        : INTERFACE_NAME.test(name)
+          ? undefined
+          : refuseField('name', 'field.interface-name-form'),
   );
   if (isRefusal(found)) return found;
   const [mac] = found;

@@ -68,6 +68,7 @@ export const LAYOUTS = {
     'No known subnet has this address, or without an address, the interface is in none: give an address of a subnet.',
   'field.interface-name-form':
     'Give at most 15 letters, digits, dots, hyphens and underscores, a letter first: that is the longest name that Linux allows.',
+  'field.interface-name-reserved': ({ name }: Named) => `Linux uses ${name} for other things: choose another name.`,
   'field.interface-name-taken': ({ name }: Named) => `The machine has an interface ${name}: choose another name.`,
   'field.mac-of-hardware': 'The machine reports the address of a physical interface: it cannot be changed here.',
   'field.parents-of-hardware': 'A physical interface has no parents.',
