@@ -219,7 +219,7 @@ const PARTS_OF: Readonly<Record<'bond' | 'bridge' | 'vlan', Partial<NetInterface
   vlan: { parents: [2], vlan: TAGGED },
 };
 for (const kind of ['bond', 'bridge', 'vlan'] as const)
-  test(`a disconnected interface that is a part of a ${kind} is managed, and one that is no part is not`, () => {
+  test(`a disconnected interface that is a part of a ${kind} is managed, and any other is not`, () => {
     const networkOf = (more: readonly NetInterface[]) => {
       const nics = [1, 2].map((id) => one(id, 'physical', `eno${id}`, { vlan: undefined }));
       return configParts([...nics, ...more], TERMS);
