@@ -156,7 +156,7 @@ write_laid_network() {
   [ -d "$root/etc/cloud" ] || addresses=leased
   fetch_private "$1/$network_tool/$addresses" "$work/network"
   [ "$(head -n 1 "$work/network")" != '# refused' ] ||
-    fail_job personalising "the system configures its network with $network_tool, which cannot set up bonds, bridges and VLANs here: restore the network of the machine, or deploy an image with netplan or systemd-networkd"
+    fail_job personalising "the system configures its network with $network_tool, which cannot set up bonds, bridges and VLANs with names like those of others here: restore the network of the machine, or deploy an image with netplan or systemd-networkd"
   put_files "$work/network"
   [ "$network_tool" != ifupdown ] || write_resolver "$(sed -n 's/^  dns-nameservers //p' "$work/network" | tr '\n' ' ')" "$(sed -n 's/^  dns-search //p' "$work/network" | head -n 1)"
   keep_from_cloud_init

@@ -4,11 +4,13 @@
 //
 // 1. ifupdown finds an interface by its hardware address only for an entry of its own. An interface with VLANs on it gets a name that udev
 //    sets, and the VLANs theirs from it: `lan0.100` has the frames of `lan0` with the tag 100 (interfaces(5), VLAN and bridge interfaces).
+//    A VLAN interface with another name is made by a command of its entry: `vlan-raw-device` needs the package vlan, and takes the tag from
+//    the name. If ifupdown would take its name for another VLAN, the network is refused.
 // 2. Parts of bonds and bridges would need packages that an image may lack: such networks are refused.
 // 3. An interface with neither an address nor a VLAN has no entry, so it is not started.
 
 import { formatIpv4, formatMac } from '../../net/address.ts';
-import { type ConfigFile, type ConfigPart, renamingFiles } from './network-config.ts';
+import { type ConfigFile, type ConfigPart, KERNEL_NAME, renamingFiles } from './network-config.ts';
 
 /** The files of ifupdown; `undefined`: it cannot set up this network. */
 export function ifupdownFiles(parts: readonly ConfigPart[]): readonly ConfigFile[] | undefined {
@@ -16,12 +18,14 @@ export function ifupdownFiles(parts: readonly ConfigPart[]): readonly ConfigFile
   const named = parts.map((part) =>
     part.kind === 'physical' && part.vlans.length > 0 ? { ...part, newName: part.newName ?? part.ownName } : part,
   );
+  if (named.some((part) => part.isNamed && isMistaken(part.key, named))) return undefined;
   const entries: string[] = [];
   for (const part of named) {
-    const parent = named.find(({ key }) => key === part.parents[0]);
-    const name = part.kind === 'vlan' ? `${parent?.newName}.${part.vid}` : part.newName;
+    const parent = named.find(({ key }) => key === part.parents[0])?.newName;
+    const name = part.isNamed ? part.key : part.kind === 'vlan' ? `${parent}.${part.vid}` : part.newName;
+    const making = part.isNamed ? commandsFor(parent, part.vid) : [];
     const isParent = part.vlans.length > 0;
-    if (part.kind === 'vlan' || isParent) entries.push(entryOf(part, `auto ${name}`, name ?? ''));
+    if (part.kind === 'vlan' || isParent) entries.push(entryOf(part, `auto ${name}`, name ?? '', making));
     else if (part.addresses.length > 0 || part.hasDhcp) {
       // A logical name with a dash is one, too, but easily misread.
       const logical = part.key.replace('00-', '');
@@ -32,6 +36,20 @@ export function ifupdownFiles(parts: readonly ConfigPart[]): readonly ConfigFile
   return [...renamingFiles(named), { path: '/etc/network/interfaces', text }];
 }
 
+/** True if ifupdown would make a VLAN interface with this name itself: on the interface that has the name before the first dot. */
+function isMistaken(name: string, parts: readonly ConfigPart[]): boolean {
+  const [start = '', ...others] = name.split('.');
+  const isName =
+    KERNEL_NAME.test(start) || parts.some(({ newName, ownName }) => newName === start || ownName === start);
+  return others.length > 0 && isName;
+}
+
+/** Makes the VLAN interface of an entry, and removes it. */
+const commandsFor = (parent: string | undefined, vid: number): readonly string[] => [
+  `  pre-up [ -e /sys/class/net/$IFACE ] || ip link add link ${parent} name $IFACE type vlan id ${vid}`,
+  '  post-down ip link delete dev $IFACE',
+];
+
 /** The kernel's switch for router advertisements: 2 also on a system that forwards (Documentation/networking/ip-sysctl.rst). */
 const ACCEPT_RA = '/proc/sys/net/ipv6/conf/$IFACE/accept_ra';
 
@@ -41,13 +59,19 @@ const ACCEPT_RA = '/proc/sys/net/ipv6/conf/$IFACE/accept_ra';
  */
 const NO_DEFAULT_ROUTE = ['  metric 4096', '  up while ip -4 route del default dev $IFACE 2>/dev/null; do :; done'];
 
-/** @param start the line that starts the interface. @param name the name of its entry, and of those of its further addresses */
+/**
+ * @param start the line that starts the interface.
+ * @param name the name of its entry, and of those of its further addresses
+ * @param making the commands that make the interface
+ */
 function entryOf(
   { addresses, hasDhcp, takesRoute, router, nameServers, search, mtu, params }: ConfigPart,
   start: string,
   name: string,
+  making: readonly string[] = [],
 ): string {
   const size = [
+    ...making,
     ...(mtu === undefined ? [] : [`  mtu ${mtu}`]),
     ...(params.accept_ra === undefined
       ? []

@@ -55,6 +55,8 @@ export interface ConfigPart {
   readonly vlans: readonly string[];
   /** 0: untagged. */
   readonly vid: number;
+  /** True for a VLAN interface to which a person gave another name than `parent.vid`. */
+  readonly isNamed: boolean;
   readonly params: NetInterface['params'];
   /** True if nothing uses it: it has neither a network nor an interface that is made of it. */
   readonly isUnused: boolean;
@@ -72,7 +74,7 @@ interface ConfigTerms {
 
 const NAME = /^[A-Za-z][A-Za-z0-9._-]{0,14}$/;
 /** Names that the kernel gives in the order in which it finds the interfaces: another one may have it when udev renames (systemd.link(5)). */
-const KERNEL_NAME = /^eth\d+$/;
+export const KERNEL_NAME = /^eth\d+$/;
 
 /** True if a rack leases the addresses of a subnet. */
 const hasDhcpServer = (subnet: SubnetView | undefined): boolean =>
@@ -118,6 +120,8 @@ export function configParts(interfaces: readonly NetInterface[], terms: ConfigTe
     const vlans = interfaces
       .filter(({ kind, parents }) => kind === 'vlan' && parents.includes(one.id))
       .map(({ name }) => name);
+    const vid = one.kind === 'vlan' ? (one.vlan?.vlan.vid ?? 0) : 0;
+    const parent = interfaces.find(({ id }) => id === one.parents[0]);
     const isRenamed = one.kind === 'physical' && nic !== undefined && one.name !== nic.name && NAME.test(one.name);
     return {
       ...{ kind: one.kind, key: keyOf(one.id), mac: one.mac, params: one.params },
@@ -135,7 +139,7 @@ export function configParts(interfaces: readonly NetInterface[], terms: ConfigTe
       parents: one.parents.map(keyOf),
       master: master === undefined ? undefined : { key: master.name, kind: master.kind === 'bond' ? 'bond' : 'bridge' },
       vlans,
-      vid: one.kind === 'vlan' ? (one.vlan?.vlan.vid ?? 0) : 0,
+      ...{ vid, isNamed: one.kind === 'vlan' && one.name !== `${parent?.name}.${vid}` },
       isUnused: one.vlan === undefined && master === undefined && vlans.length === 0,
     };
   });

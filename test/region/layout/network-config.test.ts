@@ -201,6 +201,39 @@ iface rackboot1.100 inet dhcp
   );
 });
 
+test('ifupdown: a VLAN interface has the name that a person gave it, unless ifupdown would take it for another VLAN', () => {
+  const filesFor = (name: string) =>
+    ifupdownFiles(
+      configParts(
+        [
+          one(1, 'physical', 'eno1', { links: [link(33, 'auto', LAN, 20)] }),
+          one(2, 'physical', 'eno2'),
+          one(3, 'vlan', name, {
+            ...{ parents: [1], vlan: TAGGED, mtu: 1400, params: { accept_ra: false } },
+            links: LINKS,
+          }),
+        ],
+        TERMS,
+      ),
+    )?.at(-1)?.text;
+  const LINKS = [link(34, 'static', STORAGE, 9), link(35, 'static', STORAGE, 10)];
+  const entry = (name: string) => `
+auto ${name}
+iface ${name} inet static
+  address 10.30.0.9/24
+  pre-up [ -e /sys/class/net/$IFACE ] || ip link add link eno1 name $IFACE type vlan id 100
+  post-down ip link delete dev $IFACE
+  mtu 1400
+  pre-up [ ! -e /proc/sys/net/ipv6/conf/$IFACE/accept_ra ] || echo 0 >/proc/sys/net/ipv6/conf/$IFACE/accept_ra
+  dns-search maas
+iface ${name} inet static
+  address 10.30.0.10/24
+`;
+  for (const name of ['storage', 'old0.100', 'storage.fast']) assert.ok(filesFor(name)?.endsWith(entry(name)), name);
+  assert.match(filesFor('eno1.100') ?? '', /iface eno1\.100 inet static\n {2}address 10\.30\.0\.9\/24\n {2}mtu/);
+  for (const name of ['eno1.7', 'eno2.100', 'eth3.100']) assert.equal(filesFor(name), undefined, name);
+});
+
 test('fixed addresses come by DHCP where their leases must show that the system is up', () => {
   const leased = { ...TERMS, isByLease: true };
   const served = { ...LAN, served: [SERVED] };
