@@ -57,6 +57,18 @@ export const isPrintable = (octets: string): boolean => /^[\x20-\x7e]+$/.test(oc
 /** Equivalent JSON that is safe to show: escapes as `\uNNNN` what `JSON.stringify` leaves alone. */
 export const cleanJson = (json: string): string => json.replace(UNSAFE_IN_JSON, jsonEscapeOf);
 
+/** The text without the user names and passwords of the URLs in it. */
+export const withoutUsers = (text: string): string => text.replace(/(:\/\/)[^\s/?#]*@/g, '$1');
+
+/**
+ * What may be shown of a text that should be a URL: without user name and password, even if it is no valid URL: what stands before the last `@` is
+ * left out, except a scheme.
+ */
+export function withoutUser(text: string): string {
+  const scheme = /^\s*[a-z][a-z0-9+.-]{0,31}:\/\//i.exec(text)?.[0] ?? '';
+  return scheme + text.slice(Math.max(scheme.length, text.lastIndexOf('@') + 1));
+}
+
 /** A word of a command that is shown, quoted for sh(1) if necessary. */
 export const shellWord = (text: string): string =>
   /^[\w./:@+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;

@@ -6,6 +6,7 @@
 
 import { hash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
+import { withoutUsers } from '../clean-text.ts';
 import { counted } from '../counted.ts';
 import { PROXY_PORT } from '../dhcp/networks/config.ts';
 import { RackError } from '../errors.ts';
@@ -133,7 +134,7 @@ export function digestValues(config: ComparedConfig): ReadonlyMap<string, string
 /** A value for people, on one line. */
 export function showValue(key: string, value: SettingValue): string {
   if (isSecretKey(key)) return '(secret)';
-  return cut(textOf(key, value));
+  return cut(withoutUsers(textOf(key, value)));
 }
 
 function textOf(key: string, value: SettingValue): string {

@@ -2,6 +2,7 @@
 // which name types of its language; a schema with its own message (`error`) keeps it.
 
 import type { z } from 'zod';
+import { withoutUser, withoutUsers } from '../clean-text.ts';
 import { counted } from '../counted.ts';
 import { unreachable } from '../errors.ts';
 import type { SettingsFault } from '../machines/settings.ts';
@@ -76,19 +77,24 @@ export function faultText(issue: z.core.$ZodIssue, isSecret = false): string {
 function remedyFor(issue: z.core.$ZodIssue, input: unknown): string {
   if (input === null) return '; give it a value, or remove the key';
   if (issue.code !== 'invalid_type' || issue.message !== allowedText({ ...issue, input })) return '';
-  if (issue.expected === 'array' && typeof input === 'string') return `; write [${shown(input)}]`;
+  if (issue.expected === 'array' && typeof input === 'string') return `; write [${foundShown(input, issue.message)}]`;
   return issue.expected === 'string' && typeof input === 'number' ? `; write "${input}"` : '';
 }
 
 function foundText(input: unknown, message: string): string {
   if (input === null) return 'nothing';
   if (Array.isArray(input)) return / entr(?:y|ies)\b/.test(message) ? `${input.length}` : 'a list';
-  if (typeof input === 'string') return / characters?\b/.test(message) ? `${input.length}` : `"${shown(input)}"`;
+  if (typeof input === 'string')
+    return / characters?\b/.test(message) ? `${input.length}` : `"${foundShown(input, message)}"`;
   return typeof input === 'object' ? 'keys with values' : String(input);
 }
 
-/** The beginning of a text that was found. */
-export const shown = (text: string): string =>
+/** The beginning of a text that was found; of a URL without user name and password. @param expected what was expected, in words */
+export const foundShown = (text: string, expected: string): string =>
+  shown(/\bURLs?\b/.test(expected) ? withoutUser(text) : withoutUsers(text));
+
+/** The beginning of a text. */
+const shown = (text: string): string =>
   text.length > SHOWN_CHARACTERS_MAX ? `${text.slice(0, SHOWN_CHARACTERS_MAX)}…` : text;
 
 /** Why a value is not a configuration, whatever its keys. */

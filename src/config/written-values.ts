@@ -2,16 +2,21 @@
 
 import { z } from 'zod';
 import type { Seconds } from '../clock.ts';
+import { hasUrlUser } from '../machines/settings.ts';
 import type { Ipv4, Ipv4Network, MacAddress } from '../net/address.ts';
 import { parseIpv4, parseMac, parseNetwork, prefixOf } from '../net/address.ts';
-import { shown } from './fault-words.ts';
+import { foundShown } from './fault-words.ts';
 
 /** A string that `parse` accepts. The problem of any other string says what was `expected`. */
 export function textual<T>(expected: string, parse: (text: string) => T | undefined) {
   return z.string({ error: `expected ${expected}` }).transform((text, context): T => {
     const value = parse(text.trim());
     if (value !== undefined) return value;
-    context.issues.push({ code: 'custom', message: `expected ${expected}, found "${shown(text)}"`, input: text });
+    context.issues.push({
+      code: 'custom',
+      message: `expected ${expected}, found "${foundShown(text, expected)}"`,
+      input: text,
+    });
     return z.NEVER;
   });
 }
@@ -127,6 +132,14 @@ export const upstreamList = textual('upstream servers separated by spaces, each 
   return found.every((entry) => entry !== undefined) ? found : undefined;
 });
 
+/** An http or https URL that everybody may see: machines, their users, events and logs show it. */
+export const webUrl = (expected: string) =>
+  textual(`${expected}, without a user name and password`, (text) => {
+    const url = URL.parse(text);
+    const isUsable = url !== null && /^https?:$/.test(url.protocol) && !hasUrlUser(text);
+    return isUsable ? text : undefined;
+  });
+
 /** The first bytes of a hardware address, or all of it. */
 export const macPrefix = textual('a hardware address or its first bytes, such as b8:27:eb', (text) => {
   if (!/^[0-9a-f]{2}(?:[:-][0-9a-f]{2}){0,5}$/i.test(text)) return undefined;
@@ -149,6 +162,9 @@ export const loaders = named(
     z.string().refine(isLoaderKey, { error: 'expected a number of option 93, 0 to 65535, or ipxe' }),
     z
       .string()
-      .regex(/^[\x21-\x7e]{1,127}$/, { error: 'expected a file name or URL of at most 127 printable characters' }),
+      .regex(/^[\x21-\x7e]{1,127}$/, { error: 'expected a file name or URL of at most 127 printable characters' })
+      .refine((text) => !hasUrlUser(text), {
+        error: 'expected a URL without a user name and password, which every client would see',
+      }),
   ),
 );

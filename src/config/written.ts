@@ -42,6 +42,7 @@ import {
   textual,
   upstreamEntry,
   upstreamList,
+  webUrl,
 } from './written-values.ts';
 
 /** In `dhcp` for all networks, in a cluster interface for its own network. */
@@ -270,7 +271,7 @@ const region = z.strictObject({
       listen: z.array(endpoint).max(64).optional(),
     })
     .optional(),
-  public_url: z.url({ protocol: /^https?$/ }).optional(),
+  public_url: webUrl('a URL, such as http://rack.example:5240/MAAS').optional(),
   proxies: z.array(hostOrNetwork, HOSTS_PROBLEM).max(64).default([]),
   new_machines_max: z.number().int().min(1).max(1_000_000).default(1000),
   retries: z.number().int().min(0).max(5).default(1),
@@ -282,9 +283,7 @@ const region = z.strictObject({
 });
 
 const mirrorUrl = (standard: string) =>
-  z
-    .url({ protocol: /^https?$/, error: 'expected the URL of a mirror such as http://mirror.example/debian' })
-    .default(standard);
+  webUrl('the URL of a mirror such as http://mirror.example/debian').default(standard);
 const preseeds = z.strictObject({
   directory: z.string().startsWith('/', { error: 'expected an absolute path' }).default('/etc/rackboot/preseeds'),
   debian_mirror: mirrorUrl(DEFAULT_MIRRORS.debian),

@@ -5,6 +5,15 @@
 
 import { isFields } from '../fields.ts';
 
+/** The keys whose value is a URL that everybody may see. Those of `boot.loaders` may be URLs, too. */
+const URL_KEYS: readonly string[] = [
+  'preseeds.debian_mirror',
+  'preseeds.ubuntu_mirror',
+  'preseeds.ubuntu_ports_mirror',
+  'region.public_url',
+];
+const LOADERS_KEY = 'boot.loaders';
+
 /** A value that YAML or JSON can represent. */
 export type SettingValue =
   | null
@@ -154,4 +163,40 @@ function readValue(value: unknown, path: string, depth: number, budget: Budget):
 function readText(text: string, path: string): string {
   if (text.length > SETTINGS_TEXT_MAX) throw new Misfit('too-long', { place: path, max: SETTINGS_TEXT_MAX });
   return text;
+}
+
+/** A stored value without the user name and password of a URL, which earlier versions accepted. The URL without them is in force. */
+export function withoutStoredUser(key: string, value: SettingValue): SettingValue {
+  if (URL_KEYS.includes(key) && typeof value === 'string') return withoutUrlUser(value);
+  if (key !== LOADERS_KEY || !isSettings(value)) return value;
+  const loaders = Object.entries(value).map(([name, file]) => [
+    name,
+    typeof file === 'string' ? withoutUrlUser(file) : file,
+  ]);
+  return Object.fromEntries(loaders);
+}
+
+/** The same for the settings of a rack. */
+export function withoutStoredUsers(settings: Settings): Settings {
+  let result = settings;
+  for (const key of [...URL_KEYS, LOADERS_KEY]) {
+    const value = valueAt(settings, key);
+    const clean = value === undefined ? undefined : withoutStoredUser(key, value);
+    if (clean !== undefined && JSON.stringify(clean) !== JSON.stringify(value)) result = withValue(result, key, clean);
+  }
+  return result;
+}
+
+/** True for a URL with a user name or a password. */
+export function hasUrlUser(text: string): boolean {
+  const url = URL.parse(text.trim());
+  return url !== null && url.username + url.password !== '';
+}
+
+function withoutUrlUser(text: string): string {
+  const url = URL.parse(text);
+  if (url === null || !hasUrlUser(text)) return text;
+  url.username = '';
+  url.password = '';
+  return url.href;
 }

@@ -3,9 +3,9 @@
 //
 // 1. Names of interfaces may contain dots, names of fields may not: the last part of a key is a field exactly if a field has its name.
 
-import { INTERFACES_KEY, isSettings, type SettingValue } from '../machines/settings.ts';
+import { INTERFACES_KEY, isSettings, type SettingValue, withoutStoredUser } from '../machines/settings.ts';
 import { nearestName } from '../nearest-name.ts';
-import type { SettingChange, StoredSetting } from './records/stored-setting.ts';
+import type { ListedSetting, SettingChange, StoredSetting } from './records/stored-setting.ts';
 import { type RefusalNamed, refusal } from './words/refusal.ts';
 
 /**
@@ -69,6 +69,15 @@ export function withChange(
   return list.some(isSame) ? list.map((one) => (isSame(one) ? changed : one)) : [...list, changed];
 }
 
-/** The remaining parts of a setting whose row cannot be read. */
-export const withoutValue = ({ rack, key }: Pick<StoredSetting, 'rack' | 'key'>): readonly StoredSetting[] =>
+/** The setting without the user name and password of a URL, which earlier versions accepted. */
+export const withoutUserOf = (one: StoredSetting): StoredSetting => ({
+  ...one,
+  value: withoutStoredUser(one.key, one.value),
+});
+
+/** The settings of a list; of those whose rows cannot be read, the remaining parts. */
+export const readableOf = (listed: readonly ListedSetting[]): readonly StoredSetting[] =>
+  listed.flatMap((one) => ('isDamaged' in one ? withoutValue(one) : [withoutUserOf(one)]));
+
+const withoutValue = ({ rack, key }: Pick<StoredSetting, 'rack' | 'key'>): readonly StoredSetting[] =>
   key.startsWith(`${INTERFACES_KEY}.`) ? [{ rack, key, value: {} }] : [];

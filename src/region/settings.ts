@@ -28,7 +28,14 @@ import { reportedBeyond } from './racks/rack-networks.ts';
 import type { Racks } from './racks/racks.ts';
 import type { RegionStore } from './records/store.ts';
 import type { ListedSetting, SettingChange, SettingsOutcome, StoredSetting } from './records/stored-setting.ts';
-import { nearestInterfaceKey, refuseUnknownField, splitKey, withChange, withoutValue } from './setting-keys.ts';
+import {
+  nearestInterfaceKey,
+  readableOf,
+  refuseUnknownField,
+  splitKey,
+  withChange,
+  withoutUserOf,
+} from './setting-keys.ts';
 import { LatestRun } from './shares/latest-run.ts';
 import { type Pin, type RefusalNamed, refusal } from './words/refusal.ts';
 
@@ -139,7 +146,7 @@ export class RegionSettings {
   }
 
   #take(listed: readonly ListedSetting[]): void {
-    this.#list = listed.flatMap((one) => ('isDamaged' in one ? withoutValue(one) : [one]));
+    this.#list = readableOf(listed);
     const damaged = listed.flatMap((one) => ('isDamaged' in one ? [`${one.rack} ${one.key}`] : [])).join('\n');
     if (damaged !== this.#damaged) this.#repairs += 1;
     this.#damaged = damaged;
@@ -256,12 +263,12 @@ export class RegionSettings {
     const atMs = clock.wallTimeMs();
     let before: readonly StoredSetting[] = [];
     const outcome = await store.changeSettings<SettingsRefusal>(atMs, (current) => {
-      before = current;
+      before = current.map(withoutUserOf);
       const changes: SettingChange[] = [];
-      let list = current;
+      let list = before;
       const inForce: SettingsReader = {
-        valueOf: (key) => this.#valueIn(current, key),
-        interfacesOf: (rack) => this.#interfacesIn(current, rack),
+        valueOf: (key) => this.#valueIn(before, key),
+        interfacesOf: (rack) => this.#interfacesIn(before, rack),
       };
       for (const given of edits) {
         const stored = list.find(({ rack: of, key }) => of === '' && key === given.key)?.value;
@@ -273,7 +280,7 @@ export class RegionSettings {
         list = withChange(list, change);
         changes.push(change);
       }
-      const misfit = this.#check(list, changes) ?? this.#checkBoot(current, list, changes);
+      const misfit = this.#check(list, changes) ?? this.#checkBoot(before, list, changes);
       if (misfit !== undefined) return { kind: 'refuse', refusal: this.#misnamed(owner, edits) ?? misfit };
       const params = { changes: changes.map(({ key, value }) => ({ key, isRemoved: value === undefined })) };
       return {

@@ -21,7 +21,7 @@ import type { AddressesOf } from '../../config/option-list.ts';
 import type { ConfigProblem, RackConfig } from '../../config/rack-config.ts';
 import { resolveFile, type UsableConfig } from '../../config/resolve-file.ts';
 import { errorText } from '../../errors.ts';
-import { NO_SETTINGS, type Settings } from '../../machines/settings.ts';
+import { NO_SETTINGS, type Settings, withoutStoredUsers } from '../../machines/settings.ts';
 import { formatIpv4 } from '../../net/address.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
 import type { DaemonEvent } from './events.ts';
@@ -143,7 +143,7 @@ export class Configuration {
 
   /** Applies the store's settings; does nothing if they are unchanged. */
   useStored(ports: ConfigurationPorts, settings: Settings | undefined): void {
-    const wanted = settings ?? NO_SETTINGS;
+    const wanted = withoutStoredUsers(settings ?? NO_SETTINGS);
     if (isDeepStrictEqual(wanted, this.#wanted)) return;
     this.#wanted = wanted;
     this.#enqueue(ports, 'store', () => this.#usable.file);

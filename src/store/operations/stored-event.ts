@@ -5,7 +5,7 @@
 // 3. A known code is read only if its sentence can be made from the parameters. Otherwise the row is damaged, and would fail later, where
 //    the error could not name the row.
 
-import { isPrintable } from '../../clean-text.ts';
+import { isPrintable, withoutUsers } from '../../clean-text.ts';
 import { type Fields, isFields } from '../../fields.ts';
 import type { Happening } from '../../region/records/event-params.ts';
 import type { Remark } from '../../region/records/remark.ts';
@@ -70,9 +70,18 @@ function pack(whole: unknown): string {
   return JSON.stringify(packed(whole));
 }
 
+/** Events with values of the configuration, and sentences of racks of other versions, in which earlier versions stored URLs with passwords. */
+const CONFIG_CODES = /^(?:config\..*|rack)$/;
+
+const shownFields = (fields: Fields): Fields =>
+  Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, typeof value === 'string' ? withoutUsers(value) : value]),
+  );
+
 /** Reads the code and the parameters of a stored event; an unknown code becomes the event's text. @throws SyntaxError, TypeError */
 export function unpackHappening(code: string, params: string): Happening {
-  const stored = { code, params: fieldsOf(params) };
+  const fields = fieldsOf(params);
+  const stored = { code, params: CONFIG_CODES.test(code) ? shownFields(fields) : fields };
   if (!isHappening(stored)) return { code: 'rack', params: { text: code } };
   eventSentence(stored);
   return stored;
