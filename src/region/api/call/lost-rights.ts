@@ -1,6 +1,7 @@
 // Whether the caller of an operation still has the account, and that of a long one the rights, with which it began.
 
 import { type Refusal, refuse } from './answer.ts';
+import { type RefusalWord, refusal } from '../../words/refusal.ts';
 import type { ApiCall } from './operation.ts';
 
 /**
@@ -26,6 +27,12 @@ export async function watchRights(call: ApiCall): Promise<() => Promise<LostRigh
     if (now === undefined || !isKnown) return 'ended';
     return caller.isAdmin && !now.isAdmin ? 'demoted' : undefined;
   };
+}
+
+/** Why an operation for administrators ends; undefined: it continues. */
+export function wordOfLost(lost: LostRights | undefined): RefusalWord | undefined {
+  if (lost === 'ended') return refusal('not-authenticated.ended');
+  return lost === 'demoted' ? refusal('not-allowed.administrator') : undefined;
 }
 
 /**

@@ -20,6 +20,7 @@ import {
   usernameOf,
   value,
 } from '../call/operation.ts';
+import { watchRights, wordOfLost } from '../call/lost-rights.ts';
 import { ARCHITECTURES } from '../machines/enlistment-operations.ts';
 import { wholeJson } from './boot-resource-operations.ts';
 
@@ -132,7 +133,11 @@ async function take(call: ApiCall): Promise<Answer> {
   if (!/^\d{1,15}$/.test(id)) return refuse('not-found.upload', { id: id.slice(0, 64) });
   if (piece === undefined) return refuse('bad-request.upload-empty');
   if (piece.place === 'unreadable') return refuse('bad-request.upload-range');
-  const refused = await region.bootImages.uploads.take(Number(id), piece, piece.place);
+  // The piece may take minutes to arrive.
+  const lostRights = await watchRights(call);
+  const refused = await region.bootImages.uploads.take(Number(id), piece, piece.place, async () =>
+    wordOfLost(await lostRights()),
+  );
   return refused === undefined
     ? { kind: 'text', text: 'OK', contentType: 'text/plain; charset=utf-8' }
     : refuseFor([refused]);
