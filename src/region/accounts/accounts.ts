@@ -36,9 +36,18 @@ const SCRYPT = { N: 32_768, r: 8, p: 1, maxmem: 64 * 1024 * 1024 } as const;
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
 
+/**
+ * Names that no account may have, in lower case: of commands through the control socket, of events without a user (`unknown`), and of MAAS's own
+ * accounts, which its clients show as such.
+ */
+const RESERVED_NAMES: ReadonlySet<string> = new Set([LOCAL_ADMINISTRATOR, 'maas', 'maas-init-node', 'unknown']);
+
 /** Its messages are refusal codes; `wordOf` makes refusals of them. */
 const newUser = z.object({
-  username: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9@.+_-]{0,149}$/, 'field.username'),
+  username: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9@.+_-]{0,149}$/, 'field.username')
+    .refine((name) => !RESERVED_NAMES.has(name.toLowerCase()), 'field.username-reserved'),
   email: z
     .string()
     .max(254)

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createAdmin } from '../../../src/region/accounts/accounts.ts';
 import { withAskedApi } from '../asked-api.ts';
 import { enlist, report } from '../place.ts';
 import { withSite } from './sent/trial.ts';
@@ -152,4 +153,17 @@ test('a user has several keys, which are listed without secrets, renamed and rev
       (await list()).map((key) => key.name),
       ['two'],
     );
+  }));
+
+test('no account gets a name that the service itself uses, whoever makes it', () =>
+  withAskedApi(async ({ ask, place: { store, clock } }) => {
+    for (const username of ['local-administrator', 'Local-Administrator', 'MAAS', 'maas', 'maas-init-node', 'unknown']) {
+      const fields = { username, email: '', password: 'long enough' };
+      const { status, json } = await ask('POST', '2.0/users/', fields);
+      assert.equal(status, 400, username);
+      assert.match(String(json.username), /^the service itself uses this user name/);
+      await assert.rejects(createAdmin(store, clock, fields), { code: 'bad-argument', message: /^the service itself/ });
+    }
+    const fields = { username: 'local-administrator2', email: '', password: 'long enough' };
+    assert.equal((await ask('POST', '2.0/users/', fields)).status, 200);
   }));

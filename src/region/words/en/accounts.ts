@@ -29,6 +29,8 @@ function sshKeyText(fault: SshKeyFault): string {
 /** By code. */
 export const ACCOUNTS = {
   'field.username': 'a user name must have 1 to 150 letters, digits or @ . + - _',
+  'field.username-reserved':
+    'the service itself uses this user name (local-administrator, MAAS, maas-init-node, unknown): choose another one',
   'field.email': 'an e-mail address must have the form name@host',
   'field.password-short': ({ min }: { readonly min: number }) => `a password must have at least ${min} characters`,
   'field.password-long': ({ max }: { readonly max: number }) => `a password may have at most ${max} characters`,
