@@ -2,6 +2,7 @@
 // that need nothing else from the file.
 
 import { z } from 'zod';
+import { withoutUser } from '../clean-text.ts';
 import { RackError } from '../errors.ts';
 import { type Settings, valueAt } from '../machines/settings.ts';
 import { formatProblems, readConfigFile, readConfigText } from './config-file.ts';
@@ -147,7 +148,7 @@ export function loadStorePlace(path: string): StorePlace {
 
 function elsewhereText(values: Settings): string {
   const urls = [valueAt(values, 'region.url') ?? []].flat().filter((url) => typeof url === 'string');
-  const where = urls.length === 0 ? 'elsewhere' : `at ${urls.join(', ')}`;
+  const where = urls.length === 0 ? 'elsewhere' : `at ${urls.map(withoutUser).join(', ')}`;
   return (
     `the region of this rack is ${where}: run the command on the region's host. If the region runs there without a rack, ` +
     `add --config ${REGION_CONFIG}`

@@ -8,6 +8,7 @@
 // 3. Only values of known shape reach a shell: names of packages and releases, identifiers, mirror URLs without quotation marks.
 
 import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { withoutUser } from '../clean-text.ts';
 import { osErrorCode, RackError } from '../errors.ts';
 import { listMirrors } from './apt.ts';
 import { DebianProgress } from './debian-progress.ts';
@@ -140,7 +141,7 @@ export function checkDebianRequest(
   const odd = mirrors.find((mirror) => !MIRROR_URL.test(mirror) && !MIRROR_LINE.test(mirror));
   if (odd !== undefined) {
     const rule = 'a URL (http://mirror.example/debian) or a line of sources.list, without a password';
-    throw new RackError('bad-argument', `${JSON.stringify(odd)} is not a mirror: use ${rule}`);
+    throw new RackError('bad-argument', `${JSON.stringify(withoutUser(odd))} is not a mirror: use ${rule}`);
   }
   if (packages.length > NAMES_MAX || mirrors.length > NAMES_MAX) {
     throw new RackError('bad-argument', `name at most ${NAMES_MAX} packages and ${NAMES_MAX} mirrors`);

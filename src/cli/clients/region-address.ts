@@ -1,5 +1,6 @@
 // Parses the address of a region that a person gives for a login: with or without `/MAAS`, `/api/1.0` or `/api/2.0`. Pure.
 
+import { withoutUser } from '../../clean-text.ts';
 import { RackError } from '../../errors.ts';
 
 interface RegionAddress {
@@ -17,7 +18,7 @@ export function parseRegionAddress(text: string): RegionAddress {
     const example = /^[\w.:-]+(?:\/|$)/.test(text) ? text.replace(/\/.*$/s, '').slice(0, 100) : 'rack:5240';
     throw new RackError(
       'bad-argument',
-      `"${text.slice(0, 200)}" is not an address of a region: write it as http://${example}/MAAS`,
+      `"${withoutUser(text).slice(0, 200)}" is not an address of a region: write it as http://${example}/MAAS`,
     );
   }
   if (url.username !== '' || url.password !== '')
@@ -26,7 +27,7 @@ export function parseRegionAddress(text: string): RegionAddress {
   if (found === null || url.search !== '' || url.hash !== '')
     throw new RackError(
       'bad-argument',
-      `"${text.slice(0, 200)}" is not an address of a region: the path is /MAAS, /MAAS/api/1.0 or /MAAS/api/2.0`,
+      `"${withoutUser(text).slice(0, 200)}" is not an address of a region: the path is /MAAS, /MAAS/api/1.0 or /MAAS/api/2.0`,
     );
   return { url: `${url.protocol}//${url.host}/MAAS`, api: found[1] === '1.0' ? '1.0' : '2.0' };
 }

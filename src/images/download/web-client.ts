@@ -18,7 +18,7 @@
 
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { cleanText } from '../../clean-text.ts';
+import { cleanText, withoutUser } from '../../clean-text.ts';
 import type { Clock, Timer } from '../../clock.ts';
 import { errorText, isTlsError, osErrorCode, RackError } from '../../errors.ts';
 import { AttemptFailure, type AttemptFault, cleanFault, cleanSaid, type TlsTrouble } from './fault.ts';
@@ -70,7 +70,7 @@ export function shownUrl(url: URL): string {
 export function parseWebUrl(text: string): URL {
   const url = URL.parse(text);
   if (url !== null && (url.protocol === 'http:' || url.protocol === 'https:')) return url;
-  throw new RackError('bad-argument', `${JSON.stringify(cleanText(text))} is not an http or https URL`);
+  throw new RackError('bad-argument', `${JSON.stringify(cleanText(withoutUser(text)))} is not an http or https URL`);
 }
 
 type Times = Pick<DownloadSettings, 'connectMs' | 'answerMs'>;
