@@ -155,3 +155,20 @@ export const rangesOverlap = (a: Ipv4Range, b: Ipv4Range): boolean => a.low <= b
 
 /** How many addresses a range holds. */
 export const rangeSize = (range: Ipv4Range): number => range.high - range.low + 1;
+
+/** Networks that have no hosts: this network, loopback, multicast, and class E with the limited broadcast (RFC 6890 §2.2.2, RFC 5771 §4). */
+const HOSTLESS: readonly Ipv4Network[] = [
+  { address: ipv4(0), prefix: 8 },
+  { address: ipv4(0x7f000000), prefix: 8 },
+  { address: ipv4(0xe0000000), prefix: 3 },
+];
+
+/** True if no host has an address of the network. */
+export const isHostless = (network: Ipv4Network): boolean => HOSTLESS.some((one) => networksOverlap(one, network));
+
+/** The place of an address that no host of the network has; undefined: a host may have it. Both addresses of a /31 are hosts' (RFC 3021 §2.1). */
+export function edgeOf(network: Ipv4Network, address: Ipv4): 'first' | 'last' | undefined {
+  if (network.prefix >= 31) return undefined;
+  if (address === network.address) return 'first';
+  return address === broadcastOf(network) ? 'last' : undefined;
+}

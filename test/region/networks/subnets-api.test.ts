@@ -356,3 +356,58 @@ test('a subnet that has the address of a machine as its router already is change
     const same = await ask('PUT', `2.0/subnets/${id}/`, { gateway_ip: '10.9.0.1', description: 'x' });
     assert.deepEqual([same.status, same.json.description], [200, 'x'], same.text);
   }));
+
+test('a router that is the first or the last address of a subnet is refused, except in a /31 and a /32', () =>
+  withNetworks(async (ask) => {
+    const add = (cidr: string, gateway_ip: string) => ask('POST', '2.0/subnets/', { cidr, gateway_ip });
+    for (const [last, place] of [
+      [0, 'first'],
+      [255, 'last'],
+    ] as const) {
+      const { status, json } = await add('10.59.0.0/24', `10.59.0.${last}`);
+      assert.deepEqual(
+        [status, json],
+        [400, { gateway_ip: [`The address is the ${place} one of 10.59.0.0/24, which no machine can have.`] }],
+      );
+    }
+    for (const [cidr, router] of [
+      ['10.59.0.0/31', '10.59.0.0'],
+      ['10.59.0.2/31', '10.59.0.3'],
+      ['10.59.0.4/32', '10.59.0.4'],
+      ['10.59.1.0/24', '10.59.1.254'],
+    ] as const)
+      assert.equal((await add(cidr, router)).status, 200, cidr);
+    const [{ id }] = (await ask('GET', '2.0/subnets/')).json.filter(
+      (one: { cidr: string }) => one.cidr === '10.59.1.0/24',
+    );
+    assert.equal((await ask('PUT', `2.0/subnets/${id}/`, { gateway_ip: '10.59.1.255' })).status, 400);
+    assert.equal((await ask('PUT', `2.0/subnets/${id}/`, { cidr: '10.59.1.254/31', gateway_ip: '' })).status, 200);
+  }));
+
+test('a router on the edge that an earlier version stored stays until it or the network changes', () =>
+  withNetworks(async (ask, { store, region }) => {
+    const { id } = (await ask('POST', '2.0/subnets/', { cidr: '10.59.0.0/24' })).json;
+    await store.networks.change(({ subnets }) => ({
+      ...{ result: undefined, nextId: id + 1, events: [], remove: {} },
+      put: {
+        subnets: subnets.filter((one) => one.id === id).map((one) => ({ ...one, gateway: parseIpv4('10.59.0.255') })),
+      },
+    }));
+    await region.networks.look();
+    assert.equal((await ask('PUT', `2.0/subnets/${id}/`, { name: 'old' })).status, 200);
+    assert.equal((await ask('PUT', `2.0/subnets/${id}/`, { cidr: '10.59.0.128/25' })).status, 400);
+    assert.equal((await ask('PUT', `2.0/subnets/${id}/`, { cidr: '10.59.0.0/23' })).status, 200);
+  }));
+
+test('a subnet that no host can be in is refused', () =>
+  withNetworks(async (ask) => {
+    for (const cidr of ['0.0.0.0/8', '127.0.0.0/8', '127.1.0.0/16', '224.0.9.0/24', '240.0.0.0/8', '255.255.255.0/24']) {
+      const { status, json } = await ask('POST', '2.0/subnets/', { cidr });
+      assert.deepEqual(
+        [status, json],
+        [400, { cidr: [`No host can have an address of ${cidr}: give another network.`] }],
+      );
+    }
+    for (const cidr of ['1.0.0.0/24', '126.0.0.0/24', '128.0.0.0/24', '223.255.255.0/24'])
+      assert.equal((await ask('POST', '2.0/subnets/', { cidr })).status, 200, cidr);
+  }));

@@ -2,11 +2,13 @@
 
 import { z } from 'zod';
 import {
+  edgeOf,
   formatIpv4,
   formatNetwork,
   type Ipv4,
   type Ipv4Network,
   type Ipv4Range,
+  isHostless,
   networkContains,
   networksOverlap,
   parseIpv4,
@@ -120,6 +122,10 @@ export function wantedSubnet(
   const router = gateway === undefined ? before?.subnet.gateway : gateway;
   if (typeof router === 'number' && !networkContains(network, router))
     return refuseField('gateway_ip', 'field.subnet-outside', { network: cidr });
+  // A router that an earlier version accepted is refused only when it or the network changes.
+  const isJudged = typeof gateway === 'number' || cidr !== before?.subnet.cidr;
+  const edge = isJudged && typeof router === 'number' ? edgeOf(network, router) : undefined;
+  if (edge !== undefined) return refuseField('gateway_ip', 'field.gateway-edge', { edge, network: cidr });
   if (typeof gateway === 'number') {
     const dynamic = view.ranges.find(
       (one) => one.type === 'dynamic' && one.subnet.subnet.id === before?.subnet.id && rangeContains(one, gateway),
@@ -138,6 +144,7 @@ function networkIn(view: NetworkView, given: GivenSubnet, before: SubnetView | u
   if (network === undefined) return refuseField('cidr', 'field.cidr');
   const cidr = formatNetwork(network);
   if (cidr !== before?.subnet.cidr) {
+    if (isHostless(network)) return refuseField('cidr', 'field.cidr-hostless', { network: cidr });
     const [serves] = before?.served ?? [];
     if (serves !== undefined)
       return refuseField('cidr', 'field.cidr-served', { rack: serves.rackName, name: serves.name });

@@ -82,6 +82,7 @@ export const NETWORKS = {
   'field.no-vlan': ({ name }: Named) => `There is no VLAN ${name}: give its id.`,
   'field.no-subnet': ({ name }: Named) => `There is no subnet ${name}: give its id, or a network such as 10.20.0.0/24.`,
   'field.cidr': 'Give an IPv4 network such as 10.20.0.0/24, without host bits. IPv6 is not supported.',
+  'field.cidr-hostless': ({ network }: In) => `No host can have an address of ${network}: give another network.`,
   'field.cidr-taken': ({ network, id }: In & { readonly id: number }) =>
     `Subnet ${id} already has ${network}: change that one.`,
   'field.cidr-overlap': ({ network }: In) => `It overlaps the subnet ${network}.`,
@@ -92,6 +93,8 @@ export const NETWORKS = {
   'field.address': 'Give an IPv4 address.',
   'field.netmask': 'Give a mask such as 255.255.255.0.',
   'field.subnet-outside': ({ network }: In) => `The address is not in ${network}.`,
+  'field.gateway-edge': ({ edge, network }: In & { readonly edge: 'first' | 'last' }) =>
+    `The address is the ${edge} one of ${network}, which no machine can have.`,
   'field.gateway-dynamic': ({ low, high }: Span) => `The address is in the dynamic range ${low} to ${high}.`,
   'field.gateway-machine': ({ address, machine }: At & { readonly machine: string }) =>
     `${address} belongs to ${machine}: give that another address first, or another router.`,
