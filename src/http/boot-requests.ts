@@ -16,6 +16,7 @@ import { errorText } from '../errors.ts';
 import type { Publish } from '../event.ts';
 import type { FileTree, OpenedFile } from '../files/opened-file.ts';
 import { type Ipv4, type MacAddress, parseIpv4 } from '../net/address.ts';
+import { countHosts } from '../net/region-http.ts';
 import { EventSampler } from '../rate-limit.ts';
 import { answerFile, answerText, type Fields } from './answer.ts';
 import { cleanFile, type HttpCounter, type HttpEvent, type HttpEventKind, type HttpRefusal } from './events.ts';
@@ -111,6 +112,7 @@ export class BootRequests {
 
   async #answer(exchange: Exchange): Promise<void> {
     const { request } = exchange;
+    if (countHosts(request.rawHeaders) > 1) return this.#refuse(exchange, 400, 'several-hosts', { Connection: 'close' });
     const target = parseTarget(exchange.path);
     if (!target.ok) return this.#refuse(exchange, target.fault === 'target-too-long' ? 414 : 400, target.fault);
     exchange.path = target.path;

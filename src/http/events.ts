@@ -15,6 +15,7 @@ export type HttpRefusal =
   | 'target-too-long'
   | 'target-form'
   | 'target-escape'
+  | 'several-hosts'
   | 'too-many-connections'
   | 'too-slow'
   | 'tiny-chunks'
@@ -76,8 +77,8 @@ export const HTTP_EVENTS = {
     message: 'HTTP request refused',
     explanation:
       'reason says why: path-not-allowed (the name leads out of the tree), method (files accept only GET and HEAD), ' +
-      'target-too-long, target-form and target-escape (the request line is malformed), too-many-connections (address names the client), ' +
-      'too-slow (the body of a request stopped arriving), tiny-chunks (it arrived in thousands of tiny pieces), not-accepted (the process has ' +
+      'target-too-long, target-form and target-escape (the request line is malformed), several-hosts (the request has two Host fields), ' +
+      'too-many-connections (address names the client), too-slow (the body of a request stopped arriving), tiny-chunks (it arrived in thousands of tiny pieces), not-accepted (the process has ' +
       'reached its limit of open files: raise LimitNOFILE), body-too-large and proxy-busy (the bounds for requests to the region).',
   },
   'http.aborted': {

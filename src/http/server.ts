@@ -3,7 +3,7 @@
 // 1. Connections are bounded and shared out by address and network. The requests that a connection may send before it reads an answer are
 //    bounded, and so is every wait for a peer.
 // 2. A change of settings opens and closes only what changed; downloads under way run to their end.
-// 3. HTTP/1.1 without a Host field is served (RFC 9112 §3.2 would refuse it), because loaders omit it.
+// 3. HTTP/1.1 without a Host field is served (RFC 9112 §3.2 would refuse it), because loaders omit it. Two Host fields are refused.
 
 import type { RequestListener, Server } from 'node:http';
 import { isIP } from 'node:net';

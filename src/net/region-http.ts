@@ -29,3 +29,7 @@ interface AnswerHead {
 /** True if an answer is neither a region's nor one that a proxy in front of it may give. */
 export const isForeign = ({ statusCode = 0, headers }: AnswerHead): boolean =>
   headers[REGION_FIELD.name.toLowerCase()] === undefined && !OF_PROXIES.has(statusCode);
+
+/** The number of Host fields of a request, whose other forms have only the first. @param rawHeaders names and values in turn */
+export const countHosts = (rawHeaders: readonly string[]): number =>
+  rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length;

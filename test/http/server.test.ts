@@ -34,6 +34,12 @@ const answers: readonly { name: string; ask: string; status: number; has?: RegEx
     event: 'http.file-sent',
   },
   { name: 'HTTP/1.1 without a Host field is served', ask: `GET /grubx64.efi ${HTTP}\r\n`, status: 200 },
+  {
+    name: 'two Host fields get 400',
+    ask: `GET /grubx64.efi ${HTTP}Host: a\r\nhost: a\r\n\r\n`,
+    status: 400,
+    event: 'http.refused',
+  },
   { name: 'HTTP/1.0 is served', ask: 'GET /grubx64.efi HTTP/1.0\r\n\r\n', status: 200, has: /Content-Length: 6\r\n/ },
   { name: 'shim’s two slashes find the file', ask: `GET //grubx64.efi ${HTTP}\r\n`, status: 200, has: /loader$/ },
   { name: 'an escaped name finds the file', ask: `GET /grub%7864.efi ${HTTP}\r\n`, status: 200, has: /loader$/ },

@@ -17,7 +17,7 @@ import type { Clock } from '../../clock.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { type CertificatePair, secureContextOf } from '../../files/certificate.ts';
 import { socketRefusal } from '../../files/socket-refusal.ts';
-import { REGION_FIELD } from '../../net/region-http.ts';
+import { countHosts, REGION_FIELD } from '../../net/region-http.ts';
 import { REQUEST_MS_MAX } from '../../net/shares/body-places.ts';
 import { EventSampler } from '../../rate-limit.ts';
 import { refuse } from '../api/call/answer.ts';
@@ -202,6 +202,12 @@ export function buildApp(context: ApiContext, { pair, of }: DoorKind = {}): Fast
   });
   app.addHook('onRoute', answerHead);
   app.addHook('onRequest', async (_request, reply) => void nameRegion(reply));
+  app.addHook('onRequest', async ({ raw }, reply) => {
+    const hosts = countHosts(raw.rawHeaders);
+    // RFC 9112 §3.2. A request of HTTP/1.0 needs no Host.
+    if (hosts > 1 || (hosts === 0 && raw.httpVersion === '1.1'))
+      return await send(context, reply, refuse('bad-request.host', { hosts }, { Connection: 'close' }));
+  });
   if (of === 'operators') app.addHook('onRequest', async ({ raw }) => noteOperatorRequest(raw));
   else context.doors.guardBodies(app, (reply, answer) => send(context, reply, answer));
   if (of === undefined) context.doors.guard(app);

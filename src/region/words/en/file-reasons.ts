@@ -23,6 +23,7 @@ export const HTTP_REASONS: Readonly<Record<HttpRefusal, string>> = {
   'target-too-long': 'The request line is longer than any file name.',
   'target-form': 'The request line names neither a path nor an http URL.',
   'target-escape': 'The request line contains an invalid percent escape, or bytes that are not UTF-8.',
+  'several-hosts': 'The request has several Host fields (RFC 9112 §3.2).',
   'too-many-connections':
     'All connections were in use for 20 s; or the client’s address or network held more than its share.',
   'too-slow': 'The body arrived at less than 1 KiB in 10 s.',
