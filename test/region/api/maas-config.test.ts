@@ -232,3 +232,22 @@ test('a setting of MAAS for something that Rackboot lacks is refused, and says w
     const unknown = (await setter(api)('http_prox', 'x')).json;
     assert.match(unknown.name[0], /is not a valid config setting .*Did you mean http_proxy\?/);
   }));
+
+test('a value of characters that nobody sees is refused, and unsets nothing; an empty or blank one unsets', () =>
+  withAskedApi(async (api) => {
+    const [set, get] = [setter(api), getter(api)];
+    for (const [name, value] of [
+      ['http_proxy', 'http://10.20.0.1:8000/'],
+      ['upstream_dns', '192.0.2.53'],
+      ['main_archive', 'http://mirror/ubuntu'],
+    ] as const) {
+      assert.equal((await set(name, value)).status, 200, name);
+      for (const odd of ['\u2028', ' \u2029 ', '\u00a0', '\ufeff', '\u3000']) {
+        const { status, json } = await set(name, odd);
+        assert.deepEqual([status, Object.keys(json)], [400, ['value']], name);
+      }
+      assert.equal(await get(name), value);
+      assert.equal((await set(name, ' \t')).status, 200, name);
+      assert.notEqual(await get(name), value);
+    }
+  }));

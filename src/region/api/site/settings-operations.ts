@@ -79,6 +79,8 @@ async function setConfig(
   if (found === undefined) return unknownName(text);
   const { settings } = call.region;
   await settings.load();
+  // `trim` removes other separators, too, and an empty value unsets the setting.
+  if (written.trim() === '' && /[^ \t\r\n]/.test(written)) return refuseField('value', 'field.invisible');
   const wanted = valueFor(call, found, written.trim());
   if ('kind' in wanted) return wanted;
   const ok = { kind: 'text', text: 'OK', contentType: 'text/plain; charset=utf-8' } as const;

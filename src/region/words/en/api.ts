@@ -126,6 +126,7 @@ export const API = {
   'field.config-missing': ({ name, missing }: { readonly name: string; readonly missing: MissingFunction }) =>
     `Nothing was changed: ${name} is a setting of MAAS, but Rackboot does not have ${MISSING_FUNCTIONS[missing]}.`,
   'field.flag': 'Give true or false.',
+  'field.invisible': 'The value has only characters that nobody sees: an empty value removes the setting.',
   'field.agent-name': 'Give a name without control characters.',
   'field.one-line': 'Give one line of text without control characters.',
   'field.value-too-large': 'The value is too large or too deeply nested.',
