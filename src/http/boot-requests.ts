@@ -112,7 +112,8 @@ export class BootRequests {
 
   async #answer(exchange: Exchange): Promise<void> {
     const { request } = exchange;
-    if (countHosts(request.rawHeaders) > 1) return this.#refuse(exchange, 400, 'several-hosts', { Connection: 'close' });
+    if (countHosts(request.rawHeaders) > 1)
+      return this.#refuse(exchange, 400, 'several-hosts', { Connection: 'close' });
     const target = parseTarget(exchange.path);
     if (!target.ok) return this.#refuse(exchange, target.fault === 'target-too-long' ? 414 : 400, target.fault);
     exchange.path = target.path;

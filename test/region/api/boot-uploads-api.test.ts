@@ -208,7 +208,13 @@ test('an image comes in pieces, with its progress, and is one that can be deploy
     assert.equal((await put(uri, DISK)).status, 404);
   }));
 
-const EVENT = { type: 'AUTHORISATION', code: 'password-changed', params: { user: 'admin' }, atMs: 1, username: '' } as const;
+const EVENT = {
+  type: 'AUTHORISATION',
+  code: 'password-changed',
+  params: { user: 'admin' },
+  atMs: 1,
+  username: '',
+} as const;
 const LOST: readonly (readonly [string, number, (store: RegionStore) => Promise<unknown>])[] = [
   ['account was deleted', 401, (store) => store.accounts.removeUser('admin', EVENT)],
   [
@@ -218,11 +224,7 @@ const LOST: readonly (readonly [string, number, (store: RegionStore) => Promise<
       for (const { tokenKey } of await accounts.listKeys('admin')) await accounts.removeKey('admin', tokenKey);
     },
   ],
-  [
-    'administrator was demoted',
-    403,
-    (store) => store.accounts.changeUser('admin', { isAdmin: false }, EVENT),
-  ],
+  ['administrator was demoted', 403, (store) => store.accounts.changeUser('admin', { isAdmin: false }, EVENT)],
 ];
 
 for (const [what, status, lose] of LOST)

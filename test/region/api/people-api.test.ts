@@ -157,7 +157,14 @@ test('a user has several keys, which are listed without secrets, renamed and rev
 
 test('no account gets a name that the service itself uses, whoever makes it', () =>
   withAskedApi(async ({ ask, place: { store, clock } }) => {
-    for (const username of ['local-administrator', 'Local-Administrator', 'MAAS', 'maas', 'maas-init-node', 'unknown']) {
+    for (const username of [
+      'local-administrator',
+      'Local-Administrator',
+      'MAAS',
+      'maas',
+      'maas-init-node',
+      'unknown',
+    ]) {
       const fields = { username, email: '', password: 'long enough' };
       const { status, json } = await ask('POST', '2.0/users/', fields);
       assert.equal(status, 400, username);

@@ -401,7 +401,14 @@ test('a router on the edge that an earlier version stored stays until it or the 
 
 test('a subnet that no host can be in is refused', () =>
   withNetworks(async (ask) => {
-    for (const cidr of ['0.0.0.0/8', '127.0.0.0/8', '127.1.0.0/16', '224.0.9.0/24', '240.0.0.0/8', '255.255.255.0/24']) {
+    for (const cidr of [
+      '0.0.0.0/8',
+      '127.0.0.0/8',
+      '127.1.0.0/16',
+      '224.0.9.0/24',
+      '240.0.0.0/8',
+      '255.255.255.0/24',
+    ]) {
       const { status, json } = await ask('POST', '2.0/subnets/', { cidr });
       assert.deepEqual(
         [status, json],

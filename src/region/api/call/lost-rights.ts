@@ -1,7 +1,7 @@
 // Whether the caller of an operation still has the account, and that of a long one the rights, with which it began.
 
-import { type Refusal, refuse } from './answer.ts';
 import { type RefusalWord, refusal } from '../../words/refusal.ts';
+import { type Refusal, refuse } from './answer.ts';
 import type { ApiCall } from './operation.ts';
 
 /**

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { cleanText } from '../../../clean-text.ts';
 import { UPLOAD_BYTES_MAX } from '../../records/upload-store.ts';
 import { type Answer, allOf, isRefusal, json, refuse, refuseField, refuseFor } from '../call/answer.ts';
+import { watchRights, wordOfLost } from '../call/lost-rights.ts';
 import {
   type ApiCall,
   defineOperation,
@@ -20,7 +21,6 @@ import {
   usernameOf,
   value,
 } from '../call/operation.ts';
-import { watchRights, wordOfLost } from '../call/lost-rights.ts';
 import { ARCHITECTURES } from '../machines/enlistment-operations.ts';
 import { wholeJson } from './boot-resource-operations.ts';
 

@@ -44,9 +44,9 @@ export const HTTP = {
   'body-too-large': 'The body is longer than this region accepts.',
   'unknown-body': 'send parameters as application/x-www-form-urlencoded, multipart/form-data or application/json',
   'bad-request': 'Bad request.',
-  /** The HTTP server's own words about a request. */
   'bad-request.host': ({ hosts }: { readonly hosts: number }) =>
     hosts === 0 ? 'The request has no Host field.' : 'The request has several Host fields.',
+  /** The HTTP server's own words about a request. */
   'bad-request.http': ({ problem }: { readonly problem: string }) => problem,
   /** The HTTP server's words, too: it refuses such a value in the paths that it knows itself. */
   'bad-request.path-value': ({ path }: { readonly path: string }) => `'${path}' is exceeding the max param length`,
