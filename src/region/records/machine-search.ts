@@ -48,7 +48,7 @@ export function hasText(machine: Machine, text: string): boolean {
     machine.systemId,
     machine.owner ?? '',
     machine.serial ?? '',
-    machine.description.replaceAll('\n', ' '),
+    machine.description,
     machine.facts?.dmi.product ?? '',
     ...machine.tags.map(({ name }) => name),
     ...machine.interfaces.flatMap(({ mac, address }) => [
@@ -57,7 +57,7 @@ export function hasText(machine: Machine, text: string): boolean {
     ]),
     ...machine.addresses.map(({ address }) => formatIpv4(address)),
   ];
-  return words.some((word) => word.toLowerCase().includes(text));
+  return words.some((word) => word.replaceAll('\n', ' ').toLowerCase().includes(text));
 }
 
 /** True if one of a machine's racks has one of these names. @param names undefined: no filter */
