@@ -61,8 +61,8 @@ export const cleanJson = (json: string): string => json.replace(UNSAFE_IN_JSON, 
 export const withoutUsers = (text: string): string => text.replace(/(:\/\/)[^\s/?#]*@/g, '$1');
 
 /**
- * What may be shown of a text that should be a URL: without user name and password, even if it is no valid URL: what stands before the last `@` is
- * left out, except a scheme.
+ * A text that should be a URL, and perhaps is not, without user name and password: everything before its last `@` is left out, except a
+ * scheme.
  */
 export function withoutUser(text: string): string {
   const scheme = /^\s*[a-z][a-z0-9+.-]{0,31}:\/\//i.exec(text)?.[0] ?? '';

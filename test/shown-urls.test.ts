@@ -1,4 +1,4 @@
-// Refusals and errors about URLs show no user name and no password, even of texts that are no valid URLs.
+// Refusals and errors about URLs show no user name and no password, even of texts that cannot be parsed.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,5 +1,5 @@
 // No value that everybody may see takes a URL with a user name or a password: not in a file, nor in the store, nor among the parameters of a
-// machine's power. What an earlier version stored is used without them.
+// machine's power. A URL that an earlier version stored is used without them.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -75,7 +75,7 @@ test('no value takes a URL with a user name or a password, unless it is secret',
 const CONFIG = 'name: rack-1\nstate_dir: /var/lib/rackboot\n';
 const SECRET = 'http://me:Se99cret@10.9.9.9/x';
 
-/** Values of the store, those with which they are used, and the part that is not to be seen. */
+/** Values of the store, those with which they are used, with a part that nobody may see. */
 const STORED = [
   ['preseeds.debian_mirror', { preseeds: { debian_mirror: SECRET } }],
   ['preseeds.ubuntu_mirror', { preseeds: { ubuntu_mirror: SECRET } }],

@@ -27,7 +27,7 @@ test('a URL with a password is refused by set_config and by settings/, without s
     assert.deepEqual(place.region.settings.list(), []);
   }));
 
-test('what an earlier version stored is used and shown without the password, and other settings can be changed', () =>
+test('a URL that an earlier version stored is used and shown without the password, and other settings can be changed', () =>
   withAskedApi(async ({ ask, place: { region, store } }) => {
     const changes = KEYS.map(([key]) => ({ rack: '', key, value: SECRET }));
     await store.changeSettings(1, () => ({ kind: 'change', changes, events: [] }));

@@ -2,7 +2,7 @@
 
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
-import { shellWord } from '../../clean-text.ts';
+import { shellWord, withoutUsers } from '../../clean-text.ts';
 import { sleep } from '../../clock.ts';
 import { absentLoaders } from '../../config/absent-loaders.ts';
 import { findKeyRule, isSecretKey } from '../../config/keys.ts';
@@ -181,7 +181,7 @@ function refuseElsewhere(found: FoundConfig, flags: SettingFlags, key: string, v
   if (uplink.mode !== 'remote') return;
   const ofRack = key.split('.')[0] === INTERFACES_KEY ? ` --rack ${shellWord(flags.rack ?? name)}` : '';
   const text = typeof value === 'object' ? JSON.stringify(value) : String(value);
-  const words = shellWord(key) + (value === undefined ? '' : ` ${shellWord(text)}`) + ofRack;
+  const words = shellWord(key) + (value === undefined ? '' : ` ${shellWord(withoutUsers(text))}`) + ofRack;
   const command = `\`rackboot config ${value === undefined ? 'unset' : 'set'} ${words}\` on the host of the region`;
   const instead = value === undefined ? '' : `; or write the key into ${found.path}`;
   const where = `the region at ${uplink.urls.join(', ')} holds the store`;

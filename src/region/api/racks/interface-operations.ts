@@ -17,7 +17,7 @@ import {
   parseNetwork,
   prefixOf,
 } from '../../../net/address.ts';
-import type { SettingsReader } from '../../settings.ts';
+import type { SettingEdit, SettingsReader } from '../../settings.ts';
 import { type RefusalWord, refusal } from '../../words/refusal.ts';
 import {
   type Answer,
@@ -297,6 +297,16 @@ export async function reviseSettings(
     };
     return { key, value: undefined, revise: checked };
   });
+  return await changeSettings(call, rack, edits, also);
+}
+
+/** Changes all these settings, or none. Its other parameters and its result are those of `reviseSettings`. */
+export async function changeSettings(
+  call: ApiCall,
+  rack: string,
+  edits: readonly SettingEdit[],
+  also?: () => Promise<Refusal | undefined>,
+): Promise<Refusal | undefined> {
   const guard = async (): Promise<void> => {
     const refused = await call.guard?.();
     if (refused !== undefined) throw new Disallowed(refused);

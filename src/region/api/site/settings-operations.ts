@@ -10,7 +10,7 @@ import { nearestName } from '../../../nearest-name.ts';
 import { generalOption, isGeneralOption } from '../../general-options.ts';
 import { parseJson } from '../../records/text-json.ts';
 import { texts } from '../../words/text.ts';
-import { type Answer, json, type Refusal, refuse, refuseField, refuseFields, refuseSetting } from '../call/answer.ts';
+import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
 import {
   type ApiCall,
   defineOperation,
@@ -19,9 +19,9 @@ import {
   type Operation,
   type Passed,
   tried,
-  usernameOf,
   value,
 } from '../call/operation.ts';
+import { changeSettings } from '../racks/interface-operations.ts';
 import { CONFIG_NAMES, type ConfigName, FORMER_NAMES, missingFunction } from './maas-config-names.ts';
 
 const NAMES = Object.keys(CONFIG_NAMES);
@@ -135,9 +135,8 @@ async function change(
 ): Promise<Answer> {
   const rack = name === undefined || name === '' ? '' : call.region.settings.findRack(name);
   if (rack === undefined) return refuse('not-found.rack', { rack: (name ?? '').slice(0, 64) });
-  const username = usernameOf(call);
-  const refusal = await call.region.settings.change(rack, [{ key, value: next }], username);
-  return refusal === undefined ? json({ key, value: next ?? null }) : refuseSetting(refusal);
+  const refused = await changeSettings(call, rack, [{ key, value: next }]);
+  return refused ?? json({ key, value: next ?? null });
 }
 
 const key = value(z.string().min(1).max(300)).describe(
