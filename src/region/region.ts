@@ -321,7 +321,10 @@ class RegionOnStore {
       const hostname = edit.hostname;
       if (hostname !== undefined && hostname !== machine.hostname) {
         const isTaken = hostnames.get(hostname);
-        if (isTaken === undefined) return { kind: 'ask', hostnames: [hostname] };
+        if (isTaken === undefined) {
+          const macs = machine.interfaces.map(({ mac }) => mac);
+          return { kind: 'ask', hostnames: [hostname], host: { macs, username: undefined } };
+        }
         if (isTaken) return { kind: 'refuse', refusal: refusal('field.hostname-taken', { hostname }) };
       }
       const event: NewMachineEvent = {

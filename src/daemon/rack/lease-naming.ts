@@ -62,8 +62,9 @@ export class LeaseNaming {
     if (isSame && isDeepStrictEqual(formerly, reserved)) return;
     this.#changes += 1;
     nameReservations(this.#names, config, reserved);
-    if (before === undefined) this.#nameWith([...this.#leases.all()].sort(byName), config);
-    else await this.#nameInTurns(this.#changes);
+    if (before === undefined) return this.#nameWith([...this.#leases.all()].sort(byName), config);
+    if (!isDeepStrictEqual(formerly, reserved)) this.#nameWith([], config);
+    await this.#nameInTurns(this.#changes);
   }
 
   /** Names a bound, running lease. */
@@ -115,7 +116,7 @@ export class LeaseNaming {
 
   #nameWith(leases: readonly Lease[], config: RackConfig): void {
     for (const lease of leases) this.#note(lease);
-    nameMachines(this.#names, this.#machines, leases, config, this.#isLeasedAtHome(config));
+    nameMachines(this.#names, this.#machines, leases, config, this.#isLeasedAtHome(config), this.#reserved);
   }
 
   async #nameInTurns(change: number): Promise<void> {

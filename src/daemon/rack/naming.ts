@@ -9,6 +9,8 @@
 // 4. An address that was taken back from a machine loses its name, though the lease may still run for a while.
 // 5. Unknown clients and reservations are named only where the rack manages DNS (management 2); elsewhere another server names them.
 //    Machines that the region knows are named everywhere, and so are addresses that users of the region reserved with a name.
+// 6. The name that a user reserved with an address is not that of a machine of the same name, unless it is the host of the address (`mac`):
+//    then its fixed addresses and the reserved one have the name together.
 
 import { type Instant, seconds } from '../../clock.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
@@ -16,6 +18,7 @@ import type { Lease } from '../../dhcp/leases/lease.ts';
 import type { DhcpConfig } from '../../dhcp/networks/config.ts';
 import { awayFrom, subnetOf } from '../../dhcp/networks/machine-home.ts';
 import { isReservedFor } from '../../dhcp/networks/reservations.ts';
+import type { NamedAddress } from '../../dns/configured-records.ts';
 import type { Names } from '../../dns/names.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';
 import type { RackMachine, ReservedHost } from '../../machines/machine.ts';
@@ -100,30 +103,50 @@ export function nameReservations(names: Names, config: RackConfig, reserved: rea
         : [{ fqdn: `${hostname}.${domain}`, address }],
     ),
   );
-  const given = reserved.flatMap(({ hostname, domain, address }) =>
-    hostname === undefined || domain === undefined ? [] : [{ fqdn: `${hostname}.${domain}`, address }],
-  );
+  const given = [...namedHosts(reserved)].map(([fqdn, { address }]) => ({ fqdn, address }));
   names.setReservations([...configured, ...given]);
 }
 
-/** Claims the names of machines with fixed addresses, and names these running leases again. */
+/** The reserved addresses that have a name, by that name. */
+function namedHosts(reserved: readonly ReservedHost[]): ReadonlyMap<string, ReservedHost> {
+  return new Map(
+    reserved.flatMap((one) =>
+      one.hostname === undefined || one.domain === undefined ? [] : [[`${one.hostname}.${one.domain}`, one]],
+    ),
+  );
+}
+
+/** The addresses of machines with their names, and of reserved addresses that are named as their host. */
+function machineNames(machines: MachineDirectory, reserved: readonly ReservedHost[]): readonly NamedAddress[] {
+  const kept = namedHosts(reserved);
+  return machines.all.flatMap(({ hostname, domain, addresses, macs }) => {
+    const fqdn = `${hostname}.${domain}`;
+    const host = kept.get(fqdn);
+    const own = addresses.map(({ address }) => ({ fqdn, address }));
+    if (host === undefined || own.length === 0) return own;
+    const isHost = host.mac !== undefined && macs.includes(host.mac);
+    return isHost ? [...own, { fqdn, address: host.address }] : [];
+  });
+}
+
+/**
+ * Claims the names of machines with fixed addresses, and names these running leases again.
+ * @param reserved the addresses that users of the region reserved
+ */
 export function nameMachines(
   names: Names,
   machines: MachineDirectory,
   leases: readonly Lease[],
   config: RackConfig,
   isLeasedAtHome = leasedAtHome(leases, config),
+  reserved: readonly ReservedHost[] = [],
 ): void {
   // Leases that lose a name give it up first: a conflict between a machine and its own lease is not worth reporting.
   for (const lease of leases) {
     if (nameOfLease(lease, machines, config, isLeasedAtHome).hostname === undefined)
       nameLease(names, lease, machines, config, isLeasedAtHome);
   }
-  names.setMachines(
-    machines.all.flatMap(({ hostname, domain, addresses }) =>
-      addresses.map(({ address }) => ({ fqdn: `${hostname}.${domain}`, address })),
-    ),
-  );
+  names.setMachines(machineNames(machines, reserved));
   for (const lease of leases) nameLease(names, lease, machines, config, isLeasedAtHome);
 }
 

@@ -132,7 +132,9 @@ function decideCreation(
   if (given !== undefined && knowledge.hostnames.get(given) === true) {
     return { kind: 'refuse', refusal: refusal('field.hostname-taken', { hostname: given }) };
   }
-  const names = chooseNames(terms.clock, knowledge, given === undefined ? proposedNames(report, terms) : [given]);
+  const host = given === undefined ? undefined : { macs: report.macs, username: adder };
+  const wanted = given === undefined ? proposedNames(report, terms) : [given];
+  const names = chooseNames(terms.clock, knowledge, wanted, host);
   if (names.kind === 'ask') return names;
   const { systemId, hostname } = names;
   const effects = effectsOf(weighed, found, systemId, knowledge);

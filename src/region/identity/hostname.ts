@@ -9,7 +9,7 @@
 import type { Clock } from '../../clock.ts';
 import { RESERVED_LABELS } from '../../reserved-labels.ts';
 import type { HardwareFacts } from '../records/hardware-facts.ts';
-import type { NameKnowledge, NameQuestion } from '../records/knowledge.ts';
+import type { NamedHost, NameKnowledge, NameQuestion } from '../records/knowledge.ts';
 import { identifyingSerial } from './hardware-identity.ts';
 
 export const HOSTNAME_MAX = 63;
@@ -119,11 +119,16 @@ export const chooseSystemId = (clock: Clock, tried: ReadonlyMap<string, boolean>
 /** A free system id and a free hostname, or the names that the store must check. */
 type NamesChoice = { readonly kind: 'free'; readonly systemId: string; readonly hostname: string } | NameQuestion;
 
-/** Chooses both names of a new machine. @param wanted hostnames to try before drawing any */
+/**
+ * Chooses both names of a new machine.
+ * @param wanted hostnames to try before drawing any
+ * @param host the machine, if a person names it
+ */
 export function chooseNames(
   clock: Clock,
   { systemIds, hostnames }: NameKnowledge,
   wanted: readonly string[],
+  host?: NamedHost,
 ): NamesChoice {
   const id = chooseSystemId(clock, systemIds);
   const untried = wanted.filter((name) => !hostnames.has(name));
@@ -132,6 +137,6 @@ export function chooseNames(
   return {
     kind: 'ask',
     ...(id.kind === 'ask' ? { systemIds: id.names } : {}),
-    ...(name.kind === 'ask' ? { hostnames: name.names } : {}),
+    ...(name.kind === 'ask' ? { hostnames: name.names, host } : {}),
   };
 }

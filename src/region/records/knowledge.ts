@@ -3,17 +3,29 @@
 // 1. The store answers a question within the same transaction, and calls the decision function again with all facts so far. So the store
 //    reads only the facts that the decision needs, and a store on the network can answer.
 
-import type { Ipv4 } from '../../net/address.ts';
+import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { Machine, UntouchedMachine } from './machine.ts';
+
+/** A machine or device that gets a name, and the user who names it. */
+export interface NamedHost {
+  readonly macs: readonly MacAddress[];
+  /** `undefined`: an administrator. */
+  readonly username: string | undefined;
+}
 
 /** Asks which of these names are taken. */
 export interface NameQuestion {
   readonly kind: 'ask';
   readonly hostnames?: readonly string[];
+  /**
+   * May have the name of an address that is reserved for one of its interfaces, by this user or for an administrator by anyone; `undefined`:
+   * every name of a reserved address is taken.
+   */
+  readonly host?: NamedHost | undefined;
   readonly systemIds?: readonly string[];
 }
 
-/** The names about which a decision has asked, in that order, each with true if a machine has it. */
+/** The names about which a decision has asked, in that order, each with true if a machine has it, or as a hostname a reserved address. */
 export interface NameKnowledge {
   readonly hostnames: ReadonlyMap<string, boolean>;
   readonly systemIds: ReadonlyMap<string, boolean>;

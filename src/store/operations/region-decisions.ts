@@ -15,6 +15,7 @@ import type {
   ChangeQuestion,
   EnlistmentKnowledge,
   EnlistmentQuestion,
+  NamedHost,
   NameKnowledge,
   NameQuestion,
   SplitKnowledge,
@@ -145,7 +146,8 @@ export function* answerChange(
   const names = yield* answerNames(question, known);
   const addresses = [...known.addresses];
   const owner = machine.owner === undefined ? [] : [machine.owner];
-  for (const range of question.ranges ?? []) addresses.push(yield* addressesIn(range, machine.id));
+  for (const range of question.ranges ?? [])
+    addresses.push(yield* addressesIn(range, machine.id));
   const ownerDataBytes =
     question.ownerData === true
       ? numberIn(yield one(ownerDataBytesSql(owner.length > 0), machine.id, ...owner))
@@ -155,19 +157,32 @@ export function* answerChange(
 
 function* answerNames(question: NameQuestion, known: NameKnowledge): Steps<NameKnowledge> {
   return {
-    hostnames: yield* answerTaken('hostname', question.hostnames ?? [], known.hostnames),
-    systemIds: yield* answerTaken('system_id', question.systemIds ?? [], known.systemIds),
+    hostnames: yield* answerTaken(hostnameQuery(question.host), question.hostnames ?? [], known.hostnames),
+    systemIds: yield* answerTaken([SYSTEM_IDS_SQL], question.systemIds ?? [], known.systemIds),
   };
 }
 
+const SYSTEM_IDS_SQL = 'SELECT system_id AS name FROM machine WHERE system_id IN texts(?1)';
+const HOSTNAMES_SQL =
+  'SELECT hostname AS name FROM machine WHERE hostname IN texts(?1) UNION ALL ' +
+  'SELECT hostname AS name FROM reserved_address WHERE hostname IN texts(?1)';
+
+/** Selects the hostnames of machines, and those of reserved addresses that are not reserved for the host. */
+function hostnameQuery(host: NamedHost | undefined): readonly [sql: string, ...values: readonly string[]] {
+  if (host === undefined) return [HOSTNAMES_SQL];
+  const macs = JSON.stringify(host.macs);
+  const others = `${HOSTNAMES_SQL} AND (mac IS NULL OR NOT mac IN numbers(?2)`;
+  return host.username === undefined ? [`${others})`, macs] : [`${others} OR username <> ?3)`, macs, host.username];
+}
+
+/** @param sql selects the taken ones of the names, which are its first value */
 function* answerTaken(
-  column: 'hostname' | 'system_id',
+  [sql, ...values]: readonly [sql: string, ...values: readonly string[]],
   names: readonly string[],
   known: ReadonlyMap<string, boolean>,
 ): Steps<ReadonlyMap<string, boolean>> {
   if (names.length === 0) return known;
-  const query = `SELECT ${column} AS name FROM machine WHERE ${column} IN texts(?)`;
-  const taken = new Set((yield all(query, JSON.stringify(names))).rows.map(readName));
+  const taken = new Set((yield all(sql, JSON.stringify(names), ...values)).rows.map(readName));
   return new Map([...known, ...names.map((name) => [name, taken.has(name)] as const)]);
 }
 

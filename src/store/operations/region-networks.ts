@@ -73,6 +73,8 @@ export class NetworkTables {
     const change = decide(records, nextId);
     const { put = {}, remove = {}, nextId: given = nextId, events = [], result } = change;
     if (change.isClaim === true || reserves(put)) yield claimAddresses();
+    // Names of machines and of reserved addresses are in different tables, so no unique key prevents two of one name.
+    if (put.reserved?.some(({ hostname }) => hostname !== undefined) === true) yield ALONE;
     for (const kind of NETWORK_KINDS.toReversed()) {
       const ids = remove[kind] ?? [];
       const { name } = NETWORK_TABLES[kind];

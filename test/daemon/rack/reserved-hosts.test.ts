@@ -45,11 +45,10 @@ cluster_interfaces:
     const [reply] = host.take();
     return reply === undefined ? undefined : formatIpv4(reply.message.yiaddr);
   };
-  const addressOf = (name: string): string | undefined => {
-    const data = rack.names.find(name)?.sets[0]?.records[0]?.rdata;
-    return data === undefined ? undefined : [...data].join('.');
-  };
-  return { rack, given, interfaces, offerTo, addressOf };
+  const addressesOf = (name: string): readonly string[] =>
+    (rack.names.find(name)?.sets[0]?.records ?? []).map(({ rdata }) => [...rdata].join('.'));
+  const addressOf = (name: string): string | undefined => addressesOf(name)[0];
+  return { rack, given, interfaces, offerTo, addressOf, addressesOf };
 }
 
 test('a reserved address goes to its host alone, and its name resolves, until it is released', async () => {
@@ -87,5 +86,25 @@ test('a machine gets the address of its allocation first; the file reserves befo
   rack.setDesiredState(state(2, { machines: [rackMachine({ macs: [first] })], reserved: hosts }));
   assert.equal(await offerTo(first), '10.20.0.60', 'a machine without an allocation');
   assert.equal(await offerTo(second), '10.20.0.61');
+  await rack.close();
+});
+
+test('the name of a reserved address is not that of another machine, and that of its host names both addresses', async () => {
+  const { rack, interfaces, addressesOf } = makeRack();
+  await rack.open(interfaces);
+  const at = (address: string) => [{ mac: MAC_B, address: ip(address) }];
+  const machines = [rackMachine({ macs: [MAC_B], hostname: 'far', domain: 'maas', addresses: at('10.20.0.70') })];
+  const stateOf = (version: number, host?: ReservedHost): DesiredState =>
+    state(version, { machines, ...(host === undefined ? {} : { reserved: [host] }) });
+  rack.setDesiredState(stateOf(1));
+  assert.deepEqual(addressesOf('far.maas'), ['10.20.0.70']);
+  rack.setDesiredState(stateOf(2, NAMED));
+  assert.deepEqual(addressesOf('far.maas'), ['10.99.0.7']);
+  rack.setDesiredState(stateOf(3, { ...NAMED, mac: MAC_A }));
+  assert.deepEqual(addressesOf('far.maas'), ['10.99.0.7']);
+  rack.setDesiredState(stateOf(4, { ...NAMED, mac: MAC_B }));
+  assert.deepEqual(addressesOf('far.maas'), ['10.20.0.70', '10.99.0.7']);
+  rack.setDesiredState(stateOf(5));
+  assert.deepEqual(addressesOf('far.maas'), ['10.20.0.70']);
   await rack.close();
 });

@@ -14,6 +14,7 @@ import { RegionDatabases } from '../../support/postgres-server.ts';
 import { LAB } from './network-place.ts';
 
 const ADDRESS = ipv4(0x0a140014);
+const NAME = 'printer';
 const NIC = mac(0x525400000001);
 const ENTRY = { name: 'lab', ...LAB, ip_range_low: '', ip_range_high: '' };
 const DYNAMIC = { ...ENTRY, ip_range_low: '10.20.0.15', ip_range_high: '10.20.0.30' };
@@ -73,6 +74,28 @@ const remove = (store: RegionStore, begun: () => void = () => undefined): Promis
     begun();
     return await store.networks.change(() => ({ remove: { subnets: [1] }, result: undefined }));
   });
+
+/** Reserves another address with the name, unless a machine has it. @param begun called once no machine can get the name */
+const reserveName = (store: RegionStore, begun: () => void = () => undefined): Promise<string | undefined> =>
+  store.transact(async () => {
+    const one = { id: 9, subnetId: 1, address: ADDRESS, username: 'ann', createdMs: 1, hostname: NAME, domain: 'maas' };
+    const [named] = await store.listMachines({ hostnames: [NAME] }, 0, 1);
+    if (named !== undefined) return 'a machine has it';
+    await store.networks.change(() => ({ put: { reserved: [one] }, result: undefined }));
+    begun();
+    return undefined;
+  });
+
+/** Gives the machine the name, unless it is taken. */
+const rename = async (store: RegionStore): Promise<string | undefined> => {
+  const outcome = await store.changeMachine<string>('m1', 2, (_machine, { hostnames }) => {
+    const isTaken = hostnames.get(NAME);
+    if (isTaken === undefined) return { kind: 'ask', hostnames: [NAME], host: { macs: [NIC], username: 'ann' } };
+    if (isTaken) return { kind: 'refuse', refusal: 'it is taken' };
+    return { kind: 'change', fields: { hostname: NAME }, events: [] };
+  });
+  return outcome.kind === 'refuse' ? outcome.refusal : undefined;
+};
 
 type Work = (store: RegionStore) => Promise<string | undefined>;
 const TAKEN = formatIpv4(ADDRESS);
@@ -148,5 +171,23 @@ describe('two processes on PostgreSQL', { skip: missing('linux', '/usr/lib/postg
       linking ??= link(first);
     });
     assert.deepEqual([removed, await linking], [undefined, 'it is gone']);
+  });
+
+  test('a reservation with a name waits for the machine that another process has begun to name so, and is refused', async () => {
+    let reserving: Promise<string | undefined> | undefined;
+    await first.transact(async () => {
+      await first.networks.list();
+      reserving ??= reserveName(second);
+      assert.equal(await rename(first), undefined);
+    });
+    assert.equal(await reserving, 'a machine has it');
+  });
+
+  test('a machine’s new name waits for the reservation that another process has begun, and is refused', async () => {
+    let renaming: Promise<string | undefined> | undefined;
+    const reserved = await reserveName(second, () => {
+      renaming ??= rename(first);
+    });
+    assert.deepEqual([reserved, await renaming], [undefined, 'it is taken']);
   });
 });

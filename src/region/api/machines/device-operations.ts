@@ -13,7 +13,7 @@ import { type MacAddress, parseMac } from '../../../net/address.ts';
 import { chooseNames } from '../../identity/hostname.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
 import type { EnlistmentDecision } from '../../records/decisions.ts';
-import type { EnlistmentKnowledge, EnlistmentQuestion } from '../../records/knowledge.ts';
+import type { EnlistmentKnowledge, EnlistmentQuestion, NamedHost } from '../../records/knowledge.ts';
 import { DEVICES_MAX, type Machine, type MachineFields } from '../../records/machine.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
 import { cleanNote, cleanWords } from '../../records/text-json.ts';
@@ -97,6 +97,12 @@ function macsOf(texts: readonly string[]): readonly MacAddress[] | Refusal {
   return macs.length === 0 ? refuseField('mac_addresses', 'field.required') : [...new Set(macs)];
 }
 
+/** A host that the caller names. */
+const hostNamedBy = (call: ApiCall, macs: readonly MacAddress[]): NamedHost => ({
+  macs,
+  username: call.caller.kind === 'user' && call.caller.isAdmin ? undefined : usernameOf(call),
+});
+
 interface Misfit {
   readonly field: string;
   readonly word: RefusalWord;
@@ -135,7 +141,8 @@ async function add(call: ApiCall, given: Passed<typeof newDevice>): Promise<Answ
     if (hostname !== undefined && knowledge.hostnames.get(hostname) === true) {
       return { kind: 'refuse', refusal: { field: 'hostname', word: refusal('field.hostname-taken', { hostname }) } };
     }
-    const chosen = chooseNames(clock, knowledge, hostname === undefined ? [] : [hostname]);
+    const wanted = hostname === undefined ? [] : [hostname];
+    const chosen = chooseNames(clock, knowledge, wanted, hostNamedBy(call, macs));
     if (chosen.kind === 'ask') return chosen;
     return {
       ...{ kind: 'create', systemId: chosen.systemId, events: [event] },
@@ -197,10 +204,11 @@ async function change(call: ApiCall, given: z.output<typeof changedDevice>): Pro
   const described =
     given.description === undefined ? {} : { description: cleanNote(given.description, DESCRIPTION_MAX) };
   const fields: Partial<MachineFields> = { ...names, ...described, ...place };
-  const outcome = await store.changeMachine<RefusalWord>(device.systemId, atMs, ({ hostname: own }, { hostnames }) => {
+  const outcome = await store.changeMachine<RefusalWord>(device.systemId, atMs, (before, { hostnames }) => {
     const { hostname } = names;
-    const isTaken = hostname === undefined || hostname === own ? false : hostnames.get(hostname);
-    if (isTaken === undefined) return { kind: 'ask', hostnames: [hostname ?? ''] };
+    const isTaken = hostname === undefined || hostname === before.hostname ? false : hostnames.get(hostname);
+    const macs = before.interfaces.map(({ mac }) => mac);
+    if (isTaken === undefined) return { kind: 'ask', hostnames: [hostname ?? ''], host: hostNamedBy(call, macs) };
     if (isTaken && hostname !== undefined) {
       return { kind: 'refuse', refusal: refusal('field.hostname-taken', { hostname }) };
     }

@@ -38,7 +38,7 @@ import {
 } from '../call/operation.ts';
 import { introductionJson } from '../json/machine-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
-import { currentDomains, isAlias } from '../names/dns-records.ts';
+import { currentDomains, isAlias, isKeptName } from '../names/dns-records.ts';
 import { commissioningFields, commissioningOf, openSsh } from './commissioning-calls.ts';
 import { answerCommand } from './life-operations.ts';
 import {
@@ -291,7 +291,7 @@ const check = judging(allParameters.partial(), async (call, passed, refused) => 
   ];
 });
 
-/** The refusals of names and addresses that a machine or a device has already. Those that a machine reports may be its own. */
+/** The refusals of names and addresses that a machine, a device or a reserved address has already. Those that a machine reports may be its own. */
 async function taken(
   { caller, region }: ApiCall,
   macs: readonly MacAddress[] | undefined,
@@ -302,7 +302,8 @@ async function taken(
     (await region.store.listMachines(filter, 0, 1))[0] ??
     (await region.store.listMachines({ ...filter, isDevice: true }, 0, 1))[0];
   const holder = macs === undefined ? undefined : await holderOf({ macs });
-  const isNamed = hostname !== undefined && (await holderOf({ hostnames: [hostname] })) !== undefined;
+  const isHeld = hostname !== undefined && (await holderOf({ hostnames: [hostname] })) !== undefined;
+  const isNamed = isHeld || (hostname !== undefined && isKeptName({ region, caller }, hostname, macs ?? []));
   return [
     holder &&
       refuseField('mac_addresses', 'field.machine-exists', { name: holder.hostname, systemId: holder.systemId }),

@@ -3,6 +3,7 @@
 // Source: MAAS's implicit DNS records: without an id of their own (-1), and with the addresses as records.
 //
 // 1. A machine or a device is listed once it has an address. NODES_CHUNK of them are read at a time.
+// 2. It is left out if a user has reserved its name with an address of another host: the racks then do not name it either.
 
 import { formatIpv4 } from '../../../net/address.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
@@ -43,8 +44,15 @@ async function* entries(
   };
   for (const isDevice of [false, true])
     for await (const node of nodes(call, { ...filter, isDevice }))
-      if (fqdn === undefined || machineFqdn(node) === fqdn.toLowerCase()) yield nameJson(call, node);
+      if ((fqdn === undefined || machineFqdn(node) === fqdn.toLowerCase()) && !isNamedOtherwise(call, node))
+        yield nameJson(call, node);
 }
+
+/** True if a reserved address of another host has its name. */
+const isNamedOtherwise = ({ region }: ApiCall, { hostname, domain, interfaces }: Machine): boolean =>
+  region.networks.stored.reserved.some(
+    (one) => one.hostname === hostname && one.domain === domain && !interfaces.some(({ mac }) => mac === one.mac),
+  );
 
 async function* nodes({ region }: ApiCall, filter: MachineFilter): AsyncGenerator<Machine, void> {
   for (let afterId = 0; ; ) {

@@ -162,9 +162,14 @@ async function hostOf(call: ApiCall, given: z.output<typeof reserving>): Promise
   const found = allOf(macOf(given.mac), nameOf(call, given.hostname));
   if (isRefusal(found)) return found;
   const [mac, named] = found;
-  const refused = allOf(await refuseMachine(call, mac), await refuseName(call, named, mac));
-  if (isRefusal(refused)) return refused;
-  return { mac, ...named };
+  const host = { mac, ...named };
+  return (await refuseTaken(call, host)) ?? host;
+}
+
+/** The refusal of a host, or of a name, of others. */
+async function refuseTaken(call: ApiCall, host: Host): Promise<Refusal | undefined> {
+  const refused = allOf(await refuseMachine(call, host.mac), await refuseName(call, host));
+  return isRefusal(refused) ? refused : undefined;
 }
 
 function macOf(text = ''): MacAddress | Refusal | undefined {
@@ -205,11 +210,7 @@ async function refuseMachine(call: ApiCall, mac: MacAddress | undefined): Promis
 }
 
 /** The refusal of a name that a record, or another machine or device, has. */
-async function refuseName(
-  call: ApiCall,
-  { hostname, domain }: Host,
-  mac: MacAddress | undefined,
-): Promise<Refusal | undefined> {
+async function refuseName(call: ApiCall, { mac, hostname, domain }: Host): Promise<Refusal | undefined> {
   if (hostname === undefined || domain === undefined) return undefined;
   const name = `${hostname}.${domain}`;
   if (currentRecords(call).some((record) => record.name === name))
@@ -273,6 +274,7 @@ async function reserve(call: ApiCall, given: z.output<typeof reserving>): Promis
       return added === undefined ? undefined : addressJson(call, after, added, users);
     },
     hostRange(subnet.network),
+    () => refuseTaken(call, host),
   );
 }
 

@@ -90,14 +90,19 @@ export function listed<T>(call: ApiCall, items: readonly T[], show: (item: T) =>
 
 type Decision = WantedChange | Refusal;
 
-/** Stores a change, and answers with the changed object; `empty` after its removal. */
+/**
+ * Stores a change, and answers with the changed object; `empty` after its removal.
+ * @param also a further refusal of the change, in its transaction
+ */
 export async function change(
   call: ApiCall,
   decide: (view: NetworkView, nextId: number, used: readonly UsedAddress[]) => Decision,
   show: (view: NetworkView, id: number) => unknown = () => undefined,
   among?: Ipv4Range,
+  also?: () => Promise<Refusal | undefined>,
 ): Promise<Answer> {
-  const outcome = await call.region.networks.change<Refusal>(usernameOf(call), decide, among, call.guard);
+  const guard = async (): Promise<Refusal | undefined> => (await call.guard?.()) ?? (await also?.());
+  const outcome = await call.region.networks.change<Refusal>(usernameOf(call), decide, among, guard);
   if ('code' in outcome) {
     const isOfNetworks = outcome.name === 'networks-limit' || outcome.name === 'in-use';
     return isOfNetworks ? refuseFor([outcome]) : refuseSetting(outcome);
