@@ -268,11 +268,11 @@ export function testNetworkStore(title: string, makePlace: () => StorePlace): vo
     await store.networks.change(() => ({ put: { ...put, reserved: [free] }, nextId, result: undefined }));
     assert.deepEqual((await store.networks.list()).reserved, [free]);
     await addMachine(store, 0x0a140032, 0x0a140100);
-    const takenFor = async (systemId: string) => {
+    const takenFor = async (systemId: string, username?: string) => {
       let taken: readonly number[] = [];
       const range = [free.address, free.address] as const;
       await store.changeMachine<never>(systemId, 3, (_machine, { addresses: [known] }) => {
-        if (known === undefined) return { kind: 'ask', ranges: [range] };
+        if (known === undefined) return { kind: 'ask', ranges: [range], host: { macs: [], username } };
         taken = [...known.taken];
         return { kind: 'change', fields: {}, events: [] };
       });
@@ -286,6 +286,8 @@ export function testNetworkStore(title: string, makePlace: () => StorePlace): vo
     const [nic] = (await store.findMachine('m1'))?.interfaces ?? [];
     await has(nic?.mac ?? 0);
     assert.deepEqual(await takenFor('m1'), []);
+    assert.deepEqual(await takenFor('m1', 'ann'), []);
+    assert.deepEqual(await takenFor('m1', 'bob'), [free.address], 'a user who has not reserved it');
     await has(0x5254000000ff);
     assert.deepEqual(await takenFor('m1'), [free.address]);
   });

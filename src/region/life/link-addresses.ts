@@ -6,13 +6,13 @@
 // 3. A link never gets an address of another machine, or of another link of this machine.
 
 import type { MachineAddress } from '../../machines/machine.ts';
-import { formatIpv4, type Ipv4, type MacAddress } from '../../net/address.ts';
+import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../net/address.ts';
 import { interfacesOf, type NetInterface, type NetLink } from '../layout/interfaces.ts';
 import { type NetworkView, subnetOfAddress } from '../networks/network-view.ts';
 import type { AddressKnowledge } from '../records/knowledge.ts';
 import type { Machine } from '../records/machine.ts';
 import type { Rack } from '../records/rack.ts';
-import { refusal } from '../words/refusal.ts';
+import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import { type AddressChoice, addressForLink } from './static-addresses.ts';
 
 interface AddressedLink {
@@ -91,6 +91,23 @@ export function chooseLinkAddresses(machine: Machine, terms: ChoiceTerms): Addre
     given.push(...choice.addresses);
   }
   return { kind: 'given', addresses: given };
+}
+
+/**
+ * The refusal of an ordinary user's address for an interface, because another user has reserved one for it: the host would lose that one.
+ * @param subnetId `undefined`: any subnet
+ */
+export function refuseReserved(
+  { records }: NetworkView,
+  mac: MacAddress,
+  username: string,
+  subnetId?: number,
+): RefusalNamed<'address-refused'> | undefined {
+  const others = records.reserved.find(
+    (one) => one.mac === mac && one.username !== username && (subnetId ?? one.subnetId) === one.subnetId,
+  );
+  if (others === undefined) return undefined;
+  return refusal('address-refused.reserved', { address: formatIpv4(others.address), mac: formatMac(mac) });
 }
 
 /** Chooses an address of the link's subnet for this interface. @param own the addresses of the machine's other links */

@@ -147,7 +147,7 @@ export function* answerChange(
   const addresses = [...known.addresses];
   const owner = machine.owner === undefined ? [] : [machine.owner];
   for (const range of question.ranges ?? [])
-    addresses.push(yield* addressesIn(range, machine.id));
+    addresses.push(yield* addressesIn(range, machine.id, question.host?.username));
   const ownerDataBytes =
     question.ownerData === true
       ? numberIn(yield one(ownerDataBytesSql(owner.length > 0), machine.id, ...owner))
@@ -186,13 +186,19 @@ function* answerTaken(
   return new Map([...known, ...names.map((name) => [name, taken.has(name)] as const)]);
 }
 
-/** The addresses of a range that other machines or users have (allocated or reserved), and those seen on other machines' interfaces. */
-function* addressesIn([low, high]: AddressRange, machineId: number): Steps<AddressKnowledge> {
+/**
+ * The addresses of a range that other machines or users have (allocated or reserved), and those seen on other machines' interfaces.
+ * @param username the user for whose machine an address may be reserved; `undefined`: any
+ */
+function* addressesIn([low, high]: AddressRange, machineId: number, username?: string): Steps<AddressKnowledge> {
   const query = (table: 'allocation' | 'interface'): string =>
     `SELECT address FROM ${table} WHERE address BETWEEN ?2 AND ?3 AND machine_id <> ?1`;
   const { rows: taken } = yield all(query('allocation'), machineId, low, high);
   const { rows: seen } = yield all(query('interface'), machineId, low, high);
-  const { rows: reserved } = yield all(RESERVED_SQL, low, high, machineId);
+  const { rows: reserved } =
+    username === undefined
+      ? yield all(`${RESERVED_SQL})`, low, high, machineId)
+      : yield all(`${RESERVED_SQL} AND reserved_address.username = ?4)`, low, high, machineId, username);
   const addresses = (rows: typeof taken): Ipv4[] => rows.map(readAddress);
   const kept = reserved.map(readReserved).flatMap(([first, last]) => {
     const from = Math.max(first, low);
@@ -208,7 +214,7 @@ function* addressesIn([low, high]: AddressRange, machineId: number): Steps<Addre
 const RESERVED_SQL =
   'SELECT low, high FROM address_range WHERE low IS NOT NULL AND low <= ?2 AND high >= ?1 UNION ALL ' +
   'SELECT address AS low, address AS high FROM reserved_address WHERE address BETWEEN ?1 AND ?2 AND ' +
-  'NOT EXISTS (SELECT 1 FROM interface WHERE interface.mac = reserved_address.mac AND interface.machine_id = ?3)';
+  'NOT EXISTS (SELECT 1 FROM interface WHERE interface.mac = reserved_address.mac AND interface.machine_id = ?3';
 
 const readReserved = readsRow('address_range', (row) => [number(row, 'low'), number(row, 'high')] as const);
 

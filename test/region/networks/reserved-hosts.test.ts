@@ -143,3 +143,32 @@ test('the owner of a machine and administrators reserve for its interface, and t
     const again = await site.ask('POST', RESERVE, { subnet: '10.20.0.0/24', mac: nic.mac_address });
     assert.deepEqual(Object.keys(again.json), ['mac'], 'it has an address');
   }));
+
+test('another user’s device is not given the address that is reserved for its interface; the user’s own is, and an administrator gives it', () =>
+  withSite(async ({ ask }) => {
+    const [first, second] = [MAC, '52:54:00:00:00:78'];
+    for (const mac of [first, second])
+      assert.equal((await ask('POST', RESERVE, { subnet: '10.20.0.0/24', mac }, 'bob')).status, 200);
+    const nicOf = async (mac: string, by: 'alice' | 'bob'): Promise<string> => {
+      const { system_id: id } = (await ask('POST', '2.0/devices/', { mac_addresses: mac }, by)).json;
+      const [nic] = (await ask('GET', `2.0/nodes/${id}/interfaces/`, undefined, by)).json;
+      return `2.0/nodes/${id}/interfaces/${nic.id}/`;
+    };
+    const foreign = await nicOf(first, 'alice');
+    const link = { subnet: '10.20.0.0/24', mode: 'STATIC' };
+    for (const fields of [link, { ...link, mode: 'AUTO' }, { ...link, ip_address: '10.20.0.10' }]) {
+      const refused = await ask('POST', `${foreign}?op=link_subnet`, fields, 'alice');
+      assert.deepEqual([refused.status, refused.text.includes(`reserved 10.20.0.10 for ${first}`)], [409, true]);
+    }
+    const other = await nicOf('52:54:00:00:00:79', 'alice');
+    const moved = await ask('PUT', other, { mac_address: second }, 'alice');
+    assert.deepEqual([moved.status, moved.text.includes(`reserved 10.20.0.11 for ${second}`)], [409, true], moved.text);
+    const given = await ask('POST', `${foreign}?op=link_subnet`, link);
+    assert.deepEqual([given.status, given.json.links?.[0]?.ip_address], [200, '10.20.0.10'], given.text);
+    const own = await ask('POST', `${await nicOf(second, 'bob')}?op=link_subnet`, link, 'bob');
+    assert.deepEqual([own.status, own.json.links?.[0]?.ip_address], [200, '10.20.0.11'], own.text);
+    assert.equal(
+      (await ask('POST', `${other}?op=link_subnet`, link, 'alice')).json.links?.[0]?.ip_address,
+      '10.20.0.12',
+    );
+  }));

@@ -6,10 +6,12 @@
 import type { MacAddress } from '../../../net/address.ts';
 import { removeInterface } from '../../layout/interface-changes.ts';
 import type { NetInterface } from '../../layout/interfaces.ts';
+import { refuseReserved } from '../../life/link-addresses.ts';
 import type { Machine } from '../../records/machine.ts';
 import { type RefusalWord, refusal } from '../../words/refusal.ts';
-import { type Answer, refuseFields } from '../call/answer.ts';
+import { type Answer, refuseFields, refuseFor } from '../call/answer.ts';
 import { type ApiCall, usernameOf } from '../call/operation.ts';
+import { isAdmin, look } from '../networks/network-calls.ts';
 import { changeNetwork, changeOne, shows } from './interface-calls.ts';
 
 /** Changes the hardware address. @param others changes the other fields of the interface first */
@@ -36,6 +38,8 @@ export async function changeMac(
     });
   const judged = await give(false);
   if (judged.kind === 'refuse') return refuseFields({ mac_address: [judged.refusal] });
+  const kept = isAdmin(call) ? undefined : refuseReserved(await look(call), mac, usernameOf(call));
+  if (kept !== undefined) return refuseFor([kept]);
   const changed = await others();
   if (changed.kind === 'refusal') return changed;
   await give(true);

@@ -17,7 +17,7 @@ import {
 import { findInterface, interfacesOf, type NetInterface } from '../../layout/interfaces.ts';
 import { disconnect, type LinkWish, linkSubnet, setGateway, unlinkSubnet } from '../../layout/link-changes.ts';
 import { beginDraft, laidOf, type NetworkDraft } from '../../layout/network-draft.ts';
-import { chooseFor, judgeLinkAddress } from '../../life/link-addresses.ts';
+import { chooseFor, judgeLinkAddress, refuseReserved } from '../../life/link-addresses.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
 import { type NetworkView, subnetWithId, vlanWithId } from '../../networks/network-view.ts';
 import type { ChangeKnowledge } from '../../records/knowledge.ts';
@@ -45,6 +45,7 @@ import {
   type Operation,
   type Passed,
   tried,
+  usernameOf,
   value,
   values,
 } from '../call/operation.ts';
@@ -228,11 +229,14 @@ export function linkWith(
   const place = { subnet: subnetWithId(draft.networks, wish.subnetId), subnetId: wish.subnetId };
   const terms = { racks: call.region.racks.list(), networks: draft.networks, known, isOrdinary: !isAdmin(call) };
   const own = new Set<Ipv4>(draft.machine.addresses.map(({ address }) => address));
+  const username = isAdmin(call) ? undefined : usernameOf(call);
+  const kept = username === undefined ? undefined : refuseReserved(draft.networks, mac, username, wish.subnetId);
+  if (kept !== undefined) return { kind: 'refuse', refusal: kept };
   const choice =
     wish.address === undefined
       ? chooseFor(place, mac, own, terms)
       : judgeLinkAddress(draft.machine, place, mac, wish.address, terms);
-  if (choice.kind === 'ask') return choice;
+  if (choice.kind === 'ask') return { ...choice, host: { macs: [mac], username } };
   if (choice.kind === 'refuse') return { kind: 'refuse', refusal: choice.refusal };
   return shows(linkSubnet(draft, id, { ...wish, address: choice.addresses[0]?.address }), id);
 }

@@ -138,4 +138,6 @@ export const LIFE = {
     `${address} is ${keptText(kept)}: choose another address`,
   'address-refused.taken': ({ address }: { readonly address: string }) =>
     `${address} belongs to another machine: choose another address`,
+  'address-refused.reserved': ({ address, mac }: { readonly address: string; readonly mac: string }) =>
+    `another user has reserved ${address} for ${mac}: ask them to release it, or an administrator to link the interface`,
 } as const satisfies RefusalTable;
