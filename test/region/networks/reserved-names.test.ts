@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ipv4, mac as macOf } from '../../../src/net/address.ts';
+import { withSite } from '../api/sent/trial.ts';
 import { bootReport, enlist } from '../place.ts';
 import { type Ask, withNetworks } from './network-place.ts';
 
@@ -99,4 +100,26 @@ test('a machine that has the name of a reserved address from before is not liste
     ];
     await store.networks.change(() => ({ put: { reserved }, result: undefined }));
     assert.deepEqual(await listed(), ['printer.maas address', 'scanner.maas address', 'scanner.maas machine']);
+  }));
+
+test('no person gives the name of a rack to a host, and a machine that reports it gets another', () =>
+  withSite(async ({ ask, place: { region } }) => {
+    const taken = { hostname: ['the hostname maas is taken: choose another'] };
+    const { system_id: id } = (await ask('POST', '2.0/devices/', device('scanner'))).json;
+    const machine = await enlist(region, bootReport([0x525400000001]));
+    const added = { architecture: 'amd64/generic', power_type: 'manual', mac_addresses: MAC, hostname: 'maas' };
+    for (const [method, path, fields] of [
+      ['POST', RESERVE, { subnet: '10.20.0.0/24', hostname: 'MAAS' }],
+      ['POST', '2.0/devices/', device('maas', MAC)],
+      ['PUT', `2.0/devices/${id}/`, { hostname: 'maas' }],
+      ['PUT', `2.0/machines/${machine.systemId}/`, { hostname: 'maas' }],
+      ['POST', '2.0/machines/', added],
+    ] as const) {
+      const refused = await ask(method, path, fields);
+      assert.deepEqual([refused.status, refused.json], [400, taken], path);
+    }
+    const reported = await ask('POST', '2.0/machines/', added, 'nobody');
+    assert.equal(reported.status, 200, reported.text);
+    const [found] = await region.store.listMachines({ macs: [macOf(0x525400000077)] }, 0, 1);
+    assert.ok(found !== undefined && found.hostname !== 'maas', found?.hostname);
   }));

@@ -38,7 +38,7 @@ import {
 } from '../call/operation.ts';
 import { introductionJson } from '../json/machine-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
-import { currentDomains, isAlias, isKeptName } from '../names/dns-records.ts';
+import { currentDomains, isAlias, isKeptName, isRackName } from '../names/dns-records.ts';
 import { commissioningFields, commissioningOf, openSsh } from './commissioning-calls.ts';
 import { answerCommand } from './life-operations.ts';
 import {
@@ -181,6 +181,8 @@ export function readNames(
   if (isRefusal(found)) return found;
   const fqdn = `${label ?? before?.hostname ?? ''}.${domain || (before?.domain ?? domains[0])}`;
   const isSame = before !== undefined && fqdn === `${before.hostname}.${before.domain}`;
+  if (label !== undefined && label !== before?.hostname && isRackName(call, label))
+    return refuseField('hostname', 'field.hostname-taken', { hostname: label });
   if (!isSame && isAlias(call, fqdn)) {
     return refuseField(label === undefined ? 'domain' : 'hostname', 'field.hostname-cname', { name: fqdn });
   }
@@ -190,7 +192,7 @@ export function readNames(
 /** The names of a new machine. Those that a machine reports are not used if they are unfit, and its domain never is. */
 function namesOf(call: ApiCall, given: GivenNames, isOrdinary: boolean): ReturnType<typeof readNames> {
   const label = labelOf(given.hostname ?? '');
-  if (call.caller.kind !== 'user') return label === undefined ? {} : { hostname: label };
+  if (call.caller.kind !== 'user') return label === undefined || isRackName(call, label) ? {} : { hostname: label };
   const [byDefault] = currentDomains(call);
   const found = readNames(call, given);
   const wanted = given.domain?.toLowerCase() || (given.hostname?.toLowerCase().split('.').slice(1).join('.') ?? '');

@@ -225,6 +225,10 @@ async function refuseMachineNames(
   return undefined;
 }
 
+/** True for the name of a rack, which has it in every domain. */
+export const isRackName = ({ region }: ApiCall, hostname: string): boolean =>
+  region.racks.list().some(({ state, name }) => state === 'accepted' && name.toLowerCase() === hostname);
+
 /** True if the name has a CNAME, so that no machine can have it. */
 export const isAlias = (call: ApiCall, fqdn: string): boolean =>
   currentRecords(call).some(({ name, type }) => type === 'CNAME' && name === fqdn);
