@@ -327,7 +327,7 @@ async function take(
   const viewer = personOf(session.user, session.csrf);
   const view = viewOf(listener, viewer, peer, request, isRefusal(fields) ? NO_FIELDS : fields);
   if (isRefusal(fields)) return refused(reply, view, fields);
-  if (!equalSecrets(fields.get('csrf')?.at(-1) ?? '', session.csrf)) return refused(reply, view, STALE);
+  if (refuseStale(fields, session) !== undefined) return refused(reply, view, STALE);
   if (!mayOpen(viewer, page.access)) return refused(reply, view, NOT_ALLOWED);
   const outcome = await page.act?.(view);
   if (outcome === undefined) return sendGone(reply, view);
@@ -340,6 +340,10 @@ async function take(
 }
 
 const STALE = refuse('not-allowed.stale-form');
+
+/** The refusal of a form without the `csrf` of its session. */
+const refuseStale = (fields: Fields, { csrf }: Session): Refusal | undefined =>
+  equalSecrets(fields.get('csrf')?.at(-1) ?? '', csrf) ? undefined : STALE;
 
 async function signIn(listener: PageListener, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const fields = formOf(request);
@@ -379,12 +383,18 @@ async function authenticate(
   return listener.send(reply, await keyFor(region, user, cleanText(value('consumer'), KEY_NAME_MAX)));
 }
 
+/** Ends the session of a form with its `csrf`. A refused form keeps session and cookie: a foreign site cannot take either. */
 async function signOut(listener: PageListener, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  const session = await sessionOf(listener, request);
   const fields = formOf(request);
-  if (session !== undefined && !isRefusal(fields)) {
-    if (equalSecrets(fields.get('csrf')?.at(-1) ?? '', session.csrf)) await listener.sessions.close(session);
+  const session = await sessionOf(listener, request);
+  if (session === undefined && isRefusal(fields)) return listener.send(reply, fields);
+  begin(reply);
+  const refusal = session === undefined || isRefusal(fields) ? fields : refuseStale(fields, session);
+  if (session !== undefined && refusal !== undefined && isRefusal(refusal)) {
+    const viewer = personOf(session.user, session.csrf);
+    return refused(reply, viewOf(listener, viewer, await listener.peerOf(request), request, NO_FIELDS), refusal);
   }
+  if (session !== undefined) await listener.sessions.close(session);
   const cookie = cookieOf(cookieNameOf(request), '', isEncrypted(request.raw, listener.region.config()));
-  return begin(reply).header('Set-Cookie', cookie).redirect('/MAAS/', 303);
+  return reply.header('Set-Cookie', cookie).redirect('/MAAS/', 303);
 }

@@ -115,6 +115,36 @@ test('a browser without a session is redirected to the sign-in page, and after i
     assert.equal((await browser.ask('/MAAS/tags/')).status, 303);
   }));
 
+test('signing out needs the form of the session: any other request is refused and keeps session and cookie', () =>
+  withBrowser(async (browser) => {
+    await browser.signIn('admin');
+    const csrf = await browser.csrf();
+    const evil = { origin: 'http://evil.test' };
+    const requests: readonly (readonly [Readonly<Record<string, string>>, Readonly<Record<string, string>>, string])[] =
+      [
+        [{}, {}, 'older than your sign-in'],
+        [{ csrf: 'other' }, { origin: `http://${HOST}` }, 'older than your sign-in'],
+        [{ csrf }, evil, 'from another site'],
+      ];
+    for (const [form, headers, why] of requests) {
+      const refused = await browser.ask('/MAAS/logout/', { method: 'POST', form, headers });
+      assert.deepEqual([refused.status, refused.set, refused.text.includes(why)], [403, '', true], refused.text);
+      assert.equal((await browser.ask('/MAAS/account/')).status, 200);
+    }
+    // A browser sends a foreign site's form without the cookie, but would take a new one from its answer.
+    const { cookie } = browser;
+    browser.cookie = '';
+    const foreign = await browser.ask('/MAAS/logout/', { method: 'POST', form: {}, headers: evil });
+    assert.deepEqual([foreign.status, foreign.set], [403, '']);
+    browser.cookie = cookie;
+    const out = await browser.send('/MAAS/logout/');
+    assert.deepEqual([out.status, out.to, /^rackboot-\d+=;/.test(out.set)], [303, '/MAAS/', true], out.set);
+    browser.cookie = cookie;
+    assert.equal((await browser.ask('/MAAS/account/')).status, 303, 'the session has ended');
+    const again = await browser.ask('/MAAS/logout/', { method: 'POST', form: { csrf } });
+    assert.deepEqual([again.status, again.to], [303, '/MAAS/']);
+  }));
+
 test('a program gets an API key for a password, and no session; a wrong password and another site get none', () =>
   withBrowser(async (browser) => {
     const { store } = browser.place;
