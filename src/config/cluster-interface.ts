@@ -39,7 +39,7 @@ export function resolveInterface(written: WrittenClusterInterface, report: Repor
   checkPlace(written, report);
   const network = resolveNetwork(written, report);
   if (network === undefined) return undefined;
-  const broadcast = written.broadcast_ip ?? broadcastOf(network);
+  const broadcast = broadcastOf(network);
   const inside = (key: string, address: Ipv4 | undefined, who: 'machine' | 'client'): void => {
     if (address === undefined) return;
     if (!networkContains(network, address)) {
@@ -57,8 +57,12 @@ export function resolveInterface(written: WrittenClusterInterface, report: Repor
   };
   inside('ip', written.ip, 'machine');
   inside('router_ip', written.router_ip, 'machine');
-  if (written.broadcast_ip !== undefined && !networkContains(network, written.broadcast_ip)) {
-    report('broadcast_ip', `${formatIpv4(written.broadcast_ip)} is not inside ${formatNetwork(network)}`);
+  if (written.broadcast_ip !== undefined && written.broadcast_ip !== broadcast) {
+    const right = `the broadcast address of ${formatNetwork(network)} is ${formatIpv4(broadcast)}`;
+    report(
+      'broadcast_ip',
+      `${formatIpv4(written.broadcast_ip)} is another address: ${right}; give that, or leave the key out`,
+    );
   }
   for (const key of RANGE_KEYS) {
     inside(key, written[key], 'client');
@@ -193,7 +197,6 @@ function resolveRange(
   for (const [name, address] of [
     ['ip', written.ip],
     ['router_ip', written.router_ip],
-    ['broadcast_ip', written.broadcast_ip],
   ] as const) {
     if (address !== undefined && rangeContains({ low, high }, address)) {
       report(`${key}_low`, `the range contains ${name} ${formatIpv4(address)}; choose a range without it`);

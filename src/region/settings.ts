@@ -6,7 +6,7 @@
 // 1. A value in a rack's file is read-only here, and the refusal names the file and the key.
 // 2. Every stored configuration can be served: the whole is checked first, in the same transaction. The networks are checked, too: a new
 //    dynamic range contains neither a reserved address nor one of a machine. A change never stops a machine from booting that could boot before, as far as this
-//    host's boot tree shows.
+//    host's boot tree shows. A cluster interface gets no new address that its interface does not have, as far as the rack reports its host.
 // 3. A stored row that cannot be read has no value here: its key has its default until a person repairs the row. A cluster interface keeps its name
 //    alone, so that its rack refuses the settings and continues with those that it has: without the row it would stop to serve a network.
 // 4. A cluster interface belongs to one rack and is keyed by its name. The region's own keys go to the rack of its process. Every other key
@@ -24,6 +24,7 @@ import {
 import type { OwnFile, OwnRack } from './config.ts';
 import { generalOption, NTP_SERVERS } from './general-options.ts';
 import { findTaken } from './networks/range-check.ts';
+import { findForeignAddresses } from './racks/rack-addresses.ts';
 import { reportedBeyond } from './racks/rack-networks.ts';
 import type { Racks } from './racks/racks.ts';
 import type { RegionStore } from './records/store.ts';
@@ -291,7 +292,9 @@ export class RegionSettings {
     if (outcome.kind === 'refuse') return outcome;
     const interfaces = (list: readonly StoredSetting[]): readonly Settings[] =>
       this.rules.interfacesOf(this.#fileOf(owner), this.#settingsFor(owner, list));
-    const problems = await findTaken(store, interfaces(before), interfaces(outcome.settings));
+    const [former, next] = [interfaces(before), interfaces(outcome.settings)];
+    const foreign = findForeignAddresses(this.#parts.racks.find(owner), former, next);
+    const problems = [...foreign, ...(await findTaken(store, former, next))];
     if (problems.length > 0) throw new Unfit(refusal('setting-invalid', { problems }));
     return outcome;
   }

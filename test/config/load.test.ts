@@ -237,6 +237,11 @@ const REFUSALS: readonly (readonly [string, string, RegExp])[] = [
     /hosts\[1\]\.ip: 10\.20\.0\.5 is also in hosts\[0\]\.ip/,
   ],
   [
+    'another broadcast address',
+    withInterface({ broadcast_ip: '10.20.0.127' }),
+    /broadcast_ip: 10\.20\.0\.127 is another address: the broadcast address of 10\.20\.0\.0\/24 is 10\.20\.0\.255/,
+  ],
+  [
     'a host outside',
     withInterface({ hosts: '[{mac: "52:54:00:00:00:01", ip: 10.21.0.5}]' }),
     /hosts\[0\]\.ip: 10\.21\.0\.5 is not inside/,

@@ -128,6 +128,33 @@ test('the region’s own rack is also named master, and an unknown UUID is not a
     );
   }));
 
+test('a cluster interface gets only an address that its interface has, if the rack reports its host', () =>
+  withSettings({}, async (call, { region }) => {
+    const own = { uuid: UUID, name: 'rack', version: '1.0.0', pinned: [], interfaces: [] };
+    await call('POST', `${INTERFACES}?op=new`, AS_IN_THE_GUIDE);
+    const unreported = await call('PUT', `${INTERFACES}eth0/`, { ip: '10.20.0.2' });
+    assert.equal(unreported.status, 200, unreported.text);
+    const addresses = ['10.20.0.1/24', '10.20.0.3/24'].map((address) => ({ interface: 'eth0', address }));
+    await region.racks.putOwn({ ...own, addresses });
+    const other = await call('PUT', `${INTERFACES}eth0/`, { ip: '10.20.0.2', router_ip: '10.20.0.253' });
+    assert.equal(other.status, 200, `it has had this address before: ${other.text}`);
+    const refused = await call('PUT', `${INTERFACES}eth0/`, { ip: '10.20.0.4' });
+    assert.equal(refused.status, 400, refused.text);
+    assert.match(
+      String(Object(refused.json()).ip),
+      /: eth0 of the rack rack does not have 10\.20\.0\.4, but 10\.20\.0\.1, 10\.20\.0\.3\./,
+    );
+    assert.equal(Object((await call('GET', `${INTERFACES}eth0/`)).json()).ip, '10.20.0.2');
+    for (const ip of ['10.20.0.1', '10.20.0.3'])
+      assert.equal((await call('PUT', `${INTERFACES}eth0/`, { ip })).status, 200, ip);
+    const elsewhere = await call('PUT', `${INTERFACES}eth0/`, { interface: 'eth7' });
+    assert.equal(elsewhere.status, 200, `eth7 may come later: ${elsewhere.text}`);
+    const back = await call('PUT', `${INTERFACES}eth0/`, { interface: 'eth0', ip: '10.20.0.9' });
+    assert.equal(back.status, 400, back.text);
+    const more = { name: 'more', ip: '10.40.0.5', subnet_mask: '255.255.255.0', interface: 'eth0' };
+    assert.match((await call('POST', `${INTERFACES}?op=new`, more)).text, /does not have 10\.40\.0\.5/);
+  }));
+
 const REFUSED: readonly (readonly [string, Record<string, string>, string, RegExp])[] = [
   ['an invalid address', { ip: '10.20.0.300' }, 'ip', /expected an IPv4 address/],
   ['an address outside', { router_ip: '10.21.0.1' }, 'router_ip', /not inside 10\.20\.0\.0\/24/],
@@ -136,6 +163,7 @@ const REFUSED: readonly (readonly [string, Record<string, string>, string, RegEx
   ['a managed interface without a range', { ip_range_low: '', ip_range_high: '' }, 'ip_range_low', /dynamic range/],
   ['a management of 3', { management: '3' }, 'management', /Give 0/],
   ['no interface', { interface: '' }, 'interface', /missing/],
+  ['another broadcast address', { broadcast_ip: '10.20.0.3' }, 'broadcast_ip', /of 10\.20\.0\.0\/24 is 10\.20\.0\.255/],
 ];
 
 for (const [name, change, field, text] of REFUSED) {

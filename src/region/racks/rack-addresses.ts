@@ -1,7 +1,9 @@
-// The addresses of racks: those on the interfaces of accepted racks.
+// The addresses of racks: those on the interfaces of accepted racks, and those that their hosts have.
 
-import { formatIpv4, type Ipv4 } from '../../net/address.ts';
+import { INTERFACES_KEY, type Settings, type SettingValue } from '../../machines/settings.ts';
+import { formatIpv4, type Ipv4, isLoopback, parseIpv4 } from '../../net/address.ts';
 import type { Rack } from '../records/rack.ts';
+import { refusal, sentenceOf } from '../words/refusal.ts';
 
 /** A list of racks. */
 export interface RackList {
@@ -12,4 +14,32 @@ export interface RackList {
 export function isRackAddress(racks: RackList, address: Ipv4): boolean {
   const text = formatIpv4(address);
   return racks.list().some(({ state, interfaces }) => state === 'accepted' && interfaces.some(({ ip }) => ip === text));
+}
+
+/** The addresses that a host has on an interface, without prefixes. */
+const addressesOn = (rack: Rack, nic: SettingValue | undefined): readonly string[] =>
+  (rack.pulse?.addresses ?? []).flatMap((one) => (one.interface === nic ? [one.address.replace(/\/.*/, '')] : []));
+
+/**
+ * The problems of cluster interfaces that get an address which the rack's host does not have there; empty: none, or the rack does not report its
+ * host. An interface without a reported address may get one later.
+ * @param before the cluster interfaces of the rack in the form of a configuration file. @param after the same after the change
+ */
+export function findForeignAddresses(
+  rack: Rack | undefined,
+  before: readonly Settings[],
+  after: readonly Settings[],
+): readonly { readonly key: string; readonly message: string }[] {
+  if (rack === undefined) return [];
+  return after.flatMap(({ name, ip, interface: nic }) => {
+    const former = before.find((one) => one.name === name);
+    const isKept = former?.ip === ip && former?.interface === nic;
+    const address = typeof ip === 'string' ? parseIpv4(ip) : undefined;
+    if (isKept || address === undefined || isLoopback(address)) return [];
+    const addresses = addressesOn(rack, nic);
+    if (addresses.length === 0 || addresses.includes(formatIpv4(address))) return [];
+    const params = { rack: rack.name, interface: String(nic), address: formatIpv4(address), addresses };
+    const message = sentenceOf(refusal('field.rack-host-address', params));
+    return [{ key: `${INTERFACES_KEY}.${String(name)}.ip`, message }];
+  });
 }

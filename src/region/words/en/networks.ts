@@ -136,6 +136,13 @@ export const NETWORKS = {
     `The rack ${rack} has not reported the addresses of its network interfaces: start it, or update it to the version of this region.`,
   'field.vlan-rack-address': ({ network, rack, addresses }: OnRack & { readonly addresses: readonly string[] }) =>
     `The rack ${rack} has no address in ${network}. Its network interfaces have ${addresses.length === 0 ? 'no IPv4 address' : listed(addresses, ADDRESSES_NAMED_MAX)}. Give one of them an address of ${network}, or name a rack that has one.`,
+  'field.rack-host-address': ({
+    rack,
+    interface: nic,
+    address,
+    addresses,
+  }: At & { readonly rack: string; readonly interface: string; readonly addresses: readonly string[] }) =>
+    `${nic} of the rack ${rack} does not have ${address}, but ${listed(addresses, ADDRESSES_NAMED_MAX)}. Give an address that it has, or add ${address} to it first.`,
   'field.vlan-rack-overlap': ({ network, rack, addresses }: OnRack & { readonly addresses: readonly string[] }) =>
     `The rack ${rack} has ${listed(addresses, ADDRESSES_NAMED_MAX)}, which overlap ${network}. Leave one network interface in ${network}, with the prefix of the subnet.`,
   'field.vlan-rack-entry': ({ network, rack, name, taken }: OnRack & Named & { readonly taken: string }) =>
