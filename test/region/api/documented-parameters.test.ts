@@ -184,6 +184,13 @@ test('osystem and distro_series of a node of API 1.0 are the system of its next 
     assert.deepEqual(systemOf(await ask('PUT', node, { distro_series: '', osystem: '' })), ['', '']);
     for (const fields of [{ osystem: 'debian' }, { distro_series: 'no such release' }])
       assert.deepEqual(await refused(site, 'PUT', node, fields), [400, ['distro_series']]);
+    const contradictory = { osystem: 'ubuntu', distro_series: 'debian/trixie' };
+    assert.deepEqual(await refused(site, 'PUT', node, contradictory), [400, ['osystem']]);
+    for (const [method, action] of [
+      ['POST', `1.0/nodes/${id}/?op=start`],
+      ['POST', `2.0/machines/${id}/?op=deploy`],
+    ] as const)
+      assert.deepEqual(await refused(site, method, action, contradictory), [400, ['osystem']], action);
     assert.equal((await ask('PUT', node, { distro_series: 'debian/trixie' })).status, 200);
     await ask('POST', '2.0/account/prefs/sshkeys/', { key: sshKey(1) });
     const started = await ask('POST', `${node}?op=start`);

@@ -17,6 +17,7 @@ import {
   agentName,
   machineOf,
   parseUserData,
+  refuseOtherSystem,
   startFields,
   systemIdOf,
   USER_DATA_MAX,
@@ -95,7 +96,7 @@ export async function judgeDeployment(call: ApiCall, machine: Machine, given: Gi
     absentDisk(machine, given.disk),
     given.distro_series !== undefined && system === undefined
       ? refuseField('distro_series', 'field.release')
-      : undefined,
+      : refuseOtherSystem(given.osystem, given.distro_series),
     ...refuseNotDone(given),
   ] as const;
 }

@@ -89,12 +89,22 @@ export const oldNodeFields = {
 /** States in which a machine keeps the system of its next deployment. In others it has one, or loses it when it becomes Ready. */
 const CHOOSING: ReadonlySet<MachineStatus> = new Set(['ready', 'reserved', 'allocated', 'failed-deployment']);
 
+/** The refusal of an `osystem` that contradicts that of `distro_series`. */
+export function refuseOtherSystem(osystem: string | undefined, series: string | undefined): Refusal | undefined {
+  const [named = '', release] = (series ?? '').trim().toLowerCase().split('/');
+  const given = osystem?.trim().toLowerCase() ?? '';
+  if (release === undefined || given === '' || named === given) return undefined;
+  return refuseField('osystem', 'field.osystem-other', { osystem: cleanWords(named, 64) });
+}
+
 /** The system of the next deployment. */
 export function readSystem(
   { osystem, distro_series: series }: Passed<z.ZodObject<typeof oldNodeFields>>,
   { hostname, status, osystem: os, release }: Machine,
 ): Pick<MachineEdit, 'osystem' | 'release' | 'kernel'> | Refusal {
   if (series === undefined && osystem === undefined) return {};
+  const contradiction = refuseOtherSystem(osystem, series);
+  if (contradiction !== undefined) return contradiction;
   const wanted = series ?? release;
   const isUsual = wanted === '' && !osystem;
   const system = isUsual ? { osystem: '', release: '' } : parseSystem(osystem ?? os, wanted);

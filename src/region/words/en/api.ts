@@ -174,6 +174,8 @@ export const API = {
   'field.before-and-after': 'Give before or after, not both.',
 
   'field.release': 'Give the release to deploy, such as trixie or debian/trixie.',
+  'field.osystem-other': ({ osystem }: { readonly osystem: string }) =>
+    `The distro_series names ${osystem}: give that as osystem, or leave osystem out.`,
   'field.user-data': ({ max }: Max) => `Give Base64 of at most ${max} bytes.`,
   'field.user-data-long': ({ bytes, max }: Max & { readonly bytes: number }) =>
     `the user data has ${counted(bytes, 'byte')}; the maximum is ${max}`,
