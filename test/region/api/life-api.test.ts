@@ -117,12 +117,15 @@ test('2.0: accepted, allocated by its conditions, deployed, released; each refus
     assert.deepEqual([none.status, none.refusal], [409, 'nothing-matches']);
     const accepted = await client.ask('POST', `${one}?op=accept`, { skip_commissioning: 'true', comment: 'by hand' });
     assert.equal(JSON.parse(accepted.text).status_name, 'Ready');
+    await client.ask('POST', '2.0/tags/', { name: 'rare' });
     for (const [name, value, status] of [
       ['name', 'nobody', 409],
       ['cpu_count', '8', 409],
       ['mem', '4096.0', 409],
       ['arch', 'arm64', 409],
-      ['tags', 'gpu', 409],
+      ['tags', 'gpu', 400],
+      ['not_tags', 'gpu', 400],
+      ['tags', 'rare', 409],
       ['storage', '200', 409],
       ['zone', 'elsewhere', 400],
       ['not_in_pool', 'default', 409],

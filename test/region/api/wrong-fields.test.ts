@@ -97,6 +97,7 @@ const SENSELESS: readonly (readonly [
     ...(['POST', '2.0/machines/?op=allocate'] as const),
     {
       ...{ zone: 'x', pool: 'y', not_in_zone: 'x', not_in_pool: 'y', storage: 'z', interfaces: 'a:b', ip_address: 'c' },
+      ...{ tags: 'x', not_tags: 'y' },
     },
   ],
   ['POST', '2.0/machines/{id}/?op=deploy', { distro_series: '-/-', user_data: '%', ip_address: 'x', disk: 'nvme9' }],

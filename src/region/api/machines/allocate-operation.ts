@@ -5,13 +5,24 @@
 // 1. The search reads CANDIDATES_CHUNK machines in one transaction; other requests may run between two of them.
 
 import { z } from 'zod';
+import { nearestName } from '../../../nearest-name.ts';
 import { type Constraints, matchStorage, meets, parseStorage } from '../../life/allocation.ts';
 import type { UnusableCondition } from '../../life/network-conditions.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import type { Machine } from '../../records/machine.ts';
 import { cleanWords } from '../../records/text-json.ts';
+import { type RefusalWord, refusal } from '../../words/refusal.ts';
 import { chooseAreas } from '../areas/chosen-areas.ts';
-import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import {
+  type Answer,
+  allOf,
+  isRefusal,
+  json,
+  type Refusal,
+  refuse,
+  refuseField,
+  refuseFields,
+} from '../call/answer.ts';
 import { searchFor } from '../call/long-answers.ts';
 import { watchRights } from '../call/lost-rights.ts';
 import {
@@ -218,6 +229,21 @@ function refuseCondition(field: string, { condition, text, names, choices }: Unu
   return refuseField(field, 'field.network-condition', { ...shown, names });
 }
 
+/** The refusal of tags that do not exist. */
+async function refuseTags({ region }: ApiCall, field: 'tags' | 'not_tags', names: readonly string[] = []) {
+  if (names.length === 0) return undefined;
+  const known = new Set((await region.store.life.listTags()).map(({ name }) => name));
+  const words = names.filter((name) => !known.has(name)).map((name) => unknownTag(name, known));
+  return words.length === 0 ? undefined : refuseFields({ [field]: words });
+}
+
+const unknownTag = (name: string, known: ReadonlySet<string>): RefusalWord =>
+  refusal('field.no-tag', { name: cleanWords(name, 64), meant: nearestName(name, [...known]) });
+
+/** The refusals of an allocation with names that do not exist. Lists of machines are empty then. */
+const judgedNames = async (call: ApiCall, { tags, not_tags: notTags }: Pick<Given, 'tags' | 'not_tags'>) =>
+  [await refuseTags(call, 'tags', tags), await refuseTags(call, 'not_tags', notTags)] as const;
+
 /** The parsed conditions, or for each that cannot be used a refusal in its place. */
 const judged = async (call: ApiCall, given: Given) =>
   [
@@ -287,8 +313,9 @@ async function* search(
 }
 
 async function allocate(call: ApiCall, given: Given): Promise<Answer> {
-  const wanted = await constraintsOf(call, given);
+  const [wanted, names] = [await constraintsOf(call, given), allOf(...(await judgedNames(call, given)))];
   if ('kind' in wanted) return wanted;
+  if (isRefusal(names)) return names;
   const address = addressOf(given.ip_address);
   if (address !== undefined && 'kind' in address) return address;
   const by = actorOf(call, given.comment);
@@ -334,7 +361,10 @@ export const ALLOCATE_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as cons
     ownTransaction: true,
     doc: 'Allocate a Ready machine that meets all conditions. Not idempotent: each call allocates another one.',
     parameters,
-    check: judging(parameters, judged),
+    check: judging(parameters, async (call, passed) => [
+      ...(await judged(call, passed)),
+      ...(await judgedNames(call, passed)),
+    ]),
     run: allocate,
   });
 });

@@ -309,6 +309,8 @@ export const API = {
   'field.tag-definition': ({ at, found }: { readonly at: number; readonly found: string }) =>
     `At character ${at}, ${found === '' ? 'the end' : `'${found}'`}: Rackboot evaluates paths such as //node[@id="memory"]/size, predicates, comparisons, ` +
     'and, or, contains, starts-with, not, count, sum, number, string, true and false; no other part of XPath.',
+  'field.no-tag': ({ name, meant }: { readonly name: string; readonly meant: string | undefined }) =>
+    `No tag is called '${name}'.${didYouMean(meant)}`,
   'field.tag-exists': 'Tag with this Name already exists.',
   'field.tags-limit': ({ max }: Max) => `There are already ${max} tags, the maximum: delete some.`,
   'field.kernel-params': ({ fault }: { readonly fault: KernelParamsRefusal }) => kernelParamsText(fault),
