@@ -10,6 +10,8 @@ import { machine, titlesOf, withSite } from './sent/trial.ts';
 /** The actions of which each call makes something else, with how to see it. */
 const OTHERS: readonly (readonly [title: string, fields: Readonly<Record<string, string>>])[] = [
   ['2.0 POST fabrics', {}],
+  ['2.0 POST spaces', {}],
+  ['2.0 POST nodes/{system_id}/interfaces/{id} link_subnet', { mode: 'auto', subnet: '10.20.0.0/24' }],
   ['2.0 POST dnsresourcerecords', { fqdn: 'a.maas', rrtype: 'TXT', rrdata: 'x' }],
   ['2.0 POST ipaddresses reserve', { subnet: '10.20.0.0/24' }],
   ['2.0 POST account create_authorisation_token', {}],
@@ -20,8 +22,9 @@ const OTHERS: readonly (readonly [title: string, fields: Readonly<Record<string,
 /** The answer to an action on a machine and its disk. */
 async function call({ ask }: AskedApi, title: string, fields: Readonly<Record<string, string>>, systemId: string) {
   const [version, , path = '', op] = title.split(' ');
-  const [disk] = (await ask('GET', `2.0/machines/${systemId}/`)).json.physicalblockdevice_set;
-  const place = path.replace('{system_id}', systemId).replace('{device_id}', String(disk?.id));
+  const shown = (await ask('GET', `2.0/machines/${systemId}/`)).json;
+  const ids = { system_id: systemId, device_id: shown.physicalblockdevice_set[0]?.id, id: shown.interface_set[0]?.id };
+  const place = Object.entries(ids).reduce((text, [name, id]) => text.replace(`{${name}}`, String(id)), path);
   const answer = await ask('POST', `${version}/${place}/${op === undefined ? '' : `?op=${op}`}`, fields);
   assert.ok(answer.status < 300, `${title}: ${answer.text}`);
   return answer.json;

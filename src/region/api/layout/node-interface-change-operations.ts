@@ -372,7 +372,7 @@ const TAGGING: readonly Operation[] = [
 const LINKING: readonly Operation[] = [
   defineOperation({
     ...{ ...one, method: 'POST', op: 'link_subnet' },
-    doc: 'Link an interface to a subnet.',
+    doc: 'Link an interface to a subnet. Not idempotent without an address: each call adds another link.',
     parameters: linkParameters,
     ...tried(linkParameters.partial(), link),
   }),

@@ -98,7 +98,7 @@ export const SPACE_OPERATIONS: readonly Operation[] = [
   }),
   defineOperation({
     ...{ ...spaces, method: 'POST', access: 'admin', parameters: newSpace },
-    doc: 'Create a space.',
+    doc: 'Create a space. Not idempotent without a name: each call makes another one.',
     ...tried(newSpace, add),
   }),
   defineOperation({
