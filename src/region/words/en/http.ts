@@ -28,6 +28,8 @@ export const HTTP = {
     'Authorization Error: the API key is not valid; sudo rackboot apikey prints a new one.',
   'unknown-version': 'Unknown API version. This region speaks 1.0 and 2.0.',
   'not-found.path': 'Nothing is here.',
+  'not-found.resource': ({ resource }: { readonly resource: string }) =>
+    `${resource} is a resource of MAAS that Rackboot does not have.`,
   'store-unavailable': ({ outage }: { readonly outage: Outage }) => noteText(outage),
   'internal-error.request': ({ id }: { readonly id: string }) =>
     `The request failed inside the region; its log has details under ${id}.`,
