@@ -125,6 +125,8 @@ test('an empty value removes what has a default, once and again', () =>
       for (let count = 0; count < 2; count += 1) assert.equal((await set(name, '')).text, 'OK', name);
     }
     assert.equal(await get('main_archive'), before);
+    for (const name of ['default_osystem', 'default_distro_series', 'default_min_hwe_kernel'])
+      assert.equal(await get(name), '', name);
     assert.deepEqual((await api.place.region.desiredState()).settings, undefined);
     assert.equal((await set('ntp_servers', '10.20.0.1')).text, 'OK');
     assert.equal((await set('ntp_servers', '')).text, 'OK');

@@ -41,6 +41,7 @@ export const CONFIG_NAMES: Readonly<Record<string, ConfigName>> = {
     key: 'deployment.kernel',
     doc: 'the oldest kernel of a deployment that names none, of a machine without min_hwe_kernel, if the release has it',
     isCleared: true,
+    isText: true,
   },
   default_osystem: {
     key: 'deployment.osystem',
