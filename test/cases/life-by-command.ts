@@ -69,6 +69,16 @@ export function testLifeByCommand(which: 'short' | 'all'): void {
       );
     });
 
+    test('locks it and says so, shows who locked it, and unlocks it', { timeout: MS_MAX }, async () => {
+      assert.match(await said(machines('lock', MACHINE, '--comment', 'ours')), /\) is locked now \(Allocated\)\.$/);
+      assert.match(await said(machines('list')), / Allocated \(locked\) /);
+      const shown = await said(machines('show', MACHINE));
+      const remedy = /^Lock +by [\w-]+ \(ours\); `.*machines unlock .*` unlocks it$/m;
+      assert.match(shown, remedy);
+      assert.match(await said(machines('unlock', MACHINE)), /\) is unlocked now \(Allocated\)\.$/);
+      assert.doesNotMatch(await said(machines('show', MACHINE)), /^Lock/m);
+    });
+
     test('gives it that address by DHCP and in DNS, even after the daemon was killed', {
       timeout: MS_MAX,
     }, async () => {

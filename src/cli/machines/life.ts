@@ -24,7 +24,10 @@ export function formOf(fields: Fields): string {
   return given.toString();
 }
 
-function show(raw: unknown, json: boolean): number {
+/** Operations that leave a machine in its state, by the word for what they did. */
+const DONE: Readonly<Record<string, string>> = { lock: 'locked', unlock: 'unlocked' };
+
+function show(raw: unknown, json: boolean, op = ''): number {
   if (json) printJson(raw);
   else {
     const {
@@ -35,7 +38,9 @@ function show(raw: unknown, json: boolean): number {
       ip_addresses: addresses,
     } = machineShape.parse(raw);
     const more = [typeof message === 'string' ? message : '', addresses.join(' ')].filter((part) => part !== '');
-    print(`${fqdn} (${id}) is ${status} now${more.length === 0 ? '' : `: ${more.join('; ')}`}.`);
+    const done = DONE[op];
+    const now = done === undefined ? `${status} now` : `${done} now (${status})`;
+    print(`${fqdn} (${id}) is ${now}${more.length === 0 || done !== undefined ? '' : `: ${more.join('; ')}`}.`);
   }
   return 0;
 }
@@ -66,7 +71,7 @@ export async function commandMachine(
   const machine = await findMachine(stateDir, argv.machine);
   const path = `${MACHINES_PATH}${machine.system_id}/?op=${op}`;
   const raw = await askDaemon(stateDir, path, 'POST', formOf({ comment: argv.comment, ...fields }));
-  const code = show(raw, argv.json);
+  const code = show(raw, argv.json, op);
   const note = argv.json || !['release', 'abort'].includes(op) ? '' : stillOnNote(machine, machineShape.parse(raw));
   if (note !== '') print(note);
   return code;

@@ -1,8 +1,10 @@
 // `rackboot machines list` and `show`: the region's machines, through the daemon of this host.
 
+import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { counted } from '../../counted.ts';
+import { DEFAULT_AREA } from '../../region/records/area.ts';
 import { texts } from '../../region/words/text.ts';
 import { formatBytes, formatDuration, printFields, printJson, printTable } from '../terminal/output.ts';
 import { type MachineShape, machinesShape } from '../terminal/shapes.ts';
@@ -12,6 +14,19 @@ import { progressText } from './progress.ts';
 const MIB = 1024 * 1024;
 /** Characters of a machine's step that the list shows, so that its lines stay short. */
 const STEP_CHARACTERS_MAX = 30;
+
+/** The newest audit events of a machine among which its lock is sought. */
+const LOCK_EVENTS_MAX = 1000;
+
+const lockEventsShape = z.object({
+  events: z.array(
+    z.looseObject({
+      username: z.string(),
+      code: z.string().optional(),
+      params: z.looseObject({ command: z.unknown().optional(), comment: z.string().catch('') }).optional(),
+    }),
+  ),
+});
 
 /** The filters of the list. */
 interface ListArguments {
@@ -120,7 +135,9 @@ export async function showMachine(file: string, wanted: string, json: boolean): 
     ['System id', found.system_id],
     ['Name', found.fqdn],
     ['Status', progressText(found)],
+    ...(found.locked ? [['Lock', await lockText(stateDir, found)] as const] : []),
     ...(found.owner === null ? [] : [['Owner', found.owner] as const]),
+    ...areaLines(found),
     ['Power', powerText(found)],
     ['Architecture', found.architecture ?? ''],
     ['Processors', String(found.cpu_count)],
@@ -136,6 +153,22 @@ export async function showMachine(file: string, wanted: string, json: boolean): 
   ];
   printFields(lines);
   return 0;
+}
+
+/** The zone and the pool, unless they are the default. */
+const areaLines = ({ zone, pool }: MachineShape): readonly (readonly [string, string])[] =>
+  [['Zone', zone?.name ?? DEFAULT_AREA] as const, ['Pool', pool?.name ?? DEFAULT_AREA] as const].filter(
+    ([, name]) => name !== DEFAULT_AREA,
+  );
+
+/** The user who locked the machine with the comment, and how to unlock it. The log keeps events for a time only. */
+async function lockText(stateDir: string, { system_id: id, hostname }: MachineShape): Promise<string> {
+  const filter = new URLSearchParams({ level: 'AUDIT', id, limit: String(LOCK_EVENTS_MAX) });
+  const { events } = lockEventsShape.parse(await askDaemon(stateDir, `/MAAS/api/2.0/events/?op=query&${filter}`));
+  const event = events.find(({ code, params }) => code === 'command' && params?.command === 'lock');
+  const comment = event?.params?.comment ?? '';
+  const by = event === undefined ? '' : `by ${event.username}${comment === '' ? '' : ` (${comment})`}; `;
+  return `${by}\`rackboot machines unlock ${hostname}\` unlocks it`;
 }
 
 /** The power driver, and the last known state. An older region does not send them. */

@@ -123,6 +123,10 @@ export const machineShape = z.looseObject({
   memory: z.number(),
   /** Null: the machine has no owner. */
   owner: z.string().nullable().default(null),
+  /** True if no command changes the machine's state until it is unlocked. */
+  locked: z.boolean().default(false),
+  zone: z.looseObject({ name: z.string() }).optional(),
+  pool: z.looseObject({ name: z.string() }).optional(),
   /** The machine's home racks. An older region does not send them. */
   rack_names: z.array(z.string()).default([]),
   ip_addresses: z.array(z.string()),

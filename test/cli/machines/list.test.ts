@@ -30,6 +30,50 @@ test('a machine is shown with its IP and its hardware addresses, named apart', a
   assert.match(text, /^Hardware address +52:54:00:00:00:01/m);
 });
 
+const IDENTITY = { evidence: [], conflicts: [], home: [], is_vouched: true, power_is_proposed: false };
+
+test('a locked machine is shown with its lock, who locked it and why, and with a zone and a pool that are not the default', async (t) => {
+  const event = (command: string, comment?: string) => ({
+    ...{ username: 'ann', code: 'command', params: { command, ...(comment === undefined ? {} : { comment }) } },
+  });
+  const events = '/MAAS/api/2.0/events/?op=query&level=AUDIT&id=abcdef&limit=1000';
+  const shown = async (machine: object, ...log: readonly object[]): Promise<string> => {
+    const { config } = await answerControl(t, {
+      '/MAAS/api/2.0/machines/': [{ ...MACHINE, ...machine }],
+      '/MAAS/api/2.0/machines/abcdef/?op=identity': IDENTITY,
+      [events]: { events: log },
+    });
+    return (await printedBy(() => showMachine(config, 'calm-ibis', false))).text;
+  };
+  const away = { zone: { name: 'hall-2' }, pool: { name: 'dev' } };
+  const locked = await shown(
+    { locked: true, ...away },
+    { username: 'bob', code: 'owner-data-changed', params: { keys: [] } },
+    event('lock', 'in use'),
+    event('unlock'),
+    event('lock', 'older'),
+  );
+  assert.match(locked, /^Status +Ready \(locked\)$/m);
+  assert.match(locked, /^Lock +by ann \(in use\); `rackboot machines unlock calm-ibis` unlocks it$/m);
+  assert.match(locked, /^Zone +hall-2\nPool +dev$/m);
+  assert.match(
+    await shown({ locked: true }),
+    /^Lock +`rackboot machines unlock calm-ibis` unlocks it$/m,
+    'no event kept',
+  );
+  const usual = await shown({ locked: false, zone: { name: 'default' }, pool: { name: 'default' } });
+  assert.doesNotMatch(usual, /lock|zone|pool/i);
+});
+
+test('the list marks locked machines', () => {
+  const like = (locked: boolean) => machineShape.parse({ ...MACHINE, locked });
+  const cell = (locked: boolean) =>
+    columnsFor([like(locked)])
+      .find(({ title }) => title === 'STATUS')
+      ?.text(like(locked));
+  assert.deepEqual([true, false].map(cell), ['Ready (locked)', 'Ready']);
+});
+
 test('the list shows that a machine waits for a person to switch it on', () => {
   const cell = (code: string): string | undefined => {
     const machine = machineShape.parse({ ...MACHINE, status_message_code: code });
