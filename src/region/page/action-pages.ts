@@ -4,18 +4,38 @@
 // 2. User data is entered as plain text and sent in base64, as the operation expects.
 
 import { type Html, html, nothing } from '../../html.ts';
+import { refuse } from '../api/call/answer.ts';
+import { refuseCommand } from '../life/commands.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { ScriptKind } from '../records/script-store.ts';
 import { runsUnasked } from '../scripts/script-run.ts';
 import { formatSize } from '../words/quantity.ts';
+import { sentenceOf } from '../words/refusal.ts';
 import { words } from '../words/text.ts';
 import { addressField, deployFields, deployValues } from './deploy-form.ts';
 import { checkField, choiceOf, formOf, radioField, textField } from './forms.ts';
-import { actionsFor, isSwitched, MACHINE_ACTIONS, type MachineAction, machinePath } from './machine-actions.ts';
+import {
+  actionsFor,
+  actorOf,
+  isSwitched,
+  MACHINE_ACTIONS,
+  type MachineAction,
+  machinePath,
+} from './machine-actions.ts';
 import { pageOf, renderRefused } from './parts.ts';
 import { powerOf } from './power-part.ts';
-import { findMachine, given, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+import {
+  findMachine,
+  given,
+  mayCall,
+  type Outcome,
+  operate,
+  outcomeOf,
+  type PageDefinition,
+  refusalText,
+  type View,
+} from './view.ts';
 
 const COMMENT_MAX = 255;
 
@@ -119,6 +139,16 @@ async function valuesOf(
   }
 }
 
+/** Why an action is not possible, in the words of its operation. */
+function whyNot({ viewer }: View, machine: Machine, { name, operation }: MachineAction): string {
+  const refused =
+    viewer.kind !== 'person' || name === 'delete' ? undefined : refuseCommand(machine, name, actorOf(viewer));
+  if (refused !== undefined) return sentenceOf(refused);
+  return mayCall(viewer, operation)
+    ? words.actionForms.impossible(machine.hostname, words.actions[name].label)
+    : refusalText(refuse('not-allowed.administrator'));
+}
+
 async function render(view: View): Promise<Html | undefined> {
   const action = findAction(view);
   const machine = await findMachine(view);
@@ -126,9 +156,7 @@ async function render(view: View): Promise<Html | undefined> {
   const back = machinePath(machine.systemId);
   const isPossible = actionsFor(machine, view.viewer).includes(action);
   const { label, heading } = words.actions[action.name];
-  if (!isPossible && view.refusal === undefined) {
-    return renderRefused(view, words.actionForms.impossible(machine.hostname, label), back);
-  }
+  if (!isPossible && view.refusal === undefined) return renderRefused(view, whyNot(view, machine, action), back);
   const power = { isSwitched: isSwitched(view.region, machine), isOff: powerOf(view, machine).state === 'off' };
   const effects = action.effects(machine, power).map((text) => html`<li>${text}</li>`);
   const comment =

@@ -7,6 +7,7 @@
 import { type Html, html, nothing, verbatim } from '../../html.ts';
 import { PASSWORD_MAX, PASSWORD_MIN } from '../accounts/accounts.ts';
 import { words } from '../words/text.ts';
+import { codeIn } from './values.ts';
 import { given, type View } from './view.ts';
 
 /** Common to all controls. */
@@ -27,7 +28,7 @@ export const faultId = (name: string): string => `${idOf(name)}-fault`;
 /** The error and the hint below a field. */
 function notesOf({ faults }: View, { name, hint }: Omit<Control, 'label'>): Html {
   const fault = faults?.get(name);
-  const wrong = fault === undefined ? nothing : html`<p class="fault" id="${faultId(name)}">${fault}</p>`;
+  const wrong = fault === undefined ? nothing : html`<p class="fault" id="${faultId(name)}">${codeIn(fault)}</p>`;
   return hint === undefined ? wrong : html`${wrong}<p class="hint" id="${idOf(name)}-hint">${hint}</p>`;
 }
 

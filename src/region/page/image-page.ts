@@ -9,8 +9,8 @@ import { isFinal } from '../records/import-reason.ts';
 import { formatSize } from '../words/quantity.ts';
 import { importReasonText, words } from '../words/text.ts';
 import { formOf, hiddenField } from './forms.ts';
-import { breakable, cell, codeIn, pageOf } from './parts.ts';
-import { pathBelow } from './values.ts';
+import { breakable, cell, pageOf } from './parts.ts';
+import { codeIn, pathBelow } from './values.ts';
 import { given, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
 /** The path of the page of all images. The page of one image appends its id and a slash. */

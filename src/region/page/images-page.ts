@@ -26,8 +26,8 @@ import {
   statePill,
   useText,
 } from './image-page.ts';
-import { cell, codeIn, pageOf } from './parts.ts';
-import { pathBelow, SPACE } from './values.ts';
+import { cell, pageOf } from './parts.ts';
+import { codeIn, pathBelow, SPACE } from './values.ts';
 import { given, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
 /** The path of the page of all sources. The page of one source appends its id and a slash. */

@@ -186,7 +186,8 @@ export function toneOf(action: MachineAction, { status }: Machine): Tone {
   return action.tone === 'danger' ? 'danger' : 'plain';
 }
 
-const actorOf = ({ username, isAdmin }: Person) => ({ username, isAdmin, comment: '' });
+/** The person as the giver of a command, without a comment. */
+export const actorOf = ({ username, isAdmin }: Person) => ({ username, isAdmin, comment: '' });
 
 /** The actions that a viewer may take on a machine now. */
 export function actionsFor(machine: Machine, viewer: Viewer): readonly MachineAction[] {

@@ -18,7 +18,7 @@ import { pageOf, signInLink } from './parts.ts';
 import { renderPower } from './power-part.ts';
 import { renderResults } from './results-part.ts';
 import { PAGE_STEPS_MAX, renderTimeline } from './timeline.ts';
-import { statusPill } from './values.ts';
+import { codeIn, statusPill } from './values.ts';
 import { EDIT_MACHINE, mayCall, type PageDefinition, type View } from './view.ts';
 import { isWaiting, renderWork } from './work-part.ts';
 
@@ -68,8 +68,8 @@ function stateOf(view: View, machine: Machine): Html {
     text === '' || (tone === '' && statusRow(status).failed !== undefined)
       ? ''
       : tone === ''
-        ? html`<p class="soft">${asSentence(text)}</p>`
-        : html`<div class="alert ${tone}"><b>${words.values.state(status)}</b>${asSentence(text)}</div>`;
+        ? html`<p class="soft">${codeIn(asSentence(text))}</p>`
+        : html`<div class="alert ${tone}"><b>${words.values.state(status)}</b>${codeIn(asSentence(text))}</div>`;
   return html`${why}${renderWork(machine, view.nowMs)}`;
 }
 

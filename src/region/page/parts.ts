@@ -9,6 +9,7 @@ import { noteText } from '../words/rack-reasons.ts';
 import { asSentence, words } from '../words/text.ts';
 import { assetPath, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';
 import { faultId } from './forms.ts';
+import { codeIn } from './values.ts';
 import type { View, Viewer } from './view.ts';
 
 /** A page's entry in the navigation bar. */
@@ -72,7 +73,7 @@ function refusedText({ refusal, faults }: Frame, main: Html): Html {
   const names = [...(faults?.keys() ?? [])];
   const text = main.toString();
   const isSaid = names.length > 0 && names.every((name) => text.includes(`id="${faultId(name)}"`));
-  const said = !isSaid ? refusal : names.length === 1 ? words.frame.seeField : words.frame.seeFields;
+  const said = !isSaid ? codeIn(refusal) : names.length === 1 ? words.frame.seeField : words.frame.seeFields;
   return html`<div class="alert red notice" role="alert">${said}</div>`;
 }
 
@@ -105,10 +106,6 @@ function documentOf(title: string, body: Html, head: Html = nothing): Html {
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <title>${words.frame.title(title)}</title>${STYLE}${head}</head><body>${body}</body></html>${LINE_END}`;
 }
-
-/** Text with commands between backticks. */
-export const codeIn = (text: string): readonly Html[] =>
-  text.split('`').map((part, index) => (index % 2 === 0 ? html`${part}` : html`<code>${part}</code>`));
 
 /** A URL or a path, which breaks after a slash if it is too long for its line. */
 export const breakable = (text: string): readonly Html[] =>
@@ -193,7 +190,7 @@ export function renderRefused(view: Frame, text: string, back?: string): Html {
   return pageOf(view, {
     title: words.frame.notDone,
     place: '',
-    main: html`<div class="sheet card"><h1>${words.frame.notDone}</h1><p>${text}</p><p>${way}</p></div>`,
+    main: html`<div class="sheet card"><h1>${words.frame.notDone}</h1><p>${codeIn(text)}</p><p>${way}</p></div>`,
   });
 }
 

@@ -13,8 +13,9 @@ import { type RefusalWord, refusal } from '../words/refusal.ts';
 import { asSentence, words } from '../words/text.ts';
 import { choiceField, choiceOf, formOf, hiddenField, radioField, textField } from './forms.ts';
 import { machinePath } from './machine-actions.ts';
-import { codeIn, pageOf } from './parts.ts';
+import { pageOf } from './parts.ts';
 import { powerOf } from './power-part.ts';
+import { codeIn } from './values.ts';
 import {
   EDIT_MACHINE,
   findMachine,

@@ -11,8 +11,8 @@ import { importReasonText, words } from '../words/text.ts';
 import { areaField, checkField, formOf, groupOf, hiddenField, textField } from './forms.ts';
 import { IMAGES_PATH } from './image-page.ts';
 import { failureOf, fileProblemPart, missingOf, SOURCES_PATH, selectionText } from './images-page.ts';
-import { breakable, codeIn, pageOf } from './parts.ts';
-import { pathBelow } from './values.ts';
+import { breakable, pageOf } from './parts.ts';
+import { codeIn, pathBelow } from './values.ts';
 import { given, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
 const ADD = { method: 'POST', path: 'boot-sources' } as const;

@@ -13,6 +13,15 @@ import { asSentence, plainWords, words } from '../words/text.ts';
 /** A non-breaking space, between a number and its unit. */
 export const SPACE = '\u00a0';
 
+/** A command that needs the rights of root, unless it is typed with `sudo` already. */
+const OF_ROOT = /^rackboot (?!(?:completion|decode|lab|login|logout|maas|warm)\b)/;
+
+/** Text with commands between backticks, as people type them. */
+export const codeIn = (text: string): readonly Html[] =>
+  text
+    .split('`')
+    .map((part, index) => (index % 2 === 0 ? html`${part}` : html`<code>${part.replace(OF_ROOT, 'sudo $&')}</code>`));
+
 /** The path of one entry of the list at `folder`. */
 export const pathBelow = (folder: string, name: string): string => `${folder}${encodeURIComponent(name)}/`;
 

@@ -9,13 +9,14 @@ import { systemLogin } from '../../../src/region/page/logins-part.ts';
 import { MACHINE_ACTIONS } from '../../../src/region/page/machine-actions.ts';
 import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
 import { PAGES } from '../../../src/region/page/pages.ts';
+import { refusalText } from '../../../src/region/page/view.ts';
 import type { Machine, MachineFields } from '../../../src/region/records/machine.ts';
 import { NO_MARKS } from '../../../src/region/records/script-store.ts';
 import { openRegion, type Region, type RegionOptions } from '../../../src/region/region.ts';
 import { words } from '../../../src/region/words/text.ts';
 import { heldPower } from '../life/held-power.ts';
 import { makeRegion, report } from '../place.ts';
-import { ADMIN, VISITOR, viewOf } from './view.ts';
+import { ADMIN, addViewer, USER, VISITOR, viewOf } from './view.ts';
 
 type PowerState = 'on' | 'off' | 'unknown' | 'error';
 const ENDS = /the system now running on it stops/;
@@ -82,6 +83,35 @@ test('the form for a test offers all scripts, and chooses those that run unasked
       ['wipe', undefined],
     ]);
     assert.match(form, /wipe · overwrites data/);
+  }));
+
+test('the page of a refused action says why, as the command line does, with the command that helps', () =>
+  withMachine('on', { status: 'ready', isLocked: true }, async (region, machine) => {
+    const { systemId } = machine;
+    const unlock = `<code>sudo rackboot machines unlock ${systemId}</code>`;
+    assert.ok((await actionForm(region, machine, 'deploy')).includes(`web1 is locked: run ${unlock} first.`));
+    await addViewer(region.store);
+    const deletion = { path: { machine: systemId, action: 'delete' }, viewer: ADMIN };
+    const action = PAGES.find(({ path }) => path === '/MAAS/machines/:machine/do/:action/') ?? assert.fail();
+    const answer = await action.act?.(viewOf(region, deletion));
+    assert.ok(answer?.kind === 'refusal');
+    const page = await action.render(viewOf(region, { ...deletion, refusal: refusalText(answer) }));
+    assert.match(`${page}`, /web1 is locked: unlock it first \(<code>sudo rackboot machines unlock web1<\/code>\)/);
+    assert.ok(
+      `${await renderMachinePage(viewOf(region, { viewer: ADMIN, path: { machine: systemId } }))}`.includes(unlock),
+    );
+    await region.store.changeMachine<never>(systemId, 1, () => ({
+      ...{ kind: 'change', fields: { isLocked: false, status: 'broken' }, events: [] },
+    }));
+    assert.match(
+      await actionForm(region, machine, 'deploy'),
+      /<p>web1 is in the state Broken: deploy is not possible\. Possible: [^<]*fixed/,
+    );
+    assert.match(await actionForm(region, machine, 'mark-broken'), /“Mark as broken” is not possible for web1 now\./);
+    const byUser = (name: string) =>
+      action.render(viewOf(region, { ...deletion, path: { machine: systemId, action: name }, viewer: USER }));
+    assert.match(`${await byUser('retire')}`, /web1 has no owner: only an administrator may use retire\./);
+    assert.match(`${await byUser('delete')}`, /<p>Only an administrator may do this\./);
   }));
 
 const powerForm = (region: Region, machine: Machine, task: string) =>

@@ -100,8 +100,7 @@ export const EFFECTS = {
 
 /** The forms of the actions. */
 export const ACTION_FORMS = {
-  impossible: (machine: string, action: string): string =>
-    `${machine} has changed state, or is not yours: “${action}” is not possible now.`,
+  impossible: (machine: string, action: string): string => `“${action}” is not possible for ${machine} now.`,
   accepted: (machine: string, done: string): string => `${machine} ${done}.`,
   commissioning: {
     label: 'Commissioning',

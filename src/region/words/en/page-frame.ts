@@ -44,7 +44,7 @@ export const AWAY = {
   form: 'The result of your form is unknown. When the region is back, check what is stored before you send it again.',
   /** @param isRepeated true if the browser asks again */
   next: (isRepeated: boolean): Html =>
-    html`${isRepeated ? 'This page tries again every 5 seconds. ' : ''}No restart is needed. On the region's host, <code>rackboot status</code> and the log say more.`,
+    html`${isRepeated ? 'This page tries again every 5 seconds. ' : ''}No restart is needed. On the region's host, <code>sudo rackboot status</code> and the log say more.`,
   again: 'Try again now',
   to: 'To the machines',
 };

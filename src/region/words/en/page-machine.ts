@@ -10,7 +10,7 @@ export const MACHINE = {
   more: 'More',
   belongsTo: (owner: string): string => `It belongs to ${owner}.`,
   locked: (systemId: string): Html =>
-    html`It is locked. To unlock it, run <code>rackboot machines unlock ${systemId}</code>.`,
+    html`It is locked. To unlock it, run <code>sudo rackboot machines unlock ${systemId}</code>.`,
   notEnlisted: 'not enlisted',
   stranger: 'It was seen on the network but has not enlisted. Nothing else is known about it.',
   onTheRack: (machine: string): Html =>
