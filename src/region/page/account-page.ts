@@ -1,14 +1,17 @@
 // The viewer's own account: the SSH keys for logging in to machines, and the password.
 //
 // 1. A key is shown by its kind, fingerprint and comment, which is enough to recognise it.
+// 2. A new password needs the present one, so that nobody takes over the account in a browser left open. Its checks count as those of signing in.
 
 import { createHash } from 'node:crypto';
 import { type Html, html } from '../../html.ts';
+import { PASSWORD_MAX } from '../accounts/accounts.ts';
 import { refuseField } from '../api/call/answer.ts';
 import type { SshKey } from '../records/life-store.ts';
 import { formatAge } from '../words/quantity.ts';
 import { words } from '../words/text.ts';
-import { areaField, formOf, hiddenField, newPasswordFields } from './forms.ts';
+import { areaField, formOf, hiddenField, newPasswordFields, textField } from './forms.ts';
+import { PageGuard, uncheckedRefusal } from './guard.ts';
 import { pageOf } from './parts.ts';
 import { rolePill } from './values.ts';
 import {
@@ -71,11 +74,21 @@ async function keysOf(view: View, { username }: Person): Promise<Html> {
 async function render(view: View): Promise<Html | undefined> {
   const { viewer } = view;
   if (viewer.kind !== 'person') return undefined;
+  const sent = ofForm(view, given(view, 'do') === 'password');
   const password = formOf(view, {
     body: [
       hiddenField('do', 'password'),
       html`<input type="text" name="account" autocomplete="username" value="${viewer.username}" readonly hidden>`,
-      newPasswordFields(ofForm(view, given(view, 'do') === 'password'), words.account.newPassword),
+      textField(sent, {
+        ...{
+          name: 'present',
+          label: words.account.presentPassword,
+          type: 'password',
+          autocomplete: 'current-password',
+        },
+        ...{ required: true, charactersMax: PASSWORD_MAX },
+      }),
+      newPasswordFields(sent, words.account.newPassword),
     ],
     submit: words.account.changePassword,
     tone: 'plain',
@@ -100,6 +113,10 @@ export const ofNewPassword = (outcome: Outcome): Outcome => namedAsIn(outcome, {
 async function changePassword(view: View, { username }: Person): Promise<Outcome> {
   const mistyped = differing(view);
   if (mistyped !== undefined) return mistyped;
+  // Checked in full: this guard has no passwords in memory.
+  const verdict = await new PageGuard(view.region).check(view.peer, username, given(view, 'present'));
+  if (verdict === 'wrong') return refuseField('present', 'field.password-wrong');
+  if (typeof verdict === 'string') return uncheckedRefusal(verdict, view.region);
   const answer = await operate(view, CHANGE_PASSWORD, { username }, { password: given(view, 'new') });
   return ofNewPassword(outcomeOf(answer, PATH, words.account.passwordChanged));
 }

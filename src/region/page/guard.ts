@@ -12,9 +12,11 @@ import { BoundedMap } from '../../bounded-map.ts';
 import { type Instant, later } from '../../clock.ts';
 import { RateLimit } from '../../rate-limit.ts';
 import type { PasswordExcess } from '../accounts/password-limits.ts';
+import { type Refusal, refuse } from '../api/call/answer.ts';
 import type { Peer } from '../api/call/caller.ts';
 import type { User } from '../records/user.ts';
 import type { Region } from '../region.ts';
+import { BUSY } from './view.ts';
 
 /** Remembered passwords. Only correct passwords fill it; the one confirmed longest ago is evicted, and checked in full next time. */
 export const REMEMBERED_MAX = 256;
@@ -31,6 +33,23 @@ export function isLocalName(host: string | undefined): boolean {
 
 /** The user of a correct password, or a refusal: `address` and `network` name the limit exceeded; `by-rack`: a remote rack forwarded it. */
 export type PasswordVerdict = User | 'wrong' | 'busy' | 'by-rack' | PasswordExcess;
+
+const RETRY_FIELD = { 'Retry-After': '5' };
+const LIMITED = {
+  busy: BUSY,
+  address: refuse('rate-limit.wrong-passwords', undefined, RETRY_FIELD),
+  network: refuse('rate-limit-network.wrong-passwords', undefined, RETRY_FIELD),
+} as const;
+
+/** The refusal for a password that was not checked. */
+export const uncheckedRefusal = (
+  why: Exclude<PasswordVerdict, User | 'wrong'>,
+  region: Pick<Region, 'config'>,
+): Refusal => (why === 'by-rack' ? byRack(region) : LIMITED[why]);
+
+/** The refusal to sign in through a remote rack. */
+export const byRack = (region: Pick<Region, 'config'>): Refusal =>
+  refuse('sign-in-by-rack', { url: region.config().publicUrl });
 
 /** A remembered correct password. */
 interface Remembered {

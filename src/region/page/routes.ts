@@ -22,7 +22,7 @@ import type { User } from '../records/user.ts';
 import type { Region } from '../region.ts';
 import { StoreOutage } from '../words/outage.ts';
 import { assetPath, PAGE_POLICY, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';
-import { isLocalName, type PageGuard, type PasswordVerdict } from './guard.ts';
+import { byRack, isLocalName, type PageGuard, uncheckedRefusal } from './guard.ts';
 import { cookieName, cookieOf, isOwnOrigin, keyFor, safeTarget, WRONG_PASSWORD } from './login.ts';
 import { PAGES } from './pages.ts';
 import {
@@ -36,7 +36,7 @@ import {
   renderUnknown,
 } from './parts.ts';
 import { findCookie, type Session, type Sessions } from './sessions.ts';
-import { BUSY, faultsOf, type PageDefinition, type Person, refusalText, type View, type Viewer } from './view.ts';
+import { faultsOf, type PageDefinition, type Person, refusalText, type View, type Viewer } from './view.ts';
 
 /** The parts of the listener that the pages use. */
 interface PageListener {
@@ -201,20 +201,6 @@ async function viewerOf(
   if (peer.isLocal && isLocalName(request.headers.host)) return { kind: 'visitor' };
   return excess(peer);
 }
-
-const RETRY_FIELD = { 'Retry-After': '5' };
-const LIMITED = {
-  busy: BUSY,
-  address: refuse('rate-limit.wrong-passwords', undefined, RETRY_FIELD),
-  network: refuse('rate-limit-network.wrong-passwords', undefined, RETRY_FIELD),
-} as const;
-
-/** The refusal for a password that was not checked. */
-const uncheckedRefusal = (why: Exclude<PasswordVerdict, User | 'wrong'>, region: Region): Refusal =>
-  why === 'by-rack' ? byRack(region) : LIMITED[why];
-
-/** The refusal to sign in through a remote rack. */
-const byRack = (region: Region): Refusal => refuse('sign-in-by-rack', { url: region.config().publicUrl });
 
 async function show(
   listener: PageListener,

@@ -150,13 +150,13 @@ export const CASES: readonly FormCase[] = [
   ...PEOPLE.flatMap((person): readonly FormCase[] => [
     {
       page: 'account/',
-      form: { do: 'password', new: PASSWORD, again: PASSWORD },
+      form: { do: 'password', present: PASSWORD, new: PASSWORD, again: PASSWORD },
       ...{ method: 'POST', path: `users/${person}/`, op: 'change_password', fields: { password: PASSWORD } },
       by: [person],
     },
     {
       page: 'account/',
-      form: { do: 'password', new: 'short', again: 'short' },
+      form: { do: 'password', present: PASSWORD, new: 'short', again: 'short' },
       ...{ method: 'POST', path: `users/${person}/`, op: 'change_password', fields: { password: 'short' } },
       by: [person],
     },

@@ -372,6 +372,31 @@ test('a session ends when its password changes, and when its account is removed'
     assert.ok(!(await isIn()));
   }));
 
+test('the page changes a password only with the present one, whose checks count as those of signing in', () =>
+  withBrowser(async (browser) => {
+    const { region } = browser.place;
+    await browser.signIn('alice');
+    const change = (present: string, again = 'a new password') =>
+      browser.send('/MAAS/account/', { do: 'password', present, new: 'a new password', again });
+    assert.match(
+      (await browser.ask('/MAAS/account/')).text,
+      /name="present" type="password" autocomplete="current-password"/,
+    );
+    const wrong = await change('a guess');
+    assert.equal(wrong.status, 400);
+    assert.match(wrong.text, /id="f-present-fault">The password is wrong\./);
+    assert.equal((await change('')).status, 400);
+    assert.match((await change(PASSWORD, 'mistyped')).text, /id="f-again-fault">The passwords differ\./);
+    while (typeof (await region.passwords.take(ELSEWHERE)) !== 'string');
+    const limited = await change(PASSWORD);
+    assert.deepEqual([limited.status, limited.headers['x-rackboot-refusal']], [429, 'rate-limit']);
+    await browser.place.clock.pass(60_000);
+    assert.equal((await change(PASSWORD)).status, 303);
+    assert.equal((await browser.ask('/MAAS/account/')).status, 303, 'the session has ended');
+    assert.equal((await browser.signIn('alice')).status, 403);
+    assert.equal((await browser.signIn('alice', 'a new password')).status, 303);
+  }));
+
 test('after signing in, browsers are redirected only to our own pages', () => {
   for (const to of [
     '//evil.example/',

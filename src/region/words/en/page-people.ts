@@ -13,6 +13,7 @@ export const ACCOUNT = {
   keyAdded: 'Key added: machines that you deploy from now on accept it.',
   keyRemoved: 'Key removed.',
   password: 'Password',
+  presentPassword: 'Present password',
   newPassword: 'New password',
   changePassword: 'Change password',
   passwordChanged: 'Password changed: sign in with the new one.',

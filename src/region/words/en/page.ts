@@ -15,5 +15,6 @@ export const PAGE = {
   'sign-in-by-rack': ({ url }: { readonly url: string | undefined }) =>
     "You cannot sign in through a rack: open the region's own address " +
     `(${url ?? "its host and port are in region.url of the rack's configuration"}).`,
+  'field.password-wrong': 'The password is wrong.',
   'field.passwords-differ': 'The passwords differ.',
 } as const satisfies RefusalTable;
