@@ -39,12 +39,12 @@ export async function runOperation(action: Action, words: readonly string[], pla
 /** Refuses a mistyped parameter, which the region would ignore. @throws RackError `bad-argument` */
 function checkNames(action: Action, words: readonly string[]): void {
   const known = parametersOf(action);
-  if (known.length === 0 || takesAny(action)) return;
+  if (takesAny(action)) return;
   for (const word of words) {
     const name = /^([^=@]+)@?=/.exec(word)?.[1];
     if (name === undefined || known.includes(name)) continue;
-    const meant = nearestHint(name, known);
-    throw new RackError('bad-argument', `${action.name} has no parameter ${name}: ${meant}it has ${known.join(', ')}`);
+    const others = known.length === 0 ? 'it has none' : `${nearestHint(name, known)}it has ${known.join(', ')}`;
+    throw new RackError('bad-argument', `${action.name} has no parameter ${name}: ${others}`);
   }
 }
 

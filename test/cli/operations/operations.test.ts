@@ -156,6 +156,8 @@ test('mistyped words are refused with the nearest right one, before anything is 
     [['node-grups', 'list'], /there is no "node-grups" here/],
     [['node-group', 'read'], /<uuid> is missing/],
     [['node-groups', 'accept', 'uid=x'], /accept has no parameter uid: did you mean uuid\?/],
+    [['node-groups', 'list', 'bogus=1'], /list has no parameter bogus: it has none/],
+    [['zones', 'read', 'bogus=1', '--profile', 'far'], /read has no parameter bogus: it has none/],
     [['node-groups', 'list', '--jsno'], /Did you mean --json\?/],
     [['node-groups', 'list', 'x'], /"x" is not a parameter/],
   ] as const) {
