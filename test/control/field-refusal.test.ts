@@ -11,6 +11,12 @@ const CASES: readonly (readonly [string, string, string])[] = [
     '{"hostname":["No."],"pool":["None.","Nor this."]}',
     'hostname: No.\npool: None.\npool: Nor this.',
   ],
+  [
+    'a problem that names its parameter or its whole key is not named again',
+    '{"power_parameters":["power_on_uri: is invalid."],"router_ip":["cluster_interfaces.eth1.router_ip: no.","hostname: no."]}',
+    'power_on_uri: is invalid.\ncluster_interfaces.eth1.router_ip: no.\nrouter_ip: hostname: no.',
+  ],
+  ['power parameters that are not named stay', '{"power_parameters":["No JSON."]}', 'power_parameters: No JSON.'],
   ['other JSON stays', '{"a":1}', '{"a":1}'],
   ['text that only starts like JSON stays', '{of no use', '{of no use'],
 ];

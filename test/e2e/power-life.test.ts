@@ -106,10 +106,7 @@ describe('a machine with a power driver', { skip: missing('linux') }, () => {
   }, async () => {
     const refused = await command('set', 'm1', 'virsh', 'power_adress=x');
     assert.equal(refused.code, 2);
-    assert.match(
-      refused.complaints.join('\n'),
-      /^rackboot: power_parameters: power_address: is missing; give a libvirt URI/,
-    );
+    assert.match(refused.complaints.join('\n'), /^rackboot: power_address: is missing; give a libvirt URI/);
     socket.asked.length = 0;
     const on = await command('on', 'm1', '--wait', '--comment', 'for a look');
     assert.deepEqual(
