@@ -74,7 +74,7 @@ export async function runMaas(
     case 'login':
       return await logInAs(rest);
     case 'logout':
-      return logOut(only('PROFILE', rest));
+      return namedProfile(() => logOut(only('PROFILE', rest)));
     case 'list':
       return showProfiles();
     case 'refresh':
@@ -104,9 +104,19 @@ function only(name: string, [word, ...more]: readonly string[]): string {
   return word;
 }
 
+/** Uses the profile that the words name; here a name that does not exist is a wrong word. @throws RackError `bad-argument` */
+function namedProfile<T>(use: () => T): T {
+  try {
+    return use();
+  } catch (error) {
+    if (!(error instanceof RackError) || error.code !== 'not-found') throw error;
+    throw new RackError('bad-argument', error.message, { cause: error });
+  }
+}
+
 async function runNoun(name: string, written: readonly string[]): Promise<number> {
   const { terms, rest: words } = optionsIn(written);
-  const profile = readProfile(name);
+  const profile = namedProfile(() => readProfile(name));
   const ask = askAs(profile, terms);
   // A value may be the word "help".
   const [noun, action, ...rest] = words.filter((word) => !HELP_OPTIONS.has(word));

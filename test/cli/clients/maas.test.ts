@@ -80,6 +80,18 @@ test('a login takes the key as argument, from a file and from standard input, an
   assert.doesNotMatch(await said('maas', 'list'), /^(one|two) /m);
 });
 
+test('the name of a profile that does not exist is a wrong word for maas', async () => {
+  for (const [words, code] of [
+    [['maas', 'nobody', 'zones', 'read'], 2],
+    [['maas', 'logout', 'nobody'], 2],
+    [['logout', 'nobody'], 1],
+  ] as const) {
+    const { result, complaint } = await run(...words);
+    assert.equal(result, code, complaint);
+    assert.match(complaint, /there is no profile nobody/);
+  }
+});
+
 test('a wrong key, a text that is not a key, and a server that is not a region leave no profile', async () => {
   for (const [url, given, code, why] of [
     [`${live.origin}/MAAS`, 'a:b:c', 2, /does not accept this API key/],
@@ -224,7 +236,7 @@ test('wrong words end with exit code 2 and name the right ones', async () => {
     assert.equal(result, 2, words.join(' '));
     assert.match(complaint, why);
   }
-  assert.equal((await run('maas', 'nobody', 'nodes', 'list')).result, 1);
+  assert.equal((await run('maas', 'nobody', 'nodes', 'list')).result, 2);
 });
 
 test('help lists the nouns of the region, the operations of a noun, and the parameters of an operation', async () => {
