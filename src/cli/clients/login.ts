@@ -41,10 +41,22 @@ export async function logIn(
   return 0;
 }
 
+/** The part of a profile's key that names it; empty without a key, `KEY` if the profile cannot be read. */
+function tokenIn(name: string): string {
+  try {
+    return readProfile(name).key.split(':')[1] ?? '';
+  } catch (error) {
+    if (error instanceof RackError) return 'KEY';
+    throw error;
+  }
+}
+
 /** Forgets profiles. Their keys stay valid. @returns 0 @throws RackError `not-found` */
 export function logOut(name: string): number {
+  const token = tokenIn(name);
   removeProfile(name);
-  print(`The profile ${name} is removed. Its API key stays valid until \`rackboot apikey --remove\` removes it.`);
+  const removal = `\`rackboot apikey --username USER --remove ${token}\` removes it on the region's host`;
+  print(`The profile ${name} is removed.${token === '' ? '' : ` Its API key stays valid until ${removal}.`}`);
   return 0;
 }
 

@@ -99,7 +99,7 @@ async function render(view: View): Promise<Html | undefined> {
     main: html`
       <div class="bar"><div class="row"><h1>${viewer.username}</h1>${rolePill(viewer)}</div></div>
       ${await keysOf(view, viewer)}<h2>${words.account.password}</h2><div class="sheet narrow">${password}</div>`,
-    footer: words.account.footer,
+    footer: words.account.footer(viewer.username),
   });
 }
 

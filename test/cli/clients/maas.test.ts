@@ -75,7 +75,9 @@ test('a login takes the key as argument, from a file and from standard input, an
   for (const name of ['one', 'two', 'three', 'four', 'five', 'six', 'seven']) assert.match(listed, new RegExp(name));
   assert.match(listed, /three +http:\S+\/MAAS\/api\/1\.0\//);
   assert.ok(!listed.includes(key.split(':')[2] ?? ''), listed);
-  await said('logout', 'one');
+  const [, token = ''] = key.split(':');
+  const gone = await said('logout', 'one');
+  assert.ok(gone.includes(`apikey --username USER --remove ${token}\` removes it`), gone);
   await said('maas', 'logout', 'two');
   assert.doesNotMatch(await said('maas', 'list'), /^(one|two) /m);
 });

@@ -93,6 +93,13 @@ test('a refused removal of an account does not fill the form for a new one', () 
     assert.match(fieldIn(page, 'username'), /value=""/);
   }));
 
+test('the page of an account names the whole command that prints an API key', () =>
+  withRegion(async ({ region, store }) => {
+    await addViewer(store);
+    const page = await afterForm(region, '/MAAS/account/', { do: 'add-key', key: 'no key' });
+    assert.match(page, /<code>sudo rackboot apikey --username admin<\/code> on the rack prints an API key/);
+  }));
+
 test('an invalid key stays in its field with the reason, and the password form is not marked', () =>
   withRegion(async ({ region, store }) => {
     await addViewer(store);

@@ -17,7 +17,8 @@ export const ACCOUNT = {
   newPassword: 'New password',
   changePassword: 'Change password',
   passwordChanged: 'Password changed: sign in with the new one.',
-  footer: html`For programs and the command line, <code>sudo rackboot apikey</code> on the rack prints an API key.`,
+  footer: (username: string): Html =>
+    html`For programs and the command line, <code>sudo rackboot apikey --username ${username}</code> on the rack prints an API key.`,
 };
 
 /** The accounts. */
