@@ -5,7 +5,7 @@ import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { counted } from '../../counted.ts';
 import { DEFAULT_AREA } from '../../region/records/area.ts';
-import { texts } from '../../region/words/text.ts';
+import { asSentence, texts } from '../../region/words/text.ts';
 import { formatBytes, formatDuration, printFields, printJson, printTable } from '../terminal/output.ts';
 import { type MachineShape, machinesShape } from '../terminal/shapes.ts';
 import { findMachine, identityFields } from './identity.ts';
@@ -78,6 +78,12 @@ interface Column {
 const RACK: Column = { title: 'RACK', text: ({ rack_names: racks }) => racks.join(' ') };
 const OWNER: Column = { title: 'OWNER', text: ({ owner }) => owner ?? '' };
 
+/** Stands for a value that the machine has not reported. */
+const NOT_KNOWN = '-';
+
+const cpusText = ({ cpu_count: count }: MachineShape): string => (count === 0 ? NOT_KNOWN : String(count));
+const memoryText = ({ memory }: MachineShape): string => (memory === 0 ? NOT_KNOWN : formatBytes(memory * MIB));
+
 /** The columns: RACK only if the machines have several racks, OWNER only if one has an owner. */
 export function columnsFor(machines: readonly MachineShape[]): readonly Column[] {
   const hasOwners = machines.some(({ owner }) => owner !== null);
@@ -89,8 +95,8 @@ export function columnsFor(machines: readonly MachineShape[]): readonly Column[]
     ...(hasOwners ? [OWNER] : []),
     ...(hasRacks ? [RACK] : []),
     { title: 'ARCHITECTURE', text: ({ architecture }) => architecture ?? '' },
-    { title: 'CPUS', text: ({ cpu_count: count }) => String(count) },
-    { title: 'MEMORY', text: ({ memory }) => formatBytes(memory * MIB) },
+    { title: 'CPUS', text: cpusText },
+    { title: 'MEMORY', text: memoryText },
     { title: 'MAC', text: ({ interface_set: [nic] }) => nic?.mac_address ?? '' },
     { title: 'ADDRESSES', text: ({ ip_addresses: addresses }) => addresses.join(' ') },
   ];
@@ -123,6 +129,10 @@ function partLines({ hardware_parts: parts }: MachineShape): [string, string][] 
   return lines.filter(([, value]) => value !== '');
 }
 
+/** A key of the firmware's words for people: `system_sku` is "System SKU". */
+const labelOf = (key: string): string =>
+  asSentence(key.replaceAll('_', ' ')).replace(/\b(?:cpu|sku)\b/gi, (word) => word.toUpperCase());
+
 /** Prints one machine, named by system id, hostname, FQDN or hardware address. @returns 0 @throws RackError `not-found` */
 export async function showMachine(file: string, wanted: string, json: boolean): Promise<number> {
   const { stateDir } = loadPlace(file);
@@ -140,14 +150,14 @@ export async function showMachine(file: string, wanted: string, json: boolean): 
     ...areaLines(found),
     ['Power', powerText(found)],
     ['Architecture', found.architecture ?? ''],
-    ['Processors', String(found.cpu_count)],
-    ['Memory', formatBytes(found.memory * MIB)],
+    ['Processors', cpusText(found)],
+    ['Memory', memoryText(found)],
     ['Interfaces', found.interface_set.map(({ name, mac_address: address }) => `${name} ${address}`).join(', ')],
     ['Disks', found.physicalblockdevice_set.map(({ name, size }) => `${name} ${formatBytes(size)}`).join(', ')],
-    ['IP addresses', found.ip_addresses.join(', ')],
+    ['IP addresses', found.ip_addresses.join(', ') || NOT_KNOWN],
     ...partLines(found),
     ...Object.entries(found.hardware_info ?? {}).flatMap(([name, value]): [string, string][] =>
-      value === null || value === '' ? [] : [[name, value]],
+      value === null || value === '' || value === 'Unknown' ? [] : [[labelOf(name), value]],
     ),
     ...(await identityFields(stateDir, found)),
   ];

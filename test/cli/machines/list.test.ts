@@ -65,6 +65,27 @@ test('a locked machine is shown with its lock, who locked it and why, and with a
   assert.doesNotMatch(usual, /lock|zone|pool/i);
 });
 
+test('values that are not known are `-` or left out, and the words of the firmware have readable labels', async (t) => {
+  const hardware = {
+    ...{ system_vendor: 'ACME', system_sku: 'A-1', cpu_model: 'x9', chassis_type: 'Unknown', mainboard_serial: null },
+  };
+  const machine = { ...MACHINE, cpu_count: 0, memory: 0, ip_addresses: [], hardware_info: hardware };
+  const { config } = await answerControl(t, {
+    '/MAAS/api/2.0/machines/': [machine],
+    '/MAAS/api/2.0/machines/abcdef/?op=identity': IDENTITY,
+  });
+  const { text } = await printedBy(() => showMachine(config, 'calm-ibis', false));
+  for (const label of ['Processors', 'Memory', 'IP addresses']) assert.match(text, new RegExp(`^${label} +-$`, 'm'));
+  assert.match(text, /^System vendor +ACME\nSystem SKU +A-1\nCPU model +x9$/m);
+  assert.doesNotMatch(text, /Unknown|chassis|mainboard|_/i);
+  const added = machineShape.parse(machine);
+  const cell = (title: string) =>
+    columnsFor([added])
+      .find((column) => column.title === title)
+      ?.text(added);
+  assert.deepEqual(['CPUS', 'MEMORY'].map(cell), ['-', '-']);
+});
+
 test('the list marks locked machines', () => {
   const like = (locked: boolean) => machineShape.parse({ ...MACHINE, locked });
   const cell = (locked: boolean) =>
