@@ -45,9 +45,10 @@ test('accounts, passwords and tags by the command line', { skip: missing('linux'
     await people.addMachine('m1', '52:54:00:96:00:01');
     const words = ['--comment', 'a console', '--kernel-opts', 'console=ttyS0'];
     assert.equal((await people.run('tags', 'add', 'serial', ...words)).code, 0);
-    assert.match((await people.run('tags', 'list')).out, /^serial +console=ttyS0 +a console$/m);
+    assert.match((await people.run('tags', 'list')).out, /^serial +0 +console=ttyS0 +a console$/m);
     const given = await people.run('tags', 'update-nodes', 'serial', '--add', 'm1');
     assert.equal(given.code, 0, given.text);
+    assert.match((await people.run('tags', 'list')).out, /^serial +1 +console=ttyS0 +a console$/m);
     const machines = JSON.stringify(await askDaemon(rack.stateDir, '/MAAS/api/2.0/tags/serial/?op=machines'));
     assert.match(machines, /"hostname":"m1"/);
     assert.equal((await people.run('tags', 'remove', 'serial')).code, 0);

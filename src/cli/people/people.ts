@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';
-import { askDaemon } from '../../control/ask-daemon.ts';
+import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { findMachine } from '../machines/identity.ts';
@@ -19,7 +19,15 @@ interface Arguments {
 }
 
 const userShape = z.looseObject({ username: z.string(), email: z.string(), is_superuser: z.boolean() });
-const tagShape = z.looseObject({ name: z.string(), comment: z.string(), kernel_opts: z.string() });
+const tagShape = z.looseObject({
+  name: z.string(),
+  comment: z.string(),
+  kernel_opts: z.string(),
+  /** The XPath by which machines get it; empty: people give it. */
+  definition: z.string().default(''),
+});
+type ShownTag = z.infer<typeof tagShape>;
+const taggedShape = z.array(z.looseObject({ tag_names: z.array(z.string()) }));
 
 const placeOf = (base: string, name: string): string => `${base}${encodeURIComponent(name)}/`;
 
@@ -97,19 +105,40 @@ export async function removeUser(
 
 /** Prints the tags. @returns 0 */
 export async function listTags(argv: Arguments): Promise<number> {
-  const raw = await askDaemon(loadPlace(argv.config).stateDir, TAGS);
+  const { stateDir } = loadPlace(argv.config);
+  const raw = await askDaemon(stateDir, TAGS);
   if (argv.json) printJson(raw);
   else {
     const tags = z.array(tagShape).parse(raw);
-    const rows = tags.map(({ name, comment, kernel_opts: kernelOpts }) => [
-      name,
-      kernelOpts || '-',
-      comment.replaceAll('\n', ' '),
-    ]);
-    printTable(['TAG', 'KERNEL PARAMETERS', 'COMMENT'], rows, 'There are no tags yet: rackboot tags add NAME');
+    const columns = tagColumns(tags, tags.length === 0 ? new Map() : await countTagged(stateDir));
+    printTable(
+      columns.map(([title]) => title),
+      tags.map((tag) => columns.map(([, text]) => text(tag))),
+      'There are no tags yet: rackboot tags add NAME',
+    );
   }
   return 0;
 }
+
+/** The number of machines by tag. */
+async function countTagged(stateDir: string): Promise<ReadonlyMap<string, number>> {
+  const counts = new Map<string, number>();
+  for (const { tag_names: names } of taggedShape.parse(await askDaemon(stateDir, MACHINES_PATH)))
+    for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return counts;
+}
+
+type TagColumn = readonly [title: string, text: (tag: ShownTag) => string];
+
+/** The columns of the list: DEFINITION only if a tag has one. */
+const tagColumns = (tags: readonly ShownTag[], counts: ReadonlyMap<string, number>): readonly TagColumn[] => [
+  ['TAG', ({ name }) => name],
+  ['MACHINES', ({ name }) => String(counts.get(name) ?? 0)],
+  ...(tags.some(({ definition }) => definition !== '') ? [DEFINITION] : []),
+  ['KERNEL PARAMETERS', ({ kernel_opts: kernelOpts }) => kernelOpts || '-'],
+  ['COMMENT', ({ comment }) => comment.replaceAll('\n', ' ')],
+];
+const DEFINITION: TagColumn = ['DEFINITION', ({ definition }) => definition || '-'];
 
 /** Makes a tag. @returns 0 @throws RackError `bad-argument` */
 export async function addTag(
