@@ -1,7 +1,7 @@
-// The scripts that let a shell complete the words of `rackboot`, and of MAAS's name for it, `alias maas='rackboot maas'`. Each asks this
-// program with the words up to the cursor, the name of the program first.
+// The scripts that let a shell complete the words of `rackboot`, and of MAAS's name for it, an alias or a file that runs `rackboot maas`. Each
+// asks this program with the words up to the cursor, the name of the program first.
 //
-// 1. A host that has MAAS's own `maas` keeps the completion of that program, unless the name is an alias.
+// 1. A host that has MAAS's own `maas` keeps the completion of that program, unless the name is an alias or a file of ours.
 
 const ASK = 'rackboot --get-yargs-completions';
 
@@ -14,7 +14,7 @@ _rackboot_completions()
 }
 complete -o bashdefault -o default -F _rackboot_completions rackboot
 # bash completes an alias by its name.
-if [[ "\${BASH_ALIASES[maas]}" == *rackboot* ]] || ! type -P maas > /dev/null; then
+if [[ "\${BASH_ALIASES[maas]}" == *rackboot* ]] || ! type -P maas > /dev/null || grep -q "exec .*rackboot" "$(type -P maas)"; then
     complete -o bashdefault -o default -F _rackboot_completions maas
 fi`;
 
@@ -34,6 +34,9 @@ if [[ "\${zsh_eval_context[-1]}" == "loadautofunc" ]]; then
   _rackboot_completions "$@"
 else
   compdef _rackboot_completions rackboot
+  if grep -qs "exec .*rackboot" "\${commands[maas]}"; then
+    compdef _rackboot_completions maas
+  fi
 fi`;
 
 const FISH = `# fish completes rackboot: rackboot completion > ~/.config/fish/completions/rackboot.fish

@@ -4,12 +4,13 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { OPERATIONS } from '../../../src/region/api/operations.ts';
 import { type LiveRegion, startRegion } from '../../region/live.ts';
+import { installMaasWrapper } from '../../support/maas-wrapper.ts';
 
 const MAIN = join(import.meta.dirname, '../../../bin/rackboot.js');
 const UUID = 'b4ec5c4f-7801-4556-b701-bcfcede24019';
@@ -70,9 +71,9 @@ before(async () => {
     writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`);
     chmodSync(join(bin, name), 0o755);
   };
-  program('maas', `exec "${process.execPath}" "${MAIN}" maas "$@"`);
-  program('maas-region-admin', `exec "${process.execPath}" "${MAIN}" "$@"`);
+  symlinkSync(MAIN, join(bin, 'rackboot'));
   program('sudo', 'exec "$@"');
+  installMaasWrapper(bin, `${bin}${delimiter}${process.env.PATH}`);
   // The one filter of the articles.
   program('jq', `exec "${process.execPath}" -e '${JQ}'`);
   writeFileSync(join(home, 'rackboot.yaml'), `state_dir: ${live.config.stateDir}\n`);

@@ -22,6 +22,7 @@ import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { parseBody } from '../../../src/region/api/call/form-body.ts';
 import { OPERATIONS } from '../../../src/region/api/operations.ts';
 import { type LiveRegion, startRegion } from '../../region/live.ts';
+import { installMaasWrapper } from '../../support/maas-wrapper.ts';
 import { missing } from '../../support/needs.ts';
 import { printedBy } from '../../support/printed.ts';
 
@@ -274,6 +275,19 @@ test("bash leaves MAAS's own program its completion", { skip: missing('bash') },
   const { stdout } = await promisify(execFile)('bash', ['-c', script], { env, timeout: 120_000 });
   assert.equal(stdout, 'none\n');
 });
+
+for (const shell of ['bash', 'zsh'])
+  test(`${shell} completes the file maas that the documents make`, { skip: missing(shell) }, async () => {
+    const env = await shellEnvironment(`${shell}-of-file`);
+    const bin = env.PATH?.split(delimiter)[0] ?? '';
+    writeFileSync(join(bin, 'sudo'), '#!/bin/sh\nexec "$@"\n', { mode: 0o755 });
+    installMaasWrapper(bin, env.PATH ?? '');
+    const told = shell === 'bash' ? 'complete -p maas' : 'true';
+    const script = `compdef() { echo "compdef $*"; }; eval "$(rackboot completion)"; ${told}`;
+    const settings = { env: { ...env, ZDOTDIR: bin }, timeout: 120_000 };
+    const { stdout } = await promisify(execFile)(shell, ['-c', script], settings);
+    assert.match(stdout, / _rackboot_completions maas$/m);
+  });
 
 test('zsh completes with the script that rackboot completion prints', { skip: missing('zsh') }, async () => {
   const complete = (words: string): string => `words=(${words}); CURRENT=$#words; _rackboot_completions`;
