@@ -13,7 +13,7 @@ const ALL_MS_MAX = 580_000;
 
 /** @param pages paths from the root, in the order in which they run */
 export function testShownPages(pages: readonly string[]): void {
-  const skip = missing('linux', 'root', 'ip', 'mount', 'curl', 'dig', 'tcpdump');
+  const skip = missing('linux', 'root', 'ip', 'mount', 'curl', 'dig', 'jq', 'tcpdump');
   describe('the commands of the documents', { skip, timeout: ALL_MS_MAX }, () => {
     let rack: ShownRack;
     before(async () => {

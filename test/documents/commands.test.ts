@@ -51,7 +51,7 @@ const shown = documentPaths()
   .flatMap((path) => {
     const text = readDocument(path);
     const blocks = partsOf(text).flatMap((part) =>
-      part.kind === 'block' && /^(sh|console)$/.test(part.language) ? [part] : [],
+      part.kind === 'block' && /^(bash|sh|console)$/.test(part.language) ? [part] : [],
     );
     return [
       ...blocks.flatMap((block) =>

@@ -122,11 +122,11 @@ test('the README shows two pictures, small enough for a slow line', () => {
   for (const { target } of pictures) assert.ok(statSync(join(ROOT, target)).size < PICTURE_BYTES_MAX, target);
 });
 
-test('each block names its language: console, sh, yaml or text', () => {
+test('each block names its language: bash, console, sh, yaml or text', () => {
   const own = documentPaths().filter((path) => path !== 'CHANGELOG.md');
   const nameless = own.flatMap((path) =>
     partsOf(readDocument(path)).flatMap((part) =>
-      part.kind === 'block' && !/^(console|sh|yaml|text)$/.test(part.language)
+      part.kind === 'block' && !/^(bash|console|sh|yaml|text)$/.test(part.language)
         ? [`${path}:${part.line}: \`\`\`${part.language}`]
         : [],
     ),

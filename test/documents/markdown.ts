@@ -1,7 +1,8 @@
 // The documents as tests read them: blocks, commands with their output, links, headings, and hidden comments.
 //
 // A block of `console` shows commands after `$ ` and below each its output; a line `…` stands for omitted lines. A line
-// that ends in `\` continues in the next. A block of `sh` has commands alone, `yaml` is configuration, `text` is neither. A comment
+// that ends in `\` continues in the next. A block of `sh` has commands alone, one of `bash` is a script for one shell, `yaml` is configuration,
+// `text` is none of them. A comment
 // `<!-- lab: … -->` tells the laboratory of `shown-rack.ts` what happens between commands.
 
 import { globSync, readFileSync } from 'node:fs';

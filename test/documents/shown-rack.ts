@@ -22,6 +22,7 @@ import { formatMac, ipv4, mac } from '../../src/net/address.ts';
 import { LEASE_MARK_FILE } from '../../src/store/leases/lease-mark.ts';
 import { endProgram, whileRunning } from '../support/child.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
+import { installMaasWrapper } from '../support/maas-wrapper.ts';
 import { enterOwnMounts, removeOwnMounts } from '../support/own-mounts.ts';
 import { enterOwnNetwork, until } from '../support/own-network.ts';
 import { type PowerSocket, WebhookPower } from '../support/webhook-power.ts';
@@ -128,6 +129,7 @@ export class ShownRack {
     inRack('ip address add 10.99.0.1/24 dev eth0');
     inRack('ip link set eth1 address 52:54:00:20:00:01 up');
     inRack('ip address add 10.20.0.1/24 dev eth1');
+    installMaasWrapper(join(place, 'bin'), path);
     return new ShownRack(place, path, rack, await WebhookPower.start(POWER_ADDRESS));
   }
 

@@ -32,8 +32,8 @@ export interface RunCommand extends ShownCommand {
 export function shownPages(): string[] {
   const isRun = (part: Block | Direction): boolean =>
     part.kind === 'block' &&
-    /^(console|sh)$/.test(part.language) &&
-    commandsOf(part).some(({ command }) => notRun(command) === undefined);
+    (part.language === 'bash' ||
+      (/^(console|sh)$/.test(part.language) && commandsOf(part).some(({ command }) => notRun(command) === undefined)));
   return documentPaths().filter((path) => partsOf(readDocument(path)).some(isRun));
 }
 
@@ -54,6 +54,11 @@ const LEAVES_RACK: ReadonlySet<string> = new Set([
   ...['docs/racks.md', 'docs/troubleshooting.md'],
 ]);
 
+/** All lines of a block in one shell, which ends with the first that fails, so that later lines have the variables of earlier ones. */
+const wholeOf = ({ line, lines }: Block): ShownCommand => ({
+  ...{ command: `set -e -o pipefail\n${lines.join('\n')}`, line: line + 1, from: 0, to: 0, output: [] },
+});
+
 /** Runs a page from its beginning to its end. */
 export async function runPage(rack: ShownRack, path: string): Promise<RunCommand[]> {
   const run: RunCommand[] = [];
@@ -67,8 +72,8 @@ export async function runPage(rack: ShownRack, path: string): Promise<RunCommand
       isPrepared = true;
       continue;
     }
-    if (part.language !== 'console' && part.language !== 'sh') continue;
-    for (const shown of commandsOf(part)) {
+    if (!/^(bash|console|sh)$/.test(part.language)) continue;
+    for (const shown of part.language === 'bash' ? [wholeOf(part)] : commandsOf(part)) {
       if (notRun(shown.command) !== undefined) continue;
       if (!isPrepared) await rack.direct('prepared');
       isPrepared = true;

@@ -32,6 +32,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   'dpkg-deb': 'dpkg',
   haproxy: 'haproxy',
   ip: 'iproute2',
+  jq: 'jq',
   ipmi_sim: 'openipmi',
   ipmitool: 'ipmitool',
   fsfreeze: 'util-linux',
