@@ -1,7 +1,7 @@
 // The pages of all accounts and of the viewer's own.
 
 import { counted } from '../../../counted.ts';
-import { html } from '../../../html.ts';
+import { type Html, html } from '../../../html.ts';
 
 /** The viewer's own account. */
 export const ACCOUNT = {
