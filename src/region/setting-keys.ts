@@ -3,7 +3,15 @@
 //
 // 1. Names of interfaces may contain dots, names of fields may not: the last part of a key is a field exactly if a field has its name.
 
-import { INTERFACES_KEY, isSettings, type SettingValue, withoutStoredUser } from '../machines/settings.ts';
+import {
+  INTERFACES_KEY,
+  isSettings,
+  NO_SETTINGS,
+  type Settings,
+  type SettingValue,
+  withoutStoredUser,
+  withValue,
+} from '../machines/settings.ts';
 import { nearestName } from '../nearest-name.ts';
 import type { ListedSetting, SettingChange, StoredSetting } from './records/stored-setting.ts';
 import { type RefusalNamed, refusal } from './words/refusal.ts';
@@ -81,3 +89,19 @@ export const readableOf = (listed: readonly ListedSetting[]): readonly StoredSet
 
 const withoutValue = ({ rack, key }: Pick<StoredSetting, 'rack' | 'key'>): readonly StoredSetting[] =>
   key.startsWith(`${INTERFACES_KEY}.`) ? [{ rack, key, value: {} }] : [];
+
+/** One rack's rows and the shared ones, in the form of a configuration file. @param isOwn true for the rack of the region's host */
+export function settingsOf(list: readonly StoredSetting[], rack: string, isOwn: boolean): Settings {
+  let settings: Settings = NO_SETTINGS;
+  const interfaces: SettingValue[] = [];
+  for (const one of list) {
+    const isOfInterface = one.key.startsWith(`${INTERFACES_KEY}.`);
+    if (isOfInterface && one.rack === rack) {
+      const name = one.key.slice(INTERFACES_KEY.length + 1);
+      interfaces.push({ name, ...(isSettings(one.value) ? one.value : {}) });
+    } else if (!isOfInterface && one.rack === '' && (isOwn || !one.key.startsWith('region.'))) {
+      settings = withValue(settings, one.key, one.value);
+    }
+  }
+  return interfaces.length === 0 ? settings : { ...settings, [INTERFACES_KEY]: interfaces };
+}

@@ -33,6 +33,7 @@ import {
   nearestInterfaceKey,
   readableOf,
   refuseUnknownField,
+  settingsOf,
   splitKey,
   withChange,
   withoutUserOf,
@@ -373,21 +374,8 @@ export class RegionSettings {
     return stops.length === 0 ? undefined : refusal('setting-invalid', { problems: stops });
   }
 
-  /** One rack's rows and the shared ones, in the form of a configuration file. */
   #settingsFor(rack: string, list: readonly StoredSetting[]): Settings {
-    const isOwn = rack === (this.#parts.ownRack()?.uuid ?? '');
-    let settings: Settings = NO_SETTINGS;
-    const interfaces: SettingValue[] = [];
-    for (const one of list) {
-      const isOfInterface = one.key.startsWith(`${INTERFACES_KEY}.`);
-      if (isOfInterface && one.rack === rack) {
-        const name = one.key.slice(INTERFACES_KEY.length + 1);
-        interfaces.push({ name, ...(isSettings(one.value) ? one.value : {}) });
-      } else if (!isOfInterface && one.rack === '' && (isOwn || !one.key.startsWith('region.'))) {
-        settings = withValue(settings, one.key, one.value);
-      }
-    }
-    return interfaces.length === 0 ? settings : { ...settings, [INTERFACES_KEY]: interfaces };
+    return settingsOf(list, rack, rack === (this.#parts.ownRack()?.uuid ?? ''));
   }
 
   /** The contents of a rack's file; empty for a remote rack, whose file the region does not see. */
