@@ -45,6 +45,7 @@ export const HTTP = {
   'bodies-limit': 'Too many large bodies are arriving: try again in a moment.',
   'body-too-large': 'The body is longer than this region accepts.',
   'unknown-body': 'send parameters as application/x-www-form-urlencoded, multipart/form-data or application/json',
+  'unknown-body.encoding': 'The body has a Content-Encoding: send it without one, as no compressed body is read.',
   'bad-request': 'Bad request.',
   'bad-request.host': ({ hosts }: { readonly hosts: number }) =>
     hosts === 0 ? 'The request has no Host field.' : 'The request has several Host fields.',
