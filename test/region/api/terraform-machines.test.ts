@@ -139,6 +139,19 @@ test('the requests that the document lists as refused get the documented answers
           'PUT subnets/ID/': [{ managed: 'false' }, { allow_proxy: 'false' }, { rdns_mode: '1' }].map(
             (fields) => ['PUT', 'subnets/maas-lab/', fields] as const,
           ),
+          'POST scripts/': [
+            ...[
+              { recommission: 'true' },
+              { may_reboot: 'true' },
+              { packages: '{"apt": ["fio"]}' },
+              { for_hardware: 'pci:1af4' },
+            ],
+            ...['recommission: true', 'may_reboot: true', 'packages: {apt: fio}', 'for_hardware: pci:1af4'].map(
+              (line) => ({
+                script: `#!/bin/sh\n# --- Start MAAS 1.0 script metadata ---\n# ${line}\n# --- End MAAS 1.0 script metadata ---\n`,
+              }),
+            ),
+          ].map((fields) => ['POST', 'scripts/', { name: 'fan', script: '#!/bin/sh\n', ...fields }] as const),
         };
       const listed = rows.map((row) => /^\| `([^`]+)`.*? \| (\d+) \|/.exec(row)?.slice(1) ?? []);
       assert.deepEqual(

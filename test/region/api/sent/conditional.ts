@@ -268,14 +268,14 @@ export const ALONE: Readonly<Record<string, Readonly<Record<string, Alone>>>> = 
   'PUT boot-sources/{id}': SOURCE,
   'PUT nodegroups/{uuid}/boot-sources/{id}': SOURCE,
   'PUT scripts/{name}': {
-    ...{ type: 'commissioning', hardware_type: 'cpu', parallel: 'any', destructive: 'false', tags: 'x' },
+    ...{ type: 'commissioning', hardware_type: 'cpu', parallel: 'any', destructive: 'true', tags: 'x' },
     ...UNSUPPORTED,
   },
   'PUT commissioning-scripts/{name}': {
     timeout: { value: '120', needs: FANS },
     hardware_type: { value: 'cpu', needs: FANS },
     parallel: { value: 'any', needs: FANS },
-    destructive: { value: 'false', needs: FANS },
+    destructive: { value: 'true', needs: FANS },
     tags: { value: 'x', needs: FANS },
     ...UNSUPPORTED,
   },
