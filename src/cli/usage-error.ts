@@ -56,8 +56,17 @@ export async function explainUsage({ message, help }: UsageError, typed: Typed):
   const written = names.find((name) => nearest(name) !== undefined) ?? names[0];
   if (written === undefined) return complain(text, missingText(message, text) ?? message, []);
   const meant = nearest(written);
-  return complain(text, `there is no "${written}" here`, meant === undefined ? [] : [`--${meant}`]);
+  return complain(
+    text,
+    `there is no "${asTyped(written, typed.args)}" here`,
+    meant === undefined ? [] : [`--${meant}`],
+  );
 }
+
+/** The unknown word with the dashes of an option, if it was typed as one. */
+const asTyped = (word: string, args: readonly string[]): string =>
+  ['--', '-'].map((dashes) => `${dashes}${word}`).find((one) => args.some((arg) => arg.split('=', 1)[0] === one)) ??
+  word;
 
 /** The lines for a value that an option or argument does not accept; undefined if the parser complained about something else. */
 function explainChoice(message: string, help: string): string | undefined {

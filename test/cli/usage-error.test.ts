@@ -49,8 +49,10 @@ test('a misspelt command or option is answered with the most similar one, and th
   );
   assert.match(
     await explain('Unknown arguments: client-di, clientDi', 'leases --client-di x'),
-    /^rackboot: there is no "client-di" here\. Did you mean --client-id\?/,
+    /^rackboot: there is no "--client-di" here\. Did you mean --client-id\?/,
   );
+  assert.match(await explain('Unknown arguments: dry-run, dryRun', 'leases end --dry-run=yes'), /no "--dry-run" here/);
+  assert.match(await explain('Unknown argument: z', 'leases end -z'), /no "-z" here/);
   assert.match(
     await explain('Unknown argument: frobnicate', 'leases frobnicate'),
     /^rackboot: there is no "frobnicate" here\nSee/,

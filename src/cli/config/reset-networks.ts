@@ -5,6 +5,7 @@ import { readConfigText } from '../../config/config-file.ts';
 import { parseConfig } from '../../config/load.ts';
 import { DEFAULT_STATE_DIR } from '../../config/state-dir.ts';
 import { INTERFACES_KEY, type Settings, valueAt } from '../../machines/settings.ts';
+import { formatNetwork, networkOf, parseIpv4, prefixOf } from '../../net/address.ts';
 import { cachedSettings } from '../terminal/config-in-force.ts';
 import { findInitFile } from './init-file.ts';
 
@@ -24,6 +25,15 @@ export interface NetworksOfRack {
   readonly initStateDir: string | undefined;
 }
 
+/** The network of an interface, which its address and mask may give; empty: neither does. */
+function networkText({ network, ip, subnet_mask: mask }: Settings): string {
+  if (typeof network === 'string') return network;
+  const address = typeof ip === 'string' ? parseIpv4(ip) : undefined;
+  const ones = typeof mask === 'string' ? parseIpv4(mask) : undefined;
+  const prefix = ones === undefined ? undefined : prefixOf(ones);
+  return address === undefined || prefix === undefined ? '' : formatNetwork(networkOf(address, prefix));
+}
+
 /** The store of a remote region stays. @throws RackError `config-unreadable` */
 export function findNetworks(file: string, stateDir: string): NetworksOfRack {
   const initStateDir = findInitFile(file)?.stateDir;
@@ -34,7 +44,7 @@ export function findNetworks(file: string, stateDir: string): NetworksOfRack {
   const stored = (Array.isArray(found) ? found : []).flatMap((entry): readonly StoredNetwork[] => {
     const { name, ...fields } = Object(entry);
     if (typeof name !== 'string' || inFile.has(name)) return [];
-    return [{ name, fields, text: typeof fields.network === 'string' ? `${name} ${fields.network}` : name }];
+    return [{ name, fields, text: [name, networkText(fields)].filter(Boolean).join(' ') }];
   });
   return { stored, initStateDir };
 }

@@ -159,7 +159,7 @@ async function listApiKeys(store: RegionStore, username: string): Promise<void> 
     agoOf(key.createdMs),
     wasUsed(key) ? agoOf(key.usedMs) : '-',
   ]);
-  printTable(['KEY', 'NAME', 'CREATED', 'LAST USED'], rows, `${username} has no API keys`);
+  printTable(['KEY', 'NAME', 'CREATED', 'LAST USED'], rows, `${username} has no API keys.`);
 }
 
 /** @param given the second part of a key, or all of it */
@@ -167,7 +167,7 @@ async function removeApiKey(store: RegionStore, username: string, given: string)
   const tokenKey = given.split(':')[1] ?? given;
   if (!(await store.accounts.removeKey(username, tokenKey)))
     throw new RackError('not-found', `${username} has no API key ${tokenKey}: --list instead of --remove shows all`);
-  print(`${username}'s API key ${tokenKey} is removed: requests with it are refused from now on`);
+  print(`${username}'s API key ${tokenKey} is removed: requests with it are refused from now on.`);
 }
 
 /** Requires a store: opening would create an empty one, which changing an account must not leave behind. @throws RackError `not-found` */

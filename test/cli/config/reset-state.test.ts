@@ -198,10 +198,13 @@ test('the networks of the store are named, and a printed command stores each aga
       '{ interface: nosuch0, ip: 10.97.0.1, network: 10.97.0.0/24, mode: proxy }',
     );
     assert.equal(set.result, 0, set.complaint);
+    const masked = '{ interface: nosuch1, ip: 10.98.0.1, subnet_mask: 255.255.255.0, mode: proxy }';
+    const second = await run('config', 'set', 'cluster_interfaces.more', masked);
+    assert.equal(second.result, 0, second.complaint);
     const stored = (await run('config', 'get', 'cluster_interfaces.lab', '--json')).text;
     const { result, text, complaint } = await reset('--yes');
     assert.equal(result, 0, complaint);
-    assert.match(text, /^ {2}the networks in the store: lab 10\.97\.0\.0\/24$/m);
+    assert.match(text, /^ {2}the networks in the store: lab 10\.97\.0\.0\/24, more 10\.98\.0\.0\/24$/m);
     const value = /^ {2}\S.* config set .*cluster_interfaces\.lab '(?<value>.*)'$/m.exec(text)?.groups?.value;
     assert.ok(value !== undefined, text);
     assert.notEqual((await run('config', 'get', 'cluster_interfaces.lab', '--json')).text, stored);

@@ -66,7 +66,7 @@ test('an account’s API keys are listed without their secrets, and one that is 
   t.mock.method(console, 'log', (line: string) => void lines.push(line));
   const account = { config, username: 'ann', name: 'ci' };
   await printApiKey({ ...account, list: true });
-  assert.deepEqual(lines.splice(0), ['ann has no API keys']);
+  assert.deepEqual(lines.splice(0), ['ann has no API keys.']);
   for (let count = 0; count < KEYS_PER_USER_MAX; count += 1) await printApiKey(account);
   const [, token = '', secret = ''] = lines.splice(0)[0]?.split(':') ?? [];
   await assert.rejects(printApiKey(account), { code: 'limit-reached', message: /--remove \w+.*--list/ });
@@ -77,7 +77,7 @@ test('an account’s API keys are listed without their secrets, and one that is 
   assert.ok(!listed.join().includes(secret));
   await assert.rejects(printApiKey({ ...account, remove: 'nothing' }), { code: 'not-found', message: /--list/ });
   await printApiKey({ ...account, remove: token });
-  assert.match(lines.splice(0).join(), /is removed/);
+  assert.match(lines.splice(0).join(), /is removed: requests with it are refused from now on\.$/);
   await printApiKey(account);
   assert.match(lines.join(), /^\w+:\w+:\w+$/);
 });

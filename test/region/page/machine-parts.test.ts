@@ -150,6 +150,22 @@ test('a virtual disk is not called rotating, though its kernel says so', () =>
     assert.deepEqual(kinds, ['vda virtual', 'xvdb virtual', 'sda rotating', 'sdb solid state']);
   }));
 
+test('the column Carrier says yes or no, with the speed', () =>
+  withPower(async (region) => {
+    const nics = [
+      { name: 'eth0', mac: '52:54:00:00:00:03', driver: '', carrier: true, operstate: 'up', speed: 1000 },
+      { name: 'eth1', mac: '52:54:00:00:00:04', driver: '', carrier: false, operstate: 'down', speed: 0 },
+    ];
+    const facts = parseHardwareFacts(JSON.stringify({ nics }));
+    assert.ok(facts.kind === 'value');
+    const macs = [0x525400000003, 0x525400000004];
+    const outcome = await region.enlist(report(macs, { hostname: 'web3', facts: facts.value }));
+    assert.ok(outcome.kind === 'create');
+    const page = await pageOf(region, outcome.machine.systemId, ADMIN);
+    const shown = [...page.matchAll(/data-label="Carrier"><div>([^<]*)</g)].map(([, text]) => text);
+    assert.deepEqual(shown, ['yes · 1000 Mbit/s', 'no']);
+  }));
+
 test('script output is shown only to people with an account, results to every viewer; both are escaped', () =>
   withPower(async (region, { clock }, machine) => {
     const { scripts } = region.store;

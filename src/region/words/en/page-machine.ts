@@ -74,8 +74,8 @@ export const FACTS = {
   interfaces: ['Interface', 'Hardware address', 'Last seen with', 'Carrier', 'Driver'] satisfies FiveColumns,
   unnamedInterface: (number: number): string => `interface ${number}`,
   bootInterface: 'boots from the network',
-  carrier: 'carrier',
-  noCarrier: 'no carrier',
+  carrier: 'yes',
+  noCarrier: 'no',
   banks: ['Memory', 'Size', 'Kind', 'Model'] satisfies FourColumns,
 };
 
