@@ -29,7 +29,7 @@ import {
 } from './storage-draft.ts';
 
 /** Ids of the parts of a RAID or a volume group, by their use. */
-interface Members {
+export interface Members {
   readonly disks: readonly number[];
   readonly partitions: readonly number[];
   readonly spareDisks: readonly number[];
@@ -37,17 +37,17 @@ interface Members {
 }
 
 /** The parameter that names each use. */
-const FIELDS = {
+export const FIELDS = {
   ...{ disks: 'block_devices', partitions: 'partitions' },
   ...{ spareDisks: 'spare_devices', sparePartitions: 'spare_partitions' },
 } as const;
-type Use = keyof Members;
-const USES: readonly Use[] = ['disks', 'partitions', 'spareDisks', 'sparePartitions'];
+export type Use = keyof Members;
+export const USES: readonly Use[] = ['disks', 'partitions', 'spareDisks', 'sparePartitions'];
 
 export const NO_MEMBERS: Members = { disks: [], partitions: [], spareDisks: [], sparePartitions: [] };
 
 const once = (ids: readonly number[]): number[] => [...new Set(ids)];
-const isDiskUse = (use: Use): boolean => use === 'disks' || use === 'spareDisks';
+export const isDiskUse = (use: Use): boolean => use === 'disks' || use === 'spareDisks';
 
 /** Why a new member cannot be used; `undefined`: it can. @param isGroup true: a RAID may be a member */
 function refuseMember(draft: StorageDraft, use: Use, id: number, prefix: string, isGroup: boolean) {

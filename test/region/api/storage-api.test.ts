@@ -348,3 +348,48 @@ test('a volume group and a partition are also below the plural, as gomaasclient 
     assert.equal((await drop(path)).status, 204);
     assert.equal((await drop(`blockdevices/sda/partitions/${partition.id}`)).status, 204);
   }));
+
+test('partitions and members are found by their names, and a refusal says what there is', () =>
+  withDisks(async ({ post, put, read }) => {
+    for (const disk of ['sda', 'sdb', 'sdb']) await post(`blockdevices/${disk}/partitions/`, { size: '20G' });
+    const place = 'blockdevices/sda/partition/sda-part1';
+    const formatted = await post(`${place}?op=format`, { fstype: 'ext4' });
+    assert.equal(formatted.json.filesystem?.fstype, 'ext4', formatted.text);
+    for (const name of ['sda-part1', 'sda1', formatted.json.id])
+      assert.deepEqual((await read(`blockdevices/sda/partition/${name}`)).json, formatted.json);
+    assert.equal((await post(`${place}?op=unformat`)).json.filesystem, null);
+    for (const path of ['blockdevices/sda/partition/sdb-part1', 'blockdevices/sda/partition/sda-part2']) {
+      const reasons = [await read(path), await post(`${path}?op=format`, { fstype: 'ext4' })];
+      for (const { status, text } of reasons)
+        assert.match(
+          `${status} ${text}`,
+          /^404 sda has no partition sd\S+: give the id or name of a partition, such as/,
+        );
+    }
+    for (const answer of [
+      await read('blockdevices/sdz/partition/1'),
+      await post('blockdevices/sdz/partition/1?op=unmount'),
+    ])
+      assert.match(`${answer.status} ${answer.text}`, /^404 \S+ has no block device sdz: /);
+    const made = await post('raids/', { level: 'raid-1', partitions: 'sda-part1,sdb-part1' });
+    assert.equal(made.status, 200, made.text);
+    const raid = `raid/${made.json.id}/`;
+    assert.equal((await put(raid, { add_spare_partitions: 'sdb-part2' })).json.spare_devices?.length, 1);
+    assert.equal((await put(raid, { remove_spare_partitions: 'sdb2' })).json.spare_devices?.length, 0);
+    assert.deepEqual((await put(raid, { add_block_devices: 'md0' })).json, {
+      add_block_devices: ['The machine has no such block device as md0: give the id or name of one: sda, sdb.'],
+    });
+    assert.deepEqual((await put(raid, { remove_partitions: 'sda-part7' })).json, {
+      remove_partitions: [
+        'The machine has no partition sda-part7: give the id or name of one: sda-part1, sdb-part1, sdb-part2.',
+      ],
+    });
+    const group = await post('volume-groups/', { name: 'vg0', block_devices: 'md0', partitions: 'sdb-part2' });
+    assert.deepEqual([group.status, group.json.devices?.length], [200, 2], group.text);
+    const volumes = `volume-group/${group.json.id}/`;
+    assert.equal((await put(volumes, { remove_block_devices: 'md0' })).json.devices?.length, 1);
+    assert.match(
+      (await put(volumes, { add_block_devices: 'sdz' })).text,
+      /give the id or name of one: sda, sdb, md0\./,
+    );
+  }));

@@ -103,6 +103,14 @@ export const partitionsJson = (draft: StorageDraft, disk: Disk): readonly Json[]
     .filter(({ diskId }) => diskId === disk.id)
     .map((part, index) => partitionJson(draft, part, disk, index + 1));
 
+/** The partition that a text names, as MAAS takes it: by its id, or as `sda-part1`, the last word of its path; or by its `name`. */
+export const partitionNamed = (partitions: readonly Json[], named: string): Json | undefined =>
+  partitions.find(({ id }) => String(id) === named) ??
+  partitions.find(({ path, name }) => partitionName(path) === named || name === named);
+
+/** The name of a partition in its path: `sda-part1`. */
+export const partitionName = (path: unknown): string => String(path).split('/').at(-1) ?? '';
+
 function diskJson(draft: StorageDraft, disk: Disk): Json {
   const own = ownDiskJson(draft.machine.systemId, disk);
   const partitions = partitionsJson(draft, disk);

@@ -26,7 +26,7 @@ import type { Machine } from '../../records/machine.ts';
 import { refusal } from '../../words/refusal.ts';
 import { type Answer, json, refuseField } from '../call/answer.ts';
 import { type ApiCall, idIn } from '../call/operation.ts';
-import { blockDevicesJson, partitionsJson } from '../json/disk-json.ts';
+import { blockDevicesJson, partitionNamed, partitionsJson } from '../json/disk-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { changeLayout, shownName } from './layout-calls.ts';
 import { bytesOf, FILE_SYSTEMS } from './storage-parameters.ts';
@@ -92,15 +92,22 @@ function onDisk(draft: StorageDraft, segment: string | undefined, edit: EditOne)
     : refuseStorage(refusal('layout-refused.not-a-disk', { name: shownName(segment) }));
 }
 
+/** The id of the partition that a path names, by its id or its name, below its disk. */
+function partitionIdOf(draft: StorageDraft, { device_id: device = '', id = '' }: ApiCall['path']) {
+  const disk = draft.disks.find((one) => one.id === diskIdOf(draft, device));
+  if (disk === undefined) return noSuchDevice(draft, shownName(device));
+  const found = partitionNamed(partitionsJson(draft, disk), id);
+  if (found !== undefined) return Number(found.id);
+  return refuseStorage(refusal('not-found.partition', { disk: disk.facts.name, name: shownName(id) }));
+}
+
 /** Edits the part that the path names, and then shows it. */
 const on =
   (call: ApiCall, aim: Aim, edit: EditOne): Edit =>
   (draft) => {
-    const id = aim === 'device' ? deviceIdOf(draft, call.path.id) : idIn(call.path.id);
-    const diskId = diskIdOf(draft, call.path.device_id);
-    const isThere =
-      aim === 'device' ? id !== 0 : draft.layout.partitions.some((one) => one.id === id && one.diskId === diskId);
-    if (!isThere) return noSuchDevice(draft, shownName(call.path.id));
+    const id = aim === 'device' ? deviceIdOf(draft, call.path.id) : partitionIdOf(draft, call.path);
+    if (typeof id !== 'number') return id;
+    if (id === 0) return noSuchDevice(draft, shownName(call.path.id));
     const edited = edit(draft, id);
     return edited.kind === 'draft' ? { kind: 'made', draft: edited, id } : edited;
   };

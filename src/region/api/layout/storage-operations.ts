@@ -6,13 +6,13 @@
 // 1. The next deployment sets up the stored disks. A layout that cannot be deployed is refused then, with the reason.
 
 import { z } from 'zod';
-import { beginStorage, type StorageDraft } from '../../layout/storage-draft.ts';
+import { beginStorage } from '../../layout/storage-draft.ts';
 import { PART_TAG_MAX } from '../../records/machine-layout.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import type { Answer } from '../call/answer.ts';
 import { json, NO_MACHINE, refuse } from '../call/answer.ts';
-import { type ApiCall, defineOperation, flag, idIn, isTrue, type Operation, tried, value } from '../call/operation.ts';
-import { partitionsJson } from '../json/disk-json.ts';
+import { type ApiCall, defineOperation, flag, isTrue, type Operation, tried, value } from '../call/operation.ts';
+import { partitionNamed, partitionsJson } from '../json/disk-json.ts';
 import { machineOf, machinePaths } from '../machines/machine-calls.ts';
 import { diskCalls } from './block-device-operations.ts';
 import { shownName } from './layout-calls.ts';
@@ -85,22 +85,18 @@ const devices = 'nodes/{system_id}/blockdevices';
 const partition = { ...admin, path: `${devices}/{device_id}/partition/{id}`, handler: 'PartitionHandler' } as const;
 const device = { ...admin, path: `${devices}/{id}`, handler: 'BlockDeviceHandler', method: 'POST' } as const;
 
-/** Reads a part of the machine's disks. */
-const reading =
-  (find: (draft: StorageDraft, call: ApiCall) => unknown) =>
-  async (call: ApiCall): Promise<Answer> => {
-    const machine = await machineOf(call);
-    if (machine === undefined) return NO_MACHINE;
-    const found = find(beginStorage(machine), call);
-    const name = shownName(call.path.id);
-    return found === undefined ? refuse('not-found.block-device', { machine: machine.hostname, name }) : json(found);
-  };
-
-const partitionAt = (draft: StorageDraft, call: ApiCall): unknown =>
-  draft.disks
-    .filter(({ id, facts }) => String(id) === call.path.device_id || facts.name === call.path.device_id)
-    .flatMap((disk) => partitionsJson(draft, disk))
-    .find(({ id }) => id === idIn(call.path.id));
+async function readPartition(call: ApiCall): Promise<Answer> {
+  const machine = await machineOf(call);
+  if (machine === undefined) return NO_MACHINE;
+  const { device_id: device, id = '' } = call.path;
+  const draft = beginStorage(machine);
+  const disk = draft.disks.find((one) => String(one.id) === device || one.facts.name === device);
+  const { hostname } = machine;
+  if (disk === undefined) return refuse('not-found.block-device', { machine: hostname, name: shownName(device) });
+  const found = partitionNamed(partitionsJson(draft, disk), id);
+  if (found !== undefined) return json(found);
+  return refuse('not-found.partition', { disk: disk.facts.name, name: shownName(id) });
+}
 
 const partitionParameters = z.object({
   size: value(size).optional().describe('Its size in bytes, or with K, M, G or T. Default: all that is free.'),
@@ -119,7 +115,11 @@ const PARTITIONS: readonly Operation[] = [
       }),
     ),
   }),
-  defineOperation({ ...{ ...partition, ...reader }, doc: 'Read one partition.', run: reading(partitionAt) }),
+  defineOperation({
+    ...{ ...partition, ...reader },
+    doc: 'Read one partition, by its id or its name.',
+    run: readPartition,
+  }),
   defineOperation({
     ...{ ...partition, method: 'DELETE' },
     doc: 'Delete a partition.',

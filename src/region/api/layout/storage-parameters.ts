@@ -4,7 +4,7 @@
 
 import { z } from 'zod';
 import { STORAGE_PARTS_MAX } from '../../records/machine-layout.ts';
-import { idIn, numberText, value, values } from '../call/operation.ts';
+import { numberText, value, values } from '../call/operation.ts';
 
 export const FILE_SYSTEMS = ['ext4', 'ext2', 'xfs', 'btrfs', 'fat32', 'vfat', 'swap'] as const;
 
@@ -43,12 +43,8 @@ export const mountParameters = z.object({
 /** The UUID of a part. */
 export const uuid = value(z.uuid()).optional().describe('Its UUID. Default: a new one.');
 
-/** The ids of block devices or of partitions. */
-export const partIds = (description: string) =>
-  values(STORAGE_PARTS_MAX)
-    .refine((texts) => texts.every((text) => idIn(text, -1) >= 0), 'field.not-a-number')
-    .optional()
-    .describe(description);
+/** The ids or names of block devices or of partitions. */
+export const partWords = (description: string) => values(STORAGE_PARTS_MAX).optional().describe(description);
 
 const KERNEL_PATH = /^\/dev\/([A-Za-z0-9][A-Za-z0-9_-]{0,31})$/;
 

@@ -1,20 +1,78 @@
 // The changes of RAIDs and volume groups by the API.
 
+import type { LayoutRefusal } from '../../layout/network-draft.ts';
+import { refuseStorage, type StorageDraft } from '../../layout/storage-draft.ts';
 import {
   changeGroup,
   changeRaid,
+  FIELDS,
+  isDiskUse,
+  type Members,
   makeGroup,
   makeRaid,
   makeVolume,
   removeGroup,
   removeRaid,
   removeVolume,
+  USES,
+  type Use,
   type WholeChange,
 } from '../../layout/volume-changes.ts';
+import { refusal } from '../../words/refusal.ts';
 import { type Answer, json } from '../call/answer.ts';
 import { type ApiCall, idIn } from '../call/operation.ts';
-import { raidJson, volumeGroupJson } from '../json/disk-json.ts';
+import { partitionName, partitionNamed, partitionsJson, raidJson, volumeGroupJson } from '../json/disk-json.ts';
+import { shownName } from './layout-calls.ts';
 import { changeDisks, nothingLeft, type Show, showDevice } from './storage-calls.ts';
+
+/** The ids or names of members, by their use. */
+type MemberWords = Readonly<Record<Use, readonly string[]>>;
+interface NamedWords {
+  readonly name?: string | undefined;
+  readonly uuid?: string | undefined;
+}
+interface ChangeWords extends NamedWords {
+  readonly add: MemberWords;
+  readonly remove: MemberWords;
+}
+/** A volume group may have RAIDs as members. */
+type Whole = 'raid' | 'group';
+
+/** The members that words name. Numbers are ids, known or not. */
+function membersNamed(draft: StorageDraft, whole: Whole, words: MemberWords, prefix = ''): Members | LayoutRefusal {
+  const partitions = draft.disks.flatMap((disk) => partitionsJson(draft, disk));
+  const devices = [
+    ...draft.disks.map(({ id, facts }) => ({ id, name: facts.name })),
+    ...(whole === 'group' ? draft.layout.raids : []),
+  ];
+  const find = (use: Use, word: string): number => {
+    if (idIn(word) !== 0) return idIn(word);
+    if (isDiskUse(use)) return devices.find(({ name }) => name === word)?.id ?? 0;
+    return Number(partitionNamed(partitions, word)?.id ?? 0);
+  };
+  for (const use of USES) {
+    const word = words[use].find((one) => find(use, one) === 0);
+    if (word === undefined) continue;
+    const name = shownName(word);
+    const unknown = isDiskUse(use)
+      ? refusal('field.unknown-device', { name, names: devices.map((one) => one.name) })
+      : refusal('field.unknown-partition', { name, names: partitions.map(({ path }) => partitionName(path)) });
+    return refuseStorage(unknown, `${prefix}${FIELDS[use]}`);
+  }
+  const of = (use: Use): readonly number[] => words[use].map((word) => find(use, word));
+  return {
+    ...{ disks: of('disks'), partitions: of('partitions') },
+    ...{ spareDisks: of('spareDisks'), sparePartitions: of('sparePartitions') },
+  };
+}
+
+/** The change that words name. */
+function changeNamed(draft: StorageDraft, whole: Whole, { name, uuid, ...words }: ChangeWords) {
+  const add = membersNamed(draft, whole, words.add, 'add_');
+  if ('kind' in add) return add;
+  const remove = membersNamed(draft, whole, words.remove, 'remove_');
+  return 'kind' in remove ? remove : ({ name, uuid, add, remove } satisfies WholeChange);
+}
 
 const showRaid: Show = (draft, id) => {
   const found = draft.layout.raids.find((one) => one.id === id);
@@ -26,20 +84,40 @@ const showGroup: Show = (draft, id) => {
   return json(found === undefined ? null : volumeGroupJson(draft, found));
 };
 
-export const addRaid = (call: ApiCall, wish: Parameters<typeof makeRaid>[1]): Promise<Answer> =>
-  changeDisks(call, (draft) => makeRaid(draft, wish), showRaid);
+export function addRaid(call: ApiCall, { name, uuid, ...words }: NamedWords & MemberWords): Promise<Answer> {
+  const edit = (draft: StorageDraft) => {
+    const members = membersNamed(draft, 'raid', words);
+    return 'kind' in members ? members : makeRaid(draft, { name, uuid, ...members });
+  };
+  return changeDisks(call, edit, showRaid);
+}
 
-export const updateRaid = (call: ApiCall, change: WholeChange): Promise<Answer> =>
-  changeDisks(call, (draft) => changeRaid(draft, idIn(call.path.id), change), showRaid);
+export function updateRaid(call: ApiCall, words: ChangeWords): Promise<Answer> {
+  const edit = (draft: StorageDraft) => {
+    const change = changeNamed(draft, 'raid', words);
+    return 'kind' in change ? change : changeRaid(draft, idIn(call.path.id), change);
+  };
+  return changeDisks(call, edit, showRaid);
+}
 
 export const deleteRaid = (call: ApiCall): Promise<Answer> =>
   changeDisks(call, (draft) => removeRaid(draft, idIn(call.path.id)), nothingLeft);
 
-export const addGroup = (call: ApiCall, wish: Parameters<typeof makeGroup>[1]): Promise<Answer> =>
-  changeDisks(call, (draft) => makeGroup(draft, wish), showGroup);
+export function addGroup(call: ApiCall, { name, uuid, ...words }: NamedWords & MemberWords): Promise<Answer> {
+  const edit = (draft: StorageDraft) => {
+    const members = membersNamed(draft, 'group', words);
+    return 'kind' in members ? members : makeGroup(draft, { name, uuid, ...members });
+  };
+  return changeDisks(call, edit, showGroup);
+}
 
-export const updateGroup = (call: ApiCall, change: WholeChange): Promise<Answer> =>
-  changeDisks(call, (draft) => changeGroup(draft, idIn(call.path.id), change), showGroup);
+export function updateGroup(call: ApiCall, words: ChangeWords): Promise<Answer> {
+  const edit = (draft: StorageDraft) => {
+    const change = changeNamed(draft, 'group', words);
+    return 'kind' in change ? change : changeGroup(draft, idIn(call.path.id), change);
+  };
+  return changeDisks(call, edit, showGroup);
+}
 
 export const deleteGroup = (call: ApiCall): Promise<Answer> =>
   changeDisks(call, (draft) => removeGroup(draft, idIn(call.path.id)), nothingLeft);

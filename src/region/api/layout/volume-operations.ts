@@ -9,7 +9,7 @@ import { type ApiCall, defineOperation, idIn, nothing, type Operation, tried, va
 import { raidJson, volumeGroupJson } from '../json/disk-json.ts';
 import { machineOf } from '../machines/machine-calls.ts';
 import { shownName } from './layout-calls.ts';
-import { bytesOf, partIds, size, uuid } from './storage-parameters.ts';
+import { bytesOf, partWords, size, uuid } from './storage-parameters.ts';
 
 /** Code that changes RAIDs and volume groups, loaded when it is needed. */
 const volumeCalls = () => import('./volume-calls.ts');
@@ -35,27 +35,25 @@ const reading =
     return found === undefined ? refuse(code, { machine: machine.hostname, name }) : json(found);
   };
 
-const idsOf = (texts: readonly string[] | undefined): readonly number[] => (texts ?? []).map((text) => idIn(text));
-
 const members = {
-  block_devices: partIds('The ids of disks.'),
-  partitions: partIds('The ids of partitions.'),
+  block_devices: partWords('The ids or names of disks.'),
+  partitions: partWords('The ids or names of partitions.'),
 };
 const spares = {
-  spare_devices: partIds('The ids of disks that take the place of a failed one.'),
-  spare_partitions: partIds('The ids of partitions that take the place of a failed one.'),
+  spare_devices: partWords('The ids or names of disks that take the place of a failed one.'),
+  spare_partitions: partWords('The ids or names of partitions that take the place of a failed one.'),
 };
 const changes = {
-  add_block_devices: partIds('The ids of disks to add.'),
-  add_partitions: partIds('The ids of partitions to add.'),
-  remove_block_devices: partIds('The ids of disks to remove.'),
-  remove_partitions: partIds('The ids of partitions to remove.'),
+  add_block_devices: partWords('The ids or names of disks to add.'),
+  add_partitions: partWords('The ids or names of partitions to add.'),
+  remove_block_devices: partWords('The ids or names of disks to remove.'),
+  remove_partitions: partWords('The ids or names of partitions to remove.'),
 };
 const spareChanges = {
-  add_spare_devices: partIds('The ids of spare disks to add.'),
-  add_spare_partitions: partIds('The ids of spare partitions to add.'),
-  remove_spare_devices: partIds('The ids of spare disks to remove.'),
-  remove_spare_partitions: partIds('The ids of spare partitions to remove.'),
+  add_spare_devices: partWords('The ids or names of spare disks to add.'),
+  add_spare_partitions: partWords('The ids or names of spare partitions to add.'),
+  remove_spare_devices: partWords('The ids or names of spare disks to remove.'),
+  remove_spare_partitions: partWords('The ids or names of spare partitions to remove.'),
 };
 const sameUuid = uuid.describe('Its UUID.');
 
@@ -64,12 +62,12 @@ const textsIn = (given: Given, name: string): readonly string[] => {
   const found = given[name];
   return Array.isArray(found) ? found.map(String) : [];
 };
-/** The members in the parameters with this prefix. */
+/** The words for members in the parameters with this prefix. */
 const membersIn = (given: Given, prefix = '') => ({
-  disks: idsOf(textsIn(given, `${prefix}block_devices`)),
-  partitions: idsOf(textsIn(given, `${prefix}partitions`)),
-  spareDisks: idsOf(textsIn(given, `${prefix}spare_devices`)),
-  sparePartitions: idsOf(textsIn(given, `${prefix}spare_partitions`)),
+  disks: textsIn(given, `${prefix}block_devices`),
+  partitions: textsIn(given, `${prefix}partitions`),
+  spareDisks: textsIn(given, `${prefix}spare_devices`),
+  sparePartitions: textsIn(given, `${prefix}spare_partitions`),
 });
 
 /** The change of a RAID or a volume group in the parameters. */
@@ -90,7 +88,7 @@ const changedGroup = z.object({
 const changedRaid = changedGroup.extend(spareChanges);
 const newGroup = z.object({
   name: value(z.string().max(32)).describe('Its name.'),
-  ...{ uuid, ...members, block_devices: partIds('The ids of disks and of the block devices of RAIDs.') },
+  ...{ uuid, ...members, block_devices: partWords('The ids or names of disks and RAIDs.') },
 });
 const newVolume = z.object({
   name: value(z.string().max(32)).describe('Its name, without that of the group.'),

@@ -21,12 +21,19 @@ type Kind = keyof typeof KINDS;
 
 const kindsText = (kinds: readonly Kind[]): string => kinds.map((kind) => KINDS[kind]).join(' or ');
 
+/** With what there is instead. */
+type Known = Named & { readonly names: readonly string[] };
+
+const listed = (names: readonly string[]): string => (names.length === 0 ? '' : `: ${names.join(', ')}`);
+
 /** By code. */
 export const LAYOUTS = {
   'not-found.node-interface': ({ machine, name }: Named & { readonly machine: string }) =>
     `${machine} has no interface ${name}: give the id, name or hardware address of an interface.`,
   'not-found.block-device': ({ machine, name }: Named & { readonly machine: string }) =>
     `${machine} has no block device ${name}: give the id or name of a block device.`,
+  'not-found.partition': ({ disk, name }: Named & { readonly disk: string }) =>
+    `${disk} has no partition ${name}: give the id or name of a partition, such as ${disk}-part1.`,
   'not-found.volume-group': ({ machine, name }: Named & { readonly machine: string }) =>
     `${machine} has no volume group ${name}: give the id of a volume group.`,
   'not-found.discovery': 'No discovered host has this id.',
@@ -163,6 +170,10 @@ export const LAYOUTS = {
     `Give a size from 1 MiB to the free space of ${name}: ${counted(free, 'byte')}.`,
   'field.size-form': 'Give bytes, or a number with K, M, G or T.',
   'field.no-such-device': ({ id }: Id) => `The machine has no block device or partition with the id ${id}.`,
+  'field.unknown-device': ({ name, names }: Known) =>
+    `The machine has no such block device as ${name}: give the id or name of one${listed(names)}.`,
+  'field.unknown-partition': ({ name, names }: Known) =>
+    `The machine has no partition ${name}: give the id or name of one${listed(names)}.`,
   'field.device-name': 'Give at most 32 letters, digits, hyphens and underscores, a letter first.',
   'field.device-taken': ({ name }: Named) => `The machine already has ${name}: choose another name.`,
   'field.disk-name': 'Give at most 32 letters, digits, dots, hyphens and underscores, a letter first.',
