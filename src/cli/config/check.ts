@@ -1,6 +1,8 @@
 // `rackboot check`: lists every problem of a configuration file, in the file itself and on this host; `--diff` shows what it
 // would change in the running daemon.
 
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { absentLoaders } from '../../config/absent-loaders.ts';
 import { findBootStops } from '../../config/boot-stops.ts';
 import { formatProblems, readConfigText } from '../../config/config-file.ts';
@@ -24,6 +26,8 @@ import { formatIpv4, formatNetwork } from '../../net/address.ts';
 import { readInterfaces } from '../../net/present-interfaces.ts';
 import { noteText } from '../../region/words/rack-reasons.ts';
 import { findCopyProblems } from '../../region-process/copy-problems.ts';
+import { REGION_FILE } from '../../store/region/region-schema.ts';
+import { desiredStateFile, desiredStateTime } from '../../uplink/desired-state-cache.ts';
 import { runningLeases, strandedLines } from '../leases/stranded.ts';
 import { closedLines } from '../terminal/closed-listeners.ts';
 import { askConfig, cachedSettings, hiddenStoreText } from '../terminal/config-in-force.ts';
@@ -46,7 +50,7 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
         ...(await closedLines(parsed.config.stateDir, parsed.config)),
       ]
     : [];
-  const hidden = parsed.ok ? hiddenStoreText(parsed.config.stateDir) : undefined;
+  const hidden = parsed.ok ? unseenText(parsed.config) : undefined;
   const notes = [
     ...(hidden === undefined ? [] : [`the region's store was not checked: ${hidden}`]),
     ...(parsed.ok ? configNotes(parsed.config).map(noteText) : []),
@@ -70,6 +74,14 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
     for (const note of notes) print(`Note    ${note}`);
   }
   return problems.length === 0 ? 0 : 1;
+}
+
+/** Why the networks and settings in the region's store are unknown here; undefined: they are known, or there is no store. */
+function unseenText({ stateDir, uplink }: RackConfig): string | undefined {
+  const isAbsent = uplink.mode === 'embedded' && desiredStateTime(stateDir) === undefined;
+  if (isAbsent && existsSync(join(stateDir, REGION_FILE)) && hiddenStoreText(stateDir) === undefined)
+    return `the rack writes its copy, ${desiredStateFile(stateDir)}, at its next start`;
+  return hiddenStoreText(stateDir);
 }
 
 /** Lines about networks that this host cannot serve now. The file is not at fault: the rack waits for the missing interface or address. */

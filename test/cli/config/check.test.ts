@@ -8,6 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { checkFile } from '../../../src/cli/config/check.ts';
+import { EMPTY_DESIRED_STATE } from '../../../src/machines/machine.ts';
+import { writeDesiredState } from '../../../src/uplink/desired-state-cache.ts';
 import { portOf } from '../../support/listening-port.ts';
 import { printedBy } from '../../support/printed.ts';
 
@@ -66,6 +68,29 @@ test("an interrupted copy into the rack's own region is a problem, in the words 
     );
     const remote = await check('mode: remote, url: "http://192.0.2.1:5240/MAAS"');
     assert.equal(remote.result, 0, remote.complaint);
+  } finally {
+    rmSync(place, { recursive: true });
+  }
+});
+
+test("without the rack's copy of its own region's store, the networks there are unknown, not absent", async () => {
+  const place = mkdtempSync(join(tmpdir(), 'rackboot-check-'));
+  mkdirSync(join(place, 'boot'));
+  const file = join(place, 'rackboot.yaml');
+  const check = async (region: string) => {
+    writeFileSync(file, `name: rack\nstate_dir: ${place}\nregion: { ${region} }\n`);
+    return (await printedBy(() => checkFile(file, false))).text;
+  };
+  const none = /\/rackboot\.yaml is fine: it serves no network\.$/m;
+  try {
+    assert.match(await check('mode: embedded'), none, 'before the first start');
+    writeFileSync(join(place, 'region.db'), '');
+    const text = await check('mode: embedded');
+    assert.match(text, /\/rackboot\.yaml alone is fine: it names no network; the store may add to it\.$/m);
+    assert.match(text, /^Note {4}the region's store was not checked: .*\/desired-state\.json, at its next start$/m);
+    assert.match(await check('mode: remote, url: "http://192.0.2.1:5240/MAAS"'), none);
+    writeDesiredState(place, EMPTY_DESIRED_STATE, 'embedded', ({ reason }) => assert.fail(reason));
+    assert.match(await check('mode: embedded'), none);
   } finally {
     rmSync(place, { recursive: true });
   }
