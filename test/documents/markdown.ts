@@ -2,7 +2,7 @@
 //
 // A block of `console` shows commands after `$ ` and below each its output; a line `…` stands for omitted lines. A line
 // that ends in `\` continues in the next. A block of `sh` has commands alone, one of `bash` is a script for one shell, `yaml` is configuration,
-// `text` is none of them. A comment
+// `text` is for anything else. A comment
 // `<!-- lab: … -->` tells the laboratory of `shown-rack.ts` what happens between commands.
 
 import { globSync, readFileSync } from 'node:fs';

@@ -32,7 +32,7 @@ export function isLocalName(host: string | undefined): boolean {
 }
 
 /** The user of a correct password, or a refusal: `address` and `network` name the limit exceeded; `by-rack`: a remote rack forwarded it. */
-export type PasswordVerdict = User | 'wrong' | 'busy' | 'by-rack' | PasswordExcess;
+type PasswordVerdict = User | 'wrong' | 'busy' | 'by-rack' | PasswordExcess;
 
 const RETRY_FIELD = { 'Retry-After': '5' };
 const LIMITED = {

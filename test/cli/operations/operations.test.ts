@@ -282,8 +282,8 @@ for (const shell of ['bash', 'zsh'])
     const bin = env.PATH?.split(delimiter)[0] ?? '';
     writeFileSync(join(bin, 'sudo'), '#!/bin/sh\nexec "$@"\n', { mode: 0o755 });
     installMaasWrapper(bin, env.PATH ?? '');
-    const told = shell === 'bash' ? 'complete -p maas' : 'true';
-    const script = `compdef() { echo "compdef $*"; }; eval "$(rackboot completion)"; ${told}`;
+    const question = shell === 'bash' ? 'complete -p maas' : 'true';
+    const script = `compdef() { echo "compdef $*"; }; eval "$(rackboot completion)"; ${question}`;
     const settings = { env: { ...env, ZDOTDIR: bin }, timeout: 120_000 };
     const { stdout } = await promisify(execFile)(shell, ['-c', script], settings);
     assert.match(stdout, / _rackboot_completions maas$/m);
