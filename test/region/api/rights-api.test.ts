@@ -1,4 +1,5 @@
-// Every operation, called by each kind of caller: exactly the callers that the table of operations declares get past its door.
+// Every operation in each version, called by each kind of caller: exactly the callers that the table of operations declares get past its door. Their
+// rights on objects of others are tested in `rights/bobs-rights.test.ts`.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -37,55 +38,58 @@ function admitted({ access, path }: Operation): readonly Caller[] {
   }
 }
 
-test('every operation lets in the callers that its table declares, and no others', () =>
-  withRegion(async ({ region, store, clock }) => {
-    await addAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
-    const passwordHash = await hashOnce('long enough', clock);
-    for (const username of ['alice', 'bob'])
-      await store.accounts.addUser({ username, email: '', passwordHash, isAdmin: false, createdMs: 0 });
-    const keys = new Map<Caller, string>();
-    for (const username of ['alice', 'bob', 'admin'] as const)
-      keys.set(username, authorizationOf(await createApiKey(store, clock, username)));
-    const ids = [await enlist(region, report([0x525400000001])), await enlist(region, report([0x525400000002]))];
-    const [own = '', other = ''] = ids.map(({ systemId }) => systemId);
-    for (const [name, systemId] of [
-      ['machine', own],
-      ['other-machine', other],
-    ] as const) {
-      await store.accounts.addKey({ ...KEY, tokenKey: name, systemId }, 9);
-      keys.set(name, authorizationOf(`c:${name}:s`));
-    }
-    const app = buildApp(makeContext(region));
-    const wrong: string[] = [];
-    try {
-      for (const operation of OPERATIONS.filter(({ op }) => op !== 'follow')) {
-        const [version] = operation.versions;
-        const op = operation.op === undefined ? '' : `?op=${operation.op}`;
-        // A path without anything behind it: an operation that is let in finds nothing, or misses its parameters.
-        const path = operation.path.replace('{system_id}', own).replace(/\{\w+\}/g, 'absent-1');
-        for (const caller of PEOPLE) {
-          await clock.pass(2000);
-          // Later callers need the machine, so nobody deletes it.
-          const isRemoval = operation.method === 'DELETE' && operation.path.endsWith('{system_id}');
-          const key = keys.get(caller);
-          const answer = await app.inject({
-            method: operation.method,
-            url: `/MAAS/api/${version}/${isRemoval ? path.replace(own, 'zzzzzz') : path}/${op}`,
-            remoteAddress: caller === 'outsider' ? '192.0.2.7' : '10.20.0.50',
-            headers: key === undefined ? {} : { authorization: key },
-          });
-          const isShut =
-            DOOR.test(answer.body) || (caller.endsWith('machine') && answer.body === 'No machine has this system id.');
-          const isLet = isRemoval && caller === 'machine' ? false : admitted(operation).includes(caller);
-          if (isShut === isLet) {
-            wrong.push(
-              `${caller} ${version} ${operation.method} ${operation.path} ${op}: ${answer.statusCode} ${answer.body.slice(0, 60)}`,
-            );
+for (const version of ['1.0', '2.0'] as const)
+  test(`every operation of ${version} lets in the callers that its table declares, and no others`, () =>
+    withRegion(async ({ region, store, clock }) => {
+      await addAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
+      const passwordHash = await hashOnce('long enough', clock);
+      for (const username of ['alice', 'bob'])
+        await store.accounts.addUser({ username, email: '', passwordHash, isAdmin: false, createdMs: 0 });
+      const keys = new Map<Caller, string>();
+      for (const username of ['alice', 'bob', 'admin'] as const)
+        keys.set(username, authorizationOf(await createApiKey(store, clock, username)));
+      const ids = [await enlist(region, report([0x525400000001])), await enlist(region, report([0x525400000002]))];
+      const [own = '', other = ''] = ids.map(({ systemId }) => systemId);
+      for (const [name, systemId] of [
+        ['machine', own],
+        ['other-machine', other],
+      ] as const) {
+        await store.accounts.addKey({ ...KEY, tokenKey: name, systemId }, 9);
+        keys.set(name, authorizationOf(`c:${name}:s`));
+      }
+      const app = buildApp(makeContext(region));
+      const wrong: string[] = [];
+      try {
+        for (const operation of OPERATIONS.filter(
+          ({ op, versions }) => op !== 'follow' && versions.includes(version),
+        )) {
+          const op = operation.op === undefined ? '' : `?op=${operation.op}`;
+          // A path without anything behind it: an operation that is let in finds nothing, or misses its parameters.
+          const path = operation.path.replace('{system_id}', own).replace(/\{\w+\}/g, 'absent-1');
+          for (const caller of PEOPLE) {
+            await clock.pass(2000);
+            // Later callers need the machine, so nobody deletes it.
+            const isRemoval = operation.method === 'DELETE' && operation.path.endsWith('{system_id}');
+            const key = keys.get(caller);
+            const answer = await app.inject({
+              method: operation.method,
+              url: `/MAAS/api/${version}/${isRemoval ? path.replace(own, 'zzzzzz') : path}/${op}`,
+              remoteAddress: caller === 'outsider' ? '192.0.2.7' : '10.20.0.50',
+              headers: key === undefined ? {} : { authorization: key },
+            });
+            const isShut =
+              DOOR.test(answer.body) ||
+              (caller.endsWith('machine') && answer.body === 'No machine has this system id.');
+            const isLet = isRemoval && caller === 'machine' ? false : admitted(operation).includes(caller);
+            if (isShut === isLet) {
+              wrong.push(
+                `${caller} ${version} ${operation.method} ${operation.path} ${op}: ${answer.statusCode} ${answer.body.slice(0, 60)}`,
+              );
+            }
           }
         }
+      } finally {
+        await app.close();
       }
-    } finally {
-      await app.close();
-    }
-    assert.deepEqual(wrong, []);
-  }));
+      assert.deepEqual(wrong, []);
+    }));
