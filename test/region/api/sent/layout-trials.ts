@@ -54,7 +54,6 @@ const READS = {
   parent: ({ answer }: Sight) => assert.deepEqual(answer.json.parents, ['eno1']),
   parents: ({ answer }: Sight) => assert.deepEqual(answer.json.parents, ['eno1', 'eno2']),
 } as const;
-const ofFirst = (given: Given): Fields => ({ parent: firstOf(given), parents: firstOf(given) });
 const bothNics = (given: Given): string => `${firstOf(given)},${keptOf(given)[0]}`;
 /** A bond of the first interface, to be changed. */
 async function made(site: AskedApi, op: string, fields: (given: Given) => Fields): Promise<Given> {
@@ -94,21 +93,21 @@ const MAKING: readonly Trial[] = [
     ...{ of: `2.0 POST ${PATH} create_bond`, given: nicGiven, reads: READS },
     send: (given) => ({ ...COMMON, ...BOND, parents: bothNics(given), vlan: keptOf(given)[1] ?? '' }),
   },
-  {
-    ...{ of: `2.0 POST ${PATH} create_bridge`, given: nicGiven, reads: { ...READS, parents: READS.parent } },
-    send: (given) => ({ ...COMMON, ...BRIDGE, ...ofFirst(given), vlan: keptOf(given)[1] ?? '' }),
-  },
-  {
-    ...{ of: `2.0 POST ${PATH} create_vlan`, given: nicGiven },
-    send: (given) => ({
-      tags: COMMON.tags,
-      mtu: '1400',
-      accept_ra: 'false',
-      ...ofFirst(given),
-      vlan: keptOf(given)[2] ?? '',
-    }),
-    reads: { ...READS, parents: READS.parent, tags: { at: 'tags', is: COMMON.tags }, vlan: taggedVlan },
-  },
+  // Each name of the parent alone, because together either may be without effect.
+  ...['parent', 'parents'].flatMap((name): readonly Trial[] => [
+    {
+      ...{ of: `2.0 POST ${PATH} create_bridge`, given: nicGiven, reads: { ...READS, parents: READS.parent } },
+      send: (given) => ({ ...COMMON, ...BRIDGE, [name]: firstOf(given), vlan: keptOf(given)[1] ?? '' }),
+    },
+    {
+      ...{ of: `2.0 POST ${PATH} create_vlan`, given: nicGiven },
+      send: (given) => ({
+        ...{ tags: COMMON.tags, mtu: '1400', accept_ra: 'false' },
+        ...{ [name]: firstOf(given), vlan: keptOf(given)[2] ?? '' },
+      }),
+      reads: { ...READS, parents: READS.parent, tags: { at: 'tags', is: COMMON.tags }, vlan: taggedVlan },
+    },
+  ]),
 ];
 
 const CHANGING: readonly Trial[] = [
