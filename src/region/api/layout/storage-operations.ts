@@ -41,11 +41,12 @@ function partOperations(
   common: Pick<Operation, 'versions' | 'path' | 'handler' | 'access'> & { readonly method: 'POST' },
   aim: Aim,
 ): readonly Operation[] {
-  const tagging = (op: 'add_tag' | 'remove_tag', doc: string): Operation =>
-    defineOperation({
+  function tagging(op: 'add_tag' | 'remove_tag', doc: string): Operation {
+    return defineOperation({
       ...{ ...common, op, doc, parameters: tagParameters },
       run: async (call, { tag }) => (await diskCalls()).tag(call, aim, cleanWords(tag, PART_TAG_MAX), op === 'add_tag'),
     });
+  }
   return [
     defineOperation({
       ...{ ...common, op: 'format' },
