@@ -57,8 +57,9 @@ export const isPrintable = (octets: string): boolean => /^[\x20-\x7e]+$/.test(oc
 /** Equivalent JSON that is safe to show: escapes as `\uNNNN` what `JSON.stringify` leaves alone. */
 export const cleanJson = (json: string): string => json.replace(UNSAFE_IN_JSON, jsonEscapeOf);
 
-/** The text without the user names and passwords of the URLs in it. */
-export const withoutUsers = (text: string): string => text.replace(/(:\/\/)[^\s/?#]*@/g, '$1');
+/** The text without the passwords of the URLs in it; those of HTTP have no user names either, because some of these are keys. */
+export const withoutUsers = (text: string): string =>
+  text.replace(/\b(https?:\/\/)[^\s/?#]*@/gi, '$1').replace(/(:\/\/[^\s/?#:@]*):[^\s/?#]*@/g, '$1@');
 
 /**
  * A text that should be a URL, and perhaps is not, without user name and password: everything before its last `@` is left out, except a

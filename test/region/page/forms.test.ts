@@ -111,7 +111,8 @@ test('an invalid key stays in its field with the reason, and the password form i
   }));
 
 test('a refused setting names its key once, keeps its input, and is the only marked field', () =>
-  withRegion(async ({ region }) => {
+  withRegion(async ({ region, store }) => {
+    await addViewer(store);
     const form = { setting: 'upstream_dns', 'value-upstream_dns': '192.0.2.53 not-an-address' };
     const page = await afterForm(region, '/MAAS/settings/', form);
     const field = fieldIn(page, 'value-upstream_dns');

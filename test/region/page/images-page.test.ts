@@ -506,7 +506,7 @@ test('a failed import shows no full bar, and a selection without an image why', 
     const failed = { state: 'failed', source: 'x', title: '', bytes: 5, total: 5, reason } as const;
     await boot.noteProgress(new Map([[NOBLE, failed]]), 1);
     const row = await shown(place, IMAGES_PAGE, { viewer: ADMIN });
-    assert.match(row, />Failed<.*no: <code>rackboot images add<\/code>/s);
+    assert.match(row, />Failed<.*no: <code>sudo rackboot images add<\/code>/s);
     assert.doesNotMatch(row.slice(0, row.indexOf('id="reported"')), /<progress|tries again/);
     await sent(place, all, { url: 'http://x/', keyring_filename: '/k.gpg' });
     const path = { source: '1' };
