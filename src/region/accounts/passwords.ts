@@ -6,10 +6,11 @@
 //    newcomer, so a flood of guesses delays others by at most the length of the queue.
 // 4. New passwords count by the account that sets them, whatever its addresses: in a crowded queue it has one place. An account without
 //    rights has a rate besides, at all processes together, so it cannot keep the others from signing in.
+// 5. Wrong passwords are events up to a rate, so that nobody can fill the log by guessing.
 
 import type { Clock } from '../../clock.ts';
 import { FairShares, type Place } from '../../net/shares/fair-shares.ts';
-import { type Rate, RateLimits } from '../../rate-limit.ts';
+import { EventSampler, type Rate, RateLimit, RateLimits } from '../../rate-limit.ts';
 import type { RateStore } from '../records/rate-store.ts';
 import { hashPassword, verifyPassword } from './accounts.ts';
 import { ADDRESSES_MAX, type PasswordExcess, PasswordLimits, type PasswordPermit } from './password-limits.ts';
@@ -23,6 +24,12 @@ export const CHECKS_MAX = 2;
 export const CHECKS_WAITING_MAX = 32;
 /** New passwords of one account without rights, which sets only its own. Administrators make accounts for many people, and have no rate. */
 export const NEW_PASSWORDS_PER_ACCOUNT: Rate = { perSecond: 0.1, burst: 5 };
+/** Wrong passwords from one address that become events. The next event counts those between. */
+export const WRONG_EVENTS: Rate = { perSecond: 1 / 300, burst: 3 };
+/** The same from all addresses together. */
+export const WRONG_EVENTS_TOGETHER: Rate = { perSecond: 1 / 60, burst: 100 };
+/** Addresses whose wrong passwords are counted; beyond them, the oldest is forgotten, with its count. */
+export const WRONG_ADDRESSES_MAX = 1024;
 
 /** The person who sets a new password. */
 interface PasswordSetter {
@@ -44,6 +51,8 @@ export class Passwords {
   readonly #queue = new FairShares<Waiting>({ max: CHECKS_WAITING_MAX });
   /** In the order of arrival. */
   readonly #waiting = new Map<Waiting, Place<Waiting>>();
+  readonly #wrong = new EventSampler(WRONG_EVENTS, WRONG_ADDRESSES_MAX);
+  readonly #wrongTogether = new RateLimit(WRONG_EVENTS_TOGETHER);
   #working = 0;
 
   /** @param shared the rates of all processes of the region; undefined: this is the only one */
@@ -56,6 +65,13 @@ export class Passwords {
   /** A permit for one check, or the limit that is exceeded. @throws RackError `store-unavailable` */
   take(address: string): Promise<PasswordPermit | PasswordExcess> {
     return this.#limits.take(address, this.#clock.now());
+  }
+
+  /** How many wrong passwords from this address the event of the newest one stands for; `undefined`: it has no event of its own. */
+  countWrong(address: string): number | undefined {
+    const now = this.#clock.now();
+    const sample = this.#wrong.take(address, now);
+    return sample === undefined || !this.#wrongTogether.allows(now) ? undefined : (sample.count ?? 1);
   }
 
   /** True if the password matches the hash; `busy` if it lost its place in the queue. */

@@ -6,6 +6,7 @@
 // 2. A correct password is remembered for REMEMBERED_MS as a keyed digest, for the address that sent it. So a page that refreshes itself
 //    costs no check, and a guesser behind the same address cannot lock its user out.
 // 3. A password forwarded by a remote rack is never checked: people sign in at the region's own address.
+// 4. The event of a wrong password leaves out the name of an account that does not exist: people type their passwords there.
 
 import { createHmac } from 'node:crypto';
 import { BoundedMap } from '../../bounded-map.ts';
@@ -87,10 +88,35 @@ export class PageGuard {
     if (typeof permit === 'string') return permit;
     const isRight = await passwords.check(share, permit, password, user?.passwordHash ?? NOBODY);
     if (isRight === 'busy') return 'busy';
-    if (!isRight || user === undefined) return 'wrong';
+    if (!isRight || user === undefined) {
+      await this.#noteWrong(peer, user);
+      return 'wrong';
+    }
     await permit.giveBack();
     this.#remember(place, digest);
     return user;
+  }
+
+  /** Stores the event of a session that began or ended. */
+  async note({ address: from }: Peer, { username }: User, code: 'signed-in' | 'signed-out'): Promise<void> {
+    const { store, clock } = this.#region;
+    const event = { type: 'AUTHORISATION', code, params: { from }, atMs: clock.wallTimeMs(), username } as const;
+    await store.recordEvent(event, undefined);
+  }
+
+  async #noteWrong({ share, address }: Peer, user: User | undefined): Promise<void> {
+    const { store, clock, passwords } = this.#region;
+    const count = passwords.countWrong(share);
+    if (count === undefined) return;
+    const params = { user: user?.username ?? '', from: address, count };
+    const event = {
+      type: 'AUTHORISATION',
+      code: 'password-wrong',
+      params,
+      atMs: clock.wallTimeMs(),
+      username: '',
+    } as const;
+    await store.recordEvent(event, undefined);
   }
 
   #isRemembered(place: string, digest: string): boolean {

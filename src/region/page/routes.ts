@@ -348,6 +348,7 @@ async function signIn(listener: PageListener, request: FastifyRequest, reply: Fa
   const old = await sessionOf(listener, request);
   if (old !== undefined) await listener.sessions.close(old);
   const token = await listener.sessions.open(user);
+  await listener.guard.note(await listener.peerOf(request), user, 'signed-in');
   const cookie = cookieOf(cookieNameOf(request), token, isEncrypted(request.raw, listener.region.config()));
   return reply.header('Set-Cookie', cookie).redirect(to, 303);
 }
@@ -380,7 +381,10 @@ async function signOut(listener: PageListener, request: FastifyRequest, reply: F
     const viewer = personOf(session.user, session.csrf);
     return refused(reply, viewOf(listener, viewer, await listener.peerOf(request), request, NO_FIELDS), refusal);
   }
-  if (session !== undefined) await listener.sessions.close(session);
+  if (session !== undefined) {
+    await listener.sessions.close(session);
+    await listener.guard.note(await listener.peerOf(request), session.user, 'signed-out');
+  }
   const cookie = cookieOf(cookieNameOf(request), '', isEncrypted(request.raw, listener.region.config()));
   return reply.header('Set-Cookie', cookie).redirect('/MAAS/', 303);
 }

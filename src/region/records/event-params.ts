@@ -253,6 +253,10 @@ export interface EventParams extends RackEventParams {
   'user-email-changed': { readonly user: string };
   'user-removed': { readonly user: string };
   'password-changed': { readonly user: string };
+  'signed-in': { readonly from: string };
+  'signed-out': { readonly from: string };
+  /** @param user the account; empty: there is no such account, and what was typed may be a password */
+  'password-wrong': { readonly user: string; readonly from: string; readonly count: number };
   /** @param name empty: none */
   'api-key-made': { readonly name: string };
   /** @param name the new name; empty: none */

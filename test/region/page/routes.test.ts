@@ -12,6 +12,7 @@ import {
   Sessions,
   USE_STORED_MS,
 } from '../../../src/region/page/sessions.ts';
+import { eventSentence } from '../../../src/region/words/event.ts';
 import { authorizationOf } from '../../support/oauth.ts';
 import { addAdmin, hashOnce } from '../accounts/administrator.ts';
 import { makeRegion, type RegionPlace, report } from '../place.ts';
@@ -113,6 +114,15 @@ test('a browser without a session is redirected to the sign-in page, and after i
     assert.equal((await browser.ask('/MAAS/tags/')).status, 200);
     await browser.send('/MAAS/logout/');
     assert.equal((await browser.ask('/MAAS/tags/')).status, 303);
+    const { store } = browser.place;
+    const audited = await store.listEvents({ level: 'audit', limit: 10 });
+    const said = audited.map((event) => `${event.username}: ${eventSentence(event)}`);
+    for (const words of [
+      `: 1 wrong password from ${ELSEWHERE}, for admin`,
+      `admin: signed in on the page from ${ELSEWHERE}`,
+      `admin: signed out from ${ELSEWHERE}`,
+    ])
+      assert.ok(said.includes(words), said.join('\n'));
   }));
 
 test('signing out needs the form of the session: any other request is refused and keeps session and cookie', () =>

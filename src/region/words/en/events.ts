@@ -319,6 +319,10 @@ export const EVENTS: EventWords = {
   'user-email-changed': ({ user }) => `changed the e-mail address of ${user}`,
   'user-removed': ({ user }) => `removed the account ${user}`,
   'password-changed': ({ user }) => `changed the password of ${user}`,
+  'signed-in': ({ from }) => `signed in on the page from ${from}`,
+  'signed-out': ({ from }) => `signed out from ${from}`,
+  'password-wrong': ({ user, from, count }) =>
+    `${counted(count, 'wrong password')} from ${from}, ${user === '' ? 'for an account that does not exist' : `for ${user}`}`,
   'api-key-made': ({ name }) => (name === '' ? 'made an API key' : `made an API key for ${name}`),
   'api-key-changed': ({ change, name }) => `${change} ${name === '' ? 'an API key' : `the API key ${name}`}`,
   'owner-changed': ({ from, to }) => `its owner is now ${to}, instead of ${from}, whose account was removed`,
