@@ -321,7 +321,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#ends': 'region/identity/enlistment.ts MACHINES_MAX',
     '#undelivered': 'region/identity/enlistment.ts MACHINES_MAX',
   },
-  'region/accounts/passwords.ts': { '#waiting': 'CHECKS_WAITING_MAX' },
+  'region/accounts/passwords.ts': { '#waiting': 'CHECKS_WAITING_MAX', '#wrong': 'WRONG_ADDRESSES_MAX' },
   'region/api/call/caller.ts': { operatorRequests: 'weak', OF_ADMINISTRATORS: 'weak' },
   'region/api/json/node-interface-json.ts': { vlans: 'weak', subnets: 'weak' },
   'region/layout/disks.ts': { 'disksOf.taken': 'call' },
