@@ -70,6 +70,10 @@ export function withoutUser(text: string): string {
   return scheme + text.slice(Math.max(scheme.length, text.lastIndexOf('@') + 1));
 }
 
+/** A text that is not as expected, without what nobody may see of a URL. @param expected what was expected, in words */
+export const withoutUsersIn = (text: string, expected: string): string =>
+  /\bURLs?\b/.test(expected) ? withoutUser(text) : withoutUsers(text);
+
 /** A word of a command that is shown, quoted for sh(1) if necessary. */
 export const shellWord = (text: string): string =>
   /^[\w./:@+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;

@@ -2,7 +2,7 @@
 // which name types of its language; a schema with its own message (`error`) keeps it.
 
 import type { z } from 'zod';
-import { withoutUser, withoutUsers } from '../clean-text.ts';
+import { withoutUsersIn } from '../clean-text.ts';
 import { counted } from '../counted.ts';
 import { unreachable } from '../errors.ts';
 import type { SettingsFault } from '../machines/settings.ts';
@@ -90,8 +90,7 @@ function foundText(input: unknown, message: string): string {
 }
 
 /** The beginning of a text that was found; of a URL without user name and password. @param expected what was expected, in words */
-export const foundShown = (text: string, expected: string): string =>
-  shown(/\bURLs?\b/.test(expected) ? withoutUser(text) : withoutUsers(text));
+export const foundShown = (text: string, expected: string): string => shown(withoutUsersIn(text, expected));
 
 /** The beginning of a text. */
 const shown = (text: string): string =>

@@ -3,7 +3,7 @@
 // 1. An unknown key is a problem, never ignored.
 
 import { z } from 'zod';
-import { cleanText, withoutUser, withoutUsers } from '../../clean-text.ts';
+import { cleanText, withoutUsersIn } from '../../clean-text.ts';
 import { isFields } from '../../fields.ts';
 import { nearestHint, nearestName } from '../../nearest-name.ts';
 import { isContainedPath } from '../documents/contained-path.ts';
@@ -31,8 +31,7 @@ function textual<T>(expected: string, parse: (text: string) => T | undefined) {
     .transform((text, context): T => {
       const value = text.length > TEXT_CHARACTERS_MAX ? undefined : parse(text.trim());
       if (value !== undefined) return value;
-      const shown = /\bURL\b/.test(expected) ? withoutUser(text) : withoutUsers(text);
-      const found = JSON.stringify(cleanText(shown, FOUND_SHOWN_MAX));
+      const found = JSON.stringify(cleanText(withoutUsersIn(text, expected), FOUND_SHOWN_MAX));
       context.issues.push({ code: 'custom', message: `expected ${expected}, found ${found}`, input: text });
       return z.NEVER;
     });

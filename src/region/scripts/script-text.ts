@@ -67,8 +67,9 @@ const PARALLEL_WORDS = new Map<string, ScriptParallel>([
   ['enabled', 'any'],
 ]);
 
-/** A script's text with a person's values for its properties; missing ones are taken from the text. */
 type GivenMarks = { readonly [Name in keyof ScriptMarks]?: ScriptMarks[Name] | undefined };
+
+/** A script's text with a person's values for its properties; missing ones are taken from the text. */
 interface ScriptRequest extends GivenMarks {
   /** `undefined`: the text of `before`. */
   readonly content: string | undefined;

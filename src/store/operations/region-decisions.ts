@@ -197,8 +197,8 @@ function* addressesIn([low, high]: AddressRange, machineId: number, username?: s
   const { rows: seen } = yield all(query('interface'), machineId, low, high);
   const { rows: reserved } =
     username === undefined
-      ? yield all(`${RESERVED_SQL})`, low, high, machineId)
-      : yield all(`${RESERVED_SQL} AND reserved_address.username = ?4)`, low, high, machineId, username);
+      ? yield all(reservedSql(''), low, high, machineId)
+      : yield all(reservedSql(' AND reserved_address.username = ?4'), low, high, machineId, username);
   const addresses = (rows: typeof taken): Ipv4[] => rows.map(readAddress);
   const kept = reserved.map(readReserved).flatMap(([first, last]) => {
     const from = Math.max(first, low);
@@ -209,12 +209,12 @@ function* addressesIn([low, high]: AddressRange, machineId: number, username?: s
 
 /**
  * Selects the ranges and single addresses that users have reserved in a range of addresses, except for addresses that are reserved for an interface of
- * the machine.
+ * the machine. @param more a further condition on the latter
  */
-const RESERVED_SQL =
+const reservedSql = (more: '' | ' AND reserved_address.username = ?4'): string =>
   'SELECT low, high FROM address_range WHERE low IS NOT NULL AND low <= ?2 AND high >= ?1 UNION ALL ' +
   'SELECT address AS low, address AS high FROM reserved_address WHERE address BETWEEN ?1 AND ?2 AND ' +
-  'NOT EXISTS (SELECT 1 FROM interface WHERE interface.mac = reserved_address.mac AND interface.machine_id = ?3';
+  `NOT EXISTS (SELECT 1 FROM interface WHERE interface.mac = reserved_address.mac AND interface.machine_id = ?3${more})`;
 
 const readReserved = readsRow('address_range', (row) => [number(row, 'low'), number(row, 'high')] as const);
 

@@ -84,40 +84,42 @@ const showGroup: Show = (draft, id) => {
   return json(found === undefined ? null : volumeGroupJson(draft, found));
 };
 
-export function addRaid(call: ApiCall, { name, uuid, ...words }: NamedWords & MemberWords): Promise<Answer> {
-  const edit = (draft: StorageDraft) => {
-    const members = membersNamed(draft, 'raid', words);
-    return 'kind' in members ? members : makeRaid(draft, { name, uuid, ...members });
-  };
-  return changeDisks(call, edit, showRaid);
-}
+type MadeOf = NamedWords & MemberWords;
 
-export function updateRaid(call: ApiCall, words: ChangeWords): Promise<Answer> {
-  const edit = (draft: StorageDraft) => {
-    const change = changeNamed(draft, 'raid', words);
-    return 'kind' in change ? change : changeRaid(draft, idIn(call.path.id), change);
+/** The call that makes a RAID or a volume group of the members that its words name. */
+const adding =
+  (whole: Whole, make: (draft: StorageDraft, wish: Members & NamedWords) => ReturnType<typeof makeRaid>, show: Show) =>
+  (call: ApiCall, { name, uuid, ...words }: MadeOf): Promise<Answer> => {
+    const edit = (draft: StorageDraft) => {
+      const members = membersNamed(draft, whole, words);
+      return 'kind' in members ? members : make(draft, { name, uuid, ...members });
+    };
+    return changeDisks(call, edit, show);
   };
-  return changeDisks(call, edit, showRaid);
-}
+
+/** The call that changes the RAID or the volume group in the path. */
+const updating =
+  (
+    whole: Whole,
+    apply: (draft: StorageDraft, id: number, change: WholeChange) => ReturnType<typeof changeRaid>,
+    show: Show,
+  ) =>
+  (call: ApiCall, words: ChangeWords): Promise<Answer> => {
+    const edit = (draft: StorageDraft) => {
+      const change = changeNamed(draft, whole, words);
+      return 'kind' in change ? change : apply(draft, idIn(call.path.id), change);
+    };
+    return changeDisks(call, edit, show);
+  };
+
+export const addRaid = adding('raid', makeRaid, showRaid);
+export const updateRaid = updating('raid', changeRaid, showRaid);
 
 export const deleteRaid = (call: ApiCall): Promise<Answer> =>
   changeDisks(call, (draft) => removeRaid(draft, idIn(call.path.id)), nothingLeft);
 
-export function addGroup(call: ApiCall, { name, uuid, ...words }: NamedWords & MemberWords): Promise<Answer> {
-  const edit = (draft: StorageDraft) => {
-    const members = membersNamed(draft, 'group', words);
-    return 'kind' in members ? members : makeGroup(draft, { name, uuid, ...members });
-  };
-  return changeDisks(call, edit, showGroup);
-}
-
-export function updateGroup(call: ApiCall, words: ChangeWords): Promise<Answer> {
-  const edit = (draft: StorageDraft) => {
-    const change = changeNamed(draft, 'group', words);
-    return 'kind' in change ? change : changeGroup(draft, idIn(call.path.id), change);
-  };
-  return changeDisks(call, edit, showGroup);
-}
+export const addGroup = adding('group', makeGroup, showGroup);
+export const updateGroup = updating('group', changeGroup, showGroup);
 
 export const deleteGroup = (call: ApiCall): Promise<Answer> =>
   changeDisks(call, (draft) => removeGroup(draft, idIn(call.path.id)), nothingLeft);

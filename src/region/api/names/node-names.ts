@@ -42,17 +42,15 @@ async function* entries(
     hostnames: label === undefined ? undefined : [label.toLowerCase()],
     domains: domain === undefined ? undefined : [domain],
   };
+  const reserved = Map.groupBy(call.region.networks.stored.reserved, (one) => `${one.hostname}.${one.domain}`);
   for (const isDevice of [false, true])
-    for await (const node of nodes(call, { ...filter, isDevice }))
-      if ((fqdn === undefined || machineFqdn(node) === fqdn.toLowerCase()) && !isNamedOtherwise(call, node))
-        yield nameJson(call, node);
+    for await (const node of nodes(call, { ...filter, isDevice })) {
+      const own = machineFqdn(node);
+      // A reserved address of another host has its name.
+      const isOthers = reserved.get(own)?.some((one) => !node.interfaces.some(({ mac }) => mac === one.mac)) ?? false;
+      if ((fqdn === undefined || own === fqdn.toLowerCase()) && !isOthers) yield nameJson(call, node);
+    }
 }
-
-/** True if a reserved address of another host has its name. */
-const isNamedOtherwise = ({ region }: ApiCall, { hostname, domain, interfaces }: Machine): boolean =>
-  region.networks.stored.reserved.some(
-    (one) => one.hostname === hostname && one.domain === domain && !interfaces.some(({ mac }) => mac === one.mac),
-  );
 
 async function* nodes({ region }: ApiCall, filter: MachineFilter): AsyncGenerator<Machine, void> {
   for (let afterId = 0; ; ) {
