@@ -60,7 +60,11 @@ var objects = map[string]func(gomaasapi.Controller) (interface{}, error){
 	},
 	"static-routes": func(c gomaasapi.Controller) (interface{}, error) {
 		list, err := c.StaticRoutes()
-		return len(list), err
+		routes := []string{}
+		for _, route := range list {
+			routes = append(routes, route.Source().CIDR()+" "+route.Destination().CIDR()+" "+route.GatewayIP())
+		}
+		return routes, err
 	},
 	"domains": func(c gomaasapi.Controller) (interface{}, error) {
 		list, err := c.Domains()
@@ -122,6 +126,21 @@ var objects = map[string]func(gomaasapi.Controller) (interface{}, error){
 		}
 		return []interface{}{len(list), bytes.Equal(read, content)}, file.Delete()
 	},
+}
+
+// The links of a machine's interfaces: mode, address, network, VLAN and fabric of each.
+func linksOf(machine gomaasapi.Machine) []string {
+	links := []string{}
+	for _, nic := range machine.InterfaceSet() {
+		for _, link := range nic.Links() {
+			text := link.Mode() + " " + link.IPAddress()
+			if subnet := link.Subnet(); subnet != nil {
+				text += fmt.Sprintf(" %s %s %d %s", subnet.CIDR(), subnet.Gateway(), subnet.VLAN().VID(), subnet.VLAN().Fabric())
+			}
+			links = append(links, text)
+		}
+	}
+	return links
 }
 
 // The clusters and the life of a node in API 1.0, by the low-level client.
@@ -214,6 +233,7 @@ func main() {
 			"disks":  len(machine.PhysicalBlockDevices()),
 			"zone":   machine.Zone().Name(),
 			"vendor": machine.HardwareInfo()["system_vendor"],
+			"links":  linksOf(machine),
 		})
 	}
 	told["machines"] = shown

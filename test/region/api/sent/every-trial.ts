@@ -14,7 +14,7 @@ import { MACHINE_TRIALS } from './machine-trials.ts';
 import { NAME_TRIALS } from './name-trials.ts';
 import { NETWORK_TRIALS } from './network-trials.ts';
 import { PEOPLE_TRIALS } from './people-trials.ts';
-import { runTrial, type Trial, titlesOf, withSite } from './trial.ts';
+import { hasEffect, requestOf, runTrial, type Trial, titlesOf, withSite } from './trial.ts';
 
 const NETWORK_CONDITIONS = 'subnets not_subnets vlans not_vlans fabrics not_fabrics fabric_classes not_fabric_classes';
 
@@ -121,8 +121,30 @@ export function testParameters(isWhole: boolean): void {
       }
       assert.deepEqual(faults, []);
     });
+  if (isWhole)
+    for (const [group, trials] of Object.entries(GROUPS))
+      test(`each trial fails without its parameter: ${group}`, async () => {
+        const idle: string[] = [];
+        for (const trial of trials)
+          for (const name of await namesOf(trial))
+            if (!(await hasEffect(trial, name))) idle.push(`${trial.of}: ${name}`);
+        assert.deepEqual(
+          idle,
+          [],
+          'these are read back unsent: send another value, or name one that is refused in `refuses`',
+        );
+      });
   testFollower();
   test('no parameter of an operation is left out', assertAllSent);
+}
+
+/** The parameters that a trial sends. */
+async function namesOf(trial: Trial): Promise<readonly string[]> {
+  let names: readonly string[] = [];
+  await withSite(async (site) => {
+    names = Object.keys((await requestOf(trial, site)).sent);
+  }, trial.options);
+  return names;
 }
 
 const testFollower = (): unknown =>
@@ -156,13 +178,24 @@ const testFollower = (): unknown =>
       for (const title of operation === undefined ? [] : titlesOf(operation)) add(title, Object.keys(given));
     }));
 
+/** A parameter as a test sends it: a key of an object, a part of a query, or a quoted name of a list. */
+const asSent = (name: string): RegExp => new RegExp(`(?:[{,?&\\s'\x60])${name}(?:'?\\s*:|=|'\\s*,|'\\s*\\])`);
+
 function assertAllSent(): void {
   const missing = OPERATIONS.flatMap((operation) =>
     titlesOf(operation).flatMap((title) => {
       const [names = '', file = ''] = ELSEWHERE[title] ?? [];
       const text = file === '' ? '' : readFileSync(join(import.meta.dirname, '../../..', file), 'utf8');
+      const isCalled = text.includes(
+        operation.op ??
+          operation.path
+            .replace(/\/\{\w+\}$/, '')
+            .split('/')
+            .at(-1) ??
+          '?',
+      );
       const isElsewhere = (name: string): boolean =>
-        (names === '*' || names.split(' ').includes(name)) && new RegExp(`\\b${name}\\b`).test(text);
+        (names === '*' || names.split(' ').includes(name)) && isCalled && asSent(name).test(text);
       return Object.keys(operation.parameters).flatMap((name) =>
         sent.get(title)?.has(name) === true || isElsewhere(name) ? [] : [`${title}: ${name}`],
       );

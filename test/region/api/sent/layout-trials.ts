@@ -17,17 +17,18 @@ async function node(site: AskedApi): Promise<Node> {
 }
 const VLAN = async ({
   ask,
-}: AskedApi): Promise<{ readonly untagged: number; readonly tagged: number; readonly subnet: number }> => {
+}: AskedApi): Promise<Readonly<Record<'untagged' | 'tagged' | 'subnet' | 'other', number>>> => {
   const [{ id, vlans }] = (await ask('GET', '2.0/fabrics/')).json;
   const tagged = (await ask('POST', `2.0/fabrics/${id}/vlans/`, { vid: '7' })).json.id;
   const [{ id: subnet }] = (await ask('GET', '2.0/subnets/')).json;
-  return { untagged: vlans[0].id, tagged, subnet };
+  const other = (await ask('POST', '2.0/fabrics/', {})).json.vlans[0].id;
+  return { untagged: vlans[0].id, tagged, subnet, other };
 };
-/** The other interface, and the VLANs, in what is kept: `other untagged tagged subnet`. */
+/** The second interface, and the VLANs, in what is kept: that of the served network, a tagged one, the network, and the untagged VLAN of another fabric. */
 async function nicGiven(site: AskedApi, fields: Fields = {}): Promise<Given> {
   const { id, first, second } = await node(site);
-  const { untagged, tagged, subnet } = await VLAN(site);
-  return { path: { system_id: id, id: first }, fields, kept: [second, untagged, tagged, subnet].join(' ') };
+  const { untagged, tagged, subnet, other } = await VLAN(site);
+  return { path: { system_id: id, id: first }, fields, kept: [second, untagged, tagged, subnet, other].join(' ') };
 }
 const keptOf = (given: Given): readonly string[] => (given.kept ?? '').split(' ');
 const firstOf = ({ path }: Given): string => String(path?.id);
@@ -35,11 +36,13 @@ const firstOf = ({ path }: Given): string => String(path?.id);
 const COMMON = {
   ...{ name: 'main0', mac_address: '02:00:00:00:00:09', tags: ['a', 'b'], mtu: '2000', accept_ra: 'true' },
 };
-const LINK = { link_connected: 'true', link_speed: '10000', interface_speed: '25000' };
+const LINK = { link_speed: '10000', interface_speed: '25000' };
+const UNPLUGGED = { link_connected: 'false' };
 const BOND = {
   ...{ bond_mode: '802.3ad', bond_miimon: '50', bond_downdelay: '100', bond_updelay: '200', bond_lacp_rate: 'slow' },
   ...{ bond_xmit_hash_policy: 'layer3+4', bond_num_grat_arp: '3' },
 };
+const OTHER_BRIDGE = { bridge_type: 'ovs' };
 const BRIDGE = { bridge_type: 'standard', bridge_stp: 'true', bridge_fd: '4' };
 const inParams = (fields: Fields) => Object.fromEntries(Object.keys(fields).map((name) => [name, `params.${name}`]));
 const READS = {
@@ -90,14 +93,19 @@ const MAKING: readonly Trial[] = [
     reads: READS,
   },
   {
+    ...{ of: `2.0 POST ${PATH} create_physical`, send: UNPLUGGED },
+    given: async (site) => ({ ...(await deviceGiven(site)), fields: { mac_address: '52:54:00:00:00:0a' } }),
+  },
+  {
     ...{ of: `2.0 POST ${PATH} create_bond`, given: nicGiven, reads: READS },
-    send: (given) => ({ ...COMMON, ...BOND, parents: bothNics(given), vlan: keptOf(given)[1] ?? '' }),
+    send: (given) => ({ ...COMMON, ...BOND, parents: bothNics(given), vlan: keptOf(given)[4] ?? '' }),
   },
   // Each name of the parent alone, because together either may be without effect.
   ...['parent', 'parents'].flatMap((name): readonly Trial[] => [
     {
       ...{ of: `2.0 POST ${PATH} create_bridge`, given: nicGiven, reads: { ...READS, parents: READS.parent } },
-      send: (given) => ({ ...COMMON, ...BRIDGE, [name]: firstOf(given), vlan: keptOf(given)[1] ?? '' }),
+      send: (given) => ({ ...COMMON, ...BRIDGE, [name]: firstOf(given), vlan: keptOf(given)[4] ?? '' }),
+      refuses: OTHER_BRIDGE,
     },
     {
       ...{ of: `2.0 POST ${PATH} create_vlan`, given: nicGiven },
@@ -112,12 +120,13 @@ const MAKING: readonly Trial[] = [
 
 const CHANGING: readonly Trial[] = [
   { of: `2.0 PUT ${PATH}/{id}`, given: nicGiven, send: LINK },
+  { of: `2.0 PUT ${PATH}/{id}`, given: nicGiven, send: UNPLUGGED },
   {
     of: `2.0 PUT ${PATH}/{id}`,
     given: (site) => made(site, 'create_bond', (given) => ({ name: 'b', parents: firstOf(given) })),
     send: (given) => ({
-      ...{ ...COMMON, ...BOND, vlan: keptOf(given)[1] ?? '' },
-      parents: `${keptOf(given)[4]},${keptOf(given)[0]}`,
+      ...{ ...COMMON, ...BOND, vlan: keptOf(given)[4] ?? '' },
+      parents: `${keptOf(given)[5]},${keptOf(given)[0]}`,
     }),
     reads: READS,
   },
@@ -126,6 +135,7 @@ const CHANGING: readonly Trial[] = [
     given: (site) => made(site, 'create_bridge', (given) => ({ name: 'b', parent: firstOf(given) })),
     send: (given) => ({ ...BRIDGE, parent: keptOf(given)[0] ?? '' }),
     reads: { ...READS, parent: { at: 'parents', is: ['eno2'] } },
+    refuses: OTHER_BRIDGE,
   },
 ];
 

@@ -5,6 +5,7 @@ import { parseIpv4 } from '../../../../src/net/address.ts';
 import { POWER_PARAMETER_NAMES } from '../../../../src/region/records/power-parameters.ts';
 import { refusal } from '../../../../src/region/words/refusal.ts';
 import type { AskedApi } from '../../asked-api.ts';
+import { acceptRack, rackInterface } from '../../racks/rack-place.ts';
 import {
   FIRST_MAC,
   farRack,
@@ -113,15 +114,15 @@ const adding = (of: string): readonly Trial[] => [
     of,
     given: withDomain,
     send: {
-      ...{ architecture: 'arm64', subarchitecture: 'generic', mac_addresses: FIRST_MAC, hostname: 'one' },
+      ...{ architecture: 'arm64', subarchitecture: 'xgene-uboot', mac_addresses: FIRST_MAC, hostname: 'one' },
       ...{ domain: 'example.org', power_type: 'webhook', power_parameters: '{"power_user":"ann"}' },
       ...{ hardware_facts: HARDWARE_FACTS, zone: 'hall', pool: 'lab', min_hwe_kernel: 'hwe-22.04' },
       description: 'a note',
     },
     reads: {
       ...{
-        architecture: { at: 'architecture', is: 'arm64/generic' },
-        subarchitecture: { at: 'architecture', is: 'arm64/generic' },
+        architecture: { at: 'architecture', is: 'arm64/xgene-uboot' },
+        subarchitecture: { at: 'architecture', is: 'arm64/xgene-uboot' },
       },
       ...{
         mac_addresses: { at: 'macaddress_set.0.mac_address', is: FIRST_MAC },
@@ -173,6 +174,7 @@ const FIELDS: readonly Trial[] = [
       commission: { at: 'status_name', is: 'Commissioning' },
       deployed: ({ answer }) => assert.notEqual(answer.json.status_name, 'Deployed'),
     },
+    refuses: { deployed: 'true' },
   },
   ...onMachines('PUT', '/{system_id}', '', {
     given: async (site) => ({
@@ -203,6 +205,7 @@ const FIELDS: readonly Trial[] = [
       send: { boot_type: 'fastpath', description: 'b' },
     },
     reads: { description: async (sight) => assert.equal((await machineAfter(sight)).description, 'b') },
+    refuses: { boot_type: 'di' },
   },
   {
     ...{ of: '1.0 PUT nodes/{system_id}', given: onMachine('allocated', { owner: 'alice' }) },
@@ -286,20 +289,22 @@ const ALLOCATION: readonly Trial[] = [
   }),
 ];
 
-const DEVICE = { hostname: 'printer', domain: 'maas', description: 'On the second floor' };
+const DEVICE = { hostname: 'printer', domain: 'example.org', description: 'On the second floor' };
 const DEVICE_READS = { domain: 'domain.name' } as const;
 const parented = async (site: AskedApi): Promise<Given> => ({
   ...{ kept: await machine(site), fields: { mac_addresses: '52:54:00:00:00:08' } },
 });
 const parentOf = ({ answer, given }: Sight): void => assert.equal(answer.json.parent, given.kept);
 const deviceGiven = async (site: AskedApi): Promise<Given> => {
+  await withDomain(site);
   const made = await site.ask('POST', '2.0/devices/', { mac_addresses: '52:54:00:00:00:09' });
   return { path: { system_id: made.json.system_id }, kept: await machine(site) };
 };
 
 const DEVICES: readonly Trial[] = [
   {
-    ...{ of: '2.0 POST devices', send: { ...DEVICE, mac_addresses: '52:54:00:00:00:08', zone: 'hall', pool: 'lab' } },
+    ...{ of: '2.0 POST devices', given: withDomain },
+    ...{ send: { ...DEVICE, mac_addresses: '52:54:00:00:00:08', zone: 'hall', pool: 'lab' } },
     reads: { ...DEVICE_READS, ...AREA_READS, mac_addresses: 'interface_set.0.mac_address' },
   },
   {
@@ -340,11 +345,18 @@ const IDENTITY: readonly Trial[] = [
   {
     of: '2.0 POST machines/{system_id} move',
     given: async (site) => {
-      await farRack(site);
+      const interfaces = [rackInterface(), { ...rackInterface('10.51.0.0/24'), name: 'near', interface: 'eth2' }];
+      await acceptRack(site.place.region, { interfaces });
       return { path: { system_id: await machine(site) } };
     },
-    send: { rack: 'rack-2', network: '10.50.0.0/24' },
-    reads: { rack: { at: 'rack_names', is: ['rack-2'] }, network: { at: 'rack_names', is: ['rack-2'] } },
+    send: { rack: 'rack-2', network: '10.51.0.0/24' },
+    reads: {
+      rack: { at: 'rack_names', is: ['rack-2'] },
+      network: async ({ site, given }) => {
+        const found = await site.place.store.findMachine(String(given.path?.system_id));
+        assert.equal(found?.home, parseIpv4('10.51.0.0'));
+      },
+    },
   },
 ];
 

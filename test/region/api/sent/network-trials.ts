@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { parseIpv4 } from '../../../../src/net/address.ts';
 import type { NetworkScan, ScanOutcome } from '../../../../src/region/records/network-scan.ts';
 import type { AskedApi } from '../../asked-api.ts';
+import { rackInterface } from '../../racks/rack-place.ts';
 import {
   both,
   FIRST_MAC,
@@ -13,6 +14,7 @@ import {
   LAB,
   machine,
   machineAfter,
+  OWN_RACK,
   type Sight,
   type Trial,
 } from './trial.ts';
@@ -23,6 +25,7 @@ const idOf = async ({ ask }: AskedApi, path: string, fields: Fields): Promise<Gi
   return { path: { id: made.json.id } };
 };
 
+const CIDR = '10.9.0.0/24';
 const FABRIC = { name: 'core', description: 'Of the core', class_type: '10g' };
 const SPACE = { name: 'dmz', description: 'For everybody' };
 const VLAN = { name: 'storage', description: 'Of the disks', vid: '7', mtu: '9000', space: 'dmz' };
@@ -33,23 +36,21 @@ const vlanGiven = async (site: AskedApi): Promise<Given> => {
   const made = (await site.ask('POST', `2.0/fabrics/${path?.id}/vlans/`, { vid: '7' })).json;
   return { path: { id: made.id, fabric_id: path?.id ?? '', vid: 7 } };
 };
-/** The untagged VLAN of the served network. */
-const servedVlan = async ({ ask }: AskedApi): Promise<Given> => {
-  const [{ id, vlans }] = (await ask('GET', '2.0/fabrics/')).json;
-  await ask('PUT', `2.0/vlans/${vlans[0].id}/`, { dhcp_on: 'false' });
-  return { path: { id: vlans[0].id, fabric_id: id, vid: 0 } };
-};
-const DHCP = { dhcp_on: 'true', primary_rack: 'maas' };
-const DHCP_READS = { primary_rack: { at: 'primary_rack', is: '11111111-2222-3333-4444-555555555555' } } as const;
-/** Two racks serve one network. */
-const twoRacks = async (site: AskedApi): Promise<Given> => {
-  const given = await servedVlan(site);
+/** A VLAN that no rack serves yet, with a dynamic range of a network in which the region's own rack has an address. */
+const rangedVlan = async (site: AskedApi): Promise<Given> => {
+  const given = await vlanGiven(site);
+  await idOf(site, 'subnets', { cidr: CIDR, vlan: String(given.path?.id) });
+  await idOf(site, 'ipranges', { type: 'dynamic', start_ip: '10.9.0.100', end_ip: '10.9.0.199' });
+  const addresses = [{ interface: 'eth9', address: '10.9.0.5/24' }];
+  await site.place.region.racks.putOwn({ ...OWN_RACK, addresses });
   return given;
 };
+const DHCP = { dhcp_on: 'true', primary_rack: 'maas' };
+const DHCP_READS = { primary_rack: { at: 'primary_rack', is: OWN_RACK.uuid } } as const;
 
 const VLANS = ['2.0 PUT fabrics/{fabric_id}/vlans/{vid}', '2.0 PUT vlans/{id}'].flatMap((of): readonly Trial[] => [
   { of, given: vlanGiven, send: CHANGED_VLAN },
-  { of, given: servedVlan, send: DHCP, reads: DHCP_READS },
+  { of, given: rangedVlan, send: DHCP, reads: DHCP_READS },
 ]);
 
 const OBJECTS: readonly Trial[] = [
@@ -58,7 +59,7 @@ const OBJECTS: readonly Trial[] = [
   { of: '2.0 POST spaces', send: SPACE },
   { of: '2.0 PUT spaces/{id}', given: (site) => idOf(site, 'spaces', {}), send: SPACE },
   {
-    ...{ of: '2.0 POST fabrics/{fabric_id}/vlans', send: { ...VLAN, dhcp_on: 'false' } },
+    ...{ of: '2.0 POST fabrics/{fabric_id}/vlans', send: { ...VLAN, dhcp_on: 'false' }, refuses: { dhcp_on: 'true' } },
     given: async (site) => {
       await site.ask('POST', '2.0/spaces/', SPACE);
       const { path } = await idOf(site, 'fabrics', { name: 'core' });
@@ -68,11 +69,11 @@ const OBJECTS: readonly Trial[] = [
   ...VLANS,
 ];
 
-const CIDR = '10.9.0.0/24';
 const SUBNET = {
   ...{ cidr: CIDR, name: 'far', description: 'Far away', fabric: 'core', vid: '7', gateway_ip: '10.9.0.1' },
   ...{ dns_servers: '10.9.0.2 10.9.0.3', allow_proxy: 'true', managed: 'true', rdns_mode: '2' },
 };
+const SUBNET_REFUSES = { allow_proxy: 'false', managed: 'false', rdns_mode: '0' };
 const SUBNET_READS = {
   ...{ fabric: 'vlan.fabric', vid: 'vlan.vid', dns_servers: { at: 'dns_servers', is: ['10.9.0.2', '10.9.0.3'] } },
 } as const;
@@ -87,12 +88,12 @@ const servedSubnet = async ({ ask }: AskedApi): Promise<Given> => {
 };
 
 const SUBNETS: readonly Trial[] = [
-  { of: '2.0 POST subnets', given: vlanGiven, send: SUBNET, reads: SUBNET_READS },
+  { of: '2.0 POST subnets', given: vlanGiven, send: SUBNET, reads: SUBNET_READS, refuses: SUBNET_REFUSES },
   {
     ...{ of: '2.0 POST subnets', given: async (site) => ({ ...(await onVlan(site)), fields: { cidr: CIDR } }) },
     ...{ send: ({ kept = '' }) => ({ vlan: kept, allow_dns: 'false' }), reads: vlanIs },
   },
-  { of: '2.0 PUT subnets/{id}', given: onVlan, send: SUBNET, reads: SUBNET_READS },
+  { of: '2.0 PUT subnets/{id}', given: onVlan, send: SUBNET, reads: SUBNET_READS, refuses: SUBNET_REFUSES },
   { of: '2.0 PUT subnets/{id}', given: onVlan, send: ({ kept = '' }) => ({ vlan: kept }), reads: vlanIs },
   { of: '2.0 PUT subnets/{id}', given: servedSubnet, send: { allow_dns: 'false' } },
 ];
@@ -100,8 +101,14 @@ const SUBNETS: readonly Trial[] = [
 const addresses = async (site: AskedApi): Promise<Given> => {
   await site.ask('POST', '2.0/ipaddresses/?op=reserve', { ip: '10.20.0.210' }, 'alice');
   await site.ask('POST', '2.0/ipaddresses/?op=reserve', { ip: '10.20.0.211' });
-  await site.ask('POST', '2.0/machines/?op=allocate', { ip_address: '10.20.0.77', name: 'one' });
+  await machine(site, 'ready', { home: parseIpv4('10.20.0.7') });
+  await site.ask('POST', '2.0/machines/?op=allocate', { ip_address: '10.20.0.77' });
   return await servedSubnet(site);
+};
+/** The administrator has two. */
+const twoAddresses = async (site: AskedApi): Promise<Given> => {
+  await site.ask('POST', '2.0/ipaddresses/?op=reserve', { ip: '10.20.0.212' });
+  return await addresses(site);
 };
 const lacks =
   (field: string) =>
@@ -130,13 +137,19 @@ const USES: readonly Trial[] = [
   },
 ];
 
+/** Each range and address lies in one network, which the parameter may only repeat. */
+const OTHER_SUBNET = { subnet: '10.99.0.0/24' };
 const RANGE = { start_ip: '10.20.0.230', end_ip: '10.20.0.240', comment: 'For printers' };
 const ip = ({ answer, sent }: Sight): void => {
   const found = [answer.json].flat().map((one: { readonly ip: string }) => one.ip);
   assert.deepEqual(found, [sent.ip ?? sent.ip_address]);
 };
+const farSubnet = async ({ ask }: AskedApi): Promise<Given> => {
+  await ask('POST', '2.0/subnets/', { cidr: CIDR });
+  return {};
+};
 /** 1.0 shows no subnet of an address. */
-const inLab = ({ answer }: Sight): void => assert.match(answer.json.ip, /^10\.20\.0\./);
+const inFar = ({ answer }: Sight): void => assert.match(answer.json.ip, /^10\.9\.0\./);
 const ips =
   (...wanted: readonly string[]) =>
   ({ answer }: Sight): void =>
@@ -154,10 +167,12 @@ const RANGES: readonly Trial[] = [
   {
     ...{ of: '2.0 POST ipranges', send: { ...RANGE, type: 'reserved', subnet: '10.20.0.0/24' } },
     reads: { subnet: { at: 'subnet.cidr', is: '10.20.0.0/24' } },
+    refuses: OTHER_SUBNET,
   },
   {
     ...{ of: '2.0 PUT ipranges/{id}', send: { ...RANGE, type: 'reserved', subnet: '10.20.0.0/24' } },
     reads: { subnet: { at: 'subnet.cidr', is: '10.20.0.0/24' } },
+    refuses: { ...OTHER_SUBNET, type: 'dynamic' },
     given: (site) => idOf(site, 'ipranges', { type: 'reserved', start_ip: '10.20.0.200', end_ip: '10.20.0.205' }),
   },
   {
@@ -167,10 +182,14 @@ const RANGES: readonly Trial[] = [
     reads: { all: ips('10.20.0.210', '10.20.0.211') },
   },
   { of: '2.0 GET ipaddresses', given: addresses, send: { owner: 'alice' }, reads: { owner: ips('10.20.0.210') } },
-  { of: '2.0 GET ipaddresses', given: addresses, send: { ip: '10.20.0.211' }, reads: { ip } },
+  { of: '2.0 GET ipaddresses', given: twoAddresses, send: { ip: '10.20.0.211' }, reads: { ip } },
   {
-    ...{ of: '2.0 POST ipaddresses reserve', send: { subnet: '10.20.0.0/24', ip: '10.20.0.210' } },
-    reads: { subnet: inLab, ip },
+    ...{ of: '2.0 POST ipaddresses reserve', given: farSubnet, send: { subnet: CIDR } },
+    reads: { subnet: inFar },
+  },
+  {
+    ...{ of: '2.0 POST ipaddresses reserve', send: { ip: '10.20.0.210' } },
+    reads: { ip },
   },
   { of: '2.0 POST ipaddresses reserve', send: { ip_address: '10.20.0.210' }, reads: { ip_address: ip } },
   {
@@ -231,7 +250,10 @@ const connected =
 
 const OLD_NETWORKS: readonly Trial[] = [
   { of: '1.0 POST networks', send: NETWORK },
-  { of: '1.0 PUT networks/{name}', given: oldNetwork, send: NETWORK },
+  {
+    ...{ of: '1.0 PUT networks/{name}', given: oldNetwork },
+    send: { ...NETWORK, ip: '10.10.0.0', netmask: '255.255.254.0', default_gateway: '10.10.1.1' },
+  },
   {
     ...{ of: '1.0 POST networks/{name} connect_macs', given: withMachine, send: { macs: FIRST_MAC } },
     reads: { macs: connected([FIRST_MAC]) },
@@ -253,6 +275,7 @@ const CLUSTER = {
   ...{ router_ip: '10.30.0.254', ip_range_low: '10.30.0.100', ip_range_high: '10.30.0.199', management: '1' },
   ...{ static_ip_range_low: '10.30.0.10', static_ip_range_high: '10.30.0.99' },
 };
+const OTHER_BROADCAST = { broadcast_ip: '10.30.0.1' };
 /** 1.0 takes the router, and does not show it. */
 const CLUSTER_READS = {
   router_ip: ({ site }: Sight): void => {
@@ -261,6 +284,9 @@ const CLUSTER_READS = {
   },
 };
 const REGISTERED = { uuid: '11111111-2222-4333-8444-555555555501' };
+/** A network that the region's own rack has, too: only a person may agree to it. */
+const LAB_NETWORK = '10.20.0.0/24';
+const SHARED = { ...rackInterface(LAB_NETWORK), name: 'lab', ip: '10.20.0.2' };
 const pending = async ({ ask }: AskedApi): Promise<Given> => {
   await ask('POST', '1.0/nodegroups/?op=register', { ...REGISTRATION }, 'nobody');
   return {};
@@ -268,7 +294,7 @@ const pending = async ({ ask }: AskedApi): Promise<Given> => {
 const REGISTRATION = {
   ...REGISTERED,
   ...{ name: 'rack-2', version: '0.1.0', uplink: '1', token: 'token-of-rack-2', secret_digest: 'a'.repeat(64) },
-  interfaces: JSON.stringify([{ ...CLUSTER, name: 'far', network: '10.30.0.0/24', management: 2 }]),
+  interfaces: JSON.stringify([{ ...CLUSTER, name: 'far', network: '10.30.0.0/24', management: 2 }, SHARED]),
 };
 const rackIs =
   (field: string, wanted: unknown) =>
@@ -282,10 +308,11 @@ const keyIs =
 const RACKS: readonly Trial[] = [
   {
     ...{ of: '1.0 POST nodegroups/{uuid}/interfaces new', given: async () => ({ path: { uuid: 'master' } }) },
-    ...{ send: CLUSTER, reads: CLUSTER_READS },
+    ...{ send: CLUSTER, reads: CLUSTER_READS, refuses: OTHER_BROADCAST },
   },
   {
-    ...{ of: '1.0 PUT nodegroups/{uuid}/interfaces/{name}', send: CLUSTER, reads: CLUSTER_READS },
+    ...{ of: '1.0 PUT nodegroups/{uuid}/interfaces/{name}', reads: CLUSTER_READS, refuses: OTHER_BROADCAST },
+    send: { ...CLUSTER, subnet_mask: '255.255.254.0', broadcast_ip: '10.30.1.255' },
     given: async () => ({ path: { uuid: 'master', name: 'lab' } }),
   },
   ...both('POST nodegroups register', {
@@ -303,11 +330,11 @@ const RACKS: readonly Trial[] = [
   }),
   ...both('POST nodegroups accept', {
     given: pending,
-    send: { ...REGISTERED, share: '10.30.0.0/24' },
+    send: { ...REGISTERED, share: LAB_NETWORK },
     reads: {
       uuid: rackIs('status_name', 'accepted'),
       share: ({ site }) =>
-        assert.match(JSON.stringify(site.place.region.racks.find(REGISTERED.uuid)), /10\.30\.0\.0\/24/),
+        assert.deepEqual(site.place.region.racks.find(REGISTERED.uuid)?.agreed, ['10.30.0.0/24', LAB_NETWORK]),
     },
   }),
   ...both('POST nodegroups reject', {
@@ -316,7 +343,7 @@ const RACKS: readonly Trial[] = [
   ...['name', 'cluster_name'].map(
     (field): Trial => ({
       ...{ of: '1.0 PUT nodegroups/{uuid}', given: async (site) => ({ ...(await pending(site)), path: REGISTERED }) },
-      ...{ send: { [field]: 'rack-2', status: '1' }, reads: { status: 'status' } },
+      ...{ send: { [field]: 'rack-2', status: '1' }, refuses: { [field]: 'rack-3' } },
     }),
   ),
   {
@@ -347,6 +374,7 @@ const RACKS: readonly Trial[] = [
     },
     send: { zone: 'hall', domain: 'maas', description: 'in the hall' },
     reads: { zone: 'zone.name', domain: 'domain.name' },
+    refuses: { domain: 'example.org' },
   },
   {
     of: '2.0 GET rackcontrollers power_parameters',
@@ -367,9 +395,11 @@ const inBoth = (trials: readonly Trial[]): readonly Trial[] =>
 
 const MORE: readonly Trial[] = [
   ...both('POST ipaddresses reserve', {
-    send: { network: '10.20.0.0/24', requested_address: '10.20.0.210' },
+    ...{ given: farSubnet, send: { network: CIDR }, reads: { network: inFar } },
+  }),
+  ...both('POST ipaddresses reserve', {
+    send: { requested_address: '10.20.0.210' },
     reads: {
-      network: inLab,
       requested_address: ({ answer }) => assert.equal(answer.json.ip, '10.20.0.210'),
     },
   }),
@@ -405,12 +435,10 @@ const SCANS: readonly Trial[] = [
       cidr: scanned,
       slow: () => assert.equal(asked?.isSlow, true),
       threads: () => assert.equal(asked?.atOnce, 3),
-      // Hosts are asked by ARP: the other value is refused.
-      always_use_ping: async ({ site, sent }) => {
-        const refused = await site.ask('POST', '2.0/discovery/?op=scan', { ...sent, always_use_ping: 'true' });
-        assert.deepEqual([refused.status, Object.keys(refused.json)], [400, ['always_use_ping']]);
-      },
+      always_use_ping: scanned,
     },
+    // Hosts are asked by ARP.
+    refuses: { always_use_ping: 'true' },
   },
   {
     ...{ of: '2.0 POST discovery scan', options: { scan }, send: { force: 'true' } },
@@ -433,7 +461,4 @@ export const NETWORK_TRIALS: readonly Trial[] = [
   ...OLD_NETWORKS,
   ...SCANS,
   ...RACKS,
-  {
-    ...{ of: '2.0 PUT vlans/{id}', given: twoRacks, send: DHCP, reads: DHCP_READS },
-  },
 ];

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import type { AskedApi } from '../../asked-api.ts';
-import { both, type Given, machine, type Sight, sshKey, type Trial } from './trial.ts';
+import { RACK_UUID, rackInterface } from '../../racks/rack-place.ts';
+import { both, farRack, type Given, machine, type Sight, sshKey, type Trial } from './trial.ts';
 
 const hasPassword = async ({ site, sent }: Sight): Promise<void> => {
   const { region, store } = site.place;
@@ -167,6 +168,10 @@ const ONLY = {
   },
 };
 const UNSUPPORTED = { packages: '', ...ONLY };
+const REFUSES = {
+  ...{ packages: '{"apt":["stress"]}', recommission: 'true', for_hardware: 'modalias:usb*', comment: 'second' },
+  ...{ apply_configured_networking: 'true', may_reboot: 'true' },
+};
 const hasNone = async ({ site }: Sight): Promise<void> => {
   const [script] = (await site.ask('GET', '2.0/scripts/?filters=fan')).json;
   const { for_hardware, packages, history } = script;
@@ -185,6 +190,11 @@ const scriptGiven = async ({ ask }: AskedApi): Promise<Given> => {
   await ask('POST', '2.0/scripts/', { name: 'other', script: '#!/bin/sh\nfalse\n' });
   return { path: { name: 'old' } };
 };
+/** A commissioning script. */
+const otherScript = async (site: AskedApi): Promise<Given> => {
+  await scriptGiven(site);
+  return { path: { name: 'other' } };
+};
 const names = ({ answer }: Sight): void =>
   assert.deepEqual(
     answer.json.map((one: { readonly name: string }) => one.name),
@@ -195,10 +205,12 @@ const SCRIPTS: readonly Trial[] = [
   {
     ...{ of: '2.0 POST scripts', send: { ...SCRIPT, ...MARKS, ...UNSUPPORTED } },
     reads: { ...SCRIPT_READS, ...MARKS_READ, ...UNSUPPORTED_READS },
+    refuses: REFUSES,
   },
   {
-    ...{ of: '2.0 PUT scripts/{name}', given: scriptGiven, send: { ...SCRIPT, ...MARKS, ...UNSUPPORTED } },
+    ...{ of: '2.0 PUT scripts/{name}', given: otherScript, send: { ...SCRIPT, ...MARKS, ...UNSUPPORTED } },
     reads: { ...SCRIPT_READS, ...MARKS_READ, ...UNSUPPORTED_READS },
+    refuses: REFUSES,
   },
   { of: '2.0 GET scripts', given: scriptGiven, send: { type: 'testing' }, reads: { type: names } },
   { of: '2.0 GET scripts', given: scriptGiven, send: { filters: 'aged' }, reads: { filters: names } },
@@ -215,7 +227,7 @@ const SCRIPTS: readonly Trial[] = [
       reads: { include_script: ({ answer }) => assert.match(answer.text, /"data":"IyEv/) },
     }),
   ),
-  ...both('POST commissioning-scripts', { send: { name: 'fan', ...OLD_SCRIPT }, reads: OLD_READS }),
+  ...both('POST commissioning-scripts', { send: { name: 'fan', ...OLD_SCRIPT }, reads: OLD_READS, refuses: REFUSES }),
   ...both('PUT commissioning-scripts/{name}', {
     given: async ({ ask }) => {
       await ask('POST', '2.0/scripts/', { name: 'fan', script: '#!/bin/sh\ntrue\n' });
@@ -223,6 +235,7 @@ const SCRIPTS: readonly Trial[] = [
     },
     send: OLD_SCRIPT,
     reads: OLD_READS,
+    refuses: REFUSES,
   }),
 ];
 
@@ -232,12 +245,18 @@ const settingGiven = async ({ ask }: AskedApi): Promise<Given> => {
   await ask('POST', '2.0/settings/?op=set', { key: 'dns.upstream', value: '["192.0.2.9"]' });
   return {};
 };
-const RACK_KEY = { key: 'cluster_interfaces.lab.router_ip', rack: 'maas' };
+const FAR = Object.fromEntries(Object.entries(rackInterface()).filter(([, value]) => value !== ''));
+const RACK_KEY = { key: 'cluster_interfaces.far.router_ip', rack: 'rack-2' };
+const rackGiven = async (site: AskedApi): Promise<Given> => {
+  await farRack(site);
+  await site.place.region.settings.change(RACK_UUID, [{ key: 'cluster_interfaces.far', value: FAR }], 'admin');
+  return {};
+};
 const routerIs =
   (router: string | undefined) =>
   ({ site }: Sight): void => {
-    const [lab] = site.place.region.settings.interfacesOf('11111111-2222-3333-4444-555555555555');
-    assert.equal(lab?.router_ip, router);
+    const far = site.place.region.settings.interfacesOf(RACK_UUID).find(({ name }) => name === 'far');
+    assert.equal(far?.router_ip, router);
   };
 
 const SETTINGS: readonly Trial[] = [
@@ -251,11 +270,11 @@ const SETTINGS: readonly Trial[] = [
     reads: { name: isSet, value: isSet },
   }),
   {
-    of: '2.0 POST settings set',
-    send: { ...RACK_KEY, value: '"10.20.0.253"' },
-    reads: { value: { at: 'value', is: '10.20.0.253' }, rack: routerIs('10.20.0.253') },
+    ...{ of: '2.0 POST settings set', given: rackGiven },
+    send: { ...RACK_KEY, value: '"10.50.0.253"' },
+    reads: { value: { at: 'value', is: '10.50.0.253' }, rack: routerIs('10.50.0.253') },
   },
-  { of: '2.0 POST settings unset', send: RACK_KEY, reads: { rack: routerIs(undefined) } },
+  { of: '2.0 POST settings unset', given: rackGiven, send: RACK_KEY, reads: { rack: routerIs(undefined) } },
 ];
 
 export const PEOPLE_TRIALS: readonly Trial[] = [...USERS, ...KEYS, ...SSH_KEYS, ...FILES, ...SCRIPTS, ...SETTINGS];

@@ -42,6 +42,8 @@ export interface Trial {
   readonly given?: ((site: AskedApi) => Promise<Given>) | undefined;
   readonly send: Fields | ((given: Given) => Fields);
   readonly reads?: Readonly<Record<string, Read>>;
+  /** Another value of each parameter that has one possible value, which is the same as none: it is refused by the parameter's name. */
+  readonly refuses?: Readonly<Record<string, string>>;
   readonly by?: CallerName;
   readonly options?: Partial<RegionOptions> | undefined;
 }
@@ -68,6 +70,11 @@ const LAB_TEXTS = {
   ...{ static_ip_range_low: '10.20.0.10', static_ip_range_high: '10.20.0.99' },
 };
 export const LAB: Settings = LAB_TEXTS;
+/** What the region's own rack reports. */
+export const OWN_RACK = {
+  ...{ uuid: OWN_UUID, name: 'maas', version: '0.1.0', pinned: [] },
+  interfaces: [{ ...LAB_TEXTS, name: 'lab', management: 2 } as const],
+};
 export const FIRST_MAC = '52:54:00:00:00:01';
 const HARDWARE = {
   ...{ boot_mac: FIRST_MAC, cpu: { count: 4, model: 'x' }, memory_mib: 4096 },
@@ -77,7 +84,7 @@ const HARDWARE = {
   disks: ['sda', 'sdb'].map((name) => ({ name, bytes: 64e9, model: 'M', serial: `S-${name}`, rotational: false })),
 };
 const START = { path: '/images/bb/b.file', sha256: 'b'.repeat(64) };
-const IMAGE = {
+export const IMAGE = {
   ...{
     os: 'debian',
     release: 'trixie',
@@ -96,8 +103,7 @@ export const withSite = (work: (site: AskedApi) => Promise<void>, options: Parti
       const { region } = site.place;
       const refused = await region.settings.change(OWN_UUID, [{ key: 'cluster_interfaces.lab', value: LAB }], 'admin');
       assert.equal(refused, undefined);
-      const served = { ...LAB_TEXTS, name: 'lab', management: 2 } as const;
-      await region.racks.putOwn({ uuid: OWN_UUID, name: 'maas', version: '0.1.0', interfaces: [served], pinned: [] });
+      await region.racks.putOwn(OWN_RACK);
       await site.ask('POST', '2.0/zones/', { name: 'hall' });
       await site.ask('POST', '2.0/resourcepools/', { name: 'lab' });
       await work(site);
@@ -196,27 +202,49 @@ export async function requestOf({ of, ...trial }: Trial, site: AskedApi): Promis
 
 /** Runs a trial. @returns the parameters that it read back */
 export async function runTrial(trial: Trial): Promise<readonly string[]> {
-  const { of, reads = {}, by, options } = trial;
   let names: readonly string[] = [];
   await withSite(async (site) => {
-    const { given, method, url, sent } = await requestOf(trial, site);
-    names = Object.keys(sent);
-    const answer = await site.ask(method, url, { ...given.fields, ...sent }, by);
-    assert.ok(answer.status < 300, `${of}: ${answer.status} ${answer.text}`);
-    for (const [name, text] of Object.entries(sent)) {
-      const read = reads[name] ?? name;
-      if (typeof read === 'function') {
-        await read({ site, given, answer, sent });
-        continue;
-      }
-      const { at, is: wanted } = typeof read === 'string' ? { at: read, is: text } : read;
-      const found = valueAt(answer.json, at);
-      const message = `${of}: ${name} is not read back in ${answer.text}`;
-      if (typeof read === 'string' && !Array.isArray(text)) assert.equal(String(found), text, message);
-      else assert.deepEqual(found, wanted, message);
-    }
-  }, options);
+    const request = await requestOf(trial, site);
+    names = Object.keys(request.sent);
+    const answer = await site.ask(request.method, request.url, { ...request.given.fields, ...request.sent }, trial.by);
+    assert.ok(answer.status < 300, `${trial.of}: ${answer.status} ${answer.text}`);
+    for (const name of names) await readBack(trial, name, { ...request, site, answer });
+  }, trial.options);
   return names;
+}
+
+/** True if a parameter of a trial has an effect: without it the trial fails, or another value of `refuses` is refused by its name. */
+export async function hasEffect(trial: Trial, name: string): Promise<boolean> {
+  const other = trial.refuses?.[name];
+  let isEffective = true;
+  await withSite(async (site) => {
+    const request = await requestOf(trial, site);
+    const { [name]: _unsent, ...sent } = { ...request.given.fields, ...request.sent };
+    const fields = other === undefined ? sent : { ...sent, [name]: other };
+    const answer = await site.ask(request.method, request.url, fields, trial.by);
+    if (other !== undefined) isEffective = answer.status === 400 && Object.keys(Object(answer.json)).includes(name);
+    else if (answer.status < 300) isEffective = !(await isReadBack(trial, name, { ...request, site, answer }));
+  }, trial.options);
+  return isEffective;
+}
+
+const isReadBack = (trial: Trial, name: string, sight: Sight): Promise<boolean> =>
+  readBack(trial, name, sight).then(
+    () => true,
+    () => false,
+  );
+
+/** Reads one parameter back. @throws unless it has its effect */
+async function readBack({ of, reads = {} }: Trial, name: string, sight: Sight): Promise<void> {
+  const { answer, sent } = sight;
+  const text = sent[name];
+  const read = reads[name] ?? name;
+  if (typeof read === 'function') return await read(sight);
+  const { at, is: wanted } = typeof read === 'string' ? { at: read, is: text } : read;
+  const found = valueAt(answer.json, at);
+  const message = `${of}: ${name} is not read back in ${answer.text}`;
+  if (typeof read === 'string' && !Array.isArray(text)) assert.equal(String(found), text, message);
+  else assert.deepEqual(found, wanted, message);
 }
 
 function methodOf(text: string): 'GET' | 'POST' | 'PUT' | 'DELETE' {
