@@ -136,7 +136,7 @@ test('gomaasapi creates a node in API 1.0, reads every machine in API 2.0, and t
     assert.deepEqual(reported.version, '2.9.0 rackboot');
     assert.deepEqual(reported.statuses, [6, 10, 6, 9, 4, 4]);
     assert.deepEqual(reported.objects, OBJECTS);
-    assert.equal(reported.uris.length, 2);
+    assert.equal(reported.uris.length, 3);
     for (const uri of reported.uris) assert.match(uri, /^\/MAAS\/api\/1\.0\/nodes\/[a-z0-9]{6}\/$/);
   } finally {
     await live.close();
