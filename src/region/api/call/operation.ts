@@ -62,6 +62,8 @@ export interface ApiCall {
   readonly guard?: (() => Promise<Refusal | undefined>) | undefined;
   /** True once the client has left. */
   readonly hasLeft?: (() => boolean) | undefined;
+  /** True if what it changes is undone, and only its refusals of parameters count: the state of its object does not hide them. */
+  readonly isTrial?: boolean;
 }
 
 /** The user who calls; empty for every other caller. */
@@ -185,7 +187,8 @@ class Tried extends Error {
 export const trying = <Q extends z.ZodObject>(
   partial: Q,
   run: (call: ApiCall, passed: z.output<Q>, refused: ReadonlySet<string>) => Answer | Promise<Answer>,
-): Check => judging(partial, (call, passed, refused) => tryChange(call, () => run(call, passed, refused)));
+): Check =>
+  judging(partial, (call, passed, refused) => tryChange(call, () => run({ ...call, isTrial: true }, passed, refused)));
 
 /** Makes a change, and undoes it. @param run as for `trying` @returns its answer */
 export async function tryChange(call: ApiCall, run: () => Answer | Promise<Answer>): Promise<readonly [Answer]> {

@@ -95,26 +95,49 @@ async function seen({ ask }: AskedApi): Promise<Texts> {
   return texts;
 }
 
+/** What the answers to the questions of these rows do not name, or name wrongly. @param isBusy a state refuses them unless a schema does before */
+async function problemsOf(site: AskedApi, ids: Ids, rows: readonly FaultRow[], isBusy = false) {
+  const problems: string[] = [];
+  for (const row of rows)
+    for (const operation of OPERATIONS.filter((one) => titleOf(one) === row.of)) {
+      const url = urlOf(operation, row, ids);
+      const unfit = unfitFields(operation);
+      for (const { fields, wrong, unjudged } of questionsOf(row, unfit)) {
+        const sent = Object.fromEntries(Object.entries(fields).map(([name, text]) => [name, filled(text, ids)]));
+        const answer = await site.ask(operation.method, url, sent);
+        const passesSchema = Object.keys(fields).every((name) => fields[name] !== unfit[name]);
+        if (isBusy && passesSchema && answer.status === 409) continue;
+        const isByField = answer.status === 400 && answer.json !== undefined;
+        const named = isByField ? Object.keys(answer.json) : [];
+        const missing = wrong.filter((name) => !named.includes(name));
+        const strange = named.filter((name) => !wrong.includes(name) && !unjudged.includes(name));
+        if (missing.length + strange.length === 0) continue;
+        const text = isByField ? '' : ` (${answer.status} ${answer.text.slice(0, 300)})`;
+        problems.push(`${row.of} ${shown(sent)}: does not name ${missing}; names ${strange}${text}`);
+      }
+    }
+  return problems;
+}
+
 test('each operation names all wrong parameters at once, and changes nothing', () =>
   withSite(async (site) => {
     const ids = await buildSite(site);
     const before = await seen(site);
-    const problems: string[] = [];
-    for (const row of FAULT_ROWS)
-      for (const operation of OPERATIONS.filter((one) => titleOf(one) === row.of)) {
-        const url = urlOf(operation, row, ids);
-        for (const { fields, wrong, unjudged } of questionsOf(row, unfitFields(operation))) {
-          const sent = Object.fromEntries(Object.entries(fields).map(([name, text]) => [name, filled(text, ids)]));
-          const answer = await site.ask(operation.method, url, sent);
-          const isByField = answer.status === 400 && answer.json !== undefined;
-          const named = isByField ? Object.keys(answer.json) : [];
-          const missing = wrong.filter((name) => !named.includes(name));
-          const strange = named.filter((name) => !wrong.includes(name) && !unjudged.includes(name));
-          if (missing.length + strange.length === 0) continue;
-          const text = isByField ? '' : ` (${answer.status} ${answer.text.slice(0, 300)})`;
-          problems.push(`${row.of} ${shown(sent)}: does not name ${missing}; names ${strange}${text}`);
-        }
-      }
-    assert.deepEqual(problems, []);
+    assert.deepEqual(await problemsOf(site, ids, FAULT_ROWS), []);
+    assert.deepEqual(await seen(site), before);
+  }));
+
+test('the state of a machine, which refuses every change of its layout, hides no wrong parameter', () =>
+  withSite(async (site) => {
+    const ids = await buildSite(site);
+    const { store } = site.place;
+    await store.changeMachine(ids.machine ?? '', 1, () => ({
+      ...{ kind: 'change', fields: { status: 'deploying' }, events: [] },
+    }));
+    const before = await seen(site);
+    const laying = /blockdevices|raids?|volume-group|interfaces|set_storage_layout/;
+    const rows = FAULT_ROWS.filter(({ of }) => of.includes('{system_id}') && laying.test(of));
+    assert.ok(rows.length > 20, String(rows.length));
+    assert.deepEqual(await problemsOf(site, ids, rows, true), []);
     assert.deepEqual(await seen(site), before);
   }));
