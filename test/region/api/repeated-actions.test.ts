@@ -17,6 +17,7 @@ const OTHERS: readonly (readonly [title: string, fields: Readonly<Record<string,
   ['2.0 POST account create_authorisation_token', {}],
   ['2.0 POST nodes/{system_id}/blockdevices/{device_id}/partitions', { size: '1G' }],
   ['2.0 POST machines allocate', {}],
+  ['2.0 POST machines/{system_id} set_storage_layout', { storage_layout: 'flat' }],
 ];
 
 /** The answer to an action on a machine and its disk. */

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import type { Operation } from '../../../../src/region/api/call/operation.ts';
 import { OPERATIONS } from '../../../../src/region/api/operations.ts';
 import type { AskedApi } from '../../asked-api.ts';
+import { seen } from '../seen.ts';
 import { withSite } from '../sent/trial.ts';
 import { unfitFields } from '../unfit.ts';
 import { FAULT_ROWS, type FaultRow, SCHEMA_ONLY } from './fault-rows.ts';
@@ -67,33 +68,6 @@ const shown = (sent: Texts): string =>
   Object.entries(sent)
     .map(([name, text]) => `${name}=${text.slice(0, 12)}`)
     .join(' ');
-
-const LISTS = [
-  ...['machines', 'devices', 'zones', 'pools', 'fabrics', 'spaces', 'subnets', 'ipranges', 'static-routes', 'domains'],
-  ...[
-    'dnsresources',
-    'dnsresourcerecords',
-    'boot-sources',
-    'tags',
-    'scripts',
-    'users',
-    'settings',
-    'files',
-    'events/?op=query',
-  ],
-  ...['account/prefs/sshkeys', 'ipaddresses', 'boot-resources'],
-];
-
-/** All that a change could leave behind. */
-async function seen({ ask }: AskedApi): Promise<Texts> {
-  const texts: Record<string, string> = {};
-  for (const path of LISTS) {
-    const answer = await ask('GET', `2.0/${path.includes('?') ? path : `${path}/`}`);
-    assert.equal(answer.status, 200, path);
-    texts[path] = answer.text;
-  }
-  return texts;
-}
 
 /** What the answers to the questions of these rows do not name, or name wrongly. @param isBusy a state refuses them unless a schema does before */
 async function problemsOf(site: AskedApi, ids: Ids, rows: readonly FaultRow[], isBusy = false) {
