@@ -90,6 +90,9 @@ export function removePartition(draft: StorageDraft, id: number): StorageDraft |
 /** The longest label of each file system, in characters. Those of the others are bounded by the request. */
 const LABEL_CHARACTERS_MAX: Readonly<Record<string, number>> = { xfs: 12, fat32: 11, vfat: 11, swap: 15 };
 
+/** File systems that get their identifier when the agent makes them. A FAT's has eight digits; BusyBox's mkswap takes none. */
+const UUID_DRAWN: ReadonlySet<string> = new Set(['fat32', 'vfat', 'swap']);
+
 /** Gives a part a file system. */
 export function format(
   draft: StorageDraft,
@@ -106,6 +109,8 @@ export function format(
   if (max !== undefined && wish.label.length > max) {
     return refuseStorage(refusal('field.label-long', { fstype: wish.fstype, max }), 'label');
   }
+  if (wish.uuid !== undefined && UUID_DRAWN.has(wish.fstype))
+    return refuseStorage(refusal('field.system-uuid', { fstype: wish.fstype }), 'uuid');
   const fileSystem = { fstype: wish.fstype, label: wish.label, uuid: wish.uuid ?? uuidOf(drawId(draft)) };
   return withStorage(withFileSystem(draft, id, fileSystem), {}, 1);
 }

@@ -94,6 +94,20 @@ test('a partition that does not fit, and words that fstab does not take, are ref
     assert.deepEqual(keysOf(options.json), ['mount_options']);
   }));
 
+test('a chosen UUID is one that the agent can give to the file system', () =>
+  withDisks(async ({ post }) => {
+    const { id, device_id: disk } = (await post('blockdevices/sda/partitions/')).json;
+    const place = `blockdevices/${disk}/partition/${id}`;
+    for (const fstype of ['ext4', 'ext2', 'btrfs', 'xfs', 'fat32', 'vfat', 'swap']) {
+      const answer = await post(`${place}?op=format`, { fstype, uuid: UUID });
+      const isDrawn = /fat|swap/.test(fstype);
+      assert.equal(answer.status, isDrawn ? 400 : 200, answer.text);
+      if (isDrawn)
+        assert.match(answer.json.uuid[0], new RegExp(`^The agent draws the identifier of a ${fstype} file system`));
+      else assert.equal(answer.json.filesystem.uuid, UUID);
+    }
+  }));
+
 test('only swap is mounted nowhere, and a label fits its file system', () =>
   withDisks(async ({ post }) => {
     const { id, device_id: disk } = (await post('blockdevices/sda/partitions/')).json;

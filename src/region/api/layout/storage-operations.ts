@@ -23,7 +23,7 @@ const WHOLE_LAYOUTS = ['flat', 'lvm', 'blank'] as const;
 
 const formatParameters = z.object({
   fstype: value(z.string().max(32)).describe(`The file system: ${FILE_SYSTEMS.join(', ')}.`),
-  uuid,
+  uuid: uuid.describe('Its UUID. Default: a new one. Not of fat32, vfat and swap, whose identifier the agent draws.'),
   label: value(z.string().regex(/^(?:[A-Za-z0-9._][A-Za-z0-9._-]{0,15})?$/, 'field.label'))
     .optional()
     .describe('Its label: at most 16 letters, digits, `.`, `_` and `-`; of swap 15, of xfs 12, of fat32 and vfat 11.'),

@@ -193,6 +193,8 @@ export const LAYOUTS = {
   'field.label': 'Give at most 16 letters, digits, dots, hyphens and underscores, and do not begin with a hyphen.',
   'field.label-long': ({ fstype, max }: { readonly fstype: string; readonly max: number }) =>
     `A label of ${fstype} has at most ${max} characters.`,
+  'field.system-uuid': ({ fstype }: { readonly fstype: string }) =>
+    `The agent draws the identifier of a ${fstype} file system: leave this out.`,
   'field.mount-none': ({ fstype }: { readonly fstype: string }) =>
     `Give an absolute path: only swap is mounted nowhere, and this is ${fstype}.`,
   'field.mount-point': 'Give an absolute path without `..`, spaces or control characters.',
