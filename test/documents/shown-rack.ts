@@ -83,6 +83,7 @@ export class ShownRack {
   #daemon: DaemonProcess | undefined;
   #hasState = false;
   #isKept = false;
+  #isClosed = false;
   /** The rack that runs has seen the power of its machine. */
   #knowsPower = false;
 
@@ -133,7 +134,9 @@ export class ShownRack {
     return new ShownRack(place, path, rack, await WebhookPower.start(POWER_ADDRESS));
   }
 
+  /** A page that a time limit has ended throws at its next step. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#life.close();
     this.#power.close();
     await this.#stop();
@@ -143,6 +146,7 @@ export class ShownRack {
 
   /** Runs the shown commands, in a directory with the files that they name. */
   async run(command: string): Promise<Printed> {
+    this.#checkOpen();
     const going = goesOn(command);
     const child = spawn('nsenter', ['-t', String(this.#rack.pid), '-n', '--', 'bash', '-c', `exec 2>&1; ${command}`], {
       cwd: going?.inCheckout ? ROOT : join(this.#place, 'home'),
@@ -278,7 +282,12 @@ export class ShownRack {
     this.#knowsPower = true;
   }
 
+  #checkOpen(): void {
+    if (this.#isClosed) throw new Error('the laboratory is closed');
+  }
+
   async #start(): Promise<void> {
+    this.#checkOpen();
     if (this.#daemon !== undefined) return;
     const from = this.#log.length;
     this.#knowsPower = false;
@@ -287,6 +296,8 @@ export class ShownRack {
       before: ['nsenter', '-t', String(this.#rack.pid), '-n', '--'],
       onLine: (line) => void this.#log.push(line),
     });
+    if (this.#isClosed) await this.#stop();
+    this.#checkOpen();
     const isUp = (): boolean => this.#log.slice(from).some(({ event }) => event === 'region.up');
     await eventuallyWithin(STATE_MS_MAX, 'the region', isUp);
     this.#hasState = true;
@@ -299,6 +310,7 @@ export class ShownRack {
 
   /** A person presses its button; it enlists, and goes off. It is called calm-ibis. */
   async #bootByHand(): Promise<void> {
+    this.#checkOpen();
     this.#socket.isOn = true;
     await this.#life.on();
     const found = await eventuallyWithin(STATE_MS_MAX, 'the machine', async () => (await this.#machines())[0]);
