@@ -9,6 +9,7 @@ import { planStorage } from '../../src/region/layout/storage-plan.ts';
 import { makeRaid } from '../../src/region/layout/volume-changes.ts';
 import { layOut } from '../../src/region/layout/whole-layouts.ts';
 import type { Machine } from '../../src/region/records/machine.ts';
+import type { FileSystemKind } from '../../src/region/records/machine-layout.ts';
 import { sentenceOf } from '../../src/region/words/refusal.ts';
 import { FIELDS } from '../contract/region-store.ts';
 import { facts } from '../region/place.ts';
@@ -52,7 +53,7 @@ export class LaidDisks {
   }
 
   /** A partition. @param mib undefined: the rest of the disk @returns its id */
-  partition(disk: number, mib?: number, fstype?: string, mount?: string, options = ''): number {
+  partition(disk: number, mib?: number, fstype?: FileSystemKind, mount?: string, options = ''): number {
     const bytes = mib === undefined ? undefined : mib * MEBIBYTE;
     const id = this.#keep(makePartition(this.#draft, this.#ids[disk] ?? 0, bytes));
     if (fstype !== undefined) this.format(id, fstype, mount, options);
@@ -65,7 +66,7 @@ export class LaidDisks {
     return this.#keep(makeRaid(this.#draft, { name, disks, partitions }));
   }
 
-  format(id: number, fstype: string, mount?: string, options = ''): this {
+  format(id: number, fstype: FileSystemKind, mount?: string, options = ''): this {
     this.#keep(format(this.#draft, id, { fstype, label: '' }));
     if (mount !== undefined) this.#keep(mountPart(this.#draft, id, { at: mount, options }));
     return this;

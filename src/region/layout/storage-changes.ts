@@ -1,12 +1,18 @@
 // Partitions, file systems, mounts and tags of the parts of a machine's disks. Pure.
 //
-// Sources: MAAS's partitions and the operations of its block devices; mke2fs(8), mkfs.xfs(8), mkfs.btrfs(8), mkfs.fat(8) and mkswap(8) for the
-// lengths of labels.
+// Source: MAAS's partitions and the operations of its block devices.
 //
 // 1. Mount points are unique on a machine. The file system of a mounted part cannot be removed.
 // 2. A part in use can be neither removed nor given a second use.
 
-import { type FileSystem, PART_TAGS_MAX, type Partition, STORAGE_PARTS_MAX } from '../records/machine-layout.ts';
+import {
+  FILE_SYSTEMS,
+  type FileSystem,
+  type FileSystemKind,
+  PART_TAGS_MAX,
+  type Partition,
+  STORAGE_PARTS_MAX,
+} from '../records/machine-layout.ts';
 import { refusal } from '../words/refusal.ts';
 import type { Disk } from './disks.ts';
 import type { LayoutRefusal } from './network-draft.ts';
@@ -87,17 +93,11 @@ export function removePartition(draft: StorageDraft, id: number): StorageDraft |
   return withStorage(draft, { partitions: draft.layout.partitions.filter((one) => one.id !== id) });
 }
 
-/** The longest label of each file system, in characters. Those of the others are bounded by the request. */
-const LABEL_CHARACTERS_MAX: Readonly<Record<string, number>> = { xfs: 12, fat32: 11, vfat: 11, swap: 15 };
-
-/** File systems that get their identifier when the agent makes them. A FAT's has eight digits; BusyBox's mkswap takes none. */
-const UUID_DRAWN: ReadonlySet<string> = new Set(['fat32', 'vfat', 'swap']);
-
 /** Gives a part a file system. */
 export function format(
   draft: StorageDraft,
   id: number,
-  wish: Pick<FileSystem, 'fstype' | 'label'> & { readonly uuid?: string | undefined },
+  wish: { readonly fstype: FileSystemKind; readonly label: string; readonly uuid?: string | undefined },
 ): StorageDraft | LayoutRefusal {
   const found = freePart(draft, id);
   if (found.kind === 'refuse') return found;
@@ -105,13 +105,11 @@ export function format(
     const params = { name: nameOf(draft, found), at: found.part.fileSystem.mountPoint };
     return refuseStorage(refusal('layout-refused.mounted', params));
   }
-  const max = LABEL_CHARACTERS_MAX[wish.fstype];
-  if (max !== undefined && wish.label.length > max) {
-    return refuseStorage(refusal('field.label-long', { fstype: wish.fstype, max }), 'label');
-  }
-  if (wish.uuid !== undefined && UUID_DRAWN.has(wish.fstype))
-    return refuseStorage(refusal('field.system-uuid', { fstype: wish.fstype }), 'uuid');
-  const fileSystem = { fstype: wish.fstype, label: wish.label, uuid: wish.uuid ?? uuidOf(drawId(draft)) };
+  const { labelMax: max, drawsUuid } = FILE_SYSTEMS[wish.fstype];
+  const { fstype } = wish;
+  if (wish.label.length > max) return refuseStorage(refusal('field.label-long', { fstype, max }), 'label');
+  if (drawsUuid && wish.uuid !== undefined) return refuseStorage(refusal('field.system-uuid', { fstype }), 'uuid');
+  const fileSystem = { fstype, label: wish.label, uuid: wish.uuid ?? uuidOf(drawId(draft)) };
   return withStorage(withFileSystem(draft, id, fileSystem), {}, 1);
 }
 

@@ -8,7 +8,7 @@
 //
 // 1. A layout replaces the one before it; the other disks are empty afterwards.
 
-import type { FileSystem, Partition, StorageLayout } from '../records/machine-layout.ts';
+import type { FileSystem, Partition, StorageLayout, WholeLayout } from '../records/machine-layout.ts';
 import { refusal } from '../words/refusal.ts';
 import type { LayoutRefusal } from './network-draft.ts';
 import {
@@ -22,9 +22,6 @@ import {
   uuidOf,
   withStorage,
 } from './storage-draft.ts';
-
-export const WHOLE_LAYOUTS = ['flat', 'lvm', 'blank'] as const;
-type WholeLayout = (typeof WHOLE_LAYOUTS)[number];
 
 /** A person's request for a layout. Sizes in bytes; an undefined size: the rest of the disk; `boot` undefined: no boot partition. */
 interface LayoutWish {

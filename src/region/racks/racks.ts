@@ -157,6 +157,11 @@ export class Racks {
     return this.list().find((rack) => rack.uuid === uuid);
   }
 
+  findAccepted(uuid: string): Rack | undefined {
+    const rack = this.find(uuid);
+    return rack?.state === 'accepted' ? rack : undefined;
+  }
+
   /** True if an address is in a network of an accepted rack. The management of the network does not matter, as in `managedNetworks`. */
   serves(address: Ipv4): boolean {
     return this.list().some((rack) => rack.state === 'accepted' && this.isOf(rack, address));

@@ -32,6 +32,28 @@ export type InterfaceKind = (typeof INTERFACE_KINDS)[number];
 export const LINK_MODES = ['auto', 'static', 'dhcp', 'link_up'] as const;
 export type LinkMode = (typeof LINK_MODES)[number];
 
+/**
+ * The file systems that the agent makes: the most characters of a label, and whether it draws the identifier itself. That of a FAT has eight
+ * digits, and BusyBox's mkswap takes none. Sources: mke2fs(8), mkfs.xfs(8), mkfs.btrfs(8), mkfs.fat(8), mkswap(8).
+ */
+export const FILE_SYSTEMS = {
+  ext4: { labelMax: 16, drawsUuid: false },
+  ext2: { labelMax: 16, drawsUuid: false },
+  xfs: { labelMax: 12, drawsUuid: false },
+  btrfs: { labelMax: 16, drawsUuid: false },
+  fat32: { labelMax: 11, drawsUuid: true },
+  vfat: { labelMax: 11, drawsUuid: true },
+  swap: { labelMax: 15, drawsUuid: true },
+} as const;
+export type FileSystemKind = keyof typeof FILE_SYSTEMS;
+export const FILE_SYSTEM_KINDS = Object.keys(FILE_SYSTEMS).filter(
+  (kind): kind is FileSystemKind => kind in FILE_SYSTEMS,
+);
+
+/** The layouts of a whole boot disk, by MAAS's names. */
+export const WHOLE_LAYOUTS = ['flat', 'lvm', 'blank'] as const;
+export type WholeLayout = (typeof WHOLE_LAYOUTS)[number];
+
 const id = z.int().min(1);
 const name = z.string().min(1).max(32);
 const tags = z.array(z.string().max(PART_TAG_MAX)).max(PART_TAGS_MAX);

@@ -45,10 +45,7 @@ interface Edited {
 export type Edit = (draft: NetworkDraft, known: ChangeKnowledge) => Edited | LayoutRefusal | ChangeQuestion;
 
 /** The accepted rack in the path; `undefined`: it names none. */
-export function rackOf(call: ApiCall): Rack | undefined {
-  const rack = call.region.racks.find(systemIdOf(call));
-  return rack?.state === 'accepted' ? rack : undefined;
-}
+export const rackOf = (call: ApiCall): Rack | undefined => call.region.racks.findAccepted(systemIdOf(call));
 
 /** The refusal to change a rack, or of a user without an administrator's rights, unless the path names a device of theirs. */
 export async function refuseOrdinary(call: ApiCall): Promise<Refusal | undefined> {

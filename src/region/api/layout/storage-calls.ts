@@ -21,15 +21,16 @@ import {
   withStorage,
 } from '../../layout/storage-draft.ts';
 import { changeRaid, changeVolume, NO_MEMBERS, removeRaid, removeVolume } from '../../layout/volume-changes.ts';
-import { layOut, WHOLE_LAYOUTS } from '../../layout/whole-layouts.ts';
+import { layOut } from '../../layout/whole-layouts.ts';
 import type { Machine } from '../../records/machine.ts';
+import { FILE_SYSTEM_KINDS, WHOLE_LAYOUTS } from '../../records/machine-layout.ts';
 import { refusal } from '../../words/refusal.ts';
 import { type Answer, json, refuseField } from '../call/answer.ts';
 import { type ApiCall, idIn } from '../call/operation.ts';
 import { blockDevicesJson, partitionNamed, partitionsJson } from '../json/disk-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { changeLayout, shownName } from './layout-calls.ts';
-import { bytesOf, FILE_SYSTEMS } from './storage-parameters.ts';
+import { bytesOf } from './storage-parameters.ts';
 
 /** The part that a path names: a partition of a disk, or a block device. */
 export type Aim = 'partition' | 'device';
@@ -146,8 +147,8 @@ export function formatPart(
     label = '',
   }: { readonly fstype?: string | undefined; readonly uuid?: string | undefined; readonly label?: string | undefined },
 ): Answer | Promise<Answer> {
-  const known = FILE_SYSTEMS.find((one) => one === fstype);
-  if (known === undefined) return refuseField('fstype', 'field.file-system', { known: FILE_SYSTEMS });
+  const known = FILE_SYSTEM_KINDS.find((one) => one === fstype);
+  if (known === undefined) return refuseField('fstype', 'field.file-system', { known: FILE_SYSTEM_KINDS });
   const edit: EditOne = (draft, id) => format(draft, id, { fstype: known, uuid, label });
   return changeDisks(call, on(call, aim, edit), showOf(aim));
 }

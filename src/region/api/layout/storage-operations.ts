@@ -7,7 +7,7 @@
 
 import { z } from 'zod';
 import { beginStorage } from '../../layout/storage-draft.ts';
-import { PART_TAG_MAX } from '../../records/machine-layout.ts';
+import { FILE_SYSTEM_KINDS, FILE_SYSTEMS, PART_TAG_MAX, WHOLE_LAYOUTS } from '../../records/machine-layout.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import type { Answer } from '../call/answer.ts';
 import { json, NO_MACHINE, refuse } from '../call/answer.ts';
@@ -17,16 +17,17 @@ import { machineOf, machinePaths } from '../machines/machine-calls.ts';
 import { diskCalls } from './block-device-operations.ts';
 import { shownName } from './layout-calls.ts';
 import type { Aim } from './storage-calls.ts';
-import { bytesOf, FILE_SYSTEMS, mountParameters, size, uuid } from './storage-parameters.ts';
+import { bytesOf, mountParameters, size, uuid } from './storage-parameters.ts';
 
-const WHOLE_LAYOUTS = ['flat', 'lvm', 'blank'] as const;
+const LABELS = FILE_SYSTEM_KINDS.map((kind) => `${FILE_SYSTEMS[kind].labelMax} for ${kind}`).join(', ');
+const DRAWN = FILE_SYSTEM_KINDS.filter((kind) => FILE_SYSTEMS[kind].drawsUuid);
 
 const formatParameters = z.object({
-  fstype: value(z.string().max(32)).describe(`The file system: ${FILE_SYSTEMS.join(', ')}.`),
-  uuid: uuid.describe('Its UUID. Default: a new one. Not of fat32, vfat and swap, whose identifier the agent draws.'),
+  fstype: value(z.string().max(32)).describe(`The file system: ${FILE_SYSTEM_KINDS.join(', ')}.`),
+  uuid: uuid.describe(`Its UUID. Default: a new one. Not for ${DRAWN.join(', ')}, whose identifier the agent draws.`),
   label: value(z.string().regex(/^(?:[A-Za-z0-9._][A-Za-z0-9._-]{0,15})?$/, 'field.label'))
     .optional()
-    .describe('Its label: at most 16 letters, digits, `.`, `_` and `-`; of swap 15, of xfs 12, of fat32 and vfat 11.'),
+    .describe(`Its label: letters, digits, \`.\`, \`_\` and \`-\`, at most ${LABELS}.`),
 });
 
 /** The mount point of a trial in which that of the request is refused: nothing else has it, because no request can give it. */

@@ -6,8 +6,6 @@ import { z } from 'zod';
 import { STORAGE_PARTS_MAX } from '../../records/machine-layout.ts';
 import { numberText, value, values } from '../call/operation.ts';
 
-export const FILE_SYSTEMS = ['ext4', 'ext2', 'xfs', 'btrfs', 'fat32', 'vfat', 'swap'] as const;
-
 const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12 };
 const SIZE = /^(\d{1,15})([kmgt]?)b?$/i;
 

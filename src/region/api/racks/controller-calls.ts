@@ -64,7 +64,7 @@ const notFound = ({ path }: ApiCall): Refusal =>
   refuse('not-found.rack', { rack: (path.system_id ?? '').slice(0, 64) });
 
 const rackIn = (call: ApiCall): Rack | Refusal =>
-  acceptedRacks(call).find(({ uuid }) => uuid === call.path.system_id) ?? notFound(call);
+  call.region.racks.findAccepted(call.path.system_id ?? '') ?? notFound(call);
 
 /** A controller, as filters see it. */
 interface Filtered {
