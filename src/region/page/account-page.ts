@@ -11,7 +11,7 @@ import type { SshKey } from '../records/life-store.ts';
 import { formatAge } from '../words/quantity.ts';
 import { words } from '../words/text.ts';
 import { areaField, formOf, hiddenField, newPasswordFields, textField } from './forms.ts';
-import { PageGuard, uncheckedRefusal } from './guard.ts';
+import { checkPassword, uncheckedRefusal } from './guard.ts';
 import { pageOf } from './parts.ts';
 import { rolePill } from './values.ts';
 import {
@@ -113,8 +113,8 @@ export const ofNewPassword = (outcome: Outcome): Outcome => namedAsIn(outcome, {
 async function changePassword(view: View, { username }: Person): Promise<Outcome> {
   const mistyped = differing(view);
   if (mistyped !== undefined) return mistyped;
-  // Checked in full: this guard has no passwords in memory.
-  const verdict = await new PageGuard(view.region).check(view.peer, username, given(view, 'present'));
+  const user = await view.region.store.accounts.findUser(username);
+  const verdict = await checkPassword(view.region, view.peer, given(view, 'present'), user);
   if (verdict === 'wrong') return refuseField('present', 'field.password-wrong');
   if (typeof verdict === 'string') return uncheckedRefusal(verdict, view.region);
   const answer = await operate(view, CHANGE_PASSWORD, { username }, { password: given(view, 'new') });

@@ -60,62 +60,68 @@ interface Remembered {
   readonly rate: RateLimit;
 }
 
-/** Checks the passwords of the page's users. */
+type GuardedRegion = Pick<Region, 'store' | 'clock' | 'passwords'>;
+
+/** Checks the password of a user in full. @param found the user; undefined: there is none of this name */
+export async function checkPassword(
+  region: GuardedRegion,
+  peer: Peer,
+  password: string,
+  found: User | undefined,
+): Promise<PasswordVerdict> {
+  // The rack chooses the address it names, so limits by address would not hold; and the rack could read the password.
+  if (peer.isByRack) return 'by-rack';
+  const permit = await region.passwords.take(peer.share);
+  if (typeof permit === 'string') return permit;
+  const isRight = await region.passwords.check(peer.share, permit, password, found?.passwordHash ?? NOBODY);
+  if (isRight === 'busy') return 'busy';
+  if (!isRight || found === undefined) {
+    await noteWrong(region, peer, found);
+    return 'wrong';
+  }
+  await permit.giveBack();
+  return found;
+}
+
+/** Stores the event of a wrong password, up to a rate. */
+async function noteWrong(region: GuardedRegion, { share, address: from }: Peer, user: User | undefined): Promise<void> {
+  const { store, clock, passwords } = region;
+  const count = passwords.countWrong(share);
+  if (count === undefined) return;
+  const params = { user: user?.username ?? '', from, count };
+  const event = { type: 'AUTHORISATION', code: 'password-wrong', params, atMs: clock.wallTimeMs() } as const;
+  await store.recordEvent({ ...event, username: '' }, undefined);
+}
+
+/** Checks the passwords of the page's users, and remembers correct ones. */
 export class PageGuard {
-  readonly #region: Pick<Region, 'store' | 'clock' | 'passwords'>;
+  readonly #region: GuardedRegion;
   readonly #key: Uint8Array;
   /** The remembered passwords, by address and user. */
   readonly #remembered = new BoundedMap<string, Remembered>(REMEMBERED_MAX, 'set longest ago');
 
-  constructor(region: Pick<Region, 'store' | 'clock' | 'passwords'>) {
+  constructor(region: GuardedRegion) {
     this.#region = region;
     this.#key = region.clock.randomBytes(32);
   }
 
   /** Checks the password of a user. */
   async check(peer: Peer, username: string, password: string): Promise<PasswordVerdict> {
-    // The rack chooses the address it names, so limits by address would not hold; and the rack could read the password.
-    if (peer.isByRack) return 'by-rack';
-    const { share } = peer;
-    const { store, passwords } = this.#region;
-    const user = await store.accounts.findUser(username);
-    const place = JSON.stringify([share, username]);
+    const user = await this.#region.store.accounts.findUser(username);
+    const place = JSON.stringify([peer.share, username]);
     // The stored hash is part of the digest, so a changed password is not accepted from memory.
     const facts = JSON.stringify([place, password, user?.passwordHash ?? '']);
     const digest = createHmac('sha256', this.#key).update(facts).digest('hex');
-    if (user !== undefined && this.#isRemembered(place, digest)) return user;
-    const permit = await passwords.take(share);
-    if (typeof permit === 'string') return permit;
-    const isRight = await passwords.check(share, permit, password, user?.passwordHash ?? NOBODY);
-    if (isRight === 'busy') return 'busy';
-    if (!isRight || user === undefined) {
-      await this.#noteWrong(peer, user);
-      return 'wrong';
-    }
-    await permit.giveBack();
-    this.#remember(place, digest);
-    return user;
+    if (!peer.isByRack && user !== undefined && this.#isRemembered(place, digest)) return user;
+    const verdict = await checkPassword(this.#region, peer, password, user);
+    if (typeof verdict !== 'string') this.#remember(place, digest);
+    return verdict;
   }
 
   /** Stores the event of a session that began or ended. */
   async note({ address: from }: Peer, { username }: User, code: 'signed-in' | 'signed-out'): Promise<void> {
     const { store, clock } = this.#region;
     const event = { type: 'AUTHORISATION', code, params: { from }, atMs: clock.wallTimeMs(), username } as const;
-    await store.recordEvent(event, undefined);
-  }
-
-  async #noteWrong({ share, address }: Peer, user: User | undefined): Promise<void> {
-    const { store, clock, passwords } = this.#region;
-    const count = passwords.countWrong(share);
-    if (count === undefined) return;
-    const params = { user: user?.username ?? '', from: address, count };
-    const event = {
-      type: 'AUTHORISATION',
-      code: 'password-wrong',
-      params,
-      atMs: clock.wallTimeMs(),
-      username: '',
-    } as const;
     await store.recordEvent(event, undefined);
   }
 
