@@ -8,29 +8,37 @@
 //    state's deadline ends both.
 
 import type { FailedScript, Happening } from '../records/event-params.ts';
-import type {
-  PlannedScript,
-  RawResult,
-  ResultChange,
-  ResultStatus,
-  Script,
-  ScriptHardware,
-  ScriptKind,
-  ScriptResult,
+import {
+  NO_MARKS,
+  type PlannedScript,
+  type RawResult,
+  type ResultChange,
+  type ResultStatus,
+  type Script,
+  type ScriptHardware,
+  type ScriptKind,
+  type ScriptMarks,
+  type ScriptResult,
 } from '../records/script-store.ts';
 import { cleanWords } from '../records/text-json.ts';
 import { appendOutput, lastWords } from './script-output.ts';
 
-/** The agent's built-in scripts, with their time limits in seconds. */
-const BUILTINS: readonly (readonly [string, number])[] = [
-  ['inventory', 600],
-  ['disks', 900],
-  ['memory', 600],
-  ['link', 60],
-  ['clock', 60],
+/** The agent's built-in scripts, with their time limits in seconds and what they look at. */
+const BUILTINS: readonly (readonly [name: string, seconds: number, hardware: ScriptHardware])[] = [
+  ['inventory', 600, 'node'],
+  ['disks', 900, 'storage'],
+  ['memory', 600, 'memory'],
+  ['link', 60, 'network'],
+  ['clock', 60, 'node'],
 ];
 /** Names that an operator's script may not have. */
 export const BUILTIN_NAMES: ReadonlySet<string> = new Set(BUILTINS.map(([name]) => name));
+
+/** The marks of a script that the store does not have: a built-in one, or one that is gone. */
+export const marksOf = (name: string): ScriptMarks => ({
+  ...NO_MARKS,
+  hardware: BUILTINS.find(([one]) => one === name)?.[2] ?? NO_MARKS.hardware,
+});
 /** The time for a machine to end an overdue script and report it. */
 const OVERDUE_GRACE_MS = 5 * 60_000;
 /** Failed scripts named with their output; the others are counted. */

@@ -353,7 +353,16 @@ test('a machine is commissioned and tested with the chosen scripts, and the resu
       const names = chosen.flatMap((run: { results: { name: string }[] }) => run.results.map(({ name }) => name));
       assert.deepEqual(names, ['c2'], query);
     }
-    assert.deepEqual((await ask('GET', `2.0/nodes/${id}/results/?hardware_type=memory`)).json, []);
+    for (const [hardware, names] of [
+      ['memory', ['memory', 'memory']],
+      ['storage', ['disks', 'disks']],
+      ['network', ['link', 'link']],
+      ['gpu', []],
+    ] as const) {
+      const runs = (await ask('GET', `2.0/nodes/${id}/results/?hardware_type=${hardware}`)).json;
+      const found = runs.flatMap((run: { results: { name: string }[] }) => run.results.map(({ name }) => name));
+      assert.deepEqual(found, names, hardware);
+    }
     assert.deepEqual((await ask('GET', `2.0/nodes/${id}/results/?hardware_type=cpu&filters=fan`)).json, []);
     for (const type of ['zz', 'testing,zz', '9']) {
       const refused = await ask('GET', `2.0/nodes/${id}/results/?type=${type}`);

@@ -7,15 +7,9 @@
 
 import { z } from 'zod';
 import type { Machine } from '../../records/machine.ts';
-import {
-  NO_MARKS,
-  runStatusOf,
-  type ScriptHardware,
-  type ScriptKind,
-  type ScriptResult,
-} from '../../records/script-store.ts';
+import { runStatusOf, type ScriptHardware, type ScriptKind, type ScriptResult } from '../../records/script-store.ts';
 import { cleanWords } from '../../records/text-json.ts';
-import { passes } from '../../scripts/script-run.ts';
+import { marksOf, passes } from '../../scripts/script-run.ts';
 import { parseHardware } from '../../scripts/script-text.ts';
 import { type Answer, allOf, isRefusal, json, NO_MACHINE, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
@@ -122,7 +116,7 @@ function runJson(results: readonly ScriptResult[], withOutput: boolean): Record<
 const include = flag('True: include the output, in Base64.');
 const kindOfHardware = value(z.string().max(64))
   .optional()
-  .describe('Only scripts for this kind of hardware, which was measured by none of the checks of Rackboot itself.');
+  .describe('Only scripts for this kind of hardware: node, cpu, memory, storage, network or gpu.');
 /** The kind of hardware in a filter; `undefined`: all. */
 export const hardwareOf = (text: string | undefined): ScriptHardware | Refusal | undefined =>
   text === undefined || text === ''
@@ -159,7 +153,7 @@ function refuseForms(given: GivenForms): Refusal | undefined {
 
 const checkForms = async (_call: ApiCall, given: GivenForms) => [refuseForms(given)];
 
-/** The test for the results that a request chooses. A check of Rackboot itself, or a script that is gone, has no tag and is for any machine. */
+/** The test for the results that a request chooses. A check of Rackboot itself, and a script that is gone, has no tag. */
 async function resultFilter(
   { region }: ApiCall,
   given: { readonly filters?: readonly string[] | undefined; readonly hardware_type?: string | undefined },
@@ -168,7 +162,7 @@ async function resultFilter(
   const hardware = isRefusal(found) ? undefined : found;
   if (hardware === undefined && given.filters === undefined) return () => true;
   const known = new Map((await region.store.scripts.listScripts()).map((script) => [script.name, script]));
-  return ({ name }) => passes(known.get(name) ?? { ...NO_MARKS, name }, hardware, given.filters);
+  return ({ name }) => passes(known.get(name) ?? { ...marksOf(name), name }, hardware, given.filters);
 }
 
 const filters = values(NAMES_MAX).optional().describe('Only scripts with these names or tags.');
