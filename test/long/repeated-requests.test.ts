@@ -13,13 +13,13 @@ import { requestOf, type Trial, titlesOf, withSite } from '../region/api/sent/tr
 const ANSWERS_DIFFER =
   /^\S+ POST (?:tags\/\{name\} update_nodes|account\/prefs\/sshkeys import|(?:machines|nodes) (?:release|accept))$/;
 
-/** What can be read afterwards; the log has an event of each request. */
+/** All that can be read afterwards, without the log, which has an event of each request. */
 async function stateOf(site: Parameters<typeof seen>[0]): Promise<Readonly<Record<string, string>>> {
   const { 'events/?op=query': _log, ...state } = await seen(site);
   return state;
 }
 
-/** What is wrong with a change when it is sent twice; undefined: nothing. */
+/** The fault of a change that is sent twice; undefined: none. */
 async function faultOf(trial: Trial): Promise<string | undefined> {
   let fault: string | undefined;
   await withSite(async (site) => {

@@ -169,6 +169,14 @@ async function liveByClicking(
   await ann.sees('ann@laptop');
   await ann.sees('SHA256:');
   await ann.fits('account');
+  await ann.fill('purpose', 'juju');
+  await ann.fill('key-password', 'not this one');
+  await ann.click('Make an API key');
+  await ann.sees('The password is wrong.');
+  await ann.fill('key-password', PASSWORD);
+  await ann.click('Make an API key');
+  await ann.sees('Copy this key now: it is shown only once.');
+  await ann.fits('account-key');
 
   await ann.click('Machines');
   await ann.sees('by hand');

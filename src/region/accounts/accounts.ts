@@ -23,6 +23,8 @@ import type { PasswordPermit } from './password-limits.ts';
 
 /** API keys of one user, who alone fills it; one more is refused, because deleting another would stop a program without a word. */
 export const KEYS_PER_USER_MAX = 32;
+/** The longest name of a key, in characters. */
+export const KEY_NAME_MAX = 128;
 /** How often the time of a key's last use is written. */
 const KEY_USE_RECORDED_MS = 3_600_000;
 export const PASSWORD_MAX = 512;

@@ -1,12 +1,16 @@
-// The viewer's own account: the SSH keys for logging in to machines, and the password.
+// The viewer's own account: the SSH keys for logging in to machines, the API keys of programs, and the password.
 //
 // 1. A key is shown by its kind, fingerprint and comment, which is enough to recognise it.
-// 2. A new password needs the present one, so that nobody takes over the account in a browser left open. Its checks count as those of signing in.
+// 2. A new password or API key needs the present password, so that nobody takes over the account in a browser left open. Its checks count as
+//    those of signing in.
+// 3. An API key is shown in the answer to the form that made it, and nowhere else.
 
 import { createHash } from 'node:crypto';
-import { type Html, html } from '../../html.ts';
-import { PASSWORD_MAX } from '../accounts/accounts.ts';
-import { refuseField } from '../api/call/answer.ts';
+import { z } from 'zod';
+import { type Html, html, nothing } from '../../html.ts';
+import { KEY_NAME_MAX, PASSWORD_MAX, wasUsed } from '../accounts/accounts.ts';
+import { type Refusal, refuseField } from '../api/call/answer.ts';
+import type { ApiKey } from '../records/account-store.ts';
 import type { SshKey } from '../records/life-store.ts';
 import { formatAge } from '../words/quantity.ts';
 import { words } from '../words/text.ts';
@@ -29,6 +33,8 @@ import {
 const PATH = '/MAAS/account/';
 const ADD_KEY = { method: 'POST', path: 'account/prefs/sshkeys' } as const;
 const REMOVE_KEY = { method: 'DELETE', path: 'account/prefs/sshkeys/{id}' } as const;
+const MAKE_API_KEY = { method: 'POST', path: 'account', op: 'create_authorisation_token' } as const;
+const REMOVE_API_KEY = { method: 'POST', path: 'account', op: 'delete_authorisation_token' } as const;
 const CHANGE_PASSWORD = { method: 'POST', path: 'users/{username}', op: 'change_password' } as const;
 
 /** The fingerprint of a key as ssh-keygen prints it: `SHA256:…`. */
@@ -71,6 +77,52 @@ async function keysOf(view: View, { username }: Person): Promise<Html> {
   return html`<h2>${words.account.keys}</h2><div class="sheet narrow">${list}<div class="card-line">${form}</div></div>`;
 }
 
+function apiKeyItem(view: View, key: ApiKey): Html {
+  const remove = formOf(view, {
+    body: [hiddenField('do', 'remove-api-key'), hiddenField('token', key.tokenKey)],
+    submit: words.forms.remove,
+    tone: 'plain',
+    isInline: true,
+  });
+  const agoOf = (atMs: number): string => formatAge(view.nowMs - atMs);
+  const times = words.account.apiKeyTimes(agoOf(key.createdMs), wasUsed(key) ? agoOf(key.usedMs) : undefined);
+  return html`
+    <div class="list-item"><div><div class="name">${key.name === '' ? key.tokenKey : key.name}</div>
+    <div class="mono break">${key.consumerKey}:${key.tokenKey}:…</div>
+    <div class="small">${times}</div></div>${remove}</div>`;
+}
+
+/** The key that the form has made; the page begins with it. */
+const madeKey = ({ secret }: View): Html =>
+  secret === undefined
+    ? nothing
+    : html`<div class="alert green notice" role="status">${words.account.apiKeyMade}<div class="mono break">${secret}</div></div>`;
+
+async function apiKeysOf(view: View, { username }: Person): Promise<Html> {
+  const keys = await view.region.store.accounts.listKeys(username);
+  const list =
+    keys.length === 0
+      ? html`<div class="note">${words.account.noApiKey}</div>`
+      : keys.map((key) => apiKeyItem(view, key));
+  const sent = ofForm(view, given(view, 'do') === 'make-api-key');
+  const form = formOf(view, {
+    body: [
+      hiddenField('do', 'make-api-key'),
+      textField(sent, { name: 'purpose', ...words.account.apiKeyName, charactersMax: KEY_NAME_MAX }),
+      presentField(sent, 'key-password'),
+    ],
+    submit: words.account.makeApiKey,
+  });
+  return html`<h2>${words.account.apiKeys}</h2><div class="sheet narrow">${list}<div class="card-line">${form}</div></div>`;
+}
+
+/** The field for the present password. */
+const presentField = (view: View, name: string): Html =>
+  textField(view, {
+    ...{ name, label: words.account.presentPassword, type: 'password', autocomplete: 'current-password' },
+    ...{ required: true, charactersMax: PASSWORD_MAX },
+  });
+
 async function render(view: View): Promise<Html | undefined> {
   const { viewer } = view;
   if (viewer.kind !== 'person') return undefined;
@@ -79,15 +131,7 @@ async function render(view: View): Promise<Html | undefined> {
     body: [
       hiddenField('do', 'password'),
       html`<input type="text" name="account" autocomplete="username" value="${viewer.username}" readonly hidden>`,
-      textField(sent, {
-        ...{
-          name: 'present',
-          label: words.account.presentPassword,
-          type: 'password',
-          autocomplete: 'current-password',
-        },
-        ...{ required: true, charactersMax: PASSWORD_MAX },
-      }),
+      presentField(sent, 'present'),
       newPasswordFields(sent, words.account.newPassword),
     ],
     submit: words.account.changePassword,
@@ -97,8 +141,8 @@ async function render(view: View): Promise<Html | undefined> {
     title: viewer.username,
     place: 'account',
     main: html`
-      <div class="bar"><div class="row"><h1>${viewer.username}</h1>${rolePill(viewer)}</div></div>
-      ${await keysOf(view, viewer)}<h2>${words.account.password}</h2><div class="sheet narrow">${password}</div>`,
+      ${madeKey(view)}<div class="bar"><div class="row"><h1>${viewer.username}</h1>${rolePill(viewer)}</div></div>
+      ${await keysOf(view, viewer)}${await apiKeysOf(view, viewer)}<h2>${words.account.password}</h2><div class="sheet narrow">${password}</div>`,
     footer: words.account.footer(viewer.username),
   });
 }
@@ -110,15 +154,31 @@ export const differing = (view: View): Outcome =>
 /** Renames an outcome's fields to those of `newPasswordFields`. */
 export const ofNewPassword = (outcome: Outcome): Outcome => namedAsIn(outcome, { password: 'new' });
 
-async function changePassword(view: View, { username }: Person): Promise<Outcome> {
-  const mistyped = differing(view);
-  if (mistyped !== undefined) return mistyped;
+/** The refusal of the present password in a field; `undefined`: it is right. */
+async function refusePresent(view: View, { username }: Person, field: string): Promise<Refusal | undefined> {
   const user = await view.region.store.accounts.findUser(username);
-  const verdict = await checkPassword(view.region, view.peer, given(view, 'present'), user);
-  if (verdict === 'wrong') return refuseField('present', 'field.password-wrong');
-  if (typeof verdict === 'string') return uncheckedRefusal(verdict, view.region);
+  const verdict = await checkPassword(view.region, view.peer, given(view, field), user);
+  if (verdict === 'wrong') return refuseField(field, 'field.password-wrong');
+  return typeof verdict === 'string' ? uncheckedRefusal(verdict, view.region) : undefined;
+}
+
+async function changePassword(view: View, viewer: Person): Promise<Outcome> {
+  const refused = differing(view) ?? (await refusePresent(view, viewer, 'present'));
+  if (refused !== undefined) return refused;
+  const { username } = viewer;
   const answer = await operate(view, CHANGE_PASSWORD, { username }, { password: given(view, 'new') });
   return ofNewPassword(outcomeOf(answer, PATH, words.account.passwordChanged));
+}
+
+const tokenShape = z.object({ consumer_key: z.string(), token_key: z.string(), token_secret: z.string() });
+
+async function makeApiKey(view: View, viewer: Person): Promise<Outcome> {
+  const refused = await refusePresent(view, viewer, 'key-password');
+  if (refused !== undefined) return refused;
+  const answer = await operate(view, MAKE_API_KEY, {}, { name: given(view, 'purpose').trim() });
+  if (answer.kind !== 'json') return namedAsIn(outcomeOf(answer, PATH, ''), { name: 'purpose' });
+  const made = tokenShape.parse(answer.value);
+  return { kind: 'made', secret: `${made.consumer_key}:${made.token_key}:${made.token_secret}` };
 }
 
 async function act(view: View): Promise<Outcome> {
@@ -133,6 +193,12 @@ async function act(view: View): Promise<Outcome> {
     case 'remove-key': {
       return outcomeOf(await operate(view, REMOVE_KEY, { id: given(view, 'id') }, {}), PATH, words.account.keyRemoved);
     }
+    case 'make-api-key':
+      return makeApiKey(view, viewer);
+    case 'remove-api-key': {
+      const answer = await operate(view, REMOVE_API_KEY, {}, { token_key: given(view, 'token') });
+      return outcomeOf(answer, PATH, words.account.apiKeyRemoved);
+    }
     case 'password':
       return changePassword(view, viewer);
     default:
@@ -145,5 +211,5 @@ export const ACCOUNT_PAGE: PageDefinition = {
   access: 'user',
   render,
   act,
-  operations: [ADD_KEY, REMOVE_KEY, CHANGE_PASSWORD],
+  operations: [ADD_KEY, REMOVE_KEY, MAKE_API_KEY, REMOVE_API_KEY, CHANGE_PASSWORD],
 };

@@ -10,7 +10,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { cleanText } from '../../clean-text.ts';
 import type { Html } from '../../html.ts';
-import { equalSecrets } from '../accounts/accounts.ts';
+import { equalSecrets, KEY_NAME_MAX } from '../accounts/accounts.ts';
 import { parseAuthorization } from '../accounts/authorization-header.ts';
 import { type Answer, type Refusal, refuse, refuseFor } from '../api/call/answer.ts';
 import { noteAdministrator, type Peer } from '../api/call/caller.ts';
@@ -51,8 +51,6 @@ interface PageListener {
   send(reply: FastifyReply, answer: Answer): Promise<FastifyReply>;
 }
 
-/** The longest name of a key that a program gives itself, in characters. */
-const KEY_NAME_MAX = 128;
 const NO_FIELDS: Fields = new Map();
 const LOGIN = '/MAAS/login/';
 const PAGE_PATHS: ReadonlySet<string> = new Set([LOGIN, ...PAGES.map(({ path }) => path)]);
@@ -320,6 +318,10 @@ async function take(
   if (outcome.kind === 'done') {
     await listener.sessions.setNotice(session, outcome.text);
     return reply.redirect(outcome.to, 303);
+  }
+  if (outcome.kind === 'made') {
+    const shown = await page.render({ ...view, given: NO_FIELDS, secret: outcome.secret });
+    return shown === undefined ? sendGone(reply, view) : sendPage(reply, shown);
   }
   const again = await page.render({ ...view, refusal: refusalText(outcome), faults: faultsOf(outcome) });
   return refused(reply, view, outcome, again);

@@ -46,6 +46,8 @@ export interface View {
   readonly faults?: Faults | undefined;
   /** The fields of the form. */
   readonly given: Fields;
+  /** A secret that the form made: only this one answer shows it, and nothing stores it. */
+  readonly secret?: string | undefined;
   /** True once the viewer's browser has left. */
   readonly hasLeft?: (() => boolean) | undefined;
 }
@@ -54,8 +56,15 @@ export interface View {
 export const findMachine = async (view: View): Promise<Machine | undefined> =>
   await view.region.store.findMachine(view.path.machine ?? '');
 
-/** The outcome of a form: the next page with a notice, or a refusal; `undefined` if the path names nothing that exists. */
-export type Outcome = { readonly kind: 'done'; readonly to: string; readonly text: string } | Refusal | undefined;
+/**
+ * The outcome of a form: the next page with a notice, the same page with a secret that the form made, or a refusal; `undefined` if the path names
+ * nothing that exists.
+ */
+export type Outcome =
+  | { readonly kind: 'done'; readonly to: string; readonly text: string }
+  | { readonly kind: 'made'; readonly secret: string }
+  | Refusal
+  | undefined;
 
 /** The refusal to sign in while too many other passwords are being checked. */
 export const BUSY = refuse('rate-limit.passwords', undefined, {

@@ -147,6 +147,16 @@ export const CASES: readonly FormCase[] = [
     fields: { key: KEY },
   },
   { page: 'account/', form: { do: 'remove-key', id: '9' }, method: 'DELETE', path: 'account/prefs/sshkeys/9/' },
+  {
+    page: 'account/',
+    form: { do: 'make-api-key', purpose: 'juju', 'key-password': PASSWORD },
+    ...{ method: 'POST', path: 'account/', op: 'create_authorisation_token', fields: { name: 'juju' } },
+  },
+  {
+    page: 'account/',
+    form: { do: 'remove-api-key', token: 'absent' },
+    ...{ method: 'POST', path: 'account/', op: 'delete_authorisation_token', fields: { token_key: 'absent' } },
+  },
   ...PEOPLE.flatMap((person): readonly FormCase[] => [
     {
       page: 'account/',

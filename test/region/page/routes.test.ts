@@ -209,6 +209,34 @@ test('a program with a password in its request may look, but not send forms', ()
     assert.deepEqual(await browser.place.store.life.listTags(), []);
   }));
 
+test('an API key is made with the present password, shown once, works, and is removed', () =>
+  withBrowser(async (browser) => {
+    await browser.signIn('alice');
+    const form = { do: 'make-api-key', purpose: 'juju <b>', 'key-password': 'not this one' };
+    const wrong = await browser.send('/MAAS/account/', form);
+    assert.equal(wrong.status, 400);
+    assert.match(wrong.text, /id="f-key-password-fault">The password is wrong/);
+    assert.ok(wrong.text.includes('juju &lt;b&gt;') && !wrong.text.includes('not this one'), wrong.text);
+    const { store } = browser.place;
+    assert.deepEqual(await store.accounts.listKeys('alice'), []);
+    const made = await browser.send('/MAAS/account/', { ...form, 'key-password': PASSWORD });
+    assert.equal(made.status, 200);
+    assert.equal(made.headers['cache-control'], 'no-store');
+    const [, key = ''] = /<div class="mono break">(\w+:\w+:\w+)<\/div>/.exec(made.text) ?? [];
+    const authorization = authorizationOf(key);
+    const who = await browser.ask('/MAAS/api/2.0/users/?op=whoami', { headers: { authorization } });
+    assert.deepEqual([who.status, JSON.parse(who.text).username], [200, 'alice']);
+    const [, token = '', secret = ''] = key.split(':');
+    const again = await browser.ask('/MAAS/account/');
+    assert.ok(again.text.includes(`:${token}:…`) && !again.text.includes(secret), again.text);
+    assert.match(again.text, /juju &lt;b&gt;/);
+    const others = await store.accounts.listKeys('alice');
+    assert.ok(!JSON.stringify([others, await store.listEvents({ limit: 100 })]).includes(secret));
+    const removed = await browser.send('/MAAS/account/', { do: 'remove-api-key', token });
+    assert.deepEqual([removed.status, removed.to], [303, '/MAAS/account/']);
+    assert.equal((await browser.ask('/MAAS/api/2.0/users/?op=whoami', { headers: { authorization } })).status, 401);
+  }));
+
 test('a viewer on this host may look without an account, but change nothing', () =>
   withBrowser(async (browser) => {
     const systemId = await browser.machine();

@@ -162,7 +162,7 @@ export const STORAGE_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...machinePaths('2.0').one,
     ...{ method: 'POST', op: 'set_storage_layout', access: 'admin' },
-    doc: 'Lay out the boot disk of a machine. This replaces the previous layout of its disks. Not idempotent: each call makes the parts anew, with other ids.',
+    doc: 'Lay out the boot disk of a machine. This replaces the previous layout of its disks. Not idempotent: each call makes new parts with other ids.',
     parameters: layoutParameters,
     ...tried(layoutParameters.partial(), async (call, given) => (await diskCalls()).layOutDisks(call, given)),
   }),

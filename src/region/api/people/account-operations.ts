@@ -1,7 +1,7 @@
 // The caller's own account and its API keys.
 
 import { z } from 'zod';
-import { createApiKey, findKeyRefusal } from '../../accounts/accounts.ts';
+import { createApiKey, findKeyRefusal, KEY_NAME_MAX } from '../../accounts/accounts.ts';
 import type { EventParams } from '../../records/event-params.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import {
@@ -72,8 +72,6 @@ async function renameToken(call: ApiCall, given: z.output<typeof renaming>): Pro
   return { kind: 'text', text: 'Accepted', contentType: 'text/plain; charset=utf-8' };
 }
 
-/** The longest name of a key, in characters. */
-const KEY_NAME_MAX = 128;
 const renaming = z.object({
   token: value(z.string().max(200)).describe('The whole key, or its middle part.'),
   name: value(z.string().max(KEY_NAME_MAX)).describe('The purpose of the key.'),

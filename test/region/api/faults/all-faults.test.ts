@@ -69,7 +69,7 @@ const shown = (sent: Texts): string =>
     .map(([name, text]) => `${name}=${text.slice(0, 12)}`)
     .join(' ');
 
-/** What the answers to the questions of these rows do not name, or name wrongly. @param isBusy a state refuses them unless a schema does before */
+/** The faults of the answers to the questions of these rows. @param isBusy a state refuses them unless a schema does before */
 async function problemsOf(site: AskedApi, ids: Ids, rows: readonly FaultRow[], isBusy = false) {
   const problems: string[] = [];
   for (const row of rows)

@@ -70,7 +70,7 @@ const LAB_TEXTS = {
   ...{ static_ip_range_low: '10.20.0.10', static_ip_range_high: '10.20.0.99' },
 };
 export const LAB: Settings = LAB_TEXTS;
-/** What the region's own rack reports. */
+/** The report of the region's own rack. */
 export const OWN_RACK = {
   ...{ uuid: OWN_UUID, name: 'maas', version: '0.1.0', pinned: [] },
   interfaces: [{ ...LAB_TEXTS, name: 'lab', management: 2 } as const],
