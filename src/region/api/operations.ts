@@ -28,7 +28,7 @@ import {
   refuseField,
   refuseUnmanaged,
 } from './call/answer.ts';
-import { type Fields, findUnstorable } from './call/form-body.ts';
+import { type Fields, findUnstorable, opIn } from './call/form-body.ts';
 import { refuseEnded } from './call/lost-rights.ts';
 import type { ApiCall } from './call/operation.ts';
 import { type ApiVersion, defineOperation, type Method, type Operation } from './call/operation.ts';
@@ -182,7 +182,7 @@ export async function runOperation(
     return refuse('method-not-allowed.known', { methods }, { Allow: methods.join(', ') });
   }
   // Seen: gomaasapi sends an empty one for an operation without.
-  const op = fields.get('op')?.at(-1) || undefined;
+  const op = opIn(call.query, fields);
   const operation = ofMethod.find((candidate) => candidate.op === op);
   if (operation === undefined) {
     const known = ofMethod.map((candidate) => candidate.op ?? '(none)');

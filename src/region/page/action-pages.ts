@@ -130,7 +130,10 @@ async function valuesOf(
     }
     case 'release': {
       const erase = given(view, 'erase');
-      return { ...reason, ...(erase === 'quick' ? { quick_erase: 'true' } : erase === 'all' ? { erase: 'true' } : {}) };
+      return {
+        ...reason,
+        ...(erase === 'quick' ? { erase: 'true', quick_erase: 'true' } : erase === 'all' ? { erase: 'true' } : {}),
+      };
     }
     case 'delete':
       return { force: given(view, 'force') || undefined };

@@ -16,7 +16,8 @@ import { parseJson } from '../../records/text-json.ts';
 import { type RefusalNamed, refusal } from '../../words/refusal.ts';
 
 export const FIELDS_MAX = 1000;
-const NAME_MAX = 128;
+/** How much of a name a refusal shows. */
+const NAME_SHOWN_MAX = 128;
 export const PART_HEADER_MAX = 4096;
 const BOUNDARY_MAX = 70;
 
@@ -47,7 +48,6 @@ class FieldCollector {
   /** @returns false beyond the bound */
   add(name: string, value: string): boolean {
     if (!this.count()) return false;
-    if (name.length > NAME_MAX) return true;
     const values = this.fields.get(name);
     if (values === undefined) this.fields.set(name, [value]);
     else values.push(value);
@@ -80,6 +80,10 @@ export function queryOf(target = ''): Fields {
   const parsed = parseUrlEncoded(splitTarget(target).query);
   return parsed.kind === 'fields' ? parsed.fields : new Map();
 }
+
+/** The name of the wanted operation: that in the query, or else that in the body. Source: MAAS's clients, which always write it in the query. */
+export const opIn = (query: Fields, fields: Fields): string | undefined =>
+  query.get('op')?.at(-1) || fields.get('op')?.at(-1) || undefined;
 
 /** True if no database of a region can hold the text: it has a NUL, or half of a surrogate pair, which only JSON can have. */
 const isUnstorable = (text: string): boolean => text.includes('\0') || !text.isWellFormed();
@@ -189,7 +193,7 @@ const READ_ENCODINGS: ReadonlySet<string> = new Set(['', '7bit', '8bit', 'binary
 
 /** The refusal of a part that is not in Base64, although its header says so. */
 export const notBase64 = (field: string): RefusalNamed<'bad-request'> =>
-  refusal('bad-request.part-content', { field: cleanText(field, NAME_MAX) });
+  refusal('bad-request.part-content', { field: cleanText(field, NAME_SHOWN_MAX) });
 
 /** True for Base64 without blanks, or the beginning of one. */
 export const isBase64Text = (packed: string): boolean => /^[A-Za-z0-9+/]*={0,2}$/.test(packed);
@@ -228,7 +232,7 @@ export function parsePartHeader(text: string): PartHeader | undefined {
     refusal: READ_ENCODINGS.has(encoding)
       ? undefined
       : refusal('bad-request.transfer-encoding', {
-          field: cleanText(field, NAME_MAX),
+          field: cleanText(field, NAME_SHOWN_MAX),
           encoding: cleanText(encoding, 64),
         }),
     isFile: /^content-disposition:[^\n]*?;\s*filename=/im.test(header),

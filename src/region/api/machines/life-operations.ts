@@ -56,9 +56,9 @@ export async function give(
 
 const releaseParameters = z.object({
   comment,
-  erase: flag('True: erase the disks first.'),
-  quick_erase: flag('True: erase only the signatures that make the disks look used, which takes seconds.'),
-  secure_erase: flag('Treated as `erase`.'),
+  erase: flag('True: erase the disks first: every byte, unless quick_erase is true.'),
+  quick_erase: flag('True: `erase` removes only the signatures that make the disks look used, which takes seconds.'),
+  secure_erase: flag('True: `erase` overwrites every byte, even if quick_erase is true.'),
 });
 
 /** True if the request has already taken effect: clients repeat it when an answer was lost. */
@@ -68,9 +68,14 @@ const isReleased = ({ status, owner }: MachineOutline): boolean =>
 const isAccepted = ({ status, owner }: MachineOutline): boolean =>
   owner === undefined && (status === 'ready' || status === 'commissioning');
 
+/** As in MAAS, `erase` says whether, and the others how. */
+const erasureOf = ({ erase, quick_erase: quick, secure_erase: secure }: z.output<typeof releaseParameters>) => {
+  if (!isTrue(erase)) return undefined;
+  return isTrue(quick) && !isTrue(secure) ? ('signatures' as const) : ('all' as const);
+};
+
 async function release(call: ApiCall, given: z.output<typeof releaseParameters>): Promise<Answer> {
-  const erases = isTrue(given.erase) || isTrue(given.secure_erase) || isTrue(given.quick_erase);
-  const erase = !erases ? undefined : isTrue(given.quick_erase) ? ('signatures' as const) : ('all' as const);
+  const erase = erasureOf(given);
   const machine = await machineOf(call);
   if (machine !== undefined && isReleased(machine)) return json(showMachine(call, machine));
   return give(call, { name: 'release', erase }, given.comment);

@@ -8,6 +8,7 @@ import type { CommandRefusal } from '../../life/commands.ts';
 import { decideLock, decideOwnerData, ownerDataProblems } from '../../life/ownership.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
 import { type Answer, json, NO_MACHINE, refuse, refuseFields } from '../call/answer.ts';
+import type { Fields } from '../call/form-body.ts';
 import { type ApiCall, defineOperation, type Operation } from '../call/operation.ts';
 import { deviceJson } from '../json/device-json.ts';
 import { answerCommand } from './life-operations.ts';
@@ -15,6 +16,15 @@ import { actorOf, comment, machinePaths, nodeOf, systemIdOf } from './machine-ca
 
 const common = { ...machinePaths('2.0').one, method: 'POST', access: 'user' } as const;
 const ofDevices = { ...common, path: 'devices/{system_id}', handler: 'DeviceHandler' } as const;
+
+/** The data: every parameter but the `op` that names the operation. One in the body is data, too, if the query names the operation. */
+function dataIn({ query }: ApiCall, fields: Fields): ReadonlyMap<string, string> {
+  const data = new Map([...fields].map(([key, list]) => [key, list.at(-1) ?? ''] as const));
+  const ofQuery = query.get('op') ?? [];
+  const isInBody = (fields.get('op')?.length ?? 0) > ofQuery.length;
+  if (!isInBody || !ofQuery.at(-1)) data.delete('op');
+  return data;
+}
 
 /** Every parameter except `op` is a key with its value, so no schema can name them. */
 function setOwnerData(place: typeof common | typeof ofDevices, op: string): Operation {
@@ -27,8 +37,7 @@ function setOwnerData(place: typeof common | typeof ofDevices, op: string): Oper
     takesOthers: true,
     ownTransaction: false,
     async run(call, fields) {
-      const data = new Map<string, string>();
-      for (const [key, list] of fields) if (key !== 'op') data.set(key, list.at(-1) ?? '');
+      const data = dataIn(call, fields);
       const problems = ownerDataProblems(data);
       if (problems.size > 0) return refuseFields(Object.fromEntries([...problems].map(([key, one]) => [key, [one]])));
       const { store, clock } = call.region;

@@ -5,6 +5,7 @@ import type { MachineStatus } from '../../../../src/region/records/lifecycle.ts'
 import type { AskedApi } from '../../asked-api.ts';
 import {
   both,
+  type Fields,
   type Given,
   IMAGE,
   machine,
@@ -75,9 +76,10 @@ const PLAIN: readonly Trial[] = [
   }),
 ];
 
-const erases = (field: string, mode: string): readonly Trial[] =>
+/** @param others the parameters that are sent besides */
+const erases = (field: string, mode: string, others: Fields = {}): readonly Trial[] =>
   onMachines('POST', '/{system_id}', 'release', {
-    given: onMachine('deployed', { owner: 'admin' }),
+    given: async (site) => ({ ...(await onMachine('deployed', { owner: 'admin' })(site)), fields: others }),
     send: { [field]: 'true' },
     reads: {
       [field]: async (sight) => {
@@ -142,8 +144,8 @@ const DEPLOYMENT: readonly Trial[] = [
     'start',
   ),
   ...erases('erase', 'all'),
-  ...erases('secure_erase', 'all'),
-  ...erases('quick_erase', 'signatures'),
+  ...erases('quick_erase', 'signatures', { erase: 'true' }),
+  ...erases('secure_erase', 'all', { erase: 'true', quick_erase: 'true' }),
   ...onMachines('POST', '/{system_id}', 'release', {
     given: onMachine('deployed', { owner: 'admin' }),
     ...{ send: COMMENT, reads: { comment: said } },
