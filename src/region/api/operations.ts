@@ -92,6 +92,8 @@ const CAPABILITIES = [
   'bridging-interface-ubuntu',
   'authenticate-api',
 ] as const;
+/** Those that API 1.0 supports: it has no objects for devices, and none for the interfaces and the disks of machines. */
+const OLD_CAPABILITIES: readonly string[] = ['networks-management', 'static-ipaddresses', 'authenticate-api'];
 
 const VERSION_OPERATION = defineOperation({
   versions: ['1.0', '2.0'],
@@ -101,7 +103,10 @@ const VERSION_OPERATION = defineOperation({
   access: 'anyone',
   doc: 'Read the version and the capabilities of the API.',
   parameters: z.object({}),
-  run: () => json({ version: SPOKEN_RELEASE, subversion: 'rackboot', capabilities: CAPABILITIES }),
+  run: ({ version }) => {
+    const capabilities = version === '1.0' ? OLD_CAPABILITIES : CAPABILITIES;
+    return json({ version: SPOKEN_RELEASE, subversion: 'rackboot', capabilities });
+  },
 });
 
 /** Every operation of every version. */

@@ -112,13 +112,56 @@ const LACKED: Readonly<Record<string, Proof>> = {
 
 const withMachine = (work: Proof): Promise<void> => withCallers(work, 'allocated', { findImage: () => IMAGE });
 
-for (const version of ['2.0', '1.0'])
+/** The same in API 1.0. */
+const HELD_OF_OLD: Readonly<Record<string, Proof>> = {
+  'networks-management': async (place) => {
+    await made(place, '1.0/networks/', { name: 'hall', ip: '10.30.0.0', netmask: '255.255.255.0', vlan_tag: '100' });
+    const connected = await place.ask('root', 'POST', '1.0/networks/hall/?op=connect_macs', {
+      macs: '52:54:00:00:00:02',
+    });
+    assert.equal(connected.status, 204, connected.text);
+    const macs = (await place.ask('alice', 'GET', '1.0/networks/hall/?op=list_connected_macs')).json;
+    assert.deepEqual(
+      macs.map((one: { readonly mac_address: string }) => one.mac_address),
+      ['52:54:00:00:00:02'],
+    );
+  },
+  'static-ipaddresses': async (place) => {
+    const own = await place.ask('alice', 'POST', '1.0/ipaddresses/?op=reserve', { requested_address: '10.20.0.30' });
+    assert.deepEqual([own.status, own.json?.ip], [200, '10.20.0.30'], own.text);
+    const path = `1.0/nodes/${place.systemId}/?op=claim_sticky_ip_address`;
+    const [claimed] = await made(place, path, { requested_address: '10.20.0.25' });
+    assert.equal(claimed.ip, '10.20.0.25');
+  },
+  'authenticate-api': HELD['authenticate-api'] ?? assert.fail('2.0 has no such proof'),
+};
+/** By capability that only 2.0 has, an object of it that 1.0 lacks. */
+const ONLY_NEW: Readonly<Record<string, string>> = {
+  'devices-management': 'devices/',
+  'storage-deployment-ubuntu': 'nodes/ID/blockdevices/',
+  'network-deployment-ubuntu': 'spaces/',
+  'bridging-interface-ubuntu': 'nodes/ID/interfaces/',
+};
+
+for (const [version, held] of [
+  ['2.0', HELD],
+  ['1.0', HELD_OF_OLD],
+] as const)
   test(`${version}: the version names exactly the capabilities that are shown here`, () =>
-    withMachine(async ({ ask }) => {
+    withMachine(async ({ ask, systemId }) => {
       const { capabilities } = (await ask('nobody', 'GET', version === '1.0' ? '1.0/version/' : 'version/')).json;
-      assert.deepEqual(capabilities, Object.keys(HELD));
+      assert.deepEqual(capabilities, Object.keys(held));
+      if (version === '2.0') return;
+      assert.deepEqual(
+        Object.keys(HELD).filter((name) => !(name in held)),
+        Object.keys(ONLY_NEW),
+      );
+      for (const path of Object.values(ONLY_NEW))
+        assert.equal((await ask('root', 'GET', `1.0/${path.replace('ID', systemId)}`)).status, 404, path);
     }));
 
 for (const [name, proof] of Object.entries(HELD))
   test(`${name} is held by what the program does`, () => withMachine(proof));
+for (const [name, proof] of Object.entries(HELD_OF_OLD))
+  test(`${name} is held in API 1.0 by what the program does`, () => withMachine(proof));
 for (const [name, proof] of Object.entries(LACKED)) test(`${name} is neither named nor done`, () => withMachine(proof));
