@@ -42,6 +42,10 @@ const HEADER_LINES_MAX = 200;
 export const SCRIPT_TAGS_MAX = 64;
 /** A tag of a script: letters, digits, `_`, `.` and `-`. The word `none` chooses no script. */
 export const SCRIPT_TAG = /^(?!none$)[A-Za-z0-9_.-]{1,64}$/;
+/** The interpreters of the environment in which scripts run, all of BusyBox; the agent runs those for dash with its sh. */
+const INTERPRETERS: ReadonlySet<string> = new Set(['sh', 'ash', 'dash', 'awk', 'sed', 'busybox']);
+/** How much of an interpreter's name a refusal shows. */
+const NAME_SHOWN_MAX = 64;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 /** Words used in URL paths, which cannot be names. */
 const RESERVED = /^(?:current-\w+|none|all)$/;
@@ -167,7 +171,17 @@ function problemOf(content: string): RefusalWord | undefined {
   if (bytes === 0) return refusal('field.script-empty');
   if (bytes > SCRIPT_BYTES_MAX) return refusal('field.script-long', { bytes, max: SCRIPT_BYTES_MAX });
   if (/[\u0000\ufffd]/.test(content)) return refusal('field.script-binary');
-  return /^#! ?\/[\x21-\x7e]/.test(content) ? undefined : refusal('field.script-interpreter');
+  if (!/^#! ?\/[\x21-\x7e]/.test(content)) return refusal('field.script-interpreter');
+  const interpreter = interpreterOf(content);
+  if (INTERPRETERS.has(interpreter)) return undefined;
+  return refusal('field.script-interpreter-absent', { interpreter: cleanWords(interpreter, NAME_SHOWN_MAX) });
+}
+
+/** The program that runs the script, without its path: `awk` of `#!/usr/bin/env awk`. The agent finds it by this name. */
+function interpreterOf(content: string): string {
+  const [first = '', second = ''] = (/^#!(.*)$/m.exec(content)?.[1] ?? '').trim().split(/\s+/);
+  const program = first.split('/').at(-1) ?? '';
+  return program === 'env' ? second : program;
 }
 
 function nameProblemOf(name: string): RefusalWord | undefined {

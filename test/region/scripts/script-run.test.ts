@@ -247,6 +247,13 @@ const REFUSED: readonly (readonly [string, Parameters<typeof parseScript>[0], st
   ['too much', { content: `#!/bin/sh\n${'x'.repeat(SCRIPT_BYTES_MAX)}`, name: 'a' }, 'script', /the maximum is 262144/],
   ['a program', { content: '#!/bin/sh\n\u0000', name: 'a' }, 'script', /not UTF-8 text/],
   ['no interpreter', { content: 'echo hello\n', name: 'a' }, 'script', /must name an interpreter/],
+  ['an interpreter that machines lack', { content: '#!/bin/bash -e\n', name: 'a' }, 'script', /Machines have no bash:/],
+  [
+    'one that env would find',
+    { content: '#! /usr/bin/env python3\n', name: 'a' },
+    'script',
+    /Machines have no python3:/,
+  ],
   ['an interpreter without a path', { content: '#!sh\n', name: 'a' }, 'script', /must name an interpreter/],
   ['no name', { content: SH }, 'name', /Give a name/],
   ['a name that leaves its place', { content: SH, name: '../x' }, 'name', /Give a name/],

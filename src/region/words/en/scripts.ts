@@ -24,6 +24,8 @@ export const SCRIPTS = {
   'field.script-binary': 'This is not UTF-8 text: give a script, not a binary program.',
   'field.script-interpreter':
     'The first line must name an interpreter: #!/bin/sh. Machines have only sh and awk, from busybox.',
+  'field.script-interpreter-absent': ({ interpreter }: { readonly interpreter: string }) =>
+    `Machines have no ${interpreter}: write the script for sh or awk of busybox, with #!/bin/sh as its first line.`,
   'field.script-name':
     'Give a name of at most 64 letters, digits, dots, dashes and underscores that begins with a letter or digit.',
   'field.script-name-reserved': ({ name }: { readonly name: string }) =>
