@@ -102,7 +102,7 @@ async function readPartition(call: ApiCall): Promise<Answer> {
 
 const partitionParameters = z.object({
   size: value(size).optional().describe('Its size in bytes, or with K, M, G or T. Default: all that is free.'),
-  bootable: flag('True: firmware may start it.'),
+  bootable: flag('Kept and shown for clients: the agent makes every disk with a root start, whatever this says.'),
   uuid,
 });
 

@@ -56,6 +56,8 @@ const spareChanges = {
   remove_spare_partitions: partWords('The ids or names of spare partitions to remove.'),
 };
 const sameUuid = uuid.describe('Its UUID.');
+/** LVM's identifiers have another form. */
+const shownUuid = uuid.describe('Kept and shown for clients: on the disk, LVM draws its own.');
 
 type Given = Readonly<Record<string, unknown>>;
 const textsIn = (given: Given, name: string): readonly string[] => {
@@ -83,16 +85,16 @@ const newRaid = z.object({
 });
 const changedGroup = z.object({
   name: value(z.string().max(32)).optional().describe('Its name.'),
-  ...{ uuid: sameUuid, ...changes },
+  ...{ uuid: shownUuid, ...changes },
 });
-const changedRaid = changedGroup.extend(spareChanges);
+const changedRaid = changedGroup.extend({ uuid: sameUuid, ...spareChanges });
 const newGroup = z.object({
   name: value(z.string().max(32)).describe('Its name.'),
-  ...{ uuid, ...members, block_devices: partWords('The ids or names of disks and RAIDs.') },
+  ...{ uuid: shownUuid, ...members, block_devices: partWords('The ids or names of disks and RAIDs.') },
 });
 const newVolume = z.object({
   name: value(z.string().max(32)).describe('Its name, without that of the group.'),
-  uuid,
+  uuid: shownUuid,
   size: value(size).optional().describe('Its size in bytes, or with K, M, G or T. Default: all that is free.'),
 });
 
