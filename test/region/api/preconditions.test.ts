@@ -152,6 +152,27 @@ test('a PUT that must not find an object, or not in this state, is refused and c
     assert.equal((await put({ 'if-none-match': '"x"' })).status, 200);
   }));
 
+test('a removal or an operation that must not find an object in this state is refused', () =>
+  withSite(async (site) => {
+    const asks = conditional(site);
+    await site.ask('POST', '2.0/tags/', { name: 'seen' });
+    const id = await machine(site, 'ready');
+    for (const [method, path, read] of [
+      ['DELETE', '2.0/zones/hall/', '2.0/zones/hall/'],
+      ['DELETE', '2.0/tags/seen/', '2.0/tags/seen/'],
+      ['POST', `2.0/machines/${id}/?op=mark_broken`, `2.0/machines/${id}/`],
+    ] as const) {
+      const before = await site.ask('GET', read);
+      for (const condition of ['*', tagOf(before)]) {
+        const answer = await asks(method, path, { 'if-none-match': condition });
+        assert.equal(answer.status, 412, `${method} ${path} ${answer.text}`);
+      }
+      assert.deepEqual((await site.ask('GET', read)).json, before.json, path);
+      assert.ok((await asks(method, path, { 'if-none-match': '"other"' })).status < 300, path);
+    }
+    assert.equal((await asks('POST', '2.0/zones/', { 'if-none-match': '*' }, { name: 'new' })).status, 200);
+  }));
+
 test('a client that has the object already gets 304', () =>
   withSite(async (site) => {
     const asks = conditional(site);

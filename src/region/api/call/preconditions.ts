@@ -11,7 +11,8 @@
 // 2. A tag shows nothing that its caller may not read: only the tags of callers who may read a secret are made of it, too.
 // 3. A change is compared and made in one transaction, so of two changes that name one tag, one is refused. An operation with transactions
 //    of its own compares in that of its change (`guard`), and answers when it is stored, as without a condition.
-// 4. `If-None-Match: *` of a PUT asks for a new object. Here a PUT only changes objects, so such a condition never holds.
+// 4. `If-None-Match: *` of a PUT asks for a new object. Here a PUT only changes objects, so such a condition never holds. It holds for a POST to
+//    a list, which has no tag.
 // 5. An answer to a change has no tag: another change may already have followed (RFC 9110 §9.3.4).
 
 import { createHash } from 'node:crypto';
@@ -84,8 +85,7 @@ export async function refuseUnmatched(
   call: ApiCall,
   fields: Fields,
 ): Promise<Refusal | undefined> {
-  const { ifMatch: wanted, ifNoneMatch } = call.conditions ?? {};
-  const unwanted = operation.method === 'PUT' ? ifNoneMatch : undefined;
+  const { ifMatch: wanted, ifNoneMatch: unwanted } = call.conditions ?? {};
   if (wanted === undefined && unwanted === undefined) return undefined;
   const reader = readerOf(operations);
   if (reader === undefined || !isComparable(operation))
@@ -93,7 +93,9 @@ export async function refuseUnmatched(
   const now = await reader.run(call, fields);
   if (now.kind === 'refusal') return undefined;
   const tag = tagOf(now);
-  if (unwanted !== undefined && names(unwanted, tag ?? '', true)) return refuse('precondition-failed.exists');
+  const isCompared = operation.method !== 'POST' || tag !== undefined;
+  if (isCompared && unwanted !== undefined && names(unwanted, tag ?? '', true))
+    return refuse('precondition-failed.exists');
   if (wanted === undefined) return undefined;
   if (tag === undefined) return refuse('precondition-failed.untagged');
   const listed = wanted.split(',').map((one) => one.trim());

@@ -102,7 +102,7 @@ export const LAYOUTS = {
   'field.vlan-twin': ({ name }: Named) => `${name} already receives this VLAN.`,
   'field.no-such-subnet': ({ id }: Id) => `There is no subnet with the id ${id}.`,
   'field.subnet-vlan': ({ name, subnet, vlan }: Named & { readonly subnet: string; readonly vlan: string }) =>
-    `${subnet} is in the VLAN ${vlan}, and ${name} in another one: change the VLAN of ${name} first, or give force=true.`,
+    `${subnet} is in the VLAN ${vlan}, and ${name} in another one: change the VLAN of ${name} first.`,
   'field.link-off': 'A link without a cable has no speed: give 0, or link_connected=true.',
   'field.link-speed': ({ link, interface: own }: { readonly link: number; readonly interface: number }) =>
     `A link of ${link} Mbit/s is faster than its interface with ${own} Mbit/s: give both speeds.`,

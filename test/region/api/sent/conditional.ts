@@ -199,6 +199,7 @@ const SOURCE: Readonly<Record<string, Alone>> = {
 };
 const ONE_VALUE = { same: 'there is one value' };
 const VLAN: Readonly<Record<string, Alone>> = {
+  dhcp_on: { value: 'true', needs: { primary_rack: 'maas' } },
   primary_rack: { same: 'the rack that it has' },
   secondary_rack: { same: 'there is one rack' },
   relay_vlan: ONE_VALUE,
@@ -256,19 +257,17 @@ export const ALONE: Readonly<Record<string, Readonly<Record<string, Alone>>>> = 
     destination: { value: '10.7.0.0/24', needs: {} },
     gateway_ip: '10.9.0.2',
   },
-  'PUT networks/{name}': { netmask: '255.255.255.128' },
+  'PUT networks/{name}': { netmask: '255.255.255.128', default_gateway: '10.10.0.2' },
   'PUT nodes/{system_id}/interfaces/{id}': {
-    vlan: { same: 'bonds have it already' },
     bridge_type: ONE_VALUE,
     link_connected: { value: 'false', needs: { link_speed: '0' } },
     link_speed: { value: '100', needs: { link_connected: 'true' } },
   },
-  'PUT devices/{system_id}': { domain: { same: 'that of the site' } },
   'PUT domains/{id}': { authoritative: ONE_VALUE, ttl: ONE_VALUE },
   'PUT boot-sources/{id}': SOURCE,
   'PUT nodegroups/{uuid}/boot-sources/{id}': SOURCE,
   'PUT scripts/{name}': {
-    ...{ type: 'commissioning', hardware_type: 'cpu', parallel: 'any', destructive: 'true', tags: 'x' },
+    ...{ type: 'testing', hardware_type: 'cpu', parallel: 'any', destructive: 'true', tags: 'x' },
     ...UNSUPPORTED,
   },
   'PUT commissioning-scripts/{name}': {
