@@ -96,15 +96,16 @@ export class LifeTables {
     const id = yield* this.#tagId(name);
     if (id === undefined) return undefined;
     const machines = 'SELECT id FROM machine WHERE system_id IN texts(?)';
-    const { changes: removed } = yield run(
-      `DELETE FROM machine_tag WHERE tag_id = ? AND machine_id IN (${machines})`,
-      id,
-      JSON.stringify(remove),
-    );
+    // A machine in both lists loses the tag, as in MAAS.
     const { changes: added } = yield run(
       `INSERT INTO machine_tag (machine_id, tag_id) SELECT found.id, ? FROM (${machines}) AS found WHERE true ON CONFLICT DO NOTHING`,
       id,
       JSON.stringify(add),
+    );
+    const { changes: removed } = yield run(
+      `DELETE FROM machine_tag WHERE tag_id = ? AND machine_id IN (${machines})`,
+      id,
+      JSON.stringify(remove),
     );
     yield* this.#events.add(event, undefined);
     const { rows } = yield all(machines, JSON.stringify([...add, ...remove]));

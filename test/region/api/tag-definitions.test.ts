@@ -17,6 +17,17 @@ async function commissioned({ region, store }: RegionPlace, last: number, mebiby
 const tagged = async ({ ask }: AskedApi, tag: string, op = 'machines'): Promise<readonly string[]> =>
   (await ask('GET', `2.0/tags/${tag}/?op=${op}`)).json.map((one: { system_id: string }) => one.system_id);
 
+test('a machine that a request adds to a tag and removes from it does not have the tag afterwards', () =>
+  withAskedApi(async (api) => {
+    const one = await commissioned(api.place, 1, 2048);
+    const other = await commissioned(api.place, 2, 2048);
+    await api.ask('POST', '2.0/tags/', { name: 'fast' });
+    for (let turn = 0; turn < 2; turn += 1) {
+      await api.ask('POST', '2.0/tags/fast/?op=update_nodes', { add: `${one},${other}`, remove: one });
+      assert.deepEqual(await tagged(api, 'fast'), [other]);
+    }
+  }));
+
 const LARGE = '//node[@id="memory"]/size[@units="bytes"] > 4294967296';
 
 test('a tag is assigned by its definition when it is created, changed and rebuilt; people may assign it in between', () =>
