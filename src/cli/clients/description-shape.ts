@@ -12,7 +12,8 @@ const handlerShape = z.looseObject({
   name: z.string(),
   doc: z.string().nullable().default(''),
   params: z.array(z.string()),
-  path: z.string(),
+  /** Printable ASCII: it becomes the target of a request (RFC 9112 §3.2). */
+  path: z.string().regex(/^[\x21-\x7e]*$/),
   actions: z.array(actionShape),
 });
 

@@ -9,7 +9,7 @@
 //
 // 1. The secret is stored in clear, because a machine that asks again gets it again; region.db is readable only by its owner.
 // 2. It is sent only in reply to the machine's boot token from its current address, to the key itself, or to an administrator (get_token).
-// 3. It gives access to its own machine's metadata and nothing else (`api/operations.ts` refuses a machine every operation).
+// 3. It gives access to its own machine's metadata and object and nothing else (`api/operations.ts` refuses a machine every other operation).
 // 4. Secrets are compared in constant time; none is in a log, event or URL.
 
 import type { Clock } from '../../clock.ts';

@@ -148,6 +148,29 @@ for (const [title, fields, body, said] of [
     }
   });
 
+test('a false server whose description has a path with line ends is no region, and gets no further request', async () => {
+  const handler = {
+    ...{ name: 'EvilHandler', doc: '', params: ['a'], path: '/x\r\nX-Evil: 1/{a}/' },
+    actions: [{ name: 'read', method: 'GET', op: null, doc: '' }],
+  };
+  const description = JSON.stringify({ resources: [{ name: 'EvilHandler', anon: null, auth: handler }] });
+  const asked: string[] = [];
+  const server = createServer(({ url = '' }, response) => {
+    asked.push(url);
+    response.writeHead(200, { 'Content-Type': 'application/json' }).end(description);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    writeProfile('evil', { url: `http://127.0.0.1:${portOf(server)}/MAAS`, api: '2.0', key });
+    const { result, complaint } = await run('maas', 'evil', 'evil', 'read', 'zz');
+    assert.notEqual(result, 0);
+    assert.doesNotMatch(complaint, /a bug|TypeError/);
+    assert.ok(asked.length > 0 && asked.every((url) => url.endsWith('/describe/')), String(asked));
+  } finally {
+    server.close();
+  }
+});
+
 test('--debug shows the head of each answer on standard error, wherever it stands', async () => {
   for (const words of [
     ['-d', 'version', 'read'],
