@@ -40,6 +40,9 @@ ${NETWORKD} >/run/log 2>&1 &
 daemon=$!
 are_ready() {
   for name in "$@"; do ip -4 -o address show dev $name 2>/dev/null | grep -q inet || return 1; done
+  for to in $(sed -n 's/^Destination=//p' /run/systemd/network/*.network); do
+    ip route show $to | grep -q . || return 1
+  done
   ip route show default | grep -q .
 }
 for turn in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
@@ -47,7 +50,7 @@ for turn in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
   ! are_ready "$@" || break
 done
 ip -4 -o address
-ip route show default
+ip route show
 ip -d -o link show
 kill $daemon
 cat /run/log >&2
@@ -67,15 +70,22 @@ export function kernelLacks(kind: 'vlan' | 'bond'): string | false {
 }
 
 export const TAGGED = vlanView({ id: 5002, name: 'storage', vid: 100, mtu: 1500 });
+/** 10.99.0.0/16 by a router of the second network. */
+const ROUTE = {
+  ...{ destinationId: 4, destination: { address: ipv4(0x0a630000), prefix: 16 } },
+  ...{ gateway: ipv4(0x0a1e0007), metric: 7 },
+};
 const NETWORKS = networksWith(
   [TAGGED],
   [
     subnetView(1, UNTAGGED, '10.20.0.0/24', ipv4(0x0a140001)),
-    subnetView(2, UNTAGGED, '10.30.0.0/24'),
+    { ...subnetView(2, UNTAGGED, '10.30.0.0/24'), routes: [ROUTE] },
     subnetView(3, TAGGED, '10.40.0.0/24'),
   ],
 );
-const nic = (id: number) => ({ id, name: `nic${id}`, mac: mac(0x525400000000 + id), source: 'vouched' }) as const;
+/** A card. */
+export const nic = (id: number) =>
+  ({ id, name: `nic${id}`, mac: mac(0x525400000000 + id), source: 'vouched' }) as const;
 export const made = (
   kind: LaidInterface['kind'],
   name: string,
@@ -89,20 +99,24 @@ export const disconnected = (id: number): LaidInterface => ({
   ...nic(id),
   vlanId: null,
 });
-export const machineWith = (interfaces: LaidInterface[], links: NetworkLayout['links']): Machine => ({
+export const machineWith = (
+  interfaces: LaidInterface[],
+  links: NetworkLayout['links'],
+  gatewayLink?: number,
+): Machine => ({
   ...{ ...FIELDS, id: 1, systemId: 'aaaaaa', createdMs: 0, tags: [], interfaces: [nic(1), nic(2)] },
   addresses: [{ mac: mac(0x525400000001), address: ipv4(0x0a140014) }],
-  layout: { next: 3, network: { interfaces, links } },
+  layout: { next: 3, network: { interfaces, links, gatewayLink } },
 });
 
-/** Lets networkd set up a machine. @returns the addresses, the default routes and the interfaces that it then has */
+/** Lets networkd set up a machine. @returns the addresses, the routes and the interfaces that it then has */
 export function setUp(machine: Machine, ...addressed: readonly string[]): string {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-laid-'));
   try {
     const files = join(directory, 'files');
     mkdirSync(files);
     const parts = configParts(interfacesOf(machine, NETWORKS), {
-      ...{ gatewayLink: undefined, domain: 'maas', isByLease: false },
+      ...{ gatewayLink: machine.layout?.network?.gatewayLink, domain: 'maas', isByLease: false },
     });
     for (const { path, text } of networkdFiles(parts)) {
       // These cables have no permanent address.

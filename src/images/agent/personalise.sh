@@ -146,10 +146,11 @@ put_files() {
   done <"$work/paths"
 }
 
-# Configures the network that a person laid out, with the system's own tool. A system without cloud-init cannot report that it is up, so it
+# Configures the network with the region's files for the system's own tool: a person laid it out, or it has static routes. A system without cloud-init cannot report that it is up, so it
 # gets its fixed addresses by DHCP, as in write_network.
 write_laid_network() {
   find_network_tool
+  [ -n "$network_tool" ] || [ "$(job_value network)" != commissioned ] || { keep_network; return 0; }
   [ -n "$network_tool" ] ||
     fail_job personalising "how this system configures its network is unknown, so its interfaces cannot be set up as laid out: restore the network of the machine, or deploy an image with netplan, systemd-networkd or ifupdown"
   addresses=fixed
@@ -173,6 +174,10 @@ find_network_tool() {
   elif [ -e "$root/etc/network/interfaces" ]; then
     network_tool=ifupdown
   fi
+}
+
+keep_network() {
+  say "How this system configures its network is unknown: its settings stay as they are."
 }
 
 # Writes the name servers $1 and the domain $2 where the system looks without resolvconf.
@@ -206,7 +211,7 @@ write_network() {
     networkd) static_networkd ;;
     ifupdown) static_ifupdown ;;
     *)
-      say "How this system configures its network is unknown: its settings stay as they are."
+      keep_network
       return 0
       ;;
   esac

@@ -73,6 +73,12 @@ export function networkFiles(
   }
 }
 
+/** True if static routes lead from the subnets of the machine's addresses. */
+export const hasStaticRoutes = (machine: Machine, networks: NetworkView): boolean =>
+  configParts(interfacesOf(machine, networks), { gatewayLink: undefined, domain: '', isByLease: false }).some(
+    ({ routes }) => routes.length > 0,
+  );
+
 /** The line before each file of a bundle. */
 const FILE_LINE = '# file: ';
 

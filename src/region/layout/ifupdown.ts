@@ -60,37 +60,47 @@ const ACCEPT_RA = '/proc/sys/net/ipv6/conf/$IFACE/accept_ra';
 const NO_DEFAULT_ROUTE = ['  metric 4096', '  up while ip -4 route del default dev $IFACE 2>/dev/null; do :; done'];
 
 /**
+ * The lines that add static routes. A lease may have brought the same ones, or come later: a gateway is on-link then, because without an address
+ * the kernel does not find it.
+ */
+const routeLines = ({ routes, hasDhcp }: ConfigPart): readonly string[] =>
+  routes.map(({ to, via, metric }) => {
+    const sized = metric === undefined ? '' : ` metric ${metric}`;
+    return `  up ip -4 route add ${to} via ${via} dev $IFACE${sized}${hasDhcp ? ' onlink' : ''} || :`;
+  });
+
+/**
  * @param start the line that starts the interface.
  * @param name the name of its entry, and of those of its further addresses
  * @param making the commands that make the interface
  */
-function entryOf(
-  { addresses, hasDhcp, takesRoute, router, nameServers, search, mtu, params }: ConfigPart,
-  start: string,
-  name: string,
-  making: readonly string[] = [],
-): string {
-  const size = [
-    ...making,
-    ...(mtu === undefined ? [] : [`  mtu ${mtu}`]),
-    ...(params.accept_ra === undefined
+function entryOf(part: ConfigPart, start: string, name: string, making: readonly string[] = []): string {
+  const { addresses, hasDhcp, takesRoute, router, nameServers, search, mtu, params } = part;
+  const size = mtu === undefined ? [] : [`  mtu ${mtu}`];
+  const advertisements =
+    params.accept_ra === undefined
       ? []
-      : [`  pre-up [ ! -e ${ACCEPT_RA} ] || echo ${params.accept_ra === true ? 2 : 0} >${ACCEPT_RA}`]),
-  ];
+      : [`  pre-up [ ! -e ${ACCEPT_RA} ] || echo ${params.accept_ra === true ? 2 : 0} >${ACCEPT_RA}`];
+  const first = [...making, ...size, ...advertisements];
   const lines = [start];
   if (addresses.length === 0 && !hasDhcp) {
-    lines.push(`iface ${name} inet manual`, ...size, '  up ip link set dev $IFACE up');
+    lines.push(`iface ${name} inet manual`, ...first, '  up ip link set dev $IFACE up');
   }
-  if (hasDhcp) lines.push(`iface ${name} inet dhcp`, ...size, ...(takesRoute ? [] : NO_DEFAULT_ROUTE));
+  if (hasDhcp) {
+    const route = takesRoute ? [] : NO_DEFAULT_ROUTE;
+    lines.push(`iface ${name} inet dhcp`, ...first, ...route);
+  }
   addresses.forEach((address, index) => {
     lines.push(`iface ${name} inet static`, `  address ${address}`);
     if (index > 0) return;
     lines.push(
-      ...size,
+      ...first,
       ...(router === undefined ? [] : [`  gateway ${formatIpv4(router)}`]),
       ...(nameServers.length === 0 ? [] : [`  dns-nameservers ${nameServers.join(' ')}`]),
       ...(search === '' ? [] : [`  dns-search ${search}`]),
     );
   });
+  // The last entry, because the interface has all addresses by then, and the gateways are in their subnets.
+  lines.push(...routeLines(part));
   return `${lines.join('\n')}\n`;
 }

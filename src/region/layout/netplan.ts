@@ -4,7 +4,7 @@
 // entries for all interfaces.
 
 import { formatIpv4, formatMac } from '../../net/address.ts';
-import type { ConfigFile, ConfigPart } from './network-config.ts';
+import type { ConfigFile, ConfigPart, ConfigRoute } from './network-config.ts';
 
 const SECTIONS = { physical: 'ethernets', bond: 'bonds', bridge: 'bridges', vlan: 'vlans' } as const;
 
@@ -68,16 +68,26 @@ function settings(params: ConfigPart['params'], names: Readonly<Record<string, s
     .join(', ');
 }
 
-function addressesOf({
-  addresses,
-  hasDhcp,
-  takesRoute,
-  router,
-  nameServers,
-  search,
-  master,
-  params,
-}: ConfigPart): readonly string[] {
+/** Quirk: netplan 0.104 writes larger ones as negative numbers for networkd, and takes 4294967295 as none. */
+const METRIC_MAX = 0x7fff_ffff;
+
+/**
+ * The line of routes; none without one. networkd adds the routes before a lease brings the address by which the kernel finds their gateways,
+ * so they are on-link there.
+ */
+function routesOf({ router, routes, hasDhcp }: ConfigPart): readonly string[] {
+  const onLink = hasDhcp ? ', on-link: true' : '';
+  const sized = (metric: ConfigRoute['metric']): string =>
+    metric === undefined ? '' : `, metric: ${Math.min(metric, METRIC_MAX)}`;
+  const all = [
+    ...(router === undefined ? [] : [`{ to: default, via: ${formatIpv4(router)} }`]),
+    ...routes.map(({ to, via, metric }) => `{ to: ${to}, via: ${via}${sized(metric)}${onLink} }`),
+  ];
+  return all.length === 0 ? [] : [`routes: [${all.join(', ')}]`];
+}
+
+function addressesOf(part: ConfigPart): readonly string[] {
+  const { addresses, hasDhcp, takesRoute, nameServers, search, master, params } = part;
   const isBare = addresses.length === 0 && !hasDhcp && master === undefined;
   const servers = nameServers.length === 0 && search === '' ? [] : [`nameservers: ${listsOf(nameServers, search)}`];
   return [
@@ -85,7 +95,7 @@ function addressesOf({
     ...(hasDhcp && !takesRoute ? ['dhcp4-overrides: { use-routes: false }'] : []),
     ...(addresses.length === 0 ? [] : [`addresses: [${addresses.join(', ')}]`]),
     ...(params.accept_ra === undefined ? [] : [`accept-ra: ${params.accept_ra === true}`]),
-    ...(router === undefined ? [] : [`routes: [{ to: default, via: ${formatIpv4(router)} }]`]),
+    ...routesOf(part),
     ...(addresses.length === 0 ? [] : servers),
     // The start of the system does not wait for an interface that gets no address.
     ...(isBare ? ['optional: true'] : []),

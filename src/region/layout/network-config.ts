@@ -11,11 +11,14 @@
 //    lease only if no person chose one. A fixed address that comes by DHCP takes it only if its link has the default route.
 // 4. DHCP brings one address of an interface. Its further addresses are always in the file.
 // 5. An interface without an address has an entry, so that a pattern of the image for all interfaces does not start DHCP there.
-// 6. A disconnected interface of which another one is made is set up for that: it has no address, but its frames are needed.
+// 6. An interface with an address has the static routes of its subnet, even if it ignores the routes of its lease. A machine with an address
+//    in the destination reaches that directly: it has no route to it.
+// 7. A disconnected interface of which another one is made is set up for that: it has no address, but its frames are needed.
 
-import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../net/address.ts';
-import { nameServersOf, type SubnetView } from '../networks/network-view.ts';
-import type { NetInterface } from './interfaces.ts';
+import { formatIpv4, formatMac, formatNetwork, type Ipv4, type MacAddress } from '../../net/address.ts';
+import { nameServersOf, type RouteView, type SubnetView } from '../networks/network-view.ts';
+import { MTU_DEFAULT } from '../records/network-store.ts';
+import type { NetInterface, NetLink } from './interfaces.ts';
 
 export const NETWORK_TOOLS = ['netplan', 'networkd', 'ifupdown'] as const;
 export type NetworkTool = (typeof NETWORK_TOOLS)[number];
@@ -25,6 +28,15 @@ export interface ConfigFile {
   /** Below `/etc`. */
   readonly path: string;
   readonly text: string;
+}
+
+/** A static route of an interface. */
+export interface ConfigRoute {
+  /** `10.99.0.0/16`. */
+  readonly to: string;
+  readonly via: string;
+  /** `undefined`: the kernel's own, 0. */
+  readonly metric: number | undefined;
 }
 
 /** One interface as every tool must set it up. */
@@ -45,6 +57,8 @@ export interface ConfigPart {
   /** True if DHCP may set the default route, and the routes of the lease with it. */
   readonly takesRoute: boolean;
   readonly router: Ipv4 | undefined;
+  /** The lowest metric first. */
+  readonly routes: readonly ConfigRoute[];
   readonly nameServers: readonly string[];
   readonly search: string;
   /** The keys of the interfaces of which it is made. */
@@ -127,13 +141,14 @@ export function configParts(interfaces: readonly NetInterface[], terms: ConfigTe
       ...{ kind: one.kind, key: keyOf(one.id), mac: one.mac, params: one.params },
       newName: isRenamed && nic.name !== '' ? one.name : undefined,
       ownName: NAME.test(one.name) && !KERNEL_NAME.test(one.name) ? one.name : keyOf(one.id).replace('00-', ''),
-      mtu: one.mtu === DEFAULT_MTU ? undefined : one.mtu,
+      mtu: one.mtu === MTU_DEFAULT ? undefined : one.mtu,
       addresses: fixed
         .filter(({ address }) => address !== leased)
         .map(({ address, subnet }) => `${formatIpv4(address)}/${subnet?.network.prefix ?? 32}`),
       hasDhcp: isLeased || links.some(({ mode }) => mode === 'dhcp'),
       takesRoute: gateway === undefined || (isLeased && links.includes(gateway)),
       router: !isLeased && gateway !== undefined && links.includes(gateway) ? gateway.subnet?.gateway : undefined,
+      routes: routesOf(one, interfaces),
       nameServers: [...new Set(fixed.flatMap(({ subnet }) => (subnet === undefined ? [] : nameServersOf(subnet))))],
       search: fixed.length === 0 ? '' : terms.domain,
       parents: one.parents.map(keyOf),
@@ -145,8 +160,22 @@ export function configParts(interfaces: readonly NetInterface[], terms: ConfigTe
   });
 }
 
-/** The usual size of a frame: no file says it. */
-const DEFAULT_MTU = 1500;
+/** True if the link brings an address of its subnet. */
+const isAddressed = ({ mode, address }: NetLink): boolean => mode === 'dhcp' || address !== undefined;
+
+/** The static routes of an interface (invariant 6). @param interfaces all of the machine */
+function routesOf({ links }: NetInterface, interfaces: readonly NetInterface[]): readonly ConfigRoute[] {
+  const near = new Set(interfaces.flatMap((one) => one.links.filter(isAddressed).map(({ subnetId }) => subnetId)));
+  const sources = new Set(links.filter(isAddressed).flatMap(({ subnet }) => subnet ?? []));
+  const routes = [...sources].flatMap((source): readonly RouteView[] => source.routes);
+  return routes
+    .filter(({ destinationId }) => !near.has(destinationId))
+    .toSorted((a, b) => a.metric - b.metric)
+    .map(({ destination, gateway, metric }) => ({
+      ...{ to: formatNetwork(destination), via: formatIpv4(gateway) },
+      metric: metric === 0 ? undefined : metric,
+    }));
+}
 
 const LINK_FILE = '/etc/systemd/network/10-rackboot';
 

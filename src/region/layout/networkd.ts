@@ -54,6 +54,20 @@ const bridgeOf = (params: ConfigPart['params']): string =>
     ...(params.bridge_fd === undefined ? [] : [`ForwardDelaySec=${params.bridge_fd}`]),
   ]);
 
+/**
+ * The sections of static routes. Those of a leased interface are on-link, because networkd may add them before the lease brings the address by
+ * which the kernel finds their gateways.
+ */
+const routeSections = ({ routes, hasDhcp }: ConfigPart): readonly string[] =>
+  routes.map(({ to, via, metric }) =>
+    section('Route', [
+      `Destination=${to}`,
+      `Gateway=${via}`,
+      ...(metric === undefined ? [] : [`Metric=${metric}`]),
+      ...(hasDhcp ? ['GatewayOnLink=yes'] : []),
+    ]),
+  );
+
 function networkFile(part: ConfigPart): ConfigFile {
   const { kind, key, mac, mtu, master, vlans, addresses, hasDhcp, takesRoute, router, nameServers, search } = part;
   const isBare = addresses.length === 0 && !hasDhcp && master === undefined;
@@ -81,6 +95,7 @@ function networkFile(part: ConfigPart): ConfigFile {
     section('Link', link),
     section('Network', network),
     section('DHCPv4', dhcp),
+    ...routeSections(part),
   ];
   return {
     path: `${DIRECTORY}/10-rackboot-${isPhysical ? 1 : 0}-${key}.network`,

@@ -28,6 +28,8 @@ interface JobTerms {
   readonly network: JobNetwork | undefined;
   /** True if a person laid out its interfaces: the agent then fetches the configuration files of its network. */
   readonly isLaid: boolean;
+  /** True if it has a fixed address, and static routes lead from there: the agent fetches the files then, too. */
+  readonly hasRoutes: boolean;
   readonly hasUserData: boolean;
   /** The number of scripts in its run; `undefined` without a run. */
   readonly scripts?: number | undefined;
@@ -108,6 +110,7 @@ function deployLines(machine: Machine, terms: JobTerms, keys: string): readonly 
   const [given] = machine.addresses;
   const fixed =
     given === undefined || network === undefined ? undefined : `${formatIpv4(given.address)}/${network.prefix}`;
+  const hasRoutes = fixed !== undefined && terms.hasRoutes;
   return [
     ['job', 'deploy'],
     ['hostname', machine.hostname],
@@ -123,7 +126,9 @@ function deployLines(machine: Machine, terms: JobTerms, keys: string): readonly 
     ['cloud_config_url', `${origin}/MAAS/rackboot/1/cloud-config`],
     ['proxy', terms.httpProxy === '' ? undefined : terms.httpProxy],
     ['user_data_url', terms.hasUserData ? `${origin}/MAAS/rackboot/1/user-data` : undefined],
-    ['network_url', terms.isLaid ? `${origin}/MAAS/rackboot/1/network` : undefined],
+    ['network_url', terms.isLaid || hasRoutes ? `${origin}/MAAS/rackboot/1/network` : undefined],
+    // The agent then accepts a tool that it does not know: the image's own DHCP brings address and routes.
+    ['network', !terms.isLaid && hasRoutes ? 'commissioned' : undefined],
     ['storage_url', storagePlan(machine) === undefined ? undefined : `${origin}/MAAS/rackboot/1/storage`],
     ['address', fixed ?? 'dhcp'],
     ['router', fixed === undefined || network?.router === '' ? undefined : network?.router],

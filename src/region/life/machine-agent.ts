@@ -13,7 +13,7 @@
 import type { Clock } from '../../clock.ts';
 import { equalSecrets } from '../accounts/accounts.ts';
 import { type BootProof, isAtItsAddress, provesBoot } from '../identity/boot-token.ts';
-import { bundleOf, networkFiles } from '../layout/deployable.ts';
+import { bundleOf, hasStaticRoutes, networkFiles } from '../layout/deployable.ts';
 import { storagePlan } from '../layout/deployable-storage.ts';
 import { NETWORK_TOOLS } from '../layout/network-config.ts';
 import type { Networks } from '../networks/networks.ts';
@@ -112,6 +112,7 @@ export class MachineAgent {
       image: await this.#life.findImage(machine),
       network: given === undefined ? undefined : networkOfAddress(this.#racks.list(), given.address),
       isLaid: machine.layout?.network !== undefined,
+      hasRoutes: given !== undefined && hasStaticRoutes(machine, this.#networks.known),
       scripts: await this.scripts.count(machine),
       hasUserData: (await this.#store.life.userData(machine.systemId)) !== undefined,
       isDebugged: debugs !== undefined,

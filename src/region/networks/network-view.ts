@@ -3,7 +3,8 @@
 // 1. Of a served subnet, router, DNS servers and the bounds of dynamic and static ranges come from the cluster interfaces; several racks may
 //    serve it, and the first one that has a router or servers gives them. A dynamic range without a cluster interface has bounds of its own.
 // 2. A VLAN offers DHCP if a cluster interface of one of its subnets does.
-// 3. The interfaces of machines are linked to these subnets and VLANs, so an id means the same everywhere.
+// 3. Of static routes with the same destination and metric, which a machine cannot tell apart, a subnet has the oldest one only.
+// 4. The interfaces of machines are linked to these subnets and VLANs, so an id means the same everywhere.
 
 import {
   formatIpv4,
@@ -38,6 +39,16 @@ export interface VlanView {
 /** MAAS's number for which reverse names there are: 0 none, 1 of whole networks, 2 also of those smaller than /24 (RFC 2317). */
 export type ReverseMode = 0 | 1 | 2;
 
+/** A static route as the machines of its source have it. */
+export interface RouteView {
+  readonly destinationId: number;
+  readonly destination: Ipv4Network;
+  /** An address of the source. */
+  readonly gateway: Ipv4;
+  /** 0 or more; the lowest is preferred. */
+  readonly metric: number;
+}
+
 export interface SubnetView {
   readonly subnet: Subnet;
   readonly network: Ipv4Network;
@@ -48,6 +59,8 @@ export interface SubnetView {
   /** False if racks name other DNS servers than themselves there, or will once they offer DHCP. */
   readonly allowsDns: boolean;
   readonly reverseMode: ReverseMode;
+  /** The static routes of which it is the source, the lowest metric first. */
+  readonly routes: readonly RouteView[];
 }
 
 /** The types of ranges that people see. */
@@ -123,6 +136,7 @@ export function viewOf(
       { vlan, fabric, space, mtu: serving.find(({ mtu }) => mtu !== undefined)?.mtu ?? vlan.mtu, served: serving },
     ];
   });
+  const routes = routesBySource(records);
   const vlanViews = new Map(vlans.map((one) => [one.vlan.id, one]));
   const subnets = records.subnets.flatMap((subnet): readonly SubnetView[] => {
     const vlan = vlanViews.get(subnet.vlanId);
@@ -137,6 +151,7 @@ export function viewOf(
         dnsServers: own.length === 0 ? subnet.dnsServers : servers,
         allowsDns: servedDns(own) ?? subnet.allowsDns,
         reverseMode,
+        routes: routes.get(String(subnet.id)) ?? [],
       },
     ];
   });
@@ -144,6 +159,22 @@ export function viewOf(
   const ranges = records.ranges.flatMap((range) => rangeView(range, subnetViews) ?? []);
   const defaultVlan = vlanViews.get(DEFAULT_VLAN_ID) ?? plainVlan(records);
   return { records, served, vlans, subnets, ranges, defaultVlan, reverseMode };
+}
+
+/** The static routes that machines have, by the ids of their sources. */
+function routesBySource({ routes, subnets }: NetworkRecords): ReadonlyMap<string, readonly RouteView[]> {
+  const networks = new Map(subnets.map(({ id, cidr }) => [id, parseNetwork(cidr)]));
+  const own = routes.flatMap(({ sourceId, destinationId, gateway, metric }) => {
+    const destination = networks.get(destinationId);
+    return destination === undefined ? [] : [{ sourceId, destinationId, destination, gateway, metric }];
+  });
+  const sorted = own.toSorted((a, b) => a.metric - b.metric);
+  const distinct = new Map<string, (typeof sorted)[number]>();
+  for (const one of sorted) {
+    const key = [one.sourceId, one.destinationId, one.metric].join(' ');
+    if (!distinct.has(key)) distinct.set(key, one);
+  }
+  return grouped([...distinct.values()], ({ sourceId }) => String(sourceId));
 }
 
 /** The default VLAN of a region that has none yet. */

@@ -233,6 +233,16 @@ iface rackboot inet static
   }
 
   if (!rare)
+    test('keeps its settings if its tool is unknown, and only static routes need the files', async () => {
+      const done = await deploy({ ...laid, network: 'commissioned' }, {});
+      assert.equal(done.code, 0, done.said);
+      assert.match(done.said, /network is unknown: its settings stay as they are/);
+      runs.region.files.set(`${laid.network_url}/netplan/leased`, Buffer.from(BUNDLE.netplan ?? ''));
+      const known = await deploy({ ...laid, network: 'commissioned' }, { 'etc/netplan/a.yaml': '' });
+      assert.equal(known.read('etc/netplan/90-rackboot.yaml'), 'network:\n  version: 2\n');
+    });
+
+  if (!rare)
     test('gets the key of its metadata readable by root only, and no other seed then', async () => {
       const urls = { cloud_config_url: '/MAAS/rackboot/1/cloud-config', user_data_url: '/MAAS/rackboot/1/user-data' };
       const done = await deploy(urls, { 'etc/cloud/': '', 'var/lib/cloud/seed/nocloud/user-data': 'of the image\n' });

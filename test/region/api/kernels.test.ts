@@ -78,7 +78,7 @@ async function kernelLines({ place: { region, store } }: AskedApi, systemId: str
   const found = await store.findMachine(systemId);
   assert.ok(found !== undefined);
   const image = await region.life.findImage(found);
-  const rest = { origin: '', httpProxy: '', network: undefined, isLaid: false, hasUserData: false };
+  const rest = { origin: '', httpProxy: '', network: undefined, isLaid: false, hasRoutes: false, hasUserData: false };
   return (renderJob(found, { ...rest, image }).match(/^kernel_.*$/gm) ?? []).map((line) => line.replace(/=.*\//, '='));
 }
 

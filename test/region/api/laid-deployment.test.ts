@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ipv4 } from '../../../src/net/address.ts';
 import { type CallersPlace, SUBNET_ID, withCallers } from './callers-place.ts';
 
 const IMAGE = {
@@ -76,6 +77,57 @@ test('a VLAN interface is deployed by each tool, with the address that a person 
     const ifupdown = await agent('network/ifupdown/fixed');
     assert.match(ifupdown, /auto eno1\niface eno1 inet static\n {2}address 10\.20\.0\.20\/24/);
     assert.match(ifupdown, /auto eno1\.100\niface eno1\.100 inet static\n {2}address 10\.30\.0\.9\/24/);
+  }));
+
+test('a static route reaches the machines of its source with each tool, and a router outside of the source is refused', () =>
+  withImage(async (place) => {
+    const { ask, agent, systemId } = place;
+    const [source, destination] = ['10.30.0.0/24', '10.99.0.0/16'];
+    for (const cidr of [source, destination])
+      assert.equal((await ask('root', 'POST', 'subnets/', { cidr })).status, 200);
+    const route = { source, destination, gateway_ip: '10.30.0.9', metric: '7' };
+    const outside = await ask('root', 'POST', 'static-routes/', { ...route, gateway_ip: '10.31.0.9' });
+    assert.deepEqual([outside.status, Object.keys(outside.json)], [400, ['gateway_ip']]);
+    assert.equal((await ask('root', 'POST', 'static-routes/', route)).status, 200);
+    const link = { mode: 'static', subnet: source, ip_address: '10.30.0.25' };
+    assert.equal((await ask('root', 'POST', `nodes/${systemId}/interfaces/eno2/?op=link_subnet`, link)).status, 200);
+    assert.equal((await deploy(place)).status, 200);
+    for (const addresses of ['fixed', 'leased']) {
+      const netplan = await agent(`network/netplan/${addresses}`);
+      assert.match(
+        netplan,
+        /\[10\.30\.0\.25\/24\]\n +routes: \[\{ to: 10\.99\.0\.0\/16, via: 10\.30\.0\.9, metric: 7 \}\]/,
+      );
+      const networkd = await agent(`network/networkd/${addresses}`);
+      assert.match(networkd, /\n\n\[Route\]\nDestination=10\.99\.0\.0\/16\nGateway=10\.30\.0\.9\nMetric=7\n/);
+      const ifupdown = await agent(`network/ifupdown/${addresses}`);
+      assert.match(ifupdown, /^ {2}up ip -4 route add 10\.99\.0\.0\/16 via 10\.30\.0\.9 dev \$IFACE metric 7 \|\| :$/m);
+    }
+  }));
+
+test('a static route reaches a machine that nobody laid out, if its address is fixed, and no other route changes its job', () =>
+  withImage(async (place) => {
+    const { ask, agent } = place;
+    for (const cidr of ['10.30.0.0/24', '10.99.0.0/16']) await ask('root', 'POST', 'subnets/', { cidr });
+    const destination = '10.99.0.0/16';
+    const other = { source: '10.30.0.0/24', destination, gateway_ip: '10.30.0.9' };
+    assert.equal((await ask('root', 'POST', 'static-routes/', other)).status, 200);
+    assert.equal((await deploy(place)).status, 200);
+    assert.doesNotMatch(await agent('job'), /^network/m);
+    const [away] = (await ask('root', 'GET', 'static-routes/')).json;
+    // The rack of this test takes no settings, and a change by the API would be one of its option 121.
+    await place.store.networks.change((_records, id) => {
+      const ids = { id, sourceId: SUBNET_ID, destinationId: away.destination.id };
+      const route = { ...ids, gateway: ipv4(0x0a140009), metric: 7 };
+      return { put: { routes: [route] }, nextId: id + 1, result: undefined };
+    });
+    await place.region.networks.look();
+    assert.match(await agent('job'), /^network_url=.*\nnetwork=commissioned\n(?:.*\n)*address=10\.20\.0\.20\/24$/m);
+    const leased = ['dhcp4: true', 'routes: [{ to: 10.99.0.0/16, via: 10.20.0.9, metric: 7, on-link: true }]'];
+    const fixed =
+      'addresses: [10.20.0.20/24]\n      routes: [{ to: default, via: 10.20.0.1 }, { to: 10.99.0.0/16, via: ';
+    assert.ok((await agent('network/netplan/leased')).includes(leased.join('\n      ')));
+    assert.ok((await agent('network/netplan/fixed')).includes(fixed));
   }));
 
 test('the flat layout is deployed with the mount options, label and UUID that a person gave its root', () =>

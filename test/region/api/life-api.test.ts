@@ -540,6 +540,7 @@ test('the job has the disk that the user named, by its serial number if that is 
         image: IMAGE,
         network: undefined,
         isLaid: false,
+        hasRoutes: false,
         hasUserData: false,
       });
       assert.equal(/^disk=(.*)$/m.exec(job)?.[1], expected, serials.join(' '));

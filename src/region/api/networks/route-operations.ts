@@ -3,7 +3,8 @@
 // Sources: MAAS API 2.0, `static-routes/`; RFC 3442 (option 121), by which racks hand the routes of a served subnet to its machines.
 //
 // 1. The store has the routes. They become option 121 of the source subnet's cluster interfaces, without the metric, for which the option has no
-//    field. A rack adds the default route through its router (RFC 3442: clients of option 121 ignore the router option).
+//    field. A rack adds the default route through its router (RFC 3442: clients of option 121 ignore the router option). Deployed machines get
+//    the routes with the metric in the files of their network (`layout/network-config.ts`).
 // 2. Where a rack's file has the cluster interface of the source, the refusal names file and key: its option 121 is written there.
 
 import { z } from 'zod';
@@ -36,7 +37,9 @@ const changedRoute = z.object({
   metric: countField
     .refine((metric) => metric <= METRIC_MAX, 'field.route-metric')
     .optional()
-    .describe('The lowest is preferred. Default: 0.'),
+    .describe(
+      'Deployed machines prefer the lowest. Leases have the routes in this order, without metrics. Default: 0.',
+    ),
 });
 const newRoute = changedRoute.required({ source: true, destination: true, gateway_ip: true });
 type Given = z.output<typeof changedRoute>;
@@ -171,7 +174,7 @@ export const ROUTE_OPERATIONS: readonly Operation[] = [
   }),
   defineOperation({
     ...{ ...routes, method: 'POST', access: 'admin', parameters: newRoute },
-    doc: 'Create a static route. Racks that serve the source hand it out at once.',
+    doc: 'Create a static route. Racks that serve the source hand it out at once; machines deployed later in the source have it.',
     ...tried(changedRoute, (call, given) => put(call, given, true)),
   }),
   defineOperation({
