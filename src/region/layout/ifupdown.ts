@@ -87,8 +87,10 @@ function entryOf(part: ConfigPart, start: string, name: string, making: readonly
     lines.push(`iface ${name} inet manual`, ...first, '  up ip link set dev $IFACE up');
   }
   if (hasDhcp) {
+    // The method dhcp has no option for the size, and the lease may bring another one.
+    const sizing = mtu === undefined ? [] : [`  up ip link set dev $IFACE mtu ${mtu}`];
     const route = takesRoute ? [] : NO_DEFAULT_ROUTE;
-    lines.push(`iface ${name} inet dhcp`, ...first, ...route);
+    lines.push(`iface ${name} inet dhcp`, ...making, ...advertisements, ...sizing, ...route);
   }
   addresses.forEach((address, index) => {
     lines.push(`iface ${name} inet static`, `  address ${address}`);

@@ -13,7 +13,8 @@
 // 5. An interface without an address has an entry, so that a pattern of the image for all interfaces does not start DHCP there.
 // 6. An interface with an address has the static routes of its subnet, even if it ignores the routes of its lease. A machine with an address
 //    in the destination reaches that directly: it has no route to it.
-// 7. A disconnected interface of which another one is made is set up for that: it has no address, but its frames are needed.
+// 7. An MTU of 1500 is in the files only if a person chose it for the interface or for one below: a lease may bring another.
+// 8. A disconnected interface of which another one is made is set up for that: it has no address, but its frames are needed.
 
 import { formatIpv4, formatMac, formatNetwork, type Ipv4, type MacAddress } from '../../net/address.ts';
 import { nameServersOf, type RouteView, type SubnetView } from '../networks/network-view.ts';
@@ -121,6 +122,7 @@ export function configParts(interfaces: readonly NetInterface[], terms: ConfigTe
   const chosen = routed.find(({ id }) => id === terms.gatewayLink);
   const byDhcp = interfaces.some(({ links }) => links.some(({ mode }) => mode === 'dhcp'));
   const gateway = chosen ?? (byDhcp ? undefined : routed[0]);
+  const chosenSizes = withChosenSize(interfaces);
   return interfaces.map((one): ConfigPart => {
     const { links, nic } = one;
     const fixed = links.flatMap(({ mode, subnet, address }): readonly FixedAddress[] =>
@@ -141,7 +143,7 @@ export function configParts(interfaces: readonly NetInterface[], terms: ConfigTe
       ...{ kind: one.kind, key: keyOf(one.id), mac: one.mac, params: one.params },
       newName: isRenamed && nic.name !== '' ? one.name : undefined,
       ownName: NAME.test(one.name) && !KERNEL_NAME.test(one.name) ? one.name : keyOf(one.id).replace('00-', ''),
-      mtu: one.mtu === MTU_DEFAULT ? undefined : one.mtu,
+      mtu: one.mtu === MTU_DEFAULT && !chosenSizes.has(one.id) ? undefined : one.mtu,
       addresses: fixed
         .filter(({ address }) => address !== leased)
         .map(({ address, subnet }) => `${formatIpv4(address)}/${subnet?.network.prefix ?? 32}`),
@@ -158,6 +160,18 @@ export function configParts(interfaces: readonly NetInterface[], terms: ConfigTe
       isUnused: one.vlan === undefined && master === undefined && vlans.length === 0,
     };
   });
+}
+
+/** The ids of the interfaces whose size a person chose, or that of one below, which limits theirs. */
+function withChosenSize(interfaces: readonly NetInterface[]): ReadonlySet<number> {
+  const byId = new Map(interfaces.map((one) => [one.id, one]));
+  const isChosen = ({ settings, parents }: NetInterface): boolean =>
+    settings?.mtu !== undefined ||
+    parents.some((id) => {
+      const parent = byId.get(id);
+      return parent !== undefined && isChosen(parent);
+    });
+  return new Set(interfaces.filter(isChosen).map(({ id }) => id));
 }
 
 /** True if the link brings an address of its subnet. */

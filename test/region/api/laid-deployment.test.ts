@@ -130,6 +130,25 @@ test('a static route reaches a machine that nobody laid out, if its address is f
     assert.ok((await agent('network/netplan/fixed')).includes(fixed));
   }));
 
+test('an MTU of 1500 that a person chose is deployed where the VLAN has another one', () =>
+  withImage(async (place) => {
+    const { ask, agent, systemId } = place;
+    const nics = `nodes/${systemId}/interfaces/`;
+    const vlan = (await ask('root', 'POST', 'fabrics/0/vlans/', { vid: '100', mtu: '9000' })).json.id;
+    const subnet = (await ask('root', 'POST', 'subnets/', { cidr: '10.30.0.0/24', vlan: String(vlan) })).json.id;
+    const parent = String((await ask('root', 'GET', nics)).json[1].id);
+    const made = (await ask('root', 'POST', `${nics}?op=create_vlan`, { parent, vlan: String(vlan) })).json.id;
+    const link = { mode: 'dhcp', subnet: String(subnet) };
+    assert.equal((await ask('root', 'POST', `${nics}${made}/?op=link_subnet`, link)).status, 200);
+    const changed = await ask('root', 'PUT', `${nics}${made}/`, { mtu: '1500' });
+    assert.deepEqual([changed.status, changed.json.effective_mtu], [200, 1500]);
+    assert.equal((await deploy(place)).status, 200);
+    assert.match(await agent('network/netplan/fixed'), /id: 100\n +link: "00-rackboot1"\n +mtu: 1500\n +dhcp4: true/);
+    assert.match(await agent('network/networkd/fixed'), /Kind=vlan\nMTUBytes=1500\n/);
+    const entry = /iface eno2\.100 inet dhcp\n {2}up ip link set dev \$IFACE mtu 1500\n/;
+    assert.match(await agent('network/ifupdown/fixed'), entry);
+  }));
+
 test('the flat layout is deployed with the mount options, label and UUID that a person gave its root', () =>
   withImage(async (place) => {
     const { ask, agent, systemId } = place;

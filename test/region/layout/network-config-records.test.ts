@@ -1,4 +1,4 @@
-// The files of a network as it is stored: static routes reach the machines of their source, and every field of
+// The files of a network as it is stored: static routes reach the machines of their source, a chosen size is in the files, and every field of
 // the objects of the API that machines need changes the files.
 
 import assert from 'node:assert/strict';
@@ -175,6 +175,34 @@ test('netplan gets no metric that its versions take for another', () => {
   const records = { ...RECORDS, routes: [route(1, FAR, 9, 0xffff_ffff)] };
   assert.match(textOf('netplan', 'fixed', [AUTO], { records }), /metric: 2147483647 /);
   assert.match(textOf('networkd', 'fixed', [AUTO], { records }), /^Metric=4294967295$/m);
+});
+
+const SIZES: Readonly<Record<NetworkTool, RegExp>> = {
+  netplan: /^ +mtu: 1500$/m,
+  networkd: /^MTUBytes=1500$/m,
+  ifupdown: /^ {2}(?:mtu|up ip link set dev \$IFACE mtu) 1500$/m,
+};
+for (const tool of NETWORK_TOOLS)
+  test(`${tool}: an MTU of 1500 is in the files if a person chose it, or chose it for the interface below`, () => {
+    const has = (addresses: 'fixed' | 'leased', mtu: number | undefined, links: NetworkLayout['links']): number => {
+      const text = textOf(tool, addresses, links, { interfaces: [laid(1, { mtu }), laid(2)] });
+      return text.match(new RegExp(SIZES[tool], 'gm'))?.length ?? 0;
+    };
+    const byDhcp = [{ id: 1, interfaceId: 1, mode: 'dhcp', subnetId: LAN.id }] as const;
+    for (const links of [[AUTO], [STATIC, AUTO], byDhcp])
+      for (const addresses of ['fixed', 'leased'] as const) {
+        assert.equal(has(addresses, 1500, [...links]), 1, addresses);
+        assert.equal(has(addresses, undefined, [...links]), 0, addresses);
+      }
+    const upper = textOf(tool, 'fixed', [{ ...TAGGED_LINK, mode: 'dhcp', address: undefined }], {
+      interfaces: [laid(1), laid(2, { mtu: 1500 }), VLAN],
+    });
+    assert.equal(upper.match(new RegExp(SIZES[tool], 'gm'))?.length, 2, upper);
+  });
+
+test('ifupdown sets a chosen size after the lease, which may bring another one', () => {
+  const text = textOf('ifupdown', 'leased', [AUTO], { interfaces: [laid(1, { mtu: 9000 })] });
+  assert.match(text, /inet dhcp\n {2}up ip link set dev \$IFACE mtu 9000\n/);
 });
 
 /** A change of the objects that must change the files of every tool, or why no machine needs the field in its files. */
