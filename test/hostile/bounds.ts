@@ -81,6 +81,7 @@ export const PLAIN: readonly PlainList[] = [
       'net/datagrams/udp-linux-socket.ts': 'SEGMENTS_MAX',
       'region/identity/hostname.ts': 'HOSTNAME_MAX SYSTEM_ID_LENGTH',
       'region/api/networks/route-operations.ts': 'METRIC_MAX',
+      'region/layout/netplan.ts': 'METRIC_MAX',
       'region/records/network-store.ts': 'MTU_MAX VID_MAX',
       'store/operations/network-rows.ts': 'ADDRESS_MAX MAC_MAX',
       'store/leases/lease-record.ts': 'UINT48_MAX',

@@ -68,7 +68,7 @@ function settings(params: ConfigPart['params'], names: Readonly<Record<string, s
     .join(', ');
 }
 
-/** Quirk: netplan 0.104 writes larger ones as negative numbers for networkd, and takes 4294967295 as none. */
+/** Quirk: older versions of netplan write larger ones as negative numbers for networkd, and each takes 4294967295 as none. */
 const METRIC_MAX = 0x7fff_ffff;
 
 /**
