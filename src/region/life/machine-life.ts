@@ -135,8 +135,24 @@ export class MachineLife {
     return outcome.kind === 'refuse' ? outcome.refusal : undefined;
   }
 
-  /** The addresses of a machine that is being allocated or deployed; `undefined`: it keeps its addresses. */
+  /**
+   * The addresses of a machine that is being allocated or deployed; `undefined`: it keeps its addresses. An address that another ordinary user
+   * reserved for its interface is not chosen: anyone may reserve for a host that is not yet known.
+   */
   #chooseAddresses(
+    machine: Machine,
+    command: CommandName,
+    known: readonly AddressKnowledge[],
+    options: CommandOptions,
+    by: Actor,
+  ): AddressChoice | undefined {
+    const choice = this.#chooseAmong(machine, command, known, options, by);
+    if (choice?.kind !== 'ask') return choice;
+    const username = (command === 'allocate' ? undefined : machine.owner) ?? by.username;
+    return { ...choice, host: { macs: machine.interfaces.map(({ mac }) => mac), username } };
+  }
+
+  #chooseAmong(
     machine: Machine,
     command: CommandName,
     known: readonly AddressKnowledge[],

@@ -5,7 +5,8 @@
 // 2. An address last seen on another machine is allocated only when no other is free, because that machine may still use it.
 // 3. The network is the one in which the machine was seen, its boot interface first. A machine never seen gets an address only if there is
 //    exactly one network.
-// 4. A machine gets the address that a rack's configuration, or else a user, reserves for its interface, if that address may be allocated.
+// 4. A machine gets the address that a rack's configuration, or else a user, reserves for its interface, if that address may be allocated. Of the
+//    users only an administrator and the machine's own user count: the knowledge has the addresses of the others as taken.
 // 5. A user who is not an administrator may request only addresses that are in a static range or reserved: any other may belong to a
 //    server.
 // 6. A rack's range counts only if the region believes the rack about the network, and the network contains the range.

@@ -19,7 +19,8 @@ export interface NameQuestion {
   readonly hostnames?: readonly string[];
   /**
    * May have the name of an address that is reserved for one of its interfaces, by this user or for an administrator by anyone, and this
-   * address; `undefined`: every name of a reserved address is taken, and the addresses that anyone reserved for its interfaces are not.
+   * address, or that of an administrator; `undefined`: every name of a reserved address is taken, and the addresses that anyone reserved for its
+   * interfaces are not.
    */
   readonly host?: NamedHost | undefined;
   readonly systemIds?: readonly string[];

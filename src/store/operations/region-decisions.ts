@@ -188,7 +188,7 @@ function* answerTaken(
 
 /**
  * The addresses of a range that other machines or users have (allocated or reserved), and those seen on other machines' interfaces.
- * @param username the user for whose machine an address may be reserved; `undefined`: any
+ * @param username the user who, besides administrators, may have reserved an address for the machine; `undefined`: any user
  */
 function* addressesIn([low, high]: AddressRange, machineId: number, username?: string): Steps<AddressKnowledge> {
   const query = (table: 'allocation' | 'interface'): string =>
@@ -198,7 +198,7 @@ function* addressesIn([low, high]: AddressRange, machineId: number, username?: s
   const { rows: reserved } =
     username === undefined
       ? yield all(reservedSql(''), low, high, machineId)
-      : yield all(reservedSql(' AND reserved_address.username = ?4'), low, high, machineId, username);
+      : yield all(reservedSql(COUNTS_SQL), low, high, machineId, username);
   const addresses = (rows: typeof taken): Ipv4[] => rows.map(readAddress);
   const kept = reserved.map(readReserved).flatMap(([first, last]) => {
     const from = Math.max(first, low);
@@ -207,11 +207,14 @@ function* addressesIn([low, high]: AddressRange, machineId: number, username?: s
   return { range: [low, high], taken: new Set([...addresses(taken), ...kept]), seen: new Set(addresses(seen)) };
 }
 
+/** True for an address that the user or an administrator reserved; the commands on a rack have no account. */
+const COUNTS_SQL =
+  ' AND (reserved_address.username = ?4 OR NOT EXISTS (SELECT 1 FROM account WHERE account.username = reserved_address.username AND account.is_admin = 0))';
 /**
  * Selects the ranges and single addresses that users have reserved in a range of addresses, except for addresses that are reserved for an interface of
  * the machine. @param more a further condition on the latter
  */
-const reservedSql = (more: '' | ' AND reserved_address.username = ?4'): string =>
+const reservedSql = (more: '' | typeof COUNTS_SQL): string =>
   'SELECT low, high FROM address_range WHERE low IS NOT NULL AND low <= ?2 AND high >= ?1 UNION ALL ' +
   'SELECT address AS low, address AS high FROM reserved_address WHERE address BETWEEN ?1 AND ?2 AND ' +
   `NOT EXISTS (SELECT 1 FROM interface WHERE interface.mac = reserved_address.mac AND interface.machine_id = ?3${more})`;

@@ -172,3 +172,45 @@ test('another user’s device is not given the address that is reserved for its 
       '10.20.0.12',
     );
   }));
+
+test('a machine that comes after a reservation for its interface is allocated that address only to its user, or if an administrator reserved it', () =>
+  withSite(async (site) => {
+    const { ask } = site;
+    const reserve = async (last: number, by: 'admin' | 'bob', fields: object = {}): Promise<string> => {
+      const mac = `52:54:00:00:00:${last.toString(16).padStart(2, '0')}`;
+      const made = await ask('POST', RESERVE, { subnet: '10.20.0.0/24', mac, ...fields }, by);
+      assert.equal(made.status, 200, made.text);
+      return made.json.ip;
+    };
+    const allocate = async (last: number, by: 'alice' | 'bob') => {
+      const systemId = await machine(site, 'ready', {}, last);
+      const { json, text } = await ask('POST', '2.0/machines/?op=allocate', { system_id: systemId }, by);
+      assert.equal(json.ip_addresses?.length, 1, text);
+      return { systemId, address: json.ip_addresses[0] };
+    };
+    const [foreign, own, byAdmin] = [
+      await reserve(0x20, 'bob', { hostname: 'printer' }),
+      await reserve(0x22, 'bob'),
+      await reserve(0x24, 'admin'),
+    ];
+    assert.deepEqual([foreign, own, byAdmin], ['10.20.0.10', '10.20.0.11', '10.20.0.12']);
+    const { systemId, address } = await allocate(0x20, 'alice');
+    assert.equal(address, '10.20.0.13');
+    assert.equal((await allocate(0x22, 'bob')).address, own);
+    assert.equal((await allocate(0x24, 'alice')).address, byAdmin);
+    const [shown] = (await ask('GET', '2.0/dnsresources/')).json;
+    assert.deepEqual([shown.fqdn, shown.ip_addresses.map(({ ip }: { ip: string }) => ip)], ['printer.maas', [foreign]]);
+    const names = (await site.place.region.desiredState()).machines.find((one) => one.systemId === systemId);
+    assert.deepEqual(
+      names?.addresses.map((one) => one.address),
+      [ipv4(0x0a14000d)],
+    );
+    // A layout chooses by the same rule, also when an administrator links the machine of a user.
+    const kept = await reserve(0x40, 'bob');
+    const later = await machine(site, 'ready', {}, 0x40);
+    const [nic] = (await ask('GET', `2.0/nodes/${later}/interfaces/`)).json;
+    const link = { subnet: '10.20.0.0/24', mode: 'STATIC' };
+    const linked = await ask('POST', `2.0/nodes/${later}/interfaces/${nic.id}/?op=link_subnet`, link);
+    assert.equal(linked.status, 200, linked.text);
+    assert.notEqual(linked.json.links.find((one: { mode: string }) => one.mode === 'static')?.ip_address, kept);
+  }));

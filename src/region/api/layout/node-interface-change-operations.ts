@@ -236,7 +236,11 @@ export function linkWith(
     wish.address === undefined
       ? chooseFor(place, mac, own, terms)
       : judgeLinkAddress(draft.machine, place, mac, wish.address, terms);
-  if (choice.kind === 'ask') return { ...choice, host: { macs: [mac], username } };
+  // A free address for a machine is not the one that another ordinary user reserved before the machine was known.
+  const { device, owner } = draft.machine;
+  const isChosen = wish.address === undefined && device === undefined;
+  const whose = isChosen ? (owner ?? usernameOf(call)) : username;
+  if (choice.kind === 'ask') return { ...choice, host: { macs: [mac], username: whose } };
   if (choice.kind === 'refuse') return { kind: 'refuse', refusal: choice.refusal };
   return shows(linkSubnet(draft, id, { ...wish, address: choice.addresses[0]?.address }), id);
 }
