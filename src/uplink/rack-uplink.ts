@@ -6,6 +6,7 @@
 //   (start)                 (#receive)   (#ended)              (start)
 
 import { type Clock, type Instant, later, type Timer } from '../clock.ts';
+import type { Lease } from '../dhcp/leases/lease.ts';
 import { errorText, type RackErrorCode, unreachable } from '../errors.ts';
 import type { Publish, RackEvent } from '../event.ts';
 import type { NotKept } from '../http/events.ts';
@@ -223,6 +224,12 @@ export class RackUplink {
   /** Sends changed settings to the region. */
   configure(config: RegionConfig): void {
     this.#post({ kind: 'configure', config });
+  }
+
+  /** Sends the leases that a change of the dynamic ranges leaves outside them. */
+  tellLeft(leases: readonly Lease[]): void {
+    this.#put(this.#strangers.left(leases));
+    this.#sendSoon();
   }
 
   /** Hands over waiting events, and ends the thread within `graceMs`. */

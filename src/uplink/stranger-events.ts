@@ -3,6 +3,7 @@
 //
 //   event ─┬─ of a question by `rackboot doctor` (`own-probes.ts`) ──────────────────→ not sent
 //          ├─ not an everyday event of a lease ──────────────────────────────────────→ sent
+//          ├─ of a lease outside the dynamic ranges ─────────────────────────────────→ sent
 //          ├─ of a machine, or of a host that boots or booted lately (BOOTERS_MAX) ──→ sent
 //          └─ of a stranger ─ STRANGER_RATE ─┬─ sent, with the number of events it represents
 //                                            └─ withheld, and counted
@@ -11,6 +12,8 @@
 // 2. Refusals, conflicts, files, configurations and reports are always sent.
 // 3. All that the region needs from a stranger's everyday events is its address, once the stranger becomes a known machine. The rack then sends
 //    the machine's running leases (`leasesOf`), so no address is lost.
+// 4. The region gives no address to others that a stranger leases, so it must know all leases outside the dynamic ranges, which alone are never
+//    given. After a change of the ranges the rack sends the leases that the change leaves outside (`left`).
 
 import { BoundedMap } from '../bounded-map.ts';
 import type { DhcpEvent } from '../dhcp/events/events.ts';
@@ -18,7 +21,7 @@ import { isEveryday } from '../dhcp/events/everyday-events.ts';
 import type { Lease } from '../dhcp/leases/lease.ts';
 import type { RackEvent } from '../event.ts';
 import type { DesiredState } from '../machines/machine.ts';
-import type { MacAddress } from '../net/address.ts';
+import type { Ipv4, MacAddress } from '../net/address.ts';
 import { isOfProbe } from '../own-probes.ts';
 import { EventSampler, type Rate } from '../rate-limit.ts';
 
@@ -36,6 +39,8 @@ export interface Acquaintance {
   readonly isMachine: (mac: MacAddress) => boolean;
   /** The running leases of these interfaces. */
   readonly leasesOf: (macs: ReadonlySet<MacAddress>) => readonly Lease[];
+  /** True for an address of a dynamic range. */
+  readonly isDynamic: (address: Ipv4) => boolean;
 }
 
 /** Decides which events are sent to the region. */
@@ -67,6 +72,7 @@ export class StrangerEvents {
       this.#booters.set(mac, true);
       return event;
     }
+    if (event.address !== undefined && !this.#acquaintance.isDynamic(event.address)) return event;
     if (this.#acquaintance.isMachine(mac) || this.#booters.has(mac)) return event;
     const sample = this.#sampler.take(event.kind, event.at);
     if (sample !== undefined) return { ...event, ...sample };
@@ -84,8 +90,15 @@ export class StrangerEvents {
   introduce(newcomers: ReadonlySet<MacAddress>): readonly DhcpEvent[] {
     const unreported = new Set([...newcomers].filter((mac) => !this.#booters.has(mac)));
     if (unreported.size === 0) return [];
-    return this.#acquaintance.leasesOf(unreported).map(({ mac, address, grantedAt, duration, hostname }) => {
-      return { kind: 'dhcp.ack', at: grantedAt, mac, address, leaseSeconds: duration, hostname };
-    });
+    return this.#acquaintance.leasesOf(unreported).map(ackOf);
+  }
+
+  /** The events that send the leases of strangers that a change of the dynamic ranges leaves outside them. */
+  left(leases: readonly Lease[]): readonly DhcpEvent[] {
+    return leases.filter(({ mac }) => !this.#acquaintance.isMachine(mac)).map(ackOf);
   }
 }
+
+const ackOf = ({ mac, address, grantedAt, duration, hostname }: Lease): DhcpEvent => ({
+  ...{ kind: 'dhcp.ack', at: grantedAt, mac, address, leaseSeconds: duration, hostname },
+});

@@ -234,6 +234,7 @@ export const PLAIN: readonly PlainList[] = [
     because: 'how much is done or looked at in one turn or one step; the rest follows',
     names: {
       'daemon/rack/neighbourhood.ts': 'SCANNED_AT_ONCE_MAX',
+      'daemon/rack/region-side.ts': 'LEFT_LOOKED_MAX',
       'region/api/networks/network-scan.ts': 'AT_ONCE_MAX',
       'region/api/names/domain-operations.ts': 'MOVED_AT_ONCE',
       'daemon/answers/lease-answers.ts': 'IMPORT_BATCH_MAX',

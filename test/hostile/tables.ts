@@ -79,6 +79,7 @@ export const TABLES: Readonly<Record<string, Readonly<Record<string, string>>>> 
     boot_upload: 'region/records/upload-store.ts UPLOADS_MAX',
   },
   'store/region/network-schema.ts': {
+    host_lease: 'region/records/rack.ts RACKS_MAX and store/operations/region-heard.ts HOST_LEASES_MAX',
     network_space: 'region/records/network-store.ts SPACES_MAX',
     fabric: 'region/records/network-store.ts FABRICS_MAX',
     vlan: 'region/records/network-store.ts VLANS_MAX',

@@ -33,7 +33,7 @@ class Thread implements UplinkThread {
   async terminate(): Promise<void> {}
 }
 
-const unknown = { isMachine: () => false, leasesOf: () => [] };
+const unknown = { isMachine: () => false, leasesOf: () => [], isDynamic: () => true };
 
 /** An uplink to a thread that only listens. */
 function uplinkTo(thread: Thread, stream: EventStream, changes: Partial<RackUplinkOptions> = {}): RackUplink {
@@ -68,6 +68,7 @@ test('the region gets a counted sample of a crowd of strangers, and the lease of
     acquaintance: {
       isMachine: (one) => machines.some(({ macs }) => macs.includes(one)),
       leasesOf: (macs) => [lease].filter((one) => macs.has(one.mac)),
+      isDynamic: () => true,
     },
     onDesiredState: async (state) => {
       machines = state.machines;

@@ -7,12 +7,14 @@ import type { DhcpEvent, DhcpEventKind } from '../../src/dhcp/events/events.ts';
 import type { Lease } from '../../src/dhcp/leases/lease.ts';
 import { isActive } from '../../src/dhcp/leases/lease-table.ts';
 import type { RackEvent } from '../../src/event.ts';
-import { type MacAddress, mac } from '../../src/net/address.ts';
+import { ipv4, type MacAddress, mac } from '../../src/net/address.ts';
 import { type Acquaintance, BOOTERS_MAX, STRANGER_RATE, StrangerEvents } from '../../src/uplink/stranger-events.ts';
 import { leaseAt, MAC_A, MAC_B, machine, NOW } from '../dhcp/lab.ts';
 import { hw } from '../support/lab-facts.ts';
 
 const { burst, perSecond } = STRANGER_RATE;
+/** An address in no dynamic range. */
+const OUTSIDE = ipv4(0x0a140032);
 /** Enough strangers that the next one's event is withheld. */
 const CROWD = burst * 4;
 
@@ -20,6 +22,7 @@ function acquaintance(machines: readonly MacAddress[] = [], leases: readonly Lea
   return {
     isMachine: (one) => machines.includes(one),
     leasesOf: (macs) => leases.filter((lease) => macs.has(lease.mac) && isActive(lease, NOW)),
+    isDynamic: (address) => address !== OUTSIDE,
   };
 }
 
@@ -56,6 +59,8 @@ test('the first event after withheld ones says how many it represents', () => {
 
 const always: readonly (readonly [name: string, event: RackEvent, before?: RackEvent])[] = [
   ['a lease of a machine that the region knows', ackOf(MAC_B)],
+  ['a lease outside the dynamic ranges', ackOf(MAC_A, { address: OUTSIDE, leaseSeconds: 600 })],
+  ['the end of a lease outside the dynamic ranges', ackOf(MAC_A, { kind: 'dhcp.release', address: OUTSIDE })],
   ['a lease of a host that boots from the network', ackOf(MAC_A, { client: 'bios' })],
   ['the lease of a system that a host has booted', ackOf(MAC_A), ackOf(MAC_A, { kind: 'dhcp.offer', client: 'uefi' })],
   ['the lease of a host that loaded a file', ackOf(MAC_A), { kind: 'tftp.sent', at: NOW, mac: MAC_A }],

@@ -10,9 +10,10 @@ import type { Clock } from '../../clock.ts';
 import type { RunningLease } from '../../config/difference.ts';
 import { configRemarks } from '../../config/notes.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
+import type { Lease } from '../../dhcp/leases/lease.ts';
 import { isActive } from '../../dhcp/leases/lease-table.ts';
 import { RackError } from '../../errors.ts';
-import { formatMac } from '../../net/address.ts';
+import { formatMac, type Ipv4 } from '../../net/address.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
 import type { Log } from '../../observe/log.ts';
 import type { RegionConfig } from '../../region/config.ts';
@@ -23,6 +24,7 @@ import type { DaemonEvent } from './events.ts';
 import type { LiveTree } from './live-tree.ts';
 import type { Rack } from './rack.ts';
 import { checkNewListeners } from './region-preflight.ts';
+import { leasesLeft } from './region-side.ts';
 
 /** How long the region may take to open a listener, in milliseconds. */
 const DOOR_MS_MAX = 5000;
@@ -54,6 +56,7 @@ export function reconfigurationPorts(parts: RunningParts): ConfigurationPorts {
       if (next.uplink.mode === 'embedded') await checkNewListeners(next.region, before.region);
       try {
         await putInForce(parts, next, before);
+        tellLeft(parts, next, before);
       } catch (error) {
         await putInForce(parts, before, before).catch(() => undefined);
         throw error;
@@ -69,6 +72,12 @@ export function reconfigurationPorts(parts: RunningParts): ConfigurationPorts {
     // The rack's description names the settings that it refused.
     refused: () => parts.uplink()?.introduce(),
   };
+}
+
+/** Tells the region of leases outside the new dynamic ranges, whose addresses it would else give to others. */
+function tellLeft({ rack, uplink, clock }: RunningParts, next: RackConfig, before: RackConfig): void {
+  const find = (address: Ipv4): Lease | undefined => rack()?.findLease(address);
+  uplink()?.tellLeft(leasesLeft(before.dhcp.subnets, next.dhcp.subnets, find, clock.now()));
 }
 
 async function putInForce(parts: RunningParts, next: RackConfig, before: RackConfig): Promise<void> {

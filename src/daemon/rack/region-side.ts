@@ -8,18 +8,22 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { Worker } from 'node:worker_threads';
-import { type Clock, newUuid } from '../../clock.ts';
+import { type Clock, type Instant, newUuid } from '../../clock.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import { doorAt, type UplinkConfig } from '../../config/region-place.ts';
 import { parseRegionUrl } from '../../config/region-url.ts';
+import type { Lease } from '../../dhcp/leases/lease.ts';
+import { isActive } from '../../dhcp/leases/lease-table.ts';
+import type { DhcpSubnet } from '../../dhcp/networks/config.ts';
 import { isStoreUnavailable, RackError, type RackErrorCode } from '../../errors.ts';
 import { readAuthorities } from '../../files/certificate.ts';
 import type { RegionEndpoint } from '../../http/proxy.ts';
 import type { RegionStandIn } from '../../http/region-stand-in.ts';
 import type { RegionPassing } from '../../http/server.ts';
 import type { DesiredState } from '../../machines/machine.ts';
-import { formatIpv4, formatMac, networkContains } from '../../net/address.ts';
+import { formatIpv4, formatMac, type Ipv4, ipv4, networkContains, rangeContains } from '../../net/address.ts';
 import type { EventStream } from '../../observe/event-stream.ts';
 import { OPERATOR_SOCKET, type RegionConfig } from '../../region/config.ts';
 import type { NetworkScan, ScanOutcome } from '../../region/records/network-scan.ts';
@@ -79,10 +83,44 @@ interface RegionSideParts {
 }
 
 /** The hosts that a rack knows: the machines of the desired state in force, and the holders of leases. */
-export const acquaintanceOf = (rack: () => Pick<Rack, 'machines' | 'leasesOf'> | undefined): Acquaintance => ({
+export const acquaintanceOf = (
+  rack: () => Pick<Rack, 'machines' | 'leasesOf' | 'served'> | undefined,
+): Acquaintance => ({
   isMachine: (mac) => rack()?.machines.findByMac(mac) !== undefined,
   leasesOf: (macs) => rack()?.leasesOf(macs) ?? [],
+  isDynamic: (address) => rack()?.served.some(({ subnet }) => isDynamicIn(subnet, address)) ?? true,
 });
+
+/** Addresses of former dynamic ranges that are looked at after a change; leases of others are sent when they are renewed. */
+const LEFT_LOOKED_MAX = 65_536;
+
+const isDynamicIn = ({ dynamic, static: fixed }: DhcpSubnet, address: Ipv4): boolean =>
+  dynamic !== undefined && rangeContains(dynamic, address) && !(fixed !== undefined && rangeContains(fixed, address));
+
+/** The running leases of addresses that were in a dynamic range, and are in none after a change. */
+export function leasesLeft(
+  before: readonly DhcpSubnet[],
+  after: readonly DhcpSubnet[],
+  find: (address: Ipv4) => Lease | undefined,
+  now: Instant,
+): readonly Lease[] {
+  const left: Lease[] = [];
+  let looked = 0;
+  for (const subnet of before) {
+    const { dynamic } = subnet;
+    if (
+      dynamic === undefined ||
+      after.some((one) => isDeepStrictEqual([one.dynamic, one.static], [dynamic, subnet.static]))
+    )
+      continue;
+    for (let at: number = dynamic.low; at <= dynamic.high && looked < LEFT_LOOKED_MAX; at += 1, looked += 1) {
+      const address = ipv4(at);
+      const lease = find(address);
+      if (isActive(lease, now) && !after.some((one) => isDynamicIn(one, address))) left.push(lease);
+    }
+  }
+  return left;
+}
 
 /** How the region is reached; read before anything is served. */
 interface Access {

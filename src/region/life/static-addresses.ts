@@ -3,6 +3,7 @@
 // 1. An address is allocated to one machine at a time. Addresses of racks, routers and dynamic ranges are never allocated, and neither are
 //    addresses that a rack's configuration reserves for another client.
 // 2. An address last seen on another machine is allocated only when no other is free, because that machine may still use it.
+//    An address that a host which is no machine has by a running lease is never allocated: its name would lead to that host.
 // 3. The network is the one in which the machine was seen, its boot interface first. A machine never seen gets an address only if there is
 //    exactly one network.
 // 4. A machine gets the address that a rack's configuration, or else a user, reserves for its interface, if that address may be allocated. Of the
@@ -31,7 +32,7 @@ import type { SubnetView } from '../networks/network-view.ts';
 import { believedInterfaces } from '../racks/rack-networks.ts';
 import type { AddressKnowledge, AddressRange, ChangeQuestion } from '../records/knowledge.ts';
 import type { Machine } from '../records/machine.ts';
-import type { ReservedAddress } from '../records/network-store.ts';
+import { leaseText, type ReservedAddress } from '../records/network-store.ts';
 import type { Rack } from '../records/rack.ts';
 import type { RackInterface } from '../records/rack-description.ts';
 import { type Kept, type RefusalNamed, refusal } from '../words/refusal.ts';
@@ -166,11 +167,17 @@ function findFree(
   for (const [index, range] of examined.entries()) {
     const used = usedIn(range, known);
     if (used === undefined) return { kind: 'ask', ranges: index === 0 ? [range] : examined.slice(index) };
-    const { taken, seen } = used;
+    const { taken, seen, leased } = used;
     const [low, last] = range;
     for (let value: number = low; value <= last; value += 1) {
       const address = ipv4(value);
-      if (taken.has(address) || own.has(address) || whyKept(served, address, mac) !== undefined) continue;
+      if (
+        taken.has(address) ||
+        leased?.has(address) === true ||
+        own.has(address) ||
+        whyKept(served, address, mac) !== undefined
+      )
+        continue;
       if (!seen.has(address)) return address;
       fallback ??= address;
     }
@@ -210,6 +217,8 @@ function takeFor(
   const used = usedIn([asked, asked], known);
   if (used === undefined) return { kind: 'ask', ranges: [[asked, asked]] };
   if (used.taken.size > 0) return refuse(refusal('address-refused.taken', { address }));
+  const lease = used.leased?.get(asked);
+  if (lease !== undefined) return refuse(refusal('address-refused.leased', { address, ...leaseText(lease) }));
   return { kind: 'given', addresses: [{ mac, address: asked }] };
 }
 

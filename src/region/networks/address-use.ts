@@ -17,7 +17,7 @@ import {
   parseIpv4,
   rangeSize,
 } from '../../net/address.ts';
-import type { UsedAddress } from '../records/network-store.ts';
+import type { HostLease, UsedAddress } from '../records/network-store.ts';
 import type { NetworkView, SubnetView } from './network-view.ts';
 
 const PURPOSES = ['reserved', 'dynamic', 'gateway-ip', 'dns-server', 'rack', 'assigned-ip'] as const;
@@ -43,8 +43,13 @@ export function hostRange(network: Ipv4Network): Ipv4Range {
     : { low: ipv4(network.address + 1), high: ipv4(last - 1) };
 }
 
-/** The used parts of a subnet. @param used the addresses of machines in it */
-export function usedParts(view: NetworkView, subnet: SubnetView, used: readonly UsedAddress[]): readonly UsedPart[] {
+/** The used parts of a subnet. @param used the addresses of machines in it. @param leased those that count as theirs, of other hosts */
+export function usedParts(
+  view: NetworkView,
+  subnet: SubnetView,
+  used: readonly UsedAddress[],
+  leased: readonly HostLease[] = [],
+): readonly UsedPart[] {
   const id = subnet.subnet.id;
   const one = (address: Ipv4 | undefined, purpose: Purpose): readonly Use[] =>
     address === undefined ? [] : [{ low: address, high: address, purpose }];
@@ -61,6 +66,7 @@ export function usedParts(view: NetworkView, subnet: SubnetView, used: readonly 
     ...used
       .filter(({ kind, isEnded }) => kind === 'allocated' || !isEnded)
       .flatMap(({ address }) => one(address, 'assigned-ip')),
+    ...leased.flatMap(({ address }) => one(address, 'assigned-ip')),
   ];
   return partsOf(uses, hostRange(subnet.network));
 }

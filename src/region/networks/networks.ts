@@ -22,6 +22,7 @@ import {
   CONNECTIONS_MAX,
   FABRICS_MAX,
   FIRST_NETWORK_ID,
+  type HostLease,
   NETWORK_KINDS,
   type NetworkChange,
   type NetworkKind,
@@ -159,12 +160,17 @@ export class Networks {
   /**
    * Decides on a change with all objects, and stores it in one transaction with its audit event and its changes of racks' services.
    * @param decide runs perhaps more than once
-   * @param among the range of addresses of which `decide` gets those that machines have
+   * @param among the range of addresses of which `decide` gets those that machines have, and those that other hosts lease
    * @param guard the refusal of every change, in its transaction
    */
   async change<R extends { readonly kind: 'refusal' }>(
     username: string,
-    decide: (view: NetworkView, nextId: number, used: readonly UsedAddress[]) => WantedChange | R,
+    decide: (
+      view: NetworkView,
+      nextId: number,
+      used: readonly UsedAddress[],
+      leased: readonly HostLease[],
+    ) => WantedChange | R,
     among?: Ipv4Range,
     guard?: () => Promise<R | undefined>,
   ): Promise<WantedChange | R | ChangeRefused> {
@@ -175,9 +181,9 @@ export class Networks {
     type Outcome = WantedChange | R | ChangeRefused;
     const { store } = this.#parts;
     const apply =
-      (used: readonly UsedAddress[]) =>
+      (used: readonly UsedAddress[], leased: readonly HostLease[]) =>
       (records: NetworkRecords, nextId: number): NetworkChange<Outcome> => {
-        const wanted = decide(this.#view(records, served), nextId, used);
+        const wanted = decide(this.#view(records, served), nextId, used, leased);
         if (wanted.kind === 'refusal') return { result: wanted };
         const refused = refusePinned(wanted) ?? excessOf(records, wanted);
         if (refused !== undefined) return { result: refused };
@@ -196,7 +202,8 @@ export class Networks {
         const refused = await guard?.();
         if (refused !== undefined) return refused;
         const used = among === undefined ? [] : await store.networks.usedBetween(among.low, among.high, USED_MAX);
-        const outcome = await store.networks.change(apply(used));
+        const leased = among === undefined ? [] : await store.networks.leasedBetween(among.low, among.high, atMs);
+        const outcome = await store.networks.change(apply(used, leased));
         if (!('change' in outcome)) return outcome;
         const use = question === undefined ? undefined : await store.networks.firstUse(question);
         if (use !== undefined) throw new Undone(refuseUse(use, outcome));

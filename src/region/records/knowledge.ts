@@ -5,6 +5,7 @@
 
 import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { Machine, UntouchedMachine } from './machine.ts';
+import type { HostLease } from './network-store.ts';
 
 /** A machine or device that gets a name, and the user who names it. */
 export interface NamedHost {
@@ -96,6 +97,8 @@ export interface AddressKnowledge {
   readonly taken: ReadonlySet<Ipv4>;
   /** Addresses last seen on other machines, which may still use them. */
   readonly seen: ReadonlySet<Ipv4>;
+  /** Running leases of hosts that are no machines; `undefined`: none. */
+  readonly leased?: ReadonlyMap<Ipv4, HostLease> | undefined;
 }
 
 /** The store's facts for a change of one machine: only those for which the decision has asked. */

@@ -20,7 +20,7 @@
 //    transaction ends: none of them can add such a name to what the transaction removes.
 
 import { z } from 'zod';
-import type { Ipv4, Ipv4Range, MacAddress } from '../../net/address.ts';
+import { formatMac, type Ipv4, type Ipv4Range, type MacAddress } from '../../net/address.ts';
 import type { NewMachineEvent } from './machine-event.ts';
 
 /** Bounds on the objects of each kind. */
@@ -38,6 +38,8 @@ export const RESERVED_PER_USER_MAX = 256;
 export const ROUTES_MAX = 1024;
 export const CONNECTIONS_MAX = 16_384;
 
+/** 9999-12-31: a lease may be without end. */
+const LATEST_MS = 253_370_764_800_000;
 /** The fabric and the VLAN of every served network until a person moves it. The ids are those of MAAS. */
 export const DEFAULT_FABRIC_ID = 0;
 export const DEFAULT_VLAN_ID = 5001;
@@ -152,6 +154,20 @@ export interface ReservedAddress {
   /** The domain of the name; `undefined`: it has no name. */
   readonly domain?: string | undefined;
 }
+
+/** A running lease of a host that is no machine, as its rack reported it. */
+export interface HostLease {
+  readonly address: Ipv4;
+  readonly mac: MacAddress;
+  /** Wall time in milliseconds. */
+  readonly endsMs: number;
+}
+
+/** For people: the host and the end of a lease, `2026-11-28 16:43` in UTC. */
+export const leaseText = ({ mac, endsMs }: HostLease): { readonly mac: string; readonly until: string } => ({
+  mac: formatMac(mac),
+  until: new Date(Math.min(endsMs, LATEST_MS)).toISOString().slice(0, 16).replace('T', ' '),
+});
 
 export interface StaticRoute {
   readonly id: number;
@@ -274,6 +290,8 @@ export interface NetworkStore {
   change<R>(decide: (records: NetworkRecords, nextId: number) => NetworkChange<R>): Promise<R>;
   /** At most `limit` addresses of machines from `low` to `high`, ordered by address; for the same address, an allocated one comes first. */
   usedBetween(low: Ipv4, high: Ipv4, limit: number): Promise<readonly UsedAddress[]>;
+  /** The leases from `low` to `high` that run at `nowMs`, of hosts that are no machines. */
+  leasedBetween(low: Ipv4, high: Ipv4, nowMs: number): Promise<readonly HostLease[]>;
   /**
    * The first machine whose layout names one of these VLANs or subnets, or which was given one of these addresses (invariant 6); `undefined`:
    * none. Call it in the transaction of the removal.

@@ -111,7 +111,9 @@ function readSchema(): readonly CopiedTable[] {
   const database = new DatabaseSync(':memory:');
   try {
     for (const step of REGION_DATABASE.migrations) database.exec(step);
-    const tables = database.prepare("SELECT name, sql FROM sqlite_master WHERE type = 'table' ORDER BY rowid").all();
+    // The counters last (`COUNTERS`), although later versions of the schema add tables after them.
+    const query = "SELECT name, sql FROM sqlite_master WHERE type = 'table' ORDER BY name = 'counter', rowid";
+    const tables = database.prepare(query).all();
     return tables
       .map(({ name, sql }) => ({ name: String(name), sql: String(sql) }))
       .filter(({ name }) => !name.startsWith('sqlite_'))

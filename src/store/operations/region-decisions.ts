@@ -23,6 +23,7 @@ import type {
 import type { Machine } from '../../region/records/machine.ts';
 import { number, readsRow, text } from '../rows.ts';
 import { NEW_MACHINES_SQL, UNBOOTED_SQL, UNTOUCHED_SQL } from './new-machines-sql.ts';
+import { leasedBetween } from './region-heard.ts';
 import { holdersQuery, sharedAmong, verdictsAmong } from './region-identity.ts';
 import { readMachines } from './region-machine-reads.ts';
 import { readUntouched } from './region-rows.ts';
@@ -142,12 +143,13 @@ export function* answerChange(
   machine: Machine,
   question: ChangeQuestion,
   known: ChangeKnowledge,
+  atMs: number,
 ): Steps<ChangeKnowledge> {
   const names = yield* answerNames(question, known);
   const addresses = [...known.addresses];
   const owner = machine.owner === undefined ? [] : [machine.owner];
   for (const range of question.ranges ?? [])
-    addresses.push(yield* addressesIn(range, machine.id, question.host?.username));
+    addresses.push(yield* addressesIn(range, machine.id, atMs, question.host?.username));
   const ownerDataBytes =
     question.ownerData === true
       ? numberIn(yield one(ownerDataBytesSql(owner.length > 0), machine.id, ...owner))
@@ -187,10 +189,16 @@ function* answerTaken(
 }
 
 /**
- * The addresses of a range that other machines or users have (allocated or reserved), and those seen on other machines' interfaces.
+ * The addresses of a range that other machines or users have (allocated or reserved), those seen on other machines' interfaces, and those that other
+ * hosts lease at `atMs`.
  * @param username the user who, besides administrators, may have reserved an address for the machine; `undefined`: any user
  */
-function* addressesIn([low, high]: AddressRange, machineId: number, username?: string): Steps<AddressKnowledge> {
+function* addressesIn(
+  [low, high]: AddressRange,
+  machineId: number,
+  atMs: number,
+  username?: string,
+): Steps<AddressKnowledge> {
   const query = (table: 'allocation' | 'interface'): string =>
     `SELECT address FROM ${table} WHERE address BETWEEN ?2 AND ?3 AND machine_id <> ?1`;
   const { rows: taken } = yield all(query('allocation'), machineId, low, high);
@@ -204,12 +212,21 @@ function* addressesIn([low, high]: AddressRange, machineId: number, username?: s
     const from = Math.max(first, low);
     return Array.from({ length: Math.max(0, Math.min(last, high) - from + 1) }, (_, index) => ipv4(from + index));
   });
-  return { range: [low, high], taken: new Set([...addresses(taken), ...kept]), seen: new Set(addresses(seen)) };
+  const leases = yield* leasedBetween(low, high, atMs, machineId);
+  const leased = leases.length === 0 ? {} : { leased: new Map(leases.map((lease) => [lease.address, lease])) };
+  return {
+    range: [low, high],
+    taken: new Set([...addresses(taken), ...kept]),
+    seen: new Set(addresses(seen)),
+    ...leased,
+  };
 }
 
 /** True for an address that the user or an administrator reserved; the commands on a rack have no account. */
 const COUNTS_SQL =
-  ' AND (reserved_address.username = ?4 OR NOT EXISTS (SELECT 1 FROM account WHERE account.username = reserved_address.username AND account.is_admin = 0))';
+  ' AND (reserved_address.username = ?4 OR reserved_address.username IN ' +
+  "(SELECT username FROM account WHERE is_admin = 1 UNION ALL SELECT 'local-administrator'))";
+
 /**
  * Selects the ranges and single addresses that users have reserved in a range of addresses, except for addresses that are reserved for an interface of
  * the machine. @param more a further condition on the latter

@@ -30,6 +30,7 @@ import { type EventBounds, EventCuts } from './event-cuts.ts';
 import { eventConditions, listed } from './event-queries.ts';
 import { type AddedEvent, eventValues, INSERT_ALL_SQL, INSERT_SQL, readEvent, readMac } from './event-rows.ts';
 import { type Readable, RowReader } from './readable-rows.ts';
+import { keepLeases } from './region-heard.ts';
 import { beginHistory, newestHistory } from './region-histories.ts';
 import { machineIdOf } from './region-machine-reads.ts';
 import { all, numberIn, one, run, SETTLED_EVENT, type Steps } from './region-steps.ts';
@@ -142,6 +143,10 @@ export class EventTable {
     }
     if (added === 0) return { added, booting: new Map(), started: new Map(), leased: new Set() };
     yield* interfaces.write();
+    yield* keepLeases(
+      news.filter(({ isElsewhere }) => isElsewhere !== true),
+      rackId,
+    );
     yield* this.addAll(events);
     yield* this.#setSequence(source, highest, seenMs);
     const systemIds = yield* this.#systemIds([...booting.keys(), ...started.keys(), ...leased]);

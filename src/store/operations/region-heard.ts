@@ -1,12 +1,16 @@
-// Operations on the hosts that racks heard on the wire and that are not machines (`region-steps.ts`).
+// Operations on the hosts that racks heard on the wire and that are not machines, and on the leases of all hosts (`region-steps.ts`).
+//
+// 1. A lease is kept until it ends, even if its machine or device is removed meanwhile: its host still uses the address.
 
-import type { MacAddress } from '../../net/address.ts';
-import { HEARD_KINDS } from '../../region/records/machine-event.ts';
+import { type Ipv4, ipv4, type MacAddress, mac as macAddress } from '../../net/address.ts';
+import { ADDRESS_ENDS, HEARD_KINDS, type RackReport } from '../../region/records/machine-event.ts';
+import type { HostLease } from '../../region/records/network-store.ts';
 import type { HeardHost } from '../../region/records/store.ts';
 import { number, readsRow } from '../rows.ts';
 import { readEvent, readMac } from './event-rows.ts';
 import { type Readable, RowReader } from './readable-rows.ts';
-import { all, run, type Steps } from './region-steps.ts';
+import { all, run, type Statement, type Steps } from './region-steps.ts';
+import { signOf } from './reported-interfaces.ts';
 
 /** The id of the newest event at the time when the hosts were last cleared; 0: never. */
 const CLEARED_SQL = "SELECT coalesce(max(value), 0) FROM counter WHERE name = 'heard-cleared'";
@@ -51,3 +55,78 @@ export function* clearHeard(mac?: MacAddress): Steps<void> {
 }
 
 const readFirst = readsRow('event', (row) => number(row, 'first_ms'));
+
+/** Leases that are kept of one rack. At the bound those that end first are forgotten: their addresses are free soonest. */
+export const HOST_LEASES_MAX = 16_384;
+
+/** The duration of a lease without end (RFC 2131 §3.3). */
+const ENDLESS_SECONDS = 0xffff_ffff;
+
+const KEEP_SQL =
+  'INSERT INTO host_lease (address, mac, ends_ms, rack) SELECT CAST(one.value ->> 0 AS BIGINT), CAST(one.value ->> 1 AS BIGINT), ' +
+  'CAST(one.value ->> 2 AS BIGINT), CAST(one.value ->> 3 AS BIGINT) FROM rows(?1) AS one WHERE true ' +
+  'ON CONFLICT (address) DO UPDATE SET mac = excluded.mac, ends_ms = excluded.ends_ms, rack = excluded.rack';
+/** The first list lets the databases use the index. A rack reports only the ends of its own leases. */
+const END_SQL =
+  "DELETE FROM host_lease WHERE address IN numbers(?1) AND CAST(address AS TEXT) || ' ' || CAST(mac AS TEXT) IN texts(?2) AND rack = ?3";
+const TRIM_SQL =
+  'DELETE FROM host_lease WHERE rack = ?1 AND (ends_ms <= ?2 OR address IN (SELECT address FROM host_lease WHERE rack = ?1 ' +
+  'ORDER BY ends_ms DESC, address LIMIT 9223372036854775807 OFFSET ?3))';
+
+/** Keeps the leases in a rack's reports. @param rackId `undefined`: the region's own rack */
+export function* keepLeases(reports: readonly RackReport[], rackId = 0): Steps<void> {
+  const leases = new Map<Ipv4, HostLease>();
+  const ended: { readonly address: Ipv4; readonly mac: MacAddress }[] = [];
+  for (const report of reports) {
+    const { mac, leased, address } = signOf(report);
+    if (mac === undefined || address === undefined) continue;
+    const seconds = report.params?.leaseSeconds;
+    if (report.kind === 'dhcp.ack' && leased !== undefined && typeof seconds === 'number' && seconds > 0) {
+      const endsMs = Math.round(report.at + Math.min(seconds, ENDLESS_SECONDS) * 1000);
+      leases.set(address, { address, mac, endsMs });
+    } else if (ADDRESS_ENDS.includes(report.kind)) {
+      if (leases.get(address)?.mac === mac) leases.delete(address);
+      ended.push({ address, mac });
+    }
+  }
+  if (ended.length > 0) {
+    const pairs = ended.map(({ address, mac }) => `${address} ${mac}`);
+    yield run(END_SQL, JSON.stringify(ended.map(({ address }) => address)), JSON.stringify(pairs), rackId);
+  }
+  if (leases.size === 0) return;
+  const rows = [...leases.values()].map(({ address, mac, endsMs }) => [address, mac, endsMs, rackId]);
+  yield run(KEEP_SQL, JSON.stringify(rows));
+  yield run(TRIM_SQL, rackId, reports.at(-1)?.at ?? 0, HOST_LEASES_MAX);
+}
+
+/**
+ * The leases from `low` to `high` that run, except for those of machines (not of devices): a machine's last address is known by its interface.
+ * @param machineId the machine or device that may have an address that it leases; 0: none
+ */
+export function* leasedBetween(low: Ipv4, high: Ipv4, nowMs: number, machineId = 0): Steps<readonly HostLease[]> {
+  const { rows } = yield all(LEASED_SQL, low, high, nowMs, machineId);
+  return rows.map(readLease);
+}
+
+const LEASED_SQL =
+  'SELECT address, mac, ends_ms FROM host_lease WHERE address BETWEEN ?1 AND ?2 AND ends_ms > ?3 AND NOT EXISTS (SELECT 1 FROM interface JOIN machine ' +
+  'ON machine.id = interface.machine_id WHERE interface.mac = host_lease.mac AND (machine.device IS NULL OR machine.id = ?4)) ORDER BY address';
+const readLease = readsRow(
+  'host_lease',
+  (row): HostLease => ({
+    address: ipv4(number(row, 'address')),
+    mac: macAddress(number(row, 'mac')),
+    endsMs: number(row, 'ends_ms'),
+  }),
+);
+
+/** For how long the host of a released reservation counts as leasing its address: a rack may yet report such a lease. */
+const RELEASED_MS = 30_000;
+const RELEASED_SQL =
+  'INSERT INTO host_lease (address, mac, ends_ms, rack) SELECT address, mac, CAST(?2 AS BIGINT), 0 FROM reserved_address ' +
+  'WHERE mac IS NOT NULL AND id IN numbers(?1) ' +
+  'ON CONFLICT (address) DO UPDATE SET mac = excluded.mac, ends_ms = excluded.ends_ms, rack = 0 WHERE host_lease.ends_ms < excluded.ends_ms';
+
+/** Call it before reservations are released. @param ids theirs */
+export const holdReleased = (ids: readonly number[], nowMs: number): Statement =>
+  run(RELEASED_SQL, JSON.stringify(ids), nowMs + RELEASED_MS);

@@ -110,7 +110,7 @@ export class MachineTable {
     const change = yield* decideWith<ChangeKnowledge, MachineChange<R>, ChangeQuestion>(
       (knowledge) => decide(machine, knowledge),
       NOTHING_ASKED,
-      (question, known) => answerChange(machine, question, known),
+      (question, known) => answerChange(machine, question, known, atMs),
     );
     if (change.kind === 'refuse') return change;
     const [after] = yield* applyChanges([{ machine, change }], atMs, this.#changed);

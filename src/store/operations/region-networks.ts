@@ -22,6 +22,7 @@ import { NETWORK_TABLES, readGivenUse, readLayoutUse, readNamed, readRowId, read
 import { type Readable, RowReader } from './readable-rows.ts';
 import { type CounterTable, NETWORK_ID_END } from './region-counters.ts';
 import type { EventTable } from './region-events.ts';
+import { holdReleased } from './region-heard.ts';
 import { ALONE, all, one, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
 
@@ -75,6 +76,9 @@ export class NetworkTables {
     if (change.isClaim === true || reserves(put)) yield claimAddresses();
     // Names of machines and of reserved addresses are in different tables, so no unique key prevents two of one name.
     if (put.reserved?.some(({ hostname }) => hostname !== undefined) === true) yield ALONE;
+    const released = remove.reserved ?? [];
+    const [said] = events;
+    if (released.length > 0 && said !== undefined) yield holdReleased(released, said.atMs);
     for (const kind of NETWORK_KINDS.toReversed()) {
       const ids = remove[kind] ?? [];
       const { name } = NETWORK_TABLES[kind];

@@ -210,7 +210,10 @@ export class RackTable {
       yield* this.#put(rack);
     }
     if (yield* this.#gainsWork(put, before)) yield* countVersion([]);
-    for (const uuid of remove) yield run('DELETE FROM rack WHERE uuid = ?', uuid);
+    for (const uuid of remove) {
+      yield run('DELETE FROM host_lease WHERE rack IN (SELECT id FROM rack WHERE uuid = ?)', uuid);
+      yield run('DELETE FROM rack WHERE uuid = ?', uuid);
+    }
     for (const event of events) yield* this.#events.add(event, undefined);
     if (put.length > 0 || remove.length > 0) yield drawRacksVersion();
     return result;

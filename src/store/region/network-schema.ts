@@ -1,4 +1,4 @@
-// The tables of networks as objects (`region/records/network-store.ts`). Their ids come from the counter `network-object`.
+// The tables of networks as objects (`region/records/network-store.ts`), whose ids come from the counter `network-object`, and the leases of hosts.
 
 export const NETWORKS = `
 CREATE TABLE network_space (
@@ -76,4 +76,15 @@ CREATE TABLE subnet_connection (
   mac INTEGER NOT NULL,
   UNIQUE (subnet_id, mac)
 ) STRICT;
+`;
+
+/** address, mac: the last lease of an address that a rack reported. ends_ms: when it ends. rack: the id of the rack; 0: the region's own. */
+export const HOST_LEASES = `
+CREATE TABLE host_lease (
+  address INTEGER PRIMARY KEY,
+  mac INTEGER NOT NULL,
+  ends_ms INTEGER NOT NULL,
+  rack INTEGER NOT NULL
+) STRICT;
+CREATE INDEX host_lease_ends ON host_lease (rack, ends_ms);
 `;

@@ -8,7 +8,7 @@ import type { DatabaseKind } from '../database-file.ts';
 import { AREAS } from './area-schema.ts';
 import { BOOT_IMAGES, SOURCE_TRUST } from './boot-schema.ts';
 import { findLostRegion } from './lost-region.ts';
-import { NETWORKS } from './network-schema.ts';
+import { HOST_LEASES, NETWORKS } from './network-schema.ts';
 import { FILES, PEOPLE } from './people-schema.ts';
 
 /** Machines, their interfaces, tags and identifying values, and the pairs that may be one machine or are known to be two. */
@@ -390,5 +390,5 @@ export const REGION_DATABASE: DatabaseKind = {
   title: 'region database',
   applicationId: 0x52_42_52_45,
   findLoss: findLostRegion,
-  migrations: [TABLES.join(''), KERNELS, SOURCE_TRUST, RESERVED_HOSTS, SUBNET_DNS_AND_RUNS, SCRIPT_MARKS],
+  migrations: [TABLES.join(''), KERNELS, SOURCE_TRUST, RESERVED_HOSTS, SUBNET_DNS_AND_RUNS, SCRIPT_MARKS, HOST_LEASES],
 };

@@ -33,7 +33,7 @@ cluster_interfaces:
     config: () => parsed.config,
     regionConfig: unused,
     describe: unused,
-    acquaintance: { isMachine: () => false, leasesOf: () => [] },
+    acquaintance: { isMachine: () => false, leasesOf: () => [], isDynamic: () => true },
     apply: unused,
     scan: unused,
     onFatal: unused,

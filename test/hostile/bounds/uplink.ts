@@ -254,4 +254,15 @@ export const UPLINK_BOUNDS: readonly HeldBound[] = [
     share: 'none is needed: only accepted racks number events',
     test: 'contract/rack-store.ts',
   },
+  {
+    at: 'store/operations/region-heard.ts HOST_LEASES_MAX',
+    what: 'leases of one rack that the region remembers',
+    whoCanFill: 'hosts that take many addresses of a rack',
+    whatOthersNotice:
+      'an address may be given to a machine although a host still has it by one of the forgotten leases',
+    harm: { kind: 'reported' },
+    howItEmpties: 'leases end; at the bound those that end first are forgotten',
+    share: 'each rack has its own',
+    test: 'region/networks/leased-hosts.test.ts',
+  },
 ];

@@ -28,7 +28,7 @@ import { removeLeftBackups } from '../../../src/store/copying/unfinished-file.ts
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 import { missing } from '../../support/needs.ts';
 
-const FIXTURE = new URL('../../../fixtures/state/region-6.db', import.meta.url);
+const FIXTURE = new URL('../../../fixtures/state/region-7.db', import.meta.url);
 
 let directory = '';
 let path = '';

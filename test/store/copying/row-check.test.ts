@@ -11,7 +11,7 @@ import { fillRegion } from '../../contract/region-operations.ts';
 import { checkReadable, unreadableIn } from '../../support/readable-rows.ts';
 import { runRackboot } from '../../support/running-rack.ts';
 
-const FIXTURE = new URL('../../../fixtures/state/region-6.db', import.meta.url);
+const FIXTURE = new URL('../../../fixtures/state/region-7.db', import.meta.url);
 /** The largest number that JavaScript has exactly: the one after it is not. */
 const LAST = 2 ** 53 - 1;
 

@@ -404,7 +404,7 @@ test('version 5 of the file is read unchanged: a subnet in which racks name othe
 
 test('version 6 of the file is read unchanged: the tags and marks of a script', () =>
   withDirectory(async (stateDir, file) => {
-    copyFileSync(new URL('../../../fixtures/state/region-6.db', import.meta.url), file);
+    copyFileSync(new URL('../../../fixtures/state/region-7.db', import.meta.url), file);
     const store = openRegionStore({ stateDir });
     const [script] = await store.scripts.listScripts();
     assert.deepEqual(

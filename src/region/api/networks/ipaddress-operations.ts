@@ -2,7 +2,7 @@
 //
 // Sources: MAAS API 1.0 and 2.0, `ipaddresses/` (list, reserve, release). In 1.0 an address has four keys, and its parameters have other names.
 //
-// 1. A reserved address is outside the dynamic ranges, and neither a host nor a machine has it. It belongs to the user, who releases it.
+// 1. A reserved address is outside the dynamic ranges, and neither a host (by a running lease) nor a machine has it. It belongs to the user, who releases it.
 // 2. Without `ip` the first free address of the static range is reserved, or without such a range that of the subnet.
 // 3. `force` releases the address of another user. Addresses of machines end with their allocation (release of the machine), not here.
 // 4. With `mac` the racks give the address to that host by DHCP. In a subnet a host has one reserved address, and none besides one that it was given.
@@ -27,7 +27,7 @@ import { hostRange, usedParts } from '../../networks/address-use.ts';
 import { type NetworkView, type SubnetView, subnetOfAddress, subnetWithId } from '../../networks/network-view.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import type { Machine } from '../../records/machine.ts';
-import type { ReservedAddress, UsedAddress } from '../../records/network-store.ts';
+import { type HostLease, leaseText, type ReservedAddress, type UsedAddress } from '../../records/network-store.ts';
 import { type Answer, allOf, isRefusal, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { maasTime } from '../call/maas-time.ts';
 import {
@@ -120,8 +120,13 @@ function refuseUsed(
 }
 
 /** The first free address of the static ranges; without one, of the subnet. */
-function firstFree(view: NetworkView, subnet: SubnetView, used: readonly UsedAddress[]): Ipv4 | undefined {
-  const parts = usedParts(view, subnet, used);
+function firstFree(
+  view: NetworkView,
+  subnet: SubnetView,
+  used: readonly UsedAddress[],
+  leased: readonly HostLease[],
+): Ipv4 | undefined {
+  const parts = usedParts(view, subnet, used, leased);
   const fixed = subnet.served.flatMap((one) => one.fixed ?? []);
   const ranges: readonly Ipv4Range[] = fixed.length === 0 ? [hostRange(subnet.network)] : fixed;
   for (const { low, high } of ranges) {
@@ -259,10 +264,10 @@ async function reserve(call: ApiCall, given: z.output<typeof reserving>): Promis
   const users = await usersOf(call);
   return await change(
     call,
-    (now, id, used) => {
+    (now, id, used, leased) => {
       const added = decideReserving(
         call,
-        { view: now, subnet, used },
+        { view: now, subnet, used, leased: leased.filter(({ mac }) => mac !== host.mac) },
         { id, wanted: isRefusal(wanted) ? undefined : wanted, host, field },
       );
       if ('kind' in added) return added;
@@ -285,7 +290,14 @@ function decideReserving(
     view,
     subnet,
     used,
-  }: { readonly view: NetworkView; readonly subnet: SubnetView; readonly used: readonly UsedAddress[] },
+    leased,
+  }: {
+    readonly view: NetworkView;
+    readonly subnet: SubnetView;
+    readonly used: readonly UsedAddress[];
+    /** The leases of other hosts. */
+    readonly leased: readonly HostLease[];
+  },
   {
     id,
     wanted,
@@ -300,10 +312,12 @@ function decideReserving(
   if (refused !== undefined) return refused;
   // The host may have been seen with the address that is reserved for it.
   const others = used.filter(({ kind, mac }) => kind === 'allocated' || mac !== host.mac);
-  const address = wanted ?? firstFree(view, now, others);
+  const address = wanted ?? firstFree(view, now, others, leased);
   if (address === undefined) return refuse('in-use.exhausted', { network: now.subnet.cidr });
   const inUse = refuseUsed(view, now, others, address);
   if (inUse !== undefined) return inUse;
+  const lease = leased.find((one) => one.address === address);
+  if (lease !== undefined) return refuse('in-use.leased', { address: formatIpv4(address), ...leaseText(lease) });
   const createdMs = call.region.clock.wallTimeMs();
   return { id, subnetId: now.subnet.id, address, username: usernameOf(call), createdMs, ...host };
 }

@@ -6,7 +6,7 @@ import { formatIpv4, type Ipv4, type Ipv4Range, parseIpv4 } from '../../../net/a
 import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
 import type { WantedChange } from '../../networks/networks.ts';
 import type { NetworkNoun } from '../../records/event-params.ts';
-import type { UsedAddress } from '../../records/network-store.ts';
+import type { HostLease, UsedAddress } from '../../records/network-store.ts';
 import { cleanNote, cleanWords } from '../../records/text-json.ts';
 import type { RefusalWord } from '../../words/refusal.ts';
 import {
@@ -96,7 +96,7 @@ type Decision = WantedChange | Refusal;
  */
 export async function change(
   call: ApiCall,
-  decide: (view: NetworkView, nextId: number, used: readonly UsedAddress[]) => Decision,
+  decide: (view: NetworkView, nextId: number, used: readonly UsedAddress[], leased: readonly HostLease[]) => Decision,
   show: (view: NetworkView, id: number) => unknown = () => undefined,
   among?: Ipv4Range,
   also?: () => Promise<Refusal | undefined>,

@@ -138,6 +138,15 @@ export const LIFE = {
     `${address} is ${keptText(kept)}: choose another address`,
   'address-refused.taken': ({ address }: { readonly address: string }) =>
     `${address} belongs to another machine: choose another address`,
+  'address-refused.leased': ({
+    address,
+    mac,
+    until,
+  }: {
+    readonly address: string;
+    readonly mac: string;
+    readonly until: string;
+  }) => `the host ${mac} has ${address} by a lease until ${until} UTC: choose another address`,
   'address-refused.reserved': ({ address, mac }: { readonly address: string; readonly mac: string }) =>
     `another user has reserved ${address} for ${mac}: ask them to release it, or an administrator to link the interface`,
 } as const satisfies RefusalTable;

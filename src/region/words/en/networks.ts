@@ -66,6 +66,8 @@ export const NETWORKS = {
     `${machine} has the address ${address} of the ${what} ${name}: release ${machine} first.`,
   'in-use.address': ({ address, purposes }: At & { readonly purposes: readonly string[] }) =>
     `${address} cannot be reserved: it is in use (${purposes.join(', ')}).`,
+  'in-use.leased': ({ address, mac, until }: At & { readonly mac: string; readonly until: string }) =>
+    `${address} cannot be reserved: the host ${mac} has it by a lease until ${until} UTC.`,
   'in-use.address-edge': ({ address }: At) =>
     `${address} cannot be reserved: it is the first or last address of its network.`,
   'in-use.exhausted': ({ network }: In) => `${network} has no free address left.`,
