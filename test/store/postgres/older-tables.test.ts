@@ -41,7 +41,10 @@ function rowsOf(version: number): readonly string[] {
   // Reading writes files next to it.
   copyFileSync(new URL(`../../../fixtures/state/region-${version}.db`, import.meta.url), path);
   const file = new DatabaseSync(path);
+  const present = file.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all();
   const statements = copiedTables().flatMap(({ name, givesIds }) => {
+    // A later version has added it.
+    if (!present.some((one) => one.name === name)) return [];
     const inserts = file
       .prepare(`SELECT * FROM ${name}`)
       .all()
