@@ -339,7 +339,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/api/call/form-body.ts': { 'FieldCollector.fields': 'FIELDS_MAX, each FIELDS_MAX' },
   'region/http/link-routes.ts': { '#streams': 'region/racks/rack-admission.ts RACKS_MAX, each CHANGES_PER_RACK_MAX' },
   'region/http/listening.ts': { '#apps': 'configured', '#own': 'named', '#waiting': 'configured' },
-  'region/http/openapi.ts': { descriptions: 'named' },
+  'region/http/openapi.ts': { descriptions: 'named', 'schemasFor.names': 'named' },
   'region/http/description.ts': { descriptions: 'named' },
   'region/http/operation-paths.ts': { 'Branch.named': 'named', roots: 'named' },
   'region/http/sending.ts': { machineTexts: 'weak' },

@@ -12,6 +12,24 @@ import { OPERATIONS } from '../api/operations.ts';
 
 const CRUD = { POST: 'create', GET: 'read', PUT: 'update', DELETE: 'delete' } as const;
 
+const FORMS: Readonly<Record<string, string>> = {
+  nothing: 'nothing (204)',
+  text: 'plain text',
+  bytes: 'bytes',
+  bson: 'BSON',
+  stream: 'events as they come',
+  refusal: 'always a refusal',
+};
+
+/** The answer of an operation, for people; `openapi.json` has the properties of the objects. */
+function answerText({ answers }: Operation): string {
+  const form = typeof answers === 'string' ? FORMS[answers] : undefined;
+  if (form !== undefined) return form;
+  const { of, statuses } = typeof answers === 'object' && 'of' in answers ? answers : { of: answers, statuses: [] };
+  const what = typeof of === 'string' ? of.replace('|', ' or ') : `a list of ${of[0].replace('|', ' or ')}`;
+  return `${what}, as JSON${statuses.length === 0 ? '' : ` (${statuses.join(', ')})`}`;
+}
+
 interface HandlerDescription {
   readonly name: string;
   readonly doc: string;
@@ -32,7 +50,7 @@ function describeHandler(version: ApiVersion, name: string, operations: readonly
       method: operation.method,
       op: operation.op ?? null,
       restful: operation.op === undefined,
-      doc: operation.doc,
+      doc: `${operation.doc}\n\nAnswer: ${answerText(operation)}.`,
     })),
   };
 }

@@ -4,10 +4,11 @@
 //
 // 1. OpenAPI allows one operation for each method and path. MAAS's API has several, which `op` in the query distinguishes. So an entry
 //    describes all
-//    of them: `op` lists their names, the body is that of one of them, and `x-operations` names the parameters and the callers of each.
+//    of them: `op` lists their names, body and answer are those of one of them, and `x-operations` has the parameters, callers and answers of each.
 // 2. Parameters are texts on the wire. The schema of a parameter describes its text; a parameter with several values may be repeated.
 
 import { z } from 'zod';
+import { objectSchemas, schemaOf } from '../api/answers/answer-objects.ts';
 import type { ApiVersion, Method, Operation } from '../api/call/operation.ts';
 import { OPERATIONS } from '../api/operations.ts';
 
@@ -82,8 +83,51 @@ function queryParameters(method: Method, operations: readonly Operation[]): read
   return [...all, ...found.values()];
 }
 
+/** The media types of the answers that are not JSON. */
+const MEDIA = {
+  text: { 'text/plain': { schema: { type: 'string' } } },
+  bytes: { 'application/octet-stream': { schema: {} } },
+  bson: { 'application/bson': { schema: {} } },
+  stream: { 'text/event-stream': { schema: { type: 'string' } } },
+} as const;
+
+/** The statuses of the successful answers of an operation, and the content of these by its media type. */
+export function successOf({ answers }: Pick<Operation, 'answers'>) {
+  if (answers === 'refusal') return { statuses: [], content: {} };
+  if (answers === 'nothing') return { statuses: [204], content: {} };
+  if (answers === 'text' || answers === 'bytes' || answers === 'bson' || answers === 'stream')
+    return { statuses: [200], content: MEDIA[answers] };
+  const { of, statuses } = typeof answers === 'object' && 'of' in answers ? answers : { of: answers, statuses: [200] };
+  const type = typeof of === 'string' ? of : `${of[0]}[]`;
+  return { statuses, content: { 'application/json': { schema: schemaOf(type) } } };
+}
+
+/** The successful answers of operations, by status. A media type has the schemas of all of them. */
+function successes(operations: readonly Operation[]): Json {
+  const found = operations.map((one) => ({ op: one.op, ...successOf(one) }));
+  const statuses = [...new Set(found.flatMap((one) => one.statuses))];
+  return Object.fromEntries(
+    statuses.map((status) => {
+      const content = new Map<string, Map<string, Json>>();
+      const own = found.filter((one) => one.statuses.includes(status));
+      for (const [type, { schema }] of own.flatMap((one) => Object.entries<{ readonly schema: Json }>(one.content))) {
+        const schemas = content.get(type) ?? new Map<string, Json>();
+        content.set(type, schemas.set(JSON.stringify(schema), schema));
+      }
+      const description = status === 204 ? 'Done; the answer is empty.' : 'Done.';
+      const entries = [...content].map(([type, schemas]) => [type, { schema: oneOf([...schemas.values()]) }]);
+      return [
+        String(status),
+        { description, ...(entries.length === 0 ? {} : { content: Object.fromEntries(entries) }) },
+      ];
+    }),
+  );
+}
+
+const oneOf = (schemas: readonly Json[]): Json => (schemas.length === 1 ? { ...schemas[0] } : { anyOf: schemas });
+
 const answers = (path: string, operations: readonly Operation[]): Json => ({
-  '2XX': { description: 'Done; the answer is JSON, plain text, or empty.' },
+  ...successes(operations),
   ...(operations.some((one) => Object.keys(one.parameters).length > 0)
     ? { '400': { $ref: '#/components/responses/Faults' } }
     : {}),
@@ -107,6 +151,7 @@ function entryOf(path: string, method: Method, operations: readonly Operation[])
       op: operation.op ?? null,
       callers: ACCESS[operation.access],
       parameters: Object.keys(operation.parameters),
+      answers: successOf(operation),
     })),
   };
 }
@@ -161,24 +206,40 @@ const COMPONENTS: Json = {
   },
 };
 
+/** The schemas to which the paths refer, and those to which these refer. */
+function schemasFor(version: ApiVersion, paths: Json): Json {
+  const all = objectSchemas(version);
+  const names = new Set<string>();
+  const visit = (value: unknown): void => {
+    for (const [, name = ''] of JSON.stringify(value).matchAll(/#\/components\/schemas\/(\w+)/g)) {
+      if (names.has(name)) continue;
+      names.add(name);
+      visit(all[name]);
+    }
+  };
+  visit(paths);
+  return Object.fromEntries(Object.entries(all).filter(([name]) => names.has(name)));
+}
+
 function describe(version: ApiVersion): Json {
   const own = OPERATIONS.filter((operation) => operation.versions.includes(version));
   const paths = [...new Set(own.map(({ path }) => path))].sort();
   const groups = [...new Set(own.map(({ handler }) => handler.replace(/Handler$/, '')))].sort();
+  const described = Object.fromEntries(
+    paths.map((path) => [
+      `/${path}/`,
+      pathItem(
+        path,
+        own.filter((operation) => operation.path === path),
+      ),
+    ]),
+  );
   return {
     openapi: '3.1.0',
     info: { title: `Rackboot, MAAS API ${version}`, version },
     tags: groups.map((name) => ({ name })),
-    paths: Object.fromEntries(
-      paths.map((path) => [
-        `/${path}/`,
-        pathItem(
-          path,
-          own.filter((operation) => operation.path === path),
-        ),
-      ]),
-    ),
-    components: COMPONENTS,
+    paths: described,
+    components: { ...COMPONENTS, schemas: schemasFor(version, described) },
   };
 }
 

@@ -16,7 +16,7 @@ const PEER: Peer = {
 
 const NEW_ONE = defineOperation({
   ...{ versions: ['2.0'], path: 'machines/{system_id}', method: 'GET', op: 'new', handler: 'MachineHandler' },
-  ...{ access: 'machine', doc: 'Tells anything.', parameters: z.object({}), run: () => json('told') },
+  ...{ access: 'machine', answers: 'string', doc: 'Tells.', parameters: z.object({}), run: () => json('told') },
 });
 
 for (const operation of [NEW_ONE, ...OPERATIONS.filter(({ access }) => access === 'machine')]) {

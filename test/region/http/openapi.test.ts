@@ -27,6 +27,9 @@ function checkFields(value: unknown, at: string, required: string, optional = ''
   return fields;
 }
 
+/** The names to which `$ref` refers, each with a place that does. */
+const referred = new Map<string, string>();
+
 /** The keywords of JSON Schema that the description uses, each with the form of its value (2020-12, Validation §6, Core §10). */
 const KEYWORDS: Readonly<Record<string, (value: unknown, at: string) => void>> = {
   type: (value) =>
@@ -49,6 +52,10 @@ const KEYWORDS: Readonly<Record<string, (value: unknown, at: string) => void>> =
   additionalProperties: checkSchema,
   properties: (value, at) => {
     for (const [name, schema] of Object.entries(fieldsOf(value, at))) checkSchema(schema, `${at}.${name}`);
+  },
+  $ref: (value, at) => {
+    const name = /^#\/components\/schemas\/(\w+)$/.exec(String(value))?.[1] ?? '';
+    referred.set(name, at);
   },
   anyOf: checkSchemas,
   oneOf: checkSchemas,
@@ -81,11 +88,12 @@ function checkParameter(value: unknown, at: string, path: string): string {
   return `${place} ${name}`;
 }
 
-function checkContent(value: unknown, at: string): void {
+function checkContent(value: unknown, at: string): Json {
   for (const [type, media] of Object.entries(fieldsOf(value, at))) {
     assert.match(type, /^[a-z]+\/[a-z-]+$/);
     checkSchema(checkFields(media, `${at}.${type}`, 'schema').schema, `${at}.${type}`);
   }
+  return fieldsOf(value, at);
 }
 
 function checkResponse(value: unknown, at: string, components: Json): void {
@@ -98,6 +106,22 @@ function checkResponse(value: unknown, at: string, components: Json): void {
   const { description, content } = checkFields(value, at, 'description', 'headers content');
   assert.equal(typeof description, 'string');
   if (content !== undefined) checkContent(content, at);
+}
+
+/** The answer of one operation is among the answers of its path and method: JSON by a schema, text, bytes, events, or nothing. */
+function checkAnswers(answers: Json, responses: Json, at: string): void {
+  const types = Object.keys(checkContent(answers.content, at));
+  const statuses = listOf(answers.statuses);
+  for (const status of statuses) {
+    const { content = {} } = fieldsOf(responses[String(status)], `${at} ${status}`);
+    for (const type of types) assert.ok(type in fieldsOf(content, at), `${at} ${status} ${type}`);
+  }
+  const expected = statuses.length === 0 || statuses.includes(204) ? 0 : 1;
+  assert.equal(types.length, expected, at);
+}
+
+interface ShownHandler {
+  readonly actions: readonly { readonly doc: string }[];
 }
 
 const ENTRY = 'operationId tags description parameters responses security';
@@ -114,8 +138,11 @@ function checkDocument(document: unknown): readonly string[] {
   assert.ok(URL.canParse(String(checkFields(listOf(servers)[0], 'servers', 'url').url)));
   const groups = listOf(tags).map((tag) => checkFields(tag, 'tag', 'name').name);
   assert.equal(new Set(groups).size, groups.length);
-  const known = checkFields(components, 'components', 'securitySchemes responses');
+  const known = checkFields(components, 'components', 'securitySchemes responses schemas');
   for (const [name, one] of Object.entries(fieldsOf(known.responses, 'responses'))) checkResponse(one, name, known);
+  referred.clear();
+  const schemas = fieldsOf(known.schemas, 'schemas');
+  for (const [name, one] of Object.entries(schemas)) checkSchema(one, name);
   const ids: unknown[] = [];
   const described: string[] = [];
   // Paths that differ only in the names of their parameters are the same path (§4.8.8).
@@ -147,11 +174,18 @@ function checkDocument(document: unknown): readonly string[] {
       for (const scheme of listOf(entry.security).flatMap((one) => Object.keys(fieldsOf(one, at))))
         assert.ok(scheme in fieldsOf(known.securitySchemes, at));
       for (const one of listOf(entry['x-operations'])) {
-        const { op, parameters } = fieldsOf(one, at);
+        const { op, parameters, answers } = fieldsOf(one, at);
+        checkAnswers(fieldsOf(answers, `${at} ${op}`), fieldsOf(entry.responses, at), `${at} ${op}`);
         described.push(`${method.toUpperCase()} ${path} ${op ?? ''} ${listOf(parameters).join()}`);
       }
     }
   }
+  for (const [name, at] of referred) assert.ok(name in schemas, `${at}: ${name}`);
+  assert.deepEqual(
+    Object.keys(schemas).filter((name) => !referred.has(name)),
+    [],
+    'no operation answers with these',
+  );
   assert.equal(new Set(ids).size, ids.length);
   return described;
 }
@@ -169,3 +203,20 @@ for (const version of ['1.0', '2.0'] as const) {
       assert.deepEqual(checkDocument(JSON.parse(answer.body)).toSorted(), wanted.toSorted());
     }));
 }
+
+test("the description for MAAS's command line says what each operation answers, without further parameters", () =>
+  withRegion(async ({ region }) => {
+    const app = buildApp(makeContext(region));
+    const answer = await app.inject({ url: '/MAAS/api/2.0/describe/', remoteAddress: '192.0.2.7' });
+    await app.close();
+    const docs: readonly string[] = JSON.parse(answer.body).resources.flatMap((one: { readonly auth: ShownHandler }) =>
+      one.auth.actions.map(({ doc }) => doc),
+    );
+    assert.ok(docs.every((doc) => /\n\nAnswer: [^\n]+\.$/.test(doc)));
+    const wanted = ['a list of zone, as JSON', 'nothing (204)', 'registration, as JSON (200, 202)', 'always a refusal'];
+    for (const text of [...wanted, 'machineKey or null, as JSON', 'plain text', 'events as they come'])
+      assert.ok(
+        docs.some((doc) => doc.endsWith(`\n\nAnswer: ${text}.`)),
+        text,
+      );
+  }));

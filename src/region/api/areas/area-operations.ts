@@ -188,27 +188,51 @@ const OF_MEMBERS: Readonly<Record<AreaKind, string>> = {
 function operationsOf({ kind, versions, many, one }: AreaPaths): readonly Operation[] {
   return [
     defineOperation({
-      ...{ ...many, versions, method: 'GET', access: 'user', doc: `List ${kind}s.`, parameters: nothing },
+      ...{
+        ...many,
+        versions,
+        method: 'GET',
+        access: 'user',
+        answers: [kind],
+        doc: `List ${kind}s.`,
+        parameters: nothing,
+      },
       run: async (call) => json((await shownAreas(call, kind)).map((area) => areaJson(call, kind, area))),
     }),
     defineOperation({
-      ...{ ...many, versions, method: 'POST', access: 'admin', doc: `Create a ${kind}.`, parameters: newArea },
+      ...{
+        ...many,
+        versions,
+        method: 'POST',
+        access: 'admin',
+        answers: kind,
+        doc: `Create a ${kind}.`,
+        parameters: newArea,
+      },
       ...tried(changedArea, (call, given) => add(call, kind, given)),
     }),
     defineOperation({
-      ...{ ...one, versions, method: 'GET', access: 'user', doc: `Read one ${kind}.`, parameters: nothing },
+      ...{
+        ...one,
+        versions,
+        method: 'GET',
+        access: 'user',
+        answers: kind,
+        doc: `Read one ${kind}.`,
+        parameters: nothing,
+      },
       async run(call) {
         const area = await areaOf(call, kind);
         return 'kind' in area ? area : json(areaJson(call, kind, area));
       },
     }),
     defineOperation({
-      ...{ ...one, versions, method: 'PUT', access: 'admin', parameters: changedArea },
+      ...{ ...one, versions, method: 'PUT', access: 'admin', answers: kind, parameters: changedArea },
       doc: `Change a ${kind}. The default ${kind} cannot be renamed.`,
       ...tried(changedArea, (call, given) => change(call, kind, given)),
     }),
     defineOperation({
-      ...{ ...one, versions, method: 'DELETE', access: 'admin', parameters: nothing },
+      ...{ ...one, versions, method: 'DELETE', access: 'admin', parameters: nothing, answers: 'nothing' },
       doc: `Delete a ${kind}. ${OF_MEMBERS[kind]} The default ${kind} cannot be deleted.`,
       run: (call) => remove(call, kind),
     }),
@@ -230,6 +254,7 @@ export const AREA_OPERATIONS: readonly Operation[] = [
       method: 'POST',
       op: 'set_zone',
       access: 'admin',
+      answers: 'nothing',
       doc: 'Move machines, devices and racks to a zone: all of them, or none.',
       parameters: placement,
       check: judging(placement.partial(), async (call, { zone }) => [await chooseArea(call, 'zone', zone)]),

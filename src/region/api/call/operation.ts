@@ -22,6 +22,7 @@ import { WITH_INPUT } from '../../records/schema-fault.ts';
 import type { Region } from '../../region.ts';
 import { LoopTurns } from '../../shares/loop-turns.ts';
 import { type RefusalCode, type RefusalWord, refusal, wordOfIssue } from '../../words/refusal.ts';
+import type { ObjectName } from '../answers/answer-objects.ts';
 import { type Answer, isRefusal, type Refusal, type RefusedFields, refuseFields } from './answer.ts';
 import type { Caller, Peer } from './caller.ts';
 import type { Fields } from './form-body.ts';
@@ -36,6 +37,24 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
  * - `machine`: users, and machines with their key. - `user`: users. - `admin`: administrators.
  */
 type Access = 'anyone' | 'managed' | 'machine' | 'user' | 'admin';
+
+/** JSON: an object of `answer-objects.ts`, which may be null; `map`: one with any keys. */
+type Json = ObjectName | `${ObjectName}|null` | 'string' | 'boolean' | 'map' | 'any';
+
+/**
+ * A successful answer: JSON, or a list of such, with 200 or other statuses; `nothing`: 204. The others have 200, and are plain text, bytes, BSON
+ * and events as they come. `refusal`: it never succeeds.
+ */
+export type Answers =
+  | Json
+  | readonly [Json]
+  | { readonly of: Json; readonly statuses: readonly number[] }
+  | 'nothing'
+  | 'text'
+  | 'bytes'
+  | 'bson'
+  | 'stream'
+  | 'refusal';
 
 /** A request as an operation sees it. */
 export interface ApiCall {
@@ -90,6 +109,7 @@ export interface Operation {
   readonly access: Access;
   /** True if it makes its own transactions, for a reason of the file's head. */
   readonly ownTransaction: boolean;
+  readonly answers: Answers;
   /** The effect, for users; then one `:param` line for each parameter. */
   readonly doc: string;
   /** The parameters that it takes, by name. */
@@ -224,6 +244,7 @@ export function defineOperation<P extends z.ZodObject>(definition: {
   readonly handler: string;
   readonly access: Access;
   readonly ownTransaction?: boolean;
+  readonly answers: Answers;
   readonly doc: string;
   readonly parameters: P;
   /** `undefined`: only the schema refuses parameters, or there is only one. */
@@ -247,6 +268,7 @@ export function defineOperation<P extends z.ZodObject>(definition: {
     handler: definition.handler,
     access: definition.access,
     ownTransaction: definition.ownTransaction === true,
+    answers: definition.answers,
     doc: [definition.doc, ...(lines.length === 0 ? [] : ['', ...lines])].join('\n'),
     parameters: Object.fromEntries(typed),
     run(call, fields) {
@@ -270,7 +292,7 @@ export const refusedOperation = (
 ): Operation => ({
   ...place,
   ...{ op, doc: [doc, '', ':param <key>: Always refused.'].join('\n'), parameters: {}, takesOthers: true },
-  ...{ ownTransaction: false, run: () => answer },
+  ...{ ownTransaction: false, answers: 'refusal', run: () => answer },
 });
 
 function givenIn(names: readonly string[], fields: Fields): Given {

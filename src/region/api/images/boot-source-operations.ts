@@ -348,47 +348,45 @@ function operationsAt(versions: Operation['versions'], prefix: string, group: st
   const selections = { ...base, path: below, handler: `${group}BootSourceSelectionsHandler` };
   const selection = { ...base, path: `${below}/{id}`, handler: `${group}BootSourceSelectionHandler` };
   const read = { method: 'GET', parameters: selectionDetail } as const;
-  const readSource = { method: 'GET', parameters: detail } as const;
+  const readSource = { method: 'GET', parameters: detail, answers: 'bootSource' } as const;
+  const list = { ...readSource, answers: ['bootSource'] } as const;
   const selecting = { parameters: selectionFields, check: checkSelection } as const;
   const remove = { method: 'DELETE', parameters: nothing } as const;
   return [
-    defineOperation({ ...sources, ...readSource, doc: 'List the sources of images.', run: listSources }),
+    defineOperation({ ...sources, ...list, doc: 'List the sources of images.', run: listSources }),
     defineOperation({
       ...sources,
-      method: 'POST',
-      doc: 'Add a source of images: a simplestreams site.',
-      parameters: sourceFields,
-      ownTransaction: true,
-      check: checkSource(addSource),
-      run: checkingKeys(addSource),
+      ...{ method: 'POST', answers: 'bootSource', doc: 'Add a source of images: a simplestreams site.' },
+      ...{ ownTransaction: true, parameters: sourceFields },
+      ...{ check: checkSource(addSource), run: checkingKeys(addSource) },
     }),
     defineOperation({ ...source, ...readSource, doc: 'Read a source of images.', run: readOneSource }),
     defineOperation({
       ...source,
-      method: 'PUT',
-      doc: 'Change a source of images. New keys replace the old ones.',
-      parameters: changedSource,
-      ownTransaction: true,
-      check: checkSource(changeSource),
-      run: checkingKeys(changeSource),
+      ...{ method: 'PUT', answers: 'bootSource', doc: 'Change a source of images. New keys replace the old ones.' },
+      ...{ ownTransaction: true, parameters: changedSource },
+      ...{ check: checkSource(changeSource), run: checkingKeys(changeSource) },
     }),
     defineOperation({
-      ...{ ...source, ...remove, run: removeSource },
+      ...{ ...source, ...remove, run: removeSource, answers: 'nothing' },
       doc: 'Remove a source of images, with its selections. Imported images stay.',
     }),
-    defineOperation({ ...selections, ...read, doc: 'List the selections of a source.', run: listSelections }),
     defineOperation({
-      ...{ ...selections, ...selecting, method: 'POST' },
-      doc: 'Select images of a source: the next import fetches them.',
-      run: addSelection,
+      ...{ ...selections, ...read, answers: ['bootSelection'] },
+      ...{ doc: 'List the selections of a source.', run: listSelections },
     }),
-    defineOperation({ ...selection, ...read, doc: 'Read a selection.', run: readSelection }),
-    defineOperation({ ...selection, ...selecting, method: 'PUT', doc: 'Change a selection.', run: changeSelection }),
     defineOperation({
-      ...selection,
-      ...remove,
-      doc: 'Remove a selection. Imported images stay.',
-      run: removeSelection,
+      ...{ ...selections, ...selecting, method: 'POST', answers: 'bootSelection' },
+      ...{ doc: 'Select images of a source: the next import fetches them.', run: addSelection },
+    }),
+    defineOperation({ ...selection, ...read, answers: 'bootSelection', doc: 'Read a selection.', run: readSelection }),
+    defineOperation({
+      ...{ ...selection, ...selecting, method: 'PUT', answers: 'bootSelection' },
+      ...{ doc: 'Change a selection.', run: changeSelection },
+    }),
+    defineOperation({
+      ...{ ...selection, ...remove, answers: 'nothing' },
+      ...{ doc: 'Remove a selection. Imported images stay.', run: removeSelection },
     }),
   ];
 }

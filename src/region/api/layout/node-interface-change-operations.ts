@@ -263,7 +263,7 @@ const tagParameters = z.object({
 
 const tagging = (op: 'add_tag' | 'remove_tag', doc: string): Operation =>
   defineOperation({
-    ...{ ...one, method: 'POST', op, doc, parameters: tagParameters },
+    ...{ ...one, method: 'POST', op, doc, parameters: tagParameters, answers: 'interface' },
     run: (call, { tag }) => {
       const word = cleanWords(tag, PART_TAG_MAX);
       const edit = (draft: NetworkDraft, { id }: NetInterface): ReturnType<Edit> =>
@@ -322,25 +322,25 @@ async function makePhysical(call: ApiCall, given: Passed<typeof physicalParamete
 
 const MAKING: readonly Operation[] = [
   defineOperation({
-    ...{ ...many, op: 'create_physical' },
+    ...{ ...many, op: 'create_physical', answers: 'interface' },
     doc: 'Add an interface to a device. Machines report theirs.',
     parameters: physicalParameters,
     ...tried(physicalParameters.partial(), makePhysical),
   }),
   defineOperation({
-    ...{ ...many, op: 'create_bond' },
+    ...{ ...many, op: 'create_bond', answers: 'interface' },
     doc: 'Make a bond of physical interfaces, which lose their links to it.',
     parameters: newBond,
     ...tried(newBond.partial(), (call, given) => make(call, 'bond', given)),
   }),
   defineOperation({
-    ...{ ...many, op: 'create_bridge' },
+    ...{ ...many, op: 'create_bridge', answers: 'interface' },
     doc: 'Make a bridge of one interface, which loses its links to it.',
     parameters: newBridge.refine(hasParent, NO_PARENT),
     ...tried(newBridge, (call, given) => make(call, 'bridge', given)),
   }),
   defineOperation({
-    ...{ ...many, op: 'create_vlan' },
+    ...{ ...many, op: 'create_vlan', answers: 'interface' },
     doc: 'Make an interface for the tagged frames of a VLAN.',
     parameters: newVlan.refine(hasParent, NO_PARENT),
     ...tried(newVlan, (call, given) => make(call, 'vlan', given)),
@@ -349,19 +349,19 @@ const MAKING: readonly Operation[] = [
 
 const CHANGING: readonly Operation[] = [
   defineOperation({
-    ...{ ...one, method: 'PUT' },
+    ...{ ...one, method: 'PUT', answers: 'interface' },
     doc: 'Change an interface. Fields left out stay as they are.',
     parameters: updateParameters,
     ...tried(updateParameters, update),
   }),
   defineOperation({
-    ...{ ...one, method: 'DELETE' },
+    ...{ ...one, method: 'DELETE', answers: 'nothing' },
     doc: 'Delete a bond, a bridge or a VLAN interface, or an interface of a device.',
     parameters: nothing,
     run: async (call) => await (await deviceCalls()).removeOne(call),
   }),
   defineOperation({
-    ...{ ...one, method: 'POST', op: 'disconnect' },
+    ...{ ...one, method: 'POST', op: 'disconnect', answers: 'interface' },
     doc: 'Remove all links of an interface and its VLAN: the deployed system gives it no address.',
     parameters: nothing,
     run: (call) => changeOne(call, (draft, { id }) => shows(disconnect(draft, id), id)),
@@ -375,19 +375,19 @@ const TAGGING: readonly Operation[] = [
 
 const LINKING: readonly Operation[] = [
   defineOperation({
-    ...{ ...one, method: 'POST', op: 'link_subnet' },
+    ...{ ...one, method: 'POST', op: 'link_subnet', answers: 'interface' },
     doc: 'Link an interface to a subnet. Not idempotent without an address: each call adds another link.',
     parameters: linkParameters,
     ...tried(linkParameters.partial(), link),
   }),
   defineOperation({
-    ...{ ...one, method: 'POST', op: 'unlink_subnet' },
+    ...{ ...one, method: 'POST', op: 'unlink_subnet', answers: 'interface' },
     doc: 'Remove one link of an interface, and give back its address.',
     parameters: unlinkParameters,
     run: (call, given) => changeOne(call, (draft, { id }) => shows(unlinkSubnet(draft, id, given.id), id)),
   }),
   defineOperation({
-    ...{ ...one, method: 'POST', op: 'set_default_gateway' },
+    ...{ ...one, method: 'POST', op: 'set_default_gateway', answers: 'interface' },
     doc: 'Use the router of a linked subnet as the default gateway.',
     parameters: gatewayParameters,
     run: (call, given) => changeOne(call, (draft, { id }) => shows(setGateway(draft, id, given.link_id), id)),

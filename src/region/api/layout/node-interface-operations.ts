@@ -53,22 +53,32 @@ const reading = { versions: ['2.0'], method: 'GET', access: 'user', parameters: 
 
 const READING: readonly Operation[] = [
   defineOperation({
-    ...{ ...reading, path: 'nodes/{system_id}/interfaces', handler: 'InterfacesHandler' },
+    ...{ ...reading, path: 'nodes/{system_id}/interfaces', handler: 'InterfacesHandler', answers: ['interface'] },
     doc: 'List the interfaces of a machine, a device or a rack, those of its hardware first.',
     run: listOfNode,
   }),
   defineOperation({
-    ...{ ...reading, path: 'nodes/{system_id}/interfaces/{id}', handler: 'InterfaceHandler' },
+    ...{ ...reading, path: 'nodes/{system_id}/interfaces/{id}', handler: 'InterfaceHandler', answers: 'interface' },
     doc: 'Read one interface of a machine, a device or a rack, by its id, its name (name:eth0) or its hardware address.',
     run: readOfNode,
   }),
   defineOperation({
-    ...{ ...reading, path: 'machines/{system_id}/interfaces', handler: 'MachineInterfacesHandler' },
+    ...{
+      ...reading,
+      path: 'machines/{system_id}/interfaces',
+      handler: 'MachineInterfacesHandler',
+      answers: ['interface'],
+    },
     doc: 'List the interfaces of a machine, those of its hardware first.',
     run: list,
   }),
   defineOperation({
-    ...{ ...reading, path: 'machines/{system_id}/interfaces/{id}', handler: 'MachineInterfaceHandler' },
+    ...{
+      ...reading,
+      path: 'machines/{system_id}/interfaces/{id}',
+      handler: 'MachineInterfaceHandler',
+      answers: 'interface',
+    },
     doc: 'Read one interface of a machine, by its id, its name or its hardware address.',
     run: read,
   }),
@@ -92,27 +102,34 @@ const mac = { ...old, path: 'nodes/{system_id}/macs/{mac_address}', handler: 'No
 
 const MACS: readonly Operation[] = [
   defineOperation({
-    ...{ ...macs, method: 'GET', parameters: nothing },
+    ...{ ...macs, method: 'GET', parameters: nothing, answers: ['macAddress'] },
     doc: 'List the hardware addresses of a node.',
     run: async (call) => (await oldCalls()).listMacs(call),
   }),
   defineOperation({
-    ...{ ...macs, method: 'POST', parameters: newMac },
+    ...{ ...macs, method: 'POST', parameters: newMac, answers: 'macAddress' },
     doc: 'Add an interface to a node by its hardware address.',
     run: async (call, given) => (await oldCalls()).addMac(call, given.mac_address),
   }),
   defineOperation({
-    ...{ ...mac, method: 'GET', parameters: nothing },
+    ...{ ...mac, method: 'GET', parameters: nothing, answers: 'macAddress' },
     doc: 'Read a hardware address of a node.',
     run: async (call) => (await oldCalls()).readMac(call),
   }),
   defineOperation({
-    ...{ ...mac, method: 'DELETE', parameters: nothing },
+    ...{ ...mac, method: 'DELETE', parameters: nothing, answers: 'nothing' },
     doc: 'Delete an interface of a node. If the machine has it, its next report brings it back.',
     run: async (call) => (await oldCalls()).removeMac(call),
   }),
   defineOperation({
-    ...{ ...old, path: 'nodes/{system_id}', handler: 'NodeHandler', method: 'POST', op: 'claim_sticky_ip_address' },
+    ...{
+      ...old,
+      path: 'nodes/{system_id}',
+      handler: 'NodeHandler',
+      method: 'POST',
+      op: 'claim_sticky_ip_address',
+      answers: ['ipAddress'],
+    },
     doc: 'Give an interface of a node an address that it keeps after a release of the node. Sent again, it changes nothing.',
     parameters: claim,
     ...tried(claim, async (call, given) => (await oldCalls()).claimAddress(call, given)),

@@ -42,27 +42,28 @@ function partOperations(
   common: Pick<Operation, 'versions' | 'path' | 'handler' | 'access'> & { readonly method: 'POST' },
   aim: Aim,
 ): readonly Operation[] {
+  const answers = aim === 'device' ? 'blockDevice' : 'partition';
   function tagging(op: 'add_tag' | 'remove_tag', doc: string): Operation {
     return defineOperation({
-      ...{ ...common, op, doc, parameters: tagParameters },
+      ...{ ...common, op, answers, doc, parameters: tagParameters },
       run: async (call, { tag }) => (await diskCalls()).tag(call, aim, cleanWords(tag, PART_TAG_MAX), op === 'add_tag'),
     });
   }
   return [
     defineOperation({
-      ...{ ...common, op: 'format' },
+      ...{ ...common, op: 'format', answers },
       doc: 'Put a file system on a partition or a block device.',
       parameters: formatParameters,
       ...tried(formatParameters.partial(), async (call, given) => (await diskCalls()).formatPart(call, aim, given)),
     }),
     defineOperation({
-      ...{ ...common, op: 'unformat' },
+      ...{ ...common, op: 'unformat', answers },
       doc: 'Remove the file system of a partition or a block device.',
       parameters: z.object({}),
       run: async (call) => (await diskCalls()).unformatPart(call, aim),
     }),
     defineOperation({
-      ...{ ...common, op: 'mount' },
+      ...{ ...common, op: 'mount', answers },
       doc: 'Let the deployed system mount the file system.',
       parameters: mountParameters,
       ...tried(mountParameters.partial(), async (call, { mount_point: at = NOWHERE, mount_options: options = '' }) =>
@@ -70,7 +71,7 @@ function partOperations(
       ),
     }),
     defineOperation({
-      ...{ ...common, op: 'unmount' },
+      ...{ ...common, op: 'unmount', answers },
       doc: 'Let the deployed system no longer mount the file system.',
       parameters: z.object({}),
       run: async (call) => (await diskCalls()).mount(call, aim, undefined),
@@ -108,7 +109,13 @@ const partitionParameters = z.object({
 
 const PARTITIONS: readonly Operation[] = [
   defineOperation({
-    ...{ ...admin, path: `${devices}/{device_id}/partitions`, handler: 'PartitionsHandler', method: 'POST' },
+    ...{
+      ...admin,
+      path: `${devices}/{device_id}/partitions`,
+      handler: 'PartitionsHandler',
+      method: 'POST',
+      answers: 'partition',
+    },
     doc: 'Make a partition on a block device. Not idempotent: each call makes another one.',
     parameters: partitionParameters,
     ...tried(partitionParameters, async (call, given) =>
@@ -118,12 +125,12 @@ const PARTITIONS: readonly Operation[] = [
     ),
   }),
   defineOperation({
-    ...{ ...partition, ...reader },
+    ...{ ...partition, ...reader, answers: 'partition' },
     doc: 'Read one partition, by its id or its name.',
     run: readPartition,
   }),
   defineOperation({
-    ...{ ...partition, method: 'DELETE' },
+    ...{ ...partition, method: 'DELETE', answers: 'nothing' },
     doc: 'Delete a partition.',
     parameters: z.object({}),
     run: async (call) => (await diskCalls()).deletePartition(call),
@@ -131,7 +138,7 @@ const PARTITIONS: readonly Operation[] = [
   ...partOperations({ ...partition, method: 'POST' }, 'partition'),
   ...partOperations(device, 'device'),
   defineOperation({
-    ...{ ...device, op: 'set_boot_disk' },
+    ...{ ...device, op: 'set_boot_disk', answers: 'machine' },
     doc: 'Deploy to this disk, from which the machine then starts.',
     parameters: z.object({}),
     run: async (call) => (await diskCalls()).chooseBootDisk(call),
@@ -161,7 +168,7 @@ export const STORAGE_OPERATIONS: readonly Operation[] = [
   ...PARTITIONS,
   defineOperation({
     ...machinePaths('2.0').one,
-    ...{ method: 'POST', op: 'set_storage_layout', access: 'admin' },
+    ...{ method: 'POST', op: 'set_storage_layout', access: 'admin', answers: 'machine' },
     doc: 'Lay out the boot disk of a machine. This replaces the previous layout of its disks. Not idempotent: each call makes new parts with other ids.',
     parameters: layoutParameters,
     ...tried(layoutParameters.partial(), async (call, given) => (await diskCalls()).layOutDisks(call, given)),

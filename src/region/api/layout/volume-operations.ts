@@ -100,12 +100,12 @@ const newVolume = z.object({
 
 const RAIDS: readonly Operation[] = [
   defineOperation({
-    ...{ ...raids, ...reader },
+    ...{ ...raids, ...reader, answers: ['raid'] },
     doc: 'List the RAIDs of a machine.',
     run: reading((draft) => draft.layout.raids.map((one) => raidJson(draft, one))),
   }),
   defineOperation({
-    ...{ ...raids, ...admin, method: 'POST' },
+    ...{ ...raids, ...admin, method: 'POST', answers: 'raid' },
     doc: 'Make a RAID 1 of disks and partitions.',
     parameters: newRaid,
     ...tried(newRaid.partial(), async (call, given) =>
@@ -113,7 +113,7 @@ const RAIDS: readonly Operation[] = [
     ),
   }),
   defineOperation({
-    ...{ ...raid, ...reader },
+    ...{ ...raid, ...reader, answers: 'raid' },
     doc: 'Read one RAID.',
     run: reading(
       (draft, call) =>
@@ -121,13 +121,13 @@ const RAIDS: readonly Operation[] = [
     ),
   }),
   defineOperation({
-    ...{ ...raid, ...admin, method: 'PUT' },
+    ...{ ...raid, ...admin, method: 'PUT', answers: 'raid' },
     doc: 'Change a RAID. What is left out stays as it is.',
     parameters: changedRaid,
     ...tried(changedRaid, async (call, given) => (await volumeCalls()).updateRaid(call, changeIn(given))),
   }),
   defineOperation({
-    ...{ ...raid, ...admin, method: 'DELETE' },
+    ...{ ...raid, ...admin, method: 'DELETE', answers: 'nothing' },
     doc: 'Delete a RAID; its disks and partitions stay.',
     parameters: nothing,
     run: async (call) => (await volumeCalls()).deleteRaid(call),
@@ -136,12 +136,12 @@ const RAIDS: readonly Operation[] = [
 
 const GROUPS: readonly Operation[] = [
   defineOperation({
-    ...{ ...groups, ...reader },
+    ...{ ...groups, ...reader, answers: ['volumeGroup'] },
     doc: 'List the volume groups of a machine.',
     run: reading((draft) => draft.layout.volumeGroups.map((one) => volumeGroupJson(draft, one))),
   }),
   defineOperation({
-    ...{ ...groups, ...admin, method: 'POST' },
+    ...{ ...groups, ...admin, method: 'POST', answers: 'volumeGroup' },
     doc: 'Make a volume group of disks, partitions and RAIDs.',
     parameters: newGroup,
     ...tried(newGroup.partial(), async (call, given) =>
@@ -149,7 +149,7 @@ const GROUPS: readonly Operation[] = [
     ),
   }),
   defineOperation({
-    ...{ ...group, ...reader },
+    ...{ ...group, ...reader, answers: 'volumeGroup' },
     doc: 'Read one volume group.',
     run: reading(
       (draft, call) =>
@@ -160,19 +160,19 @@ const GROUPS: readonly Operation[] = [
     ),
   }),
   defineOperation({
-    ...{ ...group, ...admin, method: 'PUT' },
+    ...{ ...group, ...admin, method: 'PUT', answers: 'volumeGroup' },
     doc: 'Change a volume group. What is left out stays as it is.',
     parameters: changedGroup,
     ...tried(changedGroup, async (call, given) => (await volumeCalls()).updateGroup(call, changeIn(given))),
   }),
   defineOperation({
-    ...{ ...group, ...admin, method: 'DELETE' },
+    ...{ ...group, ...admin, method: 'DELETE', answers: 'nothing' },
     doc: 'Delete a volume group without volumes; its disks and partitions stay.',
     parameters: nothing,
     run: async (call) => (await volumeCalls()).deleteGroup(call),
   }),
   defineOperation({
-    ...{ ...group, ...admin, method: 'POST', op: 'create_logical_volume' },
+    ...{ ...group, ...admin, method: 'POST', op: 'create_logical_volume', answers: 'blockDevice' },
     doc: 'Make a volume in a volume group.',
     parameters: newVolume,
     ...tried(newVolume.partial(), async (call, given) =>
@@ -180,7 +180,7 @@ const GROUPS: readonly Operation[] = [
     ),
   }),
   defineOperation({
-    ...{ ...group, ...admin, method: 'POST', op: 'delete_logical_volume' },
+    ...{ ...group, ...admin, method: 'POST', op: 'delete_logical_volume', answers: 'nothing' },
     doc: 'Delete a volume of a volume group.',
     parameters: z.object({
       id: value(z.string().regex(/^\d{1,15}$/, 'field.not-a-number')).describe('The id of the volume.'),

@@ -359,6 +359,7 @@ export const ALLOCATE_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as cons
     access: 'user',
     op: isOld ? 'acquire' : 'allocate',
     ownTransaction: true,
+    answers: 'machine',
     doc: 'Allocate a Ready machine that meets all conditions. Not idempotent: each call allocates another one.',
     parameters,
     check: judging(parameters, async (call, passed) => [

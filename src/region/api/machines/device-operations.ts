@@ -243,21 +243,21 @@ const one = { versions: ['2.0'], path: 'devices/{system_id}', handler: 'DeviceHa
 /** Devices, in version 2.0. */
 export const DEVICE_OPERATIONS: readonly Operation[] = [
   defineOperation({
-    ...{ ...many, method: 'GET' },
+    ...{ ...many, method: 'GET', answers: ['device'] },
     doc: 'List devices.',
     parameters: filterParameters,
     check: checkFilter,
     run: list,
   }),
   defineOperation({
-    ...{ ...many, method: 'POST' },
+    ...{ ...many, method: 'POST', answers: 'device' },
     doc: 'Add a device, which then belongs to the caller. No other host can then get its name or its hardware addresses.',
     parameters: newDevice,
     check: trying(newDevice.partial(), add),
     run: add,
   }),
   defineOperation({
-    ...{ ...one, method: 'GET' },
+    ...{ ...one, method: 'GET', answers: 'device' },
     doc: 'Read one device.',
     parameters: nothing,
     run: async (call) => {
@@ -266,14 +266,14 @@ export const DEVICE_OPERATIONS: readonly Operation[] = [
     },
   }),
   defineOperation({
-    ...{ ...one, method: 'PUT' },
+    ...{ ...one, method: 'PUT', answers: 'device' },
     doc: 'Change a device.',
     parameters: changedDevice,
     check: trying(changedDevice, change),
     run: change,
   }),
   defineOperation({
-    ...{ ...one, method: 'DELETE' },
+    ...{ ...one, method: 'DELETE', answers: 'nothing' },
     doc: 'Delete a device. Its name and its addresses are then free again.',
     parameters: nothing,
     run: remove,

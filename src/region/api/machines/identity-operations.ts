@@ -142,6 +142,7 @@ export const IDENTITY_OPERATIONS: readonly Operation[] = [
     method: 'GET',
     op: 'identity',
     access: 'user',
+    answers: 'identity',
     doc: 'Read the evidence that identifies this machine, and which other machines may be the same.',
     parameters: z.object({}),
     run: identity,
@@ -151,6 +152,7 @@ export const IDENTITY_OPERATIONS: readonly Operation[] = [
     method: 'POST',
     op: 'merge',
     access: 'admin',
+    answers: 'machine',
     doc:
       'Merge two machines into one. This one stays and takes the interfaces, events and newer hardware facts of the other, ' +
       'which is removed. A machine in use is never removed.',
@@ -162,6 +164,7 @@ export const IDENTITY_OPERATIONS: readonly Operation[] = [
     method: 'POST',
     op: 'split',
     access: 'admin',
+    answers: 'machine',
     doc: 'Split some interfaces of this machine off into a New one, which is the answer.',
     parameters: interfaces,
     run: split,
@@ -171,6 +174,7 @@ export const IDENTITY_OPERATIONS: readonly Operation[] = [
     method: 'POST',
     op: 'keep_apart',
     access: 'admin',
+    answers: 'identity',
     doc: 'Record that this machine and another are two different machines, despite any evidence they share.',
     parameters: other,
     run: keepApart,
@@ -180,6 +184,7 @@ export const IDENTITY_OPERATIONS: readonly Operation[] = [
     method: 'POST',
     op: 'move',
     access: 'admin',
+    answers: 'machine',
     doc:
       'Set the home of this machine: a rack and one of its networks. This rack, and every other that serves the network, boots the machine ' +
       'there, and the region believes their reports about it.',
@@ -192,6 +197,7 @@ export const IDENTITY_OPERATIONS: readonly Operation[] = [
     method: 'GET',
     op: 'get_token',
     access: 'admin',
+    answers: 'machineKey|null',
     doc: 'Read the API key with which the machine asks for its metadata while it is at work; null if it has none.',
     parameters: z.object({}),
     run: token,
@@ -201,6 +207,7 @@ export const IDENTITY_OPERATIONS: readonly Operation[] = [
     method: 'GET',
     op: 'get_curtin_config',
     access: 'admin',
+    answers: 'refusal',
     doc: 'Refused: no deployment uses curtin.',
     parameters: z.object({}),
     async run(call) {

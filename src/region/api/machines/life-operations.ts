@@ -141,6 +141,7 @@ function singleOf(version: ApiVersion): readonly Operation[] {
       defineOperation({
         ...one,
         op: isOld ? oldOp : op,
+        answers: 'machine',
         doc,
         parameters: z.object({ comment }),
         run: (call, given) => give(call, { name }, given.comment),
@@ -149,6 +150,7 @@ function singleOf(version: ApiVersion): readonly Operation[] {
     defineOperation({
       ...one,
       op: 'mark_broken',
+      answers: 'machine',
       doc: 'Mark a machine as broken, so that nothing uses it. A broken machine stays so, with the new comment.',
       parameters: z.object({ comment, error_description: comment.describe('As `comment`, from clients of MAAS 1.7.') }),
       run: (call, given) => give(call, { name: 'mark-broken' }, given.comment || given.error_description),
@@ -156,6 +158,7 @@ function singleOf(version: ApiVersion): readonly Operation[] {
     defineOperation({
       ...one,
       op: 'accept',
+      answers: 'machine',
       doc: 'Accept a New machine, and commission it at its next start.',
       parameters: acceptParameters,
       run: (call, given) =>
@@ -164,6 +167,7 @@ function singleOf(version: ApiVersion): readonly Operation[] {
     defineOperation({
       ...one,
       op: isOld ? 'start' : 'deploy',
+      answers: 'machine',
       doc: 'Deploy a system to the disk of a machine. Refused if the owner has no SSH key.',
       parameters: isOld ? deployParameters : newDeployParameters,
       check: checkDeployment,
@@ -172,6 +176,7 @@ function singleOf(version: ApiVersion): readonly Operation[] {
     defineOperation({
       ...one,
       op: 'release',
+      answers: 'machine',
       doc: 'Release a machine, with its address and its name in DNS.',
       parameters: releaseParameters,
       run: release,
@@ -190,6 +195,7 @@ function pluralOf(version: ApiVersion): readonly Operation[] {
       ...all,
       op: 'release',
       ownTransaction: true,
+      answers: ['string'],
       doc: 'Release several machines. The answer names the released ones.',
       parameters: ids,
       run: (call, given) => {
@@ -202,6 +208,7 @@ function pluralOf(version: ApiVersion): readonly Operation[] {
       op: 'accept',
       access: 'admin',
       ownTransaction: true,
+      answers: ['machine'],
       doc: 'Accept several New machines.',
       parameters: ids,
       run: (call, given) => {
@@ -214,6 +221,7 @@ function pluralOf(version: ApiVersion): readonly Operation[] {
       op: 'accept_all',
       access: 'admin',
       ownTransaction: true,
+      answers: ['machine'],
       doc: 'Accept all New machines.',
       parameters: z.object({}),
       run: acceptAll,
@@ -222,6 +230,7 @@ function pluralOf(version: ApiVersion): readonly Operation[] {
       ...all,
       method: 'GET',
       op: 'list_allocated',
+      answers: ['machine'],
       doc: 'List the machines that the caller owns.',
       parameters: allocatedParameters,
       run: listAllocated,
@@ -266,17 +275,17 @@ function oldOnly(): readonly Operation[] {
   const check = { ...all, op: 'check_commissioning', access: 'admin', parameters: z.object({}) } as const;
   return [
     defineOperation({
-      ...{ ...check, method: 'GET' },
+      ...{ ...check, method: 'GET', answers: ['machine'] },
       doc: 'List the machines whose commissioning has overrun its time.',
       run: (call) => checkCommissioning(call, false),
     }),
     defineOperation({
-      ...{ ...check, method: 'POST', ownTransaction: true },
+      ...{ ...check, method: 'POST', ownTransaction: true, answers: ['machine'] },
       doc: 'End overrun work now, as the region does every few seconds, and list the machines whose commissioning has failed by that.',
       run: (call) => checkCommissioning(call, true),
     }),
     defineOperation({
-      ...{ ...all, method: 'GET', op: 'deployment_status', access: 'user', parameters: deploymentOf },
+      ...{ ...all, method: 'GET', op: 'deployment_status', access: 'user', parameters: deploymentOf, answers: 'map' },
       doc: 'Read how far the deployment of machines is: Deployed, Deploying, Failed deployment or Not in Deployment, by system id.',
       run: deploymentStatus,
     }),

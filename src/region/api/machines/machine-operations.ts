@@ -303,6 +303,7 @@ function readingOf(version: ApiVersion): readonly Operation[] {
       method: 'GET',
       op: isOld ? 'list' : undefined,
       access: 'user',
+      answers: ['machine'],
       doc: 'List machines.',
       parameters: isOld ? listParameters : newListParameters,
       check: judging(newListParameters, listWishes),
@@ -312,6 +313,7 @@ function readingOf(version: ApiVersion): readonly Operation[] {
       ...one,
       method: 'GET',
       access: 'machine',
+      answers: 'machine',
       doc: 'Read one machine.',
       parameters: nothing,
       run: read,
@@ -327,6 +329,7 @@ function changingOf(version: ApiVersion): readonly Operation[] {
     defineOperation({
       ...common,
       method: 'PUT',
+      answers: 'machine',
       doc: 'Change a machine.',
       parameters: isOld ? oldEditParameters : editParameters,
       check: trying(oldEditParameters, edit),
@@ -335,6 +338,7 @@ function changingOf(version: ApiVersion): readonly Operation[] {
     defineOperation({
       ...common,
       method: 'DELETE',
+      answers: 'nothing',
       doc: 'Delete a machine. If it starts again, it enlists as a new one. A machine in use is deleted only by force.',
       parameters: removeParameters,
       run: remove,
@@ -349,7 +353,7 @@ const oneNode = { versions: ['2.0'], path: 'nodes/{system_id}', handler: 'NodeHa
 
 const NODES: readonly Operation[] = [
   defineOperation({
-    ...{ versions: ['2.0'], path: 'nodes', handler: 'NodesHandler', method: 'GET', access: 'user' },
+    ...{ versions: ['2.0'], path: 'nodes', handler: 'NodesHandler', method: 'GET', access: 'user', answers: ['node'] },
     doc: 'List machines, devices and racks.',
     parameters: filterParameters,
     check: checkFilter,
@@ -359,17 +363,17 @@ const NODES: readonly Operation[] = [
     },
   }),
   defineOperation({
-    ...{ ...oneNode, access: 'user', parameters: nothing },
+    ...{ ...oneNode, access: 'user', parameters: nothing, answers: 'node' },
     doc: 'Read a machine, a device or a rack.',
     run: async (call) => (await nodeCalls()).readNode(call),
   }),
   defineOperation({
-    ...{ ...oneNode, op: 'details', access: 'user', parameters: nothing },
+    ...{ ...oneNode, op: 'details', access: 'user', parameters: nothing, answers: 'bson' },
     doc: 'Read the hardware of a machine as `details` of `machines/` does; null for devices and racks.',
     run: async (call) => (await nodeCalls()).readDetails(call),
   }),
   defineOperation({
-    ...{ ...oneNode, op: 'power_parameters', access: 'admin', parameters: nothing },
+    ...{ ...oneNode, op: 'power_parameters', access: 'admin', parameters: nothing, answers: 'map' },
     doc: 'Read the parameters of the power driver of a machine, with their secrets; devices and racks have none.',
     run: async (call) => (await nodeCalls()).readPowerParameters(call),
   }),

@@ -32,6 +32,7 @@ function setOwnerData(place: typeof common | typeof ofDevices, op: string): Oper
   return {
     ...place,
     op,
+    answers: isOfDevices ? 'device' : 'machine',
     doc: 'Store data with a machine or a device: every parameter is a key with its value; an empty value removes the key.\n\n:param <key>: The value.',
     parameters: {},
     takesOthers: true,
@@ -75,6 +76,7 @@ export const OWNERSHIP_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...common,
     op: 'lock',
+    answers: 'machine',
     doc: 'Lock a machine: until it is unlocked, it refuses commands that would change its state.',
     parameters: why,
     run: (call, given) => lock(call, true, given.comment),
@@ -82,6 +84,7 @@ export const OWNERSHIP_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...common,
     op: 'unlock',
+    answers: 'machine',
     doc: 'Unlock a machine.',
     parameters: why,
     run: (call, given) => lock(call, false, given.comment),

@@ -194,12 +194,16 @@ function otherListings(): readonly Operation[] {
     const devices = await call.region.store.listMachines({ tags: [tag.name], isDevice: true }, 0, DEVICES_MAX);
     return json(devices.map((device) => deviceJson(device, where)));
   };
-  return [
-    ['devices', 'List the devices that have the tag.'],
-    ['rack_controllers', 'List the racks that have the tag: none, because only machines and devices have tags.'],
-    ['region_controllers', 'List the regions that have the tag: none, likewise.'],
-  ].map(([op = '', doc = '']) =>
-    defineOperation({ ...one, op, doc, parameters: nothing, run: (call) => list(call, op) }),
+  const listings = [
+    ['devices', 'device', 'List the devices that have the tag.'],
+    [
+      ...(['rack_controllers', 'rackController'] as const),
+      'List the racks that have the tag: none, because only machines and devices have tags.',
+    ],
+    ['region_controllers', 'regionController', 'List the regions that have the tag: none, likewise.'],
+  ] as const;
+  return listings.map(([op, kind, doc]) =>
+    defineOperation({ ...one, op, answers: [kind], doc, parameters: nothing, run: (call) => list(call, op) }),
   );
 }
 
@@ -212,6 +216,7 @@ function assigningOf(version: ApiVersion): readonly Operation[] {
       method: 'GET',
       op,
       access: 'user',
+      answers: ['machine'],
       doc: 'List the machines that have the tag.',
       parameters: nothing,
       run: listTagged,
@@ -222,6 +227,7 @@ function assigningOf(version: ApiVersion): readonly Operation[] {
       method: 'POST',
       op: 'update_nodes',
       access: 'admin',
+      answers: 'tagChange',
       doc:
         'Assign the tag to machines, and remove it from others: all, or none. Repeating it changes nothing. If-Match compares the tag itself, ' +
         'not which machines have it.',
@@ -234,6 +240,7 @@ function assigningOf(version: ApiVersion): readonly Operation[] {
       ownTransaction: true,
       op: 'rebuild',
       access: 'admin',
+      answers: 'tagRebuild',
       doc:
         'Assign the tag by its definition, to all machines that have been commissioned, a few at a time. Repeating it changes nothing. It ' +
         'takes no If-Match.',
@@ -255,6 +262,7 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
       method: 'GET',
       op: isOld ? 'list' : undefined,
       access: 'user',
+      answers: ['tag'],
       doc: 'List tags.',
       parameters: nothing,
       run: async (call) => json((await listTags(call)).map((tag) => tagJson(call, tag))),
@@ -265,17 +273,27 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
       op: isOld ? 'new' : undefined,
       access: 'admin',
       ownTransaction: true,
+      answers: 'tag',
       doc: 'Create a tag. A tag with a definition is assigned at once.',
       parameters: newTag,
       check,
       run: add,
     }),
-    defineOperation({ ...one, method: 'GET', access: 'user', doc: 'Read one tag.', parameters: nothing, run: readTag }),
+    defineOperation({
+      ...one,
+      method: 'GET',
+      access: 'user',
+      answers: 'tag',
+      doc: 'Read one tag.',
+      parameters: nothing,
+      run: readTag,
+    }),
     defineOperation({
       ...one,
       method: 'PUT',
       access: 'admin',
       ownTransaction: true,
+      answers: 'tag',
       doc: 'Change a tag. A tag whose definition changes is assigned again.',
       parameters: changedTag,
       check,
@@ -285,6 +303,7 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
       ...one,
       method: 'DELETE',
       access: 'admin',
+      answers: 'nothing',
       doc: 'Delete a tag.',
       parameters: nothing,
       run: remove,

@@ -313,7 +313,7 @@ const record = { path: 'dnsresourcerecords/{id}', handler: 'DNSResourceRecordHan
 
 const NAMES: readonly Operation[] = [
   defineOperation({
-    ...{ ...reading, ...names },
+    ...{ ...reading, ...names, answers: ['dnsResource'] },
     doc: 'List the names that the racks serve, with or without those of machines and devices.',
     parameters: nameFilters,
     check: checkFilters,
@@ -327,13 +327,13 @@ const NAMES: readonly Operation[] = [
     },
   }),
   defineOperation({
-    ...{ ...changing, ...names, method: 'POST' },
+    ...{ ...changing, ...names, method: 'POST', answers: 'dnsResource' },
     doc: 'Add a name.',
     parameters: newName,
     ...tried(newName.partial(), addName),
   }),
   defineOperation({
-    ...{ ...reading, ...name },
+    ...{ ...reading, ...name, answers: 'dnsResource' },
     doc: 'Read one name.',
     parameters: nothing,
     run: async (call) => {
@@ -342,13 +342,13 @@ const NAMES: readonly Operation[] = [
     },
   }),
   defineOperation({
-    ...{ ...changing, ...name, method: 'PUT' },
+    ...{ ...changing, ...name, method: 'PUT', answers: 'dnsResource' },
     doc: 'Change a name or its addresses. A name that has only other records gets its first addresses.',
     parameters: changedName,
     ...tried(changedName, changeName),
   }),
   defineOperation({
-    ...{ ...changing, ...name, method: 'DELETE' },
+    ...{ ...changing, ...name, method: 'DELETE', answers: 'nothing' },
     doc: 'Delete a name with all its records.',
     parameters: nothing,
     run: removeName,
@@ -357,7 +357,7 @@ const NAMES: readonly Operation[] = [
 
 const RECORDS: readonly Operation[] = [
   defineOperation({
-    ...{ ...reading, ...records },
+    ...{ ...reading, ...records, answers: ['dnsRecord'] },
     doc: 'List the records that are not addresses.',
     parameters: filters,
     check: checkFilters,
@@ -367,13 +367,13 @@ const RECORDS: readonly Operation[] = [
     },
   }),
   defineOperation({
-    ...{ ...changing, ...records, method: 'POST' },
+    ...{ ...changing, ...records, method: 'POST', answers: 'dnsRecord' },
     doc: 'Add a record. Not idempotent: each call adds another one.',
     parameters: newRecord,
     ...tried(newRecord.partial(), addRecord),
   }),
   defineOperation({
-    ...{ ...reading, ...record },
+    ...{ ...reading, ...record, answers: 'dnsRecord' },
     doc: 'Read one record.',
     parameters: nothing,
     run: async (call) => {
@@ -383,13 +383,13 @@ const RECORDS: readonly Operation[] = [
     },
   }),
   defineOperation({
-    ...{ ...changing, ...record, method: 'PUT' },
+    ...{ ...changing, ...record, method: 'PUT', answers: 'dnsRecord' },
     doc: 'Change a record: its data, its type, its TTL or its name. It keeps its id.',
     parameters: changedRecord,
     ...tried(changedRecord, changeRecord),
   }),
   defineOperation({
-    ...{ ...changing, ...record, method: 'DELETE' },
+    ...{ ...changing, ...record, method: 'DELETE', answers: 'nothing' },
     doc: 'Delete a record.',
     parameters: nothing,
     run: removeRecord,

@@ -196,38 +196,38 @@ const changedDomain = newDomain.extend({ name: newDomain.shape.name.optional().d
 /** Domains, in version 2.0. */
 export const DOMAIN_OPERATIONS: readonly Operation[] = [
   defineOperation({
-    ...{ ...many, method: 'GET', access: 'user' },
+    ...{ ...many, method: 'GET', access: 'user', answers: ['domain'] },
     doc: 'List the domains for which the racks are authoritative, the default one first.',
     parameters: nothing,
     run: list,
   }),
   defineOperation({
-    ...{ ...many, ...changing, method: 'POST' },
+    ...{ ...many, ...changing, method: 'POST', answers: 'domain' },
     doc: 'Add a domain.',
     parameters: newDomain,
     check: trying(newDomain.partial(), (call, { name }) => (name === undefined ? list(call) : add(call, { name }))),
     run: add,
   }),
   defineOperation({
-    ...{ ...one, method: 'GET', access: 'user' },
+    ...{ ...one, method: 'GET', access: 'user', answers: 'domain' },
     doc: 'Read one domain, by its id or its name.',
     parameters: nothing,
     run: read,
   }),
   defineOperation({
-    ...{ ...one, ...changing, method: 'PUT' },
+    ...{ ...one, ...changing, method: 'PUT', answers: 'domain' },
     doc: 'Rename a domain, and its machines, devices and records with it. It keeps its id.',
     parameters: changedDomain,
     ...tried(changedDomain, rename),
   }),
   defineOperation({
-    ...{ ...one, ...changing, method: 'DELETE' },
+    ...{ ...one, ...changing, method: 'DELETE', answers: 'nothing' },
     doc: 'Delete a domain that has no machines, devices, records or reserved addresses.',
     parameters: nothing,
     run: remove,
   }),
   defineOperation({
-    ...{ ...one, ...changing, method: 'POST', op: 'set_default' },
+    ...{ ...one, ...changing, method: 'POST', op: 'set_default', answers: 'domain' },
     doc: 'Make a domain the default for new machines. Every domain keeps its id.',
     parameters: nothing,
     run: setDefault,

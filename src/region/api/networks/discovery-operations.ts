@@ -158,34 +158,46 @@ const many = { ...common, path: 'discovery', handler: 'DiscoveriesHandler' } as 
 
 /** Hosts heard on the wire, in version 2.0. */
 export const DISCOVERY_OPERATIONS: readonly Operation[] = [
-  defineOperation({ ...many, doc: 'List the hosts that racks heard and that are not machines or devices.', run: list }),
   defineOperation({
-    ...{ ...many, op: 'by_unknown_mac' },
+    ...many,
+    answers: ['discovery'],
+    doc: 'List the hosts that racks heard and that are not machines or devices.',
+    run: list,
+  }),
+  defineOperation({
+    ...{ ...many, op: 'by_unknown_mac', answers: ['discovery'] },
     doc: 'List the hosts whose hardware address no machine or device has: the same as all heard hosts.',
     run: list,
   }),
   defineOperation({
-    ...{ ...many, op: 'by_unknown_ip' },
+    ...{ ...many, op: 'by_unknown_ip', answers: ['discovery'] },
     doc: 'List the hosts whose address no machine or device has.',
     run: listUnknownAddresses,
   }),
   defineOperation({
-    ...{ ...many, op: 'by_unknown_ip_and_mac' },
+    ...{ ...many, op: 'by_unknown_ip_and_mac', answers: ['discovery'] },
     doc: 'List the hosts whose address and hardware address no machine or device has.',
     run: listUnknownAddresses,
   }),
   defineOperation({
-    ...{ ...many, method: 'POST', op: 'clear', access: 'admin', parameters: clearing },
+    ...{ ...many, method: 'POST', op: 'clear', access: 'admin', parameters: clearing, answers: 'nothing' },
     doc: 'Forget the hosts heard so far. Those that are still present are listed again once they are heard.',
     run: clear,
   }),
   defineOperation({
-    ...{ ...many, method: 'POST', op: 'clear_by_mac_and_ip', access: 'admin', parameters: clearingOne },
+    ...{
+      ...many,
+      method: 'POST',
+      op: 'clear_by_mac_and_ip',
+      access: 'admin',
+      parameters: clearingOne,
+      answers: 'nothing',
+    },
     doc: 'Forget one heard host. It is listed again once it is heard.',
     run: clearOne,
   }),
   defineOperation({
-    ...{ ...many, method: 'POST', op: 'scan', access: 'admin', parameters: scanning },
+    ...{ ...many, method: 'POST', op: 'scan', access: 'admin', parameters: scanning, answers: 'scan' },
     // It waits for the rack.
     ownTransaction: true,
     doc:
@@ -195,7 +207,7 @@ export const DISCOVERY_OPERATIONS: readonly Operation[] = [
     run: async (call, given) => (await import('./network-scan.ts')).scan(call, given),
   }),
   defineOperation({
-    ...{ ...common, path: 'discovery/{discovery_id}', handler: 'DiscoveryHandler' },
+    ...{ ...common, path: 'discovery/{discovery_id}', handler: 'DiscoveryHandler', answers: 'discovery' },
     doc: 'Read one heard host.',
     run: read,
   }),

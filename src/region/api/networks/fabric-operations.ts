@@ -299,35 +299,56 @@ const REMOVE = { method: 'DELETE', access: 'admin', parameters: nothing } as con
 const vlanAt = (path: string, handler: string): readonly Operation[] => {
   const vlan = { ...base, path, handler } as const;
   return [
-    defineOperation({ ...vlan, ...READ, doc: 'Read a VLAN.', run: readVlan }),
+    defineOperation({ ...vlan, ...READ, answers: 'vlan', doc: 'Read a VLAN.', run: readVlan }),
     defineOperation({
       ...vlan,
       method: 'PUT',
       access: 'admin',
+      answers: 'vlan',
       doc: 'Change a VLAN. A change of DHCP takes effect at the racks that serve its subnets.',
       parameters: changedVlan,
       ...tried(changedVlan, changeVlan),
     }),
-    defineOperation({ ...vlan, ...REMOVE, doc: 'Delete a VLAN that no subnet and no machine uses.', run: removeVlan }),
+    defineOperation({
+      ...vlan,
+      ...REMOVE,
+      answers: 'nothing',
+      doc: 'Delete a VLAN that no subnet and no machine uses.',
+      run: removeVlan,
+    }),
   ];
 };
 
 /** Operations on fabrics and VLANs. */
 export const FABRIC_OPERATIONS: readonly Operation[] = [
-  defineOperation({ ...fabrics, ...READ, doc: 'List the fabrics, each with its VLANs.', run: listFabrics }),
+  defineOperation({
+    ...fabrics,
+    ...READ,
+    answers: ['fabric'],
+    doc: 'List the fabrics, each with its VLANs.',
+    run: listFabrics,
+  }),
   defineOperation({
     ...fabrics,
     method: 'POST',
     access: 'admin',
+    answers: 'fabric',
     doc: 'Create a fabric with an untagged VLAN. Not idempotent without a name: each call makes another one.',
     parameters: fabricFields,
     ...tried(fabricFields, addFabric),
   }),
-  defineOperation({ ...fabric, ...READ, doc: 'Read a fabric by its id or its name (name:hall).', run: readFabric }),
+  defineOperation({
+    ...fabric,
+    ...READ,
+    answers: 'fabric',
+    doc: 'Read a fabric by its id or its name (name:hall).',
+    run: readFabric,
+  }),
   defineOperation({
     ...fabric,
     method: 'PUT',
     access: 'admin',
+    answers: 'fabric',
     doc: 'Change a fabric.',
     parameters: fabricFields,
     ...tried(fabricFields, changeFabric),
@@ -335,14 +356,16 @@ export const FABRIC_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...fabric,
     ...REMOVE,
+    answers: 'nothing',
     doc: 'Delete a fabric with its VLANs. Refused while it has subnets, or while an interface of a machine is in one of the VLANs.',
     run: removeFabric,
   }),
-  defineOperation({ ...vlans, ...READ, doc: 'List the VLANs of a fabric.', run: listVlans }),
+  defineOperation({ ...vlans, ...READ, answers: ['vlan'], doc: 'List the VLANs of a fabric.', run: listVlans }),
   defineOperation({
     ...vlans,
     method: 'POST',
     access: 'admin',
+    answers: 'vlan',
     doc: 'Create a VLAN in a fabric. It has no subnet yet, so DHCP is off: change dhcp_on and the racks later.',
     parameters: newVlanFields,
     ...tried(changedVlan, addVlan),

@@ -346,18 +346,18 @@ const base = { versions: both, ownTransaction: true, path: 'ipaddresses', handle
 /** Operations on reserved addresses. */
 export const IPADDRESS_OPERATIONS: readonly Operation[] = [
   defineOperation({
-    ...{ ...base, method: 'GET', access: 'user', parameters: listing },
+    ...{ ...base, method: 'GET', access: 'user', parameters: listing, answers: ['ipAddress'] },
     check: judging(listing, (_call, { ip }) => [ip === undefined ? undefined : addressOf('ip', ip)]),
     doc: 'List the addresses that the caller has reserved.',
     run: list,
   }),
   defineOperation({
-    ...{ ...base, method: 'POST', op: 'reserve', access: 'user', parameters: reserving },
+    ...{ ...base, method: 'POST', op: 'reserve', access: 'user', parameters: reserving, answers: 'ipAddress' },
     doc: 'Reserve an address of a subnet. With a hardware address that host gets it by DHCP; with a hostname it has that name. Not idempotent without an address: each call reserves another one.',
     ...tried(reserving, reserve),
   }),
   defineOperation({
-    ...{ ...base, method: 'POST', op: 'release', access: 'user', parameters: releasing },
+    ...{ ...base, method: 'POST', op: 'release', access: 'user', parameters: releasing, answers: 'nothing' },
     doc: 'Release an address that the caller has reserved.',
     ...tried(releasing.partial(), release),
   }),

@@ -369,27 +369,27 @@ const range = { ...base, path: 'ipranges/{id}', handler: 'IPRangeHandler' } as c
 /** Operations on ranges. */
 export const IPRANGE_OPERATIONS: readonly Operation[] = [
   defineOperation({
-    ...{ ...ranges, method: 'GET', access: 'user', parameters: nothing },
+    ...{ ...ranges, method: 'GET', access: 'user', parameters: nothing, answers: ['ipRange'] },
     doc: 'List the ranges of all subnets.',
     run: list,
   }),
   defineOperation({
-    ...{ ...ranges, method: 'POST', access: 'user', parameters: newRange },
+    ...{ ...ranges, method: 'POST', access: 'user', parameters: newRange, answers: 'ipRange' },
     doc: 'Create a range. Every user may create a reserved one; administrators may also create a dynamic or static one.',
     ...tried(newRange.partial(), add),
   }),
   defineOperation({
-    ...{ ...range, method: 'GET', access: 'user', parameters: nothing },
+    ...{ ...range, method: 'GET', access: 'user', parameters: nothing, answers: 'ipRange' },
     doc: 'Read a range.',
     run: read,
   }),
   defineOperation({
-    ...{ ...range, method: 'PUT', access: 'user', parameters: amendedRange },
+    ...{ ...range, method: 'PUT', access: 'user', parameters: amendedRange, answers: 'ipRange' },
     doc: 'Change a range. Users may change their own, administrators every one. A rack uses its changed range at once.',
     ...tried(changedRange, amend),
   }),
   defineOperation({
-    ...{ ...range, method: 'DELETE', access: 'user', parameters: nothing },
+    ...{ ...range, method: 'DELETE', access: 'user', parameters: nothing, answers: 'nothing' },
     doc: 'Delete a range. Users may delete their own, administrators every one.',
     run: remove,
   }),

@@ -331,42 +331,49 @@ const network = { ...base, path: 'networks/{name}', handler: 'NetworkHandler' } 
 /** Operations on the networks of 1.0. */
 export const NETWORK_OPERATIONS: readonly Operation[] = [
   defineOperation({
-    ...{ ...networks, method: 'GET', access: 'user', parameters: listing },
+    ...{ ...networks, method: 'GET', access: 'user', parameters: listing, answers: ['network'] },
     doc: 'List all networks, or those that the given machines have in common.',
     run: list,
   }),
   defineOperation({
-    ...{ ...networks, method: 'POST', access: 'admin', parameters: newNetwork },
+    ...{ ...networks, method: 'POST', access: 'admin', parameters: newNetwork, answers: 'network' },
     doc: 'Create a network. The networks that racks serve exist already.',
     ...tried(changedNetwork, add),
   }),
   defineOperation({
-    ...{ ...network, method: 'GET', access: 'user', parameters: nothing },
+    ...{ ...network, method: 'GET', access: 'user', parameters: nothing, answers: 'network' },
     doc: 'Read a network.',
     run: read,
   }),
   defineOperation({
-    ...{ ...network, method: 'PUT', access: 'admin', parameters: changedNetwork },
+    ...{ ...network, method: 'PUT', access: 'admin', parameters: changedNetwork, answers: 'network' },
     doc: 'Change a network. Racks that serve it hand out a new router or new DNS servers at once.',
     ...tried(changedNetwork, amend),
   }),
   defineOperation({
-    ...{ ...network, method: 'DELETE', access: 'admin', parameters: nothing },
+    ...{ ...network, method: 'DELETE', access: 'admin', parameters: nothing, answers: 'nothing' },
     doc: 'Delete a network that no rack serves.',
     run: remove,
   }),
   defineOperation({
-    ...{ ...network, method: 'POST', op: 'connect_macs', access: 'admin', parameters: someMacs },
+    ...{ ...network, method: 'POST', op: 'connect_macs', access: 'admin', parameters: someMacs, answers: 'nothing' },
     doc: 'Record that interfaces of machines are in the network.',
     run: connect,
   }),
   defineOperation({
-    ...{ ...network, method: 'POST', op: 'disconnect_macs', access: 'admin', parameters: someMacs },
+    ...{ ...network, method: 'POST', op: 'disconnect_macs', access: 'admin', parameters: someMacs, answers: 'nothing' },
     doc: 'Remove the record that interfaces of machines are in the network.',
     run: disconnect,
   }),
   defineOperation({
-    ...{ ...network, method: 'GET', op: 'list_connected_macs', access: 'user', parameters: nothing },
+    ...{
+      ...network,
+      method: 'GET',
+      op: 'list_connected_macs',
+      access: 'user',
+      parameters: nothing,
+      answers: ['macAddress'],
+    },
     doc: 'List the interfaces of machines that are recorded as being in the network.',
     run: listConnected,
   }),

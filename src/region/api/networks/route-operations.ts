@@ -168,27 +168,27 @@ const route = { ...base, path: 'static-routes/{id}', handler: 'StaticRouteHandle
 /** Operations on static routes. */
 export const ROUTE_OPERATIONS: readonly Operation[] = [
   defineOperation({
-    ...{ ...routes, method: 'GET', access: 'user', parameters: nothing },
+    ...{ ...routes, method: 'GET', access: 'user', parameters: nothing, answers: ['staticRoute'] },
     doc: 'List the static routes.',
     run: list,
   }),
   defineOperation({
-    ...{ ...routes, method: 'POST', access: 'admin', parameters: newRoute },
+    ...{ ...routes, method: 'POST', access: 'admin', parameters: newRoute, answers: 'staticRoute' },
     doc: 'Create a static route. Racks that serve the source hand it out at once; machines deployed later in the source have it.',
     ...tried(changedRoute, (call, given) => put(call, given, true)),
   }),
   defineOperation({
-    ...{ ...route, method: 'GET', access: 'user', parameters: nothing },
+    ...{ ...route, method: 'GET', access: 'user', parameters: nothing, answers: 'staticRoute' },
     doc: 'Read a static route.',
     run: read,
   }),
   defineOperation({
-    ...{ ...route, method: 'PUT', access: 'admin', parameters: changedRoute },
+    ...{ ...route, method: 'PUT', access: 'admin', parameters: changedRoute, answers: 'staticRoute' },
     doc: 'Change a static route.',
     ...tried(changedRoute, (call, given) => put(call, given, false)),
   }),
   defineOperation({
-    ...{ ...route, method: 'DELETE', access: 'admin', parameters: nothing },
+    ...{ ...route, method: 'DELETE', access: 'admin', parameters: nothing, answers: 'nothing' },
     doc: 'Delete a static route.',
     run: remove,
   }),

@@ -92,27 +92,27 @@ const space = { ...base, path: 'spaces/{id}', handler: 'SpaceHandler' } as const
 /** Operations on spaces. */
 export const SPACE_OPERATIONS: readonly Operation[] = [
   defineOperation({
-    ...{ ...spaces, method: 'GET', access: 'user', parameters: nothing },
+    ...{ ...spaces, method: 'GET', access: 'user', parameters: nothing, answers: ['space'] },
     doc: 'List the spaces, each with its VLANs and subnets. The space `undefined` has those that are in no space.',
     run: list,
   }),
   defineOperation({
-    ...{ ...spaces, method: 'POST', access: 'admin', parameters: newSpace },
+    ...{ ...spaces, method: 'POST', access: 'admin', parameters: newSpace, answers: 'space' },
     doc: 'Create a space. Not idempotent without a name: each call makes another one.',
     ...tried(newSpace, add),
   }),
   defineOperation({
-    ...{ ...space, method: 'GET', access: 'user', parameters: nothing },
+    ...{ ...space, method: 'GET', access: 'user', parameters: nothing, answers: 'space' },
     doc: 'Read a space by its id or its name (name:dmz).',
     run: read,
   }),
   defineOperation({
-    ...{ ...space, method: 'PUT', access: 'admin', parameters: newSpace },
+    ...{ ...space, method: 'PUT', access: 'admin', parameters: newSpace, answers: 'space' },
     doc: 'Change a space.',
     ...tried(newSpace, amend),
   }),
   defineOperation({
-    ...{ ...space, method: 'DELETE', access: 'admin', parameters: nothing },
+    ...{ ...space, method: 'DELETE', access: 'admin', parameters: nothing, answers: 'nothing' },
     doc: 'Delete a space without VLANs.',
     run: remove,
   }),

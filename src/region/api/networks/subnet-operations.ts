@@ -127,27 +127,27 @@ const subnet = { ...base, path: 'subnets/{id}', handler: 'SubnetHandler' } as co
 /** Operations on subnets. */
 export const SUBNET_OPERATIONS: readonly Operation[] = [
   defineOperation({
-    ...{ ...subnets, method: 'GET', access: 'user', parameters: nothing },
+    ...{ ...subnets, method: 'GET', access: 'user', parameters: nothing, answers: ['subnet'] },
     doc: 'List the subnets.',
     run: list,
   }),
   defineOperation({
-    ...{ ...subnets, method: 'POST', access: 'admin', parameters: newSubnet },
+    ...{ ...subnets, method: 'POST', access: 'admin', parameters: newSubnet, answers: 'subnet' },
     doc: 'Create a subnet. The subnets that racks serve exist already.',
     ...tried(changedSubnet, add),
   }),
   defineOperation({
-    ...{ ...subnet, method: 'GET', access: 'user', parameters: nothing },
+    ...{ ...subnet, method: 'GET', access: 'user', parameters: nothing, answers: 'subnet' },
     doc: 'Read a subnet by its id, its network (cidr:10.20.0.0/24) or its name.',
     run: read,
   }),
   defineOperation({
-    ...{ ...subnet, method: 'PUT', access: 'admin', parameters: changedSubnet },
+    ...{ ...subnet, method: 'PUT', access: 'admin', parameters: changedSubnet, answers: 'subnet' },
     doc: 'Change a subnet. Racks that serve it hand out a new router or new DNS servers at once.',
     ...tried(changedSubnet, amend),
   }),
   defineOperation({
-    ...{ ...subnet, method: 'DELETE', access: 'admin', parameters: nothing },
+    ...{ ...subnet, method: 'DELETE', access: 'admin', parameters: nothing, answers: 'nothing' },
     doc: 'Delete a subnet that no rack serves, with its ranges. Refused while a machine is linked to it or has an address in it.',
     run: (call) => change(call, (view) => subnetRemoval(call, view, call.path.id ?? '')),
   }),

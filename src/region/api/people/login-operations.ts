@@ -63,6 +63,7 @@ export const LOGIN_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).
       ...place,
       method: 'POST',
       op: 'debug_login',
+      answers: ['login'],
       doc:
         'Open a debug login for a while: the SSH keys of the caller can log in to the machine while it is commissioned, tested, deployed ' +
         'or erased, and it stays on if that fails. Or close it. The answer lists the possible logins.',
@@ -74,6 +75,7 @@ export const LOGIN_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).
       ...place,
       method: 'GET',
       op: 'logins',
+      answers: ['login'],
       doc: 'List how users can log in to the machine now: in rescue mode, and to debug.',
       parameters: z.object({}),
       run: listLogins,

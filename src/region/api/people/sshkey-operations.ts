@@ -112,6 +112,7 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
       ...many,
       method: 'GET',
       op: isOld ? 'list' : undefined,
+      answers: ['sshKey'],
       doc: 'List SSH keys.',
       parameters: whose,
       run: list,
@@ -120,6 +121,7 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
       ...many,
       method: 'POST',
       op: isOld ? 'new' : undefined,
+      answers: 'sshKey',
       doc: 'Add an SSH key.',
       parameters: newKey,
       ...tried(newKey.partial(), add),
@@ -129,6 +131,7 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
       method: 'POST',
       ownTransaction: true,
       op: 'import',
+      answers: ['sshKey'],
       doc: 'Add the SSH keys that somebody has published. Lists those that are new.',
       parameters: keyImport,
       check: judging(keyImport.partial(), (_call, { keysource }) =>
@@ -136,8 +139,22 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
       ),
       run: importKeys,
     }),
-    defineOperation({ ...one, method: 'GET', doc: 'Read one SSH key.', parameters: whose, run: read }),
-    defineOperation({ ...one, method: 'DELETE', doc: 'Remove an SSH key.', parameters: whose, run: remove }),
+    defineOperation({
+      ...one,
+      method: 'GET',
+      answers: 'sshKey',
+      doc: 'Read one SSH key.',
+      parameters: whose,
+      run: read,
+    }),
+    defineOperation({
+      ...one,
+      method: 'DELETE',
+      answers: 'nothing',
+      doc: 'Remove an SSH key.',
+      parameters: whose,
+      run: remove,
+    }),
   ];
 }
 

@@ -62,48 +62,48 @@ const listing = {
 
 const RACKS: readonly Operation[] = [
   defineOperation({
-    ...{ ...racks, ...listing },
+    ...{ ...racks, ...listing, answers: ['rackController'] },
     doc: 'List the accepted racks.',
     run: async (call, given) => (await calls()).listControllers(call, given),
   }),
   defineOperation({
-    ...{ ...rack, ...reader },
+    ...{ ...rack, ...reader, answers: 'rackController' },
     doc: 'Read an accepted rack.',
     run: async (call) => (await calls()).readController(call),
   }),
   defineOperation({
-    ...{ ...rack, method: 'PUT', access: 'admin', parameters: controllerChange },
+    ...{ ...rack, method: 'PUT', access: 'admin', parameters: controllerChange, answers: 'rackController' },
     doc: 'Move an accepted rack to a zone, or note something about it.',
     ...tried(controllerChange, async (call, given) => (await calls()).changeController(call, given)),
   }),
   defineOperation({
-    ...{ ...rack, method: 'DELETE', access: 'admin', ownTransaction: true },
+    ...{ ...rack, method: 'DELETE', access: 'admin', ownTransaction: true, answers: 'nothing' },
     doc: 'Forget a rack. Its machines stay; it may register again.',
     parameters: nothing,
     run: async (call) => (await calls()).removeController(call),
   }),
   defineOperation({
-    ...{ ...racks, ...order, op: 'import_boot_images' },
+    ...{ ...racks, ...order, op: 'import_boot_images', answers: 'text' },
     doc: 'Import the selected images of all sources now. The region imports, for all racks.',
     run: async (call) => (await calls()).importImages(call),
   }),
   defineOperation({
-    ...{ ...rack, ...order, op: 'import_boot_images' },
+    ...{ ...rack, ...order, op: 'import_boot_images', answers: 'text' },
     doc: 'Import the selected images of all sources now. The region imports, for all racks.',
     run: async (call) => (await calls()).importImagesFor(call),
   }),
   defineOperation({
-    ...{ ...rack, ...reader, op: 'list_boot_images' },
+    ...{ ...rack, ...reader, op: 'list_boot_images', answers: 'rackImages' },
     doc: 'List the boot images of a rack, and whether it has them.',
     run: async (call) => (await calls()).listImages(call),
   }),
   defineOperation({
-    ...{ ...racks, ...reader, op: 'describe_power_types' },
+    ...{ ...racks, ...reader, op: 'describe_power_types', answers: ['powerType'] },
     doc: 'List the power drivers with their parameters.',
     run: async (call) => (await calls()).describePowerTypes(call),
   }),
   defineOperation({
-    ...{ ...racks, ...reader, access: 'admin', op: 'power_parameters' },
+    ...{ ...racks, ...reader, access: 'admin', op: 'power_parameters', answers: 'map' },
     doc: 'Read the power parameters of racks: none, because racks are not switched.',
     parameters: z.object({
       id: values(NAMED_MAX).optional().describe('The racks, by their system ids. Default: all.'),
@@ -111,7 +111,7 @@ const RACKS: readonly Operation[] = [
     run: async (call, given) => (await calls()).powerParametersOf(call, given.id),
   }),
   defineOperation({
-    ...{ ...rack, ...reader, access: 'admin', op: 'power_parameters' },
+    ...{ ...rack, ...reader, access: 'admin', op: 'power_parameters', answers: 'map' },
     doc: 'Read the power parameters of a rack: none, because racks are not switched.',
     run: async (call) => (await calls()).powerParameters(call),
   }),
@@ -121,12 +121,12 @@ const RACKS: readonly Operation[] = [
 export const CONTROLLER_OPERATIONS: readonly Operation[] = [
   ...RACKS,
   defineOperation({
-    ...{ ...regions, ...listing },
+    ...{ ...regions, ...listing, answers: ['regionController'] },
     doc: 'List the region, as the only one of its kind.',
     run: async (call, given) => (await calls()).listRegions(call, given),
   }),
   defineOperation({
-    ...{ ...region, ...reader },
+    ...{ ...region, ...reader, answers: 'regionController' },
     doc: 'Read the region.',
     run: async (call) => (await calls()).readRegion(call),
   }),

@@ -329,6 +329,7 @@ export const RESULT_OPERATIONS: readonly Operation[] = [
       handler: version === '1.0' ? 'NodeHandler' : 'MachineHandler',
       op: 'commission',
       access: 'user',
+      answers: 'machine',
       doc: MEASURE,
       parameters: version === '1.0' ? oldCommissionParameters : commissionParameters,
       check,
@@ -342,6 +343,7 @@ export const RESULT_OPERATIONS: readonly Operation[] = [
     handler: 'MachineHandler',
     op: 'test',
     access: 'user',
+    answers: 'machine',
     doc: 'Test a machine at its next start, and then restore its previous state.',
     parameters: testParameters,
     check,
@@ -350,6 +352,7 @@ export const RESULT_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...runs,
     handler: 'NodeScriptResultsHandler',
+    answers: ['result'],
     doc: 'List the results of script runs on a machine, newest first.',
     parameters: listParameters,
     check: judging(listParameters, checkList),
@@ -357,6 +360,7 @@ export const RESULT_OPERATIONS: readonly Operation[] = [
   }),
   defineOperation({
     ...run,
+    answers: 'result',
     doc: 'Read one run: by its id, or `current-commissioning` or `current-testing`.',
     parameters: readParameters,
     check: judging(readParameters, checkForms),
@@ -365,6 +369,7 @@ export const RESULT_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...run,
     op: 'download',
+    answers: 'text',
     doc: 'Read the output of the scripts of a run.',
     parameters: downloadParameters,
     check: judging(downloadParameters, checkForms),

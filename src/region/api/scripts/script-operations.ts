@@ -273,7 +273,7 @@ const OLD_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...oldMany,
     method: 'GET',
-    access: 'user',
+    ...{ access: 'user', answers: ['string'] },
     doc: 'List the names of the commissioning scripts.',
     parameters: nothing,
     run: async (call) => json((await call.region.store.scripts.listScripts('commissioning')).map(({ name }) => name)),
@@ -281,7 +281,7 @@ const OLD_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...oldMany,
     method: 'POST',
-    access: 'admin',
+    ...{ access: 'admin', answers: 'script' },
     doc: 'Add a commissioning script.',
     parameters: oldScript,
     check: trying(oldScript.partial(), addOld),
@@ -290,7 +290,7 @@ const OLD_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...oldOne,
     method: 'GET',
-    access: 'user',
+    ...{ access: 'user', answers: 'text' },
     doc: 'Read the text of a commissioning script.',
     parameters: nothing,
     run: (call) => download(call, 'commissioning'),
@@ -298,7 +298,7 @@ const OLD_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...oldOne,
     method: 'PUT',
-    access: 'admin',
+    ...{ access: 'admin', answers: 'script' },
     doc: 'Replace the text of a commissioning script.',
     parameters: oldContent,
     check: trying(oldContent.partial(), changeOld),
@@ -307,7 +307,7 @@ const OLD_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...oldOne,
     method: 'DELETE',
-    access: 'admin',
+    ...{ access: 'admin', answers: 'nothing' },
     doc: 'Remove a commissioning script. Its results stay.',
     parameters: nothing,
     run: remove,
@@ -316,7 +316,7 @@ const OLD_OPERATIONS: readonly Operation[] = [
 
 const tagging = (op: 'add_tag' | 'remove_tag', doc: string): Operation =>
   defineOperation({
-    ...{ ...one, method: 'POST', op, access: 'admin', doc, parameters: tagParameters },
+    ...{ ...one, method: 'POST', op, access: 'admin', doc, parameters: tagParameters, answers: 'script' },
     run: (call, { tag }) => changeTag(call, tag, op === 'add_tag'),
   });
 
@@ -325,7 +325,7 @@ export const SCRIPT_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...many,
     method: 'GET',
-    access: 'user',
+    ...{ access: 'user', answers: ['script'] },
     doc: 'List scripts.',
     parameters: listParameters,
     check: judging(listParameters, (_call, given) => [kindOf(given.type), hardwareOf(given.hardware_type)]),
@@ -334,7 +334,7 @@ export const SCRIPT_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...many,
     method: 'POST',
-    access: 'admin',
+    ...{ access: 'admin', answers: 'script' },
     doc: 'Add a script.',
     parameters: newScript,
     check: trying(changedScript, add),
@@ -343,7 +343,7 @@ export const SCRIPT_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...one,
     method: 'GET',
-    access: 'user',
+    ...{ access: 'user', answers: 'script' },
     doc: 'Read one script.',
     parameters: z.object({ include_script: listParameters.shape.include_script }),
     run: read,
@@ -352,7 +352,7 @@ export const SCRIPT_OPERATIONS: readonly Operation[] = [
     ...one,
     method: 'GET',
     op: 'download',
-    access: 'user',
+    ...{ access: 'user', answers: 'text' },
     doc: 'Read the text of a script.',
     parameters: nothing,
     run: (call) => download(call),
@@ -360,7 +360,7 @@ export const SCRIPT_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...one,
     method: 'PUT',
-    access: 'admin',
+    ...{ access: 'admin', answers: 'script' },
     doc: 'Change a script.',
     parameters: changedScript,
     ...tried(changedScript, (call, given) => change(call, given)),
@@ -368,7 +368,7 @@ export const SCRIPT_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...one,
     method: 'DELETE',
-    access: 'admin',
+    ...{ access: 'admin', answers: 'nothing' },
     doc: 'Remove a script. Its results stay.',
     parameters: nothing,
     run: remove,
