@@ -297,7 +297,7 @@ export function testNetworkStore(title: string, makePlace: () => StorePlace): vo
     async (store) => {
       const [first, second] = [ipv4(0x0a140020), ipv4(0x0a140021)];
       const at = 1_000_000;
-      const told = { kind: 'dhcp.ack', at, text: 'told', params: { leaseSeconds: 600 } };
+      const report = { kind: 'dhcp.ack', at, text: 'told', params: { leaseSeconds: 600 } };
       const leases = async (nowMs: number) =>
         (await store.networks.leasedBetween(first, second, nowMs)).map(({ address, mac: host, endsMs }) => [
           address,
@@ -305,8 +305,8 @@ export function testNetworkStore(title: string, makePlace: () => StorePlace): vo
           endsMs,
         ]);
       await store.recordReports('life', [
-        { ...told, sequence: 1, mac: '52:54:00:00:00:f1', address: formatIpv4(first) },
-        { ...told, sequence: 2, mac: '52:54:00:00:00:f2', address: formatIpv4(second) },
+        { ...report, sequence: 1, mac: '52:54:00:00:00:f1', address: formatIpv4(first) },
+        { ...report, sequence: 2, mac: '52:54:00:00:00:f2', address: formatIpv4(second) },
       ]);
       const [one, two] = [mac(0x5254000000f1), mac(0x5254000000f2)];
       assert.deepEqual(await leases(at), [
@@ -315,7 +315,7 @@ export function testNetworkStore(title: string, makePlace: () => StorePlace): vo
       ]);
       assert.deepEqual(await leases(at + 600_000), []);
       await store.recordReports('life', [
-        { ...told, sequence: 3, at: at + 1000, mac: '52:54:00:00:00:f3', address: formatIpv4(first) },
+        { ...report, sequence: 3, at: at + 1000, mac: '52:54:00:00:00:f3', address: formatIpv4(first) },
         {
           kind: 'dhcp.expired',
           text: 'told',

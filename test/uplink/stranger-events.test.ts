@@ -124,3 +124,13 @@ test('the running lease of a machine that becomes known is sent, unless all its 
   );
   assert.equal(strangers.newcomers(state).size, 0);
 });
+
+test('of the leases that a change of the ranges leaves outside, those of strangers are sent, whatever the crowd', () => {
+  const strangers = new StrangerEvents(acquaintance([MAC_B]));
+  crowd(strangers);
+  const sent = strangers.left([leaseAt(MAC_A, '10.20.0.100', 300), leaseAt(MAC_B, '10.20.0.101', 300)]);
+  assert.deepEqual(
+    sent.map(({ kind, mac: whose, leaseSeconds }) => [kind, whose, leaseSeconds]),
+    [['dhcp.ack', MAC_A, leaseAt(MAC_A, '10.20.0.100', 300).duration]],
+  );
+});

@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
 import { parseConfig } from '../../../src/config/load.ts';
-import { KEPT_PER_ADDRESS, KEPT_RATE, RegionSide } from '../../../src/daemon/rack/region-side.ts';
-import { ipv4 } from '../../../src/net/address.ts';
+import { KEPT_PER_ADDRESS, KEPT_RATE, leasesLeft, RegionSide } from '../../../src/daemon/rack/region-side.ts';
+import { type Ipv4, ipv4 } from '../../../src/net/address.ts';
 import { EventStream } from '../../../src/observe/event-stream.ts';
+import { leaseAt, MAC_A, NOW, subnet } from '../../dhcp/lab.ts';
 
 const ATTACKER = ipv4(0x0a14_0042);
 const MACHINES = Array.from({ length: 200 }, (_, index) => ipv4(0x0a14_0100 + index));
@@ -72,4 +73,20 @@ test('KEPT_PER_ADDRESS reports of an address and KEPT_RATE of all are kept; then
   for (const peer of MACHINES.slice(0, addresses)) all += await keptOf(peer, burst);
   assert.equal(all, KEPT_RATE.burst);
   assert.equal(await keptOf(MACHINES.at(-1) ?? ATTACKER, 1), 0);
+});
+
+test('the leases that a change of the ranges leaves outside them are those that run, of addresses that were dynamic', () => {
+  const range = (low: number, high: number) => ({ low: ipv4(0x0a140000 + low), high: ipv4(0x0a140000 + high) });
+  const running = [100, 150, 199].map((last) => leaseAt(MAC_A, `10.20.0.${last}`, 300));
+  const leases = [...running, leaseAt(MAC_A, '10.20.0.110', -1), leaseAt(MAC_A, '10.20.0.50', 300)];
+  const find = (address: Ipv4) => leases.find((one) => one.address === address);
+  const before = [subnet({ dynamic: range(100, 199), static: range(10, 99) })];
+  const left = (dynamic: readonly [number, number], fixed: readonly [number, number]) =>
+    leasesLeft(before, [subnet({ dynamic: range(...dynamic), static: range(...fixed) })], find, NOW).map(
+      ({ address }) => address - 0x0a140000,
+    );
+  assert.deepEqual(left([100, 199], [10, 99]), []);
+  assert.deepEqual(left([140, 199], [10, 99]), [100]);
+  assert.deepEqual(left([200, 250], [10, 199]), [100, 150, 199]);
+  assert.deepEqual(left([100, 199], [150, 199]), [150, 199], 'the static range comes first');
 });

@@ -1,4 +1,4 @@
-// Addresses that hosts which are no machines have by running leases: they are given to nobody else until the leases end.
+// Addresses that hosts which are not machines have by running leases: they are given to nobody else until the leases end.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -14,7 +14,7 @@ const LEASE_SECONDS = 600;
 
 type Lease = Partial<RackReport> & { readonly seconds?: number };
 
-/** What the region's own rack reports of its leases. */
+/** Reports leases as the own rack of the region does. */
 async function report({ place }: AskedApi, ...leases: readonly Lease[]): Promise<void> {
   const first = (await place.store.highestSequence('rack')) + 1;
   await place.region.observe(

@@ -205,7 +205,7 @@ test('a machine that comes after a reservation for its interface is allocated th
       names?.addresses.map((one) => one.address),
       [ipv4(0x0a14000d)],
     );
-    // A layout chooses by the same rule, also when an administrator links the machine of a user.
+    // A layout chooses by the same rule, even if an administrator links the machine of a user.
     const kept = await reserve(0x40, 'bob');
     const later = await machine(site, 'ready', {}, 0x40);
     const [nic] = (await ask('GET', `2.0/nodes/${later}/interfaces/`)).json;
