@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import { ipv4 } from '../../../src/net/address.ts';
 import type { RackReport } from '../../../src/region/records/machine-event.ts';
 import { HOST_LEASES_MAX } from '../../../src/store/operations/region-heard.ts';
-import { type AskedApi, machine, withSite } from '../api/sent/trial.ts';
+import { machine, withSite } from '../api/sent/trial.ts';
+import type { AskedApi } from '../asked-api.ts';
 
 const HOST = '52:54:00:00:00:77';
 const RESERVE = '2.0/ipaddresses/?op=reserve';
