@@ -91,7 +91,8 @@ const add = (title: string, names: Iterable<string>): void => {
   sent.set(title, new Set([...(sent.get(title) ?? []), ...names]));
 };
 
-const GROUPS: Readonly<Record<string, readonly Trial[]>> = {
+/** All trials, by what they are about. */
+export const GROUPS: Readonly<Record<string, readonly Trial[]>> = {
   'names, zones and tags': NAME_TRIALS,
   'accounts, keys, files, scripts and settings': PEOPLE_TRIALS,
   'machines and devices': MACHINE_TRIALS,
