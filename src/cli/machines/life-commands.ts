@@ -170,7 +170,7 @@ function heldCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fini
         }),
       async (argv) => {
         const { commandMachine } = await import('./life.ts');
-        const quick = argv.erase === 'signatures' ? { erase: 'true', quick_erase: 'true' } : {};
+        const quick = argv.erase === 'signatures' ? { quick_erase: 'true' } : {};
         finish(await commandMachine(argv, 'release', argv.erase === undefined ? {} : { erase: 'true', ...quick }));
       },
     );

@@ -130,10 +130,8 @@ async function valuesOf(
     }
     case 'release': {
       const erase = given(view, 'erase');
-      return {
-        ...reason,
-        ...(erase === 'quick' ? { erase: 'true', quick_erase: 'true' } : erase === 'all' ? { erase: 'true' } : {}),
-      };
+      if (erase !== 'quick' && erase !== 'all') return reason;
+      return { ...reason, erase: 'true', ...(erase === 'quick' ? { quick_erase: 'true' } : {}) };
     }
     case 'delete':
       return { force: given(view, 'force') || undefined };

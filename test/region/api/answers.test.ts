@@ -13,6 +13,7 @@ import { GROUPS } from './sent/every-trial.ts';
 import {
   type Fields,
   type Given,
+  methodOf,
   OWN_RACK,
   requestOf,
   type Trial,
@@ -127,7 +128,8 @@ function watched(site: AskedApi): AskedApi {
 async function goOn(site: AskedApi, trial: Trial, request: TrialRequest, answer: Answered): Promise<void> {
   const [, method = '', where = ''] = trial.of.split(' ');
   const { path = {}, fields = {} } = request.given;
-  const ask = (title: string, sent?: Fields): Promise<Answered> => site.ask(methodOf(title), urlOf(title, path), sent);
+  const ask = (title: string, sent?: Fields): Promise<Answered> =>
+    site.ask(methodOf(title.split(' ')[1] ?? ''), urlOf(title, path), sent);
   const reading = OPERATIONS.filter(
     (one) =>
       one.method === 'GET' && (where === one.path || where.startsWith(`${one.path}/`)) && one.answers !== 'stream',
@@ -151,9 +153,6 @@ function unseenAt(operation: Operation, given: NonNullable<Given['path']>, isLas
   if (parts.length === 0 || !parts.every((part) => part in given) || operation.answers === 'stream') return [];
   return (operation.method === 'DELETE') === isLast ? titlesOf(operation).filter((title) => !seen.has(title)) : [];
 }
-
-const methodOf = (title: string): Operation['method'] =>
-  (['GET', 'PUT', 'DELETE'] as const).find((method) => title.split(' ')[1] === method) ?? 'POST';
 
 for (const [group, trials] of Object.entries(GROUPS))
   test(`every answer of a trial has the status, the type and the properties of the table: ${group}`, async () => {

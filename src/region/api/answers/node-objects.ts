@@ -1,5 +1,26 @@
 // The objects in the answers of the API that belong to machines, devices and racks. `answer-objects.ts` says how to read them.
 
+/** A rack or a region, as MAAS shows both. */
+const CONTROLLER = {
+  string: `
+    description osystem distro_series power_type power_state status_action cpu_test_status_name
+    memory_test_status_name network_test_status_name storage_test_status_name interface_test_status_name
+    other_test_status_name commissioning_status_name testing_status_name system_id hostname fqdn
+    node_type_name version resource_uri`,
+  null: `
+    architecture swap_size hwe_kernel hardware_info hardware_uuid current_commissioning_result_id
+    current_testing_result_id current_installation_result_id`,
+  integer: `
+    cpu_count cpu_speed memory storage cpu_test_status memory_test_status network_test_status
+    storage_test_status interface_test_status other_test_status commissioning_status testing_status node_type`,
+  'any[]': 'tag_names',
+  domain: 'domain',
+  zone: 'zone',
+  'string[]': 'ip_addresses',
+  'interface[]': 'interface_set',
+  'service[]': 'service_set',
+} as const;
+
 export const NODE_OBJECTS = {
   blockDevice: {
     integer: 'id size block_size available_size used_size numa_node',
@@ -166,25 +187,7 @@ export const NODE_OBJECTS = {
     'rackNetwork[]': 'interfaces',
     'download[]': 'downloads?',
   },
-  rackController: {
-    string: `
-      description osystem distro_series power_type power_state status_action cpu_test_status_name
-      memory_test_status_name network_test_status_name storage_test_status_name interface_test_status_name
-      other_test_status_name commissioning_status_name testing_status_name system_id hostname fqdn
-      node_type_name version resource_uri`,
-    null: `
-      architecture swap_size hwe_kernel hardware_info hardware_uuid current_commissioning_result_id
-      current_testing_result_id current_installation_result_id`,
-    integer: `
-      cpu_count cpu_speed memory storage cpu_test_status memory_test_status network_test_status
-      storage_test_status interface_test_status other_test_status commissioning_status testing_status node_type`,
-    'any[]': 'tag_names',
-    domain: 'domain',
-    zone: 'zone',
-    'string[]': 'ip_addresses',
-    'interface[]': 'interface_set',
-    'service[]': 'service_set',
-  },
+  rackController: CONTROLLER,
   rackImage: {
     string: 'os release architecture subarchitecture label serial path sha256 format',
     integer: 'bytes diskBytes',
@@ -221,25 +224,7 @@ export const NODE_OBJECTS = {
     'diskPart[]': 'devices spare_devices',
     blockDevice: 'virtual_device',
   },
-  regionController: {
-    string: `
-      description osystem distro_series power_type power_state status_action cpu_test_status_name
-      memory_test_status_name network_test_status_name storage_test_status_name interface_test_status_name
-      other_test_status_name commissioning_status_name testing_status_name hostname fqdn version system_id
-      node_type_name resource_uri`,
-    null: `
-      architecture swap_size hwe_kernel hardware_info hardware_uuid current_commissioning_result_id
-      current_testing_result_id current_installation_result_id`,
-    integer: `
-      cpu_count cpu_speed memory storage cpu_test_status memory_test_status network_test_status
-      storage_test_status interface_test_status other_test_status commissioning_status testing_status node_type`,
-    'any[]': 'tag_names',
-    domain: 'domain',
-    zone: 'zone',
-    'string[]': 'ip_addresses',
-    'interface[]': 'interface_set',
-    'service[]': 'service_set',
-  },
+  regionController: CONTROLLER,
   registration: {
     string: 'uuid status text?',
   },

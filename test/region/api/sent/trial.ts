@@ -247,7 +247,7 @@ async function readBack({ of, reads = {} }: Trial, name: string, sight: Sight): 
   else assert.deepEqual(found, wanted, message);
 }
 
-function methodOf(text: string): 'GET' | 'POST' | 'PUT' | 'DELETE' {
+export function methodOf(text: string): 'GET' | 'POST' | 'PUT' | 'DELETE' {
   assert.ok(text === 'GET' || text === 'POST' || text === 'PUT' || text === 'DELETE', text);
   return text;
 }
