@@ -134,9 +134,9 @@ export const upstreamList = textual('upstream servers separated by spaces, each 
 
 /** An http or https URL that everybody may see: machines, their users, events and logs show it. */
 export const webUrl = (expected: string) =>
-  textual(`${expected}, without a user name and password`, (text) => {
+  textual(`${expected}, without a user name and password and without ? and #`, (text) => {
     const url = URL.parse(text);
-    const isUsable = url !== null && /^https?:$/.test(url.protocol) && !hasUrlUser(text);
+    const isUsable = url !== null && /^https?:$/.test(url.protocol) && !/[?#]/.test(text) && !hasUrlUser(text);
     return isUsable ? text : undefined;
   });
 

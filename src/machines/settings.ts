@@ -165,9 +165,12 @@ function readText(text: string, path: string): string {
   return text;
 }
 
-/** A stored value without the user name and password of a URL, which earlier versions accepted. The URL without them is in force. */
+/**
+ * A stored value without the user name, password, query and fragment of a URL, and a boot loader's without the first two. Earlier versions
+ * accepted them. The URL without them is in force.
+ */
 export function withoutStoredUser(key: string, value: SettingValue): SettingValue {
-  if (URL_KEYS.includes(key) && typeof value === 'string') return withoutUrlUser(value);
+  if (URL_KEYS.includes(key) && typeof value === 'string') return withoutUrlUser(value).replace(/[?#].*$/s, '');
   if (key !== LOADERS_KEY || !isSettings(value)) return value;
   const loaders = Object.entries(value).map(([name, file]) => [
     name,

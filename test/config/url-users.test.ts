@@ -97,6 +97,19 @@ for (const [key, stored] of STORED)
     assert.equal(withoutStoredUsers(used), used);
   });
 
+for (const key of ['debian_mirror', 'ubuntu_mirror', 'ubuntu_ports_mirror'])
+  for (const end of ['?token=Se99cret', '#Se99cret', '?'])
+    test(`preseeds.${key} ending in ${end} is refused, and one of an earlier version is used without it`, () => {
+      const url = 'http://10.9.9.9/x';
+      const stored = { preseeds: { [key]: url + end } };
+      const refused = parseConfig(CONFIG, stored);
+      assert.ok(!refused.ok);
+      assert.match(refused.problems[0]?.message ?? '', /without \? and #/);
+      const used = withoutStoredUsers(stored);
+      assert.deepEqual(used, { preseeds: { [key]: url } });
+      assert.ok(parseConfig(CONFIG, used).ok);
+    });
+
 test('a shown value has no user name and password of a URL', () => {
   assert.equal(showValue('dhcp.options', [{ name: 'x', value: SECRET }]), '[{name: x, value: http://10.9.9.9/x}]');
 });

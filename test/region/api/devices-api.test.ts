@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { formatMac } from '../../../src/net/address.ts';
 import { DEVICES_MAX } from '../../../src/region/records/machine.ts';
 import { enlist, report } from '../place.ts';
-import { FIRST_MAC, SUBNET_ID, withCallers } from './callers-place.ts';
+import { type Answered, FIRST_MAC, SUBNET_ID, withCallers } from './callers-place.ts';
 
 const MAC = '52:54:00:00:00:0a';
 const MORE = '52:54:00:00:00:0b';
@@ -39,6 +39,7 @@ test('a device is added, listed, read, changed by its owner and deleted; it is i
     const place = `devices/${device.system_id}/`;
     assert.equal((await ask('bob', 'PUT', place, { hostname: 'mine' })).refusal, 'not-owner');
     assert.equal((await ask('bob', 'DELETE', place)).refusal, 'not-owner');
+    assert.equal((await ask('root', 'PUT', place, { parent: systemId })).json.parent, systemId);
     const changed = await ask('alice', 'PUT', place, { hostname: 'plotter', description: 'second floor', parent: '' });
     assert.deepEqual(
       [changed.json.hostname, changed.json.description, changed.json.parent],
@@ -86,6 +87,22 @@ test('the region has a bounded number of devices', () =>
     store.countMachines = async () => DEVICES_MAX;
     const refused = await ask('alice', 'POST', 'devices/', { mac_addresses: MAC });
     assert.deepEqual([refused.status, refused.refusal], [403, 'machines-limit']);
+  }));
+
+test("a device is a part of its owner's machine, and of another user's only by an administrator", () =>
+  withCallers(async ({ ask, systemId, store }) => {
+    const name = (await store.findMachine(systemId))?.hostname ?? '';
+    const isRefused = ({ status, text }: Answered): void => {
+      assert.equal(status, 403, text);
+      assert.match(text, new RegExp(`${name} is not yours`));
+    };
+    isRefused(await ask('bob', 'POST', 'devices/', { mac_addresses: MAC, parent: systemId }));
+    const place = `devices/${(await ask('bob', 'POST', 'devices/', { mac_addresses: MAC })).json.system_id}/`;
+    isRefused(await ask('bob', 'PUT', place, { parent: systemId }));
+    assert.equal((await ask('bob', 'GET', place)).json.parent, null);
+    assert.equal((await ask('root', 'PUT', place, { parent: systemId })).json.parent, systemId);
+    const kept = await ask('bob', 'PUT', place, { parent: systemId, hostname: 'plotter' });
+    assert.deepEqual([kept.json.hostname, kept.json.parent], ['plotter', systemId], 'as it was');
   }));
 
 test('a device and a machine can have neither the same name nor the same hardware address', () =>

@@ -84,6 +84,9 @@ async function namesOf(
     isUnknown ? refuseField('parent', 'field.no-parent-machine', { systemId: cleanWords(parent, 16) }) : undefined,
   );
   if (isRefusal(checked)) return checked;
+  if (!isAdmin && found !== undefined && found.owner !== usernameOf(call) && found.systemId !== before?.device) {
+    return refuse('not-owner.parent', { machine: found.hostname });
+  }
   return {
     ...checked[0],
     ...(given.parent === undefined ? {} : { device: found?.systemId ?? '' }),

@@ -40,6 +40,8 @@ export const LAYOUTS = {
   'not-found.device': 'No device has this system id.',
   'not-owner.device': ({ device }: { readonly device: string }) =>
     `${device} belongs to another user: only they and administrators may change it.`,
+  'not-owner.parent': ({ machine }: { readonly machine: string }) =>
+    `${machine} is not yours: a device can be a part of your own machines; administrators may name any.`,
   'not-owner.interfaces': ({ machine }: { readonly machine: string }) =>
     `Only administrators may change the interfaces of ${machine}; the owner of a device may change those of the device.`,
   'machines-limit.devices': ({ max }: { readonly max: number }) =>
