@@ -6,6 +6,7 @@ import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import type { RegionOptions } from '../../src/region/region.ts';
 import { authorizationOf } from '../support/oauth.ts';
 import { addAdmin, hashOnce } from './accounts/administrator.ts';
+import { assertAsStated } from './api/answer-check.ts';
 import { makeRegion, type RegionPlace } from './place.ts';
 
 export const CALLERS = ['admin', 'alice', 'bob'] as const;
@@ -68,6 +69,7 @@ export async function withAskedApi(
       path: string,
       by: CallerName,
       payload: { readonly payload?: string | Buffer; readonly headers?: Readonly<Record<string, string>> },
+      bodyOp?: string,
     ): Promise<Answered> => {
       const key = keys.get(by);
       const answer = await app.inject({
@@ -75,6 +77,7 @@ export async function withAskedApi(
         ...payload,
         headers: { ...payload.headers, ...(key === undefined ? {} : { authorization: key }) },
       });
+      assertAsStated({ method, url: `/MAAS/api/${path}`, bodyOp }, answer);
       const isJson = /json/.test(String(answer.headers['content-type']));
       return {
         status: answer.statusCode,
@@ -94,7 +97,7 @@ export async function withAskedApi(
         if (method === 'GET' || method === 'DELETE')
           return inject(method, `${path}${path.includes('?') ? '&' : '?'}${search.toString()}`, by, {});
         const headers = { 'content-type': 'application/x-www-form-urlencoded' };
-        return inject(method, path, by, { payload: search.toString(), headers });
+        return inject(method, path, by, { payload: search.toString(), headers }, search.getAll('op').at(-1));
       },
       send: (path, body, headers, by = 'admin', method = 'POST') =>
         inject(method, path, by, { ...(method === 'GET' ? {} : { payload: body }), headers }),

@@ -11,6 +11,7 @@ import { authorizationOf } from '../../support/oauth.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { addAdmin } from '../accounts/administrator.ts';
 import { makeRegion, type RegionPlace } from '../place.ts';
+import { assertAsStated } from './answer-check.ts';
 
 type Ask = (
   method: 'GET' | 'POST' | 'DELETE',
@@ -34,6 +35,9 @@ const COMING: ImportProgress = {
   bytesPerSecond: 10,
 };
 
+const OWN_UUID = '0f7d57ef-b0b1-4d4e-a8a5-3a5f6e0a2f11';
+const OWN_RACK = { uuid: OWN_UUID, name: 'rack-1', version: '0.1.0', interfaces: [], pinned: [] };
+
 /** @param asked counts the hints to the importing process */
 async function withApi(
   images: readonly ListedImage[],
@@ -41,7 +45,7 @@ async function withApi(
   more: Pick<RegionOptions, 'listStoredImages' | 'listDamagedImages'> = {},
 ): Promise<void> {
   const asked = { count: 0 };
-  const ownRack = { uuid: '0f7d57ef-b0b1-4d4e-a8a5-3a5f6e0a2f11', name: 'rack-1', file: '/etc/x.yaml', values: {} };
+  const ownRack = { uuid: OWN_UUID, name: 'rack-1', file: '/etc/x.yaml', values: {} };
   const place = await makeRegion({ ownRack }, 1, undefined, {
     listImages: async () => images,
     ...more,
@@ -68,6 +72,7 @@ async function withApi(
           },
           ...(fields === undefined ? {} : { payload: new URLSearchParams(fields).toString() }),
         });
+        assertAsStated({ method, url: `/MAAS/api/${path}`, bodyOp: fields?.op }, answer);
         const isJson = /json/.test(String(answer.headers['content-type']));
         return { status: answer.statusCode, text: answer.body, json: isJson ? JSON.parse(answer.body) : undefined };
       },
@@ -109,6 +114,18 @@ test('images are listed and read with MAAS’s fields, including an image whose 
     assert.deepEqual([await names('synced'), await names('uploaded')], [['ubuntu/noble'], ['custom/x']]);
     assert.equal((await ask('GET', '2.0/boot-resources/?type=other')).status, 400);
     assert.equal((await ask('GET', '2.0/boot-resources/999/')).status, 404);
+  }));
+
+test('a cluster lists its images with the keys of MAAS 1.7, and each is at its resource_uri', () =>
+  withApi([image(), image({ os: 'custom', release: 'x', origin: undefined, title: '' })], async (ask, { region }) => {
+    await region.racks.putOwn(OWN_RACK);
+    const { json: list } = await ask('GET', `1.0/nodegroups/${OWN_UUID}/boot-images/`, undefined, 'user');
+    assert.deepEqual(list.map((one: Record<string, unknown>) => [one.osystem, one.release, one.purpose]).toSorted(), [
+      ['custom', 'x', 'xinstall'],
+      ['ubuntu', 'noble', 'xinstall'],
+    ]);
+    for (const one of list)
+      assert.deepEqual((await ask('GET', one.resource_uri.replace('/MAAS/api/', ''))).json, one, one.release);
   }));
 
 test('a system has all its files under MAAS’s names, with sizes and digests', () => {
@@ -349,8 +366,7 @@ test('only administrators import, hold and delete', () =>
 
 test('1.4: the report of a cluster on its download is in the log', () =>
   withApi([], async (ask, { store, region }) => {
-    const uuid = '0f7d57ef-b0b1-4d4e-a8a5-3a5f6e0a2f11';
-    await region.racks.putOwn({ uuid, name: 'rack-1', version: '0.1.0', interfaces: [], pinned: [] });
+    await region.racks.putOwn(OWN_RACK);
     const path = '1.0/nodegroups/master/?op=report_download_progress';
     const said = async () => sentenceOf((await store.listEvents({ limit: 1 }))[0]);
     const given = { filename: 'noble.img', size: '2097152', bytes_downloaded: '1048576' };
@@ -358,7 +374,7 @@ test('1.4: the report of a cluster on its download is in the log', () =>
     assert.match(await said(), /^rack \S+ has 1\.0 MiB of 2\.0 MiB of noble\.img$/);
     await ask('POST', path, { filename: 'noble.img', error: 'the disk is full' });
     assert.match(await said(), /noble\.img: the disk is full$/);
-    const { downloads } = (await ask('GET', `1.0/nodegroups/${uuid}/`)).json;
+    const { downloads } = (await ask('GET', `1.0/nodegroups/${OWN_UUID}/`)).json;
     const [{ reported, ...download }, ...others] = downloads;
     assert.deepEqual(
       [download, others],

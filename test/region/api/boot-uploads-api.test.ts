@@ -31,6 +31,7 @@ import { authorizationOf } from '../../support/oauth.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { addAdmin } from '../accounts/administrator.ts';
 import { makeRegion, type RegionPlace } from '../place.ts';
+import { assertAsStated } from './answer-check.ts';
 
 const GONE_MS_MAX = 10_000;
 const MIB = 1024 * 1024;
@@ -96,6 +97,7 @@ async function withClient(
         headers: { authorization: authorizationOf(keys[as]), ...headers },
         ...(payload === undefined ? {} : { payload }),
       });
+      assertAsStated({ method, url }, answer);
       const isJson = /json/.test(String(answer.headers['content-type']));
       return { status: answer.statusCode, text: answer.body, json: isJson ? JSON.parse(answer.body) : undefined };
     };

@@ -7,6 +7,7 @@ import type { MachineStatus } from '../../../src/region/records/lifecycle.ts';
 import { authorizationOf } from '../../support/oauth.ts';
 import { bootReport, enlist, facts, makeRegion, type RegionPlace, SECRET } from '../place.ts';
 import { acceptRack, rackInterface } from '../racks/rack-place.ts';
+import { assertAsStated } from './answer-check.ts';
 
 export const CALLERS = ['nobody', 'alice', 'bob', 'root', 'machine'] as const;
 export type CallerName = (typeof CALLERS)[number];
@@ -100,9 +101,10 @@ export async function withCallers(
       },
       ask: async (as, method, path, fields = {}) => {
         const authorization = keys.get(as);
+        const url = path.startsWith('/') ? path : `/MAAS/api/${path.startsWith('1.0/') ? '' : '2.0/'}${path}`;
         const answer = await app.inject({
           method,
-          url: path.startsWith('/') ? path : `/MAAS/api/${path.startsWith('1.0/') ? '' : '2.0/'}${path}`,
+          url,
           remoteAddress: elsewhere(requests++),
           headers: {
             ...(authorization === undefined ? {} : { authorization: authorizationOf(authorization) }),
@@ -110,6 +112,7 @@ export async function withCallers(
           },
           ...(method === 'GET' ? {} : { payload: new URLSearchParams(fields).toString() }),
         });
+        assertAsStated({ method, url, bodyOp: fields.op }, answer);
         const isJson = String(answer.headers['content-type']).includes('json');
         return {
           status: answer.statusCode,
