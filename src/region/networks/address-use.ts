@@ -1,6 +1,6 @@
 // Finds the used addresses of a subnet with their purposes, and the free rest. Pure.
 //
-//   dynamic and reserved ranges, gateway, DNS servers, racks, reserved and allocated addresses ─► parts with all their purposes ─► the rest is free
+//   dynamic and reserved ranges, gateways, DNS servers, racks, reserved and allocated addresses ─► parts with all their purposes ─► the rest is free
 //
 // Sources: MAAS API 2.0, `subnets/<id>/?op=reserved_ip_ranges`, `unreserved_ip_ranges` and `statistics`, with its names of purposes.
 //
@@ -58,6 +58,9 @@ export function usedParts(
       .filter(({ range }) => range.subnetId === id)
       .flatMap(({ type, low, high }) => (type === 'static' ? [] : [{ low, high, purpose: type }])),
     ...one(subnet.gateway, 'gateway-ip'),
+    ...view.records.routes
+      .filter(({ sourceId }) => sourceId === id)
+      .flatMap(({ gateway }) => one(gateway, 'gateway-ip')),
     ...subnet.dnsServers.flatMap((server) => one(parseIpv4(server), 'dns-server')),
     ...subnet.served.flatMap(({ address }) => one(address, 'rack')),
     ...view.records.reserved

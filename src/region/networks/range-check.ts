@@ -1,5 +1,5 @@
 // Whether new dynamic ranges and routers of a rack's cluster interfaces have addresses that are not free: those of reserved ranges, those that
-// users reserved, and those that machines have. Called within the transaction that stores them.
+// users reserved, routers of static routes, and those that machines have. Called within the transaction that stores them.
 //
 // 1. Only addresses that become dynamic are checked. A range that was dynamic before stays so, even if it is in conflict with something older.
 // 2. A router that was one before stays so, likewise. Reserved ranges may contain it.
@@ -66,7 +66,7 @@ export async function findTaken(
   const formerRouters = new Set(routersOf(before).map(({ router }) => router));
   const addedRouters = routersOf(after).filter(({ router }) => !formerRouters.has(router));
   if (added.length + addedRouters.length === 0) return [];
-  const { ranges, reserved } = await store.networks.change((records) => ({ isClaim: true, result: records }));
+  const { ranges, reserved, routes } = await store.networks.change((records) => ({ isClaim: true, result: records }));
   const wasDynamic = (address: Ipv4): boolean => former.some((one) => rangeContains(one, address));
   const problems = [...(await findTakenRouters(store, addedRouters, reserved))];
   for (const range of added) {
@@ -77,6 +77,8 @@ export async function findTaken(
       rangesOverlap(one, range) && !former.some((other) => rangesOverlap(one, other));
     const rival = ranges.find((one) => one.kind === 'reserved' && isRival(one));
     if (rival?.kind === 'reserved') note(refusal('field.range-overlap', { kind: 'reserved', ...spanOf(rival) }));
+    const gateway = routes.find((one) => rangeContains(range, one.gateway) && !wasDynamic(one.gateway))?.gateway;
+    if (gateway !== undefined) note(refusal('field.range-router', { address: formatIpv4(gateway) }));
     const taken = reserved.find(({ address }) => rangeContains(range, address) && !wasDynamic(address))?.address;
     if (taken !== undefined) note(refusal('field.range-reserved', { address: formatIpv4(taken) }));
     const used = await firstAllocated(store, range, wasDynamic);

@@ -228,11 +228,13 @@ const COUNTS_SQL =
   "(SELECT username FROM account WHERE is_admin = 1 UNION ALL SELECT 'local-administrator'))";
 
 /**
- * Selects the ranges and single addresses that users have reserved in a range of addresses, except for addresses that are reserved for an interface of
- * the machine. @param more a further condition on the latter
+ * Selects the ranges and single addresses that users have reserved in a range of addresses, and the routers of static routes, except for addresses
+ * that are reserved for an interface of the machine or that it has. @param more a further condition on the latter
  */
 const reservedSql = (more: '' | typeof COUNTS_SQL): string =>
   'SELECT low, high FROM address_range WHERE low IS NOT NULL AND low <= ?2 AND high >= ?1 UNION ALL ' +
+  'SELECT gateway AS low, gateway AS high FROM static_route WHERE gateway BETWEEN ?1 AND ?2 AND NOT EXISTS ' +
+  '(SELECT 1 FROM allocation WHERE allocation.address = static_route.gateway AND allocation.machine_id = ?3) UNION ALL ' +
   'SELECT address AS low, address AS high FROM reserved_address WHERE address BETWEEN ?1 AND ?2 AND ' +
   `NOT EXISTS (SELECT 1 FROM interface WHERE interface.mac = reserved_address.mac AND interface.machine_id = ?3${more})`;
 

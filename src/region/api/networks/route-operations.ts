@@ -5,14 +5,16 @@
 // 1. The store has the routes. They become option 121 of the source subnet's cluster interfaces, without the metric, for which the option has no
 //    field. A rack adds the default route through its router (RFC 3442: clients of option 121 ignore the router option). Deployed machines get
 //    the routes with the metric in the files of their network (`layout/network-config.ts`).
-// 2. Where a rack's file has the cluster interface of the source, the refusal names file and key: its option 121 is written there.
+// 2. Their routers are given to nobody, as those of subnets.
+// 3. Where a rack's file has the cluster interface of the source, the refusal names file and key: its option 121 is written there.
 
 import { z } from 'zod';
-import { formatIpv4, networkContains, parseIpv4 } from '../../../net/address.ts';
+import { formatIpv4, type Ipv4, networkContains, parseIpv4, rangeContains } from '../../../net/address.ts';
 import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
+import { whoseAddress } from '../../networks/range-check.ts';
 import { type ServiceEdit, withOption } from '../../networks/served-networks.ts';
 import type { StaticRoute } from '../../records/network-store.ts';
-import { type Answer, allOf, isRefusal, json, type Refusal, refuseField } from '../call/answer.ts';
+import { type Answer, allOf, isRefusal, json, type Refusal, refuseField, refuseFields } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, tried } from '../call/operation.ts';
 import { routeJson } from '../json/subnet-json.ts';
 import {
@@ -26,6 +28,7 @@ import {
   networkIdIn,
   textField,
 } from './network-calls.ts';
+import { routerIn } from './subnet-fields.ts';
 
 const METRIC_MAX = 0xffff_ffff;
 export const ROUTES_OPTION = { code: 121, name: 'classless-static-routes' } as const;
@@ -82,12 +85,30 @@ function routeOf(view: NetworkView, given: Given, id: number, before: StaticRout
   if (!networkContains(source.network, gateway))
     return refuseField('gateway_ip', 'field.subnet-outside', { network: source.subnet.cidr });
   const [sourceId, destinationId] = [source.subnet.id, destination.subnet.id];
+  if (gateway !== before?.gateway) {
+    const refused = refuseGateway(view, gateway);
+    if (refused !== undefined) return refused;
+  }
   const isTaken = view.records.routes.some(
     (one) =>
       one.id !== id && one.sourceId === sourceId && one.destinationId === destinationId && one.gateway === gateway,
   );
   if (isTaken) return refuseField('gateway_ip', 'field.route-taken', { gateway: formatIpv4(gateway) });
   return { id, sourceId, destinationId, gateway, metric: given.metric ?? before?.metric ?? 0 };
+}
+
+/**
+ * The refusal of a router that others may have: of a dynamic range, or reserved by a user. It may be a machine or a device, which only an
+ * administrator gives such an address.
+ */
+function refuseGateway(view: NetworkView, gateway: Ipv4): Refusal | undefined {
+  const range = view.ranges.find((one) => one.type === 'dynamic' && rangeContains(one, gateway));
+  if (range !== undefined) {
+    const span = { low: formatIpv4(range.low), high: formatIpv4(range.high) };
+    return refuseField('gateway_ip', 'field.gateway-dynamic', span);
+  }
+  const owned = whoseAddress(gateway, view.records.reserved, []);
+  return owned === undefined ? undefined : refuseFields({ gateway_ip: [owned] });
 }
 
 /** The value of option 121 for the routes from a subnet; `undefined`: there are none. */
@@ -147,6 +168,7 @@ const put = (call: ApiCall, given: Given, isNew: boolean): Promise<Answer> =>
       };
     },
     show,
+    routerIn(given),
   );
 
 const remove = (call: ApiCall): Promise<Answer> =>

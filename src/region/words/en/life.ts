@@ -137,7 +137,7 @@ export const LIFE = {
   'address-refused.kept': ({ address, kept }: { readonly address: string; readonly kept: Kept }) =>
     `${address} is ${keptText(kept)}: choose another address`,
   'address-refused.taken': ({ address }: { readonly address: string }) =>
-    `${address} belongs to another machine: choose another address`,
+    `${address} belongs to another machine, a user or a static route: choose another address`,
   'address-refused.leased': ({
     address,
     mac,
