@@ -294,7 +294,7 @@ test('a machine in use is deleted only by force, and leaves no address, name or 
     assert.deepEqual([refused.status, refused.refusal], [409, 'machine-in-use']);
     assert.match(
       refused.text,
-      /is Allocated and belongs to admin: release it or abort its work first, or delete it by force \(`rackboot machines remove \S+ --force`\)\.$/,
+      /is Allocated and belongs to admin: release it or abort its work first, or delete it by force \(force=true, or `rackboot machines remove \S+ --force`\)\.$/,
     );
     assert.equal((await client.ask('DELETE', `${one}?force=true`)).status, 204);
     assert.equal((await client.ask('GET', one)).status, 404);

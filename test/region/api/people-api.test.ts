@@ -78,17 +78,33 @@ test('an administrator changes the e-mail address of a user, alone or with the r
 
 test('a user with machines is deleted only if another user gets them', () =>
   withAskedApi(async (api) => {
-    const ids = [await machineOf(api, 1, 'alice'), await machineOf(api, 2, 'alice'), await machineOf(api, 3, 'bob')];
+    const ids = [await machineOf(api, 3, 'bob')];
     const { ask } = api;
-    const refused = await ask('DELETE', '2.0/users/alice/');
-    assert.deepEqual([refused.status, /alice owns 2 machines: release them first/.test(refused.text)], [409, true]);
+    const refusedFor = async (username: string, owned: RegExp) => {
+      const refused = await ask('DELETE', `2.0/users/${username}/`);
+      assert.equal(refused.status, 409);
+      assert.match(refused.text, owned);
+    };
+    const overTo = 'or name the user who takes them over \\(transfer_resources_to\\)';
+    await refusedFor('bob', RegExp(`^bob owns 1 machine: release it first, ${overTo}\\.$`));
+    const device = { mac_addresses: '52:54:00:00:01:01' };
+    assert.equal((await ask('POST', '2.0/devices/', device, 'alice')).status, 200);
+    await refusedFor('alice', RegExp(`^alice owns 1 device: delete it first, ${overTo}`));
+    ids.push(await machineOf(api, 1, 'alice'), await machineOf(api, 2, 'alice'));
+    await refusedFor('alice', /^alice owns 2 machines and 1 device: release machines and delete devices first, or /);
     for (const heir of ['nobody', 'alice']) {
       const { status, json } = await ask('DELETE', '2.0/users/alice/', { transfer_resources_to: heir });
       assert.deepEqual([status, Object.keys(json)], [400, ['transfer_resources_to']], heir);
     }
+    const file = { filename: 'provider-state', file: 'abc' };
+    assert.equal((await ask('POST', '2.0/files/', file, 'alice')).status, 201);
+    const { key } = (await ask('GET', '2.0/files/provider-state/', undefined, 'alice')).json;
+    const readFile = async () => (await ask('GET', '2.0/files/?op=get_by_key', { key }, 'bob')).status;
+    assert.equal(await readFile(), 200);
     assert.equal((await ask('DELETE', '2.0/users/alice/', { transfer_resources_to: 'bob' })).status, 204);
+    assert.deepEqual([await readFile(), (await ask('GET', '2.0/files/', undefined, 'bob')).json], [404, []]);
     for (const id of ids) assert.equal((await ask('GET', `2.0/machines/${id}/`)).json.owner, 'bob');
-    const { events } = (await ask('GET', '2.0/events/?op=query', { level: 'AUDIT', id: ids[0] ?? '' })).json;
+    const { events } = (await ask('GET', '2.0/events/?op=query', { level: 'AUDIT', id: ids.at(-1) ?? '' })).json;
     assert.equal(events[0].description, 'its owner is now bob, instead of alice, whose account was removed');
   }));
 

@@ -174,8 +174,10 @@ const reservedOf = ({ ranges, reserved }: NetworkRecords, username: string) => (
 /** The refusal if a user owns machines or devices, or reserved addresses or ranges. */
 async function refuseHeld({ region }: ApiCall, username: string): Promise<Refusal | undefined> {
   const { store } = region;
-  const held = await store.countMachines({ owners: [username], isDevice: 'either' });
-  if (held > 0) return refuse('machine-in-use.owned', { username, count: held });
+  const owners = [username];
+  const machines = await store.countMachines({ owners });
+  const devices = await store.countMachines({ owners, isDevice: true });
+  if (machines + devices > 0) return refuse('machine-in-use.owned', { username, machines, devices });
   const { ranges, reserved } = reservedOf(await store.networks.list(), username);
   const count = ranges.length + reserved.length;
   return count > 0 ? refuse('in-use.reserved', { username, count }) : undefined;
@@ -249,7 +251,7 @@ const removal = z.object({
   transfer_resources_to: value(z.string().max(150))
     .optional()
     .describe(
-      'The user who gets the machines, reserved addresses and ranges of the account. Default: nobody, so it must not have any.',
+      'The user who gets the machines, devices, reserved addresses and ranges of the account, but not its files, which are deleted. Default: nobody, so it must not have any but files.',
     ),
 });
 
@@ -343,7 +345,7 @@ export const USER_OPERATIONS: readonly Operation[] = [
     method: 'DELETE',
     access: 'admin',
     answers: 'nothing',
-    doc: 'Remove an account with its keys and files. Refused while it has machines, reserved addresses or ranges, unless another user gets them.',
+    doc: 'Remove an account with its keys and files. Refused while it has machines, devices, reserved addresses or ranges, unless another user gets them.',
     parameters: removal,
     run: remove,
   }),

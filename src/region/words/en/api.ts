@@ -9,14 +9,16 @@ import { MISSING_FUNCTIONS, type MissingFunction } from './maas-config.ts';
 import { faultText, problemText } from './power.ts';
 import { type KeysFault, keysFaultText } from './published-keys.ts';
 import { schemaFaultText } from './schema.ts';
-import { didYouMean, inhabitantsText, type RefusalTable } from './table.ts';
+import { didYouMean, inhabitantsText, ownedText, type RefusalTable } from './table.ts';
 
 type Max = { readonly max: number };
 type OfKeys = { readonly source: string };
 type OfArea = { readonly area: AreaKind };
+type Owned = { readonly username: string; readonly machines: number; readonly devices: number };
 
-/** Shown on the command line, on the page (whose form has a checkbox for it) and in the API (which has a parameter). */
-const byForce = (machine: string): string => `delete it by force (\`rackboot machines remove ${machine} --force\`)`;
+/** Shown by the API, which has a parameter for it, on the command line, and on the page, whose form has a checkbox. */
+const byForce = (machine: string): string =>
+  `delete it by force (force=true, or \`rackboot machines remove ${machine} --force\`)`;
 
 const kernelsText = (names: readonly string[]): string =>
   names.length === 0 ? 'import one that fits' : `there are ${names.join(', ')}`;
@@ -386,6 +388,6 @@ export const API = {
   'not-allowed.others-password': "Only an administrator may change another user's password.",
   'in-use.reserved': ({ username, count }: { readonly username: string; readonly count: number }) =>
     `${username} has ${counted(count, 'reserved address or range', 'reserved addresses and ranges')}: release them first, or name the user who takes them over (transfer_resources_to).`,
-  'machine-in-use.owned': ({ username, count }: { readonly username: string; readonly count: number }) =>
-    `${username} owns ${counted(count, 'machine')}: release them first, or name the user who takes them over (transfer_resources_to).`,
+  'machine-in-use.owned': ({ username, machines, devices }: Owned) =>
+    `${username} owns ${ownedText(machines, devices)} first, or name the user who takes them over (transfer_resources_to).`,
 } as const satisfies RefusalTable;

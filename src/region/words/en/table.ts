@@ -36,6 +36,14 @@ export const inhabitantsText = ({
 }): string =>
   `${counted(count, 'machine or device', 'machines and devices')}: ${machines.join(', ')}${count > machines.length ? ` and ${count - machines.length} more` : ''}`;
 
+/** How many machines and devices a user has, and how they are given up. */
+export function ownedText(machines: number, devices: number): string {
+  const them = machines + devices === 1 ? 'it' : 'them';
+  if (devices === 0) return `${counted(machines, 'machine')}: release ${them}`;
+  if (machines === 0) return `${counted(devices, 'device')}: delete ${them}`;
+  return `${counted(machines, 'machine')} and ${counted(devices, 'device')}: release machines and delete devices`;
+}
+
 /** A question about what was probably meant, to append to a sentence; empty if nothing is similar. */
 export const didYouMean = (meant: string | undefined): string => (meant === undefined ? '' : ` Did you mean ${meant}?`);
 
