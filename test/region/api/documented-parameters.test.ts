@@ -213,8 +213,16 @@ test('parameters of MAAS that Rackboot cannot follow are refused by name', () =>
     ];
     for (const [method, path, fields] of cases)
       assert.deepEqual(await refused(site, method, path, fields), [400, Object.keys(fields).toSorted()], path);
+    const reported = { cpu_count: '8', memory: '4096', swap_size: '1000' };
     const added = { ...ADDED, nodegroup: 'master' };
-    assert.deepEqual(await refused(site, 'POST', '1.0/nodes/?op=new', added), [400, ['nodegroup']]);
+    const old = { ...reported, nodegroup: 'master' };
+    for (const [path, fields] of [
+      ['2.0/machines/', reported],
+      ['1.0/nodes/?op=new', old],
+    ] as const) {
+      const names = Object.keys(fields).toSorted();
+      assert.deepEqual(await refused(site, 'POST', path, { ...ADDED, ...fields }), [400, names], path);
+    }
     assert.equal((await site.ask('POST', '1.0/nodes/?op=new', { ...added, nodegroup: '' })).status, 200);
   }));
 

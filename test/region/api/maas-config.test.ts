@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { resolveFile } from '../../../src/config/resolve-file.ts';
 import type { Settings } from '../../../src/machines/settings.ts';
 import { CONFIG_NAMES } from '../../../src/region/api/site/maas-config-names.ts';
+import { RUNS_MAX } from '../../../src/region/records/script-store.ts';
 import { type AskedApi, withAskedApi } from '../asked-api.ts';
 import { enlist, report } from '../place.ts';
 
@@ -218,6 +219,14 @@ test('a setting of MAAS for something that Rackboot lacks is refused, and says w
   withAskedApi(async (api) => {
     for (const [name, said] of [
       ['maas_proxy_port', /does not have a proxy of its own: set http_proxy/],
+      ...['commissioning', 'testing', 'installation', 'release', 'deployment'].map(
+        (kind) => [`max_node_${kind}_results`, RegExp(`keeps those of its last ${RUNS_MAX} runs`)] as const,
+      ),
+      ['enlist_commissioning', /is commissioned once it is accepted/],
+      ['allow_only_trusted_transfers', /does not have transfers of DNS zones/],
+      ['auto_vlan_creation', /does not have this network setting/],
+      ['use_rack_proxy', /does not have this network setting/],
+      ['network_discovery', /does not have this search for other hosts/],
       ['remote_syslog', /does not have a syslog server of its own/],
       ['default_dns_ttl', /does not have one TTL for all names: give a name its own/],
       ['windows_kms_host', /does not have Windows/],
@@ -229,6 +238,7 @@ test('a setting of MAAS for something that Rackboot lacks is refused, and says w
       ]) {
         assert.deepEqual([answer.status, Object.keys(answer.json)], [400, ['name']]);
         assert.match(answer.json.name[0], said);
+        assert.ok(answer.json.name[0].startsWith(`${name} is a setting of MAAS, but `), answer.text);
       }
     }
     const unknown = (await setter(api)('http_prox', 'x')).json;

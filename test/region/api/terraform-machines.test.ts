@@ -110,7 +110,18 @@ test('what Rackboot does not keep is refused by name', () =>
       const { status, json } = await ask('PUT', `2.0/${path}`, fields);
       assert.deepEqual([status, Object.keys(json).toSorted()], [400, Object.keys(fields).toSorted()], path);
     }
-    const nothing = { disable_ipv4: 'false', swap_size: '', license_key: '' };
+    const added = { ...MACHINE, mac_addresses: '52:54:00:00:00:03' };
+    const unkept = { cpu_count: '8', memory: '4096', swap_size: '1000' };
+    const changed = (await ask('PUT', `2.0/machines/${machine.system_id}/`, unkept)).json;
+    const empty = { cpu_count: '', memory: '', swap_size: '' };
+    for (const [path, mac] of [
+      ['2.0/machines/', '52:54:00:00:00:05'],
+      ['1.0/nodes/?op=new', '52:54:00:00:00:07'],
+    ] as const) {
+      assert.deepEqual((await ask('POST', path, { ...added, ...unkept })).json, changed, path);
+      assert.equal((await ask('POST', path, { ...added, ...empty, mac_addresses: mac })).status, 200, path);
+    }
+    const nothing = { ...empty, disable_ipv4: 'false', license_key: '' };
     assert.equal((await ask('PUT', `2.0/machines/${machine.system_id}/`, nothing)).status, 200);
   }));
 
@@ -120,39 +131,42 @@ test('the requests that the document lists as refused get the documented answers
       const { ask } = site;
       const rows = readFileSync(CLIENTS_DOCUMENT, 'utf8')
         .split('\n')
-        .filter((line) => /^\| `(?:PUT|POST) .* \| 4\d\d \|/.test(line));
+        .filter((line) => /^\| `(?:PUT|POST|DELETE) .* \| 4\d\d \|/.test(line));
+      const used = await machine(site, 'deployed', { owner: 'admin' }, 3);
+      const locked = await machine(site, 'ready', { isLocked: true }, 5);
       const id = await machine(site, 'ready');
       const keyring = { url: 'https://images.example.org/', keyring_filename: '/usr/share/keyrings/absent.gpg' };
-      const requests: Readonly<Record<string, readonly (readonly ['PUT' | 'POST', string, Record<string, string>])[]>> =
-        {
-          // This region has no sources in files; that of boot-sources-api.test.ts has.
-          'PUT boot-sources/ID/': [],
-          'POST boot-sources/': [['POST', 'boot-sources/', keyring]],
-          'POST nodes/ID/interfaces/?op=create_physical': [
-            ['POST', `nodes/${id}/interfaces/?op=create_physical`, { mac_address: '52:54:00:00:00:aa' }],
+      type Request = readonly ['PUT' | 'POST' | 'DELETE', string, Record<string, string>];
+      const requests: Readonly<Record<string, readonly Request[]>> = {
+        // This region has no sources in files; that of boot-sources-api.test.ts has.
+        'PUT boot-sources/ID/': [],
+        'POST boot-sources/': [['POST', 'boot-sources/', keyring]],
+        'POST nodes/ID/interfaces/?op=create_physical': [
+          ['POST', `nodes/${id}/interfaces/?op=create_physical`, { mac_address: '52:54:00:00:00:aa' }],
+        ],
+        'DELETE machines/ID/': [used, locked].map((one) => ['DELETE', `machines/${one}/`, {}] as const),
+        'PUT domains/0/': [['PUT', 'domains/0/', { name: 'example.org' }]],
+        'POST domains/': [
+          ['POST', 'domains/', { name: 'example.org', ttl: '3600' }],
+          ['PUT', 'domains/0/', { ttl: '3600' }],
+        ],
+        'PUT subnets/ID/': [{ managed: 'false' }, { allow_proxy: 'false' }, { rdns_mode: '1' }].map(
+          (fields) => ['PUT', 'subnets/maas-lab/', fields] as const,
+        ),
+        'POST scripts/': [
+          ...[
+            { recommission: 'true' },
+            { may_reboot: 'true' },
+            { packages: '{"apt": ["fio"]}' },
+            { for_hardware: 'pci:1af4' },
           ],
-          'PUT domains/0/': [['PUT', 'domains/0/', { name: 'example.org' }]],
-          'POST domains/': [
-            ['POST', 'domains/', { name: 'example.org', ttl: '3600' }],
-            ['PUT', 'domains/0/', { ttl: '3600' }],
-          ],
-          'PUT subnets/ID/': [{ managed: 'false' }, { allow_proxy: 'false' }, { rdns_mode: '1' }].map(
-            (fields) => ['PUT', 'subnets/maas-lab/', fields] as const,
+          ...['recommission: true', 'may_reboot: true', 'packages: {apt: fio}', 'for_hardware: pci:1af4'].map(
+            (line) => ({
+              script: `#!/bin/sh\n# --- Start MAAS 1.0 script metadata ---\n# ${line}\n# --- End MAAS 1.0 script metadata ---\n`,
+            }),
           ),
-          'POST scripts/': [
-            ...[
-              { recommission: 'true' },
-              { may_reboot: 'true' },
-              { packages: '{"apt": ["fio"]}' },
-              { for_hardware: 'pci:1af4' },
-            ],
-            ...['recommission: true', 'may_reboot: true', 'packages: {apt: fio}', 'for_hardware: pci:1af4'].map(
-              (line) => ({
-                script: `#!/bin/sh\n# --- Start MAAS 1.0 script metadata ---\n# ${line}\n# --- End MAAS 1.0 script metadata ---\n`,
-              }),
-            ),
-          ].map((fields) => ['POST', 'scripts/', { name: 'fan', script: '#!/bin/sh\n', ...fields }] as const),
-        };
+        ].map((fields) => ['POST', 'scripts/', { name: 'fan', script: '#!/bin/sh\n', ...fields }] as const),
+      };
       const listed = rows.map((row) => /^\| `([^`]+)`.*? \| (\d+) \|/.exec(row)?.slice(1) ?? []);
       assert.deepEqual(
         listed.map(([request]) => request),
@@ -163,6 +177,8 @@ test('the requests that the document lists as refused get the documented answers
           const { status, text } = await ask(method, `2.0/${path}`, fields);
           assert.equal(status, Number(answer), `${request} ${JSON.stringify(fields)}: ${text}`);
         }
+      for (const one of [used, locked])
+        assert.equal((await ask('DELETE', `2.0/machines/${one}/?force=true`)).status, 204);
     },
     { hasFile: async () => false },
   ));

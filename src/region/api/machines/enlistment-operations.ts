@@ -45,10 +45,12 @@ import {
   actorOf,
   description,
   licenseKey,
+  machinePaths,
   nodeGroup,
   oldestKernel,
   readDescription,
   readOldestKernel,
+  reportedFields,
 } from './machine-calls.ts';
 import { powerFields, readPower, refusePower } from './power-fields.ts';
 
@@ -100,6 +102,7 @@ const parameters = z.object({
   zone: value(z.string().max(256)).optional().describe('The name of its zone, for administrators.'),
   pool: value(z.string().max(256)).optional().describe('The name of its pool, for administrators.'),
   min_hwe_kernel: oldestKernel,
+  ...reportedFields,
   license_key: licenseKey,
   description,
   ...powerFields,
@@ -352,23 +355,14 @@ async function isRegistered(call: ApiCall, given: z.output<typeof registration>)
 /** Enlistment, and the check whether a machine is already known. */
 export const ENLISTMENT_OPERATIONS: readonly Operation[] = [
   defineOperation({
-    versions: ['2.0'],
-    path: 'machines',
-    method: 'POST',
-    handler: 'MachinesHandler',
-    ...{ access: 'managed', answers: 'enlistment' },
+    ...{ ...machinePaths('2.0').all, method: 'POST', access: 'managed', answers: 'enlistment' },
     doc: 'Add a machine. A machine that enlists again stays the same machine.',
     parameters: allParameters,
     check,
     run: enlist,
   }),
   defineOperation({
-    versions: ['1.0'],
-    path: 'nodes',
-    method: 'POST',
-    op: 'new',
-    handler: 'NodesHandler',
-    ...{ access: 'managed', answers: 'enlistment' },
+    ...{ ...machinePaths('1.0').all, method: 'POST', op: 'new', access: 'managed', answers: 'enlistment' },
     doc: 'Add a node. A node that enlists again stays the same node.',
     parameters: parameters.extend(oldParameters.shape),
     check,

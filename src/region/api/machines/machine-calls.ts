@@ -65,6 +65,13 @@ export function readOldestKernel(text: string | undefined): Pick<MachineEdit, 'o
   return { oldestKernel: text || undefined };
 }
 
+/** What MAAS's clients may say of a machine that is added or changed, and machines report themselves; and a swap file, which none has. */
+export const reportedFields = {
+  cpu_count: value(z.literal('', 'field.reported')).optional().describe('Refused: a machine reports its processors.'),
+  memory: value(z.literal('', 'field.reported')).optional().describe('Refused: a machine reports its memory.'),
+  swap_size: value(z.literal('', 'field.swap-size')).optional().describe('Refused: lay out a swap partition.'),
+};
+
 /** The parameter with which API 1.0 puts a node into the group of a rack. */
 export const nodeGroup = value(z.literal('', 'field.nodegroup'))
   .optional()

@@ -59,6 +59,7 @@ import {
   readDescription,
   readOldestKernel,
   readSystem,
+  reportedFields,
   systemIdOf,
 } from './machine-calls.ts';
 import { listMachines } from './machine-list.ts';
@@ -226,9 +227,7 @@ const editParameters = z.object({
   min_hwe_kernel: oldestKernel,
   zone: value(z.string().max(256)).optional().describe('The name of its zone.'),
   pool: value(z.string().max(256)).optional().describe('The name of its pool.'),
-  cpu_count: value(z.literal('', 'field.reported')).optional().describe('Refused: a machine reports its processors.'),
-  memory: value(z.literal('', 'field.reported')).optional().describe('Refused: a machine reports its memory.'),
-  swap_size: value(z.literal('', 'field.swap-size')).optional().describe('Refused: lay out a swap partition.'),
+  ...reportedFields,
   license_key: licenseKey,
   disable_ipv4: value(z.string().regex(/^(?:0|false|no|off)?$/i, 'field.address-family'))
     .optional()

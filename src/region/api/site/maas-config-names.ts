@@ -97,6 +97,7 @@ const MISSING: readonly (readonly [missing: MissingFunction, names: string])[] =
   ],
   ['dns-ttl', 'default_dns_ttl'],
   ['drivers', 'enable_third_party_drivers vcenter_server vcenter_username vcenter_password vcenter_datacenter'],
+  ['enlisting', 'enlist_commissioning'],
   ['erasing', 'enable_disk_erasing_on_release disk_erase_with_secure_erase disk_erase_with_quick_erase'],
   ['guide', 'completed_intro release_notifications'],
   ['hardware-sync', 'hardware_sync_interval'],
@@ -105,14 +106,22 @@ const MISSING: readonly (readonly [missing: MissingFunction, names: string])[] =
     'curtin_verbose force_v1_network_yaml ephemeral_deployments cloud_images_on_demand commissioning_osystem',
   ],
   ['kernel', 'enable_kernel_crash_dump'],
-  ['network', 'default_boot_interface_link_type maas_internal_domain dhcp_snippets ipv6'],
+  [
+    'network',
+    'default_boot_interface_link_type maas_internal_domain dhcp_snippets ipv6 auto_vlan_creation use_rack_proxy',
+  ],
   ['ntp', 'ntp_external_only'],
   ['page', 'theme session_length max_idle_time refresh_token_duration'],
   ['proxy', 'maas_proxy_port use_peer_proxy prefer_v4_proxy squid_port boot_images_no_proxy'],
+  [
+    'results',
+    'max_node_commissioning_results max_node_testing_results max_node_installation_results max_node_release_results max_node_deployment_results',
+  ],
   ['storage', 'default_storage_layout'],
   ['syslog', 'remote_syslog maas_syslog_port'],
   ['timeouts', 'node_timeout'],
   ['tls', 'tls_cert_expiration_notification_enabled tls_cert_expiration_notification_interval tls_port'],
+  ['transfers', 'allow_only_trusted_transfers'],
   ['windows', 'windows_kms_host'],
 ];
 

@@ -126,7 +126,7 @@ export const API = {
     readonly meant: string | undefined;
   }) => `${name} is not a valid config setting (valid settings are: ${known.join(', ')}).${didYouMean(meant)}`,
   'field.config-missing': ({ name, missing }: { readonly name: string; readonly missing: MissingFunction }) =>
-    `Nothing was changed: ${name} is a setting of MAAS, but Rackboot does not have ${MISSING_FUNCTIONS[missing]}.`,
+    `${name} is a setting of MAAS, but Rackboot does not have ${MISSING_FUNCTIONS[missing]}.`,
   'field.flag': 'Give true or false.',
   'field.invisible': 'The value has only characters that nobody sees: an empty value removes the setting.',
   'field.agent-name': 'Give a name without control characters.',

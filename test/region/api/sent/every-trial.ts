@@ -19,6 +19,7 @@ import { hasEffect, requestOf, runTrial, type Trial, titlesOf, withSite } from '
 const NETWORK_CONDITIONS = 'subnets not_subnets vlans not_vlans fabrics not_fabrics fabric_classes not_fabric_classes';
 
 const COMMISSIONING = 'enable_ssh skip_networking skip_storage skip_bmc_config';
+const REPORTED = 'cpu_count memory swap_size';
 const DOCUMENTED = 'region/api/documented-parameters.test.ts';
 
 /**
@@ -60,7 +61,10 @@ const ELSEWHERE: Readonly<Record<string, readonly [names: string, file: string]>
     `${NETWORK_CONDITIONS} interfaces pod pod_type bridge_all devices verbose`,
     'region/api/allocate-networks.test.ts',
   ],
-  '2.0 POST machines': [`commissioning_scripts testing_scripts ${COMMISSIONING} is_dpu license_key`, DOCUMENTED],
+  '2.0 POST machines': [
+    `commissioning_scripts testing_scripts ${COMMISSIONING} is_dpu license_key ${REPORTED}`,
+    DOCUMENTED,
+  ],
   '2.0 POST machines/{system_id} commission': [COMMISSIONING, DOCUMENTED],
   '1.0 POST nodes/{system_id} commission': [`${COMMISSIONING} block_poweroff`, DOCUMENTED],
   '2.0 GET machines list_allocated': ['id', DOCUMENTED],
@@ -68,7 +72,7 @@ const ELSEWHERE: Readonly<Record<string, readonly [names: string, file: string]>
   '2.0 POST tags/{name} update_nodes': ['definition', DOCUMENTED],
   '1.0 POST tags/{name} update_nodes': ['definition', DOCUMENTED],
   '2.0 POST machines/{system_id} power_on': ['user_data', DOCUMENTED],
-  '1.0 POST nodes new': ['nodegroup license_key', DOCUMENTED],
+  '1.0 POST nodes new': [`nodegroup license_key ${REPORTED}`, DOCUMENTED],
   '1.0 POST nodes/{system_id} start': ['license_key', DOCUMENTED],
   '2.0 POST machines/{system_id} deploy': [
     'bridge_all ephemeral_deploy install_kvm enable_hw_sync license_key register_vmhost install_rackd vcenter_registration bridge_stp bridge_fd bridge_type agent_name',
