@@ -104,24 +104,29 @@ async function askForKey(): Promise<string> {
 const whoShape = z.looseObject({ username: z.string() });
 
 /**
- * Asks the region whether it accepts the key. API 1.0 of MAAS has no `whoami`.
+ * Asks the region whether it accepts the key. API 1.0 has no `whoami`, and a region of MAAS 1 no API 2.0.
  * @returns the name of the key's owner; undefined if the region does not say
  */
 async function checkKey(profile: Profile, terms?: AskTerms): Promise<string | undefined> {
   const { url, api, key } = profile;
-  const [path, query] =
-    key === '' ? ['version', {}] : api === '1.0' ? ['nodegroups', { op: 'list' }] : ['users', { op: 'whoami' }];
-  const answer = await askAs(
-    profile,
-    terms,
-  )({
-    method: 'GET',
-    path: `/MAAS/api/${api}/${path}/`,
-    query: new URLSearchParams(query),
-  });
+  const ask = (path: string, op?: string) =>
+    askAs(
+      profile,
+      terms,
+    )({
+      method: 'GET',
+      path: `/MAAS/api/${path}/`,
+      query: new URLSearchParams(op === undefined ? {} : { op }),
+    });
+  const askName = () => ask('2.0/users', 'whoami');
+  const isOld = key !== '' && api === '1.0';
+  const answer = await (key === '' ? ask(`${api}/version`) : isOld ? ask('1.0/nodegroups', 'list') : askName());
   const { status, body } = answer;
   const said = body.toString('utf8');
-  if (status === 200) return whoShape.safeParse(parse(said)).data?.username;
+  if (status === 200) {
+    const named = isOld ? (await askName()).body.toString('utf8') : said;
+    return whoShape.safeParse(parse(named)).data?.username;
+  }
   if (status === 401 || status === 403)
     throw new RackError('bad-argument', `${url} does not accept this API key: ${refusalLines(said)}`);
   const failure = unavailable(url, answer);

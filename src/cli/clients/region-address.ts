@@ -11,14 +11,19 @@ interface RegionAddress {
 
 const PATH = /^(?:\/+MAAS)?(?:\/+api(?:\/+(1\.0|2\.0))?)?\/*$/i;
 
+/** The host, with its port, in a text that is not an address; `rack:5240` if it has none. */
+function hostIn(text: string): string {
+  const host = /^(?:[a-z][a-z0-9+.-]*:?\/\/)?(?:[^@/]*@)?([\w.:-]{1,100})(?:\/|$)/i.exec(text)?.[1];
+  return host !== undefined && URL.canParse(`http://${host}/MAAS`) ? host : 'rack:5240';
+}
+
 /** @throws RackError `bad-argument` for a text that is not an address of a region */
 export function parseRegionAddress(text: string): RegionAddress {
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol)) {
-    const example = /^[\w.:-]+(?:\/|$)/.test(text) ? text.replace(/\/.*$/s, '').slice(0, 100) : 'rack:5240';
     throw new RackError(
       'bad-argument',
-      `"${withoutUser(text).slice(0, 200)}" is not an address of a region: write it as http://${example}/MAAS`,
+      `"${withoutUser(text).slice(0, 200)}" is not an address of a region: write it as http://${hostIn(text)}/MAAS`,
     );
   }
   if (url.username !== '' || url.password !== '')

@@ -66,7 +66,11 @@ test('a login takes the key as argument, from a file and from standard input, an
     ['maas', 'login', 'four', `${live.origin}/MAAS/api/1.0/`, file],
   ]) {
     const text = await said(...words);
-    assert.match(text, /You are logged in to http:/, words.join(' '));
+    assert.match(
+      text,
+      /You are logged in to http:\S+\/api\/[12]\.0\/ as admin; the profile is called /,
+      words.join(' '),
+    );
     assert.ok(!text.includes(key.split(':')[2] ?? ''), text);
   }
   await shell(`maas login five ${live.origin}/MAAS - < ${file}; maas login six ${live.origin}/MAAS < ${file}`);
@@ -80,6 +84,22 @@ test('a login takes the key as argument, from a file and from standard input, an
   assert.ok(gone.includes(`apikey --username USER --remove ${token}\` removes it`), gone);
   await said('maas', 'logout', 'two');
   assert.doesNotMatch(await said('maas', 'list'), /^(one|two) /m);
+});
+
+test('a region that has only API 1.0 does not say whose key it is', async () => {
+  const old = createServer((request, response) => {
+    const isOld = request.url?.startsWith('/MAAS/api/1.0/nodegroups/') === true;
+    response.writeHead(isOld ? 200 : 404, { 'Content-Type': isOld ? 'application/json' : 'text/plain' });
+    response.end(isOld ? '[]' : 'Unknown API version: 2.0');
+  });
+  await new Promise<void>((resolve) => old.listen(0, '127.0.0.1', resolve));
+  try {
+    const text = await said('login', 'old', `http://127.0.0.1:${portOf(old)}/MAAS/api/1.0/`, key);
+    assert.match(text, /^You are logged in to http:\S+\/MAAS\/api\/1\.0\/; the profile is called old\.$/m);
+    await said('logout', 'old');
+  } finally {
+    old.close();
+  }
 });
 
 test('the name of a profile that does not exist is a wrong word for maas', async () => {
