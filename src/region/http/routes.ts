@@ -101,6 +101,8 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.addHook('onRequest', async ({ raw }, reply) => {
     if (NUL_IN_TARGET.test(raw.url ?? '')) return send(context, reply, refuse('bad-request.nul'));
+    // RFC 9110 §8.3: an empty value names no type, as if the field were absent. Fastify would refuse even a request without a body.
+    if (raw.headers['content-type']?.trim() === '') Reflect.deleteProperty(raw.headers, 'content-type');
   });
   app.setErrorHandler(async (error, request, reply) => {
     // A client that sends its whole body before it reads would get a reset connection.
@@ -349,6 +351,7 @@ function answerOfError(context: ApiContext, error: unknown): Answer {
     return refuse('images-unreadable', { said: errorText(error) });
   const status = isFastifyError(error) ? (error.statusCode ?? 500) : 500;
   if (status === 413) return refuse('body-too-large');
+  if (status === 415) return refuse('unknown-body');
   if (status >= 400 && status < 500)
     return error instanceof Error ? refuse('bad-request.http', { problem: error.message }) : refuse('bad-request');
   const id = newUuid();

@@ -143,6 +143,8 @@ export function setGateway(draft: NetworkDraft, id: number, linkId: number | und
     ({ mode, subnetId }) =>
       (mode === 'auto' || mode === 'static') && subnetWithId(draft.networks, subnetId)?.gateway !== undefined,
   );
+  const isUnknown = linkId !== undefined && linksOf(draft, id).every((link) => link.id !== linkId);
+  if (isUnknown) return refuseField('link_id', refusal('field.no-such-link', { id: linkId }));
   const chosen = linkId === undefined ? fit : fit.filter((link) => link.id === linkId);
   const [only, ...others] = chosen;
   if (only === undefined) return refuseField('link_id', refusal('field.no-gateway'));

@@ -180,7 +180,7 @@ test('2.0: accepted, allocated by its conditions, deployed, released; each refus
     const released = await client.ask('POST', '2.0/machines/?op=release', { machines: id });
     assert.deepEqual(JSON.parse(released.text), [id]);
     const unknown = await client.ask('POST', '2.0/machines/?op=release', { machines: 'zzzzzz' });
-    assert.deepEqual([unknown.status, unknown.refusal], [400, 'bad-request']);
+    assert.deepEqual([unknown.status, unknown.refusal], [400, 'invalid-parameters']);
     // A client whose answer was lost repeats its request.
     assert.equal(JSON.parse((await client.ask('POST', `${one}?op=release`, {})).text).status_name, 'Ready');
     assert.deepEqual((await client.ask('POST', '2.0/machines/?op=release', { machines: id })).text, '[]');
@@ -248,7 +248,7 @@ test('a command to several machines takes each once, and reads no machine whole 
       client.ask('POST', '2.0/machines/?op=release', { machines: ids.join(',') });
     const named = Array<string>(499).fill(id);
     const unknown = await release([...named, 'zzzzzz']);
-    assert.deepEqual([unknown.status, unknown.refusal], [400, 'bad-request']);
+    assert.deepEqual([unknown.status, unknown.refusal], [400, 'invalid-parameters']);
     assert.equal(unknown.text.match(/zzzzzz/g)?.length, 1);
     const refused = await release([...named.slice(1), other]);
     assert.deepEqual([refused.status, refused.refusal], [409, 'transition-not-allowed']);

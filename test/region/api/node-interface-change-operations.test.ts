@@ -350,7 +350,11 @@ test('the default gateway is that of a link to a subnet with a router', () =>
     const { json: machine } = await ask('alice', 'GET', `machines/${systemId}/`);
     assert.deepEqual(machine.default_gateways.ipv4, { gateway_ip: '10.20.0.1', link_id: set.json.links[0].id });
     assert.equal((await post(`${second}/?op=set_default_gateway`)).status, 400);
-    assert.equal((await post(`${first}/?op=set_default_gateway`, { link_id: '4' })).status, 400);
+    const unknown = await post(`${first}/?op=set_default_gateway`, { link_id: '77' });
+    assert.deepEqual([unknown.status, unknown.json], [400, { link_id: ['The interface has no link with the id 77.'] }]);
+    const up = await post(`${second}/?op=link_subnet`, { mode: 'link_up' });
+    const unfit = await post(`${second}/?op=set_default_gateway`, { link_id: String(up.json.links[0].id) });
+    assert.match(unfit.json.link_id[0], /^No auto or static link of this interface leads to a subnet with a router/);
   }));
 
 test('a layout stays with its machine while that is released, with its chosen addresses, until it is restored', () =>

@@ -234,6 +234,24 @@ test('a faulty record is refused by the name of its parameter', () =>
     assert.doesNotMatch(mx.text, /dns\.records/);
   }));
 
+test('system ids that nobody has are refused by the name of their parameter', () =>
+  withSite(async (site) => {
+    const known = await machine(site, 'new');
+    for (const [method, path, field, more] of [
+      ['POST', '2.0/machines/?op=release', 'machines', {}],
+      ['POST', '2.0/machines/?op=accept', 'machines', {}],
+      ['POST', '1.0/nodes/?op=release', 'nodes', {}],
+      ['POST', '1.0/nodes/?op=accept', 'nodes', {}],
+      ['POST', '2.0/machines/?op=set_zone', 'nodes', { zone: 'default' }],
+      ['POST', '1.0/nodes/?op=set_zone', 'nodes', { zone: 'default' }],
+      ['GET', '1.0/nodes/?op=deployment_status', 'nodes', {}],
+      ['GET', '1.0/networks/', 'node', {}],
+    ] as const) {
+      const { status, json } = await site.ask(method, path, { [field]: [known, 'zzz', 'yyy'], ...more });
+      assert.deepEqual([status, json], [400, { [field]: ['No machine has the system id zzz, yyy.'] }], path);
+    }
+  }));
+
 test('404, 405, 409, 410, 412 and 413 are what the documents say', () =>
   withSite(async (site) => {
     const { ask, send } = site;
@@ -250,5 +268,11 @@ test('404, 405, 409, 410, 412 and 413 are what the documents say', () =>
     assert.deepEqual(codeOf(large), [413, 'body-too-large']);
     const many = await send('2.0/zones/', Array.from({ length: 5000 }, (_, index) => `a${index}=1`).join('&'), form);
     assert.deepEqual(codeOf(many), [400, 'bad-request']);
-    assert.deepEqual(codeOf(await send('2.0/zones/', 'x', { 'content-type': 'text/csv' })), [415, 'unknown-body']);
+    for (const type of ['text/csv', '', ' ', 'form']) {
+      const unknown = await send('2.0/zones/', 'name=x', { 'content-type': type });
+      assert.deepEqual(codeOf(unknown), [415, 'unknown-body'], type);
+      assert.match(unknown.text, /^send parameters as application\/x-www-form-urlencoded, /, type);
+    }
+    const bodyless = await send(`2.0/machines/${id}/?op=lock`, '', { 'content-type': '' });
+    assert.equal(bodyless.status, 200, bodyless.text);
   }));

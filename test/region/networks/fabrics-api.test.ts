@@ -202,7 +202,15 @@ test('a space has its VLANs and subnets; the space undefined has those that are 
       [none.id, none.name, none.vlans.length, none.subnets[0].cidr],
       [-1, 'undefined', 1, '10.20.0.0/24'],
     );
-    assert.deepEqual((await ask('GET', '2.0/spaces/undefined/')).json, none);
+    for (const id of ['undefined', '-1']) {
+      const path = `2.0/spaces/${id}/`;
+      assert.deepEqual((await ask('GET', path)).json, none);
+      for (const refused of [await ask('PUT', path, { name: 'other' }), await ask('DELETE', path)]) {
+        assert.equal(refused.status, 409);
+        assert.match(refused.text, /^The space undefined has the VLANs that are in no space, and cannot be changed /);
+      }
+    }
+    assert.equal((await ask('DELETE', '2.0/spaces/absent/')).status, 404);
     await ask('PUT', `2.0/vlans/${vlans[0].id}/`, { space: 'dmz' });
     const all = (await ask('GET', '2.0/spaces/')).json;
     assert.deepEqual(

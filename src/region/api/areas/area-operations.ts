@@ -18,8 +18,8 @@ import {
 import type { ZoneMembers } from '../../records/area-store.ts';
 import type { BootChange } from '../../records/event-params.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
-import { cleanNote, cleanWords } from '../../records/text-json.ts';
-import { type Answer, json, type Refusal, refuse, refuseField, refuseSetting } from '../call/answer.ts';
+import { cleanNote } from '../../records/text-json.ts';
+import { type Answer, json, type Refusal, refuse, refuseField, refuseMachines, refuseSetting } from '../call/answer.ts';
 import {
   type ApiCall,
   type ApiVersion,
@@ -148,7 +148,7 @@ async function setZone(call: ApiCall, given: z.output<typeof placement>): Promis
   const rackUuids = racks.list().flatMap(({ uuid }) => (named.includes(uuid) ? [uuid] : []));
   const known = new Set([...systemIds, ...rackUuids]);
   const missing = named.filter((id) => !known.has(id));
-  if (missing.length > 0) return refuse('bad-request.machines', { systemIds: cleanWords(missing.join(', '), 200) });
+  if (missing.length > 0) return refuseMachines('nodes', missing);
   await moveToZone(call, { id: chosen.id, name: given.zone }, { systemIds, rackUuids });
   return { kind: 'empty' };
 }

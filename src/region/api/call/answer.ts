@@ -8,6 +8,7 @@ import type { z } from 'zod';
 import type { StateUpdate } from '../../racks/state-update.ts';
 import type { EventFilter } from '../../records/filters.ts';
 import type { MachineEvent } from '../../records/machine-event.ts';
+import { cleanWords } from '../../records/text-json.ts';
 import type { SettingsRefusal } from '../../settings.ts';
 import {
   type PlainCode,
@@ -138,6 +139,10 @@ export function refuseField<C extends RefusalCode>(field: string, code: C, param
 export function refuseField(field: string, code: RefusalCode, params: AnyParams = {}): Refusal {
   return refuseFields({ [field]: [refusal(code, params)] });
 }
+
+/** The refusal of system ids that nobody has. @param field the parameter that names them */
+export const refuseMachines = (field: string, systemIds: readonly string[]): Refusal =>
+  refuseField(field, 'field.machines', { systemIds: cleanWords(systemIds.join(', '), 200) });
 
 /** A settings refusal in the form MAAS's clients read: problems by field name. */
 export function refuseSetting(refused: SettingsRefusal): Refusal {

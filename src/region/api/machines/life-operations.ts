@@ -12,8 +12,7 @@ import type { CommandOptions } from '../../life/machine-life.ts';
 import type { MachineChangeOutcome } from '../../records/decisions.ts';
 import type { MachineStatus } from '../../records/lifecycle.ts';
 import type { MachineOutline } from '../../records/machine.ts';
-import { cleanWords } from '../../records/text-json.ts';
-import { type Answer, allOf, isRefusal, json, NO_MACHINE, refuse, refuseFor } from '../call/answer.ts';
+import { type Answer, allOf, isRefusal, json, NO_MACHINE, refuseFor, refuseMachines } from '../call/answer.ts';
 import type { ApiCall, ApiVersion, Operation } from '../call/operation.ts';
 import { defineOperation, flag, isTrue, values } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
@@ -98,9 +97,8 @@ async function deploy(call: ApiCall, given: GivenDeployment): Promise<Answer> {
 async function acceptAll(call: ApiCall): Promise<Answer> {
   const found = await call.region.store.listMachines({ statuses: ['new'] }, 0, MANY_MAX);
   const news = found.map(({ systemId }) => systemId);
-  return giveMany(call, news, { command: { name: 'accept' }, by: actorOf(call) }, (machine) =>
-    showMachine(call, machine),
-  );
+  const terms = { field: 'machines', command: { name: 'accept' }, by: actorOf(call) } as const;
+  return giveMany(call, news, terms, (machine) => showMachine(call, machine));
 }
 
 const allocatedParameters = z.object({
@@ -188,6 +186,7 @@ function singleOf(version: ApiVersion): readonly Operation[] {
 function pluralOf(version: ApiVersion): readonly Operation[] {
   const { isOld, all } = commandPaths(version);
   const list = values(MANY_MAX).describe('System ids.');
+  const field = isOld ? 'nodes' : 'machines';
   const ids = isOld ? z.object({ nodes: list, comment }) : z.object({ machines: list, comment });
   const idsOf = (given: z.output<typeof ids>): readonly string[] => ('nodes' in given ? given.nodes : given.machines);
   return [
@@ -199,7 +198,8 @@ function pluralOf(version: ApiVersion): readonly Operation[] {
       doc: 'Release several machines. The answer names the released ones.',
       parameters: ids,
       run: (call, given) => {
-        const terms = { command: { name: 'release' }, by: actorOf(call, given.comment), isDone: isReleased } as const;
+        const by = actorOf(call, given.comment);
+        const terms = { field, command: { name: 'release' }, by, isDone: isReleased } as const;
         return giveMany(call, idsOf(given), terms, ({ systemId }) => systemId);
       },
     }),
@@ -212,7 +212,8 @@ function pluralOf(version: ApiVersion): readonly Operation[] {
       doc: 'Accept several New machines.',
       parameters: ids,
       run: (call, given) => {
-        const terms = { command: { name: 'accept' }, by: actorOf(call, given.comment), isDone: isAccepted } as const;
+        const by = actorOf(call, given.comment);
+        const terms = { field, command: { name: 'accept' }, by, isDone: isAccepted } as const;
         return giveMany(call, idsOf(given), terms, (machine) => showMachine(call, machine));
       },
     }),
@@ -264,7 +265,7 @@ async function deploymentStatus(call: ApiCall, given: z.output<typeof deployment
   const named = [...new Set(given.nodes)];
   const found = await call.region.store.outlineMachines(named);
   const missing = named.filter((systemId) => found.every((one) => one.systemId !== systemId));
-  if (missing.length > 0) return refuse('bad-request.machines', { systemIds: cleanWords(missing.join(', '), 200) });
+  if (missing.length > 0) return refuseMachines('nodes', missing);
   const words = found.map(({ systemId, status }) => [systemId, DEPLOYMENT_WORDS[status] ?? 'Not in Deployment']);
   return json(Object.fromEntries(words));
 }

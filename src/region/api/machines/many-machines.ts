@@ -8,8 +8,7 @@
 import { type Actor, type CommandRefusal, refuseCommand } from '../../life/commands.ts';
 import type { MachineLife } from '../../life/machine-life.ts';
 import type { Machine, MachineOutline } from '../../records/machine.ts';
-import { cleanWords } from '../../records/text-json.ts';
-import { type Answer, refuse, refuseFor } from '../call/answer.ts';
+import { type Answer, refuseFor, refuseMachines } from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
 import type { ApiCall } from '../call/operation.ts';
 
@@ -32,14 +31,14 @@ class Undone extends Error {
 export async function giveMany(
   call: ApiCall,
   systemIds: readonly string[],
-  { command, by, isDone = () => false }: ManyTerms,
+  { field, command, by, isDone = () => false }: ManyTerms,
   answer: (machine: Machine) => unknown,
 ): Promise<Answer> {
   const { store } = call.region;
   const named = [...new Set(systemIds)];
   const found = new Map((await store.outlineMachines(named)).map((machine) => [machine.systemId, machine]));
   const missing = named.filter((systemId) => !found.has(systemId));
-  if (missing.length > 0) return refuse('bad-request.machines', { systemIds: cleanWords(missing.join(', '), 200) });
+  if (missing.length > 0) return refuseMachines(field, missing);
   const wanted = named.flatMap((systemId) => found.get(systemId) ?? []).filter((machine) => !isDone(machine));
   const done: string[] = [];
   const early = wanted.flatMap((machine) => refuseCommand(machine, command.name, by) ?? []);
@@ -75,6 +74,8 @@ export async function giveMany(
 
 /** The command for several machines, and the person who gives it. */
 interface ManyTerms {
+  /** The parameter that names the machines. */
+  readonly field: 'machines' | 'nodes';
   readonly command: Parameters<MachineLife['commandAll']>[1];
   readonly by: Actor;
   /** True for a machine on which the command has already taken effect. Default: none. */

@@ -36,7 +36,6 @@ import {
   defineOperation,
   judging,
   type Operation,
-  type Passed,
   tried,
   usernameOf,
 } from '../call/operation.ts';
@@ -323,13 +322,16 @@ function decideReserving(
 }
 
 const releasing = z.object({
-  ip: textField.describe('The address.'),
+  ip: textField.optional().describe('The address.'),
+  ip_address: textField.optional().describe('The same as ip.'),
   force: flagField.optional().describe('True to release the address of another user: administrators only.'),
 });
 
-function release(call: ApiCall, { ip = '', force }: Passed<typeof releasing>): Promise<Answer> | Answer {
-  const address = parseIpv4(ip);
-  if (address === undefined) return refuseField('ip', 'field.address');
+function release(call: ApiCall, { ip, ip_address, force }: z.output<typeof releasing>): Promise<Answer> | Answer {
+  const text = ip ?? ip_address;
+  if (text === undefined) return refuseField('ip', 'field.required');
+  const address = parseIpv4(text);
+  if (address === undefined) return refuseField(ip === undefined ? 'ip_address' : 'ip', 'field.address');
   if (force === true && !isAdmin(call)) return refuse('not-allowed.administrator');
   return change(call, (view) => {
     const found = view.records.reserved.find((one) => one.address === address);
@@ -359,6 +361,6 @@ export const IPADDRESS_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...{ ...base, method: 'POST', op: 'release', access: 'user', parameters: releasing, answers: 'nothing' },
     doc: 'Release an address that the caller has reserved.',
-    ...tried(releasing.partial(), release),
+    ...tried(releasing, release),
   }),
 ];

@@ -30,8 +30,16 @@ import type { WantedChange } from '../../networks/networks.ts';
 import { newVlan } from '../../networks/reconcile.ts';
 import type { Machine } from '../../records/machine.ts';
 import { type Connection, UNTAGGED_VID, VID_MAX } from '../../records/network-store.ts';
-import { cleanWords } from '../../records/text-json.ts';
-import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import {
+  type Answer,
+  allOf,
+  isRefusal,
+  json,
+  type Refusal,
+  refuse,
+  refuseField,
+  refuseMachines,
+} from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, tried, value, values } from '../call/operation.ts';
 import { addressField, addressOrNone, change, listed, look, nameField, noteField, refusalIn } from './network-calls.ts';
 import { areServers, type GivenSubnet, routerIn } from './subnet-fields.ts';
@@ -130,7 +138,7 @@ async function commonTo(
     ...(await store.listMachines({ systemIds, isDevice: true }, 0, NODES_MAX)),
   ];
   const missing = systemIds.filter((systemId) => found.every((one) => one.systemId !== systemId));
-  if (missing.length > 0) return refuse('bad-request.machines', { systemIds: cleanWords(missing.join(', '), 200) });
+  if (missing.length > 0) return refuseMachines('node', missing);
   const homes = found.map((machine) => new Set(subnetsOf(view, machine)));
   return new Set(view.subnets.map(({ subnet }) => subnet.id).filter((id) => homes.every((home) => home.has(id))));
 }

@@ -19,7 +19,13 @@ type Given = z.output<typeof newSpace>;
 const findSpace = (view: NetworkView, { path }: ApiCall): Space | undefined =>
   specified(view.records.spaces, path.id ?? '');
 
+/** True for the space `undefined`, which no row stores. */
+const isUndefined = ({ path }: ApiCall): boolean => path.id === NO_SPACE || path.id === '-1';
+
 const noSpace = (call: ApiCall): Refusal => absent('space', call.path.id);
+
+/** The refusal of a change of a space that is not stored. */
+const refuseAbsent = (call: ApiCall): Refusal => (isUndefined(call) ? refuse('in-use.space-undefined') : noSpace(call));
 
 const show = (view: NetworkView, id: number) => {
   const space = view.records.spaces.find((one) => one.id === id);
@@ -37,7 +43,7 @@ async function list(call: ApiCall): Promise<Answer> {
 async function read(call: ApiCall): Promise<Answer> {
   const view = await look(call);
   const space = findSpace(view, call);
-  if (space === undefined && call.path.id !== NO_SPACE && call.path.id !== '-1') return noSpace(call);
+  if (space === undefined && !isUndefined(call)) return noSpace(call);
   return json(spaceJson(view, space));
 }
 
@@ -65,7 +71,7 @@ const amend = (call: ApiCall, given: Given): Promise<Answer> =>
     call,
     (view) => {
       const before = findSpace(view, call);
-      if (before === undefined) return noSpace(call);
+      if (before === undefined) return refuseAbsent(call);
       const { id } = before;
       const name = given.name ?? before.name;
       const refused = refuseName(view, name, id);
@@ -79,7 +85,7 @@ const amend = (call: ApiCall, given: Given): Promise<Answer> =>
 const remove = (call: ApiCall): Promise<Answer> =>
   change(call, (view) => {
     const space = findSpace(view, call);
-    if (space === undefined) return noSpace(call);
+    if (space === undefined) return refuseAbsent(call);
     const { id, name } = space;
     if (view.vlans.some((one) => one.space?.id === id)) return refuse('in-use.space', { name });
     return { kind: 'change', change: 'removed', what: 'space', name, id, remove: { spaces: [id] } };

@@ -66,8 +66,7 @@ export const API = {
   'field.rack-power': 'Racks are not switched: omit power_type, or give manual.',
   'field.rack-domain': ({ domain }: { readonly domain: string }) =>
     `All racks are in ${domain}, the domain of the site: omit domain.`,
-  'bad-request.machines': ({ systemIds }: { readonly systemIds: string }) =>
-    `No machine has the system id ${systemIds}.`,
+  'field.machines': ({ systemIds }: { readonly systemIds: string }) => `No machine has the system id ${systemIds}.`,
   'field.nul': 'This text contains the character NUL or half of a surrogate pair, which is not allowed.',
   'field.required': 'This field is required.',
   'field.not-a-system-id': 'is not a system id',

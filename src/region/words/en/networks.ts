@@ -45,6 +45,8 @@ export const NETWORKS = {
   'in-use.fabric-subnets': ({ name }: Named) => `The fabric ${name} has subnets: remove or move them first.`,
   'in-use.fabric-default': ({ name }: Named) =>
     `${name} is the default fabric, in which the networks of racks appear: change it instead.`,
+  'in-use.space-undefined':
+    'The space undefined has the VLANs that are in no space, and cannot be changed or deleted: give its VLANs a space instead.',
   'in-use.vlan-untagged': 'This is the default VLAN of its fabric: remove the fabric instead.',
   'in-use.vlan-subnets': ({ network }: In) => `The VLAN has the subnet ${network}: remove or move it first.`,
   'in-use.space': ({ name }: Named) => `The space ${name} has VLANs: move them to another space first.`,

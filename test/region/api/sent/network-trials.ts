@@ -201,6 +201,10 @@ const RANGES: readonly Trial[] = [
     ...{ of: '2.0 POST ipaddresses release', given: addresses, send: { ip: '10.20.0.210', force: 'true' } },
     reads: { ip: released, force: released },
   },
+  {
+    ...{ of: '2.0 POST ipaddresses release', given: addresses, send: { ip_address: '10.20.0.210', force: 'true' } },
+    reads: { ip_address: released, force: released },
+  },
 ];
 
 const farSubnets = async (site: AskedApi): Promise<void> => {
