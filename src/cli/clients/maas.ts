@@ -47,8 +47,16 @@ function optionsIn(words: readonly string[]): { readonly terms: AskTerms; readon
   const isDebugging = words.some((word) => DEBUG_OPTIONS.has(word));
   return {
     terms: { isInsecure, ...(isDebugging ? { onAnswer: printHead } : {}) },
-    rest: words.filter((word) => !INSECURE_OPTIONS.has(word) && !DEBUG_OPTIONS.has(word)),
+    rest: words.filter((word) => !isOption(word)),
   };
+}
+
+const isOption = (word: string): boolean => INSECURE_OPTIONS.has(word) || DEBUG_OPTIONS.has(word);
+
+/** The words with the options of MAAS's client that come first moved behind the first other word; none: they have only options. */
+function withOptionsLater(words: readonly string[]): readonly string[] {
+  const at = words.findIndex((word) => !isOption(word));
+  return at === -1 ? [] : [...words.slice(at, at + 1), ...words.slice(0, at), ...words.slice(at + 1)];
 }
 
 /** Shows the head of an answer, which has no secrets. */
@@ -65,7 +73,7 @@ export async function runMaas(
   words: readonly string[],
   runOther: (args: readonly string[]) => Promise<number>,
 ): Promise<number> {
-  const [first = '--help', ...rest] = words;
+  const [first = '--help', ...rest] = withOptionsLater(words);
   if (first === 'help' || HELP_OPTIONS.has(first)) {
     print(USAGE);
     return words.length === 0 ? 2 : 0;

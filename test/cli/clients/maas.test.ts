@@ -193,10 +193,12 @@ test('a false server whose description has a path with line ends is not a region
 
 test('--debug shows the head of each answer on standard error, wherever it stands', async () => {
   for (const words of [
-    ['-d', 'version', 'read'],
-    ['version', 'read', '--debug'],
+    ['-d', 'root', 'version', 'read'],
+    ['-k', '--debug', 'root', 'version', 'read'],
+    ['root', '-d', 'version', 'read'],
+    ['root', 'version', 'read', '--debug'],
   ]) {
-    const { result, text, complaint } = await run('maas', 'root', ...words);
+    const { result, text, complaint } = await run('maas', ...words);
     assert.equal(result, 0, complaint);
     assert.equal(JSON.parse(text).subversion !== undefined, true);
     assert.match(complaint, /^Status: 200$[\s\S]*^content-type: application\/json$/m);
@@ -218,6 +220,7 @@ test('--insecure accepts a certificate that nobody vouches for, in one command o
     const refused = await run('maas', 'login', 'unsure', url, key);
     assert.equal(refused.result, 1);
     assert.match(refused.complaint, /--cacerts/);
+    assert.match(await said('maas', '-k', 'login', 'unsure', url, key), /logged in .* as ann/);
     for (const option of ['-k', '--insecure'])
       assert.match(await said('maas', 'login', option, 'unsure', url, key), /logged in .* as ann/);
     assert.equal((await run('maas', 'unsure', 'users', 'whoami')).result, 1);
