@@ -3,10 +3,14 @@
 
 import { RackError } from '../errors.ts';
 import { readAuthorities, readCertificatePair } from '../files/certificate.ts';
+import { INTERFACES_KEY } from '../machines/settings.ts';
 import type { Ipv4, Ipv4Network } from '../net/address.ts';
 import { formatIpv4, formatNetwork, isLoopback, networkOf, networksOverlap } from '../net/address.ts';
 import { readInterfaces } from '../net/present-interfaces.ts';
+import { problemAt } from './file-problems.ts';
+import { mergeSettings } from './merge.ts';
 import type { ClusterInterface, ConfigProblem, RackConfig } from './rack-config.ts';
+import type { UsableConfig } from './resolve-file.ts';
 
 /** The addresses of one interface of the host. */
 export interface HostAddresses {
@@ -14,7 +18,7 @@ export interface HostAddresses {
   readonly addresses: readonly { readonly address: Ipv4; readonly prefix: number }[];
 }
 
-/** The addresses of this host, for `findHostOverlaps`. */
+/** The addresses of this host, for `findOverlaps`. */
 export function hostAddresses(): readonly HostAddresses[] {
   return readInterfaces();
 }
@@ -32,14 +36,14 @@ function remedyFor(entry: PlacedNetwork, name: string, network: Ipv4Network): st
 }
 
 /**
- * Networks of this host that overlap a cluster interface's network. The named interface may have exactly that network, and need not exist
+ * Networks of this host that overlap a cluster interface's network, by the place of the cluster interface among all. The named interface may have exactly that network, and need not exist
  * yet. Host routes (/32) do not count as networks.
  */
-export function findHostOverlaps(
+export function findOverlaps(
   config: { readonly clusterInterfaces: readonly PlacedNetwork[] },
   host: readonly HostAddresses[],
-): ConfigProblem[] {
-  const problems: ConfigProblem[] = [];
+): { readonly index: number; readonly message: string }[] {
+  const problems: { readonly index: number; readonly message: string }[] = [];
   config.clusterInterfaces.forEach((entry, index) => {
     for (const other of host) {
       for (const { address, prefix } of other.addresses) {
@@ -47,8 +51,7 @@ export function findHostOverlaps(
         const remedy = remedyFor(entry, other.name, network);
         if (prefix === 32 || remedy === undefined) continue;
         problems.push({
-          path: `cluster_interfaces[${index}].network`,
-          line: undefined,
+          index,
           message:
             `${formatNetwork(entry.network)} overlaps ${formatNetwork(network)}, in which this host has ${formatIpv4(address)} ` +
             `on ${other.name}; ${remedy}`,
@@ -57,6 +60,17 @@ export function findHostOverlaps(
     }
   });
   return problems;
+}
+
+/** The overlaps of a configuration's networks, each where the owner of the network would look for it. */
+export function findHostOverlaps(
+  { config, file, stored }: Pick<UsableConfig, 'config' | 'file' | 'stored'>,
+  host: readonly HostAddresses[],
+): ConfigProblem[] {
+  const overlaps = findOverlaps(config, host);
+  if (overlaps.length === 0) return [];
+  const merge = mergeSettings(file.values, stored);
+  return overlaps.map(({ index, message }) => problemAt([INTERFACES_KEY, index, 'network'], message, merge, file));
 }
 
 /** The problems that the files of region.tls have now. */

@@ -8,8 +8,7 @@ import { findHostOverlaps, type HostAddresses } from './host-check.ts';
 import { findKeyRule } from './keys.ts';
 import { mergeSettings, pinnedKeys } from './merge.ts';
 import { nearestKey } from './nearest-key.ts';
-import type { RackConfig } from './rack-config.ts';
-import { resolveFile } from './resolve-file.ts';
+import { resolveFile, type UsableConfig } from './resolve-file.ts';
 import { clusterInterfaceFields, writtenConfigSchema } from './written.ts';
 
 const fileOf = (values: Settings): ConfigFile => ({ values, lineOf: () => undefined });
@@ -25,8 +24,8 @@ export const settingsRules = (host: () => readonly HostAddresses[]): SettingsRul
   pinned: pinnedKeys,
   problemsOf(file, stored, isHere) {
     const parsed = resolveFile(fileOf(file), stored);
-    const overlaps = (config: RackConfig) => (isHere ? findHostOverlaps(config, host()) : []);
-    const problems = parsed.ok ? overlaps(parsed.config) : parsed.problems;
+    const overlaps = (usable: UsableConfig) => (isHere ? findHostOverlaps(usable, host()) : []);
+    const problems = parsed.ok ? overlaps(parsed) : parsed.problems;
     return problems.map(({ path, message }) => ({ key: path, message }));
   },
   bootStopsOf(file, before, after) {

@@ -161,7 +161,7 @@ class RackProcess implements Daemon {
     this.#journal = stored.journal;
     this.#tree = tree;
     this.#host = interfaces.current();
-    checkHost(configFile, config, this.#host);
+    checkHost(configFile, this.#configuration.usable, this.#host);
     const sequence = (): number => stored.journal.status().durableSequence;
     const loading = { stateDir: config.stateDir, clock, publish, onProblem: this.#note, sequence };
     const isLossReported = lost.length > 0;

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { formatProblems, readConfigText } from '../../src/config/config-file.ts';
 import { findHostOverlaps } from '../../src/config/host-check.ts';
 import { parseConfig } from '../../src/config/load.ts';
+import type { Settings } from '../../src/machines/settings.ts';
 import { formatIpv4, formatNetwork, type Ipv4, parseIpv4, parseNetwork } from '../../src/net/address.ts';
 import { problemsOf } from '../support/config-problems.ts';
 
@@ -31,11 +32,12 @@ function withInterface(changes: Readonly<Record<string, string | undefined>>, re
   return `cluster_interfaces:\n${lines.join('\n')}\n${rest}`;
 }
 
-function configOf(text: string) {
-  const parsed = parseConfig(text);
+function usableOf(text: string, stored: Settings = {}) {
+  const parsed = parseConfig(text, stored);
   if (!parsed.ok) assert.fail(formatProblems('f', parsed.problems));
-  return parsed.config;
+  return parsed;
 }
+const configOf = (text: string) => usableOf(text).config;
 
 test('the example shipped to users is accepted and means what its comments say', () => {
   const config = configOf(readFileSync(EXAMPLE, 'utf8'));
@@ -409,9 +411,10 @@ test('an invalid value does not hide contradictions among the others, and causes
   ]);
 });
 
+const host = (name: string, ip: string, prefix: number) => [{ name, addresses: [{ address: address(ip), prefix }] }];
+
 test('a network that another interface of the host has is refused, one that its own interface has is not', () => {
-  const config = configOf(withInterface({}));
-  const host = (name: string, ip: string, prefix: number) => [{ name, addresses: [{ address: address(ip), prefix }] }];
+  const config = usableOf(withInterface({}));
   assert.deepEqual(findHostOverlaps(config, host('eth1', '10.20.0.1', 24)), []);
   assert.match(
     findHostOverlaps(config, host('eth1', '10.20.0.129', 25))[0]?.message ?? '',
@@ -422,6 +425,19 @@ test('a network that another interface of the host has is refused, one that its 
   assert.match(
     findHostOverlaps(config, host('eth0', '10.20.5.2', 16))[0]?.message ?? '',
     /on eth0; choose another network/,
+  );
+});
+
+test('an overlap with an address of the host is told at the place where its owner would look', () => {
+  const far = { name: 'far', relayed: true, network: '10.30.0.0/24', management: 0 };
+  const usable = usableOf(withInterface({}), { cluster_interfaces: [far] });
+  assert.match(
+    formatProblems('f', findHostOverlaps(usable, host('eth2', '10.30.0.1', 24))),
+    /^the region's store: cluster_interfaces\.far\.network: 10\.30\.0\.0\/24 overlaps/,
+  );
+  assert.match(
+    formatProblems('f', findHostOverlaps(usable, host('eth0', '10.20.5.2', 16))),
+    /^f:\d+: cluster_interfaces\[0\]\.network: 10\.20\.0\.0\/24 overlaps/,
   );
 });
 

@@ -95,7 +95,7 @@ const treeProblem = ({ text }: TreeJudgement): ConfigProblem => ({ path: 'boot.t
 const problemsOf = (parsed: ParsedConfig) =>
   parsed.ok
     ? [
-        ...findHostOverlaps(parsed.config, hostAddresses()),
+        ...findHostOverlaps(parsed, hostAddresses()),
         ...findCertificateProblems(parsed.config),
         ...findAuthorityProblems(parsed.config),
         ...findOwnCopyProblems(parsed),

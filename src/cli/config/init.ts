@@ -12,7 +12,7 @@
 import { accessSync, constants, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { shellWord } from '../../clean-text.ts';
-import { findHostOverlaps, hostAddresses } from '../../config/host-check.ts';
+import { findOverlaps, hostAddresses } from '../../config/host-check.ts';
 import { parseConfig } from '../../config/load.ts';
 import { REGION_PORT } from '../../config/region-place.ts';
 import { parseRegionUrl } from '../../config/region-url.ts';
@@ -219,7 +219,7 @@ function judge(
     return { mistakes: [{ fields: ['interface'], text }] };
   }
   const placed = [{ interfaceName: proposal.name, network: proposal.network }];
-  const [overlap] = findHostOverlaps({ clusterInterfaces: placed }, hostAddresses());
+  const [overlap] = findOverlaps({ clusterInterfaces: placed }, hostAddresses());
   if (overlap !== undefined) return { mistakes: [{ fields: ['interface'], text: overlap.message }] };
   const { stateDir, domain, region, name = defaultName() } = flags;
   const answers: InitAnswers = { ...known, name, stateDir, domain, region, proposal };

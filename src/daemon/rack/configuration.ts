@@ -180,7 +180,7 @@ export class Configuration {
     const parsed = resolveFile(file, this.#wanted, this.#addressesOf);
     const problems = parsed.ok
       ? [
-          ...findHostOverlaps(parsed.config, ports.host()),
+          ...findHostOverlaps(parsed, ports.host()),
           ...(source === 'file' ? findCertificateProblems(parsed.config) : []),
         ]
       : parsed.problems;
