@@ -4,11 +4,13 @@
 // 1. An identifier that several machines share finds none of them: a UUID that a vendor gave a whole series must not start the wrong machine.
 
 import type { Ipv4, MacAddress } from '../net/address.ts';
-import type { RackMachine } from './machine.ts';
+import { DEVICE_STATE, type RackMachine } from './machine.ts';
 
 /** Look-ups by MAC, UUID, fixed address and hostname; each finds at most one machine. */
 export class MachineDirectory {
   readonly all: readonly RackMachine[];
+  /** How many of them are machines, not devices. */
+  readonly machineCount: number;
   readonly #byMac = new Map<MacAddress, RackMachine>();
   /** `undefined` if several machines have it. */
   readonly #byUuid = new Map<string, RackMachine | undefined>();
@@ -17,6 +19,7 @@ export class MachineDirectory {
 
   constructor(machines: readonly RackMachine[]) {
     this.all = machines;
+    this.machineCount = machines.filter(({ statusName }) => statusName !== DEVICE_STATE).length;
     for (const machine of machines) {
       for (const mac of machine.macs) this.#byMac.set(mac, machine);
       if (machine.uuid !== undefined) {

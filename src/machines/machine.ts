@@ -15,6 +15,9 @@ import type { Settings } from './settings.ts';
  */
 export type BootPurpose = 'enlist' | 'commissioning' | 'install' | 'local' | 'poweroff';
 
+/** The state of a device: a host that others start, of which the region keeps only names and addresses. Older regions call it Deployed. */
+export const DEVICE_STATE = 'a device';
+
 /** A fixed address of one of a machine's interfaces. */
 export interface MachineAddress {
   readonly mac: MacAddress;
@@ -26,7 +29,7 @@ export interface RackMachine {
   readonly systemId: string;
   readonly hostname: string;
   readonly domain: string;
-  /** The life-cycle state's name as people read it: `New`, `Ready`, `Deployed`. */
+  /** The life-cycle state's name as people read it: `New`, `Ready`, `Deployed`; `DEVICE_STATE` for a device. */
   readonly statusName: string;
   readonly purpose: BootPurpose;
   /** `amd64`, `arm64` … and the sub-architecture, `generic` unless it needs another kernel. */

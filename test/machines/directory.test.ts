@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MachineDirectory } from '../../src/machines/directory.ts';
-import type { RackMachine } from '../../src/machines/machine.ts';
+import { DEVICE_STATE, type RackMachine } from '../../src/machines/machine.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
 import { rackMachine } from '../support/lab-facts.ts';
 
@@ -28,6 +28,12 @@ test('a machine is found by each of its interfaces', () => {
   assert.equal(directory.findByMac(mac(11)), first);
   assert.equal(directory.findByMac(mac(21)), second);
   assert.equal(directory.findByMac(mac(12)), undefined);
+});
+
+test('devices are not counted as machines', () => {
+  const devices = [machine(3, { statusName: DEVICE_STATE }), machine(4, { statusName: DEVICE_STATE })];
+  const { all, machineCount } = new MachineDirectory([first, ...devices, second]);
+  assert.deepEqual([all.length, machineCount], [4, 2]);
 });
 
 test('a machine is found by UUID, address and name', () => {

@@ -8,7 +8,7 @@ import { RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { formatMac, parseMac } from '../../net/address.ts';
 import { print, printJson } from '../terminal/output.ts';
-import { findMachineShape, type MachineShape, machineShape, machinesShape } from '../terminal/shapes.ts';
+import { devicesShape, findMachineShape, type MachineShape, machineShape, machinesShape } from '../terminal/shapes.ts';
 
 const identityShape = z.object({
   /** The machine's home racks. An older region does not send them. */
@@ -38,6 +38,7 @@ const TITLES: Readonly<Record<string, string>> = {
   'bmc-address': 'BMC IP address',
 };
 
+const DEVICES_PATH = '/MAAS/api/2.0/devices/';
 const pathOf = (machine: MachineShape, op: string): string => `${MACHINES_PATH}${machine.system_id}/?op=${op}`;
 
 /** Finds a machine by system id, hostname, FQDN or hardware address. @throws RackError `not-found` */
@@ -45,6 +46,9 @@ export async function findMachine(stateDir: string, wanted: string): Promise<Mac
   const machines = machinesShape.parse(await askDaemon(stateDir, MACHINES_PATH));
   const found = findMachineShape(machines, wanted);
   if (found === undefined) {
+    const device = findMachineShape(devicesShape.parse(await askDaemon(stateDir, DEVICES_PATH)), wanted);
+    if (device !== undefined)
+      throw new RackError('not-found', `${wanted} is a device: \`rackboot devices read\` shows all`);
     const meant = nearestHint(
       wanted.toLowerCase(),
       machines.flatMap(({ hostname, fqdn }) => [hostname, fqdn]),

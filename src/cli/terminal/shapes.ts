@@ -157,8 +157,15 @@ export const machineShape = z.looseObject({
 export const machinesShape = z.array(machineShape);
 export type MachineShape = z.infer<typeof machineShape>;
 
-/** Finds a machine by system id, hostname, FQDN or hardware address. */
-export function findMachineShape(machines: readonly MachineShape[], wanted: string): MachineShape | undefined {
+const namedShape = machineShape.pick({ system_id: true, hostname: true, fqdn: true, interface_set: true });
+/** The names and interfaces of devices. */
+export const devicesShape = z.array(namedShape);
+
+/** Finds a machine or device by system id, hostname, FQDN or hardware address. */
+export function findMachineShape<M extends z.infer<typeof namedShape>>(
+  machines: readonly M[],
+  wanted: string,
+): M | undefined {
   const mac = parseMac(wanted);
   const macText = mac === undefined ? undefined : formatMac(mac);
   return machines.find(

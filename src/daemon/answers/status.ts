@@ -73,7 +73,7 @@ function status(sources: StatusSources) {
     http: rack && { listening: rack.http.listening.map(formatEndpoint), counters: rack.http.counters() },
     dns: rack && { listening: rack.dns.listeners.map(formatEndpoint), counters: rack.dns.counters() },
     tree: rack && treeNow(rack, sources.clock),
-    machinesKnown: rack?.machines.all.length ?? 0,
+    machinesKnown: rack?.machines.machineCount ?? 0,
     region: sources.uplink(),
     journal: sources.journal(),
     refused: refusedNow(sources),

@@ -50,7 +50,7 @@ export async function renderMetrics(sources: MetricsSources): Promise<string> {
       tftp: rack.tftp.sockets(),
       dns: rack.dns.sockets(),
     });
-    out.gauge('rackboot_machines_known', 'Machines of the desired state in force.', rack.machines.all.length);
+    out.gauge('rackboot_machines_known', 'Machines of the desired state in force.', rack.machines.machineCount);
   }
   const journal = sources.journal();
   if (journal !== undefined) addJournal(out, journal);

@@ -3,14 +3,14 @@
 //
 //   firmware and loaders       pxe_lease_time: they never renew, and the system they load asks again
 //   a client of a class        lease_time of the first of its classes that has one
-//   a deployed machine         deployed_lease_time, for the address fixed for it
+//   a deployed machine, device deployed_lease_time, for the address fixed for it
 //   any other client           the time it asks for (option 51), within lease_time_min and lease_time_max; else lease_time
 //
 // 1. T1 and T2 are those of lease_time; a lease of another length has them in proportion.
 // 2. Without any of these settings, a lease lasts lease_time, whatever the client asks for.
 
 import { type Seconds, seconds } from '../../clock.ts';
-import type { RackMachine } from '../../machines/machine.ts';
+import { DEVICE_STATE, type RackMachine } from '../../machines/machine.ts';
 import type { Ipv4 } from '../../net/address.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { OPTION, optionU32 } from '../wire/options.ts';
@@ -18,8 +18,8 @@ import type { DhcpSubnet } from './config.ts';
 
 /** The default for firmware and loaders: what MAAS gives to the vendor class PXE. */
 export const PXE_LEASE_SECONDS: Seconds = seconds(30);
-/** The state of a machine that runs its deployed system. */
-const DEPLOYED = 'Deployed';
+/** The states of a machine that runs its deployed system, and of a device, which runs one of its own. */
+const RUNNING: ReadonlySet<string | undefined> = new Set(['Deployed', DEVICE_STATE]);
 
 /**
  * Chooses the lease time of an address.
@@ -39,8 +39,8 @@ export function leaseTimeFor(
   const { leaseTime, pxeLeaseTime, deployedLeaseTime, leaseTimeMin, leaseTimeMax } = subnet;
   if (boots) return pxeLeaseTime ?? seconds(Math.min(leaseTime, PXE_LEASE_SECONDS));
   if (ofClass !== undefined) return ofClass;
-  if (deployedLeaseTime !== undefined && machine?.statusName === DEPLOYED) {
-    if (machine.addresses.some((entry) => entry.address === address)) return deployedLeaseTime;
+  if (deployedLeaseTime !== undefined && RUNNING.has(machine?.statusName)) {
+    if (machine?.addresses.some((entry) => entry.address === address)) return deployedLeaseTime;
   }
   if (leaseTimeMin === undefined && leaseTimeMax === undefined) return leaseTime;
   const asked = optionU32(message.options, OPTION.leaseTime);

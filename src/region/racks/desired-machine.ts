@@ -8,7 +8,7 @@
 //    about the machine, because any host of a managed network can report a New machine.
 // 4. A New machine that no person made is marked as self-named, because its report may have claimed the name of any host.
 
-import type { RackMachine, ReservedHost } from '../../machines/machine.ts';
+import { DEVICE_STATE, type RackMachine, type ReservedHost } from '../../machines/machine.ts';
 import type { Ipv4 } from '../../net/address.ts';
 import { isMadeByPerson, macsForRacks } from '../identity/interface-source.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
@@ -26,7 +26,7 @@ export function toRackMachine(machine: MachineForRacks): RackMachine | undefined
     systemId: machine.systemId,
     hostname: machine.hostname,
     domain: machine.domain,
-    statusName: statusRow(machine.status).name,
+    statusName: machine.device === undefined ? statusRow(machine.status).name : DEVICE_STATE,
     purpose,
     architecture: machine.architecture,
     subarchitecture: machine.subarchitecture,

@@ -174,6 +174,7 @@ export interface MachineForRacks
     | 'home'
     | 'bootToken'
     | 'work'
+    | 'device'
     | 'interfaces'
     | 'addresses'
     | 'tags'

@@ -118,6 +118,7 @@ const readForRacks = (row: Row): Omit<MachineForRacks, keyof MachineParts> => ({
     fit(value, accepts.token, 'holds no boot token'),
   ),
   work: optional('work', optionalText(row, 'work'), readStoredWork),
+  device: optionalText(row, 'device'),
 });
 
 export const readRackMachine = readsRow('machine', readForRacks);
@@ -169,7 +170,6 @@ const readColumns = readsRow('machine', (row): Omit<Machine, keyof MachineParts>
     isLocked: number(row, 'is_locked') !== 0,
     layout: optional('layout', optionalText(row, 'layout'), readStoredLayout),
     runs: optional('runs', optionalText(row, 'runs'), readNewestRuns),
-    device: optionalText(row, 'device'),
     agentName: optionalText(row, 'agent_name'),
     kernel: optionalText(row, 'kernel'),
     oldestKernel: optionalText(row, 'oldest_kernel'),
@@ -258,7 +258,7 @@ export const MACHINE_COLUMNS = [
 /** The columns that `readRackMachine` reads. */
 export const RACK_COLUMNS =
   'id, system_id, hostname, domain, status, resting_status, architecture, subarchitecture, release, netboot, kernel_params, uuid, home, ' +
-  'boot_token, work';
+  'boot_token, work, device';
 
 export function machineValues(fields: MachineFields): SQLInputValue[] {
   return [

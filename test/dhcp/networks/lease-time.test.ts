@@ -6,7 +6,7 @@ import { type Seconds, seconds } from '../../../src/clock.ts';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import { leaseTimeFor, PXE_LEASE_SECONDS, renewalTimesOf } from '../../../src/dhcp/networks/lease-time.ts';
 import { u32Bytes } from '../../../src/dhcp/wire/options.ts';
-import type { RackMachine } from '../../../src/machines/machine.ts';
+import { DEVICE_STATE, type RackMachine } from '../../../src/machines/machine.ts';
 import { ip } from '../../support/lab-facts.ts';
 import { clientMessage, MAC_A, machine, subnet } from '../lab.ts';
 
@@ -39,6 +39,12 @@ const TIMES: readonly (readonly [
   ['or what is configured', { pxeLeaseTime: seconds(120) }, { boots: true }, 120],
   ['but by default not more than other clients', { leaseTime: seconds(20) }, { boots: true }, 20],
   ['a deployed machine gets its own', { deployedLeaseTime: seconds(86_400) }, { machine: DEPLOYED }, 86_400],
+  [
+    'and so does a device',
+    { deployedLeaseTime: seconds(86_400) },
+    { machine: machine(MAC_A, '10.20.0.20', { statusName: DEVICE_STATE }) },
+    86_400,
+  ],
   ['whatever it asks', { ...BOUNDS, deployedLeaseTime: seconds(86_400) }, { machine: DEPLOYED, asks: 1800 }, 86_400],
   [
     'its firmware does not',

@@ -56,6 +56,16 @@ test('a device is added, listed, read, changed by its owner and deleted; it is i
     );
   }));
 
+test('a rack gets a device as one, not as a machine that is deployed', () =>
+  withCallers(async ({ ask, region }) => {
+    await ask('alice', 'POST', 'devices/', { hostname: 'printer', mac_addresses: MAC });
+    const { machines } = await region.desiredState();
+    assert.deepEqual(
+      machines.flatMap(({ hostname, statusName }) => (hostname === 'printer' ? [statusName] : [])),
+      ['a device'],
+    );
+  }));
+
 test('the owner of a device changes its interfaces, and no other ones; addresses are of static ranges alone', () =>
   withCallers(async ({ ask, systemId }) => {
     const { json: device } = await ask('alice', 'POST', 'devices/', { mac_addresses: MAC });
