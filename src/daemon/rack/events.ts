@@ -336,7 +336,8 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
   'machine.changed': {
     level: 'debug',
     message: 'machine changed',
-    explanation: "The region changed a machine's name, its status or the purpose of its next boot.",
+    explanation:
+      "The region changed a machine's name, its status or the purpose of its next boot, or merged the machine into the one that is named.",
   },
   'machine.forgotten': {
     level: 'debug',

@@ -2,6 +2,7 @@
 //
 // 1. More than CHANGES_REPORTED_MAX changes at once mean that the whole state was replaced: then none is reported.
 
+import { isDeepStrictEqual } from 'node:util';
 import type { Instant } from '../../clock.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';
 import type { RackMachine } from '../../machines/machine.ts';
@@ -12,6 +13,10 @@ const CHANGES_REPORTED_MAX = 64;
 
 const nameOf = ({ hostname, domain }: RackMachine): string => (domain === '' ? hostname : `${hostname}.${domain}`);
 
+/** The facts of which a change is reported. */
+const factsOf = (machine: RackMachine) =>
+  ({ name: nameOf(machine), status: machine.statusName, purpose: machine.purpose }) as const;
+
 /** The events for the differences, under the boot interface of each machine. */
 export function machineChanges(before: MachineDirectory, after: MachineDirectory, at: Instant): readonly DaemonEvent[] {
   const events: DaemonEvent[] = [];
@@ -19,15 +24,18 @@ export function machineChanges(before: MachineDirectory, after: MachineDirectory
   for (const machine of after.all) {
     const was = old.get(machine.systemId);
     old.delete(machine.systemId);
-    const name = nameOf(machine);
-    const { statusName: status, purpose } = machine;
-    if (was !== undefined && nameOf(was) === name && was.statusName === status && was.purpose === purpose) continue;
+    const facts = factsOf(machine);
+    if (was !== undefined && isDeepStrictEqual(factsOf(was), facts)) continue;
     const kind = was === undefined ? 'machine.known' : 'machine.changed';
-    events.push({ kind, at, mac: machine.macs[0], name, status, purpose });
+    events.push({ kind, at, mac: machine.macs[0], ...facts });
     if (events.length > CHANGES_REPORTED_MAX) return [];
   }
   for (const machine of old.values()) {
-    events.push({ kind: 'machine.forgotten', at, mac: machine.macs[0], name: nameOf(machine) });
+    const [mac] = machine.macs;
+    // After a merge, another machine has the interface.
+    const holder = mac === undefined ? undefined : after.findByMac(mac);
+    if (holder === undefined) events.push({ kind: 'machine.forgotten', at, mac, name: nameOf(machine) });
+    else events.push({ kind: 'machine.changed', at, mac, ...factsOf(holder) });
     if (events.length > CHANGES_REPORTED_MAX) return [];
   }
   return events;
