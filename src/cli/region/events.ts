@@ -13,6 +13,8 @@ import { print, printError, printJson, printJsonLine } from '../terminal/output.
 const EVENTS_PATH = '/MAAS/api/2.0/events/';
 const RACKS_PATH = '/MAAS/api/2.0/nodegroups/';
 const LIMIT_MAX = 1000;
+/** The column of names has room for `local-administrator`. */
+const WHO_CHARACTERS = 19;
 
 const eventShape = z.looseObject({
   time: z.string(),
@@ -86,7 +88,7 @@ export function eventLine(event: ShownEvent, manyRacks: boolean): string {
   const rack = manyRacks ? (event.rack ?? undefined) : undefined;
   const [who = '', ...others] = [hostname || undefined, person, rack].filter((one) => one !== undefined);
   const more = others.length === 0 ? '' : `  (${others.join(', ')})`;
-  return `${time}  ${level.padEnd(8)}  ${who.padEnd(16)}  ${eventWords(event)}${more}`;
+  return `${time}  ${level.padEnd(8)}  ${who.padEnd(WHO_CHARACTERS)}  ${eventWords(event)}${more}`;
 }
 
 /** @param gap where the log continues, and the last event that was shown */

@@ -12,6 +12,7 @@ import {
   loggedSentence,
   remarkSentence,
 } from '../../../src/region/words/event.ts';
+import { asSentence } from '../../../src/region/words/text.ts';
 
 const overran = { status: 'commissioning', minutes: 20, isRestarted: false, isWritten: false } as const;
 
@@ -20,6 +21,9 @@ const signal = { stage: 'testing', message: '', output: '' } as const;
 const SENTENCES: readonly (readonly [sentence: string, happening: Happening])[] = [
   ["From 'New' to 'Ready'", { code: 'status-changed', params: { from: 'new', to: 'ready' } }],
   ['deploy', { code: 'command', params: { command: 'deploy', comment: '' } }],
+  ['exit rescue mode: done', { code: 'command', params: { command: 'exit-rescue', comment: 'done' } }],
+  ['mark as missing', { code: 'command', params: { command: 'mark-missing', comment: '' } }],
+  ['lock', { code: 'command', params: { command: 'lock', comment: '' } }],
   ['power cycle: for a look', { code: 'power-ordered', params: { task: 'cycle', comment: 'for a look' } }],
   [
     'it was switched on: HTTP 204',
@@ -83,6 +87,18 @@ const SIGNALS: typeof SENTENCES = [
 for (const [sentence, happening] of [...SENTENCES, ...SIGNALS]) {
   test(`${happening.code}: ${sentence}`, () => assert.equal(eventSentence(happening), sentence));
 }
+
+test('the name of a machine keeps its spelling where a sentence gets a capital', () => {
+  const machine = { hostname: 'mm', systemId: 'qhfyrp' };
+  for (const happening of [
+    { code: 'machines-merged', params: { machine, macs: ['52:54:00:aa:bb:09'] } },
+    { code: 'machine-split', params: { machine, macs: ['52:54:00:aa:bb:09'] } },
+    { code: 'machine-split-off', params: { machine } },
+  ] as const)
+    assert.match(asSentence(eventSentence(happening)), /^[A-Z].*\bmm \(qhfyrp\)/);
+  const apart = { code: 'machines-kept-apart', params: { one: 'qhfyrp', other: 'deyffg' } } as const;
+  assert.match(asSentence(eventSentence(apart)), /^[A-Z].*\bqhfyrp and deyffg\b/);
+});
 
 type Fits<T> = T extends Happening ? true : false;
 

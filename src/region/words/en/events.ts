@@ -26,6 +26,7 @@ import type { ResourceWish } from '../../records/resource-wish.ts';
 import { IDENTITY } from './identity.ts';
 import { importText } from './imports.ts';
 import { stateName } from './names.ts';
+import { ACTIONS } from './page-actions.ts';
 import { powerText } from './power-details.ts';
 import { mistakeAtText } from './preseed.ts';
 import { formatBytes } from './quantity.ts';
@@ -211,6 +212,12 @@ function networksDoubtedWords({ rack, first, more }: EventParams['networks-doubt
 const fieldWords = (field: string): string =>
   field.replace(/Id$/, '').replaceAll(/[A-Z]/g, (capital) => ` ${capital.toLowerCase()}`);
 
+/** A command as the page calls it: `exit-rescue` is `exit rescue mode`. */
+function commandWords(command: string): string {
+  const label = new Map(Object.entries(ACTIONS)).get(command)?.label ?? command;
+  return `${label.charAt(0).toLowerCase()}${label.slice(1)}`;
+}
+
 /** The refusals of a machine's report. */
 const REFUSED: Writers<ReportRefusals> = IDENTITY;
 
@@ -220,7 +227,7 @@ export const EVENTS: EventWords = {
   ...RACK_EVENTS,
 
   'status-changed': ({ from, to }) => `From '${stateName(from)}' to '${stateName(to)}'`,
-  command: ({ command, comment }) => `${command}${after(comment)}`,
+  command: ({ command, comment }) => `${commandWords(command)}${after(comment)}`,
   'power-ordered': ({ task, comment }) => `power ${task}${after(comment)}`,
   'power-switched': ({ task, detail }) => `it was ${SWITCHED[task]}${after(powerText(detail))}`,
   'power-off-again': ({ task, status }) =>
@@ -283,10 +290,10 @@ export const EVENTS: EventWords = {
   'maybe-two': (params) => `it ${maybeTwoWords(params)}`,
   'machine-displaced': displacedWords,
   'machines-merged': ({ machine, macs }) =>
-    `${nameOf(machine)} was merged into it${macs.length === 0 ? '' : `, with ${macs.join(' ')}`}`,
-  'machine-split': ({ machine, macs }) => `${nameOf(machine)} was split off, with ${macs.join(' ')}`,
+    `merged ${nameOf(machine)} into it${macs.length === 0 ? '' : `, with ${macs.join(' ')}`}`,
+  'machine-split': ({ machine, macs }) => `split off ${nameOf(machine)}, with ${macs.join(' ')}`,
   'machine-split-off': ({ machine }) => `split off ${nameOf(machine)}`,
-  'machines-kept-apart': ({ one, other }) => `${one} and ${other} were marked as different machines`,
+  'machines-kept-apart': ({ one, other }) => `marked ${one} and ${other} as different machines`,
 
   'home-found': ({ rack, address }) => `its home is now rack ${rack}, which saw it take ${address}`,
   'home-moved': ({ rack, network }) => `moved to rack ${rack}${network === undefined ? '' : `, network ${network}`}`,
