@@ -35,6 +35,12 @@ function made(): string[] {
   return [place('StateDirectory', '/var/lib'), place('LogsDirectory', '/var/log'), ...others];
 }
 
+test('the installation names the programs that a bare Debian lacks before the commands that run them', () => {
+  const section = readDocument('docs/first-machine.md').split(/^## Install the rack$/m)[1] ?? '';
+  const [remedy, use] = ['sudo apt-get install systemd', 'sudo systemd-sysusers'].map((text) => section.indexOf(text));
+  assert.ok(remedy !== undefined && use !== undefined && remedy !== -1 && remedy < use, `${remedy} ${use}`);
+});
+
 test('the removal removes every file, directory and user that the installation made', () => {
   const files = installed(commandsOfSection('docs/first-machine.md', 'Install the rack'));
   assert.equal(files.length, 4, files.join(' '));
