@@ -215,7 +215,11 @@ export const mayCommand = (machine: Machine, name: CommandName, by: Actor): bool
 
 /** Why a command is refused because of the person, a lock or the state; `undefined` if these allow it. */
 export const refuseCommand = (machine: MachineOutline, name: CommandName, by: Actor): CommandRefusal | undefined =>
-  refuseActor(machine, name, by) ?? refuseLocked(machine) ?? refuseState(machine, name);
+  refuseActor(machine, name, by) ?? refuseMachine(machine, name);
+
+/** Why a command is refused because of a lock or the state; `undefined` if these allow it. */
+export const refuseMachine = (machine: MachineOutline, name: CommandName): CommandRefusal | undefined =>
+  refuseLocked(machine) ?? refuseState(machine, name);
 
 function refuseActor(machine: MachineOutline, name: CommandName, by: Actor): CommandRefusal | undefined {
   if (by.isAdmin) return undefined;

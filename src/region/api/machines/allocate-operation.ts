@@ -7,6 +7,7 @@
 import { z } from 'zod';
 import { nearestName } from '../../../nearest-name.ts';
 import { type Constraints, matchStorage, meets, parseStorage } from '../../life/allocation.ts';
+import { refuseMachine } from '../../life/commands.ts';
 import type { UnusableCondition } from '../../life/network-conditions.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import type { Machine } from '../../records/machine.ts';
@@ -289,6 +290,16 @@ const readyMachines = ({ name, systemId, tags = [], zoneIds, poolIds }: Constrai
   poolIds,
 });
 
+/** The refusal if no machine is found: for a machine that the conditions name, its lock or its state. */
+async function noMachine(call: ApiCall, { name, systemId }: Constraints): Promise<Answer> {
+  const filter = { ...readyMachines({ name, systemId }), statuses: undefined };
+  const isNamed = name !== undefined || systemId !== undefined;
+  const found = isNamed ? await call.region.store.listMachines(filter, 0, CANDIDATES_CHUNK) : [];
+  const named = found.find((machine) => meets(machine, { name, systemId }));
+  const why = named && refuseMachine(named, 'allocate');
+  return why === undefined ? refuse('nothing-matches') : answerCommand(call, { kind: 'refuse', refusal: why });
+}
+
 /** Offers the machines that meet the conditions to `take`, a few in each step, which is a transaction, until it answers. */
 async function* search(
   call: ApiCall,
@@ -303,7 +314,7 @@ async function* search(
     const answer = await take(machines.filter((machine) => meets(machine, wanted)));
     if (answer !== undefined) return answer;
     const last = machines.at(-1);
-    return last === undefined || machines.length < CANDIDATES_CHUNK ? refuse('nothing-matches') : last.id;
+    return last === undefined || machines.length < CANDIDATES_CHUNK ? await noMachine(call, wanted) : last.id;
   };
   for (let answer: Answer | number = 0; ; yield) {
     const afterId: number = answer;

@@ -67,7 +67,10 @@ async function split(call: ApiCall, given: z.output<typeof interfaces>): Promise
 
 async function keepApart(call: ApiCall, given: z.output<typeof other>): Promise<Answer> {
   const isKnown = await call.region.identity.keepApart(systemIdOf(call), given.other, usernameOf(call));
-  return isKnown ? await identity(call) : NO_MACHINE;
+  if (isKnown) return await identity(call);
+  const itself = given.other === systemIdOf(call) ? await call.region.store.findMachine(given.other) : undefined;
+  if (itself === undefined) return NO_MACHINE;
+  return refuseField('other', 'field.kept-from-itself', { name: itself.hostname, systemId: itself.systemId });
 }
 
 /** The evidence by which a machine is recognised. */

@@ -34,6 +34,7 @@ export const IDENTITY = {
     'its UUID or serial number and its hardware addresses belong to different machines. ' +
     `If a card was moved: ${holders.map(heldText).join('; ')}`,
   'field.same-machine': (machine: Named) => `${named(machine)} cannot be merged with itself`,
+  'field.kept-from-itself': (machine: Named) => `${named(machine)} cannot be kept apart from itself`,
   'machine-in-use.both': ({ keep, other }: { readonly keep: InState; readonly other: InState }) =>
     `both are in use (${inState(keep)}, ${inState(other)}): release one of them first`,
   'machine-in-use.other': ({ keep, other }: { readonly keep: Named; readonly other: InState }) =>
