@@ -1,6 +1,6 @@
 // The front door: arguments in, exit code out.
 //
-// Exit codes: 0 success; 1 the command failed (one line says why); 2 invalid arguments; 141 standard output was closed (`rackboot … | head -1`),
+// Exit codes: 0 success; 1 the command failed (one line says why); 2 invalid arguments, or what they ask is refused; 141 standard output was closed (`rackboot … | head -1`),
 // as a shell reports a program that SIGPIPE ended.
 
 import { runCommandLine } from './cli/command-line.ts';

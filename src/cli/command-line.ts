@@ -3,9 +3,12 @@
 
 import { ownProgram } from '../control/own-program.ts';
 import { configWords, typedConfig } from '../control/start-command.ts';
-import { RackError } from '../errors.ts';
+import { RackError, type RackErrorCode } from '../errors.ts';
 import { nameHelp } from './help.ts';
 import { callCommands, printFailure } from './terminal/output.ts';
+
+/** Failures that repeating the same words does not help against. */
+const REFUSED: ReadonlySet<RackErrorCode> = new Set(['bad-argument', 'already-exists']);
 
 /** Runs one command. @returns the exit code. */
 export async function runCommandLine(written: readonly string[]): Promise<number> {
@@ -15,7 +18,7 @@ export async function runCommandLine(written: readonly string[]): Promise<number
     return (await runAsService(args)) ?? (await runAny(args));
   } catch (error) {
     printFailure(error);
-    return error instanceof RackError && error.code === 'bad-argument' ? 2 : 1;
+    return error instanceof RackError && REFUSED.has(error.code) ? 2 : 1;
   }
 }
 

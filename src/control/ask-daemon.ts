@@ -6,7 +6,7 @@ import { REGION_CONFIG } from '../config/region-config-place.ts';
 import { osErrorCode, RackError } from '../errors.ts';
 import { ownUserName, readerRemedy } from '../files/ownership.ts';
 import { CONTROL_SOCKET, ELSEWHERE_START } from '../http/config.ts';
-import { refusalLines } from './field-refusal.ts';
+import { type OptionNames, refusalLines } from './field-refusal.ts';
 import { startCommand, typedConfig } from './start-command.ts';
 
 // `import` would read each export of this module, and so load an HTTP client that is not used: see `http/server.ts`.
@@ -31,7 +31,7 @@ const FORM_TYPE = 'application/x-www-form-urlencoded';
  * Asks the daemon that uses `stateDir`.
  *
  * @returns the value of a JSON answer, the text of any other, undefined if there is none
- * @param body URL-encoded parameters that do not fit into a path, or a body of another `contentType`
+ * @param body URL-encoded parameters that do not fit into a path, or a body of another `contentType`; a refusal of a parameter uses its name of `names`
  * @throws RackError `not-running` if no daemon answers in ANSWER_MS_MAX, or its process is stopped; `permission-denied`, `bad-argument` if it refuses the parameters, `not-found`
  * if it has neither the path nor the object that the path names, `try-later` if it gets too many requests.
  */
@@ -40,7 +40,7 @@ export function askDaemon(
   path: string,
   method: ControlMethod = 'GET',
   body?: string,
-  contentType: string = FORM_TYPE,
+  { contentType = FORM_TYPE, names = {} }: { readonly contentType?: string; readonly names?: OptionNames } = {},
 ): Promise<unknown> {
   const socketPath = join(stateDir, CONTROL_SOCKET);
   const type = body === undefined ? {} : { 'Content-Type': contentType };
@@ -64,7 +64,7 @@ export function askDaemon(
         const isText = /^text\/plain\b/.test(answer.headers['content-type'] ?? '');
         if (answer.statusCode === 200 || answer.statusCode === 201) resolve(isText ? text : parseAnswer(text, path));
         else if (answer.statusCode === 204) resolve(undefined);
-        else reject(refusalOf(answer.statusCode ?? 0, text, path));
+        else reject(refusalOf(answer.statusCode ?? 0, text, path, names));
       });
     });
     asking.setTimeout(LOOK_MS);
@@ -85,8 +85,8 @@ export function askDaemon(
 const regionHereHint = (): string =>
   existsSync(REGION_CONFIG) ? `. If the region is on this host, add --config ${REGION_CONFIG} to the command` : '';
 
-function refusalOf(status: number, text: string, path: string): RackError {
-  const reason = refusalLines(text);
+function refusalOf(status: number, text: string, path: string, names?: OptionNames): RackError {
+  const reason = refusalLines(text, names);
   if (status === 429) return new RackError('try-later', reason);
   if (status === 404)
     return new RackError('not-found', `${reason}${reason.startsWith(ELSEWHERE_START) ? regionHereHint() : ''}`);

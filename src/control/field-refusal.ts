@@ -10,11 +10,17 @@ const POWER_FIELD = 'power_parameters';
 /** The beginning of a problem that names its parameter, or the whole key of its field: `power_on_uri: `, `boot.release: `. */
 const NAMED = /^([\w.-]{1,200}): /;
 
+/**
+ * How a command line gives the fields of a request: `mem` as `--memory`. A field with an empty name is not named, because its problems say
+ * what they are about.
+ */
+export type OptionNames = Readonly<Record<string, string>>;
+
 const problemsShape = z.record(z.string(), z.array(z.string()));
 
 /** The text of a refusal: one line for each problem, after the name of its field unless it names itself, if it lists them by field, else unchanged; not more than a person reads. */
-export function refusalLines(answer: string, charactersMax = REFUSAL_CHARACTERS_MAX): string {
-  return linesOf(answer.trim()).slice(0, charactersMax);
+export function refusalLines(answer: string, names: OptionNames = {}): string {
+  return linesOf(answer.trim(), names).slice(0, REFUSAL_CHARACTERS_MAX);
 }
 
 /** True for a problem that says what it is about, so the name of its field before it would be noise. */
@@ -23,15 +29,15 @@ function namesItself(field: string, problem: string): boolean {
   return key !== undefined && (field === POWER_FIELD || key === field || key.endsWith(`.${field}`));
 }
 
-function linesOf(text: string): string {
+function linesOf(text: string, names: OptionNames): string {
   if (!text.startsWith('{')) return text;
   try {
     const problems = Object.entries(problemsShape.parse(JSON.parse(text)));
-    return problems
-      .flatMap(([field, said]) =>
-        said.map((problem) => (namesItself(field, problem) ? problem : `${field}: ${problem}`)),
-      )
-      .join('\n');
+    const lines = problems.flatMap(([field, said]) => {
+      const name = Object.hasOwn(names, field) ? names[field] : field;
+      return said.map((problem) => (namesItself(field, problem) || name === '' ? problem : `${name}: ${problem}`));
+    });
+    return lines.join('\n');
   } catch {
     // JSON of any other form is shown unchanged.
     return text;

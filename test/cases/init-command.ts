@@ -183,7 +183,7 @@ export function testInit(which: 'short' | 'all'): void {
         assert.match(first.out, /^Looking for other DHCP servers on br0 …$/m, 'it waits for them for seconds');
         const before = written();
         const again = await init('--yes', '--name', 'second');
-        assert.equal(again.code, 1);
+        assert.equal(again.code, 2);
         assert.match(again.err, /exists; edit it, or replace it with --force/);
         assert.equal(written(), before);
         assert.equal((await init('--yes', '--name', 'second', '--force')).code, 0);
@@ -255,7 +255,7 @@ export function testInit(which: 'short' | 'all'): void {
           assert.match(ended.out, new RegExp(`^  sudo node ${PROGRAM} ${step} ${config}  +\\S`, 'm'));
         assert.match(ended.out, /http:\/\/10\.77\.6\.1:5240\/MAAS\//);
         const again = rack.type('init', '--state-dir', rack.stateDir);
-        assert.equal(await again.ended(), 1);
+        assert.equal(await again.ended(), 2);
         assert.match(
           again.text(),
           /^rackboot: \S+ exists; edit it, or replace it with --force\r\n$/,
@@ -381,8 +381,8 @@ export function testInit(which: 'short' | 'all'): void {
         await differing.answer(/Once more: /, 'right horse');
         assert.equal(await differing.ended(), 0, differing.text());
         const taken = rack.type('createadmin', '--username', 'bob');
-        assert.equal(await taken.ended(), 1);
-        assert.match(taken.text(), /a user bob exists/);
+        assert.equal(await taken.ended(), 2);
+        assert.match(taken.text(), /The user bob exists already/);
         assert.doesNotMatch(taken.text(), /Password for/, 'nobody types a password for it');
       });
   });

@@ -112,8 +112,8 @@ export function testRackCommands(which: 'short' | 'all'): void {
       const made = well(await rack.rackboot('createadmin', '--username', 'ann', '--password-file', file));
       assert.match(made, /^ann is an administrator\. .*rackboot(?:\.js)? apikey --config \S+ --username ann$/m);
       const twice = await rack.rackboot('createadmin', '--username', 'ann', '--password-file', file);
-      assert.equal(twice.code, 1);
-      assert.match(twice.err, /^rackboot: a user ann exists/);
+      assert.equal(twice.code, 2);
+      assert.match(twice.err, /^rackboot: The user ann exists already: choose another name/);
       const nothing = await rack.rackboot('createadmin', '--username', 'bob');
       assert.equal(nothing.code, 2);
       assert.match(nothing.err, /--password-file/);

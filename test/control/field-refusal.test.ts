@@ -21,4 +21,15 @@ const CASES: readonly (readonly [string, string, string])[] = [
   ['text that only starts like JSON stays', '{of no use', '{of no use'],
 ];
 
+test('a command line names its options in the place of fields, and not those that need no name', () => {
+  const names = { mem: '--memory', username: '' };
+  assert.equal(
+    refusalLines(
+      '{"mem":["is not a number"],"username":["The user exists."],"tags":["No."],"toString":["No."]}',
+      names,
+    ),
+    '--memory: is not a number\nThe user exists.\ntags: No.\ntoString: No.',
+  );
+});
+
 for (const [name, text, expected] of CASES) test(name, () => assert.equal(refusalLines(text), expected));

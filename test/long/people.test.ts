@@ -36,7 +36,7 @@ test('refusals of accounts, passwords and tags by the command line', {
     // Refused before it asks for a password, which it could not without a terminal.
     assert.match(
       (await run('users', 'add', 'bob')).text,
-      /^rackboot: a user bob exists: .*rackboot.* password .*bob` gives/,
+      /^rackboot: The user bob exists already: .*rackboot.* password .*bob`/,
     );
   });
 

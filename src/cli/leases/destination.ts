@@ -56,7 +56,9 @@ export async function openImport(config: string): Promise<LeaseDestination> {
     name: 'the running rack',
     async *take(leases, dryRun) {
       for (const body of requestBodies(leases, dryRun))
-        yield answerShape.parse(await askDaemon(stateDir, '/leases/import', 'POST', body, 'application/json'));
+        yield answerShape.parse(
+          await askDaemon(stateDir, '/leases/import', 'POST', body, { contentType: 'application/json' }),
+        );
     },
     close: () => Promise.resolve(),
   };

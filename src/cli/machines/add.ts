@@ -3,12 +3,19 @@
 import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
+import type { OptionNames } from '../../control/field-refusal.ts';
 import { RackError } from '../../errors.ts';
 import { parseMac } from '../../net/address.ts';
 import { print, printJson } from '../terminal/output.ts';
 import { machineShape } from '../terminal/shapes.ts';
 import { formOf } from './life.ts';
 import { parametersOf } from './machine-power.ts';
+
+/** The options and arguments, by the field that each sets; `power_parameters` name the parameter. */
+const NAMES: OptionNames = {
+  ...{ architecture: '--arch', domain: '--domain', hostname: '--hostname', mac_addresses: 'MACS' },
+  ...{ power_type: '--power-type', power_parameters: '--power' },
+};
 
 interface AddArguments {
   readonly config: string;
@@ -49,7 +56,7 @@ export async function addMachine(argv: AddArguments): Promise<number> {
     power_type: argv.powerType,
     power_parameters: argv.power.length === 0 ? undefined : JSON.stringify(parametersOf(argv.power)),
   });
-  const raw = await askDaemon(stateDir, MACHINES_PATH, 'POST', form);
+  const raw = await askDaemon(stateDir, MACHINES_PATH, 'POST', form, { names: NAMES });
   if (argv.json) printJson(raw);
   else {
     const { fqdn, hostname, system_id: id, status_name: status } = machineShape.parse(raw);

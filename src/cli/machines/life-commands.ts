@@ -1,7 +1,7 @@
 // The tables of `rackboot sshkeys` and of the commands that move machines through their life cycle.
 
 import type { Argv } from 'yargs';
-import { ANY_NAME, machine, type SharedOptions, yes } from '../terminal/shared-options.ts';
+import { ANY_NAME, machine, numberNamed, type SharedOptions, yes } from '../terminal/shared-options.ts';
 import { loginCommands } from './login-commands.ts';
 import { runCommands } from './script-commands.ts';
 
@@ -120,8 +120,8 @@ function heldCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fini
           comment,
           address,
           arch: { ...text, describe: 'amd64, or amd64/generic' },
-          cpus: { type: 'number', requiresArg: true, describe: 'Minimum number of processors' },
-          memory: { type: 'number', requiresArg: true, describe: 'Minimum memory, in MiB' },
+          cpus: { ...numberNamed('--cpus', 'processors'), requiresArg: true, describe: 'Minimum number of processors' },
+          memory: { ...numberNamed('--memory', 'MiB'), requiresArg: true, describe: 'Minimum memory, in MiB' },
           tag: { type: 'string', array: true, describe: 'A required tag (repeat)' },
         }),
       async (argv) => {
@@ -202,7 +202,7 @@ export function sshkeysCommand<T>(parser: Argv<T>, { config, json }: SharedOptio
         'Remove a key',
         (remove) =>
           remove
-            .positional('id', { type: 'number', demandOption: true, describe: 'As sshkeys list shows it' })
+            .positional('id', { ...numberNamed('ID'), demandOption: true, describe: 'As sshkeys list shows it' })
             .options({ config, json, username }),
         async (argv) => {
           const { removeSshKey } = await import('./ssh-keys.ts');

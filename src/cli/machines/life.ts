@@ -2,6 +2,7 @@
 
 import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
+import type { OptionNames } from '../../control/field-refusal.ts';
 import { confirmOnTerminal } from '../terminal/confirmation.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { print, printJson } from '../terminal/output.ts';
@@ -14,6 +15,13 @@ export interface LifeArguments {
   readonly json: boolean;
   readonly comment?: string | undefined;
 }
+
+/** The options and arguments of these commands, by the field that each sets. */
+const NAMES: OptionNames = {
+  ...{ arch: '--arch', comment: '--comment', cpu_count: '--cpus', deploy_by: '--by', disk: '--disk', mem: '--memory' },
+  ...{ distro_series: 'SYSTEM', hostname: 'NAME', hwe_kernel: '--kernel', ip_address: '--address', tags: '--tag' },
+  ...{ erase: '--erase', user_data: '--user-data' },
+};
 
 type Fields = Readonly<Record<string, string | undefined>>;
 
@@ -70,7 +78,7 @@ export async function commandMachine(
   const { stateDir } = loadPlace(argv.config);
   const machine = await findMachine(stateDir, argv.machine);
   const path = `${MACHINES_PATH}${machine.system_id}/?op=${op}`;
-  const raw = await askDaemon(stateDir, path, 'POST', formOf({ comment: argv.comment, ...fields }));
+  const raw = await askDaemon(stateDir, path, 'POST', formOf({ comment: argv.comment, ...fields }), { names: NAMES });
   const code = show(raw, argv.json, op);
   const note = argv.json || !['release', 'abort'].includes(op) ? '' : stillOnNote(machine, machineShape.parse(raw));
   if (note !== '') print(note);
@@ -99,7 +107,8 @@ export async function allocateMachine(
     ip_address: argv.address,
     comment: argv.comment,
   });
-  return show(await askDaemon(stateDir, `${MACHINES_PATH}?op=allocate`, 'POST', form), argv.json);
+  const raw = await askDaemon(stateDir, `${MACHINES_PATH}?op=allocate`, 'POST', form, { names: NAMES });
+  return show(raw, argv.json);
 }
 
 /** Deploys a system to a machine. @returns 0 @throws RackError as `commandMachine`, `bad-argument` for an unreadable file */
@@ -131,7 +140,8 @@ export async function renameMachine(
   const { stateDir } = loadPlace(argv.config);
   const machine = await findMachine(stateDir, argv.machine);
   const form = formOf({ hostname: argv.name });
-  return show(await askDaemon(stateDir, `${MACHINES_PATH}${machine.system_id}/`, 'PUT', form), argv.json);
+  const raw = await askDaemon(stateDir, `${MACHINES_PATH}${machine.system_id}/`, 'PUT', form, { names: NAMES });
+  return show(raw, argv.json);
 }
 
 /** Removes a machine after asking for confirmation. @returns 0 @throws RackError as `commandMachine`, `cancelled` */

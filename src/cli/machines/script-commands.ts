@@ -1,7 +1,7 @@
 // The tables of `rackboot scripts`, and of the commands that commission and test machines.
 
 import type { Argv } from 'yargs';
-import { machine, type SharedOptions } from '../terminal/shared-options.ts';
+import { machine, numberNamed, type SharedOptions } from '../terminal/shared-options.ts';
 
 const text = { type: 'string', requiresArg: true } as const;
 const UNASKED = 'all but destructive ones and those tagged `noauto`';
@@ -30,7 +30,11 @@ function keepingCommands<T>(command: Argv<T>, { config, json }: SharedOptions, f
           kind: { choices: ['commissioning', 'testing'] as const, describe: 'When it runs; default: commissioning' },
           title: { ...text, describe: 'Name shown to people' },
           timeout: { ...text, describe: 'How long it may take: 90s, 10m, 2h; default: 10m' },
-          position: { type: 'number', requiresArg: true, describe: 'Order, 0 to 999, lowest first; default: 50' },
+          position: {
+            ...numberNamed('--position'),
+            requiresArg: true,
+            describe: 'Order, 0 to 999, lowest first; default: 50',
+          },
           tag: { ...text, array: true, describe: 'A word that chooses it (repeat)' },
           replace: { type: 'boolean', default: false, describe: 'Replace the script of this name' },
         }),

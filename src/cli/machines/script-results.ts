@@ -7,6 +7,7 @@ import { sleep } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
+import { nearestHint } from '../../nearest-name.ts';
 import { print, printJson, printPart, printTable } from '../terminal/output.ts';
 import { machineShape } from '../terminal/shapes.ts';
 import { findMachine } from './identity.ts';
@@ -53,7 +54,8 @@ export async function showResults(argv: ResultArguments): Promise<number> {
   const { stateDir } = loadPlace(argv.config);
   const found = await findMachine(stateDir, argv.machine);
   const path = `/MAAS/api/2.0/nodes/${found.system_id}/results/`;
-  if (argv.script !== undefined) return await printOutput(stateDir, path, argv.script);
+  if (argv.script !== undefined)
+    return await printOutput(stateDir, path, { hostname: found.hostname, script: argv.script });
   if (argv.follow) return await new Follower(stateDir, found.system_id, path).follow();
   const raw = await askDaemon(stateDir, path);
   const runs = z.array(runShape).parse(raw);
@@ -79,10 +81,20 @@ async function newestRun(stateDir: string, path: string, query: string): Promise
   return runs[0];
 }
 
-async function printOutput(stateDir: string, path: string, script: string): Promise<number> {
+async function printOutput(
+  stateDir: string,
+  path: string,
+  { hostname, script }: { readonly hostname: string; readonly script: string },
+): Promise<number> {
   const query = new URLSearchParams({ include_output: 'true', filters: script }).toString();
   const [result] = (await newestRun(stateDir, path, query))?.results ?? [];
-  if (result === undefined) throw new RackError('not-found', `this machine has no result of ${script}`);
+  if (result === undefined) {
+    const names = (await newestRun(stateDir, path, ''))?.results.map(({ name }) => name) ?? [];
+    throw new RackError(
+      'not-found',
+      `${hostname} has no result of ${script}: ${nearestHint(script, names)}\`rackboot scripts results ${hostname}\` shows all`,
+    );
+  }
   printPart(decode(result.output));
   return 0;
 }

@@ -4,6 +4,7 @@ import { basename } from 'node:path';
 import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
+import type { OptionNames } from '../../control/field-refusal.ts';
 import { RackError } from '../../errors.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { formatBytes, formatDuration, print, printDocument, printJson, printTable } from '../terminal/output.ts';
@@ -18,6 +19,18 @@ const shape = z.looseObject({
   tags: z.array(z.string()),
   bytes: z.number(),
 });
+/** The options of `add`, by the field that each sets. */
+const NAMES: OptionNames = {
+  ...{
+    name: '--name',
+    position: '--position',
+    script: 'FILE',
+    tags: '--tag',
+    timeout: '--timeout',
+    title: '--title',
+  },
+  type: '--kind',
+};
 const KINDS: Readonly<Record<number, string>> = { 0: 'commissioning', 2: 'testing' };
 
 /** Adds or replaces a script from a file. @returns 0 @throws RackError `bad-argument` for an unusable file, `not-found` */
@@ -49,7 +62,7 @@ export async function addScript(argv: {
   };
   for (const [key, value] of Object.entries(rest)) if (value !== undefined) form.set(key, value);
   const path = argv.replace ? `${PATH}${encodeURIComponent(name)}/` : PATH;
-  const raw = await askDaemon(stateDir, path, argv.replace ? 'PUT' : 'POST', form.toString());
+  const raw = await askDaemon(stateDir, path, argv.replace ? 'PUT' : 'POST', form.toString(), { names: NAMES });
   if (argv.json) printJson(raw);
   else {
     const { name: kept, type, timeout_seconds: seconds } = shape.parse(raw);

@@ -59,7 +59,7 @@ function askHere(config: string, action: Action, words: readonly string[]): Prom
   const { method, path, query, body } = requestOf(action, words);
   const search = query === undefined || query.size === 0 ? '' : `?${query}`;
   const text = body === undefined ? undefined : Buffer.from(body.bytes).toString('latin1');
-  return askDaemon(loadPlace(config).stateDir, `${path}${search}`, method, text, body?.type);
+  return askDaemon(loadPlace(config).stateDir, `${path}${search}`, method, text, body && { contentType: body.type });
 }
 
 const CODES: ReadonlyMap<number, RackErrorCode> = new Map([

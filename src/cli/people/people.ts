@@ -83,7 +83,8 @@ export async function addUser(
   if (argv.passwordFile === undefined) refuseTaken(username, await namesOf(stateDir, 'users'));
   const password = await readPassword(argv);
   const form = new URLSearchParams({ username, email, password, is_superuser: String(argv.admin) });
-  const raw = await askDaemon(stateDir, USERS, 'POST', form.toString());
+  const names = { username: '', email: '', password: '' };
+  const raw = await askDaemon(stateDir, USERS, 'POST', form.toString(), { names });
   if (argv.json) printJson(raw);
   else print(`${username} is ${argv.admin ? 'an administrator' : 'a user'}.`);
   return 0;
@@ -150,7 +151,8 @@ export async function addTag(
 ): Promise<number> {
   const { name, comment = '', kernelOpts = '' } = argv;
   const form = new URLSearchParams({ name, comment, kernel_opts: kernelOpts });
-  const raw = await askDaemon(loadPlace(argv.config).stateDir, TAGS, 'POST', form.toString());
+  const names = { name: 'NAME', comment: '--comment', kernel_opts: '--kernel-opts' };
+  const raw = await askDaemon(loadPlace(argv.config).stateDir, TAGS, 'POST', form.toString(), { names });
   if (argv.json) printJson(raw);
   else print(`The tag ${name} is created. rackboot tags update-nodes ${name} --add MACHINE adds it to a machine.`);
   return 0;

@@ -172,10 +172,7 @@ export const didYouMeanUser = async (store: RegionStore, username: string): Prom
 
 /** The error for a user name that is taken. */
 export const nameTaken = (username: string): RackError =>
-  new RackError(
-    'already-exists',
-    `a user ${username} exists: choose another name, or \`rackboot password ${username}\` gives it another password`,
-  );
+  new RackError('already-exists', sentenceOf(refusal('field.username-taken', { username })));
 
 /**
  * Changes an account's password directly in the store, for this host's command line.

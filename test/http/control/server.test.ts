@@ -195,7 +195,7 @@ test('a body is read only if the handler asks for it, and only up to the bound',
   });
   await control.open();
   const send = (target: string, bytes: number): Promise<unknown> =>
-    askDaemon(stateDir, target, 'POST', 'x'.repeat(bytes), 'application/json');
+    askDaemon(stateDir, target, 'POST', 'x'.repeat(bytes), { contentType: 'application/json' });
   assert.deepEqual(await send('/echo', 100_000), { length: 100_000 });
   assert.deepEqual(await send('/echo', 0), { length: 0 });
   assert.equal(await send('/deaf', 1000), 'not asked');

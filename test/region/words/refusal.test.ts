@@ -71,7 +71,8 @@ test('a refusal is plain JSON, and says the same after it has been written and r
 });
 
 test('the API makes sentences at its edge: plain text, or the messages of a field', () => {
-  assert.equal(bodyOf(refuse('not-found.user', { username: 'eve' })), 'There is no user eve.');
+  const unknown = refuse('not-found.user', { username: 'eve', meant: 'eva' });
+  assert.equal(bodyOf(unknown), 'There is no user eve. Did you mean eva? `rackboot users list` shows all.');
   const field = refuseField('name', 'field.required');
   assert.equal(field.name, 'invalid-parameters');
   assert.deepEqual(bodyOf(field), { name: ['This field is required.'] });

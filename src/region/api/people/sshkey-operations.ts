@@ -5,8 +5,10 @@
 // 1. Users see and change only their own keys; administrators choose another user with `username`.
 
 import { z } from 'zod';
+import { nearestName } from '../../../nearest-name.ts';
 import { parseSshKey, SSH_KEYS_PER_USER_MAX } from '../../accounts/ssh-keys.ts';
 import type { SshKey } from '../../records/life-store.ts';
+import { cleanWords } from '../../records/text-json.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import {
   type ApiCall,
@@ -37,9 +39,10 @@ async function userOf(call: ApiCall, wanted: string | undefined): Promise<string
   if (caller.kind !== 'user') return refuse('not-allowed.ssh-keys');
   if (wanted === undefined || wanted === '' || wanted === caller.username) return caller.username;
   if (!caller.isAdmin) return refuse('not-allowed.others-keys');
-  if ((await call.region.store.accounts.findUser(wanted)) === undefined)
-    return refuse('not-found.user', { username: wanted });
-  return wanted;
+  const { accounts } = call.region.store;
+  if ((await accounts.findUser(wanted)) !== undefined) return wanted;
+  const names = (await accounts.listUsers()).map((user) => user.username);
+  return refuse('not-found.user', { username: cleanWords(wanted, 150), meant: nearestName(wanted, names) });
 }
 
 interface Whose {
@@ -80,20 +83,23 @@ async function importKeys(call: ApiCall, given: Whose & { readonly keysource: st
   return 'kind' in added ? added : json(added.map((key) => keyJson(call, key)));
 }
 
-const noKey = (): Refusal => refuse('not-found.ssh-key');
+const noKey = (given: Whose): Refusal =>
+  refuse('not-found.ssh-key', { username: given.username === '' ? undefined : given.username });
 
 async function read(call: ApiCall, given: Whose): Promise<Answer> {
   const user = await userOf(call, given.username);
   if (typeof user !== 'string') return user;
   const found = (await call.region.store.life.listSshKeys(user)).find(({ id }) => id === idIn(call.path.id));
-  return found === undefined ? noKey() : json(keyJson(call, found));
+  return found === undefined ? noKey(given) : json(keyJson(call, found));
 }
 
 async function remove(call: ApiCall, given: Whose): Promise<Answer> {
   const user = await userOf(call, given.username);
   if (typeof user !== 'string') return user;
   const event = eventBy(call, 'AUTHORISATION', { code: 'ssh-key-removed', params: { user } });
-  return (await call.region.store.life.removeSshKey(user, idIn(call.path.id), event)) ? { kind: 'empty' } : noKey();
+  return (await call.region.store.life.removeSshKey(user, idIn(call.path.id), event))
+    ? { kind: 'empty' }
+    : noKey(given);
 }
 
 const newKey = z.object({ username, key: value(z.string().max(20_000)).describe('The public key, one line.') });

@@ -21,7 +21,7 @@ const byForce = (machine: string): string =>
   `delete it by force (force=true, or \`rackboot machines remove ${machine} --force\`)`;
 
 const kernelsText = (names: readonly string[]): string =>
-  names.length === 0 ? 'import one that fits' : `there are ${names.join(', ')}`;
+  names.length === 0 ? 'import one that fits' : `there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`;
 
 /** The way to get what a refused parameter asks for, by parameter. */
 const NOT_DONE_HINTS: Readonly<Record<string, string>> = {
@@ -311,7 +311,7 @@ export const API = {
     `At character ${at}, ${found === '' ? 'the end' : `'${found}'`}: Rackboot evaluates paths such as //node[@id="memory"]/size, predicates, comparisons, ` +
     'and, or, contains, starts-with, not, count, sum, number, string, true and false; no other part of XPath.',
   'field.no-tag': ({ name, meant }: { readonly name: string; readonly meant: string | undefined }) =>
-    `No tag is called '${name}'.${didYouMean(meant)}`,
+    `No tag is called '${name}'.${didYouMean(meant)} \`rackboot tags list\` shows all.`,
   'field.tag-exists': 'Tag with this Name already exists.',
   'field.tags-limit': ({ max }: Max) => `There are already ${max} tags, the maximum: delete some.`,
   'field.kernel-params': ({ fault }: { readonly fault: KernelParamsRefusal }) => kernelParamsText(fault),
@@ -339,7 +339,7 @@ export const API = {
   'field.files-limit': ({ max, mebibytes }: Max & { readonly mebibytes: number }) =>
     `A user may have at most ${max} files, with at most ${mebibytes} MiB in total: delete some.`,
 
-  'not-found.script': 'No script has this name.',
+  'not-found.script': 'No script has this name: `rackboot scripts list` shows all.',
   'field.script-kind': 'Give commissioning or testing.',
   'field.script-type': 'Give commissioning (0) or testing (2).',
   'field.script-packages': 'Nothing is installed before a script: it runs with busybox.',
@@ -347,7 +347,7 @@ export const API = {
   'field.script-position': 'is not a number from 0 to 999',
   'field.script-timeout': 'Give seconds, or a time such as 01:30:00.',
   'field.script-added': ({ name }: { readonly name: string }) =>
-    `The script ${name} exists already: change it, or choose another name.`,
+    `The script ${name} exists already: change it (\`rackboot scripts add FILE --replace\`), or choose another name.`,
   'field.script-name-taken': ({ name }: { readonly name: string }) =>
     `The script ${name} exists already: choose another name.`,
   'field.scripts-limit': ({ max }: Max) => `There are already ${max} scripts, the maximum: remove one.`,
@@ -359,8 +359,10 @@ export const API = {
   'not-found.api-key': 'You have no API key with this token_key.',
   'not-allowed.ssh-keys': 'Only users have SSH keys.',
   'not-allowed.others-keys': "Only an administrator may manage other users' keys.",
-  'not-found.user': ({ username }: { readonly username: string }) => `There is no user ${username}.`,
-  'not-found.ssh-key': 'No SSH key has this id.',
+  'not-found.user': ({ username, meant }: { readonly username: string; readonly meant: string | undefined }) =>
+    `There is no user ${username}.${didYouMean(meant)} \`rackboot users list\` shows all.`,
+  'not-found.ssh-key': ({ username }: { readonly username: string | undefined }) =>
+    `No SSH key has this id: \`rackboot sshkeys list${username === undefined ? '' : ` --username ${username}`}\` shows all.`,
   'field.keysource': 'Give lp:NAME for Launchpad, or gh:NAME for GitHub.',
   'field.keysource-offline': 'This region does not fetch published keys: add your keys one by one.',
   'field.keysource-nobody': ({ source }: OfKeys) => `${source} does not exist: check the name.`,
@@ -375,7 +377,7 @@ export const API = {
   'rate-limit.new-passwords': 'You have set too many new passwords: wait a little.',
   'internal-error.password': 'The password could not be stored.',
   'field.username-taken': ({ username }: { readonly username: string }) =>
-    `The user ${username} exists already: choose another name.`,
+    `The user ${username} exists already: choose another name, or give it another password (\`rackboot password ${username}\`).`,
   'field.email-taken': ({ email }: { readonly email: string }) =>
     `Another user has the e-mail address ${email}: give another one, or none.`,
   'field.heir': ({ username }: { readonly username: string }) => `There is no other user ${username}.`,
