@@ -1,9 +1,12 @@
-// Every command that a message of Rackboot names is in the table of commands, so a person who types it gets no "there is no such command".
+// Every command that a message of Rackboot names is in the table of commands, or in that of the operations, so a person who types it gets no
+// "there is no such command".
 
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { findOperationNoun } from '../../src/cli/operations/commands.ts';
+import { ownNouns } from '../../src/cli/operations/own-nouns.ts';
 import { COMMAND_NAMES, commandWord } from '../../src/region/life/commands.ts';
 import { commandNames, tabledCommands } from '../support/command-table.ts';
 
@@ -31,10 +34,13 @@ const PROSE = new Set(['or', 'and', 'makes', 'prints', 'shows', 'says', 'lists',
 test('every command that a message names is in the table, with its subcommand', () => {
   const table = commandNames();
   assert.ok(table.get('machines')?.has('unlock') && table.get('status')?.size === 0, 'the table was read');
+  const nouns = ownNouns();
+  const isOperation = (noun: string, action = ''): boolean =>
+    findOperationNoun(nouns, [noun, action])?.actions.some(({ name }) => name === action) === true;
   const named = globSync('src/**/*.ts', { cwd: ROOT }).flatMap(namedIn);
   assert.ok(named.length > 50, `only ${named.length} commands are named`);
   const wrong = named.filter(({ command, next }) => {
-    if (PROSE.has(command)) return false;
+    if (PROSE.has(command) || isOperation(command, next)) return false;
     const own = table.get(command);
     if (own === undefined) return true;
     return own.size > 0 && next !== undefined && !PROSE.has(next) && !own.has(next);

@@ -17,7 +17,7 @@ const factsOf = (machine: RackMachine) =>
   ({ name: nameOf(machine), status: machine.statusName, purpose: machine.purpose }) as const;
 
 /** True if both have the same facts. Racks have many machines, so it makes no objects. */
-const isTold = (was: RackMachine, now: RackMachine): boolean =>
+const hasSameFacts = (was: RackMachine, now: RackMachine): boolean =>
   was === now ||
   (was.hostname === now.hostname &&
     was.domain === now.domain &&
@@ -31,7 +31,7 @@ export function machineChanges(before: MachineDirectory, after: MachineDirectory
   for (const machine of after.all) {
     const was = old.get(machine.systemId);
     old.delete(machine.systemId);
-    if (was !== undefined && isTold(was, machine)) continue;
+    if (was !== undefined && hasSameFacts(was, machine)) continue;
     const kind = was === undefined ? 'machine.known' : 'machine.changed';
     events.push({ kind, at, mac: machine.macs[0], ...factsOf(machine) });
     if (events.length > CHANGES_REPORTED_MAX) return [];
