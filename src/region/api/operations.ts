@@ -176,7 +176,7 @@ export function operationsByPath(version: ApiVersion): ReadonlyMap<string, reado
 /** Refuses texts that no database can hold, finds the operation among those of one path, checks the caller's access, and runs it. */
 export async function runOperation(
   operations: readonly Operation[],
-  method: Method | 'HEAD' | 'PATCH',
+  method: Method | 'HEAD' | 'PATCH' | 'OPTIONS',
   call: ApiCall,
   fields: Fields,
 ): Promise<Answer> {

@@ -51,8 +51,11 @@ import { formOf } from './request-form.ts';
 import { RETRY_FIELD, type SendingParts, send } from './sending.ts';
 import { ArrivedForm, discardRest, readUploads, takesUploads, uploadOf } from './upload-bodies.ts';
 
-/** The methods that reach a path. No operation uses PATCH; it is routed so that its refusal names the methods that work. */
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
+/**
+ * The methods that reach a path. No operation uses PATCH and OPTIONS (RFC 9110 §9.3.7); they are routed so that their refusal names the methods
+ * that work.
+ */
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'] as const;
 /** Characters of a wrong `Last-Event-ID` in its refusal. */
 const PLACE_SHOWN_MAX = 80;
 /** Room for the facts of a machine with hundreds of disks, even if every character is percent-encoded; in bytes. */
@@ -243,7 +246,7 @@ function readUploadsOf(context: ApiContext, app: FastifyInstance, path: string):
 }
 
 /** The method of a request; Fastify passes no method other than METHODS to these routes. */
-const methodOf = (text: string): (typeof METHODS)[number] => METHODS.find((method) => method === text) ?? 'PATCH';
+const methodOf = (text: string): (typeof METHODS)[number] => METHODS.find((method) => method === text) ?? 'OPTIONS';
 
 function pathOf(request: FastifyRequest): Readonly<Record<string, string>> {
   const { params } = request;

@@ -13,7 +13,7 @@ const MANAGED = '10.20.0.50';
 const ELSEWHERE = '192.0.2.7';
 
 interface Asked {
-  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'PATCH' | 'HEAD';
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'PATCH' | 'OPTIONS' | 'HEAD';
   readonly url: string;
   readonly body?: string | Buffer;
   readonly type?: string;
@@ -190,6 +190,7 @@ const REFUSED: readonly (readonly [string, Asked, number, string])[] = [
   ['an unknown op', { url: '/MAAS/api/2.0/machines/?op=explode' }, 400, 'unknown-operation'],
   ['a method without operation', { method: 'DELETE', url: '/MAAS/api/2.0/machines/' }, 405, 'method-not-allowed'],
   ['PATCH', { method: 'PATCH', url: '/MAAS/api/2.0/machines/' }, 405, 'method-not-allowed'],
+  ['OPTIONS', { method: 'OPTIONS', url: '/MAAS/api/2.0/machines/' }, 405, 'method-not-allowed'],
   ['PATCH instead of PUT', { method: 'PATCH', url: '/MAAS/api/2.0/machines/abcdef/' }, 405, 'method-not-allowed'],
   ['a target that cannot be decoded', { url: '/MAAS/api/2.0/machines/%zz/' }, 400, 'bad-request'],
   ['a foreign network', { method: 'POST', url: '/MAAS/api/2.0/machines/', from: ELSEWHERE }, 403, 'not-from-here'],
