@@ -177,6 +177,7 @@ class RackProcess implements Daemon {
         publish: attributeEvents(table, this.#hostEvents.before(publish)),
         passing: this.#region.passing(),
         onForeignChange: () => this.#region.uplink?.introduce(),
+        onImported: (leases) => this.#region.uplink?.tell(leases),
         onEndsReported: ends.note,
       },
       config,

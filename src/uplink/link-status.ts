@@ -1,4 +1,4 @@
-// The status of a rack's link to its remote region, for people and programs. Plain data: it crosses threads.
+// The status of a rack's side of its region, and of its link to a remote one, for people and programs. Plain data: it crosses threads.
 
 /**
  * - `registering`: the rack registers; the region has not answered yet.
@@ -49,4 +49,27 @@ export interface LinkStatus {
   readonly deadLetters: number;
   /** Why the outbox cannot be written at the moment; empty if it can. */
   readonly outboxProblem: string;
+}
+
+/** The status of the rack's side of its region. */
+export interface UplinkStatus {
+  readonly mode: 'embedded' | 'remote';
+  /** The thread's state; once the thread is up and the region is remote, the link's. */
+  readonly state: 'starting' | 'waiting' | LinkStatus['state'];
+  readonly addresses: readonly string[];
+  /** Embedded only: the configured listeners that cannot be opened yet, each with the remedy; undefined: none. */
+  readonly unopened?: readonly { readonly host: string; readonly text: string }[] | undefined;
+  readonly desiredVersion: number;
+  /** When the current desired state arrived, wall time in milliseconds; undefined if there is none. */
+  readonly desiredSince: number | undefined;
+  readonly eventsWaiting: number;
+  readonly eventsDropped: number;
+  /** Everyday lease events of strangers that were only counted, not sent. */
+  readonly eventsWithheld: number;
+  /** Why the thread ended; undefined if it is up or starts for the first time. */
+  readonly problem?: string | undefined;
+  /** How the store of the running region is damaged; undefined if no damage was found. */
+  readonly damage?: string | undefined;
+  /** The status of the link; undefined if the region is embedded or nothing is known yet. */
+  readonly link?: LinkStatus | undefined;
 }

@@ -53,7 +53,8 @@ export type RackMessage =
 
 /** A message to the rack. */
 export type RegionMessage =
-  | { readonly kind: 'desired-state'; readonly state: DesiredState }
+  /** Remote only: `isAnew` if the region has started since the last state, or has another history than before. */
+  | { readonly kind: 'desired-state'; readonly state: DesiredState; readonly isAnew?: boolean }
   | { readonly kind: 'stored'; readonly sequence: number }
   | { readonly kind: 'listening'; readonly addresses: readonly string[] }
   /** Embedded only: the configured listeners that cannot be opened yet. */

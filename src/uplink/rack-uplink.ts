@@ -19,13 +19,14 @@ import type { NetworkScan, ScanOutcome } from '../region/records/network-scan.ts
 import type { RackDescription } from '../region/records/rack-description.ts';
 import type { RackNote } from '../region/records/rack-note.ts';
 import { noteText } from '../region/words/rack-reasons.ts';
-import type { LinkStatus } from './link-status.ts';
+import type { LinkStatus, UplinkStatus } from './link-status.ts';
 import { type OutboxAnswer, type RackMessage, type RegionMessage, UPLINK_VERSION } from './messages.ts';
-import { Outbox } from './outbox.ts';
+import { OUTBOX_BATCH_MAX, Outbox } from './outbox.ts';
 import type { OutboxCommand, QueuedPost } from './outbox-store.ts';
 import { Questions } from './questions.ts';
 import { reportParams } from './report-params.ts';
 import { type Acquaintance, StrangerEvents } from './stranger-events.ts';
+import { UntoldLeases } from './untold-leases.ts';
 
 /** Events within this time share one message, in milliseconds: each message is a transaction of the region. */
 const GATHER_MS = 50;
@@ -37,6 +38,8 @@ const HEALTHY_MS = 60_000;
 const HAND_OVER_CHECK_MS = 5;
 /** How long a machine or an operator waits for the thread's answer, in milliseconds. A slower disk counts as failing. */
 const ANSWER_MS_MAX = 4000;
+/** While so many events wait, no leases are added that the region may not know. */
+export const WAITING_TO_TELL_MAX = 1024;
 
 /** The part of node:worker_threads' `Worker` that the rack needs. */
 export interface UplinkThread {
@@ -88,33 +91,12 @@ export interface RackUplinkOptions {
   readonly onTrouble: (note: RackNote, retryMs: number | undefined, code?: RackErrorCode) => void;
 }
 
-export interface UplinkStatus {
-  readonly mode: 'embedded' | 'remote';
-  /** The thread's state; once the thread is up and the region is remote, the link's. */
-  readonly state: 'starting' | 'waiting' | LinkStatus['state'];
-  readonly addresses: readonly string[];
-  /** Embedded only: the configured listeners that cannot be opened yet, each with the remedy; undefined: none. */
-  readonly unopened?: readonly { readonly host: string; readonly text: string }[] | undefined;
-  readonly desiredVersion: number;
-  /** When the current desired state arrived, wall time in milliseconds; undefined if there is none. */
-  readonly desiredSince: number | undefined;
-  readonly eventsWaiting: number;
-  readonly eventsDropped: number;
-  /** Everyday lease events of strangers that were only counted, not sent. */
-  readonly eventsWithheld: number;
-  /** Why the thread ended; undefined if it is up or starts for the first time. */
-  readonly problem?: string | undefined;
-  /** How the store of the running region is damaged; undefined if no damage was found. */
-  readonly damage?: string | undefined;
-  /** The status of the link; undefined if the region is embedded or nothing is known yet. */
-  readonly link?: LinkStatus | undefined;
-}
-
 /** The rack's side of its region. */
 export class RackUplink {
   readonly #options: RackUplinkOptions;
   readonly #outbox = new Outbox();
   readonly #strangers: StrangerEvents;
+  readonly #untold: UntoldLeases;
   readonly #cursor;
   readonly #posts: Questions<NotKept | undefined>;
   readonly #commands: Questions<OutboxAnswer>;
@@ -125,6 +107,8 @@ export class RackUplink {
   #unopened: UplinkStatus['unopened'] = [];
   #problem: RackNote | undefined;
   #damage: RackNote | undefined;
+  /** True once this thread's region has sent a state. */
+  #isMet = false;
   #desiredVersion: number;
   #desiredSince: number | undefined;
   #failures = 0;
@@ -137,6 +121,7 @@ export class RackUplink {
   constructor(options: RackUplinkOptions) {
     this.#options = options;
     this.#strangers = new StrangerEvents(options.acquaintance);
+    this.#untold = new UntoldLeases(options.acquaintance);
     this.#desiredVersion = options.cached.version;
     this.#desiredSince = options.cached.sinceMs;
     this.#posts = new Questions(options.clock, ANSWER_MS_MAX);
@@ -149,6 +134,7 @@ export class RackUplink {
     this.#state = 'starting';
     this.#link = undefined;
     this.#damage = undefined;
+    this.#isMet = false;
     this.#startedAt = this.#options.clock.now();
     const worker = this.#options.startThread();
     this.#worker = worker;
@@ -182,7 +168,7 @@ export class RackUplink {
       unopened: this.#unopened,
       desiredVersion: this.#desiredVersion,
       desiredSince: this.#desiredSince,
-      eventsWaiting: this.#outbox.length + (link?.waiting ?? 0),
+      eventsWaiting: this.#waiting,
       eventsDropped: link === undefined ? this.#outbox.dropped : link.dropped + this.#outbox.unreported,
       eventsWithheld: this.#strangers.withheld,
       problem: this.#problem && noteText(this.#problem),
@@ -226,15 +212,28 @@ export class RackUplink {
     this.#post({ kind: 'configure', config });
   }
 
-  /** Sends the leases that a change of the dynamic ranges leaves outside them. */
-  tellLeft(leases: readonly Lease[]): void {
-    this.#put(this.#strangers.left(leases));
+  /** Sends leases that the region may not know, as far as they run outside the dynamic ranges. */
+  tell(leases: readonly Lease[]): void {
+    this.#untold.add(leases, this.#options.clock.now());
+    this.#tellSome();
+  }
+
+  /** Sends some of the waiting leases, unless events wait that these could displace. */
+  #tellSome(): void {
+    const isRoom = !this.#closing && this.#waiting < WAITING_TO_TELL_MAX;
+    if (isRoom) this.#put(this.#untold.take(OUTBOX_BATCH_MAX, this.#options.clock.now()));
     this.#sendSoon();
+  }
+
+  /** Events that the region has not stored. */
+  get #waiting(): number {
+    return this.#outbox.length + (this.#link?.waiting ?? 0);
   }
 
   /** Hands over waiting events, and ends the thread within `graceMs`. */
   async close(graceMs: number): Promise<void> {
     this.#closing = true;
+    this.#untold.close();
     this.#restart?.cancel();
     this.#gathering?.cancel();
     const worker = this.#worker;
@@ -310,11 +309,11 @@ export class RackUplink {
   #receive(message: RegionMessage): void {
     switch (message.kind) {
       case 'desired-state':
-        this.#apply(message.state);
+        this.#apply(message);
         break;
       case 'stored':
         this.#outbox.acknowledge(message.sequence);
-        this.#sendSoon();
+        this.#tellSome();
         break;
       case 'listening':
         this.#state = 'up';
@@ -340,6 +339,7 @@ export class RackUplink {
         break;
       case 'link':
         this.#link = message.status;
+        this.#tellSome();
         break;
       case 'notice':
         this.#options.publish({ ...message.event, at: this.#options.clock.now() });
@@ -355,14 +355,20 @@ export class RackUplink {
     }
   }
 
-  #apply(state: DesiredState): void {
+  #apply({ state, isAnew = false }: Extract<RegionMessage, { kind: 'desired-state' }>): void {
+    const isNew = isAnew || !this.#isMet || state.version < this.#desiredVersion;
+    this.#isMet = true;
     const newcomers = this.#strangers.newcomers(state);
     const done = this.#options.onDesiredState(state);
     this.#put(this.#strangers.introduce(newcomers));
     this.#sendSoon();
     this.#desiredVersion = state.version;
     this.#desiredSince = this.#options.clock.wallTimeMs();
-    void done.then(() => this.#post({ kind: 'applied', version: state.version }));
+    void done.then(() => {
+      this.#post({ kind: 'applied', version: state.version });
+      // With its settings the dynamic ranges are in force. A region that started, or another one, may lack any lease.
+      if (isNew) void this.#untold.addAll(() => this.#options.clock.now()).then(() => this.#tellSome());
+    });
   }
 
   #ended(worker: UplinkThread, reason: RackNote): void {

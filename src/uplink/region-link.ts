@@ -128,9 +128,9 @@ export class RegionLink {
       transport,
       path,
       ask,
-      onState: (state) => {
+      onState: (state, isAnew) => {
         options.saveState(state);
-        options.send({ kind: 'desired-state', state });
+        options.send({ kind: 'desired-state', state, isAnew });
       },
       onStreamEnd: () => this.#heartbeat.poke(),
       onProblem: (fault) =>

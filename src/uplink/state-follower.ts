@@ -31,7 +31,8 @@ interface StateFollowerOptions {
   /** The link's paths. */
   readonly path: (name: 'state' | 'changes') => string;
   readonly ask: (request: LinkRequest) => Promise<LinkAnswer | undefined>;
-  readonly onState: (state: DesiredState) => void;
+  /** @param isAnew the region started since the last state, or the state has another history: the region may lack what it was sent */
+  readonly onState: (state: DesiredState, isAnew: boolean) => void;
   /** Called when the stream ends; the region may be gone. */
   readonly onStreamEnd: () => void;
   /** Called when the region sends an invalid state. */
@@ -44,6 +45,8 @@ export class StateFollower {
   readonly #following: Repeater;
   /** The last state, and the region's tag of it, which is sent back as it came. */
   #last: { readonly state: DesiredState; readonly tag: string | undefined } | undefined;
+  /** The place of the last valid state in a history of the region. */
+  #place: { readonly version: number; readonly basis: string } | undefined;
   #stream: { close(): void } | undefined;
   #silence: Timer | undefined;
   /** The number of stops. An answer to a request from before the last stop is ignored. */
@@ -96,7 +99,10 @@ export class StateFollower {
       return { kind: 'failed' };
     }
     this.#last = { state: parsed.state, tag: answer.etag };
-    onState(parsed.state);
+    const place = { version: parsed.state.version, basis: basisOf(answer.etag) };
+    const isAnew = this.#place?.basis !== place.basis || place.version < this.#place.version;
+    this.#place = place;
+    onState(parsed.state, isAnew);
     return { kind: 'rest', ms: POLL_MS };
   }
 
@@ -136,3 +142,9 @@ export class StateFollower {
     this.#stream = undefined;
   }
 }
+
+/**
+ * The basis and the start of the region in a tag (`region/racks/state-update.ts`): after its version, which alone differs between states of one
+ * history.
+ */
+const basisOf = (tag: string | undefined): string => tag?.slice(tag.indexOf('.')) ?? '';

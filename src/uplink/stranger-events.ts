@@ -12,8 +12,8 @@
 // 2. Refusals, conflicts, files, configurations and reports are always sent.
 // 3. All that the region needs from a stranger's everyday events is its address, once the stranger becomes a known machine. The rack then sends
 //    the machine's running leases (`leasesOf`), so no address is lost.
-// 4. The region gives no address to others that a stranger leases, so it must know all leases outside the dynamic ranges, which alone are never
-//    given. After a change of the ranges the rack sends the leases that the change leaves outside (`left`).
+// 4. The region gives no address to others that a stranger leases, so it must know all leases outside the dynamic ranges, whose addresses
+//    alone are given. The rack sends those that run when the region may not know them (`untold-leases.ts`).
 
 import { BoundedMap } from '../bounded-map.ts';
 import type { DhcpEvent } from '../dhcp/events/events.ts';
@@ -39,8 +39,14 @@ export interface Acquaintance {
   readonly isMachine: (mac: MacAddress) => boolean;
   /** The running leases of these interfaces. */
   readonly leasesOf: (macs: ReadonlySet<MacAddress>) => readonly Lease[];
+  /** True for an interface of a machine that is being deployed. */
+  readonly isDeploying: (mac: MacAddress) => boolean;
   /** True for an address of a dynamic range. */
   readonly isDynamic: (address: Ipv4) => boolean;
+  /** All lease records, running and ended; they may change during the iteration. */
+  readonly leases: () => Iterable<Lease>;
+  /** The lease record of an address. */
+  readonly leaseAt: (address: Ipv4) => Lease | undefined;
 }
 
 /** Decides which events are sent to the region. */
@@ -92,13 +98,9 @@ export class StrangerEvents {
     if (unreported.size === 0) return [];
     return this.#acquaintance.leasesOf(unreported).map(ackOf);
   }
-
-  /** The events that send the leases of strangers that a change of the dynamic ranges leaves outside them. */
-  left(leases: readonly Lease[]): readonly DhcpEvent[] {
-    return leases.filter(({ mac }) => !this.#acquaintance.isMachine(mac)).map(ackOf);
-  }
 }
 
-const ackOf = ({ mac, address, grantedAt, duration, hostname }: Lease): DhcpEvent => ({
+/** The event that sends a running lease. */
+export const ackOf = ({ mac, address, grantedAt, duration, hostname }: Lease): DhcpEvent => ({
   ...{ kind: 'dhcp.ack', at: grantedAt, mac, address, leaseSeconds: duration, hostname },
 });

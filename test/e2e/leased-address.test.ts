@@ -1,10 +1,11 @@
-// An address that a real client still leases from the rack after its reservation was released, or after an administrator moved the ranges:
-// nobody else gets it, and another's name does not lead to that client.
+// An address that a real client still leases from the rack after its reservation was released, after an administrator moved the ranges, after
+// the region lost its knowledge of leases, or after an import: nobody else gets it, and another's name does not lead to that client.
 // @host waits
 
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
 import { missing } from '../support/needs.ts';
@@ -16,6 +17,8 @@ const RACK = '10.98.3.1';
 const SUBNET = '10.98.3.0/24';
 const CLIENT = '52:54:00:98:03:01';
 const OTHER = '52:54:00:98:03:02';
+const THIRD = '52:54:00:98:03:03';
+const IMPORTED = '52:54:00:98:03:04';
 
 const configOf = (low: string, fixed: readonly [low: string, high: string]): string => `cluster_interfaces:
   - name: lab
@@ -30,6 +33,12 @@ const configOf = (low: string, fixed: readonly [low: string, high: string]): str
 boot: { http: { listen: [] } }
 `;
 
+/** The end of the lease in a refusal, in milliseconds; NaN: it names none. */
+function endOf(text: string): number {
+  const [, day, time] = /until ([\d-]+) ([\d:]+) UTC/.exec(text) ?? [];
+  return Date.parse(`${day}T${time}Z`);
+}
+
 describe('an address that a client leases', { skip }, () => {
   let rack: RackNetwork;
   let key = '';
@@ -37,7 +46,8 @@ describe('an address that a client leases', { skip }, () => {
 
   before(async () => {
     rack = new RackNetwork('leased', RACK);
-    for (const [index, mac] of [CLIENT, OTHER].entries()) clients.push(rack.namespace.addHost(`client${index}`, mac));
+    for (const [index, mac] of [CLIENT, OTHER, THIRD].entries())
+      clients.push(rack.namespace.addHost(`client${index}`, mac));
     rack.configure(configOf('10.98.3.100', ['10.98.3.10', '10.98.3.19']));
     await rack.start();
     const password = join(rack.directory, 'password');
@@ -78,8 +88,7 @@ describe('an address that a client leases', { skip }, () => {
       refused.text,
     );
     // Not only for the half minute after the release: the rack has reported the lease.
-    const until = /until ([\d-]+) ([\d:]+) UTC/.exec(refused.text) ?? [];
-    assert.ok(Date.parse(`${until[1]}T${until[2]}Z`) > systemClock.wallTimeMs() + 300_000, refused.text);
+    assert.ok(endOf(refused.text) > systemClock.wallTimeMs() + 300_000, refused.text);
     const device = await post('devices/', { hostname: 'printer', mac_addresses: '52:54:00:98:03:0a' });
     const { system_id: id, interface_set: nics } = JSON.parse(device.text);
     const link = `nodes/${id}/interfaces/${nics[0].id}/?op=link_subnet`;
@@ -105,5 +114,47 @@ describe('an address that a client leases', { skip }, () => {
       return answer.text.includes('lease until') && answer;
     });
     assert.deepEqual([refused.status, refused.text.includes(`the host ${OTHER} has it by a lease`)], [409, true]);
+  });
+
+  /** The answer to a reservation of an address that the rack is about to report as leased. */
+  const refusalOf = (address: string) =>
+    eventually('the refusal', async () => {
+      const answer = await reserve({ ip: address, hostname: 'store' });
+      if (answer.status === 200) await post('ipaddresses/?op=release', { ip: address });
+      return answer.text.includes('lease until') && answer;
+    });
+
+  test('a region that knows no leases, as after an upgrade or with a restored backup, learns them as the rack starts', {
+    timeout: 120_000,
+  }, async () => {
+    const made = await reserve({ subnet: SUBNET, mac: THIRD });
+    const { ip } = JSON.parse(made.text);
+    await eventually('the client has the reserved address', async () => (await lease(clients[2])) === ip);
+    assert.equal((await post('ipaddresses/?op=release', { ip })).status, 204);
+    await rack.stop();
+    const region = new DatabaseSync(join(rack.stateDir, 'region.db'));
+    region.exec('DELETE FROM host_lease');
+    region.close();
+    await rack.start();
+    assert.match((await refusalOf(ip)).text, new RegExp(`the host ${THIRD} has it by a lease`));
+  });
+
+  test('an address of an imported lease stays that of its host after the reservation is released', {
+    timeout: 120_000,
+  }, async () => {
+    const made = await reserve({ subnet: SUBNET, mac: IMPORTED });
+    const { ip } = JSON.parse(made.text);
+    const file = join(rack.directory, 'dnsmasq.leases');
+    writeFileSync(file, `${Math.floor(systemClock.wallTimeMs() / 1000) + 3600} ${IMPORTED} ${ip} store *\n`);
+    // Once the rack knows the reservation, the address is fixed for this host.
+    const words = ['leases', 'import', '--format', 'dnsmasq', file];
+    await eventually('the import', async () => (await rack.rackboot(...words)).code === 0);
+    assert.equal((await post('ipaddresses/?op=release', { ip })).status, 204);
+    await eventually('the refusal until the lease ends', async () => {
+      const { text } = await refusalOf(ip);
+      return (
+        text.includes(`the host ${IMPORTED} has it by a lease`) && endOf(text) > systemClock.wallTimeMs() + 300_000
+      );
+    });
   });
 });

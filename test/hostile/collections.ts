@@ -462,6 +462,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'uplink/several-regions.ts': { '#foreign': 'configured', '#known': 'configured' },
   'uplink/status-keeper.ts': { '#sampler': 'named' },
   'uplink/stranger-events.ts': { '#sampler': 'named' },
+  'uplink/untold-leases.ts': { '#byAddress': 'LEASES_TOLD_MAX', '#waiting': 'as #byAddress' },
 };
 
 /** A bound that a class was given: those who construct it are checked. */

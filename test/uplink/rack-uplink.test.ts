@@ -4,11 +4,17 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EVENT_KINDS } from '../../src/daemon/rack/event-kinds.ts';
 import type { RackMachine } from '../../src/machines/machine.ts';
-import { formatMac, mac } from '../../src/net/address.ts';
+import { formatMac, ipv4, mac } from '../../src/net/address.ts';
 import { EventStream } from '../../src/observe/event-stream.ts';
 import type { LinkStatus } from '../../src/uplink/link-status.ts';
 import type { RackMessage, RegionMessage } from '../../src/uplink/messages.ts';
-import { RackUplink, type RackUplinkOptions, type UplinkThread } from '../../src/uplink/rack-uplink.ts';
+import { OUTBOX_BATCH_MAX } from '../../src/uplink/outbox.ts';
+import {
+  RackUplink,
+  type RackUplinkOptions,
+  type UplinkThread,
+  WAITING_TO_TELL_MAX,
+} from '../../src/uplink/rack-uplink.ts';
 import { STRANGER_RATE } from '../../src/uplink/stranger-events.ts';
 import { leaseAt, MAC_A, machine, NOW } from '../dhcp/lab.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -17,12 +23,14 @@ import { VirtualClock } from '../support/virtual-clock.ts';
 class Thread implements UplinkThread {
   readonly posted: RackMessage[] = [];
   tell: (message: RegionMessage) => void = () => undefined;
+  end: () => void = () => undefined;
 
   on(
     event: 'message' | 'error' | 'exit',
     listener: ((message: RegionMessage) => void) | ((error: Error) => void),
   ): this;
   on(event: string, listener: (message: never) => void): this {
+    if (event === 'exit') this.end = () => Reflect.apply(listener, undefined, []);
     if (event === 'message') this.tell = (message) => Reflect.apply(listener, undefined, [message]);
     return this;
   }
@@ -33,7 +41,10 @@ class Thread implements UplinkThread {
   async terminate(): Promise<void> {}
 }
 
-const unknown = { isMachine: () => false, leasesOf: () => [], isDynamic: () => true };
+const unknown = {
+  ...{ isMachine: () => false, isDeploying: () => false, isDynamic: () => true },
+  ...{ leasesOf: () => [], leases: () => [], leaseAt: () => undefined },
+};
 
 /** An uplink to a thread that only listens. */
 function uplinkTo(thread: Thread, stream: EventStream, changes: Partial<RackUplinkOptions> = {}): RackUplink {
@@ -66,9 +77,9 @@ test('the region gets a counted sample of a crowd of strangers, and the lease of
   const uplink = uplinkTo(thread, stream, {
     clock,
     acquaintance: {
+      ...unknown,
       isMachine: (one) => machines.some(({ macs }) => macs.includes(one)),
       leasesOf: (macs) => [lease].filter((one) => macs.has(one.mac)),
-      isDynamic: () => true,
     },
     onDesiredState: async (state) => {
       machines = state.machines;
@@ -170,4 +181,125 @@ test('the region of the same process has a scan started, and learns the outcome'
     { kind: 'scan-answer', outcome: 'started' },
   ]);
   assert.deepEqual(asked, [scan]);
+});
+
+/** An uplink of a rack with so many running leases outside the dynamic ranges, and the region's answers. */
+function uplinkWithLeases(count: number, changes: Partial<RackUplinkOptions> = {}) {
+  const leases = Array.from({ length: count }, (_, index) => ({
+    ...leaseAt(mac(0x020000000000 + index), '10.20.0.10', 300 + index),
+    address: ipv4(0x0a14_0000 + index),
+  }));
+  const thread = new Thread();
+  const clock = new VirtualClock(NOW);
+  const stream = new EventStream();
+  const acquaintance = {
+    ...unknown,
+    isDynamic: () => false,
+    leases: () => leases,
+    leaseAt: (address: number) => leases[address - 0x0a14_0000],
+  };
+  const uplink = uplinkTo(thread, stream, { clock, acquaintance, ...changes });
+  uplink.start();
+  const rest = async (): Promise<void> => {
+    for (let turns = 0; turns < 40; turns += 1) await new Promise((resolve) => setImmediate(resolve));
+    clock.advance(100);
+  };
+  const sent = () => thread.posted.flatMap((message) => (message.kind === 'events' ? message.events : []));
+  return {
+    ...{ thread, uplink, stream, clock, sent, rest, leases },
+    /** The region sends a state. */
+    state: async (version: number, isAnew?: boolean): Promise<void> => {
+      thread.tell({
+        kind: 'desired-state',
+        state: { schema: 2, version, machines: [] },
+        ...(isAnew ? { isAnew } : {}),
+      });
+      await rest();
+    },
+    /** The thread stores what it was sent. @returns the sequences since `from` */
+    store: async (from = 0): Promise<number> => {
+      for (let last = from; ; ) {
+        const next = sent().at(-1)?.sequence ?? 0;
+        if (next === last) return sent().length;
+        last = next;
+        thread.tell({ kind: 'stored', sequence: last });
+        await rest();
+      }
+    },
+  };
+}
+
+test('the running leases outside the dynamic ranges are sent at the start, and when the region is another one or has another history', async () => {
+  const { state, store, thread, clock, sent } = uplinkWithLeases(3);
+  await store();
+  assert.equal(sent().length, 0, 'none before the region answers');
+  const tellsOf = async (version: number, isAnew?: boolean): Promise<number> => {
+    const before = sent().length;
+    await state(version, isAnew);
+    return (await store()) - before;
+  };
+  assert.equal(await tellsOf(7), 3, 'the first state after the start');
+  assert.deepEqual(
+    sent().map(({ kind, mac: whose, address }) => [kind, whose, address]),
+    [0, 1, 2].map((index) => ['dhcp.ack', formatMac(mac(0x020000000000 + index)), `10.20.0.${index}`]),
+  );
+  assert.equal(await tellsOf(8), 0, 'the next state of the same region');
+  assert.equal(await tellsOf(9, true), 3, 'a region that started or has another history');
+  assert.equal(await tellsOf(5), 3, 'an older state: a restored backup');
+  assert.equal(await tellsOf(6), 0);
+  thread.end();
+  clock.advance(1000);
+  assert.equal(await tellsOf(7), 3, 'the region of this process started again');
+});
+
+test('the leases are sent once the settings of the state are in force, which decide what is dynamic', async () => {
+  const settled = Promise.withResolvers<void>();
+  const { state, store, sent } = uplinkWithLeases(3, { onDesiredState: () => settled.promise });
+  await state(7);
+  assert.equal(sent().length, 0);
+  settled.resolve();
+  await state(8);
+  assert.equal(await store(), 3);
+});
+
+test('leases that are named one by one are sent, as those of an import', async () => {
+  const { uplink, leases, rest, store } = uplinkWithLeases(3);
+  uplink.tell(leases.slice(1));
+  await rest();
+  assert.equal(await store(), 2);
+});
+
+test('leases do not displace events: they are added while few events wait, and all are sent in the end', async () => {
+  const count = OUTBOX_BATCH_MAX * 8;
+  const { state, store, uplink, thread, stream } = uplinkWithLeases(count);
+  await state(7);
+  for (let times = 0; times < 20; times += 1) uplink.tell([]);
+  const { eventsWaiting, eventsDropped } = uplink.status();
+  assert.ok(
+    eventsWaiting >= OUTBOX_BATCH_MAX && eventsWaiting <= WAITING_TO_TELL_MAX + OUTBOX_BATCH_MAX,
+    `${eventsWaiting}`,
+  );
+  stream.publish({ kind: 'dhcp.refused', at: NOW, mac: MAC_A });
+  await stream.rest();
+  assert.equal(await store(), count + 1);
+  assert.deepEqual([uplink.status().eventsWaiting, eventsDropped], [0, 0]);
+  const events = thread.posted.flatMap((message) => (message.kind === 'events' ? message.events : []));
+  const place = events.findIndex(({ kind }) => kind === 'dhcp.refused');
+  assert.ok(place >= 0 && place <= eventsWaiting, `the refusal is event ${place} of ${count}`);
+});
+
+test('while a remote region does not take events, its leases do not fill the outbox on disk', async () => {
+  const count = OUTBOX_BATCH_MAX * 12;
+  const { state, store, thread, uplink, sent } = uplinkWithLeases(count, { mode: 'remote' });
+  const status: LinkStatus = {
+    ...{ addresses: [], state: 'up', since: NOW, text: '', lastContact: NOW, lastHeartbeat: NOW, heartbeatMs: 1 },
+    ...{ regionVersion: '1', waiting: WAITING_TO_TELL_MAX, dropped: 0, deadLetters: 0, outboxProblem: '' },
+  };
+  thread.tell({ kind: 'listening', addresses: ['http://b/MAAS'] });
+  thread.tell({ kind: 'link', status });
+  await state(7);
+  assert.equal(sent().length, 0);
+  thread.tell({ kind: 'link', status: { ...status, waiting: 0 } });
+  assert.equal(await store(), count);
+  assert.equal(uplink.status().eventsWaiting, 0);
 });

@@ -562,6 +562,33 @@ test('changes apply to the last state; if they are invalid, the next fetch is of
     assert.deepEqual([place.named('state').at(-1)?.ifNoneMatch, states().length], [undefined, 3]);
   }));
 
+test('a state of a region that started, or has another history, says so; a newer one of the same history does not', () =>
+  withPlace(new Place(), async (place) => {
+    let version = 7;
+    let tail = '3.start';
+    place.script = (request, name) => {
+      if (name !== 'state') return oblige(request, name);
+      const etag = `"${version}.${tail}"`;
+      const isSame = request.ifNoneMatch === etag;
+      return isSame ? { status: 304 } : { body: JSON.stringify({ ...STATE, version }), etag };
+    };
+    const askState = async (next: number, nextTail: string): Promise<readonly (boolean | undefined)[]> => {
+      const before = place.sent.length;
+      [version, tail] = [next, nextTail];
+      place.stream?.onOpen();
+      await place.pass(1000);
+      return place.sent.slice(before).flatMap((one) => (one.kind === 'desired-state' ? [one.isAnew] : []));
+    };
+    place.link.receive(HELLO);
+    assert.deepEqual(await askState(7, '3.start'), [true], 'the first one');
+    assert.deepEqual(await askState(8, '3.start'), [false]);
+    assert.deepEqual(await askState(8, '3.start'), []);
+    assert.deepEqual(await askState(9, '4.start'), [true], 'another basis: another history');
+    assert.deepEqual(await askState(10, '4.restart'), [true], 'the region started again');
+    assert.deepEqual(await askState(6, '4.restart'), [true], 'an older version');
+    assert.deepEqual(await askState(7, '4.restart'), [false]);
+  }));
+
 test('an invalid desired state is reported and changes nothing', () =>
   withPlace(new Place(), async (place) => {
     place.script = (request, name) => (name === 'state' ? { body: '{"schema":99}' } : oblige(request, name));

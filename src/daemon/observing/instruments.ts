@@ -6,7 +6,7 @@ import type { HostInterface } from '../../net/host-interface.ts';
 import type { EventStream } from '../../observe/event-stream.ts';
 import type { Readiness } from '../../observe/instrument-server.ts';
 import type { LeaseJournalStatus } from '../../store/leases/lease-journal.ts';
-import type { UplinkStatus } from '../../uplink/rack-uplink.ts';
+import type { UplinkStatus } from '../../uplink/link-status.ts';
 import type { Rack } from '../rack/rack.ts';
 import { judgeReadiness } from '../rack/readiness.ts';
 import { renderMetrics } from './metrics.ts';

@@ -13,7 +13,7 @@ import type { EventStreamCounters } from '../../observe/event-stream.ts';
 import { Exposition, labelled, type Sample } from '../../observe/exposition.ts';
 import type { RegionCounters } from '../../region/http/counters.ts';
 import type { LeaseJournalStatus } from '../../store/leases/lease-journal.ts';
-import type { UplinkStatus } from '../../uplink/rack-uplink.ts';
+import type { UplinkStatus } from '../../uplink/link-status.ts';
 import type { Rack } from '../rack/rack.ts';
 import { addProcess, type ProcessFacts } from './process-metrics.ts';
 import { addEvents, addRegion } from './shared-metrics.ts';

@@ -25,6 +25,8 @@ interface LeaseCommandParts {
   readonly config: () => DhcpConfig;
   /** True once the rack is stopping. */
   readonly isDraining: () => boolean;
+  /** Called with imported leases once they are on disk. */
+  readonly onImported?: ((leases: readonly Lease[]) => void) | undefined;
 }
 
 /** The commands that change leases. */
@@ -46,6 +48,7 @@ export class LeaseCommands {
     await this.#store(leases);
     const event: DhcpEvent = { kind: 'dhcp.imported', at: this.#parts.clock.now(), imported: leases.length };
     this.#parts.publish(event);
+    this.#parts.onImported?.(leases);
   }
 
   /** Ends a running lease as a RELEASE does; resolves when that is on disk. @throws RackError `not-found`, `store-unavailable` */

@@ -14,9 +14,9 @@ import type { RackConfig } from '../../config/rack-config.ts';
 import type { AddressClaim } from '../../dhcp/answers/decision.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
 import type { LeaseJournal } from '../../dhcp/leases/lease-journal.ts';
-import type { NamedNetwork } from '../../dhcp/leases/lease-report.ts';
 import { isActive, type LeaseTable } from '../../dhcp/leases/lease-table.ts';
 import { SettledJournal } from '../../dhcp/leases/settled-journal.ts';
+import type { DhcpSubnet } from '../../dhcp/networks/config.ts';
 import { awayFrom, subnetOf } from '../../dhcp/networks/machine-home.ts';
 import { withReserved } from '../../dhcp/networks/reservations.ts';
 import { sharedNetworkKey } from '../../dhcp/networks/server-role.ts';
@@ -61,6 +61,8 @@ interface RackParts {
   readonly passing: RegionPassing;
   /** Called when the known other DHCP servers change. */
   readonly onForeignChange?: (() => void) | undefined;
+  /** Called when leases of another server were imported. */
+  readonly onImported?: ((leases: readonly Lease[]) => void) | undefined;
   /** Called when every lease that expired before `until` has been reported. */
   readonly onEndsReported?: ((until: Instant) => void) | undefined;
 }
@@ -125,7 +127,7 @@ export class Rack {
       onForeignChange: parts.onForeignChange,
       onEndsReported: parts.onEndsReported,
     });
-    const present = { config: () => this.#config.dhcp, isDraining: () => this.#draining };
+    const present = { config: () => this.#config.dhcp, isDraining: () => this.#draining, onImported: parts.onImported };
     this.leaseCommands = new LeaseCommands({ clock, publish, journal, table, dhcp: this.dhcp, ...present });
     this.#loops = new LoaderLoops(publish);
     this.elsewhere = new Elsewhere({
@@ -177,7 +179,7 @@ export class Rack {
   }
 
   /** The networks of the configuration. */
-  get networks(): readonly NamedNetwork[] {
+  get networks(): readonly DhcpSubnet[] {
     return this.#config.dhcp.subnets;
   }
 

@@ -77,7 +77,7 @@ export function reconfigurationPorts(parts: RunningParts): ConfigurationPorts {
 /** Tells the region of leases outside the new dynamic ranges, whose addresses it would else give to others. */
 function tellLeft({ rack, uplink, clock }: RunningParts, next: RackConfig, before: RackConfig): void {
   const find = (address: Ipv4): Lease | undefined => rack()?.findLease(address);
-  uplink()?.tellLeft(leasesLeft(before.dhcp.subnets, next.dhcp.subnets, find, clock.now()));
+  uplink()?.tell(leasesLeft(before.dhcp.subnets, next.dhcp.subnets, find, clock.now()));
 }
 
 async function putInForce(parts: RunningParts, next: RackConfig, before: RackConfig): Promise<void> {

@@ -35,8 +35,9 @@ import { noteText } from '../../region/words/rack-reasons.ts';
 import { startRegionThread } from '../../region-thread/worker.ts';
 import { openOutboxStore } from '../../store/outbox/outbox-database.ts';
 import { desiredStateTime } from '../../uplink/desired-state-cache.ts';
+import type { UplinkStatus } from '../../uplink/link-status.ts';
 import { readRackUuid } from '../../uplink/rack-identity.ts';
-import { RackUplink, type UplinkStatus } from '../../uplink/rack-uplink.ts';
+import { RackUplink } from '../../uplink/rack-uplink.ts';
 import { type RegionKey, readRegionKey } from '../../uplink/region-key.ts';
 import type { Acquaintance } from '../../uplink/stranger-events.ts';
 import type { UplinkThreadData } from '../../uplink/thread-data.ts';
@@ -84,11 +85,15 @@ interface RegionSideParts {
 
 /** The hosts that a rack knows: the machines of the desired state in force, and the holders of leases. */
 export const acquaintanceOf = (
-  rack: () => Pick<Rack, 'machines' | 'leasesOf' | 'served'> | undefined,
+  rack: () => Pick<Rack, 'machines' | 'leasesOf' | 'leases' | 'findLease' | 'networks'> | undefined,
 ): Acquaintance => ({
   isMachine: (mac) => rack()?.machines.findByMac(mac) !== undefined,
   leasesOf: (macs) => rack()?.leasesOf(macs) ?? [],
-  isDynamic: (address) => rack()?.served.some(({ subnet }) => isDynamicIn(subnet, address)) ?? true,
+  isDeploying: (mac) => rack()?.machines.findByMac(mac)?.statusName === 'Deploying',
+  // Of the configured networks, served now or not.
+  isDynamic: (address) => rack()?.networks.some((subnet) => isDynamicIn(subnet, address)) ?? true,
+  leases: () => rack()?.leases() ?? [],
+  leaseAt: (address) => rack()?.findLease(address),
 });
 
 /** Addresses of former dynamic ranges that are looked at after a change; leases of others are sent when they are renewed. */

@@ -3,7 +3,7 @@
 import type { Clock } from '../../clock.ts';
 import { listed } from '../../counted.ts';
 import { formatWallTime } from '../../region/words/quantity.ts';
-import type { UplinkStatus } from '../../uplink/rack-uplink.ts';
+import type { UplinkStatus } from '../../uplink/link-status.ts';
 import type { InterfaceState } from './interface-states.ts';
 
 /** The most networks or racks named in a status; the rest are counted. */

@@ -53,7 +53,7 @@ export interface LeaseReport {
 }
 
 /** A configured network by its cluster interface. */
-export interface NamedNetwork {
+interface NamedNetwork {
   readonly name: string;
   readonly network: Ipv4Network;
 }

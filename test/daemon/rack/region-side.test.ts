@@ -1,4 +1,4 @@
-// The reports that a rack keeps while its region is away: of each address, and of all together.
+// The reports that a rack keeps while its region is away: of each address, and of all together. The leases outside the dynamic ranges.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -7,10 +7,18 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
 import { parseConfig } from '../../../src/config/load.ts';
-import { KEPT_PER_ADDRESS, KEPT_RATE, leasesLeft, RegionSide } from '../../../src/daemon/rack/region-side.ts';
+import {
+  acquaintanceOf,
+  KEPT_PER_ADDRESS,
+  KEPT_RATE,
+  leasesLeft,
+  RegionSide,
+} from '../../../src/daemon/rack/region-side.ts';
+import { MachineDirectory } from '../../../src/machines/directory.ts';
 import { type Ipv4, ipv4 } from '../../../src/net/address.ts';
 import { EventStream } from '../../../src/observe/event-stream.ts';
-import { leaseAt, MAC_A, NOW, subnet } from '../../dhcp/lab.ts';
+import { leaseAt, MAC_A, MAC_B, machine, NOW, subnet } from '../../dhcp/lab.ts';
+import { ip } from '../../support/lab-facts.ts';
 
 const ATTACKER = ipv4(0x0a14_0042);
 const MACHINES = Array.from({ length: 200 }, (_, index) => ipv4(0x0a14_0100 + index));
@@ -34,7 +42,7 @@ cluster_interfaces:
     config: () => parsed.config,
     regionConfig: unused,
     describe: unused,
-    acquaintance: { isMachine: () => false, leasesOf: () => [], isDynamic: () => true },
+    acquaintance: acquaintanceOf(() => undefined),
     apply: unused,
     scan: unused,
     onFatal: unused,
@@ -89,4 +97,25 @@ test('the leases that a change of the ranges leaves outside them are those that 
   assert.deepEqual(left([140, 199], [10, 99]), [100]);
   assert.deepEqual(left([200, 250], [10, 199]), [100, 150, 199]);
   assert.deepEqual(left([100, 199], [150, 199]), [150, 199], 'the static range comes first');
+});
+
+test('an address is dynamic by the configured networks, served now or not, and a static range within the dynamic one is not', () => {
+  const range = (low: string, high: string) => ({ low: ip(low), high: ip(high) });
+  const networks = [
+    subnet({ dynamic: range('10.20.0.100', '10.20.0.199'), static: range('10.20.0.150', '10.20.0.159') }),
+  ];
+  const machines = new MachineDirectory([machine(MAC_A, '10.20.0.10', { statusName: 'Deploying' })]);
+  const unused = { leasesOf: () => [], leases: () => [], findLease: () => undefined };
+  const known = acquaintanceOf(() => ({ ...unused, machines, networks }));
+  assert.deepEqual(
+    ['10.20.0.99', '10.20.0.100', '10.20.0.155', '10.21.0.100'].map((address) => known.isDynamic(ip(address))),
+    [false, true, false, false],
+  );
+  assert.deepEqual(
+    [MAC_A, MAC_B].map((one) => [known.isMachine(one), known.isDeploying(one)]),
+    [
+      [true, true],
+      [false, false],
+    ],
+  );
 });

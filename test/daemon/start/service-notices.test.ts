@@ -4,7 +4,7 @@ import { followStatus, statusLine } from '../../../src/daemon/rack/status-line.t
 import { ServiceNotices } from '../../../src/daemon/start/service-notices.ts';
 import type { Notice } from '../../../src/net/linux/notify-socket.ts';
 import type { RackNote } from '../../../src/region/records/rack-note.ts';
-import type { UplinkStatus } from '../../../src/uplink/rack-uplink.ts';
+import type { UplinkStatus } from '../../../src/uplink/link-status.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 function rig(options: { readonly watchdogMs?: number } = {}) {
