@@ -101,7 +101,7 @@ export interface SettingEdit {
 }
 
 /** Reads the settings in force. */
-export type SettingsReader = Pick<RegionSettings, 'valueOf' | 'interfacesOf'>;
+export type SettingsReader = Pick<RegionSettings, 'valueOf' | 'interfacesOf' | 'pinnedBy'>;
 
 interface SettingsParts {
   readonly store: RegionStore;
@@ -147,6 +147,24 @@ export class RegionSettings {
     return this.#reads.run();
   }
 
+  /** Reads the settings that the store has in the caller's transaction, for its decision. */
+  async read(): Promise<SettingsReader> {
+    return this.#readerOf(readableOf(await this.#parts.store.listSettings()));
+  }
+
+  #readerOf(list: readonly StoredSetting[]): SettingsReader {
+    const own = this.#parts.ownRack()?.uuid;
+    return {
+      valueOf: (key) => this.rules.valueOf(key, this.#fileOf(undefined), this.#settingsFor(own ?? '', list)),
+      interfacesOf: (rack) => {
+        const listed = this.rules.interfacesOf(this.#fileOf(rack), this.#settingsFor(rack, list));
+        const remote = rack === own ? undefined : this.#parts.racks.find(rack);
+        return remote === undefined ? listed : [...listed, ...reportedBeyond(remote, listed)];
+      },
+      pinnedBy: (key, rack) => this.pinnedBy(key, rack),
+    };
+  }
+
   #take(listed: readonly ListedSetting[]): void {
     this.#list = readableOf(listed);
     const damaged = listed.flatMap((one) => ('isDamaged' in one ? [`${one.rack} ${one.key}`] : [])).join('\n');
@@ -177,12 +195,7 @@ export class RegionSettings {
 
   /** A key's value in force at the rack of this process; without such a rack, from the store alone. */
   valueOf(key: string): SettingValue | undefined {
-    return this.#valueIn(this.#list, key);
-  }
-
-  #valueIn(list: readonly StoredSetting[], key: string): SettingValue | undefined {
-    const stored = this.#settingsFor(this.#parts.ownRack()?.uuid ?? '', list);
-    return this.rules.valueOf(key, this.#fileOf(undefined), stored);
+    return this.#readerOf(this.#list).valueOf(key);
   }
 
   /** The NTP servers that DHCP offers in all networks. */
@@ -202,15 +215,7 @@ export class RegionSettings {
 
   /** A rack's cluster interfaces in force; for a remote rack, including the further ones that it reported. */
   interfacesOf(rack: string): readonly Settings[] {
-    return this.#interfacesIn(this.#list, rack);
-  }
-
-  #interfacesIn(list: readonly StoredSetting[], rack: string): readonly Settings[] {
-    const stored = this.#settingsFor(rack, list);
-    const listed = this.rules.interfacesOf(this.#fileOf(rack), stored);
-    if (rack === this.#parts.ownRack()?.uuid) return listed;
-    const remote = this.#parts.racks.find(rack);
-    return remote === undefined ? listed : [...listed, ...reportedBeyond(remote, listed)];
+    return this.#readerOf(this.#list).interfacesOf(rack);
   }
 
   /** The file in which a read-only key is written; `undefined` if the key is not read-only. */
@@ -268,10 +273,7 @@ export class RegionSettings {
       before = current.map(withoutUserOf);
       const changes: SettingChange[] = [];
       let list = before;
-      const inForce: SettingsReader = {
-        valueOf: (key) => this.#valueIn(before, key),
-        interfacesOf: (rack) => this.#interfacesIn(before, rack),
-      };
+      const inForce = this.#readerOf(before);
       for (const given of edits) {
         const stored = list.find(({ rack: of, key }) => of === '' && key === given.key)?.value;
         const value = given.revise === undefined ? given.value : given.revise(stored, inForce);

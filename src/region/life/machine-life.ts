@@ -14,6 +14,7 @@
 import type { Ipv4 } from '../../net/address.ts';
 import type { PowerDetail } from '../../power/detail.ts';
 import { drawBootToken } from '../identity/boot-token.ts';
+import type { NetworkView } from '../networks/network-view.ts';
 import type { MachineChangeOutcome } from '../records/decisions.ts';
 import type { Happening } from '../records/event-params.ts';
 import type { AddressKnowledge, ChangeKnowledge } from '../records/knowledge.ts';
@@ -71,6 +72,12 @@ interface LifeParts extends StartParts {
   readonly onChange: (machine: Machine) => Promise<void>;
 }
 
+/** The networks, and the used addresses of the ranges for which a choice of addresses has asked. */
+interface AddressTerms {
+  readonly networks: NetworkView;
+  readonly known: readonly AddressKnowledge[];
+}
+
 /** Commands that may be given to several machines at once. */
 type BulkCommand = 'accept' | 'release';
 
@@ -96,20 +103,28 @@ export class MachineLife {
   ): Promise<MachineChangeOutcome<CommandRefusal>> {
     const { store } = this.#parts;
     const atMs = await this.#now();
-    const decide = (machine: Machine, { addresses }: ChangeKnowledge, refused: CommandRefusal | undefined) => {
+    const takesAddress = command.name === 'allocate' || command.name === 'deploy';
+    const decide = (
+      machine: Machine,
+      { addresses }: ChangeKnowledge,
+      refused: CommandRefusal | undefined,
+      networks: NetworkView,
+    ) => {
       const change = this.#decide(machine, command, by, atMs);
       if (change.kind === 'refuse') return change;
-      const takesAddress = command.name === 'allocate' || command.name === 'deploy';
-      const chosen = takesAddress ? this.#chooseAddresses(machine, command.name, addresses, options, by) : undefined;
+      const chosen = takesAddress
+        ? this.#chooseAddresses(machine, command.name, { networks, known: addresses }, options, by)
+        : undefined;
       if (chosen?.kind === 'ask') return chosen;
       if (refused !== undefined) return { kind: 'refuse', refusal: refused } as const;
       if (chosen === undefined) return change;
       return chosen.kind === 'refuse' ? chosen : { ...change, addresses: chosen.addresses };
     };
     return await store.transact(async () => {
+      const networks = takesAddress ? await this.#parts.networks.look() : this.#parts.networks.known;
       const startProblem = await findStartProblem(systemId, command, by, this.#parts);
       const outcome = await store.changeMachine<CommandRefusal>(systemId, atMs, (machine, knowledge) =>
-        decide(machine, knowledge, startProblem),
+        decide(machine, knowledge, startProblem, networks),
       );
       return await this.#announce(outcome);
     });
@@ -127,7 +142,8 @@ export class MachineLife {
       systemId,
       atMs,
       (machine, { addresses }) => {
-        const chosen = this.#chooseAddresses(machine, command, addresses, options, by);
+        const terms = { networks: this.#parts.networks.known, known: addresses };
+        const chosen = this.#chooseAddresses(machine, command, terms, options, by);
         if (chosen?.kind === 'ask') return chosen;
         return { kind: 'refuse', refusal: chosen?.kind === 'refuse' ? chosen.refusal : undefined };
       },
@@ -142,11 +158,11 @@ export class MachineLife {
   #chooseAddresses(
     machine: Machine,
     command: CommandName,
-    known: readonly AddressKnowledge[],
+    terms: AddressTerms,
     options: CommandOptions,
     by: Actor,
   ): AddressChoice | undefined {
-    const choice = this.#chooseAmong(machine, command, known, options, by);
+    const choice = this.#chooseAmong(machine, command, terms, options, by);
     if (choice?.kind !== 'ask') return choice;
     const username = (command === 'allocate' ? undefined : machine.owner) ?? by.username;
     return { ...choice, host: { macs: machine.interfaces.map(({ mac }) => mac), username } };
@@ -155,21 +171,19 @@ export class MachineLife {
   #chooseAmong(
     machine: Machine,
     command: CommandName,
-    known: readonly AddressKnowledge[],
+    { networks, known }: AddressTerms,
     { address }: CommandOptions,
     by: Actor,
   ): AddressChoice | undefined {
     const racks = this.#parts.racks.list();
     if (machine.layout?.network !== undefined) {
-      if (address === undefined)
-        return chooseLinkAddresses(machine, { racks, networks: this.#parts.networks.known, known });
+      if (address === undefined) return chooseLinkAddresses(machine, { racks, networks, known });
       const { hostname, systemId } = machine;
       return { kind: 'refuse', refusal: refusal('address-refused.laid', { machine: hostname, systemId }) };
     }
     const isAsked = address !== undefined || machine.addresses.length === 0;
     if (command !== 'allocate' && !isAsked) return undefined;
-    const { reserved } = this.#parts.networks.known.records;
-    return chooseAddresses(machine, racks, known, address, by.isAdmin, reserved);
+    return chooseAddresses(machine, racks, known, address, by.isAdmin, networks);
   }
 
   /**

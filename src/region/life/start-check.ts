@@ -42,7 +42,7 @@ export interface StartParts extends InstallerParts {
   readonly store: RegionStore;
   readonly clock: Clock;
   readonly racks: Pick<Racks, 'list' | 'images'>;
-  readonly networks: Pick<Networks, 'known'>;
+  readonly networks: Pick<Networks, 'known' | 'look'>;
   /** `undefined` if there is no image store. */
   readonly findImage: FindImage | undefined;
   readonly listImages?: ListImages | undefined;

@@ -12,6 +12,7 @@
 //    server.
 // 6. A rack's range counts only if the region believes the rack about the network, and the network contains the range.
 // 7. Several racks may serve one network: the reservations of all of them count, and each has its own static range.
+// 8. A dynamic range and a router count from when the region stores them, too: their rack serves them before it reports them.
 
 import type { MachineAddress } from '../../machines/machine.ts';
 import {
@@ -28,11 +29,12 @@ import {
   parseMac,
   parseNetwork,
 } from '../../net/address.ts';
-import type { SubnetView } from '../networks/network-view.ts';
+import type { NetworkView, SubnetView } from '../networks/network-view.ts';
+import type { ServedNetwork } from '../networks/served-networks.ts';
 import { believedInterfaces } from '../racks/rack-networks.ts';
 import type { AddressKnowledge, AddressRange, ChangeQuestion } from '../records/knowledge.ts';
 import type { Machine } from '../records/machine.ts';
-import { leaseText, type ReservedAddress } from '../records/network-store.ts';
+import { leaseText } from '../records/network-store.ts';
 import type { Rack } from '../records/rack.ts';
 import type { RackInterface } from '../records/rack-description.ts';
 import { type Kept, type RefusalNamed, refusal } from '../words/refusal.ts';
@@ -65,7 +67,7 @@ export type AddressChoice =
  * Chooses a machine's address, or asks which addresses of a range are used.
  * @param known the used addresses of the ranges for which the decision has asked
  * @param asked the requested address; undefined: any of the static range, or none if there is no static range
- * @param reserved the addresses that users have reserved
+ * @param view the networks, with the addresses that users have reserved; in the transaction of the change
  */
 export function chooseAddresses(
   machine: Machine,
@@ -73,11 +75,11 @@ export function chooseAddresses(
   known: readonly AddressKnowledge[],
   asked: Ipv4 | undefined,
   isAdmin: boolean,
-  reserved: readonly ReservedAddress[] = [],
+  { records: { reserved }, served: stored }: Pick<NetworkView, 'records' | 'served'>,
 ): AddressChoice {
-  const networks = racks
-    .filter((rack) => rack.state === 'accepted')
-    .flatMap((rack) => believedInterfaces(rack).flatMap(servedOf));
+  const reported = reportedBy(racks);
+  const isReported = (one: Served): boolean => reported.some(({ network }) => isSame(network, one.network));
+  const networks = [...reported, ...stored.flatMap(storedAs).filter(isReported)];
   if (asked !== undefined) {
     const choice = takeAsked(machine, networks, known, asked);
     const isOwn = ({ fixed, reserved: configured }: Served): boolean =>
@@ -120,16 +122,15 @@ interface LinkAddressWish {
  * static range there, all addresses of the subnet are candidates, except for its gateway and its DNS servers.
  */
 export function addressForLink(
-  { network, gateway, dnsServers }: Pick<SubnetView, 'network' | 'gateway' | 'dnsServers'>,
+  { network, gateway, dnsServers, served: stored }: Pick<SubnetView, 'network' | 'gateway' | 'dnsServers' | 'served'>,
   mac: MacAddress,
   racks: readonly Rack[],
   known: readonly AddressKnowledge[],
   { own, asked, isOrdinary }: LinkAddressWish,
 ): AddressChoice {
-  const byRacks = racks
-    .filter(({ state }) => state === 'accepted')
-    .flatMap((rack) => believedInterfaces(rack).flatMap(servedOf))
-    .filter((one) => networksOverlap(one.network, network));
+  const byRacks = [...reportedBy(racks), ...stored.flatMap(storedAs)].filter((one) =>
+    networksOverlap(one.network, network),
+  );
   // A person may give a machine the address of a DNS server, to be it.
   const hosts = [gateway, ...(asked === undefined ? dnsServers.map(parseIpv4) : [])];
   const kept = new Set(hosts.filter((one) => one !== undefined));
@@ -228,10 +229,7 @@ function takeFor(
  * address, even if its lease would still run.
  */
 export function lentAddresses(racks: readonly Rack[]): (address: Ipv4, mac: MacAddress) => boolean {
-  const networks = racks
-    .filter(({ state }) => state === 'accepted')
-    .flatMap((rack) => believedInterfaces(rack).flatMap(servedOf))
-    .filter(({ fixed }) => fixed !== undefined);
+  const networks = reportedBy(racks).filter(({ fixed }) => fixed !== undefined);
   return (address, mac) =>
     networks.some(
       ({ fixed, reserved }) => fixed !== undefined && isIn(fixed, address) && reserved.get(address) !== mac,
@@ -294,6 +292,18 @@ function placeOf(
 }
 
 const isSame = (a: Ipv4Network, b: Ipv4Network): boolean => a.address === b.address && a.prefix === b.prefix;
+
+/** The networks as accepted racks report them. */
+const reportedBy = (racks: readonly Rack[]): readonly Served[] =>
+  racks.filter(({ state }) => state === 'accepted').flatMap((rack) => believedInterfaces(rack).flatMap(servedOf));
+
+/** A network as the region stores it: the addresses that nobody gets there. A static range counts only once its rack reports it. */
+function storedAs({ management, network, dynamic, address, router }: ServedNetwork): readonly Served[] {
+  if (management === 0) return [];
+  const kept = new Set([address, router].filter((one) => one !== undefined));
+  const range = dynamic === undefined ? undefined : ([dynamic.low, dynamic.high] as const);
+  return [{ network, fixed: undefined, dynamic: range, kept, reserved: new Map() }];
+}
 
 function servedOf(nic: RackInterface): readonly Served[] {
   const network = parseNetwork(nic.network);

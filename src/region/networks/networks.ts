@@ -6,7 +6,8 @@
 //   the objects that were read last ─ known ─► NetworkView, at once
 //
 // 1. The cluster interfaces decide what racks do; `served-networks.ts` says where they are written. The store has everything else.
-// 2. Every change sees all objects in its transaction, so no two of them overlap unseen. The bounds of all lists are checked there.
+// 2. Every change sees all objects and all cluster interfaces in its transaction, each time it runs, so no two of them overlap unseen. The bounds
+//    of all lists are checked there.
 // 3. Changes of racks' services are settings, which are stored in the transaction of the change: both, or neither.
 // 4. A removal of a fabric, a VLAN or a subnet is refused while a machine uses it, in its layout or by an address that it was given.
 // 5. Machines are shown with the view that is known: every change by a person counts a version, at which each process reads the objects
@@ -44,6 +45,7 @@ import { USED_MAX } from './address-use.ts';
 import { type NetworkView, type ReverseMode, viewOf } from './network-view.ts';
 import { completed, reconcile } from './reconcile.ts';
 import {
+  type InterfaceSettings,
   type NetworkSettings,
   readServed,
   type ServedNetwork,
@@ -175,13 +177,12 @@ export class Networks {
     guard?: () => Promise<R | undefined>,
   ): Promise<WantedChange | R | ChangeRefused> {
     await this.look();
-    const served = this.#served();
     const atMs = this.#parts.clock.wallTimeMs();
     let question: NetworkUseQuestion | undefined;
     type Outcome = WantedChange | R | ChangeRefused;
     const { store } = this.#parts;
     const apply =
-      (used: readonly UsedAddress[], leased: readonly HostLease[]) =>
+      (served: readonly ServedNetwork[], used: readonly UsedAddress[], leased: readonly HostLease[]) =>
       (records: NetworkRecords, nextId: number): NetworkChange<Outcome> => {
         const wanted = decide(this.#view(records, served), nextId, used, leased);
         if (wanted.kind === 'refusal') return { result: wanted };
@@ -201,9 +202,10 @@ export class Networks {
       return await store.transact(async () => {
         const refused = await guard?.();
         if (refused !== undefined) return refused;
+        const served = this.#served(await this.#parts.settings.read());
         const used = among === undefined ? [] : await store.networks.usedBetween(among.low, among.high, USED_MAX);
         const leased = among === undefined ? [] : await store.networks.leasedBetween(among.low, among.high, atMs);
-        const outcome = await store.networks.change(apply(used, leased));
+        const outcome = await store.networks.change(apply(served, used, leased));
         if (!('change' in outcome)) return outcome;
         const use = question === undefined ? undefined : await store.networks.firstUse(question);
         if (use !== undefined) throw new Undone(refuseUse(use, outcome));
@@ -229,8 +231,8 @@ export class Networks {
     }
   }
 
-  #served(): readonly ServedNetwork[] {
-    const { racks, settings, ownRack } = this.#parts;
+  #served(settings: InterfaceSettings = this.#parts.settings): readonly ServedNetwork[] {
+    const { racks, ownRack } = this.#parts;
     return readServed(racks.list(), ownRack(), settings);
   }
 }

@@ -26,15 +26,21 @@ export type SettingsRefused = RefusalNamed<
   'setting-unknown' | 'setting-read-only' | 'setting-invalid' | 'settings-limit'
 >;
 
-/** The port to the racks' settings (`region/settings.ts`). */
-export interface NetworkSettings {
-  load(): Promise<void>;
-  /** A rack's cluster interfaces in force, in the form of a configuration file. */
+/** The cluster interfaces in force. */
+export interface InterfaceSettings {
+  /** A rack's cluster interfaces, in the form of a configuration file. */
   interfacesOf(rack: string): readonly Settings[];
-  /** A key's value in force at the rack of this process. */
-  valueOf(key: string): SettingValue | undefined;
   /** The file in which a key is written; `undefined`: it can be changed here. */
   pinnedBy(key: string, rack: string): Pin | undefined;
+}
+
+/** The port to the racks' settings (`region/settings.ts`). Its cluster interfaces are those that were read last. */
+export interface NetworkSettings extends InterfaceSettings {
+  load(): Promise<void>;
+  /** Those that the store has in the caller's transaction. */
+  read(): Promise<InterfaceSettings>;
+  /** A key's value in force at the rack of this process. */
+  valueOf(key: string): SettingValue | undefined;
   /** Changes all these keys, after a check of the whole, or none. */
   change(
     rack: string,
@@ -90,7 +96,7 @@ export function settingsOf({ served: { key }, fields, whole }: ServiceEdit) {
 export function readServed(
   racks: readonly Rack[],
   ownRack: { readonly uuid: string; readonly name: string } | undefined,
-  settings: Pick<NetworkSettings, 'interfacesOf' | 'pinnedBy'>,
+  settings: InterfaceSettings,
 ): readonly ServedNetwork[] {
   const own = ownRack === undefined ? [] : [{ ...ownRack, rack: racks.find(({ uuid }) => uuid === ownRack.uuid) }];
   const others = racks

@@ -1,6 +1,6 @@
 // Two processes on PostgreSQL reserve, allocate and make dynamic the same address at a time, or one removes a subnet to which the other links
-// a machine: one wins, and the other sees that.
-// @host waits, 20 s
+// a machine: one wins, and the other sees that. So do two requests that begin together.
+// @host waits, 80 s
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
@@ -11,6 +11,9 @@ import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.
 import { FIELDS } from '../../contract/region-store.ts';
 import { missing } from '../../support/needs.ts';
 import { RegionDatabases } from '../../support/postgres-server.ts';
+import type { LiveRegion } from '../live.ts';
+import { acceptRack, rackInterface } from '../racks/rack-place.ts';
+import { ask, TwoProcesses } from '../two-processes.ts';
 import { LAB } from './network-place.ts';
 
 const ADDRESS = ipv4(0x0a140014);
@@ -190,4 +193,122 @@ describe('two processes on PostgreSQL', { skip: missing('linux', '/usr/lib/postg
     });
     assert.deepEqual([reserved, await renaming], [undefined, 'it is taken']);
   });
+});
+
+/** How often each pair of requests is sent. */
+const REPEATED = 4;
+const SERVED = {
+  ...{ interface: 'eth1', ip: '10.20.0.1', subnet_mask: '255.255.255.0', router_ip: '10.20.0.254', management: '1' },
+  ...{ ip_range_low: '10.20.0.100', ip_range_high: '10.20.0.120' },
+  ...{ static_ip_range_low: '10.20.0.10', static_ip_range_high: '10.20.0.99' },
+};
+const ALL_DYNAMIC = {
+  ...{ static_ip_range_low: '', static_ip_range_high: '' },
+  ...{ ip_range_low: '10.20.0.10', ip_range_high: '10.20.0.120' },
+};
+
+describe('two requests on PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql'), timeout: 240_000 }, () => {
+  let place: TwoProcesses;
+  let lab = '';
+  let router = '';
+  let range = '';
+  let device = '';
+  type Send = (at: LiveRegion) => Promise<Response>;
+  const send =
+    (method: string, path: () => string, fields: Readonly<Record<string, string>> = {}): Send =>
+    (at) =>
+      ask(at, method, path(), fields);
+  const read = async (path: string) => JSON.parse(await (await ask(place.first, 'GET', path)).text());
+  const subnetOf = async (cidr: string) =>
+    (await read('subnets/')).find((one: { readonly cidr: string }) => one.cidr === cidr)?.id;
+
+  before(async () => {
+    place = await TwoProcesses.start();
+    const { first } = place;
+    const rack = await acceptRack(first.region, {
+      interfaces: [{ ...rackInterface('10.20.0.0/24'), ...SERVED, name: 'lab', management: 1 }],
+    });
+    lab = `1.0/nodegroups/${rack.uuid}/interfaces/lab/`;
+    assert.equal((await ask(first, 'PUT', lab, SERVED)).status, 200);
+    assert.equal((await ask(first, 'POST', 'subnets/', { cidr: '10.30.0.0/24' })).status, 200);
+    router = `subnets/${await subnetOf('10.20.0.0/24')}/`;
+    const ranges: readonly { readonly id: number; readonly type: string }[] = await read('ipranges/');
+    range = `ipranges/${ranges.find(({ type }) => type === 'dynamic')?.id}/`;
+    await first.region.store.enlist({ macs: [NIC], values: [], atMs: 1 }, () => ({
+      ...{ kind: 'create', systemId: 'm1', fields: { ...FIELDS, status: 'ready' }, events: [] },
+      interfaces: [{ mac: NIC, name: 'eth0', source: 'vouched' }],
+    }));
+  });
+  after(() => place?.close());
+
+  /** Makes the state before the requests. */
+  async function prepare(): Promise<void> {
+    const { first } = place;
+    for (const { system_id: id } of await read('devices/')) await ask(first, 'DELETE', `devices/${id}/`);
+    await ask(first, 'POST', 'machines/m1/?op=release');
+    for (const { ip } of await read('ipaddresses/')) await ask(first, 'POST', 'ipaddresses/?op=release', { ip });
+    for (const { id, type, subnet } of await read('ipranges/'))
+      if (type === 'reserved' || subnet.cidr === '10.30.0.0/24') await ask(first, 'DELETE', `ipranges/${id}/`);
+    assert.equal((await ask(first, 'PUT', lab, SERVED)).status, 200);
+    await ask(first, 'PUT', `subnets/${await subnetOf('10.30.0.0/24')}/`, { gateway_ip: '' });
+    const added = await ask(first, 'POST', 'devices/', { hostname: 'desk', mac_addresses: '52:54:00:00:00:99' });
+    const { system_id: systemId, interface_set: nics } = JSON.parse(await added.text());
+    device = `nodes/${systemId}/interfaces/${nics[0].id}/`;
+  }
+
+  const reserving = (ip: string): Send => send('POST', () => 'ipaddresses/?op=reserve', { ip });
+  const linking = (ip: string): Send =>
+    send('POST', () => `${device}?op=link_subnet`, {
+      ...{ mode: 'static', ip_address: ip, force: 'true' },
+      subnet: `cidr:${ip.replace(/\d+$/, '0/24')}`,
+    });
+  const [byInterface, byRange] = [
+    send('PUT', () => lab, { ip_range_high: '10.20.0.170' }),
+    send('PUT', () => range, { end_ip: '10.20.0.170' }),
+  ];
+  const [routerOfInterface, routerOfSubnet] = [
+    send('PUT', () => lab, { router_ip: '10.20.0.160' }),
+    send('PUT', () => router, { gateway_ip: '10.20.0.160' }),
+  ];
+  const unserved = send('PUT', () => 'subnets/cidr:10.30.0.0%2F24/', { gateway_ip: '10.30.0.160' });
+  const kept = send('POST', () => 'ipranges/', { type: 'dynamic', start_ip: '10.30.0.150', end_ip: '10.30.0.170' });
+  const block = send('POST', () => 'ipranges/', {
+    ...{ type: 'reserved', start_ip: '10.20.0.160', end_ip: '10.20.0.165' },
+  });
+  const [taken, takenFar] = ['10.20.0.160', '10.30.0.160'];
+  const PAIRS: readonly (readonly [name: string, one: Send, other: Send])[] = [
+    ['the range of a cluster interface, and a reservation in it', byInterface, reserving(taken)],
+    ['the range of a cluster interface, and a static link in it', byInterface, linking(taken)],
+    ['a dynamic range, and a reservation in it', byRange, reserving(taken)],
+    ['a dynamic range, and a reserved range in it', byRange, block],
+    ['a dynamic range, and a static link in it', byRange, linking(taken)],
+    ['the router of a cluster interface, and a reservation of it', routerOfInterface, reserving(taken)],
+    ['the router of a cluster interface, and a static link with it', routerOfInterface, linking(taken)],
+    ['the router of a subnet, and a reservation of it', routerOfSubnet, reserving(taken)],
+    ['the router of a subnet, and a static link with it', routerOfSubnet, linking(taken)],
+    ['the router of a dynamic range', byRange, routerOfSubnet],
+    ['the router of an unserved subnet, and a reservation of it', unserved, reserving(takenFar)],
+    ['the router of an unserved subnet, and a static link with it', unserved, linking(takenFar)],
+    ['a dynamic range of an unserved subnet, and a reservation in it', kept, reserving(takenFar)],
+    ['a dynamic range of an unserved subnet, and a static link in it', kept, linking(takenFar)],
+    [
+      'a dynamic range in place of the static one, and an allocation from that',
+      send('PUT', () => lab, ALL_DYNAMIC),
+      send('POST', () => 'machines/?op=allocate', { system_id: 'm1' }),
+    ],
+  ];
+
+  for (const [name, one, other] of PAIRS)
+    test(`one of the two is refused: ${name}`, async () => {
+      for (let times = 0; times < REPEATED; times += 1) {
+        await prepare();
+        const [early, late] = times % 2 === 0 ? [one, other] : [other, one];
+        const statuses = await place.atOnce(
+          () => early(place.first),
+          () => late(times < 2 ? place.first : place.second),
+        );
+        const refused = statuses.filter((status) => status === 400 || status === 409);
+        assert.deepEqual([statuses.includes(200), refused.length], [true, 1], `${statuses}`);
+      }
+    });
 });

@@ -427,10 +427,11 @@ test('a rack cannot hand out another’s addresses, by a range outside its netwo
       await place.rack('heartbeat', heartbeatOf({ interfaces: [{ ...rackInterface('10.50.0.0/24'), ...nic }] }));
       const machine = (await place.store.findMachine(far)) ?? assert.fail();
       const racks = place.region.racks.list();
-      const asked = chooseAddresses(machine, racks, [], undefined, true);
+      const view = place.region.networks.known;
+      const asked = chooseAddresses(machine, racks, [], undefined, true, view);
       const ranges = asked.kind === 'ask' ? (asked.ranges ?? []) : [];
       const unused = ranges.map((range) => ({ range, taken: new Set<Ipv4>(), seen: new Set<Ipv4>() }));
-      const choice = chooseAddresses(machine, racks, unused, undefined, true);
+      const choice = chooseAddresses(machine, racks, unused, undefined, true, view);
       return choice.kind === 'given' ? choice.addresses.map(({ address }) => formatIpv4(address)) : choice;
     };
     const range = (low: string, high: string) => ({ static_ip_range_low: low, static_ip_range_high: high });
