@@ -20,8 +20,11 @@ const isNoMessage = (error: unknown): boolean => error instanceof Error && error
 export const damagedAnswer = (cause?: unknown, text = 'a message of the server is damaged'): Error =>
   Object.assign(new Error(text, { cause }), { code: PROTOCOL_VIOLATION });
 
-/** Serialisation failure, deadlock, and a key that exists although the transaction did not see it. */
-const REPEATED: ReadonlySet<string> = new Set(['40001', '40P01', '23505']);
+/**
+ * Serialisation failure, deadlock, a key that exists although the transaction did not see it, and a reference to a row, or from one, that another
+ * transaction has meanwhile removed or added.
+ */
+const REPEATED: ReadonlySet<string> = new Set(['40001', '40P01', '23505', '23503']);
 
 const UNIQUE_VIOLATION = '23505';
 

@@ -311,4 +311,25 @@ describe('two requests on PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
         assert.deepEqual([statuses.includes(200), refused.length], [true, 1], `${statuses}`);
       }
     });
+
+  test('a space is not deleted while another request puts a VLAN into it', async () => {
+    const { first, second } = place;
+    const [{ id: fabric, vlans }] = await read('fabrics/');
+    const putters: readonly Send[] = [
+      send('PUT', () => `vlans/${vlans[0].id}/`, { space: 'dmz' }),
+      send('POST', () => `fabrics/${fabric}/vlans/`, { vid: '8', space: 'dmz' }),
+    ];
+    for (const put of [...putters, ...putters, ...putters]) {
+      assert.equal((await ask(first, 'POST', 'spaces/', { name: 'dmz' })).status, 200);
+      const [deleted, placed] = await place.atOnce(
+        () => ask(first, 'DELETE', 'spaces/dmz/'),
+        () => put(second),
+      );
+      assert.ok((deleted === 204 && placed === 400) || (deleted === 409 && placed === 200), `${deleted} ${placed}`);
+      await ask(first, 'PUT', `vlans/${vlans[0].id}/`, { space: '' });
+      await ask(first, 'DELETE', `fabrics/${fabric}/vlans/8/`);
+      await ask(first, 'DELETE', 'spaces/dmz/');
+    }
+    assert.deepEqual([...first.problems, ...second.problems], []);
+  });
 });
