@@ -244,3 +244,19 @@ test('every user reads fabrics, VLANs and spaces, and only administrators change
       }
     }
   }));
+
+test('an object that somebody else removes right after it was made is answered as one that does not exist', () =>
+  withNetworks(async (ask, { region, store }) => {
+    const [{ id: fabric }] = (await ask('GET', '2.0/fabrics/')).json;
+    const { networks } = region;
+    const look = networks.look.bind(networks);
+    networks.look = async () => {
+      const made = (await store.networks.list()).vlans.find(({ vid }) => vid === 3);
+      if (made === undefined) return await look();
+      networks.look = look;
+      assert.equal((await ask('DELETE', `2.0/vlans/${made.id}/`)).status, 204);
+      return await look();
+    };
+    const { status, text } = await ask('POST', `2.0/fabrics/${fabric}/vlans/`, { vid: 3 });
+    assert.deepEqual([status, /^There is no VLAN \d+\.$/.test(text)], [404, true], text);
+  }));

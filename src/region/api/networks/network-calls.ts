@@ -91,13 +91,14 @@ export function listed<T>(call: ApiCall, items: readonly T[], show: (item: T) =>
 type Decision = WantedChange | Refusal;
 
 /**
- * Stores a change, and answers with the changed object; `empty` after its removal.
+ * Stores a change, and answers with the changed object; `empty` after its removal, after a trial, and without `show`.
+ * @param show its answer `undefined`: the object does not exist
  * @param also a further refusal of the change, in its transaction
  */
 export async function change(
   call: ApiCall,
   decide: (view: NetworkView, nextId: number, used: readonly UsedAddress[], leased: readonly HostLease[]) => Decision,
-  show: (view: NetworkView, id: number) => unknown = () => undefined,
+  show?: (view: NetworkView, id: number) => unknown,
   among?: Ipv4Range,
   also?: () => Promise<Refusal | undefined>,
 ): Promise<Answer> {
@@ -108,7 +109,10 @@ export async function change(
     return isOfNetworks ? refuseFor([outcome]) : refuseSetting(outcome);
   }
   if (outcome.kind === 'refusal') return outcome;
-  return outcome.change === 'removed' ? { kind: 'empty' } : json(show(call.region.networks.known, outcome.id));
+  if (outcome.change === 'removed' || show === undefined || call.isTrial === true) return { kind: 'empty' };
+  const shown = show(call.region.networks.known, outcome.id);
+  // Somebody else may have removed it already.
+  return shown === undefined ? absent(outcome.what, String(outcome.id)) : json(shown);
 }
 
 /** A refusal of fields with the names that the operation has for them; any other answer as it is. */

@@ -293,7 +293,7 @@ const ofNetwork = (view: NetworkView, id: number, macs: ReadonlySet<MacAddress>)
 async function connect(call: ApiCall, given: z.output<typeof someMacs>): Promise<Answer> {
   const macs = await machinesOf(call, given.macs);
   if ('kind' in macs) return macs;
-  const done = await change(call, (view, nextId) => {
+  return await change(call, (view, nextId) => {
     const found = findNetwork(view, call);
     if (found === undefined) return noNetwork(call);
     const { id: subnetId, cidr: name } = found.subnet;
@@ -304,7 +304,6 @@ async function connect(call: ApiCall, given: z.output<typeof someMacs>): Promise
     const after = nextId + connections.length;
     return { kind: 'change', change: 'added', what: 'connection', name, id: subnetId, put, nextId: after };
   });
-  return done.kind === 'refusal' ? done : { kind: 'empty' };
 }
 
 async function disconnect(call: ApiCall, given: z.output<typeof someMacs>): Promise<Answer> {
