@@ -1,5 +1,6 @@
-// Domains, DNS names and cluster interfaces that requests at two processes of one region change at the same time, on a real PostgreSQL server.
-// @host waits, 10 s
+// Domains, DNS names and cluster interfaces that requests at two processes of one region change at the same time, and names of machines and
+// devices that depend on them, on a real PostgreSQL server.
+// @host waits, 30 s
 
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
@@ -7,6 +8,9 @@ import { missing } from '../support/needs.ts';
 import type { LiveRegion } from './live.ts';
 import { acceptRack } from './racks/rack-place.ts';
 import { ask, TwoProcesses } from './two-processes.ts';
+
+/** Of a host that a request adds. */
+const MAC = '52:54:00:00:00:03';
 
 let place: TwoProcesses;
 let first: LiveRegion;
@@ -18,11 +22,13 @@ describe('names at two processes of one region', { skip: missing('linux', '/usr/
     ({ first, second } = place);
   });
   after(() => place?.close());
-  beforeEach(async () => {
+  beforeEach(clearSettings);
+
+  async function clearSettings(): Promise<void> {
     await first.region.settings.load();
     const edits = first.region.settings.list().map(({ key }) => ({ key, value: undefined }));
     if (edits.length > 0) assert.equal(await first.region.settings.change('', edits, 'admin'), undefined);
-  });
+  }
 
   const atOnce: TwoProcesses['atOnce'] = (...requests) => place.atOnce(...requests);
   const addDomain = (at: LiveRegion, name: string) => () => ask(at, 'POST', 'domains/', { name });
@@ -126,6 +132,82 @@ describe('names at two processes of one region', { skip: missing('linux', '/usr/
       () => ask(second, 'PUT', `dnsresources/${ids[1]}/`, { fqdn: 'new.maas' }),
     );
     assert.deepEqual(renamed.toSorted(), [200, 400]);
+  });
+
+  const addDevice = (at: LiveRegion, fields: Readonly<Record<string, string>>) =>
+    ask(at, 'POST', 'devices/', { mac_addresses: '52:54:00:00:00:01', ...fields });
+  const addMachine = (at: LiveRegion, fields: Readonly<Record<string, string>>) =>
+    ask(at, 'POST', 'machines/', { mac_addresses: '52:54:00:00:00:02', architecture: 'amd64', ...fields });
+  const addAlias = (at: LiveRegion, fqdn: string) =>
+    ask(at, 'POST', 'dnsresourcerecords/', { fqdn, rrtype: 'CNAME', rrdata: 'elsewhere.example.' });
+  const reserve = (at: LiveRegion, hostname: string) =>
+    ask(at, 'POST', 'ipaddresses/?op=reserve', { subnet: '10.77.0.0/24', hostname });
+
+  /** Removes the machines, the devices and the reserved addresses. */
+  async function clear(): Promise<void> {
+    const read = async (path: string) => JSON.parse(await (await ask(first, 'GET', path)).text());
+    for (const { system_id: id } of await read('devices/')) await ask(first, 'DELETE', `devices/${id}/`);
+    for (const { system_id: id } of await read('machines/')) await ask(first, 'DELETE', `machines/${id}/`);
+    for (const { ip } of await read('ipaddresses/')) await ask(first, 'POST', 'ipaddresses/?op=release', { ip });
+  }
+
+  test('a process names machines and devices by what another one has just stored of domains and records', async () => {
+    await clear();
+    const idOf = async (answer: Response): Promise<string> => JSON.parse(await answer.text()).system_id;
+    const machine = await idOf(await addMachine(first, { hostname: 'host' }));
+    const device = await idOf(await addDevice(first, { hostname: 'desk' }));
+    const change = (path: string, fields: Readonly<Record<string, string>>) => ask(second, 'PUT', path, fields);
+    const ways: readonly (readonly [name: string, way: (domain: string, label: string) => Promise<Response>])[] = [
+      ['a new machine', (domain, label) => addMachine(second, { mac_addresses: MAC, hostname: `${label}.${domain}` })],
+      ['a new device', (domain, hostname) => addDevice(second, { mac_addresses: MAC, hostname, domain })],
+      ['a machine', (domain, hostname) => change(`machines/${machine}/`, { hostname, domain })],
+      ['a device', (domain, hostname) => change(`devices/${device}/`, { hostname, domain })],
+    ];
+    for (const [index, [name, way]] of ways.entries()) {
+      const [domain, label] = [`d${index}`, `n${index}`];
+      await addDomain(first, domain)();
+      assert.equal((await way(domain, label)).status, 200, `${name} in a new domain`);
+      await addAlias(first, `alias.${domain}`);
+      assert.equal((await way(domain, 'alias')).status, 400, `${name} with the name of a record`);
+      await addDomain(first, `gone${index}`)();
+      assert.equal((await ask(first, 'DELETE', `domains/gone${index}/`)).status, 204);
+      assert.equal((await way(`gone${index}`, label)).status, 400, `${name} in a domain that is gone`);
+      for (const [kind, id] of [['devices', device] as const, ['machines', machine] as const])
+        for (const { system_id: other } of JSON.parse(await (await ask(first, 'GET', `${kind}/`)).text()))
+          if (other !== id) await ask(first, 'DELETE', `${kind}/${other}/`);
+    }
+    await ask(first, 'POST', 'domains/d0/?op=set_default');
+    const made = await addDevice(second, { mac_addresses: MAC });
+    assert.equal(JSON.parse(await made.text()).domain.name, 'd0');
+    await clear();
+  });
+
+  test('of a domain that is deleted, or a CNAME that is added, and a host with its name at the same time, one is refused', async () => {
+    await clear();
+    assert.equal((await ask(first, 'POST', 'subnets/', { cidr: '10.77.0.0/24' })).status, 200);
+    const makers: readonly (readonly [name: string, make: (at: LiveRegion, fqdn: string) => Promise<Response>])[] = [
+      ['device', (at, hostname) => addDevice(at, { hostname })],
+      ['machine', (at, hostname) => addMachine(at, { hostname })],
+      ['reserved address', reserve],
+    ];
+    for (const [name, make] of makers)
+      for (const at of [first, second]) {
+        await addDomain(first, 'short')();
+        const [removed, made] = await atOnce(
+          () => ask(first, 'DELETE', 'domains/short/'),
+          () => make(at, 'w.short'),
+        );
+        const isOne = (removed === 204 && made === 400) || (removed === 409 && made === 200);
+        assert.ok(isOne, `deleted domain, ${name}: ${removed} ${made}`);
+        await clear();
+        const statuses = await atOnce(
+          () => addAlias(first, `${at === first ? 'one' : 'two'}.maas`),
+          () => make(at, `${at === first ? 'one' : 'two'}.maas`),
+        );
+        assert.deepEqual(statuses.toSorted(), [200, 400], `CNAME, ${name}`);
+        await clear();
+        await clearSettings();
+      }
   });
 
   const LAB = {

@@ -2,6 +2,7 @@
 //
 // 1. A row is one key, for one rack or for all (`rack` empty). Its value is the JSON of the key's value in a configuration file.
 // 2. A list gives a setting with an unreadable row without its value. A change fails in that case, because its decision needs all rows.
+// 3. A change of domains or records runs alone: the names of machines, devices and reserved addresses depend on them, and are in other tables.
 
 import { parseSettingValue, type SettingValue } from '../../machines/settings.ts';
 import type {
@@ -14,8 +15,11 @@ import type {
 import { converted, readsRow, type StoredRow, text } from '../rows.ts';
 import { type Readable, RowReader } from './readable-rows.ts';
 import type { EventTable } from './region-events.ts';
-import { all, run, type Steps } from './region-steps.ts';
+import { ALONE, all, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
+
+/** The keys on which names depend. */
+const NAME_KEYS: ReadonlySet<string> = new Set(['dns.domain', 'dns.domains', 'dns.records']);
 
 /** Reads all settings, and stores changes of them together with their events. */
 export class SettingTable {
@@ -47,6 +51,7 @@ export class SettingTable {
   ): Steps<SettingsOutcome<R>> {
     const decision = decide(yield* this.#whole());
     if (decision.kind === 'refuse') return decision;
+    if (decision.changes.some(({ key }) => NAME_KEYS.has(key))) yield ALONE;
     for (const change of decision.changes) yield* this.#apply(change, atMs);
     for (const event of decision.events) yield* this.#events.add(event, undefined);
     if (decision.changes.length > 0) yield* countVersion([]);

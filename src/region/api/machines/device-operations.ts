@@ -17,6 +17,7 @@ import type { EnlistmentKnowledge, EnlistmentQuestion, NamedHost } from '../../r
 import { DEVICES_MAX, type Machine, type MachineFields } from '../../records/machine.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
 import { cleanNote, cleanWords } from '../../records/text-json.ts';
+import type { SettingsReader } from '../../settings.ts';
 import { type RefusalWord, refusal } from '../../words/refusal.ts';
 import { choosePlace, machineFilter } from '../areas/chosen-areas.ts';
 import {
@@ -42,8 +43,7 @@ import {
 } from '../call/operation.ts';
 import { deviceJson } from '../json/device-json.ts';
 import { currentDomains } from '../names/dns-records.ts';
-import { readNames } from './enlistment-operations.ts';
-import { nodeOf, systemIdOf } from './machine-calls.ts';
+import { nodeOf, readNames, systemIdOf } from './machine-calls.ts';
 import { checkFilter, filterParameters } from './machine-operations.ts';
 
 const MACS_MAX = 64;
@@ -63,14 +63,15 @@ const newDevice = z.object({
   mac_addresses: values(MACS_MAX).describe('The hardware addresses of its interfaces.'),
 });
 
-/** The names in the parameters, or a refusal. */
+/** The names in the parameters, or a refusal. @param inForce the settings in the transaction of the change */
 async function namesOf(
   call: ApiCall,
   given: { readonly [K in 'hostname' | 'domain' | 'parent']?: string | undefined },
+  inForce: SettingsReader,
   before?: Machine,
 ): Promise<{ hostname?: string; domain?: string; device?: string } | Refusal> {
-  const domains = currentDomains(call);
-  const named = readNames(call, given, before);
+  const domains = currentDomains(call, inForce);
+  const named = readNames(call, given, inForce, before);
   const domain = isRefusal(named) ? given.domain?.toLowerCase() : named.domain;
   const isAdmin = call.caller.kind === 'user' && call.caller.isAdmin;
   if (!isAdmin && domain !== undefined && domain !== domains[0] && domains.includes(domain)) {
@@ -122,8 +123,9 @@ function takenBy(knowledge: EnlistmentKnowledge, field: string): Misfit | undefi
 /** Adds a device; in a trial, without the addresses if they are refused. */
 async function add(call: ApiCall, given: Passed<typeof newDevice>): Promise<Answer> {
   const { mac_addresses: texts } = given;
+  const inForce = await call.region.settings.read();
   const found = allOf(
-    await namesOf(call, given),
+    await namesOf(call, given, inForce),
     texts === undefined ? [] : macsOf(texts),
     await choosePlace(call, given),
   );
@@ -150,7 +152,7 @@ async function add(call: ApiCall, given: Passed<typeof newDevice>): Promise<Answ
     return {
       ...{ kind: 'create', systemId: chosen.systemId, events: [event] },
       fields: {
-        ...fieldsOf(call, chosen.hostname, names, cleanNote(given.description ?? '', DESCRIPTION_MAX), atMs),
+        ...fieldsOf(call, inForce, chosen.hostname, names, cleanNote(given.description ?? '', DESCRIPTION_MAX), atMs),
         ...place,
       },
       interfaces: macs.map((mac, index) => ({ mac, name: `eth${index}`, source: 'person' })),
@@ -164,12 +166,13 @@ async function add(call: ApiCall, given: Passed<typeof newDevice>): Promise<Answ
 
 const fieldsOf = (
   call: ApiCall,
+  inForce: SettingsReader,
   hostname: string,
   names: { readonly domain?: string; readonly device?: string },
   description: string,
   atMs: number,
 ): MachineFields => ({
-  ...{ hostname, description, domain: names.domain ?? currentDomains(call)[0], device: names.device ?? '' },
+  ...{ hostname, description, domain: names.domain ?? currentDomains(call, inForce)[0], device: names.device ?? '' },
   ...{ status: 'deployed', statusSinceMs: atMs, netboot: false, owner: usernameOf(call) || undefined },
   ...{ architecture: 'amd64', subarchitecture: 'generic', osystem: '', release: '' },
   ...{ powerType: '', powerParameters: {}, powerState: 'unknown' },
@@ -199,7 +202,10 @@ const changedDevice = z.object(shared);
 async function change(call: ApiCall, given: z.output<typeof changedDevice>): Promise<Answer> {
   const device = await ownDevice(call);
   if ('kind' in device) return device;
-  const found = allOf(await namesOf(call, given, device), await choosePlace(call, given));
+  const found = allOf(
+    await namesOf(call, given, await call.region.settings.read(), device),
+    await choosePlace(call, given),
+  );
   if (isRefusal(found)) return found;
   const [names, place] = found;
   const { store, clock } = call.region;

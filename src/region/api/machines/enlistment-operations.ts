@@ -8,12 +8,12 @@ import { z } from 'zod';
 import { type MacAddress, parseMac } from '../../../net/address.ts';
 import type { EnlistmentReport } from '../../identity/enlistment-report.ts';
 import { isIdentifyingMac } from '../../identity/hardware-identity.ts';
-import { HOSTNAME_MAX, parseHostname } from '../../identity/hostname.ts';
 import { INTERFACES_MAX } from '../../identity/interface-source.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import { parseHardwareFacts } from '../../records/hardware-facts.ts';
 import type { Machine } from '../../records/machine.ts';
 import { isReportable } from '../../records/power-parameters.ts';
+import type { SettingsReader } from '../../settings.ts';
 import { choosePlace } from '../areas/chosen-areas.ts';
 import {
   type Answer,
@@ -38,17 +38,20 @@ import {
 } from '../call/operation.ts';
 import { introductionJson } from '../json/machine-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
-import { currentDomains, isAlias, isKeptName, isRackName } from '../names/dns-records.ts';
+import { currentDomains, isKeptName, isRackName } from '../names/dns-records.ts';
 import { commissioningFields, commissioningOf, openSsh } from './commissioning-calls.ts';
 import { answerCommand } from './life-operations.ts';
 import {
   actorOf,
   description,
+  type GivenNames,
+  labelOf,
   licenseKey,
   machinePaths,
   nodeGroup,
   oldestKernel,
   readDescription,
+  readNames,
   readOldestKernel,
   reportedFields,
 } from './machine-calls.ts';
@@ -128,8 +131,6 @@ const oldParameters = z.object({ nodegroup: nodeGroup });
 
 type Parameters = z.output<typeof parameters> & z.output<typeof newParameters>;
 
-const labelOf = (hostname: string): string | undefined => parseHostname(hostname.split('.', 1)[0] ?? '');
-
 /** The hardware addresses that identify the machine, each once. */
 function macsOf(texts: readonly string[]): readonly MacAddress[] | Refusal {
   const macs: MacAddress[] = [];
@@ -150,54 +151,17 @@ function factsOf(text: string | undefined) {
   return refuseFields({ hardware_facts: problems });
 }
 
-/** The names of a machine or device that a user gives. */
-interface GivenNames {
-  readonly hostname?: string | undefined;
-  readonly domain?: string | undefined;
-}
-
-/**
- * The hostname and the domain in the parameters, or a refusal: a hostname may have its domain after it, and the domain must exist.
- *
- * @param before the names that the machine has; undefined: the machine is new
- */
-export function readNames(
+/** The names of a new machine. Those that a machine reports are not used if they are unfit, and its domain never is. */
+function namesOf(
   call: ApiCall,
   given: GivenNames,
-  before?: { readonly hostname: string; readonly domain: string },
-): { hostname?: string; domain?: string } | Refusal {
-  const written = given.hostname?.toLowerCase() ?? '';
-  const label = labelOf(written);
-  const after = written.includes('.') ? written.slice(written.indexOf('.') + 1).replace(/\.$/, '') : '';
-  const stated = given.domain?.toLowerCase() ?? '';
-  const domain = stated || after;
-  const domains = currentDomains(call);
-  const isUnknown = domain !== '' && domain !== before?.domain && !domains.includes(domain);
-  const found = allOf(
-    written !== '' && label === undefined
-      ? refuseField('hostname', 'field.hostname', { max: HOSTNAME_MAX })
-      : stated !== '' && after !== '' && stated !== after
-        ? refuseField('hostname', 'field.domain-twice', { domain: stated })
-        : undefined,
-    isUnknown ? refuseField(stated === '' ? 'hostname' : 'domain', 'field.domain-unknown', { domains }) : undefined,
-  );
-  if (isRefusal(found)) return found;
-  const fqdn = `${label ?? before?.hostname ?? ''}.${domain || (before?.domain ?? domains[0])}`;
-  const isSame = before !== undefined && fqdn === `${before.hostname}.${before.domain}`;
-  if (label !== undefined && label !== before?.hostname && isRackName(call, label))
-    return refuseField('hostname', 'field.hostname-taken', { hostname: label });
-  if (!isSame && isAlias(call, fqdn)) {
-    return refuseField(label === undefined ? 'domain' : 'hostname', 'field.hostname-cname', { name: fqdn });
-  }
-  return { ...(label === undefined ? {} : { hostname: label }), ...(domain === '' ? {} : { domain }) };
-}
-
-/** The names of a new machine. Those that a machine reports are not used if they are unfit, and its domain never is. */
-function namesOf(call: ApiCall, given: GivenNames, isOrdinary: boolean): ReturnType<typeof readNames> {
+  isOrdinary: boolean,
+  inForce: SettingsReader = call.region.settings,
+): ReturnType<typeof readNames> {
   const label = labelOf(given.hostname ?? '');
   if (call.caller.kind !== 'user') return label === undefined || isRackName(call, label) ? {} : { hostname: label };
-  const [byDefault] = currentDomains(call);
-  const found = readNames(call, given);
+  const [byDefault] = currentDomains(call, inForce);
+  const found = readNames(call, given, inForce);
   const wanted = given.domain?.toLowerCase() || (given.hostname?.toLowerCase().split('.').slice(1).join('.') ?? '');
   const isForeign = isOrdinary && wanted !== '' && wanted !== byDefault;
   return isForeign && label !== undefined ? refuse('not-allowed.domain', { domain: byDefault }) : found;
@@ -222,14 +186,14 @@ const architectureOf = (text: string, subarchitecture: string | undefined) =>
   parseArchitecture(text, subarchitecture) ?? refuseField('architecture', 'field.architecture-reported');
 
 /** The report in the parameters, or a refusal of all invalid ones. */
-function reportOf(call: ApiCall, given: Parameters): EnlistmentReport | Refusal {
+function reportOf(call: ApiCall, given: Parameters, inForce: SettingsReader): EnlistmentReport | Refusal {
   const isOrdinary = call.caller.kind === 'user' && !call.caller.isAdmin;
   const found = allOf(
     architectureOf(given.architecture, given.subarchitecture),
     macsOf(given.mac_addresses),
     powerOf(call, given, isOrdinary),
     factsOf(given.hardware_facts),
-    namesOf(call, given, isOrdinary),
+    namesOf(call, given, isOrdinary, inForce),
   );
   if (isRefusal(found)) return found;
   const [architecture, macs, power, facts, names] = found;
@@ -238,7 +202,7 @@ function reportOf(call: ApiCall, given: Parameters): EnlistmentReport | Refusal 
     macs,
     ...architecture,
     hostname: names.hostname,
-    domain: names.domain ?? currentDomains(call)[0],
+    domain: names.domain ?? currentDomains(call, inForce)[0],
     description: username === undefined ? undefined : readDescription(given.description).description,
     powerType: given.power_type ?? '',
     powerParameters: power.powerParameters ?? {},
@@ -320,7 +284,7 @@ async function enlist(call: ApiCall, given: Parameters): Promise<Answer> {
   // A machine with a key is already known, and reports in other ways.
   if (call.caller.kind === 'machine') return refuse('not-allowed.enlisted');
   const found = allOf(
-    reportOf(call, given),
+    reportOf(call, given, await call.region.settings.read()),
     await areasOf(call, given),
     oldestKernelOf(call, given),
     ...(await commissioningOf(call, given)),

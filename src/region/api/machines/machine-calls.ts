@@ -1,10 +1,11 @@
 // The parts that operations on machines share: paths in both versions, the machine in the path, the user who gives a command, comments and
-// flags, the addresses, disks and user data in parameters, and the parameters of the next start. Those of commissioning are in
+// flags, the names, addresses, disks and user data in parameters, and the parameters of the next start. Those of commissioning are in
 // `commissioning-calls.ts`.
 
 import { z } from 'zod';
 import { cleanText } from '../../../clean-text.ts';
 import { parseIpv4 } from '../../../net/address.ts';
+import { HOSTNAME_MAX, parseHostname } from '../../identity/hostname.ts';
 import { disksOf } from '../../layout/disks.ts';
 import type { Actor } from '../../life/commands.ts';
 import { kernelRank, parseSystem } from '../../life/deployment.ts';
@@ -15,8 +16,10 @@ import { DISKS_KEPT_MAX } from '../../records/bounded-facts.ts';
 import { type MachineStatus, statusRow } from '../../records/lifecycle.ts';
 import type { Machine } from '../../records/machine.ts';
 import { cleanNote, cleanWords } from '../../records/text-json.ts';
-import { type Refusal, refuseField, refuseFields } from '../call/answer.ts';
+import type { SettingsReader } from '../../settings.ts';
+import { allOf, isRefusal, type Refusal, refuseField, refuseFields } from '../call/answer.ts';
 import { type ApiCall, type ApiVersion, type Passed, value } from '../call/operation.ts';
+import { currentDomains, isAlias, isRackName } from '../names/dns-records.ts';
 
 /** A note about a machine, in characters. */
 const DESCRIPTION_MAX = 1000;
@@ -174,3 +177,50 @@ export const licenseKey = value(z.literal('', 'field.license-key'))
   .describe('Refused: no system that is deployed here needs one.');
 /** Parameters of each deployment. */
 export const startFields = { comment, license_key: licenseKey };
+
+/** The label of a hostname, which may have its domain after it; `undefined`: it is malformed. */
+export const labelOf = (hostname: string): string | undefined => parseHostname(hostname.split('.', 1)[0] ?? '');
+
+/** The names of a machine or device that a user gives. */
+export interface GivenNames {
+  readonly hostname?: string | undefined;
+  readonly domain?: string | undefined;
+}
+
+/**
+ * The hostname and the domain in the parameters, or a refusal: a hostname may have its domain after it, and the domain must exist.
+ *
+ * @param inForce the settings in the transaction of the change
+ * @param before the names that the machine has; undefined: the machine is new
+ */
+export function readNames(
+  call: ApiCall,
+  given: GivenNames,
+  inForce: SettingsReader,
+  before?: { readonly hostname: string; readonly domain: string },
+): { hostname?: string; domain?: string } | Refusal {
+  const written = given.hostname?.toLowerCase() ?? '';
+  const label = labelOf(written);
+  const after = written.includes('.') ? written.slice(written.indexOf('.') + 1).replace(/\.$/, '') : '';
+  const stated = given.domain?.toLowerCase() ?? '';
+  const domain = stated || after;
+  const domains = currentDomains(call, inForce);
+  const isUnknown = domain !== '' && domain !== before?.domain && !domains.includes(domain);
+  const found = allOf(
+    written !== '' && label === undefined
+      ? refuseField('hostname', 'field.hostname', { max: HOSTNAME_MAX })
+      : stated !== '' && after !== '' && stated !== after
+        ? refuseField('hostname', 'field.domain-twice', { domain: stated })
+        : undefined,
+    isUnknown ? refuseField(stated === '' ? 'hostname' : 'domain', 'field.domain-unknown', { domains }) : undefined,
+  );
+  if (isRefusal(found)) return found;
+  const fqdn = `${label ?? before?.hostname ?? ''}.${domain || (before?.domain ?? domains[0])}`;
+  const isSame = before !== undefined && fqdn === `${before.hostname}.${before.domain}`;
+  if (label !== undefined && label !== before?.hostname && isRackName(call, label))
+    return refuseField('hostname', 'field.hostname-taken', { hostname: label });
+  if (!isSame && isAlias(call, fqdn, inForce)) {
+    return refuseField(label === undefined ? 'domain' : 'hostname', 'field.hostname-cname', { name: fqdn });
+  }
+  return { ...(label === undefined ? {} : { hostname: label }), ...(domain === '' ? {} : { domain }) };
+}

@@ -48,7 +48,7 @@ import {
 } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { constraintsOf, listConditions } from './allocate-operation.ts';
-import { parseArchitecture, readNames } from './enlistment-operations.ts';
+import { parseArchitecture } from './enlistment-operations.ts';
 import {
   description,
   licenseKey,
@@ -57,6 +57,7 @@ import {
   oldestKernel,
   oldNodeFields,
   readDescription,
+  readNames,
   readOldestKernel,
   readSystem,
   reportedFields,
@@ -248,7 +249,7 @@ async function editOf(
   const misfit = isRefusal(power) || refused.has('power_type') ? undefined : refusePower(call, power, given, before);
   const fault = refuseKernelParams(given.kernel_params ?? '');
   const found = allOf(
-    readNames(call, given, before),
+    readNames(call, given, await call.region.settings.read(), before),
     given.architecture === undefined
       ? undefined
       : (parseArchitecture(given.architecture, undefined) ?? refuseField('architecture', 'field.architecture')),

@@ -14,6 +14,7 @@ import { isSettings, type SettingValue } from '../../../machines/settings.ts';
 import { formatIpv4, type MacAddress } from '../../../net/address.ts';
 import { domainIds, numberOfDomain } from '../../life/whereabouts.ts';
 import { numberOf } from '../../records/digest.ts';
+import { NO_RECORDS } from '../../records/network-store.ts';
 import type { SettingsReader } from '../../settings.ts';
 import { isRefusal, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
 import type { ApiCall } from '../call/operation.ts';
@@ -211,13 +212,17 @@ function refuseMixed(
   return undefined;
 }
 
-/** The refusal of a CNAME with the name of a machine or a device. */
+/** The refusal of a CNAME with the name of a machine, a device or a reserved address. */
 async function refuseMachineNames(
   { region }: ApiCall,
   changed: readonly NamedRecord[],
   field: string,
 ): Promise<Refusal | undefined> {
-  for (const { name } of changed.filter(({ type }) => type === 'CNAME')) {
+  const aliases = changed.filter(({ type }) => type === 'CNAME');
+  const { reserved } = aliases.length === 0 ? NO_RECORDS : await region.store.networks.list();
+  for (const { name } of aliases) {
+    const isReserved = reserved.some(({ hostname, domain }) => `${hostname}.${domain}` === name);
+    if (isReserved) return refuseField(field, 'field.dns-mixed-cname', { name });
     const [hostname = '', ...rest] = name.split('.');
     const filter = { hostnames: [hostname], domains: [rest.join('.')], isDevice: 'either' } as const;
     if ((await region.store.countMachines(filter)) > 0) return refuseField(field, 'field.dns-cname-machine', { name });
@@ -230,8 +235,8 @@ export const isRackName = ({ region }: ApiCall, hostname: string): boolean =>
   region.racks.list().some(({ state, name }) => state === 'accepted' && name.toLowerCase() === hostname);
 
 /** True if the name has a CNAME, so that no machine can have it. */
-export const isAlias = (call: ApiCall, fqdn: string): boolean =>
-  currentRecords(call).some(({ name, type }) => type === 'CNAME' && name === fqdn);
+export const isAlias = (call: ApiCall, fqdn: string, inForce: SettingsReader): boolean =>
+  currentRecords(call, inForce).some(({ name, type }) => type === 'CNAME' && name === fqdn);
 
 /**
  * Changes the records. @param revise makes the new list of the records in the transaction, or refuses; perhaps more than once

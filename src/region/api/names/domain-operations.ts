@@ -119,8 +119,11 @@ async function moveMachines(call: ApiCall, before: string, after: string): Promi
   return undefined;
 }
 
-/** The refusal to delete a domain that has machines or devices. */
+/** The refusal to delete a domain that has reserved addresses, machines or devices. */
 async function refuseInhabited(call: ApiCall, name: string): Promise<Refusal | undefined> {
+  const { reserved } = await call.region.store.networks.list();
+  const count = reserved.filter(({ domain }) => domain === name).length;
+  if (count > 0) return refuse('domain-in-use.reserved', { name, count });
   const found = await inhabitants(call, { domains: [name] });
   return found === undefined ? undefined : refuse('domain-in-use.machines', { name, ...found });
 }
@@ -147,7 +150,6 @@ async function rename(call: ApiCall, { name }: { readonly name?: string | undefi
 }
 
 async function remove(call: ApiCall): Promise<Answer> {
-  await call.region.networks.look();
   let removed = '';
   const revise = (domains: Domains, records: readonly NamedRecord[], ids: DomainIds) => {
     const name = findDomain(call, ids);
@@ -156,8 +158,6 @@ async function remove(call: ApiCall): Promise<Answer> {
     removed = name;
     const held = records.filter((record) => domainOf(domains, record.name) === name).length;
     if (held > 0) return refuse('domain-in-use.records', { name, count: held });
-    const reserved = call.region.networks.known.records.reserved.filter(({ domain }) => domain === name).length;
-    if (reserved > 0) return refuse('domain-in-use.reserved', { name, count: reserved });
     return { further: domains.slice(1).filter((one) => one !== name) };
   };
   const refused = await changeDomains(call, revise, () => refuseInhabited(call, removed));

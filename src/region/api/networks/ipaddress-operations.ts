@@ -28,6 +28,7 @@ import { type NetworkView, type SubnetView, subnetOfAddress, subnetWithId } from
 import type { MachineFilter } from '../../records/filters.ts';
 import type { Machine } from '../../records/machine.ts';
 import { type HostLease, leaseText, type ReservedAddress, type UsedAddress } from '../../records/network-store.ts';
+import type { SettingsReader } from '../../settings.ts';
 import { type Answer, allOf, isRefusal, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { maasTime } from '../call/maas-time.ts';
 import {
@@ -41,7 +42,7 @@ import {
 } from '../call/operation.ts';
 import { reservedInterfaceJson } from '../json/node-interface-json.ts';
 import { subnetJson } from '../json/subnet-json.ts';
-import { readNames } from '../machines/enlistment-operations.ts';
+import { readNames } from '../machines/machine-calls.ts';
 import { currentDomains, currentRecords } from '../names/dns-records.ts';
 import { userJson } from '../people/user-operations.ts';
 import { refuseReserving } from './iprange-operations.ts';
@@ -163,17 +164,13 @@ type Host = Pick<ReservedAddress, 'mac' | 'hostname' | 'domain'>;
 
 /** The host and the name in the parameters, or the refusal of what is wrong or belongs to others. */
 async function hostOf(call: ApiCall, given: z.output<typeof reserving>): Promise<Host | Refusal> {
-  const found = allOf(macOf(given.mac), nameOf(call, given.hostname));
+  const inForce = await call.region.settings.read();
+  const found = allOf(macOf(given.mac), nameOf(call, given.hostname, inForce));
   if (isRefusal(found)) return found;
   const [mac, named] = found;
   const host = { mac, ...named };
-  return (await refuseTaken(call, host)) ?? host;
-}
-
-/** The refusal of a host, or of a name, of others. */
-async function refuseTaken(call: ApiCall, host: Host): Promise<Refusal | undefined> {
-  const refused = allOf(await refuseMachine(call, host.mac), await refuseName(call, host));
-  return isRefusal(refused) ? refused : undefined;
+  const refused = allOf(await refuseMachine(call, mac), await refuseName(call, host, inForce));
+  return isRefusal(refused) ? refused : host;
 }
 
 function macOf(text = ''): MacAddress | Refusal | undefined {
@@ -185,10 +182,10 @@ function macOf(text = ''): MacAddress | Refusal | undefined {
 }
 
 /** An ordinary user gives names in the default domain only, as to machines. */
-function nameOf(call: ApiCall, hostname = ''): Pick<Host, 'hostname' | 'domain'> | Refusal {
+function nameOf(call: ApiCall, hostname = '', inForce: SettingsReader): Pick<Host, 'hostname' | 'domain'> | Refusal {
   if (hostname === '') return {};
-  const [byDefault] = currentDomains(call);
-  const named = readNames(call, { hostname });
+  const [byDefault] = currentDomains(call, inForce);
+  const named = readNames(call, { hostname }, inForce);
   if (isRefusal(named)) return named;
   const { domain = byDefault } = named;
   return domain === byDefault || isAdmin(call)
@@ -214,10 +211,14 @@ async function refuseMachine(call: ApiCall, mac: MacAddress | undefined): Promis
 }
 
 /** The refusal of a name that a record, or another machine or device, has. */
-async function refuseName(call: ApiCall, { mac, hostname, domain }: Host): Promise<Refusal | undefined> {
+async function refuseName(
+  call: ApiCall,
+  { mac, hostname, domain }: Host,
+  inForce: SettingsReader,
+): Promise<Refusal | undefined> {
   if (hostname === undefined || domain === undefined) return undefined;
   const name = `${hostname}.${domain}`;
-  if (currentRecords(call).some((record) => record.name === name))
+  if (currentRecords(call, inForce).some((record) => record.name === name))
     return refuseField('hostname', 'field.dns-name-taken', { name });
   const node = await findNode(call, { hostnames: [hostname] });
   const isOwn = node === undefined || node.interfaces.some((nic) => nic.mac === mac);
@@ -259,8 +260,16 @@ async function reserve(call: ApiCall, given: z.output<typeof reserving>): Promis
     await hostOf(call, given),
   );
   if (isRefusal(found)) return found;
-  const [subnet, host] = found;
+  const [subnet] = found;
+  let [, host] = found;
   const users = await usersOf(call);
+  /** Reads the host again in the transaction: its name may have been given away, or its domain deleted. */
+  const renew = async (): Promise<Refusal | undefined> => {
+    const now = await hostOf(call, given);
+    if (isRefusal(now)) return now;
+    host = now;
+    return undefined;
+  };
   return await change(
     call,
     (now, id, used, leased) => {
@@ -278,7 +287,7 @@ async function reserve(call: ApiCall, given: z.output<typeof reserving>): Promis
       return added === undefined ? undefined : addressJson(call, after, added, users);
     },
     hostRange(subnet.network),
-    () => refuseTaken(call, host),
+    renew,
   );
 }
 
