@@ -4,7 +4,8 @@
 //   every SAY_MS: name, place and digests ──▶ the other processes
 //   those of another one, twice in turn with a fault ──▶ `onFault`, once; a note until it is mended, or the other is silent for SILENT_MS
 //
-// 1. Keys that belong to one process are left out (OWN_KEYS), and so are paths, which differ with the layout of a host.
+// 1. Keys that belong to one process are left out (OWN_KEYS), and so are paths, which differ with the layout of a host. The files alone are
+//    compared: the processes read a change of the store one after the other.
 // 2. Processes of different versions are not compared: during an upgrade one of them may not know a key.
 // 3. No former life of this process speaks while it runs, so a process of its name is always another one.
 // 4. A message is one of another program if it does not have the form. Its digests are short: they show a difference, and no value.
@@ -15,6 +16,8 @@ import { BoundedMap } from '../bounded-map.ts';
 import { cleanText } from '../clean-text.ts';
 import { type Clock, type Instant, later, type Timer } from '../clock.ts';
 import { digestValues } from '../config/difference.ts';
+import { resolveRegionFile } from '../config/region-file.ts';
+import { NO_SETTINGS } from '../machines/settings.ts';
 import type { RackNote } from '../region/records/rack-note.ts';
 import type { StoreNeighbours } from '../region/records/store-state.ts';
 import type { RegionConfiguration } from './configuration.ts';
@@ -53,13 +56,14 @@ interface Other {
 }
 
 /** The part of a message about a configuration. */
-export const ownMessage = ({ config, usable }: RegionConfiguration, version: string): Omit<Said, 'id'> => ({
-  ...{ name: config.name, version, digests: Object.fromEntries(digestValues(usable)) },
-  where: cleanText(
-    `${hostname()}, ${config.region.listen.map(({ host, port }) => `${host}:${port}`).join(' ')}`,
-    PLACE_CHARACTERS_MAX,
-  ),
-});
+export function ownMessage({ config, usable }: RegionConfiguration, version: string): Omit<Said, 'id'> {
+  const alone = resolveRegionFile(usable.file, NO_SETTINGS);
+  const listen = config.region.listen.map(({ host, port }) => `${host}:${port}`).join(' ');
+  return {
+    ...{ name: config.name, version, digests: Object.fromEntries(digestValues(alone.ok ? alone : usable)) },
+    where: cleanText(`${hostname()}, ${listen}`, PLACE_CHARACTERS_MAX),
+  };
+}
 
 interface OtherConfigurationsParts {
   readonly clock: Clock;

@@ -1,15 +1,19 @@
 // Processes of a region tell each other the digests of their configurations.
 
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { newUuid } from '../../src/clock.ts';
+import { newUuid, systemClock } from '../../src/clock.ts';
 import { readConfigFile } from '../../src/config/config-file.ts';
 import { digestValues } from '../../src/config/difference.ts';
 import { resolveRegionFile } from '../../src/config/region-file.ts';
 import { NO_SETTINGS } from '../../src/machines/settings.ts';
 import type { RackNote } from '../../src/region/records/rack-note.ts';
 import { noteText } from '../../src/region/words/rack-reasons.ts';
-import { OtherConfigurations } from '../../src/region-process/other-configurations.ts';
+import { RegionConfiguration } from '../../src/region-process/configuration.ts';
+import { OtherConfigurations, ownMessage } from '../../src/region-process/other-configurations.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 const SAY_MS = 20_000;
@@ -181,4 +185,21 @@ describe('the configurations of two processes', () => {
     for (const text of [...odd, ...odd]) for (const hear of hearers) hear(text);
     assert.deepEqual([all[0]?.one.notes, all[0]?.reported], [[], []]);
   });
+});
+
+test('a process says the digests of its file alone: another one may not have read the store’s settings yet', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-digests-'));
+  try {
+    const path = join(directory, 'rackboot.yaml');
+    writeFileSync(path, `state_dir: ${directory}\nname: one\n`);
+    const configuration = new RegionConfiguration(path);
+    const before = ownMessage(configuration, '1');
+    const ports = { clock: systemClock, publish: () => undefined, apply: () => Promise.resolve() };
+    configuration.begin(ports, { dns: { domain: 'other' } });
+    assert.equal(configuration.refusal, undefined);
+    assert.equal(configuration.usable.written.dns.domain, 'other');
+    assert.deepEqual(ownMessage(configuration, '1'), before);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });
