@@ -113,11 +113,15 @@ export class Networks {
     this.#parts = parts;
   }
 
-  /** All objects. Networks that racks began to serve get theirs, unless the store only reads at the moment. */
+  /**
+   * All objects. Networks that racks began to serve get theirs, unless the store only reads at the moment. In a transaction it is the view of that,
+   * which may be older than the objects and settings that are known.
+   */
   async look(): Promise<NetworkView> {
-    const { store } = this.#parts;
-    await this.#parts.settings.load();
-    const served = this.#served();
+    const { store, settings } = this.#parts;
+    const isInside = store.isInTransaction();
+    if (!isInside) await settings.load();
+    const served = this.#served(isInside ? await settings.read() : settings);
     const records = await store.networks.list();
     if (reconcile(records, served, FIRST_NETWORK_ID) === undefined) return await this.#keep(records, served);
     try {

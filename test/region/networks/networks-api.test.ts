@@ -183,3 +183,17 @@ test('every user reads networks, and only administrators change them', () =>
       assert.equal((await ask(method, `1.0/${path}`, {}, 'nobody')).status, 401, path);
     }
   }, ETH0));
+
+test('a look within a transaction sees its settings, and those that the region knows stay', () =>
+  withNetworks(async (_ask, { region, store }) => {
+    const before = region.settings.interfacesOf(OWN_UUID);
+    const undone = store.transact(async () => {
+      const changes = [{ rack: OWN_UUID, key: 'cluster_interfaces.lab', value: undefined }];
+      await store.changeSettings(1, () => ({ kind: 'change', changes, events: [] }));
+      assert.deepEqual((await region.networks.look()).served, []);
+      throw new Error('undone');
+    });
+    await assert.rejects(undone, /undone/);
+    assert.deepEqual(region.settings.interfacesOf(OWN_UUID), before);
+    assert.equal(before.length, 1);
+  }));
