@@ -293,7 +293,7 @@ export function testNetworkStore(title: string, makePlace: () => StorePlace): vo
   });
 
   check(
-    'a reported lease counts until it ends, except that of a machine, and not for the machine that leases',
+    'a reported lease counts until it ends, except that of an accepted machine without owner',
     async (store) => {
       const [first, second] = [ipv4(0x0a140020), ipv4(0x0a140021)];
       const at = 1_000_000;

@@ -3,7 +3,8 @@
 // 1. An address is allocated to one machine at a time. Addresses of racks, routers and dynamic ranges are never allocated, and neither are
 //    addresses that a rack's configuration reserves for another client.
 // 2. An address last seen on another machine is allocated only when no other is free, because that machine may still use it.
-//    An address that a host which is not a machine has by a running lease is never allocated: its name would lead to that host.
+//    An address that another host has by a running lease is never allocated, because its name would lead to that host. Leases of accepted machines
+//    that nobody owns do not count.
 // 3. The network is the one in which the machine was seen, its boot interface first. A machine never seen gets an address only if there is
 //    exactly one network.
 // 4. A machine gets the address that a rack's configuration, or else a user, reserves for its interface, if that address may be allocated. Of the

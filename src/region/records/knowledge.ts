@@ -97,7 +97,7 @@ export interface AddressKnowledge {
   readonly taken: ReadonlySet<Ipv4>;
   /** Addresses last seen on other machines, which may still use them. */
   readonly seen: ReadonlySet<Ipv4>;
-  /** Running leases of hosts that are not machines; `undefined`: none. */
+  /** Running leases of other hosts, except for those of accepted machines that nobody owns; `undefined`: none. */
   readonly leased?: ReadonlyMap<Ipv4, HostLease> | undefined;
 }
 

@@ -155,7 +155,7 @@ export interface ReservedAddress {
   readonly domain?: string | undefined;
 }
 
-/** A running lease of a host that is not a machine, as its rack reported it. */
+/** A running lease of a host, as its rack reported it. */
 export interface HostLease {
   readonly address: Ipv4;
   readonly mac: MacAddress;
@@ -290,7 +290,7 @@ export interface NetworkStore {
   change<R>(decide: (records: NetworkRecords, nextId: number) => NetworkChange<R>): Promise<R>;
   /** At most `limit` addresses of machines from `low` to `high`, ordered by address; for the same address, an allocated one comes first. */
   usedBetween(low: Ipv4, high: Ipv4, limit: number): Promise<readonly UsedAddress[]>;
-  /** The leases from `low` to `high` that run at `nowMs`, of hosts that are not machines. */
+  /** The leases from `low` to `high` that run at `nowMs`, except for those of accepted machines that nobody owns. */
   leasedBetween(low: Ipv4, high: Ipv4, nowMs: number): Promise<readonly HostLease[]>;
   /**
    * The first machine whose layout names one of these VLANs or subnets, or which was given one of these addresses (invariant 6); `undefined`:

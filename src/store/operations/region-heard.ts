@@ -3,6 +3,7 @@
 // 1. A lease is kept until it ends, even if its machine or device is removed meanwhile: its host still uses the address.
 
 import { type Ipv4, ipv4, type MacAddress, mac as macAddress } from '../../net/address.ts';
+import { statusRow } from '../../region/records/lifecycle.ts';
 import { ADDRESS_ENDS, HEARD_KINDS, type RackReport } from '../../region/records/machine-event.ts';
 import type { HostLease } from '../../region/records/network-store.ts';
 import type { HeardHost } from '../../region/records/store.ts';
@@ -100,7 +101,8 @@ export function* keepLeases(reports: readonly RackReport[], rackId = 0): Steps<v
 }
 
 /**
- * The leases from `low` to `high` that run, except for those of machines (not of devices): a machine's last address is known by its interface.
+ * The leases from `low` to `high` that run, except for those of accepted machines that nobody owns: the region has released them, and their last
+ * addresses are known by their interfaces.
  * @param machineId the machine or device that may have an address that it leases; 0: none
  */
 export function* leasedBetween(low: Ipv4, high: Ipv4, nowMs: number, machineId = 0): Steps<readonly HostLease[]> {
@@ -110,7 +112,8 @@ export function* leasedBetween(low: Ipv4, high: Ipv4, nowMs: number, machineId =
 
 const LEASED_SQL =
   'SELECT address, mac, ends_ms FROM host_lease WHERE address BETWEEN ?1 AND ?2 AND ends_ms > ?3 AND NOT EXISTS (SELECT 1 FROM interface JOIN machine ' +
-  'ON machine.id = interface.machine_id WHERE interface.mac = host_lease.mac AND (machine.device IS NULL OR machine.id = ?4)) ORDER BY address';
+  'ON machine.id = interface.machine_id WHERE interface.mac = host_lease.mac AND (machine.id = ?4 OR ' +
+  `machine.device IS NULL AND machine.owner IS NULL AND machine.status <> ${statusRow('new').number})) ORDER BY address`;
 const readLease = readsRow(
   'host_lease',
   (row): HostLease => ({

@@ -1,12 +1,14 @@
-// Addresses that hosts which are not machines have by running leases: they are given to nobody else until the leases end.
+// Addresses that hosts have by running leases: they are given to nobody else until the leases end.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ipv4 } from '../../../src/net/address.ts';
+import type { MachineFields } from '../../../src/region/records/machine.ts';
 import type { RackReport } from '../../../src/region/records/machine-event.ts';
 import { HOST_LEASES_MAX } from '../../../src/store/operations/region-heard.ts';
 import { machine, withSite } from '../api/sent/trial.ts';
 import type { AskedApi } from '../asked-api.ts';
+import { bootReport, enlist } from '../place.ts';
 
 const HOST = '52:54:00:00:00:77';
 const RESERVE = '2.0/ipaddresses/?op=reserve';
@@ -126,6 +128,22 @@ test('between its release and the report of a lease, the address is not given to
     assert.deepEqual((await allocate(site, 11)).json.ip_addresses, ['10.20.0.11']);
     site.place.clock.advance(30_001);
     assert.deepEqual((await allocate(site, 21)).json.ip_addresses, [made.json.ip]);
+  }));
+
+test('the lease of a New machine and of one with an owner counts for all other machines, and that of an accepted one without owner for none', () =>
+  withSite(async (site) => {
+    const ip = await leased(site);
+    const { region, store, clock } = site.place;
+    const { systemId } = await enlist(region, bootReport([0x525400000077]));
+    const rest = { type: 'reserved', start_ip: '10.20.0.11', end_ip: '10.20.0.99' };
+    assert.equal((await site.ask('POST', '2.0/ipranges/', rest, 'admin')).status, 200);
+    const become = (fields: Partial<MachineFields>) =>
+      store.changeMachine(systemId, clock.wallTimeMs(), () => ({ kind: 'change', fields, events: [] }));
+    assert.equal((await allocate(site, 11)).status, 409, 'a New machine');
+    await become({ status: 'deployed', owner: 'bob' });
+    assert.equal((await allocate(site, 21)).status, 409, 'a machine of bob');
+    await become({ status: 'ready', owner: undefined });
+    assert.deepEqual((await allocate(site, 31)).json.ip_addresses, [ip], 'no other is free');
   }));
 
 test('of more leases than the bound those that end first are forgotten, and a renewal replaces a lease', () =>
