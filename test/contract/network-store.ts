@@ -292,48 +292,45 @@ export function testNetworkStore(title: string, makePlace: () => StorePlace): vo
     assert.deepEqual(await takenFor('m1'), [free.address]);
   });
 
-  check(
-    'a reported lease counts until it ends, except that of an accepted machine without owner',
-    async (store) => {
-      const [first, second] = [ipv4(0x0a140020), ipv4(0x0a140021)];
-      const at = 1_000_000;
-      const report = { kind: 'dhcp.ack', at, text: 'told', params: { leaseSeconds: 600 } };
-      const leases = async (nowMs: number) =>
-        (await store.networks.leasedBetween(first, second, nowMs)).map(({ address, mac: host, endsMs }) => [
-          address,
-          host,
-          endsMs,
-        ]);
-      await store.recordReports('life', [
-        { ...report, sequence: 1, mac: '52:54:00:00:00:f1', address: formatIpv4(first) },
-        { ...report, sequence: 2, mac: '52:54:00:00:00:f2', address: formatIpv4(second) },
+  check('a reported lease counts until it ends, except that of an accepted machine without owner', async (store) => {
+    const [first, second] = [ipv4(0x0a140020), ipv4(0x0a140021)];
+    const at = 1_000_000;
+    const report = { kind: 'dhcp.ack', at, text: 'told', params: { leaseSeconds: 600 } };
+    const leases = async (nowMs: number) =>
+      (await store.networks.leasedBetween(first, second, nowMs)).map(({ address, mac: host, endsMs }) => [
+        address,
+        host,
+        endsMs,
       ]);
-      const [one, two] = [mac(0x5254000000f1), mac(0x5254000000f2)];
-      assert.deepEqual(await leases(at), [
-        [first, one, at + 600_000],
-        [second, two, at + 600_000],
-      ]);
-      assert.deepEqual(await leases(at + 600_000), []);
-      await store.recordReports('life', [
-        { ...report, sequence: 3, at: at + 1000, mac: '52:54:00:00:00:f3', address: formatIpv4(first) },
-        {
-          kind: 'dhcp.expired',
-          text: 'told',
-          sequence: 4,
-          at: at + 1001,
-          mac: '52:54:00:00:00:f1',
-          address: formatIpv4(first),
-        },
-        {
-          kind: 'dhcp.release',
-          text: 'told',
-          sequence: 5,
-          at: at + 1002,
-          mac: '52:54:00:00:00:f2',
-          address: formatIpv4(second),
-        },
-      ]);
-      assert.deepEqual(await leases(at + 2000), [[first, mac(0x5254000000f3), at + 601_000]]);
-    },
-  );
+    await store.recordReports('life', [
+      { ...report, sequence: 1, mac: '52:54:00:00:00:f1', leaseAddress: first },
+      { ...report, sequence: 2, mac: '52:54:00:00:00:f2', leaseAddress: second },
+    ]);
+    const [one, two] = [mac(0x5254000000f1), mac(0x5254000000f2)];
+    assert.deepEqual(await leases(at), [
+      [first, one, at + 600_000],
+      [second, two, at + 600_000],
+    ]);
+    assert.deepEqual(await leases(at + 600_000), []);
+    await store.recordReports('life', [
+      { ...report, sequence: 3, at: at + 1000, mac: '52:54:00:00:00:f3', leaseAddress: first },
+      {
+        kind: 'dhcp.expired',
+        text: 'told',
+        sequence: 4,
+        at: at + 1001,
+        mac: '52:54:00:00:00:f1',
+        leaseAddress: first,
+      },
+      {
+        kind: 'dhcp.release',
+        text: 'told',
+        sequence: 5,
+        at: at + 1002,
+        mac: '52:54:00:00:00:f2',
+        leaseAddress: second,
+      },
+    ]);
+    assert.deepEqual(await leases(at + 2000), [[first, mac(0x5254000000f3), at + 601_000]]);
+  });
 }

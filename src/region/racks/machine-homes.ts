@@ -14,6 +14,9 @@
 //    region refuses requests with the machine's hardware address from another shared network. A New machine may appear anywhere.
 // 5. If a rack reports a machine whose home is elsewhere, or forwards its request, the region stores only a warning: one for each machine
 //    and rack in ELSEWHERE_PAUSE_MS, with a count.
+// 6. The region keeps a lease of any host only in the rack's own networks, and not of a dynamic address, which nobody is given. An address is
+//    dynamic only if the rack reports and the region's settings say so: after a change of the ranges, the rack sends the leases that are then
+//    outside before it reports the new ranges.
 
 import { BoundedMap } from '../../bounded-map.ts';
 import type { Clock } from '../../clock.ts';
@@ -22,17 +25,20 @@ import {
   formatIpv4,
   type Ipv4,
   type Ipv4Network,
+  type Ipv4Range,
   type MacAddress,
   networkContains,
   parseIpv4,
   parseMac,
   parseNetwork,
+  rangeContains,
 } from '../../net/address.ts';
 import { drawBootToken } from '../identity/boot-token.ts';
 import type { MachineChangeOutcome } from '../records/decisions.ts';
 import type { SeenElsewhere } from '../records/event-params.ts';
 import type { Machine } from '../records/machine.ts';
 import {
+  ADDRESS_ENDS,
   eventTypeOf,
   isAddressSeen,
   isBootEvent,
@@ -45,6 +51,7 @@ import type { EventOf, RegionStore } from '../records/store.ts';
 import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import { machinesForRack } from './desired-machine.ts';
 import { believedInterfaces } from './rack-networks.ts';
+import { rangesOf } from './rack-ranges.ts';
 
 /** The minimum time between two warnings about the same machine and rack. */
 const ELSEWHERE_PAUSE_MS = 3_600_000;
@@ -144,11 +151,13 @@ export class MachineHomes {
    * Marks or removes the parts of a rack's reports that the region does not believe, and gives a home to machines without one that is
    * served.
    * @param uuid undefined: the region's own rack
+   * @param configured the dynamic ranges that the region's settings give to the rack; `undefined`: those that it reports
    */
   async weigh(
     reports: readonly RackReport[],
     source: string,
     uuid: string | undefined,
+    configured?: () => readonly Ipv4Range[],
   ): Promise<readonly RackReport[]> {
     const racks = this.#racks.list();
     const rack = racks.find((one) => (uuid === undefined ? one.isEmbedded : one.uuid === uuid));
@@ -158,10 +167,34 @@ export class MachineHomes {
     const signs = reports.map((report) => (report.sequence <= stored ? {} : signOf(report, rack)));
     const known = await this.#store.racks.homesOf(signs);
     const weighing = new Weighing(this, { rack, racks, networks: homeNetworksOf(racks) });
-    const weighed = reports.map((report, index) => weighing.weigh(report, signs[index] ?? {}, known[index]));
+    const leaseAddressOf = this.#leaseAddresses(rack, configured);
+    const weighed = reports.map((report, index) => ({
+      ...weighing.weigh(report, signs[index] ?? {}, known[index]),
+      leaseAddress: leaseAddressOf(report),
+    }));
     await this.#settle(weighing.settled, rack);
     await this.#warnElsewhere(weighing.elsewhere, rack);
     return weighed;
+  }
+
+  /** Returns a function that finds the address in a report whose lease, or whose end, the region believes and keeps. */
+  #leaseAddresses(rack: Rack, configured: (() => readonly Ipv4Range[]) | undefined) {
+    const reported = rangesOf(rack);
+    let stored: readonly Ipv4Range[] | undefined;
+    const isDynamic = (address: Ipv4): boolean => {
+      const isIn = (range: Ipv4Range): boolean => rangeContains(range, address);
+      if (!reported.some(isIn)) return false;
+      // A rack that refuses the settings keeps its former ranges.
+      stored ??= rack.pulse?.settingsRefused === undefined ? configured?.() : undefined;
+      return (stored ?? reported).some(isIn);
+    };
+    return ({ kind, address: text }: RackReport): Ipv4 | undefined => {
+      const isEnd = ADDRESS_ENDS.includes(kind);
+      if (rack.state !== 'accepted' || (kind !== 'dhcp.ack' && !isEnd)) return undefined;
+      const address = parseIpv4(text ?? '');
+      if (address === undefined || !this.#racks.isHome(rack, address)) return undefined;
+      return isEnd || !isDynamic(address) ? address : undefined;
+    };
   }
 
   /** Makes this rack's network the home of machines that took an address there. @param settled by system id */

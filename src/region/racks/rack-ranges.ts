@@ -1,15 +1,11 @@
-// Finds dynamic ranges that two racks share; a dynamic range may belong to only one rack. Pure.
+// The dynamic ranges of racks, and those that two racks share; a dynamic range may belong to only one rack. Pure.
 
-import { type Ipv4, parseIpv4 } from '../../net/address.ts';
+import { type Ipv4Range, parseIpv4 } from '../../net/address.ts';
 import type { Rack } from '../records/rack.ts';
 import { believedInterfaces } from './rack-networks.ts';
 
-interface Range {
-  readonly low: Ipv4;
-  readonly high: Ipv4;
-}
-
-function rangesOf(rack: Rack): readonly Range[] {
+/** The ranges from which a rack leases addresses to any host, in its believed networks. */
+export function rangesOf(rack: Rack): readonly Ipv4Range[] {
   return believedInterfaces(rack).flatMap(({ management, ip_range_low, ip_range_high }) => {
     const low = parseIpv4(ip_range_low);
     const high = parseIpv4(ip_range_high);
@@ -18,7 +14,7 @@ function rangesOf(rack: Rack): readonly Range[] {
 }
 
 /** Dynamic addresses that an accepted rack shares with another. */
-interface SharedRange extends Range {
+interface SharedRange extends Ipv4Range {
   /** The other rack. */
   readonly rack: string;
 }

@@ -8,7 +8,7 @@
 //    signals in between are DEBUG. Faults keep their rack's level.
 // 4. AUDIT events record who did what, and form a separate list: `rackboot events` shows them only with `--level audit`.
 
-import { formatIpv4, formatMac, type MacAddress, parseIpv4, parseMac } from '../../net/address.ts';
+import { formatIpv4, formatMac, type Ipv4, type MacAddress, parseIpv4, parseMac } from '../../net/address.ts';
 import type { Happening, ReportFields } from './event-params.ts';
 import type { RackFields } from './rack-event-params.ts';
 import { isBootDecision, isOfferWithFile } from './report-fields.ts';
@@ -126,6 +126,8 @@ export interface RackReport {
   readonly isElsewhere?: boolean | undefined;
   /** Set by the region: the address is not in the machine's home network. The report is stored, but is not a sign of life. */
   readonly isAway?: boolean | undefined;
+  /** Set by the region: the address, if the rack may lease it there and the region keeps such leases; `undefined`: it keeps none. */
+  readonly leaseAddress?: Ipv4 | undefined;
 }
 
 /** True for the types that a machine causes while booting from the network. */

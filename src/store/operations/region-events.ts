@@ -143,10 +143,8 @@ export class EventTable {
     }
     if (added === 0) return { added, booting: new Map(), started: new Map(), leased: new Set() };
     yield* interfaces.write();
-    yield* keepLeases(
-      news.filter(({ isElsewhere }) => isElsewhere !== true),
-      rackId,
-    );
+    // A rack may have been removed meanwhile.
+    if (rackUuid === undefined || rackId !== undefined) yield* keepLeases(news, rackId);
     yield* this.addAll(events);
     yield* this.#setSequence(source, highest, seenMs);
     const systemIds = yield* this.#systemIds([...booting.keys(), ...started.keys(), ...leased]);

@@ -2,7 +2,7 @@
 //
 // 1. A lease is kept until it ends, even if its machine or device is removed meanwhile: its host still uses the address.
 
-import { type Ipv4, ipv4, type MacAddress, mac as macAddress } from '../../net/address.ts';
+import { type Ipv4, ipv4, type MacAddress, mac as macAddress, parseMac } from '../../net/address.ts';
 import { statusRow } from '../../region/records/lifecycle.ts';
 import { ADDRESS_ENDS, HEARD_KINDS, type RackReport } from '../../region/records/machine-event.ts';
 import type { HostLease } from '../../region/records/network-store.ts';
@@ -11,7 +11,6 @@ import { number, readsRow } from '../rows.ts';
 import { readEvent, readMac } from './event-rows.ts';
 import { type Readable, RowReader } from './readable-rows.ts';
 import { all, run, type Statement, type Steps } from './region-steps.ts';
-import { signOf } from './reported-interfaces.ts';
 
 /** The id of the newest event at the time when the hosts were last cleared; 0: never. */
 const CLEARED_SQL = "SELECT coalesce(max(value), 0) FROM counter WHERE name = 'heard-cleared'";
@@ -74,15 +73,16 @@ const TRIM_SQL =
   'DELETE FROM host_lease WHERE rack = ?1 AND (ends_ms <= ?2 OR address IN (SELECT address FROM host_lease WHERE rack = ?1 ' +
   'ORDER BY ends_ms DESC, address LIMIT 9223372036854775807 OFFSET ?3))';
 
-/** Keeps the leases in a rack's reports. @param rackId `undefined`: the region's own rack */
+/** Keeps the leases in a rack's reports that the region believes. @param rackId `undefined`: the region's own rack */
 export function* keepLeases(reports: readonly RackReport[], rackId = 0): Steps<void> {
   const leases = new Map<Ipv4, HostLease>();
   const ended: { readonly address: Ipv4; readonly mac: MacAddress }[] = [];
   for (const report of reports) {
-    const { mac, leased, address } = signOf(report);
+    const { leaseAddress: address } = report;
+    const mac = parseMac(report.mac ?? '');
     if (mac === undefined || address === undefined) continue;
     const seconds = report.params?.leaseSeconds;
-    if (report.kind === 'dhcp.ack' && leased !== undefined && typeof seconds === 'number' && seconds > 0) {
+    if (report.kind === 'dhcp.ack' && typeof seconds === 'number' && seconds > 0) {
       const endsMs = Math.round(report.at + Math.min(seconds, ENDLESS_SECONDS) * 1000);
       leases.set(address, { address, mac, endsMs });
     } else if (ADDRESS_ENDS.includes(report.kind)) {
@@ -110,8 +110,13 @@ export function* leasedBetween(low: Ipv4, high: Ipv4, nowMs: number, machineId =
   return rows.map(readLease);
 }
 
+/** A condition on a lease: it runs at the time in the parameter, and its rack is accepted. */
+const runsAt = (parameter: string): string =>
+  `ends_ms > ${parameter} AND (rack = 0 OR EXISTS (SELECT 1 FROM rack AS one WHERE one.id = host_lease.rack AND one.state = 'accepted'))`;
+
 const LEASED_SQL =
-  'SELECT address, mac, ends_ms FROM host_lease WHERE address BETWEEN ?1 AND ?2 AND ends_ms > ?3 AND NOT EXISTS (SELECT 1 FROM interface JOIN machine ' +
+  `SELECT address, mac, ends_ms FROM host_lease WHERE address BETWEEN ?1 AND ?2 AND ${runsAt('?3')} AND NOT EXISTS (` +
+  'SELECT 1 FROM interface JOIN machine ' +
   'ON machine.id = interface.machine_id WHERE interface.mac = host_lease.mac AND (machine.id = ?4 OR ' +
   `machine.device IS NULL AND machine.owner IS NULL AND machine.status <> ${statusRow('new').number})) ORDER BY address`;
 const readLease = readsRow(

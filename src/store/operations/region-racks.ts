@@ -28,7 +28,7 @@ import { converted, number, optionalNumber, optionalText, type Row, readsRow, ty
 import { type Readable, RowReader } from './readable-rows.ts';
 import type { EventTable } from './region-events.ts';
 import { ipv4Of } from './region-rows.ts';
-import { all, one, run, type Steps } from './region-steps.ts';
+import { all, one, run, type Statement, type Steps } from './region-steps.ts';
 import { countVersion, drawRacksVersion, racksVersion } from './region-versions.ts';
 
 const REVISION_BYTES = 8;
@@ -208,10 +208,12 @@ export class RackTable {
       // A remote rack would lose the verdict and the networks in its row. This process's own rack has neither.
       if (damage !== undefined && !rack.isEmbedded) throw damage;
       yield* this.#put(rack);
+      const was = before.find(({ uuid }) => uuid === rack.uuid)?.state;
+      if (was === 'accepted' && rack.state !== 'accepted') yield forgetLeases(rack.uuid);
     }
     if (yield* this.#gainsWork(put, before)) yield* countVersion([]);
     for (const uuid of remove) {
-      yield run('DELETE FROM host_lease WHERE rack IN (SELECT id FROM rack WHERE uuid = ?)', uuid);
+      yield forgetLeases(uuid);
       yield run('DELETE FROM rack WHERE uuid = ?', uuid);
     }
     for (const event of events) yield* this.#events.add(event, undefined);
@@ -274,6 +276,10 @@ export class RackTable {
     );
   }
 }
+
+/** Forgets the leases of a rack that leaves the accepted ones. */
+const forgetLeases = (uuid: string): Statement =>
+  run('DELETE FROM host_lease WHERE rack IN (SELECT id FROM rack WHERE uuid = ?)', uuid);
 
 /** The networks that an accepted rack did not have before. */
 function gainedNetworks(rack: Rack, racks: readonly Rack[]): readonly Ipv4Network[] {

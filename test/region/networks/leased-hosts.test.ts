@@ -2,13 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ipv4 } from '../../../src/net/address.ts';
+import { formatIpv4, ipv4 } from '../../../src/net/address.ts';
 import type { MachineFields } from '../../../src/region/records/machine.ts';
 import type { RackReport } from '../../../src/region/records/machine-event.ts';
 import { HOST_LEASES_MAX } from '../../../src/store/operations/region-heard.ts';
-import { machine, withSite } from '../api/sent/trial.ts';
+import { machine, OWN_RACK, withSite } from '../api/sent/trial.ts';
 import type { AskedApi } from '../asked-api.ts';
 import { bootReport, enlist } from '../place.ts';
+import { acceptRack, RACK_UUID } from '../racks/rack-place.ts';
 
 const HOST = '52:54:00:00:00:77';
 const RESERVE = '2.0/ipaddresses/?op=reserve';
@@ -147,19 +148,59 @@ test('the lease of a New machine and of one with an owner counts for all other m
   }));
 
 test('of more leases than the bound those that end first are forgotten, and a renewal replaces a lease', () =>
-  withSite(async (site) => {
-    const count = HOST_LEASES_MAX + 2;
-    const at = (index: number): string =>
-      `10.${21 + Math.floor(index / 65536)}.${Math.floor(index / 256) % 256}.${index % 256}`;
-    const leases = Array.from({ length: count }, (_, index) => ({
-      address: at(index),
-      seconds: LEASE_SECONDS + index,
+  withSite(async ({ place: { store, clock } }) => {
+    const first = 0x0a150000;
+    const at = clock.wallTimeMs();
+    const leases = Array.from({ length: HOST_LEASES_MAX + 2 }, (_, index) => ({
+      ...{ sequence: index, kind: 'dhcp.ack', at, mac: HOST, text: 'told', leaseAddress: ipv4(first + index) },
+      params: { leaseSeconds: LEASE_SECONDS + index },
     }));
-    for (let from = 0; from < count; from += 4096) await report(site, ...leases.slice(from, from + 4096));
+    for (let from = 0; from < leases.length; from += 4096)
+      await store.recordReports('life', leases.slice(from, from + 4096));
+    const kept = () => store.networks.leasedBetween(ipv4(first), ipv4(first + 0x1ffff), at);
+    assert.equal((await kept()).length, HOST_LEASES_MAX);
+    assert.equal((await kept())[0]?.address, ipv4(first + 2));
+    const renewed = { ...(leases[5] ?? assert.fail()), sequence: leases.length, mac: '52:54:00:00:00:79' };
+    await store.recordReports('life', [renewed]);
+    assert.equal((await kept()).length, HOST_LEASES_MAX);
+  }));
+
+test('a lease of a dynamic address is not kept, unless the region has changed the range and the rack may not have heard it', () =>
+  withSite(async (site) => {
+    const { region, store, clock } = site.place;
     const kept = async () =>
-      await site.place.store.networks.leasedBetween(ipv4(0x0a150000), ipv4(0x0a16ffff), site.place.clock.wallTimeMs());
-    assert.equal((await kept()).length, HOST_LEASES_MAX);
-    assert.equal((await kept())[0]?.address, ipv4(0x0a150002));
-    await report(site, { address: at(5), mac: '52:54:00:00:00:79' });
-    assert.equal((await kept()).length, HOST_LEASES_MAX);
+      (await store.networks.leasedBetween(ipv4(0x0a140000), ipv4(0x0a1400ff), clock.wallTimeMs())).map(({ address }) =>
+        formatIpv4(address),
+      );
+    await report(site, { address: '10.20.0.150' }, { address: '10.20.0.98' });
+    assert.deepEqual(await kept(), ['10.20.0.98']);
+    const key = 'cluster_interfaces.lab.ip_range_low';
+    assert.equal(await region.settings.change(OWN_RACK.uuid, [{ key, value: '10.20.0.151' }], 'admin'), undefined);
+    await report(site, { address: '10.20.0.150' }, { address: '10.20.0.151' });
+    assert.deepEqual(await kept(), ['10.20.0.98', '10.20.0.150']);
+  }));
+
+test('leases outside the networks of the rack that reports them, and those of a rejected rack, keep no address', () =>
+  withSite(async (site) => {
+    const { region, store, clock } = site.place;
+    await acceptRack(region);
+    assert.equal((await site.ask('POST', '2.0/subnets/', { cidr: '192.168.8.0/24' }, 'admin')).status, 200);
+    const tell = async (...addresses: readonly string[]) => {
+      const leases = addresses.map((address, index) => ({
+        ...{ sequence: index, kind: 'dhcp.ack', at: clock.wallTimeMs(), mac: HOST, text: 'told', address },
+        params: { leaseSeconds: 0xffff_ffff },
+      }));
+      await region.observe(leases, `life ${addresses[0]}`, RACK_UUID);
+    };
+    const reserve = async (ip: string) => (await site.ask('POST', RESERVE, { ip }, 'alice')).status;
+    await tell('192.168.8.44', '10.20.0.44', '10.50.0.44', '10.50.0.45');
+    assert.equal(await reserve('192.168.8.44'), 200, 'a subnet that no rack serves');
+    assert.equal(await reserve('10.20.0.44'), 200, "another rack's network");
+    assert.equal(await reserve('10.50.0.44'), 409, 'its own network');
+    const kept = () => store.networks.leasedBetween(ipv4(0x0a320000), ipv4(0x0a3200ff), clock.wallTimeMs());
+    assert.equal((await kept()).length, 2);
+    for (const verdict of ['reject', 'accept'] as const) {
+      assert.equal(await region.racks.judge([RACK_UUID], verdict, 'admin'), undefined);
+      assert.deepEqual(await kept(), [], verdict);
+    }
   }));
