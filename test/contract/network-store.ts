@@ -333,4 +333,47 @@ export function testNetworkStore(title: string, makePlace: () => StorePlace): vo
     ]);
     assert.deepEqual(await leases(at + 2000), [[first, mac(0x5254000000f3), at + 601_000]]);
   });
+
+  check(
+    'a released reservation holds its address for half a minute, beside a lease; both count for its user, who released it',
+    async (store) => {
+      const { put, nextId } = fullNetworks(FIRST);
+      const [{ address, mac: host }] = [put.reserved[0] ?? assert.fail('an address')];
+      const at = 1_000_000;
+      const reserve = () => store.networks.change(() => ({ put, nextId, result: undefined }));
+      const release = (atMs: number) =>
+        store.networks.change(({ reserved }) => ({
+          ...{ remove: { reserved: reserved.map(({ id }) => id) }, events: [{ ...EVENT, atMs }], result: undefined },
+        }));
+      let sequence = 0;
+      const lease = async (atMs: number, of = host ?? mac(0)) => {
+        sequence += 1;
+        const report = { sequence, kind: 'dhcp.ack', at: atMs, text: 'told', params: { leaseSeconds: 600 } };
+        await store.recordReports('life', [{ ...report, mac: formatMac(of), leaseAddress: address }]);
+      };
+      const held = async (nowMs: number) => {
+        const leases = await store.networks.leasedBetween(address, address, nowMs);
+        return [leases.map(({ endsMs }) => endsMs - at), await store.networks.heldBy('ann', nowMs)];
+      };
+      await reserve();
+      await release(at);
+      assert.deepEqual(await held(at), [[30_000], 1]);
+      assert.deepEqual(await held(at + 30_000), [[], 0]);
+      assert.deepEqual(await held(at - 1), [[], 0], 'made while the clock was ahead');
+      await reserve();
+      await lease(at);
+      assert.deepEqual(await held(at), [[600_000, 30_000], 0], 'reserved again');
+      await release(at + 1000);
+      assert.deepEqual(await held(at + 1000), [[600_000, 31_000], 1]);
+      await lease(at + 300_000);
+      assert.deepEqual(await held(at + 800_000), [[900_000], 1], 'renewed');
+      assert.equal(await store.networks.heldBy('bob', at + 800_000), 0);
+      await lease(at + 400_000, mac(0x5254000000f9));
+      assert.deepEqual(await held(at + 800_000), [[1_000_000], 0], 'of another host');
+      await reserve();
+      await release(at + 2_000_000);
+      await lease(at + 2_000_001);
+      assert.deepEqual(await held(at + 2_100_000), [[2_600_001], 1], 'reported after the release');
+    },
+  );
 }

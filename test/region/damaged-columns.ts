@@ -113,7 +113,7 @@ async function fill({ region, store, clock, stateDir }: RegionPlace): Promise<vo
      INSERT INTO address_range VALUES (6002, ${inSubnet}, 'reserved', ${inSubnet + 5}, ${inSubnet + 6}, 'admin', '', '', '');
      INSERT INTO reserved_address VALUES (6003, ${inSubnet}, ${inSubnet + 7}, 'admin', 1, 1, 'printer', 'maas');
      INSERT INTO static_route VALUES (6004, ${inSubnet}, ${inSubnet}, ${inSubnet + 8}, 0);
-     INSERT INTO host_lease (address, mac, ends_ms, rack) VALUES (${inSubnet + 9}, 9, 1, 1);
+     INSERT INTO host_lease (address, mac, ends_ms, rack, released_by) VALUES (${inSubnet + 9}, 9, 1, 1, 'admin');
      INSERT INTO subnet_connection VALUES (6005, ${inSubnet}, 1);
      INSERT INTO area (kind, name, description) VALUES ('zone', 'z0', ''), ('pool', 'p0', ''); UPDATE machine SET zone_id = 1, pool_id = 2;
      INSERT INTO boot_upload (name, title, file_type, bytes, sha256, received, place, username, created_ms, changed_ms)

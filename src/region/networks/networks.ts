@@ -165,7 +165,7 @@ export class Networks {
 
   /**
    * Decides on a change with all objects, and stores it in one transaction with its audit event and its changes of racks' services.
-   * @param decide runs perhaps more than once
+   * @param decide runs perhaps more than once; `held` counts the addresses that released reservations of the user still keep from others
    * @param among the range of addresses of which `decide` gets those that machines have, and those that other hosts lease
    * @param guard the refusal of every change, in its transaction
    */
@@ -176,6 +176,7 @@ export class Networks {
       nextId: number,
       used: readonly UsedAddress[],
       leased: readonly HostLease[],
+      held: number,
     ) => WantedChange | R,
     among?: Ipv4Range,
     guard?: () => Promise<R | undefined>,
@@ -186,9 +187,9 @@ export class Networks {
     type Outcome = WantedChange | R | ChangeRefused;
     const { store } = this.#parts;
     const apply =
-      (served: readonly ServedNetwork[], used: readonly UsedAddress[], leased: readonly HostLease[]) =>
+      (served: readonly ServedNetwork[], used: readonly UsedAddress[], leased: readonly HostLease[], held: number) =>
       (records: NetworkRecords, nextId: number): NetworkChange<Outcome> => {
-        const wanted = decide(this.#view(records, served), nextId, used, leased);
+        const wanted = decide(this.#view(records, served), nextId, used, leased, held);
         if (wanted.kind === 'refusal') return { result: wanted };
         const refused = refusePinned(wanted) ?? excessOf(records, wanted);
         if (refused !== undefined) return { result: refused };
@@ -209,7 +210,8 @@ export class Networks {
         const served = this.#served(await this.#parts.settings.read());
         const used = among === undefined ? [] : await store.networks.usedBetween(among.low, among.high, USED_MAX);
         const leased = among === undefined ? [] : await store.networks.leasedBetween(among.low, among.high, atMs);
-        const outcome = await store.networks.change(apply(served, used, leased));
+        const held = await store.networks.heldBy(username, atMs);
+        const outcome = await store.networks.change(apply(served, used, leased, held));
         if (!('change' in outcome)) return outcome;
         const use = question === undefined ? undefined : await store.networks.firstUse(question);
         if (use !== undefined) throw new Undone(refuseUse(use, outcome));

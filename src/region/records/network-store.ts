@@ -32,7 +32,10 @@ export const VLANS_MAX = 4096;
  */
 export const SUBNETS_MAX = 4096;
 export const RANGES_MAX = 8192;
-/** Bounds on the addresses that all users together reserve, and that one user without administrator's rights reserves. */
+/**
+ * Bounds on the addresses that all users together reserve, and that one user without administrator's rights reserves or, by the leases of hosts
+ * for which they were reserved, still keeps from others.
+ */
 export const RESERVED_MAX = 16_384;
 export const RESERVED_PER_USER_MAX = 256;
 export const ROUTES_MAX = 1024;
@@ -292,6 +295,8 @@ export interface NetworkStore {
   usedBetween(low: Ipv4, high: Ipv4, limit: number): Promise<readonly UsedAddress[]>;
   /** The leases from `low` to `high` that run at `nowMs`, except for those of accepted machines that nobody owns. */
   leasedBetween(low: Ipv4, high: Ipv4, nowMs: number): Promise<readonly HostLease[]>;
+  /** Counts the addresses that a user reserved for hosts and released, and which these hosts still keep from others at `nowMs`. */
+  heldBy(username: string, nowMs: number): Promise<number>;
   /**
    * The first machine whose layout names one of these VLANs or subnets, or which was given one of these addresses (invariant 6); `undefined`:
    * none. Call it in the transaction of the removal.

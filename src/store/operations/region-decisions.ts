@@ -213,7 +213,8 @@ function* addressesIn(
     return Array.from({ length: Math.max(0, Math.min(last, high) - from + 1) }, (_, index) => ipv4(from + index));
   });
   const leases = yield* leasedBetween(low, high, atMs, machineId);
-  const leased = leases.length === 0 ? {} : { leased: new Map(leases.map((lease) => [lease.address, lease])) };
+  const leased =
+    leases.length === 0 ? {} : { leased: new Map(leases.toReversed().map((lease) => [lease.address, lease])) };
   return {
     range: [low, high],
     taken: new Set([...addresses(taken), ...kept]),

@@ -10,7 +10,7 @@ import type { HeardHost } from '../../region/records/store.ts';
 import { number, readsRow } from '../rows.ts';
 import { readEvent, readMac } from './event-rows.ts';
 import { type Readable, RowReader } from './readable-rows.ts';
-import { all, run, type Statement, type Steps } from './region-steps.ts';
+import { all, numberIn, one, run, type Steps } from './region-steps.ts';
 
 /** The id of the newest event at the time when the hosts were last cleared; 0: never. */
 const CLEARED_SQL = "SELECT coalesce(max(value), 0) FROM counter WHERE name = 'heard-cleared'";
@@ -62,10 +62,12 @@ export const HOST_LEASES_MAX = 16_384;
 /** The duration of a lease without end (RFC 2131 §3.3). */
 const ENDLESS_SECONDS = 0xffff_ffff;
 
+/** A lease counts for the user who released the reservation of its address for its host, which may have been before the report of the lease. */
 const KEEP_SQL =
-  'INSERT INTO host_lease (address, mac, ends_ms, rack) SELECT CAST(one.value ->> 0 AS BIGINT), CAST(one.value ->> 1 AS BIGINT), ' +
-  'CAST(one.value ->> 2 AS BIGINT), CAST(one.value ->> 3 AS BIGINT) FROM rows(?1) AS one WHERE true ' +
-  'ON CONFLICT (address) DO UPDATE SET mac = excluded.mac, ends_ms = excluded.ends_ms, rack = excluded.rack';
+  'INSERT INTO host_lease (address, mac, ends_ms, rack, released_by) SELECT CAST(one.value ->> 0 AS BIGINT), CAST(one.value ->> 1 AS BIGINT), ' +
+  'CAST(one.value ->> 2 AS BIGINT), CAST(one.value ->> 3 AS BIGINT), (SELECT max(known.released_by) FROM host_lease AS known ' +
+  'WHERE known.address = CAST(one.value ->> 0 AS BIGINT) AND known.mac = CAST(one.value ->> 1 AS BIGINT)) FROM rows(?1) AS one WHERE true ' +
+  'ON CONFLICT (address, rack) DO UPDATE SET mac = excluded.mac, ends_ms = excluded.ends_ms, released_by = excluded.released_by';
 /** The first list lets the databases use the index. A rack reports only the ends of its own leases. */
 const END_SQL =
   "DELETE FROM host_lease WHERE address IN numbers(?1) AND CAST(address AS TEXT) || ' ' || CAST(mac AS TEXT) IN texts(?2) AND rack = ?3";
@@ -110,15 +112,25 @@ export function* leasedBetween(low: Ipv4, high: Ipv4, nowMs: number, machineId =
   return rows.map(readLease);
 }
 
-/** A condition on a lease: it runs at the time in the parameter, and its rack is accepted. */
+/** For how long the host of a released reservation counts as leasing its address: a rack may yet report such a lease. */
+const RELEASED_MS = 30_000;
+
+/** The rack of holds: their rows neither replace those of leases nor are replaced by them. */
+const HOLDS = -1;
+
+/**
+ * A condition on a row: its lease runs at the time in the parameter and its rack is accepted, or it is a hold of that time. A hold that was made
+ * while the clock was ahead ends later than any hold may.
+ */
 const runsAt = (parameter: string): string =>
-  `ends_ms > ${parameter} AND (rack = 0 OR EXISTS (SELECT 1 FROM rack AS one WHERE one.id = host_lease.rack AND one.state = 'accepted'))`;
+  `ends_ms > ${parameter} AND (rack = 0 OR rack = ${HOLDS} AND ends_ms - ${RELEASED_MS} <= ${parameter} ` +
+  "OR EXISTS (SELECT 1 FROM rack AS one WHERE one.id = host_lease.rack AND one.state = 'accepted'))";
 
 const LEASED_SQL =
   `SELECT address, mac, ends_ms FROM host_lease WHERE address BETWEEN ?1 AND ?2 AND ${runsAt('?3')} AND NOT EXISTS (` +
   'SELECT 1 FROM interface JOIN machine ' +
   'ON machine.id = interface.machine_id WHERE interface.mac = host_lease.mac AND (machine.id = ?4 OR ' +
-  `machine.device IS NULL AND machine.owner IS NULL AND machine.status <> ${statusRow('new').number})) ORDER BY address`;
+  `machine.device IS NULL AND machine.owner IS NULL AND machine.status <> ${statusRow('new').number})) ORDER BY address, ends_ms DESC`;
 const readLease = readsRow(
   'host_lease',
   (row): HostLease => ({
@@ -128,13 +140,29 @@ const readLease = readsRow(
   }),
 );
 
-/** For how long the host of a released reservation counts as leasing its address: a rack may yet report such a lease. */
-const RELEASED_MS = 30_000;
+const HOLD_SQL =
+  'INSERT INTO host_lease (address, mac, ends_ms, rack, released_by) ' +
+  `SELECT address, mac, CAST(?2 AS BIGINT), ${HOLDS}, username FROM reserved_address WHERE mac IS NOT NULL AND id IN numbers(?1) ` +
+  'ON CONFLICT (address, rack) DO UPDATE SET mac = excluded.mac, ends_ms = excluded.ends_ms, released_by = excluded.released_by';
 const RELEASED_SQL =
-  'INSERT INTO host_lease (address, mac, ends_ms, rack) SELECT address, mac, CAST(?2 AS BIGINT), 0 FROM reserved_address ' +
-  'WHERE mac IS NOT NULL AND id IN numbers(?1) ' +
-  'ON CONFLICT (address) DO UPDATE SET mac = excluded.mac, ends_ms = excluded.ends_ms, rack = 0 WHERE host_lease.ends_ms < excluded.ends_ms';
+  'UPDATE host_lease SET released_by = reserved_address.username FROM reserved_address ' +
+  'WHERE reserved_address.id IN numbers(?1) AND host_lease.address = reserved_address.address AND host_lease.mac = reserved_address.mac';
+const CUT_SQL = `DELETE FROM host_lease WHERE rack = ${HOLDS} AND ends_ms > ?`;
 
-/** Call it before reservations are released. @param ids theirs */
-export const holdReleased = (ids: readonly number[], nowMs: number): Statement =>
-  run(RELEASED_SQL, JSON.stringify(ids), nowMs + RELEASED_MS);
+/** Holds the addresses of reservations for their hosts; call it before they are released. @param ids theirs */
+export function* holdReleased(ids: readonly number[], nowMs: number): Steps<void> {
+  const endsMs = nowMs + RELEASED_MS;
+  yield run(CUT_SQL, endsMs);
+  yield run(HOLD_SQL, JSON.stringify(ids), endsMs);
+  yield run(RELEASED_SQL, JSON.stringify(ids));
+  yield run(TRIM_SQL, HOLDS, nowMs, HOST_LEASES_MAX);
+}
+
+const HELD_SQL =
+  `SELECT count(DISTINCT address) FROM host_lease WHERE released_by = ?1 AND ${runsAt('?2')} ` +
+  'AND NOT EXISTS (SELECT 1 FROM reserved_address WHERE reserved_address.address = host_lease.address)';
+
+/** Counts the addresses that the user's released reservations still keep from others. */
+export function* heldBy(username: string, nowMs: number): Steps<number> {
+  return numberIn(yield one(HELD_SQL, username, nowMs));
+}

@@ -78,7 +78,7 @@ export class NetworkTables {
     if (put.reserved?.some(({ hostname }) => hostname !== undefined) === true) yield ALONE;
     const released = remove.reserved ?? [];
     const [said] = events;
-    if (released.length > 0 && said !== undefined) yield holdReleased(released, said.atMs);
+    if (released.length > 0 && said !== undefined) yield* holdReleased(released, said.atMs);
     for (const kind of NETWORK_KINDS.toReversed()) {
       const ids = remove[kind] ?? [];
       const { name } = NETWORK_TABLES[kind];

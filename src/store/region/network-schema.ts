@@ -78,13 +78,19 @@ CREATE TABLE subnet_connection (
 ) STRICT;
 `;
 
-/** address, mac: the last lease of an address that a rack reported. ends_ms: when it ends. rack: the id of the rack; 0: the region's own. */
+/**
+ * address, mac: the last lease of an address that a rack reported. ends_ms: when it ends. rack: the id of the rack; 0: the region's own; -1: no
+ * lease, but the hold of a released reservation. released_by: the user who had reserved the address for the host, until it was released; null: nobody.
+ */
 export const HOST_LEASES = `
 CREATE TABLE host_lease (
-  address INTEGER PRIMARY KEY,
+  address INTEGER NOT NULL,
   mac INTEGER NOT NULL,
   ends_ms INTEGER NOT NULL,
-  rack INTEGER NOT NULL
+  rack INTEGER NOT NULL,
+  released_by TEXT,
+  PRIMARY KEY (address, rack)
 ) STRICT;
 CREATE INDEX host_lease_ends ON host_lease (rack, ends_ms);
+CREATE INDEX host_lease_released ON host_lease (released_by) WHERE released_by IS NOT NULL;
 `;

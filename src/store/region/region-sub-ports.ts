@@ -19,7 +19,7 @@ import type { AreaTable } from '../operations/region-areas.ts';
 import type { BootTables } from '../operations/region-boot.ts';
 import { checkDuties, holdDuties, leaveDuties, timeMs } from '../operations/region-duties.ts';
 import { findFile, findFileByKey, listFiles, putFile, removeFile } from '../operations/region-files.ts';
-import { leasedBetween } from '../operations/region-heard.ts';
+import { heldBy, leasedBetween } from '../operations/region-heard.ts';
 import type { LifeTables } from '../operations/region-life.ts';
 import type { LoginTable } from '../operations/region-logins.ts';
 import type { NetworkTables } from '../operations/region-networks.ts';
@@ -143,6 +143,7 @@ export const networkStore = (table: NetworkTables, run: ReportingDriver): Networ
   change: (decide) => run.write(() => table.change(decide)),
   usedBetween: (low, high, limit) => run.readable(() => table.usedBetween(low, high, limit)),
   leasedBetween: (low, high, nowMs) => run.read(() => leasedBetween(low, high, nowMs)),
+  heldBy: (username, nowMs) => run.read(() => heldBy(username, nowMs)),
   firstUse: (question) => run.write(() => table.firstUse(question)),
 });
 

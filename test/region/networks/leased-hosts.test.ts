@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { formatIpv4, ipv4 } from '../../../src/net/address.ts';
 import type { MachineFields } from '../../../src/region/records/machine.ts';
 import type { RackReport } from '../../../src/region/records/machine-event.ts';
+import { RESERVED_PER_USER_MAX } from '../../../src/region/records/network-store.ts';
 import { HOST_LEASES_MAX } from '../../../src/store/operations/region-heard.ts';
 import { machine, OWN_RACK, withSite } from '../api/sent/trial.ts';
 import type { AskedApi } from '../asked-api.ts';
@@ -61,12 +62,13 @@ test('a machine is not allocated an address that another host leases, until the 
     assert.deepEqual((await allocate(site, 21)).json.ip_addresses, [ip]);
   }));
 
-test('the address is free as soon as a rack reports that the host gave it back', () =>
+test('the address is free before the lease ends if a rack reports that the host gave it back', () =>
   withSite(async (site) => {
     const ip = await leased(site);
     await report(site, { kind: 'dhcp.release', address: ip, mac: '52:54:00:00:00:99' });
     assert.deepEqual((await allocate(site, 11)).json.ip_addresses, ['10.20.0.11']);
     await report(site, { kind: 'dhcp.release', address: ip });
+    site.place.clock.advance(30_001);
     assert.deepEqual((await allocate(site, 21)).json.ip_addresses, [ip]);
   }));
 
@@ -145,6 +147,39 @@ test('the lease of a New machine and of one with an owner counts for all other m
     assert.equal((await allocate(site, 21)).status, 409, 'a machine of bob');
     await become({ status: 'ready', owner: undefined });
     assert.deepEqual((await allocate(site, 31)).json.ip_addresses, [ip], 'no other is free');
+  }));
+
+test('an address counts for the user who released it until it is free for others, and then for nobody', () =>
+  withSite(async (site) => {
+    const { store, clock } = site.place;
+    const ip = await leased(site);
+    const [{ id: subnetId }] = (await site.ask('GET', '2.0/subnets/')).json;
+    const reserved = Array.from({ length: RESERVED_PER_USER_MAX - 1 }, (_, index) => ({
+      ...{ id: 1000 + index, subnetId, address: ipv4(0x0b000000 + index), username: 'bob', createdMs: 1 },
+    }));
+    await store.networks.change(() => ({ put: { reserved }, nextId: 9000, result: undefined }));
+    const reserve = () => site.ask('POST', RESERVE, { ip: '10.20.0.41' }, 'bob');
+    const range = { type: 'reserved', start_ip: '10.20.0.50', end_ip: '10.20.0.51' };
+    for (const pause of [0, 30_001, (LEASE_SECONDS - 31) * 1000 - 1]) {
+      clock.advance(pause);
+      assert.match((await reserve()).text, /at most 256 addresses/, `${ip} is leased`);
+      assert.match((await site.ask('POST', '2.0/ipranges/', range, 'bob')).text, /at most 256 addresses/);
+    }
+    clock.advance(1000);
+    assert.equal((await reserve()).status, 200);
+  }));
+
+test('a reservation that is released while the clock is ahead holds its address for no longer than any other', () =>
+  withSite(async (site) => {
+    const { store, clock } = site.place;
+    const { ip } = (await site.ask('POST', RESERVE, { subnet: '10.20.0.0/24', mac: HOST }, 'bob')).json;
+    const params = { change: 'removed', what: 'address', name: ip } as const;
+    const atMs = clock.wallTimeMs() + 1e11;
+    const event = { type: 'NETWORKING', code: 'network-changed', params, atMs, username: 'bob' } as const;
+    await store.networks.change(({ reserved }) => ({
+      ...{ remove: { reserved: reserved.map(({ id }) => id) }, events: [event], result: undefined },
+    }));
+    assert.equal((await site.ask('POST', RESERVE, { ip }, 'alice')).status, 200);
   }));
 
 test('of more leases than the bound those that end first are forgotten, and a renewal replaces a lease', () =>

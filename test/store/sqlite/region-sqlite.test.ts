@@ -17,7 +17,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises';
 import { RackError } from '../../../src/errors.ts';
-import { formatIpv4 } from '../../../src/net/address.ts';
+import { formatIpv4, formatMac, ipv4 } from '../../../src/net/address.ts';
 import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';
 import { NO_MARKS } from '../../../src/region/records/script-store.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
@@ -411,6 +411,23 @@ test('version 6 of the file is read unchanged: the tags and marks of a script', 
       [script?.name, script?.tags, script?.hardware, script?.parallel, script?.isDestructive],
       ['wipe', ['slow', 'disks'], 'storage', 'instance', true],
     );
+    await store.close();
+  }));
+
+test('version 7 of the file is read unchanged: the leases of hosts, and who released their addresses', () =>
+  withDirectory(async (stateDir, file) => {
+    copyFileSync(new URL('../../../fixtures/state/region-7.db', import.meta.url), file);
+    const store = openRegionStore({ stateDir });
+    const nowMs = Date.UTC(2025, 11, 31);
+    const leases = await store.networks.leasedBetween(ipv4(0x0a140000), ipv4(0x0a1400ff), nowMs);
+    assert.deepEqual(
+      leases.map(({ address, mac: host, endsMs }) => [formatIpv4(address), formatMac(host), endsMs]),
+      [
+        ['10.20.0.50', '52:54:00:00:00:77', Date.UTC(2026, 0)],
+        ['10.20.0.52', '52:54:00:00:00:78', Date.UTC(2026, 0)],
+      ],
+    );
+    assert.equal(await store.networks.heldBy('admin', nowMs), 1);
     await store.close();
   }));
 

@@ -272,10 +272,10 @@ async function reserve(call: ApiCall, given: z.output<typeof reserving>): Promis
   };
   return await change(
     call,
-    (now, id, used, leased) => {
+    (now, id, used, leased, held) => {
       const added = decideReserving(
         call,
-        { view: now, subnet, used, leased: leased.filter(({ mac }) => mac !== host.mac) },
+        { view: now, subnet, used, held, leased: leased.filter(({ mac }) => mac !== host.mac) },
         { id, wanted: isRefusal(wanted) ? undefined : wanted, host, field },
       );
       if ('kind' in added) return added;
@@ -299,12 +299,14 @@ function decideReserving(
     subnet,
     used,
     leased,
+    held,
   }: {
     readonly view: NetworkView;
     readonly subnet: SubnetView;
     readonly used: readonly UsedAddress[];
     /** The leases of other hosts. */
     readonly leased: readonly HostLease[];
+    readonly held: number;
   },
   {
     id,
@@ -316,7 +318,7 @@ function decideReserving(
   const now = view.subnets.find((one) => one.subnet.id === subnet.subnet.id);
   if (now === undefined) return refuseField('subnet', 'field.no-subnet', { name: subnet.subnet.cidr });
   const refused =
-    refuseReserving(call, view, wanted === undefined ? 'subnet' : field) ?? refuseHost(view, now, used, host);
+    refuseReserving(call, view, held, wanted === undefined ? 'subnet' : field) ?? refuseHost(view, now, used, host);
   if (refused !== undefined) return refused;
   // The host may have been seen with the address that is reserved for it.
   const others = used.filter(({ kind, mac }) => kind === 'allocated' || mac !== host.mac);

@@ -246,9 +246,9 @@ const reservedBy = ({ records }: NetworkView, username: string): number =>
   records.reserved.filter((one) => one.username === username).length +
   records.ranges.filter((one) => one.kind === 'reserved' && one.username === username).length;
 
-/** The refusal if the caller, who is not an administrator, has reserved as much as a user may. */
-export function refuseReserving(call: ApiCall, view: NetworkView, field: string): Refusal | undefined {
-  if (isAdmin(call) || reservedBy(view, usernameOf(call)) < RESERVED_PER_USER_MAX) return undefined;
+/** The refusal if the caller, who is not an administrator, has reserved as much as a user may. @param held released, but not free yet */
+export function refuseReserving(call: ApiCall, view: NetworkView, held: number, field: string): Refusal | undefined {
+  if (isAdmin(call) || reservedBy(view, usernameOf(call)) + held < RESERVED_PER_USER_MAX) return undefined;
   return refuseField(field, 'field.reserved-per-user', { max: RESERVED_PER_USER_MAX });
 }
 
@@ -259,10 +259,12 @@ function reservedAddition(
   id: number,
   given: NewRange,
   bounds: Ipv4Range,
+  held: number,
 ): WantedChange | Refusal {
   const subnet = subnetOf(view, given.subnet, bounds);
   if ('kind' in subnet) return subnet;
-  const refused = refuseReserving(call, view, 'start_ip') ?? findMisfit(view, subnet, 'reserved', bounds, undefined);
+  const refused =
+    refuseReserving(call, view, held, 'start_ip') ?? findMisfit(view, subnet, 'reserved', bounds, undefined);
   if (refused !== undefined) return refused;
   const range: StoredRange = {
     ...{ kind: 'reserved', id, subnetId: subnet.subnet.id, ...bounds },
@@ -281,9 +283,9 @@ async function add(call: ApiCall, given: NewRange): Promise<Answer> {
   const { type = 'reserved' } = given;
   if (type !== 'reserved' && !isAdmin(call)) return refuse('not-allowed.dynamic');
   const users = await call.region.store.accounts.listUsers();
-  const decide = (view: NetworkView, id: number, used: readonly UsedAddress[]): WantedChange | Refusal =>
+  const decide: Parameters<typeof change>[1] = (view, id, used, _leased, held) =>
     type === 'reserved'
-      ? reservedAddition(call, view, id, given, bounds)
+      ? reservedAddition(call, view, id, given, bounds, held)
       : servedAddition(view, id, given, type, bounds, usernameOf(call), used);
   return await ofRange(change(call, decide, showRange(call, users), type === 'dynamic' ? bounds : undefined));
 }

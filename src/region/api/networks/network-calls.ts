@@ -97,7 +97,13 @@ type Decision = WantedChange | Refusal;
  */
 export async function change(
   call: ApiCall,
-  decide: (view: NetworkView, nextId: number, used: readonly UsedAddress[], leased: readonly HostLease[]) => Decision,
+  decide: (
+    view: NetworkView,
+    nextId: number,
+    used: readonly UsedAddress[],
+    leased: readonly HostLease[],
+    held: number,
+  ) => Decision,
   show?: (view: NetworkView, id: number) => unknown,
   among?: Ipv4Range,
   also?: () => Promise<Refusal | undefined>,

@@ -181,5 +181,5 @@ export const NETWORKS = {
   'field.route-taken': ({ gateway }: { readonly gateway: string }) => `This route through ${gateway} exists already.`,
   'field.machine-macs': 'Give hardware addresses of machines, such as 52:54:00:12:34:56.',
   'field.reserved-per-user': ({ max }: { readonly max: number }) =>
-    `A user may reserve at most ${max} addresses: release some, or ask an administrator.`,
+    `A user may reserve at most ${max} addresses; a released one counts until its host no longer leases it. Release some, or ask an administrator.`,
 } as const satisfies RefusalTable;
