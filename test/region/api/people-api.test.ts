@@ -129,6 +129,16 @@ test('a user with reserved addresses or ranges is deleted only if another user g
     );
   }));
 
+test('the name of a key becomes one line, when it is made and when it is renamed', () =>
+  withAskedApi(async ({ ask }) => {
+    const made = await ask('POST', '2.0/account/?op=create_authorisation_token', { name: ' a\r\nb\u0007 ' }, 'alice');
+    assert.equal(made.json.name, 'a b\\x07', made.text);
+    const token = made.json.token_key;
+    await ask('POST', '2.0/account/?op=update_token_name', { token, name: 'c\nd' }, 'alice');
+    const listed = (await ask('GET', '2.0/account/?op=list_authorisation_tokens', undefined, 'alice')).json;
+    assert.ok(listed.some(({ name }: { name: string }) => name === 'c d'));
+  }));
+
 test('a user has several keys, which are listed without secrets, renamed and revoked', () =>
   withAskedApi(async ({ ask }) => {
     const create = (name: string) => ask('POST', '2.0/account/?op=create_authorisation_token', { name }, 'alice');

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { createApiKey, findKeyRefusal, KEY_NAME_MAX } from '../../accounts/accounts.ts';
 import type { EventParams } from '../../records/event-params.ts';
+import { cleanWords } from '../../records/text-json.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import {
   type ApiCall,
@@ -14,6 +15,14 @@ import {
   value,
 } from '../call/operation.ts';
 import { userJson } from './user-operations.ts';
+
+/** The name of a key, which is one line. */
+const keyName = value(
+  z
+    .string()
+    .max(KEY_NAME_MAX)
+    .transform((text) => cleanWords(text, KEY_NAME_MAX)),
+);
 
 function whoami(call: ApiCall): Answer {
   const { caller } = call;
@@ -74,7 +83,7 @@ async function renameToken(call: ApiCall, given: z.output<typeof renaming>): Pro
 
 const renaming = z.object({
   token: value(z.string().max(200)).describe('The whole key, or its middle part.'),
-  name: value(z.string().max(KEY_NAME_MAX)).describe('The purpose of the key.'),
+  name: keyName.describe('The purpose of the key.'),
 });
 
 /** Lists the keys without their secrets, which are not stored. */
@@ -107,7 +116,7 @@ export const ACCOUNT_OPERATIONS: readonly Operation[] = [
     answers: 'apiKey',
     doc: 'Create an API key. Its secret is shown only once. Not idempotent: each call makes another one.',
     parameters: z.object({
-      name: value(z.string().max(KEY_NAME_MAX)).optional().describe('The purpose of the key.'),
+      name: keyName.optional().describe('The purpose of the key.'),
     }),
     run: createToken,
   }),
