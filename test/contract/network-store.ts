@@ -335,7 +335,7 @@ export function testNetworkStore(title: string, makePlace: () => StorePlace): vo
   });
 
   check(
-    'a released reservation holds its address for half a minute, beside a lease; both count for its user, who released it',
+    'a released reservation holds its address for half a minute, besides a lease; both count for its user, who released it',
     async (store) => {
       const { put, nextId } = fullNetworks(FIRST);
       const [{ address, mac: host }] = [put.reserved[0] ?? assert.fail('an address')];

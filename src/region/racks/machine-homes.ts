@@ -167,7 +167,8 @@ export class MachineHomes {
     const signs = reports.map((report) => (report.sequence <= stored ? {} : signOf(report, rack)));
     const known = await this.#store.racks.homesOf(signs);
     const weighing = new Weighing(this, { rack, racks, networks: homeNetworksOf(racks) });
-    const leaseAddressOf = this.#leaseAddresses(rack, configured);
+    const hasLease = reports.some(({ kind }) => kind === 'dhcp.ack');
+    const leaseAddressOf = this.#leaseAddresses(rack, hasLease ? configured : undefined);
     const weighed = reports.map((report, index) => ({
       ...weighing.weigh(report, signs[index] ?? {}, known[index]),
       leaseAddress: leaseAddressOf(report),
@@ -180,14 +181,10 @@ export class MachineHomes {
   /** Returns a function that finds the address in a report whose lease, or whose end, the region believes and keeps. */
   #leaseAddresses(rack: Rack, configured: (() => readonly Ipv4Range[]) | undefined) {
     const reported = rangesOf(rack);
-    let stored: readonly Ipv4Range[] | undefined;
-    const isDynamic = (address: Ipv4): boolean => {
-      const isIn = (range: Ipv4Range): boolean => rangeContains(range, address);
-      if (!reported.some(isIn)) return false;
-      // A rack that refuses the settings keeps its former ranges.
-      stored ??= rack.pulse?.settingsRefused === undefined ? configured?.() : undefined;
-      return (stored ?? reported).some(isIn);
-    };
+    // A rack that refuses the settings keeps its former ranges.
+    const stored = rack.pulse?.settingsRefused === undefined ? configured?.() : undefined;
+    const isDynamic = (address: Ipv4): boolean =>
+      [reported, stored ?? reported].every((ranges) => ranges.some((range) => rangeContains(range, address)));
     return ({ kind, address: text }: RackReport): Ipv4 | undefined => {
       const isEnd = ADDRESS_ENDS.includes(kind);
       if (rack.state !== 'accepted' || (kind !== 'dhcp.ack' && !isEnd)) return undefined;
