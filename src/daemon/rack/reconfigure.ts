@@ -46,6 +46,7 @@ interface RunningParts {
 
 /** Connects the configuration to the running parts. */
 export function reconfigurationPorts(parts: RunningParts): ConfigurationPorts {
+  let left: readonly Lease[] = [];
   return {
     clock: parts.clock,
     publish: parts.publish,
@@ -56,7 +57,7 @@ export function reconfigurationPorts(parts: RunningParts): ConfigurationPorts {
       if (next.uplink.mode === 'embedded') await checkNewListeners(next.region, before.region);
       try {
         await putInForce(parts, next, before);
-        tellLeft(parts, next, before);
+        left = leasesOutside(parts, next, before);
       } catch (error) {
         await putInForce(parts, before, before).catch(() => undefined);
         throw error;
@@ -65,6 +66,9 @@ export function reconfigurationPorts(parts: RunningParts): ConfigurationPorts {
     applied(config) {
       parts.uplink()?.configure(parts.regionConfig(config));
       parts.uplink()?.introduce();
+      // The region keeps no lease of a range that the rack's description still calls dynamic.
+      parts.uplink()?.tell(left);
+      left = [];
       parts.applied(config);
       for (const note of configRemarks(config))
         parts.publish({ kind: 'daemon.note', at: parts.clock.now(), ...spoken(note) });
@@ -74,10 +78,10 @@ export function reconfigurationPorts(parts: RunningParts): ConfigurationPorts {
   };
 }
 
-/** Tells the region of leases outside the new dynamic ranges, whose addresses it would else give to others. */
-function tellLeft({ rack, uplink, clock }: RunningParts, next: RackConfig, before: RackConfig): void {
+/** The leases outside the new dynamic ranges: the region must know them, or it gives their addresses to others. */
+function leasesOutside({ rack, clock }: RunningParts, next: RackConfig, before: RackConfig): readonly Lease[] {
   const find = (address: Ipv4): Lease | undefined => rack()?.findLease(address);
-  uplink()?.tell(leasesLeft(before.dhcp.subnets, next.dhcp.subnets, find, clock.now()));
+  return leasesLeft(before.dhcp.subnets, next.dhcp.subnets, find, clock.now());
 }
 
 async function putInForce(parts: RunningParts, next: RackConfig, before: RackConfig): Promise<void> {
