@@ -50,6 +50,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   },
   'daemon/rack/own-addresses.ts': { '#sampler': 'named', '#own': 'configured' },
   'daemon/rack/rack.ts': { '#reserved': 'machines/desired-state.ts RESERVED_HOSTS_MAX' },
+  'daemon/rack/reconfigure.ts': { 'reconfigurationPorts.left': 'addresses' },
   'daemon/rack/server-names.ts': {
     ...{ '#known': 'configured, each ADDRESSES_MAX', '#failed': 'configured' },
     ...{ '#lookUpAll.known': 'call, each ADDRESSES_MAX', '#lookUpAll.failed': 'call' },

@@ -139,12 +139,10 @@ function findMisfit(
     return refuseField('start_ip', 'field.range-overlap', { kind: rival.type, ...spanOf(rival) });
   if (type !== 'dynamic') return undefined;
   const isIn = (address: Ipv4 | undefined): address is Ipv4 => address !== undefined && rangeContains(bounds, address);
-  if (isIn(gateway)) return refuseField('start_ip', 'field.range-router', { address: formatIpv4(gateway) });
-  const routers = view.records.routes.map((route) => route.gateway);
+  const routers = [gateway, ...served.map(({ router }) => router), ...view.records.routes.map((one) => one.gateway)];
   const inside = routers.find(isIn);
   if (inside !== undefined) return refuseField('start_ip', 'field.range-router', { address: formatIpv4(inside) });
-  for (const { router, address, rackName: rack } of served) {
-    if (isIn(router)) return refuseField('start_ip', 'field.range-router', { address: formatIpv4(router) });
+  for (const { address, rackName: rack } of served) {
     if (isIn(address)) return refuseField('start_ip', 'field.range-rack', { address: formatIpv4(address), rack });
   }
   const reserved = view.records.reserved.find((one) => isIn(one.address))?.address;
