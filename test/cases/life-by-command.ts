@@ -59,7 +59,7 @@ export function testLifeByCommand(which: 'short' | 'all'): void {
       timeout: MS_MAX,
     }, async () => {
       const possible = await refused(machines('allocate', MACHINE));
-      assert.match(possible, /No Ready machine meets these conditions/);
+      assert.match(possible, /is in the state New: allocate is not possible\. Possible: accept/);
       assert.match(await said(machines('accept', MACHINE, '--skip-commissioning')), /is Ready now/);
       const allocated = await said(machines('allocate', MACHINE, '--comment', 'for the site'));
       assert.match(allocated, new RegExp(`is Allocated now: for the site; ${PLACE.octets}\\.10`));

@@ -152,7 +152,7 @@ describe('a region apart from its racks', { skip: missing('linux'), timeout: 240
     assert.equal(machine?.architecture, 'arm64/generic');
     assert.equal(machine?.power_type, 'ipmi');
     const again = await run('machines', 'add', '52:54:00:00:54:0b');
-    assert.equal(again.code, 1);
+    assert.equal(again.code, 2);
     assert.match(again.complaints.join('\n'), /a machine with the address 52:54:00:00:54:0b already exists/);
     assert.equal((await run('machines', 'remove', 'by-hand', '--yes')).code, 0);
   });
