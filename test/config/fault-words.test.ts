@@ -34,7 +34,7 @@ const CASES: readonly (readonly [written: string, problem: string])[] = [
   ['region: { new_machines_max: 0 }', 'region.new_machines_max: expected a number of at least 1, found 0'],
   [
     'region: { public_url: x }',
-    'region.public_url: expected a URL, such as http://rack.example:5240/MAAS, without a user name and password, found "x"',
+    'region.public_url: expected a URL, such as http://rack.example:5240/MAAS, without a user name and password and without ? and #, found "x"',
   ],
   ['region: { tls: { cert: /c } }', 'region.tls.key: missing: expected text'],
   ['tftp: { listen_port: 0 }', 'tftp.listen_port: expected a port number, 1 to 65535, found 0'],

@@ -44,8 +44,8 @@ async function withHouse(work: (house: House) => Promise<void>): Promise<void> {
   }
 }
 
-type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE' | 'PATCH';
-const isMethod = (text: string): text is Method => ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH'].includes(text);
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'] as const;
+const isMethod = (text: string): text is (typeof METHODS)[number] => METHODS.some((method) => method === text);
 
 /** Sends a password in both forms: Basic, and a form field. */
 async function knock({ app }: House, { method, url }: Way, from: string, password: string, username = 'admin') {
