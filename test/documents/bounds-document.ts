@@ -41,7 +41,7 @@ The code is the source of the other values: this document is made from it by \`n
 const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 
 /** A row of any kind. */
-type Row = Omit<HeldBound, 'at' | 'hangs'>;
+type Row = Omit<HeldBound, 'at'>;
 
 function rowText(name: string, value: string, row: Row): string {
   const { what, whoCanFill, whatOthersNotice, howItEmpties, share, test } = row;

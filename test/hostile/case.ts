@@ -1,6 +1,5 @@
 // A case of the hostile suite, and the parts of its rows.
 
-import type { Change } from './changes.ts';
 import type { Readings } from './readings.ts';
 import type { HostileSite, Place } from './site.ts';
 import type { Want } from './wants.ts';
@@ -24,8 +23,6 @@ export interface HostileCase {
   readonly bites: Bites;
   /** A condition that must still hold when the bystanders have been served. */
   readonly keeps?: { readonly what: string; readonly isTrue: Keeps };
-  /** The changes of the product that make the case fail: all protections in the way, together. */
-  readonly withoutIt: readonly Change[];
   /** Machines that the attack has listed, which no other one replaces: they are deleted after it. */
   readonly leavesMachines?: true;
   /**

@@ -5,20 +5,6 @@
 // (questions in the names of hosts that do not exist; the rows of `ghost` test a whole rack against them).
 
 import { AT_THE_REGION, type Bites, connected, every, grown, type HostileCase, ON_THE_WIRE, unsent } from './case.ts';
-import {
-  ABSENT_ARE_SENT_TO,
-  ANSWERS_AMONG_ALL_ARP,
-  ANY_WIRE,
-  CLAIMED_PATHS_BELIEVED,
-  LOUD_STRANGERS,
-  MANY_BLIND_SENDINGS,
-  NO_PROVEN_MACHINE_GIVES_WAY,
-  NO_SHARES,
-  NO_SIEVE,
-  RELAYS_OF_OTHER_WIRES,
-  WHOLE_BATCHES,
-  WHOLE_LISTS,
-} from './changes.ts';
 import { HOLDER_MAC, KNOWN_ADDRESS, NEW_MACHINES_MAX, VICTIM } from './site.ts';
 
 const frames =
@@ -42,7 +28,6 @@ export const FURTHER_CASES: readonly HostileCase[] = [
         now.sum('process_resident_memory_bytes') < (attackers === 1 ? 600 : 900) * 2 ** 20,
     },
     short: false,
-    withoutIt: WHOLE_LISTS,
     others: { ...ON_THE_WIRE, ...AT_THE_REGION, 'an administrator signs in': 10 },
   },
   {
@@ -53,7 +38,6 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     words: [VICTIM],
     bites: every(grown(20, 'rackboot_tftp_requests_total'), (now) => now.sum('rackboot_tftp_transfers_active') >= 20),
     short: false,
-    withoutIt: MANY_BLIND_SENDINGS,
     others: { ...ON_THE_WIRE, 'a host in whose name others ask gets at most the stated octets': 12 },
   },
   {
@@ -63,7 +47,6 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     from: 'far',
     words: [KNOWN_ADDRESS],
     bites: frames(100),
-    withoutIt: CLAIMED_PATHS_BELIEVED,
     others: ON_THE_WIRE,
   },
   {
@@ -78,7 +61,6 @@ export const FURTHER_CASES: readonly HostileCase[] = [
       grown(1000, 'rackboot_dhcp_messages_total', { type: 'discover' }),
     ),
     short: false,
-    withoutIt: RELAYS_OF_OTHER_WIRES,
     others: { ...ON_THE_WIRE, 'a newcomer gets an address': 15, 'a held lease stays with its client': 3 },
   },
   {
@@ -92,7 +74,6 @@ export const FURTHER_CASES: readonly HostileCase[] = [
       grown(1000, 'rackboot_dhcp_messages_total', { type: 'decline' }),
       grown(2000, 'rackboot_dhcp_messages_total', { type: 'request' }),
     ),
-    withoutIt: ANY_WIRE,
     // Only the owner of the lease counts.
     others: { ...ON_THE_WIRE, 'a newcomer gets an address': 15, 'a held lease stays with its client': 10 },
   },
@@ -103,7 +84,6 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     from: 'proxied',
     bites: every(unsent('dhcp'), grown(5000, 'rackboot_dhcp_messages_total', { type: 'request' })),
     short: false,
-    withoutIt: ABSENT_ARE_SENT_TO,
     others: {
       ...ON_THE_WIRE,
       'a machine that another DHCP server serves gets its loader': 8,
@@ -117,7 +97,6 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     from: 'attacker',
     bites: every(connected(1500, 5240), grown(500, 'rackboot_region_api_answers_total', { class: '4xx' })),
     short: false,
-    withoutIt: NO_SHARES,
     others: { ...AT_THE_REGION, 'an accepted rack is heard': 5, 'an administrator signs in': 10 },
   },
   {
@@ -128,7 +107,6 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     from: 'attacker',
     bites: every(connected(1500, 5240), grown(150, 'rackboot_region_api_answers_total', { class: '2xx' })),
     short: false,
-    withoutIt: NO_SHARES,
     others: { ...AT_THE_REGION, 'an accepted rack is heard': 5, 'an administrator signs in': 10 },
   },
   {
@@ -138,7 +116,6 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     from: 'attacker',
     bites: grown(2, 'rackboot_region_api_answers_total', { class: '2xx' }),
     short: false,
-    withoutIt: WHOLE_BATCHES,
     others: { ...AT_THE_REGION, 'an accepted rack is heard': 2 },
   },
   {
@@ -148,7 +125,6 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     from: 'attacker',
     short: false,
     bites: grown(100, 'rackboot_region_api_answers_total'),
-    withoutIt: LOUD_STRANGERS,
     others: { ...AT_THE_REGION, 'an accepted rack is heard': 2, 'a rack asks to be accepted': 10 },
   },
   {
@@ -165,7 +141,6 @@ export const FURTHER_CASES: readonly HostileCase[] = [
         before.sum('rackboot_region_api_refusals_total', { reason: 'new-machines-limit' }) >=
       NEW_MACHINES_MAX + 20,
     short: false,
-    withoutIt: NO_PROVEN_MACHINE_GIVES_WAY,
     others: { ...ON_THE_WIRE, 'an unknown machine boots and is listed': 30 },
   },
   {
@@ -174,7 +149,6 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     attack: 'wire-arp',
     from: 'attacker',
     bites: frames(50_000),
-    withoutIt: ANSWERS_AMONG_ALL_ARP,
     short: false,
     others: { ...ON_THE_WIRE, 'a newcomer gets an address': 15, 'a newcomer gets no address in use': 30 },
   },
@@ -184,7 +158,6 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     attack: 'wire-solicit',
     from: 'attacker',
     bites: frames(50_000),
-    withoutIt: NO_SIEVE,
     short: false,
     others: { ...ON_THE_WIRE, 'a booting machine learns that there is no IPv6 router': 30 },
   },

@@ -4,19 +4,6 @@ import { LARGE_BODIES_MAX } from '../../src/region/http/doors.ts';
 import { SESSIONS_MAX } from '../../src/region/page/sessions.ts';
 import { PENDING_RACKS_MAX } from '../../src/region/records/rack.ts';
 import { AT_THE_REGION, connected, every, grown, type HostileCase } from './case.ts';
-import {
-  ANY_NEW_MACHINE_GIVES_WAY,
-  ANY_REPORT_AMENDS,
-  ANY_SESSION_ENDS,
-  BOOTS_ANYWHERE,
-  ENDLESS_HANDSHAKES,
-  ENDLESS_NEW_PASSWORDS,
-  NO_PASSWORD_LIMITS,
-  NO_SHARES,
-  SILENT_STAY,
-  SLOW_BODIES_STAY,
-  STRANGERS_CARDS_SENT,
-} from './changes.ts';
 import { HOLDER_MAC, HOLDER_NAME, KNOWN_MAC, NEW_MACHINES_MAX, REPORTED_MAC, WORKER_MAC } from './site.ts';
 
 /** The listeners for HTTP and for TLS share their places. */
@@ -31,7 +18,6 @@ export const REGION_CASES: readonly HostileCase[] = [
     from: 'attacker',
     words: [REPORTED_MAC],
     bites: grown(20, 'rackboot_region_api_answers_total'),
-    withoutIt: ANY_REPORT_AMENDS,
     others: { ...AT_THE_REGION, 'a machine keeps its reported hardware': 5 },
   },
   {
@@ -41,7 +27,6 @@ export const REGION_CASES: readonly HostileCase[] = [
     from: 'attacker',
     words: [WORKER_MAC],
     bites: grown(5, 'rackboot_region_api_answers_total'),
-    withoutIt: BOOTS_ANYWHERE,
     // It takes a list of the machines, for which others have this time, too.
     others: { 'a machine at work in another network stays at work': 10 },
   },
@@ -53,7 +38,6 @@ export const REGION_CASES: readonly HostileCase[] = [
     words: [`${HOLDER_NAME}=02:00:5e:00:53:01,its-guest=${HOLDER_MAC},another-guest=${KNOWN_MAC}`],
     bites: grown(12, 'rackboot_region_api_answers_total', { class: '2xx' }),
     short: false,
-    withoutIt: STRANGERS_CARDS_SENT,
     others: {
       'a client keeps its name': 5,
       'a client that no class denies gets its address again': 8,
@@ -68,7 +52,6 @@ export const REGION_CASES: readonly HostileCase[] = [
     from: 'attacker',
     bites: connected(1500, 5240),
     short: false,
-    withoutIt: NO_SHARES,
     others: { ...AT_THE_REGION, 'an administrator signs in': 10 },
   },
   {
@@ -78,7 +61,6 @@ export const REGION_CASES: readonly HostileCase[] = [
     from: 'attacker',
     bites: connected(1500, 5443),
     short: false,
-    withoutIt: NO_SHARES,
     others: OVER_TLS,
   },
   {
@@ -87,7 +69,6 @@ export const REGION_CASES: readonly HostileCase[] = [
     attack: 'tls-slow-hello',
     from: 'attacker',
     bites: connected(1500, 5443),
-    withoutIt: NO_SHARES,
     short: false,
     others: OVER_TLS,
   },
@@ -99,7 +80,6 @@ export const REGION_CASES: readonly HostileCase[] = [
     from: 'attacker',
     bites: connected(900, 5443),
     short: false,
-    withoutIt: ENDLESS_HANDSHAKES,
     others: OVER_TLS,
   },
   {
@@ -109,7 +89,6 @@ export const REGION_CASES: readonly HostileCase[] = [
     from: 'attacker',
     bites: connected(1024, 5443),
     short: false,
-    withoutIt: SILENT_STAY,
     others: OVER_TLS,
   },
   {
@@ -119,7 +98,6 @@ export const REGION_CASES: readonly HostileCase[] = [
     from: 'attacker',
     bites: connected(1500, 5240),
     short: false,
-    withoutIt: NO_SHARES,
     others: { ...AT_THE_REGION, 'an administrator signs in': 10 },
   },
   {
@@ -128,7 +106,6 @@ export const REGION_CASES: readonly HostileCase[] = [
     attack: 'api-large-bodies',
     from: 'attacker',
     bites: connected(LARGE_BODIES_MAX, 5240),
-    withoutIt: SLOW_BODIES_STAY,
     short: false,
     others: { ...AT_THE_REGION, 'a machine enlists with a long report': 12, 'an administrator signs in': 10 },
   },
@@ -140,7 +117,6 @@ export const REGION_CASES: readonly HostileCase[] = [
     words: (site) => [site.attackersKey],
     bites: every(connected(64, 5240), grown(50, 'rackboot_region_api_answers_total')),
     short: false,
-    withoutIt: NO_SHARES,
     others: { ...AT_THE_REGION, 'an administrator follows the events': 10, 'an administrator signs in': 10 },
   },
   {
@@ -151,7 +127,6 @@ export const REGION_CASES: readonly HostileCase[] = [
     bites: grown(500, 'rackboot_region_api_answers_total', { class: '4xx' }),
     // As many addresses as wait at a time hold the queue until their first tries are spent, some 20 s.
     short: false,
-    withoutIt: NO_PASSWORD_LIMITS,
     others: { ...AT_THE_REGION, 'an administrator signs in': 45 },
   },
   {
@@ -162,7 +137,6 @@ export const REGION_CASES: readonly HostileCase[] = [
     words: (site) => [site.ordinaryKey],
     bites: grown(500, 'rackboot_region_api_answers_total', { class: '4xx' }),
     short: false,
-    withoutIt: ENDLESS_NEW_PASSWORDS,
     others: { ...AT_THE_REGION, 'an administrator signs in': 45 },
   },
   {
@@ -172,7 +146,6 @@ export const REGION_CASES: readonly HostileCase[] = [
     from: 'attacker',
     bites: grown(SESSIONS_MAX + 100, 'rackboot_region_api_answers_total', { class: '3xx' }),
     short: false,
-    withoutIt: ANY_SESSION_ENDS,
     others: {
       ...AT_THE_REGION,
       'an administrator who signed in long ago still is': 10,
@@ -192,7 +165,6 @@ export const REGION_CASES: readonly HostileCase[] = [
     ),
     leavesMachines: true,
     short: false,
-    withoutIt: NO_SHARES,
     others: {
       ...AT_THE_REGION,
       'an administrator follows the events': 10,
@@ -214,7 +186,6 @@ export const REGION_CASES: readonly HostileCase[] = [
       isTrue: (now) => now.sum('rackboot_region_racks', { state: 'pending' }) <= PENDING_RACKS_MAX,
     },
     short: false,
-    withoutIt: NO_SHARES,
     others: { ...AT_THE_REGION, 'a rack asks to be accepted': 10 },
   },
   {
@@ -230,7 +201,6 @@ export const REGION_CASES: readonly HostileCase[] = [
         before.sum('rackboot_region_api_refusals_total', { reason: 'new-machines-limit' }) >=
       2 * NEW_MACHINES_MAX,
     short: false,
-    withoutIt: ANY_NEW_MACHINE_GIVES_WAY,
     others: { ...AT_THE_REGION, 'an administrator signs in': 15, 'a machine keeps its reported hardware': 5 },
   },
 ];

@@ -2,28 +2,21 @@
 // hosts must not harm the bystanders, either. They run in the long suite.
 
 import { type Bites, grown, type HostileCase } from './case.ts';
-import { type Change, DNS_FOR_STRANGERS, REPORTS_FROM_ANYWHERE, TFTP_FOR_STRANGERS } from './changes.ts';
 
 /** The differences there. */
 interface Routed {
-  /** The sign that these hosts are refused, and the change that serves them as on the wire; left out: they are served. */
-  readonly refused?: { readonly bites: Bites; readonly withoutIt: readonly Change[] };
+  /** The sign that these hosts are refused; left out: they are served. */
+  readonly refused?: Bites;
 }
 
 const BY_TFTP: Routed = {
-  refused: {
-    bites: grown(2000, 'rackboot_tftp_refusals_total', { reason: 'network' }),
-    withoutIt: TFTP_FOR_STRANGERS,
-  },
+  refused: grown(2000, 'rackboot_tftp_refusals_total', { reason: 'network' }),
 };
 const BY_DNS: Routed = {
-  refused: { bites: grown(3000, 'rackboot_dns_refusals_total', { reason: 'stranger' }), withoutIt: DNS_FOR_STRANGERS },
+  refused: grown(3000, 'rackboot_dns_refusals_total', { reason: 'stranger' }),
 };
 const BY_THE_REGION: Routed = {
-  refused: {
-    bites: grown(100, 'rackboot_region_api_answers_total', { class: '4xx' }),
-    withoutIt: REPORTS_FROM_ANYWHERE,
-  },
+  refused: grown(100, 'rackboot_region_api_answers_total', { class: '4xx' }),
 };
 
 /** By the attack; `attacker` has all others. */
@@ -59,8 +52,7 @@ export function routed(cases: readonly HostileCase[]): readonly HostileCase[] {
     const routed = ROUTED[one.attack];
     if (routed === undefined || one.from !== 'attacker') return [];
     const { refused } = routed;
-    const bites: Bites = (now, before) => refused?.bites(now, before) === true || one.bites(now, before);
-    const withoutIt = [...(refused?.withoutIt ?? []), ...one.withoutIt];
-    return [{ ...one, short: false, bites, withoutIt, from: 'far', attacker: `from behind a router ${one.attacker}` }];
+    const bites: Bites = (now, before) => refused?.(now, before) === true || one.bites(now, before);
+    return [{ ...one, short: false, bites, from: 'far', attacker: `from behind a router ${one.attacker}` }];
   });
 }

@@ -13,9 +13,8 @@
 //                            ├─ worker                  a machine that is commissioned there, and switched off
 //                            └─ proxied   10.79.0.64 … .127   has the addresses and answers no ARP
 
-import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { machinesShape } from '../../src/cli/terminal/shapes.ts';
 import { systemClock } from '../../src/clock.ts';
@@ -170,32 +169,6 @@ export class HostileSite {
 
   close(): Promise<void> {
     return this.rack.remove();
-  }
-
-  /** Saves the rack's present state for `begin`, and stops it. */
-  async keepState(): Promise<void> {
-    await this.rack.stop();
-    cpSync(this.rack.stateDir, this.#kept, { recursive: true, filter: (path) => path !== this.rack.tree });
-  }
-
-  /** Starts the rack again, with what `keepState` kept. @param main the first file of its program */
-  async begin(main: string): Promise<void> {
-    const { rack } = this;
-    await rack.kill();
-    for (const name of readdirSync(rack.stateDir))
-      if (join(rack.stateDir, name) !== rack.tree) rmSync(join(rack.stateDir, name), { recursive: true });
-    cpSync(this.#kept, rack.stateDir, { recursive: true });
-    for (const host of [rack.namespace.name, ...this.#hosts.values()])
-      execFileSync('ip', ['-netns', host, 'neighbour', 'flush', 'all'], { stdio: 'ignore' });
-    rack.main = main;
-    await rack.start();
-    // The kept one may have ended since.
-    await this.#lease();
-    this.cookie = await this.#signIn('gail');
-  }
-
-  get #kept(): string {
-    return join(this.rack.directory, 'kept');
   }
 
   /** The namespace of a host. */

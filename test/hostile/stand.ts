@@ -13,7 +13,7 @@ import { HostileSite } from './site.ts';
 import { WANTS, type Want } from './wants.ts';
 
 /** Why no case can run here; false: it can. */
-export const SKIP = missing('linux', 'root', 'ip', 'curl', 'dig', 'udhcpc', 'ss', 'openssl');
+const SKIP = missing('linux', 'root', 'ip', 'curl', 'dig', 'udhcpc', 'ss', 'openssl');
 /** How long an attack may take to have its effect, in seconds. */
 const BITE_SECONDS_MAX = 40;
 const LOOK_MS = 500;
@@ -38,10 +38,7 @@ const METRICS_OF: Readonly<Record<HostileCase['door'], string>> = {
   wire: 'rackboot_dhcp',
 };
 
-/** Begins the message of a test that fails because a bystander was not served, or a condition no longer holds. */
-export const NOT_SERVED = 'others are not served';
-
-export const testName = ({ attacker, door }: HostileCase): string => `${attacker} (${door}), the others are served`;
+const testName = ({ attacker, door }: HostileCase): string => `${attacker} (${door}), the others are served`;
 
 /**
  * Describes one test for each case; each want is asked for `rounds` times.
@@ -78,16 +75,10 @@ interface Terms {
   readonly rounds: number;
   /** By how much longer each may take. */
   readonly factor: number;
-  /** Failures after which nothing more is asked for; default: everything is. */
-  readonly lateMax?: number;
 }
 
-/** During these attacks, every bystander must get what the cases say. @throws AssertionError that begins with NOT_SERVED when one does not */
-export async function stand(
-  site: HostileSite,
-  cases: readonly HostileCase[],
-  { rounds, factor, lateMax = Infinity }: Terms,
-): Promise<void> {
+/** During these attacks, every bystander must get what the cases say. */
+async function stand(site: HostileSite, cases: readonly HostileCase[], { rounds, factor }: Terms): Promise<void> {
   const attacks: Running[] = [];
   const late: string[] = [];
   try {
@@ -101,7 +92,6 @@ export async function stand(
     const wanted = new Map(cases.flatMap(({ others }) => Object.entries(others) as [Want, number][]));
     for (let round = 0; round < rounds; round += 1) {
       for (const [want, limitS] of wanted) {
-        if (late.length >= lateMax) break;
         const failure = await failureOf(site, want, limitS * factor, factor > 1);
         if (failure !== undefined) late.push(failure);
       }
@@ -118,7 +108,7 @@ export async function stand(
     for (const running of attacks) await running.end('SIGKILL');
     if (cases.some(({ leavesMachines }) => leavesMachines)) await site.removeNewMachines();
   }
-  assert.ok(late.length === 0, `${NOT_SERVED}: ${late.join('; ')}`);
+  assert.ok(late.length === 0, `others are not served: ${late.join('; ')}`);
 }
 
 /**

@@ -39,6 +39,4 @@ export interface HeldBound {
   readonly share: string;
   /** The test that fills it, below `test`; left out if it has none of its own. */
   readonly test?: string;
-  /** Without the bound, the test hangs: the bound prevents a client from waiting forever. */
-  readonly hangs?: true;
 }
