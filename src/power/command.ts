@@ -2,7 +2,7 @@
 //
 //   on       (netboot) ─ on ─ seen on
 //   cycle    hard off ─ seen off ─ (netboot) ─ on ─ seen on
-//   off      soft: only requested        hard: off ─ seen off
+//   off      soft: only requested        hard, or a refused soft off: off ─ seen off
 //   query    reads the state
 //
 // 1. Each step is sent once. The first step that is not done ends the command with its outcome; later steps are not started.
@@ -49,7 +49,7 @@ export async function performCommand(port: PowerPort, command: PowerCommand, mea
       return port.query(signal);
     case 'off': {
       const asked = await step(means, () => port.off(command.manner, signal));
-      return command.manner === 'soft' ? asked : seen(port, asked, 'off', means);
+      return command.manner === 'soft' && asked.kind !== 'refused' ? asked : seen(port, asked, 'off', means);
     }
     case 'on':
       return start(port, command.netboot, means);

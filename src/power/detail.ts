@@ -41,6 +41,8 @@ export interface PowerDetailParams {
   'program-late': OfProgram & Said;
   /** @param status the program's exit status, shown if the program said nothing */
   'program-failed': OfProgram & Said & { readonly status: number };
+  /** A signal ended the program, such as that of its own failed assertion. @param status 128 and the signal's number */
+  'program-aborted': OfProgram & Said & { readonly status: number };
   complaint: Said & { readonly meaning: Complaint };
   /** An answer without a power state. */
   'no-state': Said;

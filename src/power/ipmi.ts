@@ -8,10 +8,9 @@ import { z } from 'zod';
 import { IPMI_FIELDS } from '../machines/ipmi-fields.ts';
 import type { Complaint } from './detail.ts';
 import { type Connecting, defineDriver, type OffManner, type PowerPort, STEP_MS_MAX } from './driver.ts';
-import { cleanWords, failedProgram, notStarted, outcome, type PowerOutcome } from './outcome.ts';
+import { cleanWords, endedItself, failedProgram, judgeEnd, outcome, type PowerOutcome, writtenBy } from './outcome.ts';
 import { secret } from './parameters.ts';
 import { type ProgramEnd, runProgram } from './program.ts';
-import { missingProgram } from './programs.ts';
 
 /** How long ipmitool waits for the first answer, longer after each try, and its tries: 12 s in all for an absent BMC. */
 const ANSWER_SECONDS = 1;
@@ -101,63 +100,84 @@ export function ipmitoolCall(settings: Settings): {
   return { args, environment };
 }
 
-/** Verbose messages that appear even if nothing is wrong. */
+/** Verbose messages that appear even if nothing is wrong, and consequences of an error that another line names. */
 const NOISE = [
   /^Loading IANA PEN Registry/,
+  /^IANA PEN registry open failed/,
   /^Running Get (VSO|PICMG)/,
   /^Discovered IPMB address/,
   /^Get HPM\.x Capabilities request failed/,
   /^Invalid completion code received/,
   /^No valid response received/,
   /^Get Device ID command failed/,
-  /^Close Session command failed/,
+  /^(Failed to )?Close Session/,
+  /^IPMI LAN send command failed/,
 ];
 
 /**
- * ipmitool's errors; the first match counts. `lost`: the request may have been carried out. Without a meaning, only its words are shown.
+ * ipmitool's errors (`lanplus.c`, `lan.c`, `ipmi_strings.c`, `ipmi_chassis.c` of 1.8.18 and 1.8.19), the specific before the general. The
+ * first line that is here counts, by its first row: what follows it is its consequence. So a lost RAKP 1 is silence, although ipmitool
+ * then fails to set a privilege level, or gets the late answer and finds its HMAC invalid. `lost`: the request may have been carried out.
+ * Without a meaning, only its words are shown.
  */
 const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', Complaint?])[] = [
-  [/^Unable to (set Chassis Power|get Chassis Power)|^Error (setting|getting) Chassis Boot/m, 'lost'],
-  [/RAKP 2 HMAC is invalid/, 'wrong-credentials', 'wrong-password'],
-  [/unauthorized name|Invalid user name/i, 'wrong-credentials', 'no-such-user'],
+  // Before a session: ipmitool itself, and the network.
+  [/^Address lookup for /, 'unreachable', 'unknown-name'],
+  [/^Unsupported cipher suite ID|does not support IPMI v2/, 'refused', 'unknown-cipher-suite'],
   [
-    /unauthorized GUID|integrity check value|RAKP [34].*(?:invalid|error)/i,
-    'wrong-credentials',
-    'wrong-password-or-key',
+    /^lanplus: password is longer|^ERROR: user name too long|^Invalid parameter given|^Invalid privilege level/,
+    'refused',
   ],
-  [/Activate Session (?:command failed|error)/, 'wrong-credentials', 'wrong-password'],
-  [/[Ii]nvalid role|unauthorized role/, 'wrong-credentials', 'wrong-privilege-level'],
+  [/^Could not open socket|^Connect to .* failed|no response from/, 'unreachable', 'no-answer'],
+  // The login: status codes of RMCP+ and RAKP (IPMI v2.0 §13.24, table 13-15), and of IPMI 1.5 (§22.15 to §22.18).
+  [/unauthorized name|invalid name length|^Invalid user name|NULL user name/, 'wrong-credentials', 'no-such-user'],
+  [/invalid role|unauthorized role/, 'wrong-credentials', 'wrong-privilege-level'],
+  [/insufficient resources|\bslot available/, 'refused', 'sessions-taken'],
   [
-    /invalid (?:authentication|integrity|confidentiality) algorithm|no matching cipher suite|Authentication type .* not supported/i,
+    /invalid (?:authentication|integrity|confidentiality) algorithm|no matching |algorithm .* is not what we requested/,
     'refused',
     'unknown-cipher-suite',
   ],
-  [/insufficient resources|no session slot/i, 'refused', 'sessions-taken'],
-  [/Address lookup for /, 'unreachable', 'unknown-name'],
-  [/Insufficient privilege level/i, 'refused', 'may-not-switch'],
+  [/^Authentication type .* not supported|^No supported authtypes/, 'refused', 'unknown-cipher-suite'],
+  [/RAKP 2 HMAC is invalid/, 'wrong-credentials', 'wrong-password'],
+  [/unauthorized GUID|invalid integrity check value/, 'wrong-credentials', 'wrong-password-or-key'],
+  [/^Error in open session response|^RAKP [24] message indicates/, 'refused'],
+  [/^(?:Get Auth Capabilities|Get Session Challenge).*: /, 'refused'],
+  [/^(?:Get Auth Capabilities|Get Session Challenge|Error issuing Get Channel)/, 'unreachable', 'no-answer'],
+  // A BMC ignores a request with a wrong authentication code.
+  [/^Activate Session command failed/, 'wrong-credentials', 'wrong-password'],
+  [/^Activate Session error:.*(?:privilege level|User has no rights)/, 'wrong-credentials', 'wrong-privilege-level'],
+  [/^Activate Session error:|^Invalid Session AuthType/, 'refused'],
+  // 80h and 81h: the level is not available to this user, or above the limit of user or channel (§22.18).
   [
-    /Get Auth Capabilities|Get Channel Authentication|Could not open socket|no response from/i,
-    'unreachable',
-    'no-answer',
+    /^Set Session Privilege Level to .* failed: (?:Unknown \(0x8[01]\)|Insufficient privilege level)/,
+    'wrong-credentials',
+    'wrong-privilege-level',
   ],
-  [/Set Session Privilege Level/, 'unreachable', 'stopped-answering'],
-  [/Unable to establish/, 'unreachable', 'no-session'],
-  // Within a session: a completion code (IPMI v2.0 §5.2) in ipmitool's words, such as `Node busy`.
+  [/^Set Session Privilege Level to .* failed: /, 'refused'],
+  [/^Set Session Privilege Level/, 'unreachable', 'stopped-answering'],
+  // Within a session: no answer, or a completion code (§5.2). C3h, CEh and CFh say that the answer is missing, not that nothing was done.
+  [/^Unable to (?:set|get) Chassis Power|^Error (?:setting|getting) Chassis Boot/, 'lost'],
+  [/ failed: (?:Timeout|Command response could not be provided|Cannot execute duplicated request)/, 'lost'],
+  [/ failed: Insufficient privilege level/, 'refused', 'may-not-switch'],
   [/ failed: /, 'refused'],
+  [/^Error: Unable to establish/, 'unreachable', 'no-session'],
 ];
 
-/** The searched beginning of ipmitool's output, in characters. */
-const COMPLAINT_CHARACTERS_MAX = 4096;
+/** The searched beginning of each line, in characters: the time of these expressions grows with the square of a line's length. */
+const LINE_CHARACTERS_MAX = 512;
+/** The searched lines; ipmitool prints its errors first. */
+const LINES_MAX = 64;
 
 /** The outcome of a run of ipmitool. @param changes false for a query */
 export function judgeIpmitool(end: ProgramEnd, changes: boolean, secrets: readonly string[]): PowerOutcome {
   const program = 'ipmitool';
-  if (end.kind === 'missing') return outcome('refused', missingProgram(end.program));
-  if (end.kind === 'not-started') return outcome('refused', notStarted(program, end.said, secrets));
-  const lines = `${end.err}\n${end.out}`.split('\n').filter((line) => !NOISE.some((noise) => noise.test(line)));
+  const lines = writtenBy(end)
+    .split('\n')
+    .filter((line) => !NOISE.some((noise) => noise.test(line)));
   const said = cleanWords(lines.join('\n'), secrets);
   const lost = changes ? 'unknown' : 'unreachable';
-  if (end.kind === 'killed') return outcome(lost, { code: 'program-late', params: { program, said } });
+  if (!endedItself(end)) return judgeEnd(program, end, said, lost);
   if (end.code === 0) {
     const state = /^Chassis Power is (on|off)\s*$/m.exec(end.out)?.[1];
     if (!changes && state === undefined) return outcome('unknown', { code: 'no-state', params: { said } });
@@ -167,8 +187,15 @@ export function judgeIpmitool(end: ProgramEnd, changes: boolean, secrets: readon
       state === 'on' || state === 'off' ? state : 'unknown',
     );
   }
-  // The time of these expressions grows with the square of a line's length; ipmitool prints its errors first.
-  const text = lines.join('\n').slice(0, COMPLAINT_CHARACTERS_MAX);
-  const [, kind, meaning] = COMPLAINTS.find(([pattern]) => pattern.test(text)) ?? [undefined, 'lost' as const];
+  const [, kind, meaning] = findComplaint(lines) ?? [undefined, 'unknown' as const];
   return outcome(kind === 'lost' ? lost : kind, failedProgram(program, end.code, said, meaning));
+}
+
+function findComplaint(lines: readonly string[]): (typeof COMPLAINTS)[number] | undefined {
+  for (const line of lines.slice(0, LINES_MAX)) {
+    const text = line.slice(0, LINE_CHARACTERS_MAX);
+    const found = COMPLAINTS.find(([pattern]) => pattern.test(text));
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }

@@ -5,6 +5,8 @@
 
 import { cleanText } from '../clean-text.ts';
 import type { Complaint, PowerDetail } from './detail.ts';
+import type { ProgramEnd } from './program.ts';
+import { missingProgram } from './programs.ts';
 
 /** Whether a machine has power. */
 export type PowerState = 'on' | 'off' | 'unknown';
@@ -39,11 +41,34 @@ export const outcome = (kind: PowerOutcomeKind, detail: PowerDetail, state: Powe
 /** Adds the controller's answer, already cleaned, to an outcome, unless it is empty. */
 export const withSaid = (bare: PowerOutcome, said: string): PowerOutcome => (said === '' ? bare : { ...bare, said });
 
-/** A program that was not started. @param said the system's error; undefined: it was cancelled */
-export const notStarted = (program: string, said?: string, secrets: readonly string[] = []): PowerDetail => ({
-  code: 'not-started',
-  params: said === undefined ? { program } : { program, said: cleanWords(said, secrets) },
-});
+/** The exit status by which timeout(1) reports a signal is this and the signal's number. */
+const SIGNALLED = 128;
+
+/** True if a program ended by itself, not by a signal such as that of its own failed assertion, so that its words can be judged. */
+export const endedItself = (end: ProgramEnd): end is Extract<ProgramEnd, { readonly kind: 'ended' }> =>
+  end.kind === 'ended' && end.code < SIGNALLED;
+
+/**
+ * The outcome of a program that did not end by itself.
+ * @param said its words, already cleaned
+ * @param late the kind if its time was over
+ */
+export function judgeEnd(program: string, end: ProgramEnd, said: string, late: PowerOutcomeKind): PowerOutcome {
+  switch (end.kind) {
+    case 'missing':
+      return outcome('refused', missingProgram(end.program));
+    case 'not-started':
+      return outcome('refused', { code: 'not-started', params: said === '' ? { program } : { program, said } });
+    case 'killed':
+      return outcome(late, { code: 'program-late', params: { program, said } });
+    case 'ended':
+      return outcome('unknown', { code: 'program-aborted', params: { program, status: end.code, said } });
+  }
+}
+
+/** All that a program wrote, errors first; the system's error if it was not started. */
+export const writtenBy = (end: ProgramEnd): string =>
+  end.kind === 'missing' ? '' : end.kind === 'not-started' ? (end.said ?? '') : `${end.err}\n${end.out}`;
 
 /** A program that failed with these words, already cleaned. @param meaning undefined: the words say it themselves */
 export const failedProgram = (program: string, status: number, said: string, meaning?: Complaint): PowerDetail =>

@@ -1,7 +1,16 @@
 // The meanings of virsh's output. Sources: virsh(1) and its messages, version 9.0, in the C locale.
 
 import type { Complaint } from './detail.ts';
-import { cleanWords, failedProgram, notStarted, outcome, type PowerOutcome, type PowerState } from './outcome.ts';
+import {
+  cleanWords,
+  endedItself,
+  failedProgram,
+  judgeEnd,
+  outcome,
+  type PowerOutcome,
+  type PowerState,
+  writtenBy,
+} from './outcome.ts';
 import type { ProgramEnd } from './program.ts';
 import { missingProgram } from './programs.ts';
 
@@ -65,11 +74,9 @@ const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', Com
  */
 export function judgeVirsh(end: ProgramEnd, wanted: 'on' | 'off' | undefined): PowerOutcome {
   const program = 'virsh';
-  if (end.kind === 'missing') return outcome('refused', missingProgram(end.program));
-  if (end.kind === 'not-started') return outcome('refused', notStarted(program, end.said));
-  const said = cleanWords(`${end.err}\n${end.out}`.replace(/^error: /gm, ''));
+  const said = cleanWords(writtenBy(end).replace(/^error: /gm, ''));
   const lost = wanted === undefined ? 'unreachable' : 'unknown';
-  if (end.kind === 'killed') return outcome(lost, { code: 'program-late', params: { program, said } });
+  if (!endedItself(end)) return judgeEnd(program, end, said, lost);
   const done = outcome('done', { code: 'acknowledged', params: { said } });
   if (end.code === 0) {
     if (wanted !== undefined) return done;

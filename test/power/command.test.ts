@@ -92,6 +92,22 @@ const CASES: readonly Case[] = [
     asked: ['off soft'],
   },
   {
+    name: 'a refused soft off of a machine that is off',
+    command: { kind: 'off', manner: 'soft' },
+    behaviour: 'refuses',
+    kind: 'done',
+    state: 'off',
+    asked: ['off soft', 'query'],
+  },
+  {
+    name: 'a refused soft off of a machine that is on',
+    command: { kind: 'off', manner: 'soft' },
+    before: 'on',
+    behaviour: 'refuses',
+    kind: 'refused',
+    asked: ['off soft', 'query'],
+  },
+  {
     name: 'a hard off',
     command: { kind: 'off', manner: 'hard' },
     before: 'on',

@@ -1,6 +1,7 @@
 // How ipmitool is called, and what its output means. The output is that of ipmitool 1.8.19 (Debian 12) with ipmi_sim 1.0.13 of OpenIPMI,
-// behind a relay that drops datagrams where an answer is lost. Output marked * is composed from ipmitool's table of completion codes, which
-// ipmi_sim never sends.
+// behind a relay that drops datagrams where an answer is lost. Output marked * is composed from ipmitool's messages and tables of codes,
+// which ipmi_sim never sends; output marked † is of real BMCs, from public reports: openbmc#1812 (lost RAKP 1), openbmc#1429 (late RAKP 2),
+// ipmitool#53 (illegal parameter), ipmitool#350 (cipher suite), bmclib#382 (a Dell that is off already).
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -64,6 +65,13 @@ interface Case {
   readonly text: RegExp;
   readonly state?: PowerState;
 }
+
+/** Errors that end a login or a command with this outcome. */
+const words = (changed: PowerOutcomeKind, text: RegExp, errors: Readonly<Record<string, string>>): readonly Case[] =>
+  Object.entries(errors).map(([name, error]) => {
+    const isLogin = !error.startsWith('Set Chassis');
+    return { name, end: failed(`${isLogin ? HEAD : VERBOSE}${error}\n${isLogin ? NO_SESSION : ''}`), changed, text };
+  });
 
 const CASES: readonly Case[] = [
   {
@@ -177,14 +185,77 @@ const CASES: readonly Case[] = [
     changed: 'refused',
     text: /Node busy$/,
   },
+  { name: 'unknown output', end: failed('Something new\n'), changed: 'unknown', text: /^Something new$/ },
+  { name: 'no words', end: failed(''), changed: 'unknown', text: /^ipmitool ended with 1$/ },
   {
-    name: 'unknown output',
-    end: failed('Something new\n'),
-    asked: 'unreachable',
+    name: 'its own failed assertion *',
+    end: {
+      kind: 'ended',
+      code: 134,
+      out: '',
+      err: "ipmitool: lanplus.c:1907: ipmi_lanplus_send_payload: Assertion `0' failed.\n",
+    },
     changed: 'unknown',
-    text: /^Something new$/,
+    text: /^ipmitool itself failed, with status 134: .*Assertion/,
   },
-  { name: 'no words', end: failed(''), asked: 'unreachable', changed: 'unknown', text: /^ipmitool ended with 1$/ },
+  ...words('wrong-credentials', /^the user may not have that privilege level/, {
+    'a level above the limit of user or channel *': 'Set Session Privilege Level to OPERATOR failed: Unknown (0x81)',
+    'a level that the user does not have *': 'Set Session Privilege Level to ADMINISTRATOR failed: Unknown (0x80)',
+    'a refused level *': 'Set Session Privilege Level to OPERATOR failed: Insufficient privilege level',
+    'a refused role *': 'RAKP 2 message indicates an error : unauthorized role requested',
+    'an invalid role *': 'Error in open session response message : invalid role',
+    'a level above the limit by IPMI 1.5 *': 'Activate Session error:\tRequested privilege level exceeds limit',
+  }),
+  ...words('unreachable', /^no answer/, {
+    'a lost RAKP 1 †':
+      '> Error: no response from RAKP 1 message\nSet Session Privilege Level to ADMINISTRATOR failed: Insufficient privilege level',
+    'a late RAKP 2, which does not fit the new RAKP 1 †':
+      '> Error: no response from RAKP 1 message\nError: Received an Unexpected RAKP 2 message\n> RAKP 2 HMAC is invalid',
+    'a lost RAKP 3 *': '> Error: no response from RAKP 3 message',
+    'no route *': 'IPMI LAN send command failed\nGet Auth Capabilities error',
+    'a lost challenge by IPMI 1.5 *': 'Get Session Challenge command failed',
+  }),
+  ...words('refused', /^all sessions of the BMC are taken/, {
+    'no free role *': 'RAKP 2 message indicates an error : insufficient resources for role',
+    'no free session by IPMI 1.5 *': 'Activate Session error:\tNo session slot available',
+    'no free session for the user by IPMI 1.5 *':
+      'Activate Session error:\tNo slot available for given user - limit reached',
+  }),
+  ...words('refused', /cipher_suite_id/, {
+    'a suite that the BMC has dropped †': 'Error in open session response message : invalid authentication algorithm',
+    'no matching suite *': 'Error in open session response message : no matching cipher suite',
+    'no matching integrity *': 'Error in open session response message : no matching integrity payload',
+    'another suite than requested *': 'Integrity algorithm 0x01 is not what we requested 0x04',
+    'a suite that ipmitool does not have *': 'Unsupported cipher suite ID : 42',
+    'a BMC with IPMI 1.5 only *': 'This BMC does not support IPMI v2 / RMCP+',
+    'a BMC with IPMI 2.0 only †': 'Authentication type NONE not supported',
+  }),
+  ...words('wrong-credentials', /^the BMC has no such user/, {
+    'no user without a name *': 'NULL user name not enabled',
+    'a name of a wrong length *': 'RAKP 2 message indicates an error : invalid name length',
+  }),
+  ...words('wrong-credentials', /^password or key is wrong/, {
+    'a wrong key *': 'RAKP 4 message indicates an error : invalid integrity check value',
+    'a wrong key, as ipmitool finds *': '> RAKP 4 message has invalid integrity check value',
+  }),
+  ...words('refused', /^[^(]*$/, {
+    'an illegal parameter †': 'RAKP 2 message indicates an error : illegal parameter',
+    'another completion code of the login *': 'Activate Session error:\tNode busy',
+    'a busy BMC at the login *': 'Set Session Privilege Level to OPERATOR failed: Node busy',
+    'a password that is too long': 'lanplus: password is longer than 20 bytes.',
+    'a machine that is off already †':
+      'Set Chassis Power Control to Soft failed: Command not supported in present state',
+    'a BMC that starts *': 'Set Chassis Power Control to Up/On failed: BMC initialization in progress',
+  }),
+  ...['Timeout', 'Command response could not be provided', 'Cannot execute duplicated request'].map(
+    (code): Case => ({
+      name: `the code ${code} *`,
+      end: failed(`Set Chassis Power Control to Up/On failed: ${code}\n`),
+      asked: 'unreachable',
+      changed: 'unknown',
+      text: new RegExp(`${code}$`),
+    }),
+  ),
   {
     name: 'a timeout',
     end: { kind: 'killed', out: '', err: HEAD },

@@ -37,6 +37,8 @@ const DETAILS: Writers<PowerDetailParams> = {
   'not-started': ({ program, said = 'it was cancelled' }) => `${program} was not started: ${said}`,
   'program-late': ({ program, said }) => `${program} did not end in time${said === '' ? '' : `: ${said}`}`,
   'program-failed': ({ program, status, said }) => said || `${program} ended with ${status}`,
+  'program-aborted': ({ program, status, said }) =>
+    `${program} itself failed, with status ${status}${said === '' ? '' : `: ${said}`}`,
   complaint: ({ meaning, said }) => `${COMPLAINTS[meaning] ?? meaning} (${said})`,
   'no-state': ({ said }) => `no power state in: ${said || 'nothing'}`,
 
