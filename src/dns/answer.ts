@@ -1,19 +1,20 @@
-// Decides the answer to a question: from the rack's own names, from the special names of RFC 6761, or "ask upstream". Pure.
+// Decides the answer to a question: from the rack's own names, from the zones that end here, or "ask upstream". Pure.
 //
 //   question ─ judgeQuery ─┬─ refused, not implemented, bad version, ANY ────────────────→ reply
-//                          └─ resolve ─┬─ special name (RFC 6761) ───────────────────────→ reply
-//                                      ├─ in a zone of ours: record, alias, referral, NODATA, NXDOMAIN → reply
+//                          └─ resolve ─┬─ localhost (RFC 6761 §6.3) ─────────────────────→ reply
+//                                      ├─ in a zone of ours, or one that ends here: record, alias, referral, NODATA, NXDOMAIN → reply
 //                                      ├─ alias that leaves our zones ────────────────────→ forward its target, keep the chain
 //                                      └─ not ours ───────────────────────────────────────→ forward
 //
-// Sources: RFC 1034 §4.3.2; RFC 1035 §4.1.1; RFC 2181 §6.1; RFC 2308 §2, §3; RFC 4592; RFC 6604 §3; RFC 6761 §6; RFC 6891 §6.1.3; RFC 7686;
-// RFC 8020; RFC 8482.
+// Sources: RFC 1034 §4.3.2; RFC 1035 §4.1.1; RFC 2181 §6.1; RFC 2308 §2, §3; RFC 4592; RFC 6604 §3; RFC 6761 §6.3; RFC 6891 §6.1.3; RFC 8020;
+// RFC 8482.
 //
 // 1. A name in one of our zones is never forwarded.
 // 2. A client outside the served networks gets REFUSED and learns nothing else.
 // 3. A negative answer carries the zone's SOA, with the negative TTL (RFC 2308 §3).
 
 import { type Ipv4, type Ipv4Network, LOOPBACK, networkContains } from '../net/address.ts';
+import type { LocalZones } from './local-zones.ts';
 import { type Query, RCODE } from './message.ts';
 import { isWithin, parentOf } from './name.ts';
 import { findSet, type NameNode, renameNode } from './name-node.ts';
@@ -21,13 +22,14 @@ import type { NameSource } from './names.ts';
 import { addressRdata, CLASS_IN, type DnsRecord, nameRdata, TYPE, targetOf } from './record.ts';
 import { bareReply, type Reply } from './reply.ts';
 import { parseReverseName } from './reverse-name.ts';
-import { NEGATIVE_TTL, RECORD_TTL, type Zone, type Zones } from './zones.ts';
+import { RECORD_TTL, type Zone, type Zones } from './zones.ts';
 
 /** Aliases followed for one question; a longer chain, or a loop, is a SERVFAIL. */
 export const CNAME_CHAIN_MAX = 8;
 
 export interface AnswerFacts {
   readonly zones: Zones;
+  readonly localZones: LocalZones;
   readonly names: NameSource;
   /** Networks whose clients may ask. */
   readonly clients: readonly Ipv4Network[];
@@ -77,9 +79,9 @@ function resolve(first: string, type: number, facts: AnswerFacts): Answer {
   let chain: readonly DnsRecord[] = NONE;
   let name = first;
   for (;;) {
-    const special = specialAnswer(name, type);
-    const zone = special === undefined ? facts.zones.find(name) : undefined;
-    const step = special ?? (zone === undefined ? outside(name, type, facts) : inZone(zone, name, type, facts));
+    const address = localhostAddress(name, type);
+    const zone = facts.zones.find(name) ?? facts.localZones.find(name, type);
+    const step = address ?? (zone === undefined ? outside(name, type, facts) : inZone(zone, name, type, facts));
     if (step === undefined) return { kind: 'forward', name, chain };
     if (step.alias === undefined) {
       if (chain.length === 0) return own(step.reply);
@@ -122,14 +124,14 @@ function inZone(zone: Zone, name: string, type: number, facts: AnswerFacts): Ste
   if (computed !== undefined && (type === computed.type || type === TYPE.ANY)) {
     return { reply: positive([computed], NONE) };
   }
-  const exists = node !== undefined || computed !== undefined || isApex || hasNamesBelow(name, facts);
-  const soa = zones.soa(zone, names.serial);
+  const exists =
+    node !== undefined || computed !== undefined || isApex || zone.allExist === true || hasNamesBelow(name, facts);
   return {
     reply: {
       rcode: exists ? RCODE.NOERROR : RCODE.NXDOMAIN,
       authoritative: true,
       answers: NONE,
-      authority: [soa.ttl > NEGATIVE_TTL ? { ...soa, ttl: NEGATIVE_TTL } : soa],
+      authority: [zones.soa(zone, names.serial)],
       additional: NONE,
     },
   };
@@ -201,45 +203,40 @@ function findReferral(zone: Zone, name: string, type: number, facts: AnswerFacts
   return { rcode: RCODE.NOERROR, authoritative: false, answers: NONE, authority: cut, additional };
 }
 
-/** The record of a generated name, or of an address in a dynamic range that has no other name. */
+const LOOPBACK_REVERSE_4 = '1.0.0.127.in-addr.arpa';
+const LOOPBACK_REVERSE_6 = `1.${'0.'.repeat(31)}ip6.arpa`;
+
+/** The record of a generated name, or of an address that has no other name: of a dynamic range, or loopback (RFC 1912 §4.1). */
 function computedRecord(name: string, facts: AnswerFacts): DnsRecord | undefined {
   const address = facts.zones.generatedAddress(name);
-  if (address !== undefined) {
-    return { name, type: TYPE.A, class: CLASS_IN, ttl: RECORD_TTL, rdata: addressRdata(address) };
-  }
+  if (address !== undefined) return makeRecord(name, TYPE.A, addressRdata(address));
+  if (name === LOOPBACK_REVERSE_4 || name === LOOPBACK_REVERSE_6) return makeRecord(name, TYPE.PTR, LOCALHOST);
   const reversed = parseReverseName(name);
   const generated = reversed?.octets === 4 ? facts.zones.generatedName(reversed.address) : undefined;
-  if (generated === undefined) return undefined;
-  return { name, type: TYPE.PTR, class: CLASS_IN, ttl: RECORD_TTL, rdata: nameRdata(generated) };
+  return generated === undefined ? undefined : makeRecord(name, TYPE.PTR, nameRdata(generated));
 }
+
+const makeRecord = (name: string, type: number, rdata: Uint8Array): DnsRecord => ({
+  name,
+  type,
+  class: CLASS_IN,
+  ttl: RECORD_TTL,
+  rdata,
+});
 
 /** RFC 8020 §2: a name with names below it exists. In a reverse zone that is every prefix of an address. */
 function hasNamesBelow(name: string, facts: AnswerFacts): boolean {
   return (parseReverseName(name)?.octets ?? 4) < 4 || facts.names.hasBelow(name);
 }
 
-const LOOPBACK_REVERSE_6 = `1.${'0.'.repeat(31)}ip6.arpa`;
 const LOOPBACK_4 = addressRdata(LOOPBACK);
 const LOOPBACK_6 = Uint8Array.of(...Array<number>(15).fill(0), 1);
 const LOCALHOST = nameRdata('localhost');
-
-/** Names that mean the same everywhere and must not leak upstream (RFC 6761 §6.3, §6.4; RFC 7686 §2). */
-function specialAnswer(name: string, type: number): Step | undefined {
-  if (isWithin(name, 'localhost')) {
-    if (type === TYPE.A || type === TYPE.ANY) return local(name, TYPE.A, LOOPBACK_4);
-    return type === TYPE.AAAA ? local(name, type, LOOPBACK_6) : NO_DATA;
-  }
-  if (name === '1.0.0.127.in-addr.arpa' || name === LOOPBACK_REVERSE_6) {
-    return type === TYPE.PTR || type === TYPE.ANY ? local(name, TYPE.PTR, LOCALHOST) : NO_DATA;
-  }
-  if (name === '127.in-addr.arpa') return NO_DATA;
-  if (isWithin(name, '127.in-addr.arpa') || isWithin(name, 'invalid') || isWithin(name, 'onion')) return NO_NAME;
-  return undefined;
-}
-
 const NO_DATA: Step = { reply: { ...bareReply(RCODE.NOERROR), authoritative: true } };
-const NO_NAME: Step = { reply: { ...bareReply(RCODE.NXDOMAIN), authoritative: true } };
 
-function local(name: string, type: number, rdata: Uint8Array): Step {
-  return { reply: positive([{ name, type, class: CLASS_IN, ttl: RECORD_TTL, rdata }], NONE) };
+/** RFC 6761 §6.3: localhost and the names below it are loopback, whatever the configuration says. */
+function localhostAddress(name: string, type: number): Step | undefined {
+  if (!isWithin(name, 'localhost')) return undefined;
+  if (type === TYPE.A || type === TYPE.ANY) return { reply: positive([makeRecord(name, TYPE.A, LOOPBACK_4)], NONE) };
+  return type === TYPE.AAAA ? { reply: positive([makeRecord(name, type, LOOPBACK_6)], NONE) } : undefined;
 }

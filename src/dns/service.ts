@@ -22,6 +22,7 @@ import { DNS_COUNTERS, type DnsEvent, type NameReport } from './events.ts';
 import { Forwarder } from './forward.ts';
 import type { ForwardAction } from './forward-action.ts';
 import { LARGE_FACTOR, LargeAnswers } from './large-answers.ts';
+import { LocalZones } from './local-zones.ts';
 import { FLAG, type Query, RCODE, receiveQuery, TCP_OCTETS_MAX } from './message.ts';
 import type { Names } from './names.ts';
 import type { DnsRecord } from './record.ts';
@@ -97,7 +98,7 @@ export class DnsService {
     this.#deps = deps;
     this.#alarm = new Alarm(deps.clock, () => this.#tick());
     const none = { domains: [], reverseNetworks: [], generated: [], selfName: 'localhost' };
-    this.#facts = { zones: new Zones(none), names: deps.names, clients: [] };
+    this.#facts = { zones: new Zones(none), localZones: new LocalZones(), names: deps.names, clients: [] };
     const random = (): number => this.#random16();
     this.#forwarder = new Forwarder({ sockets: UPSTREAM_SOCKETS, random, counters: this.counters });
   }
@@ -105,7 +106,8 @@ export class DnsService {
   /** Applies a whole configuration: zones, the rack's own names, configured records, upstreams. */
   configure(config: DnsConfig): void {
     const { names } = this.#deps;
-    this.#facts = { zones: new Zones(config), names, clients: config.clients };
+    const localZones = new LocalZones(config.forwardZones);
+    this.#facts = { zones: new Zones(config), localZones, names, clients: config.clients };
     names.setRack(config.selfName, config.domains, config.selfAddresses);
     names.setRecords(config.records);
     // A configuration that names this rack is refused before; if one gets here all the same, the rack must not ask itself.

@@ -2,7 +2,7 @@
 // Sources: RFC 1034 §4.2; RFC 1035 §3.3.13, §3.5; RFC 2181 §6; RFC 2308 §4.
 //
 // 1. Every address of a managed network lies in exactly one reverse zone. If a network's prefix is longer than 24 bits, only the names of
-//    the network are ours; the rest of the zone belongs to the upstreams.
+//    the network are ours; the rest of the zone is not.
 // 2. SOA, NS and the names of dynamic ranges are computed on demand, not stored.
 // 3. A Zones object is immutable; a new configuration makes a new one.
 
@@ -23,12 +23,15 @@ const EXPIRE = 604800;
 /** One zone. */
 export interface Zone {
   readonly apex: string;
-  readonly kind: 'forward' | 'reverse';
+  /** `local`: nobody's, but never asked upstream (`local-zones.ts`). */
+  readonly kind: 'forward' | 'reverse' | 'local';
   /** The networks whose names are ours; `undefined` if all names below the apex are. */
   readonly covers: readonly Ipv4Network[] | undefined;
   readonly mname: string;
   readonly rname: string;
   readonly nameServer: DnsRecord;
+  /** True if a name without records still exists. */
+  readonly allExist?: boolean;
 }
 
 /** The zones of one configuration. */

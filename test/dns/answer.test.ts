@@ -4,12 +4,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Answer, type AnswerFacts, answerQuery, CNAME_CHAIN_MAX } from '../../src/dns/answer.ts';
 import type { ConfiguredRecord } from '../../src/dns/config.ts';
+import { LocalZones } from '../../src/dns/local-zones.ts';
 import { decodeQuery, RCODE } from '../../src/dns/message.ts';
 import { Names } from '../../src/dns/names.ts';
 import { TYPE } from '../../src/dns/record.ts';
 import { Zones } from '../../src/dns/zones.ts';
 import { ip } from '../support/lab-facts.ts';
-import { lines, net, type QueryParts, queryBytes, SITE } from './fixture.ts';
+import { line, lines, net, type QueryParts, queryBytes, SITE } from './fixture.ts';
 
 const RECORDS: readonly ConfiguredRecord[] = [
   { name: 'www.maas', type: 'CNAME', data: 'node1.maas' },
@@ -36,7 +37,7 @@ function site(): AnswerFacts {
   names.setRecords(RECORDS);
   names.setMachines([{ fqdn: 'node1.maas', address: ip('10.20.0.10') }]);
   names.leaseBound(1 as Parameters<Names['leaseBound']>[0], ip('10.20.0.101'), 'laptop', 'maas');
-  return { zones: new Zones(SITE), names, clients: SITE.clients };
+  return { zones: new Zones(SITE), localZones: new LocalZones(), names, clients: SITE.clients };
 }
 
 const FACTS = site();
@@ -62,6 +63,9 @@ function said(answer: Answer): string[] {
 
 const SOA = 'maas 30 SOA rack-1.maas. nobody.maas. 42 600 1800 604800 30';
 const REVERSE_SOA = '0.20.10.in-addr.arpa 30 SOA rack-1.maas. nobody.maas. 42 600 1800 604800 30';
+/** The SOA of a zone that ends here. */
+const emptySoa = (zone: string, serial = 42): string =>
+  `${zone === '' ? '.' : zone} 30 SOA ${zone}. nobody.invalid. ${serial} 600 1800 604800 30`;
 
 describe('authoritative answers', () => {
   const cases: readonly [string, string, number, readonly string[]][] = [
@@ -225,9 +229,9 @@ describe('authoritative answers', () => {
     ['its AAAA is NODATA, not forwarded', 'override.example.com', TYPE.AAAA, ['NOERROR aa']],
     [
       'a reverse look-up outside the managed networks is forwarded',
-      '1.1.20.10.in-addr.arpa',
+      '1.1.20.11.in-addr.arpa',
       TYPE.PTR,
-      ['forward 1.1.20.10.in-addr.arpa'],
+      ['forward 1.1.20.11.in-addr.arpa'],
     ],
     ['RFC 6761 §6.3: localhost is 127.0.0.1', 'localhost', TYPE.A, ['NOERROR aa', 'an localhost 30 A 127.0.0.1']],
     [
@@ -236,16 +240,30 @@ describe('authoritative answers', () => {
       TYPE.AAAA,
       ['NOERROR aa', 'an a.localhost 30 AAAA 0:0:0:0:0:0:0:1'],
     ],
-    ['RFC 6761 §6.3: localhost has no other records', 'localhost', TYPE.MX, ['NOERROR aa']],
+    [
+      'RFC 6761 §6.3: localhost has no other records',
+      'localhost',
+      TYPE.MX,
+      ['NOERROR aa', `au ${emptySoa('localhost')}`],
+    ],
     [
       'RFC 1912 §4.1: the loopback address is localhost',
       '1.0.0.127.in-addr.arpa',
       TYPE.PTR,
       ['NOERROR aa', 'an 1.0.0.127.in-addr.arpa 30 PTR localhost.'],
     ],
-    ['no other loopback address has a name', '2.0.0.127.in-addr.arpa', TYPE.PTR, ['NXDOMAIN aa']],
-    ['RFC 6761 §6.4: no name exists below invalid', 'a.invalid', TYPE.A, ['NXDOMAIN aa']],
-    ['RFC 7686 §2: onion names do not leak', 'abc.onion', TYPE.A, ['NXDOMAIN aa']],
+    [
+      'a name of a loopback address has no other type',
+      '1.0.0.127.in-addr.arpa',
+      TYPE.MX,
+      ['NOERROR aa', `au ${emptySoa('127.in-addr.arpa')}`],
+    ],
+    [
+      'no other loopback address has a name',
+      '2.0.0.127.in-addr.arpa',
+      TYPE.PTR,
+      ['NXDOMAIN aa', `au ${emptySoa('127.in-addr.arpa')}`],
+    ],
   ];
   for (const [name, asked, type, expected] of cases) {
     it(name, () => assert.deepEqual(said(ask(asked, type)), expected));
@@ -253,14 +271,14 @@ describe('authoritative answers', () => {
 
   it('the rack does not answer reverse look-ups of a machine’s address outside the managed networks', () => {
     const names = new Names({ serial: 1 });
-    names.setMachines([{ fqdn: 'far.maas', address: ip('192.0.2.1') }]);
+    names.setMachines([{ fqdn: 'far.maas', address: ip('192.1.2.1') }]);
     const facts = { ...FACTS, names };
-    assert.deepEqual(said(ask('1.2.0.192.in-addr.arpa', TYPE.PTR, {}, '10.20.0.50', facts)), [
-      'forward 1.2.0.192.in-addr.arpa',
+    assert.deepEqual(said(ask('1.2.1.192.in-addr.arpa', TYPE.PTR, {}, '10.20.0.50', facts)), [
+      'forward 1.2.1.192.in-addr.arpa',
     ]);
     assert.deepEqual(said(ask('far.maas', TYPE.A, {}, '10.20.0.50', facts)), [
       'NOERROR aa',
-      'an far.maas 30 A 192.0.2.1',
+      'an far.maas 30 A 192.1.2.1',
     ]);
   });
 
@@ -283,6 +301,99 @@ describe('authoritative answers', () => {
   it('the name of an IPv6 loopback address is localhost', () => {
     const name = `1.${'0.'.repeat(31)}ip6.arpa`;
     assert.deepEqual(said(ask(name, TYPE.PTR)), ['NOERROR aa', `an ${name} 30 PTR localhost.`]);
+  });
+});
+
+describe('names that end here (RFC 6303 §3, RFC 6761 §6)', () => {
+  // [sentence, a name in the zone, its zone]
+  const zones: readonly (readonly [string, string, string])[] = [
+    ['RFC 6303 §4.1: 10/8', '5.4.3.10.in-addr.arpa', '10.in-addr.arpa'],
+    ['RFC 6303 §4.1: 172.16/12, first', '5.4.16.172.in-addr.arpa', '16.172.in-addr.arpa'],
+    ['RFC 6303 §4.1: 172.16/12, last', '5.4.31.172.in-addr.arpa', '31.172.in-addr.arpa'],
+    ['RFC 6303 §4.1: 192.168/16', '5.1.168.192.in-addr.arpa', '168.192.in-addr.arpa'],
+    ['RFC 6303 §4.2: 0/8', '1.0.0.0.in-addr.arpa', '0.in-addr.arpa'],
+    ['RFC 6303 §4.2: 169.254/16', '9.9.254.169.in-addr.arpa', '254.169.in-addr.arpa'],
+    ['RFC 6303 §4.2: TEST-NET-1', '9.2.0.192.in-addr.arpa', '2.0.192.in-addr.arpa'],
+    ['RFC 6303 §4.2: TEST-NET-2', '9.100.51.198.in-addr.arpa', '100.51.198.in-addr.arpa'],
+    ['RFC 6303 §4.2: TEST-NET-3', '9.113.0.203.in-addr.arpa', '113.0.203.in-addr.arpa'],
+    ['RFC 6303 §4.4: unique local IPv6', '1.0.d.f.ip6.arpa', 'd.f.ip6.arpa'],
+    ['RFC 6303 §4.5: link-local IPv6', '1.0.b.e.f.ip6.arpa', 'b.e.f.ip6.arpa'],
+    ['RFC 6303 §4.6: IPv6 of documents', '1.8.b.d.0.1.0.0.2.ip6.arpa', '8.b.d.0.1.0.0.2.ip6.arpa'],
+    ['RFC 7793: 100.64/10, first', '5.4.64.100.in-addr.arpa', '64.100.in-addr.arpa'],
+    ['RFC 7793: 100.64/10, last', '5.4.127.100.in-addr.arpa', '127.100.in-addr.arpa'],
+    ['RFC 6761 §6.2', 'a.test', 'test'],
+    ['RFC 6761 §6.4', 'a.invalid', 'invalid'],
+    ['RFC 6762 §22.1', 'printer.local', 'local'],
+    ['RFC 7686 §2', 'abc.onion', 'onion'],
+    ['RFC 8375 §4', 'tv.home.arpa', 'home.arpa'],
+    ['RFC 9476', 'x.gns.alt', 'alt'],
+    ['RFC 9665', '_srp._tcp.default.service.arpa', 'default.service.arpa'],
+    ["ICANN's resolution 2024.07.29.06", 'a.internal', 'internal'],
+    ['a name with one label', 'printer', ''],
+  ];
+  for (const [document, name, zone] of zones) {
+    it(`${document}: ${name} does not exist`, () => {
+      for (const type of [TYPE.A, TYPE.PTR, TYPE.SRV]) {
+        assert.deepEqual(said(ask(name, type)), ['NXDOMAIN aa', `au ${emptySoa(zone)}`]);
+      }
+    });
+    if (zone === '') continue;
+    it(`${document}: ${zone} has SOA and NS and nothing else (RFC 6303 §3)`, () => {
+      assert.deepEqual(said(ask(zone, TYPE.SOA)), ['NOERROR aa', `an ${emptySoa(zone)}`]);
+      assert.deepEqual(said(ask(zone, TYPE.NS)), ['NOERROR aa', `an ${zone} 30 NS ${zone}.`]);
+      assert.deepEqual(said(ask(zone, TYPE.A)), ['NOERROR aa', `au ${emptySoa(zone)}`]);
+    });
+    it(`RFC 4035 §3.1.4.1: DS of ${zone} is asked of its parent`, () => {
+      assert.deepEqual(said(ask(zone, 43)), [`forward ${zone}`]);
+    });
+  }
+
+  it('RFC 9462 §4: every name of resolver.arpa is NODATA', () => {
+    const expected = ['NOERROR aa', `au ${emptySoa('resolver.arpa')}`];
+    assert.deepEqual(said(ask('_dns.resolver.arpa', 64)), expected);
+    assert.deepEqual(said(ask('resolver.arpa', 64)), expected);
+  });
+
+  it('names with a meaning for everybody are forwarded', () => {
+    const names = ['ipv4only.arpa', 'a.example', '5.15.172.in-addr.arpa', '5.32.172.in-addr.arpa', 'x.home.arpa.com'];
+    for (const name of [...names, '1.63.100.in-addr.arpa', '1.128.100.in-addr.arpa', 'mylocal.org', 'a.lan']) {
+      assert.deepEqual(said(ask(name, TYPE.A)), [`forward ${name}`]);
+    }
+    for (const type of [TYPE.NS, TYPE.SOA, 43, 48]) assert.deepEqual(said(ask('com', type)), ['forward com']);
+  });
+
+  it('a zone that forward_zones names, a part of one, and a name with one label are forwarded', () => {
+    const domains = ['in-addr.arpa', 'corp.local', 'onion', 'intranet'];
+    const localZones = new LocalZones(domains.map((domain) => ({ domain, upstream: [] })));
+    const facts = { ...FACTS, localZones };
+    for (const name of ['5.1.168.192.in-addr.arpa', 'dc1.corp.local', 'abc.onion', 'intranet']) {
+      assert.deepEqual(said(ask(name, TYPE.A, {}, '10.20.0.50', facts)), [`forward ${name}`]);
+    }
+    assert.deepEqual(said(ask('printer.local', TYPE.A, {}, '10.20.0.50', facts))[0], 'NXDOMAIN aa');
+    assert.deepEqual(said(ask('50.0.20.10.in-addr.arpa', TYPE.PTR, {}, '10.20.0.50', facts))[0], 'NXDOMAIN aa');
+  });
+
+  it('a zone and a record of the site come first, and its other names are in these zones', () => {
+    const names = new Names({ serial: 41 });
+    names.setRack('rack-1', ['lab.test'], [ip('10.20.0.1')]);
+    names.setRecords([
+      { name: 'nas.local', type: 'A', data: '10.20.0.40' },
+      { name: 'wpad', type: 'CNAME', data: 'nas.local' },
+    ]);
+    names.setMachines([{ fqdn: 'far.lab.test', address: ip('192.168.7.9') }]);
+    const zones = new Zones({ ...SITE, domains: ['lab.test'] });
+    const facts = { ...FACTS, zones, names };
+    const cases: readonly (readonly [string, number, readonly string[]])[] = [
+      ['rack-1.lab.test', TYPE.A, ['NOERROR aa', 'an rack-1.lab.test 30 A 10.20.0.1']],
+      ['x.lab.test', TYPE.A, ['NXDOMAIN aa', `au ${line(zones.soa(zones.find('lab.test') ?? assert.fail(), 42))}`]],
+      ['nas.local', TYPE.A, ['NOERROR aa', 'an nas.local 30 A 10.20.0.40']],
+      ['nas.local', TYPE.TXT, ['NOERROR aa', `au ${emptySoa('local', names.serial)}`]],
+      ['wpad', TYPE.A, ['NOERROR aa', 'an wpad 30 CNAME nas.local.', 'an nas.local 30 A 10.20.0.40']],
+      ['9.7.168.192.in-addr.arpa', TYPE.PTR, ['NOERROR aa', 'an 9.7.168.192.in-addr.arpa 30 PTR far.lab.test.']],
+    ];
+    for (const [name, type, expected] of cases) {
+      assert.deepEqual(said(ask(name, type, {}, '10.20.0.50', facts)), expected);
+    }
   });
 });
 
