@@ -45,7 +45,7 @@ function show(raw: unknown, json: boolean, op = ''): number {
       status_message: message,
       ip_addresses: addresses,
     } = machineShape.parse(raw);
-    const more = [typeof message === 'string' ? message : '', addresses.join(' ')].filter((part) => part !== '');
+    const more = [message, addresses.join(' ')].filter((part) => part !== '');
     const done = DONE[op];
     const now = done === undefined ? `${status} now` : `${done} now (${status})`;
     print(`${fqdn} (${id}) is ${now}${more.length === 0 || done !== undefined ? '' : `: ${more.join('; ')}`}.`);

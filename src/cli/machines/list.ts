@@ -12,8 +12,8 @@ import { findMachine, identityFields } from './identity.ts';
 import { progressText } from './progress.ts';
 
 const MIB = 1024 * 1024;
-/** Characters of a machine's step that the list shows, so that its lines stay short. */
-const STEP_CHARACTERS_MAX = 30;
+/** Characters of a machine's step, or of the reason of its failure, that the list shows, so that its lines stay short. */
+const STEP_CHARACTERS_MAX = 60;
 
 /** The newest audit events of a machine among which its lock is sought. */
 const LOCK_EVENTS_MAX = 1000;

@@ -1,8 +1,7 @@
 // Machines whose home is another rack: that rack boots them, and this host's rack knows little about them.
 
 import { z } from 'zod';
-import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
-import { RackError } from '../../errors.ts';
+import { askDaemon } from '../../control/ask-daemon.ts';
 
 const statusShape = z.looseObject({ name: z.string() });
 const machineShape = z.looseObject({ rack_names: z.array(z.string()).default([]) });
@@ -15,18 +14,6 @@ export const ownRackName = async (stateDir: string): Promise<string> =>
 export function otherRacks(machine: unknown, own: string): readonly string[] {
   const { rack_names: racks } = machineShape.parse(machine);
   return racks.includes(own) ? [] : racks;
-}
-
-/** Like `otherRacks`, for a machine by its system id; also empty if the region does not answer. */
-export async function findOtherRacks(stateDir: string, systemId: string): Promise<readonly string[]> {
-  try {
-    const own = await ownRackName(stateDir);
-    return otherRacks(await askDaemon(stateDir, `${MACHINES_PATH}${systemId}/`), own);
-  } catch (error) {
-    // Without the region, only the rack's own knowledge is shown.
-    if (error instanceof RackError) return [];
-    throw error;
-  }
 }
 
 /** The hint to run the command on the other rack's host. @param command `trace` or `why` */

@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { identifyBootClient } from '../../boot/client.ts';
 import { planBoot } from '../../boot/plan.ts';
 import { systemClock } from '../../clock.ts';
-import { askDaemon } from '../../control/ask-daemon.ts';
+import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { explain, parseClient, type WhyAnswer } from '../../daemon/answers/why.ts';
 import { CLIENT_NAMES } from '../../daemon/foresight/clients.ts';
 import type { Foresight } from '../../daemon/foresight/foresight.ts';
@@ -22,9 +22,11 @@ import { MachineDirectory } from '../../machines/directory.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { parseMac } from '../../net/address.ts';
 import { readDesiredState } from '../../uplink/desired-state-cache.ts';
+import { progressText } from '../machines/progress.ts';
 import { leftOutNote, loadMerged } from '../terminal/config-in-force.ts';
 import { print, printJson } from '../terminal/output.ts';
-import { askThere, findOtherRacks } from './home-racks.ts';
+import { progressShape } from '../terminal/shapes.ts';
+import { askThere, otherRacks, ownRackName } from './home-racks.ts';
 
 const whyShape = z.object({
   mac: z.string(),
@@ -62,10 +64,20 @@ export async function explainMachine(request: WhyRequest): Promise<number> {
   return isFree ? 0 : 1;
 }
 
-/** The note on a machine that another rack boots; empty: this rack does, or the home rack is unknown. */
-async function homeNote(stateDir: string, { machine }: WhyAnswer): Promise<string> {
-  const racks = machine === undefined ? [] : await findOtherRacks(stateDir, machine.systemId);
-  return racks.length === 0 ? '' : `${askThere(racks, 'why')}\nThis rack would answer as follows.`;
+/** The answer with what the region knows of the machine: why it failed, and whether another rack boots it. */
+async function withRegion(stateDir: string, answer: WhyAnswer): Promise<Asked> {
+  const { machine } = answer;
+  if (machine === undefined) return { answer, note: '' };
+  try {
+    const sent = progressShape.parse(await askDaemon(stateDir, `${MACHINES_PATH}${machine.systemId}/`));
+    const racks = otherRacks(sent, await ownRackName(stateDir));
+    const note = racks.length === 0 ? '' : `${askThere(racks, 'why')}\nThis rack would answer as follows.`;
+    return { answer: { ...answer, machine: { ...machine, status: progressText(sent) } }, note };
+  } catch (error) {
+    // Without the region, only the rack's own knowledge is shown.
+    if (error instanceof RackError) return { answer, note: '' };
+    throw error;
+  }
 }
 
 interface Asked {
@@ -79,7 +91,7 @@ async function ask(request: WhyRequest): Promise<Asked> {
   const query = new URLSearchParams({ machine: request.machine, arch: request.arch ?? '' }).toString();
   try {
     const answer = whyShape.parse(await askDaemon(config.stateDir, `/why?${query}`));
-    return { answer, note: await homeNote(config.stateDir, answer) };
+    return await withRegion(config.stateDir, answer);
   } catch (error) {
     if (!(error instanceof RackError && error.code === 'not-running')) throw error;
   }

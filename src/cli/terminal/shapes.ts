@@ -114,6 +114,8 @@ export const machineShape = z.looseObject({
   hostname: z.string(),
   fqdn: z.string(),
   status_name: z.string(),
+  /** The reason of its state. An older region does not send it. */
+  status_message: z.string().default(''),
   /** The present step of the machine's work. An older region does not send it. */
   work_text: z.string().default(''),
   work_percent: z.number().nullable().default(null),
@@ -155,6 +157,10 @@ export const machineShape = z.looseObject({
     .optional(),
 });
 export const machinesShape = z.array(machineShape);
+/** The part from which a machine's state is written. */
+export const progressShape = machineShape.pick({
+  ...{ status_name: true, status_message: true, locked: true, work_text: true, work_percent: true, work_age: true },
+});
 export type MachineShape = z.infer<typeof machineShape>;
 
 const namedShape = machineShape.pick({ system_id: true, hostname: true, fqdn: true, interface_set: true });

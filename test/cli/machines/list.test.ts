@@ -122,10 +122,20 @@ test('the list and show say how far a machine is: its step, the share done, or w
     assert.equal(column?.text(machine), text);
     assert.equal(progressText(machine), text);
   }
-  const long = like('erasing (signatures): sda sdb sdc sdd sde', 7, 1);
+  const disks = `${'sda '.repeat(12)}sde`;
+  const long = like(`erasing (signatures): ${disks}`, 7, 1);
   assert.match(progressText(long), /sde, 7 %$/);
   const cell = columnsFor([long]).find(({ title }) => title === 'STATUS');
-  assert.equal(cell?.text(long), 'Deploying: erasing (signatures): sda sdb…, 7 %');
+  assert.equal(cell?.text(long), `Deploying: erasing (signatures): ${'sda '.repeat(9)}s…, 7 %`);
+});
+
+test('the list and show say why a machine failed', () => {
+  const like = (status: string) =>
+    machineShape.parse({ ...MACHINE, status_name: status, status_message: 'the image could not be written' });
+  for (const status of ['Failed deployment', 'Failed commissioning', 'Broken', 'Missing']) {
+    assert.equal(progressText(like(status)), `${status}: the image could not be written`);
+  }
+  assert.equal(progressText(like('Deployed')), 'Deployed');
 });
 
 test('the list has a column OWNER if a machine has an owner, and RACK if there are several racks', () => {

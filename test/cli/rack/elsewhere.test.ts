@@ -43,6 +43,8 @@ const ANSWERS = {
   },
 };
 
+const FAILED = { status_name: 'Failed deployment', status_message: 'no disk fits' };
+
 /** The output of a command if these are the machine's home racks. */
 async function printed(racks: readonly string[], command: (config: string) => Promise<unknown>): Promise<string> {
   const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-elsewhere-'));
@@ -50,7 +52,7 @@ async function printed(racks: readonly string[], command: (config: string) => Pr
   writeFileSync(config, `name: rack-1\nstate_dir: ${stateDir}\nregion: { mode: embedded }\n`);
   const answers = new Map<string, unknown>([
     ...Object.entries(ANSWERS),
-    ['/MAAS/api/2.0/machines/abc/', { rack_names: racks }],
+    ['/MAAS/api/2.0/machines/abc/', { ...FAILED, rack_names: racks }],
   ]);
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '', 'http://localhost');
@@ -102,6 +104,10 @@ test('trace as JSON names the rack of each step that another rack reported', asy
     steps.map(({ rack }: { readonly rack?: string }) => rack),
     [undefined, 'rack-2', 'rack-2', undefined],
   );
+});
+
+test('why says why a machine failed', async () => {
+  assert.match(await printed(['rack-1'], why), /^52:54:00:00:00:01 {2}calm-ibis.* Failed deployment: no disk fits$/m);
 });
 
 test('why names the home rack of a machine, and says to ask there', async () => {
