@@ -47,16 +47,25 @@ export function readConfigFile(text: string): ReadConfigFile {
   }
 }
 
+/** Files whose problem this process has told. */
+const told = new Set<string>();
+
 /**
- * The state directory of a configuration file, where its daemon also answers. The rest of the file may be invalid: a running daemon keeps
- * the last valid file in force and still answers.
+ * The state directory of a configuration file, where its daemon also answers. The file may be invalid: a running daemon keeps the last valid
+ * file in force and still answers. If it is not even YAML, standard error says so.
  *
- * @throws RackError `config-unreadable`, `config-invalid` if the file is not YAML
+ * @throws RackError `config-unreadable`
  */
 export function loadPlace(path: string): { readonly stateDir: string } {
-  const read = readConfigFile(readConfigText(path));
-  if (!read.ok) throw new RackError('config-invalid', formatProblems(path, read.problems));
-  return { stateDir: stateDirOf(read.file.values) };
+  const text = readConfigText(path);
+  const read = readConfigFile(text);
+  if (read.ok) return { stateDir: stateDirOf(read.file.values) };
+  if (!told.has(path)) {
+    told.add(path);
+    const problems = formatProblems(path, read.problems);
+    console.error(`rackboot: ${problems}\nThis file is refused. A running Rackboot keeps its former configuration.`);
+  }
+  return { stateDir: stateDirOf({ state_dir: /^state_dir:\s*["']?(\/[^\s"'#]*)/m.exec(text)?.[1] ?? '' }) };
 }
 
 /** The remedy for a missing file: `init` makes a configuration only for a rack, not for a region apart from its racks. */

@@ -116,6 +116,9 @@ const CASES: readonly (readonly [words: string, code: number, complaint: RegExp]
     /^rackboot: --name: The script fan exists already: change it \(.*--replace.*\), or choose/,
   ],
   ['tags add fast', 2, /^rackboot: NAME: Tag with this Name already exists\.$/m],
+  ['tags set fast', 2, /--rename, --comment, --kernel-opts or --definition$/m],
+  ['tags set fast --kernel-opts a=\u0007', 2, /^rackboot: --kernel-opts: /],
+  ['tags set fats --comment slow', 1, /^rackboot: there is no tag fats: did you mean fast\?/],
   // The next step.
   ['sshkeys list --username amin', 1, /^rackboot: There is no user amin\. Did you mean admin\? .*rackboot users list/],
   ['sshkeys remove 77', 1, /^rackboot: No SSH key has this id: .*rackboot sshkeys list\b.* shows all\.$/m],

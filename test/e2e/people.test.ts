@@ -41,7 +41,7 @@ test('accounts, passwords and tags by the command line', { skip: missing('linux'
     assert.equal(await people.signIn('bob', SECOND), false);
   });
 
-  await t.test('tags are added, given to machines, listed and removed', async () => {
+  await t.test('tags are added, given to machines, listed, changed and removed', async () => {
     await people.addMachine('m1', '52:54:00:96:00:01');
     const words = ['--comment', 'a console', '--kernel-opts', 'console=ttyS0'];
     assert.equal((await people.run('tags', 'add', 'serial', ...words)).code, 0);
@@ -51,6 +51,9 @@ test('accounts, passwords and tags by the command line', { skip: missing('linux'
     assert.match((await people.run('tags', 'list')).out, /^serial +1 +console=ttyS0 +a console$/m);
     const machines = JSON.stringify(await askDaemon(rack.stateDir, '/MAAS/api/2.0/tags/serial/?op=machines'));
     assert.match(machines, /"hostname":"m1"/);
-    assert.equal((await people.run('tags', 'remove', 'serial')).code, 0);
+    const changed = await people.run('tags', 'set', 'serial', '--rename', 'console', '--comment', '');
+    assert.equal(changed.code, 0, changed.text);
+    assert.match((await people.run('tags', 'list')).out, /^console +1 +console=ttyS0$/m);
+    assert.equal((await people.run('tags', 'remove', 'console')).code, 0);
   });
 });

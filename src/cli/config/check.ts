@@ -37,8 +37,10 @@ import { print, printError, printJson } from '../terminal/output.ts';
 export async function checkFile(file: string, json: boolean): Promise<number> {
   const parsed = parseMerged(file);
   const tree = parsed.ok ? await judgeTree(parsed.config.boot.tree) : undefined;
+  const hidden = parsed.ok ? unseenText(parsed.config) : undefined;
   const problems = [
     ...problemsOf(parsed),
+    ...(parsed.ok && hidden === undefined && saysNothing(parsed) ? [NOTHING] : []),
     ...(tree?.isFault === true ? [treeProblem(tree)] : []),
     ...sourcesProblems(file),
   ];
@@ -50,7 +52,6 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
         ...(await closedLines(parsed.config.stateDir, parsed.config)),
       ]
     : [];
-  const hidden = parsed.ok ? unseenText(parsed.config) : undefined;
   const notes = [
     ...(hidden === undefined ? [] : [`the region's store was not checked: ${hidden}`]),
     ...(parsed.ok ? configNotes(parsed.config).map(noteText) : []),
@@ -75,6 +76,17 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
   }
   return problems.length === 0 ? 0 : 1;
 }
+
+/** True if the file has no value, and the store has no network. */
+const saysNothing = ({ config, file }: UsableConfig): boolean =>
+  Object.keys(file.values).length === 0 && config.clusterInterfaces.length === 0;
+
+const NOTHING: ConfigProblem = {
+  path: '',
+  line: undefined,
+  message:
+    'it is empty: it names no rack, no state directory and no network to serve. Next: `sudo rackboot init`, which asks for them',
+};
 
 /** Why the networks and settings in the region's store are unknown here; undefined: they are known, or there is no store. */
 function unseenText({ stateDir, uplink }: RackConfig): string | undefined {

@@ -11,6 +11,7 @@ const passwordFile = {
   describe: 'File whose first line is the password; - reads standard input; default: ask',
 } as const;
 const user = { type: 'string', demandOption: true, describe: 'The name of the account' } as const;
+const definition = { ...text, describe: 'XPath on the hardware: the machines where it is true get the tag' } as const;
 const tag = { type: 'string', demandOption: true, describe: 'Letters, digits, - and _' } as const;
 
 /** Adds the commands about accounts and about tags of machines to a command line. */
@@ -102,6 +103,10 @@ function userCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fini
 
 function tagCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish) {
   const machines = { type: 'string', array: true, requiresArg: true } as const;
+  const terms = {
+    comment: { ...text, describe: 'Purpose of the tag' },
+    'kernel-opts': { ...text, describe: 'Kernel parameters of its machines, instead of the global ones' },
+  } as const;
   return command
     .command(['list', '$0'], 'List tags', { config, json }, async (argv) => {
       const { listTags } = await import('./people.ts');
@@ -110,16 +115,22 @@ function tagCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finis
     .command(
       'add <name>',
       'Create a tag',
-      (add) =>
-        add.positional('name', tag).options({
-          config,
-          json,
-          comment: { ...text, describe: 'Purpose of the tag' },
-          'kernel-opts': { ...text, describe: 'Kernel parameters of its machines, instead of the global ones' },
-        }),
+      (add) => add.positional('name', tag).options({ config, json, ...terms }),
       async (argv) => {
         const { addTag } = await import('./people.ts');
         finish(await addTag(argv));
+      },
+    )
+    .command(
+      'set <name>',
+      'Change a tag; empty text clears what it has',
+      (set) =>
+        set
+          .positional('name', tag)
+          .options({ config, json, rename: { ...text, describe: 'Its new name' }, ...terms, definition }),
+      async (argv) => {
+        const { changeTag } = await import('./people.ts');
+        finish(await changeTag(argv));
       },
     )
     .command(

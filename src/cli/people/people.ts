@@ -6,6 +6,7 @@ import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { findMachine } from '../machines/identity.ts';
+import { formOf } from '../machines/life.ts';
 import { confirmOnTerminal } from '../terminal/confirmation.ts';
 import { print, printJson, printTable } from '../terminal/output.ts';
 import type { PasswordFlags } from './accounts.ts';
@@ -141,20 +142,40 @@ const tagColumns = (tags: readonly ShownTag[], counts: ReadonlyMap<string, numbe
 ];
 const DEFINITION: TagColumn = ['DEFINITION', ({ definition }) => definition || '-'];
 
+interface TagArguments extends Arguments {
+  readonly name: string;
+  readonly comment?: string | undefined;
+  readonly kernelOpts?: string | undefined;
+}
+
+const TAG_NAMES = { comment: '--comment', kernel_opts: '--kernel-opts', definition: '--definition' };
+
 /** Makes a tag. @returns 0 @throws RackError `bad-argument` */
-export async function addTag(
-  argv: Arguments & {
-    readonly name: string;
-    readonly comment?: string | undefined;
-    readonly kernelOpts?: string | undefined;
-  },
-): Promise<number> {
+export async function addTag(argv: TagArguments): Promise<number> {
   const { name, comment = '', kernelOpts = '' } = argv;
   const form = new URLSearchParams({ name, comment, kernel_opts: kernelOpts });
-  const names = { name: 'NAME', comment: '--comment', kernel_opts: '--kernel-opts' };
+  const names = { ...TAG_NAMES, name: 'NAME' };
   const raw = await askDaemon(loadPlace(argv.config).stateDir, TAGS, 'POST', form.toString(), { names });
   if (argv.json) printJson(raw);
   else print(`The tag ${name} is created. rackboot tags update-nodes ${name} --add MACHINE adds it to a machine.`);
+  return 0;
+}
+
+/** Changes what is given of a tag. @returns 0 @throws RackError `not-found`, `bad-argument` */
+export async function changeTag(
+  argv: TagArguments & { readonly rename?: string | undefined; readonly definition?: string | undefined },
+): Promise<number> {
+  const { stateDir } = loadPlace(argv.config);
+  const { name, rename, comment, kernelOpts, definition } = argv;
+  await requireTag(stateDir, name);
+  const form = formOf({ name: rename, comment, kernel_opts: kernelOpts, definition });
+  if (form === '')
+    throw new RackError('bad-argument', 'say what to change: --rename, --comment, --kernel-opts or --definition');
+  const raw = await askDaemon(stateDir, placeOf(TAGS, name), 'PUT', form, {
+    names: { ...TAG_NAMES, name: '--rename' },
+  });
+  if (argv.json) printJson(raw);
+  else print(`The tag ${name} is changed${rename === undefined ? '' : `, and now called ${rename}`}.`);
   return 0;
 }
 

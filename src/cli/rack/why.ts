@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { identifyBootClient } from '../../boot/client.ts';
 import { planBoot } from '../../boot/plan.ts';
 import { systemClock } from '../../clock.ts';
+import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { explain, parseClient, type WhyAnswer } from '../../daemon/answers/why.ts';
 import { CLIENT_NAMES } from '../../daemon/foresight/clients.ts';
@@ -87,14 +88,15 @@ interface Asked {
 }
 
 async function ask(request: WhyRequest): Promise<Asked> {
-  const { config } = loadMerged(request.config);
+  const { stateDir } = loadPlace(request.config);
   const query = new URLSearchParams({ machine: request.machine, arch: request.arch ?? '' }).toString();
   try {
-    const answer = whyShape.parse(await askDaemon(config.stateDir, `/why?${query}`));
-    return await withRegion(config.stateDir, answer);
+    const answer = whyShape.parse(await askDaemon(stateDir, `/why?${query}`));
+    return await withRegion(stateDir, answer);
   } catch (error) {
     if (!(error instanceof RackError && error.code === 'not-running')) throw error;
   }
+  const { config } = loadMerged(request.config);
   const { machines } = readDesiredState(config.stateDir, () => undefined);
   const directory = new MachineDirectory(machines);
   const mac = parseMac(request.machine);

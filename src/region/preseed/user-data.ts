@@ -2,18 +2,20 @@
 //
 // Sources: cloud-init, "User data formats" (the first line gives the kind; a MIME message may have several parts); RFC 2046 §5.1.
 //
-// 1. User data that cloud-init would silently ignore is refused.
+// 1. User data that cloud-init would silently ignore is refused: of another kind, or a cloud-config that is no map in YAML.
 
+import { yamlParser } from '../../yaml-parser.ts';
 import { type RefusalNamed, refusal } from '../words/refusal.ts';
 
 /** Bytes of the owner's user data. */
 export const USER_DATA_BYTES_MAX = 1024 * 1024;
 
+const CLOUD_CONFIG = 'text/cloud-config';
 /** First lines and cloud-init's MIME types for them; a longer one comes before its own prefix. */
 const KINDS: readonly (readonly [string, string])[] = [
   ['#cloud-config-archive', 'text/cloud-config-archive'],
   ['#cloud-config-jsonp', 'text/cloud-config-jsonp'],
-  ['#cloud-config', 'text/cloud-config'],
+  ['#cloud-config', CLOUD_CONFIG],
   ['#cloud-boothook', 'text/cloud-boothook'],
   ['#include-once', 'text/x-include-once-url'],
   ['#include', 'text/x-include-url'],
@@ -21,6 +23,8 @@ const KINDS: readonly (readonly [string, string])[] = [
   ['## template: jinja', 'text/jinja2'],
   ['#!', 'text/x-shellscript'],
 ];
+/** The largest cloud-config whose YAML is checked, in bytes: parsing more would hold up the region. */
+const CHECKED_BYTES_MAX = 32 * 1024;
 const MULTIPART = 'multipart';
 const GZIP = 'application/gzip';
 
@@ -40,9 +44,36 @@ export function judgeUserData(bytes: Uint8Array): JudgedUserData {
   if (bytes[0] === 0x1f && bytes[1] === 0x8b) return { ok: true, type: GZIP };
   const start = Buffer.from(bytes.subarray(0, 4096)).toString('latin1').trimStart();
   const type = KINDS.find(([first]) => start.startsWith(first))?.[1];
+  const fault = type === CLOUD_CONFIG ? findYamlFault(bytes) : undefined;
+  if (fault !== undefined) return { ok: false, refusal: refusal('field.user-data-yaml', fault) };
   if (type !== undefined) return { ok: true, type };
   if (isMessage(start)) return { ok: true, type: MULTIPART };
   return { ok: false, refusal: refusal('field.user-data-kind', { known: KINDS.map(([first]) => first) }) };
+}
+
+/** Why cloud-init could not read a cloud-config. Keys that appear twice are no fault: there the last one counts. */
+function findYamlFault(bytes: Uint8Array): { readonly line: number; readonly why: string } | undefined {
+  if (bytes.length > CHECKED_BYTES_MAX) return undefined;
+  const { isMap, LineCounter, parseDocument, visit } = yamlParser();
+  const lines = new LineCounter();
+  const options = { lineCounter: lines, prettyErrors: false, uniqueKeys: false };
+  const { contents, errors } = parseDocument(Buffer.from(bytes).toString('utf8'), options);
+  const lineAt = (at: number): number => lines.linePos(at).line;
+  const [error] = errors;
+  if (error !== undefined) return { line: lineAt(error.pos[0]), why: error.message };
+  if (contents !== null && !isMap(contents) && contents.range[0] !== contents.range[1])
+    return { line: lineAt(contents.range[0]), why: 'a cloud-config is a map: `key: value`' };
+  const anchors = new Set<string>();
+  let fault: { readonly line: number; readonly why: string } | undefined;
+  visit(contents, {
+    Alias: (_key, { source, range }) => {
+      if (!anchors.has(source)) fault ??= { line: lineAt(range?.[0] ?? 0), why: `there is no anchor &${source}` };
+    },
+    Value: (_key, { anchor }) => {
+      if (anchor !== undefined) anchors.add(anchor);
+    },
+  });
+  return fault;
 }
 
 /** True for the header of a multipart MIME message. */

@@ -73,6 +73,21 @@ test("an interrupted copy into the rack's own region is a problem, in the words 
   }
 });
 
+test('an empty file is a problem, and the next command is named', async () => {
+  const place = mkdtempSync(join(tmpdir(), 'rackboot-check-'));
+  const file = join(place, 'rackboot.yaml');
+  try {
+    for (const text of ['', '\n', '# later\n', '---\n', '{}\n']) {
+      writeFileSync(file, text);
+      const { complaint, result } = await printedBy(() => checkFile(file, false));
+      assert.equal(result, 1, JSON.stringify(text));
+      assert.match(complaint, /rackboot\.yaml: it is empty: .*`sudo rackboot init`/);
+    }
+  } finally {
+    rmSync(place, { recursive: true });
+  }
+});
+
 test("without the rack's copy of its own region's store, the networks there are unknown, not absent", async () => {
   const place = mkdtempSync(join(tmpdir(), 'rackboot-check-'));
   mkdirSync(join(place, 'boot'));

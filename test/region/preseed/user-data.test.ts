@@ -38,3 +38,38 @@ for (const [name, data, type] of TABLE) {
     if (!judged.ok) assert.match(sentenceOf(judged.refusal), /cloud-init would ignore|the maximum/);
   });
 }
+
+const CLOUD_CONFIGS: readonly (readonly [name: string, text: string, line: number | undefined])[] = [
+  ['no setting', '#cloud-config\n', undefined],
+  ['comments only', '#cloud-config\n# nothing yet\n---\n', undefined],
+  ['a key twice, of which cloud-init takes the last', '#cloud-config\na: 1\na: 2\n', undefined],
+  ['anchors and aliases', '#cloud-config\na: &x [1]\nb: *x\nc: {<<: &m {d: 1}}\ne: *m\n', undefined],
+  ['a script in a block', '#cloud-config\nruncmd:\n  - |\n    a: [b\n    \t}\n', undefined],
+  ['Windows line ends', '#cloud-config\r\na:\r\n  - b\r\n', undefined],
+  ['a list that is not closed', '#cloud-config\npackages: [a, b\nruncmd: [c]\n', 3],
+  ['a text that is not closed', '#cloud-config\nhostname: "a\n', 3],
+  ['a tab as indentation', '#cloud-config\nusers:\n\t- name: a\n', 3],
+  ['a wrong indentation', '#cloud-config\nusers:\n  - name: a\n   sudo: b\n', 4],
+  ['a value in a value', '#cloud-config\na: b: c\n', 2],
+  ['two documents', '#cloud-config\na: b\n---\nc: d\n', 3],
+  ['a list', '#cloud-config\n- a\n', 2],
+  ['words', '#cloud-config\nhello there\n', 2],
+  ['an alias without its anchor', '#cloud-config\na: 1\nb: *x\n', 3],
+];
+for (const [name, text, line] of CLOUD_CONFIGS) {
+  test(`a cloud-config with ${name}: ${line === undefined ? 'taken' : `refused, line ${line}`}`, () => {
+    const judged = judgeUserData(Buffer.from(text));
+    if (judged.ok) assert.equal(line, undefined);
+    else {
+      assert.equal(judged.refusal.code, 'field.user-data-yaml');
+      assert.equal(judged.refusal.params.line, line, sentenceOf(judged.refusal));
+    }
+  });
+}
+
+test('broken YAML behind another first line is not Rackboot’s to judge', () => {
+  for (const start of ['#!/bin/sh', '## template: jinja\n#cloud-config', '#cloud-config-archive', '#cloud-boothook']) {
+    assert.ok(judgeUserData(Buffer.from(`${start}\na: [\n`)).ok, start);
+  }
+  assert.ok(judgeUserData(gzipSync('#cloud-config\na: [\n')).ok);
+});

@@ -182,6 +182,8 @@ export const API = {
     `the user data has ${counted(bytes, 'byte')}; the maximum is ${max}`,
   'field.user-data-kind': ({ known }: { readonly known: readonly string[] }) =>
     `cloud-init would ignore this user data: begin it with one of ${known.join(', ')}, or give a MIME message or gzip`,
+  'field.user-data-yaml': ({ line, why }: { readonly line: number; readonly why: string }) =>
+    `cloud-init could not read this user data: it is not valid YAML in line ${line}: ${why}`,
   'field.ip-address': 'Give an IPv4 address such as 10.20.0.10.',
   'field.result-type': ({ text, known }: { readonly text: string; readonly known: readonly string[] }) =>
     `'${text}' is not a type of results: give ${known.join(', ')}.`,
