@@ -1,4 +1,4 @@
-// The log: one line per event, with its kind as `event`. Formatted for reading on a terminal, JSON elsewhere.
+// The log: one line per event, with its kind as `event`. Formatted for reading on a terminal, JSON elsewhere, with priorities in the journal.
 
 import { createRequire } from 'node:module';
 import { isatty } from 'node:tty';
@@ -11,6 +11,7 @@ import type { EventLevel } from '../event.ts';
 import { isOfProbe } from '../own-probes.ts';
 import { EVENTS_PER_TURN_MAX, type EventStream } from './event-stream.ts';
 import { type EventKinds, eventFields } from './event-text.ts';
+import { complaintLines, isJournal, withPriority } from './journal.ts';
 import type { LogLevels } from './log-levels.ts';
 import { type LogTrouble, LogWriter } from './log-writer.ts';
 
@@ -20,6 +21,14 @@ const PINO_LEVELS: Readonly<Record<EventLevel, 'debug' | 'info' | 'warn' | 'erro
   warning: 'warn',
   error: 'error',
 };
+
+/** The levels by pino's numbers. */
+const LEVELS: ReadonlyMap<string, EventLevel> = new Map([
+  ['20', 'debug'],
+  ['30', 'info'],
+  ['40', 'warning'],
+  ['50', 'error'],
+]);
 
 interface LogSettings {
   readonly level: EventLevel;
@@ -45,12 +54,9 @@ export function openLog(settings: LogSettings): Log {
   let name = settings.file ?? 'standard output';
   const writer = openWriter(settings.file, {
     onFailure: (error) =>
-      console.error(
-        `rackboot: the log ${name} cannot be written: ${errorText(error)}; logging resumes as soon as it can be`,
-      ),
+      complain(`the log ${name} cannot be written: ${errorText(error)}; logging resumes as soon as it can be`),
     onGap: (missed) => logger.warn({ event: 'log.gap', missed }, 'lines could not be written and are lost'),
-    onUnwritten: (bytes) =>
-      console.error(`rackboot: the log ${name} is blocked; its last lines (${counted(bytes, 'byte')}) are lost`),
+    onUnwritten: (bytes) => complain(`the log ${name} is blocked; its last lines (${counted(bytes, 'byte')}) are lost`),
   });
   let format = formatFor(settings.file);
   const lines = {
@@ -72,8 +78,16 @@ export function openLog(settings: LogSettings): Log {
   };
 }
 
-const formatFor = (file: string | undefined): ((line: string) => string) =>
-  file === undefined && isatty(1) ? openTerminalFormat() : cleanJson;
+function formatFor(file: string | undefined): (line: string) => string {
+  if (file === undefined && isatty(1)) return openTerminalFormat();
+  return file === undefined && isJournal(1) ? journalFormat : cleanJson;
+}
+
+const complain = (text: string): void => console.error(complaintLines(`rackboot: ${text}`));
+
+/** pino writes the level first. */
+const journalFormat = (line: string): string =>
+  withPriority(cleanJson(line), LEVELS.get(/^\{"level":(\d+)/.exec(line)?.[1] ?? '') ?? 'info');
 
 const unwritable = (file: string | undefined, error: unknown): RackError =>
   new RackError(

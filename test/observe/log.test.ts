@@ -1,7 +1,8 @@
 // The log on a terminal and in a file.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { closeSync, fstatSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -43,6 +44,63 @@ test('no field of an event replaces one that each line has of its own, and a lin
   assert.match(line, /^\{"level":30,.*"event":"a\.b"/);
   const doubled = '{"level":30,"time":"2026-01-01T00:00:00Z","event":"a.b","level":"debug","msg":"ab"}';
   assert.match(openTerminalFormat()(doubled), /a\.b/);
+});
+
+test('in the journal each line has its priority, and a crash that of an error', (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-journal-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const code = `
+    import { openLog } from '${import.meta.resolve('../../src/observe/log.ts')}';
+    import { printError } from '${import.meta.resolve('../../src/cli/terminal/output.ts')}';
+    import { markCrashes } from '${import.meta.resolve('../../src/observe/journal.ts')}';
+    markCrashes();
+    const { logger } = openLog({ level: 'debug', file: undefined });
+    for (const level of ['debug', 'info', 'warn', 'error']) logger[level]({ event: 'a.b' }, level);
+    printError('one\\n\\ntwo');
+    logger.flush(() => { throw new Error('crash'); });`;
+  /** The lines and the status of a process whose output a file takes, as if it were the journal or not. */
+  const run = (isJournal: boolean) => {
+    const path = join(directory, String(isJournal));
+    const file = openSync(path, 'w');
+    const { dev, ino } = fstatSync(file, { bigint: true });
+    const env = { ...process.env, JOURNAL_STREAM: isJournal ? `${dev}:${ino}` : '8:1' };
+    const { status } = spawnSync(process.execPath, ['--input-type=module', '-e', code], {
+      env,
+      stdio: ['ignore', file, file],
+    });
+    closeSync(file);
+    return {
+      status,
+      lines: readFileSync(path, 'utf8')
+        .split('\n')
+        .filter((line) => line !== ''),
+    };
+  };
+  const { status, lines } = run(true);
+  assert.equal(status, 1);
+  for (const [priority, text] of [
+    ['<7>', '"msg":"debug"'],
+    ['<6>', '"msg":"info"'],
+    ['<4>', '"msg":"warn"'],
+    ['<3>', '"msg":"error"'],
+    ['<3>', 'one'],
+    ['<3>', 'two'],
+    ['<3>', 'Error: crash'],
+    ['<3>', '    at '],
+  ] as const) {
+    const found = lines.filter((line) => line.includes(text));
+    assert.ok(found.length > 0 && found.every((line) => line.startsWith(priority)), `${text} in ${lines.join('\n')}`);
+  }
+  assert.deepEqual(
+    lines.filter((line) => !/^<[3-7]>/.test(line)),
+    [],
+  );
+  const elsewhere = run(false);
+  assert.equal(elsewhere.status, 1);
+  assert.deepEqual(
+    elsewhere.lines.filter((line) => line.startsWith('<')),
+    [],
+  );
 });
 
 test('a line in a file has no C1 character, and means what it meant', async (t) => {

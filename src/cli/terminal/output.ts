@@ -13,6 +13,7 @@ import { styleText } from 'node:util';
 import { cleanJson, cleanLines, cleanText } from '../../clean-text.ts';
 import { errorText, RackError } from '../../errors.ts';
 import { type CommandNaming, nameCommands } from '../../named-commands.ts';
+import { complaintLines } from '../../observe/journal.ts';
 import { formatBytes } from '../../region/words/quantity.ts';
 
 export { formatBytes, formatDuration, formatWallTime } from '../../region/words/quantity.ts';
@@ -33,7 +34,7 @@ export function print(text: string, colour?: 'yellow'): void {
 }
 
 /** The same on standard error. */
-export const printError = (text: string): void => console.error(shown(text));
+export const printError = (text: string): void => console.error(complaintLines(shown(text)));
 
 /** Prints text without adding a line end. */
 export const printPart = (text: string): boolean => process.stdout.write(shown(text));

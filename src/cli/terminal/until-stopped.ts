@@ -12,6 +12,7 @@ import type { Daemon, DaemonOptions } from '../../daemon/service.ts';
 import { readVersion } from '../../files/program-version.ts';
 import { ENDS_WITH_INPUT, whenInputCloses } from '../../net/ends-with-input.ts';
 import { takeNotifyTerms } from '../../net/linux/notify-socket.ts';
+import { markCrashes } from '../../observe/journal.ts';
 import { printFailure } from './output.ts';
 import { continueAsOwnerOf } from './state-owner.ts';
 
@@ -24,6 +25,7 @@ interface Service {
 /** Runs until a signal stops it. @returns 0, or 1 if it could not serve */
 export async function runUntilStopped(configFile: string, { kind, start }: Service): Promise<number> {
   continueAsOwner(configFile, kind);
+  markCrashes();
   const { promise: ended, resolve: end } = Promise.withResolvers<number>();
   let service: Daemon | undefined;
   // A SIGHUP before the service exists needs no reload: the start reads the newest configuration.
