@@ -85,14 +85,16 @@ async function findFile(source: FilesSource, plan: FilesPlan, documents: SourceD
   const document = await documents.readList(plan.checksumsUrl, plan.signatureUrl, { keyUrl, fingerprints }, bytesMax);
   const list = decodeChecksumList(document);
   if (!list.ok) throw documents.failure(`${plan.checksumsUrl}: ${describeDocumentFault(list.fault)}`);
-  const file = chooseListedFile(list.value, plan.file);
-  const checksum = file === undefined ? undefined : findChecksum(list.value, file, source.isListOfOne);
+  const { sums, unread } = list.value;
+  const file = chooseListedFile(sums, plan.file);
+  const checksum = file === undefined ? undefined : findChecksum(sums, file, source.isListOfOne);
   if (file === undefined || checksum === undefined) {
+    const left = unread.length === 0 ? '' : `; it has lines that are no checksums: ${unread.join('; ')}`;
     throw documents.failure(
-      `${plan.checksumsUrl} does not name ${plan.file}: the site may have changed; correct \`file\``,
+      `${plan.checksumsUrl} does not name ${plan.file}: the site may have changed; correct \`file\`${left}`,
     );
   }
-  return { file, checksum, serial: storedSerial(findListedSerial(list.value, checksum) ?? file) };
+  return { file, checksum, serial: storedSerial(findListedSerial(sums, checksum) ?? file) };
 }
 
 function digestOf({ algorithm, hex }: Checksum): Digest | undefined {

@@ -216,7 +216,7 @@ class Mirror {
       if (document === undefined) continue;
       const list = decodeChecksumList(document);
       if (!list.ok) throw this.#documents.failure(`${url}${name}: ${describeDocumentFault(list.fault)}`);
-      return { url, list: list.value };
+      return { url, list: list.value.sums };
     }
     return undefined;
   }

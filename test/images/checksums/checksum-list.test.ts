@@ -1,6 +1,8 @@
 // Lists of checksums in every form that sites have are decoded, and bad ones are refused by their line.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { type ChecksumList, decodeChecksumList, findChecksum } from '../../../src/images/checksums/checksum-list.ts';
@@ -15,8 +17,10 @@ const OTHER = 'cd'.repeat(32);
 function listOf(text: string): ChecksumList {
   const decoded = decodeChecksumList(text);
   if (!decoded.ok) assert.fail(describeDocumentFault(decoded.fault));
-  return decoded.value;
+  return decoded.value.sums;
 }
+
+const FIXTURES = join(import.meta.dirname, '..', '..', '..', 'fixtures', 'checksums');
 
 /** `name algorithm hex bytes` of each. */
 const rowsOf = (list: ChecksumList): readonly string[] =>
@@ -66,18 +70,17 @@ describe('a list of checksums', () => {
     it(`${name} is decoded`, () => {
       assert.deepEqual(rowsOf(listOf(text)), found);
       const bytes = decodeChecksumList(new TextEncoder().encode(text));
-      assert.ok(bytes.ok && bytes.value.size === found.length);
+      assert.ok(bytes.ok && bytes.value.sums.size === found.length);
     });
 
   const bad: readonly (readonly [name: string, text: string, fault: RegExp])[] = [
-    ['of nothing', '', /^expected a list of checksums, found nothing$/],
+    ['of nothing', '', /^expected a list of checksums, found "an empty file"$/],
     ['of comments', '# a\n\n# b\n', /^expected a list/],
-    ['of a web page', '<!doctype html>\n', /^line 1: expected a checksum and the name of a file, found "<!doctype/],
-    ['with a short sum', `${SHA256}  a\n${'ab'.repeat(31)}  b\n`, /^line 2: expected a checksum/],
-    ['with a sum of another length than its algorithm', `SHA512 (a) = ${SHA256}\n`, /^line 1: expected a checksum/],
-    ['with an unknown algorithm', `BLAKE2b (a) = ${SHA512}\n`, /^line 1: /],
-    ['with two sums of a file', `${SHA256}  a\n${OTHER}  a\n`, /^line 2: expected one checksum of a, found "cdcd/],
-    ['with a tab in place of spaces', `${SHA256}\ta\n`, /^line 1: /],
+    ['of comments and words', '# a\nfirst\n', /^expected a list of checksums, found "none; line 2: first"$/],
+    ['with a sum of another length than its algorithm', `SHA512 (a) = ${SHA256}\n`, /line 1: SHA512/],
+    ['with an unknown algorithm', `BLAKE2b (a) = ${SHA512}\n`, /line 1: BLAKE2b/],
+    ['of JSON', '{"a": 1}', /a JSON document; line 1/],
+    ['of a signature', '-----BEGIN PGP SIGNATURE-----\n\n', /a signature without its list/],
     ['of 9 MB', ' '.repeat(8 * 1024 * 1024 + 1), /^expected at most 8388608 characters/],
     [
       'of clear-signed text without an end of its head',
@@ -90,6 +93,41 @@ describe('a list of checksums', () => {
       const decoded = decodeChecksumList(text);
       assert.match(decoded.ok ? 'decoded' : describeDocumentFault(decoded.fault), fault);
     });
+
+  it('with lines that are no checksums is decoded, and the lines are named', () => {
+    const decoded = decodeChecksumList(`note\n${SHA256}  a\n${'ab'.repeat(31)}  b\n\x1b[2J\nfourth\n`);
+    assert.ok(decoded.ok);
+    assert.deepEqual(rowsOf(decoded.value.sums), ['a sha256 ab undefined']);
+    assert.deepEqual(
+      decoded.value.unread.map((line) => line.slice(0, 14)),
+      ['line 1: note', 'line 3: ababab', 'line 4: \\x1b[2'],
+    );
+  });
+
+  it('with two sums of a file leaves out that file only', () => {
+    const decoded = decodeChecksumList(`${SHA256}  a\n${OTHER}  a\n${OTHER}  b\n`);
+    assert.ok(decoded.ok);
+    assert.deepEqual([...decoded.value.sums.keys()], ['b']);
+    assert.deepEqual(decoded.value.unread, ['line 2: another checksum of a']);
+  });
+
+  const IMAGE = '563a6625e952afd3e15c251f2ef0ab9b1552f6ff73a69f8deff7a459a8497057';
+  for (const [file, hex, bytes] of [
+    ['one-blank', IMAGE, undefined],
+    ['log-behind', IMAGE, 17],
+    ['tabs', IMAGE, undefined],
+    ['openssl', IMAGE, undefined],
+    ['sections', '7'.padStart(128, '0'), undefined],
+  ] as const)
+    it(`as sites publish it gives the checksum of the wanted file: ${file}`, () => {
+      const found = findChecksum(listOf(readFileSync(join(FIXTURES, `${file}.SUMS`), 'utf8')), 'img.qcow2');
+      assert.deepEqual(found && [found.hex, found.bytes], [hex, bytes]);
+    });
+
+  it('that is a web page is called one', () => {
+    const decoded = decodeChecksumList(readFileSync(join(FIXTURES, 'web-page.SUMS')));
+    assert.match(decoded.ok ? '' : describeDocumentFault(decoded.fault), /found "a web page; line 1: <!DOCTYPE/);
+  });
 
   it('of at most 100 000 files is decoded', () => {
     const lines = (count: number): string => Array.from({ length: count }, (_, n) => `${MD5}  f${n}\n`).join('');

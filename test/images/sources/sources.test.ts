@@ -129,7 +129,7 @@ describe('a file of a list of checksums', () => {
     'a/Fedora-Cloud-Base-Generic-44-2.0.x86_64.qcow2',
   ];
   const decoded = decodeChecksumList(names.map((name) => `${SHA256}  ${name}\n`).join(''));
-  const list = decoded.ok ? decoded.value : assert.fail();
+  const list = decoded.ok ? decoded.value.sums : assert.fail();
   const rows: readonly (readonly [pattern: string, chosen: string | undefined])[] = [
     ['Fedora-Cloud-Base-Generic-44-*.x86_64.qcow2', names[1]],
     ['Fedora-Cloud-Base-Generic-44-1.7*.qcow2', names[0]],
@@ -148,9 +148,9 @@ describe('a file of a list of checksums', () => {
       `${other}  AlmaLinux-9-OpenNebula-9.6-20250101.x86_64.qcow2`,
       `${SHA256}  AlmaLinux-9-GenericCloud-9.6-20250522.1.x86_64.qcow2`,
     ].join('\n');
-    const sums = decodeChecksumList(text);
-    assert.ok(sums.ok);
-    const serialOf = (name: string) => findListedSerial(sums.value, sums.value.get(name) ?? assert.fail());
+    const decodedText = decodeChecksumList(text);
+    const sums = decodedText.ok ? decodedText.value.sums : assert.fail();
+    const serialOf = (name: string) => findListedSerial(sums, sums.get(name) ?? assert.fail());
     assert.equal(serialOf('AlmaLinux-9-GenericCloud-latest.x86_64.qcow2'), '20250522.1');
     assert.equal(findListedSerial(list, { algorithm: 'sha256', hex: SHA256, bytes: undefined }), undefined);
   });
