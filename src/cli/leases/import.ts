@@ -108,7 +108,9 @@ function readFiles({ files, format }: ImportArguments, tally: Tally) {
   let number = 0;
   for (const file of files) {
     const found = format ?? detect(file);
-    for (const entry of readLeaseFile(found, linesOfFile(file, FILE_LINE_MAX), systemClock.wallTimeMs())) {
+    // A document of JSON may be one line.
+    const lines = linesOfFile(file, found === 'json' ? Number.POSITIVE_INFINITY : FILE_LINE_MAX);
+    for (const entry of readLeaseFile(found, lines, systemClock.wallTimeMs())) {
       if (entry.kind === 'problem') {
         note(tally, { file, line: entry.line }, entry.problem, entry.text, FILE_PROBLEMS[entry.problem]);
         continue;
@@ -125,10 +127,13 @@ function readFiles({ files, format }: ImportArguments, tally: Tally) {
 function detect(file: string): LeaseFileFormat {
   const first: string[] = [];
   for (const line of linesOfFile(file, FILE_LINE_MAX)) if (first.push(line) >= DETECT_LINES) break;
-  const format = detectFormat(first);
-  if (format !== undefined) return format;
-  const formats = Object.entries(LEASE_FILE_FORMATS).map(([name, title]) => `--format ${name} for ${title}`);
-  throw new RackError('bad-argument', `${file} has an unknown format: add ${formats.join(', ')}`);
+  const found = detectFormat(first);
+  if (found.kind === 'format') return found.format;
+  const formats = Object.entries(LEASE_FILE_FORMATS).map(([name, title]) => `${title} (--format ${name})`);
+  throw new RackError(
+    'bad-argument',
+    `${file} is ${found.name}: ${found.next}. These formats can be imported: ${formats.join(', ')}`,
+  );
 }
 
 /** Sorts by time of grant. A lease without that time counts as granted now. */

@@ -30,8 +30,10 @@ export function* readDnsmasqLeases(lines: Iterable<string>, wallMs: number): Gen
     line += 1;
     if (text.trim() === '') continue;
     if (text.trim() === 'duid' || text.startsWith('duid ')) isVersion6 = true;
-    else if (isVersion6) yield problemAt(line, 'not-ipv4', text);
-    else yield readLine(text, line, wallMs);
+    else {
+      const entry = readLine(text, line, wallMs);
+      yield isVersion6 && entry.kind === 'problem' ? problemAt(line, 'not-ipv4', text) : entry;
+    }
   }
 }
 

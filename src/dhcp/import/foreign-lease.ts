@@ -3,7 +3,7 @@
 // 1. Times are wall times of the other server's host; texts of the wire are one byte a character.
 // 2. A reader throws nothing: an unusable entry carries the reason and its line.
 // 3. A reader passes on only what is within the bounds below, whatever the file says, because the running rack accepts no more.
-// 4. Later entries of a file replace earlier ones of the same address: all three formats are logs.
+// 4. Later entries of a file replace earlier ones of the same address: most formats are logs.
 
 import { type Ipv4, isHostMac, type MacAddress, macFromBytes, parseMac } from '../../net/address.ts';
 import type { LeaseState } from '../leases/lease.ts';
@@ -42,6 +42,7 @@ export interface ForeignLease {
 /** Why an entry of a file cannot be taken. */
 export const FILE_PROBLEMS = {
   malformed: 'The entry cannot be read.',
+  'line-unread': 'This line is unknown or cannot be read; the rest of its entry counts.',
   'not-ethernet': 'The client has no Ethernet address.',
   'not-ipv4': 'The entry is for IPv6; this server gives IPv4 addresses only.',
   'file-of-ipv6': 'The file holds only IPv6 leases; name the one with the IPv4 leases.',

@@ -1,13 +1,16 @@
-// ISC dhcpd's `dhcpd.leases`: a list of declarations, in which a later one for an address replaces an earlier one. Source: dhcpd.leases(5).
+// ISC dhcpd's `dhcpd.leases`, and OpenBSD's, which descends from it: a list of declarations, in which a later one for an address replaces an
+// earlier one. Source: dhcpd.leases(5) of ISC dhcpd 4.4 and of OpenBSD.
 //
 //   lease 10.0.0.5 { starts 4 2024/01/11 10:20:30; ends …; binding state active; hardware ethernet …; uid "…"; … }
 //
-// 1. Times are UTC, `epoch` seconds, or `never`.
+// 1. Times are UTC, which OpenBSD writes behind them, `epoch` seconds, or `never`.
 // 2. `active` and `expired` are bound until their end; `abandoned` is set aside. In the others (`free`, `released`, `backup` …) the last
-//    client of the address is remembered, so that it gets the address again.
+//    client of the address is remembered, so that it gets the address again. The statement `abandoned` (OpenBSD) sets aside for good; the
+//    end beside it is when the conflict was found.
 // 3. A `host` declared in the file is a reservation and is reported. PASSED_OVER declarations concern no addresses. Any other declaration
 //    is malformed.
-// 4. An unreadable part costs no lease after it: a lease begins wherever `lease ADDRESS {` stands.
+// 4. An unreadable part costs no lease after it: a lease begins wherever `lease ADDRESS {` stands. Inside a lease, a statement that is
+//    unknown or cannot be read is reported and costs only itself; the lease counts if it still has a client and an end.
 
 import { type Ipv4, type MacAddress, parseIpv4 } from '../../net/address.ts';
 import type { LeaseState } from '../leases/lease.ts';
@@ -53,6 +56,8 @@ interface Draft {
   /** Undefined: not given. */
   ends?: number | 'never' | undefined;
   state?: LeaseState | undefined;
+  /** Set aside without an end. */
+  isForGood?: boolean;
   hardware?: string | undefined;
   mac?: MacAddress | undefined;
   clientId?: string | undefined;
@@ -60,7 +65,6 @@ interface Draft {
   vendorClass?: string | undefined;
   circuitId?: string | undefined;
   remoteId?: string | undefined;
-  fault?: string | undefined;
 }
 
 /** Reads the leases of dhcpd. */
@@ -69,9 +73,7 @@ export function* readIscLeases(lines: Iterable<string>): Generator<FileEntry, vo
   let opened: OpenedLease | undefined;
   for (;;) {
     if (opened !== undefined) {
-      const { entry, next } = readLease(tokens, opened);
-      if (entry !== undefined) yield entry;
-      opened = next;
+      opened = yield* readLease(tokens, opened);
       continue;
     }
     const statement = nextStatement(tokens);
@@ -147,8 +149,9 @@ function nextStatement(tokens: Iterator<IscToken>): Statement {
     if (token.kind === 'mark' && (token.text === ';' || token.text === '{' || token.text === '}')) {
       return { tokens: found, ended: token.text, line, fault };
     }
-    if (token.kind === 'fault') fault ??= token.text;
-    else if (found.length < STATEMENT_TOKENS_MAX) found.push(token);
+    // The rest of the line is lost, and with it the end of the statement.
+    if (token.kind === 'fault') return { tokens: found, ended: ';', line, fault: `${textOf(found)}: ${token.text}` };
+    if (found.length < STATEMENT_TOKENS_MAX) found.push(token);
     else fault ??= 'a statement is too long';
   }
 }
@@ -166,73 +169,85 @@ function skipBlock(tokens: Iterator<IscToken>): 'closed' | 'end' | OpenedLease {
   return 'closed';
 }
 
-/** The entry of a lease declaration, and the lease that began inside it. */
-interface LeaseRead {
-  readonly entry: FileEntry | undefined;
-  readonly next?: OpenedLease | undefined;
-}
-
-function readLease(tokens: Iterator<IscToken>, { name, line }: OpenedLease): LeaseRead {
+/** Reads a lease. @returns the lease that began inside it, because it was cut off */
+function* readLease(
+  tokens: Iterator<IscToken>,
+  { name, line }: OpenedLease,
+): Generator<FileEntry, OpenedLease | undefined> {
   const draft: Draft = {};
   const broken = (text: string): FileEntry => problemAt(line, 'malformed', `lease ${name}: ${text}`);
   for (;;) {
     const statement = nextStatement(tokens);
-    if (statement.fault !== undefined) draft.fault ??= statement.fault;
-    if (statement.ended === 'end') return { entry: broken('the file ends in the middle of it') };
+    const { ended, fault } = statement;
     const next = openedLease(statement);
-    if (next !== undefined) return { entry: broken('it is cut off'), next };
-    if (statement.ended === ';') readStatement(draft, statement.tokens);
-    else if (statement.ended === '{') {
-      const cut = skipBlock(tokens);
-      if (cut === 'end') return { entry: broken('the file ends in the middle of it') };
-      if (cut !== 'closed') return { entry: broken('it is cut off'), next: cut };
-    } else break;
+    if (next !== undefined) {
+      yield broken('it is cut off');
+      return next;
+    }
+    if (ended === 'end') {
+      yield broken('the file ends in the middle of it');
+      return undefined;
+    }
+    const problem = fault ?? readStatement(draft, statement.tokens);
+    if (problem !== undefined) yield problemAt(statement.line, 'line-unread', `lease ${name}: ${problem}`);
+    if (ended === '}') break;
+    if (ended !== '{') continue;
+    const cut = skipBlock(tokens);
+    if (cut === 'closed') continue;
+    yield broken(cut === 'end' ? 'the file ends in the middle of it' : 'it is cut off');
+    return cut === 'end' ? undefined : cut;
   }
   const address = parseIpv4(name);
-  return { entry: address === undefined ? broken('not an IPv4 address') : finishLease(draft, address, name, line) };
+  const entry = address === undefined ? broken('not an IPv4 address') : finishLease(draft, address, name, line);
+  if (entry !== undefined) yield entry;
+  return undefined;
 }
 
-function readStatement(draft: Draft, tokens: readonly IscToken[]): void {
+/** Statements of a lease that say nothing about its client or its time. */
+const IRRELEVANT = new Set(
+  'tstp tsfp atsfp next rewind on reserved bootp dynamic-bootp billing hostname dynamic deleted host'.split(' '),
+);
+
+/** Takes what a statement says into the draft. @returns why it cannot be read; undefined: it was */
+function readStatement(draft: Draft, tokens: readonly IscToken[]): string | undefined {
   const [first, second, third, fourth] = tokens;
   switch (first?.text) {
     case 'starts':
     case 'cltt': {
       const at = readDate(tokens);
-      if (at === undefined) draft.fault ??= `${first.text}: not a date`;
-      else if (at !== 'never') draft[first.text] = at;
-      return;
+      if (at === undefined) return `${textOf(tokens)}: not a date`;
+      if (at !== 'never') draft[first.text] = at;
+      return undefined;
     }
-    case 'ends': {
-      const at = readDate(tokens);
-      if (at === undefined) draft.fault ??= 'ends: not a date';
-      else draft.ends = at;
-      return;
-    }
+    case 'ends':
+      draft.ends = readDate(tokens);
+      return draft.ends === undefined ? `${textOf(tokens)}: not a date` : undefined;
     case 'binding':
       draft.state = Object.hasOwn(STATES, third?.text ?? '') ? STATES[third?.text ?? ''] : undefined;
-      if (draft.state === undefined) draft.fault ??= `binding state ${third?.text ?? ''}: not known`;
-      return;
+      return draft.state === undefined ? `${textOf(tokens)}: not a known state` : undefined;
     case 'abandoned':
+      draft.isForGood = draft.state === undefined;
       draft.state ??= 'declined';
-      return;
+      return undefined;
     case 'hardware':
       draft.hardware = second?.text;
       draft.mac = third === undefined ? undefined : parseClientMac(paddedOctets(third.text));
-      return;
+      return undefined;
     case 'uid':
       draft.clientId = readBytes(second);
-      // Without it the client could not be found again.
-      if (draft.clientId === undefined) draft.fault ??= `uid ${textOf(tokens.slice(1))}: no identifier`;
-      return;
+      return draft.clientId === undefined ? `${textOf(tokens)}: no identifier` : undefined;
     case 'client-hostname':
       draft.hostname = second?.text;
-      return;
+      return undefined;
     case 'set':
       if (second?.text === 'vendor-class-identifier') draft.vendorClass = readBytes(fourth);
-      return;
+      return undefined;
     case 'option':
       if (second?.text === 'agent.circuit-id') draft.circuitId = readBytes(third);
       if (second?.text === 'agent.remote-id') draft.remoteId = readBytes(third);
+      return undefined;
+    default:
+      return first === undefined || IRRELEVANT.has(first.text) ? undefined : textOf(tokens.slice(0, QUOTED_WORDS));
   }
 }
 
@@ -249,14 +264,14 @@ function readBytes(token: IscToken | undefined): string | undefined {
   return token.kind === 'text' ? token.text : parseOctets(token.text);
 }
 
-/** `never`, `epoch SECONDS`, or `WEEKDAY YYYY/MM/DD HH:MM:SS` in UTC, after the statement's name; undefined: none of these. */
+/** `never`, `epoch SECONDS`, or `WEEKDAY YYYY/MM/DD HH:MM:SS [UTC]`, after the statement's name; undefined: none of these. */
 function readDate(tokens: readonly IscToken[]): number | 'never' | undefined {
   const [first, second, third, fourth] = tokens.slice(1).map(({ text }) => text);
   if (first === 'never') return 'never';
   if (first === 'epoch') return second !== undefined && /^\d{1,11}$/.test(second) ? Number(second) * 1000 : undefined;
   const day = /^(\d{4})\/(\d{1,2})\/(\d{1,2})$/.exec(second ?? '');
   const time = /^(\d{1,2}):(\d{1,2}):(\d{1,2})$/.exec(third ?? '');
-  if (day === null || time === null || fourth !== undefined) return undefined;
+  if (day === null || time === null || (fourth ?? 'UTC') !== 'UTC') return undefined;
   const [year = 0, month = 0, date = 0] = day.slice(1).map(Number);
   const [hour = 0, minute = 0, second60 = 0] = time.slice(1).map(Number);
   if (month < 1 || month > 12 || date < 1 || date > 31 || hour > 23 || minute > 59 || second60 > 60) return undefined;
@@ -264,8 +279,7 @@ function readDate(tokens: readonly IscToken[]): number | 'never' | undefined {
 }
 
 function finishLease(draft: Draft, address: Ipv4, name: string, line: number): FileEntry | undefined {
-  const { fault, state = 'bound', hardware, clientId, starts, cltt } = draft;
-  if (fault !== undefined) return problemAt(line, 'malformed', `lease ${name}: ${fault}`);
+  const { state = 'bound', hardware, clientId, starts, cltt } = draft;
   if (state !== 'declined' && hardware !== undefined && hardware !== 'ethernet') {
     return problemAt(line, 'not-ethernet', `lease ${name}: hardware ${hardware}`);
   }
@@ -275,7 +289,7 @@ function finishLease(draft: Draft, address: Ipv4, name: string, line: number): F
     if (state === 'released' && hardware === undefined) return undefined;
     return problemAt(line, 'no-client', `lease ${name}`);
   }
-  const ends = draft.ends ?? (state === 'released' ? (starts ?? 0) : undefined);
+  const ends = draft.isForGood === true ? 'never' : (draft.ends ?? (state === 'released' ? (starts ?? 0) : undefined));
   if (ends === undefined) return problemAt(line, 'malformed', `lease ${name}: it has no end`);
   return leaseEntry({
     line,

@@ -23,7 +23,8 @@ import {
   problemAt,
 } from './foreign-lease.ts';
 
-const STATES: readonly LeaseState[] = ['bound', 'declined', 'bound', 'released'];
+/** By Kea's number. */
+export const KEA_STATES: readonly LeaseState[] = ['bound', 'declined', 'bound', 'released'];
 const COLUMNS_NEEDED = ['address', 'hwaddr', 'valid_lifetime', 'expire'] as const;
 const COLUMNS_READ = [...COLUMNS_NEEDED, 'client_id', 'state'] as const;
 
@@ -74,7 +75,7 @@ function readRow(row: Row, line: number, text: string): FileEntry {
   const lifetime = readNumber(row('valid_lifetime'));
   const expire = readNumber(row('expire'));
   // Files of Kea before 1.1 have no states.
-  const state = STATES[readNumber(row('state') || '0') ?? -1];
+  const state = KEA_STATES[readNumber(row('state') || '0') ?? -1];
   if (address === undefined || lifetime === undefined || expire === undefined || state === undefined) {
     return problemAt(line, 'malformed', text);
   }
@@ -95,7 +96,7 @@ function readRow(row: Row, line: number, text: string): FileEntry {
     hostname: row('hostname') || undefined,
     clientId,
     vendorClass: undefined,
-    ...relayOf(row('user_context')),
+    ...relayOf(parseJson(row('user_context'))),
   });
 }
 
@@ -109,9 +110,8 @@ interface RelayIds {
 const NO_RELAY: RelayIds = { circuitId: undefined, remoteId: undefined };
 
 /** Option 82, if Kea was configured to store it (`store-extended-info`): the sub-options in hexadecimal. */
-function relayOf(context: string): RelayIds {
-  if (context === '') return NO_RELAY;
-  const info = member(member(parseJson(context), 'ISC'), 'relay-agent-info');
+export function relayOf(context: unknown): RelayIds {
+  const info = member(member(context, 'ISC'), 'relay-agent-info');
   const digits = typeof info === 'string' ? info : member(info, 'sub-options');
   const hex = typeof digits === 'string' ? /^0x((?:[0-9a-f]{2})+)$/i.exec(digits)?.[1] : undefined;
   if (hex === undefined) return NO_RELAY;

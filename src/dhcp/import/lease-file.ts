@@ -1,16 +1,21 @@
-// Reads the lease file of another DHCP server: detects its format by the first lines, and gathers its entries by address.
+// Reads the lease file of another DHCP server: detects what it is by the first lines, and gathers its entries by address.
 
 import type { Ipv4 } from '../../net/address.ts';
 import { readDnsmasqLeases } from './dnsmasq.ts';
 import { type FileEntry, FOREIGN_LEASES_MAX, type ForeignLease, type ReadLeaseFile } from './foreign-lease.ts';
 import { readIscLeases } from './isc.ts';
+import { readJsonLeases } from './json-leases.ts';
 import { readKeaLeases } from './kea.ts';
+import { ODHCPD_LINE, ROUTEROS_RECORD, readOdhcpdLeases, readRouterosLeases } from './router-leases.ts';
 
 /** The formats and their names. */
 export const LEASE_FILE_FORMATS = {
-  isc: "ISC dhcpd's dhcpd.leases",
+  isc: "ISC dhcpd's or OpenBSD's dhcpd.leases",
   dnsmasq: "dnsmasq's leases",
   kea: "Kea's memfile",
+  json: "JSON of Kea's API, systemd-networkd, OpenWrt's ubus or AdGuard Home",
+  odhcpd: "odhcpd's state file",
+  routeros: "RouterOS's `/ip dhcp-server lease print detail`",
 } as const;
 
 export type LeaseFileFormat = keyof typeof LEASE_FILE_FORMATS;
@@ -19,25 +24,79 @@ const READERS: Readonly<Record<LeaseFileFormat, ReadLeaseFile>> = {
   isc: readIscLeases,
   dnsmasq: readDnsmasqLeases,
   kea: readKeaLeases,
+  json: readJsonLeases,
+  odhcpd: readOdhcpdLeases,
+  routeros: readRouterosLeases,
 };
 
 /** How many lines `detectFormat` needs. */
 export const DETECT_LINES = 200;
 
-/** Detects a file's format by its first lines; undefined: none of them, or empty. */
-export function detectFormat(lines: Iterable<string>): LeaseFileFormat | undefined {
-  for (const line of lines) {
-    const text = line.trim();
-    if (/^address,/.test(text)) return 'kea';
-    if (/^\d{1,11} \S+ \d+\.\d+\.\d+\.\d+ /.test(text) || /^duid [0-9a-f:]+$/i.test(text)) return 'dnsmasq';
-    // The first line of a file of dhcpd: its notice, or a declaration.
-    if (/^# .*dhcpd\.leases/.test(text)) return 'isc';
-    if (/^(lease|host|group|failover|server-duid|authoring-byte-order|default-duid|key|class|ia-na)\b/.test(text)) {
-      return 'isc';
-    }
-    if (text !== '' && !text.startsWith('#')) return undefined;
-  }
-  return undefined;
+/** What a file is by its first lines: a format, or something that has no leases for us, and what to do instead. */
+type Detected =
+  | { readonly kind: 'format'; readonly format: LeaseFileFormat }
+  | { readonly kind: 'other'; readonly name: string; readonly next: string };
+
+const format = (shape: RegExp, name: LeaseFileFormat) => ({ shape, is: { kind: 'format', format: name } as const });
+const other = (shape: RegExp, name: string, next: string) => ({ shape, is: { kind: 'other', name, next } as const });
+
+/** The way that is open to every list of leases. */
+const BY_HAND =
+  'write each lease as a line `END MAC ADDRESS NAME *` (END in seconds since 1970, 0 for never, * for no name) and add --format dnsmasq';
+
+/** By what a file is recognised: the first row that fits wins, so the special ones stand first. */
+const SHAPES: readonly { readonly shape: RegExp; readonly is: Detected }[] = [
+  other(/^\s*$/, 'empty', 'name the file that the server writes'),
+  other(/^\x1f\x8b|^\xfd7zXZ|^\x28\xb5\x2f\xfd|^BZh/, 'compressed', 'unpack it and import the file in it'),
+  other(/^SQLite format 3/, 'an SQLite database', BY_HAND),
+  other(/^\s*<(?:!doctype|html)/i, 'a web page', 'download the file itself'),
+  other(/"Dhcp4"\s*:/, "Kea's configuration", 'import its lease file, usually /var/lib/kea/kea-leases4.csv'),
+  other(/^lease \{/m, 'the leases that dhclient got from a server', "import that server's own file"),
+  other(
+    /^# This is private data\. Do not parse/m,
+    'the lease that networkd got as a client',
+    "import the server's own file",
+  ),
+  other(
+    /^(?:subnet|shared-network|default-lease-time|max-lease-time|option domain-name)\b/m,
+    "dhcpd's configuration",
+    'import its lease file, usually /var/lib/dhcp/dhcpd.leases',
+  ),
+  other(
+    /^(?:dhcp-range|dhcp-host|dhcp-option|listen-address)=/m,
+    "dnsmasq's configuration",
+    'import its lease file, usually /var/lib/misc/dnsmasq.leases',
+  ),
+  other(
+    /^Offered DHCP leases:|^\s*Offered DHCP leases:/m,
+    "networkctl's status",
+    `import /var/lib/systemd/network/dhcp-server-lease/INTERFACE (systemd 256 or newer); for an older one, ${BY_HAND}`,
+  ),
+  other(
+    /^\s*#\s+ADDRESS\s+MAC-ADDRESS/m,
+    "RouterOS's table",
+    'import the output of `/ip dhcp-server lease print detail`',
+  ),
+  other(/^"?(?:IPAddress|ScopeId)"?,/m, "a list of Windows's Get-DhcpServerv4Lease", BY_HAND),
+  other(/^(?:Bindings from all pools|IP address\s+Client-ID)/m, "Cisco's list of bindings", BY_HAND),
+  format(/^address,/m, 'kea'),
+  format(new RegExp(ODHCPD_LINE, 'm'), 'odhcpd'),
+  format(/^\d{1,11} \S+ \d+\.\d+\.\d+\.\d+ |^duid [0-9a-f:]+$/im, 'dnsmasq'),
+  format(/^# .*dhcpd\.leases/m, 'isc'),
+  format(new RegExp(ROUTEROS_RECORD, 'm'), 'routeros'),
+  format(
+    /^\s*(?:lease|host|group|failover|server-duid|authoring-byte-order|default-duid|key|class|ia-na)(?=[ \t{"])/m,
+    'isc',
+  ),
+  format(/^\s*[[{]/, 'json'),
+];
+
+/** Detects what a file is by its first lines. */
+export function detectFormat(lines: Iterable<string>): Detected {
+  const text = [...lines].join('\n');
+  const [begins = ''] = /\S[^\n]{0,59}/.exec(text) ?? [];
+  const unknown = `in no format that is read here; it begins with ${JSON.stringify(begins)}`;
+  return SHAPES.find(({ shape }) => shape.test(text))?.is ?? { kind: 'other', name: unknown, next: BY_HAND };
 }
 
 /** The entries of a file. */

@@ -89,13 +89,16 @@ const cases: readonly [name: string, format: LeaseFileFormat, text: string, entr
     ],
   ],
   [
-    'dhcpd: a lease whose client could not be found again is reported',
+    'dhcpd: a lease without its unreadable identifier still has its client',
     'isc',
     `lease 10.0.0.4 {\n${LEASE}  uid = "x";\n}\nlease 10.0.0.5 {\n${LEASE}  uid nonsense;\n}\nlease 10.0.0.6 {\n${LEASE}  uid;\n}`,
     [
-      '1: malformed: lease 10.0.0.4: uid = x: no identifier',
-      '7: malformed: lease 10.0.0.5: uid nonsense: no identifier',
-      '13: malformed: lease 10.0.0.6: uid : no identifier',
+      '5: line-unread: lease 10.0.0.4: uid = x: no identifier',
+      `10.0.0.4 ${MAC} bound -600 600 - - - - -`,
+      '11: line-unread: lease 10.0.0.5: uid nonsense: no identifier',
+      `10.0.0.5 ${MAC} bound -600 600 - - - - -`,
+      '17: line-unread: lease 10.0.0.6: uid: no identifier',
+      `10.0.0.6 ${MAC} bound -600 600 - - - - -`,
     ],
   ],
   [
@@ -131,11 +134,14 @@ const cases: readonly [name: string, format: LeaseFileFormat, text: string, entr
       `lease 10.0.0.5 {\n${LEASE}}\nlease 10.0.0.6 {\n${LEASE}`,
     [
       '1: malformed: lease 10.0.0.300: not an IPv4 address',
-      '6: malformed: lease 10.0.0.4: ends: not a date',
-      '9: malformed: lease 10.0.0.3: a quoted text does not end',
+      '7: line-unread: lease 10.0.0.4: ends 5 2026/13/20 12:10:00: not a date',
+      '6: no-client: lease 10.0.0.4',
+      '9: line-unread: lease 10.0.0.3: uid: a quoted text does not end',
+      '9: no-client: lease 10.0.0.3',
       '11: not-ethernet: lease 10.0.0.2: hardware token-ring',
       '12: malformed: lease 10.0.0.1: it has no end',
-      '13: malformed: lease 10.0.0.7: binding state odd: not known',
+      '13: line-unread: lease 10.0.0.7: binding state odd: not a known state',
+      '13: no-client: lease 10.0.0.7',
       '14: no-client: lease 10.0.0.8',
       `10.0.0.5 ${MAC} bound -600 600 - - - - -`,
       '20: malformed: lease 10.0.0.6: the file ends in the middle of it',
@@ -302,7 +308,7 @@ const fixtures: readonly [file: string, format: LeaseFileFormat, replaced: numbe
 for (const [file, format, replaced, wanted] of fixtures) {
   test(`the file of a real server is read whole: ${file}`, () => {
     const lines = readFileSync(join(FIXTURES, file), 'latin1').split('\n');
-    assert.equal(detectFormat(lines), format);
+    assert.deepEqual(detectFormat(lines), { kind: 'format', format });
     const leases = new ForeignLeases();
     for (const entry of readLeaseFile(format, lines, NOON)) {
       assert.ok(entry.kind === 'lease', lineOf(entry));
@@ -321,16 +327,118 @@ for (const [file, format, replaced, wanted] of fixtures) {
   });
 }
 
-test('the first lines of a file reveal its format', () => {
-  const detected = (text: string): string | undefined => detectFormat(text.split('\n'));
-  for (const [, format, text] of cases)
-    if (!text.startsWith('address,expire')) assert.ok([format, undefined].includes(detectFormat(text.split('\n'))));
+const shapes: readonly [file: string, format: LeaseFileFormat, entries: readonly string[]][] = [
+  [
+    'openbsd.leases',
+    'isc',
+    [
+      '10.88.0.100 52:54:00:fa:00:01 bound 31978 35578 "web1" "\\u0001RT\\u0000ú\\u0000\\u0001" - - -',
+      '10.88.0.101 52:54:00:fa:00:02 bound 31979 35579 - - - - -',
+      '10.88.0.104 52:54:00:fa:00:05 declined 31987 never "mail.example.org" - - - -',
+    ],
+  ],
+  [
+    'dhcpd-local-times.leases',
+    'isc',
+    [
+      '13: line-unread: lease 10.88.0.100: site-note rack 4',
+      '15: line-unread: lease 10.88.0.100: client-hostname: a quoted text does not end',
+      '10.88.0.100 52:54:00:fa:00:01 bound 31978 35578 - - - - -',
+      '17: malformed: pool spare',
+      '23: line-unread: lease 10.88.0.101: cltt yesterday: not a date',
+      '10.88.0.101 52:54:00:fa:00:02 bound ? 35579 - - - - -',
+    ],
+  ],
+  [
+    'kea-lease4-get-all.json',
+    'json',
+    [
+      '10.88.0.100 52:54:00:fa:00:01 bound 31978 35578 "web1" "\\u0001RT\\u0000ú\\u0000\\u0001" - - -',
+      '10.88.0.104 nobody declined 31984 118384 - - - - -',
+      '10.89.0.100 52:54:00:fa:00:07 bound 31990 never "far" - - "r0" -',
+    ],
+  ],
+  [
+    'networkd-br0.json',
+    'json',
+    [
+      '10.88.0.100 52:54:00:fa:00:01 bound ? 35578 "web1" "\\u0001RT\\u0000ú\\u0000\\u0001" - - -',
+      '10.88.0.101 52:54:00:fa:00:02 bound ? 35579 - "\\u0001RT\\u0000ú\\u0000\\u0002" - - -',
+      '3: reservation: {"ClientId":[1,82,84,0,250,0,9],"Address":[10,88,0,9]}',
+    ],
+  ],
+  [
+    'ubus-ipv4leases.json',
+    'json',
+    [
+      '10.88.0.100 52:54:00:fa:00:01 bound ? 3178 "web1" - - - -',
+      '10.88.0.107 52:54:00:fa:00:07 bound ? never - - - - -',
+    ],
+  ],
+  [
+    'adguard-leases.json',
+    'json',
+    [
+      '10.88.0.100 52:54:00:fa:00:01 bound ? 35578 "web1" - - - -',
+      '2: reservation: {"expires":"","ip":"10.88.0.9","hostname":"gate","mac":"52:54:00:fa:00:09","static":true}',
+      '3: not-ipv4: {"expires":"2026-11-20T22:52:58+01:00","ip":"2001:db8::1","hostname":"six","mac":"52:54:00:fa:00:01","static":false}',
+    ],
+  ],
+  [
+    'odhcpd.leases',
+    'odhcpd',
+    [
+      '10.88.0.100 52:54:00:fa:00:01 bound ? 35578 "web1" - - - -',
+      '10.88.0.101 52:54:00:fa:00:02 bound ? 35579 - - - - -',
+      '10.88.0.107 52:54:00:fa:00:07 bound ? never - - - - -',
+      '5: not-ipv4: # br-lan 00010001deadbeef 1a six 1795211578 64 128 fd00::64/128',
+    ],
+  ],
+  [
+    'routeros-print-detail.txt',
+    'routeros',
+    [
+      '3: reservation: 10.88.0.9 52:54:00:FA:00:09',
+      '10.88.0.100 52:54:00:fa:00:01 bound ? 3238 "web 1" "\\u0001RT\\u0000ú\\u0000\\u0001" - - -',
+      '10.88.0.101 52:54:00:fa:00:02 bound ? 93600 - - - - -',
+    ],
+  ],
+  ['routeros-export.rsc', 'routeros', ['7: reservation: 10.88.0.9 52:54:00:FA:00:09']],
+];
+for (const [file, format, entries] of shapes) {
+  test(`the shape of another server is recognised and read: ${file}`, () => {
+    const text = readFileSync(join(FIXTURES, file), 'latin1');
+    assert.deepEqual(detectFormat(text.split('\n')), { kind: 'format', format });
+    assert.deepEqual(read(format, text), entries);
+  });
+}
+
+test('the first lines of a file reveal its format, or what else it is', () => {
+  const detected = (text: string): string => {
+    const found = detectFormat(text.split('\n'));
+    return found.kind === 'format' ? found.format : found.name;
+  };
   assert.equal(detected(KEA), 'kea');
   assert.equal(detected('\n# comment\nlease 10.0.0.1 {'), 'isc');
   assert.equal(detected('# The format of this file is documented in the dhcpd.leases(5) manual page.'), 'isc');
-  assert.equal(detected(`${SECONDS} ${MAC} 10.0.0.5 * *`), 'dnsmasq');
+  assert.equal(detected(`an odd line\n${SECONDS} ${MAC} 10.0.0.5 * *`), 'dnsmasq');
   assert.equal(detected('duid 00:01:00:01'), 'dnsmasq');
-  for (const text of ['', 'hello', '{"leases": []}', 'name: rack']) assert.equal(detected(text), undefined);
+  const others: readonly [text: string, name: RegExp][] = [
+    ['', /empty/],
+    ['hello', /no format that is read here; it begins with "hello"/],
+    ['\x1f\x8b\x08', /compressed/],
+    ['SQLite format 3\0', /SQLite/],
+    ['{ "Dhcp4": { "subnet4": [] } }', /Kea's configuration/],
+    ['lease {\n  interface "eth0";\n  fixed-address 10.0.0.5;', /dhclient/],
+    ['# This is private data. Do not parse.\nADDRESS=10.0.0.5', /networkd/],
+    ['default-lease-time 600;\nsubnet 10.0.0.0 netmask 255.255.255.0 {\n}\nhost a { }', /dhcpd's configuration/],
+    ['interface=eth0\ndhcp-range=10.0.0.100,10.0.0.200\n', /dnsmasq's configuration/],
+    [' #   ADDRESS          MAC-ADDRESS       HOST-NAME', /RouterOS's table/],
+    ['"IPAddress","ScopeId","ClientId","HostName"', /Windows/],
+    ['Bindings from all pools not associated with VRF:', /Cisco/],
+    ['<!DOCTYPE html>', /web page/],
+  ];
+  for (const [text, name] of others) assert.match(detected(text), name);
 });
 
 test('a later entry of an address replaces the earlier', () => {

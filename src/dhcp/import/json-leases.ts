@@ -1,0 +1,165 @@
+// Leases in JSON, as other DHCP servers' APIs and state files have them: any object with the keys of one of these is a lease.
+//
+//   Kea              the answer of `lease4-get-all`, `lease4-get-page` …: `ip-address`, `hw-address`, `cltt`, `valid-lft`
+//   systemd-networkd /var/lib/systemd/network/dhcp-server-lease/INTERFACE (since 256), `networkctl --json`: `Address` and others as lists of bytes
+//   odhcpd           `ubus call dhcp ipv4leases`: `address`, `mac` as 12 digits, `valid` in seconds from now
+//   AdGuard Home     data/leases.json: `ip`, `mac`, `expires` (RFC 3339), `static`
+//
+// Sources: the Kea Administrator Reference Manual, "lease_cmds"; sd-dhcp-server-lease.c of systemd 257; ubus.c of odhcpd; db.go of AdGuard
+// Home.
+//
+// 1. The document is read whole: it must fit in memory. `line` is the number of the lease in it.
+
+import { parseIpv4 } from '../../net/address.ts';
+import { ENDLESS_SECONDS, type LeaseState } from '../leases/lease.ts';
+import {
+  type FileEntry,
+  type ForeignLease,
+  leaseEntry,
+  macOfClientId,
+  parseClientMac,
+  parseOctets,
+  problemAt,
+} from './foreign-lease.ts';
+import { KEA_STATES, relayOf } from './kea.ts';
+
+/** How deep a lease may lie in the document. */
+const DEPTH_MAX = 8;
+
+type JsonObject = Readonly<Record<string, unknown>>;
+
+/** What an object says, in one form. */
+interface Written {
+  readonly address: string;
+  readonly mac: string;
+  readonly clientId: string;
+  readonly hostname: unknown;
+  readonly state: LeaseState | 'reservation' | undefined;
+  /** Milliseconds since 1970; NaN: unreadable; undefined: never. */
+  readonly endsMs: number | undefined;
+  readonly grantedMs?: number | undefined;
+  readonly context?: unknown;
+}
+
+interface Dialect {
+  /** The keys of a lease. */
+  readonly keys: readonly string[];
+  readonly read: (lease: JsonObject, wallMs: number) => Written;
+}
+
+const DIALECTS: readonly Dialect[] = [
+  {
+    keys: ['ip-address', 'cltt'],
+    read: (lease) => {
+      const [granted, lasts] = [Number(lease.cltt), Number(lease['valid-lft'])];
+      const state = KEA_STATES[Number(lease.state ?? 0)];
+      return {
+        address: text(lease['ip-address']),
+        mac: text(lease['hw-address']),
+        clientId: text(lease['client-id']),
+        hostname: lease.hostname,
+        state: lasts === 0 && state === 'bound' ? 'released' : state,
+        endsMs: lasts === ENDLESS_SECONDS ? undefined : (granted + lasts) * 1000,
+        grantedMs: granted * 1000,
+        context: lease['user-context'],
+      };
+    },
+  },
+  {
+    keys: ['Address', 'ClientId'],
+    read: (lease) => ({
+      address: text(lease.AddressString) || bytes(lease.Address).join('.'),
+      mac:
+        lease.HardwareAddressType === 1 || lease.HardwareAddressType === undefined ? octets(lease.HardwareAddress) : '',
+      clientId: octets(lease.ClientId),
+      hostname: lease.Hostname,
+      state: lease.ExpirationRealtimeUSec === undefined ? 'reservation' : 'bound',
+      endsMs: Number(lease.ExpirationRealtimeUSec) / 1000,
+    }),
+  },
+  {
+    keys: ['address', 'mac', 'valid'],
+    read: (lease, wallMs) => ({
+      address: text(lease.address),
+      mac: text(lease.mac),
+      clientId: '',
+      hostname: lease.hostname,
+      state: 'bound',
+      endsMs: lease.valid === -1 ? undefined : wallMs + Number(lease.valid) * 1000,
+    }),
+  },
+  {
+    keys: ['ip', 'mac', 'expires'],
+    read: (lease) => ({
+      address: text(lease.ip),
+      mac: text(lease.mac),
+      clientId: '',
+      hostname: lease.hostname,
+      state: lease.static === true ? 'reservation' : 'bound',
+      endsMs: Date.parse(text(lease.expires)),
+    }),
+  },
+];
+
+/** Reads the leases of a document. */
+export function* readJsonLeases(lines: Iterable<string>, wallMs: number): Generator<FileEntry, void> {
+  let document: unknown;
+  try {
+    document = JSON.parse([...lines].join('\n'));
+  } catch (error) {
+    yield problemAt(1, 'malformed', error instanceof Error ? error.message : 'not JSON');
+    return;
+  }
+  let number = 0;
+  for (const { lease, dialect } of leasesIn(document, 0)) {
+    number += 1;
+    yield readLease(dialect.read(lease, wallMs), number, lease);
+  }
+  if (number === 0) yield problemAt(1, 'malformed', 'no object has the keys of a lease');
+}
+
+function* leasesIn(
+  value: unknown,
+  depth: number,
+): Generator<{ readonly lease: JsonObject; readonly dialect: Dialect }> {
+  if (typeof value !== 'object' || value === null || depth > DEPTH_MAX) return;
+  const lease: JsonObject = Object.fromEntries(Object.entries(value));
+  const dialect = DIALECTS.find(({ keys }) => keys.every((key) => Object.hasOwn(lease, key)));
+  if (dialect !== undefined) yield { lease, dialect };
+  else for (const part of Object.values(lease)) yield* leasesIn(part, depth + 1);
+}
+
+function readLease(written: Written, line: number, lease: JsonObject): FileEntry {
+  const { state, endsMs, hostname } = written;
+  const problem = (reason: Parameters<typeof problemAt>[1]): FileEntry =>
+    problemAt(line, reason, JSON.stringify(lease));
+  if (written.address.includes(':')) return problem('not-ipv4');
+  const address = parseIpv4(written.address);
+  if (address === undefined || state === undefined) return problem('malformed');
+  if (state === 'reservation') return problem('reservation');
+  if (Number.isNaN(endsMs)) return problem('malformed');
+  const clientId = parseOctets(written.clientId);
+  const mac = parseClientMac(written.mac) ?? macOfClientId(clientId);
+  if (mac === undefined && state !== 'declined') return problem(written.mac === '' ? 'no-client' : 'not-ethernet');
+  const found: ForeignLease = {
+    line,
+    address,
+    mac,
+    state,
+    grantedWallMs: written.grantedMs,
+    expiresWallMs: endsMs,
+    hostname: text(hostname) || undefined,
+    clientId,
+    vendorClass: undefined,
+    ...relayOf(written.context),
+  };
+  return leaseEntry(found);
+}
+
+const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+const bytes = (value: unknown): readonly number[] =>
+  Array.isArray(value) ? value.map(Number).filter((byte) => byte >= 0 && byte < 256) : [];
+const octets = (value: unknown): string =>
+  bytes(value)
+    .map((byte) => byte.toString(16).padStart(2, '0'))
+    .join(':');
