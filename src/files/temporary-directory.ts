@@ -1,17 +1,17 @@
 // The directory for the temporary files of a command.
 
 import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { osErrorCode, RackError } from '../errors.ts';
 
 /**
- * Makes a new directory where the user has temporary files: in `TMPDIR`, or else in /tmp.
+ * Makes a new directory for large files that need not outlive the command: in `TMPDIR`, or else in /var/tmp, because /tmp is memory on many
+ * hosts (Debian since 13; file-hierarchy(7)).
  * @param prefix the first part of its name
  * @throws RackError `store-unwritable`
  */
 export function makeTemporaryDirectory(prefix: string): string {
-  const parent = tmpdir();
+  const parent = process.env.TMPDIR || '/var/tmp';
   try {
     return mkdtempSync(join(parent, prefix));
   } catch (cause) {

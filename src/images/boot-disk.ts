@@ -7,18 +7,20 @@
 //
 // 1. The build mounts nothing and uses no loop device. So it needs no root privileges, and the image cannot miss pages that a mount still
 //    caches.
-// 2. Without root, the programs run under fakeroot, which remembers the owners of the files.
-// 3. The same root, identifiers and time give the same partition table and boot code.
+// 2. Without root, the programs run in a user namespace in which the user is root and has the owners of /etc/subuid, as mmdebstrap does.
+//    fakeroot would lose the files' capabilities.
+// 3. The root keeps everything that its archive has: owners, capabilities and other extended attributes, ACLs (they are extended attributes,
+//    too), hard links, holes.
+// 4. The same root, identifiers and time give the same partition table and boot code.
 
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { counted } from '../counted.ts';
 import { RackError } from '../errors.ts';
 import type { DebianPlatform, FileSystemIds } from './debian-root.ts';
 import { isRoot } from './debian-root.ts';
-import { runProgram } from './program.ts';
+import { type ProgramOptions, runProgram } from './program.ts';
 
 /** A disk to make. */
 interface BootDiskRequest {
@@ -61,6 +63,8 @@ const ROOM_MIB = 192;
 /** Additional space for the file system's own structures (directories, maps), as a share of the size of its files. */
 const OVERHEAD = 0.06;
 const JOURNAL_MIB = 32;
+/** tar's words, with which it restores all that files have; extracting, it would otherwise leave out all attributes but those of users. */
+const KEEP_ALL = ['--preserve-permissions', '--numeric-owner', '--xattrs', '--xattrs-include=*'];
 /** Offset in GRUB's boot sector: the number of the core's first block. */
 const BOOT_SECTOR_BLOCK_AT = 0x5c;
 /** Offset in the core's first block: the number of the next block. */
@@ -85,29 +89,33 @@ export async function makeBootDisk(request: BootDiskRequest): Promise<number> {
   const root = join(workDir, 'root');
   await mkdir(root);
   onProgress('Unpacking the system');
-  await asOwner(request, 'tar', ['--extract', '--numeric-owner', '--file', archive, '--directory', root], 'tar');
-  const layout = chooseLayout(platform, await measure(root), request.bytes);
-  const bytes = (layout.root.startMib + layout.root.mib + 1) * MIB;
-  const image = await open(request.file, 'wx', 0o644);
   try {
-    await image.truncate(bytes);
+    await runAsOwner('tar', ['--extract', ...KEEP_ALL, '--file', archive, '--directory', root], { package: 'tar' });
+    const layout = chooseLayout(platform, await measure(root), request.bytes);
+    const bytes = (layout.root.startMib + layout.root.mib + 1) * MIB;
+    const image = await open(request.file, 'wx', 0o644);
+    try {
+      await image.truncate(bytes);
+    } finally {
+      await image.close();
+    }
+    onProgress('Writing the partitions');
+    await writeTable(request, layout);
+    await writeEsp(request, layout.esp, root);
+    if (layout.bios !== undefined) await writeBiosCode(request, layout.bios, root);
+    onProgress('Writing the file system');
+    await writeRoot(request, layout.root, root);
+    return bytes;
   } finally {
-    await image.close();
+    // Some files may belong to owners whose files this user cannot remove outside of the namespace.
+    await runAsOwner('rm', ['-rf', root], { package: 'coreutils' });
   }
-  onProgress('Writing the partitions');
-  await writeTable(request, layout);
-  await writeEsp(request, layout.esp, root);
-  if (layout.bios !== undefined) await writeBiosCode(request, layout.bios, root);
-  onProgress('Writing the file system');
-  await writeRoot(request, layout.root, root);
-  return bytes;
 }
 
 /** The size of a tree in a file system with blocks of 4 KiB, in MiB. */
 async function measure(root: string): Promise<number> {
-  const text = (await runProgram('du', ['--summarize', '--block-size=1M', root], { package: 'coreutils' })).toString(
-    'latin1',
-  );
+  const output = await runAsOwner('du', ['--summarize', '--block-size=1M', root], { package: 'coreutils' });
+  const text = output.toString('latin1');
   return Number(/^\d+/.exec(text)?.[0] ?? 0);
 }
 
@@ -234,23 +242,14 @@ async function writeRoot(request: BootDiskRequest, place: Place, root: string): 
     // Quirk: GRUB 2.06 and older tools cannot read file systems with these features, which a newer mke2fs would enable.
     ...['-O', '^metadata_csum_seed,^orphan_file', '-E', extended, '-d', root, file, `${place.mib}M`],
   ];
-  await asOwner(request, 'mke2fs', args, 'e2fsprogs', { E2FSPROGS_FAKE_TIME: String(epochSeconds) });
+  await runAsOwner('mke2fs', args, {
+    package: 'e2fsprogs',
+    environment: { E2FSPROGS_FAKE_TIME: String(epochSeconds) },
+  });
 }
 
 /** Runs a program that creates or reads files of many owners. */
-async function asOwner(
-  { workDir }: BootDiskRequest,
-  name: string,
-  args: readonly string[],
-  packageName: string,
-  environment: Readonly<Record<string, string>> = {},
-): Promise<void> {
-  if (isRoot()) {
-    await runProgram(name, args, { package: packageName, environment });
-    return;
-  }
-  // Each run saves the owners of files for the next one.
-  const state = join(workDir, 'fakeroot');
-  const known = existsSync(state) ? ['-i', state] : [];
-  await runProgram('fakeroot', [...known, '-s', state, '--', name, ...args], { package: 'fakeroot', environment });
-}
+const runAsOwner = (name: string, args: readonly string[], options: ProgramOptions): Promise<Buffer> =>
+  isRoot()
+    ? runProgram(name, args, options)
+    : runProgram('unshare', ['--map-auto', '--map-root-user', '--', name, ...args], options);

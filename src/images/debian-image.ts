@@ -39,12 +39,7 @@ export const debianImagePrograms = (isByRoot: boolean): readonly NeededProgram[]
   { program: 'sfdisk', package: 'fdisk' },
   ...['mformat', 'mmd', 'mcopy'].map((program) => ({ program, package: 'mtools' })),
   { program: 'mke2fs', package: 'e2fsprogs' },
-  ...(isByRoot
-    ? []
-    : [
-        { program: 'fakeroot', package: 'fakeroot' },
-        { program: 'newuidmap', package: 'uidmap' },
-      ]),
+  ...(isByRoot ? [] : [{ program: 'newuidmap', package: 'uidmap' }]),
 ];
 
 /**
@@ -69,7 +64,6 @@ export async function makeDebianImage(request: DebianImageRequest): Promise<Debi
       bytes: request.bytes,
     });
     await rm(archive);
-    await rm(join(workDir, 'root'), { recursive: true });
     return { file, diskBytes };
   } catch (error) {
     throw asWorkDirError(error, workDir);

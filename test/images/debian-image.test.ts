@@ -3,7 +3,17 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
@@ -84,7 +94,7 @@ test('an identifier is a UUID of version 4, whatever bytes it is made from', () 
 describe('a disk to start from', {
   skip: missing('root', 'linux', 'mformat', 'sfdisk', 'mkfs.ext4'),
 }, () => {
-  function request(t: TestContext, arch: string) {
+  function request(t: TestContext, arch: string, prepare: (system: string) => void = () => undefined) {
     const platform = DEBIAN_PLATFORMS.get(arch) ?? assert.fail(arch);
     const workDir = mkdtempSync(join(tmpdir(), 'rackboot-disk-'));
     t.after(() => rmSync(workDir, { recursive: true, force: true }));
@@ -103,8 +113,9 @@ describe('a disk to start from', {
       mkdirSync(dirname(join(system, path)), { recursive: true });
       writeFileSync(join(system, path), content);
     }
+    prepare(system);
     const archive = join(workDir, 'root.tar');
-    execFileSync('tar', ['--create', '--owner=0', '--group=0', '--file', archive, '--directory', system, '.']);
+    execFileSync('tar', ['--create', '--xattrs', '--sparse', '--file', archive, '--directory', system, '.']);
     const file = join(workDir, 'disk.img');
     return { archive, file, workDir, platform, ids: IDS, epochSeconds: 1_700_000_000, onProgress: () => undefined };
   }
@@ -140,6 +151,28 @@ describe('a disk to start from', {
     const again = request(t, 'amd64');
     await makeBootDisk(again);
     assert.equal(tableOf(again.file).id, id, 'the same request gives the same identifiers');
+  });
+
+  test('keeps what files have: capabilities, owners, hard links, holes', { skip: missing('setcap') }, async (t) => {
+    const given = request(t, 'amd64', (system) => {
+      const ping = join(system, 'ping');
+      writeFileSync(ping, 'x', { mode: 0o755 });
+      chownSync(ping, 0, 42);
+      execFileSync('setcap', ['cap_net_raw=ep', ping]);
+      linkSync(ping, join(system, 'ping4'));
+      truncateSync(ping, 0);
+      execFileSync('setcap', ['cap_net_raw=ep', ping]);
+      writeFileSync(join(system, 'holes'), 'x');
+      truncateSync(join(system, 'holes'), 64 * MIB);
+    });
+    await makeBootDisk(given);
+    const about = (question: string): string =>
+      execFileSync('debugfs', ['-R', question, `${given.file}?offset=${66 * MIB}`], { stdio: 'pipe' }).toString();
+    // The capability's number is 13, permitted and effective (linux/capability.h).
+    assert.match(about('ea_list /ping4'), /security\.capability \(20\) = 01 00 00 02 00 20 00 00/);
+    assert.match(about('stat /ping'), /Group: *42 [^]*Links: 2/);
+    const [, blocks] = /Blockcount: (\d+)/.exec(about('stat /holes')) ?? [];
+    assert.ok(Number(blocks) < 64, `${blocks} blocks of 512 bytes`);
   });
 
   test('has only loaders for UEFI where there is no BIOS, and the size that was asked for', async (t) => {

@@ -12,6 +12,7 @@ const KIND_MS_MAX = 10_000;
 
 /** A program, with its Debian package. */
 const PACKAGES: Readonly<Record<string, string>> = {
+  setcap: 'libcap2-bin',
   'apt-get': 'apt',
   atftp: 'atftp',
   busybox: 'busybox-static',
