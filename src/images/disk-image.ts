@@ -1,7 +1,7 @@
 // Recognises a disk image by its bytes: its format, and whether it can be the content of a machine's disk.
 //
 // Sources: RFC 8878 §3.1 (Zstandard); RFC 1952 §2.3.1 (gzip); POSIX.1-2017 pax (ustar); UEFI 2.10 §5.2 (MBR), §5.3 (GPT); the magic numbers
-// of other formats.
+// of other formats (file(1), and the block drivers of QEMU).
 //
 // 1. An accepted image has a partition table. A file without one cannot boot, and is most likely not the image of a disk.
 // 2. A refusal names the format of the file, and tells how to make an image from it.
@@ -30,16 +30,46 @@ interface OtherFormat {
   readonly remedy: string;
 }
 
-const CONVERT = 'convert it to a raw image: qemu-img convert -O raw FILE disk.img';
+const CONVERT = 'convert it: qemu-img convert -O qcow2 FILE disk.qcow2';
 const EXPAND = 'expand it first, or compress it with zstd instead';
+const unpackWith = (command: string): string => `unpack it: ${command}`;
+const WHOLE_DISK = 'use an image of a whole disk, with a partition table';
+const SYSTEM = 'use the image of an installed disk';
 
 const OTHER_FORMATS: readonly OtherFormat[] = [
   { name: 'a VMware image', magic: 'KDMV', at: 0, remedy: CONVERT },
-  { name: 'a Hyper-V image', magic: 'vhdxfile', at: 0, remedy: CONVERT },
+  { name: 'a VMware image', magic: 'COWD', at: 0, remedy: CONVERT },
+  { name: 'the description of a VMware image', magic: '# Disk DescriptorFile', at: 0, remedy: CONVERT },
+  { name: 'a Hyper-V image (VHDX)', magic: 'vhdxfile', at: 0, remedy: CONVERT },
+  // A dynamic one; a fixed one is a raw image, with 512 bytes behind it.
+  { name: 'a Virtual PC image (VHD)', magic: 'conectix', at: 0, remedy: CONVERT },
   { name: 'a VirtualBox image', magic: '\x7f\x10\xda\xbe', at: 64, remedy: CONVERT },
+  { name: 'a Parallels image', magic: 'WithoutFreeSpace', at: 0, remedy: CONVERT },
+  { name: 'a Parallels image', magic: 'WithouFreSpacExt', at: 0, remedy: CONVERT },
+  { name: 'an old QEMU image (QED)', magic: 'QED\0', at: 0, remedy: CONVERT },
+  { name: 'a sparse image of Android', magic: '\x3a\xff\x26\xed', at: 0, remedy: 'convert it: simg2img FILE disk.img' },
   { name: 'compressed with bzip2', magic: 'BZh', at: 0, remedy: EXPAND },
-  { name: 'a squashfs', magic: 'hsqs', at: 0, remedy: 'use an image of a whole disk, with a partition table' },
-  { name: 'the image of an optical disc', magic: 'CD001', at: 32_769, remedy: 'use the image of an installed disk' },
+  { name: 'compressed with lz4', magic: '\x04\x22\x4d\x18', at: 0, remedy: unpackWith('lz4 -d FILE disk.img') },
+  { name: 'compressed with lz4', magic: '\x02\x21\x4c\x18', at: 0, remedy: unpackWith('lz4 -d FILE disk.img') },
+  { name: 'compressed with lzma', magic: '\x5d\0\0', at: 0, remedy: unpackWith('xz --format=lzma -dc FILE >disk.img') },
+  { name: 'compressed with lzip', magic: 'LZIP', at: 0, remedy: unpackWith('lzip -dc FILE >disk.img') },
+  { name: 'compressed with lzop', magic: '\x89LZO', at: 0, remedy: unpackWith('lzop -dc FILE >disk.img') },
+  { name: 'compressed with compress', magic: '\x1f\x9d', at: 0, remedy: unpackWith('gzip -dc FILE >disk.img') },
+  { name: 'a zip archive', magic: 'PK\x03\x04', at: 0, remedy: unpackWith('unzip FILE') },
+  { name: 'a 7z archive', magic: '7z\xbc\xaf\x27\x1c', at: 0, remedy: unpackWith('7z x FILE') },
+  { name: 'a RAR archive', magic: 'Rar!\x1a\x07', at: 0, remedy: unpackWith('unrar x FILE') },
+  { name: 'a Windows image (WIM)', magic: 'MSWIM\0', at: 0, remedy: SYSTEM },
+  { name: 'an image of partclone', magic: 'partclone-image', at: 0, remedy: WHOLE_DISK },
+  { name: 'a cpio archive, such as an initrd', magic: '07070', at: 0, remedy: SYSTEM },
+  { name: 'a Debian package', magic: '!<arch>\ndebian', at: 0, remedy: SYSTEM },
+  { name: 'an RPM package', magic: '\xed\xab\xee\xdb', at: 0, remedy: SYSTEM },
+  { name: 'a pointer of Git LFS', magic: 'version https://git-lfs', at: 0, remedy: 'fetch the file: git lfs pull' },
+  { name: 'a web page', magic: '<!doctype html', at: 0, remedy: 'download the image itself' },
+  { name: 'a web page', magic: '<html', at: 0, remedy: 'download the image itself' },
+  { name: 'a squashfs', magic: 'hsqs', at: 0, remedy: WHOLE_DISK },
+  { name: 'the image of an optical disc', magic: 'CD001', at: 32_769, remedy: SYSTEM },
+  { name: 'an XFS file system', magic: 'XFSB', at: 0, remedy: WHOLE_DISK },
+  { name: 'an ext4 file system', magic: '\x53\xef', at: 1080, remedy: WHOLE_DISK },
 ];
 
 /** Recognises the format of a file by its first FILE_HEAD_BYTES, or returns the reason why it cannot be an image. */
@@ -53,7 +83,12 @@ export function recogniseFormat(
   if (text.startsWith('\x1f\x8b')) return { ok: true, format: 'gzip' };
   if (text.startsWith('\xfd7zXZ\0')) return { ok: true, format: 'xz' };
   if (text.startsWith('ustar', 257)) return { ok: true, format: 'tar' };
-  const other = OTHER_FORMATS.find(({ magic, at }) => text.startsWith(magic, at));
+  const isDisk = findPartitionTable(head) !== undefined;
+  // Fewer than four bytes prove nothing if the file is a disk, which may have any code and any partition there.
+  const other = OTHER_FORMATS.find(
+    ({ magic, at }) =>
+      text.slice(at, at + magic.length).toLowerCase() === magic.toLowerCase() && (magic.length >= 4 || !isDisk),
+  );
   if (other !== undefined) return { ok: false, problem: `it is ${other.name}: ${other.remedy}` };
   return { ok: true, format: 'raw' };
 }

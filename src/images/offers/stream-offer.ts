@@ -52,7 +52,8 @@ export function namesOf(source: StreamSource, image: StreamImage): OfferNames {
     const names = { source: source.name, os: LOADER, release: loaderType(image), architecture, label };
     return { ...names, subarchitecture: 'generic', aliases };
   }
-  const os = source.os === '*' ? (shown?.os ?? '') : source.os;
+  // LXD's and Incus's servers write `Debian`.
+  const os = source.os === '*' ? (shown?.os ?? '').toLowerCase() : source.os;
   if (isInstaller(image))
     return { ...installerNames({ source: source.name, os, release: shown?.release ?? '', architecture }), aliases };
   return {

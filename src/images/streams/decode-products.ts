@@ -2,7 +2,8 @@
 //
 //   products ─ name ─▶ product ─ versions ─ serial ─▶ version ─ items ─ name ─▶ item
 //
-// Source: the format as simplestreams 0.1 writes and reads it, and as images.maas.io and cloud-images.ubuntu.com serve it. `tags.ts` says
+// Source: the format as simplestreams 0.1 writes and reads it, and as images.maas.io, cloud-images.ubuntu.com and
+// images.linuxcontainers.org serve it. `tags.ts` says
 // how the levels inherit.
 //
 // 1. Every path is contained (`documents/contained-path.ts`), and every checksum has the length of its algorithm.
@@ -10,7 +11,8 @@
 // 3. If the items of a version name several subarchitectures (`subarch`), there is one image for each. Items that name none belong to all
 //    of these images.
 //    The lists of all images together are bounded, because they can be far larger than the document.
-// 4. Unknown fields and file types are kept as tags. Only fields that this decoder reads are checked.
+// 4. The variants of a release (`variant`, of LXD's and Incus's servers) are releases of their own: `bookworm` and `bookworm-cloud`.
+// 5. Unknown fields and file types are kept as tags. Only fields that this decoder reads are checked.
 
 import type { Fields } from '../../fields.ts';
 import { CONTAINED_PATH, isContainedPath } from '../documents/contained-path.ts';
@@ -104,14 +106,16 @@ class ProductsDecoder {
       const file = this.#file(name, item);
       if (file !== undefined) files.push(file);
     }
-    const release = tagOf(tags, 'release');
+    const variant = variantOf(tags);
+    const release = `${tagOf(tags, 'release')}${variant}`;
     const version = tagOf(tags, 'version');
-    const names = new Set([version, ...this.#list(path, tagOf(tags, 'aliases'))]);
+    const listed = this.#list(path, tagOf(tags, 'aliases')).map(releaseOfAlias);
+    const names = new Set([version, ...listed].map((name) => (name === '' ? '' : `${name}${variant}`)));
     const image = {
       ...{ product, serial, release, version },
       os: tagOf(tags, 'os'),
       aliases: [...names].filter((alias) => alias !== release && alias !== ''),
-      title: tagOf(tags, 'release_title'),
+      title: `${tagOf(tags, 'release_title')}${variant.replace(/^-(.*)/, ' ($1)')}`.trimStart(),
       arch: tagOf(tags, 'arch'),
       label: tagOf(tags, 'label'),
       supportEnds: tagOf(tags, 'support_eol'),
@@ -179,3 +183,12 @@ class ProductsDecoder {
 
 /** The subarchitecture that the item itself names; undefined: it names none. */
 const ownSubarch = ({ tags: [own] }: StreamFile): string | undefined => own?.get('subarch');
+
+/** What sets a variant of a release apart: LXD's and Incus's `cloud` is `-cloud`. Empty: the release itself, which they call `default`. */
+function variantOf(tags: Tags): string {
+  const variant = tagOf(tags, 'variant');
+  return variant === '' || variant === 'default' ? '' : `-${variant}`;
+}
+
+/** LXD's and Incus's aliases are `SYSTEM/RELEASE` or `SYSTEM/RELEASE/VARIANT`. */
+const releaseOfAlias = (alias: string): string => alias.split('/')[1] ?? alias;
