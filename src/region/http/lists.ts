@@ -6,7 +6,7 @@
 
 import { Readable } from 'node:stream';
 import type { Clock } from '../../clock.ts';
-import { JsonText, type ListToSend } from '../api/call/answer.ts';
+import { entryText, JsonText, jsonText, type ListToSend } from '../api/call/answer.ts';
 import { beginPiece, LongWork, type PlaceHolder } from '../shares/long-work.ts';
 
 /**
@@ -35,9 +35,9 @@ export class Lists {
   }
 
   /** @throws RackError `store-unavailable` before anything was sent */
-  async send({ holder, entries }: ListToSend): Promise<SentList> {
+  async send({ holder, entries }: ListToSend, isCompact: boolean): Promise<SentList> {
     const work = this.#work;
-    const writer = new ListWriter(entries, this.#clock);
+    const writer = new ListWriter(entries, isCompact, this.#clock);
     const first = await writer.next();
     if (writer.isDone) return { kind: 'whole', text: first };
     const place: PlaceHolder = {};
@@ -72,12 +72,14 @@ export class Lists {
 /** Renders one list, a piece at a time. */
 class ListWriter {
   readonly #entries: AsyncIterator<unknown, void>;
+  readonly #isCompact: boolean;
   readonly #clock: Clock;
   #before = '[';
   #isDone = false;
 
-  constructor(entries: AsyncIterator<unknown, void>, clock: Clock) {
+  constructor(entries: AsyncIterator<unknown, void>, isCompact: boolean, clock: Clock) {
     this.#entries = entries;
+    this.#isCompact = isCompact;
     this.#clock = clock;
   }
 
@@ -94,16 +96,21 @@ class ListWriter {
       const entry = await this.#entries.next();
       if (entry.done === true) {
         this.#isDone = true;
-        parts.push(Buffer.from(this.#before === '[' ? '[]' : ']'));
+        parts.push(Buffer.from(this.#before === '[' ? '[]' : this.#isCompact ? ']' : '\n]'));
         break;
       }
       if (entry.value === undefined) continue;
-      const { text, rest } = entry.value instanceof JsonText ? entry.value : new JsonText(JSON.stringify(entry.value));
+      const { text, rest } = this.#textOf(entry.value);
       const beginning = Buffer.from(this.#before + text);
       parts.push(beginning, rest);
       this.#before = ',';
       length += beginning.length + rest.length;
     } while (length < LIST_PIECE_BYTES && !isOver());
     return Buffer.concat(parts);
+  }
+
+  #textOf(entry: unknown): JsonText {
+    if (!(entry instanceof JsonText)) return new JsonText(this.#isCompact ? jsonText(entry, true) : entryText(entry));
+    return this.#isCompact ? new JsonText(jsonText(JSON.parse(entry.text + String(entry.rest)), true)) : entry;
   }
 }

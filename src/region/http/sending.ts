@@ -2,6 +2,7 @@
 //
 // 1. Every refusal carries its name in `X-Rackboot-Refusal`, under which it is counted.
 // 2. A list goes out in pieces, as `lists.ts` cuts them.
+// 3. JSON has one key a line, unless the client asks for JSON by name: then it is as short as it can be.
 
 import { Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -9,7 +10,7 @@ import type { FastifyReply } from 'fastify';
 import { STATE_CHANGES_IM } from '../../machines/desired-state.ts';
 import type { DesiredState, RackMachine, StateChanges } from '../../machines/machine.ts';
 import type { EventFollowing, ListToSend } from '../api/call/answer.ts';
-import { type Answer, bodyOf, refuse } from '../api/call/answer.ts';
+import { type Answer, bodyOf, jsonText, refuse } from '../api/call/answer.ts';
 import { REFUSALS } from '../api/call/refusal-status.ts';
 import type { EventFollowers } from './event-followers.ts';
 import type { Lists } from './lists.ts';
@@ -25,22 +26,29 @@ export interface SendingParts {
   readonly lists: Lists;
 }
 
+/** True for a client that names JSON among the media types that it takes; MAAS's command and curl do not. */
+const asksForJson = ({ request }: FastifyReply): boolean => /\bapplication\/json\b/.test(request.headers.accept ?? '');
+
 /** Sends an answer of any kind. */
 export async function send(context: SendingParts, reply: FastifyReply, answer: Answer): Promise<FastifyReply> {
-  reply.header('Cache-Control', 'no-store').header('X-Content-Type-Options', 'nosniff').header('Vary', 'Authorization');
+  reply
+    .header('Cache-Control', 'no-store')
+    .header('X-Content-Type-Options', 'nosniff')
+    .header('Vary', 'Authorization, Accept');
   switch (answer.kind) {
     case 'json':
       if (answer.tag !== undefined) reply.header('ETag', answer.tag);
       return reply
         .code(answer.status)
         .type('application/json')
-        .send(Buffer.from(JSON.stringify(answer.value)));
+        .send(Buffer.from(jsonText(answer.value, asksForJson(reply))));
     case 'text':
       if (answer.tag !== undefined) reply.header('ETag', answer.tag);
       return reply.type(answer.contentType).send(answer.text);
     case 'empty':
       return reply.code(204).send();
     case 'unchanged':
+      reply.raw.removeHeader('Content-Type');
       return reply.code(304).header('ETag', answer.tag).send();
     case 'state':
       return sendState(reply, answer.tag, answer.state);
@@ -57,7 +65,7 @@ export async function send(context: SendingParts, reply: FastifyReply, answer: A
       const body = bodyOf(answer);
       return typeof body === 'string'
         ? reply.type('text/plain; charset=utf-8').send(body)
-        : reply.type('application/json').send(Buffer.from(JSON.stringify(body)));
+        : reply.type('application/json').send(Buffer.from(jsonText(body, asksForJson(reply))));
     }
   }
 }
@@ -107,7 +115,7 @@ async function sendFollowing(
 
 /** Sends a short list in one piece, a long one in pieces as the client takes them. */
 async function sendList(context: SendingParts, reply: FastifyReply, list: ListToSend): Promise<FastifyReply> {
-  const sent = await context.lists.send(list);
+  const sent = await context.lists.send(list, asksForJson(reply));
   switch (sent.kind) {
     case 'whole':
       return reply.type('application/json').send(sent.text);

@@ -159,9 +159,13 @@ function answerHead(route: RouteOptions): void {
   };
 }
 
-/** Adds REGION_FIELD, below Fastify, whose own fields a stream of events does not send. */
+/**
+ * Adds REGION_FIELD, below Fastify, whose own fields a stream of events does not send; and the type of an answer that has no other. Fastify
+ * would take it from an empty one, and MAAS's command ends with an error when a 204 has none.
+ */
 function nameRegion(reply: FastifyReply): FastifyReply {
   reply.raw.setHeader(REGION_FIELD.name, REGION_FIELD.value);
+  reply.raw.setHeader('Content-Type', 'text/plain');
   return reply;
 }
 
@@ -174,7 +178,7 @@ const UNPARSED: ReadonlyMap<string, string> = new Map([
 /** Answers a request that cannot be parsed, or that does not arrive in time, and ends its connection. */
 function refuseUnparsed({ code }: { readonly code?: string }, socket: Socket): void {
   const status = UNPARSED.get(code ?? '') ?? '400 Bad Request';
-  const fields = `${REGION_FIELD.name}: ${REGION_FIELD.value}\r\nConnection: close\r\nContent-Length: 0`;
+  const fields = `${REGION_FIELD.name}: ${REGION_FIELD.value}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 0`;
   if (code !== 'ECONNRESET' && socket.writable) socket.write(`HTTP/1.1 ${status}\r\n${fields}\r\n\r\n`);
   socket.destroy();
 }

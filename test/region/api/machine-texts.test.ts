@@ -52,7 +52,11 @@ test('a list shows each machine as it is shown alone: after changes of it, of th
     await addAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
     const authorization = authorizationOf(await createApiKey(store, clock, 'admin'));
     const get = async (path: string): Promise<unknown> => {
-      const { body } = await app.inject({ url: `/MAAS/api/2.0/${path}`, headers: { host: 'r', authorization } });
+      const url = `/MAAS/api/2.0/${path}`;
+      const { body } = await app.inject({ url, headers: { host: 'r', authorization } });
+      assert.equal(body, JSON.stringify(JSON.parse(body), null, 4));
+      const short = await app.inject({ url, headers: { host: 'r', authorization, accept: 'application/json' } });
+      assert.equal(short.body, JSON.stringify(JSON.parse(body)));
       return JSON.parse(body);
     };
     const shape = z.array(z.looseObject({ system_id: z.string(), work_age: z.number().nullable() }));

@@ -38,7 +38,7 @@ async function textOf(sent: SentList): Promise<string> {
 test('a list is one valid array, whatever its length and whichever entries are left out', async () => {
   for (const count of [0, 1, 2, 63, 64, 65, 200, 1000]) {
     const { entries } = entriesOf(count, 1024);
-    const places: number[] = JSON.parse(await textOf(await makeLists().send({ holder: 'joe 1', entries }))).map(
+    const places: number[] = JSON.parse(await textOf(await makeLists().send({ holder: 'joe 1', entries }, false))).map(
       ({ place }: { place: number }) => place,
     );
     assert.deepEqual(
@@ -46,7 +46,7 @@ test('a list is one valid array, whatever its length and whichever entries are l
       Array.from({ length: count }, (_, place) => place),
     );
     const some = [undefined, ...Array.from({ length: count }, (_, place) => (place % 3 === 0 ? place : undefined))];
-    const found = JSON.parse(await textOf(await makeLists().send({ holder: 'joe 1', entries: inTurn(some) })));
+    const found = JSON.parse(await textOf(await makeLists().send({ holder: 'joe 1', entries: inTurn(some) }, false)));
     assert.deepEqual(
       found,
       some.filter((place) => place !== undefined),
@@ -54,9 +54,19 @@ test('a list is one valid array, whatever its length and whichever entries are l
   }
 });
 
+test('a list has the text of the whole array, with one key a line or as short as it can be', async () => {
+  for (const count of [0, 1, 2, 200]) {
+    const values = Array.from({ length: count }, (_, place) => ({ place, in: [{ text: 'é,{' }, []], none: {} }));
+    for (const isCompact of [false, true]) {
+      const text = await textOf(await makeLists().send({ holder: 'joe 1', entries: inTurn(values) }, isCompact));
+      assert.equal(text, JSON.stringify(values, null, isCompact ? 0 : 4));
+    }
+  }
+});
+
 test('a list is rendered no faster than its client takes it, however large its entries are', async () => {
   const { made, entries } = entriesOf(1000, LIST_PIECE_BYTES);
-  const sent = await makeLists().send({ holder: 'joe 1', entries });
+  const sent = await makeLists().send({ holder: 'joe 1', entries }, false);
   assert.ok(sent.kind === 'stream');
   assert.equal(made.count, 0, 'one entry fills the first piece');
   sent.stream.once('readable', () => {});
@@ -83,7 +93,7 @@ test('the event loop runs between pieces, even for a list that finds nothing', a
   }
   setImmediate(count);
   const lists = new Lists(systemClock);
-  assert.equal(await textOf(await lists.send({ holder: 'joe 1', entries: slow() })), '[]');
+  assert.equal(await textOf(await lists.send({ holder: 'joe 1', entries: slow() }, false)), '[]');
   isDone = true;
   assert.ok(rounds >= 10, `${rounds} rounds while 80 ms of work were done`);
 });
@@ -92,7 +102,7 @@ test('users take turns: a user with many lists does not delay the list of anothe
   const lists = makeLists();
   const ends: string[] = [];
   const read = async (holder: string): Promise<void> => {
-    await textOf(await lists.send({ holder, entries: entriesOf(40, LIST_PIECE_BYTES).entries }));
+    await textOf(await lists.send({ holder, entries: entriesOf(40, LIST_PIECE_BYTES).entries }, false));
     ends.push(holder);
   };
   await Promise.all([...Array.from({ length: 8 }, () => read('joe 1')), read('ann 2')]);
@@ -102,11 +112,11 @@ test('users take turns: a user with many lists does not delay the list of anothe
 test('at the bound the user with most lists loses one to another, and gets no more', async () => {
   const lists = makeLists();
   const open = async (holder: string): Promise<SentList> =>
-    await lists.send({ holder, entries: entriesOf(10, LIST_PIECE_BYTES).entries });
+    await lists.send({ holder, entries: entriesOf(10, LIST_PIECE_BYTES).entries }, false);
   const joes = await Promise.all(Array.from({ length: LISTS_MAX }, () => open('joe 1')));
   assert.ok(joes.every(({ kind }) => kind === 'stream'));
   const refused = entriesOf(10, LIST_PIECE_BYTES);
-  assert.equal((await lists.send({ holder: 'joe 1', entries: refused.entries })).kind, 'refused');
+  assert.equal((await lists.send({ holder: 'joe 1', entries: refused.entries }, false)).kind, 'refused');
   assert.ok(refused.made.hasEnded);
   const lost = new Promise((resolve) => {
     for (const sent of joes) if (sent.kind === 'stream') sent.stream.once('error', resolve);
@@ -140,7 +150,7 @@ test('a list whose client has left ends, even while it leaves out every entry', 
       hasEnded = true;
     }
   }
-  const sent = await new Lists(clock).send({ holder: 'joe 1', entries: leftOut() });
+  const sent = await new Lists(clock).send({ holder: 'joe 1', entries: leftOut() }, false);
   assert.ok(sent.kind === 'stream');
   sent.stream.on('error', () => undefined);
   sent.stream.resume();

@@ -42,7 +42,17 @@ export type RefusedFields = NamedRefusal & { readonly words?: undefined; readonl
 
 const NOTHING = Buffer.alloc(0);
 
-/** An entry that is JSON text already: a text, and its continuation in bytes of UTF-8. */
+/**
+ * JSON as MAAS writes it: one key a line, indented by four, because its command prints what it gets and scripts read that by lines.
+ * @param isCompact for a client that asks for JSON by name
+ */
+export const jsonText = (value: unknown, isCompact: boolean): string =>
+  JSON.stringify(value, null, isCompact ? undefined : 4);
+
+/** The JSON text of an entry within an indented list, from the end of the line before it. */
+export const entryText = (value: unknown): string => jsonText([value], false).slice(1, -2);
+
+/** An entry that is `entryText` already: a text, and its continuation in bytes of UTF-8. */
 export class JsonText {
   readonly text: string;
   readonly rest: Buffer;

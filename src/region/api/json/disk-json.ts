@@ -17,12 +17,12 @@ import {
 } from '../../layout/storage-draft.ts';
 import type { Machine } from '../../records/machine.ts';
 import type { FileSystem, LogicalVolume, Partition, Raid, VolumeGroup } from '../../records/machine-layout.ts';
-import { API_2, type Fixed, fixed, textWith } from './fixed-json.ts';
+import { API_2 } from './fixed-json.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
 /** The fields of a disk that is not laid out. */
-const UNUSED: Fixed = fixed({
+const UNUSED = {
   type: 'physical',
   used_size: 0,
   used_for: 'Unused',
@@ -32,7 +32,7 @@ const UNUSED: Fixed = fixed({
   partitions: [],
   storage_pool: null,
   numa_node: 0,
-});
+};
 
 /** The fields of the disk itself, independent of its contents. */
 function ownDiskJson(systemId: string, { id, facts, kernelName, tags }: Disk): Record<string, unknown> {
@@ -117,11 +117,11 @@ function diskJson(draft: StorageDraft, disk: Disk): Json {
   const user = userOf(draft, 'disks', disk.id);
   const fileSystem = draft.layout.wholeDisks?.find(({ id }) => id === disk.id)?.fileSystem;
   const isWhole = user !== undefined || fileSystem !== undefined;
-  if (partitions.length === 0 && !isWhole) return { ...own, ...UNUSED.fields };
+  if (partitions.length === 0 && !isWhole) return { ...own, ...UNUSED };
   const free = isWhole ? 0 : freeBytes(draft, disk);
   const count = counted(partitions.length, 'partition');
   return {
-    ...{ ...own, ...UNUSED.fields },
+    ...{ ...own, ...UNUSED },
     available_size: free,
     used_size: disk.facts.bytes - free,
     used_for: isWhole ? usedFor(fileSystem, user) : `GPT partitioned with ${count}`,
@@ -174,18 +174,6 @@ export const blockDevicesJson = (machine: Machine): readonly Json[] => [
   ...disksJson(machine),
   ...virtualDevicesJson(machine),
 ];
-
-/** The block devices as JSON texts: the physical ones, and the others. */
-export function blockDeviceTexts(machine: Machine): readonly [physical: readonly string[], virtual: readonly string[]] {
-  const draft = beginStorage(machine);
-  if (machine.layout?.storage === undefined) {
-    return [draft.disks.map((disk) => textWith(ownDiskJson(machine.systemId, disk), UNUSED)), []];
-  }
-  return [
-    draft.disks.map((disk) => JSON.stringify(diskJson(draft, disk))),
-    virtualsJson(draft).map((one) => JSON.stringify(one)),
-  ];
-}
 
 /** The place of the boot disk among the physical ones. */
 export function bootDiskIndex(machine: Machine): number {

@@ -3,7 +3,7 @@
 // Sources: the keys that strict clients demand (gomaasapi fails a whole list for one missing key; terraform wants numbers as numbers) and
 // those that the maas command line prints.
 //
-// 1. Every machine has every key, always with the same type, as an object and as text.
+// 1. Every machine has every key, always with the same type.
 // 2. Nothing here is a secret: power parameters have an operation of their own.
 
 import { formatIpv4, formatMac, type Ipv4 } from '../../../net/address.ts';
@@ -18,16 +18,9 @@ import { stepOf } from '../../records/work.ts';
 import { remarkSentence } from '../../words/event.ts';
 import { powerText } from '../../words/text.ts';
 import { domainJson, poolJson, zoneJson } from './area-json.ts';
-import {
-  blockDevicesJson,
-  blockDeviceTexts,
-  bootDiskIndex,
-  disksJson,
-  storageFields,
-  virtualDevicesJson,
-} from './disk-json.ts';
-import { API_2, fixed, TEST_STATUSES } from './fixed-json.ts';
-import { gatewaysJson, interfacesJson, interfaceTexts } from './node-interface-json.ts';
+import { blockDevicesJson, bootDiskIndex, disksJson, storageFields, virtualDevicesJson } from './disk-json.ts';
+import { API_2, TEST_STATUSES } from './fixed-json.ts';
+import { gatewaysJson, interfacesJson } from './node-interface-json.ts';
 
 const orUnknown = (text: string | undefined): string => (text === undefined || text === '' ? 'Unknown' : text);
 
@@ -151,7 +144,7 @@ function workJson(machine: Machine): Record<string, unknown> {
 }
 
 /** The parts that change while the machine's record stays: ages in seconds at `nowMs`, and the reading of its power. */
-const movingJson = (atMs: number | undefined, nowMs: number, power: PowerView | undefined) => ({
+export const movingJson = (atMs: number | undefined, nowMs: number, power: PowerView | undefined) => ({
   ...powerJson(power),
   work_age: atMs === undefined ? null : Math.max(0, Math.round((nowMs - atMs) / 1000)),
 });
@@ -184,7 +177,7 @@ function runsJson({ runs }: Machine): Record<string, unknown> {
   };
 }
 
-const MACHINE = fixed({
+const MACHINE = {
   ...SHARED_FIXED,
   node_type: 0,
   node_type_name: 'Machine',
@@ -203,7 +196,7 @@ const MACHINE = fixed({
   special_filesystems: [],
   numanode_set: [],
   constraints_by_type: {},
-});
+};
 
 /** The machine's own fields that stay while its record stays, except its interfaces and disks. */
 function ownJson(machine: Machine, where: Whereabouts): Record<string, unknown> {
@@ -240,16 +233,18 @@ function ownJson(machine: Machine, where: Whereabouts): Record<string, unknown> 
 }
 
 /** The whole machine at `nowMs`, wall time. @param power the reading of its power; `undefined` if there is none */
-export function machineJson(
+export const machineJson = (
   machine: Machine,
   where: Whereabouts,
   nowMs: number,
   power?: PowerView,
-): Record<string, unknown> {
+): Record<string, unknown> => ({ ...movingJson(workAtMs(machine), nowMs, power), ...restingJson(machine, where) });
+
+/** The rest of it, which stays the same while the machine's record and the racks stay the same. */
+export function restingJson(machine: Machine, where: Whereabouts): Record<string, unknown> {
   const interfaces = interfacesJson(machine, where.networks());
   const disks = disksJson(machine);
   return {
-    ...movingJson(workAtMs(machine), nowMs, power),
     ...ownJson(machine, where),
     interface_set: interfaces,
     boot_interface: interfaces[0] ?? null,
@@ -257,26 +252,6 @@ export function machineJson(
     blockdevice_set: blockDevicesJson(machine),
     virtualblockdevice_set: virtualDevicesJson(machine),
     boot_disk: disks[bootDiskIndex(machine)] ?? null,
-    ...MACHINE.fields,
+    ...MACHINE,
   };
-}
-
-/** The beginning of the JSON text of `machineJson`, which `lastingText` continues. @param atMs as `workAtMs` */
-export const movingText = (atMs: number | undefined, nowMs: number, power: PowerView | undefined): string =>
-  `${JSON.stringify(movingJson(atMs, nowMs, power)).slice(0, -1)},`;
-
-/**
- * The rest of that text, which stays the same while the machine's record and the racks stay the same. A part that occurs several times, or
- * in every machine, is rendered once: long lists are made of this text.
- */
-export function lastingText(machine: Machine, where: Whereabouts): string {
-  const own = JSON.stringify(ownJson(machine, where)).slice(1, -1);
-  const interfaces = interfaceTexts(machine, where.networks());
-  const [disks, virtual] = blockDeviceTexts(machine);
-  return (
-    `${own},"interface_set":[${interfaces.join(',')}],"boot_interface":${interfaces[0] ?? 'null'},` +
-    `"physicalblockdevice_set":[${disks.join(',')}],"blockdevice_set":[${[...disks, ...virtual].join(',')}],` +
-    `"virtualblockdevice_set":[${virtual.join(',')}],"boot_disk":${disks[bootDiskIndex(machine)] ?? 'null'},` +
-    MACHINE.text
-  );
 }

@@ -16,10 +16,10 @@ import { later } from '../../../clock.ts';
 import type { PowerView } from '../../life/power-life.ts';
 import type { Whereabouts } from '../../life/whereabouts.ts';
 import type { Machine } from '../../records/machine.ts';
-import { JsonText } from '../call/answer.ts';
-import { lastingText, movingText, workAtMs } from './machine-json.ts';
+import { entryText, JsonText } from '../call/answer.ts';
+import { movingJson, restingJson, workAtMs } from './machine-json.ts';
 
-/** Bytes of all texts of one region: about 20 000 machines with a disk or two. Outside of the heap. */
+/** Bytes of all texts of one region: about 10 000 machines with a disk or two. Outside of the heap. */
 export const TEXTS_BYTES_MAX = 128 * 1024 * 1024;
 /** The approximate memory of an entry besides its text, in bytes. */
 const ENTRY_BYTES = 300;
@@ -63,7 +63,7 @@ export class MachineTexts {
 
   /** Makes the text of a machine that was read, and keeps it. */
   make(machine: Machine, stamp: string, where: Whereabouts, basis: string): MachineText {
-    const text = Buffer.from(lastingText(machine, where));
+    const text = Buffer.from(entryText(restingJson(machine, where)).slice(ENTRY_START.length));
     const made = { systemId: machine.systemId, text, workAtMs: workAtMs(machine) };
     this.#forget(machine.id);
     if (this.#bytes + sizeOf(made) > this.#bytesMax) return made;
@@ -87,6 +87,9 @@ export class MachineTexts {
   }
 }
 
+const ENTRY_START = '\n    {';
+const ENTRY_END = '\n    }';
+
 /** The entry of a list. */
 export const entryOf = ({ text, workAtMs: atMs }: MachineText, nowMs: number, power: PowerView | undefined): JsonText =>
-  new JsonText(movingText(atMs, nowMs, power), text);
+  new JsonText(`${entryText(movingJson(atMs, nowMs, power)).slice(0, -ENTRY_END.length)},`, text);

@@ -4,56 +4,44 @@
 //
 // 1. Every object has every key, always with the same type. `subnet` and `ip_address` of a link are the exceptions: a link without them has
 //    no such key, as gomaasapi demands; and `params` of an interface that nobody made or changed is an empty text, as MAAS has it.
-// 2. VLANs and subnets are rendered once for all machines of a list.
+// 2. VLANs and subnets are made once for all machines of a list.
 
 import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../../net/address.ts';
 import { interfacesOf, type NetInterface, type NetLink } from '../../layout/interfaces.ts';
 import { type NetworkView, type SubnetView, subnetWithId, type VlanView } from '../../networks/network-view.ts';
 import type { Machine } from '../../records/machine.ts';
 import { MTU_DEFAULT } from '../../records/network-store.ts';
-import { API_2, fixed } from './fixed-json.ts';
+import { API_2 } from './fixed-json.ts';
 import { subnetJson, vlanJson } from './subnet-json.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** An object that many others show: its JSON, and the text of that. */
-interface Kept {
-  readonly json: Json;
-  readonly text: string;
+const vlans = new WeakMap<VlanView, Json>();
+const subnets = new WeakMap<SubnetView, Json>();
+
+function kept<K extends object>(known: WeakMap<K, Json>, key: K, make: (key: K) => Json): Json {
+  const json = known.get(key) ?? make(key);
+  known.set(key, json);
+  return json;
 }
 
-const vlans = new WeakMap<VlanView, Kept>();
-const subnets = new WeakMap<SubnetView, Kept>();
+const keptVlan = (vlan: VlanView): Json => kept(vlans, vlan, vlanJson);
+const keptSubnet = (subnet: SubnetView): Json => kept(subnets, subnet, subnetJson);
 
-function kept<K extends object>(known: WeakMap<K, Kept>, key: K, make: (key: K) => Json): Kept {
-  const found = known.get(key);
-  if (found !== undefined) return found;
-  const json = make(key);
-  const made = { json, text: JSON.stringify(json) };
-  known.set(key, made);
-  return made;
-}
-
-const keptVlan = (vlan: VlanView): Kept => kept(vlans, vlan, vlanJson);
-const keptSubnet = (subnet: SubnetView): Kept => kept(subnets, subnet, subnetJson);
-
-const ownLinkJson = ({ id, mode, address }: NetLink): Json =>
-  address === undefined ? { id, mode } : { id, mode, ip_address: formatIpv4(address) };
-
-const linkJson = (link: NetLink): Json =>
-  link.subnet === undefined ? ownLinkJson(link) : { ...ownLinkJson(link), subnet: keptSubnet(link.subnet).json };
-
-function linkText(link: NetLink): string {
-  const own = JSON.stringify(ownLinkJson(link));
-  return link.subnet === undefined ? own : `${own.slice(0, -1)},"subnet":${keptSubnet(link.subnet).text}}`;
-}
+const linkJson = ({ id, mode, address, subnet }: NetLink): Json => ({
+  ...{ id, mode },
+  ...(address === undefined ? {} : { ip_address: formatIpv4(address) }),
+  ...(subnet === undefined ? {} : { subnet: keptSubnet(subnet) }),
+});
 
 /** The fields with the same value for every interface. */
-const ALIKE = fixed({ enabled: true, vendor: null, firmware_version: null, numa_node: 0, sriov_max_vf: 0 });
+const ALIKE = { enabled: true, vendor: null, firmware_version: null, numa_node: 0, sriov_max_vf: 0 };
 
-/** The fields of an interface, but for its VLAN, its links, and the subnet in which it was seen. */
-function ownInterfaceJson(machine: Machine, one: NetInterface, all: readonly NetInterface[]): Record<string, unknown> {
-  const { id, kind, name, mac, mtu, link, tags, settings } = one;
+/** One interface of a machine. @param all the interfaces of the machine, for the names of its parents and children */
+export function interfaceJson(machine: Machine, one: NetInterface, all: readonly NetInterface[]): Json {
+  const { id, kind, name, mac, mtu, link, tags, settings, vlan, links, nic, seenIn } = one;
+  const seen = nic?.address;
+  const subnet = seenIn === undefined ? null : keptSubnet(seenIn);
   const address = formatMac(mac);
   const reported = machine.facts?.nics.find((other) => other.mac.toLowerCase().replace(/-/g, ':') === address);
   const nameOf = (wanted: number): string => all.find((other) => other.id === wanted)?.name ?? '';
@@ -74,43 +62,17 @@ function ownInterfaceJson(machine: Machine, one: NetInterface, all: readonly Net
     product: reported?.ids === undefined || reported.ids === '' ? null : reported.ids,
     driver: reported?.driver ?? null,
     resource_uri: `${API_2}/nodes/${machine.systemId}/interfaces/${id}/`,
-  };
-}
-
-/** One interface of a machine. @param all the interfaces of the machine, for the names of its parents and children */
-export function interfaceJson(machine: Machine, one: NetInterface, all: readonly NetInterface[]): Json {
-  const { vlan, links, nic, seenIn } = one;
-  const seen = nic?.address;
-  const subnet = seenIn === undefined ? null : keptSubnet(seenIn).json;
-  return {
-    ...ownInterfaceJson(machine, one, all),
-    vlan: vlan === undefined ? null : keptVlan(vlan).json,
+    vlan: vlan === undefined ? null : keptVlan(vlan),
     links: links.map(linkJson),
     discovered: seen === undefined ? [] : [{ ip_address: formatIpv4(seen), subnet }],
-    ...ALIKE.fields,
+    ...ALIKE,
   };
-}
-
-/** The text of `interfaceJson`. VLANs and subnets are most of it, and are the same in thousands of machines. */
-function interfaceText(machine: Machine, one: NetInterface, all: readonly NetInterface[]): string {
-  const { vlan, links, nic, seenIn } = one;
-  const own = JSON.stringify(ownInterfaceJson(machine, one, all)).slice(0, -1);
-  const subnet = seenIn === undefined ? 'null' : keptSubnet(seenIn).text;
-  const seen = nic?.address === undefined ? '' : `{"ip_address":"${formatIpv4(nic.address)}","subnet":${subnet}}`;
-  const parts = `"vlan":${vlan === undefined ? 'null' : keptVlan(vlan).text},"links":[${links.map(linkText).join(',')}]`;
-  return `${own},${parts},"discovered":[${seen}],${ALIKE.text}`;
 }
 
 /** The interfaces of a machine; the first is the one with which it boots. */
 export function interfacesJson(machine: Machine, networks: NetworkView): readonly Json[] {
   const all = interfacesOf(machine, networks);
   return all.map((one) => interfaceJson(machine, one, all));
-}
-
-/** The interfaces of a machine as JSON texts. */
-export function interfaceTexts(machine: Machine, networks: NetworkView): readonly string[] {
-  const all = interfacesOf(machine, networks);
-  return all.map((one) => interfaceText(machine, one, all));
 }
 
 /** An interface of the host of a rack, of which less is known than of one of a machine. */
@@ -129,10 +91,10 @@ export const hostInterfaceJson = (one: HostInterfaceView): Json => ({
   ...{ parents: one.parents, children: one.children, effective_mtu: one.vlan?.mtu ?? MTU_DEFAULT },
   ...{ tags: [], params: '', link_connected: true, link_speed: 0, interface_speed: 0, product: null, driver: null },
   resource_uri: `${API_2}/nodes/${one.systemId}/interfaces/${one.id}/`,
-  vlan: one.vlan === undefined ? null : keptVlan(one.vlan).json,
+  vlan: one.vlan === undefined ? null : keptVlan(one.vlan),
   links: one.links.map(linkJson),
   discovered: [],
-  ...ALIKE.fields,
+  ...ALIKE,
 });
 
 /** The interface of a host for which an address is reserved, of which nothing else is known. */
@@ -144,7 +106,7 @@ export const reservedInterfaceJson = (
 ): Json => ({
   ...{ id, name: 'eth0', type: 'unknown', mac_address: formatMac(mac), system_id: null, parents: [], children: [] },
   ...{ effective_mtu: subnet?.vlan.mtu ?? MTU_DEFAULT, tags: [], params: '', link_connected: true, link_speed: 0 },
-  ...{ interface_speed: 0, product: null, driver: null, discovered: [], ...ALIKE.fields },
+  ...{ interface_speed: 0, product: null, driver: null, discovered: [], ...ALIKE },
   vlan: subnet === undefined ? null : keptVlan(subnet.vlan).json,
   links: [linkJson({ id, mode: 'static', subnet, subnetId: subnet?.subnet.id, address })],
   resource_uri: `${API_2}/ipaddresses/`,
