@@ -31,6 +31,7 @@ export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
     'rename rescue retire show split test unlock',
   neighbours: '',
   outbox: '',
+  page: '',
   password: '',
   power: 'check cycle key off on set status',
   preseed: 'list render show',

@@ -16,7 +16,7 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
   { title: 'Machines', commands: ['machines', 'power', 'scripts', 'tags', 'sshkeys'] },
   { title: 'Images and installers', commands: ['images', 'preseed'] },
   { title: 'Networks', commands: ['leases', 'neighbours'] },
-  { title: 'People', commands: ['users', 'password', 'apikey'] },
+  { title: 'People', commands: ['page', 'users', 'password', 'apikey'] },
   { title: 'Several racks', commands: ['racks', 'outbox', 'region'] },
   { title: "MAAS's API", commands: ['login', 'logout', 'maas'] },
   { title: 'Shell', commands: ['completion'] },

@@ -14,7 +14,7 @@ import { systemClock } from '../clock.ts';
 import { makeTemporaryDirectory } from '../files/temporary-directory.ts';
 import { blobPath, encodeImage, manifestPath, type StoredImage } from '../images/image-store.ts';
 import { ipv4 } from '../net/address.ts';
-import { createAdmin, keyPart, LOCAL_ADMINISTRATOR } from '../region/accounts/accounts.ts';
+import { createAdmin, keyPart } from '../region/accounts/accounts.ts';
 import { openRegionStore } from '../store/sqlite/region-sqlite.ts';
 import { type LabPlace, labConfig, labPlace, makeStandInTree } from './safe-lab.ts';
 
@@ -42,7 +42,7 @@ export interface LabFiles {
 
 /** The system that a lab can deploy. */
 export const LAB_SYSTEM = 'debian/bookworm';
-const LAB_USER = 'lab';
+export const LAB_USER = 'lab';
 
 const PASSWORD_CHARACTERS = 10;
 /** The size of the stand-in image: a sparse file of zeroes, which takes no room on most file systems. */
@@ -136,23 +136,16 @@ function makeStandInImage(tree: string): void {
   writeFileSync(manifest, encodeImage(image));
 }
 
-/** Creates the lab's administrator. It and this host's command line get an SSH key, which deployments need. @returns the password */
-async function makeAccount(stateDir: string): Promise<string> {
+/** Creates the lab's administrator, for whom this host's command line acts, with an SSH key, which deployments need. @returns the password */
+export async function makeAccount(stateDir: string): Promise<string> {
   const store = openRegionStore({ stateDir });
   try {
     const password = keyPart(systemClock, PASSWORD_CHARACTERS);
     await createAdmin(store, systemClock, { username: LAB_USER, email: '', password });
     const createdMs = systemClock.wallTimeMs();
-    for (const username of [LAB_USER, LOCAL_ADMINISTRATOR]) {
-      const event = {
-        type: 'AUTHORISATION',
-        code: 'ssh-key-added',
-        params: { user: username },
-        atMs: createdMs,
-        username,
-      } as const;
-      await store.life.addSshKey({ username, key: standInKey(), createdMs }, 1, event);
-    }
+    const [username, atMs] = [LAB_USER, createdMs];
+    const event = { type: 'AUTHORISATION', code: 'ssh-key-added', params: { user: username }, atMs, username } as const;
+    await store.life.addSshKey({ username, key: standInKey(), createdMs }, 1, event);
     return password;
   } finally {
     await store.close();

@@ -1,7 +1,6 @@
 // The lines that a lab prints, as pure functions of events: few sentences, for newcomers.
 
 import { z } from 'zod';
-import { type Html, html } from '../html.ts';
 import type { StageReport } from '../region/records/event-params.ts';
 import { parseStatus, statusRow } from '../region/records/lifecycle.ts';
 import type { LogLine } from './daemon-process.ts';
@@ -107,10 +106,18 @@ export function rackWords({ event, address, file, bytes }: LogLine): string | un
   }
 }
 
+const pageLines = ({
+  pageUrl,
+  user,
+  password,
+}: Pick<NextSteps, 'pageUrl' | 'user' | 'password'>): readonly string[] => [
+  `On the page:  ${pageUrl}`,
+  `              sign in as ${user} with the password ${password}`,
+];
+
 /** Suggestions for what to try next, one command per line, ready to copy. */
 export function nextSteps(next: NextSteps): readonly string[] {
-  const { pageUrl, user, password, program, configFile, userData, system, machine } = next;
-  const page = [`On the page:  ${pageUrl}`, `              sign in as ${user} with the password ${password}`];
+  const { program, configFile, userData, system, machine } = next;
   const asked: readonly (readonly [string, string])[] =
     machine === undefined
       ? [
@@ -127,7 +134,7 @@ export function nextSteps(next: NextSteps): readonly string[] {
   return [
     '',
     'What to try next',
-    ...page.map((line) => `  ${line}`),
+    ...pageLines(next).map((line) => `  ${line}`),
     `  In another terminal, in this directory${machine === undefined ? '' : '; run each when the previous one has finished (Ready, Deployed)'}:`,
     `    export RACKBOOT_CONFIG=${configFile}`,
     ...commands.map((line) => `  ${line}`),
@@ -136,22 +143,21 @@ export function nextSteps(next: NextSteps): readonly string[] {
   ];
 }
 
-/** The suggestions at the end of the lab with a virtual machine, whose page is read-only and whose state belongs to root. */
+/** The suggestions at the end of the lab with a virtual machine, whose state belongs to root. */
 export function virtualSteps(
-  next: Pick<NextSteps, 'pageUrl' | 'program' | 'configFile'> & {
+  next: Pick<NextSteps, 'pageUrl' | 'user' | 'password' | 'program' | 'configFile'> & {
     readonly machine: string;
     /** The file with the machine's console output. */
     readonly console: string;
   },
 ): readonly string[] {
-  const { pageUrl, program, configFile, machine, console } = next;
+  const { program, configFile, machine, console } = next;
   const run = `sudo ${program}`;
   const which = `--config ${configFile}`;
   return [
     '',
     'What to try next',
-    `  On the page:  ${pageUrl}`,
-    '                (read-only; you need not sign in)',
+    ...pageLines(next).map((line) => `  ${line}`),
     '  Log in:       impossible: the virtual machine is off, and its disk is blank.',
     '                A machine that you deploy lets in the SSH keys of its owner: ssh debian@ADDRESS',
     `  Its console:  sudo less ${console}`,
@@ -180,9 +186,3 @@ export function virtualRemovedWords(parts: readonly string[], kept: string | und
 /** The progress line of a hall. */
 export const hallWords = (done: number, machines: number): string =>
   `${done} of ${count(machines, 'machine')} ${done === 1 ? 'has reached its planned state' : 'have reached their planned states'}`;
-
-/** The page of a lab with a virtual machine for any request that its visitors may not make. */
-export const READ_ONLY_PAGE: Html = html`
-  <!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>Read-only</title>
-  <p>The page of this lab is read-only: you cannot sign in, and there is no user and no password.
-  The terminal of the lab shows the commands to use.</p><p><a href="/MAAS/">All machines</a></p></html>`;

@@ -2,19 +2,18 @@
 // loopback. Ctrl-C removes the network, the machine and its files, but keeps the built environment for the next lab.
 
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
-import type { Server } from 'node:http';
+import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { sleep, systemClock } from '../clock.ts';
 import { REGION_PORT } from '../config/region-place.ts';
 import { ownProgram } from '../control/own-program.ts';
 import { RackError } from '../errors.ts';
 import { makeTemporaryDirectory } from '../files/temporary-directory.ts';
-import { CONTROL_SOCKET } from '../http/config.ts';
 import { BOOT_TREES, cachedBootTree, hasBootTree } from './boot-tree.ts';
 import { DaemonProcess, type LogLine } from './daemon-process.ts';
 import { Enlistment } from './enlistment.ts';
 import { tellEvents } from './lab-events.ts';
-import { LAB_DIRECTORY } from './lab-files.ts';
+import { LAB_DIRECTORY, LAB_USER, makeAccount } from './lab-files.ts';
 import { checkPort } from './lab-ports.ts';
 import { rackWords, virtualRemovedWords, virtualSteps } from './lab-words.ts';
 import { BRIDGE, LAB_NAMESPACE, LabNamespace } from './namespace.ts';
@@ -114,6 +113,8 @@ export async function runVirtualLab(
     const config = join(directory, 'rackboot.yaml');
     const stateDir = join(directory, 'state');
     writeFileSync(config, virtualLabConfig(stateDir, tree));
+    const password = await makeAccount(stateDir);
+    const pageUrl = `http://127.0.0.1:${REGION_PORT}/MAAS/`;
     const onLine = (line: LogLine): void => {
       const words = rackWords(line);
       if (words !== undefined) narrator.tell('rack', words);
@@ -126,8 +127,8 @@ export async function runVirtualLab(
       enlisted = hostname.split('.')[0] ?? MAC;
       enlistment.note(words);
     });
-    page = await startVirtualPage(join(stateDir, CONTROL_SOCKET), REGION_PORT);
-    narrator.tell('lab', `The page: http://127.0.0.1:${REGION_PORT}/MAAS/`);
+    page = await startVirtualPage(stateDir, REGION_PORT);
+    narrator.tell('lab', `The page: ${pageUrl}: sign in as ${LAB_USER} with the password ${password}`);
     machine = new VirtualMachine({ ...HARDWARE, directory }, namespace);
     narrator.tell('machine', `virtual machine ${MAC} powers on with a blank disk, and boots from the network first`);
     const code = await Promise.race([machine.start(), until]);
@@ -139,11 +140,10 @@ export async function runVirtualLab(
         ? 'The machine reported itself and powered off.'
         : `The machine ended with code ${code}: sudo less ${machine.consolePath}`,
     );
-    const pageUrl = `http://127.0.0.1:${REGION_PORT}/MAAS/`;
     if (code === 0)
       narrator.show(
         virtualSteps({
-          ...{ pageUrl, program: ownProgram(), configFile: config, machine: enlisted },
+          ...{ pageUrl, user: LAB_USER, password, program: ownProgram(), configFile: config, machine: enlisted },
           console: machine.consolePath,
         }),
       );
@@ -154,7 +154,6 @@ export async function runVirtualLab(
     await machine?.kill();
     await daemon?.stop();
     page?.close();
-    page?.closeAllConnections();
     namespace.remove();
     rmSync(directory, { recursive: true, force: true });
     const parts = [...(daemon === undefined ? [] : ['its rack']), ...(machine === undefined ? [] : ['its machine'])];

@@ -1,43 +1,16 @@
-// Serves the read-only pages of the lab with a virtual machine on this host's loopback. The rack in the private network answers.
+// Serves the page of the lab with a virtual machine on this host's loopback. The rack in the private network answers: its connections go to the
+// socket of its boot listener, which gives them no rights (`region/config.ts`), so its users sign in as they would from another host.
 
-import type { Server } from 'node:http';
-import { errorText } from '../errors.ts';
-import { READ_ONLY_PAGE } from './lab-words.ts';
+import { createConnection, createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream';
+import { RACK_SOCKET } from '../region/config.ts';
 
-// `import` would read each export of this module, and so load an HTTP client that is not used: see `http/server.ts`.
-const { createServer, request } = process.getBuiltinModule('node:http');
-
-/** The pages that a visitor may see. */
-const PAGES = /^\/MAAS\/(?:machines\/[0-9A-Za-z:%]{1,40}\/|images\/|tags\/)?(?:\?[\w=&%+.-]{0,300})?$/;
-
-/**
- * Forwards requests for read-only pages, and no others, from this host's loopback to the daemon in the private network. They use its
- * control socket, whose clients are administrators, so no other request may pass.
- */
-export function startVirtualPage(socketPath: string, port: number): Promise<Server> {
-  const server = createServer((asked, reply) => {
-    if (asked.url === '/' || asked.url === '/MAAS') {
-      reply.writeHead(302, { Location: '/MAAS/' }).end();
-      return;
-    }
-    const path = asked.url ?? '';
-    // Any other name in Host means that another site's web page sent a browser on this host to this port.
-    const isLocalName =
-      asked.headers.host === `127.0.0.1:${asked.socket.localPort}` ||
-      asked.headers.host === `localhost:${asked.socket.localPort}`;
-    if (!PAGES.test(path) || asked.method !== 'GET' || !isLocalName) {
-      reply.writeHead(404, { 'Content-Type': 'text/html; charset=utf-8' }).end(`${READ_ONLY_PAGE}\n`);
-      return;
-    }
-    const passed = request({ socketPath, path }, (answer) => {
-      reply.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(reply);
-    });
-    passed.on('error', (error) => {
-      reply.statusCode = 502;
-      reply.end(`The lab's rack does not answer: ${errorText(error)}\n`);
-    });
-    passed.end();
+/** Passes connections to a port of this host's loopback on to the region that uses `stateDir`. */
+export function startVirtualPage(stateDir: string, port: number): Promise<Server> {
+  const server = createServer((browser) => {
+    // An end that breaks ends the other one.
+    pipeline(browser, createConnection(join(stateDir, RACK_SOCKET)), browser, () => undefined);
   });
   return new Promise((resolve, reject) => {
     server.once('error', reject);

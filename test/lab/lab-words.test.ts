@@ -114,16 +114,17 @@ test('the suggestions name page, user and password, and complete commands for th
   ]);
 });
 
-test('the suggestions with a virtual machine name the page, which needs no password, and commands that run as root', () => {
-  const { pageUrl, program, configFile } = NEXT;
+test('the suggestions with a virtual machine name the page, and commands that run as root', () => {
+  const { pageUrl, user, password, program, configFile } = NEXT;
   const lines = virtualSteps({
-    pageUrl,
+    ...NEXT,
     program,
     configFile,
     machine: 'calm-ibis',
     console: '/tmp/lab/machine.console',
   });
   assert.ok(lines.includes(`  On the page:  ${pageUrl}`));
+  assert.ok(lines.includes(`                sign in as ${user} with the password ${password}`));
   const accept = `sudo node bin/rackboot.js machines accept calm-ibis --skip-commissioning --config ${configFile}`;
   assert.ok(lines.includes(`    Accept    ${accept}`), lines.join('\n'));
   assert.ok(lines.includes(`    Check     sudo node bin/rackboot.js doctor --config ${configFile}`));

@@ -308,7 +308,7 @@ function writeConfig(flags: Prepared, text: string): void {
 /** Stores the network; with --force it replaces the stored networks. */
 async function storeNetwork(flags: Prepared, { answers, values }: Draft): Promise<void> {
   const place = { stateDir: flags.stateDir, name: answers.name, file: flags.config, values };
-  await withStoredSettings(place, async (settings) => {
+  await withStoredSettings(place, async (settings, by) => {
     const own = `${INTERFACES_KEY}.${answers.proposal.name}`;
     const stored = settings.list().filter(({ rack }) => rack === settings.findRack('master'));
     const refuse = (why: string): never => {
@@ -319,7 +319,7 @@ async function storeNetwork(flags: Prepared, { answers, values }: Draft): Promis
     if (flags.repeats && stored.some(({ key }) => key.startsWith(`${INTERFACES_KEY}.`)))
       refuse('the store has a network already');
     const former = stored.filter(({ key }) => flags.force && key !== own).map(({ key }) => ({ key, value: undefined }));
-    const refusal = await settings.change('', [...former, ...settingsOf(answers)], 'local-administrator');
+    const refusal = await settings.change('', [...former, ...settingsOf(answers)], by);
     if (refusal !== undefined) refuse(sentenceOf(refusal));
   });
   const { name, network } = answers.proposal;

@@ -6,6 +6,7 @@ import { systemClock } from '../../clock.ts';
 import { hostAddresses } from '../../config/host-check.ts';
 import { settingsRules } from '../../config/settings-rules.ts';
 import type { Settings } from '../../machines/settings.ts';
+import { operatorName } from '../../region/accounts/accounts.ts';
 import { Racks } from '../../region/racks/racks.ts';
 import { RegionSettings } from '../../region/settings.ts';
 import { makeStateDirectory } from '../../store/database-file.ts';
@@ -24,10 +25,10 @@ interface SettingsPlace {
   readonly values: Settings;
 }
 
-/** Opens the store and passes its settings to `action`. @throws RackError `store-…` */
+/** Opens the store and passes its settings, and the user name of this command, to `action`. @throws RackError `store-…` */
 export async function withStoredSettings<T>(
   place: SettingsPlace,
-  action: (settings: RegionSettings) => Promise<T>,
+  action: (settings: RegionSettings, by: string) => Promise<T>,
 ): Promise<T> {
   const { stateDir, name, file, values } = place;
   becomeMakerOf(stateDir);
@@ -46,7 +47,7 @@ export async function withStoredSettings<T>(
       onChange: () => undefined,
     });
     await settings.load();
-    const result = await action(settings);
+    const result = await action(settings, await operatorName(store));
     const { settings: _before, ...state } = readDesiredState(stateDir, () => undefined);
     const now = settings.of(undefined);
     const changed = now === undefined ? state : { ...state, settings: now };

@@ -198,8 +198,8 @@ async function changeOffline(
   value: SettingValue | undefined,
 ): Promise<void> {
   const { stateDir, name } = found.config;
-  await withStoredSettings({ stateDir, name, file: found.path, values: found.file.values }, async (settings) => {
-    const refusal = await settings.change(flags.rack ?? '', [{ key, value }], 'local-administrator');
+  await withStoredSettings({ stateDir, name, file: found.path, values: found.file.values }, async (settings, by) => {
+    const refusal = await settings.change(flags.rack ?? '', [{ key, value }], by);
     if (refusal !== undefined) throw new RackError('bad-argument', sentenceOf(refusal));
   });
 }

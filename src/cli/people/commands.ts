@@ -1,4 +1,4 @@
-// The table of `rackboot createadmin`, `apikey`, `users`, `tags` and `password`.
+// The table of `rackboot createadmin`, `apikey`, `page`, `users`, `tags` and `password`.
 
 import type { Argv } from 'yargs';
 import { type SharedOptions, yes } from '../terminal/shared-options.ts';
@@ -26,6 +26,18 @@ export function peopleCommands<T>(parser: Argv<T>, shared: SharedOptions, finish
       async (argv) => {
         const { resetPassword } = await import('./accounts.ts');
         finish(await resetPassword(argv));
+      },
+    )
+    .command(
+      'page [username]',
+      'Print a link that signs your browser in to the page, once',
+      (command) =>
+        command
+          .positional('username', { type: 'string', describe: 'The account; default: the only administrator' })
+          .options({ config }),
+      async (argv) => {
+        const { printPageLink } = await import('./people.ts');
+        finish(await printPageLink(argv));
       },
     )
     .command('tags', 'Tags of machines, with their kernel parameters', (command) =>

@@ -1,4 +1,4 @@
-// `rackboot users` and `rackboot tags`: the API's accounts and tags, through this host's daemon.
+// `rackboot users`, `rackboot tags` and `rackboot page`: the API's accounts and tags, and links to the page, through this host's daemon.
 
 import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';
@@ -8,7 +8,7 @@ import { nearestHint } from '../../nearest-name.ts';
 import { findMachine } from '../machines/identity.ts';
 import { formOf } from '../machines/life.ts';
 import { confirmOnTerminal } from '../terminal/confirmation.ts';
-import { print, printJson, printTable } from '../terminal/output.ts';
+import { print, printError, printJson, printTable } from '../terminal/output.ts';
 import type { PasswordFlags } from './accounts.ts';
 
 const USERS = '/MAAS/api/2.0/users/';
@@ -31,6 +31,21 @@ type ShownTag = z.infer<typeof tagShape>;
 const taggedShape = z.array(z.looseObject({ tag_names: z.array(z.string()) }));
 
 const placeOf = (base: string, name: string): string => `${base}${encodeURIComponent(name)}/`;
+
+const linkShape = z.object({ username: z.string(), url: z.string() });
+
+/** Prints a link that signs a browser in. Only its URL goes to standard output. @returns 0 */
+export async function printPageLink(flags: {
+  readonly config: string;
+  readonly username?: string | undefined;
+}): Promise<number> {
+  const { stateDir } = loadPlace(flags.config);
+  const body = flags.username === undefined ? undefined : `${new URLSearchParams({ username: flags.username })}`;
+  const { username, url } = linkShape.parse(await askDaemon(stateDir, '/MAAS/login/link/', 'POST', body));
+  print(url);
+  printError(`It signs one browser in as ${username}, within 10 minutes.`);
+  return 0;
+}
 
 /** The names of all users or tags. */
 async function namesOf(stateDir: string, what: 'users' | 'tags'): Promise<readonly string[]> {

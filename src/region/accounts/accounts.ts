@@ -30,7 +30,7 @@ const KEY_USE_RECORDED_MS = 3_600_000;
 export const PASSWORD_MAX = 512;
 /** The minimum length of a password, in characters. */
 export const PASSWORD_MIN = 8;
-/** The user name of commands through this host's control socket, in events and for SSH keys. */
+/** The user name of commands on this host (root, or the service's user) unless the region has exactly one administrator. */
 export const LOCAL_ADMINISTRATOR = 'local-administrator';
 
 /** scrypt's cost: 2^15 blocks of 1 KiB take 32 MiB and about 100 ms of one core. */
@@ -163,6 +163,19 @@ export async function createAdmin(store: RegionStore, clock: Clock, account: New
   return user;
 }
 
+/**
+ * The account for which commands on this host act, in events, as owner and for SSH keys: the only administrator. `undefined` if there is none,
+ * or if there are several: then nobody knows which of them gave the command, and it is recorded as LOCAL_ADMINISTRATOR's.
+ */
+export async function findOperator({ accounts }: Pick<RegionStore, 'accounts'>): Promise<User | undefined> {
+  const [only, ...others] = (await accounts.listUsers()).filter(({ isAdmin }) => isAdmin);
+  return others.length === 0 ? only : undefined;
+}
+
+/** The user name of commands on this host. */
+export const operatorName = async (store: Pick<RegionStore, 'accounts'>): Promise<string> =>
+  (await findOperator(store))?.username ?? LOCAL_ADMINISTRATOR;
+
 /** The question whether another user was meant; empty if no name is near. */
 export const didYouMeanUser = async (store: RegionStore, username: string): Promise<string> =>
   nearestHint(
@@ -192,7 +205,7 @@ export async function changePassword(
     code: 'password-changed',
     params: { user: username },
     atMs: clock.wallTimeMs(),
-    username: LOCAL_ADMINISTRATOR,
+    username: await operatorName(store),
   } as const;
   if (!(await store.accounts.changeUser(username, { passwordHash }, event)))
     throw new RackError('not-found', `there is no user ${username}`);

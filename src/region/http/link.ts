@@ -180,7 +180,6 @@ async function peerOf(region: Region, rack: Rack, { peer, token, bootMac }: Kept
     isByRack: true,
     ipv4: address,
     isManaged,
-    isLocal: false,
     isOperator: false,
     bootToken: token,
     vouchedMac,

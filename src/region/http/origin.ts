@@ -24,18 +24,15 @@ export interface OriginFacts {
   readonly localPort: number | undefined;
   /** Where it arrived at the rack that passed it on, `10.20.0.1:5248`; `undefined` if no rack did. */
   readonly rackLocal: string | undefined;
-  /** True if the request came from this host. */
-  readonly isLocal: boolean;
 }
 
 /** Reads those parts from a request. */
 export function originFactsOf(
   request: FastifyRequest,
-  peer: { readonly rackLocal?: string | undefined; readonly isLocal: boolean },
+  { rackLocal }: { readonly rackLocal?: string | undefined },
 ): OriginFacts {
   const { localAddress, localPort } = request.raw.socket;
-  const { rackLocal, isLocal } = peer;
-  return { host: request.headers.host, protocol: request.protocol, localAddress, localPort, rackLocal, isLocal };
+  return { host: request.headers.host, protocol: request.protocol, localAddress, localPort, rackLocal };
 }
 
 const HOST = /^([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/;
@@ -55,22 +52,16 @@ function arrivalOf({ rackLocal, localAddress, localPort }: OriginFacts): string 
 export function chooseOrigin(facts: OriginFacts, config: RegionConfig, racks: RackList): string {
   const arrival = arrivalOf(facts);
   const host = hostOf(facts.host);
-  const isUsable = host !== undefined && isOurs(host, hostOf(arrival), facts, config, racks);
+  const isUsable = host !== undefined && isOurs(host, hostOf(arrival), config, racks);
   const authority = isUsable ? facts.host : arrival;
   const protocol = facts.rackLocal === undefined ? facts.protocol : 'http';
   return authority === undefined || authority === '' ? '' : `${protocol}://${authority}`;
 }
 
-function isOurs(
-  host: string,
-  arrival: string | undefined,
-  { isLocal }: OriginFacts,
-  config: RegionConfig,
-  racks: RackList,
-): boolean {
+function isOurs(host: string, arrival: string | undefined, config: RegionConfig, racks: RackList): boolean {
   if (host === arrival) return true;
-  // Only a client on this host reaches the region at this name.
-  if (host === 'localhost') return isLocal;
+  // Only a program on this host gets there by this name: the client, or one that speaks for it and is itself reached by another name.
+  if (host === 'localhost') return arrival === '127.0.0.1' || arrival === '[::1]';
   if (host === URL.parse(config.publicUrl ?? '')?.hostname) return true;
   const listeners = [...config.listen, ...(config.tls?.listen ?? [])];
   if (listeners.some((listener) => bracketed(listener.host) === host && !isWildcard(host))) return true;

@@ -26,8 +26,8 @@ import {
   operate,
   outcomeOf,
   type PageDefinition,
-  type Person,
   type View,
+  type Viewer,
 } from './view.ts';
 
 const PATH = '/MAAS/account/';
@@ -58,7 +58,7 @@ function keyItem(view: View, { id, key, createdMs }: SshKey): Html {
     <div class="small">${words.account.added(kind, formatAge(view.nowMs - createdMs))}</div></div>${remove}</div>`;
 }
 
-async function keysOf(view: View, { username }: Person): Promise<Html> {
+async function keysOf(view: View, { username }: Viewer): Promise<Html> {
   const keys = await view.region.store.life.listSshKeys(username);
   const list =
     keys.length === 0 ? html`<div class="note">${words.account.noKey}</div>` : keys.map((key) => keyItem(view, key));
@@ -98,7 +98,7 @@ const madeKey = ({ secret }: View): Html =>
     ? nothing
     : html`<div class="alert green notice" role="status">${words.account.apiKeyMade}<div class="mono break">${secret}</div></div>`;
 
-async function apiKeysOf(view: View, { username }: Person): Promise<Html> {
+async function apiKeysOf(view: View, { username }: Viewer): Promise<Html> {
   const keys = await view.region.store.accounts.listKeys(username);
   const list =
     keys.length === 0
@@ -123,9 +123,8 @@ const presentField = (view: View, name: string): Html =>
     ...{ required: true, charactersMax: PASSWORD_MAX },
   });
 
-async function render(view: View): Promise<Html | undefined> {
+async function render(view: View): Promise<Html> {
   const { viewer } = view;
-  if (viewer.kind !== 'person') return undefined;
   const sent = ofForm(view, given(view, 'do') === 'password');
   const password = formOf(view, {
     body: [
@@ -155,14 +154,14 @@ export const differing = (view: View): Outcome =>
 export const ofNewPassword = (outcome: Outcome): Outcome => namedAsIn(outcome, { password: 'new' });
 
 /** The refusal of the present password in a field; `undefined`: it is right. */
-async function refusePresent(view: View, { username }: Person, field: string): Promise<Refusal | undefined> {
+async function refusePresent(view: View, { username }: Viewer, field: string): Promise<Refusal | undefined> {
   const user = await view.region.store.accounts.findUser(username);
   const verdict = await checkPassword(view.region, view.peer, given(view, field), user);
   if (verdict === 'wrong') return refuseField(field, 'field.password-wrong');
   return typeof verdict === 'string' ? uncheckedRefusal(verdict, view.region) : undefined;
 }
 
-async function changePassword(view: View, viewer: Person): Promise<Outcome> {
+async function changePassword(view: View, viewer: Viewer): Promise<Outcome> {
   const refused = differing(view) ?? (await refusePresent(view, viewer, 'present'));
   if (refused !== undefined) return refused;
   const { username } = viewer;
@@ -172,7 +171,7 @@ async function changePassword(view: View, viewer: Person): Promise<Outcome> {
 
 const tokenShape = z.object({ consumer_key: z.string(), token_key: z.string(), token_secret: z.string() });
 
-async function makeApiKey(view: View, viewer: Person): Promise<Outcome> {
+async function makeApiKey(view: View, viewer: Viewer): Promise<Outcome> {
   const refused = await refusePresent(view, viewer, 'key-password');
   if (refused !== undefined) return refused;
   const answer = await operate(view, MAKE_API_KEY, {}, { name: given(view, 'purpose').trim() });
@@ -183,7 +182,6 @@ async function makeApiKey(view: View, viewer: Person): Promise<Outcome> {
 
 async function act(view: View): Promise<Outcome> {
   const { viewer } = view;
-  if (viewer.kind !== 'person') return undefined;
   switch (given(view, 'do')) {
     case 'add-key': {
       const values = { key: given(view, 'key').trim() };

@@ -142,8 +142,7 @@ async function valuesOf(
 
 /** Why an action is not possible, in the words of its operation. */
 function whyNot({ viewer }: View, machine: Machine, { name, operation }: MachineAction): string {
-  const refused =
-    viewer.kind !== 'person' || name === 'delete' ? undefined : refuseCommand(machine, name, actorOf(viewer));
+  const refused = name === 'delete' ? undefined : refuseCommand(machine, name, actorOf(viewer));
   if (refused !== undefined) return sentenceOf(refused);
   return mayCall(viewer, operation)
     ? words.actionForms.impossible(machine.hostname, words.actions[name].label)

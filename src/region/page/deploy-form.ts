@@ -146,7 +146,6 @@ function installedField(view: View, { release }: Machine, installers: readonly L
 }
 
 async function keyWarning(view: View, machine: Machine): Promise<Html> {
-  if (view.viewer.kind !== 'person') return nothing;
   const owner = machine.owner ?? view.viewer.username;
   if ((await view.region.store.life.listSshKeys(owner)).length > 0) return nothing;
   const isYours = owner === view.viewer.username;

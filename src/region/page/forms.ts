@@ -189,7 +189,7 @@ interface FormParts {
 /** A form that changes something; empty for viewers who cannot send one. */
 export function formOf({ viewer }: View, parts: FormParts): Html {
   const { to = '', body, submit, tone = 'primary', back, isInline = false, isUpload = false } = parts;
-  if (viewer.kind !== 'person' || viewer.csrf === '') return nothing;
+  if (viewer.csrf === '') return nothing;
   const action = to === '' ? nothing : html` action="${to}"`;
   const cancel = back === undefined ? nothing : html`<a class="button plain" href="${back}">${words.forms.cancel}</a>`;
   const button = html`<button class="button ${tone}">${submit}</button>`;

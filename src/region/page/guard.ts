@@ -1,6 +1,6 @@
-// Checks the passwords of the page's users, and recognises the local names of this host.
+// Checks the passwords of the page's users.
 //
-// Sources: RFC 7617 (Basic). DNS rebinding: a foreign site whose name resolves to 127.0.0.1 still sends its own name in `Host`.
+// Sources: RFC 7617 (Basic).
 //
 // 1. Every password check counts towards the limits of its address and network, whether by form or by header (`passwords.ts`).
 // 2. A correct password is remembered for REMEMBERED_MS as a keyed digest, for the address that sent it. So a page that refreshes itself
@@ -26,11 +26,6 @@ const REMEMBERED_MS = 300_000;
 export const REMEMBERED_RATE = { perSecond: 2, burst: 60 } as const;
 /** The hash checked for unknown users, so the duration does not reveal that they are unknown. */
 const NOBODY = `scrypt$32768$8$1$${'A'.repeat(22)}$${'A'.repeat(43)}`;
-
-/** True if `Host` is a local name of this host, or absent. */
-export function isLocalName(host: string | undefined): boolean {
-  return host === undefined || /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i.test(host);
-}
 
 /** The user of a correct password, or a refusal: `address` and `network` name the limit exceeded; `by-rack`: a remote rack forwarded it. */
 type PasswordVerdict = User | 'wrong' | 'busy' | 'by-rack' | PasswordExcess;

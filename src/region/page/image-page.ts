@@ -290,7 +290,7 @@ async function act(view: View): Promise<Outcome> {
 
 export const IMAGE_PAGE: PageDefinition = {
   path: `${IMAGES_PATH}:image/`,
-  access: 'look',
+  access: 'user',
   render,
   act,
   operations: [DELETE, ...IMAGE_OPERATIONS],

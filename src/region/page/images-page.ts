@@ -283,7 +283,7 @@ async function act(view: View): Promise<Outcome> {
 
 export const IMAGES_PAGE: PageDefinition = {
   path: IMAGES_PATH,
-  access: 'look',
+  access: 'user',
   render,
   act,
   operations: [IMPORT, STOP, ...IMAGE_OPERATIONS],

@@ -6,8 +6,12 @@
 // 2. After signing in, a browser is redirected only to one of our own pages.
 // 3. A key is given only while the password that was checked is still that of the account.
 
-import { createApiKey, findKeyRefusal } from '../accounts/accounts.ts';
-import { type Answer, json, refuse } from '../api/call/answer.ts';
+import { cleanText } from '../../clean-text.ts';
+import { nearestName } from '../../nearest-name.ts';
+import { createApiKey, findKeyRefusal, findOperator } from '../accounts/accounts.ts';
+import { type Answer, json, type Refusal, refuse } from '../api/call/answer.ts';
+import type { RegionConfig } from '../config.ts';
+import type { RegionStore } from '../records/store.ts';
 import type { User } from '../records/user.ts';
 import type { Region } from '../region.ts';
 
@@ -43,6 +47,34 @@ export function cookieOf(name: string, token: string, isSecure: boolean): string
 
 /** The refusal of a name with a wrong password. */
 export const WRONG_PASSWORD = refuse('not-allowed.password');
+
+/** The user whom a link signs in: the named one, or else the only administrator. */
+export async function findLinkUser(store: RegionStore, username: string | undefined): Promise<User | Refusal> {
+  const user = username === undefined ? await findOperator(store) : await store.accounts.findUser(username);
+  if (user !== undefined) return user;
+  const users = await store.accounts.listUsers();
+  if (username !== undefined) {
+    const meant = nearestName(
+      username,
+      users.map((one) => one.username),
+    );
+    return refuse('not-found.user', { username: cleanText(username, 150), meant });
+  }
+  const names = users.filter(({ isAdmin }) => isAdmin).map((one) => one.username);
+  return refuse('bad-request.link-user', { names: names.slice(0, NAMES_MAX) });
+}
+
+/** The page's URL: the one for people, else that of a listener, which on this host may be the only way. It ends in a slash. */
+export function pageUrl({ publicUrl, listen, tls }: Pick<RegionConfig, 'publicUrl' | 'listen' | 'tls'>): string {
+  if (publicUrl !== undefined) return `${publicUrl.replace(/\/+$/, '')}/`;
+  const doors = tls?.listen ?? listen;
+  const isForOthers = ({ host }: { readonly host: string }): boolean => host !== '0.0.0.0' && !host.startsWith('127.');
+  const { host, port } = doors.find(isForOthers) ?? doors[0] ?? { host: '127.0.0.1', port: 0 };
+  return `http${tls === undefined ? '' : 's'}://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}/MAAS/`;
+}
+
+/** The most administrators whom a refusal names. */
+const NAMES_MAX = 10;
 
 /** Makes an API key for a user whose password was checked. @param name the purpose of the key */
 export const keyFor = (

@@ -26,12 +26,12 @@ const isSimulated = (machine: Machine, held: Ipv4 | undefined): boolean =>
  * How to log in to the deployed system, or why it is not possible; empty in rescue mode, which `renderLogins` describes.
  * @param address the machine's current address
  */
-export function systemLogin({ viewer }: View, machine: Machine, address: Ipv4 | undefined): Html {
+export function systemLogin(machine: Machine, address: Ipv4 | undefined): Html {
   const { status, owner, osystem } = machine;
   if (status === 'rescue-mode' || status === 'entering-rescue-mode') return nothing;
   if (isSimulated(machine, address)) return SIMULATED;
   if (status !== 'deployed') return html`<span class="soft">${words.logins.onlyWhen}</span>`;
-  if (address === undefined || viewer.kind !== 'person') return nothing;
+  if (address === undefined) return nothing;
   const isKnown = osystem === 'ubuntu' || osystem === 'debian';
   return html`
     <span class="copy">ssh ${isKnown ? `${osystem}@` : ''}${formatIpv4(address)}</span>
@@ -56,7 +56,6 @@ function loginText(login: LoginDescription): Html {
 
 /** The logins in rescue mode and for debugging; empty if there are none. */
 export async function renderLogins(view: View, machine: Machine): Promise<Html> {
-  if (view.viewer.kind !== 'person') return nothing;
   const logins = await describeLogins(view.region, machine);
   if (logins.length === 0) return nothing;
   const isOpen = logins.some(({ kind }) => kind === 'debug');
@@ -75,7 +74,7 @@ export async function renderLogins(view: View, machine: Machine): Promise<Html> 
 
 /** The link to the form that opens a debug login; empty if the viewer may not open one. */
 export const debugButton = (view: View, machine: Machine): Html =>
-  view.viewer.kind === 'person' && mayDebug(machine, view.viewer)
+  mayDebug(machine, view.viewer)
     ? html`<a class="button plain" href="${machinePath(machine.systemId)}debug-login/">${words.logins.debugButton}</a>`
     : nothing;
 

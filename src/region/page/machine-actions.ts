@@ -8,7 +8,7 @@ import { type CommandName, commandsFrom, mayCommand } from '../life/commands.ts'
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import type { Region } from '../region.ts';
 import { words } from '../words/text.ts';
-import { mayCall, type Person, type Viewer, type WantedOperation } from './view.ts';
+import { mayCall, type Viewer, type WantedOperation } from './view.ts';
 
 type ActionName = CommandName | 'delete';
 
@@ -187,11 +187,10 @@ export function toneOf(action: MachineAction, { status }: Machine): Tone {
 }
 
 /** The person as the giver of a command, without a comment. */
-export const actorOf = ({ username, isAdmin }: Person) => ({ username, isAdmin, comment: '' });
+export const actorOf = ({ username, isAdmin }: Viewer) => ({ username, isAdmin, comment: '' });
 
 /** The actions that a viewer may take on a machine now. */
 export function actionsFor(machine: Machine, viewer: Viewer): readonly MachineAction[] {
-  if (viewer.kind !== 'person') return [];
   const commands = commandsFrom(machine.status);
   return MACHINE_ACTIONS.filter(({ name, operation }) => {
     if (!mayCall(viewer, operation)) return false;

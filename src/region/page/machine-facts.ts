@@ -40,7 +40,7 @@ export function renderSystem(view: View, machine: Machine): Html {
     [labels.address, addresses.join(', ')],
     [labels.lastSeenWith, lost.join(', ')],
     [labels.system, [machine.osystem, machine.release, machine.kernel ?? ''].filter((text) => text !== '').join(' ')],
-    [labels.logIn, systemLogin(view, machine, held[0])],
+    [labels.logIn, systemLogin(machine, held[0])],
     [labels.nextBoot, labels.nextBoots[bootPurpose(machine)]],
     [labels.stateChanged, formatAge(nowMs - machine.statusSinceMs)],
     [labels.zone, machine.zone?.name ?? ''],

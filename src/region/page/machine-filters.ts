@@ -116,10 +116,10 @@ export function filtersOf(view: View, wanted: Search): Html {
     [...groups, ...STATUSES.map(({ status }) => [status, words.values.state(status)] as const)],
     wanted.status,
   );
-  const own = view.viewer.kind === 'person' ? view.viewer.username : '';
+  const own = view.viewer.username;
   const others = wanted.owner === '' || wanted.owner === own ? [] : [[wanted.owner, wanted.owner] as const];
-  const mine = own === '' ? [] : [[own, filters.mine] as const];
-  const owners = selectOf('owner', filters.owner, [['', filters.anyOwner], ...mine, ...others], wanted.owner);
+  const mine = [own, filters.mine] as const;
+  const owners = selectOf('owner', filters.owner, [['', filters.anyOwner], mine, ...others], wanted.owner);
   const names = acceptedRacks(view.region);
   const racks = selectOf(
     'rack',

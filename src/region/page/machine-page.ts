@@ -14,7 +14,7 @@ import { asSentence, words } from '../words/text.ts';
 import { debugButton, renderLogins } from './logins-part.ts';
 import { actionPath, actionsFor, type MachineAction, machinePath, toneOf } from './machine-actions.ts';
 import { renderHardware, renderSystem } from './machine-facts.ts';
-import { pageOf, signInLink } from './parts.ts';
+import { pageOf } from './parts.ts';
 import { renderPower } from './power-part.ts';
 import { renderResults } from './results-part.ts';
 import { PAGE_STEPS_MAX, renderTimeline } from './timeline.ts';
@@ -80,9 +80,6 @@ const linkOf = (machine: Machine, action: MachineAction): Html => {
 
 function buttonsOf(view: View, machine: Machine): Html {
   const { viewer } = view;
-  if (viewer.kind === 'visitor') {
-    return html`<p class="small">${words.machine.toManage(signInLink(machinePath(machine.systemId)))}</p>`;
-  }
   const actions = actionsFor(machine, viewer);
   const main = actions.filter(({ where }) => where === 'main');
   const first = main.toSorted((a, b) => weightOf(a, machine) - weightOf(b, machine));
@@ -128,6 +125,6 @@ async function renderStranger(view: View, mac: MacAddress): Promise<Html | undef
 
 export const MACHINE_PAGE: PageDefinition = {
   path: '/MAAS/machines/:machine/',
-  access: 'look',
+  access: 'user',
   render: renderMachinePage,
 };

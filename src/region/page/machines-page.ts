@@ -120,7 +120,7 @@ export async function renderPage(view: View): Promise<Html> {
   const machines = await machinesShown(region, wanted);
   const counts = await region.store.countStatuses();
   const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
-  const holder = `${view.viewer.kind === 'person' ? view.viewer.username : ''} ${view.peer.share}`;
+  const holder = `${view.viewer.username} ${view.peer.share}`;
   const steps = readEvents(region.store, { limit: PAGE_EVENTS_READ, isQuiet: true }, await region.store.eventRange());
   const newest = await region.searches.run<readonly MachineEvent[]>(holder, steps, () => [], view.hasLeft);
   const events = newest.filter((event) => !isTakenReport(event)).slice(0, PAGE_EVENTS);
@@ -161,7 +161,7 @@ async function act(view: View): Promise<Outcome> {
 
 export const MACHINES_PAGE: PageDefinition = {
   path: '/MAAS/',
-  access: 'look',
+  access: 'user',
   render: renderPage,
   act,
   operations: [ACCEPT_ALL],

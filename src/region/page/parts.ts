@@ -1,7 +1,6 @@
 // Common to all pages: the document's frame with the navigation bar, table cells, and the pages for errors and signing in.
 
 import { type Html, html, nothing, type Part, verbatim } from '../../html.ts';
-import { LOOPBACK, networkContains } from '../../net/address.ts';
 import { RACK_CONFIG, type RegionConfig } from '../config.ts';
 import { quoteShell } from '../preseed/quoting.ts';
 import type { Outage } from '../records/store-outage.ts';
@@ -26,24 +25,17 @@ interface PageParts {
   readonly isLive?: boolean;
 }
 
-const LINKS: readonly (readonly [
-  place: keyof typeof words.frame.pages,
-  path: string,
-  access: 'look' | 'user' | 'admin',
-])[] = [
-  ['machines', '/MAAS/', 'look'],
-  ['images', '/MAAS/images/', 'look'],
-  ['tags', '/MAAS/tags/', 'look'],
+const LINKS: readonly (readonly [place: keyof typeof words.frame.pages, path: string, access: 'user' | 'admin'])[] = [
+  ['machines', '/MAAS/', 'user'],
+  ['images', '/MAAS/images/', 'user'],
+  ['tags', '/MAAS/tags/', 'user'],
   ['scripts', '/MAAS/scripts/', 'user'],
   ['settings', '/MAAS/settings/', 'admin'],
   ['people', '/MAAS/people/', 'user'],
 ];
 
 /** True if the viewer may open a page with this access. */
-export function mayOpen(viewer: Viewer, access: 'look' | 'user' | 'admin'): boolean {
-  if (access === 'look') return true;
-  return viewer.kind === 'person' && (access === 'user' || viewer.isAdmin);
-}
+export const mayOpen = (viewer: Viewer, access: 'user' | 'admin'): boolean => access === 'user' || viewer.isAdmin;
 
 function linksOf(viewer: Viewer, place: Place): Html {
   const links = LINKS.filter(([, , access]) => mayOpen(viewer, access)).map(
@@ -54,8 +46,6 @@ function linksOf(viewer: Viewer, place: Place): Html {
 }
 
 function accountLinks(viewer: Viewer, place: Place): Html {
-  if (viewer.kind === 'visitor')
-    return html`<a class="button plain small-button" href="/MAAS/login/">${words.frame.signIn}</a>`;
   const current = place === 'account' ? html` aria-current="page"` : nothing;
   const own = html`<a href="/MAAS/account/"${current}>${viewer.username}</a>`;
   if (viewer.csrf === '') return own;
@@ -131,10 +121,6 @@ type CellStyle =
 export const cell = (label: string, content: Part, style: CellStyle = ''): Html =>
   html`<td data-label="${label}"${style === '' ? nothing : html` class="${style}"`}><div>${content}</div></td>`;
 
-/** A link to the page for signing in, which leads back to a path. */
-export const signInLink = (to: string): Html =>
-  html`<a href="/MAAS/login/?to=${encodeURIComponent(to)}">${words.frame.signIn}</a>`;
-
 const ALL_MACHINES = html`<a href="/MAAS/">${words.frame.allMachines}</a>`;
 
 /** The page for a machine, tag or script that does not exist. */
@@ -194,29 +180,30 @@ export function renderRefused(view: Frame, text: string, back?: string): Html {
   });
 }
 
-const MISMATCH = html`<div class="alert red" role="alert">${words.signIn.mismatch}</div>`;
 const FOCUS = html` autofocus`;
 
-/** Listening addresses that a browser on the region's host reaches by 127.0.0.1. */
-const LOCAL_HOSTS: ReadonlySet<string> = new Set(['127.0.0.1', '0.0.0.0']);
-
-/** Says how a person gets an account, and at which URL a browser on the region's host needs none. */
-function accountHelp({ ownRack, ownFile, listen, proxies = [] }: SignInConfig): Html {
+/** Says how a person gets in without a password, and gets an account. */
+function accountHelp({ ownRack, ownFile }: SignInConfig): Html {
   const file = ownRack?.file ?? ownFile?.file ?? RACK_CONFIG;
   const word = quoteShell(file);
   const option = file === RACK_CONFIG || !word.ok ? '' : ` --config ${word.text}`;
-  const isTrusted = !proxies.some((network) => networkContains(network, LOOPBACK));
-  const local = isTrusted ? listen.find(({ host }) => LOCAL_HOSTS.has(host)) : undefined;
-  const url = local === undefined ? undefined : `http://127.0.0.1:${local.port}/MAAS/`;
-  return words.signIn.noAccount(ownFile !== undefined, option, url);
+  return words.signIn.noAccount(ownFile !== undefined, option);
 }
 
 /** The configuration that the sign-in page shows. */
-type SignInConfig = Pick<RegionConfig, 'ownRack' | 'ownFile' | 'listen' | 'proxies'>;
+type SignInConfig = Pick<RegionConfig, 'ownRack' | 'ownFile'>;
 
-/** The sign-in page. @param to the page to open afterwards @param username the user name of a failed attempt; `undefined` before the first */
-export function renderSignIn(config: SignInConfig, to: string, username?: string): Html {
-  const alert = username === undefined ? nothing : MISMATCH;
+/** The last attempt to sign in. */
+interface FailedSignIn {
+  readonly why: 'wrong' | 'spent-link';
+  readonly username?: string | undefined;
+}
+
+/** The sign-in page. @param to the page to open afterwards @param failed the last attempt; `undefined` before the first */
+export function renderSignIn(config: SignInConfig, to: string, failed?: FailedSignIn): Html {
+  const { username } = failed ?? {};
+  const alert =
+    failed === undefined ? nothing : html`<div class="alert red" role="alert">${words.signIn.failed[failed.why]}</div>`;
   const [first, second] = username === undefined || username === '' ? [FOCUS, nothing] : [nothing, FOCUS];
   return documentOf(
     words.frame.signIn,
@@ -229,3 +216,12 @@ export function renderSignIn(config: SignInConfig, to: string, username?: string
       <p class="small">${accountHelp(config)}</p></div></main>`,
   );
 }
+
+/** The page of a link that signs a user in: its form uses the link up. */
+export const renderLink = (username: string, token: string, to: string): Html =>
+  documentOf(
+    words.frame.signIn,
+    html`<main><div class="sheet card"><h1>${words.signIn.heading}</h1><p class="soft">${words.signIn.link(username)}</p>
+      <form method="post" action="/MAAS/login/" class="form bare"><input type="hidden" name="to" value="${to}">
+      <input type="hidden" name="link" value="${verbatim(token)}"><div class="buttons"><button class="button primary"${FOCUS}>${words.signIn.as(username)}</button></div></form></div></main>`,
+  );

@@ -20,7 +20,7 @@ const SHOWN_MAX = 500;
 /** @param keys how many SSH keys the user has */
 function userItem(view: View, user: User, keys: number): Html {
   const { username, email, isAdmin, createdMs } = user;
-  const isSelf = view.viewer.kind === 'person' && view.viewer.username === username;
+  const isSelf = view.viewer.username === username;
   const button = (what: string, label: string, tone: 'plain' | 'danger'): Html =>
     formOf(view, {
       body: [hiddenField('do', what), hiddenField('username', username)],

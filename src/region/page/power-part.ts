@@ -36,8 +36,7 @@ export function powerOf(
 } {
   const reading = view.region.power?.reading(machine.systemId);
   const age = reading?.ageSeconds === undefined ? '' : formatAge(reading.ageSeconds * 1000);
-  const isAdmin = view.viewer.kind === 'person' && view.viewer.isAdmin;
-  const problem = powerText(reading?.detail, isAdmin ? reading?.said : undefined);
+  const problem = powerText(reading?.detail, view.viewer.isAdmin ? reading?.said : undefined);
   return { state: reading?.state ?? machine.powerState, age, problem };
 }
 
@@ -54,7 +53,6 @@ const POWER_BUTTONS = ['on', 'off', 'cycle', 'query'] as const;
 
 function buttonsOf(view: View, machine: Machine): Html {
   const { viewer } = view;
-  if (viewer.kind !== 'person') return nothing;
   const base = `${machinePath(machine.systemId)}power/`;
   const mayEdit = mayCall(viewer, EDIT_MACHINE)
     ? html`<a class="button plain" href="${base}">${words.powerPart.driver}</a>`

@@ -8,8 +8,6 @@ import type { Machine } from '../records/machine.ts';
 import type { ResultStatus, ScriptResult } from '../records/script-store.ts';
 import { formatAge, formatSpan } from '../words/quantity.ts';
 import { words } from '../words/text.ts';
-import { machinePath } from './machine-actions.ts';
-import { signInLink } from './parts.ts';
 import type { View } from './view.ts';
 
 /** Runs on the page. */
@@ -79,23 +77,19 @@ function earlierRun(run: readonly ScriptResult[], nowMs: number): Html {
 
 /** The results part of a machine's page; empty if no script ever ran. */
 export async function renderResults(view: View, machine: Machine): Promise<Html> {
-  const { region, nowMs, viewer } = view;
+  const { region, nowMs } = view;
   const results = await region.store.scripts.listResults(machine.systemId, { runs: RUNS_SHOWN_MAX, withOutput: false });
   const [newest, ...earlier] = runsOf(results);
   const [first] = newest ?? [];
   if (newest === undefined || first === undefined) return nothing;
-  const isPerson = viewer.kind === 'person';
-  const shown = isPerson ? await region.store.scripts.listResults(machine.systemId, { run: first.run }) : newest;
-  const sign = isPerson
-    ? nothing
-    : html`<p class="small">${words.results.toRead(signInLink(machinePath(machine.systemId)))}</p>`;
+  const shown = await region.store.scripts.listResults(machine.systemId, { run: first.run });
   const title = first.purpose === 'testing' ? words.results.testing : words.results.commissioning;
-  const items = shown.map((result) => resultItem(result, nowMs, isPerson));
+  const items = shown.map((result) => resultItem(result, nowMs, true));
   const before =
     earlier.length === 0
       ? nothing
       : html`<div class="sheet stacked">${earlier.map((run) => earlierRun(run, nowMs))}</div>`;
   return html`
-    <div class="bar"><h2>${title}</h2><span class="small">${countsOf(newest)}</span></div>${sign}
+    <div class="bar"><h2>${title}</h2><span class="small">${countsOf(newest)}</span></div>
     <div class="sheet">${items}</div>${before}`;
 }

@@ -5,14 +5,16 @@
 // 1. GET changes nothing. A form needs a session, its `csrf`, and our own origin.
 // 2. Password checks are limited by address and network; a request without credentials counts towards the anonymous rate limit.
 // 3. Signing in through a remote rack is refused: the rack could claim any address, and could read the password.
-// 4. A viewer on this host may look without an account, but not under a foreign site's name that resolves to this host.
+// 4. Nobody sees anything without signing in. Being asked from loopback proves nothing: forwarders on this host ask from there.
+// 5. A link of `rackboot page` shows a form, which uses it up. So a program that only follows it, to show a preview, uses nothing up, and no
+//    site can sign a browser in by linking to it.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { cleanText } from '../../clean-text.ts';
 import type { Html } from '../../html.ts';
 import { equalSecrets, KEY_NAME_MAX } from '../accounts/accounts.ts';
 import { parseAuthorization } from '../accounts/authorization-header.ts';
-import { type Answer, type Refusal, refuse, refuseFor } from '../api/call/answer.ts';
+import { type Answer, json, type Refusal, refuse, refuseFor } from '../api/call/answer.ts';
 import { noteAdministrator, type Peer } from '../api/call/caller.ts';
 import { type Fields, findUnstorable, parseBody, queryOf } from '../api/call/form-body.ts';
 import { isEncrypted } from '../api/call/proxies.ts';
@@ -22,8 +24,17 @@ import type { User } from '../records/user.ts';
 import type { Region } from '../region.ts';
 import { StoreOutage } from '../words/outage.ts';
 import { assetPath, PAGE_POLICY, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';
-import { byRack, isLocalName, type PageGuard, uncheckedRefusal } from './guard.ts';
-import { cookieName, cookieOf, isOwnOrigin, keyFor, safeTarget, WRONG_PASSWORD } from './login.ts';
+import { byRack, type PageGuard, uncheckedRefusal } from './guard.ts';
+import {
+  cookieName,
+  cookieOf,
+  findLinkUser,
+  isOwnOrigin,
+  keyFor,
+  pageUrl,
+  safeTarget,
+  WRONG_PASSWORD,
+} from './login.ts';
 import { PAGES } from './pages.ts';
 import {
   AWAY_SECONDS,
@@ -31,12 +42,13 @@ import {
   renderAway,
   renderDamaged,
   renderGone,
+  renderLink,
   renderRefused,
   renderSignIn,
   renderUnknown,
 } from './parts.ts';
 import { findCookie, type Session, type Sessions } from './sessions.ts';
-import { faultsOf, type PageDefinition, type Person, refusalText, type View, type Viewer } from './view.ts';
+import { faultsOf, type PageDefinition, refusalText, type View, type Viewer } from './view.ts';
 
 /** The parts of the listener that the pages use. */
 interface PageListener {
@@ -73,10 +85,16 @@ export function addPageRoutes(app: FastifyInstance, listener: PageListener): voi
     mustReachStore(listener.region);
     if ((await listener.peerOf(request)).isByRack) return listener.send(reply, byRack(listener.region));
     await mustReadStore(listener.region);
-    const to = safeTarget(queryOf(request.raw.url).get('to')?.at(-1) ?? '');
-    return sendPage(begin(reply), renderSignIn(listener.region.config(), to));
+    const query = queryOf(request.raw.url);
+    const to = safeTarget(query.get('to')?.at(-1) ?? '');
+    const token = query.get('link')?.at(-1) ?? '';
+    if (token === '') return sendPage(begin(reply), renderSignIn(listener.region.config(), to));
+    const user = await listener.sessions.findLink(token);
+    if (user === undefined) return refuseSignIn(listener, reply, 'spent-link', to);
+    return sendPage(begin(reply), renderLink(user.username, token, to));
   });
   app.post(LOGIN, (request, reply) => signIn(listener, request, reply));
+  app.post(`${LOGIN}link/`, (request, reply) => makeLink(listener, request, reply));
   app.post('/MAAS/accounts/authenticate/', (request, reply) => authenticate(listener, request, reply));
   app.post('/MAAS/logout/', (request, reply) => signOut(listener, request, reply));
   for (const page of PAGES) {
@@ -158,13 +176,7 @@ const cookieNameOf = (request: FastifyRequest): string => cookieName(request.hea
 const tokenOf = (request: FastifyRequest): string | undefined =>
   findCookie(headerOf(request, 'cookie'), cookieNameOf(request));
 
-const personOf = ({ username, email, isAdmin }: User, csrf: string): Person => ({
-  kind: 'person',
-  username,
-  email,
-  isAdmin,
-  csrf,
-});
+const viewerAs = ({ username, email, isAdmin }: User, csrf: string): Viewer => ({ username, email, isAdmin, csrf });
 
 /** @param isUse false for a page's own refresh request */
 async function sessionOf(
@@ -185,18 +197,17 @@ async function viewerOf(
 ): Promise<Viewer | Answer | undefined> {
   if (session !== undefined) {
     noteAdministrator(request.raw, session.user);
-    return personOf(session.user, session.csrf);
+    return viewerAs(session.user, session.csrf);
   }
   const credentials = parseAuthorization(headerOf(request, 'authorization') ?? '');
   if (credentials?.kind === 'password') {
     const user = await guard.check(peer, credentials.username, credentials.password);
     if (typeof user === 'object') {
       noteAdministrator(request.raw, user);
-      return personOf(user, '');
+      return viewerAs(user, '');
     }
     if (user !== 'wrong') return uncheckedRefusal(user, region);
   }
-  if (peer.isLocal && isLocalName(request.headers.host)) return { kind: 'visitor' };
   return excess(peer);
 }
 
@@ -210,12 +221,9 @@ async function show(
   const peer = await listener.peerOf(request);
   const session = await sessionOf(listener, request, !isLive(request));
   const viewer = await viewerOf(listener, request, peer, session);
-  if (viewer !== undefined && viewer.kind !== 'person' && viewer.kind !== 'visitor')
-    return listener.send(reply, viewer);
+  if (viewer !== undefined && 'kind' in viewer) return listener.send(reply, viewer);
   begin(reply);
-  if (viewer === undefined || (viewer.kind === 'visitor' && !mayOpen(viewer, page.access))) {
-    return requireSignIn(listener, peer, request, reply);
-  }
+  if (viewer === undefined) return requireSignIn(listener, peer, request, reply);
   const notice = isLive(request) ? '' : (session?.notice ?? '');
   if (session !== undefined && notice !== '') await listener.sessions.setNotice(session, '');
   const view = { ...viewOf(listener, viewer, peer, request, NO_FIELDS), notice };
@@ -308,7 +316,7 @@ async function take(
   }
   noteAdministrator(request.raw, session.user);
   const fields = formOf(request);
-  const viewer = personOf(session.user, session.csrf);
+  const viewer = viewerAs(session.user, session.csrf);
   const view = viewOf(listener, viewer, peer, request, isRefusal(fields) ? NO_FIELDS : fields);
   if (isRefusal(fields)) return refused(reply, view, fields);
   if (refuseStale(fields, session) !== undefined) return refused(reply, view, STALE);
@@ -333,24 +341,55 @@ const STALE = refuse('not-allowed.stale-form');
 const refuseStale = (fields: Fields, { csrf }: Session): Refusal | undefined =>
   equalSecrets(fields.get('csrf')?.at(-1) ?? '', csrf) ? undefined : STALE;
 
+/** Shows the page for signing in again, and why. */
+function refuseSignIn(
+  { region }: PageListener,
+  reply: FastifyReply,
+  why: 'wrong' | 'spent-link',
+  to: string,
+  username?: string,
+): FastifyReply {
+  begin(reply).code(REFUSALS['not-allowed']).header('X-Rackboot-Refusal', 'not-authenticated');
+  return sendPage(reply, renderSignIn(region.config(), to, { why, username }));
+}
+
+/** The user of a link, which is used up. A remote rack could have read it. */
+const takeLink = async ({ sessions }: PageListener, { isByRack }: Peer, token: string) =>
+  isByRack ? 'by-rack' : ((await sessions.takeLink(token)) ?? 'spent-link');
+
+/** Makes a link that signs a browser in, for a command on this host (`rackboot page`). */
+async function makeLink(listener: PageListener, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  if (!(await listener.peerOf(request)).isOperator) return sendUnknownPage(reply);
+  const fields = formOf(request);
+  if (isRefusal(fields)) return listener.send(reply, fields);
+  const user = await findLinkUser(listener.region.store, fields.get('username')?.at(-1));
+  if ('kind' in user) return listener.send(reply, user);
+  const token = await listener.sessions.openLink(user);
+  return listener.send(
+    reply,
+    json({ username: user.username, url: `${pageUrl(listener.region.config())}login/?link=${token}` }),
+  );
+}
+
 async function signIn(listener: PageListener, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const fields = formOf(request);
   if (isRefusal(fields)) return listener.send(reply, fields);
   const value = (name: string): string => fields.get(name)?.at(-1) ?? '';
   const to = safeTarget(value('to'));
-  const user = await listener.guard.check(await listener.peerOf(request), value('username'), value('password'));
-  if (typeof user === 'string' && user !== 'wrong')
-    return listener.send(reply, uncheckedRefusal(user, listener.region));
+  const peer = await listener.peerOf(request);
+  const link = value('link');
+  const user =
+    link === ''
+      ? await listener.guard.check(peer, value('username'), value('password'))
+      : await takeLink(listener, peer, link);
+  if (user === 'wrong' || user === 'spent-link') return refuseSignIn(listener, reply, user, to, value('username'));
+  if (typeof user === 'string') return listener.send(reply, uncheckedRefusal(user, listener.region));
   begin(reply);
-  if (user === 'wrong') {
-    reply.code(REFUSALS['not-allowed']).header('X-Rackboot-Refusal', 'not-authenticated');
-    return sendPage(reply, renderSignIn(listener.region.config(), to, value('username')));
-  }
   // The old token must not lead to the new session.
   const old = await sessionOf(listener, request);
   if (old !== undefined) await listener.sessions.close(old);
   const token = await listener.sessions.open(user);
-  await listener.guard.note(await listener.peerOf(request), user, 'signed-in');
+  await listener.guard.note(peer, user, 'signed-in');
   const cookie = cookieOf(cookieNameOf(request), token, isEncrypted(request.raw, listener.region.config()));
   return reply.header('Set-Cookie', cookie).redirect(to, 303);
 }
@@ -380,7 +419,7 @@ async function signOut(listener: PageListener, request: FastifyRequest, reply: F
   begin(reply);
   const refusal = session === undefined || isRefusal(fields) ? fields : refuseStale(fields, session);
   if (session !== undefined && refusal !== undefined && isRefusal(refusal)) {
-    const viewer = personOf(session.user, session.csrf);
+    const viewer = viewerAs(session.user, session.csrf);
     return refused(reply, viewOf(listener, viewer, await listener.peerOf(request), request, NO_FIELDS), refusal);
   }
   if (session !== undefined) {

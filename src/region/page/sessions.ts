@@ -9,6 +9,8 @@
 // 3. At most SESSIONS_MAX exist, shared fairly between users; the user with the most loses the one unused for longest.
 // 4. Every form carries the session's `csrf`, which is derived from its token: other sites can read neither.
 // 5. Signed-in people stay signed in while the store cannot write, for instance because its disk is full.
+// 6. A link of `rackboot page` is a session that no cookie can name (its digest is of another text). Whoever uses it removes it, so only the
+//    first use signs in; it lives for LINK_MS_MAX.
 
 import { createHmac } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
@@ -25,6 +27,8 @@ import type { User } from '../records/user.ts';
 export const SESSIONS_MAX = 500;
 export const SESSION_IDLE_MS = 12 * 3_600_000;
 export const SESSION_MS_MAX = 7 * 86_400_000;
+/** How long a link signs in, in milliseconds. */
+export const LINK_MS_MAX = 600_000;
 /** A use is stored only if the last stored one is older than this, in milliseconds, so most pages cost no write. */
 export const USE_STORED_MS = 60_000;
 const TOKEN_BYTES = 24;
@@ -40,6 +44,9 @@ export interface Session {
   readonly notice: string;
 }
 
+/** The digest of a link's token: a cookie cannot contain the space. */
+const linkDigestOf = (token: string): string => digestOf(`link ${token}`);
+
 const csrfOf = (token: string): string => createHmac('sha256', token).update('csrf').digest('base64url');
 
 /** The sessions of one region. */
@@ -53,13 +60,37 @@ export class Sessions {
   }
 
   /** Begins a session. @returns its token, for the cookie */
-  async open({ username, passwordHash }: User): Promise<string> {
+  open(user: User): Promise<string> {
+    return this.#open(user, digestOf);
+  }
+
+  /** Makes a link that signs a user in, once. @returns its token */
+  openLink(user: User): Promise<string> {
+    return this.#open(user, linkDigestOf);
+  }
+
+  async #open({ username, passwordHash }: User, digestFor: (token: string) => string): Promise<string> {
     const token = Buffer.from(this.#clock.randomBytes(TOKEN_BYTES)).toString('base64url');
     const nowMs = this.#clock.wallTimeMs();
-    const [digest, passwordDigest] = [digestOf(token), digestOf(passwordHash)];
+    const [digest, passwordDigest] = [digestFor(token), digestOf(passwordHash)];
     const session = { digest, passwordDigest, begunMs: nowMs, usedMs: nowMs, notice: '' };
     await this.#store.open(username, session, SESSIONS_MAX, nowMs - SESSION_IDLE_MS);
     return token;
+  }
+
+  /** The user whom a link signs in; `undefined` if it was used, is too old or never existed. */
+  async findLink(token: string): Promise<User | undefined> {
+    const found = await this.#store.find(linkDigestOf(token));
+    if (found === undefined) return undefined;
+    const { session, user } = found;
+    const isOld = Math.abs(this.#clock.wallTimeMs() - session.begunMs) > LINK_MS_MAX;
+    return isOld || !isOfPassword(session, user) ? undefined : user;
+  }
+
+  /** Uses a link up. @returns as `findLink` */
+  async takeLink(token: string): Promise<User | undefined> {
+    const user = await this.findLink(token);
+    return (await this.#store.close(linkDigestOf(token))) ? user : undefined;
   }
 
   /**
@@ -72,7 +103,7 @@ export class Sessions {
     if (found === undefined) return undefined;
     const { session, user } = found;
     const nowMs = this.#clock.wallTimeMs();
-    if (isOver(session, nowMs) || !equalSecrets(digestOf(user.passwordHash), session.passwordDigest)) {
+    if (isOver(session, nowMs) || !isOfPassword(session, user)) {
       await ifAvailable(this.#store.close(digest));
       return undefined;
     }
@@ -82,8 +113,8 @@ export class Sessions {
     return { digest, user, csrf: csrfOf(token), notice: session.notice };
   }
 
-  close({ digest }: Session): Promise<void> {
-    return this.#store.close(digest);
+  async close({ digest }: Session): Promise<void> {
+    await this.#store.close(digest);
   }
 
   /** Sets the notice for the next page that the browser opens; empty: none. */
@@ -96,8 +127,12 @@ export class Sessions {
 const isOver = ({ begunMs, usedMs }: StoredSession, nowMs: number): boolean =>
   Math.abs(nowMs - usedMs) > SESSION_IDLE_MS || nowMs - begunMs > SESSION_MS_MAX;
 
+/** True if the password is the one with which the session began. */
+const isOfPassword = ({ passwordDigest }: StoredSession, { passwordHash }: User): boolean =>
+  equalSecrets(digestOf(passwordHash), passwordDigest);
+
 /** Waits for a write, which is lost without an error if the store is unavailable. @throws any other error */
-async function ifAvailable(written: Promise<void>): Promise<void> {
+async function ifAvailable(written: Promise<unknown>): Promise<void> {
   try {
     await written;
   } catch (error) {

@@ -104,6 +104,6 @@ async function change(view: View): Promise<Outcome> {
 }
 
 export const TAG_PAGES: readonly PageDefinition[] = [
-  { path: PATH, access: 'look', render: renderAll, act: add, operations: [ADD] },
+  { path: PATH, access: 'user', render: renderAll, act: add, operations: [ADD] },
   { path: `${PATH}:tag/`, access: 'admin', render: renderOne, act: change, operations: [CHANGE, REMOVE] },
 ];

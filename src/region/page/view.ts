@@ -1,6 +1,4 @@
 // The input of a page (region, viewer, request), the outcomes of a form, and the API operations that forms run.
-//
-// 1. A visitor may only look: every change needs a signed-in person.
 
 import type { Html } from '../../html.ts';
 import type { Answer, Refusal } from '../api/call/answer.ts';
@@ -14,18 +12,14 @@ import type { Region } from '../region.ts';
 import { sentenceOf } from '../words/refusal.ts';
 import { asSentence } from '../words/text.ts';
 
-/** A viewer who has signed in. */
-export interface Person {
-  readonly kind: 'person';
+/** The person who looks at a page, and has signed in. */
+export interface Viewer {
   readonly username: string;
   readonly email: string;
   readonly isAdmin: boolean;
   /** The secret in their forms; empty if they cannot send forms, because the password came with the request. */
   readonly csrf: string;
 }
-
-/** The viewer of a page; a visitor uses a browser on this host and has not signed in. */
-export type Viewer = Person | { readonly kind: 'visitor' };
 
 /** The errors in a form, a sentence for each faulty field, by the field's name. */
 type Faults = ReadonlyMap<string, string>;
@@ -75,8 +69,8 @@ export const BUSY = refuse('rate-limit.passwords', undefined, {
 export interface PageDefinition {
   /** `/MAAS/machines/:machine/` */
   readonly path: string;
-  /** `look`: visitors too. `user`: every signed-in person. `admin`: administrators. */
-  readonly access: 'look' | 'user' | 'admin';
+  /** `user`: everyone with an account. `admin`: administrators. */
+  readonly access: 'user' | 'admin';
   /** Renders the page; `undefined` if the path names nothing that exists. */
   readonly render: (view: View) => Html | undefined | Promise<Html | undefined>;
   /** Accepts a form; `undefined` if the page has none. */
@@ -109,7 +103,7 @@ const of = ({ path }: Pick<WantedOperation, 'path'>) =>
 export function mayCall(viewer: Viewer, { method, op, path }: WantedOperation): boolean {
   const operation = of({ path }).find((one) => one.method === method && one.op === op);
   if (operation === undefined) throw new Error(`no operation ${method} ${path} ${op ?? ''}`);
-  return viewer.kind === 'person' && (operation.access !== 'admin' || viewer.isAdmin);
+  return operation.access !== 'admin' || viewer.isAdmin;
 }
 
 /** Runs an operation as the viewer, with the same checks, rights and events as through the API. */
@@ -119,7 +113,6 @@ export async function operate(
   path: Readonly<Record<string, string>>,
   values: Readonly<Record<string, string | readonly string[] | undefined>>,
 ): Promise<Answer> {
-  if (viewer.kind !== 'person') return refuse('not-authenticated.page');
   const fields = new Map<string, readonly string[]>();
   if (wanted.op !== undefined) fields.set('op', [wanted.op]);
   for (const [name, value] of Object.entries(values)) {

@@ -29,5 +29,6 @@ export interface SessionStore {
   find(digest: string): Promise<{ readonly session: StoredSession; readonly user: User } | undefined>;
   /** Changes the given fields; does nothing if there is no such session. */
   note(digest: string, note: Partial<Pick<StoredSession, 'usedMs' | 'notice'>>): Promise<void>;
-  close(digest: string): Promise<void>;
+  /** @returns false if there was no such session any more */
+  close(digest: string): Promise<boolean>;
 }

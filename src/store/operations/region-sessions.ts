@@ -41,8 +41,9 @@ export function* noteSession(digest: string, { usedMs, notice }: Partial<StoredS
   );
 }
 
-export function* closeSession(digest: string): Steps<void> {
-  yield run('DELETE FROM session WHERE digest = ?', digest);
+export function* closeSession(digest: string): Steps<boolean> {
+  const { changes } = yield run('DELETE FROM session WHERE digest = ?', digest);
+  return changes > 0;
 }
 
 const readSession = readsRow(

@@ -1,4 +1,4 @@
-// The origin of a request, and who may see the page.
+// The origin of a request.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -6,7 +6,6 @@ import { formatIpv4, type Ipv4, parseNetwork } from '../../../src/net/address.ts
 import { findPeer, type KnownRacks, type Peer } from '../../../src/region/api/call/caller.ts';
 import { isEncrypted } from '../../../src/region/api/call/proxies.ts';
 import type { RegionConfig } from '../../../src/region/config.ts';
-import { isLocalName } from '../../../src/region/page/guard.ts';
 
 const network = parseNetwork('10.20.0.0/24');
 const CONFIG: RegionConfig = {
@@ -39,48 +38,34 @@ function remote(forwarded: string | undefined, key: string | undefined = 'token:
 }
 
 const RACK = { 'x-rackboot-rack': 'secret' };
-const PEERS: readonly (readonly [string, Peer, boolean, boolean, string])[] = [
-  ['a machine of a managed network', peer('10.20.0.5'), true, false, '10.20.0.5'],
-  ['the same through a socket of both families', peer('::ffff:10.20.0.5'), true, false, '10.20.0.5'],
-  ['a machine elsewhere', peer('10.20.1.5'), false, false, '10.20.1.5'],
-  ['an IPv6 address', peer('fe80::1'), false, false, 'fe80::1'],
-  ['this host', peer('127.0.0.1'), false, true, '127.0.0.1'],
-  ['this host, by IPv6', peer('::1'), false, true, '::1'],
-  ['a proxy on this host', peer('127.0.0.1', { 'x-forwarded-for': '10.20.0.5' }), false, false, '127.0.0.1'],
-  ['a proxy that says Forwarded', peer('127.0.0.1', { forwarded: 'for=10.20.0.5' }), false, false, '127.0.0.1'],
-  ['a rack', peer('127.0.0.1', { ...RACK, 'x-forwarded-for': '10.20.0.5' }), true, false, '10.20.0.5'],
-  [
-    'a rack that names this host',
-    peer('10.20.0.1', { ...RACK, 'x-forwarded-for': '127.0.0.1' }),
-    false,
-    false,
-    '127.0.0.1',
-  ],
-  ['a remote rack, of an address in its network', remote('10.50.0.9'), true, false, '10.50.0.9'],
-  ['a remote rack, of an address elsewhere', remote('10.51.0.9'), false, false, '192.0.2.9'],
-  ['a remote rack, of an address of the region', remote('10.20.0.9'), false, false, '192.0.2.9'],
-  ['a remote rack that names nobody', remote(undefined), false, false, '192.0.2.9'],
-  ['a remote rack with a wrong key', remote('10.50.0.9', 'token:wrong'), false, false, '192.0.2.9'],
-  [
-    'one with a wrong key in a managed network',
-    remote(undefined, 'token:wrong', '10.50.0.9'),
-    false,
-    false,
-    '10.50.0.9',
-  ],
-  ["a machine of a remote rack's network", remote(undefined, undefined, '10.50.0.9'), true, false, '10.50.0.9'],
-  ['a rack that names nobody', peer('10.20.0.1', RACK), false, false, ''],
+const PEERS: readonly (readonly [string, Peer, boolean, string])[] = [
+  ['a machine of a managed network', peer('10.20.0.5'), true, '10.20.0.5'],
+  ['the same through a socket of both families', peer('::ffff:10.20.0.5'), true, '10.20.0.5'],
+  ['a machine elsewhere', peer('10.20.1.5'), false, '10.20.1.5'],
+  ['an IPv6 address', peer('fe80::1'), false, 'fe80::1'],
+  ['this host', peer('127.0.0.1'), false, '127.0.0.1'],
+  ['this host, by IPv6', peer('::1'), false, '::1'],
+  ['a proxy on this host', peer('127.0.0.1', { 'x-forwarded-for': '10.20.0.5' }), false, '127.0.0.1'],
+  ['a proxy that says Forwarded', peer('127.0.0.1', { forwarded: 'for=10.20.0.5' }), false, '127.0.0.1'],
+  ['a rack', peer('127.0.0.1', { ...RACK, 'x-forwarded-for': '10.20.0.5' }), true, '10.20.0.5'],
+  ['a rack that names this host', peer('10.20.0.1', { ...RACK, 'x-forwarded-for': '127.0.0.1' }), false, '127.0.0.1'],
+  ['a remote rack, of an address in its network', remote('10.50.0.9'), true, '10.50.0.9'],
+  ['a remote rack, of an address elsewhere', remote('10.51.0.9'), false, '192.0.2.9'],
+  ['a remote rack, of an address of the region', remote('10.20.0.9'), false, '192.0.2.9'],
+  ['a remote rack that names nobody', remote(undefined), false, '192.0.2.9'],
+  ['a remote rack with a wrong key', remote('10.50.0.9', 'token:wrong'), false, '192.0.2.9'],
+  ['one with a wrong key in a managed network', remote(undefined, 'token:wrong', '10.50.0.9'), false, '10.50.0.9'],
+  ["a machine of a remote rack's network", remote(undefined, undefined, '10.50.0.9'), true, '10.50.0.9'],
+  ['a rack that names nobody', peer('10.20.0.1', RACK), false, ''],
   [
     'a rack that names two',
     peer('10.20.0.1', { ...RACK, 'x-forwarded-for': '10.20.0.5, 1.1.1.1' }),
-    false,
     false,
     '10.20.0.5, 1.1.1.1',
   ],
   [
     'anybody, when there is no secret',
     peer('10.9.9.9', { 'x-rackboot-rack': '', 'x-forwarded-for': '10.20.0.5' }, { ...CONFIG, rackSecret: '' }),
-    false,
     false,
     '10.9.9.9',
   ],
@@ -121,7 +106,7 @@ const BALANCED_PEERS: readonly (readonly [string, Peer, boolean, string])[] = [
 ];
 for (const [name, found, isManaged, address] of BALANCED_PEERS) {
   test(`a load balancer of the site names ${name}`, () => {
-    assert.deepEqual([found.address, found.isManaged, found.isLocal], [address, isManaged, false]);
+    assert.deepEqual([found.address, found.isManaged], [address, isManaged]);
   });
 }
 
@@ -175,26 +160,9 @@ test('a connection is encrypted if it is one of TLS, or if a load balancer of th
   assert.equal(isEncrypted({ headers: {}, socket: { remoteAddress: '192.0.2.5', encrypted: true } }, CONFIG), true);
 });
 
-for (const [name, found, isManaged, isLocal, address] of PEERS) {
-  test(`${name} is ${isManaged ? '' : 'not '}in a managed network, and is ${isLocal ? '' : 'not '}this host`, () => {
+for (const [name, found, isManaged, address] of PEERS) {
+  test(`${name} is ${isManaged ? '' : 'not '}in a managed network`, () => {
     assert.equal(found.isManaged, isManaged);
-    assert.equal(found.isLocal, isLocal);
     assert.equal(found.address, address);
   });
 }
-
-test('a name of this host is distinguished from a foreign one that points here', () => {
-  for (const host of [undefined, 'localhost', 'LOCALHOST:5240', '127.0.0.1', '127.0.0.1:5240', '[::1]:5240']) {
-    assert.equal(isLocalName(host), true, host);
-  }
-  for (const host of [
-    '',
-    'rack:5240',
-    '127.0.0.1.attacker.example',
-    'localhost.attacker.example',
-    '10.0.0.1',
-    'localhost:x',
-  ]) {
-    assert.equal(isLocalName(host), false, host);
-  }
-});

@@ -75,7 +75,7 @@ export function answersNul(regionOf: () => LiveRegion): void {
   test('a key or a password with a NUL is a wrong one, which counts like any other', async () => {
     const key = 'OAuth oauth_version="1.0", oauth_signature_method="PLAINTEXT", oauth_consumer_key="a", ';
     const basic = `Basic ${Buffer.from('admin\0:x').toString('base64')}`;
-    assert.equal((await ask('', { headers: { authorization: basic } })).status, 200, 'a visitor of this host');
+    assert.equal((await ask('', { headers: { authorization: basic } })).status, 401);
     const answers = new Set<number>();
     for (let count = 0; count < 2 * ANONYMOUS_PER_ADDRESS.burst; count += 1) {
       const authorization = `${key}oauth_token="a%00${count}", oauth_signature="%26a"`;

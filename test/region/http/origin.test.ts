@@ -11,7 +11,7 @@ import { acceptRack, OTHER_UUID, RACK_KEY_SECRET, RACK_TOKEN, register, registra
 const BY_SOCKET: Partial<OriginFacts> = { localAddress: '10.20.0.1', localPort: 5240 };
 const BY_RACK: Partial<OriginFacts> = { localAddress: '127.0.0.1', localPort: 5240, rackLocal: '10.20.0.1:5248' };
 const BY_TLS: Partial<OriginFacts> = { ...BY_SOCKET, protocol: 'https', localPort: 5443 };
-const HERE: Partial<OriginFacts> = { localAddress: '127.0.0.1', localPort: 5240, isLocal: true };
+const HERE: Partial<OriginFacts> = { localAddress: '127.0.0.1', localPort: 5240 };
 
 const CASES: readonly (readonly [name: string, Partial<OriginFacts>, host: string | undefined, origin: string])[] = [
   ['the address of the socket is taken', BY_SOCKET, '10.20.0.1:5240', 'http://10.20.0.1:5240'],
@@ -64,7 +64,6 @@ test('the origin of a machine is our own', () =>
           localAddress: undefined,
           localPort: undefined,
           rackLocal: undefined,
-          isLocal: false,
         };
         assert.equal(chooseOrigin({ ...whole, ...facts, host }, config, region.racks), origin, name);
       }

@@ -18,7 +18,7 @@ import { words } from '../../../src/region/words/text.ts';
 import { spoken } from '../../support/sentences.ts';
 import { heldPower } from '../life/held-power.ts';
 import { makeRegion, type RegionPlace, report } from '../place.ts';
-import { ADMIN, addViewer, USER, VISITOR, viewOf } from './view.ts';
+import { ADMIN, addViewer, USER, viewOf } from './view.ts';
 
 const SECRET = 'sehr-geheim';
 const ATTACK = `<img src=x onerror="alert(1)">'"&`;
@@ -68,7 +68,6 @@ test('every command has a button, which is offered in the states where the comma
       const one: Machine = { ...machine, status };
       const offered = actionsFor(one, ADMIN).map(({ name }) => name);
       assert.deepEqual(new Set(offered), new Set([...commandsFrom(status), 'delete']), status);
-      assert.deepEqual(actionsFor(one, VISITOR), []);
       const theirs = actionsFor({ ...one, owner: 'bob' }, USER);
       assert.deepEqual(theirs, [], `${status}: another user's machine`);
     }
@@ -76,7 +75,7 @@ test('every command has a button, which is offered in the states where the comma
 
 test("no page contains a secret of the power driver, and the driver's message is escaped", () =>
   withPower(async (region, _place, machine) => {
-    for (const viewer of [ADMIN, USER, VISITOR]) {
+    for (const viewer of [ADMIN, USER]) {
       for (const page of PAGES) {
         const path = { machine, action: 'accept', task: 'off', tag: 'x', script: 'x' };
         const text = `${await page.render(viewOf(region, { viewer, path }))}`;
@@ -123,14 +122,14 @@ test('every viewer sees the zone and the pool of a machine; the default ones are
   withPower(async (region, { store, clock }, systemId) => {
     const at = { atMs: clock.wallTimeMs(), username: 'admin' };
     const event = { type: 'ZONES', code: 'zone-set', params: { zone: 'x' }, ...at } as const;
-    for (const viewer of [ADMIN, USER, VISITOR])
+    for (const viewer of [ADMIN, USER])
       assert.doesNotMatch(await pageOf(region, systemId, viewer), /<dt>(?:Zone|Pool)<\/dt>/);
     const zone = await store.areas.add('zone', { name: 'hall 1', description: '' }, event);
     const pool = await store.areas.add('pool', { name: 'lab', description: '' }, event);
     assert.ok(typeof zone === 'object' && typeof pool === 'object');
     const fields = { zoneId: zone.id, poolId: pool.id };
     await store.changeMachine<never>(systemId, 1, () => ({ kind: 'change', fields, events: [] }));
-    for (const viewer of [ADMIN, USER, VISITOR]) {
+    for (const viewer of [ADMIN, USER]) {
       const page = await pageOf(region, systemId, viewer);
       assert.match(page, /<dt>Zone<\/dt><dd>hall 1<\/dd>\s*<dt>Pool<\/dt><dd>lab<\/dd>/);
     }
@@ -184,9 +183,6 @@ test('script output is shown only to people with an account, results to every vi
     const seen = await pageOf(region, machine, USER);
     assert.match(seen, /running<\/span>.*burn-in.*1 min 5 s/s);
     assert.match(seen, /said &lt;img/);
-    const visited = await pageOf(region, machine, VISITOR);
-    assert.match(visited, /burn-in/);
-    assert.ok(!visited.includes('said ') && visited.includes('Sign in'));
     await scripts.changeResult(machine, result.id, () => ({
       status: 'failed',
       exitStatus: 3,
@@ -197,9 +193,9 @@ test('script output is shown only to people with an account, results to every vi
 
 test('the note of a machine is shown with its lines', () =>
   withPower(async (region, { store }, machine) => {
-    assert.doesNotMatch(await pageOf(region, machine, VISITOR), /class="lines"/);
+    assert.doesNotMatch(await pageOf(region, machine, USER), /class="lines"/);
     await store.changeMachine(machine, 1, () => ({ kind: 'change', fields: { description: 'a\n<b>' }, events: [] }));
-    assert.match(await pageOf(region, machine, VISITOR), /<span class="lines">a\n&lt;b&gt;<\/span>/);
+    assert.match(await pageOf(region, machine, USER), /<span class="lines">a\n&lt;b&gt;<\/span>/);
     assert.match(PAGE_STYLE.text(), /\.lines \{ white-space: pre-line; \}/);
   }));
 

@@ -6,6 +6,7 @@ import { hashPassword, KEYS_PER_USER_MAX } from '../../../src/region/accounts/ac
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { cookieName, safeTarget } from '../../../src/region/page/login.ts';
 import {
+  LINK_MS_MAX,
   SESSION_IDLE_MS,
   SESSION_MS_MAX,
   SESSIONS_MAX,
@@ -23,7 +24,7 @@ const PASSWORD = 'correct horse';
 const HOST = 'rack.example:5240';
 
 interface Asked {
-  readonly method?: 'GET' | 'POST';
+  readonly method?: 'GET' | 'HEAD' | 'POST';
   readonly from?: string;
   readonly form?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
@@ -32,11 +33,32 @@ interface Asked {
 class Browser {
   readonly place: RegionPlace;
   readonly #app;
+  readonly #operators;
   cookie = '';
 
-  constructor(place: RegionPlace, app: ReturnType<typeof buildApp>) {
+  constructor(place: RegionPlace, app: ReturnType<typeof buildApp>, operators: ReturnType<typeof buildApp>) {
     this.place = place;
     this.#app = app;
+    this.#operators = operators;
+  }
+
+  /** What `rackboot page` asks. */
+  async link(username?: string) {
+    const answer = await this.#operators.inject({
+      method: 'POST',
+      url: '/MAAS/login/link/',
+      headers: {
+        host: 'localhost',
+        'content-type': 'application/x-www-form-urlencoded',
+        'x-rackboot-control': this.place.config.controlSecret ?? '',
+      },
+      payload: username === undefined ? '' : `username=${username}`,
+    });
+    return { status: answer.statusCode, text: answer.body, headers: answer.headers };
+  }
+
+  async linkToken(): Promise<string> {
+    return LINK.exec(JSON.parse((await this.link()).text).url)?.[2] ?? assert.fail();
   }
 
   async ask(url: string, { method = 'GET', from = ELSEWHERE, form, headers = {} }: Asked = {}) {
@@ -80,7 +102,8 @@ class Browser {
 
 async function withBrowser(work: (browser: Browser) => Promise<void>): Promise<void> {
   const place = await makeRegion();
-  const app = buildApp(makeContext(place.region));
+  const context = makeContext(place.region);
+  const [app, operators] = [buildApp(context), buildApp(context, { of: 'operators' })];
   try {
     const { store, clock } = place;
     await addAdmin(store, clock, { username: 'admin', email: '', password: PASSWORD });
@@ -92,9 +115,10 @@ async function withBrowser(work: (browser: Browser) => Promise<void>): Promise<v
       isAdmin: false,
       createdMs: clock.wallTimeMs(),
     });
-    await work(new Browser(place, app));
+    await work(new Browser(place, app, operators));
   } finally {
     await app.close();
+    await operators.close();
     await place.remove();
   }
 }
@@ -237,21 +261,84 @@ test('an API key is made with the present password, shown once, works, and is re
     assert.equal((await browser.ask('/MAAS/api/2.0/users/?op=whoami', { headers: { authorization } })).status, 401);
   }));
 
-test('a viewer on this host may look without an account, but change nothing', () =>
+test('being asked from loopback proves nothing: who has not signed in sees nothing, by whatever name', () =>
   withBrowser(async (browser) => {
-    const systemId = await browser.machine();
-    const local = { from: '127.0.0.1', headers: { host: '127.0.0.1:5240' } };
-    const page = await browser.ask(`/MAAS/machines/${systemId}/`, local);
-    assert.equal(page.status, 200);
-    assert.ok(!page.text.includes('method="post"') && page.text.includes('Sign in'));
-    assert.equal((await browser.ask(`/MAAS/machines/${systemId}/do/accept/`, local)).status, 303);
-    for (const path of ['people', 'account', 'scripts', 'settings']) {
-      assert.equal((await browser.ask(`/MAAS/${path}/`, local)).status, 303, path);
+    for (const host of ['localhost:5240', '127.0.0.1:5240', '[::1]:5240', HOST]) {
+      for (const from of ['127.0.0.1', '::1', ELSEWHERE]) {
+        const shown = await browser.ask('/MAAS/', { from, headers: { host } });
+        assert.deepEqual([shown.status, shown.to], [303, '/MAAS/login/'], `${host} ${from}`);
+      }
     }
-    const rebound = { from: '127.0.0.1', headers: { host: 'evil.example' } };
-    assert.equal((await browser.ask('/MAAS/', rebound)).status, 303);
-    await browser.ask(`/MAAS/machines/${systemId}/do/accept/`, { method: 'POST', form: {}, ...local });
-    assert.equal((await browser.place.store.findMachine(systemId))?.status, 'new');
+  }));
+
+const LINK = /^http:\/\/127\.0\.0\.1:\d+(\/MAAS\/login\/\?link=([\w-]{32}))$/;
+
+test('a link of the operator signs one browser in, once; looking at it uses nothing up', () =>
+  withBrowser(async (browser) => {
+    const { status, text } = await browser.link();
+    assert.equal(status, 200);
+    const { username, url } = JSON.parse(text);
+    const [, path = '', link = ''] = LINK.exec(url) ?? assert.fail(url);
+    assert.equal(username, 'admin');
+    for (const method of ['GET', 'HEAD', 'GET'] as const) {
+      const preview = await browser.ask(path, { method });
+      assert.deepEqual([preview.status, preview.set], [200, ''], method);
+      assert.equal(preview.headers['cache-control'], 'no-store');
+    }
+    const sign = (form: Readonly<Record<string, string>>, headers: Readonly<Record<string, string>> = {}) =>
+      browser.ask('/MAAS/login/', { method: 'POST', form, headers });
+    const foreign = await sign({ link }, { origin: 'http://evil.example' });
+    assert.deepEqual([foreign.status, foreign.set], [403, '']);
+    // The token of a link is not one of a session.
+    browser.cookie = `rackboot-5240=${link}`;
+    assert.equal((await browser.ask('/MAAS/tags/')).status, 303);
+    browser.cookie = '';
+    const signed = await sign({ link, to: '/MAAS/tags/' });
+    assert.deepEqual([signed.status, signed.to], [303, '/MAAS/tags/']);
+    assert.match((await browser.ask('/MAAS/account/')).text, /<h1>admin<\/h1>/);
+    browser.cookie = '';
+    const again = await sign({ link });
+    assert.deepEqual([again.status, again.set, again.headers['x-rackboot-refusal']], [403, '', 'not-authenticated']);
+    assert.equal((await browser.ask(path)).status, 403);
+  }));
+
+test('of two browsers that use a link at once, one is signed in', () =>
+  withBrowser(async (browser) => {
+    const link = await browser.linkToken();
+    const both = await Promise.all([1, 2].map(() => browser.ask('/MAAS/login/', { method: 'POST', form: { link } })));
+    assert.deepEqual(both.map(({ status }) => status).toSorted(), [303, 403]);
+  }));
+
+test('a link ends with time, with the password of its user, and is not taken from a remote rack', () =>
+  withBrowser(async (browser) => {
+    const { store, clock } = browser.place;
+    const use = async (link: string, headers: Readonly<Record<string, string>> = {}): Promise<number> =>
+      (await browser.ask('/MAAS/login/', { method: 'POST', form: { link }, headers })).status;
+    const old = await browser.linkToken();
+    clock.advance(LINK_MS_MAX + 1);
+    assert.equal(await use(old), 403);
+    const changed = await browser.linkToken();
+    const event = { type: 'AUTHORISATION', code: 'password-changed', params: { user: 'admin' }, atMs: 1 } as const;
+    await store.accounts.changeUser('admin', { passwordHash: 'another' }, { ...event, username: '' });
+    assert.equal(await use(changed), 403);
+    const carried = await browser.linkToken();
+    assert.equal(await use(carried, { 'x-rackboot-rack': 'claimed' }), 403);
+    assert.equal(await use(carried), 303, 'it was not used up');
+  }));
+
+test('only the operator of this host makes links: for a named user, or the only administrator', () =>
+  withBrowser(async (browser) => {
+    const anybody = await browser.ask('/MAAS/login/link/', { method: 'POST', form: {}, from: '127.0.0.1' });
+    assert.equal(anybody.status, 404);
+    const forged = { 'x-rackboot-control': browser.place.config.controlSecret ?? assert.fail() };
+    assert.equal((await browser.ask('/MAAS/login/link/', { method: 'POST', form: {}, headers: forged })).status, 404);
+    assert.equal(JSON.parse((await browser.link('alice')).text).username, 'alice');
+    const unknown = await browser.link('alicia');
+    assert.deepEqual([unknown.status, unknown.headers['x-rackboot-refusal']], [404, 'not-found']);
+    const { store, clock } = browser.place;
+    await addAdmin(store, clock, { username: 'bob', email: '', password: PASSWORD });
+    const several = await browser.link();
+    assert.deepEqual([several.status, /name one \(admin, bob\)/.test(several.text)], [400, true], several.text);
   }));
 
 const FOREIGN: readonly (readonly [

@@ -4,20 +4,19 @@ import type { View, Viewer } from '../../../src/region/page/view.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import type { Region } from '../../../src/region/region.ts';
 
-export const VISITOR: Viewer = { kind: 'visitor' };
-export const ADMIN: Viewer = { kind: 'person', username: 'admin', email: '', isAdmin: true, csrf: 'csrf-of-admin' };
-export const USER: Viewer = { kind: 'person', username: 'alice', email: '', isAdmin: false, csrf: 'csrf-of-alice' };
+export const ADMIN: Viewer = { username: 'admin', email: '', isAdmin: true, csrf: 'csrf-of-admin' };
+export const USER: Viewer = { username: 'alice', email: '', isAdmin: false, csrf: 'csrf-of-alice' };
 
 /** Adds the account of ADMIN, who changes something. */
 export async function addViewer(store: RegionStore): Promise<void> {
   await store.accounts.addUser({ username: 'admin', email: '', passwordHash: 'x', isAdmin: true, createdMs: 1 });
 }
 
-/** A view of a region by a visitor; `more` replaces parts of it. */
+/** A view of a region by a user; `more` replaces parts of it. */
 export function viewOf(region: Region, more: Partial<View> = {}): View {
   return {
     region,
-    viewer: VISITOR,
+    viewer: USER,
     peer: {
       address: '127.0.0.1',
       share: '127.0.0.1',
@@ -25,7 +24,6 @@ export function viewOf(region: Region, more: Partial<View> = {}): View {
       isOperator: false,
       ipv4: undefined,
       isManaged: false,
-      isLocal: true,
     },
     nowMs: region.clock.wallTimeMs(),
     path: {},

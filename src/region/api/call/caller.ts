@@ -8,9 +8,9 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../../../clock.ts';
+import { isStoreUnavailable } from '../../../errors.ts';
 import {
   type Ipv4,
-  ipv4,
   type MacAddress,
   networkContains,
   parseIpv4,
@@ -18,7 +18,7 @@ import {
   withoutIpv4Mapping,
 } from '../../../net/address.ts';
 import { spokenFor } from '../../../net/shares/fair-shares.ts';
-import { equalSecrets, findApiKey, LOCAL_ADMINISTRATOR } from '../../accounts/accounts.ts';
+import { equalSecrets, findApiKey, findOperator, LOCAL_ADMINISTRATOR } from '../../accounts/accounts.ts';
 import { parseAuthorization } from '../../accounts/authorization-header.ts';
 import type { RegionConfig } from '../../config.ts';
 import { machineOfKey } from '../../metadata/machine-keys.ts';
@@ -37,8 +37,6 @@ export interface Peer {
   readonly ipv4: Ipv4 | undefined;
   /** In one of the managed networks. */
   readonly isManaged: boolean;
-  /** From this host itself, not forwarded. */
-  readonly isLocal: boolean;
   /** Over the control socket of this host, which is exempt from fair shares. */
   readonly isOperator: boolean;
   /** The boot token that the machine sent (`X-Rackboot-Token`). */
@@ -119,8 +117,6 @@ const isSecret = (given: string | undefined, secret = ''): boolean =>
 const isOfOperator = ({ isAtOperatorDoor, header }: CallerFacts, { controlSecret }: RegionConfig): boolean =>
   isAtOperatorDoor === true && isSecret(header('x-rackboot-control'), controlSecret);
 
-const LOOPBACK = { address: ipv4(0x7f_00_00_00), prefix: 8 };
-
 /** Finds the sender: the address of the socket, the one that the site's load balancer names, or the one that a trusted rack names. */
 export function findPeer(received: CallerFacts, config: RegionConfig, racks: KnownRacks = NO_RACKS): Peer {
   const facts = beforeProxies(received, config);
@@ -137,7 +133,6 @@ export function findPeer(received: CallerFacts, config: RegionConfig, racks: Kno
   const written = isOwnRack || isRemoteRack ? (forwarded ?? '').trim() : socketAddress;
   const address = withoutIpv4Mapping(written);
   const parsed = parseIpv4(address);
-  const isLoopback = address === '::1' || (parsed !== undefined && networkContains(LOOPBACK, parsed));
   return {
     address: address.slice(0, 64),
     share: isRemoteRack ? shareOf(address, rackUuid) : address.slice(0, 64),
@@ -146,8 +141,6 @@ export function findPeer(received: CallerFacts, config: RegionConfig, racks: Kno
     isManaged:
       parsed !== undefined && isServed(parsed, config, racks) && (rackKey === undefined || isOwnRack || isRemoteRack),
     isOperator,
-    isLocal:
-      isLoopback && facts.isProxied !== true && forwarded === undefined && facts.header('forwarded') === undefined,
     ...(isRemoteRack ? { rackUuid } : {}),
     ...bootOf(facts, isOwnRack || isRemoteRack),
   };
@@ -196,7 +189,8 @@ export async function findCaller(
   racks: KnownRacks = NO_RACKS,
 ): Promise<Caller> {
   if (isOfOperator(facts, config)) {
-    return { kind: 'user', username: LOCAL_ADMINISTRATOR, email: '', isAdmin: true };
+    const { username = LOCAL_ADMINISTRATOR, email = '' } = (await operatorIn(store)) ?? {};
+    return { kind: 'user', username, email, isAdmin: true };
   }
   const header = facts.header('authorization');
   if (header === undefined) return { kind: 'anonymous' };
@@ -214,6 +208,16 @@ export async function findCaller(
   if (user === undefined) return { kind: 'rejected' };
   const { username, email, isAdmin } = user;
   return { kind: 'user', username, email, isAdmin, tokenKey: key.tokenKey };
+}
+
+/** During an outage of the store, commands on this host still learn what is wrong, as LOCAL_ADMINISTRATOR. */
+async function operatorIn(store: RegionStore): ReturnType<typeof findOperator> {
+  try {
+    return await findOperator(store);
+  } catch (error) {
+    if (!isStoreUnavailable(error)) throw error;
+    return undefined;
+  }
 }
 
 /** The requests of administrators. Only these are shown the texts of the database and the system in an outage. */

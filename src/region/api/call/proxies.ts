@@ -21,8 +21,6 @@ const PROXIES_MAX = 4;
 export interface Received {
   readonly socketAddress: string;
   readonly header: (name: string) => string | undefined;
-  /** True if it came through a load balancer of the site, so that its client need not be on this host. */
-  readonly isProxied?: boolean | undefined;
 }
 
 function isProxy(address: string, proxies: readonly Ipv4Network[]): boolean {
@@ -44,7 +42,6 @@ export function beforeProxies<R extends Received>(facts: R, { proxies = [] }: Pi
   return {
     ...facts,
     socketAddress,
-    isProxied: true,
     header: (name: string) => (name === FOR ? forwarded : facts.header(name)),
   };
 }

@@ -153,9 +153,9 @@ async function refuseLoss(
   { username, isAdmin }: User,
   own: 'not-allowed.own-rights' | 'not-allowed.own-account',
 ): Promise<Refusal | undefined> {
-  if (username === usernameOf(call)) return refuse(own);
   const isLast = isAdmin && (await call.region.store.accounts.listUsers()).filter((user) => user.isAdmin).length === 1;
-  return isLast ? refuse('not-allowed.last-administrator', { username }) : undefined;
+  if (isLast) return refuse('not-allowed.last-administrator', { username });
+  return username === usernameOf(call) ? refuse(own) : undefined;
 }
 
 /** The event that names the racks with an API key of this user, who loses the rights; undefined: there are none. */

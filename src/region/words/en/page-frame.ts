@@ -60,16 +60,17 @@ export const DAMAGED = {
 export const SIGN_IN = {
   heading: 'Sign in to Rackboot',
   lead: html`This region's machines are visible to people with an account.`,
-  mismatch: 'Wrong user name or password.',
+  failed: {
+    wrong: 'Wrong user name or password.',
+    'spent-link': html`This link was used already, or is older than 10 minutes: <code>sudo rackboot page</code> prints another.`,
+  },
+  link: (username: string): Html => html`This link signs this browser in as <b>${username}</b>, once.`,
+  as: (username: string): string => `Sign in as ${username}`,
   username: 'User name',
   password: 'Password',
-  /** @param config the option that names the region's file, after a space @param local the address that needs no account; undefined: none */
-  noAccount: (isApart: boolean, config: string, local: string | undefined): Html => {
-    const first = html`No account yet? On the ${isApart ? "region's host" : 'rack'}, <code>sudo rackboot createadmin --username NAME${config}</code> creates one.`;
-    return local === undefined
-      ? first
-      : html`${first} A browser there can view the machines at <code>${local}</code> without an account.`;
-  },
+  /** @param config the option that names the region's file, after a space */
+  noAccount: (isApart: boolean, config: string): Html =>
+    html`On the ${isApart ? "region's host" : 'rack'}, <code>sudo rackboot page${config}</code> prints a link that signs you in without a password, and <code>sudo rackboot createadmin --username NAME${config}</code> creates an account.`,
 };
 
 /** The words that several forms share. */

@@ -6,7 +6,6 @@ import { type Html, html } from '../../../html.ts';
 /** The head and the foot of the page. */
 export const MACHINE = {
   noReason: 'No reason was given.',
-  toManage: (signIn: Html): Html => html`${signIn} to manage it.`,
   more: 'More',
   belongsTo: (owner: string): string => `It belongs to ${owner}.`,
   locked: (systemId: string): Html =>
@@ -143,7 +142,6 @@ export const RESULTS = {
   /** A line within an output. */
   gap: (bytes: number): string => `[${counted(bytes, 'byte')} did not arrive]`,
   output: (script: string): string => `Output of ${script}`,
-  toRead: (signIn: Html): Html => html`${signIn} to read their output.`,
 };
 
 /** Its events. */
