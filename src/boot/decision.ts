@@ -1,13 +1,13 @@
 // Decides a machine's next step, from the region's desired state and the contents of the tree.
 //
-// 1. An unknown machine enlists; it is never told to start its disk or to power off.
+// 1. An unknown machine enlists, and so does one with an interface of a device that may be enlisted; it is never told to start its disk or to power off.
 // 2. `install` runs the installer of the machine's release if the tree has one, else the ephemeral environment, which writes an image.
 // 3. A machine that cannot start its step starts nothing else instead.
 // 4. The configuration says how a machine enlists: by the ephemeral environment, by an installer whose preseed runs the agent, or by an
 //    imported system whose cloud-init runs it. All other work is done in the ephemeral environment.
 
 import { unreachable } from '../errors.ts';
-import type { RackMachine } from '../machines/machine.ts';
+import { DEVICE_STATE, type RackMachine } from '../machines/machine.ts';
 import { parseCpu } from './architectures.ts';
 import type { BootConfig } from './config.ts';
 import {
@@ -73,7 +73,9 @@ const NO_ENVIRONMENT = [
 ] as const;
 
 /** Decides a step from configuration and tree. */
-export function decideStep(query: StepQuery, context: StepContext): Decision {
+export function decideStep(asked: StepQuery, context: StepContext): Decision {
+  const isDevice = asked.machine?.statusName === DEVICE_STATE && asked.machine.purpose === 'enlist';
+  const query = isDevice ? { ...asked, machine: undefined } : asked;
   const { machine } = query;
   const name = machine?.hostname ?? 'unknown machine';
   const purpose = machine?.purpose ?? 'enlist';

@@ -4,7 +4,8 @@
 //                                │                        before the first such boot, amended only from the address that reported it first
 //                                ├─ Commissioning ──────► hardware amended if the report contains the boot token
 //                                └─ otherwise ──────────► unchanged, gets its system id, and an event is logged
-//   not recognised ──────────────► created as New; if too many are New, it replaces one (`new-machines.ts`) or is refused
+//   not recognised ──────────────► created as New; if too many are New, it replaces one (`new-machines.ts`) or is refused. It also replaces
+//                                  the device of an ordinary user from whose interface it booted
 //
 // 1. Only a report with the token of its current boot changes a machine in use. No report removes one.
 // 2. A repeated report changes only the time.
@@ -19,7 +20,7 @@ import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../net/add
 import type { EnlistmentDecision } from '../records/decisions.ts';
 import type { EventParams, Happening, ReportIgnored, ReportRefused } from '../records/event-params.ts';
 import type { EnlistmentKnowledge, EnlistmentQuestion } from '../records/knowledge.ts';
-import type { Machine, MachineFields, UntouchedMachine } from '../records/machine.ts';
+import { isDeviceOfUser, type Machine, type MachineFields, type UntouchedMachine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import { type RefusalWord, refusal } from '../words/refusal.ts';
 import { type BootProof, provesBoot } from './boot-token.ts';
@@ -64,6 +65,14 @@ export function decideEnlistment(
   terms: EnlistmentTerms,
 ): Decision | EnlistmentQuestion {
   const { report } = weighed;
+  const claim = knowledge.byMac.find(
+    (one) => isDeviceOfUser(one) && one.interfaces.some(({ mac }) => mac === weighed.vouched),
+  );
+  if (claim !== undefined) {
+    const others = { ...knowledge, byMac: knowledge.byMac.filter((one) => one !== claim) };
+    const foundAmong = recognise(weighed, others);
+    if (foundAmong.known === undefined) return decideCreation(weighed, foundAmong, others, terms, claim);
+  }
   const found = recognise(weighed, knowledge);
   if (report.username !== undefined) {
     const taken = knowledge.byMac[0] ?? found.known?.machine;
@@ -119,14 +128,18 @@ function decideCreation(
   found: Recognition,
   knowledge: EnlistmentKnowledge,
   terms: EnlistmentTerms,
+  claim?: Machine,
 ): Decision | EnlistmentQuestion {
   const { report, vouched } = weighed;
   const isCrowded = report.username === undefined && knowledge.newMachines >= terms.newMachinesMax;
   if (isCrowded && knowledge.untouched === undefined) return { kind: 'ask', untouched: true };
   const adder = report.isOrdinary === true ? report.username : undefined;
   if (adder !== undefined && knowledge.unbooted === undefined) return { kind: 'ask', unbootedOf: adder };
-  const gone = isCrowded ? goneFor(weighed, knowledge.untouched ?? [], terms) : undefined;
-  const excess = gone === undefined ? refuseCreation(isCrowded, knowledge, terms) : undefined;
+  const displaced = isCrowded ? goneFor(weighed, knowledge.untouched ?? [], terms) : undefined;
+  // A report replaces one machine or one device: if no more may be New, it is refused.
+  const gone = claim === undefined ? displaced : deviceGone(claim, weighed, terms);
+  const isFull = displaced === undefined || claim !== undefined;
+  const excess = isFull ? refuseCreation(isCrowded, knowledge, terms) : undefined;
   if (excess !== undefined) return { kind: 'refuse', refusal: excess };
   const given = givenName(report);
   if (given !== undefined && knowledge.hostnames.get(given) === true) {
@@ -174,6 +187,20 @@ function decideCreation(
       ...powerEvents(report, terms),
     ],
   };
+}
+
+/** The device of a user that ends because a machine booted from its interface, and the event for that. */
+function deviceGone({ hostname, systemId, addedBy = '' }: Machine, { report }: WeighedReport, terms: EnlistmentTerms) {
+  const event: NewMachineEvent = {
+    ...eventOf(
+      'NODE_REMOVED',
+      { code: 'device-enlisted', params: { hostname, systemId, user: addedBy } },
+      report,
+      terms,
+    ),
+    level: 'warning',
+  };
+  return { systemId, event };
 }
 
 /** The New machine that the reported machine replaces, and the event for that; undefined: none. */

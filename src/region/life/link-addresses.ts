@@ -118,15 +118,16 @@ export function chooseFor(
   { racks, networks, known, isOrdinary = false }: ChoiceTerms,
 ): AddressChoice {
   const { subnet, subnetId } = link;
+  const { records } = networks;
   if (subnet === undefined) {
     return { kind: 'refuse', refusal: refusal('address-refused.no-subnet', { id: subnetId ?? 0 }) };
   }
-  const asked = networks.records.reserved.find((one) => one.mac === mac && one.subnetId === subnetId)?.address;
+  const asked = records.reserved.find((one) => one.mac === mac && one.subnetId === subnetId)?.address;
   if (asked !== undefined && !own.has(asked)) {
-    const choice = addressForLink(subnet, mac, racks, known, { own, asked, isOrdinary: false });
+    const choice = addressForLink(subnet, mac, racks, known, { own, asked, isOrdinary: false, records });
     if (choice.kind !== 'refuse') return choice;
   }
-  return addressForLink(subnet, mac, racks, known, { own, isOrdinary });
+  return addressForLink(subnet, mac, racks, known, { own, isOrdinary, records });
 }
 
 /** Decides on the address that a person chose for a link: given, refused, or a question whether it is in use. */
@@ -135,7 +136,7 @@ export function judgeLinkAddress(
   link: Pick<NetLink, 'subnet' | 'subnetId'>,
   mac: MacAddress,
   asked: Ipv4,
-  { racks, known, isOrdinary = false }: ChoiceTerms,
+  { racks, networks, known, isOrdinary = false }: ChoiceTerms,
 ): AddressChoice {
   const { subnet, subnetId } = link;
   if (subnet === undefined) {
@@ -144,5 +145,5 @@ export function judgeLinkAddress(
   if (machine.addresses.some(({ address }) => address === asked)) {
     return { kind: 'refuse', refusal: refusal('address-refused.own', { address: formatIpv4(asked) }) };
   }
-  return addressForLink(subnet, mac, racks, known, { own: new Set(), asked, isOrdinary });
+  return addressForLink(subnet, mac, racks, known, { own: new Set(), asked, isOrdinary, records: networks.records });
 }

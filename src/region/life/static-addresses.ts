@@ -30,12 +30,13 @@ import {
   parseMac,
   parseNetwork,
 } from '../../net/address.ts';
+import { reservationsIn } from '../networks/address-use.ts';
 import type { NetworkView, SubnetView } from '../networks/network-view.ts';
 import type { ServedNetwork } from '../networks/served-networks.ts';
 import { believedInterfaces } from '../racks/rack-networks.ts';
 import type { AddressKnowledge, AddressRange, ChangeQuestion } from '../records/knowledge.ts';
 import type { Machine } from '../records/machine.ts';
-import { leaseText } from '../records/network-store.ts';
+import { leaseText, type NetworkRecords } from '../records/network-store.ts';
 import type { Rack } from '../records/rack.ts';
 import type { RackInterface } from '../records/rack-description.ts';
 import { type Kept, type RefusalNamed, refusal } from '../words/refusal.ts';
@@ -76,13 +77,13 @@ export function chooseAddresses(
   known: readonly AddressKnowledge[],
   asked: Ipv4 | undefined,
   isAdmin: boolean,
-  { records: { reserved }, served: stored }: Pick<NetworkView, 'records' | 'served'>,
+  { records, served: stored }: Pick<NetworkView, 'records' | 'served'>,
 ): AddressChoice {
   const reported = reportedBy(racks);
   const isReported = (one: Served): boolean => reported.some(({ network }) => isSame(network, one.network));
   const networks = [...reported, ...stored.flatMap(storedAs).filter(isReported)];
   if (asked !== undefined) {
-    const choice = takeAsked(machine, networks, known, asked);
+    const choice = takeAsked(machine, networks, known, asked, records);
     const isOwn = ({ fixed, reserved: configured }: Served): boolean =>
       (fixed !== undefined && isIn(fixed, asked)) || configured.has(asked);
     if (choice.kind !== 'given' || isAdmin || networks.some(isOwn)) return choice;
@@ -93,9 +94,9 @@ export function chooseAddresses(
   const { served, mac } = place;
   const configured = served.flatMap((one) => [...one.reserved]).find(([, whose]) => whose === mac)?.[0];
   const isServed = (address: Ipv4): boolean => served.some(({ network }) => networkContains(network, address));
-  const own = configured ?? reserved.find((one) => one.mac === mac && isServed(one.address))?.address;
+  const own = configured ?? records.reserved.find((one) => one.mac === mac && isServed(one.address))?.address;
   if (own !== undefined) {
-    const choice = takeAsked(machine, networks, known, own);
+    const choice = takeAsked(machine, networks, known, own, records);
     if (choice.kind !== 'refuse') return choice;
   }
   const ranges = served.flatMap(({ fixed }) => (fixed === undefined ? [] : [fixed]));
@@ -105,8 +106,20 @@ export function chooseAddresses(
   const address = findFree(served, ranges, mac, known);
   if (typeof address === 'object') return address;
   if (address !== undefined) return { kind: 'given', addresses: [{ mac, address }] };
-  return { kind: 'refuse', refusal: refusal('addresses-exhausted', { ranges: ranges.map(rangeText) }) };
+  return exhausted(ranges, records);
 }
+
+/** The refusal if no address of these ranges is free, with the reservations that keep some from machines. */
+const exhausted = (ranges: readonly AddressRange[], records: NetworkRecords): AddressChoice => ({
+  kind: 'refuse',
+  refusal: refusal('addresses-exhausted', {
+    ranges: ranges.map(([low, high]) => ({ low: formatIpv4(low), high: formatIpv4(high) })),
+    reserved: reservationsIn(
+      records,
+      ranges.map(([low, high]) => ({ low, high })),
+    ),
+  }),
+});
 
 /** The address wanted for a link. */
 interface LinkAddressWish {
@@ -116,6 +129,8 @@ interface LinkAddressWish {
   readonly asked?: Ipv4 | undefined;
   /** True if the user is not an administrator, and may get only addresses of static ranges. */
   readonly isOrdinary: boolean;
+  /** Whose reservations a refusal names. */
+  readonly records: NetworkRecords;
 }
 
 /**
@@ -127,7 +142,7 @@ export function addressForLink(
   mac: MacAddress,
   racks: readonly Rack[],
   known: readonly AddressKnowledge[],
-  { own, asked, isOrdinary }: LinkAddressWish,
+  { own, asked, isOrdinary, records }: LinkAddressWish,
 ): AddressChoice {
   const byRacks = [...reportedBy(racks), ...stored.flatMap(storedAs)].filter((one) =>
     networksOverlap(one.network, network),
@@ -142,16 +157,14 @@ export function addressForLink(
     const subnet = formatNetwork(network);
     return { kind: 'refuse', refusal: refusal('address-refused.not-static', { subnet }) };
   }
-  if (asked !== undefined) return takeFor(served, known, asked, mac);
+  if (asked !== undefined) return takeFor(served, known, asked, mac, records);
   const last = ipv4(network.address + 2 ** (32 - network.prefix) - 1);
   const ranges: readonly AddressRange[] = fixed.length > 0 ? fixed : [[network.address, last]];
   const address = findFree(served, ranges, mac, known, own);
   if (typeof address === 'object') return address;
   if (address !== undefined) return { kind: 'given', addresses: [{ mac, address }] };
-  return { kind: 'refuse', refusal: refusal('addresses-exhausted', { ranges: ranges.map(rangeText) }) };
+  return exhausted(ranges, records);
 }
-
-const rangeText = ([low, high]: AddressRange) => ({ low: formatIpv4(low), high: formatIpv4(high) });
 
 /**
  * The first free address. An address last seen on another machine is used only if there is no other. Asks for the first range alone, then
@@ -195,6 +208,7 @@ function takeAsked(
   networks: readonly Served[],
   known: readonly AddressKnowledge[],
   asked: Ipv4,
+  records: NetworkRecords,
 ): AddressChoice {
   const refuse = (why: RefusalNamed<'address-refused'>): AddressChoice => ({ kind: 'refuse', refusal: why });
   const address = formatIpv4(asked);
@@ -202,7 +216,7 @@ function takeAsked(
   if (served.length === 0) return refuse(refusal('address-refused.unserved', { address }));
   const mac = macIn(machine, served) ?? machine.interfaces[0]?.mac;
   if (mac === undefined) return refuse(refusal('address-refused.no-interface', { machine: machine.hostname }));
-  return takeFor(served, known, asked, mac);
+  return takeFor(served, known, asked, mac, records);
 }
 
 /** Gives an address to one interface, if it may have it. */
@@ -211,6 +225,7 @@ function takeFor(
   known: readonly AddressKnowledge[],
   asked: Ipv4,
   mac: MacAddress,
+  records: NetworkRecords,
 ): AddressChoice {
   const refuse = (why: RefusalNamed<'address-refused'>): AddressChoice => ({ kind: 'refuse', refusal: why });
   const address = formatIpv4(asked);
@@ -218,7 +233,12 @@ function takeFor(
   if (kept !== undefined) return refuse(refusal('address-refused.kept', { address, kept }));
   const used = usedIn([asked, asked], known);
   if (used === undefined) return { kind: 'ask', ranges: [[asked, asked]] };
-  if (used.taken.size > 0) return refuse(refusal('address-refused.taken', { address }));
+  if (used.taken.size > 0)
+    return refuse(
+      refusal('address-refused.taken', {
+        ...{ address, reserved: reservationsIn(records, [{ low: asked, high: asked }]) },
+      }),
+    );
   const lease = used.leased?.get(asked);
   if (lease !== undefined) return refuse(refusal('address-refused.leased', { address, ...leaseText(lease) }));
   return { kind: 'given', addresses: [{ mac, address: asked }] };

@@ -10,14 +10,16 @@
 
 import {
   broadcastOf,
+  formatIpv4,
   type Ipv4,
   type Ipv4Network,
   type Ipv4Range,
   ipv4,
   parseIpv4,
   rangeSize,
+  rangesOverlap,
 } from '../../net/address.ts';
-import type { HostLease, UsedAddress } from '../records/network-store.ts';
+import type { HostLease, NetworkRecords, UsedAddress } from '../records/network-store.ts';
 import type { NetworkView, SubnetView } from './network-view.ts';
 
 const PURPOSES = ['reserved', 'dynamic', 'gateway-ip', 'dns-server', 'rack', 'assigned-ip'] as const;
@@ -100,17 +102,62 @@ function partsOf(uses: readonly Use[], within: Ipv4Range): readonly UsedPart[] {
   return parts.map(({ low, high, purposes }) => ({ low: ipv4(low), high: ipv4(high), purposes }));
 }
 
-/** The unused parts. */
+/** The unused parts. @param used in order */
 export function freeParts(network: Ipv4Network, used: readonly Ipv4Range[]): readonly Ipv4Range[] {
   const { low, high } = hostRange(network);
   const free: Ipv4Range[] = [];
   let next: number = low;
   for (const part of used) {
     if (part.low > next) free.push({ low: ipv4(next), high: ipv4(part.low - 1) });
-    next = part.high + 1;
+    next = Math.max(next, part.high + 1);
   }
   if (next <= high) free.push({ low: ipv4(next), high });
   return free;
+}
+
+/** Addresses that a user has reserved, as a refusal names them. */
+type Reservation = { readonly low: string; readonly high: string; readonly username: string };
+
+/** The most reservations that a refusal names. */
+const NAMED_MAX = 8;
+
+const reservedRanges = ({ ranges, reserved }: Pick<NetworkRecords, 'ranges' | 'reserved'>) => [
+  ...ranges.flatMap((one) => (one.kind === 'reserved' ? [one] : [])),
+  ...reserved.map(({ id, address, username }) => ({ id, low: address, high: address, username })),
+];
+
+/** The reservations with addresses of these ranges, the largest first, at most NAMED_MAX. */
+export const reservationsIn = (
+  records: Pick<NetworkRecords, 'ranges' | 'reserved'>,
+  within: readonly Ipv4Range[],
+): readonly Reservation[] =>
+  reservedRanges(records)
+    .filter((one) => within.some((range) => rangesOverlap(range, one)))
+    .sort((a, b) => rangeSize(b) - rangeSize(a) || a.low - b.low)
+    .slice(0, NAMED_MAX)
+    .map(({ low, high, username }) => ({ low: formatIpv4(low), high: formatIpv4(high), username }));
+
+/** How many addresses a user has reserved. @param except the id of a reservation that does not count */
+export const reservedBy = (records: NetworkRecords, username: string, except?: number): number =>
+  reservedRanges(records)
+    .filter((one) => one.username === username && one.id !== except)
+    .reduce((sum, one) => sum + rangeSize(one), 0);
+
+/**
+ * True if a reservation leaves machines at least half of the addresses of each range that gives them theirs: the static ranges of the subnet,
+ * or without one the whole subnet except for its dynamic ranges. @param except the id of a reservation that does not count
+ */
+export function leavesHalf(view: NetworkView, subnet: SubnetView, wanted: Ipv4Range, except?: number): boolean {
+  const fixed = subnet.served.flatMap((one) => one.fixed ?? []);
+  const dynamic = subnet.served.flatMap((one) => one.dynamic ?? []);
+  const sizeIn = (range: Ipv4Range, others: readonly Ipv4Range[]): number =>
+    others.reduce((sum, { low, high }) => {
+      return sum + Math.max(0, Math.min(high, range.high) - Math.max(low, range.low) + 1);
+    }, 0);
+  const reserved = reservedRanges(view.records).filter(({ id }) => id !== except);
+  return (fixed.length > 0 ? fixed : [hostRange(subnet.network)])
+    .filter((range) => rangesOverlap(range, wanted))
+    .every((range) => 2 * sizeIn(range, [...reserved, wanted]) <= rangeSize(range) - sizeIn(range, dynamic));
 }
 
 /** The counts of MAAS's statistics. */

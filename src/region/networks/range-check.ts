@@ -76,11 +76,17 @@ export async function findTaken(
     const isRival = (one: Ipv4Range): boolean =>
       rangesOverlap(one, range) && !former.some((other) => rangesOverlap(one, other));
     const rival = ranges.find((one) => one.kind === 'reserved' && isRival(one));
-    if (rival?.kind === 'reserved') note(refusal('field.range-overlap', { kind: 'reserved', ...spanOf(rival) }));
+    if (rival?.kind === 'reserved') {
+      const { username } = rival;
+      note(refusal('field.range-overlap', { kind: 'reserved', ...spanOf(rival), username }));
+    }
     const gateway = routes.find((one) => rangeContains(range, one.gateway) && !wasDynamic(one.gateway))?.gateway;
     if (gateway !== undefined) note(refusal('field.range-router', { address: formatIpv4(gateway) }));
-    const taken = reserved.find(({ address }) => rangeContains(range, address) && !wasDynamic(address))?.address;
-    if (taken !== undefined) note(refusal('field.range-reserved', { address: formatIpv4(taken) }));
+    const taken = reserved.find(({ address }) => rangeContains(range, address) && !wasDynamic(address));
+    if (taken !== undefined) {
+      const { address, username } = taken;
+      note(refusal('field.range-reserved', { address: formatIpv4(address), username }));
+    }
     const used = await firstAllocated(store, range, wasDynamic);
     if (used === undefined) continue;
     note(refusal('field.range-machine', { machine: used.hostname, address: formatIpv4(used.address) }));

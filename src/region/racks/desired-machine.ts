@@ -13,7 +13,7 @@ import type { Ipv4 } from '../../net/address.ts';
 import { isMadeByPerson, macsForRacks } from '../identity/interface-source.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
 import { statusRow } from '../records/lifecycle.ts';
-import type { MachineForRacks } from '../records/machine.ts';
+import { isDeviceOfUser, type MachineForRacks } from '../records/machine.ts';
 import type { NetworkRecords } from '../records/network-store.ts';
 import { kernelParamsOf } from '../records/tags.ts';
 
@@ -21,7 +21,7 @@ import { kernelParamsOf } from '../records/tags.ts';
 export function toRackMachine(machine: MachineForRacks): RackMachine | undefined {
   const macs = macsForRacks(machine);
   if (macs.length === 0) return undefined;
-  const purpose = bootPurpose({ ...machine, deployBy: machine.work?.deployBy });
+  const purpose = isDeviceOfUser(machine) ? 'enlist' : bootPurpose({ ...machine, deployBy: machine.work?.deployBy });
   return {
     systemId: machine.systemId,
     hostname: machine.hostname,

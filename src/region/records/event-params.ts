@@ -211,6 +211,8 @@ export interface EventParams extends RackEventParams {
   /** @param isBack true if the card had been replaced before */
   'maybe-two': Macs & { readonly booted: string; readonly isBack: boolean; readonly systemId: string };
   /** A New machine gave way to another one. Addresses are `undefined` if unknown. */
+  /** @param user who had added the device */
+  'device-enlisted': MachineName & { readonly user: string };
   'machine-displaced': MachineName & {
     readonly from?: string | undefined;
     readonly isProven: boolean;

@@ -102,7 +102,7 @@ export interface MachineFields {
   readonly vouchedMac?: MacAddress | undefined;
   /** The source of its newest report while New; `undefined` if a person made it or the source was not recorded. */
   readonly enlistedFrom?: Ipv4 | undefined;
-  /** The user without administrator's rights who added it; `undefined` if nobody or an administrator did. */
+  /** The user without administrator's rights who added it, machine or device; `undefined` if nobody or an administrator did. */
   readonly addedBy?: string | undefined;
   /**
    * An address in its home network, whose racks boot it; only their reports about it are believed (`racks/machine-homes.ts`). `undefined`
@@ -148,6 +148,13 @@ export interface Machine extends MachineFields {
   readonly powerTaskId?: string | undefined;
 }
 
+/**
+ * True for a device that a user without administrator's rights added. It does not keep a machine out: a host that boots from one of its
+ * interfaces is enlisted.
+ */
+export const isDeviceOfUser = ({ device, addedBy }: Pick<Machine, 'device' | 'addedBy'>): boolean =>
+  device !== undefined && addedBy !== undefined;
+
 /** `hostname.domain`. */
 export const machineFqdn = (machine: Pick<Machine, 'hostname' | 'domain'>): string =>
   machine.domain === '' ? machine.hostname : `${machine.hostname}.${machine.domain}`;
@@ -175,6 +182,7 @@ export interface MachineForRacks
     | 'bootToken'
     | 'work'
     | 'device'
+    | 'addedBy'
     | 'interfaces'
     | 'addresses'
     | 'tags'

@@ -167,7 +167,10 @@ export interface HostLease {
 }
 
 /** For people: the host and the end of a lease, `2026-11-28 16:43` in UTC. */
-export const leaseText = ({ mac, endsMs }: HostLease): { readonly mac: string; readonly until: string } => ({
+export const leaseText = ({
+  mac,
+  endsMs,
+}: Pick<HostLease, 'mac' | 'endsMs'>): { readonly mac: string; readonly until: string } => ({
   mac: formatMac(mac),
   until: new Date(Math.min(endsMs, LATEST_MS)).toISOString().slice(0, 16).replace('T', ' '),
 });

@@ -14,4 +14,4 @@ export const UNTOUCHED_SQL = `SELECT system_id, hostname, enlisted_from, vouched
 
 /** Counts the machines that a user without administrator's rights added, and that no rack has booted. One parameter: the user. */
 export const UNBOOTED_SQL =
-  'SELECT count(*) FROM machine INDEXED BY machine_unbooted WHERE added_by = ? AND vouched_mac IS NULL';
+  'SELECT count(*) FROM machine INDEXED BY machine_unbooted WHERE added_by = ? AND vouched_mac IS NULL AND device IS NULL';

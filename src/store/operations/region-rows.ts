@@ -119,6 +119,7 @@ const readForRacks = (row: Row): Omit<MachineForRacks, keyof MachineParts> => ({
   ),
   work: optional('work', optionalText(row, 'work'), readStoredWork),
   device: optionalText(row, 'device'),
+  addedBy: optionalText(row, 'added_by'),
 });
 
 export const readRackMachine = readsRow('machine', readForRacks);
@@ -158,7 +159,6 @@ const readColumns = readsRow('machine', (row): Omit<Machine, keyof MachineParts>
     factsMs: optionalNumber(row, 'facts_ms'),
     vouchedMac: optional('vouched_mac', optionalNumber(row, 'vouched_mac'), mac),
     enlistedFrom: optional('enlisted_from', optionalNumber(row, 'enlisted_from'), ipv4),
-    addedBy: optionalText(row, 'added_by'),
     endedDigest: optionalText(row, 'ended_digest'),
     powerIsProposed: number(row, 'power_proposed') !== 0,
     createdMs: number(row, 'created_ms'),
@@ -258,7 +258,7 @@ export const MACHINE_COLUMNS = [
 /** The columns that `readRackMachine` reads. */
 export const RACK_COLUMNS =
   'id, system_id, hostname, domain, status, resting_status, architecture, subarchitecture, release, netboot, kernel_params, uuid, home, ' +
-  'boot_token, work, device';
+  'boot_token, work, device, added_by';
 
 export function machineValues(fields: MachineFields): SQLInputValue[] {
   return [

@@ -170,7 +170,7 @@ test('a device gets interfaces and addresses, and racks name it and reserve its 
     const shown = (await region.desiredState()).machines.find((one) => one.hostname === 'printer');
     assert.deepEqual(
       [shown?.purpose, shown?.addresses, shown?.macs],
-      ['local', [{ mac: 0x52540000000b, address: 0x0a140014 }], [0x52540000000a, 0x52540000000b]],
+      ['enlist', [{ mac: 0x52540000000b, address: 0x0a140014 }], [0x52540000000a, 0x52540000000b]],
     );
   }));
 

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { mac } from '../../../src/net/address.ts';
 import { UNBOOTED_PER_USER_MAX } from '../../../src/region/identity/enlistment.ts';
 import type { EnlistmentReport } from '../../../src/region/identity/enlistment-report.ts';
 import type { Region } from '../../../src/region/region.ts';
@@ -64,4 +65,37 @@ test('a place is free again when a rack has booted one of the machines, and when
       username: 'ann',
     });
     assert.doesNotMatch(await resultOf(region, added(THIRD)), FULL);
+  }));
+
+test('a device of an ordinary user keeps no machine out: one that boots from its interface is enlisted', () =>
+  withRegion(async ({ region, clock }) => {
+    const add = (nic: number, addedBy: string | undefined) =>
+      region.store.enlist<never>({ macs: [mac(nic)], values: [], atMs: clock.wallTimeMs() }, () => ({
+        ...{ kind: 'create', systemId: `dev${nic % 100}`, events: [] },
+        fields: {
+          ...{ hostname: `box${nic % 100}`, description: '', domain: 'maas', device: '', addedBy, owner: 'olga' },
+          ...{ status: 'deployed', statusSinceMs: 1, netboot: false, architecture: 'amd64' },
+          ...{ subarchitecture: 'generic', osystem: '', release: '' },
+          ...{ powerType: '', powerParameters: {}, powerState: 'unknown' },
+        },
+        interfaces: [{ mac: mac(nic), name: 'eth0', source: 'person' }],
+      }));
+    await add(FIRST, 'olga');
+    await add(SECOND, undefined);
+    await region.machinesChanged();
+    const purposes = (await region.desiredState()).machines.map(({ purpose, macs }) => [macs[0], purpose]);
+    assert.deepEqual(purposes, [
+      [FIRST, 'enlist'],
+      [SECOND, 'local'],
+    ]);
+    const device = (await region.store.listMachines({ isDevice: true, macs: [mac(FIRST)] }, 0, 1))[0];
+    assert.equal(await resultOf(region, report([FIRST])), device?.systemId, 'a report without a boot changes nothing');
+    const enlisted = await region.enlist(bootReport([FIRST]));
+    assert.ok(enlisted.kind === 'create');
+    assert.deepEqual([enlisted.machine.status, enlisted.machine.interfaces[0]?.mac], ['new', FIRST]);
+    assert.equal(await region.store.findMachine(device?.systemId ?? ''), undefined);
+    const [event] = await region.store.listEvents({ level: 'warning', limit: 1 });
+    assert.deepEqual([event?.type, event?.code], ['NODE_REMOVED', 'device-enlisted']);
+    const kept = await region.enlist(bootReport([SECOND]));
+    assert.deepEqual([kept.kind, kept.kind !== 'refuse' && kept.machine.device], ['unchanged', '']);
   }));

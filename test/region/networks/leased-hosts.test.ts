@@ -111,6 +111,19 @@ test('the address is not reserved for another host, but again for the one that l
     assert.equal((await site.ask('POST', RESERVE, { ip, mac: HOST }, 'bob')).status, 200);
   }));
 
+test('a user gives a host that runs with a lease no other address, an administrator does', () =>
+  withSite(async (site) => {
+    await report(site, { address: '10.20.0.150' });
+    const fields = { subnet: '10.20.0.0/24', mac: HOST };
+    const refused = await site.ask('POST', RESERVE, fields, 'alice');
+    assert.equal(refused.status, 409, refused.text);
+    assert.match(refused.text, new RegExp(`${HOST} has 10.20.0.150 by a lease until`));
+    assert.equal((await site.ask('POST', RESERVE, fields, 'admin')).json.ip, '10.20.0.10');
+    assert.equal((await site.ask('POST', '2.0/ipaddresses/?op=release', { ip: '10.20.0.10' }, 'admin')).status, 204);
+    site.place.clock.advance(LEASE_SECONDS * 1000 + 1);
+    assert.equal((await site.ask('POST', RESERVE, fields, 'alice')).json.ip, '10.20.0.10');
+  }));
+
 test('an address that comes into the static range with a lease of a host is not given to others', () =>
   withSite(async (site) => {
     await report(site, { address: '10.20.0.30' });
@@ -159,7 +172,7 @@ test('an address counts for the user who released it until it is free for others
     }));
     await store.networks.change(() => ({ put: { reserved }, nextId: 9000, result: undefined }));
     const reserve = () => site.ask('POST', RESERVE, { ip: '10.20.0.41' }, 'bob');
-    const range = { type: 'reserved', start_ip: '10.20.0.50', end_ip: '10.20.0.51' };
+    const range = { type: 'reserved', start_ip: '10.20.0.240', end_ip: '10.20.0.241' };
     for (const pause of [0, 30_001, (LEASE_SECONDS - 31) * 1000 - 1]) {
       clock.advance(pause);
       assert.match((await reserve()).text, /at most 256 addresses/, `${ip} is leased`);

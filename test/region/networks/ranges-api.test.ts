@@ -9,6 +9,8 @@ import { enlist, report } from '../place.ts';
 import { acceptRack, rackInterface } from '../racks/rack-place.ts';
 import { type Ask, LAB, OWN_FILE, OWN_UUID, withNetworks } from './network-place.ts';
 
+const { static_ip_range_low: _low, static_ip_range_high: _high, ...WITHOUT_STATIC } = LAB;
+
 interface Shown {
   readonly id: number;
   readonly type: string;
@@ -144,13 +146,13 @@ test('a range in a rack’s file is read-only, and the refusal names file and ke
 
 test('users reserve ranges, change and delete their own, and administrators all', () =>
   withNetworks(async (ask, { store }) => {
-    const fields = { type: 'reserved', start_ip: '10.20.0.20', end_ip: '10.20.0.29', comment: 'printers' };
+    const fields = { type: 'reserved', start_ip: '10.20.0.220', end_ip: '10.20.0.229', comment: 'printers' };
     const made = await ask('POST', '2.0/ipranges/', fields, 'user');
     assert.deepEqual([made.json.type, made.json.user.username, made.json.comment], ['reserved', 'user', 'printers']);
     const at = `2.0/ipranges/${made.json.id}/`;
-    assert.equal((await ask('PUT', at, { end_ip: '10.20.0.25' }, 'other')).status, 403);
+    assert.equal((await ask('PUT', at, { end_ip: '10.20.0.225' }, 'other')).status, 403);
     assert.equal((await ask('DELETE', at, undefined, 'other')).status, 403);
-    assert.equal((await ask('PUT', at, { end_ip: '10.20.0.25' }, 'user')).json.end_ip, '10.20.0.25');
+    assert.equal((await ask('PUT', at, { end_ip: '10.20.0.225' }, 'user')).json.end_ip, '10.20.0.225');
     const dynamic = await idOf(ask, 'dynamic');
     for (const method of ['PUT', 'DELETE'] as const)
       assert.equal((await ask(method, `2.0/ipranges/${dynamic}/`, {}, 'user')).status, 403);
@@ -161,8 +163,8 @@ test('users reserve ranges, change and delete their own, and administrators all'
     assert.equal((await ask('GET', '2.0/ipranges/', undefined, 'nobody')).status, 401);
     const events = (await store.listEvents({ level: 'audit', limit: 2 })).map((event) => sentenceOf(event));
     assert.deepEqual(events, [
-      'removed the reserved range 10.20.0.20-10.20.0.25',
-      'changed the reserved range 10.20.0.20-10.20.0.25',
+      'removed the reserved range 10.20.0.220-10.20.0.225',
+      'changed the reserved range 10.20.0.220-10.20.0.225',
     ]);
   }));
 
@@ -262,6 +264,64 @@ test('an address that somebody has, or that is outside, is not reserved, and a u
     assert.deepEqual(Object.keys((await reserve({ ip: '10.20.0.41' })).json), ['ip']);
     assert.equal((await reserve({ ip: '10.20.0.41' }, 'admin')).status, 200);
   }));
+
+test('users cannot keep machines from their addresses: no range in a static range, and at most half of one', () =>
+  withNetworks(async (ask, { region }) => {
+    const fixed = { static_ip_range_low: '10.50.0.10', static_ip_range_high: '10.50.0.19' };
+    await acceptRack(region, { interfaces: [{ ...rackInterface('10.50.0.0/24'), ...fixed }] });
+    const range = (start_ip: string, end_ip: string, as: 'user' | 'admin' = 'user') =>
+      ask('POST', '2.0/ipranges/', { type: 'reserved', start_ip, end_ip }, as);
+    for (const [low, high] of [
+      ['10.50.0.10', '10.50.0.19'],
+      ['10.50.0.19', '10.50.0.19'],
+      ['10.50.0.1', '10.50.0.30'],
+    ] as const)
+      assert.deepEqual(Object.keys((await range(low, high)).json), ['start_ip'], low);
+    const made = await range('10.50.0.20', '10.50.0.21');
+    assert.equal(made.status, 200, made.text);
+    const grown = await ask('PUT', `2.0/ipranges/${made.json.id}/`, { start_ip: '10.50.0.12' }, 'user');
+    assert.deepEqual(Object.keys(grown.json), ['start_ip']);
+
+    const reserve = (fields: object, as: 'user' | 'other' | 'admin' = 'user') =>
+      ask('POST', '2.0/ipaddresses/?op=reserve', fields, as);
+    const got: string[] = [];
+    for (let count = 0; count < 7; count += 1)
+      got.push((await reserve({ subnet: '10.50.0.0/24' }, count % 2 === 0 ? 'user' : 'other')).json.ip);
+    assert.deepEqual(got.slice(0, 5), ['10.50.0.10', '10.50.0.11', '10.50.0.12', '10.50.0.13', '10.50.0.14']);
+    assert.ok(
+      got.slice(5).every((ip) => !/\.1\d$/.test(ip)),
+      `outside the static range: ${got}`,
+    );
+    assert.deepEqual(Object.keys((await reserve({ ip: '10.50.0.15' }, 'other')).json), ['ip']);
+    assert.equal((await reserve({ ip: '10.50.0.15' }, 'admin')).status, 200);
+
+    const { systemId } = await enlist(region, report([0x525400000001]));
+    await region.store.changeMachine<never>(systemId, 1, () => ({
+      ...{ kind: 'change', fields: { status: 'ready', powerType: 'manual' }, events: [] },
+    }));
+    const allocate = () => ask('POST', '2.0/machines/?op=allocate', {});
+    assert.deepEqual((await allocate()).json.ip_addresses, ['10.50.0.16']);
+    await ask('POST', `2.0/machines/${systemId}/?op=release`, {});
+    assert.equal((await range('10.50.0.16', '10.50.0.19', 'admin')).status, 200);
+    const full = await allocate();
+    assert.equal(full.status, 409);
+    assert.match(full.text, /admin has reserved 10\.50\.0\.16 to 10\.50\.0\.19, user has reserved 10\.50\.0\.10/);
+  }));
+
+test('the bound of a user counts addresses, and without a static range users may have half of the subnet', () =>
+  withNetworks(
+    async (ask) => {
+      const range = (start_ip: string, end_ip: string, as: 'user' | 'other' = 'user') =>
+        ask('POST', '2.0/ipranges/', { type: 'reserved', start_ip, end_ip }, as);
+      assert.deepEqual(Object.keys((await range('10.20.1.0', '10.20.2.0')).json), ['start_ip'], '257');
+      assert.equal((await range('10.20.1.0', '10.20.1.255')).status, 200, '256');
+      assert.match((await range('10.20.2.1', '10.20.2.1')).text, /at most 256 addresses/);
+      // 1022 addresses, of which 100 are dynamic: machines keep 461.
+      assert.equal((await range('10.20.2.1', '10.20.2.205', 'other')).status, 200);
+      assert.deepEqual(Object.keys((await range('10.20.2.206', '10.20.2.206', 'other')).json), ['start_ip']);
+    },
+    { lab: { ...WITHOUT_STATIC, network: '10.20.0.0/22' } },
+  ));
 
 test('addresses of API 1.0 are those of 2.0, with the parameters and the four keys of its clients', () =>
   withNetworks(async (ask) => {

@@ -6,7 +6,9 @@
 // 1. A device is stored as a machine that is always Deployed, so its claims and those of machines are one. No list of machines has it, and no
 //    command to a machine takes it.
 // 2. A device belongs to the user who added it. Only they and administrators change or delete it; all users see it.
-// 3. An ordinary user adds devices only to the default domain, as machines.
+// 3. A device of an ordinary user keeps no machine out: one that boots from an interface of it is enlisted, and the device removed
+//    (`identity/enlistment.ts`). A device of an administrator boots its own disk.
+// 4. An ordinary user adds devices only to the default domain, as machines.
 
 import { z } from 'zod';
 import { type MacAddress, parseMac } from '../../../net/address.ts';
@@ -174,6 +176,7 @@ const fieldsOf = (
 ): MachineFields => ({
   ...{ hostname, description, domain: names.domain ?? currentDomains(call, inForce)[0], device: names.device ?? '' },
   ...{ status: 'deployed', statusSinceMs: atMs, netboot: false, owner: usernameOf(call) || undefined },
+  addedBy: call.caller.kind === 'user' && !call.caller.isAdmin ? call.caller.username : undefined,
   ...{ architecture: 'amd64', subarchitecture: 'generic', osystem: '', release: '' },
   ...{ powerType: '', powerParameters: {}, powerState: 'unknown' },
 });

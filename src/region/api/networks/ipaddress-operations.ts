@@ -3,10 +3,12 @@
 // Sources: MAAS API 1.0 and 2.0, `ipaddresses/` (list, reserve, release). In 1.0 an address has four keys, and its parameters have other names.
 //
 // 1. A reserved address is outside the dynamic ranges, and neither a host (by a running lease) nor a machine has it. It belongs to the user, who releases it.
-// 2. Without `ip` the first free address of the static range is reserved, or without such a range that of the subnet.
+// 2. Without `ip` the first free address of the static ranges is reserved, or, if users may reserve no more of those (`leavesHalf`), that of
+//    the rest of the subnet. A refusal names the users who have reserved.
 // 3. `force` releases the address of another user. Addresses of machines end with their allocation (release of the machine), not here.
 // 4. With `mac` the racks give the address to that host by DHCP. In a subnet a host has one reserved address, and none besides one that it was given.
-//    MAAS refuses hosts that are interfaces of machines; here their owners and administrators may reserve for them.
+//    MAAS refuses hosts that are interfaces of machines; here their owners and administrators may reserve for them. Only administrators give
+//    a host that runs with a lease another address: it may be anybody's.
 // 5. With `hostname` the racks resolve the name until the address is released. It is neither the name of another machine nor of a record.
 
 import { z } from 'zod';
@@ -14,16 +16,16 @@ import {
   formatIpv4,
   formatMac,
   type Ipv4,
-  type Ipv4Range,
   ipv4,
   type MacAddress,
   networkContains,
   parseIpv4,
   parseMac,
   rangeContains,
+  rangesOverlap,
 } from '../../../net/address.ts';
 import { isIdentifyingMac } from '../../identity/hardware-identity.ts';
-import { hostRange, usedParts } from '../../networks/address-use.ts';
+import { freeParts, hostRange, leavesHalf, reservationsIn, usedParts } from '../../networks/address-use.ts';
 import { type NetworkView, type SubnetView, subnetOfAddress, subnetWithId } from '../../networks/network-view.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import type { Machine } from '../../records/machine.ts';
@@ -48,6 +50,10 @@ import { userJson } from '../people/user-operations.ts';
 import { refuseReserving } from './iprange-operations.ts';
 import { addressOf, change, findSubnet, flagField, isAdmin, listed, look, textField } from './network-calls.ts';
 import { ALLOC_TYPES } from './subnet-use-operations.ts';
+
+/** How many hosts count as running, the ones heard last, and how long after they were heard, in milliseconds. */
+const HEARD_MAX = 16_384;
+const HEARD_WITHIN_MS = 7 * 86_400_000;
 
 /** The accounts of all users by name. */
 type Users = ReadonlyMap<string, unknown>;
@@ -115,12 +121,17 @@ function refuseUsed(
 ): Refusal | undefined {
   const address = formatIpv4(wanted);
   const part = usedParts(view, subnet, used).find((one) => rangeContains(one, wanted));
-  if (part !== undefined) return refuse('in-use.address', { address, purposes: part.purposes });
+  const within = [{ low: wanted, high: wanted }];
+  if (part !== undefined)
+    return refuse('in-use.address', {
+      ...{ address, purposes: part.purposes, reserved: reservationsIn(view.records, within) },
+    });
   return rangeContains(hostRange(subnet.network), wanted) ? undefined : refuse('in-use.address-edge', { address });
 }
 
-/** The first free address of the static ranges; without one, of the subnet. */
+/** The first free address of the static ranges that the caller may reserve; without one, of the subnet. */
 function firstFree(
+  call: ApiCall,
   view: NetworkView,
   subnet: SubnetView,
   used: readonly UsedAddress[],
@@ -128,11 +139,19 @@ function firstFree(
 ): Ipv4 | undefined {
   const parts = usedParts(view, subnet, used, leased);
   const fixed = subnet.served.flatMap((one) => one.fixed ?? []);
-  const ranges: readonly Ipv4Range[] = fixed.length === 0 ? [hostRange(subnet.network)] : fixed;
-  for (const { low, high } of ranges) {
-    let next: number = low;
-    for (const part of parts) if (part.low <= next && next <= part.high) next = part.high + 1;
-    if (next <= high) return ipv4(next);
+  const free = freeParts(subnet.network, parts);
+  const places = [
+    ...fixed,
+    ...freeParts(
+      subnet.network,
+      fixed.toSorted((a, b) => a.low - b.low),
+    ),
+  ];
+  for (const place of places) {
+    const part = free.find((one) => rangesOverlap(one, place));
+    if (part === undefined) continue;
+    const address = ipv4(Math.max(part.low, place.low));
+    if (isAdmin(call) || leavesHalf(view, subnet, { low: address, high: address })) return address;
   }
   return undefined;
 }
@@ -169,7 +188,11 @@ async function hostOf(call: ApiCall, given: z.output<typeof reserving>): Promise
   if (isRefusal(found)) return found;
   const [mac, named] = found;
   const host = { mac, ...named };
-  const refused = allOf(await refuseMachine(call, mac), await refuseName(call, host, inForce));
+  const refused = allOf(
+    await refuseMachine(call, mac),
+    await refuseRunning(call, mac, given.ip ?? given.ip_address ?? given.requested_address),
+    await refuseName(call, host, inForce),
+  );
   return isRefusal(refused) ? refused : host;
 }
 
@@ -208,6 +231,18 @@ async function refuseMachine(call: ApiCall, mac: MacAddress | undefined): Promis
   const node = await findNode(call, { macs: [mac] });
   const isOthers = node !== undefined && node.owner !== usernameOf(call);
   return isOthers ? refuseField('mac', 'field.reserve-machine', { machine: node.hostname }) : undefined;
+}
+
+/** The refusal of a host that runs with another address, which it would lose. @param wanted the address that it would get instead */
+async function refuseRunning(call: ApiCall, mac: MacAddress | undefined, wanted = ''): Promise<Refusal | undefined> {
+  if (mac === undefined || isAdmin(call)) return undefined;
+  const nowMs = call.region.clock.wallTimeMs();
+  const heard = (await call.region.store.listHeard(nowMs - HEARD_WITHIN_MS, HEARD_MAX)).find((one) => one.mac === mac);
+  if (heard === undefined || heard.event.code !== 'dhcp.ack') return undefined;
+  const { address = '', leaseSeconds = 0 } = heard.event.params;
+  const endsMs = heard.event.atMs + leaseSeconds * 1000;
+  if (endsMs <= nowMs || parseIpv4(address) === parseIpv4(wanted)) return undefined;
+  return refuse('in-use.host-leased', { address, ...leaseText({ mac, endsMs }) });
 }
 
 /** The refusal of a name that a record, or another machine or device, has. */
@@ -317,14 +352,19 @@ function decideReserving(
 ): ReservedAddress | Refusal {
   const now = view.subnets.find((one) => one.subnet.id === subnet.subnet.id);
   if (now === undefined) return refuseField('subnet', 'field.no-subnet', { name: subnet.subnet.cidr });
-  const refused =
-    refuseReserving(call, view, held, wanted === undefined ? 'subnet' : field) ?? refuseHost(view, now, used, host);
+  const refused = refuseHost(view, now, used, host);
   if (refused !== undefined) return refused;
   // The host may have been seen with the address that is reserved for it.
   const others = used.filter(({ kind, mac }) => kind === 'allocated' || mac !== host.mac);
-  const address = wanted ?? firstFree(view, now, others, leased);
-  if (address === undefined) return refuse('in-use.exhausted', { network: now.subnet.cidr });
-  const inUse = refuseUsed(view, now, others, address);
+  const address = wanted ?? firstFree(call, view, now, others, leased);
+  if (address === undefined)
+    return refuse('in-use.exhausted', {
+      ...{ network: now.subnet.cidr, reserved: reservationsIn(view.records, [hostRange(now.network)]) },
+    });
+  const one = { low: address, high: address };
+  const inUse =
+    refuseUsed(view, now, others, address) ??
+    refuseReserving(call, view, now, one, { held, field: wanted === undefined ? 'subnet' : field });
   if (inUse !== undefined) return inUse;
   const lease = leased.find((one) => one.address === address);
   if (lease !== undefined) return refuse('in-use.leased', { address: formatIpv4(address), ...leaseText(lease) });

@@ -7,6 +7,8 @@
 //    without a cluster interface is kept until `dhcp_on` of its VLAN makes one (`vlan-service.ts`).
 // 2. Ranges of one subnet are inside it and disjoint, except that a reserved range may be inside the static one. A dynamic range holds neither the router nor an address of a rack, a user or a machine.
 // 3. Users reserve ranges, and change and delete their own. Only administrators change the others.
+// 4. What users without administrator's rights reserve cannot keep machines from their addresses: no range of theirs is in a static range,
+//    `leavesHalf` bounds their reservations in every other place, and each user reserves at most RESERVED_PER_USER_MAX addresses.
 
 import { z } from 'zod';
 import {
@@ -15,8 +17,10 @@ import {
   type Ipv4Range,
   networkContains,
   rangeContains,
+  rangeSize,
   rangesOverlap,
 } from '../../../net/address.ts';
+import { leavesHalf, reservedBy } from '../../networks/address-use.ts';
 import {
   type NetworkView,
   type RangeType,
@@ -136,7 +140,10 @@ function findMisfit(
     (type === 'static' && other === 'reserved') || (type === 'reserved' && other === 'static');
   const rival = others.find((other) => !mayShare(other.type) && rangesOverlap(other, bounds));
   if (rival !== undefined)
-    return refuseField('start_ip', 'field.range-overlap', { kind: rival.type, ...spanOf(rival) });
+    return refuseField('start_ip', 'field.range-overlap', {
+      ...{ kind: rival.type, ...spanOf(rival) },
+      username: rival.range.kind === 'reserved' ? rival.range.username : undefined,
+    });
   if (type !== 'dynamic') return undefined;
   const isIn = (address: Ipv4 | undefined): address is Ipv4 => address !== undefined && rangeContains(bounds, address);
   const routers = [gateway, ...served.map(({ router }) => router), ...view.records.routes.map((one) => one.gateway)];
@@ -145,9 +152,10 @@ function findMisfit(
   for (const { address, rackName: rack } of served) {
     if (isIn(address)) return refuseField('start_ip', 'field.range-rack', { address: formatIpv4(address), rack });
   }
-  const reserved = view.records.reserved.find((one) => isIn(one.address))?.address;
+  const reserved = view.records.reserved.find((one) => isIn(one.address));
   if (reserved === undefined) return undefined;
-  return refuseField('start_ip', 'field.range-reserved', { address: formatIpv4(reserved) });
+  const { address, username } = reserved;
+  return refuseField('start_ip', 'field.range-reserved', { address: formatIpv4(address), username });
 }
 
 function subnetOf(view: NetworkView, text: string | undefined, bounds: Ipv4Range): SubnetView | Refusal {
@@ -240,14 +248,39 @@ function servedAddition(
   };
 }
 
-const reservedBy = ({ records }: NetworkView, username: string): number =>
-  records.reserved.filter((one) => one.username === username).length +
-  records.ranges.filter((one) => one.kind === 'reserved' && one.username === username).length;
+/**
+ * The refusal of addresses that the caller, who is not an administrator, may not reserve.
+ * @param held how many addresses are released, but not free yet
+ * @param except the id of the range that the new one replaces
+ */
+export function refuseReserving(
+  call: ApiCall,
+  view: NetworkView,
+  subnet: SubnetView,
+  wanted: Ipv4Range,
+  { held, field, except }: { readonly held: number; readonly field: string; readonly except?: number },
+): Refusal | undefined {
+  if (isAdmin(call)) return undefined;
+  if (reservedBy(view.records, usernameOf(call), except) + held + rangeSize(wanted) > RESERVED_PER_USER_MAX)
+    return refuseField(field, 'field.reserved-per-user', { max: RESERVED_PER_USER_MAX });
+  return leavesHalf(view, subnet, wanted, except)
+    ? undefined
+    : refuseField(field, 'field.reserved-half', { network: subnet.subnet.cidr });
+}
 
-/** The refusal if the caller, who is not an administrator, has reserved as much as a user may. @param held released, but not free yet */
-export function refuseReserving(call: ApiCall, view: NetworkView, held: number, field: string): Refusal | undefined {
-  if (isAdmin(call) || reservedBy(view, usernameOf(call)) + held < RESERVED_PER_USER_MAX) return undefined;
-  return refuseField(field, 'field.reserved-per-user', { max: RESERVED_PER_USER_MAX });
+/** The refusal of a reserved range. @param own the range before its change */
+function refuseRange(
+  call: ApiCall,
+  view: NetworkView,
+  subnet: SubnetView,
+  bounds: Ipv4Range,
+  held: number,
+  own?: RangeView,
+): Refusal | undefined {
+  const fixed = subnet.served.flatMap((one) => one.fixed ?? []).find((one) => rangesOverlap(one, bounds));
+  if (fixed !== undefined && !isAdmin(call)) return refuseField('start_ip', 'field.reserved-static', spanOf(fixed));
+  const except = own === undefined ? {} : { except: own.range.id };
+  return refuseReserving(call, view, subnet, bounds, { held, field: 'start_ip', ...except });
 }
 
 /** The change that reserves a range for the caller. */
@@ -262,7 +295,7 @@ function reservedAddition(
   const subnet = subnetOf(view, given.subnet, bounds);
   if ('kind' in subnet) return subnet;
   const refused =
-    refuseReserving(call, view, held, 'start_ip') ?? findMisfit(view, subnet, 'reserved', bounds, undefined);
+    findMisfit(view, subnet, 'reserved', bounds, undefined) ?? refuseRange(call, view, subnet, bounds, held);
   if (refused !== undefined) return refused;
   const range: StoredRange = {
     ...{ kind: 'reserved', id, subnetId: subnet.subnet.id, ...bounds },
@@ -315,6 +348,7 @@ function amendment(
   view: NetworkView,
   given: Given,
   used: readonly UsedAddress[],
+  held: number,
 ): WantedChange | Refusal {
   const found = findRange(view, call);
   if (found === undefined) return noRange(call);
@@ -326,7 +360,10 @@ function amendment(
   const refused =
     refuseForeign(call, found) ??
     findMisfit(view, found.subnet, type, bounds, found) ??
-    (range.kind === 'kept' ? refuseUsed(used) : undefined);
+    (range.kind === 'kept' ? refuseUsed(used) : undefined) ??
+    (range.kind === 'reserved' && (bounds.low < found.low || bounds.high > found.high)
+      ? refuseRange(call, view, found.subnet, bounds, held, found)
+      : undefined);
   if (refused !== undefined) return refused;
   const comment = given.comment ?? range.comment;
   const { low, high } = bounds;
@@ -343,8 +380,8 @@ async function amend(call: ApiCall, given: Given): Promise<Answer> {
   const found = findRange(await look(call), call);
   const bounds = found?.range.kind === 'kept' ? boundsOf(given, found) : undefined;
   const among = bounds === undefined || isRefusal(bounds) ? undefined : bounds;
-  const decide = (view: NetworkView, _id: number, used: readonly UsedAddress[]): WantedChange | Refusal =>
-    amendment(call, view, given, used);
+  const decide: Parameters<typeof change>[1] = (view, _id, used, _leased, held) =>
+    amendment(call, view, given, used, held);
   return await ofRange(change(call, decide, showRange(call, users), among));
 }
 

@@ -289,6 +289,8 @@ export const EVENTS: EventWords = {
   'maybe-one': (params) => `it ${maybeOneWords(params)}. ${oneOrTwo(params.own, params.machine)}`,
   'maybe-two': (params) => `it ${maybeTwoWords(params)}`,
   'machine-displaced': displacedWords,
+  'device-enlisted': ({ user, ...machine }) =>
+    `removed the device ${nameOf(machine)} of ${user}: a machine booted from its interface and is enlisted`,
   'machines-merged': ({ machine, macs }) =>
     `merged ${nameOf(machine)} into it${macs.length === 0 ? '' : `, with ${macs.join(' ')}`}`,
   'machine-split': ({ machine, macs }) => `split off ${nameOf(machine)}, with ${macs.join(' ')}`,

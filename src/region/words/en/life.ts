@@ -38,6 +38,14 @@ type MissingInstaller = {
 type Sized = { readonly bytes: number; readonly max: number };
 type Owned = { readonly machine: string; readonly owner: string | undefined };
 type Range = { readonly low: string; readonly high: string };
+/** The reservations that a refusal names, with their users. */
+export type Reserved = { readonly reserved: readonly (Range & { readonly username: string })[] };
+export const reservedText = (reserved: Reserved['reserved']): string =>
+  reserved.length === 0
+    ? ''
+    : ` (${reserved
+        .map(({ low, high, username }) => `${username} has reserved ${low === high ? low : `${low} to ${high}`}`)
+        .join(', ')})`;
 
 /** By code. `machine` is the name of a machine; states and commands are spelled as people write them. */
 export const LIFE = {
@@ -126,9 +134,9 @@ export const LIFE = {
     'press its button; `rackboot power set` gives it a driver.',
   'power-busy.task': ({ machine, task }: { readonly machine: string; readonly task: keyof typeof SWITCHED }) =>
     `${machine} is being ${SWITCHED[task]} at this moment: try again when that has ended.`,
-  'addresses-exhausted': ({ ranges }: { readonly ranges: readonly Range[] }) =>
-    `all addresses from ${ranges.map(({ low, high }) => `${low} to ${high}`).join(' and ')} are allocated: ` +
-    'release a machine, or widen the static range',
+  'addresses-exhausted': ({ ranges, reserved }: Reserved & { readonly ranges: readonly Range[] }) =>
+    `no address from ${ranges.map(({ low, high }) => `${low} to ${high}`).join(' and ')} is free` +
+    `${reservedText(reserved)}: release a machine or a reservation, or widen the static range`,
   'address-refused.unserved': ({ address }: { readonly address: string }) =>
     `${address} is in no network that a rack serves: choose another address`,
   'address-refused.no-interface': ({ machine }: { readonly machine: string }) => `${machine} has no network interface`,
@@ -136,8 +144,8 @@ export const LIFE = {
     `${address} is in no static range: only an administrator may choose such an address`,
   'address-refused.kept': ({ address, kept }: { readonly address: string; readonly kept: Kept }) =>
     `${address} is ${keptText(kept)}: choose another address`,
-  'address-refused.taken': ({ address }: { readonly address: string }) =>
-    `${address} belongs to another machine, a user or a static route: choose another address`,
+  'address-refused.taken': ({ address, reserved }: Reserved & { readonly address: string }) =>
+    `${address} belongs to another machine, a user or a static route${reservedText(reserved)}: choose another address`,
   'address-refused.leased': ({
     address,
     mac,

@@ -3,6 +3,7 @@
 import { listed } from '../../../counted.ts';
 import type { NetworkDoubt, NetworkNoun } from '../../records/event-params.ts';
 import type { NetworkKind } from '../../records/network-store.ts';
+import { type Reserved, reservedText } from './life.ts';
 import type { RefusalTable } from './table.ts';
 
 const MANY: Readonly<Record<NetworkKind, string>> = {
@@ -66,13 +67,16 @@ export const NETWORKS = {
     `The ${what} ${name} is used by ${nic} of ${machine}: change this interface first (nodes/${systemId}/interfaces).`,
   'in-use.machine-address': ({ machine, address, what, name }: Used & At) =>
     `${machine} has the address ${address} of the ${what} ${name}: release ${machine} first.`,
-  'in-use.address': ({ address, purposes }: At & { readonly purposes: readonly string[] }) =>
-    `${address} cannot be reserved: it is in use (${purposes.join(', ')}).`,
+  'in-use.address': ({ address, purposes, reserved }: At & Reserved & { readonly purposes: readonly string[] }) =>
+    `${address} cannot be reserved: it is in use (${purposes.join(', ')})${reservedText(reserved)}.`,
   'in-use.leased': ({ address, mac, until }: At & { readonly mac: string; readonly until: string }) =>
     `${address} cannot be reserved: the host ${mac} has it by a lease until ${until} UTC.`,
+  'in-use.host-leased': ({ address, mac, until }: At & { readonly mac: string; readonly until: string }) =>
+    `The host ${mac} has ${address} by a lease until ${until} UTC: only an administrator may give it another address.`,
   'in-use.address-edge': ({ address }: At) =>
     `${address} cannot be reserved: it is the first or last address of its network.`,
-  'in-use.exhausted': ({ network }: In) => `${network} has no free address left.`,
+  'in-use.exhausted': ({ network, reserved }: In & Reserved) =>
+    `${network} has no address left that you may reserve${reservedText(reserved)}.`,
   'field.network-name': 'Give at most 255 characters without / and blanks; the first must be a letter or digit.',
   'field.network-name-taken': ({ name }: Named) => `The name ${name} is taken.`,
   'field.network-space-undefined': 'The name undefined stands for no space: choose another.',
@@ -111,8 +115,13 @@ export const NETWORKS = {
   'field.only-true': 'Give true: this cannot be changed for a subnet.',
   'field.range-type': 'Give dynamic, reserved or static.',
   'field.range-order': 'The last address comes before the first one.',
-  'field.range-overlap': ({ kind, low, high }: Span & { readonly kind: RangeKind }) =>
-    `The range overlaps the ${kind} range ${low} to ${high}.`,
+  'field.range-overlap': ({
+    kind,
+    low,
+    high,
+    username,
+  }: Span & { readonly kind: RangeKind; readonly username: string | undefined }) =>
+    `The range overlaps the ${kind} range ${low} to ${high}${username === undefined ? '' : ` of ${username}`}.`,
   'field.range-one': ({ network, rack, kind }: In & { readonly rack: string; readonly kind: RangeKind }) =>
     `The rack ${rack} has its ${kind} range in ${network}: change that one.`,
   'field.range-kept': ({ network, low, high }: In & Span) =>
@@ -126,7 +135,8 @@ export const NETWORKS = {
     `The range contains the address ${address} of the rack ${rack}.`,
   'field.range-machine': ({ address, machine }: At & { readonly machine: string }) =>
     `The range contains the address ${address} of the machine ${machine}.`,
-  'field.range-reserved': ({ address }: At) => `The range contains ${address}, which a user has reserved.`,
+  'field.range-reserved': ({ address, username }: At & { readonly username: string }) =>
+    `The range contains ${address}, which ${username} has reserved.`,
   'field.vlan-no-rack': ({ rack }: { readonly rack: string }) =>
     `There is no accepted rack ${rack}: give the system id or the name of one (rackcontrollers lists them).`,
   'field.vlan-rack': ({ rack }: { readonly rack: string }) =>
@@ -180,6 +190,10 @@ export const NETWORKS = {
   'field.route-metric': 'Give 0 to 4294967295.',
   'field.route-taken': ({ gateway }: { readonly gateway: string }) => `This route through ${gateway} exists already.`,
   'field.machine-macs': 'Give hardware addresses of machines, such as 52:54:00:12:34:56.',
+  'field.reserved-static': ({ low, high }: Span) =>
+    `Only an administrator may reserve a range of the static range ${low} to ${high}, from which machines get their addresses: choose addresses outside it.`,
+  'field.reserved-half': ({ network }: In) =>
+    `Users may reserve at most half of the addresses that ${network} has for machines. Choose an address outside the static ranges, or ask an administrator.`,
   'field.reserved-per-user': ({ max }: { readonly max: number }) =>
     `A user may reserve at most ${max} addresses; a released one counts until its host no longer leases it. Release some, or ask an administrator.`,
 } as const satisfies RefusalTable;
