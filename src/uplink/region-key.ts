@@ -3,7 +3,9 @@
 // Sources: the three-part API key of MAAS, `consumer:token:secret`; RFC 5849 §3.4.4 (PLAINTEXT), §3.5.1.
 //
 // 1. A key file that others may read is refused: its readers could impersonate this rack.
-// 2. The first part of a key distinguishes a drawn key from an administrator's. Until the region has accepted a drawn key, only the digest
+// 2. A file that is empty or holds a part of a drawn key counts as absent, and is reported: the rack draws another key, which the region
+//    must accept, and goes on serving. A key of an administrator with a mistake in it is refused.
+// 3. The first part of a key distinguishes a drawn key from an administrator's. Until the region has accepted a drawn key, only the digest
 //    of its secret leaves the rack.
 
 import { createHash } from 'node:crypto';
@@ -11,6 +13,7 @@ import { closeSync, fstatSync, readFileSync } from 'node:fs';
 import type { Clock } from '../clock.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { openRegularFile, UnfitFile } from '../files/regular-file.ts';
+import type { RackNote } from '../region/records/rack-note.ts';
 import { writePrivateFile } from './rack-identity.ts';
 
 /** The first part of a key that a rack has drawn. */
@@ -32,7 +35,11 @@ export interface RegionKey {
  * Reads the key in a file, or draws one and writes it there.
  * @throws RackError `config-invalid` if others may read the file or it holds no key, `store-unwritable`
  */
-export function readRegionKey(path: string, clock: Clock): RegionKey {
+export function readRegionKey(
+  path: string,
+  clock: Clock,
+  onProblem: (note: RackNote) => void = () => undefined,
+): RegionKey {
   let text: string;
   try {
     text = readPrivateFile(path);
@@ -47,6 +54,10 @@ export function readRegionKey(path: string, clock: Clock): RegionKey {
     });
   }
   const key = parseRegionKey(text);
+  if (key === undefined && (text === '' || text.startsWith(`${DRAWN}:`))) {
+    onProblem({ note: 'key-lost', file: path });
+    return drawKey(path, clock);
+  }
   if (key === undefined) {
     throw new RackError(
       'config-invalid',
@@ -72,7 +83,7 @@ function readPrivateFile(path: string): string {
       const octal = (mode & 0o777).toString(8);
       throw new RackError('config-invalid', `${path} has mode ${octal}: others may read the key; chmod 600 ${path}`);
     }
-    return size > KEY_BYTES_MAX ? '' : readFileSync(descriptor, 'utf8').trim();
+    return size > KEY_BYTES_MAX ? 'longer than a key' : readFileSync(descriptor, 'utf8').trim();
   } finally {
     closeSync(descriptor);
   }

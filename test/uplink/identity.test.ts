@@ -34,21 +34,43 @@ test('a rack draws its UUID once, readable by its owner only', () => {
   });
 });
 
-test('a damaged or newer identity is refused and left as it is', () => {
+test('a damaged identity is restored from its copy, or else drawn anew, and reported; a newer one is refused', () => {
   withDirectory((directory) => {
-    const file = join(directory, 'rack.json');
-    const cases: readonly (readonly [string, string])[] = [
-      ['', 'store-broken'],
-      ['{"schema":1}', 'store-broken'],
-      ['{"schema":1,"uuid":"ABC"}', 'store-broken'],
-      ['[1]', 'store-broken'],
-      ['null', 'store-broken'],
-      ['{"schema":2,"uuid":"5a5a5a5a-1111-4222-8333-444444444444"}', 'store-newer'],
-    ];
-    for (const [text, code] of cases) {
+    const [file, copy] = [join(directory, 'rack.json'), join(directory, 'rack.json.copy')];
+    const read = (): readonly [string, readonly string[]] => {
+      const notes: string[] = [];
+      return [readRackUuid(directory, (one) => notes.push(`${one.note} ${'file' in one ? one.file : ''}`)), notes];
+    };
+    const [uuid] = read();
+    const whole = readFileSync(file, 'utf8');
+    const damaged = ['', '\0\0\0', whole.slice(0, 30), '{"schema":1}', '{"schema":1,"uuid":"ABC"}', '[1]', 'null'];
+    for (const text of damaged) {
       writeFileSync(file, text);
-      assert.throws(() => readRackUuid(directory), refused(code, /rack\.json/), text);
-      assert.equal(readFileSync(file, 'utf8'), text);
+      assert.deepEqual(read(), [uuid, [`identity-restored ${file}`]], text);
+      assert.deepEqual(read(), [uuid, []], text);
+      assert.equal(readFileSync(file, 'utf8'), whole);
+    }
+    writeFileSync(copy, '');
+    assert.deepEqual(read(), [uuid, [`identity-restored ${copy}`]]);
+    for (const path of [file, copy]) writeFileSync(path, '');
+    const [other, notes] = read();
+    assert.notEqual(other, uuid);
+    assert.deepEqual(notes, [`identity-lost ${file}`, `identity-lost ${copy}`]);
+    assert.deepEqual(read(), [other, []]);
+    writeFileSync(file, whole.replace('"schema":1', '"schema":2'));
+    assert.throws(() => readRackUuid(directory), refused('store-newer', /rack\.json/));
+  });
+});
+
+test('an empty or cut key is drawn anew and reported', () => {
+  withDirectory((directory) => {
+    const file = join(directory, 'region.key');
+    const drawn = readRegionKey(file, new VirtualClock(1, 7));
+    for (const text of ['', '\n', readFileSync(file, 'utf8').slice(0, 30)]) {
+      writeFileSync(file, text);
+      const notes: string[] = [];
+      const key = readRegionKey(file, new VirtualClock(1, 8), ({ note }) => notes.push(note));
+      assert.deepEqual([key.isDrawn, key.secret === drawn.secret, notes], [true, false, ['key-lost']], text);
     }
   });
 });
@@ -82,7 +104,7 @@ test('a key that others may read, and a file without a key, are refused by code'
       assert.throws(() => readRegionKey(file, new VirtualClock()), refused('config-invalid', /chmod 600/));
     }
     chmodSync(file, 0o600);
-    for (const text of ['', 'abc:def', 'a:b:c:d', 'a b:c:d', `${'x'.repeat(2000)}:b:c`]) {
+    for (const text of ['abc:def', 'a:b:c:d', 'a b:c:d', `${'x'.repeat(2000)}:b:c`]) {
       writeFileSync(file, text);
       assert.throws(
         () => readRegionKey(file, new VirtualClock()),

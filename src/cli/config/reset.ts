@@ -49,7 +49,7 @@ const FILES: readonly (readonly [what: string, name: RegExp])[] = [
   ['the region: machines, accounts, keys, networks, settings, events', new RegExp(`^region(?:${DATABASE}|\\.sock)$`)],
   ['leases', new RegExp(`^(?:leases${DATABASE}|lease-[a-z]+\\.json(?:\\.part)?)$`)],
   ['events that wait for a region', new RegExp(`^outbox${DATABASE}$`)],
-  ['the identity and the keys of the rack', /^(?:rack\.json|region\.key|images-key\.asc)(?:\.part|\.new)?$/],
+  ['the identity and the keys of the rack', /^(?:rack\.json(?:\.copy)?|region\.key|images-key\.asc)(?:\.part|\.new)?$/],
   ['files that the next start makes again', /^(?:desired-state\.json(?:\.part)?|(?:rack|rackboot)\.sock)$/],
 ];
 /** The directories that it makes there. */

@@ -159,12 +159,14 @@ export class RegionSide {
    */
   identify(): void {
     const { stateDir, uplink } = this.#parts.config();
-    const uuid = readRackUuid(stateDir);
+    const onProblem = (note: RackNote): void =>
+      this.#publish({ kind: 'region.problem', at: this.#parts.clock.now(), id: note.note, ...spoken(note) });
+    const uuid = readRackUuid(stateDir, onProblem);
     const remote = uplink.mode === 'remote' ? uplink : undefined;
     this.#access = {
       uplink,
       uuid,
-      key: remote === undefined ? undefined : readRegionKey(remote.keyFile, this.#parts.clock),
+      key: remote === undefined ? undefined : readRegionKey(remote.keyFile, this.#parts.clock, onProblem),
       ca: remote?.caFile === undefined ? undefined : readRegionAuthorities(remote.caFile),
     };
   }

@@ -105,6 +105,10 @@ const NOTES = {
   'images-unkept': ['reason'],
   // `name`: of an image or a source.
   'import-bug': ['name', 'reason'],
+  // `rack`: the UUID that the rack has now.
+  'identity-restored': ['file', 'rack'],
+  'identity-lost': ['file', 'rack'],
+  'key-lost': ['file'],
   'cache-unread': ['file', 'reason'],
   'cache-invalid': ['file', ...STATE_FAULT],
   'region-older': ['ownVersion', 'otherVersion', 'file'],
