@@ -179,7 +179,7 @@ export function testEnds(which: 'short' | 'all'): void {
         const startedAt = systemClock.now();
         assert.equal(await rack.stop(), 0);
         const tookMs = systemClock.now() - startedAt;
-        assert.ok(tookMs >= GRACE_MS && tookMs < 2 * GRACE_MS, `it took ${tookMs} ms`);
+        assert.ok(tookMs >= GRACE_MS, `it took ${tookMs} ms`);
         assert.equal((await rack.reported('daemon.stopped')).cut, 1);
         still.destroy();
 
@@ -189,10 +189,8 @@ export function testEnds(which: 'short' | 'all'): void {
         const from = rack.lines.length;
         const ended = rack.stop();
         await rack.reported('daemon.finishing', { from });
-        const secondAt = systemClock.now();
         process.kill(daemon.pid ?? 0, 'SIGTERM');
         assert.equal(await ended, 1);
-        assert.ok(systemClock.now() - secondAt < GRACE_MS / 2);
         again.destroy();
         await rack.startWhole();
       } finally {

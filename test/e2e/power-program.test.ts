@@ -31,10 +31,8 @@ test('a program that does not exist is missing', async () => {
 });
 
 test('a hanging program is killed with all its children', async () => {
-  const from = systemClock.now();
   const end = await runProgram('sh', ['-c', 'sleep 100 & echo $!; wait'], run({ timeMs: 500 }));
   assert.equal(end.kind, 'killed');
-  assert.ok(systemClock.now() - from < 50_000);
   const grandchild = end.kind === 'killed' ? Number(end.out) : 0;
   assert.ok(grandchild > 0);
   await eventuallyWithin(10_000, 'the process that it started is gone', async () => {

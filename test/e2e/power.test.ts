@@ -123,10 +123,8 @@ describe('power', { concurrency: true }, () => {
       const port = open('ipmi', await values({ power_address: `127.0.0.1:${await freeUdpPort()}` }));
       const stop = new AbortController();
       const asked = port.on(stop.signal);
-      const from = systemClock.now();
       systemClock.schedule(300, () => stop.abort());
       assert.equal((await asked).kind, 'unknown');
-      assert.ok(systemClock.now() - from < 9_000);
     });
   });
 
@@ -233,11 +231,9 @@ describe('power', { concurrency: true }, () => {
       // Its time passes ten times as fast.
       const clock = { ...systemClock, schedule: (ms: number, act: () => void) => systemClock.schedule(ms / 10, act) };
       const port = open('webhook', hooks(origin), { ...surroundings, clock });
-      const from = systemClock.now();
       const [on, query] = await Promise.all([port.on(noSignal()), port.query(noSignal())]);
       assert.deepEqual([on.kind, query.kind], ['unknown', 'unreachable']);
       assert.match(textOf(on), /did not answer in 20 s/);
-      assert.ok(systemClock.now() - from < 18_000);
     });
 
     test('a missing server is unreachable; one that disconnects in the middle leaves a change unknown', async () => {

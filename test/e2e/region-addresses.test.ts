@@ -62,12 +62,14 @@ describe('a rack whose region.url names a foreign server and a port at which not
         const { link } = JSON.parse(await run('status', '--json')).region;
         // The rack serves before its link begins.
         if (link === undefined) return false;
-        const known: readonly { readonly url: string; readonly failure?: { readonly text: string } }[] = link.addresses;
+        const known: readonly { readonly url: string; readonly isInUse: boolean; readonly failure?: object }[] =
+          link.addresses;
         assert.deepEqual(
           known.map(({ url }) => url),
           urls,
         );
-        return known.filter(({ failure }) => failure !== undefined).length === 2;
+        const failed = known.filter(({ failure }) => failure !== undefined);
+        return failed.length === 2 && known.some(({ url, isInUse }) => url === good && isInUse);
       },
       60_000,
     );

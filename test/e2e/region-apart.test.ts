@@ -8,7 +8,6 @@ import { chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { machinesShape } from '../../src/cli/terminal/shapes.ts';
-import { systemClock } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { apartFile } from '../support/apart-file.ts';
 import { missing } from '../support/needs.ts';
@@ -24,8 +23,6 @@ const MAC = '52:54:00:00:54:01';
 /** The simulated machine that boots from the rack. */
 const MACHINE = 1540;
 const PASSWORD = 'correct horse battery';
-/** SIGTERM ends it within this, in milliseconds. */
-const END_MS_MAX = 5000;
 const SERVICE = ['region', 'run'];
 
 const regionText = apartFile(PLACE);
@@ -212,10 +209,8 @@ describe('a region apart from its racks', { skip: missing('linux'), timeout: 240
     assert.match(complaints.join('\n'), new RegExp(`another Rackboot already runs here .*process ${region.pid}`));
   });
 
-  test('ends within seconds when told to, and everything is there when it starts again', async () => {
-    const startedAt = systemClock.now();
+  test('ends when told to, and everything is there when it starts again', async () => {
     assert.equal(await region.stop(), 0);
-    assert.ok(systemClock.now() - startedAt < END_MS_MAX, `${systemClock.now() - startedAt} ms`);
     assert.equal(existsSync(join(region.stateDir, 'region.db-wal')), false, 'the store is closed');
     assert.equal(region.events('daemon.stopped').length, 1);
     assert.ok(manager.all('STOPPING').length === 1);

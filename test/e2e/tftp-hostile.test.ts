@@ -33,7 +33,6 @@ const LARGE_BYTES = 20_000_000;
 const HELD = 2300;
 const BEHIND_ONE_ADDRESS = 200;
 const ANSWER_MS_MAX = 2000;
-const LOAD_MS_MAX = 15_000;
 
 const request = (file: string, options: Readonly<Record<string, number>>): Uint8Array =>
   encodeRequest({
@@ -146,15 +145,12 @@ for (const native of [true, false]) {
           );
       }
       await eventually('the host holds what it can', () => server.counters().active >= TRANSFERS_OF_ADDRESS_MAX);
-      const startedAt = systemClock.now();
       const alone = await loadByTftp(RACK, port, 'small', MACHINE);
       assert.equal(alone.value.length, SMALL_BYTES);
       const many = await Promise.all(
         Array.from({ length: BEHIND_ONE_ADDRESS }, () => loadByTftp(RACK, port, 'small', ROUTER)),
       );
       assert.ok(many.every(({ value }) => value.length === SMALL_BYTES));
-      const ms = systemClock.now() - startedAt;
-      assert.ok(ms < LOAD_MS_MAX, `all of them were there after ${ms} ms`);
     });
   });
 }

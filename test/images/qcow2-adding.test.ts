@@ -106,18 +106,15 @@ describe('a qcow2 image in the store', () => {
     assert.ok(disk.equals(await expandQcow2(bytesOf(given))));
   });
 
-  test('of a large disk with little on it is added at once', { timeout: 60_000 }, async () => {
+  test('of a large disk with little on it is added without its holes', { timeout: 60_000 }, async () => {
     const given = makeQcow2(16);
     // With clusters of 16 KiB and subclusters, one L2 table covers 16 MiB.
     const diskBytes = 2 * 1024 * 16 * MIB;
     given.writeBigUInt64BE(BigInt(diskBytes), 24);
     given.writeUInt32BE(2048, 36);
-    const began = performance.now();
     const { image } = await add(given);
     assert.equal(image.diskBytes, diskBytes);
     assert.ok(image.bytes < 2 * MIB, `${image.bytes} bytes`);
-    const tookMs = performance.now() - began;
-    assert.ok(tookMs < 10_000, `${tookMs} ms`);
   });
 
   test('does not fill the disk of the store, however small its file is', {

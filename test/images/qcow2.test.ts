@@ -105,14 +105,11 @@ describe("images of QEMU's own programs", { skip: missing('linux', 'qemu-img') }
     });
   }
 
-  test('an empty disk of 1 TiB is one hole, and is read at once', { timeout: 60_000 }, async () => {
+  test('an empty disk of 1 TiB is one hole', { timeout: 60_000 }, async () => {
     for (const options of ['cluster_size=64k', 'cluster_size=2M,extended_l2=on']) {
       run('qemu-img', 'create', '-f', 'qcow2', '-o', options, 'image.qcow2', '1T');
-      const began = performance.now();
       const { bytes, pieces } = await readAll(bytesOf(readFileSync(place('image.qcow2'))));
-      const tookMs = performance.now() - began;
       assert.deepEqual([bytes, pieces], [1024 ** 4, 1]);
-      assert.ok(tookMs < 2000, `${tookMs} ms`);
     }
   });
 

@@ -7,6 +7,7 @@
 import asyncHooks, { type HookCallbacks } from 'node:async_hooks';
 import { createWriteStream } from 'node:fs';
 import { resolve } from 'node:path';
+import { restartLimit } from './file-limit.ts';
 import report from './line-reporter.ts';
 
 const [linesFile = '', timeoutMs, ...files] = process.argv.slice(2);
@@ -19,6 +20,7 @@ asyncHooks.createHook = (callbacks: HookCallbacks) => {
 const { run } = await import('node:test');
 const events = run({ files: files.map((file) => resolve(file)), isolation: 'none', timeout: Number(timeoutMs) });
 asyncHooks.createHook = createHook;
+events.on('test:pass', restartLimit).on('test:fail', restartLimit);
 events.on('test:summary', ({ success }) => {
   if (!success) process.exitCode = 1;
 });

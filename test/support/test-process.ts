@@ -16,8 +16,8 @@ const LOOK_MS = 1000;
 export interface Limits {
   /** The longest a single test may take. */
   readonly timeoutMs: number;
-  /** The longest the process may take: it ends then, and says what kept it. */
-  readonly fileMs: number;
+  /** The longest that no test of the process may end: it ends then, and says what kept it. */
+  readonly silentMs: number;
 }
 
 export interface Outcome {
@@ -68,7 +68,7 @@ export async function runTests(
         ...process.env,
         TMPDIR: place,
         NODE_TEST_CONTEXT: 'shared',
-        RACKBOOT_TEST_FILE_MS: String(limits.fileMs),
+        RACKBOOT_TEST_SILENT_MS: String(limits.silentMs),
       },
       stdio: ['ignore', isShown ? 'inherit' : 'pipe', isShown ? 'inherit' : 'pipe'],
     },

@@ -64,7 +64,7 @@ test("an interrupted copy into the rack's own region is a problem, in the words 
     assert.equal(result, 1);
     assert.match(
       complaint,
-      /:2: state_dir: a copy into \S+region\.db was not finished: repeat the command \(`(?:rackboot|sudo node bin\/rackboot\.js) region copy`/,
+      /:2: state_dir: a copy into \S+region\.db was not finished: repeat the command \(`(?:rackboot|(?:sudo )?node bin\/rackboot\.js) region copy`/,
     );
     const remote = await check('mode: remote, url: "http://192.0.2.1:5240/MAAS"');
     assert.equal(remote.result, 0, remote.complaint);

@@ -16,9 +16,6 @@ import { missing } from '../../support/needs.ts';
 import { printedBy } from '../../support/printed.ts';
 import { writeStreamSite } from '../../support/stream-site.ts';
 
-/** The most time of a command that does not wait for a silent source, in milliseconds: below the 30 s after which silence is a fault. */
-const PROMPT_MS = 20_000;
-
 const SHIPPED =
   'ubuntu debian rocky almalinux fedora opensuse maas maas-centos maas-loaders debian-installer ubuntu-installer'.split(
     ' ',
@@ -78,11 +75,10 @@ describe('a source that does not answer', { skip: missing('linux', 'gpg') }, () 
 
   test('does not delay an image of an earlier one', async () => {
     second.isSilent = true;
-    const began = performance.now();
     const { result, complaint } = await importNoble();
     assert.equal(result, 0, complaint);
     assert.deepEqual(importedFrom(), ['first']);
-    assert.ok(performance.now() - began < PROMPT_MS);
+    assert.doesNotMatch(complaint, /^Waiting for second/m);
   });
 
   test('is awaited and named if it is an earlier one', async () => {
@@ -116,11 +112,9 @@ describe('a source that does not answer', { skip: missing('linux', 'gpg') }, () 
       for (const site of ['first', 'second'])
         writeStreamSite(join(scratch, site), { 'a:download': { noble: systemOf('first') } }, signer());
       first.refused = { paths: /kernel/, status };
-      const began = performance.now();
       const { result, complaint } = await importNoble();
       assert.equal(result, 0, complaint);
       assert.ok(second.asked.includes('/noble/boot-kernel'));
-      assert.ok(performance.now() - began < PROMPT_MS);
     });
 
   for (const command of ['available', 'check-sources'])

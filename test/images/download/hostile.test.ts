@@ -12,8 +12,6 @@ import { DownloadPlace, makeContent } from './download-place.ts';
 const MIB = 1024 * 1024;
 const CONTENT = makeContent(3 * MIB);
 const OTHER = makeContent(3 * MIB, 2);
-/** No attempt of these takes longer, in milliseconds. */
-const ATTEMPT_MS_MAX = 8000;
 
 interface Row {
   readonly name: string;
@@ -309,9 +307,8 @@ describe('a hostile file server', { concurrency: 6 }, () => {
       const place = new DownloadPlace();
       const server = await HostileFileServer.start(CONTENT, behave);
       try {
-        const { state, faults, attempts } = await place.run(place.request([server.url], CONTENT));
+        const { state, faults } = await place.run(place.request([server.url], CONTENT));
         assert.equal(faults[0], fault);
-        for (const { ms } of attempts) assert.ok(ms < ATTEMPT_MS_MAX, `${ms} ms`);
         assert.equal(state.kind, heals ? 'done' : 'failed', JSON.stringify(state));
         assert.deepEqual(place.finished(), heals ? Buffer.from(CONTENT) : undefined);
         if (heals) assert.deepEqual(place.files(), ['image']);

