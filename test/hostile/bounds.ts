@@ -333,7 +333,6 @@ export const PLAIN: readonly PlainList[] = [
       'region-thread/power-askers.ts': 'ASKERS_MAX',
       'power/virsh-words.ts': 'GUESTS_MAX',
       'store/postgres/postgres-neighbours.ts': 'SAID_BYTES_MAX',
-      'store/postgres/server-messages.ts': 'COUNT_MAX DIGITS_MAX MESSAGE_BYTES_MAX',
     },
   },
   {

@@ -4,8 +4,7 @@
 //   after    the server stores it, its answer is lost
 //   late     the client is cut off at once; the server gets it once `hold` is over
 //
-// It can damage an answer of the server, as a network without TLS may, or all answers after the log-in, as somebody within that network may.
-// It can also drop everything, as a network does whose other end is lost: those connections stay open and never bring anything again.
+// It can drop everything, as a network does whose other end is lost: those connections stay open and never bring anything again.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
@@ -19,18 +18,12 @@ const SOCKET = '.s.PGSQL.5432';
 /** A COMMIT of a transaction that wrote something. */
 const STORING = /commit_mark[^\0]*; COMMIT/;
 
-/** The end of a log-in. */
-const READY = Buffer.from('Z\0\0\0\x05I', 'latin1');
-
 export class PostgresCutter {
   readonly #directory = mkdtempSync(join(tmpdir(), 'rackboot-cutter-'));
   readonly #server: Server;
   readonly #target: string;
   readonly #sockets = new Set<Socket>();
   #cut: Cut | undefined;
-  #damage: ((bytes: Buffer) => boolean | Buffer) | undefined;
-  #damageEach: ((bytes: Buffer) => Buffer) | undefined;
-  readonly #loggedIn = new WeakSet<Socket>();
   #isSilent = false;
   readonly #silent = new WeakSet<Socket>();
   /** Ends the holding of a late COMMIT. */
@@ -58,20 +51,6 @@ export class PostgresCutter {
   cutNext(cut: Cut): void {
     this.#cut = cut;
     this.#held = Promise.withResolvers();
-  }
-
-  /** Gives each answer of the server to `damage`, which changes it, until it returns true, or another answer. */
-  damageNext(damage: (bytes: Buffer) => boolean | Buffer): void {
-    this.#damage = damage;
-  }
-
-  /** Replaces each answer of the server after a log-in; undefined: no more. */
-  damageEach(damage: ((bytes: Buffer) => Buffer) | undefined): void {
-    this.#damageEach = damage;
-  }
-
-  get isDamageDone(): boolean {
-    return this.#damage === undefined;
   }
 
   /** Sends the server the COMMIT that is held. */
@@ -133,16 +112,7 @@ export class PostgresCutter {
     server.on('data', (data) => {
       if (this.#silent.has(client)) return;
       if (cut === 'after') client.destroy();
-      else client.write(this.#damaged(client, data));
+      else client.write(data);
     });
-  }
-
-  #damaged(client: Socket, data: Buffer): Buffer {
-    const damaged = this.#damage?.(data) ?? false;
-    if (damaged !== false) this.#damage = undefined;
-    if (typeof damaged !== 'boolean') return damaged;
-    if (this.#loggedIn.has(client)) return this.#damageEach?.(data) ?? data;
-    if (data.includes(READY)) this.#loggedIn.add(client);
-    return data;
   }
 }

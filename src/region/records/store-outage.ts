@@ -20,7 +20,6 @@ export type DatabaseFault =
   | 'connection-lost'
   | 'files-failing'
   | 'damaged'
-  | 'row-too-large'
   | 'version-missing'
   | 'pool-taken'
   | 'unreached';

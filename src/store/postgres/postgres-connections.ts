@@ -23,7 +23,7 @@ import { listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { StoreOutage } from '../../region/words/outage.ts';
 import { PostgresClient } from './postgres-client.ts';
-import { damagedAnswer, endsConnection } from './postgres-faults.ts';
+import { endsConnection } from './postgres-faults.ts';
 import { connectionOf, LOCK_MS_MAX, type PostgresPlace } from './postgres-place.ts';
 import { versionProblem } from './postgres-version.ts';
 import type { PostgresWatch } from './postgres-watch.ts';
@@ -59,18 +59,12 @@ const types = {
 const durableSql = (which: 'transaction' | 'session'): string =>
   `SELECT set_config('synchronous_commit', 'on', ${which === 'transaction'}) WHERE current_setting('synchronous_commit') = 'off'`;
 
-/** The answer to a question of yes or no. */
-function isTrue(answer: boolean | undefined): boolean {
-  if (typeof answer !== 'boolean') throw damagedAnswer();
-  return answer;
-}
-
 /** @throws StoreOutage if the settings with which the connection began have not reached the server: there is a pooler in between */
 async function checkIsDirect(client: pg.ClientBase): Promise<void> {
   const { rows } = await client.query<{ readonly direct: boolean }>(
     `SELECT current_setting('lock_timeout')::interval = interval '${LOCK_MS_MAX} milliseconds' AS direct`,
   );
-  if (!isTrue(rows[0]?.direct)) throw new StoreOutage({ note: 'database-pooled' });
+  if (rows[0]?.direct !== true) throw new StoreOutage({ note: 'database-pooled' });
 }
 
 /** @throws StoreOutage if the server or the database only reads, while a copy holds the lock alone, and through a pooler */
@@ -79,7 +73,7 @@ async function beginUse(client: pg.ClientBase): Promise<void> {
   const { rows } = await client.query<{ readonly standby: boolean; readonly reading: string }>(
     "SELECT pg_is_in_recovery() AS standby, current_setting('default_transaction_read_only') AS reading",
   );
-  if (isTrue(rows[0]?.standby)) throw new StoreOutage({ note: 'database-standby' });
+  if (rows[0]?.standby === true) throw new StoreOutage({ note: 'database-standby' });
   if (rows[0]?.reading === 'on') throw new StoreOutage({ note: 'database-read-only' });
   if (await tryLock(client, 'pg_try_advisory_lock_shared')) return;
   throw new StoreOutage({ note: 'database-copied' });
@@ -111,7 +105,7 @@ export async function holdStopped(client: pg.ClientBase): Promise<void> {
 
 async function tryLock(client: pg.ClientBase, how: string): Promise<boolean> {
   const { rows } = await client.query<{ readonly held: boolean }>(`SELECT ${how}($1) AS held`, [RUNNING_LOCK]);
-  return isTrue(rows[0]?.held);
+  return rows[0]?.held === true;
 }
 
 /** The row by which a connection can tell later whether its transaction was stored. */

@@ -9,7 +9,7 @@ import { StoreOutage } from '../../region/words/outage.ts';
 import { endingText } from '../../region/words/rack-reasons.ts';
 
 /** The driver's error for bytes that do not begin a message of PostgreSQL (pg-protocol's parser.js). */
-export const NO_MESSAGE = 'received invalid response';
+const NO_MESSAGE = 'received invalid response';
 /** The code of a violated protocol, by which a connection counts as lost. */
 const PROTOCOL_VIOLATION = '08P01';
 
@@ -108,13 +108,6 @@ export function isLost(error: unknown): boolean {
 /** An error that PostgreSQL reports, whatever its class. Those of somebody's triggers, rules and constraints may have any. */
 const isReported = (error: unknown): boolean =>
   error instanceof pg.DatabaseError && /^[0-9A-Z]{5}$/.test(codeOf(error));
-
-/**
- * True for an error that the database reports, for one of its connection, and for one of ours. The driver has others: it cannot read a value,
- * or a step of the log-in, because the answer of the server was damaged.
- */
-export const isUnderstood = (error: unknown): boolean =>
-  error instanceof RackError || isReported(error) || meaningOf(error) !== undefined;
 
 /** True if a connection must not be used again after an error in its use. */
 export const endsConnection = (error: unknown): boolean =>

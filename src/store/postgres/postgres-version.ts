@@ -8,7 +8,6 @@ import type pg from 'pg';
 import type { Outage } from '../../region/records/store-outage.ts';
 import { StoreOutage } from '../../region/words/outage.ts';
 import { answersTo } from './postgres-client.ts';
-import { damagedAnswer } from './postgres-faults.ts';
 import { POSTGRES_MIGRATIONS } from './postgres-form.ts';
 
 /** Every writing transaction shares the lock on this table. */
@@ -41,7 +40,6 @@ export async function beginWithVersion(
   // A bigint, which only connections of the store read as a number.
   const version = Number(row.version);
   const { process } = row;
-  if (!Number.isSafeInteger(version) || !Number.isSafeInteger(process)) throw damagedAnswer();
   if ((processes.get(client) ?? process) !== process) throw new StoreOutage({ note: 'database-pooled' });
   processes.set(client, process);
   return version;

@@ -22,8 +22,6 @@ const FAULTS: Readonly<Record<DatabaseFault, string>> = {
   'connection-lost': 'the connection was lost: see whether the database runs and its disk has room, and its log',
   'files-failing': "the database cannot use its files: see its log and the kernel's",
   damaged: 'the database is damaged: see its log, and restore a backup',
-  'row-too-large':
-    'a row has more than 192 MiB, which no region writes: find it with pg_column_size() or octet_length(), and shorten or delete it',
   'version-missing': 'its table `rackboot` is empty, so nobody knows the version of the tables: restore a backup',
   'pool-taken': 'all connections of region.store.pool are in use, or the database does not answer: see its load',
   unreached: 'see whether the database runs and its disk has room, and region.store.url',
