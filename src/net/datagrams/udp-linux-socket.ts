@@ -8,7 +8,10 @@
 //    one by one, so that a flood leaves time for other work.
 // 2. All sockets of a network share the batches: receiving and sending are synchronous, and no view is kept.
 // 3. Refusals are reported only when the send batch is empty, because the listener may send or close the socket.
-// 4. After `close` no call uses the descriptor again: its number may already be another file's.
+// 4. Replies to clients without an address carry complete checksums. The kernel leaves the checksum of a datagram to the network card, and a
+//    virtual one (veth, bridge, virtio) hands it on unfinished: clients that read raw frames see a wrong checksum and drop the datagram. Of
+//    a datagram in pieces (MSG_MORE) the kernel computes the checksum itself (ip_append_data).
+// 5. After `close` no call uses the descriptor again: its number may already be another file's.
 
 import type { Socket } from 'node:dgram';
 import { BoundedMap } from '../../bounded-map.ts';
@@ -20,6 +23,7 @@ import {
   deviceNameBytes,
   type MessageBatch,
   MSG_DONTWAIT,
+  MSG_MORE,
   SO_BINDTODEVICE,
   SOL_SOCKET,
 } from '../linux/wire-structs.ts';
@@ -48,6 +52,11 @@ const SEGMENTS_MAX = 64;
 const UNSEGMENTED_PEERS_MAX = 1_024;
 /** The kernel's codes if it cannot segment for this peer, although it may for another. */
 const SEGMENT_REFUSALS: ReadonlySet<string> = new Set(['EINVAL', 'EMSGSIZE', 'EOPNOTSUPP']);
+
+const EMPTY = new Uint8Array(1);
+
+/** How the queued datagrams leave: as UDP, as UDP with a checksum that the kernel computes, or as frames. */
+type Manner = 'udp' | 'whole' | 'frame';
 
 /** The parts that the sockets of one network share. */
 export interface LinuxParts {
@@ -86,7 +95,7 @@ export class LinuxSocket implements DatagramSocket {
   #drainedThisTurn = 0;
   #identification = 0;
   #pending: Destination[] = [];
-  #pendingFrames = false;
+  #manner: Manner = 'udp';
   #refused: { readonly code: string; readonly to: Destination }[] = [];
   #received = 0;
   #sent = 0;
@@ -269,7 +278,7 @@ export class LinuxSocket implements DatagramSocket {
     const { to, bytes } = datagram;
     const { sendBatch } = this.#parts;
     const source = datagram.source ?? this.request.source;
-    const frame = to.kind === 'hardware' && source !== undefined && this.#reachesByFrame(to.address);
+    const manner = this.#mannerOf(to, source);
     if (bytes.length > UDP_PAYLOAD_BYTES_MAX) {
       this.#refuse('EMSGSIZE', to);
       return;
@@ -278,10 +287,10 @@ export class LinuxSocket implements DatagramSocket {
       this.#refuse('EHOSTUNREACH', to);
       return;
     }
-    if (this.#pending.length === sendBatch.slots || frame !== this.#pendingFrames) this.#flush();
-    this.#pendingFrames = frame;
+    if (this.#pending.length === sendBatch.slots || manner !== this.#manner) this.#flush();
+    this.#manner = manner;
     const slot = this.#pending.push(to) - 1;
-    if (frame) {
+    if (manner === 'frame' && to.kind === 'hardware' && source !== undefined) {
       this.#fillFrame(slot, bytes, source, to.address, to.mac, to.port);
       return;
     }
@@ -289,6 +298,11 @@ export class LinuxSocket implements DatagramSocket {
     sendBatch.setLength(slot, bytes.length);
     sendBatch.setPeer(slot, udpAddress(to), to.port);
     if (source !== undefined && this.interfaceName !== undefined) sendBatch.setSource(slot, source);
+  }
+
+  #mannerOf(to: Destination, source: Ipv4 | undefined): Manner {
+    if (to.kind === 'hardware' && source !== undefined && this.#reachesByFrame(to.address)) return 'frame';
+    return to.kind === 'unicast' ? 'udp' : 'whole';
   }
 
   /** An address of loopback is always this host's: it needs no ARP, and loopback carries no frames. */
@@ -316,10 +330,14 @@ export class LinuxSocket implements DatagramSocket {
     if (pending.length === 0) return;
     this.#pending = [];
     const { libc, sendBatch, packetFd } = this.#parts;
-    const fd = this.#pendingFrames && packetFd !== undefined ? packetFd : this.fd;
+    const fd = this.#manner === 'frame' && packetFd !== undefined ? packetFd : this.fd;
     let done = 0;
     while (done < pending.length) {
-      const count = libc.sendmmsg(fd, sendBatch.headersFrom(done), pending.length - done, MSG_DONTWAIT);
+      const headers = sendBatch.headersFrom(done);
+      const count =
+        this.#manner === 'whole'
+          ? this.#sendWhole(headers)
+          : libc.sendmmsg(fd, headers, pending.length - done, MSG_DONTWAIT);
       if (count > 0) {
         done += count;
         this.#sent += count;
@@ -331,6 +349,13 @@ export class LinuxSocket implements DatagramSocket {
       for (const to of refused) this.#refuse(code, to);
       done += refused.length;
     }
+  }
+
+  /** Sends one datagram with its checksum. @returns 1, or less than 0 if the kernel refuses it */
+  #sendWhole(header: Uint8Array): number {
+    const { libc } = this.#parts;
+    if (libc.sendmsg(this.fd, header, MSG_DONTWAIT | MSG_MORE) < 0) return -1;
+    return libc.sendto(this.fd, EMPTY, 0, MSG_DONTWAIT, null, 0) < 0 ? -1 : 1;
   }
 
   /** Sends `part` in one call that the kernel segments. False if it cannot do that here; nothing was sent then. */

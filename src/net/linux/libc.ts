@@ -30,7 +30,7 @@ export interface Libc {
     fromLength: Uint8Array,
   ): number;
   send(fd: number, bytes: Uint8Array, length: number, flags: number): number;
-  sendto(fd: number, bytes: Uint8Array, length: number, flags: number, to: Uint8Array, toLength: number): number;
+  sendto(fd: number, bytes: Uint8Array, length: number, flags: number, to: Uint8Array | null, toLength: number): number;
   poll(descriptors: Uint8Array, count: number, timeoutMs: number): number;
   eventfd(initial: number, flags: number): number;
   read(fd: number, into: Uint8Array, length: number): number;

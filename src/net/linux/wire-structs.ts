@@ -34,6 +34,7 @@ export const IP_FREEBIND = 15;
 const SOL_UDP = 17;
 const UDP_SEGMENT = 103;
 export const MSG_DONTWAIT = 0x40;
+export const MSG_MORE = 0x8000;
 export const MSG_NOSIGNAL = 0x4000;
 
 /** SO_MEMINFO fills nine 32-bit numbers, among them the sizes of both buffers, the used part of the send buffer, and dropped datagrams. */

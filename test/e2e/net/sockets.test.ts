@@ -286,7 +286,7 @@ describe('datagram sockets', { skip: SKIP }, () => {
       assert.deepEqual(two.heard, ['two from 10.30.0.9']);
     });
 
-    it('a frame reaches a hardware address whose owner has no address, with checksums complete', async () => {
+    it('a frame reaches a hardware address whose owner has no address; its checksum and that of a broadcast are complete', async () => {
       const ear = await open(network, { device: 'rba0', source: addr('10.20.0.1') });
       const link = first.run('ip', '-o', 'link', 'show', 'rbx0');
       const hardware = /link\/ether ([0-9a-f:]+)/.exec(link)?.[1] ?? assert.fail(link);
@@ -306,6 +306,7 @@ describe('datagram sockets', { skip: SKIP }, () => {
       );
       first.run('ip', 'addr', 'add', '10.20.0.9/24', 'brd', '+', 'dev', 'rbx0');
       assert.equal(packets.match(/10\.20\.0\.1\.6767 > 10\.20\.0\.100\.6868: \[udp sum ok\]/g)?.length, 2);
+      assert.match(packets, /10\.20\.0\.1\.6767 > 255\.255\.255\.255\.6868: \[udp sum ok\]/);
       assert.equal(packets.match(new RegExp(`> ${hardware}, ethertype IPv4`, 'g'))?.length, 2);
       const order = [...packets.matchAll(/UDP, length (\d+)/g)].map((match) => Number(match[1]));
       assert.deepEqual(order, [3, 9, 590], 'frames and datagrams keep their order');
