@@ -43,7 +43,7 @@ export interface TftpOption {
 /** A request to read or write a file. */
 export interface TftpRequest {
   readonly kind: 'read' | 'write';
-  /** The path as sent, not normalised. */
+  /** The path as sent, not normalised, but without what follows the end of a DHCP option (`withoutEnd`). */
   readonly file: string;
   /** The mode in lower case: `octet`, `netascii`, or whatever was sent. */
   readonly mode: string;
@@ -102,7 +102,7 @@ function decodeRequest(reader: ByteReader, kind: 'read' | 'write'): Decoded<Tftp
     return faulty({ code: 'too-long', offset: REQUEST_BYTES_MAX, field: 'request' });
   }
   const fileAt = reader.offset;
-  const file = asUtf8(reader.zeroTerminated('file name'));
+  const file = asUtf8(withoutEnd(reader.zeroTerminated('file name')));
   if (file === '') reader.fail('bad-value', 'file name', fileAt);
   const modeAt = reader.offset;
   const mode = textUpToZero(reader).toLowerCase();
@@ -131,6 +131,15 @@ function textUpToZero(reader: ByteReader): string {
   const zero = borrowedIndexOf(reader.bytes, 0, reader.offset);
   if (zero !== -1) return reader.zeroTerminated('text');
   return reader.latin1(reader.remaining, 'text');
+}
+
+/**
+ * Quirk: old PXE ROMs read DHCP option 67 up to a zero byte. Servers that write none (Kea, UniFi) make them run on into the end option, 0xff
+ * (RFC 2132 §3.2), and beyond. No name contains that byte, because it occurs nowhere in UTF-8 (RFC 3629 §3).
+ */
+function withoutEnd(name: string): string {
+  const end = name.indexOf('\xff');
+  return end > 0 ? name.slice(0, end) : name;
 }
 
 const asUtf8 = (latin1: string): string => Buffer.from(latin1, 'latin1').toString('utf8');

@@ -56,6 +56,16 @@ const DECODED: readonly (readonly [string, string, TftpPacket | string])[] = [
     { kind: 'read', file: 'a', mode: 'octet', options: [{ name: 'blksize', value: '1' }] },
   ],
   ['a name in UTF-8', '\0\x01\xc3\xa4\0octet\0', { kind: 'read', file: 'ä', mode: 'octet', options: [] }],
+  [
+    'a name behind which a ROM read the end of the options',
+    '\0\x01bootx64.efi\xff\0octet\0',
+    { kind: 'read', file: 'bootx64.efi', mode: 'octet', options: [] },
+  ],
+  [
+    'a name behind which a ROM read further bytes',
+    '\0\x01a/lpxelinux.0\xff\xff\xffx\xc3y\0octet\0',
+    { kind: 'read', file: 'a/lpxelinux.0', mode: 'octet', options: [] },
+  ],
   ['a write request', '\0\x02a\0octet\0', { kind: 'write', file: 'a', mode: 'octet', options: [] }],
   ['a request without a name', '\0\x01\0octet\0', 'bad-value file name'],
   ['a name without end', '\0\x01pxelinux.0', 'truncated file name'],
