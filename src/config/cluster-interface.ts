@@ -1,18 +1,21 @@
 // One cluster interface: from the written form to the network it describes, and its contradictions.
 //
-// 1. Every address lies inside the network and is neither its first nor its last. In a network of two addresses (RFC 3021) the rack and the
-//    router may use them, but no client: DHCP hands out neither.
+// 1. Every address lies inside the network and is neither its first nor its last, except in a network of two addresses, which both are hosts'
+//    (RFC 3021 §2.1). Such a network has no broadcast address but 255.255.255.255 (§2.2).
 // 2. The dynamic and the static range are disjoint and contain neither the rack nor the router.
-// 3. A managed cluster interface (1 or 2) has a dynamic range and, unless relayed, an interface with an address.
+// 3. A managed cluster interface (1 or 2) has a range or reservations and, unless relayed, an interface with an address. Without a dynamic
+//    range only known clients get an address.
 // 4. In proxy mode another server gives the addresses: a range or a reservation there is a contradiction.
 
 import type { DhcpSubnet } from '../dhcp/networks/config.ts';
 import type { Ipv4, Ipv4Network, Ipv4Range } from '../net/address.ts';
 import {
   broadcastOf,
+  edgeOf,
   formatIpv4,
   formatMac,
   formatNetwork,
+  LIMITED_BROADCAST,
   networkContains,
   networkOf,
   rangeContains,
@@ -39,25 +42,21 @@ export function resolveInterface(written: WrittenClusterInterface, report: Repor
   checkPlace(written, report);
   const network = resolveNetwork(written, report);
   if (network === undefined) return undefined;
-  const broadcast = broadcastOf(network);
+  const last = broadcastOf(network);
+  const broadcast = edgeOf(network, last) === undefined ? LIMITED_BROADCAST : last;
   const inside = (key: string, address: Ipv4 | undefined, who: 'machine' | 'client'): void => {
     if (address === undefined) return;
     if (!networkContains(network, address)) {
       report(key, `${formatIpv4(address)} is not inside ${formatNetwork(network)}`);
-    } else if (
-      (network.prefix < 31 || who === 'client') &&
-      (address === network.address || address === broadcastOf(network))
-    ) {
-      const place = address === network.address ? 'first' : 'last';
-      report(
-        key,
-        `${formatIpv4(address)} is the ${place} address of ${formatNetwork(network)}, which no ${who} can have`,
-      );
+      return;
     }
+    const edge = edgeOf(network, address);
+    if (edge === undefined) return;
+    report(key, `${formatIpv4(address)} is the ${edge} address of ${formatNetwork(network)}, which no ${who} can have`);
   };
   inside('ip', written.ip, 'machine');
   inside('router_ip', written.router_ip, 'machine');
-  if (written.broadcast_ip !== undefined && written.broadcast_ip !== broadcast) {
+  if (written.broadcast_ip !== undefined && written.broadcast_ip !== broadcast && written.broadcast_ip !== last) {
     const right = `the broadcast address of ${formatNetwork(network)} is ${formatIpv4(broadcast)}`;
     report(
       'broadcast_ip',
@@ -70,13 +69,17 @@ export function resolveInterface(written: WrittenClusterInterface, report: Repor
   const dynamic = resolveRange(written, 'ip_range', report);
   const fixed = resolveRange(written, 'static_ip_range', report);
   if (written.mode === 'proxy') checkProxy(written, report);
-  else if (written.management > 0 && dynamic === undefined && written.ip_range_low === undefined) {
-    report('ip_range_low', 'a managed interface needs a dynamic range: ip_range_low and ip_range_high');
+  else if (
+    written.management > 0 &&
+    written.hosts.length === 0 &&
+    RANGE_KEYS.every((key) => written[key] === undefined)
+  ) {
+    report('ip_range_low', 'a managed interface needs a dynamic range, ip_range_low and ip_range_high, or hosts');
   }
   if (dynamic !== undefined && fixed !== undefined && rangesOverlap(dynamic, fixed)) {
     report('static_ip_range_low', 'the static range and the dynamic range share addresses; make them disjoint');
   }
-  checkHosts(written, network, broadcast, report);
+  checkHosts(written, network, report);
   return { network, broadcast, dynamic, static: fixed };
 }
 
@@ -205,7 +208,7 @@ function resolveRange(
   return { low, high };
 }
 
-function checkHosts(written: WrittenClusterInterface, network: Ipv4Network, broadcast: Ipv4, report: Report): void {
+function checkHosts(written: WrittenClusterInterface, network: Ipv4Network, report: Report): void {
   /** The first entry for each reserved address or client. */
   const first = new Map<string, string>();
   const once = (at: string, key: string, what: string): void => {
@@ -219,7 +222,7 @@ function checkHosts(written: WrittenClusterInterface, network: Ipv4Network, broa
       report(`${at}.ip`, `${formatIpv4(host.ip)} is not inside ${formatNetwork(network)}`);
     if (host.ip === written.ip) report(`${at}.ip`, `${formatIpv4(host.ip)} is the rack's own address`);
     if (host.ip === written.router_ip) report(`${at}.ip`, `${formatIpv4(host.ip)} is the router's address`);
-    if (host.ip === network.address || host.ip === broadcast)
+    if (edgeOf(network, host.ip) !== undefined)
       report(`${at}.ip`, `${formatIpv4(host.ip)} is an address of ${formatNetwork(network)} that no client can have`);
     once(at, 'ip', formatIpv4(host.ip));
     for (const [key, what] of reservedFor(host)) once(at, key, what);

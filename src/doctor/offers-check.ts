@@ -63,6 +63,14 @@ export async function examineOffers(
   const isProxied = subnet.proxy === true;
   if (isProxied) tellAddressServer(`dhcp ${subnet.name}`, offers, own, tell);
   else tellStrangers(`dhcp ${subnet.name}`, offers, own, tell);
+  if (!isProxied && subnet.dynamic === undefined) {
+    tell(
+      `dhcp ${subnet.name}`,
+      'note',
+      'has no dynamic range, so only known clients get an address: no offer is probed',
+    );
+    return [];
+  }
 
   const files: OfferedFile[] = [];
   const bootable = readImages(config).cpus;

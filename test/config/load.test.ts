@@ -7,7 +7,14 @@ import { formatProblems, readConfigText } from '../../src/config/config-file.ts'
 import { findHostOverlaps } from '../../src/config/host-check.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import type { Settings } from '../../src/machines/settings.ts';
-import { formatIpv4, formatNetwork, type Ipv4, parseIpv4, parseNetwork } from '../../src/net/address.ts';
+import {
+  formatIpv4,
+  formatNetwork,
+  type Ipv4,
+  LIMITED_BROADCAST,
+  parseIpv4,
+  parseNetwork,
+} from '../../src/net/address.ts';
 import { problemsOf } from '../support/config-problems.ts';
 
 const EXAMPLE = join(import.meta.dirname, '../../config/rackboot.yaml');
@@ -164,9 +171,26 @@ test('a network in proxy mode has no range, and is served alongside one with a r
 /** A network of two addresses (RFC 3021), of which none is given: another server may serve it, or none. */
 const TWO_ADDRESSES = { network: '10.20.0.0/31', ip: '10.20.0.1', ip_range_low: undefined, ip_range_high: undefined };
 
-test('a network of two addresses is valid if this rack gives none of them', () => {
-  for (const changes of [{ mode: 'proxy' }, { management: '0' }])
+const OTHER = { ip_range_low: '10.20.0.0', ip_range_high: '10.20.0.0' };
+const HOST = '[{mac: "52:54:00:00:00:01", ip: 10.20.0.0}]';
+
+test('both addresses of a network of two are hosts’, and it has no broadcast address of its own', () => {
+  for (const changes of [{ mode: 'proxy' }, { management: '0' }, OTHER, { hosts: HOST }])
     assert.equal(problemsOf(withInterface({ ...TWO_ADDRESSES, ...changes })), '');
+  const given = configOf(withInterface({ ...TWO_ADDRESSES, ...OTHER, broadcast_ip: '10.20.0.1' })).dhcp.subnets[0];
+  assert.deepEqual(
+    [given?.broadcast, given?.dynamic],
+    [LIMITED_BROADCAST, { low: given?.network.address, high: given?.network.address }],
+  );
+});
+
+test('a network may have reservations only, or addresses that the region fixes', () => {
+  const bare = { ip_range_low: undefined, ip_range_high: undefined };
+  for (const changes of [
+    { hosts: '[{mac: "52:54:00:00:00:01", ip: 10.20.0.5}]' },
+    { static_ip_range_low: '10.20.0.5', static_ip_range_high: '10.20.0.9' },
+  ])
+    assert.equal(configOf(withInterface({ ...bare, ...changes })).dhcp.subnets[0]?.dynamic, undefined);
 });
 
 const REFUSALS: readonly (readonly [string, string, RegExp])[] = [
@@ -184,25 +208,20 @@ const REFUSALS: readonly (readonly [string, string, RegExp])[] = [
   ],
   ['the network address as the rack', withInterface({ ip: '10.20.0.0' }), /first address/],
   [
-    'a range of a network of two addresses, which are its first and its last',
-    withInterface({ ...TWO_ADDRESSES, ip_range_low: '10.20.0.0', ip_range_high: '10.20.0.0' }),
-    /ip_range_low: 10\.20\.0\.0 is the first address of 10\.20\.0\.0\/31, which no client can have/,
+    'a range with the first address of a network',
+    withInterface({ ip_range_low: '10.20.0.0' }),
+    /ip_range_low: 10\.20\.0\.0 is the first address of 10\.20\.0\.0\/24, which no client can have/,
   ],
   [
-    'a static range there',
-    withInterface({ ...TWO_ADDRESSES, static_ip_range_low: '10.20.0.0', static_ip_range_high: '10.20.0.0' }),
-    /static_ip_range_high: 10\.20\.0\.0 is the first address/,
-  ],
-  [
-    'a host there',
-    withInterface({ ...TWO_ADDRESSES, hosts: '[{mac: "52:54:00:00:00:01", ip: 10.20.0.0}]' }),
-    /hosts\[0\]\.ip: 10\.20\.0\.0 is an address of 10\.20\.0\.0\/31 that no client can have/,
+    'a static range with its last',
+    withInterface({ static_ip_range_low: '10.20.0.250', static_ip_range_high: '10.20.0.255' }),
+    /static_ip_range_high: 10\.20\.0\.255 is the last address/,
   ],
   ['a router outside', withInterface({ router_ip: '10.9.0.1' }), /router_ip: 10\.9\.0\.1 is not inside/],
   ['low above high', withInterface({ ip_range_low: '10.20.0.200' }), /ip_range_low: 10\.20\.0\.200 is above/],
   ['half a range', withInterface({ ip_range_high: undefined }), /ip_range_high: missing/],
   [
-    'no dynamic range on a managed interface',
+    'neither a range nor reservations on a managed interface',
     withInterface({ ip_range_low: undefined, ip_range_high: undefined }),
     /needs a dynamic range/,
   ],

@@ -31,14 +31,7 @@
 // 8. The source of a unicast can also be forged, by any host that may send datagrams with any source into the rack's network:
 //    docs/hostile-hosts.md says what stops that.
 
-import {
-  ANY,
-  broadcastOf,
-  type Ipv4,
-  type Ipv4Network,
-  LIMITED_BROADCAST,
-  networkContains,
-} from '../../net/address.ts';
+import { ANY, edgeOf, type Ipv4, type Ipv4Network, LIMITED_BROADCAST, networkContains } from '../../net/address.ts';
 import type { DhcpRefusal } from '../events/refusals.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { isOneSharedNetwork } from './server-role.ts';
@@ -111,7 +104,7 @@ function isKnownRelay(giaddr: Ipv4, network: ServedSubnet, { served, ownAddresse
   return served.some(({ subnet }) => {
     const { network: place, broadcast } = subnet;
     if (!networkContains(place, giaddr)) return false;
-    return giaddr !== place.address && giaddr !== broadcastOf(place) && giaddr !== broadcast;
+    return edgeOf(place, giaddr) === undefined && giaddr !== broadcast;
   });
 }
 
@@ -122,8 +115,7 @@ function isKnownRelay(giaddr: Ipv4, network: ServedSubnet, { served, ownAddresse
 export function isNoHost(address: Ipv4, { served, ownAddresses }: SubnetIndex): boolean {
   if (address === LIMITED_BROADCAST || ownAddresses.has(address)) return true;
   return served.some(({ subnet: { network, broadcast } }) => {
-    if (address === broadcast) return true;
-    return network.prefix < 31 && (address === network.address || address === broadcastOf(network));
+    return address === broadcast || edgeOf(network, address) !== undefined;
   });
 }
 

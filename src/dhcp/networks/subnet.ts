@@ -11,7 +11,7 @@
 //    decides who may.
 // 4. A network whose own address is not (or not yet) on its interface is not served: no reply could leave there.
 
-import { ANY, broadcastOf, type Ipv4, type MacAddress, networkContains } from '../../net/address.ts';
+import { ANY, broadcastOf, edgeOf, type Ipv4, type MacAddress, networkContains } from '../../net/address.ts';
 import type { NetworkRefusal } from '../events/refusals.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { OPTION, optionAddress } from '../wire/options.ts';
@@ -106,8 +106,8 @@ function isReady(subnet: DhcpSubnet, interfaces: readonly LocalInterface[] | und
 
 function serve(subnet: DhcpSubnet, ownAddresses: ReadonlySet<Ipv4>): ServedSubnet {
   const excluded = new Set(ownAddresses);
-  excluded.add(subnet.network.address);
-  excluded.add(broadcastOf(subnet.network));
+  const last = broadcastOf(subnet.network);
+  for (const edge of [subnet.network.address, last]) if (edgeOf(subnet.network, edge) !== undefined) excluded.add(edge);
   excluded.add(subnet.broadcast);
   if (subnet.router !== undefined) excluded.add(subnet.router);
   return {

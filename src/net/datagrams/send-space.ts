@@ -11,7 +11,7 @@
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import type { Clock, Instant } from '../../clock.ts';
-import { broadcastOf, type Ipv4, type Ipv4Network, networkContains, networkOf, parseIpv4 } from '../address.ts';
+import { edgeOf, type Ipv4, type Ipv4Network, networkContains, networkOf, parseIpv4 } from '../address.ts';
 import type { HostNote } from '../host-note.ts';
 
 /** Datagrams between two checks of the buffer: 32 small ones take less than a tenth of the smallest buffer that Linux gives. */
@@ -129,9 +129,9 @@ function attachedNetwork(cidr: string): Ipv4Network | undefined {
   return address === undefined ? undefined : networkOf(address, Number(prefix));
 }
 
-/** The last address of a network is its broadcast address, which needs no ARP. */
+/** The last address of a network is its broadcast address, which needs no ARP, except in a /31. */
 function holds(network: Ipv4Network, address: Ipv4): boolean {
-  return networkContains(network, address) && address !== broadcastOf(network);
+  return networkContains(network, address) && edgeOf(network, address) !== 'last';
 }
 
 function readArpText(): string {
