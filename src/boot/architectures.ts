@@ -88,10 +88,15 @@ export const ARCHITECTURE_NAMES: ReadonlyMap<number, string> = new Map([
   [18, 'UEFI arm, HTTP'],
   [19, 'UEFI arm64, HTTP'],
   [20, 'BIOS, HTTP'],
+  [21, 'U-Boot arm'],
+  [22, 'U-Boot arm64'],
+  [23, 'U-Boot arm, HTTP'],
+  [24, 'U-Boot arm64, HTTP'],
   [25, 'UEFI RISC-V 32'],
   [26, 'UEFI RISC-V 32, HTTP'],
   [27, 'UEFI RISC-V 64'],
   [28, 'UEFI RISC-V 64, HTTP'],
+  [41, 'Raspberry Pi'],
 ]);
 
 /** The CPUs that `images build` makes the environment and fetches the loaders for: those of 64 bits. */

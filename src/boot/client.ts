@@ -1,13 +1,16 @@
-// Identifies the firmware or loader of a boot client from its DHCP packets.
+// Identifies the firmware or loader of a boot client from all that it shows of itself: options 60, 77, 93, 97 and 175. `quirks.ts` adds its
+// hardware address.
 //
 // Sources: RFC 4578 §2.1 (option 93), RFC 3004 §4 (option 77), the UEFI specification §24.7 (HTTPClient); captures of SeaBIOS,
-// EDK2 and iPXE.
+// EDK2 and iPXE; Raspberry Pi's documentation of its bootloader (DHCP_OPTION97); U-Boot's Kconfig (BOOTP_VCI_STRING, BOOTP_PXE_CLIENTARCH).
 //
 // 1. The ladder: iPXE is recognised before the firmware it runs in, because it repeats the firmware's vendor class and number. So it never
 //    gets a loader again, only its script, and cannot chain-load itself forever.
 // 2. The vendor class says how firmware loads (TFTP or HTTP), option 93 what it can run. Of a list (RFC 4578 §2.1) the number named in the
 //    vendor class counts, else the first with a loader for that way of loading, else the first with a loader.
-// 3. A client with neither iPXE's marks nor a PXE or HTTP vendor class does not boot from the network.
+// 3. Any of these signs makes a boot client: iPXE's marks, a vendor class of PXE, HTTP boot or U-Boot, option 93 (PXE clients MUST send it,
+//    RFC 4578 §2.1, and no operating system does), or a Raspberry Pi's option 97. A client with none of them does not boot from the network.
+// 4. If the signs contradict each other, 2 decides all the same, and `contradiction` has what was shown.
 
 import { bootsFromHttp, findArchitecture } from './architectures.ts';
 
@@ -21,10 +24,17 @@ export interface BootClientFacts {
   readonly userClasses: readonly string[];
   /** True if option 175 is present (iPXE's encapsulated options). */
   readonly ipxeOptions: boolean;
+  /** Option 97 in its byte order, lower case; `undefined` if absent. */
+  readonly uuid?: string | undefined;
 }
 
 /** How a client loads its next file, and what it can run. */
-export type BootClient =
+export type BootClient = BootFirmware & {
+  /** What the client showed of itself, if its signs contradict each other. */
+  readonly contradiction?: string;
+};
+
+type BootFirmware =
   /** A PXE ROM of a BIOS machine: loads pxelinux by TFTP. */
   | { readonly kind: 'bios'; readonly architecture: number }
   /** iPXE in any firmware: loads a script by HTTP. */
@@ -33,6 +43,8 @@ export type BootClient =
   | { readonly kind: 'uefi'; readonly cpu: 'amd64' | 'arm64' | 'i386'; readonly architecture: number }
   /** UEFI that loads by HTTP, and wants option 60 back. */
   | { readonly kind: 'uefi-http'; readonly cpu: 'amd64' | 'arm64' | 'i386'; readonly architecture: number }
+  /** U-Boot: reads pxelinux configurations itself by TFTP (`pxe get`), so it needs a server but no loader. */
+  | { readonly kind: 'u-boot'; readonly architecture: number }
   /** A network boot with a number that has no built-in loader. */
   | { readonly kind: 'other'; readonly architecture: number };
 
@@ -41,12 +53,36 @@ const IPXE_CLASSES = new Set(['iPXE', '\u0004iPXE']);
 /** gPXE, iPXE's predecessor. Quirk: it sends option 175 too, but reads no script that begins with `#!ipxe`; it starts BIOS loaders. */
 const GPXE_CLASSES = new Set(['gPXE', '\u0004gPXE']);
 
+/**
+ * The vendor class of U-Boot, with its CPU: `U-Boot`, `U-Boot.arm`, `U-Boot.armv7`, `U-Boot.armv8`. Quirk: its option 93 is not reliable.
+ * Older releases send 256 on ARM, and those for RISC-V the number of UEFI.
+ */
+const U_BOOT_CLASS = /^U-Boot(?:\.|$)/;
+/** "arm 32 uboot" and "arm 64 uboot" (IANA). */
+const U_BOOT_ARM = 21;
+const U_BOOT_ARM64 = 22;
+/** A Raspberry Pi's bootloader begins option 97 with a four-character code: `RPi4`, `RPi5`. */
+const RASPBERRY_PI_UUID = /^525069/;
+/** "arm rpiboot" (IANA). */
+export const RPIBOOT = 41;
+
+/** True for the UUID that a Raspberry Pi's bootloader sends, whatever its hardware address. */
+export const isRaspberryPiUuid = (uuid: string | undefined): boolean =>
+  uuid !== undefined && RASPBERRY_PI_UUID.test(uuid);
+
+/** The number in the vendor class (option 60); `undefined` if it has none. */
+export function numberOfClass(vendorClass: string): number | undefined {
+  const written = /^(?:PXE|HTTP)Client:Arch:(\d{5})/.exec(vendorClass)?.[1];
+  if (written !== undefined) return Number(written);
+  if (!U_BOOT_CLASS.test(vendorClass)) return undefined;
+  return vendorClass.startsWith('U-Boot.armv8') ? U_BOOT_ARM64 : U_BOOT_ARM;
+}
+
 /** Chooses the client's number: of several, the firmware's if known; without any, the one in the vendor class, else 0 (BIOS). */
 function chooseArchitecture({ architectures, vendorClass }: BootClientFacts): number {
   const [first] = architectures;
   if (first !== undefined && architectures.length === 1) return first;
-  const written = /^(?:PXE|HTTP)Client:Arch:(\d{5})/.exec(vendorClass)?.[1];
-  const named = written === undefined ? undefined : Number(written);
+  const named = numberOfClass(vendorClass);
   if (first === undefined) return named ?? 0;
   const known = architectures.filter((code) => findArchitecture(code) !== undefined);
   if (named !== undefined && known.includes(named)) return named;
@@ -60,15 +96,57 @@ function chooseArchitecture({ architectures, vendorClass }: BootClientFacts): nu
  * @returns `undefined` if the packet does not belong to a network boot
  */
 export function identifyBootClient(facts: BootClientFacts): BootClient | undefined {
-  const isIpxe = facts.ipxeOptions || facts.userClasses.some((name) => IPXE_CLASSES.has(name));
-  if (isIpxe && !facts.userClasses.some((name) => GPXE_CLASSES.has(name))) {
+  const firmware = identifyFirmware(facts);
+  if (firmware === undefined) return undefined;
+  const contradiction = contradictionOf(facts, firmware);
+  return contradiction === undefined ? firmware : { ...firmware, contradiction };
+}
+
+function identifyFirmware(facts: BootClientFacts): BootFirmware | undefined {
+  const { architectures, vendorClass, userClasses, ipxeOptions, uuid } = facts;
+  const isIpxe = ipxeOptions || userClasses.some((name) => IPXE_CLASSES.has(name));
+  if (isIpxe && !userClasses.some((name) => GPXE_CLASSES.has(name))) {
     return { kind: 'ipxe', architecture: chooseArchitecture(facts) };
   }
-  const byHttp = facts.vendorClass.startsWith('HTTPClient');
-  if (!byHttp && !facts.vendorClass.startsWith('PXEClient')) return undefined;
+  const saysHttp = vendorClass.startsWith('HTTPClient');
+  const saysPxe = vendorClass.startsWith('PXEClient');
+  const saysUBoot = U_BOOT_CLASS.test(vendorClass);
+  if (!saysHttp && !saysPxe && !saysUBoot && architectures.length === 0 && !isRaspberryPiUuid(uuid)) return undefined;
   const architecture = chooseArchitecture(facts);
+  if (saysUBoot || architecture === U_BOOT_ARM || architecture === U_BOOT_ARM64)
+    return { kind: 'u-boot', architecture };
+  const byHttp = saysHttp || (!saysPxe && bootsFromHttp(architecture));
   const row = findArchitecture(architecture);
   if (row?.firmware === 'uefi') return { kind: byHttp ? 'uefi-http' : 'uefi', cpu: row.cpu, architecture };
   // Only UEFI boots by HTTP: no answer fits a BIOS number together with HTTPClient.
   return { kind: row === undefined || byHttp ? 'other' : 'bios', architecture };
+}
+
+/** What the client showed, if not all of it can be true of the firmware that it is taken for; `undefined` if it can. */
+function contradictionOf(facts: BootClientFacts, { kind, architecture }: BootFirmware): string | undefined {
+  const { architectures, vendorClass, uuid } = facts;
+  const named = numberOfClass(vendorClass);
+  const isListed = named === undefined || architectures.length === 0 || architectures.includes(named);
+  const byClass = vendorClass.startsWith('HTTPClient');
+  const isPi = isRaspberryPiUuid(uuid);
+  const agrees =
+    (isListed || kind === 'u-boot' || isSameFirmware(named, architecture)) &&
+    (kind === 'ipxe' || !/^(?:PXE|HTTP)Client/.test(vendorClass) || bootsFromHttp(architecture) === byClass) &&
+    // A Pi's own ROM says 0, wrongly, and everything else that it can run is for ARM.
+    !(isPi && findArchitecture(architecture)?.firmware === 'uefi' && findArchitecture(architecture)?.cpu !== 'arm64');
+  if (agrees) return undefined;
+  const shown = [
+    ...(vendorClass === '' ? [] : [`option 60 ${vendorClass.replace(/[^ -~]/g, '?').slice(0, 64)}`]),
+    ...(architectures.length === 0 ? [] : [`option 93 ${architectures.slice(0, 8).join(' ')}`]),
+    ...(isPi ? ['option 97 of a Raspberry Pi'] : []),
+  ];
+  return shown.join(', ');
+}
+
+/** True if two numbers stand for the same firmware, as 7 and 9 do. */
+function isSameFirmware(one: number, other: number): boolean {
+  const [a, b] = [findArchitecture(one), findArchitecture(other)];
+  return (
+    a !== undefined && a.firmware === b?.firmware && a.cpu === b.cpu && bootsFromHttp(one) === bootsFromHttp(other)
+  );
 }

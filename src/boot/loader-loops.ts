@@ -67,6 +67,7 @@ export class LoaderLoops {
 
   /** The plan, or inside a loop the plan that breaks it. */
   check(query: BootQuery, plan: BootPlan, config: BootConfig, now: Instant): BootPlan {
+    if (plan.file === undefined) return plan;
     const file = baseName(plan.file);
     const mayLoop = query.client.kind === 'ipxe' ? file !== IPXE_SCRIPT : isIpxeBuild(file);
     if (!mayLoop) return plan;
@@ -121,7 +122,7 @@ function breakLoop(
   watched: Watched,
   now: Instant,
 ): BootPlan | undefined {
-  if (watched.file !== baseName(plan.file)) return undefined;
+  if (plan.file === undefined || watched.file !== baseName(plan.file)) return undefined;
   if (watched.loads < LOOP_LOADS_MAX || now - watched.firstAt > LOOP_MS_MAX) return undefined;
   const endpoint = findEndpointFor(config.http, serverAddress);
   // A client that identifies itself as BIOS may really be one, which loads only by TFTP.

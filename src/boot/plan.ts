@@ -8,6 +8,7 @@
 //   UEFI, HTTP boot      amd64: ipxe.efi, as a URL; others: none, because their GRUB would stop at its prompt
 //                        with another DHCP server on the wire: ipxe.efi by TFTP
 //   iPXE                 ipxe.cfg, a script, as a URL; by TFTP if there is no boot HTTP listener
+//   U-Boot               none: it asks the server for pxelinux.cfg/… itself
 //
 // Sources: RFC 2132 §9.4 and §9.5 (options 66, 67), RFC 5071 §5 (option 210), the UEFI specification §24.7 (HTTP boot).
 //
@@ -24,7 +25,14 @@ import type { BootClient } from './client.ts';
 import type { BootConfig } from './config.ts';
 import { findEndpointAt, findEndpointFor, formatBaseUrl } from './endpoint.ts';
 import { baseName } from './paths.ts';
-import { findQuirk, type ProxyReply, type QuirkEffects, type QuirkName, type QuirkRule } from './quirks.ts';
+import {
+  findQuirk,
+  type ProxyReply,
+  type QuirkEffects,
+  type QuirkName,
+  type QuirkPrefixes,
+  type QuirkRule,
+} from './quirks.ts';
 
 export interface BootQuery {
   readonly client: BootClient;
@@ -69,8 +77,8 @@ interface PlanReason {
 export interface BootPlan {
   /** `siaddr` and option 66: the server for a bare file name. */
   readonly serverAddress: Ipv4;
-  /** `file` and option 67: a name in the tree, or an absolute URL. */
-  readonly file: string;
+  /** `file` and option 67: a name in the tree, or an absolute URL; `undefined` for firmware that needs only the server. */
+  readonly file: string | undefined;
   /** Option 210: the prefix of pxelinux's next requests; `undefined` for none. */
   readonly pathPrefix?: string | undefined;
   /** Option 60 of the reply; `undefined` for none, or in proxy mode for `PXEClient`. */
@@ -86,6 +94,7 @@ export interface BootPlan {
 /** The loader that understands an HTTP prefix in option 210. */
 const LPXELINUX = 'lpxelinux.0';
 const NO_RULES: readonly QuirkRule[] = [];
+const NO_PREFIXES: QuirkPrefixes = new Map();
 const NO_EFFECTS: QuirkEffects = {};
 /** iPXE for UEFI on amd64. */
 const IPXE_UEFI = 'ipxe.efi';
@@ -99,7 +108,7 @@ const isUrl = (file: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(file);
  * @returns `undefined` if nothing fits: the client's number has no loader, or it boots by HTTP and there is no boot HTTP listener
  */
 export function planBoot(query: BootQuery, config: BootConfig): BootPlan | undefined {
-  const quirk = findQuirk(query, config.quirks ?? NO_RULES);
+  const quirk = findQuirk(query, config.quirks ?? NO_RULES, config.quirkPrefixes ?? NO_PREFIXES);
   const plan = planFor(query, quirk?.effects ?? NO_EFFECTS, config);
   if (quirk === undefined || plan === undefined) return plan;
   const { effects, name } = quirk;
@@ -121,7 +130,8 @@ function planFor(query: BootQuery, effects: QuirkEffects, config: BootConfig): B
   const override = ofClass?.loaders?.get(key) ?? config.loaders.get(key);
   const builtIn = client.kind === 'ipxe' ? IPXE_SCRIPT : loaderOf(client, query.proxied === true);
   const name = override ?? effects.loader ?? builtIn;
-  if (name === undefined) return undefined;
+  if (name === undefined)
+    return client.kind === 'u-boot' ? { serverAddress, file: undefined, reason: undefined } : undefined;
 
   const reason = override === undefined ? undefined : { loaderKey: key, loaderClass: ofClass?.name };
   const byHttp = client.kind === 'uefi-http' || (client.kind === 'other' && bootsFromHttp(client.architecture));
@@ -146,13 +156,14 @@ function planFor(query: BootQuery, effects: QuirkEffects, config: BootConfig): B
  */
 function loaderOf(client: BootClient, proxied: boolean): string | undefined {
   if (proxied && client.kind === 'uefi' && client.cpu === 'amd64') return IPXE_UEFI;
-  return findArchitecture(client.architecture)?.loader;
+  return client.kind === 'u-boot' ? undefined : findArchitecture(client.architecture)?.loader;
 }
 
 /** Option 210; `undefined` for none. */
 function prefixOf(client: BootClient, path: string, local: Ipv4, config: BootConfig): string | undefined {
   // Firmware that itself reads pxelinux configurations (PowerNV, s390x) looks for them below its loader's directory.
-  if (client.kind === 'other' && path.includes('/')) return path.slice(0, path.lastIndexOf('/') + 1);
+  if ((client.kind === 'other' || client.kind === 'u-boot') && path.includes('/'))
+    return path.slice(0, path.lastIndexOf('/') + 1);
   // TFTP serves the same files, so only a listener in the machine's own network is worth a prefix.
   const near = findEndpointAt(config.http, local);
   const wantsPrefix = client.kind === 'bios' && baseName(path) === LPXELINUX && near !== undefined;

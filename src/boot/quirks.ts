@@ -1,16 +1,16 @@
 // Firmware that deviates from the standards: each quirk with the firmware's name, its detection, and the workaround. Quirks that concern
 // every machine are at their place in the code, marked `Quirk:`; this table has those of one kind of machine.
 //
-// Sources: the IEEE's register of address prefixes; Raspberry Pi's documentation of its boot ROM and bootloader (PXE_OPTION43);
+// Sources: Raspberry Pi's documentation of its boot ROM and bootloader (PXE_OPTION43, DHCP_OPTION97);
 // the PXE specification 2.1 §2.4 for the tags of option 43; the IANA registry "Processor Architecture Types"; EDK2's PxeBcDhcp4.c.
 //
-// 1. The operator's rules (`boot.quirks`) override this table, the one with the longest address prefix first; `none` turns the table off
-//    for a machine.
+// 1. A Raspberry Pi is known by its option 97 or by its hardware address: the prefixes are data (config/firmware.yaml). The operator's rules
+//    (`boot.quirks`) add to that and override it, the one with the longest address prefix first; `none` turns it off for a machine.
 // 2. A machine has at most one quirk.
 // 3. Finding it costs one look-up by address prefix, whatever the size of the table.
 
 import type { MacAddress } from '../net/address.ts';
-import type { BootClient } from './client.ts';
+import { type BootClient, isRaspberryPiUuid, RPIBOOT } from './client.ts';
 
 /**
  * How a client in proxy mode learns its boot file.
@@ -58,9 +58,6 @@ const PI_OPTIONS = Uint8Array.of(
   ...[9, 3 + PI_TEXT.length, 0, 0, PI_TEXT.length, ...Buffer.from(PI_TEXT)],
   255,
 );
-/** "arm rpiboot" (IANA). */
-const RASPBERRY_PI = 41;
-
 export const QUIRKS: Readonly<Record<QuirkName, Quirk>> = {
   'raspberry-pi': {
     name: 'raspberry-pi',
@@ -68,7 +65,7 @@ export const QUIRKS: Readonly<Record<QuirkName, Quirk>> = {
       'It reports a BIOS machine (architecture 0), accepts only an offer whose option 43 contains Raspberry Pi Boot, and then asks the ' +
       'boot server by TFTP for its own files, whatever the boot file is called. Rackboot treats it as architecture 41 and never gives it an ' +
       'x86 loader; put its files into the boot tree, including a UEFI for it if it should enlist.',
-    effects: { architecture: RASPBERRY_PI, loader: 'bootcode.bin', vendorOptions: PI_OPTIONS },
+    effects: { architecture: RPIBOOT, loader: 'bootcode.bin', vendorOptions: PI_OPTIONS },
   },
   'boot-server': {
     name: 'boot-server',
@@ -90,11 +87,8 @@ export const QUIRKS: Readonly<Record<QuirkName, Quirk>> = {
   },
 };
 
-/** Prefixes of hardware addresses (24 bits) of firmware with a quirk. */
-const QUIRK_BY_OUI: ReadonlyMap<number, QuirkName> = new Map<number, QuirkName>(
-  // Raspberry Pi Foundation and Raspberry Pi (Trading) Ltd.
-  [0x28cdc1, 0x2ccf67, 0xb827eb, 0xd83add, 0xdca632, 0xe45f01].map((oui) => [oui, 'raspberry-pi']),
-);
+/** Prefixes of hardware addresses (24 bits), each with the quirk of its firmware. */
+export type QuirkPrefixes = ReadonlyMap<number, QuirkName>;
 
 /** An operator's rule for some machines; every condition present must hold. */
 export interface QuirkRule {
@@ -119,15 +113,19 @@ const MAC_BITS = 48;
 const OUI_BITS = 24;
 
 /** Finds a machine's quirk; `undefined` if it has none. */
-export function findQuirk(query: QuirkQuery, rules: readonly QuirkRule[]): Quirk | undefined {
+export function findQuirk(query: QuirkQuery, rules: readonly QuirkRule[], prefixes: QuirkPrefixes): Quirk | undefined {
   let best: QuirkRule | undefined;
   for (const rule of rules) {
     if (matches(rule, query) && (best === undefined || weightOf(rule) > weightOf(best))) best = rule;
   }
-  if (best !== undefined) return best.quirk === 'none' ? undefined : QUIRKS[best.quirk];
-  const name = QUIRK_BY_OUI.get(Math.floor(query.mac / 2 ** (MAC_BITS - OUI_BITS)));
-  // The quirk is only that of the Pi's own ROM: a UEFI or iPXE started on it identifies itself correctly.
-  return name === undefined || query.client.kind !== 'bios' ? undefined : QUIRKS[name];
+  const known = isRaspberryPiUuid(query.uuid)
+    ? 'raspberry-pi'
+    : prefixes.get(Math.floor(query.mac / 2 ** (MAC_BITS - OUI_BITS)));
+  const name = best?.quirk ?? known;
+  if (name === undefined || name === 'none') return undefined;
+  // The quirk is only that of the Pi's own ROM: a UEFI, U-Boot or iPXE started on it identifies itself correctly.
+  const { kind, architecture } = query.client;
+  return name === 'raspberry-pi' && kind !== 'bios' && architecture !== RPIBOOT ? undefined : QUIRKS[name];
 }
 
 function matches({ prefix, uuid, vendorClass }: QuirkRule, query: QuirkQuery): boolean {

@@ -129,6 +129,9 @@ export class DhcpReplay {
 
   #apply(decision: DhcpDecision, atMs: number): void {
     if (decision.kind === 'ignore' || decision.kind === 'pass') return;
+    if (decision.kind === 'reply' && decision.introduction !== undefined) {
+      this.#offers.introduce(decision.introduction, instant(atMs));
+    }
     if (decision.kind === 'reply' && decision.offer !== undefined) {
       this.#offers.hold(decision.offer.address, decision.offer.client, decision, instant(atMs));
     }

@@ -140,7 +140,19 @@ const ROWS: readonly Row[] = [
     proxied: true,
     answer: ['lpxelinux.0', undefined, `${BASE}/`],
   },
-  { name: 'no sign of a network boot: nothing', facts: { architectures: [7] }, answer: [undefined] },
+  { name: 'option 93 without a vendor class: by its number', facts: { architectures: [7] }, answer: ['bootx64.efi'] },
+  {
+    name: '22, U-Boot on arm64: only the server, because it reads pxelinux.cfg itself',
+    facts: { vendorClass: 'U-Boot.armv8', architectures: [22] },
+    answer: [undefined],
+  },
+  {
+    name: '22, by boot.loaders: the directory of its loader is its prefix',
+    facts: { vendorClass: 'U-Boot.armv8', architectures: [22] },
+    loaders: [['22', 'arm64/boot.scr.uimg']],
+    answer: ['arm64/boot.scr.uimg', undefined, 'arm64/'],
+  },
+  { name: 'no sign of a network boot: nothing', facts: {}, answer: [undefined] },
 ];
 
 for (const { name, facts, loaders = [], proxied, answer } of ROWS) {

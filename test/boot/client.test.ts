@@ -8,6 +8,8 @@ import { type BootClient, type BootClientFacts, identifyBootClient } from '../..
 const NOTHING: BootClientFacts = { architectures: [], vendorClass: '', userClasses: [], ipxeOptions: false };
 const PXE = 'PXEClient:Arch:00007:UNDI:003000';
 const HTTP = 'HTTPClient:Arch:00016:UNDI:003000';
+/** `RPi4`, board revision, address and serial number. */
+const PI_UUID = '52506934-00c0-3111-2233-445501020304';
 
 const CASES: readonly [string, Partial<BootClientFacts>, BootClient | undefined][] = [
   ['a client without boot options does not boot from the network', {}, undefined],
@@ -16,12 +18,38 @@ const CASES: readonly [string, Partial<BootClientFacts>, BootClient | undefined]
     { vendorClass: 'udhcp 1.35.0' },
     undefined,
   ],
-  ['a number alone, without a vendor class, is not a network boot', { architectures: [7] }, undefined],
   [
-    'a vendor class that only contains PXEClient is not one',
-    { vendorClass: 'x PXEClient', architectures: [0] },
-    undefined,
+    'option 93 alone makes a boot client, which loads as its number says',
+    { architectures: [7] },
+    { kind: 'uefi', cpu: 'amd64', architecture: 7 },
   ],
+  ['16 alone boots by HTTP', { architectures: [16] }, { kind: 'uefi-http', cpu: 'amd64', architecture: 16 }],
+  [
+    'Petitboot, which sends the vendor class of its DHCP client, is known by its number',
+    { vendorClass: 'udhcp 1.35.0', architectures: [14] },
+    { kind: 'other', architecture: 14 },
+  ],
+  ['a vendor class that only contains PXEClient is not one', { vendorClass: 'x PXEClient' }, undefined],
+  [
+    'U-Boot on 64-bit ARM is U-Boot',
+    { vendorClass: 'U-Boot.armv8', architectures: [22] },
+    { kind: 'u-boot', architecture: 22 },
+  ],
+  [
+    'an older U-Boot with the number 256 is U-Boot',
+    { vendorClass: 'U-Boot.armv7', architectures: [256] },
+    { kind: 'u-boot', architecture: 256 },
+  ],
+  [
+    'U-Boot on RISC-V with the number of UEFI is U-Boot',
+    { vendorClass: 'U-Boot', architectures: [27] },
+    { kind: 'u-boot', architecture: 27 },
+  ],
+  ['U-Boot.armv8 without a number is 22', { vendorClass: 'U-Boot.armv8' }, { kind: 'u-boot', architecture: 22 }],
+  ['U-Boot.arm without a number is 21', { vendorClass: 'U-Boot.arm' }, { kind: 'u-boot', architecture: 21 }],
+  ['22 with a vendor class of its board is U-Boot', { architectures: [22] }, { kind: 'u-boot', architecture: 22 }],
+  ['U-Bootleg is not U-Boot', { vendorClass: 'U-Bootleg' }, undefined],
+  ['a Raspberry Pi is known by option 97 alone', { uuid: PI_UUID }, { kind: 'bios', architecture: 0 }],
   [
     'SeaBIOS with its own PXE is a BIOS',
     { vendorClass: 'PXEClient:Arch:00000:UNDI:002001', architectures: [0] },
@@ -112,9 +140,39 @@ const CASES: readonly [string, Partial<BootClientFacts>, BootClient | undefined]
 
 for (const [name, facts, expected] of CASES) {
   test(name, () => {
-    assert.deepEqual(identifyBootClient({ ...NOTHING, ...facts }), expected);
+    const { contradiction: _, ...firmware } = identifyBootClient({ ...NOTHING, ...facts }) ?? {};
+    assert.deepEqual(firmware, expected ?? {});
   });
 }
+
+/** Signs that contradict each other, and the number that is believed. */
+const DOUBTFUL: readonly [Partial<BootClientFacts>, number, string][] = [
+  [{ vendorClass: PXE, architectures: [11] }, 11, `option 60 ${PXE}, option 93 11`],
+  [{ vendorClass: HTTP, architectures: [7] }, 7, `option 60 ${HTTP}, option 93 7`],
+  [{ vendorClass: 'PXEClient', architectures: [16] }, 16, 'option 60 PXEClient, option 93 16'],
+  [{ vendorClass: PXE, uuid: PI_UUID }, 7, `option 60 ${PXE}, option 97 of a Raspberry Pi`],
+];
+for (const [facts, architecture, shown] of DOUBTFUL) {
+  test(`${shown}: ${architecture} is believed`, () => {
+    const client = identifyBootClient({ ...NOTHING, ...facts });
+    assert.deepEqual([client?.architecture, client?.contradiction], [architecture, shown]);
+  });
+}
+
+/** Signs that differ and agree. */
+const SURE: readonly Partial<BootClientFacts>[] = [
+  { vendorClass: PXE, architectures: [7] },
+  { vendorClass: PXE, architectures: [9] },
+  { vendorClass: PXE, architectures: [0, 7] },
+  { vendorClass: HTTP, architectures: [16] },
+  { vendorClass: 'PXEClient', architectures: [27, 7] },
+  { vendorClass: 'PXEClient:Arch:00000:UNDI:002001', architectures: [0], uuid: PI_UUID },
+  { vendorClass: 'PXEClient:Arch:00011:UNDI:003000', architectures: [11], uuid: PI_UUID },
+  { vendorClass: 'U-Boot.armv7', architectures: [256] },
+];
+test('firmware whose signs agree is not doubted', () => {
+  for (const facts of SURE) assert.equal(identifyBootClient({ ...NOTHING, ...facts })?.contradiction, undefined);
+});
 
 test('the table lists each number once, and finds it', () => {
   const codes = FIRMWARE_ARCHITECTURES.map((row) => row.code);

@@ -6,6 +6,7 @@ import type { BootClient } from '../../src/boot/client.ts';
 import { type BootPlan, planBoot } from '../../src/boot/plan.ts';
 import { findQuirk, QUIRK_NAMES, QUIRKS, type QuirkQuery, type QuirkRule } from '../../src/boot/quirks.ts';
 import { formatProblems } from '../../src/config/config-file.ts';
+import { quirkPrefixes } from '../../src/config/firmware.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { QUIRK_FIRMWARE } from '../../src/region/words/en/rack-dhcp.ts';
 import { hw, RACK } from '../support/lab-facts.ts';
@@ -16,6 +17,8 @@ const UEFI: BootClient = { kind: 'uefi', cpu: 'amd64', architecture: 7 };
 const ARM: BootClient = { kind: 'uefi', cpu: 'arm64', architecture: 11 };
 const PI = hw('b8:27:eb:12:34:56');
 const PC = hw('00:1b:21:12:34:56');
+/** `RPi5`, board revision, address and serial number. */
+const PI_UUID = '52506935-00c0-3111-2233-445501020304';
 const UUID = '4c4c4544-0043-3010-8052-b4c04f564d31';
 
 /** The rules as an operator writes them. */
@@ -32,6 +35,36 @@ const CASES: readonly (readonly [string, QuirkQuery, readonly string[], string |
     'a Raspberry Pi of another series is recognised too',
     { client: BIOS, mac: hw('dc:a6:32:00:00:01') },
     [],
+    'raspberry-pi',
+  ],
+  [
+    'a Raspberry Pi of the newest series is recognised too',
+    { client: BIOS, mac: hw('88:a2:9e:00:00:01') },
+    [],
+    'raspberry-pi',
+  ],
+  [
+    'a Raspberry Pi with an address of its own is recognised by its option 97',
+    { client: BIOS, mac: PC, uuid: PI_UUID },
+    [],
+    'raspberry-pi',
+  ],
+  [
+    'none counts for option 97, too',
+    { client: BIOS, mac: PC, uuid: PI_UUID },
+    ['mac: "00:1b:21", quirk: none'],
+    undefined,
+  ],
+  [
+    'a prefix of the site is like a shipped one: a UEFI there has no quirk',
+    { client: ARM, mac: PC },
+    ['mac: "00:1b:21", quirk: raspberry-pi'],
+    undefined,
+  ],
+  [
+    'a prefix of the site is recognised',
+    { client: BIOS, mac: PC },
+    ['mac: "00:1b:21", quirk: raspberry-pi'],
     'raspberry-pi',
   ],
   ['a UEFI started on a Pi has no quirk, because it identifies itself', { client: ARM, mac: PI }, [], undefined],
@@ -81,7 +114,7 @@ const CASES: readonly (readonly [string, QuirkQuery, readonly string[], string |
 ];
 
 for (const [name, query, lines, expected] of CASES) {
-  test(name, () => assert.equal(findQuirk(query, rules(...lines))?.name, expected));
+  test(name, () => assert.equal(findQuirk(query, rules(...lines), quirkPrefixes())?.name, expected));
 }
 
 const REFUSED: readonly (readonly [string, string, RegExp])[] = [

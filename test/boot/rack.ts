@@ -2,6 +2,7 @@
 
 import type { AssetContext } from '../../src/boot/asset.ts';
 import type { BootConfig, HttpEndpoint } from '../../src/boot/config.ts';
+import { quirkPrefixes } from '../../src/config/firmware.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import type { BootPurpose, RackMachine } from '../../src/machines/machine.ts';
 import type { MacAddress } from '../../src/net/address.ts';
@@ -26,6 +27,7 @@ export function bootConfig(changes: Partial<BootConfig> = {}): BootConfig {
     enlistWith: 'environment',
     copiesImages: true,
     bmcUser: true,
+    quirkPrefixes: quirkPrefixes(),
     http: endpoints('10.20.0.1:5248'),
     ...changes,
   };

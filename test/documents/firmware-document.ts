@@ -26,6 +26,12 @@ MACHINE\` shows the choice and its reason.
    names counts, otherwise the first with a loader. With \`HTTPClient\` in option 60 the file becomes a URL, and the reply repeats \`HTTPClient\`.
 3. \`boot.loaders\` names another file, or one for a number that is not in this table: \`{ 27: bootriscv64.efi, 14: ppc64el/pxelinux.0 }\`. If the firmware
    itself reads pxelinux configurations, it also gets the directory of that file as its prefix (option 210), and finds \`pxelinux.cfg\` there.
+4. U-Boot (option 60 \`U-Boot…\`, or 21 or 22 in option 93) needs no loader: \`pxe get\` asks the rack for \`pxelinux.cfg/…\` itself, and the reply
+   names the rack as its server. \`{ 22: arm64/boot.scr.uimg }\` gives it a file.
+
+A machine boots from the network if option 60 begins with \`PXEClient\`, \`HTTPClient\` or \`U-Boot\`, if it sends option 93, or if option 97 is that of a
+Raspberry Pi. If these contradict each other, \`rackboot trace\` shows them and what was believed: option 60 says how it loads, option 93 what it can run.
+What a machine said when it was offered an address holds until it has the address, even if its REQUEST leaves it out.
 
 ${table(
   ['option 93', 'firmware', 'boots from', 'loader', 'limitation'],
@@ -54,7 +60,8 @@ boot work as with the rack's own leases. Machines are deployed with an address o
 ## Peculiarities
 
 Rackboot recognises these quirks, or \`boot.quirks\` assigns them to a machine: by the first bytes of its hardware address, its UUID, or the beginning of
-its vendor class (option 60). The narrowest match counts.
+its vendor class (option 60). The narrowest match counts. A Raspberry Pi is recognised by its option 97, which begins with \`RPi\`, or by the prefix of its
+hardware address (\`config/firmware.yaml\`). Add further prefixes to \`boot.quirks\`: \`{ mac: "88:a2:9e", quirk: raspberry-pi }\`.
 
 ${table(
   ['quirk', 'firmware', 'treatment'],

@@ -29,7 +29,16 @@ const FIELDS = {
       loopLoads: 3,
     },
   },
-  ...{ fileServer: '10.20.0.7', hostname: 'web1', classes: 'lab,fast', circuitId: 'ge-0/0/7', remoteId: '0x0001' },
+  ...{
+    fileServer: '10.20.0.7',
+    hostname: 'web1',
+    contradiction: 'option 93 7',
+    hardwareType: 32,
+    clientId: '0xff',
+    classes: 'lab,fast',
+    circuitId: 'ge-0/0/7',
+    remoteId: '0x0001',
+  },
   ...{
     relay: '10.30.0.1',
     wanted: '10.30.0.9',

@@ -16,6 +16,7 @@ export interface ClientKind {
   /** Option 60. */
   readonly vendorClass: string;
   readonly isIpxe?: boolean;
+  /** The nearest CPU that there are images for. */
   readonly cpu: 'amd64' | 'arm64' | 'i386';
   /** The configuration language of its loader. */
   readonly language: LoaderLanguage;
@@ -65,6 +66,8 @@ export const CLIENT_KINDS = {
     cpu: 'arm64',
     language: 'grub',
   },
+  'u-boot-arm64': { title: 'U-Boot, arm64', code: 22, vendorClass: 'U-Boot.armv8', cpu: 'arm64', language: 'pxelinux' },
+  'u-boot-arm': { title: 'U-Boot, arm', code: 21, vendorClass: 'U-Boot.armv7', cpu: 'arm64', language: 'pxelinux' },
   ipxe: {
     title: 'iPXE',
     code: 0,

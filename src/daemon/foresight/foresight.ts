@@ -13,6 +13,7 @@ import { decideStep } from '../../boot/decision.ts';
 import { findEndpointFor, formatBaseUrl } from '../../boot/endpoint.ts';
 import { formatConfigPath } from '../../boot/paths.ts';
 import type { Instant } from '../../clock.ts';
+import { isBuiltInLoader } from '../../config/absent-loaders.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import { decide } from '../../dhcp/answers/decide.ts';
 import type { DhcpState } from '../../dhcp/answers/inquiry.ts';
@@ -221,8 +222,10 @@ class Explanation {
     const { file, fileServer } = event;
     const { config, assets } = this.#foresight;
     if (file === undefined) {
-      this.#noLoader(local);
-      return false;
+      const isNeeded = event.client !== 'u-boot';
+      if (isNeeded) this.#noLoader(local);
+      else this.#add('loader', 'no-loader-needed', { architecture: this.#client.code });
+      return !isNeeded;
     }
     const isElsewhere = fileServer !== undefined && fileServer !== formatIpv4(local) && !file.includes('://');
     if (isElsewhere) {
@@ -242,7 +245,9 @@ class Explanation {
     }
     const asset = resolveBootAsset({ path: name, peer: ANY, local }, assets);
     if (asset.kind === 'file' && !assets.hasFile(asset.path)) {
-      this.#add('loader', 'loader-absent', { ...boot, cpu: this.#client.cpu });
+      const { code, cpu } = this.#client;
+      const isOurs = isBuiltInLoader(name) || findArchitecture(code)?.loader === name;
+      this.#add('loader', 'loader-absent', { ...boot, cpu: isOurs ? cpu : undefined });
       return false;
     }
     const from = byTftp ? formatIpv4(local) : undefined;

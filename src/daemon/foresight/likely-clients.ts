@@ -5,10 +5,11 @@
 //    help: iPXE sends the same vendor class as firmware.
 
 import { bootsFromHttp, findArchitecture } from '../../boot/architectures.ts';
+import { numberOfClass } from '../../boot/client.ts';
 import type { MacAddress } from '../../net/address.ts';
 import { isDhcpEvent } from '../../observe/protocol-events.ts';
 import type { TimelineStep } from '../../observe/timeline.ts';
-import { type ClientName, isClientName } from './clients.ts';
+import { CLIENT_KINDS, type ClientName, isClientName } from './clients.ts';
 import type { Foresight } from './foresight.ts';
 
 /**
@@ -43,8 +44,7 @@ export function likelyClients(mac: MacAddress, foresight: Foresight, steps: read
     return { basis: 'ipxe-only', clients: architecture === 'arm64' ? commonest : ['ipxe', ...commonest] };
   }
   for (const { vendorClass } of leases.findAllByMac(mac).toSorted((a, b) => b.grantedAt - a.grantedAt)) {
-    const code = /^(?:PXE|HTTP)Client:Arch:(\d{5})/.exec(vendorClass ?? '')?.[1];
-    const found = clientOf(code === undefined ? undefined : Number(code));
+    const found = clientOf(numberOfClass(vendorClass ?? ''));
     if (found !== undefined) return { basis: 'shown', clients: [found] };
   }
   return { basis: 'unseen', clients: commonest };
@@ -52,6 +52,8 @@ export function likelyClients(mac: MacAddress, foresight: Foresight, steps: read
 
 /** The kind of firmware that sends an architecture (option 93); undefined if no kind does. */
 function clientOf(code: number | undefined): ClientName | undefined {
+  if (code === CLIENT_KINDS['u-boot-arm64'].code) return 'u-boot-arm64';
+  if (code === CLIENT_KINDS['u-boot-arm'].code) return 'u-boot-arm';
   const row = code === undefined ? undefined : findArchitecture(code);
   if (row === undefined) return undefined;
   const name = row.firmware === 'bios' ? 'bios' : `uefi-${bootsFromHttp(row.code) ? 'http-' : ''}${row.cpu}`;

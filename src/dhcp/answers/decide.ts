@@ -13,7 +13,7 @@
 
 import type { Instant } from '../../clock.ts';
 import { ANY, type Ipv4, networkContains } from '../../net/address.ts';
-import type { AllocationSource } from '../events/events.ts';
+import type { AllocationSource, DhcpEvent } from '../events/events.ts';
 import {
   type AllocatedAddress,
   type Allocation,
@@ -25,17 +25,19 @@ import {
   isSameClient,
   judgeFixed,
 } from '../leases/allocate.ts';
+import { shownClass, wireText } from '../leases/lease-report.ts';
 import { isActive } from '../leases/lease-table.ts';
 import type { Newcomer } from '../limits/new-clients.ts';
 import { denyingAmong } from '../networks/classes.ts';
 import { type Arrival, type ServedSubnet, subnetOf } from '../networks/subnet.ts';
+import { clientName } from '../wire/client-fqdn.ts';
 import { chooseDestination } from '../wire/destination.ts';
 import type { DhcpMessage } from '../wire/message.ts';
-import { MESSAGE_TYPE, OPTION, optionAddress } from '../wire/options.ts';
+import { MESSAGE_TYPE, OPTION, optionAddress, optionIdentifier, vendorClass } from '../wire/options.ts';
 import { decideRequest } from './decide-request.ts';
 import { type DhcpDecision, ignore, ignoreNewcomer } from './decision.ts';
 import { decideDecline, decideRelease } from './give-back.ts';
-import { type DhcpState, type Inquiry, openInquiry, rackAddress } from './inquiry.ts';
+import { type DhcpState, type Inquiry, introductionOf, openInquiry, rackAddress } from './inquiry.ts';
 import { findNewcomer, giveWayMs, judgeNewcomer } from './newcomer.ts';
 import { decideProxied } from './proxy.ts';
 import { isRepeated } from './repeat.ts';
@@ -58,7 +60,8 @@ export function decide(
   if (opened.kind === 'refused') {
     const { mac, reason } = opened;
     const interfaceName = arrival.interfaceName;
-    return { kind: 'ignore', reason, event: { kind: 'dhcp.refused', at: now, mac, interfaceName, reason } };
+    const named = reason === 'hardware-unsupported' ? nameWithoutMac(message) : NAMELESS;
+    return { kind: 'ignore', reason, event: { kind: 'dhcp.refused', at: now, mac, ...named, interfaceName, reason } };
   }
   const { inquiry } = opened;
   const [served] = inquiry.sharedNetwork;
@@ -82,6 +85,16 @@ export function decide(
       return ignore(inquiry, 'message-type-unknown');
   }
 }
+
+const NAMELESS: Partial<DhcpEvent> = {};
+
+/** What names a client that has no Ethernet address: InfiniBand has the identifier alone (RFC 4390 §2.1). */
+const nameWithoutMac = ({ htype, options }: DhcpMessage): Partial<DhcpEvent> => ({
+  hardwareType: htype,
+  clientId: wireText(optionIdentifier(options, OPTION.clientIdentifier)),
+  vendorClass: shownClass(vendorClass(options)),
+  hostname: clientName(options),
+});
 
 /**
  * Why a class leaves the client without an answer; undefined: no class does. A denied client may still give an address back, and a class
@@ -197,6 +210,7 @@ function composeOffer(
       probe: needsProbe(inquiry, state, served, chosen),
       isFixed: source === 'machine' || source === 'reservation',
     },
+    introduction: introductionOf(inquiry, address),
     event: eventOfReply(inquiry, 'dhcp.offer', settings, reply, { source }),
   };
 }

@@ -6,6 +6,7 @@ import type { Destination } from '../../net/datagrams/datagram.ts';
 import type { DhcpEvent } from '../events/events.ts';
 import type { DhcpRefusal } from '../events/refusals.ts';
 import type { Lease } from '../leases/lease.ts';
+import type { Introduction } from '../leases/offers.ts';
 import type { Newcomer } from '../limits/new-clients.ts';
 import type { ClientIdentity } from '../networks/client-identity.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
@@ -59,6 +60,8 @@ export type DhcpDecision =
       readonly newcomer?: Newcomer | undefined;
       /** For an OFFER: the address to hold for the client. For an ACK: the address to probe first, and then to decide again. */
       readonly offer?: OfferedAddress | undefined;
+      /** For an OFFER: what the client said of itself, which its REQUEST may leave out. */
+      readonly introduction?: Introduction | undefined;
       /** In proxy mode: the client's address, as the message shows it. */
       readonly claim?: AddressClaim | undefined;
       readonly event: DhcpEvent;

@@ -10,6 +10,7 @@ import { ANY, type Ipv4, isHostMac, type MacAddress, macFromBytes } from '../../
 import type { DhcpRefusal } from '../events/refusals.ts';
 import { type AllocationFacts, isSameClient } from '../leases/allocate.ts';
 import { isActive } from '../leases/lease-table.ts';
+import type { Introduction } from '../leases/offers.ts';
 import type { DeclineView } from '../limits/declines.ts';
 import type { NewClientView } from '../limits/new-clients.ts';
 import type { ClientNames } from '../networks/client-identity.ts';
@@ -24,7 +25,18 @@ import {
 } from '../networks/subnet.ts';
 import type { DhcpPorts } from '../wire/destination.ts';
 import { BOOT_REQUEST, type DhcpMessage } from '../wire/message.ts';
-import { OPTION, optionIdentifier, optionText, optionU8, optionU16List, userClasses } from '../wire/options.ts';
+import { OptionList } from '../wire/message-options.ts';
+import {
+  MESSAGE_TYPE,
+  OPTION,
+  optionAddress,
+  optionIdentifier,
+  optionText,
+  optionU8,
+  optionU16List,
+  optionUuid,
+  userClasses,
+} from '../wire/options.ts';
 import { type RelayInformation, readRelayInformation } from '../wire/relay-agent.ts';
 
 const ETHERNET = 1;
@@ -79,23 +91,69 @@ type InquiryResult =
   | { readonly kind: 'refused'; readonly reason: DhcpRefusal; readonly mac: MacAddress | undefined };
 
 /**
+ * The options in which a client says what it is and what it wants. Quirk: the bootloader of a Raspberry Pi 4 leaves option 60 out of its
+ * REQUEST (test/dhcp/boot-transaction.test.ts).
+ */
+const INTRODUCING = [
+  OPTION.parameterRequestList,
+  OPTION.vendorClass,
+  OPTION.userClass,
+  OPTION.clientArchitecture,
+  OPTION.clientUuid,
+  OPTION.ipxe,
+] as const;
+
+/** What the client of an offer said of itself; `options` is empty unless it boots from the network. */
+export function introductionOf({ mac, message, client }: Inquiry, address: Ipv4): Introduction {
+  const options = new OptionList();
+  for (const code of client === undefined ? [] : INTRODUCING) {
+    const value = message.options.get(code);
+    if (value !== undefined) options.set(code, value);
+  }
+  return { mac, xid: message.xid, address, options };
+}
+
+/**
+ * The message as its client means it. A REQUEST belongs to the DISCOVER of the same transaction (RFC 2131 §4.4.1), so what it leaves out is
+ * what that said: the ACK must not contradict the OFFER (RFC 2131 §4.3.1).
+ */
+function inTransaction(
+  message: DhcpMessage,
+  type: number,
+  mac: MacAddress,
+  { offers }: DhcpState,
+  now: Instant,
+): DhcpMessage {
+  const said = type === MESSAGE_TYPE.request ? offers.introductionOf(mac, now) : undefined;
+  if (said === undefined) return message;
+  const { options } = message;
+  const accepts =
+    options.has(OPTION.serverIdentifier) && optionAddress(options, OPTION.requestedAddress) === said.address;
+  if (said.xid !== message.xid && !accepts) return message;
+  const whole = new OptionList();
+  for (const [code, value] of [...options, ...said.options]) if (!whole.has(code)) whole.set(code, value);
+  return whole.size === options.size ? message : { ...message, options: whole };
+}
+
+/**
  * Finds the client of a message, its shared network and its place; refuses messages that no client of this server can have sent.
  *
  * @param from the source of the datagram; undefined: unknown and not checked
  */
 export function openInquiry(
-  message: DhcpMessage,
+  sent: DhcpMessage,
   arrival: Arrival,
   state: DhcpState,
   now: Instant,
   from?: Ipv4,
 ): InquiryResult {
-  if (message.op !== BOOT_REQUEST) return { kind: 'refused', reason: 'not-a-request', mac: undefined };
-  const mac = hardwareAddress(message);
+  if (sent.op !== BOOT_REQUEST) return { kind: 'refused', reason: 'not-a-request', mac: undefined };
+  const mac = hardwareAddress(sent);
   if (mac === undefined) return { kind: 'refused', reason: 'hardware-unsupported', mac };
-  if (!message.options.has(OPTION.messageType)) return { kind: 'refused', reason: 'bootp-unsupported', mac };
-  const type = optionU8(message.options, OPTION.messageType);
+  if (!sent.options.has(OPTION.messageType)) return { kind: 'refused', reason: 'bootp-unsupported', mac };
+  const type = optionU8(sent.options, OPTION.messageType);
   if (type === undefined) return { kind: 'refused', reason: 'message-type-unknown', mac };
+  const message = inTransaction(sent, type, mac, state, now);
 
   const agent = message.options.get(OPTION.relayAgentInformation);
   const relay = agent === undefined ? undefined : readRelayInformation(agent);
@@ -166,6 +224,7 @@ export function clientFacts({ options }: DhcpMessage): BootClientFacts {
     vendorClass: optionText(options, OPTION.vendorClass) ?? '',
     userClasses: userClasses(options),
     ipxeOptions: options.has(OPTION.ipxe),
+    uuid: optionUuid(options),
   };
 }
 

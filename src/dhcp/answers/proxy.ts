@@ -26,7 +26,7 @@ import { OptionList, type OptionsInMaking } from '../wire/message-options.ts';
 import { addressBytes, MESSAGE_TYPE, OPTION, optionAddress, textBytes, u8Bytes } from '../wire/options.ts';
 import { findAsker } from './asker.ts';
 import { type DhcpDecision, ignore } from './decision.ts';
-import { type DhcpState, type Inquiry, rackAddress } from './inquiry.ts';
+import { type DhcpState, type Inquiry, introductionOf, rackAddress } from './inquiry.ts';
 import { addBootFile, addDemandedEchoes, echo, fileField, replyTo } from './reply.ts';
 import { classesOf, eventOf, isOwnIdentifier, shownBy } from './terms.ts';
 
@@ -55,6 +55,7 @@ function decideOffer(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): 
     served,
     sharedNetwork: inquiry.sharedNetwork,
     records: [],
+    introduction: introductionOf(inquiry, ANY),
     event: eventFor(inquiry, 'dhcp.offer', plan, classes),
   };
 }

@@ -42,7 +42,8 @@ export function refusedEvent(
   heard: Heard | undefined,
 ): DhcpEvent {
   const { at, mac, address, subnet, interfaceName, vendorClass, hostname, classes, waitedSeconds } = event;
-  const client = { mac, vendorClass, hostname, classes, waitedSeconds };
+  const { hardwareType, clientId } = event;
+  const client = { mac, hardwareType, clientId, vendorClass, hostname, classes, waitedSeconds };
   const fields = { at, address, subnet, interfaceName, ...client, reason, ...sample };
   const way = heard === undefined ? keptWay(event) : wayOf(heard, reason);
   return { kind: 'dhcp.refused', ...fields, ...way };

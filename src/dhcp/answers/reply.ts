@@ -195,11 +195,11 @@ export function replyTo(request: DhcpMessage, said: Said): DhcpMessage {
 /** A boot file's name for the `file` field; empty if it does not fit, because option 67 carries it too. */
 export const fileField = (name = ''): string => (name.length <= FILE_CHARACTERS_MAX ? name : '');
 
-/** Adds options 66 and 67: where the plan's loader is, and its name. */
+/** Adds options 66 and 67: where the plan's loader is, and its name if it has one. */
 export function addBootFile(options: OptionsInMaking, plan: BootPlan): void {
   options.set(OPTION.tftpServerName, textBytes(formatIpv4(plan.serverAddress)));
   // Quirk: EDK2 and several shim releases read past a boot file option that does not end in a zero byte.
-  options.set(OPTION.bootFileName, textBytes(`${plan.file}\0`));
+  if (plan.file !== undefined) options.set(OPTION.bootFileName, textBytes(`${plan.file}\0`));
 }
 
 function addBootOptions(

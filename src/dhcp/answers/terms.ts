@@ -167,6 +167,7 @@ export function eventOf(
     leaseSeconds: settings?.leaseTime,
     client: client?.kind,
     architecture: client?.architecture,
+    contradiction: client?.contradiction,
     file: settings?.plan?.file,
     hostname: settings?.hostname ?? clientName(message.options),
     vendorClass: shownClass(vendorClass(message.options)),

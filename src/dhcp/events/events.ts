@@ -29,6 +29,8 @@ export interface DhcpEvent extends RackEvent {
   readonly client?: string | undefined;
   /** The architecture of the boot client, as the number of option 93. */
   readonly architecture?: number | undefined;
+  /** What the boot client showed of itself, if its signs contradict each other; `client` and `architecture` are what it was taken for. */
+  readonly contradiction?: string | undefined;
   /** The file it is given to load. */
   readonly file?: string | undefined;
   /** Why it gets another file than the built-in loader: the key that overrides this loader. */
@@ -59,6 +61,9 @@ export interface DhcpEvent extends RackEvent {
   readonly wanted?: string | undefined;
   /** For messages no client sends: the source of the datagram. */
   readonly from?: string | undefined;
+  /** For hardware that is not Ethernet: its type (RFC 1700), and the client's identifier (option 61) as text, or `0x` and hexadecimal digits. */
+  readonly hardwareType?: number | undefined;
+  readonly clientId?: string | undefined;
   /** The client's vendor class (option 60). */
   readonly vendorClass?: string | undefined;
   /** For a DISCOVER: how long the client says it has been asking, in seconds; undefined: it has just begun. */

@@ -10,14 +10,18 @@
 // 5. An offer repeated to its client runs its full time again, but its age counts from the first within OFFER_HOLD_MS. Otherwise a client
 //    that only collects offers would keep its address from clients that request theirs.
 // 6. An address is held before its probe ends, but the client can accept it only once the offer has left.
-// 7. Offers are kept in plain maps, not in `BoundedMap`s: every DISCOVER comes here, almost every offer ends by a request or by time
+// 7. What the client of the last offer said of itself outlives the offer for OFFER_HOLD_MS: its REQUEST comes again if the ACK is lost. The
+//    next DISCOVER replaces it.
+// 8. Offers are kept in plain maps, not in `BoundedMap`s: every DISCOVER comes here, almost every offer ends by a request or by time
 //    instead of the bound, and two orders share each entry.
 
+import { BoundedMap } from '../../bounded-map.ts';
 import { type Instant, later } from '../../clock.ts';
-import type { Ipv4 } from '../../net/address.ts';
+import type { Ipv4, MacAddress } from '../../net/address.ts';
 import { isProbeMac } from '../../own-probes.ts';
 import type { ClientIdentity } from '../networks/client-identity.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
+import type { DhcpOptions } from '../wire/message-options.ts';
 
 /** How long an offer holds its address; of the clients measured, the slowest takes 4 s from OFFER to REQUEST. */
 export const OFFER_HOLD_MS = 30_000;
@@ -29,6 +33,18 @@ export const OFFER_PRESSED_MS = 5_000;
 const OFFERS_LOOKED_MAX = 64;
 /** How many offers are remembered, of all networks. */
 export const OFFERS_MAX = 16_384;
+
+/** How many boot clients are remembered with what they said of themselves, about 500 bytes each. */
+export const INTRODUCTIONS_MAX = 4096;
+
+/** What a boot client said of itself in the DISCOVER that was answered by an offer. */
+export interface Introduction {
+  readonly mac: MacAddress;
+  readonly xid: number;
+  /** The offered address; 0.0.0.0 in proxy mode. */
+  readonly address: Ipv4;
+  readonly options: DhcpOptions;
+}
 
 /** An address held for a client. */
 interface Offer {
@@ -63,6 +79,8 @@ export interface OfferView {
   sentTo(address: Ipv4, now: Instant): ClientIdentity | undefined;
   /** The address of a network that is held for the client at `now`. */
   offeredTo(client: ClientIdentity, served: ServedSubnet, now: Instant): Ipv4 | undefined;
+  /** What the boot client said of itself before it got its last offer; undefined: it boots nothing, or that is long ago. */
+  introductionOf(mac: MacAddress, now: Instant): Introduction | undefined;
   /**
    * The address of a network that has been on offer longest, at least `ageMs`, and unrequested.
    * @param isWanted filters them: an address on offer may still be its client's by lease or reservation
@@ -89,6 +107,10 @@ export class Offers implements OfferView {
   readonly #byAddress = new Map<Ipv4, KeptOffer>();
   /** By network name. */
   readonly #byNetwork = new Map<string, NetworkOffers>();
+  readonly #introductions = new BoundedMap<MacAddress, { readonly said: Introduction; readonly until: Instant }>(
+    INTRODUCTIONS_MAX,
+    'set longest ago',
+  );
   readonly #listener: OfferListener | undefined;
 
   constructor(listener?: OfferListener) {
@@ -111,6 +133,17 @@ export class Offers implements OfferView {
   offeredTo(client: ClientIdentity, { subnet }: ServedSubnet, now: Instant): Ipv4 | undefined {
     const offer = this.#byNetwork.get(subnet.name)?.get(client);
     return offer !== undefined && offer.until > now ? offer.address : undefined;
+  }
+
+  introductionOf(mac: MacAddress, now: Instant): Introduction | undefined {
+    const known = this.#introductions.get(mac);
+    return known !== undefined && known.until > now ? known.said : undefined;
+  }
+
+  /** Notes what the client of an offer said of itself, in place of what it said before. */
+  introduce(said: Introduction, now: Instant): void {
+    if (said.options.size === 0) this.#introductions.delete(said.mac);
+    else this.#introductions.set(said.mac, { said, until: later(now, OFFER_HOLD_MS) });
   }
 
   oldestUnanswered(

@@ -44,6 +44,9 @@ const DHCP = {
   renewal: 'flag?',
   client: 'text?',
   architecture: 'number?',
+  contradiction: 'text?',
+  hardwareType: 'number?',
+  clientId: 'text?',
   file: 'text?',
   loaderKey: 'text?',
   loaderClass: 'text?',
@@ -80,7 +83,7 @@ const DHCP = {
 } as const satisfies FormsOf<DhcpEvent, 'vendorClass' | 'omitted'>;
 
 const PLAN = ['loaderKey', 'loaderClass', 'quirk', 'quirkArchitecture', 'loopFile', 'loopLoads'] as const;
-const BOOT_FILE = ['client', 'architecture', 'file', 'fileServer', ...PLAN] as const;
+const BOOT_FILE = ['client', 'architecture', 'contradiction', 'file', 'fileServer', ...PLAN] as const;
 const PORT = ['circuitId', 'remoteId'] as const;
 const RANGE = ['subnet', 'range', 'used', 'usable'] as const;
 
@@ -104,7 +107,17 @@ const DHCP_FIELDS: FieldsOf<DhcpEventKind, typeof DHCP> = {
   'dhcp.cleared': [],
   'dhcp.probes-distrusted': ['subnet', 'usedBy'],
   'dhcp.inform': [],
-  'dhcp.refused': ['reason', 'relay', 'wanted', 'from', 'classes', ...PORT, 'waitedSeconds'],
+  'dhcp.refused': [
+    'reason',
+    'relay',
+    'wanted',
+    'from',
+    'hardwareType',
+    'clientId',
+    'classes',
+    ...PORT,
+    'waitedSeconds',
+  ],
   'dhcp.malformed': ['reason', 'field', 'offset', 'interfaceName', 'from'],
   'dhcp.expired': [],
   'dhcp.foreign-server': ['interfaceName', 'subnet', 'evidence', 'offered', 'leaseSeconds', 'file', 'isBootOnly'],

@@ -3,7 +3,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { instant, later } from '../../../src/clock.ts';
-import { OFFER_ANSWERED_MS, OFFER_HOLD_MS, OFFERS_MAX, Offers } from '../../../src/dhcp/leases/offers.ts';
+import {
+  INTRODUCTIONS_MAX,
+  OFFER_ANSWERED_MS,
+  OFFER_HOLD_MS,
+  OFFERS_MAX,
+  Offers,
+} from '../../../src/dhcp/leases/offers.ts';
 import { indexSubnets } from '../../../src/dhcp/networks/subnet.ts';
 import { formatIpv4, type Ipv4, ipv4, mac } from '../../../src/net/address.ts';
 import { ip } from '../../support/lab-facts.ts';
@@ -163,6 +169,15 @@ test('beyond the bound the oldest offer goes, and the listener hears that its ad
   assert.equal(offers.size, OFFERS_MAX);
   assert.equal(offers.holderOf(ip('10.20.0.0'), START), undefined);
   assert.equal(offers.holderOf(ip('10.30.0.1'), START), MAC_A);
+});
+
+test('beyond INTRODUCTIONS_MAX the words of the client that spoke first are forgotten', () => {
+  const offers = new Offers();
+  const options = new Map([[60, Uint8Array.of(80)]]);
+  for (let index = 0; index <= INTRODUCTIONS_MAX; index += 1)
+    offers.introduce({ mac: mac(index + 1), xid: index, address: ONE, options }, START);
+  const known = [1, 2, INTRODUCTIONS_MAX + 1].map((client) => offers.introductionOf(mac(client), START)?.xid);
+  assert.deepEqual(known, [undefined, 1, INTRODUCTIONS_MAX]);
 });
 
 test('all networks share one bound, and the oldest of all goes', () => {

@@ -96,12 +96,14 @@ test('the options that describe a boot client', () => {
     vendorClass: 'PXEClient:Arch:00007',
     userClasses: ['iPXE'],
     ipxeOptions: true,
+    uuid: undefined,
   });
   assert.deepEqual(clientFacts(clientMessage({})), {
     architectures: [],
     vendorClass: '',
     userClasses: [],
     ipxeOptions: false,
+    uuid: undefined,
   });
 });
 

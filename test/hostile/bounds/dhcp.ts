@@ -15,6 +15,16 @@ export const DHCP_BOUNDS: readonly HeldBound[] = [
     test: 'dhcp/leases/offers.test.ts',
   },
   {
+    at: 'dhcp/leases/offers.ts INTRODUCTIONS_MAX',
+    what: 'boot clients whose words are remembered from their DISCOVER to their REQUEST',
+    whoCanFill: 'a host that sends DISCOVERs of firmware in invented names',
+    whatOthersNotice: 'the oldest is forgotten; firmware that says less in its REQUEST asks again',
+    harm: { kind: 'waits' },
+    howItEmpties: 'they count for 30 s; the next DISCOVER replaces them',
+    share: 'NEW_CLIENTS_PER_SECOND must first admit a new client of a place; a hardware address has one',
+    test: 'dhcp/leases/offers.test.ts',
+  },
+  {
     at: 'dhcp/limits/new-clients.ts NEW_CLIENTS_PER_SECOND',
     what: 'new clients of one place that are offered an address per second, unless `new_clients_per_second` is set',
     whoCanFill: 'a host that sends DISCOVERs from hardware addresses that do not exist',

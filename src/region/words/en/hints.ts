@@ -35,8 +35,10 @@ const HINT_SENTENCES = {
     'it took the offer of another DHCP server on this network: let only one of the two serve the network, because the ' +
     'other server does not tell it how to boot from here',
   'no-loader': ({ client = '', architecture = 0 }) =>
-    `there is no loader for ${client}, architecture ${architecture}: ` +
-    `${findArchitecture(architecture)?.remark ?? 'set one in boot.loaders'} as ${architecture}: FILE`,
+    client === 'u-boot'
+      ? `no loader is set for U-Boot, architecture ${architecture}: it asks for pxelinux.cfg/… itself (pxe get); to make it load a file, set one in boot.loaders as ${architecture}: FILE`
+      : `there is no loader for ${client}, architecture ${architecture}: ` +
+        `${findArchitecture(architecture)?.remark ?? 'set one in boot.loaders'} as ${architecture}: FILE`,
   'loader-loop': (hint) =>
     `it loaded ${baseName(fileOf(hint))} ${counted(hint.times ?? 0, 'time')} without requesting a configuration or a kernel: the loader ` +
     "restarts itself, fails immediately, or is rejected by Secure Boot; check the machine's screen, and boot.loaders if it is set",
@@ -98,12 +100,14 @@ export interface ForeseenParams {
   'loader-configured': { readonly file: string; readonly server: string };
   'loader-elsewhere': BootFile;
   'loader-unserved': BootFile & Local;
-  'loader-absent': BootFile & { readonly cpu: Cpu };
+  /** @param cpu `undefined` if Rackboot has no such loader */
+  'loader-absent': BootFile & { readonly cpu: Cpu | undefined };
   /** @param local given if it is loaded by TFTP */
   loader: BootFile & { readonly local: string | undefined; readonly isInTree: boolean };
   'companion-absent': { readonly file: string; readonly companion: string; readonly cpu: Cpu };
   'no-http': None;
   'no-loader': { readonly architecture: number };
+  'no-loader-needed': { readonly architecture: number };
   'configuration-in-tree': Path;
   /** @param machine `undefined`: the region does not know it */
   configuration: Path & {
@@ -171,7 +175,10 @@ const LINES: { readonly [C in ForeseenCode]: (params: ForeseenParams[C]) => Line
     `${file} by TFTP from ${server}, set by configured options; not checked there`,
   'loader-elsewhere': (boot) => `${bootFileOf(boot)}; on another server, not checked`,
   'loader-unserved': (boot) => [`${bootFileOf(boot)}: TFTP does not listen on ${boot.local}`, 'add it to tftp.listen'],
-  'loader-absent': (boot) => [`${bootFileOf(boot)}: it is not in the boot tree`, fetchLoaders(boot.cpu)],
+  'loader-absent': (boot) => [
+    `${bootFileOf(boot)}: it is not in the boot tree`,
+    boot.cpu === undefined ? 'put it there' : fetchLoaders(boot.cpu),
+  ],
   loader: ({ event, local, isInTree }) => {
     const { file = '' } = event;
     const from = local === undefined ? '' : ` by TFTP from ${local}`;
@@ -182,6 +189,8 @@ const LINES: { readonly [C in ForeseenCode]: (params: ForeseenParams[C]) => Line
     fetchLoaders(cpu),
   ],
   'no-http': () => ['none: it boots by HTTP, and boot.http.listen has no address here', 'add one'],
+  'no-loader-needed': ({ architecture }) =>
+    `none is set in boot.loaders as ${architecture}: FILE, so it asks for pxelinux.cfg/… itself (pxe get)`,
   'no-loader': ({ architecture }) => {
     const remark = findArchitecture(architecture)?.remark;
     if (remark === undefined)

@@ -76,6 +76,8 @@ function clientOf(client: string | undefined, architecture: number): string {
       return `UEFI ${cpu ?? architecture}, PXE`;
     case 'uefi-http':
       return `UEFI ${cpu ?? architecture}, HTTP boot`;
+    case 'u-boot':
+      return `U-Boot, architecture ${architecture}`;
     default:
       return `architecture ${architecture}`;
   }
@@ -105,8 +107,16 @@ function bootFileOf(event: DhcpParams): string | undefined {
   return `${file}${why === '' ? '' : ` (${why})`}`;
 }
 
-const noLoaderFor = ({ client, architecture }: DhcpParams): string =>
-  `no loader for ${client ?? 'this client'}, architecture ${architecture ?? 0}`;
+const noLoaderFor = ({ client, architecture = 0 }: DhcpParams): string =>
+  client === 'u-boot'
+    ? `none is set for ${clientOf(client, architecture)} (boot.loaders), so it asks for pxelinux.cfg/…`
+    : `no loader for ${client ?? 'this client'}, architecture ${architecture}`;
+
+/** What a boot client is taken for although its signs contradict each other. */
+const doubtOf = ({ contradiction, client, architecture = 0 }: DhcpParams): string =>
+  contradiction === undefined
+    ? ''
+    : `; its signs contradict each other (${contradiction}): taken for ${clientOf(client, architecture)}`;
 
 function classesOf({ classes }: DhcpParams): string {
   if (classes === undefined) return '';
@@ -119,11 +129,11 @@ function waitedOf({ waitedSeconds }: DhcpParams): string {
 
 function offer(event: DhcpParams): string {
   const file = bootFileOf(event);
-  const tail = `${classesOf(event)}${waitedOf(event)}`;
+  const tail = `${doubtOf(event)}${classesOf(event)}${waitedOf(event)}`;
   if (event.proxied === true) {
     return file === undefined
-      ? `Offered nothing in proxy mode: ${noLoaderFor(event)}${tail}`
-      : `Offered only ${file}${classesOf(event)}; another DHCP server gives the address${waitedOf(event)}`;
+      ? `Offered no boot file in proxy mode: ${noLoaderFor(event)}${tail}`
+      : `Offered only ${file}${classesOf(event)}; another DHCP server gives the address${doubtOf(event)}${waitedOf(event)}`;
   }
   const why = event.source === undefined ? '' : ` (${ALLOCATION_REASONS[event.source]})`;
   const lease = `Offered ${addressOf(event)}${why}`;
@@ -137,8 +147,8 @@ function bootServer(event: DhcpParams): string {
   const file = bootFileOf(event);
   if (event.client === undefined) return 'Asked this rack as its boot server';
   return file === undefined
-    ? `Asked this rack as its boot server and got no boot file: ${noLoaderFor(event)}`
-    : `Asked this rack as its boot server and got ${file}`;
+    ? `Asked this rack as its boot server and got no boot file: ${noLoaderFor(event)}${doubtOf(event)}`
+    : `Asked this rack as its boot server and got ${file}${doubtOf(event)}`;
 }
 
 function ack(event: DhcpParams): string {
@@ -160,12 +170,20 @@ function refusalOf({ reason, relay, wanted }: DhcpParams): string {
   return `no served network holds ${wanted}${whose}; add it to the cluster interfaces (${reason})`;
 }
 
+/** The hardware type of RFC 4391 §4. */
+const INFINIBAND = 32;
+
 /** The origin of an unanswered message, unless the reason names it. */
 function originOf(event: DhcpParams): string {
-  const { relay, wanted, reason, from } = event;
+  const { relay, wanted, reason, from, hardwareType, clientId } = event;
   const isSaid = reason === 'network-unknown' && relay === wanted;
   const through = relay === undefined || isSaid ? '' : `, through the relay ${relay}`;
-  return `${from === undefined ? '' : `, from ${from}`}${through}${portOf(event)}`;
+  const hardware =
+    hardwareType === undefined
+      ? ''
+      : `, from hardware of type ${hardwareType}${hardwareType === INFINIBAND ? ' (InfiniBand)' : ''}`;
+  const client = clientId === undefined ? '' : `, client ${clientId}`;
+  return `${hardware}${client}${from === undefined ? '' : `, from ${from}`}${through}${portOf(event)}`;
 }
 
 /** How another server was detected. */
