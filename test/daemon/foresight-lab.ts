@@ -36,6 +36,8 @@ export interface Given {
   /** Lines that replace the network's own configuration. */
   readonly network?: string;
   readonly more?: string;
+  /** Option 97, as the machine sent it. */
+  readonly uuid?: string;
 }
 
 export const NETWORK = [
@@ -43,7 +45,14 @@ export const NETWORK = [
   '  - { name: lab, interface: eth1, ip: 10.20.0.1, network: 10.20.0.0/24, ip_range_low: 10.20.0.100, ip_range_high: 10.20.0.109 }',
 ].join('\n');
 
-export function foresight({ machine, tree = WHOLE_TREE, leases = [], network = NETWORK, more = '' }: Given): Foresight {
+export function foresight({
+  machine,
+  tree = WHOLE_TREE,
+  leases = [],
+  network = NETWORK,
+  more = '',
+  uuid,
+}: Given): Foresight {
   const parsed = parseConfig(`name: rack\n${network}\n${more}\n`);
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   const { config } = parsed;
@@ -69,6 +78,7 @@ export function foresight({ machine, tree = WHOLE_TREE, leases = [], network = N
       machines,
       macOf: () => MAC,
       hasFile: (path) => tree.includes(path),
+      uuidOf: () => uuid,
     },
   };
 }

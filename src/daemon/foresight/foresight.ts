@@ -162,7 +162,8 @@ class Explanation {
     const { dhcp, now } = this.#foresight;
     const { interfaceName } = this.#served.subnet;
     const behind = interfaceName === undefined ? this.#served.subnet : undefined;
-    const message = discover(this.#mac, this.#client, behind, this.#shown);
+    const uuid = this.#foresight.assets.uuidOf?.(this.#mac);
+    const message = discover(this.#mac, this.#client, behind, uuid, this.#shown);
     const arrival = { interfaceName, localAddress: interfaceName === undefined ? this.#local() : ANY };
     const decision = decide(message, arrival, dhcp, now);
     const { event } = decision;

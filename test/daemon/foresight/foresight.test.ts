@@ -240,6 +240,14 @@ test('each obstacle has its remedy', async (t) => {
   }
 });
 
+test('U-Boot needs no loader, and a Raspberry Pi is known by the option 97 that it sent', () => {
+  const uBoot = explained('u-boot-arm64', {});
+  assert.match(uBoot, /^loader: none is set in boot\.loaders as 22: FILE/m);
+  assert.match(uBoot, /^configuration: pxelinux\.cfg\/default/m);
+  const pi = explained('bios', { uuid: '52506935-00c0-3111-2233-445501020304' });
+  assert.match(pi, /^! loader: bootcode\.bin .*: it is not in the boot tree → put it there$/m);
+});
+
 test('a prediction changes nothing: it is repeatable, and holds no address', () => {
   const state = foresight({});
   const first = CLIENT_NAMES.map((name) => foreseeBoot(MAC, name, state));

@@ -35,6 +35,8 @@ const cases: readonly (readonly [
   ['a lease of a running system', shown('dhcpcd-9'), [], 'unseen', ['bios', 'uefi-amd64']],
   ['firmware and its iPXE', {}, steps(['uefi', 7], ['ipxe', 7]), 'shown', ['uefi-amd64']],
   ['other firmware than before', {}, steps(['bios', 0], ['uefi', 7]), 'shown', ['uefi-amd64']],
+  ['U-Boot', {}, steps(['u-boot', 22]), 'shown', ['u-boot-arm64']],
+  ['a lease of U-Boot', shown('U-Boot.armv7'), [], 'shown', ['u-boot-arm']],
   ['iPXE only', {}, steps(['ipxe', 0]), 'ipxe-only', ['ipxe', 'bios', 'uefi-amd64']],
   [
     'iPXE only, whose lease could be that of firmware',
