@@ -1,7 +1,7 @@
 // docs/preseeds.md, made from the tables of the code: how templates are found, their syntax, and every name that they may use.
 
 import { join } from 'node:path';
-import { FILTERS } from '../../src/region/preseed/evaluation.ts';
+import { FILTERS, METHODS } from '../../src/region/preseed/evaluation.ts';
 import { templateNames } from '../../src/region/preseed/names.ts';
 import { PURPOSES, type PurposeDescription } from '../../src/region/preseed/request.ts';
 import { VARIABLES } from '../../src/region/preseed/variables.ts';
@@ -96,6 +96,9 @@ ${table(
     ['`{{self.proxy}}`', 'Inserts the block; `{{self.body}}` inserts the text outside of blocks.'],
     ['`{{include "name"}}`', 'Inserts another template.'],
     ['`{{default name = "value"}}`', 'A value for a name that has none.'],
+    ['`{{py: name = "value"}}`', 'A value for a name. Other code is refused where a rendering reaches it.'],
+    ['`{{x if y else z}}`, `{{if x in ["a", "b"]}}`', 'A choice; a list.'],
+    ['`{{for line in str(x).splitlines()}}`', 'A method, of those below.'],
     [
       '`{{language yaml}}`',
       'The language of the template: debconf, shell, yaml or text. `#!/bin/sh` and `#cloud-config` declare it, too.',
@@ -105,8 +108,8 @@ ${table(
 )}
 
 A directive alone on its line removes the line. An undefined name is an error with file and line, in \`if\` too. The syntax is
-that of MAAS's templates, without the parts that run programs (\`{{py: …}}\`, calls of methods, blocks with arguments). MAAS's names for filters,
-\`escape.shell\` and \`escape.json\`, work as well.
+that of MAAS's templates, without the parts that run programs (other code in \`{{py: …}}\`, blocks with arguments). MAAS's own template for curtin and
+those for packer-maas's images work as they are, and so do MAAS's names for filters, \`escape.shell\` and \`escape.json\`.
 
 ## Quoting
 
@@ -116,12 +119,18 @@ Input from machines and users never changes the meaning of a file. A value needs
   (\`…_command\`, \`…/run\`) it is a plain word or goes through \`|shell\`; kernel arguments are checked as such.
 - **shell**: a plain word (letters, digits, \`_@%+=:,./-\`), or \`|shell\`, which makes one word of anything; not inside quotes.
 - **yaml**: a plain word that YAML reads as a text, or \`|yaml\`, which must be the whole value: \`{{"echo " + (name|shell)|yaml}}\`.
+  In the lines below \`key: |\`, any value of one line.
 
 Anything else is refused, with file, line and the filter that helps.
 
 ${table(
   ['filter', 'output'],
   Object.entries(FILTERS).map(([name, text]) => [code(name), text]),
+)}
+
+${table(
+  ['method', 'value'],
+  Object.entries(METHODS).map(([name, text]) => [code(`${name}()`), text]),
 )}
 
 ## Values

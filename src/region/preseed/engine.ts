@@ -130,7 +130,7 @@ class Rendering {
   }
 
   #takeDefaults(body: Body): void {
-    for (const node of body) if (node.kind === 'default') this.#node(node, 0);
+    for (const node of body) if (node.kind === 'default' || node.kind === 'set') this.#node(node, 0);
   }
 
   #write(body: Body, depth: number): void {
@@ -162,8 +162,12 @@ class Rendering {
         this.#include(node, depth);
         break;
       case 'default':
-        if (this.#find(node.name) === undefined)
+      case 'set':
+        if (node.kind === 'set' || this.#find(node.name) === undefined)
           this.#scopes[0]?.set(node.name, evaluate(node.value, this.#scopeAt(node)));
+        break;
+      case 'code':
+        failAt(node, 'py-code', { text: node.text });
     }
   }
 
@@ -264,7 +268,7 @@ function nameOf({ expression }: OutputNode): string {
   let found = expression;
   for (;;) {
     if (found.kind === 'name') return found.name;
-    if (found.kind === 'part' || found.kind === 'item') found = found.of;
+    if (found.kind === 'part' || found.kind === 'item' || found.kind === 'method') found = found.of;
     else if (found.kind === 'call' && found.args[0] !== undefined) found = found.args[0];
     else return '…';
   }

@@ -41,8 +41,25 @@ export const FILTERS: Readonly<Record<string, string>> = {
   base64: 'Base64 of the text in UTF-8.',
   lower: 'In lower case.',
   join: 'The texts of a list with another text between them: `{{ntp_servers|join(" ")}}`.',
+  str: 'The text of a value.',
   'escape.shell': 'The same as `shell`.',
   'escape.json': 'The same as `json`.',
+};
+
+/** The methods of texts, as in Python, and of the machine; the documents use them too. */
+export const METHODS: Readonly<Record<string, string>> = {
+  splitlines: 'The lines of a text.',
+  split: 'The parts of a text between another text; without one, between blanks.',
+  strip: 'The text without blanks at its ends.',
+  lower: 'The text in lower case.',
+  upper: 'The text in upper case.',
+  replace: 'The text with one text in place of another: `x.replace("a", "b")`.',
+  startswith: 'Whether the text begins with another.',
+  endswith: 'Whether the text ends with another.',
+  join: 'The texts of a list with this text between them: `" ".join(ntp_servers)`.',
+  get_distro_series: 'Of `node`: its `distro_series`.',
+  get_osystem: 'Of `node`: its `osystem`.',
+  split_arch: 'Of `node`: architecture and sub-architecture, a list.',
 };
 
 /** The value of an expression. @throws TemplateFault */
@@ -58,6 +75,12 @@ export function evaluate(expression: Expression, scope: Scope): Value {
       return itemValue(evaluate(expression.of, scope), evaluate(expression.key, scope), scope.place);
     case 'call':
       return callValue(expression.name, expression.args, scope);
+    case 'method':
+      return methodValue(expression, scope);
+    case 'list':
+      return expression.items.map((item) => evaluate(item, scope));
+    case 'choice':
+      return evaluate(isTrue(evaluate(expression.condition, scope)) ? expression.chosen : expression.otherwise, scope);
     case 'not':
       return !isTrue(evaluate(expression.of, scope));
     case 'binary':
@@ -154,6 +177,7 @@ function callValue(name: string, args: readonly Expression[], scope: Scope): Val
   };
   if (name === 'yaml' || name === 'json' || name === 'escape.json') return take(quoteYaml(value), 'yaml');
   const text = textOf(value);
+  if (name === 'str' && text !== undefined) return value instanceof Markup ? value : text;
   if (text === undefined) return failAt(place, 'filter-text', { name, value: kindOf(value) });
   switch (name) {
     case 'shell':
@@ -169,6 +193,54 @@ function callValue(name: string, args: readonly Expression[], scope: Scope): Val
       return take(quoteBase64(text), 'word');
     default:
       return text.toLowerCase();
+  }
+}
+
+function methodValue({ of, name, args: given }: Expression & { kind: 'method' }, scope: Scope): Value {
+  const { place } = scope;
+  if (!Object.hasOwn(METHODS, name))
+    return failAt(place, 'method-unknown', { name, known: sortedNames(Object.keys(METHODS)) });
+  const value = evaluate(of, scope);
+  if (name === 'get_distro_series' || name === 'get_osystem') return partValue(value, name.slice('get_'.length), place);
+  if (name === 'split_arch') return (textOf(partValue(value, 'architecture', place)) ?? '').split('/');
+  const args = given.map((arg) => evaluate(arg, scope));
+  if (name === 'join') return joinList(args[0] ?? null, value, scope);
+  const text = textOf(value);
+  const [first, second] = args.map(textOf);
+  const wrong = (): never => failAt(place, 'method-value', { name, value: kindOf(value) });
+  if (text === undefined) return wrong();
+  scope.spend(text.length);
+  // A line of debconf is as safe as the whole; of another language, a part may mean something else.
+  const part = (line: string): Value =>
+    value instanceof Markup && ['any', 'debconf'].includes(value.language) ? new Markup(line, value.language) : line;
+  switch (name) {
+    case 'splitlines':
+      return text === ''
+        ? []
+        : text
+            .replace(/\r?\n$/, '')
+            .split(/\r?\n/)
+            .map(part);
+    case 'split':
+      return first === undefined ? text.split(/\s+/).filter((word) => word !== '') : text.split(first || wrong());
+    case 'strip':
+      return text.trim();
+    case 'lower':
+      return text.toLowerCase();
+    case 'upper':
+      return text.toUpperCase();
+    case 'startswith':
+      return text.startsWith(first ?? wrong());
+    case 'endswith':
+      return text.endsWith(first ?? wrong());
+    default: {
+      if (!first || second === undefined) return wrong();
+      const parts = text.split(first);
+      const length = text.length + (parts.length - 1) * (second.length - first.length);
+      if (length > QUOTED_CHARACTERS_MAX) return failAt(place, 'text-long', { max: QUOTED_CHARACTERS_MAX });
+      scope.spend(length);
+      return parts.join(second);
+    }
   }
 }
 

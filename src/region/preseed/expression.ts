@@ -1,12 +1,14 @@
 // The expressions inside directives: names, texts, comparisons, and quoting functions.
 //
-//   pipeline   = or { '|' filter }                    filter = name [ '(' or { ',' or } ')' ]
+//   pipeline   = choice { '|' filter }                filter = name [ '(' or { ',' or } ')' ]
+//   choice     = or [ 'if' or 'else' choice ]
 //   or         = and { 'or' and }        and = not { 'and' not }        not = [ 'not' ] compare
 //   compare    = sum [ ( '==' | '!=' | 'in' | 'not in' ) sum ]          sum = postfix { '+' postfix }
-//   postfix    = primary { '.' name | '[' or ']' }
-//   primary    = text | number | True | False | None | name | name '(' or { ',' or } ')' | '(' pipeline ')'
+//   postfix    = primary { '.' name | '.' name '(' or { ',' or } ')' | '[' or ']' }
+//   primary    = text | number | True | False | None | name | name '(' or { ',' or } ')' | '(' pipeline ')' | list
+//   list       = ( '[' | '{' ) [ or { ',' or } ] ( ']' | '}' )
 //
-// 1. An expression cannot run code: a call names a filter, and the evaluator refuses unknown ones.
+// 1. An expression cannot run code: a call names a filter or one of a few methods, and the evaluator refuses unknown ones.
 // 2. Depth and number of tokens are bounded for any text.
 
 import type { MistakeParams } from '../records/preseed-mistake.ts';
@@ -18,6 +20,14 @@ export type Expression =
   | { readonly kind: 'part'; readonly of: Expression; readonly name: string }
   | { readonly kind: 'item'; readonly of: Expression; readonly key: Expression }
   | { readonly kind: 'call'; readonly name: string; readonly args: readonly Expression[] }
+  | { readonly kind: 'method'; readonly of: Expression; readonly name: string; readonly args: readonly Expression[] }
+  | { readonly kind: 'list'; readonly items: readonly Expression[] }
+  | {
+      readonly kind: 'choice';
+      readonly condition: Expression;
+      readonly chosen: Expression;
+      readonly otherwise: Expression;
+    }
   | { readonly kind: 'not'; readonly of: Expression }
   | { readonly kind: 'binary'; readonly operator: Operator; readonly left: Expression; readonly right: Expression };
 
@@ -34,7 +44,7 @@ interface Token {
 }
 
 const END: Token = { kind: 'end', text: 'the end' };
-const TOKEN = /\s*(?:([A-Za-z_]\w*)|(\d{1,15})|"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|(==|!=|[.+|()[\],]))/sy;
+const TOKEN = /\s*(?:([A-Za-z_]\w*)|(\d{1,15})|"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|(==|!=|[.+|()[\]{},]))/sy;
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t' };
 const CONSTANTS: ReadonlyMap<string, boolean | null> = new Map([
   ['True', true],
@@ -86,7 +96,7 @@ class Parser {
   }
 
   pipeline(depth: number): Expression {
-    let found = this.#or(depth);
+    let found = this.#choice(depth);
     while (this.#take('|')) {
       const name = this.#dottedName();
       const args = this.#take('(') ? this.#args(depth) : [];
@@ -97,6 +107,14 @@ class Parser {
 
   expectEnd(): void {
     if (this.#next() !== END) this.#fail('end');
+  }
+
+  #choice(depth: number): Expression {
+    const chosen = this.#or(depth);
+    if (!this.#take('if')) return chosen;
+    const condition = this.#or(depth);
+    if (!this.#take('else')) this.#fail('else');
+    return { kind: 'choice', condition, chosen, otherwise: this.#choice(depth + 1) };
   }
 
   #or(depth: number): Expression {
@@ -151,20 +169,26 @@ class Parser {
         found = { kind: 'item', of: found, key: this.#or(depth + 1) };
         if (!this.#take(']')) this.#fail(']');
       } else if (this.#take('(')) {
-        // A dotted name such as `escape.shell` is the name of a filter.
-        const name = nameOf(found);
-        if (name === undefined) failAt(this.#place, 'not-callable', {});
-        found = { kind: 'call', name, args: this.#args(depth) };
+        found = this.#call(found, this.#args(depth));
       } else return found;
     }
   }
 
-  #args(depth: number): readonly Expression[] {
+  #call(found: Expression, args: readonly Expression[]): Expression {
+    if (found.kind === 'name') return { kind: 'call', name: found.name, args };
+    if (found.kind !== 'part') return failAt(this.#place, 'not-callable', {});
+    const { of, name } = found;
+    // The names of two filters have a dot.
+    if (of.kind === 'name' && of.name === 'escape') return { kind: 'call', name: `escape.${name}`, args };
+    return { kind: 'method', of, name, args };
+  }
+
+  #args(depth: number, close: ')' | ']' | '}' = ')'): readonly Expression[] {
     const args: Expression[] = [];
-    if (this.#take(')')) return args;
+    if (this.#take(close)) return args;
     do args.push(this.#or(depth + 1));
     while (this.#take(','));
-    if (!this.#take(')')) this.#fail(')');
+    if (!this.#take(close)) this.#fail(close);
     return args;
   }
 
@@ -180,6 +204,8 @@ class Parser {
       return { kind: 'literal', value: constant };
     }
     if (token.kind === 'name') return { kind: 'name', name: this.#name() };
+    if (this.#take('[')) return { kind: 'list', items: this.#args(depth, ']') };
+    if (this.#take('{')) return { kind: 'list', items: this.#args(depth, '}') };
     if (!this.#take('(')) this.#fail('value');
     const found = this.pipeline(depth + 1);
     if (!this.#take(')')) this.#fail(')');
@@ -214,12 +240,4 @@ class Parser {
     const token = this.#next();
     failAt(this.#place, 'unexpected', { expected, found: token === END ? undefined : shown(token.text) });
   }
-}
-
-/** The text of a dotted name; `undefined` for another expression. */
-function nameOf(expression: Expression): string | undefined {
-  if (expression.kind === 'name') return expression.name;
-  if (expression.kind !== 'part') return undefined;
-  const before = nameOf(expression.of);
-  return before === undefined ? undefined : `${before}.${expression.name}`;
 }

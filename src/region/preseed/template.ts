@@ -6,13 +6,16 @@
 //   {{def BLOCK}} … {{enddef}}                        a block, which {{self.BLOCK}} writes
 //   {{include "NAME"}}                                another template, inserted here
 //   {{default NAME = X}}                              a value for an undefined name
+//   {{py: NAME = X}}                                  a value for a name
 //   {{language LANGUAGE}}                             the language of the quoting
 //
-// 1. The nesting of directives is bounded, and with it the depth of the tree; so no walk over the tree can overflow the stack.
+// 1. Code in {{py: …}} other than that is a mistake only where it is reached: MAAS's template for curtin has some for drivers of third parties,
+//    which no machine has here.
+// 2. The nesting of directives is bounded, and with it the depth of the tree; so no walk over the tree can overflow the stack.
 
 import { isLanguage, LANGUAGES, type Language } from './context.ts';
 import { type Expression, parseExpression } from './expression.ts';
-import { failAt, shown, sortedNames, type TemplatePlace } from './fault.ts';
+import { failAt, shown, sortedNames, TemplateFault, type TemplatePlace } from './fault.ts';
 import { scanTemplate, type Token } from './scanner.ts';
 
 /** Nested `if`, `for` and `def`. */
@@ -48,12 +51,18 @@ export interface IncludeNode extends Node {
   readonly kind: 'include';
   readonly name: string;
 }
+/** `default` sets a name only if it is undefined. */
 interface DefaultNode extends Node {
-  readonly kind: 'default';
+  readonly kind: 'default' | 'set';
   readonly name: string;
   readonly value: Expression;
 }
-export type TemplateNode = TextNode | OutputNode | IfNode | ForNode | BlockNode | IncludeNode | DefaultNode;
+/** A directive that is refused if it is reached. */
+interface CodeNode extends Node {
+  readonly kind: 'code';
+  readonly text: string;
+}
+export type TemplateNode = CodeNode | TextNode | OutputNode | IfNode | ForNode | BlockNode | IncludeNode | DefaultNode;
 export type Body = readonly TemplateNode[];
 
 /** A parsed template. */
@@ -138,11 +147,16 @@ class Builder {
         if (this.#parent !== undefined) failAt(place, 'inherits-already', { name: shown(this.#parent.name) });
         this.#parent = { name: this.#quotedName(token), place };
         return undefined;
-      case 'default': {
-        const [, name = '', value = ''] = /^([A-Za-z_]\w*)\s*=(?!=)\s*(.+)$/s.exec(token.rest) ?? [];
-        if (name === '') failAt(place, 'default-form', {});
-        return { kind: 'default', name, value: parseExpression(value, place), ...place };
-      }
+      case 'default':
+        return this.#assignment('default', token.rest, place) ?? failAt(place, 'default-form', {});
+      case 'py':
+        try {
+          const node = this.#assignment('set', token.rest, place);
+          if (node !== undefined) return node;
+        } catch (error) {
+          if (!(error instanceof TemplateFault)) throw error;
+        }
+        return { kind: 'code', text: shown(token.rest), ...place };
       case 'language':
         if (!isLanguage(token.rest))
           failAt(place, 'language-unknown', { name: shown(token.rest), known: sortedNames(LANGUAGES) });
@@ -151,6 +165,12 @@ class Builder {
       default:
         return failAt(place, 'directive-unknown', { word: token.word });
     }
+  }
+
+  /** `NAME = X`; undefined: it is something else. */
+  #assignment(kind: 'default' | 'set', text: string, place: TemplatePlace): TemplateNode | undefined {
+    const [, name = '', value = ''] = /^([A-Za-z_]\w*)\s*=(?!=)\s*(.+)$/s.exec(text) ?? [];
+    return name === '' ? undefined : { kind, name, value: parseExpression(value, place), ...place };
   }
 
   #output(text: string, place: TemplatePlace): TemplateNode {

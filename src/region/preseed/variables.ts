@@ -123,13 +123,15 @@ export function cloudConfigLines(request: PreseedRequest): readonly string[] | u
 
 /** The data source as debconf answers, or outside `install` as a YAML document. */
 function preseedData(request: PreseedRequest): Value | undefined {
-  const { credentials, purpose } = request;
-  const found = datasource(request);
-  if (found === undefined || credentials === undefined) return undefined;
-  if (purpose !== 'install') {
-    const lines = cloudConfigLines(request);
-    return lines && new Markup(['#cloud-config', ...lines].join('\n'), 'yaml');
-  }
+  if (request.purpose === 'install') return debconfAnswers(request);
+  const lines = cloudConfigLines(request);
+  return lines && new Markup(['#cloud-config', ...lines].join('\n'), 'yaml');
+}
+
+/** The data source as debconf answers. */
+function debconfAnswers(request: PreseedRequest): Value | undefined {
+  const { credentials, machine } = request;
+  if (credentials === undefined || machine === undefined) return undefined;
   const key = new URLSearchParams({
     oauth_consumer_key: credentials.consumerKey,
     oauth_token_key: credentials.tokenKey,
@@ -295,6 +297,22 @@ export const VARIABLES: Readonly<Record<string, VariableDescription>> = {
     example: '',
     read: preseedData,
   },
+  curtin_preseed: {
+    meaning:
+      'A secret: that configuration as debconf answers, for `debconf_selections` of curtin: `str(curtin_preseed).splitlines()`.',
+    example: '',
+    read: debconfAnswers,
+  },
+  syslog_host_port: {
+    meaning:
+      "The region's host and the port of syslog. Rackboot receives no logs there, but a syslog server on the host may.",
+    example: '10.20.0.1:514',
+    read: ({ serverUrl }) => {
+      const host = urlParts(serverUrl)?.hostname;
+      return host && `${host}:514`;
+    },
+  },
+  license_key: { meaning: 'Always empty, for the same reason as `driver`.', example: '', read: () => '' },
   main_archive_hostname: {
     meaning: "The host of Ubuntu's mirror, for older templates.",
     example: 'archive.ubuntu.com',

@@ -68,6 +68,8 @@ export interface MistakeParams {
   'directive-unopened': Word;
   'directives-nested': Max;
   'directive-unknown': Word;
+  /** @param text the code */
+  'py-code': { readonly text: string };
   /** @param found undefined: the end of the template */
   'directive-unended': {
     readonly found: string | undefined;
@@ -89,7 +91,10 @@ export interface MistakeParams {
   'expression-deep': Max;
   'not-callable': None;
   /** @param found undefined: the end of the expression */
-  unexpected: { readonly expected: 'end' | 'in' | ']' | ')' | 'value' | 'name'; readonly found: string | undefined };
+  unexpected: {
+    readonly expected: 'end' | 'in' | 'else' | ']' | ')' | '}' | 'value' | 'name';
+    readonly found: string | undefined;
+  };
 
   'self-alone': None;
   'not-defined': Unknown;
@@ -102,6 +107,8 @@ export interface MistakeParams {
   'text-long': Max;
   'filter-unknown': Unknown;
   'filter-arguments': Named;
+  'method-unknown': Unknown;
+  'method-value': Named & OfKind;
   'filter-refuses': Named & { readonly why: NotWritable };
   'filter-text': Named & OfKind;
   'join-list': OfKind;

@@ -52,7 +52,9 @@ const notWritable = <Code extends keyof NotWritableParams>({
 const EXPECTED: Readonly<Record<MistakeParams['unexpected']['expected'], string>> = {
   end: 'nothing more',
   in: '`in` after `not`',
+  else: '`else` after `if`',
   ']': ']',
+  '}': '}',
   ')': ')',
   value: 'a name, a text in quotes or a number',
   name: 'a name',
@@ -70,7 +72,9 @@ const MISTAKES: Writers<MistakeParams> = {
   'directive-open': () => 'a directive begins here with {{ but has no }}',
   'directive-unopened': ({ word }) => `{{${word}}} ends nothing: it has no opening directive`,
   'directives-nested': ({ max }) => `more than ${max} directives are nested inside each other`,
-  'directive-unknown': ({ word }) => `{{${word}}} is not supported: templates cannot run programs`,
+  'directive-unknown': ({ word }) => `{{${word}}} is not supported`,
+  'py-code': ({ text }) =>
+    `${text} is not supported: templates cannot run programs; write {{py: NAME = EXPRESSION}} with an expression such as http_proxy or "http://a/"`,
   'directive-unended': ({ found, wanted, begun, line }) =>
     `${found === undefined ? 'the template ends' : `{{${found}}} comes`} before the {{${wanted}}} of the {{${begun}}} in line ${line}`,
   'inherits-already': ({ name }) => `this template already inherits from ${name}`,
@@ -85,7 +89,7 @@ const MISTAKES: Writers<MistakeParams> = {
   'not-an-expression': ({ text }) => `${text} is not a valid expression`,
   'expression-long': ({ max }) => `the expression has more than ${counted(max, 'word')}`,
   'expression-deep': ({ max }) => `more than ${max} nested brackets`,
-  'not-callable': () => 'only the quoting functions and join can be called',
+  'not-callable': () => 'only filters and a few methods of texts can be called',
   unexpected: ({ expected, found }) => `expected ${EXPECTED[expected]}, found ${found ?? 'the end'}`,
 
   'self-alone': () => 'write a block as {{self.NAME}}, without a filter',
@@ -98,6 +102,9 @@ const MISTAKES: Writers<MistakeParams> = {
   'not-joinable': ({ left, right }) => `${kindText(left)} and ${kindText(right)} cannot be joined: only texts can be`,
   'text-long': ({ max }) => `the text is longer than ${max} characters`,
   'filter-unknown': ({ name, known }) => `there is no filter ${name}; the filters are: ${known.join(', ')}`,
+  'method-unknown': ({ name, known }) =>
+    `${name}() cannot be called; the methods are: ${known.join(', ')}; for anything else, write the text itself`,
+  'method-value': ({ name, value }) => `${name}() cannot be called with these values, or on ${kindText(value)}`,
   'filter-arguments': ({ name }) => `${name} takes ${name === 'join' ? 'a list and a text' : 'one value'}`,
   'filter-refuses': ({ name, why }) => `|${name}: ${notWritable(why)}`,
   'filter-text': ({ name, value }) => `|${name} takes a text, not ${kindText(value)}; use {{for}} or |join`,
