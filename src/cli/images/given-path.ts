@@ -69,7 +69,7 @@ function remedyOf(word: string, path: string, is: GivenKind): string {
     }
     case 'nested': {
       const inside = shellWord(is.directory);
-      return `has a system in its directory ${is.directory}, not at its top: unpack it (mkdir new && sudo tar --xattrs --numeric-owner -xpf ${word} -C new), then sudo rackboot images add new/${inside} --os custom --release ${releaseOf(path)}`;
+      return `has a system in its directory ${is.directory}, not at its top: unpack it (mkdir new && sudo tar --xattrs --xattrs-include='*' --numeric-owner -xpf ${word} -C new), then sudo rackboot images add new/${inside} --os custom --release ${releaseOf(path)}`;
     }
     case 'root':
       return `is the root of a system, whose name and release it does not tell: ${command}`;

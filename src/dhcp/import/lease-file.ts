@@ -49,7 +49,7 @@ const SHAPES: readonly { readonly shape: RegExp; readonly is: Detected }[] = [
   other(/^\s*$/, 'empty', 'name the file that the server writes'),
   other(/^\x1f\x8b|^\xfd7zXZ|^\x28\xb5\x2f\xfd|^BZh/, 'compressed', 'unpack it and import the file in it'),
   other(/^SQLite format 3/, 'an SQLite database', BY_HAND),
-  other(/^\s*<(?:!doctype|html)/i, 'a web page', 'download the file itself'),
+  other(/^\s*<[!?a-z]/i, 'a web page or other markup', 'download the file itself'),
   other(/"Dhcp4"\s*:/, "Kea's configuration", 'import its lease file, usually /var/lib/kea/kea-leases4.csv'),
   other(/^lease \{/m, 'the leases that dhclient got from a server', "import that server's own file"),
   other(
@@ -68,12 +68,12 @@ const SHAPES: readonly { readonly shape: RegExp; readonly is: Detected }[] = [
     'import its lease file, usually /var/lib/misc/dnsmasq.leases',
   ),
   other(
-    /^Offered DHCP leases:|^\s*Offered DHCP leases:/m,
+    /^[ \t]*Offered DHCP leases:/m,
     "networkctl's status",
     `import /var/lib/systemd/network/dhcp-server-lease/INTERFACE (systemd 256 or newer); for an older one, ${BY_HAND}`,
   ),
   other(
-    /^\s*#\s+ADDRESS\s+MAC-ADDRESS/m,
+    /^[ \t]*# +ADDRESS +MAC-ADDRESS/m,
     "RouterOS's table",
     'import the output of `/ip dhcp-server lease print detail`',
   ),
@@ -85,7 +85,7 @@ const SHAPES: readonly { readonly shape: RegExp; readonly is: Detected }[] = [
   format(/^# .*dhcpd\.leases/m, 'isc'),
   format(new RegExp(ROUTEROS_RECORD, 'm'), 'routeros'),
   format(
-    /^\s*(?:lease|host|group|failover|server-duid|authoring-byte-order|default-duid|key|class|ia-na)(?=[ \t{"])/m,
+    /^[ \t]*(?:lease|host|group|failover|server-duid|authoring-byte-order|default-duid|key|class|ia-na)(?=[ \t{"])/m,
     'isc',
   ),
   format(/^\s*[[{]/, 'json'),

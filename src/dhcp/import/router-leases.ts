@@ -23,7 +23,8 @@ import {
 /** A line of odhcpd: interface, hardware address or DUID, `ipv4` or IAID, name, end, assigned, length, addresses. */
 export const ODHCPD_LINE = /^# \S+ ([0-9a-f]+) ([0-9a-f]+|ipv4) (\S+) (-?\d+) [0-9a-f]+ \d+ ?(\S*)/;
 /** The first words of RouterOS's records. */
-export const ROUTEROS_RECORD = /^(?:\s*(\d+) ([A-Z ]*?) *(?=;;;|[a-z][a-z-]*=)|(?:\/ip dhcp-server lease )?(add) )/;
+export const ROUTEROS_RECORD =
+  /^(?:[ \t]*(\d+) +((?:[A-Z] *)*)(?=;;;|[a-z][a-z-]*=)|(?:\/ip dhcp-server lease )?(add) )/;
 
 const UNKNOWN = {
   grantedWallMs: undefined,
@@ -81,7 +82,7 @@ function readRecord(
   wallMs: number,
 ): FileEntry {
   const values = new Map<string, string>();
-  for (const [, name = '', quoted, plain = ''] of text.matchAll(/([a-z][a-z-]*)=(?:"((?:[^"\\]|\\.)*)"|(\S*))/g))
+  for (const [, name = '', quoted, plain = ''] of text.matchAll(/(?<![a-z-])([a-z][a-z-]*)=(?:"([^"]*)"?|(\S*))/g))
     values.set(name, quoted ?? plain);
   const value = (name: string): string => values.get(`active-${name}`) || values.get(name) || '';
   const [host, hardware, left] = [value('address'), value('mac-address'), values.get('expires-after')];
@@ -110,8 +111,8 @@ const UNITS_MS: Readonly<Record<string, number>> = { w: 604_800_000, d: 86_400_0
 function spanMs(text: string): number {
   const clock = /^(\d+):(\d+):(\d+)$/.exec(text);
   if (clock !== null) return (Number(clock[1]) * 3600 + Number(clock[2]) * 60 + Number(clock[3])) * 1000;
-  if (!/^(\d+[wdhms])+$/.test(text)) return Number.NaN;
-  return [...text.matchAll(/(\d+)([wdhms])/g)].reduce(
+  if (!/^(?:\d{1,9}[wdhms])+$/.test(text)) return Number.NaN;
+  return [...text.matchAll(/(\d{1,9})([wdhms])/g)].reduce(
     (sum, [, n, unit = 's']) => sum + Number(n) * (UNITS_MS[unit] ?? 0),
     0,
   );

@@ -40,7 +40,7 @@ export interface Checksum {
 export type ChecksumList = ReadonlyMap<string, Checksum>;
 
 /** A decoded list. */
-export interface DecodedList {
+interface DecodedList {
   readonly sums: ChecksumList;
   /** The lines that are no checksums, for people: `line 4: "Resolving host…"`; at most LINES_NAMED_MAX, clean. */
   readonly unread: readonly string[];
@@ -74,8 +74,7 @@ const SECTION = /^# ([A-Z0-9-]{1,20}) HASH$/;
 /** What a text without a checksum looks like, by its beginning. */
 const LOOKS: readonly (readonly [start: RegExp, name: string])[] = [
   [/^\s*$/, 'an empty file'],
-  [/^\s*<(?:!doctype html|html|head)/i, 'a web page'],
-  [/^\s*<\?xml/, 'an XML document'],
+  [/^\s*<[!?a-z]/i, 'a web page or other markup'],
   [/^\s*[{[]/, 'a JSON document'],
   [/^-----BEGIN PGP SIGNATURE-----/, 'a signature without its list'],
 ];

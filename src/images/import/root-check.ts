@@ -96,7 +96,8 @@ async function inspectArchive(bytes: ImageBytes): Promise<RootFacts> {
   });
   await listTar(bytes, listing);
   if (tops.size < 2) {
-    const remedy = 'pack the whole system from its own top, tar --xattrs -C DIRECTORY -czf root.tar.gz .';
+    const remedy =
+      'pack the whole system from its own top, tar --xattrs --numeric-owner -C DIRECTORY -czf root.tar.gz .';
     throw new RootFault('its archive has no etc/ and usr/, so it is not the root of a system', remedy);
   }
   const hasBoth = (one: RegExp, other: RegExp): boolean => found.has(one) && found.has(other);

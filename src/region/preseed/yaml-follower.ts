@@ -16,7 +16,7 @@ type YamlContext =
   | { readonly kind: 'yaml'; readonly quote: string; readonly isStart: boolean };
 
 /** A line that opens a block scalar: dashes, a plain key, and the indicators. Any other form counts as no block, so that more is refused. */
-const BLOCK_SCALAR = /^((?: *- )* *)((?:[A-Za-z0-9_./-]+:)?) *[|>][+-]?(?: +#.*)?$/;
+const BLOCK_SCALAR = /^( *(?:- +)*)([A-Za-z0-9_./-]+: *)?[|>][+-]?(?: +#.*)?$/;
 /** Ample for such a line. */
 const HEADER_CHARACTERS_MAX = 256;
 
@@ -76,10 +76,10 @@ export class YamlFollower {
     if (this.#block >= 0 && (indent === length || indent > this.#block)) return;
     this.#block = -1;
     if (this.#quote !== '' || this.#flows > 0 || length > HEADER_CHARACTERS_MAX) return;
-    const [, dashes = '', key] = BLOCK_SCALAR.exec(line) ?? [];
-    if (key === undefined) return;
+    const [header, dashes = '', key] = BLOCK_SCALAR.exec(line) ?? [];
+    if (header === undefined) return;
     // Of an item, the node is its dash; of a key behind dashes, the key.
-    this.#block = key === '' ? dashes.lastIndexOf('-') : dashes.length;
+    this.#block = key === undefined ? dashes.lastIndexOf('-') : dashes.length;
   }
 
   #readQuoted(character: string): void {
