@@ -126,7 +126,10 @@ describe('a list of checksums', () => {
 
   it('that is a web page is called one', () => {
     const decoded = decodeChecksumList(readFileSync(join(FIXTURES, 'web-page.SUMS')));
-    assert.match(decoded.ok ? '' : describeDocumentFault(decoded.fault), /found "a web page or other markup; line 1: <!DOC/);
+    assert.match(
+      decoded.ok ? '' : describeDocumentFault(decoded.fault),
+      /found "a web page or other markup; line 1: <!DOC/,
+    );
   });
 
   it('of at most 100 000 files is decoded', () => {
