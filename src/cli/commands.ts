@@ -2,7 +2,7 @@
 
 import type { Argv } from 'yargs';
 import { defaultConfig } from '../control/default-config.ts';
-import { readVersion } from '../files/program-version.ts';
+import { readBuild } from '../files/program-version.ts';
 import { captureCommands, nameStandardInput } from './captures/commands.ts';
 import { clientCommands } from './clients/commands.ts';
 import { completionCommand } from './completion/commands.ts';
@@ -106,7 +106,7 @@ function base(parser: Argv) {
   return parser
     .scriptName('rackboot')
     .usage('$0 COMMAND\n\nNetwork boot for bare metal: DHCP, TFTP, HTTP, DNS, and the region they report to.')
-    .version(readVersion())
+    .version(readBuild())
     .strict()
     .demandCommand(1, 'name a command')
     .help()
