@@ -162,7 +162,7 @@ async function publish(request: AddRequest, part: string, copy: Copy): Promise<A
   const { tree, name } = request;
   const { sha256, bytes, diskBytes, format, partitionTable } = copy;
   const given = request.title === undefined ? undefined : storedTitle(request.title);
-  const title = given ?? storedTitle(`${name.os} ${name.release} (${name.architecture})`);
+  const title = given ?? storedTitle(`${name.os}/${name.release} (${name.architecture})`);
   let added = true;
   const choose = (images: readonly StoredImage[]): StoredImage => {
     const { same, present } = findSame(images, name, sha256);

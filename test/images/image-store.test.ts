@@ -151,7 +151,7 @@ describe('the image store', () => {
     assert.deepEqual(image, {
       ...NAME,
       serial: '20240131',
-      title: 'debian bookworm (amd64)',
+      title: 'debian/bookworm (amd64)',
       sha256: hashOf(disk),
       bytes: disk.length,
       format: 'raw',

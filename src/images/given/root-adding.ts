@@ -66,7 +66,7 @@ export async function addRoot(
   const present = readImages(tree).images.find((image) => isSameName(image, name) && image.sha256 === sha256);
   const published = await publishStored(request, {
     ...{ ...name, sha256, bytes: size, format, diskBytes: rootDiskBytes(size), partitionTable: 'none' },
-    title: storedTitle(request.title ?? present?.title ?? `${name.os} ${name.release} (${name.architecture})`),
+    title: storedTitle(request.title ?? present?.title ?? `${name.os}/${name.release} (${name.architecture})`),
     system: { subarch: name.subarchitecture, rootName, files: [] },
   });
   await refreshTree(tree, [published.image]);

@@ -27,7 +27,7 @@ function imagesFor(images: readonly ListedImage[], machine: Machine): readonly L
 }
 
 const titleOf = ({ os, release, title, diskBytes }: ListedImage): string =>
-  `${title === '' ? `${os} ${release}` : title}${diskBytes === undefined ? '' : words.deploy.fills(formatSize(diskBytes))}`;
+  `${title === '' ? `${os}/${release}` : title}${diskBytes === undefined ? '' : words.deploy.fills(formatSize(diskBytes))}`;
 
 function diskChoices(machine: Machine): readonly Choice[] {
   const disks = disksOf(machine).slice(0, DISKS_MAX);

@@ -4,7 +4,7 @@ import { type Html, html, nothing } from '../../html.ts';
 import { formatIpv4, formatMac } from '../../net/address.ts';
 import { whereabouts } from '../life/whereabouts.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
-import { type Machine, machineFqdn } from '../records/machine.ts';
+import { type Machine, machineFqdn, systemName } from '../records/machine.ts';
 import { kernelParamsOf } from '../records/tags.ts';
 import { formatAge, formatSize } from '../words/quantity.ts';
 import { words } from '../words/text.ts';
@@ -39,7 +39,7 @@ export function renderSystem(view: View, machine: Machine): Html {
     [labels.name, machineFqdn(machine)],
     [labels.address, addresses.join(', ')],
     [labels.lastSeenWith, lost.join(', ')],
-    [labels.system, [machine.osystem, machine.release, machine.kernel ?? ''].filter((text) => text !== '').join(' ')],
+    [labels.system, [systemName(machine), machine.kernel ?? ''].filter((text) => text !== '').join(' ')],
     [labels.logIn, systemLogin(machine, held[0])],
     [labels.nextBoot, labels.nextBoots[bootPurpose(machine)]],
     [labels.stateChanged, formatAge(nowMs - machine.statusSinceMs)],

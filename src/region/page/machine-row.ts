@@ -3,7 +3,7 @@
 import { type Html, html, nothing } from '../../html.ts';
 import { formatIpv4, formatMac } from '../../net/address.ts';
 import type { Whereabouts } from '../life/whereabouts.ts';
-import { type Machine, machineFqdn } from '../records/machine.ts';
+import { type Machine, machineFqdn, systemName } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { isProblem, isWork } from '../records/machine-search.ts';
 import { remarkSentence } from '../words/event.ts';
@@ -66,11 +66,11 @@ function powerCell(view: View, machine: Machine): Html {
 }
 
 /** Its owner and system; the link lists all machines of this owner. */
-function ownerCell({ owner, osystem, release }: Machine): Html {
+function ownerCell(machine: Machine): Html {
+  const { owner } = machine;
   if (owner === undefined) return none;
   const link = html`<a href="/MAAS/?owner=${encodeURIComponent(owner)}" title="${owner}">${owner}</a>`;
-  const system = [osystem, release].filter((text) => text !== '').join(' ');
-  return html`<div class="cut">${link}</div><div class="small">${system}</div>`;
+  return html`<div class="cut">${link}</div><div class="small">${systemName(machine)}</div>`;
 }
 
 /** Its racks, if the region has several; each link lists all machines of the rack. */

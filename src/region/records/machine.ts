@@ -155,6 +155,10 @@ export interface Machine extends MachineFields {
 export const isDeviceOfUser = ({ device, addedBy }: Pick<Machine, 'device' | 'addedBy'>): boolean =>
   device !== undefined && addedBy !== undefined;
 
+/** The system on its disk as commands take it: `debian/bookworm`; empty if it has none. */
+export const systemName = ({ osystem, release }: Machine): string =>
+  [osystem, release].filter((text) => text !== '').join('/');
+
 /** `hostname.domain`. */
 export const machineFqdn = (machine: Pick<Machine, 'hostname' | 'domain'>): string =>
   machine.domain === '' ? machine.hostname : `${machine.hostname}.${machine.domain}`;
