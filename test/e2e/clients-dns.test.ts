@@ -56,8 +56,8 @@ describe('DNS clients of a running rack', { skip }, () => {
     outside = rack.launch(
       ...[undefined, 'dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--pid-file=', '--log-facility=-'],
       ...['--no-resolv', '--no-hosts', '--bind-interfaces', `--listen-address=${OUTSIDE}`, '--local=/example/'],
-      ...['--host-record=www.outside.example,198.51.100.7', '--cname=ftp.outside.example,www.outside.example'],
-      '--local=/7.100.51.198.in-addr.arpa/',
+      ...['--host-record=www.outside.example,198.52.100.7', '--cname=ftp.outside.example,www.outside.example'],
+      '--local=/7.100.52.198.in-addr.arpa/',
     );
     rack.configure(CONFIG);
     await rack.start();
@@ -68,12 +68,12 @@ describe('DNS clients of a running rack', { skip }, () => {
     (await rack.run(host, 'dig', `@${RACK}`, '+tries=1', '+time=8', ...words)).out.trim();
 
   test('an outside name comes from the second upstream server at the first try when the first is dead', async () => {
-    assert.equal(await dig('+short', 'www.outside.example'), '198.51.100.7');
+    assert.equal(await dig('+short', 'www.outside.example'), '198.52.100.7');
     const alias = await dig('ftp.outside.example');
     assert.match(alias, /status: NOERROR/);
     assert.match(alias, /ftp\.outside\.example\.\s+\d+\s+IN\s+CNAME\s+www\.outside\.example\./);
     assert.match(await dig('nobody.outside.example'), /status: NXDOMAIN/);
-    assert.equal(await dig('+short', '-x', '198.51.100.7'), 'www.outside.example.');
+    assert.equal(await dig('+short', '-x', '198.52.100.7'), 'www.outside.example.');
     const failed = await rack.reported('dns.upstream-failed');
     assert.equal(failed.address, '10.77.3.250');
     const ms = Number(/Query time: (\d+) msec/.exec(await dig('again.outside.example'))?.[1]);
@@ -94,7 +94,7 @@ describe('DNS clients of a running rack', { skip }, () => {
     ['a generated name', ['10-77-3-150.lab.example'], '10.77.3.150'],
     ['a dynamic address', ['-x', '10.77.3.150'], '10-77-3-150.lab.example.'],
     ['an alias', ['www.maas'], 'printer.lab.example.\n10.77.3.20'],
-    ['an alias to the outside', ['docs.maas'], 'www.outside.example.\n198.51.100.7'],
+    ['an alias to the outside', ['docs.maas'], 'www.outside.example.\n198.52.100.7'],
     ['a mail exchanger', ['maas', 'MX'], '10 rack.maas.'],
     ['a service', ['_imap._tcp.maas', 'SRV'], '0 1 143 rack.maas.'],
     ['a text', ['maas', 'TXT'], '"made here"'],
