@@ -84,7 +84,7 @@ async function seen(port: PowerPort, asked: PowerOutcome, wanted: 'on' | 'off', 
   if (asked.kind === 'refused') {
     // Some controllers refuse a command if the machine already has the wanted state.
     const look = await port.query(means.signal);
-    return look.kind === 'done' && look.state === wanted ? outcome('done', asked.detail, wanted) : asked;
+    return look.kind === 'done' && look.state === wanted ? look : asked;
   }
   if (asked.kind !== 'done') return asked;
   const until = means.clock.now() + SEEN_MS_MAX;
