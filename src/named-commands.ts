@@ -9,13 +9,15 @@
 /** Every command and alias; after a group, the commands of the group. */
 export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
   apikey: '',
+  backup: '',
   check: '',
   completion: '',
-  config: 'export get set show unset',
+  config: 'add export get remove set show unset',
   createadmin: '',
   decode: '',
   doctor: '',
   events: '',
+  hosts: 'add import list remove',
   images:
     'add available build check-sources export fsck import import-installer key list make-debian mirror remove selections sources upload',
   init: '',
@@ -39,6 +41,7 @@ export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
   region: 'backup check copy restore run',
   replay: '',
   reset: '',
+  restore: '',
   run: '',
   scripts: 'add list remove results show',
   sshkeys: 'add list remove',

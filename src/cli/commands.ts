@@ -9,6 +9,7 @@ import { completionCommand } from './completion/commands.ts';
 import { configCommands } from './config/commands.ts';
 import { forgottenDashes } from './forgotten-dashes.ts';
 import { asksForHelp, COMMAND_GROUPS, groupedHelp } from './help.ts';
+import { hostsCommand } from './hosts/commands.ts';
 import { imageCommands } from './images/commands.ts';
 import { leasesCommand } from './leases/commands.ts';
 import { machinesCommand } from './machines/commands.ts';
@@ -95,7 +96,8 @@ export async function commandParser(args: readonly string[], finish: Finish): Pr
 export function addCommands(parser: Argv, finish: Finish): Parser {
   const racks = rackCommands(completionCommand(base(parser)), shared, finish);
   const images = imageCommands(configCommands(racks, shared, finish), shared, finish);
-  const machines = leasesCommand(machinesCommand(images, shared, finish), shared, finish);
+  const hosts = hostsCommand(machinesCommand(images, shared, finish), shared, finish);
+  const machines = leasesCommand(hosts, shared, finish);
   const powers = powerCommands(scriptsCommand(machines, shared, finish), shared, finish);
   const people = sshkeysCommand(peopleCommands(powers, shared, finish), shared, finish);
   const regions = clientCommands(regionCommands(people, shared, finish), finish, runCommand);

@@ -11,11 +11,11 @@ interface CommandGroup {
 /** Every visible command, each in one group. */
 export const COMMAND_GROUPS: readonly CommandGroup[] = [
   { title: 'Try it', commands: ['lab'] },
-  { title: 'Set up a rack', commands: ['init', 'check', 'createadmin', 'run', 'config', 'reset'] },
+  { title: 'Set up a rack', commands: ['init', 'check', 'createadmin', 'run', 'config', 'backup', 'restore', 'reset'] },
   { title: 'See what it does', commands: ['status', 'doctor', 'trace', 'why', 'events', 'log-level'] },
   { title: 'Machines', commands: ['machines', 'power', 'scripts', 'tags', 'sshkeys'] },
   { title: 'Images and installers', commands: ['images', 'preseed'] },
-  { title: 'Networks', commands: ['leases', 'neighbours'] },
+  { title: 'Networks', commands: ['leases', 'hosts', 'neighbours'] },
   { title: 'People', commands: ['page', 'users', 'password', 'apikey'] },
   { title: 'Several racks', commands: ['racks', 'outbox', 'region'] },
   { title: "MAAS's API", commands: ['login', 'logout', 'maas'] },

@@ -14,15 +14,18 @@
 
 import type { Clock } from '../clock.ts';
 import {
+  findSetting,
   INTERFACES_KEY,
   isSettings,
   NO_SETTINGS,
   type Settings,
   type SettingValue,
+  valueAt,
   withValue,
 } from '../machines/settings.ts';
 import type { OwnFile, OwnRack } from './config.ts';
 import { generalOption, NTP_SERVERS } from './general-options.ts';
+import { type EntriesEdit, editEntries } from './list-entries.ts';
 import { findTaken } from './networks/range-check.ts';
 import { findForeignAddresses } from './racks/rack-addresses.ts';
 import { reportedBeyond } from './racks/rack-networks.ts';
@@ -91,6 +94,8 @@ export type SettingsRefusal = RefusalNamed<
 export interface SettingEdit {
   readonly key: string;
   readonly value: SettingValue | undefined;
+  /** Changes the entries of the stored list, in place of `value`. */
+  readonly entries?: EntriesEdit | undefined;
   /**
    * Makes the new value of the stored one (`undefined`: none) in the transaction, in place of `value`; perhaps more than once.
    * `inForce` reads the settings before the edits. The answer `undefined` keeps the setting as it is. An error that it throws ends the transaction.
@@ -193,6 +198,11 @@ export class RegionSettings {
     return Object.keys(settings).length === 0 ? undefined : settings;
   }
 
+  /** A key's value in the store, that of a field of a cluster interface too. @param rack the owner of cluster interfaces; empty: the rack of this process */
+  stored(rack: string, key: string): SettingValue | undefined {
+    return findSetting(this.#settingsFor(rack === '' ? (this.#parts.ownRack()?.uuid ?? '') : rack, this.#list), key);
+  }
+
   /** A key's value in force at the rack of this process; without such a rack, from the store alone. */
   valueOf(key: string): SettingValue | undefined {
     return this.#readerOf(this.#list).valueOf(key);
@@ -278,7 +288,7 @@ export class RegionSettings {
         const stored = list.find(({ rack: of, key }) => of === '' && key === given.key)?.value;
         const value = given.revise === undefined ? given.value : given.revise(stored, inForce);
         if (given.revise !== undefined && value === undefined) continue;
-        const edit: SettingEdit = { key: given.key, value };
+        const edit: SettingEdit = { ...given, value };
         const change = this.#decide(owner, edit, list);
         if ('code' in change) return { kind: 'refuse', refusal: change };
         list = withChange(list, change);
@@ -315,20 +325,27 @@ export class RegionSettings {
         : refusal('setting-unknown.key', { key: edit.key, meant });
     }
     if (rule === 'file') return refusal('setting-read-only.file', { key, file: this.#ownFileOf(rack)?.file });
-    if (edit.value !== undefined) {
+    if (edit.value !== undefined || edit.entries !== undefined) {
       const pin = this.pinnedBy(key, rack);
       if (pin !== undefined) return refusal('setting-read-only.pinned', { key, pin });
     }
     if (interfaceName !== undefined && owner === '') return refusal('setting-unknown.rack', { key: edit.key });
     const before = list.find((one) => one.rack === rack && one.key === key)?.value;
-    if (edit.value === undefined && before === undefined) {
+    let { value } = edit;
+    if (edit.entries !== undefined) {
+      const stored = field === undefined ? before : isSettings(before) ? valueAt(before, field) : undefined;
+      const edited = editEntries(stored, edit.entries);
+      if ('fault' in edited)
+        return refusal('setting-invalid', { problems: [{ key: edit.key, message: edited.fault }] });
+      value = edited.list;
+    }
+    if (value === undefined && before === undefined) {
       const near = this.rules.nearestKey(edit.key) ?? this.#nearestInterface(owner, edit.key);
       return refusal('setting-unknown.absent', { key: edit.key, meant: near });
     }
-    if (field === undefined)
-      return refuseUnknownField(edit.key, edit.value, interfaceFields) ?? { rack, key, value: edit.value };
+    if (field === undefined) return refuseUnknownField(edit.key, value, interfaceFields) ?? { rack, key, value };
     const fields = isSettings(before) ? before : {};
-    return { rack, key, value: withValue(fields, field, edit.value) };
+    return { rack, key, value: withValue(fields, field, value) };
   }
 
   /** Why changes that do not fit set a field of a network that does not exist: its name is probably a typo. */

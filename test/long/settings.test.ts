@@ -61,7 +61,7 @@ describe('a configuration in the store and in the file', { skip: missing('linux'
       /^Without .*, in one command: .*(config set .*)$/m.exec(proxied.complaints.join('\n')) ?? [];
     assert.match(
       command,
-      /^config set (?:--config \S+ )?cluster_interfaces\.lab '\{.*"mode":"proxy"\}'$/,
+      /^config set (?:--config \S+ )?--replace cluster_interfaces\.lab '\{.*"mode":"proxy"\}'$/,
       proxied.complaints.join(),
     );
     const warned = await fine(on.config('set', 'boot.loaders', '{ 0: nothere.0 }'));

@@ -514,3 +514,58 @@ test('a state never has the version of a change with the settings from before it
     await setElsewhere(place, 'four');
     assert.equal((await call('GET', '2.0/maas/?op=get_config&name=kernel_opts')).text, '"four"', 'shown at once');
   }));
+
+test('several keys change together, or none of them', async () => {
+  await withSettings({}, async (call) => {
+    const change = async (...changes: readonly object[]) => {
+      const { status, text } = await call('POST', '2.0/settings/?op=change', { changes: JSON.stringify(changes) });
+      return status === 200 ? JSON.parse(text) : status;
+    };
+    assert.deepEqual(await change({ key: 'cluster_interfaces.lab', value: LAB }), [
+      { key: 'cluster_interfaces.lab', value: LAB },
+    ]);
+    const [low, high] = ['cluster_interfaces.lab.ip_range_low', 'cluster_interfaces.lab.ip_range_high'];
+    assert.equal(await change({ key: low, value: '10.20.0.210' }), 400, 'above the present end');
+    const moved = [
+      { key: low, value: '10.20.0.210' },
+      { key: high, value: '10.20.0.230' },
+    ];
+    assert.deepEqual(await change(...moved), moved);
+    assert.equal(await change({ key: low, value: '10.20.0.211' }, { key: 'dns.upstream', value: ['x'] }), 400);
+    const [unchanged] = await change(
+      { key: high, value: '10.20.0.231' },
+      { key: 'boot.kernel_params', value: 'quiet' },
+    );
+    assert.deepEqual(unchanged, { key: high, value: '10.20.0.231' });
+    assert.match((await call('GET', '2.0/settings/')).text, /"ip_range_low": ?"10\.20\.0\.210"/);
+    assert.deepEqual(await change({ key: 'boot.kernel_params' }), [{ key: 'boot.kernel_params', value: null }]);
+  });
+});
+
+test('entries are added to a list and removed from it in the transaction of the change', async () => {
+  await withSettings({ dns: { records: [] } }, async (call) => {
+    const change = async (change: object) => {
+      const { status, text } = await call('POST', '2.0/settings/?op=change', { changes: JSON.stringify([change]) });
+      return status === 200 ? JSON.parse(text)[0].value : status;
+    };
+    await change({ key: 'cluster_interfaces.lab', value: LAB });
+    const key = 'cluster_interfaces.lab.hosts';
+    const hosts = [1, 2, 3].map((at) => ({ mac: `52:54:00:aa:00:0${at}`, ip: `10.20.0.1${at}` }));
+    await Promise.all(hosts.map((host) => change({ key, add: [host] })));
+    const all = await change({ key, add: [] });
+    assert.deepEqual(all.map(({ ip }: { readonly ip: string }) => ip).sort(), [
+      '10.20.0.11',
+      '10.20.0.12',
+      '10.20.0.13',
+    ]);
+    assert.deepEqual(await change({ key, remove: ['10.20.0.11', hosts[1]] }), [hosts[2]]);
+    assert.equal(await change({ key, add: [{ mac: 'x', ip: '10.20.0.14' }] }), 400);
+    assert.equal(await change({ key, remove: ['10.20.0.11'] }), 400);
+    assert.equal(
+      await change({ key: 'dns.records', add: [{ name: 'a', type: 'A', data: '10.20.0.9' }] }),
+      409,
+      'the file has it',
+    );
+    assert.equal(await change({ key: 'boot.release', add: ['x'] }), 400);
+  });
+});

@@ -32,6 +32,7 @@ import { runningLeases, strandedLines } from '../leases/stranded.ts';
 import { closedLines } from '../terminal/closed-listeners.ts';
 import { askConfig, cachedSettings, hiddenStoreText } from '../terminal/config-in-force.ts';
 import { print, printError, printJson } from '../terminal/output.ts';
+import { findLocalServers, localText, SERVER_PORT } from './local-dhcp.ts';
 
 /** Checks `file`, merged with the cached settings of the store. @returns 0 if this host can serve all of it, else 1. */
 export async function checkFile(file: string, json: boolean): Promise<number> {
@@ -49,6 +50,7 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
         ...wideDoors(parsed.config).map(noteText),
         ...absentLoaders(parsed.config.boot),
         ...waitingLines(parsed.config),
+        ...localServerLines(parsed.config),
         ...(await closedLines(parsed.config.stateDir, parsed.config)),
       ]
     : [];
@@ -101,6 +103,10 @@ const waitingLines = ({ clusterInterfaces }: RackConfig): readonly string[] =>
   interfaceStates(clusterInterfaces, readInterfaces())
     .filter(({ serving }) => !serving)
     .map(({ name, network, reason }) => `${name} ${network} is not served as long as ${reason}`);
+
+/** Lines about other DHCP servers on this host, if a network needs their port. */
+const localServerLines = ({ stateDir, dhcp }: RackConfig): readonly string[] =>
+  dhcp.subnets.length === 0 || dhcp.serverPort !== SERVER_PORT ? [] : findLocalServers(stateDir).map(localText);
 
 const treeProblem = ({ text }: TreeJudgement): ConfigProblem => ({ path: 'boot.tree', line: undefined, message: text });
 

@@ -81,6 +81,9 @@ function fileCommands<T>(parser: Argv<T>, { config, json }: SharedOptions, finis
     );
 }
 
+const words = { type: 'string', array: true, demandOption: true } as const;
+const ENTRIES = 'YAML, as in the file';
+
 function storeCommands<T>(parser: Argv<T>, { config, json }: SharedOptions, finish: Finish) {
   const key = { type: 'string', demandOption: true, describe: 'As in the configuration file: dns.upstream' } as const;
   const rack = {
@@ -114,25 +117,54 @@ function storeCommands<T>(parser: Argv<T>, { config, json }: SharedOptions, fini
         },
       )
       .command(
-        'set <key> <value>',
-        'Set a value in the store; keys in the file win and are read-only here',
+        'set <pairs..>',
+        'Set keys in the store, all or none; keys in the file win and are read-only here',
         (set) =>
           set
-            .positional('key', key)
-            .positional('value', { type: 'string', demandOption: true, describe: 'YAML, as in the file' })
-            .options({ config, rack }),
+            .positional('pairs', { ...words, describe: 'KEY VALUE …, or KEY=VALUE …; a value is YAML, as in the file' })
+            .options({
+              config,
+              rack,
+              replace: { type: 'boolean', default: false, describe: 'Drop entries and keys that the new value lacks' },
+            }),
         async (argv) => {
           const { setConfig } = await import('./store.ts');
-          finish(await setConfig(argv, argv.key, argv.value));
+          finish(await setConfig(argv, argv.pairs));
         },
       )
       .command(
-        'unset <key>',
-        'Remove a value from the store: the default applies again',
-        (unset) => unset.positional('key', key).options({ config, rack }),
+        'add <key> <entries..>',
+        'Add entries to a list in the store',
+        (add) =>
+          add
+            .positional('key', key)
+            .positional('entries', { ...words, describe: ENTRIES })
+            .options({ config, rack }),
+        async (argv) => {
+          const { editConfig, entriesIn } = await import('./store.ts');
+          finish(await editConfig(argv, 'add', argv.key, entriesIn(argv.key, argv.entries)));
+        },
+      )
+      .command(
+        'remove <key> <entries..>',
+        'Remove entries from a list in the store, each named by its value, or by that of a field',
+        (remove) =>
+          remove
+            .positional('key', key)
+            .positional('entries', { ...words, describe: ENTRIES })
+            .options({ config, rack }),
+        async (argv) => {
+          const { editConfig, entriesIn } = await import('./store.ts');
+          finish(await editConfig(argv, 'remove', argv.key, entriesIn(argv.key, argv.entries)));
+        },
+      )
+      .command(
+        'unset <keys..>',
+        'Remove values from the store, all or none: the defaults apply again',
+        (unset) => unset.positional('keys', { ...words, describe: key.describe }).options({ config, rack }),
         async (argv) => {
           const { unsetConfig } = await import('./store.ts');
-          finish(await unsetConfig(argv, argv.key));
+          finish(await unsetConfig(argv, argv.keys));
         },
       )
       .command(
@@ -144,6 +176,6 @@ function storeCommands<T>(parser: Argv<T>, { config, json }: SharedOptions, fini
           finish(await exportConfig(argv));
         },
       )
-      .demandCommand(1, 'name what to do: show, get, set, unset or export'),
+      .demandCommand(1, 'name what to do: show, get, set, add, remove, unset or export'),
   );
 }

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
-import { formatIpv4, formatNetwork, isLoopback, networkOf } from '../../net/address.ts';
+import { formatIpv4, formatNetwork, type Ipv4, isLoopback, networkOf } from '../../net/address.ts';
 import type { HostInterface, InterfaceAddress } from '../../net/host-interface.ts';
 import { readInterfaces } from '../../net/present-interfaces.ts';
 import type { InterfaceProposal } from './init-proposal.ts';
@@ -15,6 +15,8 @@ const [SHORTEST_PREFIX, LONGEST_PREFIX] = [8, 28];
 export interface Candidate extends InterfaceProposal {
   /** The default route uses it. */
   readonly isDefaultRoute: boolean;
+  /** The range of another DHCP server on this host, whose leases lie in it; undefined: none. */
+  readonly formerRange?: { readonly low: Ipv4; readonly high: Ipv4 } | undefined;
 }
 
 /** `eth0 192.168.1.0/24 (leads to the default router)` */

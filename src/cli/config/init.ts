@@ -19,13 +19,16 @@ import { parseRegionUrl } from '../../config/region-url.ts';
 import { defaultName } from '../../config/resolve.ts';
 import { ownProgram } from '../../control/own-program.ts';
 import { isUnitInstalled } from '../../control/start-command.ts';
+import { counted } from '../../counted.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { ownUserName } from '../../files/ownership.ts';
 import { INTERFACES_KEY, type Settings, withValue } from '../../machines/settings.ts';
-import { formatIpv4, formatNetwork, parseIpv4 } from '../../net/address.ts';
+import { formatIpv4, formatNetwork, networkContains, parseIpv4 } from '../../net/address.ts';
 import { readInterfaces } from '../../net/present-interfaces.ts';
 import { RACK_CONFIG } from '../../region/config.ts';
 import { sentenceOf } from '../../region/words/refusal.ts';
+import { takeReservations } from '../hosts/hosts.ts';
+import { importLeases } from '../leases/import.ts';
 import { missingProgramLines } from '../machines/power-programs.ts';
 import { cachedSettings } from '../terminal/config-in-force.ts';
 import { print } from '../terminal/output.ts';
@@ -37,6 +40,7 @@ import { type InitAnswers, proposeAlongside, renderConfig, settingsOf } from './
 import { type Answers, FIELDS, type Field, interview, type Mistake } from './init-questions.ts';
 import { type InitPlace, nextSteps } from './init-steps.ts';
 import { fieldsAt, flagOf, mistakeText, type NameAnswer, questionName } from './init-words.ts';
+import { findLocalServers, type LocalServer, localText } from './local-dhcp.ts';
 import { withStoredSettings } from './settings-store.ts';
 
 interface InitFlags {
@@ -63,11 +67,17 @@ interface InitFlags {
 
 /** Writes the configuration and stores the network. @throws RackError `bad-argument`, `already-exists`, `store-unwritable`, `cancelled`. */
 export async function initConfig(given: InitFlags): Promise<void> {
-  const candidates = findCandidates(given.interface);
+  const servers = findLocalServers(given.stateDir);
+  const ranges = servers.flatMap((server) => server.ranges);
+  const candidates = findCandidates(given.interface).map((one): Candidate => {
+    const formerRange = ranges.find(({ low, high }) => [low, high].every((end) => networkContains(one.network, end)));
+    return { ...one, formerRange };
+  });
   // Before the questions, because answers that cannot be written are wasted.
   const flags = repeatOwn(given);
   refuseUnwritable(flags);
   refuseRegion(flags);
+  for (const server of servers) print(`Beware  ${localText(server)}`);
   const isAsked = !flags.yes && process.stdin.isTTY === true;
   const drafted = isAsked ? await askPerson(flags, candidates) : await takeProposals(flags, candidates);
   // Before storing, which may switch to the owner of the state directory: the next steps are for the user who started `init`.
@@ -80,9 +90,49 @@ export async function initConfig(given: InitFlags): Promise<void> {
     const again = `To give the same answers again: ${commandOf(flags, drafted.answers)}`;
     throw new RackError(error.code, `${error.message}\n${again}`, { cause: error });
   }
+  const isTaken = servers.length > 0 && flags.region === undefined && (await offerTakeover(flags, servers, isAsked));
+  for (const server of servers) for (const line of leftLines(server, isTaken)) print(line);
   for (const line of nextSteps(place)) print(line);
   // The region runs these programs.
   if (flags.region === undefined) for (const line of missingProgramLines()) print(line);
+}
+
+/** Takes over what other DHCP servers on this host gave, if a person wants that. @returns true if it did */
+async function offerTakeover(flags: InitFlags, servers: readonly LocalServer[], isAsked: boolean): Promise<boolean> {
+  const amounts = servers.flatMap(({ leaseFiles, reservations }) => [
+    ...leaseFiles.map((file) => `the leases in ${file}`),
+    ...(reservations.length === 0 ? [] : [counted(reservations.length, 'reservation')]),
+  ]);
+  if (!isAsked || amounts.length === 0) return false;
+  const prompt = openPrompt();
+  try {
+    const answer = (
+      await prompt.ask(`Take over ${amounts.join(' and ')}, so that hosts keep their addresses? [Y/n] `)
+    ).trim();
+    if (!/^(?:y(?:es)?)?$/i.test(answer)) return false;
+  } finally {
+    prompt.close();
+  }
+  const { config } = flags;
+  for (const { reservations, leaseFiles } of servers) {
+    const taken = await takeReservations(config, reservations, false);
+    for (const line of taken.left) print(`Not taken  ${line}`);
+    if (reservations.length > 0) print(`${counted(taken.count, 'reservation')} taken over.`);
+    if (leaseFiles.length > 0)
+      await importLeases({ config, files: leaseFiles, format: undefined, dryRun: false, json: false });
+  }
+  return true;
+}
+
+/** What is left to do about another server on this host. @param isTaken true: its leases and reservations are taken over */
+function leftLines({ name, leaseFiles, configFiles }: LocalServer, isTaken: boolean): readonly string[] {
+  const stop = `Stop ${name} before the rack starts.`;
+  const leases = leaseFiles.length === 0 ? [] : [`  rackboot leases import ${leaseFiles.map(shellWord).join(' ')}`];
+  if (isTaken)
+    return leases.length === 0 ? [stop] : [`${stop} For leases that it gives until then, repeat:`, ...leases];
+  const hosts = configFiles.length === 0 ? [] : [`  rackboot hosts import ${configFiles.map(shellWord).join(' ')}`];
+  const commands = [...hosts, ...leases];
+  return commands.length === 0 ? [stop] : [`${stop} Not taken over, which these commands do:`, ...commands];
 }
 
 const optionsOf = (flags: InitFlags): Answers => ({
@@ -181,6 +231,8 @@ function propose(candidates: readonly Candidate[], field: Field, answers: Answer
   if (field === 'mode') return 'proxy';
   if (field === 'router' || answers.mode === 'proxy') return '-';
   const place = candidates.find(({ name }) => name === answers.interface);
+  const former = field === 'low' || field === 'high' ? place?.formerRange?.[field] : undefined;
+  if (former !== undefined) return formatIpv4(former);
   return place === undefined ? '' : proposeAlongside(place, parseIpv4(answers.router ?? ''), answers)[field];
 }
 

@@ -18,5 +18,5 @@ export function proxyCommand(key: string, value: unknown, refused: string, store
   const kept = Object.entries(entry).filter(([field]) => !gone.has(field) && field !== 'mode');
   if (gone.size === 0 || gone.has('mode')) return undefined;
   const fields = JSON.stringify(Object.fromEntries([...kept, ['mode', value]]));
-  return `Without ${[...gone].join(', ')}, in one command: rackboot config set ${place} ${shellWord(fields)}`;
+  return `Without ${[...gone].join(', ')}, in one command: rackboot config set --replace ${place} ${shellWord(fields)}`;
 }

@@ -1,5 +1,6 @@
 // `rackboot config`: shows the configuration in force with the owner of each value, and changes the store.
 
+import { isDeepStrictEqual } from 'node:util';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { shellWord, withoutUsers } from '../../clean-text.ts';
@@ -16,11 +17,14 @@ import { errorText, RackError } from '../../errors.ts';
 import {
   findSetting,
   INTERFACES_KEY,
+  isSettings,
   parseSettingValue,
   type Settings,
   type SettingValue,
 } from '../../machines/settings.ts';
 import { nearestName } from '../../nearest-name.ts';
+import { type EntriesEdit, entriesOf } from '../../region/list-entries.ts';
+import type { SettingEdit } from '../../region/settings.ts';
 import { noteText } from '../../region/words/rack-reasons.ts';
 import { sentenceOf } from '../../region/words/refusal.ts';
 import { strandedBy } from '../leases/stranded.ts';
@@ -36,6 +40,7 @@ const APPLY_MS_MAX = 3000;
 const POLL_MS = 50;
 const SETTINGS_PATH = '/MAAS/api/2.0/settings/';
 
+const changedShape = z.array(z.object({ key: z.string(), value: z.unknown() }));
 const rowsShape = z.array(
   z.object({ key: z.string(), value: z.unknown(), rack: z.string().nullable(), rack_name: z.string().nullable() }),
 );
@@ -83,29 +88,125 @@ export async function getConfig(file: string, key: string, json: boolean): Promi
   return 0;
 }
 
-interface SettingFlags {
+export interface SettingFlags {
   readonly config: string;
   /** Name or UUID of the rack whose cluster interface is changed; undefined: this rack. */
   readonly rack?: string | undefined;
 }
 
-/** Sets a key in the store. @returns 0 */
-export async function setConfig(flags: SettingFlags, key: string, text: string): Promise<number> {
-  const value = parseValue(key, text);
+/** The pairs of `KEY VALUE` and `KEY=VALUE` words. @throws RackError `bad-argument` for a key without a value */
+export function pairsOf(words: readonly string[]): readonly (readonly [key: string, text: string])[] {
+  const pairs: [string, string][] = [];
+  for (let at = 0; at < words.length; at += 1) {
+    const word = words[at] ?? '';
+    const [, key, text] = /^([\w.-]+)=(.*)$/s.exec(word) ?? [];
+    if (key !== undefined && text !== undefined) {
+      pairs.push([key, text]);
+      continue;
+    }
+    at += 1;
+    const next = words[at];
+    if (next === undefined)
+      throw new RackError('bad-argument', `${word}: the value is missing: KEY VALUE, or KEY=VALUE`);
+    pairs.push([word, next]);
+  }
+  return pairs;
+}
+
+/** Sets keys in the store, all or none. @param words as for `pairsOf` @returns 0 */
+export async function setConfig(
+  flags: SettingFlags & { readonly replace: boolean },
+  words: readonly string[],
+): Promise<number> {
+  const edits = pairsOf(words).map(([key, text]) => ({ key, value: parseValue(key, text) }));
+  const before = await findConfig(flags.config);
+  refuseElsewhere(before, flags, 'set', edits);
+  if (!flags.replace) {
+    const stored = flags.rack === undefined ? before.stored : await storedOf(before, flags.rack);
+    refuseLosses(edits, stored);
+  }
   try {
-    await change(flags, key, value);
+    await change(before, flags, edits);
   } catch (error) {
-    if (!(error instanceof RackError) || flags.rack !== undefined) throw error;
-    const command = proxyCommand(key, value, error.message, (await findConfig(flags.config)).stored);
+    const [edit] = edits;
+    if (!(error instanceof RackError) || flags.rack !== undefined || edit === undefined) throw error;
+    const command = proxyCommand(edit.key, edit.value, error.message, before.stored);
     throw command === undefined ? error : new RackError(error.code, `${error.message}\n${command}`, { cause: error });
   }
   return 0;
 }
 
-/** Removes a key from the store. @returns 0 */
-export async function unsetConfig(flags: SettingFlags, key: string): Promise<number> {
-  await change(flags, key, undefined);
+/** Removes keys from the store, all or none. @returns 0 */
+export async function unsetConfig(flags: SettingFlags, keys: readonly string[]): Promise<number> {
+  const edits = keys.map((key) => ({ key, value: undefined }));
+  const before = await findConfig(flags.config);
+  refuseElsewhere(before, flags, 'unset', edits);
+  await change(before, flags, edits);
   return 0;
+}
+
+/** Entries of a list, each written as YAML; a list counts as its entries. */
+export const entriesIn = (key: string, texts: readonly string[]): readonly SettingValue[] =>
+  texts.flatMap((text) => parseYaml(key, text));
+
+/** Adds entries to a list of the store, or removes some. @returns 0 */
+export async function editConfig(
+  flags: SettingFlags,
+  kind: EntriesEdit['kind'],
+  key: string,
+  entries: readonly SettingValue[],
+): Promise<number> {
+  const edits = [{ key, value: undefined, entries: { kind, entries } }];
+  const before = await findConfig(flags.config);
+  refuseElsewhere(before, flags, kind, edits);
+  await change(before, flags, edits);
+  return 0;
+}
+
+/** The entries shown of those that a change would drop. */
+const LOSSES_SHOWN_MAX = 20;
+
+/** @throws RackError `bad-argument` if a new value lacks entries of a list, or keys of a mapping, that the stored value has */
+function refuseLosses(edits: readonly SettingEdit[], stored: Settings): void {
+  for (const { key, value } of edits) {
+    const lost = lossesOf(key, findSetting(stored, key), value);
+    if (lost.length === 0) continue;
+    const more = lost.length > LOSSES_SHOWN_MAX ? [`and ${lost.length - LOSSES_SHOWN_MAX} more`] : [];
+    const lines = [...lost.slice(0, LOSSES_SHOWN_MAX), ...more].map((line) => `  ${line}`);
+    const list = Array.isArray(value) || entriesOf(findSetting(stored, key)) !== undefined;
+    const keep = list
+      ? `To change single entries: rackboot config add ${key} ENTRY, or remove`
+      : `To change one key: rackboot config set ${key}.KEY VALUE`;
+    throw new RackError(
+      'bad-argument',
+      [
+        `${key}: the new value would drop:`,
+        ...lines,
+        `${keep}. To drop them: add --replace. Nothing was changed.`,
+      ].join('\n'),
+    );
+  }
+}
+
+/** The entries and keys of a stored value that a new one lacks. A changed single value is no loss. */
+export function lossesOf(
+  key: string,
+  before: SettingValue | undefined,
+  after: SettingValue | undefined,
+): readonly string[] {
+  if (isSettings(before)) {
+    const next = isSettings(after) ? after : {};
+    return Object.entries(before).flatMap(([name, value]) =>
+      Object.hasOwn(next, name)
+        ? lossesOf(`${key}.${name}`, value, next[name])
+        : [`${key}.${name}: ${withoutUsers(JSON.stringify(value))}`],
+    );
+  }
+  const isList = Array.isArray(before) || Array.isArray(after) || Array.isArray(valueOrDefault(key, {}));
+  if (!isList) return [];
+  const kept = entriesOf(after) ?? [];
+  const lost = (entriesOf(before) ?? []).filter((entry) => !kept.some((one) => isDeepStrictEqual(one, entry)));
+  return lost.map((entry) => `${key}: ${withoutUsers(JSON.stringify(entry))}`);
 }
 
 /** Prints the stored part of one rack's configuration as YAML, fit for the configuration file. @returns 0 */
@@ -119,87 +220,113 @@ export async function exportConfig(flags: SettingFlags): Promise<number> {
   return 0;
 }
 
-async function change(flags: SettingFlags, key: string, value: SettingValue | undefined): Promise<void> {
-  const before = await findConfig(flags.config);
-  refuseElsewhere(before, flags, key, value);
+/** What the store has for the changed keys; `null`: nothing. */
+type Changed = z.output<typeof changedShape>;
+
+/** Makes the changes, all or none. @returns the changes that a running region made; undefined: no daemon runs here */
+export async function submitEdits(
+  before: FoundConfig,
+  flags: SettingFlags,
+  edits: readonly SettingEdit[],
+): Promise<Changed | undefined> {
   if (before.uuid === undefined) {
-    await changeOffline(before, flags, key, value);
-    print(`${key}: stored. No daemon runs here; the next one applies it.`);
-    if (value !== undefined) printWarnings(await findConfig(flags.config), key);
-    return;
+    await changeOffline(before, flags, edits);
+    return undefined;
   }
-  const form = new URLSearchParams({ key });
-  if (value !== undefined) form.set('value', JSON.stringify(value));
+  const changes = edits.map(({ key, value, entries }) =>
+    entries === undefined ? { key, value } : { key, [entries.kind]: entries.entries },
+  );
+  const form = new URLSearchParams({ changes: JSON.stringify(changes) });
   if (flags.rack !== undefined) form.set('rack', flags.rack);
-  const path = `${SETTINGS_PATH}?op=${value === undefined ? 'unset' : 'set'}`;
-  await askDaemon(before.config.stateDir, path, 'POST', form.toString());
-  if (flags.rack !== undefined && flags.rack !== before.uuid) {
-    print(`${key}: stored. The rack ${flags.rack} applies it as soon as it receives it.`);
-    return;
-  }
-  const now = await awaitApplied(flags.config, before, key, value);
-  const done = value === undefined ? 'no longer in the store: the file or the default is in force' : 'in force';
-  print(now === undefined ? notApplied(key) : `${key}: ${done}.`);
-  if (now !== undefined && value !== undefined) printWarnings(now, key);
-  if (now !== undefined) for (const line of await strandedBy(before.config, now.config)) print(line);
+  const path = `${SETTINGS_PATH}?op=change`;
+  return changedShape.parse(await askDaemon(before.config.stateDir, path, 'POST', form.toString()));
 }
 
-/** Warns if the value just stored gives everybody access, or names missing loaders. */
-function printWarnings({ config }: FoundConfig, key: string): void {
+/** Makes the changes, all or none, and waits until they are in force. */
+async function change(before: FoundConfig, flags: SettingFlags, edits: readonly SettingEdit[]): Promise<void> {
+  const names = edits.map(({ key }) => key);
+  const answer = await submitEdits(before, flags, edits);
+  if (answer === undefined) {
+    for (const key of names) print(`${key}: stored. No daemon runs here; the next one applies it.`);
+    printWarnings(await findConfig(flags.config), edits);
+    return;
+  }
+  if (flags.rack !== undefined && flags.rack !== before.uuid) {
+    for (const key of names) print(`${key}: stored. The rack ${flags.rack} applies it as soon as it receives it.`);
+    return;
+  }
+  const now = await awaitApplied(flags.config, before, answer);
+  for (const { key, value, entries } of edits) {
+    const isGone = value === undefined && entries === undefined;
+    const done = isGone ? 'no longer in the store: the file or the default is in force' : 'in force';
+    print(now === undefined ? notApplied(key) : `${key}: ${done}.`);
+  }
+  if (now === undefined) return;
+  printWarnings(now, edits);
+  for (const line of await strandedBy(before.config, now.config)) print(line);
+}
+
+/** Warns if a value just stored gives everybody access, or names missing loaders. */
+function printWarnings({ config }: FoundConfig, edits: readonly SettingEdit[]): void {
   for (const line of [...wideDoors(config).map(noteText), ...absentLoaders(config.boot)])
-    if (line.startsWith(`${key} `)) print(`Beware  ${line}`);
+    if (edits.some(({ key }) => line.startsWith(`${key} `))) print(`Beware  ${line}`);
 }
 
 const notApplied = (key: string): string =>
   `${key}: stored, but the rack has not applied it within ${APPLY_MS_MAX / 1000} s: rackboot config show says why.`;
 
 /**
- * Waits until the rack applies a stored value. @returns the configuration then in force; undefined if it took too long
+ * Waits until the rack applies stored values; `null`: the key is not stored any more. @returns the configuration then in force; undefined if it took too long
  * @throws RackError `config-invalid` if the rack refuses the value
  */
-async function awaitApplied(
+export async function awaitApplied(
   file: string,
   before: FoundConfig,
-  key: string,
-  value: SettingValue | undefined,
+  changed: Changed,
 ): Promise<FoundConfig | undefined> {
-  const wanted = JSON.stringify(value);
   for (let waited = 0; waited < APPLY_MS_MAX; waited += POLL_MS) {
     const now = await askConfig(file);
     if (now.refused !== undefined && now.refused !== before.refused) {
-      throw new RackError('config-invalid', `${key}: stored, but the rack refuses it:\n${now.refused}`);
+      throw new RackError(
+        'config-invalid',
+        `${changed.map(({ key }) => key).join(', ')}: stored, but the rack refuses it:\n${now.refused}`,
+      );
     }
-    if (JSON.stringify(findSetting(now.stored, key)) === wanted) return now;
+    if (changed.every(({ key, value }) => isDeepStrictEqual(findSetting(now.stored, key) ?? null, value))) return now;
     await sleep(POLL_MS);
   }
   return undefined;
 }
 
 /** @throws RackError `bad-argument` on a rack that is linked to a region elsewhere; the text has the command to run there */
-function refuseElsewhere(found: FoundConfig, flags: SettingFlags, key: string, value: SettingValue | undefined): void {
-  const { name, uplink } = found.config;
-  if (uplink.mode !== 'remote') return;
-  const ofRack = key.split('.')[0] === INTERFACES_KEY ? ` --rack ${shellWord(flags.rack ?? name)}` : '';
-  const text = typeof value === 'object' ? JSON.stringify(value) : String(value);
-  const words = shellWord(key) + (value === undefined ? '' : ` ${shellWord(withoutUsers(text))}`) + ofRack;
-  const command = `\`rackboot config ${value === undefined ? 'unset' : 'set'} ${words}\` on the host of the region`;
-  const instead = value === undefined ? '' : `; or write the key into ${found.path}`;
-  const where = `the region at ${uplink.urls.join(', ')} holds the store`;
-  throw new RackError(
-    'bad-argument',
-    `${key}: ${where}: ${value === undefined ? 'remove' : 'set'} it there: ${command}${instead}`,
-  );
-}
-
-async function changeOffline(
+export function refuseElsewhere(
   found: FoundConfig,
   flags: SettingFlags,
-  key: string,
-  value: SettingValue | undefined,
-): Promise<void> {
+  verb: 'set' | 'unset' | 'add' | 'remove',
+  edits: readonly SettingEdit[],
+): void {
+  const { name, uplink } = found.config;
+  if (uplink.mode !== 'remote') return;
+  const isOfRack = edits.some(({ key }) => key.split('.')[0] === INTERFACES_KEY);
+  const ofRack = isOfRack ? ` --rack ${shellWord(flags.rack ?? name)}` : '';
+  const textOf = (value: SettingValue): string =>
+    shellWord(withoutUsers(typeof value === 'object' ? JSON.stringify(value) : String(value)));
+  const words = edits.flatMap(({ key, value, entries }) => [
+    shellWord(key),
+    ...(value === undefined ? (entries?.entries ?? []) : [value]).map(textOf),
+  ]);
+  const command = `\`rackboot config ${verb} ${words.join(' ')}${ofRack}\` on the host of the region`;
+  const instead = verb === 'set' || verb === 'add' ? `; or write the key into ${found.path}` : '';
+  const where = `the region at ${uplink.urls.join(', ')} holds the store`;
+  const what = verb === 'unset' ? 'remove' : verb;
+  const keys = edits.map(({ key }) => key).join(', ');
+  throw new RackError('bad-argument', `${keys}: ${where}: ${what} it there: ${command}${instead}`);
+}
+
+async function changeOffline(found: FoundConfig, flags: SettingFlags, edits: readonly SettingEdit[]): Promise<void> {
   const { stateDir, name } = found.config;
   await withStoredSettings({ stateDir, name, file: found.path, values: found.file.values }, async (settings, by) => {
-    const refusal = await settings.change(flags.rack ?? '', [{ key, value }], by);
+    const refusal = await settings.change(flags.rack ?? '', edits, by);
     if (refusal !== undefined) throw new RackError('bad-argument', sentenceOf(refusal));
   });
 }
@@ -217,8 +344,10 @@ async function storedOf({ config }: FoundConfig, rack: string): Promise<Settings
 }
 
 /** A key whose default is a string takes the text unchanged; any other parses it as YAML. */
-function parseValue(key: string, text: string): SettingValue {
-  if (typeof valueOrDefault(key, {}) === 'string') return text;
+const parseValue = (key: string, text: string): SettingValue =>
+  typeof valueOrDefault(key, {}) === 'string' ? text : parseYaml(key, text);
+
+function parseYaml(key: string, text: string): SettingValue {
   try {
     const value = parseSettingValue(parse(text));
     if (value !== undefined) return value;

@@ -16,7 +16,7 @@ const REFUSED =
 test('the command keeps the other keys, and names those that it removes', () => {
   assert.equal(
     proxyCommand('cluster_interfaces.eth1.mode', 'proxy', REFUSED, STORED),
-    'Without ip_range_low, hosts, in one command: rackboot config set cluster_interfaces.eth1 ' +
+    'Without ip_range_low, hosts, in one command: rackboot config set --replace cluster_interfaces.eth1 ' +
       `'{"interface":"eth1","ip":"10.20.0.1","network":"10.20.0.0/24","mode":"proxy"}'`,
   );
 });

@@ -9,6 +9,7 @@ import { parseSettingValue, SETTINGS_VALUES_MAX, type SettingValue } from '../..
 import { nearestName } from '../../../nearest-name.ts';
 import { generalOption, isGeneralOption } from '../../general-options.ts';
 import { parseJson } from '../../records/text-json.ts';
+import type { SettingEdit } from '../../settings.ts';
 import { texts } from '../../words/text.ts';
 import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
 import {
@@ -116,6 +117,9 @@ async function listSettings(call: ApiCall): Promise<Answer> {
 }
 
 const VALUE_MAX = 1024 * 1024;
+const KEY_MAX = 300;
+/** The most keys of one change: a cluster interface has some forty. */
+const CHANGES_MAX = 256;
 
 function setSetting(call: ApiCall, given: Passed<typeof newSetting>): Answer | Promise<Answer> {
   if (given.value === undefined) return refuseField('value', 'field.required');
@@ -126,6 +130,52 @@ function setSetting(call: ApiCall, given: Passed<typeof newSetting>): Answer | P
   return change(call, given.rack, given.key ?? '', written);
 }
 
+const changesShape = z
+  .array(
+    z.union([
+      z.strictObject({ key: z.string().min(1).max(KEY_MAX), value: z.unknown().optional() }),
+      z.strictObject({ key: z.string().min(1).max(KEY_MAX), add: z.array(z.unknown()) }),
+      z.strictObject({ key: z.string().min(1).max(KEY_MAX), remove: z.array(z.unknown()) }),
+    ]),
+  )
+  .min(1)
+  .max(CHANGES_MAX);
+
+/** The change as an edit of the settings; undefined: a value is too large. */
+function editOf(one: z.output<typeof changesShape>[number]): SettingEdit | undefined {
+  const { key } = one;
+  if ('value' in one) {
+    const written = parseSettingValue(one.value);
+    return written === undefined ? undefined : { key, value: written };
+  }
+  const [kind, list] =
+    'add' in one ? (['add', one.add] as const) : 'remove' in one ? (['remove', one.remove] as const) : [];
+  if (kind === undefined) return { key, value: undefined };
+  const entries = parseSettingValue(list);
+  return Array.isArray(entries) ? { key, value: undefined, entries: { kind, entries } } : undefined;
+}
+
+async function changeTogether(call: ApiCall, given: Passed<typeof newChanges>): Promise<Answer> {
+  if (given.changes === undefined) return refuseField('changes', 'field.required');
+  const parsed = parseJson(given.changes, SETTINGS_VALUES_MAX);
+  if (parsed.kind === 'fault') return refuseField('changes', 'field.json', { fault: parsed.fault });
+  const changes = changesShape.safeParse(parsed.value);
+  if (!changes.success) return refuseField('changes', 'field.json', { fault: { kind: 'malformed' } });
+  const edits = changes.data.map(editOf);
+  if (!edits.every((edit) => edit !== undefined)) return refuseField('changes', 'field.value-too-large');
+  const owner = ownerOf(call, given.rack);
+  if (owner === undefined) return unknownRack(given.rack);
+  const refused = await changeSettings(call, owner, edits);
+  const { settings } = call.region;
+  return refused ?? json(edits.map(({ key }) => ({ key, value: settings.stored(owner, key) ?? null })));
+}
+
+/** The owner of cluster interfaces as `RegionSettings.change` names it. */
+const ownerOf = (call: ApiCall, name: string | undefined): string | undefined =>
+  name === undefined || name === '' ? '' : call.region.settings.findRack(name);
+
+const unknownRack = (name = ''): Answer => refuse('not-found.rack', { rack: name.slice(0, 64) });
+
 /** @param name the rack of a cluster interface: a UUID, a name or `master`; `undefined` for this process's rack */
 async function change(
   call: ApiCall,
@@ -133,13 +183,13 @@ async function change(
   key: string,
   next: SettingValue | undefined,
 ): Promise<Answer> {
-  const rack = name === undefined || name === '' ? '' : call.region.settings.findRack(name);
-  if (rack === undefined) return refuse('not-found.rack', { rack: (name ?? '').slice(0, 64) });
+  const rack = ownerOf(call, name);
+  if (rack === undefined) return unknownRack(name);
   const refused = await changeSettings(call, rack, [{ key, value: next }]);
   return refused ?? json({ key, value: next ?? null });
 }
 
-const key = value(z.string().min(1).max(300)).describe(
+const key = value(z.string().min(1).max(KEY_MAX)).describe(
   'As in the configuration file: dns.upstream, cluster_interfaces.NAME.',
 );
 const rack = value(z.string().max(64))
@@ -151,6 +201,12 @@ const newConfig = z.object({ name, value: value(z.string().max(4096)).describe('
 const newSetting = z.object({
   key,
   value: value(z.string().max(VALUE_MAX)).describe('The new value, as JSON.'),
+  rack,
+});
+const newChanges = z.object({
+  changes: value(z.string().max(VALUE_MAX)).describe(
+    'A list, as JSON: `{"key", "value"}` sets a key, `{"key"}` removes it, `{"key", "add": […]}` and `{"key", "remove": […]}` change the entries of a list.',
+  ),
   rack,
 });
 
@@ -203,6 +259,19 @@ export const SETTINGS_OPERATIONS: readonly Operation[] = [
     doc: 'Set a configuration key in the store. A key that is written in the file is read-only.',
     parameters: newSetting,
     ...tried(newSetting.partial(), setSetting),
+  }),
+  defineOperation({
+    versions: ['2.0'],
+    path: 'settings',
+    method: 'POST',
+    ownTransaction: true,
+    op: 'change',
+    handler: 'SettingsHandler',
+    access: 'admin',
+    answers: ['setting'],
+    doc: 'Change several configuration keys in the store together, or none of them.',
+    parameters: newChanges,
+    ...tried(newChanges.partial(), changeTogether),
   }),
   defineOperation({
     versions: ['2.0'],

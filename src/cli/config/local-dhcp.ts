@@ -1,0 +1,160 @@
+// Another DHCP server on this very host: its process, its leases and its reservations. A search on the wire does not find it, because a host
+// does not hear its own broadcasts, and it keeps the port that a rack needs.
+//
+// 1. Best effort: only root sees the process of another user, and a server in a container has its files elsewhere.
+
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  type ForeignRange,
+  type ForeignReservation,
+  type ReservationFormat,
+  readReservations,
+} from '../../dhcp/import/reservations.ts';
+import { ANY } from '../../net/address.ts';
+import { findPortOwners } from '../../net/port-owner.ts';
+import { stateHolder } from '../../store/state-lock.ts';
+
+/** The port of DHCP servers (RFC 2131 §4.1). */
+export const SERVER_PORT = 67;
+/** The most files of one configuration, and the most bytes of one. */
+const FILES_MAX = 256;
+const BYTES_MAX = 16 * 1024 * 1024;
+
+interface Program {
+  readonly format: ReservationFormat;
+  /** The options that name its configuration, and its leases. */
+  readonly configOptions: readonly string[];
+  readonly leaseOptions: readonly string[];
+  readonly configs: readonly string[];
+  readonly leases: readonly string[];
+}
+
+/** By the name of the program. The paths are those of Debian and Fedora. */
+const PROGRAMS: Readonly<Record<string, Program>> = {
+  dnsmasq: {
+    format: 'dnsmasq',
+    configOptions: ['-C', '--conf-file', '-7', '--conf-dir', '--dhcp-hostsfile', '--dhcp-hostsdir'],
+    leaseOptions: ['-l', '--dhcp-leasefile'],
+    configs: ['/etc/dnsmasq.conf'],
+    leases: ['/var/lib/misc/dnsmasq.leases', '/var/lib/dnsmasq/dnsmasq.leases'],
+  },
+  dhcpd: {
+    format: 'isc',
+    configOptions: ['-cf'],
+    leaseOptions: ['-lf'],
+    configs: ['/etc/dhcp/dhcpd.conf'],
+    leases: ['/var/lib/dhcp/dhcpd.leases', '/var/lib/dhcpd/dhcpd.leases'],
+  },
+  'kea-dhcp4': {
+    format: 'kea',
+    configOptions: ['-c'],
+    leaseOptions: [],
+    configs: ['/etc/kea/kea-dhcp4.conf'],
+    leases: ['/var/lib/kea/kea-leases4.csv'],
+  },
+  'systemd-networkd': {
+    format: 'networkd',
+    configOptions: [],
+    leaseOptions: [],
+    configs: ['/etc/systemd/network', '/run/systemd/network'],
+    leases: [],
+  },
+};
+
+/** A DHCP server on this host. */
+export interface LocalServer {
+  /** `dnsmasq (process 12)`, or whose process it is. */
+  readonly name: string;
+  readonly reservations: readonly ForeignReservation[];
+  readonly ranges: readonly ForeignRange[];
+  /** The files of its configuration that have reservations, and its lease file. */
+  readonly configFiles: readonly string[];
+  readonly leaseFiles: readonly string[];
+}
+
+/** The servers on the DHCP port of this host, except the rack of this state directory. */
+export function findLocalServers(stateDir: string): readonly LocalServer[] {
+  const own = stateHolder(stateDir);
+  const found = new Map<string, LocalServer>();
+  for (const { process: owner, uid } of findPortOwners('UDP', ANY, SERVER_PORT)) {
+    if (owner !== undefined && (owner.pid === own || owner.pid === process.pid)) continue;
+    const name = owner === undefined ? `a process of user ${uid}` : `${owner.name} (process ${owner.pid})`;
+    const program = PROGRAMS[owner?.name ?? ''];
+    if (found.has(name)) continue;
+    const files = owner === undefined || program === undefined ? NO_FILES : filesOf(program, owner.words);
+    found.set(name, { name, ...files });
+  }
+  return [...found.values()];
+}
+
+/** A sentence about it, without its full stop. */
+export const localText = ({ name }: LocalServer): string =>
+  `${name} on this host has the DHCP port (UDP ${SERVER_PORT}): a rack cannot give addresses while it runs`;
+
+type Files = Omit<LocalServer, 'name'>;
+const NO_FILES: Files = { reservations: [], ranges: [], configFiles: [], leaseFiles: [] };
+
+function filesOf(program: Program, words: readonly string[]): Files {
+  const given = optionValues(words, program.configOptions).map((value) => value.split(',')[0] ?? '');
+  const waiting = given.some((path) => isFile(path)) ? given : [...program.configs, ...given];
+  const reservations: ForeignReservation[] = [];
+  const ranges: ForeignRange[] = [];
+  const configFiles: string[] = [];
+  const seen = new Set<string>();
+  let named: string | undefined;
+  for (const path of waiting) {
+    if (seen.has(path) || seen.size >= FILES_MAX) continue;
+    seen.add(path);
+    const text = readText(path);
+    if (text === undefined) {
+      waiting.push(...filesIn(path));
+      continue;
+    }
+    const read = readReservations(program.format, text);
+    reservations.push(...read.reservations);
+    ranges.push(...read.ranges);
+    if (read.reservations.length + read.left.length > 0) configFiles.push(path);
+    named = read.leaseFile ?? named;
+    waiting.push(...read.includes);
+  }
+  const [asked = named] = optionValues(words, program.leaseOptions);
+  const leaseFiles = (asked === undefined ? program.leases : [asked]).filter(isFile);
+  return { reservations, ranges, configFiles, leaseFiles };
+}
+
+/** The values of options, written `-C FILE`, `-CFILE`, `--conf-file=FILE` or `--conf-file FILE`. */
+function optionValues(words: readonly string[], options: readonly string[]): readonly string[] {
+  return words.flatMap((word, index) => {
+    for (const option of options) {
+      if (word === option) return [words[index + 1] ?? ''];
+      if (option.startsWith('--') && word.startsWith(`${option}=`)) return [word.slice(option.length + 1)];
+      if (option.length === 2 && word.startsWith(option)) return [word.slice(2)];
+    }
+    return [];
+  });
+}
+
+const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+
+/** The text of a regular file; undefined: it is none, or too large, or not readable. */
+function readText(path: string): string | undefined {
+  try {
+    const stats = statSync(path);
+    return stats.isFile() && stats.size <= BYTES_MAX ? readFileSync(path, 'latin1') : undefined;
+  } catch {
+    // The other server's file: without it, there is only less to offer.
+    return undefined;
+  }
+}
+
+/** The files of a directory, without those that package managers and editors leave. */
+function filesIn(path: string): readonly string[] {
+  if (!existsSync(path) || !statSync(path).isDirectory()) return [];
+  try {
+    const names = readdirSync(path).filter((name) => !/^[.#]|~$|\.(?:dpkg-\w+|rpm\w+)$/.test(name));
+    return names.toSorted().map((name) => join(path, name));
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,65 @@
+// Adds entries to a list of the settings, or removes some. The list may be written as one text, as in `dns.upstream`. Pure.
+//
+// 1. An entry that is there already is not added again.
+// 2. An entry to remove is named by its whole value, by some of its fields, or by the value of one field: `10.20.0.10` names the reservation
+//    of that address. A name that fits several different entries is refused: nothing is removed by accident.
+
+import { isDeepStrictEqual } from 'node:util';
+import { isSettings, type SettingValue } from '../machines/settings.ts';
+import { parseMac } from '../net/address.ts';
+
+/** Entries to add to a list, or to remove from it. */
+export interface EntriesEdit {
+  readonly kind: 'add' | 'remove';
+  readonly entries: readonly SettingValue[];
+}
+
+/** The entries of a value that a key of a list has; `undefined`: it is no list. */
+export function entriesOf(value: SettingValue | undefined): readonly SettingValue[] | undefined {
+  if (value === undefined || value === null) return [];
+  if (typeof value === 'string') return value.split(/[\s,]+/).filter((word) => word !== '');
+  return Array.isArray(value) ? value : undefined;
+}
+
+/** The list after the edit, or why it cannot be edited. */
+export function editEntries(
+  before: SettingValue | undefined,
+  { kind, entries }: EntriesEdit,
+): { readonly list: readonly SettingValue[] } | { readonly fault: string } {
+  let list = entriesOf(before);
+  if (list === undefined) return { fault: 'its value is no list, so it has no entries to add or remove' };
+  for (const entry of entries) {
+    if (kind === 'add') {
+      if (!list.some((one) => isSame(one, entry))) list = [...list, entry];
+      continue;
+    }
+    const [found, other] = list.filter((one) => isNamedBy(one, entry));
+    const name = JSON.stringify(entry);
+    if (found === undefined) return { fault: `no entry is ${name}: nothing to remove` };
+    if (other !== undefined && !isDeepStrictEqual(found, other))
+      return {
+        fault: `several entries fit ${name}, such as ${JSON.stringify(found)} and ${JSON.stringify(other)}: name more fields`,
+      };
+    list = list.filter((one) => !isNamedBy(one, entry));
+  }
+  return { list };
+}
+
+/** True if `name` names the entry (rule 2). */
+export function isNamedBy(entry: SettingValue, name: SettingValue): boolean {
+  if (!isSettings(entry)) return isSame(entry, name);
+  if (!isSettings(name)) return Object.values(entry).some((value) => isSame(value, name));
+  return Object.entries(name).every(([field, value]) => Object.hasOwn(entry, field) && isSame(entry[field], value));
+}
+
+const isSame = (one: SettingValue | undefined, other: SettingValue): boolean =>
+  isDeepStrictEqual(one, other) || (isScalar(one) && isScalar(other) && comparable(one) === comparable(other));
+
+const isScalar = (value: SettingValue | undefined): value is string | number | boolean | null =>
+  value === null || (typeof value !== 'object' && value !== undefined);
+
+/** Hardware addresses have several spellings; names and numbers in quotes are the same, too. */
+function comparable(value: string | number | boolean | null): string {
+  const text = String(value);
+  return String(parseMac(text) ?? text.toLowerCase());
+}
