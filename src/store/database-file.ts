@@ -299,6 +299,42 @@ function pageFaultIn(path: string): string | undefined {
   }
 }
 
+/**
+ * Writes a copy of a database as it is at this moment, readable by this user alone, even while another process writes to it.
+ * @returns false if it is missing or empty: there is no copy @throws RackError as `openDatabaseFile`
+ */
+export function copyDatabase(path: string, kind: DatabaseKind, target: string): boolean {
+  checkNotCut(path);
+  if (isEmpty(path)) return false;
+  return reading(path, kind, (database, version) => {
+    if (version === 0) return false;
+    makePrivate(target);
+    database.prepare('VACUUM INTO ?').run(target);
+    return true;
+  });
+}
+
+/** Reads every page of a copy. @throws RackError `store-broken`, `store-newer` */
+export function checkCopy(path: string, kind: DatabaseKind): void {
+  reading(path, kind, (database, version) => {
+    if (version === 0) throw broken(path, kind, 'it is empty', undefined);
+    checkPages(database, path, kind);
+  });
+}
+
+function reading<T>(path: string, kind: DatabaseKind, work: (database: DatabaseSync, version: number) => T): T {
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
+    database.exec('PRAGMA trusted_schema = OFF');
+    return work(database, versionOf(database, path, kind));
+  } catch (cause) {
+    throw cause instanceof RackError ? cause : explain(path, kind, cause);
+  } finally {
+    database?.close();
+  }
+}
+
 function migrate(database: DatabaseSync, path: string, kind: DatabaseKind, version: number): void {
   const newest = kind.migrations.length;
   if (version > 0) copyFile(database, `${path}.version-${version}`);

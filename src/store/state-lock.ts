@@ -23,6 +23,7 @@ import {
   sqliteCode,
   writeRefused,
 } from './database-file.ts';
+import { finishRestore } from './pending-restore.ts';
 
 const FILE = 'rack.lock';
 const KIND = { title: 'lock', applicationId: 0, migrations: [] };
@@ -47,7 +48,7 @@ interface StateLock {
 const held = new Set<DatabaseSync>();
 
 /**
- * Creates the directory if it is missing, and locks it.
+ * Creates the directory if it is missing, locks it, and finishes an interrupted restore of it.
  * @param words of the directory in errors; default: it is the state directory of the process that starts
  * @throws RackError `already-running` if another process holds it, which is named if the kernel shows it; `store-unwritable`, and the others of
  * `openDatabaseFile`, if there can be no lock
@@ -72,6 +73,13 @@ export function lockState(stateDir: string, words?: DirectoryWords): StateLock {
   }
   const locked = database;
   held.add(locked);
+  try {
+    finishRestore(stateDir);
+  } catch (cause) {
+    held.delete(locked);
+    locked.close();
+    throw writeRefused(stateDir, cause);
+  }
   return {
     release() {
       if (held.delete(locked)) locked.close();

@@ -56,6 +56,7 @@ const FILES: readonly (readonly [what: string, name: RegExp])[] = [
 const DIRECTORIES: typeof FILES = [
   ['the identity and the keys of the rack', /^ssh$/],
   ['files that the next start makes again', /^(?:cache|images-work)$/],
+  ['an unfinished backup or restore', /^(?:(?:backup|restore)\.\d+\.unfinished|restore\.ready)$/],
 ];
 /** All configurations of a host share these: `packageCache` is not a place of the configuration that is reset. */
 const PACKAGES = 'packages for further images, which every Rackboot of this host uses,';

@@ -1,4 +1,4 @@
-// The table of the commands about the running rack: `run`, `status`, `doctor`, `outbox`, `lab`, `trace`, `why`, `log-level`, `neighbours`.
+// The table of the commands about the running rack: `run`, `backup`, `restore`, `status`, `doctor`, `outbox`, `lab`, `trace`, `why`, `log-level`, `neighbours`.
 
 import type { Argv } from 'yargs';
 import { ofRack, type SharedOptions } from '../terminal/shared-options.ts';
@@ -19,6 +19,37 @@ function daemonCommands<T>(parser: Argv<T>, { config, json }: SharedOptions, fin
       const { runDaemon } = await import('./run.ts');
       finish(await runDaemon(argv.config));
     })
+    .command(
+      'backup <file>',
+      'Write what this rack keeps, but no images, into one file',
+      (backup) =>
+        backup
+          .positional('file', { type: 'string', demandOption: true, describe: 'The new file' })
+          .options({ config, json }),
+      async (argv) => {
+        const { backUpRack } = await import('./backup.ts');
+        finish(backUpRack(argv));
+      },
+    )
+    .command(
+      'restore <file>',
+      'Put a backup of a rack back, while no rack runs there',
+      (restore) =>
+        restore.positional('file', { type: 'string', demandOption: true, describe: 'A file of `backup`' }).options({
+          config,
+          json,
+          force: { type: 'boolean', default: false, describe: 'Replace a state and a configuration that are here' },
+          'state-only': {
+            type: 'boolean',
+            default: false,
+            describe: 'Keep the configuration of this host, which names the state directory',
+          },
+        }),
+      async (argv) => {
+        const { restoreRack } = await import('./backup.ts');
+        finish(await restoreRack({ ...argv, stateOnly: argv.stateOnly }));
+      },
+    )
     .command('status', 'Show what the running rack serves', { config, json }, async (argv) => {
       const { showStatus } = await import('./status.ts');
       finish(await showStatus(argv.config, argv.json));

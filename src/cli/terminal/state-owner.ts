@@ -73,6 +73,23 @@ export function continueAsOwnerOf(stateDir: string, kind: keyof typeof CAPABILIT
   process.execve(SETPRIV, [SETPRIV, ...who, ...rights, program, ...words], env);
 }
 
+/**
+ * Runs `work` as the owner of `stateDir` if this process is root and the owner is not, and is root again afterwards.
+ * @param work gets the ids for programs that it starts; undefined: those of this process
+ */
+export function asOwnerOf<T>(stateDir: string, work: (owner: Owner | undefined) => T): T {
+  const owner = findOtherOwner(stateDir);
+  if (owner === undefined) return work(undefined);
+  process.setegid?.(groupOf(owner.uid, owner.gid));
+  process.seteuid?.(owner.uid);
+  try {
+    return work(owner);
+  } finally {
+    process.seteuid?.(0);
+    process.setegid?.(0);
+  }
+}
+
 /** The user of the service units, who owns the state directories that they make. */
 const SERVICE_USER = 'rackboot';
 

@@ -37,7 +37,7 @@ import { OUTBOX_DATABASE } from './outbox-schema.ts';
 import { PostShares } from './post-shares.ts';
 
 /** The file's name below the state directory. */
-const OUTBOX_FILE = 'outbox.db';
+export const OUTBOX_FILE = 'outbox.db';
 
 /** The kinds under which events lost before they reached the outbox, and dead letters beyond their bound, are counted. */
 const LOST_KIND = 'lost-before-the-outbox';

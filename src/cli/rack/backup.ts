@@ -1,0 +1,492 @@
+// `rackboot backup` and `rackboot restore`: what a rack knows, in one file: leases, machines, settings, its identity and its configuration.
+//
+//   backup   databases copied as of one moment, other files ─→ a directory in the state directory ─→ tar ─→ FILE
+//   restore  FILE ─→ a directory in the state directory ─ every file as its digest says? versions known? ─→ commitRestore
+//
+// 1. The file is a tar archive: manifest.json, then `state/…` and `config/…`. The manifest has the size and digest of each file. Images are not
+//    in it: they are large, and can be built and imported again.
+// 2. A rack may run during a backup: the databases are read in transactions of this process. The outbox is copied first: an event that is in both
+//    reaches the region twice, and is stored once.
+// 3. Below the state directory, root works as its owner, who could put links there.
+// 4. A killed command leaves the former state and file; the next one removes what it left. A restore is in force as a whole or not at all
+//    (`store/pending-restore.ts`). Its configuration is written last: after an interruption, the same command completes it.
+
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { z } from 'zod';
+import { systemClock } from '../../clock.ts';
+import { loadPlace, readConfigFile, readConfigText } from '../../config/config-file.ts';
+import { siteSourcesFile } from '../../config/image-sources.ts';
+import { isRegionFile } from '../../config/region-file-kind.ts';
+import { defaultName } from '../../config/resolve.ts';
+import { startCommand } from '../../control/start-command.ts';
+import { errorText, osErrorCode, RackError } from '../../errors.ts';
+import { readVersion } from '../../files/program-version.ts';
+import { fileFault } from '../../files/read-fault.ts';
+import { RACK_CONFIG } from '../../region/config.ts';
+import { checkCopy, copyDatabase, type DatabaseKind, writeRefused } from '../../store/database-file.ts';
+import { LEASE_FILE } from '../../store/leases/lease-journal.ts';
+import { LEASE_DATABASE } from '../../store/leases/lease-schema.ts';
+import { OUTBOX_FILE } from '../../store/outbox/outbox-database.ts';
+import { OUTBOX_DATABASE } from '../../store/outbox/outbox-schema.ts';
+import { commitRestore, MANIFEST_FILE, STATE_PART } from '../../store/pending-restore.ts';
+import { REGION_DATABASE, REGION_FILE } from '../../store/region/region-schema.ts';
+import { lockState } from '../../store/state-lock.ts';
+import { withStoredSettings } from '../config/settings-store.ts';
+import { confirmOnTerminal } from '../terminal/confirmation.ts';
+import { formatBytes, print, printAside, printJson } from '../terminal/output.ts';
+import { asOwnerOf, makeForService } from '../terminal/state-owner.ts';
+
+const FORMAT = 1;
+const CONFIG_PART = 'config';
+/** In this order (rule 2). */
+const DATABASES: readonly (readonly [name: string, kind: DatabaseKind])[] = [
+  [OUTBOX_FILE, OUTBOX_DATABASE],
+  [REGION_FILE, REGION_DATABASE],
+  [LEASE_FILE, LEASE_DATABASE],
+];
+const OTHER_STATE = ['rack.json', 'region.key', 'ssh'];
+/** The most bytes of the configuration, its templates and certificates. */
+const CONFIG_BYTES_MAX = 64 * 1024 * 1024;
+const MANIFEST_BYTES_MAX = 16 * 1024 * 1024;
+
+const entryShape = z.object({
+  /** `state/…` or `config/…`. */
+  path: z.string().regex(/^(?:state|config)(?:\/(?!\.{1,2}(?:\/|$))[^/\0]+)+$/),
+  bytes: z.number().int().min(0),
+  sha256: z.string(),
+  mode: z.number().int(),
+  /** True for a file of the configuration that belongs to the user of the state. */
+  isOfService: z.boolean(),
+});
+type Entry = z.output<typeof entryShape>;
+const manifestShape = z.object({
+  format: z.literal(FORMAT),
+  version: z.string(),
+  made: z.string(),
+  stateDir: z.string().refine(isAbsolute),
+  configFile: z.string().refine(isAbsolute),
+  files: z.array(entryShape),
+});
+type Manifest = z.output<typeof manifestShape>;
+
+interface BackupFlags {
+  readonly config: string;
+  readonly file: string;
+  readonly json: boolean;
+}
+
+/** Writes a backup into a new file. @returns 0 @throws RackError `already-exists`, `bad-argument`, `store-…`, `tool-…` */
+export function backUpRack({ config: given, file: named, json }: BackupFlags): number {
+  const [config, file] = [resolve(given), resolve(named)];
+  if (isRegionFile(config))
+    throw new RackError(
+      'bad-argument',
+      `${config} is the file of a region without a rack: rackboot region backup FILE`,
+    );
+  const { stateDir } = loadPlace(config);
+  if (existsSync(file)) throw new RackError('already-exists', `${file} exists: name a new file`);
+  if (!existsSync(stateDir)) throw new RackError('not-found', `${stateDir} does not exist: no rack has run here yet`);
+  const serviceUid = statSync(stateDir).uid;
+  const configured = configFiles(config).map((path) => readConfigured(path, serviceUid));
+  const work = join(stateDir, `backup.${process.pid}.unfinished`);
+  const target = `${file}.${process.pid}.unfinished`;
+  removeLeft(dirname(file), `${basename(file)}.`);
+  const out = openNew(target);
+  try {
+    const manifest = asOwnerOf(stateDir, (): Manifest => {
+      removeLeft(stateDir, 'backup.');
+      makePart(join(work, STATE_PART));
+      for (const [name, kind] of DATABASES) copyDatabase(join(stateDir, name), kind, join(work, STATE_PART, name));
+      for (const path of OTHER_STATE.flatMap((name) => filesBelow(join(stateDir, name))))
+        put(join(work, STATE_PART, relative(stateDir, path)), read(path));
+      for (const { path, bytes } of configured) put(join(work, CONFIG_PART, relative(dirname(config), path)), bytes);
+      const ofConfig = new Map(configured.map((one) => [join(CONFIG_PART, relative(dirname(config), one.path)), one]));
+      const files = filesBelow(work).map((path): Entry => {
+        const name = relative(work, path);
+        const { mode = 0o600, isOfService = true } = ofConfig.get(name) ?? {};
+        return { path: name, bytes: lstatSync(path).size, sha256: digest(path), mode, isOfService };
+      });
+      const made = new Date(systemClock.wallTimeMs()).toISOString();
+      const about = { format: FORMAT, version: readVersion(), made, stateDir, configFile: config, files } as const;
+      put(join(work, MANIFEST_FILE), JSON.stringify(about, undefined, 2));
+      return about;
+    });
+    const parts = [MANIFEST_FILE, ...new Set(manifest.files.map(({ path }) => path.split('/')[0] ?? ''))];
+    tar(
+      ['--create', '--file=-', '--format=posix', '--directory', work, '--', ...parts],
+      ['ignore', out, 'pipe'],
+      undefined,
+    );
+    fsyncSync(out);
+    renameSync(target, file);
+    const { size: bytes } = statSync(file);
+    const names = manifest.files.map(({ path }) => path);
+    if (json) printJson({ file, bytes, files: names });
+    else {
+      print(`Wrote ${file} (${formatBytes(bytes)}): ${names.map(shortName).join(', ')}.`);
+      print(
+        'Passwords of power controllers and accounts are in it: keep it as safe as the rack. Images are not in it.',
+      );
+    }
+    return 0;
+  } finally {
+    closeSync(out);
+    rmSync(target, { force: true });
+    asOwnerOf(stateDir, () => rmSync(work, { recursive: true, force: true }));
+  }
+}
+
+const shortName = (path: string): string => path.slice(path.indexOf('/') + 1);
+
+/** Root's file, or this user's, readable by nobody else. */
+function openNew(path: string): number {
+  try {
+    return openSync(path, 'wx', 0o600);
+  } catch (error) {
+    throw writeRefused(path, error);
+  }
+}
+
+/** Removes what killed commands left: names that begin with `prefix` and have the number of a process that has ended. */
+function removeLeft(directory: string, prefix: string): void {
+  if (!existsSync(directory)) return;
+  for (const name of readdirSync(directory)) {
+    const pid = name.startsWith(prefix) ? /^(\d+)\.unfinished$/.exec(name.slice(prefix.length))?.[1] : undefined;
+    if (pid !== undefined && !existsSync(`/proc/${pid}`))
+      rmSync(join(directory, name), { recursive: true, force: true });
+  }
+}
+
+/**
+ * The files of the configuration: for the default file, which has a directory of its own, all in that; for another file itself, and those in
+ * its directory that it names.
+ */
+function configFiles(config: string): readonly string[] {
+  if (config === RACK_CONFIG) return filesBelow(dirname(config));
+  const parsed = readConfigFile(readConfigText(config));
+  const named: string[] = [];
+  const visit = (value: unknown): void => {
+    if (typeof value === 'object' && value !== null) Object.values(value).forEach(visit);
+    else if (typeof value === 'string' && resolve(value).startsWith(dirname(config) + sep) && value.startsWith('/'))
+      named.push(...(lstatSync(value, { throwIfNoEntry: false })?.isFile() === true ? [value] : []));
+  };
+  if (parsed.ok) visit(parsed.file.values);
+  return [...new Set([config, siteSourcesFile(config) ?? config, ...named])];
+}
+
+interface ConfiguredFile {
+  readonly path: string;
+  readonly bytes: Buffer;
+  readonly mode: number;
+  readonly isOfService: boolean;
+}
+
+function readConfigured(path: string, serviceUid: number): ConfiguredFile {
+  const { size, mode, uid } = statSync(path);
+  if (size > CONFIG_BYTES_MAX)
+    throw new RackError(
+      'bad-argument',
+      `${path} is larger than a file of the configuration may be: move it to another directory`,
+    );
+  return { path, bytes: read(path), mode: mode & 0o777, isOfService: uid !== 0 && uid === serviceUid };
+}
+
+/** The regular files at or below a path; none if it does not exist. */
+function filesBelow(path: string): readonly string[] {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats?.isDirectory() === true)
+    return readdirSync(path)
+      .toSorted()
+      .flatMap((name) => filesBelow(join(path, name)));
+  return stats?.isFile() === true ? [path] : [];
+}
+
+function read(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw fileFault(path, error);
+  }
+}
+
+function makePart(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw writeRefused(path, error);
+  }
+}
+
+function put(path: string, bytes: Buffer | string): void {
+  makePart(dirname(path));
+  try {
+    writeFileSync(path, bytes, { mode: 0o600, flag: 'wx' });
+  } catch (error) {
+    throw writeRefused(path, error);
+  }
+}
+
+function digest(path: string): string {
+  const hash = createHash('sha256');
+  const file = openSync(path, 'r');
+  const piece = Buffer.alloc(1024 * 1024);
+  try {
+    for (;;) {
+      const bytes = readSync(file, piece, 0, piece.length, null);
+      if (bytes === 0) return hash.digest('hex');
+      hash.update(piece.subarray(0, bytes));
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Runs tar(1). @returns its output @throws RackError `tool-missing`, `tool-failed` */
+function tar(
+  words: readonly string[],
+  stdio: readonly ('ignore' | 'pipe' | number)[],
+  owner: { readonly uid: number; readonly gid: number } | undefined,
+): Buffer {
+  const mask = process.umask(0o077);
+  try {
+    const run = spawnSync('tar', words, { cwd: '/', stdio: [...stdio], maxBuffer: MANIFEST_BYTES_MAX, ...owner });
+    if (osErrorCode(run.error) === 'ENOENT')
+      throw new RackError('tool-missing', 'tar is not installed: sudo apt-get install tar');
+    if (run.error !== undefined || run.status !== 0) {
+      const why = run.error === undefined ? String(run.stderr).trim().split('\n')[0] : errorText(run.error);
+      throw new RackError('tool-failed', `tar: ${why}`, { cause: run.error });
+    }
+    return run.stdout ?? Buffer.alloc(0);
+  } finally {
+    process.umask(mask);
+  }
+}
+
+interface RestoreFlags extends BackupFlags {
+  /** Replace what is there. */
+  readonly force: boolean;
+  /** Leave the configuration of this host as it is. */
+  readonly stateOnly: boolean;
+}
+
+/** Puts a backup back. @returns 0 @throws RackError `already-running`, `already-exists`, `store-broken`, `store-newer`, `cancelled`, … */
+export async function restoreRack({
+  config: given,
+  file: named,
+  json,
+  force,
+  stateOnly,
+}: RestoreFlags): Promise<number> {
+  const [config, file] = [resolve(given), resolve(named)];
+  const manifest = readManifest(file);
+  const { stateDir } = stateOnly ? loadPlace(config) : manifest;
+  checkPlace(stateDir);
+  makeForService(stateDir);
+  const lock = asOwnerOf(stateDir, () =>
+    lockState(stateDir, {
+      title: 'state directory',
+      elsewhere: 'add --state-only and --config with another configuration file',
+    }),
+  );
+  const work = join(stateDir, `restore.${process.pid}.unfinished`);
+  try {
+    const owner = asOwnerOf(stateDir, (ids) => {
+      removeLeft(stateDir, 'restore.');
+      makePart(join(work, STATE_PART));
+      return ids;
+    });
+    unpack(file, manifest, work, owner);
+    asOwnerOf(stateDir, () => check(file, manifest, work));
+    const targets = stateOnly ? [] : configTargets(manifest, config);
+    const inTheWay = [
+      ...stateInTheWay(stateDir, manifest),
+      ...targets.filter(({ path, entry }) => isOther(path, entry)).map(({ path }) => path),
+    ];
+    if (inTheWay.length > 0) {
+      const list = inTheWay.join(', ');
+      if (!force && process.stdin.isTTY !== true)
+        throw new RackError('already-exists', `this would replace ${list}: add --force; nothing was changed`);
+      if (!force) printAside(`This replaces ${list}.\n`);
+      await confirmOnTerminal('Replace all this?', force);
+    }
+    const written = targets.map(({ path, entry }) => writeBeside(path, entry, join(work, entry.path), owner));
+    asOwnerOf(stateDir, () => {
+      rmSync(join(work, CONFIG_PART), { recursive: true, force: true });
+      commitRestore(stateDir, work);
+    });
+    for (const { from, to } of written) renameSync(from, to);
+  } finally {
+    asOwnerOf(stateDir, () => rmSync(work, { recursive: true, force: true }));
+    lock.release();
+  }
+  // Perhaps the owner of the state may not read the configuration.
+  const next = startCommand(config);
+  if (manifest.files.some(({ path }) => path === join(STATE_PART, REGION_FILE))) await cacheSettings(config);
+  if (json) printJson({ file, made: manifest.made, stateDir, files: manifest.files.map(({ path }) => path) });
+  else {
+    print(
+      `Restored the state of ${manifest.made} into ${stateDir}${stateOnly ? '' : `, and the configuration into ${dirname(config)}`}.`,
+    );
+    print(
+      'Never run the rack from which it came again: both would give the same addresses. Images are not in a backup.',
+    );
+    printAside(`Next: build or import the images if they are not here, and start the rack: \`${next}\`.\n`);
+  }
+  return 0;
+}
+
+/** Writes the cache of the restored settings, by which commands know the networks before the rack has started. */
+async function cacheSettings(config: string): Promise<void> {
+  const read = readConfigFile(readConfigText(config));
+  if (!read.ok) return;
+  const { values } = read.file;
+  const name = typeof values.name === 'string' ? values.name : defaultName();
+  await withStoredSettings({ stateDir: loadPlace(config).stateDir, name, file: config, values }, async () => undefined);
+}
+
+/** A directory that a rack can have as its own: new, empty, or with a state. @throws RackError `bad-argument` */
+function checkPlace(stateDir: string): void {
+  const names = existsSync(stateDir) ? readdirSync(stateDir) : [];
+  const isOurs = names.some((name) => ['rack.lock', 'rack.json', ...DATABASES.map(([one]) => one)].includes(name));
+  // A directory of images may be there before the first start.
+  if (isOurs || names.every((name) => ['boot', 'cache'].includes(name))) return;
+  throw new RackError(
+    'bad-argument',
+    `${stateDir} has other files, and no state of a rack: restore into another directory`,
+  );
+}
+
+const damaged = (file: string, why: string, cause?: unknown): RackError =>
+  new RackError('store-broken', `${file} is no backup of a rack, or is damaged (${why}): use another one`, { cause });
+
+function withFile<T>(file: string, work: (descriptor: number) => T): T {
+  let descriptor: number;
+  try {
+    descriptor = openSync(file, 'r');
+  } catch (error) {
+    throw fileFault(file, error);
+  }
+  try {
+    return work(descriptor);
+  } catch (error) {
+    if (error instanceof RackError && error.code === 'tool-failed') throw damaged(file, error.message, error);
+    throw error;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** @throws RackError `not-found`, `store-broken`, `store-newer` */
+function readManifest(file: string): Manifest {
+  const text = withFile(file, (descriptor) =>
+    tar(['--extract', '--to-stdout', '--file=-', MANIFEST_FILE], [descriptor, 'pipe', 'pipe'], undefined),
+  );
+  let written: unknown;
+  try {
+    written = JSON.parse(text.toString('utf8'));
+  } catch (error) {
+    throw damaged(file, errorText(error), error);
+  }
+  const format = z.object({ format: z.number(), version: z.string() }).safeParse(written).data;
+  if (format !== undefined && format.format > FORMAT)
+    throw new RackError(
+      'store-newer',
+      `${file} was made by Rackboot ${format.version}: install that version or a newer one`,
+    );
+  const manifest = manifestShape.safeParse(written);
+  if (!manifest.success) throw damaged(file, `${MANIFEST_FILE}: ${manifest.error.issues[0]?.message ?? ''}`);
+  return manifest.data;
+}
+
+function unpack(
+  file: string,
+  { files }: Manifest,
+  work: string,
+  owner: { readonly uid: number; readonly gid: number } | undefined,
+): void {
+  const names = [MANIFEST_FILE, ...files.map(({ path }) => path)];
+  const options = ['--no-same-owner', '--no-same-permissions', '--directory', work];
+  withFile(file, (descriptor) =>
+    tar(['--extract', '--file=-', ...options, '--', ...names], [descriptor, 'ignore', 'pipe'], owner),
+  );
+}
+
+/** @throws RackError `store-broken`, `store-newer` */
+function check(file: string, { files }: Manifest, work: string): void {
+  for (const { path, bytes, sha256 } of files) {
+    const at = join(work, path);
+    const stats = lstatSync(at, { throwIfNoEntry: false });
+    if (stats?.isFile() !== true || stats.size !== bytes || digest(at) !== sha256) throw damaged(file, path);
+  }
+  for (const [name, kind] of DATABASES) {
+    const at = join(work, STATE_PART, name);
+    if (existsSync(at)) checkCopy(at, kind);
+  }
+}
+
+/** The files of the state that a restore would replace by others. */
+const stateInTheWay = (stateDir: string, { files }: Manifest): readonly string[] =>
+  [...DATABASES.map(([name]) => name), ...OTHER_STATE]
+    .map((name) => join(stateDir, name))
+    .filter((path) => {
+      const entry = files.find((one) => one.path === join(STATE_PART, relative(stateDir, path)));
+      return entry === undefined ? filesBelow(path).length > 0 && basename(path) !== 'ssh' : isOther(path, entry);
+    });
+
+const isOther = (path: string, { sha256 }: Entry): boolean => existsSync(path) && digest(path) !== sha256;
+
+interface ConfigTarget {
+  readonly path: string;
+  readonly entry: Entry;
+}
+
+/** The places of the configuration's files: the file itself is the one that `--config` names. */
+const configTargets = ({ files, configFile }: Manifest, config: string): readonly ConfigTarget[] =>
+  files.flatMap((entry) => {
+    const [part, ...rest] = entry.path.split('/');
+    if (part !== CONFIG_PART) return [];
+    const name = rest.join('/');
+    return [{ entry, path: name === basename(configFile) ? config : join(dirname(config), name) }];
+  });
+
+/** Writes a file of the configuration next to its place, with its former mode and owner. */
+function writeBeside(
+  path: string,
+  { mode, isOfService }: Entry,
+  from: string,
+  owner: { readonly uid: number; readonly gid: number } | undefined,
+): { readonly from: string; readonly to: string } {
+  const beside = `${path}.${process.pid}.unfinished`;
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+    removeLeft(dirname(path), `${basename(path)}.`);
+    const file = openNew(beside);
+    writeFileSync(file, readFileSync(from));
+    fsyncSync(file);
+    closeSync(file);
+    chmodSync(beside, mode);
+    if (isOfService && owner !== undefined) chownSync(beside, owner.uid, owner.gid);
+  } catch (error) {
+    throw error instanceof RackError ? error : writeRefused(path, error);
+  }
+  return { from: beside, to: path };
+}

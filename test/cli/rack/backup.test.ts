@@ -1,0 +1,162 @@
+// `rackboot backup` and `rackboot restore` without a daemon: what is refused, and what a killed command leaves.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { after, before, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { lockState } from '../../../src/store/state-lock.ts';
+import { runRackboot } from '../../support/running-rack.ts';
+
+const MAIN = join(import.meta.dirname, '../../../bin/rackboot.js');
+const place = mkdtempSync(join(tmpdir(), 'rackboot-backup-'));
+const [file, other] = [join(place, 'one.yaml'), join(place, 'two.yaml')];
+const backup = join(place, 'backup.tar');
+const NETWORK =
+  '{ relayed: true, management: 1, network: 10.20.0.0/24, dns_servers: [10.20.0.2], ip_range_low: 10.20.0.100, ip_range_high: 10.20.0.199 }';
+
+const rackboot = (config: string, ...words: readonly string[]) => runRackboot([...words, '--config', config]);
+async function fine(config: string, ...words: readonly string[]): Promise<string> {
+  const { code, output, complaints } = await rackboot(config, ...words);
+  assert.equal(code, 0, complaints.join('\n'));
+  return output.join('\n');
+}
+/** The reserved addresses, which tell the two states apart. */
+const reserved = async (config: string): Promise<readonly string[]> =>
+  [...(await fine(config, 'hosts', 'list')).matchAll(/^10\.20\.0\.\d+/gm)].map(([address]) => address);
+
+before(async () => {
+  for (const [config, name] of [
+    [file, 'one'],
+    [other, 'two'],
+  ] as const)
+    writeFileSync(
+      config,
+      `name: ${name}\nstate_dir: ${join(place, name)}\npreseeds: { directory: ${place}/preseeds }\n`,
+    );
+  await fine(file, 'config', 'set', 'cluster_interfaces.lab', NETWORK);
+  await fine(file, 'hosts', 'add', '52:54:00:aa:00:01', '10.20.0.10');
+  await fine(file, 'backup', backup);
+});
+after(() => rmSync(place, { recursive: true }));
+
+test('a backup is one new file for its owner alone, and leaves nothing else', async () => {
+  assert.equal(statSync(backup).mode & 0o777, 0o600);
+  const again = await rackboot(file, 'backup', backup);
+  assert.match(again.complaints.join(), /exists/);
+  assert.deepEqual(
+    [readdirSync(place), readdirSync(join(place, 'one'))].flat().filter((name) => name.includes('unfinished')),
+    [],
+  );
+});
+
+test('a restore gives what was there, and refuses to replace anything without --force', async () => {
+  await fine(other, 'restore', backup, '--state-only');
+  assert.deepEqual(await reserved(other), ['10.20.0.10']);
+  await fine(other, 'hosts', 'add', '52:54:00:aa:00:02', '10.20.0.11');
+  const refused = await rackboot(other, 'restore', backup, '--state-only');
+  assert.equal(refused.code, 2);
+  assert.deepEqual(await reserved(other), ['10.20.0.10', '10.20.0.11']);
+  await fine(other, 'restore', backup, '--state-only', '--force');
+  assert.deepEqual(await reserved(other), ['10.20.0.10']);
+});
+
+test('the configuration comes back with the state to which it belongs', async () => {
+  const text = readFileSync(file, 'utf8');
+  rmSync(file);
+  rmSync(join(place, 'one'), { recursive: true });
+  await fine(file, 'restore', backup);
+  assert.equal(readFileSync(file, 'utf8'), text);
+  assert.deepEqual(await reserved(file), ['10.20.0.10']);
+  writeFileSync(file, `${text}# mine\n`);
+  assert.match((await rackboot(file, 'restore', backup)).complaints.join(), /would replace \S+region\.db, \S+one\.yaml: add --force/);
+  writeFileSync(file, text);
+});
+
+test('a backup that is cut, changed or of a newer Rackboot changes nothing', async () => {
+  const bytes = readFileSync(backup);
+  const bad = join(place, 'bad.tar');
+  const flipped = Buffer.from(bytes);
+  flipped[Math.floor(bytes.length / 2)] = (flipped[Math.floor(bytes.length / 2)] ?? 0) ^ 1;
+  const newer = Buffer.from(bytes.toString('latin1').replace('"format": 1', '"format": 2'), 'latin1');
+  for (const [content, problem] of [
+    [bytes.subarray(0, 0), /damaged/],
+    [bytes.subarray(0, 1500), /damaged/],
+    [bytes.subarray(0, bytes.length / 2), /damaged/],
+    [flipped, /damaged/],
+    [newer, /newer/],
+  ] as const) {
+    writeFileSync(bad, content);
+    const { code, complaints } = await rackboot(other, 'restore', bad, '--state-only', '--force');
+    assert.notEqual(code, 0);
+    assert.match(complaints.join(), problem);
+  }
+  assert.deepEqual(await reserved(other), ['10.20.0.10']);
+});
+
+test('a backup with a database of a newer Rackboot is refused', async () => {
+  const state = join(place, 'one');
+  cpSync(state, join(place, 'kept'), { recursive: true });
+  const database = new DatabaseSync(join(state, 'region.db'));
+  database.exec('PRAGMA user_version = 9999');
+  database.close();
+  const { code, complaints } = await rackboot(file, 'backup', join(place, 'newer.tar'));
+  assert.notEqual(code, 0);
+  assert.match(complaints.join(), /has version 9999/);
+  assert.equal(existsSync(join(place, 'newer.tar')), false);
+  rmSync(state, { recursive: true });
+  cpSync(join(place, 'kept'), state, { recursive: true });
+});
+
+test('a killed backup or restore leaves the former state or the whole new one', { timeout: 300_000 }, async () => {
+  await fine(other, 'hosts', 'add', '52:54:00:aa:00:02', '10.20.0.11');
+  const two = join(place, 'two');
+  const former = join(place, 'former');
+  cpSync(two, former, { recursive: true });
+  const seen = new Set<string>();
+  let delay = 200;
+  for (let turn = 0; turn < 16; turn += 1) {
+    const words = ['restore', backup, '--state-only', '--force', '--config', other];
+    const child = spawn(process.execPath, [MAIN, ...words], { stdio: 'ignore' });
+    const ended = once(child, 'exit');
+    await Promise.race([pause(delay), ended]);
+    child.kill('SIGKILL');
+    const [code] = await ended;
+    lockState(two).release();
+    const names = await reserved(other).catch(() => []);
+    assert.ok(['10.20.0.10', '10.20.0.10 10.20.0.11', ''].includes(names.join(' ')), names.join(' '));
+    const database = new DatabaseSync(join(two, 'region.db'), { readOnly: true });
+    const rows = database.prepare("SELECT value FROM setting WHERE key = 'cluster_interfaces.lab'").all();
+    database.close();
+    const isFormer = JSON.stringify(rows).includes('10.20.0.11');
+    seen.add(isFormer ? 'former' : 'restored');
+    // Later and later, until a command ends by itself.
+    delay = code === 0 ? 200 : delay + 60;
+    if (code === 0 && seen.size === 2) break;
+    if (!isFormer) {
+      rmSync(two, { recursive: true });
+      cpSync(former, two, { recursive: true });
+    }
+  }
+  assert.ok(seen.has('former'));
+  mkdirSync(join(two, 'restore.999999999.unfinished'), { recursive: true });
+  await fine(other, 'restore', backup, '--state-only', '--force');
+  assert.deepEqual(
+    readdirSync(two).filter((name) => /unfinished|ready/.test(name)),
+    [],
+  );
+});
