@@ -12,11 +12,16 @@ export function makeDirectories(path: string, mode: number): void {
   // created.
   for (const directory of missing.reverse()) {
     makeDirectory(directory, mode);
-    const parent = openSync(dirname(directory), 'r');
-    fsyncSync(parent);
-    closeSync(parent);
+    syncPath(dirname(directory));
   }
   if (!statSync(path).isDirectory()) throw new Error(`${path} is not a directory`);
+}
+
+/** Waits until a file or a directory that exists is on the disk. */
+export function syncPath(path: string): void {
+  const file = openSync(path, 'r');
+  fsyncSync(file);
+  closeSync(file);
 }
 
 // Two threads may create the same directory at start; for the second one it already exists.

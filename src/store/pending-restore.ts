@@ -8,14 +8,18 @@
 // 2. All files of the former state go, also those that the backup lacks: without the mark of the leases (`lease-mark.json`), the rack takes
 //    the restored leases for a copy, and probes each address before it gives it to another client.
 
-import { closeSync, existsSync, fsyncSync, openSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { syncPath } from '../files/durable-directory.ts';
+import { readRegularFile } from '../files/regular-file.ts';
 
 /** Files and directories in which a rack keeps its state, all of which a restore replaces. */
 const STATE =
   /^(?:(?:leases|region|outbox)\.db(?:-wal|-shm|-journal)?|(?:rack\.json|region\.key)(?:\.copy)?|ssh|desired-state\.json|lease-[a-z]+\.json)$/;
 
+/** It has a line for each file of the configuration and of the state. */
+export const MANIFEST_BYTES_MAX = 16 * 1024 * 1024;
 export const MANIFEST_FILE = 'manifest.json';
 /** The directory of the state in a backup. */
 export const STATE_PART = 'state';
@@ -26,10 +30,10 @@ const namesShape = z.object({ files: z.array(z.object({ path: z.string() })) });
 /** Replaces the state of a directory by that in `complete`, a directory in it. Call it with the directory locked. */
 export function commitRestore(stateDir: string, complete: string): void {
   for (const entry of readdirSync(complete, { recursive: true, withFileTypes: true }))
-    flush(join(entry.parentPath, entry.name));
-  flush(complete);
+    syncPath(join(entry.parentPath, entry.name));
+  syncPath(complete);
   renameSync(complete, join(stateDir, READY));
-  flush(stateDir);
+  syncPath(stateDir);
   finishRestore(stateDir);
 }
 
@@ -40,7 +44,7 @@ export function finishRestore(stateDir: string): void {
   const manifest = join(ready, MANIFEST_FILE);
   // Without it, the files are in their places already.
   if (existsSync(manifest)) {
-    const { files } = namesShape.parse(JSON.parse(readFileSync(manifest, 'utf8')));
+    const { files } = namesShape.parse(JSON.parse(readRegularFile(manifest, MANIFEST_BYTES_MAX)));
     const restored = new Set(
       files.map(({ path }) => path.split('/')).flatMap(([part, name]) => (part === STATE_PART ? [name] : [])),
     );
@@ -50,14 +54,8 @@ export function finishRestore(stateDir: string): void {
     }
     for (const name of readdirSync(join(ready, STATE_PART)))
       renameSync(join(ready, STATE_PART, name), join(stateDir, name));
-    flush(stateDir);
+    syncPath(stateDir);
     rmSync(manifest);
   }
   rmSync(ready, { recursive: true });
-}
-
-function flush(path: string): void {
-  const file = openSync(path, 'r');
-  fsyncSync(file);
-  closeSync(file);
 }

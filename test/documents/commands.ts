@@ -137,24 +137,9 @@ export const NOT_RUN: readonly NotRun[] = [
     coveredBy: cover('e2e/firewall.test.ts', "execFileSync('nft', ['-f', file]"),
   },
   {
-    pattern: /^sudo apt-get install sqlite3$/,
-    why: OF_THIS_HOST,
-    coveredBy: cover('support/needs.ts', "sqlite3: 'sqlite3'"),
-  },
-  {
-    pattern: /^sudo (chmod 755 \/usr\/local\/sbin\/rackboot-backup|rackboot-backup)$/,
-    why: OF_THIS_HOST,
-    coveredBy: cover('e2e/backup.test.ts', 'runBackup('),
-  },
-  {
-    pattern: /^sudo sh -c /,
+    pattern: /^sudo rackboot restore /,
     why: 'it restores over the state of this host',
-    coveredBy: cover('e2e/backup.test.ts', 'restoreShown('),
-  },
-  {
-    pattern: /^sudo systemd-tmpfiles --create && sudo systemctl start rackboot$/,
-    why: 'it needs an init',
-    coveredBy: cover('cases/systemd-service.ts', "run('systemctl', 'enable', '--now', UNIT)"),
+    coveredBy: cover('e2e/backup.test.ts', "runRackboot(['restore', backup, '--state-only'"),
   },
   {
     pattern: /^sudo rackboot createadmin --username ann$/,

@@ -331,6 +331,8 @@ export const PLAIN: readonly PlainList[] = [
       'net/port-owner.ts': 'DESCRIPTORS_MAX ENTRIES_MAX PROCESSES_MAX WORDS_MAX',
       'net/linux/socket-list.ts': 'ANSWERS_MAX',
       'region-thread/power-askers.ts': 'ASKERS_MAX',
+      'region/api/site/settings-operations.ts': 'CHANGES_MAX',
+      'store/pending-restore.ts': 'MANIFEST_BYTES_MAX',
       'power/virsh-words.ts': 'GUESTS_MAX',
       'store/postgres/postgres-neighbours.ts': 'SAID_BYTES_MAX',
     },

@@ -27,12 +27,12 @@ import { formatIpv4, formatNetwork, networkContains, parseIpv4 } from '../../net
 import { readInterfaces } from '../../net/present-interfaces.ts';
 import { RACK_CONFIG } from '../../region/config.ts';
 import { sentenceOf } from '../../region/words/refusal.ts';
-import { takeReservations } from '../hosts/hosts.ts';
 import { importLeases } from '../leases/import.ts';
 import { missingProgramLines } from '../machines/power-programs.ts';
 import { cachedSettings } from '../terminal/config-in-force.ts';
 import { print } from '../terminal/output.ts';
 import { openPrompt } from '../terminal/prompt.ts';
+import { takeReservations } from './hosts.ts';
 import { type Candidate, describeCandidate, findCandidates, unknownInterfaceText } from './init-candidates.ts';
 import { findInitFile } from './init-file.ts';
 import { answeredText, askForServers, bewareText, chooseText, type WireAnswer } from './init-probe.ts';

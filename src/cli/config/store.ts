@@ -88,7 +88,7 @@ export async function getConfig(file: string, key: string, json: boolean): Promi
   return 0;
 }
 
-export interface SettingFlags {
+interface SettingFlags {
   readonly config: string;
   /** Name or UUID of the rack whose cluster interface is changed; undefined: this rack. */
   readonly rack?: string | undefined;

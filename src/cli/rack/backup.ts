@@ -41,13 +41,14 @@ import { startCommand } from '../../control/start-command.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { readVersion } from '../../files/program-version.ts';
 import { fileFault } from '../../files/read-fault.ts';
+import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { RACK_CONFIG } from '../../region/config.ts';
 import { checkCopy, copyDatabase, type DatabaseKind, writeRefused } from '../../store/database-file.ts';
 import { LEASE_FILE } from '../../store/leases/lease-journal.ts';
 import { LEASE_DATABASE } from '../../store/leases/lease-schema.ts';
 import { OUTBOX_FILE } from '../../store/outbox/outbox-database.ts';
 import { OUTBOX_DATABASE } from '../../store/outbox/outbox-schema.ts';
-import { commitRestore, MANIFEST_FILE, STATE_PART } from '../../store/pending-restore.ts';
+import { commitRestore, MANIFEST_BYTES_MAX, MANIFEST_FILE, STATE_PART } from '../../store/pending-restore.ts';
 import { REGION_DATABASE, REGION_FILE } from '../../store/region/region-schema.ts';
 import { lockState } from '../../store/state-lock.ts';
 import { withStoredSettings } from '../config/settings-store.ts';
@@ -66,7 +67,6 @@ const DATABASES: readonly (readonly [name: string, kind: DatabaseKind])[] = [
 const OTHER_STATE = ['rack.json', 'region.key', 'ssh'];
 /** The most bytes of the configuration, its templates and certificates. */
 const CONFIG_BYTES_MAX = 64 * 1024 * 1024;
-const MANIFEST_BYTES_MAX = 16 * 1024 * 1024;
 
 const entryShape = z.object({
   /** `state/…` or `config/…`. */
@@ -253,7 +253,7 @@ function digest(path: string): string {
     for (;;) {
       const bytes = readSync(file, piece, 0, piece.length, null);
       if (bytes === 0) return hash.digest('hex');
-      hash.update(piece.subarray(0, bytes));
+      hash.update(viewBytes(piece, 0, bytes));
     }
   } finally {
     closeSync(file);

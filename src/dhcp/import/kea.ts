@@ -128,5 +128,6 @@ function parseJson(text: string): unknown {
   }
 }
 
-const member = (value: unknown, name: string): unknown =>
+/** The member of an object; undefined: there is none. */
+export const member = (value: unknown, name: string): unknown =>
   typeof value === 'object' && value !== null && Object.hasOwn(value, name) ? Reflect.get(value, name) : undefined;

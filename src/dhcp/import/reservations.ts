@@ -10,6 +10,7 @@ import { formatMac, type Ipv4, parseIpv4 } from '../../net/address.ts';
 import { yamlParser } from '../../yaml-parser.ts';
 import { FILE_LINE_MAX, parseClientMac } from './foreign-lease.ts';
 import { type IscToken, iscTokens } from './isc-tokens.ts';
+import { member } from './kea.ts';
 
 /** The servers whose configuration can be read, by the names of their programs. */
 export const RESERVATION_FORMATS = ['dnsmasq', 'isc', 'kea', 'networkd'] as const;
@@ -31,7 +32,7 @@ export interface ForeignRange {
 }
 
 /** What one file of a configuration has. */
-export interface ReservationFile {
+interface ReservationFile {
   readonly reservations: readonly ForeignReservation[];
   /** Reservations that cannot be taken, as written. */
   readonly left: readonly { readonly line: number; readonly text: string }[];
@@ -234,8 +235,6 @@ function readKea(text: string): ReservationFile {
 }
 
 const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
-const member = (value: unknown, name: string): unknown =>
-  typeof value === 'object' && value !== null && Object.hasOwn(value, name) ? Reflect.get(value, name) : undefined;
 
 /** Sections `[DHCPServerStaticLease]` with `MACAddress=` and `Address=`. */
 function readNetworkd(lines: readonly string[]): ReservationFile {

@@ -83,7 +83,10 @@ test('the configuration comes back with the state to which it belongs', async ()
   assert.equal(readFileSync(file, 'utf8'), text);
   assert.deepEqual(await reserved(file), ['10.20.0.10']);
   writeFileSync(file, `${text}# mine\n`);
-  assert.match((await rackboot(file, 'restore', backup)).complaints.join(), /would replace \S+region\.db, \S+one\.yaml: add --force/);
+  assert.match(
+    (await rackboot(file, 'restore', backup)).complaints.join(),
+    /would replace \S+region\.db, \S+one\.yaml: add --force/,
+  );
   writeFileSync(file, text);
 });
 

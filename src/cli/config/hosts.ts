@@ -24,9 +24,9 @@ import {
 } from '../../machines/settings.ts';
 import { formatNetwork, networkContains, parseIpv4, parseMac } from '../../net/address.ts';
 import { entriesOf, isNamedBy } from '../../region/list-entries.ts';
-import { awaitApplied, editConfig, refuseElsewhere, submitEdits } from '../config/store.ts';
 import { type FoundConfig, findConfig } from '../terminal/config-in-force.ts';
 import { print, printJson, printTable } from '../terminal/output.ts';
+import { awaitApplied, editConfig, refuseElsewhere, submitEdits } from './store.ts';
 
 interface Reserved {
   /** The name of the cluster interface. */
