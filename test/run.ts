@@ -68,7 +68,12 @@ const APART: readonly Suite[] = [
 ];
 const UNIT: Suite = { name: 'unit', folders: [], timeoutMs: 10 * MINUTE_MS, silentMs: 15 * MINUTE_MS };
 const CHECK: Suite = { name: 'check', folders: [], timeoutMs: 10 * MINUTE_MS, silentMs: 15 * MINUTE_MS };
-const LONG: Suite = { name: 'long', folders: ['long', 'hostile'], timeoutMs: 60 * MINUTE_MS, silentMs: 180 * MINUTE_MS };
+const LONG: Suite = {
+  name: 'long',
+  folders: ['long', 'hostile'],
+  timeoutMs: 60 * MINUTE_MS,
+  silentMs: 180 * MINUTE_MS,
+};
 
 /** Format, lint and types. */
 const CHECKS: readonly Job[] = [

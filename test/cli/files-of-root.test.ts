@@ -22,7 +22,7 @@ import { missing } from '../support/needs.ts';
 import { runRackboot } from '../support/running-rack.ts';
 import { putPart } from '../support/tree-part.ts';
 
-describe('files that only root may read', { skip: missing('root'), timeout: 120_000 }, () => {
+describe('files that only root may read', { skip: missing('root') }, () => {
   const place = mkdtempSync(join(tmpdir(), 'rackboot-of-root-'));
   const [home, stateDir, config] = [join(place, 'home'), join(place, 'state'), join(place, 'rackboot.yaml')];
   /** As root, from a checkout that the owner of the state can read. */

@@ -15,7 +15,7 @@ import { missing } from '../support/needs.ts';
 
 const LOCK = new URL('../../src/store/state-lock.ts', import.meta.url).href;
 
-describe('a daemon that does not answer', { skip: missing('linux'), timeout: 30_000 }, () => {
+describe('a daemon that does not answer', { skip: missing('linux') }, () => {
   const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-silent-'));
   const socket = join(stateDir, CONTROL_SOCKET);
   const code =

@@ -56,7 +56,7 @@ socket.on('message', (data, { port }) => {
 socket.send(Buffer.from('\\0\\x01slow\\0octet\\0', 'latin1'), 69, '${RACK}');
 `;
 
-describe('a machine that loads', { skip, timeout: 300_000 }, () => {
+describe('a machine that loads', { skip }, () => {
   let rack: RackNetwork;
   let loader = '';
   let other = '';

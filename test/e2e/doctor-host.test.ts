@@ -27,7 +27,7 @@ async function doctor(as: readonly string[] = []): Promise<string> {
   return output.join('\n');
 }
 
-describe('the doctor with hints', { skip: missing('linux', 'root', 'setpriv'), timeout: 200_000 }, () => {
+describe('the doctor with hints', { skip: missing('linux', 'root', 'setpriv') }, () => {
   test('names the capability that a user lacks, and the unit line that gives it', async () => {
     rack.configure(GOOD.replace(`tftp: { listen_port: ${PLACE.tftpPort} }`, 'tftp: { listen_port: 69 }'));
     execFileSync('chown', ['-R', `${NOBODY}:${NOBODY}`, rack.directory]);

@@ -96,7 +96,7 @@ class Intruder {
   }
 }
 
-describe('another user of the rack’s host', { skip: missing('linux', 'root', 'setpriv'), timeout: 180_000 }, () => {
+describe('another user of the rack’s host', { skip: missing('linux', 'root', 'setpriv') }, () => {
   let rack: RunningRack;
   let hostname = '';
   const intruders: Intruder[] = [];

@@ -39,7 +39,7 @@ interface GivenMachine {
   readonly bootToken?: string;
 }
 
-describe('the key of a remote rack', { timeout: 280_000 }, () => {
+describe('the key of a remote rack', () => {
   const region = new RunningRack(REGION);
   const far = new RunningRack(FAR, (text) =>
     text.replace(/^name: .*$/m, 'name: far').replace(/^region: .*$/m, `region: { mode: remote, url: "${BASE}" }`),

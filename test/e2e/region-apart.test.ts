@@ -27,7 +27,7 @@ const SERVICE = ['region', 'run'];
 
 const regionText = apartFile(PLACE);
 
-describe('a region apart from its racks', { skip: missing('linux'), timeout: 240_000 }, () => {
+describe('a region apart from its racks', { skip: missing('linux') }, () => {
   const region = new RunningRack(PLACE, (text) => regionText(text));
   const rack = new RunningRack(PLACE, (text) =>
     text.replace(/^name: .*$/m, 'name: far').replace(/^region: .*$/m, `region: { mode: remote, url: "${BASE}" }`),

@@ -21,7 +21,7 @@ const isReady = (port: number): Promise<boolean> =>
     () => false,
   );
 
-describe('a rack and a region apart on one host', { skip: missing('linux', 'root', 'ip'), timeout: 120_000 }, () => {
+describe('a rack and a region apart on one host', { skip: missing('linux', 'root', 'ip') }, () => {
   let region: RunningRack;
   let rack: RunningRack;
   const command = (...words: string[]) => runRackboot([...words, '--config', region.configFile]);

@@ -65,7 +65,7 @@ const KINDS: Readonly<Record<string, Nonsense>> = {
   silence: () => undefined,
 };
 
-describe('a remote region that answers nonsense', { timeout: 280_000 }, () => {
+describe('a remote region that answers nonsense', () => {
   let server: Server;
   let rack: RunningRack;
   let commands: ManyCommands;

@@ -35,7 +35,7 @@ const LEARNT_MS_MAX = 1000;
 const LOOK_MS = 2000;
 const LOOK_MS_MAX = 20_000;
 
-describe('two processes of one region', { skip: missing('linux', '/usr/lib/postgresql'), timeout: 240_000 }, () => {
+describe('two processes of one region', { skip: missing('linux', '/usr/lib/postgresql') }, () => {
   let pair: RegionPair;
   let power: WebhookPower;
   let socket: PowerSocket;

@@ -52,7 +52,7 @@ async function accept(region: RunningRack, name: string): Promise<void> {
   assert.deepEqual([code, complaints], [0, []]);
 }
 
-describe('a rack with its region in another process', { skip: missing('openssl'), timeout: 280_000 }, () => {
+describe('a rack with its region in another process', { skip: missing('openssl') }, () => {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-remote-tls-'));
   const authority = makeAuthority(directory, systemClock.wallTimeMs());
   const { cert, key } = authority.issue('region');

@@ -70,7 +70,7 @@ const CASES: readonly (readonly [kind: string, place: string, item: string, reas
   ],
 ];
 
-describe('a run of imports', { timeout: 60_000 }, () => {
+describe('a run of imports', () => {
   const scratch = mkdtempSync(join(tmpdir(), 'rackboot-obstacles-'));
   let tree = '';
   let sites: ItemSites;

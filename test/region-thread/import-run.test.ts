@@ -49,7 +49,7 @@ function selected(name: string, url: string, selections: readonly WrittenBootSel
   return { source, selections };
 }
 
-describe('a run of imports', { timeout: 60_000 }, () => {
+describe('a run of imports', () => {
   const scratch = mkdtempSync(join(tmpdir(), 'rackboot-import-run-'));
   const ends: (() => Promise<void> | void)[] = [];
   let tree = '';

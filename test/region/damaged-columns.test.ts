@@ -4,7 +4,7 @@
 import { describe } from 'node:test';
 import { damageColumns, damagesOf } from './damaged-columns.ts';
 
-describe('a value that no region writes', { timeout: 300_000 }, () => {
+describe('a value that no region writes', () => {
   damageColumns((column, index) => {
     const damages = damagesOf(column);
     const step = damages.length > 1 ? 4 : 8;

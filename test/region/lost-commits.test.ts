@@ -23,7 +23,7 @@ const KEPT = 0x525400000001;
 const LOST = 0x525400000002;
 const RACK = { takesChanges: true } as const;
 
-describe('commits that a failover lost', { skip: missing('linux', '/usr/lib/postgresql'), timeout: 120_000 }, () => {
+describe('commits that a failover lost', { skip: missing('linux', '/usr/lib/postgresql') }, () => {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-lost-'));
   /** The name by which the processes reach the server that writes. */
   const current = join(directory, 'database');

@@ -21,10 +21,10 @@ interface Owner {
 
 /** The owner of `stateDir` if this process is root and the owner is not. */
 function findOtherOwner(stateDir: string, key = 'state_dir'): Owner | undefined {
-  if (process.getuid?.() !== 0) return undefined;
   const found = foundDirectory(stateDir, key);
   // A directory that does not exist yet will be made; systemd-tmpfiles makes the service's before the start.
-  return found === undefined || found.uid === 0 ? undefined : { uid: found.uid, gid: found.gid };
+  if (found === undefined || found.uid === 0 || process.getuid?.() !== 0) return undefined;
+  return { uid: found.uid, gid: found.gid };
 }
 
 /** @throws RackError as `foundStats`; `config-invalid` for a link that leads to itself: there is nothing to restore */

@@ -112,7 +112,7 @@ const RACES: readonly (readonly [name: string, late: Work, early: Work, refusal:
   ['a removal of a subnet', (store) => remove(store), link, /^a machine uses it/],
 ];
 
-describe('two processes on PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql'), timeout: 120_000 }, () => {
+describe('two processes on PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql') }, () => {
   let databases: RegionDatabases;
   let first: RegionStore;
   let second: RegionStore;
@@ -207,7 +207,7 @@ const ALL_DYNAMIC = {
   ...{ ip_range_low: '10.20.0.10', ip_range_high: '10.20.0.120' },
 };
 
-describe('two requests on PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql'), timeout: 240_000 }, () => {
+describe('two requests on PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql') }, () => {
   let place: TwoProcesses;
   let lab = '';
   let router = '';

@@ -69,7 +69,7 @@ for (const [what, path, fields] of CHANGES)
     }
   });
 
-describe('PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql'), timeout: 120_000 }, () => {
+describe('PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql') }, () => {
   let databases: RegionDatabases;
   before(async () => {
     databases = await RegionDatabases.start();

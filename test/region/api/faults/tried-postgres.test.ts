@@ -16,7 +16,7 @@ type Wrong = readonly [
   named?: readonly string[],
 ];
 
-describe('on PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql'), timeout: 120_000 }, () => {
+describe('on PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql') }, () => {
   let databases: RegionDatabases;
   before(async () => {
     databases = await RegionDatabases.start();
