@@ -26,7 +26,7 @@ const FLOOD = new URL('../hostile/udp-flood.ts', import.meta.url).pathname;
 const macOf = (device: string): string =>
   /link\/ether (\S+)/.exec(execFileSync('ip', ['link', 'show', device], { encoding: 'utf8' }))?.[1] ?? '';
 
-const SKIP = missing('linux', 'root');
+const SKIP = missing('linux', 'root', 'ip', 'sysctl');
 
 /** @param which `short`: few and the most absent hosts, with the sockets of a rack and with the portable ones */
 export function testAbsentHosts(which: 'short' | 'all'): void {

@@ -14,7 +14,7 @@ const LEASE_MS = 10_000;
 
 /** @param which `short`: with one restart at its end */
 export function testEndsOfLeases(which: 'short' | 'all'): void {
-  describe('the ends of leases', { skip: missing('linux'), timeout: 120_000 }, () => {
+  describe('the ends of leases', { skip: missing('linux') }, () => {
     const rack = new RunningRack(PLACE, (text) => text.replace('dhcp: {', 'dhcp: { pxe_lease_time: 10s,'));
     let probes: DhcpProbes | undefined;
     const reported = (): readonly unknown[] => rack.events('dhcp.expired').map(({ address }) => address);

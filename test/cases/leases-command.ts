@@ -20,7 +20,7 @@ const KEA = 'address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,f
 
 /** @param which `short`: the first cases only */
 export function testLeases(which: 'short' | 'all'): void {
-  describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => {
+  describe('rackboot leases', { skip: missing('linux') }, () => {
     const rack = new RunningRack(PLACE);
     let probes: DhcpProbes | undefined;
     let first: Leased | undefined;
@@ -225,7 +225,7 @@ export function testLeases(which: 'short' | 'all'): void {
   });
 
   if (which === 'all')
-    describe('an import of one file in two ways', { skip: missing('linux'), timeout: 120_000 }, () => {
+    describe('an import of one file in two ways', { skip: missing('linux') }, () => {
       const place = labPlace(89);
       const rack = new RunningRack(place, (text) =>
         text.replace('    management: 2\n', '    management: 2\n    identity: client-id\n'),

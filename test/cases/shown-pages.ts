@@ -8,13 +8,11 @@ import { ShownRack } from '../documents/shown-rack.ts';
 import { missing } from '../support/needs.ts';
 
 const MS_MAX = 120_000;
-/** Of all pages, while two other tests run. */
-const ALL_MS_MAX = 580_000;
 
 /** @param pages paths from the root, in the order in which they run */
 export function testShownPages(pages: readonly string[]): void {
   const skip = missing('linux', 'root', 'ip', 'mount', 'curl', 'dig', 'jq', 'tcpdump');
-  describe('the commands of the documents', { skip, timeout: ALL_MS_MAX }, () => {
+  describe('the commands of the documents', { skip }, () => {
     let rack: ShownRack;
     before(async () => {
       rack = await ShownRack.open();

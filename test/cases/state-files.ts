@@ -22,7 +22,7 @@ import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
 import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
 
-const START_MS_MAX = 30_000;
+const START_MS_MAX = 120_000;
 
 /** The things that lie in the place of the file. */
 const THINGS: Readonly<Record<string, (path: string) => void>> = {

@@ -30,7 +30,7 @@ const skip = missing('linux', 'root', 'ip', 'unshare', 'nsenter', 'mount', 'udhc
 
 /** @param which `short`: the first cases only */
 export function testSystemdService(which: 'short' | 'all'): void {
-  describe('the service under systemd', { skip, timeout: 240_000 }, () => {
+  describe('the service under systemd', { skip }, () => {
     let systemd: OwnSystemd;
     const run = (...command: string[]): string => {
       const { code, out, err } = systemd.run(...command);

@@ -38,7 +38,7 @@ describe('apt reports in one line', { skip: missing('apt-get') }, () => {
 });
 
 test('the libraries of several packages are those of each, and questions use a cache in the directory', {
-  skip: missing('apt-get'),
+  skip: missing('apt-get', 'debian-mirror'),
   timeout: MS_MAX,
 }, async (t) => {
   const directory = placeOf(t);

@@ -343,7 +343,7 @@ describe('DHCP clients of a running rack', { skip }, () => {
     assert.equal((await leases()).find((lease) => lease.address === address)?.state, 'declined');
   });
 
-  for (const relay of ['dnsmasq', 'dhcrelay']) {
+  for (const relay of ['dnsmasq', 'dhcrelay'] as const) {
     test(`a host behind ${relay} gets an address of its own network, renews it and releases it`, {
       skip: missing(relay),
       timeout: 120_000,

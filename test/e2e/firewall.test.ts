@@ -54,7 +54,7 @@ function firewall(): string {
 }
 
 describe('the firewall of the documents', {
-  skip: missing('linux', 'root', 'ip', 'unshare', 'nsenter', 'nft'),
+  skip: missing('linux', 'root', 'ip', 'unshare', 'nsenter', 'nft', 'sysctl'),
   timeout: 120_000,
 }, () => {
   let scratch = '';

@@ -54,8 +54,6 @@ export class RackNetwork {
   readonly configFile: string;
   /** Every line of the daemon's log. */
   readonly lines: LogLine[] = [];
-  /** The first file of the rack's program, of another tree; undefined: of this one. */
-  main: string | undefined;
   #daemon: DaemonProcess | undefined;
   readonly #running: Running[] = [];
   readonly #further: string[] = [];
@@ -85,7 +83,6 @@ export class RackNetwork {
     this.#daemon = await DaemonProcess.start({
       config: this.configFile,
       namespace: this.namespace,
-      main: this.main,
       before,
       onLine: (line) => void this.lines.push(line),
     });
@@ -125,7 +122,8 @@ export class RackNetwork {
     ip(`-netns ${host} link set eth0 address ${mac}`);
     ip(`-netns ${host} link set lo up`);
     ip(`-netns ${host} link set eth0 up`);
-    execFileSync('ip', ['netns', 'exec', router, 'sysctl', '-q', '-w', 'net.ipv4.ip_forward=1'], { stdio: 'pipe' });
+    const forward = 'echo 1 >/proc/sys/net/ipv4/ip_forward';
+    execFileSync('ip', ['netns', 'exec', router, 'sh', '-c', forward], { stdio: 'pipe' });
     return host;
   }
 

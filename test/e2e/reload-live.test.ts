@@ -85,13 +85,13 @@ describe('a rack that changes while it serves', { skip: missing('linux') }, () =
         lab.mark();
         lab.configure(text);
         await lab.applied();
-        await sleep(300);
+        const soFar = answers.length;
+        await eventually('more is asked', () => answers.length > soFar + 10);
       }
     } finally {
       asking = false;
       await Promise.all(machines);
     }
-    assert.ok(answers.length > 20, `${answers.length} requests`);
     assert.deepEqual([...new Set(answers)], [200]);
     assert.equal(await isOpen('127.0.0.1', port), false);
   });
@@ -112,11 +112,11 @@ describe('a rack that changes while it serves', { skip: missing('linux') }, () =
       lab.mark();
       lab.configure(turn % 2 === 0 ? lab.changed(http, `["${ADDRESS}:${PLACE.httpPort + 1000}"]`) : lab.good);
       await lab.applied();
-      await sleep(100);
+      const [files, questions] = [loaded, names.count()];
+      await eventually('more is asked', () => loaded > files && names.count() > questions + 8);
     }
     loading = false;
     await files;
-    const ofHttp = names.count();
     // Now TFTP itself moves, to and fro.
     for (let turn = 0; turn < 4; turn += 1) {
       lab.mark();
@@ -126,10 +126,10 @@ describe('a rack that changes while it serves', { skip: missing('linux') }, () =
           : lab.good,
       );
       await lab.applied();
-      await sleep(100);
+      const questions = names.count();
+      await eventually('more is asked', () => names.count() > questions + 8);
     }
     const { asked, answered } = await names.close();
-    assert.ok(asked > 100 && ofHttp > 30 && loaded > 4, `${asked} questions, ${loaded} files`);
     assert.equal(answered, asked, 'every question was answered');
   });
 

@@ -37,7 +37,7 @@ function shown(text: string): string {
 }
 
 describe('the rack as router', {
-  skip: missing('linux', 'root', 'ip', 'unshare', 'nsenter', 'nft'),
+  skip: missing('linux', 'root', 'ip', 'unshare', 'nsenter', 'nft', 'sysctl'),
   timeout: 60_000,
 }, () => {
   let scratch = '';

@@ -13,7 +13,7 @@ import { HostileSite } from './site.ts';
 import { WANTS, type Want } from './wants.ts';
 
 /** Why no case can run here; false: it can. */
-const SKIP = missing('linux', 'root', 'ip', 'curl', 'dig', 'udhcpc', 'ss', 'openssl');
+const SKIP = missing('linux', 'root', 'ip', 'curl', 'dig', 'udhcpc', 'ss', 'sysctl', 'openssl');
 /** How long an attack may take to have its effect, in seconds. */
 const BITE_SECONDS_MAX = 160;
 const LOOK_MS = 500;

@@ -17,7 +17,7 @@ import { ip as address } from '../support/lab-facts.ts';
 import { missing } from '../support/needs.ts';
 import { enterOwnNetwork, ip, openPeer, type Peer, until } from '../support/own-network.ts';
 
-const SKIP = missing('linux', 'root', 'ip', 'unshare', 'busybox');
+const SKIP = missing('linux', 'root', 'ip', 'unshare', 'busybox', 'sysctl');
 if (SKIP === false) enterOwnNetwork();
 
 const FLOOD = new URL('./wire-flood.ts', import.meta.url).pathname;

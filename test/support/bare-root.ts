@@ -93,6 +93,7 @@ export class BareRoot {
     const prepare = [
       ...(alone ? ['ip link set lo up'] : []),
       'mount -t proc proc "$1/proc"',
+      'mount -t sysfs -o ro sysfs "$1/sys"',
       'mount --rbind /dev "$1/dev"',
       'chroot --userspec="$2:$2" "$1" /bin/sh -c "cd; $3"',
     ].join(' && ');

@@ -75,9 +75,8 @@ export async function takeFirstSteps(root: BareRoot, tell: (line: string) => voi
     for (const words of [`link set ${BRIDGE} down`, `link set ${BRIDGE} name eth1`, 'link set eth1 up'])
       namespace.ip(...words.split(' '));
     root.allowSudo();
-    // As on every installed Debian: the host has a machine id, and apt has its package lists since Node was installed.
+    // As every installed Debian.
     root.runAsRoot('systemd-machine-id-setup');
-    root.runAsRoot('apt-get', '-q', 'update');
     await root.run(fetchStep());
     await root.run(`cd ${CHECKOUT} && echo a-password-of-the-test > password`);
     for (const command of steps()) {

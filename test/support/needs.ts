@@ -11,21 +11,25 @@ import { isExecutable } from '../../src/files/executable.ts';
 const KIND_MS_MAX = 10_000;
 
 /** A program, with its Debian package. */
-const PACKAGES: Readonly<Record<string, string>> = {
+const PACKAGES = {
   setcap: 'libcap2-bin',
   'apt-get': 'apt',
   atftp: 'atftp',
+  bash: 'bash',
   busybox: 'busybox-static',
+  bzip2: 'bzip2',
   cpio: 'cpio',
   chromium: 'chromium',
   curl: 'curl',
   'debconf-set-selections': 'debconf',
+  debugfs: 'e2fsprogs',
   depmod: 'kmod',
   dhcpcd: 'dhcpcd-base',
   dhcrelay: 'isc-dhcp-relay',
   dhclient: 'isc-dhcp-client',
   dig: 'bind9-dnsutils',
   dnsmasq: 'dnsmasq-base',
+  dumpe2fs: 'e2fsprogs',
   genisoimage: 'genisoimage',
   go: 'golang-go',
   gpg: 'gnupg',
@@ -41,6 +45,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   libvirtd: 'libvirt-daemon',
   'mkfs.ext4': 'e2fsprogs',
   mformat: 'mtools',
+  mke2fs: 'e2fsprogs',
+  mkfifo: 'coreutils',
   mmdebstrap: 'mmdebstrap',
   mount: 'mount',
   nc: 'netcat-openbsd',
@@ -56,14 +62,17 @@ const PACKAGES: Readonly<Record<string, string>> = {
   'qemu-system-x86_64': 'qemu-system-x86',
   script: 'bsdutils',
   sfdisk: 'fdisk',
+  sh: 'dash',
   setpriv: 'util-linux',
   sqlite3: 'sqlite3',
   ss: 'iproute2',
   ssh: 'openssh-client',
   strace: 'strace',
+  sysctl: 'procps',
   'systemd-analyze': 'systemd',
   'systemd-sysusers': 'systemd',
   'systemd-tmpfiles': 'systemd',
+  tar: 'tar',
   taskset: 'util-linux',
   tcpdump: 'tcpdump',
   tftp: 'tftp-hpa',
@@ -72,12 +81,13 @@ const PACKAGES: Readonly<Record<string, string>> = {
   useradd: 'passwd',
   virsh: 'libvirt-clients',
   wget: 'wget',
+  xz: 'xz-utils',
   zsh: 'zsh',
   zstd: 'zstd',
-};
+} as const satisfies Readonly<Record<string, string>>;
 
 /** Files that tests boot with, and their packages. */
-const FILES: Readonly<Record<string, string>> = {
+const FILES = {
   '/lib/systemd/systemd-networkd': 'systemd',
   // A package of npm has a program of this name too.
   '/usr/sbin/dhcpd': 'isc-dhcp-server',
@@ -89,7 +99,7 @@ const FILES: Readonly<Record<string, string>> = {
   '/usr/lib/ipxe/undionly.kpxe': 'ipxe',
   '/usr/lib/postgresql': 'postgresql',
   '/usr/share/doc/libfaketime': 'libfaketime',
-};
+} as const satisfies Readonly<Record<string, string>>;
 
 /** A program with several variants under one name, and how to recognise the variant that tests need. */
 interface Kind {
@@ -138,6 +148,9 @@ export function reachesMirror(): boolean {
   return status === 0;
 }
 
+const PACKAGE_OF: Readonly<Record<string, string>> = PACKAGES;
+const PACKAGE_OF_FILE: Readonly<Record<string, string>> = FILES;
+
 export type Need = 'root' | 'linux' | 'debian-mirror' | keyof typeof PACKAGES | keyof typeof FILES;
 
 /** Every Debian package that some test needs, beyond dpkg and apt themselves. */
@@ -155,9 +168,9 @@ function lack(need: Need): string | undefined {
   if (need === 'root') return process.getuid?.() === 0 ? undefined : 'root';
   if (need === 'linux') return process.platform === 'linux' ? undefined : 'Linux';
   if (need === 'debian-mirror') return reachesMirror() ? undefined : NO_MIRROR;
-  const file = FILES[need];
+  const file = PACKAGE_OF_FILE[need];
   if (file !== undefined) return existsSync(need) ? undefined : `${need} (apt-get install ${file})`;
-  const remedy = `apt-get install ${PACKAGES[need] ?? need}`;
+  const remedy = `apt-get install ${PACKAGE_OF[need]}`;
   const found = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`
     .split(':')
     .map((directory) => join(directory, need))

@@ -276,7 +276,7 @@ test("bash leaves MAAS's own program its completion", { skip: missing('bash') },
   assert.equal(stdout, 'none\n');
 });
 
-for (const shell of ['bash', 'zsh'])
+for (const shell of ['bash', 'zsh'] as const)
   test(`${shell} completes the file maas that the documents make`, { skip: missing(shell) }, async () => {
     const env = await shellEnvironment(`${shell}-of-file`);
     const bin = env.PATH?.split(delimiter)[0] ?? '';

@@ -50,6 +50,6 @@ const CASES: readonly (readonly [string, readonly string[], Readonly<Record<stri
 ];
 for (const [shell, words] of SHELLS)
   for (const [name, files, job, expected] of CASES)
-    test(`${shell}: the root of a system gets ${name}`, { skip: missing(words[0] ?? '') }, () => {
+    test(`${shell}: the root of a system gets ${name}`, { skip: missing(words[0]) }, () => {
       assert.match(choose(words, files, job), expected);
     });
