@@ -9,7 +9,8 @@
 //                              └─ ignore → counted, sampled event
 //
 // 1. Deciding, appending and applying happen in one turn, so no other message comes in between.
-// 2. No ACK leaves before its record is durable, and no OFFER while leases cannot be written.
+// 2. No ACK leaves before its record is durable, and no OFFER while leases cannot be written. The ACK of an address that is fixed for the
+//    client, and that it had last, needs no record then.
 // 3. An ACK does not leave if its lease was taken back while it waited, or if it waited longer than REPLY_AGE_MAX_MS.
 // 4. Of a datagram, only the decoded message outlives the turn; the decoder has copied it.
 
@@ -95,6 +96,11 @@ export class Responder {
         this.#finishTurn();
       },
       onAvailable: () => this.#onAvailable(),
+      onBallast: (isFreed) => {
+        const kind = isFreed ? 'dhcp.ballast-freed' : 'dhcp.ballast-kept';
+        this.#turn.conclude({ reply: undefined, event: { kind, at: ports.clock.now() } });
+        this.#finishTurn();
+      },
     });
   }
 
@@ -185,7 +191,8 @@ export class Responder {
     const views = { leases: table, offers: this.#offers, machines: known, ...this.#conflicts.facts };
     const served = { subnets: this.#subnets, ports: this.#dhcpPorts };
     const { newClients, declines } = this.bounds;
-    return { ...views, ...served, newClients, declines, identifyClient, planBoot, foreign };
+    const cannotRecord = !this.#ports.journal.available;
+    return { cannotRecord, ...views, ...served, newClients, declines, identifyClient, planBoot, foreign };
   }
 
   #perform(decision: DhcpDecision, request: Request, now = this.#ports.clock.now()): void {

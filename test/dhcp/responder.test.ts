@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RackEvent } from '../../src/event.ts';
+import type { Ipv4, MacAddress } from '../../src/net/address.ts';
 import { ip, RACK } from '../support/lab-facts.ts';
-import { config, MAC_A, subnet } from './lab.ts';
+import { config, MAC_A, MAC_B, subnet } from './lab.ts';
 import { addressOf, rig } from './responder-rig.ts';
 
 const FIXED = ip('10.20.0.30');
@@ -43,4 +44,31 @@ test('a reply without a socket when its lease is durable is reported as refused,
   wire.isGone = false;
   assert.equal(addressOf(say(request)), offered);
   assert.ok(reported().some(({ kind }) => kind === 'dhcp.ack'));
+});
+
+test('while leases cannot be written, the address that is fixed for a client is renewed, and no other', () => {
+  const { lease, say, reload, journal, table, clock, reported } = rig(config());
+  reload(config(subnet({ reservations: [{ mac: MAC_A, address: FIXED }] })));
+  assert.equal(lease(MAC_A), 'ack 10.20.0.30');
+  const other = addressOf(lease(MAC_B));
+  const written = journal.durable.get(FIXED)?.expiresAt;
+  journal.available = false;
+  const renew = (mac: MacAddress, address: Ipv4) => say({ type: 'request', mac, ciaddr: address });
+  const reboot = (mac: MacAddress, address: Ipv4) => say({ type: 'request', mac, requested: address });
+  for (let times = 0; times < 3; times += 1) {
+    // Beyond the end of the lease on disk.
+    clock.advance(400_000);
+    assert.equal(renew(MAC_A, FIXED), 'ack 10.20.0.30');
+    assert.equal(reboot(MAC_A, FIXED), 'ack 10.20.0.30');
+  }
+  assert.equal(journal.durable.get(FIXED)?.expiresAt, written);
+  reported();
+  assert.equal(renew(MAC_B, other), 'silence');
+  assert.deepEqual(reasons(reported()), ['dhcp.refused store-unavailable']);
+  assert.equal(say({ type: 'discover', mac: MAC_A }), 'silence', 'no offer');
+  assert.equal(renew(MAC_B, FIXED), 'nak 0.0.0.0');
+  journal.available = true;
+  assert.equal(renew(MAC_A, FIXED), 'ack 10.20.0.30');
+  assert.equal(journal.durable.get(FIXED)?.expiresAt, table.find(FIXED)?.expiresAt);
+  assert.notEqual(journal.durable.get(FIXED)?.expiresAt, written);
 });

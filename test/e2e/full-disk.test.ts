@@ -4,9 +4,13 @@
 
 import { test } from 'node:test';
 import { labPlace } from '../../src/lab/safe-lab.ts';
-import { stopsOnlyLeases } from '../support/full-disk.ts';
+import { stopsOnlyLeases, usesBallast } from '../support/full-disk.ts';
 import { missing } from '../support/needs.ts';
 
 test('a full disk stops only leases, until it has room', { skip: missing('root', 'mount'), timeout: 120_000 }, () =>
   stopsOnlyLeases(labPlace(22), 1),
+);
+
+test('leases go on in the room that was set aside', { skip: missing('root', 'mount'), timeout: 120_000 }, () =>
+  usesBallast(labPlace(22)),
 );

@@ -2,11 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { osErrorCode } from '../../src/errors.ts';
 import type { LabPlace } from '../../src/lab/safe-lab.ts';
 import { formatMac } from '../../src/net/address.ts';
+import { BALLAST_BYTES, BALLAST_FILE } from '../../src/store/leases/ballast.ts';
 import { leasesShape } from './answer-shapes.ts';
 import { addressOf, askName, DhcpProbes, type Leased, loadByHttp, loadByTftp } from './probes.ts';
 import { eventually, RunningRack, runRackboot } from './running-rack.ts';
@@ -79,6 +80,35 @@ export async function stopsOnlyLeases(place: LabPlace, rounds: number): Promise<
     await rack.start();
     const held = new Map(leasesShape.parse(await rack.ask('/leases')).map(({ mac, address }) => [mac, address]));
     for (const lease of given) assert.equal(held.get(formatMac(lease.mac)), addressOf(lease));
+  } finally {
+    await probes.close();
+    await rack.stop();
+    execFileSync('umount', [rack.stateDir]);
+    await rack.remove();
+  }
+}
+
+/** Fills a larger disk: leases go on in the room that was set aside for them, which comes back when there is room again. */
+export async function usesBallast(place: LabPlace): Promise<void> {
+  const rack = new RunningRack(place);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'rackboot-ballast', rack.stateDir]);
+  const probes = await DhcpProbes.open(place);
+  const filler = join(rack.stateDir, 'filler');
+  try {
+    await rack.startWhole();
+    const kept = () => statSync(join(rack.stateDir, BALLAST_FILE), { throwIfNoEntry: false })?.size === BALLAST_BYTES;
+    await eventually('the ballast', kept);
+    fillDisk(filler);
+    await eventually('the ballast is freed', async () => {
+      await probes.leaseWithin(2000);
+      return rack.events('dhcp.ballast-freed').length === 1;
+    });
+    const from = rack.lines.length;
+    for (let count = 0; count < 50; count += 1) assert.ok(await probes.leaseWithin(5000), `lease ${count}`);
+    assert.deepEqual(rack.events('dhcp.store-unavailable', from), []);
+    rmSync(filler);
+    await rack.reported('dhcp.ballast-kept', { from });
+    assert.ok(kept());
   } finally {
     await probes.close();
     await rack.stop();

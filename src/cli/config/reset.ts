@@ -50,7 +50,10 @@ const FILES: readonly (readonly [what: string, name: RegExp])[] = [
   ['leases', new RegExp(`^(?:leases${DATABASE}|lease-[a-z]+\\.json(?:\\.part)?)$`)],
   ['events that wait for a region', new RegExp(`^outbox${DATABASE}$`)],
   ['the identity and the keys of the rack', /^(?:rack\.json(?:\.copy)?|region\.key|images-key\.asc)(?:\.part|\.new)?$/],
-  ['files that the next start makes again', /^(?:desired-state\.json(?:\.part)?|(?:rack|rackboot)\.sock)$/],
+  [
+    'files that the next start makes again',
+    /^(?:(?:desired-state\.json|leases\.ballast)(?:\.part)?|(?:rack|rackboot)\.sock)$/,
+  ],
 ];
 /** The directories that it makes there. */
 const DIRECTORIES: typeof FILES = [

@@ -179,6 +179,13 @@ function wasOwn(inquiry: Inquiry, { leases }: DhcpState, served: ServedSubnet, a
   return lease !== undefined && lease.state !== 'declined' && isSameClient(served, lease, inquiry);
 }
 
+/**
+ * True for an address that is fixed for the client and that it had last. No other client gets it, whatever is on disk, so a full disk need
+ * not stop its machine.
+ */
+const isKept = (inquiry: Inquiry, state: DhcpState, served: ServedSubnet, address: Ipv4): boolean =>
+  findFixedAddress(served, inquiry, state.machines)?.address === address && wasOwn(inquiry, state, served, address);
+
 const isOnOffer = (inquiry: Inquiry, { offers }: DhcpState, served: ServedSubnet, address: Ipv4): boolean =>
   offers.sentTo(address, inquiry.now) === identityIn(served, inquiry);
 
@@ -235,6 +242,7 @@ function ack(
   const lease = leaseFor(inquiry, full, state);
   const remaining = held && remainingTime(held, lease, now);
   const settings = remaining === undefined ? full : { ...full, leaseTime: remaining };
+  const isWithoutRecord = state.cannotRecord === true && former.length === 0 && isKept(inquiry, state, served, address);
   const reply = composeReply(inquiry, settings);
   const extra = { renewal: held !== undefined, ...switchPortOf(inquiry.relay) };
   return {
@@ -244,7 +252,7 @@ function ack(
     served,
     sharedNetwork: inquiry.sharedNetwork,
     newcomer,
-    records: remaining === undefined ? [...former, lease] : [],
+    records: remaining === undefined && !isWithoutRecord ? [...former, lease] : [],
     restsOn: remaining === undefined ? undefined : held,
     isRepeat: isRepeated(findOwn(served, inquiry, state.leases, now).newest, now),
     event: eventOfReply(inquiry, 'dhcp.ack', settings, reply, extra),

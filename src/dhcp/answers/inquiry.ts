@@ -58,6 +58,8 @@ export interface DhcpState extends AllocationFacts {
   readonly declines?: DeclineView | undefined;
   /** Where other DHCP servers were seen; undefined: nothing watches for them. */
   readonly foreign?: ForeignView | undefined;
+  /** True while leases cannot be written. */
+  readonly cannotRecord?: boolean | undefined;
 }
 
 /** One message to decide on. */

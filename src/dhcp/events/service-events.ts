@@ -8,12 +8,23 @@ export const DHCP_SERVICE_EVENTS = {
     level: 'error',
     message: 'DHCP leases cannot be written',
     explanation:
-      'Leases cannot be stored; reason says why. Either the disk refused them or took longer than 2 s: free disk space, or repair the disk. Or the processors of this host are too busy for the write: find out what else runs there. The rack gives and renews no lease until a write is fast again; clients keep their addresses until their leases end.',
+      'Leases cannot be stored; reason says why. Either the disk refused them or took longer than 2 s: free disk space, or repair the disk. Or the processors of this host are too busy for the write: find out what else runs there. The rack gives no lease until a write is fast again, and renews only those of addresses that are fixed for their clients; other clients keep their addresses until their leases end.',
   },
   'dhcp.store-restored': {
     level: 'info',
     message: 'DHCP leases can be written again',
     explanation: 'The disk stores leases again. Clients that got no answer ask again.',
+  },
+  'dhcp.ballast-freed': {
+    level: 'error',
+    message: 'the disk is full: leases use the room that was set aside',
+    explanation:
+      'The disk of the state directory is full. The rack has removed its file leases.ballast (8 MiB), so leases are written until that room is used, too. Free disk space now. The file comes back by itself when there is room.',
+  },
+  'dhcp.ballast-kept': {
+    level: 'info',
+    message: 'room for leases is set aside again',
+    explanation: 'The disk of the state directory has room again, and the file leases.ballast is back.',
   },
   'dhcp.socket-open': {
     level: 'info',

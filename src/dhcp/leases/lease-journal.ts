@@ -29,6 +29,8 @@ export interface LeaseJournalListener {
   onSlow(fault: JournalFault): void;
   /** A write succeeded again, in good time; the journal is available from now on. */
   onAvailable(): void;
+  /** The disk is full, and room that was set aside was freed for leases; or that room is set aside again. */
+  onBallast?(isFreed: boolean): void;
 }
 
 /** Makes leases durable. */

@@ -48,6 +48,7 @@ export class SettledJournal implements LeaseJournal {
       },
       onSlow: (fault) => listener.onSlow(fault),
       onAvailable: () => listener.onAvailable(),
+      onBallast: (isFreed) => listener.onBallast?.(isFreed),
     });
   }
 

@@ -127,6 +127,8 @@ const DHCP_FIELDS: FieldsOf<DhcpEventKind, typeof DHCP> = {
   'dhcp.imported': ['imported'],
   'dhcp.store-unavailable': ['reason', 'database', 'milliseconds', 'said'],
   'dhcp.store-restored': [],
+  'dhcp.ballast-freed': [],
+  'dhcp.ballast-kept': [],
   'dhcp.socket-open': ['interfaceName'],
   'dhcp.socket-failed': ['interfaceName', 'reason'],
   'dhcp.send-failed': ['interfaceName', 'reason'],

@@ -57,6 +57,8 @@ const BATCH_RECORDS_MAX = 4096;
 const SPARE_BYTES_MAX = 256 * 1024;
 /** How long closing waits for the disk, in milliseconds. Records not written by then were never acknowledged. */
 const CLOSE_TIMEOUT_MS = 10_000;
+/** Messages of the worker that answer none. */
+const UNASKED: ReadonlySet<string> = new Set(['fold-failed', 'damaged', 'ballast'] satisfies FromLeaseWorker['kind'][]);
 /** Upper bounds of the histogram of batch round trips, in seconds. */
 const WRITE_SECONDS = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
@@ -301,7 +303,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
   }
 
   #onMessage(message: FromLeaseWorker): void {
-    if (message.kind !== 'fold-failed' && message.kind !== 'damaged') this.#owedSince = undefined;
+    if (!UNASKED.has(message.kind)) this.#owedSince = undefined;
     switch (message.kind) {
       case 'durable':
         if (message.memory.byteLength <= SPARE_BYTES_MAX) this.#spare = message.memory;
@@ -314,6 +316,9 @@ export class WorkerLeaseJournal implements LeaseJournal {
         this.#onProbed(message.tookMs);
         return;
       case 'pong':
+        return;
+      case 'ballast':
+        this.#listener?.onBallast?.(message.isFreed);
         return;
       case 'fold-failed':
         this.#counts.foldFailures += 1;

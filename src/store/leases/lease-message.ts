@@ -42,5 +42,7 @@ export type FromLeaseWorker =
   /** A probe was written, in `tookMs`. */
   | { readonly kind: 'writable'; readonly tookMs: number }
   | { readonly kind: 'pong' }
+  /** The disk is full, and the ballast was freed for the leases; or it is there again. */
+  | { readonly kind: 'ballast'; readonly isFreed: boolean }
   /** Updating the blocks by address failed. Nothing is lost, and it is tried again. */
   | { readonly kind: 'fold-failed'; readonly reason: string };

@@ -4,13 +4,16 @@
 //
 // 1. Each message is answered before the next is handled; a write is answered after its commit.
 // 2. A record is folded only after its `durable` was sent.
-// 3. The rack loop can see that a database call is under way (`disk-work.ts`): only then is the disk the cause of a slow write.
+// 3. A write that finds the disk full is tried again once the ballast is freed (`ballast.ts`).
+// 4. The rack loop can see that a database call is under way (`disk-work.ts`): only then is the disk the cause of a slow write.
 
 import { flushCompileCache } from 'node:module';
+import { dirname, join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../clock.ts';
 import { errorText, RackError } from '../../errors.ts';
 import { sqliteCode } from '../database-file.ts';
+import { BALLAST_FILE, Ballast } from './ballast.ts';
 import { DiskWork } from './disk-work.ts';
 import { LeaseDatabase } from './lease-database.ts';
 import { LeaseFolder } from './lease-folder.ts';
@@ -54,7 +57,36 @@ function open(data: LeaseWorkerData): LeaseDatabase | undefined {
   }
 }
 
-function serve(database: LeaseDatabase, work: DiskWork): void {
+/** How often a missing ballast is made again if there is room, in milliseconds. */
+const BALLAST_EVERY_MS = 10_000;
+
+/** Keeps the ballast. @returns a function that runs a write, and once more if that made room */
+function keepBallast(path: string): (write: () => void) => void {
+  const ballast = new Ballast(path);
+  let wasFreed = false;
+  const keep = (): void => {
+    // A disk without room for it is no fault: the ballast is a precaution.
+    const made = ballast.keep().catch(() => false);
+    void made.then((isMade) => {
+      if (isMade && wasFreed) send({ kind: 'ballast', isFreed: false });
+      if (isMade) wasFreed = false;
+    });
+  };
+  keep();
+  setInterval(keep, BALLAST_EVERY_MS).unref();
+  return (write) => {
+    try {
+      write();
+    } catch (error) {
+      if (!ballast.freeIfFull()) throw error;
+      wasFreed = true;
+      send({ kind: 'ballast', isFreed: true });
+      write();
+    }
+  };
+}
+
+function serve(database: LeaseDatabase, work: DiskWork, withBallast: (write: () => void) => void): void {
   const folder = new LeaseFolder({
     database: {
       fold: (upTo) => work.run(() => database.fold(upTo)),
@@ -82,7 +114,7 @@ function serve(database: LeaseDatabase, work: DiskWork): void {
     // The rack loop sends a batch only after the answer to the previous one.
     folder.acknowledge(before);
     try {
-      work.run(() => database.write(sequence, bytes));
+      withBallast(() => work.run(() => database.write(sequence, bytes)));
     } catch (error) {
       send({ kind: 'failed', reason: reasonOf(error) });
       return;
@@ -98,7 +130,7 @@ function serve(database: LeaseDatabase, work: DiskWork): void {
       case 'probe':
         attempt(() => {
           const startedAt = systemClock.now();
-          work.run(() => database.probe(message.sizeBytes));
+          withBallast(() => work.run(() => database.probe(message.sizeBytes)));
           return { kind: 'writable', tookMs: systemClock.now() - startedAt };
         });
         return;
@@ -116,5 +148,5 @@ function serve(database: LeaseDatabase, work: DiskWork): void {
 const data: LeaseWorkerData = workerData;
 const database = open(data);
 if (database === undefined) parentPort?.close();
-else serve(database, new DiskWork(data.work));
+else serve(database, new DiskWork(data.work), keepBallast(join(dirname(data.path), BALLAST_FILE)));
 flushCompileCache();

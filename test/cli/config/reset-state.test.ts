@@ -33,7 +33,14 @@ test('copies that a person made in the state directory stay, and are named', asy
       'region.db.unfinished',
     ],
     ...['leases.db', 'leases.db-shm', 'lease-mark.json', 'lease-ends.json.part', 'outbox.db'],
-    ...['rack.json', 'rack.json.copy', 'images-key.asc', 'images-key.asc.new', 'desired-state.json.part'],
+    ...[
+      'rack.json',
+      'rack.json.copy',
+      'leases.ballast',
+      'images-key.asc',
+      'images-key.asc.new',
+      'desired-state.json.part',
+    ],
   ];
   const kept = ['leases.db.2026-11-28', 'lease-mark.json.bak', 'outbox.db-old', 'region.db.bak', 'region.sock.notes'];
   try {

@@ -260,7 +260,10 @@ export const DHCP_SENTENCES: Readonly<Record<DhcpEventKind, (event: DhcpParams) 
   'dhcp.ended': (event) => `Lease of ${addressOf(event)} was ended by a person`,
   'dhcp.imported': ({ imported }) => `Imported ${counted(imported ?? 0, 'lease')} of another DHCP server`,
   'dhcp.store-unavailable': (event) =>
-    `Leases cannot be written (${journalText(event)}): none is granted until they can be`,
+    `Leases cannot be written (${journalText(event)}): none is granted until they can be, except renewals of fixed addresses`,
+  'dhcp.ballast-freed': () =>
+    'The disk of the state directory is full: leases now use the 8 MiB that were set aside for them. Free some space there',
+  'dhcp.ballast-kept': () => 'The disk of the state directory has room again: 8 MiB are set aside for leases',
   'dhcp.store-restored': () => 'Leases can be written again',
   'dhcp.socket-open': (event) => `DHCP listens on ${event.interfaceName ?? addressOf(event)}`,
   'dhcp.socket-failed': (event) =>

@@ -1,0 +1,59 @@
+// The ballast of the lease journal: a file in the state directory that takes some room, so that a disk filled by others can still be given
+// some. The journal's worker frees it at the first write that finds the disk full, and makes it again when there is room.
+//
+//   kept ──freeIfFull──▶ freed ──keep: ROOM_FACTOR times its size is free──▶ kept
+//
+// 1. Its bytes are random: a file system that compresses would not set room aside for others.
+
+import { randomBytes } from 'node:crypto';
+import { rmSync, statfsSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { replaceFile } from '../../files/regular-file.ts';
+
+export const BALLAST_FILE = 'leases.ballast';
+/** The size of the file: room for some 50 000 leases. */
+export const BALLAST_BYTES = 8 * 1024 * 1024;
+/** The file is made only where so many times its size is free. */
+const ROOM_FACTOR = 4;
+/** A disk with less room than this is full: SQLite needs some pages for its log. */
+const FULL_BYTES = 512 * 1024;
+
+/** Bytes as text of the same length. */
+const randomText = (): string => randomBytes((BALLAST_BYTES / 4) * 3).toString('base64');
+
+export class Ballast {
+  readonly #path: string;
+  #isMaking = false;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Removes the file if the disk is full. @returns true if that freed room */
+  freeIfFull(): boolean {
+    if (!this.#exists() || this.#freeBytes() > FULL_BYTES) return false;
+    rmSync(this.#path, { force: true });
+    return true;
+  }
+
+  /** Makes the file if it is missing and there is ample room. @returns true if it was made now; rejects with the system's error */
+  async keep(): Promise<boolean> {
+    if (this.#isMaking || this.#exists() || this.#freeBytes() < ROOM_FACTOR * BALLAST_BYTES) return false;
+    this.#isMaking = true;
+    try {
+      await replaceFile(this.#path, `${this.#path}.part`, randomText);
+      return true;
+    } finally {
+      this.#isMaking = false;
+    }
+  }
+
+  #exists(): boolean {
+    return statSync(this.#path, { throwIfNoEntry: false })?.isFile() === true;
+  }
+
+  #freeBytes(): number {
+    const { bavail, bsize } = statfsSync(dirname(this.#path));
+    return bavail * bsize;
+  }
+}
