@@ -79,7 +79,6 @@ fetch_image() {
 stream_image() {
   rm -f "$work"/*.status "$work"/*.pid "$work/copy"
   case $copy_to in "$root"/*) rm -f "$copy_to" ;; esac
-  position=0
   mkfifo "$work/copy"
   sha256sum <"$work/copy" >"$work/sum" &
   summing=$!

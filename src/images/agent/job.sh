@@ -157,12 +157,15 @@ written_by() {
 # was written for STALL_SECONDS_MAX.
 follow() {
   last=-1
+  position=0
   moved=$(uptime_seconds)
   signalled_at=$moved
   while kill -0 "$1" 2>/dev/null; do
     sleep 1
     now=$(uptime_seconds)
-    position=$(written_by "$work/dd.pid")
+    written=$(written_by "$work/dd.pid")
+    # A writer that has ended shows no position.
+    [ "$written" -lt "$position" ] || position=$written
     [ "$position" = "$last" ] || { last=$position; moved=$now; }
     if [ $((now - signalled_at)) -ge $SIGNAL_SECONDS ]; then
       signalled_at=$now

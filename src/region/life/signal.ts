@@ -168,11 +168,12 @@ function progressOf(machine: Machine, signal: Signal, atMs: number): Change {
   };
 }
 
-/** The signal's byte counts and host key; values it lacks stay as before. */
-function factsOf({ doneBytes, totalBytes, hostKey }: Signal, before: NonNullable<Machine['work']>) {
+/** The signal's byte counts and host key. Values it lacks stay as before, but the bytes of a stage end with it. */
+function factsOf({ stage, doneBytes, totalBytes, hostKey }: Signal, before: NonNullable<Machine['work']>) {
+  const isSame = cleanWords(stage, STAGE_MAX) === before.stage;
   return {
-    doneBytes: doneBytes ?? before.doneBytes,
-    totalBytes: totalBytes ?? before.totalBytes,
+    doneBytes: doneBytes ?? (isSame ? before.doneBytes : undefined),
+    totalBytes: totalBytes ?? (isSame ? before.totalBytes : undefined),
     hostKey: parseHostKey(hostKey) ?? before.hostKey,
   };
 }

@@ -101,12 +101,21 @@ export function acceptedPower({
   return { powerIsProposed: false, ...(powerIsProposed === true ? reportedPower(powerType, powerParameters) : {}) };
 }
 
+/** States of a machine whose system runs. */
+const RUNNING: ReadonlySet<MachineStatus> = new Set(['deployed', 'rescue-mode', 'exiting-rescue-mode']);
+
+/** True for a machine that is on, by its power state or because its system runs. */
+const isOn = ({ powerState, status }: Machine): boolean =>
+  powerState === 'on' || (powerState !== 'off' && RUNNING.has(status));
+
 function statusFields(machine: Machine, to: MachineStatus, terms: StatusChangeTerms): Partial<MachineFields> {
   const { atMs, username, clock, work } = terms;
   const waits = work?.waitsForBoot === true;
   return {
     status: to,
-    statusReason: terms.reason ?? (waits ? { code: 'waits-for-hand', params: {} } : undefined),
+    statusReason:
+      terms.reason ??
+      (waits ? { code: isOn(machine) ? 'waits-for-restart' : 'waits-for-hand', params: {} } : undefined),
     statusSinceMs: atMs,
     statusDeadlineMs: waits ? undefined : deadlineOf(to, atMs),
     restingStatus: restingOf(machine, to),

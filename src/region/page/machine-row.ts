@@ -26,7 +26,7 @@ function stateCell(machine: Machine): Html {
     : isWork(status) && !isWaiting(machine)
       ? html`${progressBar(machine)}${cellText(workText(machine), 'small')}`
       : isWaiting(machine)
-        ? html`<div class="small waits">${words.machines.waiting}</div>`
+        ? html`<div class="small waits">${remarkSentence(machine.statusReason)}</div>`
         : status === 'deployed'
           ? nothing // How it became Deployed is on its own page.
           : cellText(reason, 'small');

@@ -16,28 +16,20 @@ export const isWaiting = ({ work }: Machine): boolean => work?.waitsForBoot === 
 /** `<progress>`, animated if the total is unknown; empty without work, or while it waits for its boot. */
 export function progressBar(machine: Machine): Html {
   if (statusRow(machine.status).failed === undefined || isWaiting(machine)) return nothing;
-  const { doneBytes, totalBytes } = machine.work ?? {};
+  const bytes = machine.work === undefined ? undefined : stepOf(machine.work).bytes;
   const label = words.values.state(machine.status);
-  if (doneBytes === undefined || totalBytes === undefined || totalBytes === 0) {
-    return html`<progress aria-label="${label}"></progress>`;
-  }
-  const done = Math.min(doneBytes, totalBytes);
-  return html`<progress aria-label="${label}" max="${totalBytes}" value="${done}"></progress>`;
+  return bytes === undefined
+    ? html`<progress aria-label="${label}"></progress>`
+    : html`<progress aria-label="${label}" max="${bytes.total}" value="${bytes.done}"></progress>`;
 }
 
 /** The last progress report; empty: none yet. */
 export function workText({ work, statusReason }: Machine): string {
-  const { doneBytes, totalBytes } = work ?? {};
-  const step = work === undefined ? undefined : stepOf(work).what;
+  const step = work === undefined ? undefined : stepOf(work);
+  const { done, total } = step?.bytes ?? { done: 0, total: 0 };
   const bytes =
-    doneBytes === undefined || totalBytes === undefined || totalBytes === 0
-      ? ''
-      : words.work.bytes(
-          formatSize(doneBytes),
-          formatSize(totalBytes),
-          Math.floor((Math.min(doneBytes, totalBytes) / totalBytes) * 100),
-        );
-  return [asSentence(remarkSentence(step ?? statusReason)), bytes].filter((text) => text !== '').join(' · ');
+    total === 0 ? '' : words.work.bytes(formatSize(done), formatSize(total), Math.floor((done / total) * 100));
+  return [asSentence(remarkSentence(step?.what ?? statusReason)), bytes].filter((text) => text !== '').join(' · ');
 }
 
 function deadlineText({ statusDeadlineMs }: Machine, nowMs: number): string {

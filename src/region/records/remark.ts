@@ -13,6 +13,8 @@ export interface RemarkParams extends EventParams {
   said: { readonly text: string };
   /** A person must switch it on. */
   'waits-for-hand': None;
+  /** The same for a machine that is on. */
+  'waits-for-restart': None;
   'has-started': None;
   /** Its installed system was seen. */
   'system-seen': None;

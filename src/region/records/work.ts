@@ -63,6 +63,8 @@ export interface MachineWork {
 interface WorkStep {
   /** `undefined`: nothing is known yet. */
   readonly what: Remark | undefined;
+  /** The bytes done of this step, at most all of them; `undefined` if it counts none. */
+  readonly bytes?: { readonly done: number; readonly total: number } | undefined;
   /** The percentage of bytes done, 0 to 99; `undefined` if bytes are not counted, or all are done. */
   readonly percent: number | undefined;
   /** Wall time of that report or boot, in milliseconds; undefined: none yet. */
@@ -84,10 +86,19 @@ export function stepOf(work: MachineWork): WorkStep {
   if (bootMs !== undefined) {
     return { what: { code: 'boots-from-network', params: {} }, percent: undefined, atMs: bootMs };
   }
-  const isCounted = doneBytes !== undefined && doneBytes < totalBytes;
-  const percent = isCounted ? Math.floor((doneBytes / totalBytes) * 100) : undefined;
+  const bytes =
+    doneBytes === undefined || totalBytes === 0
+      ? undefined
+      : { done: Math.min(doneBytes, totalBytes), total: totalBytes };
+  const isCounted = bytes !== undefined && bytes.done < bytes.total;
+  const percent = isCounted ? Math.floor((bytes.done / bytes.total) * 100) : undefined;
   const reported: Remark | undefined = report === undefined ? undefined : { code: 'stage-reported', params: report };
-  return { what: reported ?? (message === '' ? remarkOfStage(stage) : said(message)), percent, atMs: reportedMs };
+  return {
+    what: reported ?? (message === '' ? remarkOfStage(stage) : said(message)),
+    bytes,
+    percent,
+    atMs: reportedMs,
+  };
 }
 
 const text = z.string().optional();

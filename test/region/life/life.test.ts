@@ -10,6 +10,7 @@ import { keyOfMachine } from '../../../src/region/metadata/machine-keys.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import { LINK_VERSION } from '../../../src/region/records/rack.ts';
 import type { RackFields } from '../../../src/region/records/rack-event-params.ts';
+import { stepOf } from '../../../src/region/records/work.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { sentenceOf as refusalSentence } from '../../../src/region/words/refusal.ts';
 import { reasonOf, sentenceOf } from '../../support/sentences.ts';
@@ -204,6 +205,8 @@ test('a machine that only a person can switch on waits, and its time begins with
     );
     await clock.leap(24 * 60 * MINUTE_MS);
     assert.equal((await get(region, systemId)).status, 'commissioning');
+    for (const kind of ['tftp.failed', 'tftp.sent', 'http.sent']) await see(region, clock, kind, 'of an earlier boot');
+    assert.equal(reasonOf(await get(region, systemId)), 'waiting to be switched on');
     await see(region, clock, 'boot.configuration-rendered', 'was told what to load');
     const started = await get(region, systemId);
     assert.equal(started.statusDeadlineMs, clock.wallTimeMs() + 20 * MINUTE_MS);
@@ -212,6 +215,43 @@ test('a machine that only a person can switch on waits, and its time begins with
     const failed = await get(region, systemId);
     assert.equal(failed.status, 'failed-commissioning');
     assert.equal(reasonOf(failed), 'Commissioning did not end within 20 minutes; last seen: was told what to load');
+  }));
+
+test('a machine whose system runs waits to be restarted, not to be switched on', () =>
+  withRegion(async (place) => {
+    const { region, clock } = place;
+    const waits = async (fields: Partial<Machine>, command: MachineCommand): Promise<string | undefined> => {
+      const systemId = await ready(region, 0x525400000100 + (await region.store.countMachines({})));
+      await region.store.changeMachine<never>(systemId, clock.wallTimeMs(), () => ({
+        ...{ kind: 'change', fields: { owner: 'bob', ...fields }, events: [] },
+      }));
+      return (await order(region, systemId, command)).statusReason?.code;
+    };
+    const erase = { name: 'release', erase: 'signatures' } as const;
+    assert.equal(await waits({ status: 'deployed' }, erase), 'waits-for-restart');
+    assert.equal(await waits({ status: 'deployed', powerState: 'off' }, erase), 'waits-for-hand');
+    assert.equal(await waits({ status: 'ready', powerState: 'on' }, { name: 'commission' }), 'waits-for-restart');
+    assert.equal(await waits({ status: 'ready' }, { name: 'commission' }), 'waits-for-hand');
+  }));
+
+test('the bytes of a stage end with it, and with a network boot', () =>
+  withRegion(async ({ region }) => {
+    const systemId = await enlist(region);
+    await order(region, systemId, { name: 'accept' });
+    const tell = async (stage: string, more: object = {}) => {
+      await region.life.signal(systemId, { status: 'WORKING', stage, message: `${stage} sda`, ...more });
+      const { work } = await get(region, systemId);
+      assert.ok(work);
+      return stepOf(work).bytes;
+    };
+    assert.deepEqual(await tell('writing', { doneBytes: 5, totalBytes: 9 }), { done: 5, total: 9 });
+    assert.deepEqual(await tell('writing'), { done: 5, total: 9 });
+    assert.equal(await tell('personalising'), undefined);
+    assert.deepEqual(await tell('growing', { doneBytes: 12, totalBytes: 9 }), { done: 9, total: 9 });
+    const { work } = await get(region, systemId);
+    assert.ok(work);
+    const step = stepOf({ ...work, boots: 1, bootMs: 1 });
+    assert.deepEqual([step.what?.code, step.bytes], ['boots-from-network', undefined]);
   }));
 
 test('a hung machine is restarted once with a new token and then fails; a restart of the region changes nothing', () =>

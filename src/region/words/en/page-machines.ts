@@ -16,7 +16,6 @@ export const MACHINES = {
     hardware: 'Hardware',
     event: 'Last event',
   },
-  waiting: 'waiting to be switched on',
   /** `space` stands between the count of processors and the unit. */
   cpus: (count: number, space: string): string => `${count}${space}×${space}CPU`,
   removedRack: 'a rack that was removed',

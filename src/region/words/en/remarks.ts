@@ -6,6 +6,7 @@ import type { RemarkWords } from './table.ts';
 export const REMARKS: RemarkWords = {
   said: ({ text }) => text,
   'waits-for-hand': () => 'waiting to be switched on',
+  'waits-for-restart': () => 'waiting to be restarted by hand',
   'has-started': () => 'it has started',
   'system-seen': () => 'its system was seen with its address',
   'may-be-running': () => 'it may still be running: switch it off by hand',
