@@ -10,6 +10,7 @@ export type ObserveEvent = RackEvent &
     | { readonly kind: 'log.level-changed'; readonly room: string; readonly logLevel: string; readonly seconds: number }
     | { readonly kind: 'log.level-restored'; readonly room: string }
     | { readonly kind: 'log.gap'; readonly missed: number }
+    | { readonly kind: 'log.limited'; readonly missed: number }
   );
 
 /** Every kind of event of this room, for the operator. */
@@ -39,5 +40,12 @@ export const OBSERVE_EVENTS: Readonly<Record<ObserveEvent['kind'], EventKind>> =
     explanation:
       'The log could not be written as fast as events happened, or not at all for a while; missed counts the lost lines. The rack itself ' +
       'lost nothing. Find out why the reader of the log, or its disk, is slow.',
+  },
+  'log.limited': {
+    level: 'warning',
+    message: 'hosts cause more lines than the log takes; some are left out',
+    explanation:
+      'All lines that hosts on the networks cause share one bound: 20 000 at once, and 5 a second for long. missed counts those left out since the last such ' +
+      'line, at most one a minute. Errors are always logged, and the counters at /metrics count everything. Find out which host is so busy: `rackboot status`.',
   },
 };

@@ -9,6 +9,7 @@ import { counted } from '../counted.ts';
 import { errorText, RackError } from '../errors.ts';
 import type { EventLevel } from '../event.ts';
 import { isOfProbe } from '../own-probes.ts';
+import { type Rate, RateLimit } from '../rate-limit.ts';
 import { EVENTS_PER_TURN_MAX, type EventStream } from './event-stream.ts';
 import { type EventKinds, eventFields } from './event-text.ts';
 import { complaintLines, isJournal, withPriority } from './journal.ts';
@@ -140,10 +141,23 @@ function withoutOwn(fields: Record<string, unknown>): Record<string, unknown> {
   return fields;
 }
 
+/**
+ * Lines that hosts on the wire cause, altogether: each reason has a rate of its own, but reasons and senders are many. The burst takes in a
+ * hall that is powered on at once; a flood leaves some 120 MB a day.
+ */
+export const WIRE_RATE: Rate = { perSecond: 5, burst: 20_000 };
+/** How often the number of lines left out is logged, in milliseconds. */
+const LEFT_OUT_EVERY_MS = 60_000;
+/** Rooms whose events hosts on the wire cause. */
+const WIRE_ROOMS: ReadonlySet<string> = new Set(['boot', 'dhcp', 'dns', 'http', 'net', 'tftp']);
+
 /** Starts logging the events that `levels` shows. */
 export function logEvents(log: Logger, stream: EventStream, kinds: EventKinds, levels: LogLevels): void {
   // `levels` decides per kind what is shown.
   log.level = PINO_LEVELS.debug;
+  const wire = new RateLimit(WIRE_RATE);
+  let leftOut = 0;
+  let toldAt = Number.NEGATIVE_INFINITY;
   const cursor = stream.subscribe(() => {
     const { events, missed } = cursor.drain(EVENTS_PER_TURN_MAX);
     if (missed > 0) log.warn({ event: 'log.gap', missed }, 'events were published faster than the log could take them');
@@ -151,6 +165,15 @@ export function logEvents(log: Logger, stream: EventStream, kinds: EventKinds, l
       const kind = kinds.get(event.kind);
       const level = isOfProbe(event) ? 'debug' : (kind?.level ?? 'info');
       if (!levels.shows(event.kind, level)) continue;
+      const room = event.kind.slice(0, event.kind.indexOf('.'));
+      if (level !== 'error' && WIRE_ROOMS.has(room) && !wire.allows(event.at)) {
+        leftOut += 1;
+        if (event.at - toldAt < LEFT_OUT_EVERY_MS) continue;
+        toldAt = event.at;
+        log.warn({ event: 'log.limited', missed: leftOut }, 'hosts cause more lines than the log takes; some are left out');
+        leftOut = 0;
+        continue;
+      }
       log[PINO_LEVELS[level]]({ event: event.kind, ...withoutOwn(eventFields(event)) }, kind?.message ?? event.kind);
     }
   }, 'log');

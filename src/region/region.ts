@@ -292,8 +292,8 @@ class RegionOnStore {
       const uuid = rackUuid ?? this.#config.ownRack?.uuid;
       const ranges = uuid === undefined ? undefined : () => dynamicRangesOf(this.settings.interfacesOf(uuid));
       const weighed = await this.racks.homes.weigh(reports, source, rackUuid, ranges);
-      const { added, booting, told, started, leased } = await this.store.recordReports(source, weighed, rackUuid);
-      await this.life.seen({ started, seen: told, loading: booting, leased });
+      const { added, booting, started, leased } = await this.store.recordReports(source, weighed, rackUuid);
+      await this.life.seen({ started, seen: booting, leased });
       return added;
     });
   }

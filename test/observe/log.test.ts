@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { pino } from 'pino';
 import { EventStream } from '../../src/observe/event-stream.ts';
-import { logEvents, openLog, openTerminalFormat } from '../../src/observe/log.ts';
+import { logEvents, openLog, openTerminalFormat, WIRE_RATE } from '../../src/observe/log.ts';
 import { LogLevels } from '../../src/observe/log-levels.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
@@ -101,6 +101,33 @@ test('in the journal each line has its priority, and a crash that of an error', 
     elsewhere.lines.filter((line) => line.startsWith('<')),
     [],
   );
+});
+
+test('all lines that hosts cause share one bound, and the log says how many are left out; errors are logged', async () => {
+  const lines: { readonly event: string; readonly missed?: number }[] = [];
+  const clock = new VirtualClock();
+  const stream = new EventStream(clock);
+  const levels = new LogLevels({ level: 'debug', levels: new Map() }, { clock, publish: () => undefined });
+  const kinds = new Map([['dhcp.bad', { level: 'error', message: 'bad', explanation: '' } as const]]);
+  logEvents(pino({}, { write: (line: string) => void lines.push(JSON.parse(line)) }), stream, kinds, levels);
+  const HOUR = 3600;
+  for (let second = 0; second < HOUR; second += 1) {
+    for (let index = 0; index < 20; index += 1) stream.publish({ kind: `dhcp.kind${index}`, at: clock.now() });
+    clock.advance(1000);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const count = (event: string): number => lines.filter((line) => line.event === event).length;
+  const wire = lines.filter(({ event }) => event.startsWith('dhcp.')).length;
+  assert.ok(wire <= WIRE_RATE.burst + HOUR * WIRE_RATE.perSecond, String(wire));
+  assert.ok(wire >= WIRE_RATE.burst, String(wire));
+  assert.ok(count('log.limited') > 10 && count('log.limited') <= HOUR / 60, String(count('log.limited')));
+  const left = lines.reduce((sum, { missed = 0 }) => sum + missed, 0);
+  // Those since the last such line are not told yet.
+  assert.ok(HOUR * 20 - wire - left < 60 * 20, String(left));
+  for (const kind of ['dhcp.bad', 'daemon.note']) stream.publish({ kind, at: clock.now() });
+  clock.advance(1000);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual([count('dhcp.bad'), count('daemon.note')], [1, 1]);
 });
 
 test('a line in a file has no C1 character, and means what it meant', async (t) => {

@@ -31,6 +31,7 @@ const PACKAGES = {
   dnsmasq: 'dnsmasq-base',
   dumpe2fs: 'e2fsprogs',
   genisoimage: 'genisoimage',
+  git: 'git',
   go: 'golang-go',
   gpg: 'gnupg',
   gpgv: 'gpgv',

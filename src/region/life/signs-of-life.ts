@@ -1,8 +1,7 @@
 // Takes the signs of life of machines, from racks' reports and from the machines' own requests.
 //
 //   started   a start from the network: counted (`network-boots.ts`); too many starts end the work as hung
-//   seen      told by a rack what to load, or asked with a secret of its work: the time limit of the state starts again; a machine whose written disk does not start fails
-//   loading   the same, but perhaps still of an earlier boot: a machine that waits to be switched on goes on waiting
+//   seen      the time limit of the state starts again; a machine whose written disk does not start fails
 //   leased    a machine whose disk is written becomes Deployed once its installed system has an address
 //
 // 1. The number of reads is the same for any number of machines.
@@ -23,7 +22,6 @@ const NOTHING: Change = { kind: 'change', fields: {}, events: [] };
 export interface SignsOfLife {
   readonly started?: ReadonlyMap<string, number>;
   readonly seen?: ReadonlyMap<string, number>;
-  readonly loading?: ReadonlyMap<string, number>;
   readonly leased?: ReadonlySet<string>;
 }
 
@@ -36,33 +34,26 @@ interface SignTerms {
 
 /** @returns the changed machines, which the caller announces */
 export async function takeSigns(
-  { started = new Map(), seen = new Map(), loading = new Map(), leased = new Set() }: SignsOfLife,
+  { started = new Map(), seen = new Map(), leased = new Set() }: SignsOfLife,
   terms: SignTerms,
 ): Promise<readonly Machine[]> {
-  return [...(await noteSigns({ started, seen, loading }, terms)), ...(await findDeployed([...leased], terms))];
+  return [...(await noteSigns({ started, seen }, terms)), ...(await findDeployed([...leased], terms))];
 }
 
 /** Counts starts and restarts time limits, with one change for each machine. */
 async function noteSigns(
-  { started, seen, loading }: Required<Omit<SignsOfLife, 'leased'>>,
+  { started, seen }: Required<Pick<SignsOfLife, 'started' | 'seen'>>,
   terms: SignTerms,
 ): Promise<readonly Machine[]> {
   const { store, atMs } = terms;
-  const found = await machinesOf(store, [...new Set([...started.keys(), ...seen.keys(), ...loading.keys()])]);
-  const isAlive = ({ systemId }: Machine): boolean => seen.has(systemId) || loading.has(systemId);
-  const written = found.filter((machine) => isAlive(machine) && isWritten(machine));
+  const found = await machinesOf(store, [...new Set([...started.keys(), ...seen.keys()])]);
+  const written = found.filter((machine) => seen.has(machine.systemId) && isWritten(machine));
   const disks = await diskStarts(written, terms);
   const decide = (machine: Machine): Change => {
     const { systemId } = machine;
     const counted = countStart(machine, started.get(systemId), terms);
     const then = { ...machine, ...counted.fields };
-    const beganMs = started.get(systemId) ?? seen.get(systemId);
-    const waits = then.work?.waitsForBoot === true;
-    // What happened before this work began does not count.
-    const isAway = waits && (beganMs === undefined || beganMs < then.statusSinceMs);
-    const shownMs = loading.get(systemId) ?? seen.get(systemId) ?? (waits ? beganMs : undefined);
-    const seenMs = isAway ? undefined : shownMs;
-    const renewed = renew(then, seenMs, disks.get(systemId)?.starts ?? 0, terms);
+    const renewed = renew(then, seen.get(systemId), disks.get(systemId)?.starts ?? 0, terms);
     const fields = { ...counted.fields, ...renewed.fields };
     return { ...counted, ...renewed, fields, events: [...counted.events, ...renewed.events] };
   };
@@ -98,6 +89,8 @@ function renew(machine: Machine, seenMs: number | undefined, starts: number, { a
 /** The fields that a sign of life changes. */
 function renewedFields(machine: Machine, seenMs: number, nowMs: number): Change['fields'] {
   const waits = machine.work?.waitsForBoot === true;
+  // Activity from before this work began does not count.
+  if (waits && seenMs < machine.statusSinceMs) return {};
   // A rack whose clock is ahead must not extend the time limit.
   const statusDeadlineMs = deadlineOf(machine.status, Math.min(seenMs, nowMs));
   // A late report must not shorten it.

@@ -134,6 +134,10 @@ export interface RackReport {
 export const isBootEvent = (type: MachineEventType): boolean =>
   type === 'NODE_PXE_REQUEST' || type === 'NODE_TFTP_REQUEST' || type === 'NODE_HTTP_REQUEST';
 
+/** True for the end of a transfer whose machine no longer answered or gave it up: it shows no machine that runs. */
+export const isDeadTransfer = (kind: string): boolean =>
+  /^(?:tftp|http)\.(?:aborted|timed-out|unreachable|stalled|failed|gave-way)$/.test(kind);
+
 /**
  * True for a report that a machine is starting from the network. Loading a file does not count. Nor does a client of which the rack knew
  * only the IP address.

@@ -306,6 +306,7 @@ const SERVICE = {
   'machine.changed': { name: 'text', status: 'text', purpose: 'text' },
   'machine.forgotten': { name: 'text' },
   'log.gap': { missed: 'number' },
+  'log.limited': { missed: 'number' },
   'log.level-changed': { room: 'text', logLevel: 'text', seconds: 'number' },
   'log.level-restored': { room: 'text' },
 } as const satisfies Readonly<Record<string, Forms>>;

@@ -104,8 +104,6 @@ export interface RecordedReports {
   readonly added: number;
   /** Machines seen booting from the network, each with the wall time of its last sign. */
   readonly booting: ReadonlyMap<string, number>;
-  /** Those of them that a rack told what to load, each with the time of the last one: a transfer may end after its machine. */
-  readonly told: ReadonlyMap<string, number>;
   /** Machines seen starting from the network, each with the wall time of its last start. */
   readonly started: ReadonlyMap<string, number>;
   /** Machines seen taking or keeping an address. */

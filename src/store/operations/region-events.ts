@@ -16,6 +16,7 @@ import {
   happeningOfReport,
   isAddressTaken,
   isBootEvent,
+  isDeadTransfer,
   isNetworkStart,
   levelOfReport,
   type MachineEvent,
@@ -121,7 +122,6 @@ export class EventTable {
     let added = 0;
     let seenMs = 0;
     const booting = new Map<number, number>();
-    const told = new Map<number, number>();
     const started = new Map<number, number>();
     const leased = new Set<number>();
     const news = reports.filter(({ sequence }) => sequence > highest);
@@ -137,14 +137,13 @@ export class EventTable {
       const machineId = interfaces.see(report);
       events.push(reportedEvent(report, happening, { machineId, rackId }));
       if (report.isAway === true) continue;
-      const type = eventTypeOf(report.kind);
-      if (machineId !== undefined && isBootEvent(type)) booting.set(machineId, report.at);
-      if (machineId !== undefined && type === 'NODE_PXE_REQUEST') told.set(machineId, report.at);
+      const isAlive = isBootEvent(eventTypeOf(report.kind)) && !isDeadTransfer(report.kind);
+      if (machineId !== undefined && isAlive) booting.set(machineId, report.at);
       const isStart = isNetworkStart(report.kind, fieldsOf(happening), report.mac === undefined);
       if (machineId !== undefined && isStart) started.set(machineId, report.at);
       if (machineId !== undefined && isAddressTaken(report.kind)) leased.add(machineId);
     }
-    if (added === 0) return { added, booting: new Map(), told: new Map(), started: new Map(), leased: new Set() };
+    if (added === 0) return { added, booting: new Map(), started: new Map(), leased: new Set() };
     yield* interfaces.write();
     // A rack may have been removed meanwhile.
     if (rackUuid === undefined || rackId !== undefined) yield* keepLeases(news, rackId);
@@ -155,7 +154,6 @@ export class EventTable {
     return {
       added,
       booting: new Map([...booting].map(([id, atMs]) => [systemIdOf(id), atMs])),
-      told: new Map([...told].map(([id, atMs]) => [systemIdOf(id), atMs])),
       started: new Map([...started].map(([id, atMs]) => [systemIdOf(id), atMs])),
       leased: new Set([...leased].map(systemIdOf)),
     };

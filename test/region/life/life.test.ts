@@ -205,7 +205,8 @@ test('a machine that only a person can switch on waits, and its time begins with
     );
     await clock.leap(24 * 60 * MINUTE_MS);
     assert.equal((await get(region, systemId)).status, 'commissioning');
-    for (const kind of ['tftp.failed', 'tftp.sent', 'http.sent']) await see(region, clock, kind, 'of an earlier boot');
+    for (const kind of ['tftp.timed-out', 'tftp.unreachable', 'http.aborted', 'http.stalled'])
+      await see(region, clock, kind, 'of an earlier boot');
     assert.equal(reasonOf(await get(region, systemId)), 'waiting to be switched on');
     await see(region, clock, 'boot.configuration-rendered', 'was told what to load');
     const started = await get(region, systemId);

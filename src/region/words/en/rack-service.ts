@@ -182,6 +182,8 @@ export const SERVICE_SENTENCES: Writers<ServiceParams> = {
     `The outbox cannot be written (${f.reason}): events wait in memory; free some disk space`,
   'outbox.available': (f) => `The outbox can be written again (${counted(f.waiting, 'event')} waiting)`,
   'daemon.close-failed': (f) => `A part failed to close during shutdown: ${f.reason}`,
+  'log.limited': (f) =>
+    `Hosts cause more lines than the log takes: ${counted(f.missed, 'line is', 'lines are')} left out`,
   'log.gap': (f) =>
     `${counted(f.missed, 'line of the log is', 'lines of the log are')} lost: its reader or its disk is too slow`,
   'region.problem': (f) => `The region has a problem: ${noteOf(f)}`,
