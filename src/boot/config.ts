@@ -8,6 +8,8 @@ import type { QuirkPrefixes, QuirkRule } from './quirks.ts';
 export interface HttpEndpoint {
   readonly address: Ipv4;
   readonly port: number;
+  /** True if another program may have it: then the listener goes on without. */
+  readonly optional?: boolean | undefined;
 }
 
 export interface BootConfig {

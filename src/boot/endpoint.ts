@@ -27,6 +27,11 @@ export function findEndpointFor(endpoints: readonly HttpEndpoint[], local: Ipv4)
   return findEndpointAt(endpoints, local) ?? endpoints.find((endpoint) => endpoint.address >>> 24 !== 127);
 }
 
+/** The same for firmware that loads by HTTP: at port 80 if possible, the port at which GRUB, which it may load, asks for the rest. */
+export function findHttpBootEndpoint(endpoints: readonly HttpEndpoint[], local: Ipv4): HttpEndpoint | undefined {
+  return answersOnPort80(endpoints, local) ? { address: local, port: HTTP_PORT } : findEndpointFor(endpoints, local);
+}
+
 /** True if the listener answers at `local` on port 80, the only port that GRUB's HTTP supports. */
 export function answersOnPort80(endpoints: readonly HttpEndpoint[], local: Ipv4): boolean {
   return endpoints.some(

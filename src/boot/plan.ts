@@ -23,7 +23,7 @@ import type { Owner } from '../net/shares/kept-apart.ts';
 import { bootsFromHttp, findArchitecture } from './architectures.ts';
 import type { BootClient } from './client.ts';
 import type { BootConfig } from './config.ts';
-import { findEndpointAt, findEndpointFor, formatBaseUrl } from './endpoint.ts';
+import { findEndpointAt, findEndpointFor, findHttpBootEndpoint, formatBaseUrl } from './endpoint.ts';
 import { baseName } from './paths.ts';
 import {
   findQuirk,
@@ -139,7 +139,7 @@ function planFor(query: BootQuery, effects: QuirkEffects, config: BootConfig): B
   if (isUrl(name)) return { serverAddress, file: name, vendorClass, reason };
 
   const path = name.replace(/^\/+/, '');
-  const endpoint = findEndpointFor(config.http, serverAddress);
+  const endpoint = (byHttp ? findHttpBootEndpoint : findEndpointFor)(config.http, serverAddress);
   if (byHttp && endpoint === undefined) return undefined;
   if ((byHttp || client.kind === 'ipxe') && endpoint !== undefined) {
     return { serverAddress, file: `${formatBaseUrl(endpoint)}/${path}`, vendorClass, reason };

@@ -29,6 +29,8 @@ import { isHostLabel } from './written-values.ts';
 const LOOPBACK_NETWORK: Ipv4Network = { address: ipv4(0x7f000000), prefix: 8 };
 const BOOT_HTTP_PORT = 5248;
 const METRICS_PORT = 5249;
+/** The port of MAAS's API in old instructions, and the only one that GRUB's HTTP knows. */
+const HTTP_PORT = 80;
 
 /** The place of a problem: keys and indexes from the top of the file. */
 export type ProblemPath = readonly (string | number)[];
@@ -60,7 +62,7 @@ export function resolveConfig(
     report(['cluster_interfaces', index, key], message),
   );
   const boot = written.boot;
-  const http = boot.http.listen ?? own.map((address) => ({ address, port: BOOT_HTTP_PORT }));
+  const http = boot.http.listen ?? defaultListeners(written, own);
   const place = resolveRegionPlace(written, own, (key, message) => report(['region', key], message));
   const unquotable = refuseKernelParams(boot.kernel_params);
   if (unquotable !== undefined) report(['boot', 'kernel_params'], kernelParamsText(unquotable));
@@ -112,6 +114,17 @@ export function resolveConfig(
     log: { level: written.log.level, levels: roomLevels(written), file: written.log.file },
     serverNames: [...serverNames],
   };
+}
+
+/**
+ * The listeners for boot files and `/MAAS/` if none are configured: at BOOT_HTTP_PORT, and at HTTP_PORT where no other program has it. Whoever
+ * names the region's listeners also says where people reach it, and has it at no further port.
+ */
+function defaultListeners({ region }: WrittenConfig, own: readonly Ipv4[]): RackConfig['boot']['http'] {
+  const listen = own.map((address) => ({ address, port: BOOT_HTTP_PORT }));
+  if (region.listen !== undefined) return listen;
+  const everywhere = region.mode === 'embedded' ? unique([LOOPBACK, ...own]) : own;
+  return [...listen, ...everywhere.map((address) => ({ address, port: HTTP_PORT, optional: true }))];
 }
 
 /** Notes the names of servers that are asked for. The set is whole when everything that names a server is resolved. */

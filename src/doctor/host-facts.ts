@@ -127,8 +127,8 @@ function wantedPorts(config: RackConfig): readonly WantedPort[] {
     for (const protocol of ['UDP', 'TCP'] as const)
       ports.push({ protocol, address, port: dns.listenPort, setting: 'dns.listen' });
   }
-  for (const { address, port } of http.listen)
-    ports.push({ protocol: 'TCP', address, port, setting: 'boot.http.listen' });
+  for (const { address, port, optional } of http.listen)
+    if (optional !== true) ports.push({ protocol: 'TCP', address, port, setting: 'boot.http.listen' });
   return [...ports, ...metricsPorts(config), ...(config.uplink.mode === 'remote' ? [] : regionPorts(region))];
 }
 

@@ -201,6 +201,7 @@ function judgeSockets({ notes, actor }: HostFacts): Finding[] {
       const fix = "reinstall the package koffi: npm ci (or npm rebuild koffi) in Rackboot's directory; it needs glibc";
       return [{ check: 'sockets', ok: true, isNote: true, text, fix }];
     }
+    if (note === 'listener-forgone') return [{ check: 'boot HTTP', ok: true, isNote: true, text }];
     if (note === 'mtu-reports-believed') {
       const line = MTU_REPORTS_SETTING;
       const fix = `echo ${line} | sudo tee /etc/sysctl.d/60-rackboot-mtu.conf && sudo sysctl -w ${line}, then restart Rackboot`;

@@ -3,8 +3,12 @@
 import type { Ipv4 } from '../net/address.ts';
 
 export interface HttpConfig {
-  /** The addresses of the boot listener; empty turns it off. */
-  readonly listen: readonly { readonly address: Ipv4; readonly port: number }[];
+  /** The addresses of the boot listener; empty turns it off. An optional one is left to another program that has it already. */
+  readonly listen: readonly {
+    readonly address: Ipv4;
+    readonly port: number;
+    readonly optional?: boolean | undefined;
+  }[];
   /** The region to which `/MAAS/` is passed on; `undefined` if it is answered with 503. */
   readonly region?: { readonly host: string; readonly port: number; readonly secure?: boolean | undefined } | undefined;
 }

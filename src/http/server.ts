@@ -104,6 +104,17 @@ interface Listener {
   readonly server: Server;
 }
 
+/** An optional listener that cannot be opened. */
+interface ForgoneListener {
+  readonly address: Ipv4;
+  readonly port: number;
+  /** Names the program that has the port, or the missing right. */
+  readonly error: RackError;
+}
+
+/** Failures of an optional listener that change nothing for the others. */
+const FORGONE: ReadonlySet<string> = new Set(['address-in-use', 'permission-denied']);
+
 /** The parts that the boot listener needs to pass machines' requests on. */
 export type RegionPassing = Pick<BootHttpDeps, 'rackSecret' | 'standIn' | 'regionCa' | 'linkedRegion'>;
 
@@ -115,6 +126,7 @@ export class BootHttpServer {
   readonly #proxy: RegionProxy;
   readonly #connections: ConnectionShares;
   #listeners: Listener[] = [];
+  #forgone: readonly ForgoneListener[] = [];
   /** Removed listeners that still serve downloads. */
   readonly #closing = new Set<Server>();
   #region: RegionEndpoint | undefined;
@@ -143,13 +155,18 @@ export class BootHttpServer {
     return this.#listeners.map(({ address, port }) => ({ address, port }));
   }
 
+  /** The optional listeners that could not be opened when the configuration was last applied. */
+  get forgone(): readonly ForgoneListener[] {
+    return this.#forgone;
+  }
+
   /** Counters since start, open connections, and requests at the region. */
   counters(): Readonly<Record<HttpCounter, number>> & { readonly open: number; readonly forwarding: number } {
     return { ...this.#counters.read(), open: this.#connections.open, forwarding: this.#proxy.active };
   }
 
   /**
-   * Listens on these addresses from now on. If a listener cannot be opened, all others are opened, none is closed, and the failure is
+   * Listens on these addresses from now on; without an optional one that another program has. If another listener cannot be opened, all others are opened, none is closed, and the failure is
    * thrown; another call tries the missing ones. An address that the host does not have yet is thrown too, but only after everything else
    * was applied.
    * @throws RackError `address-in-use`, `permission-denied`, `socket-refused`; if nothing else failed, `address-not-here`
@@ -199,15 +216,18 @@ export class BootHttpServer {
     const wants = ({ address, wantedPort }: Listener): boolean =>
       config.listen.some((one) => one.address === address && one.port === wantedPort);
     const failures: RackError[] = [];
-    for (const { address, port } of config.listen) {
+    const forgone: ForgoneListener[] = [];
+    for (const { address, port, optional } of config.listen) {
       if (this.#listeners.some((one) => one.address === address && one.wantedPort === port)) continue;
       try {
         this.#listeners.push(await this.#listen(address, port));
       } catch (error) {
         if (!(error instanceof RackError)) throw error;
-        failures.push(error);
+        if (optional === true && FORGONE.has(error.code)) forgone.push({ address, port, error });
+        else failures.push(error);
       }
     }
+    this.#forgone = forgone;
     const failed = failures.find(({ code }) => code !== 'address-not-here');
     if (failed !== undefined) throw failed;
     for (const listener of this.#listeners) if (!wants(listener)) this.#closeGradually(listener.server);

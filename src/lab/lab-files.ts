@@ -112,7 +112,7 @@ function guidedConfig(place: LabPlace, stateDir: string, elsewhere?: string): st
 }
 
 /** Adds an image to the store of a tree. It cannot boot, and its title says that it is a stand-in. */
-function makeStandInImage(tree: string): void {
+export function makeStandInImage(tree: string): void {
   const bytes = Buffer.alloc(IMAGE_BYTES);
   const image: StoredImage = {
     os: 'debian',

@@ -70,26 +70,6 @@ export function socketInode(fd: number): number | undefined {
 }
 
 /**
- * The program that owns `port` at `address` or at every address: `name (process 12)`, `this process itself`, or, if only root
- * could see it, `a process of user 33`.
- */
-export function findPortOwner(address: Ipv4, port: number): string | undefined {
-  const entries = [...readTable('/proc/net/udp'), ...readTable('/proc/net/udp6')].filter(
-    (entry) => entry.port === port && (address === ANY || entry.address === ANY || entry.address === address),
-  );
-  let ours = false;
-  let stranger: UdpEntry | undefined;
-  for (const entry of entries.slice(0, ENTRIES_MAX)) {
-    const owner = findProcess(entry.inode);
-    if (owner === undefined) stranger ??= entry;
-    else if (owner.pid === process.pid) ours = true;
-    else return `${owner.name} (process ${owner.pid})`;
-  }
-  if (stranger !== undefined) return `a process of user ${stranger.uid}`;
-  return ours ? 'this process itself' : undefined;
-}
-
-/**
  * The programs that own `port` at `address` or at every address; for TCP those that listen.
  * @returns an empty list if /proc does not show any
  */
@@ -102,6 +82,19 @@ export function findPortOwners(protocol: 'UDP' | 'TCP', address: Ipv4, port: num
       (protocol === 'UDP' || entry.state === LISTENING),
   );
   return entries.slice(0, ENTRIES_MAX).map(({ inode, uid }) => ({ process: findProcess(inode), uid }));
+}
+
+/**
+ * The program that owns `port` at `address` or at every address: `name (process 12)`, `this process itself`, or, if only root
+ * could see it, `a process of user 33`.
+ */
+export function findPortOwner(protocol: 'UDP' | 'TCP', address: Ipv4, port: number): string | undefined {
+  const owners = findPortOwners(protocol, address, port);
+  const other = owners.find((owner) => owner.process !== undefined && owner.process.pid !== process.pid)?.process;
+  if (other !== undefined) return `${other.name} (process ${other.pid})`;
+  const hidden = owners.find((owner) => owner.process === undefined);
+  if (hidden !== undefined) return `a process of user ${hidden.uid}`;
+  return owners.length > 0 ? 'this process itself' : undefined;
 }
 
 /** Reads an address as the kernel prints it: a hexadecimal 32-bit number in the host's byte order. */

@@ -26,8 +26,8 @@ export function socketError(code: string, place: SocketPlace, cause?: unknown): 
   const options = cause === undefined ? undefined : { cause };
   switch (code) {
     case 'EADDRINUSE': {
-      const owner = protocol === 'UDP' ? findPortOwner(place.address, place.port) : undefined;
-      const program = protocol === 'UDP' ? 'that program' : 'the program that has it (ss -ltnp tells which)';
+      const owner = findPortOwner(protocol, place.address, place.port);
+      const program = owner === undefined ? 'the program that has it (ss -lntup tells which)' : 'that program';
       const change = place.setting === undefined ? 'configure another address or port' : `change ${place.setting}`;
       const text = `${where} (${protocol}) is in use${owner === undefined ? '' : ` by ${owner}`}; stop ${program}, or ${change}`;
       return new RackError('address-in-use', text, options);

@@ -30,6 +30,7 @@ import { type Log, logEvents, openLog } from '../observe/log.ts';
 import { LogLevels } from '../observe/log-levels.ts';
 import { OPERATOR_SOCKET, type RegionConfig } from '../region/config.ts';
 import type { UnopenedListener } from '../region/http/listening.ts';
+import { pageUrl } from '../region/page-url.ts';
 import type { DutyHolder } from '../region/records/duty-store.ts';
 import type { RackNote } from '../region/records/rack-note.ts';
 import type { RegionStore } from '../region/records/store.ts';
@@ -205,7 +206,10 @@ class RegionProcess implements Daemon {
     const { name, region } = this.#config;
     const { api } = this.#served ?? {};
     api?.watch(
-      (addresses) => this.#publish({ kind: 'region.up', at: this.#now, addresses: addresses.join(' ') }),
+      (addresses) => {
+        const page = pageUrl(this.#config.region);
+        this.#publish({ kind: 'region.up', at: this.#now, addresses: addresses.join(' '), page });
+      },
       (listeners) => {
         this.#unopened = listeners;
       },

@@ -55,6 +55,12 @@ const CASES: readonly [string, BootClient, Partial<BootConfig>, Expected][] = [
     {},
     { file: 'http://10.20.0.1:5248/ipxe.efi', vendorClass: 'HTTPClient' },
   ],
+  [
+    'UEFI by HTTP loads at port 80 where the rack answers there, as GRUB will',
+    UEFI_HTTP,
+    { http: endpoints('10.20.0.1:5248', '10.20.0.1:80') },
+    { file: 'http://10.20.0.1/ipxe.efi', vendorClass: 'HTTPClient' },
+  ],
   ['HTTP boot on ARM has no plan: its GRUB would stop at the prompt', ARM_HTTP, {}, undefined],
   [
     'HTTP boot on ARM gets an iPXE named in boot.loaders',

@@ -12,6 +12,7 @@ import {
   formatNetwork,
   type Ipv4,
   LIMITED_BROADCAST,
+  LOOPBACK,
   parseIpv4,
   parseNetwork,
 } from '../../src/net/address.ts';
@@ -58,7 +59,7 @@ test('an empty file is a configuration that serves no network and listens on loo
   assert.deepEqual(config.dhcp.subnets, []);
   assert.deepEqual(config.tftp.listen, []);
   assert.deepEqual(config.dns.listen, []);
-  assert.deepEqual(config.http.listen, []);
+  assert.deepEqual(config.http.listen, [{ address: LOOPBACK, port: 80, optional: true }]);
   assert.deepEqual(config.region.listen, [{ host: '127.0.0.1', port: 5240 }]);
 });
 
@@ -90,9 +91,16 @@ test('defaults follow from the cluster interface', () => {
   );
   assert.deepEqual(
     config.boot.http.map(({ address: ip, port }) => `${formatIpv4(ip)}:${port}`),
-    ['10.20.0.1:5248'],
+    ['10.20.0.1:5248', '127.0.0.1:80', '10.20.0.1:80'],
   );
   assert.equal(config.region.listen.length, 2);
+});
+
+test('port 80 is a default only: whoever names a listener gets that one alone', () => {
+  const httpOf = (more: string) => configOf(withInterface({}, more)).http.listen.map(({ port }) => port);
+  assert.deepEqual(httpOf('boot: { http: { listen: ["10.20.0.1:5248"] } }'), [5248]);
+  assert.deepEqual(httpOf('region: { listen: ["10.20.0.1:5240"] }'), [5248]);
+  assert.deepEqual(httpOf('region: { mode: remote, url: "http://region:5240/MAAS" }'), [5248, 80]);
 });
 
 test('management 1 offers the upstream servers, and serves no DNS there', () => {

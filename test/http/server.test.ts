@@ -342,6 +342,32 @@ test('a change of settings opens and closes only what changed', async () => {
   assert.deepEqual(other.server.listening, []);
 });
 
+test('an optional listener is left to the program that has its port, which is named, and taken once it is free', async () => {
+  const other = await openRig();
+  const blocker = createServer();
+  blocker.listen(0, '127.0.0.1');
+  await once(blocker, 'listening');
+  const taken = portOf(blocker);
+  const listen = [
+    { address: LOOPBACK, port: 0 },
+    { address: LOOPBACK, port: taken, optional: true },
+  ];
+  await other.server.configure({ listen });
+  assert.equal(other.server.listening.length, 1);
+  assert.deepEqual(
+    other.server.forgone.map(({ address, port, error }) => [address, port, error.code]),
+    [[LOOPBACK, taken, 'address-in-use']],
+  );
+  assert.match(other.server.forgone[0]?.error.message ?? '', /in use by this process itself; stop/);
+  await assert.rejects(other.server.configure({ listen: listen.map(({ address, port }) => ({ address, port })) }), {
+    code: 'address-in-use',
+  });
+  blocker.close();
+  await other.server.configure({ listen });
+  assert.deepEqual([other.server.listening.length, other.server.forgone], [2, []]);
+  await other.server.close();
+});
+
 test('closing lets a download finish within the grace period', async () => {
   const other = await openRig();
   other.tree.files.set('linux', kernel);

@@ -28,7 +28,7 @@ const CASES: readonly (readonly [string, Parameters<typeof socketError>[1], Rack
     'EADDRINUSE',
     { ...HERE, protocol: 'TCP', setting: 'dns.listen' },
     'address-in-use',
-    /:67 \(TCP\) is in use; stop the program that has it \(ss -ltnp tells which\), or change dns\.listen$/,
+    /:67 \(TCP\) is in use; stop the program that has it \(ss -lntup tells which\), or change dns\.listen$/,
   ],
   [
     'EADDRNOTAVAIL',

@@ -84,6 +84,7 @@ const FIELDS = {
   ...{
     retryMs: 2000,
     url: 'http://10.20.0.1:5240/MAAS',
+    page: 'http://10.20.0.1:5240/MAAS/',
     waiting: 7,
     since: '2026-11-20T11:02:03Z',
     awayMs: 61_000,

@@ -1,6 +1,5 @@
 // The proposals of `rackboot init` for a network, and the answers in the form of the file and of the store. Pure.
 
-import { REGION_PORT } from '../../config/region-place.ts';
 import { INTERFACES_KEY, type Settings } from '../../machines/settings.ts';
 import type { Ipv4, Ipv4Network } from '../../net/address.ts';
 import { broadcastOf, formatIpv4, formatNetwork, ipv4, parseIpv4 } from '../../net/address.ts';
@@ -139,22 +138,12 @@ function renderRemoteConfig(answers: InitAnswers, region: string): string {
 
 /** The configuration file for these answers. */
 export function renderConfig(answers: InitAnswers): string {
-  const { name, stateDir, proposal, region } = answers;
-  return region === undefined
-    ? renderFile({ name, stateDir, address: proposal.address })
-    : renderRemoteConfig(answers, region);
+  const { name, stateDir, region } = answers;
+  return region === undefined ? renderFile({ name, stateDir }) : renderRemoteConfig(answers, region);
 }
 
-/** The file of a rack with its own region: name, state directory, listeners. */
-export function renderFile({
-  name,
-  stateDir,
-  address,
-}: {
-  readonly name: string;
-  readonly stateDir: string;
-  readonly address: Ipv4;
-}): string {
+/** The file of a rack with its own region: name and state directory. */
+export function renderFile({ name, stateDir }: { readonly name: string; readonly stateDir: string }): string {
   return `${[
     '# Rackboot. Every key is explained in config/rackboot.yaml; check a change with `rackboot check --diff`.',
     '#',
@@ -162,9 +151,7 @@ export function renderFile({
     "# A key in this file wins over the store and is read-only there; `rackboot config export` prints the store's keys for this file.",
     `name: ${JSON.stringify(name)}`,
     `state_dir: ${JSON.stringify(stateDir)}`,
-    'region:',
-    `  listen: ["127.0.0.1:${REGION_PORT}", "${formatIpv4(address)}:${REGION_PORT}"]   # the API and the page`,
-    "# DHCP, TFTP, DNS and HTTP listen on this rack's address in every network of the store.",
+    "# DHCP, TFTP, DNS, HTTP, the API and the page listen on this rack's address in every network of the store.",
   ].join('\n')}\n`;
 }
 

@@ -46,12 +46,13 @@ export const rackInstruments = (parts: InstrumentParts): ProcessInstruments =>
     readiness: () => readinessOf(parts),
   });
 
-function readinessOf({ config, host, rack, journal }: InstrumentParts): Readiness {
+function readinessOf({ config, host, rack, journal, uplink }: InstrumentParts): Readiness {
   const running = rack();
   const status = journal();
   return judgeReadiness({
     config: config(),
     host: host(),
+    region: uplink(),
     doors: running && {
       dhcpProblems: running.dhcp.problems().map(({ name, error }) => ({ name, code: error.code, text: error.message })),
       tftp: running.tftp.listening,

@@ -61,7 +61,7 @@ export type DaemonEvent = RackEvent &
     | { readonly kind: 'config.needs-restart'; readonly keys: string }
     | { readonly kind: 'metrics.listening'; readonly port: number }
     | { readonly kind: 'metrics.failed'; readonly port: number; readonly reason: string; readonly retryMs: number }
-    | { readonly kind: 'region.up'; readonly addresses: string }
+    | { readonly kind: 'region.up'; readonly addresses: string; readonly page: string }
     | ({
         readonly kind: 'region.down';
         /** The code of what `text` says; its parameters are further fields. */
@@ -249,7 +249,8 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
   'region.up': {
     level: 'info',
     message: 'region answers',
-    explanation: 'The API and the page can be reached at these addresses.',
+    explanation:
+      'The API and the page can be reached at these addresses; page is the URL for a browser. `rackboot page` prints a link that signs you in.',
   },
   'region.down': {
     level: 'error',

@@ -5,6 +5,7 @@ import type { ResolveAsset } from '../../boot/asset.ts';
 import { type AssetContext, resolveBootAsset } from '../../boot/asset.ts';
 import { BootTokens } from '../../boot/boot-tokens.ts';
 import { identifyBootClient } from '../../boot/client.ts';
+import type { BootConfig, HttpEndpoint } from '../../boot/config.ts';
 import { LoaderLoops } from '../../boot/loader-loops.ts';
 import { type BootPlan, type BootQuery, planBoot } from '../../boot/plan.ts';
 import { ShownUuids } from '../../boot/shown-uuids.ts';
@@ -31,7 +32,7 @@ import type { FileTree } from '../../files/opened-file.ts';
 import { BootHttpServer, type RegionPassing } from '../../http/server.ts';
 import { MachineDirectory } from '../../machines/directory.ts';
 import type { DesiredState, ReservedHost } from '../../machines/machine.ts';
-import type { Ipv4, MacAddress } from '../../net/address.ts';
+import { formatIpv4, type Ipv4, type MacAddress } from '../../net/address.ts';
 import type { HostNetwork } from '../../net/datagrams/datagram.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
 import type { Wire } from '../../net/watch/wire.ts';
@@ -91,6 +92,8 @@ export class Rack {
   #given: RackConfig;
   /** With the addresses that users of the region reserved. */
   #config: RackConfig;
+  /** The boot settings with the HTTP listeners that are open or wait for an address. */
+  #boot: BootConfig;
   #reserved: readonly ReservedHost[] = [];
   #isOpen = false;
   #machines = new MachineDirectory([]);
@@ -103,6 +106,7 @@ export class Rack {
     this.#parts = parts;
     this.#given = config;
     this.#config = config;
+    this.#boot = config.boot;
     this.tree = tree;
     const journal = new SettledJournal(parts.journal);
     this.names = new Names({
@@ -175,7 +179,7 @@ export class Rack {
 
   /** Notes on settings that open a door to everybody or have no effect, and on other hosts that use this rack's addresses. */
   get notes(): readonly RackNote[] {
-    return [...configRemarks(this.#config), ...(this.neighbourhood?.notes ?? [])];
+    return [...configRemarks(this.#config), ...forgoneNotes(this.http.forgone), ...(this.neighbourhood?.notes ?? [])];
   }
 
   /** The networks of the configuration. */
@@ -191,7 +195,7 @@ export class Rack {
   /** The inputs for predicting a machine's next boot. Predicting changes nothing and issues no token. */
   foresight(): Foresight {
     return {
-      config: this.#config,
+      config: { ...this.#config, boot: this.#boot },
       dhcp: { ...this.dhcp.state(), planBoot: (query) => this.#foreseePlan(query) },
       assets: { ...this.#assets(), tokens: undefined },
       now: this.#parts.clock.now(),
@@ -246,6 +250,10 @@ export class Rack {
       }
     }
     this.#waiting = failures.some(({ code }) => WAITED_FOR.has(code));
+    const { boot } = this.#config;
+    const isForgone = ({ address, port }: HttpEndpoint): boolean =>
+      this.http.forgone.some((one) => one.address === address && one.port === port);
+    this.#boot = { ...boot, http: boot.http.filter((endpoint) => !isForgone(endpoint)) };
     return failures;
   }
 
@@ -311,7 +319,7 @@ export class Rack {
 
   #assets(): AssetContext {
     return {
-      config: this.#config.boot,
+      config: this.#boot,
       machines: this.#machines,
       macOf: (peer) => this.#macOf(peer),
       hasFile: (path) => this.tree.hasFile(path),
@@ -327,13 +335,13 @@ export class Rack {
       this.#uuids.remember(mac, uuid, asker);
       this.neighbourhood?.booting(mac, asker);
     }
-    const { boot } = this.#config;
+    const boot = this.#boot;
     const plan = planBoot(query, boot);
     return plan === undefined ? undefined : this.#loops.check(query, plan, boot, this.#parts.clock.now());
   }
 
   #foreseePlan(query: BootQuery): BootPlan | undefined {
-    const { boot } = this.#config;
+    const boot = this.#boot;
     const plan = planBoot(query, boot);
     return plan === undefined ? undefined : this.#loops.foresee(query, plan, boot, this.#parts.clock.now());
   }
@@ -380,4 +388,12 @@ export class Rack {
       this.#naming.gone(notice.lease.address, notice.lease.mac);
     }
   }
+}
+
+/** A note on the HTTP listeners that this rack goes on without; they have one port, and so one reason. */
+function forgoneNotes(forgone: BootHttpServer['forgone']): readonly RackNote[] {
+  const [first] = forgone;
+  if (first === undefined) return [];
+  const where = forgone.map(({ address, port }) => `${formatIpv4(address)}:${port}`).join(', ');
+  return [{ note: 'listener-forgone', where, reason: first.error.message }];
 }

@@ -1,11 +1,13 @@
-// Judges whether the rack is ready: every listener that can be open is open, and leases can be written. Pure.
+// Judges whether the rack is ready: every listener that can be open is open, leases can be written, and a region in this process runs. Pure.
 //
-// 1. Waiting for an interface or an address is not a fault: a rack with an unplugged cable is as ready as it can be.
+// 1. Waiting for an interface or an address is not a fault: a rack with an unplugged cable is as ready as it can be. Nor is a remote region
+//    that is away: it says itself whether it is ready.
 
 import type { RackConfig } from '../../config/rack-config.ts';
 import { formatIpv4, type Ipv4, isLoopback } from '../../net/address.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
 import type { Readiness } from '../../observe/instrument-server.ts';
+import type { UplinkStatus } from '../../uplink/link-status.ts';
 
 /** An address and port of a listener. */
 interface Place {
@@ -30,13 +32,15 @@ export interface ReadinessFacts {
     | undefined;
   /** Why leases cannot be written; undefined if they can. */
   readonly journalProblem: string | undefined;
+  /** Undefined until the rack has started. */
+  readonly region: Pick<UplinkStatus, 'mode' | 'state' | 'damage'> | undefined;
 }
 
 /** Errors of sockets that wait for an interface or address to appear, as opposed to failures. */
 export const WAITED_FOR: ReadonlySet<string> = new Set(['interface-missing', 'address-not-here']);
 
 /** Judges readiness from the facts. */
-export function judgeReadiness({ config, host, doors, journalProblem }: ReadinessFacts): Readiness {
+export function judgeReadiness({ config, host, doors, journalProblem, region }: ReadinessFacts): Readiness {
   const notReady: { what: string; reason: string }[] = [];
   if (doors === undefined) notReady.push({ what: 'rack', reason: 'starting' });
   else {
@@ -47,7 +51,7 @@ export function judgeReadiness({ config, host, doors, journalProblem }: Readines
     const { tftp, dns, http } = config;
     const wanted: readonly (readonly [what: string, wanted: readonly Place[], open: readonly Place[]])[] = [
       ['tftp', tftp.listen.map((address) => ({ address, port: tftp.listenPort })), doors.tftp],
-      ['http', http.listen, doors.http],
+      ['http', http.listen.filter(({ optional }) => optional !== true), doors.http],
       ['dns', dns.listen.map((address) => ({ address, port: dns.listenPort })), doors.dns],
     ];
     for (const [what, places, open] of wanted) {
@@ -58,6 +62,11 @@ export function judgeReadiness({ config, host, doors, journalProblem }: Readines
     }
   }
   if (journalProblem !== undefined) notReady.push({ what: 'leases', reason: journalProblem });
+  // Without the texts of its errors: the question needs no password.
+  if (region?.mode === 'embedded' && region.state !== 'up')
+    notReady.push({ what: 'region', reason: region.state === 'starting' ? 'starting' : 'not running' });
+  else if (region?.mode === 'embedded' && region.damage !== undefined)
+    notReady.push({ what: 'region', reason: 'its store is damaged' });
   return { ready: notReady.length === 0, notReady };
 }
 

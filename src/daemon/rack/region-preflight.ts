@@ -53,9 +53,11 @@ interface Door {
   readonly setting: string;
 }
 
-/** The rack's own TCP listeners. */
+/** The rack's own TCP listeners, without those that it can do without. */
 export const doorsOf = ({ http, dns }: Pick<RackConfig, 'http' | 'dns'>): readonly Door[] => [
-  ...http.listen.map(({ address, port }) => ({ host: formatIpv4(address), port, setting: 'boot.http.listen' })),
+  ...http.listen
+    .filter(({ optional }) => optional !== true)
+    .map(({ address, port }) => ({ host: formatIpv4(address), port, setting: 'boot.http.listen' })),
   ...dns.listen.map((address) => ({ host: formatIpv4(address), port: dns.listenPort, setting: 'dns.listen' })),
 ];
 

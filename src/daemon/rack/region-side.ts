@@ -26,6 +26,7 @@ import type { DesiredState } from '../../machines/machine.ts';
 import { formatIpv4, formatMac, type Ipv4, ipv4, networkContains, rangeContains } from '../../net/address.ts';
 import type { EventStream } from '../../observe/event-stream.ts';
 import { OPERATOR_SOCKET, type RegionConfig } from '../../region/config.ts';
+import { pageUrl } from '../../region/page-url.ts';
 import type { NetworkScan, ScanOutcome } from '../../region/records/network-scan.ts';
 import type { RackDescription } from '../../region/records/rack-description.ts';
 import type { RackNote } from '../../region/records/rack-note.ts';
@@ -289,7 +290,10 @@ export class RegionSide {
         this.#wasUp = true;
         // The uplink publishes its own event for a remote region.
         if (config().uplink.mode === 'embedded')
-          this.#publish({ kind: 'region.up', at: clock.now(), addresses: addresses.join(' ') });
+          this.#publish({
+            ...{ kind: 'region.up', at: clock.now(), addresses: addresses.join(' ') },
+            page: pageUrl(config().region),
+          });
       },
       onProblem: (id, note) => this.#publish({ kind: 'region.problem', at: clock.now(), id, ...spoken(note) }),
       onTrouble: (...trouble) => this.#trouble(...trouble),

@@ -10,7 +10,6 @@ import { cleanText } from '../../clean-text.ts';
 import { nearestName } from '../../nearest-name.ts';
 import { createApiKey, findKeyRefusal, findOperator } from '../accounts/accounts.ts';
 import { type Answer, json, type Refusal, refuse } from '../api/call/answer.ts';
-import type { RegionConfig } from '../config.ts';
 import type { RegionStore } from '../records/store.ts';
 import type { User } from '../records/user.ts';
 import type { Region } from '../region.ts';
@@ -62,15 +61,6 @@ export async function findLinkUser(store: RegionStore, username: string | undefi
   }
   const names = users.filter(({ isAdmin }) => isAdmin).map((one) => one.username);
   return refuse('bad-request.link-user', { names: names.slice(0, NAMES_MAX) });
-}
-
-/** The page's URL: the one for people, else that of a listener, which on this host may be the only way. It ends in a slash. */
-export function pageUrl({ publicUrl, listen, tls }: Pick<RegionConfig, 'publicUrl' | 'listen' | 'tls'>): string {
-  if (publicUrl !== undefined) return `${publicUrl.replace(/\/+$/, '')}/`;
-  const doors = tls?.listen ?? listen;
-  const isForOthers = ({ host }: { readonly host: string }): boolean => host !== '0.0.0.0' && !host.startsWith('127.');
-  const { host, port } = doors.find(isForOthers) ?? doors[0] ?? { host: '127.0.0.1', port: 0 };
-  return `http${tls === undefined ? '' : 's'}://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}/MAAS/`;
 }
 
 /** The most administrators whom a refusal names. */

@@ -19,22 +19,14 @@ import { noteAdministrator, type Peer } from '../api/call/caller.ts';
 import { type Fields, findUnstorable, parseBody, queryOf } from '../api/call/form-body.ts';
 import { isEncrypted } from '../api/call/proxies.ts';
 import { REFUSALS } from '../api/call/refusal-status.ts';
+import { pageUrl } from '../page-url.ts';
 import { mayBeStored, type Outage } from '../records/store-outage.ts';
 import type { User } from '../records/user.ts';
 import type { Region } from '../region.ts';
 import { StoreOutage } from '../words/outage.ts';
 import { assetPath, PAGE_POLICY, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';
 import { byRack, type PageGuard, uncheckedRefusal } from './guard.ts';
-import {
-  cookieName,
-  cookieOf,
-  findLinkUser,
-  isOwnOrigin,
-  keyFor,
-  pageUrl,
-  safeTarget,
-  WRONG_PASSWORD,
-} from './login.ts';
+import { cookieName, cookieOf, findLinkUser, isOwnOrigin, keyFor, safeTarget, WRONG_PASSWORD } from './login.ts';
 import { PAGES } from './pages.ts';
 import {
   AWAY_SECONDS,

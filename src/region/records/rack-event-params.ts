@@ -275,7 +275,7 @@ const SERVICE = {
   'net.router-answer-failed': { interface: 'text', reason: 'text' },
   'metrics.listening': { port: 'number' },
   'metrics.failed': { port: 'number', reason: 'text' },
-  'region.up': { addresses: 'text' },
+  'region.up': { addresses: 'text', page: 'text' },
   'region.down': { ...NOTED, retryMs: 'number' },
   'region.linked': { url: 'text', waiting: 'number' },
   'region.away': { ...NOTED, since: 'text' },

@@ -67,6 +67,8 @@ const NOTES = {
   // The rack.
   'tree-unwatched': ['tree', 'reason'],
   'journal-silent': ['seconds'],
+  // `where`: its addresses and ports.
+  'listener-forgone': ['where', 'reason'],
   'interface-absent': ['interface'],
   'interface-down': ['interface'],
   'interface-unlinked': ['interface'],

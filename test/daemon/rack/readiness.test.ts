@@ -1,4 +1,4 @@
-// When a rack is ready: every listener that can be open is open, and leases can be written.
+// When a rack is ready: every listener that can be open is open, leases can be written, and the region runs.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -26,11 +26,16 @@ const open = {
   http: [{ address: RACK, port: 5248 }],
   dns: [{ address: RACK, port: 53 }],
 };
-const facts: ReadinessFacts = { config, host: [eth1], doors: open, journalProblem: undefined };
+const up = { mode: 'embedded', state: 'up' } as const;
+const facts: ReadinessFacts = { config, host: [eth1], doors: open, journalProblem: undefined, region: up };
 
 const cases: readonly (readonly [name: string, facts: Partial<ReadinessFacts>, notReady: readonly string[]])[] = [
   ['a rack with every listener open is ready', {}, []],
   ['a rack that is starting is not ready', { doors: undefined }, ['rack: starting']],
+  ["port 80, which may be another program's, is not missed", { doors: open }, []],
+  ['a region in this process that is down is named', { region: { ...up, state: 'waiting' } }, ['region: not running']],
+  ['so is one that starts', { region: { ...up, state: 'starting' } }, ['region: starting']],
+  ['a remote region says itself whether it is ready', { region: { mode: 'remote', state: 'away' } }, []],
   ['leases that cannot be written are named', { journalProblem: 'disk full' }, ['leases: disk full']],
   [
     'a door that is shut though its address is here is named',

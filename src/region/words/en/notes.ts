@@ -210,6 +210,7 @@ const NOTE_SENTENCES: Writers<NoteParams> = {
   'connection-ended': ({ client, more, why }) =>
     `the API ended a connection from ${client}${more === 0 ? '' : `, and ${more} more before it`}: ${endedBecause(why)}`,
   'listener-waits': ({ reason }) => reason,
+  'listener-forgone': ({ where, reason }) => `HTTP goes on without ${where}: ${reason}`,
   'sources-unusable': ({ reason, kept }) => `${reason.replaceAll('\n', ' ')}. ${SOURCES_IN_FORCE[kept] ?? ''}`,
   ...OUTAGES,
   'certificate-expired': ({ file, until }) =>

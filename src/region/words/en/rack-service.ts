@@ -16,9 +16,6 @@ import type { Writers } from './table.ts';
 const endpoint = ({ address, port }: DnsParams): string =>
   `${address ?? 'an address'}${port === undefined ? '' : `:${port}`}`;
 
-/** The page at a listener, `10.20.0.1:5240`, or `https://10.20.0.1:5443`. */
-const pageAt = (listener: string): string => `${listener.includes('://') ? '' : 'http://'}${listener}/MAAS/`;
-
 /** A claim to a name: the kind of its owner, and the host. */
 const claimOf = (owner: DnsParams['winner'], mac: string | undefined, address: string | undefined): string =>
   `${owner ?? 'another'}${mac === undefined ? '' : ` of ${mac}`}${address === undefined ? '' : ` at ${address}`}`;
@@ -157,7 +154,7 @@ export const SERVICE_SENTENCES: Writers<ServiceParams> = {
     f.reason === 'EADDRINUSE'
       ? `Metrics cannot be served on ${f.address ?? ''}:${f.port}: another program, or another Rackboot on this host, has the port; give metrics.listen another one`
       : `Metrics cannot be served on ${f.address ?? ''}:${f.port} (${f.reason}): free the port, or set metrics.listen`,
-  'region.up': (f) => `The region answers; its page: ${f.addresses.split(' ').map(pageAt).join(', ')}`,
+  'region.up': (f) => `The region answers at ${f.addresses.replaceAll(' ', ', ')}`,
   'region.down': (f) =>
     `The region stopped (${noteOf(f)}) and restarts in ${formatSpan(f.retryMs)}; leases, names and boots continue`,
   'region.linked': (f) => `Linked to the region at ${f.url} (${counted(f.waiting, 'event')} to send)`,
