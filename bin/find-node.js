@@ -4,8 +4,8 @@ import { existsSync } from 'node:fs';
 import { basename, delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The first Node that runs Rackboot's TypeScript as it is, and calls native functions. */
-const NODE_MAJOR_MIN = 24;
+/** The major versions of Node with which Rackboot's tests run. */
+const NODE_MAJORS = [24];
 /** fcntl(2): which flags a descriptor has; 0 for none, not even to be closed by exec. */
 const F_SETFD = 2;
 
@@ -17,7 +17,7 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
  * `.bin`, so the package itself is looked at, too. Ends the process with exit code 1 where there is none.
  */
 export function findNode() {
-  if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR_MIN) return process.execPath;
+  if (NODE_MAJORS.includes(Number(process.versions.node.split('.')[0]))) return process.execPath;
   const found = [
     join(root, 'node_modules', `node-linux-${process.arch}`, 'bin', 'node'),
     join(root, '..', `node-linux-${process.arch}`, 'bin', 'node'),
@@ -29,7 +29,7 @@ export function findNode() {
     process.exit(1);
   }
   console.error(
-    `rackboot: this is Node ${process.versions.node}; Rackboot needs Node ${NODE_MAJOR_MIN} or later. ` +
+    `rackboot: this is Node ${process.versions.node}; Rackboot needs Node ${NODE_MAJORS.join(' or ')}. ` +
       'Install it, or run `npm ci` without --omit=optional, which brings one along. ' +
       'If `npm ci` ended with EACCES, files of root are among the packages: sudo rm -rf node_modules && npm ci',
   );

@@ -96,8 +96,8 @@ const ROOMS: Readonly<Record<string, string>> = {
 
 /** The lines of a deployment at INFO: second, user, type, and description. */
 const DEPLOYMENT: readonly (readonly [second: string, user: string, type: string, text: string])[] = [
-  ['02', 'local-administrator', 'Node changed status', "From 'Ready' to 'Allocated'"],
-  ['02', 'local-administrator', 'Node changed status', "From 'Allocated' to 'Deploying'"],
+  ['02', 'admin', 'Node changed status', "From 'Ready' to 'Allocated'"],
+  ['02', 'admin', 'Node changed status', "From 'Allocated' to 'Deploying'"],
   ['03', '', 'Node powered on', 'it was switched on'],
   ['04', '', 'PXE Request', 'Was told to run the ephemeral environment'],
   ['05', '', 'Node installation', 'partitioning'],

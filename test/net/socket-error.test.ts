@@ -7,7 +7,12 @@ import { socketError, socketErrorFrom } from '../../src/net/socket-error.ts';
 const HERE = { address: ipv4(0x0a140001), port: 67 };
 
 const CASES: readonly (readonly [string, Parameters<typeof socketError>[1], RackErrorCode, RegExp])[] = [
-  ['EADDRINUSE', HERE, 'address-in-use', /^10\.20\.0\.1:67 \(UDP\) is in use.*; stop that program, or configure/],
+  [
+    'EADDRINUSE',
+    HERE,
+    'address-in-use',
+    /^10\.20\.0\.1:67 \(UDP\) is in use; stop the program that has it \(ss -lntup tells which\), or configure/,
+  ],
   ['EADDRINUSE', { ...HERE, device: 'eth1' }, 'address-in-use', /^10\.20\.0\.1:67 on eth1 \(UDP\) is in use/],
   [
     'EACCES',
