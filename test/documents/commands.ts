@@ -58,7 +58,7 @@ export const NOT_RUN: readonly NotRun[] = [
   {
     pattern: /^(printf .* \| sudo install|sudo ln -sf rackboot) .*\/usr\/local\/bin\/maas/,
     why: OF_THIS_HOST,
-    coveredBy: cover('cli/clients/seeds.test.ts', 'installMaasWrapper(bin, '),
+    coveredBy: cover('e2e/seeds.test.ts', 'installMaasWrapper(join(place, '),
   },
   {
     pattern: /^sudo ln -sf .*\blocal\/bin\b/,
