@@ -7,9 +7,10 @@ import { test } from 'node:test';
 import type { ListedImage } from '../../src/region/life/deployment.ts';
 import type { ImportProgress } from '../../src/region/records/boot-store.ts';
 import type { ImportReason } from '../../src/region/records/import-reason.ts';
-import { PASSWORD, startRegion } from '../region/live.ts';
+import { startRegion } from '../region/live.ts';
 import { missing } from '../support/needs.ts';
 import { type BrowserPage, openBrowser } from './chromium.ts';
+import { signIn } from './sign-in.ts';
 
 const NOBLE = 'ubuntu/noble/amd64/generic/release';
 const MIB = 2 ** 20;
@@ -68,6 +69,7 @@ test('the page shows many images within its width, the failed ones first, and th
       reason: UNSIGNED,
     }));
     await store.boot.changeRun({ askedMs: nowMs, begunMs: nowMs, downloads, skipped });
+    await signIn(browser, live.origin);
     for (const [width, height] of WIDTHS) {
       await browser.resize(width, height);
       await browser.open(`${live.origin}/MAAS/images/`);
@@ -115,13 +117,6 @@ async function click(browser: BrowserPage, label: string): Promise<void> {
   await browser.until(`${button} !== undefined`, 10_000);
   await browser.evaluate(`(window.isBefore = true, ${button}.click(), 1)`).catch(() => undefined);
   await browser.until("window.isBefore === undefined && document.readyState === 'complete'", 10_000);
-}
-
-async function signIn(browser: BrowserPage, origin: string): Promise<void> {
-  await browser.open(`${origin}/MAAS/login/`);
-  await browser.evaluate(`(document.querySelector('#username').value = 'admin', 1)`);
-  await browser.evaluate(`(document.querySelector('#password').value = ${JSON.stringify(PASSWORD)}, 1)`);
-  await click(browser, 'Sign in');
 }
 
 /** Takes a picture if somebody wants to look at it. */
@@ -220,6 +215,7 @@ test('neither buttons nor columns of the list move when the state of an image ch
     })`;
     const seen: { columns: readonly number[]; buttons: readonly (readonly number[])[]; pills: readonly number[] }[] =
       [];
+    await signIn(browser, live.origin);
     for (const stage of stages) {
       await boot.changeRun({ askedMs: nowMs, begunMs: nowMs });
       // The second one has a former version.

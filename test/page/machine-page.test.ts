@@ -9,6 +9,7 @@ import { PASSWORD, startRegion } from '../region/live.ts';
 import { report } from '../region/place.ts';
 import { missing } from '../support/needs.ts';
 import { openBrowser } from './chromium.ts';
+import { signIn } from './sign-in.ts';
 
 const ATTACK = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
 /** About the longest log line of a boot, with the name of its rack. */
@@ -45,7 +46,7 @@ test('a machine opens by its link, and its new events appear live', {
     await tell('dhcp.offer', '52:54:00:00:00:01', 'Offered 10.20.0.100 (new) and lpxelinux.0 (BIOS, PXE)');
     await tell('tftp.sent', '52:54:00:00:00:09', `Loaded ${ATTACK}`);
     await browser.resize(1280, 900);
-    await browser.open(`${live.origin}/MAAS/`);
+    await signIn(browser, live.origin);
     await browser.evaluate("document.querySelector('td a').click()");
     await browser.until(
       "document.readyState === 'complete' && document.body.innerText.includes('Next network boot')",

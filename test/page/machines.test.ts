@@ -9,6 +9,7 @@ import { report } from '../region/place.ts';
 import { acceptRack, OTHER_UUID, rackInterface } from '../region/racks/rack-place.ts';
 import { missing } from '../support/needs.ts';
 import { openBrowser } from './chromium.ts';
+import { signIn } from './sign-in.ts';
 
 const ATTACK = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
 
@@ -84,7 +85,7 @@ test('the machines of two racks show their racks and owners, fit every width, an
       if (index > 2)
         await region.store.changeMachine<never>(id, at, () => ({ kind: 'change', fields: WORDY, events: [] }));
     }
-    await browser.open(`${live.origin}/MAAS/`);
+    await signIn(browser, live.origin);
     for (const width of [1280, 1000, 830, 390, 320]) {
       await browser.resize(width, 900);
       const overflow = await browser.evaluate(
@@ -144,7 +145,7 @@ test('the page shows machines as they enlist, fits every width, and runs no scri
   const browser = await openBrowser();
   try {
     await browser.resize(1280, 900);
-    await browser.open(`${live.origin}/MAAS/`);
+    await signIn(browser, live.origin);
     assert.match(String(await browser.evaluate('document.body.innerText')), /No machines yet/);
 
     await live.region.enlist(report([0x525400000001], { hostname: 'web1', facts: hostileFacts() }));

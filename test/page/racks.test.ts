@@ -15,6 +15,7 @@ import {
 } from '../region/racks/rack-place.ts';
 import { missing } from '../support/needs.ts';
 import { openBrowser } from './chromium.ts';
+import { signIn } from './sign-in.ts';
 
 test('the page shows several racks, their waiting events, and since when one is away', {
   skip: missing('chromium'),
@@ -29,7 +30,7 @@ test('the page shows several racks, their waiting events, and since when one is 
     const own = { name: 'rack-1', version: '0.1.0', interfaces: [rackInterface('10.20.0.0/24')], pinned: [] };
     await racks.putOwn({ ...own, uuid: '11111111-2222-4333-8444-555555555500' });
     await browser.resize(1280, 900);
-    await browser.open(`${live.origin}/MAAS/`);
+    await signIn(browser, live.origin);
     assert.doesNotMatch(await words(), /Racks/);
 
     await register(live.region, registration());
