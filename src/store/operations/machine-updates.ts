@@ -2,7 +2,7 @@
 // text.
 
 import type { Machine, MachineFields } from '../../region/records/machine.ts';
-import { MACHINE_COLUMNS, machineValues } from './region-rows.ts';
+import { MACHINE_COLUMNS, machineValues, NUMBER_COLUMNS } from './region-rows.ts';
 import { run, type Steps } from './region-steps.ts';
 
 /** A machine and its changed fields. */
@@ -18,16 +18,11 @@ const SET = `UPDATE machine SET updated_ms = ?, ${MACHINE_COLUMNS.map((column) =
 const UPDATE_SQL = `${SET} WHERE id = ?`;
 const UPDATE_WITH_TASK_SQL = `${SET}, power_task_id = ? WHERE id = ?`;
 
-/** The columns that hold numbers; the others hold texts. */
-const NUMBERS: ReadonlySet<string> = new Set([
-  ...['status', 'resting_status', 'status_since_ms', 'status_deadline_ms', 'netboot', 'facts_ms', 'vouched_mac'],
-  ...['power_proposed', 'is_locked', 'enlisted_from', 'home', 'zone_id', 'pool_id'],
-]);
 /** The first values of a row: the id, the time, whether the id of the power task changes, and that id. */
 const LEADING = 4;
 const SET_ALL = MACHINE_COLUMNS.map((column, index) => {
   const value = `one.value ->> ${LEADING + index}`;
-  return `${column} = ${NUMBERS.has(column) ? `CAST(${value} AS BIGINT)` : value}`;
+  return `${column} = ${NUMBER_COLUMNS.has(column) ? `CAST(${value} AS BIGINT)` : value}`;
 });
 const UPDATE_ALL_SQL =
   'UPDATE machine SET updated_ms = CAST(one.value ->> 1 AS BIGINT), ' +

@@ -100,7 +100,7 @@ export const readInterface = readsRow('interface', (row): MachineInterface => {
 });
 
 /** The columns of a machine that racks need. */
-const readForRacks = (row: Row): Omit<MachineForRacks, keyof MachineParts> => ({
+const readForRacks = (row: Row): Named<Omit<MachineForRacks, keyof MachineParts | 'isDamaged'>> => ({
   id: number(row, 'id'),
   systemId: rackText(row, 'system_id'),
   hostname: rackText(row, 'hostname'),
@@ -142,7 +142,10 @@ export function readHarmless(row: StoredRow): Omit<MachineForRacks, keyof Machin
   return readRackMachine({ ...Object.fromEntries(cut), ...HARMLESS_FOR_RACKS });
 }
 
-const readColumns = readsRow('machine', (row): Omit<Machine, keyof MachineParts> => {
+/** The same type, of which an optional field must be named, too. */
+type Named<T> = { readonly [Field in keyof Required<T>]: T[Field] };
+
+const readColumns = readsRow('machine', (row): Named<Omit<Machine, keyof MachineParts | 'zone' | 'pool'>> => {
   return {
     ...readForRacks(row),
     description: text(row, 'description'),
@@ -211,99 +214,73 @@ function readOwnerData(json: string): Readonly<Record<string, string>> {
   return Object.fromEntries(texts);
 }
 
+/** The column of a field, its value there, and whether that is a number or a text. */
+type Stored = readonly [column: string, write: (fields: MachineFields) => SQLInputValue, kind?: 'number'];
+
+/** How each field of a machine is stored. One without an entry does not compile. */
+const STORED: { readonly [Field in keyof Required<MachineFields>]: Stored } = {
+  hostname: ['hostname', ({ hostname }) => hostname],
+  domain: ['domain', ({ domain }) => domain],
+  description: ['description', ({ description }) => description],
+  status: ['status', ({ status }) => statusRow(status).number, 'number'],
+  restingStatus: [
+    'resting_status',
+    ({ restingStatus }) => (restingStatus === undefined ? null : statusRow(restingStatus).number),
+    'number',
+  ],
+  statusReason: ['status_message', ({ statusReason }) => packRemark(statusReason)],
+  statusSinceMs: ['status_since_ms', ({ statusSinceMs }) => statusSinceMs, 'number'],
+  statusDeadlineMs: ['status_deadline_ms', ({ statusDeadlineMs }) => statusDeadlineMs ?? null, 'number'],
+  architecture: ['architecture', ({ architecture }) => architecture],
+  subarchitecture: ['subarchitecture', ({ subarchitecture }) => subarchitecture],
+  osystem: ['osystem', ({ osystem }) => osystem],
+  release: ['release', ({ release }) => release],
+  netboot: ['netboot', ({ netboot }) => (netboot ? 1 : 0), 'number'],
+  powerType: ['power_type', ({ powerType }) => powerType],
+  powerParameters: ['power_parameters', ({ powerParameters }) => JSON.stringify(powerParameters)],
+  powerState: ['power_state', ({ powerState }) => powerState],
+  owner: ['owner', ({ owner }) => owner ?? null],
+  kernelParams: ['kernel_params', ({ kernelParams }) => kernelParams ?? null],
+  uuid: ['uuid', ({ uuid }) => uuid ?? null],
+  serial: ['serial', ({ serial }) => serial ?? null],
+  facts: ['facts', ({ facts }) => (facts === undefined ? null : JSON.stringify(facts))],
+  factsMs: ['facts_ms', ({ factsMs }) => factsMs ?? null, 'number'],
+  vouchedMac: ['vouched_mac', ({ vouchedMac }) => vouchedMac ?? null, 'number'],
+  bootToken: ['boot_token', ({ bootToken }) => bootToken ?? null],
+  endedDigest: ['ended_digest', ({ endedDigest }) => endedDigest ?? null],
+  powerIsProposed: ['power_proposed', ({ powerIsProposed }) => (powerIsProposed === true ? 1 : 0), 'number'],
+  work: ['work', ({ work }) => (work === undefined ? null : JSON.stringify(work))],
+  powerTask: ['power_task', ({ powerTask }) => powerTask ?? null],
+  ownerData: ['owner_data', ({ ownerData }) => JSON.stringify(ownerData ?? {})],
+  isLocked: ['is_locked', ({ isLocked }) => (isLocked === true ? 1 : 0), 'number'],
+  enlistedFrom: ['enlisted_from', ({ enlistedFrom }) => enlistedFrom ?? null, 'number'],
+  home: ['home', ({ home }) => home ?? null, 'number'],
+  addedBy: ['added_by', ({ addedBy }) => addedBy ?? null],
+  zoneId: ['zone_id', ({ zoneId }) => zoneId || null, 'number'],
+  poolId: ['pool_id', ({ poolId }) => poolId || null, 'number'],
+  layout: ['layout', ({ layout }) => (layout === undefined ? null : JSON.stringify(layout))],
+  device: ['device', ({ device }) => device ?? null],
+  agentName: ['agent_name', ({ agentName }) => agentName ?? null],
+  kernel: ['kernel', ({ kernel }) => kernel ?? null],
+  oldestKernel: ['oldest_kernel', ({ oldestKernel }) => oldestKernel ?? null],
+};
+const STORED_FIELDS: readonly Stored[] = Object.values(STORED);
+
 /** The columns of `machine` that `MachineFields` fills, in the order of `machineValues`. */
-export const MACHINE_COLUMNS = [
-  'hostname',
-  'domain',
-  'description',
-  'status',
-  'resting_status',
-  'status_message',
-  'status_since_ms',
-  'status_deadline_ms',
-  'architecture',
-  'subarchitecture',
-  'osystem',
-  'release',
-  'netboot',
-  'power_type',
-  'power_parameters',
-  'power_state',
-  'owner',
-  'kernel_params',
-  'uuid',
-  'serial',
-  'facts',
-  'facts_ms',
-  'vouched_mac',
-  'boot_token',
-  'ended_digest',
-  'power_proposed',
-  'work',
-  'power_task',
-  'owner_data',
-  'is_locked',
-  'enlisted_from',
-  'home',
-  'added_by',
-  'zone_id',
-  'pool_id',
-  'layout',
-  'device',
-  'agent_name',
-  'kernel',
-  'oldest_kernel',
-] as const;
+export const MACHINE_COLUMNS = STORED_FIELDS.map(([column]) => column);
+
+/** Those that hold numbers; the others hold texts. */
+export const NUMBER_COLUMNS: ReadonlySet<string> = new Set(
+  STORED_FIELDS.flatMap(([column, , kind]) => (kind === 'number' ? [column] : [])),
+);
+
+export const machineValues = (fields: MachineFields): SQLInputValue[] =>
+  STORED_FIELDS.map(([, write]) => write(fields));
 
 /** The columns that `readRackMachine` reads. */
 export const RACK_COLUMNS =
   'id, system_id, hostname, domain, status, resting_status, architecture, subarchitecture, release, netboot, kernel_params, uuid, home, ' +
   'boot_token, work, device, added_by';
-
-export function machineValues(fields: MachineFields): SQLInputValue[] {
-  return [
-    fields.hostname,
-    fields.domain,
-    fields.description,
-    statusRow(fields.status).number,
-    fields.restingStatus === undefined ? null : statusRow(fields.restingStatus).number,
-    packRemark(fields.statusReason),
-    fields.statusSinceMs,
-    fields.statusDeadlineMs ?? null,
-    fields.architecture,
-    fields.subarchitecture,
-    fields.osystem,
-    fields.release,
-    fields.netboot ? 1 : 0,
-    fields.powerType,
-    JSON.stringify(fields.powerParameters),
-    fields.powerState,
-    fields.owner ?? null,
-    fields.kernelParams ?? null,
-    fields.uuid ?? null,
-    fields.serial ?? null,
-    fields.facts === undefined ? null : JSON.stringify(fields.facts),
-    fields.factsMs ?? null,
-    fields.vouchedMac ?? null,
-    fields.bootToken ?? null,
-    fields.endedDigest ?? null,
-    fields.powerIsProposed === true ? 1 : 0,
-    fields.work === undefined ? null : JSON.stringify(fields.work),
-    fields.powerTask ?? null,
-    JSON.stringify(fields.ownerData ?? {}),
-    fields.isLocked === true ? 1 : 0,
-    fields.enlistedFrom ?? null,
-    fields.home ?? null,
-    fields.addedBy ?? null,
-    fields.zoneId || null,
-    fields.poolId || null,
-    fields.layout === undefined ? null : JSON.stringify(fields.layout),
-    fields.device ?? null,
-    fields.agentName ?? null,
-    fields.kernel ?? null,
-    fields.oldestKernel ?? null,
-  ];
-}
 
 export const readUser = readsRow('account', (row): User => {
   return {
