@@ -2,6 +2,8 @@
 // their commands are all made from it.
 //
 // 1. Version, path, method and op together name at most one operation.
+// 2. An empty parameter that is refused counts as absent, as in Django's forms: a number, a choice, an address, the name of another object. Where
+//    the empty text is a value, as it is of a description, or removes something, it stays.
 //
 // A new operation is a call of `defineOperation` in the file of its group, and a new group has a place in OPERATIONS. A short model is
 // `people/login-operations.ts`; `machines/machine-calls.ts` has the parts that operations on machines share. The head of
@@ -74,6 +76,7 @@ import { INTERFACE_OPERATIONS } from './racks/interface-operations.ts';
 import { RACK_OPERATIONS } from './racks/rack-operations.ts';
 import { RESULT_OPERATIONS } from './scripts/result-operations.ts';
 import { SCRIPT_OPERATIONS } from './scripts/script-operations.ts';
+import { ABSENT_OPERATIONS } from './site/absent-operations.ts';
 import { EVENT_OPERATIONS } from './site/event-operations.ts';
 import { SETTINGS_OPERATIONS } from './site/settings-operations.ts';
 
@@ -157,6 +160,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...ACCOUNT_OPERATIONS,
   ...USER_OPERATIONS,
   ...SSHKEY_OPERATIONS,
+  ...ABSENT_OPERATIONS,
 ];
 
 export const API_VERSIONS: readonly ApiVersion[] = ['1.0', '2.0'];
@@ -197,10 +201,17 @@ export async function runOperation(
   }
   const refused = checkAccess(operation, call);
   if (refused !== undefined) return refused;
-  const answer = await runFound(operations, operation, call, fields);
-  if (!isRefusal(answer) || answer.fields === undefined) return answer;
-  return (await operation.nameOthers?.(call, fields, answer)) ?? answer;
+  for (let wanted = fields; ; ) {
+    const answer = await runFound(operations, operation, call, wanted);
+    if (!isRefusal(answer) || answer.fields === undefined) return answer;
+    const refusedEmpty = new Set(Object.keys(answer.fields).filter((name) => isEmpty(wanted.get(name))));
+    if (refusedEmpty.size === 0) return (await operation.nameOthers?.(call, wanted, answer)) ?? answer;
+    wanted = new Map([...wanted].filter(([name]) => !refusedEmpty.has(name)));
+  }
 }
+
+const isEmpty = (values: readonly string[] | undefined): boolean =>
+  values?.every((text) => text.trim() === '') === true;
 
 /** Runs the operation that was found, in a transaction unless it only reads or makes its own. */
 async function runFound(

@@ -317,23 +317,7 @@ function answerOfUnknownPath(request: FastifyRequest): Answer {
   if (version !== undefined && version !== '1.0' && version !== '2.0') {
     return refuse('unknown-version');
   }
-  const resource = version === undefined ? undefined : missingResource(request.raw.url ?? '');
-  return resource === undefined ? refuse('not-found.path') : refuse('not-found.resource', { resource });
-}
-
-/** Resources of MAAS that the region does not have, as paths name them: below the version, or below a machine. */
-const MISSING_RESOURCES: ReadonlySet<string> = new Set([
-  ...['vm-hosts', 'vm-clusters', 'pods', 'package-repositories', 'dhcp-snippets', 'notifications', 'reservedips'],
-  ...['license-keys', 'license-key', 'commissioning-results', 'bcaches', 'bcache', 'bcache-cache-sets'],
-  ...['bcache-cache-set', 'vmfs-datastores', 'vmfs-datastore'],
-]);
-
-/** The resource of MAAS that an unknown path of the API names. */
-function missingResource(url: string): string | undefined {
-  const [, , , first, , below] = (url.split('?', 1)[0] ?? '').split('/').filter((part) => part !== '');
-  return [first, first === 'nodes' || first === 'machines' ? below : undefined].find(
-    (name) => name !== undefined && MISSING_RESOURCES.has(name),
-  );
+  return refuse('not-found.path');
 }
 
 function sendError(

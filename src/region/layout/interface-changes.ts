@@ -212,14 +212,8 @@ export function removeInterface(draft: NetworkDraft, id: number): NetworkDraft |
   const before = laidOf(draft, id);
   if (before === undefined) return noSuchInterface(draft, String(id));
   const { hostname: machine, device, interfaces: nics } = draft.machine;
-  if (before.kind === 'physical' && (device === undefined || nics.length === 1)) {
-    const { name } = before;
-    const word =
-      device === undefined
-        ? refusal('layout-refused.hardware', { name })
-        : refusal('layout-refused.last-interface', { machine, name });
-    return { kind: 'refuse', refusal: word };
-  }
+  if (before.kind === 'physical' && device !== undefined && nics.length === 1)
+    return { kind: 'refuse', refusal: refusal('layout-refused.last-interface', { machine, name: before.name }) };
   const child = draft.layout.interfaces.find(({ parents }) => parents.includes(id));
   if (child !== undefined) {
     const params = { name: before.name, child: child.name };

@@ -167,11 +167,11 @@ test('an interface in a VLAN without a space is in the space undefined', () =>
 
 test('what Rackboot does not know or do is refused by name', () =>
   withNetworks(async (allocate) => {
-    for (const [name, text] of Object.entries({ devices: 'vendor_id=8086', verbose: 'true' })) {
+    for (const [name, text] of Object.entries({ devices: 'vendor_id=8086', bridge_all: 'true' })) {
       const { status, json } = await allocate({ [name]: text });
       assert.deepEqual([status, Object.keys(json)], [400, [name]]);
     }
-    assert.equal((await allocate({ verbose: 'false' })).status, 200);
+    assert.equal((await allocate({ verbose: 'true', bridge_all: 'false' })).status, 200);
   }));
 
 test('a machine is allocated if its networks meet the conditions', () =>

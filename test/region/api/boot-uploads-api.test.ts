@@ -679,7 +679,7 @@ test('every parameter is checked: name, architecture, type, hash, size, room on 
       [{ name: '../x' }, /name/],
       [{ name: 'a/b/c' }, /name/],
       [{ architecture: '' }, /architecture/],
-      [{ architecture: 'zz' }, /"architecture": ?\["Give an architecture that exists, such as amd64/],
+      [{ architecture: 'zz' }, /"architecture": \[\s*"Give an architecture that exists, such as amd64/],
       [{ architecture: 'x86_64/generic' }, /architecture that exists/],
       [{ name: `${LONG}/${LONG}`, architecture: `amd64/${LONG}` }, /that are 8 characters shorter together/],
       [{ name: 'images/site', filetype: 'tgz' }, /The boot tree itself uses the name images: give another system/],
@@ -714,13 +714,13 @@ test('every parameter is checked: name, architecture, type, hash, size, room on 
 test('all wrong parameters of an upload are named at once, whether the schema, the host or another one refuses them', () =>
   withClient(async ({ create }) => {
     for (const wrong of [
-      { name: '-', architecture: '-', sha256: 'x', filetype: 'exe', size: '0', base_image: 'ubuntu/noble' },
+      { name: '-', architecture: '-', sha256: 'x', filetype: 'exe', size: '0' },
       { name: 'grub/ten', architecture: '-', size: '0' },
     ]) {
       const refused = await create(wish(DISK, { ...(wrong.name === '-' ? {} : { filetype: 'tgz' }), ...wrong }));
       assert.deepEqual([refused.status, Object.keys(refused.json).toSorted()], [400, Object.keys(wrong).toSorted()]);
     }
-    assert.equal((await create(wish(DISK, { base_image: '' }))).status, 201);
+    assert.equal((await create(wish(DISK, { base_image: 'ubuntu/noble' }))).status, 201);
   }));
 
 test('a third whole file is refused while two arrive, and accepted when one has ended', () =>

@@ -236,14 +236,15 @@ test('a layout that cannot be deployed is refused before the machine is started'
 test('a way of deployment that Rackboot lacks is refused by its name', () =>
   withImage(async (place) => {
     const flags = ['bridge_all', 'ephemeral_deploy', 'install_kvm', 'enable_hw_sync', 'license_key', 'register_vmhost'];
-    const others = ['install_rackd', 'vcenter_registration', 'bridge_stp', 'bridge_fd', 'bridge_type'];
+    const others = ['install_rackd', 'vcenter_registration'];
     for (const field of [...flags, ...others]) {
       const refused = await deploy(place, { [field]: 'true' });
       assert.deepEqual([refused.status, Object.keys(refused.json)], [400, [field]]);
       assert.match(refused.json[field][0], new RegExp(`omit ${field}`));
     }
     assert.equal((await place.store.findMachine(place.systemId))?.status, 'allocated');
-    const asked = { bridge_all: 'false', install_kvm: '', license_key: '', bridge_fd: '', agent_name: 'juju-1' };
+    const bridges = { bridge_all: 'false', bridge_stp: 'true', bridge_fd: '15', bridge_type: 'standard' };
+    const asked = { ...bridges, install_kvm: '', license_key: '', agent_name: 'juju-1' };
     assert.equal((await deploy(place, asked)).status, 200);
     assert.equal((await place.store.findMachine(place.systemId))?.agentName, 'juju-1');
   }));

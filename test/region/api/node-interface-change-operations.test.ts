@@ -34,6 +34,27 @@ const withNics = (
 
 const SUBNET = String(SUBNET_ID);
 
+test('an interface of a machine is deleted, as Terraform does, the last one too, and one is added', () =>
+  withNics(async ({ first, second, post, drop, list }, { ask, systemId }) => {
+    assert.equal((await drop(`${first}/`)).status, 204);
+    assert.deepEqual(
+      (await list()).map(({ id }) => id),
+      [second],
+    );
+    assert.equal((await drop(`${second}/`)).status, 204);
+    const { json } = await ask('root', 'GET', `machines/${systemId}/`);
+    assert.deepEqual([json.interface_set, json.boot_interface], [[], null]);
+    const added = await post('?op=create_physical', { mac_address: '52:54:00:00:00:aa', name: 'eth7', mtu: '' });
+    assert.deepEqual([added.status, added.json.name], [200, 'eth7'], added.text);
+    assert.equal((await drop(`${added.json.id}/`)).status, 204);
+  }));
+
+test('an interface of a deployed machine stays', () =>
+  withNics(async ({ first, post, drop }) => {
+    assert.equal((await drop(`${first}/`)).status, 409);
+    assert.equal((await post('?op=create_physical', { mac_address: '52:54:00:00:00:aa' })).status, 409);
+  }, 'deployed'));
+
 test('a bond takes the links of its interfaces, has the settings of its request, and is deleted again', () =>
   withNics(async ({ first, second, post, drop, list }) => {
     const fields = { name: 'bond0', parents: `${first},${second}`, bond_mode: '802.3ad', mtu: '9000', tags: 'a,b' };
@@ -189,7 +210,6 @@ test('a bridge and a VLAN interface take parent and parents, and refuse both by 
       }
       for (const [sent, field] of [
         [{}, 'parent'],
-        [{ parents: '' }, 'parents'],
         [{ parents: '999' }, 'parents'],
         [{ parents: 'x' }, 'parents'],
         [{ parents: `${first},${second}` }, 'parents'],

@@ -134,16 +134,12 @@ test('the requests that the document lists as refused get the documented answers
         .filter((line) => /^\| `(?:PUT|POST|DELETE) .* \| 4\d\d \|/.test(line));
       const used = await machine(site, 'deployed', { owner: 'admin' }, 3);
       const locked = await machine(site, 'ready', { isLocked: true }, 5);
-      const id = await machine(site, 'ready');
       const keyring = { url: 'https://images.example.org/', keyring_filename: '/usr/share/keyrings/absent.gpg' };
       type Request = readonly ['PUT' | 'POST' | 'DELETE', string, Record<string, string>];
       const requests: Readonly<Record<string, readonly Request[]>> = {
         // This region has no sources in files; that of boot-sources-api.test.ts has.
         'PUT boot-sources/ID/': [],
         'POST boot-sources/': [['POST', 'boot-sources/', keyring]],
-        'POST nodes/ID/interfaces/?op=create_physical': [
-          ['POST', `nodes/${id}/interfaces/?op=create_physical`, { mac_address: '52:54:00:00:00:aa' }],
-        ],
         'DELETE machines/ID/': [used, locked].map((one) => ['DELETE', `machines/${one}/`, {}] as const),
         'PUT domains/0/': [['PUT', 'domains/0/', { name: 'example.org' }]],
         'POST domains/': [

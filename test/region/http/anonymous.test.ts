@@ -37,7 +37,11 @@ const CLAIMS: Readonly<Record<string, string>> = {
 const REACHABLE: ReadonlySet<string> = new Set([
   '1.0 GET nodes is_registered',
   '1.0 POST nodes new',
+  '2.0 GET devices is_registered',
   '2.0 GET machines is_registered',
+  '2.0 GET nodes is_registered',
+  '2.0 GET rackcontrollers is_registered',
+  '2.0 GET regioncontrollers is_registered',
   '2.0 POST machines -',
 ]);
 /** Those that may be reached from anywhere. */

@@ -58,7 +58,10 @@ test('the cluster interface, the network, the subnet and its ranges are the same
       [subnet.cidr, subnet.gateway_ip, subnet.vlan.dhcp_on],
       ['192.168.127.0/24', '192.168.127.254', true],
     );
-    const ranges = (await ask('GET', '2.0/ipranges/')).json;
+    const ranges = [
+      ...(await ask('GET', '2.0/ipranges/')).json,
+      ...(await ask('GET', '2.0/ipranges/?type=static')).json,
+    ];
     assert.deepEqual(
       ranges.map((one: { type: string; start_ip: string; end_ip: string }) => [one.type, one.start_ip, one.end_ip]),
       [

@@ -19,7 +19,10 @@ interface Shown {
 }
 const texts = (list: readonly Shown[]): readonly string[] =>
   list.map((one) => `${one.type} ${one.start_ip} ${one.end_ip}`);
-const rangesOf = async (ask: Ask): Promise<readonly Shown[]> => (await ask('GET', '2.0/ipranges/')).json;
+const rangesOf = async (ask: Ask): Promise<readonly Shown[]> => [
+  ...(await ask('GET', '2.0/ipranges/')).json,
+  ...(await ask('GET', '2.0/ipranges/?type=static')).json,
+];
 const idOf = async (ask: Ask, type: string): Promise<number> =>
   (await rangesOf(ask)).find((one) => one.type === type)?.id ?? 0;
 
@@ -38,9 +41,11 @@ async function refusesEach(
 
 test('the dynamic and the static range of a cluster interface are ranges, with the keys that clients read', () =>
   withNetworks(async (ask) => {
-    const all = (await ask('GET', '2.0/ipranges/', undefined, 'user')).json;
+    const listed = (await ask('GET', '2.0/ipranges/', undefined, 'user')).json;
+    assert.deepEqual(texts(listed), ['dynamic 10.20.0.100 10.20.0.199']);
+    const all: readonly Shown[] = [...listed, ...(await ask('GET', '2.0/ipranges/?type=static', undefined, 'user')).json];
     assert.deepEqual(texts(all), ['dynamic 10.20.0.100 10.20.0.199', 'static 10.20.0.10 10.20.0.99']);
-    const [{ subnet, ...rest }] = all;
+    const [{ subnet, ...rest }] = listed;
     assert.equal(subnet.cidr, '10.20.0.0/24');
     assert.deepEqual(rest, {
       ...{ id: rest.id, type: 'dynamic', start_ip: '10.20.0.100', end_ip: '10.20.0.199', comment: '', user: null },

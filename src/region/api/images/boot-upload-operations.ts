@@ -53,9 +53,9 @@ const given = z.object({
   size: value(numberText(/^\d{1,15}$/))
     .optional()
     .describe('Its size, in bytes; optional with `content`.'),
-  base_image: value(z.literal('', 'field.base-image'))
+  base_image: value(z.string().max(256))
     .optional()
-    .describe('Refused: the deployment goes by what is in the image.'),
+    .describe('Without effect: one environment deploys every image, by what is in it.'),
   content: value(z.string())
     .optional()
     .describe('The whole file as a part of a multipart form. Without it, the answer names an `upload_uri` for PUTs.'),

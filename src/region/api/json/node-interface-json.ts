@@ -107,7 +107,7 @@ export const reservedInterfaceJson = (
   ...{ id, name: 'eth0', type: 'unknown', mac_address: formatMac(mac), system_id: null, parents: [], children: [] },
   ...{ effective_mtu: subnet?.vlan.mtu ?? MTU_DEFAULT, tags: [], params: '', link_connected: true, link_speed: 0 },
   ...{ interface_speed: 0, product: null, driver: null, discovered: [], ...ALIKE },
-  vlan: subnet === undefined ? null : keptVlan(subnet.vlan).json,
+  vlan: subnet === undefined ? null : keptVlan(subnet.vlan),
   links: [linkJson({ id, mode: 'static', subnet, subnetId: subnet?.subnet.id, address })],
   resource_uri: `${API_2}/ipaddresses/`,
 });

@@ -49,7 +49,11 @@ export interface LayoutChange {
 /** The part that is changed; `tags` are labels for people and affect nothing. */
 type Part = 'network' | 'disks' | 'tags';
 
-function refuseState({ status, hostname, systemId, isLocked, device }: Machine, part: Part): LayoutRefusal | undefined {
+/** The refusal of a change in the state of a machine. */
+export function refuseState(
+  { status, hostname, systemId, isLocked, device }: Machine,
+  part: Part,
+): LayoutRefusal | undefined {
   if (isLocked === true) {
     return { kind: 'refuse', refusal: refusal('machine-locked.command', { machine: hostname, systemId }) };
   }

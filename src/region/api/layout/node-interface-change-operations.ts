@@ -30,7 +30,6 @@ import {
   isRefusal,
   NO_MACHINE,
   type Refusal,
-  refuse,
   refuseField,
   refuseFields,
   refuseFor,
@@ -68,6 +67,7 @@ import {
   paramsOf,
   whole,
 } from './interface-parameters.ts';
+import { refuseState } from './layout-calls.ts';
 
 /** Interfaces of one bond in a request. */
 const PARENTS_MAX = 128;
@@ -290,13 +290,14 @@ function refuseMore(node: Machine, view: NetworkView, wish: InterfaceWish): Refu
     : refuseFields({ [changed.field]: [changed.refusal] });
 }
 
-/** Adds an interface to a device. */
+/** Adds an interface to a machine or a device. */
 async function makePhysical(call: ApiCall, given: Passed<typeof physicalParameters>): Promise<Answer> {
   const barred = await refuseOrdinary(call);
   if (barred !== undefined) return barred;
   const node = await nodeOf(call);
   if (node === undefined) return NO_MACHINE;
-  if (node.device === undefined) return refuse('layout-refused.reported', { machine: node.hostname });
+  const busy = refuseState(node, 'network');
+  if (busy !== undefined) return refuseFor([busy.refusal]);
   const { mac_address: mac = '', name, ...others } = given;
   const { vlan, mtu, tags } = others;
   const wish: InterfaceWish = {
@@ -308,8 +309,6 @@ async function makePhysical(call: ApiCall, given: Passed<typeof physicalParamete
     return refuseField('vlan', 'field.no-such-vlan', { id: vlan });
   const misfit = isMore ? refuseMore(node, view, wish) : undefined;
   if (misfit !== undefined) return misfit;
-  if (node.isLocked === true)
-    return refuse('machine-locked.command', { machine: node.hostname, systemId: node.systemId });
   const added = await addPhysical(call, node, mac, name);
   if (isRefusal(added)) return added;
   const id = added.interfaces.find((one) => one.mac === parseMac(mac))?.id ?? 0;
@@ -323,7 +322,7 @@ async function makePhysical(call: ApiCall, given: Passed<typeof physicalParamete
 const MAKING: readonly Operation[] = [
   defineOperation({
     ...{ ...many, op: 'create_physical', answers: 'interface' },
-    doc: 'Add an interface to a device. Machines report theirs.',
+    doc: 'Add an interface to a machine or a device. What a machine reports joins it.',
     parameters: physicalParameters,
     ...tried(physicalParameters.partial(), makePhysical),
   }),
@@ -356,7 +355,7 @@ const CHANGING: readonly Operation[] = [
   }),
   defineOperation({
     ...{ ...one, method: 'DELETE', answers: 'nothing' },
-    doc: 'Delete a bond, a bridge or a VLAN interface, or an interface of a device.',
+    doc: 'Delete an interface. One that a machine has comes back with its next report.',
     parameters: nothing,
     run: async (call) => await (await deviceCalls()).removeOne(call),
   }),

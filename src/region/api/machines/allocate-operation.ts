@@ -113,7 +113,7 @@ const newParameters = z.object({
   devices: value(z.string().max(2000))
     .optional()
     .describe('Refused: it is unknown which PCI and USB devices a machine has.'),
-  verbose: flag('Must be false: the answer has `constraints_by_type` anyway.'),
+  verbose: flag('Without effect: the answer has `constraints_by_type` anyway.'),
   bridge_all: flag('Must be false: bridges are made by `create_bridge`.'),
 });
 
@@ -139,9 +139,7 @@ function refuseUnknown(given: Given): Refusal | undefined {
     ...routers,
     ...pods,
     given.devices ? refuseField('devices', 'field.devices-unknown') : undefined,
-    ...(['bridge_all', 'verbose'] as const).map((name) =>
-      isTrue(given[name]) ? refuseField(name, 'field.not-done', { field: name }) : undefined,
-    ),
+    isTrue(given.bridge_all) ? refuseField('bridge_all', 'field.not-done', { field: 'bridge_all' }) : undefined,
   );
   return isRefusal(found) ? found : undefined;
 }

@@ -51,38 +51,34 @@ export const deployParameters = z.object({
   ip_address: value(z.string().max(15)).optional().describe('The address to assign. Default: a free one.'),
 });
 
-/** The parameters that ask for something that a deployment does not do: flags by true, texts by any text. */
+/** The parameters that, if true, ask for something that a deployment does not do. */
 const NOT_DONE = {
-  flags: {
-    bridge_all: flag('Must be false: bridges are made by `create_bridge`.'),
-    ephemeral_deploy: flag('Must be false: a system is always deployed to a disk.'),
-    install_kvm: flag('Must be false: user data can install it.'),
-    enable_hw_sync: flag('Must be false: a deployed machine does not report its hardware.'),
-    register_vmhost: flag('Must be false: Rackboot has no virtual machine hosts.'),
-    install_rackd: flag('Must be false: `rackboot init` sets up a rack.'),
-    vcenter_registration: flag('Must be false: no machine is registered with vCenter.'),
-    bridge_stp: flag('Must be false: bridges are made by `create_bridge`.'),
-  },
-  texts: {
-    bridge_fd: value(z.string().max(16)).optional().describe('Refused: bridges are made by `create_bridge`.'),
-    bridge_type: value(z.string().max(16)).optional().describe('Refused: bridges are made by `create_bridge`.'),
-  },
+  bridge_all: flag('Must be false: bridges are made by `create_bridge`.'),
+  ephemeral_deploy: flag('Must be false: a system is always deployed to a disk.'),
+  install_kvm: flag('Must be false: user data can install it.'),
+  enable_hw_sync: flag('Must be false: a deployed machine does not report its hardware.'),
+  register_vmhost: flag('Must be false: Rackboot has no virtual machine hosts.'),
+  install_rackd: flag('Must be false: `rackboot init` sets up a rack.'),
+  vcenter_registration: flag('Must be false: no machine is registered with vCenter.'),
+} as const;
+/** Parameters of the bridges of `bridge_all`: they ask for none. */
+const WITHOUT_EFFECT = {
+  bridge_stp: flag('Of the bridges of `bridge_all`: without effect.'),
+  bridge_fd: value(z.string().max(16)).optional().describe('Of the bridges of `bridge_all`: without effect.'),
+  bridge_type: value(z.string().max(16)).optional().describe('Of the bridges of `bridge_all`: without effect.'),
 } as const;
 
 /** The parameters of `deploy` of API 2.0. */
 export const newDeployParameters = deployParameters.extend({
-  ...NOT_DONE.flags,
-  ...NOT_DONE.texts,
+  ...NOT_DONE,
+  ...WITHOUT_EFFECT,
   agent_name: agentName.optional().describe('A name by which the machine is found again, as with `allocate`.'),
 });
 export type GivenDeployment = z.output<typeof newDeployParameters>;
 
 /** The refusals of what a deployment would not do. */
 function refuseNotDone(given: Readonly<Record<string, string | undefined>>): readonly Refusal[] {
-  const asked = [
-    ...Object.keys(NOT_DONE.flags).filter((name) => isTrue(given[name])),
-    ...Object.keys(NOT_DONE.texts).filter((name) => given[name]),
-  ];
+  const asked = Object.keys(NOT_DONE).filter((name) => isTrue(given[name]));
   return asked.map((name) => refuseField(name, 'field.not-done', { field: name }));
 }
 

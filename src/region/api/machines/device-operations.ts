@@ -46,7 +46,7 @@ import {
 import { deviceJson } from '../json/device-json.ts';
 import { currentDomains } from '../names/dns-records.ts';
 import { nodeOf, readNames, systemIdOf } from './machine-calls.ts';
-import { checkFilter, filterParameters } from './machine-operations.ts';
+import { checkFilter, filterParameters, removeMachine, removeParameters } from './machine-operations.ts';
 
 const MACS_MAX = 64;
 const DESCRIPTION_MAX = 1000;
@@ -234,7 +234,7 @@ async function change(call: ApiCall, given: z.output<typeof changedDevice>): Pro
   return showDevice(call, outcome.machine);
 }
 
-async function remove(call: ApiCall): Promise<Answer> {
+async function removeDevice(call: ApiCall): Promise<Answer> {
   const device = await ownDevice(call);
   if ('kind' in device) return device;
   await call.region.removeMachine(systemIdOf(call), usernameOf(call), true);
@@ -252,15 +252,19 @@ async function list(call: ApiCall, given: z.output<typeof filterParameters>): Pr
 const many = { versions: ['2.0'], path: 'devices', handler: 'DevicesHandler', access: 'user' } as const;
 const one = { versions: ['2.0'], path: 'devices/{system_id}', handler: 'DeviceHandler', access: 'user' } as const;
 
-/** Devices, in version 2.0. */
+/** Devices, and the removal of a node of any kind. */
 export const DEVICE_OPERATIONS: readonly Operation[] = [
-  defineOperation({
-    ...{ ...many, method: 'GET', answers: ['device'] },
-    doc: 'List devices.',
-    parameters: filterParameters,
-    check: checkFilter,
-    run: list,
-  }),
+  // API 1.0 only reads them.
+  ...([undefined, 'list'] as const).map((op) =>
+    defineOperation({
+      ...{ ...many, method: 'GET', op, answers: ['device'] },
+      ...(op === undefined ? { versions: ['1.0', '2.0'] } : { versions: ['1.0'] }),
+      doc: 'List devices.',
+      parameters: filterParameters,
+      check: checkFilter,
+      run: list,
+    }),
+  ),
   defineOperation({
     ...{ ...many, method: 'POST', answers: 'device' },
     doc: 'Add a device, which then belongs to the caller. No other host can then get its name or its hardware addresses.',
@@ -269,7 +273,7 @@ export const DEVICE_OPERATIONS: readonly Operation[] = [
     run: add,
   }),
   defineOperation({
-    ...{ ...one, method: 'GET', answers: 'device' },
+    ...{ ...one, versions: ['1.0', '2.0'], method: 'GET', answers: 'device' },
     doc: 'Read one device.',
     parameters: nothing,
     run: async (call) => {
@@ -288,6 +292,17 @@ export const DEVICE_OPERATIONS: readonly Operation[] = [
     ...{ ...one, method: 'DELETE', answers: 'nothing' },
     doc: 'Delete a device. Its name and its addresses are then free again.',
     parameters: nothing,
-    run: remove,
+    run: removeDevice,
+  }),
+  defineOperation({
+    ...{ versions: ['2.0'], path: 'nodes/{system_id}', handler: 'NodeHandler', method: 'DELETE', access: 'admin' },
+    ...{ ownTransaction: true, answers: 'nothing', parameters: removeParameters },
+    doc: 'Delete a machine, a device or a rack, as `machines/`, `devices/` and `rackcontrollers/` do.',
+    run: async (call, given) => {
+      const found = await nodeOf(call);
+      if (found === undefined) return (await import('../racks/controller-calls.ts')).removeController(call);
+      const remove = () => (found.device === undefined ? removeMachine(call, given) : removeDevice(call));
+      return call.region.transact(async () => (await call.guard?.()) ?? (await remove()));
+    },
   }),
 ];

@@ -313,8 +313,19 @@ async function isRegistered(call: ApiCall, given: z.output<typeof registration>)
   if (macs.length < given.mac_address.length || macs.length === 0) {
     return refuseField('mac_address', 'field.macs');
   }
-  return json((await call.region.store.countMachines({ macs })) > 0);
+  if ((await call.region.store.countMachines({ macs, isDevice: 'either' })) > 0) return json(true);
+  const { chosenRacks } = await import('../racks/controller-calls.ts');
+  return json(chosenRacks(call, { macs }).length > 0);
 }
+
+/** The lists of nodes in which clients ask whether one is known: in MAAS, too, the answer is about nodes of all kinds. */
+const ASKED = [
+  { versions: ['1.0', '2.0'], path: 'nodes', handler: 'NodesHandler' },
+  { versions: ['2.0'], path: 'machines', handler: 'MachinesHandler' },
+  { versions: ['2.0'], path: 'devices', handler: 'DevicesHandler' },
+  { versions: ['2.0'], path: 'rackcontrollers', handler: 'RackControllersHandler' },
+  { versions: ['2.0'], path: 'regioncontrollers', handler: 'RegionControllersHandler' },
+] as const;
 
 /** Enlistment, and the check whether a machine is already known. */
 export const ENLISTMENT_OPERATIONS: readonly Operation[] = [
@@ -332,26 +343,12 @@ export const ENLISTMENT_OPERATIONS: readonly Operation[] = [
     check,
     run: enlist,
   }),
-  defineOperation({
-    versions: ['2.0'],
-    path: 'machines',
-    method: 'GET',
-    op: 'is_registered',
-    handler: 'MachinesHandler',
-    ...{ access: 'managed', answers: 'boolean' },
-    doc: 'Check whether a machine with one of these addresses is known.',
-    parameters: registration,
-    run: isRegistered,
-  }),
-  defineOperation({
-    versions: ['1.0'],
-    path: 'nodes',
-    method: 'GET',
-    op: 'is_registered',
-    handler: 'NodesHandler',
-    ...{ access: 'managed', answers: 'boolean' },
-    doc: 'Check whether a node with one of these addresses is known.',
-    parameters: registration,
-    run: isRegistered,
-  }),
+  ...ASKED.map((place) =>
+    defineOperation({
+      ...{ ...place, method: 'GET', op: 'is_registered', access: 'managed', answers: 'boolean' },
+      doc: 'Check whether a machine, a device or a rack with one of these addresses is known.',
+      parameters: registration,
+      run: isRegistered,
+    }),
+  ),
 ];

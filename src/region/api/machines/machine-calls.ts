@@ -72,7 +72,9 @@ export function readOldestKernel(text: string | undefined): Pick<MachineEdit, 'o
 export const reportedFields = {
   cpu_count: value(z.literal('', 'field.reported')).optional().describe('Refused: a machine reports its processors.'),
   memory: value(z.literal('', 'field.reported')).optional().describe('Refused: a machine reports its memory.'),
-  swap_size: value(z.literal('', 'field.swap-size')).optional().describe('Refused: lay out a swap partition.'),
+  swap_size: value(z.string().regex(/^0?$/, 'field.swap-size'))
+    .optional()
+    .describe('Must be 0: lay out a swap partition.'),
 };
 
 /** The parameter with which API 1.0 puts a node into the group of a rack. */

@@ -190,11 +190,12 @@ function changeable({ caller }: ApiCall, machine: Machine): unknown {
   return { description, zoneId, poolId, kernelParams, ownerData, isLocked, layout, power };
 }
 
-const removeParameters = z.object({
+export const removeParameters = z.object({
   force: flag('True: delete even a machine that has an owner or is at work.'),
 });
 
-async function remove(call: ApiCall, given: z.output<typeof removeParameters>): Promise<Answer> {
+/** Deletes the machine in the path. */
+export async function removeMachine(call: ApiCall, given: z.output<typeof removeParameters>): Promise<Answer> {
   if ((await machineOf(call)) === undefined) return NO_MACHINE;
   const isForced = isTrue(given.force);
   switch (await call.region.removeMachine(systemIdOf(call), usernameOf(call), isForced)) {
@@ -341,7 +342,7 @@ function changingOf(version: ApiVersion): readonly Operation[] {
       answers: 'nothing',
       doc: 'Delete a machine. If it starts again, it enlists as a new one. A machine in use is deleted only by force.',
       parameters: removeParameters,
-      run: remove,
+      run: removeMachine,
     }),
   ];
 }

@@ -163,8 +163,8 @@ function subnetFor(
   address: Ipv4 | undefined,
   field: string,
 ): SubnetView | Refusal {
-  const text = given.subnet ?? given.network ?? '';
-  const place = given.subnet === undefined && given.network !== undefined ? 'network' : 'subnet';
+  const text = given.subnet || given.network || '';
+  const place = !given.subnet && given.network ? 'network' : 'subnet';
   if (text === '') {
     const found = address === undefined ? undefined : subnetOfAddress(view, address);
     if (found !== undefined) return found;
@@ -286,7 +286,7 @@ function refuseHost(
 }
 
 async function reserve(call: ApiCall, given: z.output<typeof reserving>): Promise<Answer> {
-  const field = (['ip', 'ip_address', 'requested_address'] as const).find((name) => given[name] !== undefined) ?? 'ip';
+  const field = (['ip', 'ip_address', 'requested_address'] as const).find((name) => given[name]) ?? 'ip';
   const text = given[field] ?? '';
   const view = await look(call);
   const wanted = text === '' ? undefined : addressOf(field, text);
@@ -379,7 +379,7 @@ const releasing = z.object({
 });
 
 function release(call: ApiCall, { ip, ip_address, force }: z.output<typeof releasing>): Promise<Answer> | Answer {
-  const text = ip ?? ip_address;
+  const text = ip || ip_address;
   if (text === undefined) return refuseField('ip', 'field.required');
   const address = parseIpv4(text);
   if (address === undefined) return refuseField(ip === undefined ? 'ip_address' : 'ip', 'field.address');

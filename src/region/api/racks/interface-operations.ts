@@ -180,7 +180,7 @@ async function create(call: ApiCall, given: Given, refused?: ReadonlySet<string>
   const rack = rackOf(call);
   if (rack === undefined) return noRack(call);
   // MAAS names a cluster interface without a name after its network interface.
-  const name = (refused?.has('name') ? NO_NAME : (given.name ?? given.interface ?? '')).trim();
+  const name = (refused?.has('name') ? NO_NAME : given.name || given.interface || '').trim();
   if (name === '') return refuseField('name', 'field.required');
   return await store(call, rack, name, (inForce) =>
     inForce.interfacesOf(rack).some((entry) => entry.name === name)

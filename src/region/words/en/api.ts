@@ -240,7 +240,6 @@ export const API = {
   'field.commission-missing': ({ field }: { readonly field: string }) =>
     `A machine that is added takes this only with its commissioning: give commission=true, too, or omit ${field}.`,
   'field.license-key': 'Rackboot deploys no system that needs a license key: omit license_key.',
-  'field.base-image': 'Rackboot deploys an image without knowing on which system it is based: omit base_image.',
   'field.not-done': ({ field }: { readonly field: string }) =>
     `Rackboot does not do this: omit ${field}.${NOT_DONE_HINTS[field] ?? ''}`,
   'precondition-failed.changed':

@@ -59,8 +59,6 @@ export const LAYOUTS = {
     readonly state: string;
     readonly states: readonly string[];
   }) => `${machine} is ${state}: its network and disks can be changed while it is ${states.join(', ')}.`,
-  'layout-refused.hardware': ({ name }: Named) =>
-    `${name} is hardware of the machine: disconnect it instead, or commission the machine again without it.`,
   'layout-refused.children': ({ name, child }: Named & { readonly child: string }) =>
     `${child} is made of ${name}: delete ${child} first.`,
   'layout-refused.joined': ({ name, by }: By) => `${name} is a part of ${by}: link ${by} instead.`,
@@ -125,8 +123,6 @@ export const LAYOUTS = {
   'layout-refused.device': ({ machine }: Machine) => `${machine} is a device: it has no disks here.`,
   'layout-refused.rack': ({ rack }: { readonly rack: string }) =>
     `${rack} is a rack: it reports the interfaces of its host, which are changed there.`,
-  'layout-refused.reported': ({ machine }: Machine) =>
-    `${machine} is a machine, so its interfaces come from its own report: commission it again.`,
   'layout-refused.installer': ({ machine }: Machine) =>
     `The interfaces of ${machine} are laid out, but only images can apply a layout: deploy an image, or restore the network first.`,
   'layout-refused.parent-gone': ({ machine, name }: Machine & Named) =>

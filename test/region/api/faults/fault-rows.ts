@@ -65,8 +65,7 @@ const MACHINES: readonly FaultRow[] = [
   row('POST machines/{system_id} deploy', {
     ...{ distro_series: '-/-', user_data: '%', disk: 'nvme9', ip_address: 'x', bridge_all: 'true' },
     ...{ ephemeral_deploy: 'true', install_kvm: 'true', enable_hw_sync: 'true', register_vmhost: 'true' },
-    ...{ install_rackd: 'true', vcenter_registration: 'true', bridge_stp: 'true', bridge_fd: '3' },
-    ...{ bridge_type: 'ovs', agent_name: '\u0007' },
+    ...{ install_rackd: 'true', vcenter_registration: 'true', agent_name: '\u0007' },
   }),
   row('POST nodes/{system_id} start', { distro_series: '-/-', user_data: '%', disk: 'nvme9', ip_address: 'x' }),
   ...rows(['POST machines/{system_id} deploy', 'POST nodes/{system_id} start'], {
@@ -84,7 +83,7 @@ const MACHINES: readonly FaultRow[] = [
   ),
   row('POST machines allocate', {
     ...{ ...AREAS, not_in_zone: 'x', not_in_pool: 'y', storage: 'z', interfaces: 'a:b', ip_address: 'c' },
-    ...{ subnets: 'nowhere', pod: 'p', devices: 'd', bridge_all: 'true', verbose: 'true' },
+    ...{ subnets: 'nowhere', pod: 'p', devices: 'd', bridge_all: 'true' },
   }),
   row('POST nodes acquire', {
     ...{ ...AREAS, not_in_zone: 'x', not_in_pool: 'y', storage: 'z', interfaces: 'a:b', ip_address: 'c' },

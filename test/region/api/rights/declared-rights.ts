@@ -36,6 +36,9 @@ export const DECLARED: Readonly<Record<Right, readonly string[]>> = {
     POST nodes new
     GET machines is_registered
     GET nodes is_registered
+    GET devices is_registered
+    GET rackcontrollers is_registered
+    GET regioncontrollers is_registered
   `),
   machine: ['GET machines/{system_id}', '1.0 GET nodes/{system_id}'],
   user: listed(`
@@ -139,6 +142,35 @@ export const DECLARED: Readonly<Record<Right, readonly string[]>> = {
     GET,POST account/prefs/sshkeys
     POST account/prefs/sshkeys import,new
     GET account/prefs/sshkeys list
+    GET devices list
+    GET,POST pods
+    GET,PUT,DELETE pods/{id}
+    GET,POST vm-hosts
+    GET,PUT,DELETE vm-hosts/{id}
+    GET,POST vm-clusters
+    GET,PUT,DELETE vm-clusters/{id}
+    GET,POST notifications
+    GET,PUT,DELETE notifications/{id}
+    GET,POST package-repositories
+    GET,PUT,DELETE package-repositories/{id}
+    GET,POST dhcp-snippets
+    GET,PUT,DELETE dhcp-snippets/{id}
+    GET,POST reservedips
+    GET,PUT,DELETE reservedips/{id}
+    GET,POST account/prefs/sslkeys
+    GET account/prefs/sslkeys list
+    GET,PUT,DELETE account/prefs/sslkeys/{id}
+    GET,POST license-keys
+    GET license-keys list
+    GET,PUT,DELETE license-key/{osystem}/{distro_series}
+    GET,POST commissioning-results
+    GET commissioning-results list
+    GET,POST nodes/{system_id}/bcaches
+    GET,PUT,DELETE nodes/{system_id}/bcache/{id}
+    GET,POST nodes/{system_id}/bcache-cache-sets
+    GET,PUT,DELETE nodes/{system_id}/bcache-cache-set/{id}
+    GET,POST nodes/{system_id}/vmfs-datastores
+    GET,PUT,DELETE nodes/{system_id}/vmfs-datastore/{id}
   `),
   own: listed(`
     POST machines/{system_id} abort,rescue_mode,exit_rescue_mode,mark_broken,deploy,release,set_owner_data
