@@ -170,7 +170,10 @@ export function logEvents(log: Logger, stream: EventStream, kinds: EventKinds, l
         leftOut += 1;
         if (event.at - toldAt < LEFT_OUT_EVERY_MS) continue;
         toldAt = event.at;
-        log.warn({ event: 'log.limited', missed: leftOut }, 'hosts cause more lines than the log takes; some are left out');
+        log.warn(
+          { event: 'log.limited', missed: leftOut },
+          'hosts cause more lines than the log takes; some are left out',
+        );
         leftOut = 0;
         continue;
       }

@@ -75,7 +75,11 @@ export async function withAskedApi(
       const answer = await app.inject({
         ...{ method, url: `/MAAS/api/${path}`, remoteAddress: '10.20.0.50' },
         ...payload,
-        headers: { accept: 'application/json', ...payload.headers, ...(key === undefined ? {} : { authorization: key }) },
+        headers: {
+          accept: 'application/json',
+          ...payload.headers,
+          ...(key === undefined ? {} : { authorization: key }),
+        },
       });
       assertAsStated({ method, url: `/MAAS/api/${path}`, bodyOp }, answer);
       const isJson = /json/.test(String(answer.headers['content-type']));

@@ -43,7 +43,10 @@ test('the dynamic and the static range of a cluster interface are ranges, with t
   withNetworks(async (ask) => {
     const listed = (await ask('GET', '2.0/ipranges/', undefined, 'user')).json;
     assert.deepEqual(texts(listed), ['dynamic 10.20.0.100 10.20.0.199']);
-    const all: readonly Shown[] = [...listed, ...(await ask('GET', '2.0/ipranges/?type=static', undefined, 'user')).json];
+    const all: readonly Shown[] = [
+      ...listed,
+      ...(await ask('GET', '2.0/ipranges/?type=static', undefined, 'user')).json,
+    ];
     assert.deepEqual(texts(all), ['dynamic 10.20.0.100 10.20.0.199', 'static 10.20.0.10 10.20.0.99']);
     const [{ subnet, ...rest }] = listed;
     assert.equal(subnet.cidr, '10.20.0.0/24');

@@ -229,7 +229,8 @@ const NOTE_SENTENCES: Writers<NoteParams> = {
     `the region cannot finish its work on the images of this host; it tries again: ${reason}`,
   'import-bug': ({ name, reason }) =>
     `the import of ${name} failed with an error of Rackboot, and the other imports continue; report it: ${reason}`,
-  'identity-restored': ({ file, rack }) => `${file} was empty or damaged and is restored from its copy: this rack is ${rack}`,
+  'identity-restored': ({ file, rack }) =>
+    `${file} was empty or damaged and is restored from its copy: this rack is ${rack}`,
   'identity-lost': ({ file, rack }) =>
     `${file} was empty or damaged, and there was no copy: this rack is now ${rack}, which its region does not know. Stop Rackboot and restore ` +
     'a backup of the file, or accept the rack on its region',

@@ -167,7 +167,13 @@ const RANGES: readonly Trial[] = [
   {
     of: '2.0 GET ipranges',
     send: { type: 'static' },
-    reads: { type: ({ answer }) => assert.deepEqual(answer.json.map((one: { type: string }) => one.type), ['static']) },
+    reads: {
+      type: ({ answer }) =>
+        assert.deepEqual(
+          answer.json.map((one: { type: string }) => one.type),
+          ['static'],
+        ),
+    },
   },
   {
     ...{ of: '2.0 POST ipranges', send: { ...RANGE, type: 'reserved', subnet: '10.20.0.0/24' } },
