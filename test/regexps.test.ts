@@ -12,6 +12,8 @@ import { type FoundRegExp, findRegExps, hostileTexts, regExpsIn } from './suppor
 const SHORT: Readonly<Record<string, string>> = {
   'src/cli/images/disk-images.ts /\\/+$/': 'a URL that the operator typed',
   'src/config/resolve.ts /\\/+$/': 'a URL of the configuration',
+  'src/dhcp/import/reservations.ts /("(?:\\\\.|[^"\\\\\\n])*")|\\/\\/[^\\n]*|#[^\\n]*|\\/\\*[\\s\\S]*?\\*\\//':
+    'a configuration of this host, which its administrator names',
   'src/dns/name.ts /-+$/': 'a label, in which a run is one hyphen by then',
   'src/doctor/dhcp-probe.ts /\\0+$/': 'a field of 64 or 128 bytes',
   'src/lab/dhcp-client.ts /\\0+$/': 'a field of 64 or 128 bytes',

@@ -12,6 +12,7 @@
 //    RFC 4578 §2.1, and no operating system does), or a Raspberry Pi's option 97. A client with none of them does not boot from the network.
 // 4. If the signs contradict each other, 2 decides all the same, and `contradiction` has what was shown.
 
+import { cleanText } from '../clean-text.ts';
 import { bootsFromHttp, findArchitecture } from './architectures.ts';
 
 /** A boot client's DHCP options. */
@@ -136,7 +137,7 @@ function contradictionOf(facts: BootClientFacts, { kind, architecture }: BootFir
     !(isPi && findArchitecture(architecture)?.firmware === 'uefi' && findArchitecture(architecture)?.cpu !== 'arm64');
   if (agrees) return undefined;
   const shown = [
-    ...(vendorClass === '' ? [] : [`option 60 ${vendorClass.replace(/[^ -~]/g, '?').slice(0, 64)}`]),
+    ...(vendorClass === '' ? [] : [`option 60 ${cleanText(vendorClass, 64)}`]),
     ...(architectures.length === 0 ? [] : [`option 93 ${architectures.slice(0, 8).join(' ')}`]),
     ...(isPi ? ['option 97 of a Raspberry Pi'] : []),
   ];

@@ -4,7 +4,7 @@
 // Sources: Raspberry Pi's documentation of its boot ROM and bootloader (PXE_OPTION43, DHCP_OPTION97);
 // the PXE specification 2.1 §2.4 for the tags of option 43; the IANA registry "Processor Architecture Types"; EDK2's PxeBcDhcp4.c.
 //
-// 1. A Raspberry Pi is known by its option 97 or by its hardware address: the prefixes are data (config/firmware.yaml). The operator's rules
+// 1. A Raspberry Pi is known by its option 97 or by its hardware address: the prefixes are data (config/firmware.json). The operator's rules
 //    (`boot.quirks`) add to that and override it, the one with the longest address prefix first; `none` turns it off for a machine.
 // 2. A machine has at most one quirk.
 // 3. Finding it costs one look-up by address prefix, whatever the size of the table.

@@ -15,7 +15,7 @@ import { generatedLabel, parseGeneratedLabel, parseReverseName, reverseZoneName 
 /** The TTL of our records, in seconds: short, because machines come and go. */
 export const RECORD_TTL = 30;
 /** The TTL of our negative answers, in seconds (RFC 2308 §4): short, because a machine gets its name the moment it is deployed. */
-export const NEGATIVE_TTL = 30;
+const NEGATIVE_TTL = 30;
 const REFRESH = 600;
 const RETRY = 1800;
 const EXPIRE = 604800;

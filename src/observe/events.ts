@@ -43,7 +43,7 @@ export const OBSERVE_EVENTS: Readonly<Record<ObserveEvent['kind'], EventKind>> =
   },
   'log.limited': {
     level: 'warning',
-    message: 'hosts cause more lines than the log takes; some are left out',
+    message: 'lines that hosts cause were left out',
     explanation:
       'All lines that hosts on the networks cause share one bound: 20 000 at once, and 5 a second for long. missed counts those left out since the last such ' +
       'line, at most one a minute. Errors are always logged, and the counters at /metrics count everything. Find out which host is so busy: `rackboot status`.',

@@ -8,6 +8,7 @@ import { closeSync, fsyncSync, openSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { newUuid } from '../clock.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { parseJson } from '../fields.ts';
 import { ownershipRemedy } from '../files/ownership.ts';
 import { readRegularFile, UnfitFile, writeRegularFile } from '../files/regular-file.ts';
 import type { RackNote } from '../region/records/rack-note.ts';
@@ -68,14 +69,6 @@ function parseIdentity(text: string, path: string): string {
     );
   }
   return schema === 1 && typeof uuid === 'string' && UUID.test(uuid) ? uuid : 'damaged';
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /**

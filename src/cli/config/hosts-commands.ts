@@ -24,8 +24,8 @@ export function hostsCommand<T>(parser: Argv<T>, { config, json }: SharedOptions
             .positional('hostname', { type: 'string', describe: 'The name of the client in DNS' })
             .options({ config }),
         async (argv) => {
-          const { addHost } = await import('./hosts.ts');
-          finish(await addHost(argv.config, { ...argv, hostname: argv.hostname }));
+          const { reserveHost } = await import('./hosts.ts');
+          finish(await reserveHost(argv.config, { ...argv, hostname: argv.hostname }));
         },
       )
       .command(

@@ -65,7 +65,7 @@ export async function listHosts(config: string, json: boolean): Promise<number> 
 }
 
 /** Reserves an address. @param client a hardware address or a client identifier @returns 0 */
-export async function addHost(
+export async function reserveHost(
   config: string,
   { client, ip, hostname }: { readonly client: string; readonly ip: string; readonly hostname: string | undefined },
 ): Promise<number> {

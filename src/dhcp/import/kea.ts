@@ -9,6 +9,7 @@
 // 4. A row before the first header, or below a header that lacks a column, is reported; rows are read again after the next header.
 // 5. State 0 is assigned, 1 declined, 2 expired and reclaimed, 3 released.
 
+import { parseJson } from '../../fields.ts';
 import { parseIpv4 } from '../../net/address.ts';
 import { ENDLESS_SECONDS, type LeaseState } from '../leases/lease.ts';
 import { readRelayInformation } from '../wire/relay-agent.ts';
@@ -117,15 +118,6 @@ export function relayOf(context: unknown): RelayIds {
   if (hex === undefined) return NO_RELAY;
   const { circuitId, remoteId } = readRelayInformation(Buffer.from(hex, 'hex'));
   return { circuitId, remoteId };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // The context belongs to the operator or a hook; the lease is valid without it.
-    return undefined;
-  }
 }
 
 /** The member of an object; undefined: there is none. */

@@ -62,9 +62,9 @@ export function readReservations(format: ReservationFormat, text: string): Reser
 /** Detects a format; undefined: none of them. */
 export function detectReservations(text: string): ReservationFormat | undefined {
   if (/"Dhcp4"\s*:/.test(text)) return 'kea';
-  if (/^\s*\[(?:Match|Network|DHCPServer\w*)\]/m.test(text)) return 'networkd';
-  if (/^\s*(?:dhcp-|conf-|interface=|except-interface=)/m.test(text)) return 'dnsmasq';
-  return /^[^#\n]*\b(?:host|subnet|group)\s[^;{]*\{/m.test(text) ? 'isc' : undefined;
+  if (/^[ \t]*\[(?:Match|Network|DHCPServer)/m.test(text)) return 'networkd';
+  if (/^[ \t]*(?:dhcp-|conf-|interface=|except-interface=)/m.test(text)) return 'dnsmasq';
+  return /^[ \t]*(?:host|subnet|group)[ \t]/m.test(text) ? 'isc' : undefined;
 }
 
 /** Gathers what a file has. */
@@ -218,7 +218,12 @@ function readKea(text: string): ReservationFile {
   const networks = listOf(member(server, 'shared-networks'));
   const subnets = [server, ...networks].flatMap((one) => listOf(member(one, 'subnet4')));
   for (const place of subnets)
-    for (const pool of listOf(member(place, 'pools'))) found.addRange(String(member(pool, 'pool')).split(/\s*-\s*/));
+    for (const pool of listOf(member(place, 'pools')))
+      found.addRange(
+        String(member(pool, 'pool'))
+          .split('-')
+          .map((end) => end.trim()),
+      );
   for (const place of [server, ...networks, ...subnets]) {
     for (const one of listOf(member(place, 'reservations'))) {
       const text4 = (name: string): string | undefined => {

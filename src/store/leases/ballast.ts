@@ -5,9 +5,9 @@
 //
 // 1. Its bytes are random: a file system that compresses would not set room aside for others.
 
-import { randomBytes } from 'node:crypto';
 import { rmSync, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { systemClock } from '../../clock.ts';
 import { replaceFile } from '../../files/regular-file.ts';
 
 export const BALLAST_FILE = 'leases.ballast';
@@ -19,7 +19,7 @@ const ROOM_FACTOR = 4;
 const FULL_BYTES = 512 * 1024;
 
 /** Bytes as text of the same length. */
-const randomText = (): string => randomBytes((BALLAST_BYTES / 4) * 3).toString('base64');
+const randomText = (): string => Buffer.from(systemClock.randomBytes((BALLAST_BYTES / 4) * 3)).toString('base64');
 
 export class Ballast {
   readonly #path: string;

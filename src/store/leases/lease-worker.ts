@@ -65,6 +65,7 @@ function keepBallast(path: string): (write: () => void) => void {
   const ballast = new Ballast(path);
   let wasFreed = false;
   const keep = (): void => {
+    systemClock.schedule(BALLAST_EVERY_MS, keep);
     // A disk without room for it is no fault: the ballast is a precaution.
     const made = ballast.keep().catch(() => false);
     void made.then((isMade) => {
@@ -73,7 +74,6 @@ function keepBallast(path: string): (write: () => void) => void {
     });
   };
   keep();
-  setInterval(keep, BALLAST_EVERY_MS).unref();
   return (write) => {
     try {
       write();

@@ -32,6 +32,16 @@ export const JOURNAL_BOUNDS: readonly HeldBound[] = [
     test: 'store/leases/damaged-row.test.ts',
   },
   {
+    at: 'observe/log.ts WIRE_RATE',
+    what: 'lines of the log that hosts on the networks cause',
+    whoCanFill: 'hosts that send refused messages for hours',
+    whatOthersNotice: 'the log leaves out lines about them, and says how many',
+    harm: { kind: 'reported' },
+    howItEmpties: 'five lines a second',
+    share: 'by reason through HOST_EVENTS_RATE',
+    test: 'observe/log.test.ts',
+  },
+  {
     at: 'observe/event-stream.ts EVENT_STREAM_MAX',
     what: 'events in the ring from which log, region and timeline read',
     whoCanFill: 'a flood of events while a reader is slow',
