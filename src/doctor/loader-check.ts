@@ -4,7 +4,6 @@ import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { archFlag, type Cpu } from '../boot/architectures.ts';
-import { findEndpointFor, formatBaseUrl } from '../boot/endpoint.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import { counted } from '../counted.ts';
 import { errorText } from '../errors.ts';
@@ -88,9 +87,9 @@ export async function examineLoader(loader: LoaderToCheck): Promise<void> {
 }
 
 /** The name of an offered file in the tree; undefined for a URL of another server. */
-function nameInTree(file: string, server: Ipv4, config: RackConfig): string | undefined {
-  if (!file.includes('://')) return file;
-  const endpoint = findEndpointFor(config.boot.http, server);
-  const base = endpoint === undefined ? undefined : `${formatBaseUrl(endpoint)}/`;
-  return base !== undefined && file.startsWith(base) ? file.slice(base.length) : undefined;
+function nameInTree(file: string, server: Ipv4, { http }: RackConfig): string | undefined {
+  const [, host, port = '80', path] = /^\w+:\/\/([^/:]+)(?::(\d+))?\/(.*)$/.exec(file) ?? [];
+  if (path === undefined) return file.includes('://') ? undefined : file;
+  const isHere = host === formatIpv4(server) && http.listen.some((listener) => listener.port === Number(port));
+  return isHere ? path : undefined;
 }

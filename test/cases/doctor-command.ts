@@ -64,7 +64,7 @@ export function testDoctor(which: 'short' | 'all'): void {
       for (const line of [
         /^ok {3}dhcp lab: BIOS: is offered 10\.77\.4\.1\d\d, to load lpxelinux\.0 from 10\.77\.4\.1$/m,
         /^ok {3}dhcp lab: UEFI amd64: is offered \S+, to load bootx64\.efi /m,
-        /^ok {3}dhcp lab: UEFI amd64 by HTTP: is offered \S+, to load http:\/\/10\.77\.4\.1:5248\/ipxe\.efi /m,
+        /^ok {3}dhcp lab: UEFI amd64 by HTTP: is offered \S+, to load http:\/\/10\.77\.4\.1\/ipxe\.efi /m,
         /^note dhcp lab: UEFI amd64 by HTTP: ipxe\.efi is not signed, .*Secure Boot/m,
         /^note dhcp lab: UEFI arm64 by HTTP: gets nothing to load: GRUB has no network after HTTP boot; set the firmware to PXE/m,
         /^ok {3}region from lab: answers at /m,

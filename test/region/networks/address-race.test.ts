@@ -106,7 +106,7 @@ const RACES: readonly (readonly [name: string, late: Work, early: Work, refusal:
   ['a reservation', reserve, allocate, /^a machine has it/],
   ['an allocation', allocate, reserve, /^it is reserved/],
   ['a second reservation', reserve, reserve, /^it is reserved/],
-  ['a dynamic range with a reserved address', makeDynamic, reserve, new RegExp(`contains ${TAKEN}, which a user`)],
+  ['a dynamic range with a reserved address', makeDynamic, reserve, new RegExp(`contains ${TAKEN}, which`)],
   ['a dynamic range with the address of a machine', makeDynamic, allocate, new RegExp(`${TAKEN} of the machine`)],
   ['a reservation in a new dynamic range', reserve, makeDynamic, /^it is dynamic/],
   ['a removal of a subnet', (store) => remove(store), link, /^a machine uses it/],
