@@ -2,7 +2,7 @@
 
 import type { Ipv4 } from '../net/address.ts';
 import type { ImportedName } from './imported-images.ts';
-import type { QuirkPrefixes, QuirkRule } from './quirks.ts';
+import type { QuirkRule } from './quirks.ts';
 
 /** One `address:port` of the boot HTTP listener. */
 export interface HttpEndpoint {
@@ -19,8 +19,6 @@ export interface BootConfig {
   readonly loaders: ReadonlyMap<string, string>;
   /** The operator's rules for machines with peculiar firmware; `undefined` if there are none. */
   readonly quirks?: readonly QuirkRule[] | undefined;
-  /** The known prefixes of hardware addresses; `undefined` if there are none. */
-  readonly quirkPrefixes?: QuirkPrefixes | undefined;
   /** Kernel arguments for every machine, as written. */
   readonly kernelParams: string;
   /** The release of the ephemeral environment, such as `bookworm`. */

@@ -25,14 +25,7 @@ import type { BootClient } from './client.ts';
 import type { BootConfig } from './config.ts';
 import { findEndpointAt, findEndpointFor, findHttpBootEndpoint, formatBaseUrl } from './endpoint.ts';
 import { baseName } from './paths.ts';
-import {
-  findQuirk,
-  type ProxyReply,
-  type QuirkEffects,
-  type QuirkName,
-  type QuirkPrefixes,
-  type QuirkRule,
-} from './quirks.ts';
+import { findQuirk, type ProxyReply, type QuirkEffects, type QuirkName, type QuirkRule } from './quirks.ts';
 
 export interface BootQuery {
   readonly client: BootClient;
@@ -94,7 +87,6 @@ export interface BootPlan {
 /** The loader that understands an HTTP prefix in option 210. */
 const LPXELINUX = 'lpxelinux.0';
 const NO_RULES: readonly QuirkRule[] = [];
-const NO_PREFIXES: QuirkPrefixes = new Map();
 const NO_EFFECTS: QuirkEffects = {};
 /** iPXE for UEFI on amd64. */
 const IPXE_UEFI = 'ipxe.efi';
@@ -108,7 +100,7 @@ const isUrl = (file: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(file);
  * @returns `undefined` if nothing fits: the client's number has no loader, or it boots by HTTP and there is no boot HTTP listener
  */
 export function planBoot(query: BootQuery, config: BootConfig): BootPlan | undefined {
-  const quirk = findQuirk(query, config.quirks ?? NO_RULES, config.quirkPrefixes ?? NO_PREFIXES);
+  const quirk = findQuirk(query, config.quirks ?? NO_RULES);
   const plan = planFor(query, quirk?.effects ?? NO_EFFECTS, config);
   if (quirk === undefined || plan === undefined) return plan;
   const { effects, name } = quirk;

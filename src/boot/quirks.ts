@@ -4,13 +4,14 @@
 // Sources: Raspberry Pi's documentation of its boot ROM and bootloader (PXE_OPTION43, DHCP_OPTION97);
 // the PXE specification 2.1 §2.4 for the tags of option 43; the IANA registry "Processor Architecture Types"; EDK2's PxeBcDhcp4.c.
 //
-// 1. A Raspberry Pi is known by its option 97 or by its hardware address: the prefixes are data (config/firmware.json). The operator's rules
+// 1. A Raspberry Pi is known by its option 97 or by its hardware address: the prefixes are data (firmware-prefixes.ts). The operator's rules
 //    (`boot.quirks`) add to that and override it, the one with the longest address prefix first; `none` turns it off for a machine.
 // 2. A machine has at most one quirk.
 // 3. Finding it costs one look-up by address prefix, whatever the size of the table.
 
 import type { MacAddress } from '../net/address.ts';
 import { type BootClient, isRaspberryPiUuid, RPIBOOT } from './client.ts';
+import { FIRMWARE_PREFIXES } from './firmware-prefixes.ts';
 
 /**
  * How a client in proxy mode learns its boot file.
@@ -87,9 +88,6 @@ export const QUIRKS: Readonly<Record<QuirkName, Quirk>> = {
   },
 };
 
-/** Prefixes of hardware addresses (24 bits), each with the quirk of its firmware. */
-export type QuirkPrefixes = ReadonlyMap<number, QuirkName>;
-
 /** An operator's rule for some machines; every condition present must hold. */
 export interface QuirkRule {
   readonly quirk: QuirkName;
@@ -113,14 +111,14 @@ const MAC_BITS = 48;
 const OUI_BITS = 24;
 
 /** Finds a machine's quirk; `undefined` if it has none. */
-export function findQuirk(query: QuirkQuery, rules: readonly QuirkRule[], prefixes: QuirkPrefixes): Quirk | undefined {
+export function findQuirk(query: QuirkQuery, rules: readonly QuirkRule[]): Quirk | undefined {
   let best: QuirkRule | undefined;
   for (const rule of rules) {
     if (matches(rule, query) && (best === undefined || weightOf(rule) > weightOf(best))) best = rule;
   }
   const known = isRaspberryPiUuid(query.uuid)
     ? 'raspberry-pi'
-    : prefixes.get(Math.floor(query.mac / 2 ** (MAC_BITS - OUI_BITS)));
+    : FIRMWARE_PREFIXES.get(Math.floor(query.mac / 2 ** (MAC_BITS - OUI_BITS)));
   const name = best?.quirk ?? known;
   if (name === undefined || name === 'none') return undefined;
   // The quirk is only that of the Pi's own ROM: a UEFI, U-Boot or iPXE started on it identifies itself correctly.

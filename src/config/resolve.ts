@@ -18,7 +18,6 @@ import { kernelParamsText } from '../region/words/rack-reasons.ts';
 import type { TftpConfig } from '../tftp/config.ts';
 import { type ResolvedInterface, resolveInterface, toSubnet } from './cluster-interface.ts';
 import { type NetworkTerms, resolveGeneralTerms, resolveNetworkTerms } from './dhcp-terms.ts';
-import { quirkPrefixes } from './firmware.ts';
 import { type AddressesOf, SERVER_NAMES_MAX } from './option-list.ts';
 import type { ClusterInterface, RackConfig } from './rack-config.ts';
 import { resolveRegionPlace } from './region-place.ts';
@@ -150,7 +149,6 @@ function resolveBoot(
     quirks: boot.quirks.map(({ mac, uuid, vendor_class: vendorClass, quirk }) => {
       return { prefix: mac, uuid, vendorClass, quirk };
     }),
-    quirkPrefixes: quirkPrefixes(),
     kernelParams: boot.kernel_params,
     commissioningRelease: boot.release,
     enlistWith: boot.enlist_with,

@@ -6,7 +6,6 @@ import type { BootClient } from '../../src/boot/client.ts';
 import { type BootPlan, planBoot } from '../../src/boot/plan.ts';
 import { findQuirk, QUIRK_NAMES, QUIRKS, type QuirkQuery, type QuirkRule } from '../../src/boot/quirks.ts';
 import { formatProblems } from '../../src/config/config-file.ts';
-import { quirkPrefixes } from '../../src/config/firmware.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { QUIRK_FIRMWARE } from '../../src/region/words/en/rack-dhcp.ts';
 import { hw, RACK } from '../support/lab-facts.ts';
@@ -114,7 +113,7 @@ const CASES: readonly (readonly [string, QuirkQuery, readonly string[], string |
 ];
 
 for (const [name, query, lines, expected] of CASES) {
-  test(name, () => assert.equal(findQuirk(query, rules(...lines), quirkPrefixes())?.name, expected));
+  test(name, () => assert.equal(findQuirk(query, rules(...lines))?.name, expected));
 }
 
 const REFUSED: readonly (readonly [string, string, RegExp])[] = [

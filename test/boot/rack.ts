@@ -2,7 +2,6 @@
 
 import type { AssetContext } from '../../src/boot/asset.ts';
 import type { BootConfig, HttpEndpoint } from '../../src/boot/config.ts';
-import { quirkPrefixes } from '../../src/config/firmware.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import type { BootPurpose, RackMachine } from '../../src/machines/machine.ts';
 import type { MacAddress } from '../../src/net/address.ts';
@@ -27,7 +26,6 @@ export function bootConfig(changes: Partial<BootConfig> = {}): BootConfig {
     enlistWith: 'environment',
     copiesImages: true,
     bmcUser: true,
-    quirkPrefixes: quirkPrefixes(),
     http: endpoints('10.20.0.1:5248'),
     ...changes,
   };

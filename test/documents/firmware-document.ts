@@ -61,7 +61,7 @@ boot work as with the rack's own leases. Machines are deployed with an address o
 
 Rackboot recognises these quirks, or \`boot.quirks\` assigns them to a machine: by the first bytes of its hardware address, its UUID, or the beginning of
 its vendor class (option 60). The narrowest match counts. A Raspberry Pi is recognised by its option 97, which begins with \`RPi\`, or by the prefix of its
-hardware address (\`config/firmware.json\`). Add further prefixes to \`boot.quirks\`: \`{ mac: "88:a2:9e", quirk: raspberry-pi }\`.
+hardware address (\`src/boot/firmware-prefixes.ts\`). Add further prefixes to \`boot.quirks\`: \`{ mac: "88:a2:9e", quirk: raspberry-pi }\`.
 
 ${table(
   ['quirk', 'firmware', 'treatment'],
