@@ -57,7 +57,10 @@ const MACHINES: readonly FaultRow[] = [
   }),
   row('GET machines', { ...AREAS, not_zone: 'x', not_pool: 'y', not_in_zone: 'x' }),
   row('GET nodes list', { ...AREAS, mac_address: 'x', status: 'z', rack: 'r' }),
-  ...rows(['GET nodes', 'GET devices', 'GET rackcontrollers', 'GET regioncontrollers'], { ...AREAS, mac_address: 'x' }),
+  ...rows(['GET nodes', 'GET devices', 'GET devices list', 'GET rackcontrollers', 'GET regioncontrollers'], {
+    ...AREAS,
+    mac_address: 'x',
+  }),
   ...rows(['PUT machines/{system_id}', 'PUT nodes/{system_id}'], {
     ...{ ...AREAS, hostname: 'taken', domain: 'x.y', architecture: 'a/b/c', kernel_params: 'a || b' },
     ...{ min_hwe_kernel: 'x', power_parameters: '{' },
@@ -252,6 +255,7 @@ const TEXTS: readonly FaultRow[] = [
   ...rows(['PUT resourcepool/{id}', 'PUT pools/{id}'], { name: 'lab' }, { at: { id: 'pool' } }),
   ...rows(['POST files', 'POST files add'], { filename: '\u0001' }, { right: { file: 'x' } }),
   row('POST maas set_config', { name: 'nosuch' }, { right: { value: 'x' } }),
+  row('POST settings change', { changes: '{' }),
   row('POST settings set', { value: '{' }, { right: { key: 'dns.upstream' } }),
   row('POST account update_token_name', { token: ':' }, { right: { name: 'x' } }),
   row('POST users', { username: 'alice', email: 'x', password: 'short' }),

@@ -24,9 +24,10 @@ const isRead = (title: string, { path }: Operation): boolean =>
       one.versions.some((version) => version === versionOf(title)),
   );
 
-/** True for an operation on one object that the API reads, unless it is a command that waits for something. */
+/** True for an operation on one object that the API reads, unless it is a command that waits for something, or is always refused. */
 const isConditional = (title: string, operation: Operation): boolean =>
   operation.method !== 'GET' &&
+  operation.answers !== 'refusal' &&
   /\}$/.test(operation.path) &&
   !(operation.ownTransaction && operation.op !== undefined) &&
   isRead(title, operation);

@@ -49,12 +49,6 @@ const ELSEWHERE: Readonly<Record<string, readonly [names: string, file: string]>
   '2.0 POST machines/{system_id} mount_special': ['*', 'region/api/controllers-api.test.ts'],
   '2.0 POST machines/{system_id} unmount_special': ['*', 'region/api/controllers-api.test.ts'],
   '2.0 GET nodes': ['*', 'region/api/controllers-api.test.ts'],
-  ...Object.fromEntries(
-    [
-      ...['nodes', 'devices', 'rackcontrollers', 'regioncontrollers'].map((list) => `2.0 GET ${list} is_registered`),
-      ...['2.0 DELETE nodes/{system_id}', '1.0 GET devices', '1.0 GET devices list'],
-    ].map((title) => [title, ['*', 'region/http/missing-resources.test.ts'] as const]),
-  ),
   '2.0 GET rackcontrollers': ['*', 'region/api/controllers-api.test.ts'],
   '2.0 GET regioncontrollers': ['*', 'region/api/controllers-api.test.ts'],
   '2.0 POST discovery clear': ['*', 'region/api/discovery-api.test.ts'],

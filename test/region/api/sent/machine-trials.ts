@@ -58,6 +58,8 @@ const filtering = (of: string, given: Trial['given'], filters: Readonly<Record<s
   { of, given, send: ({ kept = '' }) => ({ id: kept }), reads: { id: only('system_id') } },
 ];
 
+const NODE_LISTS = ['nodes', 'devices', 'rackcontrollers', 'regioncontrollers'].map((list) => `2.0 GET ${list}`);
+
 const LISTS: readonly Trial[] = [
   ...['2.0 GET machines', '1.0 GET nodes list'].flatMap((of) =>
     filtering(of, twoMachines, { ...FILTERS, status: 'allocated', owner: 'alice', rack: 'rack-2', q: 'one' }),
@@ -69,7 +71,7 @@ const LISTS: readonly Trial[] = [
     ...{ of: '2.0 GET machines', given: twoReady, send: ({ path }: Given) => ({ not_id: String(path?.other) }) },
     reads: { not_id: only('system_id') },
   },
-  ...filtering('2.0 GET devices', twoDevices, FILTERS),
+  ...['2.0 GET devices', '1.0 GET devices', '1.0 GET devices list'].flatMap((of) => filtering(of, twoDevices, FILTERS)),
 ];
 
 async function twoDevices({ ask, place }: AskedApi): Promise<Given> {
@@ -216,16 +218,19 @@ const FIELDS: readonly Trial[] = [
     ...{ given: onMachine('ready'), send: SKIPPED, options: strict },
     reads: { power_parameters_skip_check: isStored },
   }),
-  ...onMachines('DELETE', '/{system_id}', '', {
-    given: onMachine('deployed', { owner: 'alice' }),
-    send: { force: 'true' },
-    reads: { force: async ({ site }) => assert.deepEqual((await site.ask('GET', '2.0/machines/')).json, []) },
-  }),
-  ...onMachines('GET', '', 'is_registered', {
-    given: async (site) => ({ kept: await machine(site) }),
-    send: { mac_address: FIRST_MAC },
-    reads: { mac_address: ({ answer }) => assert.equal(answer.json, true) },
-  }),
+  ...['2.0 DELETE machines', '1.0 DELETE nodes', '2.0 DELETE nodes'].map(
+    (of): Trial => ({
+      ...{ of: `${of}/{system_id}`, given: onMachine('deployed', { owner: 'alice' }), send: { force: 'true' } },
+      reads: { force: async ({ site }) => assert.deepEqual((await site.ask('GET', '2.0/machines/')).json, []) },
+    }),
+  ),
+  ...['2.0 GET machines', '1.0 GET nodes', ...NODE_LISTS].map(
+    (of): Trial => ({
+      ...{ of: `${of} is_registered`, given: async (site) => ({ kept: await machine(site) }) },
+      send: { mac_address: FIRST_MAC },
+      reads: { mac_address: ({ answer }) => assert.equal(answer.json, true) },
+    }),
+  ),
   ...onMachines('GET', '', 'power_parameters', {
     given: async (site) => {
       await machine(site, 'ready', {}, 3);

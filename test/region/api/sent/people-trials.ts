@@ -274,6 +274,11 @@ const SETTINGS: readonly Trial[] = [
     send: { ...RACK_KEY, value: '"10.50.0.253"' },
     reads: { value: { at: 'value', is: '10.50.0.253' }, rack: routerIs('10.50.0.253') },
   },
+  {
+    ...{ of: '2.0 POST settings change', given: rackGiven },
+    send: { changes: JSON.stringify([{ key: RACK_KEY.key, value: '10.50.0.253' }]), rack: RACK_KEY.rack },
+    reads: { changes: routerIs('10.50.0.253'), rack: routerIs('10.50.0.253') },
+  },
   { of: '2.0 POST settings unset', given: rackGiven, send: RACK_KEY, reads: { rack: routerIs(undefined) } },
 ];
 
