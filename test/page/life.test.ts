@@ -153,12 +153,11 @@ async function liveByClicking(
   void life.on();
   await ann.open('/MAAS/');
   await ann.sees('Sign in');
-  await ann.sees('New');
-  await ann.click('Sign in');
   await ann.fill('username', 'ann');
   await ann.fill('password', PASSWORD);
   await ann.click('Sign in');
   await ann.sees('Sign out');
+  await ann.sees('New');
 
   await ann.open('/MAAS/account/');
   await ann.fill('key', 'no key');

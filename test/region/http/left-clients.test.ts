@@ -3,12 +3,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { startRegion } from '../live.ts';
+import { PASSWORD, startRegion } from '../live.ts';
 
 test('a search of the API, and one of the page, hear that their client has left', async () => {
   const live = await startRegion();
   const { origin, authorization, region } = live;
   try {
+    const login = {
+      ...({ method: 'POST', redirect: 'manual' } as const),
+      body: new URLSearchParams({ username: 'admin', password: PASSWORD, to: '/MAAS/' }),
+    };
+    const [cookie = ''] = (await fetch(`${origin}/MAAS/login/`, login)).headers.getSetCookie();
+    const signedIn = { cookie: cookie.split(';', 1)[0] ?? '' };
     for (const [path, accept] of [
       ['/MAAS/api/2.0/events/?op=query', '*/*'],
       ['/MAAS/', 'text/html'],
@@ -24,7 +30,7 @@ test('a search of the API, and one of the page, hear that their client has left'
       };
       Object.assign(region.searches, { run });
       const leaving = new AbortController();
-      const headers = { accept, ...(path === '/MAAS/' ? {} : { authorization }) };
+      const headers = { accept, ...(path === '/MAAS/' ? signedIn : { authorization }) };
       const answer = fetch(`${origin}${path}`, { headers, signal: leaving.signal }).catch(() => undefined);
       await begun.promise;
       await pause(50);
