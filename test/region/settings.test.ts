@@ -160,9 +160,7 @@ const REFUSED: readonly (readonly [string, Record<string, string>, string, RegEx
   ['an address outside', { router_ip: '10.21.0.1' }, 'router_ip', /not inside 10\.20\.0\.0\/24/],
   ['a range that is upside down', { ip_range_low: '10.20.0.199' }, 'ip_range_low', /is above ip_range_high/],
   ['ranges that share addresses', { static_ip_range_low: '10.20.0.140' }, 'static_ip_range_low', /share addresses/],
-  ['a managed interface without a range', { ip_range_low: '', ip_range_high: '' }, 'ip_range_low', /dynamic range/],
   ['a management of 3', { management: '3' }, 'management', /Give 0/],
-  ['no interface', { interface: '' }, 'interface', /missing/],
   ['another broadcast address', { broadcast_ip: '10.20.0.3' }, 'broadcast_ip', /of 10\.20\.0\.0\/24 is 10\.20\.0\.255/],
 ];
 

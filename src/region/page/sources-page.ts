@@ -3,6 +3,7 @@
 import { dirname, join } from 'node:path';
 import { shellWord } from '../../clean-text.ts';
 import { type Html, html, nothing } from '../../html.ts';
+import { refuseField } from '../api/call/answer.ts';
 import { RACK_CONFIG } from '../config.ts';
 import { type RegionSelection, type RegionSource, SITE_SOURCES, sourceTitle } from '../images/region-source.ts';
 import { type ImportRun, WHY_CHARACTERS_MAX } from '../records/boot-store.ts';
@@ -265,6 +266,8 @@ async function change(view: View): Promise<Outcome> {
   switch (given(view, 'do')) {
     case 'select': {
       const [os, release] = [orAll(given(view, 'os')), given(view, 'release')];
+      // The operation takes an empty one as none, which means all.
+      if (release === '') return refuseField('release', 'field.required');
       const list = (name: string): string => orAll(given(view, name));
       const values = { os, release, arches: list('arches'), subarches: list('subarches'), labels: list('labels') };
       const answer = await operate(view, SELECT, { boot_source_id: id }, values);

@@ -12,12 +12,7 @@ const WITHOUT_STATIC = { static_ip_range_low: '', static_ip_range_high: '' };
 /** Conflicts: what exists, the range that would have it, and the words of the refusal. */
 const CONFLICTS = [
   ['a reserved range', '10.20.0.200', '10.20.0.210', /overlaps the reserved range 10\.20\.0\.205 to 10\.20\.0\.207/],
-  [
-    'an address that a user reserved',
-    '10.20.0.211',
-    '10.20.0.220',
-    /contains 10\.20\.0\.215, which a user has reserved/,
-  ],
+  ['an address that a user reserved', '10.20.0.211', '10.20.0.220', /contains 10\.20\.0\.215, which user has reserved/],
   ['the address of a machine', '10.20.0.221', '10.20.0.240', /contains the address 10\.20\.0\.230 of the machine/],
 ] as const;
 

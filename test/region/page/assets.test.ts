@@ -4,15 +4,20 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Script } from 'node:vm';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
+import { cookieName } from '../../../src/region/page/login.ts';
+import { addAdmin } from '../accounts/administrator.ts';
 import { makeRegion } from '../place.ts';
 
 test('every page links its script and style sheet, which caches may keep forever, and the policy allows no others', async () => {
   const place = await makeRegion();
-  const app = buildApp(makeContext(place.region));
-  const ask = (url: string, remoteAddress: string) =>
-    app.inject({ url, remoteAddress, headers: { host: '127.0.0.1:5240', accept: 'text/html' } });
+  const context = makeContext(place.region);
+  const app = buildApp(context);
+  const admin = await addAdmin(place.store, place.clock, { username: 'admin', email: '', password: 'correct horse' });
+  const cookie = `${cookieName(':5240')}=${await context.sessions.open(admin)}`;
+  const ask = (url: string, remoteAddress: string, more = {}) =>
+    app.inject({ url, remoteAddress, headers: { host: '127.0.0.1:5240', accept: 'text/html', ...more } });
   try {
-    const page = await ask('/MAAS/', '127.0.0.1');
+    const page = await ask('/MAAS/', '127.0.0.1', { cookie });
     assert.equal(page.statusCode, 200);
     const policy = String(page.headers['content-security-policy']);
     for (const rule of ["default-src 'none'", "style-src 'self'", "script-src 'self'"])
