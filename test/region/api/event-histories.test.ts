@@ -222,7 +222,7 @@ test('a Last-Event-ID that is not a place is refused by its value, and an empty 
         [400, false],
         place,
       );
-      assert.match(text, new RegExp(`"Last-Event-ID":\\["${place} is not a place in the event log: `));
+      assert.match(text, new RegExp(`"Last-Event-ID": \\[\\s*"${place} is not a place in the event log: `));
     }
     const now = await ask('');
     assert.equal(now.status, 200);

@@ -4,7 +4,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PIECE_IDS } from '../../../src/region/api/site/event-pieces.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
+import { cookieName } from '../../../src/region/page/login.ts';
 import type { EventFilter } from '../../../src/region/records/filters.ts';
+import { addAdmin } from '../accounts/administrator.ts';
 import { CONTROL_SECRET, makeRegion } from '../place.ts';
 
 const NEWEST = 3 * PIECE_IDS;
@@ -18,8 +20,11 @@ for (const [name, url] of [
   ['the page', '/MAAS/'],
 ] as const) {
   test(`${name} reads a long log in pieces`, async (t) => {
-    const { region, remove } = await makeRegion();
+    const { region, remove, clock } = await makeRegion();
     t.after(remove);
+    const context = makeContext(region);
+    const admin = await addAdmin(region.store, clock, { username: 'admin', email: '', password: 'correct horse' });
+    const cookie = `${cookieName(':5240')}=${await context.sessions.open(admin)}`;
     const reads: EventFilter[] = [];
     t.mock.method(region.store, 'eventRange', async () => ({ oldest: 1, newest: NEWEST, history: 1 }));
     t.mock.method(region.store, 'listEvents', async (filter: EventFilter) => {
@@ -31,8 +36,11 @@ for (const [name, url] of [
       const next = side === 'after' ? id + 1 : id - 1;
       return next >= 1 && next <= NEWEST ? next : undefined;
     });
-    const app = buildApp(makeContext(region), { of: 'operators' });
-    const headers = name === 'the page' ? {} : { 'x-rackboot-control': CONTROL_SECRET };
+    const app = buildApp(context, name === 'the page' ? {} : { of: 'operators' });
+    const headers =
+      name === 'the page'
+        ? { host: '127.0.0.1:5240', accept: 'text/html', cookie }
+        : { 'x-rackboot-control': CONTROL_SECRET };
     const answer = await app.inject({ url, remoteAddress: '127.0.0.1', headers });
     await app.close();
     assert.equal(answer.statusCode, 200, answer.body);

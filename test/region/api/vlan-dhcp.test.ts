@@ -217,7 +217,7 @@ test('dhcp_on without a range, a rack or an address is refused before anything c
     };
     const on = { dhcp_on: true, primary_rack: OWN_UUID };
     await refuses({ dhcp_on: true }, 'dhcp_on', /give primary_rack too/);
-    await refuses({ dhcp_on: true, primary_rack: '' }, 'primary_rack', /dhcp_on=false/);
+    await refuses({ dhcp_on: true, primary_rack: '' }, 'dhcp_on', /give primary_rack too/);
     await refuses({ dhcp_on: true, primary_rack: 'elsewhere' }, 'primary_rack', /no accepted rack elsewhere/);
     await refuses({ dhcp_on: false, primary_rack: OWN_UUID }, 'primary_rack', /dhcp_on=true/);
     await refuses(on, 'primary_rack', /No subnet of this VLAN has a dynamic range: .*ipranges/);
