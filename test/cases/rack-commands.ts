@@ -79,7 +79,7 @@ export function testRackCommands(which: 'short' | 'all'): void {
         /^lab 10\.77\.5\.0\/24 +br0 +served +\d+ of 100$/m,
         /^later 10\.77\.6\.0\/24 +eth9 +waits: eth9 does not exist$/m,
         /^TFTP +10\.77\.5\.1:69/m,
-        /^HTTP +10\.77\.5\.1:5248$/m,
+        /^HTTP +10\.77\.5\.1:5248, 127\.0\.0\.1:80, 10\.77\.5\.1:80$/m,
         /^DNS +10\.77\.5\.1:53, .*127\.0\.0\.1:53$/m,
         /^Region +up at 127\.0\.0\.1:5240, 10\.77\.5\.1:5240, 0 machines, 0 events waiting$/m,
         /^Leases +are written to disk$/m,

@@ -138,7 +138,7 @@ test('health and readiness are answered, and the listener follows the configurat
     assert.equal(failed.port, 5251);
     assert.equal(failed.reason, 'EADDRINUSE');
     const [problem = ''] = (await rack.status()).metricsProblems;
-    assert.match(problem, /:5251 \(TCP\) is in use; stop .*, or change metrics\.listen$/);
+    assert.match(problem, /:5251 \(TCP\) is in use by node \(process \d+\); stop .*, or change metrics\.listen$/);
     await eventually('it listens elsewhere', async () => (await get('/healthz', 5250)).status === 200);
     await assert.rejects(get('/healthz'), 'and no longer where it did');
     assert.equal((await get('/readyz', 5250)).status, 200);

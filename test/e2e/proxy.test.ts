@@ -33,7 +33,7 @@ const CASES: readonly (readonly [string, Asked, Partial<Heard> | undefined])[] =
   [
     'UEFI by HTTP is offered a URL, and option 60',
     { type: 'discover', vendorClass: 'HTTPClient:Arch:00016:UNDI:003000', architecture: 16 },
-    { ...PXE, type: 2, vendorClass: 'HTTPClient', file: 'http://10.77.0.1:5248/ipxe.efi', control: '' },
+    { ...PXE, type: 2, vendorClass: 'HTTPClient', file: 'http://10.77.0.1/ipxe.efi', control: '' },
   ],
   ['a system is offered nothing', { type: 'discover', vendorClass: 'udhcp 1.35.0' }, undefined],
   [
