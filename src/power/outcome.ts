@@ -23,7 +23,7 @@ export type PowerOutcomeKind = 'done' | 'refused' | 'unreachable' | 'wrong-crede
 /** The outcome of one action or query. */
 export interface PowerOutcome {
   readonly kind: PowerOutcomeKind;
-  /** The detail for people. It goes into events, which every user can read. */
+  /** The detail for people. Events keep it; readers who are no administrators get it `withoutPrivate`. */
   readonly detail: PowerDetail;
   /** The controller's answer, for administrators only, because the request may have reached any server; undefined if there was none. */
   readonly said?: string | undefined;

@@ -1,5 +1,6 @@
 // Power controllers in memory for tests: each carries out its requests after some virtual time, and counts them.
 
+import type { PowerDetail } from '../../src/power/detail.ts';
 import type { PowerDriver, PowerPort } from '../../src/power/driver.ts';
 import { outcome, type PowerOutcome, type PowerState, withSaid } from '../../src/power/outcome.ts';
 import { spoken } from '../support/sentences.ts';
@@ -21,6 +22,8 @@ export class Controller {
   readonly name: string;
   /** The answer of another server in its place while it is away. */
   said = '';
+  /** What a request to it comes to while it is away. */
+  away: PowerDetail = spoken('nobody there');
   readonly #clock: VirtualClock;
   readonly #takesMs: number;
 
@@ -75,7 +78,7 @@ export class Controller {
     this.active -= 1;
     if (signal.aborted) return outcome('unknown', spoken('cancelled'));
     if (behaviour === 'refuses') return outcome('refused', spoken('no'));
-    if (behaviour === 'is-away') return withSaid(outcome('unreachable', spoken('nobody there')), this.said);
+    if (behaviour === 'is-away') return withSaid(outcome('unreachable', this.away), this.said);
     return act();
   }
 }

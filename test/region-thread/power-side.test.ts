@@ -178,13 +178,14 @@ test('an accepted machine is power-cycled and boots from the network; its comman
 test('a machine whose controller cannot be reached fails at once, with its driver’s message', () =>
   withPower(['a'], async (powered, { clock }) => {
     powered.controller('a').behaviour = 'is-away';
+    powered.controller('a').away = { code: 'complaint', params: { meaning: 'no-answer', said: 'at 10.9.0.1' } };
     const id = await powered.enlist('a');
     await powered.order(id, 'accept');
     await pass(clock, 2_000);
     const machine = await powered.machine(id);
     const { status, powerTask } = machine;
     assert.deepEqual([status, powerTask], ['failed-commissioning', undefined]);
-    assert.equal(reasonOf(machine), 'power cycle failed: nobody there');
+    assert.equal(reasonOf(machine), 'power cycle failed: no answer');
   }));
 
 test('invalid parameters fail it too, and no controller is contacted', () =>

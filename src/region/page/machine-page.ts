@@ -9,7 +9,7 @@ import { formatMac, type MacAddress, mac as macAddress, parseMac } from '../../n
 import { statusRow } from '../records/lifecycle.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import type { Region } from '../region.ts';
-import { remarkSentence } from '../words/event.ts';
+import { remarkSentence, shownTo } from '../words/event.ts';
 import { asSentence, words } from '../words/text.ts';
 import { debugButton, renderLogins } from './logins-part.ts';
 import { actionPath, actionsFor, type MachineAction, machinePath, toneOf } from './machine-actions.ts';
@@ -39,7 +39,7 @@ const footerOf = (trace: string): Html => words.machine.onTheRack(trace);
 async function renderKnown(view: View, machine: Machine): Promise<Html> {
   const { region, nowMs } = view;
   const { systemId } = machine;
-  const events = await region.store.listEvents({ machines: { systemIds: [systemId] }, limit: PAGE_STEPS_MAX });
+  const found = await region.store.listEvents({ machines: { systemIds: [systemId] }, limit: PAGE_STEPS_MAX });
   const isAtWork = statusRow(machine.status).failed !== undefined;
   return pageOf(view, {
     title: machineFqdn(machine),
@@ -52,7 +52,7 @@ async function renderKnown(view: View, machine: Machine): Promise<Html> {
       <div id="cards" class="cards">${renderPower(view, machine)}${renderSystem(view, machine)}${await renderLogins(view, machine)}</div>
       <div id="results">${await renderResults(view, machine)}</div>
       <div id="hardware">${renderHardware(machine, nowMs)}</div>
-      <div id="timeline"><h2>${words.values.events}</h2>${renderTimeline(events, nowMs)}</div>`,
+      <div id="timeline"><h2>${words.values.events}</h2>${renderTimeline(found.map(shownTo(view.viewer)), nowMs)}</div>`,
     footer: footerOf(formatMac(machine.interfaces[0]?.mac ?? macAddress(0))),
   });
 }

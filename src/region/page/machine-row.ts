@@ -6,7 +6,7 @@ import type { Whereabouts } from '../life/whereabouts.ts';
 import { type Machine, machineFqdn, systemName } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { isProblem, isWork } from '../records/machine-search.ts';
-import { remarkSentence } from '../words/event.ts';
+import { remarkSentence, shownTo } from '../words/event.ts';
 import { formatAge } from '../words/quantity.ts';
 import { asSentence, words } from '../words/text.ts';
 import { machinePath } from './machine-actions.ts';
@@ -100,7 +100,7 @@ export function machineRow(view: View, machine: Machine, event: MachineEvent | u
   const last =
     event === undefined
       ? none
-      : html`${cellText(eventText(event))}<div class="small">${formatAge(view.nowMs - event.atMs)}</div>`;
+      : html`${cellText(eventText(shownTo(view.viewer)(event)))}<div class="small">${formatAge(view.nowMs - event.atMs)}</div>`;
   const tags = machine.tags.map(({ name }) => html`<span class="tag">${name}</span>`);
   const { columns } = words.machines;
   return html`

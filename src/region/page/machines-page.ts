@@ -7,7 +7,7 @@ import { readEvents } from '../api/site/event-pieces.ts';
 import { whereabouts } from '../life/whereabouts.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
-import { eventSentence } from '../words/event.ts';
+import { eventSentence, shownTo } from '../words/event.ts';
 import { formatAge } from '../words/quantity.ts';
 import { texts, words } from '../words/text.ts';
 import { formOf } from './forms.ts';
@@ -123,7 +123,10 @@ export async function renderPage(view: View): Promise<Html> {
   const holder = `${view.viewer.username} ${view.peer.share}`;
   const steps = readEvents(region.store, { limit: PAGE_EVENTS_READ, isQuiet: true }, await region.store.eventRange());
   const newest = await region.searches.run<readonly MachineEvent[]>(holder, steps, () => [], view.hasLeft);
-  const events = newest.filter((event) => !isTakenReport(event)).slice(0, PAGE_EVENTS);
+  const events = newest
+    .filter((event) => !isTakenReport(event))
+    .slice(0, PAGE_EVENTS)
+    .map(shownTo(view.viewer));
   const table =
     total === 0
       ? html`<div class="sheet empty"><b>${words.machines.empty.title}</b><span class="soft">${words.machines.empty.hint}</span></div>`

@@ -6,7 +6,7 @@ import { type Html, html, nothing } from '../../html.ts';
 import { maySwitch } from '../life/power-life.ts';
 import type { Machine } from '../records/machine.ts';
 import { formatAge } from '../words/quantity.ts';
-import { powerText, words } from '../words/text.ts';
+import { readingText, words } from '../words/text.ts';
 import { formOf } from './forms.ts';
 import { isSwitched, machinePath } from './machine-actions.ts';
 import { cellText } from './values.ts';
@@ -36,7 +36,7 @@ export function powerOf(
 } {
   const reading = view.region.power?.reading(machine.systemId);
   const age = reading?.ageSeconds === undefined ? '' : formatAge(reading.ageSeconds * 1000);
-  const problem = powerText(reading?.detail, view.viewer.isAdmin ? reading?.said : undefined);
+  const problem = readingText(reading, view.viewer.isAdmin);
   return { state: reading?.state ?? machine.powerState, age, problem };
 }
 

@@ -3,6 +3,7 @@
 
 import { cleanText } from '../../clean-text.ts';
 import { formatMac, type MacAddress } from '../../net/address.ts';
+import { withoutPrivate } from '../../power/detail.ts';
 import type { Doubt, Happening } from '../records/event-params.ts';
 import type { Remark, RemarkParams } from '../records/remark.ts';
 import { isReported } from '../records/reported-event.ts';
@@ -35,9 +36,15 @@ function written(words: Writers<RemarkParams>, remark: Remark): string {
 /** The sentence of an event, cleaned and at most SENTENCE_CHARACTERS_MAX characters long. */
 export const eventSentence = (happening: Happening): string => written(WRITERS, happening);
 
-/** The sentence of a remark, cleaned and bounded likewise; empty if there is none. */
+/** The event as this reader may see it: only administrators may read power parameters. */
+export const shownTo =
+  ({ isAdmin }: { readonly isAdmin: boolean }) =>
+  <Event extends Happening>(event: Event): Event =>
+    isAdmin ? event : { ...event, params: withoutPrivate(event.params) };
+
+/** The sentence of a remark for every reader, cleaned and bounded likewise; empty if there is none. */
 export const remarkSentence = (remark: Remark | undefined): string =>
-  remark === undefined ? '' : written(WRITERS, remark);
+  remark === undefined ? '' : written(WRITERS, withoutPrivate(remark));
 
 /** Words that continue a sentence about the machine or rack in doubt. @param doubt another version's may be an event without such words */
 export const doubtWords = (doubt: Doubt | Happening): string => written(DOUBT_WRITERS, doubt);

@@ -1,5 +1,7 @@
 // Texts of pages and answers other than refusals and events, and functions that show sentences.
 
+import { withoutPrivate } from '../../power/detail.ts';
+import type { PowerView } from '../life/power-life.ts';
 import { LANGUAGE } from './language.ts';
 
 /** The texts of the page, by page. */
@@ -16,6 +18,10 @@ export const plainWords = LANGUAGE.shown.plainWords;
 
 /** The sentence about a power action or query; empty if there is none. */
 export const powerText = LANGUAGE.shown.powerText;
+
+/** Why a machine's power could not be read, for this reader: only administrators see its address and what the controller answered. */
+export const readingText = (reading: PowerView | undefined, isAdmin: boolean): string =>
+  isAdmin ? powerText(reading?.detail, reading?.said) : powerText(withoutPrivate({ detail: reading?.detail }).detail);
 
 /** The sentence of a mistake in a preseed template. */
 export const mistakeText = LANGUAGE.shown.mistakeText;

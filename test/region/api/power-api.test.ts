@@ -5,6 +5,9 @@ import { test } from 'node:test';
 import { POWER_DRIVERS } from '../../../src/power/drivers.ts';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
+import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
+import { renderPage } from '../../../src/region/page/machines-page.ts';
+import type { Viewer } from '../../../src/region/page/view.ts';
 import { POWER_PARAMETER_NAMES } from '../../../src/region/records/power-parameters.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
 import { PowerSide } from '../../../src/region-thread/power-side.ts';
@@ -13,6 +16,7 @@ import { changeStatus } from '../../support/change-status.ts';
 import { authorizationOf } from '../../support/oauth.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { addAdmin } from '../accounts/administrator.ts';
+import { ADMIN, USER, viewOf } from '../page/view.ts';
 import { makeRegion, type RegionPlace, report } from '../place.ts';
 
 const SECRET = 'hush-hush-7';
@@ -233,34 +237,48 @@ test('unsafe parameters that an ordinary user once proposed are dropped when the
     assert.deepEqual([powerType, powerParameters, powerTask], ['', {}, undefined]);
   }));
 
-test('only administrators see what a controller answers', () =>
+test('only administrators see the address and the answer of a controller; its owner sees that it does not answer', () =>
   withClient(async (client) => {
-    const { clock } = client.place;
+    const { clock, store } = client.place;
     const id = await client.enlistPowered();
+    const eve = await client.eve();
+    const owned = { status: 'allocated', owner: 'eve' } as const;
+    await store.changeMachine<never>(id, 1, () => ({ kind: 'change', fields: owned, events: [] }));
+    const address = '10.9.0.1:8080';
     client.controller.behaviour = 'is-away';
+    client.controller.away = { code: 'web-failed', params: { host: address, said: `connect ECONNREFUSED ${address}` } };
     client.controller.said = 'uid=0 of another service';
     const query = async (by: Client): Promise<string> => {
       const asked = by.good('GET', `2.0/machines/${id}/?op=query_power_state`);
       await pass(clock, 500, 100);
       return (await asked).text;
     };
-    assert.equal(await query(client), 'nobody there; the controller answered: uid=0 of another service');
-    assert.equal(await query(await client.eve()), 'nobody there');
-    await client.good('POST', `2.0/machines/${id}/?op=power_on`);
+    assert.match(await query(client), /10\.9\.0\.1:8080.*uid=0/);
+    const forEve = await query(eve);
+    assert.notEqual(forEve, '');
+    assert.doesNotMatch(forEve, /10\.9\.0\.1|uid=0/);
+    await eve.good('POST', `2.0/machines/${id}/?op=power_on`);
     await pass(clock, 5_000);
-    for (const path of [
-      '2.0/machines/',
-      `2.0/machines/${id}/`,
-      '2.0/events/?op=query&level=DEBUG',
-      '1.0/nodes/?op=list',
-    ]) {
-      const shown = await (await client.eve()).ask('GET', path);
-      assert.equal(shown.status, 200);
-      assert.match(shown.text, /nobody there|hostname/);
-      assert.doesNotMatch(shown.text, /uid=0/, path);
+    const failed = (await store.listEvents({ limit: 100 })).find(({ code }) => code === 'power-failed');
+    assert.ok(failed?.code === 'power-failed');
+    const fields = { statusReason: { code: failed.code, params: failed.params } };
+    await store.changeMachine<never>(id, 1, () => ({ kind: 'change', fields, events: [] }));
+    const pages = async (viewer: Viewer): Promise<string> => {
+      const view = viewOf(client.region, { viewer });
+      return `${await renderPage(view)}${await renderMachinePage({ ...view, path: { machine: id } })}`;
+    };
+    const log = '2.0/events/?op=query&level=DEBUG';
+    for (const path of [log, '2.0/machines/', `2.0/machines/${id}/`, '1.0/nodes/?op=list', `1.0/nodes/${id}/`]) {
+      const { status, text } = await eve.ask('GET', path);
+      assert.equal(status, 200);
+      assert.match(text, path === log ? /"code": "web-failed"/ : /allocated|Allocated/i);
+      assert.doesNotMatch(text, /10\.9\.0\.1|uid=0/, path);
     }
-    const ended = await client.region.store.power.listUnended();
-    assert.deepEqual(ended, []);
+    assert.match(await pages(USER), /class="(?:steps|events)"/);
+    assert.doesNotMatch(await pages(USER), /10\.9\.0\.1|uid=0/);
+    for (const text of [(await client.ask('GET', log)).text, await pages(ADMIN)])
+      assert.match(text, /10\.9\.0\.1:8080/);
+    assert.deepEqual(await store.power.listUnended(), []);
   }));
 
 test('a user who queries too many machines at once is refused, while others can still query', () =>

@@ -16,7 +16,7 @@ import { type Machine, machineFqdn } from '../../records/machine.ts';
 import type { NewestRuns, ResultStatus, ScriptKind } from '../../records/script-store.ts';
 import { stepOf } from '../../records/work.ts';
 import { remarkSentence } from '../../words/event.ts';
-import { powerText } from '../../words/text.ts';
+import { readingText } from '../../words/text.ts';
 import { domainJson, poolJson, zoneJson } from './area-json.ts';
 import { blockDevicesJson, bootDiskIndex, disksJson, storageFields, virtualDevicesJson } from './disk-json.ts';
 import { API_2, TEST_STATUSES } from './fixed-json.ts';
@@ -66,10 +66,10 @@ const storageMb = (machine: Machine): number =>
 
 const givenTo = ({ addresses }: Machine): readonly Ipv4[] => addresses.map(({ address }) => address);
 
-/** Rackboot's own: the age of the power state in seconds, and why it could not be read. */
+/** Rackboot's own: the age of the power state in seconds, and why it could not be read, for every reader. */
 const powerJson = (power: PowerView | undefined) => ({
   power_state_age: power?.ageSeconds ?? null,
-  power_state_text: powerText(power?.detail),
+  power_state_text: readingText(power, false),
 });
 
 /** The fields that both API versions share. */

@@ -5,7 +5,7 @@
 //
 // 1. A switching request is answered at once; the power follows. A query waits at most ASK_MS_MAX.
 // 2. A machine that is being switched is not queried: 503, so that clients try again.
-// 3. Only administrators see what a controller answered.
+// 3. Only administrators see what a controller answered, and its address.
 // 4. The answer to a switching request has the newest event of the machine (`event_id`), so the outcome is in a later event. It also says
 //    whether the machine will be told to switch off once it has started (`switches_itself_off`).
 
@@ -14,7 +14,7 @@ import type { PowerDetail } from '../../../power/detail.ts';
 import { type PowerView, switchesItselfOff } from '../../life/power-life.ts';
 import type { Machine } from '../../records/machine.ts';
 import type { PowerTask } from '../../records/power-task.ts';
-import { powerText } from '../../words/text.ts';
+import { readingText } from '../../words/text.ts';
 import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField, refuseFor } from '../call/answer.ts';
 import {
   type ApiCall,
@@ -90,8 +90,8 @@ async function powerOff(call: ApiCall, given: z.output<typeof offParameters>): P
   return await switchPower(call, mode === 'soft' ? 'soft-off' : 'off', given.comment);
 }
 
-const viewJson = ({ state, ageSeconds, detail, said }: PowerView): Answer =>
-  json({ state, age: ageSeconds ?? null, text: powerText(detail, said).slice(0, TEXT_MAX) });
+const viewJson = (view: PowerView, isAdmin = false): Answer =>
+  json({ state: view.state, age: view.ageSeconds ?? null, text: readingText(view, isAdmin).slice(0, TEXT_MAX) });
 
 const unknownBecause = (detail: PowerDetail): PowerView => ({
   ...{ state: 'unknown', atMs: undefined, ageSeconds: undefined, detail },
@@ -108,7 +108,7 @@ async function queryState(call: ApiCall): Promise<Answer> {
     return refuse('power-busy.query', { machine: machine.hostname }, BUSY_HEADERS);
   }
   const [by, isAdmin] = call.caller.kind === 'user' ? [call.caller.username, call.caller.isAdmin] : ['', false];
-  const shown = (view: PowerView): Answer => viewJson(isAdmin ? view : { ...view, said: undefined });
+  const shown = (view: PowerView): Answer => viewJson(view, isAdmin);
   const question = region.power.ask(machine, by);
   if (question === undefined) return TOO_MANY;
   const late = Promise.withResolvers<PowerView>();

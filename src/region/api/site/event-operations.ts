@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import type { EventFilter } from '../../records/filters.ts';
 import { EVENT_LEVELS, EVENT_TYPES, isEventLevel, type MachineEvent } from '../../records/machine-event.ts';
-import { loggedSentence } from '../../words/event.ts';
+import { loggedSentence, shownTo } from '../../words/event.ts';
 import { machineFilter } from '../areas/chosen-areas.ts';
 import { type Answer, allOf, isRefusal, json, type Refusal, refuseField } from '../call/answer.ts';
 import { EVENT_PLACE, type EventPlace, formatEventPlace, idAt, parseEventPlace } from '../call/event-place.ts';
@@ -48,6 +48,13 @@ export function formatEventTime(atMs: number): string {
   const day = String(date.getUTCDate()).padStart(2, '0');
   const time = date.toISOString().slice(11, 19);
   return `${DAYS[date.getUTCDay()]}, ${day} ${MONTHS[date.getUTCMonth()]}. ${date.getUTCFullYear()} ${time}`;
+}
+
+/** Shows events to the caller. */
+function eventWriter(call: ApiCall): (event: MachineEvent) => Record<string, unknown> {
+  const ownRack = ownRackOf(call);
+  const shown = shownTo({ isAdmin: call.caller.kind === 'user' && call.caller.isAdmin });
+  return (event) => eventJson(shown(event), ownRack);
 }
 
 /** @param ownRack the name of the region's own rack */
@@ -101,8 +108,7 @@ async function follow(call: ApiCall, given: z.output<typeof following>): Promise
   if (which.kind === 'refusal') return which;
   const after = given.after === undefined ? undefined : parseEventPlace(given.after);
   const username = caller.kind === 'user' ? caller.username : caller.kind;
-  const ownRack = ownRackOf(call);
-  const render = (event: MachineEvent): Record<string, unknown> => eventJson(event, ownRack);
+  const render = eventWriter(call);
   const lostRights = await watchRights(call);
   const isAllowed = async (): Promise<boolean> => (await lostRights()) !== 'ended';
   return {
@@ -155,12 +161,11 @@ async function* queryPage(
     search.append(direction, String(id));
     return `/MAAS/api/${call.version}/events/?op=query&${search.toString()}`;
   };
-  const ownRack = ownRackOf(call);
   const newest = events[0]?.id ?? filter.after ?? 0;
   const oldest = events.at(-1)?.id ?? filter.before ?? 0;
   return json({
     count: events.length,
-    events: events.map((event) => eventJson(event, ownRack)),
+    events: events.map(eventWriter(call)),
     next_uri: link('after', formatEventPlace(range.history, newest)),
     prev_uri: link('before', oldest),
   });

@@ -31,23 +31,27 @@ const ACTS: Readonly<Record<PowerDetailParams['person-must']['act'], string>> = 
   query: 'check whether it is on',
 };
 
+const after = (said = ''): string => (said === '' ? '' : `: ${said}`);
+/** The controller's address, for those who get it. */
+const theHost = (host: string): string => host || 'the controller';
+
+/** Parameters that the reader may not see are empty (`power/detail.ts`). */
 const DETAILS: Writers<PowerDetailParams> = {
   acknowledged: ({ said }) => said || 'done',
   'program-missing': ({ program, command }) => `${program} is not installed: ${command}`,
-  'not-started': ({ program, said = 'it was cancelled' }) => `${program} was not started: ${said}`,
-  'program-late': ({ program, said }) => `${program} did not end in time${said === '' ? '' : `: ${said}`}`,
+  'not-started': ({ program, said = 'it was cancelled' }) => `${program} was not started${after(said)}`,
+  'program-late': ({ program, said }) => `${program} did not end in time${after(said)}`,
   'program-failed': ({ program, status, said }) => said || `${program} ended with ${status}`,
-  'program-aborted': ({ program, status, said }) =>
-    `${program} itself failed, with status ${status}${said === '' ? '' : `: ${said}`}`,
-  complaint: ({ meaning, said }) => `${COMPLAINTS[meaning] ?? meaning} (${said})`,
-  'no-state': ({ said }) => `no power state in: ${said || 'nothing'}`,
+  'program-aborted': ({ program, status, said }) => `${program} itself failed, with status ${status}${after(said)}`,
+  complaint: ({ meaning, said }) => `${COMPLAINTS[meaning] ?? meaning}${said === '' ? '' : ` (${said})`}`,
+  'no-state': ({ said }) => `no power state in${after(said) || ' the answer'}`,
 
   'http-status': ({ status }) => `HTTP ${status}`,
   'http-redirect': ({ status }) => `HTTP ${status} redirects elsewhere, which is not followed: set the final URL`,
-  'web-late': ({ host, seconds }) => `${host} did not answer in ${seconds} s`,
-  'web-failed': ({ host, said }) => `${host}: ${said}`,
+  'web-late': ({ host, seconds }) => `${theHost(host)} did not answer in ${seconds} s`,
+  'web-failed': ({ host, said }) => `${theHost(host)} cannot be asked${after(said)}`,
   'certificate-untrusted': ({ host, said }) =>
-    `the certificate of ${host} is not trusted (${said}): install one from a known authority, or set power_verify_ssl to n`,
+    `the certificate of ${theHost(host)} is not trusted${said === '' ? '' : ` (${said})`}: install one from a known authority, or set power_verify_ssl to n`,
   cancelled: () => 'it was cancelled',
   'expression-slow': ({ name, ms }) => `${name} takes longer than ${ms} ms: write it without nested repetitions`,
   'expression-matches': ({ state }) => `power_${state}_regex matches the answer`,
@@ -57,9 +61,9 @@ const DETAILS: Writers<PowerDetailParams> = {
     return `neither power_on_regex nor power_off_regex matches ${searched}`;
   },
 
-  'boots-from-network': ({ guest }) => `${guest} boots from the network first`,
+  'boots-from-network': ({ guest }) => `${guest || 'it'} boots from the network first`,
   'boots-otherwise': ({ guest }) =>
-    `${guest} does not boot from the network first, and Rackboot does not change its boot order: run virsh edit ${guest}, and put <boot dev='network'/> first`,
+    `${guest || 'it'} does not boot from the network first, and Rackboot does not change its boot order: run virsh edit ${guest || 'NAME'}, and put <boot dev='network'/> first`,
   'by-hand': () => 'it is switched by hand',
   'person-must': ({ act }) => `a person must ${ACTS[act]}: Rackboot does not switch this machine`,
 
@@ -76,11 +80,11 @@ const DETAILS: Writers<PowerDetailParams> = {
   'too-many-queries': () => 'too many queries are waiting; try again later',
   'no-driver': ({ driver }) => `there is no power driver ${driver || 'none'}: set the machine's power_type`,
   'bad-parameters': ({ problems }) => `power_parameters: ${problems.map(problemText).join('; ')}`,
-  'controller-busy': ({ controller }) => `its controller was busy with other machines for too long: ${controller}`,
+  'controller-busy': ({ controller }) => `its controller was busy with other machines for too long${after(controller)}`,
   'no-end': ({ seconds }) => `not finished within ${seconds} s`,
   'no-answer': ({ seconds }) => `no answer within ${seconds} s`,
-  'not-recorded': ({ said }) => `not done, because it could not be recorded first: ${said}`,
-  'driver-bug': ({ said }) => `a bug in the driver: ${said}`,
+  'not-recorded': ({ said }) => `not done, because it could not be recorded first${after(said)}`,
+  'driver-bug': ({ said }) => `a bug in the driver${after(said)}`,
 };
 
 /** The sentence; an unknown code, which a later version may have stored, is shown as it is. */
