@@ -13,6 +13,7 @@ import { formatIpv4, type Ipv4, parseIpv4 } from '../net/address.ts';
 import { boundUnsentBytes } from '../net/linux/unsent-bytes.ts';
 import { REQUEST_MS_MAX } from '../net/shares/body-places.ts';
 import { ConnectionShares } from '../net/shares/connection-shares.ts';
+import { JOINED } from '../net/shares/joined-request.ts';
 import { socketErrorFrom } from '../net/socket-error.ts';
 import { BootRequests, type BootRequestsDeps } from './boot-requests.ts';
 import type { HttpConfig } from './config.ts';
@@ -77,6 +78,7 @@ export function makeServer(listener: RequestListener): Server {
       keepAliveTimeout: KEEP_ALIVE_MS,
       connectionsCheckingInterval: 5000,
       maxHeaderSize: HEADER_BYTES_MAX,
+      ...JOINED,
     },
     listener,
   );

@@ -12,6 +12,7 @@ import type { Clock, Timer } from '../clock.ts';
 import { errorText, osErrorCode } from '../errors.ts';
 import { formatIpv4, type Ipv4 } from '../net/address.ts';
 import { ConnectionShares } from '../net/shares/connection-shares.ts';
+import { JOINED } from '../net/shares/joined-request.ts';
 import { socketError } from '../net/socket-error.ts';
 import { type Rate, RateLimit, RateLimits } from '../rate-limit.ts';
 import { EXPOSITION_TYPE } from './exposition.ts';
@@ -149,6 +150,7 @@ export class InstrumentServer {
         keepAliveTimeout: KEEP_ALIVE_MS,
         maxHeaderSize: HEADER_BYTES_MAX,
         requireHostHeader: false,
+        ...JOINED,
       },
       (request, response) => void this.#answer(request, response),
     );

@@ -27,7 +27,7 @@ import {
 import type { OpenedFile } from '../../src/files/opened-file.ts';
 import { SLICE_BYTES } from '../../src/files/slice-cache.ts';
 import { CONNECTIONS_MAX } from '../../src/http/server.ts';
-import { PIPELINED_MAX } from '../../src/net/shares/pipelining.ts';
+import { PIPELINED_MAX } from '../../src/net/shares/connection-shares.ts';
 import { TRANSFERS_MAX, UNANSWERED_MAX } from '../../src/tftp/places.ts';
 import { NOBODY } from '../support/another-user.ts';
 import { seededRandom } from '../support/seeded-random.ts';

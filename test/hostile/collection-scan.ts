@@ -5,7 +5,6 @@
 //   readonly #given = new Map<MacAddress, Given>();   boot/boot-tokens.ts #given
 //   #list: readonly Rack[] = [];                      region/racks/racks.ts #list (it can be replaced by a longer one)
 //   readonly holdings: Map<string, Holding>;          net/shares/fair-shares.ts Network.holdings (a member of an interface)
-//   const watches = new WeakMap<object, Watch>();     net/shares/pipelining.ts watches
 //   #line = ''; … this.#line += chunk;                uplink/event-stream-reader.ts #line
 //   stream.on('data', (chunk) => chunks.push(chunk)) power/program.ts keepOutput.chunks (a variable of keepOutput)
 //   new FairShares<Asker>({ max: WAITERS_MAX })       dns/flights.ts: WAITERS_MAX is given to FairShares

@@ -226,7 +226,6 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#filter': 'net/linux/router-filter.ts SIEVED_MAX',
     '#onlyFrom': 'FILTERED_INTERFACES_MAX',
   },
-  'net/shares/pipelining.ts': { watches: 'weak' },
   'net/watch/router-answers.ts': { '#routerAt': 'configured', '#wanted': 'configured' },
   'net/watch/router-ear.ts': { '#routersReportedAt': 'configured', '#interfaces': 'configured' },
   'net/datagrams/send-space.ts': { '#asked': 'ASKED_MAX' },

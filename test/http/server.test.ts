@@ -4,7 +4,7 @@ import { Agent, request } from 'node:http';
 import { createConnection, createServer } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
 import { ipv4 } from '../../src/net/address.ts';
-import { PIPELINED_MAX } from '../../src/net/shares/pipelining.ts';
+import { PIPELINED_MAX } from '../../src/net/shares/connection-shares.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { portOf } from '../support/listening-port.ts';
 import { printedRandom } from '../support/printed-random.ts';

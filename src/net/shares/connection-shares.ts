@@ -9,8 +9,9 @@
 // 2. A connection without a whole request for RESTING_MS makes room for any newcomer: closing it costs its owner only a new connection.
 // 3. A body that arrives too slowly (`arriving-body.ts`) is refused with 408.
 // 4. A connection whose sender represents another client (`clientOf`) counts as that client's.
-// 5. A connection has a bounded number of requests in progress (`pipelining.ts`), and only a few requests of all connections begin in one
-//    turn (`request-turns.ts`).
+// 5. A connection with more than PIPELINED_MAX requests in progress is closed at once (RFC 9112 §9.3.2: its client must expect that), and
+//    only a few requests of all connections begin in one turn (`request-turns.ts`). node:http still parses the rest of the 64 KiB that it has
+//    read, and lets these requests go.
 // 6. No received byte is read or kept here: bodies belong to node:http, which gives each chunk its own memory.
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
@@ -20,8 +21,8 @@ import { withoutIpv4Mapping } from '../address.ts';
 import { ArrivingBody } from './arriving-body.ts';
 import { hasBody, movedBy } from './body-places.ts';
 import { FairShares, type Place } from './fair-shares.ts';
+import { TINY } from './joined-request.ts';
 import { Partings, TIMED_OUT, UNAVAILABLE } from './partings.ts';
-import { boundParser, PIPELINED_MAX } from './pipelining.ts';
 import { RequestTurns, takeOver } from './request-turns.ts';
 
 /** How long a connection may wait for a place, in milliseconds. */
@@ -30,6 +31,8 @@ export const WAIT_MS_MAX = 20_000;
 export const RESTING_MS = 5000;
 /** How long a connection without any request yet survives the closing of its listener, in milliseconds: its request may be on the way. */
 export const UNASKED_MS = 500;
+/** The most requests of one connection in progress. Only its own client can exceed it, and loses that connection. */
+export const PIPELINED_MAX = 4;
 /** How often all connections are checked, in milliseconds. */
 const LOOK_MS = 1000;
 /** How many waiting connections are considered in one turn of the event loop; if any was served, the next turn continues. */
@@ -66,8 +69,8 @@ interface Connection {
   place: Place<Connection> | undefined;
   /** Requests in progress. */
   active: number;
-  /** Whether further requests are counted; `none`: a request was not taken, so no later one is. */
-  further: 'uncounted' | 'counted' | 'none';
+  /** True once it has sent a request. */
+  hasAsked: boolean;
   /** The response to the newest request. */
   response: ServerResponse | undefined;
   /** The body that is arriving. */
@@ -81,12 +84,6 @@ interface Connection {
 /** The two ends of a connection: the same for a TCP socket and for TLS on top of it. */
 const nameOf = ({ remoteAddress, remotePort, localAddress, localPort }: Socket): string =>
   `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
-
-/** Whether one more request may be taken; after a refused one, none. */
-function mayTake(connection: Connection): boolean {
-  if (connection.place === undefined || connection.active >= PIPELINED_MAX) connection.further = 'none';
-  return connection.further !== 'none';
-}
 
 /** The connections of one door, which may have several listeners. */
 export class ConnectionShares {
@@ -153,7 +150,7 @@ export class ConnectionShares {
     for (const connection of [...this.#waiting.keys()].filter(isOwn))
       this.#partings.tell(connection.socket, UNAVAILABLE);
     for (const connection of [...this.#resting].filter(isOwn)) {
-      const mayAsk = connection.further === 'uncounted' && now < later(connection.since, UNASKED_MS);
+      const mayAsk = !connection.hasAsked && now < later(connection.since, UNASKED_MS);
       if (!mayAsk) connection.socket.destroySoon();
     }
   }
@@ -175,7 +172,7 @@ export class ConnectionShares {
       client: address,
       place: undefined,
       active: 0,
-      further: 'uncounted',
+      hasAsked: false,
       response: undefined,
       arrival: undefined,
       restingSince: now,
@@ -283,33 +280,39 @@ export class ConnectionShares {
     this.#serveWaitingSoon();
   }
 
-  /** @returns the client that the request counts for */
-  #begin(request: IncomingMessage, response: ServerResponse): string {
+  /** @returns the client that the request counts for; undefined: its connection is closed */
+  #begin(request: IncomingMessage, response: ServerResponse): string | undefined {
     const connection = this.#served.get(nameOf(request.socket));
-    if (connection?.place === undefined) return '';
-    if (connection.further === 'uncounted') {
-      connection.further = 'counted';
-      boundParser(
-        request.socket,
-        () => mayTake(connection),
-        () => this.#cut(connection, 'tiny-chunks'),
-      );
+    if (connection?.place === undefined) return undefined;
+    if (connection.active >= PIPELINED_MAX) {
+      this.#leave(connection);
+      connection.socket.destroy();
+      return undefined;
     }
+    connection.hasAsked = true;
     connection.active += 1;
     connection.response = response;
     this.#resting.delete(connection);
     const client = this.#options.clientOf?.(request) ?? connection.address;
     this.#attribute(connection, client);
-    if (hasBody(request)) connection.arrival = new ArrivingBody(request, connection.socket, this.#options.clock.now());
+    if (hasBody(request)) this.#awaitBody(connection, request, response);
     response.on('close', () => this.#end(connection, response));
     return client;
+  }
+
+  #awaitBody(connection: Connection, request: IncomingMessage, response: ServerResponse): void {
+    connection.arrival = new ArrivingBody(request, connection.socket, this.#options.clock.now());
+    request.once(TINY, () => this.#cut(connection, 'tiny-chunks'));
+    // node:http would drop, uncounted, the pieces of a body that nobody has read until its answer is sent.
+    response.prependListener('finish', () => {
+      if (request.readableFlowing === null) request.resume().read(0);
+    });
   }
 
   #end(connection: Connection, response: ServerResponse): void {
     connection.active -= 1;
     if (connection.response === response) connection.response = undefined;
     if (connection.active > 0 || connection.place === undefined) return;
-    if (connection.further === 'none') this.#partings.tell(response.req.socket, UNAVAILABLE);
     connection.arrival = undefined;
     connection.restingSince = this.#options.clock.now();
     this.#resting.add(connection);

@@ -3,7 +3,7 @@
 //
 // 1. A turn stays short however many connections send requests at once. A new connection waits in the kernel's queue for one turn for each
 //    connection before it: if turns took 200 ms, it could wait a minute.
-// 2. A connection whose request waits sends only a few further ones (`pipelining.ts`), so it does not lengthen later turns.
+// 2. A connection whose request waits sends only a few further ones (PIPELINED_MAX), so it does not lengthen later turns.
 // 3. A client with a single request does not wait for clients that send requests without a pause.
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
@@ -51,12 +51,12 @@ export class RequestTurns {
     });
   }
 
-  /** Takes over the requests of a server. @param begin called for each at once; returns the client that it counts for */
-  guard(server: Server, begin: (request: IncomingMessage, response: ServerResponse) => string): void {
+  /** Takes over the requests of a server. @param begin called for each at once; returns the client that it counts for; undefined: it is let go */
+  guard(server: Server, begin: (request: IncomingMessage, response: ServerResponse) => string | undefined): void {
     const handle = takeOver(server, 'request');
     server.on('request', (request, response) => {
       const client = begin(request, response);
-      this.#queue.offer(client, { response, handle: () => handle(request, response) });
+      if (client !== undefined) this.#queue.offer(client, { response, handle: () => handle(request, response) });
     });
   }
 }

@@ -19,6 +19,7 @@ import { type CertificatePair, secureContextOf } from '../../files/certificate.t
 import { socketRefusal } from '../../files/socket-refusal.ts';
 import { countHosts, REGION_FIELD } from '../../net/region-http.ts';
 import { REQUEST_MS_MAX } from '../../net/shares/body-places.ts';
+import { JOINED } from '../../net/shares/joined-request.ts';
 import { EventSampler } from '../../rate-limit.ts';
 import { refuse } from '../api/call/answer.ts';
 import { noteOperatorRequest } from '../api/call/caller.ts';
@@ -126,6 +127,7 @@ const HTTP_LIMITS = {
   maxHeaderSize: HEADER_BYTES_MAX,
   headersTimeout: HEADERS_MS_MAX,
   requireHostHeader: false,
+  ...JOINED,
 } as const;
 
 /** The counterpart for TLS of the server that Fastify makes for HTTP. */

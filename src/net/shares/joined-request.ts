@@ -1,0 +1,63 @@
+// The requests of an HTTP door: joins the pieces of a body, and bounds how many there are. Sources: RFC 9112 §7.1 (chunks of any size);
+// node:http's options (`IncomingMessage`); node:stream (`readable.push`).
+//
+// 1. node:http makes a Buffer of each chunk of a body, and of one octet it takes a kilobyte. Small ones that come together become one, so that
+//    what waits unread is bounded by its octets. Like those of node:http, nothing overwrites it.
+// 2. Each piece costs the event loop a microsecond: whoever sends a body in tiny pieces is cut off (TINY).
+// 3. The slab has the pieces of one request at a time, until the turn ends or another's come.
+
+import { IncomingMessage, type ServerOptions } from 'node:http';
+
+/** The least average octets per piece of a body, from PIECES_JUDGED pieces on. */
+const PIECE_OCTETS_MIN = 32;
+/** How many pieces of a body pass unjudged: one sent by hand or line by line has fewer. */
+export const PIECES_JUDGED = 1024;
+/** The event of a request whose body comes in tiny pieces. The rest of it is dropped. */
+export const TINY = 'tiny-pieces';
+
+const slab = Buffer.allocUnsafeSlow(64 * 1024);
+/** Larger pieces are passed on as they are. */
+const JOINED_OCTETS_MAX = 1024;
+let filled = 0;
+let owner: JoinedRequest | undefined;
+
+/** Passes on what is in the slab. */
+function empty(): void {
+  if (owner === undefined) return;
+  const [to, joined] = [owner, Buffer.from(slab.subarray(0, filled))];
+  [owner, filled] = [undefined, 0];
+  to.pass(joined);
+}
+
+class JoinedRequest extends IncomingMessage {
+  #pieces = 0;
+  #octets = 0;
+
+  /** Called by node:http with each piece, and `null` at the end. @returns false: nothing more is wanted for now */
+  override push(piece: Uint8Array | null): boolean {
+    if (piece !== null && this.#isTiny(piece.length)) return false;
+    const isJoined = piece !== null && piece.length <= JOINED_OCTETS_MAX;
+    if (owner !== this || !isJoined || filled + piece.length > slab.length) empty();
+    if (!isJoined) return this.pass(piece);
+    if (owner === undefined) setImmediate(empty);
+    owner = this;
+    slab.set(piece, filled);
+    filled += piece.length;
+    return this.readableLength + filled < this.readableHighWaterMark;
+  }
+
+  pass(octets: Uint8Array | null): boolean {
+    return super.push(octets);
+  }
+
+  #isTiny(octets: number): boolean {
+    this.#pieces += 1;
+    this.#octets += octets;
+    const isTiny = this.#pieces >= PIECES_JUDGED && this.#octets < this.#pieces * PIECE_OCTETS_MIN;
+    if (isTiny) this.emit(TINY);
+    return isTiny;
+  }
+}
+
+/** The option of every server whose connections `ConnectionShares` guards. */
+export const JOINED: Pick<ServerOptions, 'IncomingMessage'> = { IncomingMessage: JoinedRequest };
