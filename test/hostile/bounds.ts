@@ -125,6 +125,7 @@ export const PLAIN: readonly PlainList[] = [
       'http/region-stand-in.ts': 'KEPT_BYTES_MAX',
       'http/server.ts': 'HEADER_BYTES_MAX',
       'net/byte-writer.ts': 'LOOPED_BYTES_MAX',
+      'net/shares/joined-request.ts': 'JOINED_OCTETS_MAX',
       'net/datagrams/frame-tap.ts': 'FRAME_BYTES_MAX',
       'net/netlink.ts': 'NETLINK_DATAGRAM_BYTES_MAX',
       'net/region-http.ts': 'INTERIM_MAX',

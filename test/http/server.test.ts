@@ -211,30 +211,28 @@ test('several requests on one connection are answered in order', async () => {
   assert.deepEqual(answer.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 200', 'HTTP/1.1 200', 'HTTP/1.1 404']);
 });
 
-for (const count of [PIPELINED_MAX, PIPELINED_MAX + 1, PIPELINED_MAX + 2, 100]) {
-  test(`${count} requests at once: those within the bound are answered whole, and the last answer announces the end`, async () => {
-    const last = count > PIPELINED_MAX ? '' : 'Connection: close\r\n';
-    const one = 'GET /linux HTTP/1.1\r\n';
-    const answer = await rig.speak(`${`${one}\r\n`.repeat(count - 1)}${one}${last}\r\n`);
-    const refused = count > PIPELINED_MAX ? ['503'] : [];
-    const expected = [...Array.from({ length: PIPELINED_MAX }, () => '200'), ...refused];
-    const statuses = Array.from(answer.matchAll(/HTTP\/1\.1 (\d+)/g), ([, status]) => status);
-    assert.deepEqual(statuses, expected);
-    const bytes = rig.tree.files.get('linux')?.length ?? 0;
-    assert.ok(answer.length > PIPELINED_MAX * bytes, `${answer.length} octets`);
-    assert.equal(answer.match(/Connection: close/g)?.length, 1);
-    if (count > PIPELINED_MAX) assert.match(answer, /HTTP\/1\.1 503 [\s\S]*Connection: close[\s\S]*$/);
+test(`${PIPELINED_MAX} requests at once are answered whole, and the last answer announces the end`, async () => {
+  const one = 'GET /linux HTTP/1.1\r\n';
+  const answer = await rig.speak(`${`${one}\r\n`.repeat(PIPELINED_MAX - 1)}${one}Connection: close\r\n\r\n`);
+  assert.equal(answer.match(/HTTP\/1\.1 200/g)?.length, PIPELINED_MAX);
+  const bytes = rig.tree.files.get('linux')?.length ?? 0;
+  assert.ok(answer.length > PIPELINED_MAX * bytes, `${answer.length} octets`);
+  assert.equal(answer.match(/Connection: close/g)?.length, 1);
+  await eventuallyWithin(5000, 'closed', () => rig.server.counters().open === 0 && rig.tree.open_ === 0);
+});
+
+for (const count of [PIPELINED_MAX + 1, 20_000]) {
+  test(`${count} requests at once end the connection, and no more than the bound are begun`, async () => {
+    const before = rig.server.counters().requests;
+    const socket = createConnection({ port: rig.port, host: '127.0.0.1' });
+    socket.on('error', () => undefined);
+    socket.resume();
+    socket.write('GET /linux HTTP/1.1\r\n\r\n'.repeat(count));
+    await eventuallyWithin(5000, 'cut off', () => socket.destroyed);
     await eventuallyWithin(5000, 'closed', () => rig.server.counters().open === 0 && rig.tree.open_ === 0);
+    assert.ok(rig.server.counters().requests - before <= PIPELINED_MAX);
   });
 }
-
-test('requests beyond the bound are not even read: a chunk of thousands costs as much as one of five', async () => {
-  const before = rig.server.counters().requests;
-  const answer = await rig.speak('GET /nothing HTTP/1.1\r\n\r\n'.repeat(20_000));
-  const statuses = Array.from(answer.matchAll(/HTTP\/1\.1 (\d+)/g), ([, status]) => status);
-  assert.deepEqual(statuses, ['404', '404', '404', '404', '503']);
-  assert.equal(rig.server.counters().requests - before, PIPELINED_MAX);
-});
 
 test('a client that asks for a hundred files before reading one gets four of them, and every file is closed', async () => {
   const socket = createConnection({ port: rig.port, host: '127.0.0.1' });
