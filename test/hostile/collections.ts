@@ -189,7 +189,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   },
   'http/proxy.ts': { '#onAnswer.words': 'SAID_BYTES_MAX' },
   'http/region-stand-in.ts': { 'readRest.chunks': 'KEPT_BYTES_MAX' },
-  'http/server.ts': { '#listeners': 'configured', '#closing': 'CONNECTIONS_MAX' },
+  'http/server.ts': { '#listeners': 'configured', '#closing': 'CONNECTIONS_MAX', '#forgone': 'configured' },
   'net/shares/kept-apart.ts': {
     'Side.counts': 'owner',
     'Side.shares': 'owner, each owner',
@@ -374,6 +374,8 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/preseed/context.ts': { '#head': 'HEAD_MAX' },
   'region/preseed/shell-follower.ts': { '#frames': 'call', '#line': 'call' },
   'region/preseed/template.ts': { '#blocks': 'call' },
+  'region/preseed/user-data.ts': { 'findYamlFault.anchors': 'call' },
+  'region/preseed/yaml-follower.ts': { '#line': 'call' },
   'region/networks/range-check.ts': { 'findTaken.problems': 'call' },
   'region/racks/acknowledgements.ts': { '#listeners': 'region/shares/request-rates.ts WORKERS_RATE' },
   'region/racks/batch-turns.ts': { '#racks': 'region/racks/rack-admission.ts RACKS_MAX' },

@@ -4,7 +4,6 @@ import type { RefusalTable } from './table.ts';
 
 /** By code. */
 export const PAGE = {
-  'not-authenticated.page': 'Sign in first.',
   'not-allowed.password': 'The name or the password is wrong.',
   'not-allowed.page': 'Only an administrator may open this page.',
   'not-allowed.other-site': 'This form was sent from another site: open this page and try again.',
