@@ -44,7 +44,7 @@ const post = async (what: string, body: object): Promise<unknown> =>
 function register(more: Readonly<Record<string, string>> = {}): Promise<string> {
   const fields = Object.entries(registrationFields(more));
   const data = fields.flatMap(([name, text]) => ['--data-urlencode', `${name}=${text}`]);
-  return curl(...data, '-w', ' %{http_code}', `${BASE}/api/2.0/nodegroups/?op=register`);
+  return curl(...data, '-H', 'Accept: application/json', '-w', ' %{http_code}', `${BASE}/api/2.0/nodegroups/?op=register`);
 }
 
 /** A program whose output is gathered as it comes. */
@@ -229,6 +229,6 @@ describe('racks and events of a running region', { skip: missing('linux', 'curl'
     install('second');
     process.kill(rack.pid, 'SIGHUP');
     await eventually('the renewed certificate', async () => (await subject()) === 'second');
-    assert.match(await curl('--cacert', authority.caFile, `https://127.0.0.1:${TLS_PORT}/MAAS/`), /rack-2/);
+    assert.match(await curl('--cacert', authority.caFile, `https://127.0.0.1:${TLS_PORT}/MAAS/`), /<title>Sign in/);
   });
 });
