@@ -242,20 +242,13 @@ export class RegionSettings {
   /**
    * Changes all these keys, or none. A field of a cluster interface is a key, too: `cluster_interfaces.lab.router_ip`.
    * @param rack the owner of cluster interfaces among the keys; empty: the rack of this process
-   * @param guard runs first, in the transaction of the change; an error that it throws ends that
    * @returns the refusal; `undefined` if the changes are stored
    */
-  async change(
-    rack: string,
-    edits: readonly SettingEdit[],
-    username: string,
-    guard?: () => Promise<void>,
-  ): Promise<SettingsRefusal | undefined> {
+  async change(rack: string, edits: readonly SettingEdit[], username: string): Promise<SettingsRefusal | undefined> {
     const { store } = this.#parts;
     const owner = rack === '' ? (this.#parts.ownRack()?.uuid ?? '') : rack;
     try {
       return await store.transact(async () => {
-        await guard?.();
         const outcome = await this.#change(owner, edits, username);
         if (outcome.kind === 'refuse') return outcome.refusal;
         await store.afterCommit(() => {

@@ -21,21 +21,10 @@
 import { z } from 'zod';
 import { cleanText } from '../../clean-text.ts';
 import { AREA_OPERATIONS } from './areas/area-operations.ts';
-import {
-  type Answer,
-  isRefusal,
-  json,
-  NO_MACHINE,
-  type Refusal,
-  refuse,
-  refuseField,
-  refuseUnmanaged,
-} from './call/answer.ts';
+import { type Answer, isRefusal, json, NO_MACHINE, refuse, refuseField, refuseUnmanaged } from './call/answer.ts';
 import { type Fields, findUnstorable, opIn } from './call/form-body.ts';
-import { refuseEnded } from './call/lost-rights.ts';
 import type { ApiCall } from './call/operation.ts';
 import { type ApiVersion, defineOperation, type Method, type Operation } from './call/operation.ts';
-import { refuseUnmatched, tagged } from './call/preconditions.ts';
 import { BOOT_RESOURCE_OPERATIONS } from './images/boot-resource-operations.ts';
 import { BOOT_SOURCE_OPERATIONS } from './images/boot-source-operations.ts';
 import { BOOT_UPLOAD_OPERATIONS } from './images/boot-upload-operations.ts';
@@ -202,7 +191,7 @@ export async function runOperation(
   const refused = checkAccess(operation, call);
   if (refused !== undefined) return refused;
   for (let wanted = fields; ; ) {
-    const answer = await runFound(operations, operation, call, wanted);
+    const answer = await runFound(operation, call, wanted);
     if (!isRefusal(answer) || answer.fields === undefined) return answer;
     const refusedEmpty = new Set(Object.keys(answer.fields).filter((name) => isEmpty(wanted.get(name))));
     if (refusedEmpty.size === 0) return (await operation.nameOthers?.(call, wanted, answer)) ?? answer;
@@ -214,22 +203,9 @@ const isEmpty = (values: readonly string[] | undefined): boolean =>
   values?.every((text) => text.trim() === '') === true;
 
 /** Runs the operation that was found, in a transaction unless it only reads or makes its own. */
-async function runFound(
-  operations: readonly Operation[],
-  operation: Operation,
-  call: ApiCall,
-  fields: Fields,
-): Promise<Answer> {
-  if (operation.method === 'GET') {
-    const answer = await operation.run(call, fields);
-    return operation.op === undefined ? tagged(answer, call) : answer;
-  }
-  const unmatched = (): Promise<Refusal | undefined> => refuseUnmatched(operations, operation, call, fields);
-  const guard = async (): Promise<Refusal | undefined> => (await refuseEnded(call)) ?? (await unmatched());
-  if (!operation.ownTransaction)
-    return await call.region.transact(async () => (await guard()) ?? (await operation.run(call, fields)));
-  // Most conditions that do not hold are refused before the operation begins; its guard refuses those of changes at the same time.
-  return (await unmatched()) ?? (await operation.run({ ...call, guard }, fields));
+async function runFound(operation: Operation, call: ApiCall, fields: Fields): Promise<Answer> {
+  const run = async (): Promise<Answer> => operation.run(call, fields);
+  return operation.method === 'GET' || operation.ownTransaction ? await run() : await call.region.transact(run);
 }
 
 /** The refusal if this caller may not call this operation. */

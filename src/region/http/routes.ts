@@ -219,7 +219,6 @@ async function answerOperation(
     ...{ region: context.region, version, path, caller: who.caller, peer: who.peer, query },
     ...uploadOf(request),
     files: body.files,
-    conditions: { ifMatch: request.headers['if-match'], ifNoneMatch: request.headers['if-none-match'] },
     hasLeft: () => request.raw.socket.destroyed,
   };
   const fields = streamFields(request, operations, mergeFields(query, body.fields));

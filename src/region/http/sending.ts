@@ -37,13 +37,11 @@ export async function send(context: SendingParts, reply: FastifyReply, answer: A
     .header('Vary', 'Authorization, Accept');
   switch (answer.kind) {
     case 'json':
-      if (answer.tag !== undefined) reply.header('ETag', answer.tag);
       return reply
         .code(answer.status)
         .type('application/json')
         .send(Buffer.from(jsonText(answer.value, asksForJson(reply))));
     case 'text':
-      if (answer.tag !== undefined) reply.header('ETag', answer.tag);
       return reply.type(answer.contentType).send(answer.text);
     case 'empty':
       return reply.code(204).send();

@@ -268,21 +268,17 @@ export class Racks {
   /**
    * Accepts, rejects or removes either all of these racks, or none of them.
    * @param shared disputed networks to which the administrator agrees by name
-   * @param guard the refusal of every verdict, in its transaction
    * @returns the refusal, or undefined
    */
-  judge<R = never>(
+  judge(
     uuids: readonly string[],
     verdict: RackVerdict,
     username: string,
     shared: readonly string[] = [],
-    guard?: () => Promise<R | undefined>,
-  ): Promise<VerdictRefusal | R | undefined> {
+  ): Promise<VerdictRefusal | undefined> {
     const by = { username, atMs: this.#clock.wallTimeMs(), shared };
     return this.#store.transact(async () => {
-      // The guard compares what the store has now.
-      if (guard !== undefined) await this.refresh();
-      const refusal = (await guard?.()) ?? (await this.#change((racks) => decideVerdict(uuids, verdict, racks, by)));
+      const refusal = await this.#change((racks) => decideVerdict(uuids, verdict, racks, by));
       if (refusal !== undefined) return refusal;
       await this.#store.afterCommit(() => {
         for (const listener of this.#listeners) listener();

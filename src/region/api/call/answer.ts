@@ -84,25 +84,8 @@ export interface EventFollowing {
 }
 
 export type Answer =
-  /**
-   * `tag`: its entity tag (`preconditions.ts`); `undefined`: it has none. `whole`: of what the tag is made, which is not sent; `undefined`: of
-   * the value.
-   */
-  | {
-      readonly kind: 'json';
-      readonly value: unknown;
-      readonly status: 200 | 201 | 202;
-      readonly whole?: unknown;
-      readonly tag?: string;
-    }
-  | {
-      readonly kind: 'text';
-      readonly text: string | Buffer;
-      readonly contentType: string;
-      /** The whole object, of which the text is a part; `undefined`: the text is the object. */
-      readonly whole?: unknown;
-      readonly tag?: string;
-    }
+  | { readonly kind: 'json'; readonly value: unknown; readonly status: 200 | 201 | 202 }
+  | { readonly kind: 'text'; readonly text: string | Buffer; readonly contentType: string }
   | ({ readonly kind: 'list' } & ListToSend)
   /** The desired state of a rack, with its entity tag. */
   | StateUpdate
@@ -112,9 +95,6 @@ export type Answer =
   | Refusal;
 
 export const json = (value: unknown, status: 200 | 201 | 202 = 200): Answer => ({ kind: 'json', value, status });
-
-/** An object of which the value is only a part. @param whole all that a client may change of it, for its entity tag */
-export const partOf = (value: unknown, whole: unknown): Answer => ({ kind: 'json', value, status: 200, whole });
 
 /** Refuses for reasons that were found elsewhere; the first gives the name. */
 export const refuseFor = (

@@ -1,7 +1,6 @@
 // Whether the caller of an operation still has the account, and that of a long one the rights, with which it began.
 
 import { type RefusalWord, refusal } from '../../words/refusal.ts';
-import { type Refusal, refuse } from './answer.ts';
 import type { ApiCall } from './operation.ts';
 
 /**
@@ -33,16 +32,4 @@ export async function watchRights(call: ApiCall): Promise<() => Promise<LostRigh
 export function wordOfLost(lost: LostRights | undefined): RefusalWord | undefined {
   if (lost === 'ended') return refusal('not-authenticated.ended');
   return lost === 'demoted' ? refusal('not-allowed.administrator') : undefined;
-}
-
-/**
- * The refusal if the account or the API key of the caller is deleted. Within the transaction of a change: what the change stores in the name of
- * an account that is gone, a later account of this name would get.
- */
-export async function refuseEnded({ caller, peer, region }: ApiCall): Promise<Refusal | undefined> {
-  if (caller.kind !== 'user' || peer.isOperator) return undefined;
-  const { username, tokenKey } = caller;
-  const { accounts } = region.store;
-  const known = tokenKey === undefined ? await accounts.findUser(username) : await accounts.findKey(tokenKey);
-  return known?.username === username ? undefined : refuse('not-authenticated.ended');
 }

@@ -3,8 +3,7 @@
 //
 // 1. An operation that changes something is one transaction, which waits only for the store. An operation makes its own transactions
 //    (`ownTransaction: true`) if it also hashes a password, waits for something outside the store, answers with what the region keeps in
-//    memory of its change, or undoes its change and then says why. Such an operation on one object calls the `guard` of the call in the
-//    transaction of its change, before the change.
+//    memory of its change, or undoes its change and then says why.
 // 2. Parameters that an operation does not name are ignored, because clients of other versions send them.
 // 3. A refusal names every wrong parameter. The schema checks the form of each; `run` what depends on others or on the store, and may stop at
 //    the first. Then `check` judges the parameters that are not refused yet, again and again, until it refuses none of them. Each round has a
@@ -72,13 +71,6 @@ export interface ApiCall {
   readonly piece?: (UploadPiece & { readonly place: PiecePlace | 'unreadable' | undefined }) | undefined;
   /** The bytes of the files in a multipart body, by field. */
   readonly files?: ReadonlyMap<string, Buffer> | undefined;
-  /** The conditions of the request (`preconditions.ts`), as its headers have them. */
-  readonly conditions?: { readonly ifMatch?: string | undefined; readonly ifNoneMatch?: string | undefined };
-  /**
-   * The refusal of a change that the conditions of the request, or the end of the caller's account, forbid (`runOperation`). `undefined`: the
-   * operation runs in one transaction, which begins with it.
-   */
-  readonly guard?: (() => Promise<Refusal | undefined>) | undefined;
   /** True once the client has left. */
   readonly hasLeft?: (() => boolean) | undefined;
   /** True if what it changes is undone, and only its refusals of parameters count: the state of its object does not hide them. */

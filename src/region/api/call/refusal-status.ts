@@ -49,7 +49,6 @@ export const REFUSALS: Readonly<Record<RefusalName, number>> = {
   'upload-conflict': 409,
   'tag-changed': 409,
   'unknown-version': 410,
-  'precondition-failed': 412,
   'body-too-large': 413,
   'rack-length': 413,
   'unknown-body': 415,

@@ -19,7 +19,7 @@ import {
   type WrittenBootSource,
 } from '../../records/boot-store.ts';
 import type { BootChange } from '../../records/event-params.ts';
-import { type Answer, json, partOf, refuse, refuseField } from '../call/answer.ts';
+import { type Answer, json, refuse, refuseField } from '../call/answer.ts';
 import { maasTime } from '../call/maas-time.ts';
 import {
   type ApiCall,
@@ -325,17 +325,13 @@ function removeSelection(call: ApiCall): Promise<Answer> {
   });
 }
 
-/** The tags are for all fields, whether or not the client asks for them. */
 function readOneSource(call: ApiCall, given: Detail): Promise<Answer> {
-  return withSource(call, call.path.id, (found) =>
-    partOf(shownSource(call, found, given), { ...sourceJson(call, found), ...detailsJson(found) }),
-  );
+  return withSource(call, call.path.id, (found) => json(shownSource(call, found, given)));
 }
 
 function readSelection(call: ApiCall, given: Partial<Detail>): Promise<Answer> {
   return withSelection(call, (found) => {
-    const shown = selectionJson(call, found, given);
-    return partOf(shown, { ...shown, pinned_by: found.pin ?? null });
+    return json(selectionJson(call, found, given));
   });
 }
 

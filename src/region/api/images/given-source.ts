@@ -108,7 +108,7 @@ async function sourceMaker({ region }: ApiCall, keys: GivenSource): Promise<Make
 /** Changes a source. */
 export async function changeChecked(call: ApiCall, given: GivenSource, run: SourceChange): Promise<Answer> {
   const make = await sourceMaker(call, given);
-  return await call.region.transact(async () => (await call.guard?.()) ?? (await run(call, given, make)));
+  return await call.region.transact(() => run(call, given, make));
 }
 
 /**

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { findInterface, interfacesOf } from '../../layout/interfaces.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
-import { type Answer, json, NO_MACHINE, partOf, refuse } from '../call/answer.ts';
+import { type Answer, json, NO_MACHINE, refuse } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, tried, value } from '../call/operation.ts';
 import { interfaceJson, interfacesJson } from '../json/node-interface-json.ts';
 import { nodeOf } from '../machines/machine-calls.ts';
@@ -31,8 +31,7 @@ async function read(call: ApiCall): Promise<Answer> {
   const all = interfacesOf(machine, whereabouts(call.region).networks());
   const one = findInterface(all, call.path.id ?? '');
   if (one === undefined) return noInterface(call, machine.hostname);
-  const shown = interfaceJson(machine, one, all);
-  return partOf(shown, { ...shown, gateway_link: machine.layout?.network?.gatewayLink });
+  return json(interfaceJson(machine, one, all));
 }
 
 async function listOfNode(call: ApiCall): Promise<Answer> {

@@ -25,7 +25,6 @@ import {
   isRefusal,
   json,
   NO_MACHINE,
-  partOf,
   type Refusal,
   refuse,
   refuseField,
@@ -178,16 +177,7 @@ async function list(call: ApiCall, given: ListWishes): Promise<Answer> {
 async function read(call: ApiCall): Promise<Answer> {
   const machine = await machineOf(call);
   if (machine === undefined) return NO_MACHINE;
-  const shown = showMachine(call, machine);
-  return partOf(shown, { ...shown, stored: changeable(call, machine) });
-}
-
-/** The fields of a machine that people may change, whether or not this version of the API shows them. */
-function changeable({ caller }: ApiCall, machine: Machine): unknown {
-  const { description, zoneId, poolId, kernelParams, ownerData, isLocked, layout } = machine;
-  // Only administrators read and change the parameters of power.
-  const power = caller.kind === 'user' && caller.isAdmin ? machine.powerParameters : undefined;
-  return { description, zoneId, poolId, kernelParams, ownerData, isLocked, layout, power };
+  return json(showMachine(call, machine));
 }
 
 export const removeParameters = z.object({

@@ -123,8 +123,6 @@ async function storeChange(
   call: ApiCall,
   given: z.output<typeof changedTag>,
 ): Promise<Refusal | { readonly tag: Tag; readonly before: Tag }> {
-  const refused = await call.guard?.();
-  if (refused !== undefined) return refused;
   const before = await findTag(call);
   if (before === undefined) return noTag();
   const tag = tagOf(given, before);

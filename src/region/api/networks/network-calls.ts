@@ -108,8 +108,7 @@ export async function change(
   among?: Ipv4Range,
   also?: () => Promise<Refusal | undefined>,
 ): Promise<Answer> {
-  const guard = async (): Promise<Refusal | undefined> => (await call.guard?.()) ?? (await also?.());
-  const outcome = await call.region.networks.change<Refusal>(usernameOf(call), decide, among, guard);
+  const outcome = await call.region.networks.change<Refusal>(usernameOf(call), decide, among, also);
   if ('code' in outcome) {
     const isOfNetworks = outcome.name === 'networks-limit' || outcome.name === 'in-use';
     return isOfNetworks ? refuseFor([outcome]) : refuseSetting(outcome);

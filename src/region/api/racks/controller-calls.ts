@@ -147,9 +147,9 @@ export async function changeController(call: ApiCall, given: GivenController): P
 export async function removeController(call: ApiCall): Promise<Answer> {
   const rack = rackIn(call);
   if ('kind' in rack) return rack;
-  const refusal = await call.region.racks.judge([rack.uuid], 'remove', usernameOf(call), [], call.guard);
+  const refusal = await call.region.racks.judge([rack.uuid], 'remove', usernameOf(call));
   if (refusal === undefined) return { kind: 'empty' };
-  return 'code' in refusal ? refuseFor([refusal]) : refusal;
+  return refuseFor([refusal]);
 }
 
 export async function importImages(call: ApiCall): Promise<Answer> {

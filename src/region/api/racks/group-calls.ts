@@ -64,8 +64,8 @@ export async function updateGroup(call: ApiCall, given: GivenGroup, show: (rack:
   const wanted = given.status === undefined ? RACK_STATE_NUMBERS[rack.state] : Number(given.status);
   if (wanted !== RACK_STATE_NUMBERS[rack.state]) {
     const verdict = wanted === RACK_STATE_NUMBERS.accepted ? 'accept' : 'reject';
-    const refusal = await call.region.racks.judge([rack.uuid], verdict, usernameOf(call), [], call.guard);
-    if (refusal !== undefined) return 'code' in refusal ? refuseFor([refusal]) : refusal;
+    const refusal = await call.region.racks.judge([rack.uuid], verdict, usernameOf(call));
+    if (refusal !== undefined) return refuseFor([refusal]);
   }
   return json(show(call.region.racks.find(rack.uuid) ?? rack));
 }

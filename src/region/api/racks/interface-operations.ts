@@ -19,16 +19,7 @@ import {
 } from '../../../net/address.ts';
 import type { SettingEdit, SettingsReader } from '../../settings.ts';
 import { type RefusalWord, refusal } from '../../words/refusal.ts';
-import {
-  type Answer,
-  isRefusal,
-  json,
-  partOf,
-  type Refusal,
-  refuse,
-  refuseField,
-  refuseSetting,
-} from '../call/answer.ts';
+import { type Answer, isRefusal, json, type Refusal, refuse, refuseField, refuseSetting } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, tried, usernameOf, value } from '../call/operation.ts';
 
 /** The returned fields, in MAAS's order. */
@@ -142,9 +133,7 @@ async function read(call: ApiCall): Promise<Answer> {
   if (rack === undefined) return noRack(call);
   const entry = findEntry(call, rack);
   if (entry === undefined) return noEntry(call);
-  const shown = show(call, rack, entry);
-  // MAAS does not show the router.
-  return partOf(shown, { ...shown, ...entry });
+  return json(show(call, rack, entry));
 }
 
 /** The entry with the given fields applied; an empty value removes a field. */
@@ -280,7 +269,7 @@ export interface SettingRevision {
  * Changes all these settings, or none.
  * @param rack as for `RegionSettings.change`
  * @param also what else is stored in the same transaction, unless they are refused; its refusal undoes them
- * @returns the refusal: of the call's guard, of `revise` or of `also`, or a file has the setting, or the values do not fit
+ * @returns the refusal: of `revise` or of `also`, or a file has the setting, or the values do not fit
  */
 export async function reviseSettings(
   call: ApiCall,
@@ -307,13 +296,9 @@ export async function changeSettings(
   edits: readonly SettingEdit[],
   also?: () => Promise<Refusal | undefined>,
 ): Promise<Refusal | undefined> {
-  const guard = async (): Promise<void> => {
-    const refused = await call.guard?.();
-    if (refused !== undefined) throw new Disallowed(refused);
-  };
   try {
     const { settings, store } = call.region;
-    const change = () => settings.change(rack, edits, usernameOf(call), guard);
+    const change = () => settings.change(rack, edits, usernameOf(call));
     const refused =
       also === undefined
         ? await change()

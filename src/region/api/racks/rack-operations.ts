@@ -188,8 +188,8 @@ async function judge(
 ): Promise<Answer> {
   if (uuids.length === 0) return refuseField('uuid', 'field.required');
   const username = usernameOf(call);
-  const refusal = await call.region.racks.judge(uuids, said, username, shared, call.guard);
-  if (refusal !== undefined) return 'code' in refusal ? refuseFor([refusal]) : refusal;
+  const refusal = await call.region.racks.judge(uuids, said, username, shared);
+  if (refusal !== undefined) return refuseFor([refusal]);
   return { kind: 'text', text: done, contentType: 'text/plain; charset=utf-8' };
 }
 

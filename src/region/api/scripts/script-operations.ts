@@ -18,7 +18,7 @@ import {
   TIMEOUT_SECONDS_DEFAULT,
 } from '../../scripts/script-text.ts';
 import type { RefusalCode } from '../../words/refusal.ts';
-import { type Answer, allOf, isRefusal, json, partOf, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import {
   type ApiCall,
   defineOperation,
@@ -240,15 +240,13 @@ async function remove(call: ApiCall): Promise<Answer> {
 async function read(call: ApiCall, given: { readonly include_script?: string | undefined }): Promise<Answer> {
   const script = await findScript(call);
   if (script === undefined) return noScript();
-  const whole = scriptJson(script, script.content);
-  return partOf(isTrue(given.include_script) ? whole : scriptJson(script), whole);
+  return json(scriptJson(script, isTrue(given.include_script) ? script.content : undefined));
 }
 
 async function download(call: ApiCall, kind?: ScriptKind): Promise<Answer> {
   const script = await findScript(call);
   if (script === undefined || (kind !== undefined && script.kind !== kind)) return noScript();
-  const whole = scriptJson(script, script.content);
-  return { kind: 'text', text: script.content, contentType: 'text/plain; charset=utf-8', whole };
+  return { kind: 'text', text: script.content, contentType: 'text/plain; charset=utf-8' };
 }
 
 const many = { versions: ['2.0'], path: 'scripts', handler: 'NodeScriptsHandler' } as const;

@@ -242,13 +242,6 @@ export const API = {
   'field.license-key': 'Rackboot deploys no system that needs a license key: omit license_key.',
   'field.not-done': ({ field }: { readonly field: string }) =>
     `Rackboot does not do this: omit ${field}.${NOT_DONE_HINTS[field] ?? ''}`,
-  'precondition-failed.changed':
-    'Nothing was changed: the object has changed since you read it. Read it again before you change it.',
-  'precondition-failed.untagged':
-    'Nothing was changed: the object has no entity tag. Send the request without If-Match.',
-  'precondition-failed.form': 'Nothing was changed: If-Match must be * or entity tags in quotes, as in ETag.',
-  'precondition-failed.exists':
-    'Nothing was changed: the object is there, and If-None-Match forbids that. Send the request without If-None-Match.',
   'nothing-matches': 'No Ready machine meets these conditions: accept one, release one, or ask for less.',
   'field.whole-seconds': ({ max }: Max) => `Give a whole number of seconds from 1 to ${max}.`,
   'not-found.run': 'This machine has no such run: give an id, current-commissioning or current-testing.',

@@ -32,8 +32,6 @@ export const REASONS = {
   'method-not-allowed': 'The path does not support the method; the answer lists those it supports.',
   'transition-not-allowed': "The life cycle has no such step from the machine's state.",
   'machine-in-use': 'The machine is at work or has an owner; release it first.',
-  'precondition-failed':
-    'The object has changed since the version that the request names (If-Match), or is there although it must not be (If-None-Match); read it again.',
   'domain-in-use':
     'The domain is the default one, or has machines, devices, records or reserved addresses; the answer says which.',
   'layout-refused': 'The network or the disks of the machine cannot have this layout; the answer says why.',
