@@ -21,7 +21,6 @@
 import { cleanText } from '../../clean-text.ts';
 import { isContainedPath } from '../documents/contained-path.ts';
 import { type DocumentDecoded, documentFault, documentValue } from '../documents/fault.ts';
-import { decodeText } from '../documents/text.ts';
 
 /** A checksum algorithm; ALGORITHMS has the weakest first. SHA-1 and MD5 only protect against damage. */
 export type ChecksumAlgorithm = (typeof ALGORITHMS)[number];
@@ -81,17 +80,17 @@ const LOOKS: readonly (readonly [start: RegExp, name: string])[] = [
 
 /** Decodes a list. @param document its bytes, or its text if it was taken out of a clear-signed document */
 export function decodeChecksumList(document: Uint8Array | string): DocumentDecoded<DecodedList> {
-  const text = typeof document === 'string' ? documentValue(document) : decodeText(document, LIST_BYTES_MAX);
-  if (!text.ok) return text;
-  if (text.value.length > LIST_BYTES_MAX)
-    return documentFault('too-large', '', `at most ${LIST_BYTES_MAX} characters`, text.value.length);
+  // Invalid UTF-8 becomes replacement characters, which no contained path has.
+  const text = typeof document === 'string' ? document : new TextDecoder().decode(document);
+  if (text.length > LIST_BYTES_MAX)
+    return documentFault('too-large', '', `at most ${LIST_BYTES_MAX} characters`, text.length);
   const list = new ListReader();
-  for (const [index, line] of signedPart(text.value.split('\n'))) {
+  for (const [index, line] of signedPart(text.split('\n'))) {
     list.read(line, index + 1);
     if (list.files > FILES_MAX) return documentFault('too-large', '', `at most ${FILES_MAX} files`, list.files);
   }
   if (list.isEmpty) {
-    const look = LOOKS.find(([start]) => start.test(text.value))?.[1] ?? 'none';
+    const look = LOOKS.find(([start]) => start.test(text))?.[1] ?? 'none';
     return documentFault('missing', '', 'a list of checksums', [look, ...list.unread].join('; '));
   }
   return documentValue(list.decoded());

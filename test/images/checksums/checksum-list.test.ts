@@ -111,6 +111,11 @@ describe('a list of checksums', () => {
     assert.deepEqual(decoded.value.unread, ['line 2: another checksum of a']);
   });
 
+  it('with bytes that are not UTF-8 loses only the lines that have them', () => {
+    const decoded = decodeChecksumList(Buffer.from(`Größe\n${SHA256}  é\n${SHA256}  a\n`, 'latin1'));
+    assert.deepEqual(decoded.ok && [...decoded.value.sums.keys()], ['a']);
+  });
+
   const IMAGE = '563a6625e952afd3e15c251f2ef0ab9b1552f6ff73a69f8deff7a459a8497057';
   for (const [file, hex, bytes] of [
     ['one-blank', IMAGE, undefined],
