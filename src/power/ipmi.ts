@@ -128,7 +128,7 @@ const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', Com
     /^lanplus: password is longer|^ERROR: user name too long|^Invalid parameter given|^Invalid privilege level/,
     'refused',
   ],
-  [/^Could not open socket|^Connect to .* failed|no response from/, 'unreachable', 'no-answer'],
+  [/^Could not open socket|^connect: |^Connect to .* failed|no response from/, 'unreachable', 'no-answer'],
   // The login: status codes of RMCP+ and RAKP (IPMI v2.0 §13.24, table 13-15), and of IPMI 1.5 (§22.15 to §22.18).
   [/unauthorized name|invalid name length|^Invalid user name|NULL user name/, 'wrong-credentials', 'no-such-user'],
   [/invalid role|unauthorized role/, 'wrong-credentials', 'wrong-privilege-level'],

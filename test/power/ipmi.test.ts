@@ -212,6 +212,7 @@ const CASES: readonly Case[] = [
     'a late RAKP 2, which does not fit the new RAKP 1 †':
       '> Error: no response from RAKP 1 message\nError: Received an Unexpected RAKP 2 message\n> RAKP 2 HMAC is invalid',
     'a lost RAKP 3 *': '> Error: no response from RAKP 3 message',
+    'no network *': 'connect: Network is unreachable',
     'no route *': 'IPMI LAN send command failed\nGet Auth Capabilities error',
     'a lost challenge by IPMI 1.5 *': 'Get Session Challenge command failed',
   }),
