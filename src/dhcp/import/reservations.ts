@@ -3,7 +3,7 @@
 // Reservations in DHCPv4"), systemd.network(5).
 //
 // 1. A reservation is what names one client and one IPv4 address. Anything else (a class of hardware addresses, an address of IPv6, a name
-//    without an address) is passed on as a line that a person must look at.
+//    without an address, a client to ignore) is passed on as a line that a person must look at.
 // 2. A file that the configuration includes is named, not opened: only the caller opens files.
 
 import { formatMac, type Ipv4, parseIpv4 } from '../../net/address.ts';
@@ -123,7 +123,6 @@ function readDnsmasq(lines: readonly string[]): ReservationFile {
       found.includes.push(value.split(',')[0] ?? '');
     if (key !== 'dhcp-host') return;
     const words = value.split(',').map((word) => word.trim());
-    if (words.includes('ignore')) return;
     const macs = words.filter((word) => /^(?:[0-9a-f]{1,2}-)?(?:[0-9a-f*]{1,2}:){5}[0-9a-f*]{1,2}$/i.test(word));
     const id = words.find((word) => word.startsWith('id:') && word !== 'id:*')?.slice('id:'.length);
     const name = words.find(
@@ -133,8 +132,9 @@ function readDnsmasq(lines: readonly string[]): ReservationFile {
         ipOf(word) === undefined,
     );
     // Several hardware addresses share one address, which only one machine may have here.
-    const client =
-      macs.length === 1
+    const client = words.includes('ignore')
+      ? {}
+      : macs.length === 1
         ? { mac: macOf(macs[0] ?? '') }
         : macs.length === 0 && id !== undefined
           ? { client_id: id }

@@ -16,6 +16,7 @@ dhcp-host=id:ff:aa:bb:cc,10.20.0.22
 dhcp-host=52:54:00:aa:*:*,10.20.0.23
 dhcp-host=52:54:00:aa:00:03,52:54:00:aa:00:04,10.20.0.24
 dhcp-host=52:54:00:aa:00:05,ignore
+dhcp-host=52:54:00:aa:00:07,10.20.0.27,ignore
 dhcp-host=laptop,10.20.0.25
 dhcp-host=52:54:00:aa:00:06,[fd00::6]
 conf-dir=/etc/dnsmasq.d,*.conf
@@ -74,7 +75,7 @@ for (const [format, text, wanted] of [
         { mac: '52:54:00:aa:00:02', ip: '10.20.0.21', hostname: 'nas' },
         { client_id: 'ff:aa:bb:cc', ip: '10.20.0.22' },
       ],
-      left: 4,
+      left: 6,
       includes: ['/etc/dnsmasq.d'],
       ranges: ['10.20.0.100-10.20.0.150'],
       leaseFile: '/var/lib/misc/other.leases',
