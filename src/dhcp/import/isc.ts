@@ -3,7 +3,7 @@
 //
 //   lease 10.0.0.5 { starts 4 2024/01/11 10:20:30; ends …; binding state active; hardware ethernet …; uid "…"; … }
 //
-// 1. Times are UTC, which OpenBSD writes behind them, `epoch` seconds, or `never`.
+// 1. Times are UTC, which some versions write behind them as `UTC` or `GMT`, `epoch` seconds, or `never`.
 // 2. `active` and `expired` are bound until their end; `abandoned` is set aside. In the others (`free`, `released`, `backup` …) the last
 //    client of the address is remembered, so that it gets the address again. The statement `abandoned` (OpenBSD) sets aside for good; the
 //    end beside it is when the conflict was found.
@@ -264,14 +264,14 @@ function readBytes(token: IscToken | undefined): string | undefined {
   return token.kind === 'text' ? token.text : parseOctets(token.text);
 }
 
-/** `never`, `epoch SECONDS`, or `WEEKDAY YYYY/MM/DD HH:MM:SS [UTC]`, after the statement's name; undefined: none of these. */
+/** `never`, `epoch SECONDS`, or `WEEKDAY YYYY/MM/DD HH:MM:SS [UTC|GMT]`, after the statement's name; undefined: none of these. */
 function readDate(tokens: readonly IscToken[]): number | 'never' | undefined {
   const [first, second, third, fourth] = tokens.slice(1).map(({ text }) => text);
   if (first === 'never') return 'never';
   if (first === 'epoch') return second !== undefined && /^\d{1,11}$/.test(second) ? Number(second) * 1000 : undefined;
   const day = /^(\d{4})\/(\d{1,2})\/(\d{1,2})$/.exec(second ?? '');
   const time = /^(\d{1,2}):(\d{1,2}):(\d{1,2})$/.exec(third ?? '');
-  if (day === null || time === null || (fourth ?? 'UTC') !== 'UTC') return undefined;
+  if (day === null || time === null || !/^(?:UTC|GMT)$/.test(fourth ?? 'UTC')) return undefined;
   const [year = 0, month = 0, date = 0] = day.slice(1).map(Number);
   const [hour = 0, minute = 0, second60 = 0] = time.slice(1).map(Number);
   if (month < 1 || month > 12 || date < 1 || date > 31 || hour > 23 || minute > 59 || second60 > 60) return undefined;

@@ -1,12 +1,14 @@
-// Leases in JSON, as other DHCP servers' APIs and state files have them: any object with the keys of one of these is a lease.
+// Leases in JSON, as other DHCP servers' APIs and state files have them: any object with the keys of one of these is a lease. What else
+// is in a list with a lease, or in a list named so, is reported.
 //
 //   Kea              the answer of `lease4-get-all`, `lease4-get-page` …: `ip-address`, `hw-address`, `cltt`, `valid-lft`
 //   systemd-networkd /var/lib/systemd/network/dhcp-server-lease/INTERFACE (since 256), `networkctl --json`: `Address` and others as lists of bytes
 //   odhcpd           `ubus call dhcp ipv4leases`: `address`, `mac` as 12 digits, `valid` in seconds from now
 //   AdGuard Home     data/leases.json: `ip`, `mac`, `expires` (RFC 3339), `static`
+//   libvirt          /var/lib/libvirt/dnsmasq/BRIDGE.status: `ip-address`, `mac-address`, `expiry-time` as in dnsmasq's file
 //
 // Sources: the Kea Administrator Reference Manual, "lease_cmds"; sd-dhcp-server-lease.c of systemd 257; ubus.c of odhcpd; db.go of AdGuard
-// Home.
+// Home; leaseshelper.c of libvirt.
 //
 // 1. The document is read whole: it must fit in memory. `line` is the number of the lease in it.
 
@@ -99,7 +101,23 @@ const DIALECTS: readonly Dialect[] = [
       endsMs: Date.parse(text(lease.expires)),
     }),
   },
+  {
+    keys: ['ip-address', 'expiry-time'],
+    read: (lease) => ({
+      address: text(lease['ip-address']),
+      mac: text(lease['mac-address']),
+      clientId: text(lease['client-id']),
+      hostname: lease.hostname,
+      state: 'bound',
+      endsMs: lease['expiry-time'] === 0 ? undefined : Number(lease['expiry-time']) * 1000,
+    }),
+  },
 ];
+
+const dialectOf = (value: unknown): Dialect | undefined =>
+  typeof value === 'object' && value !== null
+    ? DIALECTS.find(({ keys }) => keys.every((key) => Object.hasOwn(value, key)))
+    : undefined;
 
 /** Reads the leases of a document. */
 export function* readJsonLeases(lines: Iterable<string>, wallMs: number): Generator<FileEntry, void> {
@@ -111,25 +129,24 @@ export function* readJsonLeases(lines: Iterable<string>, wallMs: number): Genera
     return;
   }
   let number = 0;
-  for (const { lease, dialect } of leasesIn(document, 0)) {
+  for (const lease of leasesIn(document, 0, '')) {
     number += 1;
-    yield readLease(dialect.read(lease, wallMs), number, lease);
+    const written = dialectOf(lease)?.read(Object.fromEntries(Object.entries(lease ?? {})), wallMs);
+    yield written === undefined
+      ? problemAt(number, 'malformed', JSON.stringify(lease))
+      : readLease(written, number, lease);
   }
   if (number === 0) yield problemAt(1, 'malformed', 'no object has the keys of a lease');
 }
 
-function* leasesIn(
-  value: unknown,
-  depth: number,
-): Generator<{ readonly lease: JsonObject; readonly dialect: Dialect }> {
+function* leasesIn(value: unknown, depth: number, name: string): Generator<unknown> {
   if (typeof value !== 'object' || value === null || depth > DEPTH_MAX) return;
-  const lease: JsonObject = Object.fromEntries(Object.entries(value));
-  const dialect = DIALECTS.find(({ keys }) => keys.every((key) => Object.hasOwn(lease, key)));
-  if (dialect !== undefined) yield { lease, dialect };
-  else for (const part of Object.values(lease)) yield* leasesIn(part, depth + 1);
+  if (dialectOf(value) !== undefined) yield value;
+  else if (Array.isArray(value) && (/leases$/i.test(name) || value.some(dialectOf))) yield* value;
+  else for (const [key, part] of Object.entries(value)) yield* leasesIn(part, depth + 1, key);
 }
 
-function readLease(written: Written, line: number, lease: JsonObject): FileEntry {
+function readLease(written: Written, line: number, lease: unknown): FileEntry {
   const { state, endsMs, hostname } = written;
   const problem = (reason: Parameters<typeof problemAt>[1]): FileEntry =>
     problemAt(line, reason, JSON.stringify(lease));

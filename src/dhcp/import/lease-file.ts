@@ -13,7 +13,7 @@ export const LEASE_FILE_FORMATS = {
   isc: "ISC dhcpd's or OpenBSD's dhcpd.leases",
   dnsmasq: "dnsmasq's leases",
   kea: "Kea's memfile",
-  json: "JSON of Kea's API, systemd-networkd, OpenWrt's ubus or AdGuard Home",
+  json: "JSON of Kea's API, systemd-networkd, OpenWrt's ubus, AdGuard Home or libvirt",
   odhcpd: "odhcpd's state file",
   routeros: "RouterOS's `/ip dhcp-server lease print detail`",
 } as const;
@@ -49,8 +49,16 @@ const SHAPES: readonly { readonly shape: RegExp; readonly is: Detected }[] = [
   other(/^\s*$/, 'empty', 'name the file that the server writes'),
   other(/^\x1f\x8b|^\xfd7zXZ|^\x28\xb5\x2f\xfd|^BZh/, 'compressed', 'unpack it and import the file in it'),
   other(/^SQLite format 3/, 'an SQLite database', BY_HAND),
+  other(/<plist /, "bootpd's configuration (macOS)", `take the leases from /var/db/dhcpd_leases: ${BY_HAND}`),
+  other(/^[ \t]*(?:ip|hw)_address=/m, "bootpd's leases (macOS)", BY_HAND),
   other(/^\s*<[!?a-z]/i, 'a web page or other markup', 'download the file itself'),
   other(/"Dhcp4"\s*:/, "Kea's configuration", 'import its lease file, usually /var/lib/kea/kea-leases4.csv'),
+  other(
+    /"rows"\s*:\s*\[/,
+    "OPNsense's list",
+    'import /var/dhcpd/var/db/dhcpd.leases, /var/db/kea/kea-leases4.csv or /var/db/dnsmasq.leases, whichever server runs there',
+  ),
+  other(/"clientid"\s*:/, "the answer of Pi-hole's API", 'import /etc/pihole/dhcp.leases'),
   other(/^lease \{/m, 'the leases that dhclient got from a server', "import that server's own file"),
   other(
     /^# This is private data\. Do not parse/m,

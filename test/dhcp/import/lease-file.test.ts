@@ -49,8 +49,9 @@ const cases: readonly [name: string, format: LeaseFileFormat, text: string, entr
   [
     'dhcpd: times of day as epoch, and an end that never comes',
     'isc',
-    `lease 10.0.0.5 { starts epoch ${SECONDS - 60}; # Fri Nov 20\n ends never; hardware ethernet 0:1:2:3:4:5; }`,
-    ['10.0.0.5 00:01:02:03:04:05 bound -60 never - - - - -'],
+    `lease 10.0.0.5 { starts epoch ${SECONDS - 60}; # Fri Nov 20\n ends never; hardware ethernet 0:1:2:3:4:5; }\n` +
+      `lease 10.0.0.6 { starts 5 2026/11/20 11:59:00 GMT; ends never; hardware ethernet 0:1:2:3:4:5; }`,
+    ['10.0.0.5 00:01:02:03:04:05 bound -60 never - - - - -', '10.0.0.6 00:01:02:03:04:05 bound -60 never - - - - -'],
   ],
   [
     'dhcpd: the last client of a free address is remembered; an address without one is not',
@@ -252,6 +253,33 @@ const cases: readonly [name: string, format: LeaseFileFormat, text: string, entr
     ],
   ],
   [
+    'JSON: what is no lease in a list of leases is reported by its number',
+    'json',
+    `{"leases":[{"ip-address":"10.20.0.201","broken":true}],"b":[{"ip-address":"10.0.0.5","hw-address":"${MAC}","cltt":${SECONDS},"valid-lft":60},null]}`,
+    [
+      '1: malformed: {"ip-address":"10.20.0.201","broken":true}',
+      `10.0.0.5 ${MAC} bound 0 60 - - - - -`,
+      '3: malformed: null',
+    ],
+  ],
+  [
+    'JSON: the leases of networkd, one of them broken',
+    'json',
+    `{"Address":[10,0,0,1],"Leases":[{"Address":"bad"},{"Address":[10,0,0,5],"ClientId":[1,82,84,0,18,52,86],"ExpirationRealtimeUSec":${NOON}000}]}`,
+    ['1: malformed: {"Address":"bad"}', `10.0.0.5 ${MAC} bound ? 0 - "\\u0001RT\\u0000\\u00124V" - - -`],
+  ],
+  [
+    'JSON: the status of a network of libvirt',
+    'json',
+    `[{"ip-address":"10.0.0.5","mac-address":"${MAC}","hostname":"web1","client-id":"01:${MAC}","expiry-time":${SECONDS + 60}},` +
+      `{"ip-address":"10.0.0.6","mac-address":"${MAC}","expiry-time":0},{"ip-address":"fd00::6","mac-address":"${MAC}","iaid":"1","expiry-time":1}]`,
+    [
+      `10.0.0.5 ${MAC} bound ? 60 "web1" "\\u0001RT\\u0000\\u00124V" - - -`,
+      `10.0.0.6 ${MAC} bound ? never - - - - -`,
+      `3: not-ipv4: {"ip-address":"fd00::6","mac-address":"${MAC}","iaid":"1","expiry-time":1}`,
+    ],
+  ],
+  [
     'Kea: the file with IPv6 leases is recognised',
     'kea',
     'address,duid,valid_lifetime,expire',
@@ -437,6 +465,10 @@ test('the first lines of a file reveal its format, or what else it is', () => {
     ['"IPAddress","ScopeId","ClientId","HostName"', /Windows/],
     ['Bindings from all pools not associated with VRF:', /Cisco/],
     ['<!DOCTYPE html>', /web page/],
+    ['<?xml version="1.0"?>\n<plist version="1.0">', /bootpd's configuration/],
+    ['{\n\tname=a\n\tip_address=10.0.0.5\n\thw_address=1,52:54:0:12:34:56\n}', /bootpd's leases/],
+    ['{"total":1,"rowCount":1,"rows":[{"address":"10.0.0.5"}]}', /OPNsense/],
+    ['{"leases":[{"expires":1,"name":"a","hwaddr":"","ip":"10.0.0.5","clientid":"*"}],"took":0.1}', /Pi-hole/],
   ];
   for (const [text, name] of others) assert.match(detected(text), name);
 });
