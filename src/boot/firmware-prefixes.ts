@@ -3,9 +3,7 @@
 // Source: the IEEE's registers. MA-L of Raspberry Pi Foundation, Raspberry Pi (Trading) Ltd and Raspberry Pi Ltd; 3a:35:41 is the company
 // identifier (CID) of addresses that are given locally.
 
-import type { QuirkName } from './quirks.ts';
-
-export const FIRMWARE_PREFIXES: ReadonlyMap<number, QuirkName> = new Map(
+export const FIRMWARE_PREFIXES: ReadonlyMap<number, 'raspberry-pi'> = new Map(
   [0x28cdc1, 0x2ccf67, 0x88a29e, 0xb827eb, 0xd83add, 0xdca632, 0xe45f01, 0x3a3541].map((prefix) => [
     prefix,
     'raspberry-pi',

@@ -3,7 +3,7 @@
 //
 // 1. Never change the meaning of a code or parameter: the ledger and the event log keep both, not the sentence.
 // 2. A parameter `said` has the words of a program, a controller or the system, cleaned by `cleanWords`.
-// 3. What may hold a part of the power parameters is a parameter named in PRIVATE. Only those who may read power parameters get it.
+// 3. What may hold a part of the power parameters is a parameter named in PRIVATE (`region/words/without-private.ts`). Only those who may read power parameters get it.
 
 import type { ParameterProblem } from './parameters.ts';
 
@@ -86,17 +86,6 @@ export interface PowerDetailParams {
   'no-answer': { readonly seconds: number };
   'not-recorded': Said;
   'driver-bug': Said;
-}
-
-/** The parameters for those who may read power parameters: a program's words hold the address and the user that it was given. */
-const PRIVATE: readonly string[] = ['said', 'host', 'controller', 'guest'];
-
-/** The same plain JSON for all readers: in every `detail` of power, private parameters are empty. */
-export function withoutPrivate<Value>(value: Value): Value {
-  const ofDetail = (key: string, part: unknown): unknown => (PRIVATE.includes(key) ? '' : part);
-  const ofValue = (key: string, part: unknown): unknown =>
-    key === 'detail' && part !== undefined ? JSON.parse(JSON.stringify(part, ofDetail)) : part;
-  return JSON.parse(JSON.stringify(value, ofValue));
 }
 
 /** A code with its parameters. */

@@ -6,7 +6,11 @@
 // 2. Each piece costs the event loop a microsecond: whoever sends a body in tiny pieces is cut off (TINY).
 // 3. The slab has the pieces of one request at a time, until the turn ends or another's come.
 
-import { IncomingMessage, type ServerOptions } from 'node:http';
+import type { ServerOptions } from 'node:http';
+import { copyBytes } from '../borrowed-bytes.ts';
+
+// `import` would load the HTTP client among the exports, too.
+const { IncomingMessage } = process.getBuiltinModule('node:http');
 
 /** The least average octets per piece of a body, from PIECES_JUDGED pieces on. */
 const PIECE_OCTETS_MIN = 32;
@@ -24,7 +28,7 @@ let owner: JoinedRequest | undefined;
 /** Passes on what is in the slab. */
 function empty(): void {
   if (owner === undefined) return;
-  const [to, joined] = [owner, Buffer.from(slab.subarray(0, filled))];
+  const [to, joined] = [owner, copyBytes(slab, 0, filled)];
   [owner, filled] = [undefined, 0];
   to.pass(joined);
 }

@@ -3,12 +3,12 @@
 
 import { cleanText } from '../../clean-text.ts';
 import { formatMac, type MacAddress } from '../../net/address.ts';
-import { withoutPrivate } from '../../power/detail.ts';
 import type { Doubt, Happening } from '../records/event-params.ts';
 import type { Remark, RemarkParams } from '../records/remark.ts';
 import { isReported } from '../records/reported-event.ts';
 import type { Writers } from './en/table.ts';
 import { LANGUAGE } from './language.ts';
+import { withoutPrivate } from './without-private.ts';
 
 /** The longest sentence, in characters. */
 const SENTENCE_CHARACTERS_MAX = 500;

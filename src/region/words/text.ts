@@ -1,8 +1,8 @@
 // Texts of pages and answers other than refusals and events, and functions that show sentences.
 
-import { withoutPrivate } from '../../power/detail.ts';
-import type { PowerView } from '../life/power-life.ts';
+import type { PowerDetail } from '../../power/detail.ts';
 import { LANGUAGE } from './language.ts';
+import { withoutPrivate } from './without-private.ts';
 
 /** The texts of the page, by page. */
 export const words = LANGUAGE.page;
@@ -20,7 +20,10 @@ export const plainWords = LANGUAGE.shown.plainWords;
 export const powerText = LANGUAGE.shown.powerText;
 
 /** Why a machine's power could not be read, for this reader: only administrators see its address and what the controller answered. */
-export const readingText = (reading: PowerView | undefined, isAdmin: boolean): string =>
+export const readingText = (
+  reading: { readonly detail?: PowerDetail | undefined; readonly said?: string | undefined } | undefined,
+  isAdmin: boolean,
+): string =>
   isAdmin ? powerText(reading?.detail, reading?.said) : powerText(withoutPrivate({ detail: reading?.detail }).detail);
 
 /** The sentence of a mistake in a preseed template. */
