@@ -94,6 +94,8 @@ const OF_MAAS: Readonly<Record<string, string>> = {
   'commissioning-results': 'CommissioningResultsHandler',
   'dhcp-snippets': 'DHCPSnippetsHandler',
   'dhcp-snippets/{id}': 'DHCPSnippetHandler',
+  fannetworks: 'FanNetworksHandler',
+  'fannetworks/{id}': 'FanNetworkHandler',
   'license-key/{osystem}/{distro_series}': 'LicenseKeyHandler',
   'license-keys': 'LicenseKeysHandler',
   'nodes/{system_id}/bcache-cache-set/{id}': 'BcacheCacheSetHandler',

@@ -373,13 +373,6 @@ test('a machine is commissioned and tested with the chosen scripts, and the resu
     assert.equal((await ask('GET', '2.0/nodes/zzzzzz/results/')).status, 404);
   }));
 
-test('the older list of results of all machines is refused with the way to those of one', () =>
-  withApi(async (ask) => {
-    const refused = await ask('GET', '2.0/installation-results/?system_id=x&result_type=1');
-    assert.deepEqual([refused.status, /read nodes\/<id>\/results\//.test(refused.text)], [400, true], refused.text);
-    assert.equal((await ask('GET', '2.0/installation-results/', undefined, {})).status, 401);
-  }));
-
 test('a script beyond its time limit fails the commissioning, even if its machine is alive', () =>
   withApi(async (ask, place, id) => {
     await ask('POST', '2.0/scripts/', { name: 'endless', script: SCRIPT, timeout: '60' });

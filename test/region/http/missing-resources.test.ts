@@ -7,6 +7,7 @@ import { FIRST_MAC, machine, withSite } from '../api/sent/trial.ts';
 
 const LISTS = [
   ...['vm-hosts', 'vm-clusters', 'pods', 'package-repositories', 'dhcp-snippets', 'notifications', 'reservedips'],
+  ...['fannetworks', 'installation-results'],
   ...['license-keys', 'commissioning-results', 'account/prefs/sslkeys'],
 ];
 const OF_NODES = ['bcaches', 'bcache-cache-sets', 'vmfs-datastores'];
@@ -27,6 +28,8 @@ test('a resource of MAAS that is missing here has an empty list, and is refused 
       assert.equal(added.status, 404, path);
       assert.match(added.text, new RegExp(`^${name} `));
     }
+    const asked = await ask('GET', '2.0/installation-results/?system_id=x&result_type=1');
+    assert.deepEqual([asked.status, asked.json], [200, []]);
     for (const method of ['GET', 'PUT', 'DELETE'] as const)
       for (const path of ['pods/7', 'license-key/windows/win2012', `nodes/${id}/bcache/7`, 'account/prefs/sslkeys/1'])
         assert.equal((await ask(method, `2.0/${path}/`)).status, 404, `${method} ${path}`);

@@ -52,6 +52,8 @@ test('the cluster interface, the network, the subnet and its ranges are the same
       ...{ subnet_mask: '255.255.255.0', router_ip: '192.168.127.254', broadcast_ip: '192.168.127.255' },
     });
     assert.equal(updated.status, 200, updated.text);
+    const kept = await ask('PUT', `1.0/nodegroups/${OWN_UUID}/interfaces/eth0/`, { subnet_mask: '' });
+    assert.deepEqual([kept.status, kept.json.subnet_mask], [200, '255.255.255.0'], kept.text);
     assert.equal((await ask('GET', '1.0/networks/maas-eth0/')).json.default_gateway, '192.168.127.254');
     const [subnet] = (await ask('GET', '2.0/subnets/')).json;
     assert.deepEqual(

@@ -148,9 +148,11 @@ function amend(entry: Settings, given: Given): Settings {
   put('interface', given.interface?.trim());
   put('management', given.management === undefined ? undefined : Number(given.management));
   const before = networkOfEntry(entry);
-  if (given.subnet_mask !== undefined) {
+  // Every network has a mask: there is none to remove.
+  const mask = given.subnet_mask?.trim() || undefined;
+  if (mask !== undefined) {
     delete next.network;
-    put('subnet_mask', given.subnet_mask.trim());
+    put('subnet_mask', mask);
   } else if (given.ip !== undefined && before !== undefined && entry.relayed !== true) {
     // MAAS has no `network`: the network follows from the address and the mask, so a new address moves it.
     delete next.network;
@@ -364,7 +366,7 @@ export const INTERFACE_OPERATIONS: readonly Operation[] = [
     ownTransaction: true,
     handler: 'NodeGroupInterfaceHandler',
     ...{ access: 'admin', answers: 'rackInterface' },
-    doc: 'Change a cluster interface. Fields left out stay as they are; an empty value removes a field.',
+    doc: 'Change a cluster interface. Fields left out stay as they are; an empty value removes a field other than the mask.',
     parameters: fields,
     ...tried(fields, update),
   }),

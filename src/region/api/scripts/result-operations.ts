@@ -1,7 +1,6 @@
 // Operations that commission and test machines, and the results of the checks and scripts, with their output.
 //
-// Sources: MAAS's operations `commission` and `test`, and `nodes/{system_id}/results/` of API 2.0 with its numbers of states and types. Its older
-// `installation-results/`, of all machines, is refused.
+// Sources: MAAS's operations `commission` and `test`, and `nodes/{system_id}/results/` of API 2.0 with its numbers of states and types.
 //
 // 1. Output is Base64 in JSON, as MAAS's clients expect; `op=download` returns it as it is.
 
@@ -21,7 +20,6 @@ import {
   judging,
   type Operation,
   type Passed,
-  refusedOperation,
   value,
   values,
 } from '../call/operation.ts';
@@ -375,10 +373,4 @@ export const RESULT_OPERATIONS: readonly Operation[] = [
     check: judging(downloadParameters, checkForms),
     run: download,
   }),
-  refusedOperation(
-    { versions: ['2.0'], path: 'installation-results', handler: 'NodeResultsHandler', method: 'GET', access: 'user' },
-    undefined,
-    'Refused: results are listed for one machine at a time.',
-    refuse('bad-request.installation-results'),
-  ),
 ];

@@ -39,6 +39,7 @@ const ABSENT: readonly Absent[] = [
   plain(NEW, 'notifications', 'Notifications', 'Notification'),
   plain(NEW, 'package-repositories', 'PackageRepositories', 'PackageRepository'),
   plain(NEW, 'dhcp-snippets', 'DHCPSnippets', 'DHCPSnippet'),
+  plain(NEW, 'fannetworks', 'FanNetworks', 'FanNetwork'),
   plain(NEW, 'reservedips', 'ReservedIps', 'ReservedIp'),
   plain(ALL, 'account/prefs/sslkeys', 'SSLKeys', 'SSLKey'),
   {
@@ -47,6 +48,7 @@ const ABSENT: readonly Absent[] = [
     one: ['license-key/{osystem}/{distro_series}', 'LicenseKeyHandler'],
   },
   { versions: ALL, list: ['commissioning-results', 'CommissioningResultsHandler'] },
+  { versions: NEW, list: ['installation-results', 'NodeResultsHandler'] },
   ofNode('bcache', 'Bcache'),
   ofNode('bcache-cache-set', 'BcacheCacheSet'),
   ofNode('vmfs-datastore', 'VmfsDatastore'),

@@ -59,8 +59,6 @@ export const API = {
     'Rackboot copies no layout from one machine to others: lay out the interfaces and disks of each (nodes/<id>/interfaces, set_storage_layout).',
   'bad-request.chassis':
     'Rackboot does not ask a chassis for its machines: boot them from the network, or add each with POST machines/.',
-  'bad-request.installation-results':
-    'Rackboot lists the results of scripts for one machine at a time: read nodes/<id>/results/. It keeps no results of installations.',
   'bad-request.domain-serial': 'Each rack raises the serial of its zones with every change: it cannot be set.',
   'bad-request.script-revert': 'A script has no history: send its former text with PUT.',
   'field.rack-power': 'Racks are not switched: omit power_type, or give manual.',

@@ -133,7 +133,6 @@ export const DECLARED: Readonly<Record<Right, readonly string[]>> = {
     GET nodes/{system_id}/results
     GET nodes/{system_id}/results/{id}
     GET nodes/{system_id}/results/{id} download
-    GET installation-results
     GET users whoami
     POST account create_authorisation_token
     GET account list_authorisation_tokens
@@ -155,6 +154,8 @@ export const DECLARED: Readonly<Record<Right, readonly string[]>> = {
     GET,PUT,DELETE package-repositories/{id}
     GET,POST dhcp-snippets
     GET,PUT,DELETE dhcp-snippets/{id}
+    GET,POST fannetworks
+    GET,PUT,DELETE fannetworks/{id}
     GET,POST reservedips
     GET,PUT,DELETE reservedips/{id}
     GET,POST account/prefs/sslkeys
@@ -165,6 +166,7 @@ export const DECLARED: Readonly<Record<Right, readonly string[]>> = {
     GET,PUT,DELETE license-key/{osystem}/{distro_series}
     GET,POST commissioning-results
     GET commissioning-results list
+    GET,POST installation-results
     GET,POST nodes/{system_id}/bcaches
     GET,PUT,DELETE nodes/{system_id}/bcache/{id}
     GET,POST nodes/{system_id}/bcache-cache-sets
