@@ -128,10 +128,12 @@ function contradictionOf(facts: BootClientFacts, { kind, architecture }: BootFir
   const { architectures, vendorClass, uuid } = facts;
   const named = numberOfClass(vendorClass);
   const isListed = named === undefined || architectures.length === 0 || architectures.includes(named);
+  // U-Boot's numbers are not reliable, but those of UEFI with a loader stand for another firmware.
+  const isUsual = kind === 'u-boot' && findArchitecture(architecture)?.firmware !== 'uefi';
   const byClass = vendorClass.startsWith('HTTPClient');
   const isPi = isRaspberryPiUuid(uuid);
   const agrees =
-    (isListed || kind === 'u-boot' || isSameFirmware(named, architecture)) &&
+    (isListed || isUsual || isSameFirmware(named, architecture)) &&
     (kind === 'ipxe' || !/^(?:PXE|HTTP)Client/.test(vendorClass) || bootsFromHttp(architecture) === byClass) &&
     // A Pi's own ROM says 0, wrongly, and everything else that it can run is for ARM.
     !(isPi && findArchitecture(architecture)?.firmware === 'uefi' && findArchitecture(architecture)?.cpu !== 'arm64');

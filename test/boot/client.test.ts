@@ -150,6 +150,7 @@ const DOUBTFUL: readonly [Partial<BootClientFacts>, number, string][] = [
   [{ vendorClass: PXE, architectures: [11] }, 11, `option 60 ${PXE}, option 93 11`],
   [{ vendorClass: HTTP, architectures: [7] }, 7, `option 60 ${HTTP}, option 93 7`],
   [{ vendorClass: 'PXEClient', architectures: [16] }, 16, 'option 60 PXEClient, option 93 16'],
+  [{ vendorClass: 'U-Boot.armv8', architectures: [11] }, 11, 'option 60 U-Boot.armv8, option 93 11'],
   [{ vendorClass: PXE, uuid: PI_UUID }, 7, `option 60 ${PXE}, option 97 of a Raspberry Pi`],
 ];
 for (const [facts, architecture, shown] of DOUBTFUL) {

@@ -9,7 +9,7 @@ import { type Obstacle, obstacleText, titlesText } from '../../region/words/rack
 import { CLIENT_NAMES, type ClientName, isClientName } from '../foresight/clients.ts';
 import { type ForeseenBoot, type Foresight, foreseeBoot } from '../foresight/foresight.ts';
 import { findLastRefusal, type LastRefusal } from '../foresight/last-refusal.ts';
-import { type Basis, likelyClients } from '../foresight/likely-clients.ts';
+import { type Basis, type LikelyClients, likelyClients } from '../foresight/likely-clients.ts';
 import type { InterfaceState } from '../rack/interface-states.ts';
 import type { Rack } from '../rack/rack.ts';
 import { findNamed, type WhoSources } from './who.ts';
@@ -78,8 +78,8 @@ export function explain(
   foresight: Foresight,
   obstacles: readonly Obstacle[],
 ): WhyAnswer {
-  const { basis, clients } =
-    client === undefined ? likelyClients(mac, foresight, steps) : { basis: 'asked' as const, clients: [client] };
+  const { basis, clients, signs }: LikelyClients =
+    client === undefined ? likelyClients(mac, foresight, steps) : { basis: 'asked', clients: [client] };
   return {
     mac: formatMac(mac),
     machine: machine && {
@@ -89,7 +89,7 @@ export function explain(
       purpose: machine.purpose,
     },
     basis,
-    boots: joinEqual(clients.flatMap((name) => foreseeBoot(mac, name, foresight))),
+    boots: joinEqual(clients.flatMap((name) => foreseeBoot(mac, name, foresight, signs))),
     obstacles: [...obstacles, ...lastObstacle(steps)].map(obstacleText),
   };
 }

@@ -22,6 +22,9 @@ export interface ClientKind {
   readonly language: LoaderLanguage;
 }
 
+/** The signs that a client itself showed, in the place of those of its kind. */
+export type ShownSigns = Partial<Pick<ClientKind, 'code' | 'vendorClass'>>;
+
 /** The kinds by their names on the command line. */
 export const CLIENT_KINDS = {
   bios: {

@@ -36,7 +36,7 @@ import {
   networkPlaceText,
 } from '../../region/words/rack-reasons.ts';
 
-import { CLIENT_KINDS, type ClientKind, type ClientName, discover } from './clients.ts';
+import { CLIENT_KINDS, type ClientKind, type ClientName, discover, type ShownSigns } from './clients.ts';
 
 /** The inputs of a prediction. */
 export interface Foresight {
@@ -73,15 +73,21 @@ const COMPANIONS: Readonly<Record<string, string>> = {
 };
 
 /** Predicts one boot in each network where the machine could be; empty if no network is served. */
-export function foreseeBoot(mac: MacAddress, client: ClientName, foresight: Foresight): readonly ForeseenBoot[] {
+export function foreseeBoot(
+  mac: MacAddress,
+  client: ClientName,
+  foresight: Foresight,
+  signs: ShownSigns = {},
+): readonly ForeseenBoot[] {
+  const kind = { ...CLIENT_KINDS[client], ...signs };
   return networksOf(mac, foresight).map((served) => {
     const { name, network, interfaceName } = served.subnet;
     const place = networkPlaceText(name, formatNetwork(network), interfaceName);
     return {
       client,
-      title: CLIENT_KINDS[client].title,
+      title: kind.title,
       network: place,
-      lines: new Explanation(mac, CLIENT_KINDS[client], served, foresight).lines(),
+      lines: new Explanation(mac, kind, served, foresight).lines(),
     };
   });
 }
@@ -172,6 +178,7 @@ class Explanation {
       this.#add('address', 'address-refused', { reason, classes: event?.classes });
       return undefined;
     }
+    if (event.contradiction !== undefined) this.#add('note', 'doubt', event);
     if (event.classes !== undefined) this.#addText('classes', event.classes);
     if (event.proxied === true) {
       this.#add('address', 'address-elsewhere', {});

@@ -4,12 +4,13 @@
 // 2. A machine seen only as iPXE has iPXE in its card or as its own loader, so what its firmware would ask is unknown. Its lease does not
 //    help: iPXE sends the same vendor class as firmware.
 
-import { bootsFromHttp, findArchitecture } from '../../boot/architectures.ts';
-import { numberOfClass } from '../../boot/client.ts';
+import { findArchitecture } from '../../boot/architectures.ts';
+import { identifyBootClient, numberOfClass } from '../../boot/client.ts';
+import type { DhcpEvent } from '../../dhcp/events/events.ts';
 import type { MacAddress } from '../../net/address.ts';
 import { isDhcpEvent } from '../../observe/protocol-events.ts';
 import type { TimelineStep } from '../../observe/timeline.ts';
-import { CLIENT_KINDS, type ClientName, isClientName } from './clients.ts';
+import { CLIENT_KINDS, type ClientName, isClientName, type ShownSigns } from './clients.ts';
 import type { Foresight } from './foresight.ts';
 
 /**
@@ -25,17 +26,19 @@ export const BASES = ['asked', 'shown', 'ipxe-only', 'unseen'] as const;
 export type Basis = (typeof BASES)[number];
 
 /** The kinds of client that a machine may be. */
-interface LikelyClients {
+export interface LikelyClients {
   readonly basis: Basis;
   readonly clients: readonly ClientName[];
+  /** For `shown`. */
+  readonly signs?: ShownSigns;
 }
 
 /** Chooses the most likely kinds. @param steps the machine's recorded steps, the oldest first */
 export function likelyClients(mac: MacAddress, foresight: Foresight, steps: readonly TimelineStep[]): LikelyClients {
   const { leases, machines } = foresight.dhcp;
   const seen = steps.flatMap(({ event }) => (isDhcpEvent(event) && event.client !== undefined ? [event] : []));
-  const firmware = clientOf(seen.findLast(({ client }) => client !== 'ipxe')?.architecture);
-  if (firmware !== undefined) return { basis: 'shown', clients: [firmware] };
+  const firmware = shownBy(seen.findLast(({ client }) => client !== 'ipxe'));
+  if (firmware !== undefined) return firmware;
   const ipxe = seen.findLast(({ client }) => client === 'ipxe');
   const said = ipxe?.architecture === undefined ? undefined : findArchitecture(ipxe.architecture)?.cpu;
   const architecture = machines.findByMac(mac)?.architecture ?? said;
@@ -44,18 +47,32 @@ export function likelyClients(mac: MacAddress, foresight: Foresight, steps: read
     return { basis: 'ipxe-only', clients: architecture === 'arm64' ? commonest : ['ipxe', ...commonest] };
   }
   for (const { vendorClass } of leases.findAllByMac(mac).toSorted((a, b) => b.grantedAt - a.grantedAt)) {
-    const found = clientOf(numberOfClass(vendorClass ?? ''));
-    if (found !== undefined) return { basis: 'shown', clients: [found] };
+    const code = numberOfClass(vendorClass ?? '');
+    if (code === undefined || vendorClass === undefined) continue;
+    const client = identifyBootClient({ architectures: [code], vendorClass, userClasses: [], ipxeOptions: false });
+    const found = shownBy({ client: client?.kind, architecture: code, vendorClass });
+    if (found !== undefined) return found;
   }
   return { basis: 'unseen', clients: commonest };
 }
 
-/** The kind of firmware that sends an architecture (option 93); undefined if no kind does. */
-function clientOf(code: number | undefined): ClientName | undefined {
-  if (code === CLIENT_KINDS['u-boot-arm64'].code) return 'u-boot-arm64';
-  if (code === CLIENT_KINDS['u-boot-arm'].code) return 'u-boot-arm';
-  const row = code === undefined ? undefined : findArchitecture(code);
+/** The kind that DHCP took a client for, with the signs by which it does so again; undefined if no kind is like it. */
+function shownBy(
+  seen: Pick<DhcpEvent, 'client' | 'architecture' | 'vendorClass'> | undefined,
+): LikelyClients | undefined {
+  if (seen?.architecture === undefined) return undefined;
+  const { client, architecture: code, vendorClass } = seen;
+  const name = clientOf(client, code);
+  const signs = { code, ...(vendorClass === undefined ? {} : { vendorClass }) };
+  return name === undefined ? undefined : { basis: 'shown', clients: [name], signs };
+}
+
+/** @param kind as `identifyBootClient` @param code option 93 */
+function clientOf(kind: string | undefined, code: number): ClientName | undefined {
+  const row = findArchitecture(code);
+  if (kind === 'u-boot')
+    return code === CLIENT_KINDS['u-boot-arm64'].code || row?.cpu === 'arm64' ? 'u-boot-arm64' : 'u-boot-arm';
   if (row === undefined) return undefined;
-  const name = row.firmware === 'bios' ? 'bios' : `uefi-${bootsFromHttp(row.code) ? 'http-' : ''}${row.cpu}`;
+  const name = row.firmware === 'bios' ? 'bios' : `uefi-${kind === 'uefi-http' ? 'http-' : ''}${row.cpu}`;
   return isClientName(name) ? name : undefined;
 }

@@ -49,11 +49,23 @@ const cases: readonly (readonly [
 ];
 for (const [name, given, seen, basis, clients] of cases) {
   test(`the likely clients of a machine that has shown ${name}`, () => {
-    assert.deepEqual(likelyClients(MAC, foresight(given), seen), { basis, clients });
+    assert.partialDeepStrictEqual(likelyClients(MAC, foresight(given), seen), { basis, clients });
   });
 }
 
 const asked = { mac: MAC, machine: undefined, client: undefined };
+
+test('the prediction recognises a client as DHCP did, and names signs that contradict each other', () => {
+  const signs = { client: 'u-boot', architecture: 11, vendorClass: 'U-Boot.armv8' };
+  const event: DhcpEvent = { kind: 'dhcp.offer', at: NOW, mac: MAC, ...signs };
+  const seen = [{ number: 0, boot: 1, event, times: 1, lastAt: NOW }];
+  const [boot] = explain({ ...asked, steps: seen }, foresight({}), []).boots;
+  assert.equal(boot?.client, 'u-boot-arm64');
+  const said = boot?.lines.map(({ topic, text }) => `${topic}: ${text}`).join('\n') ?? '';
+  assert.match(said, /^note: .*\(option 60 U-Boot\.armv8, option 93 11\)/m);
+  assert.match(said, /^loader: none /m);
+  assert.match(said, /^configuration: pxelinux\.cfg\//m);
+});
 
 test('kinds of clients with the same result are joined', () => {
   const differ = explain({ ...asked, steps: steps(['ipxe', 0]) }, foresight({}), []);

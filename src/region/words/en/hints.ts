@@ -7,7 +7,7 @@ import { counted } from '../../../counted.ts';
 import type { Away } from '../../../machines/machine.ts';
 import type { DhcpParams, HintParams } from '../../records/rack-event-params.ts';
 import { formatSpan } from './quantity.ts';
-import { ALLOCATION_REASONS, dhcpReason, homeText, type PlanFacts, planText } from './rack-dhcp.ts';
+import { ALLOCATION_REASONS, dhcpReason, doubtText, homeText, type PlanFacts, planText } from './rack-dhcp.ts';
 import { PURPOSE_PROBLEMS, PURPOSE_SENTENCES, refusalOf } from './rack-files.ts';
 
 const fileOf = ({ file }: HintParams): string => file ?? 'a file';
@@ -91,6 +91,7 @@ export interface ForeseenParams {
   'address-refused': Pick<DhcpParams, 'reason' | 'classes'>;
   'address-elsewhere': None;
   address: Pick<DhcpParams, 'address' | 'source' | 'leaseSeconds'>;
+  doubt: Pick<DhcpParams, 'contradiction' | 'client' | 'architecture'>;
   'home-work': Elsewhere;
   'home-token': Elsewhere;
   /** True for the kinds that cannot be judged before the client's first lease. */
@@ -161,6 +162,7 @@ const LINES: { readonly [C in ForeseenCode]: (params: ForeseenParams[C]) => Line
   address: ({ address = '', source, leaseSeconds }) =>
     `${address}${source === undefined ? '' : ` (${ALLOCATION_REASONS[source]})`}` +
     `${leaseSeconds === undefined ? '' : ` for ${formatSpan(leaseSeconds * 1000)}`}`,
+  doubt: doubtText,
   'home-work': (facts) => `${whereOf(facts)}: new work must start there; ${moveOf(facts)}`,
   'home-token': (facts) => [`${whereOf(facts)}: it gets no boot token here`, moveOf(facts)],
   unseen: ({ reservation, class: ofClass }) => {

@@ -113,10 +113,10 @@ const noLoaderFor = ({ client, architecture = 0 }: DhcpParams): string =>
     : `no loader for ${client ?? 'this client'}, architecture ${architecture}`;
 
 /** What a boot client is taken for although its signs contradict each other. */
-const doubtOf = ({ contradiction, client, architecture = 0 }: DhcpParams): string =>
-  contradiction === undefined
-    ? ''
-    : `; its signs contradict each other (${contradiction}): taken for ${clientOf(client, architecture)}`;
+export const doubtText = ({ contradiction, client, architecture = 0 }: DhcpParams): string =>
+  `its signs contradict each other (${contradiction ?? ''}): taken for ${clientOf(client, architecture)}`;
+
+const doubtOf = (event: DhcpParams): string => (event.contradiction === undefined ? '' : `; ${doubtText(event)}`);
 
 function classesOf({ classes }: DhcpParams): string {
   if (classes === undefined) return '';
