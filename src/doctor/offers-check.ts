@@ -13,7 +13,7 @@ import type { DoctorOptions } from './doctor-options.ts';
 import type { Tell } from './finding.ts';
 import { FIRMWARE, WITHOUT_LOADER } from './firmware.ts';
 import { buildCommand, isLoaderAbsent } from './loader-check.ts';
-import { judgeSilence } from './silence.ts';
+import { judgeSilence, lackOfRoom } from './silence.ts';
 import { readImages } from './tree-check.ts';
 
 /** The architecture that is built by default. */
@@ -63,12 +63,9 @@ export async function examineOffers(
   const isProxied = subnet.proxy === true;
   if (isProxied) tellAddressServer(`dhcp ${subnet.name}`, offers, own, tell);
   else tellStrangers(`dhcp ${subnet.name}`, offers, own, tell);
-  if (!isProxied && subnet.dynamic === undefined) {
-    tell(
-      `dhcp ${subnet.name}`,
-      'note',
-      'has no dynamic range, so only known clients get an address: no offer is probed',
-    );
+  const lack = subnet.dynamic === undefined ? 'has no dynamic range' : lackOfRoom(subnet.name, ranges ?? []);
+  if (!isProxied && lack !== undefined) {
+    tell(`dhcp ${subnet.name}`, 'note', `${lack}, so only known clients get an address: no offer is probed`);
     return [];
   }
 

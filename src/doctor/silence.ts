@@ -36,4 +36,13 @@ export function judgeSilence(
   return { text, fix: commands.start };
 }
 
+/** Why a stranger gets no address although the network has a dynamic range; undefined: it may get one. @param ranges as for `judgeSilence` */
+export function lackOfRoom(network: string, ranges: readonly RangeUse[]): string | undefined {
+  const own = ranges.filter((range) => range.network === network);
+  const isKept = own.length > 0 && own.every(({ usable }) => usable <= 0);
+  return isKept
+    ? 'has a dynamic range without a free address for a probe: each is reserved or in use by the network itself'
+    : undefined;
+}
+
 const sumOf = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0);
