@@ -87,7 +87,7 @@ const NOTHING: ConfigProblem = {
   path: '',
   line: undefined,
   message:
-    'it is empty: it names no rack, no state directory and no network to serve. Next: `sudo rackboot init`, which asks for them',
+    'it is empty: it names no rack, no state directory and no network to serve. Next: `sudo rackboot init --force`, which asks for them',
 };
 
 /** Why the networks and settings in the region's store are unknown here; undefined: they are known, or there is no store. */

@@ -81,7 +81,7 @@ test('an empty file is a problem, and the next command is named', async () => {
       writeFileSync(file, text);
       const { complaint, result } = await printedBy(() => checkFile(file, false));
       assert.equal(result, 1, JSON.stringify(text));
-      assert.match(complaint, /rackboot\.yaml: it is empty: .*`sudo .*\binit\b/);
+      assert.match(complaint, /rackboot\.yaml: it is empty: .*`sudo .*\binit\b.* --force\b/);
     }
   } finally {
     rmSync(place, { recursive: true });
