@@ -54,13 +54,14 @@ const told = new Set<string>();
  * The state directory of a configuration file, where its daemon also answers. The file may be invalid: a running daemon keeps the last valid
  * file in force and still answers. If it is not even YAML, standard error says so.
  *
+ * @param isTold true: the caller says so
  * @throws RackError `config-unreadable`
  */
-export function loadPlace(path: string): { readonly stateDir: string } {
+export function loadPlace(path: string, isTold = false): { readonly stateDir: string } {
   const text = readConfigText(path);
   const read = readConfigFile(text);
   if (read.ok) return { stateDir: stateDirOf(read.file.values) };
-  if (!told.has(path)) {
+  if (!isTold && !told.has(path)) {
     told.add(path);
     const problems = formatProblems(path, read.problems);
     console.error(`rackboot: ${problems}\nThis file is refused. A running Rackboot keeps its former configuration.`);

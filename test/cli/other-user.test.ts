@@ -83,7 +83,7 @@ const replay = (config: string): Promise<unknown> => {
 };
 const why = (config: string): Promise<unknown> =>
   explainMachine({ config, machine: '52:54:00:00:00:01', arch: undefined, json: false });
-const images = (config: string): Promise<unknown> => Promise.resolve(listDiskImages({ config, json: false }));
+const images = (config: string): Promise<unknown> => listDiskImages({ config, json: false });
 
 /** Runs `action` with standard error added to its output. */
 async function withComplaints(action: () => unknown): Promise<unknown> {

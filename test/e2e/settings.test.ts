@@ -5,6 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
@@ -117,6 +118,25 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
       assert.doesNotMatch(complaints.join('\n'), /[{}]"|a bug/);
     }
     assert.deepEqual(on.rack.events('config.refused'), []);
+  });
+
+  test('stays in force for commands while the file has an error, and they say so', { timeout: MS_MAX }, async () => {
+    const text = readFileSync(on.rack.configFile, 'utf8');
+    for (const wrong of ['unknown_key: 3', 'x: ['])
+      try {
+        writeFileSync(on.rack.configFile, `${text}${wrong}\n`);
+        for (const words of [
+          ['images', 'list'],
+          ['preseed', 'list'],
+          ['preseed', 'show', 'curtin'],
+        ]) {
+          const { code, complaints } = await on.rackboot(...words);
+          assert.equal(code, 0, complaints.join('\n'));
+          assert.equal(complaints.join('\n').match(/keeps its former configuration/g)?.length, 1, wrong);
+        }
+      } finally {
+        writeFileSync(on.rack.configFile, text);
+      }
   });
 
   test('is in force from the first moment after a kill, before its region is up', { timeout: MS_MAX }, async () => {

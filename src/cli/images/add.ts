@@ -54,7 +54,7 @@ async function addRootFile(handle: FileHandle, form: RootForm, flags: AddFlags):
     }
     await bytes.checkUnchanged();
   }
-  return show(await copyInto(enterTree(flags), form, flags, pieces(), bytes.bytes), form, flags);
+  return show(await copyInto(await enterTree(flags), form, flags, pieces(), bytes.bytes), form, flags);
 }
 
 async function addDirectory(given: OpenDirectory, flags: AddFlags): Promise<number> {
@@ -63,7 +63,7 @@ async function addDirectory(given: OpenDirectory, flags: AddFlags): Promise<numb
   // Started before switching users, as in `addGiven`.
   const packing = new DirectoryPacking(given);
   try {
-    const tree = enterTree(flags);
+    const tree = await enterTree(flags);
     if (`${realPath(tree)}${sep}`.startsWith(directory === sep ? sep : `${directory}${sep}`)) {
       const remedy = `copy the system first, to another disk: sudo rsync -aHAXx ${shellWord(flags.file)}/ DIRECTORY/`;
       throw new RackError('bad-argument', `the boot tree ${tree} is inside ${flags.file}: ${remedy}`);

@@ -70,7 +70,7 @@ export async function listAvailable(flags: AvailableFlags): Promise<number> {
   // The sources choose by it, too: the newest version of a product may have another label than the wanted one.
   const isWanted = (names: OfferNames): boolean => filters.every(({ matches }) => matches([tagsOf(names)]));
   const [os = ANY, release] = flags.os?.split('/') ?? [];
-  const asking = new Asking(flags.config);
+  const asking = new Asking(await readImageConfig({ config: flags.config, tree: '' }));
   const known = await knownSources(ofFiles, asking.config);
   const all = flags.source === undefined ? known : sourceNamed(known, flags.source);
   const wish = { os, release, architectures: flags.arch === undefined ? [] : [flags.arch], choices: [isWanted] };
@@ -120,10 +120,9 @@ class Asking {
   readonly config: RackConfig | undefined;
   readonly #settings: DownloadSettings;
 
-  /** @throws RackError as `readImageConfig` */
-  constructor(config: string) {
-    this.config = readImageConfig({ config, tree: '' });
-    this.#settings = { ...DEFAULT_SETTINGS, proxy: configuredProxy(this.config), roundsMax: 1, connectMs: CONNECT_MS };
+  constructor(config: RackConfig | undefined) {
+    this.config = config;
+    this.#settings = { ...DEFAULT_SETTINGS, proxy: configuredProxy(config), roundsMax: 1, connectMs: CONNECT_MS };
   }
 
   async ask(sources: readonly ImageSource[], wish: OfferWish): Promise<readonly SourceAnswer[]> {
@@ -217,7 +216,7 @@ interface CheckFlags extends SourceFlags, Pick<AvailableFlags, 'source'> {
 
 /** Prints a line for each source: `ok` with the number of its offers, or its problem. @returns 0, or 1 if one does not answer as expected */
 export async function checkSources(flags: CheckFlags): Promise<number> {
-  const asking = new Asking(flags.config);
+  const asking = new Asking(await readImageConfig({ config: flags.config, tree: '' }));
   const known = await knownSources(readImageSources(flags), asking.config);
   const sources = flags.source === undefined ? known : sourceNamed(known, flags.source);
   if (sources.length === 0) throw new RackError('not-found', 'there are no image sources');

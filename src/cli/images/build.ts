@@ -100,7 +100,7 @@ async function publishImages(
   flags: BuildFlags,
   publish: (request: EnvironmentRequest) => Promise<readonly Publication[]>,
 ): Promise<number> {
-  const { tree, stateDir, config } = enterImageTree(flags);
+  const { tree, stateDir, config } = await enterImageTree(flags);
   for (const file of flags.packages ?? []) checkGivenFile(file);
   const work = openWorkDirectory(stateDir);
   const { verbose, json } = flags;

@@ -35,7 +35,7 @@ export async function exportImages(flags: BundleFlags & { readonly words: readon
     throw new RackError('bad-argument', `${JSON.stringify(path)} is not a file for images: ${remedy}`);
   }
   return await fillNewFile(path, async (file) => {
-    const { tree } = enterImageTree(flags);
+    const { tree } = await enterImageTree(flags);
     const content = chooseContent(tree, names);
     await writeBundle(tree, content, file, printTenths(flags.json)).catch((error: unknown) => {
       throw asWritingError(path, error);
@@ -86,7 +86,7 @@ export async function importBundle(file: FileHandle, flags: BundleFlags & { read
   const parts: (BundledPart & { readonly added: boolean })[] = [];
   const left: { readonly name: string; readonly isNewer: boolean; readonly why: string }[] = [];
   const bytes = await bytesOfFile(file, flags.file);
-  const { tree } = enterImageTree(flags);
+  const { tree } = await enterImageTree(flags);
   const say = (name: string, added: boolean, size: number): void => {
     if (!flags.json) print(added ? `Imported ${name}: ${formatBytes(size)}` : `${name} is already there.`);
   };

@@ -272,7 +272,7 @@ function storeCommands<T>(command: Argv<T>, shared: SharedOptions, finish: Finis
         finish(await listRegionImages(argv.config, argv.json));
       } else {
         const { listDiskImages } = await import('./disk-images.ts');
-        finish(listDiskImages(argv));
+        finish(await listDiskImages(argv));
       }
     })
     .command(

@@ -56,7 +56,7 @@ export async function makeDebian(flags: MakeDebianFlags): Promise<number> {
     process.removeListener('exit', clear);
     if (!flags.json) print('Adding it to the store');
     const title = `Debian ${flags.release}${flags.cloudInit ? ' with cloud-init' : ''}`;
-    const result = await addOpened(enterTree(flags), file, {
+    const result = await addOpened(await enterTree(flags), file, {
       ...{ ...flags, file: 'the image', os: 'debian', subarch: 'generic', serial: undefined, title, compress: true },
       isMade: true,
     });

@@ -19,7 +19,7 @@ interface DiscFlags {
 
 /** Imports the installer of a disc, and prints its files. @param file the open disc, which the caller closes @returns 0 */
 export async function importDiscFile(file: FileHandle, flags: DiscFlags): Promise<number> {
-  const { tree } = enterImageTree(flags);
+  const { tree } = await enterImageTree(flags);
   const bytes = await bytesOfFile(file, flags.file);
   const { directory, files, title, arch, release } = await importDisc({
     ...{ tree, file: bytes, fileName: flags.file, whenCopied: () => bytes.checkUnchanged() },

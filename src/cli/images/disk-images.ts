@@ -72,11 +72,13 @@ export interface AddFlags extends StoreFlags {
 }
 
 /** The boot tree. If it lies in the state directory, this process switches to that directory's owner. */
-export const enterTree = (flags: StoreFlags): string => enterPlace(flags).tree;
+export const enterTree = async (flags: StoreFlags): Promise<string> => (await enterPlace(flags)).tree;
 
 /** Like `enterTree`, with the state directory whose store may name the tree; undefined: a flag names the tree. */
-function enterPlace(flags: StoreFlags): { readonly tree: string; readonly stateDir: string | undefined } {
-  const { tree, config } = enterImageTree(flags);
+async function enterPlace(
+  flags: StoreFlags,
+): Promise<{ readonly tree: string; readonly stateDir: string | undefined }> {
+  const { tree, config } = await enterImageTree(flags);
   return { tree, stateDir: flags.tree === undefined ? config?.stateDir : undefined };
 }
 
@@ -98,7 +100,7 @@ export function forReader(tree: string, error: unknown): unknown {
 
 /** Adds an open disk image to the store, and prints its name. @returns 0 */
 export async function addDiskImage(file: FileHandle, flags: AddFlags): Promise<number> {
-  const result = await addOpened(enterTree(flags), file, flags);
+  const result = await addOpened(await enterTree(flags), file, flags);
   if (flags.json) printJson(result);
   else {
     print(describeAdding(result));
@@ -162,8 +164,8 @@ export function describeAdding({ image, added, given }: AddResult): string {
 }
 
 /** Prints the images and the problems of the store. @returns 0, or 1 if part of the store is unusable */
-export function listDiskImages(flags: StoreFlags): number {
-  const { tree, stateDir } = enterPlace(flags);
+export async function listDiskImages(flags: StoreFlags): Promise<number> {
+  const { tree, stateDir } = await enterPlace(flags);
   if (flags.tree !== undefined && !existsSync(tree))
     throw new RackError('not-found', `there is no directory ${tree}: --tree names the boot tree`);
   const { images, problems, unusable } = readTree(tree);
@@ -296,7 +298,7 @@ async function noteOf(stateDir: string, removed: readonly ImageName[]): Promise<
 export async function removeDiskImages(
   flags: StoreFlags & { readonly image: string; readonly all: boolean; readonly force: boolean },
 ): Promise<number> {
-  const place = enterImageTree(flags);
+  const place = await enterImageTree(flags);
   const { tree } = place;
   const wanted = flags.image.replace(/\/+$/, '');
   const { images, unusable } = readTree(tree);

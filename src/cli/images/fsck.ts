@@ -48,7 +48,7 @@ interface Repair {
 /** Checks the store, and repairs it unless only a report is wanted. @returns 0 if all content is intact afterwards, 1 otherwise */
 export async function checkStore(flags: FsckFlags): Promise<number> {
   const sources = readImageSources(flags);
-  const place = enterImageTree(flags);
+  const place = await enterImageTree(flags);
   const { tree } = place;
   const checked = await checkContent({ tree, repairs: !flags.report, onProgress: printTenths(flags.json, 'Images') });
   const { parts, others, problems } = await checkParts({

@@ -11,7 +11,7 @@ import { shellWord } from '../../clean-text.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { RACK_CONFIG } from '../../region/config.ts';
-import { loadMerged } from '../terminal/config-in-force.ts';
+import { loadServed } from '../terminal/config-in-force.ts';
 import { becomeOwnerOf } from '../terminal/state-owner.ts';
 
 export interface ImageTree {
@@ -32,8 +32,8 @@ export const treeOption = ({ tree }: Pick<TreeFlags, 'tree'>): string =>
   tree === undefined ? '' : ` --tree ${shellWord(tree)}`;
 
 /** @throws RackError `config-unreadable`, `config-invalid` */
-export function enterImageTree(flags: TreeFlags): ImageTree {
-  const config = readImageConfig(flags);
+export async function enterImageTree(flags: TreeFlags): Promise<ImageTree> {
+  const config = await readImageConfig(flags);
   const tree = flags.tree ?? config?.boot.tree ?? '';
   if (config === undefined || !isInside(tree, config.stateDir)) return { tree, stateDir: undefined, config };
   becomeOwnerOf(config.stateDir);
@@ -71,9 +71,9 @@ const UNREADABLE: ReadonlySet<string> = new Set(['ENOENT', 'EACCES']);
  * The configuration; undefined if there is none and none is needed.
  * @throws RackError `config-unreadable`, `config-invalid`
  */
-export function readImageConfig({ config, tree }: TreeFlags): RackConfig | undefined {
+export async function readImageConfig({ config, tree }: TreeFlags): Promise<RackConfig | undefined> {
   try {
-    return loadMerged(config).config;
+    return (await loadServed(config)).config;
   } catch (error) {
     const isUnneeded = tree !== undefined && config === RACK_CONFIG;
     const isUnreadable = error instanceof RackError && UNREADABLE.has(osErrorCode(error.cause) ?? '');

@@ -73,7 +73,7 @@ export async function importByName(flags: ImportFlags): Promise<number> {
   const ofFiles = readImageSources(flags).filter(({ kind }) => isAny || (kind === 'installer') === isInstaller);
   const bytesPerSecondMax = parseLimit(flags.limit);
   for (const file of flags.packages ?? []) checkGivenFile(file);
-  const place = enterImageTree(flags);
+  const place = await enterImageTree(flags);
   const isOfFile = (isInstaller && !isAny) || ofFiles.some(({ name }) => name === flags.source);
   const all = isOfFile ? ofFiles : await knownSources(ofFiles, place.config);
   const named = flags.source === undefined ? all.filter(isUnnamed) : sourceNamed(all, flags.source);

@@ -41,7 +41,7 @@ export async function mirrorImages(flags: MirrorFlags): Promise<number> {
   const settings = {
     ...DEFAULT_SETTINGS,
     bytesPerSecondMax: parseLimit(flags.limit),
-    proxy: configuredProxy(readImageConfig({ config: flags.config, tree: '' })),
+    proxy: configuredProxy(await readImageConfig({ config: flags.config, tree: '' })),
   };
   const progress = new ImportProgress(process.stderr.isTTY, json);
   const downloads = new DownloadThread(settings, systemClock);

@@ -33,14 +33,14 @@ export async function listSources(flags: Shared): Promise<number> {
   const sources = await listOf(stateDir);
   if (flags.json) printJson(sources);
   else {
-    for (const line of sourceLines(sources, flags.config)) print(line);
+    for await (const line of sourceLines(sources, flags.config)) print(line);
     namePinFiles(sources.map(({ pinned_by: pin }) => pin));
   }
   return warnOfFile(flags.config);
 }
 
 /** A line for each source, and below it its URL, which would make the columns too wide. @param config the configuration file */
-function* sourceLines(sources: readonly Source[], config: string): Generator<string> {
+async function* sourceLines(sources: readonly Source[], config: string): AsyncGenerator<string> {
   const written = new Map(writtenSources(config).map((source) => [source.name, source]));
   const writtenOf = (source: Source): ImageSource | undefined =>
     source.pinned_by === null ? undefined : written.get(source.name);
@@ -53,7 +53,7 @@ function* sourceLines(sources: readonly Source[], config: string): Generator<str
   const empty = 'There are no sources: rackboot images sources add URL';
   const [heading = '', ...lines] = tableLines(['ID', 'NAME', 'KEYS', 'WRITTEN IN'], rows, empty);
   yield heading;
-  const mirrorOf = mirrorFinder(config);
+  const mirrorOf = await mirrorFinder(config);
   for (const [index, source] of sources.entries()) {
     yield lines[index] ?? '';
     const written = writtenOf(source);
@@ -74,8 +74,8 @@ function writtenSources(config: string): readonly ImageSource[] {
 }
 
 /** Finds the mirror of a source of installers for its first architecture. */
-function mirrorFinder(config: string): (source: ImageSource | undefined) => string | undefined {
-  const configured = configuredMirrors(readImageConfig({ config, tree: '' }));
+async function mirrorFinder(config: string): Promise<(source: ImageSource | undefined) => string | undefined> {
+  const configured = configuredMirrors(await readImageConfig({ config, tree: '' }));
   const host = readHostMirrors();
   return (source) => {
     if (source?.kind !== 'installer') return undefined;

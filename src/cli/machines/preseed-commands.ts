@@ -13,7 +13,7 @@ export function preseedCommands<T>(parser: Argv<T>, { config, json }: SharedOpti
     command
       .command(['list', '$0'], 'List the templates, yours and the shipped ones', { config, json }, async (argv) => {
         const { listPreseeds } = await import('./preseed.ts');
-        finish(listPreseeds(argv.config, argv.json));
+        finish(await listPreseeds(argv.config, argv.json));
       })
       .command(
         'show <name>',
@@ -22,7 +22,7 @@ export function preseedCommands<T>(parser: Argv<T>, { config, json }: SharedOpti
           show.positional('name', { type: 'string', demandOption: true, describe: 'As listed' }).options({ config }),
         async (argv) => {
           const { showPreseed } = await import('./preseed.ts');
-          finish(showPreseed(argv.config, argv.name));
+          finish(await showPreseed(argv.config, argv.name));
         },
       )
       .command(

@@ -13,7 +13,7 @@ import { LOOPBACK, networkContains, parseIpv4 } from '../../net/address.ts';
 import { type Purpose, STAND_IN } from '../../region/preseed/request.ts';
 import { SHIPPED_DIRECTORY, TemplateSource } from '../../region/preseed/template-source.ts';
 import { mistakeText } from '../../region/words/text.ts';
-import { findConfig, leftOutNote, loadMerged } from '../terminal/config-in-force.ts';
+import { findConfig, leftOutNote, loadServed } from '../terminal/config-in-force.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { print, printDocument, printError, printJson, printTable } from '../terminal/output.ts';
 import type { MachineShape } from '../terminal/shapes.ts';
@@ -55,8 +55,8 @@ const sourceOf = ({ preseeds }: RackConfig): TemplateSource =>
   new TemplateSource(new TextDirectory(preseeds.directory), new TextDirectory(SHIPPED_DIRECTORY));
 
 /** Lists all templates. @returns 0 */
-export function listPreseeds(file: string, json: boolean): number {
-  const { config } = loadMerged(file);
+export async function listPreseeds(file: string, json: boolean): Promise<number> {
+  const { config } = await loadServed(file);
   const templates = sourceOf(config).list();
   const leftOut = leftOutNote(config.stateDir);
   if (json)
@@ -71,8 +71,8 @@ export function listPreseeds(file: string, json: boolean): number {
 }
 
 /** Prints one template unchanged. @returns 0 @throws RackError `not-found`, `bad-argument` if it cannot be read */
-export function showPreseed(file: string, name: string): number {
-  const { config } = loadMerged(file);
+export async function showPreseed(file: string, name: string): Promise<number> {
+  const { config } = await loadServed(file);
   const leftOut = leftOutNote(config.stateDir);
   if (leftOut !== undefined) printError(`Note: ${leftOut}`);
   const found = sourceOf(config).find(name);

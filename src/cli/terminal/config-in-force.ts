@@ -95,9 +95,9 @@ export function loadMerged(file: string): UsableConfig {
   return usable;
 }
 
-/** Asks the daemon of this file for its configuration. @throws RackError as `askDaemon` */
-export async function askValues(file: string): Promise<AnsweredConfig> {
-  const answer = answerShape.parse(await askDaemon(loadPlace(file).stateDir, '/config'));
+/** Asks the daemon of this file for its configuration. @param isTold as for `loadPlace` @throws RackError as `askDaemon` */
+export async function askValues(file: string, isTold?: boolean): Promise<AnsweredConfig> {
+  const answer = answerShape.parse(await askDaemon(loadPlace(file, isTold).stateDir, '/config'));
   const onDisk = readConfigFile(readConfigText(file));
   const lineOf = onDisk.ok ? onDisk.file.lineOf : () => undefined;
   const { file: path, uuid, store, refused } = answer;
@@ -109,11 +109,30 @@ export async function askValues(file: string): Promise<AnsweredConfig> {
  * The configuration in force in the daemon of this file. Even that of a region apart from its racks has the form of a rack's.
  * @throws RackError as `askDaemon`
  */
-export async function askConfig(file: string): Promise<FoundConfig> {
-  const { path, uuid, file: inForce, stored, refused } = await askValues(file);
+export async function askConfig(file: string, isTold?: boolean): Promise<FoundConfig> {
+  const { path, uuid, file: inForce, stored, refused } = await askValues(file, isTold);
   const parsed = resolveFile(inForce, uuid === '' ? storedForRegion(stored) : stored);
   if (!parsed.ok) throw new RackError('config-invalid', formatProblems(path, parsed.problems));
   return { ...parsed, stored, path, uuid, refused };
+}
+
+/**
+ * As `loadMerged`. If the file is refused, and a daemon runs on with its former configuration, that one, which standard error says.
+ *
+ * @throws RackError as `loadMerged`
+ */
+export async function loadServed(file: string): Promise<UsableConfig> {
+  try {
+    return loadMerged(file);
+  } catch (error) {
+    if (!(error instanceof RackError && error.code === 'config-invalid')) throw error;
+    const found = await askConfig(file, true).catch(() => undefined);
+    if (found === undefined) throw error;
+    printError(
+      `${error.message}\nThis file is refused. The running Rackboot keeps its former configuration, which is used here.`,
+    );
+    return found;
+  }
 }
 
 /**

@@ -106,18 +106,18 @@ const CONFIG_CASES: readonly ConfigCase[] = [
 
 for (const { name, text, tree, refused, used } of CONFIG_CASES) {
   const outcome = refused === undefined ? `uses ${used ?? 'none'}` : 'is refused';
-  test(`images build ${tree === undefined ? '' : 'with --tree '}on ${name} ${outcome}`, (t) => {
+  test(`images build ${tree === undefined ? '' : 'with --tree '}on ${name} ${outcome}`, async (t) => {
     const directory = mkdtempSync(join(tmpdir(), 'rackboot-images-test-'));
     t.after(() => rmSync(directory, { recursive: true }));
     const config = join(directory, 'rackboot.yaml');
     if (text !== undefined) writeFileSync(config, `state_dir: ${directory}\n${text}`);
-    const find = () => enterImageTree({ config, tree }).config;
-    if (refused === undefined) assert.equal(find()?.boot.commissioningRelease, used);
-    else assert.throws(find, { code: refused });
+    const find = async () => (await enterImageTree({ config, tree })).config;
+    if (refused === undefined) assert.equal((await find())?.boot.commissioningRelease, used);
+    else await assert.rejects(find, { code: refused });
   });
 }
 
-test('a tree in the state directory belongs to its owner, however its path is written', (t) => {
+test('a tree in the state directory belongs to its owner, however its path is written', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-images-test-'));
   t.after(() => rmSync(directory, { recursive: true }));
   const [config, stateDir] = [join(directory, 'rackboot.yaml'), join(directory, 'state')];
@@ -129,12 +129,12 @@ test('a tree in the state directory belongs to its owner, however its path is wr
     ...[inside, `${inside}/`, `${directory}/x/../state/boot`, `${directory}//state/boot`, join(directory, 'link/boot')],
     relative(process.cwd(), inside),
   ])
-    assert.equal(enterImageTree({ config, tree }).stateDir, stateDir, tree);
+    assert.equal((await enterImageTree({ config, tree })).stateDir, stateDir, tree);
   for (const tree of [join(directory, 'boot'), `${stateDir}-2/boot`, `${inside}/../../boot`])
-    assert.equal(enterImageTree({ config, tree }).stateDir, undefined, tree);
+    assert.equal((await enterImageTree({ config, tree })).stateDir, undefined, tree);
 });
 
-test('a tree that a link of the state directory leads to is used as the owner of that directory', (t) => {
+test('a tree that a link of the state directory leads to is used as the owner of that directory', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-images-test-'));
   t.after(() => rmSync(directory, { recursive: true }));
   const [config, stateDir] = [join(directory, 'rackboot.yaml'), join(directory, 'state')];
@@ -144,11 +144,11 @@ test('a tree that a link of the state directory leads to is used as the owner of
   symlinkSync(stateDir, join(directory, 'link'));
   writeFileSync(config, `state_dir: ${stateDir}\n${USABLE}`);
   for (const tree of [undefined, join(stateDir, 'boot'), join(directory, 'link/boot'), join(stateDir, 'boot/below')])
-    assert.equal(enterImageTree({ config, tree }).stateDir, stateDir, tree);
+    assert.equal((await enterImageTree({ config, tree })).stateDir, stateDir, tree);
 });
 
-test('images build does not treat an unreadable configuration as a missing one', (t) => {
+test('images build does not treat an unreadable configuration as a missing one', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-images-test-'));
   t.after(() => rmSync(directory, { recursive: true }));
-  assert.throws(() => enterImageTree({ config: directory, tree: '/srv/boot' }), { code: 'config-unreadable' });
+  await assert.rejects(() => enterImageTree({ config: directory, tree: '/srv/boot' }), { code: 'config-unreadable' });
 });

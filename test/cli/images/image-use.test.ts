@@ -39,6 +39,6 @@ for (const [written, configured, given] of [
     await once(daemon, 'listening');
     t.after(() => daemon.close());
     const tree = given === undefined ? undefined : `${place}/${given}`;
-    const { usersOf } = await readImageUse(enterImageTree({ config, tree }));
+    const { usersOf } = await readImageUse(await enterImageTree({ config, tree }));
     assert.deepEqual(usersOf(IMAGE), [MACHINE.hostname]);
   });
