@@ -10,7 +10,7 @@ import { findArchitecture } from '../../boot/architectures.ts';
 import type { AssetContext } from '../../boot/asset.ts';
 import { resolveBootAsset } from '../../boot/asset.ts';
 import { decideStep } from '../../boot/decision.ts';
-import { findEndpointFor, formatBaseUrl } from '../../boot/endpoint.ts';
+import { findEndpointFor, findHttpBootEndpoint, formatBaseUrl } from '../../boot/endpoint.ts';
 import { formatConfigPath } from '../../boot/paths.ts';
 import type { Instant } from '../../clock.ts';
 import { isBuiltInLoader } from '../../config/absent-loaders.ts';
@@ -279,9 +279,10 @@ class Explanation {
 
   #nameInTree(file: string, local: Ipv4): string | undefined {
     if (!file.includes('://')) return file;
-    const endpoint = findEndpointFor(this.#foresight.config.boot.http, local);
-    const base = endpoint === undefined ? undefined : `${formatBaseUrl(endpoint)}/`;
-    return base !== undefined && file.startsWith(base) ? file.slice(base.length) : undefined;
+    const { http } = this.#foresight.config.boot;
+    const own = [findHttpBootEndpoint(http, local), findEndpointFor(http, local)];
+    const base = own.map((one) => one && `${formatBaseUrl(one)}/`).find((one) => one && file.startsWith(one));
+    return base === undefined ? undefined : file.slice(base.length);
   }
 
   #configuration(address: Ipv4, local: Ipv4): void {

@@ -67,7 +67,7 @@ const KNOWN: readonly (readonly [string, ClientName, Given, readonly RegExp[]])[
     'uefi-http-amd64',
     {},
     [
-      /^loader: http:\/\/10\.20\.0\.1:5248\/ipxe\.efi \(UEFI amd64, HTTP boot\); it is in the boot tree$/m,
+      /^loader: http:\/\/10\.20\.0\.1\/ipxe\.efi \(UEFI amd64, HTTP boot\); it is in the boot tree$/m,
       /^note: ipxe\.efi is not signed, so firmware with Secure Boot says "Access Denied"; set it to PXE, or/m,
     ],
   ],
