@@ -130,7 +130,7 @@ export class DhcpReplay {
   #apply(decision: DhcpDecision, atMs: number): void {
     if (decision.kind === 'ignore' || decision.kind === 'pass') return;
     if (decision.kind === 'reply' && decision.introduction !== undefined) {
-      this.#offers.introduce(decision.introduction, instant(atMs));
+      this.#offers.introduce(decision.introduction, decision, instant(atMs));
     }
     if (decision.kind === 'reply' && decision.offer !== undefined) {
       this.#offers.hold(decision.offer.address, decision.offer.client, decision, instant(atMs));

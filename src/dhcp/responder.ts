@@ -216,7 +216,7 @@ export class Responder {
         break;
       case 'reply':
         if (decision.claim !== undefined) this.#ports.onAddressSeen?.(decision.claim);
-        if (decision.introduction !== undefined) this.#offers.introduce(decision.introduction, now);
+        if (decision.introduction !== undefined) this.#offers.introduce(decision.introduction, decision, now);
         if (decision.offer !== undefined) this.#offer(decision, decision.offer, request);
         else if (decision.records.length === 0 && decision.restsOn === undefined)
           this.#turn.conclude(composeOutcome(decision, request));

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { identifyBootClient } from '../../src/boot/client.ts';
 import { planBoot } from '../../src/boot/plan.ts';
 import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
-import { OFFER_HOLD_MS } from '../../src/dhcp/leases/offers.ts';
+import { INTRODUCTIONS_MAX, OFFER_HOLD_MS } from '../../src/dhcp/leases/offers.ts';
 import { type DhcpSubnet, PROXY_PORT } from '../../src/dhcp/networks/config.ts';
 import { indexSubnets } from '../../src/dhcp/networks/subnet.ts';
 import { Responder } from '../../src/dhcp/responder.ts';
@@ -14,11 +14,20 @@ import type { DhcpMessage } from '../../src/dhcp/wire/message.ts';
 import { OPTION, optionText, optionU32, textBytes } from '../../src/dhcp/wire/options.ts';
 import type { RackEvent } from '../../src/event.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
-import { ANY, formatIpv4, type Ipv4 } from '../../src/net/address.ts';
+import { ANY, formatIpv4, type Ipv4, mac } from '../../src/net/address.ts';
 import { bootConfig } from '../boot/rack.ts';
-import { hw, RACK } from '../support/lab-facts.ts';
+import { hw, ip, RACK } from '../support/lab-facts.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
-import { type ClientWords, clientBytes, config, ON_WIRE, readReply, subnet, TestJournal } from './lab.ts';
+import {
+  type ClientWords,
+  clientBytes,
+  config,
+  ON_WIRE,
+  readReply,
+  relayedSubnet,
+  subnet,
+  TestJournal,
+} from './lab.ts';
 
 const { vendorClass, userClass, clientArchitecture, clientUuid, parameterRequestList, ipxe } = OPTION;
 type Options = NonNullable<ClientWords['options']>;
@@ -36,7 +45,7 @@ const U_BOOT: Options = [
   [clientArchitecture, Uint8Array.of(0, 22)],
 ];
 
-function start(changes: Partial<DhcpSubnet> = {}) {
+function start(changes: Partial<DhcpSubnet> = {}, ...others: readonly DhcpSubnet[]) {
   const clock = new VirtualClock();
   const journal = new TestJournal();
   const events: RackEvent[] = [];
@@ -51,7 +60,7 @@ function start(changes: Partial<DhcpSubnet> = {}) {
       return new Set();
     },
   });
-  const served = config(subnet(changes));
+  const served = config(subnet(changes), ...others);
   responder.setSubnets(indexSubnets(served, undefined), served);
   const say = (words: ClientWords, arrival = ON_WIRE): DhcpMessage | undefined => {
     responder.receive(
@@ -129,6 +138,36 @@ test('a system that asks for the address of its firmware is not the firmware, no
   assert.deepEqual([reboot?.siaddr, reboot && optionU32(reboot.options, OPTION.leaseTime)], [ANY, 600]);
   clock.advance(OFFER_HOLD_MS);
   assert.equal(take(offer.yiaddr, [LIST]).siaddr, ANY);
+});
+
+const OTHER_WIRE = { interfaceName: 'eth2', localAddress: ANY };
+const OTHER: DhcpSubnet = {
+  ...relayedSubnet(),
+  ...{ name: 'other', interfaceName: 'eth2', serverAddress: ip('10.30.0.254'), broadcast: ip('10.30.0.255') },
+};
+for (const [name, other] of [
+  ['another network', OTHER],
+  ['a network in proxy mode', { ...OTHER, proxy: true, dynamic: undefined }],
+] as const) {
+  for (const [words, options] of [
+    ['other words', U_BOOT],
+    ['no words of a boot client', SYSTEM],
+  ] as const) {
+    test(`a DISCOVER under the same hardware address on ${name}, with ${words}, is another client's`, () => {
+      const { say, discover, take } = start({}, other);
+      const offer = discover(PI);
+      say({ type: 'discover', xid: 9, options }, OTHER_WIRE);
+      assert.deepEqual(told(take(offer.yiaddr, [LIST])), told(offer));
+    });
+  }
+}
+
+test('DISCOVERs in invented names on a network in proxy mode cost no boot client of another network its file', () => {
+  const { say, discover, take } = start({}, { ...OTHER, proxy: true, dynamic: undefined });
+  const offer = discover(PI);
+  for (let index = 0; index <= INTRODUCTIONS_MAX; index += 1)
+    assert.ok(say({ mac: mac(OWN_MAC + index), type: 'discover', options: PI }, OTHER_WIRE));
+  assert.deepEqual(told(take(offer.yiaddr, [LIST])), told(offer));
 });
 
 test('in proxy mode, too, a REQUEST to the boot server belongs to its DISCOVER', () => {

@@ -109,6 +109,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     'KeptOffer.among': 'as #byAddress',
     '#byAddress': 'OFFERS_MAX',
     '#byNetwork': 'configured',
+    '#introductions': 'configured',
   },
   'dhcp/leases/settled-journal.ts': { '#waiters': 'WAITERS_MAX' },
   'dhcp/limits/new-clients.ts': { '#sockets': 'SOCKETS_MAX' },

@@ -123,10 +123,11 @@ function inTransaction(
   message: DhcpMessage,
   type: number,
   mac: MacAddress,
+  sharedNetwork: readonly ServedSubnet[],
   { offers }: DhcpState,
   now: Instant,
 ): DhcpMessage {
-  const said = type === MESSAGE_TYPE.request ? offers.introductionOf(mac, now) : undefined;
+  const said = type === MESSAGE_TYPE.request ? offers.introductionOf(mac, sharedNetwork, now) : undefined;
   if (said === undefined) return message;
   const { options } = message;
   const accepts =
@@ -155,13 +156,12 @@ export function openInquiry(
   if (!sent.options.has(OPTION.messageType)) return { kind: 'refused', reason: 'bootp-unsupported', mac };
   const type = optionU8(sent.options, OPTION.messageType);
   if (type === undefined) return { kind: 'refused', reason: 'message-type-unknown', mac };
-  const message = inTransaction(sent, type, mac, state, now);
-
-  const agent = message.options.get(OPTION.relayAgentInformation);
+  const agent = sent.options.get(OPTION.relayAgentInformation);
   const relay = agent === undefined ? undefined : readRelayInformation(agent);
-  const choice = chooseSharedNetwork(message, relay, arrival, state.subnets);
+  const choice = chooseSharedNetwork(sent, relay, arrival, state.subnets);
   if (choice.kind === 'refused') return { kind: 'refused', reason: choice.reason, mac };
   const { sharedNetwork } = choice;
+  const message = inTransaction(sent, type, mac, sharedNetwork, state, now);
   const [network] = sharedNetwork;
   if (network === undefined) return { kind: 'refused', reason: 'network-unknown', mac };
   const holdsLease = (address: Ipv4): boolean => isActive(state.leases.find(address), now);

@@ -11,7 +11,8 @@
 //    that only collects offers would keep its address from clients that request theirs.
 // 6. An address is held before its probe ends, but the client can accept it only once the offer has left.
 // 7. What the client of the last offer said of itself outlives the offer for OFFER_HOLD_MS: its REQUEST comes again if the ACK is lost. The
-//    next DISCOVER replaces it.
+//    next DISCOVER on its shared network replaces it. Beyond INTRODUCTIONS_MAX the network with the most forgets one, because nothing limits
+//    the offers of a network in proxy mode: a flood there costs other networks nothing that they need.
 // 8. Offers are kept in plain maps, not in `BoundedMap`s: every DISCOVER comes here, almost every offer ends by a request or by time
 //    instead of the bound, and two orders share each entry.
 
@@ -34,7 +35,7 @@ const OFFERS_LOOKED_MAX = 64;
 /** How many offers are remembered, of all networks. */
 export const OFFERS_MAX = 16_384;
 
-/** How many boot clients are remembered with what they said of themselves, about 500 bytes each. */
+/** How many boot clients of all networks are remembered with what they said of themselves, about 500 bytes each. */
 export const INTRODUCTIONS_MAX = 4096;
 
 /** What a boot client said of itself in the DISCOVER that was answered by an offer. */
@@ -80,7 +81,7 @@ export interface OfferView {
   /** The address of a network that is held for the client at `now`. */
   offeredTo(client: ClientIdentity, served: ServedSubnet, now: Instant): Ipv4 | undefined;
   /** What the boot client said of itself before it got its last offer; undefined: it boots nothing, or that is long ago. */
-  introductionOf(mac: MacAddress, now: Instant): Introduction | undefined;
+  introductionOf(mac: MacAddress, sharedNetwork: readonly ServedSubnet[], now: Instant): Introduction | undefined;
   /**
    * The address of a network that has been on offer longest, at least `ageMs`, and unrequested.
    * @param isWanted filters them: an address on offer may still be its client's by lease or reservation
@@ -101,16 +102,17 @@ interface KeptOffer extends Offer {
   readonly among: NetworkOffers;
 }
 
+/** What the boot clients of one network said of themselves. */
+type NetworkIntroductions = BoundedMap<MacAddress, { readonly said: Introduction; readonly until: Instant }>;
+
 /** Offers by address, and by network and client. */
 export class Offers implements OfferView {
   /** Ordered by when they were last made. */
   readonly #byAddress = new Map<Ipv4, KeptOffer>();
   /** By network name. */
   readonly #byNetwork = new Map<string, NetworkOffers>();
-  readonly #introductions = new BoundedMap<MacAddress, { readonly said: Introduction; readonly until: Instant }>(
-    INTRODUCTIONS_MAX,
-    'set longest ago',
-  );
+  /** By network name. */
+  readonly #introductions = new Map<string, NetworkIntroductions>();
   readonly #listener: OfferListener | undefined;
 
   constructor(listener?: OfferListener) {
@@ -135,15 +137,29 @@ export class Offers implements OfferView {
     return offer !== undefined && offer.until > now ? offer.address : undefined;
   }
 
-  introductionOf(mac: MacAddress, now: Instant): Introduction | undefined {
-    const known = this.#introductions.get(mac);
-    return known !== undefined && known.until > now ? known.said : undefined;
+  introductionOf(mac: MacAddress, sharedNetwork: readonly ServedSubnet[], now: Instant): Introduction | undefined {
+    for (const { subnet } of sharedNetwork) {
+      const known = this.#introductions.get(subnet.name)?.get(mac);
+      if (known !== undefined) return known.until > now ? known.said : undefined;
+    }
+    return undefined;
   }
 
-  /** Notes what the client of an offer said of itself, in place of what it said before. */
-  introduce(said: Introduction, now: Instant): void {
-    if (said.options.size === 0) this.#introductions.delete(said.mac);
-    else this.#introductions.set(said.mac, { said, until: later(now, OFFER_HOLD_MS) });
+  /** Notes what the client of an offer said of itself, in place of what it said before on the shared network. */
+  introduce(said: Introduction, { served, sharedNetwork }: OfferPlace, now: Instant): void {
+    for (const { subnet } of sharedNetwork) this.#introductions.get(subnet.name)?.delete(said.mac);
+    if (said.options.size === 0) return;
+    const { name } = served.subnet;
+    const known = this.#introductions.get(name) ?? new BoundedMap(INTRODUCTIONS_MAX, 'set longest ago');
+    this.#introductions.set(name, known);
+    known.set(said.mac, { said, until: later(now, OFFER_HOLD_MS) });
+    let sum = 0;
+    let most = known;
+    for (const one of this.#introductions.values()) {
+      sum += one.size;
+      if (one.size > most.size) most = one;
+    }
+    if (sum > INTRODUCTIONS_MAX) most.forgetOldest();
   }
 
   oldestUnanswered(
@@ -230,9 +246,10 @@ export class Offers implements OfferView {
     }
   }
 
-  /** Forgets networks without offers, because other networks may be served from now on. */
+  /** Forgets networks of which nothing is known, because other networks may be served from now on. */
   tidy(): void {
-    for (const [name, offers] of this.#byNetwork) if (offers.size === 0) this.#byNetwork.delete(name);
+    for (const networks of [this.#byNetwork, this.#introductions])
+      for (const [name, { size }] of networks) if (size === 0) networks.delete(name);
   }
 
   #offersOf({ subnet }: ServedSubnet): NetworkOffers {

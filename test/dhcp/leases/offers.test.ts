@@ -171,13 +171,16 @@ test('beyond the bound the oldest offer goes, and the listener hears that its ad
   assert.equal(offers.holderOf(ip('10.30.0.1'), START), MAC_A);
 });
 
-test('beyond INTRODUCTIONS_MAX the words of the client that spoke first are forgotten', () => {
+test('beyond INTRODUCTIONS_MAX the network with the most forgets the words of the client that spoke first', () => {
   const offers = new Offers();
   const options = new Map([[60, Uint8Array.of(80)]]);
-  for (let index = 0; index <= INTRODUCTIONS_MAX; index += 1)
-    offers.introduce({ mac: mac(index + 1), xid: index, address: ONE, options }, START);
-  const known = [1, 2, INTRODUCTIONS_MAX + 1].map((client) => offers.introductionOf(mac(client), START)?.xid);
-  assert.deepEqual(known, [undefined, 1, INTRODUCTIONS_MAX]);
+  const said = (client: number) => ({ mac: mac(client), xid: client, address: ONE, options });
+  const known = ({ sharedNetwork }: typeof LAB, ...clients: readonly number[]) =>
+    clients.map((client) => offers.introductionOf(mac(client), sharedNetwork, START)?.xid);
+  for (const client of [1, 2]) offers.introduce(said(client), LAB, START);
+  for (let client = 1; client < INTRODUCTIONS_MAX; client += 1) offers.introduce(said(client), FAR, START);
+  assert.deepEqual(known(LAB, 1, 2), [1, 2]);
+  assert.deepEqual(known(FAR, 1, 2, INTRODUCTIONS_MAX - 1), [undefined, 2, INTRODUCTIONS_MAX - 1]);
 });
 
 test('all networks share one bound, and the oldest of all goes', () => {

@@ -18,10 +18,12 @@ export const DHCP_BOUNDS: readonly HeldBound[] = [
     at: 'dhcp/leases/offers.ts INTRODUCTIONS_MAX',
     what: 'boot clients whose words are remembered from their DISCOVER to their REQUEST',
     whoCanFill: 'a host that sends DISCOVERs of firmware in invented names',
-    whatOthersNotice: 'the oldest is forgotten; firmware that says less in its REQUEST asks again',
+    whatOthersNotice:
+      'the oldest of the network that has most is forgotten; firmware there that says less in its REQUEST asks again',
     harm: { kind: 'waits' },
     howItEmpties: 'they count for 30 s; the next DISCOVER replaces them',
-    share: 'NEW_CLIENTS_PER_SECOND must first admit a new client of a place; a hardware address has one',
+    share:
+      'by network: NEW_CLIENTS_PER_SECOND must first admit a new client of a place, except in proxy mode; a hardware address has one on a shared network',
     test: 'dhcp/leases/offers.test.ts',
   },
   {
