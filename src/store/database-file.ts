@@ -390,7 +390,8 @@ function readOnly(path: string, cause: unknown): RackError {
   );
 }
 
-function freeBytes(directory: string): number {
+/** The free bytes of a directory's disk. */
+export function freeBytes(directory: string): number {
   const { bavail, bsize } = statfsSync(directory);
   return bavail * bsize;
 }

@@ -1,4 +1,5 @@
-// A full disk under the region: the API says so with 503, reads continue, nothing half-written stays, and with room again it all works.
+// A full disk under the region: the API says so with 503, reads continue, nothing half-written stays, and with room again it all works. Before that, users' files
+// are refused.
 // On a small tmpfs, so as root.
 // @host waits
 
@@ -10,10 +11,51 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
 import { createApiKey } from '../../src/region/accounts/accounts.ts';
+import { ROOM_BYTES } from '../../src/store/sqlite/region-transactions.ts';
 import { startRegion } from '../region/live.ts';
 import { report } from '../region/place.ts';
 import { missing } from '../support/needs.ts';
 import { authorizationOf } from '../support/oauth.ts';
+
+const FILE_BYTES = 1024 * 1024;
+
+test('files of users leave room on the disk, and can be deleted then', {
+  skip: missing('root', 'linux', 'mount'),
+  timeout: 60_000,
+}, async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-region-full-'));
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=84m', 'rackboot-region-full', directory]);
+  try {
+    const live = await startRegion({ stateDir: join(directory, 'state') });
+    try {
+      const authorization = authorizationOf(await createApiKey(live.region.store, systemClock, 'admin'));
+      const files = `${live.origin}/MAAS/api/2.0/files/`;
+      const store = (name: string): Promise<Response> => {
+        const body = new URLSearchParams({ filename: name, file: 'x'.repeat(FILE_BYTES) });
+        return fetch(files, { method: 'POST', headers: { authorization }, body });
+      };
+      let stored = 0;
+      let answer = await store('0');
+      for (; answer.status === 201 && stored < 30; answer = await store(String(stored))) stored += 1;
+      assert.ok(stored > 1, String(stored));
+      assert.equal(answer.status, 503);
+      assert.equal(answer.headers.get('x-rackboot-refusal'), 'store-unavailable');
+      const { bavail, bsize } = statfsSync(directory);
+      // One file may stand both in the log and in the database.
+      assert.ok(bavail * bsize >= ROOM_BYTES - 3 * FILE_BYTES, String(bavail * bsize));
+      await live.region.enlist(report([0x525400000001]));
+      for (let name = 0; name < stored; name += 1) {
+        const removed = await fetch(`${files}${name}/`, { method: 'DELETE', headers: { authorization } });
+        assert.equal(removed.status, 204);
+      }
+    } finally {
+      await live.close();
+    }
+  } finally {
+    execFileSync('umount', [directory]);
+    rmdirSync(directory);
+  }
+});
 
 test('the region survives a full disk', { skip: missing('root', 'linux', 'mount'), timeout: 60_000 }, async () => {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-region-full-'));

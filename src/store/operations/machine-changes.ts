@@ -18,7 +18,7 @@ import type { EventTable } from './region-events.ts';
 import { setIdentity } from './region-identity.ts';
 import { readMachines } from './region-machine-reads.ts';
 import { noteRuns } from './region-scripts.ts';
-import { run, type Steps } from './region-steps.ts';
+import { needingRoom, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
 
 const SET_USER_DATA_SQL =
@@ -57,7 +57,7 @@ export function* applyChanges(
   yield* updateAll(updates, atMs, yield* nameTasks(changes, counters));
   for (const { machine, change } of changes) {
     if (change.interfaces !== undefined) yield* setInterfaces(machine, change.interfaces);
-    if (change.userData instanceof Uint8Array) yield run(SET_USER_DATA_SQL, machine.id, change.userData);
+    if (change.userData instanceof Uint8Array) yield needingRoom(run(SET_USER_DATA_SQL, machine.id, change.userData));
   }
   const idsOf = (isOne: (change: DecidedChange['change']) => boolean): string[] => {
     const ids = changes.filter(({ change }) => isOne(change)).map(({ machine }) => machine.id);

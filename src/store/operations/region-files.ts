@@ -8,7 +8,7 @@ import {
 } from '../../region/records/file-store.ts';
 import { number, readsRow, text } from '../rows.ts';
 import { claimAccount } from './claims.ts';
-import { all, numberIn, one, run, type Steps } from './region-steps.ts';
+import { all, needingRoom, numberIn, one, run, type Steps } from './region-steps.ts';
 
 const OF_USER = 'account_id = (SELECT id FROM account WHERE username = ?)';
 
@@ -28,15 +28,10 @@ export function* putFile(
   );
   const { files, bytes } = row === undefined ? { files: 0, bytes: 0 } : readSums(row);
   if (files >= FILES_PER_USER_MAX || bytes + content.length > FILE_BYTES_PER_USER_MAX) return 'limit';
-  const stored = yield one(
+  const sql =
     'INSERT INTO stored_file (account_id, name, key, content, created_ms) VALUES (?, ?, ?, ?, ?) ' +
-      'ON CONFLICT (account_id, name) DO UPDATE SET content = excluded.content RETURNING id, name, key',
-    account,
-    name,
-    key,
-    content,
-    atMs,
-  );
+    'ON CONFLICT (account_id, name) DO UPDATE SET content = excluded.content RETURNING id, name, key';
+  const stored = yield needingRoom(one(sql, account, name, key, content, atMs));
   return stored.row === undefined ? 'no-user' : readInfo(stored.row);
 }
 

@@ -21,6 +21,8 @@ export interface Statement {
   readonly kind: 'one' | 'all' | 'run';
   readonly sql: string;
   readonly values: readonly Value[];
+  /** True: it stores many bytes for a user, which must leave room on the disk for everything else. */
+  readonly needsRoom?: boolean;
 }
 
 /** The answer to a statement. Only the field for the statement's kind is filled: `row`, `rows` or `changes`. */
@@ -41,6 +43,9 @@ export const all = (sql: string, ...values: Value[]): Statement => ({ kind: 'all
 
 /** A statement that writes; the answer says how many rows it changed. */
 export const run = (sql: string, ...values: Value[]): Statement => ({ kind: 'run', sql, values });
+
+/** A statement that stores many bytes for a user. */
+export const needingRoom = (statement: Statement): Statement => ({ ...statement, needsRoom: true });
 
 /**
  * The ids and versions that a region has given are below this. A higher one comes from a damaged row: to continue after it would leave too

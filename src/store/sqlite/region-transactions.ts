@@ -10,17 +10,21 @@
 // 3. A failed write leaves nothing behind. SQLite may already have rolled back; `isTransaction` shows it.
 // 4. `transact` waits only for this database, whose answers come at once. So it ends before the event loop turns, and others wait for
 //    microtasks only. One that is still open when the loop turns is doomed: it would keep everyone waiting.
-// 5. Once a file of the database was removed, replaced or cut, no change is made until the next start, even if the file is back: other
+// 5. Bytes of users leave ROOM_BYTES of the disk free, or are refused as on a full one: leases are often on the same disk, and any user could
+//    otherwise fill it.
+// 6. Once a file of the database was removed, replaced or cut, no change is made until the next start, even if the file is back: other
 //    processes may have used another file meanwhile. Reads continue.
 
+import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { newUuid, systemClock } from '../../clock.ts';
+import { mebibytes } from '../../counted.ts';
 import { errorText, RackError } from '../../errors.ts';
 import type { OpenFiles } from '../../files/found-stats.ts';
 import type { Outage } from '../../region/records/store-outage.ts';
 import type { StoreConfirmation } from '../../region/records/store-state.ts';
 import { StoreOutage } from '../../region/words/outage.ts';
-import { BROKEN_CODES, SQLITE_FULL, sqliteCode } from '../database-file.ts';
+import { BROKEN_CODES, freeBytes, SQLITE_FULL, sqliteCode } from '../database-file.ts';
 import { type Effect, OpenTransaction, TransactionContext } from '../open-transaction.ts';
 import { type Answer, OWN_HISTORY, type Statement, type Steps } from '../operations/region-steps.ts';
 import type { RegionDriver } from '../region/region-driver.ts';
@@ -29,6 +33,9 @@ import { MachineStamps } from './machine-stamps.ts';
 
 /** SQLite result codes of conditions that may pass: busy, locked, out of memory, read-only, I/O error, full, cannot open. */
 const PASSING_CODES: ReadonlySet<number> = new Set([5, 6, 7, 8, 10, 13, 14]);
+
+/** Room on the disk that users' files and user data leave: several times that of leases (`leases/ballast.ts`). */
+export const ROOM_BYTES = 64 * 1024 * 1024;
 
 const NO_ROWS: readonly Row[] = [];
 
@@ -202,7 +209,9 @@ export class Transactions implements RegionDriver {
     return step.value;
   }
 
-  #answer({ kind, sql, values }: Statement): Answer {
+  #answer({ kind, sql, values, needsRoom }: Statement): Answer {
+    if (needsRoom === true && freeBytes(dirname(this.#path)) < ROOM_BYTES)
+      throw new StoreOutage({ note: 'file-full', file: this.#path, said: `less than ${mebibytes(ROOM_BYTES)} free` });
     if (sql === OWN_HISTORY.sql) return { row: this.#ownHistory(), rows: NO_ROWS, changes: 0 };
     if (sql.includes('machine_stamp(')) this.#stamps.look();
     const statement = this.#statements.prepare(sql);
