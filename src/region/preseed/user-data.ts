@@ -23,8 +23,12 @@ const KINDS: readonly (readonly [string, string])[] = [
   ['## template: jinja', 'text/jinja2'],
   ['#!', 'text/x-shellscript'],
 ];
-/** The largest cloud-config whose YAML is checked, in bytes: parsing more would hold up the region. */
+/** The largest cloud-config whose YAML is checked, in bytes and tokens: parsing more would hold up the region. */
 const CHECKED_BYTES_MAX = 32 * 1024;
+/** Some 600 lines; a script in a block is one token. The worst such text takes some 10 ms. */
+const CHECKED_TOKENS_MAX = 4096;
+/** Lists and maps within each other: the parser recurses. */
+const DEPTH_MAX = 100;
 const MULTIPART = 'multipart';
 const GZIP = 'application/gzip';
 
@@ -54,10 +58,22 @@ export function judgeUserData(bytes: Uint8Array): JudgedUserData {
 /** Why cloud-init could not read a cloud-config. Keys that appear twice are no fault: there the last one counts. */
 function findYamlFault(bytes: Uint8Array): { readonly line: number; readonly why: string } | undefined {
   if (bytes.length > CHECKED_BYTES_MAX) return undefined;
-  const { isMap, LineCounter, parseDocument, visit } = yamlParser();
+  const { isMap, Lexer, LineCounter, Parser, parseDocument, visit } = yamlParser();
+  const text = Buffer.from(bytes).toString('utf8');
+  let line = 1;
+  const parser = new Parser(() => {
+    line += 1;
+  });
+  let tokens = 0;
+  for (const token of new Lexer().lex(text)) {
+    tokens += 1;
+    if (tokens > CHECKED_TOKENS_MAX) return undefined;
+    Array.from(parser.next(token));
+    if (parser.stack.length > DEPTH_MAX) return { line, why: 'it is nested too deeply' };
+  }
   const lines = new LineCounter();
   const options = { lineCounter: lines, prettyErrors: false, uniqueKeys: false };
-  const { contents, errors } = parseDocument(Buffer.from(bytes).toString('utf8'), options);
+  const { contents, errors } = withoutStacks(() => parseDocument(text, options));
   const lineAt = (at: number): number => lines.linePos(at).line;
   const [error] = errors;
   if (error !== undefined) return { line: lineAt(error.pos[0]), why: error.message };
@@ -74,6 +90,17 @@ function findYamlFault(bytes: Uint8Array): { readonly line: number; readonly why
     },
   });
   return fault;
+}
+
+/** Runs `work`, whose errors have no stacks: there may be one for each byte of a text, and the stack is most of what an error costs. */
+function withoutStacks<T>(work: () => T): T {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return work();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
 
 /** True for the header of a multipart MIME message. */

@@ -158,7 +158,8 @@ test('2.0: accepted, allocated by its conditions, deployed, released; each refus
     await client.ask('POST', '2.0/account/prefs/sshkeys/', { key: keyOf(1, 'me') });
     const missing = await client.ask('POST', `${one}?op=deploy`, { distro_series: 'ubuntu/trixie' });
     assert.deepEqual([missing.status, missing.refusal], [409, 'image-missing']);
-    for (const fields of [{ distro_series: '../x' }, { user_data: '***' }, { disk: '/dev/sda' }]) {
+    const list = Buffer.from('#cloud-config\n- a\n').toString('base64');
+    for (const fields of [{ distro_series: '../x' }, { user_data: '***' }, { user_data: list }, { disk: '/dev/sda' }]) {
       const answer = await client.ask('POST', `${one}?op=deploy`, { distro_series: 'trixie', ...fields });
       assert.equal(answer.status, 400, JSON.stringify(fields));
     }
@@ -173,6 +174,9 @@ test('2.0: accepted, allocated by its conditions, deployed, released; each refus
       [deploying.status_name, deploying.osystem, deploying.distro_series],
       ['Deploying', 'debian', 'trixie'],
     );
+    const broken = Buffer.from('#cloud-config\na: [').toString('base64');
+    const unjudged = await client.ask('POST', `${one}?op=deploy`, { distro_series: 'trixie', user_data: broken });
+    assert.deepEqual([unjudged.status, unjudged.refusal], [409, 'transition-not-allowed']);
     const twice = await client.ask('POST', `${one}?op=deploy`, { distro_series: 'trixie' });
     assert.deepEqual([twice.status, twice.refusal], [409, 'transition-not-allowed']);
     const aborted = JSON.parse((await client.ask('POST', `${one}?op=abort`, {})).text);

@@ -55,6 +55,11 @@ const CLOUD_CONFIGS: readonly (readonly [name: string, text: string, line: numbe
   ['a list', '#cloud-config\n- a\n', 2],
   ['words', '#cloud-config\nhello there\n', 2],
   ['an alias without its anchor', '#cloud-config\na: 1\nb: *x\n', 3],
+  ['lists in each other', `#cloud-config\na: ${'['.repeat(50)}${']'.repeat(50)}\n`, undefined],
+  ['too many lists in each other', `#cloud-config\na: 1\nb: ${'['.repeat(200)}${']'.repeat(200)}\n`, 3],
+  ['as many lists as it can hold', `#cloud-config\na: ${'['.repeat(32_000)}`, 2],
+  ['an error for each byte', `#cloud-config\na: [${','.repeat(4000)}`, 2],
+  ['more tokens than are judged', `#cloud-config\na: [${','.repeat(32_000)}`, undefined],
 ];
 for (const [name, text, line] of CLOUD_CONFIGS) {
   test(`a cloud-config with ${name}: ${line === undefined ? 'taken' : `refused, line ${line}`}`, () => {
@@ -63,6 +68,7 @@ for (const [name, text, line] of CLOUD_CONFIGS) {
     else {
       assert.equal(judged.refusal.code, 'field.user-data-yaml');
       assert.equal(judged.refusal.params.line, line, sentenceOf(judged.refusal));
+      assert.doesNotMatch(String(judged.refusal.params.why), /call stack/);
     }
   });
 }

@@ -5,6 +5,7 @@
 // 1. A parameter that MAAS documents and that has no effect here is refused by its name.
 
 import { z } from 'zod';
+import { refuseCommand } from '../../life/commands.ts';
 import { parseSystem, refuseImage } from '../../life/deployment.ts';
 import { distributionOf } from '../../life/installer.ts';
 import type { Machine } from '../../records/machine.ts';
@@ -85,9 +86,11 @@ function refuseNotDone(given: Readonly<Record<string, string | undefined>>): rea
 /** The choices of a deployment, or for each that cannot be used a refusal in its place. */
 export async function judgeDeployment(call: ApiCall, machine: Machine, given: GivenDeployment) {
   const system = parseSystem(given.osystem, given.distro_series);
+  // Judging user data takes time, so only that for a machine that the caller may deploy is judged.
+  const isAllowed = refuseCommand(machine, 'deploy', actorOf(call)) === undefined;
   return [
     await systemFor(call, machine, given, system ?? (await usualSystem(call, machine))),
-    parseUserData(given.user_data),
+    isAllowed ? parseUserData(given.user_data) : undefined,
     addressOf(given.ip_address),
     absentDisk(machine, given.disk),
     given.distro_series !== undefined && system === undefined
