@@ -1,5 +1,5 @@
-// A full disk under the region: the API says so with 503, reads continue, nothing half-written stays, and with room again it all works. Before that, users' files
-// are refused.
+// A full disk under the region: the API says so with 503, reads continue, nothing half-written stays, and with room again it all works.
+// Before the disk is full, files of users are refused.
 // On a small tmpfs, so as root.
 // @host waits
 
