@@ -41,7 +41,7 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
   const hidden = parsed.ok ? unseenText(parsed.config) : undefined;
   const problems = [
     ...problemsOf(parsed),
-    ...(parsed.ok && hidden === undefined && saysNothing(parsed) ? [NOTHING] : []),
+    ...(parsed.ok && saysNothing(parsed) ? [NOTHING] : []),
     ...(tree?.isFault === true ? [treeProblem(tree)] : []),
     ...sourcesProblems(file),
   ];
@@ -79,9 +79,8 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
   return problems.length === 0 ? 0 : 1;
 }
 
-/** True if the file has no value, and the store has no network. */
-const saysNothing = ({ config, file }: UsableConfig): boolean =>
-  Object.keys(file.values).length === 0 && config.clusterInterfaces.length === 0;
+/** True if the file has no value: a running rack refuses a file that was emptied. */
+const saysNothing = ({ file }: UsableConfig): boolean => Object.keys(file.values).length === 0;
 
 const NOTHING: ConfigProblem = {
   path: '',

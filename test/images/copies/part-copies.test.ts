@@ -292,7 +292,7 @@ describe('a rack copies the boot loaders and installers of its region', () => {
       [
         'has other files than linux and initrd.gz',
         'cannot be imported: "../../etc" cannot be the release of an image: use lower-case letters and digits, with . _ + - inside, at most 63 characters',
-        'cannot be imported: "No OS" cannot be the os of an image: use lower-case letters and digits, with . _ + - inside, at most 63 characters',
+        'cannot be imported: "no os" cannot be the os of an image: use lower-case letters and digits, with . _ + - inside, at most 63 characters',
         "would have 9007199254741000 bytes, more than 2199023255552: the site's sizes are wrong",
         'has other files than linux and initrd.gz',
         'has more than 256 files',
