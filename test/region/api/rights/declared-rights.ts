@@ -254,7 +254,7 @@ export const DECLARED: Readonly<Record<Right, readonly string[]>> = {
     PUT,DELETE nodes/{system_id}/blockdevices/{id}
     POST maas set_config
     GET settings
-    POST settings set,unset
+    POST settings change,set,unset
     POST discovery clear,clear_by_mac_and_ip,scan
     POST domains
     PUT,DELETE domains/{id}
