@@ -44,7 +44,14 @@ const post = async (what: string, body: object): Promise<unknown> =>
 function register(more: Readonly<Record<string, string>> = {}): Promise<string> {
   const fields = Object.entries(registrationFields(more));
   const data = fields.flatMap(([name, text]) => ['--data-urlencode', `${name}=${text}`]);
-  return curl(...data, '-H', 'Accept: application/json', '-w', ' %{http_code}', `${BASE}/api/2.0/nodegroups/?op=register`);
+  return curl(
+    ...data,
+    '-H',
+    'Accept: application/json',
+    '-w',
+    ' %{http_code}',
+    `${BASE}/api/2.0/nodegroups/?op=register`,
+  );
 }
 
 /** A program whose output is gathered as it comes. */

@@ -20,7 +20,10 @@ const run = async (...words: readonly string[]): Promise<string> => {
 
 test('config set and check warn of a door for everybody', async () => {
   assert.doesNotMatch(await run('config', 'set', 'tftp.allow', '[192.0.2.0/24]'), /Beware/);
-  assert.match(await run('config', 'set', '--replace', 'tftp.allow', '[0.0.0.0/0]'), /^Beware {2}tftp\.allow has 0\.0\.0\.0\/0: /m);
+  assert.match(
+    await run('config', 'set', '--replace', 'tftp.allow', '[0.0.0.0/0]'),
+    /^Beware {2}tftp\.allow has 0\.0\.0\.0\/0: /m,
+  );
   const dns = await run('config', 'set', 'dns.allow_recursion', '[0.0.0.0/0]');
   assert.match(dns, /^Beware {2}dns\.allow_recursion has 0\.0\.0\.0\/0: /m);
   assert.doesNotMatch(dns, /tftp/, 'only of what was set');
