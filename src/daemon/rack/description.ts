@@ -66,7 +66,10 @@ function describeInterfaces(config: RackConfig, foreign: readonly ForeignServer[
     const subnet = config.dhcp.subnets.find(({ name }) => name === entry.name);
     const reservations = (subnet?.reservations ?? [])
       .slice(0, RESERVATIONS_REPORTED_MAX)
-      .map(({ mac, address }) => ({ mac: mac === undefined ? NO_MAC : formatMac(mac), ip: formatIpv4(address) }));
+      .map(({ mac, address, hostname }) => ({
+        ...{ mac: mac === undefined ? NO_MAC : formatMac(mac), ip: formatIpv4(address) },
+        ...(hostname === undefined ? {} : { hostname }),
+      }));
     return {
       name: entry.name,
       interface: entry.interfaceName ?? '',

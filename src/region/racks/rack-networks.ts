@@ -11,11 +11,21 @@
 // 3. A person agrees to a shared or wide network only by naming it.
 
 import { INTERFACES_KEY, type Settings } from '../../machines/settings.ts';
-import { formatNetwork, type Ipv4Network, networkContains, networksOverlap, parseNetwork } from '../../net/address.ts';
+import {
+  formatNetwork,
+  type Ipv4,
+  type Ipv4Network,
+  type MacAddress,
+  networkContains,
+  networksOverlap,
+  parseIpv4,
+  parseMac,
+  parseNetwork,
+} from '../../net/address.ts';
 import type { Happening, NetworkDoubt } from '../records/event-params.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { Rack } from '../records/rack.ts';
-import type { RackInterface } from '../records/rack-description.ts';
+import { NO_MAC, type RackInterface } from '../records/rack-description.ts';
 
 const parsed = (texts: readonly string[]): readonly Ipv4Network[] =>
   texts.map(parseNetwork).filter((network) => network !== undefined);
@@ -161,3 +171,20 @@ export function doubtEvent(
   const doubt = findDoubt(rack, racks);
   return doubt === undefined ? undefined : { type: 'RACK_CHANGED', level: 'warning', ...doubt, atMs, username };
 }
+
+/** An entry of `hosts` of a cluster interface. */
+interface ConfiguredHost {
+  /** `undefined`: it is not known by its hardware address. */
+  readonly mac: MacAddress | undefined;
+  readonly address: Ipv4 | undefined;
+  readonly hostname: string | undefined;
+}
+
+/** The entries of `hosts` that accepted racks report for networks about which they are believed. */
+export const configuredHosts = (racks: readonly Rack[]): readonly ConfiguredHost[] =>
+  racks
+    .filter(({ state }) => state === 'accepted')
+    .flatMap((rack) => believedInterfaces(rack).flatMap(({ reservations = [] }) => reservations))
+    .map(({ mac, ip, hostname }) => ({
+      ...{ mac: mac === NO_MAC ? undefined : parseMac(mac), address: parseIpv4(ip), hostname },
+    }));

@@ -90,6 +90,7 @@ export const rackInterfaces = z
           z.object({
             mac: hardwareAddress,
             ip: address,
+            hostname: z.string().min(1).max(63).toLowerCase().optional(),
           }),
         )
         .max(RESERVATIONS_REPORTED_MAX)

@@ -26,11 +26,13 @@ export interface RackInterface {
   readonly reservations?: readonly RackReservation[] | undefined;
 }
 
-/** An address that a rack's configuration reserves for one client; both as text. */
+/** An address that a rack's configuration reserves for one client, as text. */
 interface RackReservation {
   /** `NO_MAC` if the client is not identified by its hardware address. */
   readonly mac: string;
   readonly ip: string;
+  /** The name of the address, one label; `undefined`: none, or the rack does not report names. */
+  readonly hostname?: string | undefined;
 }
 
 /**

@@ -72,7 +72,7 @@ const interfaces: z.ZodType<readonly RackInterface[]> = z.array(
     router_ip: z.string(),
     shared: z.string().optional(),
     foreign_dhcp_ip: z.string().optional(),
-    reservations: z.array(z.object({ mac: z.string(), ip: z.string() })).optional(),
+    reservations: z.array(z.object({ mac: z.string(), ip: z.string(), hostname: z.string().optional() })).optional(),
   }),
 );
 const networks = z.array(z.string());

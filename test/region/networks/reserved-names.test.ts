@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ipv4, mac as macOf } from '../../../src/net/address.ts';
-import { withSite } from '../api/sent/trial.ts';
+import { OWN_RACK, withSite } from '../api/sent/trial.ts';
 import { bootReport, enlist } from '../place.ts';
 import { type Ask, withNetworks } from './network-place.ts';
 
@@ -122,4 +122,24 @@ test('no person gives the name of a rack to a host, and a machine that reports i
     assert.equal(reported.status, 200, reported.text);
     const [found] = await region.store.listMachines({ macs: [macOf(0x525400000077)] }, 0, 1);
     assert.ok(found !== undefined && found.hostname !== 'maas', found?.hostname);
+  }));
+
+test('only administrators give the name of an entry of hosts to another host, and of machines that of the entry reports it', () =>
+  withSite(async ({ ask, place: { region } }) => {
+    const lab = OWN_RACK.interfaces[0] ?? assert.fail();
+    const reservations = [{ mac: MAC, ip: '10.20.0.60', hostname: 'db' }];
+    await region.racks.putOwn({ ...OWN_RACK, interfaces: [{ ...lab, reservations }] });
+    const taken = { hostname: ['the hostname db is taken: choose another'] };
+    const { system_id: id } = (await ask('POST', '2.0/devices/', device('scanner'), 'alice')).json;
+    for (const [method, path, fields] of [
+      ['POST', '2.0/devices/', device('db', '52:54:00:00:00:79')],
+      ['POST', '2.0/devices/', device('db.maas', MAC)],
+      ['PUT', `2.0/devices/${id}/`, { hostname: 'DB' }],
+      ['POST', RESERVE, { subnet: '10.20.0.0/24', hostname: 'db' }],
+      ['POST', '2.0/machines/', { architecture: 'amd64/generic', mac_addresses: MAC, hostname: 'db' }],
+    ] as const) {
+      const refused = await ask(method, path, fields, 'alice');
+      assert.deepEqual([refused.status, refused.json], [400, taken], path);
+    }
+    assert.equal((await ask('POST', '2.0/devices/', device('db', '52:54:00:00:00:79'), 'admin')).status, 200);
   }));

@@ -216,7 +216,7 @@ export const NODE_OBJECTS = {
     'rackReservation[]': 'reservations?',
   },
   rackReservation: {
-    string: 'mac ip',
+    string: 'mac ip hostname?',
   },
   raid: {
     integer: 'id size',

@@ -38,7 +38,7 @@ import {
 } from '../call/operation.ts';
 import { introductionJson } from '../json/machine-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
-import { currentDomains, isKeptName, isRackName } from '../names/dns-records.ts';
+import { currentDomains, isKeptName, isOperatorsName } from '../names/dns-records.ts';
 import { commissioningFields, commissioningOf, openSsh } from './commissioning-calls.ts';
 import { answerCommand } from './life-operations.ts';
 import {
@@ -159,7 +159,8 @@ function namesOf(
   inForce: SettingsReader = call.region.settings,
 ): ReturnType<typeof readNames> {
   const label = labelOf(given.hostname ?? '');
-  if (call.caller.kind !== 'user') return label === undefined || isRackName(call, label) ? {} : { hostname: label };
+  if (call.caller.kind !== 'user')
+    return label === undefined || isOperatorsName(call, label) ? {} : { hostname: label };
   const [byDefault] = currentDomains(call, inForce);
   const found = readNames(call, given, inForce);
   const wanted = given.domain?.toLowerCase() || (given.hostname?.toLowerCase().split('.').slice(1).join('.') ?? '');

@@ -19,7 +19,7 @@ import { cleanNote, cleanWords } from '../../records/text-json.ts';
 import type { SettingsReader } from '../../settings.ts';
 import { allOf, isRefusal, type Refusal, refuseField, refuseFields } from '../call/answer.ts';
 import { type ApiCall, type ApiVersion, type Passed, value } from '../call/operation.ts';
-import { currentDomains, isAlias, isRackName } from '../names/dns-records.ts';
+import { currentDomains, isAlias, isOperatorsName } from '../names/dns-records.ts';
 
 /** A note about a machine, in characters. */
 const DESCRIPTION_MAX = 1000;
@@ -219,7 +219,7 @@ export function readNames(
   if (isRefusal(found)) return found;
   const fqdn = `${label ?? before?.hostname ?? ''}.${domain || (before?.domain ?? domains[0])}`;
   const isSame = before !== undefined && fqdn === `${before.hostname}.${before.domain}`;
-  if (label !== undefined && label !== before?.hostname && isRackName(call, label))
+  if (label !== undefined && label !== before?.hostname && isOperatorsName(call, label))
     return refuseField('hostname', 'field.hostname-taken', { hostname: label });
   if (!isSame && isAlias(call, fqdn, inForce)) {
     return refuseField(label === undefined ? 'domain' : 'hostname', 'field.hostname-cname', { name: fqdn });

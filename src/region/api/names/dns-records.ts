@@ -13,6 +13,7 @@
 import { isSettings, type SettingValue } from '../../../machines/settings.ts';
 import { formatIpv4, type MacAddress } from '../../../net/address.ts';
 import { domainIds, numberOfDomain } from '../../life/whereabouts.ts';
+import { configuredHosts } from '../../racks/rack-networks.ts';
 import { numberOf } from '../../records/digest.ts';
 import { NO_RECORDS } from '../../records/network-store.ts';
 import type { SettingsReader } from '../../settings.ts';
@@ -230,9 +231,17 @@ async function refuseMachineNames(
   return undefined;
 }
 
-/** True for the name of a rack, which has it in every domain. */
-export const isRackName = ({ region }: ApiCall, hostname: string): boolean =>
-  region.racks.list().some(({ state, name }) => state === 'accepted' && name.toLowerCase() === hostname);
+/**
+ * True for a name that the operator gave: that of a rack, which has it in every domain, or one in `hosts` of a cluster interface, which
+ * administrators may give to a machine or device, and the host of the entry may report when it boots.
+ */
+export function isOperatorsName({ region, caller, peer }: ApiCall, hostname: string): boolean {
+  const racks = region.racks.list();
+  if (racks.some(({ state, name }) => state === 'accepted' && name.toLowerCase() === hostname)) return true;
+  if (caller.kind === 'user' && caller.isAdmin) return false;
+  const named = configuredHosts(racks).filter((one) => one.hostname === hostname);
+  return named.some(({ mac }) => mac === undefined || mac !== peer.vouchedMac);
+}
 
 /** True if the name has a CNAME, so that no machine can have it. */
 export const isAlias = (call: ApiCall, fqdn: string, inForce: SettingsReader): boolean =>
