@@ -5,7 +5,7 @@
 //                                ├─ Commissioning ──────► hardware amended if the report contains the boot token
 //                                └─ otherwise ──────────► unchanged, gets its system id, and an event is logged
 //   not recognised ──────────────► created as New; if too many are New, it replaces one (`new-machines.ts`) or is refused. It also replaces
-//                                  the device of an ordinary user from whose interface it booted
+//                                  the device of an ordinary user from whose interface it booted, if the device has an address there or none
 //
 // 1. Only a report with the token of its current boot changes a machine in use. No report removes one.
 // 2. A repeated report changes only the time.
@@ -66,7 +66,8 @@ export function decideEnlistment(
 ): Decision | EnlistmentQuestion {
   const { report } = weighed;
   const claim = knowledge.byMac.find(
-    (one) => isDeviceOfUser(one) && one.interfaces.some(({ mac }) => mac === weighed.vouched),
+    (one) =>
+      isDeviceOfUser(one) && one.interfaces.some(({ mac }) => mac === weighed.vouched) && report.isAway?.(one) !== true,
   );
   if (claim !== undefined) {
     const others = { ...knowledge, byMac: knowledge.byMac.filter((one) => one !== claim) };

@@ -141,10 +141,18 @@ export class MachineHomes {
     return machinesForRack(machines, isHome, (home) => isServed(home, networks));
   }
 
-  /** True for an address outside the shared network of the machine's home: a sender with that address may be another host. */
-  isAway({ home, status }: Pick<Machine, 'home' | 'status'>, address: Ipv4 | undefined): boolean {
-    if (home === undefined || address === undefined || status === 'new') return false;
-    return isOtherSharedNetwork(home, address, homeNetworksOf(this.#racks.list()));
+  /**
+   * True for an address outside the shared network of the machine's home: a sender with that address may be another host. A device is at home
+   * where it has addresses.
+   */
+  isAway(
+    { home, status, device, addresses }: Pick<Machine, 'home' | 'status' | 'device' | 'addresses'>,
+    address: Ipv4 | undefined,
+  ): boolean {
+    if (address === undefined || status === 'new') return false;
+    const homes = device === undefined ? [home] : addresses.map((one) => one.address);
+    const networks = homeNetworksOf(this.#racks.list());
+    return homes.length > 0 && homes.every((one) => one !== undefined && isOtherSharedNetwork(one, address, networks));
   }
 
   /**

@@ -2,15 +2,17 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { mac } from '../../../src/net/address.ts';
+import { ipv4, mac } from '../../../src/net/address.ts';
 import { UNBOOTED_PER_USER_MAX } from '../../../src/region/identity/enlistment.ts';
 import type { EnlistmentReport } from '../../../src/region/identity/enlistment-report.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { sentenceOf as refusalSentence } from '../../../src/region/words/refusal.ts';
 import { bootReport, report, withRegion } from '../place.ts';
+import { acceptRack, rackInterface } from '../racks/rack-place.ts';
 
 const FIRST = 0x525400000001;
 const SECOND = 0x525400000002;
+const OTHER = { name: 'other', interface: 'eth2' };
 const THIRD = 0x525400000003;
 
 /** The result of a report: the machine's id, or the sentence of the refusal. */
@@ -98,4 +100,37 @@ test('a device of an ordinary user keeps no machine out: one that boots from its
     assert.deepEqual([event?.type, event?.code], ['NODE_REMOVED', 'device-enlisted']);
     const kept = await region.enlist(bootReport([SECOND]));
     assert.deepEqual([kept.kind, kept.kind !== 'refuse' && kept.machine.device], ['unchanged', '']);
+  }));
+
+test('a report from outside the networks of a device with addresses removes no device, and enlists nothing', () =>
+  withRegion(async ({ region, clock }) => {
+    await region.store.enlist<never>({ macs: [mac(FIRST)], values: [], atMs: 1 }, () => ({
+      ...{ kind: 'create', systemId: 'dev001', events: [] },
+      fields: {
+        ...{ hostname: 'nas', description: '', domain: 'maas', device: '', addedBy: 'olga', owner: 'olga' },
+        ...{ status: 'deployed', statusSinceMs: 1, netboot: false, architecture: 'amd64' },
+        ...{ subarchitecture: 'generic', osystem: '', release: '' },
+        ...{ powerType: '', powerParameters: {}, powerState: 'unknown' },
+      },
+      interfaces: [{ mac: mac(FIRST), name: 'eth0', source: 'person' }],
+    }));
+    const address = ipv4(0x0a140009);
+    await region.store.changeMachine<never>('dev001', clock.wallTimeMs(), () => ({
+      ...{ kind: 'change', fields: {}, addresses: [{ mac: mac(FIRST), address }], events: [] },
+    }));
+    await acceptRack(region, {
+      interfaces: [rackInterface('10.20.0.0/24'), { ...rackInterface('10.30.0.0/24'), ...OTHER }],
+    });
+    const from = (sender: number) =>
+      bootReport([FIRST], { address: ipv4(sender), isAway: (one) => region.racks.homes.isAway(one, ipv4(sender)) });
+    const kept = await region.enlist(from(0x0a1e0009));
+    assert.deepEqual([kept.kind, kept.kind !== 'refuse' && kept.machine.systemId], ['unchanged', 'dev001']);
+    assert.equal(await region.store.countMachines({}), 0);
+    const events = await region.store.listEvents({ limit: 9 });
+    assert.deepEqual(
+      events.filter(({ code }) => code === 'report-ignored').map(({ type }) => type),
+      ['NODE_ENLISTMENT_IGNORED'],
+    );
+    assert.equal((await region.enlist(from(0x0a140042))).kind, 'create');
+    assert.equal(await region.store.findMachine('dev001'), undefined);
   }));

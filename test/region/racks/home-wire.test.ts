@@ -205,10 +205,19 @@ test('only a New machine may be at an address outside all networks', () =>
     await greet(place, NETWORKS);
     const { homes } = place.region.racks;
     const home = at('10.30.0.9');
-    assert.equal(homes.isAway({ home, status: 'new' }, at('10.20.0.66')), false);
-    assert.equal(homes.isAway({ home, status: 'ready' }, at('10.20.0.66')), true);
-    assert.equal(homes.isAway({ home, status: 'ready' }, ipv4(1)), true);
-    assert.equal(homes.isAway({ home: undefined, status: 'ready' }, ipv4(1)), false);
+    assert.equal(homes.isAway({ home, status: 'new', addresses: [] }, at('10.20.0.66')), false);
+    assert.equal(homes.isAway({ home, status: 'ready', addresses: [] }, at('10.20.0.66')), true);
+    assert.equal(homes.isAway({ home, status: 'ready', addresses: [] }, ipv4(1)), true);
+    assert.equal(homes.isAway({ home: undefined, status: 'ready', addresses: [] }, ipv4(1)), false);
+    const device = {
+      home,
+      status: 'deployed',
+      device: '',
+      addresses: [{ mac: mac(1), address: at('10.20.0.9') }],
+    } as const;
+    assert.equal(homes.isAway(device, at('10.20.0.66')), false, 'a device is at home where it has addresses');
+    assert.equal(homes.isAway(device, at('10.30.0.9')), true);
+    assert.equal(homes.isAway({ ...device, addresses: [] }, at('10.30.0.9')), false);
   }));
 
 test('a redundant rack that sees a machine in another of its networks does not move the machine’s home', () =>
