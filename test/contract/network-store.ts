@@ -31,6 +31,7 @@ export function fullNetworks(nextId: number): { readonly put: NetworkRecords; re
   return {
     nextId: nextId + 11,
     put: {
+      linked: [],
       spaces: [{ id: id(space), name: `space-${space}`, description: 'für Kunden' }],
       fabrics: [{ id: id(fabric), name: `fabric-${fabric}`, description: '', classType: '10g', isTouched: true }],
       vlans: [

@@ -19,7 +19,13 @@ import {
   rangeSize,
   rangesOverlap,
 } from '../../net/address.ts';
-import type { HostLease, NetworkRecords, UsedAddress } from '../records/network-store.ts';
+import {
+  type HostLease,
+  type NetworkRecords,
+  RESERVED_PER_USER_MAX,
+  type UsedAddress,
+} from '../records/network-store.ts';
+import { type RefusalWord, refusal } from '../words/refusal.ts';
 import type { NetworkView, SubnetView } from './network-view.ts';
 
 const PURPOSES = ['reserved', 'dynamic', 'gateway-ip', 'dns-server', 'rack', 'assigned-ip'] as const;
@@ -115,36 +121,72 @@ export function freeParts(network: Ipv4Network, used: readonly Ipv4Range[]): rea
   return free;
 }
 
-/** Addresses that a user has reserved, as a refusal names them. */
-type Reservation = { readonly low: string; readonly high: string; readonly username: string };
+/** Addresses that a user has reserved, or linked with a device, as a refusal names them. */
+type Reservation = {
+  readonly low: string;
+  readonly high: string;
+  readonly username: string;
+  readonly device: string | undefined;
+};
 
 /** The most reservations that a refusal names. */
 const NAMED_MAX = 8;
 
-const reservedRanges = ({ ranges, reserved }: Pick<NetworkRecords, 'ranges' | 'reserved'>) => [
-  ...ranges.flatMap((one) => (one.kind === 'reserved' ? [one] : [])),
-  ...reserved.map(({ id, address, username }) => ({ id, low: address, high: address, username })),
-];
+type Reserving = Pick<NetworkRecords, 'ranges' | 'reserved' | 'linked'>;
+interface Held extends Ipv4Range {
+  /** `undefined`: it is the address of a link. */
+  readonly id?: number;
+  readonly username: string;
+  readonly device?: string;
+}
+
+/** The addresses that users keep from machines, each reserved address once. */
+function heldRanges({ ranges, reserved, linked }: Reserving): readonly Held[] {
+  const known = new Set(reserved.map(({ address }) => address));
+  return [
+    ...ranges.flatMap((one) => (one.kind === 'reserved' ? [one] : [])),
+    ...reserved.map(({ id, address, username }) => ({ id, low: address, high: address, username })),
+    ...linked
+      .filter(({ address }) => !known.has(address))
+      .map(({ address, username, device }) => ({ low: address, high: address, username, device })),
+  ];
+}
 
 /** The reservations with addresses of these ranges, the largest first, at most NAMED_MAX. */
-export const reservationsIn = (
-  records: Pick<NetworkRecords, 'ranges' | 'reserved'>,
-  within: readonly Ipv4Range[],
-): readonly Reservation[] =>
-  reservedRanges(records)
+export const reservationsIn = (records: Reserving, within: readonly Ipv4Range[]): readonly Reservation[] =>
+  heldRanges(records)
     .filter((one) => within.some((range) => rangesOverlap(range, one)))
     .sort((a, b) => rangeSize(b) - rangeSize(a) || a.low - b.low)
     .slice(0, NAMED_MAX)
-    .map(({ low, high, username }) => ({ low: formatIpv4(low), high: formatIpv4(high), username }));
+    .map(({ low, high, username, device }) => ({ low: formatIpv4(low), high: formatIpv4(high), username, device }));
 
-/** How many addresses a user has reserved. @param except the id of a reservation that does not count */
-export const reservedBy = (records: NetworkRecords, username: string, except?: number): number =>
-  reservedRanges(records)
-    .filter((one) => one.username === username && one.id !== except)
-    .reduce((sum, one) => sum + rangeSize(one), 0);
+/** The reservations but one. @param except its id; `undefined`: all */
+const heldExcept = (records: Reserving, except: number | undefined): readonly Held[] =>
+  heldRanges(records).filter(({ id }) => id === undefined || id !== except);
 
 /**
- * True if a reservation leaves machines at least half of the addresses of each range that gives them theirs: the static ranges of the subnet,
+ * Why a user who is not an administrator may not reserve these addresses, or link them with a device; `undefined`: they may.
+ * @param released how many addresses are released, but not free yet
+ * @param except the id of a reservation that does not count
+ */
+export function excessOf(
+  view: NetworkView,
+  subnet: SubnetView,
+  wanted: Ipv4Range,
+  username: string,
+  released = 0,
+  except?: number,
+): RefusalWord | undefined {
+  const own = heldExcept(view.records, except).filter((one) => one.username === username);
+  const count = own.reduce((sum, one) => sum + rangeSize(one), released) + rangeSize(wanted);
+  if (count > RESERVED_PER_USER_MAX) return refusal('field.reserved-per-user', { max: RESERVED_PER_USER_MAX });
+  if (leavesHalf(view, subnet, wanted, except)) return undefined;
+  const reserved = reservationsIn(view.records, [hostRange(subnet.network)]);
+  return refusal('field.reserved-half', { network: subnet.subnet.cidr, reserved });
+}
+
+/**
+ * True if a reservation, or the link of a user's device, leaves machines at least half of the addresses of each range that gives them theirs: the static ranges of the subnet,
  * or without one the whole subnet except for its dynamic ranges. @param except the id of a reservation that does not count
  */
 export function leavesHalf(view: NetworkView, subnet: SubnetView, wanted: Ipv4Range, except?: number): boolean {
@@ -154,7 +196,7 @@ export function leavesHalf(view: NetworkView, subnet: SubnetView, wanted: Ipv4Ra
     others.reduce((sum, { low, high }) => {
       return sum + Math.max(0, Math.min(high, range.high) - Math.max(low, range.low) + 1);
     }, 0);
-  const reserved = reservedRanges(view.records).filter(({ id }) => id !== except);
+  const reserved = heldExcept(view.records, except);
   return (fixed.length > 0 ? fixed : [hostRange(subnet.network)])
     .filter((range) => rangesOverlap(range, wanted))
     .every((range) => 2 * sizeIn(range, [...reserved, wanted]) <= rangeSize(range) - sizeIn(range, dynamic));

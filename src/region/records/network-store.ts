@@ -33,8 +33,8 @@ export const VLANS_MAX = 4096;
 export const SUBNETS_MAX = 4096;
 export const RANGES_MAX = 8192;
 /**
- * Bounds on the addresses that all users together reserve, and that one user without administrator's rights reserves or, by the leases of hosts
- * for which they were reserved, still keeps from others.
+ * Bounds on the addresses that all users together reserve, and that one user without administrator's rights reserves, links with devices or, by
+ * the leases of hosts for which they were reserved, still keeps from others.
  */
 export const RESERVED_MAX = 16_384;
 export const RESERVED_PER_USER_MAX = 256;
@@ -191,6 +191,15 @@ export interface Connection {
   readonly mac: MacAddress;
 }
 
+/** An address of a link of a device that a user without administrator's rights added: it counts as one that the user reserved. */
+interface LinkedAddress {
+  readonly address: Ipv4;
+  /** The name of the device. */
+  readonly device: string;
+  /** Its owner. */
+  readonly username: string;
+}
+
 /** All objects, each list by id. */
 export interface NetworkRecords {
   readonly spaces: readonly Space[];
@@ -201,9 +210,11 @@ export interface NetworkRecords {
   readonly reserved: readonly ReservedAddress[];
   readonly routes: readonly StaticRoute[];
   readonly connections: readonly Connection[];
+  /** Read only: devices have them. */
+  readonly linked: readonly LinkedAddress[];
 }
 
-export type NetworkKind = keyof NetworkRecords;
+export type NetworkKind = Exclude<keyof NetworkRecords, 'linked'>;
 
 /** Ordered so that each kind refers only to kinds before it. */
 export const NETWORK_KINDS = [
@@ -226,6 +237,7 @@ export const NO_RECORDS: NetworkRecords = {
   reserved: [],
   routes: [],
   connections: [],
+  linked: [],
 };
 
 /** A change of the objects. */

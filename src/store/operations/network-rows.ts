@@ -231,6 +231,10 @@ export const readUsed = readsRow(
   }),
 );
 
+export const readLinked = readsRow('machine', (row): NetworkRecords['linked'][number] => ({
+  ...{ address: addressIn(row, 'address'), device: text(row, 'hostname'), username: optionalText(row, 'owner') ?? '' },
+}));
+
 /** The VLANs and subnets that a stored layout names. Most name none that is asked for, so this does not parse the layout. */
 export const readNamed = readsRow(
   'machine',

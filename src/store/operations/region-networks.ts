@@ -18,7 +18,15 @@ import {
   type UsedAddress,
 } from '../../region/records/network-store.ts';
 import { claimAddresses } from './claims.ts';
-import { NETWORK_TABLES, readGivenUse, readLayoutUse, readNamed, readRowId, readUsed } from './network-rows.ts';
+import {
+  NETWORK_TABLES,
+  readGivenUse,
+  readLayoutUse,
+  readLinked,
+  readNamed,
+  readRowId,
+  readUsed,
+} from './network-rows.ts';
 import { type Readable, RowReader } from './readable-rows.ts';
 import { type CounterTable, NETWORK_ID_END } from './region-counters.ts';
 import type { EventTable } from './region-events.ts';
@@ -51,6 +59,11 @@ const PRESENT_SQL = 'SELECT id FROM interface WHERE machine_id = ?';
 const GIVEN_SQL =
   'SELECT allocation.address, machine.system_id, machine.hostname FROM allocation ' +
   'JOIN machine ON machine.id = allocation.machine_id WHERE allocation.address BETWEEN ? AND ? ORDER BY allocation.address LIMIT 1';
+
+const LINKED_SQL =
+  'SELECT allocation.address, machine.hostname, machine.owner FROM machine INDEXED BY machine_unbooted ' +
+  'JOIN allocation ON allocation.machine_id = machine.id ' +
+  'WHERE machine.added_by IS NOT NULL AND machine.vouched_mac IS NULL AND machine.device IS NOT NULL ORDER BY allocation.address';
 
 /** The tables of `network-schema.ts`. */
 export class NetworkTables {
@@ -133,7 +146,8 @@ function* readAll(readEach: ReadEach): Steps<NetworkRecords> {
     const { rows } = yield all(`SELECT * FROM ${NETWORK_TABLES[kind].name} ORDER BY id`);
     records = { ...records, [kind]: readEach<unknown>(rows, NETWORK_TABLES[kind].read) };
   }
-  return records;
+  const { rows } = yield all(LINKED_SQL);
+  return { ...records, linked: readEach(rows, readLinked) };
 }
 
 function* putAll<K extends NetworkKind>(kind: K, put: Partial<NetworkRecords>): Steps<void> {

@@ -40,10 +40,10 @@ export const NETWORK_BOUNDS: readonly HeldBound[] = [
   },
   {
     at: `${AT} RESERVED_PER_USER_MAX`,
-    what: 'addresses and ranges that one user has reserved, or released while their hosts lease them',
+    what: 'addresses and ranges that one user has reserved, linked with devices, or released while their hosts lease them',
     whoCanFill: 'that user',
     whatOthersNotice: 'nothing',
-    howItEmpties: 'as the user releases them, and the leases of their hosts end',
+    howItEmpties: 'as the user releases or unlinks them, and the leases of their hosts end',
     share: 'it is the share of a user; administrators have none',
     test: 'region/networks/ranges-api.test.ts',
   },

@@ -8,7 +8,7 @@ import type { RackReport } from '../../../src/region/records/machine-event.ts';
 import { RESERVED_PER_USER_MAX } from '../../../src/region/records/network-store.ts';
 import { HOST_LEASES_MAX } from '../../../src/store/operations/region-heard.ts';
 import { machine, OWN_RACK, withSite } from '../api/sent/trial.ts';
-import type { AskedApi } from '../asked-api.ts';
+import type { Answered, AskedApi } from '../asked-api.ts';
 import { bootReport, enlist } from '../place.ts';
 import { acceptRack, RACK_UUID } from '../racks/rack-place.ts';
 
@@ -122,6 +122,94 @@ test('a user gives a host that runs with a lease no other address, an administra
     assert.equal((await site.ask('POST', '2.0/ipaddresses/?op=release', { ip: '10.20.0.10' }, 'admin')).status, 204);
     site.place.clock.advance(LEASE_SECONDS * 1000 + 1);
     assert.equal((await site.ask('POST', RESERVE, fields, 'alice')).json.ip, '10.20.0.10');
+  }));
+
+test('a user moves no host that runs with a lease by a device, before or after the device has its hardware address', () =>
+  withSite(async (site) => {
+    await report(site, { address: '10.20.0.150' });
+    const { id, link } = await device(site, HOST);
+    const moves = async (asked: Promise<Answered>) => {
+      const { status, text } = await asked;
+      assert.deepEqual([status, text.includes(`The host ${HOST} has 10.20.0.150 by a lease`)], [409, true], text);
+    };
+    await moves(link());
+    await moves(link({ ip_address: '10.20.0.30', force: 'true' }));
+    await moves(
+      site.ask('POST', `1.0/nodes/${id}/?op=claim_sticky_ip_address`, { requested_address: '10.20.0.30' }, 'alice'),
+    );
+    site.place.clock.advance((LEASE_SECONDS / 2) * 1000);
+    await report(site, { address: '10.20.0.150' });
+    site.place.clock.advance((LEASE_SECONDS / 2) * 1000 + 1);
+    await moves(link());
+    await moves(site.ask('POST', RESERVE, { subnet: '10.20.0.0/24', mac: HOST }, 'alice'));
+    await report(site, { kind: 'dhcp.release', address: '10.20.0.150' });
+    assert.equal((await link()).json.links?.[0]?.ip_address, '10.20.0.10');
+    await report(site, { address: '10.20.0.10' });
+    assert.equal((await link({ ip_address: '10.20.0.11' })).status, 200, 'it runs with an address of the device');
+  }));
+
+test('a linked interface of a device does not become that of a host that runs elsewhere', () =>
+  withSite(async (site) => {
+    await report(site, { address: '10.20.0.150' });
+    const { id, link } = await device(site, '52:54:00:00:00:60');
+    const nic = (await link()).json.id;
+    const become = () => site.ask('PUT', `2.0/nodes/${id}/interfaces/${nic}/`, { mac_address: HOST }, 'alice');
+    assert.equal((await become()).status, 409);
+    site.place.clock.advance(LEASE_SECONDS * 1000 + 1);
+    assert.equal((await become()).status, 200);
+  }));
+
+test('a user gives a host of the configuration no other address than that of its entry', () =>
+  withSite(async (site) => {
+    const lab = OWN_RACK.interfaces[0] ?? assert.fail();
+    const interfaces = [{ ...lab, reservations: [{ mac: HOST, ip: '10.20.0.60' }] }];
+    await site.place.region.racks.putOwn({ ...OWN_RACK, interfaces });
+    const { link } = await device(site, HOST);
+    for (const refused of [
+      await link(),
+      await link({ ip_address: '10.20.0.61' }),
+      await site.ask('POST', RESERVE, { subnet: '10.20.0.0/24', mac: HOST }, 'alice'),
+    ])
+      assert.deepEqual([refused.status, refused.text.includes(`gives 10.20.0.60 to the host ${HOST}`)], [409, true]);
+    assert.equal((await link({ ip_address: '10.20.0.60' })).status, 200);
+  }));
+
+test('links of devices of users count as reservations: at most half of a static range, and at most 256 for a user', () =>
+  withSite(async (site) => {
+    const { store } = site.place;
+    const key = 'cluster_interfaces.lab.static_ip_range_high';
+    const { settings, racks } = site.place.region;
+    assert.equal(await settings.change(OWN_RACK.uuid, [{ key, value: '10.20.0.13' }], 'admin'), undefined);
+    const lab = OWN_RACK.interfaces[0] ?? assert.fail();
+    await racks.putOwn({ ...OWN_RACK, interfaces: [{ ...lab, static_ip_range_high: '10.20.0.13' }] });
+    const nas = await device(site, HOST);
+    assert.equal((await nas.link()).json.links?.[0]?.ip_address, '10.20.0.10');
+    assert.equal((await nas.link()).status, 200);
+    const full = await nas.link();
+    assert.deepEqual([full.status, Object.keys(full.json)], [400, ['ip_address']]);
+    assert.match(full.text, /alice has linked the device \S+ with 10\.20\.0\.10, alice has linked/);
+    assert.equal((await nas.link({ force: 'true' })).status, 200, 'instead of the others');
+    assert.equal((await nas.link()).status, 200);
+    const other = await device(site, '52:54:00:00:00:61', 'bob');
+    assert.equal((await other.link()).status, 400);
+    assert.equal((await site.ask('POST', RESERVE, { ip: '10.20.0.13' }, 'bob')).status, 400);
+    assert.equal((await site.ask('POST', RESERVE, { ip: '10.20.0.13' }, 'admin')).status, 200);
+    const [{ id: subnetId }] = (await site.ask('GET', '2.0/subnets/')).json;
+    const reserved = Array.from({ length: RESERVED_PER_USER_MAX - 2 }, (_, index) => ({
+      ...{ id: 1000 + index, subnetId, address: ipv4(0x0b000000 + index), username: 'alice', createdMs: 1 },
+    }));
+    await store.networks.change(() => ({ put: { reserved }, nextId: 9000, result: undefined }));
+    for (const refused of [
+      await nas.link(),
+      await site.ask('POST', RESERVE, { ip: '10.20.0.240' }, 'alice'),
+      await site.ask(
+        'POST',
+        '2.0/ipranges/',
+        { type: 'reserved', start_ip: '10.20.0.240', end_ip: '10.20.0.240' },
+        'alice',
+      ),
+    ])
+      assert.match(refused.text, /at most 256 addresses/);
   }));
 
 test('an address that comes into the static range with a lease of a host is not given to others', () =>

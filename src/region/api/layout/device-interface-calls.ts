@@ -11,14 +11,15 @@ import type { Machine } from '../../records/machine.ts';
 import { type RefusalWord, refusal } from '../../words/refusal.ts';
 import { type Answer, refuseFields, refuseFor } from '../call/answer.ts';
 import { type ApiCall, usernameOf } from '../call/operation.ts';
+import { hostPlaces } from '../networks/host-places.ts';
 import { isAdmin, look } from '../networks/network-calls.ts';
 import { changeNetwork, changeOne, shows } from './interface-calls.ts';
 
 /** Changes the hardware address. @param others changes the other fields of the interface first */
 export async function changeMac(
   call: ApiCall,
-  { systemId, interfaces }: Machine,
-  { id, mac: formerMac }: NetInterface,
+  { systemId, interfaces, addresses }: Machine,
+  { id, mac: formerMac, links }: NetInterface,
   mac: MacAddress,
   others: () => Promise<Answer>,
 ): Promise<Answer> {
@@ -40,6 +41,9 @@ export async function changeMac(
   if (judged.kind === 'refuse') return refuseFields({ mac_address: [judged.refusal] });
   const kept = isAdmin(call) ? undefined : refuseReserved(await look(call), mac, usernameOf(call));
   if (kept !== undefined) return refuseFor([kept]);
+  const places = links.some(({ address }) => address !== undefined) ? await hostPlaces(call, [mac]) : [];
+  const moved = places.find((one) => !addresses.some(({ address }) => address === one.address));
+  if (moved !== undefined) return refuseFor([moved.word]);
   const changed = await others();
   if (changed.kind === 'refusal') return changed;
   await give(true);

@@ -16,10 +16,11 @@ import {
 } from '../../layout/interface-changes.ts';
 import { findInterface, interfacesOf, type NetInterface } from '../../layout/interfaces.ts';
 import { disconnect, type LinkWish, linkSubnet, setGateway, unlinkSubnet } from '../../layout/link-changes.ts';
-import { beginDraft, laidOf, type NetworkDraft } from '../../layout/network-draft.ts';
+import { beginDraft, type LayoutRefusal, laidOf, type NetworkDraft } from '../../layout/network-draft.ts';
 import { chooseFor, judgeLinkAddress, refuseReserved } from '../../life/link-addresses.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
-import { type NetworkView, subnetWithId, vlanWithId } from '../../networks/network-view.ts';
+import { excessOf } from '../../networks/address-use.ts';
+import { type NetworkView, subnetOfAddress, subnetWithId, vlanWithId } from '../../networks/network-view.ts';
 import type { ChangeKnowledge } from '../../records/knowledge.ts';
 import type { Machine } from '../../records/machine.ts';
 import { LINK_MODES, PART_TAG_MAX } from '../../records/machine-layout.ts';
@@ -49,6 +50,7 @@ import {
   values,
 } from '../call/operation.ts';
 import { nodeOf } from '../machines/machine-calls.ts';
+import { type HostPlace, hostPlaces } from '../networks/host-places.ts';
 import { findSubnet, isAdmin, look, refusalIn, refuseSubnet } from '../networks/network-calls.ts';
 import {
   addPhysical,
@@ -210,8 +212,15 @@ async function link(call: ApiCall, given: Passed<typeof linkParameters>): Promis
     isForced: isTrue(given.force),
     isGateway: isTrue(given.default_gateway),
   };
-  return await changeOne(call, (draft, one, known) => linkWith(call, draft, one, { ...wish, address: asked }, known));
+  const places = await placesOf(call);
+  return await changeOne(call, (draft, one, known) =>
+    linkWith(call, draft, one, { ...wish, address: asked }, known, places),
+  );
 }
+
+/** Where the hosts with the interfaces of the node in the path are. */
+export const placesOf = async (call: ApiCall): Promise<readonly HostPlace[]> =>
+  hostPlaces(call, (await nodeOf(call))?.interfaces.map(({ mac }) => mac) ?? []);
 
 /** Links the interface; a static link gets a free address if none is given. */
 export function linkWith(
@@ -220,6 +229,7 @@ export function linkWith(
   { id, mac }: NetInterface,
   asked: LinkWish,
   { addresses: known }: ChangeKnowledge,
+  places: readonly HostPlace[],
 ): ReturnType<Edit> {
   // A device is never deployed, so its address is chosen now.
   const wish =
@@ -242,7 +252,26 @@ export function linkWith(
   const whose = isChosen ? (owner ?? usernameOf(call)) : username;
   if (choice.kind === 'ask') return { ...choice, host: { macs: [mac], username: whose } };
   if (choice.kind === 'refuse') return { kind: 'refuse', refusal: choice.refusal };
-  return shows(linkSubnet(draft, id, { ...wish, address: choice.addresses[0]?.address }), id);
+  const address = choice.addresses[0]?.address;
+  const moved = places.find((one) => one.mac === mac && one.address !== address && !own.has(one.address));
+  if (moved !== undefined) return { kind: 'refuse', refusal: moved.word };
+  return shows(refuseExcess(call, linkSubnet(draft, id, { ...wish, address }), address), id);
+}
+
+/** The refusal of a link by which the addresses of an ordinary user's devices would exceed the bounds on reservations. */
+function refuseExcess(call: ApiCall, linked: NetworkDraft | LayoutRefusal, address: Ipv4 | undefined) {
+  if (linked.kind === 'refuse' || address === undefined || isAdmin(call)) return linked;
+  const { machine, networks, layout } = linked;
+  const subnet = subnetOfAddress(networks, address);
+  const { records } = networks;
+  // Reserved by this user already: `refuseReserved` has refused the address of another.
+  if (subnet === undefined || records.reserved.some((one) => one.address === address)) return linked;
+  const left = new Set(layout.links.map((link) => link.address));
+  const ended = new Set(machine.addresses.filter((one) => !left.has(one.address)).map((one) => one.address));
+  const others = records.linked.filter((one) => one.address !== address && !ended.has(one.address));
+  const view = { ...networks, records: { ...records, linked: others } };
+  const word = excessOf(view, subnet, { low: address, high: address }, usernameOf(call));
+  return word === undefined ? linked : { kind: 'refuse' as const, field: 'ip_address', refusal: word };
 }
 
 const unlinkParameters = z.object({ id: value(whole).describe('The id of the link.') });

@@ -21,7 +21,7 @@ import { refusalIn } from '../networks/network-calls.ts';
 import { ALLOC_TYPES } from '../networks/subnet-use-operations.ts';
 import { addPhysical, changeNetwork, type Edit, refuseOrdinary } from './interface-calls.ts';
 import { shownName } from './layout-calls.ts';
-import { linkWith } from './node-interface-change-operations.ts';
+import { linkWith, placesOf } from './node-interface-change-operations.ts';
 
 const macJson = ({ systemId }: Machine, mac: Machine['interfaces'][number]['mac']): Record<string, unknown> => {
   const text = formatMac(mac);
@@ -114,6 +114,7 @@ export async function claimAddress(call: ApiCall, claim: Claim): Promise<Answer>
   );
   if (isRefusal(checked)) return checked;
   let mac: NetInterface['mac'] | undefined;
+  const places = await placesOf(call);
   const edit = (draft: NetworkDraft, known: ChangeKnowledge): ReturnType<Edit> => {
     const one = claimed(interfacesOf(draft.machine, draft.networks), claim);
     if (one === undefined) return { kind: 'refuse', field: 'mac_address', refusal: refusal('field.mac-of-node') };
@@ -126,7 +127,7 @@ export async function claimAddress(call: ApiCall, claim: Claim): Promise<Answer>
     if (subnet === undefined)
       return { kind: 'refuse', field: 'requested_address', refusal: refusal('field.no-network-of-address') };
     const wish = { mode: 'static', subnetId: subnet.subnet.id, address: asked, isGateway: false } as const;
-    return linkWith(call, draft, one, { ...wish, isForced: kept.length === 0 }, known);
+    return linkWith(call, draft, one, { ...wish, isForced: kept.length === 0 }, known, places);
   };
   const answer = await changeNetwork(call, edit);
   if (answer.kind !== 'json')

@@ -8,7 +8,7 @@
 // 3. `force` releases the address of another user. Addresses of machines end with their allocation (release of the machine), not here.
 // 4. With `mac` the racks give the address to that host by DHCP. In a subnet a host has one reserved address, and none besides one that it was given.
 //    MAAS refuses hosts that are interfaces of machines; here their owners and administrators may reserve for them. Only administrators give
-//    a host that runs with a lease another address: it may be anybody's.
+//    a host that runs with a lease, or that `hosts` names, another address (`host-places.ts`): it may be anybody's.
 // 5. With `hostname` the racks resolve the name until the address is released. It is neither the name of another machine nor of a record.
 
 import { z } from 'zod';
@@ -27,11 +27,9 @@ import {
 import { isIdentifyingMac } from '../../identity/hardware-identity.ts';
 import { freeParts, hostRange, leavesHalf, reservationsIn, usedParts } from '../../networks/address-use.ts';
 import { type NetworkView, type SubnetView, subnetOfAddress, subnetWithId } from '../../networks/network-view.ts';
-import type { MachineFilter } from '../../records/filters.ts';
-import type { Machine } from '../../records/machine.ts';
 import { type HostLease, leaseText, type ReservedAddress, type UsedAddress } from '../../records/network-store.ts';
 import type { SettingsReader } from '../../settings.ts';
-import { type Answer, allOf, isRefusal, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import { type Answer, allOf, isRefusal, type Refusal, refuse, refuseField, refuseFor } from '../call/answer.ts';
 import { maasTime } from '../call/maas-time.ts';
 import {
   type ApiCall,
@@ -47,13 +45,10 @@ import { subnetJson } from '../json/subnet-json.ts';
 import { readNames } from '../machines/machine-calls.ts';
 import { currentDomains, currentRecords } from '../names/dns-records.ts';
 import { userJson } from '../people/user-operations.ts';
+import { findNode, hostPlaces } from './host-places.ts';
 import { refuseReserving } from './iprange-operations.ts';
 import { addressOf, change, findSubnet, flagField, isAdmin, listed, look, textField } from './network-calls.ts';
 import { ALLOC_TYPES } from './subnet-use-operations.ts';
-
-/** How many hosts count as running, the ones heard last, and how long after they were heard, in milliseconds. */
-const HEARD_MAX = 16_384;
-const HEARD_WITHIN_MS = 7 * 86_400_000;
 
 /** The accounts of all users by name. */
 type Users = ReadonlyMap<string, unknown>;
@@ -190,7 +185,7 @@ async function hostOf(call: ApiCall, given: z.output<typeof reserving>): Promise
   const host = { mac, ...named };
   const refused = allOf(
     await refuseMachine(call, mac),
-    await refuseRunning(call, mac, given.ip ?? given.ip_address ?? given.requested_address),
+    await refuseMoving(call, mac, parseIpv4(given.ip ?? given.ip_address ?? given.requested_address ?? '')),
     await refuseName(call, host, inForce),
   );
   return isRefusal(refused) ? refused : host;
@@ -216,15 +211,6 @@ function nameOf(call: ApiCall, hostname = '', inForce: SettingsReader): Pick<Hos
     : refuse('not-allowed.domain', { domain: byDefault });
 }
 
-/** The machine or device that the filter selects. */
-async function findNode({ region }: ApiCall, filter: MachineFilter): Promise<Machine | undefined> {
-  for (const isDevice of [false, true]) {
-    const [found] = await region.store.listMachines({ ...filter, isDevice }, 0, 1);
-    if (found !== undefined) return found;
-  }
-  return undefined;
-}
-
 /** The refusal of the interface of another user's machine or device. */
 async function refuseMachine(call: ApiCall, mac: MacAddress | undefined): Promise<Refusal | undefined> {
   if (mac === undefined || isAdmin(call)) return undefined;
@@ -233,16 +219,15 @@ async function refuseMachine(call: ApiCall, mac: MacAddress | undefined): Promis
   return isOthers ? refuseField('mac', 'field.reserve-machine', { machine: node.hostname }) : undefined;
 }
 
-/** The refusal of a host that runs with another address, which it would lose. @param wanted the address that it would get instead */
-async function refuseRunning(call: ApiCall, mac: MacAddress | undefined, wanted = ''): Promise<Refusal | undefined> {
-  if (mac === undefined || isAdmin(call)) return undefined;
-  const nowMs = call.region.clock.wallTimeMs();
-  const heard = (await call.region.store.listHeard(nowMs - HEARD_WITHIN_MS, HEARD_MAX)).find((one) => one.mac === mac);
-  if (heard === undefined || heard.event.code !== 'dhcp.ack') return undefined;
-  const { address = '', leaseSeconds = 0 } = heard.event.params;
-  const endsMs = heard.event.atMs + leaseSeconds * 1000;
-  if (endsMs <= nowMs || parseIpv4(address) === parseIpv4(wanted)) return undefined;
-  return refuse('in-use.host-leased', { address, ...leaseText({ mac, endsMs }) });
+/** The refusal of a host that has another address. @param wanted the address that it would get instead */
+async function refuseMoving(
+  call: ApiCall,
+  mac: MacAddress | undefined,
+  wanted: Ipv4 | undefined,
+): Promise<Refusal | undefined> {
+  const places = mac === undefined ? [] : await hostPlaces(call, [mac]);
+  const other = places.find(({ address }) => address !== wanted);
+  return other && refuseFor([other.word]);
 }
 
 /** The refusal of a name that a record, or another machine or device, has. */

@@ -19,10 +19,9 @@ import {
   type Ipv4Range,
   networkContains,
   rangeContains,
-  rangeSize,
   rangesOverlap,
 } from '../../../net/address.ts';
-import { leavesHalf, reservedBy } from '../../networks/address-use.ts';
+import { excessOf } from '../../networks/address-use.ts';
 import {
   type NetworkView,
   type RangeType,
@@ -32,9 +31,18 @@ import {
 } from '../../networks/network-view.ts';
 import type { WantedChange } from '../../networks/networks.ts';
 import type { ServedNetwork, ServiceEdit } from '../../networks/served-networks.ts';
-import { RESERVED_PER_USER_MAX, type StoredRange, type UsedAddress } from '../../records/network-store.ts';
+import type { StoredRange, UsedAddress } from '../../records/network-store.ts';
 import type { User } from '../../records/user.ts';
-import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import {
+  type Answer,
+  allOf,
+  isRefusal,
+  json,
+  type Refusal,
+  refuse,
+  refuseField,
+  refuseFields,
+} from '../call/answer.ts';
 import {
   type ApiCall,
   defineOperation,
@@ -269,11 +277,8 @@ export function refuseReserving(
   { held, field, except }: { readonly held: number; readonly field: string; readonly except?: number },
 ): Refusal | undefined {
   if (isAdmin(call)) return undefined;
-  if (reservedBy(view.records, usernameOf(call), except) + held + rangeSize(wanted) > RESERVED_PER_USER_MAX)
-    return refuseField(field, 'field.reserved-per-user', { max: RESERVED_PER_USER_MAX });
-  return leavesHalf(view, subnet, wanted, except)
-    ? undefined
-    : refuseField(field, 'field.reserved-half', { network: subnet.subnet.cidr });
+  const word = excessOf(view, subnet, wanted, usernameOf(call), held, except);
+  return word && refuseFields({ [field]: [word] });
 }
 
 /** The refusal of a reserved range. @param own the range before its change */

@@ -38,13 +38,17 @@ type MissingInstaller = {
 type Sized = { readonly bytes: number; readonly max: number };
 type Owned = { readonly machine: string; readonly owner: string | undefined };
 type Range = { readonly low: string; readonly high: string };
-/** The reservations that a refusal names, with their users. */
-export type Reserved = { readonly reserved: readonly (Range & { readonly username: string })[] };
+type Reservation = Range & { readonly username: string; readonly device?: string | undefined };
+/** The reservations that a refusal names, with their users and devices. */
+export type Reserved = { readonly reserved: readonly Reservation[] };
 export const reservedText = (reserved: Reserved['reserved']): string =>
   reserved.length === 0
     ? ''
     : ` (${reserved
-        .map(({ low, high, username }) => `${username} has reserved ${low === high ? low : `${low} to ${high}`}`)
+        .map(({ low, high, username, device }) => {
+          const did = device === undefined ? 'reserved' : `linked the device ${device} with`;
+          return `${username} has ${did} ${low === high ? low : `${low} to ${high}`}`;
+        })
         .join(', ')})`;
 
 /** By code. `machine` is the name of a machine; states and commands are spelled as people write them. */

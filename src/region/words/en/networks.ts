@@ -71,8 +71,10 @@ export const NETWORKS = {
     `${address} cannot be reserved: it is in use (${purposes.join(', ')})${reservedText(reserved)}.`,
   'in-use.leased': ({ address, mac, until }: At & { readonly mac: string; readonly until: string }) =>
     `${address} cannot be reserved: the host ${mac} has it by a lease until ${until} UTC.`,
-  'in-use.host-leased': ({ address, mac, until }: At & { readonly mac: string; readonly until: string }) =>
-    `The host ${mac} has ${address} by a lease until ${until} UTC: only an administrator may give it another address.`,
+  'in-use.host-leased': ({ address, mac, until }: At & { readonly mac: string; readonly until?: string }) =>
+    `The host ${mac} has ${address} by a lease${until === undefined ? '' : ` until ${until} UTC`}: only an administrator may give it another address.`,
+  'in-use.host-configured': ({ address, mac }: At & { readonly mac: string }) =>
+    `A rack's configuration gives ${address} to the host ${mac}: only an administrator may give it another address.`,
   'in-use.address-edge': ({ address }: At) =>
     `${address} cannot be reserved: it is the first or last address of its network.`,
   'in-use.exhausted': ({ network, reserved }: In & Reserved) =>
@@ -192,8 +194,8 @@ export const NETWORKS = {
   'field.machine-macs': 'Give hardware addresses of machines, such as 52:54:00:12:34:56.',
   'field.reserved-static': ({ low, high }: Span) =>
     `Only an administrator may reserve a range of the static range ${low} to ${high}, from which machines get their addresses: choose addresses outside it.`,
-  'field.reserved-half': ({ network }: In) =>
-    `Users may reserve at most half of the addresses that ${network} has for machines. Choose an address outside the static ranges, or ask an administrator.`,
+  'field.reserved-half': ({ network, reserved }: In & Reserved) =>
+    `Users may reserve, and link with devices, at most half of the addresses that ${network} has for machines${reservedText(reserved)}. Choose an address outside the static ranges, or ask an administrator.`,
   'field.reserved-per-user': ({ max }: { readonly max: number }) =>
-    `A user may reserve at most ${max} addresses; a released one counts until its host no longer leases it. Release some, or ask an administrator.`,
+    `A user may reserve, and link with devices, at most ${max} addresses; a released one counts until its host no longer leases it. Release some, or ask an administrator.`,
 } as const satisfies RefusalTable;
