@@ -132,13 +132,13 @@ for (const [name, hosts, message] of REFUSED) {
   test(`a reservation for ${name} is refused`, () => assert.match(problemsOf(hosts), message));
 }
 
-test('the region learns every reserved address, so that it gives none of them to a machine', () => {
+test('the region learns every reserved address and its name, so that it gives none of them to a machine', () => {
   const config = configOf(
-    `{ ${MAC}, ip: 10.20.0.5 }, { circuit_id: a, ip: 10.20.0.6 }, { duid: "00:04:01", ip: 10.20.0.7 }`,
+    `{ ${MAC}, ip: 10.20.0.5, hostname: DB }, { circuit_id: a, ip: 10.20.0.6 }, { duid: "00:04:01", ip: 10.20.0.7 }`,
   );
   const [described] = describeRack(config, '0fd4c0a2-2c4e-4a3c-9a3b-0000000000aa', '0').interfaces;
   assert.deepEqual(described?.reservations, [
-    { mac: '52:54:00:00:00:01', ip: '10.20.0.5' },
+    { mac: '52:54:00:00:00:01', ip: '10.20.0.5', hostname: 'db' },
     { mac: '00:00:00:00:00:00', ip: '10.20.0.6' },
     { mac: '00:00:00:00:00:00', ip: '10.20.0.7' },
   ]);

@@ -15,8 +15,8 @@ import { answerLink, BATCH_UNDER_WAY, findLinkedRack, LINK_BODY_BYTES_MAX, type 
 
 /** Streams of one rack. Only an accepted rack fills it, for itself alone; it abandons an old stream when it opens a new one. */
 export const CHANGES_PER_RACK_MAX = 4;
-/** Room for all networks and images of a rack, in bytes. */
-const HEARTBEAT_BYTES_MAX = 1024 * 1024;
+/** Room for all networks, with the reservations in them, and images of a rack, in bytes. */
+const HEARTBEAT_BYTES_MAX = 2 * 1024 * 1024;
 
 /** The parts of their listener that the routes need. */
 interface LinkListener {

@@ -141,5 +141,10 @@ test('only administrators give the name of an entry of hosts to another host, an
       const refused = await ask(method, path, fields, 'alice');
       assert.deepEqual([refused.status, refused.json], [400, taken], path);
     }
+    const report = { architecture: 'amd64/generic', mac_addresses: MAC, hostname: 'db' };
+    const reported = await ask('POST', '2.0/machines/', report, 'nobody');
+    assert.equal(reported.status, 200, reported.text);
+    const [found] = await region.store.listMachines({ macs: [macOf(0x525400000077)] }, 0, 1);
+    assert.ok(found !== undefined && found.hostname !== 'db', 'no rack vouches that it is the host');
     assert.equal((await ask('POST', '2.0/devices/', device('db', '52:54:00:00:00:79'), 'admin')).status, 200);
   }));
