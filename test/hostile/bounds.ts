@@ -223,7 +223,7 @@ export const PLAIN: readonly PlainList[] = [
       'region/api/site/event-operations.ts': 'EVENTS_PER_PAGE_MAX',
       'region/page/deploy-form.ts': 'DISKS_MAX',
       'region/page/login.ts': 'NAMES_MAX',
-      'region/api/networks/ipaddress-operations.ts': 'HEARD_MAX',
+      'region/api/networks/host-places.ts': 'HEARD_MAX',
       'region/records/boot-store.ts': 'SKIPPED_MAX',
       'region/page/machine-filters.ts': 'PAGE_MACHINES_MAX',
       'region/page/notices.ts': 'PAGE_CONFLICTS_MAX',
