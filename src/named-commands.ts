@@ -46,7 +46,7 @@ export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
   scripts: 'add list remove results show',
   sshkeys: 'add list remove',
   status: '',
-  tags: 'add list remove update-nodes',
+  tags: 'add list remove set update-nodes',
   trace: '',
   users: 'add list remove',
   warm: '',

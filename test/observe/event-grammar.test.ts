@@ -90,7 +90,7 @@ test('keys, interfaces, files and machines keep their spelling, in the log and o
 
 /** The kinds that people follow at INFO; everything else that machines do is traffic. */
 const FOLLOWED =
-  'config.applied config.changed daemon.finishing daemon.note daemon.ready daemon.stopped daemon.stopping dhcp.cleared dhcp.ended ' +
+  'config.applied config.changed daemon.finishing daemon.note daemon.ready daemon.stopped daemon.stopping dhcp.ballast-kept dhcp.cleared dhcp.ended ' +
   'dhcp.foreign-server-gone dhcp.imported dhcp.probe-blind dhcp.range-eased dhcp.socket-open dhcp.still-used dhcp.store-restored dns.listening ' +
   'dns.name-conflict dns.upstream-recovered http.listening interface.serving log.level-changed log.level-restored metrics.listening ' +
   'net.neighbour-moved net.router-answer-failed net.router-seen outbox.available region.back region.confirmed region.database-accepts region.database-back region.duties-elsewhere region.duties-here region.linked region.post-queued region.up tftp.listening tftp.unreachable tree.served';

@@ -67,11 +67,11 @@ const SENTENCES: readonly (readonly [Readonly<Record<string, unknown>> & { reado
   [{ kind: 'dhcp.ack', leaseSeconds: 30, renewal: false }, 'Leased 10.20.0.100 for 30 s'],
   [
     { kind: 'dhcp.store-unavailable', reason: 'disk-slow', database: 'l.db', milliseconds: 2000 },
-    'Leases cannot be written (l.db: the disk has not taken a write within 2 s): none is granted until they can be',
+    'Leases cannot be written (l.db: the disk has not taken a write within 2 s): none is granted until they can be, except renewals of fixed addresses',
   ],
   [
     { kind: 'dhcp.store-unavailable', reason: 'write-failed', database: 'l.db', said: 'database is full' },
-    'Leases cannot be written (l.db: database is full): none is granted until they can be',
+    'Leases cannot be written (l.db: database is full): none is granted until they can be, except renewals of fixed addresses',
   ],
   [
     { kind: 'region.down', note: 'region-failed', reason: 'no space left', retryMs: 500 },

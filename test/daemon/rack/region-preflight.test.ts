@@ -81,7 +81,7 @@ test('a start with several taken ports names all of them, including those of the
       assert.equal(error.code, 'address-in-use');
       const named = error.message
         .split('\n')
-        .map((line) => /:(\d+) \(TCP\) is in use;.*change (\S+)$/.exec(line)?.slice(1));
+        .map((line) => /:(\d+) \(TCP\) is in use.*change (\S+)$/.exec(line)?.slice(1));
       assert.deepEqual(named, [
         [String(one), 'region.listen'],
         [String(two), 'region.listen'],

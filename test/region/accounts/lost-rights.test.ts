@@ -149,28 +149,3 @@ test('a session that another password ends meanwhile changes no password', async
       },
     );
 });
-
-test('an account that is removed while it sets a setting changes none', (t) =>
-  withRegion(async (place) => {
-    const { region, store, clock } = place;
-    await addUser(place, 'mallory', true);
-    const authorization = authorizationOf(await createApiKey(store, clock, 'mallory'));
-    const app = buildApp(makeContext(region));
-    const load = region.settings.load.bind(region.settings);
-    const loading = t.mock.method(region.settings, 'load', async () => {
-      await load();
-      await remove(place);
-    });
-    try {
-      const headers = { authorization, 'content-type': 'application/x-www-form-urlencoded' };
-      const payload = new URLSearchParams({ name: 'kernel_opts', value: 'quiet' }).toString();
-      const url = '/MAAS/api/2.0/maas/?op=set_config';
-      const answer = await app.inject({ method: 'POST', url, remoteAddress: '10.20.0.50', headers, payload });
-      assert.equal(answer.statusCode, 401, answer.body);
-    } finally {
-      loading.mock.restore();
-      await app.close();
-    }
-    await region.settings.load();
-    assert.deepEqual(region.settings.list(), []);
-  }));

