@@ -38,10 +38,14 @@ test('it is busy', () => {
 describe('a run of tests that is killed', { skip: missing('linux', 'root', 'mount', 'ip') }, () => {
   let directory = '';
   let run: ChildProcess;
+  let namedBefore: readonly string[] = [];
   const scratch = (): string => join(directory, 'scratch');
+  const busyNames = (): readonly string[] =>
+    existsSync('/run/netns') ? readdirSync('/run/netns').filter((name) => name.startsWith('rb-busy-')) : [];
 
   beforeEach(async () => {
     directory = mkdtempSync(join(tmpdir(), 'rb-'));
+    namedBefore = busyNames();
     mkdirSync(scratch());
     const [file, started] = [join(directory, 'busy.test.ts'), join(directory, 'started')];
     writeFileSync(file, BUSY);
@@ -67,8 +71,7 @@ describe('a run of tests that is killed', { skip: missing('linux', 'root', 'moun
   const gone = (): Promise<true> =>
     eventuallyWithin(END_MS_MAX, 'nothing is left', () => {
       const isMounted = readFileSync('/proc/self/mounts', 'utf8').includes(`${scratch()}/`);
-      const names = existsSync('/run/netns') ? readdirSync('/run/netns') : [];
-      const isNamed = names.some((name) => name.startsWith('rb-busy-'));
+      const isNamed = busyNames().some((name) => !namedBefore.includes(name));
       const isLeft = isMounted || isNamed || processesOfRun(directory).length > 0 || readdirSync(scratch()).length > 0;
       return isLeft || (memory() !== '' && existsSync(memory())) ? undefined : true;
     });
