@@ -7,8 +7,7 @@
 // SIGTERM or SIGINT stops it; a second one ends it at once (exit code 1). SIGHUP reloads the configuration file.
 
 import { systemClock } from '../../clock.ts';
-import { readConfigFile, readConfigText } from '../../config/config-file.ts';
-import { stateDirOf } from '../../config/state-dir.ts';
+import { loadPlace } from '../../config/config-file.ts';
 import type { Daemon, DaemonOptions } from '../../daemon/service.ts';
 import { readVersion } from '../../files/program-version.ts';
 import { ENDS_WITH_INPUT, whenInputCloses } from '../../net/ends-with-input.ts';
@@ -60,9 +59,7 @@ function continueAsOwner(configFile: string, kind: Service['kind']): void {
   if (process.getuid?.() !== 0) return;
   let stateDir: string;
   try {
-    const read = readConfigFile(readConfigText(configFile));
-    if (!read.ok) return;
-    stateDir = stateDirOf(read.file.values);
+    ({ stateDir } = loadPlace(configFile, true));
   } catch {
     // The start reports the problem.
     return;
