@@ -125,7 +125,7 @@ test('a backup with a database of a newer Rackboot is refused', async () => {
   cpSync(join(place, 'kept'), state, { recursive: true });
 });
 
-test('a killed backup or restore leaves the former state or the whole new one', { timeout: 300_000 }, async () => {
+test('a killed restore leaves the former state or the whole new one', { timeout: 300_000 }, async () => {
   await fine(other, 'hosts', 'add', '52:54:00:aa:00:02', '10.20.0.11');
   const two = join(place, 'two');
   const former = join(place, 'former');
