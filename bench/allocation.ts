@@ -33,12 +33,21 @@ const NOBODY = new MachineDirectory([]);
 const CONFIG: DhcpConfig = {
   subnets: [
     {
-      ...{ name: 'bench', interfaceName: 'eth1', serverAddress: ipv4(0x0a010001), network: NETWORK },
-      ...{ broadcast: broadcastOf(NETWORK), dynamic: RANGE, domain: 'maas', dnsServers: [], ntpServers: [] },
-      ...{ leaseTime: seconds(600), reservations: [] },
+      name: 'bench',
+      interfaceName: 'eth1',
+      serverAddress: ipv4(0x0a010001),
+      network: NETWORK,
+      broadcast: broadcastOf(NETWORK),
+      dynamic: RANGE,
+      domain: 'maas',
+      dnsServers: [],
+      ntpServers: [],
+      leaseTime: seconds(600),
+      reservations: [],
     },
   ],
-  ...{ serverPort: 67, clientPort: 68 },
+  serverPort: 67,
+  clientPort: 68,
 };
 
 /** The benchmark of choosing addresses and of memory. */

@@ -162,10 +162,19 @@ function dnsmasq(site: Site): Contender {
       const leases = join(directory, 'dnsmasq.leases');
       writeDnsmasqLeases(leases, leasesOf(site));
       return ground.startPeer(command, [
-        ...['--keep-in-foreground', '--conf-file=/dev/null', '--pid-file=', '--port=0', '--user=root'],
-        ...['--log-facility=/dev/null', '--quiet-dhcp', `--interface=${BRIDGE}`, '--no-ping', '--dhcp-authoritative'],
+        '--keep-in-foreground',
+        '--conf-file=/dev/null',
+        '--pid-file=',
+        '--port=0',
+        '--user=root',
+        '--log-facility=/dev/null',
+        '--quiet-dhcp',
+        `--interface=${BRIDGE}`,
+        '--no-ping',
+        '--dhcp-authoritative',
         `--dhcp-range=${firstOf(site)},${lastOf(site)},${NETMASK},${LEASE_SECONDS}`,
-        ...[`--dhcp-lease-max=${site.range.size}`, `--dhcp-leasefile=${leases}`],
+        `--dhcp-lease-max=${site.range.size}`,
+        `--dhcp-leasefile=${leases}`,
       ]);
     },
   };

@@ -59,13 +59,27 @@ async function addMachine(store: RegionStore, index: number): Promise<void> {
   const parsed = parseHardwareFacts(form.get('hardware_facts') ?? '');
   if (parsed.kind === 'fault') throw new Error('the facts of a simulated machine are not taken');
   const fields: MachineFields = {
-    ...{ hostname: `filled-${index}`, domain: 'maas', description: '', status: 'ready', statusSinceMs: 1 },
-    ...{ architecture: 'amd64', subarchitecture: 'generic', osystem: '', release: '', netboot: true },
-    ...{ powerType: '', powerParameters: {}, powerState: 'unknown', facts: parsed.value },
+    hostname: `filled-${index}`,
+    domain: 'maas',
+    description: '',
+    status: 'ready',
+    statusSinceMs: 1,
+    architecture: 'amd64',
+    subarchitecture: 'generic',
+    osystem: '',
+    release: '',
+    netboot: true,
+    powerType: '',
+    powerParameters: {},
+    powerState: 'unknown',
+    facts: parsed.value,
   };
   const systemId = systemIdOf(index);
   await store.enlist({ macs: [address], values: [], atMs: 1 }, () => ({
-    ...{ kind: 'create', systemId, fields, events: [] },
+    kind: 'create',
+    systemId,
+    fields,
+    events: [],
     interfaces: [{ mac: address, name: 'eth0', source: 'vouched' }],
   }));
 }

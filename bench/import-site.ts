@@ -52,7 +52,8 @@ const server = createServer(({ url = '', headers }, response) => {
     const from = Number(/^bytes=(\d+)-/.exec(headers.range ?? '')?.[1] ?? 0);
     const range = { 'Content-Range': `bytes ${from}-${bytes - 1}/${bytes}` };
     response.writeHead(from > 0 ? 206 : 200, {
-      ...{ ETag: '"bench"', 'Content-Length': bytes - from },
+      ETag: '"bench"',
+      'Content-Length': bytes - from,
       ...(from > 0 ? range : {}),
     });
     send(response, from);

@@ -67,7 +67,13 @@ const links = acknowledged.map((_, rack) => {
   const silent = { onMoved: () => undefined, onForeign: () => undefined, onChanged: () => undefined };
   const transport = watched(new SeveralRegions({ regions, clock: systemClock, ...silent }), rack);
   const link: RegionLink = new RegionLink({
-    ...{ clock: systemClock, transport, outbox, key, keyFile: '', listImages: () => [], saveState: () => undefined },
+    clock: systemClock,
+    transport,
+    outbox,
+    key,
+    keyFile: '',
+    listImages: () => [],
+    saveState: () => undefined,
     send: (message) => {
       if (message.kind === 'desired-state') link.receive({ kind: 'applied', version: message.state.version });
     },

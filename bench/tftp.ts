@@ -35,16 +35,37 @@ function contenders(tree: string): readonly Contender[] {
       // Without these it runs as `nobody`, and ends after five idle minutes.
       start: (ground) =>
         ground.startPeer(atftpd, [
-          ...['--daemon', '--no-fork', '--logfile', '/dev/null', '--verbose=0', '--no-multicast', '--maxthread', '100'],
-          ...['--user', 'root', '--group', 'root', '--bind-address', SERVER, tree],
+          '--daemon',
+          '--no-fork',
+          '--logfile',
+          '/dev/null',
+          '--verbose=0',
+          '--no-multicast',
+          '--maxthread',
+          '100',
+          '--user',
+          'root',
+          '--group',
+          'root',
+          '--bind-address',
+          SERVER,
+          tree,
         ]),
     },
     {
       name: 'dnsmasq',
       start: (ground) =>
         ground.startPeer(dnsmasq, [
-          ...['--keep-in-foreground', '--conf-file=/dev/null', '--pid-file=', '--port=0', '--user=root', '--no-resolv'],
-          ...['--enable-tftp', `--tftp-root=${tree}`, '--log-facility=/dev/null', '--tftp-max=100'],
+          '--keep-in-foreground',
+          '--conf-file=/dev/null',
+          '--pid-file=',
+          '--port=0',
+          '--user=root',
+          '--no-resolv',
+          '--enable-tftp',
+          `--tftp-root=${tree}`,
+          '--log-facility=/dev/null',
+          '--tftp-max=100',
         ]),
     },
   ];

@@ -336,8 +336,11 @@ function loadersOf(target: string): ReadonlySet<string> {
 
 /** The files that the main thread starts with, until its sockets are open. */
 const SERVING = [
-  ...['main.ts', 'cli/rack/run.ts', 'daemon/rack-process.ts'],
-  ...['net/datagrams/udp-linux.ts', 'net/watch/net-thread.ts'],
+  'main.ts',
+  'cli/rack/run.ts',
+  'daemon/rack-process.ts',
+  'net/datagrams/udp-linux.ts',
+  'net/watch/net-thread.ts',
 ];
 /** Each thread of a rack at its start: the files that start it, and which packages they load. */
 const THREADS = [
@@ -414,8 +417,11 @@ test("the rack's loop loads neither all texts of the region nor the tables of ot
     );
     report(
       [
-        ...['cli/command-line.ts', 'cli/rack/run.ts'],
-        ...['daemon/daemon.ts', 'daemon/rack-process.ts', 'daemon/rack-answers.ts'],
+        'cli/command-line.ts',
+        'cli/rack/run.ts',
+        'daemon/daemon.ts',
+        'daemon/rack-process.ts',
+        'daemon/rack-answers.ts',
       ].filter((path) => loading.has(path)),
       `load ${target} late: each start would take longer, and each rack more memory`,
     );

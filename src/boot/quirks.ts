@@ -54,9 +54,19 @@ const PI_TEXT = 'Raspberry Pi Boot';
  * 10, a menu prompt that waits 0 s; 9, a menu of one entry (type 0) with the text.
  */
 const PI_OPTIONS = Uint8Array.of(
-  ...[6, 1, 3],
-  ...[10, 4, 0, ...Buffer.from('PXE')],
-  ...[9, 3 + PI_TEXT.length, 0, 0, PI_TEXT.length, ...Buffer.from(PI_TEXT)],
+  6,
+  1,
+  3,
+  10,
+  4,
+  0,
+  ...Buffer.from('PXE'),
+  9,
+  3 + PI_TEXT.length,
+  0,
+  0,
+  PI_TEXT.length,
+  ...Buffer.from(PI_TEXT),
   255,
 );
 export const QUIRKS: Readonly<Record<QuirkName, Quirk>> = {

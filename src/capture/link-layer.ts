@@ -110,7 +110,13 @@ function readIpv4(
   const bytes = reader.copy(Math.min(payload, inPacket, reader.remaining), 'payload');
   const missing = payload - bytes.length;
   return {
-    ...{ kind: 'udp', from, fromPort, to, toPort, bytes, vlans },
+    kind: 'udp',
+    from,
+    fromPort,
+    to,
+    toPort,
+    bytes,
+    vlans,
     incomplete: missing > 0 ? reasonOf(missing, fragment, packet) : undefined,
   };
 }

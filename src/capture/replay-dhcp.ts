@@ -82,7 +82,11 @@ export class DhcpReplay {
           reply: undefined,
         };
     const result: Replayed = {
-      ...{ number: place.number, atMs: place.atMs, protocol: 'dhcp', decision, text },
+      number: place.number,
+      atMs: place.atMs,
+      protocol: 'dhcp',
+      decision,
+      text,
       from: `${formatIpv4(datagram.from)}:${datagram.fromPort}`,
       to: `${formatIpv4(datagram.to)}:${datagram.toPort}`,
       query: describeDhcp(datagram.bytes).summary,

@@ -57,7 +57,10 @@ export class DnsReplay {
         ? 'no answer'
         : summariseDns(now);
     const result: Replayed = {
-      ...{ number, atMs, protocol: 'dns', text },
+      number,
+      atMs,
+      protocol: 'dns',
+      text,
       from: `${formatIpv4(from)}:${fromPort}`,
       to: `${formatIpv4(to)}:${toPort}`,
       query: describeDns(bytes).summary,

@@ -45,7 +45,11 @@ export class TftpReplay {
     }
     const outcome = this.#ask(packet.kind, packet.file, packet.mode, datagram);
     const result: Replayed = {
-      ...{ number, atMs, protocol: 'tftp', decision: outcome.decision, text: outcome.text },
+      number,
+      atMs,
+      protocol: 'tftp',
+      decision: outcome.decision,
+      text: outcome.text,
       from: `${formatIpv4(from)}:${fromPort}`,
       to: `${formatIpv4(to)}:${toPort}`,
       query: describeTftp(bytes).summary,

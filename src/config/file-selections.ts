@@ -16,8 +16,12 @@ const entries = listOf(matching('"*", or a name such as amd64', SELECTED_ENTRY))
   .default([ALL]);
 const selection = z.strictObject(
   {
-    ...{ source: name, os: selectedName, release: selectedName },
-    ...{ arches: entries, subarches: entries, labels: entries },
+    source: name,
+    os: selectedName,
+    release: selectedName,
+    arches: entries,
+    subarches: entries,
+    labels: entries,
   },
   { error: 'expected keys with values: source, os, release, arches, subarches, labels' },
 );

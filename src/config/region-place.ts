@@ -47,7 +47,8 @@ interface RegionPlace {
 
 /** Where to send requests for a region at this URL. */
 export const doorAt = ({ host, port, secure }: RegionUrl): RegionDoor => ({
-  ...{ host, secure },
+  host,
+  secure,
   port: port ?? (secure ? HTTPS_PORT : HTTP_PORT),
 });
 

@@ -310,7 +310,8 @@ const kernelName = textual('a kernel such as hwe-24.04 or ga-24.04, or nothing',
   /^(?:(?:ga|hwe)-(?:\d{2}\.\d{2}|[p-z]|rolling)(?:-[a-z0-9.]{1,32}){0,3})?$/.test(text) ? text : undefined,
 ).default('');
 const deployment = z.strictObject({
-  ...{ osystem: systemPart('debian'), release: systemPart('trixie') },
+  osystem: systemPart('debian'),
+  release: systemPart('trixie'),
   kernel: kernelName,
 });
 

@@ -307,7 +307,10 @@ class RackProcess implements Daemon {
       journal: () => this.#journal,
       interfaces: () => this.#interfaces.states,
       notes: () => [
-        ...[...this.#notes, ...this.#damaged.notes, ...(this.#watchNotes?.notes ?? []), ...this.#region.notes],
+        ...this.#notes,
+        ...this.#damaged.notes,
+        ...(this.#watchNotes?.notes ?? []),
+        ...this.#region.notes,
         ...(this.#serverNames?.notes ?? []),
       ],
       withheld: () => this.#hostEvents.withheld,

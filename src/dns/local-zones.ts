@@ -27,17 +27,32 @@ const zeros = (count: number): string => '0.'.repeat(count);
 
 const ZONES: readonly string[] = [
   // RFC 6303 §4.1: private addresses.
-  ...['10.in-addr.arpa', ...octets(16, 31, '172.in-addr.arpa'), '168.192.in-addr.arpa'],
+  '10.in-addr.arpa',
+  ...octets(16, 31, '172.in-addr.arpa'),
+  '168.192.in-addr.arpa',
   // RFC 6303 §4.2: this network, loopback, link-local, documentation, broadcast.
-  ...['0.in-addr.arpa', '127.in-addr.arpa', '254.169.in-addr.arpa', '255.255.255.255.in-addr.arpa'],
-  ...['2.0.192.in-addr.arpa', '100.51.198.in-addr.arpa', '113.0.203.in-addr.arpa'],
+  '0.in-addr.arpa',
+  '127.in-addr.arpa',
+  '254.169.in-addr.arpa',
+  '255.255.255.255.in-addr.arpa',
+  '2.0.192.in-addr.arpa',
+  '100.51.198.in-addr.arpa',
+  '113.0.203.in-addr.arpa',
   // RFC 6303 §4.3 to §4.6: IPv6's unspecified address and loopback, unique local, link-local, documentation.
-  ...[`${zeros(32)}ip6.arpa`, `1.${zeros(31)}ip6.arpa`, 'd.f.ip6.arpa'],
-  ...['8.e.f.ip6.arpa', '9.e.f.ip6.arpa', 'a.e.f.ip6.arpa', 'b.e.f.ip6.arpa', '8.b.d.0.1.0.0.2.ip6.arpa'],
+  `${zeros(32)}ip6.arpa`,
+  `1.${zeros(31)}ip6.arpa`,
+  'd.f.ip6.arpa',
+  '8.e.f.ip6.arpa',
+  '9.e.f.ip6.arpa',
+  'a.e.f.ip6.arpa',
+  'b.e.f.ip6.arpa',
+  '8.b.d.0.1.0.0.2.ip6.arpa',
   // RFC 7793: shared addresses of carriers.
   ...octets(64, 127, '100.in-addr.arpa'),
   // RFC 6761 §6.2 to §6.4. Its example names (§6.5) are ordinary.
-  ...['test', 'localhost', 'invalid'],
+  'test',
+  'localhost',
+  'invalid',
   'local', // RFC 6762 §22.1
   'onion', // RFC 7686 §2
   'home.arpa', // RFC 8375 §4

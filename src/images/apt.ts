@@ -72,8 +72,10 @@ export class Apt {
       codename === query.release || codename.startsWith(`${query.release}-`);
     if (repositories.some((found) => found.architecture === query.architecture && ofRelease(found))) {
       return new Apt(query, {}, [
-        ...['-o', `APT::Default-Release=/^${query.release}/`],
-        ...['-o', `Dir::Cache::pkgcache=${join(query.directory, 'pkgcache.bin')}`],
+        '-o',
+        `APT::Default-Release=/^${query.release}/`,
+        '-o',
+        `Dir::Cache::pkgcache=${join(query.directory, 'pkgcache.bin')}`,
       ]);
     }
     if (repositories.length === 0) {

@@ -238,9 +238,27 @@ async function writeRoot(request: BootDiskRequest, place: Place, root: string): 
   const { file, ids, epochSeconds } = request;
   const extended = `offset=${place.startMib * MIB},hash_seed=${ids.root},lazy_itable_init=0,lazy_journal_init=0,nodiscard,root_owner=0:0`;
   const args = [
-    ...['-q', '-F', '-t', 'ext4', '-b', '4096', '-J', `size=${JOURNAL_MIB}`, '-L', 'root', '-U', ids.root],
+    '-q',
+    '-F',
+    '-t',
+    'ext4',
+    '-b',
+    '4096',
+    '-J',
+    `size=${JOURNAL_MIB}`,
+    '-L',
+    'root',
+    '-U',
+    ids.root,
     // Quirk: GRUB 2.06 and older tools cannot read file systems with these features, which a newer mke2fs would enable.
-    ...['-O', '^metadata_csum_seed,^orphan_file', '-E', extended, '-d', root, file, `${place.mib}M`],
+    '-O',
+    '^metadata_csum_seed,^orphan_file',
+    '-E',
+    extended,
+    '-d',
+    root,
+    file,
+    `${place.mib}M`,
   ];
   await runAsOwner('mke2fs', args, {
     package: 'e2fsprogs',

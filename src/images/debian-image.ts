@@ -60,7 +60,13 @@ export async function makeDebianImage(request: DebianImageRequest): Promise<Debi
     await chmod(workDir, 0o755);
     await buildDebianRoot(request, ids, archive);
     const diskBytes = await makeBootDisk({
-      ...{ archive, file, workDir, platform, ids, epochSeconds, onProgress },
+      archive,
+      file,
+      workDir,
+      platform,
+      ids,
+      epochSeconds,
+      onProgress,
       bytes: request.bytes,
     });
     await rm(archive);

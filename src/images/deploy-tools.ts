@@ -52,7 +52,9 @@ export const makeDeployTools = (
 ): Promise<ToolArchive> => {
   const optional = OPTIONAL_PROGRAMS.filter(([, name]) => names.includes(name));
   return makeToolArchive({
-    ...{ unpacked, directory, name: 'tools' },
+    unpacked,
+    directory,
+    name: 'tools',
     programs: [...PROGRAMS, ...optional].map(([name]) => name),
   });
 };

@@ -105,7 +105,8 @@ class ProgramExpansion implements Expansion {
     this.#program = program;
     const env = { PATH: searchPath(), LC_ALL: 'C' };
     this.#child = spawn(program.name, program.words, {
-      ...{ env, stdio: ['pipe', 'pipe', 'pipe'] },
+      env,
+      stdio: ['pipe', 'pipe', 'pipe'],
       ...(signal === undefined ? {} : { signal, killSignal: 'SIGKILL' }),
     });
     this.#child.stdin.on('error', () => undefined);

@@ -243,12 +243,22 @@ export function decodeImage(text: string): StoredImage | string {
   const system = decodeSystem(fields.get('system'));
   if (isRootFormat(format) !== (system !== undefined)) return 'it does not say how its system starts';
   const image: StoredImage = {
-    ...{ os: word('os'), release: word('release'), label: word('label'), serial: word('serial') },
-    ...{ architecture: word('architecture'), subarchitecture: word('subarchitecture') },
-    ...{ title: storedTitle(word('title')), format, partitionTable },
-    ...{ sha256: word('sha256'), bytes: count('bytes'), diskBytes: count('diskBytes') },
-    ...{ ...(system === undefined ? {} : { system }), ...signsIn(fields.get('signs')) },
-    ...{ ...originIn(fields.get('origin')), ...(fields.get('isMade') === true ? { isMade: true } : {}) },
+    os: word('os'),
+    release: word('release'),
+    label: word('label'),
+    serial: word('serial'),
+    architecture: word('architecture'),
+    subarchitecture: word('subarchitecture'),
+    title: storedTitle(word('title')),
+    format,
+    partitionTable,
+    sha256: word('sha256'),
+    bytes: count('bytes'),
+    diskBytes: count('diskBytes'),
+    ...(system === undefined ? {} : { system }),
+    ...signsIn(fields.get('signs')),
+    ...originIn(fields.get('origin')),
+    ...(fields.get('isMade') === true ? { isMade: true } : {}),
     ...(word('bundle') === '' ? {} : { bundle: cleanText(word('bundle'), BUNDLE_CHARACTERS_MAX) }),
   };
   if (!HASH.test(image.sha256) || image.bytes === 0 || image.diskBytes === 0) return 'it lacks its hash or its size';

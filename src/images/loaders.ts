@@ -33,7 +33,16 @@ interface LoaderSource {
 const SYSLINUX = 'usr/lib/syslinux/modules/bios';
 // ldlinux is pxelinux's core. The other modules load the libraries (`lib…`).
 const SYSLINUX_MODULES = [
-  ...['ldlinux', 'libcom32', 'libutil', 'chain', 'poweroff', 'reboot', 'menu', 'vesamenu', 'ifcpu64', 'pxechn'],
+  'ldlinux',
+  'libcom32',
+  'libutil',
+  'chain',
+  'poweroff',
+  'reboot',
+  'menu',
+  'vesamenu',
+  'ifcpu64',
+  'pxechn',
 ].map((name) => `${name}.c32`);
 
 const BIOS: readonly LoaderSource[] = [

@@ -143,7 +143,12 @@ export async function runVirtualLab(
     if (code === 0)
       narrator.show(
         virtualSteps({
-          ...{ pageUrl, user: LAB_USER, password, program: ownProgram(), configFile: config, machine: enlisted },
+          pageUrl,
+          user: LAB_USER,
+          password,
+          program: ownProgram(),
+          configFile: config,
+          machine: enlisted,
           console: machine.consolePath,
         }),
       );

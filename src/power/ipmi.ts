@@ -88,8 +88,22 @@ export function ipmitoolCall(settings: Settings): {
   const level = settings.privilege_level === 'ADMIN' ? 'ADMINISTRATOR' : settings.privilege_level;
   const args = [
     // One -v: without it ipmitool reports a wrong password and an absent BMC in the same words.
-    ...['-v', '-I', isNew ? 'lanplus' : 'lan', '-H', host, '-p', String(port), '-U', settings.power_user ?? ''],
-    ...['-E', '-L', level, '-N', String(ANSWER_SECONDS), '-R', String(TRIES)],
+    '-v',
+    '-I',
+    isNew ? 'lanplus' : 'lan',
+    '-H',
+    host,
+    '-p',
+    String(port),
+    '-U',
+    settings.power_user ?? '',
+    '-E',
+    '-L',
+    level,
+    '-N',
+    String(ANSWER_SECONDS),
+    '-R',
+    String(TRIES),
     ...(isNew ? ['-C', settings.cipher_suite_id] : []),
     ...(isNew && settings.k_g !== undefined ? ['-K'] : []),
   ];

@@ -60,7 +60,9 @@ export function ownMessage({ config, usable }: RegionConfiguration, version: str
   const alone = resolveRegionFile(usable.file, NO_SETTINGS);
   const listen = config.region.listen.map(({ host, port }) => `${host}:${port}`).join(' ');
   return {
-    ...{ name: config.name, version, digests: Object.fromEntries(digestValues(alone.ok ? alone : usable)) },
+    name: config.name,
+    version,
+    digests: Object.fromEntries(digestValues(alone.ok ? alone : usable)),
     where: cleanText(`${hostname()}, ${listen}`, PLACE_CHARACTERS_MAX),
   };
 }
@@ -141,7 +143,9 @@ function differing(mine: Said['digests'], other: Said['digests']): readonly stri
 }
 
 const namesakeOf = (name: string, where: string): RackNote => ({
-  ...{ note: 'name-shared', name, where: cleanText(where, PLACE_CHARACTERS_MAX) },
+  note: 'name-shared',
+  name,
+  where: cleanText(where, PLACE_CHARACTERS_MAX),
 });
 
 const differenceOf = (name: string, keys: readonly string[]): RackNote => ({

@@ -121,7 +121,10 @@ class RegionProcess implements Daemon {
     );
     const startedWallMs = clock.wallTimeMs();
     this.#status = {
-      ...{ clock, version, startedWallMs, configuration: this.#configuration },
+      clock,
+      version,
+      startedWallMs,
+      configuration: this.#configuration,
       region: () => this.#served?.region,
       dutyHolder: () => this.#served?.dutyHolder(),
       addresses: () => this.#served?.api.addresses ?? [],
@@ -354,7 +357,9 @@ class RegionProcess implements Daemon {
     if (neighbours === undefined) return;
     const { clock, version } = this.#options;
     const others = new OtherConfigurations({
-      ...{ clock, neighbours, id: newUuid() },
+      clock,
+      neighbours,
+      id: newUuid(),
       own: () => ownMessage(this.#configuration, version),
       onFault: (note) => this.#problem('configurations', note),
     });

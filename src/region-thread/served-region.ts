@@ -105,7 +105,11 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
     const tree = () => storeTree(region.config());
     const uploads = new UploadWork({ region, clock, tree, onImages, serialsOf, onProblem: unkept('uploads') });
     const importing = new ImportControl({
-      ...{ region, clock, place: reports?.place ?? '', onImages, onProblem: unkept('imports') },
+      region,
+      clock,
+      place: reports?.place ?? '',
+      onImages,
+      onProblem: unkept('imports'),
       onNote: (note) => onProblem(newUuid(), note),
     });
     imports = importing;

@@ -157,7 +157,8 @@ class RegionOnStore {
     const ownRack = () => this.#config.ownRack;
     const onChange = (): void => this.#announcements.announce();
     this.settings = new RegionSettings({
-      ...{ store: options.store, clock: options.clock },
+      store: options.store,
+      clock: options.clock,
       racks: this.racks,
       rules: options.rules ?? NO_RULES,
       ownRack,
@@ -169,18 +170,27 @@ class RegionOnStore {
     this.#deadlines = new StatusDeadlines(options.store, options.clock, this.#isOnDuty);
     this.power = options.power;
     this.bootImages = new BootImages({
-      ...{ store: options.store, clock: options.clock, listImages: options.listStoredImages ?? options.listImages },
-      ...{ listDamaged: options.listDamagedImages, hasSiteFile: options.hasSiteFile, hasFile: options.hasFile },
-      ...{ openStream: options.openImageStream, uploadFiles: options.uploadFiles, judgeKeyring: options.judgeKeyring },
+      store: options.store,
+      clock: options.clock,
+      listImages: options.listStoredImages ?? options.listImages,
+      listDamaged: options.listDamagedImages,
+      hasSiteFile: options.hasSiteFile,
+      hasFile: options.hasFile,
+      openStream: options.openImageStream,
+      uploadFiles: options.uploadFiles,
+      judgeKeyring: options.judgeKeyring,
       fileSources:
         options.fileSources ?? (async () => ({ sources: [], selections: [], problem: undefined, inForce: 'all' })),
-      ...{ packageMirror: options.packageMirror, onAsked: options.onImportAsked ?? (() => undefined) },
+      packageMirror: options.packageMirror,
+      onAsked: options.onImportAsked ?? (() => undefined),
     });
     this.images = options.listImages;
     this.installers = options.listInstallers;
     this.scan = options.scan;
     const preseeds = new MachinePreseeds({
-      ...{ store: options.store, clock: options.clock, config: () => this.#config },
+      store: options.store,
+      clock: options.clock,
+      config: () => this.#config,
       ntpServers: () => this.settings.ntpServers(),
     });
     this.life = new MachineLife({
@@ -331,8 +341,11 @@ class RegionOnStore {
         if (isTaken) return { kind: 'refuse', refusal: refusal('field.hostname-taken', { hostname }) };
       }
       const event: NewMachineEvent = {
-        ...{ type: 'NODE', atMs, username },
-        ...{ code: 'machine-edited', params: { fields: Object.keys(edit) } },
+        type: 'NODE',
+        atMs,
+        username,
+        code: 'machine-edited',
+        params: { fields: Object.keys(edit) },
       };
       const isSet = edit.powerType !== undefined || edit.powerParameters !== undefined;
       const fields = isSet ? { ...edit, powerIsProposed: false } : edit;

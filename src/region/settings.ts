@@ -291,7 +291,8 @@ export class RegionSettings {
       if (misfit !== undefined) return { kind: 'refuse', refusal: this.#misnamed(owner, edits) ?? misfit };
       const params = { changes: changes.map(({ key, value }) => ({ key, isRemoved: value === undefined })) };
       return {
-        ...{ kind: 'change', changes },
+        kind: 'change',
+        changes,
         events: [{ type: 'SETTINGS', code: 'settings-changed', params, atMs, username }],
       };
     });

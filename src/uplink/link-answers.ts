@@ -65,7 +65,9 @@ export const isRedirection = (status: number): boolean => status >= 300 && statu
 
 /** The note of a redirection: the rack's key goes only to region.url, so an operator must change that. */
 export const redirection = (url: string, { status, location }: Pick<LinkAnswer, 'status' | 'location'>): RackNote => ({
-  ...{ note: 'link-redirected', url, status },
+  note: 'link-redirected',
+  url,
+  status,
   where: location === undefined ? '' : textOf(location),
 });
 

@@ -310,13 +310,16 @@ export class RegionLink {
       uplink: UPLINK_VERSION,
       life: this.#life,
       applied: this.#applied,
-      ...{ waiting: outbox.length, dropped: totalOf(outbox.dropped), deadLetters: outbox.deadLetterCount },
+      waiting: outbox.length,
+      dropped: totalOf(outbox.dropped),
+      deadLetters: outbox.deadLetterCount,
       pinned: this.#rack?.pinned ?? [],
       interfaces: this.#rack?.interfaces ?? [],
       addresses: this.#rack?.addresses,
       startedAt: this.#startedAtMs,
       settingsRefused: this.#rack?.settingsRefused,
-      ...{ images, copies },
+      images,
+      copies,
     };
     const body = { contentType: 'application/json', text: JSON.stringify(news) };
     const answer = await this.#ask({ method: 'POST', path: this.#heartbeatPath, authorized: true, body });

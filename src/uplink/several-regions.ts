@@ -188,8 +188,12 @@ export class SeveralRegions implements LinkTransport {
 
   async #answers(region: RegionAddress): Promise<boolean> {
     let failure = new LinkFailure({
-      ...{ note: 'link-unanswered', url: region.url, fault: 'silent' },
-      ...{ said: '', max: PING_MS_MAX / 1000, more: 0 },
+      note: 'link-unanswered',
+      url: region.url,
+      fault: 'silent',
+      said: '',
+      max: PING_MS_MAX / 1000,
+      more: 0,
     });
     const stop = new AbortController();
     const ping = region.ping(AbortSignal.any([this.#closing.signal, stop.signal])).catch((error: unknown) => {
@@ -217,7 +221,8 @@ export class SeveralRegions implements LinkTransport {
     const { answeredMs, failure, refusedAt } = this.#known.get(region) ?? {};
     const sinceMs = failure?.sinceMs ?? this.#clock.wallTimeMs();
     this.#known.set(region, {
-      ...{ answeredMs, failure: { text: noteText(note), sinceMs } },
+      answeredMs,
+      failure: { text: noteText(note), sinceMs },
       refusedAt: note.note === 'link-answers' ? this.#served : refusedAt,
     });
     if (failure === undefined) this.#options.onChanged();

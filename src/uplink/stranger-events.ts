@@ -102,5 +102,10 @@ export class StrangerEvents {
 
 /** The event that sends a running lease. */
 export const ackOf = ({ mac, address, grantedAt, duration, hostname }: Lease): DhcpEvent => ({
-  ...{ kind: 'dhcp.ack', at: grantedAt, mac, address, leaseSeconds: duration, hostname },
+  kind: 'dhcp.ack',
+  at: grantedAt,
+  mac,
+  address,
+  leaseSeconds: duration,
+  hostname,
 });

@@ -79,10 +79,17 @@ test('an unknown machine gets the words of MAAS, in the language of each loader'
   const url = 'http://10.20.0.1:5248';
   const words = [
     `root=squash:${url}/${STABLE}/squashfs`,
-    ...['ip=::::maas-enlisting:BOOTIF:dhcp', 'ip6=off', 'ro', 'overlayroot=tmpfs', 'overlayroot_cfgdisk=disabled'],
-    ...['cc:{datasource_list:', '[MAAS]}end_cc'],
+    'ip=::::maas-enlisting:BOOTIF:dhcp',
+    'ip6=off',
+    'ro',
+    'overlayroot=tmpfs',
+    'overlayroot_cfgdisk=disabled',
+    'cc:{datasource_list:',
+    '[MAAS]}end_cc',
     `cloud-config-url=${url}/MAAS/metadata/latest/enlist-preseed/?op=get_enlist_preseed`,
-    ...['rackboot=enlist', `rackboot_url=${url}/MAAS`, 'quiet'],
+    'rackboot=enlist',
+    `rackboot_url=${url}/MAAS`,
+    'quiet',
   ];
   const pxelinux = textOf('pxelinux.cfg/default', given);
   assert.match(pxelinux, new RegExp(`KERNEL ${STABLE}/boot-kernel\n  INITRD ${STABLE}/boot-initrd\n`));

@@ -80,16 +80,14 @@ export function testAbsentHosts(which: 'short' | 'all'): void {
           for (const each of addresses) attacker.run('ip', 'address', 'replace', `${each}/24`, 'dev', 'eth0');
           const query = Buffer.from(queryBytes('rack.maas', 1)).toString('hex');
           const flood = attacker.start(
-            ...[
-              process.execPath,
-              FLOOD,
-              RACK,
-              '53',
-              String(FLOOD_PER_SECOND),
-              String(FLOOD_SECONDS),
-              query,
-              ...addresses,
-            ],
+            process.execPath,
+            FLOOD,
+            RACK,
+            '53',
+            String(FLOOD_PER_SECOND),
+            String(FLOOD_SECONDS),
+            query,
+            ...addresses,
           );
           try {
             await sleep(1000);

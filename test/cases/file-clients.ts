@@ -40,8 +40,15 @@ const atftp = (...options: readonly string[]): ClientCall => ({
   name: ['atftp', ...options].join(', '),
   program: 'atftp',
   words: (file, into) => [
-    ...['atftp', ...options.flatMap((option) => ['--option', option])],
-    ...['-g', '-r', file, '-l', into, RACK, '69'],
+    'atftp',
+    ...options.flatMap((option) => ['--option', option]),
+    '-g',
+    '-r',
+    file,
+    '-l',
+    into,
+    RACK,
+    '69',
   ],
   notFound: /file not found/i,
 });

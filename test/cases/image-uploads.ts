@@ -68,13 +68,17 @@ export function describeUploads(place: LabPlace, which: 'short' | 'all'): void {
       const disk = makeSystemDisk(3 * PIECE, 6);
       const file = given('far.img', disk);
       const fields = {
-        ...{ name: 'far', architecture: 'amd64', filetype: 'ddraw', size: String(disk.length) },
+        name: 'far',
+        architecture: 'amd64',
+        filetype: 'ddraw',
+        size: String(disk.length),
         sha256: createHash('sha256').update(disk).digest('hex'),
       };
       const created = await askDaemon(rack.stateDir, RESOURCES, 'POST', new URLSearchParams(fields).toString());
       const uri = /"upload_uri":"([^"]+)/.exec(JSON.stringify(created))?.[1] ?? '';
       const answer = await fetch(`http://127.0.0.1:${place.regionPort}${uri}`, {
-        ...{ method: 'PUT', body: disk.subarray(0, PIECE) },
+        method: 'PUT',
+        body: disk.subarray(0, PIECE),
         headers: {
           'content-type': 'application/octet-stream',
           authorization: authorizationOf(readFileSync(keyFile, 'utf8').trim()),

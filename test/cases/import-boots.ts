@@ -106,17 +106,22 @@ function boots(cases: readonly BootCase[], arch: Architecture): void {
       return { ftype, path: `noble/${arch}/20261015/${ftype}`, content };
     };
     const files = {
-      ...{ 'boot-kernel': file('boot-kernel', kernel), 'boot-initrd': file('boot-initrd', initrd) },
-      ...{ squashfs: file('squashfs', squashfs), manifest: file('squashfs.manifest', 'busybox\n') },
+      'boot-kernel': file('boot-kernel', kernel),
+      'boot-initrd': file('boot-initrd', initrd),
+      squashfs: file('squashfs', squashfs),
+      manifest: file('squashfs.manifest', 'busybox\n'),
     };
     const tags = {
-      ...{ arch, os: 'ubuntu', release: 'noble', version: '24.04', label: 'stable', krel: 'noble' },
-      ...{
-        subarch: 'ga-24.04',
-        subarches: 'generic,ga-22.04,ga-24.04',
-        kflavor: 'generic',
-        release_title: '24.04 LTS',
-      },
+      arch,
+      os: 'ubuntu',
+      release: 'noble',
+      version: '24.04',
+      label: 'stable',
+      krel: 'noble',
+      subarch: 'ga-24.04',
+      subarches: 'generic,ga-22.04,ga-24.04',
+      kflavor: 'generic',
+      release_title: '24.04 LTS',
     };
     const product = { tags, versions: { '20261015': { files } } };
     const content = { [CONTENT_ID]: { [`com.ubuntu.maas.stable:v3:boot:24.04:${arch}:ga-24.04`]: product } };
@@ -133,7 +138,10 @@ function boots(cases: readonly BootCase[], arch: Architecture): void {
     await post('boot-resources/?op=import', {});
     await eventuallyWithin(IMPORT_MS_MAX, 'the import is in the tree', () => existsSync(join(tree, place)));
     assert.deepEqual(readdirSync(join(tree, place)).sort(), [
-      ...['boot-initrd', 'boot-kernel', 'squashfs', 'squashfs.manifest'],
+      'boot-initrd',
+      'boot-kernel',
+      'squashfs',
+      'squashfs.manifest',
     ]);
   });
 

@@ -78,9 +78,24 @@ export function testInit(which: 'short' | 'all'): void {
     if (which === 'all')
       test('the values of flags are used unchanged, and the rack serves them', async () => {
         const ended = await init(
-          ...['--interface', 'br0', '--name', 'first', '--low', '10.77.6.20', '--high', '10.77.6.29'],
-          ...['--static-low', '10.77.6.100', '--static-high', '10.77.6.199', '--router', '10.77.6.254'],
-          ...['--upstream', '192.0.2.53 192.0.2.54:5353', '--domain', 'lab.example'],
+          '--interface',
+          'br0',
+          '--name',
+          'first',
+          '--low',
+          '10.77.6.20',
+          '--high',
+          '10.77.6.29',
+          '--static-low',
+          '10.77.6.100',
+          '--static-high',
+          '10.77.6.199',
+          '--router',
+          '10.77.6.254',
+          '--upstream',
+          '192.0.2.53 192.0.2.54:5353',
+          '--domain',
+          'lab.example',
         );
         assert.equal(ended.code, 0, ended.err);
         assert.match(written(), /^name: "first"$/m);

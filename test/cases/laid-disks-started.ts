@@ -30,7 +30,10 @@ const run = (program: string, ...words: readonly string[]): void => {
 };
 
 const fileOf = (path: string, format: DeployedFile['format'], diskBytes: number): DeployedFile => ({
-  ...{ path, bytes: statSync(path).size, diskBytes, format },
+  path,
+  bytes: statSync(path).size,
+  diskBytes,
+  format,
   sha256: execFileSync('sha256sum', [path], { encoding: 'latin1' }).slice(0, 64),
 });
 

@@ -65,8 +65,11 @@ export function testPausedPower(): void {
       const socket = power.add(name);
       socket.offMs = OFF_MS;
       const machine = await askRegion(PLACES[0], key, 'machines/', {
-        ...{ hostname: name, mac_addresses: `52:54:00:00:91:0${made}`, architecture: 'amd64/generic' },
-        ...{ power_type: 'webhook', power_parameters: JSON.stringify(power.parameters(name)) },
+        hostname: name,
+        mac_addresses: `52:54:00:00:91:0${made}`,
+        architecture: 'amd64/generic',
+        power_type: 'webhook',
+        power_parameters: JSON.stringify(power.parameters(name)),
       });
       return { socket, id: shown.parse(machine).system_id };
     }

@@ -421,7 +421,9 @@ selections: [{ source: site, os: ubuntu, release: bionic, arches: [amd64] }]
 
     test('an imported image can be deployed', { timeout: MS_MAX }, async () => {
       const machine = (await ask('POST', 'machines/', {
-        ...{ architecture: 'amd64/generic', mac_addresses: '52:54:00:61:00:01', power_type: 'manual' },
+        architecture: 'amd64/generic',
+        mac_addresses: '52:54:00:61:00:01',
+        power_type: 'manual',
       })) as { readonly system_id: string };
       const store = openRegionStore({ stateDir: rack.stateDir });
       await store.changeMachine(machine.system_id, 1, () => ({

@@ -121,11 +121,14 @@ function declareStarts(isShort: boolean): void {
       assert.ok(files.includes(known), known);
     const parts = [
       ...files.filter((name) => !name.endsWith('.db')).map((name) => `${name}.part`),
-      ...['lease-ends.json.part', 'lease-mark.json.part', 'desired-state.json.part'],
+      'lease-ends.json.part',
+      'lease-mark.json.part',
+      'desired-state.json.part',
     ];
     const companions = [
       ...databases.flatMap((name) => [`${name}-wal`, `${name}-shm`, `${name}-journal`]),
-      ...['desired-state.json', 'lease-ends.json'],
+      'desired-state.json',
+      'lease-ends.json',
     ];
     // None of these stands in the way of a start: all of them at once.
     for (const config of isShort ? [EMBEDDED] : [EMBEDDED, REMOTE])

@@ -413,7 +413,13 @@ export function testStreamImports(which: 'short' | 'all'): void {
           writeStreamSite(own, { [LOADERS]: { product } }, signer);
           const path = writeSources(`${url}hostile/`, 'hostile.yaml');
           const { code, complaints } = await runRackboot([
-            ...['images', 'import', 'bootloader/uefi', '--tree', tree, '--sources', path],
+            'images',
+            'import',
+            'bootloader/uefi',
+            '--tree',
+            tree,
+            '--sources',
+            path,
           ]);
           assert.equal(code, 2);
           assert.match(complaints.join('\n'), complaint);
@@ -429,7 +435,15 @@ export function testStreamImports(which: 'short' | 'all'): void {
         writeStreamSite(own, { [MAAS]: { product: { tags, versions: { '20260101': { files } } } } }, signer);
         const path = writeSources(`${url}wrong/`, 'wrong.yaml');
         const { code, complaints } = await runRackboot([
-          ...['images', 'import', 'ubuntu/noble', '--source', 'maas', '--tree', tree, '--sources', path],
+          'images',
+          'import',
+          'ubuntu/noble',
+          '--source',
+          'maas',
+          '--tree',
+          tree,
+          '--sources',
+          path,
         ]);
         assert.equal(code, 2);
         assert.match(complaints.join('\n'), /its squashfs does not begin like one/);

@@ -44,7 +44,13 @@ const atftp = (...options: readonly string[]) =>
     program: 'atftp',
     args: (port, file, into) => [
       ...options.flatMap((option) => ['--option', option]),
-      ...['-g', '-r', file, '-l', into, '127.0.0.1', String(port)],
+      '-g',
+      '-r',
+      file,
+      '-l',
+      into,
+      '127.0.0.1',
+      String(port),
     ],
   }) as const satisfies ClientCall;
 

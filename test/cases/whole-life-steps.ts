@@ -215,8 +215,12 @@ class WholeLife {
   async #deployed(): Promise<DeployedMachine> {
     const { fqdn, ip_addresses: addresses } = await this.#machine();
     return {
-      ...{ life: this.#life, fqdn, address: addresses[0] ?? assert.fail('it has no address') },
-      ...{ owner: this.#owner, diskBytes: this.#given.diskBytes, stepMs: this.#limits.stepMs },
+      life: this.#life,
+      fqdn,
+      address: addresses[0] ?? assert.fail('it has no address'),
+      owner: this.#owner,
+      diskBytes: this.#given.diskBytes,
+      stepMs: this.#limits.stepMs,
     };
   }
 

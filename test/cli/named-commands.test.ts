@@ -61,7 +61,9 @@ function optionsIn(file: string): readonly (Named & { readonly options: readonly
     /\brackboot ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?((?:\$\{[^}]*\}|[^`'";,:.<\n])* --[^`'";:<\n]*)/g,
   );
   return [...found].map(([, command = '', next, rest = '']) => ({
-    ...{ file, command, next },
+    file,
+    command,
+    next,
     options: [...rest.matchAll(/(?<= |\[)--([a-z][a-z-]*)/g)].map(([, option = '']) => option),
   }));
 }

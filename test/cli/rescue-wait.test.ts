@@ -13,8 +13,16 @@ import { CONTROL_SOCKET } from '../../src/http/config.ts';
 
 const MAIN = join(import.meta.dirname, '../../src/main.ts');
 const MACHINE = {
-  ...{ system_id: 'abc', hostname: 'm1', fqdn: 'm1.maas', architecture: 'amd64/generic', hardware_info: null },
-  ...{ cpu_count: 1, memory: 1024, ip_addresses: [], interface_set: [], physicalblockdevice_set: [] },
+  system_id: 'abc',
+  hostname: 'm1',
+  fqdn: 'm1.maas',
+  architecture: 'amd64/generic',
+  hardware_info: null,
+  cpu_count: 1,
+  memory: 1024,
+  ip_addresses: [],
+  interface_set: [],
+  physicalblockdevice_set: [],
 };
 const LOGIN = { kind: 'rescue', ssh: 'ssh root@10.0.0.9', username: 'admin', keys: 1, seconds_left: null };
 

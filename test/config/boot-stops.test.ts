@@ -96,7 +96,9 @@ test('each architecture that has an environment and would lose it is reported, a
 test('an imported system that is missing is reported with the others, and the architectures that would not enlist any more', () => {
   const tree = mkdtempSync(join(tmpdir(), 'rackboot-stops-'));
   const boot = (enlistWith: JudgedBoot['enlistWith']): JudgedBoot => ({
-    ...{ tree, commissioningRelease: 'bookworm', enlistWith },
+    tree,
+    commissioningRelease: 'bookworm',
+    enlistWith,
   });
   const put = (directory: string, ...names: readonly string[]): void => {
     mkdirSync(join(tree, directory), { recursive: true });

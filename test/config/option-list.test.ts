@@ -103,7 +103,9 @@ test('NTP servers that have names are offered by the addresses that are known of
   const known = { 'ntp.example.net': [ip('192.0.2.1'), ip('192.0.2.2')], 'far.example.net': [ip('192.0.2.2')] };
   const option = 'options: [{ name: ntp-servers, value: [10.20.0.9, NTP.example.net., far.example.net] }]';
   assert.deepEqual(ntpOf(option, '', known), {
-    ...{ servers: [], option: ['0a140009c0000201c0000202'], names: ['ntp.example.net', 'far.example.net'] },
+    servers: [],
+    option: ['0a140009c0000201c0000202'],
+    names: ['ntp.example.net', 'far.example.net'],
   });
   assert.deepEqual(ntpOf(option, '', {}).option, ['0a140009']);
   const alone = 'options: [{ code: 42, value: ntp.example.net }, { code: 26, value: 1400 }]';

@@ -222,8 +222,11 @@ test('the file of a rack cannot have region.store', () => {
 
 test('settings of the store apply where the file is silent; those of the racks are left to the racks', () => {
   const stored = {
-    ...{ http_proxy: 'http://proxy:8000/', dns: { domain: 'lab', upstream: ['192.0.2.1'] } },
-    ...{ region: { retries: 3 }, cluster_interfaces: [{ name: 'lab' }], tftp: { allow: [] } },
+    http_proxy: 'http://proxy:8000/',
+    dns: { domain: 'lab', upstream: ['192.0.2.1'] },
+    region: { retries: 3 },
+    cluster_interfaces: [{ name: 'lab' }],
+    tftp: { allow: [] },
   };
   assert.deepEqual(storedForRegion(stored), {
     http_proxy: 'http://proxy:8000/',

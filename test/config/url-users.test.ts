@@ -23,11 +23,19 @@ const URLS = ['http', 'https', 'postgresql'].flatMap((scheme) =>
 
 /** The last words of keys whose values are texts of any content, and why no URL with a password is expected there. */
 const FREE: Readonly<Record<string, string>> = {
-  ...{ circuit_id: 'sent by a relay', client_id: 'sent by a client', remote_id: 'sent by a relay' },
-  ...{ user_class: 'sent by a client', vendor_class: 'sent by a client' },
-  ...{ data: 'a record of DNS', kernel_params: 'given to every machine', options: 'given to every client' },
-  ...{ default_pool_description: 'a description', default_zone_description: 'a description' },
-  ...{ title: 'a title', tree: 'a path', why: 'a reason' },
+  circuit_id: 'sent by a relay',
+  client_id: 'sent by a client',
+  remote_id: 'sent by a relay',
+  user_class: 'sent by a client',
+  vendor_class: 'sent by a client',
+  data: 'a record of DNS',
+  kernel_params: 'given to every machine',
+  options: 'given to every client',
+  default_pool_description: 'a description',
+  default_zone_description: 'a description',
+  title: 'a title',
+  tree: 'a path',
+  why: 'a reason',
   'store.url': 'the user of a database, and no password',
 };
 

@@ -27,8 +27,15 @@ const QUIET_EVERY = 200;
 const TIMERS_MAX = 16;
 /** The last ones are those of a network in proxy mode, at both of its ports. */
 const SOCKETS = [
-  ...['eth1', '10.20.0.1', 'eth1', '10.20.0.1', '10.22.0.1'],
-  ...['eth2', '10.21.0.1', 'eth2:4011', '10.21.0.1:4011'],
+  'eth1',
+  '10.20.0.1',
+  'eth1',
+  '10.20.0.1',
+  '10.22.0.1',
+  'eth2',
+  '10.21.0.1',
+  'eth2:4011',
+  '10.21.0.1:4011',
 ];
 
 type Random = (below: number) => number;

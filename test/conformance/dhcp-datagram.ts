@@ -106,11 +106,21 @@ export function readDatagram(bytes: Uint8Array): ServerDatagram {
   for (const { code, value } of pieces) options.set(code, [...(options.get(code) ?? []), ...value]);
   options.delete(OVERLOAD);
   return {
-    ...{ bytes, op: at(bytes, 0), htype: at(bytes, 1), hlen: at(bytes, 2), hops: at(bytes, 3) },
-    ...{ xid: view.getUint32(4), secs: view.getUint16(8), flags: view.getUint16(10) },
-    ...{ ciaddr: ipv4(view.getUint32(12)), yiaddr: ipv4(view.getUint32(16)) },
-    ...{ siaddr: ipv4(view.getUint32(20)), giaddr: ipv4(view.getUint32(24)), chaddr: [...bytes.subarray(28, 44)] },
-    ...{ pieces, options },
+    bytes,
+    op: at(bytes, 0),
+    htype: at(bytes, 1),
+    hlen: at(bytes, 2),
+    hops: at(bytes, 3),
+    xid: view.getUint32(4),
+    secs: view.getUint16(8),
+    flags: view.getUint16(10),
+    ciaddr: ipv4(view.getUint32(12)),
+    yiaddr: ipv4(view.getUint32(16)),
+    siaddr: ipv4(view.getUint32(20)),
+    giaddr: ipv4(view.getUint32(24)),
+    chaddr: [...bytes.subarray(28, 44)],
+    pieces,
+    options,
     sname: (used & 2) === 0 ? textAt(bytes, 44, 64) : '',
     file: (used & 1) === 0 ? textAt(bytes, 108, 128) : '',
   };

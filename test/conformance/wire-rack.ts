@@ -88,7 +88,10 @@ export class WireRack {
     this.#machines = new MachineDirectory(options.machines ?? []);
     const isDhcp = (kind: string): kind is DhcpEvent['kind'] => kind in DHCP_EVENTS;
     this.server = new DhcpServer({
-      ...{ network: this.network, clock: this.clock, journal: this.journal, table: this.table },
+      network: this.network,
+      clock: this.clock,
+      journal: this.journal,
+      table: this.table,
       publish: (event) => {
         if (isDhcp(event.kind)) this.events.push({ ...event, kind: event.kind });
       },

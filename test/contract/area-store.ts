@@ -22,7 +22,9 @@ async function added(store: RegionStore, kind: AreaKind, name: string): Promise<
 async function enlist(store: RegionStore, systemId: string, last: number): Promise<void> {
   const nic = mac(0x525400000000 + last);
   await store.enlist({ macs: [nic], values: [], atMs: 1 }, () => ({
-    ...{ kind: 'create', systemId, events: [] },
+    kind: 'create',
+    systemId,
+    events: [],
     fields: { ...FIELDS, hostname: systemId },
     interfaces: [{ mac: nic, name: 'eth0' }],
   }));
@@ -77,7 +79,9 @@ export function testAreaStore(title: string, makePlace: () => StorePlace): void 
     assert.deepEqual(await among({ poolIds: [pool], zoneIds: [0] }), []);
     await other.close();
     await store.changeMachines<never>(['aaaaaa', 'bbbbbb'], 3, () => ({
-      ...{ kind: 'change', fields: { zoneId: zone, poolId: 0 }, events: [] },
+      kind: 'change',
+      fields: { zoneId: zone, poolId: 0 },
+      events: [],
     }));
     assert.equal(await store.countMachines({ zoneIds: [zone], poolIds: [0] }), 2);
     assert.equal(await store.areas.remove('zone', zone, EVENT), true);

@@ -141,7 +141,10 @@ export function testBootStore(title: string, makePlace: () => StorePlace): void 
       await boot.noteProgress(new Map([[jammy, { ...PROGRESS, bytes: 6 }]]), 3);
       const other = await place.open();
       assert.deepEqual((await other.boot.listResources())[0], {
-        ...{ id, name: jammy, wish: 'cancel', progress: { ...PROGRESS, bytes: 6 } },
+        id,
+        name: jammy,
+        wish: 'cancel',
+        progress: { ...PROGRESS, bytes: 6 },
       });
       await other.close();
       await boot.wish(nobleId, 'pause', EVENT);
@@ -179,12 +182,10 @@ export function testBootStore(title: string, makePlace: () => StorePlace): void 
   check('the machines that have a system are counted', async (store) => {
     for (const [index, osystem] of ['ubuntu', 'ubuntu', 'debian', ''].entries()) {
       await store.enlist({ macs: [mac(0x525400000000 + index)], values: [], atMs: 1 }, () => ({
-        ...{
-          kind: 'create',
-          systemId: `m${index}`,
-          interfaces: [{ mac: mac(0x525400000000 + index), name: '' }],
-          events: [],
-        },
+        kind: 'create',
+        systemId: `m${index}`,
+        interfaces: [{ mac: mac(0x525400000000 + index), name: '' }],
+        events: [],
         fields: {
           ...FIELDS,
           hostname: `host-${index}`,

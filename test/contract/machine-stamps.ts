@@ -50,7 +50,10 @@ async function create(store: RegionStore, from: number, upTo: number): Promise<v
   await store.transact(async () => {
     for (let index = from; index < upTo; index += 1) {
       await store.enlist({ macs: [macOf(index)], values: [], atMs: 1 }, () => ({
-        ...{ kind: 'create', systemId: idOf(index), fields: { ...FIELDS, hostname: idOf(index) }, events: [EVENT] },
+        kind: 'create',
+        systemId: idOf(index),
+        fields: { ...FIELDS, hostname: idOf(index) },
+        events: [EVENT],
         interfaces: [{ mac: macOf(index), name: '' }],
       }));
     }
@@ -67,7 +70,10 @@ const CHANGES: Readonly<Record<string, (store: RegionStore) => Promise<unknown>>
     store.changeMachine<never>(first, 2, () => ({ kind: 'change', fields: { description: 'x' }, events: [] })),
   'its address': (store) =>
     store.changeMachine<never>(first, 2, () => ({
-      ...{ kind: 'change', fields: {}, events: [], addresses: [{ mac: macOf(0), address: ipv4(0x0a14_0007) as Ipv4 }] },
+      kind: 'change',
+      fields: {},
+      events: [],
+      addresses: [{ mac: macOf(0), address: ipv4(0x0a14_0007) as Ipv4 }],
     })),
   'the address with which it was seen': (store) =>
     store.recordReports('s', [

@@ -29,7 +29,11 @@ async function create(
   gone?: { readonly systemId: string; readonly event: NewMachineEvent },
 ): Promise<void> {
   await store.enlist({ macs: [], values: [], atMs: 1 }, () => ({
-    ...{ kind: 'create', systemId, fields: { ...FIELDS, hostname: systemId }, events: [], gone },
+    kind: 'create',
+    systemId,
+    fields: { ...FIELDS, hostname: systemId },
+    events: [],
+    gone,
     interfaces: addresses.map((address) => ({ mac: mac(address), name: '', source: 'vouched' })),
   }));
 }
@@ -37,7 +41,11 @@ async function create(
 async function amend(store: RegionStore, systemId: string, effects: EnlistmentEffects, more = {}): Promise<void> {
   const interfaces = (await store.findMachine(systemId))?.interfaces ?? [];
   await store.enlist({ macs: [], values: [], atMs: 2 }, () => ({
-    ...{ kind: 'amend', systemId, fields: more, interfaces, events: [] },
+    kind: 'amend',
+    systemId,
+    fields: more,
+    interfaces,
+    events: [],
     ...effects,
   }));
 }
@@ -47,7 +55,8 @@ const change = (store: RegionStore, systemId: string, fields: object) =>
 
 const set = (store: RegionStore, value: string) =>
   store.changeSettings<never>(1, () => ({
-    ...{ kind: 'change', events: [] },
+    kind: 'change',
+    events: [],
     changes: [{ rack: '', key: 'dns.upstream', value: [value] }],
   }));
 
@@ -91,8 +100,14 @@ const STEPS: readonly (readonly [what: string, step: (store: RegionStore) => Pro
     'a machine that becomes two',
     (store) =>
       store.splitMachine<never>('a', 2, () => ({
-        ...{ kind: 'split', systemId: 'd', fields: { ...FIELDS, hostname: 'd' }, macs: [mac(2)] },
-        ...{ left: {}, shared: [], events: [], newEvents: [] },
+        kind: 'split',
+        systemId: 'd',
+        fields: { ...FIELDS, hostname: 'd' },
+        macs: [mac(2)],
+        left: {},
+        shared: [],
+        events: [],
+        newEvents: [],
       })),
     { changed: ['a', 'd'], gone: [] },
   ],

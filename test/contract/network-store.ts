@@ -14,7 +14,10 @@ import { FIELDS } from './region-store.ts';
 import { type StorePlace, storeChecks } from './store-place.ts';
 
 const EVENT: NewMachineEvent = {
-  ...{ type: 'NETWORKING', code: 'network-changed', atMs: 1, username: 'bob' },
+  type: 'NETWORKING',
+  code: 'network-changed',
+  atMs: 1,
+  username: 'bob',
   params: { change: 'added', what: 'fabric', name: 'fabric-0' },
 };
 const FIRST = FIRST_NETWORK_ID;
@@ -36,37 +39,67 @@ export function fullNetworks(nextId: number): { readonly put: NetworkRecords; re
       fabrics: [{ id: id(fabric), name: `fabric-${fabric}`, description: '', classType: '10g', isTouched: true }],
       vlans: [
         {
-          ...{ id: id(vlan), fabricId: id(fabric), vid: 4094, name: '', description: 'x', mtu: 9000 },
-          ...{ spaceId: id(space), isTouched: false },
+          id: id(vlan),
+          fabricId: id(fabric),
+          vid: 4094,
+          name: '',
+          description: 'x',
+          mtu: 9000,
+          spaceId: id(space),
+          isTouched: false,
         },
       ],
       subnets: [
         {
-          ...{ id: id(subnet), cidr: `10.${id(subnet) % 250}.0.0/16`, name: 'lab', description: '', vlanId: id(vlan) },
-          ...{
-            gateway: at('255.255.255.255'),
-            dnsServers: ['10.0.0.1', '10.0.0.2'],
-            allowsDns: false,
-            isTouched: true,
-          },
+          id: id(subnet),
+          cidr: `10.${id(subnet) % 250}.0.0/16`,
+          name: 'lab',
+          description: '',
+          vlanId: id(vlan),
+          gateway: at('255.255.255.255'),
+          dnsServers: ['10.0.0.1', '10.0.0.2'],
+          allowsDns: false,
+          isTouched: true,
         },
         {
-          ...{ id: id(other), cidr: `10.${id(other) % 250}.1.0/24`, name: 'far', description: '', vlanId: id(vlan) },
-          ...{ gateway: undefined, dnsServers: [], allowsDns: true, isTouched: false },
+          id: id(other),
+          cidr: `10.${id(other) % 250}.1.0/24`,
+          name: 'far',
+          description: '',
+          vlanId: id(vlan),
+          gateway: undefined,
+          dnsServers: [],
+          allowsDns: true,
+          isTouched: false,
         },
       ],
       ranges: [
         {
-          ...{ kind: 'reserved', id: id(range), ...inSubnet, low: at('10.20.0.10'), high: at('10.20.0.19') },
-          ...{ username: 'ann', comment: 'printers' },
+          kind: 'reserved',
+          id: id(range),
+          ...inSubnet,
+          low: at('10.20.0.10'),
+          high: at('10.20.0.19'),
+          username: 'ann',
+          comment: 'printers',
         },
         {
-          ...{ kind: 'dynamic', id: id(served), ...inSubnet, rack: 'uuid', clusterInterface: 'lab' },
-          ...{ username: 'ann', comment: '' },
+          kind: 'dynamic',
+          id: id(served),
+          ...inSubnet,
+          rack: 'uuid',
+          clusterInterface: 'lab',
+          username: 'ann',
+          comment: '',
         },
         {
-          ...{ kind: 'kept', id: id(kept), ...inSubnet, low: at('10.20.0.30'), high: at('10.20.0.39') },
-          ...{ username: 'ann', comment: 'later' },
+          kind: 'kept',
+          id: id(kept),
+          ...inSubnet,
+          low: at('10.20.0.30'),
+          high: at('10.20.0.39'),
+          username: 'ann',
+          comment: 'later',
         },
       ],
       reserved: [
@@ -96,13 +129,19 @@ const add = (store: RegionStore): Promise<number> =>
 async function addMachine(store: RegionStore, seen: number, allocated: number): Promise<void> {
   const nic = mac(0x525400000001);
   await store.enlist({ macs: [nic], values: [], atMs: 1 }, () => ({
-    ...{ kind: 'create', systemId: 'm1', fields: { ...FIELDS, owner: 'ann' }, events: [] },
+    kind: 'create',
+    systemId: 'm1',
+    fields: { ...FIELDS, owner: 'ann' },
+    events: [],
     interfaces: [{ mac: nic, name: 'eth0', source: 'vouched' }],
   }));
   const shown = { mac: formatMac(nic), address: formatIpv4(ipv4(seen)) };
   await store.recordReports('rack', [{ at: 1, sequence: 1, kind: 'dhcp.ack', text: 'x', ...shown }]);
   await store.changeMachine<never>('m1', 2, () => ({
-    ...{ kind: 'change', fields: {}, events: [], addresses: [{ mac: nic, address: ipv4(allocated) }] },
+    kind: 'change',
+    fields: {},
+    events: [],
+    addresses: [{ mac: nic, address: ipv4(allocated) }],
   }));
 }
 
@@ -188,7 +227,12 @@ export function testNetworkStore(title: string, makePlace: () => StorePlace): vo
     const used = await store.networks.usedBetween(ipv4(0x0a140000), ipv4(0x0a1400ff), 10);
     assert.deepEqual(
       used.map(({ address, kind, systemId, owner, interfaceName, isEnded }) => ({
-        ...{ address, kind, systemId, owner, interfaceName, isEnded },
+        address,
+        kind,
+        systemId,
+        owner,
+        interfaceName,
+        isEnded,
       })),
       [
         { address: 0x0a14000b, kind: 'allocated' },
@@ -344,7 +388,9 @@ export function testNetworkStore(title: string, makePlace: () => StorePlace): vo
       const reserve = () => store.networks.change(() => ({ put, nextId, result: undefined }));
       const release = (atMs: number) =>
         store.networks.change(({ reserved }) => ({
-          ...{ remove: { reserved: reserved.map(({ id }) => id) }, events: [{ ...EVENT, atMs }], result: undefined },
+          remove: { reserved: reserved.map(({ id }) => id) },
+          events: [{ ...EVENT, atMs }],
+          result: undefined,
         }));
       let sequence = 0;
       const lease = async (atMs: number, of = host ?? mac(0)) => {

@@ -36,7 +36,9 @@ export async function fillRegion(store: RegionStore, machines: number): Promise<
     for (const [index, systemId] of ids(machines).entries()) {
       const nic = mac(0x525400000000 + index);
       await store.enlist({ macs: [nic], values: [], atMs: 1 }, () => ({
-        ...{ kind: 'create', systemId, events: [EVENT] },
+        kind: 'create',
+        systemId,
+        events: [EVENT],
         fields: {
           ...FIELDS,
           hostname: `host-${index}`,
@@ -68,8 +70,13 @@ const SCRIPT = {
 } as const;
 const BOOT_SOURCE = { url: 'http://x/', keyringFilename: '', keyring: Uint8Array.of(1), updatedMs: 1 };
 const UPLOAD = {
-  ...{ name: 'custom/site/amd64/generic/uploaded', title: '', fileType: 'tgz', bytes: 9 },
-  ...{ sha256: 'a'.repeat(64), username: 'ann', createdMs: 1 },
+  name: 'custom/site/amd64/generic/uploaded',
+  title: '',
+  fileType: 'tgz',
+  bytes: 9,
+  sha256: 'a'.repeat(64),
+  username: 'ann',
+  createdMs: 1,
 };
 const BOOT_SELECTION = { os: 'ubuntu', release: 'noble', arches: ['*'], subarches: ['*'], labels: ['*'] };
 const KEY = { tokenKey: 'k', consumerKey: 'c', secretDigest: 's', name: '', username: 'ann', createdMs: 1, usedMs: 1 };
@@ -120,7 +127,10 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
           return { kind: 'ask', untouched: true, hostnames: ['a', 'b'], systemIds: ['c'] };
         assert.deepEqual([byValue.length, known.shared.has('uuid 00000000-0000-4000-8000-000000000001')], [8, true]);
         return {
-          ...{ kind: 'create', systemId: NEW_ID, fields: { ...FIELDS, hostname: 'new' }, events: [EVENT] },
+          kind: 'create',
+          systemId: NEW_ID,
+          fields: { ...FIELDS, hostname: 'new' },
+          events: [EVENT],
           interfaces: [{ mac: STRANGER, name: '' }],
         };
       },
@@ -140,13 +150,23 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
     }),
   'machines.changeAll': ({ tables, machines }) =>
     tables.machines.changeAll(ids(machines).slice(0, 8), 2, () => ({
-      ...{ kind: 'change', fields: { powerTask: 'off', osystem: 'debian' }, events: [EVENT, EVENT] },
-      ...{ addresses: [], userData: null, endsKey: true },
+      kind: 'change',
+      fields: { powerTask: 'off', osystem: 'debian' },
+      events: [EVENT, EVENT],
+      addresses: [],
+      userData: null,
+      endsKey: true,
     })),
   'machines.split': ({ tables }) =>
     tables.machines.split('m00001', 3, () => ({
-      ...{ kind: 'split', systemId: 'n00001', fields: { ...FIELDS, hostname: 'half' }, macs: [mac(0x525400000001)] },
-      ...{ left: {}, shared: ['uuid 00000000-0000-4000-8000-000000000001'], events: [], newEvents: [] },
+      kind: 'split',
+      systemId: 'n00001',
+      fields: { ...FIELDS, hostname: 'half' },
+      macs: [mac(0x525400000001)],
+      left: {},
+      shared: ['uuid 00000000-0000-4000-8000-000000000001'],
+      events: [],
+      newEvents: [],
     })),
   'machines.merge': ({ tables }) =>
     tables.machines.merge('m00001', 'n00001', 4, () => ({ kind: 'merge', fields: {}, events: [EVENT] })),
@@ -189,7 +209,8 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
   'settings.list': ({ tables }) => tables.settings.list(),
   'settings.change': ({ tables }) =>
     tables.settings.change(1, () => ({
-      ...{ kind: 'change', events: [EVENT] },
+      kind: 'change',
+      events: [EVENT],
       changes: [{ rack: '', key: 'dns.upstream', value: ['192.0.2.1'] }],
     })),
   'racks.list': ({ tables }) => tables.racks.list(),
@@ -269,7 +290,8 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
   'networks.list': ({ tables }) => tables.networks.list(),
   'networks.firstUse': ({ tables }) =>
     tables.networks.firstUse({
-      ...{ vlanIds: [1], subnetIds: [2] },
+      vlanIds: [1],
+      subnetIds: [2],
       ranges: [{ low: ipv4(0x0a140000), high: ipv4(0x0a14ffff) }],
     }),
   'networks.usedBetween': ({ tables }) => tables.networks.usedBetween(ipv4(0x0a140000), ipv4(0x0a14ffff), 1e6),

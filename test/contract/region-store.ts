@@ -189,7 +189,9 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
       const address = (last: number) => ipv4(0x0a140000 + last);
       const give = (systemId: string, mac: MacAddress, last: number) =>
         store.changeMachine<never>(systemId, 1, () => ({
-          ...{ kind: 'change', fields: {}, events: [] },
+          kind: 'change',
+          fields: {},
+          events: [],
           addresses: [{ mac, address: address(last) }],
         }));
       await give('aaaaaa', MAC_A, 10);
@@ -253,7 +255,10 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
       const before = (await store.findMachine('aaaaaa'))?.interfaces[0]?.id;
       const give = (mac: typeof MAC_A, formerMac: typeof MAC_A) =>
         store.enlist<never>({ macs: [mac], values: [], atMs: 2000 }, () => ({
-          ...{ kind: 'amend', systemId: 'aaaaaa', fields: {}, events: [] },
+          kind: 'amend',
+          systemId: 'aaaaaa',
+          fields: {},
+          events: [],
           interfaces: [{ mac, formerMac, name: 'lan' }],
         }));
       await give(MAC_B, MAC_A);
@@ -301,7 +306,10 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     const [taken, free] = [ipv4(0x0a14000a), ipv4(0x0a14000b)];
     const changeAs = (systemId: string, mac: MacAddress, address: Ipv4) =>
       store.changeMachine<never>(systemId, 3, ({ interfaces }) => ({
-        ...{ kind: 'change', fields: { description: 'x' }, events: [], addresses: [{ mac, address }] },
+        kind: 'change',
+        fields: { description: 'x' },
+        events: [],
+        addresses: [{ mac, address }],
         interfaces: interfaces.filter((nic) => nic.mac === mac),
       }));
     await changeAs('bbbbbb', MAC_C, taken);
@@ -444,7 +452,13 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
       network: {
         interfaces: [
           {
-            ...{ id: 9, kind: 'bond', name: 'bond0', mac: MAC_A, parents: [1, 2], tags: ['x'], mtu: 9000 },
+            id: 9,
+            kind: 'bond',
+            name: 'bond0',
+            mac: MAC_A,
+            parents: [1, 2],
+            tags: ['x'],
+            mtu: 9000,
             params: { a: 1 },
           },
         ],
@@ -453,8 +467,8 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
       },
       storage: {
         bootDiskId: 5,
-        partitions: [{ ...{ id: 6, uuid: 'u', diskId: 5, bytes: 2 ** 40, isBootable: true, tags: [] } }],
-        volumeGroups: [{ ...{ id: 7, uuid: 'u', name: 'vg', disks: [], partitions: [6], volumes: [] } }],
+        partitions: [{ id: 6, uuid: 'u', diskId: 5, bytes: 2 ** 40, isBootable: true, tags: [] }],
+        volumeGroups: [{ id: 7, uuid: 'u', name: 'vg', disks: [], partitions: [6], volumes: [] }],
         raids: [],
       },
     };

@@ -8,8 +8,13 @@ import { type StorePlace, storeChecks } from './store-place.ts';
 
 const EVENT: NewMachineEvent = { type: 'SETTINGS', code: 'rack', params: { text: 'up' }, atMs: 9, username: 'bob' };
 const UPLOAD: NewUpload = {
-  ...{ name: 'custom/site/amd64/generic/uploaded', title: 'Site', fileType: 'ddraw', bytes: 2 ** 36 },
-  ...{ sha256: 'a'.repeat(64), username: 'bob', createdMs: 5 },
+  name: 'custom/site/amd64/generic/uploaded',
+  title: 'Site',
+  fileType: 'ddraw',
+  bytes: 2 ** 36,
+  sha256: 'a'.repeat(64),
+  username: 'bob',
+  createdMs: 5,
 };
 const FIRST = { from: 0, to: 4, place: 'host:/tree', atMs: 6 };
 
@@ -26,7 +31,12 @@ export function testUploadStore(title: string, makePlace: () => StorePlace): voi
     const { uploads } = store;
     const upload = await begun(store);
     assert.deepEqual(upload, {
-      ...{ ...UPLOAD, id: upload.id, received: 0, place: '', reason: undefined, changedMs: 5 },
+      ...UPLOAD,
+      id: upload.id,
+      received: 0,
+      place: '',
+      reason: undefined,
+      changedMs: 5,
     });
     assert.equal(await uploads.advance(upload.id, FIRST), true);
     assert.equal(await uploads.advance(upload.id, FIRST), false, 'the piece is there already');

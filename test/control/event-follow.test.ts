@@ -27,7 +27,9 @@ test('a stream that ends is opened again at the place of its last message', { ti
     const heard: unknown[] = [];
     const stop = new AbortController();
     await followEvents({
-      ...{ stateDir, after: '7-3', signal: stop.signal },
+      stateDir,
+      after: '7-3',
+      signal: stop.signal,
       path: (after) => `/after=${after}`,
       onEvent: ({ data }) => void heard.push(JSON.parse(data)),
       onInterruption: () => {

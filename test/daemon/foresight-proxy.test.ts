@@ -30,7 +30,9 @@ function why(address: number, client: ClientName): readonly string[] {
   const [boot, ...others] = foreseeBoot(mac(address), client, {
     config,
     dhcp: {
-      ...{ leases: new LeaseTable(), offers: new Offers(), machines },
+      leases: new LeaseTable(),
+      offers: new Offers(),
+      machines,
       subnets: indexSubnets(config.dhcp, undefined),
       ports: { serverPort: 67, clientPort: 68 },
       identifyClient: identifyBootClient,

@@ -23,7 +23,11 @@ async function ask(leases: readonly unknown[]) {
   const state = labState(config(subnet()));
   const adopted: Lease[] = [];
   const rack: AskedRack = {
-    ...{ networks: [], served: [], machines: new MachineDirectory([]), leases: () => [], findLease: () => undefined },
+    networks: [],
+    served: [],
+    machines: new MachineDirectory([]),
+    leases: () => [],
+    findLease: () => undefined,
     leaseCommands: {
       importFacts: () => state,
       adopt: async (taken) => void adopted.push(...taken),

@@ -51,7 +51,10 @@ function start(changes: Partial<DhcpSubnet> = {}, ...others: readonly DhcpSubnet
   const events: RackEvent[] = [];
   const replies: DhcpMessage[] = [];
   const responder = new Responder({
-    ...{ clock, journal, table: new LeaseTable(), identifyClient: identifyBootClient },
+    clock,
+    journal,
+    table: new LeaseTable(),
+    identifyClient: identifyBootClient,
     planBoot: (query) => planBoot(query, bootConfig()),
     publish: (event) => void events.push(event),
     machines: () => new MachineDirectory([]),
@@ -79,7 +82,9 @@ function start(changes: Partial<DhcpSubnet> = {}, ...others: readonly DhcpSubnet
 
 /** Everything that tells a client how long to keep its address and what to load. */
 const told = ({ siaddr, file, sname, options }: DhcpMessage) => ({
-  ...{ siaddr, file, sname },
+  siaddr,
+  file,
+  sname,
   seconds: optionU32(options, OPTION.leaseTime),
   options: [1, 3, 6, 15, 43, 60, 66, 67, 175, 210].map((code) =>
     Buffer.from(options.get(code) ?? []).toString('latin1'),
@@ -143,7 +148,10 @@ test('a system that asks for the address of its firmware is not the firmware, no
 const OTHER_WIRE = { interfaceName: 'eth2', localAddress: ANY };
 const OTHER: DhcpSubnet = {
   ...relayedSubnet(),
-  ...{ name: 'other', interfaceName: 'eth2', serverAddress: ip('10.30.0.254'), broadcast: ip('10.30.0.255') },
+  name: 'other',
+  interfaceName: 'eth2',
+  serverAddress: ip('10.30.0.254'),
+  broadcast: ip('10.30.0.255'),
 };
 for (const [name, other] of [
   ['another network', OTHER],
@@ -208,6 +216,9 @@ test('InfiniBand gets no answer, and the event names the client by what it has',
   assert.equal(say({ type: 'discover', htype: 32, hlen: 0, options }), undefined);
   const [event] = events.filter(({ kind }) => kind === 'dhcp.refused');
   assert.partialDeepStrictEqual(event, {
-    ...{ reason: 'hardware-unsupported', hardwareType: 32, clientId: '0xff010203', vendorClass: 'PXEClient' },
+    reason: 'hardware-unsupported',
+    hardwareType: 32,
+    clientId: '0xff010203',
+    vendorClass: 'PXEClient',
   });
 });

@@ -52,7 +52,11 @@ test('a flood of invented clients gets a limited number of offers, and known cli
   const limited = reported('dhcp.new-clients-limited');
   assert.equal(limited.length, 1, 'reported once');
   assert.deepEqual(limited[0], {
-    ...{ kind: 'dhcp.new-clients-limited', at: limited[0]?.at, subnet: 'lab', interfaceName: 'eth1', place: 'eth1' },
+    kind: 'dhcp.new-clients-limited',
+    at: limited[0]?.at,
+    subnet: 'lab',
+    interfaceName: 'eth1',
+    place: 'eth1',
   });
 });
 
@@ -85,7 +89,9 @@ test('the flood on one circuit of a relay does not hold back another circuit', (
   const from = (client: number, circuit: string) =>
     say(
       {
-        ...{ type: 'discover', mac: mac(client), giaddr: ip('10.30.0.1') },
+        type: 'discover',
+        mac: mac(client),
+        giaddr: ip('10.30.0.1'),
         options: [[OPTION.relayAgentInformation, Uint8Array.from([1, circuit.length, ...Buffer.from(circuit)])]],
       },
       BY_RELAY,

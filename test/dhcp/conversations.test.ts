@@ -314,7 +314,11 @@ test('no bytes on the wire make the server throw', () => {
   const journal = new TestJournal();
   const dhcpConfig = config();
   const responder = new Responder({
-    ...{ clock, journal, table, planBoot: planByKind, identifyClient: identifyBootClient },
+    clock,
+    journal,
+    table,
+    planBoot: planByKind,
+    identifyClient: identifyBootClient,
     publish: () => undefined,
     machines: () => new MachineDirectory([]),
     transmit: () => new Set(),

@@ -18,7 +18,12 @@ async function start(leasesAt: (now: Instant) => readonly Lease[]) {
   const [network, journal, table, clock] = [new TestNetwork(), new TestJournal(), new LeaseTable(), new VirtualClock()];
   const reported: string[] = [];
   const server = new DhcpServer({
-    ...{ network, clock, journal, table, planBoot: planByKind, identifyClient: identifyBootClient },
+    network,
+    clock,
+    journal,
+    table,
+    planBoot: planByKind,
+    identifyClient: identifyBootClient,
     machines: () => new MachineDirectory([]),
     publish: ({ kind, address }) => {
       if (kind === 'dhcp.expired' || kind === 'dhcp.declined-back') reported.push(`${kind} ${address}`);
@@ -33,8 +38,12 @@ async function start(leasesAt: (now: Instant) => readonly Lease[]) {
 }
 
 const leaseOf = (index: number, now: Instant, endsMs: number): Lease => ({
-  ...{ address: ipv4(ip('10.20.0.100') + index), mac: mac(0x525400000100 + index), state: 'bound' },
-  ...{ grantedAt: later(now, endsMs - 60_000), expiresAt: later(now, endsMs), duration: seconds(60) },
+  address: ipv4(ip('10.20.0.100') + index),
+  mac: mac(0x525400000100 + index),
+  state: 'bound',
+  grantedAt: later(now, endsMs - 60_000),
+  expiresAt: later(now, endsMs),
+  duration: seconds(60),
 });
 
 test('after the last due end the server says until when everything was reported', async () => {

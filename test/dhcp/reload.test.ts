@@ -82,8 +82,13 @@ test('the end of a lease is an event on time after a restart, and an end in betw
   table.load(before.table.all(), clock.now());
   const ended: string[] = [];
   const server = new DhcpServer({
-    ...{ clock, table, network: new TestNetwork(), journal: new TestJournal() },
-    ...{ planBoot: planByKind, identifyClient: identifyBootClient, machines: () => new MachineDirectory([]) },
+    clock,
+    table,
+    network: new TestNetwork(),
+    journal: new TestJournal(),
+    planBoot: planByKind,
+    identifyClient: identifyBootClient,
+    machines: () => new MachineDirectory([]),
     publish: ({ kind, at }) => {
       if (kind === 'dhcp.expired') ended.push(`${at - before.clock.now()}`);
     },

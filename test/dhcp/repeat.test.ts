@@ -44,7 +44,12 @@ async function start(changes: Partial<DhcpSubnet> = {}) {
   const [network, journal, table, clock] = [new TestNetwork(), new TestJournal(), new LeaseTable(), new VirtualClock()];
   const reasons: unknown[] = [];
   const server = new DhcpServer({
-    ...{ network, clock, journal, table, planBoot: planByKind, identifyClient: identifyBootClient },
+    network,
+    clock,
+    journal,
+    table,
+    planBoot: planByKind,
+    identifyClient: identifyBootClient,
     publish: (event) => void ('reason' in event && reasons.push(event.reason)),
     machines: () => new MachineDirectory([]),
   });

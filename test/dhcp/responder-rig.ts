@@ -28,7 +28,11 @@ export function rig(dhcpConfig: DhcpConfig, machines = new MachineDirectory([]),
   const events: RackEvent[] = [];
   const answers: { readonly type: string; readonly address: Ipv4 }[] = [];
   const responder = new Responder({
-    ...{ clock, journal, table, planBoot: planByKind, identifyClient: identifyBootClient },
+    clock,
+    journal,
+    table,
+    planBoot: planByKind,
+    identifyClient: identifyBootClient,
     publish: (event) => void events.push(event),
     machines: () => machines,
     transmit: (replies) => {
@@ -52,7 +56,12 @@ export function rig(dhcpConfig: DhcpConfig, machines = new MachineDirectory([]),
     return answer === undefined ? 'silence' : `${answer.type} ${formatIpv4(answer.address)}`;
   };
   return {
-    ...{ clock, journal, table, responder, wire, say },
+    clock,
+    journal,
+    table,
+    responder,
+    wire,
+    say,
     /** Applies this configuration. */
     reload(next: DhcpConfig): void {
       responder.setSubnets(indexSubnets(next, undefined), next);

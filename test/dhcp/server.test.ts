@@ -80,7 +80,14 @@ async function start(dhcpConfig: DhcpConfig = config(), findConflict?: FindConfl
     findConflict,
   });
   const rig: Rig = {
-    ...{ server, network, journal, table, clock, events, notices, machines: [] },
+    server,
+    network,
+    journal,
+    table,
+    clock,
+    events,
+    notices,
+    machines: [],
     ask(words, socketName = 'eth1') {
       network.from = words.from ?? words.ciaddr ?? ANY;
       network.deliver(socketName, clientBytes(words));
@@ -536,7 +543,11 @@ test('a client that accepts another server’s offer reveals that server, and th
 test('on a shared network a reply comes from the rack’s address in the client’s', async () => {
   const network = parseNetwork('10.21.0.0/24') ?? { address: ANY, prefix: 0 };
   const second = subnet({
-    ...{ name: 'second', network, serverAddress: ip('10.21.0.1'), router: undefined, static: undefined },
+    name: 'second',
+    network,
+    serverAddress: ip('10.21.0.1'),
+    router: undefined,
+    static: undefined,
     dynamic: { low: ip('10.21.0.100'), high: ip('10.21.0.109') },
     reservations: [{ mac: MAC_B, address: ip('10.21.0.50') }],
   });

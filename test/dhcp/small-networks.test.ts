@@ -8,8 +8,10 @@ import { config, MAC_A, MAC_B, subnet } from './lab.ts';
 import { rig } from './responder-rig.ts';
 
 const LINK = {
-  ...{ network: parseNetwork('10.20.0.0/31') ?? assert.fail(), broadcast: LIMITED_BROADCAST },
-  ...{ router: undefined, static: undefined },
+  network: parseNetwork('10.20.0.0/31') ?? assert.fail(),
+  broadcast: LIMITED_BROADCAST,
+  router: undefined,
+  static: undefined,
 };
 
 test('RFC 3021 §2.1: the other address of a network of two is a host’s, and the link is full then', () => {

@@ -13,8 +13,17 @@ const tree = mkdtempSync(join(tmpdir(), 'rackboot-doctor-store-'));
 after(() => rmSync(tree, { recursive: true }));
 
 const IMAGE: StoredImage = {
-  ...{ os: 'debian', release: 'mine', architecture: 'amd64', subarchitecture: 'generic', label: 'release' },
-  ...{ serial: '20260101', title: 'Mine', sha256: 'a'.repeat(64), bytes: 1, format: 'raw', diskBytes: 512 },
+  os: 'debian',
+  release: 'mine',
+  architecture: 'amd64',
+  subarchitecture: 'generic',
+  label: 'release',
+  serial: '20260101',
+  title: 'Mine',
+  sha256: 'a'.repeat(64),
+  bytes: 1,
+  format: 'raw',
+  diskBytes: 512,
   partitionTable: 'mbr',
 };
 

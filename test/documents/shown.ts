@@ -42,21 +42,28 @@ export const FIRST_PAGES: readonly string[] = ['docs/first-machine.md'];
 
 /** Pages that leave the rack as the pages behind them may find it: their commands read, or undo what they did. */
 const LEAVES_RACK: ReadonlySet<string> = new Set([
-  ...['docs/accounts.md', 'docs/api.md', 'docs/configuration.md', 'docs/dns.md', 'docs/hostile-hosts.md'],
-  ...[
-    'docs/image-sources.md',
-    'docs/images.md',
-    'docs/installers.md',
-    'docs/leases.md',
-    'docs/power.md',
-    'docs/preseeds.md',
-  ],
-  ...['docs/racks.md', 'docs/troubleshooting.md'],
+  'docs/accounts.md',
+  'docs/api.md',
+  'docs/configuration.md',
+  'docs/dns.md',
+  'docs/hostile-hosts.md',
+  'docs/image-sources.md',
+  'docs/images.md',
+  'docs/installers.md',
+  'docs/leases.md',
+  'docs/power.md',
+  'docs/preseeds.md',
+  'docs/racks.md',
+  'docs/troubleshooting.md',
 ]);
 
 /** All lines of a block in one shell, which ends with the first that fails, so that later lines have the variables of earlier ones. */
 const wholeOf = ({ line, lines }: Block): ShownCommand => ({
-  ...{ command: `set -e -o pipefail\n${lines.join('\n')}`, line: line + 1, from: 0, to: 0, output: [] },
+  command: `set -e -o pipefail\n${lines.join('\n')}`,
+  line: line + 1,
+  from: 0,
+  to: 0,
+  output: [],
 });
 
 /** Runs a page from its beginning to its end. */

@@ -28,8 +28,13 @@ test('a backup of a running rack is restored into an empty state directory', {
   writeFileSync(password, 'correct horse battery\n', { mode: 0o600 });
   await rack.startWhole();
   const made = await runRackboot([
-    ...['createadmin', '--username', 'ann', '--password-file', password],
-    ...['--config', rack.configFile],
+    'createadmin',
+    '--username',
+    'ann',
+    '--password-file',
+    password,
+    '--config',
+    rack.configFile,
   ]);
   assert.equal(made.code, 0, made.complaints.join('\n'));
   const form = new URLSearchParams({ hostname: 'm1', mac_addresses: MAC, architecture: 'amd64' });

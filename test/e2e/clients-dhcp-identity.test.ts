@@ -95,7 +95,17 @@ describe('identification of DHCP clients', { skip }, () => {
     return found.ip;
   };
   const udhcpc = (host: keyof typeof hosts, ...more: readonly string[]): readonly string[] => [
-    ...['busybox', 'udhcpc', '-f', '-B', '-i', 'eth0', '-s', scratch(host), '-T', '1', ...more],
+    'busybox',
+    'udhcpc',
+    '-f',
+    '-B',
+    '-i',
+    'eth0',
+    '-s',
+    scratch(host),
+    '-T',
+    '1',
+    ...more,
   ];
   /** udhcpc, once; undefined: it got nothing. */
   const ask = async (host: keyof typeof hosts, ...more: readonly string[]): Promise<string | undefined> => {

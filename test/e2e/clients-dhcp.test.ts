@@ -130,8 +130,14 @@ describe('DHCP clients of a running rack', { skip }, () => {
     return code === 0 ? await turn('bound') : undefined;
   };
   const dhclientFiles = (): readonly string[] => [
-    ...['-cf', scratch('dhclient.conf'), '-lf', scratch('dhclient.leases'), '-pf', scratch('dhclient.pid')],
-    ...['-sf', scratch('script')],
+    '-cf',
+    scratch('dhclient.conf'),
+    '-lf',
+    scratch('dhclient.leases'),
+    '-pf',
+    scratch('dhclient.pid'),
+    '-sf',
+    scratch('script'),
   ];
   const dhclient = (conf: string): Running => {
     rmSync(scratch('turns'), { force: true });

@@ -54,9 +54,19 @@ describe('DNS clients of a running rack', { skip }, () => {
     await rack.run(undefined, 'ip', 'route', 'add', '198.18.0.0/24', 'via', '10.77.3.254');
     await rack.run(undefined, 'ip', 'address', 'add', `${OUTSIDE}/32`, 'dev', 'lo');
     outside = rack.launch(
-      ...[undefined, 'dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--pid-file=', '--log-facility=-'],
-      ...['--no-resolv', '--no-hosts', '--bind-interfaces', `--listen-address=${OUTSIDE}`, '--local=/example/'],
-      ...['--host-record=www.outside.example,198.52.100.7', '--cname=ftp.outside.example,www.outside.example'],
+      undefined,
+      'dnsmasq',
+      '--keep-in-foreground',
+      '--conf-file=/dev/null',
+      '--pid-file=',
+      '--log-facility=-',
+      '--no-resolv',
+      '--no-hosts',
+      '--bind-interfaces',
+      `--listen-address=${OUTSIDE}`,
+      '--local=/example/',
+      '--host-record=www.outside.example,198.52.100.7',
+      '--cname=ftp.outside.example,www.outside.example',
       '--local=/7.100.52.198.in-addr.arpa/',
     );
     rack.configure(CONFIG);

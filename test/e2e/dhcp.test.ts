@@ -45,7 +45,12 @@ class Service {
     this.#journal = journal;
     const directory = new MachineDirectory([]);
     this.server = new DhcpServer({
-      ...{ network, journal, table, clock: systemClock, planBoot: planByKind, identifyClient: identifyBootClient },
+      network,
+      journal,
+      table,
+      clock: systemClock,
+      planBoot: planByKind,
+      identifyClient: identifyBootClient,
       publish: (event) => void this.events.push(event),
       machines: () => directory,
     });
@@ -117,7 +122,19 @@ for (const native of [true, false]) {
     });
 
     const udhcpc = (...more: readonly string[]): readonly string[] => [
-      ...['busybox', 'udhcpc', '-f', '-i', THERE, '-s', join(folder, 'script'), '-t', '8', '-T', '1', '-A', '1'],
+      'busybox',
+      'udhcpc',
+      '-f',
+      '-i',
+      THERE,
+      '-s',
+      join(folder, 'script'),
+      '-t',
+      '8',
+      '-T',
+      '1',
+      '-A',
+      '1',
       ...more,
     ];
 

@@ -58,7 +58,9 @@ async function post({ origin, authorization }: LiveRegion, path: string, fields:
 }
 
 const hardwareOf = (memoryMib: number) => ({
-  ...{ cpu: { count: 8 }, memory_mib: memoryMib, disks: [{ name: 'sda', bytes: 1e12 }] },
+  cpu: { count: 8 },
+  memory_mib: memoryMib,
+  disks: [{ name: 'sda', bytes: 1e12 }],
 });
 
 /** Two networks of a tagged VLAN with a route, and a machine with an address in one of them. */
@@ -124,8 +126,13 @@ test('gomaasapi creates a node in API 1.0, reads every machine in API 2.0, and t
       { ...common, status: 'Ready', fqdn: ready, memory: 4096, boot: '52:54:00:00:00:09', links: [dhcp] },
       { ...common, status: 'Ready', fqdn: added, memory: 512, boot: '52:54:00:00:00:0b', links: [static7] },
       {
-        ...{ ...common, status: 'New', fqdn: made, ...nothing, boot: '52:54:00:00:00:01' },
-        ...{ nics: 2, links: [dhcp, 'link_up '] },
+        ...common,
+        status: 'New',
+        fqdn: made,
+        ...nothing,
+        boot: '52:54:00:00:00:01',
+        nics: 2,
+        links: [dhcp, 'link_up '],
       },
     ]);
     assert.equal(reported.found, 1);

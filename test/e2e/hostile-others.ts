@@ -136,8 +136,14 @@ export const FURTHER_SOURCES: readonly Source[] = [
   {
     name: 'a region, as a remote rack hears it',
     shows: [
-      ...['region-pending', 'region-refusal', 'region-failure', 'region-purpose', 'region-version', 'region-reason'],
-      ...['region-host', 'region-status'],
+      'region-pending',
+      'region-refusal',
+      'region-failure',
+      'region-purpose',
+      'region-version',
+      'region-reason',
+      'region-host',
+      'region-status',
       /region-place%1B/,
     ],
     speak: followRegion,

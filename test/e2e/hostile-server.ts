@@ -52,8 +52,15 @@ function serveNames(): void {
 
 const json = (value: object): string => JSON.stringify(value);
 const MACHINE = {
-  ...{ systemId: 'abc123', hostname: `region-host${text}`, domain: 'maas', statusName: `region-status${text}` },
-  ...{ purpose: 'poweroff', architecture: 'amd64', subarchitecture: 'generic', macs: [0x5254007719e1], addresses: [] },
+  systemId: 'abc123',
+  hostname: `region-host${text}`,
+  domain: 'maas',
+  statusName: `region-status${text}`,
+  purpose: 'poweroff',
+  architecture: 'amd64',
+  subarchitecture: 'generic',
+  macs: [0x5254007719e1],
+  addresses: [],
 };
 
 interface Said {

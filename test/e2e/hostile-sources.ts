@@ -119,8 +119,13 @@ async function forgeOffers({ rack, other }: Strangers): Promise<void> {
   const ignored = [CLIENT_MAC, RELAYED_MAC].map((mac) => `--dhcp-host=${mac},ignore`);
   const dnsmasq = rack.launch(
     other,
-    ...['dnsmasq', '--conf-file=/dev/null', '--log-facility=-', `--dhcp-leasefile=${join(rack.directory, 'theirs')}`],
-    ...[...ignored, `--dhcp-boot=offered-file${HOSTILE}.0`, ...words.split(' ')],
+    'dnsmasq',
+    '--conf-file=/dev/null',
+    '--log-facility=-',
+    `--dhcp-leasefile=${join(rack.directory, 'theirs')}`,
+    ...ignored,
+    `--dhcp-boot=offered-file${HOSTILE}.0`,
+    ...words.split(' '),
   );
   await eventually('dnsmasq serves', () => dnsmasq.text().includes('IP range'));
 }
@@ -133,9 +138,28 @@ async function takeLease({ rack, client }: Strangers): Promise<void> {
   await must(
     rack.run(
       client,
-      ...['busybox', 'udhcpc', '-f', '-n', '-q', '-i', 'eth0', '-s', lease, '-t', '5', '-T', '2', '-C'],
-      ...['-V', `client-class${HOSTILE}`, '-x', `hostname:client-name${HOSTILE}`],
-      ...['-x', `0x3d:00${digitsOf(`client-id${HOSTILE}`)}`, '-x', `0x4d:${digitsOf(`user-class${HOSTILE}`)}`],
+      'busybox',
+      'udhcpc',
+      '-f',
+      '-n',
+      '-q',
+      '-i',
+      'eth0',
+      '-s',
+      lease,
+      '-t',
+      '5',
+      '-T',
+      '2',
+      '-C',
+      '-V',
+      `client-class${HOSTILE}`,
+      '-x',
+      `hostname:client-name${HOSTILE}`,
+      '-x',
+      `0x3d:00${digitsOf(`client-id${HOSTILE}`)}`,
+      '-x',
+      `0x4d:${digitsOf(`user-class${HOSTILE}`)}`,
     ),
   );
 }
@@ -361,8 +385,10 @@ export const sourcesOf = (atWork: () => Promise<AtWork>): readonly Source[] => [
     shows: [],
     speak: async ({ rack, client }) => {
       const form = formOf({
-        ...{ hostname: `refused-name${HOSTILE}`, mac_addresses: `refused-mac${HOSTILE}` },
-        ...{ architecture: `refused-cpu${HOSTILE}`, power_type: `refused-power${HOSTILE}` },
+        hostname: `refused-name${HOSTILE}`,
+        mac_addresses: `refused-mac${HOSTILE}`,
+        architecture: `refused-cpu${HOSTILE}`,
+        power_type: `refused-power${HOSTILE}`,
       });
       await rack.run(client, ...CURL, ...form, `http://${RACK}:5248/MAAS/api/2.0/machines/`);
     },

@@ -84,9 +84,12 @@ describe('a mirror of a site with images', { skip: missing('linux', 'gpg') }, ()
       .sort();
   const expected = (serial: string): readonly string[] =>
     [
-      ...['precise/amd64/#/generic/boot-kernel', 'precise/amd64/#/generic/disk.img'],
-      ...['trusty/amd64/#/hwe-t/boot-kernel', 'trusty/amd64/#/hwe-t/disk.img'],
-      ...['streams/v1/com.ubuntu.maas:v2:download.sjson', 'streams/v1/index.sjson'],
+      'precise/amd64/#/generic/boot-kernel',
+      'precise/amd64/#/generic/disk.img',
+      'trusty/amd64/#/hwe-t/boot-kernel',
+      'trusty/amd64/#/hwe-t/disk.img',
+      'streams/v1/com.ubuntu.maas:v2:download.sjson',
+      'streams/v1/index.sjson',
     ]
       .map((path) => path.replace('#', serial))
       .sort();

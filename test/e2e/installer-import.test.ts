@@ -147,7 +147,11 @@ releases:
   test('comes from a mirror by its name, for each architecture, with the drivers of disks', async () => {
     for (const arch of ['amd64', 'i386']) {
       const { code, output, complaints } = await imported(
-        ...['installer/debian/bookworm', '--arch', arch, '--package', packages[arch] ?? ''],
+        'installer/debian/bookworm',
+        '--arch',
+        arch,
+        '--package',
+        packages[arch] ?? '',
       );
       assert.equal(code, 0, complaints.join('\n'));
       assert.match(output.join('\n'), new RegExp(`${arch}/generic/bookworm/install/initrd\\.gz  `));
@@ -250,7 +254,15 @@ releases:
     writeFileSync(config, `state_dir: ${scratch}\npreseeds: { ubuntu_mirror: "${url}near" }\n`);
     writeFileSync(own, readFileSync(sources, 'utf8').replaceAll(`mirror: "${url}", `, ''));
     const { code, complaints } = await runRackboot([
-      ...['images', 'import', 'installer/ubuntu/precise', '--config', config, '--tree', tree, '--sources', own],
+      'images',
+      'import',
+      'installer/ubuntu/precise',
+      '--config',
+      config,
+      '--tree',
+      tree,
+      '--sources',
+      own,
     ]);
     assert.equal(code, 1);
     assert.ok(asked.length > 0 && asked.every((one) => one.startsWith('/near/dists/')), asked.join('\n'));

@@ -6,8 +6,17 @@ import { VirtualMachine } from '../../src/lab/virtual-machine.ts';
 const [name = '', directory = ''] = process.argv.slice(2);
 const machine = new VirtualMachine(
   {
-    ...{ name: 'machine', firmware: 'bios', nic: 'virtio-net-pci', mac: '52:54:00:77:00:09', memoryMib: 64, cpus: 1 },
-    ...{ diskBytes: 4096, diskSerial: 'X', uuid: '77777777-0000-4000-8000-000000000009', serial: 'X', directory },
+    name: 'machine',
+    firmware: 'bios',
+    nic: 'virtio-net-pci',
+    mac: '52:54:00:77:00:09',
+    memoryMib: 64,
+    cpus: 1,
+    diskBytes: 4096,
+    diskSerial: 'X',
+    uuid: '77777777-0000-4000-8000-000000000009',
+    serial: 'X',
+    directory,
   },
   LabNamespace.create(name, '10.77.9.1', 24),
 );

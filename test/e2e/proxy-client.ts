@@ -107,7 +107,11 @@ async function askOnce(asked: readonly Asked[]): Promise<readonly (readonly Hear
   const heard = asked.map((): Heard[] => []);
   const network = await openNetwork({});
   const socket = await network.open({
-    ...{ address: ANY, port: 68, device: DEVICE, broadcast: true, shared: true },
+    address: ANY,
+    port: 68,
+    device: DEVICE,
+    broadcast: true,
+    shared: true,
     source: addressOf(OWN) ?? ANY,
     onDatagrams: (datagrams) => {
       for (const { bytes, fromPort } of datagrams) {

@@ -60,8 +60,12 @@ const CASES: readonly (readonly [string, Asked, Partial<Heard> | undefined])[] =
 
 /** A client of the rack's network that takes the other server's offer. */
 const ELSEWHERE: Asked = {
-  ...{ type: 'request', mac: '52:54:00:77:03:07', vendorClass: 'PXEClient:Arch:00000:UNDI:002001', architecture: 0 },
-  ...{ chosen: '10.77.0.2', wanted: '10.77.0.170' },
+  type: 'request',
+  mac: '52:54:00:77:03:07',
+  vendorClass: 'PXEClient:Arch:00000:UNDI:002001',
+  architecture: 0,
+  chosen: '10.77.0.2',
+  wanted: '10.77.0.170',
 };
 
 describe('on a wire with another DHCP server', { skip: missing('linux', 'root', 'ip', 'dnsmasq') }, () => {

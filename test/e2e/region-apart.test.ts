@@ -91,7 +91,9 @@ describe('a region apart from its racks', { skip: missing('linux') }, () => {
     const key = (await run('apikey', '--username', 'ann')).output.join('');
     const signed = authorizationOf(key);
     const answer = await fetch(`${BASE}/api/2.0/machines/`, {
-      ...{ method: 'POST', body: form, headers: { Authorization: signed } },
+      method: 'POST',
+      body: form,
+      headers: { Authorization: signed },
     });
     assert.equal(answer.status, 200, await answer.text());
     assert.match(await page(), /calm-ibis/);

@@ -157,8 +157,17 @@ describe('racks and events of a running region', { skip: missing('linux', 'curl'
     await changes.has(/^id: 1\nevent: state\ndata: {"version":1}$/m);
     const sha256 = 'ab'.repeat(32);
     const image = {
-      ...{ os: 'debian', release: 'bookworm', architecture: 'amd64', subarchitecture: 'generic', label: 'release' },
-      ...{ serial: '20260101', path: `/images/ab/${sha256}.img`, sha256, bytes: 512, diskBytes: 512, format: 'raw' },
+      os: 'debian',
+      release: 'bookworm',
+      architecture: 'amd64',
+      subarchitecture: 'generic',
+      label: 'release',
+      serial: '20260101',
+      path: `/images/ab/${sha256}.img`,
+      sha256,
+      bytes: 512,
+      diskBytes: 512,
+      format: 'raw',
     };
     const answer = Object(await post('heartbeat', heartbeatOf({ images: [image, 'odd'] })));
     assert.deepEqual([typeof answer.version, answer.uplink], ['string', 1]);

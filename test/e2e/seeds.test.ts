@@ -177,8 +177,14 @@ maas root node-groups import-boot-images`);
     "labels": ["*"], "arches": ["amd64"], "subarches": ["*"], "release": "precise", "os": "ubuntu", "id": 2,
     "resource_uri": "/MAAS/api/1.0/boot-sources/1/selections/2/" }`;
     const SHOWN_NETWORK = {
-      ...{ dns_servers: null, name: '', default_gateway: null, ip: '192.168.127.0', netmask: '255.255.255.0' },
-      ...{ vlan_tag: null, resource_uri: '', description: '' },
+      dns_servers: null,
+      name: '',
+      default_gateway: null,
+      ip: '192.168.127.0',
+      netmask: '255.255.255.0',
+      vlan_tag: null,
+      resource_uri: '',
+      description: '',
     };
     const UPDATED = {
       ip_range_high: '192.168.127.140',

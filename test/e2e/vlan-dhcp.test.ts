@@ -59,8 +59,16 @@ describe('a rack without a network', { skip: missing('linux', 'root', 'ip', 'bus
     const vlans = `fabrics/${fabric.id}/vlans/`;
     const vlan = await ask('POST', vlans, { vid: 30, dhcp_on: false, name: 'tf-vlan' });
     const subnet = await ask('POST', 'subnets/', {
-      ...{ cidr: '10.77.30.0/24', name: 'tf-subnet', fabric: fabric.id, vlan: vlan.id, vid: 30 },
-      ...{ gateway_ip: '10.77.30.254', rdns_mode: 2, allow_dns: true, allow_proxy: true, managed: true },
+      cidr: '10.77.30.0/24',
+      name: 'tf-subnet',
+      fabric: fabric.id,
+      vlan: vlan.id,
+      vid: 30,
+      gateway_ip: '10.77.30.254',
+      rdns_mode: 2,
+      allow_dns: true,
+      allow_proxy: true,
+      managed: true,
     });
     const bounds = { start_ip: '10.77.30.200', end_ip: '10.77.30.209' };
     const range = await ask('POST', 'ipranges/', { type: 'dynamic', subnet: subnet.id, ...bounds });

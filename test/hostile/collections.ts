@@ -39,21 +39,23 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'daemon/rack/interface-states.ts': { '#states': 'configured' },
   'daemon/rack/lease-loading.ts': { '#missed': 'as dhcp/leases/lease-table.ts #slots' },
   'daemon/rack/lease-naming.ts': {
-    ...{
-      '#withheld': 'as dhcp/leases/lease-table.ts #slots',
-      '#reserved': 'machines/desired-state.ts RESERVED_HOSTS_MAX',
-    },
+    '#withheld': 'as dhcp/leases/lease-table.ts #slots',
+    '#reserved': 'machines/desired-state.ts RESERVED_HOSTS_MAX',
   },
   'daemon/rack/neighbourhood.ts': {
-    ...{ '#sampler': 'named', '#names': 'configured', '#clusterInterfaces': 'configured' },
+    '#sampler': 'named',
+    '#names': 'configured',
+    '#clusterInterfaces': 'configured',
     'RunningScan.found': 'SCANNED_MAX and configured',
   },
   'daemon/rack/own-addresses.ts': { '#sampler': 'named', '#own': 'configured' },
   'daemon/rack/rack.ts': { '#reserved': 'machines/desired-state.ts RESERVED_HOSTS_MAX' },
   'daemon/rack/reconfigure.ts': { 'reconfigurationPorts.left': 'addresses' },
   'daemon/rack/server-names.ts': {
-    ...{ '#known': 'configured, each ADDRESSES_MAX', '#failed': 'configured' },
-    ...{ '#lookUpAll.known': 'call, each ADDRESSES_MAX', '#lookUpAll.failed': 'call' },
+    '#known': 'configured, each ADDRESSES_MAX',
+    '#failed': 'configured',
+    '#lookUpAll.known': 'call, each ADDRESSES_MAX',
+    '#lookUpAll.failed': 'call',
   },
   'daemon/rack-process.ts': {
     '#opened': 'named',
@@ -421,7 +423,8 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'store/operations/reported-interfaces.ts': { '#own': 'call' },
   'store/operations/readable-rows.ts': { 'RowReader.errors': 'ERRORS_MAX' },
   'store/operations/region-machine-reads.ts': {
-    ...{ 'machineQuery.all': 'call', 'machineQuery.given': 'call' },
+    'machineQuery.all': 'call',
+    'machineQuery.given': 'call',
   },
   'store/operations/region-host-images.ts': { '#known': 'PLACES_MAX' },
   'store/operations/region-racks.ts': {

@@ -228,7 +228,7 @@ export class HostileSite {
   /** The rack's readings now. */
   async read(): Promise<Readings> {
     const [metrics, udp, tcp, frames] = await Promise.all([
-      this.run('rack', ...['curl', '-sSf', '--retry', '2', '--max-time', '10'], OWN_METRICS).catch(() => ''),
+      this.run('rack', 'curl', '-sSf', '--retry', '2', '--max-time', '10', OWN_METRICS).catch(() => ''),
       this.run('rack', 'ss', '-uanmOH'),
       this.run('rack', 'ss', '-tanOH'),
       this.run('rack', 'cat', '/sys/class/net/br0/statistics/rx_packets'),
@@ -247,8 +247,14 @@ export class HostileSite {
     this.#racks += 1;
     const number = this.#racks.toString(16).padStart(4, '0');
     const fields = [
-      ...['op=register', `uuid=11111111-2222-4333-8444-55555555${number}`, `name=real-${number}`, 'interfaces=[]'],
-      ...['version=1', 'uplink=1', `token=token-of-real-${number}`, `secret_digest=${'0'.repeat(64)}`],
+      'op=register',
+      `uuid=11111111-2222-4333-8444-55555555${number}`,
+      `name=real-${number}`,
+      'interfaces=[]',
+      'version=1',
+      'uplink=1',
+      `token=token-of-real-${number}`,
+      `secret_digest=${'0'.repeat(64)}`,
     ];
     const from = FURTHER_RACKS[this.#racks % FURTHER_RACKS.length] ?? '';
     // Again when the region asks for that, and over another connection when an answer stays away, as a rack does.

@@ -70,7 +70,11 @@ function ask(rack: string, from: string, path: string, token?: string): Promise<
   const form = { 'Content-Type': 'application/x-www-form-urlencoded', 'X-Rackboot-Token': token ?? '' };
   const asked = request(
     {
-      ...{ host: rack, port: BOOT_PORT, localAddress: from, path, agent: false },
+      host: rack,
+      port: BOOT_PORT,
+      localAddress: from,
+      path,
+      agent: false,
       ...(token === undefined ? { method: 'GET' } : { method: 'POST', headers: form }),
     },
     (answer) => {

@@ -186,15 +186,27 @@ export const WANTS = {
   'an administrator lists the machines': (site) =>
     site.run(
       'machine',
-      ...[...CURL, '-o', '/dev/null', '-H', `Authorization: ${authorizationOf(site.apiKey)}`],
+      ...CURL,
+      '-o',
+      '/dev/null',
+      '-H',
+      `Authorization: ${authorizationOf(site.apiKey)}`,
       `http://${RACK}:5240/MAAS/api/2.0/machines/`,
     ),
   // Verified, over a new connection.
   'the API answers over TLS': (site) =>
     site.run(
       'machine',
-      ...[...CURL, '-o', '/dev/null', '--cacert', site.caFile, '--connect-to', `localhost:5443:${RACK}:5443`],
-      ...['--retry', '2', 'https://localhost:5443/MAAS/api/version/'],
+      ...CURL,
+      '-o',
+      '/dev/null',
+      '--cacert',
+      site.caFile,
+      '--connect-to',
+      `localhost:5443:${RACK}:5443`,
+      '--retry',
+      '2',
+      'https://localhost:5443/MAAS/api/version/',
     ),
   'an administrator follows the events': async (site) => {
     const url = `http://${RACK}:5240/MAAS/api/2.0/events/?op=follow&after=0`;
@@ -307,8 +319,18 @@ async function machinesOf(site: HostileSite) {
 const reportMachine = (site: HostileSite, mac: string, ...more: readonly string[]): Promise<string> =>
   site.run(
     'machine',
-    ...[...CURL, '--retry', '3', '--retry-delay', '1'],
-    ...['-d', 'op=new', '-d', 'architecture=amd64/generic', '-d', `mac_addresses=${mac}`, ...more],
+    ...CURL,
+    '--retry',
+    '3',
+    '--retry-delay',
+    '1',
+    '-d',
+    'op=new',
+    '-d',
+    'architecture=amd64/generic',
+    '-d',
+    `mac_addresses=${mac}`,
+    ...more,
     `http://${RACK}:5248/MAAS/api/1.0/nodes/`,
   );
 

@@ -28,7 +28,11 @@ function answerOn(socket: { bytesWritten: number; writableLength: number }): Ser
 /** The boot listener's requests: every path is the file `huge`. */
 const requestsOf = (tree: MemoryTree, clock: Clock, events: RackEvent[]): BootRequests =>
   new BootRequests({
-    ...{ files: tree, clock, counters: new Counters(HTTP_COUNTERS), rackSecret: 'x', region: () => undefined },
+    files: tree,
+    clock,
+    counters: new Counters(HTTP_COUNTERS),
+    rackSecret: 'x',
+    region: () => undefined,
     resolve: () => ({ kind: 'file', path: 'huge', mac: MACHINE }),
     publish: (event) => void events.push(event),
     proxy: new RegionProxy(() => assert.fail(), clock),

@@ -46,9 +46,14 @@ test('a round of few packages skips tenths, and the next round begins again', ()
   const progress = new DebianProgress();
   const shown = [...round(2), ...round(1)].flatMap((line) => progress.read(line) ?? []);
   assert.deepEqual(shown, [
-    ...['Downloaded 50 % of 2 packages', 'Downloaded 100 % of 2 packages'],
-    ...['Installed 20 % of 2 packages', 'Installed 50 % of 2 packages', 'Installed 70 % of 2 packages'],
+    'Downloaded 50 % of 2 packages',
+    'Downloaded 100 % of 2 packages',
+    'Installed 20 % of 2 packages',
+    'Installed 50 % of 2 packages',
+    'Installed 70 % of 2 packages',
     'Installed 100 % of 2 packages',
-    ...['Downloaded 100 % of 1 package', 'Installed 50 % of 1 package', 'Installed 100 % of 1 package'],
+    'Downloaded 100 % of 1 package',
+    'Installed 50 % of 1 package',
+    'Installed 100 % of 1 package',
   ]);
 });

@@ -40,8 +40,15 @@ beforeEach(() => {
 afterEach(() => rmSync(tree, { recursive: true, force: true }));
 
 const imageOf = (number: number): StoredImage => ({
-  ...{ ...NAME, release: `r${number}`, serial: '20260101', title: 'one of many' },
-  ...{ sha256: number.toString(16).padStart(64, '0'), bytes: 1, format: 'raw', diskBytes: 512, partitionTable: 'mbr' },
+  ...NAME,
+  release: `r${number}`,
+  serial: '20260101',
+  title: 'one of many',
+  sha256: number.toString(16).padStart(64, '0'),
+  bytes: 1,
+  format: 'raw',
+  diskBytes: 512,
+  partitionTable: 'mbr',
 });
 
 /** Puts images into the store, each with its bytes. */
@@ -71,8 +78,17 @@ async function add(name: Partial<typeof NAME> & { readonly serial?: string }, se
 function offerOf(system: ImageOffer['system']): ImageOffer {
   const url = 'http://127.0.0.1:9/file';
   return {
-    ...{ ...NAME, serial: '20261101', source: 'site', title: 'New', aliases: [], supportEnds: undefined, mirrors: [] },
-    ...{ url, bytes: undefined, digest: { algorithm: 'sha256', hex: 'ef'.repeat(32) }, system },
+    ...NAME,
+    serial: '20261101',
+    source: 'site',
+    title: 'New',
+    aliases: [],
+    supportEnds: undefined,
+    mirrors: [],
+    url,
+    bytes: undefined,
+    digest: { algorithm: 'sha256', hex: 'ef'.repeat(32) },
+    system,
   };
 }
 

@@ -61,7 +61,10 @@ test('the root of a system is found with the files that start it, only while all
   const file = (name: string, digit: string) => ({ name, sha256: digit.repeat(64), bytes: 4 });
   const files = [file('boot-initrd', 'c'), file('boot-kernel', 'd'), file('manifest', 'e')];
   const image: StoredImage = {
-    ...{ ...IMAGE, format: 'squashfs', bytes: 4, partitionTable: 'none' },
+    ...IMAGE,
+    format: 'squashfs',
+    bytes: 4,
+    partitionTable: 'none',
     system: { subarch: 'ga-12', subarches: ['ga-12', 'generic'], rootName: 'squashfs', files },
   };
   const put = (path: string, text: string): void => {
@@ -479,7 +482,11 @@ const kernels: readonly StoredImage[] = (
     ['hwe-24.04', 'hwe-24.04', '20261016'],
   ] as const
 ).map(([subarchitecture, subarch, serial]) => ({
-  ...{ ...IMAGE, subarchitecture, serial, format: 'squashfs', partitionTable: 'none' },
+  ...IMAGE,
+  subarchitecture,
+  serial,
+  format: 'squashfs',
+  partitionTable: 'none',
   system: { ...SYSTEM, subarch },
 }));
 for (const [kernel, serial] of [

@@ -65,7 +65,9 @@ describe('the system in an image', { skip: missing('linux', 'sfdisk', 'mformat',
   }
 
   const WHOLE = {
-    ...{ startsByBios: true, startsByUefi: true, hasCloudInit: true },
+    startsByBios: true,
+    startsByUefi: true,
+    hasCloudInit: true,
     fileSystems: [undefined, undefined, 'ext4'],
   };
 

@@ -34,7 +34,8 @@ test('the releases with a kernel and an initrd for the hardware are listed, thos
     const plain = (release: string) => ({ release, os: undefined, title: release });
     const own = { architecture: 'amd64', subarchitecture: 'own' };
     assert.deepEqual(listTreeInstallers(tree, own), [
-      ...[plain('bookworm'), plain('jammy')],
+      plain('bookworm'),
+      plain('jammy'),
       { release: 'trixie', os: 'debian', title: 'Debian 13\\x07' },
     ]);
     assert.deepEqual(listTreeInstallers(tree, { ...own, architecture: 'arm64' }), [plain('sid')]);

@@ -75,7 +75,12 @@ describe("Debian's installer", { skip: missing('dpkg-deb', 'depmod') }, () => {
     const workDir = join(scratch, name, 'work');
     const onProgress = (text: string): number => said.push(text);
     const published = await importInstaller({
-      ...{ tree, arch: 'amd64', release, packages, workDir, onProgress },
+      tree,
+      arch: 'amd64',
+      release,
+      packages,
+      workDir,
+      onProgress,
       mayReplace: replacesAll,
     });
     const read = (file: string): Buffer => readFileSync(join(published.directory, file));
@@ -113,8 +118,12 @@ describe("Debian's installer", { skip: missing('dpkg-deb', 'depmod') }, () => {
     const entries = added(read('initrd.gz'));
     const paths = [...entries.keys()].filter((path) => path.startsWith('lib/rackboot/'));
     assert.deepEqual(paths, [
-      ...['lib/rackboot/bmc', 'lib/rackboot/ipmi', 'lib/rackboot/ipmi/ipmi-raw.gz', 'lib/rackboot/ipmi/ld.so.gz'],
-      ...['lib/rackboot/ipmi/liba.so.1.gz', 'lib/rackboot/ipmi/libc.so.6.gz'],
+      'lib/rackboot/bmc',
+      'lib/rackboot/ipmi',
+      'lib/rackboot/ipmi/ipmi-raw.gz',
+      'lib/rackboot/ipmi/ld.so.gz',
+      'lib/rackboot/ipmi/liba.so.1.gz',
+      'lib/rackboot/ipmi/libc.so.6.gz',
     ]);
     assert.equal(gunzipSync(entries.get('lib/rackboot/ipmi/ld.so.gz')?.data ?? '').toString(), 'linker');
     const without = await run('no-tools', [installer, kernel]);

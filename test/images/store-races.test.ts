@@ -50,9 +50,18 @@ beforeEach(() => {
 afterEach(() => rmSync(tree, { recursive: true, force: true }));
 
 const imageOf = (release: string, bytes: Buffer = GOOD): StoredImage => ({
-  ...{ os: 'debian', release, architecture: 'amd64', subarchitecture: 'generic', label: 'release' },
-  ...{ serial: '20260101', title: release, sha256: sha256(bytes), bytes: bytes.length, format: 'raw' },
-  ...{ diskBytes: 512, partitionTable: 'mbr' },
+  os: 'debian',
+  release,
+  architecture: 'amd64',
+  subarchitecture: 'generic',
+  label: 'release',
+  serial: '20260101',
+  title: release,
+  sha256: sha256(bytes),
+  bytes: bytes.length,
+  format: 'raw',
+  diskBytes: 512,
+  partitionTable: 'mbr',
 });
 const pathOf = ({ sha256, format }: StoredImage): string => join(tree, blobPath(sha256, format));
 const lockStore = () => lockBriefly(join(tree, 'images/.manifests.lock'));

@@ -57,9 +57,18 @@ function putFile(content: string, format: 'file' | 'squashfs'): { readonly sha25
 async function add(serial: string, subarches?: readonly string[]): Promise<StoredImage> {
   const files = ['boot-kernel', 'boot-initrd'].map((name) => ({ name, ...putFile(`${name} ${serial}`, 'file') }));
   const image: StoredImage = {
-    ...{ os: 'ubuntu', release: 'noble', architecture: 'amd64', subarchitecture: 'generic', label: 'stable', serial },
-    ...{ title: 'Noble', ...putFile(`squashfs ${serial}`, 'squashfs'), format: 'squashfs', diskBytes: 4096 },
-    ...{ partitionTable: 'none', system: { subarch: 'ga-24.04', subarches, rootName: 'squashfs', files } },
+    os: 'ubuntu',
+    release: 'noble',
+    architecture: 'amd64',
+    subarchitecture: 'generic',
+    label: 'stable',
+    serial,
+    title: 'Noble',
+    ...putFile(`squashfs ${serial}`, 'squashfs'),
+    format: 'squashfs',
+    diskBytes: 4096,
+    partitionTable: 'none',
+    system: { subarch: 'ga-24.04', subarches, rootName: 'squashfs', files },
     origin: { source: 'site', algorithm: 'sha256', hex: '0'.repeat(64) },
   };
   mkdirSync(dirname(manifestPath(tree, image)), { recursive: true });

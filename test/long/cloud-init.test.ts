@@ -31,11 +31,32 @@ const RACK = `http://${PLACE.octets}.1:${PLACE.httpPort}`;
 const MS_MAX = 120_000;
 /** The packages that cloud-init of Debian 12 needs beyond the interpreter, on a host that has none of them. */
 const PACKAGES = [
-  ...['cloud-init', 'python3.11-minimal', 'libpython3.11-minimal', 'libpython3.11-stdlib', 'libexpat1'],
-  ...['python3-configobj', 'python3-jinja2', 'python3-markupsafe', 'python3-jsonpatch', 'python3-json-pointer'],
-  ...['python3-jsonschema', 'python3-attr', 'python3-pyrsistent', 'python3-oauthlib', 'python3-requests'],
-  ...['python3-urllib3', 'python3-chardet', 'python3-idna', 'python3-certifi', 'python3-serial', 'python3-yaml'],
-  ...['python3-six', 'python3-netifaces', 'python3-pkg-resources', 'python3-distutils', 'python3-lib2to3'],
+  'cloud-init',
+  'python3.11-minimal',
+  'libpython3.11-minimal',
+  'libpython3.11-stdlib',
+  'libexpat1',
+  'python3-configobj',
+  'python3-jinja2',
+  'python3-markupsafe',
+  'python3-jsonpatch',
+  'python3-json-pointer',
+  'python3-jsonschema',
+  'python3-attr',
+  'python3-pyrsistent',
+  'python3-oauthlib',
+  'python3-requests',
+  'python3-urllib3',
+  'python3-chardet',
+  'python3-idna',
+  'python3-certifi',
+  'python3-serial',
+  'python3-yaml',
+  'python3-six',
+  'python3-netifaces',
+  'python3-pkg-resources',
+  'python3-distutils',
+  'python3-lib2to3',
 ] as const;
 const CACHE = join(cachePlace(), 'rackboot-lab', 'cloud-init');
 const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsgk4Gb4zaO6kVZZYeCYFAMtPVJ2RnPsXiXStJvWiT2 owner@example';

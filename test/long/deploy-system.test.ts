@@ -106,8 +106,14 @@ function productsOf(root: RootForms): Readonly<Record<string, SiteProduct>> {
       { ftype, path: `${release}/amd64/${SERIAL}/${ftype}`, content: readFileSync(path) },
     ];
     const tags = {
-      ...{ arch: 'amd64', os: 'debian', release, version: release, label: 'stable', subarch: 'generic' },
-      ...{ subarches: 'generic', release_title: `Debian as ${release}` },
+      arch: 'amd64',
+      os: 'debian',
+      release,
+      version: release,
+      label: 'stable',
+      subarch: 'generic',
+      subarches: 'generic',
+      release_title: `Debian as ${release}`,
     };
     const all = Object.fromEntries(Object.entries(files).map(file));
     return [`com.example.maas.stable:v3:boot:${release}:amd64`, { tags, versions: { [SERIAL]: { files: all } } }];

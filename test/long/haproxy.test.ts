@@ -54,8 +54,12 @@ function ask(
   const { promise, resolve, reject } = Promise.withResolvers<Reply>();
   const asking = request(
     {
-      ...{ host: BALANCER, port, path: `/MAAS${path}`, localAddress: from, agent: false },
-      ...{ method: body === undefined ? 'GET' : 'POST' },
+      host: BALANCER,
+      port,
+      path: `/MAAS${path}`,
+      localAddress: from,
+      agent: false,
+      method: body === undefined ? 'GET' : 'POST',
       headers: { ...(body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }), ...headers },
     },
     (answer) => {
@@ -67,7 +71,9 @@ function ask(
       const [cookie = ''] = answer.headers['set-cookie'] ?? [];
       answer.on('end', () =>
         resolve({
-          ...{ status: answer.statusCode ?? 0, cookie: cookie.split(';', 1)[0] ?? '', text },
+          status: answer.statusCode ?? 0,
+          cookie: cookie.split(';', 1)[0] ?? '',
+          text,
           retryAfter: answer.headers['retry-after'],
         }),
       );
@@ -146,7 +152,10 @@ describe('a region behind HAProxy', { skip: missing('linux', 'haproxy', '/usr/li
     const disk = makeSystemDisk(PIECES * PIECE_BYTES);
     for (const name of ['one', 'two', 'three']) {
       const fields = {
-        ...{ name: `custom/${name}`, architecture: 'amd64/generic', filetype: 'ddraw', size: String(disk.length) },
+        name: `custom/${name}`,
+        architecture: 'amd64/generic',
+        filetype: 'ddraw',
+        size: String(disk.length),
         sha256: createHash('sha256').update(disk).digest('hex'),
       };
       const url = `${origin}/MAAS/api/2.0/boot-resources/`;

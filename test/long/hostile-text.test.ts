@@ -205,7 +205,18 @@ describe('text from outside', { skip, timeout: MS_MAX }, () => {
     await boot.close();
     const dump = rack.launch(
       undefined,
-      ...['tcpdump', '-Z', 'root', '-U', '--immediate-mode', '-s', '0', '-i', 'br0', '-w', capture, 'udp'],
+      'tcpdump',
+      '-Z',
+      'root',
+      '-U',
+      '--immediate-mode',
+      '-s',
+      '0',
+      '-i',
+      'br0',
+      '-w',
+      capture,
+      'udp',
     );
     await eventually('tcpdump listens', () => dump.text().includes('listening on'));
     for (const { name, speak } of sources) {

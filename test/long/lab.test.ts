@@ -38,7 +38,9 @@ async function openPage(lab: Program): Promise<{ press(machine: string, command:
   const [, url = '', username = '', password = ''] =
     /On the page: +(\S+)\n +sign in as (\S+) with the password (\S+)/.exec(lab.text) ?? assert.fail(lab.text);
   const login = await fetch(`${url}login/`, {
-    ...{ method: 'POST', body: new URLSearchParams({ username, password, to: '/MAAS/' }), redirect: 'manual' },
+    method: 'POST',
+    body: new URLSearchParams({ username, password, to: '/MAAS/' }),
+    redirect: 'manual',
   });
   const cookie = String(login.headers.get('set-cookie')).split(';')[0] ?? '';
   return {
@@ -48,7 +50,10 @@ async function openPage(lab: Program): Promise<{ press(machine: string, command:
       const text = await (await fetch(path, { headers: { cookie } })).text();
       const form = /<form method="post"[^>]* class="form">.*?<\/form>/s.exec(text)?.[0] ?? assert.fail(text);
       const answer = await fetch(path, {
-        ...{ method: 'POST', headers: { cookie }, body: unchanged(form), redirect: 'manual' },
+        method: 'POST',
+        headers: { cookie },
+        body: unchanged(form),
+        redirect: 'manual',
       });
       assert.equal(answer.status, 303, await answer.text());
     },
@@ -87,8 +92,18 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
     const machines = machinesShape.parse(JSON.parse(await run('machines list --json')));
     const states = machines.map(({ status_name: status }) => status).toSorted();
     assert.deepEqual(states, [
-      ...['Allocated', 'Broken', 'Deployed', 'Deployed', 'Deployed', 'Deployed', 'Deployed'],
-      ...['Failed commissioning', 'New', 'New', 'Ready', 'Ready'],
+      'Allocated',
+      'Broken',
+      'Deployed',
+      'Deployed',
+      'Deployed',
+      'Deployed',
+      'Deployed',
+      'Failed commissioning',
+      'New',
+      'New',
+      'Ready',
+      'Ready',
     ]);
     const racks = racksShape.parse(JSON.parse(await run('racks --json')));
     assert.deepEqual(

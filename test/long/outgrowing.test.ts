@@ -185,8 +185,11 @@ describe('the page about outgrowing one host', {
     server = await PostgresServer.start({
       user: 'postgres',
       settings: [
-        ...[`listen_addresses = '${DATABASE}'`, 'ssl = on', 'fsync = off'],
-        ...[`ssl_cert_file = '${join(certificates, 'crt')}'`, `ssl_key_file = '${join(certificates, 'key')}'`],
+        `listen_addresses = '${DATABASE}'`,
+        'ssl = on',
+        'fsync = off',
+        `ssl_cert_file = '${join(certificates, 'crt')}'`,
+        `ssl_key_file = '${join(certificates, 'key')}'`,
       ],
       access: ['hostssl rackboot rackboot 0.0.0.0/0 scram-sha-256', 'hostnossl all all 0.0.0.0/0 reject'],
     });

@@ -40,7 +40,8 @@ describe('a region whose database or process hangs', {
   const request = async (which: 0 | 1, path: string, accept = '*/*', method = 'GET') => {
     const from = performance.now();
     const answer = await fetch(`http://127.0.0.1:${PLACES[which].regionPort}${path}`, {
-      ...{ method, redirect: 'manual' },
+      method,
+      redirect: 'manual',
       headers: { Accept: accept, ...(path.includes('/api/') ? { Authorization: authorizationOf(key) } : {}) },
     });
     const text = await answer.text();
@@ -191,7 +192,9 @@ describe('a region whose database or process hangs', {
       assert.ok(ms < LEFT_MS_MAX, `${ms} ms`);
       const made = z.object({ system_id: z.string() }).parse(
         await askRegion(PLACES[1], key, 'machines/', {
-          ...{ hostname: 'calm-ibis', mac_addresses: '52:54:00:00:58:01', architecture: 'amd64/generic' },
+          hostname: 'calm-ibis',
+          mac_addresses: '52:54:00:00:58:01',
+          architecture: 'amd64/generic',
         }),
       );
       assert.ok(made.system_id);

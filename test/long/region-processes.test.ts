@@ -89,7 +89,8 @@ describe('two processes of one region, and their database', {
       const change = async (hostname: string) => {
         const startedAt = performance.now();
         const answer = await fetch(`http://127.0.0.1:${PLACES[0].regionPort}/MAAS/api/2.0/machines/${pair.systemId}/`, {
-          ...{ method: 'PUT', body: new URLSearchParams({ hostname }) },
+          method: 'PUT',
+          body: new URLSearchParams({ hostname }),
           headers: { Authorization: authorizationOf(pair.key) },
         });
         assert.equal(answer.status, 503);

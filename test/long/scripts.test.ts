@@ -89,9 +89,14 @@ describe('a machine that is commissioned and tested', {
     assert.ok(token);
     const line = `rackboot=commissioning rackboot_url=http://10.77.0.1:5248/MAAS rackboot_token=${token}`;
     const further = [
-      ...['-kernel', join(tree, IMAGE, 'linux'), '-initrd', join(tree, IMAGE, 'initrd.gz')],
-      ...['-append', `${line} BOOTIF=01-${MAC.replaceAll(':', '-')} console=ttyS0,115200`],
-      ...['-smbios', 'type=17,loc_pfx=DIMM,bank=A,manufacturer=Maker,part=PART-1,speed=3200'],
+      '-kernel',
+      join(tree, IMAGE, 'linux'),
+      '-initrd',
+      join(tree, IMAGE, 'initrd.gz'),
+      '-append',
+      `${line} BOOTIF=01-${MAC.replaceAll(':', '-')} console=ttyS0,115200`,
+      '-smbios',
+      'type=17,loc_pfx=DIMM,bank=A,manufacturer=Maker,part=PART-1,speed=3200',
     ];
     machine = new VirtualMachine(
       {

@@ -23,7 +23,15 @@ const REPORTED_MS_MAX = 120_000;
 /** How long the database is away: the machine's last words of its release fall into this time. */
 const AWAY_MS = 4000;
 const STATES: readonly string[] = [
-  ...['New', 'Commissioning', 'Ready', 'Allocated', 'Deploying', 'Deployed', 'Disk erasing', 'Releasing', 'Ready'],
+  'New',
+  'Commissioning',
+  'Ready',
+  'Allocated',
+  'Deploying',
+  'Deployed',
+  'Disk erasing',
+  'Releasing',
+  'Ready',
 ];
 /** Its first start's last report. */
 const OWN_WORD = /^installed: /;

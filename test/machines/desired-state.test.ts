@@ -55,7 +55,9 @@ test('changes replace, add and remove machines; settings are the new ones, or no
   const renamed = { ...MACHINE, hostname: 'node-2' };
   const added = { ...MACHINE, systemId: 'ghi789' };
   assert.deepEqual(apply({ machines: [renamed, added], gone: ['def456', 'nobody'], settings: SETTINGS }), {
-    ...{ schema: 2, version: 8, settings: SETTINGS },
+    schema: 2,
+    version: 8,
+    settings: SETTINGS,
     machines: [renamed, added],
   });
   assert.deepEqual(apply({}), { schema: 2, version: 8, machines: before.machines });

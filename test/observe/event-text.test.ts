@@ -25,22 +25,38 @@ const SENTENCES: readonly (readonly [Readonly<Record<string, unknown>> & { reado
   ],
   [
     {
-      ...{ kind: 'dhcp.offer', source: 'unused', client: 'uefi', architecture: 7 },
-      ...{ file: 'a.efi', loaderKey: '7', loaderClass: 'lab' },
+      kind: 'dhcp.offer',
+      source: 'unused',
+      client: 'uefi',
+      architecture: 7,
+      file: 'a.efi',
+      loaderKey: '7',
+      loaderClass: 'lab',
     },
     'Offered 10.20.0.100 (new) and a.efi (UEFI amd64, PXE; loaders 7 of class lab)',
   ],
   [
     {
-      ...{ kind: 'dhcp.offer', source: 'unused', client: 'uefi-http', architecture: 16 },
-      ...{ file: 'http://r/ipxe.cfg', loaderKey: '16', loopFile: 'ipxe.efi', loopLoads: 3 },
+      kind: 'dhcp.offer',
+      source: 'unused',
+      client: 'uefi-http',
+      architecture: 16,
+      file: 'http://r/ipxe.cfg',
+      loaderKey: '16',
+      loopFile: 'ipxe.efi',
+      loopLoads: 3,
     },
     'Offered 10.20.0.100 (new) and http://r/ipxe.cfg (UEFI amd64, HTTP boot; boot.loaders 16, and ipxe.efi was loaded 3 times in a loop)',
   ],
   [
     {
-      ...{ kind: 'dhcp.offer', source: 'unused', client: 'bios', architecture: 0 },
-      ...{ file: 'bootcode.bin', quirk: 'raspberry-pi', quirkArchitecture: 41 },
+      kind: 'dhcp.offer',
+      source: 'unused',
+      client: 'bios',
+      architecture: 0,
+      file: 'bootcode.bin',
+      quirk: 'raspberry-pi',
+      quirkArchitecture: 41,
     },
     'Offered 10.20.0.100 (new) and bootcode.bin (architecture 41; quirk raspberry-pi: Raspberry Pi boot ROM and bootloader)',
   ],
@@ -49,11 +65,11 @@ const SENTENCES: readonly (readonly [Readonly<Record<string, unknown>> & { reado
     'Metrics cannot be served on 10.20.0.100:5249: another program, or another Rackboot on this host, has the port; give metrics.listen another one',
   ],
   [
-    { ...{ kind: 'dhcp.offer', source: 'own', client: 'bios' }, file: 'x.bin', fileServer: '10.20.0.77' },
+    { kind: 'dhcp.offer', source: 'own', client: 'bios', file: 'x.bin', fileServer: '10.20.0.77' },
     'Offered 10.20.0.100 (its previous address) and x.bin from 10.20.0.77 (configured)',
   ],
   [
-    { ...{ kind: 'dhcp.offer', source: 'own', client: 'bios' }, file: 'http://x/y', fileServer: '10.20.0.1' },
+    { kind: 'dhcp.offer', source: 'own', client: 'bios', file: 'http://x/y', fileServer: '10.20.0.1' },
     'Offered 10.20.0.100 (its previous address) and http://x/y (configured)',
   ],
   [
@@ -83,7 +99,8 @@ const SENTENCES: readonly (readonly [Readonly<Record<string, unknown>> & { reado
   ],
   [
     {
-      ...{ kind: 'http.region-unreachable', file: '/MAAS/' },
+      kind: 'http.region-unreachable',
+      file: '/MAAS/',
       reason: 'region-silent',
       region: 'a:1',
       said: 'ECONNRESET',
@@ -97,7 +114,12 @@ const SENTENCES: readonly (readonly [Readonly<Record<string, unknown>> & { reado
   [
     {
       kind: 'region.cache',
-      ...{ note: 'cache-invalid', file: 'a.json', fault: 'too-many', place: 'machines', found: '', max: 6 },
+      note: 'cache-invalid',
+      file: 'a.json',
+      fault: 'too-many',
+      place: 'machines',
+      found: '',
+      max: 6,
     },
     'The cached desired state is unusable: a.json: machines: more than 6',
   ],
@@ -113,8 +135,12 @@ const SENTENCES: readonly (readonly [Readonly<Record<string, unknown>> & { reado
   [{ kind: 'dhcp.ack', leaseSeconds: 600, remoteId: 'switch-12' }, 'Leased 10.20.0.100 for 10 min, behind switch-12'],
   [
     {
-      ...{ kind: 'dhcp.foreign-server', interfaceName: 'eth1', leaseSeconds: 7200, file: 'theirs.0' },
-      ...{ offered: '10.20.0.200', evidence: 'probe' },
+      kind: 'dhcp.foreign-server',
+      interfaceName: 'eth1',
+      leaseSeconds: 7200,
+      file: 'theirs.0',
+      offered: '10.20.0.200',
+      evidence: 'probe',
     },
     'Another DHCP server is on eth1: 10.20.0.100 (52:54:00:12:34:56), offering 10.20.0.200 for 2 h and theirs.0 (it answered a probe); switch it off, or separate its range',
   ],
@@ -210,20 +236,21 @@ test('an event is a sentence with its sizes, times, decision and reason', () => 
 });
 
 test('the problems of a refused configuration are joined, without an escaped line break', () => {
-  const refused = { kind: 'config.refused', at, ...{ file: 'f', source: 'file', problems: 'f:3: one\nf:4: two' } };
+  const refused = { kind: 'config.refused', at, file: 'f', source: 'file', problems: 'f:3: one\nf:4: two' };
   assert.equal(eventText(refused, undefined), 'Refused f, keeping the previous configuration: f:3: one; f:4: two');
   assert.equal(eventFields(refused).problems, 'f:3: one\nf:4: two');
 });
 
 test('a client without a known hardware address is named by its IP address', () => {
-  const reported = (fields: Omit<RackEvent, 'at'>): string => eventText({ at, address: ADDRESS, ...fields }, undefined);
+  const reported = (fields: Omit<RackEvent, 'at'> & Record<string, unknown>): string =>
+    eventText({ at, address: ADDRESS, ...fields }, undefined);
   assert.match(
-    reported({ kind: 'tftp.refused', ...{ reason: 'network-not-served' } }),
+    reported({ kind: 'tftp.refused', reason: 'network-not-served' }),
     /^10\.20\.0\.100 was refused a file by TFTP: /,
   );
-  assert.match(reported({ kind: 'http.missing', ...{ file: '/x' } }), /^10\.20\.0\.100 requested \/x by HTTP/);
-  assert.equal(reported({ kind: 'tftp.listening', ...{ port: 69 } }), 'TFTP listens on 10.20.0.100:69');
-  assert.match(reported({ kind: 'tftp.failed', ...{ file: 'x' } }), /^x could not be read for TFTP/);
+  assert.match(reported({ kind: 'http.missing', file: '/x' }), /^10\.20\.0\.100 requested \/x by HTTP/);
+  assert.equal(reported({ kind: 'tftp.listening', port: 69 }), 'TFTP listens on 10.20.0.100:69');
+  assert.match(reported({ kind: 'tftp.failed', file: 'x' }), /^x could not be read for TFTP/);
 });
 
 test('a kind without its own sentence is shown as its message, its fields and its text', () => {

@@ -30,14 +30,15 @@ test('the page shows many images within its width, the failed ones first, and th
   const stored = Array.from(
     { length: 40 },
     (_, at): ListedImage => ({
-      ...{
-        os: 'b-system',
-        release: `release-${at}`,
-        architecture: 'amd64',
-        subarchitecture: 'generic',
-        label: 'release',
-      },
-      ...{ serial: '20261015', title: 'A title of an image', bytes: MIB, sha256: 'a'.repeat(64) },
+      os: 'b-system',
+      release: `release-${at}`,
+      architecture: 'amd64',
+      subarchitecture: 'generic',
+      label: 'release',
+      serial: '20261015',
+      title: 'A title of an image',
+      bytes: MIB,
+      sha256: 'a'.repeat(64),
     }),
   );
   const live = await startRegion({}, { listImages: async () => stored });

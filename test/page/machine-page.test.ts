@@ -103,16 +103,26 @@ const NAMED = { architecture: 'amd64', label: 'stable', serial: '20261015', titl
 /** A release with several kernels, and one with the kernel of its disk. */
 const WITH_KERNELS: readonly ListedImage[] = [
   ...KERNELS.map((subarch, at) => ({
-    ...{ ...NAMED, os: 'ubuntu', release: 'noble', title: 'Ubuntu 24.04 LTS', sha256: `${at}`.repeat(64) },
-    ...{ subarchitecture: subarch.startsWith('ga') ? 'generic' : subarch },
+    ...NAMED,
+    os: 'ubuntu',
+    release: 'noble',
+    title: 'Ubuntu 24.04 LTS',
+    sha256: `${at}`.repeat(64),
+    subarchitecture: subarch.startsWith('ga') ? 'generic' : subarch,
     system: { subarch, rootName: 'squashfs', files: [] },
   })),
   { ...NAMED, os: 'debian', release: 'trixie', subarchitecture: 'generic', sha256: 'd'.repeat(64) },
 ];
 const FILE = { path: '/images/bb/b.file', sha256: 'b'.repeat(64) };
 const deployable = (kernel: string): DeployableImage => ({
-  ...{ os: 'ubuntu', release: 'noble', path: '/images/aa/a.squashfs', sha256: 'a'.repeat(64), bytes: 1 },
-  ...{ format: 'squashfs', starts: { kernel: FILE, initrd: FILE }, system: { subarch: kernel } },
+  os: 'ubuntu',
+  release: 'noble',
+  path: '/images/aa/a.squashfs',
+  sha256: 'a'.repeat(64),
+  bytes: 1,
+  format: 'squashfs',
+  starts: { kernel: FILE, initrd: FILE },
+  system: { subarch: kernel },
 });
 
 test('the form for a deployment offers the kernels of a system that has several, and deploys the chosen one', {

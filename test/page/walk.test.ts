@@ -208,7 +208,9 @@ async function fillImages({ region }: LiveRegion): Promise<void> {
   for (const state of IMPORT_STATES) {
     const isMoving = state === 'downloading' || state === 'verifying';
     progress.set(`ubuntu/${state}/amd64/generic/${state === 'done' ? 'daily' : 'release'}`, {
-      ...{ ...base, state, bytes: state === 'queued' ? 0 : state === 'done' ? base.total : 312_345_678 },
+      ...base,
+      state,
+      bytes: state === 'queued' ? 0 : state === 'done' ? base.total : 312_345_678,
       ...(isMoving ? { bytesPerSecond: 23_456_789 } : {}),
       ...(state === 'waiting' ? { nextMs: nowMs + 25_000 } : {}),
       ...(state === 'waiting' || state === 'failed' ? { reason: STALLED } : {}),

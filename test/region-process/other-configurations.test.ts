@@ -51,11 +51,16 @@ function processes(...files: readonly string[]) {
       hear: (onSaid: (text: string) => void) => void hearers.push(onSaid),
     };
     const own = () => ({
-      ...{ name: names[index] ?? `host-${index}`, where: `host-${index}, 10.20.0.${index}:5240` },
-      ...{ version: '1', digests: digestsOf(texts[index] ?? '') },
+      name: names[index] ?? `host-${index}`,
+      where: `host-${index}, 10.20.0.${index}:5240`,
+      version: '1',
+      digests: digestsOf(texts[index] ?? ''),
     });
     const one = new OtherConfigurations({
-      ...{ clock, neighbours, id: newUuid(), own },
+      clock,
+      neighbours,
+      id: newUuid(),
+      own,
       onFault: (note) => reported.push(note),
     });
     return { one, reported };
@@ -129,7 +134,9 @@ describe('the configurations of two processes', () => {
     );
     clock.advance(4 * SAY_MS);
     const notes = [1, 0].map((index) => ({
-      ...{ note: 'name-shared', name: 'hall', where: `host-${index}, 10.20.0.${index}:5240` },
+      note: 'name-shared',
+      name: 'hall',
+      where: `host-${index}, 10.20.0.${index}:5240`,
     }));
     assert.deepEqual(
       all.map(({ reported }) => reported),

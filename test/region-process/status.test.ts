@@ -29,9 +29,16 @@ for (const [store, effect] of [
     const file = join(place, 'region.yaml');
     writeFileSync(file, `name: hall\nstate_dir: ${FULL}\nregion: { store: { ${store} } }\n`);
     const answers = regionAnswers({
-      ...{ version: '0', startedWallMs: 0, clock: systemClock, configuration: new RegionConfiguration(file) },
-      ...{ region: () => undefined, dutyHolder: () => undefined, addresses: () => [], unopened: () => [] },
-      ...{ notes: () => [], metricsProblems: () => [] },
+      version: '0',
+      startedWallMs: 0,
+      clock: systemClock,
+      configuration: new RegionConfiguration(file),
+      region: () => undefined,
+      dutyHolder: () => undefined,
+      addresses: () => [],
+      unopened: () => [],
+      notes: () => [],
+      metricsProblems: () => [],
     });
     const status = JSON.parse(
       JSON.stringify(await answers['/status']?.({ query: new URLSearchParams(), body: async () => '' })),

@@ -37,15 +37,25 @@ function addStored(tree: string, serial: string, more: Partial<StoredImage> = {}
   };
   const format = kernel === undefined ? 'raw' : 'squashfs';
   const image: StoredImage = {
-    ...{ os: 'ubuntu', release: 'noble', architecture: 'amd64', subarchitecture: 'generic', label: 'release', serial },
-    ...{ title: 'Noble', sha256: put(root, kernel === undefined ? 'img' : format), bytes: root.length, format },
-    ...{ diskBytes: 100, partitionTable: kernel === undefined ? 'gpt' : 'none' },
+    os: 'ubuntu',
+    release: 'noble',
+    architecture: 'amd64',
+    subarchitecture: 'generic',
+    label: 'release',
+    serial,
+    title: 'Noble',
+    sha256: put(root, kernel === undefined ? 'img' : format),
+    bytes: root.length,
+    format,
+    diskBytes: 100,
+    partitionTable: kernel === undefined ? 'gpt' : 'none',
     origin: { source: 'site', algorithm: 'sha256', hex: digestOf(root) },
     ...(kernel === undefined
       ? {}
       : {
           system: {
-            ...{ subarch: 'ga-24.04', rootName: 'squashfs' },
+            subarch: 'ga-24.04',
+            rootName: 'squashfs',
             files: [{ name: 'boot-kernel', sha256: put(kernel, 'file'), bytes: kernel.length }],
           },
         }),
@@ -57,12 +67,24 @@ function addStored(tree: string, serial: string, more: Partial<StoredImage> = {}
 }
 
 const elsewhere = (serial: string, more: Partial<HostImage> = {}): HostImage => ({
-  ...{ os: 'ubuntu', release: 'noble', architecture: 'amd64', subarchitecture: 'generic', label: 'release', serial },
-  ...{ title: 'Noble', bytes: 7, diskBytes: 100, sha256: digestOf(`root of ${serial}`), origin: { source: 'site' } },
+  os: 'ubuntu',
+  release: 'noble',
+  architecture: 'amd64',
+  subarchitecture: 'generic',
+  label: 'release',
+  serial,
+  title: 'Noble',
+  bytes: 7,
+  diskBytes: 100,
+  sha256: digestOf(`root of ${serial}`),
+  origin: { source: 'site' },
   ...more,
 });
 const place = (name: string, images: readonly HostImage[], isPresent = true): PlaceImages => ({
-  ...{ place: name, isPresent, images, condemned: [] },
+  place: name,
+  isPresent,
+  images,
+  condemned: [],
 });
 
 interface Host {
@@ -87,7 +109,10 @@ async function withHost(
     let reported: readonly HostImage[] = [];
     const host: Pick<Host, 'condemned'> = { condemned: [] };
     const images = await HostImages.open({
-      ...{ region: region.region, clock: region.clock, tree: () => tree, onProblem: assert.fail },
+      region: region.region,
+      clock: region.clock,
+      tree: () => tree,
+      onProblem: assert.fail,
       store: {
         report: async (_, listed, removed) => {
           reported = listed;
@@ -100,7 +125,9 @@ async function withHost(
     });
     await work(
       Object.assign(host, {
-        ...{ images, tree, region },
+        images,
+        tree,
+        region,
         reported: () => reported,
         serials: () => readImages(tree).images.map(({ serial }) => serial),
       }),

@@ -37,8 +37,12 @@ const BREAKING = new URL(
 
 const EVENT: NewMachineEvent = { type: 'SETTINGS', code: 'rack', params: { text: 'boot' }, atMs: 1, username: 'bob' };
 const SOURCE = {
-  ...{ url: 'https://images.example/', index: 'streams/v1/index.json', why: 'a test', updatedMs: 1 },
-  ...{ keyringFilename: '', keyring: new Uint8Array() },
+  url: 'https://images.example/',
+  index: 'streams/v1/index.json',
+  why: 'a test',
+  updatedMs: 1,
+  keyringFilename: '',
+  keyring: new Uint8Array(),
 };
 const SELECTION = { os: '*', release: '*', arches: ['*'], subarches: ['*'], labels: ['*'] };
 
@@ -47,7 +51,10 @@ test('after the thread has broken, no image stays under way, and the list says w
   const { boot } = place.store;
   const problems: string[] = [];
   const control = new ImportControl({
-    ...{ region: place.region, clock: place.clock, place: '', threadFile: BREAKING },
+    region: place.region,
+    clock: place.clock,
+    place: '',
+    threadFile: BREAKING,
     onProblem: (reason) => problems.push(reason),
   });
   try {

@@ -106,7 +106,9 @@ describe('a run of imports', () => {
 
   test('continues after an error of its own in one import, whose stack is reported once', async () => {
     const spoil = (downloads: Downloads): Downloads => ({
-      ...{ downloads: [], limit: () => undefined, close: () => downloads.close() },
+      downloads: [],
+      limit: () => undefined,
+      close: () => downloads.close(),
       fetchDocument: (...of) => downloads.fetchDocument(...of),
       add: (request) => {
         if (request.name !== digestOf(BAD)) return downloads.add(request);
@@ -135,7 +137,10 @@ describe('a run of imports', () => {
   test('continues after an error of its own in the answer of one source', async () => {
     const odd = await sites.serve('odd', [diskProduct('odd', 'img')]);
     const spoil = (downloads: Downloads): Downloads => ({
-      ...{ downloads: [], limit: () => undefined, close: () => downloads.close(), add: (one) => downloads.add(one) },
+      downloads: [],
+      limit: () => undefined,
+      close: () => downloads.close(),
+      add: (one) => downloads.add(one),
       fetchDocument: async (request, signal) => {
         if (request.urls.some((url) => url.startsWith(odd.source.kind === 'simplestreams' ? odd.source.url : '')))
           throw new TypeError('x is not a function');
@@ -215,7 +220,9 @@ describe('a run of imports', () => {
     let fifo = '';
     // The import that has the turn reads a FIFO, as one whose package manager hangs.
     const spoil = (downloads: Downloads): Downloads => ({
-      ...{ downloads: [], limit: () => undefined, close: () => downloads.close() },
+      downloads: [],
+      limit: () => undefined,
+      close: () => downloads.close(),
       fetchDocument: (...of) => downloads.fetchDocument(...of),
       add: (request) => {
         const download = downloads.add(request);

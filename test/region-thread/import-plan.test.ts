@@ -11,28 +11,41 @@ import { importReasonText } from '../../src/region/words/text.ts';
 import { planImports } from '../../src/region-thread/imports/plan.ts';
 
 const source = (name: string): ImageSource => ({
-  ...{
-    kind: 'simplestreams',
-    name,
-    title: '',
-    os: '*',
-    url: `http://${name}/`,
-    index: 'x',
-    contentIds: [],
-    ftypes: [],
-    isByName: false,
-  },
-  ...{ arches: new Map([['amd64', 'amd64']]), trust: { kind: 'unsigned', why: '' } },
+  kind: 'simplestreams',
+  name,
+  title: '',
+  os: '*',
+  url: `http://${name}/`,
+  index: 'x',
+  contentIds: [],
+  ftypes: [],
+  isByName: false,
+  arches: new Map([['amd64', 'amd64']]),
+  trust: { kind: 'unsigned', why: '' },
 });
 const offer = (from: string, release: string, more: Partial<ImageOffer> = {}): ImageOffer => ({
-  ...{ source: from, os: 'ubuntu', release, architecture: 'amd64', subarchitecture: 'generic', label: 'release' },
-  ...{ serial: '20260101', title: release, aliases: [], supportEnds: undefined, url: `http://${from}/${release}` },
+  source: from,
+  os: 'ubuntu',
+  release,
+  architecture: 'amd64',
+  subarchitecture: 'generic',
+  label: 'release',
+  serial: '20260101',
+  title: release,
+  aliases: [],
+  supportEnds: undefined,
+  url: `http://${from}/${release}`,
   mirrors: [],
-  ...{ bytes: 1, digest: { algorithm: 'sha256', hex: 'a' } },
+  bytes: 1,
+  digest: { algorithm: 'sha256', hex: 'a' },
   ...more,
 });
 const selection = (more: Partial<WrittenBootSelection> = {}): WrittenBootSelection => ({
-  ...{ os: '*', release: '*', arches: ['*'], subarches: ['*'], labels: ['*'] },
+  os: '*',
+  release: '*',
+  arches: ['*'],
+  subarches: ['*'],
+  labels: ['*'],
   ...more,
 });
 
@@ -202,7 +215,13 @@ test('a problem of one image hides neither the images of the source nor the sele
 });
 
 const loader = (type: string, architecture: string, label = 'stable', from = 'a'): LoaderOffer => ({
-  ...{ source: from, type, architecture, label, title: 'grub', serial: '20260101', files: [] },
+  source: from,
+  type,
+  architecture,
+  label,
+  title: 'grub',
+  serial: '20260101',
+  files: [],
 });
 const planLoaders = (
   ...sources: readonly (readonly [string, WrittenBootSelection, readonly LoaderOffer[] | undefined])[]
@@ -251,8 +270,15 @@ const installer = (from: string, os: string, release = 'bookworm'): InstallerOff
   return { ...names, kernel: file, initrd: file, leftOut: undefined };
 };
 const packageMirror = (name: string, releases: readonly string[]): ImageSource => ({
-  ...{ kind: 'installer', name, title: '', os: 'debian', mirror: undefined, defaultMirror: undefined },
-  ...{ defaultPortsMirror: undefined, arches: new Map([['amd64', 'amd64']]), trust: { kind: 'unsigned', why: '' } },
+  kind: 'installer',
+  name,
+  title: '',
+  os: 'debian',
+  mirror: undefined,
+  defaultMirror: undefined,
+  defaultPortsMirror: undefined,
+  arches: new Map([['amd64', 'amd64']]),
+  trust: { kind: 'unsigned', why: '' },
   releases: releases.map((release) => ({ name: release, base: release, images: 'netboot', title: release })),
 });
 type Asked = Parameters<typeof planImports>[0][number];
@@ -273,7 +299,11 @@ const TAKEN = (holder: string) => ({
 const failed = (of: ImageSource, wanted: Partial<WrittenBootSelection> = {}): Asked => [
   { source: of, selections: [selection(wanted)] },
   {
-    ...{ source: of.name, offers: [], installers: [], loaders: [], isUnread: true },
+    source: of.name,
+    offers: [],
+    installers: [],
+    loaders: [],
+    isUnread: true,
     problems: [new RackError('source-failed', 'it is away')],
   },
 ];

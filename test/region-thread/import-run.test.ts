@@ -42,8 +42,16 @@ const disk = (release: string, content: Uint8Array, label = 'release'): SiteProd
 
 function selected(name: string, url: string, selections: readonly WrittenBootSelection[] = [ALL]): SelectedSource {
   const source: ImageSource = {
-    ...{ kind: 'simplestreams', name, title: '', os: '*', url, index: 'streams/v1/index.json', isByName: false },
-    ...{ contentIds: [], ftypes: [], arches: new Map([['amd64', 'amd64']]) },
+    kind: 'simplestreams',
+    name,
+    title: '',
+    os: '*',
+    url,
+    index: 'streams/v1/index.json',
+    isByName: false,
+    contentIds: [],
+    ftypes: [],
+    arches: new Map([['amd64', 'amd64']]),
     trust: { kind: 'unsigned', why: 'a test' },
   };
   return { source, selections };

@@ -32,7 +32,11 @@ function begin() {
   const reasons: ImportReason[] = [];
   const none = (): void => undefined;
   const thread = new ImportThread({
-    ...{ onProgress: none, onLeft: none, onBug: none, clock, file: HANGING },
+    onProgress: none,
+    onLeft: none,
+    onBug: none,
+    clock,
+    file: HANGING,
     onEnded: () => assert.fail('it did not end'),
     onBroken: () => assert.fail('it did not break'),
     onGivenUp: (reason) => reasons.push(reason),

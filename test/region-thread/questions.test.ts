@@ -11,8 +11,17 @@ import { VirtualClock } from '../support/virtual-clock.ts';
 
 function selected(name: string, release = '*'): SelectedSource {
   const source: ImageSource = {
-    ...{ kind: 'simplestreams', name, title: '', os: '*', url: `http://${name}/`, index: 'x', isByName: false },
-    ...{ contentIds: [], ftypes: [], arches: new Map(), trust: { kind: 'unsigned', why: '' } },
+    kind: 'simplestreams',
+    name,
+    title: '',
+    os: '*',
+    url: `http://${name}/`,
+    index: 'x',
+    isByName: false,
+    contentIds: [],
+    ftypes: [],
+    arches: new Map(),
+    trust: { kind: 'unsigned', why: '' },
   };
   return { source, selections: [{ os: '*', release, arches: ['*'], subarches: ['*'], labels: ['*'] }] };
 }

@@ -17,7 +17,9 @@ const UUID = '00000000-0000-4000-8000-000000000001';
 const WAIT_MS_MAX = 20_000;
 
 const hello = (uplink: number): RackMessage => ({
-  ...{ kind: 'hello', uplink, life: 'life' },
+  kind: 'hello',
+  uplink,
+  life: 'life',
   rack: { uuid: UUID, name: 'rack', version: '0.0.0', interfaces: [], pinned: [] },
 });
 const events: RackMessage = {
@@ -30,7 +32,12 @@ const events: RackMessage = {
 async function speak(messages: readonly RackMessage[], until: (said: readonly RegionMessage[]) => boolean) {
   const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-worker-'));
   const config: RegionConfig = {
-    ...{ listen: [], stateDir, managedNetworks: [], domain: 'maas', newMachinesMax: 10, rackSecret: 'secret' },
+    listen: [],
+    stateDir,
+    managedNetworks: [],
+    domain: 'maas',
+    newMachinesMax: 10,
+    rackSecret: 'secret',
   };
   const worker: Worker = startRegionThread(config);
   const said: RegionMessage[] = [];

@@ -73,7 +73,9 @@ export async function withAskedApi(
     ): Promise<Answered> => {
       const key = keys.get(by);
       const answer = await app.inject({
-        ...{ method, url: `/MAAS/api/${path}`, remoteAddress: '10.20.0.50' },
+        method,
+        url: `/MAAS/api/${path}`,
+        remoteAddress: '10.20.0.50',
         ...payload,
         headers: {
           accept: 'application/json',

@@ -28,8 +28,18 @@ const LOOK_MS = 3000;
 const SIGN_IN = ['account', 'api_key', 'session'];
 /** The pages and operations that read the most tables. */
 const PATHS: readonly string[] = [
-  ...['', 'machines/m00000/', 'machines/m00000/edit/', 'machines/m00000/do/deploy/', 'images/', 'images/sources/'],
-  ...['tags/', 'tags/x0/', 'scripts/', 'settings/', 'people/', 'account/'],
+  '',
+  'machines/m00000/',
+  'machines/m00000/edit/',
+  'machines/m00000/do/deploy/',
+  'images/',
+  'images/sources/',
+  'tags/',
+  'tags/x0/',
+  'scripts/',
+  'settings/',
+  'people/',
+  'account/',
   ...['machines/', 'machines/m00000/', 'machines/m00000/?op=identity', 'machines/?op=power_parameters'].map(ofApi),
   ...['events/?op=query&level=DEBUG', 'nodegroups/', 'nodes/m00000/results/', 'tags/', 'tags/x0/?op=machines'].map(
     ofApi,
@@ -66,7 +76,9 @@ async function fill({ region, store, clock, stateDir }: RegionPlace): Promise<vo
     statusReason: { code: 'said', params: { text: 'x' } },
   } as const;
   await store.changeMachine<never>(FIRST, 1, () => ({
-    ...{ kind: 'change', fields: { ...known, ...shown, ownerData: { a: 'b' } }, events: [EVENT] },
+    kind: 'change',
+    fields: { ...known, ...shown, ownerData: { a: 'b' } },
+    events: [EVENT],
     userData: Uint8Array.of(1),
   }));
   await addAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });

@@ -37,13 +37,21 @@ describe('commits that a failover lost', { skip: missing('linux', '/usr/lib/post
   /** A process of the region, with its store. */
   async function openProcess(url: string, seed: number): Promise<{ readonly store: RegionStore; region: Region }> {
     const config: RegionConfig = {
-      ...{ listen: [], stateDir: directory, managedNetworks: [], domain: 'maas', newMachinesMax: 100 },
-      ...{ rackSecret: SECRET, controlSecret: CONTROL_SECRET },
+      listen: [],
+      stateDir: directory,
+      managedNetworks: [],
+      domain: 'maas',
+      newMachinesMax: 100,
+      rackSecret: SECRET,
+      controlSecret: CONTROL_SECRET,
     };
     const store = await openPostgresRegion({ url, pool: 2 });
     const clock = new VirtualClock(1_700_000_000_000, seed);
     const region = await openRegion({
-      ...{ config, store, clock, rules: settingsRules(() => []) },
+      config,
+      store,
+      clock,
+      rules: settingsRules(() => []),
       onDesiredState: () => undefined,
       isOnDuty: () => false,
     });
@@ -62,7 +70,8 @@ describe('commits that a failover lost', { skip: missing('linux', '/usr/lib/post
 
   const setUpstream = ({ region }: { readonly region: Region }, value: string) =>
     region.store.changeSettings(1, () => ({
-      ...{ kind: 'change', events: [] },
+      kind: 'change',
+      events: [],
       changes: [{ rack: '', key: 'dns.upstream', value: [value] }],
     }));
 
@@ -116,7 +125,9 @@ describe('commits that a failover lost', { skip: missing('linux', '/usr/lib/post
     await standby.promote();
     // Another rack is accepted, with as many changes as the lost one.
     await acceptRack(second.region, {
-      ...{ uuid: FOUND_UUID, name: 'rack-found', interfaces: [rackInterface('10.70.0.0/24')] },
+      uuid: FOUND_UUID,
+      name: 'rack-found',
+      interfaces: [rackInterface('10.70.0.0/24')],
       key: { kind: 'own', token: 'token-of-the-found', secretDigest: digestOf('y') },
     });
     // The second process writes on from where the standby was, to exactly the version that the first one has.

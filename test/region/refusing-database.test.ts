@@ -137,9 +137,16 @@ describe('a running region whose database refuses', { skip: missing('linux', '/u
     const { region, origin, authorization } = on.region;
     const problem = async (): Promise<string | undefined> => {
       const answers = regionAnswers({
-        ...{ version: '0', startedWallMs: 0, clock: systemClock, configuration: new RegionConfiguration(file) },
-        ...{ region: () => region, dutyHolder: () => undefined, addresses: () => [], unopened: () => [] },
-        ...{ notes: () => [], metricsProblems: () => [] },
+        version: '0',
+        startedWallMs: 0,
+        clock: systemClock,
+        configuration: new RegionConfiguration(file),
+        region: () => region,
+        dutyHolder: () => undefined,
+        addresses: () => [],
+        unopened: () => [],
+        notes: () => [],
+        metricsProblems: () => [],
       });
       const answer = await answers['/status']?.({ query: new URLSearchParams(), body: async () => '' });
       const { diskProblem } = JSON.parse(JSON.stringify(answer));
@@ -151,7 +158,9 @@ describe('a running region whose database refuses', { skip: missing('linux', '/u
     const add = async (): Promise<number> => {
       const body = new URLSearchParams({ name: `pool${Date.now()}` });
       const answer = await fetch(`${origin}/MAAS/api/2.0/resourcepools/`, {
-        ...{ method: 'POST', body, headers: { authorization } },
+        method: 'POST',
+        body,
+        headers: { authorization },
       });
       await answer.text();
       return answer.status;

@@ -476,7 +476,8 @@ test('a region without a rack shows the values of its own file as read-only, and
 /** Sets the kernel's arguments as another process of the region does. */
 async function setElsewhere({ store }: RegionPlace, words: string): Promise<void> {
   const outcome = await store.changeSettings(1, () => ({
-    ...{ kind: 'change', changes: [{ rack: '', key: 'boot.kernel_params', value: words }] },
+    kind: 'change',
+    changes: [{ rack: '', key: 'boot.kernel_params', value: words }],
     events: [],
   }));
   assert.equal(outcome.kind, 'changed');

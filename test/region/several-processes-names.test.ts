@@ -211,8 +211,13 @@ describe('names at two processes of one region', { skip: missing('linux', '/usr/
   });
 
   const LAB = {
-    ...{ name: 'lab', interface: 'eth1', ip: '10.20.0.1', subnet_mask: '255.255.255.0', management: '1' },
-    ...{ ip_range_low: '10.20.0.100', ip_range_high: '10.20.0.120' },
+    name: 'lab',
+    interface: 'eth1',
+    ip: '10.20.0.1',
+    subnet_mask: '255.255.255.0',
+    management: '1',
+    ip_range_low: '10.20.0.100',
+    ip_range_high: '10.20.0.120',
   };
 
   test('changes of different fields of one cluster interface at the same time are all kept, and a name is given once', async () => {

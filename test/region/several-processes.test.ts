@@ -175,7 +175,11 @@ describe('two processes of one region on PostgreSQL', { skip: missing('linux', '
     const { store } = first.region;
     const fields = { ...FIELDS, hostname: 'free', status: 'ready' } as const;
     await store.enlist({ macs: [], values: [], atMs: 1 }, () => ({
-      ...{ kind: 'create', systemId: 'free', fields, interfaces: [], events: [] },
+      kind: 'create',
+      systemId: 'free',
+      fields,
+      interfaces: [],
+      events: [],
     }));
     const made: readonly (readonly [path: string, fields: Record<string, string>])[] = [
       ['account/prefs/sshkeys/', { key: sshKey(1) }],
@@ -193,7 +197,9 @@ describe('two processes of one region on PostgreSQL', { skip: missing('linux', '
       assert.deepEqual([owned, keys.length], isThere ? [1, 0] : [0, 0], path);
       if (!isThere) continue;
       await store.changeMachine('free', 1, () => ({
-        ...{ kind: 'change', fields: { status: 'ready', owner: undefined }, events: [] },
+        kind: 'change',
+        fields: { status: 'ready', owner: undefined },
+        events: [],
       }));
       assert.equal((await ask(second, 'DELETE', 'users/ann/')).status, 204);
     }
@@ -203,7 +209,11 @@ describe('two processes of one region on PostgreSQL', { skip: missing('linux', '
     const { store } = first.region;
     const fields = { ...FIELDS, hostname: 'moved' };
     await store.enlist({ macs: [], values: [], atMs: 1 }, () => ({
-      ...{ kind: 'create', systemId: 'moved', fields, interfaces: [], events: [] },
+      kind: 'create',
+      systemId: 'moved',
+      fields,
+      interfaces: [],
+      events: [],
     }));
     const event = { type: 'NODE', code: 'rack', params: { text: 'x' }, atMs: 1, username: '' } as const;
     for (const [kind, path] of [
@@ -260,8 +270,17 @@ describe('two processes of one region on PostgreSQL', { skip: missing('linux', '
     const { hostImages: there } = second.region.store;
     assert.ok(here !== undefined && there !== undefined);
     const image = {
-      ...{ os: 'custom', release: 'one', architecture: 'amd64', subarchitecture: 'generic', label: 'release' },
-      ...{ serial: '20261127', title: 'One', bytes: 7, diskBytes: 9, sha256: HASH, origin: { source: 'site' } },
+      os: 'custom',
+      release: 'one',
+      architecture: 'amd64',
+      subarchitecture: 'generic',
+      label: 'release',
+      serial: '20261127',
+      title: 'One',
+      bytes: 7,
+      diskBytes: 9,
+      sha256: HASH,
+      origin: { source: 'site' },
     };
     const older = { ...image, serial: '20261126' };
     await here.report('here:/one', [image], []);
@@ -269,7 +288,9 @@ describe('two processes of one region on PostgreSQL', { skip: missing('linux', '
     await there.condemn('custom/one/amd64/generic/release', 'there:/two');
     assert.deepEqual(await there.list(), [
       {
-        ...{ place: 'here:/one', isPresent: true, images: [] },
+        place: 'here:/one',
+        isPresent: true,
+        images: [],
         condemned: [{ resource: 'custom/one/amd64/generic/release', serial: '20261127', sha256: HASH }],
       },
       { place: 'there:/two', isPresent: true, images: [image, older], condemned: [] },
@@ -309,8 +330,15 @@ describe('two processes of one region on PostgreSQL', { skip: missing('linux', '
     const { hostImages } = first.region.store;
     assert.ok(hostImages !== undefined);
     const image = {
-      ...{ os: 'custom', release: 'one', architecture: 'amd64', subarchitecture: 'generic', label: 'release' },
-      ...{ serial: '20261127', title: 'One\0 two', bytes: 7, sha256: HASH },
+      os: 'custom',
+      release: 'one',
+      architecture: 'amd64',
+      subarchitecture: 'generic',
+      label: 'release',
+      serial: '20261127',
+      title: 'One\0 two',
+      bytes: 7,
+      sha256: HASH,
     };
     await hostImages.report('far:/one', [image, { ...image, os: '../../etc' }, { ...image, os: 'a\0b' }], []);
     assert.deepEqual(
@@ -331,8 +359,15 @@ describe('two processes of one region on PostgreSQL', { skip: missing('linux', '
     const { hostImages } = first.region.store;
     assert.ok(hostImages !== undefined);
     const image = {
-      ...{ os: 'custom', release: 'one', architecture: 'amd64', subarchitecture: 'generic', label: 'release' },
-      ...{ serial: '20261127', title: 'One', bytes: 7, sha256: HASH },
+      os: 'custom',
+      release: 'one',
+      architecture: 'amd64',
+      subarchitecture: 'generic',
+      label: 'release',
+      serial: '20261127',
+      title: 'One',
+      bytes: 7,
+      sha256: HASH,
     };
     const listed = async () => Object.fromEntries((await hostImages.list()).map((one) => [one.place, one]));
     await hostImages.report('here:/one', [image], []);

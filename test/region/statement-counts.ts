@@ -86,7 +86,8 @@ async function fill({ region, store, clock }: RegionPlace, count: number): Promi
     await store.scripts.addScript({ ...script, content: '#!/bin/sh', changedMs: 1 }, 1000, EVENT);
     if (index >= RACKS) continue;
     await acceptRack(region, {
-      ...{ uuid: `11111111-2222-4333-8444-${String(index).padStart(12, '0')}`, name: `rack-${name}` },
+      uuid: `11111111-2222-4333-8444-${String(index).padStart(12, '0')}`,
+      name: `rack-${name}`,
       key: { kind: 'own', token: `token-${name}`, secretDigest: digestOf(name) },
       address: `10.${60 + index}.0.1`,
       interfaces: [rackInterface(`10.${60 + index}.0.0/24`)],
@@ -172,7 +173,7 @@ const addressOf = (index: number): string => formatIpv4(ipv4(0x0a3c0064 + index)
 const named = (name: string, list: readonly string[]) => list.slice(0, NAMED_MAX).map((one) => [name, one] as const);
 const reportsOf = (kind: string, { systemIds }: Changed, more: object = {}): readonly object[] =>
   systemIds.map((_, index) => ({
-    ...{ report: { kind, at: 1_700_000_000_000, text: '', mac: macOf(index), address: addressOf(index), ...more } },
+    report: { kind, at: 1_700_000_000_000, text: '', mac: macOf(index), address: addressOf(index), ...more },
   }));
 
 const ENLISTMENTS = 'enlistments in a batch';
@@ -280,7 +281,9 @@ async function measureChanges(
     await store.life.tagMachines('x0', systemIds, [], EVENT);
     await acceptRack(region, { interfaces: [rackInterface(NETWORK)] });
     await acceptRack(region, {
-      ...{ uuid: OTHER_UUID, name: 'other', interfaces: [rackInterface('10.61.0.0/24')] },
+      uuid: OTHER_UUID,
+      name: 'other',
+      interfaces: [rackInterface('10.61.0.0/24')],
       key: { kind: 'own', token: 'token of the other', secretDigest: digestOf('x') },
     });
     const settled = { home: ipv4(0x0a3c0009), status: 'new', owner: undefined, uuid: undefined } as const;
@@ -308,7 +311,8 @@ async function measureChanges(
       );
     let sequence = 0;
     const changed: Changed = {
-      ...{ ...place, systemIds },
+      ...place,
+      systemIds,
       post: (url, fields, method = 'POST') => {
         const form = new URLSearchParams();
         for (const [name, value] of fields) form.append(name, value);

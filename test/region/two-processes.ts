@@ -17,7 +17,8 @@ export const ask = (
   authorization = own,
 ): Promise<Response> =>
   fetch(`${origin}/MAAS/api/${/^\d/.test(path) ? '' : '2.0/'}${path}`, {
-    ...{ method, headers: { authorization } },
+    method,
+    headers: { authorization },
     ...(method === 'GET' ? {} : { body: new URLSearchParams(fields) }),
   });
 

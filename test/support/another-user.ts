@@ -27,7 +27,10 @@ const ROOT = dirname(dirname(import.meta.dirname));
 export const NOBODY = 65_534;
 /** Runs the following program as `nobody`; further setpriv(1) arguments set its capabilities. */
 export const AS_NOBODY_WITH: readonly string[] = [
-  ...['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'],
+  'setpriv',
+  `--reuid=${NOBODY}`,
+  `--regid=${NOBODY}`,
+  '--clear-groups',
 ];
 /** Runs the following program as `nobody` without any privilege. */
 export const AS_NOBODY: readonly string[] = [...AS_NOBODY_WITH, '--inh-caps=-all', '--bounding-set=-all'];

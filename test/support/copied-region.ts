@@ -19,7 +19,9 @@ export async function makeRegionData(): Promise<{ readonly directory: string; re
   const store = openRegionStore({ stateDir });
   await fillRegion(store, MACHINES);
   await store.changeMachine<never>('m00001', 1, () => ({
-    ...{ kind: 'change', fields: { description: 'Ünï\t"x"', powerTask: 'on' }, events: [EVENT] },
+    kind: 'change',
+    fields: { description: 'Ünï\t"x"', powerTask: 'on' },
+    events: [EVENT],
     userData: Uint8Array.from({ length: 256 }, (_, index) => index),
   }));
   await store.removeMachine('m00002', EVENT);

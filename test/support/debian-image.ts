@@ -72,7 +72,13 @@ async function make(tree: string, arch: string, onProgress: (text: string) => vo
   const workDir = mkdtempSync(join(tmpdir(), 'rackboot-debian-'));
   try {
     const { file } = await makeDebianImage({
-      ...{ release: RELEASE, arch, cloudInit: true, packages: [], mirrors: [], workDir, onProgress },
+      release: RELEASE,
+      arch,
+      cloudInit: true,
+      packages: [],
+      mirrors: [],
+      workDir,
+      onProgress,
       cacheDir: join(CACHE, `debian-packages-${RELEASE}-${arch}`),
       epochSeconds: Math.floor(systemClock.wallTimeMs() / 1000),
     });

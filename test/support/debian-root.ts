@@ -43,7 +43,12 @@ async function make(place: string, onProgress: (text: string) => void): Promise<
     const tar = join(scratch, 'root.tar');
     await buildDebianRoot(
       {
-        ...{ release: RELEASE, arch: 'amd64', cloudInit: true, packages: [], mirrors: [], onProgress },
+        release: RELEASE,
+        arch: 'amd64',
+        cloudInit: true,
+        packages: [],
+        mirrors: [],
+        onProgress,
         cacheDir: join(CACHE, `debian-packages-${RELEASE}-amd64`),
         epochSeconds: Math.floor(systemClock.wallTimeMs() / 1000),
       },

@@ -29,18 +29,27 @@ export interface Platform {
 
 export const PLATFORMS: readonly Platform[] = [
   {
-    ...{ name: 'BIOS', arch: 'amd64', program: 'qemu-system-x86_64', console: 'ttyS0' },
+    name: 'BIOS',
+    arch: 'amd64',
+    program: 'qemu-system-x86_64',
+    console: 'ttyS0',
     firmware: ['-machine', 'pc,graphics=off'],
     needs: ['qemu-system-x86_64'],
   },
   {
-    ...{ name: 'UEFI', arch: 'amd64', program: 'qemu-system-x86_64', console: 'ttyS0' },
+    name: 'UEFI',
+    arch: 'amd64',
+    program: 'qemu-system-x86_64',
+    console: 'ttyS0',
     firmware: ['-machine', 'q35'],
     flash: ['/usr/share/OVMF/OVMF_CODE_4M.fd', '/usr/share/OVMF/OVMF_VARS_4M.fd'],
     needs: ['qemu-system-x86_64', '/usr/share/OVMF/OVMF_CODE_4M.fd'],
   },
   {
-    ...{ name: 'UEFI on arm64', arch: 'arm64', program: 'qemu-system-aarch64', console: 'ttyAMA0' },
+    name: 'UEFI on arm64',
+    arch: 'arm64',
+    program: 'qemu-system-aarch64',
+    console: 'ttyAMA0',
     firmware: ['-machine', 'virt', '-cpu', 'cortex-a57'],
     flash: ['/usr/share/AAVMF/AAVMF_CODE.fd', '/usr/share/AAVMF/AAVMF_VARS.fd'],
     needs: ['qemu-system-aarch64', '/usr/share/AAVMF/AAVMF_CODE.fd'],
@@ -170,17 +179,26 @@ export class DeployedSystem {
     if (image.plan !== undefined) rack.secret.set(own('storage'), image.plan);
     return {
       ...(image.plan === undefined ? {} : { storage_url: own('storage'), disk: 'serial:D0' }),
-      ...{ job: 'deploy', hostname: 'calm-ibis', domain: 'maas', proxy: 'http://10.0.2.9:8000/' },
-      ...{ image_url: '/images/it', image_sha256: image.sha256, image_bytes: image.bytes },
-      ...{ image_disk_bytes: image.diskBytes, image_format: image.format },
+      job: 'deploy',
+      hostname: 'calm-ibis',
+      domain: 'maas',
+      proxy: 'http://10.0.2.9:8000/',
+      image_url: '/images/it',
+      image_sha256: image.sha256,
+      image_bytes: image.bytes,
+      image_disk_bytes: image.diskBytes,
+      image_format: image.format,
       ...Object.fromEntries(
         Object.entries(image.starts ?? {}).flatMap(([name, { sha256 }]) => [
           [`${name}_url`, `/images/${name}`],
           [`${name}_sha256`, sha256],
         ]),
       ),
-      ...{ ssh_keys_url: own('ssh-keys'), cloud_config_url: own('cloud-config') },
-      ...{ address: `${ADDRESS}/24`, router: '10.0.2.2', dns: '10.0.2.3' },
+      ssh_keys_url: own('ssh-keys'),
+      cloud_config_url: own('cloud-config'),
+      address: `${ADDRESS}/24`,
+      router: '10.0.2.2',
+      dns: '10.0.2.3',
     };
   }
 
@@ -214,9 +232,26 @@ export class DeployedSystem {
   #start(console: string, network: string, firmware: readonly string[]): ChildProcess {
     const args = [
       ...firmware,
-      ...['-accel', 'tcg,thread=single', '-smp', '2', '-m', '1024', '-nodefaults', '-display', 'none'],
-      ...['-monitor', 'none', '-no-reboot', '-serial', `file:${console}`, '-device', 'virtio-rng-pci'],
-      ...['-netdev', network, '-device', `virtio-net-pci,netdev=n0,mac=${MAC},romfile=`],
+      '-accel',
+      'tcg,thread=single',
+      '-smp',
+      '2',
+      '-m',
+      '1024',
+      '-nodefaults',
+      '-display',
+      'none',
+      '-monitor',
+      'none',
+      '-no-reboot',
+      '-serial',
+      `file:${console}`,
+      '-device',
+      'virtio-rng-pci',
+      '-netdev',
+      network,
+      '-device',
+      `virtio-net-pci,netdev=n0,mac=${MAC},romfile=`,
       ...this.#disks.flatMap((disk, index) => this.#drive(disk, index)),
     ];
     return spawn(this.#platform.program, args, { stdio: ['ignore', 'ignore', 'inherit'] });

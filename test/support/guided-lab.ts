@@ -23,8 +23,11 @@ export const RACK = '127.77.0.1';
 /** The machines as `machines list --json` prints them. */
 export const machinesShape = z.array(
   z.looseObject({
-    ...{ system_id: z.string(), hostname: z.string(), status_name: z.string() },
-    ...{ power_state: z.string(), power_type: z.string() },
+    system_id: z.string(),
+    hostname: z.string(),
+    status_name: z.string(),
+    power_state: z.string(),
+    power_type: z.string(),
   }),
 );
 

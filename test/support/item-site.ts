@@ -101,8 +101,16 @@ export class ItemSites {
     });
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
     const source: ImageSource = {
-      ...{ kind: 'simplestreams', name, title: '', os: '*', url, index: 'streams/v1/index.json', isByName: false },
-      ...{ contentIds: [], ftypes: [], arches: new Map([['amd64', 'amd64']]) },
+      kind: 'simplestreams',
+      name,
+      title: '',
+      os: '*',
+      url,
+      index: 'streams/v1/index.json',
+      isByName: false,
+      contentIds: [],
+      ftypes: [],
+      arches: new Map([['amd64', 'amd64']]),
       trust: { kind: 'unsigned', why: 'a test' },
     };
     return { source, selections: [ALL] };
@@ -114,7 +122,8 @@ export class ItemSites {
     const place = { tree, workDir: join(tree, 'work'), configured: {} };
     const order = { ...place, sources, images: [], held: new Map(), bytesPerSecondMax: undefined, httpProxy: '' };
     const run = new ImportRun(order, {
-      ...{ downloads: spoil(downloads), clock: systemClock },
+      downloads: spoil(downloads),
+      clock: systemClock,
       onProgress: (name, progress) => this.shown.set(name, progress),
       onLeft: (left) => {
         this.left = left;

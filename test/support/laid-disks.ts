@@ -22,10 +22,20 @@ export class LaidDisks {
   /** @param sizes in bytes; the serial numbers of the disks are D0, D1 … */
   constructor(sizes: readonly number[], uefi = false) {
     const disks = sizes.map((bytes, index) => ({
-      ...{ name: `vd${'abcdefgh'[index]}`, bytes, model: '', serial: `D${index}`, rotational: false },
+      name: `vd${'abcdefgh'[index]}`,
+      bytes,
+      model: '',
+      serial: `D${index}`,
+      rotational: false,
     }));
     const machine: Machine = {
-      ...{ ...FIELDS, id: 3, systemId: 'aaaaaa', createdMs: 0, addresses: [], tags: [], interfaces: [] },
+      ...FIELDS,
+      id: 3,
+      systemId: 'aaaaaa',
+      createdMs: 0,
+      addresses: [],
+      tags: [],
+      interfaces: [],
       facts: facts({}, { disks, uefi }),
     };
     this.#draft = beginStorage(machine);

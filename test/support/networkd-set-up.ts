@@ -72,8 +72,10 @@ export function kernelLacks(kind: 'vlan' | 'bond'): string | false {
 export const TAGGED = vlanView({ id: 5002, name: 'storage', vid: 100, mtu: 1500 });
 /** 10.99.0.0/16 by a router of the second network. */
 const ROUTE = {
-  ...{ destinationId: 4, destination: { address: ipv4(0x0a630000), prefix: 16 } },
-  ...{ gateway: ipv4(0x0a1e0007), metric: 7 },
+  destinationId: 4,
+  destination: { address: ipv4(0x0a630000), prefix: 16 },
+  gateway: ipv4(0x0a1e0007),
+  metric: 7,
 };
 const NETWORKS = networksWith(
   [TAGGED],
@@ -92,7 +94,14 @@ export const made = (
   parents: number[],
   more: Partial<LaidInterface> = {},
 ) => ({
-  ...{ id: 9, kind, name, mac: mac(0x525400000000 + (parents[0] ?? 0)), parents, tags: [], params: {}, ...more },
+  id: 9,
+  kind,
+  name,
+  mac: mac(0x525400000000 + (parents[0] ?? 0)),
+  parents,
+  tags: [],
+  params: {},
+  ...more,
 });
 export const disconnected = (id: number): LaidInterface => ({
   ...made('physical', `nic${id}`, []),
@@ -104,7 +113,12 @@ export const machineWith = (
   links: NetworkLayout['links'],
   gatewayLink?: number,
 ): Machine => ({
-  ...{ ...FIELDS, id: 1, systemId: 'aaaaaa', createdMs: 0, tags: [], interfaces: [nic(1), nic(2)] },
+  ...FIELDS,
+  id: 1,
+  systemId: 'aaaaaa',
+  createdMs: 0,
+  tags: [],
+  interfaces: [nic(1), nic(2)],
   addresses: [{ mac: mac(0x525400000001), address: ipv4(0x0a140014) }],
   layout: { next: 3, network: { interfaces, links, gatewayLink } },
 });
@@ -116,7 +130,9 @@ export function setUp(machine: Machine, ...addressed: readonly string[]): string
     const files = join(directory, 'files');
     mkdirSync(files);
     const parts = configParts(interfacesOf(machine, NETWORKS), {
-      ...{ gatewayLink: machine.layout?.network?.gatewayLink, domain: 'maas', isByLease: false },
+      gatewayLink: machine.layout?.network?.gatewayLink,
+      domain: 'maas',
+      isByLease: false,
     });
     for (const { path, text } of networkdFiles(parts)) {
       // These cables have no permanent address.

@@ -42,7 +42,9 @@ export class PeopledRack {
   async signIn(username: string, password: string): Promise<boolean> {
     const form = new URLSearchParams({ username, password, to: '/MAAS/' });
     const answer = await fetch(`http://127.0.0.1:${this.#port}/MAAS/login/`, {
-      ...{ method: 'POST', body: form, redirect: 'manual' },
+      method: 'POST',
+      body: form,
+      redirect: 'manual',
     });
     return answer.status === 303;
   }

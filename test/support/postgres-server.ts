@@ -59,8 +59,13 @@ function makeCluster(directory: string, user: string): void {
   if (isInRun && existsSync(kept)) copyTree(kept, data);
   else {
     const [program, words] = commandOf('initdb', [
-      ...['--no-sync', '--auth=trust', '--encoding=UTF8', '--locale=C.UTF-8', `--username=${user}`],
-      ...['-D', data],
+      '--no-sync',
+      '--auth=trust',
+      '--encoding=UTF8',
+      '--locale=C.UTF-8',
+      `--username=${user}`,
+      '-D',
+      data,
     ]);
     // In a session of its own, Ctrl-C does not reach it: it would leave shared memory.
     execFileSync('setsid', [program, ...words], { stdio: ['ignore', 'ignore', 'inherit'], cwd: directory });

@@ -78,7 +78,9 @@ export class PoweredMachine {
     const further = [
       ...(spec.further ?? []),
       ...REBOOTING,
-      ...[...monitor, '-mon', 'chardev=monitor,mode=readline'],
+      ...monitor,
+      '-mon',
+      'chardev=monitor,mode=readline',
       ...(bus === undefined ? [] : bmcDevices(bus)),
     ];
     this.machine = new VirtualMachine({ ...spec, further }, namespace);

@@ -24,8 +24,12 @@ export interface BmcSpec {
 
 /** QEMU's arguments for a machine with this BMC behind KCS, on the bus that the machine has. */
 export const bmcDevices = (bus: 'isa' | 'pci'): readonly string[] => [
-  ...['-chardev', `socket,id=bmc0,host=127.0.0.1,port=${VM_PORT},reconnect=1`],
-  ...['-device', 'ipmi-bmc-extern,id=bmc,chardev=bmc0', '-device', `${bus}-ipmi-kcs,bmc=bmc`],
+  '-chardev',
+  `socket,id=bmc0,host=127.0.0.1,port=${VM_PORT},reconnect=1`,
+  '-device',
+  'ipmi-bmc-extern,id=bmc,chardev=bmc0',
+  '-device',
+  `${bus}-ipmi-kcs,bmc=bmc`,
 ];
 
 /** Starts the BMC; kill the process to end it. */
@@ -38,9 +42,14 @@ export async function startSimulatedBmc(namespace: LabNamespace, spec: BmcSpec):
     return path;
   };
   const values = [
-    ...[`ip_addr:${address}`, 'ip_addr_src:static', `mac_addr:${mac}`, 'subnet_mask:255.255.255.0'],
-    ...['default_gw_ip_addr:0.0.0.0', 'default_gw_mac_addr:00:00:00:00:00:00'],
-    ...['backup_gw_ip_addr:0.0.0.0', 'backup_gw_mac_addr:00:00:00:00:00:00'],
+    `ip_addr:${address}`,
+    'ip_addr_src:static',
+    `mac_addr:${mac}`,
+    'subnet_mask:255.255.255.0',
+    'default_gw_ip_addr:0.0.0.0',
+    'default_gw_mac_addr:00:00:00:00:00:00',
+    'backup_gw_ip_addr:0.0.0.0',
+    'backup_gw_mac_addr:00:00:00:00:00:00',
   ];
   const cases = values.map((line) => `${line.split(':', 1)[0]}) echo ${line} ;;`).join(' ');
   const lan = file(

@@ -74,8 +74,20 @@ function request(xid: number, { mac, address }: Holder): Uint8Array {
   chaddr.set(macToBytes(mac));
   return encodeDhcpMessage(
     {
-      ...{ op: BOOT_REQUEST, htype: 1, hlen: 6, hops: 0, xid, secs: 0, flags: 0, chaddr, sname: '', file: '' },
-      ...{ ciaddr: address, yiaddr: ANY, siaddr: ANY, giaddr: ANY },
+      op: BOOT_REQUEST,
+      htype: 1,
+      hlen: 6,
+      hops: 0,
+      xid,
+      secs: 0,
+      flags: 0,
+      chaddr,
+      sname: '',
+      file: '',
+      ciaddr: address,
+      yiaddr: ANY,
+      siaddr: ANY,
+      giaddr: ANY,
       options: new Map([[OPTION.messageType, u8Bytes(MESSAGE_TYPE.request)]]),
     },
     548,

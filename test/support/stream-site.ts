@@ -59,7 +59,11 @@ export function productsDocument(contentId: string, products: Readonly<Record<st
     versions: mapValues(versions, versionOf),
   });
   return {
-    ...{ content_id: contentId, datatype: DATATYPE, format: FORMAT, license: 'none', updated: UPDATED },
+    content_id: contentId,
+    datatype: DATATYPE,
+    format: FORMAT,
+    license: 'none',
+    updated: UPDATED,
     products: mapValues(products, productOf),
   };
 }
@@ -69,7 +73,9 @@ export function indexDocument(content: SiteContent, isSigned: boolean): object {
   const entries = Object.entries(content).map(([contentId, products]) => [
     contentId,
     {
-      ...{ datatype: DATATYPE, format: FORMAT, updated: UPDATED },
+      datatype: DATATYPE,
+      format: FORMAT,
+      updated: UPDATED,
       path: `streams/v1/${contentId}.${isSigned ? 'sjson' : 'json'}`,
       products: Object.keys(products),
     },
@@ -129,9 +135,19 @@ function maasBoot(arch: string, subarch: string, flavour: string): SiteProduct {
   };
   return {
     tags: {
-      ...{ arch, os: 'ubuntu', release: 'noble', version: '24.04', label: 'stable', subarch, subarches: SUBARCHES },
-      ...{ kflavor: flavour, krel: 'noble', release_codename: 'Noble Numbat', release_title: '24.04 LTS' },
-      ...{ support_eol: '2029-05-31', support_esm_eol: '2034-04-25' },
+      arch,
+      os: 'ubuntu',
+      release: 'noble',
+      version: '24.04',
+      label: 'stable',
+      subarch,
+      subarches: SUBARCHES,
+      kflavor: flavour,
+      krel: 'noble',
+      release_codename: 'Noble Numbat',
+      release_title: '24.04 LTS',
+      support_eol: '2029-05-31',
+      support_esm_eol: '2034-04-25',
     },
     versions: { '20260901': version('20260901'), '20261015.1': version('20261015.1'), '20261015': version('20261015') },
   };
@@ -139,16 +155,34 @@ function maasBoot(arch: string, subarch: string, flavour: string): SiteProduct {
 
 /** The other types of root file systems and disks that MAAS has, one product each. */
 const MAAS_TYPES = [
-  ...['root-tgz', 'root-tbz', 'root-txz', 'root-image.gz', 'root-dd', 'root-dd.tar', 'root-dd.raw', 'root-dd.bz2'],
-  ...['root-dd.gz', 'root-dd.xz', 'root-dd.tar.bz2', 'root-dd.tar.xz', 'root-ddtgz'],
+  'root-tgz',
+  'root-tbz',
+  'root-txz',
+  'root-image.gz',
+  'root-dd',
+  'root-dd.tar',
+  'root-dd.raw',
+  'root-dd.bz2',
+  'root-dd.gz',
+  'root-dd.xz',
+  'root-dd.tar.bz2',
+  'root-dd.tar.xz',
+  'root-ddtgz',
 ];
 
 function maasRoot(ftype: string, release: string): SiteProduct {
   const path = `centos/${release}/amd64/20240501_01`;
   return {
     tags: {
-      ...{ arch: 'amd64', os: 'centos', release, version: release.slice(6), label: 'stable', subarch: 'generic' },
-      ...{ subarches: 'generic', release_title: `CentOS ${release.slice(6)}`, support_eol: '2029-06-30' },
+      arch: 'amd64',
+      os: 'centos',
+      release,
+      version: release.slice(6),
+      label: 'stable',
+      subarch: 'generic',
+      subarches: 'generic',
+      release_title: `CentOS ${release.slice(6)}`,
+      support_eol: '2029-06-30',
     },
     versions: {
       '20240128_01': { files: { [ftype]: fileAt(`centos/${release}/amd64/20240128_01/${ftype}`, ftype) } },
@@ -198,8 +232,15 @@ function ubuntuCloud(release: string, version: string, aliases: string, arch: st
   };
   return {
     tags: {
-      ...{ arch, os: 'ubuntu', release, version, aliases, release_codename: release, release_title: version },
-      ...{ supported: true, support_eol: '2029-05-31' },
+      arch,
+      os: 'ubuntu',
+      release,
+      version,
+      aliases,
+      release_codename: release,
+      release_title: version,
+      supported: true,
+      support_eol: '2029-05-31',
     },
     versions: { '20260901': versionOf('20260901'), '20261015': versionOf('20261015') },
   };

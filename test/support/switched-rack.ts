@@ -31,7 +31,10 @@ export async function makeSwitchedRack(place: LabPlace, index: number): Promise<
     socket.isOn = false;
   };
   return {
-    ...{ rack, power, life, socket },
+    rack,
+    power,
+    life,
+    socket,
     async pressButton() {
       await life.on();
       socket.isOn = true;

@@ -15,8 +15,12 @@ export const traced = (file: string): readonly string[] => ['strace', '-D', '--s
 
 /** A command that writes the calls of a process that runs, with all its threads, to `file` until it is interrupted (SIGINT). */
 export const tracing = (file: string, pid: number): readonly string[] => [
-  ...['strace', ...NOTED, '-o', file],
-  ...['-p', String(pid)],
+  'strace',
+  ...NOTED,
+  '-o',
+  file,
+  '-p',
+  String(pid),
 ];
 
 /** One call that counts. */

@@ -59,8 +59,14 @@ export async function runTests(
   const child = spawn(
     process.execPath,
     [
-      ...[WITHOUT_WARNING, QUICK_IMPORTS, '--import', support('file-limit.ts')],
-      ...[support('run-files.ts'), linesFile, String(limits.timeoutMs), ...files],
+      WITHOUT_WARNING,
+      QUICK_IMPORTS,
+      '--import',
+      support('file-limit.ts'),
+      support('run-files.ts'),
+      linesFile,
+      String(limits.timeoutMs),
+      ...files,
     ],
     {
       cwd: ROOT,

@@ -354,8 +354,13 @@ export class LifeRig {
   /** Logs in by name, and runs a command. */
   ssh(key: string, login: string, ...command: readonly string[]): Said {
     const options = [
-      ...['BatchMode=yes', 'StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'LogLevel=ERROR'],
-      ...['IdentitiesOnly=yes', `ConnectTimeout=${SSH_SECONDS_MAX}`, 'ServerAliveInterval=5'],
+      'BatchMode=yes',
+      'StrictHostKeyChecking=no',
+      'UserKnownHostsFile=/dev/null',
+      'LogLevel=ERROR',
+      'IdentitiesOnly=yes',
+      `ConnectTimeout=${SSH_SECONDS_MAX}`,
+      'ServerAliveInterval=5',
     ].flatMap((option) => ['-o', option]);
     return this.within('ssh', ...options, '-i', key, login, ...command);
   }

@@ -238,7 +238,8 @@ test('a stream that is abandoned ends as one whose region does not answer', asyn
   answer = (response) => void response.writeHead(200, { 'Content-Type': 'text/event-stream' }).write(': begin\n\n');
   const ended = new Promise<number | undefined>((resolve) => {
     transport.follow('/uplink/1/racks/x/changes', {
-      ...{ onOpen: () => undefined, onEvent: () => undefined },
+      onOpen: () => undefined,
+      onEvent: () => undefined,
       onAlive: () => transport.abandon(),
       onEnd: resolve,
     });

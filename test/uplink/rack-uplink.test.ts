@@ -42,8 +42,12 @@ class Thread implements UplinkThread {
 }
 
 const unknown = {
-  ...{ isMachine: () => false, isDeploying: () => false, isDynamic: () => true },
-  ...{ leasesOf: () => [], leases: () => [], leaseAt: () => undefined },
+  isMachine: () => false,
+  isDeploying: () => false,
+  isDynamic: () => true,
+  leasesOf: () => [],
+  leases: () => [],
+  leaseAt: () => undefined,
 };
 
 /** An uplink to a thread that only listens. */
@@ -149,8 +153,18 @@ test('a link that is up shows as away while no address serves a request, and sti
   uplink.start();
   thread.tell({ kind: 'listening', addresses: ['http://b/MAAS'] });
   const status: LinkStatus = {
-    ...{ addresses: [], state: 'up', since: NOW, text: '', lastContact: NOW, lastHeartbeat: NOW, heartbeatMs: 1 },
-    ...{ regionVersion: '1', waiting: 0, dropped: 0, deadLetters: 0, outboxProblem: '' },
+    addresses: [],
+    state: 'up',
+    since: NOW,
+    text: '',
+    lastContact: NOW,
+    lastHeartbeat: NOW,
+    heartbeatMs: 1,
+    regionVersion: '1',
+    waiting: 0,
+    dropped: 0,
+    deadLetters: 0,
+    outboxProblem: '',
   };
   const shown = (unserved?: { readonly sinceMs: number; readonly text: string }) => {
     thread.tell({ kind: 'link', status: { ...status, unserved } });
@@ -206,7 +220,13 @@ function uplinkWithLeases(count: number, changes: Partial<RackUplinkOptions> = {
   };
   const sent = () => thread.posted.flatMap((message) => (message.kind === 'events' ? message.events : []));
   return {
-    ...{ thread, uplink, stream, clock, sent, rest, leases },
+    thread,
+    uplink,
+    stream,
+    clock,
+    sent,
+    rest,
+    leases,
     /** The region sends a state. */
     state: async (version: number, isAnew?: boolean): Promise<void> => {
       thread.tell({
@@ -292,8 +312,18 @@ test('while a remote region does not take events, its leases do not fill the out
   const count = OUTBOX_BATCH_MAX * 12;
   const { state, store, thread, uplink, sent } = uplinkWithLeases(count, { mode: 'remote' });
   const status: LinkStatus = {
-    ...{ addresses: [], state: 'up', since: NOW, text: '', lastContact: NOW, lastHeartbeat: NOW, heartbeatMs: 1 },
-    ...{ regionVersion: '1', waiting: WAITING_TO_TELL_MAX, dropped: 0, deadLetters: 0, outboxProblem: '' },
+    addresses: [],
+    state: 'up',
+    since: NOW,
+    text: '',
+    lastContact: NOW,
+    lastHeartbeat: NOW,
+    heartbeatMs: 1,
+    regionVersion: '1',
+    waiting: WAITING_TO_TELL_MAX,
+    dropped: 0,
+    deadLetters: 0,
+    outboxProblem: '',
   };
   thread.tell({ kind: 'listening', addresses: ['http://b/MAAS'] });
   thread.tell({ kind: 'link', status });

@@ -35,9 +35,17 @@ const HELLO: RackMessage = {
 };
 
 const IMAGE: RackImage = {
-  ...{ os: 'debian', release: 'bookworm', architecture: 'amd64', subarchitecture: 'generic', label: 'release' },
-  ...{ serial: '20260101', path: `/images/ab/${'ab'.repeat(32)}.img`, sha256: 'ab'.repeat(32), format: 'raw' },
-  ...{ bytes: 1, diskBytes: 1 },
+  os: 'debian',
+  release: 'bookworm',
+  architecture: 'amd64',
+  subarchitecture: 'generic',
+  label: 'release',
+  serial: '20260101',
+  path: `/images/ab/${'ab'.repeat(32)}.img`,
+  sha256: 'ab'.repeat(32),
+  format: 'raw',
+  bytes: 1,
+  diskBytes: 1,
 };
 
 /** The answers of a cooperative region. */
@@ -520,8 +528,15 @@ test('changes apply to the last state; if they are invalid, the next fetch is of
   withPlace(new Place(), async (place) => {
     let version = 7;
     const machine = (systemId: string) => ({
-      ...{ systemId, hostname: systemId, domain: 'maas', statusName: 'Ready', purpose: 'local' },
-      ...{ architecture: 'amd64', subarchitecture: 'generic', macs: [], addresses: [] },
+      systemId,
+      hostname: systemId,
+      domain: 'maas',
+      statusName: 'Ready',
+      purpose: 'local',
+      architecture: 'amd64',
+      subarchitecture: 'generic',
+      macs: [],
+      addresses: [],
     });
     let change: object = {};
     place.script = (request, name) => {
@@ -769,7 +784,9 @@ test('while no address serves a request, the status says since when; the first r
     const startMs = place.clock.wallTimeMs();
     place.script = () => ({ status: 503, body: 'its database is away' });
     const failing = (url: string, sinceMs: number) => ({
-      ...{ url, isInUse: url === 'b', failure: { text: `${url} answers 503`, sinceMs } },
+      url,
+      isInUse: url === 'b',
+      failure: { text: `${url} answers 503`, sinceMs },
     });
     place.addresses = [failing('a', startMs - 5000), failing('b', startMs)];
     const beats = place.named('heartbeat').length;

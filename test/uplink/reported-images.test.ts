@@ -19,8 +19,18 @@ test('a rack says which of its images are copies of the region’s', () => {
       ['mine', undefined],
     ] as const) {
       const image: StoredImage = {
-        ...{ os: 'ubuntu', release, architecture: 'amd64', subarchitecture: 'generic', label: 'release' },
-        ...{ serial: '20261101', title: '', sha256, bytes: 1, format: 'raw', diskBytes: 1, partitionTable: 'gpt' },
+        os: 'ubuntu',
+        release,
+        architecture: 'amd64',
+        subarchitecture: 'generic',
+        label: 'release',
+        serial: '20261101',
+        title: '',
+        sha256,
+        bytes: 1,
+        format: 'raw',
+        diskBytes: 1,
+        partitionTable: 'gpt',
         ...(source === undefined ? {} : { origin: { source, algorithm: 'sha256', hex: sha256 } }),
       };
       for (const [path, text] of [

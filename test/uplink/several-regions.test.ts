@@ -83,7 +83,11 @@ function place() {
   const onMoved = (url: string, former: string): void => void moves.push(`${former} to ${url}`);
   const onForeign = (note: FailureNote): void => void foreign.push(note);
   return {
-    ...{ addresses, clock, moves, foreign, changes: () => changes },
+    addresses,
+    clock,
+    moves,
+    foreign,
+    changes: () => changes,
     regions: new SeveralRegions({ regions: addresses, clock, onMoved, onForeign, onChanged }),
   };
 }
@@ -205,7 +209,9 @@ test('a stream that ends moves the link, unless the region refused it', () => {
   const [a, b] = addresses;
   const ends: (number | undefined)[] = [];
   const listener = {
-    ...{ onOpen: () => undefined, onAlive: () => undefined, onEvent: () => undefined },
+    onOpen: () => undefined,
+    onAlive: () => undefined,
+    onEvent: () => undefined,
     onEnd: (status: number | undefined) => void ends.push(status),
   };
   regions.follow('/x', listener);

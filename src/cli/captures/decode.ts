@@ -78,7 +78,12 @@ function decodeInput(file: string, input: KnownInput, options: DecodeOptions): D
 function* showPayloads(payloads: readonly HexPayload[], options: DecodeOptions): Generator<Shown> {
   for (const [index, { comment, bytes }] of payloads.entries()) {
     yield {
-      ...{ number: index + 1, time: undefined, interface: undefined, vlans: [], from: undefined, to: undefined },
+      number: index + 1,
+      time: undefined,
+      interface: undefined,
+      vlans: [],
+      from: undefined,
+      to: undefined,
       incomplete: undefined,
       comment: comment === '' ? undefined : safeText(comment),
       ...describeAs(options.as ?? guessProtocol(bytes), bytes),

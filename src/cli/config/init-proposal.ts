@@ -71,7 +71,7 @@ export function proposeAlongside(
   const [first, last] = [parseIpv4(proposed.staticLow), parseIpv4(proposed.staticHigh)];
   if (from === undefined || to === undefined || first === undefined || last === undefined) return { ...proposed, high };
   const isApart = last < from || first > to;
-  const gap = isApart ? { low: first, high: last } : largestGap(place, [...taken, ...[from, to]], { from, to });
+  const gap = isApart ? { low: first, high: last } : largestGap(place, [...taken, from, to], { from, to });
   const staticEnd = staticLow === undefined ? gap.high : (endOfGap(place, [...taken, from], staticLow) ?? gap.high);
   return { ...proposed, high, staticLow: formatIpv4(ipv4(gap.low)), staticHigh: formatIpv4(ipv4(staticEnd)) };
 }

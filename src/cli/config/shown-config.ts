@@ -71,7 +71,9 @@ export async function findShownConfig(file: string): Promise<ShownConfig> {
   const found = await findConfig(file);
   const { path, refused, merged } = found;
   return {
-    ...{ path, refused, note: found.uuid === undefined ? `${NOT_RUNNING}.` : undefined },
+    path,
+    refused,
+    note: found.uuid === undefined ? `${NOT_RUNNING}.` : undefined,
     values: [...listValues(found)].map(([key, value]) => ({ key, value, owner: ownerOfValue(found, key) })),
     find: (key) => (key.startsWith(`${INTERFACES_KEY}.`) ? findSetting(merged, key) : valueOrDefault(key, merged)),
   };

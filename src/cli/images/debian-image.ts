@@ -57,7 +57,13 @@ export async function makeDebian(flags: MakeDebianFlags): Promise<number> {
     if (!flags.json) print('Adding it to the store');
     const title = `Debian ${flags.release}${flags.cloudInit ? ' with cloud-init' : ''}`;
     const result = await addOpened(await enterTree(flags), file, {
-      ...{ ...flags, file: 'the image', os: 'debian', subarch: 'generic', serial: undefined, title, compress: true },
+      ...flags,
+      file: 'the image',
+      os: 'debian',
+      subarch: 'generic',
+      serial: undefined,
+      title,
+      compress: true,
       isMade: true,
     });
     if (flags.json) printJson(result);

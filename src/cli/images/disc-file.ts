@@ -22,8 +22,13 @@ export async function importDiscFile(file: FileHandle, flags: DiscFlags): Promis
   const { tree } = await enterImageTree(flags);
   const bytes = await bytesOfFile(file, flags.file);
   const { directory, files, title, arch, release } = await importDisc({
-    ...{ tree, file: bytes, fileName: flags.file, whenCopied: () => bytes.checkUnchanged() },
-    ...{ arch: flags.arch, release: flags.release, onProgress: printTenths(flags.json) },
+    tree,
+    file: bytes,
+    fileName: flags.file,
+    whenCopied: () => bytes.checkUnchanged(),
+    arch: flags.arch,
+    release: flags.release,
+    onProgress: printTenths(flags.json),
   });
   if (flags.json) printJson({ directory, files, title, arch, release });
   else {

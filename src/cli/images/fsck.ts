@@ -52,11 +52,9 @@ export async function checkStore(flags: FsckFlags): Promise<number> {
   const { tree } = place;
   const checked = await checkContent({ tree, repairs: !flags.report, onProgress: printTenths(flags.json, 'Images') });
   const { parts, others, problems } = await checkParts({
-    ...{
-      tree,
-      repairs: !flags.report,
-      onProgress: printTenths(flags.json, 'Boot loaders, installers and environments'),
-    },
+    tree,
+    repairs: !flags.report,
+    onProgress: printTenths(flags.json, 'Boot loaders, installers and environments'),
   });
   const bad = checked.filter(({ state }) => state.kind !== 'whole');
   const badParts = parts.filter(({ files }) => files.some(({ state }) => state.kind !== 'whole'));
@@ -76,8 +74,13 @@ export async function checkStore(flags: FsckFlags): Promise<number> {
   const unreadable = bad.filter(isLeft).length;
   if (flags.json)
     printJson({
-      ...{ contents: checked, repairs, parts: parts.map(({ manifest: _, ...part }) => part), partRepairs },
-      ...{ unchecked: others, freed, problems: troubles },
+      contents: checked,
+      repairs,
+      parts: parts.map(({ manifest: _, ...part }) => part),
+      partRepairs,
+      unchecked: others,
+      freed,
+      problems: troubles,
     });
   else {
     for (const problem of troubles) printError(problem);

@@ -146,7 +146,11 @@ export class ImportRun {
       if (note !== undefined) printError(`Note: ${note}`);
       say(`${offer.title}: ${offer.initrd.url}`);
       const published = await importOfferedInstaller(offer, {
-        ...{ ...place, tree: this.tree, onProgress: say, downloads: this.#downloads, signal },
+        ...place,
+        tree: this.tree,
+        onProgress: say,
+        downloads: this.#downloads,
+        signal,
         onDownload: (download) => show(download),
         onWait: waits,
       });

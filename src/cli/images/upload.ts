@@ -178,7 +178,8 @@ class Upload {
     const fields = { name, architecture: this.#architecture, filetype, sha256, size: String(bytes) };
     const form = new URLSearchParams({ ...fields, ...(title === undefined ? {} : { title }) });
     const answer = await this.#call({
-      ...{ method: 'POST', path: RESOURCES },
+      method: 'POST',
+      path: RESOURCES,
       body: { type: 'application/x-www-form-urlencoded', bytes: Buffer.from(form.toString()) },
     });
     const place = placeIn(resourceShape.parse(this.#accept(answer)), this.#file);

@@ -49,9 +49,14 @@ const reportShape = z.object({
   grantedAt: z.string(),
   expiresAt: z.string(),
   seconds: z.number(),
-  ...{ network: z.string().optional(), machine: z.string().optional(), hostname: z.string().optional() },
-  ...{ clientId: z.string().optional(), vendorClass: z.string().optional() },
-  ...{ circuitId: z.string().optional(), remoteId: z.string().optional(), reservedName: z.string().optional() },
+  network: z.string().optional(),
+  machine: z.string().optional(),
+  hostname: z.string().optional(),
+  clientId: z.string().optional(),
+  vendorClass: z.string().optional(),
+  circuitId: z.string().optional(),
+  remoteId: z.string().optional(),
+  reservedName: z.string().optional(),
 });
 
 /** The leases that match every criterion. @throws RackError as `followDaemon`, `bad-argument` for an unusable criterion */
@@ -85,8 +90,14 @@ export async function askLeases(stateDir: string, criteria: GivenCriteria): Prom
 }
 
 const complete = (lease: z.infer<typeof reportShape>): LeaseReport => ({
-  ...{ network: undefined, machine: undefined, hostname: undefined, clientId: undefined },
-  ...{ vendorClass: undefined, circuitId: undefined, remoteId: undefined, reservedName: undefined },
+  network: undefined,
+  machine: undefined,
+  hostname: undefined,
+  clientId: undefined,
+  vendorClass: undefined,
+  circuitId: undefined,
+  remoteId: undefined,
+  reservedName: undefined,
   ...lease,
 });
 

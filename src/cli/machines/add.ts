@@ -13,8 +13,12 @@ import { parametersOf } from './machine-power.ts';
 
 /** The options and arguments, by the field that each sets; `power_parameters` name the parameter. */
 const NAMES: OptionNames = {
-  ...{ architecture: '--arch', domain: '--domain', hostname: '--hostname', mac_addresses: 'MACS' },
-  ...{ power_type: '--power-type', power_parameters: '--power' },
+  architecture: '--arch',
+  domain: '--domain',
+  hostname: '--hostname',
+  mac_addresses: 'MACS',
+  power_type: '--power-type',
+  power_parameters: '--power',
 };
 
 interface AddArguments {

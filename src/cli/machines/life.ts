@@ -18,9 +18,19 @@ export interface LifeArguments {
 
 /** The options and arguments of these commands, by the field that each sets. */
 const NAMES: OptionNames = {
-  ...{ arch: '--arch', comment: '--comment', cpu_count: '--cpus', deploy_by: '--by', disk: '--disk', mem: '--memory' },
-  ...{ distro_series: 'SYSTEM', hostname: 'NAME', hwe_kernel: '--kernel', ip_address: '--address', tags: '--tag' },
-  ...{ erase: '--erase', user_data: '--user-data' },
+  arch: '--arch',
+  comment: '--comment',
+  cpu_count: '--cpus',
+  deploy_by: '--by',
+  disk: '--disk',
+  mem: '--memory',
+  distro_series: 'SYSTEM',
+  hostname: 'NAME',
+  hwe_kernel: '--kernel',
+  ip_address: '--address',
+  tags: '--tag',
+  erase: '--erase',
+  user_data: '--user-data',
 };
 
 type Fields = Readonly<Record<string, string | undefined>>;

@@ -25,7 +25,8 @@ const machineValues = z.record(z.string(), z.union([z.string(), z.number(), z.bo
 const machineIdentity = z.looseObject({ power_is_proposed: z.boolean() });
 
 const surroundingsOf = (config: string): PowerSurroundings => ({
-  ...{ clock: systemClock, sshIdentity: () => regionSshIdentity(config) },
+  clock: systemClock,
+  sshIdentity: () => regionSshIdentity(config),
 });
 
 /** The region's key; it may be read while the region runs. Before the region's first start, makes a key that the store adopts later. */

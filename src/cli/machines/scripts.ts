@@ -21,14 +21,12 @@ const shape = z.looseObject({
 });
 /** The options of `add`, by the field that each sets. */
 const NAMES: OptionNames = {
-  ...{
-    name: '--name',
-    position: '--position',
-    script: 'FILE',
-    tags: '--tag',
-    timeout: '--timeout',
-    title: '--title',
-  },
+  name: '--name',
+  position: '--position',
+  script: 'FILE',
+  tags: '--tag',
+  timeout: '--timeout',
+  title: '--title',
   type: '--kind',
 };
 const KINDS: Readonly<Record<number, string>> = { 0: 'commissioning', 2: 'testing' };

@@ -59,8 +59,15 @@ export function loggedSteps(
     if (other === undefined && firstMs !== undefined && Date.parse(time) >= firstMs) continue;
     const boot = startedMs !== undefined && Date.parse(time) >= startedMs ? SINCE_START : BEFORE_START;
     const step: Step = {
-      ...{ number: 0, boot, at: time, lastAt: time, times: 1 },
-      ...{ kind, level: level.toLowerCase(), text: description, fields: {} },
+      number: 0,
+      boot,
+      at: time,
+      lastAt: time,
+      times: 1,
+      kind,
+      level: level.toLowerCase(),
+      text: description,
+      fields: {},
       ...(other === undefined ? {} : { rack: other }),
     };
     byRack.set(other, [...(byRack.get(other) ?? []), step]);

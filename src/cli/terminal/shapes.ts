@@ -159,7 +159,12 @@ export const machineShape = z.looseObject({
 export const machinesShape = z.array(machineShape);
 /** The part from which a machine's state is written. */
 export const progressShape = machineShape.pick({
-  ...{ status_name: true, status_message: true, locked: true, work_text: true, work_percent: true, work_age: true },
+  status_name: true,
+  status_message: true,
+  locked: true,
+  work_text: true,
+  work_percent: true,
+  work_age: true,
 });
 export type MachineShape = z.infer<typeof machineShape>;
 

@@ -235,7 +235,13 @@ function parseBody(body: string): unknown {
 
 /** Adds the fields that JSON omits because they are unknown. */
 const complete = (lease: z.infer<typeof foreignShape>): ForeignLease => ({
-  ...{ mac: undefined, grantedWallMs: undefined, expiresWallMs: undefined, hostname: undefined, clientId: undefined },
-  ...{ vendorClass: undefined, circuitId: undefined, remoteId: undefined },
+  mac: undefined,
+  grantedWallMs: undefined,
+  expiresWallMs: undefined,
+  hostname: undefined,
+  clientId: undefined,
+  vendorClass: undefined,
+  circuitId: undefined,
+  remoteId: undefined,
   ...lease,
 });

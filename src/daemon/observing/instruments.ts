@@ -35,7 +35,9 @@ export const rackInstruments = (parts: InstrumentParts): ProcessInstruments =>
     metrics: (measured) =>
       renderMetrics({
         ...measured,
-        ...{ clock: parts.clock, version: parts.version, startedWallMs: parts.startedWallMs },
+        clock: parts.clock,
+        version: parts.version,
+        startedWallMs: parts.startedWallMs,
         rack: parts.rack,
         uplink: parts.uplink,
         subnets: () => parts.config().dhcp.subnets,

@@ -48,7 +48,8 @@ export const describeHost = (host: readonly HostInterface[]): readonly HostAddre
       addresses
         .filter(({ address }) => !isLoopback(address))
         .map(({ address, prefix }) => ({
-          ...{ interface: name, address: `${formatIpv4(address)}/${prefix}` },
+          interface: name,
+          address: `${formatIpv4(address)}/${prefix}`,
           ...(mac === undefined || mac === 0 ? {} : { mac: formatMac(mac) }),
         })),
     )
@@ -67,7 +68,8 @@ function describeInterfaces(config: RackConfig, foreign: readonly ForeignServer[
     const reservations = (subnet?.reservations ?? [])
       .slice(0, RESERVATIONS_REPORTED_MAX)
       .map(({ mac, address, hostname }) => ({
-        ...{ mac: mac === undefined ? NO_MAC : formatMac(mac), ip: formatIpv4(address) },
+        mac: mac === undefined ? NO_MAC : formatMac(mac),
+        ip: formatIpv4(address),
         ...(hostname === undefined ? {} : { hostname }),
       }));
     return {

@@ -150,7 +150,9 @@ export class Neighbourhood {
       addresses: addressesIn(targets),
       atOnce: Math.min(SCANNED_AT_ONCE_MAX, Math.max(1, atOnce)),
       stepMs: isSlow ? SLOW_SCAN_STEP_MS : SCAN_STEP_MS,
-      ...{ found: new Set(), asked: 0, timer: undefined },
+      found: new Set(),
+      asked: 0,
+      timer: undefined,
     };
     this.#stepScan(this.#scan);
     return 'started';

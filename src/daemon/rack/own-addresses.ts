@@ -79,7 +79,10 @@ export class OwnAddresses {
       ({ interfaceName, address, seenAt }) => later(seenAt, GONE_MS) > now && this.#isOwn(interfaceName, address),
     );
     return present.map(({ interfaceName, address, mac, seenAt }) => ({
-      ...{ note: 'own-address-used', ip: formatIpv4(address), interface: interfaceName, host: formatMac(mac) },
+      note: 'own-address-used',
+      ip: formatIpv4(address),
+      interface: interfaceName,
+      host: formatMac(mac),
       seconds: Math.round((now - seenAt) / 1000),
     }));
   }

@@ -291,7 +291,9 @@ export class RegionSide {
         // The uplink publishes its own event for a remote region.
         if (config().uplink.mode === 'embedded')
           this.#publish({
-            ...{ kind: 'region.up', at: clock.now(), addresses: addresses.join(' ') },
+            kind: 'region.up',
+            at: clock.now(),
+            addresses: addresses.join(' '),
             page: pageUrl(config().region),
           });
       },

@@ -206,7 +206,9 @@ function composeOffer(
     newcomer,
     isRepeat: isRepeated(findOwn(served, inquiry, state.leases, inquiry.now).newest, inquiry.now),
     offer: {
-      ...{ address, mac, client: identityIn(served, inquiry) },
+      address,
+      mac,
+      client: identityIn(served, inquiry),
       probe: needsProbe(inquiry, state, served, chosen),
       isFixed: source === 'machine' || source === 'reservation',
     },

@@ -55,8 +55,13 @@ export function settingsFor(
       client === undefined
         ? undefined
         : state.planBoot({
-            ...{ client, mac, ...shownBy(inquiry), serverAddress, loaders: classes },
-            ...{ sharedNetwork: sharedNetworkKey(subnet), asker: findAsker(inquiry, state, served) },
+            client,
+            mac,
+            ...shownBy(inquiry),
+            serverAddress,
+            loaders: classes,
+            sharedNetwork: sharedNetworkKey(subnet),
+            asker: findAsker(inquiry, state, served),
           }),
     hostname,
     domain: machine === undefined ? reservation?.domain : machine.domain,

@@ -59,17 +59,21 @@ export function composeProbe({ mac, xid }: ProbeIdentity): Uint8Array {
     ],
   ]);
   const probe: DhcpMessage = {
-    ...{
-      op: BOOT_REQUEST,
-      htype: ETHERNET,
-      hlen: ETHERNET_BYTES,
-      hops: 0,
-      xid,
-      secs: 0,
-      flags: BROADCAST_FLAG,
-      chaddr,
-    },
-    ...{ ciaddr: ANY, yiaddr: ANY, siaddr: ANY, giaddr: ANY, sname: '', file: '', options },
+    op: BOOT_REQUEST,
+    htype: ETHERNET,
+    hlen: ETHERNET_BYTES,
+    hops: 0,
+    xid,
+    secs: 0,
+    flags: BROADCAST_FLAG,
+    chaddr,
+    ciaddr: ANY,
+    yiaddr: ANY,
+    siaddr: ANY,
+    giaddr: ANY,
+    sname: '',
+    file: '',
+    options,
   };
   return encodeDhcpMessage(probe, PROBE_BYTES_MAX).bytes;
 }

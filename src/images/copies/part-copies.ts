@@ -87,7 +87,10 @@ export async function copyPart(offers: Preferred<PartOffer>, terms: PartTerms): 
   const { added, bytes } = await importFirstItem(
     offers,
     {
-      ...{ ...others, tree, isCopy: true, workDir: join(tree, 'images', '.downloads') },
+      ...others,
+      tree,
+      isCopy: true,
+      workDir: join(tree, 'images', '.downloads'),
       onProgress: (_, state) => {
         if (state.kind === 'downloading') onProgress({ file, bytes: state.bytes, total: state.total, error: '' });
       },

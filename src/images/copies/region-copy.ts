@@ -219,14 +219,24 @@ const dated = (offer: ImageOffer): ImageName => ({ ...offer, serial: offer.seria
 /** The name of an image, and its kernel if it has one: two systems may have the same name. */
 const productOf = (image: Omit<ImageName, 'serial'> & { readonly system?: { readonly subarch: string } | undefined }) =>
   JSON.stringify([
-    ...[image.os, image.release, image.architecture, image.subarchitecture, image.label],
+    image.os,
+    image.release,
+    image.architecture,
+    image.subarchitecture,
+    image.label,
     image.system?.subarch,
   ]);
 
 const sourceAt = (url: string): StreamSource => ({
   kind: 'simplestreams',
   isByName: false,
-  ...{ name: COPY_SOURCE, title: '', os: '*', contentIds: [], ftypes: [], url, index: 'streams/v1/index.json' },
+  name: COPY_SOURCE,
+  title: '',
+  os: '*',
+  contentIds: [],
+  ftypes: [],
+  url,
+  index: 'streams/v1/index.json',
   arches: STREAM_ARCHITECTURES,
   trust: { kind: 'unsigned', why: 'the link to the region is trusted' },
 });
@@ -238,7 +248,10 @@ async function copyOne(offer: ImageOffer, { tree, downloads, clock, onProgress }
   const own = readImages(tree).images.find((image) => image.origin?.source !== COPY_SOURCE && isSame(image));
   if (own !== undefined && hasBlob(tree, own)) return false;
   const { added, image } = await importImage(offer, {
-    ...{ tree, downloads, nowMs: clock.wallTimeMs(), isCopy: true },
+    tree,
+    downloads,
+    nowMs: clock.wallTimeMs(),
+    isCopy: true,
     onProgress: (_, state) => {
       if (state.kind === 'downloading') onProgress({ file, bytes: state.bytes, total: state.total, error: '' });
     },

@@ -35,9 +35,16 @@ const SHOWN_CHARACTERS_MAX = 300;
 /** As the agent unpacks it. */
 const WORDS = [
   // Later versions of sparse files name each of them after the process id of tar.
-  ...['--create', '--one-file-system', '--numeric-owner', '--sort=name', '--sparse', '--sparse-version=0.0'],
-  ...['--format=posix', '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime'],
-  ...['--xattrs', '--xattrs-include=*'],
+  '--create',
+  '--one-file-system',
+  '--numeric-owner',
+  '--sort=name',
+  '--sparse',
+  '--sparse-version=0.0',
+  '--format=posix',
+  '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime',
+  '--xattrs',
+  '--xattrs-include=*',
 ];
 /** One of these is in each system, and usually links to the other. */
 const RELEASE_FILES = ['etc/os-release', 'usr/lib/os-release'];

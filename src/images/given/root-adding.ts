@@ -65,7 +65,12 @@ export async function addRoot(
   await placeBlob(tree, { path: blobPath(sha256, format), sha256 }, path, part.how);
   const present = readImages(tree).images.find((image) => isSameName(image, name) && image.sha256 === sha256);
   const published = await publishStored(request, {
-    ...{ ...name, sha256, bytes: size, format, diskBytes: rootDiskBytes(size), partitionTable: 'none' },
+    ...name,
+    sha256,
+    bytes: size,
+    format,
+    diskBytes: rootDiskBytes(size),
+    partitionTable: 'none',
     title: storedTitle(request.title ?? present?.title ?? `${name.os}/${name.release} (${name.architecture})`),
     system: { subarch: name.subarchitecture, rootName, files: [] },
   });

@@ -18,7 +18,11 @@ export const downloadOf = (
   urls: [url, ...mirrors],
   isFirstOwn: true,
   hasLock: true,
-  ...{ bytes, digest, bytesMax, directory, name: digest.hex },
+  bytes,
+  digest,
+  bytesMax,
+  directory,
+  name: digest.hex,
 });
 
 /** The path of the lock of a download: only the import that holds it may download the file, or use what was downloaded. */

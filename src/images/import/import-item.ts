@@ -94,7 +94,9 @@ async function importItem(item: ItemOffer, terms: ItemTerms): Promise<ImportedIt
       const { tree, downloads, signal, onProgress } = terms;
       const progress = new FilesProgress(bytesOfItem(item));
       const { files, serial, added } = await importLoader(item.offer, {
-        ...{ tree, downloads, signal },
+        tree,
+        downloads,
+        signal,
         onDownload: (download) => onProgress(download, progress.stateOf(download.request.name, download.state)),
       });
       return { serial, bytes: sumOf(files), added };
@@ -103,7 +105,13 @@ async function importItem(item: ItemOffer, terms: ItemTerms): Promise<ImportedIt
       const { tree, workDir, downloads, signal, onProgress, onTurn } = terms;
       const progress = new FilesProgress(bytesOfItem(item), new Set(digestsOfItem(item)).size);
       const { files, serial, added } = await importOfferedInstaller(item.offer, {
-        ...{ tree, workDir, packages: undefined, downloads, signal, onTurn, mayStay: true },
+        tree,
+        workDir,
+        packages: undefined,
+        downloads,
+        signal,
+        onTurn,
+        mayStay: true,
         onProgress: () => undefined,
         onDownload: (download) => onProgress(download, progress.stateOf(download.request.name, download.state)),
       });

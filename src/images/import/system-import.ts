@@ -83,12 +83,18 @@ export async function importSystem(
   }
   const rootBytes = await storeFile(root, offer, terms, progress);
   const withoutSerial: Omit<StoredImage, 'serial'> = {
-    ...{ ...name, title, sha256: digest.hex, bytes: rootBytes, format: root.format },
+    ...name,
+    title,
+    sha256: digest.hex,
+    bytes: rootBytes,
+    format: root.format,
     diskBytes: rootDiskBytes(rootBytes),
     partitionTable: 'none',
     system: {
-      ...{ subarch: system.subarch, subarches: subarchesIn(offer.subarches ?? [system.subarch]) },
-      ...{ rootName: system.rootName, files: stored },
+      subarch: system.subarch,
+      subarches: subarchesIn(offer.subarches ?? [system.subarch]),
+      rootName: system.rootName,
+      files: stored,
     },
     origin,
   };

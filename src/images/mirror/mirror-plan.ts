@@ -181,7 +181,13 @@ function sourceOf({ url, keyring }: MirrorRequest): StreamSource {
   const [, site = '', index] = /^(.*\/)(streams\/v1\/[^/]+\.s?json)$/.exec(url) ?? [];
   return {
     kind: 'simplestreams',
-    ...{ name: url, title: '', os: '*', arches: new Map(), contentIds: [], ftypes: [], isByName: false },
+    name: url,
+    title: '',
+    os: '*',
+    arches: new Map(),
+    contentIds: [],
+    ftypes: [],
+    isByName: false,
     trust: { kind: 'signed', keyrings: [keyring], keyUrl: undefined, fingerprints: undefined },
     url: index === undefined ? (url.endsWith('/') ? url : `${url}/`) : site,
     index: index ?? INDEX,

@@ -229,8 +229,12 @@ async function fetchFile(
   const { path, url, bytes, digest } = file;
   const own = workDirectory(directory);
   const request = {
-    ...{ urls: [url], bytes, digest, bytesMax: FILE_BYTES_MAX },
-    ...{ directory: own, name: downloadName(file) },
+    urls: [url],
+    bytes,
+    digest,
+    bytesMax: FILE_BYTES_MAX,
+    directory: own,
+    name: downloadName(file),
   };
   let fetched: Download | undefined;
   const note = (download: Download): void => {

@@ -222,7 +222,13 @@ export const installerNames = ({
   release,
   architecture,
 }: Pick<InstallerOffer, 'source' | 'os' | 'release' | 'architecture'>): OfferNames => ({
-  ...{ source, os, release, architecture, subarchitecture: GENERIC, label: INSTALLER, aliases: [] },
+  source,
+  os,
+  release,
+  architecture,
+  subarchitecture: GENERIC,
+  label: INSTALLER,
+  aliases: [],
 });
 
 /** Tells that an installer is not from the updates of its release, and why; undefined if nothing was left out. */
@@ -239,7 +245,13 @@ export const PART_FILES_MAX = 256;
 
 /** The names by which a boot loader is selected. */
 export const loaderNames = ({ source, type, architecture, label }: LoaderOffer): OfferNames => ({
-  ...{ source, os: LOADER, release: type, architecture, subarchitecture: GENERIC, label, aliases: [] },
+  source,
+  os: LOADER,
+  release: type,
+  architecture,
+  subarchitecture: GENERIC,
+  label,
+  aliases: [],
 });
 
 /** The name of a boot loader for people, and its directory in the boot tree: `bootloader/uefi/amd64`. */

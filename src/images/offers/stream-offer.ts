@@ -58,7 +58,10 @@ export function namesOf(source: StreamSource, image: StreamImage): OfferNames {
     return { ...installerNames({ source: source.name, os, release: shown?.release ?? '', architecture }), aliases };
   return {
     source: source.name,
-    ...{ os, release: shown?.release ?? '', architecture, label },
+    os,
+    release: shown?.release ?? '',
+    architecture,
+    label,
     subarchitecture: isGeneric(image) ? 'generic' : subarchOf({ ...image, subarch: shown?.subarch ?? '' }),
     subarches: [...new Set([subarchOf(image), ...rollingNames(image), ...image.subarches])],
     aliases,

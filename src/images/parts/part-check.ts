@@ -221,7 +221,8 @@ export function listKnownParts(tree: string): TreeContent {
   const others: string[] = [];
   const spoilt: string[] = [];
   const listing = {
-    ...{ tree, onProblem: (problem: string): void => void problems.push(problem) },
+    tree,
+    onProblem: (problem: string): void => void problems.push(problem),
     onOther: (path: string): void => void others.push(path),
   };
   const places = placesIn(listing);

@@ -301,7 +301,10 @@ export function presentPart(directory: string, kind: TreePart['kind']): PresentP
   const { files, isBundled, source, fetched, kernel_url: kernel } = found;
   const isFetched = !isBundled && (kind === 'loader' || fetched !== undefined || kernel !== undefined);
   return {
-    ...{ serial: serialOf(directory, found), files, isBundled, source: isFetched ? source : undefined },
+    serial: serialOf(directory, found),
+    files,
+    isBundled,
+    source: isFetched ? source : undefined,
     manifest: { name: MANIFEST, data: Buffer.from(text) },
   };
 }

@@ -199,7 +199,10 @@ function decodeInstaller(written: WrittenInstaller, path: string, report: Report
   if (placeholdersIn(signed?.key_url ?? '').length > 0)
     report(`${path}.signed.key_url`, 'an installer has no placeholders');
   return {
-    ...{ kind: 'installer', mirror, defaultMirror, defaultPortsMirror },
+    kind: 'installer',
+    mirror,
+    defaultMirror,
+    defaultPortsMirror,
     releases: Object.entries(releases).map(([name, { title, base = name, images }]) => ({ name, base, images, title })),
   };
 }
@@ -221,11 +224,17 @@ function decodeFiles(written: WrittenFiles, path: string, report: Report): Files
   }
   return {
     kind: 'files',
-    ...{ directory, file, checksums },
+    directory,
+    file,
+    checksums,
     isListOfOne: written.checksums_of === 'file',
     signature: signed?.signature,
     releases: written.releases.map(({ name, version, title, serial, fingerprints }) => ({
-      ...{ name, version: version ?? name, title, serial, fingerprints },
+      name,
+      version: version ?? name,
+      title,
+      serial,
+      fingerprints,
     })),
   };
 }

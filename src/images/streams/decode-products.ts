@@ -112,7 +112,10 @@ class ProductsDecoder {
     const listed = this.#list(path, tagOf(tags, 'aliases')).map(releaseOfAlias);
     const names = new Set([version, ...listed].map((name) => (name === '' ? '' : `${name}${variant}`)));
     const image = {
-      ...{ product, serial, release, version },
+      product,
+      serial,
+      release,
+      version,
       os: tagOf(tags, 'os'),
       aliases: [...names].filter((alias) => alias !== release && alias !== ''),
       title: `${tagOf(tags, 'release_title')}${variant.replace(/^-(.*)/, ' ($1)')}`.trimStart(),
@@ -156,7 +159,10 @@ class ProductsDecoder {
     if (!isContainedPath(path)) reader.fail('bad-value', memberPath(at, 'path'), CONTAINED_PATH, path);
     const ftype = findTag(tags, 'ftype') ?? name;
     return {
-      ...{ name, ftype, path, tags },
+      name,
+      ftype,
+      path,
+      tags,
       kind: kindOfFile(ftype),
       bytes: this.#bytes(at, tags),
       sha256: this.#hash(at, tags, 'sha256', SHA256_DIGITS),

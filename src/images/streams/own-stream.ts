@@ -118,7 +118,10 @@ function itemsOf({ format, sha256, bytes, system }: StoredImage): object {
   const disk = format === 'raw' ? 'root-dd.raw' : 'root-dd.zst';
   const root = { ftype: system?.rootName ?? disk, path: blobPath(sha256, format), sha256, size: bytes };
   const others = (system?.files ?? []).map((file) => ({
-    ...{ ftype: file.name, path: blobPath(file.sha256, 'file'), sha256: file.sha256, size: file.bytes },
+    ftype: file.name,
+    path: blobPath(file.sha256, 'file'),
+    sha256: file.sha256,
+    size: file.bytes,
   }));
   return Object.fromEntries([root, ...others].map((item) => [item.ftype, item]));
 }

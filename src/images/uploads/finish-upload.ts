@@ -104,8 +104,13 @@ async function addDisk(order: FinishOrder, file: FileHandle): Promise<Finished> 
   const { tree, name, title, nowMs, serialsElsewhere } = order;
   const inspector = new SystemInspector(name.architecture);
   return await addImage({
-    ...{ tree, name, nowMs, serialsElsewhere },
-    ...{ file: await bytesOfFile(file, 'the upload'), fileName: 'the upload', compress: true },
+    tree,
+    name,
+    nowMs,
+    serialsElsewhere,
+    file: await bytesOfFile(file, 'the upload'),
+    fileName: 'the upload',
+    compress: true,
     ...(title === '' ? {} : { title }),
     onProgress: () => undefined,
     onDisk: (piece) => inspector.take(piece),

@@ -207,7 +207,9 @@ export class HostImages {
 const hostOf = (place: string): string => place.split(':', 1)[0] ?? '';
 
 const identityOf = ({ serial, sha256, filesSha256, ...image }: HostImage): CondemnedImage => ({
-  ...{ resource: resourceName(image), serial, sha256 },
+  resource: resourceName(image),
+  serial,
+  sha256,
   ...(filesSha256 === undefined ? {} : { filesSha256 }),
 });
 

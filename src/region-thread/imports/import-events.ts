@@ -100,7 +100,11 @@ export function leftOutEvents(
   return skipped
     .filter((one) => isFailure(one.reason) && !known.has(JSON.stringify(one)))
     .map(({ name, reason }) => ({
-      ...{ type: 'REGION_IMPORT_ERROR', code: 'image-left-out', atMs, username: '', params: { name, reason } },
+      type: 'REGION_IMPORT_ERROR',
+      code: 'image-left-out',
+      atMs,
+      username: '',
+      params: { name, reason },
     }));
 }
 

@@ -224,8 +224,16 @@ export class ImportRun {
     if (hold === 'removed') return;
     const progress = this.#progressAtStart(offers, hold ?? 'queued');
     const item: Item = {
-      ...{ name, offers, progress, stop: undefined, hold, isWaiting: false, waits: 0, isUndelivered: false },
-      ...{ isOffered: true, sender: undefined },
+      name,
+      offers,
+      progress,
+      stop: undefined,
+      hold,
+      isWaiting: false,
+      waits: 0,
+      isUndelivered: false,
+      isOffered: true,
+      sender: undefined,
       isStored: isStoredItem(offers[0], stored),
     };
     this.#items.set(name, item);

@@ -89,7 +89,8 @@ interface PlanFacts {
 function missingReason(answer: SourceAnswer, selection: WrittenBootSelection): ImportReason {
   const { os, arches, labels, subarches } = selection;
   const params = {
-    ...{ source: answer.source, arches: has(arches) ? [] : arches },
+    source: answer.source,
+    arches: has(arches) ? [] : arches,
     ...(has(labels) ? {} : { labels }),
     ...(has(subarches) ? {} : { subarches }),
   };

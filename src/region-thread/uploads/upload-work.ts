@@ -263,7 +263,13 @@ export class UploadWork implements UploadFiles {
     const [os = '', release = '', architecture = '', subarchitecture = '', label = ''] = upload.name.split('/');
     const { id, sha256, title, fileType } = upload;
     const order: FinishOrder = {
-      ...{ id, sha256, title, fileType, tree: this.#tree, nowMs: this.#parts.clock.wallTimeMs(), serialsElsewhere },
+      id,
+      sha256,
+      title,
+      fileType,
+      tree: this.#tree,
+      nowMs: this.#parts.clock.wallTimeMs(),
+      serialsElsewhere,
       name: { os, release, architecture, subarchitecture, label },
     };
     // The worker has the same extension as this file, source or compiled.

@@ -130,8 +130,15 @@ async function answerHeartbeat(region: Region, rack: Rack, body: unknown): Promi
   const problem = refuseVersion(uplink);
   if (problem !== undefined) return refuseFor([problem]);
   const pulse = {
-    ...{ life, applied, waiting, dropped, deadLetters, pinned, startedMs: startedAt },
-    ...{ settingsRefused, addresses },
+    life,
+    applied,
+    waiting,
+    dropped,
+    deadLetters,
+    pinned,
+    startedMs: startedAt,
+    settingsRefused,
+    addresses,
   };
   await region.racks.hear(rack.uuid, { version, uplink, interfaces, pulse, images });
   for (const copy of copies) await region.bootImages.noteDownload({ ...copy, rack: rack.uuid }, rack.name, '');

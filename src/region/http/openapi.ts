@@ -68,8 +68,11 @@ function requestBody(operations: readonly Operation[]): Json {
 function queryParameters(method: Method, operations: readonly Operation[]): readonly Json[] {
   const named = operations.flatMap(({ op }) => op ?? []);
   const op = {
-    ...{ name: 'op', in: 'query', required: named.length === operations.length },
-    ...{ description: 'The operation.', schema: { type: 'string', enum: named } },
+    name: 'op',
+    in: 'query',
+    required: named.length === operations.length,
+    description: 'The operation.',
+    schema: { type: 'string', enum: named },
   };
   const all = named.length === 0 ? [] : [op];
   if (method === 'POST' || method === 'PUT') return all;
@@ -182,7 +185,9 @@ function pathItem(path: string, operations: readonly Operation[]): Json {
 const COMPONENTS: Json = {
   securitySchemes: {
     apiKey: {
-      ...{ type: 'apiKey', in: 'header', name: 'Authorization' },
+      type: 'apiKey',
+      in: 'header',
+      name: 'Authorization',
       description: 'OAuth 1.0a with the method PLAINTEXT and the three parts of an API key.',
     },
   },

@@ -131,7 +131,9 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
   addPreseedRoutes(app, listener);
   addAgentRoutes(app, {
     ...listener,
-    ...{ agent, parts, preseed },
+    agent,
+    parts,
+    preseed,
     giveBack: ({ address, rackUuid }) => context.strangers.of(rackUuid).giveBack(address),
   });
   const strangers = {
@@ -216,7 +218,12 @@ async function answerOperation(
   const body = bodyOf(request);
   if ('kind' in body) return send(context, reply, body);
   const call = {
-    ...{ region: context.region, version, path, caller: who.caller, peer: who.peer, query },
+    region: context.region,
+    version,
+    path,
+    caller: who.caller,
+    peer: who.peer,
+    query,
     ...uploadOf(request),
     files: body.files,
     hasLeft: () => request.raw.socket.destroyed,

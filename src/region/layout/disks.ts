@@ -45,7 +45,13 @@ export function disksOf({ id, facts, layout }: Disks): readonly Disk[] {
 }
 
 const UNREPORTED: DiskFacts = {
-  ...{ name: '', bytes: 0, model: '', serial: '', rotational: undefined, bus: undefined, firmware: undefined },
+  name: '',
+  bytes: 0,
+  model: '',
+  serial: '',
+  rotational: undefined,
+  bus: undefined,
+  firmware: undefined,
 };
 
 /** True if a person added the disk that the machine reports. */

@@ -96,8 +96,15 @@ export function makeInterface(draft: NetworkDraft, kind: MadeKind, wish: Interfa
   if (mac === undefined || !isHostMac(mac)) return refuseField('mac_address', refusal('field.macs'));
   const id = nextId(draft);
   const made: LaidInterface = {
-    ...{ id, kind, name, mac, parents: parents.map((one) => one.id), vlanId, mtu: wish.mtu },
-    ...{ tags: [...(wish.tags ?? [])], params: wish.params ?? {} },
+    id,
+    kind,
+    name,
+    mac,
+    parents: parents.map((one) => one.id),
+    vlanId,
+    mtu: wish.mtu,
+    tags: [...(wish.tags ?? [])],
+    params: wish.params ?? {},
   };
   const joined = join(withLayout(draft, { interfaces: [...draft.layout.interfaces, made] }, 1), made);
   return { kind: 'changed', draft: startAll(joined), id };
@@ -124,8 +131,15 @@ export function changeInterface(draft: NetworkDraft, id: number, wish: Interface
   const speeds = speedsOf(draft, before, wish.speeds ?? {});
   if ('kind' in speeds) return speeds;
   const changed: LaidInterface = {
-    ...{ ...before, ...speeds, name, mac, parents: [...parents], vlanId, mtu: wish.mtu ?? before.mtu },
-    ...{ tags: [...(wish.tags ?? before.tags)], params: { ...before.params, ...wish.params } },
+    ...before,
+    ...speeds,
+    name,
+    mac,
+    parents: [...parents],
+    vlanId,
+    mtu: wish.mtu ?? before.mtu,
+    tags: [...(wish.tags ?? before.tags)],
+    params: { ...before.params, ...wish.params },
   };
   const interfaces = draft.layout.interfaces.map((one) => (one.id === id ? changed : one));
   const joined = join(withLayout(draft, { interfaces }), changed);

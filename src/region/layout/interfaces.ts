@@ -71,7 +71,13 @@ export interface NetInterface {
 const nameOf = (nic: MachineInterface, position: number): string => (nic.name === '' ? `eth${position}` : nic.name);
 
 const plain = (nic: MachineInterface, position: number): LaidInterface => ({
-  ...{ id: nic.id, kind: 'physical', name: nameOf(nic, position), mac: nic.mac, parents: [], tags: [], params: {} },
+  id: nic.id,
+  kind: 'physical',
+  name: nameOf(nic, position),
+  mac: nic.mac,
+  parents: [],
+  tags: [],
+  params: {},
 });
 
 /** The settings of an interface that people see; `undefined`: it is as the machine reported it. */
@@ -142,11 +148,19 @@ export function interfacesOf(machine: Machine, networks: NetworkView): readonly 
     const vlan = vlanOf(one, shown, networks);
     const nic = hardware.get(one.id);
     return {
-      ...{ id: one.id, kind: one.kind, name: one.name, mac: one.mac, vlan, links: shown },
+      id: one.id,
+      kind: one.kind,
+      name: one.name,
+      mac: one.mac,
+      vlan,
+      links: shown,
       parents: one.parents.filter((id) => known.has(id)),
       children: interfaces.filter(({ parents }) => parents.includes(one.id)).map(({ id }) => id),
       mtu: one.mtu ?? vlan?.mtu ?? networks.defaultVlan.mtu,
-      ...{ link: linkOf(machine, one), tags: one.tags, params: one.params, nic },
+      link: linkOf(machine, one),
+      tags: one.tags,
+      params: one.params,
+      nic,
       settings: settingsOf(one, nic, position),
       seenIn: nic?.address === undefined ? undefined : subnetOfAddress(networks, nic.address),
     };

@@ -65,7 +65,11 @@ export function linkSubnet(draft: NetworkDraft, id: number, wish: LinkWish): Net
     return refuseField('subnet', refusal('field.subnet-vlan', params));
   }
   const link: InterfaceLink = {
-    ...{ id: nextId(draft), interfaceId: id, mode: wish.mode, subnetId: wish.subnetId, address: wish.address },
+    id: nextId(draft),
+    interfaceId: id,
+    mode: wish.mode,
+    subnetId: wish.subnetId,
+    address: wish.address,
   };
   const cleared = dropLinks(
     draft,

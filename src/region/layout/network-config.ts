@@ -140,7 +140,10 @@ export function configParts(interfaces: readonly NetInterface[], terms: ConfigTe
     const parent = interfaces.find(({ id }) => id === one.parents[0]);
     const isRenamed = one.kind === 'physical' && nic !== undefined && one.name !== nic.name && NAME.test(one.name);
     return {
-      ...{ kind: one.kind, key: keyOf(one.id), mac: one.mac, params: one.params },
+      kind: one.kind,
+      key: keyOf(one.id),
+      mac: one.mac,
+      params: one.params,
       newName: isRenamed && nic.name !== '' ? one.name : undefined,
       ownName: NAME.test(one.name) && !KERNEL_NAME.test(one.name) ? one.name : keyOf(one.id).replace('00-', ''),
       mtu: one.mtu === MTU_DEFAULT && !chosenSizes.has(one.id) ? undefined : one.mtu,
@@ -156,7 +159,8 @@ export function configParts(interfaces: readonly NetInterface[], terms: ConfigTe
       parents: one.parents.map(keyOf),
       master: master === undefined ? undefined : { key: master.name, kind: master.kind === 'bond' ? 'bond' : 'bridge' },
       vlans,
-      ...{ vid, isNamed: one.kind === 'vlan' && one.name !== `${parent?.name}.${vid}` },
+      vid,
+      isNamed: one.kind === 'vlan' && one.name !== `${parent?.name}.${vid}`,
       isUnused: one.vlan === undefined && master === undefined && vlans.length === 0,
     };
   });
@@ -186,7 +190,8 @@ function routesOf({ links }: NetInterface, interfaces: readonly NetInterface[]):
     .filter(({ destinationId }) => !near.has(destinationId))
     .toSorted((a, b) => a.metric - b.metric)
     .map(({ destination, gateway, metric }) => ({
-      ...{ to: formatNetwork(destination), via: formatIpv4(gateway) },
+      to: formatNetwork(destination),
+      via: formatIpv4(gateway),
       metric: metric === 0 ? undefined : metric,
     }));
 }

@@ -33,7 +33,10 @@ export interface NetworkDraft {
 
 export const beginDraft = (machine: Machine, networks: NetworkView): NetworkDraft => ({
   kind: 'draft',
-  ...{ machine, networks, layout: networkLayoutOf(machine, networks), next: machine.layout?.next ?? 1 },
+  machine,
+  networks,
+  layout: networkLayoutOf(machine, networks),
+  next: machine.layout?.next ?? 1,
 });
 
 /** The machine's layout with this network. */
@@ -77,7 +80,9 @@ export function startAll(draft: NetworkDraft): NetworkDraft {
   const room = Math.max(0, LINKS_MAX - draft.layout.links.length);
   const links = idle.slice(0, room).map(
     ({ id }, index): InterfaceLink => ({
-      ...{ id: partId(draft.machine.id, draft.next + index), interfaceId: id, mode: 'link_up' },
+      id: partId(draft.machine.id, draft.next + index),
+      interfaceId: id,
+      mode: 'link_up',
     }),
   );
   return withLayout(draft, { links: [...draft.layout.links, ...links] }, links.length);

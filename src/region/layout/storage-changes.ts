@@ -52,7 +52,7 @@ export function makePartition(
     return refuseStorage(refusal('field.size', { name: disk.facts.name, free }), 'size');
   }
   const id = drawId(draft);
-  const made: Partition = { ...{ id, uuid: uuid ?? uuidOf(id), diskId, bytes: wanted, isBootable, tags: [] } };
+  const made: Partition = { id, uuid: uuid ?? uuidOf(id), diskId, bytes: wanted, isBootable, tags: [] };
   return { kind: 'made', draft: withStorage(draft, { partitions: [...draft.layout.partitions, made] }, 1), id };
 }
 

@@ -38,19 +38,27 @@ const EMPTY: StorageLayout = { partitions: [], volumeGroups: [], raids: [] };
 const storageOf = ({ layout }: Pick<Machine, 'layout'>): StorageLayout => layout?.storage ?? EMPTY;
 
 export const beginStorage = (machine: Machine): StorageDraft => ({
-  ...{ kind: 'draft', machine, disks: disksOf(machine), layout: storageOf(machine), next: machine.layout?.next ?? 1 },
+  kind: 'draft',
+  machine,
+  disks: disksOf(machine),
+  layout: storageOf(machine),
+  next: machine.layout?.next ?? 1,
   described: machine.layout?.disks ?? [],
 });
 
 export const storageWith = ({ machine, layout, next, described }: StorageDraft): NonNullable<Machine['layout']> => ({
-  ...{ ...machine.layout, next, disks: described.length === 0 ? undefined : [...described] },
+  ...machine.layout,
+  next,
+  disks: described.length === 0 ? undefined : [...described],
   // A description of a disk alone does not lay out the machine.
   ...(layout === EMPTY ? {} : { storage: layout }),
 });
 
 /** The draft with another layout. @param drawn the number of ids that it used up */
 export const withStorage = (draft: StorageDraft, change: Partial<StorageLayout>, drawn = 0): StorageDraft => ({
-  ...{ ...draft, next: draft.next + drawn, layout: { ...draft.layout, ...change } },
+  ...draft,
+  next: draft.next + drawn,
+  layout: { ...draft.layout, ...change },
 });
 
 /** The id for the next part of the machine. @param after how many other ids the same change draws before it */
@@ -75,7 +83,8 @@ export function userOf(
   id: number,
 ): string | undefined {
   const groups = layout.volumeGroups.map(({ name, disks, partitions, raids = [] }) => ({
-    ...{ name, ids: { disks, partitions, raids } },
+    name,
+    ids: { disks, partitions, raids },
   }));
   const raids = layout.raids.map((raid) => ({ name: raid.name, ids: { ...membersOf(raid), raids: [] } }));
   return [...groups, ...raids].find(({ ids }) => ids[kind].includes(id))?.name;

@@ -38,8 +38,10 @@ export interface Members {
 
 /** The parameter that names each use. */
 export const FIELDS = {
-  ...{ disks: 'block_devices', partitions: 'partitions' },
-  ...{ spareDisks: 'spare_devices', sparePartitions: 'spare_partitions' },
+  disks: 'block_devices',
+  partitions: 'partitions',
+  spareDisks: 'spare_devices',
+  sparePartitions: 'spare_partitions',
 } as const;
 export type Use = keyof Members;
 export const USES: readonly Use[] = ['disks', 'partitions', 'spareDisks', 'sparePartitions'];
@@ -128,8 +130,10 @@ export function makeRaid(draft: StorageDraft, wish: NamedWish): MadePart | Layou
 
 function raidMembers({ disks, partitions, spareDisks, sparePartitions }: Members) {
   return {
-    ...{ disks: [...disks], partitions: [...partitions] },
-    ...{ spareDisks: [...spareDisks], sparePartitions: [...sparePartitions] },
+    disks: [...disks],
+    partitions: [...partitions],
+    spareDisks: [...spareDisks],
+    sparePartitions: [...sparePartitions],
   };
 }
 
@@ -149,8 +153,10 @@ function changed(before: Members, { add, remove }: WholeChange): Members | Layou
   }
   const of = (use: Use): number[] => once([...before[use].filter((id) => !remove[use].includes(id)), ...add[use]]);
   return {
-    ...{ disks: of('disks'), partitions: of('partitions') },
-    ...{ spareDisks: of('spareDisks'), sparePartitions: of('sparePartitions') },
+    disks: of('disks'),
+    partitions: of('partitions'),
+    spareDisks: of('spareDisks'),
+    sparePartitions: of('sparePartitions'),
   };
 }
 
@@ -197,7 +203,8 @@ const noSuchGroup = ({ machine }: StorageDraft, id: number): LayoutRefusal =>
 function groupMembers({ layout }: StorageDraft, { disks, partitions }: Members) {
   const isRaid = (id: number): boolean => layout.raids.some((one) => one.id === id);
   return {
-    ...{ disks: disks.filter((id) => !isRaid(id)), raids: disks.filter(isRaid) },
+    disks: disks.filter((id) => !isRaid(id)),
+    raids: disks.filter(isRaid),
     partitions: [...partitions],
   };
 }
@@ -215,7 +222,10 @@ export function makeGroup(draft: StorageDraft, wish: NamedWish): MadePart | Layo
     return refuseStorage(refusal('field.group-members'), 'block_devices');
   const id = drawId(draft);
   const made: VolumeGroup = {
-    ...{ id, uuid: wish.uuid ?? uuidOf(id), name, volumes: [] },
+    id,
+    uuid: wish.uuid ?? uuidOf(id),
+    name,
+    volumes: [],
     ...groupMembers(draft, members),
   };
   return { kind: 'made', draft: withStorage(draft, { volumeGroups: [...volumeGroups, made] }, 1), id };

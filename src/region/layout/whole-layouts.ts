@@ -64,7 +64,7 @@ export function layOut(draft: StorageDraft, wish: LayoutWish): StorageDraft | La
   const partitions = all.map(([bytes, mount, fstype], index): Partition => {
     const id = drawId(draft, index);
     const isBootable = mount === '/boot/efi' || (index === 0 && !isUefi);
-    const part = { ...{ id, uuid: uuidOf(id), diskId: disk.id, bytes, isBootable, tags: [] } };
+    const part = { id, uuid: uuidOf(id), diskId: disk.id, bytes, isBootable, tags: [] };
     if (mount === undefined || fstype === undefined) return part;
     return { ...part, fileSystem: fileSystemOf(drawId(draft, all.length + index), mount, fstype) };
   });
@@ -73,7 +73,11 @@ export function layOut(draft: StorageDraft, wish: LayoutWish): StorageDraft | La
 }
 
 const fileSystemOf = (id: number, mountPoint: string, fstype: string): FileSystem => ({
-  ...{ fstype, uuid: uuidOf(id), label: '', mountPoint, mountOptions: '' },
+  fstype,
+  uuid: uuidOf(id),
+  label: '',
+  mountPoint,
+  mountOptions: '',
 });
 
 /** The volume group on the last partition, with the volume of the root. */
@@ -81,7 +85,11 @@ function withRootVolume(draft: StorageDraft, wish: LayoutWish): StorageDraft | L
   const last = draft.layout.partitions.at(-1);
   const [groupId, volumeId, systemId] = [drawId(draft), drawId(draft, 1), drawId(draft, 2)];
   const empty: StorageLayout['volumeGroups'][number] = {
-    ...{ id: groupId, uuid: uuidOf(groupId), name: wish.groupName, disks: [], volumes: [] },
+    id: groupId,
+    uuid: uuidOf(groupId),
+    name: wish.groupName,
+    disks: [],
+    volumes: [],
     partitions: last === undefined ? [] : [last.id],
   };
   const free = whole(groupFree(draft, empty));
@@ -90,7 +98,10 @@ function withRootVolume(draft: StorageDraft, wish: LayoutWish): StorageDraft | L
     return refuseStorage(refusal('field.size', { name: wish.groupName, free }), 'lv_size');
   }
   const volume = {
-    ...{ id: volumeId, uuid: uuidOf(volumeId), name: wish.volumeName, bytes },
+    id: volumeId,
+    uuid: uuidOf(volumeId),
+    name: wish.volumeName,
+    bytes,
     fileSystem: fileSystemOf(systemId, '/', 'ext4'),
   };
   return withStorage(draft, { volumeGroups: [{ ...empty, volumes: [volume] }] }, 3);

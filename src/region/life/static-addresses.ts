@@ -150,7 +150,7 @@ export function addressForLink(
   // A person may give a machine the address of a DNS server, to be it.
   const hosts = [gateway, ...(asked === undefined ? dnsServers.map(parseIpv4) : [])];
   const kept = new Set(hosts.filter((one) => one !== undefined));
-  const served: readonly Served[] = [...byRacks, { ...{ network, kept, reserved: new Map() }, ...NO_RANGES }];
+  const served: readonly Served[] = [...byRacks, { network, kept, reserved: new Map(), ...NO_RANGES }];
   const fixed = served.flatMap((one) => (one.fixed === undefined ? [] : [one.fixed]));
   const isBarred = asked === undefined ? fixed.length === 0 : !fixed.some((range) => isIn(range, asked));
   if (isOrdinary && isBarred) {
@@ -236,7 +236,8 @@ function takeFor(
   if (used.taken.size > 0)
     return refuse(
       refusal('address-refused.taken', {
-        ...{ address, reserved: reservationsIn(records, [{ low: asked, high: asked }]) },
+        address,
+        reserved: reservationsIn(records, [{ low: asked, high: asked }]),
       }),
     );
   const lease = used.leased?.get(asked);

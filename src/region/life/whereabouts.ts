@@ -101,7 +101,13 @@ export function basisReader(places: Places & { readonly networks: Pick<Networks,
     const now = [racks.list(), networks.stored, ...settings];
     if (now.some((one, index) => one !== madeOf[index])) {
       const parts = racks.list().map(({ uuid, name, state, isEmbedded, interfaces, agreed, disputed }) => ({
-        ...{ uuid, name, state, isEmbedded, interfaces, agreed, disputed },
+        uuid,
+        name,
+        state,
+        isEmbedded,
+        interfaces,
+        agreed,
+        disputed,
       }));
       const { records, served, reverseMode } = networks.known;
       const text = JSON.stringify([parts, records, served, reverseMode, settings]);

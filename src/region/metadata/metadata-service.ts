@@ -46,7 +46,9 @@ export class MetadataService {
   constructor(parts: MetadataParts) {
     this.#parts = parts;
     this.preseeds = new MachinePreseeds({
-      ...{ store: parts.store, clock: parts.clock, config: () => parts.config() },
+      store: parts.store,
+      clock: parts.clock,
+      config: () => parts.config(),
       ntpServers: () => parts.settings.ntpServers(),
     });
   }

@@ -146,7 +146,10 @@ export function viewOf(
     const servers = own.find(({ dnsServers }) => dnsServers.length > 0)?.dnsServers ?? [];
     return [
       {
-        ...{ subnet, network, vlan, served: own },
+        subnet,
+        network,
+        vlan,
+        served: own,
         gateway: own.length === 0 ? subnet.gateway : own.find(({ router }) => router !== undefined)?.router,
         dnsServers: own.length === 0 ? subnet.dnsServers : servers,
         allowsDns: servedDns(own) ?? subnet.allowsDns,

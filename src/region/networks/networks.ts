@@ -198,7 +198,11 @@ export class Networks {
         const changes = [...added.map((one) => ({ ...one, change: 'added' as const })), wanted];
         const events = changes.map(
           ({ change, what, name }): NewMachineEvent => ({
-            ...{ type: 'NETWORKING', code: 'network-changed', params: { change, what, name }, atMs, username },
+            type: 'NETWORKING',
+            code: 'network-changed',
+            params: { change, what, name },
+            atMs,
+            username,
           }),
         );
         return { put, remove, nextId: after, events, isClaim: among !== undefined, result: wanted };

@@ -156,14 +156,24 @@ function addDefaultVlan(draft: Draft): boolean {
 /** The default fabric and its untagged VLAN, before they are there. */
 export const defaultPlace = (fabrics: readonly Fabric[]): { readonly fabric: Fabric; readonly vlan: Vlan } => ({
   fabric: {
-    ...{ id: DEFAULT_FABRIC_ID, name: freeFabricName(fabrics), description: '', classType: '', isTouched: false },
+    id: DEFAULT_FABRIC_ID,
+    name: freeFabricName(fabrics),
+    description: '',
+    classType: '',
+    isTouched: false,
   },
   vlan: newVlan(DEFAULT_VLAN_ID, DEFAULT_FABRIC_ID, UNTAGGED_VID),
 });
 
 /** A VLAN with MAAS's defaults, which nobody has touched. */
 export const newVlan = (id: number, fabricId: number, vid: number): Vlan => ({
-  ...{ id, fabricId, vid, description: '', mtu: MTU_DEFAULT, spaceId: undefined, isTouched: false },
+  id,
+  fabricId,
+  vid,
+  description: '',
+  mtu: MTU_DEFAULT,
+  spaceId: undefined,
+  isTouched: false,
   name: vid === UNTAGGED_VID ? UNTAGGED_NAME : String(vid),
 });
 

@@ -139,7 +139,11 @@ function servedOf(
   const { management } = entry;
   const servers = entry.dns_servers;
   return {
-    ...{ rack, rackName, name, network, cidr: formatNetwork(network) },
+    rack,
+    rackName,
+    name,
+    network,
+    cidr: formatNetwork(network),
     management: management === 0 || management === 1 ? management : 2,
     address: parseIpv4(textIn(entry, 'ip')),
     router: parseIpv4(textIn(entry, 'router_ip')),

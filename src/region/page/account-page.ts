@@ -119,8 +119,12 @@ async function apiKeysOf(view: View, { username }: Viewer): Promise<Html> {
 /** The field for the present password. */
 const presentField = (view: View, name: string): Html =>
   textField(view, {
-    ...{ name, label: words.account.presentPassword, type: 'password', autocomplete: 'current-password' },
-    ...{ required: true, charactersMax: PASSWORD_MAX },
+    name,
+    label: words.account.presentPassword,
+    type: 'password',
+    autocomplete: 'current-password',
+    required: true,
+    charactersMax: PASSWORD_MAX,
   });
 
 async function render(view: View): Promise<Html> {

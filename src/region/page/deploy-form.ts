@@ -64,7 +64,10 @@ function kernelField(view: View, images: readonly ListedImage[], machine: Machin
   if (choices.length === 0) return nothing;
   const { label, hint, usual } = words.deploy.kernel;
   const field = choiceField(view, {
-    ...{ name: 'hwe_kernel', label, hint, value: machine.kernel ?? '' },
+    name: 'hwe_kernel',
+    label,
+    hint,
+    value: machine.kernel ?? '',
     choices: [['', usual], ...choices],
   });
   return html`<div class="imaged">${field}</div>`;

@@ -206,8 +206,12 @@ export class MachineHomes {
   async #settle(settled: ReadonlyMap<string, Ipv4>, rack: Rack): Promise<void> {
     const atMs = this.#clock.wallTimeMs();
     const eventOf = (home: Ipv4): NewMachineEvent => ({
-      ...{ type: 'NODE_RACK_EVENT', level: 'info', atMs, username: '' },
-      ...{ code: 'home-found', params: { rack: rack.name, address: formatIpv4(home) } },
+      type: 'NODE_RACK_EVENT',
+      level: 'info',
+      atMs,
+      username: '',
+      code: 'home-found',
+      params: { rack: rack.name, address: formatIpv4(home) },
     });
     const outcomes = await this.#store.changeMachines<never>([...settled.keys()], atMs, ({ systemId, ...machine }) => {
       const home = settled.get(systemId) ?? machine.home;

@@ -115,8 +115,12 @@ function decideNewRack(registration: RackRegistration, racks: readonly Rack[], a
 /** The event from which an administrator learns why a pending rack has disappeared. */
 function gaveWayEvent(gone: Rack, address: string, atMs: number): NewMachineEvent {
   const params = {
-    ...{ rack: gone.name, uuid: gone.uuid, address: gone.address, newAddress: address },
-    ...{ isSilent: isSilent(gone, atMs), max: PENDING_RACKS_MAX },
+    rack: gone.name,
+    uuid: gone.uuid,
+    address: gone.address,
+    newAddress: address,
+    isSilent: isSilent(gone, atMs),
+    max: PENDING_RACKS_MAX,
   };
   // Without a user name it counts towards the bound on events that unknown senders cause.
   return { type: 'RACK_REGISTERED', level: 'warning', code: 'rack-displaced', params, atMs, username: '' };
@@ -211,8 +215,12 @@ function admit(
     const kept: Rack = weighNetworks({ ...rack, name: before.name }, before, racks);
     const params = { rack: before.name, uuid: rack.uuid, calledItself: rack.name };
     const event: NewMachineEvent = {
-      ...{ type: 'RACK_CHANGED', level: 'warning', atMs, username: '' },
-      ...{ code: 'rack-misnamed', params },
+      type: 'RACK_CHANGED',
+      level: 'warning',
+      atMs,
+      username: '',
+      code: 'rack-misnamed',
+      params,
     };
     return { put: [kept], events: [event], result: { kind: 'accepted', rack: kept } };
   }

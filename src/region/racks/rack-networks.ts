@@ -186,5 +186,7 @@ export const configuredHosts = (racks: readonly Rack[]): readonly ConfiguredHost
     .filter(({ state }) => state === 'accepted')
     .flatMap((rack) => believedInterfaces(rack).flatMap(({ reservations = [] }) => reservations))
     .map(({ mac, ip, hostname }) => ({
-      ...{ mac: mac === NO_MAC ? undefined : parseMac(mac), address: parseIpv4(ip), hostname },
+      mac: mac === NO_MAC ? undefined : parseMac(mac),
+      address: parseIpv4(ip),
+      hostname,
     }));

@@ -19,7 +19,10 @@ export interface HardwareElement {
 type Attributes = HardwareElement['attributes'];
 
 const parent = (name: string, attributes: Attributes, children: readonly HardwareElement[]): HardwareElement => ({
-  ...{ name, attributes, text: '', children },
+  name,
+  attributes,
+  text: '',
+  children,
 });
 
 /** The element, unless the value is empty. */

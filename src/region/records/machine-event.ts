@@ -160,7 +160,12 @@ export const ADDRESS_ENDS: readonly string[] = ['dhcp.release', 'dhcp.expired', 
 
 /** Kinds whose address the machine was denied, gave back or lost. */
 const WITHOUT_ADDRESS: ReadonlySet<string> = new Set([
-  ...['dhcp.nak', 'dhcp.refused', 'dhcp.conflict', 'dhcp.fixed-address-used', 'dhcp.still-used', 'dhcp.cleared'],
+  'dhcp.nak',
+  'dhcp.refused',
+  'dhcp.conflict',
+  'dhcp.fixed-address-used',
+  'dhcp.still-used',
+  'dhcp.cleared',
   ...ADDRESS_ENDS,
 ]);
 

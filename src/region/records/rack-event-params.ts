@@ -226,8 +226,11 @@ const DNS_FIELDS: FieldsOf<DnsEventKind, typeof DNS> = {
 const BOOT = {
   'boot.token-withheld': { machine: 'text' },
   'boot.not-at-home': {
-    ...{ machine: 'text', network: 'text', rack: 'text' },
-    ...{ home: 'text?', homeAddress: 'text?' },
+    machine: 'text',
+    network: 'text',
+    rack: 'text',
+    home: 'text?',
+    homeAddress: 'text?',
   },
   'boot.loader-loop': { file: 'text', instead: 'text', loads: 'number' },
 } as const satisfies {
@@ -242,9 +245,19 @@ const SERVICE = {
   ...BOOT,
   // `seconds`: how long the client had been asking; `times`: how often the pattern was seen (offers, loads, transfers, repeated blocks).
   'boot.hint': {
-    ...{ hint: 'text', client: 'text?', architecture: 'number?', file: 'text?', purpose: 'text?', proxied: 'flag?' },
-    ...{ seconds: 'number?', times: 'number?', blocks: 'number?', blockBytes: 'number?' },
-    ...{ status: 'number?', reason: 'text?', said: 'text?' },
+    hint: 'text',
+    client: 'text?',
+    architecture: 'number?',
+    file: 'text?',
+    purpose: 'text?',
+    proxied: 'flag?',
+    seconds: 'number?',
+    times: 'number?',
+    blocks: 'number?',
+    blockBytes: 'number?',
+    status: 'number?',
+    reason: 'text?',
+    said: 'text?',
   },
   'daemon.ready': { name: 'text', version: 'text', startMs: 'number' },
   'daemon.stopping': { signal: 'text' },

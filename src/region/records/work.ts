@@ -104,14 +104,25 @@ export function stepOf(work: MachineWork): WorkStep {
 const text = z.string().optional();
 const number = z.number().optional();
 const storedWork = z.looseObject({
-  ...{
-    waitsForBoot: z.boolean(),
-    attempts: z.number(),
-    before: z.string().refine((name) => parseStatus(name) !== undefined),
-  },
-  ...{ deployBy: text, disk: text, erase: text, askedBy: text, hostKey: text, stage: text, message: text },
-  ...{ run: number, doneBytes: number, totalBytes: number, reportedMs: number, boots: number, bootMs: number },
-  ...{ doubtEndsMs: number, interruptedEndsMs: number, scripts: z.array(z.string()).optional() },
+  waitsForBoot: z.boolean(),
+  attempts: z.number(),
+  before: z.string().refine((name) => parseStatus(name) !== undefined),
+  deployBy: text,
+  disk: text,
+  erase: text,
+  askedBy: text,
+  hostKey: text,
+  stage: text,
+  message: text,
+  run: number,
+  doneBytes: number,
+  totalBytes: number,
+  reportedMs: number,
+  boots: number,
+  bootMs: number,
+  doubtEndsMs: number,
+  interruptedEndsMs: number,
+  scripts: z.array(z.string()).optional(),
   report: z.looseObject({ name: z.string(), isEnd: z.boolean(), result: z.string(), said: z.string() }).optional(),
   doubt: z.looseObject({ code: z.literal('power-uncertain'), params: z.looseObject({}) }).optional(),
 });

@@ -122,7 +122,9 @@ function readSchema(): readonly CopiedTable[] {
         const rows = database.prepare(query).all(name);
         const keys = rows.filter(({ pk }) => pk !== 0).sort((one, other) => Number(one.pk) - Number(other.pk));
         const columnOf = (row: (typeof rows)[number]): CopiedColumn => ({
-          ...{ name: String(row.name), type: String(row.type), isRequired: row.pk !== 0 || row.required === 1 },
+          name: String(row.name),
+          type: String(row.type),
+          isRequired: row.pk !== 0 || row.required === 1,
         });
         const order = (keys.length === 0 ? rows : keys).map(columnOf);
         return { name, columns: rows.map(columnOf), order, givesIds: sql.includes('AUTOINCREMENT') };

@@ -143,8 +143,10 @@ const ranges: Table<StoredRange> = {
     const kind = RANGE_KINDS.find((one) => one === row.kind);
     if (kind === undefined) throw new Error('column kind holds no kind of range');
     const both = {
-      ...{ id: number(row, 'id'), subnetId: number(row, 'subnet_id') },
-      ...{ username: text(row, 'username'), comment: text(row, 'comment') },
+      id: number(row, 'id'),
+      subnetId: number(row, 'subnet_id'),
+      username: text(row, 'username'),
+      comment: text(row, 'comment'),
     };
     const isKept = kind === 'dynamic' && row.low !== null;
     return kind === 'reserved' || isKept
@@ -232,7 +234,9 @@ export const readUsed = readsRow(
 );
 
 export const readLinked = readsRow('machine', (row): NetworkRecords['linked'][number] => ({
-  ...{ address: addressIn(row, 'address'), device: text(row, 'hostname'), username: optionalText(row, 'owner') ?? '' },
+  address: addressIn(row, 'address'),
+  device: text(row, 'hostname'),
+  username: optionalText(row, 'owner') ?? '',
 }));
 
 /** The VLANs and subnets that a stored layout names. Most name none that is asked for, so this does not parse the layout. */

@@ -40,7 +40,10 @@ const ownerDataBytesSql = (hasOwner: boolean): string =>
 
 /** The facts of a decision that has not asked yet. */
 export const NOTHING_ASKED: ChangeKnowledge = {
-  ...{ hostnames: new Map(), systemIds: new Map(), addresses: [], ownerDataBytes: undefined },
+  hostnames: new Map(),
+  systemIds: new Map(),
+  addresses: [],
+  ownerDataBytes: undefined,
 };
 
 /**

@@ -23,7 +23,12 @@ export class LoginTable {
       'INSERT INTO debug_login (machine_id, username, opened_ms, expires_ms, token_digest, host_key) VALUES (?, ?, ?, ?, ?, ?) ' +
         'ON CONFLICT (machine_id) DO UPDATE SET username = excluded.username, opened_ms = excluded.opened_ms, ' +
         'expires_ms = excluded.expires_ms, token_digest = excluded.token_digest, host_key = excluded.host_key',
-      ...[id, username, openedMs, expiresMs, tokenDigest ?? null, hostKey],
+      id,
+      username,
+      openedMs,
+      expiresMs,
+      tokenDigest ?? null,
+      hostKey,
     );
     yield* this.#events.add(event, id);
     return true;
@@ -48,7 +53,9 @@ export class LoginTable {
     if (id === undefined) return;
     yield run(
       'UPDATE debug_login SET token_digest = coalesce(?, token_digest), host_key = coalesce(?, host_key) WHERE machine_id = ?',
-      ...[tokenDigest ?? null, hostKey ?? null, id],
+      tokenDigest ?? null,
+      hostKey ?? null,
+      id,
     );
   }
 }

@@ -129,8 +129,14 @@ export const readRackMachine = readsRow('machine', readForRacks);
  * Token and home are removed, because they may be the damaged values.
  */
 const HARMLESS_FOR_RACKS: Row = {
-  ...{ status: statusRow('deployed').number, resting_status: null, netboot: 0, work: null, home: null },
-  ...{ boot_token: null, uuid: null, kernel_params: null },
+  status: statusRow('deployed').number,
+  resting_status: null,
+  netboot: 0,
+  work: null,
+  home: null,
+  boot_token: null,
+  uuid: null,
+  kernel_params: null,
 };
 
 /** Reads a damaged row with harmless values; a text that is too long for racks is cut. */

@@ -21,7 +21,12 @@ export function* openSession(username: string, session: StoredSession, max: numb
   const { digest, passwordDigest, begunMs, usedMs, notice } = session;
   yield run(
     'INSERT INTO session (digest, account_id, password_digest, begun_ms, used_ms, notice) VALUES (?, ?, ?, ?, ?, ?)',
-    ...[digest, account, passwordDigest, begunMs, usedMs, notice],
+    digest,
+    account,
+    passwordDigest,
+    begunMs,
+    usedMs,
+    notice,
   );
 }
 
@@ -37,7 +42,9 @@ export function* findSession(digest: string): Steps<{ session: StoredSession; us
 export function* noteSession(digest: string, { usedMs, notice }: Partial<StoredSession>): Steps<void> {
   yield run(
     'UPDATE session SET used_ms = coalesce(?, used_ms), notice = coalesce(?, notice) WHERE digest = ?',
-    ...[usedMs ?? null, notice ?? null, digest],
+    usedMs ?? null,
+    notice ?? null,
+    digest,
   );
 }
 

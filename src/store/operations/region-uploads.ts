@@ -31,7 +31,14 @@ export class UploadTable {
     const { row } = yield one(
       `INSERT INTO boot_upload (name, title, file_type, bytes, sha256, received, place, username, created_ms, changed_ms)
         VALUES (?, ?, ?, ?, ?, 0, '', ?, ?, ?) RETURNING *`,
-      ...[name, title, fileType, bytes, sha256, username, createdMs, createdMs],
+      name,
+      title,
+      fileType,
+      bytes,
+      sha256,
+      username,
+      createdMs,
+      createdMs,
     );
     yield* this.#events.add(event, undefined);
     return row === undefined ? 'limit' : readUpload(row);

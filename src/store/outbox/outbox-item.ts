@@ -82,7 +82,11 @@ function readPost({ at, peer, contentType, path, body, token, bootMac }: Fields)
   if (typeof at !== 'number' || typeof peer !== 'string' || typeof contentType !== 'string') return undefined;
   if (typeof path !== 'string' || typeof body !== 'string') return undefined;
   return {
-    ...{ at, peer, contentType, path, body },
+    at,
+    peer,
+    contentType,
+    path,
+    body,
     ...(typeof token === 'string' ? { token } : {}),
     ...(typeof bootMac === 'string' ? { bootMac } : {}),
   };

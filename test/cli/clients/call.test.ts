@@ -9,7 +9,11 @@ import { encodeMultipart } from '../../../src/cli/clients/multipart.ts';
 import { parseBody } from '../../../src/region/api/call/form-body.ts';
 
 const action = (method: Action['method'], op: string | null, path: string): Action => ({
-  ...{ name: 'act', method, op, path, doc: 'Do it.\n\n:param ip: An address.' },
+  name: 'act',
+  method,
+  op,
+  path,
+  doc: 'Do it.\n\n:param ip: An address.',
   places: [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name),
 });
 const UPDATE = action('PUT', null, '/MAAS/api/1.0/nodegroups/{uuid}/interfaces/{name}/');
@@ -92,9 +96,13 @@ test('handlers are called as the maas command line calls them', () => {
 
 test('an operation of one version hides that of the same name in the other, and no other one', () => {
   const handler = (name: string, path: string, names: readonly string[]) => ({
-    ...{ name, anon: null },
+    name,
+    anon: null,
     auth: {
-      ...{ name, doc: '', params: [], path },
+      name,
+      doc: '',
+      params: [],
+      path,
       actions: names.map((one) => ({ name: one, method: 'GET' as const, op: one, doc: 'Read.' })),
     },
   });

@@ -170,7 +170,10 @@ for (const [title, fields, body, said] of [
 
 test('a false server whose description has a path with line ends is not a region, and gets no further request', async () => {
   const handler = {
-    ...{ name: 'EvilHandler', doc: '', params: ['a'], path: '/x\r\nX-Evil: 1/{a}/' },
+    name: 'EvilHandler',
+    doc: '',
+    params: ['a'],
+    path: '/x\r\nX-Evil: 1/{a}/',
     actions: [{ name: 'read', method: 'GET', op: null, doc: '' }],
   };
   const description = JSON.stringify({ resources: [{ name: 'EvilHandler', anon: null, auth: handler }] });

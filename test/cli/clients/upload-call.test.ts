@@ -19,15 +19,21 @@ writeFileSync(file, content);
 const sha256 = createHash('sha256').update(content).digest('hex');
 
 const CREATE: Action = {
-  ...{ name: 'create', method: 'POST', op: null, path: '/MAAS/api/2.0/boot-resources/', places: [] },
+  name: 'create',
+  method: 'POST',
+  op: null,
+  path: '/MAAS/api/2.0/boot-resources/',
+  places: [],
   doc: 'Upload.\n\n:param content: The file.',
 };
 const WORDS = ['name=custom/site', 'architecture=amd64/generic', `content@=${file}`];
 const PLACE = '/MAAS/api/2.0/boot-resources/7/upload/3/';
 const answer = (status: number, value: unknown): RegionAnswer => ({
-  ...{ status, type: 'application/json' },
+  status,
+  type: 'application/json',
   body: Buffer.from(JSON.stringify(value)),
-  ...{ isRegions: true, retrySeconds: undefined },
+  isRegions: true,
+  retrySeconds: undefined,
 });
 
 /** A region that takes an upload, and the requests that it got. */
@@ -60,8 +66,10 @@ test('the resource is made with size and hash, then the pieces follow in order',
   const fields = parseBody(create?.body?.type ?? '', Buffer.from(create?.body?.bytes ?? []));
   assert.ok(fields.kind === 'fields');
   assert.deepEqual(Object.fromEntries(fields.fields), {
-    ...{ name: ['custom/site'], architecture: ['amd64/generic'] },
-    ...{ sha256: [sha256], size: [String(content.length)] },
+    name: ['custom/site'],
+    architecture: ['amd64/generic'],
+    sha256: [sha256],
+    size: [String(content.length)],
   });
   assert.deepEqual(
     pieces.map(({ method, path, body }) => [method, path, body?.type, body?.bytes.length]),

@@ -20,8 +20,13 @@ const ANSWERS: InitAnswers = {
 };
 const URL_OF_REGION = 'http://10.20.0.1:5240/MAAS';
 const PLACE = {
-  ...{ file: '/etc/rackboot/rackboot.yaml', isDefaultFile: true, tree: '/var/lib/rackboot/boot' },
-  ...{ pageUrl: 'http://10.30.0.1:5240/MAAS/', hasUnit: true, isRoot: true, program: 'rackboot' },
+  file: '/etc/rackboot/rackboot.yaml',
+  isDefaultFile: true,
+  tree: '/var/lib/rackboot/boot',
+  pageUrl: 'http://10.30.0.1:5240/MAAS/',
+  hasUnit: true,
+  isRoot: true,
+  program: 'rackboot',
 };
 
 test('with a remote region the file holds the network, which that region does not store, and the region instead of listeners', () => {

@@ -25,22 +25,22 @@ test('copies that a person made in the state directory stay, and are named', asy
   process.env.XDG_CACHE_HOME = join(place, 'caches');
   const state = join(place, 'state');
   const own = [
-    ...[
-      'region.db',
-      'region.db-wal',
-      'region.db.version-3',
-      'region.db.version-3.part-journal',
-      'region.db.unfinished',
-    ],
-    ...['leases.db', 'leases.db-shm', 'lease-mark.json', 'lease-ends.json.part', 'outbox.db'],
-    ...[
-      'rack.json',
-      'rack.json.copy',
-      'leases.ballast',
-      'images-key.asc',
-      'images-key.asc.new',
-      'desired-state.json.part',
-    ],
+    'region.db',
+    'region.db-wal',
+    'region.db.version-3',
+    'region.db.version-3.part-journal',
+    'region.db.unfinished',
+    'leases.db',
+    'leases.db-shm',
+    'lease-mark.json',
+    'lease-ends.json.part',
+    'outbox.db',
+    'rack.json',
+    'rack.json.copy',
+    'leases.ballast',
+    'images-key.asc',
+    'images-key.asc.new',
+    'desired-state.json.part',
   ];
   const kept = ['leases.db.2026-11-28', 'lease-mark.json.bak', 'outbox.db-old', 'region.db.bak', 'region.sock.notes'];
   try {

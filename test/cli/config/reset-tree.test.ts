@@ -36,12 +36,24 @@ function describeAs(tree: string, path: string, names: readonly string[]): void 
 test('the files of another server stay, whole directories and single files', () =>
   withTree(
     [
-      ...[`images/ab/${HASH}.img`, 'images/.manifests/a.json', `images/.part-${UUID}`, 'images/.uploads/1-ab.part'],
-      ...[`images/systems/ubuntu-${HASH.slice(0, 12)}/boot-kernel`, 'images/logo.png', 'images/ab/notes'],
-      ...['photos/a.jpg', 'pxelinux.0', 'pxelinux.cfg/default', 'own.0'],
-      ...['amd64/generic/trixie/commissioning/linux', 'amd64/generic/trixie/commissioning/extra'],
-      ...['arm64/generic/trixie/install/linux', `arm64/generic/trixie/.install.gone-7-${UUID}/linux`],
-      ...['bootloader/uefi/amd64/bootx64.efi', 'bootloader/own/amd64/x.efi', 'ubuntu/amd64/generic/noble/mine/root'],
+      `images/ab/${HASH}.img`,
+      'images/.manifests/a.json',
+      `images/.part-${UUID}`,
+      'images/.uploads/1-ab.part',
+      `images/systems/ubuntu-${HASH.slice(0, 12)}/boot-kernel`,
+      'images/logo.png',
+      'images/ab/notes',
+      'photos/a.jpg',
+      'pxelinux.0',
+      'pxelinux.cfg/default',
+      'own.0',
+      'amd64/generic/trixie/commissioning/linux',
+      'amd64/generic/trixie/commissioning/extra',
+      'arm64/generic/trixie/install/linux',
+      `arm64/generic/trixie/.install.gone-7-${UUID}/linux`,
+      'bootloader/uefi/amd64/bootx64.efi',
+      'bootloader/own/amd64/x.efi',
+      'ubuntu/amd64/generic/noble/mine/root',
     ],
     (tree, shares) => {
       describeAs(tree, '.loaders-amd64.json', ['pxelinux.0']);
@@ -53,16 +65,15 @@ test('the files of another server stay, whole directories and single files', () 
       assert.deepEqual(shares(), [
         [
           '.loaders-amd64.json',
-          ...['amd64/generic/trixie/commissioning/linux', 'amd64/generic/trixie/commissioning/manifest.json'],
+          'amd64/generic/trixie/commissioning/linux',
+          'amd64/generic/trixie/commissioning/manifest.json',
           `arm64/generic/trixie/.install.gone-7-${UUID}`,
           'bootloader/uefi',
-          ...[
-            'images/.manifests',
-            `images/.part-${UUID}`,
-            'images/.uploads',
-            `images/ab/${HASH}.img`,
-            'images/systems',
-          ],
+          'images/.manifests',
+          `images/.part-${UUID}`,
+          'images/.uploads',
+          `images/ab/${HASH}.img`,
+          'images/systems',
           'pxelinux.0',
           'ubuntu/amd64/generic/noble/release',
         ],
@@ -70,7 +81,12 @@ test('the files of another server stay, whole directories and single files', () 
           'amd64/generic/trixie/commissioning/extra',
           'arm64/generic/trixie/install',
           'bootloader/own',
-          ...['images/ab/notes', 'images/logo.png', 'link', 'own.0', 'photos', 'pxelinux.cfg'],
+          'images/ab/notes',
+          'images/logo.png',
+          'link',
+          'own.0',
+          'photos',
+          'pxelinux.cfg',
           'ubuntu/amd64/generic/noble/mine',
         ],
       ]);
@@ -100,11 +116,22 @@ test('a tree of Rackboot alone goes whole, even if it is empty, and a linked sto
 test('a person keeps their own things at the names of Rackboot, and under hidden names', () =>
   withTree(
     [
-      ...['bootx64.efi', 'pxelinux.0', '.pxelinux.0.damaged', '.own.damaged'],
-      ...['images/.mine/thesis', 'images/.notes', `images/.part-${UUID}.lock`, `images/ab/${HASH}.img/thesis`],
-      ...['images/ab/.mine', 'images/.manifests.lock', 'images/.place', `images/.downloads/${HASH}.lock`],
-      ...['share/.backup.damaged/f', `share/.f.${UUID}/thesis`],
-      ...['amd64/generic/trixie/install/linux/precious/thesis', 'amd64/generic/trixie/install/initrd.gz'],
+      'bootx64.efi',
+      'pxelinux.0',
+      '.pxelinux.0.damaged',
+      '.own.damaged',
+      'images/.mine/thesis',
+      'images/.notes',
+      `images/.part-${UUID}.lock`,
+      `images/ab/${HASH}.img/thesis`,
+      'images/ab/.mine',
+      'images/.manifests.lock',
+      'images/.place',
+      `images/.downloads/${HASH}.lock`,
+      'share/.backup.damaged/f',
+      `share/.f.${UUID}/thesis`,
+      'amd64/generic/trixie/install/linux/precious/thesis',
+      'amd64/generic/trixie/install/initrd.gz',
       'amd64/generic/trixie/install/.initrd.gz.damaged',
     ],
     (tree, shares) => {
@@ -114,14 +141,23 @@ test('a person keeps their own things at the names of Rackboot, and under hidden
       const installer = ['.initrd.gz.damaged', 'initrd.gz', 'manifest.json'];
       assert.deepEqual(shares(), [
         [
-          ...['.loaders-amd64.json', '.pxelinux.0.damaged'],
+          '.loaders-amd64.json',
+          '.pxelinux.0.damaged',
           ...installer.map((name) => `amd64/generic/trixie/install/${name}`),
-          ...['images/.downloads', 'images/.manifests.lock', `images/.part-${UUID}.lock`, 'images/.place'],
+          'images/.downloads',
+          'images/.manifests.lock',
+          `images/.part-${UUID}.lock`,
+          'images/.place',
           'pxelinux.0',
         ],
         [
-          ...['.own.damaged', 'amd64/generic/trixie/install/linux', 'bootx64.efi'],
-          ...['images/.mine', 'images/.notes', 'images/ab', 'share'],
+          '.own.damaged',
+          'amd64/generic/trixie/install/linux',
+          'bootx64.efi',
+          'images/.mine',
+          'images/.notes',
+          'images/ab',
+          'share',
         ],
       ]);
     },
@@ -133,8 +169,12 @@ test('a directory that was moved away keeps what no manifest names, as one in it
   const loader = `bootloader/uefi/.amd64.old-7-${UUID}`;
   withTree(
     [
-      ...[`${old}/linux`, `${old}/my-preseed`, `${other}/linux`, `${loader}/bootx64.efi`],
-      ...[`${place}/.install.new-7-${UUID}/linux`, `bootloader/uefi/.arm64.gone-7-${UUID}/x`],
+      `${old}/linux`,
+      `${old}/my-preseed`,
+      `${other}/linux`,
+      `${loader}/bootx64.efi`,
+      `${place}/.install.new-7-${UUID}/linux`,
+      `bootloader/uefi/.arm64.gone-7-${UUID}/x`,
     ],
     (tree, shares) => {
       describeAs(tree, `${old}/manifest.json`, ['linux']);
@@ -150,17 +190,22 @@ test('a directory that was moved away keeps what no manifest names, as one in it
 test('only where Rackboot makes them do unfinished files, directories and links count as its own', () =>
   withTree(
     [
-      ...[
-        `mine/.cache.${UUID}`,
-        `.cache.${UUID}`,
-        `mine/.x.new-7-${UUID}/thesis`,
-        `amd64/mine/.x.gone-7-${UUID}/thesis`,
-      ],
-      ...[`amd64/generic/trixie/.mine.gone-7-${UUID}/thesis`, `.pxelinux.0.${UUID}`, `..loaders-amd64.json.${UUID}`],
-      ...['pxelinux.0', `images/..place.${UUID}`, `images/.mine.${UUID}`],
-      ...['images/systems/lab-0123456789ab/keep', 'images/systems/noble-0123456789ab/boot-kernel'],
-      ...['images/systems/noble-0123456789ab/squashfs', 'images/systems/jammy-0123456789ab/root-tgz'],
-      ...['images/systems/jammy-0123456789ab/notes/thesis', `images/systems/.a-0123456789ab.old-7-${UUID}/squashfs`],
+      `mine/.cache.${UUID}`,
+      `.cache.${UUID}`,
+      `mine/.x.new-7-${UUID}/thesis`,
+      `amd64/mine/.x.gone-7-${UUID}/thesis`,
+      `amd64/generic/trixie/.mine.gone-7-${UUID}/thesis`,
+      `.pxelinux.0.${UUID}`,
+      `..loaders-amd64.json.${UUID}`,
+      'pxelinux.0',
+      `images/..place.${UUID}`,
+      `images/.mine.${UUID}`,
+      'images/systems/lab-0123456789ab/keep',
+      'images/systems/noble-0123456789ab/boot-kernel',
+      'images/systems/noble-0123456789ab/squashfs',
+      'images/systems/jammy-0123456789ab/root-tgz',
+      'images/systems/jammy-0123456789ab/notes/thesis',
+      `images/systems/.a-0123456789ab.old-7-${UUID}/squashfs`,
       `images/systems/.b-0123456789ab.new-7-${UUID}/squashfs`,
       `images/systems/.c-0123456789ab.kept-${UUID}/squashfs`,
     ],
@@ -174,14 +219,22 @@ test('only where Rackboot makes them do unfinished files, directories and links 
       const systems = ['.a-0123456789ab.old-7-UUID', '.b-0123456789ab.new-7-UUID', 'jammy-0123456789ab/root-tgz'];
       assert.deepEqual(shares(), [
         [
-          ...[`..loaders-amd64.json.${UUID}`, '.loaders-amd64.json', `.pxelinux.0.${UUID}`, `images/..place.${UUID}`],
+          `..loaders-amd64.json.${UUID}`,
+          '.loaders-amd64.json',
+          `.pxelinux.0.${UUID}`,
+          `images/..place.${UUID}`,
           ...[...systems, 'noble-0123456789ab'].map((name) => `images/systems/${name.replace('UUID', UUID)}`),
-          ...['os', 'pxelinux.0'],
+          'os',
+          'pxelinux.0',
         ],
         [
-          ...[`.cache.${UUID}`, 'amd64', `images/.mine.${UUID}`, `images/systems/.c-0123456789ab.kept-${UUID}`],
+          `.cache.${UUID}`,
+          'amd64',
+          `images/.mine.${UUID}`,
+          `images/systems/.c-0123456789ab.kept-${UUID}`,
           'images/systems/jammy-0123456789ab/notes',
-          ...['images/systems/lab-0123456789ab', 'mine'],
+          'images/systems/lab-0123456789ab',
+          'mine',
         ],
       ]);
     },

@@ -20,8 +20,16 @@ const ARCHIVE = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const KEYRING = '/usr/share/keyrings/ubuntu-cloudimage-keyring.gpg';
 
 const row = (id: number, name: string, url: string, more: object) => ({
-  ...{ id, name, url, index: 'streams/v1/index.sjson', unsigned: false, why: null, pinned_by: null },
-  ...{ keyring_filename: '', keyring_data: '', ...more },
+  id,
+  name,
+  url,
+  index: 'streams/v1/index.sjson',
+  unsigned: false,
+  why: null,
+  pinned_by: null,
+  keyring_filename: '',
+  keyring_data: '',
+  ...more,
 });
 const ROWS = [
   row(12, 'site-stream', OWN, {
@@ -30,17 +38,28 @@ const ROWS = [
   }),
   row(1, 'ubuntu', UBUNTU, { keyring_filename: KEYRING, pinned_by: { file: SHIPPED, key: 'sources[0]' } }),
   row(5, 'fedora', FEDORA, {
-    ...{ index: null, unsigned: true, why: 'It is not signed', pinned_by: { file: SHIPPED, key: 'sources[4]' } },
+    index: null,
+    unsigned: true,
+    why: 'It is not signed',
+    pinned_by: { file: SHIPPED, key: 'sources[4]' },
   }),
   row(14, OWN, OWN, { keyring_data: 'AAAA' }),
   row(15, 'http://other.example/', 'http://other.example/', { keyring_filename: '/etc/other.gpg' }),
   row(16, 'rocky', ROCKY, { index: null, pinned_by: { file: SHIPPED, key: 'sources[2]' } }),
   row(17, 'debian-installer', 'http://mirror.example/debian/', {
-    ...{ index: null, keyring_filename: ARCHIVE, pinned_by: { file: SHIPPED, key: 'sources[9]' } },
+    index: null,
+    keyring_filename: ARCHIVE,
+    pinned_by: { file: SHIPPED, key: 'sources[9]' },
   }),
 ];
 const selection = (id: number, source: number, pin: object | null) => ({
-  ...{ id, boot_source_id: source, os: 'ubuntu', release: 'noble', arches: ['amd64'], subarches: ['*'], labels: ['*'] },
+  id,
+  boot_source_id: source,
+  os: 'ubuntu',
+  release: 'noble',
+  arches: ['amd64'],
+  subarches: ['*'],
+  labels: ['*'],
   pinned_by: pin,
 });
 

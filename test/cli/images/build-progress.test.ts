@@ -11,7 +11,11 @@ import { unpackPackages } from '../../../src/images/debian-package.ts';
 import { printedBy } from '../../support/printed.ts';
 
 const PACKAGES = ['one', 'two'].map((name) => ({
-  ...{ file: `/nowhere/${name}.deb`, name, version: '1.0', architecture: 'amd64', sha256: '' },
+  file: `/nowhere/${name}.deb`,
+  name,
+  version: '1.0',
+  architecture: 'amd64',
+  sha256: '',
 }));
 
 async function linesOf(shown: { readonly isVerbose: boolean; readonly isSilent: boolean }): Promise<readonly string[]> {

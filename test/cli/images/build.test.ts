@@ -126,7 +126,11 @@ test('a tree in the state directory belongs to its owner, however its path is wr
   writeFileSync(config, `state_dir: ${stateDir}\n${USABLE}`);
   const inside = join(stateDir, 'boot');
   for (const tree of [
-    ...[inside, `${inside}/`, `${directory}/x/../state/boot`, `${directory}//state/boot`, join(directory, 'link/boot')],
+    inside,
+    `${inside}/`,
+    `${directory}/x/../state/boot`,
+    `${directory}//state/boot`,
+    join(directory, 'link/boot'),
     relative(process.cwd(), inside),
   ])
     assert.equal((await enterImageTree({ config, tree })).stateDir, stateDir, tree);

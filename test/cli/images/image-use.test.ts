@@ -13,8 +13,17 @@ import { CONTROL_SOCKET } from '../../../src/http/config.ts';
 import type { StoredImage } from '../../../src/images/image-store.ts';
 
 const IMAGE: StoredImage = {
-  ...{ os: 'debian', release: 'bookworm', architecture: 'amd64', subarchitecture: 'generic', label: 'release' },
-  ...{ serial: '20261121', title: '', sha256: 'ab'.repeat(32), bytes: 1, format: 'raw', diskBytes: 1 },
+  os: 'debian',
+  release: 'bookworm',
+  architecture: 'amd64',
+  subarchitecture: 'generic',
+  label: 'release',
+  serial: '20261121',
+  title: '',
+  sha256: 'ab'.repeat(32),
+  bytes: 1,
+  format: 'raw',
+  diskBytes: 1,
   partitionTable: 'gpt',
 };
 const MACHINE = { hostname: 'calm-eagle', osystem: 'debian', distro_series: 'bookworm', architecture: 'amd64/generic' };

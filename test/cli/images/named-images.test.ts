@@ -6,9 +6,19 @@ import { addedNotes } from '../../../src/cli/images/named-images.ts';
 import { decodeImage, encodeImage, type StoredImage } from '../../../src/images/image-store.ts';
 
 const MADE: StoredImage = {
-  ...{ os: 'debian', release: 'trixie', architecture: 'arm64', subarchitecture: 'generic', label: 'release' },
-  ...{ serial: '20261101', title: 'Debian trixie', sha256: 'ab'.repeat(32), bytes: 9, diskBytes: 9 },
-  ...{ format: 'raw.zst', partitionTable: 'gpt', isMade: true },
+  os: 'debian',
+  release: 'trixie',
+  architecture: 'arm64',
+  subarchitecture: 'generic',
+  label: 'release',
+  serial: '20261101',
+  title: 'Debian trixie',
+  sha256: 'ab'.repeat(32),
+  bytes: 9,
+  diskBytes: 9,
+  format: 'raw.zst',
+  partitionTable: 'gpt',
+  isMade: true,
 };
 
 test('an image that was made is made again, and the manifest keeps that it was', () => {

@@ -8,13 +8,28 @@ import { answerControl } from '../../support/control-answers.ts';
 import { printedBy } from '../../support/printed.ts';
 
 const image = (release: string, sha256: string) => ({
-  ...{ os: 'debian', release, architecture: 'amd64', subarchitecture: 'generic', label: 'release', serial: '20260101' },
-  ...{ path: 'x', sha256, bytes: 300_000_000, diskBytes: 900_000_000, format: 'raw' },
+  os: 'debian',
+  release,
+  architecture: 'amd64',
+  subarchitecture: 'generic',
+  label: 'release',
+  serial: '20260101',
+  path: 'x',
+  sha256,
+  bytes: 300_000_000,
+  diskBytes: 900_000_000,
+  format: 'raw',
 });
 const rack = (name: string, state: string, images: readonly unknown[]) => ({ name, status_name: state, images });
 const version = (id: number, name: string, serial: string, sha256: string, hosts: readonly string[]) => ({
-  ...{ id, name: `${name}/amd64/generic/release`, version: serial, title: '' },
-  ...{ size: 300_000_000, disk_size: null, sha256, hosts },
+  id,
+  name: `${name}/amd64/generic/release`,
+  version: serial,
+  title: '',
+  size: 300_000_000,
+  disk_size: null,
+  sha256,
+  hosts,
 });
 
 const RACKS = [
@@ -32,7 +47,14 @@ const VERSIONS = [
 
 const source = { id: 7, name: 'debian', url: 'http://site.example/', pinned_by: null };
 const selection = (os: string, release: string, arches: readonly string[]) => ({
-  ...{ id: 1, boot_source_id: 7, os, release, arches, subarches: ['*'], labels: ['*'], pinned_by: null },
+  id: 1,
+  boot_source_id: 7,
+  os,
+  release,
+  arches,
+  subarches: ['*'],
+  labels: ['*'],
+  pinned_by: null,
 });
 
 async function images(t: TestContext) {

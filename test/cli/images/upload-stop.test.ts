@@ -51,7 +51,10 @@ async function withRegion<T>(
 }
 
 const resource = (file: object, complete: boolean): object => ({
-  ...{ id: 1, name: 'custom/site', architecture: 'amd64/generic', complete },
+  id: 1,
+  name: 'custom/site',
+  architecture: 'amd64/generic',
+  complete,
   sets: { one: { files: { one: { ...FILE, sha256, ...file } } } },
 });
 

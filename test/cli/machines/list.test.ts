@@ -9,8 +9,16 @@ import { answerControl } from '../../support/control-answers.ts';
 import { printedBy } from '../../support/printed.ts';
 
 const MACHINE = machineShape.parse({
-  ...{ system_id: 'abcdef', hostname: 'calm-ibis', fqdn: 'calm-ibis.maas', status_name: 'Ready', architecture: null },
-  ...{ cpu_count: 1, memory: 1, interface_set: [], physicalblockdevice_set: [], hardware_info: null },
+  system_id: 'abcdef',
+  hostname: 'calm-ibis',
+  fqdn: 'calm-ibis.maas',
+  status_name: 'Ready',
+  architecture: null,
+  cpu_count: 1,
+  memory: 1,
+  interface_set: [],
+  physicalblockdevice_set: [],
+  hardware_info: null,
   ip_addresses: ['10.20.0.10', '10.20.0.100'],
   allocated_ip_addresses: ['10.20.0.10'],
 });
@@ -22,7 +30,11 @@ test('a machine is shown with its IP and its hardware addresses, named apart', a
   const { config } = await answerControl(t, {
     '/MAAS/api/2.0/machines/': [MACHINE],
     '/MAAS/api/2.0/machines/abcdef/?op=identity': {
-      ...{ evidence, conflicts: [], home: [], is_vouched: true, power_is_proposed: false },
+      evidence,
+      conflicts: [],
+      home: [],
+      is_vouched: true,
+      power_is_proposed: false,
     },
   });
   const { text } = await printedBy(() => showMachine(config, 'calm-ibis', false));
@@ -34,7 +46,9 @@ const IDENTITY = { evidence: [], conflicts: [], home: [], is_vouched: true, powe
 
 test('a locked machine is shown with its lock, who locked it and why, and with a zone and a pool that are not the default', async (t) => {
   const event = (command: string, comment?: string) => ({
-    ...{ username: 'ann', code: 'command', params: { command, ...(comment === undefined ? {} : { comment }) } },
+    username: 'ann',
+    code: 'command',
+    params: { command, ...(comment === undefined ? {} : { comment }) },
   });
   const events = '/MAAS/api/2.0/events/?op=query&level=AUDIT&id=abcdef&limit=1000';
   const shown = async (machine: object, ...log: readonly object[]): Promise<string> => {
@@ -67,7 +81,11 @@ test('a locked machine is shown with its lock, who locked it and why, and with a
 
 test('values that are not known are `-` or left out, and the words of the firmware have readable labels', async (t) => {
   const hardware = {
-    ...{ system_vendor: 'ACME', system_sku: 'A-1', cpu_model: 'x9', chassis_type: 'Unknown', mainboard_serial: null },
+    system_vendor: 'ACME',
+    system_sku: 'A-1',
+    cpu_model: 'x9',
+    chassis_type: 'Unknown',
+    mainboard_serial: null,
   };
   const machine = { ...MACHINE, cpu_count: 0, memory: 0, ip_addresses: [], hardware_info: hardware };
   const { config } = await answerControl(t, {

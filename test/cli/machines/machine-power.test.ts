@@ -19,16 +19,23 @@ interface LoggedEvent {
 }
 
 const MACHINE = {
-  ...{ system_id: 'abc', hostname: 'm1', fqdn: 'm1.maas', status_name: 'Ready', architecture: 'amd64/generic' },
-  ...{ cpu_count: 1, memory: 1024, ip_addresses: [], interface_set: [], physicalblockdevice_set: [] },
-  ...{
-    hardware_info: null,
-    hardware_parts: undefined,
-    power_type: 'webhook',
-    power_state: 'off',
-    power_state_age: null,
-  },
-  ...{ power_state_text: '', power_task: '' },
+  system_id: 'abc',
+  hostname: 'm1',
+  fqdn: 'm1.maas',
+  status_name: 'Ready',
+  architecture: 'amd64/generic',
+  cpu_count: 1,
+  memory: 1024,
+  ip_addresses: [],
+  interface_set: [],
+  physicalblockdevice_set: [],
+  hardware_info: null,
+  hardware_parts: undefined,
+  power_type: 'webhook',
+  power_state: 'off',
+  power_state_age: null,
+  power_state_text: '',
+  power_task: '',
 };
 const TRACED = { systemId: 'abc', hostname: 'm1', domain: 'maas', status: 'Commissioning', purpose: 'commissioning' };
 const ON_BEFORE = { id: 5, type: 'Node powered on', description: 'it was switched on' };

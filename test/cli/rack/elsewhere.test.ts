@@ -16,20 +16,39 @@ const MAC = '52:54:00:00:00:01';
 const MACHINE = { systemId: 'abc', hostname: 'calm-ibis', domain: 'maas', status: 'Ready', purpose: 'poweroff' };
 const at = (second: number): string => `2026-01-02T03:04:${String(second).padStart(2, '0')}.000Z`;
 const logged = (second: number, rack: string | null, kind: string | null, description: string) => ({
-  ...{ level: 'DEBUG', type: 'DHCP', time: at(second), kind, rack, description },
+  level: 'DEBUG',
+  type: 'DHCP',
+  time: at(second),
+  kind,
+  rack,
+  description,
 });
 const KNOWN = {
-  ...{ number: 1, boot: 0, at: at(5), lastAt: at(5), times: 1, kind: 'machine.known', level: 'info' },
-  ...{ text: 'The region knows it', fields: {} },
+  number: 1,
+  boot: 0,
+  at: at(5),
+  lastAt: at(5),
+  times: 1,
+  kind: 'machine.known',
+  level: 'info',
+  text: 'The region knows it',
+  fields: {},
 };
 const ANSWERS = {
   '/status': { name: 'rack-1' },
   '/trace': {
-    ...{ mac: MAC, machine: MACHINE, missed: 0, firstReportedMs: Date.parse(at(5)), steps: [KNOWN] },
+    mac: MAC,
+    machine: MACHINE,
+    missed: 0,
+    firstReportedMs: Date.parse(at(5)),
+    steps: [KNOWN],
     waiting: 'its next boot; heard of 1 min 49 s ago',
   },
   '/why': {
-    ...{ mac: MAC, basis: 'unseen', boots: [], obstacles: [] },
+    mac: MAC,
+    basis: 'unseen',
+    boots: [],
+    obstacles: [],
     machine: { name: 'calm-ibis.maas', systemId: 'abc', status: 'Ready', purpose: 'poweroff' },
   },
   '/MAAS/api/2.0/events/': {
@@ -84,9 +103,13 @@ const linesOf = (said: string): readonly string[] =>
 
 test('trace prints every step of another rack under its name, and where to ask', async () => {
   assert.deepEqual(linesOf(await traced(['rack-2'])), [
-    ...['before the rack started', '- Took an address long ago'],
-    ...['reported by rack rack-2', '- Asked for an address', '- Loaded ipxe.efi'],
-    ...['seen by this rack', '- The region knows it'],
+    'before the rack started',
+    '- Took an address long ago',
+    'reported by rack rack-2',
+    '- Asked for an address',
+    '- Loaded ipxe.efi',
+    'seen by this rack',
+    '- The region knows it',
     'Its home is rack rack-2: run rackboot trace on the host of that rack.',
   ]);
 });

@@ -6,7 +6,11 @@ import { headOf, loggedSteps } from '../../../src/cli/rack/logged-steps.ts';
 
 const at = (second: number): string => `2026-01-02T03:04:${String(second).padStart(2, '0')}.000Z`;
 const logged = (second: number, rack: string, description: string) => ({
-  ...{ level: 'DEBUG', time: at(second), kind: 'dhcp.ack', rack, description },
+  level: 'DEBUG',
+  time: at(second),
+  kind: 'dhcp.ack',
+  rack,
+  description,
 });
 
 test('steps of the machine from after the start are not said to be from before it: another card of it was heard', () => {

@@ -8,8 +8,14 @@ const NOW_MS = 1_000_000;
 
 const LINK = { addresses: [], since: 0, text: '', regionVersion: '', deadLetters: 0, outboxProblem: '' };
 const REGION = {
-  ...{ mode: 'remote', state: 'connected', addresses: ['http://a/MAAS'], unopened: [] },
-  ...{ eventsWaiting: 0, eventsDropped: 0, desiredVersion: 4, link: LINK },
+  mode: 'remote',
+  state: 'connected',
+  addresses: ['http://a/MAAS'],
+  unopened: [],
+  eventsWaiting: 0,
+  eventsDropped: 0,
+  desiredVersion: 4,
+  link: LINK,
 };
 
 test('each of several addresses is shown with its last answer, or with its failure and how long it has lasted', () => {

@@ -13,7 +13,12 @@ const status = (...problems: readonly object[]) =>
     interfaces: [LAB, FAR],
     dhcp: { problems },
     region: {
-      ...{ mode: 'local', state: 'up', addresses: [], eventsWaiting: 0, eventsDropped: 0, desiredVersion: 1 },
+      mode: 'local',
+      state: 'up',
+      addresses: [],
+      eventsWaiting: 0,
+      eventsDropped: 0,
+      desiredVersion: 1,
     },
     journal: { available: true },
   });

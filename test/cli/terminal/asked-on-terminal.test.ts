@@ -10,8 +10,18 @@ import { missing } from '../../support/needs.ts';
 
 const MAIN = join(import.meta.dirname, '../../../src/main.ts');
 const RACK = {
-  ...{ uuid: 'u', name: 'far', status_name: 'accepted', is_embedded: false, is_away: false, conflict: null },
-  ...{ version: '1', last_seen: null, events_waiting: 0, events_dropped: 0, dead_letters: 0, interfaces: [] },
+  uuid: 'u',
+  name: 'far',
+  status_name: 'accepted',
+  is_embedded: false,
+  is_away: false,
+  conflict: null,
+  version: '1',
+  last_seen: null,
+  events_waiting: 0,
+  events_dropped: 0,
+  dead_letters: 0,
+  interfaces: [],
 };
 const ANSWERS = {
   '/MAAS/api/2.0/nodegroups/': [RACK],

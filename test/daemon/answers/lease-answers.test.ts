@@ -42,8 +42,12 @@ class Turns {
 function rackOf(looked: Turns, reported: Turns): AskedRack {
   const table = new LeaseTable();
   const leaseAt = (index: number): Lease => ({
-    ...{ address: ipv4(0x0a140000 + ((index * 7919) % COUNT) * 50), mac: mac(0x525400000000 + index) },
-    ...{ state: 'bound', grantedAt: NOW, expiresAt: later(NOW, 600_000), duration: seconds(600) },
+    address: ipv4(0x0a140000 + ((index * 7919) % COUNT) * 50),
+    mac: mac(0x525400000000 + index),
+    state: 'bound',
+    grantedAt: NOW,
+    expiresAt: later(NOW, 600_000),
+    duration: seconds(600),
   });
   table.load(
     Array.from({ length: COUNT }, (_, index) => leaseAt(index)),

@@ -15,8 +15,15 @@ import { describeWaiting } from '../../../src/observe/waiting-words.ts';
 
 const [BOOTS, SECOND, THIRD] = [mac(0x525400000001), mac(0x525400000002), mac(0x525400000003)];
 const MACHINE: RackMachine = {
-  ...{ systemId: 'abcdef', hostname: 'calm-ibis', domain: 'maas', statusName: 'New', purpose: 'enlist' },
-  ...{ architecture: 'amd64', subarchitecture: 'generic', macs: [BOOTS, SECOND, THIRD], addresses: [] },
+  systemId: 'abcdef',
+  hostname: 'calm-ibis',
+  domain: 'maas',
+  statusName: 'New',
+  purpose: 'enlist',
+  architecture: 'amd64',
+  subarchitecture: 'generic',
+  macs: [BOOTS, SECOND, THIRD],
+  addresses: [],
 };
 
 test('a machine named by an unseen card has the steps of the card seen last', () => {

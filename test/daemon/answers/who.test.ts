@@ -34,8 +34,13 @@ const ROUTER = mac(0x525400000001);
 const STRANGER = mac(0x525400000002);
 const RESERVED = ipv4(0x0a140014);
 const lease = (address: Ipv4, holder: Lease['mac'], hostname: string): Lease => ({
-  ...{ address, mac: holder, hostname, state: 'bound', grantedAt: instant(0) },
-  ...{ expiresAt: instant(600_000), duration: seconds(600) },
+  address,
+  mac: holder,
+  hostname,
+  state: 'bound',
+  grantedAt: instant(0),
+  expiresAt: instant(600_000),
+  duration: seconds(600),
 });
 
 /** A rack with a reservation named gateway, for `entry`, and these leases. */
@@ -48,8 +53,11 @@ cluster_interfaces:
   assert.ok(parsed.ok);
   const { served } = indexSubnets(parsed.config.dhcp, undefined);
   return {
-    ...{ served, machines: new MachineDirectory([]), elsewhere: { macOf: () => undefined } },
-    ...{ leases: () => leases, findLease: (address: Ipv4) => leases.find((one) => one.address === address) },
+    served,
+    machines: new MachineDirectory([]),
+    elsewhere: { macOf: () => undefined },
+    leases: () => leases,
+    findLease: (address: Ipv4) => leases.find((one) => one.address === address),
   };
 }
 

@@ -106,8 +106,12 @@ test('facts unknown before the first lease are named, if the network depends on 
     explained('bios', { network: NETWORK.replace(' }', `, ${more} }`), leases });
   const byPort = 'hosts: [{ circuit_id: port-1, ip: 10.20.0.50 }]';
   const lease: Lease = {
-    ...{ address: ipv4(0x0a140064), mac: MAC, state: 'bound', grantedAt: instant(NOW - 1000) },
-    ...{ expiresAt: instant(NOW + 1000), duration: seconds(600) },
+    address: ipv4(0x0a140064),
+    mac: MAC,
+    state: 'bound',
+    grantedAt: instant(NOW - 1000),
+    expiresAt: instant(NOW + 1000),
+    duration: seconds(600),
   };
   assert.match(
     shown(byPort),
@@ -127,8 +131,13 @@ test('the classes of a machine follow from the hostname of its newest lease, and
     return foreseeBoot(MAC, 'uefi-amd64', foresight({ network, leases }))[0]?.lines ?? [];
   };
   const lease: Lease = {
-    ...{ address: ipv4(0x0a140064), mac: MAC, state: 'bound', hostname: 'guest-1', grantedAt: instant(NOW - 1000) },
-    ...{ expiresAt: instant(NOW + 1000), duration: seconds(600) },
+    address: ipv4(0x0a140064),
+    mac: MAC,
+    state: 'bound',
+    hostname: 'guest-1',
+    grantedAt: instant(NOW - 1000),
+    expiresAt: instant(NOW + 1000),
+    duration: seconds(600),
   };
   const given = '{ name: guests, when: { hostname: "guest-*" }, loaders: { 7: guest.efi } }';
   const textOf = (lines: ReturnType<typeof shown>, topic: string) => lines.find((line) => line.topic === topic)?.text;

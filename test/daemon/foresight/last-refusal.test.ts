@@ -17,8 +17,12 @@ function refusalAfter(events: readonly (readonly [number, Omit<DhcpEvent, 'at'>]
   const timeline = new Timeline(() => undefined);
   for (const [at, event] of events) timeline.take({ ...event, at: instant(at), mac: MAC });
   const lease: Lease = {
-    ...{ address: ipv4(0x0a140064), mac: MAC, state: 'bound', grantedAt: leasedAt ?? NOW },
-    ...{ expiresAt: instant(99_000), duration: seconds(600) },
+    address: ipv4(0x0a140064),
+    mac: MAC,
+    state: 'bound',
+    grantedAt: leasedAt ?? NOW,
+    expiresAt: instant(99_000),
+    duration: seconds(600),
   };
   return findLastRefusal(timeline.find(MAC) ?? [], leasedAt === undefined ? [] : [lease], NOW);
 }

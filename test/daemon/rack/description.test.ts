@@ -8,7 +8,11 @@ import type { HostInterface } from '../../../src/net/host-interface.ts';
 import { HOST_ADDRESSES_MAX } from '../../../src/region/records/rack-description.ts';
 
 const nic = (name: string, ...addresses: readonly (readonly [address: number, prefix: number])[]): HostInterface => ({
-  ...{ name, index: 1, mac: undefined, up: true, carrier: true },
+  name,
+  index: 1,
+  mac: undefined,
+  up: true,
+  carrier: true,
   addresses: addresses.map(([address, prefix]) => ({ address: ipv4(address), prefix })),
 });
 

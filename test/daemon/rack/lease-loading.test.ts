@@ -29,10 +29,20 @@ function ending(address: number, inS: number, state: StoredLease['state'] = 'bou
   const lastedS = 5;
   const grantedWallMs = systemClock.wallTimeMs() + (inS - lastedS) * 1000;
   return {
-    ...{ address: ipv4(0x0a140000 + address), mac: mac(0x525400000000 + address), state },
-    ...{ duration: seconds(lastedS), namedBeforeMs: 0, grantedWallMs, expiresWallMs: grantedWallMs + lastedS * 1000 },
-    ...{ bootId: readBootId(), uptimeS: uptimeSeconds() + inS - lastedS },
-    ...{ hostname: undefined, clientId: undefined, vendorClass: undefined, circuitId: undefined, remoteId: undefined },
+    address: ipv4(0x0a140000 + address),
+    mac: mac(0x525400000000 + address),
+    state,
+    duration: seconds(lastedS),
+    namedBeforeMs: 0,
+    grantedWallMs,
+    expiresWallMs: grantedWallMs + lastedS * 1000,
+    bootId: readBootId(),
+    uptimeS: uptimeSeconds() + inS - lastedS,
+    hostname: undefined,
+    clientId: undefined,
+    vendorClass: undefined,
+    circuitId: undefined,
+    remoteId: undefined,
   };
 }
 
@@ -64,8 +74,12 @@ test('expiries since the last report are reported in order, and not again at the
   // The host has been up for at least the leases' age.
   assert.ok(uptimeSeconds() > 200);
   const leases = [
-    ...[ending(1, -100), ending(2, -20), ending(3, -40), ending(4, 100)],
-    ...[ending(5, -30, 'declined'), ending(6, -30, 'released')],
+    ending(1, -100),
+    ending(2, -20),
+    ending(3, -40),
+    ending(4, 100),
+    ending(5, -30, 'declined'),
+    ending(6, -30, 'released'),
   ];
   await reportedUntil(later(systemClock.now(), -60_000));
   const first = life(leases);

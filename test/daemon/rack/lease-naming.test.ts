@@ -50,12 +50,19 @@ class CountingTable extends LeaseTable {
 
 const macOf = (index: number): MacAddress => mac(0x525400000000 + index);
 const lease = (index: number, hostname?: string): Lease => ({
-  ...{ address: ipv4(FIRST + index), mac: macOf(index), state: 'bound', grantedAt: NOW },
-  ...{ expiresAt: later(NOW, 600_000), duration: seconds(600), hostname },
+  address: ipv4(FIRST + index),
+  mac: macOf(index),
+  state: 'bound',
+  grantedAt: NOW,
+  expiresAt: later(NOW, 600_000),
+  duration: seconds(600),
+  hostname,
 });
 const machine = (index: number, hostname: string, addresses: readonly Ipv4[] = []): RackMachine =>
   rackMachine({
-    ...{ systemId: `m${index}`, hostname, macs: [macOf(index)] },
+    systemId: `m${index}`,
+    hostname,
+    macs: [macOf(index)],
     addresses: addresses.map((address) => ({ mac: macOf(index), address })),
   });
 

@@ -14,7 +14,7 @@ const B = mac(0x525400aabb09);
 const AT = instant(5);
 
 const ready = (systemId: string, hostname: string, ...macs: readonly MacAddress[]): RackMachine =>
-  rackMachine({ ...{ systemId, hostname, domain: 'maas', macs }, statusName: 'Ready', purpose: 'poweroff' });
+  rackMachine({ systemId, hostname, domain: 'maas', macs, statusName: 'Ready', purpose: 'poweroff' });
 const IBIS = ready('deyffg', 'calm-ibis', A);
 const MM = ready('qhfyrp', 'mm', B);
 const facts = { name: 'calm-ibis.maas', status: 'Ready', purpose: 'poweroff' };

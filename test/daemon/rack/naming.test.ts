@@ -26,8 +26,12 @@ const machine = (
 ): MachineDirectory => new MachineDirectory([rackMachine({ hostname, macs: [MAC], addresses, ...more })]);
 
 const lease = (address: Lease['address']): Lease => ({
-  ...{ address, mac: MAC, state: 'bound', grantedAt: instant(0) },
-  ...{ expiresAt: instant(600_000), duration: seconds(600) },
+  address,
+  mac: MAC,
+  state: 'bound',
+  grantedAt: instant(0),
+  expiresAt: instant(600_000),
+  duration: seconds(600),
 });
 
 test('a machine’s name moves to its fixed address when it gets one, and back to its lease without one, with no conflict', () => {

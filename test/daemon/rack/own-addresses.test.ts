@@ -36,12 +36,17 @@ function start(answer: () => MacAddress | undefined = () => undefined) {
   };
   const around = new Neighbourhood({ clock, wire, onHeard: () => undefined, publish: (event) => events.push(event) });
   const lab: ClusterInterface = {
-    ...{ name: 'lab', interfaceName: 'eth1', management: 2, ip: OWN },
+    name: 'lab',
+    interfaceName: 'eth1',
+    management: 2,
+    ip: OWN,
     network: networkOf(ipv4(0x0a140000), 24),
   };
   around.configure([lab]);
   return {
-    ...{ clock, around, asked },
+    clock,
+    around,
+    asked,
     hear: (host: MacAddress, address: Ipv4 = OWN) =>
       listener?.onSightings([{ interfaceName: 'eth1', address, mac: host, heard: true }]),
     reported: () => events.splice(0).filter(({ kind }) => kind === KIND),

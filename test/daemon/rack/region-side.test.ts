@@ -53,7 +53,9 @@ cluster_interfaces:
 
 const now = systemClock.now();
 const report = (peer: (typeof MACHINES)[number]) => ({
-  ...{ peer, contentType: 'application/x-www-form-urlencoded', path: '/MAAS/api/2.0/machines/' },
+  peer,
+  contentType: 'application/x-www-form-urlencoded',
+  path: '/MAAS/api/2.0/machines/',
   body: Buffer.from('architecture=amd64'),
 });
 

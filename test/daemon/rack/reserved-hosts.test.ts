@@ -20,7 +20,10 @@ class HostTestNetwork extends TestNetwork implements HostNetwork {
 const PRINTER: ReservedHost = { address: ip('10.20.0.60'), mac: MAC_A, hostname: 'printer', domain: 'lab' };
 const NAMED: ReservedHost = { address: ip('10.99.0.7'), hostname: 'far', domain: 'maas' };
 const state = (version: number, more: Partial<DesiredState> = {}): DesiredState => ({
-  ...{ schema: 2, version, machines: [], ...more },
+  schema: 2,
+  version,
+  machines: [],
+  ...more,
 });
 
 function makeRack(more = '') {

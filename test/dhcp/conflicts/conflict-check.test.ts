@@ -57,7 +57,12 @@ async function start(dhcpConfig: DhcpConfig = config(subnet(WIDE))) {
   const isDhcp = (kind: string): kind is DhcpEvent['kind'] => kind in DHCP_EVENTS;
   const wire: Wire = { users: new Map(), asked: [], up: true, slow: false, waiting: [] };
   const server = new DhcpServer({
-    ...{ network, clock, journal, table, planBoot: planByKind, identifyClient: identifyBootClient },
+    network,
+    clock,
+    journal,
+    table,
+    planBoot: planByKind,
+    identifyClient: identifyBootClient,
     publish: (event) => {
       if (isDhcp(event.kind)) events.push({ ...event, kind: event.kind });
     },
@@ -225,9 +230,13 @@ test('in a range whose every address was used once, as many clients can come at 
   const rig = await start(config(subnet(narrow)));
   const at = rig.clock.now();
   const records = Array.from({ length: 40 }, (_, index) => ({
-    ...{ address: ipv4(ip('10.20.0.100') + index), mac: mac(0x525400000100 + index), state: 'bound' as const },
+    address: ipv4(ip('10.20.0.100') + index),
+    mac: mac(0x525400000100 + index),
+    state: 'bound' as const,
     // In another order than the addresses.
-    ...{ grantedAt: at, expiresAt: later(at, 1000 * (60 + ((index * 7) % 40))), duration: seconds(60) },
+    grantedAt: at,
+    expiresAt: later(at, 1000 * (60 + ((index * 7) % 40))),
+    duration: seconds(60),
   }));
   rig.server.adopt(records);
   rig.journal.commit();

@@ -27,7 +27,8 @@ async function start(user: MacAddress | undefined, isDoubted = true) {
   const lease: Lease = { ...leaseAt(MAC_A, '10.20.0.105', 0), grantedAt, expiresAt };
   rack.table.load([isDoubted ? { ...lease, isDoubted } : lease], now);
   return {
-    ...{ rack, asked },
+    rack,
+    asked,
     async discover(): Promise<string> {
       rack.say({ type: 'discover', mac: MAC_A });
       await settle();

@@ -32,7 +32,8 @@ async function start(network: DhcpSubnet, answers?: MacAddress) {
   const heard = (replies: readonly { readonly yiaddr: Ipv4 }[]): string =>
     replies.map(({ yiaddr }) => formatIpv4(yiaddr)).join(' ');
   return {
-    ...{ rack, wire },
+    rack,
+    wire,
     /** The addresses probed since the last call. */
     asked: () => asked.splice(0),
     /** The offer a client gets at once, and the one after the probe. */

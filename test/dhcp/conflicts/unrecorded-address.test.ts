@@ -37,7 +37,8 @@ async function start(user: MacAddress | undefined, network: DhcpSubnet = subnet(
   }));
   rack.table.load(leases, now);
   return {
-    ...{ rack, asked },
+    rack,
+    asked,
     /** The answers at once, and after the probe. */
     async say(words: Words, socket = ON_WIRE): Promise<readonly string[]> {
       const now = rack.say(words, socket).map(({ type }) => type);

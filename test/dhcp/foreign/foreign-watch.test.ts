@@ -130,17 +130,15 @@ function rigOf(): Rig {
     };
   };
   const rig: Rig = {
-    ...{
-      watch,
-      clock,
-      sent: [],
-      answer: () => [],
-      taps: { opened: 0, closed: 0 },
-      canTap: true,
-      changes: 0,
-      blind: 0,
-      events,
-    },
+    watch,
+    clock,
+    sent: [],
+    answer: () => [],
+    taps: { opened: 0, closed: 0 },
+    canTap: true,
+    changes: 0,
+    blind: 0,
+    events,
     reported: () => events.splice(0).map(({ kind, address }) => `${kind} ${formatIpv4(address ?? ANY)}`),
   };
   return rig;

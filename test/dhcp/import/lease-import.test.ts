@@ -43,7 +43,11 @@ function foreign(
     state: 'bound',
     grantedWallMs: granted === undefined ? undefined : WALL + granted * 1000,
     expiresWallMs: ends === undefined ? undefined : WALL + ends * 1000,
-    ...{ hostname: undefined, clientId: undefined, vendorClass: undefined, circuitId: undefined, remoteId: undefined },
+    hostname: undefined,
+    clientId: undefined,
+    vendorClass: undefined,
+    circuitId: undefined,
+    remoteId: undefined,
     ...more,
   };
 }
@@ -189,7 +193,9 @@ test('a client’s data is kept as from its own message: with limited length', (
   const reported = {
     hostname: hostile,
     vendorClass: `${hostile}${'v'.repeat(5000)}`,
-    ...{ clientId: `\x01${'c'.repeat(5000)}`, circuitId: 'p'.repeat(5000), remoteId: 'r'.repeat(5000) },
+    clientId: `\x01${'c'.repeat(5000)}`,
+    circuitId: 'p'.repeat(5000),
+    remoteId: 'r'.repeat(5000),
   };
   const verdict = judgeImport(foreign('10.20.0.100', MAC_A, RUNS, reported), labState(SERVED), MOMENT);
   assert.ok(verdict.kind === 'take');

@@ -195,7 +195,10 @@ test('a range that is served again knows its leases, offers and declined address
     {
       subnet: 'lab',
       range: { low: ip('10.20.0.100'), high: ip('10.20.0.109') },
-      ...{ usable: 10, free: 7, offered: 1, declined: 1 },
+      usable: 10,
+      free: 7,
+      offered: 1,
+      declined: 1,
     },
   ]);
   state.leases.serve(indexSubnets(config(subnet({ dynamic: undefined })), undefined).served, state.machines);

@@ -55,8 +55,12 @@ function rig() {
   const give = (address: Ipv4 = ADDRESS, client = MAC_A): Lease => {
     const now = clock.now();
     const lease: Lease = {
-      ...{ address, mac: client, state: 'bound', grantedAt: now },
-      ...{ expiresAt: later(now, PXE_MS), duration: seconds(PXE_MS / 1000) },
+      address,
+      mac: client,
+      state: 'bound',
+      grantedAt: now,
+      expiresAt: later(now, PXE_MS),
+      duration: seconds(PXE_MS / 1000),
     };
     apply(lease);
     return lease;

@@ -7,8 +7,12 @@ import { EASED_SHARE, FILLING_SHARE, type RangeLevel, RangeWatch } from '../../.
 import { ip } from '../../support/lab-facts.ts';
 
 const usageOf = (usable: number, free: number, low = '10.20.0.100'): RangeUsage => ({
-  ...{ subnet: 'lab', range: { low: ip(low), high: ip('10.20.9.255') } },
-  ...{ usable, free, offered: 0, declined: 0 },
+  subnet: 'lab',
+  range: { low: ip(low), high: ip('10.20.9.255') },
+  usable,
+  free,
+  offered: 0,
+  declined: 0,
 });
 
 /** Checks a range of `usable` addresses with each of these free counts in turn; the reports, or `-`. */
@@ -61,7 +65,15 @@ test('the level of a range follows its reports', () => {
   const edge = Math.round(1000 * (1 - FILLING_SHARE));
   const eased = Math.round(1000 * (1 - EASED_SHARE));
   assert.deepEqual([1000, edge + 1, edge, eased, eased + 1, 0, 49, 50, 1000].map(at), [
-    ...['ok', 'ok', 'filling', 'filling', 'ok', 'full', 'full', 'filling', 'ok'],
+    'ok',
+    'ok',
+    'filling',
+    'filling',
+    'ok',
+    'full',
+    'full',
+    'filling',
+    'ok',
   ]);
 });
 

@@ -181,7 +181,8 @@ mount 12 - /
       region.files.set('/MAAS/rackboot/1/storage', Buffer.from(plan));
       const disks = { sda: filled(8) };
       const { code, disks: after } = await run({
-        ...{ job: jobFor(image, 'raw', { storage_url: '/MAAS/rackboot/1/storage' }), disks },
+        job: jobFor(image, 'raw', { storage_url: '/MAAS/rackboot/1/storage' }),
+        disks,
       });
       assert.equal(code, 1);
       assert.equal(region.reported().at(-1), 'FAILED partitioning');

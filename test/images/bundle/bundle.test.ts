@@ -94,8 +94,17 @@ async function addSystem(kernel: Kernel): Promise<StoredImage> {
   const subarchitecture = kernel === 'ga-24.04' ? 'generic' : kernel;
   const root = put('hsqs of noble', 'squashfs');
   const image: StoredImage = {
-    ...{ os: 'ubuntu', release: 'noble', architecture: 'amd64', subarchitecture, label: 'stable', serial: '20261101' },
-    ...{ title: 'Noble', ...root, format: 'squashfs', diskBytes: rootDiskBytes(root.bytes), partitionTable: 'none' },
+    os: 'ubuntu',
+    release: 'noble',
+    architecture: 'amd64',
+    subarchitecture,
+    label: 'stable',
+    serial: '20261101',
+    title: 'Noble',
+    ...root,
+    format: 'squashfs',
+    diskBytes: rootDiskBytes(root.bytes),
+    partitionTable: 'none',
     system: { subarch: kernel, subarches: [kernel, 'generic'], rootName: 'squashfs', files },
     origin: { source: 'maas', algorithm: 'sha256', hex: root.sha256 },
   };

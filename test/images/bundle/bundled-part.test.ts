@@ -195,7 +195,12 @@ describe('boot loaders and installers in a bundle', () => {
       const read = async (at: number, length: number) => Uint8Array.from(viewBytes(bytes, at, at + length));
       const file = { bytes: bytes.length, read };
       await addBundle({
-        ...{ tree: to, file, fileName: path, nowMs: 0, onAdded: fail, onRefused: fail },
+        tree: to,
+        file,
+        fileName: path,
+        nowMs: 0,
+        onAdded: fail,
+        onRefused: fail,
         onPart: ({ kind }, result) => (kind === 'installer' ? kinds.push(result.kind) : undefined),
       });
     };
@@ -212,7 +217,11 @@ describe('boot loaders and installers in a bundle', () => {
     const results: string[] = [];
     const fail = (): never => assert.fail('no image was exported');
     await addBundle({
-      ...{ tree: to, fileName: bundle, nowMs: 0, onAdded: fail, onRefused: fail },
+      tree: to,
+      fileName: bundle,
+      nowMs: 0,
+      onAdded: fail,
+      onRefused: fail,
       file: {
         bytes: bytes.length,
         read: async (at, length) => {

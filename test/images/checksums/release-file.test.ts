@@ -35,7 +35,8 @@ describe('a release file', () => {
     if (!decoded.ok) assert.fail(describeDocumentFault(decoded.fault));
     const { files, ...fields } = decoded.value;
     assert.deepEqual(fields, {
-      ...{ suite: 'oldstable', codename: 'bookworm' },
+      suite: 'oldstable',
+      codename: 'bookworm',
       dateMs: Date.UTC(2025, 8, 6, 10, 5, 9),
       validUntilMs: Date.UTC(2025, 8, 13, 10, 5, 9),
     });

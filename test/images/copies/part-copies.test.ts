@@ -84,7 +84,11 @@ describe('a rack copies the boot loaders and installers of its region', () => {
   }
   const copyFrom = (...urls: readonly string[]): Promise<CopyResult> =>
     copyFromRegion({
-      ...{ tree, urls, askLast: [], downloads: place.queue(), clock: systemClock },
+      tree,
+      urls,
+      askLast: [],
+      downloads: place.queue(),
+      clock: systemClock,
       onProgress: (one) => progress.push(one),
     });
   const copy = async (): Promise<CopyResult> => copyFrom((await serve()).url);
@@ -99,11 +103,26 @@ describe('a rack copies the boot loaders and installers of its region', () => {
       : undefined;
   const facts = (at: string) =>
     listTreeParts(at).map(({ kind, os, release, architecture, label, serial, title, directory }) => ({
-      ...{ kind, os, release, architecture, label, serial, title, directory },
+      kind,
+      os,
+      release,
+      architecture,
+      label,
+      serial,
+      title,
+      directory,
     }));
   const sourceAt = (url: string): StreamSource => ({
-    ...{ kind: 'simplestreams', name: 'lab', title: '', os: '*', contentIds: [], ftypes: [], isByName: false },
-    ...{ url, index: 'streams/v1/index.json', arches: new Map([['amd64', 'amd64']]) },
+    kind: 'simplestreams',
+    name: 'lab',
+    title: '',
+    os: '*',
+    contentIds: [],
+    ftypes: [],
+    isByName: false,
+    url,
+    index: 'streams/v1/index.json',
+    arches: new Map([['amd64', 'amd64']]),
     trust: { kind: 'unsigned', why: 'a test' },
   });
   const ask = (url: string) =>
@@ -111,7 +130,9 @@ describe('a rack copies the boot loaders and installers of its region', () => {
       [sourceAt(url)],
       { os: '*', release: undefined, architectures: [] },
       {
-        ...{ downloads: place.queue(), clock: systemClock, mirrors: [] },
+        downloads: place.queue(),
+        clock: systemClock,
+        mirrors: [],
       },
     );
 

@@ -23,12 +23,15 @@ type Kind = OfferedSystem['kind'];
 const BARE = { './etc/os-release': 'ID=test\n', './usr/bin/true': '#!' };
 const WHOLE = {
   ...BARE,
-  ...{ './boot/vmlinuz-6.1': 'kernel', './usr/sbin/grub-install': '#!', './usr/lib/grub/i386-pc/boot.img': 'x' },
+  './boot/vmlinuz-6.1': 'kernel',
+  './usr/sbin/grub-install': '#!',
+  './usr/lib/grub/i386-pc/boot.img': 'x',
   './usr/lib/systemd/system/cloud-init-local.service': '[Unit]',
 };
 const SIGNED = {
   ...BARE,
-  ...{ './usr/lib/shim/shimx64.efi.signed': 'x', './usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed': 'x' },
+  './usr/lib/shim/shimx64.efi.signed': 'x',
+  './usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed': 'x',
 };
 const cut = (bytes: Uint8Array): Uint8Array => viewBytes(bytes, 0, Math.floor((bytes.length * 2) / 3));
 const xz = (bytes: Uint8Array): Buffer => execFileSync('xz', ['-c'], { input: bytes });
@@ -50,9 +53,20 @@ describe('the root of a system that a site publishes', { skip: missing('xz') }, 
   async function importOf(kind: Kind, root: Uint8Array, isCopy = false) {
     const { url } = await place.serve(root);
     const offer: ImageOffer = {
-      ...{ os: 'centos', release: 'c1', architecture: 'amd64', subarchitecture: 'generic', label: 'stable', url },
-      ...{ serial: '20261101', source: 'site', title: 'C', aliases: [], supportEnds: undefined, mirrors: [] },
-      ...{ bytes: undefined, digest: { algorithm: 'sha256', hex: sha256(root) } },
+      os: 'centos',
+      release: 'c1',
+      architecture: 'amd64',
+      subarchitecture: 'generic',
+      label: 'stable',
+      url,
+      serial: '20261101',
+      source: 'site',
+      title: 'C',
+      aliases: [],
+      supportEnds: undefined,
+      mirrors: [],
+      bytes: undefined,
+      digest: { algorithm: 'sha256', hex: sha256(root) },
       system: { subarch: 'generic', kind, rootName: 'the-root', rootBytes: root.length, files: [] },
     };
     const terms = { tree, downloads: place.queue(), nowMs: 0, onProgress: () => undefined, isCopy };

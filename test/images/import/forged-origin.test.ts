@@ -43,8 +43,14 @@ describe('an image of a bundle whose manifest names a source', () => {
   async function bring(bytes: Uint8Array, name: Partial<StoredImage>): Promise<void> {
     const from = join(scratch, 'from');
     const { image } = await addImage({
-      ...{ tree: from, file: bytesOf(bytes), fileName: 'given', name: { ...NAME, ...name }, nowMs: DAY },
-      ...{ compress: true, onProgress: () => undefined, origin: { source: 'site', ...digestOf(PUBLISHED) } },
+      tree: from,
+      file: bytesOf(bytes),
+      fileName: 'given',
+      name: { ...NAME, ...name },
+      nowMs: DAY,
+      compress: true,
+      onProgress: () => undefined,
+      origin: { source: 'site', ...digestOf(PUBLISHED) },
     });
     const path = join(scratch, 'images.tar');
     const file = await open(path, 'w');
@@ -65,8 +71,16 @@ describe('an image of a bundle whose manifest names a source', () => {
   async function importIt() {
     const { url } = await place.serve(PUBLISHED);
     const offer: ImageOffer = {
-      ...{ ...NAME, serial: '20261101', source: 'site', title: 'Y', aliases: [], supportEnds: undefined, mirrors: [] },
-      ...{ url, bytes: PUBLISHED.length, digest: digestOf(PUBLISHED) },
+      ...NAME,
+      serial: '20261101',
+      source: 'site',
+      title: 'Y',
+      aliases: [],
+      supportEnds: undefined,
+      mirrors: [],
+      url,
+      bytes: PUBLISHED.length,
+      digest: digestOf(PUBLISHED),
     };
     return await importImage(offer, { tree, downloads: place.queue(), nowMs: DAY, onProgress: () => undefined });
   }

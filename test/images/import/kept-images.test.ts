@@ -26,8 +26,18 @@ async function addImported(serial: string): Promise<StoredImage> {
   const published = await publishStored(
     { tree, nowMs: 0 },
     {
-      ...{ os: 'debian', release: 'bookworm', architecture: 'amd64', subarchitecture: 'generic', label: 'release' },
-      ...{ serial, title: '', sha256: hex, bytes: bytes.length, format: 'raw', diskBytes: 1, partitionTable: 'gpt' },
+      os: 'debian',
+      release: 'bookworm',
+      architecture: 'amd64',
+      subarchitecture: 'generic',
+      label: 'release',
+      serial,
+      title: '',
+      sha256: hex,
+      bytes: bytes.length,
+      format: 'raw',
+      diskBytes: 1,
+      partitionTable: 'gpt',
       origin: { source: 'site', algorithm: 'sha256', hex },
     },
   );
@@ -35,7 +45,9 @@ async function addImported(serial: string): Promise<StoredImage> {
 }
 
 const termsOf = (keptVersions: number) => ({
-  ...{ tree, nowMs: 0, keptVersions },
+  tree,
+  nowMs: 0,
+  keptVersions,
   use: async () => ({ isKnown: true, usersOf: () => [] }),
 });
 const serials = (): readonly string[] => readImages(tree).images.map(({ serial }) => serial);

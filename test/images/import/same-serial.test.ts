@@ -41,8 +41,17 @@ async function importIt(bytes: Uint8Array, more: Change = {}) {
   const { url } = await place.serve(bytes);
   const { isCopy = false, ...change } = more;
   const offer: ImageOffer = {
-    ...{ ...NAME, serial: SERIAL, source: 'site', title: 'Y', aliases: [], supportEnds: undefined, mirrors: [] },
-    ...{ url, bytes: bytes.length, digest: digestOf(bytes), ...change },
+    ...NAME,
+    serial: SERIAL,
+    source: 'site',
+    title: 'Y',
+    aliases: [],
+    supportEnds: undefined,
+    mirrors: [],
+    url,
+    bytes: bytes.length,
+    digest: digestOf(bytes),
+    ...change,
   };
   const terms = { tree, downloads: place.queue(), nowMs: DAY, onProgress: () => undefined, isCopy };
   return await importImage(offer, terms);
@@ -51,7 +60,11 @@ async function importIt(bytes: Uint8Array, more: Change = {}) {
 /** Adds a disk as a person does. */
 const addByHand = (bytes: Uint8Array, os = NAME.os) =>
   addImage({
-    ...{ tree, fileName: 'given', name: { ...NAME, os, serial: SERIAL }, nowMs: DAY, compress: false },
+    tree,
+    fileName: 'given',
+    name: { ...NAME, os, serial: SERIAL },
+    nowMs: DAY,
+    compress: false,
     file: {
       bytes: bytes.length,
       read: async (at, length) => viewBytes(bytes, at, Math.min(bytes.length, at + length)),

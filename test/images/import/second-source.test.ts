@@ -49,8 +49,16 @@ describe('a system of two sources', () => {
     const site = new FileSite(directory);
     sites.push(site);
     return {
-      ...{ kind: 'simplestreams', name, title: '', os: '*', contentIds: [], ftypes: [], isByName: false },
-      ...{ url: await site.open(), index: 'streams/v1/index.json', arches: new Map([['amd64', 'amd64']]) },
+      kind: 'simplestreams',
+      name,
+      title: '',
+      os: '*',
+      contentIds: [],
+      ftypes: [],
+      isByName: false,
+      url: await site.open(),
+      index: 'streams/v1/index.json',
+      arches: new Map([['amd64', 'amd64']]),
       trust: { kind: 'unsigned', why: 'a test' },
     };
   }

@@ -52,9 +52,20 @@ async function offerOf(kernelUrl: string): Promise<ImageOffer> {
   const root = await place.serve(ROOT);
   const kernel = { name: 'boot-kernel', url: kernelUrl, mirrors: [], bytes: KERNEL.length, digest: digestOf(KERNEL) };
   return {
-    ...{ os: 'ubuntu', release: 'noble', architecture: 'amd64', subarchitecture: 'generic', label: 'stable' },
-    ...{ serial: '20261101', source: 'site', title: 'Noble', aliases: [], supportEnds: undefined, mirrors: [] },
-    ...{ url: root.url, bytes: undefined, digest: digestOf(ROOT) },
+    os: 'ubuntu',
+    release: 'noble',
+    architecture: 'amd64',
+    subarchitecture: 'generic',
+    label: 'stable',
+    serial: '20261101',
+    source: 'site',
+    title: 'Noble',
+    aliases: [],
+    supportEnds: undefined,
+    mirrors: [],
+    url: root.url,
+    bytes: undefined,
+    digest: digestOf(ROOT),
     system: { subarch: 'ga', kind: 'squashfs', rootName: 'squashfs', rootBytes: ROOT.length, files: [kernel] },
   };
 }

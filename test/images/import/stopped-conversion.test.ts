@@ -35,9 +35,20 @@ function repeated(byte: number, gibibytes: number): Buffer {
 const packed = (byte: number, frames: number): Buffer => gzipSync(Buffer.concat(Array(frames).fill(repeated(byte, 1))));
 
 const offerOf = (content: Uint8Array, url: string): ImageOffer => ({
-  ...{ source: 'site', title: 'Tiny', os: 'tiny', release: 'one', architecture: 'amd64', subarchitecture: 'generic' },
-  ...{ label: 'release', serial: '20261101', aliases: [], supportEnds: undefined, mirrors: [] },
-  ...{ url: `${url}disk1.img`, bytes: content.length, digest: { algorithm: 'sha256', hex: sha256(content) } },
+  source: 'site',
+  title: 'Tiny',
+  os: 'tiny',
+  release: 'one',
+  architecture: 'amd64',
+  subarchitecture: 'generic',
+  label: 'release',
+  serial: '20261101',
+  aliases: [],
+  supportEnds: undefined,
+  mirrors: [],
+  url: `${url}disk1.img`,
+  bytes: content.length,
+  digest: { algorithm: 'sha256', hex: sha256(content) },
 });
 
 async function importing(
@@ -52,7 +63,10 @@ async function importing(
     let state = '';
     const run = (signal: AbortSignal) =>
       importImage(offer, {
-        ...{ tree, downloads: place.queue(), nowMs: systemClock.wallTimeMs(), signal },
+        tree,
+        downloads: place.queue(),
+        nowMs: systemClock.wallTimeMs(),
+        signal,
         onProgress: (download) => {
           state = download.state.kind;
         },

@@ -38,7 +38,11 @@ describe('the disc of Ubuntu’s live server', { skip: missing('genisoimage') },
   const whole = { 'casper/vmlinuz': KERNEL, 'casper/initrd': INITRD, '.disk/info': INFO, 'casper/some.squashfs': 'x' };
   const from = (image: Uint8Array, more: { readonly release?: string } = {}) =>
     importDisc({
-      ...{ tree, file: bytesOf(image), fileName: 'a.iso', arch: 'amd64', release: more.release },
+      tree,
+      file: bytesOf(image),
+      fileName: 'a.iso',
+      arch: 'amd64',
+      release: more.release,
       onProgress: () => undefined,
     });
 

@@ -18,8 +18,15 @@ import { DownloadPlace, sha256 } from '../download/download-place.ts';
 
 const CONTENT_ID = 'com.ubuntu.cloud:released:download';
 const SOURCE: StreamSource = {
-  ...{ kind: 'simplestreams', name: 'ubuntu', title: 'Ubuntu', os: 'ubuntu', url: 'http://site.example/' },
-  ...{ index: 'streams/v1/index.json', contentIds: [], ftypes: ['disk1.img'], isByName: false },
+  kind: 'simplestreams',
+  name: 'ubuntu',
+  title: 'Ubuntu',
+  os: 'ubuntu',
+  url: 'http://site.example/',
+  index: 'streams/v1/index.json',
+  contentIds: [],
+  ftypes: ['disk1.img'],
+  isByName: false,
   arches: new Map([['amd64', 'amd64']]),
   trust: { kind: 'unsigned', why: 'a test' },
 };
@@ -101,8 +108,19 @@ describe('a version that is older than the one of the same source that is there'
     const root = makeSquashfs(String(content));
     const { url } = await place.serve(root);
     return {
-      ...{ os: 'ubuntu', release: 'noble', architecture: 'amd64', subarchitecture: 'generic', label: 'stable' },
-      ...{ serial, source, title: 'Noble', aliases: [], supportEnds: undefined, mirrors: [], url, bytes: undefined },
+      os: 'ubuntu',
+      release: 'noble',
+      architecture: 'amd64',
+      subarchitecture: 'generic',
+      label: 'stable',
+      serial,
+      source,
+      title: 'Noble',
+      aliases: [],
+      supportEnds: undefined,
+      mirrors: [],
+      url,
+      bytes: undefined,
       digest: { algorithm: 'sha256', hex: sha256(root) },
       system: { subarch: 'ga', kind: 'squashfs', rootName: 'squashfs', rootBytes: root.length, files: [] },
     };

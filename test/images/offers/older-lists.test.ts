@@ -53,15 +53,29 @@ describe('a list that was signed before one that this host has seen', { skip: mi
 
   const trust = () => ({ kind: 'signed', keyrings: [keyring], keyUrl: undefined, fingerprints: undefined }) as const;
   const installerSource = (): InstallerSource => ({
-    ...{ kind: 'installer', name: 'ubuntu-installer', title: 'Installer', os: 'ubuntu', trust: trust() },
+    kind: 'installer',
+    name: 'ubuntu-installer',
+    title: 'Installer',
+    os: 'ubuntu',
+    trust: trust(),
     arches: new Map([[ARCH, ARCH]]),
-    ...{ mirror: url, defaultMirror: undefined, defaultPortsMirror: undefined },
+    mirror: url,
+    defaultMirror: undefined,
+    defaultPortsMirror: undefined,
     releases: [{ name: 'bionic', base: 'bionic', images: 'netboot', title: 'Ubuntu 18.04' }],
   });
   const filesSource = (): FilesSource => ({
-    ...{ kind: 'files', name: 'files', title: 'Files', os: 'debian', trust: trust(), directory: url },
+    kind: 'files',
+    name: 'files',
+    title: 'Files',
+    os: 'debian',
+    trust: trust(),
+    directory: url,
     arches: new Map([[ARCH, ARCH]]),
-    ...{ file: 'disk.img', checksums: 'SHA256SUMS', isListOfOne: false, signature: 'SHA256SUMS.gpg' },
+    file: 'disk.img',
+    checksums: 'SHA256SUMS',
+    isListOfOne: false,
+    signature: 'SHA256SUMS.gpg',
     releases: [{ name: 'one', version: 'one', title: 'One', serial: undefined, fingerprints: undefined }],
   });
 

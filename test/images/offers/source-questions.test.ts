@@ -17,8 +17,17 @@ function ask() {
   const open = new Map(['a', 'b', 'c'].map((name) => [name, Promise.withResolvers<SourceAnswer>()]));
   const sources = [...open.keys()].map(
     (name): ImageSource => ({
-      ...{ kind: 'simplestreams', name, title: '', os: '*', arches: new Map(), contentIds: [], ftypes: [] },
-      ...{ isByName: false, trust: { kind: 'unsigned', why: '' }, url: '', index: '' },
+      kind: 'simplestreams',
+      name,
+      title: '',
+      os: '*',
+      arches: new Map(),
+      contentIds: [],
+      ftypes: [],
+      isByName: false,
+      trust: { kind: 'unsigned', why: '' },
+      url: '',
+      index: '',
     }),
   );
   const questions = new SourceQuestions(

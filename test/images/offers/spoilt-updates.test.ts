@@ -65,10 +65,15 @@ describe('an installer of a release', { skip: missing('linux', 'gpg') }, () => {
 
   async function ask(mirror = url, keys = keyring): Promise<SourceAnswer> {
     const source: InstallerSource = {
-      ...{ kind: 'installer', name: 'debian-installer', title: 'Installer', os: 'debian' },
+      kind: 'installer',
+      name: 'debian-installer',
+      title: 'Installer',
+      os: 'debian',
       arches: new Map([[ARCH, ARCH]]),
       trust: { kind: 'signed', keyrings: [keys], keyUrl: undefined, fingerprints: undefined },
-      ...{ mirror, defaultMirror: undefined, defaultPortsMirror: undefined },
+      mirror,
+      defaultMirror: undefined,
+      defaultPortsMirror: undefined,
       releases: [{ name: 'buster', base: 'buster', images: 'netboot', title: 'Debian 10' }],
     };
     const place = new DownloadPlace();

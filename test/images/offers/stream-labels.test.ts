@@ -13,8 +13,15 @@ import { indexDocument, productsDocument, type SiteContent, type SiteVersion } f
 
 const CONTENT_ID = 'com.ubuntu.cloud:released:download';
 const SOURCE: StreamSource = {
-  ...{ kind: 'simplestreams', name: 'ubuntu', title: 'Ubuntu', os: 'ubuntu', url: 'https://site.example/' },
-  ...{ index: 'streams/v1/index.json', contentIds: [], ftypes: ['disk1.img'], isByName: false },
+  kind: 'simplestreams',
+  name: 'ubuntu',
+  title: 'Ubuntu',
+  os: 'ubuntu',
+  url: 'https://site.example/',
+  index: 'streams/v1/index.json',
+  contentIds: [],
+  ftypes: ['disk1.img'],
+  isByName: false,
   arches: new Map([['amd64', 'amd64']]),
   trust: { kind: 'unsigned', why: 'a test' },
 };

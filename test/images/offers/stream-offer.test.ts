@@ -14,8 +14,15 @@ import type { StreamImage } from '../../../src/images/streams/stream-products.ts
 import { productsDocument, type SiteTags } from '../../support/stream-site.ts';
 
 const SOURCE: StreamSource = {
-  ...{ kind: 'simplestreams', name: 'site', title: 'Site', os: '*', url: 'http://site.example/', index: 'x' },
-  ...{ contentIds: [], ftypes: [], isByName: false },
+  kind: 'simplestreams',
+  name: 'site',
+  title: 'Site',
+  os: '*',
+  url: 'http://site.example/',
+  index: 'x',
+  contentIds: [],
+  ftypes: [],
+  isByName: false,
   arches: new Map([['amd64', 'amd64']]),
   trust: { kind: 'unsigned', why: 'a test' },
 };
@@ -99,16 +106,18 @@ describe('the subarchitecture of an offer', () => {
 it('the stream of a region says what a system of its store supports', () => {
   const hex = 'a'.repeat(64);
   const image: StoredImage = {
-    ...{ os: 'ubuntu', release: 'noble', architecture: 'amd64', subarchitecture: 'generic', label: 'stable' },
-    ...{
-      serial: '20261015',
-      title: '',
-      sha256: hex,
-      bytes: 1,
-      diskBytes: 1,
-      format: 'squashfs',
-      partitionTable: 'none',
-    },
+    os: 'ubuntu',
+    release: 'noble',
+    architecture: 'amd64',
+    subarchitecture: 'generic',
+    label: 'stable',
+    serial: '20261015',
+    title: '',
+    sha256: hex,
+    bytes: 1,
+    diskBytes: 1,
+    format: 'squashfs',
+    partitionTable: 'none',
     system: { subarch: 'ga-24.04', subarches: ['ga-24.04', 'hwe-t'], rootName: 'squashfs', files: [] },
   };
   const { documents } = describeStore([image], 0);
@@ -119,8 +128,18 @@ it('the stream of a region says what a system of its store supports', () => {
 it('a title is the same after the stream of a region, whatever the title of the source', () => {
   for (const title of ['Our system', 'x'.repeat(128)]) {
     const image: StoredImage = {
-      ...{ os: 'custom', release: 'mine', architecture: 'amd64', subarchitecture: 'generic', label: 'release', title },
-      ...{ serial: '20261015', sha256: 'a'.repeat(64), bytes: 1, diskBytes: 1, format: 'raw', partitionTable: 'gpt' },
+      os: 'custom',
+      release: 'mine',
+      architecture: 'amd64',
+      subarchitecture: 'generic',
+      label: 'release',
+      title,
+      serial: '20261015',
+      sha256: 'a'.repeat(64),
+      bytes: 1,
+      diskBytes: 1,
+      format: 'raw',
+      partitionTable: 'gpt',
     };
     const { documents } = describeStore([image], 0);
     const decoded = decodeStreamProducts(documents('json').get('streams/v1/io.rackboot:images:download') ?? '');
@@ -195,23 +214,25 @@ describe('a version whose items name several subarchitectures', () => {
     const offers = offersOf({}, items);
     assert.deepEqual(
       offers.map(({ subarchitecture, system, url }) => [
-        ...[subarchitecture, system?.subarch, url],
+        subarchitecture,
+        system?.subarch,
+        url,
         ...(system?.files ?? []).map((file) => `${file.name} of ${file.url}`),
       ]),
       [
         [
-          ...['generic', 'ga-24.04', 'http://site.example/noble/squashfs'],
-          ...[
-            'boot-initrd of http://site.example/noble/boot-initrd',
-            'boot-kernel of http://site.example/noble/boot-kernel',
-          ],
+          'generic',
+          'ga-24.04',
+          'http://site.example/noble/squashfs',
+          'boot-initrd of http://site.example/noble/boot-initrd',
+          'boot-kernel of http://site.example/noble/boot-kernel',
         ],
         [
-          ...['hwe-24.04', 'hwe-24.04', 'http://site.example/noble/squashfs'],
-          ...[
-            'boot-initrd of http://site.example/noble/hwe-initrd',
-            'boot-kernel of http://site.example/noble/hwe-kernel',
-          ],
+          'hwe-24.04',
+          'hwe-24.04',
+          'http://site.example/noble/squashfs',
+          'boot-initrd of http://site.example/noble/hwe-initrd',
+          'boot-kernel of http://site.example/noble/hwe-kernel',
         ],
       ],
     );
@@ -222,7 +243,10 @@ describe('a version whose items name several subarchitectures', () => {
     const images = imagesOf({}, items);
     const chosenBy = (subarch: string): readonly string[] =>
       chooseImages([{ name: 'p', images }], {
-        ...{ selections: [{ subarches: [subarch] }], filters: [], ftypes: [], versions: 1 },
+        selections: [{ subarches: [subarch] }],
+        filters: [],
+        ftypes: [],
+        versions: 1,
       }).map((image) => image.subarch);
     assert.deepEqual(chosenBy('ga-24.04'), ['ga-24.04']);
     assert.deepEqual(chosenBy('hwe-24.04'), ['hwe-24.04']);

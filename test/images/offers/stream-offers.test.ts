@@ -9,8 +9,16 @@ import type { ImageSource } from '../../../src/images/sources/source.ts';
 import { indexDocument } from '../../support/stream-site.ts';
 
 const SOURCE: ImageSource = {
-  ...{ kind: 'simplestreams', name: 'site', title: '', os: '*', url: 'https://site/', index: 'streams/v1/index.json' },
-  ...{ isByName: false, contentIds: [], ftypes: [], arches: new Map([['amd64', 'amd64']]) },
+  kind: 'simplestreams',
+  name: 'site',
+  title: '',
+  os: '*',
+  url: 'https://site/',
+  index: 'streams/v1/index.json',
+  isByName: false,
+  contentIds: [],
+  ftypes: [],
+  arches: new Map([['amd64', 'amd64']]),
   trust: { kind: 'unsigned', why: 'a test' },
 };
 
@@ -19,13 +27,18 @@ async function ask(documents: number, aliases: number) {
   const ids = Array.from({ length: documents }, (_, at) => `c${at}`);
   const names = Array.from({ length: aliases }, (_, at) => at.toString(36).padStart(3, '0')).join(',');
   const product = (id: string, at: number): object => ({
-    ...{ os: 'ubuntu', arch: 'amd64', release: `${id}r${at}` },
+    os: 'ubuntu',
+    arch: 'amd64',
+    release: `${id}r${at}`,
     versions: {
       '20260101': { items: { a: { ftype: 'disk1.img', path: `${id}-${at}.img`, size: 1, sha256: 'a'.repeat(64) } } },
     },
   });
   const productsOf = (id: string): object => ({
-    ...{ content_id: id, datatype: 'image-downloads', format: 'products:1.0', aliases: names },
+    content_id: id,
+    datatype: 'image-downloads',
+    format: 'products:1.0',
+    aliases: names,
     products: Object.fromEntries(Array.from({ length: 500 }, (_, at) => [`p${at}`, product(id, at)])),
   });
   const index = indexDocument(Object.fromEntries(ids.map((id) => [id, {}])), false);

@@ -13,14 +13,24 @@ import { indexDocument } from '../../support/stream-site.ts';
 
 const PRODUCTS = readFileSync(join(import.meta.dirname, '../../../fixtures/streams/incus-images.json'));
 const SOURCE: StreamSource = {
-  ...{ kind: 'simplestreams', name: 'incus', title: '', os: '*', url: 'https://site.example/' },
-  ...{ index: 'streams/v1/index.json', contentIds: [], ftypes: [], isByName: false },
+  kind: 'simplestreams',
+  name: 'incus',
+  title: '',
+  os: '*',
+  url: 'https://site.example/',
+  index: 'streams/v1/index.json',
+  contentIds: [],
+  ftypes: [],
+  isByName: false,
   arches: new Map([['amd64', 'amd64']]),
   trust: { kind: 'unsigned', why: 'a test' },
 };
 const none = (): never => assert.fail('only documents are fetched');
 const downloads: Downloads = {
-  ...{ downloads: [], add: none, limit: none, close: none },
+  downloads: [],
+  add: none,
+  limit: none,
+  close: none,
   fetchDocument: async ({ urls: [url = ''] }) => {
     const bytes = url.includes('index') ? Buffer.from(JSON.stringify(indexDocument({ images: {} }, false))) : PRODUCTS;
     return { kind: 'document', bytes, source: url, validator: undefined };

@@ -13,16 +13,28 @@ const CASE_MS_MAX = 30_000;
 /** Nothing listens there. */
 const SITE = 'http://127.0.0.1:1/';
 const common = {
-  ...{ name: 'site', title: 'Site', os: 'debian', arches: new Map([['amd64', 'amd64']]) },
+  name: 'site',
+  title: 'Site',
+  os: 'debian',
+  arches: new Map([['amd64', 'amd64']]),
   trust: { kind: 'signed', keyrings: ['/nowhere'], keyUrl: undefined, fingerprints: undefined },
 } as const;
 const files: FilesSource = {
-  ...{ ...common, kind: 'files', directory: SITE },
-  ...{ file: 'disk.img', checksums: 'SHA256SUMS', isListOfOne: false, signature: 'SHA256SUMS.gpg' },
+  ...common,
+  kind: 'files',
+  directory: SITE,
+  file: 'disk.img',
+  checksums: 'SHA256SUMS',
+  isListOfOne: false,
+  signature: 'SHA256SUMS.gpg',
   releases: [{ name: 'one', version: 'one', title: 'One', serial: undefined, fingerprints: undefined }],
 };
 const installers: InstallerSource = {
-  ...{ ...common, kind: 'installer', mirror: SITE, defaultMirror: undefined, defaultPortsMirror: undefined },
+  ...common,
+  kind: 'installer',
+  mirror: SITE,
+  defaultMirror: undefined,
+  defaultPortsMirror: undefined,
   releases: [{ name: 'one', base: 'one', images: 'netboot', title: 'One' }],
 };
 

@@ -24,7 +24,8 @@ describe('a check of boot loaders', () => {
     put('grub');
     writeFileSync(join(tree, GRUB), 'GRUB');
     const checked = await checkParts({
-      ...{ tree, repairs: true },
+      tree,
+      repairs: true,
       onProgress: () => {
         // As `publishDirectory` does: the new files exist before the old ones are gone.
         putPart(tree, 'fresh', { 'grubx64.efi': 'grub' }, FACTS);
@@ -40,7 +41,8 @@ describe('a check of boot loaders', () => {
     put('grub');
     writeFileSync(join(tree, GRUB), 'GRUB');
     const { parts } = await checkParts({
-      ...{ tree, repairs: true },
+      tree,
+      repairs: true,
       // In place, as cp(1) does.
       onProgress: () => writeFileSync(join(tree, GRUB), 'grub'),
     });
@@ -70,7 +72,8 @@ describe('a check of boot loaders', () => {
     putPart(tree, directory, { linux: 'kernel', 'installer.iso': 'disc' }, facts);
     writeFileSync(disc ?? '', 'DISC');
     await checkParts({
-      ...{ tree, repairs: true },
+      tree,
+      repairs: true,
       // After the kernel, while the disc is read.
       onProgress: (done) => done > 'kernel'.length && writeFileSync(disc ?? '', 'disc'),
     });

@@ -7,16 +7,16 @@ import { configuredMirrors } from '../../../src/region/preseed/configured-mirror
 import { DEFAULT_MIRRORS } from '../../../src/region/preseed/request.ts';
 
 const UBUNTU = {
-  ...{ os: 'ubuntu', mirror: undefined, defaultMirror: 'http://main.example/ubuntu/' },
+  os: 'ubuntu',
+  mirror: undefined,
+  defaultMirror: 'http://main.example/ubuntu/',
   defaultPortsMirror: 'http://ports.example/ubuntu-ports/',
 };
 const DEBIAN = { ...UBUNTU, os: 'debian', defaultMirror: 'http://main.example/debian/', defaultPortsMirror: undefined };
 const CONFIGURED = {
-  ...{
-    debian: 'http://near.example/debian',
-    ubuntu: 'http://near.example/ubuntu',
-    ubuntuPorts: 'http://near.example/ports',
-  },
+  debian: 'http://near.example/debian',
+  ubuntu: 'http://near.example/ubuntu',
+  ubuntuPorts: 'http://near.example/ports',
 };
 const HOST = ['http://host.example/debian/', 'http://host.example/ubuntu/', 'http://host.example/ubuntu-ports/'];
 

@@ -25,17 +25,35 @@ function sourcesOf(text: string): readonly ImageSource[] {
 const filesOf = (text: string): readonly FilesSource[] => sourcesOf(text).filter((source) => source.kind === 'files');
 
 const plain = {
-  ...{ kind: 'files', name: 'site', title: 'Site', os: 'debian', arches: { amd64: 'x86_64' } },
-  ...{ directory: 'https://s.example/{release}/', file: 'disk-{arch}.img', checksums: 'SHA256SUMS' },
-  ...{ unsigned: true, why: 'it is ours', releases: [{ name: 'a', title: 'A' }] },
+  kind: 'files',
+  name: 'site',
+  title: 'Site',
+  os: 'debian',
+  arches: { amd64: 'x86_64' },
+  directory: 'https://s.example/{release}/',
+  file: 'disk-{arch}.img',
+  checksums: 'SHA256SUMS',
+  unsigned: true,
+  why: 'it is ours',
+  releases: [{ name: 'a', title: 'A' }],
 };
 const streams = {
-  ...{ kind: 'simplestreams', name: 'mirror', title: 'Mirror', os: 'ubuntu', arches: { amd64: 'amd64' } },
-  ...{ url: 'http://m.example/images/', content_ids: ['a:b'], ftypes: ['disk1.img'] },
+  kind: 'simplestreams',
+  name: 'mirror',
+  title: 'Mirror',
+  os: 'ubuntu',
+  arches: { amd64: 'amd64' },
+  url: 'http://m.example/images/',
+  content_ids: ['a:b'],
+  ftypes: ['disk1.img'],
   signed: { keyrings: ['/usr/share/keyrings/x.gpg'] },
 };
 const installer = {
-  ...{ kind: 'installer', name: 'i', title: 'I', os: 'ubuntu', arches: { amd64: 'amd64' } },
+  kind: 'installer',
+  name: 'i',
+  title: 'I',
+  os: 'ubuntu',
+  arches: { amd64: 'amd64' },
   signed: { keyrings: ['/usr/share/keyrings/x.gpg'] },
   releases: { precise04: { base: 'precise', images: 'saucy-netboot', title: 'P' }, saucy: { title: 'S' } },
 };
@@ -52,8 +70,17 @@ describe('the shipped sources', () => {
     assert.deepEqual(
       sources.map(({ name }) => name),
       [
-        ...['ubuntu', 'debian', 'rocky', 'almalinux', 'fedora', 'opensuse'],
-        ...['maas', 'maas-centos', 'maas-loaders', 'debian-installer', 'ubuntu-installer'],
+        'ubuntu',
+        'debian',
+        'rocky',
+        'almalinux',
+        'fedora',
+        'opensuse',
+        'maas',
+        'maas-centos',
+        'maas-loaders',
+        'debian-installer',
+        'ubuntu-installer',
       ],
     ));
 
@@ -168,31 +195,30 @@ describe("a site's own sources", () => {
   it('are decoded with their defaults', () => {
     const [site, mirror] = sourcesOf(fileOf(plain, streams));
     assert.deepEqual(site, {
-      ...{ kind: 'files', name: 'site', title: 'Site', os: 'debian', arches: new Map([['amd64', 'x86_64']]) },
-      ...{
-        directory: 'https://s.example/{release}/',
-        file: 'disk-{arch}.img',
-        checksums: 'SHA256SUMS',
-        isListOfOne: false,
-      },
-      ...{ signature: undefined, trust: { kind: 'unsigned', why: 'it is ours' } },
+      kind: 'files',
+      name: 'site',
+      title: 'Site',
+      os: 'debian',
+      arches: new Map([['amd64', 'x86_64']]),
+      directory: 'https://s.example/{release}/',
+      file: 'disk-{arch}.img',
+      checksums: 'SHA256SUMS',
+      isListOfOne: false,
+      signature: undefined,
+      trust: { kind: 'unsigned', why: 'it is ours' },
       releases: [{ name: 'a', version: 'a', title: 'A', serial: undefined, fingerprints: undefined }],
     });
     assert.deepEqual(mirror, {
-      ...{
-        kind: 'simplestreams',
-        name: 'mirror',
-        title: 'Mirror',
-        os: 'ubuntu',
-        arches: new Map([['amd64', 'amd64']]),
-      },
-      ...{
-        url: 'http://m.example/images/',
-        index: 'streams/v1/index.sjson',
-        contentIds: ['a:b'],
-        ftypes: ['disk1.img'],
-        isByName: false,
-      },
+      kind: 'simplestreams',
+      name: 'mirror',
+      title: 'Mirror',
+      os: 'ubuntu',
+      arches: new Map([['amd64', 'amd64']]),
+      url: 'http://m.example/images/',
+      index: 'streams/v1/index.sjson',
+      contentIds: ['a:b'],
+      ftypes: ['disk1.img'],
+      isByName: false,
       trust: { kind: 'signed', keyrings: ['/usr/share/keyrings/x.gpg'], keyUrl: undefined, fingerprints: undefined },
     });
   });

@@ -24,7 +24,10 @@ const boot = productsOf(BOOT, WHOLE_SITE[BOOT] ?? {});
 const loaders = productsOf('l', WHOLE_SITE['com.ubuntu.maas:stable:1:bootloader-download'] ?? {});
 
 const wishing = (wishes: Partial<ImageWishes>): ImageWishes => ({
-  ...{ selections: [], filters: [], ftypes: [], versions: 1 },
+  selections: [],
+  filters: [],
+  ftypes: [],
+  versions: 1,
   ...wishes,
 });
 
@@ -206,8 +209,14 @@ describe('a listing', () => {
     const { files, ...fields } = listed[0] ?? assert.fail();
     assert.deepEqual(files, [{ name: 'disk1.img', ftype: 'disk1.img', bytes: path.length + 1 }]);
     assert.deepEqual(fields, {
-      ...{ os: 'ubuntu', release: 'trusty', title: '14.04', arch: 'amd64', subarch: 'generic', label: 'release' },
-      ...{ serial: '20261015', bytes: path.length + 1 },
+      os: 'ubuntu',
+      release: 'trusty',
+      title: '14.04',
+      arch: 'amd64',
+      subarch: 'generic',
+      label: 'release',
+      serial: '20261015',
+      bytes: path.length + 1,
     });
   });
 

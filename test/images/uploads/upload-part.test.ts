@@ -35,14 +35,21 @@ afterEach(() => rmSync(tree, { recursive: true, force: true }));
 
 const blob = (): string => join(tree, blobPath(UPLOAD.sha256, 'squashfs'));
 const pieceOf = (bytes: Uint8Array, before: Promise<void> = Promise.resolve()) => ({
-  ...{ at: 0, bytes: bytes.length, ...COUNTED },
+  at: 0,
+  bytes: bytes.length,
+  ...COUNTED,
   content: (async function* () {
     await before;
     yield bytes;
   })(),
 });
 const order = (): FinishOrder => ({
-  ...{ ...UPLOAD, tree, title: '', fileType: 'squashfs', nowMs: Date.now(), serialsElsewhere: [] },
+  ...UPLOAD,
+  tree,
+  title: '',
+  fileType: 'squashfs',
+  nowMs: Date.now(),
+  serialsElsewhere: [],
   name: { os: 'custom', release: 'site', architecture: 'amd64', subarchitecture: 'generic', label: 'uploaded' },
 });
 
@@ -79,7 +86,9 @@ test('a piece whose place was read before another process wrote changes nothing'
   const half = ROOT.length / 2;
   const counted = { received: 0 };
   const next = (bytes: Uint8Array, at: number) => ({
-    ...{ ...pieceOf(bytes), at, isNext: async () => counted.received === at },
+    ...pieceOf(bytes),
+    at,
+    isNext: async () => counted.received === at,
     count: async () => {
       counted.received = at + bytes.length;
       return true;

@@ -11,7 +11,12 @@ import { VirtualClock } from '../../support/virtual-clock.ts';
 const ADDRESS: Ipv4 = ipv4(0x0a140064);
 const HOST = mac(0x525400000001);
 const link = (changes: Partial<HostInterface> = {}): HostInterface => ({
-  ...{ name: 'eth1', index: 2, mac: mac(0x52540000000a), up: true, carrier: true, addresses: [] },
+  name: 'eth1',
+  index: 2,
+  mac: mac(0x52540000000a),
+  up: true,
+  carrier: true,
+  addresses: [],
   ...changes,
 });
 

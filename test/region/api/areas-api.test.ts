@@ -29,7 +29,10 @@ test('a zone is created, listed, read by its name, changed and deleted, in both 
     assert.deepEqual((await ask('GET', '2.0/zones/')).json, [first, hall]);
     const renamed = (await ask('PUT', '1.0/zones/hall/', { name: 'hall two' })).json;
     assert.deepEqual(renamed, {
-      ...{ id: 2, name: 'hall two', description: 'Hall 1', resource_uri: '/MAAS/api/1.0/zones/hall%20two/' },
+      id: 2,
+      name: 'hall two',
+      description: 'Hall 1',
+      resource_uri: '/MAAS/api/1.0/zones/hall%20two/',
     });
     assert.deepEqual((await ask('GET', '1.0/zones/hall%20two/')).json, renamed);
     assert.equal((await ask('GET', '2.0/zones/hall/')).status, 404);

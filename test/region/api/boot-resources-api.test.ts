@@ -21,8 +21,16 @@ type Ask = (
 ) => Promise<{ readonly status: number; readonly text: string; readonly json: ReturnType<typeof JSON.parse> }>;
 
 const image = (more: Partial<ListedImage> = {}): ListedImage => ({
-  ...{ os: 'ubuntu', release: 'noble', architecture: 'amd64', subarchitecture: 'generic', label: 'release' },
-  ...{ serial: '20260901', title: 'Noble', bytes: 100, sha256: 'a'.repeat(64), origin: { source: 'ubuntu' } },
+  os: 'ubuntu',
+  release: 'noble',
+  architecture: 'amd64',
+  subarchitecture: 'generic',
+  label: 'release',
+  serial: '20260901',
+  title: 'Noble',
+  bytes: 100,
+  sha256: 'a'.repeat(64),
+  origin: { source: 'ubuntu' },
   ...more,
 });
 const INSTALLERS = [
@@ -31,7 +39,12 @@ const INSTALLERS = [
 ];
 const NOBLE = 'ubuntu/noble/amd64/generic/release';
 const COMING: ImportProgress = {
-  ...{ state: 'downloading', source: 'ubuntu', serial: '20261015', title: 'Noble', bytes: 30, total: 120 },
+  state: 'downloading',
+  source: 'ubuntu',
+  serial: '20261015',
+  title: 'Noble',
+  bytes: 30,
+  total: 120,
   bytesPerSecond: 10,
 };
 
@@ -97,13 +110,24 @@ test('images are listed and read with MAAS’s fields, including an image whose 
     );
     const { id } = list[1];
     assert.deepEqual(list[1].import, {
-      ...{ state: 'downloading', wanted: 'import', source: 'ubuntu', serial: '20261015', bytes: 30, total: 120 },
-      ...{ bytes_per_second: 10, seconds_left: 9, reason: null, next_try: null },
+      state: 'downloading',
+      wanted: 'import',
+      source: 'ubuntu',
+      serial: '20261015',
+      bytes: 30,
+      total: 120,
+      bytes_per_second: 10,
+      seconds_left: 9,
+      reason: null,
+      next_try: null,
     });
     assert.equal(list[1].resource_uri, `/MAAS/api/2.0/boot-resources/${id}/`);
     const { sets } = (await ask('GET', `1.0/boot-resources/${id}/`)).json;
     assert.deepEqual(sets['20260901'], {
-      ...{ version: '20260901', label: 'release', size: 100, complete: true },
+      version: '20260901',
+      label: 'release',
+      size: 100,
+      complete: true,
       files: {
         'root-dd': { filename: 'root-dd', filetype: 'root-dd', size: 100, sha256: 'a'.repeat(64), complete: true },
       },
@@ -142,7 +166,10 @@ test('a system has all its files under MAAS’s names, with sizes and digests', 
       { filename: name, filetype: name, size, sha256: digit.repeat(64), complete: true },
     ];
     assert.deepEqual(sets['20260901'], {
-      ...{ version: '20260901', label: 'release', size: 133, complete: true },
+      version: '20260901',
+      label: 'release',
+      size: 133,
+      complete: true,
       files: Object.fromEntries([
         file('squashfs', 100, 'a'),
         file('boot-kernel', 10, 'b'),
@@ -250,8 +277,14 @@ test('the versions of all images are listed with the hosts that have them', () =
       const { json } = await ask('GET', '2.0/boot-resources/?op=list_versions', undefined, 'user');
       const [jammy, noble] = json;
       assert.deepEqual(noble, {
-        ...{ id: noble.id, name: NOBLE, version: '20260901', title: 'Noble', size: 100, disk_size: 500 },
-        ...{ sha256: 'a'.repeat(64), hosts: ['east', 'west'] },
+        id: noble.id,
+        name: NOBLE,
+        version: '20260901',
+        title: 'Noble',
+        size: 100,
+        disk_size: 500,
+        sha256: 'a'.repeat(64),
+        hosts: ['east', 'west'],
       });
       assert.deepEqual(jammy.hosts, []);
     },
@@ -264,7 +297,10 @@ test('installers are listed with their titles', () =>
     const architecture = 'amd64/generic';
     assert.deepEqual(json, [
       {
-        ...{ name: 'ubuntu/precise04', osystem: 'ubuntu', release: 'precise04', architecture },
+        name: 'ubuntu/precise04',
+        osystem: 'ubuntu',
+        release: 'precise04',
+        architecture,
         title: 'Ubuntu 12.04 LTS with Linux 3.11',
       },
       { name: 'site', osystem: null, release: 'site', title: 'site', architecture },

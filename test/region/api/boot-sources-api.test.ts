@@ -69,7 +69,10 @@ test('a source is created, listed, read, changed and removed, with MAAS’s fiel
     assert.match(at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}$/);
     assert.equal(updated, at);
     assert.deepEqual(shown, {
-      ...{ id: 1, url: URL_1, keyring_filename: KEYRING, keyring_data: '' },
+      id: 1,
+      url: URL_1,
+      keyring_filename: KEYRING,
+      keyring_data: '',
       resource_uri: '/MAAS/api/2.0/boot-sources/1/',
     });
     const trust = { index: 'streams/v1/index.sjson', unsigned: false, why: null };
@@ -282,8 +285,14 @@ test('selections are created as in seed 001 and 003; what is omitted means all',
     const path = '2.0/boot-sources/1/selections/';
     const bionic = await ask('POST', path, { os: 'ubuntu', release: 'bionic', arches: 'amd64', labels: '*' });
     assert.deepEqual(bionic.json, {
-      ...{ os: 'ubuntu', release: 'bionic', arches: ['amd64'], subarches: ['*'], labels: ['*'], id: 1 },
-      ...{ boot_source_id: 1, resource_uri: '/MAAS/api/2.0/boot-sources/1/selections/1/' },
+      os: 'ubuntu',
+      release: 'bionic',
+      arches: ['amd64'],
+      subarches: ['*'],
+      labels: ['*'],
+      id: 1,
+      boot_source_id: 1,
+      resource_uri: '/MAAS/api/2.0/boot-sources/1/selections/1/',
     });
     const all = await ask('POST', '1.0/nodegroups/master/boot-sources/1/selections/', {});
     assert.deepEqual([all.json.os, all.json.release, all.json.arches], ['*', '*', ['*']]);
@@ -476,8 +485,14 @@ test('a selection of a file is shown with its file and key by both versions, and
         const { id } = found;
         assert.ok(id >= 2 ** 30 && id < 2 ** 31, String(id));
         assert.deepEqual(found, {
-          ...{ os: 'ubuntu', release: 'noble', arches: ['amd64'], subarches: ['*'], labels: ['*'], id },
-          ...{ boot_source_id: source, resource_uri: `/MAAS/api/2.0/${path}${id}/` },
+          os: 'ubuntu',
+          release: 'noble',
+          arches: ['amd64'],
+          subarches: ['*'],
+          labels: ['*'],
+          id,
+          boot_source_id: source,
+          resource_uri: `/MAAS/api/2.0/${path}${id}/`,
         });
         const written = `it is written in ${file}, line 1. Change it in this file.`;
         for (const version of ['1.0', '2.0', '1.0/nodegroups/master']) {

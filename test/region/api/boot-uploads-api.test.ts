@@ -93,7 +93,9 @@ async function withClient(
       payload?: Buffer | Readable,
     ): Promise<Answered> => {
       const answer = await app.inject({
-        ...{ method, url, remoteAddress: '10.20.0.50' },
+        method,
+        url,
+        remoteAddress: '10.20.0.50',
         headers: { authorization: authorizationOf(keys[as]), ...headers },
         ...(payload === undefined ? {} : { payload }),
       });
@@ -103,7 +105,11 @@ async function withClient(
     };
     const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
     await work({
-      ...{ place, tree, work: files, problems, images: () => readImages(tree).images },
+      place,
+      tree,
+      work: files,
+      problems,
+      images: () => readImages(tree).images,
       create: (fields, as) =>
         send('POST', '/MAAS/api/2.0/boot-resources/', as, FORM, Buffer.from(new URLSearchParams(fields).toString())),
       put: (uri, piece, headers) =>
@@ -137,8 +143,13 @@ async function withClient(
 }
 
 const wish = (bytes: Uint8Array, more: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> => ({
-  ...{ name: 'site', title: 'The site', architecture: 'amd64/generic', filetype: 'ddraw' },
-  ...{ sha256: sha256(bytes), size: String(bytes.length), ...more },
+  name: 'site',
+  title: 'The site',
+  architecture: 'amd64/generic',
+  filetype: 'ddraw',
+  sha256: sha256(bytes),
+  size: String(bytes.length),
+  ...more,
 });
 
 interface Set {

@@ -91,10 +91,15 @@ export async function withCallers(
       agent: async (path) => {
         const machine = await store.findMachine(systemId);
         const answer = await app.inject({
-          ...{ method: 'GET', url: `/MAAS/rackboot/1/${path}`, remoteAddress: '127.0.0.1' },
+          method: 'GET',
+          url: `/MAAS/rackboot/1/${path}`,
+          remoteAddress: '127.0.0.1',
           headers: {
-            ...{ 'x-forwarded-for': '10.20.0.60', 'x-rackboot-rack': SECRET, 'x-rackboot-boot': FIRST_MAC },
-            ...{ 'x-rackboot-token': machine?.bootToken ?? '', host: '10.20.0.1:5248' },
+            'x-forwarded-for': '10.20.0.60',
+            'x-rackboot-rack': SECRET,
+            'x-rackboot-boot': FIRST_MAC,
+            'x-rackboot-token': machine?.bootToken ?? '',
+            host: '10.20.0.1:5248',
           },
         });
         return answer.body;

@@ -8,7 +8,12 @@ import { addAdmin } from '../accounts/administrator.ts';
 import { type CallersPlace, SUBNET_ID, withCallers } from './callers-place.ts';
 
 const IMAGE = {
-  ...{ os: 'ubuntu', release: 'noble', path: '/images/aa/a.raw', sha256: 'a'.repeat(64), bytes: 10, format: 'raw' },
+  os: 'ubuntu',
+  release: 'noble',
+  path: '/images/aa/a.raw',
+  sha256: 'a'.repeat(64),
+  bytes: 10,
+  format: 'raw',
 } as const;
 const KEY = { id: 1, username: 'alice', key: 'ssh-ed25519 AAAA', createdMs: 1 };
 const PASSWORD = 'long enough';

@@ -86,7 +86,9 @@ test('a rack keeps no power driver and no domain of its own', () =>
 test('a rack controller lists its images, imports, has no power parameters, and is forgotten', () =>
   withCallers(async ({ ask }) => {
     assert.deepEqual((await ask('alice', 'GET', `${RACK}?op=list_boot_images`)).json, {
-      ...{ connected: true, images: [], status: 'synced' },
+      connected: true,
+      images: [],
+      status: 'synced',
     });
     for (const path of ['rackcontrollers/', RACK])
       assert.equal((await ask('root', 'POST', `${path}?op=import_boot_images`)).text, 'Import of boot images started');
@@ -190,7 +192,9 @@ test('an administrator reads the key of a machine; asking makes none', () =>
     const key = await store.life.machineKey(systemId);
     const answer = await ask('root', 'GET', at(place, 'get_token'));
     assert.deepEqual(answer.json, {
-      ...{ token_key: key?.tokenKey, token_secret: key?.tokenSecret, consumer_key: key?.consumerKey },
+      token_key: key?.tokenKey,
+      token_secret: key?.tokenSecret,
+      consumer_key: key?.consumerKey,
     });
     assert.equal((await ask('alice', 'GET', at(place, 'get_token'))).status, 403);
     const other = { architecture: 'amd64', mac_addresses: '52:54:00:00:00:0c', power_type: 'manual' };

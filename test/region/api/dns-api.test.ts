@@ -130,7 +130,8 @@ test('a domain is renamed with its machines and devices, of which the racks hear
     assert.equal((await ask('root', 'GET', 'machines/?domain=old.example')).json.length, 0);
     const heard = await store.listMachinesForRacks(version, 0, 10);
     assert.deepEqual(heard.map(({ hostname, domain }) => `${hostname}.${domain}`).toSorted(), [
-      ...['d1.new.example', 'm1.new.example'],
+      'd1.new.example',
+      'm1.new.example',
     ]);
     await ask('root', 'PUT', `machines/${systemId}/`, { hostname: 'm'.repeat(60) });
     const long = `${'abc.'.repeat(49)}abcd`;
@@ -223,15 +224,24 @@ test('a name with its addresses is added, changed and deleted, and is a setting 
 test('a record is added, changed and deleted; data that does not fit its type is refused', () =>
   withCallers(async ({ ask }) => {
     const made = await ask('root', 'POST', 'dnsresourcerecords/', {
-      ...{ fqdn: 'maas', rrtype: 'mx', rrdata: '10 mail.maas', ttl: '300' },
+      fqdn: 'maas',
+      rrtype: 'mx',
+      rrdata: '10 mail.maas',
+      ttl: '300',
     });
     assert.equal(made.status, 200, made.text);
     assert.deepEqual(made.json, {
-      ...{ id: made.json.id, fqdn: 'maas', rrtype: 'MX', rrdata: '10 mail.maas', ttl: 300 },
+      id: made.json.id,
+      fqdn: 'maas',
+      rrtype: 'MX',
+      rrdata: '10 mail.maas',
+      ttl: 300,
       resource_uri: `/MAAS/api/2.0/dnsresourcerecords/${made.json.id}/`,
     });
     const second = await ask('root', 'POST', 'dnsresourcerecords/', {
-      ...{ name: '@', rrtype: 'MX', rrdata: '20 other.maas' },
+      name: '@',
+      rrtype: 'MX',
+      rrdata: '20 other.maas',
     });
     const place = `dnsresourcerecords/${second.json.id}/`;
     assert.equal((await ask('root', 'PUT', place, { rrdata: '30 other.maas', ttl: '9' })).json.rrdata, '30 other.maas');
@@ -403,11 +413,20 @@ test('the names of machines and devices are listed with all=true, once they have
     const shown = (await ask('alice', 'GET', 'dnsresources/?all=true&fqdn=printer.maas')).json;
     assert.deepEqual(shown, [
       {
-        ...{ id: -1, fqdn: 'printer.maas', address_ttl: null, ip_addresses: null },
+        id: -1,
+        fqdn: 'printer.maas',
+        address_ttl: null,
+        ip_addresses: null,
         resource_records: [
           {
-            ...{ rrtype: 'A', rrdata: '10.20.0.25', ttl: null, system_id: printer.system_id, node_type: 1 },
-            ...{ user_id: null, dnsresource_id: null, dnsdata_id: null },
+            rrtype: 'A',
+            rrdata: '10.20.0.25',
+            ttl: null,
+            system_id: printer.system_id,
+            node_type: 1,
+            user_id: null,
+            dnsresource_id: null,
+            dnsdata_id: null,
           },
         ],
         resource_uri: '/MAAS/api/2.0/dnsresources/-1/',

@@ -265,9 +265,16 @@ test('parameters of scripts that ask for more than a script does here are refuse
   withSite(async (site) => {
     const { ask } = site;
     const wrong = {
-      ...{ recommission: '1', for_hardware: 'pci:8086', apply_configured_networking: 'true', comment: 'faster' },
-      ...{ packages: '{"apt":["x"]}', may_reboot: 'true' },
-      ...{ hardware_type: 'toaster', parallel: 'sometimes', destructive: 'maybe', tags: 'very hot' },
+      recommission: '1',
+      for_hardware: 'pci:8086',
+      apply_configured_networking: 'true',
+      comment: 'faster',
+      packages: '{"apt":["x"]}',
+      may_reboot: 'true',
+      hardware_type: 'toaster',
+      parallel: 'sometimes',
+      destructive: 'maybe',
+      tags: 'very hot',
     };
     const names = Object.keys(wrong).toSorted();
     const right = { ...Object.fromEntries(names.map((name) => [name, ''])), hardware_type: 'Node', parallel: '0' };

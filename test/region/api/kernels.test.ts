@@ -46,8 +46,12 @@ function addSystem(tree: string, release: string, subarch: string): void {
     ...putFile(tree, `${name} ${subarch}`, 'file'),
   }));
   putImage(tree, {
-    ...{ ...NAME, release, subarchitecture: subarch.startsWith('ga-') ? 'generic' : subarch },
-    ...{ ...putFile(tree, `root ${release}`, 'squashfs'), format: 'squashfs', partitionTable: 'none' },
+    ...NAME,
+    release,
+    subarchitecture: subarch.startsWith('ga-') ? 'generic' : subarch,
+    ...putFile(tree, `root ${release}`, 'squashfs'),
+    format: 'squashfs',
+    partitionTable: 'none',
     system: { subarch, rootName: 'squashfs', files },
   });
 }

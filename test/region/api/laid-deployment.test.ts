@@ -6,7 +6,12 @@ import { ipv4 } from '../../../src/net/address.ts';
 import { type CallersPlace, SUBNET_ID, withCallers } from './callers-place.ts';
 
 const IMAGE = {
-  ...{ os: 'debian', release: 'trixie', path: '/images/aa/a.raw', sha256: 'a'.repeat(64), bytes: 10, format: 'raw' },
+  os: 'debian',
+  release: 'trixie',
+  path: '/images/aa/a.raw',
+  sha256: 'a'.repeat(64),
+  bytes: 10,
+  format: 'raw',
 } as const;
 const findImage = () => IMAGE;
 const KEY = { id: 1, username: 'alice', key: 'ssh-ed25519 AAAA', createdMs: 1 };

@@ -40,12 +40,16 @@ const VALUES: Readonly<Record<string, { set: string; read: unknown; stored: Sett
     refused: ['A/b'],
   },
   default_min_hwe_kernel: {
-    ...{ set: 'hwe-24.04', read: 'hwe-24.04', refused: ['newest', 'linux-6.8'] },
+    set: 'hwe-24.04',
+    read: 'hwe-24.04',
+    refused: ['newest', 'linux-6.8'],
     stored: { deployment: { kernel: 'hwe-24.04' } },
   },
   default_osystem: { set: 'ubuntu', read: 'ubuntu', stored: { deployment: { osystem: 'ubuntu' } }, refused: ['U U'] },
   dns_trusted_acl: {
-    ...{ set: '10.9.0.0/16, 10.8.0.0/16', read: '10.9.0.0/16 10.8.0.0/16', refused: ['everyone'] },
+    set: '10.9.0.0/16, 10.8.0.0/16',
+    read: '10.9.0.0/16 10.8.0.0/16',
+    refused: ['everyone'],
     stored: { dns: { allow_recursion: ['10.9.0.0/16', '10.8.0.0/16'] } },
   },
   dnssec_validation: { set: 'no', read: 'no', stored: { dns: { dnssec_validation: 'no' } }, refused: ['auto'] },
@@ -57,7 +61,9 @@ const VALUES: Readonly<Record<string, { set: string; read: unknown; stored: Sett
     refused: ['-'],
   },
   http_proxy: {
-    ...{ set: 'http://10.20.0.1:8000/', read: 'http://10.20.0.1:8000/', refused: ['squid', 'http://a:b@c/'] },
+    set: 'http://10.20.0.1:8000/',
+    read: 'http://10.20.0.1:8000/',
+    refused: ['squid', 'http://a:b@c/'],
     stored: { http_proxy: 'http://10.20.0.1:8000/' },
   },
   kernel_opts: {
@@ -67,15 +73,21 @@ const VALUES: Readonly<Record<string, { set: string; read: unknown; stored: Sett
     refused: ['a || b'],
   },
   main_archive: {
-    ...{ set: 'http://mirror/ubuntu', read: 'http://mirror/ubuntu', refused: ['ftp://mirror/'] },
+    set: 'http://mirror/ubuntu',
+    read: 'http://mirror/ubuntu',
+    refused: ['ftp://mirror/'],
     stored: { preseeds: { ubuntu_mirror: 'http://mirror/ubuntu' } },
   },
   ntp_servers: {
-    ...{ set: 'ntp.ubuntu.com 10.20.0.2', read: 'ntp.ubuntu.com 10.20.0.2', refused: ['10.20.0.300', 'ntp_1.example'] },
+    set: 'ntp.ubuntu.com 10.20.0.2',
+    read: 'ntp.ubuntu.com 10.20.0.2',
+    refused: ['10.20.0.300', 'ntp_1.example'],
     stored: { dhcp: { options: [{ name: 'ntp-servers', value: ['ntp.ubuntu.com', '10.20.0.2'] }] } },
   },
   ports_archive: {
-    ...{ set: 'http://mirror/ports', read: 'http://mirror/ports', refused: ['x'] },
+    set: 'http://mirror/ports',
+    read: 'http://mirror/ports',
+    refused: ['x'],
     stored: { preseeds: { ubuntu_ports_mirror: 'http://mirror/ports' } },
   },
   upstream_dns: {

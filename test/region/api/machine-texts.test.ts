@@ -69,7 +69,9 @@ test('a list shows each machine as it is shown alone: after changes of it, of th
       const [first] = machines.parse(await get('machines/'));
       const url = `/MAAS/api/2.0/vlans/${first?.boot_interface.vlan.id}/`;
       const { statusCode, body } = await app.inject({
-        ...{ method: 'PUT', url, payload: { name } },
+        method: 'PUT',
+        url,
+        payload: { name },
         headers: { host: 'r', authorization },
       });
       assert.equal(statusCode, 200, body);

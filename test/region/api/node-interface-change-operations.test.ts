@@ -24,7 +24,9 @@ const withNics = (
     const list = async () => (await place.ask('root', 'GET', base)).json;
     const [first, second] = await list();
     const nics: Nics = {
-      ...{ first: first.id, second: second.id, list },
+      first: first.id,
+      second: second.id,
+      list,
       post: (path, fields = {}) => place.ask('root', 'POST', `${base}${path}`, fields),
       put: (path, fields) => place.ask('root', 'PUT', `${base}${path}`, fields),
       drop: (path) => place.ask('root', 'DELETE', `${base}${path}`),
@@ -66,8 +68,14 @@ test('a bond takes the links of its interfaces, has the settings of its request,
       ['bond', 'bond0', FIRST_MAC, ['eno1', 'eno2'], 9000, ['a', 'b'], true],
     );
     assert.deepEqual(bond.params, {
-      ...{ bond_mode: '802.3ad', bond_miimon: 100, bond_downdelay: 0, bond_updelay: 0 },
-      ...{ bond_lacp_rate: 'fast', bond_xmit_hash_policy: 'layer2', bond_num_grat_arp: 1, mtu: 9000 },
+      bond_mode: '802.3ad',
+      bond_miimon: 100,
+      bond_downdelay: 0,
+      bond_updelay: 0,
+      bond_lacp_rate: 'fast',
+      bond_xmit_hash_policy: 'layer2',
+      bond_num_grat_arp: 1,
+      mtu: 9000,
     });
     assert.deepEqual(
       bond.links.map(({ mode }: { readonly mode: string }) => mode),
@@ -447,11 +455,21 @@ test('an interface carries no larger packets than those below it, which carry wh
     // A VLAN of larger packets changes no size that somebody chose.
     await post('?op=create_vlan', { parent: String(bond.json.id), vlan: await vlanOf('200', '9000') });
     assert.deepEqual(await sizes(), {
-      ...{ eno1: 1500, eno2: 1500, bond0: 1400, 'bond0.100': 1400, 'bond0.200': 1400, br0: 1400 },
+      eno1: 1500,
+      eno2: 1500,
+      bond0: 1400,
+      'bond0.100': 1400,
+      'bond0.200': 1400,
+      br0: 1400,
     });
     await put('bond0.200/', { mtu: '9000' });
     assert.deepEqual(await sizes(), {
-      ...{ eno1: 9000, eno2: 9000, bond0: 9000, 'bond0.100': 1500, 'bond0.200': 9000, br0: 1500 },
+      eno1: 9000,
+      eno2: 9000,
+      bond0: 9000,
+      'bond0.100': 1500,
+      'bond0.200': 9000,
+      br0: 1500,
     });
   }));
 

@@ -17,7 +17,13 @@ const SUBNET_KEYS =
 const keysOf = (value: object): readonly string[] => Object.keys(value).toSorted();
 const sorted = (keys: string): readonly string[] => keys.split(' ').toSorted();
 const VLAN = {
-  ...{ id: 5001, name: 'untagged', vid: 0, mtu: 1500, fabric: 'fabric-0', fabric_id: 0, dhcp_on: true },
+  id: 5001,
+  name: 'untagged',
+  vid: 0,
+  mtu: 1500,
+  fabric: 'fabric-0',
+  fabric_id: 0,
+  dhcp_on: true,
 };
 
 test('the interfaces of a machine are listed with every key, at both paths and in the machine alike', () =>

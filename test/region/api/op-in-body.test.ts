@@ -10,7 +10,10 @@ const part = (name: string, text: string): string =>
   [
     `--${BOUNDARY}`,
     `Content-Disposition: form-data; name="${name}"`,
-    ...['MIME-Version: 1.0', 'Content-Transfer-Encoding: base64', '', Buffer.from(text).toString('base64')],
+    'MIME-Version: 1.0',
+    'Content-Transfer-Encoding: base64',
+    '',
+    Buffer.from(text).toString('base64'),
     '',
   ].join('\r\n');
 

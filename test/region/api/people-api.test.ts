@@ -21,7 +21,10 @@ test('a user is created, read, listed and deleted by an administrator only', () 
     assert.equal((await ask('POST', '2.0/users/', fields, 'alice')).status, 403);
     const made = await ask('POST', '2.0/users/', fields);
     assert.deepEqual(made.json, {
-      ...{ username: 'carol', email: 'carol@example.org', is_superuser: false, is_local: true },
+      username: 'carol',
+      email: 'carol@example.org',
+      is_superuser: false,
+      is_local: true,
       resource_uri: '/MAAS/api/2.0/users/carol/',
     });
     assert.deepEqual((await ask('GET', '2.0/users/carol/', undefined, 'alice')).json, made.json);

@@ -96,7 +96,9 @@ test('an interface of a rack has the keys and the types of one of a machine', ()
     const untyped = (types: ReturnType<typeof typesOf>) => types.filter(([key]) => key !== 'driver');
     assert.deepEqual(untyped(typesOf(ofRack ?? {})), untyped(typesOf(ofMachine)));
     assert.deepEqual(typesOf(ofRack?.links[0] ?? {}), [
-      ...[['id', 'number'] as const, ['ip_address', 'string'] as const, ['mode', 'string'] as const],
+      ['id', 'number'] as const,
+      ['ip_address', 'string'] as const,
+      ['mode', 'string'] as const,
       ['subnet', 'object'],
     ]);
     assert.deepEqual(typesOf(foreign?.links[0] ?? {}).length, 3, 'no subnet has this address');

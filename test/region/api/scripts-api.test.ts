@@ -239,8 +239,12 @@ test('a machine is commissioned and tested with the chosen scripts, and the resu
       assert.deepEqual((await ask('GET', '2.0/machines/')).json, [machine], 'the list shows the same');
       assert.equal(machine.current_installation_result_id, null);
       return [
-        ...[machine.commissioning_status, machine.commissioning_status_name, machine.current_commissioning_result_id],
-        ...[machine.testing_status, machine.testing_status_name, machine.current_testing_result_id],
+        machine.commissioning_status,
+        machine.commissioning_status_name,
+        machine.current_commissioning_result_id,
+        machine.testing_status,
+        machine.testing_status_name,
+        machine.current_testing_result_id,
       ];
     };
     const never = [-1, 'Unknown', null] as const;

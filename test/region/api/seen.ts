@@ -4,19 +4,28 @@ import assert from 'node:assert/strict';
 import type { AskedApi } from '../asked-api.ts';
 
 const LISTS = [
-  ...['machines', 'devices', 'zones', 'pools', 'fabrics', 'spaces', 'subnets', 'ipranges', 'static-routes', 'domains'],
-  ...[
-    'dnsresources',
-    'dnsresourcerecords',
-    'boot-sources',
-    'tags',
-    'scripts',
-    'users',
-    'settings',
-    'files',
-    'events/?op=query',
-  ],
-  ...['account/prefs/sshkeys', 'ipaddresses', 'boot-resources'],
+  'machines',
+  'devices',
+  'zones',
+  'pools',
+  'fabrics',
+  'spaces',
+  'subnets',
+  'ipranges',
+  'static-routes',
+  'domains',
+  'dnsresources',
+  'dnsresourcerecords',
+  'boot-sources',
+  'tags',
+  'scripts',
+  'users',
+  'settings',
+  'files',
+  'events/?op=query',
+  'account/prefs/sshkeys',
+  'ipaddresses',
+  'boot-resources',
 ];
 
 /** All that a change could leave behind, by the path of each list. */

@@ -64,7 +64,8 @@ test('a partition is made, formatted, mounted, unmounted, unformatted and delete
     const mounted = await post(`${place}?op=mount`, { mount_point: '/srv', mount_options: 'noatime' });
     assert.deepEqual(mounted.json.filesystem, {
       ...formatted.json.filesystem,
-      ...{ mount_point: '/srv', mount_options: 'noatime' },
+      mount_point: '/srv',
+      mount_options: 'noatime',
     });
     assert.equal(mounted.json.used_for, 'ext4 formatted filesystem mounted at /srv');
     assert.equal((await post(`${place}?op=format`, { fstype: 'xfs' })).refusal, 'layout-refused');

@@ -94,7 +94,9 @@ test('a machine that reports its hardware again gets and loses the tag; a New ma
     assert.deepEqual(await tagged(api, 'large'), []);
     const reports = async (mebibytes: number) => {
       await place.store.changeMachine(id, 1, () => ({
-        ...{ kind: 'change', fields: { status: 'commissioning', bootToken: 't'.repeat(32) }, events: [] },
+        kind: 'change',
+        fields: { status: 'commissioning', bootToken: 't'.repeat(32) },
+        events: [],
       }));
       await enlist(
         place.region,

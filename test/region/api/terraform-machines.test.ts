@@ -88,8 +88,13 @@ test('a node that enlists by API 1.0 without a key is answered as 1.0 shows node
   withAskedApi(async ({ ask }) => {
     const { json } = await ask('POST', '1.0/nodes/?op=new', { ...MACHINE, hostname: 'n1' }, 'nobody');
     assert.deepEqual(json, {
-      ...{ system_id: json.system_id, hostname: 'n1.maas', architecture: 'amd64/generic' },
-      ...{ status: 0, substatus: 0, substatus_name: 'New', resource_uri: `/MAAS/api/1.0/nodes/${json.system_id}/` },
+      system_id: json.system_id,
+      hostname: 'n1.maas',
+      architecture: 'amd64/generic',
+      status: 0,
+      substatus: 0,
+      substatus_name: 'New',
+      resource_uri: `/MAAS/api/1.0/nodes/${json.system_id}/`,
     });
   }));
 
@@ -150,12 +155,10 @@ test('the requests that the document lists as refused get the documented answers
           (fields) => ['PUT', 'subnets/maas-lab/', fields] as const,
         ),
         'POST scripts/': [
-          ...[
-            { recommission: 'true' },
-            { may_reboot: 'true' },
-            { packages: '{"apt": ["fio"]}' },
-            { for_hardware: 'pci:1af4' },
-          ],
+          { recommission: 'true' },
+          { may_reboot: 'true' },
+          { packages: '{"apt": ["fio"]}' },
+          { for_hardware: 'pci:1af4' },
           ...['recommission: true', 'may_reboot: true', 'packages: {apt: fio}', 'for_hardware: pci:1af4'].map(
             (line) => ({
               script: `#!/bin/sh\n# --- Start MAAS 1.0 script metadata ---\n# ${line}\n# --- End MAAS 1.0 script metadata ---\n`,

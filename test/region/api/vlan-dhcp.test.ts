@@ -47,15 +47,18 @@ async function makeSubnet(ask: Ask, more: object = {}): Promise<Made> {
   const made = await ask('POST', vlans, { vid: 30, mtu: 1400, dhcp_on: false, name: 'tf-vlan', space: '' });
   assert.equal(made.status, 200, made.text);
   const subnet = await ask('POST', '2.0/subnets/', {
-    ...{
-      cidr: CIDR,
-      name: 'tf-subnet',
-      fabric: fabric.json.id,
-      vlan: made.json.id,
-      vid: 30,
-      gateway_ip: '10.30.0.254',
-    },
-    ...{ dns_servers: '10.30.0.53', rdns_mode: 2, allow_dns: true, allow_proxy: true, managed: true, ...more },
+    cidr: CIDR,
+    name: 'tf-subnet',
+    fabric: fabric.json.id,
+    vlan: made.json.id,
+    vid: 30,
+    gateway_ip: '10.30.0.254',
+    dns_servers: '10.30.0.53',
+    rdns_mode: 2,
+    allow_dns: true,
+    allow_proxy: true,
+    managed: true,
+    ...more,
   });
   assert.equal(subnet.status, 200, subnet.text);
   return { vlan: `${vlans}30/`, vlanId: made.json.id, subnet: subnet.json.id };
@@ -68,9 +71,17 @@ const makeRange = async (ask: Ask, subnet: number): Promise<number> => {
 };
 
 const ENTRY: Settings = {
-  ...{ name: 'eth1-30', interface: 'eth1.30', ip: '10.30.0.1', subnet_mask: '255.255.255.0' },
-  ...{ broadcast_ip: '10.30.0.255', router_ip: '10.30.0.254', dns_servers: ['10.30.0.53'], management: 2 },
-  ...{ ip_range_low: '10.30.0.100', ip_range_high: '10.30.0.199', options: [{ code: 26, value: 1400 }] },
+  name: 'eth1-30',
+  interface: 'eth1.30',
+  ip: '10.30.0.1',
+  subnet_mask: '255.255.255.0',
+  broadcast_ip: '10.30.0.255',
+  router_ip: '10.30.0.254',
+  dns_servers: ['10.30.0.53'],
+  management: 2,
+  ip_range_low: '10.30.0.100',
+  ip_range_high: '10.30.0.199',
+  options: [{ code: 26, value: 1400 }],
 };
 const OFF = { dhcp_on: false, primary_rack: '', secondary_rack: '', relay_vlan: '' };
 
@@ -178,7 +189,9 @@ test('a kept range is changed and deleted, and counts against other ranges, rout
     const { subnet } = await makeSubnet(ask, { gateway_ip: '' });
     const { systemId } = await enlist(region, report([0x525400000001]));
     await store.changeMachine<never>(systemId, 1, () => ({
-      ...{ kind: 'change', fields: {}, events: [] },
+      kind: 'change',
+      fields: {},
+      events: [],
       addresses: [{ mac: mac(0x525400000001), address: ipv4(0x0a1e0032) }],
     }));
     const range = await makeRange(ask, subnet);
@@ -285,7 +298,11 @@ test('a cluster interface without a range is completed by the kept one; one with
     const range = await makeRange(ask, subnet);
     const add = (fields: object) =>
       ask('POST', '1.0/nodegroups/master/interfaces/?op=new', {
-        ...{ name: 'mine', interface: 'eth1', ip: '10.30.0.2', subnet_mask: '255.255.255.0', ...fields },
+        name: 'mine',
+        interface: 'eth1',
+        ip: '10.30.0.2',
+        subnet_mask: '255.255.255.0',
+        ...fields,
       });
     assert.equal((await add({ management: 0 })).status, 200);
     assert.equal((await ask('GET', `2.0/ipranges/${range}/`)).json.end_ip, '10.30.0.199');

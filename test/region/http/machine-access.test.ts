@@ -10,13 +10,25 @@ import { OPERATIONS, runOperation } from '../../../src/region/api/operations.ts'
 import { makeRegion } from '../place.ts';
 
 const PEER: Peer = {
-  ...{ address: '10.20.0.5', share: '10.20.0.5', isByRack: false, ipv4: undefined },
-  ...{ isManaged: true, isLocal: false, isOperator: false },
+  address: '10.20.0.5',
+  share: '10.20.0.5',
+  isByRack: false,
+  ipv4: undefined,
+  isManaged: true,
+  isOperator: false,
 };
 
 const NEW_ONE = defineOperation({
-  ...{ versions: ['2.0'], path: 'machines/{system_id}', method: 'GET', op: 'new', handler: 'MachineHandler' },
-  ...{ access: 'machine', answers: 'string', doc: 'Tells.', parameters: z.object({}), run: () => json('told') },
+  versions: ['2.0'],
+  path: 'machines/{system_id}',
+  method: 'GET',
+  op: 'new',
+  handler: 'MachineHandler',
+  access: 'machine',
+  answers: 'string',
+  doc: 'Tells.',
+  parameters: z.object({}),
+  run: () => json('told'),
 });
 
 for (const operation of [NEW_ONE, ...OPERATIONS.filter(({ access }) => access === 'machine')]) {

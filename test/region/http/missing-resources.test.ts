@@ -6,9 +6,18 @@ import { ABSENT_OPERATIONS } from '../../../src/region/api/site/absent-operation
 import { FIRST_MAC, machine, withSite } from '../api/sent/trial.ts';
 
 const LISTS = [
-  ...['vm-hosts', 'vm-clusters', 'pods', 'package-repositories', 'dhcp-snippets', 'notifications', 'reservedips'],
-  ...['fannetworks', 'installation-results'],
-  ...['license-keys', 'commissioning-results', 'account/prefs/sslkeys'],
+  'vm-hosts',
+  'vm-clusters',
+  'pods',
+  'package-repositories',
+  'dhcp-snippets',
+  'notifications',
+  'reservedips',
+  'fannetworks',
+  'installation-results',
+  'license-keys',
+  'commissioning-results',
+  'account/prefs/sslkeys',
 ];
 const OF_NODES = ['bcaches', 'bcache-cache-sets', 'vmfs-datastores'];
 

@@ -42,7 +42,9 @@ export function answersNul(regionOf: () => LiveRegion): void {
         return [{ path: `${pathOf(-1)}${query === '' ? '?' : `${query}&`}${pair}`, method }];
       }
       const inJson = (value: string): Asked => ({
-        ...{ path: `${pathOf(-1)}${query}`, method, body: JSON.stringify({ [name]: ['1', value] }) },
+        path: `${pathOf(-1)}${query}`,
+        method,
+        body: JSON.stringify({ [name]: ['1', value] }),
         headers: { 'content-type': 'application/json' },
       });
       // PostgreSQL refuses half of a surrogate pair within a list, too; elsewhere, Node would store U+FFFD instead.

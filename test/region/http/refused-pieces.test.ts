@@ -68,8 +68,12 @@ async function withUpload(work: (live: LiveRegion, path: string) => Promise<void
   files = new UploadWork({ region: live.region, clock: systemClock, tree: () => tree, onProblem: assert.fail });
   try {
     const upload = await live.region.bootImages.uploads.create({
-      ...{ name: 'custom/site/amd64/generic/uploaded', title: '', fileType: 'ddraw', username: 'admin' },
-      ...{ bytes: SIZE, sha256: SHA256 },
+      name: 'custom/site/amd64/generic/uploaded',
+      title: '',
+      fileType: 'ddraw',
+      username: 'admin',
+      bytes: SIZE,
+      sha256: SHA256,
     });
     assert.ok('id' in upload);
     await work(live, `/MAAS/api/2.0/boot-resources/1/upload/${upload.id}/`);

@@ -37,7 +37,9 @@ test('an operation with a compressed body is answered 415, and changes nothing',
     const authorization = authorizationOf(await createApiKey(store, clock, 'admin'));
     const send = (headers: Readonly<Record<string, string>>, payload: Buffer) =>
       app.inject({
-        ...{ method: 'POST', url: '/MAAS/api/2.0/zones/', payload },
+        method: 'POST',
+        url: '/MAAS/api/2.0/zones/',
+        payload,
         headers: { authorization, 'content-type': FORM, ...headers },
       });
     const refused = await send({ 'content-encoding': 'gzip' }, gzipSync(TEXT));

@@ -73,12 +73,26 @@ test('a device of an ordinary user keeps no machine out: one that boots from its
   withRegion(async ({ region, clock }) => {
     const add = (nic: number, addedBy: string | undefined) =>
       region.store.enlist<never>({ macs: [mac(nic)], values: [], atMs: clock.wallTimeMs() }, () => ({
-        ...{ kind: 'create', systemId: `dev${nic % 100}`, events: [] },
+        kind: 'create',
+        systemId: `dev${nic % 100}`,
+        events: [],
         fields: {
-          ...{ hostname: `box${nic % 100}`, description: '', domain: 'maas', device: '', addedBy, owner: 'olga' },
-          ...{ status: 'deployed', statusSinceMs: 1, netboot: false, architecture: 'amd64' },
-          ...{ subarchitecture: 'generic', osystem: '', release: '' },
-          ...{ powerType: '', powerParameters: {}, powerState: 'unknown' },
+          hostname: `box${nic % 100}`,
+          description: '',
+          domain: 'maas',
+          device: '',
+          addedBy,
+          owner: 'olga',
+          status: 'deployed',
+          statusSinceMs: 1,
+          netboot: false,
+          architecture: 'amd64',
+          subarchitecture: 'generic',
+          osystem: '',
+          release: '',
+          powerType: '',
+          powerParameters: {},
+          powerState: 'unknown',
         },
         interfaces: [{ mac: mac(nic), name: 'eth0', source: 'person' }],
       }));
@@ -105,18 +119,35 @@ test('a device of an ordinary user keeps no machine out: one that boots from its
 test('a report from outside the networks of a device with addresses removes no device, and enlists nothing', () =>
   withRegion(async ({ region, clock }) => {
     await region.store.enlist<never>({ macs: [mac(FIRST)], values: [], atMs: 1 }, () => ({
-      ...{ kind: 'create', systemId: 'dev001', events: [] },
+      kind: 'create',
+      systemId: 'dev001',
+      events: [],
       fields: {
-        ...{ hostname: 'nas', description: '', domain: 'maas', device: '', addedBy: 'olga', owner: 'olga' },
-        ...{ status: 'deployed', statusSinceMs: 1, netboot: false, architecture: 'amd64' },
-        ...{ subarchitecture: 'generic', osystem: '', release: '' },
-        ...{ powerType: '', powerParameters: {}, powerState: 'unknown' },
+        hostname: 'nas',
+        description: '',
+        domain: 'maas',
+        device: '',
+        addedBy: 'olga',
+        owner: 'olga',
+        status: 'deployed',
+        statusSinceMs: 1,
+        netboot: false,
+        architecture: 'amd64',
+        subarchitecture: 'generic',
+        osystem: '',
+        release: '',
+        powerType: '',
+        powerParameters: {},
+        powerState: 'unknown',
       },
       interfaces: [{ mac: mac(FIRST), name: 'eth0', source: 'person' }],
     }));
     const address = ipv4(0x0a140009);
     await region.store.changeMachine<never>('dev001', clock.wallTimeMs(), () => ({
-      ...{ kind: 'change', fields: {}, addresses: [{ mac: mac(FIRST), address }], events: [] },
+      kind: 'change',
+      fields: {},
+      addresses: [{ mac: mac(FIRST), address }],
+      events: [],
     }));
     await acceptRack(region, {
       interfaces: [rackInterface('10.20.0.0/24'), { ...rackInterface('10.30.0.0/24'), ...OTHER }],

@@ -76,8 +76,12 @@ async function withUploads(work: (place: RegionPlace, files: SaidFiles) => Promi
 }
 
 const wanted = (release: string, bytes = 100) => ({
-  ...{ name: `custom/${release}/amd64/generic/uploaded`, title: '', fileType: 'ddraw', bytes },
-  ...{ sha256: 'a'.repeat(64), username: 'admin' },
+  name: `custom/${release}/amd64/generic/uploaded`,
+  title: '',
+  fileType: 'ddraw',
+  bytes,
+  sha256: 'a'.repeat(64),
+  username: 'admin',
 });
 const content = async function* (): AsyncGenerator<Uint8Array> {};
 const piece = (bytes: number) => ({ bytes, content: content() });

@@ -29,7 +29,12 @@ import { networksWith, SERVED, subnetView, UNTAGGED, vlanView } from '../network
 const [FIRST, SECOND] = [11, 12];
 const NIC = { source: 'vouched' } as const;
 const MACHINE: Machine = {
-  ...{ ...FIELDS, id: 3, systemId: 'aaaaaa', createdMs: 0, addresses: [], tags: [] },
+  ...FIELDS,
+  id: 3,
+  systemId: 'aaaaaa',
+  createdMs: 0,
+  addresses: [],
+  tags: [],
   interfaces: [
     { ...NIC, id: FIRST, name: 'eno1', mac: mac(0x525400000001), address: ipv4(0x0a140064) },
     { ...NIC, id: SECOND, name: '', mac: mac(0x525400000002) },

@@ -25,8 +25,15 @@ import { SERVED } from '../networks/laid-view.ts';
 const { fabric, vlan } = defaultPlace([]);
 const TAGGED = { ...newVlan(5002, fabric.id, 100), mtu: 9000 };
 const subnet = (id: number, cidr: string, vlanId = vlan.id): Subnet => ({
-  ...{ id, cidr, name: cidr, description: '', vlanId, gateway: undefined, dnsServers: [] },
-  ...{ allowsDns: true, isTouched: true },
+  id,
+  cidr,
+  name: cidr,
+  description: '',
+  vlanId,
+  gateway: undefined,
+  dnsServers: [],
+  allowsDns: true,
+  isTouched: true,
 });
 const [LAN, OTHER, FAR, FARTHER, STORAGE] = [
   subnet(1, '10.20.0.0/24'),
@@ -37,10 +44,17 @@ const [LAN, OTHER, FAR, FARTHER, STORAGE] = [
 ];
 /** A route from LAN, of which 10.20.0.0/24 has the router, to a subnet. */
 const route = (id: number, to: Subnet, router: number, metric: number): StaticRoute => ({
-  ...{ id, sourceId: LAN.id, destinationId: to.id, gateway: ipv4(0x0a140000 + router), metric },
+  id,
+  sourceId: LAN.id,
+  destinationId: to.id,
+  gateway: ipv4(0x0a140000 + router),
+  metric,
 });
 const RECORDS: NetworkRecords = {
-  ...{ ...NO_RECORDS, fabrics: [fabric], vlans: [vlan, TAGGED], subnets: [LAN, OTHER, FAR, FARTHER, STORAGE] },
+  ...NO_RECORDS,
+  fabrics: [fabric],
+  vlans: [vlan, TAGGED],
+  subnets: [LAN, OTHER, FAR, FARTHER, STORAGE],
   routes: [
     route(1, FAR, 9, 7),
     route(2, FAR, 8, 3),
@@ -52,7 +66,11 @@ const RECORDS: NetworkRecords = {
 };
 
 const laid = (id: number, more: Partial<LaidInterface> = {}): LaidInterface => ({
-  ...{ ...nic(id), kind: 'physical', parents: [], tags: [], params: {} },
+  ...nic(id),
+  kind: 'physical',
+  parents: [],
+  tags: [],
+  params: {},
   ...more,
 });
 /** A VLAN interface on the second card. */
@@ -69,7 +87,12 @@ function textOf(
   { records = RECORDS, interfaces = [] }: { records?: NetworkRecords; interfaces?: readonly LaidInterface[] } = {},
 ): string {
   const machine: Machine = {
-    ...{ ...FIELDS, id: 1, systemId: 'aaaaaa', createdMs: 0, tags: [], interfaces: [nic(1), nic(2)] },
+    ...FIELDS,
+    id: 1,
+    systemId: 'aaaaaa',
+    createdMs: 0,
+    tags: [],
+    interfaces: [nic(1), nic(2)],
     addresses: [{ mac: mac(0x525400000001), address: ipv4(0x0a140014) }],
     layout: { next: 9, network: { interfaces: [...interfaces], links, gatewayLink: STATIC.id } },
   };
@@ -222,25 +245,46 @@ const READINGS: Readings = {
   spaces: { id: IDENTITY, name: FOR_PEOPLE, description: FOR_PEOPLE },
   fabrics: { id: IDENTITY, name: FOR_PEOPLE, description: FOR_PEOPLE, classType: FOR_PEOPLE, isTouched: FOR_RACKS },
   vlans: {
-    ...{ id: IDENTITY, fabricId: FOR_PEOPLE, name: FOR_PEOPLE, description: FOR_PEOPLE, spaceId: FOR_PEOPLE },
+    id: IDENTITY,
+    fabricId: FOR_PEOPLE,
+    name: FOR_PEOPLE,
+    description: FOR_PEOPLE,
+    spaceId: FOR_PEOPLE,
     vid: { vlans: [vlan, { ...TAGGED, vid: 200 }] },
     mtu: { vlans: [vlan, { ...TAGGED, mtu: 8000 }] },
     isTouched: FOR_RACKS,
   },
   subnets: {
-    ...{ id: IDENTITY, name: FOR_PEOPLE, description: FOR_PEOPLE, vlanId: 'Its links decide on the VLAN.' },
+    id: IDENTITY,
+    name: FOR_PEOPLE,
+    description: FOR_PEOPLE,
+    vlanId: 'Its links decide on the VLAN.',
     cidr: subnetsWith({ cidr: '10.30.0.0/20' }),
     gateway: subnetsWith({ gateway: ipv4(0x0a1e0001) }),
     dnsServers: subnetsWith({ dnsServers: ['10.30.0.2'] }),
-    ...{ allowsDns: FOR_RACKS, isTouched: FOR_RACKS },
+    allowsDns: FOR_RACKS,
+    isTouched: FOR_RACKS,
   },
   ranges: {
-    ...{ id: IDENTITY, kind: FOR_RACKS, subnetId: FOR_RACKS, low: FOR_RACKS, high: FOR_RACKS, rack: FOR_RACKS },
-    ...{ clusterInterface: FOR_RACKS, username: FOR_PEOPLE, comment: FOR_PEOPLE },
+    id: IDENTITY,
+    kind: FOR_RACKS,
+    subnetId: FOR_RACKS,
+    low: FOR_RACKS,
+    high: FOR_RACKS,
+    rack: FOR_RACKS,
+    clusterInterface: FOR_RACKS,
+    username: FOR_PEOPLE,
+    comment: FOR_PEOPLE,
   },
   reserved: {
-    ...{ id: IDENTITY, subnetId: FOR_LEASES, address: FOR_LEASES, mac: FOR_LEASES, hostname: FOR_LEASES },
-    ...{ domain: FOR_LEASES, username: FOR_PEOPLE, createdMs: FOR_PEOPLE },
+    id: IDENTITY,
+    subnetId: FOR_LEASES,
+    address: FOR_LEASES,
+    mac: FOR_LEASES,
+    hostname: FOR_LEASES,
+    domain: FOR_LEASES,
+    username: FOR_PEOPLE,
+    createdMs: FOR_PEOPLE,
   },
   routes: {
     id: IDENTITY,

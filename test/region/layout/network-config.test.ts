@@ -15,12 +15,26 @@ const TAGGED = vlanView({ id: 5002, name: 'storage', vid: 100, mtu: 9000 });
 const LAN = subnetView(1, UNTAGGED, '10.20.0.0/24', ipv4(0x0a140001));
 const STORAGE = subnetView(2, TAGGED, '10.30.0.0/24');
 const link = (id: number, mode: NetLink['mode'], of?: SubnetView, last = 0): NetLink => ({
-  ...{ id, mode, subnet: of, subnetId: of?.subnet.id },
+  id,
+  mode,
+  subnet: of,
+  subnetId: of?.subnet.id,
   address: last === 0 || of === undefined ? undefined : ipv4(of.network.address + last),
 });
 const one = (id: number, kind: NetInterface['kind'], name: string, more: Partial<NetInterface> = {}): NetInterface => ({
-  ...{ id, kind, name, mac: mac(0x525400000000 + id), parents: [], children: [], vlan: UNTAGGED, mtu: 1500 },
-  ...{ tags: [], params: {}, settings: undefined, links: [], seenIn: undefined },
+  id,
+  kind,
+  name,
+  mac: mac(0x525400000000 + id),
+  parents: [],
+  children: [],
+  vlan: UNTAGGED,
+  mtu: 1500,
+  tags: [],
+  params: {},
+  settings: undefined,
+  links: [],
+  seenIn: undefined,
   link: { isConnected: true, linkSpeed: 0, interfaceSpeed: 0 },
   nic: kind === 'physical' ? { id, name: `eno${id}`, mac: mac(0x525400000000 + id), source: 'vouched' } : undefined,
   ...more,
@@ -34,11 +48,9 @@ const NETWORK: readonly NetInterface[] = [
   one(5, 'bond', 'bond0', { parents: [1, 2], mac: mac(0x525400000001), mtu: 9000, params: BOND }),
   one(6, 'vlan', 'bond0.100', { parents: [5], vlan: TAGGED, mtu: 9000, links: [link(32, 'static', STORAGE, 9)] }),
   one(7, 'bridge', 'br0', {
-    ...{
-      parents: [5],
-      mac: mac(0x525400000001),
-      params: { bridge_type: 'standard', bridge_stp: false, bridge_fd: 15 },
-    },
+    parents: [5],
+    mac: mac(0x525400000001),
+    params: { bridge_type: 'standard', bridge_stp: false, bridge_fd: 15 },
     links: [link(33, 'auto', LAN, 20), link(34, 'static', LAN, 21)],
   }),
 ];
@@ -209,7 +221,10 @@ test('ifupdown: a VLAN interface has the name that a person gave it, unless ifup
           one(1, 'physical', 'eno1', { links: [link(33, 'auto', LAN, 20)] }),
           one(2, 'physical', 'eno2'),
           one(3, 'vlan', name, {
-            ...{ parents: [1], vlan: TAGGED, mtu: 1400, params: { accept_ra: false } },
+            parents: [1],
+            vlan: TAGGED,
+            mtu: 1400,
+            params: { accept_ra: false },
             links: LINKS,
           }),
         ],
@@ -298,32 +313,51 @@ const ROUTES: readonly {
   readonly expected: readonly string[];
 }[] = [
   {
-    ...{ name: 'two fixed addresses by DHCP, the second chosen', chosen: 31, isByLease: true },
-    ...{ links: [link(30, 'auto', SERVED_LAN, 20), link(31, 'auto', SERVED_OTHER, 20)], expected: ['none', 'lease'] },
+    name: 'two fixed addresses by DHCP, the second chosen',
+    chosen: 31,
+    isByLease: true,
+    links: [link(30, 'auto', SERVED_LAN, 20), link(31, 'auto', SERVED_OTHER, 20)],
+    expected: ['none', 'lease'],
   },
   {
-    ...{ name: 'two fixed addresses by DHCP, the first chosen', chosen: 30, isByLease: true },
-    ...{ links: [link(30, 'auto', SERVED_LAN, 20), link(31, 'auto', SERVED_OTHER, 20)], expected: ['lease', 'none'] },
+    name: 'two fixed addresses by DHCP, the first chosen',
+    chosen: 30,
+    isByLease: true,
+    links: [link(30, 'auto', SERVED_LAN, 20), link(31, 'auto', SERVED_OTHER, 20)],
+    expected: ['lease', 'none'],
   },
   {
-    ...{ name: 'two fixed addresses by DHCP, none chosen: the first', isByLease: true },
-    ...{ links: [link(30, 'auto', SERVED_LAN, 20), link(31, 'auto', SERVED_OTHER, 20)], expected: ['lease', 'none'] },
+    name: 'two fixed addresses by DHCP, none chosen: the first',
+    isByLease: true,
+    links: [link(30, 'auto', SERVED_LAN, 20), link(31, 'auto', SERVED_OTHER, 20)],
+    expected: ['lease', 'none'],
   },
   {
-    ...{ name: 'a fixed address by DHCP, and a chosen one that no rack leases', chosen: 31, isByLease: true },
-    ...{ links: [link(30, 'auto', SERVED_LAN, 20), link(31, 'static', OTHER, 20)], expected: ['none', '10.40.0.1'] },
+    name: 'a fixed address by DHCP, and a chosen one that no rack leases',
+    chosen: 31,
+    isByLease: true,
+    links: [link(30, 'auto', SERVED_LAN, 20), link(31, 'static', OTHER, 20)],
+    expected: ['none', '10.40.0.1'],
   },
   {
-    ...{ name: 'DHCP, and a chosen fixed address', chosen: 31, isByLease: false },
-    ...{ links: [link(30, 'dhcp', SERVED_LAN), link(31, 'static', OTHER, 20)], expected: ['none', '10.40.0.1'] },
+    name: 'DHCP, and a chosen fixed address',
+    chosen: 31,
+    isByLease: false,
+    links: [link(30, 'dhcp', SERVED_LAN), link(31, 'static', OTHER, 20)],
+    expected: ['none', '10.40.0.1'],
   },
   {
-    ...{ name: 'DHCP, and a chosen fixed address that comes by DHCP', chosen: 31, isByLease: true },
-    ...{ links: [link(30, 'dhcp', SERVED_LAN), link(31, 'auto', SERVED_OTHER, 20)], expected: ['none', 'lease'] },
+    name: 'DHCP, and a chosen fixed address that comes by DHCP',
+    chosen: 31,
+    isByLease: true,
+    links: [link(30, 'dhcp', SERVED_LAN), link(31, 'auto', SERVED_OTHER, 20)],
+    expected: ['none', 'lease'],
   },
   {
-    ...{ name: 'DHCP twice, none chosen', isByLease: false },
-    ...{ links: [link(30, 'dhcp', SERVED_LAN), link(31, 'dhcp', SERVED_OTHER)], expected: ['lease', 'lease'] },
+    name: 'DHCP twice, none chosen',
+    isByLease: false,
+    links: [link(30, 'dhcp', SERVED_LAN), link(31, 'dhcp', SERVED_OTHER)],
+    expected: ['lease', 'lease'],
   },
 ];
 for (const { name, links, chosen, isByLease, expected } of ROUTES)

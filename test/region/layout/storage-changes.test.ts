@@ -23,7 +23,13 @@ import { facts } from '../place.ts';
 
 const disk = (name: string, serial: string) => ({ name, bytes: 64e9, model: '', serial, rotational: false });
 const machineWith = (disks: readonly object[], uefi = false): Machine => ({
-  ...{ ...FIELDS, id: 3, systemId: 'aaaaaa', createdMs: 0, addresses: [], tags: [], interfaces: [] },
+  ...FIELDS,
+  id: 3,
+  systemId: 'aaaaaa',
+  createdMs: 0,
+  addresses: [],
+  tags: [],
+  interfaces: [],
   facts: facts({}, { disks, uefi }),
 });
 const MACHINE = machineWith([disk('sda', 'S1'), disk('sdb', 'S2')]);

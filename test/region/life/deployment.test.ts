@@ -54,8 +54,18 @@ test('without a name, a system that there is is the example; without any for the
 
 test('the kernels of Ubuntu are ordered by their age', () => {
   const order = [
-    ...['hwe-p', 'ga-14.04', 'hwe-u', 'ga-16.04', 'hwe-16.04', 'ga-22.04', 'hwe-22.04', 'hwe-22.04-edge', 'ga-24.04'],
-    ...['hwe-24.04-lowlatency', 'hwe-24.04-lowlatency-edge', 'hwe-rolling'],
+    'hwe-p',
+    'ga-14.04',
+    'hwe-u',
+    'ga-16.04',
+    'hwe-16.04',
+    'ga-22.04',
+    'hwe-22.04',
+    'hwe-22.04-edge',
+    'ga-24.04',
+    'hwe-24.04-lowlatency',
+    'hwe-24.04-lowlatency-edge',
+    'hwe-rolling',
   ];
   const ranks = order.map((name) => kernelRank(name) ?? 0);
   assert.deepEqual(

@@ -150,16 +150,16 @@ test('an address reserved in a rack’s configuration goes only to its client, a
       key: { kind: 'administrator', token: 'token', username: 'bob' },
       interfaces: [
         {
-          ...{
-            name: 'lab',
-            interface: 'eth1',
-            ip: '10.20.0.12',
-            network: '10.20.0.0/24',
-            management: 2,
-            router_ip: '',
-          },
-          ...{ ip_range_low: '10.20.0.200', ip_range_high: '10.20.0.210' },
-          ...{ static_ip_range_low: '10.20.0.20', static_ip_range_high: '10.20.0.20' },
+          name: 'lab',
+          interface: 'eth1',
+          ip: '10.20.0.12',
+          network: '10.20.0.0/24',
+          management: 2,
+          router_ip: '',
+          ip_range_low: '10.20.0.200',
+          ip_range_high: '10.20.0.210',
+          static_ip_range_low: '10.20.0.20',
+          static_ip_range_high: '10.20.0.20',
         },
       ],
     });
@@ -224,7 +224,9 @@ test('a machine whose system runs waits to be restarted, not to be switched on',
     const waits = async (fields: Partial<Machine>, command: MachineCommand): Promise<string | undefined> => {
       const systemId = await ready(region, 0x525400000100 + (await region.store.countMachines({})));
       await region.store.changeMachine<never>(systemId, clock.wallTimeMs(), () => ({
-        ...{ kind: 'change', fields: { owner: 'bob', ...fields }, events: [] },
+        kind: 'change',
+        fields: { owner: 'bob', ...fields },
+        events: [],
       }));
       return (await order(region, systemId, command)).statusReason?.code;
     };

@@ -124,7 +124,10 @@ describe('two processes on PostgreSQL', { skip: missing('linux', '/usr/lib/postg
     const place = databases.server.placeOf(await databases.make());
     [first, second] = [await openPostgresRegion(place), await openPostgresRegion(place)];
     await first.enlist({ macs: [NIC], values: [], atMs: 1 }, () => ({
-      ...{ kind: 'create', systemId: 'm1', fields: FIELDS, events: [] },
+      kind: 'create',
+      systemId: 'm1',
+      fields: FIELDS,
+      events: [],
       interfaces: [{ mac: NIC, name: 'eth0', source: 'vouched' }],
     }));
     const [fabric, vlan] = [
@@ -198,13 +201,21 @@ describe('two processes on PostgreSQL', { skip: missing('linux', '/usr/lib/postg
 /** How often each pair of requests is sent. */
 const REPEATED = 4;
 const SERVED = {
-  ...{ interface: 'eth1', ip: '10.20.0.1', subnet_mask: '255.255.255.0', router_ip: '10.20.0.254', management: '1' },
-  ...{ ip_range_low: '10.20.0.100', ip_range_high: '10.20.0.120' },
-  ...{ static_ip_range_low: '10.20.0.10', static_ip_range_high: '10.20.0.99' },
+  interface: 'eth1',
+  ip: '10.20.0.1',
+  subnet_mask: '255.255.255.0',
+  router_ip: '10.20.0.254',
+  management: '1',
+  ip_range_low: '10.20.0.100',
+  ip_range_high: '10.20.0.120',
+  static_ip_range_low: '10.20.0.10',
+  static_ip_range_high: '10.20.0.99',
 };
 const ALL_DYNAMIC = {
-  ...{ static_ip_range_low: '', static_ip_range_high: '' },
-  ...{ ip_range_low: '10.20.0.10', ip_range_high: '10.20.0.120' },
+  static_ip_range_low: '',
+  static_ip_range_high: '',
+  ip_range_low: '10.20.0.10',
+  ip_range_high: '10.20.0.120',
 };
 
 describe('two requests on PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql') }, () => {
@@ -235,7 +246,10 @@ describe('two requests on PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
     const ranges: readonly { readonly id: number; readonly type: string }[] = await read('ipranges/');
     range = `ipranges/${ranges.find(({ type }) => type === 'dynamic')?.id}/`;
     await first.region.store.enlist({ macs: [NIC], values: [], atMs: 1 }, () => ({
-      ...{ kind: 'create', systemId: 'm1', fields: { ...FIELDS, status: 'ready' }, events: [] },
+      kind: 'create',
+      systemId: 'm1',
+      fields: { ...FIELDS, status: 'ready' },
+      events: [],
       interfaces: [{ mac: NIC, name: 'eth0', source: 'vouched' }],
     }));
   });
@@ -259,7 +273,9 @@ describe('two requests on PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
   const reserving = (ip: string): Send => send('POST', () => 'ipaddresses/?op=reserve', { ip });
   const linking = (ip: string): Send =>
     send('POST', () => `${device}?op=link_subnet`, {
-      ...{ mode: 'static', ip_address: ip, force: 'true' },
+      mode: 'static',
+      ip_address: ip,
+      force: 'true',
       subnet: `cidr:${ip.replace(/\d+$/, '0/24')}`,
     });
   const [byInterface, byRange] = [
@@ -273,7 +289,9 @@ describe('two requests on PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
   const unserved = send('PUT', () => 'subnets/cidr:10.30.0.0%2F24/', { gateway_ip: '10.30.0.160' });
   const kept = send('POST', () => 'ipranges/', { type: 'dynamic', start_ip: '10.30.0.150', end_ip: '10.30.0.170' });
   const block = send('POST', () => 'ipranges/', {
-    ...{ type: 'reserved', start_ip: '10.20.0.160', end_ip: '10.20.0.165' },
+    type: 'reserved',
+    start_ip: '10.20.0.160',
+    end_ip: '10.20.0.165',
   });
   const [taken, takenFar] = ['10.20.0.160', '10.30.0.160'];
   const PAIRS: readonly (readonly [name: string, one: Send, other: Send])[] = [

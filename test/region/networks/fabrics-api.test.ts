@@ -6,8 +6,20 @@ import { sentenceOf } from '../../support/sentences.ts';
 import { LAB, OWN_FILE, OWN_UUID, withNetworks } from './network-place.ts';
 
 const VLAN_KEYS = [
-  ...['description', 'dhcp_on', 'external_dhcp', 'fabric', 'fabric_id', 'id', 'mtu', 'name', 'primary_rack'],
-  ...['relay_vlan', 'resource_uri', 'secondary_rack', 'space', 'vid'],
+  'description',
+  'dhcp_on',
+  'external_dhcp',
+  'fabric',
+  'fabric_id',
+  'id',
+  'mtu',
+  'name',
+  'primary_rack',
+  'relay_vlan',
+  'resource_uri',
+  'secondary_rack',
+  'space',
+  'vid',
 ];
 
 test('a served network is in fabric-0, in its untagged VLAN, with all keys that clients read', () =>
@@ -20,17 +32,20 @@ test('a served network is in fabric-0, in its untagged VLAN, with all keys that 
     const [vlan] = fabric.vlans;
     assert.deepEqual(Object.keys(vlan).sort(), VLAN_KEYS);
     assert.deepEqual(vlan, {
-      ...{
-        id: vlan.id,
-        vid: 0,
-        name: 'untagged',
-        description: '',
-        mtu: 1500,
-        fabric: 'fabric-0',
-        fabric_id: fabric.id,
-      },
-      ...{ dhcp_on: true, external_dhcp: null, relay_vlan: null, primary_rack: OWN_UUID, secondary_rack: null },
-      ...{ space: 'undefined', resource_uri: `/MAAS/api/2.0/vlans/${vlan.id}/` },
+      id: vlan.id,
+      vid: 0,
+      name: 'untagged',
+      description: '',
+      mtu: 1500,
+      fabric: 'fabric-0',
+      fabric_id: fabric.id,
+      dhcp_on: true,
+      external_dhcp: null,
+      relay_vlan: null,
+      primary_rack: OWN_UUID,
+      secondary_rack: null,
+      space: 'undefined',
+      resource_uri: `/MAAS/api/2.0/vlans/${vlan.id}/`,
     });
     assert.deepEqual((await ask('GET', `2.0/fabrics/${fabric.id}/vlans/`)).json, [vlan]);
     assert.deepEqual((await ask('GET', `2.0/fabrics/${fabric.id}/vlans/0/`)).json, vlan);
@@ -43,7 +58,9 @@ test('every served network is in the default VLAN until a person moves it, and s
     async (ask) => {
       const placesOf = async () =>
         (await ask('GET', '2.0/subnets/')).json.map((one: { cidr: string; vlan: { fabric: string; vid: number } }) => [
-          ...[one.cidr, one.vlan.fabric, one.vlan.vid],
+          one.cidr,
+          one.vlan.fabric,
+          one.vlan.vid,
         ]);
       assert.deepEqual(await placesOf(), [
         ['10.20.0.0/24', 'fabric-0', 0],
@@ -193,7 +210,11 @@ test('a space has its VLANs and subnets; the space undefined has those that are 
     const created = await ask('POST', '2.0/spaces/', { name: 'dmz', description: 'x' });
     const at = `2.0/spaces/${created.json.id}/`;
     assert.deepEqual(created.json, {
-      ...{ id: created.json.id, name: 'dmz', description: 'x', vlans: [], subnets: [] },
+      id: created.json.id,
+      name: 'dmz',
+      description: 'x',
+      vlans: [],
+      subnets: [],
       resource_uri: `/MAAS/api/${at}`,
     });
     const [{ vlans }] = (await ask('GET', '2.0/fabrics/')).json;
@@ -231,8 +252,14 @@ test('every user reads fabrics, VLANs and spaces, and only administrators change
     const [{ id, vlans }] = (await ask('GET', '2.0/fabrics/')).json;
     const { json: space } = await ask('POST', '2.0/spaces/', {});
     for (const path of [
-      ...['fabrics/', `fabrics/${id}/`, `fabrics/${id}/vlans/`, `fabrics/${id}/vlans/0/`, `vlans/${vlans[0].id}/`],
-      ...['spaces/', `spaces/${space.id}/`, 'subnets/'],
+      'fabrics/',
+      `fabrics/${id}/`,
+      `fabrics/${id}/vlans/`,
+      `fabrics/${id}/vlans/0/`,
+      `vlans/${vlans[0].id}/`,
+      'spaces/',
+      `spaces/${space.id}/`,
+      'subnets/',
     ]) {
       assert.equal((await ask('GET', `2.0/${path}`, undefined, 'user')).status, 200, path);
       assert.equal((await ask('GET', `2.0/${path}`, undefined, 'nobody')).status, 401, path);

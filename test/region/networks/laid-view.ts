@@ -8,10 +8,22 @@ import { NO_RECORDS } from '../../../src/region/records/network-store.ts';
 
 /** A cluster interface with DHCP and DNS. */
 export const SERVED: ServedNetwork = {
-  ...{ rack: 'r', rackName: 'rack', name: 'lab', cidr: '10.20.0.0/24', management: 2 },
-  ...{ network: { address: ipv4(0x0a140000), prefix: 24 }, address: undefined, router: undefined, dnsServers: [] },
-  ...{ dynamic: undefined, fixed: undefined, mtu: undefined, options: [], foreignServer: undefined },
-  ...{ key: 'cluster_interfaces.lab', pin: undefined },
+  rack: 'r',
+  rackName: 'rack',
+  name: 'lab',
+  cidr: '10.20.0.0/24',
+  management: 2,
+  network: { address: ipv4(0x0a140000), prefix: 24 },
+  address: undefined,
+  router: undefined,
+  dnsServers: [],
+  dynamic: undefined,
+  fixed: undefined,
+  mtu: undefined,
+  options: [],
+  foreignServer: undefined,
+  key: 'cluster_interfaces.lab',
+  pin: undefined,
 };
 
 /** The networks of a region that has none. */

@@ -24,7 +24,11 @@ async function report({ place }: AskedApi, ...leases: readonly Lease[]): Promise
   const first = (await place.store.highestSequence('rack')) + 1;
   await place.region.observe(
     leases.map(({ seconds = LEASE_SECONDS, ...one }, index) => ({
-      ...{ sequence: first + index, kind: 'dhcp.ack', at: place.clock.wallTimeMs(), mac: HOST, text: 'told' },
+      sequence: first + index,
+      kind: 'dhcp.ack',
+      at: place.clock.wallTimeMs(),
+      mac: HOST,
+      text: 'told',
       ...(one.kind === undefined ? { params: { leaseSeconds: seconds } } : {}),
       ...one,
     })),
@@ -196,7 +200,11 @@ test('links of devices of users count as reservations: at most half of a static 
     assert.equal((await site.ask('POST', RESERVE, { ip: '10.20.0.13' }, 'admin')).status, 200);
     const [{ id: subnetId }] = (await site.ask('GET', '2.0/subnets/')).json;
     const reserved = Array.from({ length: RESERVED_PER_USER_MAX - 2 }, (_, index) => ({
-      ...{ id: 1000 + index, subnetId, address: ipv4(0x0b000000 + index), username: 'alice', createdMs: 1 },
+      id: 1000 + index,
+      subnetId,
+      address: ipv4(0x0b000000 + index),
+      username: 'alice',
+      createdMs: 1,
     }));
     await store.networks.change(() => ({ put: { reserved }, nextId: 9000, result: undefined }));
     for (const refused of [
@@ -256,7 +264,11 @@ test('an address counts for the user who released it until it is free for others
     const ip = await leased(site);
     const [{ id: subnetId }] = (await site.ask('GET', '2.0/subnets/')).json;
     const reserved = Array.from({ length: RESERVED_PER_USER_MAX - 1 }, (_, index) => ({
-      ...{ id: 1000 + index, subnetId, address: ipv4(0x0b000000 + index), username: 'bob', createdMs: 1 },
+      id: 1000 + index,
+      subnetId,
+      address: ipv4(0x0b000000 + index),
+      username: 'bob',
+      createdMs: 1,
     }));
     await store.networks.change(() => ({ put: { reserved }, nextId: 9000, result: undefined }));
     const reserve = () => site.ask('POST', RESERVE, { ip: '10.20.0.41' }, 'bob');
@@ -278,7 +290,9 @@ test('a reservation that is released while the clock is ahead holds its address 
     const atMs = clock.wallTimeMs() + 1e11;
     const event = { type: 'NETWORKING', code: 'network-changed', params, atMs, username: 'bob' } as const;
     await store.networks.change(({ reserved }) => ({
-      ...{ remove: { reserved: reserved.map(({ id }) => id) }, events: [event], result: undefined },
+      remove: { reserved: reserved.map(({ id }) => id) },
+      events: [event],
+      result: undefined,
     }));
     assert.equal((await site.ask('POST', RESERVE, { ip }, 'alice')).status, 200);
   }));
@@ -288,7 +302,12 @@ test('of more leases than the bound those that end first are forgotten, and a re
     const first = 0x0a150000;
     const at = clock.wallTimeMs();
     const leases = Array.from({ length: HOST_LEASES_MAX + 2 }, (_, index) => ({
-      ...{ sequence: index, kind: 'dhcp.ack', at, mac: HOST, text: 'told', leaseAddress: ipv4(first + index) },
+      sequence: index,
+      kind: 'dhcp.ack',
+      at,
+      mac: HOST,
+      text: 'told',
+      leaseAddress: ipv4(first + index),
       params: { leaseSeconds: LEASE_SECONDS + index },
     }));
     for (let from = 0; from < leases.length; from += 4096)
@@ -323,7 +342,12 @@ test('leases outside the networks of the rack that reports them, and those of a 
     assert.equal((await site.ask('POST', '2.0/subnets/', { cidr: '192.168.8.0/24' }, 'admin')).status, 200);
     const tell = async (...addresses: readonly string[]) => {
       const leases = addresses.map((address, index) => ({
-        ...{ sequence: index, kind: 'dhcp.ack', at: clock.wallTimeMs(), mac: HOST, text: 'told', address },
+        sequence: index,
+        kind: 'dhcp.ack',
+        at: clock.wallTimeMs(),
+        mac: HOST,
+        text: 'told',
+        address,
         params: { leaseSeconds: 0xffff_ffff },
       }));
       await region.observe(leases, `life ${addresses[0]}`, RACK_UUID);

@@ -26,8 +26,13 @@ const many = <T>(count: number, make: (id: number) => T): readonly T[] =>
 const FABRIC = { id: 1, name: 'fabric-0', description: '', classType: '', isTouched: true };
 const VLAN = { id: 2, fabricId: 1, vid: 0, name: '', description: '', mtu: 1500, spaceId: undefined, isTouched: true };
 const SUBNET = {
-  ...{ cidr: '10.0.0.0/8', name: 'all', description: '', vlanId: 2, gateway: undefined },
-  ...{ allowsDns: true, isTouched: true },
+  cidr: '10.0.0.0/8',
+  name: 'all',
+  description: '',
+  vlanId: 2,
+  gateway: undefined,
+  allowsDns: true,
+  isTouched: true,
 };
 const PARENTS = {
   fabrics: [FABRIC],
@@ -71,8 +76,13 @@ const FULL: readonly (readonly [title: string, put: Partial<NetworkRecords>, mor
     {
       ...PARENTS,
       ranges: many(RANGES_MAX, (id) => ({
-        ...{ kind: 'reserved', id, subnetId: 3, username: 'ann', comment: '' },
-        ...{ low: ipv4(0x0a000000 + 2 * id), high: ipv4(0x0a000000 + 2 * id) },
+        kind: 'reserved',
+        id,
+        subnetId: 3,
+        username: 'ann',
+        comment: '',
+        low: ipv4(0x0a000000 + 2 * id),
+        high: ipv4(0x0a000000 + 2 * id),
       })),
     },
     (ask) => ask('POST', '2.0/ipranges/', { type: 'reserved', start_ip: '10.200.0.1', end_ip: '10.200.0.2' }),
@@ -82,7 +92,11 @@ const FULL: readonly (readonly [title: string, put: Partial<NetworkRecords>, mor
     {
       ...PARENTS,
       reserved: many(RESERVED_MAX, (id) => ({
-        ...{ id, subnetId: 3, address: ipv4(0x0a000000 + id), username: 'ann', createdMs: 1 },
+        id,
+        subnetId: 3,
+        address: ipv4(0x0a000000 + id),
+        username: 'ann',
+        createdMs: 1,
       })),
     },
     (ask) => ask('POST', '2.0/ipaddresses/?op=reserve', { ip: '10.200.0.1' }),

@@ -47,9 +47,14 @@ test('networks of machines: those that all of them are linked to, were seen in, 
 test('the cluster interface, the network, the subnet and its ranges are the same objects', () =>
   withNetworks(async (ask) => {
     const updated = await ask('PUT', `1.0/nodegroups/${OWN_UUID}/interfaces/eth0/`, {
-      ...{ ip_range_low: '192.168.127.121', ip_range_high: '192.168.127.140', management: 2 },
-      ...{ static_ip_range_low: '192.168.127.221', static_ip_range_high: '192.168.127.240' },
-      ...{ subnet_mask: '255.255.255.0', router_ip: '192.168.127.254', broadcast_ip: '192.168.127.255' },
+      ip_range_low: '192.168.127.121',
+      ip_range_high: '192.168.127.140',
+      management: 2,
+      static_ip_range_low: '192.168.127.221',
+      static_ip_range_high: '192.168.127.240',
+      subnet_mask: '255.255.255.0',
+      router_ip: '192.168.127.254',
+      broadcast_ip: '192.168.127.255',
     });
     assert.equal(updated.status, 200, updated.text);
     const kept = await ask('PUT', `1.0/nodegroups/${OWN_UUID}/interfaces/eth0/`, { subnet_mask: '' });
@@ -96,7 +101,10 @@ test('a network is created, changed and deleted; each parameter is read back', (
     });
     assert.equal(made.status, 200, made.text);
     assert.deepEqual(made.json, {
-      ...{ ...fields, default_gateway: '10.9.0.1', dns_servers: '10.9.0.2', vlan_tag: 30 },
+      ...fields,
+      default_gateway: '10.9.0.1',
+      dns_servers: '10.9.0.2',
+      vlan_tag: 30,
       resource_uri: '/MAAS/api/1.0/networks/far/',
     });
     const changed = await ask('PUT', '1.0/networks/far/', {

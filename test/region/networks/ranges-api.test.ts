@@ -51,7 +51,12 @@ test('the dynamic and the static range of a cluster interface are ranges, with t
     const [{ subnet, ...rest }] = listed;
     assert.equal(subnet.cidr, '10.20.0.0/24');
     assert.deepEqual(rest, {
-      ...{ id: rest.id, type: 'dynamic', start_ip: '10.20.0.100', end_ip: '10.20.0.199', comment: '', user: null },
+      id: rest.id,
+      type: 'dynamic',
+      start_ip: '10.20.0.100',
+      end_ip: '10.20.0.199',
+      comment: '',
+      user: null,
       resource_uri: `/MAAS/api/2.0/ipranges/${rest.id}/`,
     });
     assert.deepEqual((await ask('GET', `2.0/ipranges/${rest.id}/`)).json, all[0]);
@@ -109,12 +114,10 @@ test('a dynamic range that does not fit is refused as a whole, and the answer na
   withNetworks(async (ask, { region, store }) => {
     const { systemId } = await enlist(region, report([0x525400000001]));
     await store.changeMachine<never>(systemId, 1, () => ({
-      ...{
-        kind: 'change',
-        fields: {},
-        events: [],
-        addresses: [{ mac: mac(0x525400000001), address: ipv4(0x0a1400d2) }],
-      },
+      kind: 'change',
+      fields: {},
+      events: [],
+      addresses: [{ mac: mac(0x525400000001), address: ipv4(0x0a1400d2) }],
     }));
     await ask('POST', '2.0/ipaddresses/?op=reserve', { ip: '10.20.0.220' }, 'user');
     const id = await idOf(ask, 'dynamic');
@@ -203,7 +206,10 @@ test('an address is reserved and released by its user, and by force', () =>
     assert.deepEqual([subnet.cidr, owner.username], ['10.20.0.0/24', 'user']);
     assert.match(created, /^\d{4}-/);
     assert.deepEqual(rest, {
-      ...{ ip: '10.20.0.50', alloc_type: 4, alloc_type_name: 'User reserved', interface_set: [] },
+      ip: '10.20.0.50',
+      alloc_type: 4,
+      alloc_type_name: 'User reserved',
+      interface_set: [],
       resource_uri: '/MAAS/api/2.0/ipaddresses/',
     });
     const next = await ask('POST', '2.0/ipaddresses/?op=reserve', { subnet: '10.20.0.0/24' }, 'other');
@@ -266,7 +272,11 @@ test('an address that somebody has, or that is outside, is not reserved, and a u
     assert.equal((await reserve({ ip: '10.20.0.40' })).status, 409);
     const [{ id: subnetId }] = (await ask('GET', '2.0/subnets/')).json;
     const reserved = Array.from({ length: RESERVED_PER_USER_MAX - 1 }, (_, index) => ({
-      ...{ id: 1000 + index, subnetId, address: ipv4(0x0b000000 + index), username: 'user', createdMs: 1 },
+      id: 1000 + index,
+      subnetId,
+      address: ipv4(0x0b000000 + index),
+      username: 'user',
+      createdMs: 1,
     }));
     await store.networks.change(() => ({ put: { reserved }, nextId: 3000, result: undefined }));
     assert.deepEqual(Object.keys((await reserve({ ip: '10.20.0.41' })).json), ['ip']);
@@ -305,7 +315,9 @@ test('users cannot keep machines from their addresses: no range in a static rang
 
     const { systemId } = await enlist(region, report([0x525400000001]));
     await region.store.changeMachine<never>(systemId, 1, () => ({
-      ...{ kind: 'change', fields: { status: 'ready', powerType: 'manual' }, events: [] },
+      kind: 'change',
+      fields: { status: 'ready', powerType: 'manual' },
+      events: [],
     }));
     const allocate = () => ask('POST', '2.0/machines/?op=allocate', {});
     assert.deepEqual((await allocate()).json.ip_addresses, ['10.50.0.16']);

@@ -104,7 +104,9 @@ test('a subnet cannot be removed while a machine has an address that it was give
     assert.ok(nic !== undefined);
     const addresses = [{ mac: nic, address: ipv4(0x0a090007) }];
     await store.changeMachine<never>(systemId, clock.wallTimeMs(), () => ({
-      ...{ kind: 'change', fields: {}, events: [] },
+      kind: 'change',
+      fields: {},
+      events: [],
       addresses,
     }));
     const refused = await ask('DELETE', `subnets/${subnet}/`);

@@ -15,7 +15,9 @@ const RESERVE = '2.0/ipaddresses/?op=reserve';
 async function route(site: AskedApi, gateway = GATEWAY) {
   await site.ask('POST', '2.0/subnets/', { cidr: '10.9.0.0/16' });
   return await site.ask('POST', '2.0/static-routes/', {
-    ...{ source: SUBNET, destination: '10.9.0.0/16', gateway_ip: gateway },
+    source: SUBNET,
+    destination: '10.9.0.0/16',
+    gateway_ip: gateway,
   });
 }
 

@@ -43,8 +43,11 @@ test('named networks are scanned by the rack of the process, and the answer has 
     assert.equal(answer.status, 200, answer.text);
     assert.deepEqual(answer.json, {
       result: 'Scanning 10.20.0.0/24 is in progress: discovery lists the hosts that answer.',
-      ...{ scan_attempted_on: [OWN_UUID], failed_to_connect_to: [], scan_started_on: [OWN_UUID] },
-      ...{ scan_failed_on: [], rpc_call_timed_out_on: [] },
+      scan_attempted_on: [OWN_UUID],
+      failed_to_connect_to: [],
+      scan_started_on: [OWN_UUID],
+      scan_failed_on: [],
+      rpc_call_timed_out_on: [],
     });
     assert.equal((await ask('POST', SCAN, { cidr: '10.64.8.0/22' })).status, 200, 'a part of a large network');
     assert.deepEqual(scans, [

@@ -9,8 +9,21 @@ import { acceptRack, OTHER_UUID, rackInterface } from '../racks/rack-place.ts';
 import { LAB, OWN_FILE, OWN_UUID, withNetworks } from './network-place.ts';
 
 const KEYS = [
-  ...['active_discovery', 'allow_dns', 'allow_proxy', 'cidr', 'description', 'disabled_boot_architectures'],
-  ...['dns_servers', 'gateway_ip', 'id', 'managed', 'name', 'rdns_mode', 'resource_uri', 'space', 'vlan'],
+  'active_discovery',
+  'allow_dns',
+  'allow_proxy',
+  'cidr',
+  'description',
+  'disabled_boot_architectures',
+  'dns_servers',
+  'gateway_ip',
+  'id',
+  'managed',
+  'name',
+  'rdns_mode',
+  'resource_uri',
+  'space',
+  'vlan',
 ];
 
 test('a served network is a subnet with the router of its cluster interface, in the keys that clients read', () =>
@@ -20,10 +33,19 @@ test('a served network is a subnet with the router of its cluster interface, in 
     const { vlan, id, ...rest } = shown;
     assert.equal(vlan.fabric, 'fabric-0');
     assert.deepEqual(rest, {
-      ...{ name: 'maas-lab', cidr: '10.20.0.0/24', space: 'undefined', gateway_ip: '10.20.0.254', dns_servers: [] },
+      name: 'maas-lab',
+      cidr: '10.20.0.0/24',
+      space: 'undefined',
+      gateway_ip: '10.20.0.254',
+      dns_servers: [],
       description: 'Auto created when creating interface lab on cluster maas',
-      ...{ rdns_mode: 2, allow_dns: true, allow_proxy: true, active_discovery: false, managed: true },
-      ...{ disabled_boot_architectures: [], resource_uri: `/MAAS/api/2.0/subnets/${id}/` },
+      rdns_mode: 2,
+      allow_dns: true,
+      allow_proxy: true,
+      active_discovery: false,
+      managed: true,
+      disabled_boot_architectures: [],
+      resource_uri: `/MAAS/api/2.0/subnets/${id}/`,
     });
     for (const name of [id, 'cidr:10.20.0.0%2F24', '10.20.0.0%2F24', 'maas-lab'])
       assert.deepEqual((await ask('GET', `2.0/subnets/${name}/`)).json, shown);
@@ -223,7 +245,9 @@ test('the used and the free ranges of a subnet, with purposes, and its statistic
   withNetworks(async (ask, { region, store }) => {
     const { systemId } = await enlist(region, report([0x525400000001]));
     await store.changeMachine<never>(systemId, 1, () => ({
-      ...{ kind: 'change', fields: { owner: 'user' }, events: [] },
+      kind: 'change',
+      fields: { owner: 'user' },
+      events: [],
       addresses: [{ mac: mac(0x525400000001), address: ipv4(0x0a14000a) }],
     }));
     const [{ id }] = (await ask('GET', '2.0/subnets/')).json;
@@ -247,9 +271,16 @@ test('the used and the free ranges of a subnet, with purposes, and its statistic
     ]);
     const counts = (await ask('GET', `2.0/subnets/${id}/?op=statistics`)).json;
     assert.deepEqual(counts, {
-      ...{ num_available: 151, largest_available: 89, num_unavailable: 103, total_addresses: 254 },
-      ...{ usage: 103 / 254, usage_string: '41%', available_string: '59%' },
-      ...{ first_address: '10.20.0.1', last_address: '10.20.0.254', ip_version: 4 },
+      num_available: 151,
+      largest_available: 89,
+      num_unavailable: 103,
+      total_addresses: 254,
+      usage: 103 / 254,
+      usage_string: '41%',
+      available_string: '59%',
+      first_address: '10.20.0.1',
+      last_address: '10.20.0.254',
+      ip_version: 4,
     });
     const byNetwork = await ask('GET', '2.0/subnets/10.20.0.0/24/?op=statistics');
     assert.deepEqual(byNetwork.json, counts, 'the maas command line does not encode the words of a path');
@@ -268,7 +299,9 @@ test('the addresses in a subnet: allocated, seen on the wire, with their machine
       { sequence: 1, kind: 'dhcp.ack', at: 5000, text: 'x', mac: '52:54:00:00:00:01', address: '10.20.0.120' },
     ]);
     await store.changeMachine<never>(systemId, 1, () => ({
-      ...{ kind: 'change', fields: { owner: 'user' }, events: [] },
+      kind: 'change',
+      fields: { owner: 'user' },
+      events: [],
       addresses: [{ mac: mac(0x525400000001), address: ipv4(0x0a14000a) }],
     }));
     const [{ id }] = (await ask('GET', '2.0/subnets/')).json;
@@ -388,7 +421,10 @@ test('a router on the edge that an earlier version stored stays until it or the 
   withNetworks(async (ask, { store, region }) => {
     const { id } = (await ask('POST', '2.0/subnets/', { cidr: '10.59.0.0/24' })).json;
     await store.networks.change(({ subnets }) => ({
-      ...{ result: undefined, nextId: id + 1, events: [], remove: {} },
+      result: undefined,
+      nextId: id + 1,
+      events: [],
+      remove: {},
       put: {
         subnets: subnets.filter((one) => one.id === id).map((one) => ({ ...one, gateway: parseIpv4('10.59.0.255') })),
       },

@@ -101,7 +101,9 @@ test('the page of a refused action says why, as the command line does, with the 
       `${await renderMachinePage(viewOf(region, { viewer: ADMIN, path: { machine: systemId } }))}`.includes(unlock),
     );
     await region.store.changeMachine<never>(systemId, 1, () => ({
-      ...{ kind: 'change', fields: { isLocked: false, status: 'broken' }, events: [] },
+      kind: 'change',
+      fields: { isLocked: false, status: 'broken' },
+      events: [],
     }));
     assert.match(
       await actionForm(region, machine, 'deploy'),

@@ -28,8 +28,14 @@ async function withRegion(work: (place: RegionPlace) => Promise<void>): Promise<
         [
           NOBLE,
           {
-            ...{ state: 'waiting', source: 'http://x/', serial: '20261015', title: 'Noble <b>', bytes: 2 ** 20 },
-            ...{ total: 2 ** 22, reason: STALLED, nextMs: clock.wallTimeMs() + 20_000 },
+            state: 'waiting',
+            source: 'http://x/',
+            serial: '20261015',
+            title: 'Noble <b>',
+            bytes: 2 ** 20,
+            total: 2 ** 22,
+            reason: STALLED,
+            nextMs: clock.wallTimeMs() + 20_000,
           },
         ],
       ]),
@@ -311,8 +317,13 @@ test('an upload is shown with what has come and cannot be paused; one that faile
     const { store } = place;
     const upload = await store.uploads.begin(
       {
-        ...{ name: 'custom/site/amd64/generic/uploaded', title: 'Site', fileType: 'ddraw', bytes: 2 ** 22 },
-        ...{ sha256: 'a'.repeat(64), username: 'admin', createdMs: 1 },
+        name: 'custom/site/amd64/generic/uploaded',
+        title: 'Site',
+        fileType: 'ddraw',
+        bytes: 2 ** 22,
+        sha256: 'a'.repeat(64),
+        username: 'admin',
+        createdMs: 1,
       },
       { type: 'IMAGES', code: 'image-upload', params: { image: 'custom/site', step: 'begun' }, atMs: 1, username: '' },
     );

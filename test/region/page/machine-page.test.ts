@@ -23,7 +23,12 @@ const SYSTEM: RackFields = {};
 
 function event(seconds: number, kind: string, params?: RackFields, text = ''): MachineEvent {
   return {
-    ...{ id: seconds, atMs: seconds * 1000, type: 'NODE_DHCP_EVENT', level: 'info', username: '', kind },
+    id: seconds,
+    atMs: seconds * 1000,
+    type: 'NODE_DHCP_EVENT',
+    level: 'info',
+    username: '',
+    kind,
     ...happeningOfReport({ sequence: seconds, kind, at: seconds * 1000, text, params }),
   };
 }

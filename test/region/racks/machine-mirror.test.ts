@@ -21,16 +21,22 @@ class MirroredStore {
   put(id: number, uuid: string | undefined): void {
     this.#version += 1;
     const machine: MachineForRacks = {
-      ...{ id, systemId: `m${id}`, hostname: `node-${id}`, domain: 'maas', status: 'ready', architecture: 'amd64' },
-      ...{ subarchitecture: 'generic', osystem: '', release: '', netboot: true, tags: [], addresses: [], uuid },
-      ...{
-        description: '',
-        statusSinceMs: 1,
-        createdMs: 1,
-        powerType: '',
-        powerParameters: {},
-        powerState: 'unknown',
-      },
+      id,
+      systemId: `m${id}`,
+      hostname: `node-${id}`,
+      domain: 'maas',
+      status: 'ready',
+      architecture: 'amd64',
+      subarchitecture: 'generic',
+      netboot: true,
+      tags: [],
+      addresses: [],
+      uuid,
+      statusSinceMs: 1,
+      createdMs: 1,
+      powerType: '',
+      powerParameters: {},
+      powerState: 'unknown',
       interfaces: [{ id, mac: mac(id), name: '', source: 'vouched' }],
     };
     this.machines.set(machine.systemId, { machine, version: this.#version });

@@ -17,9 +17,17 @@ const NOW = 1_700_000_000_000;
 function image(more: Partial<RackImage> = {}, digit = 'a'): RackImage {
   const sha256 = digit.repeat(64);
   return {
-    ...{ os: 'debian', release: 'bookworm', architecture: 'amd64', subarchitecture: 'generic', label: 'release' },
-    ...{ serial: '20260101', path: `/images/${digit}${digit}/${sha256}.img.zst`, sha256, format: 'raw.zst' },
-    ...{ bytes: 1000, diskBytes: 4096 },
+    os: 'debian',
+    release: 'bookworm',
+    architecture: 'amd64',
+    subarchitecture: 'generic',
+    label: 'release',
+    serial: '20260101',
+    path: `/images/${digit}${digit}/${sha256}.img.zst`,
+    sha256,
+    format: 'raw.zst',
+    bytes: 1000,
+    diskBytes: 4096,
     ...more,
   };
 }
@@ -64,16 +72,14 @@ function rack(uuid: string, network: string, more: Partial<Rack> = {}): Rack {
   const { key: _key, ...said } = registration({ uuid, interfaces: [rackInterface(network)] });
   return {
     ...said,
-    ...{
-      state: 'accepted',
-      isEmbedded: false,
-      registeredMs: NOW,
-      stateSinceMs: NOW,
-      seenMs: NOW,
-      agreed: [],
-      disputed: [],
-      refused: [],
-    },
+    state: 'accepted',
+    isEmbedded: false,
+    registeredMs: NOW,
+    stateSinceMs: NOW,
+    seenMs: NOW,
+    agreed: [],
+    disputed: [],
+    refused: [],
     ...more,
   };
 }

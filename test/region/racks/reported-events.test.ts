@@ -219,7 +219,10 @@ test('a report is at most a few times as long as its sentence, and never longer 
   const bytes = (one: unknown): number => Buffer.byteLength(JSON.stringify(one) ?? '');
   const sent = {
     kind: 'http.file-sent',
-    ...{ file: '/amd64/linux', status: 200, bytes: 8_388_608, milliseconds: 2400 },
+    file: '/amd64/linux',
+    status: 200,
+    bytes: 8_388_608,
+    milliseconds: 2400,
   };
   const event = reportedSample('dhcp.ack');
   const load: RackEvent = { at: event.at, mac: event.mac, address: event.address, ...sent };

@@ -66,20 +66,25 @@ test('the hardware of the largest machine is within the bound of a body', () => 
     bus: text,
   };
   const disk = {
-    ...{ name: text, bytes: 1, model: text, serial: text, rotational: '1', bus: text, firmware: text, block_size: 512 },
+    name: text,
+    bytes: 1,
+    model: text,
+    serial: text,
+    rotational: '1',
+    bus: text,
+    firmware: text,
+    block_size: 512,
     of_a_later_agent: [text, text],
   };
   const dmi = Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`field${index}`, text]));
   const facts = {
-    ...{
-      version: 1,
-      boot_mac: text,
-      cpu: { count: 1, model: text },
-      memory_mib: 1,
-      dmi,
-      virtualization: text,
-      uefi: '1',
-    },
+    version: 1,
+    boot_mac: text,
+    cpu: { count: 1, model: text },
+    memory_mib: 1,
+    dmi,
+    virtualization: text,
+    uefi: '1',
     nics: Array.from({ length: NICS_MAX }, () => nic),
     disks: Array.from({ length: DISKS_MAX }, () => disk),
   };

@@ -155,8 +155,13 @@ test('a row that cannot be read is named by table, key and column, and its value
     throw error;
   };
   assert.deepEqual(damageOf({ weight: 1 }, fails(new RangeError('Invalid time value'))), {
-    ...{ note: 'row-unreadable', table: 'machine', key: '', value: '', column: '' },
-    ...{ fault: 'other-form', said: '' },
+    note: 'row-unreadable',
+    table: 'machine',
+    key: '',
+    value: '',
+    column: '',
+    fault: 'other-form',
+    said: '',
   });
   const status = damageOf({ id: 7 }, () => converted('status', 99, () => fails(new Error('there is no status 99'))()));
   assert.deepEqual(status, { ...row, column: 'status', fault: 'other', said: 'there is no status 99' });
@@ -166,8 +171,13 @@ test('a value of another form is reported in one line, without the words of a sc
   const layout = () => converted('layout', '[]', readStoredLayout);
   const outage = damageOf({ id: 7 }, layout);
   assert.deepEqual(outage, {
-    ...{ note: 'row-unreadable', table: 'machine', key: 'id', value: '7', column: 'layout' },
-    ...{ fault: 'other-form', said: '' },
+    note: 'row-unreadable',
+    table: 'machine',
+    key: 'id',
+    value: '7',
+    column: 'layout',
+    fault: 'other-form',
+    said: '',
   });
   assert.match(noteText(outage), /cannot be read \(column layout: a value has another form\): repair it/);
 });

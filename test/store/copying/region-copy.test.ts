@@ -42,7 +42,10 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     const store = await opening;
     const [version, { newest }] = [await store.desiredVersion(), await store.eventRange()];
     const made = await store.enlist({ macs: [], values: [], atMs: 1 }, () => ({
-      ...{ kind: 'create', systemId: 'later', fields: { ...FIELDS, hostname: 'later' }, events: [EVENT] },
+      kind: 'create',
+      systemId: 'later',
+      fields: { ...FIELDS, hostname: 'later' },
+      events: [EVENT],
       interfaces: [{ mac: mac(0x5254ffff0001), name: '', source: 'vouched' }],
     }));
     assert.ok(made.kind === 'create' && made.machine.id > MACHINES);

@@ -23,15 +23,21 @@ import { seededRandom } from '../../support/seeded-random.ts';
 
 const FIRST = 0x0a140040;
 const lease = (index: number): StoredLease => ({
-  ...{ address: ipv4(FIRST + index), mac: mac(0x525400000000 + index), state: 'bound' },
-  ...{
-    duration: seconds(86_400),
-    namedBeforeMs: 0,
-    grantedWallMs: systemClock.wallTimeMs(),
-    hostname: `host-${index}`,
-  },
-  ...{ expiresWallMs: systemClock.wallTimeMs() + 86_400_000, bootId: 'a boot', uptimeS: 100 },
-  ...{ clientId: '\x01ab', identity: undefined, vendorClass: undefined, circuitId: undefined, remoteId: undefined },
+  address: ipv4(FIRST + index),
+  mac: mac(0x525400000000 + index),
+  state: 'bound',
+  duration: seconds(86_400),
+  namedBeforeMs: 0,
+  grantedWallMs: systemClock.wallTimeMs(),
+  hostname: `host-${index}`,
+  expiresWallMs: systemClock.wallTimeMs() + 86_400_000,
+  bootId: 'a boot',
+  uptimeS: 100,
+  clientId: '\x01ab',
+  identity: undefined,
+  vendorClass: undefined,
+  circuitId: undefined,
+  remoteId: undefined,
 });
 
 function batchOf(count: number): Uint8Array<ArrayBuffer> {

@@ -25,7 +25,9 @@ function rig() {
   const verdicts: SlowCause[] = [];
   const disk: { call: number | undefined } = { call: undefined };
   const watch = new WriteWatch({
-    ...{ clock, slowMs: SLOW_MS, findCall: () => disk.call },
+    clock,
+    slowMs: SLOW_MS,
+    findCall: () => disk.call,
     onSlow: (cause) => void verdicts.push(cause),
   });
   return { clock, verdicts, disk, watch };

@@ -90,7 +90,10 @@ for (const { title, isPostgres, make, skip } of KINDS) {
       machines += 1;
       const address = mac(0x5254_0000_0000 + machines);
       const made = await store.enlist({ macs: [address], values: [], atMs: 1 }, () => ({
-        ...{ kind: 'create', systemId, fields: { ...FIELDS, hostname: systemId }, events: [EVENT] },
+        kind: 'create',
+        systemId,
+        fields: { ...FIELDS, hostname: systemId },
+        events: [EVENT],
         interfaces: [{ mac: address, name: '' }],
       }));
       return made.kind === 'create' ? made.machine.id : assert.fail(made.kind);
@@ -98,7 +101,9 @@ for (const { title, isPostgres, make, skip } of KINDS) {
 
     async function giveTask(systemId: string, powerTask?: 'on'): Promise<string | undefined> {
       const changed = await store.changeMachine<never>(systemId, 1, () => ({
-        ...{ kind: 'change', fields: { powerTask }, events: [] },
+        kind: 'change',
+        fields: { powerTask },
+        events: [],
       }));
       return changed.kind === 'changed' ? changed.machine.powerTaskId : assert.fail(changed.kind);
     }
@@ -131,7 +136,9 @@ for (const { title, isPostgres, make, skip } of KINDS) {
       test(`${how}: a new object of networks replaces none`, async () => {
         const add = (name: string): Promise<number> =>
           store.networks.change((_records, id) => ({
-            ...{ put: { spaces: [{ id, name, description: '' }] }, nextId: id + 1, result: id },
+            put: { spaces: [{ id, name, description: '' }] },
+            nextId: id + 1,
+            result: id,
           }));
         const ids = [await add('x'), await add('y')];
         await place.edit(sql.replace('power-task', 'network-object'));
@@ -151,7 +158,9 @@ for (const { title, isPostgres, make, skip } of KINDS) {
       await giveTask('a');
       await store.removeMachine('b', EVENT);
       await store.networks.change((_records, next) => ({
-        ...{ put: { spaces: [{ id: next, name: 'x', description: '' }] }, nextId: next + 1, result: undefined },
+        put: { spaces: [{ id: next, name: 'x', description: '' }] },
+        nextId: next + 1,
+        result: undefined,
       }));
       await place.edit('DELETE FROM counter');
       await store.checkCounters();

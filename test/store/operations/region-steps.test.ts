@@ -168,18 +168,18 @@ test('only a reader that names its row reads a column', () => {
 
 /** Their rows grow with the machines and what happens to them. */
 const GROWING = [
-  ...[
-    'machine',
-    'interface',
-    'identity',
-    'allocation',
-    'machine_tag',
-    'machine_pair',
-    'shared_identity',
-    'gone_machine',
-    'event',
-  ],
-  ...['script_run', 'script_result', 'power_command'],
+  'machine',
+  'interface',
+  'identity',
+  'allocation',
+  'machine_tag',
+  'machine_pair',
+  'shared_identity',
+  'gone_machine',
+  'event',
+  'script_run',
+  'script_result',
+  'power_command',
 ];
 
 /** The reads of whole tables that an operation may make, and why. */

@@ -45,7 +45,10 @@ async function holdAfter(batches: readonly (readonly RackReport[])[]) {
   try {
     for (const [index, address] of KNOWN.entries()) {
       await store.enlist({ macs: [], values: [], atMs: 1 }, () => ({
-        ...{ kind: 'create', systemId: `m${index}`, fields: { ...FIELDS, hostname: `m${index}` }, events: [] },
+        kind: 'create',
+        systemId: `m${index}`,
+        fields: { ...FIELDS, hostname: `m${index}` },
+        events: [],
         interfaces: [{ mac: address, name: '', source: 'vouched' }],
       }));
     }

@@ -121,7 +121,11 @@ describe('a PostgreSQL whose synchronous standby is lost', { skip: missing('linu
   test('reports a change as not made if it waits for an unconfirmed row', async () => {
     await goOnAlone();
     await store.enlist({ macs: [], values: [], atMs: 1 }, () => ({
-      ...{ kind: 'create', systemId: 'a', fields: { ...FIELDS, hostname: 'a' }, interfaces: [], events: [] },
+      kind: 'create',
+      systemId: 'a',
+      fields: { ...FIELDS, hostname: 'a' },
+      interfaces: [],
+      events: [],
     }));
     await server.query("ALTER SYSTEM SET synchronous_standby_names = '*'");
     await server.query('SELECT pg_reload_conf()');

@@ -58,7 +58,11 @@ describe('transactions in PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
 
   async function create(store: RegionStore, systemId: string): Promise<void> {
     await store.enlist({ macs: [], values: [], atMs: 1 }, () => ({
-      ...{ kind: 'create', systemId, fields: { ...FIELDS, hostname: systemId }, interfaces: [], events: [] },
+      kind: 'create',
+      systemId,
+      fields: { ...FIELDS, hostname: systemId },
+      interfaces: [],
+      events: [],
     }));
   }
 
@@ -70,7 +74,8 @@ describe('transactions in PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
       const changes = stores.flatMap((store) =>
         countTo(20).map(() =>
           store.changeMachine('a', 1, ({ description }) => ({
-            ...{ kind: 'change', events: [EVENT] },
+            kind: 'change',
+            events: [EVENT],
             fields: { description: String(Number(description) + 1) },
           })),
         ),

@@ -115,8 +115,13 @@ describe('a machine with a damaged row', () => {
     const [bad, good] = ['m00002', 'm00004'].map((systemId) => mac(0x525400000000 + Number(systemId.slice(1))));
     assert.ok(bad !== undefined && good !== undefined);
     const batch = [bad, good].map((one, index) => ({
-      ...{ kind: 'dhcp.ack', at: 1, text: '', sequence: index, source: 's' },
-      ...{ mac: formatMac(one), address: `10.60.0.${7 + index}` },
+      kind: 'dhcp.ack',
+      at: 1,
+      text: '',
+      sequence: index,
+      source: 's',
+      mac: formatMac(one),
+      address: `10.60.0.${7 + index}`,
     }));
     assert.equal(await place.region.observe(batch, 's', RACK_UUID), 2);
     assert.match(reports.join('\n'), /table machine with \w+ \w+ .*column home/);

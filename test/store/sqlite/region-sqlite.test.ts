@@ -296,7 +296,10 @@ test('by default EVENT_BOUNDS applies to strangers’ events', () =>
       undefined,
     );
     const reports = Array.from({ length: 2 * strangerEventsMax }, (_, sequence) => ({
-      ...{ sequence, kind: 'dhcp.ack', at: 1, text: 'x' },
+      sequence,
+      kind: 'dhcp.ack',
+      at: 1,
+      text: 'x',
     }));
     await store.recordReports('rack', reports);
     const events = await store.listEvents({ limit: 3 * strangerEventsMax });
@@ -376,7 +379,10 @@ test('version 4 of the file is read unchanged: the host and the name of a reserv
     assert.equal(rack?.description, 'in the hall');
     assert.deepEqual(
       (await store.networks.list()).reserved.map(({ address, mac: host, hostname, domain }) => [
-        ...[formatIpv4(address), host, hostname, domain],
+        formatIpv4(address),
+        host,
+        hostname,
+        domain,
       ]),
       [
         ['10.20.0.50', 0x525400000077, 'printer', 'maas'],
@@ -441,8 +447,16 @@ test('a script of version 5 of the file has no tags and no marks, and can get th
     const store = openRegionStore({ stateDir });
     const [script] = await store.scripts.listScripts();
     assert.deepEqual(script, {
-      ...{ ...NO_MARKS, id: 1, name: 'fan', kind: 'testing', title: '', description: '' },
-      ...{ timeoutSeconds: 60, position: 50, changedMs: 1, bytes: 9 },
+      ...NO_MARKS,
+      id: 1,
+      name: 'fan',
+      kind: 'testing',
+      title: '',
+      description: '',
+      timeoutSeconds: 60,
+      position: 50,
+      changedMs: 1,
+      bytes: 9,
     });
     const event = { type: 'SCRIPT', code: 'script-changed', params: { script: 'fan' }, atMs: 1, username: '' } as const;
     const tagged = await store.scripts.tagScript('fan', 'hot', true, 9, event);
@@ -472,8 +486,13 @@ test('version 1 of the file is read unchanged: the sources of images, a selectio
     );
     assert.deepEqual(await store.boot.listSelections(), [
       {
-        ...{ id: 1, sourceId: sources[1]?.id, os: 'ubuntu', release: 'noble', arches: ['amd64'] },
-        ...{ subarches: ['*'], labels: ['*'] },
+        id: 1,
+        sourceId: sources[1]?.id,
+        os: 'ubuntu',
+        release: 'noble',
+        arches: ['amd64'],
+        subarches: ['*'],
+        labels: ['*'],
       },
     ]);
     const resources = await store.boot.listResources();

@@ -27,7 +27,8 @@ export type ObjectName = keyof typeof NODE_OBJECTS | keyof typeof SITE_OBJECTS |
 
 const PRIMITIVES: Json = {
   ...Object.fromEntries(['string', 'integer', 'number', 'boolean', 'null'].map((type) => [type, { type }])),
-  ...{ map: { type: 'object' }, any: {} },
+  map: { type: 'object' },
+  any: {},
 };
 
 /** The schema of a type. */
@@ -59,7 +60,8 @@ function objectSchema(table: ObjectTable): Json {
 /** The schemas of the objects of a version, by name. */
 export function objectSchemas(version: '1.0' | '2.0'): Readonly<Record<string, Json>> {
   const tables: Readonly<Record<string, ObjectTable>> = {
-    ...{ ...NODE_OBJECTS, ...SITE_OBJECTS },
+    ...NODE_OBJECTS,
+    ...SITE_OBJECTS,
     ...(version === '1.0' ? OLD_OBJECTS : {}),
   };
   return {

@@ -283,8 +283,13 @@ export const refusedOperation = (
   answer: Refusal,
 ): Operation => ({
   ...place,
-  ...{ op, doc: [doc, '', ':param <key>: Always refused.'].join('\n'), parameters: {}, takesOthers: true },
-  ...{ ownTransaction: false, answers: 'refusal', run: () => answer },
+  op,
+  doc: [doc, '', ':param <key>: Always refused.'].join('\n'),
+  parameters: {},
+  takesOthers: true,
+  ownTransaction: false,
+  answers: 'refusal',
+  run: () => answer,
 });
 
 function givenIn(names: readonly string[], fields: Fields): Given {

@@ -58,7 +58,12 @@ function importJson({ wish, progress, isGone }: ListedResource): Record<string, 
   const state = isGone ? 'gone' : progress.state;
   const left = total === undefined || !bytesPerSecond ? null : Math.ceil((total - bytes) / bytesPerSecond);
   return {
-    ...{ state, wanted: wish, source, serial: serial ?? null, bytes, total: total ?? null },
+    state,
+    wanted: wish,
+    source,
+    serial: serial ?? null,
+    bytes,
+    total: total ?? null,
     bytes_per_second: bytesPerSecond ?? null,
     seconds_left: left,
     reason: reason === undefined ? null : importReasonText(reason),
@@ -91,7 +96,10 @@ function setJson({ serial, label, bytes, sha256, system }: ListedImage, complete
     return { filename: name, filetype: name, size: file.bytes, sha256: file.sha256, complete };
   };
   return {
-    ...{ version: serial, label, size: files.reduce((sum, file) => sum + file.bytes, 0), complete },
+    version: serial,
+    label,
+    size: files.reduce((sum, file) => sum + file.bytes, 0),
+    complete,
     files: Object.fromEntries(files.map((file) => [file.name, fileJson(file)])),
   };
 }
@@ -146,7 +154,14 @@ async function listVersions(call: ApiCall): Promise<Answer> {
   const resources = await call.region.bootImages.listResources();
   const versionsOf = ({ id, name, images }: ListedResource) =>
     images.map(({ serial, title, bytes, diskBytes, sha256, hosts = [] }) => ({
-      ...{ id, name, version: serial, title, size: bytes, disk_size: diskBytes ?? null, sha256, hosts },
+      id,
+      name,
+      version: serial,
+      title,
+      size: bytes,
+      disk_size: diskBytes ?? null,
+      sha256,
+      hosts,
     }));
   return json(resources.flatMap(versionsOf));
 }
@@ -155,7 +170,9 @@ async function listVersions(call: ApiCall): Promise<Answer> {
 async function listLeftOut(call: ApiCall): Promise<Answer> {
   const { skipped, skippedMore } = await call.region.bootImages.run();
   const entries = skipped.map(({ name, reason }) => ({
-    ...{ name, reason: importReasonText(reason), is_failure: isFailure(reason) },
+    name,
+    reason: importReasonText(reason),
+    is_failure: isFailure(reason),
   }));
   return json({ left_out: entries, more: skippedMore });
 }
@@ -198,7 +215,10 @@ async function stopImport(call: ApiCall): Promise<Answer> {
 const installersJson = ({ region }: ApiCall): readonly Record<string, unknown>[] =>
   CPUS.flatMap((architecture) =>
     (region.installers?.({ architecture, subarchitecture: 'generic' }) ?? []).map(({ os, release, title }) => ({
-      ...{ name: os === undefined ? release : `${os}/${release}`, osystem: os ?? null, release, title },
+      name: os === undefined ? release : `${os}/${release}`,
+      osystem: os ?? null,
+      release,
+      title,
       architecture: `${architecture}/generic`,
     })),
   );
@@ -239,7 +259,8 @@ export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...many,
     method: 'GET',
-    ...{ access: 'user', answers: ['bootResource'] },
+    access: 'user',
+    answers: ['bootResource'],
     doc: 'List the boot images that are stored, or being imported or uploaded.',
     parameters: z.object({
       type: value(z.string().max(16))
@@ -252,7 +273,8 @@ export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
     ...many,
     method: 'GET',
     op: 'is_importing',
-    ...{ access: 'user', answers: 'boolean' },
+    access: 'user',
+    answers: 'boolean',
     doc: 'Read whether images are being imported.',
     parameters: nothing,
     run: async (call) => json(await call.region.bootImages.isImporting()),
@@ -261,7 +283,8 @@ export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
     ...many,
     method: 'GET',
     op: 'list_installers',
-    ...{ access: 'user', answers: ['installer'] },
+    access: 'user',
+    answers: ['installer'],
     doc: 'List the installers in the boot tree, with their titles. None are listed while remote racks have trees of their own.',
     parameters: nothing,
     run: (call) => json(installersJson(call)),
@@ -270,7 +293,8 @@ export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
     ...many,
     method: 'GET',
     op: 'list_versions',
-    ...{ access: 'user', answers: ['imageVersion'] },
+    access: 'user',
+    answers: ['imageVersion'],
     doc: 'List the stored versions of all boot images, each with the hosts of the region that have it.',
     parameters: nothing,
     run: listVersions,
@@ -279,7 +303,8 @@ export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
     ...many,
     method: 'GET',
     op: 'list_left_out',
-    ...{ access: 'user', answers: 'leftOut' },
+    access: 'user',
+    answers: 'leftOut',
     doc: 'List the sources and selections of which the last import has no image, with the reasons.',
     parameters: nothing,
     run: listLeftOut,
@@ -287,21 +312,24 @@ export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...many,
     ...order,
-    ...{ op: 'import', answers: 'text' },
+    op: 'import',
+    answers: 'text',
     doc: 'Import the selected images of all sources now, including those whose import was cancelled.',
     run: startImport,
   }),
   defineOperation({
     ...many,
     ...order,
-    ...{ op: 'stop_import', answers: 'text' },
+    op: 'stop_import',
+    answers: 'text',
     doc: 'Stop the import. The next import continues from the bytes that have arrived.',
     run: stopImport,
   }),
   defineOperation({
     ...one,
     method: 'GET',
-    ...{ access: 'user', answers: 'wholeBootResource' },
+    access: 'user',
+    answers: 'wholeBootResource',
     doc: 'Read a boot image, with its versions and files.',
     parameters: nothing,
     run: (call) => withResource(call, (resource) => json(wholeJson(call, resource))),
@@ -309,7 +337,8 @@ export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...one,
     method: 'DELETE',
-    ...{ access: 'admin', answers: 'nothing' },
+    access: 'admin',
+    answers: 'nothing',
     doc: 'Delete a boot image. If a selection still includes it, the next import fetches it again.',
     parameters: nothing,
     run: (call) => wish(call, 'delete'),
@@ -317,35 +346,40 @@ export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...one,
     ...order,
-    ...{ op: 'pause', answers: 'bootResource' },
+    op: 'pause',
+    answers: 'bootResource',
     doc: 'Pause the import of an image until it is resumed. The bytes that have arrived stay. Until then, an image that is there gets no newer version.',
     run: (call) => wish(call, 'pause'),
   }),
   defineOperation({
     ...one,
     ...order,
-    ...{ op: 'resume', answers: 'bootResource' },
+    op: 'resume',
+    answers: 'bootResource',
     doc: 'Resume the import of an image from the bytes that have arrived.',
     run: (call) => wish(call, 'import'),
   }),
   defineOperation({
     ...one,
     ...order,
-    ...{ op: 'cancel', answers: 'bootResource' },
+    op: 'cancel',
+    answers: 'bootResource',
     doc: 'Cancel the import of an image until somebody requests an import.',
     run: (call) => wish(call, 'cancel'),
   }),
   defineOperation({
     ...groups,
     ...order,
-    ...{ op: 'import_boot_images', answers: 'text' },
+    op: 'import_boot_images',
+    answers: 'text',
     doc: 'Import the selected images of all sources now.',
     run: startImport,
   }),
   defineOperation({
     ...group,
     ...order,
-    ...{ op: 'import_boot_images', answers: 'text' },
+    op: 'import_boot_images',
+    answers: 'text',
     doc: 'Import the selected images of all sources now. The region imports, for all racks.',
     run: (call) => (uuidIn(call) === undefined ? noRack(call) : startImport(call)),
   }),
@@ -353,29 +387,38 @@ export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
     ...group,
     method: 'POST',
     op: 'report_download_progress',
-    ...{ access: 'admin', answers: 'text' },
+    access: 'admin',
+    answers: 'text',
     doc: "Report the progress of a rack's download. The rack, the page of images and the log show it.",
     parameters: report,
     run: reportProgress,
   }),
   defineOperation({
-    ...{ ...groupImages, method: 'GET', access: 'user', parameters: nothing, answers: ['bootImage'] },
+    ...groupImages,
+    method: 'GET',
+    access: 'user',
+    parameters: nothing,
+    answers: ['bootImage'],
     doc: 'List the boot images of a rack.',
     run: async (call) => (await import('../racks/group-calls.ts')).listGroupImages(call),
   }),
   defineOperation({
-    ...{
-      ...groupImages,
-      path: 'nodegroups/{uuid}/boot-images/{id}',
-      handler: 'BootImageHandler',
-      answers: 'bootImage',
-    },
-    ...{ method: 'GET', access: 'user', parameters: nothing },
+    ...groupImages,
+    path: 'nodegroups/{uuid}/boot-images/{id}',
+    handler: 'BootImageHandler',
+    answers: 'bootImage',
+    method: 'GET',
+    access: 'user',
+    parameters: nothing,
     doc: 'Read a boot image of a rack.',
     run: async (call) => (await import('../racks/group-calls.ts')).readGroupImage(call),
   }),
   defineOperation({
-    ...{ ...groupImages, method: 'POST', op: 'report_boot_images', access: 'admin', answers: 'refusal' },
+    ...groupImages,
+    method: 'POST',
+    op: 'report_boot_images',
+    access: 'admin',
+    answers: 'refusal',
     doc: 'Refused: a rack reports its images by its link to the region.',
     parameters: z.object({ images: value(z.string().max(262_144)).describe('Boot images as JSON. Always refused.') }),
     run: () => refuseField('images', 'field.images-reported'),

@@ -24,7 +24,12 @@ export const poolJson = (pool: Area): Record<string, unknown> => ({
 export function domainJson(name: string, where: Whereabouts): Record<string, unknown> {
   const { id, isDefault, recordCount } = where.domainOf(name);
   return {
-    ...{ id, name, authoritative: true, ttl: null, is_default: isDefault, resource_record_count: recordCount },
+    id,
+    name,
+    authoritative: true,
+    ttl: null,
+    is_default: isDefault,
+    resource_record_count: recordCount,
     resource_uri: `${API_2}/domains/${id}/`,
   };
 }

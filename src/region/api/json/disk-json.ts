@@ -121,7 +121,8 @@ function diskJson(draft: StorageDraft, disk: Disk): Json {
   const free = isWhole ? 0 : freeBytes(draft, disk);
   const count = counted(partitions.length, 'partition');
   return {
-    ...{ ...own, ...UNUSED },
+    ...own,
+    ...UNUSED,
     available_size: free,
     used_size: disk.facts.bytes - free,
     used_for: isWhole ? usedFor(fileSystem, user) : `GPT partitioned with ${count}`,
@@ -139,17 +140,29 @@ function virtualJson(
   bytes: number,
 ): Json {
   return {
-    ...{ id, system_id: systemId, name, path: `/dev/disk/by-dname/${name}`, id_path: null, model: null, serial: null },
-    ...{ size: bytes, block_size: 512, bus: null, available_size: 0, tags, firmware_version: null },
+    id,
+    system_id: systemId,
+    name,
+    path: `/dev/disk/by-dname/${name}`,
+    id_path: null,
+    model: null,
+    serial: null,
+    size: bytes,
+    block_size: 512,
+    bus: null,
+    available_size: 0,
+    tags,
+    firmware_version: null,
     resource_uri: `${API_2}/nodes/${systemId}/blockdevices/${id}/`,
-    ...{ type: 'virtual', used_size: bytes, used_for: usedFor(fileSystem, userOf({ layout }, 'raids', id)), uuid },
-    ...{
-      filesystem: fileSystemJson(fileSystem),
-      partition_table_type: null,
-      partitions: [],
-      storage_pool: null,
-      numa_node: 0,
-    },
+    type: 'virtual',
+    used_size: bytes,
+    used_for: usedFor(fileSystem, userOf({ layout }, 'raids', id)),
+    uuid,
+    filesystem: fileSystemJson(fileSystem),
+    partition_table_type: null,
+    partitions: [],
+    storage_pool: null,
+    numa_node: 0,
   };
 }
 
@@ -203,7 +216,12 @@ export function raidJson(draft: StorageDraft, raid: Raid): Json {
   const { systemId } = draft.machine;
   const bytes = raidBytes(draft, raid);
   return {
-    ...{ id: raid.id, uuid: raid.uuid, name: raid.name, level: raid.level, system_id: systemId, size: bytes },
+    id: raid.id,
+    uuid: raid.uuid,
+    name: raid.name,
+    level: raid.level,
+    system_id: systemId,
+    size: bytes,
     human_size: `${(bytes / 1e9).toFixed(1)} GB`,
     devices: partsJson(draft, raid),
     spare_devices: partsJson(draft, { disks: raid.spareDisks ?? [], partitions: raid.sparePartitions ?? [] }),
@@ -216,9 +234,15 @@ export function volumeGroupJson(draft: StorageDraft, group: VolumeGroup): Json {
   const { systemId } = draft.machine;
   const [bytes, free] = [groupBytes(draft, group), groupFree(draft, group)];
   return {
-    ...{ id: group.id, uuid: group.uuid, name: group.name, system_id: systemId, size: bytes, available_size: free },
+    id: group.id,
+    uuid: group.uuid,
+    name: group.name,
+    system_id: systemId,
+    size: bytes,
+    available_size: free,
     human_size: `${(bytes / 1e9).toFixed(1)} GB`,
-    ...{ used_size: bytes - free, human_used_size: `${((bytes - free) / 1e9).toFixed(1)} GB` },
+    used_size: bytes - free,
+    human_used_size: `${((bytes - free) / 1e9).toFixed(1)} GB`,
     human_available_size: `${(free / 1e9).toFixed(1)} GB`,
     devices: partsJson(draft, group),
     logical_volumes: group.volumes.map((one) => virtualJson(draft, one, `${group.name}-${one.name}`, one.bytes)),

@@ -116,13 +116,21 @@ export function introductionJson(machine: Machine, version: '1.0' | '2.0'): Reco
   const architecture = `${machine.architecture}/${machine.subarchitecture}`;
   if (version === '1.0') {
     return {
-      ...{ system_id: systemId, hostname: machineFqdn(machine), architecture },
-      ...{ status: row.foldedNumber, substatus: row.number, substatus_name: row.name },
+      system_id: systemId,
+      hostname: machineFqdn(machine),
+      architecture,
+      status: row.foldedNumber,
+      substatus: row.number,
+      substatus_name: row.name,
       resource_uri: `/MAAS/api/1.0/nodes/${systemId}/`,
     };
   }
   return {
-    ...{ system_id: systemId, hostname, fqdn: machineFqdn(machine), status: row.number, status_name: row.name },
+    system_id: systemId,
+    hostname,
+    fqdn: machineFqdn(machine),
+    status: row.number,
+    status_name: row.name,
     architecture,
     resource_uri: `${API_2}/machines/${machine.systemId}/`,
   };

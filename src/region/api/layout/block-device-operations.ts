@@ -52,8 +52,12 @@ const changeParameters = diskParameters.partial().extend({
 
 /** Left out or empty: as it is. */
 const wishOf = (given: Omit<z.output<typeof changeParameters>, 'uuid'>) => ({
-  ...{ name: given.name, model: given.model, serial: given.serial },
-  ...{ kernelName: kernelNameOf(given.id_path), bytes: bytesOf(given.size), blockSize: given.block_size },
+  name: given.name,
+  model: given.model,
+  serial: given.serial,
+  kernelName: kernelNameOf(given.id_path),
+  bytes: bytesOf(given.size),
+  blockSize: given.block_size,
 });
 
 const admin = { versions: ['2.0'], access: 'admin' } as const;
@@ -64,24 +68,34 @@ const path = 'nodes/{system_id}/blockdevices';
 export const BLOCK_DEVICE_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...common,
-    ...{ path, handler: 'BlockDevicesHandler', answers: ['blockDevice'] },
+    path,
+    handler: 'BlockDevicesHandler',
+    answers: ['blockDevice'],
     doc: 'List the block devices of a machine.',
     run: list,
   }),
   defineOperation({
     ...common,
-    ...{ path: `${path}/{id}`, handler: 'BlockDeviceHandler', answers: 'blockDevice' },
+    path: `${path}/{id}`,
+    handler: 'BlockDeviceHandler',
+    answers: 'blockDevice',
     doc: 'Read one block device of a machine, by its id or its name.',
     run: read,
   }),
   defineOperation({
     ...common,
-    ...{ path: `${path}/{device_id}/partitions`, handler: 'PartitionsHandler', answers: ['partition'] },
+    path: `${path}/{device_id}/partitions`,
+    handler: 'PartitionsHandler',
+    answers: ['partition'],
     doc: 'List the partitions of a block device.',
     run: partitions,
   }),
   defineOperation({
-    ...{ ...admin, path, handler: 'BlockDevicesHandler', method: 'POST', answers: 'blockDevice' },
+    ...admin,
+    path,
+    handler: 'BlockDevicesHandler',
+    method: 'POST',
+    answers: 'blockDevice',
     doc: 'Add a disk that the machine has not reported. Its next report does not remove it.',
     parameters: diskParameters,
     ...tried(diskParameters.partial(), async (call, given) =>
@@ -89,7 +103,11 @@ export const BLOCK_DEVICE_OPERATIONS: readonly Operation[] = [
     ),
   }),
   defineOperation({
-    ...{ ...admin, path: `${path}/{id}`, handler: 'BlockDeviceHandler', method: 'PUT', answers: 'blockDevice' },
+    ...admin,
+    path: `${path}/{id}`,
+    handler: 'BlockDeviceHandler',
+    method: 'PUT',
+    answers: 'blockDevice',
     doc: 'Change a block device: a disk, a RAID or a volume. What is left out stays as it is.',
     parameters: changeParameters,
     ...tried(changeParameters, async (call, given) =>
@@ -97,7 +115,11 @@ export const BLOCK_DEVICE_OPERATIONS: readonly Operation[] = [
     ),
   }),
   defineOperation({
-    ...{ ...admin, path: `${path}/{id}`, handler: 'BlockDeviceHandler', method: 'DELETE', answers: 'nothing' },
+    ...admin,
+    path: `${path}/{id}`,
+    handler: 'BlockDeviceHandler',
+    method: 'DELETE',
+    answers: 'nothing',
     doc: 'Delete a disk with its partitions, a RAID or a volume. A disk that the machine has comes back with its next report.',
     parameters: nothing,
     run: async (call) => (await diskCalls()).deleteDevice(call),

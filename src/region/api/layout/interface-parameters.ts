@@ -89,8 +89,13 @@ export const bridgeParameters = {
 
 const DEFAULTS = {
   bond: {
-    ...{ bond_mode: 'active-backup', bond_miimon: 100, bond_downdelay: 0, bond_updelay: 0 },
-    ...{ bond_lacp_rate: 'fast', bond_xmit_hash_policy: 'layer2', bond_num_grat_arp: 1 },
+    bond_mode: 'active-backup',
+    bond_miimon: 100,
+    bond_downdelay: 0,
+    bond_updelay: 0,
+    bond_lacp_rate: 'fast',
+    bond_xmit_hash_policy: 'layer2',
+    bond_num_grat_arp: 1,
   },
   bridge: { bridge_type: 'standard', bridge_stp: false, bridge_fd: 15 },
 } as const satisfies Readonly<Record<string, LaidInterface['params']>>;

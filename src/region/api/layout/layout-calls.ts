@@ -90,7 +90,8 @@ export async function changeLayout(
     return {
       kind: 'change',
       fields: { layout, ...(facts === undefined ? {} : { facts }) },
-      ...{ addresses, interfaces },
+      addresses,
+      interfaces,
       events: [event],
     };
   });

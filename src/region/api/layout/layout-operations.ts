@@ -54,12 +54,21 @@ const restore = (op: string, parts: readonly Part[], doc: string, docOfDevices: 
   const shared = { method: 'POST', op, parameters: nothing } as const;
   return [
     defineOperation({
-      ...{ ...machinePaths('2.0').one, ...shared, access: 'admin', doc, answers: 'machine' },
+      ...machinePaths('2.0').one,
+      ...shared,
+      access: 'admin',
+      doc,
+      answers: 'machine',
       run: (call) => changeMachine(call, part, decide),
     }),
     defineOperation({
-      ...{ versions: ['2.0'], path: 'devices/{system_id}', handler: 'DeviceHandler', ...shared },
-      ...{ access: 'user', doc: docOfDevices, answers: part === 'network' ? 'device' : 'refusal' },
+      versions: ['2.0'],
+      path: 'devices/{system_id}',
+      handler: 'DeviceHandler',
+      ...shared,
+      access: 'user',
+      doc: docOfDevices,
+      answers: part === 'network' ? 'device' : 'refusal',
       run: (call) => changeDevice(call, part, decide),
     }),
   ];
@@ -75,7 +84,12 @@ function withoutGateway({ layout }: Machine): LayoutChange {
 const special = (op: string, doc: string, parameters: z.ZodObject): Operation =>
   defineOperation({
     ...machinePaths('2.0').one,
-    ...{ method: 'POST', op, access: 'admin', doc, parameters, answers: 'refusal' },
+    method: 'POST',
+    op,
+    access: 'admin',
+    doc,
+    parameters,
+    answers: 'refusal',
     run: async (call) => {
       const machine = await machineOf(call);
       return machine === undefined ? NO_MACHINE : refuse('layout-refused.special', { machine: machine.hostname });
@@ -104,7 +118,11 @@ export const LAYOUT_OPERATIONS: readonly Operation[] = [
   ),
   defineOperation({
     ...machinePaths('2.0').one,
-    ...{ method: 'POST', op: 'clear_default_gateways', access: 'admin', parameters: nothing, answers: 'machine' },
+    method: 'POST',
+    op: 'clear_default_gateways',
+    access: 'admin',
+    parameters: nothing,
+    answers: 'machine',
     doc: 'Forget the chosen default gateway: the first link with a router has the default route then.',
     run: (call) => changeMachine(call, 'network', withoutGateway),
   }),

@@ -143,7 +143,8 @@ const updateParameters = commonParameters.extend({
 const speedsIn = (
   given: Pick<z.output<typeof updateParameters>, 'link_connected' | 'link_speed' | 'interface_speed'>,
 ) => ({
-  ...{ link: given.link_speed, interface: given.interface_speed },
+  link: given.link_speed,
+  interface: given.interface_speed,
   isConnected: given.link_connected === undefined ? undefined : isTrue(given.link_connected),
 });
 
@@ -292,7 +293,12 @@ const tagParameters = z.object({
 
 const tagging = (op: 'add_tag' | 'remove_tag', doc: string): Operation =>
   defineOperation({
-    ...{ ...one, method: 'POST', op, doc, parameters: tagParameters, answers: 'interface' },
+    ...one,
+    method: 'POST',
+    op,
+    doc,
+    parameters: tagParameters,
+    answers: 'interface',
     run: (call, { tag }) => {
       const word = cleanWords(tag, PART_TAG_MAX);
       const edit = (draft: NetworkDraft, { id }: NetInterface): ReturnType<Edit> =>
@@ -330,7 +336,11 @@ async function makePhysical(call: ApiCall, given: Passed<typeof physicalParamete
   const { mac_address: mac = '', name, ...others } = given;
   const { vlan, mtu, tags } = others;
   const wish: InterfaceWish = {
-    ...{ vlanId: vlan === '' ? null : vlan, mtu, tags, params: paramsOf(others), speeds: speedsIn(others) },
+    vlanId: vlan === '' ? null : vlan,
+    mtu,
+    tags,
+    params: paramsOf(others),
+    speeds: speedsIn(others),
   };
   const isMore = Object.values(others).some((one) => one !== undefined);
   const view = await look(call);
@@ -350,25 +360,33 @@ async function makePhysical(call: ApiCall, given: Passed<typeof physicalParamete
 
 const MAKING: readonly Operation[] = [
   defineOperation({
-    ...{ ...many, op: 'create_physical', answers: 'interface' },
+    ...many,
+    op: 'create_physical',
+    answers: 'interface',
     doc: 'Add an interface to a machine or a device. What a machine reports joins it.',
     parameters: physicalParameters,
     ...tried(physicalParameters.partial(), makePhysical),
   }),
   defineOperation({
-    ...{ ...many, op: 'create_bond', answers: 'interface' },
+    ...many,
+    op: 'create_bond',
+    answers: 'interface',
     doc: 'Make a bond of physical interfaces, which lose their links to it.',
     parameters: newBond,
     ...tried(newBond.partial(), (call, given) => make(call, 'bond', given)),
   }),
   defineOperation({
-    ...{ ...many, op: 'create_bridge', answers: 'interface' },
+    ...many,
+    op: 'create_bridge',
+    answers: 'interface',
     doc: 'Make a bridge of one interface, which loses its links to it.',
     parameters: newBridge.refine(hasParent, NO_PARENT),
     ...tried(newBridge, (call, given) => make(call, 'bridge', given)),
   }),
   defineOperation({
-    ...{ ...many, op: 'create_vlan', answers: 'interface' },
+    ...many,
+    op: 'create_vlan',
+    answers: 'interface',
     doc: 'Make an interface for the tagged frames of a VLAN.',
     parameters: newVlan.refine(hasParent, NO_PARENT),
     ...tried(newVlan, (call, given) => make(call, 'vlan', given)),
@@ -377,19 +395,26 @@ const MAKING: readonly Operation[] = [
 
 const CHANGING: readonly Operation[] = [
   defineOperation({
-    ...{ ...one, method: 'PUT', answers: 'interface' },
+    ...one,
+    method: 'PUT',
+    answers: 'interface',
     doc: 'Change an interface. Fields left out stay as they are.',
     parameters: updateParameters,
     ...tried(updateParameters, update),
   }),
   defineOperation({
-    ...{ ...one, method: 'DELETE', answers: 'nothing' },
+    ...one,
+    method: 'DELETE',
+    answers: 'nothing',
     doc: 'Delete an interface. One that a machine has comes back with its next report.',
     parameters: nothing,
     run: async (call) => await (await deviceCalls()).removeOne(call),
   }),
   defineOperation({
-    ...{ ...one, method: 'POST', op: 'disconnect', answers: 'interface' },
+    ...one,
+    method: 'POST',
+    op: 'disconnect',
+    answers: 'interface',
     doc: 'Remove all links of an interface and its VLAN: the deployed system gives it no address.',
     parameters: nothing,
     run: (call) => changeOne(call, (draft, { id }) => shows(disconnect(draft, id), id)),
@@ -403,19 +428,28 @@ const TAGGING: readonly Operation[] = [
 
 const LINKING: readonly Operation[] = [
   defineOperation({
-    ...{ ...one, method: 'POST', op: 'link_subnet', answers: 'interface' },
+    ...one,
+    method: 'POST',
+    op: 'link_subnet',
+    answers: 'interface',
     doc: 'Link an interface to a subnet. Not idempotent without an address: each call adds another link.',
     parameters: linkParameters,
     ...tried(linkParameters.partial(), link),
   }),
   defineOperation({
-    ...{ ...one, method: 'POST', op: 'unlink_subnet', answers: 'interface' },
+    ...one,
+    method: 'POST',
+    op: 'unlink_subnet',
+    answers: 'interface',
     doc: 'Remove one link of an interface, and give back its address.',
     parameters: unlinkParameters,
     run: (call, given) => changeOne(call, (draft, { id }) => shows(unlinkSubnet(draft, id, given.id), id)),
   }),
   defineOperation({
-    ...{ ...one, method: 'POST', op: 'set_default_gateway', answers: 'interface' },
+    ...one,
+    method: 'POST',
+    op: 'set_default_gateway',
+    answers: 'interface',
     doc: 'Use the router of a linked subnet as the default gateway.',
     parameters: gatewayParameters,
     run: (call, given) => changeOne(call, (draft, { id }) => shows(setGateway(draft, id, given.link_id), id)),

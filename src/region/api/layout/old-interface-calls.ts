@@ -87,7 +87,11 @@ export async function removeMac(call: ApiCall): Promise<Answer> {
   const event = { type: 'NODE', code: 'machine-edited', params, atMs, username: usernameOf(call) } as const;
   const left = interfaces.filter(({ mac }) => mac !== found.mac);
   await store.enlist<never>({ macs: [], values: [], atMs }, () => ({
-    ...{ kind: 'amend', systemId, fields: {}, events: [event], interfaces: left },
+    kind: 'amend',
+    systemId,
+    fields: {},
+    events: [event],
+    interfaces: left,
   }));
   await call.region.machinesChanged();
   return { kind: 'empty' };
@@ -139,7 +143,9 @@ export async function claimAddress(call: ApiCall, claim: Claim): Promise<Answer>
     given
       .filter(({ address }) => asked === undefined || address === asked)
       .map(({ address }) => ({
-        ...{ alloc_type: ALLOC_TYPES.STICKY.number, created, ip: formatIpv4(address) },
+        alloc_type: ALLOC_TYPES.STICKY.number,
+        created,
+        ip: formatIpv4(address),
         resource_uri: '/MAAS/api/1.0/ipaddresses/',
       })),
   );

@@ -237,8 +237,12 @@ export function layOutDisks(call: ApiCall, given: LayoutGiven): Answer | Promise
     if (layout === undefined)
       return refuseStorage(refusal('field.storage-layout', { known: WHOLE_LAYOUTS }), 'storage_layout');
     return layOut(draft, {
-      ...{ layout, rootDiskId, bootBytes: bytesOf(given.boot_size), rootBytes: bytesOf(given.root_size) },
-      ...{ groupName: given.vg_name ?? 'vgroot', volumeName: given.lv_name ?? 'lvroot' },
+      layout,
+      rootDiskId,
+      bootBytes: bytesOf(given.boot_size),
+      rootBytes: bytesOf(given.root_size),
+      groupName: given.vg_name ?? 'vgroot',
+      volumeName: given.lv_name ?? 'lvroot',
       volumeBytes: bytesOf(given.lv_size),
     });
   };

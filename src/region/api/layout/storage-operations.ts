@@ -45,25 +45,35 @@ function partOperations(
   const answers = aim === 'device' ? 'blockDevice' : 'partition';
   function tagging(op: 'add_tag' | 'remove_tag', doc: string): Operation {
     return defineOperation({
-      ...{ ...common, op, answers, doc, parameters: tagParameters },
+      ...common,
+      op,
+      answers,
+      doc,
+      parameters: tagParameters,
       run: async (call, { tag }) => (await diskCalls()).tag(call, aim, cleanWords(tag, PART_TAG_MAX), op === 'add_tag'),
     });
   }
   return [
     defineOperation({
-      ...{ ...common, op: 'format', answers },
+      ...common,
+      op: 'format',
+      answers,
       doc: 'Put a file system on a partition or a block device.',
       parameters: formatParameters,
       ...tried(formatParameters.partial(), async (call, given) => (await diskCalls()).formatPart(call, aim, given)),
     }),
     defineOperation({
-      ...{ ...common, op: 'unformat', answers },
+      ...common,
+      op: 'unformat',
+      answers,
       doc: 'Remove the file system of a partition or a block device.',
       parameters: z.object({}),
       run: async (call) => (await diskCalls()).unformatPart(call, aim),
     }),
     defineOperation({
-      ...{ ...common, op: 'mount', answers },
+      ...common,
+      op: 'mount',
+      answers,
       doc: 'Let the deployed system mount the file system.',
       parameters: mountParameters,
       ...tried(mountParameters.partial(), async (call, { mount_point: at = NOWHERE, mount_options: options = '' }) =>
@@ -71,7 +81,9 @@ function partOperations(
       ),
     }),
     defineOperation({
-      ...{ ...common, op: 'unmount', answers },
+      ...common,
+      op: 'unmount',
+      answers,
       doc: 'Let the deployed system no longer mount the file system.',
       parameters: z.object({}),
       run: async (call) => (await diskCalls()).mount(call, aim, undefined),
@@ -109,28 +121,32 @@ const partitionParameters = z.object({
 
 const PARTITIONS: readonly Operation[] = [
   defineOperation({
-    ...{
-      ...admin,
-      path: `${devices}/{device_id}/partitions`,
-      handler: 'PartitionsHandler',
-      method: 'POST',
-      answers: 'partition',
-    },
+    ...admin,
+    path: `${devices}/{device_id}/partitions`,
+    handler: 'PartitionsHandler',
+    method: 'POST',
+    answers: 'partition',
     doc: 'Make a partition on a block device. Not idempotent: each call makes another one.',
     parameters: partitionParameters,
     ...tried(partitionParameters, async (call, given) =>
       (await diskCalls()).addPartition(call, {
-        ...{ bytes: bytesOf(given.size), isBootable: isTrue(given.bootable), uuid: given.uuid },
+        bytes: bytesOf(given.size),
+        isBootable: isTrue(given.bootable),
+        uuid: given.uuid,
       }),
     ),
   }),
   defineOperation({
-    ...{ ...partition, ...reader, answers: 'partition' },
+    ...partition,
+    ...reader,
+    answers: 'partition',
     doc: 'Read one partition, by its id or its name.',
     run: readPartition,
   }),
   defineOperation({
-    ...{ ...partition, method: 'DELETE', answers: 'nothing' },
+    ...partition,
+    method: 'DELETE',
+    answers: 'nothing',
     doc: 'Delete a partition.',
     parameters: z.object({}),
     run: async (call) => (await diskCalls()).deletePartition(call),
@@ -138,7 +154,9 @@ const PARTITIONS: readonly Operation[] = [
   ...partOperations({ ...partition, method: 'POST' }, 'partition'),
   ...partOperations(device, 'device'),
   defineOperation({
-    ...{ ...device, op: 'set_boot_disk', answers: 'machine' },
+    ...device,
+    op: 'set_boot_disk',
+    answers: 'machine',
     doc: 'Deploy to this disk, from which the machine then starts.',
     parameters: z.object({}),
     run: async (call) => (await diskCalls()).chooseBootDisk(call),
@@ -168,7 +186,10 @@ export const STORAGE_OPERATIONS: readonly Operation[] = [
   ...PARTITIONS,
   defineOperation({
     ...machinePaths('2.0').one,
-    ...{ method: 'POST', op: 'set_storage_layout', access: 'admin', answers: 'machine' },
+    method: 'POST',
+    op: 'set_storage_layout',
+    access: 'admin',
+    answers: 'machine',
     doc: 'Lay out the boot disk of a machine. This replaces the previous layout of its disks. Not idempotent: each call makes new parts with other ids.',
     parameters: layoutParameters,
     ...tried(layoutParameters.partial(), async (call, given) => (await diskCalls()).layOutDisks(call, given)),

@@ -61,8 +61,10 @@ function membersNamed(draft: StorageDraft, whole: Whole, words: MemberWords, pre
   }
   const of = (use: Use): readonly number[] => words[use].map((word) => find(use, word));
   return {
-    ...{ disks: of('disks'), partitions: of('partitions') },
-    ...{ spareDisks: of('spareDisks'), sparePartitions: of('sparePartitions') },
+    disks: of('disks'),
+    partitions: of('partitions'),
+    spareDisks: of('spareDisks'),
+    sparePartitions: of('sparePartitions'),
   };
 }
 

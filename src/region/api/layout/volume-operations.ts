@@ -74,23 +74,30 @@ const membersIn = (given: Given, prefix = '') => ({
 
 /** The change of a RAID or a volume group in the parameters. */
 const changeIn = (given: Given & { readonly name?: string | undefined; readonly uuid?: string | undefined }) => ({
-  ...{ name: given.name, uuid: given.uuid },
-  ...{ add: membersIn(given, 'add_'), remove: membersIn(given, 'remove_') },
+  name: given.name,
+  uuid: given.uuid,
+  add: membersIn(given, 'add_'),
+  remove: membersIn(given, 'remove_'),
 });
 
 const newRaid = z.object({
   name: value(z.string().max(32)).optional().describe('Its name. Default: md0, md1, and so on.'),
   level: value(z.literal('raid-1', 'field.raid-level')).describe('The level: raid-1.'),
-  ...{ uuid, ...members, ...spares },
+  uuid,
+  ...members,
+  ...spares,
 });
 const changedGroup = z.object({
   name: value(z.string().max(32)).optional().describe('Its name.'),
-  ...{ uuid: shownUuid, ...changes },
+  uuid: shownUuid,
+  ...changes,
 });
 const changedRaid = changedGroup.extend({ uuid: sameUuid, ...spareChanges });
 const newGroup = z.object({
   name: value(z.string().max(32)).describe('Its name.'),
-  ...{ uuid: shownUuid, ...members, block_devices: partWords('The ids or names of disks and RAIDs.') },
+  uuid: shownUuid,
+  ...members,
+  block_devices: partWords('The ids or names of disks and RAIDs.'),
 });
 const newVolume = z.object({
   name: value(z.string().max(32)).describe('Its name, without that of the group.'),
@@ -100,12 +107,17 @@ const newVolume = z.object({
 
 const RAIDS: readonly Operation[] = [
   defineOperation({
-    ...{ ...raids, ...reader, answers: ['raid'] },
+    ...raids,
+    ...reader,
+    answers: ['raid'],
     doc: 'List the RAIDs of a machine.',
     run: reading((draft) => draft.layout.raids.map((one) => raidJson(draft, one))),
   }),
   defineOperation({
-    ...{ ...raids, ...admin, method: 'POST', answers: 'raid' },
+    ...raids,
+    ...admin,
+    method: 'POST',
+    answers: 'raid',
     doc: 'Make a RAID 1 of disks and partitions.',
     parameters: newRaid,
     ...tried(newRaid.partial(), async (call, given) =>
@@ -113,7 +125,9 @@ const RAIDS: readonly Operation[] = [
     ),
   }),
   defineOperation({
-    ...{ ...raid, ...reader, answers: 'raid' },
+    ...raid,
+    ...reader,
+    answers: 'raid',
     doc: 'Read one RAID.',
     run: reading(
       (draft, call) =>
@@ -121,13 +135,19 @@ const RAIDS: readonly Operation[] = [
     ),
   }),
   defineOperation({
-    ...{ ...raid, ...admin, method: 'PUT', answers: 'raid' },
+    ...raid,
+    ...admin,
+    method: 'PUT',
+    answers: 'raid',
     doc: 'Change a RAID. What is left out stays as it is.',
     parameters: changedRaid,
     ...tried(changedRaid, async (call, given) => (await volumeCalls()).updateRaid(call, changeIn(given))),
   }),
   defineOperation({
-    ...{ ...raid, ...admin, method: 'DELETE', answers: 'nothing' },
+    ...raid,
+    ...admin,
+    method: 'DELETE',
+    answers: 'nothing',
     doc: 'Delete a RAID; its disks and partitions stay.',
     parameters: nothing,
     run: async (call) => (await volumeCalls()).deleteRaid(call),
@@ -136,12 +156,17 @@ const RAIDS: readonly Operation[] = [
 
 const GROUPS: readonly Operation[] = [
   defineOperation({
-    ...{ ...groups, ...reader, answers: ['volumeGroup'] },
+    ...groups,
+    ...reader,
+    answers: ['volumeGroup'],
     doc: 'List the volume groups of a machine.',
     run: reading((draft) => draft.layout.volumeGroups.map((one) => volumeGroupJson(draft, one))),
   }),
   defineOperation({
-    ...{ ...groups, ...admin, method: 'POST', answers: 'volumeGroup' },
+    ...groups,
+    ...admin,
+    method: 'POST',
+    answers: 'volumeGroup',
     doc: 'Make a volume group of disks, partitions and RAIDs.',
     parameters: newGroup,
     ...tried(newGroup.partial(), async (call, given) =>
@@ -149,7 +174,9 @@ const GROUPS: readonly Operation[] = [
     ),
   }),
   defineOperation({
-    ...{ ...group, ...reader, answers: 'volumeGroup' },
+    ...group,
+    ...reader,
+    answers: 'volumeGroup',
     doc: 'Read one volume group.',
     run: reading(
       (draft, call) =>
@@ -160,19 +187,29 @@ const GROUPS: readonly Operation[] = [
     ),
   }),
   defineOperation({
-    ...{ ...group, ...admin, method: 'PUT', answers: 'volumeGroup' },
+    ...group,
+    ...admin,
+    method: 'PUT',
+    answers: 'volumeGroup',
     doc: 'Change a volume group. What is left out stays as it is.',
     parameters: changedGroup,
     ...tried(changedGroup, async (call, given) => (await volumeCalls()).updateGroup(call, changeIn(given))),
   }),
   defineOperation({
-    ...{ ...group, ...admin, method: 'DELETE', answers: 'nothing' },
+    ...group,
+    ...admin,
+    method: 'DELETE',
+    answers: 'nothing',
     doc: 'Delete a volume group without volumes; its disks and partitions stay.',
     parameters: nothing,
     run: async (call) => (await volumeCalls()).deleteGroup(call),
   }),
   defineOperation({
-    ...{ ...group, ...admin, method: 'POST', op: 'create_logical_volume', answers: 'blockDevice' },
+    ...group,
+    ...admin,
+    method: 'POST',
+    op: 'create_logical_volume',
+    answers: 'blockDevice',
     doc: 'Make a volume in a volume group.',
     parameters: newVolume,
     ...tried(newVolume.partial(), async (call, given) =>
@@ -180,7 +217,11 @@ const GROUPS: readonly Operation[] = [
     ),
   }),
   defineOperation({
-    ...{ ...group, ...admin, method: 'POST', op: 'delete_logical_volume', answers: 'nothing' },
+    ...group,
+    ...admin,
+    method: 'POST',
+    op: 'delete_logical_volume',
+    answers: 'nothing',
     doc: 'Delete a volume of a volume group.',
     parameters: z.object({
       id: value(z.string().regex(/^\d{1,15}$/, 'field.not-a-number')).describe('The id of the volume.'),

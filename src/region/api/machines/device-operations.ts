@@ -139,7 +139,11 @@ async function add(call: ApiCall, given: Passed<typeof newDevice>): Promise<Answ
   }
   const atMs = clock.wallTimeMs();
   const event: NewMachineEvent = {
-    ...{ type: 'NODE', code: 'device-added', params: {}, atMs, username: usernameOf(call) },
+    type: 'NODE',
+    code: 'device-added',
+    params: {},
+    atMs,
+    username: usernameOf(call),
   };
   const decide = (knowledge: EnlistmentKnowledge): EnlistmentDecision<Misfit> | EnlistmentQuestion => {
     const taken = takenBy(knowledge, 'mac_addresses');
@@ -152,7 +156,9 @@ async function add(call: ApiCall, given: Passed<typeof newDevice>): Promise<Answ
     const chosen = chooseNames(clock, knowledge, wanted, hostNamedBy(call, macs));
     if (chosen.kind === 'ask') return chosen;
     return {
-      ...{ kind: 'create', systemId: chosen.systemId, events: [event] },
+      kind: 'create',
+      systemId: chosen.systemId,
+      events: [event],
       fields: {
         ...fieldsOf(call, inForce, chosen.hostname, names, cleanNote(given.description ?? '', DESCRIPTION_MAX), atMs),
         ...place,
@@ -174,11 +180,22 @@ const fieldsOf = (
   description: string,
   atMs: number,
 ): MachineFields => ({
-  ...{ hostname, description, domain: names.domain ?? currentDomains(call, inForce)[0], device: names.device ?? '' },
-  ...{ status: 'deployed', statusSinceMs: atMs, netboot: false, owner: usernameOf(call) || undefined },
+  hostname,
+  description,
+  domain: names.domain ?? currentDomains(call, inForce)[0],
+  device: names.device ?? '',
+  status: 'deployed',
+  statusSinceMs: atMs,
+  netboot: false,
+  owner: usernameOf(call) || undefined,
   addedBy: call.caller.kind === 'user' && !call.caller.isAdmin ? call.caller.username : undefined,
-  ...{ architecture: 'amd64', subarchitecture: 'generic', osystem: '', release: '' },
-  ...{ powerType: '', powerParameters: {}, powerState: 'unknown' },
+  architecture: 'amd64',
+  subarchitecture: 'generic',
+  osystem: '',
+  release: '',
+  powerType: '',
+  powerParameters: {},
+  powerState: 'unknown',
 });
 
 /** The answer with a device. */
@@ -257,7 +274,10 @@ export const DEVICE_OPERATIONS: readonly Operation[] = [
   // API 1.0 only reads them.
   ...([undefined, 'list'] as const).map((op) =>
     defineOperation({
-      ...{ ...many, method: 'GET', op, answers: ['device'] },
+      ...many,
+      method: 'GET',
+      op,
+      answers: ['device'],
       ...(op === undefined ? { versions: ['1.0', '2.0'] } : { versions: ['1.0'] }),
       doc: 'List devices.',
       parameters: filterParameters,
@@ -266,14 +286,19 @@ export const DEVICE_OPERATIONS: readonly Operation[] = [
     }),
   ),
   defineOperation({
-    ...{ ...many, method: 'POST', answers: 'device' },
+    ...many,
+    method: 'POST',
+    answers: 'device',
     doc: 'Add a device, which then belongs to the caller. No other host can then get its name or its hardware addresses.',
     parameters: newDevice,
     check: trying(newDevice.partial(), add),
     run: add,
   }),
   defineOperation({
-    ...{ ...one, versions: ['1.0', '2.0'], method: 'GET', answers: 'device' },
+    ...one,
+    versions: ['1.0', '2.0'],
+    method: 'GET',
+    answers: 'device',
     doc: 'Read one device.',
     parameters: nothing,
     run: async (call) => {
@@ -282,21 +307,31 @@ export const DEVICE_OPERATIONS: readonly Operation[] = [
     },
   }),
   defineOperation({
-    ...{ ...one, method: 'PUT', answers: 'device' },
+    ...one,
+    method: 'PUT',
+    answers: 'device',
     doc: 'Change a device.',
     parameters: changedDevice,
     check: trying(changedDevice, change),
     run: change,
   }),
   defineOperation({
-    ...{ ...one, method: 'DELETE', answers: 'nothing' },
+    ...one,
+    method: 'DELETE',
+    answers: 'nothing',
     doc: 'Delete a device. Its name and its addresses are then free again.',
     parameters: nothing,
     run: removeDevice,
   }),
   defineOperation({
-    ...{ versions: ['2.0'], path: 'nodes/{system_id}', handler: 'NodeHandler', method: 'DELETE', access: 'admin' },
-    ...{ ownTransaction: true, answers: 'nothing', parameters: removeParameters },
+    versions: ['2.0'],
+    path: 'nodes/{system_id}',
+    handler: 'NodeHandler',
+    method: 'DELETE',
+    access: 'admin',
+    ownTransaction: true,
+    answers: 'nothing',
+    parameters: removeParameters,
     doc: 'Delete a machine, a device or a rack, as `machines/`, `devices/` and `rackcontrollers/` do.',
     run: async (call, given) => {
       const found = await nodeOf(call);

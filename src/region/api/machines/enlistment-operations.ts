@@ -72,7 +72,17 @@ const ARCHITECTURE_NAMES: Readonly<Record<string, string>> = {
 };
 /** The architectures of MAAS's boot resources and of Debian. */
 export const ARCHITECTURES: ReadonlySet<string> = new Set([
-  ...['amd64', 'arm64', 'armel', 'armhf', 'i386', 'loong64', 'mips64el', 'mipsel', 'ppc64el', 'riscv64', 's390x'],
+  'amd64',
+  'arm64',
+  'armel',
+  'armhf',
+  'i386',
+  'loong64',
+  'mips64el',
+  'mipsel',
+  'ppc64el',
+  'riscv64',
+  's390x',
 ]);
 const SUBARCHITECTURE = /^[a-z0-9]([a-z0-9_.-]{0,30}[a-z0-9])?$/;
 
@@ -331,14 +341,21 @@ const ASKED = [
 /** Enlistment, and the check whether a machine is already known. */
 export const ENLISTMENT_OPERATIONS: readonly Operation[] = [
   defineOperation({
-    ...{ ...machinePaths('2.0').all, method: 'POST', access: 'managed', answers: 'enlistment' },
+    ...machinePaths('2.0').all,
+    method: 'POST',
+    access: 'managed',
+    answers: 'enlistment',
     doc: 'Add a machine. A machine that enlists again stays the same machine.',
     parameters: allParameters,
     check,
     run: enlist,
   }),
   defineOperation({
-    ...{ ...machinePaths('1.0').all, method: 'POST', op: 'new', access: 'managed', answers: 'enlistment' },
+    ...machinePaths('1.0').all,
+    method: 'POST',
+    op: 'new',
+    access: 'managed',
+    answers: 'enlistment',
     doc: 'Add a node. A node that enlists again stays the same node.',
     parameters: parameters.extend(oldParameters.shape),
     check,
@@ -346,7 +363,11 @@ export const ENLISTMENT_OPERATIONS: readonly Operation[] = [
   }),
   ...ASKED.map((place) =>
     defineOperation({
-      ...{ ...place, method: 'GET', op: 'is_registered', access: 'managed', answers: 'boolean' },
+      ...place,
+      method: 'GET',
+      op: 'is_registered',
+      access: 'managed',
+      answers: 'boolean',
       doc: 'Check whether a machine, a device or a rack with one of these addresses is known.',
       parameters: registration,
       run: isRegistered,

@@ -276,17 +276,27 @@ function oldOnly(): readonly Operation[] {
   const check = { ...all, op: 'check_commissioning', access: 'admin', parameters: z.object({}) } as const;
   return [
     defineOperation({
-      ...{ ...check, method: 'GET', answers: ['machine'] },
+      ...check,
+      method: 'GET',
+      answers: ['machine'],
       doc: 'List the machines whose commissioning has overrun its time.',
       run: (call) => checkCommissioning(call, false),
     }),
     defineOperation({
-      ...{ ...check, method: 'POST', ownTransaction: true, answers: ['machine'] },
+      ...check,
+      method: 'POST',
+      ownTransaction: true,
+      answers: ['machine'],
       doc: 'End overrun work now, as the region does every few seconds, and list the machines whose commissioning has failed by that.',
       run: (call) => checkCommissioning(call, true),
     }),
     defineOperation({
-      ...{ ...all, method: 'GET', op: 'deployment_status', access: 'user', parameters: deploymentOf, answers: 'map' },
+      ...all,
+      method: 'GET',
+      op: 'deployment_status',
+      access: 'user',
+      parameters: deploymentOf,
+      answers: 'map',
       doc: 'Read how far the deployment of machines is: Deployed, Deploying, Failed deployment or Not in Deployment, by system id.',
       run: deploymentStatus,
     }),

@@ -94,7 +94,10 @@ const viewJson = (view: PowerView, isAdmin = false): Answer =>
   json({ state: view.state, age: view.ageSeconds ?? null, text: readingText(view, isAdmin).slice(0, TEXT_MAX) });
 
 const unknownBecause = (detail: PowerDetail): PowerView => ({
-  ...{ state: 'unknown', atMs: undefined, ageSeconds: undefined, detail },
+  state: 'unknown',
+  atMs: undefined,
+  ageSeconds: undefined,
+  detail,
 });
 
 async function queryState(call: ApiCall): Promise<Answer> {

@@ -57,7 +57,11 @@ const TTL_MAX = 604_800;
 const USER_RESERVED = 4;
 
 const recordJson = ({ id, name, type, data, ttl }: NamedRecord): Record<string, unknown> => ({
-  ...{ id, fqdn: name, rrtype: type, rrdata: data, ttl: ttl ?? null },
+  id,
+  fqdn: name,
+  rrtype: type,
+  rrdata: data,
+  ttl: ttl ?? null,
   resource_uri: `${API_2}/dnsresourcerecords/${id}/`,
 });
 
@@ -68,8 +72,13 @@ function addressJson({ region }: ApiCall, ip: string): Record<string, unknown> {
   const reserved = stored.reserved.find((one) => one.address === address);
   const created = reserved === undefined ? '' : new Date(reserved.createdMs).toISOString();
   return {
-    ...{ ip, alloc_type: USER_RESERVED, alloc_type_name: 'User reserved', created, owner: null },
-    ...{ subnet: subnet === undefined ? null : subnetJson(subnet), interface_set: [] },
+    ip,
+    alloc_type: USER_RESERVED,
+    alloc_type_name: 'User reserved',
+    created,
+    owner: null,
+    subnet: subnet === undefined ? null : subnetJson(subnet),
+    interface_set: [],
     resource_uri: `${API_2}/ipaddresses/`,
   };
 }
@@ -79,7 +88,9 @@ function resourceJson(call: ApiCall, records: readonly NamedRecord[]): Record<st
   const id = idOf(records);
   const addresses = records.filter(({ type }) => type === 'A');
   return {
-    ...{ id, fqdn: records[0]?.name ?? '', address_ttl: addresses[0]?.ttl ?? null },
+    id,
+    fqdn: records[0]?.name ?? '',
+    address_ttl: addresses[0]?.ttl ?? null,
     ip_addresses: addresses.map(({ data }) => addressJson(call, data)),
     resource_records: records.filter(({ type }) => type !== 'A').map(recordJson),
     resource_uri: `${API_2}/dnsresources/${id}/`,
@@ -313,7 +324,9 @@ const record = { path: 'dnsresourcerecords/{id}', handler: 'DNSResourceRecordHan
 
 const NAMES: readonly Operation[] = [
   defineOperation({
-    ...{ ...reading, ...names, answers: ['dnsResource'] },
+    ...reading,
+    ...names,
+    answers: ['dnsResource'],
     doc: 'List the names that the racks serve, with or without those of machines and devices.',
     parameters: nameFilters,
     check: checkFilters,
@@ -327,13 +340,18 @@ const NAMES: readonly Operation[] = [
     },
   }),
   defineOperation({
-    ...{ ...changing, ...names, method: 'POST', answers: 'dnsResource' },
+    ...changing,
+    ...names,
+    method: 'POST',
+    answers: 'dnsResource',
     doc: 'Add a name.',
     parameters: newName,
     ...tried(newName.partial(), addName),
   }),
   defineOperation({
-    ...{ ...reading, ...name, answers: 'dnsResource' },
+    ...reading,
+    ...name,
+    answers: 'dnsResource',
     doc: 'Read one name.',
     parameters: nothing,
     run: async (call) => {
@@ -342,13 +360,19 @@ const NAMES: readonly Operation[] = [
     },
   }),
   defineOperation({
-    ...{ ...changing, ...name, method: 'PUT', answers: 'dnsResource' },
+    ...changing,
+    ...name,
+    method: 'PUT',
+    answers: 'dnsResource',
     doc: 'Change a name or its addresses. A name that has only other records gets its first addresses.',
     parameters: changedName,
     ...tried(changedName, changeName),
   }),
   defineOperation({
-    ...{ ...changing, ...name, method: 'DELETE', answers: 'nothing' },
+    ...changing,
+    ...name,
+    method: 'DELETE',
+    answers: 'nothing',
     doc: 'Delete a name with all its records.',
     parameters: nothing,
     run: removeName,
@@ -357,7 +381,9 @@ const NAMES: readonly Operation[] = [
 
 const RECORDS: readonly Operation[] = [
   defineOperation({
-    ...{ ...reading, ...records, answers: ['dnsRecord'] },
+    ...reading,
+    ...records,
+    answers: ['dnsRecord'],
     doc: 'List the records that are not addresses.',
     parameters: filters,
     check: checkFilters,
@@ -367,13 +393,18 @@ const RECORDS: readonly Operation[] = [
     },
   }),
   defineOperation({
-    ...{ ...changing, ...records, method: 'POST', answers: 'dnsRecord' },
+    ...changing,
+    ...records,
+    method: 'POST',
+    answers: 'dnsRecord',
     doc: 'Add a record. Not idempotent: each call adds another one.',
     parameters: newRecord,
     ...tried(newRecord.partial(), addRecord),
   }),
   defineOperation({
-    ...{ ...reading, ...record, answers: 'dnsRecord' },
+    ...reading,
+    ...record,
+    answers: 'dnsRecord',
     doc: 'Read one record.',
     parameters: nothing,
     run: async (call) => {
@@ -383,13 +414,19 @@ const RECORDS: readonly Operation[] = [
     },
   }),
   defineOperation({
-    ...{ ...changing, ...record, method: 'PUT', answers: 'dnsRecord' },
+    ...changing,
+    ...record,
+    method: 'PUT',
+    answers: 'dnsRecord',
     doc: 'Change a record: its data, its type, its TTL or its name. It keeps its id.',
     parameters: changedRecord,
     ...tried(changedRecord, changeRecord),
   }),
   defineOperation({
-    ...{ ...changing, ...record, method: 'DELETE', answers: 'nothing' },
+    ...changing,
+    ...record,
+    method: 'DELETE',
+    answers: 'nothing',
     doc: 'Delete a record.',
     parameters: nothing,
     run: removeRecord,

@@ -51,7 +51,11 @@ function domainJson(call: ApiCall, name: string): Record<string, unknown> {
   const domains = currentDomains(call);
   const id = currentDomainIds(call).get(name) ?? 0;
   return {
-    ...{ id, name, authoritative: true, ttl: null, is_default: name === domains[0] },
+    id,
+    name,
+    authoritative: true,
+    ttl: null,
+    is_default: name === domains[0],
     resource_record_count: currentRecords(call).filter((record) => domainOf(domains, record.name) === name).length,
     resource_uri: `${API_2}/domains/${id}/`,
   };
@@ -110,7 +114,9 @@ async function moveMachines(call: ApiCall, before: string, after: string): Promi
     }
     const systemIds = page.map(({ systemId }) => systemId);
     await store.changeMachines<never>(systemIds, event.atMs, () => ({
-      ...{ kind: 'change', fields: { domain: after }, events: [event] },
+      kind: 'change',
+      fields: { domain: after },
+      events: [event],
     }));
     afterId = page.at(-1)?.id ?? afterId;
     isLast = page.length < MOVED_AT_ONCE;
@@ -196,38 +202,57 @@ const changedDomain = newDomain.extend({ name: newDomain.shape.name.optional().d
 /** Domains, in version 2.0. */
 export const DOMAIN_OPERATIONS: readonly Operation[] = [
   defineOperation({
-    ...{ ...many, method: 'GET', access: 'user', answers: ['domain'] },
+    ...many,
+    method: 'GET',
+    access: 'user',
+    answers: ['domain'],
     doc: 'List the domains for which the racks are authoritative, the default one first.',
     parameters: nothing,
     run: list,
   }),
   defineOperation({
-    ...{ ...many, ...changing, method: 'POST', answers: 'domain' },
+    ...many,
+    ...changing,
+    method: 'POST',
+    answers: 'domain',
     doc: 'Add a domain.',
     parameters: newDomain,
     check: trying(newDomain.partial(), (call, { name }) => (name === undefined ? list(call) : add(call, { name }))),
     run: add,
   }),
   defineOperation({
-    ...{ ...one, method: 'GET', access: 'user', answers: 'domain' },
+    ...one,
+    method: 'GET',
+    access: 'user',
+    answers: 'domain',
     doc: 'Read one domain, by its id or its name.',
     parameters: nothing,
     run: read,
   }),
   defineOperation({
-    ...{ ...one, ...changing, method: 'PUT', answers: 'domain' },
+    ...one,
+    ...changing,
+    method: 'PUT',
+    answers: 'domain',
     doc: 'Rename a domain, and its machines, devices and records with it. It keeps its id.',
     parameters: changedDomain,
     ...tried(changedDomain, rename),
   }),
   defineOperation({
-    ...{ ...one, ...changing, method: 'DELETE', answers: 'nothing' },
+    ...one,
+    ...changing,
+    method: 'DELETE',
+    answers: 'nothing',
     doc: 'Delete a domain that has no machines, devices, records or reserved addresses.',
     parameters: nothing,
     run: remove,
   }),
   defineOperation({
-    ...{ ...one, ...changing, method: 'POST', op: 'set_default', answers: 'domain' },
+    ...one,
+    ...changing,
+    method: 'POST',
+    op: 'set_default',
+    answers: 'domain',
     doc: 'Make a domain the default for new machines. Every domain keeps its id.',
     parameters: nothing,
     run: setDefault,

@@ -68,10 +68,17 @@ function nameJson({ region }: ApiCall, node: Machine): unknown {
   if (addresses.length === 0) return undefined;
   const owner = { system_id: node.systemId, node_type: node.device === undefined ? 0 : 1, user_id: null };
   return {
-    ...{ id: IMPLICIT, fqdn: machineFqdn(node), address_ttl: null, ip_addresses: null },
+    id: IMPLICIT,
+    fqdn: machineFqdn(node),
+    address_ttl: null,
+    ip_addresses: null,
     resource_records: addresses.map((address) => ({
-      ...{ rrtype: 'A', rrdata: formatIpv4(address), ttl: null, ...owner },
-      ...{ dnsresource_id: null, dnsdata_id: null },
+      rrtype: 'A',
+      rrdata: formatIpv4(address),
+      ttl: null,
+      ...owner,
+      dnsresource_id: null,
+      dnsdata_id: null,
     })),
     resource_uri: `${API_2}/dnsresources/${IMPLICIT}/`,
   };

@@ -123,8 +123,13 @@ const addFabric = (call: ApiCall, given: GivenFabric): Promise<Answer> =>
       const fabric: Fabric = { id, name, description, classType, isTouched: true };
       const vlan = { ...newVlan(id + 1, id, UNTAGGED_VID), isTouched: true };
       return {
-        ...{ kind: 'change', change: 'added', what: 'fabric', name, id },
-        ...{ put: { fabrics: [fabric], vlans: [vlan] }, nextId: id + 2 },
+        kind: 'change',
+        change: 'added',
+        what: 'fabric',
+        name,
+        id,
+        put: { fabrics: [fabric], vlans: [vlan] },
+        nextId: id + 2,
       };
     },
     showFabric,
@@ -237,8 +242,16 @@ const addVlan = (call: ApiCall, given: GivenVlan): Promise<Answer> =>
 /** Fields of VLANs by those of cluster interfaces. */
 const FIELDS: Readonly<Record<string, string>> = Object.fromEntries(
   [
-    ...['interface', 'ip', 'network', 'subnet_mask', 'broadcast_ip', 'router_ip', 'dns_servers', 'management'],
-    ...['ip_range_low', 'ip_range_high'],
+    'interface',
+    'ip',
+    'network',
+    'subnet_mask',
+    'broadcast_ip',
+    'router_ip',
+    'dns_servers',
+    'management',
+    'ip_range_low',
+    'ip_range_high',
   ].map((field) => [field, 'dhcp_on']),
 );
 
@@ -265,8 +278,13 @@ async function changeVlan(call: ApiCall, given: GivenVlan, refused: ReadonlySet<
       const name = vlanTitle(vlan, before.fabric);
       const { edits, ranges } = service;
       return {
-        ...{ kind: 'change', change: 'changed', what: 'VLAN', name, id: vlan.id },
-        ...{ put: { vlans: [vlan], ranges }, service: edits },
+        kind: 'change',
+        change: 'changed',
+        what: 'VLAN',
+        name,
+        id: vlan.id,
+        put: { vlans: [vlan], ranges },
+        service: edits,
       };
     },
     showVlan,

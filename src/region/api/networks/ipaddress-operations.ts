@@ -119,7 +119,9 @@ function refuseUsed(
   const within = [{ low: wanted, high: wanted }];
   if (part !== undefined)
     return refuse('in-use.address', {
-      ...{ address, purposes: part.purposes, reserved: reservationsIn(view.records, within) },
+      address,
+      purposes: part.purposes,
+      reserved: reservationsIn(view.records, within),
     });
   return rangeContains(hostRange(subnet.network), wanted) ? undefined : refuse('in-use.address-edge', { address });
 }
@@ -344,7 +346,8 @@ function decideReserving(
   const address = wanted ?? firstFree(call, view, now, others, leased);
   if (address === undefined)
     return refuse('in-use.exhausted', {
-      ...{ network: now.subnet.cidr, reserved: reservationsIn(view.records, [hostRange(now.network)]) },
+      network: now.subnet.cidr,
+      reserved: reservationsIn(view.records, [hostRange(now.network)]),
     });
   const one = { low: address, high: address };
   const inUse =
@@ -384,18 +387,32 @@ const base = { versions: both, ownTransaction: true, path: 'ipaddresses', handle
 /** Operations on reserved addresses. */
 export const IPADDRESS_OPERATIONS: readonly Operation[] = [
   defineOperation({
-    ...{ ...base, method: 'GET', access: 'user', parameters: listing, answers: ['ipAddress'] },
+    ...base,
+    method: 'GET',
+    access: 'user',
+    parameters: listing,
+    answers: ['ipAddress'],
     check: judging(listing, (_call, { ip }) => [ip === undefined ? undefined : addressOf('ip', ip)]),
     doc: 'List the addresses that the caller has reserved.',
     run: list,
   }),
   defineOperation({
-    ...{ ...base, method: 'POST', op: 'reserve', access: 'user', parameters: reserving, answers: 'ipAddress' },
+    ...base,
+    method: 'POST',
+    op: 'reserve',
+    access: 'user',
+    parameters: reserving,
+    answers: 'ipAddress',
     doc: 'Reserve an address of a subnet. With a hardware address that host gets it by DHCP; with a hostname it has that name. Not idempotent without an address: each call reserves another one.',
     ...tried(reserving, reserve),
   }),
   defineOperation({
-    ...{ ...base, method: 'POST', op: 'release', access: 'user', parameters: releasing, answers: 'nothing' },
+    ...base,
+    method: 'POST',
+    op: 'release',
+    access: 'user',
+    parameters: releasing,
+    answers: 'nothing',
     doc: 'Release an address that the caller has reserved.',
     ...tried(releasing, release),
   }),

@@ -157,7 +157,8 @@ function findMisfit(
   const rival = others.find((other) => !mayShare(other.type) && rangesOverlap(other, bounds));
   if (rival !== undefined)
     return refuseField('start_ip', 'field.range-overlap', {
-      ...{ kind: rival.type, ...spanOf(rival) },
+      kind: rival.type,
+      ...spanOf(rival),
       username: rival.range.kind === 'reserved' ? rival.range.username : undefined,
     });
   if (type !== 'dynamic') return undefined;
@@ -226,8 +227,13 @@ function keptAddition(
   const range: StoredRange = { kind: 'kept', id, subnetId, ...bounds, ...by };
   return (
     refuseUsed(used) ?? {
-      ...{ kind: 'change', change: 'added', what: 'dynamic range', name: spanText(bounds), id },
-      ...{ put: { ranges: [range] }, nextId: id + 1 },
+      kind: 'change',
+      change: 'added',
+      what: 'dynamic range',
+      name: spanText(bounds),
+      id,
+      put: { ranges: [range] },
+      nextId: id + 1,
     }
   );
 }
@@ -259,8 +265,14 @@ function servedAddition(
   const { rack, name: clusterInterface } = free;
   const range: StoredRange = { kind, id, subnetId, rack, clusterInterface, username: '', comment: given.comment ?? '' };
   return {
-    ...{ kind: 'change', change: 'added', what: `${kind} range`, name: spanText(bounds), id },
-    ...{ put: { ranges: [range] }, nextId: id + 1, service: boundsEdit(free, kind, bounds) },
+    kind: 'change',
+    change: 'added',
+    what: `${kind} range`,
+    name: spanText(bounds),
+    id,
+    put: { ranges: [range] },
+    nextId: id + 1,
+    service: boundsEdit(free, kind, bounds),
   };
 }
 
@@ -311,12 +323,21 @@ function reservedAddition(
     findMisfit(view, subnet, 'reserved', bounds, undefined) ?? refuseRange(call, view, subnet, bounds, held);
   if (refused !== undefined) return refused;
   const range: StoredRange = {
-    ...{ kind: 'reserved', id, subnetId: subnet.subnet.id, ...bounds },
-    ...{ username: usernameOf(call), comment: given.comment ?? '' },
+    kind: 'reserved',
+    id,
+    subnetId: subnet.subnet.id,
+    ...bounds,
+    username: usernameOf(call),
+    comment: given.comment ?? '',
   };
   return {
-    ...{ kind: 'change', change: 'added', what: 'reserved range', name: spanText(bounds), id },
-    ...{ put: { ranges: [range] }, nextId: id + 1 },
+    kind: 'change',
+    change: 'added',
+    what: 'reserved range',
+    name: spanText(bounds),
+    id,
+    put: { ranges: [range] },
+    nextId: id + 1,
   };
 }
 
@@ -382,7 +403,11 @@ function amendment(
   const { low, high } = bounds;
   const hasMoved = low !== found.low || high !== found.high;
   return {
-    ...{ kind: 'change', change: 'changed', what: `${type} range`, name: spanText(bounds), id: range.id },
+    kind: 'change',
+    change: 'changed',
+    what: `${type} range`,
+    name: spanText(bounds),
+    id: range.id,
     put: { ranges: [isHeld ? { ...range, low, high, comment } : { ...range, comment }] },
     service: !isHeld && served !== undefined && hasMoved ? boundsEdit(served, range.kind, bounds) : [],
   };
@@ -408,8 +433,13 @@ const remove = (call: ApiCall): Promise<Answer> =>
     return (
       refuseForeign(call, found) ??
       refuseServed(found) ?? {
-        ...{ kind: 'change', change: 'removed', what: `${type} range`, name: spanText(found), id: range.id },
-        ...{ remove: { ranges: [range.id] }, put: { subnets: made?.subnets ?? [] } },
+        kind: 'change',
+        change: 'removed',
+        what: `${type} range`,
+        name: spanText(found),
+        id: range.id,
+        remove: { ranges: [range.id] },
+        put: { subnets: made?.subnets ?? [] },
         service: made?.service ?? (isHeld ? [] : boundsEdit(served, type, undefined)),
       }
     );
@@ -422,27 +452,47 @@ const range = { ...base, path: 'ipranges/{id}', handler: 'IPRangeHandler' } as c
 /** Operations on ranges. */
 export const IPRANGE_OPERATIONS: readonly Operation[] = [
   defineOperation({
-    ...{ ...ranges, method: 'GET', access: 'user', parameters: filter, answers: ['ipRange'] },
+    ...ranges,
+    method: 'GET',
+    access: 'user',
+    parameters: filter,
+    answers: ['ipRange'],
     doc: 'List the ranges of all subnets.',
     run: list,
   }),
   defineOperation({
-    ...{ ...ranges, method: 'POST', access: 'user', parameters: newRange, answers: 'ipRange' },
+    ...ranges,
+    method: 'POST',
+    access: 'user',
+    parameters: newRange,
+    answers: 'ipRange',
     doc: 'Create a range. Every user may create a reserved one; administrators may also create a dynamic or static one.',
     ...tried(newRange.partial(), add),
   }),
   defineOperation({
-    ...{ ...range, method: 'GET', access: 'user', parameters: nothing, answers: 'ipRange' },
+    ...range,
+    method: 'GET',
+    access: 'user',
+    parameters: nothing,
+    answers: 'ipRange',
     doc: 'Read a range.',
     run: read,
   }),
   defineOperation({
-    ...{ ...range, method: 'PUT', access: 'user', parameters: amendedRange, answers: 'ipRange' },
+    ...range,
+    method: 'PUT',
+    access: 'user',
+    parameters: amendedRange,
+    answers: 'ipRange',
     doc: 'Change a range. Users may change their own, administrators every one. A rack uses its changed range at once.',
     ...tried(changedRange, amend),
   }),
   defineOperation({
-    ...{ ...range, method: 'DELETE', access: 'user', parameters: nothing, answers: 'nothing' },
+    ...range,
+    method: 'DELETE',
+    access: 'user',
+    parameters: nothing,
+    answers: 'nothing',
     doc: 'Delete a range. Users may delete their own, administrators every one.',
     run: remove,
   }),

@@ -156,14 +156,13 @@ const put = (call: ApiCall, given: Given, isNew: boolean): Promise<Answer> =>
       const others = view.records.routes.filter((one) => one.id !== id);
       const sources = [...new Set([route.sourceId, before?.sourceId ?? route.sourceId])];
       return {
-        ...{
-          kind: 'change',
-          change: isNew ? 'added' : 'changed',
-          what: 'static route',
-          name: titleOf(view, route),
-          id,
-        },
-        ...{ put: { routes: [route] }, nextId: isNew ? id + 1 : undefined },
+        kind: 'change',
+        change: isNew ? 'added' : 'changed',
+        what: 'static route',
+        name: titleOf(view, route),
+        id,
+        put: { routes: [route] },
+        nextId: isNew ? id + 1 : undefined,
         service: optionsFor(view, [...others, route], sources),
       };
     },
@@ -178,8 +177,13 @@ const remove = (call: ApiCall): Promise<Answer> =>
     const { id, sourceId } = found;
     const others = view.records.routes.filter((one) => one.id !== id);
     return {
-      ...{ kind: 'change', change: 'removed', what: 'static route', name: titleOf(view, found), id },
-      ...{ remove: { routes: [id] }, service: optionsFor(view, others, [sourceId]) },
+      kind: 'change',
+      change: 'removed',
+      what: 'static route',
+      name: titleOf(view, found),
+      id,
+      remove: { routes: [id] },
+      service: optionsFor(view, others, [sourceId]),
     };
   });
 
@@ -190,27 +194,47 @@ const route = { ...base, path: 'static-routes/{id}', handler: 'StaticRouteHandle
 /** Operations on static routes. */
 export const ROUTE_OPERATIONS: readonly Operation[] = [
   defineOperation({
-    ...{ ...routes, method: 'GET', access: 'user', parameters: nothing, answers: ['staticRoute'] },
+    ...routes,
+    method: 'GET',
+    access: 'user',
+    parameters: nothing,
+    answers: ['staticRoute'],
     doc: 'List the static routes.',
     run: list,
   }),
   defineOperation({
-    ...{ ...routes, method: 'POST', access: 'admin', parameters: newRoute, answers: 'staticRoute' },
+    ...routes,
+    method: 'POST',
+    access: 'admin',
+    parameters: newRoute,
+    answers: 'staticRoute',
     doc: 'Create a static route. Racks that serve the source hand it out at once; machines deployed later in the source have it.',
     ...tried(changedRoute, (call, given) => put(call, given, true)),
   }),
   defineOperation({
-    ...{ ...route, method: 'GET', access: 'user', parameters: nothing, answers: 'staticRoute' },
+    ...route,
+    method: 'GET',
+    access: 'user',
+    parameters: nothing,
+    answers: 'staticRoute',
     doc: 'Read a static route.',
     run: read,
   }),
   defineOperation({
-    ...{ ...route, method: 'PUT', access: 'admin', parameters: changedRoute, answers: 'staticRoute' },
+    ...route,
+    method: 'PUT',
+    access: 'admin',
+    parameters: changedRoute,
+    answers: 'staticRoute',
     doc: 'Change a static route.',
     ...tried(changedRoute, (call, given) => put(call, given, false)),
   }),
   defineOperation({
-    ...{ ...route, method: 'DELETE', access: 'admin', parameters: nothing, answers: 'nothing' },
+    ...route,
+    method: 'DELETE',
+    access: 'admin',
+    parameters: nothing,
+    answers: 'nothing',
     doc: 'Delete a static route.',
     run: remove,
   }),

@@ -151,7 +151,9 @@ const subnet = {
 /** Operations on the use of a subnet. */
 export const SUBNET_USE_OPERATIONS: readonly Operation[] = [
   defineOperation({
-    ...{ ...subnet, op: 'ip_addresses', answers: ['usedAddress'] },
+    ...subnet,
+    op: 'ip_addresses',
+    answers: ['usedAddress'],
     doc: 'List the addresses in the subnet: allocated to machines, seen on them, and reserved by users.',
     parameters: z.object({
       with_username: flagField.optional().describe('False to leave out the owner.'),
@@ -160,18 +162,26 @@ export const SUBNET_USE_OPERATIONS: readonly Operation[] = [
     run: addresses,
   }),
   defineOperation({
-    ...{ ...subnet, op: 'reserved_ip_ranges', parameters: nothing, answers: ['usedRange'] },
+    ...subnet,
+    op: 'reserved_ip_ranges',
+    parameters: nothing,
+    answers: ['usedRange'],
     doc: 'List the ranges of the subnet that are in use, each with its purposes.',
     run: (call) => withUses(call, (one, view, used) => listed(call, usedParts(view, one, used), partJson)),
   }),
   defineOperation({
-    ...{ ...subnet, op: 'unreserved_ip_ranges', parameters: nothing, answers: ['freeRange'] },
+    ...subnet,
+    op: 'unreserved_ip_ranges',
+    parameters: nothing,
+    answers: ['freeRange'],
     doc: 'List the free ranges of the subnet.',
     run: (call) =>
       withUses(call, (one, view, used) => listed(call, freeParts(one.network, usedParts(view, one, used)), rangeJson)),
   }),
   defineOperation({
-    ...{ ...subnet, op: 'statistics', answers: 'subnetStatistics' },
+    ...subnet,
+    op: 'statistics',
+    answers: 'subnetStatistics',
     doc: 'Count the used and the free addresses of the subnet.',
     parameters: z.object({
       include_ranges: flagField.optional().describe('True for the used ranges.'),

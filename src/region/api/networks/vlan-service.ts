@@ -223,8 +223,11 @@ function addition(
     served: { rack, key, pin: settings.pinnedBy(key, rack) },
     whole: 'added',
     fields: {
-      ...{ interface: place.interface, ip: place.ip, subnet_mask: formatIpv4(maskOf(network.prefix)) },
-      ...{ broadcast_ip: formatIpv4(broadcastOf(network)), management: managementIn(range.subnet) },
+      interface: place.interface,
+      ip: place.ip,
+      subnet_mask: formatIpv4(maskOf(network.prefix)),
+      broadcast_ip: formatIpv4(broadcastOf(network)),
+      management: managementIn(range.subnet),
       ...boundsOf(range),
       router_ip: gateway === undefined ? undefined : formatIpv4(gateway),
       dns_servers: dnsServers.length === 0 ? undefined : dnsServers,
@@ -257,7 +260,9 @@ function placeIn(of: SubnetView, uuid: string, { racks, settings }: KnownRacks):
   const other = served.find((one) => one.rack !== uuid);
   if (other !== undefined)
     return refuseField('primary_rack', 'field.vlan-rack-other', {
-      ...{ network: cidr, rack: other.rackName, name: other.name },
+      network: cidr,
+      rack: other.rackName,
+      name: other.name,
     });
   const rack = racks.find((one) => one.uuid === uuid);
   const addresses = rack?.pulse?.addresses;

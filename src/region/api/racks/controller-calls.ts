@@ -21,13 +21,30 @@ import { macsOfRack, rackInterfacesJson } from './rack-interfaces.ts';
 
 /** The fields of hardware and of work that only machines have. */
 const UNKNOWN = {
-  ...{ description: '', architecture: null, cpu_count: 0, cpu_speed: 0, memory: 0, swap_size: null, storage: 0 },
-  ...{ osystem: '', distro_series: '', hwe_kernel: null, power_type: '', power_state: 'unknown', hardware_info: null },
-  ...{ tag_names: [], status_action: '', hardware_uuid: null },
+  description: '',
+  architecture: null,
+  cpu_count: 0,
+  cpu_speed: 0,
+  memory: 0,
+  swap_size: null,
+  storage: 0,
+  osystem: '',
+  distro_series: '',
+  hwe_kernel: null,
+  power_type: '',
+  power_state: 'unknown',
+  hardware_info: null,
+  tag_names: [],
+  status_action: '',
+  hardware_uuid: null,
   ...TEST_STATUSES,
-  ...{ commissioning_status: -1, commissioning_status_name: 'Unknown' },
-  ...{ testing_status: -1, testing_status_name: 'Unknown' },
-  ...{ current_commissioning_result_id: null, current_testing_result_id: null, current_installation_result_id: null },
+  commissioning_status: -1,
+  commissioning_status_name: 'Unknown',
+  testing_status: -1,
+  testing_status_name: 'Unknown',
+  current_commissioning_result_id: null,
+  current_testing_result_id: null,
+  current_installation_result_id: null,
 } as const;
 
 /** A rack as MAAS 2.x represents it. @param where given by lists, which look it up once for all racks */
@@ -168,7 +185,10 @@ export async function listImages(call: ApiCall): Promise<Answer> {
   if ('kind' in rack) return rack;
   const connected = !isAway(rack, call.region.clock.wallTimeMs());
   const images = (await imagesOf(call, rack)).map(({ osystem, release, architecture, subarchitecture, label }) => ({
-    ...{ name: `${osystem}/${release}`, architecture, subarches: [subarchitecture], label },
+    name: `${osystem}/${release}`,
+    architecture,
+    subarches: [subarchitecture],
+    label,
   }));
   return json({ connected, images, status: connected ? 'synced' : 'unknown' });
 }
@@ -177,8 +197,13 @@ export async function listImages(call: ApiCall): Promise<Answer> {
 export const describePowerTypes = ({ region }: ApiCall): Answer =>
   json(
     (region.power?.drivers ?? []).map(({ name, parameters }) => ({
-      ...{ driver_type: 'power', name, description: words.power.driver(name), missing_packages: [] },
-      ...{ chassis: false, can_probe: false, queryable: name !== 'manual' },
+      driver_type: 'power',
+      name,
+      description: words.power.driver(name),
+      missing_packages: [],
+      chassis: false,
+      can_probe: false,
+      queryable: name !== 'manual',
       fields: parameters.map((parameter) => ({
         name: parameter.name,
         label: words.power.parameter(name, parameter.name).label,

@@ -118,7 +118,10 @@ export async function updateLeases(call: ApiCall, text: string): Promise<Answer>
     const reports = leases.map(
       (lease, index): RackReport => ({
         ...lease,
-        ...{ sequence: last + 1 + index, kind: 'dhcp.ack', at, text: texts.leaseReported },
+        sequence: last + 1 + index,
+        kind: 'dhcp.ack',
+        at,
+        text: texts.leaseReported,
       }),
     );
     await region.observe(reports, source, rack.isEmbedded ? undefined : rack.uuid);
@@ -152,8 +155,16 @@ function imageJson(call: ApiCall, { uuid }: Rack, image: GroupImage): GroupImage
   const purpose = kind === 'installer' ? 'install' : 'xinstall';
   const id = (numberOf([os, release, architecture, subarchitecture, label].join('/')) >>> 1) + 1;
   return {
-    ...{ id, osystem: os, release, architecture, subarchitecture, purpose, label },
-    ...{ supported_subarches: subarchitecture, xinstall_path: '', xinstall_type: '' },
+    id,
+    osystem: os,
+    release,
+    architecture,
+    subarchitecture,
+    purpose,
+    label,
+    supported_subarches: subarchitecture,
+    xinstall_path: '',
+    xinstall_type: '',
     resource_uri: `/MAAS/api/${call.version}/nodegroups/${uuid}/boot-images/${id}/`,
   };
 }

@@ -28,10 +28,17 @@ export function scriptOf(
   const hardware = device === undefined ? undefined : parseHardware(device);
   const parallel = partners === undefined ? undefined : parseParallel(partners);
   const parsed = parseScript({
-    ...{ before, content: given.script ?? (before === undefined ? NO_TEXT : undefined), name: given.name, kind },
-    ...{ title: given.title, description: given.description, timeoutSeconds: timeout },
+    before,
+    content: given.script ?? (before === undefined ? NO_TEXT : undefined),
+    name: given.name,
+    kind,
+    title: given.title,
+    description: given.description,
+    timeoutSeconds: timeout,
     position: given.position === undefined ? undefined : Number(given.position),
-    ...{ tags: given.tags, hardware, parallel },
+    tags: given.tags,
+    hardware,
+    parallel,
     isDestructive: destructive === undefined ? undefined : isTrue(destructive),
   });
   const found = allOf(

@@ -41,8 +41,12 @@ import { hardwareOf } from './result-operations.ts';
 
 const KIND_NUMBERS = { commissioning: 0, testing: 2 } as const;
 const HARDWARE_TITLES = {
-  ...{ node: 'Node', cpu: 'CPU', memory: 'Memory' },
-  ...{ storage: 'Storage', network: 'Network', gpu: 'GPU' },
+  node: 'Node',
+  cpu: 'CPU',
+  memory: 'Memory',
+  storage: 'Storage',
+  network: 'Network',
+  gpu: 'GPU',
 };
 const PARALLEL_TITLES = { disabled: 'Disabled', instance: 'Instance', any: 'Any' } as const;
 const KIND_TITLES = { commissioning: 'Commissioning script', testing: 'Testing script' } as const;
@@ -271,7 +275,8 @@ const OLD_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...oldMany,
     method: 'GET',
-    ...{ access: 'user', answers: ['string'] },
+    access: 'user',
+    answers: ['string'],
     doc: 'List the names of the commissioning scripts.',
     parameters: nothing,
     run: async (call) => json((await call.region.store.scripts.listScripts('commissioning')).map(({ name }) => name)),
@@ -279,7 +284,8 @@ const OLD_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...oldMany,
     method: 'POST',
-    ...{ access: 'admin', answers: 'script' },
+    access: 'admin',
+    answers: 'script',
     doc: 'Add a commissioning script.',
     parameters: oldScript,
     check: trying(oldScript.partial(), addOld),
@@ -288,7 +294,8 @@ const OLD_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...oldOne,
     method: 'GET',
-    ...{ access: 'user', answers: 'text' },
+    access: 'user',
+    answers: 'text',
     doc: 'Read the text of a commissioning script.',
     parameters: nothing,
     run: (call) => download(call, 'commissioning'),
@@ -296,7 +303,8 @@ const OLD_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...oldOne,
     method: 'PUT',
-    ...{ access: 'admin', answers: 'script' },
+    access: 'admin',
+    answers: 'script',
     doc: 'Replace the text of a commissioning script.',
     parameters: oldContent,
     check: trying(oldContent.partial(), changeOld),
@@ -305,7 +313,8 @@ const OLD_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...oldOne,
     method: 'DELETE',
-    ...{ access: 'admin', answers: 'nothing' },
+    access: 'admin',
+    answers: 'nothing',
     doc: 'Remove a commissioning script. Its results stay.',
     parameters: nothing,
     run: remove,
@@ -314,7 +323,13 @@ const OLD_OPERATIONS: readonly Operation[] = [
 
 const tagging = (op: 'add_tag' | 'remove_tag', doc: string): Operation =>
   defineOperation({
-    ...{ ...one, method: 'POST', op, access: 'admin', doc, parameters: tagParameters, answers: 'script' },
+    ...one,
+    method: 'POST',
+    op,
+    access: 'admin',
+    doc,
+    parameters: tagParameters,
+    answers: 'script',
     run: (call, { tag }) => changeTag(call, tag, op === 'add_tag'),
   });
 
@@ -323,7 +338,8 @@ export const SCRIPT_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...many,
     method: 'GET',
-    ...{ access: 'user', answers: ['script'] },
+    access: 'user',
+    answers: ['script'],
     doc: 'List scripts.',
     parameters: listParameters,
     check: judging(listParameters, (_call, given) => [kindOf(given.type), hardwareOf(given.hardware_type)]),
@@ -332,7 +348,8 @@ export const SCRIPT_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...many,
     method: 'POST',
-    ...{ access: 'admin', answers: 'script' },
+    access: 'admin',
+    answers: 'script',
     doc: 'Add a script.',
     parameters: newScript,
     check: trying(changedScript, add),
@@ -341,7 +358,8 @@ export const SCRIPT_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...one,
     method: 'GET',
-    ...{ access: 'user', answers: 'script' },
+    access: 'user',
+    answers: 'script',
     doc: 'Read one script.',
     parameters: z.object({ include_script: listParameters.shape.include_script }),
     run: read,
@@ -350,7 +368,8 @@ export const SCRIPT_OPERATIONS: readonly Operation[] = [
     ...one,
     method: 'GET',
     op: 'download',
-    ...{ access: 'user', answers: 'text' },
+    access: 'user',
+    answers: 'text',
     doc: 'Read the text of a script.',
     parameters: nothing,
     run: (call) => download(call),
@@ -358,7 +377,8 @@ export const SCRIPT_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...one,
     method: 'PUT',
-    ...{ access: 'admin', answers: 'script' },
+    access: 'admin',
+    answers: 'script',
     doc: 'Change a script.',
     parameters: changedScript,
     ...tried(changedScript, (call, given) => change(call, given)),
@@ -366,7 +386,8 @@ export const SCRIPT_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...one,
     method: 'DELETE',
-    ...{ access: 'admin', answers: 'nothing' },
+    access: 'admin',
+    answers: 'nothing',
     doc: 'Remove a script. Its results stay.',
     parameters: nothing,
     run: remove,

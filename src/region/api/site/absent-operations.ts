@@ -66,7 +66,14 @@ function operationsOf({ versions, list: [path, handler], one }: Absent): readonl
     );
   const listing = (of: readonly ApiVersion[], op: string | undefined): Operation =>
     defineOperation({
-      ...{ versions: of, path, handler, method: 'GET', op, access: 'user', parameters: nothing, answers: ['any'] },
+      versions: of,
+      path,
+      handler,
+      method: 'GET',
+      op,
+      access: 'user',
+      parameters: nothing,
+      answers: ['any'],
       doc: `${doc} The list is empty.`,
       run: async (call) => {
         const isKnown = !path.startsWith(NODE) || (await nodeOf(call)) !== undefined || rackOf(call) !== undefined;

@@ -27,7 +27,8 @@ export interface ConfigName {
 /** The configuration names of MAAS that Rackboot supports. */
 export const CONFIG_NAMES: Readonly<Record<string, ConfigName>> = {
   boot_images_auto_import: {
-    ...{ key: 'region.import_every', doc: 'true: the selected images are imported regularly' },
+    key: 'region.import_every',
+    doc: 'true: the selected images are imported regularly',
     flag: { on: '1h', off: 'no' },
   },
   commissioning_distro_series: { key: 'boot.release', doc: 'the release of the ephemeral environment' },
@@ -52,7 +53,8 @@ export const CONFIG_NAMES: Readonly<Record<string, ConfigName>> = {
   dns_trusted_acl: { key: 'dns.allow_recursion', doc: 'additional networks that may use recursion', isList: true },
   dnssec_validation: { key: 'dns.dnssec_validation', doc: 'must be `no`; there is no validator' },
   enable_http_proxy: {
-    ...{ key: 'enable_http_proxy', doc: 'false: no machine uses http_proxy' },
+    key: 'enable_http_proxy',
+    doc: 'false: no machine uses http_proxy',
     flag: { on: true, off: false },
   },
   enlistment_domain: { key: 'dns.domain', doc: 'the domain of machines' },
@@ -61,11 +63,9 @@ export const CONFIG_NAMES: Readonly<Record<string, ConfigName>> = {
   main_archive: { key: 'preseeds.ubuntu_mirror', doc: "Ubuntu's mirror for amd64 and i386", isCleared: true },
   maas_name: { key: 'name', doc: 'the name of the rack' },
   ntp_servers: {
-    ...{
-      key: 'dhcp.options',
-      doc: 'NTP servers by address or name, separated by spaces; machines get names as they are, and by DHCP their addresses',
-      isList: true,
-    },
+    key: 'dhcp.options',
+    doc: 'NTP servers by address or name, separated by spaces; machines get names as they are, and by DHCP their addresses',
+    isList: true,
     option: NTP_SERVERS,
   },
   ports_archive: {

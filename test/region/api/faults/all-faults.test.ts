@@ -106,7 +106,9 @@ test('the state of a machine, which refuses every change of its layout, hides no
     const ids = await buildSite(site);
     const { store } = site.place;
     await store.changeMachine(ids.machine ?? '', 1, () => ({
-      ...{ kind: 'change', fields: { status: 'deploying' }, events: [] },
+      kind: 'change',
+      fields: { status: 'deploying' },
+      events: [],
     }));
     const before = await seen(site);
     const laying = /blockdevices|raids?|volume-group|interfaces|set_storage_layout/;

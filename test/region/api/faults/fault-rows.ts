@@ -33,27 +33,35 @@ const GROUP_MAC = '01:00:5e:00:00:01';
 const UUID = '9c5a5c5e-2f0b-4b8e-9d56-1d6c3a3f0b22';
 
 const COMMISSIONED = {
-  ...{ commissioning_scripts: 'x', testing_scripts: 'y' },
-  ...{ skip_networking: 'false', skip_storage: 'false', skip_bmc_config: 'false' },
+  commissioning_scripts: 'x',
+  testing_scripts: 'y',
+  skip_networking: 'false',
+  skip_storage: 'false',
+  skip_bmc_config: 'false',
 };
 const LAID_OUT = { at: { system_id: 'laid' } };
 const IN_USE = { at: { system_id: 'used' } };
 
 const MACHINES: readonly FaultRow[] = [
   row('GET machines', {
-    ...{ ...AREAS, mac_address: 'x', status: 'z', rack: 'r', not_in_zone: 'x', not_in_pool: 'y' },
-    ...{ subnets: 'nowhere', not_vlans: 'nowhere', fabrics: 'nowhere' },
+    ...AREAS,
+    mac_address: 'x',
+    status: 'z',
+    rack: 'r',
+    not_in_zone: 'x',
+    not_in_pool: 'y',
+    subnets: 'nowhere',
+    not_vlans: 'nowhere',
+    fabrics: 'nowhere',
   }),
   row('GET machines', {
-    ...{
-      storage: 'x',
-      interfaces: 'x',
-      pod: 'x',
-      pod_type: 'x',
-      devices: 'x',
-      connected_to: 'x',
-      not_connected_to: 'x',
-    },
+    storage: 'x',
+    interfaces: 'x',
+    pod: 'x',
+    pod_type: 'x',
+    devices: 'x',
+    connected_to: 'x',
+    not_connected_to: 'x',
   }),
   row('GET machines', { ...AREAS, not_zone: 'x', not_pool: 'y', not_in_zone: 'x' }),
   row('GET nodes list', { ...AREAS, mac_address: 'x', status: 'z', rack: 'r' }),
@@ -62,17 +70,32 @@ const MACHINES: readonly FaultRow[] = [
     mac_address: 'x',
   }),
   ...rows(['PUT machines/{system_id}', 'PUT nodes/{system_id}'], {
-    ...{ ...AREAS, hostname: 'taken', domain: 'x.y', architecture: 'a/b/c', kernel_params: 'a || b' },
-    ...{ min_hwe_kernel: 'x', power_parameters: '{' },
+    ...AREAS,
+    hostname: 'taken',
+    domain: 'x.y',
+    architecture: 'a/b/c',
+    kernel_params: 'a || b',
+    min_hwe_kernel: 'x',
+    power_parameters: '{',
   }),
   row('POST machines/{system_id} deploy', {
-    ...{ distro_series: '-/-', user_data: '%', disk: 'nvme9', ip_address: 'x', bridge_all: 'true' },
-    ...{ ephemeral_deploy: 'true', install_kvm: 'true', enable_hw_sync: 'true', register_vmhost: 'true' },
-    ...{ install_rackd: 'true', vcenter_registration: 'true', agent_name: '\u0007' },
+    distro_series: '-/-',
+    user_data: '%',
+    disk: 'nvme9',
+    ip_address: 'x',
+    bridge_all: 'true',
+    ephemeral_deploy: 'true',
+    install_kvm: 'true',
+    enable_hw_sync: 'true',
+    register_vmhost: 'true',
+    install_rackd: 'true',
+    vcenter_registration: 'true',
+    agent_name: '\u0007',
   }),
   row('POST nodes/{system_id} start', { distro_series: '-/-', user_data: '%', disk: 'nvme9', ip_address: 'x' }),
   ...rows(['POST machines/{system_id} deploy', 'POST nodes/{system_id} start'], {
-    ...{ disk: 'nvme9', ip_address: '203.0.113.9' },
+    disk: 'nvme9',
+    ip_address: '203.0.113.9',
   }),
   ...rows(
     ['POST machines/{system_id} deploy', 'POST nodes/{system_id} start'],
@@ -85,12 +108,28 @@ const MACHINES: readonly FaultRow[] = [
     { right: { distro_series: 'debian/trixie' }, needs: { hwe_kernel: ['deploy_by', 'osystem'] } },
   ),
   row('POST machines allocate', {
-    ...{ ...AREAS, not_in_zone: 'x', not_in_pool: 'y', storage: 'z', interfaces: 'a:b', ip_address: 'c' },
-    ...{ subnets: 'nowhere', pod: 'p', devices: 'd', bridge_all: 'true' },
+    ...AREAS,
+    not_in_zone: 'x',
+    not_in_pool: 'y',
+    storage: 'z',
+    interfaces: 'a:b',
+    ip_address: 'c',
+    subnets: 'nowhere',
+    pod: 'p',
+    devices: 'd',
+    bridge_all: 'true',
   }),
   row('POST nodes acquire', {
-    ...{ ...AREAS, not_in_zone: 'x', not_in_pool: 'y', storage: 'z', interfaces: 'a:b', ip_address: 'c' },
-    ...{ subnets: 'nowhere', networks: 'nowhere', routers: 'r', connected_to: 'r' },
+    ...AREAS,
+    not_in_zone: 'x',
+    not_in_pool: 'y',
+    storage: 'z',
+    interfaces: 'a:b',
+    ip_address: 'c',
+    subnets: 'nowhere',
+    networks: 'nowhere',
+    routers: 'r',
+    connected_to: 'r',
   }),
   ...rows(['POST machines/{system_id} debug_login', 'POST nodes/{system_id} debug_login'], { seconds: '0' }),
   ...rows(['POST machines/{system_id} power_off', 'POST nodes/{system_id} stop'], { stop_mode: 'x' }),
@@ -115,15 +154,26 @@ const MACHINES: readonly FaultRow[] = [
 ];
 
 const ENLISTED = {
-  ...{ ...AREAS, architecture: 'a/b/c', mac_addresses: 'x', hostname: '-', domain: '-', power_parameters: '{' },
-  ...{ hardware_facts: '{"version":1,"cpu":7}', min_hwe_kernel: 'x' },
+  ...AREAS,
+  architecture: 'a/b/c',
+  mac_addresses: 'x',
+  hostname: '-',
+  domain: '-',
+  power_parameters: '{',
+  hardware_facts: '{"version":1,"cpu":7}',
+  min_hwe_kernel: 'x',
 };
 const ADDED: readonly FaultRow[] = [
   row(
     'POST machines',
     {
-      ...{ ...ENLISTED, deployed: 'true', is_dpu: 'true', skip_bmc_config: 'false', enable_ssh: 'true' },
-      ...{ commissioning_scripts: 'x', testing_scripts: 'y' },
+      ...ENLISTED,
+      deployed: 'true',
+      is_dpu: 'true',
+      skip_bmc_config: 'false',
+      enable_ssh: 'true',
+      commissioning_scripts: 'x',
+      testing_scripts: 'y',
     },
     { right: { subarchitecture: 'generic', power_type: 'ipmi' }, needs: { enable_ssh: ['commission'] } },
   ),
@@ -150,8 +200,11 @@ const ADDED: readonly FaultRow[] = [
 const DISK = 'nodes/{system_id}/blockdevices';
 const MEMBERS = { block_devices: '999', partitions: '998' };
 const CHANGED = {
-  ...{ name: 'sda', add_block_devices: '999', add_partitions: '998' },
-  ...{ remove_block_devices: '997', remove_partitions: '996' },
+  name: 'sda',
+  add_block_devices: '999',
+  add_partitions: '998',
+  remove_block_devices: '997',
+  remove_partitions: '996',
 };
 const STORAGE: readonly FaultRow[] = [
   row(`POST ${DISK}/{device_id}/partitions`, { size: '9T' }, { at: { device_id: 'sdb' } }),
@@ -187,8 +240,11 @@ const STORAGE: readonly FaultRow[] = [
   row(
     'PUT nodes/{system_id}/raid/{id}',
     {
-      ...{ ...CHANGED, add_spare_devices: '995', add_spare_partitions: '994' },
-      ...{ remove_spare_devices: '993', remove_spare_partitions: '992' },
+      ...CHANGED,
+      add_spare_devices: '995',
+      add_spare_partitions: '994',
+      remove_spare_devices: '993',
+      remove_spare_partitions: '992',
     },
     { at: { id: 'raid' } },
   ),
@@ -271,7 +327,8 @@ const NICS = 'nodes/{system_id}/interfaces';
 const BOND = { name: 'eno1', mac_address: GROUP_MAC, vlan: '99' };
 const INTERFACES: readonly FaultRow[] = [
   row('POST nodes/{system_id} claim_sticky_ip_address', {
-    ...{ mac_address: '52:54:00:00:00:99', requested_address: '203.0.113.9' },
+    mac_address: '52:54:00:00:00:99',
+    requested_address: '203.0.113.9',
   }),
   row(
     `POST ${NICS} create_physical`,
@@ -295,8 +352,12 @@ const INTERFACES: readonly FaultRow[] = [
 ];
 
 const ADDRESSES = {
-  ...{ router_ip: 'y', broadcast_ip: 'z', ip_range_low: 'a', ip_range_high: 'b' },
-  ...{ static_ip_range_low: 'c', static_ip_range_high: 'd' },
+  router_ip: 'y',
+  broadcast_ip: 'z',
+  ip_range_low: 'a',
+  ip_range_high: 'b',
+  static_ip_range_low: 'c',
+  static_ip_range_high: 'd',
 };
 const HOME = { interface: 'eth3', ip: '10.30.0.1', subnet_mask: '255.255.255.0' };
 const SUBNET = {

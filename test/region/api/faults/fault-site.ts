@@ -73,7 +73,8 @@ async function buildParts(site: AskedApi, ids: Record<string, string>, post: Pos
   ids.raid = await post(`nodes/${ids.machine}/raids/`, { name: 'md7', level: 'raid-1', block_devices: pair });
   ids.group = await post(`nodes/${ids.machine}/volume-groups/`, { name: 'vg7', block_devices: String(ids.sde) });
   ids.volume = await post(`nodes/${ids.machine}/volume-group/${ids.group}/?op=create_logical_volume`, {
-    ...{ name: 'lv7', size: '1G' },
+    name: 'lv7',
+    size: '1G',
   });
   const interfaces = (await site.ask('GET', `2.0/nodes/${ids.machine}/interfaces/`)).json;
   ids.nic = String(interfaces[0].id);
@@ -88,6 +89,8 @@ async function buildNetworks(ids: Record<string, string>, post: Post): Promise<v
   const span = { start_ip: '10.99.0.10', end_ip: '10.99.0.20' };
   ids.range = await post('ipranges/', { type: 'reserved', ...span });
   ids.route = await post('static-routes/', {
-    ...{ source: String(ids.far), destination: String(ids.near), gateway_ip: '10.99.0.1' },
+    source: String(ids.far),
+    destination: String(ids.near),
+    gateway_ip: '10.99.0.1',
   });
 }

@@ -56,9 +56,16 @@ export async function addMachine(
   fields: Partial<MachineFields> = {},
 ): Promise<string> {
   const hardware = {
-    ...{ boot_mac: macText(count), cpu: { count: 4, model: 'x' }, memory_mib: 4096 },
+    boot_mac: macText(count),
+    cpu: { count: 4, model: 'x' },
+    memory_mib: 4096,
     nics: ['eno1', 'eno2'].map((name, index) => ({
-      ...{ name, mac: macText(count, index), driver: 'e1000', carrier: true, operstate: 'up', speed: 1000 },
+      name,
+      mac: macText(count, index),
+      driver: 'e1000',
+      carrier: true,
+      operstate: 'up',
+      speed: 1000,
     })),
     disks: ['sda', 'sdb'].map((name) => ({
       name,
@@ -73,7 +80,8 @@ export async function addMachine(
   const power = { powerType: 'webhook', powerParameters: { power_pass: SECRET_POWER } };
   await place.store.changeMachine(systemId, 1, () => ({
     kind: 'change',
-    ...{ fields: { status, owner: 'bob', ...power, ...fields }, events: [] },
+    fields: { status, owner: 'bob', ...power, ...fields },
+    events: [],
   }));
   return systemId;
 }
@@ -149,7 +157,10 @@ export async function bobsObjects(site: AskedApi): Promise<Bobs> {
   };
   const ownKey = await keyOf(machine);
   const bobs: Bobs = {
-    ...{ site, places: [], lasting: { machine, device: '' }, secrets: [] },
+    site,
+    places: [],
+    lasting: { machine, device: '' },
+    secrets: [],
     machineKeys: { machine: authorizationOf(ownKey), 'other-machine': authorizationOf(await keyOf(other)) },
   };
   const of = async (make: Maker, count: number): Promise<NonNullable<Given['path']>> =>

@@ -155,7 +155,10 @@ const NETWORKS: Readonly<Record<string, RightsRequest | readonly RightsRequest[]
 const newMachine =
   (fields: Fields) =>
   (_given: Given, count: number): Fields => ({
-    ...{ architecture: 'amd64', mac_addresses: macText(count, 3), power_type: 'manual', ...fields },
+    architecture: 'amd64',
+    mac_addresses: macText(count, 3),
+    power_type: 'manual',
+    ...fields,
   });
 const adding: readonly RightsRequest[] = [
   {},

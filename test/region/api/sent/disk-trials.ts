@@ -7,7 +7,12 @@ import { type Fields, type Given, machine, type Sight, type Trial } from './tria
 const DEVICES = 'nodes/{system_id}/blockdevices';
 const UUID = '9c5a5c5e-2f0b-4b8e-9d56-1d6c3a3f0b22';
 const DISK = {
-  ...{ name: 'sdx', model: 'Big', serial: 'S-x', id_path: '/dev/sdx', size: '70000000000', block_size: '4096' },
+  name: 'sdx',
+  model: 'Big',
+  serial: 'S-x',
+  id_path: '/dev/sdx',
+  size: '70000000000',
+  block_size: '4096',
 };
 
 async function post({ ask }: AskedApi, path: string, fields: Fields): Promise<ReturnType<typeof JSON.parse>> {
@@ -42,7 +47,8 @@ const has =
     for (const id of [sent[name] ?? []].flat()) assert.equal(ids.includes(id), isThere, `${name} ${answer.text}`);
   };
 const MEMBERS = {
-  ...{ block_devices: has('devices', 'block_devices'), partitions: has('devices', 'partitions') },
+  block_devices: has('devices', 'block_devices'),
+  partitions: has('devices', 'partitions'),
   spare_devices: has('spare_devices', 'spare_devices'),
   spare_partitions: has('spare_devices', 'spare_partitions'),
 };
@@ -66,7 +72,10 @@ const madeAt =
   };
 const groupGiven = madeAt('volume-groups', ({ sdc, one }) => ({ name: 'vg0', block_devices: sdc, partitions: one }));
 const raidGiven = madeAt('raids', ({ sdc, one, three }) => ({
-  ...{ level: 'raid-1', block_devices: sdc, partitions: one, spare_partitions: three },
+  level: 'raid-1',
+  block_devices: sdc,
+  partitions: one,
+  spare_partitions: three,
 }));
 const deviceGiven = async (site: AskedApi): Promise<Given> => {
   const given = await raidGiven(site);
@@ -95,62 +104,96 @@ export const DISK_TRIALS: readonly Trial[] = [
     { path: PARTITION, start: partitionGiven },
   ].flatMap(({ path, start }): readonly Trial[] => [
     {
-      ...{ of: `2.0 POST ${path} add_tag`, given: start, send: { tag: 'fast' } },
+      of: `2.0 POST ${path} add_tag`,
+      given: start,
+      send: { tag: 'fast' },
       reads: { tag: ({ answer }) => assert.ok(answer.json.tags.includes('fast'), answer.text) },
     },
     {
-      ...{ of: `2.0 POST ${path} remove_tag`, given: taggedGiven(start, path), send: { tag: 'fast' } },
+      of: `2.0 POST ${path} remove_tag`,
+      given: taggedGiven(start, path),
+      send: { tag: 'fast' },
       reads: { tag: ({ answer }) => assert.ok(!answer.json.tags.includes('fast'), answer.text) },
     },
   ]),
   {
-    ...{ of: '2.0 POST nodes/{system_id}/raids', given: partsGiven, reads: MEMBERS },
+    of: '2.0 POST nodes/{system_id}/raids',
+    given: partsGiven,
+    reads: MEMBERS,
     send: (given) => {
       const { sdc, sdd, one, three } = partsOf(given);
       return {
-        ...{ name: 'md7', level: 'raid-1', uuid: UUID, block_devices: sdc, partitions: one },
-        ...{ spare_devices: sdd, spare_partitions: three },
+        name: 'md7',
+        level: 'raid-1',
+        uuid: UUID,
+        block_devices: sdc,
+        partitions: one,
+        spare_devices: sdd,
+        spare_partitions: three,
       };
     },
   },
   {
-    ...{ of: '2.0 PUT nodes/{system_id}/raid/{id}', given: raidGiven, reads: CHANGES },
+    of: '2.0 PUT nodes/{system_id}/raid/{id}',
+    given: raidGiven,
+    reads: CHANGES,
     send: (given) => {
       const { sdc, sdd, one, two, three, four } = partsOf(given);
       return {
-        ...{ name: 'md7', uuid: UUID, add_block_devices: sdd, remove_block_devices: sdc, add_partitions: two },
-        ...{ remove_partitions: one, add_spare_partitions: four, remove_spare_partitions: three },
+        name: 'md7',
+        uuid: UUID,
+        add_block_devices: sdd,
+        remove_block_devices: sdc,
+        add_partitions: two,
+        remove_partitions: one,
+        add_spare_partitions: four,
+        remove_spare_partitions: three,
       };
     },
   },
   {
-    ...{ of: '2.0 PUT nodes/{system_id}/raid/{id}', given: raidGiven, reads: CHANGES },
+    of: '2.0 PUT nodes/{system_id}/raid/{id}',
+    given: raidGiven,
+    reads: CHANGES,
     send: (given) => ({ add_spare_devices: partsOf(given).sdd }),
   },
   {
     of: '2.0 PUT nodes/{system_id}/raid/{id}',
     given: madeAt('raids', ({ sdc, one, three }) => ({
-      ...{ level: 'raid-1', spare_devices: sdc, partitions: [one, three] },
+      level: 'raid-1',
+      spare_devices: sdc,
+      partitions: [one, three],
     })),
-    ...{ send: (given) => ({ remove_spare_devices: partsOf(given).sdc }), reads: CHANGES },
+    send: (given) => ({ remove_spare_devices: partsOf(given).sdc }),
+    reads: CHANGES,
   },
   {
-    ...{ of: '2.0 POST nodes/{system_id}/volume-groups', given: partsGiven, reads: MEMBERS },
+    of: '2.0 POST nodes/{system_id}/volume-groups',
+    given: partsGiven,
+    reads: MEMBERS,
     send: (given) => ({ name: 'vg7', uuid: UUID, block_devices: partsOf(given).sdc, partitions: partsOf(given).one }),
   },
   {
-    ...{ of: '2.0 PUT nodes/{system_id}/volume-group/{id}', given: groupGiven, reads: CHANGES },
+    of: '2.0 PUT nodes/{system_id}/volume-group/{id}',
+    given: groupGiven,
+    reads: CHANGES,
     send: (given) => {
       const { sdc, sdd, one, two } = partsOf(given);
       return {
-        ...{ name: 'vg7', uuid: UUID, add_block_devices: sdd, remove_block_devices: sdc },
-        ...{ add_partitions: two, remove_partitions: one },
+        name: 'vg7',
+        uuid: UUID,
+        add_block_devices: sdd,
+        remove_block_devices: sdc,
+        add_partitions: two,
+        remove_partitions: one,
       };
     },
   },
   {
-    ...{ of: '2.0 POST nodes/{system_id}/volume-group/{id} create_logical_volume', given: groupGiven },
-    ...{ send: { name: 'lv7', uuid: UUID, size: '1073741824' }, reads: { name: { at: 'name', is: 'vg0-lv7' } } },
+    of: '2.0 POST nodes/{system_id}/volume-group/{id} create_logical_volume',
+    given: groupGiven,
+    send: { name: 'lv7', uuid: UUID, size: '1073741824' },
+    reads: { name: { at: 'name', is: 'vg0-lv7' } },
   },
   {
     of: '2.0 POST nodes/{system_id}/volume-group/{id} delete_logical_volume',

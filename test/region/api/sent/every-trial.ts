@@ -160,8 +160,13 @@ const testFollower = (): unknown =>
       const given = { ...EVENT_FILTERS, id: 'abc', level: 'ERROR', owner: 'alice', after: '7' };
       const caller = { kind: 'user', username: 'admin', email: '', isAdmin: true, tokenKey: undefined } as const;
       const peer = {
-        ...{ address: '10.20.0.50', share: '10.20.0.50', ipv4: undefined, isByRack: false },
-        ...{ isManaged: true, isLocal: true, isOperator: true },
+        address: '10.20.0.50',
+        share: '10.20.0.50',
+        ipv4: undefined,
+        isByRack: false,
+        isManaged: true,
+        isLocal: true,
+        isOperator: true,
       };
       const fields = new Map(Object.entries(given).map(([name, text]) => [name, [text]]));
       const call = { region, version: '2.0', path: {}, caller, peer, query: fields } as const;
@@ -171,14 +176,13 @@ const testFollower = (): unknown =>
       assert.deepEqual(after, { id: 7, history: undefined });
       assert.deepEqual([filter.level, filter.usernames], ['error', ['alice']]);
       assert.deepEqual(filter.machines, {
-        ...{
-          hostnames: ['one'],
-          macs: [parseMac(EVENT_FILTERS.mac_address)],
-          systemIds: ['abc'],
-          domains: ['example.org'],
-          agentNames: ['juju'],
-        },
-        ...{ zoneIds: [1], poolIds: [2] },
+        hostnames: ['one'],
+        macs: [parseMac(EVENT_FILTERS.mac_address)],
+        systemIds: ['abc'],
+        domains: ['example.org'],
+        agentNames: ['juju'],
+        zoneIds: [1],
+        poolIds: [2],
       });
       for (const title of operation === undefined ? [] : titlesOf(operation)) add(title, Object.keys(given));
     }));

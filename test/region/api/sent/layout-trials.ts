@@ -34,25 +34,32 @@ const keptOf = (given: Given): readonly string[] => (given.kept ?? '').split(' '
 const firstOf = ({ path }: Given): string => String(path?.id);
 
 const COMMON = {
-  ...{ name: 'main0', mac_address: '02:00:00:00:00:09', tags: ['a', 'b'], mtu: '2000', accept_ra: 'true' },
+  name: 'main0',
+  mac_address: '02:00:00:00:00:09',
+  tags: ['a', 'b'],
+  mtu: '2000',
+  accept_ra: 'true',
 };
 const LINK = { link_speed: '10000', interface_speed: '25000' };
 const UNPLUGGED = { link_connected: 'false' };
 const BOND = {
-  ...{ bond_mode: '802.3ad', bond_miimon: '50', bond_downdelay: '100', bond_updelay: '200', bond_lacp_rate: 'slow' },
-  ...{ bond_xmit_hash_policy: 'layer3+4', bond_num_grat_arp: '3' },
+  bond_mode: '802.3ad',
+  bond_miimon: '50',
+  bond_downdelay: '100',
+  bond_updelay: '200',
+  bond_lacp_rate: 'slow',
+  bond_xmit_hash_policy: 'layer3+4',
+  bond_num_grat_arp: '3',
 };
 const OTHER_BRIDGE = { bridge_type: 'ovs' };
 const BRIDGE = { bridge_type: 'standard', bridge_stp: 'true', bridge_fd: '4' };
 const inParams = (fields: Fields) => Object.fromEntries(Object.keys(fields).map((name) => [name, `params.${name}`]));
 const READS = {
-  ...{
-    tags: { at: 'tags', is: ['a', 'b'] },
-    mtu: 'effective_mtu',
-    accept_ra: 'params.accept_ra',
-    ...inParams(BOND),
-    ...inParams(BRIDGE),
-  },
+  tags: { at: 'tags', is: ['a', 'b'] },
+  mtu: 'effective_mtu',
+  accept_ra: 'params.accept_ra',
+  ...inParams(BOND),
+  ...inParams(BRIDGE),
   vlan: ({ answer, sent }: Sight) => assert.equal(String(answer.json.vlan.id), sent.vlan),
   parent: ({ answer }: Sight) => assert.deepEqual(answer.json.parents, ['eno1']),
   parents: ({ answer }: Sight) => assert.deepEqual(answer.json.parents, ['eno1', 'eno2']),
@@ -85,33 +92,48 @@ async function taggedVlan({ site, given, answer, sent }: Sight): Promise<void> {
 
 const MAKING: readonly Trial[] = [
   {
-    ...{ of: `2.0 POST ${PATH} create_physical`, given: deviceGiven },
+    of: `2.0 POST ${PATH} create_physical`,
+    given: deviceGiven,
     send: ({ kept = '' }) => ({
-      ...{ mac_address: '52:54:00:00:00:0a', name: 'eth7', tags: COMMON.tags, mtu: '2000', vlan: kept },
-      ...{ ...LINK, accept_ra: 'true' },
+      mac_address: '52:54:00:00:00:0a',
+      name: 'eth7',
+      tags: COMMON.tags,
+      mtu: '2000',
+      vlan: kept,
+      ...LINK,
+      accept_ra: 'true',
     }),
     reads: READS,
   },
   {
-    ...{ of: `2.0 POST ${PATH} create_physical`, send: UNPLUGGED },
+    of: `2.0 POST ${PATH} create_physical`,
+    send: UNPLUGGED,
     given: async (site) => ({ ...(await deviceGiven(site)), fields: { mac_address: '52:54:00:00:00:0a' } }),
   },
   {
-    ...{ of: `2.0 POST ${PATH} create_bond`, given: nicGiven, reads: READS },
+    of: `2.0 POST ${PATH} create_bond`,
+    given: nicGiven,
+    reads: READS,
     send: (given) => ({ ...COMMON, ...BOND, parents: bothNics(given), vlan: keptOf(given)[4] ?? '' }),
   },
   // Each name of the parent alone, because together either may be without effect.
   ...['parent', 'parents'].flatMap((name): readonly Trial[] => [
     {
-      ...{ of: `2.0 POST ${PATH} create_bridge`, given: nicGiven, reads: { ...READS, parents: READS.parent } },
+      of: `2.0 POST ${PATH} create_bridge`,
+      given: nicGiven,
+      reads: { ...READS, parents: READS.parent },
       send: (given) => ({ ...COMMON, ...BRIDGE, [name]: firstOf(given), vlan: keptOf(given)[4] ?? '' }),
       refuses: OTHER_BRIDGE,
     },
     {
-      ...{ of: `2.0 POST ${PATH} create_vlan`, given: nicGiven },
+      of: `2.0 POST ${PATH} create_vlan`,
+      given: nicGiven,
       send: (given) => ({
-        ...{ tags: COMMON.tags, mtu: '1400', accept_ra: 'false' },
-        ...{ [name]: firstOf(given), vlan: keptOf(given)[2] ?? '' },
+        tags: COMMON.tags,
+        mtu: '1400',
+        accept_ra: 'false',
+        [name]: firstOf(given),
+        vlan: keptOf(given)[2] ?? '',
       }),
       reads: { ...READS, parents: READS.parent, tags: { at: 'tags', is: COMMON.tags }, vlan: taggedVlan },
     },
@@ -125,7 +147,9 @@ const CHANGING: readonly Trial[] = [
     of: `2.0 PUT ${PATH}/{id}`,
     given: (site) => made(site, 'create_bond', (given) => ({ name: 'b', parents: firstOf(given) })),
     send: (given) => ({
-      ...{ ...COMMON, ...BOND, vlan: keptOf(given)[4] ?? '' },
+      ...COMMON,
+      ...BOND,
+      vlan: keptOf(given)[4] ?? '',
       parents: `${keptOf(given)[5]},${keptOf(given)[0]}`,
     }),
     reads: READS,
@@ -160,11 +184,15 @@ const lastLink = (field: string, wanted: (sight: Sight) => unknown) => (sight: S
 
 const LINKING: readonly Trial[] = [
   {
-    ...{ of: `2.0 POST ${PATH}/{id} add_tag`, given: nicGiven, send: { tag: 'fast' } },
+    of: `2.0 POST ${PATH}/{id} add_tag`,
+    given: nicGiven,
+    send: { tag: 'fast' },
     reads: { tag: { at: 'tags', is: ['fast'] } },
   },
   {
-    ...{ of: `2.0 POST ${PATH}/{id} remove_tag`, send: { tag: 'fast' }, reads: { tag: { at: 'tags', is: [] } } },
+    of: `2.0 POST ${PATH}/{id} remove_tag`,
+    send: { tag: 'fast' },
+    reads: { tag: { at: 'tags', is: [] } },
     given: async (site) => {
       const given = await nicGiven(site);
       await site.ask('POST', `2.0/nodes/${given.path?.system_id}/interfaces/${firstOf(given)}/?op=add_tag`, {
@@ -174,9 +202,13 @@ const LINKING: readonly Trial[] = [
     },
   },
   {
-    ...{ of: `2.0 POST ${PATH}/{id} link_subnet`, given: nicGiven },
+    of: `2.0 POST ${PATH}/{id} link_subnet`,
+    given: nicGiven,
     send: (given) => ({
-      ...{ mode: 'static', subnet: keptOf(given)[3] ?? '', ip_address: '10.20.0.51', default_gateway: 'true' },
+      mode: 'static',
+      subnet: keptOf(given)[3] ?? '',
+      ip_address: '10.20.0.51',
+      default_gateway: 'true',
     }),
     reads: {
       mode: lastLink('mode', () => 'static'),
@@ -186,16 +218,21 @@ const LINKING: readonly Trial[] = [
     },
   },
   {
-    ...{ of: `2.0 POST ${PATH}/{id} link_subnet` },
+    of: `2.0 POST ${PATH}/{id} link_subnet`,
     given: async (site) => ({ ...(await linked(site)), fields: { mode: 'link_up' } }),
-    ...{ send: { force: 'true' }, reads: { force: ({ answer }) => assert.equal(answer.json.links.length, 1) } },
+    send: { force: 'true' },
+    reads: { force: ({ answer }) => assert.equal(answer.json.links.length, 1) },
   },
   {
-    ...{ of: `2.0 POST ${PATH}/{id} unlink_subnet`, given: linked, send: ({ kept = '' }) => ({ id: kept }) },
+    of: `2.0 POST ${PATH}/{id} unlink_subnet`,
+    given: linked,
+    send: ({ kept = '' }) => ({ id: kept }),
     reads: { id: ({ answer }) => assert.doesNotMatch(answer.text, /10\.20\.0\.50/) },
   },
   {
-    ...{ of: `2.0 POST ${PATH}/{id} set_default_gateway`, given: linked, send: ({ kept = '' }) => ({ link_id: kept }) },
+    of: `2.0 POST ${PATH}/{id} set_default_gateway`,
+    given: linked,
+    send: ({ kept = '' }) => ({ link_id: kept }),
     reads: { link_id: gateway },
   },
 ];
@@ -235,21 +272,23 @@ const PARTITION = `${DISKS}/{device_id}/partition/{id}`;
 
 const PARTS: readonly Trial[] = [
   {
-    ...{
-      of: `2.0 POST ${DISKS}/{device_id}/partitions`,
-      given: diskGiven,
-      send: { size: '10G', bootable: 'true', uuid: FORMAT.uuid },
-    },
+    of: `2.0 POST ${DISKS}/{device_id}/partitions`,
+    given: diskGiven,
+    send: { size: '10G', bootable: 'true', uuid: FORMAT.uuid },
     reads: { size: { at: 'size', is: Math.floor(10e9 / 1_048_576) * 1_048_576 } },
   },
   { of: `2.0 POST ${PARTITION} format`, given: partitionGiven, send: FORMAT, reads: inFileSystem(FORMAT) },
   {
-    ...{ of: `2.0 POST ${PARTITION} mount`, send: MOUNT, reads: inFileSystem(MOUNT) },
+    of: `2.0 POST ${PARTITION} mount`,
+    send: MOUNT,
+    reads: inFileSystem(MOUNT),
     given: async (site) => await formatted(site, await partitionGiven(site), PARTITION),
   },
   { of: `2.0 POST ${DISKS}/{id} format`, given: raidGiven, send: FORMAT, reads: inFileSystem(FORMAT) },
   {
-    ...{ of: `2.0 POST ${DISKS}/{id} mount`, send: MOUNT, reads: inFileSystem(MOUNT) },
+    of: `2.0 POST ${DISKS}/{id} mount`,
+    send: MOUNT,
+    reads: inFileSystem(MOUNT),
     given: async (site) => await formatted(site, await raidGiven(site), `${DISKS}/{id}`),
   },
 ];
@@ -276,19 +315,30 @@ const mib = (bytes: number): RegExp => new RegExp(`"size":${Math.floor(bytes / 1
 const LAYOUTS: readonly Trial[] = [
   laid(
     {
-      ...{ storage_layout: 'lvm', root_device: 'sdb', boot_size: '1G', root_size: '40G', vg_name: 'vgmain' },
-      ...{ lv_name: 'lvmain', lv_size: '20G' },
+      storage_layout: 'lvm',
+      root_device: 'sdb',
+      boot_size: '1G',
+      root_size: '40G',
+      vg_name: 'vgmain',
+      lv_name: 'lvmain',
+      lv_size: '20G',
     },
     {
-      ...{ storage_layout: /vgmain/, root_device: / sdb /, boot_size: mib(1e9), root_size: mib(40e9) },
-      ...{ vg_name: /vgmain/, lv_name: /lvmain/, lv_size: /"size":(?:20\d{9}|19\d{9})\b/ },
+      storage_layout: /vgmain/,
+      root_device: / sdb /,
+      boot_size: mib(1e9),
+      root_size: mib(40e9),
+      vg_name: /vgmain/,
+      lv_name: /lvmain/,
+      lv_size: /"size":(?:20\d{9}|19\d{9})\b/,
     },
   ),
 ];
 
 const OLD_INTERFACES: readonly Trial[] = [
   {
-    ...{ of: '1.0 POST nodes/{system_id}/macs', given: async (site) => ({ path: { system_id: await machine(site) } }) },
+    of: '1.0 POST nodes/{system_id}/macs',
+    given: async (site) => ({ path: { system_id: await machine(site) } }),
     send: { mac_address: '52:54:00:00:00:77' },
   },
   {

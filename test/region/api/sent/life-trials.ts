@@ -65,8 +65,10 @@ const PLAIN: readonly Trial[] = [
   { of: '2.0 POST machines/{system_id} test', given: onMachine('ready'), send: COMMENT, reads: { comment: said } },
   ...['lock', 'unlock'].map(
     (op): Trial => ({
-      ...{ of: `2.0 POST machines/{system_id} ${op}`, given: onMachine('ready') },
-      ...{ send: COMMENT, reads: { comment: said } },
+      of: `2.0 POST machines/{system_id} ${op}`,
+      given: onMachine('ready'),
+      send: COMMENT,
+      reads: { comment: said },
     }),
   ),
   ...onMachines('POST', '/{system_id}', 'accept', {
@@ -100,7 +102,10 @@ const hasWork =
 
 /** Every system is there with every kernel. */
 const anyImage: NonNullable<Trial['options']>['findImage'] = ({ os, release, kernel = 'ga-13' }) => ({
-  ...{ ...IMAGE, os, release, system: { subarch: kernel } },
+  ...IMAGE,
+  os,
+  release,
+  system: { subarch: kernel },
 });
 const ofUbuntu = async (site: AskedApi): Promise<Given> => {
   await site.ask('POST', '2.0/maas/?op=set_config', { name: 'default_osystem', value: 'ubuntu' });
@@ -111,7 +116,8 @@ const DEPLOYMENT: readonly Trial[] = [
   ...onMachines(
     ...(['POST', '/{system_id}', 'deploy'] as const),
     {
-      ...{ given: ofUbuntu, options: { findImage: anyImage } },
+      given: ofUbuntu,
+      options: { findImage: anyImage },
       send: { distro_series: 'own', osystem: 'rocky', hwe_kernel: 'hwe-13' },
     },
     'start',
@@ -119,7 +125,8 @@ const DEPLOYMENT: readonly Trial[] = [
   ...onMachines(
     ...(['POST', '/{system_id}', 'deploy'] as const),
     {
-      ...{ given: keyed('allocated'), send: { distro_series: 'trixie', deploy_by: 'installer' } },
+      given: keyed('allocated'),
+      send: { distro_series: 'trixie', deploy_by: 'installer' },
       reads: { distro_series: 'distro_series', deploy_by: hasWork(/"deployBy":"installer"/) },
     },
     'start',
@@ -129,11 +136,15 @@ const DEPLOYMENT: readonly Trial[] = [
     {
       given: keyed('allocated'),
       send: {
-        ...{ ...COMMENT, distro_series: 'trixie', disk: 'sdb' },
-        ...{ user_data: Buffer.from(USER_DATA).toString('base64'), ip_address: '10.20.0.77' },
+        ...COMMENT,
+        distro_series: 'trixie',
+        disk: 'sdb',
+        user_data: Buffer.from(USER_DATA).toString('base64'),
+        ip_address: '10.20.0.77',
       },
       reads: {
-        ...{ comment: said, disk: hasWork(/"sdb"/) },
+        comment: said,
+        disk: hasWork(/"sdb"/),
         ip_address: { at: 'allocated_ip_addresses', is: ['10.20.0.77'] },
         user_data: async ({ site, given }) => {
           const bytes = await site.place.store.life.userData(String(given.path?.system_id));
@@ -148,7 +159,8 @@ const DEPLOYMENT: readonly Trial[] = [
   ...erases('secure_erase', 'all', { erase: 'true', quick_erase: 'true' }),
   ...onMachines('POST', '/{system_id}', 'release', {
     given: onMachine('deployed', { owner: 'admin' }),
-    ...{ send: COMMENT, reads: { comment: said } },
+    send: COMMENT,
+    reads: { comment: said },
   }),
 ];
 
@@ -195,7 +207,8 @@ const SCRIPTS: readonly Trial[] = [
     reads: { commissioning_scripts: chooses('bios'), testing_scripts: chooses('fan'), enable_ssh: hasDebugLogin },
   }),
   {
-    ...{ of: '2.0 POST machines/{system_id} test', given: scripted },
+    of: '2.0 POST machines/{system_id} test',
+    given: scripted,
     send: { testing_scripts: 'fan', enable_ssh: 'true' },
     reads: { testing_scripts: chooses('fan'), enable_ssh: hasDebugLogin },
   },
@@ -218,15 +231,20 @@ const SWITCHING: readonly Trial[] = [
   ...onMachines(
     ...(['POST', '/{system_id}', 'power_off'] as const),
     {
-      ...{ given: switchable, options: POWER, send: { ...COMMENT, stop_mode: 'soft' } },
+      given: switchable,
+      options: POWER,
+      send: { ...COMMENT, stop_mode: 'soft' },
       reads: { comment: said, stop_mode: { at: 'power_task', is: 'soft-off' } },
     },
     'stop',
   ),
   ...['power_on', 'power_cycle'].map(
     (op): Trial => ({
-      ...{ of: `2.0 POST machines/{system_id} ${op}`, given: switchable, options: POWER },
-      ...{ send: COMMENT, reads: { comment: said } },
+      of: `2.0 POST machines/{system_id} ${op}`,
+      given: switchable,
+      options: POWER,
+      send: COMMENT,
+      reads: { comment: said },
     }),
   ),
 ];
@@ -279,12 +297,16 @@ const hasOutput = ({ answer }: Sight): void => assert.match(answer.text, /"outpu
 
 const RESULTS: readonly Trial[] = ['', '/{id}'].flatMap((rest): readonly Trial[] => [
   {
-    ...{ of: `2.0 GET nodes/{system_id}/results${rest}`, given: ran },
-    ...{ send: { filters: 'fan' }, reads: { filters: justFan } },
+    of: `2.0 GET nodes/{system_id}/results${rest}`,
+    given: ran,
+    send: { filters: 'fan' },
+    reads: { filters: justFan },
   },
   {
-    ...{ of: `2.0 GET nodes/{system_id}/results${rest}`, given: ran },
-    ...{ send: { include_output: 'true' }, reads: { include_output: hasOutput } },
+    of: `2.0 GET nodes/{system_id}/results${rest}`,
+    given: ran,
+    send: { include_output: 'true' },
+    reads: { include_output: hasOutput },
   },
 ]);
 
@@ -304,7 +326,9 @@ export const LIFE_TRIALS: readonly Trial[] = [
   ...LOGINS,
   ...RESULTS,
   {
-    ...{ of: '2.0 GET nodes/{system_id}/results', given: ran, send: { type: 'testing' } },
+    of: '2.0 GET nodes/{system_id}/results',
+    given: ran,
+    send: { type: 'testing' },
     reads: {
       type: ({ answer }) =>
         assert.deepEqual(
@@ -314,7 +338,9 @@ export const LIFE_TRIALS: readonly Trial[] = [
     },
   },
   {
-    ...{ of: '2.0 GET nodes/{system_id}/results/{id} download', given: ran, send: { filters: 'fan' } },
+    of: '2.0 GET nodes/{system_id}/results/{id} download',
+    given: ran,
+    send: { filters: 'fan' },
     reads: { filters: ({ answer }) => assert.equal(answer.text, 'cool') },
   },
 ];

@@ -23,8 +23,14 @@ import {
 
 /** Conditions of allocations and of lists; those on networks are tried in `allocate-networks`. */
 const SHARED_CONDITIONS = {
-  ...{ arch: 'amd64', cpu_count: '4', mem: '4096', tags: 'gpu', not_tags: 'slow', link_speed: '1000' },
-  ...{ not_in_zone: 'default', not_in_pool: 'default' },
+  arch: 'amd64',
+  cpu_count: '4',
+  mem: '4096',
+  tags: 'gpu',
+  not_tags: 'slow',
+  link_speed: '1000',
+  not_in_zone: 'default',
+  not_in_pool: 'default',
 };
 const LIST_CONDITIONS = {
   ...SHARED_CONDITIONS,
@@ -49,11 +55,19 @@ async function twoMachines(site: AskedApi): Promise<Given> {
   return { kept };
 }
 const FILTERS = {
-  ...{ domain: 'example.org', hostname: 'one', mac_address: FIRST_MAC, zone: 'hall', pool: 'lab', agent_name: 'juju' },
+  domain: 'example.org',
+  hostname: 'one',
+  mac_address: FIRST_MAC,
+  zone: 'hall',
+  pool: 'lab',
+  agent_name: 'juju',
 };
 const filtering = (of: string, given: Trial['given'], filters: Readonly<Record<string, string>>): readonly Trial[] => [
   ...Object.entries(filters).map(([name, text]) => ({
-    ...{ of, given, send: { [name]: text }, reads: { [name]: only('system_id') } },
+    of,
+    given,
+    send: { [name]: text },
+    reads: { [name]: only('system_id') },
   })),
   { of, given, send: ({ kept = '' }) => ({ id: kept }), reads: { id: only('system_id') } },
 ];
@@ -65,10 +79,15 @@ const LISTS: readonly Trial[] = [
     filtering(of, twoMachines, { ...FILTERS, status: 'allocated', owner: 'alice', rack: 'rack-2', q: 'one' }),
   ),
   ...Object.entries(LIST_CONDITIONS).map(([name, text]) => ({
-    ...{ of: '2.0 GET machines', given: twoReady, send: { [name]: text }, reads: { [name]: only('system_id') } },
+    of: '2.0 GET machines',
+    given: twoReady,
+    send: { [name]: text },
+    reads: { [name]: only('system_id') },
   })),
   {
-    ...{ of: '2.0 GET machines', given: twoReady, send: ({ path }: Given) => ({ not_id: String(path?.other) }) },
+    of: '2.0 GET machines',
+    given: twoReady,
+    send: ({ path }: Given) => ({ not_id: String(path?.other) }),
     reads: { not_id: only('system_id') },
   },
   ...['2.0 GET devices', '1.0 GET devices', '1.0 GET devices list'].flatMap((of) => filtering(of, twoDevices, FILTERS)),
@@ -116,29 +135,37 @@ const adding = (of: string): readonly Trial[] => [
     of,
     given: withDomain,
     send: {
-      ...{ architecture: 'arm64', subarchitecture: 'xgene-uboot', mac_addresses: FIRST_MAC, hostname: 'one' },
-      ...{ domain: 'example.org', power_type: 'webhook', power_parameters: '{"power_user":"ann"}' },
-      ...{ hardware_facts: HARDWARE_FACTS, zone: 'hall', pool: 'lab', min_hwe_kernel: 'hwe-22.04' },
+      architecture: 'arm64',
+      subarchitecture: 'xgene-uboot',
+      mac_addresses: FIRST_MAC,
+      hostname: 'one',
+      domain: 'example.org',
+      power_type: 'webhook',
+      power_parameters: '{"power_user":"ann"}',
+      hardware_facts: HARDWARE_FACTS,
+      zone: 'hall',
+      pool: 'lab',
+      min_hwe_kernel: 'hwe-22.04',
       description: 'a note',
     },
     reads: {
-      ...{
-        architecture: { at: 'architecture', is: 'arm64/xgene-uboot' },
-        subarchitecture: { at: 'architecture', is: 'arm64/xgene-uboot' },
-      },
-      ...{
-        mac_addresses: { at: 'macaddress_set.0.mac_address', is: FIRST_MAC },
-        ...AREA_READS,
-        pool: inLab,
-        ...NAMES_READS,
-      },
+      architecture: { at: 'architecture', is: 'arm64/xgene-uboot' },
+      subarchitecture: { at: 'architecture', is: 'arm64/xgene-uboot' },
+      mac_addresses: { at: 'macaddress_set.0.mac_address', is: FIRST_MAC },
+      ...AREA_READS,
+      pool: inLab,
+      ...NAMES_READS,
       description: noted,
-      ...{ power_parameters: powerIs('power_user', 'ann'), hardware_facts: { at: 'memory', is: 777 } },
+      power_parameters: powerIs('power_user', 'ann'),
+      hardware_facts: { at: 'memory', is: 777 },
     },
   },
   { of, given: async () => ({ fields: NEW }), send: SINGLE, reads: SINGLE_READS },
   {
-    ...{ of, given: async () => ({ fields: NEW }), send: SKIPPED, options: strict },
+    of,
+    given: async () => ({ fields: NEW }),
+    send: SKIPPED,
+    options: strict,
     reads: { power_parameters_skip_check: isStored },
   },
 ];
@@ -167,11 +194,9 @@ const kernelArguments = async ({ site }: Sight): Promise<void> => {
 const FIELDS: readonly Trial[] = [
   ...['2.0 POST machines', '1.0 POST nodes new'].flatMap(adding),
   {
-    ...{
-      of: '2.0 POST machines',
-      given: async () => ({ fields: NEW }),
-      send: { commission: 'true', deployed: 'false' },
-    },
+    of: '2.0 POST machines',
+    given: async () => ({ fields: NEW }),
+    send: { commission: 'true', deployed: 'false' },
     reads: {
       commission: { at: 'status_name', is: 'Commissioning' },
       deployed: ({ answer }) => assert.notEqual(answer.json.status_name, 'Deployed'),
@@ -185,13 +210,21 @@ const FIELDS: readonly Trial[] = [
     }),
     send: {
       domain: 'example.org',
-      ...{ hostname: 'one', architecture: 'arm64/generic', kernel_params: 'nomodeset' },
+      hostname: 'one',
+      architecture: 'arm64/generic',
+      kernel_params: 'nomodeset',
       min_hwe_kernel: 'hwe-22.04',
-      ...{ zone: 'hall', pool: 'lab', power_type: 'webhook', power_parameters: '{"power_user":"ann"}' },
+      zone: 'hall',
+      pool: 'lab',
+      power_type: 'webhook',
+      power_parameters: '{"power_user":"ann"}',
     },
     reads: {
       domain: NAMES_READS.domain,
-      ...{ hostname: named('^one'), kernel_params: kernelArguments, ...AREA_READS, pool: inLab },
+      hostname: named('^one'),
+      kernel_params: kernelArguments,
+      ...AREA_READS,
+      pool: inLab,
       power_parameters: powerIs('power_user', 'ann'),
     },
   }),
@@ -201,32 +234,36 @@ const FIELDS: readonly Trial[] = [
     reads: { description: async (sight) => assert.equal((await machineAfter(sight)).description, 'a note') },
   }),
   {
-    ...{
-      of: '1.0 PUT nodes/{system_id}',
-      given: onMachine('ready'),
-      send: { boot_type: 'fastpath', description: 'b' },
-    },
+    of: '1.0 PUT nodes/{system_id}',
+    given: onMachine('ready'),
+    send: { boot_type: 'fastpath', description: 'b' },
     reads: { description: async (sight) => assert.equal((await machineAfter(sight)).description, 'b') },
     refuses: { boot_type: 'di' },
   },
   {
-    ...{ of: '1.0 PUT nodes/{system_id}', given: onMachine('allocated', { owner: 'alice' }) },
+    of: '1.0 PUT nodes/{system_id}',
+    given: onMachine('allocated', { owner: 'alice' }),
     send: { distro_series: 'trusty', osystem: 'ubuntu' },
   },
   ...onMachines('PUT', '/{system_id}', '', { given: onMachine('ready'), send: SINGLE, reads: SINGLE_READS }),
   ...onMachines('PUT', '/{system_id}', '', {
-    ...{ given: onMachine('ready'), send: SKIPPED, options: strict },
+    given: onMachine('ready'),
+    send: SKIPPED,
+    options: strict,
     reads: { power_parameters_skip_check: isStored },
   }),
   ...['2.0 DELETE machines', '1.0 DELETE nodes', '2.0 DELETE nodes'].map(
     (of): Trial => ({
-      ...{ of: `${of}/{system_id}`, given: onMachine('deployed', { owner: 'alice' }), send: { force: 'true' } },
+      of: `${of}/{system_id}`,
+      given: onMachine('deployed', { owner: 'alice' }),
+      send: { force: 'true' },
       reads: { force: async ({ site }) => assert.deepEqual((await site.ask('GET', '2.0/machines/')).json, []) },
     }),
   ),
   ...['2.0 GET machines', '1.0 GET nodes', ...NODE_LISTS].map(
     (of): Trial => ({
-      ...{ of: `${of} is_registered`, given: async (site) => ({ kept: await machine(site) }) },
+      of: `${of} is_registered`,
+      given: async (site) => ({ kept: await machine(site) }),
       send: { mac_address: FIRST_MAC },
       reads: { mac_address: ({ answer }) => assert.equal(answer.json, true) },
     }),
@@ -260,7 +297,10 @@ async function twoReady(site: AskedApi): Promise<Given> {
 const isChosen = ({ answer, given }: Sight): void => assert.equal(answer.json.system_id, given.kept);
 const CONDITIONS = {
   ...SHARED_CONDITIONS,
-  ...{ name: 'one', storage: '50', zone: 'hall', pool: 'lab' },
+  name: 'one',
+  storage: '50',
+  zone: 'hall',
+  pool: 'lab',
 };
 const allocating = (trial: Omit<Trial, 'of'>): readonly Trial[] => onMachines('POST', '', 'allocate', trial, 'acquire');
 
@@ -269,10 +309,14 @@ const ALLOCATION: readonly Trial[] = [
     allocating({ given: twoReady, send: { [name]: text }, reads: { [name]: isChosen } }),
   ),
   ...allocating({
-    ...{ given: twoReady, send: ({ path }: Given) => ({ not_id: String(path?.other) }), reads: { not_id: isChosen } },
+    given: twoReady,
+    send: ({ path }: Given) => ({ not_id: String(path?.other) }),
+    reads: { not_id: isChosen },
   }),
   ...allocating({
-    ...{ given: twoReady, send: ({ kept = '' }: Given) => ({ system_id: kept }), reads: { system_id: isChosen } },
+    given: twoReady,
+    send: ({ kept = '' }: Given) => ({ system_id: kept }),
+    reads: { system_id: isChosen },
   }),
   ...allocating({
     given: twoReady,
@@ -297,7 +341,8 @@ const ALLOCATION: readonly Trial[] = [
 const DEVICE = { hostname: 'printer', domain: 'example.org', description: 'On the second floor' };
 const DEVICE_READS = { domain: 'domain.name' } as const;
 const parented = async (site: AskedApi): Promise<Given> => ({
-  ...{ kept: await machine(site), fields: { mac_addresses: '52:54:00:00:00:08' } },
+  kept: await machine(site),
+  fields: { mac_addresses: '52:54:00:00:00:08' },
 });
 const parentOf = ({ answer, given }: Sight): void => assert.equal(answer.json.parent, given.kept);
 const deviceGiven = async (site: AskedApi): Promise<Given> => {
@@ -308,21 +353,28 @@ const deviceGiven = async (site: AskedApi): Promise<Given> => {
 
 const DEVICES: readonly Trial[] = [
   {
-    ...{ of: '2.0 POST devices', given: withDomain },
-    ...{ send: { ...DEVICE, mac_addresses: '52:54:00:00:00:08', zone: 'hall', pool: 'lab' } },
+    of: '2.0 POST devices',
+    given: withDomain,
+    send: { ...DEVICE, mac_addresses: '52:54:00:00:00:08', zone: 'hall', pool: 'lab' },
     reads: { ...DEVICE_READS, ...AREA_READS, mac_addresses: 'interface_set.0.mac_address' },
   },
   {
-    ...{ of: '2.0 POST devices', given: parented },
-    ...{ send: ({ kept = '' }) => ({ parent: kept }), reads: { parent: parentOf } },
+    of: '2.0 POST devices',
+    given: parented,
+    send: ({ kept = '' }) => ({ parent: kept }),
+    reads: { parent: parentOf },
   },
   {
-    ...{ of: '2.0 PUT devices/{system_id}', given: deviceGiven, send: { ...DEVICE, zone: 'hall', pool: 'lab' } },
+    of: '2.0 PUT devices/{system_id}',
+    given: deviceGiven,
+    send: { ...DEVICE, zone: 'hall', pool: 'lab' },
     reads: { ...DEVICE_READS, ...AREA_READS },
   },
   {
-    ...{ of: '2.0 PUT devices/{system_id}', given: deviceGiven },
-    ...{ send: ({ kept = '' }) => ({ parent: kept }), reads: { parent: parentOf } },
+    of: '2.0 PUT devices/{system_id}',
+    given: deviceGiven,
+    send: ({ kept = '' }) => ({ parent: kept }),
+    reads: { parent: parentOf },
   },
 ];
 
@@ -333,17 +385,20 @@ const pair = async (site: AskedApi): Promise<Given> => ({
 
 const IDENTITY: readonly Trial[] = [
   {
-    ...{ of: '2.0 POST machines/{system_id} merge', given: pair },
+    of: '2.0 POST machines/{system_id} merge',
+    given: pair,
     send: ({ kept = '' }) => ({ other: kept }),
     reads: { other: async ({ site }) => assert.equal((await site.ask('GET', '2.0/machines/')).json.length, 1) },
   },
   {
-    ...{ of: '2.0 POST machines/{system_id} split', given: onMachine('ready') },
+    of: '2.0 POST machines/{system_id} split',
+    given: onMachine('ready'),
     send: { mac_addresses: '52:54:00:00:00:02' },
     reads: { mac_addresses: 'macaddress_set.0.mac_address' },
   },
   {
-    ...{ of: '2.0 POST machines/{system_id} keep_apart', given: pair },
+    of: '2.0 POST machines/{system_id} keep_apart',
+    given: pair,
     send: ({ kept = '' }) => ({ other: kept }),
     reads: { other: ({ answer }) => assert.deepEqual(answer.json.conflicts, []) },
   },

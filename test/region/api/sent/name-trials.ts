@@ -47,7 +47,9 @@ const isTagged =
   (has: boolean) =>
   async ({ site, given }: Sight): Promise<void> => {
     const { tag_names: names } = await machineAfter({
-      ...{ site, answer: await site.ask('GET', '2.0/version/'), sent: {} },
+      site,
+      answer: await site.ask('GET', '2.0/version/'),
+      sent: {},
       given: { path: { system_id: (has ? given.kept : String(given.path?.other)) ?? '' } },
     });
     assert.equal(names.includes('old'), has);
@@ -84,7 +86,10 @@ const recordGiven = async ({ ask }: AskedApi): Promise<Given> => ({
 });
 const listed = (path: string, sent: Readonly<Record<string, string>>): readonly Trial[] =>
   Object.entries(sent).map(([name, text]) => ({
-    ...{ of: `2.0 GET ${path}`, given: nameGiven, send: { [name]: text }, reads: { [name]: only('fqdn') } },
+    of: `2.0 GET ${path}`,
+    given: nameGiven,
+    send: { [name]: text },
+    reads: { [name]: only('fqdn') },
   }));
 const FQDN = { name: { at: 'fqdn', is: 'www.example' }, domain: { at: 'fqdn', is: 'www.example' } } as const;
 const domainGiven = async ({ ask }: AskedApi): Promise<Given> => ({
@@ -101,7 +106,9 @@ const NAMES: readonly Trial[] = [
   { of: '2.0 PUT domains/{id}', given: domainGiven, send: DOMAIN, reads: DOMAIN_READS, refuses: DOMAIN_REFUSES },
   { of: '2.0 POST dnsresources', send: NAME, reads: NAME_READS },
   {
-    ...{ of: '2.0 POST dnsresources', send: PARTS, reads: FQDN },
+    of: '2.0 POST dnsresources',
+    send: PARTS,
+    reads: FQDN,
     given: async (site) => ({ ...(await domainGiven(site)), fields: TARGET }),
   },
   { of: '2.0 PUT dnsresources/{id}', given: nameGiven, send: NAME, reads: NAME_READS },
@@ -110,7 +117,9 @@ const NAMES: readonly Trial[] = [
     'rrtype' in trial.send ? { ...trial, reads: { rrtype: bothNames } } : trial,
   ),
   {
-    ...{ of: '2.0 GET dnsresources', send: { all: 'true' }, reads: { all: only('fqdn') } },
+    of: '2.0 GET dnsresources',
+    send: { all: 'true' },
+    reads: { all: only('fqdn') },
     given: async (site) => {
       const id = await machine(site, 'ready', { hostname: 'one', domain: 'maas' });
       const addresses = [{ mac: mac(0x525400000001), address: ipv4(0x0a140007) }];
@@ -124,15 +133,20 @@ const NAMES: readonly Trial[] = [
     send: { fqdn: 'www.maas', rrtype: 'TXT', rrdata: 'some text', ttl: '60' },
   },
   {
-    ...{ of: '2.0 POST dnsresourcerecords', send: PARTS, reads: FQDN },
+    of: '2.0 POST dnsresourcerecords',
+    send: PARTS,
+    reads: FQDN,
     given: async (site) => ({ ...(await domainGiven(site)), fields: { rrtype: 'TXT', rrdata: 'x' } }),
   },
   {
-    ...{ of: '2.0 PUT dnsresourcerecords/{id}', given: recordGiven },
+    of: '2.0 PUT dnsresourcerecords/{id}',
+    given: recordGiven,
     send: { rrtype: 'CNAME', rrdata: 'y.maas', ttl: '90', fqdn: 'b.maas' },
   },
   {
-    ...{ of: '2.0 PUT dnsresourcerecords/{id}', send: PARTS, reads: FQDN },
+    of: '2.0 PUT dnsresourcerecords/{id}',
+    send: PARTS,
+    reads: FQDN,
     given: async (site) => ({ path: { ...(await domainGiven(site)).path, ...(await recordGiven(site)).path } }),
   },
 ];

@@ -59,7 +59,9 @@ const OBJECTS: readonly Trial[] = [
   { of: '2.0 POST spaces', send: SPACE },
   { of: '2.0 PUT spaces/{id}', given: (site) => idOf(site, 'spaces', {}), send: SPACE },
   {
-    ...{ of: '2.0 POST fabrics/{fabric_id}/vlans', send: { ...VLAN, dhcp_on: 'false' }, refuses: { dhcp_on: 'true' } },
+    of: '2.0 POST fabrics/{fabric_id}/vlans',
+    send: { ...VLAN, dhcp_on: 'false' },
+    refuses: { dhcp_on: 'true' },
     given: async (site) => {
       await site.ask('POST', '2.0/spaces/', SPACE);
       const { path } = await idOf(site, 'fabrics', { name: 'core' });
@@ -70,12 +72,22 @@ const OBJECTS: readonly Trial[] = [
 ];
 
 const SUBNET = {
-  ...{ cidr: CIDR, name: 'far', description: 'Far away', fabric: 'core', vid: '7', gateway_ip: '10.9.0.1' },
-  ...{ dns_servers: '10.9.0.2 10.9.0.3', allow_proxy: 'true', managed: 'true', rdns_mode: '2' },
+  cidr: CIDR,
+  name: 'far',
+  description: 'Far away',
+  fabric: 'core',
+  vid: '7',
+  gateway_ip: '10.9.0.1',
+  dns_servers: '10.9.0.2 10.9.0.3',
+  allow_proxy: 'true',
+  managed: 'true',
+  rdns_mode: '2',
 };
 const SUBNET_REFUSES = { allow_proxy: 'false', managed: 'false', rdns_mode: '0' };
 const SUBNET_READS = {
-  ...{ fabric: 'vlan.fabric', vid: 'vlan.vid', dns_servers: { at: 'dns_servers', is: ['10.9.0.2', '10.9.0.3'] } },
+  fabric: 'vlan.fabric',
+  vid: 'vlan.vid',
+  dns_servers: { at: 'dns_servers', is: ['10.9.0.2', '10.9.0.3'] },
 } as const;
 const onVlan = async (site: AskedApi): Promise<Given> => {
   const { path } = await vlanGiven(site);
@@ -90,8 +102,10 @@ const servedSubnet = async ({ ask }: AskedApi): Promise<Given> => {
 const SUBNETS: readonly Trial[] = [
   { of: '2.0 POST subnets', given: vlanGiven, send: SUBNET, reads: SUBNET_READS, refuses: SUBNET_REFUSES },
   {
-    ...{ of: '2.0 POST subnets', given: async (site) => ({ ...(await onVlan(site)), fields: { cidr: CIDR } }) },
-    ...{ send: ({ kept = '' }) => ({ vlan: kept, allow_dns: 'false' }), reads: vlanIs },
+    of: '2.0 POST subnets',
+    given: async (site) => ({ ...(await onVlan(site)), fields: { cidr: CIDR } }),
+    send: ({ kept = '' }) => ({ vlan: kept, allow_dns: 'false' }),
+    reads: vlanIs,
   },
   { of: '2.0 PUT subnets/{id}', given: onVlan, send: SUBNET, reads: SUBNET_READS, refuses: SUBNET_REFUSES },
   { of: '2.0 PUT subnets/{id}', given: onVlan, send: ({ kept = '' }) => ({ vlan: kept }), reads: vlanIs },
@@ -126,12 +140,14 @@ const has =
 
 const USES: readonly Trial[] = [
   {
-    ...{ of: '2.0 GET subnets/{id} ip_addresses', given: addresses },
+    of: '2.0 GET subnets/{id} ip_addresses',
+    given: addresses,
     send: { with_username: 'false', with_node_summary: 'false' },
     reads: { with_username: lacks('user'), with_node_summary: lacks('node_summary') },
   },
   {
-    ...{ of: '2.0 GET subnets/{id} statistics', given: servedSubnet },
+    of: '2.0 GET subnets/{id} statistics',
+    given: servedSubnet,
     send: { include_ranges: 'true', include_suggestions: 'true' },
     reads: { include_ranges: has('ranges'), include_suggestions: has('suggested_gateway') },
   },
@@ -176,12 +192,14 @@ const RANGES: readonly Trial[] = [
     },
   },
   {
-    ...{ of: '2.0 POST ipranges', send: { ...RANGE, type: 'reserved', subnet: '10.20.0.0/24' } },
+    of: '2.0 POST ipranges',
+    send: { ...RANGE, type: 'reserved', subnet: '10.20.0.0/24' },
     reads: { subnet: { at: 'subnet.cidr', is: '10.20.0.0/24' } },
     refuses: OTHER_SUBNET,
   },
   {
-    ...{ of: '2.0 PUT ipranges/{id}', send: { ...RANGE, type: 'reserved', subnet: '10.20.0.0/24' } },
+    of: '2.0 PUT ipranges/{id}',
+    send: { ...RANGE, type: 'reserved', subnet: '10.20.0.0/24' },
     reads: { subnet: { at: 'subnet.cidr', is: '10.20.0.0/24' } },
     refuses: { ...OTHER_SUBNET, type: 'dynamic' },
     given: (site) => idOf(site, 'ipranges', { type: 'reserved', start_ip: '10.20.0.200', end_ip: '10.20.0.205' }),
@@ -195,11 +213,14 @@ const RANGES: readonly Trial[] = [
   { of: '2.0 GET ipaddresses', given: addresses, send: { owner: 'alice' }, reads: { owner: ips('10.20.0.210') } },
   { of: '2.0 GET ipaddresses', given: twoAddresses, send: { ip: '10.20.0.211' }, reads: { ip } },
   {
-    ...{ of: '2.0 POST ipaddresses reserve', given: farSubnet, send: { subnet: CIDR } },
+    of: '2.0 POST ipaddresses reserve',
+    given: farSubnet,
+    send: { subnet: CIDR },
     reads: { subnet: inFar },
   },
   {
-    ...{ of: '2.0 POST ipaddresses reserve', send: { ip: '10.20.0.210' } },
+    of: '2.0 POST ipaddresses reserve',
+    send: { ip: '10.20.0.210' },
     reads: { ip },
   },
   { of: '2.0 POST ipaddresses reserve', send: { ip_address: '10.20.0.210' }, reads: { ip_address: ip } },
@@ -209,11 +230,15 @@ const RANGES: readonly Trial[] = [
     send: { mac: '52:54:00:00:00:77', hostname: 'printer' },
   },
   {
-    ...{ of: '2.0 POST ipaddresses release', given: addresses, send: { ip: '10.20.0.210', force: 'true' } },
+    of: '2.0 POST ipaddresses release',
+    given: addresses,
+    send: { ip: '10.20.0.210', force: 'true' },
     reads: { ip: released, force: released },
   },
   {
-    ...{ of: '2.0 POST ipaddresses release', given: addresses, send: { ip_address: '10.20.0.210', force: 'true' } },
+    of: '2.0 POST ipaddresses release',
+    given: addresses,
+    send: { ip_address: '10.20.0.210', force: 'true' },
     reads: { ip_address: released, force: released },
   },
 ];
@@ -226,14 +251,18 @@ const ROUTE_READS = { source: 'source.cidr', destination: 'destination.cidr' } a
 
 const ROUTES: readonly Trial[] = [
   {
-    ...{ of: '2.0 POST static-routes', send: ROUTE, reads: ROUTE_READS },
+    of: '2.0 POST static-routes',
+    send: ROUTE,
+    reads: ROUTE_READS,
     given: async (site) => {
       await farSubnets(site);
       return {};
     },
   },
   {
-    ...{ of: '2.0 PUT static-routes/{id}', send: ROUTE, reads: ROUTE_READS },
+    of: '2.0 PUT static-routes/{id}',
+    send: ROUTE,
+    reads: ROUTE_READS,
     given: async (site) => {
       await farSubnets(site);
       return await idOf(site, 'static-routes', { source: '10.7.0.0/24', destination: CIDR, gateway_ip: '10.7.0.1' });
@@ -242,8 +271,13 @@ const ROUTES: readonly Trial[] = [
 ];
 
 const NETWORK = {
-  ...{ name: 'far', description: 'Far away', ip: '10.9.0.0', netmask: '255.255.255.0', default_gateway: '10.9.0.1' },
-  ...{ dns_servers: '10.9.0.2 10.9.0.3', vlan_tag: '7' },
+  name: 'far',
+  description: 'Far away',
+  ip: '10.9.0.0',
+  netmask: '255.255.255.0',
+  default_gateway: '10.9.0.1',
+  dns_servers: '10.9.0.2 10.9.0.3',
+  vlan_tag: '7',
 };
 const oldNetwork = async ({ ask }: AskedApi): Promise<Given> => {
   await ask('POST', '1.0/networks/', { name: 'old', ip: '10.8.0.0', netmask: '255.255.255.0' });
@@ -266,15 +300,20 @@ const connected =
 const OLD_NETWORKS: readonly Trial[] = [
   { of: '1.0 POST networks', send: NETWORK },
   {
-    ...{ of: '1.0 PUT networks/{name}', given: oldNetwork },
+    of: '1.0 PUT networks/{name}',
+    given: oldNetwork,
     send: { ...NETWORK, ip: '10.10.0.0', netmask: '255.255.254.0', default_gateway: '10.10.1.1' },
   },
   {
-    ...{ of: '1.0 POST networks/{name} connect_macs', given: withMachine, send: { macs: FIRST_MAC } },
+    of: '1.0 POST networks/{name} connect_macs',
+    given: withMachine,
+    send: { macs: FIRST_MAC },
     reads: { macs: connected([FIRST_MAC]) },
   },
   {
-    ...{ of: '1.0 POST networks/{name} disconnect_macs', send: { macs: FIRST_MAC }, reads: { macs: connected([]) } },
+    of: '1.0 POST networks/{name} disconnect_macs',
+    send: { macs: FIRST_MAC },
+    reads: { macs: connected([]) },
     given: async (site) => {
       const given = await withMachine(site);
       await site.ask('POST', '1.0/networks/old/?op=connect_macs', { macs: FIRST_MAC });
@@ -286,9 +325,17 @@ const OLD_NETWORKS: readonly Trial[] = [
 const { network: _network, ...RANGE_FIELDS } = LAB;
 const CLUSTER = {
   ...RANGE_FIELDS,
-  ...{ name: 'far', interface: 'eth9', ip: '10.30.0.1', subnet_mask: '255.255.255.0', broadcast_ip: '10.30.0.255' },
-  ...{ router_ip: '10.30.0.254', ip_range_low: '10.30.0.100', ip_range_high: '10.30.0.199', management: '1' },
-  ...{ static_ip_range_low: '10.30.0.10', static_ip_range_high: '10.30.0.99' },
+  name: 'far',
+  interface: 'eth9',
+  ip: '10.30.0.1',
+  subnet_mask: '255.255.255.0',
+  broadcast_ip: '10.30.0.255',
+  router_ip: '10.30.0.254',
+  ip_range_low: '10.30.0.100',
+  ip_range_high: '10.30.0.199',
+  management: '1',
+  static_ip_range_low: '10.30.0.10',
+  static_ip_range_high: '10.30.0.99',
 };
 const OTHER_BROADCAST = { broadcast_ip: '10.30.0.1' };
 /** 1.0 takes the router, and does not show it. */
@@ -308,7 +355,11 @@ const pending = async ({ ask }: AskedApi): Promise<Given> => {
 };
 const REGISTRATION = {
   ...REGISTERED,
-  ...{ name: 'rack-2', version: '0.1.0', uplink: '1', token: 'token-of-rack-2', secret_digest: 'a'.repeat(64) },
+  name: 'rack-2',
+  version: '0.1.0',
+  uplink: '1',
+  token: 'token-of-rack-2',
+  secret_digest: 'a'.repeat(64),
   interfaces: JSON.stringify([{ ...CLUSTER, name: 'far', network: '10.30.0.0/24', management: 2 }, SHARED]),
 };
 const rackIs =
@@ -322,11 +373,16 @@ const keyIs =
 
 const RACKS: readonly Trial[] = [
   {
-    ...{ of: '1.0 POST nodegroups/{uuid}/interfaces new', given: async () => ({ path: { uuid: 'master' } }) },
-    ...{ send: CLUSTER, reads: CLUSTER_READS, refuses: OTHER_BROADCAST },
+    of: '1.0 POST nodegroups/{uuid}/interfaces new',
+    given: async () => ({ path: { uuid: 'master' } }),
+    send: CLUSTER,
+    reads: CLUSTER_READS,
+    refuses: OTHER_BROADCAST,
   },
   {
-    ...{ of: '1.0 PUT nodegroups/{uuid}/interfaces/{name}', reads: CLUSTER_READS, refuses: OTHER_BROADCAST },
+    of: '1.0 PUT nodegroups/{uuid}/interfaces/{name}',
+    reads: CLUSTER_READS,
+    refuses: OTHER_BROADCAST,
     send: { ...CLUSTER, subnet_mask: '255.255.254.0', broadcast_ip: '10.30.1.255' },
     given: async () => ({ path: { uuid: 'master', name: 'lab' } }),
   },
@@ -353,12 +409,16 @@ const RACKS: readonly Trial[] = [
     },
   }),
   ...both('POST nodegroups reject', {
-    ...{ given: pending, send: REGISTERED, reads: { uuid: rackIs('status_name', 'rejected') } },
+    given: pending,
+    send: REGISTERED,
+    reads: { uuid: rackIs('status_name', 'rejected') },
   }),
   ...['name', 'cluster_name'].map(
     (field): Trial => ({
-      ...{ of: '1.0 PUT nodegroups/{uuid}', given: async (site) => ({ ...(await pending(site)), path: REGISTERED }) },
-      ...{ send: { [field]: 'rack-2', status: '1' }, refuses: { [field]: 'rack-3' } },
+      of: '1.0 PUT nodegroups/{uuid}',
+      given: async (site) => ({ ...(await pending(site)), path: REGISTERED }),
+      send: { [field]: 'rack-2', status: '1' },
+      refuses: { [field]: 'rack-3' },
     }),
   ),
   {
@@ -410,7 +470,9 @@ const inBoth = (trials: readonly Trial[]): readonly Trial[] =>
 
 const MORE: readonly Trial[] = [
   ...both('POST ipaddresses reserve', {
-    ...{ given: farSubnet, send: { network: CIDR }, reads: { network: inFar } },
+    given: farSubnet,
+    send: { network: CIDR },
+    reads: { network: inFar },
   }),
   ...both('POST ipaddresses reserve', {
     send: { requested_address: '10.20.0.210' },
@@ -444,7 +506,8 @@ const scan = async (wanted: NetworkScan): Promise<ScanOutcome> => {
 const scanned = () => assert.deepEqual(asked?.networks, ['10.20.0.0/24']);
 const SCANS: readonly Trial[] = [
   {
-    ...{ of: '2.0 POST discovery scan', options: { scan } },
+    of: '2.0 POST discovery scan',
+    options: { scan },
     send: { cidr: '10.20.0.0/24', slow: 'true', threads: '3', always_use_ping: 'false' },
     reads: {
       cidr: scanned,
@@ -456,7 +519,9 @@ const SCANS: readonly Trial[] = [
     refuses: { always_use_ping: 'true' },
   },
   {
-    ...{ of: '2.0 POST discovery scan', options: { scan }, send: { force: 'true' } },
+    of: '2.0 POST discovery scan',
+    options: { scan },
+    send: { force: 'true' },
     given: async ({ ask }) => {
       asked = undefined;
       assert.equal((await ask('POST', '2.0/discovery/?op=scan', {})).status, 400);

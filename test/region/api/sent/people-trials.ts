@@ -81,7 +81,9 @@ const SSH_KEYS: readonly Trial[] = [
   }),
   ...[`2.0 GET ${SSH}`, `1.0 GET ${SSH} list`].map(
     (of): Trial => ({
-      ...{ of, given: sshGiven, send: { username: 'alice' } },
+      of,
+      given: sshGiven,
+      send: { username: 'alice' },
       reads: { username: ({ answer }) => assert.equal(answer.json.length, 1) },
     }),
   ),
@@ -120,7 +122,9 @@ const FILES: readonly Trial[] = [
   ),
   ...['2.0 GET files', '1.0 GET files list'].map(
     (of): Trial => ({
-      ...{ of, given: fileGiven, send: { prefix: 'st' } },
+      of,
+      given: fileGiven,
+      send: { prefix: 'st' },
       reads: {
         prefix: ({ answer }) =>
           assert.equal(answer.json.map((one: { filename: string }) => one.filename).join(), 'state'),
@@ -129,17 +133,26 @@ const FILES: readonly Trial[] = [
   ),
   ...both('GET files get', { given: fileGiven, send: { filename: 'state' }, reads: { filename: isContent } }),
   ...both('GET files get_by_key', {
-    ...{ given: fileGiven, send: ({ kept = '' }: Given) => ({ key: kept }), reads: { key: isContent } },
+    given: fileGiven,
+    send: ({ kept = '' }: Given) => ({ key: kept }),
+    reads: { key: isContent },
   }),
   {
-    ...{ of: '2.0 DELETE files', given: fileGiven, send: { filename: 'state' } },
+    of: '2.0 DELETE files',
+    given: fileGiven,
+    send: { filename: 'state' },
     reads: { filename: async ({ site }) => assert.equal((await site.ask('GET', '2.0/files/')).json.length, 1) },
   },
 ];
 
 const TEXT = '#!/bin/sh\necho fans\n';
 const SCRIPT = {
-  ...{ name: 'fan', script: TEXT, type: 'testing', title: 'Fans', description: 'Looks at the fans', timeout: '90' },
+  name: 'fan',
+  script: TEXT,
+  type: 'testing',
+  title: 'Fans',
+  description: 'Looks at the fans',
+  timeout: '90',
   position: '70',
 };
 const MARKS = { tags: 'hot,slow', hardware_type: 'memory', parallel: 'instance', destructive: 'true' };
@@ -159,18 +172,20 @@ const SCRIPT_READS = {
 } as const;
 /** Empty and false, because nothing else is supported; the refusals of other values are tested in `scripts-api.test.ts`. */
 const ONLY = {
-  ...{
-    recommission: 'false',
-    for_hardware: '',
-    apply_configured_networking: 'false',
-    comment: '',
-    may_reboot: 'false',
-  },
+  recommission: 'false',
+  for_hardware: '',
+  apply_configured_networking: 'false',
+  comment: '',
+  may_reboot: 'false',
 };
 const UNSUPPORTED = { packages: '', ...ONLY };
 const REFUSES = {
-  ...{ packages: '{"apt":["stress"]}', recommission: 'true', for_hardware: 'modalias:usb*', comment: 'second' },
-  ...{ apply_configured_networking: 'true', may_reboot: 'true' },
+  packages: '{"apt":["stress"]}',
+  recommission: 'true',
+  for_hardware: 'modalias:usb*',
+  comment: 'second',
+  apply_configured_networking: 'true',
+  may_reboot: 'true',
 };
 const hasNone = async ({ site }: Sight): Promise<void> => {
   const [script] = (await site.ask('GET', '2.0/scripts/?filters=fan')).json;
@@ -203,12 +218,15 @@ const names = ({ answer }: Sight): void =>
 
 const SCRIPTS: readonly Trial[] = [
   {
-    ...{ of: '2.0 POST scripts', send: { ...SCRIPT, ...MARKS, ...UNSUPPORTED } },
+    of: '2.0 POST scripts',
+    send: { ...SCRIPT, ...MARKS, ...UNSUPPORTED },
     reads: { ...SCRIPT_READS, ...MARKS_READ, ...UNSUPPORTED_READS },
     refuses: REFUSES,
   },
   {
-    ...{ of: '2.0 PUT scripts/{name}', given: otherScript, send: { ...SCRIPT, ...MARKS, ...UNSUPPORTED } },
+    of: '2.0 PUT scripts/{name}',
+    given: otherScript,
+    send: { ...SCRIPT, ...MARKS, ...UNSUPPORTED },
     reads: { ...SCRIPT_READS, ...MARKS_READ, ...UNSUPPORTED_READS },
     refuses: REFUSES,
   },
@@ -217,13 +235,17 @@ const SCRIPTS: readonly Trial[] = [
   { of: '2.0 GET scripts', given: scriptGiven, send: { hardware_type: 'gpu' }, reads: { hardware_type: names } },
   ...(['add_tag', 'remove_tag'] as const).map(
     (op): Trial => ({
-      ...{ of: `2.0 POST scripts/{name} ${op}`, given: scriptGiven, send: { tag: op === 'add_tag' ? 'hot' : 'aged' } },
+      of: `2.0 POST scripts/{name} ${op}`,
+      given: scriptGiven,
+      send: { tag: op === 'add_tag' ? 'hot' : 'aged' },
       reads: { tag: ({ answer }) => assert.deepEqual(answer.json.tags, op === 'add_tag' ? ['aged', 'hot'] : []) },
     }),
   ),
   ...['2.0 GET scripts', '2.0 GET scripts/{name}'].map(
     (of): Trial => ({
-      ...{ of, given: scriptGiven, send: { include_script: 'true' } },
+      of,
+      given: scriptGiven,
+      send: { include_script: 'true' },
       reads: { include_script: ({ answer }) => assert.match(answer.text, /"data":"IyEv/) },
     }),
   ),
@@ -270,12 +292,14 @@ const SETTINGS: readonly Trial[] = [
     reads: { name: isSet, value: isSet },
   }),
   {
-    ...{ of: '2.0 POST settings set', given: rackGiven },
+    of: '2.0 POST settings set',
+    given: rackGiven,
     send: { ...RACK_KEY, value: '"10.50.0.253"' },
     reads: { value: { at: 'value', is: '10.50.0.253' }, rack: routerIs('10.50.0.253') },
   },
   {
-    ...{ of: '2.0 POST settings change', given: rackGiven },
+    of: '2.0 POST settings change',
+    given: rackGiven,
     send: { changes: JSON.stringify([{ key: RACK_KEY.key, value: '10.50.0.253' }]), rack: RACK_KEY.rack },
     reads: { changes: routerIs('10.50.0.253'), rack: routerIs('10.50.0.253') },
   },

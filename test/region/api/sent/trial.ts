@@ -65,35 +65,49 @@ export function onMachines(method: string, path: string, op: string, trial: Omit
 
 const OWN_UUID = '11111111-2222-3333-4444-555555555555';
 const LAB_TEXTS = {
-  ...{ interface: 'eth1', ip: '10.20.0.1', network: '10.20.0.0/24', router_ip: '10.20.0.254' },
-  ...{ ip_range_low: '10.20.0.100', ip_range_high: '10.20.0.199' },
-  ...{ static_ip_range_low: '10.20.0.10', static_ip_range_high: '10.20.0.99' },
+  interface: 'eth1',
+  ip: '10.20.0.1',
+  network: '10.20.0.0/24',
+  router_ip: '10.20.0.254',
+  ip_range_low: '10.20.0.100',
+  ip_range_high: '10.20.0.199',
+  static_ip_range_low: '10.20.0.10',
+  static_ip_range_high: '10.20.0.99',
 };
 export const LAB: Settings = LAB_TEXTS;
 /** The report of the region's own rack. */
 export const OWN_RACK = {
-  ...{ uuid: OWN_UUID, name: 'maas', version: '0.1.0', pinned: [] },
+  uuid: OWN_UUID,
+  name: 'maas',
+  version: '0.1.0',
+  pinned: [],
   interfaces: [{ ...LAB_TEXTS, name: 'lab', management: 2 } as const],
 };
 export const FIRST_MAC = '52:54:00:00:00:01';
 const HARDWARE = {
-  ...{ boot_mac: FIRST_MAC, cpu: { count: 4, model: 'x' }, memory_mib: 4096 },
+  boot_mac: FIRST_MAC,
+  cpu: { count: 4, model: 'x' },
+  memory_mib: 4096,
   nics: ['eno1', 'eno2'].map((name, index) => ({
-    ...{ name, mac: `52:54:00:00:00:0${index + 1}`, driver: 'e1000', carrier: true, operstate: 'up', speed: 1000 },
+    name,
+    mac: `52:54:00:00:00:0${index + 1}`,
+    driver: 'e1000',
+    carrier: true,
+    operstate: 'up',
+    speed: 1000,
   })),
   disks: ['sda', 'sdb'].map((name) => ({ name, bytes: 64e9, model: 'M', serial: `S-${name}`, rotational: false })),
 };
 const START = { path: '/images/bb/b.file', sha256: 'b'.repeat(64) };
 export const IMAGE = {
-  ...{
-    os: 'debian',
-    release: 'trixie',
-    path: '/images/aa/a.raw',
-    sha256: 'a'.repeat(64),
-    bytes: 10,
-    format: 'squashfs',
-  },
-  ...{ starts: { kernel: START, initrd: START }, system: { subarch: 'ga-13' } },
+  os: 'debian',
+  release: 'trixie',
+  path: '/images/aa/a.raw',
+  sha256: 'a'.repeat(64),
+  bytes: 10,
+  format: 'squashfs',
+  starts: { kernel: START, initrd: START },
+  system: { subarch: 'ga-13' },
 };
 
 /** A region with a rack of its own, a zone, a pool, and accounts. */
