@@ -32,8 +32,6 @@ class MirroredStore {
       tags: [],
       addresses: [],
       uuid,
-      statusSinceMs: 1,
-      createdMs: 1,
       powerType: '',
       powerParameters: {},
       powerState: 'unknown',
