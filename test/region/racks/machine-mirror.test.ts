@@ -32,9 +32,7 @@ class MirroredStore {
       tags: [],
       addresses: [],
       uuid,
-      powerType: '',
-      powerParameters: {},
-      powerState: 'unknown',
+      release: '',
       interfaces: [{ id, mac: mac(id), name: '', source: 'vouched' }],
     };
     this.machines.set(machine.systemId, { machine, version: this.#version });
