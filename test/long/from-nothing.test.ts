@@ -51,9 +51,10 @@ for (const release of ['bookworm', 'trixie']) {
     });
 
     test('npm test runs every test that this host can run, and all pass', { timeout: TESTS_MS_MAX }, async (t) => {
-      const said = await root.run('cd rackboot && npm test');
+      // The end of the output names each failure.
+      const said = await root.run('cd rackboot && npm test || true');
       const [end = ''] = /^\d+ passed, 0 failed, \d+ skipped, in .*$/m.exec(said) ?? [];
-      assert.notEqual(end, '', said.slice(-2000));
+      assert.notEqual(end, '', said.slice(-4000));
       t.diagnostic(end);
     });
 
