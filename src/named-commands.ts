@@ -14,7 +14,6 @@ export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
   completion: '',
   config: 'add export get remove set show unset',
   createadmin: '',
-  decode: '',
   doctor: '',
   events: '',
   hosts: 'add import list remove',
@@ -56,7 +55,6 @@ export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
 /** Commands that read no configuration. */
 export const WITHOUT_CONFIG: ReadonlySet<string> = new Set([
   'completion',
-  'decode',
   'lab',
   'login',
   'logout',
@@ -66,7 +64,7 @@ export const WITHOUT_CONFIG: ReadonlySet<string> = new Set([
 ]);
 
 /** Commands that need no rights of root on any host. */
-const WITHOUT_ROOT: ReadonlySet<string> = new Set(['completion', 'decode', 'lab', 'login', 'logout', 'maas', 'warm']);
+const WITHOUT_ROOT: ReadonlySet<string> = new Set(['completion', 'lab', 'login', 'logout', 'maas', 'warm']);
 
 /** After a command of a group that is a group itself: the command in that one. */
 const INNER = '(?:(?<= images (?:selections|sources)) (?:add|list|remove|set)(?![\\w-]))?';

@@ -65,40 +65,6 @@ export const FIRMWARE_ARCHITECTURES: readonly FirmwareArchitecture[] = [
   { code: 19, firmware: 'uefi', cpu: 'arm64', ...NO_GRUB },
 ];
 
-/** The names of the registry's numbers. x86-64 firmware sends 9 and 17, too. */
-export const ARCHITECTURE_NAMES: ReadonlyMap<number, string> = new Map([
-  [0, 'BIOS'],
-  [1, 'NEC PC-98'],
-  [2, 'UEFI Itanium'],
-  [3, 'DEC Alpha'],
-  [4, 'Arc x86'],
-  [5, 'Intel Lean Client'],
-  [6, 'UEFI i386'],
-  [7, 'UEFI amd64'],
-  [8, 'UEFI XScale'],
-  [9, 'UEFI amd64 or byte code'],
-  [10, 'UEFI arm'],
-  [11, 'UEFI arm64'],
-  [12, 'PowerPC Open Firmware'],
-  [13, 'PowerPC ePAPR'],
-  [14, 'PowerPC OPAL'],
-  [15, 'UEFI i386, HTTP'],
-  [16, 'UEFI amd64, HTTP'],
-  [17, 'UEFI amd64 or byte code, HTTP'],
-  [18, 'UEFI arm, HTTP'],
-  [19, 'UEFI arm64, HTTP'],
-  [20, 'BIOS, HTTP'],
-  [21, 'U-Boot arm'],
-  [22, 'U-Boot arm64'],
-  [23, 'U-Boot arm, HTTP'],
-  [24, 'U-Boot arm64, HTTP'],
-  [25, 'UEFI RISC-V 32'],
-  [26, 'UEFI RISC-V 32, HTTP'],
-  [27, 'UEFI RISC-V 64'],
-  [28, 'UEFI RISC-V 64, HTTP'],
-  [41, 'Raspberry Pi'],
-]);
-
 /** The CPUs that `images build` makes the environment and fetches the loaders for: those of 64 bits. */
 export const BUILT_CPUS = ['amd64', 'arm64'] as const satisfies readonly Cpu[];
 

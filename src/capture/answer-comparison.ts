@@ -1,13 +1,12 @@
 // Compares two answers to the same query. Pure.
 
+import { cleanText, isPrintable } from '../clean-text.ts';
 import type { DhcpMessage } from '../dhcp/wire/message.ts';
-import { FLAG, type Message } from '../dns/message.ts';
+import { findOption } from '../dhcp/wire/option-table.ts';
+import { FLAG, type Message, RCODE } from '../dns/message.ts';
 import { type DnsRecord, TYPE } from '../dns/record.ts';
 import { formatRdata } from '../dns/record-text.ts';
-import { formatIpv4 } from '../net/address.ts';
-import { bytesText, safeText } from './description.ts';
-import { formatOption, nameOption } from './dhcp-values.ts';
-import { rcodeName, typeName } from './dns-description.ts';
+import { formatIpv4, ipv4 } from '../net/address.ts';
 
 /** One difference. */
 export interface Difference {
@@ -18,74 +17,118 @@ export interface Difference {
   readonly captured: string;
 }
 
+/** - `same`, `differs`: both answered. - `only-now`, `only-captured`: one of them answered. - `unanswered`: neither answered. */
+export type Verdict = 'same' | 'differs' | 'only-now' | 'only-captured' | 'unanswered';
+
+/** One replayed query of the capture. */
+export interface Replayed {
+  /** The packet's number. */
+  readonly number: number;
+  readonly atMs: number;
+  readonly protocol: 'dhcp' | 'tftp' | 'dns';
+  readonly from: string;
+  readonly to: string;
+  /** The query in one line. */
+  readonly query: string;
+  /** The decision now: a stable word. */
+  readonly decision: string;
+  /** The decision and its reason, for people. */
+  readonly text: string;
+  /** The captured answer; undefined if there is none. */
+  captured: string | undefined;
+  verdict: Verdict;
+  differences: readonly Difference[];
+}
+
+export function judge(hasNow: boolean, hasCaptured: boolean, differences: readonly Difference[]): Verdict {
+  if (hasNow && hasCaptured) return differences.length === 0 ? 'same' : 'differs';
+  if (hasNow) return 'only-now';
+  return hasCaptured ? 'only-captured' : 'unanswered';
+}
+
 const NONE = 'none';
+
+/** The fields of two answers that differ. */
+const differing = (fields: readonly (readonly [what: string, now: string, captured: string])[]) =>
+  fields.flatMap(([what, now, captured]): readonly Difference[] => (now === captured ? [] : [{ what, now, captured }]));
 
 /** Compares two DHCP replies: the fields that a client acts on, and every option. */
 export function compareDhcp(now: DhcpMessage, captured: DhcpMessage): readonly Difference[] {
-  const found: Difference[] = [];
-  const add = (what: string, a: string, b: string): void => {
-    if (a !== b) found.push({ what, now: a, captured: b });
-  };
-  for (const name of ['yiaddr', 'siaddr', 'ciaddr', 'giaddr'] as const) {
-    add(name, formatIpv4(now[name]), formatIpv4(captured[name]));
-  }
-  add('sname', quoted(now.sname), quoted(captured.sname));
-  add('file', quoted(now.file), quoted(captured.file));
-  const codes = new Set([...now.options.keys(), ...captured.options.keys()]);
-  for (const code of [...codes].toSorted((a, b) => a - b)) {
-    const [own, theirs] = [now.options.get(code), captured.options.get(code)];
-    if (own !== undefined && theirs !== undefined && Buffer.from(own).equals(theirs)) continue;
-    add(nameOption(code), optionText(code, own), optionText(code, theirs));
-  }
-  return found;
+  const codes = [...new Set([...now.options.keys(), ...captured.options.keys()])].toSorted((a, b) => a - b);
+  return differing([
+    ...(['yiaddr', 'siaddr', 'ciaddr', 'giaddr'] as const).map(
+      (name) => [name, formatIpv4(now[name]), formatIpv4(captured[name])] as const,
+    ),
+    ...(['sname', 'file'] as const).map((name) => [name, quoted(now[name]), quoted(captured[name])] as const),
+    ...codes.map((code) => {
+      const name = `${code} ${findOption(code)?.label ?? 'unknown'}`;
+      return [name, optionText(code, now.options.get(code)), optionText(code, captured.options.get(code))] as const;
+    }),
+  ]);
 }
 
-const quoted = (text: string): string => (text === '' ? NONE : `"${safeText(text)}"`);
+const quoted = (text: string): string => (text === '' ? NONE : `"${cleanText(text)}"`);
 
+/** Numbers by their size in bytes. */
+const NUMBERS: Readonly<Record<string, number>> = { u8: 1, u16: 2, 'u16-list': 2, u32: 4, i32: 4 };
+
+/** The value of an option: addresses, numbers and text as such, everything else as hexadecimal digits. */
 function optionText(code: number, value: Uint8Array | undefined): string {
   if (value === undefined) return NONE;
-  const { value: text, parts } = formatOption(code, value, true);
-  return text !== '' ? text : (parts ?? []).map((part) => `${part.name}: ${part.value}`).join('; ') || bytesText(value);
+  const type = findOption(code)?.type ?? 'hex';
+  const bytes = Buffer.from(value);
+  const each = (size: number, format: (number: number) => string): string =>
+    Array.from({ length: bytes.length / size }, (_, index) => format(bytes.readUIntBE(index * size, size))).join(', ');
+  if (/^ip(?:-|$)/.test(type) && bytes.length % 4 === 0) return each(4, (number) => formatIpv4(ipv4(number)));
+  const size = NUMBERS[type];
+  if (size !== undefined && bytes.length % size === 0) return each(size, String);
+  const text = bytes.toString('latin1');
+  return type === 'text' && isPrintable(text) ? quoted(text) : bytes.toString('hex');
 }
 
-const AUTHORITATIVE = 'authoritative';
+const nameIn = (table: Readonly<Record<string, number>>, code: number, otherwise: string): string =>
+  Object.entries(table).find(([, one]) => one === code)?.[0] ?? `${otherwise}${code}`;
 
-const ofAuthority = ({ flags }: Message): string => ((flags & FLAG.AA) === 0 ? 'no' : 'yes');
+/** A message in one line: its questions and, of an answer, its code and first records. */
+export function summariseDns({ questions, flags, rcode, answers }: Message): string {
+  const asked = questions.map(({ name, type }) => `${cleanText(name)}. ${nameIn(TYPE, type, 'TYPE')}`).join(', ');
+  if ((flags & FLAG.QR) === 0) return `query ${asked}`;
+  const first = answers.slice(0, 3).map(dataOf);
+  const more = answers.length > 3 ? ` and ${answers.length - 3} more` : '';
+  return `${nameIn(RCODE, rcode, 'RCODE')} to ${asked}${first.length === 0 ? '' : `: ${first.join(', ')}${more}`}`;
+}
 
 /** Records as one text, independent of their order and TTL. */
-function recordsText(records: readonly DnsRecord[], lineOf: (record: DnsRecord) => string): string {
-  return records.map(lineOf).toSorted().join(', ') || NONE;
-}
+const recordsText = (records: readonly DnsRecord[], lineOf: (record: DnsRecord) => string): string =>
+  records.map(lineOf).toSorted().join(', ') || NONE;
 
-const dataOf = ({ type, rdata }: DnsRecord): string => `${typeName(type)} ${safeText(formatRdata(type, rdata))}`;
+const dataOf = ({ type, rdata }: DnsRecord): string =>
+  `${nameIn(TYPE, type, 'TYPE')} ${cleanText(formatRdata(type, rdata))}`;
 
 /** A record with its zone, and without the serial number of an SOA: no two servers count changes alike. */
 function authorityOf(record: DnsRecord): string {
   const data = record.type === TYPE.SOA ? dataOf(record).replace(/^(\S+ \S+ \S+) \d+/, '$1 -') : dataOf(record);
-  return `${safeText(record.name)}. ${data}`;
+  return `${cleanText(record.name)}. ${data}`;
 }
+
+const authoritative = (isNow: boolean, { flags }: Message) =>
+  ['authoritative', isNow ? 'yes' : 'no', (flags & FLAG.AA) === 0 ? 'no' : 'yes'] as const;
 
 /**
  * Compares two DNS answers: the response code, whether they are authoritative (RFC 1035 §4.1.1), the data of the answers, and the authority
  * section, which names the zone of a missing name (RFC 2308 §3).
  */
-export function compareDns(now: Message, captured: Message): readonly Difference[] {
-  const found: Difference[] = [];
-  const add = (what: string, a: string, b: string): void => {
-    if (a !== b) found.push({ what, now: a, captured: b });
-  };
-  add('code', rcodeName(now.rcode), rcodeName(captured.rcode));
-  add(AUTHORITATIVE, ofAuthority(now), ofAuthority(captured));
-  add('answers', recordsText(now.answers, dataOf), recordsText(captured.answers, dataOf));
-  add('authority', recordsText(now.authority, authorityOf), recordsText(captured.authority, authorityOf));
-  return found;
-}
+export const compareDns = (now: Message, captured: Message): readonly Difference[] =>
+  differing([
+    ['code', nameIn(RCODE, now.rcode, 'RCODE'), nameIn(RCODE, captured.rcode, 'RCODE')],
+    authoritative((now.flags & FLAG.AA) !== 0, captured),
+    ['answers', recordsText(now.answers, dataOf), recordsText(captured.answers, dataOf)],
+    ['authority', recordsText(now.authority, authorityOf), recordsText(captured.authority, authorityOf)],
+  ]);
 
 /**
  * The same for a query that would now be forwarded. The upstream's answer is not known, but ours would be authoritative if an alias of ours
  * leads outside.
  */
-export function compareForwarded(isOwnAlias: boolean, captured: Message): readonly Difference[] {
-  const [now, theirs] = [isOwnAlias ? 'yes' : 'no', ofAuthority(captured)];
-  return now === theirs ? [] : [{ what: AUTHORITATIVE, now, captured: theirs }];
-}
+export const compareForwarded = (isOwnAlias: boolean, captured: Message): readonly Difference[] =>
+  differing([authoritative(isOwnAlias, captured)]);

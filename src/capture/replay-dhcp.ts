@@ -3,9 +3,11 @@
 //
 // 1. A query is handled like a received datagram: `decide`, then the record, then the encoded reply.
 // 2. No address is probed; an offer that would wait for a probe is made immediately.
+// 3. At QUERIES_WAITING_MAX the longest waiting query is forgotten.
 
 import { identifyBootClient } from '../boot/client.ts';
 import { type BootQuery, planBoot } from '../boot/plan.ts';
+import { BoundedMap } from '../bounded-map.ts';
 import { instant } from '../clock.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import { EVENT_KINDS } from '../daemon/rack/event-kinds.ts';
@@ -18,33 +20,36 @@ import { LeaseTable } from '../dhcp/leases/lease-table.ts';
 import { Offers } from '../dhcp/leases/offers.ts';
 import { type Arrival, indexSubnets, type SubnetIndex } from '../dhcp/networks/subnet.ts';
 import { BOOT_REPLY, BOOT_REQUEST, type DhcpMessage, decodeDhcpMessage } from '../dhcp/wire/message.ts';
-import { OPTION, optionAddress, optionU8 } from '../dhcp/wire/options.ts';
+import { MESSAGE_TYPE, OPTION, optionAddress, optionU8 } from '../dhcp/wire/options.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
-import { ANY, formatIpv4, type Ipv4, LIMITED_BROADCAST, macFromBytes, networkContains } from '../net/address.ts';
+import {
+  ANY,
+  formatIpv4,
+  formatMac,
+  type Ipv4,
+  LIMITED_BROADCAST,
+  macFromBytes,
+  networkContains,
+} from '../net/address.ts';
 import { eventText } from '../observe/event-text.ts';
 import { DHCP_REASONS } from '../region/words/rack-reasons.ts';
-import { compareDhcp } from './answer-comparison.ts';
-import { describeDhcp } from './dhcp-description.ts';
-import { MESSAGE_NAMES } from './dhcp-values.ts';
-import type { CapturedDatagram } from './link-layer.ts';
-import { judge, type Replayed } from './replay-result.ts';
-import { waitingQueries } from './waiting-queries.ts';
+import { compareDhcp, judge, type Replayed } from './answer-comparison.ts';
+import type { CapturedDatagram } from './pcap.ts';
 
-interface DhcpReplayParts {
+/** The most queries that wait for their captured answer: a capture may hold no answer at all. */
+export const QUERIES_WAITING_MAX = 4096;
+
+/** The state that queries are replayed against. */
+export interface DhcpFacts {
   readonly config: RackConfig;
   readonly machines: MachineDirectory;
+  /** Copies, with wall times as instants. */
   readonly leases: readonly Lease[];
-  /** The interface of broadcasts, if the capture names none. */
+  /** The interface of broadcasts, as captures do not name it; undefined: the first that is served. */
   readonly interfaceName: string | undefined;
 }
 
-/** A datagram's packet number, time and interface. */
-interface Place {
-  readonly number: number;
-  readonly atMs: number;
-  readonly interfaceName: string | undefined;
-}
-
+/** A query that waits for its captured answer. */
 interface Waiting {
   readonly result: Replayed;
   readonly now: DhcpMessage | undefined;
@@ -53,43 +58,43 @@ interface Waiting {
 /** Replays DHCP. */
 export class DhcpReplay {
   readonly table = new LeaseTable();
-  readonly #parts: DhcpReplayParts;
+  readonly #facts: DhcpFacts;
   readonly #subnets: SubnetIndex;
   readonly #offers = new Offers(this.table.pools);
   /** The last query of each exchange, by xid and hardware address. */
-  readonly #waiting = waitingQueries<Waiting>();
+  readonly #waiting = new BoundedMap<string, Waiting>(QUERIES_WAITING_MAX, 'set longest ago');
   #sequence = 0;
 
-  constructor(parts: DhcpReplayParts) {
-    this.#parts = parts;
-    this.#subnets = indexSubnets(parts.config.dhcp, undefined);
-    this.table.load(parts.leases, instant(0));
-    this.table.serve(this.#subnets.served, parts.machines);
+  constructor(facts: DhcpFacts) {
+    this.#facts = facts;
+    this.#subnets = indexSubnets(facts.config.dhcp, undefined);
+    this.table.load(facts.leases, instant(0));
+    this.table.serve(this.#subnets.served, facts.machines);
   }
 
   /** Takes one datagram: a query gives a result, and an answer is added to its query's result. */
-  take(datagram: CapturedDatagram, place: Place): Replayed | undefined {
+  take(datagram: CapturedDatagram, atMs: number): Replayed | undefined {
     const decoded = decodeDhcpMessage(datagram.bytes);
     if (decoded.ok && decoded.value.op === BOOT_REPLY) {
       this.#takeAnswer(decoded.value, datagram);
       return undefined;
     }
     const { text, decision, reply } = decoded.ok
-      ? this.#ask(decoded.value, datagram, place)
+      ? this.#ask(decoded.value, datagram, atMs)
       : {
           decision: 'malformed',
           text: `${decoded.fault.code} in ${decoded.fault.field} at byte ${decoded.fault.offset}`,
           reply: undefined,
         };
     const result: Replayed = {
-      number: place.number,
-      atMs: place.atMs,
+      number: datagram.number,
+      atMs,
       protocol: 'dhcp',
       decision,
       text,
       from: `${formatIpv4(datagram.from)}:${datagram.fromPort}`,
       to: `${formatIpv4(datagram.to)}:${datagram.toPort}`,
-      query: describeDhcp(datagram.bytes).summary,
+      query: decoded.ok ? summarise(decoded.value) : 'malformed DHCP message',
       captured: undefined,
       verdict: judge(reply !== undefined, false, []),
       differences: [],
@@ -98,8 +103,8 @@ export class DhcpReplay {
     return result;
   }
 
-  #ask(message: DhcpMessage, datagram: CapturedDatagram, place: Place) {
-    const { config, machines } = this.#parts;
+  #ask(message: DhcpMessage, datagram: CapturedDatagram, atMs: number) {
+    const { config, machines } = this.#facts;
     const state: DhcpState = {
       leases: this.table,
       offers: this.#offers,
@@ -109,14 +114,8 @@ export class DhcpReplay {
       identifyClient: identifyBootClient,
       planBoot: (query: BootQuery) => planBoot(query, config.boot),
     };
-    const decision = decide(
-      message,
-      this.#arrivalOf(message, datagram, place),
-      state,
-      instant(place.atMs),
-      datagram.from,
-    );
-    this.#apply(decision, place.atMs);
+    const decision = decide(message, this.#arrivalOf(message, datagram), state, instant(atMs), datagram.from);
+    this.#apply(decision, atMs);
     if (decision.kind === 'pass') {
       return { decision: `silence: ${decision.reason}`, text: DHCP_REASONS[decision.reason], reply: undefined };
     }
@@ -151,11 +150,11 @@ export class DhcpReplay {
   }
 
   /** The socket that would have received it. A unicast to another server counts as one to the rack's address in that network. */
-  #arrivalOf(message: DhcpMessage, { to }: CapturedDatagram, { interfaceName }: Place): Arrival {
+  #arrivalOf(message: DhcpMessage, { to }: CapturedDatagram): Arrival {
     const { served, ownAddresses } = this.#subnets;
     const broadcasts = served.some(({ subnet }) => subnet.broadcast === to);
     if (to === LIMITED_BROADCAST || broadcasts)
-      return { interfaceName: this.#deviceFor(interfaceName), localAddress: ANY };
+      return { interfaceName: this.#facts.interfaceName ?? served[0]?.subnet.interfaceName ?? '', localAddress: ANY };
     if (ownAddresses.has(to)) return { interfaceName: undefined, localAddress: to };
     const near = message.giaddr !== ANY ? message.giaddr : message.ciaddr !== ANY ? message.ciaddr : to;
     return { interfaceName: undefined, localAddress: this.#ownAddressNear(near) ?? to };
@@ -164,12 +163,6 @@ export class DhcpReplay {
   #ownAddressNear(address: Ipv4): Ipv4 | undefined {
     const found = this.#subnets.served.find(({ subnet }) => networkContains(subnet.network, address));
     return found?.subnet.serverAddress;
-  }
-
-  #deviceFor(captured: string | undefined): string {
-    const served = this.#subnets.served.flatMap(({ subnet }) => subnet.interfaceName ?? []);
-    if (captured !== undefined && served.includes(captured)) return captured;
-    return this.#parts.interfaceName ?? served[0] ?? captured ?? '';
   }
 
   #takeAnswer(answer: DhcpMessage, { from }: CapturedDatagram): void {
@@ -189,5 +182,15 @@ const keyOf = (message: DhcpMessage): string => `${message.xid}/${macFromBytes(m
 function nameOf(message: DhcpMessage): string {
   const type = optionU8(message.options, OPTION.messageType);
   if (type === undefined) return message.op === BOOT_REQUEST ? 'BOOTP request' : 'BOOTP reply';
-  return MESSAGE_NAMES.get(type) ?? `type ${type}`;
+  return (
+    Object.entries(MESSAGE_TYPE)
+      .find(([, code]) => code === type)?.[0]
+      .toUpperCase() ?? `type ${type}`
+  );
+}
+
+function summarise(message: DhcpMessage): string {
+  const address = message.ciaddr === ANY ? '' : `, ${formatIpv4(message.ciaddr)}`;
+  const mac = formatMac(macFromBytes(message.chaddr));
+  return `${nameOf(message)} from ${mac}${address}, xid ${message.xid.toString(16).padStart(8, '0')}`;
 }

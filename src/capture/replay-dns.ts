@@ -1,6 +1,7 @@
 // Replays captured DNS queries against the names of the present configuration, leases and machines. A query that would be forwarded is
 // reported, not sent.
 
+import { BoundedMap } from '../bounded-map.ts';
 import { type Clock, instant } from '../clock.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import { nameMachines, nameReservations } from '../daemon/rack/naming.ts';
@@ -10,11 +11,9 @@ import { Names } from '../dns/names.ts';
 import { DnsService } from '../dns/service.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
 import { formatIpv4 } from '../net/address.ts';
-import { compareDns, compareForwarded } from './answer-comparison.ts';
-import { describeDns, summariseDns } from './dns-description.ts';
-import type { CapturedDatagram } from './link-layer.ts';
-import { judge, type Replayed } from './replay-result.ts';
-import { waitingQueries } from './waiting-queries.ts';
+import { compareDns, compareForwarded, judge, type Replayed, summariseDns } from './answer-comparison.ts';
+import type { CapturedDatagram } from './pcap.ts';
+import { QUERIES_WAITING_MAX } from './replay-dhcp.ts';
 
 interface Waiting {
   readonly result: Replayed;
@@ -26,7 +25,7 @@ interface Waiting {
 /** Replays DNS. */
 export class DnsReplay {
   readonly #service: DnsService;
-  readonly #waiting = waitingQueries<Waiting>();
+  readonly #waiting = new BoundedMap<string, Waiting>(QUERIES_WAITING_MAX, 'set longest ago');
 
   /** @param leases the running ones. @param clock shows the capture's time */
   constructor(config: RackConfig, machines: MachineDirectory, leases: readonly Lease[], clock: Clock) {
@@ -39,8 +38,8 @@ export class DnsReplay {
   }
 
   /** Takes one datagram: a query gives a result, and an answer is added to its query's result. */
-  take(datagram: CapturedDatagram, number: number, atMs: number | undefined): Replayed | undefined {
-    const { bytes, from, fromPort, to, toPort } = datagram;
+  take(datagram: CapturedDatagram): Replayed | undefined {
+    const { number, atMs, bytes, from, fromPort, to, toPort } = datagram;
     if (bytes.length < HEADER_OCTETS) return undefined;
     const id = ((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0);
     if (((bytes[2] ?? 0) & (FLAG.QR >>> 8)) !== 0) {
@@ -50,6 +49,7 @@ export class DnsReplay {
     const handled = this.#service.handle(bytes, from, 'udp');
     const read = handled instanceof Uint8Array ? decodeMessage(handled) : undefined;
     const now = read?.ok === true ? read.value : undefined;
+    const asked = decodeMessage(bytes);
     const forwarded = handled !== undefined && !(handled instanceof Uint8Array);
     const text = forwarded
       ? `${handled.question.name} would be forwarded to an upstream`
@@ -63,7 +63,7 @@ export class DnsReplay {
       text,
       from: `${formatIpv4(from)}:${fromPort}`,
       to: `${formatIpv4(to)}:${toPort}`,
-      query: describeDns(bytes).summary,
+      query: asked.ok ? summariseDns(asked.value) : 'malformed DNS message',
       decision: forwarded ? 'forward' : now === undefined ? 'silence' : 'answer',
       captured: undefined,
       verdict: judge(now !== undefined || forwarded, false, []),

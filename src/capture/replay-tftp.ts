@@ -1,15 +1,14 @@
 // Replays captured TFTP requests: the loader would now get a file of the tree, a rendered configuration, or an error.
 
 import { type AssetContext, resolveBootAsset } from '../boot/asset.ts';
+import { BoundedMap } from '../bounded-map.ts';
+import { cleanText } from '../clean-text.ts';
 import { counted } from '../counted.ts';
 import { formatIpv4 } from '../net/address.ts';
 import { decodePacket, type TftpPacket } from '../tftp/packet.ts';
-import type { Difference } from './answer-comparison.ts';
-import { safeText } from './description.ts';
-import type { CapturedDatagram } from './link-layer.ts';
-import { judge, type Replayed } from './replay-result.ts';
-import { describeTftp } from './tftp-description.ts';
-import { waitingQueries } from './waiting-queries.ts';
+import { type Difference, judge, type Replayed } from './answer-comparison.ts';
+import type { CapturedDatagram } from './pcap.ts';
+import { QUERIES_WAITING_MAX } from './replay-dhcp.ts';
 
 /** The answer now. */
 interface Outcome {
@@ -26,7 +25,10 @@ export class TftpReplay {
   readonly #assets: AssetContext;
   readonly #sizeOf: SizeOf;
   /** Requests by the client's address and port. */
-  readonly #waiting = waitingQueries<{ readonly result: Replayed; readonly outcome: Outcome }>();
+  readonly #waiting = new BoundedMap<string, { readonly result: Replayed; readonly outcome: Outcome }>(
+    QUERIES_WAITING_MAX,
+    'set longest ago',
+  );
 
   constructor(assets: AssetContext, sizeOf: SizeOf) {
     this.#assets = assets;
@@ -34,8 +36,8 @@ export class TftpReplay {
   }
 
   /** Takes one datagram: a request gives a result, and the first packet in answer is added to it. */
-  take(datagram: CapturedDatagram, number: number, atMs: number | undefined): Replayed | undefined {
-    const { bytes, from, fromPort, to, toPort } = datagram;
+  take(datagram: CapturedDatagram): Replayed | undefined {
+    const { number, atMs, bytes, from, fromPort, to, toPort } = datagram;
     const decoded = decodePacket(bytes);
     if (!decoded.ok) return undefined;
     const packet = decoded.value;
@@ -52,7 +54,7 @@ export class TftpReplay {
       text: outcome.text,
       from: `${formatIpv4(from)}:${fromPort}`,
       to: `${formatIpv4(to)}:${toPort}`,
-      query: describeTftp(bytes).summary,
+      query: `${packet.kind} "${cleanText(packet.file)}"`,
       captured: undefined,
       verdict: 'only-now',
       differences: [],
@@ -64,12 +66,12 @@ export class TftpReplay {
   #ask(kind: 'read' | 'write', file: string, mode: string, { from, to }: CapturedDatagram): Outcome {
     const error = (text: string): Outcome => ({ decision: 'error', text, sizeBytes: undefined });
     if (kind === 'write') return error('refused: this server is read-only');
-    if (mode !== 'octet' && mode !== 'netascii') return error(`refused: mode ${safeText(mode)}`);
+    if (mode !== 'octet' && mode !== 'netascii') return error(`refused: mode ${cleanText(mode)}`);
     const asset = resolveBootAsset({ path: file, peer: from, local: to }, this.#assets);
     if (asset.kind === 'refused') return error(`refused: ${asset.reason}`);
     const sizeBytes = this.#sizeOf(asset.path);
     if (sizeBytes !== undefined) {
-      return { decision: 'file', text: `the file ${safeText(asset.path)}, ${counted(sizeBytes, 'byte')}`, sizeBytes };
+      return { decision: 'file', text: `the file ${cleanText(asset.path)}, ${counted(sizeBytes, 'byte')}`, sizeBytes };
     }
     if (asset.kind !== 'rendered')
       return error(`no such file: ${asset.kind === 'missing' ? asset.reason : 'not-in-tree'}`);
@@ -81,11 +83,11 @@ export class TftpReplay {
     };
   }
 
-  #takeAnswer(key: string, packet: TftpPacket, { from, bytes }: CapturedDatagram): void {
+  #takeAnswer(key: string, packet: TftpPacket, { from }: CapturedDatagram): void {
     const waiting = this.#waiting.get(key);
     if (waiting === undefined || waiting.result.captured !== undefined || packet.kind === 'ack') return;
     const { result, outcome } = waiting;
-    result.captured = `${describeTftp(bytes).summary}, from ${formatIpv4(from)}`;
+    result.captured = `${answerText(packet)}, from ${formatIpv4(from)}`;
     result.differences = differencesOf(outcome, packet);
     result.verdict = judge(true, true, result.differences);
   }
@@ -99,5 +101,10 @@ function differencesOf(outcome: Outcome, packet: TftpPacket): readonly Differenc
   const said =
     packet.kind === 'options' ? packet.options.find(({ name }) => name.toLowerCase() === 'tsize') : undefined;
   if (said === undefined || outcome.sizeBytes === undefined || said.value === String(outcome.sizeBytes)) return [];
-  return [{ what: 'size', now: counted(outcome.sizeBytes, 'byte'), captured: `${safeText(said.value)} bytes` }];
+  return [{ what: 'size', now: counted(outcome.sizeBytes, 'byte'), captured: `${cleanText(said.value)} bytes` }];
+}
+
+function answerText(packet: TftpPacket): string {
+  if (packet.kind === 'error') return `error ${packet.code}: "${cleanText(packet.message)}"`;
+  return packet.kind === 'options' ? 'options granted' : packet.kind;
 }

@@ -1,38 +1,41 @@
 // Replays a capture through the deciding code with the present configuration: each query is decided again at the time of its packet, and
 // the captured answer is compared with the present one. Nothing is sent or stored.
+//
+// 1. A TFTP transfer continues on ports that only its request reveals. At most TRANSFERS_MAX requests are kept, the oldest dropped first.
 
 import type { AssetContext } from '../boot/asset.ts';
+import { BoundedMap } from '../bounded-map.ts';
 import { instant } from '../clock.ts';
-import type { RackConfig } from '../config/rack-config.ts';
-import type { Lease } from '../dhcp/leases/lease.ts';
 import { isActive } from '../dhcp/leases/lease-table.ts';
-import type { MachineDirectory } from '../machines/directory.ts';
-import type { CapturedPacket } from './capture-file.ts';
-import { Conversation, type FurtherPorts } from './conversation.ts';
-import { findDatagram } from './link-layer.ts';
-import { DhcpReplay } from './replay-dhcp.ts';
+import type { Replayed } from './answer-comparison.ts';
+import type { CapturedDatagram } from './pcap.ts';
+import { type DhcpFacts, DhcpReplay } from './replay-dhcp.ts';
 import { CaptureClock, DnsReplay } from './replay-dns.ts';
-import type { Replayed } from './replay-result.ts';
 import { type SizeOf, TftpReplay } from './replay-tftp.ts';
 
+/** The most transfers with recorded ports. */
+const TRANSFERS_MAX = 4096;
+const DHCP_PORTS: ReadonlySet<number> = new Set([67, 68]);
+const TFTP_PORT = 69;
+const DNS_PORT = 53;
+
+/** Ports in addition to the well-known ones. */
+interface FurtherPorts {
+  readonly tftp?: number | undefined;
+  readonly dns?: number | undefined;
+}
+
 /** The state that queries are replayed against. */
-export interface ReplayFacts {
-  readonly config: RackConfig;
-  readonly machines: MachineDirectory;
-  /** Copies, with wall times as instants. */
-  readonly leases: readonly Lease[];
+export interface ReplayFacts extends DhcpFacts {
   readonly sizeOf: SizeOf;
-  /** The interface of broadcasts, if the capture names none. */
-  readonly interfaceName: string | undefined;
   readonly ports: FurtherPorts;
 }
 
-/** Replays packets in order. @returns one result per query */
-export function replayPackets(packets: readonly CapturedPacket[], facts: ReplayFacts): readonly Replayed[] {
+/** Replays datagrams in order. @returns one result per query */
+export function replayDatagrams(datagrams: readonly CapturedDatagram[], facts: ReplayFacts): readonly Replayed[] {
   const { config, machines, leases } = facts;
   const clock = new CaptureClock();
-  const startMs = packets.find(({ atMs }) => atMs !== undefined)?.atMs ?? 0;
-  clock.set(startMs);
+  const startMs = datagrams[0]?.atMs ?? 0;
   const dhcp = new DhcpReplay(facts);
   const assets: AssetContext = {
     config: config.boot,
@@ -46,28 +49,21 @@ export function replayPackets(packets: readonly CapturedPacket[], facts: ReplayF
   const tftp = new TftpReplay(assets, facts.sizeOf);
   const running = leases.filter((lease) => isActive(lease, instant(startMs)));
   const dns = new DnsReplay(config, machines, running, clock);
-  const conversation = new Conversation({
-    tftp: facts.ports.tftp ?? config.tftp.listenPort,
-    dns: facts.ports.dns ?? config.dns.listenPort,
-  });
-  const results: Replayed[] = [];
-  for (const packet of packets) {
-    const datagram = findDatagram(packet);
-    if (datagram.kind === 'other') continue;
+  const tftpPorts = new Set([TFTP_PORT, facts.ports.tftp ?? config.tftp.listenPort]);
+  const dnsPorts = new Set([DNS_PORT, facts.ports.dns ?? config.dns.listenPort]);
+  /** The endpoints that requested files; address and port as one number. */
+  const loaders = new BoundedMap<number, true>(TRANSFERS_MAX, 'set longest ago');
+  const take = (datagram: CapturedDatagram): Replayed | undefined => {
+    const { from, fromPort, to, toPort } = datagram;
+    const [source, target] = [from * 65_536 + fromPort, to * 65_536 + toPort];
+    if (DHCP_PORTS.has(toPort) || DHCP_PORTS.has(fromPort)) return dhcp.take(datagram, clock.wallTimeMs());
+    if (tftpPorts.has(toPort)) loaders.set(source, true);
+    if (loaders.has(source) || loaders.has(target)) return tftp.take(datagram);
+    return dnsPorts.has(toPort) || dnsPorts.has(fromPort) ? dns.take(datagram) : undefined;
+  };
+  return datagrams.flatMap((datagram) => {
     // A capture's times may repeat or go backwards; the clock for decisions never does.
-    clock.set(Math.max(clock.wallTimeMs(), packet.atMs ?? 0));
-    const { number, atMs } = packet;
-    const place = { number, atMs: clock.wallTimeMs(), interfaceName: packet.interfaceName };
-    const protocol = conversation.protocolOf(datagram);
-    const result =
-      protocol === 'dhcp'
-        ? dhcp.take(datagram, place)
-        : protocol === 'tftp'
-          ? tftp.take(datagram, number, atMs)
-          : protocol === 'dns'
-            ? dns.take(datagram, number, atMs)
-            : undefined;
-    if (result !== undefined) results.push(result);
-  }
-  return results;
+    clock.set(Math.max(clock.wallTimeMs(), datagram.atMs));
+    return take(datagram) ?? [];
+  });
 }

@@ -20,7 +20,7 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
   { title: 'Several racks', commands: ['racks', 'outbox', 'region'] },
   { title: "MAAS's API", commands: ['login', 'logout', 'maas'] },
   { title: 'Shell', commands: ['completion'] },
-  { title: 'Captured datagrams', commands: ['decode', 'replay'] },
+  { title: 'Captured datagrams', commands: ['replay'] },
 ];
 
 /** Wide enough that the parser breaks no line. */

@@ -13,12 +13,12 @@ import { DATA_HEADER_BYTES, type TftpOption } from './packet.ts';
 /** Block size without the option (RFC 1350 §2). */
 const BLOCK_BYTES_DEFAULT = 512;
 /** Range of `blksize` (RFC 2348 "Blocksize Option Specification"). */
-export const BLOCK_BYTES_MIN = 8;
-export const BLOCK_BYTES_MAX = 65_464;
+const BLOCK_BYTES_MIN = 8;
+const BLOCK_BYTES_MAX = 65_464;
 /** The largest block that crosses an Ethernet of MTU 1500 unfragmented: 1500 less 20 (IPv4), 8 (UDP) and 4 (TFTP). */
 const BLOCK_BYTES_ETHERNET = 1468;
 /** The largest `windowsize` that a client may ask for (RFC 7440 §3). */
-export const ASKED_WINDOW_MAX = 65_535;
+const ASKED_WINDOW_MAX = 65_535;
 /** The largest window that is granted, in blocks. */
 export const WINDOW_BLOCKS_MAX = 64;
 /** The most bytes of a window, headers included: the largest UDP payload. */

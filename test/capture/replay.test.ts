@@ -3,9 +3,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import type { CapturedPacket } from '../../src/capture/capture-file.ts';
-import { readHexFile } from '../../src/capture/hex-file.ts';
-import { type ReplayFacts, replayPackets } from '../../src/capture/replay.ts';
+import { readCapture } from '../../src/capture/pcap.ts';
+import { type ReplayFacts, replayDatagrams } from '../../src/capture/replay.ts';
 import { CaptureClock } from '../../src/capture/replay-dns.ts';
 import { instant, seconds } from '../../src/clock.ts';
 import { parseConfig } from '../../src/config/load.ts';
@@ -17,7 +16,7 @@ import { MachineDirectory } from '../../src/machines/directory.ts';
 import { mac } from '../../src/net/address.ts';
 import { borrowedPart } from '../../src/net/borrowed-bytes.ts';
 import { ip } from '../support/lab-facts.ts';
-import { packet } from './frames.ts';
+import { packet, pcap } from './frames.ts';
 
 const AT_MS = 1_700_000_000_000;
 const RACK = '10.99.0.1';
@@ -40,13 +39,21 @@ const facts: ReplayFacts = {
 };
 
 function fixture(name: string): Uint8Array {
-  const file = readHexFile(readFileSync(new URL(`../../fixtures/packets/${name}.hex`, import.meta.url), 'utf8'));
-  return (file.ok ? file.payloads[0]?.bytes : undefined) ?? assert.fail(name);
+  const text = readFileSync(new URL(`../../fixtures/packets/${name}.hex`, import.meta.url), 'utf8');
+  return Buffer.from(text.replaceAll(/#.*|\s/g, ''), 'hex');
 }
 
-const captured = (bytes: Uint8Array, number = 1, ms = number): CapturedPacket => {
-  return { number, atMs: AT_MS + ms, linkType: 101, interfaceName: undefined, bytes, originalBytes: bytes.length };
-};
+interface Sent {
+  readonly bytes: Uint8Array;
+  readonly ms: number;
+}
+
+const captured = (bytes: Uint8Array, ms = 1): Sent => ({ bytes, ms });
+
+function replay(packets: readonly Sent[], given = facts) {
+  const stored = packets.map(({ bytes, ms }) => ({ seconds: AT_MS / 1000, fraction: ms * 1000, bytes }));
+  return replayDatagrams(readCapture(pcap(101, stored))?.datagrams ?? [], given);
+}
 
 const broadcast = (payload: Uint8Array): Uint8Array => packet('0.0.0.0', 68, '255.255.255.255', 67, payload);
 
@@ -63,7 +70,7 @@ function answer(query: Uint8Array, type: number, yiaddr: string): Buffer {
 test('a DISCOVER gets its offer, and each difference from the captured one is named', () => {
   const discover = fixture('dhcp-ovmf-pxe-discover');
   const theirs = packet('10.99.0.2', 67, '255.255.255.255', 68, answer(discover, 2, '10.99.0.55'));
-  const [result, ...others] = replayPackets([captured(broadcast(discover)), captured(theirs, 2)], facts);
+  const [result, ...others] = replay([captured(broadcast(discover)), captured(theirs, 2)]);
   assert.equal(others.length, 0);
   assert.equal(result?.decision, 'OFFER');
   assert.match(result?.text ?? '', /bootx64\.efi/);
@@ -75,7 +82,7 @@ test('a DISCOVER gets its offer, and each difference from the captured one is na
 
 test('a REQUEST finds the offer of its DISCOVER, and never takes another clientâ€™s lease', () => {
   const discover = fixture('dhcp-ovmf-pxe-discover');
-  const first = replayPackets([captured(broadcast(discover))], facts)[0];
+  const first = replay([captured(broadcast(discover))])[0];
   const offered = /^Offered (\S+) \(new\)/.exec(first?.text ?? '')?.[1] ?? assert.fail(first?.text);
   const lease: Lease = {
     address: ip(offered),
@@ -85,24 +92,24 @@ test('a REQUEST finds the offer of its DISCOVER, and never takes another clientâ
     expiresAt: instant(AT_MS + 600_000),
     duration: seconds(600),
   };
-  const second = replayPackets([captured(broadcast(discover))], { ...facts, leases: [lease] })[0];
+  const second = replay([captured(broadcast(discover))], { ...facts, leases: [lease] })[0];
   assert.equal(second?.decision, 'OFFER');
   assert.ok(!second?.text.includes(offered), 'the address belongs to another client');
   const ended = { ...lease, expiresAt: instant(AT_MS - 1) };
-  assert.equal(replayPackets([captured(broadcast(discover))], { ...facts, leases: [ended] })[0]?.decision, 'OFFER');
+  assert.equal(replay([captured(broadcast(discover))], { ...facts, leases: [ended] })[0]?.decision, 'OFFER');
 });
 
 test('an unanswered query says why', () => {
   const request = fixture('dhcp-ovmf-pxe-request');
   const relayed = Buffer.from(request);
   relayed.writeUInt32BE(ip('10.50.0.1'), 24);
-  const [unknown] = replayPackets([captured(packet('10.50.0.1', 67, RACK, 67, relayed))], facts);
+  const [unknown] = replay([captured(packet('10.50.0.1', 67, RACK, 67, relayed))]);
   assert.equal(unknown?.decision, 'silence: network-unknown');
   assert.equal(unknown?.verdict, 'unanswered');
   const then = packet(RACK, 67, '10.50.0.1', 67, answer(relayed, 5, '10.50.0.9'));
-  const [lost] = replayPackets([captured(packet('10.50.0.1', 67, RACK, 67, relayed)), captured(then, 2)], facts);
+  const [lost] = replay([captured(packet('10.50.0.1', 67, RACK, 67, relayed)), captured(then, 2)]);
   assert.equal(lost?.verdict, 'only-captured');
-  const [broken] = replayPackets([captured(broadcast(request.subarray(0, 200)))], facts);
+  const [broken] = replay([captured(broadcast(request.subarray(0, 200)))]);
   assert.equal(broken?.decision, 'malformed');
 });
 
@@ -111,20 +118,17 @@ test('a file comes from the tree, a configuration is rendered, and an error is n
     packet('10.99.0.100', port, RACK, 69, Buffer.from(`\0\x01${file}\0octet\0tsize\x000\0`, 'latin1'));
   const reply = (port: number, bytes: string): Uint8Array =>
     packet(RACK, 40_000, '10.99.0.100', port, Buffer.from(bytes, 'latin1'));
-  const results = replayPackets(
-    [
-      captured(read('lpxelinux.0', 2000), 1),
-      captured(reply(2000, '\0\x06tsize\x0044000\0'), 2),
-      captured(read('lpxelinux.0', 2001), 3),
-      captured(reply(2001, '\0\x06tsize\x0041000\0'), 4),
-      captured(read('pxelinux.cfg/default', 2002), 5),
-      captured(read('absent', 2003), 6),
-      captured(reply(2003, '\0\x05\0\x01gone\0'), 7),
-      captured(read('../etc/passwd', 2004), 8),
-      captured(reply(2004, '\0\x03\0\x01root'), 9),
-    ],
-    facts,
-  );
+  const results = replay([
+    captured(read('lpxelinux.0', 2000), 1),
+    captured(reply(2000, '\0\x06tsize\x0044000\0'), 2),
+    captured(read('lpxelinux.0', 2001), 3),
+    captured(reply(2001, '\0\x06tsize\x0041000\0'), 4),
+    captured(read('pxelinux.cfg/default', 2002), 5),
+    captured(read('absent', 2003), 6),
+    captured(reply(2003, '\0\x05\0\x01gone\0'), 7),
+    captured(read('../etc/passwd', 2004), 8),
+    captured(reply(2004, '\0\x03\0\x01root'), 9),
+  ]);
   assert.deepEqual(
     results.map(({ decision, verdict, differences }) => [
       decision,
@@ -147,14 +151,11 @@ test('names are looked up in the present zones, and answers of upstreams are not
     const head = [id >> 8, id & 255, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
     return packet(from, 5000, RACK, 53, Uint8Array.from([...head, ...labels, 0, 0, 1, 0, 1]));
   };
-  const results = replayPackets(
-    [
-      captured(ask('rack.maas', 1), 1),
-      captured(ask('example.org', 2), 2),
-      captured(ask('rack.maas', 3, '172.16.0.9'), 3),
-    ],
-    facts,
-  );
+  const results = replay([
+    captured(ask('rack.maas', 1), 1),
+    captured(ask('example.org', 2), 2),
+    captured(ask('rack.maas', 3, '172.16.0.9'), 3),
+  ]);
   assert.deepEqual(
     results.map(({ decision, text }) => `${decision}: ${text}`),
     [
@@ -196,7 +197,7 @@ function namesOfRack(): Names {
 function replayAnswer(name: string, bytes: Uint8Array) {
   const asked = packet('10.99.0.100', 5000, RACK, 53, question(name));
   const answered = packet(RACK, 53, '10.99.0.100', 5000, bytes);
-  const [result] = replayPackets([captured(asked, 1), captured(answered, 2)], facts);
+  const [result] = replay([captured(asked, 1), captured(answered, 2)]);
   return { verdict: result?.verdict, differences: result?.differences };
 }
 

@@ -1,7 +1,7 @@
 // The output of commands for a user who may not read the rack's state: one line that says so, with the remedy, and nothing untrue.
 
 import assert from 'node:assert/strict';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
@@ -31,9 +31,8 @@ const STRANGER = 65534;
 const { listPreseeds, showPreseed }: typeof import('../../src/cli/machines/preseed.ts') = await import(
   join(readableCheckout().root, 'src/cli/machines/preseed.ts')
 );
-const DISCOVER = join(import.meta.dirname, '../../fixtures/packets/dhcp-ovmf-pxe-discover.hex');
-/** Its copy next to the configuration. */
-const CAPTURE = 'discover.hex';
+/** A capture next to the configuration. */
+const CAPTURE = 'empty.pcap';
 
 /** The closed part: `all`, the state directory cannot be entered; `file`, only the cached store in it cannot be read. */
 type Closed = 'all' | 'file';
@@ -49,7 +48,7 @@ async function asStranger(
   mkdirSync(join(stateDir, 'boot'), { recursive: true });
   writeFileSync(join(stateDir, 'desired-state.json'), '{}');
   writeFileSync(config, `name: rack\nstate_dir: ${stateDir}\nregion: { mode: embedded }\n`);
-  copyFileSync(DISCOVER, join(place, CAPTURE));
+  writeFileSync(join(place, CAPTURE), pcap(101, []));
   chmodSync(place, 0o755);
   const isRoot = process.geteuid?.() === 0;
   if (closed === 'all') chmodSync(stateDir, isRoot ? 0o700 : 0);

@@ -2,13 +2,7 @@
 // bytes (decoder-samples.ts), and of bytes that are its own, such as files, captures and bodies.
 
 import assert from 'node:assert/strict';
-import { readCapture } from '../../src/capture/capture-file.ts';
-import { describeAs, guessProtocol } from '../../src/capture/conversation.ts';
-import { describeDhcp } from '../../src/capture/dhcp-description.ts';
-import { describeDns } from '../../src/capture/dns-description.ts';
-import { findDatagram } from '../../src/capture/link-layer.ts';
-import { readInput } from '../../src/capture/read-input.ts';
-import { describeTftp } from '../../src/capture/tftp-description.ts';
+import { readCapture } from '../../src/capture/pcap.ts';
 import { readRelayInformation } from '../../src/dhcp/wire/relay-agent.ts';
 import { readName, unpackName } from '../../src/dns/name.ts';
 import { readRdata, TYPE } from '../../src/dns/record.ts';
@@ -26,12 +20,12 @@ import { splitNetlink } from '../../src/net/netlink.ts';
 import { parseBody } from '../../src/region/api/call/form-body.ts';
 import { decodeSmbios } from '../../src/region/records/smbios.ts';
 import { decodeLeases } from '../../src/store/leases/lease-record.ts';
-import { LINKS, packet, pcap, pcapng } from '../capture/frames.ts';
+import { LINKS, packet, pcap } from '../capture/frames.ts';
 import { CLUSTER, L1_AT, L2_AT, makeQcow2 } from '../images/qcow2-maker.ts';
 import { makeElf, makeModule, makeProgram } from '../images/synthetic.ts';
 import { decodeCpioPaths } from '../support/cpio-paths.ts';
 import type { OpenFunction } from '../support/typed-source.ts';
-import { BORROWING_DECODERS, capturesOf, latin1, QUERIES, UPSTREAM_ANSWERS } from './decoder-samples.ts';
+import { BORROWING_DECODERS, capturesOf, latin1 } from './decoder-samples.ts';
 
 /** A sample that is as large as an attacker may make one. */
 export const LARGE_BYTES = 256 * 1024;
@@ -47,9 +41,7 @@ const FRAME = Buffer.concat([ETHERNET.head, DATAGRAM]);
 const CAPTURES = [
   pcap(ETHERNET.type, [{ seconds: 1, fraction: 2, bytes: FRAME }]),
   pcap(ETHERNET.type, [{ seconds: 1, fraction: 2, bytes: FRAME }], { little: false, nano: true }),
-  pcapng(ETHERNET.type, [{ ticks: 77n, bytes: FRAME }], { resolution: 0x89, offset: -5n }),
 ];
-const HEX = capturesOf('dhcp-').map((bytes) => latin1(`# one\n${Buffer.from(bytes).toString('hex')}\n\n`));
 
 const MODULE = makeModule([
   'name=e1000',
@@ -99,7 +91,6 @@ const BODIES: readonly (readonly [type: string, body: string])[] = [
 const parseTypedBody = (bytes: Uint8Array): unknown =>
   parseBody(BODIES[(bytes[0] ?? 0) % BODIES.length]?.[0] ?? '', Buffer.from(bytes.subarray(1)));
 
-const DATAGRAMS = [...capturesOf('dhcp-'), ...UPSTREAM_ANSWERS, ...QUERIES, latin1('\0\x01pxelinux.0\0octet\0')];
 const DISKS = [
   latin1('\x28\xb5\x2f\xfd'),
   Buffer.concat([Buffer.alloc(450), latin1('\x83'), Buffer.alloc(59), latin1('\x55\xaa')]),
@@ -164,19 +155,7 @@ export const DECODERS: Readonly<Record<string, Tried>> = {
       latin1(`${String.fromCharCode(TYPE.AAAA)}${'a'.repeat(16)}`),
     ],
   },
-  describeDhcp: { decode: describeDhcp, samples: capturesOf('dhcp-') },
-  describeDns: { decode: describeDns, samples: [...UPSTREAM_ANSWERS, ...QUERIES] },
-  describeTftp: {
-    decode: describeTftp,
-    samples: [latin1('\0\x01pxelinux.0\0octet\0tsize\x000\0'), latin1('\0\x05\0\x02no\0')],
-  },
-  describeAs: { decode: (bytes) => describeAs(guessProtocol(bytes), bytes), samples: DATAGRAMS },
-  guessProtocol: { decode: guessProtocol, samples: DATAGRAMS },
-  readCapture: {
-    decode: (bytes) => readCapture(bytes)?.packets.map((one) => [one.number, one.atMs, findDatagram(one)]),
-    samples: CAPTURES,
-  },
-  readInput: { decode: readInput, samples: [...CAPTURES, ...HEX] },
+  readCapture: { decode: (bytes) => readCapture(bytes)?.datagrams, samples: CAPTURES },
   decodeSmbios: { decode: decodeSmbios, samples: [SMBIOS] },
   decodeLeases: { decode: decodeLeases, samples: [LEASE] },
   decodeText: {

@@ -90,7 +90,6 @@ test('where root runs a command, the named commands that need its rights begin w
       'See rackboot leases --help, rackboot --help and rackboot lab.',
       'See rackboot leases --help, rackboot --help and rackboot lab.',
     ],
-    ['rackboot: `rackboot decode FILE` shows it', 'rackboot: `rackboot decode FILE` shows it'],
   ] as const) {
     assert.equal(nameCommands(sentence, installed), shown);
     assert.equal(nameCommands(shown, installed), shown, 'once more');

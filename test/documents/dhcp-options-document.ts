@@ -100,7 +100,7 @@ ${table(
 
 ## Known without a name
 
-Configure these by code and type, like every other code. \`rackboot decode\` and \`replay\` know them.
+Configure these by code and type, like every other code. \`rackboot replay\` knows them.
 
 ${table(
   ['Code', 'In a capture'],

@@ -116,7 +116,7 @@ export function skeleton(line: string): string {
 }
 
 /** Commands about past events, which depend on speed: half of the shown lines must be printed. */
-const OF_THE_PAST = /rackboot (?:trace|events|neighbours|leases|decode|replay|scripts results|power status)\b/;
+const OF_THE_PAST = /rackboot (?:trace|events|neighbours|leases|replay|scripts results|power status)\b/;
 
 /** Shown lines that the command does not print, and printed lines omitted without a `…` in their place. */
 export function untrue(command: RunCommand): string[] {

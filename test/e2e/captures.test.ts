@@ -1,33 +1,14 @@
-// Captures that tcpdump makes of real clients and the real rack: `decode` describes every datagram, and `replay` finds that the rack would
-// answer the same again. In a private network, as root.
+// A capture that tcpdump makes of real clients and the real rack: `replay` finds that the rack would answer the same again. In a private
+// network, as root.
 // @host waits
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { z } from 'zod';
-import { WITHOUT_WARNING } from '../../bin/daemon-flags.js';
 import { missing } from '../support/needs.ts';
-import { runRackboot } from '../support/running-rack.ts';
 import { eventually, RackNetwork } from './rack-network.ts';
-
-const decodedShape = z.array(
-  z.object({
-    datagrams: z.array(
-      z.looseObject({
-        protocol: z.string(),
-        summary: z.string(),
-        from: z.string(),
-        fields: z.array(z.looseObject({ name: z.string(), value: z.string(), wrong: z.string().optional() })),
-        fault: z.looseObject({ text: z.string() }).optional(),
-      }),
-    ),
-    others: z.record(z.string(), z.number()),
-    fault: z.string().optional(),
-  }),
-);
 
 const replayedShape = z.object({
   queries: z.array(
@@ -51,7 +32,7 @@ dhcp: { foreign_probe: no }
 boot: { http: { listen: [] } }
 `;
 
-test('a capture of tcpdump is decoded whole, and replayed to the same answers', {
+test('a capture of tcpdump is replayed to the same answers', {
   skip: missing('linux', 'root', 'ip', 'tcpdump', 'udhcpc', 'tftp', 'dig'),
   timeout: 90_000,
 }, async () => {
@@ -61,12 +42,9 @@ test('a capture of tcpdump is decoded whole, and replayed to the same answers', 
     writeFileSync(join(network.tree, 'lpxelinux.0'), Buffer.alloc(5000, 'loader'));
     await network.start();
     const host = network.namespace.addHost('client', '52:54:00:86:00:01');
-    const files = { bridge: join(network.directory, 'bridge.pcap'), any: join(network.directory, 'any.pcap') };
-    const dumps = [
-      network.launch(undefined, 'tcpdump', '-Z', 'root', '-U', '-s', '0', '-i', 'br0', '-w', files.bridge, 'udp'),
-      network.launch(undefined, 'tcpdump', '-Z', 'root', '-U', '-s', '0', '-i', 'any', '-w', files.any, 'udp'),
-    ];
-    for (const dump of dumps) await eventually('tcpdump listens', () => dump.text().includes('listening on'));
+    const file = join(network.directory, 'bridge.pcap');
+    const dump = network.launch(undefined, 'tcpdump', '-Z', 'root', '-U', '-s', '0', '-i', 'br0', '-w', file, 'udp');
+    await eventually('tcpdump listens', () => dump.text().includes('listening on'));
     const script = join(network.directory, 'bound');
     writeFileSync(script, '#!/bin/sh\n[ "$1" = bound ] && ip address add "$ip/$mask" dev "$interface"; exit 0\n', {
       mode: 0o755,
@@ -89,50 +67,14 @@ test('a capture of tcpdump is decoded whole, and replayed to the same answers', 
     const named = await network.run(host, 'dig', '+short', '+tries=1', '@10.86.0.1', 'rack.maas');
     assert.match(named.out, /10\.86\.0\.1/);
     await network.run(host, 'dig', '+short', '+tries=1', '@10.86.0.1', 'absent.maas');
-    for (const dump of dumps) {
-      await eventually('all is captured', async () => {
-        const shown = await network.run(undefined, 'tcpdump', '-n', '-r', dump === dumps[0] ? files.bridge : files.any);
-        return shown.out.includes('NXDomain');
-      });
-      await dump.end('SIGINT');
-    }
-
-    for (const file of [files.bridge, files.any]) {
-      const decoded = await runRackboot(['decode', file, '--json']);
-      assert.equal(decoded.code, 0, decoded.complaints.join());
-      const [first] = decodedShape.parse(JSON.parse(decoded.output.join('')));
-      const datagrams = first?.datagrams ?? [];
-      const summaries = datagrams.map(({ protocol, summary }) => `${protocol} ${summary}`);
-      for (const pattern of [
-        /^dhcp DISCOVER from 52:54:00:86:00:01/,
-        /^dhcp OFFER to 52:54:00:86:00:01, 10\.86\.0\.1\d\d/,
-        /^dhcp REQUEST/,
-        /^dhcp ACK/,
-        /^tftp read "lpxelinux\.0"/,
-        /^tftp data, block 1, /,
-        /^tftp ACK, block/,
-        /^tftp error 1 file not found/,
-        /^dns query rack\.maas\. A/,
-        /^dns NOERROR to rack\.maas\. A: A 10\.86\.0\.1$/,
-        /^dns NXDOMAIN to absent\.maas\. A/,
-      ]) {
-        assert.ok(
-          summaries.some((summary) => pattern.test(summary)),
-          `${pattern} in\n${summaries.join('\n')}`,
-        );
-      }
-      for (const { fields, fault, summary } of datagrams) {
-        assert.equal(fault, undefined, summary);
-        assert.deepEqual(
-          fields.filter(({ wrong }) => wrong !== undefined),
-          [],
-          summary,
-        );
-      }
-    }
+    await eventually('all is captured', async () => {
+      const shown = await network.run(undefined, 'tcpdump', '-n', '-r', file);
+      return shown.out.includes('NXDomain');
+    });
+    await dump.end('SIGINT');
 
     const before = network.lines.length;
-    const replayed = await network.rackboot('replay', files.bridge, '--json');
+    const replayed = await network.rackboot('replay', file, '--json');
     assert.equal(replayed.code, 0, replayed.err);
     const { queries, verdicts, notes } = replayedShape.parse(JSON.parse(replayed.out));
     assert.deepEqual(notes, []);
@@ -152,35 +94,16 @@ test('a capture of tcpdump is decoded whole, and replayed to the same answers', 
 
     // With another configuration the answers differ, and it is said where.
     network.configure(CONFIG.replace('router_ip: 10.86.0.1', 'router_ip: 10.86.0.254'));
-    const other = await network.rackboot('replay', files.bridge, '--json', '--without-state');
+    const other = await network.rackboot('replay', file, '--json', '--without-state');
     const differing = replayedShape.parse(JSON.parse(other.out)).queries.flatMap(({ differences }) => differences);
     assert.ok(differing.length > 0);
     assert.ok(
       differing.every(({ what }) => what === '3 router'),
       JSON.stringify(differing),
     );
-    const text = await network.rackboot('replay', files.bridge, '--without-state');
+    const text = await network.rackboot('replay', file, '--without-state');
     assert.match(text.out, /3 router: now 10\.86\.0\.254; captured 10\.86\.0\.1/);
   } finally {
     await network.remove();
   }
-});
-
-test('a capture is read from standard input, and other input is refused', () => {
-  const main = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
-  const decode = (input: Buffer) =>
-    spawnSync(process.execPath, [WITHOUT_WARNING, main, 'decode', '-'], {
-      input,
-      timeout: 30_000,
-    });
-  const fixture = readFileSync(new URL('../../fixtures/packets/dhcp-ovmf-pxe-discover.hex', import.meta.url));
-  const decoded = decode(fixture);
-  assert.equal(decoded.status, 0, decoded.stderr.toString());
-  assert.match(
-    decoded.stdout.toString(),
-    /#1 {2}DHCP {2}DISCOVER from 52:54:00.*93 client architecture: 7 UEFI amd64/s,
-  );
-  const refused = decode(Buffer.alloc(5000));
-  assert.equal(refused.status, 2);
-  assert.match(refused.stderr.toString(), /standard input is not a capture/);
 });

@@ -111,7 +111,7 @@ async function followRegion(strangers: Strangers): Promise<void> {
 export const FURTHER_SOURCES: readonly Source[] = [
   {
     name: 'the answers of an upstream DNS server',
-    // The text of an extended error (RFC 8914) is shown nowhere: `decode` leaves it out, though the capture has it.
+    // The text of an extended error (RFC 8914) is shown nowhere, though the capture has it.
     shows: [/upstream-name\\+027/, /upstream-text\\+(?:027|x1b)/],
     begin: (strangers) => launchServer(strangers, 'upstream', [OTHER, 53]),
     speak: async ({ rack, client }) => {

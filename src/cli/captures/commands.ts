@@ -1,4 +1,4 @@
-// The table of the capture commands: `rackboot decode` and `rackboot replay`.
+// The table of `rackboot replay`.
 
 import type { Argv } from 'yargs';
 import type { SharedOptions } from '../terminal/shared-options.ts';
@@ -7,64 +7,48 @@ import type { SharedOptions } from '../terminal/shared-options.ts';
 const STANDARD_INPUT = '/dev/stdin';
 
 /** Commands that accept standard input as an argument. */
-const WITH_INPUT: ReadonlySet<string> = new Set(['decode', 'login', 'replay']);
+const WITH_INPUT: ReadonlySet<string> = new Set(['login', 'replay']);
 
 /** The arguments, with `-` replaced by a file name for these commands. */
 export const nameStandardInput = (args: readonly string[]): readonly string[] =>
   WITH_INPUT.has(args[0] ?? '') ? args.map((word) => (word === '-' ? STANDARD_INPUT : word)) : args;
 
-const FILES = 'pcap, pcapng, or payloads as hexadecimal digits; - is standard input';
+const FILES = 'A pcap file, as tcpdump writes it; - is standard input';
 const port = { type: 'number', requiresArg: true } as const;
 
-/** Adds `decode` and `replay` to a command line. */
+/** Adds `replay` to a command line. */
 export function captureCommands<T>(parser: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
   const ports = {
     'tftp-port': { ...port, describe: 'Another port for TFTP requests, besides 69' },
     'dns-port': { ...port, describe: 'Another port for DNS, besides 53' },
   } as const;
-  return parser
-    .command(
-      'decode <files..>',
-      'Print captured datagrams in readable form',
-      (command) =>
-        command.positional('files', { type: 'string', array: true, demandOption: true, describe: FILES }).options({
-          as: { choices: ['dhcp', 'tftp', 'dns'] as const, describe: 'Decode every datagram as this protocol' },
-          ...ports,
-          json,
+  return parser.command(
+    'replay <file>',
+    'Answer the queries of a capture with the current configuration; send nothing',
+    (command) =>
+      command.positional('file', { type: 'string', demandOption: true, describe: FILES }).options({
+        config,
+        interface: {
+          type: 'string',
+          requiresArg: true,
+          describe: 'Interface that received the broadcasts; default: the first that is served',
+        },
+        'without-state': { type: 'boolean', default: false, describe: 'Start without leases and machines' },
+        ...ports,
+        json,
+      }),
+    async (argv) => {
+      const { replayFile } = await import('./replay.ts');
+      finish(
+        await replayFile({
+          file: argv.file,
+          config: argv.config,
+          interfaceName: argv.interface,
+          withState: !argv.withoutState,
+          ports: { tftp: argv.tftpPort, dns: argv.dnsPort },
+          json: argv.json,
         }),
-      async (argv) => {
-        const { decodeFiles } = await import('./decode.ts');
-        const further = { tftp: argv.tftpPort, dns: argv.dnsPort };
-        finish(await decodeFiles({ files: argv.files, as: argv.as, ports: further, json: argv.json }));
-      },
-    )
-    .command(
-      'replay <file>',
-      'Answer the queries of a capture with the current configuration; send nothing',
-      (command) =>
-        command.positional('file', { type: 'string', demandOption: true, describe: FILES }).options({
-          config,
-          interface: {
-            type: 'string',
-            requiresArg: true,
-            describe: 'Interface that received the broadcasts, if the capture does not name it',
-          },
-          'without-state': { type: 'boolean', default: false, describe: 'Start without leases and machines' },
-          ...ports,
-          json,
-        }),
-      async (argv) => {
-        const { replayFile } = await import('./replay.ts');
-        finish(
-          await replayFile({
-            file: argv.file,
-            config: argv.config,
-            interfaceName: argv.interface,
-            withState: !argv.withoutState,
-            ports: { tftp: argv.tftpPort, dns: argv.dnsPort },
-            json: argv.json,
-          }),
-        );
-      },
-    );
+      );
+    },
+  );
 }

@@ -2,11 +2,9 @@
 
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CapturedPacket } from '../../capture/capture-file.ts';
-import type { FurtherPorts } from '../../capture/conversation.ts';
-import type { HexPayload } from '../../capture/hex-file.ts';
-import { replayPackets } from '../../capture/replay.ts';
-import type { Replayed, Verdict } from '../../capture/replay-result.ts';
+import type { Replayed, Verdict } from '../../capture/answer-comparison.ts';
+import { CAPTURE_BYTES_MAX, readCapture } from '../../capture/pcap.ts';
+import { type ReplayFacts, replayDatagrams } from '../../capture/replay.ts';
 import { instant, later, systemClock } from '../../clock.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import { counted } from '../../counted.ts';
@@ -22,28 +20,32 @@ import { LEASE_FILE } from '../../store/leases/lease-journal.ts';
 import { readDesiredState } from '../../uplink/desired-state-cache.ts';
 import { datedLeases } from '../leases/source.ts';
 import { leftOutNote, loadMerged } from '../terminal/config-in-force.ts';
+import { readGivenFile } from '../terminal/given-file.ts';
 import { jsonListLines, printLines } from '../terminal/output.ts';
-import { formatTime } from './decode.ts';
-import { loadCapture } from './input.ts';
 
 interface ReplayOptions {
   readonly file: string;
   readonly config: string;
   readonly interfaceName: string | undefined;
   readonly withState: boolean;
-  readonly ports: FurtherPorts;
+  readonly ports: ReplayFacts['ports'];
   readonly json: boolean;
 }
 
 /** Prints a decision for each query. @returns 0, or 1 if the file ended in a fault */
 export async function replayFile(options: ReplayOptions): Promise<number> {
   const { config } = loadMerged(options.config);
-  const input = await loadCapture(options.file);
+  const capture = readCapture(readGivenFile(options.file, CAPTURE_BYTES_MAX));
+  if (capture === undefined)
+    throw new RackError(
+      'bad-argument',
+      `${options.file} is not a pcap file: \`tcpdump -r ${options.file} -w NEW.pcap\` turns other captures into one`,
+    );
   const leftOut = leftOutNote(config.stateDir);
   const notes: string[] = leftOut === undefined ? [] : [leftOut];
   const { machines, leases } = options.withState ? readState(config, leftOut, notes) : { machines: [], leases: [] };
-  const packets = input.kind === 'packets' ? input.packets : input.payloads.map(packetOf);
-  const results = replayPackets(packets, {
+  const { datagrams, fault } = capture;
+  const results = replayDatagrams(datagrams, {
     config,
     machines: new MachineDirectory(machines),
     leases,
@@ -51,7 +53,6 @@ export async function replayFile(options: ReplayOptions): Promise<number> {
     interfaceName: options.interfaceName,
     ports: options.ports,
   });
-  const fault = input.kind === 'packets' ? input.fault : undefined;
   if (fault !== undefined) notes.push(`the file was not read to its end: at byte ${fault.offset}: ${fault.text}`);
   const counts = countVerdicts(results);
   const head = `{ "file": ${JSON.stringify(options.file)}, "queries": `;
@@ -113,31 +114,6 @@ function sizeOf(tree: string, path: string): number | undefined {
   return found?.isFile() === true ? found.size : undefined;
 }
 
-const CLIENT_PORT = 68;
-const SERVER_PORT = 67;
-const LINK_RAW = 101;
-
-/** Wraps a bare payload in a broadcast from a client without an address, like those of the fixtures. */
-function packetOf({ bytes }: HexPayload, index: number): CapturedPacket {
-  const packet = Buffer.alloc(28 + bytes.length);
-  packet.writeUInt8(0x45, 0);
-  packet.writeUInt16BE(packet.length, 2);
-  packet.writeUInt8(17, 9);
-  packet.writeUInt32BE(0xffffffff, 16);
-  packet.writeUInt16BE(CLIENT_PORT, 20);
-  packet.writeUInt16BE(SERVER_PORT, 22);
-  packet.writeUInt16BE(8 + bytes.length, 24);
-  packet.set(bytes, 28);
-  return {
-    number: index + 1,
-    atMs: systemClock.wallTimeMs(),
-    linkType: LINK_RAW,
-    interfaceName: undefined,
-    bytes: packet,
-    originalBytes: packet.length,
-  };
-}
-
 const VERDICTS: Readonly<Record<Verdict, string>> = {
   same: 'the same',
   differs: 'DIFFERS',
@@ -158,8 +134,9 @@ function* linesOf(
   notes: readonly string[],
 ): Generator<string> {
   for (const result of results) {
-    const time = result.atMs === undefined ? '' : `  ${formatTime(result.atMs)}`;
-    yield `#${result.number}${time}  ${result.from} > ${result.to}  ${result.protocol.toUpperCase()}  ${result.query}`;
+    const micros = String(Math.floor((result.atMs % 1) * 1000)).padStart(3, '0');
+    const time = new Date(result.atMs).toISOString().replace('Z', `${micros}Z`);
+    yield `#${result.number}  ${time}  ${result.from} > ${result.to}  ${result.protocol.toUpperCase()}  ${result.query}`;
     yield `    now:      ${result.decision}. ${result.text}`;
     yield `    captured: ${result.captured ?? 'nothing'} — ${VERDICTS[result.verdict]}`;
     for (const { what, now, captured } of result.differences) {

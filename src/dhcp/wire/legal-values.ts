@@ -185,7 +185,7 @@ export const SIX_RD: LegalValue = {
 };
 
 /** The size in bytes of a type's units. A type in `ONE_UNIT` holds exactly one unit. */
-export const UNIT_BYTES: Readonly<Partial<Record<OptionType, number>>> = {
+const UNIT_BYTES: Readonly<Partial<Record<OptionType, number>>> = {
   ip: 4,
   'ip-list': 4,
   'ip-pairs': 8,
@@ -196,7 +196,7 @@ export const UNIT_BYTES: Readonly<Partial<Record<OptionType, number>>> = {
   i32: 4,
   bool: 1,
 };
-export const ONE_UNIT: ReadonlySet<OptionType> = new Set<OptionType>(['ip', 'u8', 'u16', 'u32', 'i32', 'bool']);
+const ONE_UNIT: ReadonlySet<OptionType> = new Set<OptionType>(['ip', 'u8', 'u16', 'u32', 'i32', 'bool']);
 
 /** The fault in the form of bytes written as `hex`; undefined: none. */
 function judgeShape(type: OptionType, bytes: Uint8Array): string | undefined {

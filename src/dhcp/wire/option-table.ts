@@ -1,4 +1,4 @@
-// The table of DHCP options. From it the configuration takes names and types, captures take labels and how to show a value, and
+// The table of DHCP options. From it the configuration takes names and types, `replay` takes labels and types, and
 // docs/dhcp-options.md takes its lists. Sources: IANA's registry of BOOTP and DHCP options, and the RFC that each row names; the PXE
 // specification 2.1 §2.2 (128 to 135); iPXE's own numbers (175, 203). Names follow the configurations of ISC and Kea where these have one.
 //
@@ -9,9 +9,8 @@
 // To add an option, add a row here, or change its row from `unnamed` to `named`, and run `npm run docs`. Only if it needs more:
 //
 // - a rule of legal values: in `legal-values.ts`, and a case in `test/config/legal-options.test.ts`, which also checks the form of the source;
-// - a new type of values: in `option-value.ts`; a new way to show values: in `capture/dhcp-values.ts`, where the compiler demands it;
-// - a sample of its own, if that of its type is illegal for it or shown in another way: in OWN_SAMPLES of
-//   `test/dhcp/wire/option-table.test.ts`, where a test demands it;
+// - a new type of values: in `option-value.ts`;
+// - a sample of its own, if that of its type is illegal for it: in OWN_SAMPLES of `test/dhcp/wire/option-table.test.ts`, where a test demands it;
 // - an option that the server itself reads or decides: its code in OPTION of `options.ts`.
 
 import { nearestName } from '../../nearest-name.ts';
@@ -32,42 +31,25 @@ import {
 } from './legal-values.ts';
 import type { OptionType } from './option-value.ts';
 
-/** How a value is shown to people: by its type (`text`), or by a meaning (`seconds`). */
-export type ShownType =
-  | OptionType
-  | 'seconds'
-  | 'codes'
-  | 'message-type'
-  | 'overload'
-  | 'client-id'
-  | 'user-class'
-  | 'architectures'
-  | 'undi'
-  | 'uuid'
-  | 'fqdn'
-  | 'relay'
-  | 'vendor'
-  | 'ipxe';
-
-interface ShownOption {
+interface OptionRow {
   readonly code: number;
   /** The name people read. */
   readonly label: string;
-  readonly shown: ShownType;
+  readonly type: OptionType;
 }
 
 /** An option the configuration can name. */
-interface NamedOption extends ShownOption, JudgedOption {
+interface NamedOption extends OptionRow, JudgedOption {
   readonly kind: 'named';
 }
 
 /** An option the configuration gives by code and type. */
-interface UnnamedOption extends ShownOption {
+interface UnnamedOption extends OptionRow {
   readonly kind: 'unnamed';
 }
 
 /** An option the configuration cannot give. */
-interface RefusedOption extends ShownOption {
+interface RefusedOption extends OptionRow {
   readonly kind: 'refused';
   /** The reason, with an alternative if there is one. */
   readonly why: string;
@@ -83,14 +65,14 @@ function named(
   label: string,
   type: OptionType,
   source: string,
-  more: { readonly legal?: LegalValue; readonly shown?: ShownType; readonly isVendors?: true } = {},
+  more: { readonly legal?: LegalValue; readonly isVendors?: true } = {},
 ): Row {
-  return { kind: 'named', name, label, type, source, shown: type, ...more };
+  return { kind: 'named', name, label, type, source, ...more };
 }
 
-const unnamed = (label: string, shown: ShownType): Row => ({ kind: 'unnamed', label, shown });
+const unnamed = (label: string, type: OptionType): Row => ({ kind: 'unnamed', label, type });
 
-const refused = (label: string, shown: ShownType, why: string): Row => ({ kind: 'refused', label, shown, why });
+const refused = (label: string, type: OptionType, why: string): Row => ({ kind: 'refused', label, type, why });
 
 const U8_MAX = 0xff;
 const U16_MAX = 0xffff;
@@ -129,7 +111,7 @@ const TABLE: Readonly<Record<number, Row>> = {
     legal: from(REASSEMBLY_MIN, U16_MAX),
   }),
   23: named('default-ip-ttl', 'default IP time to live', 'u8', 'RFC 2132 §4.5', { legal: from(1, U8_MAX) }),
-  24: named('path-mtu-aging-timeout', 'path MTU aging', 'u32', 'RFC 2132 §4.6', { shown: 'seconds' }),
+  24: named('path-mtu-aging-timeout', 'path MTU aging', 'u32', 'RFC 2132 §4.6'),
   25: named('path-mtu-plateau-table', 'path MTU plateaus', 'u16-list', 'RFC 2132 §4.7', {
     legal: ascendingFrom(MTU_MIN),
   }),
@@ -142,16 +124,15 @@ const TABLE: Readonly<Record<number, Row>> = {
   32: named('router-solicitation-address', 'router solicitation address', 'ip', 'RFC 2132 §5.7'),
   33: named('static-routes', 'static routes', 'ip-pairs', 'RFC 2132 §5.8', { legal: NO_DEFAULT_ROUTE }),
   34: named('trailer-encapsulation', 'trailer encapsulation', 'bool', 'RFC 2132 §6.1'),
-  35: named('arp-cache-timeout', 'ARP cache timeout', 'u32', 'RFC 2132 §6.2', { shown: 'seconds' }),
+  35: named('arp-cache-timeout', 'ARP cache timeout', 'u32', 'RFC 2132 §6.2'),
   36: named('ieee802-3-encapsulation', 'Ethernet encapsulation, IEEE 802.3', 'bool', 'RFC 2132 §6.3'),
   37: named('default-tcp-ttl', 'default TCP time to live', 'u8', 'RFC 2132 §7.1', { legal: from(1, U8_MAX) }),
-  38: named('tcp-keepalive-interval', 'TCP keepalive interval', 'u32', 'RFC 2132 §7.2', { shown: 'seconds' }),
+  38: named('tcp-keepalive-interval', 'TCP keepalive interval', 'u32', 'RFC 2132 §7.2'),
   39: named('tcp-keepalive-garbage', 'TCP keepalive garbage', 'bool', 'RFC 2132 §7.3'),
   40: named('nis-domain', 'NIS domain', 'text', 'RFC 2132 §8.1'),
   41: named('nis-servers', 'NIS servers', 'ip-list', 'RFC 2132 §8.2'),
   42: named('ntp-servers', 'NTP servers', 'ip-list', 'RFC 2132 §8.3'),
   43: named('vendor-encapsulated-options', 'vendor-specific information', 'suboptions', 'RFC 2132 §8.4', {
-    shown: 'vendor',
     isVendors: true,
   }),
   44: named('netbios-name-servers', 'NetBIOS name servers', 'ip-list', 'RFC 2132 §8.5'),
@@ -161,17 +142,17 @@ const TABLE: Readonly<Record<number, Row>> = {
   48: named('font-servers', 'X font servers', 'ip-list', 'RFC 2132 §8.9'),
   49: named('x-display-managers', 'X display managers', 'ip-list', 'RFC 2132 §8.10'),
   50: refused('requested address', 'ip', 'only clients send it'),
-  51: refused('lease time', 'seconds', 'lease_time sets it'),
-  52: refused('option overload', 'overload', 'it describes the layout of the message'),
-  53: refused('message type', 'message-type', 'it is the type of the message'),
+  51: refused('lease time', 'u32', 'lease_time sets it'),
+  52: refused('option overload', 'u8', 'it describes the layout of the message'),
+  53: refused('message type', 'u8', 'it is the type of the message'),
   54: refused('server identifier', 'ip', "it is the rack's own address, `ip`"),
-  55: refused('parameter request list', 'codes', 'only clients send it'),
+  55: refused('parameter request list', 'hex', 'only clients send it'),
   56: refused('message', 'text', 'only refusals carry it'),
   57: refused('maximum message size', 'u16', 'only clients send it'),
-  58: refused('renewal time', 'seconds', 't1 sets it'),
-  59: refused('rebinding time', 'seconds', 't2 sets it'),
+  58: refused('renewal time', 'u32', 't1 sets it'),
+  59: refused('rebinding time', 'u32', 't2 sets it'),
   60: named('vendor-class-identifier', 'vendor class', 'text', 'RFC 2132 §9.13'),
-  61: refused('client identifier', 'client-id', 'the rack echoes what the client sent'),
+  61: refused('client identifier', 'hex', 'the rack echoes what the client sent'),
   62: unnamed('NetWare domain', 'text'),
   63: unnamed('NetWare information', 'hex'),
   64: named('nisplus-domain', 'NIS+ domain', 'text', 'RFC 2132 §8.11'),
@@ -187,30 +168,29 @@ const TABLE: Readonly<Record<number, Row>> = {
   74: named('irc-servers', 'IRC servers', 'ip-list', 'RFC 2132 §8.19'),
   75: named('streettalk-servers', 'StreetTalk servers', 'ip-list', 'RFC 2132 §8.20'),
   76: named('streettalk-directory-assistance-servers', 'StreetTalk directory servers', 'ip-list', 'RFC 2132 §8.21'),
-  77: unnamed('user class', 'user-class'),
+  77: unnamed('user class', 'hex'),
   78: unnamed('SLP directory agent', 'hex'),
   79: unnamed('SLP service scope', 'hex'),
   80: unnamed('rapid commit', 'bool'),
-  81: refused('client FQDN', 'fqdn', 'it answers the name that the client sent'),
-  82: refused('relay agent information', 'relay', 'the rack echoes what the relay sent'),
+  81: refused('client FQDN', 'hex', 'it answers the name that the client sent'),
+  82: refused('relay agent information', 'hex', 'the rack echoes what the relay sent'),
   83: unnamed('iSNS', 'hex'),
   85: named('nds-servers', 'NDS servers', 'ip-list', 'RFC 2241 §2'),
   86: named('nds-tree-name', 'NDS tree', 'text', 'RFC 2241 §3'),
   87: named('nds-context', 'NDS context', 'text', 'RFC 2241 §4'),
   90: refused('authentication', 'hex', 'DHCP authentication is not supported'),
-  91: unnamed('client last transaction', 'seconds'),
+  91: unnamed('client last transaction', 'u32'),
   92: unnamed('associated addresses', 'ip-list'),
-  93: named('client-architecture', 'client architecture', 'u16-list', 'RFC 4578 §2.1', { shown: 'architectures' }),
-  94: unnamed('client network interface', 'undi'),
+  93: named('client-architecture', 'client architecture', 'u16-list', 'RFC 4578 §2.1'),
+  94: unnamed('client network interface', 'hex'),
   97: named('client-machine-identifier', 'client machine identifier', 'hex', 'RFC 4578 §2.3', {
     legal: MACHINE_UUID,
-    shown: 'uuid',
   }),
   98: unnamed('user authentication', 'hex'),
   99: unnamed('civic location', 'hex'),
   100: named('posix-timezone', 'time zone, POSIX', 'text', 'RFC 4833 §2'),
   101: named('tz-database-timezone', 'time zone, TZ database', 'text', 'RFC 4833 §2'),
-  108: named('ipv6-only-preferred', 'IPv6-only preferred', 'u32', 'RFC 8925 §3.1', { shown: 'seconds' }),
+  108: named('ipv6-only-preferred', 'IPv6-only preferred', 'u32', 'RFC 8925 §3.1'),
   114: named('captive-portal', 'captive portal', 'text', 'RFC 8910 §2.1', { legal: URI }),
   116: named('auto-configure', 'auto-configure', 'u8', 'RFC 2563 §2', { legal: oneOf(0, 1) }),
   // The codes of name service options, and 0 for the client's local naming.
@@ -236,14 +216,14 @@ const TABLE: Readonly<Record<number, Row>> = {
   138: named('capwap-controllers', 'CAPWAP controllers', 'ip-list', 'RFC 5417 §2'),
   145: unnamed('forcerenew nonce capable', 'hex'),
   150: named('tftp-server-addresses', 'TFTP server address', 'ip-list', 'RFC 5859 §2'),
-  152: unnamed('base time', 'seconds'),
-  175: named('ipxe-options', 'iPXE options', 'suboptions', 'iPXE', { shown: 'ipxe', isVendors: true }),
+  152: unnamed('base time', 'u32'),
+  175: named('ipxe-options', 'iPXE options', 'suboptions', 'iPXE', { isVendors: true }),
   177: unnamed('etherboot', 'hex'),
   203: unnamed('iPXE next server (settings)', 'hex'),
   208: unnamed('pxelinux magic', 'u32'),
   209: named('pxelinux-config-file', 'pxelinux configuration file', 'text', 'RFC 5071 §4'),
   210: named('pxelinux-path-prefix', 'pxelinux path prefix', 'text', 'RFC 5071 §5'),
-  211: named('pxelinux-reboot-time', 'pxelinux reboot time', 'u32', 'RFC 5071 §6', { shown: 'seconds' }),
+  211: named('pxelinux-reboot-time', 'pxelinux reboot time', 'u32', 'RFC 5071 §6'),
   212: named('6rd', '6rd', 'hex', 'RFC 5969 §7.1.1', { legal: SIX_RD }),
   220: unnamed('subnet allocation', 'hex'),
   221: unnamed('virtual subnet selection', 'hex'),

@@ -6,7 +6,7 @@
 import { type Ipv4, ipv4 } from '../../net/address.ts';
 
 /** The sub-options that the rack reads. */
-export const RELAY_SUBOPTION = { circuitId: 1, remoteId: 2, linkSelection: 5, serverIdentifierOverride: 11 } as const;
+const RELAY_SUBOPTION = { circuitId: 1, remoteId: 2, linkSelection: 5, serverIdentifierOverride: 11 } as const;
 
 /** A relay's information about a client. */
 export interface RelayInformation {

@@ -18,7 +18,6 @@ const FILE = join(place, 'absent.txt');
 const COMMANDS: readonly (readonly string[])[] = [
   ['sshkeys', 'add', FILE],
   ['scripts', 'add', FILE],
-  ['decode', FILE],
   ['replay', FILE],
   ['leases', 'import', FILE],
   ['images', 'add', FILE, '--os', 'debian', '--release', 'x'],
@@ -35,9 +34,7 @@ for (const command of COMMANDS)
   test(`${command.join(' ').replaceAll(place, '')} names the file that is missing`, {
     skip: missing(...needsOf(command)),
   }, async () => {
-    const { complaint, result } = await printedBy(() =>
-      runCommandLine(command[0] === 'decode' ? command : [...command, '--config', config]),
-    );
+    const { complaint, result } = await printedBy(() => runCommandLine([...command, '--config', config]));
     assert.equal(result, 1, complaint);
     assert.match(complaint, /^rackboot: there is no file \S+\/absent\.txt; `ls \S+` lists the files there\n$/);
   });
