@@ -6,6 +6,26 @@
 // 1. An accepted image has a partition table. A file without one cannot boot, and is most likely not the image of a disk.
 // 2. A refusal names the format of the file, and tells how to make an image from it.
 
+import type { FileHandle } from 'node:fs/promises';
+
+/** The bytes of an image. */
+export interface ImageBytes {
+  /** The size of the whole image. */
+  readonly bytes: number;
+  /** Reads `length` bytes from `at` on into a new buffer; fewer at the end of the file. */
+  read(at: number, length: number): Promise<Uint8Array>;
+  /** The file, if nobody else can write it and programs of this user can open it; undefined: it must be copied for them. */
+  readonly own?: FileHandle | undefined;
+}
+
+/** A part of a disk: its bytes, or a length of zeroes. */
+export type DiskPiece =
+  | { readonly kind: 'data'; readonly bytes: Uint8Array }
+  | { readonly kind: 'hole'; readonly length: number };
+
+/** The largest disk of an image, in bytes: the limit of an MBR partition table. */
+export const DISK_BYTES_MAX = 2 * 1024 ** 4;
+
 /** How an image is stored: as on the disk, or compressed with Zstandard. */
 export type ImageFormat = 'raw' | 'raw.zst';
 

@@ -1,44 +1,43 @@
 // Copies a disk image into a new file of the store: recognises, checks, hashes, converts and counts it on the way.
 //
-//   raw, qcow2 ─▶ pieces of the disk ─▶ count ─▶ compress, or leave holes ─▶ hash, write
-//   raw.zst    ─▶ bytes of the file  ─▶ hash, write, and expand ─▶ count
-//   packed     ─▶ unpack (image-layers.ts) ─▶ as raw, or as qcow2
+//   raw      ─▶ pieces of the disk ─▶ count ─▶ compress, or leave holes ─▶ hash, write
+//   raw.zst  ─▶ bytes of the file  ─▶ hash, write, and expand ─▶ count
+//   qcow2    ─▶ qemu-img ─▶ a raw file without a name ─▶ as raw                    (qemu-images.ts)
+//   packed   ─▶ expand (gzip, xz, Zstandard), or take its image out of a tar ─▶ as raw, or a file without a name ─▶ as above
 //
 // 1. A compressed image is expanded while it is copied, so a damaged or truncated one is refused, and its expanded size is known.
-// 2. An image of QEMU is converted while it is read. No expanded copy of it exists.
-// 3. A copy can be stopped between two pieces of 1 MiB at most, in each layer.
-// 4. Zeroes that arrive as data become holes, piece by piece: 2 TiB of them need neither space nor work of the compressor.
-// 5. Only a few pieces of an image are in memory at a time, however large its disk is.
+// 2. A copy can be stopped between two pieces of 1 MiB at most.
+// 3. Zeroes that arrive as data become holes, piece by piece: 2 TiB of them need neither space nor work of the compressor.
+// 4. Only a few pieces of an image are in memory at a time, however large its disk is.
 
+import type { FileHandle } from 'node:fs/promises';
 import { shellWord } from '../clean-text.ts';
 import { counted } from '../counted.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { copyBytes, viewBytes } from '../net/borrowed-bytes.ts';
 import { BlobFile, checkRoom, DiskPacker, type DiskWriter } from './blob-writing.ts';
-import { releaseMemory } from './conversion.ts';
 import {
+  DISK_BYTES_MAX,
   DISK_HEAD_BYTES,
+  type DiskPiece,
   FILE_HEAD_BYTES,
   type FileFormat,
   findPartitionTable,
   type GivenFormat,
+  type ImageBytes,
   type ImageFormat,
   NO_TABLE,
   type PartitionTable,
   recogniseFormat,
 } from './disk-image.ts';
-import { EXPANDING_FAILED } from './image-expansion.ts';
-import { bytesOfFile } from './image-file.ts';
-import { LayerReader } from './image-layers.ts';
-import { TarFault } from './image-tar.ts';
-import { describeQcow2Fault, type Qcow2Decoded } from './qcow2/fault.ts';
-import { DISK_BYTES_MAX } from './qcow2/header.ts';
-import { type DiskPiece, type ImageBytes, openQcow2, readQcow2 } from './qcow2/reading.ts';
+import { beginExpansion, type Compression, EXPANDING_FAILED } from './image-expansion.ts';
+import { bytesOfFile, CHUNK_BYTES, piecesOf } from './image-file.ts';
+import { IMAGE_NAME, listTar, readTar, TarFault } from './packed-tar.ts';
+import { convertQcow2, keepBytes, openUnnamed } from './qemu-images.ts';
 import { ZstdExpansion } from './zstd-expansion.ts';
 
 /** The file to copy. */
 export interface CopyRequest {
-  /** The image; a read may wait until the download has reached its bytes. */
   readonly file: ImageBytes;
   /** The name of the file in messages. */
   readonly fileName: string;
@@ -65,8 +64,6 @@ export interface Copy {
   readonly partitionTable: PartitionTable;
 }
 
-/** Bytes read at a time. */
-const CHUNK_BYTES = 1024 * 1024;
 const WINDOW_TOO_LARGE = 'ZSTD_error_frameParameter_windowTooLarge';
 /**
  * Bytes of a disk, apart from zeroes, that a file may contain for each of its own bytes, and those that any file may contain. No real disk is
@@ -74,6 +71,8 @@ const WINDOW_TOO_LARGE = 'ZSTD_error_frameParameter_windowTooLarge';
  */
 const FILLED_PER_BYTE_MAX = 2048;
 const FILLED_BYTES = 1024 ** 3;
+/** As FILLED_PER_BYTE_MAX, for what is packed and is not a disk itself. */
+const INNER_PER_BYTE_MAX = 64;
 const ZEROES = new Uint8Array(CHUNK_BYTES);
 
 /**
@@ -115,31 +114,39 @@ function checkRunning({ signal }: Pick<CopyRequest, 'signal'>): void {
 const tooLarge = (bytesMax: number): string =>
   `it would fill more than ${bytesMax} bytes of a disk; use an image that fits on a disk`;
 
+/** The compression of each compressed format. */
+const COMPRESSIONS: Readonly<Partial<Record<FileFormat, Compression>>> = { gzip: 'gzip', xz: 'xz', 'raw.zst': 'zstd' };
+
 /** Decides how a file is copied: a Zstandard file may contain another kind of image, or an archive, which must be unpacked. */
 async function givenFormat(request: CopyRequest, found: FileFormat): Promise<GivenFormat | 'packed'> {
   if (found === 'gzip' || found === 'xz' || found === 'tar') return 'packed';
   if (found !== 'raw.zst') return found;
-  const inner = recogniseFormat(await expandHead(await request.file.read(0, CHUNK_BYTES)));
+  const inner = recogniseFormat(await expandHead(request.file, 'zstd', request.signal));
   return inner.ok && inner.format === 'raw' ? 'raw.zst' : 'packed';
 }
 
-/** Expands the beginning of a Zstandard file. @returns FILE_HEAD_BYTES, or fewer if `bytes` expand to fewer */
-async function expandHead(bytes: Uint8Array): Promise<Uint8Array> {
+/** Expands the beginning of a compressed file. @returns FILE_HEAD_BYTES, or fewer if its beginning expands to fewer */
+async function expandHead(file: ImageBytes, compression: Compression, signal?: AbortSignal): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let length = 0;
   const enough = new Error('enough');
-  const expander = new ZstdExpansion((piece) => {
-    parts.push(copyBytes(piece, 0, FILE_HEAD_BYTES));
-    length += piece.length;
-    if (length >= FILE_HEAD_BYTES) throw enough;
-  });
+  const expansion = beginExpansion(
+    compression,
+    async (piece) => {
+      parts.push(copyBytes(piece, 0, FILE_HEAD_BYTES));
+      length += piece.length;
+      if (length >= FILE_HEAD_BYTES) throw enough;
+    },
+    signal,
+  );
   try {
-    await expander.write(bytes);
-    await expander.end();
-  } catch {
+    await expansion.write(await file.read(0, CHUNK_BYTES));
+    await expansion.end();
+  } catch (error) {
+    if (error instanceof RackError) throw error;
     // Either these bytes are enough, or the file is damaged, which the copy detects.
   } finally {
-    expander.close();
+    expansion.close();
   }
   return copyBytes(Buffer.concat(parts), 0, FILE_HEAD_BYTES);
 }
@@ -162,11 +169,11 @@ async function transfer(
   try {
     if (given === 'raw.zst') await copyExpanding(request, out, disk);
     else if (given === 'raw') await copyDisk(piecesOf(request.file), request.file.bytes, request, writer, disk);
-    else if (given === 'qcow2') await convertQcow2(request, writer, disk);
     else await unpack(request, part, writer, disk);
     await writer.end();
     return out.facts();
   } catch (error) {
+    checkRunning(request);
     throw asDamage(error, request.fileName);
   } finally {
     await writer.close();
@@ -181,59 +188,180 @@ async function copyDisk(
   writer: DiskWriter,
   disk: DiskCounter,
 ): Promise<void> {
-  for await (const given of pieces) {
-    const piece = disk.take(given);
-    if (piece.kind === 'data') await writer.write(piece.bytes);
-    else await writer.skip(piece.length);
+  for await (const piece of pieces) {
+    await copyPiece(piece, writer, disk);
     request.onProgress(disk.bytes, total);
   }
 }
 
+async function copyPiece(given: DiskPiece, writer: DiskWriter, disk: DiskCounter): Promise<void> {
+  const piece = disk.take(given);
+  if (piece.kind === 'data') await writer.write(piece.bytes);
+  else await writer.skip(piece.length);
+}
+
+/** Bound on the layers around an image: a compressed archive with a compressed image has two. */
+const LAYERS_MAX = 3;
+
+/** Copies the disk in a file that is packed, or that is an image of QEMU. */
 async function unpack(request: CopyRequest, part: string, writer: DiskWriter, disk: DiskCounter): Promise<void> {
-  const { file, fileName, onProgress } = request;
-  const layers = new LayerReader({
-    spoolPath: `${part}-0`,
-    take: async (given) => {
-      const piece = disk.take(given);
-      if (piece.kind === 'data') await writer.write(piece.bytes);
-      else await writer.skip(piece.length);
-    },
-    convert: async (spooled) => {
-      const image = await bytesOfFile(spooled, fileName);
-      await convertQcow2({ ...request, file: image, onProgress: () => undefined }, writer, disk);
-    },
-    refuse: (why) => unusable(fileName, why),
-    check: () => checkRunning(request),
-    signal: request.signal,
-  });
-  let done = 0;
+  const { fileName, signal } = request;
+  const opened: FileHandle[] = [];
+  const unnamed = async (): Promise<FileHandle> => {
+    const file = await openUnnamed(`${part}-${opened.length}`);
+    opened.push(file);
+    return file;
+  };
   try {
-    for await (const piece of piecesOf(file)) {
-      const { length } = piece.bytes;
-      await layers.take(piece);
-      done += length;
-      onProgress(done, file.bytes);
+    let layer = request.file;
+    for (let depth = 0; ; depth += 1) {
+      const format = formatOf(await layer.read(0, FILE_HEAD_BYTES), fileName);
+      if (format === 'qcow2') {
+        const refuse = (why: string): RackError => unusable(fileName, why);
+        const { pieces, bytes } = await convertQcow2(layer, { part, unnamed, refuse, signal });
+        await copyDisk(
+          pieces,
+          bytes,
+          { ...request, onProgress: depth > 0 ? () => undefined : request.onProgress },
+          writer,
+          disk,
+        );
+        return;
+      }
+      if (depth === LAYERS_MAX) throw unusable(fileName, `it is packed more than ${LAYERS_MAX} times: unpack it first`);
+      const watched = depth > 0 ? layer : watchedBytes(layer, request.onProgress);
+      const inner = new InnerFile(request, part, unnamed, writer, disk);
+      await readInner(watched, format, inner, request);
+      const next = await inner.end();
+      if (next === undefined) return;
+      layer = await bytesOfFile(next, fileName);
     }
-    await layers.end();
   } catch (error) {
-    checkRunning(request);
     throw error instanceof TarFault ? unusable(fileName, error.message, error) : error;
   } finally {
-    await layers.close();
+    for (const file of opened) await file.close();
   }
 }
 
-async function convertQcow2(request: CopyRequest, writer: DiskWriter, disk: DiskCounter): Promise<void> {
-  const { file: source, fileName } = request;
-  const orRefuse = <T>(found: Qcow2Decoded<T>): T => {
-    if (!found.ok) throw unusable(fileName, describeQcow2Fault(found.fault));
-    return found.value;
-  };
-  const header = orRefuse(await openQcow2(source));
-  async function* pieces(): AsyncGenerator<DiskPiece> {
-    for await (const piece of readQcow2(source, header)) yield orRefuse(piece);
+function formatOf(head: Uint8Array, fileName: string): FileFormat {
+  const recognised = recogniseFormat(head);
+  if (!recognised.ok) throw unusable(fileName, recognised.problem);
+  return recognised.format;
+}
+
+/** The bytes of a file, of which each read is reported. */
+const watchedBytes = (file: ImageBytes, onProgress: CopyRequest['onProgress']): ImageBytes => ({
+  bytes: file.bytes,
+  read: async (at, length) => {
+    const bytes = await file.read(at, length);
+    if (length === CHUNK_BYTES) onProgress(Math.min(at + length, file.bytes), file.bytes);
+    return bytes;
+  },
+});
+
+/** Reads what is packed in a layer. */
+async function readInner(
+  layer: ImageBytes,
+  format: FileFormat,
+  inner: InnerFile,
+  { signal }: CopyRequest,
+): Promise<void> {
+  const compression = COMPRESSIONS[format];
+  const take = (piece: Uint8Array): Promise<void> => inner.take(piece);
+  const isArchive =
+    format === 'tar' || (compression !== undefined && isTarHead(await expandHead(layer, compression, signal)));
+  if (isArchive) return readTar(layer, [await imageIn(layer, signal)], take, signal);
+  if (compression === undefined) throw new Error(`${format} is not packed`);
+  const expansion = beginExpansion(compression, take, signal);
+  try {
+    for await (const { bytes } of piecesOf(layer)) await expansion.write(bytes);
+    await expansion.end();
+  } finally {
+    expansion.close();
   }
-  await copyDisk(pieces(), header.diskBytes, request, writer, disk);
+}
+
+function isTarHead(head: Uint8Array): boolean {
+  const found = recogniseFormat(head);
+  return found.ok && found.format === 'tar';
+}
+
+/** The raw name of the disk image in an archive. Rejects with TarFault if it has none, or two. */
+async function imageIn(layer: ImageBytes, signal: AbortSignal | undefined): Promise<string> {
+  const found: string[] = [];
+  await listTar(
+    layer,
+    ({ name, rawName, isFile, bytes }) => {
+      if (!isFile || !IMAGE_NAME.test(name)) return;
+      if (rawName.includes('\\')) throw new TarFault('the name of its image has an unusual character: rename it');
+      if (bytes > DISK_BYTES_MAX) throw new TarFault(tooLarge(DISK_BYTES_MAX));
+      found.push(rawName);
+      if (found.length > 1)
+        throw new TarFault(`the archive has two images, ${found.map((one) => JSON.stringify(one)).join(' and ')}`);
+    },
+    signal,
+  );
+  const [name] = found;
+  if (name !== undefined) return name;
+  throw new TarFault(
+    'the archive has no disk image: the name of an image must end in .raw, .img or .qcow2, as in disk.raw',
+  );
+}
+
+/** What was packed: a raw disk, which is copied at once, or another file, which is kept until it is complete. */
+class InnerFile {
+  readonly #request: CopyRequest;
+  readonly #part: string;
+  readonly #unnamed: () => Promise<FileHandle>;
+  readonly #writer: DiskWriter;
+  readonly #disk: DiskCounter;
+  #head: Uint8Array | undefined = new Uint8Array(0);
+  #kept: FileHandle | undefined;
+  #bytes = 0;
+
+  constructor(
+    request: CopyRequest,
+    part: string,
+    unnamed: () => Promise<FileHandle>,
+    writer: DiskWriter,
+    disk: DiskCounter,
+  ) {
+    this.#request = request;
+    this.#part = part;
+    this.#unnamed = unnamed;
+    this.#writer = writer;
+    this.#disk = disk;
+  }
+
+  async take(bytes: Uint8Array): Promise<void> {
+    checkRunning(this.#request);
+    if (this.#head === undefined) return this.#pass(bytes);
+    this.#head = Buffer.concat([this.#head, copyBytes(bytes)]);
+    if (this.#head.length >= FILE_HEAD_BYTES) await this.#open();
+  }
+
+  /** @returns the file that was kept; undefined: it was a raw disk */
+  async end(): Promise<FileHandle | undefined> {
+    if (this.#head !== undefined) await this.#open();
+    return this.#kept;
+  }
+
+  async #open(): Promise<void> {
+    const head = this.#head ?? new Uint8Array(0);
+    this.#head = undefined;
+    if (formatOf(head, this.#request.fileName) !== 'raw') this.#kept = await this.#unnamed();
+    await this.#pass(head);
+  }
+
+  async #pass(bytes: Uint8Array): Promise<void> {
+    const { file, fileName } = this.#request;
+    if (this.#kept === undefined) return copyPiece({ kind: 'data', bytes }, this.#writer, this.#disk);
+    const bytesMax = FILLED_BYTES + INNER_PER_BYTE_MAX * file.bytes;
+    if (this.#bytes + bytes.length > bytesMax)
+      throw unusable(fileName, `it expands to more than ${bytesMax} bytes, unlike any image; use the image of a disk`);
+    await keepBytes(this.#kept, bytes, this.#bytes, this.#part);
+    this.#bytes += bytes.length;
+  }
 }
 
 /** Copies a compressed file unchanged, and expands it to count the bytes of its disk. */
@@ -250,21 +378,6 @@ async function copyExpanding(request: CopyRequest, out: BlobFile, disk: DiskCoun
     await expander.end();
   } finally {
     expander.close();
-  }
-}
-
-/** The content of a file. A piece is valid until the next one is requested. @throws RackError `bad-argument` if it ends early */
-export async function* piecesOf(file: ImageBytes): AsyncGenerator<DiskPiece & { readonly kind: 'data' }> {
-  for (let at = 0; at < file.bytes; ) {
-    const bytes = await file.read(at, CHUNK_BYTES);
-    if (bytes.length === 0)
-      throw new RackError(
-        'bad-argument',
-        `the file ends after ${at} of its ${counted(file.bytes, 'byte')}: copy it again`,
-      );
-    at += bytes.length;
-    yield { kind: 'data', bytes };
-    releaseMemory(bytes);
   }
 }
 

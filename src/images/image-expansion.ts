@@ -19,7 +19,7 @@ import { ZstdExpansion } from './zstd-expansion.ts';
 export type Compression = 'gzip' | 'xz' | 'zstd' | 'bzip2';
 
 /** An expansion under way. */
-export interface Expansion {
+interface Expansion {
   write(bytes: Uint8Array): Promise<void>;
   end(): Promise<void>;
   close(): void;

@@ -3,11 +3,13 @@
 import { constants, type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { shellWord } from '../clean-text.ts';
+import { counted } from '../counted.ts';
 import { osErrorCode, RackError } from '../errors.ts';
 import { fileFault } from '../files/read-fault.ts';
 import { isSameState } from '../files/seen-stats.ts';
 import { viewBytes } from '../net/borrowed-bytes.ts';
-import type { ImageBytes } from './qcow2/reading.ts';
+import { releaseMemory } from './conversion.ts';
+import type { DiskPiece, ImageBytes } from './disk-image.ts';
 import { openStored } from './stored-blob.ts';
 
 /**
@@ -58,6 +60,24 @@ export async function bytesOfFile(file: FileHandle, fileName: string): Promise<F
       if (!isSameState(await file.stat(), facts)) throw changed();
     },
   };
+}
+
+/** Bytes read at a time. */
+export const CHUNK_BYTES = 1024 * 1024;
+
+/** The content of a file. A piece is valid until the next one is requested. @throws RackError `bad-argument` if it ends early */
+export async function* piecesOf(file: ImageBytes): AsyncGenerator<DiskPiece & { readonly kind: 'data' }> {
+  for (let at = 0; at < file.bytes; ) {
+    const bytes = await file.read(at, CHUNK_BYTES);
+    if (bytes.length === 0)
+      throw new RackError(
+        'bad-argument',
+        `the file ends after ${at} of its ${counted(file.bytes, 'byte')}: copy it again`,
+      );
+    at += bytes.length;
+    yield { kind: 'data', bytes };
+    releaseMemory(bytes);
+  }
 }
 
 /** Bytes of a stored image that are read at once. */

@@ -15,8 +15,8 @@
 
 import { listed } from '../counted.ts';
 import { copyBytes, viewBytes } from '../net/borrowed-bytes.ts';
+import type { DiskPiece } from './disk-image.ts';
 import { findPartitionTable } from './disk-image.ts';
-import type { DiskPiece } from './qcow2/reading.ts';
 import type { ImageSigns } from './stored-system.ts';
 
 /** A file system of a partition, or the layer below it. */

@@ -13,15 +13,12 @@ import { decodeText } from '../../src/images/documents/text.ts';
 import { decodeElfNeeds, findElfSection } from '../../src/images/elf.ts';
 import { decodeLoaderTar } from '../../src/images/import/loader-archive.ts';
 import { decodeModuleInfo } from '../../src/images/kernel-module.ts';
-import { decodeQcow2Header } from '../../src/images/qcow2/header.ts';
-import { decodeL1Table, decodeL2Table } from '../../src/images/qcow2/mapping.ts';
 import { ByteReader } from '../../src/net/byte-reader.ts';
 import { splitNetlink } from '../../src/net/netlink.ts';
 import { parseBody } from '../../src/region/api/call/form-body.ts';
 import { decodeSmbios } from '../../src/region/records/smbios.ts';
 import { decodeLeases } from '../../src/store/leases/lease-record.ts';
 import { LINKS, packet, pcap } from '../capture/frames.ts';
-import { CLUSTER, L1_AT, L2_AT, makeQcow2 } from '../images/qcow2-maker.ts';
 import { makeElf, makeModule, makeProgram } from '../images/synthetic.ts';
 import { decodeCpioPaths } from '../support/cpio-paths.ts';
 import type { OpenFunction } from '../support/typed-source.ts';
@@ -98,29 +95,12 @@ const DISKS = [
   latin1('\xfd7zXZ\0'),
 ];
 
-const QCOW2 = makeQcow2();
-const QCOW2_HEADER = decodeQcow2Header(QCOW2, QCOW2.length);
-assert.ok(QCOW2_HEADER.ok);
-const { value: qcow2 } = QCOW2_HEADER;
-/** The reader hands on whole entries. */
-const wholeEntries = (bytes: Uint8Array): Uint8Array => bytes.subarray(0, bytes.length - (bytes.length % 8));
-const decodeL2 = (bytes: Uint8Array): readonly unknown[] => {
-  const table = wholeEntries(bytes);
-  return [...decodeL2Table(table, L2_AT, (table.length / 8) * CLUSTER, qcow2, QCOW2.length)];
-};
-
 /** Rows for a reader of src that takes pieces, which test/support calls once. */
 export const READERS_IN_ONE_CALL = new Set(['decodeCpioPaths']);
 
 /** By name. */
 export const DECODERS: Readonly<Record<string, Tried>> = {
   ...BORROWING_DECODERS,
-  decodeQcow2Header: { decode: (bytes) => decodeQcow2Header(bytes, QCOW2.length), samples: [QCOW2.subarray(0, 512)] },
-  decodeL1Table: {
-    decode: (bytes) => [...decodeL1Table(wholeEntries(bytes), L1_AT, qcow2)],
-    samples: [QCOW2.subarray(L1_AT, L1_AT + 64)],
-  },
-  decodeL2Table: { decode: decodeL2, samples: [QCOW2.subarray(L2_AT, L2_AT + 64)] },
   decodeTarHeader: {
     decode: decodeTarHeader,
     samples: [encodeTarHeader({ name: 'rackboot-images-1', bytes: 9 * 1024 ** 3 })],

@@ -1,6 +1,14 @@
 // Small disk images, and roots of systems, for tests: only what makes them recognisable.
 
 import { encodeTarHeader, paddedBytes } from '../../src/images/bundle/tar.ts';
+import type { ImageBytes } from '../../src/images/disk-image.ts';
+import { copyBytes } from '../../src/net/borrowed-bytes.ts';
+
+/** Bytes in memory. */
+export const bytesOf = (image: Uint8Array): ImageBytes => ({
+  bytes: image.length,
+  read: async (at, length) => copyBytes(image, Math.min(at, image.length), Math.min(at + length, image.length)),
+});
 
 /** A disk with a partition table, filled with a pattern that compresses badly. */
 export function makeDisk(bytes: number, table: 'gpt' | 'mbr' | 'none', seed = 1): Buffer {

@@ -36,7 +36,6 @@ import {
   type StoredImage,
 } from '../../src/images/image-store.ts';
 import { makeDisk } from './disks.ts';
-import { DATA_AT, makeQcow2 } from './qcow2-maker.ts';
 
 const DAY = Date.UTC(2024, 0, 31, 12);
 const HOUR = 3_600_000;
@@ -214,9 +213,6 @@ describe('the image store', () => {
     ['a 7z archive', () => Buffer.from('377abcaf271c0004', 'hex'), /7z x/],
     ['a web page', () => Buffer.from('<!DOCTYPE html>\n<html>'), /web page: download/],
     ['an ext4 file system', () => makeDisk(MIB, 'none').fill('53ef', 1080, 1082, 'hex'), /ext4.*partition table/],
-    ['a qcow2 image that is cut short', () => makeQcow2().subarray(0, 9000), /`qemu-img check given`/],
-    ['a qcow2 image of a file system', () => makeQcow2().fill(0, DATA_AT, DATA_AT + 512), /no partition table/],
-    ['a qcow2 image with a backing file', () => makeQcow2().fill(1, 15, 16), /backing file.*qemu-img convert -O qcow2/],
     ['an image compressed in another format', () => Buffer.from('BZh91AY'), /bzip2: expand it first/],
     ['half a sector', () => makeDisk(MIB + 100, 'gpt'), /cut short/],
     ['a compressed image that was cut', () => zstdCompressSync(makeDisk(3 * MIB, 'gpt')).subarray(0, -9), /cut short/],

@@ -16,6 +16,7 @@ const PACKAGES = {
   'apt-get': 'apt',
   atftp: 'atftp',
   bash: 'bash',
+  bsdtar: 'libarchive-tools',
   busybox: 'busybox-static',
   bzip2: 'bzip2',
   cpio: 'cpio',

@@ -21,6 +21,7 @@ import { counted } from '../../counted.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { statsFault } from '../../files/found-stats.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
+import type { ImageBytes } from '../disk-image.ts';
 import { type AddResult, addImage } from '../image-adding.ts';
 import {
   BUNDLE_CHARACTERS_MAX,
@@ -36,7 +37,6 @@ import {
 } from '../image-store.ts';
 import { SystemInspector } from '../image-system.ts';
 import { hasFiles, nameOfPart, MANIFEST_BYTES_MAX as PART_BYTES_MAX, type TreePart } from '../parts/tree-parts.ts';
-import type { ImageBytes } from '../qcow2/reading.ts';
 import { openStored } from '../stored-blob.ts';
 import {
   addBundledPart,

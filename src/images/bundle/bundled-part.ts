@@ -14,6 +14,7 @@ import { findImage, isPlainName } from '../../boot/images.ts';
 import { cleanText } from '../../clean-text.ts';
 import { RackError } from '../../errors.ts';
 import { publishDirectory } from '../directory-publication.ts';
+import type { ImageBytes } from '../disk-image.ts';
 import { beginCopy, type StoreCopy } from '../image-removal.ts';
 import { blobPath, type ImageBlob, storedTitle } from '../image-store.ts';
 import { INSTALLER, LOADER, PART_FILES_MAX } from '../offers/offer.ts';
@@ -28,7 +29,6 @@ import {
   type TreePart,
 } from '../parts/tree-parts.ts';
 import { encodeManifest, makeDirectories } from '../publication.ts';
-import type { ImageBytes } from '../qcow2/reading.ts';
 import { asStoreError } from '../store-error.ts';
 import { judgeBlob } from '../stored-blob.ts';
 import { compareSerials } from '../streams/serial.ts';

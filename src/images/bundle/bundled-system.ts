@@ -7,12 +7,12 @@
 import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
 import { BlobFile, checkRoom } from '../blob-writing.ts';
+import type { ImageBytes } from '../disk-image.ts';
 import { type AddResult, checkPlace, publishImage } from '../image-adding.ts';
 import { beginCopy, type StoreCopy, sweepBlobs } from '../image-removal.ts';
 import { blobsOf, formatImageName, hasBlob, type ImageBlob, readImages, type StoredImage } from '../image-store.ts';
 import { isRoot, ROOT_HEAD_BYTES, rootDiskBytes } from '../import/root-format.ts';
 import { makeDirectories } from '../publication.ts';
-import type { ImageBytes } from '../qcow2/reading.ts';
 import { asStoreError } from '../store-error.ts';
 import { placeBlob } from '../stored-blob.ts';
 import { isRootFormat, judgeSystemName } from '../stored-system.ts';

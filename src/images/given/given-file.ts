@@ -7,14 +7,12 @@
 // 2. A file that is damaged counts as a disk, whose reader says why.
 
 import { counted } from '../../counted.ts';
+import type { ImageBytes } from '../disk-image.ts';
 import { FILE_HEAD_BYTES } from '../disk-image.ts';
 import { isDamage } from '../image-copy.ts';
 import { compressionOf } from '../image-expansion.ts';
-import { IMAGE_NAME, REGULAR, TarFault } from '../image-tar.ts';
-import { listTar, NoTar } from '../packed-tar.ts';
-import type { ImageBytes } from '../qcow2/reading.ts';
+import { IMAGE_NAME, listTar, NoTar, TarFault, type TarMember } from '../packed-tar.ts';
 import type { RootFormat } from '../stored-system.ts';
-import { TarListing, type TarMember } from '../tar-listing.ts';
 
 /** The root of a system, as a file. */
 export interface RootForm {
@@ -88,17 +86,16 @@ export async function recogniseFile(file: ImageBytes): Promise<GivenFile> {
 async function recogniseArchive(file: ImageBytes): Promise<ArchiveKind | { kind: 'nested'; directory: string }> {
   let nested: string | undefined;
   let members = 0;
-  const listing = new TarListing((member) => {
+  const look = (member: TarMember): void => {
     members += 1;
     if (members > UNKNOWN_MAX) throw new TarFault(`none of its first ${counted(UNKNOWN_MAX, 'member')} is known`);
     const kind = kindBy(member);
     // The root in a directory may have files that are named like images.
     if (kind !== undefined && (kind !== 'disk' || nested === undefined)) throw new Recognised(kind);
     nested ??= nestedIn(member);
-    return undefined;
-  });
+  };
   try {
-    await listTar(file, listing);
+    await listTar(file, look);
   } catch (error) {
     if (error instanceof Recognised) return error.kind;
     if (!(error instanceof NoTar || error instanceof TarFault || isDamage(error))) throw error;
@@ -107,13 +104,13 @@ async function recogniseArchive(file: ImageBytes): Promise<ArchiveKind | { kind:
 }
 
 /** The kind of an archive, if a member shows it. */
-function kindBy({ name, type }: TarMember): ArchiveKind | undefined {
+function kindBy({ name, isFile }: TarMember): ArchiveKind | undefined {
   const [top = '', second] = name.split('/');
   if (name === FIRST_OF_BUNDLE) return 'bundle';
   if (top === 'streams' && second === 'v1') return 'site';
   if (NETBOOT_TOPS.has(top)) return 'netboot';
-  if (SYSTEM_TOPS.has(top) && (second !== undefined || !REGULAR.has(type))) return 'root';
-  const isImage = IMAGE_NAME.test(name) && !INITRD_NAME.test(name) && (REGULAR.has(type) || type === 'S');
+  if (SYSTEM_TOPS.has(top) && (second !== undefined || !isFile)) return 'root';
+  const isImage = IMAGE_NAME.test(name) && !INITRD_NAME.test(name) && isFile;
   return isImage && !OTHER_TOPS.has(top) ? 'disk' : undefined;
 }
 

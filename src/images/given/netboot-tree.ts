@@ -14,12 +14,12 @@ import { cleanText } from '../../clean-text.ts';
 import { listed } from '../../counted.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { fileFault } from '../../files/read-fault.ts';
+import { viewBytes } from '../../net/borrowed-bytes.ts';
+import type { ImageBytes } from '../disk-image.ts';
 import { isDamage } from '../image-copy.ts';
 import { bytesOfFile, openGiven } from '../image-file.ts';
-import { REGULAR, TarFault } from '../image-tar.ts';
-import { listTar, NoTar } from '../packed-tar.ts';
+import { listTar, NoTar, readTar, TarFault, type TarMember } from '../packed-tar.ts';
 import { openStored } from '../stored-blob.ts';
-import { TarListing } from '../tar-listing.ts';
 import { isDirectory } from './directory-packing.ts';
 
 /** A network installer. */
@@ -154,41 +154,50 @@ async function readPlain(path: string, bytes: number): Promise<Uint8Array> {
 }
 
 async function listArchive(path: string, wanted: ReadonlySet<string>): Promise<FileTree> {
-  const sizes = new Map<string, number>();
+  const found = new Map<string, TarMember>();
   const architectures = new Set<string>();
-  await readArchive(path, ({ name, type, bytes }) => {
-    if (!REGULAR.has(type)) return undefined;
-    const [, found] = /(?:debian|ubuntu)-installer\/([a-z0-9]{1,16})\/linux$/.exec(name) ?? [];
-    if (found !== undefined) architectures.add(found);
-    if (!wanted.has(name)) return undefined;
-    if (sizes.has(name)) throw new TarFault(`it has ${name} twice`);
-    sizes.set(name, bytes);
-    return undefined;
-  });
+  await openArchive(path, (archive) =>
+    listTar(archive, (member) => {
+      const { name, isFile } = member;
+      if (!isFile) return;
+      const [, architecture] = /(?:debian|ubuntu)-installer\/([a-z0-9]{1,16})\/linux$/.exec(name) ?? [];
+      if (architecture !== undefined) architectures.add(architecture);
+      if (!wanted.has(name)) return;
+      if (found.has(name)) throw new TarFault(`it has ${name} twice`);
+      found.set(name, member);
+    }),
+  );
   const read = async (names: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>> => {
-    const contents = new Map<string, Uint8Array>();
-    await readArchive(path, ({ name, type, bytes }) => {
-      if (!REGULAR.has(type) || !names.includes(name)) return undefined;
-      if (contents.has(name) || sizes.get(name) !== bytes) throw changed(path);
-      const content = Buffer.allocUnsafeSlow(bytes);
-      contents.set(name, content);
-      let done = 0;
-      return (piece) => {
-        content.set(piece, done);
+    // As the archive has them, one after the other.
+    const members = [...found.values()].filter(({ name }) => names.includes(name));
+    const whole = Buffer.alloc(members.reduce((sum, { bytes }) => sum + bytes, 0));
+    let done = 0;
+    const raw = members.map(({ rawName }) => rawName);
+    await openArchive(path, (archive) =>
+      readTar(archive, raw, (piece) => {
+        if (done + piece.length > whole.length) throw changed(path);
+        whole.set(piece, done);
         done += piece.length;
-      };
-    });
-    return contents;
+      }),
+    );
+    if (done !== whole.length) throw changed(path);
+    let at = 0;
+    return new Map(
+      members.map(({ name, bytes }) => {
+        at += bytes;
+        return [name, viewBytes(whole, at - bytes, at)];
+      }),
+    );
   };
-  return { sizes, architectures, read };
+  return { sizes: new Map([...found].map(([name, { bytes }]) => [name, bytes])), architectures, read };
 }
 
-/** Lists an archive. @throws RackError `bad-argument` if it is not whole */
-async function readArchive(path: string, onMember: ConstructorParameters<typeof TarListing>[0]): Promise<void> {
+/** Reads an archive. @throws RackError `bad-argument` if it is not whole */
+async function openArchive(path: string, use: (archive: ImageBytes) => Promise<void>): Promise<void> {
   const file = await openGiven(path);
   try {
     const bytes = await bytesOfFile(file, path);
-    await listTar(bytes, new TarListing(onMember));
+    await use(bytes);
     await bytes.checkUnchanged();
   } catch (error) {
     const why =

@@ -1,17 +1,16 @@
-// Imports an offered image: downloads it, converts it while it arrives, and adds it to the store.
+// Imports an offered image: downloads it, converts it, and adds it to the store.
 //
 //   present? ─▶ lock the file ─▶ imported under another name? ─▶ manifest
 //                                       │ no
 //                                       ▼
-//                                    download ─┬─ grows ─▶ add (image-adding.ts) ─▶ verified? ─▶ manifest ─▶ remove the download
-//                                              ├─ begins again ─▶ add again
+//                                    download ─┬─ verified ─▶ add (image-adding.ts) ─▶ manifest ─▶ remove the download
 //                                              └─ failed ─▶ the part stays: the next import continues from it
 //
 // 1. Nothing appears in the store until the whole file has its published checksum.
 // 2. However an import ends, the next import of the same file continues its download. Only a finished or a refused import removes it.
 // 3. Before the download, the disk must have room for the file and for the image made from it.
 //    A stopped import ends within a second, even while it only converts: then the download is complete, and stays.
-// 4. A file is refused for its content only once it has its published checksum. Until then a wrong checksum is the reason.
+// 4. Only a file that has its published checksum is read.
 // 5. An import never falls back to an older version of the same source: one with an older serial or, without a serial, a file that the source
 //    delivered before (delivered-files.ts).
 // 6. A file that is not the image of a disk, and a system that no machine could start or set up (image-system.ts), are refused.
@@ -20,13 +19,11 @@
 import { basename, join } from 'node:path';
 import { shellWord } from '../../clean-text.ts';
 import { RackError } from '../../errors.ts';
-import { AttemptFailure } from '../download/fault.ts';
-import { describeLastFault } from '../download/fault-words.ts';
-import { GrowingFile, GrowthInterrupted } from '../download/growing-file.ts';
 import { removeDownload } from '../download/removal.ts';
-import type { Download, DownloadRequest, DownloadState } from '../download/request.ts';
+import type { Download, DownloadRequest } from '../download/request.ts';
 import { whileLocked } from '../file-lock.ts';
 import { type AddResult, addImage, checkPlace, publishStored } from '../image-adding.ts';
+import { bytesOfFile } from '../image-file.ts';
 import { sweepBlobs } from '../image-removal.ts';
 import {
   blobPath,
@@ -41,9 +38,9 @@ import { judgeSystem, type SystemFacts, SystemInspector } from '../image-system.
 import { type ImageOffer, importedContent, isImportOf, offerName } from '../offers/offer.ts';
 import { makeDirectories } from '../publication.ts';
 import { asStoreError } from '../store-error.ts';
-import { judgeBlob } from '../stored-blob.ts';
+import { judgeBlob, openStored } from '../stored-blob.ts';
 import { noteDelivered, wasDeliveredBefore } from './delivered-files.ts';
-import { downloadOf, lockOf } from './file-fetch.ts';
+import { downloadOf, fetchFile, lockOf } from './file-fetch.ts';
 import type { ImportTerms } from './import-terms.ts';
 import { noteRefusal, readRefusal } from './refusals.ts';
 import type { RootFacts } from './root-check.ts';
@@ -124,7 +121,7 @@ async function importMissing(offer: ImageOffer, terms: ImportTerms): Promise<Imp
     refuseTaken(offer, request, tree);
     // The half-made images of killed imports must not take the room that this one needs.
     await sweepBlobs(tree, terms.nowMs, new Set());
-    const { image, added, system } = await addWhileDownloading(offer, request, terms);
+    const { image, added, system } = await addDownloaded(offer, request, terms);
     await removeDownload(request);
     return { image, added, system };
   });
@@ -174,47 +171,22 @@ async function publishTwin(
   );
 }
 
-async function addWhileDownloading(offer: ImageOffer, request: DownloadRequest, terms: ImportTerms): Promise<Added> {
-  const { downloads, signal, onProgress } = terms;
-  const download = downloads.add(request);
-  const stop = (): void => download.cancel();
-  signal?.addEventListener('abort', stop, { once: true });
-  const unwatch = download.watch(() => onProgress(download, download.state));
-  try {
-    if (signal?.aborted === true) stop();
-    for (;;) {
-      try {
-        return await addOnce(offer, request, await GrowingFile.open(download), terms);
-      } catch (error) {
-        if (!(error instanceof GrowthInterrupted)) throw error;
-        if (error.kind === 'ended') throw endedError(offer, download, error.state);
-      }
-    }
-  } finally {
-    unwatch();
-    signal?.removeEventListener('abort', stop);
-    // Until it has settled, it writes the part, so the lock is held.
-    download.cancel();
-    await download.settled();
-  }
-}
-
 type Added = AddResult & { readonly system: SystemFacts };
 
-async function addOnce(
-  offer: ImageOffer,
-  request: DownloadRequest,
-  file: GrowingFile,
-  { tree, nowMs, isCopy, signal }: ImportTerms,
-): Promise<Added> {
+async function addDownloaded(offer: ImageOffer, request: DownloadRequest, terms: ImportTerms): Promise<Added> {
+  const { tree, nowMs, isCopy, downloads, signal, onProgress } = terms;
+  const onDownload = (download: Download): void => onProgress(download, download.state);
+  await fetchFile(request, offerName(offer), { downloads, signal, onDownload });
   const { os, release, architecture, subarchitecture, label, serial, title, source, digest } = offer;
   const inspector = new SystemInspector(architecture);
   let refused: RackError | undefined;
+  const file = await openStored(join(request.directory, request.name));
   try {
+    const fileName = basename(new URL(offer.url).pathname);
     const added = await addImage({
       tree,
-      file,
-      fileName: basename(new URL(offer.url).pathname),
+      file: { ...(await bytesOfFile(file, fileName)), own: file },
+      fileName,
       name: { os, release, architecture, subarchitecture, label, serial },
       title,
       compress: isCopy === true ? undefined : true,
@@ -225,7 +197,6 @@ async function addOnce(
       onDisk: (piece) => inspector.take(piece),
       signs: () => inspector.signs(),
       whenVerified: async () => {
-        await file.verified();
         const unfit = isCopy === true ? undefined : judgeSystem(inspector.facts(), architecture);
         if (unfit === undefined) return;
         refused = await refuse(offer, request, `${unfit}; ${addRemedy(offer)}`);
@@ -240,10 +211,7 @@ async function addOnce(
       await removeDownload(request);
       throw new RackError(error.code, `${offerName(offer)} was not imported: ${error.message}`, { cause: error });
     }
-    // An unverified file that cannot be used may be a wrong one: then the download starts over, or its failure is the reason.
-    if (!(error instanceof RackError && error.code === 'bad-argument')) throw error;
-    await file.verified();
-    if (error === refused) throw error;
+    if (error === refused || !(error instanceof RackError && error.code === 'bad-argument')) throw error;
     // A cause is the failure of a program or of an expansion, which another try may not have.
     if (error.cause === undefined) throw await refuse(offer, request, error.message);
     throw refusedError(offer, error.message, error);
@@ -266,11 +234,3 @@ function addRemedy({ url, os, release, architecture }: ImageOffer): string {
 
 const refusedError = (offer: ImageOffer, why: string, cause?: RackError): RackError =>
   new RackError('bad-argument', `${offerName(offer)} was not imported: ${why}`, { cause });
-
-function endedError(offer: ImageOffer, download: Download, state: DownloadState): RackError {
-  if (state.kind !== 'failed') return new RackError('cancelled', 'the import was stopped');
-  const why = describeLastFault(state.reason, download);
-  return new RackError('source-failed', `${offerName(offer)} could not be downloaded: ${why}`, {
-    cause: new AttemptFailure(state.reason),
-  });
-}

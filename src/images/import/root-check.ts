@@ -10,13 +10,12 @@
 // 2. A squashfs is not searched for the names, nor is an image: nothing is said about the system in them.
 
 import { copyBytes, viewBytes } from '../../net/borrowed-bytes.ts';
-import { describeDamage, piecesOf } from '../image-copy.ts';
+import type { ImageBytes } from '../disk-image.ts';
+import { describeDamage } from '../image-copy.ts';
 import { beginExpansion } from '../image-expansion.ts';
-import { TarFault } from '../image-tar.ts';
-import { expandedBytesMax, listTar, NoTar } from '../packed-tar.ts';
-import type { ImageBytes } from '../qcow2/reading.ts';
+import { piecesOf } from '../image-file.ts';
+import { expandedBytesMax, listTar, NoTar, TarFault } from '../packed-tar.ts';
 import type { RootFormat } from '../stored-system.ts';
-import { TarListing } from '../tar-listing.ts';
 import { isRoot, ROOT_HEAD_BYTES } from './root-format.ts';
 
 /** The findings about a system, by the names in its archive. */
@@ -74,7 +73,6 @@ export function describeRoot(facts: RootFacts, hasOwnStart: boolean): string {
   return `${start}; ${init}`;
 }
 
-const DIRECTORY = '5';
 /** As `choose_kernel` of the agent finds them. */
 const KERNEL = /^boot\/(?:vmlinuz|vmlinux|Image)-[^/]+$/;
 /** As `has_grub` and `copy_signed` of the agent find them: a program with its modules, or files that are signed. */
@@ -87,14 +85,12 @@ const CLOUD_INIT = /(?:^|\/)cloud-init-local\.service$|^usr\/bin\/cloud-init$/;
 async function inspectArchive(bytes: ImageBytes): Promise<RootFacts> {
   const tops = new Set<string>();
   const found = new Set<RegExp>();
-  const listing = new TarListing(({ name, type }) => {
+  await listTar(bytes, ({ name, isFile }) => {
     const [top = '', second] = name.split('/', 2);
-    if ((top === 'etc' || top === 'usr') && (second !== undefined || type === DIRECTORY)) tops.add(top);
+    if ((top === 'etc' || top === 'usr') && (second !== undefined || !isFile)) tops.add(top);
     for (const one of [KERNEL, GRUB_PROGRAM, GRUB_MODULES, SHIM, SIGNED_GRUB, CLOUD_INIT])
       if (one.test(name)) found.add(one);
-    return undefined;
   });
-  await listTar(bytes, listing);
   if (tops.size < 2) {
     const remedy =
       'pack the whole system from its own top, tar --xattrs --numeric-owner -C DIRECTORY -czf root.tar.gz .';

@@ -4,7 +4,7 @@
 // Source: squashfs 4.0 superblock.
 
 import { compressionOf } from '../image-expansion.ts';
-import { isTar } from '../image-tar.ts';
+import { isTar } from '../packed-tar.ts';
 import type { RootFormat } from '../stored-system.ts';
 
 /** The largest root, in bytes. */

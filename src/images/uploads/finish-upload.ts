@@ -108,7 +108,7 @@ async function addDisk(order: FinishOrder, file: FileHandle): Promise<Finished> 
     name,
     nowMs,
     serialsElsewhere,
-    file: await bytesOfFile(file, 'the upload'),
+    file: { ...(await bytesOfFile(file, 'the upload')), own: file },
     fileName: 'the upload',
     compress: true,
     ...(title === '' ? {} : { title }),
