@@ -23,9 +23,6 @@ export interface LedgerEntry {
 /** A command that was not begun, because another process of the region has the duties. */
 export class NotOnDuty extends RackError {}
 
-/** A command that was not begun: the machine has an entry that cannot be read, so the command may have been carried out already. */
-export class UnreadableEntry extends RackError {}
-
 /** The store of the ledger. Each method rejects if the store fails. */
 export interface PowerLedger {
   /** Begins a command that is not in the ledger; the entry is then on disk. @returns the entry that was there; undefined: it begins now */
@@ -34,6 +31,5 @@ export interface PowerLedger {
   end(id: string, outcome: PowerOutcome, atMs: number): Promise<boolean>;
   /** Runs `report` unless another process of the region has the duties, or takes them before what `report` changes is stored. */
   whileOnDuty(report: () => Promise<unknown>): Promise<void>;
-  /** Leaves out entries that cannot be read. */
   listUnended(): Promise<readonly LedgerEntry[]>;
 }

@@ -14,7 +14,7 @@ import { errorText, isStoreUnavailable } from '../errors.ts';
 import { COMMAND_MS_MAX, type PowerCommand, performCommand } from './command.ts';
 import type { PowerDetail } from './detail.ts';
 import type { PowerDriver, PowerPort, PowerSurroundings } from './driver.ts';
-import { type LedgerEntry, NotOnDuty, type PowerLedger, UnreadableEntry } from './ledger.ts';
+import { type LedgerEntry, NotOnDuty, type PowerLedger } from './ledger.ts';
 import { cleanWords, outcome, type PowerOutcome } from './outcome.ts';
 import type { PowerValues } from './parameters.ts';
 import { PowerQueue, type PowerTask } from './queue.ts';
@@ -83,10 +83,9 @@ export class PowerSwitchboard {
   /** Callers that wait for the next answer about a machine. */
   readonly #askers = new Map<string, PromiseWithResolvers<PowerOutcome>>();
   /**
-   * By machine: the last command whose ledger write failed and may still have reached the disk. `isNew`: its driver was not called.
-   * Otherwise its entry could not be read, and a process that died may have begun it.
+   * By machine: the last command whose ledger write failed and may still have reached the disk. Its driver was not called.
    */
-  readonly #unclear = new Map<string, { readonly id: string; readonly isNew: boolean }>();
+  readonly #unclear = new Map<string, string>();
   readonly #alarm: Alarm;
   #questions = 0;
   #isClosed = false;
@@ -292,10 +291,9 @@ export class PowerSwitchboard {
     const { id, machine } = task;
     try {
       const known = await ledger.begin({ id, machine, command, begunAtMs: clock.wallTimeMs() });
-      const held = this.#unclear.get(machine);
-      const unclear = held?.id === id ? held : undefined;
+      const isUnclear = this.#unclear.get(machine) === id;
       this.#unclear.delete(machine);
-      if (known === undefined || (unclear?.isNew === true && known.end === undefined)) return true;
+      if (known === undefined || (isUnclear && known.end === undefined)) return true;
       this.#queue.finish(task);
       // A command without an end is under way, or was when the last process died. The running task or `recover` reports its end.
       if (known.end !== undefined) {
@@ -307,17 +305,12 @@ export class PowerSwitchboard {
           isKnown: true,
           isRecorded: true,
         });
-      } else if (unclear !== undefined) {
-        // `recover` could not read it.
-        await this.#end({ id, machine, command: known.command, outcome: INTERRUPTED });
       }
     } catch (error) {
       this.#queue.finish(task);
       // The caller gives the command again. Until then the command has no end.
       const isForNow = isStoreUnavailable(error);
-      if (isForNow && !(error instanceof NotOnDuty)) {
-        this.#unclear.set(machine, { id, isNew: !(error instanceof UnreadableEntry) });
-      }
+      if (isForNow && !(error instanceof NotOnDuty)) this.#unclear.set(machine, id);
       const params = { said: cleanWords(errorText(error)) };
       if (!isForNow) await this.#deliver(task, outcome('refused', { code: 'not-recorded', params }));
     }

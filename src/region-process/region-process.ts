@@ -38,7 +38,6 @@ import type { Outage } from '../region/records/store-outage.ts';
 import type { Region } from '../region/region.ts';
 import { spoken } from '../region/words/note.ts';
 import { settleAfterStart } from '../region-thread/after-start.ts';
-import { findDamage, startFailure } from '../region-thread/damage.ts';
 import { type ServedRegion, serveRegion } from '../region-thread/served-region.ts';
 import { findOlderRegion } from '../store/region/lost-region.ts';
 import { lockState } from '../store/state-lock.ts';
@@ -163,9 +162,7 @@ class RegionProcess implements Daemon {
     this.#opened.push(() => lock.release());
     await this.#openControl(stateDir);
     this.#opened.push(() => this.#keeper.close());
-    const served = await this.#serve().catch(async (error: unknown) => {
-      throw this.#isOnSqlite ? await startFailure(error, stateDir) : error;
-    });
+    const served = await this.#serve();
     this.#opened.push(() => this.#closeServed(served));
     this.#served = served;
     await this.#instruments.configure(this.#config);
@@ -222,7 +219,7 @@ class RegionProcess implements Daemon {
     const startMs = Math.round(this.#now - startedAt);
     this.#publish({ kind: 'daemon.ready', at: this.#now, name, version, startMs });
     this.#notices.ready();
-    settleAfterStart(this.#isOnSqlite ? () => this.#readStore() : undefined);
+    settleAfterStart();
   }
 
   reload(): void {
@@ -378,10 +375,6 @@ class RegionProcess implements Daemon {
   #keepState(state: DesiredState): void {
     if (!this.#isOnSqlite) return;
     this.#keeper.keep(state);
-  }
-
-  async #readStore(): Promise<void> {
-    this.#noteIfDamaged(await findDamage(this.#config.stateDir, () => this.#stopping === undefined));
   }
 
   /** Adds a note about damage, which `rackboot status` shows until the next start. */

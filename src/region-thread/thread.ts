@@ -3,7 +3,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { newUuid, systemClock } from '../clock.ts';
-import { errorText, isStoreUnavailable, unreachable } from '../errors.ts';
+import { errorText, isStoreUnavailable, RackError, unreachable } from '../errors.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { RegionApi } from '../region/http/listening.ts';
@@ -16,7 +16,6 @@ import { writeDesiredState } from '../uplink/desired-state-cache.ts';
 import { DesiredStateKeeper } from '../uplink/desired-state-keeper.ts';
 import { type RackMessage, type RegionMessage, UPLINK_VERSION, type UplinkEvent } from '../uplink/messages.ts';
 import { settleAfterStart } from './after-start.ts';
-import { findDamage, startFailure } from './damage.ts';
 import { serveRegion } from './served-region.ts';
 
 const port = parentPort;
@@ -51,8 +50,7 @@ async function start(): Promise<void> {
     hasRack: true,
     onDesiredState: announce,
     scan: askForScan,
-    onProblem: (id, note) =>
-      send(note.note === 'file-lost' ? { kind: 'damaged', note } : { kind: 'problem', id, note }),
+    onProblem: (id, note) => send({ kind: 'problem', id, note }),
   });
   port?.on('message', (message: RackMessage) => receive(message, region, api, close));
   const state = await region.desiredState();
@@ -63,13 +61,7 @@ async function start(): Promise<void> {
     (addresses) => send({ kind: 'listening', addresses }),
     (listeners) => send({ kind: 'unopened', listeners }),
   );
-  settleAfterStart(readStore);
-}
-
-/** Reads the whole store once, and reports damage to the rack. */
-async function readStore(): Promise<void> {
-  const note = await findDamage(config.stateDir, () => !isEnding);
-  if (note !== undefined) send({ kind: 'damaged', note });
+  settleAfterStart();
 }
 
 /** Sends the state to the rack, and keeps a copy for a start without the region. Written here because the rack's loop writes no files. */
@@ -180,13 +172,14 @@ async function store(events: readonly UplinkEvent[], region: Region, source: str
 }
 
 /** Why the region cannot start. A bug has no code. */
-async function refusalOf(error: unknown): Promise<Extract<RegionMessage, { kind: 'refused' }>> {
-  const { code, message: reason } = await startFailure(error, config.stateDir);
+function refusalOf(error: unknown): Extract<RegionMessage, { kind: 'refused' }> {
+  const { code, message: reason } =
+    error instanceof RackError ? error : new RackError('region-failed', errorText(error));
   const note = { note: 'region-failed', reason } as const;
   return code === 'region-failed' ? { kind: 'refused', note } : { kind: 'refused', note, code };
 }
 
 start().catch(async (error: unknown) => {
-  send(await refusalOf(error));
+  send(refusalOf(error));
   process.exit(1);
 });

@@ -211,7 +211,7 @@ class RegionOnStore {
       clock: options.clock,
       isShared,
       state: () => this.desiredState(),
-      rewinds: () => this.#rewinds,
+      rewinds: () => this.#mirror.rewinds,
       onState: options.onDesiredState,
       tellOthers: () => this.store.neighbours?.announce(),
       readOthers: () => this.racks.refresh(),
@@ -221,7 +221,6 @@ class RegionOnStore {
 
   /** Reads the store; call it once, before anything else. */
   async begin(): Promise<void> {
-    await this.store.checkCounters();
     await this.racks.refresh();
     await this.#reads.run();
     this.#announcements.begin(this.#mirror.version);
@@ -254,7 +253,7 @@ class RegionOnStore {
   async stateUpdate(rackUuid: string, { ifNoneMatch, takesChanges }: StateRequest): Promise<StateUpdate> {
     await this.#reads.run();
     const { version } = this.#mirror;
-    const basis = this.racks.networksVersion + this.#rewinds;
+    const basis = this.racks.networksVersion + this.#mirror.rewinds;
     const known = knownMark(ifNoneMatch, this.#startId);
     const tag = stateTag({ version, basis, startId: this.#startId });
     const isOnBasis = known?.basis === basis;
@@ -372,18 +371,13 @@ class RegionOnStore {
     this.#announcements.close();
   }
 
-  /** Counts the changes after which the same version is another state. */
-  get #rewinds(): number {
-    return this.#mirror.rewinds + this.settings.repairs;
-  }
-
   /** Reads what has changed in the store. Machines, settings and networks of one state are read together, in one run at a time. */
   async #read(): Promise<void> {
     await this.#mirror.refresh();
     const { version, rewinds } = this.#mirror;
     const contents = `${version}.${rewinds}`;
-    // A person who repairs a row counts no version. The networks read the settings first.
-    if (contents !== this.#settingsOf || this.settings.hasDamage) await this.networks.look();
+    // The networks read the settings first.
+    if (contents !== this.#settingsOf) await this.networks.look();
     // Only now: if they could not be read, the next run reads them.
     this.#settingsOf = contents;
   }

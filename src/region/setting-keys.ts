@@ -13,7 +13,7 @@ import {
   withValue,
 } from '../machines/settings.ts';
 import { nearestName } from '../nearest-name.ts';
-import type { ListedSetting, SettingChange, StoredSetting } from './records/stored-setting.ts';
+import type { SettingChange, StoredSetting } from './records/stored-setting.ts';
 import { type RefusalNamed, refusal } from './words/refusal.ts';
 
 /**
@@ -82,13 +82,6 @@ export const withoutUserOf = (one: StoredSetting): StoredSetting => ({
   ...one,
   value: withoutStoredUser(one.key, one.value),
 });
-
-/** The settings of a list; of those whose rows cannot be read, the remaining parts. */
-export const readableOf = (listed: readonly ListedSetting[]): readonly StoredSetting[] =>
-  listed.flatMap((one) => ('isDamaged' in one ? withoutValue(one) : [withoutUserOf(one)]));
-
-const withoutValue = ({ rack, key }: Pick<StoredSetting, 'rack' | 'key'>): readonly StoredSetting[] =>
-  key.startsWith(`${INTERFACES_KEY}.`) ? [{ rack, key, value: {} }] : [];
 
 /** One rack's rows and the shared ones, in the form of a configuration file. @param isOwn true for the rack of the region's host */
 export function settingsOf(list: readonly StoredSetting[], rack: string, isOwn: boolean): Settings {

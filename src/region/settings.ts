@@ -7,9 +7,7 @@
 // 2. Every stored configuration can be served: the whole is checked first, in the same transaction. The networks are checked, too: a new
 //    dynamic range contains neither a reserved address nor one of a machine. A change never stops a machine from booting that could boot before, as far as this
 //    host's boot tree shows. A cluster interface gets no new address that its interface does not have, as far as the rack reports its host.
-// 3. A stored row that cannot be read has no value here: its key has its default until a person repairs the row. A cluster interface keeps its name
-//    alone, so that its rack refuses the settings and continues with those that it has: without the row it would stop to serve a network.
-// 4. A cluster interface belongs to one rack and is keyed by its name. The region's own keys go to the rack of its process. Every other key
+// 3. A cluster interface belongs to one rack and is keyed by its name. The region's own keys go to the rack of its process. Every other key
 //    applies to all racks.
 
 import type { Clock } from '../clock.ts';
@@ -31,10 +29,9 @@ import { findForeignAddresses } from './racks/rack-addresses.ts';
 import { reportedBeyond } from './racks/rack-networks.ts';
 import type { Racks } from './racks/racks.ts';
 import type { RegionStore } from './records/store.ts';
-import type { ListedSetting, SettingChange, SettingsOutcome, StoredSetting } from './records/stored-setting.ts';
+import type { SettingChange, SettingsOutcome, StoredSetting } from './records/stored-setting.ts';
 import {
   nearestInterfaceKey,
-  readableOf,
   refuseUnknownField,
   settingsOf,
   splitKey,
@@ -134,11 +131,10 @@ export class RegionSettings {
   readonly rules: SettingsRules;
   readonly #parts: SettingsParts;
   #list: readonly StoredSetting[] = [];
-  /** The keys of the rows that could not be read. */
-  #damaged = '';
-  #repairs = 0;
   readonly #reads = new LatestRun(
-    async () => this.#take(await this.#parts.store.listSettings()),
+    async () => {
+      this.#list = (await this.#parts.store.listSettings()).map(withoutUserOf);
+    },
     () => this.#parts.store.isInTransaction(),
   );
 
@@ -154,7 +150,7 @@ export class RegionSettings {
 
   /** Reads the settings that the store has in the caller's transaction, for its decision. */
   async read(): Promise<SettingsReader> {
-    return this.#readerOf(readableOf(await this.#parts.store.listSettings()));
+    return this.#readerOf((await this.#parts.store.listSettings()).map(withoutUserOf));
   }
 
   #readerOf(list: readonly StoredSetting[]): SettingsReader {
@@ -168,23 +164,6 @@ export class RegionSettings {
       },
       pinnedBy: (key, rack) => this.pinnedBy(key, rack),
     };
-  }
-
-  #take(listed: readonly ListedSetting[]): void {
-    this.#list = readableOf(listed);
-    const damaged = listed.flatMap((one) => ('isDamaged' in one ? [`${one.rack} ${one.key}`] : [])).join('\n');
-    if (damaged !== this.#damaged) this.#repairs += 1;
-    this.#damaged = damaged;
-  }
-
-  /** True if a row could not be read: then `load` may find other settings, although nobody counted a version. */
-  get hasDamage(): boolean {
-    return this.#damaged !== '';
-  }
-
-  /** Counts the reads that found other damaged rows than the one before: after each, racks get their settings again. */
-  get repairs(): number {
-    return this.#repairs;
   }
 
   /** The stored settings of all racks. */
@@ -252,7 +231,7 @@ export class RegionSettings {
         const outcome = await this.#change(owner, edits, username);
         if (outcome.kind === 'refuse') return outcome.refusal;
         await store.afterCommit(() => {
-          this.#take(outcome.settings);
+          this.#list = outcome.settings.map(withoutUserOf);
           this.#parts.onChange();
         });
         return undefined;

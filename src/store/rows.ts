@@ -1,97 +1,115 @@
-// Rows of any database, read column by column, and prepared statements of SQLite.
+// Records in the rows of any database, and prepared statements of SQLite. A codec has the columns of a record once: its statements and its
+// reader come from them.
 
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
-import { z } from 'zod';
-import { errorText, osErrorCode } from '../errors.ts';
-import type { RowFault } from '../region/records/store-outage.ts';
-import { StoreOutage } from '../region/words/outage.ts';
+import { type Ipv4, ipv4, type MacAddress, mac } from '../net/address.ts';
 
 export type Row = Readonly<Record<string, SQLOutputValue>>;
 
-/** A row of the region's store as its driver gives it. Only a reader of `readsRow`, whose errors name the row, has its columns. */
-export type StoredRow = object;
+/** A column, and how a value stands in it. */
+export interface Column<T> {
+  readonly name: string;
+  /** PostgreSQL's type, where JSON carries the value. */
+  readonly type: 'BIGINT' | 'TEXT' | 'BYTEA';
+  /** @throws Error if it holds no such value: our own bug */
+  read(row: Row): T;
+  write(value: T): SQLInputValue;
+}
 
-const isOpened = (row: StoredRow): row is Row => typeof row === 'object';
-
-/** The columns that name a row to a person, the best first. */
-const NAMING = ['id', 'key', 'name', 'system_id', 'username', 'machine_id'];
-const REASON_CHARACTERS_MAX = 200;
-
-/**
- * Makes the error of a reader name the table and the row.
- *
- * Such a row was damaged, or written by hand. For its readers the store is then unavailable, and they try again later: a person may repair
- * the row while the process runs. So the row ends no process.
- * @param key the column that names the row; default: the best of NAMING that it has
- */
-export const readsRow =
-  <T>(table: string, read: (row: Row) => T, key?: string) =>
-  (row: StoredRow): T => {
-    if (!isOpened(row)) throw new TypeError('the driver gave no row');
-    try {
-      return read(row);
-    } catch (error) {
-      throw damagedRow(table, row, error, key);
-    }
+function column<T>(
+  name: string,
+  type: Column<T>['type'],
+  convert: (value: SQLOutputValue | undefined) => T | undefined,
+  write: (value: T) => SQLInputValue,
+): Column<T> {
+  const read = (row: Row): T => {
+    const value = convert(row[name]);
+    if (value === undefined) throw new Error(`column ${name} holds ${typeof row[name]}`);
+    return value;
   };
-
-/** A value that cannot be converted. */
-class ColumnFault extends Error {
-  readonly column: string;
-  constructor(column: string, cause: unknown) {
-    super(`column ${column}: ${errorText(cause)}`, { cause });
-    this.column = column;
-  }
+  return { name, type, read, write };
 }
 
-/** The table lacks a column, so no row of it can be read. A statement that names its columns fails at the database. */
-class ColumnMissing extends Error {
-  readonly column: string;
-  constructor(column: string) {
-    super(column);
-    this.column = column;
-  }
-}
-
-/** Converts a column's value; an error names the column. */
-export function converted<V, T>(column: string, value: V, convert: (value: V) => T): T {
-  try {
-    return convert(value);
-  } catch (error) {
-    throw new ColumnFault(column, error);
-  }
-}
-
-/** Reads a column with JSON. */
-export const json = <T>(row: Row, column: string, schema: z.ZodType<T>): T =>
-  converted(column, text(row, column), (written) => {
-    const read = schema.safeParse(JSON.parse(written));
-    if (!read.success) throw new TypeError('a value has another form', { cause: read.error });
-    return read.data;
-  });
-
-/** The reason without the words of the JavaScript engine, which name no column, and without a schema's, which have many lines. */
-function whyUnreadable(error: unknown): { readonly fault: RowFault; readonly said: string } {
-  if (error instanceof SyntaxError) return { fault: 'not-json', said: '' };
-  if (error instanceof TypeError || error instanceof RangeError || error instanceof z.ZodError)
-    return { fault: 'other-form', said: '' };
-  return { fault: 'other', said: errorText(error).slice(0, REASON_CHARACTERS_MAX) };
-}
-
-/** The error for a row that cannot be read; it shows no value, which may be a secret. */
-function damagedRow(table: string, row: Row, error: unknown, named?: string): StoreOutage {
-  const missing = error instanceof ColumnFault ? error.cause : error;
-  if (missing instanceof ColumnMissing)
-    return new StoreOutage({ note: 'column-missing', table, column: missing.column }, { cause: error });
-  const has = (name: string): boolean => row[name] !== undefined && row[name] !== null;
-  const key = named !== undefined && has(named) ? named : (NAMING.find(has) ?? '');
-  const value = key === '' ? '' : String(row[key]);
-  const { column, cause } = error instanceof ColumnFault ? error : { column: '', cause: error };
-  return new StoreOutage(
-    { note: 'row-unreadable', table, key, value, column, ...whyUnreadable(cause) },
-    { cause: error },
+export const text = (name: string): Column<string> =>
+  column(name, 'TEXT', (value) => (typeof value === 'string' ? value : undefined), String);
+export const number = (name: string): Column<number> =>
+  column(name, 'BIGINT', (value) => (typeof value === 'number' ? value : undefined), Number);
+export const bytes = (name: string): Column<Uint8Array> =>
+  column(
+    name,
+    'BYTEA',
+    (value) => (value instanceof Uint8Array ? value : undefined),
+    (value) => value,
   );
+
+/** A column that stores another form of a value. */
+export const mapped = <S, T>(stored: Column<S>, read: (value: S) => T, write: (value: T) => S): Column<T> => ({
+  ...stored,
+  read: (row) => read(stored.read(row)),
+  write: (value) => stored.write(write(value)),
+});
+
+/** A column that may be NULL. */
+export const optional = <T>(stored: Column<T>): Column<T | undefined> => ({
+  ...stored,
+  read: (row) => (row[stored.name] === null ? undefined : stored.read(row)),
+  write: (value) => (value === undefined ? null : stored.write(value)),
+});
+
+export const flag = (name: string): Column<boolean> => mapped(number(name), Boolean, Number);
+export const macIn = (name: string): Column<MacAddress> => mapped(number(name), mac, Number);
+export const ipv4In = (name: string): Column<Ipv4> => mapped(number(name), ipv4, Number);
+/** JSON that only regions write. */
+export const json = <T>(name: string): Column<T> =>
+  mapped<string, T>(text(name), (stored) => JSON.parse(stored), JSON.stringify);
+
+/** One of these words. */
+export const oneOf = <T extends string>(name: string, words: readonly T[]): Column<T> =>
+  mapped<string, T>(
+    text(name),
+    (stored) => {
+      const found = words.find((word) => word === stored);
+      if (found === undefined) throw new Error(`column ${name} holds an unknown word`);
+      return found;
+    },
+    (word) => word,
+  );
+
+/** The column of each field; one that is left out does not compile. */
+type Columns<T> = { readonly [Field in keyof Required<T>]: Column<T[Field]> };
+
+/** How a record stands in a row. */
+export interface Codec<T> {
+  readonly columns: readonly Column<unknown>[];
+  readonly names: readonly string[];
+  readonly read: (row: Row) => T;
+  /** In the order of the columns. */
+  readonly values: (record: T) => SQLInputValue[];
 }
+
+export function codec<T extends object>(fields: Columns<T>): Codec<T> {
+  const entries = columnsOf(fields);
+  const columns = entries.map(([, stored]) => stored);
+  const read = (row: Row): T => {
+    const record = Object.create(Object.prototype);
+    for (const [field, stored] of entries) record[field] = stored.read(row);
+    return record;
+  };
+  const values = (record: object): SQLInputValue[] =>
+    entries.map(([field, stored]) => stored.write(Reflect.get(record, field)));
+  return { columns, names: columns.map(({ name }) => name), read, values };
+}
+
+const columnsOf = (fields: object): readonly (readonly [field: string, stored: Column<unknown>])[] =>
+  Object.entries(fields);
+
+export const insertInto = (table: string, names: readonly string[]): string =>
+  `INSERT INTO ${table} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`;
+/** The columns of an UPDATE, each with a value of its own. */
+export const assigned = (names: readonly string[]): string => names.map((name) => `${name} = ?`).join(', ');
+/** Replaces these columns of the row with the same key. */
+export const orReplace = (key: string, names: readonly string[]): string =>
+  ` ON CONFLICT (${key}) DO UPDATE SET ${names.map((name) => `${name} = excluded.${name}`).join(', ')}`;
 
 /**
  * SQLite's form of a statement, whose lists are `IN texts(?)`, `IN numbers(?)`, `FROM texts(?)` and `FROM rows(?)`, each one JSON text. A row
@@ -139,58 +157,4 @@ export class Statements {
     const value = row === undefined ? 0 : Object.values(row)[0];
     return typeof value === 'number' ? value : 0;
   }
-}
-
-/**
- * Reads rows. A number that JavaScript cannot hold, which no region writes, would fail the whole query: it stays a bigint, and the reader of
- * its column names the row.
- */
-export function readLarge(statement: StatementSync, read: () => readonly Row[]): readonly Row[] {
-  try {
-    return read();
-  } catch (error) {
-    // A statement that writes must not run twice.
-    const mayRepeat = osErrorCode(error) === 'ERR_OUT_OF_RANGE' && statement.sourceSQL.startsWith('SELECT');
-    if (!mayRepeat) throw error;
-    statement.setReadBigInts(true);
-    try {
-      return read().map(withNumbers);
-    } finally {
-      statement.setReadBigInts(false);
-    }
-  }
-}
-
-const withNumbers = (row: Row): Row =>
-  Object.fromEntries(
-    Object.entries(row).map(([name, value]) => {
-      const isExact = typeof value === 'bigint' && Number.isSafeInteger(Number(value));
-      return [name, isExact ? Number(value) : value];
-    }),
-  );
-
-/** The latest time that a Date can be (ECMA-262 §21.4.1.1). */
-const TIME_MS_MAX = 8_640_000_000_000_000;
-
-export function text(row: Row, column: string): string {
-  const value = row[column];
-  if (value === undefined) throw new ColumnMissing(column);
-  if (typeof value !== 'string') throw new Error(`column ${column} holds ${typeof value}, not text`);
-  return value;
-}
-
-export function number(row: Row, column: string): number {
-  const value = row[column];
-  if (value === undefined) throw new ColumnMissing(column);
-  if (typeof value !== 'number') throw new Error(`column ${column} holds ${typeof value}, not a number`);
-  if (Math.abs(value) > TIME_MS_MAX && column.endsWith('_ms')) throw new Error(`column ${column} holds no time`);
-  return value;
-}
-
-export function optionalText(row: Row, column: string): string | undefined {
-  return row[column] === null ? undefined : text(row, column);
-}
-
-export function optionalNumber(row: Row, column: string): number | undefined {
-  return row[column] === null ? undefined : number(row, column);
 }

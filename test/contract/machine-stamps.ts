@@ -29,12 +29,7 @@ class Reader {
     this.read = [];
     const found: Machine[] = [];
     for (let afterId: number | undefined = 0; afterId !== undefined; ) {
-      const part = await this.#store.listStamped(
-        {},
-        afterId,
-        false,
-        (id, stamp) => this.#kept.get(id)?.stamp === stamp,
-      );
+      const part = await this.#store.listStamped({}, afterId, (id, stamp) => this.#kept.get(id)?.stamp === stamp);
       for (const { id, stamp, machine } of part.machines) {
         if (machine !== undefined) this.#kept.set(id, { stamp, machine });
         if (machine !== undefined) this.read.push(machine.systemId);

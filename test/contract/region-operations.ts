@@ -6,16 +6,16 @@ import { outcome } from '../../src/power/outcome.ts';
 import type { NewMachineEvent, RackReport } from '../../src/region/records/machine-event.ts';
 import { NO_MARKS } from '../../src/region/records/script-store.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
-import { findFile, findFileByKey, listFiles, putFile, removeFile } from '../../src/store/operations/region-files.ts';
+import { fileTable } from '../../src/store/operations/region-files.ts';
 import { clearHeard, listHeard } from '../../src/store/operations/region-heard.ts';
 import { historyEnd } from '../../src/store/operations/region-histories.ts';
-import { listConflicts, sharedAmong } from '../../src/store/operations/region-identity.ts';
+import { listConflicts, sharedValues } from '../../src/store/operations/region-identity.ts';
 import * as reads from '../../src/store/operations/region-machine-reads.ts';
-import { closeSession, findSession, noteSession, openSession } from '../../src/store/operations/region-sessions.ts';
-import { findSshKey, keepSshKey } from '../../src/store/operations/region-ssh-key.ts';
+import { sessionTable } from '../../src/store/operations/region-sessions.ts';
+import { sshKeyTable } from '../../src/store/operations/region-ssh-key.ts';
 import type { Steps } from '../../src/store/operations/region-steps.ts';
-import type { RegionTables } from '../../src/store/operations/region-tables.ts';
 import { desiredVersion, listGone, settledVersion } from '../../src/store/operations/region-versions.ts';
+import type { RegionTables } from '../../src/store/region/stored-region.ts';
 import { spoken } from '../support/sentences.ts';
 import { fullNetworks } from './network-store.ts';
 import { FIELDS } from './region-store.ts';
@@ -101,8 +101,8 @@ const STRANGER = mac(0x525400ffff01);
 export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<unknown>>> = {
   findMachine: () => reads.findMachine(FIRST),
   outlineMachines: ({ machines }) => reads.outlineMachines(ids(machines)),
-  listMachines: () => reads.listMachines({}, 0, 1e6, false),
-  'listMachines by tag and owner': () => reads.listMachines({ tags: ['rack'], owners: ['bob'] }, 0, 1e6, false),
+  listMachines: () => reads.listMachines({}, 0, 1e6),
+  'listMachines by tag and owner': () => reads.listMachines({ tags: ['rack'], owners: ['bob'] }, 0, 1e6),
   listMachinesForRacks: () => reads.listMachinesForRacks(0, 0, 1e6),
   'listMachinesForRacks since a version': () => reads.listMachinesForRacks(1, 0, 1e6),
   countMachines: () => reads.countMachines({}),
@@ -113,12 +113,8 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
   settledVersion: () => settledVersion(),
   listGone: () => listGone(1),
   listConflicts: () => listConflicts(100, undefined),
-  sharedAmong: () =>
-    sharedAmong(['uuid 00000000-0000-4000-8000-000000000001', 'uuid 00000000-0000-4000-8000-000000000002']),
-  'counters.check': ({ tables }) => tables.counters.check(),
-  'counters.drawTasks': ({ tables, machines }) => tables.counters.drawTasks(ids(machines)),
-  'counters.nextNetworkId': ({ tables }) => tables.counters.nextNetworkId(6000),
-  'counters.continueNetworkIds': ({ tables }) => tables.counters.continueNetworkIds(6002),
+  sharedValues: () =>
+    sharedValues(['uuid 00000000-0000-4000-8000-000000000001', 'uuid 00000000-0000-4000-8000-000000000002']),
   'machines.enlist': ({ tables }) =>
     tables.machines.enlist(
       { macs: [STRANGER], values: ['uuid 00000000-0000-4000-8000-000000000001', 'serial s'], atMs: 2 },
@@ -135,8 +131,8 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
         };
       },
     ),
-  'machines.change': ({ tables }) =>
-    tables.machines.change(FIRST, 2, (_machine, { addresses, ownerDataBytes }) => {
+  'machines.changeMachine': ({ tables }) =>
+    tables.machines.changeMachine(FIRST, 2, (_machine, { addresses, ownerDataBytes }) => {
       const ranges = [[ipv4(0x0a140000), ipv4(0x0a14ffff)]] as const;
       if (ownerDataBytes === undefined) return { kind: 'ask', ranges, ownerData: true, hostnames: ['a'] };
       assert.ok((addresses[0]?.taken.size ?? 0) > 8);
@@ -148,8 +144,8 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
         endsKey: true,
       };
     }),
-  'machines.changeAll': ({ tables, machines }) =>
-    tables.machines.changeAll(ids(machines).slice(0, 8), 2, () => ({
+  'machines.changeMachines': ({ tables, machines }) =>
+    tables.machines.changeMachines(ids(machines).slice(0, 8), 2, () => ({
       kind: 'change',
       fields: { powerTask: 'off', osystem: 'debian' },
       events: [EVENT, EVENT],
@@ -157,8 +153,8 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
       userData: null,
       endsKey: true,
     })),
-  'machines.split': ({ tables }) =>
-    tables.machines.split('m00001', 3, () => ({
+  'machines.splitMachine': ({ tables }) =>
+    tables.machines.splitMachine('m00001', 3, () => ({
       kind: 'split',
       systemId: 'n00001',
       fields: { ...FIELDS, hostname: 'half' },
@@ -168,32 +164,32 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
       events: [],
       newEvents: [],
     })),
-  'machines.merge': ({ tables }) =>
-    tables.machines.merge('m00001', 'n00001', 4, () => ({ kind: 'merge', fields: {}, events: [EVENT] })),
+  'machines.mergeMachines': ({ tables }) =>
+    tables.machines.mergeMachines('m00001', 'n00001', 4, () => ({ kind: 'merge', fields: {}, events: [EVENT] })),
   'machines.shiftDeadlines': ({ tables }) => tables.machines.shiftDeadlines(1, 5),
   'machines.keepApart': ({ tables }) => tables.machines.keepApart(FIRST, NEW_ID, EVENT),
-  'machines.remove': ({ tables }) => tables.machines.remove(NEW_ID, EVENT),
+  'machines.removeMachine': ({ tables }) => tables.machines.removeMachine(NEW_ID, EVENT),
   'events.add': ({ tables }) => tables.events.add(EVENT, 1),
   'events.addAll': ({ tables, machines }) =>
     tables.events.addAll(ids(machines).map((_, index) => ({ event: EVENT, machineId: index + 1 }))),
-  'events.recordAll': ({ tables, machines }) =>
-    tables.events.recordAll(ids(machines).map((systemId) => ({ event: EVENT, systemId }))),
-  'events.record': ({ tables }) => tables.events.record(EVENT, FIRST),
+  'events.recordEvents': ({ tables, machines }) =>
+    tables.events.recordEvents(ids(machines).map((systemId) => ({ event: EVENT, systemId }))),
+  'events.recordEvent': ({ tables }) => tables.events.recordEvent(EVENT, FIRST),
   'events.adopt': ({ tables }) => tables.events.adopt(1, [STRANGER]),
   'events.move': ({ tables }) => tables.events.move(1, 2),
-  'events.addReports': ({ tables, machines }) => tables.events.addReports('rack', reportsOf(machines)),
+  'events.recordReports': ({ tables, machines }) => tables.events.recordReports('rack', reportsOf(machines)),
   'events.acceptSequence': ({ tables }) => tables.events.acceptSequence('rack', 1e6, 1),
-  'events.nearest': ({ tables }) => tables.events.nearest('after', 1),
+  'events.nearestEvent': ({ tables }) => tables.events.nearestEvent('after', 1),
   'events.highestSequence': ({ tables }) => tables.events.highestSequence('rack'),
-  'events.range': ({ tables }) => tables.events.range(),
+  'events.eventRange': ({ tables }) => tables.events.eventRange(),
   historyEnd: () => historyEnd(1),
-  'events.list': ({ tables }) => tables.events.list({ machines: { tags: ['rack'] }, limit: 1e6 }),
-  'events.recent': ({ tables, machines }) => tables.events.recent(ids(machines), 2),
-  'events.newest': ({ tables, machines }) => tables.events.newest(ids(machines), true),
+  'events.listEvents': ({ tables }) => tables.events.listEvents({ machines: { tags: ['rack'] }, limit: 1e6 }),
+  'events.recentEvents': ({ tables, machines }) => tables.events.recentEvents(ids(machines), 2),
+  'events.newestEvents': ({ tables, machines }) => tables.events.newestEvents(ids(machines), true),
   listHeard: () => listHeard(0, 100),
   clearHeard: () => clearHeard(),
   'clearHeard of one': () => clearHeard(mac(1)),
-  'events.strangers': ({ tables }) => tables.events.strangers(0, 100),
+  'events.listStrangers': ({ tables }) => tables.events.listStrangers(0, 100),
   'accounts.addUser': ({ tables }) =>
     tables.accounts.addUser({ username: 'bob', email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 }),
   'accounts.findUser': ({ tables }) => tables.accounts.findUser('bob'),
@@ -206,9 +202,9 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
   'accounts.markKeyUsed': ({ tables }) => tables.accounts.markKeyUsed('k', 2),
   'accounts.renameKey': ({ tables }) => tables.accounts.renameKey('ann', 'k', 'x'),
   'accounts.removeKey': ({ tables }) => tables.accounts.removeKey('ann', 'k'),
-  'settings.list': ({ tables }) => tables.settings.list(),
-  'settings.change': ({ tables }) =>
-    tables.settings.change(1, () => ({
+  'settings.listSettings': ({ tables }) => tables.settings.listSettings(),
+  'settings.changeSettings': ({ tables }) =>
+    tables.settings.changeSettings(1, () => ({
       kind: 'change',
       events: [EVENT],
       changes: [{ rack: '', key: 'dns.upstream', value: ['192.0.2.1'] }],
@@ -247,7 +243,6 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
   'boot.addFileSources': ({ tables }) => tables.boot.addFileSources(['ubuntu'], 1),
   'boot.addSource': ({ tables }) => tables.boot.addSource(BOOT_SOURCE, EVENT),
   'boot.changeSource': ({ tables }) => tables.boot.changeSource(2, BOOT_SOURCE, EVENT),
-  'boot.check': ({ tables }) => tables.boot.check('boot_source', 1),
   'boot.listSources': ({ tables }) => tables.boot.listSources(),
   'boot.addSelection': ({ tables }) => tables.boot.addSelection(2, BOOT_SELECTION, EVENT),
   'boot.changeSelection': ({ tables }) => tables.boot.changeSelection(2, 1, BOOT_SELECTION, EVENT),
@@ -277,17 +272,19 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
   'areas.change': ({ tables }) => tables.areas.change('zone', { id: 1, name: 'b', description: '' }, EVENT),
   'areas.moveToZone': ({ tables, machines }) =>
     tables.areas.moveToZone(1, { systemIds: ids(machines), rackUuids: ['x'] }, EVENT),
-  'no machine by its agent name': () => reads.listMachines({ agentNames: ['juju'] }, 0, 1e6, false),
-  'listMachines by zone': () => reads.listMachines({ zoneIds: [1], poolIds: [0] }, 0, 1e6, false),
+  'no machine by its agent name': () => reads.listMachines({ agentNames: ['juju'] }, 0, 1e6),
+  'listMachines by zone': () => reads.listMachines({ zoneIds: [1], poolIds: [0] }, 0, 1e6),
   'areas.remove': ({ tables }) => tables.areas.remove('zone', 1, EVENT),
-  putFile: () => putFile('ann', { name: 'f', key: 'k', content: Uint8Array.of(0) }, 1),
-  findFile: () => findFile('ann', 'f'),
-  findFileByKey: () => findFileByKey('k'),
-  listFiles: () => listFiles('ann'),
-  removeFile: () => removeFile('ann', 'f'),
+  'fileTable.put': () => fileTable.put('ann', { name: 'f', key: 'k', content: Uint8Array.of(0) }, 1),
+  'fileTable.find': () => fileTable.find('ann', 'f'),
+  'fileTable.findByKey': () => fileTable.findByKey('k'),
+  'fileTable.list': () => fileTable.list('ann'),
+  'fileTable.remove': () => fileTable.remove('ann', 'f'),
   'networks.change': ({ tables }) =>
     tables.networks.change((_records, nextId) => ({ ...fullNetworks(nextId), events: [EVENT], result: undefined })),
   'networks.list': ({ tables }) => tables.networks.list(),
+  'networks.leasedBetween': ({ tables }) => tables.networks.leasedBetween(ipv4(0x0a140000), ipv4(0x0a14ffff), 1),
+  'networks.heldBy': ({ tables }) => tables.networks.heldBy('ann', 1),
   'networks.firstUse': ({ tables }) =>
     tables.networks.firstUse({
       vlanIds: [1],
@@ -295,13 +292,13 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
       ranges: [{ low: ipv4(0x0a140000), high: ipv4(0x0a14ffff) }],
     }),
   'networks.usedBetween': ({ tables }) => tables.networks.usedBetween(ipv4(0x0a140000), ipv4(0x0a14ffff), 1e6),
-  openSession: () => openSession('ann', SESSION, 1, 0),
-  'openSession at the bound': () => openSession('ann', { ...SESSION, digest: 'e' }, 1, 0),
-  findSession: () => findSession('e'),
-  noteSession: () => noteSession('e', { notice: 'x' }),
-  closeSession: () => closeSession('e'),
-  findSshKey: () => findSshKey(),
-  keepSshKey: () => keepSshKey('key', 1),
+  'sessionTable.open': () => sessionTable.open('ann', SESSION, 1, 0),
+  'sessionTable.open at the bound': () => sessionTable.open('ann', { ...SESSION, digest: 'e' }, 1, 0),
+  'sessionTable.find': () => sessionTable.find('e'),
+  'sessionTable.note': () => sessionTable.note('e', { notice: 'x' }),
+  'sessionTable.close': () => sessionTable.close('e'),
+  'sshKeyTable.find': () => sshKeyTable.find(),
+  'sshKeyTable.keep': () => sshKeyTable.keep('key', 1),
   'scripts.addScript': ({ tables }) => tables.scripts.addScript({ ...SCRIPT, changedMs: 1 }, 9, EVENT),
   'scripts.listScripts': ({ tables }) => tables.scripts.listScripts(),
   'scripts.findScript': ({ tables }) => tables.scripts.findScript('s'),

@@ -421,7 +421,6 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'store/outbox/post-shares.ts': { '#bytesOf': 'store/outbox/outbox-database.ts OUTBOX_BOUNDS' },
   'store/operations/event-queries.ts': { 'eventConditions.conditions': 'call', 'eventConditions.values': 'call' },
   'store/operations/reported-interfaces.ts': { '#own': 'call' },
-  'store/operations/readable-rows.ts': { 'RowReader.errors': 'ERRORS_MAX' },
   'store/operations/region-machine-reads.ts': {
     'machineQuery.all': 'call',
     'machineQuery.given': 'call',
@@ -429,8 +428,6 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'store/operations/region-host-images.ts': { '#known': 'PLACES_MAX' },
   'store/operations/region-racks.ts': {
     '#known': 'region/racks/rack-admission.ts RACKS_MAX',
-    '#damaged': 'region/racks/rack-admission.ts RACKS_MAX',
-    '#unnamed': 'region/racks/rack-admission.ts RACKS_MAX',
   },
   'store/rows.ts': { '#prepared': 'named' },
   'store/open-transaction.ts': { 'OpenTransaction.effects': 'call' },

@@ -7,7 +7,6 @@ import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import {
   assertShownAsDamage,
@@ -89,24 +88,6 @@ test(
 );
 
 test(
-  'the rack, status and doctor report damage that no request has met yet',
-  {
-    skip: missing('linux'),
-    timeout: 120_000,
-  },
-  () =>
-    withWholeRack(PLACE, async (rack) => {
-      await rack.stop();
-      zeroTable(join(rack.stateDir, 'region.db'), 'ssh_key');
-      const from = rack.lines.length;
-      await rack.start();
-      await rack.reported('region.up', { from });
-      const reported = /region\.db is damaged in places .*restore a backup/;
-      await assertShownAsDamage(rack, from, reported, 'region\\.db is damaged in places');
-    }),
-);
-
-test(
   'an emptied region.db with a write-ahead log costs neither the log nor the networks',
   {
     skip: missing('linux'),
@@ -134,23 +115,6 @@ test(
       writeFileSync(database, whole);
       await rack.reported('region.up', { from, limitMs: 60_000 });
       assert.equal((await machineNames(rack)).length, 1);
-    }),
-);
-
-test(
-  'the rack, status and doctor report a region.db that was removed while the region runs, and no change is acknowledged',
-  {
-    skip: missing('linux'),
-    timeout: 120_000,
-  },
-  () =>
-    withWholeRack(PLACE, async (rack) => {
-      const from = rack.lines.length;
-      for (const end of ['', '-wal', '-shm']) rmSync(join(rack.stateDir, `region.db${end}`));
-      const refused = askDaemon(rack.stateDir, '/MAAS/api/2.0/tags/', 'POST', 'name=lost');
-      await assert.rejects(refused, /region\.db was removed, replaced or cut/);
-      const reported = /region\.db was removed, replaced or cut .*restore a backup/;
-      await assertShownAsDamage(rack, from, reported, 'region\\.db was removed');
     }),
 );
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
-import { type LedgerEntry, type PowerLedger, UnreadableEntry } from '../../src/power/ledger.ts';
+import type { LedgerEntry, PowerLedger } from '../../src/power/ledger.ts';
 import { manual } from '../../src/power/manual.ts';
 import type { PowerOutcome } from '../../src/power/outcome.ts';
 import { QUESTION_EVERY_MS } from '../../src/power/readings.ts';
@@ -362,30 +362,5 @@ test('whenever the process dies, no command runs twice, and each started one has
     const begun = [...place.ledger.entries.values()].filter(({ machine }) => machine === name).length;
     const switched = controller.asked.filter((what) => what === 'on' || what === 'off hard').length;
     assert.ok(switched <= begun, `${name}: switched ${switched} times for ${begun} commands`);
-  }
-});
-
-test('a command whose entry cannot be read is not carried out; after a repair it ends as interrupted, or begins if it is new', async () => {
-  const place = new Place('a');
-  const unreadable = new UnreadableEntry('store-unavailable', 'the row cannot be read');
-  for (const isKnown of [true, false]) {
-    const id = isKnown ? '1' : '2';
-    place.ended.length = 0;
-    place.controller('a').asked.length = 0;
-    place.ledger.fault = unreadable;
-    for (let given = 0; given < 2; given += 1) {
-      place.board.command(id, place.target('a'), ON);
-      await pass(place.clock, 1_000);
-    }
-    assert.deepEqual([place.ended, place.controller('a').asked], [[], []]);
-    if (isKnown) place.ledger.entries.set(id, { id, machine: 'a', command: ON, begunAtMs: 1 });
-    place.ledger.fault = undefined;
-    place.board.command(id, place.target('a'), ON);
-    await pass(place.clock, 1_000);
-    assert.deepEqual(
-      place.ended.map(({ outcome: { kind } }) => kind),
-      [isKnown ? 'unknown' : 'done'],
-    );
-    assert.equal(place.controller('a').asked.includes('on'), !isKnown);
   }
 });

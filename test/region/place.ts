@@ -15,7 +15,6 @@ import { openRegion, type Region, type RegionOptions } from '../../src/region/re
 import { sentenceOf as refusalSentence } from '../../src/region/words/refusal.ts';
 import { REGION_FILE } from '../../src/store/region/region-schema.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
-import { checkReadable } from '../support/readable-rows.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 export const SECRET = 'a-secret-of-the-rack';
@@ -85,7 +84,6 @@ export async function makeRegion(
     async remove() {
       region.close();
       await store.close();
-      if (opened === undefined) await checkReadable(stateDir);
       rmSync(stateDir, { recursive: true });
     },
   };

@@ -20,7 +20,6 @@ import {
   checkWhole,
   copyRegion,
 } from '../../store/copying/region-copy.ts';
-import { findUnreadable } from '../../store/copying/row-check.ts';
 import { removeLeftBackups } from '../../store/copying/unfinished-file.ts';
 import { REGION_FILE } from '../../store/region/region-schema.ts';
 import { lockState } from '../../store/state-lock.ts';
@@ -108,15 +107,8 @@ export async function backUp(config: string, given: string, { json, verbose }: R
   const source = sourceAt(place, false);
   becomeOwnerOf(place.stateDir);
   for (const left of removeLeftBackups(file)) printAside(`Removed ${left}, which an interrupted backup left.\n`);
-  // Only warn: a backup of the other rows is better than none.
-  const warn = (fault: string): void =>
-    void printAside(`${fault}. This backup contains the row as well, so \`region restore\` will refuse it.\n`);
   const tell = verbose ? tellTable : (): void => undefined;
-  const copied = await run(
-    readable(source, warn),
-    (work) => intoTarget(SqliteTarget.open(file, true), work, true),
-    tell,
-  );
+  const copied = await run(source, (work) => intoTarget(SqliteTarget.open(file, true), work, true), tell);
   const { size: bytes } = statSync(file);
   if (json) printJson({ file, bytes, tables: copied.tables, rows: copied.rows });
   else
@@ -300,29 +292,14 @@ function targetAt({ stateDir, store, option }: AnyPlace): Lend<CopyTarget> {
   };
 }
 
-/** The source, checked first. @param onFault called before anything is written if the source has a row that no region can read */
-const readable =
-  (source: Lend<CopySource>, onFault: (fault: string) => void): Lend<CopySource> =>
+/** The source, refused before anything is written if it is a damaged backup. */
+const whole =
+  (source: Lend<CopySource>): Lend<CopySource> =>
   (work) =>
     source(async (one) => {
-      const fault = await findUnreadable(one);
-      if (fault !== undefined) onFault(fault);
-      return await work(one);
-    });
-
-/** The source, refused before anything is written if it has a row that no region can read, or is a damaged backup. */
-function whole(source: Lend<CopySource>): Lend<CopySource> {
-  const checked = readable(source, refuse);
-  return (work) =>
-    checked(async (one) => {
       await checkWhole(one);
       return await work(one);
     });
-}
-
-function refuse(fault: string): never {
-  throw new RackError('store-broken', fault);
-}
 
 async function fromFile(
   path: string,

@@ -25,7 +25,7 @@ type Interfaces = Pick<Machine, 'interfaces'>;
 
 const rank = (source: InterfaceSource): number => INTERFACE_SOURCES.indexOf(source);
 /** True for an interface from which a rack booted the machine, or which a person entered. */
-export const isFirm = ({ source }: MachineInterface): boolean => source === 'person' || source === 'vouched';
+const isFirm = ({ source }: MachineInterface): boolean => source === 'person' || source === 'vouched';
 
 /** The interfaces from which a rack booted the machine, or which a person entered. */
 export const firmMacs = ({ interfaces }: Interfaces): readonly MacAddress[] =>

@@ -88,9 +88,9 @@ export class MachineAgent {
 
   async #candidates({ vouchedMac, address }: BootProof): Promise<readonly Machine[]> {
     const byMac =
-      vouchedMac === undefined ? [] : await this.#store.listMachines({ macs: [vouchedMac] }, 0, CANDIDATES_MAX, true);
+      vouchedMac === undefined ? [] : await this.#store.listMachines({ macs: [vouchedMac] }, 0, CANDIDATES_MAX);
     const byAddress =
-      address === undefined ? [] : await this.#store.listMachines({ seenAt: [address] }, 0, CANDIDATES_MAX, true);
+      address === undefined ? [] : await this.#store.listMachines({ seenAt: [address] }, 0, CANDIDATES_MAX);
     return [...byMac, ...byAddress].filter((machine) => !this.#racks.homes.isAway(machine, address));
   }
 

@@ -32,7 +32,7 @@ export async function renderMachinePage(view: View): Promise<Html | undefined> {
 }
 
 const ofMac = async (region: Region, mac: MacAddress): Promise<Machine | undefined> =>
-  (await region.store.listMachines({ macs: [mac] }, 0, 1, true))[0];
+  (await region.store.listMachines({ macs: [mac] }, 0, 1))[0];
 
 const footerOf = (trace: string): Html => words.machine.onTheRack(trace);
 

@@ -160,16 +160,6 @@ export function renderAway(outage: Outage, isForm: boolean): Html {
   );
 }
 
-/** The answer instead of a page that needs a damaged row of the store. */
-export function renderDamaged(outage: Outage): Html {
-  const { damaged } = words;
-  return documentOf(
-    damaged.title,
-    html`<main><div class="sheet card"><h1>${damaged.title}</h1><div class="alert red" role="alert">${asSentence(noteText(outage))}.</div>
-      <p>${damaged.lead}</p><div class="buttons"><a class="button primary" href="/MAAS/">${damaged.to}</a></div></div></main>`,
-  );
-}
-
 /** The page for a refused request. */
 export function renderRefused(view: Frame, text: string, back?: string): Html {
   const way = back === undefined ? ALL_MACHINES : html`<a href="${back}">${words.frame.back}</a>`;

@@ -32,7 +32,6 @@ import {
   AWAY_SECONDS,
   mayOpen,
   renderAway,
-  renderDamaged,
   renderGone,
   renderLink,
   renderRefused,
@@ -116,14 +115,14 @@ export const showsOutage = (request: FastifyRequest): boolean =>
     PAGE_PATHS.has(request.routeOptions.url ?? '') &&
     (headerOf(request, 'accept') ?? '*/*').includes('*/*'));
 
-/** Answers 503: the store, or one of its rows, cannot be used. */
+/** Answers 503: the store cannot be used. */
 export const sendAwayPage = (request: FastifyRequest, reply: FastifyReply, outage: Outage): FastifyReply =>
   sendPage(
     begin(reply)
       .code(REFUSALS['store-unavailable'])
       .headers(mayBeStored(outage) ? {} : { 'Retry-After': String(AWAY_SECONDS) })
       .header('X-Rackboot-Refusal', 'store-unavailable'),
-    outage.note === 'row-unreadable' ? renderDamaged(outage) : renderAway(outage, request.method !== 'GET'),
+    renderAway(outage, request.method !== 'GET'),
   );
 
 /** Refuses every page during an outage: a page that needs no store would suggest that the next one works. @throws StoreOutage */

@@ -119,7 +119,7 @@ export class MachineHomes {
   /** True if this rack may vouch for a boot from this interface: the interface is unknown, or no other rack is the home of its machine. */
   async mayVouch(uuid: string, mac: MacAddress): Promise<boolean> {
     const [known] = await this.#store.racks.homesOf([{ mac }]);
-    return known !== 'unreadable' && this.otherOwner(uuid, known?.home) === undefined;
+    return this.otherOwner(uuid, known?.home) === undefined;
   }
 
   /** Why the region does not believe a rack's reports about a machine; `undefined` if it does. */
@@ -332,8 +332,6 @@ class Weighing {
    */
   weigh(report: RackReport, { mac, address }: MachineSign, found: FoundHome): RackReport {
     if (mac === undefined && address === undefined) return report;
-    // Store the event, but let it have no effect: this machine's home may be another rack.
-    if (found === 'unreadable') return { ...report, isAway: true, address: undefined };
     const [rack, networks] = [this.#rack, this.#networks];
     const known = found === undefined ? undefined : { ...found, home: this.settled.get(found.systemId) ?? found.home };
     const owners = this.#homes.racksAt(known?.home, this.#racks);

@@ -5,8 +5,7 @@
 //    contents stay.
 // 3. The mirror knows which machines changed in the last versions, so a change need not send all machines to the racks.
 // 4. If the store has another history, or an older version than before, the mirror reads all of it again.
-// 5. The mirror reads a machine with damaged rows again at each refresh, because a repair by hand makes no new version.
-// 6. The mirror reads no facts and no owner data, so users and machines cannot enlarge its memory with data that they store.
+// 5. The mirror reads no facts and no owner data, so users and machines cannot enlarge its memory with data that they store.
 
 import { BoundedMap } from '../../bounded-map.ts';
 import type { RackMachine } from '../../machines/machine.ts';
@@ -21,8 +20,6 @@ const CHUNK = 500;
 export const CHANGES_KEPT_MAX = 64;
 /** A read with more changed machines is not remembered: racks then get all machines. */
 export const CHANGED_MACHINES_MAX = 1000;
-/** Damaged machines read again at each refresh; the others follow once these are repaired. */
-const DAMAGED_READ_MAX = 8;
 
 type MirrorStore = Pick<RegionStore, 'settledVersion' | 'listGone' | 'listMachinesForRacks'>;
 
@@ -36,8 +33,6 @@ export class MachineMirror {
   #shown = new Map<string, RackMachine>();
   /** The machines that show a UUID, by that UUID. */
   #holders = new Map<string, Set<string>>();
-  /** Ids of the machines with damaged rows, by system id. */
-  readonly #damaged = new Map<string, number>();
   /** The values of `#shown`, until it changes. */
   #list: readonly RackMachine[] | undefined;
   /**
@@ -62,7 +57,7 @@ export class MachineMirror {
     return this.#version;
   }
 
-  /** Counts the reads after which racks must get all machines: another history, an older version, or a repaired machine. */
+  /** Counts the reads after which racks must get all machines: another history, or an older version. */
   get rewinds(): number {
     return this.#rewinds;
   }
@@ -95,10 +90,7 @@ export class MachineMirror {
     const { version, history } = await this.#store.settledVersion();
     const isFirst = this.#version < 0;
     const isOther = !isFirst && (version < this.#version || history !== this.#history);
-    if (version === this.#version && !isOther) {
-      await this.#readDamaged();
-      return;
-    }
+    if (version === this.#version && !isOther) return;
     const gone = isFirst || isOther ? undefined : await this.#store.listGone(this.#version);
     const since = gone === undefined ? 0 : this.#version;
     const changed: MachineForRacks[] = [];
@@ -113,11 +105,8 @@ export class MachineMirror {
     const forgotten = gone ?? [...this.#stored.keys()];
     if (gone === undefined) this.#forgetAll();
     const differing = new Set<string>();
-    for (const systemId of gone ?? []) {
-      this.#damaged.delete(systemId);
-      this.#put(systemId, undefined, differing);
-    }
-    for (const machine of changed) this.#take(machine, differing);
+    for (const systemId of gone ?? []) this.#put(systemId, undefined, differing);
+    for (const machine of changed) this.#put(machine.systemId, toRackMachine(machine), differing);
     this.#list = undefined;
     if (gone === undefined || differing.size > CHANGED_MACHINES_MAX) this.#changes.clear();
     else this.#changes.set(this.#version, differing);
@@ -126,32 +115,7 @@ export class MachineMirror {
     if (!isFirst) this.#onChanged?.([...new Set([...forgotten, ...changed.map(({ systemId }) => systemId)])]);
   }
 
-  /** Reads damaged machines again. A repaired one has no new version, so racks get all machines. */
-  async #readDamaged(): Promise<void> {
-    const repaired: string[] = [];
-    for (const [systemId, id] of [...this.#damaged].slice(0, DAMAGED_READ_MAX)) {
-      const machine = (await this.#store.listMachinesForRacks(0, id - 1, 1))[0];
-      // A removed machine disappears with the version of its removal.
-      if (machine?.systemId !== systemId || machine.isDamaged === true) continue;
-      this.#take(machine, new Set());
-      repaired.push(systemId);
-    }
-    if (repaired.length === 0) return;
-    this.#list = undefined;
-    this.#changes.clear();
-    this.#rewinds += 1;
-    this.#onChanged?.(repaired);
-  }
-
-  #take(machine: MachineForRacks, differing: Set<string>): void {
-    const { id, systemId } = machine;
-    if (machine.isDamaged === true) this.#damaged.set(systemId, id);
-    else this.#damaged.delete(systemId);
-    this.#put(systemId, toRackMachine(machine), differing);
-  }
-
   #forgetAll(): void {
-    this.#damaged.clear();
     this.#stored = new Map();
     this.#shown = new Map();
     this.#holders = new Map();

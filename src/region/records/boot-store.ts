@@ -114,7 +114,7 @@ export const IMPORT_STATES = [
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
 /** The progress of one image's import. Texts from outside are cleaned. */
-export const importProgress = z.object({
+const importProgress = z.object({
   state: z.enum(IMPORT_STATES),
   /** The name of the source. */
   source: z.string().max(2048),
@@ -206,9 +206,6 @@ export function nextRunOf(run: ImportRun, everyMs: number, isRunning: boolean, n
   return { dueMs, isNow: isAsked(run) || (!isRunning && goesOn(run)) || dueMs <= nowMs };
 }
 
-/** The tables whose unreadable rows are left out of lists, and reported. */
-export type BootTable = 'boot_source' | 'boot_selection' | 'boot_resource';
-
 export interface BootStore {
   /** By id. */
   listSources(): Promise<readonly BootSource[]>;
@@ -252,9 +249,6 @@ export interface BootStore {
   wishCancelled(): Promise<void>;
   /** Removes resources. Those that a user paused or cancelled stay, and so do those with an upload unless a user asked to delete them. */
   forget(names: readonly string[]): Promise<void>;
-
-  /** Checks a row that is missing from a list. @throws RackError `store-unavailable` if the row exists but cannot be read */
-  check(table: BootTable, id: number): Promise<void>;
 
   /** The systems that machines have or are about to get. */
   listUses(): Promise<readonly ImageUse[]>;

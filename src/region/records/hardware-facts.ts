@@ -7,7 +7,6 @@
 // 3. The firmware's table arrives raw and is stored decoded (`smbios.ts`); an unreadable table gives no parts.
 
 import { z } from 'zod';
-import { type Fields, isFields } from '../../fields.ts';
 import { chooseKept, DISKS_KEPT_MAX, FACTS_BYTES_MAX, type LeftOut } from './bounded-facts.ts';
 import { faultOf, type SchemaFault, WITH_INPUT } from './schema-fault.ts';
 import { decodeSmbios, SMBIOS_BYTES_MAX, type SmbiosInventory } from './smbios.ts';
@@ -197,38 +196,9 @@ export function boundFacts(facts: HardwareFacts): {
   return { facts: bounded, leftOut: kept.leftOut };
 }
 
-/** The stored parts of the firmware's table. */
-const storedFacts = hardwareFacts.extend({
-  memory_banks: z.array(z.looseObject({})).optional(),
-  processors: z.array(z.looseObject({})).optional(),
-  bmc: z.looseObject({}).optional(),
-});
-
-/** True if `readStoredFacts` reads this. */
-export const isStoredFacts = (json: string): boolean => storedFacts.safeParse(JSON.parse(json)).success;
-
-const areFields = (list: unknown): list is readonly Fields[] => Array.isArray(list) && list.every(isFields);
-
-function hasFactsForm(facts: unknown): facts is HardwareFacts {
-  if (!isFields(facts)) return false;
-  const { nics, disks, cpu, dmi, memory_banks: banks = [], processors = [], bmc = {} } = facts;
-  if (!areFields(nics) || !areFields(disks) || !isFields(dmi)) return false;
-  const texts = [facts.boot_mac, facts.virtualization, facts.kernel, ...Object.values(dmi)];
-  for (const { name, mac } of nics) texts.push(name, mac);
-  for (const { name, model, serial } of disks) texts.push(name, model, serial);
-  const numbers = [facts.memory_mib, ...disks.map(({ bytes }) => bytes)];
-  const others = [cpu, bmc].every(isFields) && [banks, processors].every(areFields);
-  return others && texts.every((one) => typeof one === 'string') && numbers.every((one) => typeof one === 'number');
-}
-
-/**
- * Reads stored facts, which `parseHardwareFacts` has checked, and cuts facts that were stored before the current bound. The whole schema
- * would take too long for a list of machines, so this checks only the types on which callers rely.
- * @throws SyntaxError, TypeError
- */
+/** Reads stored facts, and cuts facts that were stored before the current bound. */
 export function readStoredFacts(json: string): HardwareFacts {
-  const facts: unknown = JSON.parse(json);
-  if (!hasFactsForm(facts)) throw new TypeError('it does not hold hardware facts');
+  const facts: HardwareFacts = JSON.parse(json);
   const fits = json.length <= FACTS_BYTES_MAX && facts.disks.length <= DISKS_KEPT_MAX;
   return fits ? facts : boundFacts(facts).facts;
 }

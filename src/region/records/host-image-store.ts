@@ -6,50 +6,46 @@
 //
 // House words: a place is the store of images of one host; a condemned image was deleted by a person, and still exists at a place.
 
-import { z } from 'zod';
-
-const name = z.string().max(64);
-/** The most files of one system besides its root; `images/stored-system.ts` reads no more. */
-const FILES_MAX = 16;
-
-const systemFile = z.object({
-  name,
-  sha256: z.string().max(64),
-  bytes: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
-});
+interface SystemFile {
+  readonly name: string;
+  readonly sha256: string;
+  readonly bytes: number;
+}
 
 /** An image, boot loader or installer as its host reports it; `region/life/deployment.ts` has the meanings. */
-export const hostImage = z.object({
-  os: name,
-  release: name,
-  architecture: name,
-  subarchitecture: name,
-  label: name,
-  serial: name,
-  title: z.string().max(1024),
-  bytes: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
-  kind: z.enum(['loader', 'installer']).optional(),
-  diskBytes: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
-  sha256: z.string().max(64),
+export interface HostImage {
+  readonly os: string;
+  readonly release: string;
+  readonly architecture: string;
+  readonly subarchitecture: string;
+  readonly label: string;
+  readonly serial: string;
+  readonly title: string;
+  readonly bytes: number;
+  readonly kind?: 'loader' | 'installer' | undefined;
+  readonly diskBytes?: number | undefined;
+  readonly sha256: string;
   /** Of the root of a system: the digest of all its files, of which `sha256` is the first. */
-  filesSha256: z.string().max(64).optional(),
-  system: z.object({ subarch: name.optional(), rootName: name, files: z.array(systemFile).max(FILES_MAX) }).optional(),
-  signs: z.object({ startsByBios: z.boolean(), startsByUefi: z.boolean(), hasCloudInit: z.boolean() }).optional(),
-  origin: z.object({ source: z.string().max(2048) }).optional(),
-});
-export type HostImage = z.output<typeof hostImage>;
+  readonly filesSha256?: string | undefined;
+  readonly system?:
+    | { readonly subarch?: string | undefined; readonly rootName: string; readonly files: readonly SystemFile[] }
+    | undefined;
+  readonly signs?:
+    | { readonly startsByBios: boolean; readonly startsByUefi: boolean; readonly hasCloudInit: boolean }
+    | undefined;
+  readonly origin?: { readonly source: string } | undefined;
+}
 
 /**
  * An image that a process must remove: that of this name and serial, unless it has other bytes by now. Without `filesSha256`, a system with
  * the same root is meant, too.
  */
-export const condemnedImage = z.object({
-  resource: z.string().max(512),
-  serial: name,
-  sha256: z.string().max(64),
-  filesSha256: z.string().max(64).optional(),
-});
-export type CondemnedImage = z.output<typeof condemnedImage>;
+export interface CondemnedImage {
+  readonly resource: string;
+  readonly serial: string;
+  readonly sha256: string;
+  readonly filesSha256?: string | undefined;
+}
 
 /** Tells the condemned images from others, by all their bytes. */
 export function condemnedAmong(condemned: readonly CondemnedImage[]): (image: CondemnedImage) => boolean {

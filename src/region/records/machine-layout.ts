@@ -204,9 +204,6 @@ export type VolumeGroup = Readonly<z.output<typeof volumeGroup>>;
 export type LogicalVolume = Readonly<z.output<typeof logicalVolume>>;
 export type Raid = Readonly<z.output<typeof raid>>;
 
-/** Reads a stored layout. @throws SyntaxError, ZodError if it has another form */
-export const readStoredLayout = (json: string): MachineLayout => machineLayout.parse(JSON.parse(json));
-
 /** Ids of parts begin above all ids of interfaces, which the database counts from 1. */
 const PART_IDS = 1_000_000_000;
 /** Ids of parts per machine. A machine that uses up more shares ids with the next machine, but their paths in the API still differ. */

@@ -190,13 +190,7 @@ export interface MachineForRacks
     | 'interfaces'
     | 'addresses'
     | 'tags'
-  > {
-  /**
-   * True if a row of the machine cannot be read. The record then has the machine's names and the readable interfaces and addresses, and the
-   * machine boots its own disk.
-   */
-  readonly isDamaged?: true;
-}
+  > {}
 
 /** A New machine that no person has added, changed or tagged. */
 export interface UntouchedMachine {

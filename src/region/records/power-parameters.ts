@@ -6,7 +6,6 @@
 //    program of the sender's choice, or look up a name.
 
 import { z } from 'zod';
-import { isFields } from '../../fields.ts';
 import { IPMI_FIELDS } from '../../machines/ipmi-fields.ts';
 import { parseIpv4 } from '../../net/address.ts';
 import { parseJson } from './text-json.ts';
@@ -60,19 +59,6 @@ export function parsePowerParameters(json: string): PowerParameters | undefined 
   if (checked?.success !== true || Object.keys(checked.data).length > POWER_PARAMETERS_MAX) return undefined;
   return checked.data;
 }
-
-/** Reads stored parameters, which `parsePowerParameters` has checked. @throws SyntaxError, TypeError */
-export function readStoredPowerParameters(json: string): PowerParameters {
-  const stored: unknown = JSON.parse(json);
-  if (!isFields(stored) || !Object.values(stored).every(isPowerValue))
-    throw new TypeError('it does not hold power parameters');
-  return Object.fromEntries(
-    Object.entries(stored).filter((entry): entry is [string, PowerValue] => isPowerValue(entry[1])),
-  );
-}
-
-const isPowerValue = (value: unknown): value is PowerValue =>
-  typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
 
 const word = (charactersMax: number) => (value: PowerValue) =>
   typeof value === 'string' && value.length <= charactersMax && /^[\x21-\x7e]*$/.test(value);

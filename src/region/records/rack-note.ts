@@ -142,12 +142,11 @@ const NOTES = {
   'cache-unread': ['file', 'reason'],
   'cache-invalid': ['file', ...STATE_FAULT],
   'region-older': ['ownVersion', 'otherVersion', 'file'],
-  'region-damaged': ['file', 'reason'],
   'loopback-only': [],
   'configurations-differ': ['name', 'setting', 'more'],
   'name-shared': ['name', 'where'],
   'database-slow': ['seconds'],
-  // Its store (`store-outage.ts`). `key` and `value` name a row; they and `column` may be empty.
+  // Its store (`store-outage.ts`).
   'database-unusable': ['fault', 'said'],
   'database-refuses': ['fault', 'said'],
   'database-asks-password': [],
@@ -166,15 +165,6 @@ const NOTES = {
   'change-unknown': ['said'],
   'file-full': ['file', 'said'],
   'file-unusable': ['file', 'said'],
-  'file-lost': ['file'],
-  'row-unreadable': ['table', 'key', 'value', 'column', 'fault', 'said'],
-  'column-missing': ['table', 'column'],
-  // A counter that somebody deleted or lowered by hand, and the number after which it continues.
-  'counter-raised': ['name', 'max'],
-  // A sequence that somebody set by hand to a number that no region gives.
-  'sequence-too-high': ['name', 'value'],
-  // An advisory lock that a session of the database has held for these seconds.
-  'horizon-held': ['seconds'],
   'store-trouble': ['reason'],
   // Why the region stopped.
   'region-failed': ['reason'],

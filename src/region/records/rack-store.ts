@@ -30,8 +30,7 @@ export interface MachineSign {
   readonly address?: Ipv4 | undefined;
 }
 
-/** `unreadable`: the row of the machine or of its interface is damaged; `troubles` reports it. */
-export type FoundHome = MachineHome | 'unreadable' | undefined;
+export type FoundHome = MachineHome | undefined;
 
 /** The API key that a rack uses instead of its own key. */
 export interface RackKeyHolder {

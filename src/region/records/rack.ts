@@ -30,7 +30,8 @@ export const PINNED_MAX = 1024;
 /** A rack without a heartbeat for this long, three intervals, is away. */
 export const AWAY_AFTER_MS = 90_000;
 
-export type RackState = 'pending' | 'accepted' | 'rejected';
+export const RACK_STATES = ['pending', 'accepted', 'rejected'] as const;
+type RackState = (typeof RACK_STATES)[number];
 
 /** The number of each state in MAAS's API. */
 export const RACK_STATE_NUMBERS: Readonly<Record<RackState, number>> = { pending: 0, accepted: 1, rejected: 2 };

@@ -7,7 +7,6 @@
 // 2. Only unfinished results of a machine's newest run change.
 // 3. Results outlive their scripts but not their machine. Each machine keeps its last RUNS_MAX runs, each output its last bytes.
 
-import { z } from 'zod';
 import type { NewMachineEvent } from './machine-event.ts';
 
 /** The kinds of scripts; a script runs while its machine is in the state of that name. */
@@ -21,9 +20,6 @@ export type ScriptHardware = (typeof SCRIPT_HARDWARE)[number];
 /** The scripts that may run at the same time as a script, in its own words. The place in the list is MAAS's number. */
 export const SCRIPT_PARALLEL = ['disabled', 'instance', 'any'] as const;
 export type ScriptParallel = (typeof SCRIPT_PARALLEL)[number];
-
-/** The form of a script's tags in its row. */
-export const storedTags = z.array(z.string());
 
 export const RESULT_STATUSES = ['pending', 'running', 'passed', 'failed', 'timed-out', 'skipped', 'aborted'] as const;
 export type ResultStatus = (typeof RESULT_STATUSES)[number];
@@ -112,13 +108,8 @@ export type ResultChange = Partial<
   Pick<RawResult, 'status' | 'exitStatus' | 'startedMs' | 'endedMs' | 'tail' | 'outputBytes'>
 >;
 
-const newestRun = z.object({ id: z.int().min(1), status: z.enum(RESULT_STATUSES) });
-const newestRuns = z.partialRecord(z.enum(SCRIPT_KINDS), newestRun);
 /** The newest run of each purpose, by its number, and how it stands. */
 export type NewestRuns = Readonly<Partial<Record<ScriptKind, { readonly id: number; readonly status: ResultStatus }>>>;
-
-/** Reads the column of a machine. @throws Error for another form */
-export const readNewestRuns = (text: string): NewestRuns => newestRuns.parse(JSON.parse(text));
 
 /** A selection of results. */
 export interface ResultFilter {

@@ -34,9 +34,6 @@ export type DatabaseRefusal =
   | 'column-missing'
   | 'another-server';
 
-/** Why a value of a row cannot be read; `other`: the reader's error text says why. */
-export type RowFault = 'not-json' | 'other-form' | 'other';
-
 type OutageCode =
   | 'database-unusable'
   | 'database-refuses'
@@ -56,12 +53,6 @@ type OutageCode =
   | 'change-unknown'
   | 'file-full'
   | 'file-unusable'
-  | 'file-lost'
-  | 'row-unreadable'
-  | 'column-missing'
-  | 'counter-raised'
-  | 'sequence-too-high'
-  | 'horizon-held'
   | 'store-trouble';
 
 /** An outage of the region's store. */

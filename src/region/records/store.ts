@@ -49,7 +49,7 @@ import type { RateStore } from './rate-store.ts';
 import type { ScriptStore } from './script-store.ts';
 import type { SessionStore } from './session-store.ts';
 import type { StoreAvailability, StoreConfirmation, StoreNeighbours, StoreTroubles } from './store-state.ts';
-import type { ListedSetting, SettingsDecision, SettingsOutcome, StoredSetting } from './stored-setting.ts';
+import type { SettingsDecision, SettingsOutcome, StoredSetting } from './stored-setting.ts';
 import type { UploadStore } from './upload-store.ts';
 
 /** Two machines that may be one; or one machine that may be two: then both ids are the same, until a person accepts or splits it. */
@@ -208,19 +208,12 @@ export interface RegionStore {
   outlineMachines(systemIds: readonly string[]): Promise<readonly MachineOutline[]>;
   /**
    * At most `limit` machines with an id above `afterId`, in the order of their ids; fewer than `limit` mean the end of the list.
-   * @param needsAll true: throws `store-unavailable` for a machine with an unreadable row. Otherwise this list and the others leave out
-   *   such a machine, and `troubles` reports it.
    */
-  listMachines(filter: MachineFilter, afterId: number, limit: number, needsAll?: boolean): Promise<readonly Machine[]>;
+  listMachines(filter: MachineFilter, afterId: number, limit: number): Promise<readonly Machine[]>;
   /** A part of the same list, for a caller that already knows most of the machines: known machines are not read again. */
-  listStamped(
-    filter: MachineFilter,
-    afterId: number,
-    needsAll: boolean,
-    isKnown: IsKnownMachine,
-  ): Promise<StampedMachines>;
+  listStamped(filter: MachineFilter, afterId: number, isKnown: IsKnownMachine): Promise<StampedMachines>;
   /**
-   * Like `listMachines`, but with only the fields that racks need: facts and owner data are many times larger. No machine is left out.
+   * Like `listMachines`, but with only the fields that racks need: facts and owner data are many times larger.
    * @param since only machines whose record for racks changed since this version of the desired state; 0: all
    */
   listMachinesForRacks(since: number, afterId: number, limit: number): Promise<readonly MachineForRacks[]>;
@@ -236,20 +229,12 @@ export interface RegionStore {
   /** The version of the newest change of the racks' desired state, from the database. Each further change gets a higher version. */
   desiredVersion(): Promise<number>;
   settledVersion(): Promise<SettledVersion>;
-  /**
-   * Raises counters that somebody deleted or lowered by hand, so that no number in use is given again; `troubles` reports each. Call this
-   * once, before any other method. Each counter is checked again whenever it gives a number.
-   */
-  checkCounters(): Promise<void>;
   /** The system ids of the machines deleted since a version of the desired state; undefined: they are no longer known. */
   listGone(since: number): Promise<readonly string[] | undefined>;
 
-  /**
-   * The stored settings of all racks, in the order in which they were first written. A setting with an unreadable row is listed without its
-   * value, and `troubles` reports it.
-   */
-  listSettings(): Promise<readonly ListedSetting[]>;
-  /** Decides on all settings. @throws RackError `store-unavailable` naming a row that cannot be read */
+  /** The stored settings of all racks, in the order in which they were first written. */
+  listSettings(): Promise<readonly StoredSetting[]>;
+  /** Decides on all settings. */
   changeSettings<R>(
     atMs: number,
     decide: (current: readonly StoredSetting[]) => SettingsDecision<R>,

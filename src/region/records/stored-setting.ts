@@ -13,14 +13,6 @@ export interface StoredSetting {
   readonly value: SettingValue;
 }
 
-/** A key whose row cannot be read: its value is unknown. */
-interface DamagedSetting extends Pick<StoredSetting, 'rack' | 'key'> {
-  readonly isDamaged: true;
-}
-
-/** A setting of a list. */
-export type ListedSetting = StoredSetting | DamagedSetting;
-
 /** A new value for a key; `value` is `undefined` to remove it. */
 export interface SettingChange {
   readonly rack: string;

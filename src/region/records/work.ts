@@ -3,9 +3,8 @@
 // 1. It exists only during a state in progress and in rescue mode.
 // 2. It contains no secret.
 
-import { z } from 'zod';
 import type { Happening, StageReport } from './event-params.ts';
-import { type MachineStatus, parseStatus } from './lifecycle.ts';
+import type { MachineStatus } from './lifecycle.ts';
 import type { Remark } from './remark.ts';
 
 /** How much of a machine's disks an erasure overwrites: the signatures that make a disk look used, or everything. */
@@ -99,41 +98,4 @@ export function stepOf(work: MachineWork): WorkStep {
     percent,
     atMs: reportedMs,
   };
-}
-
-const text = z.string().optional();
-const number = z.number().optional();
-const storedWork = z.looseObject({
-  waitsForBoot: z.boolean(),
-  attempts: z.number(),
-  before: z.string().refine((name) => parseStatus(name) !== undefined),
-  deployBy: text,
-  disk: text,
-  erase: text,
-  askedBy: text,
-  hostKey: text,
-  stage: text,
-  message: text,
-  run: number,
-  doneBytes: number,
-  totalBytes: number,
-  reportedMs: number,
-  boots: number,
-  bootMs: number,
-  doubtEndsMs: number,
-  interruptedEndsMs: number,
-  scripts: z.array(z.string()).optional(),
-  report: z.looseObject({ name: z.string(), isEnd: z.boolean(), result: z.string(), said: z.string() }).optional(),
-  doubt: z.looseObject({ code: z.literal('power-uncertain'), params: z.looseObject({}) }).optional(),
-});
-
-/** True if `readStoredWork` reads this. */
-export const isStoredWork = (json: string): boolean => storedWork.safeParse(JSON.parse(json)).success;
-
-/** Reads stored work. @throws SyntaxError, Error if the text holds no work */
-export function readStoredWork(json: string): MachineWork {
-  const work: MachineWork | null = JSON.parse(json);
-  if (typeof work !== 'object' || work === null) throw new Error('its work is not an object');
-  if (!storedWork.safeParse(work).success) throw new TypeError('it is not a record of work');
-  return work;
 }

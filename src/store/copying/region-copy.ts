@@ -22,7 +22,7 @@ export const CHUNK_BYTES = 8 * 1024 * 1024;
 /** How much of a key a message shows, in characters. */
 const KEY_SHOWN_MAX = 80;
 
-export interface CopiedColumn {
+interface CopiedColumn {
   readonly name: string;
   /** `INTEGER`, `TEXT` or `BLOB`. */
   readonly type: string;

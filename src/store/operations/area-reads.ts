@@ -1,7 +1,7 @@
 // Reads the zones and pools of machines in region.db (`region-steps.ts`).
 
 import type { Area } from '../../region/records/area.ts';
-import { number, readsRow, text } from '../rows.ts';
+import { codec, number, text } from '../rows.ts';
 import { all, type Steps } from './region-steps.ts';
 
 /** The zones and pools with these ids. */
@@ -11,7 +11,4 @@ export function* areasWith(ids: readonly number[]): Steps<ReadonlyMap<number, Ar
   return new Map(rows.map(readArea).map((area) => [area.id, area]));
 }
 
-export const readArea = readsRow(
-  'area',
-  (row): Area => ({ id: number(row, 'id'), name: text(row, 'name'), description: text(row, 'description') }),
-);
+export const readArea = codec<Area>({ id: number('id'), name: text('name'), description: text('description') }).read;

@@ -13,7 +13,7 @@
 //    too high; then a few events too many stay until the next count.
 
 import type { MachineEventType, NewMachineEvent } from '../../region/records/machine-event.ts';
-import { number, readsRow } from '../rows.ts';
+import { number, type Row } from '../rows.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
 
 /**
@@ -155,7 +155,7 @@ export function fairCut<Key>(counts: ReadonlyMap<Key, number>, max: number): Rea
   return cut;
 }
 
-const readCount = readsRow('event', (row): readonly [machineId: number, events: number] => [
-  number(row, 'machine_id'),
-  number(row, 'events'),
-]);
+const readCount = (row: Row): readonly [machineId: number, events: number] => [
+  number('machine_id').read(row),
+  number('events').read(row),
+];

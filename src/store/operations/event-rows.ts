@@ -10,7 +10,7 @@ import {
   type MachineEventType,
   type NewMachineEvent,
 } from '../../region/records/machine-event.ts';
-import { number, optionalNumber, optionalText, readsRow, text } from '../rows.ts';
+import { number, optional, type Row, text } from '../rows.ts';
 import { packParams, unpackHappening } from './stored-event.ts';
 
 /** The host that an event concerns while the region knows no machine for it. */
@@ -71,24 +71,26 @@ export const eventValues = ({ event, machineId, origin }: AddedEvent): (string |
   origin?.rackId ?? null,
 ];
 
-export const readEvent = readsRow('event', (row): MachineEvent => {
-  const systemId = optionalText(row, 'system_id');
-  const mac = optionalNumber(row, 'mac');
+export const readEvent = (row: Row): MachineEvent => {
+  const systemId = optional(text('system_id')).read(row);
+  const mac = optional(number('mac')).read(row);
   const stranger = systemId !== undefined || mac === undefined ? undefined : macAddress(mac);
   return {
-    ...unpackHappening(text(row, 'code'), text(row, 'params')),
-    id: number(row, 'id'),
-    atMs: number(row, 'at_ms'),
-    type: typeOf(text(row, 'type')),
-    level: levelOf(number(row, 'level')),
-    username: text(row, 'username'),
+    ...unpackHappening(text('code').read(row), text('params').read(row)),
+    id: number('id').read(row),
+    atMs: number('at_ms').read(row),
+    type: typeOf(text('type').read(row)),
+    level: levelOf(number('level').read(row)),
+    username: text('username').read(row),
     systemId,
-    hostname: optionalText(row, 'hostname'),
+    hostname: optional(text('hostname')).read(row),
     stranger,
-    kind: optionalText(row, 'kind'),
-    ...(optionalNumber(row, 'rack_id') === undefined ? {} : { rack: optionalText(row, 'rack_name') ?? '' }),
+    kind: optional(text('kind')).read(row),
+    ...(optional(number('rack_id')).read(row) === undefined
+      ? {}
+      : { rack: optional(text('rack_name')).read(row) ?? '' }),
   };
-});
+};
 
 const isType = (name: string): name is MachineEventType => Object.hasOwn(EVENT_TYPES, name);
 
@@ -102,4 +104,4 @@ function levelOf(value: number): MachineEventLevel {
 }
 
 /** Reads the hardware address of the host behind an event. */
-export const readMac = readsRow('event', (row) => macAddress(number(row, 'mac')));
+export const readMac = (row: Row) => macAddress(number('mac').read(row));

@@ -13,12 +13,11 @@ import type { Machine, MachineFields } from '../../region/records/machine.ts';
 import { isUnfinished } from '../../region/records/script-store.ts';
 import { claimAddresses } from './claims.ts';
 import { type MachineUpdate, type PowerTaskIds, updateMachines } from './machine-updates.ts';
-import type { CounterTable } from './region-counters.ts';
 import type { EventTable } from './region-events.ts';
 import { setIdentity } from './region-identity.ts';
 import { readMachines } from './region-machine-reads.ts';
 import { noteRuns } from './region-scripts.ts';
-import { needingRoom, run, type Steps } from './region-steps.ts';
+import { needingRoom, numberIn, one, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
 
 const SET_USER_DATA_SQL =
@@ -28,13 +27,12 @@ const ALLOCATE_SQL =
   'INSERT INTO allocation (address, machine_id, mac) SELECT CAST(one.value ->> 0 AS BIGINT), CAST(one.value ->> 1 AS BIGINT), ' +
   'CAST(one.value ->> 2 AS BIGINT) FROM rows(?) AS one';
 
-const NO_TASKS: PowerTaskIds = new Map();
+/** Draws numbers for a given count of power tasks; the answer is the last of them. */
+const DRAW_TASKS_SQL =
+  "INSERT INTO counter (name, value) VALUES ('power-task', ?) " +
+  'ON CONFLICT (name) DO UPDATE SET value = counter.value + excluded.value RETURNING value';
 
-/** The tables that a change adds to. */
-export interface ChangeTables {
-  readonly events: EventTable;
-  readonly counters: CounterTable;
-}
+const NO_TASKS: PowerTaskIds = new Map();
 
 /** The decided change of a machine. */
 interface DecidedChange {
@@ -50,11 +48,11 @@ const gainsAddress = ({ machine, change: { addresses = [] } }: DecidedChange): b
 export function* applyChanges(
   changes: readonly DecidedChange[],
   atMs: number,
-  { events, counters }: ChangeTables,
+  events: EventTable,
 ): Steps<readonly Machine[]> {
   if (changes.length === 0) return [];
   const updates = changes.map(({ machine, change }) => ({ machine, fields: change.fields }));
-  yield* updateAll(updates, atMs, yield* nameTasks(changes, counters));
+  yield* updateAll(updates, atMs, yield* nameTasks(changes));
   for (const { machine, change } of changes) {
     if (change.interfaces !== undefined) yield* setInterfaces(machine, change.interfaces);
     if (change.userData instanceof Uint8Array) yield needingRoom(run(SET_USER_DATA_SQL, machine.id, change.userData));
@@ -100,13 +98,13 @@ export function* applyChanges(
  * started.
  * @returns the id for each machine whose task changes; null: its task is removed
  */
-function* nameTasks(changes: readonly DecidedChange[], counters: CounterTable): Steps<PowerTaskIds> {
+function* nameTasks(changes: readonly DecidedChange[]): Steps<PowerTaskIds> {
   const setting = changes.filter(({ change }) => Object.hasOwn(change.fields, 'powerTask'));
   const named = setting.filter(({ change }) => change.fields.powerTask !== undefined);
-  const ids = yield* counters.drawTasks(named.map(({ machine }) => machine.systemId));
+  const last = named.length === 0 ? 0 : numberIn(yield one(DRAW_TASKS_SQL, named.length));
   return new Map([
     ...setting.map(({ machine }) => [machine.id, null] as const),
-    ...named.map(({ machine }, index) => [machine.id, ids[index] ?? null] as const),
+    ...named.map(({ machine }, index) => [machine.id, `${machine.systemId}/${last - index}`] as const),
   ]);
 }
 

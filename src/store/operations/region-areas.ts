@@ -65,7 +65,7 @@ export class AreaTable {
       // A machine may have been deleted meanwhile: nothing happened to it.
       const sql = 'UPDATE machine SET zone_id = ?, updated_ms = ? WHERE system_id IN texts(?) RETURNING system_id';
       const { rows } = yield all(sql, zone, event.atMs, JSON.stringify(systemIds));
-      yield* this.#events.recordAll(rows.map((row) => ({ systemId: readSystemId(row), event })));
+      yield* this.#events.recordEvents(rows.map((row) => ({ systemId: readSystemId(row), event })));
     }
     if (rackUuids.length === 0) return;
     const sql = 'UPDATE rack SET zone_id = ?, revision = ? WHERE uuid IN texts(?)';

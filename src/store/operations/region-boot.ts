@@ -1,19 +1,12 @@
 // Operations on boot images in region.db: sources, selections, resources, the run (`region-steps.ts`).
-//
-// 1. Unreadable sources, selections and resources are left out; all others are still imported. An unreadable run counts as none.
-// 2. No progress is written that could not be read.
 
-import { z } from 'zod';
-import { RackError } from '../../errors.ts';
 import {
   type BootResource,
   type BootSelection,
   type BootSource,
-  type BootTable,
   type ImageUse,
   type ImportProgress,
   type ImportRun,
-  importProgress,
   importRun,
   NO_RUN,
   RESOURCES_MAX,
@@ -26,19 +19,9 @@ import { statusRow } from '../../region/records/lifecycle.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { type ReportedDownload, withReport } from '../../region/records/reported-download.ts';
 import { RESOURCE_WISHES, type ResourceWish } from '../../region/records/resource-wish.ts';
-import { json, number, optionalText, type Row, readsRow, type StoredRow, text } from '../rows.ts';
-import { type Readable, RowReader } from './readable-rows.ts';
+import { assigned, bytes, codec, insertInto, json, mapped, number, oneOf, optional, text } from '../rows.ts';
 import type { EventTable } from './region-events.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
-
-/** The schemas of the columns with JSON. */
-export const bootColumns = {
-  'boot_selection.arches': z.array(z.string()),
-  'boot_selection.subarches': z.array(z.string()),
-  'boot_selection.labels': z.array(z.string()),
-  'boot_resource.progress': importProgress,
-  'boot_run.run': importRun,
-} as const;
 
 /** The tables `boot_source`, `boot_selection`, `boot_resource` and `boot_run`. */
 export class BootTables {
@@ -48,14 +31,14 @@ export class BootTables {
     this.#events = events;
   }
 
-  *listSources(): Steps<Readable<readonly BootSource[]>> {
-    return readableOf((yield all('SELECT * FROM boot_source ORDER BY id')).rows, readSource);
+  *listSources(): Steps<readonly BootSource[]> {
+    return (yield all('SELECT * FROM boot_source ORDER BY id')).rows.map(SOURCE.read);
   }
 
   *addFileSources(names: readonly string[], atMs: number): Steps<void> {
     // Insert only missing rows: PostgreSQL uses up an id for each attempt, even if the row exists.
     const { rows } = yield all('SELECT name FROM boot_source WHERE name IS NOT NULL');
-    const known = new Set(rows.map(readSourceName));
+    const known = new Set(rows.map(readName));
     for (const name of names.filter((one) => !known.has(one))) {
       yield run(
         `INSERT INTO boot_source (name, url, keyring_filename, keyring, created_ms, updated_ms) VALUES (?, '', '', ?, ?, ?)
@@ -72,13 +55,12 @@ export class BootTables {
     if (yield* this.#isTaken(source.url, 0)) return 'exists';
     if (numberIn(yield one('SELECT count(*) FROM boot_source WHERE name IS NULL')) >= SOURCES_MAX) return 'limit';
     const { row } = yield one(
-      `INSERT INTO boot_source (url, index_path, unsigned_why, keyring_filename, keyring, updated_ms, created_ms)
-        VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING *`,
-      ...sourceValues(source),
+      `${insertInto('boot_source', [...WRITTEN_SOURCE.names, 'created_ms'])} RETURNING *`,
+      ...WRITTEN_SOURCE.values(source),
       source.updatedMs,
     );
     yield* this.#events.add(event, undefined);
-    return row === undefined ? 'limit' : readSource(row);
+    return row === undefined ? 'limit' : SOURCE.read(row);
   }
 
   *changeSource(
@@ -88,14 +70,13 @@ export class BootTables {
   ): Steps<BootSource | 'exists' | 'not-found'> {
     if (yield* this.#isTaken(source.url, id)) return 'exists';
     const { row } = yield one(
-      `UPDATE boot_source SET url = ?, index_path = ?, unsigned_why = ?, keyring_filename = ?, keyring = ?, updated_ms = ?
-        WHERE id = ? AND name IS NULL RETURNING *`,
-      ...sourceValues(source),
+      `UPDATE boot_source SET ${assigned(WRITTEN_SOURCE.names)} WHERE id = ? AND name IS NULL RETURNING *`,
+      ...WRITTEN_SOURCE.values(source),
       id,
     );
     if (row === undefined) return 'not-found';
     yield* this.#events.add(event, undefined);
-    return readSource(row);
+    return SOURCE.read(row);
   }
 
   *removeSource(id: number, event: NewMachineEvent): Steps<boolean> {
@@ -104,12 +85,12 @@ export class BootTables {
     return true;
   }
 
-  *listSelections(sourceId?: number): Steps<Readable<readonly BootSelection[]>> {
+  *listSelections(sourceId?: number): Steps<readonly BootSelection[]> {
     const { rows } =
       sourceId === undefined
         ? yield all('SELECT * FROM boot_selection ORDER BY id')
         : yield all('SELECT * FROM boot_selection WHERE source_id = ? ORDER BY id', sourceId);
-    return readableOf(rows, readSelection);
+    return rows.map(readSelection);
   }
 
   *addSelection(
@@ -122,8 +103,8 @@ export class BootTables {
     const count = 'SELECT count(*) FROM boot_selection WHERE source_id = ?';
     if (numberIn(yield one(count, sourceId)) >= SELECTIONS_MAX) return 'limit';
     const { row } = yield one(
-      `INSERT INTO boot_selection (os, release, arches, subarches, labels, source_id) VALUES (?, ?, ?, ?, ?, ?) RETURNING *`,
-      ...valuesOf(selection),
+      `${insertInto('boot_selection', [...WRITTEN_SELECTION.names, 'source_id'])} RETURNING *`,
+      ...WRITTEN_SELECTION.values(selection),
       sourceId,
     );
     yield* this.#events.add(event, undefined);
@@ -138,8 +119,8 @@ export class BootTables {
   ): Steps<BootSelection | 'exists' | 'not-found'> {
     if (yield* this.#isSelected(sourceId, selection, id)) return 'exists';
     const { row } = yield one(
-      `UPDATE boot_selection SET os = ?, release = ?, arches = ?, subarches = ?, labels = ? WHERE source_id = ? AND id = ? RETURNING *`,
-      ...valuesOf(selection),
+      `UPDATE boot_selection SET ${assigned(WRITTEN_SELECTION.names)} WHERE source_id = ? AND id = ? RETURNING *`,
+      ...WRITTEN_SELECTION.values(selection),
       sourceId,
       id,
     );
@@ -155,9 +136,8 @@ export class BootTables {
     return true;
   }
 
-  *listResources(): Steps<Readable<readonly BootResource[]>> {
-    const { rows } = yield all('SELECT id, name, wish, progress FROM boot_resource ORDER BY name');
-    return readableOf(rows, readResource);
+  *listResources(): Steps<readonly BootResource[]> {
+    return (yield all('SELECT id, name, wish, progress FROM boot_resource ORDER BY name')).rows.map(readResource);
   }
 
   *addResources(names: readonly string[], atMs: number): Steps<void> {
@@ -183,7 +163,6 @@ export class BootTables {
   *noteProgress(progress: ReadonlyMap<string, ImportProgress>, atMs: number): Steps<void> {
     yield* this.addResources([...progress.keys()], atMs);
     for (const [name, one] of progress) {
-      checkProgress(name, one);
       const sql = 'UPDATE boot_resource SET progress = ?, changed_ms = ? WHERE name = ?';
       yield run(sql, JSON.stringify(one), atMs, name);
     }
@@ -217,20 +196,13 @@ export class BootTables {
     return rows.map(readUse);
   }
 
-  *check(table: BootTable, id: number): Steps<void> {
-    const { row } = yield one(`SELECT * FROM ${table} WHERE id = ?`, id);
-    if (row !== undefined) READERS[table](row);
-  }
-
-  /** An unreadable run counts as none: it only keeps the times of the last run, and the next change replaces it. */
-  *findRun(): Steps<Readable<ImportRun>> {
-    const { row } = yield one('SELECT id, run FROM boot_run WHERE id = 1');
-    const { found, errors } = readableOf(row === undefined ? [] : [row], readRun);
-    return { found: found[0] ?? NO_RUN, errors };
+  *findRun(): Steps<ImportRun> {
+    const { row } = yield one('SELECT run FROM boot_run WHERE id = 1');
+    return row === undefined ? NO_RUN : readRun(row);
   }
 
   *changeRun(change: Partial<ImportRun>, event?: NewMachineEvent): Steps<void> {
-    const next = { ...(yield* this.findRun()).found, ...change };
+    const next = { ...(yield* this.findRun()), ...change };
     yield run(
       'INSERT INTO boot_run (id, run) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET run = excluded.run',
       JSON.stringify(next),
@@ -239,7 +211,7 @@ export class BootTables {
   }
 
   *noteDownload(download: ReportedDownload, event: NewMachineEvent): Steps<void> {
-    const { downloads } = (yield* this.findRun()).found;
+    const { downloads } = yield* this.findRun();
     yield* this.changeRun({ downloads: [...withReport(downloads, download)] }, event);
   }
 
@@ -254,88 +226,51 @@ export class BootTables {
   }
 }
 
-/** @throws RackError `bad-argument` if reading would refuse the progress */
-function checkProgress(name: string, progress: ImportProgress): void {
-  const { success, error } = importProgress.safeParse(progress);
-  if (success) return;
-  const why = error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ');
-  throw new RackError('bad-argument', `the progress of ${name} cannot be stored (${why})`);
-}
-
-function readableOf<T>(rows: readonly StoredRow[], read: (row: StoredRow) => T): Readable<readonly T[]> {
-  const reader = new RowReader();
-  return { found: reader.readEach(rows, read), errors: reader.errors };
-}
-
-const sourceValues = ({ url, index, why, keyringFilename, keyring, updatedMs }: WrittenBootSource) =>
-  [url, index ?? null, why ?? null, keyringFilename, keyring, updatedMs] as const;
-
-const valuesOf = ({ os, release, arches, subarches, labels }: WrittenBootSelection) =>
-  [os, release, JSON.stringify(arches), JSON.stringify(subarches), JSON.stringify(labels)] as const;
-
-const readSource = readsRow('boot_source', (row): BootSource => {
-  const { keyring } = row;
-  return {
-    id: number(row, 'id'),
-    name: optionalText(row, 'name'),
-    url: text(row, 'url'),
-    index: optionalText(row, 'index_path'),
-    why: optionalText(row, 'unsigned_why'),
-    keyringFilename: text(row, 'keyring_filename'),
-    keyring: keyring instanceof Uint8Array ? keyring : new Uint8Array(),
-    createdMs: number(row, 'created_ms'),
-    updatedMs: number(row, 'updated_ms'),
-  };
+const writtenSource = {
+  url: text('url'),
+  index: optional(text('index_path')),
+  why: optional(text('unsigned_why')),
+  keyringFilename: text('keyring_filename'),
+  keyring: bytes('keyring'),
+  updatedMs: number('updated_ms'),
+};
+const WRITTEN_SOURCE = codec<WrittenBootSource>(writtenSource);
+const SOURCE = codec<BootSource>({
+  id: number('id'),
+  name: optional(text('name')),
+  ...writtenSource,
+  createdMs: number('created_ms'),
 });
 
-const readSelection = readsRow(
-  'boot_selection',
-  (row): BootSelection => ({
-    id: number(row, 'id'),
-    sourceId: number(row, 'source_id'),
-    os: text(row, 'os'),
-    release: text(row, 'release'),
-    arches: json(row, 'arches', bootColumns['boot_selection.arches']),
-    subarches: json(row, 'subarches', bootColumns['boot_selection.subarches']),
-    labels: json(row, 'labels', bootColumns['boot_selection.labels']),
-  }),
-);
-
-function wishOf(row: Row): ResourceWish {
-  const wish = RESOURCE_WISHES.find((one) => one === row.wish);
-  if (wish === undefined) throw new Error('column wish holds no wish');
-  return wish;
-}
-
-const readResource = readsRow(
-  'boot_resource',
-  (row): BootResource => ({
-    id: number(row, 'id'),
-    name: text(row, 'name'),
-    wish: wishOf(row),
-    progress: row.progress === null ? undefined : json(row, 'progress', bootColumns['boot_resource.progress']),
-  }),
-);
-
-const readRun = readsRow('boot_run', (row): ImportRun => json(row, 'run', bootColumns['boot_run.run']));
-
-const READERS: Readonly<Record<BootTable, (row: StoredRow) => unknown>> = {
-  boot_source: readSource,
-  boot_selection: readSelection,
-  boot_resource: readResource,
+const writtenSelection = {
+  os: text('os'),
+  release: text('release'),
+  arches: json<readonly string[]>('arches'),
+  subarches: json<readonly string[]>('subarches'),
+  labels: json<readonly string[]>('labels'),
 };
+const WRITTEN_SELECTION = codec<WrittenBootSelection>(writtenSelection);
+const readSelection = codec<BootSelection>({
+  id: number('id'),
+  sourceId: number('source_id'),
+  ...writtenSelection,
+}).read;
 
-const readName = readsRow('boot_resource', (row) => text(row, 'name'));
-const readSourceName = readsRow('boot_source', (row) => text(row, 'name'));
+const readResource = codec<BootResource>({
+  id: number('id'),
+  name: text('name'),
+  wish: oneOf('wish', RESOURCE_WISHES),
+  progress: optional(json<ImportProgress>('progress')),
+}).read;
 
-const readUse = readsRow(
-  'machine',
-  (row): ImageUse => ({
-    os: text(row, 'osystem'),
-    release: text(row, 'release'),
-    architecture: text(row, 'architecture'),
-    machines: number(row, 'machines'),
-    deploying: number(row, 'deploying'),
-    first: text(row, 'first'),
-  }),
-);
+const readRun = mapped(text('run'), (run) => importRun.parse(JSON.parse(run)), JSON.stringify).read;
+const readName = text('name').read;
+
+const readUse = codec<ImageUse>({
+  os: text('osystem'),
+  release: text('release'),
+  architecture: text('architecture'),
+  machines: number('machines'),
+  deploying: number('deploying'),
+  first: text('first'),
+}).read;

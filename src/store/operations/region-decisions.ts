@@ -21,10 +21,10 @@ import type {
   SplitKnowledge,
 } from '../../region/records/knowledge.ts';
 import type { Machine } from '../../region/records/machine.ts';
-import { number, readsRow, text } from '../rows.ts';
+import { number, type Row, text } from '../rows.ts';
 import { NEW_MACHINES_SQL, UNBOOTED_SQL, UNTOUCHED_SQL } from './new-machines-sql.ts';
 import { leasedBetween } from './region-heard.ts';
-import { holdersQuery, sharedAmong, verdictsAmong } from './region-identity.ts';
+import { holdersQuery, sharedValues, verdictsAmong } from './region-identity.ts';
 import { readMachines } from './region-machine-reads.ts';
 import { readUntouched } from './region-rows.ts';
 import { all, numberIn, one, type Steps } from './region-steps.ts';
@@ -112,7 +112,7 @@ export function* knowledgeFor(
   return {
     byMac: found.filter(hasMac),
     byValue: found.filter((machine) => !hasMac(machine)),
-    shared: found.length === 0 ? new Set() : yield* sharedAmong([...new Set([...evidence.values, ...theirs])]),
+    shared: found.length === 0 ? new Set() : yield* sharedValues([...new Set([...evidence.values, ...theirs])]),
     verdicts: yield* verdictsAmong(found.map(({ id }) => id)),
     machines,
     newMachines: numberIn(yield one(NEW_MACHINES_SQL)),
@@ -242,7 +242,7 @@ const reservedSql = (more: '' | typeof COUNTS_SQL): string =>
   'SELECT address AS low, address AS high FROM reserved_address WHERE address BETWEEN ?1 AND ?2 AND ' +
   `NOT EXISTS (SELECT 1 FROM interface WHERE interface.mac = reserved_address.mac AND interface.machine_id = ?3${more})`;
 
-const readReserved = readsRow('address_range', (row) => [number(row, 'low'), number(row, 'high')] as const);
+const readReserved = (row: Row) => [number('low').read(row), number('high').read(row)] as const;
 
-const readName = readsRow('machine', (row) => text(row, 'name'));
-const readAddress = readsRow('interface', (row): Ipv4 => ipv4(number(row, 'address')));
+const readName = text('name').read;
+const readAddress = (row: Row): Ipv4 => ipv4(number('address').read(row));

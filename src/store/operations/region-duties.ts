@@ -8,15 +8,15 @@
 //    meantime, one of the two transactions fails.
 
 import type { DutyHolder } from '../../region/records/duty-store.ts';
-import { readsRow, text } from '../rows.ts';
+import { type Row, text } from '../rows.ts';
 import { numberIn, one, run, type Steps } from './region-steps.ts';
 
-const readDuty = readsRow('duty', (row) => ({
-  holder: text(row, 'holder'),
-  isOver: text(row, 'term') === 'over' || text(row, 'term') === 'left',
-  isTooLong: text(row, 'term') === 'too long',
-  hasLeft: text(row, 'term') === 'left',
-}));
+const readDuty = (row: Row) => ({
+  holder: text('holder').read(row),
+  isOver: text('term').read(row) === 'over' || text('term').read(row) === 'left',
+  isTooLong: text('term').read(row) === 'too long',
+  hasLeft: text('term').read(row) === 'left',
+});
 
 const SHORTEN_SQL =
   "UPDATE duty SET ends_at = clock_timestamp() + ?2 * interval '1 millisecond' WHERE name = 'region' AND holder = ?1";

@@ -3,7 +3,6 @@
 // 1. `event-cuts.ts` decides which events are kept.
 // 2. Events of an unknown machine are stored under its hardware address, and are assigned to the machine when it enlists.
 // 3. A rack's report is stored once: reports at or below the highest sequence of their source are skipped.
-// 4. A list leaves out an event whose row cannot be read.
 
 import type { MacAddress } from '../../net/address.ts';
 import type { Happening } from '../../region/records/event-params.ts';
@@ -26,11 +25,10 @@ import {
 import { fieldsOf } from '../../region/records/report-fields.ts';
 import type { EventOf, RecordedReports, StrangerSeen } from '../../region/records/store.ts';
 import { cleanWords } from '../../region/records/text-json.ts';
-import { number, readsRow, text } from '../rows.ts';
+import { number, type Row, text } from '../rows.ts';
 import { type EventBounds, EventCuts } from './event-cuts.ts';
 import { eventConditions, listed } from './event-queries.ts';
 import { type AddedEvent, eventValues, INSERT_ALL_SQL, INSERT_SQL, readEvent, readMac } from './event-rows.ts';
-import { type Readable, RowReader } from './readable-rows.ts';
 import { keepLeases } from './region-heard.ts';
 import { beginHistory, newestHistory } from './region-histories.ts';
 import { machineIdOf } from './region-machine-reads.ts';
@@ -76,12 +74,13 @@ export class EventTable {
   }
 
   /** Adds an event alone. */
-  *record(event: NewMachineEvent, systemId: string | undefined): Steps<void> {
+  *recordEvent(event: NewMachineEvent, systemId: string | undefined): Steps<void> {
     yield* this.add(event, systemId === undefined ? undefined : yield* machineIdOf(systemId));
   }
 
   /** Adds events of machines. */
-  *recordAll(events: readonly EventOf[]): Steps<void> {
+  *recordEvents(events: readonly EventOf[]): Steps<void> {
+    if (events.length === 0) return;
     const { rows } = yield all(
       'SELECT id, system_id FROM machine WHERE system_id IN texts(?)',
       JSON.stringify(events.map(({ systemId }) => systemId)),
@@ -113,7 +112,7 @@ export class EventTable {
   }
 
   /** @param rackUuid undefined for the region's own rack */
-  *addReports(source: string, reports: readonly RackReport[], rackUuid?: string): Steps<RecordedReports> {
+  *recordReports(source: string, reports: readonly RackReport[], rackUuid?: string): Steps<RecordedReports> {
     const rackId =
       rackUuid === undefined
         ? undefined
@@ -188,7 +187,7 @@ export class EventTable {
     );
   }
 
-  *range(): Steps<EventRange> {
+  *eventRange(): Steps<EventRange> {
     const settled = numberIn(yield SETTLED_EVENT);
     return {
       oldest: numberIn(yield one('SELECT min(id) FROM event WHERE id <= ?', settled)),
@@ -198,7 +197,7 @@ export class EventTable {
   }
 
   /** The id of the nearest event on one side of an id; undefined: there is none. */
-  *nearest(side: 'after' | 'before', id: number): Steps<number | undefined> {
+  *nearestEvent(side: 'after' | 'before', id: number): Steps<number | undefined> {
     const { row } = yield side === 'after'
       ? one('SELECT id FROM event WHERE id > ? ORDER BY id LIMIT 1', id)
       : one('SELECT id FROM event WHERE id < ? ORDER BY id DESC LIMIT 1', id);
@@ -211,31 +210,19 @@ export class EventTable {
     return new Map(rows.map(readIds));
   }
 
-  /** Fewer events than `filter.limit` mean that no readable event beyond them passes the filter. */
-  *list(filter: EventFilter): Steps<Readable<readonly MachineEvent[]>> {
+  *listEvents(filter: EventFilter): Steps<readonly MachineEvent[]> {
     // A page forward holds the oldest of the newer events, but is still returned newest first.
     const isForward = filter.after !== undefined && filter.before === undefined;
     const { conditions, values } = eventConditions(filter);
-    const reader = new RowReader();
-    const events: MachineEvent[] = [];
-    for (let beyond: readonly number[] = []; ; ) {
-      const all = beyond.length === 0 ? conditions : [...conditions, isForward ? 'event.id > ?' : 'event.id < ?'];
-      const wanted = filter.limit - events.length;
-      const { rows } = yield listed(all, isForward, [...values, ...beyond, wanted]);
-      events.push(...reader.readEach(rows, readEvent));
-      const last = rows.at(-1);
-      if (last === undefined || rows.length < wanted || events.length === filter.limit) {
-        return { found: isForward ? events.reverse() : events, errors: reader.errors };
-      }
-      beyond = [readId(last)];
-    }
+    const events = (yield listed(conditions, isForward, [...values, filter.limit])).rows.map(readEvent);
+    return isForward ? events.reverse() : events;
   }
 
   /**
    * The newest events of each machine, at most `limit` per machine. The query first finds the oldest of these in the index: with the
    * condition `event.id IN (SELECT … LIMIT …)`, PostgreSQL would read the whole log once for each machine.
    */
-  *recent(systemIds: readonly string[], limit: number): Steps<Readable<ReadonlyMap<string, readonly MachineEvent[]>>> {
+  *recentEvents(systemIds: readonly string[], limit: number): Steps<ReadonlyMap<string, readonly MachineEvent[]>> {
     const { rows } = yield all(
       'SELECT event.*, machine.system_id, machine.hostname, rack.name AS rack_name FROM machine JOIN event ON ' +
         'event.machine_id = machine.id AND event.id >= coalesce((SELECT oldest.id FROM event AS oldest WHERE ' +
@@ -244,12 +231,10 @@ export class EventTable {
       JSON.stringify(systemIds),
       limit - 1,
     );
-    const reader = new RowReader();
-    const events = reader.readEach(rows, readEvent);
-    return { found: Map.groupBy(events, ({ systemId = '' }) => systemId), errors: reader.errors };
+    return Map.groupBy(rows.map(readEvent), ({ systemId = '' }) => systemId);
   }
 
-  *newest(systemIds: readonly string[], isQuiet: boolean): Steps<Readable<ReadonlyMap<string, MachineEvent>>> {
+  *newestEvents(systemIds: readonly string[], isQuiet = false): Steps<ReadonlyMap<string, MachineEvent>> {
     // The level is a literal, because SQLite reads the index `event_said` only if the query repeats its condition.
     const above = isQuiet ? ` AND newest.level > ${EVENT_LEVELS.debug}` : '';
     const { rows } = yield all(
@@ -258,24 +243,20 @@ export class EventTable {
         'ORDER BY newest.id DESC LIMIT 1) LEFT JOIN rack ON rack.id = event.rack_id WHERE machine.system_id IN texts(?)',
       JSON.stringify(systemIds),
     );
-    const reader = new RowReader();
-    const newest = reader.readEach(rows, (row) => ({ systemId: readSystemId(row), event: readEvent(row) }));
-    return { found: new Map(newest.map(({ systemId, event }) => [systemId, event])), errors: reader.errors };
+    return new Map(rows.map((row) => [readSystemId(row), readEvent(row)]));
   }
 
-  *strangers(sinceMs: number, limit: number): Steps<Readable<readonly StrangerSeen[]>> {
+  *listStrangers(sinceMs: number, limit: number): Steps<readonly StrangerSeen[]> {
     const { rows } = yield all(
       'SELECT event.*, rack.name AS rack_name FROM event JOIN (SELECT max(id) AS id FROM event WHERE machine_id IS NULL AND ' +
         `mac IS NOT NULL GROUP BY mac HAVING max(CASE WHEN ${BOOTING_SQL} THEN 1 ELSE 0 END) = 1) AS newest USING (id) LEFT JOIN rack ON rack.id = event.rack_id WHERE event.at_ms >= ? ORDER BY event.id DESC LIMIT ?`,
       sinceMs,
       limit,
     );
-    const reader = new RowReader();
-    const found = reader.readEach(rows, (row) => ({
+    return rows.map((row) => ({
       mac: readMac(row),
       event: readEvent({ ...row, mac: null, system_id: null, hostname: null }),
     }));
-    return { found, errors: reader.errors };
   }
 }
 
@@ -297,10 +278,10 @@ function reportedEvent(
   return { event, machineId, origin: { kind: cleanWords(report.kind, KIND_MAX), stranger, rackId } };
 }
 
-export const readSystemId = readsRow('machine', (row) => text(row, 'system_id'));
-const readIds = readsRow('machine', (row): readonly [id: number, systemId: string] => [
-  number(row, 'id'),
-  text(row, 'system_id'),
-]);
-const readId = readsRow('event', (row) => number(row, 'id'));
-const readSequence = readsRow('event_source', (row) => number(row, 'sequence'), 'source');
+export const readSystemId = text('system_id').read;
+const readIds = (row: Row): readonly [id: number, systemId: string] => [
+  number('id').read(row),
+  text('system_id').read(row),
+];
+const readId = number('id').read;
+const readSequence = number('sequence').read;

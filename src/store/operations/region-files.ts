@@ -6,69 +6,64 @@ import {
   type FileInfo,
   type StoredFile,
 } from '../../region/records/file-store.ts';
-import { number, readsRow, text } from '../rows.ts';
+import { codec, number, type Row, text } from '../rows.ts';
 import { claimAccount } from './claims.ts';
 import { all, needingRoom, numberIn, one, run, type Steps } from './region-steps.ts';
 
 const OF_USER = 'account_id = (SELECT id FROM account WHERE username = ?)';
 
-export function* putFile(
-  username: string,
-  { name, key, content }: StoredFile,
-  atMs: number,
-): Steps<FileInfo | 'no-user' | 'limit'> {
-  yield claimAccount(username);
-  const account = numberIn(yield one('SELECT id FROM account WHERE username = ?', username));
-  if (account === 0) return 'no-user';
-  const { row } = yield one(
-    'SELECT count(*) AS files, CAST(coalesce(sum(length(content)), 0) AS BIGINT) AS bytes FROM stored_file ' +
-      'WHERE account_id = ? AND name <> ?',
-    account,
-    name,
-  );
-  const { files, bytes } = row === undefined ? { files: 0, bytes: 0 } : readSums(row);
-  if (files >= FILES_PER_USER_MAX || bytes + content.length > FILE_BYTES_PER_USER_MAX) return 'limit';
-  const sql =
-    'INSERT INTO stored_file (account_id, name, key, content, created_ms) VALUES (?, ?, ?, ?, ?) ' +
-    'ON CONFLICT (account_id, name) DO UPDATE SET content = excluded.content RETURNING id, name, key';
-  const stored = yield needingRoom(one(sql, account, name, key, content, atMs));
-  return stored.row === undefined ? 'no-user' : readInfo(stored.row);
-}
-
-export function* findFile(username: string, name: string): Steps<StoredFile | undefined> {
-  const { row } = yield one(
-    `SELECT id, name, key, content FROM stored_file WHERE ${OF_USER} AND name = ?`,
-    username,
-    name,
-  );
-  return row === undefined ? undefined : readFile(row);
-}
-
-export function* findFileByKey(key: string): Steps<StoredFile | undefined> {
-  const { row } = yield one('SELECT id, name, key, content FROM stored_file WHERE key = ?', key);
-  return row === undefined ? undefined : readFile(row);
-}
-
-export function* listFiles(username: string): Steps<readonly FileInfo[]> {
-  return (yield all(`SELECT id, name, key FROM stored_file WHERE ${OF_USER} ORDER BY name`, username)).rows.map(
-    readInfo,
-  );
-}
-
-export function* removeFile(username: string, name: string): Steps<boolean> {
-  return (yield run(`DELETE FROM stored_file WHERE ${OF_USER} AND name = ?`, username, name)).changes > 0;
-}
-
-const readInfo = readsRow('stored_file', (row): FileInfo => ({ name: text(row, 'name'), key: text(row, 'key') }), 'id');
-
-const readFile = readsRow(
-  'stored_file',
-  (row): StoredFile => {
-    const { content } = row;
-    if (!(content instanceof Uint8Array)) throw new TypeError('the content is not bytes');
-    return { name: text(row, 'name'), key: text(row, 'key'), content };
+/** The table `stored_file`. */
+export const fileTable = {
+  *put(username: string, { name, key, content }: StoredFile, atMs: number): Steps<FileInfo | 'no-user' | 'limit'> {
+    yield claimAccount(username);
+    const account = numberIn(yield one('SELECT id FROM account WHERE username = ?', username));
+    if (account === 0) return 'no-user';
+    const { row } = yield one(
+      'SELECT count(*) AS files, CAST(coalesce(sum(length(content)), 0) AS BIGINT) AS bytes FROM stored_file ' +
+        'WHERE account_id = ? AND name <> ?',
+      account,
+      name,
+    );
+    const { files, bytes } = row === undefined ? { files: 0, bytes: 0 } : readSums(row);
+    if (files >= FILES_PER_USER_MAX || bytes + content.length > FILE_BYTES_PER_USER_MAX) return 'limit';
+    const sql =
+      'INSERT INTO stored_file (account_id, name, key, content, created_ms) VALUES (?, ?, ?, ?, ?) ' +
+      'ON CONFLICT (account_id, name) DO UPDATE SET content = excluded.content RETURNING id, name, key';
+    const stored = yield needingRoom(one(sql, account, name, key, content, atMs));
+    return stored.row === undefined ? 'no-user' : readInfo(stored.row);
   },
-  'id',
-);
 
-const readSums = readsRow('stored_file', (row) => ({ files: number(row, 'files'), bytes: number(row, 'bytes') }));
+  *find(username: string, name: string): Steps<StoredFile | undefined> {
+    const { row } = yield one(
+      `SELECT id, name, key, content FROM stored_file WHERE ${OF_USER} AND name = ?`,
+      username,
+      name,
+    );
+    return row === undefined ? undefined : readFile(row);
+  },
+
+  *findByKey(key: string): Steps<StoredFile | undefined> {
+    const { row } = yield one('SELECT id, name, key, content FROM stored_file WHERE key = ?', key);
+    return row === undefined ? undefined : readFile(row);
+  },
+
+  *list(username: string): Steps<readonly FileInfo[]> {
+    return (yield all(`SELECT id, name, key FROM stored_file WHERE ${OF_USER} ORDER BY name`, username)).rows.map(
+      readInfo,
+    );
+  },
+
+  *remove(username: string, name: string): Steps<boolean> {
+    return (yield run(`DELETE FROM stored_file WHERE ${OF_USER} AND name = ?`, username, name)).changes > 0;
+  },
+};
+
+const readInfo = codec<FileInfo>({ name: text('name'), key: text('key') }).read;
+
+const readFile = (row: Row): StoredFile => {
+  const { content } = row;
+  if (!(content instanceof Uint8Array)) throw new TypeError('the content is not bytes');
+  return { name: text('name').read(row), key: text('key').read(row), content };
+};
+
+const readSums = codec({ files: number('files'), bytes: number('bytes') }).read;

@@ -7,9 +7,8 @@ import { statusRow } from '../../region/records/lifecycle.ts';
 import { ADDRESS_ENDS, HEARD_KINDS, type RackReport } from '../../region/records/machine-event.ts';
 import type { HostLease } from '../../region/records/network-store.ts';
 import type { HeardHost } from '../../region/records/store.ts';
-import { number, readsRow } from '../rows.ts';
+import { number, type Row } from '../rows.ts';
 import { readEvent, readMac } from './event-rows.ts';
-import { type Readable, RowReader } from './readable-rows.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
 
 /** The id of the newest event at the time when the hosts were last cleared; 0: never. */
@@ -32,15 +31,12 @@ const HEARD_SQL =
   'LEFT JOIN rack ON rack.id = event.rack_id WHERE event.at_ms >= ?2 ORDER BY event.id DESC LIMIT ?3';
 
 /** The hosts heard since a time, the latest first. */
-export function* listHeard(sinceMs: number, limit: number): Steps<Readable<readonly HeardHost[]>> {
-  const { rows } = yield all(HEARD_SQL, JSON.stringify(HEARD_KINDS), sinceMs, limit);
-  const reader = new RowReader();
-  const found = reader.readEach(rows, (row) => ({
+export function* listHeard(sinceMs: number, limit: number): Steps<readonly HeardHost[]> {
+  return (yield all(HEARD_SQL, JSON.stringify(HEARD_KINDS), sinceMs, limit)).rows.map((row) => ({
     mac: readMac(row),
     event: readEvent({ ...row, system_id: null, hostname: null }),
     firstMs: readFirst(row),
   }));
-  return { found, errors: reader.errors };
 }
 
 /** Forgets the hosts heard so far. @param mac only the one with this hardware address */
@@ -54,7 +50,7 @@ export function* clearHeard(mac?: MacAddress): Steps<void> {
   yield run(`${FORGET_SQL}(${CLEARED_SQL})`);
 }
 
-const readFirst = readsRow('event', (row) => number(row, 'first_ms'));
+const readFirst = number('first_ms').read;
 
 /** Leases that are kept of one rack. At the bound those that end first are forgotten: their addresses are free soonest. */
 export const HOST_LEASES_MAX = 16_384;
@@ -131,14 +127,11 @@ const LEASED_SQL =
   'SELECT 1 FROM interface JOIN machine ' +
   'ON machine.id = interface.machine_id WHERE interface.mac = host_lease.mac AND (machine.id = ?4 OR ' +
   `machine.device IS NULL AND machine.owner IS NULL AND machine.status <> ${statusRow('new').number})) ORDER BY address, ends_ms DESC`;
-const readLease = readsRow(
-  'host_lease',
-  (row): HostLease => ({
-    address: ipv4(number(row, 'address')),
-    mac: macAddress(number(row, 'mac')),
-    endsMs: number(row, 'ends_ms'),
-  }),
-);
+const readLease = (row: Row): HostLease => ({
+  address: ipv4(number('address').read(row)),
+  mac: macAddress(number('mac').read(row)),
+  endsMs: number('ends_ms').read(row),
+});
 
 const HOLD_SQL =
   'INSERT INTO host_lease (address, mac, ends_ms, rack, released_by) ' +

@@ -11,7 +11,7 @@
 //    beginning.
 // 3. If the log does not know a history, that history was lost with its events. The log continues with the first history that began later.
 
-import { number, optionalNumber, readsRow, text } from '../rows.ts';
+import { codec, number, optional, text } from '../rows.ts';
 import { all, numberIn, OWN_HISTORY, one, run, type Steps } from './region-steps.ts';
 
 /** Bound on the remembered histories. Restarts of the region or its database add them; the oldest is forgotten. */
@@ -49,5 +49,5 @@ export function* historyEnd(history: number): Steps<number | undefined> {
   return row === undefined ? undefined : readEnd(row);
 }
 
-const readOwn = readsRow('event_history', (row) => ({ name: text(row, 'name'), nowMs: number(row, 'now_ms') }));
-const readEnd = readsRow('event_history', (row) => optionalNumber(row, 'after_id'));
+const readOwn = codec({ name: text('name'), nowMs: number('now_ms') }).read;
+const readEnd = optional(number('after_id')).read;

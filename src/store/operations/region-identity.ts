@@ -12,8 +12,7 @@ import type { PairVerdict, StoredVerdict } from '../../region/records/knowledge.
 import { statusRow } from '../../region/records/lifecycle.ts';
 import type { Machine } from '../../region/records/machine.ts';
 import type { Conflict } from '../../region/records/store.ts';
-import { number, readsRow, text } from '../rows.ts';
-import { type Readable, RowReader } from './readable-rows.ts';
+import { number, type Row, text } from '../rows.ts';
 import { all, run, type Steps } from './region-steps.ts';
 import { packParams, unpackHappening } from './stored-event.ts';
 
@@ -56,7 +55,7 @@ export function* setIdentity(machine: Machine): Steps<void> {
 /**
  * Returns the values that several machines show or have shown. A mere claim to a value does not make an established machine's value shared.
  */
-export function* sharedAmong(keys: readonly string[]): Steps<ReadonlySet<string>> {
+export function* sharedValues(keys: readonly string[]): Steps<ReadonlySet<string>> {
   if (keys.length === 0) return new Set();
   const { rows } = yield all(SHARED, JSON.stringify(keys));
   return new Set(rows.map(readValue));
@@ -127,8 +126,8 @@ export function* forgetDoubt(id: number): Steps<void> {
   yield run('DELETE FROM machine_pair WHERE low_id = ?1 AND high_id = ?1', id);
 }
 
-/** The newest readable conflicts, of all machines or of one. */
-export function* listConflicts(limit: number, systemId: string | undefined): Steps<Readable<readonly Conflict[]>> {
+/** The newest conflicts, of all machines or of one. */
+export function* listConflicts(limit: number, systemId?: string): Steps<readonly Conflict[]> {
   const query =
     'SELECT one.system_id AS one_id, two.system_id AS two_id, pair.low_id, pair.code, pair.params, pair.at_ms FROM machine_pair AS pair ' +
     'JOIN machine AS one ON one.id = pair.reporter_id ' +
@@ -136,30 +135,20 @@ export function* listConflicts(limit: number, systemId: string | undefined): Ste
     `WHERE pair.verdict = 'conflict' AND (pair.low_id <> pair.high_id OR one.status = ${statusRow('new').number}) ` +
     'AND (CAST(?1 AS TEXT) IS NULL OR one.system_id = ?1 OR two.system_id = ?1) ' +
     'ORDER BY pair.at_ms DESC, pair.low_id, pair.high_id LIMIT ?2';
-  const reader = new RowReader();
-  const { rows } = yield all(query, systemId ?? null, limit);
-  return { found: reader.readEach(rows, readConflict), errors: reader.errors };
+  return (yield all(query, systemId ?? null, limit)).rows.map(readConflict);
 }
 
-const readVerdict = readsRow(
-  'machine_pair',
-  (row): StoredVerdict => ({
-    lowId: number(row, 'low_id'),
-    highId: number(row, 'high_id'),
-    verdict: text(row, 'verdict') === 'apart' ? 'apart' : 'conflict',
-  }),
-  'low_id',
-);
+const readVerdict = (row: Row): StoredVerdict => ({
+  lowId: number('low_id').read(row),
+  highId: number('high_id').read(row),
+  verdict: text('verdict').read(row) === 'apart' ? 'apart' : 'conflict',
+});
 
-const readConflict = readsRow(
-  'machine_pair',
-  (row): Conflict => ({
-    systemId: text(row, 'one_id'),
-    otherId: text(row, 'two_id'),
-    why: unpackHappening(text(row, 'code'), text(row, 'params')),
-    atMs: number(row, 'at_ms'),
-  }),
-  'low_id',
-);
+const readConflict = (row: Row): Conflict => ({
+  systemId: text('one_id').read(row),
+  otherId: text('two_id').read(row),
+  why: unpackHappening(text('code').read(row), text('params').read(row)),
+  atMs: number('at_ms').read(row),
+});
 
-const readValue = readsRow('identity', (row) => text(row, 'value'));
+const readValue = text('value').read;

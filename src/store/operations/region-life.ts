@@ -5,7 +5,7 @@
 import { digestOf } from '../../region/records/digest.ts';
 import type { MachineKey, SshKey, Tag } from '../../region/records/life-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
-import { number, type Row, readsRow, type StoredRow, text } from '../rows.ts';
+import { codec, number, type Row, text } from '../rows.ts';
 import { claimAccount } from './claims.ts';
 import type { EventTable } from './region-events.ts';
 import { type Answer, all, numberIn, one, run, type Steps } from './region-steps.ts';
@@ -161,44 +161,38 @@ export class LifeTables {
   }
 }
 
-type CountReader = (row: StoredRow) => readonly [name: string, count: number];
+type CountReader = (row: Row) => readonly [name: string, count: number];
 const countsOf = (read: CountReader, { rows }: Answer): ReadonlyMap<string, number> => new Map(rows.map(read));
 
-const readSshKey = readsRow(
-  'ssh_key',
-  (row): SshKey => ({
-    id: number(row, 'id'),
-    username: text(row, 'username'),
-    key: text(row, 'key'),
-    ...(row.source === null ? {} : { source: text(row, 'source') }),
-    createdMs: number(row, 'created_ms'),
-  }),
-);
+const readSshKey = (row: Row): SshKey => ({
+  id: number('id').read(row),
+  username: text('username').read(row),
+  key: text('key').read(row),
+  ...(row.source === null ? {} : { source: text('source').read(row) }),
+  createdMs: number('created_ms').read(row),
+});
 
-const readMachineKey = readsRow(
-  'machine_key',
-  (row): MachineKey => ({
-    systemId: text(row, 'system_id'),
-    consumerKey: text(row, 'consumer_key'),
-    tokenKey: text(row, 'token_key'),
-    tokenSecret: text(row, 'token_secret'),
-    createdMs: number(row, 'created_ms'),
-  }),
-);
+const readMachineKey = codec<MachineKey>({
+  systemId: text('system_id'),
+  consumerKey: text('consumer_key'),
+  tokenKey: text('token_key'),
+  tokenSecret: text('token_secret'),
+  createdMs: number('created_ms'),
+}).read;
 
-const readTag = readsRow(
-  'tag',
-  (row): Tag => ({
-    name: text(row, 'name'),
-    comment: text(row, 'comment'),
-    kernelParams: text(row, 'kernel_params'),
-    ...(row.definition === '' ? {} : { definition: text(row, 'definition') }),
-  }),
-);
+const readTag = (row: Row): Tag => ({
+  name: text('name').read(row),
+  comment: text('comment').read(row),
+  kernelParams: text('kernel_params').read(row),
+  ...(row.definition === '' ? {} : { definition: text('definition').read(row) }),
+});
 
-const readMachineId = readsRow('machine', (row) => number(row, 'id'));
-const readTagged = readsRow('machine_tag', (row) => number(row, 'machine_id'));
-const readCount = (row: Row): readonly [name: string, count: number] => [text(row, 'name'), number(row, 'count')];
-const readTagCount = readsRow('tag', readCount);
-const readKeyCount = readsRow('ssh_key', readCount);
-const readUserData = readsRow('user_data', ({ data }) => (data instanceof Uint8Array ? data : undefined));
+const readMachineId = number('id').read;
+const readTagged = number('machine_id').read;
+const readCount = (row: Row): readonly [name: string, count: number] => [
+  text('name').read(row),
+  number('count').read(row),
+];
+const readTagCount = readCount;
+const readKeyCount = readCount;
+const readUserData = ({ data }: Row) => (data instanceof Uint8Array ? data : undefined);

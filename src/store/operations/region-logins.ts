@@ -2,7 +2,7 @@
 
 import type { DebugLogin } from '../../region/records/login-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
-import { number, optionalText, readsRow, text } from '../rows.ts';
+import { codec, number, optional, text } from '../rows.ts';
 import type { EventTable } from './region-events.ts';
 import { machineIdOf } from './region-machine-reads.ts';
 import { one, run, type Steps } from './region-steps.ts';
@@ -60,14 +60,10 @@ export class LoginTable {
   }
 }
 
-const readDebug = readsRow(
-  'debug_login',
-  (row): DebugLogin => ({
-    username: text(row, 'username'),
-    openedMs: number(row, 'opened_ms'),
-    expiresMs: number(row, 'expires_ms'),
-    tokenDigest: optionalText(row, 'token_digest'),
-    hostKey: text(row, 'host_key'),
-  }),
-  'machine_id',
-);
+const readDebug = codec<DebugLogin>({
+  username: text('username'),
+  openedMs: number('opened_ms'),
+  expiresMs: number('expires_ms'),
+  tokenDigest: optional(text('token_digest')),
+  hostKey: text('host_key'),
+}).read;

@@ -1,27 +1,14 @@
 // Operations that read the machines of region.db (`region-steps.ts`).
 //
-// 1. A list takes the same number of statements for any number of machines.
-// 2. A damaged row keeps only its own machine out of a list. A caller that needs this machine gets an error that names the row.
+// A list takes the same number of statements for any number of machines.
 
-import { isFirm } from '../../region/identity/interface-source.ts';
 import type { Area } from '../../region/records/area.ts';
 import type { MachineFilter } from '../../region/records/filters.ts';
 import { findStatusByNumber, type MachineStatus, statusRow } from '../../region/records/lifecycle.ts';
 import type { Machine, MachineForRacks, MachineOutline } from '../../region/records/machine.ts';
-import { number, readsRow, type StoredRow } from '../rows.ts';
+import { number, type Row } from '../rows.ts';
 import { areasWith } from './area-reads.ts';
-import { type Readable, RowReader } from './readable-rows.ts';
-import {
-  OUTLINE_COLUMNS,
-  RACK_COLUMNS,
-  readAllocation,
-  readHarmless,
-  readInterface,
-  readMachine,
-  readMachineTag,
-  readOutline,
-  readRackMachine,
-} from './region-rows.ts';
+import { OUTLINE, RACK_MACHINE, readAllocation, readInterface, readMachine, readMachineTag } from './region-rows.ts';
 import { type Answer, all, numberIn, one, type Steps } from './region-steps.ts';
 
 // The texts of frequent statements are built once: building one takes as long as finding its prepared statement.
@@ -34,7 +21,7 @@ const TAGS_SQL = `SELECT machine_id, name, kernel_params FROM machine_tag JOIN t
 const FEW_CHANGED_MAX = 500;
 const CHANGED_SQL =
   'SELECT count(*) FROM (SELECT desired_version FROM machine WHERE desired_version > ? LIMIT ?) AS changed';
-const SINCE_SQL = `SELECT ${RACK_COLUMNS} FROM machine WHERE desired_version > ? AND`;
+const SINCE_SQL = `SELECT ${RACK_MACHINE.names.join(', ')} FROM machine WHERE desired_version > ? AND`;
 const MACHINES_SINCE_SQL = `${SINCE_SQL} id > ? ORDER BY id LIMIT ?`;
 // The `+` keeps the planner from walking through all machines in the order of their ids.
 const FEW_MACHINES_SINCE_SQL = `${SINCE_SQL} +id > ? ORDER BY +id LIMIT ?`;
@@ -59,7 +46,7 @@ export function* getMachine(systemId: string): Steps<Machine> {
   return machine;
 }
 
-/** Runs a query for machines. @throws RackError `store-unavailable` naming a row that cannot be read */
+/** Runs a query for machines. */
 export function* readMachines(sql: string, ...values: (string | number)[]): Steps<readonly Machine[]> {
   const { rows } = yield all(sql, ...values);
   const partsOf = yield* rowsOfParts(rows);
@@ -68,15 +55,15 @@ export function* readMachines(sql: string, ...values: (string | number)[]): Step
 
 /** The rows of the parts of one machine. */
 interface PartRows {
-  readonly interfaces: readonly StoredRow[];
-  readonly addresses: readonly StoredRow[];
-  readonly tags: readonly StoredRow[];
+  readonly interfaces: readonly Row[];
+  readonly addresses: readonly Row[];
+  readonly tags: readonly Row[];
   /** The zones and pools of all these machines, by id. */
   readonly areas: ReadonlyMap<number, Area>;
 }
 
 /** Reads the interfaces of all these machines with one query, and likewise their addresses and tags. */
-export function* rowsOfParts(rows: readonly StoredRow[]): Steps<(row: StoredRow) => PartRows> {
+function* rowsOfParts(rows: readonly Row[]): Steps<(row: Row) => PartRows> {
   if (rows.length === 0) return () => ({ interfaces: [], addresses: [], tags: [], areas: new Map() });
   const ids = JSON.stringify(rows.map(readId));
   const interfaces = byMachine(yield all(INTERFACES_SQL, ids));
@@ -90,40 +77,21 @@ export function* rowsOfParts(rows: readonly StoredRow[]): Steps<(row: StoredRow)
   };
 }
 
-export function machineOf(row: StoredRow, { interfaces, addresses, tags, areas }: PartRows): Machine {
-  const machine = readMachine(row, {
-    interfaces: interfaces.map(readInterface),
-    addresses: addresses.map(readAllocation),
-    tags: tags.map(readMachineTag),
-  });
+const readParts = ({ interfaces, addresses, tags }: PartRows) => ({
+  interfaces: interfaces.map(readInterface),
+  addresses: addresses.map(readAllocation),
+  tags: tags.map(readMachineTag),
+});
+
+function machineOf(row: Row, parts: PartRows): Machine {
+  const machine = readMachine(row, readParts(parts));
+  const { areas } = parts;
   if (areas.size === 0) return machine;
   return { ...machine, zone: areas.get(machine.zoneId ?? 0), pool: areas.get(machine.poolId ?? 0) };
 }
 
-/** The readable machines of a list, ordered by id. Fewer than `limit` mean the end of the list, even if some machines are unreadable. */
-function* readReadable(
-  queryOf: (afterId: number) => MachineQuery,
-  afterId: number,
-  limit: number,
-): Steps<Readable<readonly Machine[]>> {
-  const reader = new RowReader();
-  const machines: Machine[] = [];
-  for (let fromId = afterId; ; ) {
-    const { sql, values } = queryOf(fromId);
-    const wanted = limit - machines.length;
-    const { rows } = yield all(`${sql} ORDER BY machine.id LIMIT ?`, ...values, wanted);
-    const partsOf = yield* rowsOfParts(rows);
-    machines.push(...reader.readEach(rows, (row) => machineOf(row, partsOf(row))));
-    const last = rows.at(-1);
-    if (last === undefined || rows.length < wanted || machines.length === limit) {
-      return { found: machines, errors: reader.errors };
-    }
-    fromId = readId(last);
-  }
-}
-
-function byMachine({ rows }: Answer): ReadonlyMap<number, readonly StoredRow[]> {
-  const found = new Map<number, StoredRow[]>();
+function byMachine({ rows }: Answer): ReadonlyMap<number, readonly Row[]> {
+  const found = new Map<number, Row[]>();
   for (const row of rows) {
     const owner = readOwner(row);
     const list = found.get(owner);
@@ -134,50 +102,26 @@ function byMachine({ rows }: Answer): ReadonlyMap<number, readonly StoredRow[]> 
 }
 
 export function* outlineMachines(systemIds: readonly string[]): Steps<readonly MachineOutline[]> {
-  const { sql, values } = machineQuery({ systemIds }, OUTLINE_COLUMNS, [], []);
-  return (yield all(sql, ...values)).rows.map(readOutline);
+  const { sql, values } = machineQuery({ systemIds }, OUTLINE.names.join(', '), [], []);
+  return (yield all(sql, ...values)).rows.map(OUTLINE.read);
 }
 
-/** @param needsAll true: throws for a machine that cannot be read; false: leaves it out */
-export function* listMachines(
-  filter: MachineFilter,
-  afterId: number,
-  limit: number,
-  needsAll: boolean,
-): Steps<Readable<readonly Machine[]>> {
-  const queryOf = (fromId: number): MachineQuery => machineQuery(filter, 'machine.*', ['machine.id > ?'], [fromId]);
-  if (!needsAll) return yield* readReadable(queryOf, afterId, limit);
-  const { sql, values } = queryOf(afterId);
-  return { found: yield* readMachines(`${sql} ORDER BY machine.id LIMIT ?`, ...values, limit), errors: [] };
+export function* listMachines(filter: MachineFilter, afterId: number, limit: number): Steps<readonly Machine[]> {
+  const { sql, values } = machineQuery(filter, 'machine.*', ['machine.id > ?'], [afterId]);
+  return yield* readMachines(`${sql} ORDER BY machine.id LIMIT ?`, ...values, limit);
 }
 
 export function* listMachinesForRacks(
   since: number,
   afterId: number,
   limit: number,
-): Steps<Readable<readonly MachineForRacks[]>> {
+): Steps<readonly MachineForRacks[]> {
   const changed = since === 0 ? Infinity : numberIn(yield one(CHANGED_SQL, since, FEW_CHANGED_MAX + 1));
   const sql = changed > FEW_CHANGED_MAX ? MACHINES_SINCE_SQL : FEW_MACHINES_SINCE_SQL;
   // The rows of an older database may have the version 0.
   const { rows } = yield all(sql, since === 0 ? -1 : since, afterId, limit);
   const partsOf = yield* rowsOfParts(rows);
-  const reader = new RowReader();
-  const machines = rows.map((row): MachineForRacks => {
-    const parts = partsOf(row);
-    const own = new RowReader();
-    const columns = own.read(() => readRackMachine(row));
-    const interfaces = own.readEach(parts.interfaces, readInterface);
-    const addresses = own.readEach(parts.addresses, readAllocation);
-    const tags = own.readEach(parts.tags, readMachineTag);
-    const [damage] = own.errors;
-    if (columns !== undefined && damage === undefined) return { ...columns, interfaces, addresses, tags };
-    reader.read(() => {
-      throw damage;
-    });
-    const harmless = readHarmless(row);
-    return { ...harmless, interfaces: interfaces.filter(isFirm), addresses, tags: [], isDamaged: true };
-  });
-  return { found: machines, errors: reader.errors };
+  return rows.map((row) => ({ ...RACK_MACHINE.read(row), ...readParts(partsOf(row)) }));
 }
 
 export function* countMachines(filter: MachineFilter): Steps<number> {
@@ -196,26 +140,15 @@ export function* countStatuses(): Steps<ReadonlyMap<MachineStatus, number>> {
   );
 }
 
-export function* listOverdue(nowMs: number, limit: number): Steps<Readable<readonly Machine[]>> {
-  const query = 'SELECT * FROM machine WHERE status_deadline_ms < ? ORDER BY status_deadline_ms, id LIMIT ? OFFSET ?';
-  const reader = new RowReader();
-  const machines: Machine[] = [];
-  for (let read = 0; ; ) {
-    const wanted = limit - machines.length;
-    const { rows } = yield all(query, nowMs, wanted, read);
-    const partsOf = yield* rowsOfParts(rows);
-    machines.push(...reader.readEach(rows, (row) => machineOf(row, partsOf(row))));
-    read += rows.length;
-    if (rows.length < wanted || machines.length === limit) return { found: machines, errors: reader.errors };
-  }
+export function* listOverdue(nowMs: number, limit: number): Steps<readonly Machine[]> {
+  const query = 'SELECT * FROM machine WHERE status_deadline_ms < ? ORDER BY status_deadline_ms, id LIMIT ?';
+  return yield* readMachines(query, nowMs, limit);
 }
 
-export const listPowerTasks = (afterId: number, limit: number): Steps<Readable<readonly Machine[]>> =>
-  readReadable(
-    (fromId) => ({ sql: 'SELECT * FROM machine WHERE power_task IS NOT NULL AND id > ?', values: [fromId] }),
-    afterId,
-    limit,
-  );
+export function* listPowerTasks(afterId: number, limit: number): Steps<readonly Machine[]> {
+  const query = 'SELECT * FROM machine WHERE power_task IS NOT NULL AND id > ? ORDER BY id LIMIT ?';
+  return yield* readMachines(query, afterId, limit);
+}
 
 /** Builds a query for machines; each given list of the filter narrows it. */
 export function machineQuery(
@@ -259,13 +192,11 @@ export function machineQuery(
   };
 }
 
-const readId = readsRow('machine', (row) => number(row, 'id'));
+const readId = number('id').read;
 /** The ids of a machine's zone and pool; the default ones have no id here. */
-const readAreaIds = readsRow('machine', ({ zone_id: zone, pool_id: pool }) =>
-  [zone, pool].filter((id) => typeof id === 'number'),
-);
-const readOwner = readsRow('interface', (row) => number(row, 'machine_id'));
-const readStatusCount = readsRow('machine', (row): readonly [status: number, machines: number] => [
-  number(row, 'status'),
-  number(row, 'machines'),
-]);
+const readAreaIds = ({ zone_id: zone, pool_id: pool }: Row) => [zone, pool].filter((id) => typeof id === 'number');
+const readOwner = number('machine_id').read;
+const readStatusCount = (row: Row): readonly [status: number, machines: number] => [
+  number('status').read(row),
+  number('machines').read(row),
+];

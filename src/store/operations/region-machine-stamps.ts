@@ -6,9 +6,8 @@
 
 import type { MachineFilter } from '../../region/records/filters.ts';
 import type { IsKnownMachine, StampedMachine, StampedMachines } from '../../region/records/store.ts';
-import { number, readsRow, text } from '../rows.ts';
-import { type Readable, RowReader } from './readable-rows.ts';
-import { machineOf, machineQuery, rowsOfParts } from './region-machine-reads.ts';
+import { codec, number, text } from '../rows.ts';
+import { machineQuery, readMachines } from './region-machine-reads.ts';
 import { all, type Steps } from './region-steps.ts';
 
 /** Machines read at a time, each with at most 32 KiB of facts. */
@@ -20,13 +19,7 @@ const STAMPED_AT_ONCE = 500;
 const STAMPED = 'machine.id, machine_stamp(machine.id) AS stamp';
 const READ_SQL = 'SELECT * FROM machine WHERE id IN numbers(?) ORDER BY id';
 
-/** @param needsAll true: throws for a machine that cannot be read; false: leaves it out */
-export function* listStamped(
-  filter: MachineFilter,
-  afterId: number,
-  needsAll: boolean,
-  isKnown: IsKnownMachine,
-): Steps<Readable<StampedMachines>> {
+export function* listStamped(filter: MachineFilter, afterId: number, isKnown: IsKnownMachine): Steps<StampedMachines> {
   const stamps = [...(yield* readStamps(filter, afterId, READ_AT_ONCE))];
   const last = stamps.at(-1);
   let isWhole = stamps.length < READ_AT_ONCE;
@@ -40,22 +33,14 @@ export function* listStamped(
   const end = unknown[READ_AT_ONCE]?.id ?? Number.POSITIVE_INFINITY;
   const listed = stamps.filter(({ id }) => id < end);
   const wanted = unknown.slice(0, READ_AT_ONCE).map(({ id }) => id);
-  const reader = new RowReader();
-  const machines = new Map<number, StampedMachine['machine']>();
-  if (wanted.length > 0) {
-    const read = (yield all(READ_SQL, JSON.stringify(wanted))).rows;
-    const partsOf = yield* rowsOfParts(read);
-    for (const machine of reader.readEach(read, (row) => machineOf(row, partsOf(row))))
-      machines.set(machine.id, machine);
-  }
-  const [damage] = reader.errors;
-  if (needsAll && damage !== undefined) throw damage;
+  const read = wanted.length === 0 ? [] : yield* readMachines(READ_SQL, JSON.stringify(wanted));
+  const machines = new Map(read.map((machine) => [machine.id, machine]));
   const asked = new Set(wanted);
   const found = listed
     .filter(({ id }) => !asked.has(id) || machines.has(id))
     .map((one): StampedMachine => ({ ...one, machine: machines.get(one.id) }));
   const isLast = isWhole && listed.length === stamps.length;
-  return { found: { machines: found, lastId: isLast ? undefined : listed.at(-1)?.id }, errors: reader.errors };
+  return { machines: found, lastId: isLast ? undefined : listed.at(-1)?.id };
 }
 
 function* readStamps(filter: MachineFilter, afterId: number, limit: number): Steps<readonly StampedRow[]> {
@@ -65,4 +50,4 @@ function* readStamps(filter: MachineFilter, afterId: number, limit: number): Ste
 
 type StampedRow = Pick<StampedMachine, 'id' | 'stamp'>;
 
-const readStamp = readsRow('machine', (row) => ({ id: number(row, 'id'), stamp: text(row, 'stamp') }));
+const readStamp = codec({ id: number('id'), stamp: text('stamp') }).read;

@@ -28,9 +28,8 @@ import type {
 import { STATUSES } from '../../region/records/lifecycle.ts';
 import type { Machine, MachineFields } from '../../region/records/machine.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
-import { number, readsRow } from '../rows.ts';
-import { applyChanges, type ChangeTables, differsForRacks, setInterfaces, updateMachine } from './machine-changes.ts';
-import type { CounterTable } from './region-counters.ts';
+import { insertInto, number } from '../rows.ts';
+import { applyChanges, differsForRacks, setInterfaces, updateMachine } from './machine-changes.ts';
 import {
   answerChange,
   answerEnlistment,
@@ -43,25 +42,21 @@ import {
 import type { EventTable } from './region-events.ts';
 import { addShared, forgetDoubt, forgetShared, setIdentity, setVerdict } from './region-identity.ts';
 import { findMachine, getMachine, machineIdOf, readMachines } from './region-machine-reads.ts';
-import { MACHINE_COLUMNS, machineValues } from './region-rows.ts';
+import { MACHINE_FIELDS } from './region-rows.ts';
 import { all, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
 
 const MINUTE_MS = 60_000;
 
-const CREATED_COLUMNS = ['system_id', 'created_ms', 'updated_ms', ...MACHINE_COLUMNS];
-const CREATE_SQL = `INSERT INTO machine (${CREATED_COLUMNS.join(', ')}) VALUES (${CREATED_COLUMNS.map(() => '?').join(', ')})`;
+const CREATE_SQL = insertInto('machine', ['system_id', 'created_ms', 'updated_ms', ...MACHINE_FIELDS.names]);
 
 /** The tables `machine` and `interface`. */
 export class MachineTable {
   readonly #events: EventTable;
-  /** The tables to which `applyChanges` adds. */
-  readonly #changed: ChangeTables;
   readonly #count = new MachineCount();
 
-  constructor(events: EventTable, counters: CounterTable) {
+  constructor(events: EventTable) {
     this.#events = events;
-    this.#changed = { events, counters };
   }
 
   *enlist<R>(
@@ -100,7 +95,7 @@ export class MachineTable {
     return { kind: decision.kind, machine, others, goneId: gone?.systemId };
   }
 
-  *change<R>(
+  *changeMachine<R>(
     systemId: string,
     atMs: number,
     decide: (machine: Machine, knowledge: ChangeKnowledge) => MachineChange<R> | ChangeQuestion,
@@ -113,22 +108,23 @@ export class MachineTable {
       (question, known) => answerChange(machine, question, known, atMs),
     );
     if (change.kind === 'refuse') return change;
-    const [after] = yield* applyChanges([{ machine, change }], atMs, this.#changed);
+    const [after] = yield* applyChanges([{ machine, change }], atMs, this.#events);
     return after === undefined ? { kind: 'not-found' } : { kind: 'changed', machine: after };
   }
 
   /** Changes several machines; each statement handles many of them. */
-  *changeAll<R>(
+  *changeMachines<R>(
     systemIds: readonly string[],
     atMs: number,
     decide: (machine: Machine) => MachineChange<R>,
   ): Steps<readonly MachineChangeOutcome<R>[]> {
+    if (systemIds.length === 0) return [];
     const query = 'SELECT * FROM machine WHERE system_id IN texts(?) ORDER BY id';
     const machines = yield* readMachines(query, JSON.stringify(systemIds));
     const decided = machines.map((machine) => ({ machine, change: decide(machine) }));
     const changes = decided.flatMap(({ machine, change }) => (change.kind === 'change' ? [{ machine, change }] : []));
     const changed = new Map(
-      (yield* applyChanges(changes, atMs, this.#changed)).map((machine) => [machine.systemId, machine]),
+      (yield* applyChanges(changes, atMs, this.#events)).map((machine) => [machine.systemId, machine]),
     );
     const refused = new Map(
       decided.flatMap(({ machine, change }) => (change.kind === 'refuse' ? [[machine.systemId, change] as const] : [])),
@@ -139,7 +135,7 @@ export class MachineTable {
     });
   }
 
-  *remove(systemId: string, event: NewMachineEvent): Steps<boolean> {
+  *removeMachine(systemId: string, event: NewMachineEvent): Steps<boolean> {
     const isRemoved = yield* this.#delete(systemId, event);
     if (isRemoved) yield* countVersion([], systemId);
     return isRemoved;
@@ -153,7 +149,7 @@ export class MachineTable {
     return true;
   }
 
-  *merge<R>(
+  *mergeMachines<R>(
     keepId: string,
     otherId: string,
     atMs: number,
@@ -183,7 +179,7 @@ export class MachineTable {
     return { kind: 'changed', machine: yield* getMachine(keepId) };
   }
 
-  *split<R>(
+  *splitMachine<R>(
     systemId: string,
     atMs: number,
     decide: (machine: Machine, knowledge: SplitKnowledge) => SplitDecision<R> | NameQuestion,
@@ -235,7 +231,7 @@ export class MachineTable {
   }
 
   *#create(systemId: string, fields: MachineFields, atMs: number): Steps<void> {
-    yield run(CREATE_SQL, systemId, atMs, atMs, ...machineValues(fields));
+    yield run(CREATE_SQL, systemId, atMs, atMs, ...MACHINE_FIELDS.values(fields));
     this.#count.add();
   }
 
@@ -246,7 +242,7 @@ export class MachineTable {
     const where = 'mac IN numbers(?) AND machine_id <> ?';
     const { rows: owners } = yield all(`SELECT DISTINCT machine_id FROM interface WHERE ${where}`, list, machineId);
     yield run(`UPDATE interface SET machine_id = ?2 WHERE mac IN numbers(?1) AND machine_id <> ?2`, list, machineId);
-    const ids = JSON.stringify(owners.map(readsRow('interface', (row) => number(row, 'machine_id'))));
+    const ids = JSON.stringify(owners.map(number('machine_id').read));
     return yield* readMachines('SELECT * FROM machine WHERE id IN numbers(?) ORDER BY id', ids);
   }
 

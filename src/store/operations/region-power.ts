@@ -3,15 +3,11 @@
 // 1. When the transaction of `begin` ends, the command is on disk.
 // 2. About ENDED_MAX ended commands are kept, the newest ones, for at most ENDED_DAYS_MAX days. A command that a machine's record still
 //    names is never deleted, because it would be carried out again.
-// 3. While an entry of a machine is unreadable, that machine gets no power command. Other machines are not affected.
 
-import { z } from 'zod';
-import { errorText } from '../../errors.ts';
-import { type LedgerEntry, UnreadableEntry } from '../../power/ledger.ts';
+import { type LedgerEntry, NotOnDuty } from '../../power/ledger.ts';
 import type { PowerOutcome } from '../../power/outcome.ts';
-import { powerText } from '../../region/words/text.ts';
-import { converted, number, optionalNumber, optionalText, readsRow, type StoredRow, text } from '../rows.ts';
-import { type Readable, RowReader } from './readable-rows.ts';
+import { codec, json, number, type Row, text } from '../rows.ts';
+import { checkDuties } from './region-duties.ts';
 import { all, one, run, type Steps } from './region-steps.ts';
 
 /** Bound on the remembered ended commands. */
@@ -21,47 +17,23 @@ const DAY_MS = 86_400_000;
 /** Old commands are deleted with the first command of a process, and then with every FORGET_EVERY-th. */
 const FORGET_EVERY = 100;
 
-const COMMAND: z.ZodType<LedgerEntry['command']> = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal(['on', 'cycle']), netboot: z.boolean() }),
-  z.object({ kind: z.literal('off'), manner: z.literal(['soft', 'hard']) }),
-]);
-const OUTCOME = z.object({
-  kind: z.literal(['done', 'refused', 'unreachable', 'wrong-credentials', 'unknown']),
-  detail: z.looseObject({ code: z.string() }),
-  said: z.string().optional(),
-  state: z.literal(['on', 'off', 'unknown']),
-});
-const OTHER_FORM = 'a value has another form';
-
-/** @throws Error if it is not a command */
-export function parsePowerCommand(written: string): LedgerEntry['command'] {
-  const checked = COMMAND.safeParse(JSON.parse(written));
-  if (!checked.success) throw new Error(OTHER_FORM);
-  return checked.data;
-}
-
-/** @throws Error if it is not an outcome, or its detail has no sentence */
-export function parsePowerOutcome(written: string): PowerOutcome {
-  const value = JSON.parse(written);
-  if (!OUTCOME.safeParse(value).success) throw new Error(OTHER_FORM);
-  powerText(value.detail);
-  return value;
-}
-
 /** The table `power_command`. */
 export class PowerTable {
+  readonly #holder: string | undefined;
   readonly #endedMax: number;
   #begun = 0;
 
-  constructor(endedMax = ENDED_MAX) {
+  /** @param holder begins commands only while it has the duties; undefined: no other process can have them */
+  constructor(holder?: string, endedMax = ENDED_MAX) {
+    this.#holder = holder;
     this.#endedMax = endedMax;
   }
 
   *begin({ id, machine, command, begunAtMs }: Omit<LedgerEntry, 'end'>): Steps<LedgerEntry | undefined> {
+    if (this.#holder !== undefined && !(yield* checkDuties(this.#holder)))
+      throw new NotOnDuty('store-unavailable', "another process of the region has this one's duties now");
     const { row } = yield one('SELECT * FROM power_command WHERE id = ?', id);
-    if (row !== undefined) return readKnown(row);
-    const unended = 'SELECT * FROM power_command WHERE ended_ms IS NULL AND system_id = ?';
-    for (const other of (yield all(unended, machine)).rows) readKnown(other);
+    if (row !== undefined) return readEntry(row);
     const sql = 'INSERT INTO power_command (id, system_id, command, begun_ms) VALUES (?, ?, ?, ?)';
     yield run(sql, id, machine, JSON.stringify(command), begunAtMs);
     if (this.#begun % FORGET_EVERY === 0) yield* this.#forget(begunAtMs);
@@ -78,11 +50,9 @@ export class PowerTable {
     return row === undefined;
   }
 
-  *listUnended(): Steps<Readable<readonly LedgerEntry[]>> {
+  *listUnended(): Steps<readonly LedgerEntry[]> {
     const sql = 'SELECT * FROM power_command WHERE ended_ms IS NULL ORDER BY begun_ms, id';
-    const { rows } = yield all(sql);
-    const reader = new RowReader();
-    return { found: reader.readEach(rows, readEntry), errors: reader.errors };
+    return (yield all(sql)).rows.map(readEntry);
   }
 
   *#forget(nowMs: number): Steps<void> {
@@ -97,26 +67,17 @@ export class PowerTable {
   }
 }
 
-const readEntry = readsRow('power_command', (row): LedgerEntry => {
-  const atMs = optionalNumber(row, 'ended_ms');
-  const ended = optionalText(row, 'outcome');
-  return {
-    id: text(row, 'id'),
-    machine: text(row, 'system_id'),
-    command: converted('command', text(row, 'command'), parsePowerCommand),
-    begunAtMs: number(row, 'begun_ms'),
-    end:
-      atMs === undefined || ended === undefined
-        ? undefined
-        : { atMs, outcome: converted('outcome', ended, parsePowerOutcome) },
-  };
+const ENTRY = codec<Omit<LedgerEntry, 'end'>>({
+  id: text('id'),
+  machine: text('system_id'),
+  command: json<LedgerEntry['command']>('command'),
+  begunAtMs: number('begun_ms'),
 });
-
-/** @throws UnreadableEntry */
-function readKnown(row: StoredRow): LedgerEntry {
-  try {
-    return readEntry(row);
-  } catch (error) {
-    throw new UnreadableEntry('store-unavailable', errorText(error), { cause: error });
-  }
-}
+const END = codec<NonNullable<LedgerEntry['end']>>({
+  atMs: number('ended_ms'),
+  outcome: json<PowerOutcome>('outcome'),
+});
+const readEntry = (row: Row): LedgerEntry => ({
+  ...ENTRY.read(row),
+  end: row.ended_ms === null ? undefined : END.read(row),
+});

@@ -1,48 +1,114 @@
-// Converts rows of region.db to the region's values and back.
-//
-// 1. A column of an unexpected type throws an error: it is our own bug, or somebody changed the file by hand.
-// 2. A value that racks would refuse throws an error, too (`desired-state.ts`): they would refuse the whole state with all other machines.
+// The records of machines, their parts and accounts in the rows of region.db.
 
-import type { SQLInputValue } from 'node:sqlite';
-import { isFields } from '../../fields.ts';
-import { accepts, MACHINE_TEXT_MAX } from '../../machines/desired-state.ts';
 import type { MachineAddress } from '../../machines/machine.ts';
-import { type Ipv4, ipv4, type MacAddress, mac } from '../../net/address.ts';
 import type { ApiKey } from '../../region/records/account-store.ts';
 import { readStoredFacts } from '../../region/records/hardware-facts.ts';
 import { findStatusByNumber, type MachineStatus, statusRow } from '../../region/records/lifecycle.ts';
-import type { MachineForRacks, MachineOutline, UntouchedMachine } from '../../region/records/machine.ts';
 import {
   INTERFACE_SOURCES,
-  type InterfaceSource,
   type Machine,
   type MachineFields,
+  type MachineForRacks,
   type MachineInterface,
+  type MachineOutline,
   type MachineTag,
   type PowerState,
+  type UntouchedMachine,
 } from '../../region/records/machine.ts';
-import { readStoredLayout } from '../../region/records/machine-layout.ts';
-import { readStoredPowerParameters } from '../../region/records/power-parameters.ts';
-import { POWER_TASKS, type PowerTask } from '../../region/records/power-task.ts';
-import { readNewestRuns } from '../../region/records/script-store.ts';
+import type { MachineLayout } from '../../region/records/machine-layout.ts';
+import { POWER_TASKS } from '../../region/records/power-task.ts';
+import type { NewestRuns } from '../../region/records/script-store.ts';
 import type { User } from '../../region/records/user.ts';
-import { readStoredWork } from '../../region/records/work.ts';
-import { converted, number, optionalNumber, optionalText, type Row, readsRow, type StoredRow, text } from '../rows.ts';
+import type { MachineWork } from '../../region/records/work.ts';
+import {
+  type Column,
+  codec,
+  flag,
+  ipv4In,
+  json,
+  macIn,
+  mapped,
+  number,
+  oneOf,
+  optional,
+  type Row,
+  text,
+} from '../rows.ts';
 import { packRemark, unpackRemark } from './stored-event.ts';
 
-function statusOf(value: number): MachineStatus {
-  const status = findStatusByNumber(value);
-  if (status === undefined) throw new Error(`there is no status ${value}`);
-  return status;
-}
+const statusIn = (name: string): Column<MachineStatus> =>
+  mapped(
+    number(name),
+    (value) => {
+      const status = findStatusByNumber(value);
+      if (status === undefined) throw new Error(`there is no status ${value}`);
+      return status;
+    },
+    (status) => statusRow(status).number,
+  );
 
-function powerStateOf(value: string): PowerState {
-  return value === 'on' || value === 'off' || value === 'error' ? value : 'unknown';
-}
+/** A column that is false unless it is set. */
+const optionalFlag = (name: string): Column<boolean | undefined> => mapped(flag(name), Boolean, Boolean);
 
-function powerTaskOf(value: string | undefined): PowerTask | undefined {
-  return POWER_TASKS.find((task) => task === value);
-}
+/** The id of a zone or a pool; the default ones have none. */
+const areaIn = (name: string): Column<number | undefined> =>
+  mapped(
+    optional(number(name)),
+    (id) => id,
+    (id) => id || undefined,
+  );
+
+const POWER_STATES: readonly PowerState[] = ['on', 'off', 'unknown', 'error'];
+
+/** How the fields that decisions change are stored. */
+const machineFields = {
+  hostname: text('hostname'),
+  domain: text('domain'),
+  description: text('description'),
+  status: statusIn('status'),
+  restingStatus: optional(statusIn('resting_status')),
+  statusReason: mapped(text('status_message'), unpackRemark, packRemark),
+  statusSinceMs: number('status_since_ms'),
+  statusDeadlineMs: optional(number('status_deadline_ms')),
+  architecture: text('architecture'),
+  subarchitecture: text('subarchitecture'),
+  osystem: text('osystem'),
+  release: text('release'),
+  netboot: flag('netboot'),
+  powerType: text('power_type'),
+  powerParameters: json<Machine['powerParameters']>('power_parameters'),
+  powerState: oneOf('power_state', POWER_STATES),
+  owner: optional(text('owner')),
+  kernelParams: optional(text('kernel_params')),
+  uuid: optional(text('uuid')),
+  serial: optional(text('serial')),
+  facts: optional(mapped(text('facts'), readStoredFacts, JSON.stringify)),
+  factsMs: optional(number('facts_ms')),
+  vouchedMac: optional(macIn('vouched_mac')),
+  bootToken: optional(text('boot_token')),
+  endedDigest: optional(text('ended_digest')),
+  powerIsProposed: optionalFlag('power_proposed'),
+  work: optional(json<MachineWork>('work')),
+  powerTask: optional(oneOf('power_task', POWER_TASKS)),
+  ownerData: mapped<Readonly<Record<string, string>>, Machine['ownerData']>(
+    json('owner_data'),
+    (notes) => notes,
+    (notes) => notes ?? {},
+  ),
+  isLocked: optionalFlag('is_locked'),
+  enlistedFrom: optional(ipv4In('enlisted_from')),
+  home: optional(ipv4In('home')),
+  addedBy: optional(text('added_by')),
+  zoneId: areaIn('zone_id'),
+  poolId: areaIn('pool_id'),
+  layout: optional(json<MachineLayout>('layout')),
+  device: optional(text('device')),
+  agentName: optional(text('agent_name')),
+  kernel: optional(text('kernel')),
+  oldestKernel: optional(text('oldest_kernel')),
+};
+
+export const MACHINE_FIELDS = codec<MachineFields>(machineFields);
 
 /** The parts of a machine that have their own tables. */
 interface MachineParts {
@@ -51,263 +117,83 @@ interface MachineParts {
   readonly tags: readonly MachineTag[];
 }
 
-/** Converts a column that may be null. */
-function optional<V, T>(column: string, value: V | undefined, convert: (value: V) => T): T | undefined {
-  return value === undefined ? undefined : converted(column, value, convert);
-}
+const identified = { id: number('id'), systemId: text('system_id') };
 
-const macOf = (row: Row, column: string): MacAddress =>
-  converted(column, number(row, column), (value) => mac(fit(value, accepts.mac, 'holds no hardware address')));
-
-/** @throws Error if it is not an IPv4 address */
-export const ipv4Of = (value: number): Ipv4 => ipv4(fit(value, accepts.address, 'holds no IPv4 address'));
-
-function fit<T>(value: T, isFit: (value: T) => boolean, why: string): T {
-  if (!isFit(value)) throw new Error(why);
-  return value;
-}
-
-const rackText = (row: Row, column: string): string =>
-  converted(column, text(row, column), (value) => fit(value, accepts.text, 'holds a text that is too long'));
-
-const optionalRackText = (row: Row, column: string): string | undefined =>
-  row[column] === null ? undefined : rackText(row, column);
-
-export const readAllocation = readsRow(
-  'allocation',
-  (row): MachineAddress => ({ mac: macOf(row, 'mac'), address: converted('address', number(row, 'address'), ipv4Of) }),
-);
-
-export const readMachineTag = readsRow(
-  'tag',
-  (row): MachineTag => ({ name: text(row, 'name'), kernelParams: rackText(row, 'kernel_params') }),
-);
-
-/** An unknown source counts as hearsay. */
-function sourceOf(value: string): InterfaceSource {
-  return INTERFACE_SOURCES.find((source) => source === value) ?? 'hearsay';
-}
-
-export const readInterface = readsRow('interface', (row): MachineInterface => {
-  return {
-    id: number(row, 'id'),
-    name: text(row, 'name'),
-    mac: macOf(row, 'mac'),
-    address: optional('address', optionalNumber(row, 'address'), ipv4Of),
-    ...(optionalNumber(row, 'ended_ms') === undefined ? {} : { isEnded: true }),
-    source: sourceOf(text(row, 'source')),
-  };
+const MACHINE = codec<Omit<Machine, keyof MachineParts | 'zone' | 'pool'>>({
+  ...identified,
+  ...machineFields,
+  createdMs: number('created_ms'),
+  powerTaskId: optional(text('power_task_id')),
+  runs: optional(json<NewestRuns>('runs')),
 });
+
+export const readMachine = (row: Row, parts: MachineParts): Machine => ({ ...MACHINE.read(row), ...parts });
+
+const { hostname, domain, status, restingStatus, architecture, subarchitecture, release, netboot } = machineFields;
+const { kernelParams, uuid, home, bootToken, work, device, addedBy, owner, isLocked } = machineFields;
 
 /** The columns of a machine that racks need. */
-const readForRacks = (row: Row): Named<Omit<MachineForRacks, keyof MachineParts | 'isDamaged'>> => ({
-  id: number(row, 'id'),
-  systemId: rackText(row, 'system_id'),
-  hostname: rackText(row, 'hostname'),
-  domain: rackText(row, 'domain'),
-  status: converted('status', number(row, 'status'), statusOf),
-  restingStatus: optional('resting_status', optionalNumber(row, 'resting_status'), statusOf),
-  architecture: rackText(row, 'architecture'),
-  subarchitecture: rackText(row, 'subarchitecture'),
-  release: rackText(row, 'release'),
-  netboot: number(row, 'netboot') !== 0,
-  kernelParams: optionalRackText(row, 'kernel_params'),
-  uuid: optional('uuid', optionalText(row, 'uuid'), (value) => fit(value, accepts.uuid, 'holds no UUID')),
-  home: optional('home', optionalNumber(row, 'home'), ipv4Of),
-  bootToken: optional('boot_token', optionalText(row, 'boot_token'), (value) =>
-    fit(value, accepts.token, 'holds no boot token'),
-  ),
-  work: optional('work', optionalText(row, 'work'), readStoredWork),
-  device: optionalText(row, 'device'),
-  addedBy: optionalText(row, 'added_by'),
+export const RACK_MACHINE = codec<Omit<MachineForRacks, keyof MachineParts>>({
+  ...identified,
+  hostname,
+  domain,
+  status,
+  restingStatus,
+  architecture,
+  subarchitecture,
+  release,
+  netboot,
+  kernelParams,
+  uuid,
+  home,
+  bootToken,
+  work,
+  device,
+  addedBy,
 });
 
-export const readRackMachine = readsRow('machine', readForRacks);
+export const OUTLINE = codec<MachineOutline>({ systemId: identified.systemId, hostname, status, owner, isLocked });
 
-/**
- * The values of a damaged machine for racks. Its names and addresses stay, and it boots its own disk, so nothing overwrites that disk.
- * Token and home are removed, because they may be the damaged values.
- */
-const HARMLESS_FOR_RACKS: Row = {
-  status: statusRow('deployed').number,
-  resting_status: null,
-  netboot: 0,
-  work: null,
-  home: null,
-  boot_token: null,
-  uuid: null,
-  kernel_params: null,
-};
+export const readUntouched = codec<UntouchedMachine>({
+  systemId: identified.systemId,
+  hostname,
+  address: optional(ipv4In('enlisted_from')),
+  isProven: mapped(optional(number('vouched_mac')), (mac) => mac !== undefined, Number),
+  heardMs: number('updated_ms'),
+}).read;
 
-/** Reads a damaged row with harmless values; a text that is too long for racks is cut. */
-export function readHarmless(row: StoredRow): Omit<MachineForRacks, keyof MachineParts> {
-  const cut = Object.entries(row).map(([column, value]) => [
-    column,
-    typeof value === 'string' ? value.slice(0, MACHINE_TEXT_MAX) : value,
-  ]);
-  return readRackMachine({ ...Object.fromEntries(cut), ...HARMLESS_FOR_RACKS });
-}
+export const readAllocation = codec<MachineAddress>({ mac: macIn('mac'), address: ipv4In('address') }).read;
 
-/** The same type, of which an optional field must be named, too. */
-type Named<T> = { readonly [Field in keyof Required<T>]: T[Field] };
+export const readMachineTag = codec<MachineTag>({ name: text('name'), kernelParams: text('kernel_params') }).read;
 
-const readColumns = readsRow('machine', (row): Named<Omit<Machine, keyof MachineParts | 'zone' | 'pool'>> => {
-  return {
-    ...readForRacks(row),
-    description: text(row, 'description'),
-    statusReason: converted('status_message', text(row, 'status_message'), unpackRemark),
-    statusSinceMs: number(row, 'status_since_ms'),
-    statusDeadlineMs: optionalNumber(row, 'status_deadline_ms'),
-    osystem: text(row, 'osystem'),
-    powerType: text(row, 'power_type'),
-    powerParameters: converted('power_parameters', text(row, 'power_parameters'), readStoredPowerParameters),
-    powerState: powerStateOf(text(row, 'power_state')),
-    owner: optionalText(row, 'owner'),
-    serial: optionalText(row, 'serial'),
-    facts: optional('facts', optionalText(row, 'facts'), readStoredFacts),
-    factsMs: optionalNumber(row, 'facts_ms'),
-    vouchedMac: optional('vouched_mac', optionalNumber(row, 'vouched_mac'), mac),
-    enlistedFrom: optional('enlisted_from', optionalNumber(row, 'enlisted_from'), ipv4),
-    endedDigest: optionalText(row, 'ended_digest'),
-    powerIsProposed: number(row, 'power_proposed') !== 0,
-    createdMs: number(row, 'created_ms'),
-    powerTask: powerTaskOf(optionalText(row, 'power_task')),
-    powerTaskId: optionalText(row, 'power_task_id'),
-    zoneId: optionalNumber(row, 'zone_id'),
-    poolId: optionalNumber(row, 'pool_id'),
-    ownerData: converted('owner_data', text(row, 'owner_data'), readOwnerData),
-    isLocked: number(row, 'is_locked') !== 0,
-    layout: optional('layout', optionalText(row, 'layout'), readStoredLayout),
-    runs: optional('runs', optionalText(row, 'runs'), readNewestRuns),
-    agentName: optionalText(row, 'agent_name'),
-    kernel: optionalText(row, 'kernel'),
-    oldestKernel: optionalText(row, 'oldest_kernel'),
-  };
+const INTERFACE = codec<Omit<MachineInterface, 'isEnded'>>({
+  id: number('id'),
+  name: text('name'),
+  mac: macIn('mac'),
+  address: optional(ipv4In('address')),
+  source: oneOf('source', INTERFACE_SOURCES),
+});
+export const readInterface = (row: Row): MachineInterface => ({
+  ...INTERFACE.read(row),
+  ...(row.ended_ms === null ? {} : { isEnded: true }),
 });
 
-export const readMachine = (row: StoredRow, parts: MachineParts): Machine => ({ ...readColumns(row), ...parts });
-
-/** The columns that `readOutline` reads. */
-export const OUTLINE_COLUMNS = 'system_id, hostname, status, owner, is_locked';
-
-export const readOutline = readsRow(
-  'machine',
-  (row): MachineOutline => ({
-    systemId: text(row, 'system_id'),
-    hostname: text(row, 'hostname'),
-    status: converted('status', number(row, 'status'), statusOf),
-    owner: optionalText(row, 'owner'),
-    isLocked: number(row, 'is_locked') !== 0,
-  }),
-);
-
-export const readUntouched = readsRow('machine', (row): UntouchedMachine => {
-  return {
-    systemId: text(row, 'system_id'),
-    hostname: text(row, 'hostname'),
-    address: optional('enlisted_from', optionalNumber(row, 'enlisted_from'), ipv4),
-    isProven: optionalNumber(row, 'vouched_mac') !== undefined,
-    heardMs: number(row, 'updated_ms'),
-  };
+const USER = codec<Omit<User, 'id'>>({
+  username: text('username'),
+  email: text('email'),
+  passwordHash: text('password_hash'),
+  isAdmin: flag('is_admin'),
+  createdMs: number('created_ms'),
 });
+export const readUser = (row: Row): User => ({ id: number('id').read(row), ...USER.read(row) });
 
-/** Reads owner data, which is stored as it came from the API. */
-function readOwnerData(json: string): Readonly<Record<string, string>> {
-  const stored: unknown = JSON.parse(json);
-  if (!isFields(stored)) throw new TypeError('it is not a record of fields');
-  const texts = Object.entries(stored).filter((entry): entry is [string, string] => typeof entry[1] === 'string');
-  if (texts.length < Object.keys(stored).length) throw new TypeError('some of its values are not texts');
-  return Object.fromEntries(texts);
-}
-
-/** The column of a field, its value there, and whether that is a number or a text. */
-type Stored = readonly [column: string, write: (fields: MachineFields) => SQLInputValue, kind?: 'number'];
-
-/** How each field of a machine is stored. One without an entry does not compile. */
-const STORED: { readonly [Field in keyof Required<MachineFields>]: Stored } = {
-  hostname: ['hostname', ({ hostname }) => hostname],
-  domain: ['domain', ({ domain }) => domain],
-  description: ['description', ({ description }) => description],
-  status: ['status', ({ status }) => statusRow(status).number, 'number'],
-  restingStatus: [
-    'resting_status',
-    ({ restingStatus }) => (restingStatus === undefined ? null : statusRow(restingStatus).number),
-    'number',
-  ],
-  statusReason: ['status_message', ({ statusReason }) => packRemark(statusReason)],
-  statusSinceMs: ['status_since_ms', ({ statusSinceMs }) => statusSinceMs, 'number'],
-  statusDeadlineMs: ['status_deadline_ms', ({ statusDeadlineMs }) => statusDeadlineMs ?? null, 'number'],
-  architecture: ['architecture', ({ architecture }) => architecture],
-  subarchitecture: ['subarchitecture', ({ subarchitecture }) => subarchitecture],
-  osystem: ['osystem', ({ osystem }) => osystem],
-  release: ['release', ({ release }) => release],
-  netboot: ['netboot', ({ netboot }) => (netboot ? 1 : 0), 'number'],
-  powerType: ['power_type', ({ powerType }) => powerType],
-  powerParameters: ['power_parameters', ({ powerParameters }) => JSON.stringify(powerParameters)],
-  powerState: ['power_state', ({ powerState }) => powerState],
-  owner: ['owner', ({ owner }) => owner ?? null],
-  kernelParams: ['kernel_params', ({ kernelParams }) => kernelParams ?? null],
-  uuid: ['uuid', ({ uuid }) => uuid ?? null],
-  serial: ['serial', ({ serial }) => serial ?? null],
-  facts: ['facts', ({ facts }) => (facts === undefined ? null : JSON.stringify(facts))],
-  factsMs: ['facts_ms', ({ factsMs }) => factsMs ?? null, 'number'],
-  vouchedMac: ['vouched_mac', ({ vouchedMac }) => vouchedMac ?? null, 'number'],
-  bootToken: ['boot_token', ({ bootToken }) => bootToken ?? null],
-  endedDigest: ['ended_digest', ({ endedDigest }) => endedDigest ?? null],
-  powerIsProposed: ['power_proposed', ({ powerIsProposed }) => (powerIsProposed === true ? 1 : 0), 'number'],
-  work: ['work', ({ work }) => (work === undefined ? null : JSON.stringify(work))],
-  powerTask: ['power_task', ({ powerTask }) => powerTask ?? null],
-  ownerData: ['owner_data', ({ ownerData }) => JSON.stringify(ownerData ?? {})],
-  isLocked: ['is_locked', ({ isLocked }) => (isLocked === true ? 1 : 0), 'number'],
-  enlistedFrom: ['enlisted_from', ({ enlistedFrom }) => enlistedFrom ?? null, 'number'],
-  home: ['home', ({ home }) => home ?? null, 'number'],
-  addedBy: ['added_by', ({ addedBy }) => addedBy ?? null],
-  zoneId: ['zone_id', ({ zoneId }) => zoneId || null, 'number'],
-  poolId: ['pool_id', ({ poolId }) => poolId || null, 'number'],
-  layout: ['layout', ({ layout }) => (layout === undefined ? null : JSON.stringify(layout))],
-  device: ['device', ({ device }) => device ?? null],
-  agentName: ['agent_name', ({ agentName }) => agentName ?? null],
-  kernel: ['kernel', ({ kernel }) => kernel ?? null],
-  oldestKernel: ['oldest_kernel', ({ oldestKernel }) => oldestKernel ?? null],
-};
-const STORED_FIELDS: readonly Stored[] = Object.values(STORED);
-
-/** The columns of `machine` that `MachineFields` fills, in the order of `machineValues`. */
-export const MACHINE_COLUMNS = STORED_FIELDS.map(([column]) => column);
-
-/** Those that hold numbers; the others hold texts. */
-export const NUMBER_COLUMNS: ReadonlySet<string> = new Set(
-  STORED_FIELDS.flatMap(([column, , kind]) => (kind === 'number' ? [column] : [])),
-);
-
-export const machineValues = (fields: MachineFields): SQLInputValue[] =>
-  STORED_FIELDS.map(([, write]) => write(fields));
-
-/** The columns that `readRackMachine` reads. */
-export const RACK_COLUMNS =
-  'id, system_id, hostname, domain, status, resting_status, architecture, subarchitecture, release, netboot, kernel_params, uuid, home, ' +
-  'boot_token, work, device, added_by';
-
-export const readUser = readsRow('account', (row): User => {
-  return {
-    id: number(row, 'id'),
-    username: text(row, 'username'),
-    email: text(row, 'email'),
-    passwordHash: text(row, 'password_hash'),
-    isAdmin: number(row, 'is_admin') !== 0,
-    createdMs: number(row, 'created_ms'),
-  };
-});
-
-export const readKey = readsRow('api_key', (row): ApiKey => {
-  return {
-    tokenKey: text(row, 'token_key'),
-    consumerKey: text(row, 'consumer_key'),
-    secretDigest: text(row, 'secret_digest'),
-    name: text(row, 'name'),
-    username: optionalText(row, 'username'),
-    systemId: optionalText(row, 'system_id'),
-    createdMs: number(row, 'created_ms'),
-    usedMs: number(row, 'used_ms'),
-  };
-});
+export const readKey = codec<ApiKey>({
+  tokenKey: text('token_key'),
+  consumerKey: text('consumer_key'),
+  secretDigest: text('secret_digest'),
+  name: text('name'),
+  username: optional(text('username')),
+  systemId: optional(text('system_id')),
+  createdMs: number('created_ms'),
+  usedMs: number('used_ms'),
+}).read;

@@ -19,21 +19,46 @@ import {
   type Script,
   type ScriptKind,
   type ScriptResult,
-  storedTags,
   type WrittenScript,
 } from '../../region/records/script-store.ts';
 import { outputText } from '../../region/scripts/script-output.ts';
-import { json, number, optionalNumber, type Row, readsRow, text } from '../rows.ts';
+import {
+  assigned,
+  bytes,
+  codec,
+  flag,
+  insertInto,
+  json,
+  mapped,
+  number,
+  oneOf,
+  optional,
+  type Row,
+  text,
+} from '../rows.ts';
 import type { EventTable } from './region-events.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
 
-const SCRIPT = `SELECT id, name, kind, title, description, timeout_seconds, position, tags, hardware, parallel, is_destructive,
-  changed_ms, octet_length(content) AS bytes FROM script`;
-// The query caps the size: a number too large for JavaScript would make every read of its row fail.
+const shownScript = {
+  name: text('name'),
+  kind: oneOf('kind', SCRIPT_KINDS),
+  title: text('title'),
+  description: text('description'),
+  timeoutSeconds: number('timeout_seconds'),
+  position: number('position'),
+  changedMs: number('changed_ms'),
+  tags: json<Script['tags']>('tags'),
+  hardware: oneOf('hardware', SCRIPT_HARDWARE),
+  parallel: oneOf('parallel', SCRIPT_PARALLEL),
+  isDestructive: flag('is_destructive'),
+};
+const WRITTEN = codec<WrittenScript>({ ...shownScript, content: text('content') });
+const readScript = codec<Script>({ id: number('id'), ...shownScript, bytes: number('bytes') }).read;
+const SCRIPT = 'SELECT script.*, octet_length(content) AS bytes FROM script';
 const RESULT = (
   output: string,
 ): string => `SELECT script_result.id, name, kind, script_result.status, exit_status, started_ms, ended_ms,
-  timeout_seconds, CASE WHEN output_bytes > ${Number.MAX_SAFE_INTEGER} THEN ${Number.MAX_SAFE_INTEGER} ELSE output_bytes END AS output_bytes, run_id, purpose, machine.system_id, ${output} AS output FROM script_result
+  timeout_seconds, output_bytes, run_id, purpose, machine.system_id, ${output} AS output FROM script_result
   JOIN script_run ON script_run.id = run_id JOIN machine ON machine.id = machine_id`;
 const MACHINE = 'SELECT id FROM machine WHERE system_id = ?';
 const NEWEST_RUN = 'SELECT coalesce(max(id), 0) FROM script_run WHERE machine_id = ?';
@@ -52,17 +77,14 @@ export class ScriptTables {
   }
 
   *findScript(name: string): Steps<(Script & { readonly content: string }) | undefined> {
-    const script = yield* this.#find(name);
-    const { row } = yield one('SELECT content FROM script WHERE name = ?', name);
-    return script === undefined || row === undefined ? undefined : { ...script, content: readContent(row) };
+    const { row } = yield one(`${SCRIPT} WHERE name = ?`, name);
+    return row === undefined ? undefined : { ...readScript(row), content: text('content').read(row) };
   }
 
   *addScript(script: WrittenScript, scriptsMax: number, event: NewMachineEvent): Steps<Script | 'exists' | 'limit'> {
     if ((yield* this.#find(script.name)) !== undefined) return 'exists';
     if (numberIn(yield one('SELECT count(*) FROM script')) >= scriptsMax) return 'limit';
-    const sql = `INSERT INTO script (name, kind, title, description, timeout_seconds, position, content, changed_ms, tags, hardware, parallel,
-      is_destructive) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
-    yield run(sql, ...valuesOf(script));
+    yield run(insertInto('script', WRITTEN.names), ...WRITTEN.values(script));
     yield* this.#events.add(event, undefined);
     return (yield* this.#find(script.name)) ?? 'limit';
   }
@@ -70,9 +92,7 @@ export class ScriptTables {
   *changeScript(name: string, script: WrittenScript, event: NewMachineEvent): Steps<Script | 'exists' | 'not-found'> {
     if ((yield* this.#find(name)) === undefined) return 'not-found';
     if (script.name !== name && (yield* this.#find(script.name)) !== undefined) return 'exists';
-    const sql = `UPDATE script SET name = ?, kind = ?, title = ?, description = ?, timeout_seconds = ?, position = ?, content = ?,
-      changed_ms = ?, tags = ?, hardware = ?, parallel = ?, is_destructive = ? WHERE name = ?`;
-    yield run(sql, ...valuesOf(script), name);
+    yield run(`UPDATE script SET ${assigned(WRITTEN.names)} WHERE name = ?`, ...WRITTEN.values(script), name);
     yield* this.#events.add(event, undefined);
     return (yield* this.#find(script.name)) ?? 'not-found';
   }
@@ -187,7 +207,7 @@ const NEWEST_SQL = `SELECT run_id, purpose, status FROM script_result JOIN scrip
   WHERE run_id IN (SELECT max(id) FROM script_run WHERE machine_id = ? GROUP BY purpose) ORDER BY run_id`;
 const NOTE_SQL = 'UPDATE machine SET runs = ?1 WHERE id = ?2 AND runs IS DISTINCT FROM ?1';
 
-/** Stores in the row of a machine how its newest runs stand. Rows of results that cannot be read are left out. */
+/** Stores in the row of a machine how its newest runs stand. */
 export function* noteRuns(machine: number): Steps<void> {
   const rows = (yield all(NEWEST_SQL, machine)).rows.map(readRunRow);
   const newest = SCRIPT_KINDS.flatMap((kind): readonly (readonly [ScriptKind, NewestRuns[ScriptKind]])[] => {
@@ -199,70 +219,28 @@ export function* noteRuns(machine: number): Steps<void> {
   yield run(NOTE_SQL, newest.length === 0 ? null : JSON.stringify(Object.fromEntries(newest)), machine);
 }
 
-const readRunRow = readsRow('script_result', (row) => ({
-  run: number(row, 'run_id'),
+const readRunRow = (row: Row) => ({
+  run: number('run_id').read(row),
   purpose: row.purpose,
   status: row.status,
-}));
-
-const valuesOf = (script: WrittenScript) =>
-  [
-    script.name,
-    script.kind,
-    script.title,
-    script.description,
-    script.timeoutSeconds,
-    script.position,
-    script.content,
-    script.changedMs,
-    JSON.stringify(script.tags),
-    script.hardware,
-    script.parallel,
-    Number(script.isDestructive),
-  ] as const;
-
-function oneOf<T extends string>(row: Row, column: string, values: readonly T[]): T {
-  const found = values.find((value) => value === row[column]);
-  if (found === undefined) throw new Error(`column ${column} holds an unknown word`);
-  return found;
-}
-
-const readScript = readsRow(
-  'script',
-  (row): Script => ({
-    id: number(row, 'id'),
-    name: text(row, 'name'),
-    kind: oneOf(row, 'kind', SCRIPT_KINDS),
-    title: text(row, 'title'),
-    description: text(row, 'description'),
-    timeoutSeconds: number(row, 'timeout_seconds'),
-    position: number(row, 'position'),
-    tags: json(row, 'tags', storedTags),
-    hardware: oneOf(row, 'hardware', SCRIPT_HARDWARE),
-    parallel: oneOf(row, 'parallel', SCRIPT_PARALLEL),
-    isDestructive: number(row, 'is_destructive') === 1,
-    changedMs: number(row, 'changed_ms'),
-    bytes: number(row, 'bytes'),
-  }),
-);
-
-const readRaw = readsRow('script_result', (row): RawResult => {
-  const { output } = row;
-  return {
-    id: number(row, 'id'),
-    systemId: text(row, 'system_id'),
-    run: number(row, 'run_id'),
-    purpose: oneOf(row, 'purpose', SCRIPT_KINDS),
-    name: text(row, 'name'),
-    kind: oneOf(row, 'kind', ['builtin', ...SCRIPT_KINDS] as const),
-    status: oneOf(row, 'status', RESULT_STATUSES),
-    exitStatus: optionalNumber(row, 'exit_status'),
-    startedMs: optionalNumber(row, 'started_ms'),
-    endedMs: optionalNumber(row, 'ended_ms'),
-    timeoutSeconds: number(row, 'timeout_seconds'),
-    outputBytes: number(row, 'output_bytes'),
-    tail: output instanceof Uint8Array ? output : new Uint8Array(),
-  };
 });
 
-const readContent = readsRow('script', (row) => text(row, 'content'));
+const readRaw = codec<RawResult>({
+  id: number('id'),
+  systemId: text('system_id'),
+  run: number('run_id'),
+  purpose: oneOf('purpose', SCRIPT_KINDS),
+  name: text('name'),
+  kind: oneOf('kind', ['builtin', ...SCRIPT_KINDS]),
+  status: oneOf('status', RESULT_STATUSES),
+  exitStatus: optional(number('exit_status')),
+  startedMs: optional(number('started_ms')),
+  endedMs: optional(number('ended_ms')),
+  timeoutSeconds: number('timeout_seconds'),
+  outputBytes: number('output_bytes'),
+  tail: mapped(
+    optional(bytes('output')),
+    (output) => output ?? new Uint8Array(),
+    (output) => output,
+  ),
+}).read;

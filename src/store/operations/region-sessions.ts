@@ -2,7 +2,7 @@
 
 import type { StoredSession } from '../../region/records/session-store.ts';
 import type { User } from '../../region/records/user.ts';
-import { number, readsRow, text } from '../rows.ts';
+import { codec, number, text } from '../rows.ts';
 import { readUser } from './region-rows.ts';
 import { numberIn, one, run, type Steps } from './region-steps.ts';
 
@@ -11,56 +11,55 @@ const GIVE_WAY_SQL =
   'DELETE FROM session WHERE digest = (SELECT digest FROM session WHERE account_id = (SELECT account_id FROM session GROUP BY account_id ' +
   'ORDER BY count(*) DESC, account_id = ? DESC, min(used_ms) LIMIT 1) ORDER BY used_ms, begun_ms LIMIT 1)';
 
-export function* openSession(username: string, session: StoredSession, max: number, overMs: number): Steps<void> {
-  const account = numberIn(yield one('SELECT id FROM account WHERE username = ?', username));
-  if (account === 0) return;
-  yield run('DELETE FROM session WHERE used_ms < ?', overMs);
-  // Two processes that add a session at the same time may have exceeded the bound.
-  const count = numberIn(yield one('SELECT count(*) FROM session'));
-  for (let held = count; held >= max; held -= 1) yield run(GIVE_WAY_SQL, account);
-  const { digest, passwordDigest, begunMs, usedMs, notice } = session;
-  yield run(
-    'INSERT INTO session (digest, account_id, password_digest, begun_ms, used_ms, notice) VALUES (?, ?, ?, ?, ?, ?)',
-    digest,
-    account,
-    passwordDigest,
-    begunMs,
-    usedMs,
-    notice,
-  );
-}
+/** The table `session`. */
+export const sessionTable = {
+  *open(username: string, session: StoredSession, max: number, overMs: number): Steps<void> {
+    const account = numberIn(yield one('SELECT id FROM account WHERE username = ?', username));
+    if (account === 0) return;
+    yield run('DELETE FROM session WHERE used_ms < ?', overMs);
+    // Two processes that add a session at the same time may have exceeded the bound.
+    const count = numberIn(yield one('SELECT count(*) FROM session'));
+    for (let held = count; held >= max; held -= 1) yield run(GIVE_WAY_SQL, account);
+    const { digest, passwordDigest, begunMs, usedMs, notice } = session;
+    yield run(
+      'INSERT INTO session (digest, account_id, password_digest, begun_ms, used_ms, notice) VALUES (?, ?, ?, ?, ?, ?)',
+      digest,
+      account,
+      passwordDigest,
+      begunMs,
+      usedMs,
+      notice,
+    );
+  },
 
-export function* findSession(digest: string): Steps<{ session: StoredSession; user: User } | undefined> {
-  const { row } = yield one(
-    'SELECT session.*, account.* FROM session JOIN account ON account.id = session.account_id WHERE session.digest = ?',
-    digest,
-  );
-  if (row === undefined) return undefined;
-  return { session: readSession(row), user: readUser(row) };
-}
+  *find(digest: string): Steps<{ session: StoredSession; user: User } | undefined> {
+    const { row } = yield one(
+      'SELECT session.*, account.* FROM session JOIN account ON account.id = session.account_id WHERE session.digest = ?',
+      digest,
+    );
+    if (row === undefined) return undefined;
+    return { session: readSession(row), user: readUser(row) };
+  },
 
-export function* noteSession(digest: string, { usedMs, notice }: Partial<StoredSession>): Steps<void> {
-  yield run(
-    'UPDATE session SET used_ms = coalesce(?, used_ms), notice = coalesce(?, notice) WHERE digest = ?',
-    usedMs ?? null,
-    notice ?? null,
-    digest,
-  );
-}
+  *note(digest: string, { usedMs, notice }: Partial<StoredSession>): Steps<void> {
+    yield run(
+      'UPDATE session SET used_ms = coalesce(?, used_ms), notice = coalesce(?, notice) WHERE digest = ?',
+      usedMs ?? null,
+      notice ?? null,
+      digest,
+    );
+  },
 
-export function* closeSession(digest: string): Steps<boolean> {
-  const { changes } = yield run('DELETE FROM session WHERE digest = ?', digest);
-  return changes > 0;
-}
+  *close(digest: string): Steps<boolean> {
+    const { changes } = yield run('DELETE FROM session WHERE digest = ?', digest);
+    return changes > 0;
+  },
+};
 
-const readSession = readsRow(
-  'session',
-  (row): StoredSession => ({
-    digest: text(row, 'digest'),
-    passwordDigest: text(row, 'password_digest'),
-    begunMs: number(row, 'begun_ms'),
-    usedMs: number(row, 'used_ms'),
-    notice: text(row, 'notice'),
-  }),
-  'account_id',
-);
+const readSession = codec<StoredSession>({
+  digest: text('digest'),
+  passwordDigest: text('password_digest'),
+  begunMs: number('begun_ms'),
+  usedMs: number('used_ms'),
+  notice: text('notice'),
+}).read;

@@ -1,19 +1,16 @@
 // Operations on the part of the configuration that region.db owns (`region-steps.ts`).
 //
 // 1. A row is one key, for one rack or for all (`rack` empty). Its value is the JSON of the key's value in a configuration file.
-// 2. A list gives a setting with an unreadable row without its value. A change fails in that case, because its decision needs all rows.
-// 3. A change of domains or records runs alone: the names of machines, devices and reserved addresses depend on them, and are in other tables.
+// 2. A change of domains or records runs alone: the names of machines, devices and reserved addresses depend on them, and are in other tables.
 
-import { parseSettingValue, type SettingValue } from '../../machines/settings.ts';
+import type { SettingValue } from '../../machines/settings.ts';
 import type {
-  ListedSetting,
   SettingChange,
   SettingsDecision,
   SettingsOutcome,
   StoredSetting,
 } from '../../region/records/stored-setting.ts';
-import { converted, readsRow, type StoredRow, text } from '../rows.ts';
-import { type Readable, RowReader } from './readable-rows.ts';
+import { codec, json, text } from '../rows.ts';
 import type { EventTable } from './region-events.ts';
 import { ALONE, all, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
@@ -29,33 +26,21 @@ export class SettingTable {
     this.#events = events;
   }
 
-  *list(): Steps<Readable<readonly ListedSetting[]>> {
-    const reader = new RowReader();
-    const rows = yield* this.#rows();
-    const found = rows.map((row) => reader.read(() => readSetting(row)) ?? readDamaged(row));
-    return { found, errors: reader.errors };
+  *listSettings(): Steps<readonly StoredSetting[]> {
+    return (yield all('SELECT rack, key, value FROM setting ORDER BY position, rack, key')).rows.map(readSetting);
   }
 
-  /** @throws RackError `store-unavailable` naming an unreadable row */
-  *#whole(): Steps<readonly StoredSetting[]> {
-    return (yield* this.#rows()).map(readSetting);
-  }
-
-  *#rows(): Steps<readonly StoredRow[]> {
-    return (yield all('SELECT rack, key, value FROM setting ORDER BY position, rack, key')).rows;
-  }
-
-  *change<R>(
+  *changeSettings<R>(
     atMs: number,
     decide: (current: readonly StoredSetting[]) => SettingsDecision<R>,
   ): Steps<SettingsOutcome<R>> {
-    const decision = decide(yield* this.#whole());
+    const decision = decide(yield* this.listSettings());
     if (decision.kind === 'refuse') return decision;
     if (decision.changes.some(({ key }) => NAME_KEYS.has(key))) yield ALONE;
     for (const change of decision.changes) yield* this.#apply(change, atMs);
     for (const event of decision.events) yield* this.#events.add(event, undefined);
     if (decision.changes.length > 0) yield* countVersion([]);
-    return { kind: 'changed', settings: yield* this.#whole() };
+    return { kind: 'changed', settings: yield* this.listSettings() };
   }
 
   /** Writes or removes one key; an existing key keeps its position. */
@@ -76,22 +61,8 @@ export class SettingTable {
   }
 }
 
-const readSetting = readsRow(
-  'setting',
-  (row): StoredSetting => ({
-    rack: text(row, 'rack'),
-    key: text(row, 'key'),
-    value: converted('value', text(row, 'value'), readValue),
-  }),
-);
-
-function readValue(json: string): SettingValue {
-  const value = parseSettingValue(JSON.parse(json));
-  if (value === undefined) throw new Error('it is too large');
-  return value;
-}
-
-const readDamaged = readsRow(
-  'setting',
-  (row): ListedSetting => ({ rack: text(row, 'rack'), key: text(row, 'key'), isDamaged: true }),
-);
+const readSetting = codec<StoredSetting>({
+  rack: text('rack'),
+  key: text('key'),
+  value: json<SettingValue>('value'),
+}).read;

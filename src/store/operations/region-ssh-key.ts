@@ -3,19 +3,22 @@
 // 1. There is at most one key, and it is never replaced. If two processes store a key at the same time, the first wins: the transaction of
 //    the other runs again, and finds the key.
 
-import { readsRow, text } from '../rows.ts';
+import { text } from '../rows.ts';
 import { one, run, type Steps } from './region-steps.ts';
 
-export function* findSshKey(): Steps<string | undefined> {
-  const { row } = yield one('SELECT private_key FROM region_ssh_key WHERE id = 1');
-  return row && readPrivateKey(row);
-}
+/** The table `region_ssh_key`. */
+export const sshKeyTable = {
+  *find(): Steps<string | undefined> {
+    const { row } = yield one('SELECT private_key FROM region_ssh_key WHERE id = 1');
+    return row && readPrivateKey(row);
+  },
 
-export function* keepSshKey(privateKey: string, atMs: number): Steps<string> {
-  const stored = yield* findSshKey();
-  if (stored !== undefined) return stored;
-  yield run('INSERT INTO region_ssh_key (id, private_key, created_ms) VALUES (1, ?, ?)', privateKey, atMs);
-  return privateKey;
-}
+  *keep(privateKey: string, atMs: number): Steps<string> {
+    const stored = yield* sshKeyTable.find();
+    if (stored !== undefined) return stored;
+    yield run('INSERT INTO region_ssh_key (id, private_key, created_ms) VALUES (1, ?, ?)', privateKey, atMs);
+    return privateKey;
+  },
+};
 
-const readPrivateKey = readsRow('region_ssh_key', (row) => text(row, 'private_key'));
+const readPrivateKey = text('private_key').read;

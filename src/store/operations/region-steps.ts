@@ -10,8 +10,7 @@
 // 3. The driver of SQLite runs an operation to its end in one turn. The driver of PostgreSQL waits for each answer.
 
 import type { SQLInputValue } from 'node:sqlite';
-import { RackError } from '../../errors.ts';
-import type { StoredRow } from '../rows.ts';
+import type { Row } from '../rows.ts';
 
 export type Value = SQLInputValue;
 
@@ -27,8 +26,8 @@ export interface Statement {
 
 /** The answer to a statement. Only the field for the statement's kind is filled: `row`, `rows` or `changes`. */
 export interface Answer {
-  readonly row: StoredRow | undefined;
-  readonly rows: readonly StoredRow[];
+  readonly row: Row | undefined;
+  readonly rows: readonly Row[];
   readonly changes: number;
 }
 
@@ -48,22 +47,16 @@ export const run = (sql: string, ...values: Value[]): Statement => ({ kind: 'run
 export const needingRoom = (statement: Statement): Statement => ({ ...statement, needsRoom: true });
 
 /**
- * The ids and versions that a region has given are below this. A higher one comes from a damaged row: to continue after it would leave too
- * few.
- */
-export const GIVEN_MAX = 2 ** 52;
-
-/**
  * A query for the versions in use: the highest of a machine, of a deleted machine, and of the rest of the desired state (`desired-rest`).
  * `desired-version` is the last number drawn (SQLite only).
  */
 export function usedVersions(): string {
   // Not max(): within some larger statements, SQLite then reads all entries of the index instead of the last.
   const highest = (column: string, table: string): string =>
-    `SELECT (SELECT ${column} FROM ${table} WHERE ${column} < ${GIVEN_MAX} ORDER BY ${column} DESC LIMIT 1)`;
+    `SELECT (SELECT ${column} FROM ${table} ORDER BY ${column} DESC LIMIT 1)`;
   return (
     `SELECT 0 AS value UNION ALL ${highest('desired_version', 'machine')} UNION ALL ${highest('version', 'gone_machine')} UNION ALL ` +
-    `SELECT value FROM counter WHERE name IN ('desired-version', 'desired-rest') AND value < ${GIVEN_MAX}`
+    "SELECT value FROM counter WHERE name IN ('desired-version', 'desired-rest')"
   );
 }
 
@@ -102,12 +95,8 @@ export const ALONE: Statement = one('SELECT 1');
  */
 export const OWN_HISTORY: Statement = one("SELECT 'this run' AS name, 1 AS now_ms");
 
-/** The first column of the row; 0 if there is no row or it is not a number. @throws RackError `store-unavailable` if it is too large */
+/** The first column of the row; 0 if there is no row or it is not a number. */
 export function numberIn({ row }: Answer): number {
-  const [column, value] = Object.entries(row ?? {})[0] ?? [];
-  if (typeof value === 'bigint') {
-    const text = `the region's database has a number in ${column} that is too large: repair it, or restore a backup`;
-    throw new RackError('store-unavailable', text);
-  }
+  const [value] = Object.values(row ?? {});
   return typeof value === 'number' ? value : 0;
 }

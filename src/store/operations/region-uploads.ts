@@ -1,12 +1,9 @@
 // Operations on uploads in region.db (`region-steps.ts`).
-//
-// 1. An unreadable upload is left out of the list; all others continue.
 
-import { type ImportReason, importReason } from '../../region/records/import-reason.ts';
+import type { ImportReason } from '../../region/records/import-reason.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { type ImageUpload, type NewUpload, UPLOADS_MAX, type UploadStep } from '../../region/records/upload-store.ts';
-import { converted, number, optionalText, type Row, readsRow, text } from '../rows.ts';
-import { type Readable, RowReader } from './readable-rows.ts';
+import { codec, json, number, optional, text } from '../rows.ts';
 import type { EventTable } from './region-events.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
 
@@ -18,10 +15,8 @@ export class UploadTable {
     this.#events = events;
   }
 
-  *list(): Steps<Readable<readonly ImageUpload[]>> {
-    const { rows } = yield all('SELECT * FROM boot_upload ORDER BY id');
-    const reader = new RowReader();
-    return { found: reader.readEach(rows, readUpload), errors: reader.errors };
+  *list(): Steps<readonly ImageUpload[]> {
+    return (yield all('SELECT * FROM boot_upload ORDER BY id')).rows.map(readUpload);
   }
 
   *begin(upload: NewUpload, event: NewMachineEvent): Steps<ImageUpload | 'limit'> {
@@ -64,34 +59,17 @@ export class UploadTable {
   }
 }
 
-/** Why an upload failed; undefined: it has not failed. */
-function reasonIn(row: Row): ImportReason | undefined {
-  const stored = optionalText(row, 'reason');
-  if (stored === undefined) return undefined;
-  return converted('reason', stored, (reason) => importReason.parse(JSON.parse(reason)));
-}
-
-/** The hash, which becomes a part of a file's name. */
-const hashIn = (row: Row): string =>
-  converted('sha256', text(row, 'sha256'), (hash) => {
-    if (!/^[0-9a-f]{64}$/.test(hash)) throw new TypeError('no SHA-256 in hexadecimal');
-    return hash;
-  });
-
-const readUpload = readsRow(
-  'boot_upload',
-  (row): ImageUpload => ({
-    id: number(row, 'id'),
-    name: text(row, 'name'),
-    title: text(row, 'title'),
-    fileType: text(row, 'file_type'),
-    bytes: number(row, 'bytes'),
-    sha256: hashIn(row),
-    received: number(row, 'received'),
-    place: text(row, 'place'),
-    reason: reasonIn(row),
-    username: text(row, 'username'),
-    createdMs: number(row, 'created_ms'),
-    changedMs: number(row, 'changed_ms'),
-  }),
-);
+const readUpload = codec<ImageUpload>({
+  id: number('id'),
+  name: text('name'),
+  title: text('title'),
+  fileType: text('file_type'),
+  bytes: number('bytes'),
+  sha256: text('sha256'),
+  received: number('received'),
+  place: text('place'),
+  reason: optional(json<ImportReason>('reason')),
+  username: text('username'),
+  createdMs: number('created_ms'),
+  changedMs: number('changed_ms'),
+}).read;

@@ -7,7 +7,7 @@
 
 import { randomInt } from 'node:crypto';
 import type { SettledVersion } from '../../region/records/store.ts';
-import { readsRow, text } from '../rows.ts';
+import { text } from '../rows.ts';
 import {
   all,
   newNumber,
@@ -53,15 +53,11 @@ export function* desiredVersion(): Steps<number> {
   return numberIn(yield one(VERSION_SQL));
 }
 
-/**
- * The version up to which every change is in the store. `isLow`: the counter on SQLite is missing or lower than a version in use, so
- * somebody has changed it by hand.
- */
-export function* settledVersion(): Steps<SettledVersion & { readonly isLow: boolean }> {
+/** The version up to which every change is in the store. */
+export function* settledVersion(): Steps<SettledVersion> {
   const settled = yield SETTLED_VERSION;
   const history = settled.row === undefined ? '' : readHistory(settled.row);
-  const [number, newest] = [numberIn(settled), yield* desiredVersion()];
-  return { version: Math.min(number, newest), history, isLow: history === '' && number < newest };
+  return { version: Math.min(numberIn(settled), yield* desiredVersion()), history };
 }
 
 /** The machines deleted after a version; undefined if they are no longer known. */
@@ -85,5 +81,5 @@ export function* racksVersion(): Steps<number> {
   return numberIn(yield one("SELECT value FROM counter WHERE name = 'racks-version'"));
 }
 
-const readHistory = readsRow('counter', (row) => text(row, 'history'));
-const readGone = readsRow('gone_machine', (row) => text(row, 'system_id'));
+const readHistory = text('history').read;
+const readGone = text('system_id').read;

@@ -6,7 +6,7 @@
 
 import { type Ipv4, type MacAddress, mac as macAddress, parseIpv4, parseMac } from '../../net/address.ts';
 import { ADDRESS_ENDS, isAddressHeld, type RackReport } from '../../region/records/machine-event.ts';
-import { number, optionalNumber, readsRow } from '../rows.ts';
+import { number, optional, type Row } from '../rows.ts';
 import { all, run, type Steps } from './region-steps.ts';
 
 const BY_MAC_SQL = 'SELECT mac, machine_id, address, seen_ms, ended_ms FROM interface WHERE mac IN numbers(?)';
@@ -59,20 +59,23 @@ export function* readReportedInterfaces(reports: readonly RackReport[]): Steps<R
   return new ReportedInterfaces(new Map(own.map(readReported)), new Map(others.map(readSeen)));
 }
 
-const readReported = readsRow('interface', (row): [MacAddress, Reported] => [
-  macAddress(number(row, 'mac')),
+const readReported = (row: Row): [MacAddress, Reported] => [
+  macAddress(number('mac').read(row)),
   {
-    machineId: number(row, 'machine_id'),
-    address: optionalNumber(row, 'address'),
-    seenMs: optionalNumber(row, 'seen_ms'),
-    endedMs: optionalNumber(row, 'ended_ms'),
+    machineId: number('machine_id').read(row),
+    address: optional(number('address')).read(row),
+    seenMs: optional(number('seen_ms')).read(row),
+    endedMs: optional(number('ended_ms')).read(row),
   },
-]);
+];
 
-const readSeen = readsRow('interface', (row): [number, Seen] => {
-  const address = number(row, 'address');
-  return [address, { machineId: number(row, 'machine_id'), address, seenMs: optionalNumber(row, 'seen_ms') }];
-});
+const readSeen = (row: Row): [number, Seen] => {
+  const address = number('address').read(row);
+  return [
+    address,
+    { machineId: number('machine_id').read(row), address, seenMs: optional(number('seen_ms')).read(row) },
+  ];
+};
 
 class ReportedInterfaces {
   readonly #own: Map<MacAddress, Reported>;

@@ -99,14 +99,14 @@ class SqliteOutbox implements OutboxStore {
       this.#write(() => this.#sql.run("INSERT INTO outbox VALUES (?, 0, 0, '', 0)", newUuid()));
     }
     const self = this.#self();
-    this.#id = text(self, 'id');
-    this.#missed = number(self, 'missed');
-    this.#isFromEarlierProcess = number(self, 'sequence') > 0;
+    this.#id = text('id').read(self);
+    this.#missed = number('missed').read(self);
+    this.#isFromEarlierProcess = number('sequence').read(self) > 0;
     const size = this.#get('SELECT count(*) AS entries, coalesce(sum(bytes), 0) AS bytes FROM entry');
-    this.#size = { entries: number(size, 'entries'), bytes: number(size, 'bytes') };
-    this.#deadLetters = number(this.#get('SELECT count(*) AS count FROM dead_letter'), 'count');
+    this.#size = { entries: number('entries').read(size), bytes: number('bytes').read(size) };
+    this.#deadLetters = number('count').read(this.#get('SELECT count(*) AS count FROM dead_letter'));
     for (const row of this.#sql.all('SELECT kind, count FROM dropped'))
-      this.#dropped.set(text(row, 'kind'), number(row, 'count'));
+      this.#dropped.set(text('kind').read(row), number('count').read(row));
     this.#countPosts();
   }
 
@@ -128,7 +128,7 @@ class SqliteOutbox implements OutboxStore {
 
   storedOf(life: string): number {
     const self = this.#self();
-    return text(self, 'life') === life ? number(self, 'life_sequence') : 0;
+    return text('life').read(self) === life ? number('life_sequence').read(self) : 0;
   }
 
   addReports(life: string, reports: readonly RackReport[], lost: number): Admission {
@@ -161,31 +161,32 @@ class SqliteOutbox implements OutboxStore {
     const chosen: Row[] = [];
     let bytes = 0;
     for (const row of rows) {
-      bytes += number(row, 'bytes');
+      bytes += number('bytes').read(row);
       if (chosen.length > 0 && bytes > bytesMax) break;
       chosen.push(row);
     }
     if (chosen.some((row) => row.sequence === null)) this.#assignSequences(chosen);
     return chosen.map((row) => {
-      const entry = this.#get('SELECT sequence, item FROM entry WHERE place = ?', number(row, 'place'));
-      return { ...unpackOutboxItem(text(entry, 'item')), sequence: number(entry, 'sequence') };
+      const entry = this.#get('SELECT sequence, item FROM entry WHERE place = ?', number('place').read(row));
+      return { ...unpackOutboxItem(text('item').read(entry)), sequence: number('sequence').read(entry) };
     });
   }
 
   /** Numbers entries; posts among them no longer count towards their address's share. */
   #assignSequences(rows: readonly Row[]): void {
     const query = `SELECT ${PEER_SQL} AS peer, bytes FROM entry WHERE place = ? AND sequence IS NULL AND weight = ?`;
-    const posts = rows.map((row) => this.#sql.one(query, number(row, 'place'), WEIGHT_POST));
+    const posts = rows.map((row) => this.#sql.one(query, number('place').read(row), WEIGHT_POST));
     this.#write(() => {
-      let next = number(this.#self(), 'sequence');
+      let next = number('sequence').read(this.#self());
       for (const row of rows) {
         if (row.sequence !== null) continue;
         next += 1;
-        this.#sql.run('UPDATE entry SET sequence = ? WHERE place = ?', next, number(row, 'place'));
+        this.#sql.run('UPDATE entry SET sequence = ? WHERE place = ?', next, number('place').read(row));
       }
       this.#sql.run('UPDATE outbox SET sequence = ?', next);
     });
-    for (const row of posts) if (row !== undefined) this.#posts.remove(text(row, 'peer'), number(row, 'bytes'));
+    for (const row of posts)
+      if (row !== undefined) this.#posts.remove(text('peer').read(row), number('bytes').read(row));
   }
 
   acknowledge(sequence: number, missed: number): void {
@@ -193,7 +194,7 @@ class SqliteOutbox implements OutboxStore {
       'SELECT count(*) AS entries, coalesce(sum(bytes), 0) AS bytes FROM entry WHERE sequence <= ?',
       sequence,
     );
-    if (number(done, 'entries') === 0 && missed === 0) return;
+    if (number('entries').read(done) === 0 && missed === 0) return;
     this.#write(() => {
       this.#sql.run('DELETE FROM entry WHERE sequence <= ?', sequence);
       this.#sql.run('UPDATE outbox SET missed = max(0, missed - ?)', missed);
@@ -207,7 +208,7 @@ class SqliteOutbox implements OutboxStore {
     if (row === undefined) return;
     this.#change((drops) => {
       const letter = 'INSERT INTO dead_letter (sequence, at_ms, reason, item) VALUES (?, ?, ?, ?)';
-      this.#sql.run(letter, sequence, atMs, reason.slice(0, REASON_MAX), text(row, 'item'));
+      this.#sql.run(letter, sequence, atMs, reason.slice(0, REASON_MAX), text('item').read(row));
       this.#sql.run('DELETE FROM entry WHERE sequence = ?', sequence);
       const { deadLettersMax } = this.#bounds;
       const excess = this.#deadLetters + 1 - deadLettersMax;
@@ -216,7 +217,7 @@ class SqliteOutbox implements OutboxStore {
         const oldest = 'SELECT id FROM dead_letter ORDER BY id DESC LIMIT -1 OFFSET ?';
         this.#sql.run(`DELETE FROM dead_letter WHERE id IN (${oldest})`, deadLettersMax);
       }
-      return { entries: this.#size.entries - 1, bytes: this.#size.bytes - number(row, 'bytes') };
+      return { entries: this.#size.entries - 1, bytes: this.#size.bytes - number('bytes').read(row) };
     });
     this.#countDeadLetters();
   }
@@ -224,18 +225,18 @@ class SqliteOutbox implements OutboxStore {
   listDeadLetters(): readonly DeadLetter[] {
     const rows = this.#sql.all('SELECT * FROM dead_letter ORDER BY id LIMIT ?', DEAD_LETTERS_LISTED_MAX);
     return rows.map((row) => ({
-      id: number(row, 'id'),
-      sequence: number(row, 'sequence'),
-      atMs: number(row, 'at_ms'),
-      reason: text(row, 'reason'),
-      item: unpackOutboxItem(text(row, 'item')),
+      id: number('id').read(row),
+      sequence: number('sequence').read(row),
+      atMs: number('at_ms').read(row),
+      reason: text('reason').read(row),
+      item: unpackOutboxItem(text('item').read(row)),
     }));
   }
 
   retry(deadLetter: number): boolean {
     const row = this.#sql.one('SELECT item FROM dead_letter WHERE id = ?', deadLetter);
     if (row === undefined) return false;
-    const item = unpackOutboxItem(text(row, 'item'));
+    const item = unpackOutboxItem(text('item').read(row));
     // It weighs as much as a post, because an operator wants it delivered.
     const { refused } = this.#addPacked(packOutboxItem(item, WEIGHT_POST), peerOf(item), () =>
       this.#sql.run('DELETE FROM dead_letter WHERE id = ?', deadLetter),
@@ -302,7 +303,8 @@ class SqliteOutbox implements OutboxStore {
   #countPosts(): void {
     this.#posts.clear();
     const posts = `SELECT ${PEER_SQL} AS peer, bytes FROM entry WHERE sequence IS NULL AND weight = ?`;
-    for (const row of this.#sql.all(posts, WEIGHT_POST)) this.#posts.add(text(row, 'peer'), number(row, 'bytes'));
+    for (const row of this.#sql.all(posts, WEIGHT_POST))
+      this.#posts.add(text('peer').read(row), number('bytes').read(row));
   }
 
   /** Drops entries of one weight, oldest first, until `fits` or none is left. */
@@ -315,11 +317,11 @@ class SqliteOutbox implements OutboxStore {
       );
       for (const row of rows) {
         if (fits()) return;
-        this.#sql.run('DELETE FROM entry WHERE place = ?', number(row, 'place'));
-        const kind = text(row, 'kind');
+        this.#sql.run('DELETE FROM entry WHERE place = ?', number('place').read(row));
+        const kind = text('kind').read(row);
         drops.set(kind, (drops.get(kind) ?? 0) + 1);
         size.entries -= 1;
-        size.bytes -= number(row, 'bytes');
+        size.bytes -= number('bytes').read(row);
       }
       if (rows.length < DROP_CHUNK) return;
     }
@@ -354,12 +356,12 @@ class SqliteOutbox implements OutboxStore {
   }
 
   #shrink(row: Row): void {
-    this.#size.entries -= number(row, 'entries');
-    this.#size.bytes -= number(row, 'bytes');
+    this.#size.entries -= number('entries').read(row);
+    this.#size.bytes -= number('bytes').read(row);
   }
 
   #countDeadLetters(): void {
-    this.#deadLetters = number(this.#get('SELECT count(*) AS count FROM dead_letter'), 'count');
+    this.#deadLetters = number('count').read(this.#get('SELECT count(*) AS count FROM dead_letter'));
   }
 
   #self(): Row {

@@ -10,21 +10,16 @@
 //    the highest number seen would miss the lower ones.
 // 2. A transaction takes its lock before its first number. So each number it gets is higher than its lock.
 // 3. A reader takes its snapshot of the data after it has read the locks, never before.
-// 4. No region gives a number of NUMBERS_END or more, whose lock no reader would find. While the sequence is there, because somebody set it by
-//    hand, nothing is read up to it.
-// 5. A server that takes over may lack the newest changes, and gives their numbers to others. So numbers compare only within one history:
+// 4. A server that takes over may lack the newest changes, and gives their numbers to others. So numbers compare only within one history:
 //    one run of one server, on one set of tables. A restore, a failover and a restart each begin a new history. A server's run as
 //    a standby gives no numbers and is not read (`postgres-connections.ts`), so a promotion always shows another history.
 
 import type pg from 'pg';
-import type { Instant } from '../../clock.ts';
-import { StoreOutage } from '../../region/words/outage.ts';
 import { answersTo } from './postgres-client.ts';
 import { damagedAnswer } from './postgres-faults.ts';
 
-/** The advisory locks of transactions are this plus a number, which is below NUMBERS_END. */
+/** The advisory locks of transactions are this plus a number, which is below 2^48. */
 const LOCKS_FROM = 0x5242n << 48n;
-const NUMBERS_END = 2 ** 48;
 
 /** Takes the lock. As the transaction's first query it also fixes the snapshot of the data that the transaction sees. */
 export const LOCK_SQL = `SELECT pg_advisory_xact_lock_shared(${LOCKS_FROM} + last_value) FROM change_number`;
@@ -44,12 +39,9 @@ const LOWEST_SQL = [
 ];
 
 interface LowestRow {
-  readonly last_value: number | bigint | null;
+  readonly last_value: number | null;
   readonly history?: string;
 }
-
-/** How far a lock may hold back the horizon, in milliseconds, until it is reported: longer than the statements of a transaction take. */
-const HELD_MS_MAX = 10_000;
 
 /** How far the changes of one history may be read. */
 export interface Horizon {
@@ -57,42 +49,11 @@ export interface Horizon {
   readonly history: string;
 }
 
-/** A horizon, and the last number that was given when it was read. */
-interface Reading {
-  readonly horizon: Horizon;
-  readonly last: number;
-}
-
-/**
- * Notices a lock that stays, so that no change after it can be read. The server ends a transaction in which nothing happens, but anybody with
- * an account of the database can take such a lock for a whole session.
- */
-export class HeldHorizon {
-  #held: { readonly number: number; readonly since: Instant; isReported: boolean } | undefined;
-
-  /** @returns the outage, once, when one lock has held back the horizon for HELD_MS_MAX while numbers were given */
-  seen({ horizon: { number }, last }: Reading, now: Instant): StoreOutage | undefined {
-    if (number === last) this.#held = undefined;
-    // Later transactions lock later numbers, so a number that stays is one lock.
-    else if (this.#held?.number !== number) this.#held = { number, since: now, isReported: false };
-    else if (!this.#held.isReported && now - this.#held.since >= HELD_MS_MAX) {
-      this.#held.isReported = true;
-      return new StoreOutage({ note: 'horizon-held', seconds: HELD_MS_MAX / 1000 });
-    }
-    return undefined;
-  }
-}
-
-/**
- * Every later query sees all changes up to this number. The connection is in no transaction.
- * @throws StoreOutage if somebody set the sequence to a number that no region gives
- */
-export async function readHorizon(client: pg.ClientBase): Promise<Reading> {
+/** Every later query sees all changes up to this number. The connection is in no transaction. */
+export async function readHorizon(client: pg.ClientBase): Promise<Horizon> {
   const [given, lowest] = (await answersTo<LowestRow>(client, LOWEST_SQL)).map(({ rows }) => rows[0]);
   const { last_value: last, history } = given ?? {};
-  if (last !== undefined && last !== null && last >= NUMBERS_END)
-    throw new StoreOutage({ note: 'sequence-too-high', name: 'change_number', value: String(last) });
   const lock = lowest?.last_value ?? last;
   if (typeof last !== 'number' || typeof lock !== 'number' || typeof history !== 'string') throw damagedAnswer();
-  return { horizon: { number: Math.min(last, lock), history }, last };
+  return { number: Math.min(last, lock), history };
 }

@@ -49,7 +49,7 @@ import {
   Unconfirmed,
 } from './postgres-faults.ts';
 import { PreparedForms } from './postgres-form.ts';
-import { HeldHorizon, type Horizon, LOCK_SQL, readHorizon } from './postgres-horizon.ts';
+import { type Horizon, LOCK_SQL, readHorizon } from './postgres-horizon.ts';
 import { ALONE_SQL, beginWithVersion, TOGETHER_SQL } from './postgres-version.ts';
 
 /** How long a transaction is repeated, in milliseconds. Dozens of writers of one row take turns within it. */
@@ -107,19 +107,12 @@ export class PostgresTransactions implements RegionDriver {
   readonly #context = new TransactionContext<ConnectedTransaction>();
   readonly #forms = new PreparedForms();
   #horizon: Horizon = { number: 0, history: '' };
-  readonly #held = new HeldHorizon();
-  #onHeld: (outage: StoreOutage) => void = () => undefined;
 
   /** @param isOfDuties true if only the row of the duties is written */
   constructor(connections: PostgresConnections, confirmation: PostgresConfirmation, isOfDuties = false) {
     this.#connections = connections;
     this.#confirmation = confirmation;
     this.#isOfDuties = isOfDuties;
-  }
-
-  /** Calls `onHeld` when a lock keeps later changes from being read, once for each. Call `watchHorizon` once. */
-  watchHorizon(onHeld: (outage: StoreOutage) => void): void {
-    this.#onHeld = onHeld;
   }
 
   write<T>(operation: () => Steps<T>): Promise<T> {
@@ -198,22 +191,13 @@ export class PostgresTransactions implements RegionDriver {
       const first = steps.next();
       // The horizon is read before the transaction's view of the data.
       const isSettled = first.done !== true && isSettledNumber(first.value);
-      if (isSettled) await this.#look(connection);
+      if (isSettled) this.#horizon = later(this.#horizon, await readHorizon(connection.client));
       const transaction = new ConnectedTransaction(connection, this.#horizon);
       this.#connections.see(await beginWithVersion(connection.client, [`${BEGIN} READ ONLY`]));
       const result = await this.#continue(transaction, steps, first);
       await connection.client.query(COMMIT);
       return result;
     });
-  }
-
-  async #look({ client }: StoreConnection): Promise<void> {
-    const reading = await readHorizon(client);
-    this.#horizon = later(this.#horizon, reading.horizon);
-    // A transaction that waits for a standby keeps its lock, and is reported itself.
-    if (this.#confirmation.problem !== undefined) return;
-    const outage = this.#held.seen(reading, systemClock.now());
-    if (outage !== undefined) this.#onHeld(outage);
   }
 
   async #once<T>(work: () => Promise<T>, isAlone: boolean): Promise<Run<T>> {

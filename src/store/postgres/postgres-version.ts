@@ -46,7 +46,7 @@ export async function beginWithVersion(
 }
 
 /** The table of the version is there, and empty. */
-export const VERSION_MISSING: Outage = { note: 'database-unusable', fault: 'version-missing', said: '' };
+const VERSION_MISSING: Outage = { note: 'database-unusable', fault: 'version-missing', said: '' };
 
 /** Why a running process must not use tables of this version; undefined if it may. */
 export function versionProblem(version: number | undefined): Outage | undefined {

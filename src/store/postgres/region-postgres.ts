@@ -6,14 +6,9 @@
 
 import type pg from 'pg';
 import { newUuid } from '../../clock.ts';
-import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
-import type { HostImageStore } from '../../region/records/host-image-store.ts';
 import type { RegionStore } from '../../region/records/store.ts';
-import { noteText } from '../../region/words/rack-reasons.ts';
-import { condemnedAt, condemnImages, ReadPlaces, reportImages } from '../operations/region-host-images.ts';
-import type { ReportingDriver } from '../region/reporting-driver.ts';
-import { StoredRegion } from '../region/stored-region.ts';
+import { storedRegion } from '../region/stored-region.ts';
 import { EVENT_BOUNDS } from '../sqlite/region-sqlite.ts';
 import { endConnection, PostgresClient } from './postgres-client.ts';
 import { PostgresConfirmation } from './postgres-confirmation.ts';
@@ -24,7 +19,7 @@ import { PostgresNeighbours } from './postgres-neighbours.ts';
 import { connectionOf, type PostgresPlace } from './postgres-place.ts';
 import { PostgresRates } from './postgres-rates.ts';
 import { PostgresTransactions } from './postgres-transactions.ts';
-import { ALONE_SQL, VERSION_MISSING } from './postgres-version.ts';
+import { ALONE_SQL } from './postgres-version.ts';
 import { PostgresWatch } from './postgres-watch.ts';
 
 /** The oldest supported server, as `server_version_num`. */
@@ -59,27 +54,14 @@ export async function openPostgresRegion(place: PostgresPlace, name?: string): P
   const driver = new PostgresTransactions(connections, confirmation);
   const dutyConnections = new PostgresConnections({ ...place, pool: 1 }, 'region', watch);
   watch.begin();
-  const region = new StoredRegion(driver, EVENT_BOUNDS, {
+  return storedRegion(driver, EVENT_BOUNDS, {
     holder: `${name ?? 'command'} ${newUuid()}`,
     availability: watch,
     neighbours: new PostgresNeighbours(place, watch),
     confirmation,
     rates: new PostgresRates(place, watch),
     dutyDriver: new PostgresTransactions(dutyConnections, confirmation, true),
-    hostImages: hostImageStore,
   });
-  driver.watchHorizon((outage) => region.troubles.report(outage));
-  return region;
-}
-
-function hostImageStore(run: ReportingDriver): HostImageStore {
-  const places = new ReadPlaces();
-  return {
-    report: (place, images, removed) => run.write(() => reportImages(place, images, removed)),
-    condemned: (place) => run.read(() => condemnedAt(place)),
-    condemn: (resource, exceptAt) => run.write(() => condemnImages(places, resource, exceptAt)),
-    list: () => run.readable(() => places.list()),
-  };
 }
 
 /**
@@ -125,24 +107,9 @@ const numberOf =
     return Number(Object.values(rows[0] ?? {})[0] ?? 0);
   };
 
-/**
- * The version of the tables; 0: the database has none.
- * @param isOurs true if it has our mark @throws RackError `store-broken` if it has tables, types or functions, and nobody knows a version of ours
- */
-async function ownVersion(number: ReturnType<typeof numberOf>, isOurs: boolean): Promise<number> {
-  if (isOurs && (await number('SELECT count(*) FROM rackboot')) === 0)
-    throw new RackError('store-broken', noteText(VERSION_MISSING));
-  const version = isOurs ? await number('SELECT version FROM rackboot') : 0;
-  if (version !== 0) return version;
-  // The mark alone may be there, for tables that are still to be made.
-  const found = (await number(FOREIGN_SQL)) - Number(isOurs);
-  if (found === 0) return 0;
-  const things = counted(found, 'table, type or function', 'tables, types or functions');
-  const text = isOurs
-    ? `the region's database has the version 0 in its table rackboot, but also ${things}, so somebody changed it: restore a backup, or name an empty database in region.store.url`
-    : `the region's database has ${things} that Rackboot did not make: name an empty database in region.store.url`;
-  throw new RackError('store-broken', text);
-}
+/** The version of the tables; 0: the database has none. @param isOurs true if it has our mark */
+const ownVersion = async (number: ReturnType<typeof numberOf>, isOurs: boolean): Promise<number> =>
+  isOurs ? await number('SELECT version FROM rackboot') : 0;
 
 /**
  * Reads whether a process of the region can use the tables of a database, and changes nothing. An empty database is fine: the start makes them.
@@ -167,19 +134,6 @@ const MARKS_SQL =
   "SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relname = 'rackboot' AND relkind = 'r' " +
   'AND 2 = (SELECT count(*) FROM pg_attribute WHERE attrelid = pg_class.oid AND NOT attisdropped AND ' +
   "(attname, atttypid) IN (('version', 'bigint'::regtype), ('the_only', 'boolean'::regtype)))";
-
-/** The objects of one catalogue in all schemas, but for those of the system and of extensions. */
-const foreignIn = (catalogue: string, namespace: string, which: string): string =>
-  `SELECT 1 FROM ${catalogue} JOIN pg_namespace ON pg_namespace.oid = ${namespace} WHERE ${which} AND nspname !~ '^pg_' ` +
-  "AND nspname <> 'information_schema' AND NOT EXISTS (SELECT 1 FROM pg_depend " +
-  `WHERE classid = '${catalogue}'::regclass AND objid = ${catalogue}.oid AND deptype = 'e')`;
-
-/** Tables, views, sequences, types and functions of others. */
-const FOREIGN_SQL = `SELECT count(*) FROM (${[
-  foreignIn('pg_class', 'relnamespace', "relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c')"),
-  foreignIn('pg_type', 'typnamespace', "typtype IN ('e', 'd', 'r')"),
-  foreignIn('pg_proc', 'pronamespace', 'true'),
-].join(' UNION ALL ')}) AS found`;
 
 /** A database of another encoding can be the source of a copy: that is its way out. @throws RackError `store-refused` */
 async function checkServer(client: pg.ClientBase, use: TablesUse): Promise<void> {

@@ -8,7 +8,6 @@ import { type Clock, type Instant, systemClock } from '../../clock.ts';
 import { isStoreUnavailable, type RackError } from '../../errors.ts';
 import type { Outage } from '../../region/records/store-outage.ts';
 import { outageOf } from '../../region/words/outage.ts';
-import type { Readable } from '../operations/readable-rows.ts';
 import type { Steps } from '../operations/region-steps.ts';
 import type { RegionDriver } from './region-driver.ts';
 
@@ -38,13 +37,6 @@ export class ReportingDriver implements RegionDriver {
 
   read<T>(operation: () => Steps<T>): Promise<T> {
     return this.#reported(this.#driver.read(operation));
-  }
-
-  /** Reads the rows that can be read, and reports the others. */
-  async readable<T>(operation: () => Steps<Readable<T>>): Promise<T> {
-    const { found, errors } = await this.read(operation);
-    for (const error of errors) this.report(error);
-    return found;
   }
 
   transact<T>(work: () => Promise<T>): Promise<T> {

@@ -7,11 +7,11 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RegionStore } from '../../region/records/store.ts';
-import { type DatabaseKind, openDatabaseFile, openFilesOf } from '../database-file.ts';
+import { type DatabaseKind, openDatabaseFile } from '../database-file.ts';
 import type { EventBounds } from '../operations/event-cuts.ts';
 import { checkNotInterrupted } from '../region/lost-region.ts';
 import { MARKS, REGION_DATABASE, REGION_FILE } from '../region/region-schema.ts';
-import { StoredRegion } from '../region/stored-region.ts';
+import { storedRegion } from '../region/stored-region.ts';
 import { Transactions } from './region-transactions.ts';
 
 export const EVENT_BOUNDS: EventBounds = {
@@ -37,8 +37,7 @@ export function openRegionStore(options: {
   checkNotInterrupted(path);
   const database = openDatabaseFile(path, options.kind ?? REGION_DATABASE, options.around);
   database.exec(`PRAGMA foreign_keys = ON; DROP TABLE IF EXISTS ${MARKS}`);
-  const transactions = new Transactions(database, path, openFilesOf(path));
-  return new StoredRegion(transactions, options.bounds ?? EVENT_BOUNDS, undefined, transactions.confirmation);
+  return storedRegion(new Transactions(database, path), options.bounds ?? EVENT_BOUNDS);
 }
 
 /** Whether `region.db` exists. Also true if this user may not read the directory: opening the file then reports why. */

@@ -12,23 +12,18 @@
 //    microtasks only. One that is still open when the loop turns is doomed: it would keep everyone waiting.
 // 5. Bytes of users leave ROOM_BYTES of the disk free, or are refused as on a full one: leases are often on the same disk, and any user could
 //    otherwise fill it.
-// 6. Once a file of the database was removed, replaced or cut, no change is made until the next start, even if the file is back: other
-//    processes may have used another file meanwhile. Reads continue.
 
 import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { newUuid, systemClock } from '../../clock.ts';
 import { mebibytes } from '../../counted.ts';
 import { errorText, RackError } from '../../errors.ts';
-import type { OpenFiles } from '../../files/found-stats.ts';
-import type { Outage } from '../../region/records/store-outage.ts';
-import type { StoreConfirmation } from '../../region/records/store-state.ts';
 import { StoreOutage } from '../../region/words/outage.ts';
 import { BROKEN_CODES, freeBytes, SQLITE_FULL, sqliteCode } from '../database-file.ts';
 import { type Effect, OpenTransaction, TransactionContext } from '../open-transaction.ts';
 import { type Answer, OWN_HISTORY, type Statement, type Steps } from '../operations/region-steps.ts';
 import type { RegionDriver } from '../region/region-driver.ts';
-import { type Row, readLarge, Statements } from '../rows.ts';
+import { type Row, Statements } from '../rows.ts';
 import { MachineStamps } from './machine-stamps.ts';
 
 /** SQLite result codes of conditions that may pass: busy, locked, out of memory, read-only, I/O error, full, cannot open. */
@@ -61,8 +56,6 @@ class WaitedTransaction extends OpenTransaction {
 export class Transactions implements RegionDriver {
   readonly #database: DatabaseSync;
   readonly #path: string;
-  readonly #files: OpenFiles | undefined;
-  #lost: Outage | undefined;
   readonly #statements: Statements;
   readonly #stamps: MachineStamps;
   /** The changes of machines before the open transaction. */
@@ -75,26 +68,11 @@ export class Transactions implements RegionDriver {
   /** Whether its history has begun in the event log, and is stored. */
   #history: 'none' | 'begun' | 'stored' = 'none';
 
-  /** @param files of the database; undefined: nobody else can reach them */
-  constructor(database: DatabaseSync, path: string, files?: OpenFiles) {
+  constructor(database: DatabaseSync, path: string) {
     this.#database = database;
     this.#path = path;
-    this.#files = files;
     this.#statements = new Statements(database);
     this.#stamps = new MachineStamps(database);
-  }
-
-  /** Whether changes are stored. The log has the problem from the changes that fail, so `watch` never calls. */
-  get confirmation(): StoreConfirmation {
-    const problem = (): Outage | undefined => this.#findLost();
-    return {
-      refused: undefined,
-      get problem() {
-        return problem();
-      },
-      watch: () => undefined,
-      watchRefusals: () => undefined,
-    };
   }
 
   async write<T>(operation: () => Steps<T>): Promise<T> {
@@ -183,17 +161,8 @@ export class Transactions implements RegionDriver {
   }
 
   #commit(): void {
-    const lost = this.#findLost();
-    if (lost !== undefined) throw new StoreOutage(lost);
     this.#database.exec('COMMIT');
     if (this.#history === 'begun') this.#history = 'stored';
-  }
-
-  #findLost(): Outage | undefined {
-    if (this.#lost !== undefined) return this.#lost;
-    const file = this.#files?.findLost();
-    if (file !== undefined) this.#lost = { note: 'file-lost', file };
-    return this.#lost;
   }
 
   #rollBack(): void {
@@ -215,12 +184,8 @@ export class Transactions implements RegionDriver {
     if (sql === OWN_HISTORY.sql) return { row: this.#ownHistory(), rows: NO_ROWS, changes: 0 };
     if (sql.includes('machine_stamp(')) this.#stamps.look();
     const statement = this.#statements.prepare(sql);
-    if (kind === 'all')
-      return { row: undefined, rows: readLarge(statement, () => statement.all(...values)), changes: 0 };
-    if (kind === 'one') {
-      const [row] = readLarge(statement, () => [statement.get(...values) ?? []].flat());
-      return { row, rows: NO_ROWS, changes: 0 };
-    }
+    if (kind === 'all') return { row: undefined, rows: statement.all(...values), changes: 0 };
+    if (kind === 'one') return { row: statement.get(...values), rows: NO_ROWS, changes: 0 };
     return { row: undefined, rows: NO_ROWS, changes: Number(statement.run(...values).changes) };
   }
 

@@ -8,7 +8,6 @@ import { KEPT_MS, MachineTexts, TEXTS_BYTES_MAX } from '../../../src/region/api/
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { whereabouts } from '../../../src/region/life/whereabouts.ts';
 import type { MachineFields } from '../../../src/region/records/machine.ts';
-import { readStoredWork } from '../../../src/region/records/work.ts';
 import { EVENT, fillRegion } from '../../contract/region-operations.ts';
 import { authorizationOf } from '../../support/oauth.ts';
 import { addAdmin } from '../accounts/administrator.ts';
@@ -81,13 +80,13 @@ test('a list shows each machine as it is shown alone: after changes of it, of th
       stage: 'writing',
       waitsForBoot: false,
       attempts: 0,
-      before: 'ready',
+      before: 'ready' as const,
       reportedMs: clock.wallTimeMs(),
     };
     const steps: readonly (() => Promise<unknown>)[] = [
       async () => undefined,
       () => change({ description: 'x' }),
-      () => change({ status: 'deploying', work: readStoredWork(JSON.stringify(work)) }),
+      () => change({ status: 'deploying', work }),
       () => clock.pass(90_000),
       () => acceptRack(region, { interfaces: [rackInterface('10.20.0.0/16')] }),
       () => rename('another-name'),

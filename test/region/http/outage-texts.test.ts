@@ -1,18 +1,14 @@
 // An outage of the store shows the database's own text to administrators only, and a page that names a damaged row.
 
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
-import { cookieName } from '../../../src/region/page/login.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import { StoreOutage } from '../../../src/region/words/outage.ts';
-import { REGION_FILE } from '../../../src/store/region/region-schema.ts';
 import { authorizationOf } from '../../support/oauth.ts';
 import { addAdmin } from '../accounts/administrator.ts';
-import { enlist, makeRegion, report } from '../place.ts';
+import { makeRegion } from '../place.ts';
 
 const SAID = 'FATAL: password authentication failed for user "rackboot"';
 const HIDDEN = /password authentication/;
@@ -99,35 +95,6 @@ test('while the store refuses, the list of machines and the way to sign in are t
     const { headers } = await app.inject({ url: '/MAAS/login/', headers: json, remoteAddress: '10.20.0.9' });
     assert.doesNotMatch(String(headers['content-type']), /html/);
   } finally {
-    await app.close();
-    await place.remove();
-  }
-});
-
-test('the page that needs a damaged row names it, and does not say that the database is away', async () => {
-  const place = await makeRegion();
-  const { store, clock, region } = place;
-  const context = makeContext(region);
-  const app = buildApp(context);
-  const edit = (sql: string): void => {
-    const database = new DatabaseSync(join(place.stateDir, REGION_FILE));
-    database.exec(sql);
-    database.close();
-  };
-  try {
-    await addAdmin(store, clock, { username: 'ann', email: '', password: 'long enough' });
-    const user = (await store.accounts.findUser('ann')) ?? assert.fail('ann');
-    const cookie = `${cookieName(undefined)}=${await context.sessions.open(user)}`;
-    const { systemId } = await enlist(region, report([0x525400000001]));
-    edit(`UPDATE machine SET facts = '{'`);
-    const headers = { host: 'rack.example', accept: 'text/html', cookie };
-    const page = await app.inject({ url: `/MAAS/machines/${systemId}/`, headers });
-    assert.equal(page.statusCode, 503);
-    assert.match(page.body, /<h1>A row of the database is damaged<\/h1>/);
-    assert.match(page.body, /the table machine with id 1 .*column facts: a value is not JSON.*repair it/i);
-    assert.doesNotMatch(page.body, /cannot use its database|http-equiv="refresh"/);
-  } finally {
-    edit('UPDATE machine SET facts = NULL');
     await app.close();
     await place.remove();
   }

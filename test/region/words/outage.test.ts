@@ -4,14 +4,11 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import pg from 'pg';
 import { isStoreUnavailable, RackError } from '../../../src/errors.ts';
-import { readStoredLayout } from '../../../src/region/records/machine-layout.ts';
 import type { Outage } from '../../../src/region/records/store-outage.ts';
 import { outageOf, StoreOutage } from '../../../src/region/words/outage.ts';
 import { noteText } from '../../../src/region/words/rack-reasons.ts';
 import { refusal, sentenceOf } from '../../../src/region/words/refusal.ts';
-import { RowReader } from '../../../src/store/operations/readable-rows.ts';
 import { explainPostgres, explainWhileRunning, isRepeatable } from '../../../src/store/postgres/postgres-faults.ts';
-import { converted, number, optionalText, type Row, readsRow, text } from '../../../src/store/rows.ts';
 
 /** An error of the driver or of Node. */
 /** As the driver makes it if the code is of PostgreSQL, which begins with a digit, or else as Node does. */
@@ -129,81 +126,6 @@ describe('an error of the database', () => {
       const again = isReadAgain ? ', which is read again for each connection, without a restart' : '';
       assert.equal(`${explained.message}${again}`, noteText(meaningOf(error)));
     });
-});
-
-/** The outage of a row. */
-function damageOf(row: Readonly<Record<string, string | number>>, read: (row: Row) => unknown): Outage {
-  try {
-    readsRow('machine', read)(row);
-  } catch (error) {
-    assert.ok(isStoreUnavailable(error), String(error));
-    return outageOf(error);
-  }
-  return assert.fail('the row was read');
-}
-
-test('a row that cannot be read is named by table, key and column, and its value is not shown', () => {
-  const json = (text: string) => () => converted('tags', text, JSON.parse);
-  const outage = damageOf({ id: 7, tags: '{secret' }, json('{secret'));
-  const row = { note: 'row-unreadable', table: 'machine', key: 'id', value: '7', column: 'tags' } as const;
-  assert.deepEqual(outage, { ...row, fault: 'not-json', said: '' });
-  assert.equal(
-    noteText(outage),
-    "the row of the table machine with id 7 in the region's database cannot be read (column tags: a value is not JSON): repair it, or restore a backup",
-  );
-  const fails = (error: Error) => () => {
-    throw error;
-  };
-  assert.deepEqual(damageOf({ weight: 1 }, fails(new RangeError('Invalid time value'))), {
-    note: 'row-unreadable',
-    table: 'machine',
-    key: '',
-    value: '',
-    column: '',
-    fault: 'other-form',
-    said: '',
-  });
-  const status = damageOf({ id: 7 }, () => converted('status', 99, () => fails(new Error('there is no status 99'))()));
-  assert.deepEqual(status, { ...row, column: 'status', fault: 'other', said: 'there is no status 99' });
-});
-
-test('a value of another form is reported in one line, without the words of a schema', () => {
-  const layout = () => converted('layout', '[]', readStoredLayout);
-  const outage = damageOf({ id: 7 }, layout);
-  assert.deepEqual(outage, {
-    note: 'row-unreadable',
-    table: 'machine',
-    key: 'id',
-    value: '7',
-    column: 'layout',
-    fault: 'other-form',
-    said: '',
-  });
-  assert.match(noteText(outage), /cannot be read \(column layout: a value has another form\): repair it/);
-});
-
-test('a row without one of its columns shows that the table lacks it, and no list leaves it out', () => {
-  const reads: readonly ((row: Row) => unknown)[] = [
-    (row) => text(row, 'hostname'),
-    (row) => optionalText(row, 'hostname'),
-    (row) => number(row, 'hostname'),
-    (row) => converted('hostname', '', () => text(row, 'hostname')),
-  ];
-  for (const read of reads) {
-    const outage = damageOf({ id: 7, x: 'a' }, read);
-    assert.deepEqual(outage, { note: 'column-missing', table: 'machine', column: 'hostname' });
-    assert.equal(
-      noteText(outage),
-      "the region's database refuses (machine.hostname): a column is missing: restore a backup",
-    );
-  }
-  const list = (row: Row) =>
-    new RowReader().readEach(
-      [row],
-      readsRow('machine', (one) => text(one, 'hostname')),
-    );
-  assert.throws(() => list({ id: 7 }), /a column is missing/);
-  assert.deepEqual(list({ id: 7, hostname: 7 }), []);
 });
 
 test('an error without an outage is quoted; a code of a later version stands for itself', () => {

@@ -8,8 +8,6 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { outcome } from '../../../src/power/outcome.ts';
 import { ENDED_MAX, PowerTable } from '../../../src/store/operations/region-power.ts';
-import { powerLedger } from '../../../src/store/region/region-sub-ports.ts';
-import { ReportingDriver } from '../../../src/store/region/reporting-driver.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 import { Transactions } from '../../../src/store/sqlite/region-transactions.ts';
 import { report, withRegion } from '../../region/place.ts';
@@ -74,8 +72,14 @@ test('old commands are deleted, but no unended one, and none that a machine stil
     assert.ok(changed.kind === 'changed' && changed.machine.powerTaskId !== undefined);
     const named = changed.machine.powerTaskId;
     const database = new DatabaseSync(join(stateDir, 'region.db'));
-    const open = (endedMax: number) =>
-      powerLedger(new PowerTable(endedMax), new ReportingDriver(new Transactions(database, 'region.db')));
+    const driver = new Transactions(database, 'region.db');
+    const open = (endedMax: number) => {
+      const table = new PowerTable(undefined, endedMax);
+      return {
+        begin: (...entry: Parameters<PowerTable['begin']>) => driver.write(() => table.begin(...entry)),
+        end: (...ended: Parameters<PowerTable['end']>) => driver.write(() => table.end(...ended)),
+      };
+    };
     const book = open(ENDED_MAX);
     const add = async (id: string, atMs: number, ends = true): Promise<void> => {
       await book.begin({ id, machine: systemId, command: ON, begunAtMs: atMs });
@@ -104,8 +108,8 @@ test('the newest ended commands are remembered up to the bound', () =>
       WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ${ENDED_MAX + 4})
       INSERT INTO power_command (id, system_id, command, begun_ms, ended_ms, outcome)
       SELECT 'id ' || i, 'a', '{"kind":"off","manner":"soft"}', i, i, '{"kind":"done","text":"yes"}' FROM n`);
-    const book = powerLedger(new PowerTable(), new ReportingDriver(new Transactions(database, 'region.db')));
-    await book.begin({ id: 'newest', machine: 'a', command: ON, begunAtMs: 0 });
+    const driver = new Transactions(database, 'region.db');
+    await driver.write(() => new PowerTable().begin({ id: 'newest', machine: 'a', command: ON, begunAtMs: 0 }));
     assert.equal(database.prepare('SELECT count(*) AS n FROM power_command').get()?.n, ENDED_MAX + 1);
     const found = database.prepare("SELECT id FROM power_command WHERE id IN ('id 4', 'id 5') ORDER BY id").all();
     assert.deepEqual(

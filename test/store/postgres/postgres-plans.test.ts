@@ -6,12 +6,12 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { all, type Steps } from '../../../src/store/operations/region-steps.ts';
-import { RegionTables } from '../../../src/store/operations/region-tables.ts';
 import { PostgresConfirmation } from '../../../src/store/postgres/postgres-confirmation.ts';
 import { PostgresConnections } from '../../../src/store/postgres/postgres-connections.ts';
 import { PostgresTransactions } from '../../../src/store/postgres/postgres-transactions.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
-import { readsRow } from '../../../src/store/rows.ts';
+import { RegionTables } from '../../../src/store/region/stored-region.ts';
+import type { Row } from '../../../src/store/rows.ts';
 import { EVENT_BOUNDS } from '../../../src/store/sqlite/region-sqlite.ts';
 import { fillRegion, OPERATIONS } from '../../contract/region-operations.ts';
 import { missing } from '../../support/needs.ts';
@@ -26,7 +26,7 @@ const COST_MAX = 1000;
 /** A process counts the events once, then keeps the counts. */
 const COUNTS = /^SELECT (?:machine_id, )?count\(\*\)[^(]* FROM event WHERE /;
 
-const planIn = readsRow('', (row) => String(row['QUERY PLAN']));
+const planIn = (row: Row): string => String(row['QUERY PLAN']);
 
 /** Runs an operation, and tells the planner's cost of each statement before it runs. */
 function* explained(steps: Steps<unknown>, tell: (sql: string, cost: number) => void): Steps<unknown> {

@@ -6,11 +6,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { type Answer, all, type Steps } from '../../../src/store/operations/region-steps.ts';
-import { RegionTables } from '../../../src/store/operations/region-tables.ts';
 import { PostgresConfirmation } from '../../../src/store/postgres/postgres-confirmation.ts';
 import { PostgresConnections } from '../../../src/store/postgres/postgres-connections.ts';
 import { PostgresTransactions } from '../../../src/store/postgres/postgres-transactions.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
+import { RegionTables } from '../../../src/store/region/stored-region.ts';
 import { EVENT_BOUNDS } from '../../../src/store/sqlite/region-sqlite.ts';
 import { testMachineVersions } from '../../contract/machine-versions.ts';
 import { postgresStorePlace } from '../../contract/postgres-store-place.ts';

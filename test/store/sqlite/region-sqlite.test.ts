@@ -1,16 +1,7 @@
 // region.db: the contract, and what only a file can show: its mode, refused files, and two processes.
 
 import assert from 'node:assert/strict';
-import {
-  copyFileSync,
-  mkdtempSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -21,8 +12,6 @@ import { formatIpv4, formatMac, ipv4 } from '../../../src/net/address.ts';
 import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';
 import { NO_MARKS } from '../../../src/region/records/script-store.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
-import type { Outage } from '../../../src/region/records/store-outage.ts';
-import { StoreOutage } from '../../../src/region/words/outage.ts';
 import { SqliteTarget } from '../../../src/store/copying/copy-sqlite.ts';
 import { openCommandRegion } from '../../../src/store/sqlite/command-region.ts';
 import { EVENT_BOUNDS, openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
@@ -108,47 +97,6 @@ test('a file of a newer version, of another program or without a database is ref
     assert.throws(() => openRegionStore({ stateDir }), hasCode('store-broken'));
   }));
 
-for (const [what, remove, lost] of [
-  ['the database was removed', (file: string) => rmSync(file), ''],
-  [
-    'the database was replaced by a copy',
-    (file: string) => {
-      copyFileSync(file, `${file}.copy`);
-      renameSync(`${file}.copy`, file);
-    },
-    '',
-  ],
-  ['the database was emptied', (file: string) => truncateSync(file), ''],
-  ['the database was cut', (file: string) => truncateSync(file, 3 * 4096), ''],
-  ['the write-ahead log was removed', (file: string) => rmSync(`${file}-wal`), '-wal'],
-  ['the shared memory was removed', (file: string) => rmSync(`${file}-shm`), '-shm'],
-] as const)
-  test(`once ${what} while the region runs, no change is acknowledged, and the outage names the file`, () =>
-    withDirectory(async (stateDir, file) => {
-      // Then all pages are in the database itself.
-      await openRegionStore({ stateDir }).close();
-      const store = openRegionStore({ stateDir });
-      const outages: Outage[] = [];
-      store.troubles.watch((outage) => outages.push(outage));
-      const add = (): Promise<void> => store.boot.addResources(['custom/one'], 1);
-      await add();
-      assert.equal(store.confirmation?.problem, undefined);
-      remove(file);
-      const outage: Outage = { note: 'file-lost', file: `${file}${lost}` };
-      assert.deepEqual(store.confirmation?.problem, outage, 'before any change');
-      const isNamed = (error: unknown) =>
-        error instanceof StoreOutage &&
-        error.message.startsWith(`${file}${lost} was removed, replaced or cut while the region runs`);
-      await assert.rejects(add(), isNamed);
-      await assert.rejects(
-        store.transact(() => store.boot.addResources(['custom/two'], 1)),
-        isNamed,
-      );
-      assert.deepEqual(outages, [outage], 'reported once');
-      assert.equal((await store.boot.listResources()).length, 1, 'reads continue');
-      await store.close();
-    }));
-
 test('somebody may make the file smaller by VACUUM while the region runs', () =>
   withDirectory(async (stateDir, file) => {
     const store = openRegionStore({ stateDir });
@@ -167,20 +115,6 @@ test('somebody may make the file smaller by VACUUM while the region runs', () =>
     assert.ok(statSync(file).size < before, `${before}`);
     await add(2);
     await store.close();
-  }));
-
-test('a region.db that was moved away and is back takes no change before the next start', () =>
-  withDirectory(async (stateDir, file) => {
-    const store = openRegionStore({ stateDir });
-    const add = (): Promise<void> => store.boot.addResources(['custom/one'], 1);
-    renameSync(file, `${file}.away`);
-    await assert.rejects(add(), hasCode('store-unavailable'));
-    renameSync(`${file}.away`, file);
-    await assert.rejects(add(), hasCode('store-unavailable'));
-    await store.close();
-    const next = openRegionStore({ stateDir });
-    await next.boot.addResources(['custom/one'], 1);
-    await next.close();
   }));
 
 test('a region does not start empty next to an interrupted copy, and does once that is removed', () =>

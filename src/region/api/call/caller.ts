@@ -232,9 +232,8 @@ export function noteAdministrator(request: IncomingMessage, sender: { readonly i
 export const shownOutage = (outage: Outage, request: IncomingMessage): Outage =>
   OF_ADMINISTRATORS.has(request) ? outage : withoutQuotes(outage);
 
-/** The outage without the texts of the database and the system. Everyone learns of a damaged row: that text is this program's own. */
+/** The outage without the texts of the database and the system. */
 export function withoutQuotes(outage: Outage): Outage {
-  if (outage.note === 'row-unreadable') return outage;
   if ('said' in outage) return { ...outage, said: '' };
   return 'reason' in outage ? { ...outage, reason: '' } : outage;
 }

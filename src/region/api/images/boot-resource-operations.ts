@@ -184,7 +184,6 @@ async function withResource(
   const { id = '' } = call.path;
   const resource = (await call.region.bootImages.listResources()).find((one) => String(one.id) === id);
   if (resource !== undefined) return await run(resource);
-  if (/^\d{1,15}$/.test(id)) await call.region.store.boot.check('boot_resource', Number(id));
   return refuse('not-found.boot-resource', { id: id.slice(0, 64) });
 }
 

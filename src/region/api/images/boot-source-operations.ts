@@ -111,7 +111,6 @@ async function withSource(
   if (refused !== undefined) return refused;
   const source = await call.region.bootImages.findSource(idIn(id));
   if (source !== undefined) return await run(source);
-  await call.region.store.boot.check('boot_source', idIn(id));
   return refuse('not-found.boot-source', { id: (id ?? '').slice(0, 64) });
 }
 
@@ -285,7 +284,6 @@ function withSelection(
     const all = await call.region.bootImages.listSelections(source);
     const selection = all.find(({ id }) => id === idIn(call.path.id));
     if (selection !== undefined) return await run(selection, source);
-    await call.region.store.boot.check('boot_selection', idIn(call.path.id));
     return noSelection(call);
   });
 }

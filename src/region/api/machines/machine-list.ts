@@ -28,10 +28,6 @@ export function listMachines(call: ApiCall, filter: MachineFilter, isWanted?: Is
 export const machineEntries = (call: ApiCall, filter: MachineFilter): AsyncGenerator<unknown, void> =>
   shownByText(call, filter);
 
-/** A caller that names a damaged machine must learn why it is not there; other lists are useful without it. */
-const isNamed = (filter: MachineFilter): boolean =>
-  [filter.systemIds, filter.hostnames, filter.macs].some((names) => names !== undefined);
-
 async function* shown(
   call: ApiCall,
   filter: MachineFilter,
@@ -39,7 +35,7 @@ async function* shown(
 ): AsyncGenerator<unknown, void> {
   for (let afterId = 0; ; ) {
     const where = whereabouts(call.region);
-    const machines = await call.region.store.listMachines(filter, afterId, LIST_CHUNK, isNamed(filter));
+    const machines = await call.region.store.listMachines(filter, afterId, LIST_CHUNK);
     for (const machine of machines) yield isWanted(machine, where) ? showMachine(call, machine, where) : undefined;
     const last = machines.at(-1);
     if (last === undefined || machines.length < LIST_CHUNK) return;
@@ -78,7 +74,7 @@ async function* shownByText({ region }: ApiCall, filter: MachineFilter): AsyncGe
       if (text !== undefined) known.set(id, text);
       return text !== undefined;
     };
-    return { part: await region.store.listStamped(filter, afterId, isNamed(filter), isKnown), known, where, basis };
+    return { part: await region.store.listStamped(filter, afterId, isKnown), known, where, basis };
   };
   let next: Promise<TextsRead> | undefined = read(0);
   while (next !== undefined) {

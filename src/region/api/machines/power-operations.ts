@@ -130,12 +130,7 @@ async function powerParameters(call: ApiCall): Promise<Answer> {
 const many = z.object({ id: values(MACHINES_MAX).optional().describe('Only machines with these system ids.') });
 
 async function manyPowerParameters(call: ApiCall, given: z.output<typeof many>): Promise<Answer> {
-  const machines = await call.region.store.listMachines(
-    { systemIds: given.id },
-    0,
-    MACHINES_MAX,
-    given.id !== undefined,
-  );
+  const machines = await call.region.store.listMachines({ systemIds: given.id }, 0, MACHINES_MAX);
   return json(Object.fromEntries(machines.map((machine) => [machine.systemId, machine.powerParameters])));
 }
 

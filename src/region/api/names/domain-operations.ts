@@ -107,7 +107,7 @@ async function moveMachines(call: ApiCall, before: string, after: string): Promi
   const event = eventBy(call, 'NODE', { code: 'machine-edited', params: { fields: ['domain'] } });
   const filter = { domains: [before], isDevice: 'either' } as const;
   for (let afterId = 0, isLast = false; !isLast; ) {
-    const page = await store.listMachines(filter, afterId, MOVED_AT_ONCE, true);
+    const page = await store.listMachines(filter, afterId, MOVED_AT_ONCE);
     const long = page.find(({ hostname }) => hostname.length + 1 + after.length > NAME_LENGTH_MAX);
     if (long !== undefined) {
       return refuseField('name', 'field.domain-long', { machine: long.hostname, max: NAME_LENGTH_MAX });

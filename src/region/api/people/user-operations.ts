@@ -205,7 +205,7 @@ async function handOver(call: ApiCall, username: string, heir: string): Promise<
   const event = { type: 'NODE', code: 'owner-changed', params: { from: username, to: heir }, atMs } as const;
   for (let given = 0; given < HANDED_OVER_MAX; given += HANDED_OVER_AT_ONCE) {
     const own = { owners: [username], isDevice: 'either' } as const;
-    const machines = await store.listMachines(own, 0, HANDED_OVER_AT_ONCE, true);
+    const machines = await store.listMachines(own, 0, HANDED_OVER_AT_ONCE);
     if (machines.length === 0) return undefined;
     const systemIds = machines.map(({ systemId }) => systemId);
     const events = [{ ...event, username: usernameOf(call) }];

@@ -242,9 +242,6 @@ const NOTE_SENTENCES: Writers<NoteParams> = {
     `region.db holds version ${ownVersion} of the desired state, but ${file} is of version ${otherVersion}: ` +
     'region.db is an older copy, or the end of its write-ahead log was lost. Later machines, accounts and settings are missing. ' +
     "If you restored a backup, there is nothing to do; otherwise restore one, and check the kernel's log (dmesg)",
-  'region-damaged': ({ file, reason }) =>
-    `${file} is damaged in places (${reason}): the region uses the rest of it. Stop Rackboot and restore a backup; the disk may be failing, ` +
-    "see the kernel's log (dmesg)",
   'loopback-only': () =>
     'region.listen has only loopback addresses: racks on other hosts cannot reach this region unless a proxy on this host passes their requests on',
   'configurations-differ': ({ name, setting, more }) =>

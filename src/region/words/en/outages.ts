@@ -1,7 +1,7 @@
 // The sentences of outages of the region's store: the fact, and the remedy.
 
 import type { NoteParams } from '../../records/rack-note.ts';
-import type { DatabaseFault, DatabaseRefusal, Outage, RowFault } from '../../records/store-outage.ts';
+import type { DatabaseFault, DatabaseRefusal, Outage } from '../../records/store-outage.ts';
 import type { Writers } from './table.ts';
 
 /** Remedies for a database that cannot be used now. */
@@ -52,36 +52,12 @@ export function untrustedText({ said }: NoteParams['database-untrusted'], isRunn
   return `the region's database cannot be trusted${quoted(said)}: see region.store.ca_file${again}, and the certificate of the database`;
 }
 
-const ROW_FAULTS: Readonly<Record<Exclude<RowFault, 'other'>, string>> = {
-  'not-json': 'a value is not JSON',
-  'other-form': 'a value has another form',
-};
-
-/** The classids of the locks of transactions (store/postgres/postgres-horizon.ts). */
-const LOCK_CLASSES = `${0x5242_0000} to ${0x5242_ffff}`;
-
 /** The text of a code; the code itself if only a later version has a text for it. */
 const textOf = (texts: Readonly<Record<string, string>>, code: string): string =>
   Object.entries(texts).find(([name]) => name === code)?.[1] ?? code;
 
 const UNCONFIRMED = "the region's database does not confirm changes, because its synchronous standby is missing";
 const STANDBY = 'start the standby, or take it out of synchronous_standby_names';
-
-/** Tables whose rows can be deleted without loss: a person or the region adds them again. */
-const DELETABLE = ['boot_source', 'boot_selection', 'boot_resource', 'machine_pair', 'session'];
-
-function remedyOf(table: string): string {
-  // The times of the last import, which the next one replaces.
-  if (table === 'boot_run') return 'the next import replaces it';
-  return DELETABLE.includes(table) ? 'repair or delete it' : 'repair it, or restore a backup';
-}
-
-function unreadable({ table, key, value, column, fault, said }: NoteParams['row-unreadable']): string {
-  const row = key === '' ? '' : ` with ${key} ${value}`;
-  const why = `${column === '' ? '' : `column ${column}: `}${fault === 'other' ? said : textOf(ROW_FAULTS, fault)}`;
-  const remedy = remedyOf(table);
-  return `the row of the table ${table}${row} in the region's database cannot be read (${why}): ${remedy}`;
-}
 
 /** A text of the database or the system; it is empty for a person who may not see it. */
 const quoted = (said: string): string => (said === '' ? '' : ` (${said})`);
@@ -118,16 +94,5 @@ export const OUTAGES: Pick<Writers<NoteParams>, Outage['note']> = {
   'file-full': ({ file, said }) => `${file} cannot be used now${quoted(said)}: make room on its disk`,
   'file-unusable': ({ file, said }) =>
     `${file} cannot be used now${quoted(said)}: check which process holds it, and whether its disk fails`,
-  'file-lost': ({ file }) =>
-    `${file} was removed, replaced or cut while the region runs, so changes would be lost: stop Rackboot, put the file back or restore a backup, and start Rackboot again`,
-  'row-unreadable': unreadable,
-  'column-missing': ({ table, column }) =>
-    `the region's database refuses (${table}.${column}): ${REFUSALS['column-missing']}`,
-  'counter-raised': ({ name, max }) =>
-    `the counter ${name} in the region's database was missing or lower than numbers in use, so somebody changed it by hand: it continues after ${max}`,
-  'sequence-too-high': ({ name, value }) =>
-    `the sequence ${name} in the region's database is at ${value}, which no region gives: set it back with setval() to the highest number in use, of event.id and machine.desired_version; the region then continues without a restart`,
-  'horizon-held': ({ seconds }) =>
-    `new events and changes have not been readable for ${seconds} s, because a session of the region's database holds an advisory lock: find its pid in pg_locks (locktype advisory, classid from ${LOCK_CLASSES}) and its client in pg_stat_activity, and end it with pg_terminate_backend()`,
   'store-trouble': ({ reason }) => (reason === '' ? "the region's store cannot be used now: its log says why" : reason),
 };

@@ -49,13 +49,6 @@ export const AWAY = {
   to: 'To the machines',
 };
 
-/** The page that needs a row of the store that cannot be read. */
-export const DAMAGED = {
-  title: 'A row of the database is damaged',
-  lead: 'This page needs this row, so nothing was shown or changed. Pages that do not need it work. Once the row is repaired, this page works again without a restart.',
-  to: AWAY.to,
-};
-
 /** The page for signing in. */
 export const SIGN_IN = {
   heading: 'Sign in to Rackboot',

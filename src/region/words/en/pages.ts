@@ -1,7 +1,7 @@
 // The texts of the page, by page and part.
 
 import { ACTION_FORMS, ACTIONS, DEPLOY, EDIT, EFFECTS, POWER } from './page-actions.ts';
-import { AWAY, DAMAGED, FORMS, FRAME, SIGN_IN, VALUES } from './page-frame.ts';
+import { AWAY, FORMS, FRAME, SIGN_IN, VALUES } from './page-frame.ts';
 import { IMAGES, SOURCES } from './page-images.ts';
 import { SCRIPTS, SETTINGS_PAGE, TAGS } from './page-lists.ts';
 import { FACTS, LOGINS, MACHINE, POWER_PART, RESULTS, TIMELINE, WORK } from './page-machine.ts';
@@ -11,7 +11,6 @@ import { ACCOUNT, PEOPLE } from './page-people.ts';
 export const PAGES = {
   frame: FRAME,
   away: AWAY,
-  damaged: DAMAGED,
   signIn: SIGN_IN,
   forms: FORMS,
   values: VALUES,
