@@ -194,7 +194,7 @@ export async function runOperation(
     const answer = await runFound(operation, call, wanted);
     if (!isRefusal(answer) || answer.fields === undefined) return answer;
     const refusedEmpty = new Set(Object.keys(answer.fields).filter((name) => isEmpty(wanted.get(name))));
-    if (refusedEmpty.size === 0) return (await operation.nameOthers?.(call, wanted, answer)) ?? answer;
+    if (refusedEmpty.size === 0) return answer;
     wanted = new Map([...wanted].filter(([name]) => !refusedEmpty.has(name)));
   }
 }

@@ -76,12 +76,6 @@ export function makeInterface(draft: NetworkDraft, kind: MadeKind, wish: Interfa
     const machine = draft.machine.hostname;
     return { kind: 'refuse', refusal: refusal('layout-refused.interfaces-limit', { machine, max: limit }) };
   }
-  // The parents are judged last: the others do not depend on them, and in a trial they may be absent.
-  const own =
-    (wish.name === undefined ? undefined : refuseName(draft, wish.name, undefined)) ??
-    (typeof wish.vlanId === 'number' ? refuseUnknownVlan(draft, wish.vlanId) : undefined) ??
-    (wish.mac === undefined || isHostMac(wish.mac) ? undefined : refuseField('mac_address', refusal('field.macs')));
-  if (own !== undefined) return own;
   const parents = parentsOf(draft, kind, wish.parents ?? [], undefined);
   if ('kind' in parents) return parents;
   const [parent] = parents;
@@ -300,9 +294,6 @@ function refuseName(draft: NetworkDraft, name: string, own: number | undefined):
   const isTaken = draft.layout.interfaces.some((one) => one.id !== own && one.name === name);
   return isTaken ? refuseField('name', refusal('field.interface-name-taken', { name })) : undefined;
 }
-
-const refuseUnknownVlan = ({ networks }: NetworkDraft, id: number): LayoutRefusal | undefined =>
-  vlanWithId(networks, id) === undefined ? refuseField('vlan', refusal('field.no-such-vlan', { id })) : undefined;
 
 /** Only a VLAN interface has tagged frames, of the fabric to which its parent is connected, and on one parent each VLAN once. */
 function refuseVlan(

@@ -722,14 +722,17 @@ test('every parameter is checked: name, architecture, type, hash, size, room on 
     assert.deepEqual(await place.store.uploads.list(), []);
   }));
 
-test('all wrong parameters of an upload are named at once, whether the schema, the host or another one refuses them', () =>
+test('a name, an architecture, a kind, a digest and a length that an upload cannot have are refused by name', () =>
   withClient(async ({ create }) => {
-    for (const wrong of [
-      { name: '-', architecture: '-', sha256: 'x', filetype: 'exe', size: '0' },
-      { name: 'grub/ten', architecture: '-', size: '0' },
-    ]) {
-      const refused = await create(wish(DISK, { ...(wrong.name === '-' ? {} : { filetype: 'tgz' }), ...wrong }));
-      assert.deepEqual([refused.status, Object.keys(refused.json).toSorted()], [400, Object.keys(wrong).toSorted()]);
+    for (const [field, wrong] of Object.entries({
+      name: 'grub/ten',
+      architecture: '-',
+      sha256: 'x',
+      filetype: 'exe',
+      size: '0',
+    })) {
+      const refused = await create(wish(DISK, { filetype: 'tgz', [field]: wrong }));
+      assert.deepEqual([refused.status, Object.keys(refused.json)], [400, [field]]);
     }
     assert.equal((await create(wish(DISK, { base_image: 'ubuntu/noble' }))).status, 201);
   }));

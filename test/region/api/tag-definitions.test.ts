@@ -60,12 +60,8 @@ test('a comment is kept as it is, or refused if it is not one line of text', () 
     const kept = 'two  blanks, Träume';
     assert.equal((await ask('POST', '2.0/tags/', { name: 'gpu', comment: ` ${kept}\n` })).json.comment, kept);
     for (const comment of ['two\nlines', 'a\tb', 'a\u007fb', 'a\u202eb']) {
-      const refused = await ask('PUT', '2.0/tags/gpu/', { comment, kernel_opts: 'a || b' });
-      assert.deepEqual(
-        [refused.status, Object.keys(refused.json).toSorted()],
-        [400, ['comment', 'kernel_opts']],
-        comment,
-      );
+      const refused = await ask('PUT', '2.0/tags/gpu/', { comment });
+      assert.deepEqual([refused.status, Object.keys(refused.json)], [400, ['comment']], comment);
     }
     const form = { 'content-type': 'application/x-www-form-urlencoded' };
     const refused = await send('2.0/tags/gpu/', 'comment=a%ff%feb', form, 'admin', 'PUT');

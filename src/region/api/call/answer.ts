@@ -38,7 +38,7 @@ export type Refusal =
   | RefusedFields;
 
 /** A refusal of parameters. */
-export type RefusedFields = NamedRefusal & { readonly words?: undefined; readonly fields: FieldWords };
+type RefusedFields = NamedRefusal & { readonly words?: undefined; readonly fields: FieldWords };
 
 const NOTHING = Buffer.alloc(0);
 

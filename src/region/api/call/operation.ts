@@ -5,12 +5,8 @@
 //    (`ownTransaction: true`) if it also hashes a password, waits for something outside the store, answers with what the region keeps in
 //    memory of its change, or undoes its change and then says why.
 // 2. Parameters that an operation does not name are ignored, because clients of other versions send them.
-// 3. A refusal names every wrong parameter. The schema checks the form of each; `run` what depends on others or on the store, and may stop at
-//    the first. Then `check` judges the parameters that are not refused yet, again and again, until it refuses none of them. Each round has a
-//    turn of the event loop and, if it tries the change, a transaction of its own, so that others wait for one round at most.
-//
-//   run ─ refuses fields ─► its transaction ends ─► check without these fields ─┬─ refuses others ─► check without them, too …
-//                                                                               └─ refuses none ─► answered
+// 3. The schema names every parameter of a wrong form at once. `run` refuses what depends on others or on the store: all that it can see, or the
+//    first.
 
 import { z } from 'zod';
 import type { WholeFile } from '../../../images/uploads/upload-part.ts';
@@ -19,10 +15,9 @@ import type { Happening } from '../../records/event-params.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
 import { WITH_INPUT } from '../../records/schema-fault.ts';
 import type { Region } from '../../region.ts';
-import { LoopTurns } from '../../shares/loop-turns.ts';
-import { type RefusalCode, type RefusalWord, refusal, wordOfIssue } from '../../words/refusal.ts';
+import { type RefusalWord, refusal, wordOfIssue } from '../../words/refusal.ts';
 import type { ObjectName } from '../answers/answer-objects.ts';
-import { type Answer, isRefusal, type Refusal, type RefusedFields, refuseFields } from './answer.ts';
+import { type Answer, type Refusal, refuseFields } from './answer.ts';
 import type { Caller, Peer } from './caller.ts';
 import type { Fields } from './form-body.ts';
 
@@ -73,8 +68,6 @@ export interface ApiCall {
   readonly files?: ReadonlyMap<string, Buffer> | undefined;
   /** True once the client has left. */
   readonly hasLeft?: (() => boolean) | undefined;
-  /** True if what it changes is undone, and only its refusals of parameters count: the state of its object does not hide them. */
-  readonly isTrial?: boolean;
 }
 
 /** The user who calls; empty for every other caller. */
@@ -109,8 +102,6 @@ export interface Operation {
   /** True if it takes parameters of every other name, too. */
   readonly takesOthers?: boolean;
   readonly run: (call: ApiCall, fields: Fields) => Answer | Promise<Answer>;
-  /** Adds to the refusal by `run` all other wrong parameters. Call it outside the transaction of `run`. `undefined`: there are no others */
-  readonly nameOthers?: ((call: ApiCall, fields: Fields, refused: RefusedFields) => Promise<Refusal>) | undefined;
 }
 
 /** No parameters. */
@@ -161,65 +152,8 @@ export type Passed<P extends z.ZodObject> = {
   readonly [Name in keyof z.output<P>]?: z.output<P>[Name] | undefined;
 };
 
-/** Refusals among other values. */
-type Judged = readonly unknown[] | Promise<readonly unknown[]>;
 /** Parameters as they were sent. */
 type Given = Readonly<Record<string, readonly string[]>>;
-/** @param given the parameters that are not refused yet @param refused the names of the others */
-type Check = (call: ApiCall, given: Given, refused: ReadonlySet<string>) => Judged;
-
-/**
- * Judges the parameters that are not refused yet. It changes nothing. Whether a parameter is missing is left to the schema, because one that is
- * refused is absent here.
- * @param partial the schema, with every parameter optional
- */
-export const judging =
-  <Q extends z.ZodObject>(
-    partial: Q,
-    judge: (call: ApiCall, passed: z.output<Q>, refused: ReadonlySet<string>) => Judged,
-  ): Check =>
-  (call, given, refused) =>
-    judge(call, partial.parse(given), refused);
-
-/** Ends the transaction of a trial. */
-class Tried extends Error {
-  readonly answer: Answer;
-
-  constructor(answer: Answer) {
-    super('the trial of a change is undone');
-    this.answer = answer;
-  }
-}
-
-/**
- * Judges the parameters that are not refused yet by the change itself, which is then undone.
- * @param partial the schema, with every parameter optional
- * @param run the change: it has no effect outside the store but after its transaction
- */
-export const trying = <Q extends z.ZodObject>(
-  partial: Q,
-  run: (call: ApiCall, passed: z.output<Q>, refused: ReadonlySet<string>) => Answer | Promise<Answer>,
-): Check =>
-  judging(partial, (call, passed, refused) => tryChange(call, () => run({ ...call, isTrial: true }, passed, refused)));
-
-/** Makes a change, and undoes it. @param run as for `trying` @returns its answer */
-export async function tryChange(call: ApiCall, run: () => Answer | Promise<Answer>): Promise<readonly [Answer]> {
-  try {
-    return await call.region.transact(async () => {
-      throw new Tried(await run());
-    });
-  } catch (error) {
-    if (error instanceof Tried) return [error.answer];
-    throw error;
-  }
-}
-
-/** A change, and the check of its parameters by a trial of it. */
-export const tried = <Q extends z.ZodObject>(
-  partial: Q,
-  run: (call: ApiCall, given: z.output<Q>, refused?: ReadonlySet<string>) => Answer | Promise<Answer>,
-) => ({ check: trying(partial, run), run });
-
 /** The documentation of a parameter, even if its schema was made required or optional afterwards. */
 function documentationOf(schema: z.core.$ZodType): string | undefined {
   const own = schema instanceof z.ZodType ? schema.description : undefined;
@@ -239,8 +173,6 @@ export function defineOperation<P extends z.ZodObject>(definition: {
   readonly answers: Answers;
   readonly doc: string;
   readonly parameters: P;
-  /** `undefined`: only the schema refuses parameters, or there is only one. */
-  readonly check?: Check | undefined;
   readonly run: (call: ApiCall, parameters: z.output<P>) => Answer | Promise<Answer>;
 }): Operation {
   const shape: Record<string, z.core.$ZodType> = definition.parameters.shape;
@@ -250,7 +182,6 @@ export function defineOperation<P extends z.ZodObject>(definition: {
     return [[name, isDocumented ? schema : schema.describe(documentationOf(schema) ?? '')]];
   });
   const names = typed.map(([name]) => name);
-  const { check } = definition;
   const lines = typed.map(([name, { description }]) => `:param ${name}: ${description ?? ''}`);
   return {
     versions: definition.versions,
@@ -268,10 +199,6 @@ export function defineOperation<P extends z.ZodObject>(definition: {
       const checked = definition.parameters.safeParse(given, WITH_INPUT);
       return checked.success ? definition.run(call, checked.data) : refuseIssues(given, checked.error.issues);
     },
-    nameOthers:
-      check === undefined
-        ? undefined
-        : (call, fields, refused) => nameOthers(call, givenIn(names, fields), refused, check),
   };
 }
 
@@ -315,43 +242,4 @@ function refuseIssues(given: Given, issues: readonly z.core.$ZodIssue[]): Refusa
     add(problems, name, given[name] === undefined ? refusal('field.required') : wordOfIssue(issue));
   }
   return refuseFields(problems);
-}
-
-/** Problems of what is missing: it may be among the parameters that are refused, of which `check` knows nothing. */
-const OF_MISSING: ReadonlySet<string> = new Set<RefusalCode>([
-  ...([
-    'field.required',
-    'field.mac-missing',
-    'field.disk-place',
-    'field.raid-members',
-    'field.group-members',
-  ] as const),
-  ...(['field.keyring-missing', 'field.unsigned-why', 'field.reserve-where', 'field.scan-force'] as const),
-]);
-
-/** The turns of rounds: one of each request at work waits. */
-const TURNS = new LoopTurns();
-
-/** The refusal with the parameters that `check` refuses besides. Each round refuses another one, or is the last. */
-async function nameOthers(
-  call: ApiCall,
-  given: Given,
-  { fields, name }: RefusedFields,
-  check: Check,
-): Promise<Refusal> {
-  const problems: Record<string, RefusalWord[]> = {};
-  for (const [field, words] of Object.entries(fields)) problems[field] = [...words];
-  for (let refused = new Set<string>(); refused.size < Object.keys(problems).length; ) {
-    refused = new Set(Object.keys(problems));
-    const rest = Object.fromEntries(Object.entries(given).filter(([field]) => !refused.has(field)));
-    if (Object.keys(rest).length === 0) break;
-    // The entries of a rack are one transaction, which waits for nothing else.
-    if (!call.region.store.isInTransaction()) await TURNS.next(usernameOf(call) || call.peer.address);
-    for (const found of await check(call, rest, refused)) {
-      if (!isRefusal(found)) continue;
-      for (const [field, words] of Object.entries(found.fields ?? {}))
-        for (const word of words) if (!refused.has(field) && !OF_MISSING.has(word.code)) add(problems, field, word);
-    }
-  }
-  return refuseFields(problems, name);
 }

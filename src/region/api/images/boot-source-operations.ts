@@ -27,7 +27,6 @@ import {
   flag,
   idIn,
   isTrue,
-  judging,
   nothing,
   type Operation,
   usernameOf,
@@ -190,12 +189,6 @@ function changeSource(call: ApiCall, given: GivenSource, make: MakeSource): Prom
   });
 }
 
-/** Judges a source by its change. */
-const checkSource = (run: SourceChange) =>
-  judging(changedSource, async (call, passed, refused) =>
-    (await import('./given-source.ts')).tryChecked(call, passed, refused, run),
-  );
-
 function removeSource(call: ApiCall): Promise<Answer> {
   return withOwnSource(call, async ({ id, url }) => {
     await call.region.store.boot.removeSource(id, sourceEvent(call, 'removed', { url }));
@@ -311,20 +304,6 @@ function changeSelection(call: ApiCall, given: GivenSelection): Promise<Answer> 
   });
 }
 
-const checkSelection = judging(selectionFields, async (call, passed, refused) => {
-  const { bootImages } = call.region;
-  const source = await bootImages.findSource(idIn(call.path.boot_source_id));
-  if (source === undefined) return [];
-  const before = (await bootImages.listSelections(source)).find(({ id }) => id === idIn(call.path.id));
-  const wanted = selectionOf(passed, before);
-  const isJudged = !refused.has('os') && !refused.has('release');
-  const twin = await twinOf(call, source, wanted);
-  return [
-    passed.os === undefined || mayHave(source.images, passed.os) ? undefined : otherSystem(source),
-    isJudged && twin !== undefined && twin.id !== before?.id ? await taken(call, source, wanted) : undefined,
-  ];
-});
-
 function removeSelection(call: ApiCall): Promise<Answer> {
   return withOwnSelection(call, async (selection, source) => {
     const event = selectionEvent(call, 'removed', selection, source);
@@ -354,7 +333,7 @@ function operationsAt(versions: Operation['versions'], prefix: string, group: st
   const read = { method: 'GET', parameters: selectionDetail } as const;
   const readSource = { method: 'GET', parameters: detail, answers: 'bootSource' } as const;
   const list = { ...readSource, answers: ['bootSource'] } as const;
-  const selecting = { parameters: selectionFields, check: checkSelection } as const;
+  const selecting = { parameters: selectionFields } as const;
   const remove = { method: 'DELETE', parameters: nothing } as const;
   return [
     defineOperation({ ...sources, ...list, doc: 'List the sources of images.', run: listSources }),
@@ -365,7 +344,6 @@ function operationsAt(versions: Operation['versions'], prefix: string, group: st
       doc: 'Add a source of images: a simplestreams site.',
       ownTransaction: true,
       parameters: sourceFields,
-      check: checkSource(addSource),
       run: checkingKeys(addSource),
     }),
     defineOperation({ ...source, ...readSource, doc: 'Read a source of images.', run: readOneSource }),
@@ -376,7 +354,6 @@ function operationsAt(versions: Operation['versions'], prefix: string, group: st
       doc: 'Change a source of images. New keys replace the old ones.',
       ownTransaction: true,
       parameters: changedSource,
-      check: checkSource(changeSource),
       run: checkingKeys(changeSource),
     }),
     defineOperation({

@@ -11,16 +11,7 @@ import { cleanText } from '../../../clean-text.ts';
 import { UPLOAD_BYTES_MAX } from '../../records/upload-store.ts';
 import { type Answer, allOf, isRefusal, json, refuse, refuseField, refuseFor } from '../call/answer.ts';
 import { watchRights, wordOfLost } from '../call/lost-rights.ts';
-import {
-  type ApiCall,
-  defineOperation,
-  judging,
-  numberText,
-  type Operation,
-  type Passed,
-  usernameOf,
-  value,
-} from '../call/operation.ts';
+import { type ApiCall, defineOperation, numberText, type Operation, usernameOf, value } from '../call/operation.ts';
 import { ARCHITECTURES } from '../machines/enlistment-operations.ts';
 import { wholeJson } from './boot-resource-operations.ts';
 
@@ -61,7 +52,7 @@ const given = z.object({
     .describe('The whole file as a part of a multipart form. Without it, the answer names an `upload_uri` for PUTs.'),
 });
 
-type Fields = Passed<typeof given>;
+type Fields = z.output<typeof given>;
 
 /** The parts of an image's name. */
 function nameOf({ name, architecture: text }: Fields) {
@@ -98,17 +89,6 @@ function judged({ region: { bootImages }, file }: ApiCall, fields: Fields) {
         : undefined,
   ] as const;
 }
-
-/** A digest or a length that is not sent is missing only for the schema. */
-const check = judging(given.partial(), (call, passed) => {
-  const [fileType, sha256, size, name] = judged(call, passed);
-  return [
-    fileType,
-    passed.sha256 === undefined ? undefined : sha256,
-    passed.size === undefined ? undefined : size,
-    name,
-  ];
-});
 
 async function create(call: ApiCall, fields: z.output<typeof given>): Promise<Answer> {
   const { bootImages } = call.region;
@@ -157,7 +137,6 @@ export const BOOT_UPLOAD_OPERATIONS: readonly Operation[] = [
     answers: { of: 'wholeBootResource', statuses: [201] },
     doc: 'Upload a boot image: with its content, or in pieces of at most 4 MiB, sent in order by PUT requests to the `upload_uri` of the answer. The same request again continues the upload: `received` says where, and its next piece needs `Content-Range`.',
     parameters: given,
-    check,
     run: create,
   }),
   defineOperation({

@@ -7,7 +7,7 @@ import type { BootImages } from '../../images/boot-images.ts';
 import { namesIndex, parseKeyring, parseSourceUrl } from '../../images/region-source.ts';
 import { KEYRING_BYTES_MAX, WHY_CHARACTERS_MAX, type WrittenBootSource } from '../../records/boot-store.ts';
 import { type Answer, allOf, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
-import { type ApiCall, isTrue, tryChange } from '../call/operation.ts';
+import { type ApiCall, isTrue } from '../call/operation.ts';
 
 /** The parameters, as texts; undefined: unchanged, or the default. */
 export type GivenSource = {
@@ -109,21 +109,6 @@ async function sourceMaker({ region }: ApiCall, keys: GivenSource): Promise<Make
 export async function changeChecked(call: ApiCall, given: GivenSource, run: SourceChange): Promise<Answer> {
   const make = await sourceMaker(call, given);
   return await call.region.transact(() => run(call, given, make));
-}
-
-/**
- * Changes a source, and undoes that. Whether it may have a reason is unknown while it is unknown whether it is unsigned.
- * @param refused the names of the parameters that are refused @returns the answer
- */
-export async function tryChecked(
-  call: ApiCall,
-  passed: GivenSource,
-  refused: ReadonlySet<string>,
-  run: SourceChange,
-): Promise<readonly [Answer]> {
-  const given = refused.has('unsigned') ? { ...passed, why: undefined } : passed;
-  const make = await sourceMaker(call, given);
-  return await tryChange(call, () => run(call, given, make));
 }
 
 /** The source made from the parameters and the source before, if any; or a refusal. @param nowMs wall time */

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import type { Machine } from '../../records/machine.ts';
 import { type Answer, json, NO_MACHINE, type Refusal, refuse } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation, tried } from '../call/operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation } from '../call/operation.ts';
 import { blockDevicesJson } from '../json/disk-json.ts';
 import { machineOf } from '../machines/machine-calls.ts';
 import { shownName } from './layout-calls.ts';
@@ -98,9 +98,8 @@ export const BLOCK_DEVICE_OPERATIONS: readonly Operation[] = [
     answers: 'blockDevice',
     doc: 'Add a disk that the machine has not reported. Its next report does not remove it.',
     parameters: diskParameters,
-    ...tried(diskParameters.partial(), async (call, given) =>
+    run: async (call, given) =>
       (await diskCalls()).createDisk(call, { ...wishOf(given), bytes: bytesOf(given.size) ?? 0 }),
-    ),
   }),
   defineOperation({
     ...admin,
@@ -110,9 +109,8 @@ export const BLOCK_DEVICE_OPERATIONS: readonly Operation[] = [
     answers: 'blockDevice',
     doc: 'Change a block device: a disk, a RAID or a volume. What is left out stays as it is.',
     parameters: changeParameters,
-    ...tried(changeParameters, async (call, given) =>
+    run: async (call, given) =>
       (await diskCalls()).changeDevice(call, given, { disk: wishOf(given), uuid: given.uuid }),
-    ),
   }),
   defineOperation({
     ...admin,

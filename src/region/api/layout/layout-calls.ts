@@ -80,8 +80,7 @@ export async function changeLayout(
   const { store, clock } = call.region;
   const atMs = clock.wallTimeMs();
   const outcome = await store.changeMachine<LayoutRefusal>(systemIdOf(call), atMs, (machine, known) => {
-    const busy = call.isTrial === true ? undefined : refuseState(machine, part);
-    const decided = busy ?? refuseDisks(machine, part) ?? decide(machine, known);
+    const decided = refuseState(machine, part) ?? refuseDisks(machine, part) ?? decide(machine, known);
     if (decided.kind === 'refuse') return { kind: 'refuse', refusal: decided };
     if (decided.kind === 'ask') return decided;
     const { layout, facts, addresses, interfaces } = decided;

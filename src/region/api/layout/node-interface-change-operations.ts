@@ -43,8 +43,6 @@ import {
   isTrue,
   nothing,
   type Operation,
-  type Passed,
-  tried,
   usernameOf,
   value,
   values,
@@ -105,7 +103,7 @@ const newVlan = commonParameters.omit({ name: true, mac_address: true }).extend(
 // Judged with the other parameters, even if one of them is refused.
 const NO_PARENT = { path: ['parent'], when: () => true };
 const hasParent = (given: object): boolean => 'parent' in given || 'parents' in given;
-type GivenInterface = Passed<typeof commonParameters>;
+type GivenInterface = z.output<typeof commonParameters>;
 
 interface Parents {
   readonly parent?: number | undefined;
@@ -120,7 +118,7 @@ const parentsIn = ({ parent, parents }: Parents): readonly number[] | undefined 
 const inSentName = ({ parents }: Parents, answer: Answer): Answer =>
   refusalIn(parents === undefined ? { parents: 'parent' } : { parent: 'parents' }, answer);
 
-/** Makes an interface of others, which are absent if a trial refuses them. */
+/** Makes an interface of others. */
 async function make(call: ApiCall, kind: MadeKind, given: GivenInterface & Parents): Promise<Answer> {
   const wish = wishOf(given);
   if ('kind' in wish) return wish;
@@ -200,7 +198,7 @@ const linkParameters = z.object({
   default_gateway: flag("True: the subnet's router is the default gateway."),
 });
 
-async function link(call: ApiCall, given: Passed<typeof linkParameters>): Promise<Answer> {
+async function link(call: ApiCall, given: z.output<typeof linkParameters>): Promise<Answer> {
   const asked = given.ip_address === undefined ? undefined : parseIpv4(given.ip_address);
   const view = await look(call);
   const unknown = refuseSubnet(view, 'subnet', given.subnet);
@@ -326,7 +324,7 @@ function refuseMore(node: Machine, view: NetworkView, wish: InterfaceWish): Refu
 }
 
 /** Adds an interface to a machine or a device. */
-async function makePhysical(call: ApiCall, given: Passed<typeof physicalParameters>): Promise<Answer> {
+async function makePhysical(call: ApiCall, given: z.output<typeof physicalParameters>): Promise<Answer> {
   const barred = await refuseOrdinary(call);
   if (barred !== undefined) return barred;
   const node = await nodeOf(call);
@@ -365,7 +363,7 @@ const MAKING: readonly Operation[] = [
     answers: 'interface',
     doc: 'Add an interface to a machine or a device. What a machine reports joins it.',
     parameters: physicalParameters,
-    ...tried(physicalParameters.partial(), makePhysical),
+    run: makePhysical,
   }),
   defineOperation({
     ...many,
@@ -373,7 +371,7 @@ const MAKING: readonly Operation[] = [
     answers: 'interface',
     doc: 'Make a bond of physical interfaces, which lose their links to it.',
     parameters: newBond,
-    ...tried(newBond.partial(), (call, given) => make(call, 'bond', given)),
+    run: (call, given) => make(call, 'bond', given),
   }),
   defineOperation({
     ...many,
@@ -381,7 +379,7 @@ const MAKING: readonly Operation[] = [
     answers: 'interface',
     doc: 'Make a bridge of one interface, which loses its links to it.',
     parameters: newBridge.refine(hasParent, NO_PARENT),
-    ...tried(newBridge, (call, given) => make(call, 'bridge', given)),
+    run: (call, given) => make(call, 'bridge', given),
   }),
   defineOperation({
     ...many,
@@ -389,7 +387,7 @@ const MAKING: readonly Operation[] = [
     answers: 'interface',
     doc: 'Make an interface for the tagged frames of a VLAN.',
     parameters: newVlan.refine(hasParent, NO_PARENT),
-    ...tried(newVlan, (call, given) => make(call, 'vlan', given)),
+    run: (call, given) => make(call, 'vlan', given),
   }),
 ];
 
@@ -400,7 +398,7 @@ const CHANGING: readonly Operation[] = [
     answers: 'interface',
     doc: 'Change an interface. Fields left out stay as they are.',
     parameters: updateParameters,
-    ...tried(updateParameters, update),
+    run: update,
   }),
   defineOperation({
     ...one,
@@ -434,7 +432,7 @@ const LINKING: readonly Operation[] = [
     answers: 'interface',
     doc: 'Link an interface to a subnet. Not idempotent without an address: each call adds another link.',
     parameters: linkParameters,
-    ...tried(linkParameters.partial(), link),
+    run: link,
   }),
   defineOperation({
     ...one,

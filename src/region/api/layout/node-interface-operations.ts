@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { findInterface, interfacesOf } from '../../layout/interfaces.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
 import { type Answer, json, NO_MACHINE, refuse } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation, tried, value } from '../call/operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, value } from '../call/operation.ts';
 import { interfaceJson, interfacesJson } from '../json/node-interface-json.ts';
 import { nodeOf } from '../machines/machine-calls.ts';
 import { rackOf } from './interface-calls.ts';
@@ -143,7 +143,7 @@ const MACS: readonly Operation[] = [
     answers: ['ipAddress'],
     doc: 'Give an interface of a node an address that it keeps after a release of the node. Sent again, it changes nothing.',
     parameters: claim,
-    ...tried(claim, async (call, given) => (await oldCalls()).claimAddress(call, given)),
+    run: async (call, given) => (await oldCalls()).claimAddress(call, given),
   }),
 ];
 

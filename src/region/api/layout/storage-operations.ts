@@ -11,7 +11,7 @@ import { FILE_SYSTEM_KINDS, FILE_SYSTEMS, PART_TAG_MAX, WHOLE_LAYOUTS } from '..
 import { cleanWords } from '../../records/text-json.ts';
 import type { Answer } from '../call/answer.ts';
 import { json, NO_MACHINE, refuse } from '../call/answer.ts';
-import { type ApiCall, defineOperation, flag, isTrue, type Operation, tried, value } from '../call/operation.ts';
+import { type ApiCall, defineOperation, flag, isTrue, type Operation, value } from '../call/operation.ts';
 import { partitionNamed, partitionsJson } from '../json/disk-json.ts';
 import { machineOf, machinePaths } from '../machines/machine-calls.ts';
 import { diskCalls } from './block-device-operations.ts';
@@ -29,9 +29,6 @@ const formatParameters = z.object({
     .optional()
     .describe(`Its label: letters, digits, \`.\`, \`_\` and \`-\`, at most ${LABELS}.`),
 });
-
-/** The mount point of a trial in which that of the request is refused: nothing else has it, because no request can give it. */
-const NOWHERE = '//';
 
 const tagParameters = z.object({
   tag: value(z.string().trim().min(1, 'field.required').max(PART_TAG_MAX)).describe('The tag, any word.'),
@@ -60,7 +57,7 @@ function partOperations(
       answers,
       doc: 'Put a file system on a partition or a block device.',
       parameters: formatParameters,
-      ...tried(formatParameters.partial(), async (call, given) => (await diskCalls()).formatPart(call, aim, given)),
+      run: async (call, given) => (await diskCalls()).formatPart(call, aim, given),
     }),
     defineOperation({
       ...common,
@@ -76,9 +73,8 @@ function partOperations(
       answers,
       doc: 'Let the deployed system mount the file system.',
       parameters: mountParameters,
-      ...tried(mountParameters.partial(), async (call, { mount_point: at = NOWHERE, mount_options: options = '' }) =>
+      run: async (call, { mount_point: at, mount_options: options = '' }) =>
         (await diskCalls()).mount(call, aim, { at, options }),
-      ),
     }),
     defineOperation({
       ...common,
@@ -128,13 +124,12 @@ const PARTITIONS: readonly Operation[] = [
     answers: 'partition',
     doc: 'Make a partition on a block device. Not idempotent: each call makes another one.',
     parameters: partitionParameters,
-    ...tried(partitionParameters, async (call, given) =>
+    run: async (call, given) =>
       (await diskCalls()).addPartition(call, {
         bytes: bytesOf(given.size),
         isBootable: isTrue(given.bootable),
         uuid: given.uuid,
       }),
-    ),
   }),
   defineOperation({
     ...partition,
@@ -192,6 +187,6 @@ export const STORAGE_OPERATIONS: readonly Operation[] = [
     answers: 'machine',
     doc: 'Lay out the boot disk of a machine. This replaces the previous layout of its disks. Not idempotent: each call makes new parts with other ids.',
     parameters: layoutParameters,
-    ...tried(layoutParameters.partial(), async (call, given) => (await diskCalls()).layOutDisks(call, given)),
+    run: async (call, given) => (await diskCalls()).layOutDisks(call, given),
   }),
 ];

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { beginStorage, type StorageDraft } from '../../layout/storage-draft.ts';
 import { type Answer, json, NO_MACHINE, refuse } from '../call/answer.ts';
-import { type ApiCall, defineOperation, idIn, nothing, type Operation, tried, value } from '../call/operation.ts';
+import { type ApiCall, defineOperation, idIn, nothing, type Operation, value } from '../call/operation.ts';
 import { raidJson, volumeGroupJson } from '../json/disk-json.ts';
 import { machineOf } from '../machines/machine-calls.ts';
 import { shownName } from './layout-calls.ts';
@@ -120,9 +120,8 @@ const RAIDS: readonly Operation[] = [
     answers: 'raid',
     doc: 'Make a RAID 1 of disks and partitions.',
     parameters: newRaid,
-    ...tried(newRaid.partial(), async (call, given) =>
+    run: async (call, given) =>
       (await volumeCalls()).addRaid(call, { name: given.name, uuid: given.uuid, ...membersIn(given) }),
-    ),
   }),
   defineOperation({
     ...raid,
@@ -141,7 +140,7 @@ const RAIDS: readonly Operation[] = [
     answers: 'raid',
     doc: 'Change a RAID. What is left out stays as it is.',
     parameters: changedRaid,
-    ...tried(changedRaid, async (call, given) => (await volumeCalls()).updateRaid(call, changeIn(given))),
+    run: async (call, given) => (await volumeCalls()).updateRaid(call, changeIn(given)),
   }),
   defineOperation({
     ...raid,
@@ -169,9 +168,8 @@ const GROUPS: readonly Operation[] = [
     answers: 'volumeGroup',
     doc: 'Make a volume group of disks, partitions and RAIDs.',
     parameters: newGroup,
-    ...tried(newGroup.partial(), async (call, given) =>
+    run: async (call, given) =>
       (await volumeCalls()).addGroup(call, { name: given.name, uuid: given.uuid, ...membersIn(given) }),
-    ),
   }),
   defineOperation({
     ...group,
@@ -193,7 +191,7 @@ const GROUPS: readonly Operation[] = [
     answers: 'volumeGroup',
     doc: 'Change a volume group. What is left out stays as it is.',
     parameters: changedGroup,
-    ...tried(changedGroup, async (call, given) => (await volumeCalls()).updateGroup(call, changeIn(given))),
+    run: async (call, given) => (await volumeCalls()).updateGroup(call, changeIn(given)),
   }),
   defineOperation({
     ...group,
@@ -212,9 +210,8 @@ const GROUPS: readonly Operation[] = [
     answers: 'blockDevice',
     doc: 'Make a volume in a volume group.',
     parameters: newVolume,
-    ...tried(newVolume.partial(), async (call, given) =>
+    run: async (call, given) =>
       (await volumeCalls()).addVolume(call, { name: given.name, uuid: given.uuid, bytes: bytesOf(given.size) }),
-    ),
   }),
   defineOperation({
     ...group,

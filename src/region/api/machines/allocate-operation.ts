@@ -31,7 +31,6 @@ import {
   defineOperation,
   flag,
   isTrue,
-  judging,
   numberText,
   type Operation,
   value,
@@ -371,10 +370,6 @@ export const ALLOCATE_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as cons
     answers: 'machine',
     doc: 'Allocate a Ready machine that meets all conditions. Not idempotent: each call allocates another one.',
     parameters,
-    check: judging(parameters, async (call, passed) => [
-      ...(await judged(call, passed)),
-      ...(await judgedNames(call, passed)),
-    ]),
     run: allocate,
   });
 });

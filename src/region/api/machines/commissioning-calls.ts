@@ -134,24 +134,20 @@ const ONLY_COMMISSIONING = ['commissioning_scripts', 'testing_scripts', 'enable_
 /**
  * How to commission a new machine, `undefined` if not at all, and the refusals of what cannot be followed. A machine's own wish does not count:
  * a person decides.
- * @param refused the parameters that are refused already, and so absent
  */
 export async function commissioningOf(
   call: ApiCall,
   given: AddedFields,
-  refused: ReadonlySet<string> = new Set(),
 ): Promise<readonly [Commissioning | Refusal | undefined, ...(readonly (Refusal | undefined)[])]> {
   const { caller } = call;
   if (caller.kind !== 'user') return [undefined];
   const isAsked = isTrue(given.commission);
   if (isAsked && !caller.isAdmin) return [refuse('not-allowed.administrator')];
-  const isUnknown = refused.has('commission');
   const isGiven = (name: (typeof ONLY_COMMISSIONING)[number]): boolean =>
     name === 'enable_ssh' ? isTrue(given.enable_ssh) : (given[name]?.length ?? 0) > 0;
-  const alone = isAsked || isUnknown ? [] : ONLY_COMMISSIONING.filter(isGiven);
+  const alone = isAsked ? [] : ONLY_COMMISSIONING.filter(isGiven);
   return [
-    // Unknown scripts are wrong with and without commissioning.
-    isAsked || isUnknown ? await commissioningScripts(call, given) : undefined,
+    isAsked ? await commissioningScripts(call, given) : undefined,
     ...refuseSkips({ powerType: given.power_type ?? '' }, given),
     ...alone.map((field) => refuseField(field, 'field.commission-missing', { field })),
     ...(['deployed', 'is_dpu'] as const).map((field) =>

@@ -6,21 +6,19 @@
 
 import { z } from 'zod';
 import { refuseCommand } from '../../life/commands.ts';
-import { parseSystem, refuseImage } from '../../life/deployment.ts';
+import { parseSystem } from '../../life/deployment.ts';
 import { distributionOf } from '../../life/installer.ts';
 import type { Machine } from '../../records/machine.ts';
-import { isRefusal, type Refusal, refuseField, refuseFields } from '../call/answer.ts';
-import { type ApiCall, flag, isTrue, judging, value } from '../call/operation.ts';
+import { type Refusal, refuseField, refuseFields } from '../call/answer.ts';
+import { type ApiCall, flag, isTrue, value } from '../call/operation.ts';
 import {
   absentDisk,
   actorOf,
   addressOf,
   agentName,
-  machineOf,
   parseUserData,
   refuseOtherSystem,
   startFields,
-  systemIdOf,
   USER_DATA_MAX,
 } from './machine-calls.ts';
 
@@ -98,28 +96,6 @@ export async function judgeDeployment(call: ApiCall, machine: Machine, given: Gi
       : refuseOtherSystem(given.osystem, given.distro_series),
     ...refuseNotDone(given),
   ] as const;
-}
-
-/** The check of the parameters that are not refused yet. */
-export const checkDeployment = judging(newDeployParameters, async (call, passed, refused) => {
-  const machine = await machineOf(call);
-  if (machine === undefined) return [];
-  const [system, ...judged] = await judgeDeployment(call, machine, passed);
-  const others = [...judged, await unfitAddress(call, passed)];
-  // A kernel and an image can be judged only for the right system.
-  const isUnknown = ['distro_series', 'osystem', 'deploy_by'].some((name) => refused.has(name));
-  if (isUnknown || isRefusal(system)) return isUnknown ? others : [system, ...others];
-  const isInstalled = passed.deploy_by === 'installer' || passed.distro_series === undefined;
-  if (isInstalled || (await call.region.life.findImage({ ...machine, ...system })) !== undefined) return others;
-  return [refuseFields({ distro_series: [refuseImage(machine, system.osystem, system.release, [])] }), ...others];
-});
-
-/** The refusal of an address that the machine cannot get. Alone, it is one of the command itself. */
-async function unfitAddress(call: ApiCall, given: GivenDeployment): Promise<Refusal | undefined> {
-  const address = addressOf(given.ip_address);
-  if (address === undefined || isRefusal(address)) return undefined;
-  const why = await call.region.life.judgeAddress(systemIdOf(call), 'deploy', actorOf(call), address);
-  return why === undefined ? undefined : refuseFields({ ip_address: [why] });
 }
 
 type System = Pick<Machine, 'osystem' | 'release' | 'kernel'>;

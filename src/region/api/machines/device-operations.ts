@@ -37,8 +37,6 @@ import {
   defineOperation,
   nothing,
   type Operation,
-  type Passed,
-  trying,
   usernameOf,
   value,
   values,
@@ -46,7 +44,7 @@ import {
 import { deviceJson } from '../json/device-json.ts';
 import { currentDomains } from '../names/dns-records.ts';
 import { nodeOf, readNames, systemIdOf } from './machine-calls.ts';
-import { checkFilter, filterParameters, removeMachine, removeParameters } from './machine-operations.ts';
+import { filterParameters, removeMachine, removeParameters } from './machine-operations.ts';
 
 const MACS_MAX = 64;
 const DESCRIPTION_MAX = 1000;
@@ -122,15 +120,9 @@ function takenBy(knowledge: EnlistmentKnowledge, field: string): Misfit | undefi
   return { field, word: refusal('field.machine-exists', { name, systemId }) };
 }
 
-/** Adds a device; in a trial, without the addresses if they are refused. */
-async function add(call: ApiCall, given: Passed<typeof newDevice>): Promise<Answer> {
-  const { mac_addresses: texts } = given;
+async function add(call: ApiCall, given: z.output<typeof newDevice>): Promise<Answer> {
   const inForce = await call.region.settings.read();
-  const found = allOf(
-    await namesOf(call, given, inForce),
-    texts === undefined ? [] : macsOf(texts),
-    await choosePlace(call, given),
-  );
+  const found = allOf(await namesOf(call, given, inForce), macsOf(given.mac_addresses), await choosePlace(call, given));
   if (isRefusal(found)) return found;
   const [names, macs, place] = found;
   const { store, clock } = call.region;
@@ -281,7 +273,6 @@ export const DEVICE_OPERATIONS: readonly Operation[] = [
       ...(op === undefined ? { versions: ['1.0', '2.0'] } : { versions: ['1.0'] }),
       doc: 'List devices.',
       parameters: filterParameters,
-      check: checkFilter,
       run: list,
     }),
   ),
@@ -291,7 +282,6 @@ export const DEVICE_OPERATIONS: readonly Operation[] = [
     answers: 'device',
     doc: 'Add a device, which then belongs to the caller. No other host can then get its name or its hardware addresses.',
     parameters: newDevice,
-    check: trying(newDevice.partial(), add),
     run: add,
   }),
   defineOperation({
@@ -312,7 +302,6 @@ export const DEVICE_OPERATIONS: readonly Operation[] = [
     answers: 'device',
     doc: 'Change a device.',
     parameters: changedDevice,
-    check: trying(changedDevice, change),
     run: change,
   }),
   defineOperation({

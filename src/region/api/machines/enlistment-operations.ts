@@ -9,7 +9,6 @@ import { type MacAddress, parseMac } from '../../../net/address.ts';
 import type { EnlistmentReport } from '../../identity/enlistment-report.ts';
 import { isIdentifyingMac } from '../../identity/hardware-identity.ts';
 import { INTERFACES_MAX } from '../../identity/interface-source.ts';
-import type { MachineFilter } from '../../records/filters.ts';
 import { parseHardwareFacts } from '../../records/hardware-facts.ts';
 import type { Machine } from '../../records/machine.ts';
 import { isReportable } from '../../records/power-parameters.ts';
@@ -26,19 +25,10 @@ import {
   refuseFields,
   refuseFor,
 } from '../call/answer.ts';
-import {
-  type ApiCall,
-  defineOperation,
-  flag,
-  judging,
-  type Operation,
-  type Passed,
-  value,
-  values,
-} from '../call/operation.ts';
+import { type ApiCall, defineOperation, flag, type Operation, value, values } from '../call/operation.ts';
 import { introductionJson } from '../json/machine-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
-import { currentDomains, isKeptName, isOperatorsName } from '../names/dns-records.ts';
+import { currentDomains, isOperatorsName } from '../names/dns-records.ts';
 import { commissioningFields, commissioningOf, openSsh } from './commissioning-calls.ts';
 import { answerCommand } from './life-operations.ts';
 import {
@@ -181,7 +171,7 @@ function namesOf(
 /** The power fields, or a refusal. */
 function powerOf(
   call: ApiCall,
-  given: Passed<typeof allParameters>,
+  given: z.output<typeof allParameters>,
   isOrdinary: boolean,
 ): ReturnType<typeof readPower> {
   const power = readPower(given, undefined);
@@ -230,13 +220,13 @@ function reportOf(call: ApiCall, given: Parameters, inForce: SettingsReader): En
 }
 
 /** The zone and the pool of a new machine. A machine's own values are not used, as its other wishes. */
-async function areasOf(call: ApiCall, given: Passed<typeof allParameters>): ReturnType<typeof choosePlace> {
+async function areasOf(call: ApiCall, given: z.output<typeof allParameters>): ReturnType<typeof choosePlace> {
   if (call.caller.kind !== 'user' || (!given.zone && !given.pool)) return {};
   return call.caller.isAdmin ? await choosePlace(call, given) : refuse('not-allowed.administrator');
 }
 
 /** The oldest kernel of a new machine; only that which a user gives counts. */
-const oldestKernelOf = ({ caller }: ApiCall, given: Passed<typeof allParameters>) =>
+const oldestKernelOf = ({ caller }: ApiCall, given: z.output<typeof allParameters>) =>
   caller.kind === 'user' ? readOldestKernel(given.min_hwe_kernel) : {};
 
 /** Commissions a machine that a person has added, and opens the login for which `enable_ssh` asks. */
@@ -249,46 +239,6 @@ async function commission(
   const command = { name: 'commission', scripts } as const;
   const outcome = await call.region.life.command(machine.systemId, command, actorOf(call));
   return await openSsh(call, machine, given, answerCommand(call, outcome));
-}
-
-const check = judging(allParameters.partial(), async (call, passed, refused) => {
-  const { architecture, mac_addresses: texts, subarchitecture, hardware_facts: facts } = passed;
-  const isOrdinary = call.caller.kind === 'user' && !call.caller.isAdmin;
-  const macs = texts === undefined ? undefined : macsOf(texts);
-  const names = namesOf(call, passed, isOrdinary);
-  return [
-    architecture === undefined || refused.has('subarchitecture')
-      ? undefined
-      : architectureOf(architecture, subarchitecture),
-    macs,
-    refused.has('power_type') ? readPower(passed, undefined) : powerOf(call, passed, isOrdinary),
-    factsOf(facts),
-    names,
-    await areasOf(call, passed),
-    oldestKernelOf(call, passed),
-    ...(await commissioningOf(call, passed, refused)),
-    ...(await taken(call, isRefusal(macs) ? undefined : macs, isRefusal(names) ? undefined : names.hostname)),
-  ];
-});
-
-/** The refusals of names and addresses that a machine, a device or a reserved address has already. Those that a machine reports may be its own. */
-async function taken(
-  { caller, region }: ApiCall,
-  macs: readonly MacAddress[] | undefined,
-  hostname: string | undefined,
-): Promise<readonly (Refusal | undefined)[]> {
-  if (caller.kind !== 'user') return [];
-  const holderOf = async (filter: MachineFilter): Promise<Machine | undefined> =>
-    (await region.store.listMachines(filter, 0, 1))[0] ??
-    (await region.store.listMachines({ ...filter, isDevice: true }, 0, 1))[0];
-  const holder = macs === undefined ? undefined : await holderOf({ macs });
-  const isHeld = hostname !== undefined && (await holderOf({ hostnames: [hostname] })) !== undefined;
-  const isNamed = isHeld || (hostname !== undefined && isKeptName({ region, caller }, hostname, macs ?? []));
-  return [
-    holder &&
-      refuseField('mac_addresses', 'field.machine-exists', { name: holder.hostname, systemId: holder.systemId }),
-    isNamed ? refuseField('hostname', 'field.hostname-taken', { hostname }) : undefined,
-  ];
 }
 
 async function enlist(call: ApiCall, given: Parameters): Promise<Answer> {
@@ -347,7 +297,6 @@ export const ENLISTMENT_OPERATIONS: readonly Operation[] = [
     answers: 'enlistment',
     doc: 'Add a machine. A machine that enlists again stays the same machine.',
     parameters: allParameters,
-    check,
     run: enlist,
   }),
   defineOperation({
@@ -358,7 +307,6 @@ export const ENLISTMENT_OPERATIONS: readonly Operation[] = [
     answers: 'enlistment',
     doc: 'Add a node. A node that enlists again stays the same node.',
     parameters: parameters.extend(oldParameters.shape),
-    check,
     run: enlist,
   }),
   ...ASKED.map((place) =>

@@ -20,15 +20,7 @@ import {
   refuseFields,
   refuseFor,
 } from '../call/answer.ts';
-import {
-  type ApiCall,
-  defineOperation,
-  judging,
-  type Operation,
-  usernameOf,
-  value,
-  values,
-} from '../call/operation.ts';
+import { type ApiCall, defineOperation, type Operation, usernameOf, value, values } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { machineOf, systemIdOf } from './machine-calls.ts';
 
@@ -192,7 +184,6 @@ export const IDENTITY_OPERATIONS: readonly Operation[] = [
       'Set the home of this machine: a rack and one of its networks. This rack, and every other that serves the network, boots the machine ' +
       'there, and the region believes their reports about it.',
     parameters: destination,
-    check: judging(destination.partial(), (call, { rack }) => (rack === undefined ? [] : [rackOf(call, rack)])),
     run: move,
   }),
   defineOperation({

@@ -16,13 +16,7 @@ import { type Answer, allOf, isRefusal, json, NO_MACHINE, refuseFor, refuseMachi
 import type { ApiCall, ApiVersion, Operation } from '../call/operation.ts';
 import { defineOperation, flag, isTrue, values } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
-import {
-  checkDeployment,
-  deployParameters,
-  type GivenDeployment,
-  judgeDeployment,
-  newDeployParameters,
-} from './deploy-calls.ts';
+import { deployParameters, type GivenDeployment, judgeDeployment, newDeployParameters } from './deploy-calls.ts';
 import { actorOf, comment, machineOf, machinePaths, systemIdOf } from './machine-calls.ts';
 import { listMachines } from './machine-list.ts';
 import { giveMany } from './many-machines.ts';
@@ -168,7 +162,6 @@ function singleOf(version: ApiVersion): readonly Operation[] {
       answers: 'machine',
       doc: 'Deploy a system to the disk of a machine. Refused if the owner has no SSH key.',
       parameters: isOld ? deployParameters : newDeployParameters,
-      check: checkDeployment,
       run: deploy,
     }),
     defineOperation({

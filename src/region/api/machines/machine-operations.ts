@@ -36,11 +36,8 @@ import {
   defineOperation,
   flag,
   isTrue,
-  judging,
   nothing,
   type Operation,
-  type Passed,
-  trying,
   usernameOf,
   value,
   values,
@@ -77,9 +74,6 @@ export const filterParameters = z.object({
   pool: values(FILTER_VALUES_MAX).optional().describe('Only machines in these pools.'),
   agent_name: values(FILTER_VALUES_MAX).optional().describe('Only machines that were allocated under these names.'),
 });
-
-/** Judges these parameters. */
-export const checkFilter = judging(filterParameters, async (call, passed) => [await machineFilter(call, passed)]);
 
 const listParameters = filterParameters.extend({
   status: values(30)
@@ -120,7 +114,7 @@ const newListParameters = listParameters.extend({
   power_state: values(10).optional().describe('Only machines whose power is so: on, off, unknown or error.'),
 });
 
-type ListWishes = z.output<typeof listParameters> & Passed<typeof newListParameters>;
+type ListWishes = z.output<typeof listParameters> & Partial<z.output<typeof newListParameters>>;
 
 /** The conditions that also choose machines for allocations; `undefined`: none are given. */
 async function conditionsOf(call: ApiCall, given: ListWishes): Promise<Constraints | Refusal | undefined> {
@@ -228,16 +222,11 @@ const editParameters = z.object({
 });
 
 const oldEditParameters = editParameters.extend(oldNodeFields);
-type GivenEdit = Passed<typeof oldEditParameters>;
+type GivenEdit = z.output<typeof oldEditParameters>;
 
-async function editOf(
-  call: ApiCall,
-  given: GivenEdit,
-  before: Machine,
-  refused: ReadonlySet<string>,
-): Promise<MachineEdit | Refusal> {
+async function editOf(call: ApiCall, given: GivenEdit, before: Machine): Promise<MachineEdit | Refusal> {
   const power = readPower(given, before);
-  const misfit = isRefusal(power) || refused.has('power_type') ? undefined : refusePower(call, power, given, before);
+  const misfit = isRefusal(power) ? undefined : refusePower(call, power, given, before);
   const fault = refuseKernelParams(given.kernel_params ?? '');
   const found = allOf(
     readNames(call, given, await call.region.settings.read(), before),
@@ -264,10 +253,10 @@ async function editOf(
   };
 }
 
-async function edit(call: ApiCall, given: GivenEdit, refused: ReadonlySet<string> = new Set()): Promise<Answer> {
+async function edit(call: ApiCall, given: GivenEdit): Promise<Answer> {
   const before = await machineOf(call);
   if (before === undefined) return NO_MACHINE;
-  const changes = await editOf(call, given, before, refused);
+  const changes = await editOf(call, given, before);
   if ('kind' in changes) return changes;
   const outcome = await call.region.editMachine(systemIdOf(call), changes, usernameOf(call));
   return answerChange(call, outcome, (taken) => refuseFields({ hostname: [taken] }));
@@ -297,7 +286,6 @@ function readingOf(version: ApiVersion): readonly Operation[] {
       answers: ['machine'],
       doc: 'List machines.',
       parameters: isOld ? listParameters : newListParameters,
-      check: judging(newListParameters, listWishes),
       run: list,
     }),
     defineOperation({
@@ -323,7 +311,6 @@ function changingOf(version: ApiVersion): readonly Operation[] {
       answers: 'machine',
       doc: 'Change a machine.',
       parameters: isOld ? oldEditParameters : editParameters,
-      check: trying(oldEditParameters, edit),
       run: edit,
     }),
     defineOperation({
@@ -352,7 +339,6 @@ const NODES: readonly Operation[] = [
     answers: ['node'],
     doc: 'List machines, devices and racks.',
     parameters: filterParameters,
-    check: checkFilter,
     run: async (call, given) => {
       const filter = await machineFilter(call, given);
       return 'kind' in filter ? filter : (await nodeCalls()).listNodes(call, filter);

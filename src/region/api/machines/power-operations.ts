@@ -20,7 +20,6 @@ import {
   type ApiCall,
   type ApiVersion,
   defineOperation,
-  judging,
   type Operation,
   refusedOperation,
   value,
@@ -144,7 +143,6 @@ function switchingOf(version: ApiVersion): readonly Operation[] {
     answers: 'machine',
     doc: 'Switch a machine off. The answer does not wait for it.',
     parameters: offParameters,
-    check: judging(offParameters, (_call, { stop_mode: mode }) => [modeOf(mode)]),
     run: powerOff,
   });
   if (isOld) return [off];

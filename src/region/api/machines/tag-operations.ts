@@ -19,7 +19,6 @@ import {
   type ApiVersion,
   defineOperation,
   eventBy,
-  judging,
   nothing,
   type Operation,
   value,
@@ -91,14 +90,6 @@ function tagOf(given: z.output<typeof changedTag>, before: Tag): Tag | Refusal {
     ...(definition === '' ? {} : { definition }),
   };
 }
-
-const check = judging(newTag.partial(), async (call, passed) => {
-  const isTaken = passed.name !== call.path.name && (await listTags(call)).some(({ name }) => name === passed.name);
-  return [
-    tagOf(passed, { name: '', comment: '', kernelParams: '' }),
-    isTaken ? refuseField('name', 'field.tag-exists') : undefined,
-  ];
-});
 
 async function add(call: ApiCall, given: z.output<typeof newTag>): Promise<Answer> {
   const tag = tagOf(given, { name: given.name, comment: '', kernelParams: '' });
@@ -274,7 +265,6 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
       answers: 'tag',
       doc: 'Create a tag. A tag with a definition is assigned at once.',
       parameters: newTag,
-      check,
       run: add,
     }),
     defineOperation({
@@ -294,7 +284,6 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
       answers: 'tag',
       doc: 'Change a tag. A tag whose definition changes is assigned again.',
       parameters: changedTag,
-      check,
       run: change,
     }),
     defineOperation({

@@ -11,7 +11,7 @@
 // 5. The names of reserved addresses (`ipaddresses/`) are shown among the names, but changed only with their address.
 
 import { isSettings, type SettingValue } from '../../../machines/settings.ts';
-import { formatIpv4, type MacAddress } from '../../../net/address.ts';
+import { formatIpv4 } from '../../../net/address.ts';
 import { domainIds, numberOfDomain } from '../../life/whereabouts.ts';
 import { configuredHosts } from '../../racks/rack-networks.ts';
 import { numberOf } from '../../records/digest.ts';
@@ -89,17 +89,6 @@ export const reservedRecords = ({ region }: ApiCall): readonly NamedRecord[] =>
     if (hostname === undefined || domain === undefined) return [];
     const [name, data] = [`${hostname}.${domain}`, formatIpv4(address)];
     return [{ id: idOf(`${name} A ${data}`), name, type: 'A', data, ttl: undefined }];
-  });
-
-/** True for the name of a reserved address, except for the host for which the caller has reserved it, or for an administrator anyone has. */
-export const isKeptName = (
-  { region, caller }: Pick<ApiCall, 'region' | 'caller'>,
-  hostname: string,
-  macs: readonly MacAddress[],
-): boolean =>
-  region.networks.stored.reserved.some((one) => {
-    const isOwn = caller.kind === 'user' && (caller.isAdmin || caller.username === one.username);
-    return one.hostname === hostname && !(isOwn && one.mac !== undefined && macs.includes(one.mac));
   });
 
 /** The refusal of a new name that has records, or is that of a reserved address. */

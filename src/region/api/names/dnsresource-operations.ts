@@ -15,12 +15,9 @@ import {
   flagWord,
   idIn,
   isTrue,
-  judging,
   nothing,
   numberText,
   type Operation,
-  type Passed,
-  tried,
   value,
   values,
 } from '../call/operation.ts';
@@ -161,8 +158,6 @@ const nameFilters = filters.extend({
     .describe('True: include the names of machines and devices. They have the id -1, and their addresses as records.'),
 });
 
-const checkFilters = judging(filters, async (call, passed) => [await filtered(call, passed)]);
-
 /** The addresses in a parameter; MAAS's clients separate them by spaces or commas. */
 const wordsIn = (texts: readonly string[]): readonly string[] =>
   texts.flatMap((text) => text.split(/\s+/)).filter((text) => text !== '');
@@ -176,8 +171,8 @@ const newName = z.object({
   address_ttl: ttlOf.optional().describe('The TTL of its addresses, in seconds.'),
 });
 
-async function addName(call: ApiCall, given: Passed<typeof newName>): Promise<Answer> {
-  const listed = wordsIn(given.ip_addresses ?? []);
+async function addName(call: ApiCall, given: z.output<typeof newName>): Promise<Answer> {
+  const listed = wordsIn(given.ip_addresses);
   const nowMs = call.region.clock.wallTimeMs();
   let name = '';
   const refused = await changeRecords(call, (records, _domains, ids) => {
@@ -259,20 +254,18 @@ const newRecord = z.object({
   ttl: ttlOf.optional().describe('Its TTL, in seconds.'),
 });
 
-async function addRecord(call: ApiCall, given: Passed<typeof newRecord>, lost?: ReadonlySet<string>): Promise<Answer> {
-  const known = typeIn(given.rrtype ?? '');
+async function addRecord(call: ApiCall, given: z.output<typeof newRecord>): Promise<Answer> {
+  const known = typeIn(given.rrtype);
   const nowMs = call.region.clock.wallTimeMs();
   let id = 0;
-  // The data can be judged without the name.
-  const isUnnamed = given.fqdn === undefined && Object.keys(naming).some((one) => lost?.has(one));
-  const revise: Revise = (records, domains, ids) => {
-    const found = allOf(isUnnamed ? domains[0] : nameOf(ids, given), known);
+  const revise: Revise = (records, _domains, ids) => {
+    const found = allOf(nameOf(ids, given), known);
     if (isRefusal(found)) return found;
     const [name, type] = found;
     id = nextNumber(records, nowMs);
-    return [...records, { id, name, type, data: given.rrdata ?? '', ttl: given.ttl }];
+    return [...records, { id, name, type, data: given.rrdata, ttl: given.ttl }];
   };
-  const refused = await changeRecords(call, revise, isUnnamed ? undefined : 'rrtype');
+  const refused = await changeRecords(call, revise, 'rrtype');
   return ofRecord(given, refused) ?? showRecord(call, id);
 }
 
@@ -329,7 +322,6 @@ const NAMES: readonly Operation[] = [
     answers: ['dnsResource'],
     doc: 'List the names that the racks serve, with or without those of machines and devices.',
     parameters: nameFilters,
-    check: checkFilters,
     run: async (call, given) => {
       const found = await filtered(call, given);
       if ('kind' in found) return found;
@@ -346,7 +338,7 @@ const NAMES: readonly Operation[] = [
     answers: 'dnsResource',
     doc: 'Add a name.',
     parameters: newName,
-    ...tried(newName.partial(), addName),
+    run: addName,
   }),
   defineOperation({
     ...reading,
@@ -366,7 +358,7 @@ const NAMES: readonly Operation[] = [
     answers: 'dnsResource',
     doc: 'Change a name or its addresses. A name that has only other records gets its first addresses.',
     parameters: changedName,
-    ...tried(changedName, changeName),
+    run: changeName,
   }),
   defineOperation({
     ...changing,
@@ -386,7 +378,6 @@ const RECORDS: readonly Operation[] = [
     answers: ['dnsRecord'],
     doc: 'List the records that are not addresses.',
     parameters: filters,
-    check: checkFilters,
     run: async (call, given) => {
       const found = await filtered(call, given);
       return 'kind' in found ? found : json(found.filter(({ type }) => type !== 'A').map(recordJson));
@@ -399,7 +390,7 @@ const RECORDS: readonly Operation[] = [
     answers: 'dnsRecord',
     doc: 'Add a record. Not idempotent: each call adds another one.',
     parameters: newRecord,
-    ...tried(newRecord.partial(), addRecord),
+    run: addRecord,
   }),
   defineOperation({
     ...reading,
@@ -420,7 +411,7 @@ const RECORDS: readonly Operation[] = [
     answers: 'dnsRecord',
     doc: 'Change a record: its data, its type, its TTL or its name. It keeps its id.',
     parameters: changedRecord,
-    ...tried(changedRecord, changeRecord),
+    run: changeRecord,
   }),
   defineOperation({
     ...changing,

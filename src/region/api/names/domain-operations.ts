@@ -18,8 +18,6 @@ import {
   nothing,
   type Operation,
   refusedOperation,
-  tried,
-  trying,
   value,
 } from '../call/operation.ts';
 import { API_2 } from '../json/fixed-json.ts';
@@ -217,7 +215,6 @@ export const DOMAIN_OPERATIONS: readonly Operation[] = [
     answers: 'domain',
     doc: 'Add a domain.',
     parameters: newDomain,
-    check: trying(newDomain.partial(), (call, { name }) => (name === undefined ? list(call) : add(call, { name }))),
     run: add,
   }),
   defineOperation({
@@ -236,7 +233,7 @@ export const DOMAIN_OPERATIONS: readonly Operation[] = [
     answers: 'domain',
     doc: 'Rename a domain, and its machines, devices and records with it. It keeps its id.',
     parameters: changedDomain,
-    ...tried(changedDomain, rename),
+    run: rename,
   }),
   defineOperation({
     ...one,

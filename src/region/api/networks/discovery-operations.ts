@@ -21,7 +21,6 @@ import {
   eventBy,
   flag,
   isTrue,
-  judging,
   type Operation,
   value,
   values,
@@ -223,7 +222,6 @@ export const DISCOVERY_OPERATIONS: readonly Operation[] = [
     doc:
       'Ask for the hosts in networks of the rack in the process of the region, by ARP. The answer comes at the start; discovery lists the ' +
       'hosts once they have answered. Not idempotent: each call starts a scan, unless one runs.',
-    check: judging(scanning, async (call, given) => (await import('./network-scan.ts')).judgeScan(call, given)),
     run: async (call, given) => (await import('./network-scan.ts')).scan(call, given),
   }),
   defineOperation({

@@ -21,7 +21,7 @@ import {
 } from '../../records/network-store.ts';
 import { refusal } from '../../words/refusal.ts';
 import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation, tried, value } from '../call/operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, value } from '../call/operation.ts';
 import { fabricJson, NO_SPACE, vlanJson } from '../json/subnet-json.ts';
 import {
   absent,
@@ -255,21 +255,14 @@ const FIELDS: Readonly<Record<string, string>> = Object.fromEntries(
   ].map((field) => [field, 'dhcp_on']),
 );
 
-/** The wishes for DHCP without those that need one which was refused: whether DHCP has a rack, and whether it is on, is unknown then. */
-function withoutGuess(given: GivenVlan, refused: ReadonlySet<string>): GivenVlan {
-  const namesRacks = given.primary_rack !== undefined || given.secondary_rack !== undefined;
-  if (refused.has('dhcp_on')) return { ...given, dhcp_on: namesRacks ? true : undefined };
-  return refused.has('primary_rack') ? { ...given, dhcp_on: undefined } : given;
-}
-
-async function changeVlan(call: ApiCall, given: GivenVlan, refused: ReadonlySet<string> = new Set()): Promise<Answer> {
+async function changeVlan(call: ApiCall, given: GivenVlan): Promise<Answer> {
   const changed = change(
     call,
     (view) => {
       const before = findVlan(view, call);
       if (before === undefined) return noVlan(call);
       const { racks, settings } = call.region;
-      const service = serviceIn(view, before, withoutGuess(given, refused), { racks: racks.list(), settings });
+      const service = serviceIn(view, before, given, { racks: racks.list(), settings });
       if ('kind' in service) return service;
       if (before.vlan.vid === UNTAGGED_VID && (given.vid ?? UNTAGGED_VID) !== UNTAGGED_VID)
         return refuseField('vid', 'field.vid-untagged');
@@ -325,7 +318,7 @@ const vlanAt = (path: string, handler: string): readonly Operation[] => {
       answers: 'vlan',
       doc: 'Change a VLAN. A change of DHCP takes effect at the racks that serve its subnets.',
       parameters: changedVlan,
-      ...tried(changedVlan, changeVlan),
+      run: changeVlan,
     }),
     defineOperation({
       ...vlan,
@@ -353,7 +346,7 @@ export const FABRIC_OPERATIONS: readonly Operation[] = [
     answers: 'fabric',
     doc: 'Create a fabric with an untagged VLAN. Not idempotent without a name: each call makes another one.',
     parameters: fabricFields,
-    ...tried(fabricFields, addFabric),
+    run: addFabric,
   }),
   defineOperation({
     ...fabric,
@@ -369,7 +362,7 @@ export const FABRIC_OPERATIONS: readonly Operation[] = [
     answers: 'fabric',
     doc: 'Change a fabric.',
     parameters: fabricFields,
-    ...tried(fabricFields, changeFabric),
+    run: changeFabric,
   }),
   defineOperation({
     ...fabric,
@@ -386,7 +379,7 @@ export const FABRIC_OPERATIONS: readonly Operation[] = [
     answers: 'vlan',
     doc: 'Create a VLAN in a fabric. It has no subnet yet, so DHCP is off: change dhcp_on and the racks later.',
     parameters: newVlanFields,
-    ...tried(changedVlan, addVlan),
+    run: addVlan,
   }),
   ...vlanAt('fabrics/{fabric_id}/vlans/{vid}', 'VlanHandler'),
   ...vlanAt('vlans/{id}', 'VlanByIdHandler'),

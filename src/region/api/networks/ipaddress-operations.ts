@@ -31,15 +31,7 @@ import { type HostLease, leaseText, type ReservedAddress, type UsedAddress } fro
 import type { SettingsReader } from '../../settings.ts';
 import { type Answer, allOf, isRefusal, type Refusal, refuse, refuseField, refuseFor } from '../call/answer.ts';
 import { maasTime } from '../call/maas-time.ts';
-import {
-  type ApiCall,
-  type ApiVersion,
-  defineOperation,
-  judging,
-  type Operation,
-  tried,
-  usernameOf,
-} from '../call/operation.ts';
+import { type ApiCall, type ApiVersion, defineOperation, type Operation, usernameOf } from '../call/operation.ts';
 import { reservedInterfaceJson } from '../json/node-interface-json.ts';
 import { subnetJson } from '../json/subnet-json.ts';
 import { readNames } from '../machines/machine-calls.ts';
@@ -392,7 +384,6 @@ export const IPADDRESS_OPERATIONS: readonly Operation[] = [
     access: 'user',
     parameters: listing,
     answers: ['ipAddress'],
-    check: judging(listing, (_call, { ip }) => [ip === undefined ? undefined : addressOf('ip', ip)]),
     doc: 'List the addresses that the caller has reserved.',
     run: list,
   }),
@@ -404,7 +395,7 @@ export const IPADDRESS_OPERATIONS: readonly Operation[] = [
     parameters: reserving,
     answers: 'ipAddress',
     doc: 'Reserve an address of a subnet. With a hardware address that host gets it by DHCP; with a hostname it has that name. Not idempotent without an address: each call reserves another one.',
-    ...tried(reserving, reserve),
+    run: reserve,
   }),
   defineOperation({
     ...base,
@@ -414,6 +405,6 @@ export const IPADDRESS_OPERATIONS: readonly Operation[] = [
     parameters: releasing,
     answers: 'nothing',
     doc: 'Release an address that the caller has reserved.',
-    ...tried(releasing, release),
+    run: release,
   }),
 ];

@@ -43,16 +43,7 @@ import {
   refuseField,
   refuseFields,
 } from '../call/answer.ts';
-import {
-  type ApiCall,
-  defineOperation,
-  nothing,
-  type Operation,
-  type Passed,
-  tried,
-  usernameOf,
-  value,
-} from '../call/operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, usernameOf, value } from '../call/operation.ts';
 import { rangeJson } from '../json/subnet-json.ts';
 import { userJson } from '../people/user-operations.ts';
 import {
@@ -91,7 +82,7 @@ const newRange = changedRange.required({ start_ip: true, end_ip: true }).extend(
   subnet: textField.optional().describe('The id or network of its subnet. Default: the one that has its addresses.'),
 });
 type Given = z.output<typeof amendedRange>;
-type NewRange = Passed<typeof newRange>;
+type NewRange = z.output<typeof newRange>;
 
 const noRange = ({ path }: ApiCall): Refusal => absent('reserved range', path.id);
 
@@ -467,7 +458,7 @@ export const IPRANGE_OPERATIONS: readonly Operation[] = [
     parameters: newRange,
     answers: 'ipRange',
     doc: 'Create a range. Every user may create a reserved one; administrators may also create a dynamic or static one.',
-    ...tried(newRange.partial(), add),
+    run: add,
   }),
   defineOperation({
     ...range,
@@ -485,7 +476,7 @@ export const IPRANGE_OPERATIONS: readonly Operation[] = [
     parameters: amendedRange,
     answers: 'ipRange',
     doc: 'Change a range. Users may change their own, administrators every one. A rack uses its changed range at once.',
-    ...tried(changedRange, amend),
+    run: amend,
   }),
   defineOperation({
     ...range,

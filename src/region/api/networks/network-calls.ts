@@ -91,7 +91,7 @@ export function listed<T>(call: ApiCall, items: readonly T[], show: (item: T) =>
 type Decision = WantedChange | Refusal;
 
 /**
- * Stores a change, and answers with the changed object; `empty` after its removal, after a trial, and without `show`.
+ * Stores a change, and answers with the changed object; `empty` after its removal, and without `show`.
  * @param show its answer `undefined`: the object does not exist
  * @param also a further refusal of the change, in its transaction
  */
@@ -114,7 +114,7 @@ export async function change(
     return isOfNetworks ? refuseFor([outcome]) : refuseSetting(outcome);
   }
   if (outcome.kind === 'refusal') return outcome;
-  if (outcome.change === 'removed' || show === undefined || call.isTrial === true) return { kind: 'empty' };
+  if (outcome.change === 'removed' || show === undefined) return { kind: 'empty' };
   const shown = show(call.region.networks.known, outcome.id);
   // Somebody else may have removed it already.
   return shown === undefined ? absent(outcome.what, String(outcome.id)) : json(shown);

@@ -40,7 +40,7 @@ import {
   refuseField,
   refuseMachines,
 } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation, tried, value, values } from '../call/operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, value, values } from '../call/operation.ts';
 import { addressField, addressOrNone, change, listed, look, nameField, noteField, refusalIn } from './network-calls.ts';
 import { areServers, type GivenSubnet, routerIn } from './subnet-fields.ts';
 import { subnetAddition, subnetChange, subnetRemoval } from './subnet-operations.ts';
@@ -353,7 +353,7 @@ export const NETWORK_OPERATIONS: readonly Operation[] = [
     parameters: newNetwork,
     answers: 'network',
     doc: 'Create a network. The networks that racks serve exist already.',
-    ...tried(changedNetwork, add),
+    run: add,
   }),
   defineOperation({
     ...network,
@@ -371,7 +371,7 @@ export const NETWORK_OPERATIONS: readonly Operation[] = [
     parameters: changedNetwork,
     answers: 'network',
     doc: 'Change a network. Racks that serve it hand out a new router or new DNS servers at once.',
-    ...tried(changedNetwork, amend),
+    run: amend,
   }),
   defineOperation({
     ...network,

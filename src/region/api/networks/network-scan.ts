@@ -92,7 +92,7 @@ async function servedBy(call: ApiCall) {
 }
 
 /** The networks to scan, or for each parameter that cannot be used a refusal in its place. */
-export async function judgeScan(call: ApiCall, given: ScanFields) {
+async function judgeScan(call: ApiCall, given: ScanFields) {
   const { cidr = [], threads = AT_ONCE_DEFAULT } = given;
   const { own, served } = await servedBy(call);
   const isAll = cidr.length === 0;

@@ -15,7 +15,7 @@ import { whoseAddress } from '../../networks/range-check.ts';
 import { type ServiceEdit, withOption } from '../../networks/served-networks.ts';
 import type { StaticRoute } from '../../records/network-store.ts';
 import { type Answer, allOf, isRefusal, json, type Refusal, refuseField, refuseFields } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation, tried } from '../call/operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation } from '../call/operation.ts';
 import { routeJson } from '../json/subnet-json.ts';
 import {
   absent,
@@ -209,7 +209,7 @@ export const ROUTE_OPERATIONS: readonly Operation[] = [
     parameters: newRoute,
     answers: 'staticRoute',
     doc: 'Create a static route. Racks that serve the source hand it out at once; machines deployed later in the source have it.',
-    ...tried(changedRoute, (call, given) => put(call, given, true)),
+    run: (call, given) => put(call, given, true),
   }),
   defineOperation({
     ...route,
@@ -227,7 +227,7 @@ export const ROUTE_OPERATIONS: readonly Operation[] = [
     parameters: changedRoute,
     answers: 'staticRoute',
     doc: 'Change a static route.',
-    ...tried(changedRoute, (call, given) => put(call, given, false)),
+    run: (call, given) => put(call, given, false),
   }),
   defineOperation({
     ...route,

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { type NetworkView, specified } from '../../networks/network-view.ts';
 import type { Space } from '../../records/network-store.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation, tried } from '../call/operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation } from '../call/operation.ts';
 import { NO_SPACE, spaceJson } from '../json/subnet-json.ts';
 import { absent, change, listed, look, nameField, noteField } from './network-calls.ts';
 
@@ -113,7 +113,7 @@ export const SPACE_OPERATIONS: readonly Operation[] = [
     parameters: newSpace,
     answers: 'space',
     doc: 'Create a space. Not idempotent without a name: each call makes another one.',
-    ...tried(newSpace, add),
+    run: add,
   }),
   defineOperation({
     ...space,
@@ -131,7 +131,7 @@ export const SPACE_OPERATIONS: readonly Operation[] = [
     parameters: newSpace,
     answers: 'space',
     doc: 'Change a space.',
-    ...tried(newSpace, amend),
+    run: amend,
   }),
   defineOperation({
     ...space,

@@ -12,7 +12,7 @@ import type { WantedChange } from '../../networks/networks.ts';
 import { defaultPlace } from '../../networks/reconcile.ts';
 import { DEFAULT_VLAN_ID, type Subnet, type UsedAddress } from '../../records/network-store.ts';
 import { type Answer, json, type Refusal, refuse } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation, tried } from '../call/operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation } from '../call/operation.ts';
 import { subnetJson } from '../json/subnet-json.ts';
 import { absent, change, findSubnet, listed, look } from './network-calls.ts';
 import { changedSubnet, type GivenSubnet, newSubnet, routerIn, serviceOf, wantedSubnet } from './subnet-fields.ts';
@@ -152,7 +152,7 @@ export const SUBNET_OPERATIONS: readonly Operation[] = [
     parameters: newSubnet,
     answers: 'subnet',
     doc: 'Create a subnet. The subnets that racks serve exist already.',
-    ...tried(changedSubnet, add),
+    run: add,
   }),
   defineOperation({
     ...subnet,
@@ -170,7 +170,7 @@ export const SUBNET_OPERATIONS: readonly Operation[] = [
     parameters: changedSubnet,
     answers: 'subnet',
     doc: 'Change a subnet. Racks that serve it hand out a new router or new DNS servers at once.',
-    ...tried(changedSubnet, amend),
+    run: amend,
   }),
   defineOperation({
     ...subnet,

@@ -5,15 +5,7 @@ import { createApiKey, findKeyRefusal, KEY_NAME_MAX } from '../../accounts/accou
 import type { EventParams } from '../../records/event-params.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
-import {
-  type ApiCall,
-  defineOperation,
-  judging,
-  nothing,
-  type Operation,
-  usernameOf,
-  value,
-} from '../call/operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, usernameOf, value } from '../call/operation.ts';
 import { userJson } from './user-operations.ts';
 
 /** The name of a key, which is one line. */
@@ -142,7 +134,6 @@ export const ACCOUNT_OPERATIONS: readonly Operation[] = [
     answers: 'text',
     doc: 'Rename an API key.',
     parameters: renaming,
-    check: judging(renaming.partial(), (_call, { token }) => [token === undefined ? undefined : tokenKeyOf(token)]),
     run: renameToken,
   }),
   defineOperation({

@@ -20,7 +20,6 @@ import {
   type ApiCall,
   type ApiVersion,
   defineOperation,
-  judging,
   nothing,
   type Operation,
   usernameOf,
@@ -109,7 +108,6 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
       answers: { of: 'file', statuses: [201] },
       doc: 'Store a file, or replace the content of the one with this name.',
       parameters: newFile,
-      check: judging(newFile.partial(), (_call, { filename: name = '' }) => [refuseName(name)]),
       run: add,
     }),
     defineOperation({

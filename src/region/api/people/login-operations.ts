@@ -10,7 +10,7 @@ import {
   openDebugLogin,
 } from '../../life/logins.ts';
 import { type Answer, json, NO_MACHINE, type Refusal, refuseField, refuseFor } from '../call/answer.ts';
-import { type ApiCall, defineOperation, flag, isTrue, judging, type Operation, value } from '../call/operation.ts';
+import { type ApiCall, defineOperation, flag, isTrue, type Operation, value } from '../call/operation.ts';
 import { actorOf, comment, machineOf, machinePaths } from '../machines/machine-calls.ts';
 
 const debugParameters = z.object({
@@ -68,7 +68,6 @@ export const LOGIN_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).
         'Open a debug login for a while: the SSH keys of the caller can log in to the machine while it is commissioned, tested, deployed ' +
         'or erased, and it stays on if that fails. Or close it. The answer lists the possible logins.',
       parameters: debugParameters,
-      check: judging(debugParameters, (_call, { seconds }) => [secondsOf(seconds)]),
       run: debugLogin,
     }),
     defineOperation({

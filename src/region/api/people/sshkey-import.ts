@@ -24,7 +24,7 @@ class Undone extends Error {
 }
 
 /** The source that a text names, or the refusal. */
-export const sourceOf = (text: string) => parseKeySource(text) ?? refuseField('keysource', 'field.keysource');
+const sourceOf = (text: string) => parseKeySource(text) ?? refuseField('keysource', 'field.keysource');
 
 /** Adds the keys of a list to those of a user. @param text `lp:NAME` or `gh:NAME` @returns the added keys, or a refusal */
 export async function importSshKeys(

@@ -16,12 +16,10 @@ import {
   defineOperation,
   eventBy,
   idIn,
-  judging,
   type Operation,
-  tried,
   value,
 } from '../call/operation.ts';
-import { importSshKeys, sourceOf } from './sshkey-import.ts';
+import { importSshKeys } from './sshkey-import.ts';
 
 const PATH = 'account/prefs/sshkeys';
 
@@ -130,7 +128,7 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
       answers: 'sshKey',
       doc: 'Add an SSH key.',
       parameters: newKey,
-      ...tried(newKey.partial(), add),
+      run: add,
     }),
     defineOperation({
       ...many,
@@ -140,9 +138,6 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
       answers: ['sshKey'],
       doc: 'Add the SSH keys that somebody has published. Lists those that are new.',
       parameters: keyImport,
-      check: judging(keyImport.partial(), (_call, { keysource }) =>
-        keysource === undefined ? [] : [sourceOf(keysource)],
-      ),
       run: importKeys,
     }),
     defineOperation({

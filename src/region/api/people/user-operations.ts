@@ -29,11 +29,8 @@ import {
   eventBy,
   flagWord,
   isTrue,
-  judging,
   nothing,
   type Operation,
-  type Passed,
-  trying,
   usernameOf,
   value,
 } from '../call/operation.ts';
@@ -137,16 +134,6 @@ async function create(call: ApiCall, given: z.output<typeof newUser>): Promise<A
   });
 }
 
-/** A parameter that is refused is judged again as an empty one, which changes nothing. */
-const checkUser = judging(newUser.partial(), async (call, { username = '', email = '', password = '' }) => {
-  const known = username === '' ? undefined : await call.region.store.accounts.findUser(username);
-  return [
-    refuseFields(newUserProblems({ username, email, password }) ?? {}),
-    known === undefined ? undefined : refuseTaken(username),
-    await refuseEmail(call, email, username),
-  ];
-});
-
 /** The refusal if an account cannot lose its rights or be removed. @param own the refusal if it is the caller's own account */
 async function refuseLoss(
   call: ApiCall,
@@ -219,7 +206,7 @@ const changes = z.object({
   email: value(z.string().max(254)).optional().describe('The e-mail address; empty: none.'),
 });
 
-async function change(call: ApiCall, given: Passed<typeof changes>): Promise<Answer> {
+async function change(call: ApiCall, given: z.output<typeof changes>): Promise<Answer> {
   const user = await findUser(call);
   if (user === undefined) return noUser();
   const email = given.email ?? user.email;
@@ -315,7 +302,6 @@ export const USER_OPERATIONS: readonly Operation[] = [
     answers: 'user',
     doc: 'Create an account.',
     parameters: newUser,
-    check: checkUser,
     run: create,
   }),
   defineOperation({
@@ -337,7 +323,6 @@ export const USER_OPERATIONS: readonly Operation[] = [
     answers: 'user',
     doc: 'Grant or revoke the rights of an administrator, or change the e-mail address.',
     parameters: changes,
-    check: trying(changes.partial(), change),
     run: change,
   }),
   defineOperation({

@@ -6,8 +6,7 @@
 
 import { z } from 'zod';
 import { cleanNote } from '../../records/text-json.ts';
-import { machineFilter } from '../areas/chosen-areas.ts';
-import { defineOperation, judging, nothing, type Operation, tried, value, values } from '../call/operation.ts';
+import { defineOperation, nothing, type Operation, value, values } from '../call/operation.ts';
 
 /** Racks that one request names. */
 const NAMED_MAX = 500;
@@ -57,7 +56,6 @@ const filter = z.object({
 });
 const listing = {
   ...({ method: 'GET', access: 'user', parameters: filter } as const),
-  check: judging(filter, async (call, passed) => [await machineFilter(call, passed)]),
 } as const;
 
 const RACKS: readonly Operation[] = [
@@ -82,7 +80,7 @@ const RACKS: readonly Operation[] = [
     parameters: controllerChange,
     answers: 'rackController',
     doc: 'Move an accepted rack to a zone, or note something about it.',
-    ...tried(controllerChange, async (call, given) => (await calls()).changeController(call, given)),
+    run: async (call, given) => (await calls()).changeController(call, given),
   }),
   defineOperation({
     ...rack,

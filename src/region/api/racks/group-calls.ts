@@ -70,12 +70,6 @@ export async function updateGroup(call: ApiCall, given: GivenGroup, show: (rack:
   return json(show(call.region.racks.find(rack.uuid) ?? rack));
 }
 
-/** Judges the parameters of `updateGroup`. */
-export function checkGroup(call: ApiCall, given: GivenGroup): readonly unknown[] {
-  const rack = rackIn(call);
-  return isRefusal(rack) ? [] : groupFaults(rack, given);
-}
-
 /** The refusals of what cannot be changed. */
 function groupFaults(rack: Rack, given: GivenGroup): readonly (Refusal | undefined)[] {
   const named = (['name', 'cluster_name'] as const).map((field) =>

@@ -20,7 +20,7 @@ import {
 import type { SettingEdit, SettingsReader } from '../../settings.ts';
 import { type RefusalWord, refusal } from '../../words/refusal.ts';
 import { type Answer, isRefusal, json, type Refusal, refuse, refuseField, refuseSetting } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation, tried, usernameOf, value } from '../call/operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, usernameOf, value } from '../call/operation.ts';
 
 /** The returned fields, in MAAS's order. */
 const SHOWN_FIELDS = [
@@ -164,14 +164,11 @@ function amend(entry: Settings, given: Given): Settings {
   return next;
 }
 
-/** In a trial, the other fields are judged with this name in the place of one that is refused. */
-const NO_NAME = 'refused';
-
-async function create(call: ApiCall, given: Given, refused?: ReadonlySet<string>): Promise<Answer> {
+async function create(call: ApiCall, given: Given): Promise<Answer> {
   const rack = rackOf(call);
   if (rack === undefined) return noRack(call);
   // MAAS names a cluster interface without a name after its network interface.
-  const name = (refused?.has('name') ? NO_NAME : given.name || given.interface || '').trim();
+  const name = (given.name || given.interface || '').trim();
   if (name === '') return refuseField('name', 'field.required');
   return await store(call, rack, name, (inForce) =>
     inForce.interfacesOf(rack).some((entry) => entry.name === name)
@@ -349,7 +346,7 @@ export const INTERFACE_OPERATIONS: readonly Operation[] = [
     answers: 'rackInterface',
     doc: 'Create a cluster interface of a rack.',
     parameters: fields,
-    ...tried(fields, create),
+    run: create,
   }),
   defineOperation({
     versions: ['1.0'],
@@ -372,7 +369,7 @@ export const INTERFACE_OPERATIONS: readonly Operation[] = [
     answers: 'rackInterface',
     doc: 'Change a cluster interface. Fields left out stay as they are; an empty value removes a field other than the mask.',
     parameters: fields,
-    ...tried(fields, update),
+    run: update,
   }),
   defineOperation({
     versions: ['1.0'],

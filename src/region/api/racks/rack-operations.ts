@@ -28,7 +28,6 @@ import type { Fields } from '../call/form-body.ts';
 import {
   type ApiCall,
   defineOperation,
-  judging,
   nothing,
   type Operation,
   usernameOf,
@@ -289,7 +288,6 @@ export const RACK_OPERATIONS: readonly Operation[] = [
     answers: 'rack',
     doc: 'Accept or reject a rack by its state.',
     parameters: groupChange,
-    check: judging(groupChange, async (call, passed) => (await groupCalls()).checkGroup(call, passed)),
     run: async (call, given) =>
       (await groupCalls()).updateGroup(call, given, (rack) => rackJson(call, rack, undefined)),
   }),

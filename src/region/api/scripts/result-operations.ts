@@ -12,17 +12,7 @@ import { marksOf, passes } from '../../scripts/script-run.ts';
 import { parseHardware } from '../../scripts/script-text.ts';
 import { type Answer, allOf, isRefusal, json, NO_MACHINE, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
-import {
-  type ApiCall,
-  defineOperation,
-  flag,
-  isTrue,
-  judging,
-  type Operation,
-  type Passed,
-  value,
-  values,
-} from '../call/operation.ts';
+import { type ApiCall, defineOperation, flag, isTrue, type Operation, value, values } from '../call/operation.ts';
 import { STATUS_ROWS } from '../json/machine-json.ts';
 import {
   commissioningFields,
@@ -149,8 +139,6 @@ function refuseForms(given: GivenForms): Refusal | undefined {
   return isRefusal(found) ? found : undefined;
 }
 
-const checkForms = async (_call: ApiCall, given: GivenForms) => [refuseForms(given)];
-
 /** The test for the results that a request chooses. A check of Rackboot itself, and a script that is gone, has no tag. */
 async function resultFilter(
   { region }: ApiCall,
@@ -272,7 +260,7 @@ const oldCommissionParameters = commissionParameters.extend({
   block_poweroff: flag('Must be false: with enable_ssh a machine stays on if its commissioning fails.'),
 });
 
-type GivenCommissioning = Passed<typeof oldCommissionParameters>;
+type GivenCommissioning = z.output<typeof oldCommissionParameters>;
 
 /** The scripts to run, and the refusals of what cannot be followed. */
 const wishes = async (call: ApiCall, machine: Machine, given: GivenCommissioning) =>
@@ -284,11 +272,6 @@ const wishes = async (call: ApiCall, machine: Machine, given: GivenCommissioning
       : undefined,
     await refuseSsh(call, machine, given.enable_ssh),
   ] as const;
-
-const check = judging(oldCommissionParameters, async (call, passed) => {
-  const machine = await machineOf(call);
-  return machine === undefined ? [] : await wishes(call, machine, passed);
-});
 
 async function commission(call: ApiCall, given: GivenCommissioning): Promise<Answer> {
   const machine = await machineOf(call);
@@ -330,7 +313,6 @@ export const RESULT_OPERATIONS: readonly Operation[] = [
       answers: 'machine',
       doc: MEASURE,
       parameters: version === '1.0' ? oldCommissionParameters : commissionParameters,
-      check,
       run: commission,
     }),
   ),
@@ -344,7 +326,6 @@ export const RESULT_OPERATIONS: readonly Operation[] = [
     answers: 'machine',
     doc: 'Test a machine at its next start, and then restore its previous state.',
     parameters: testParameters,
-    check,
     run: test,
   }),
   defineOperation({
@@ -353,7 +334,6 @@ export const RESULT_OPERATIONS: readonly Operation[] = [
     answers: ['result'],
     doc: 'List the results of script runs on a machine, newest first.',
     parameters: listParameters,
-    check: judging(listParameters, checkList),
     run: list,
   }),
   defineOperation({
@@ -361,7 +341,6 @@ export const RESULT_OPERATIONS: readonly Operation[] = [
     answers: 'result',
     doc: 'Read one run: by its id, or `current-commissioning` or `current-testing`.',
     parameters: readParameters,
-    check: judging(readParameters, checkForms),
     run: read,
   }),
   defineOperation({
@@ -370,7 +349,6 @@ export const RESULT_OPERATIONS: readonly Operation[] = [
     answers: 'text',
     doc: 'Read the output of the scripts of a run.',
     parameters: downloadParameters,
-    check: judging(downloadParameters, checkForms),
     run: download,
   }),
 ];

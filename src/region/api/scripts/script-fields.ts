@@ -13,9 +13,6 @@ type TextName =
   | ('name' | 'script' | 'type' | 'title' | 'description' | 'timeout' | 'position')
   | ('hardware_type' | 'parallel' | 'destructive' | 'packages' | 'may_reboot');
 
-/** In a trial, the other parameters are judged with this text in the place of one that is refused. */
-const NO_TEXT = '#!/bin/sh\n';
-
 /** The script made from the parameters and the script before, if any; or a refusal. */
 export function scriptOf(
   call: ApiCall,
@@ -29,7 +26,7 @@ export function scriptOf(
   const parallel = partners === undefined ? undefined : parseParallel(partners);
   const parsed = parseScript({
     before,
-    content: given.script ?? (before === undefined ? NO_TEXT : undefined),
+    content: given.script,
     name: given.name,
     kind,
     title: given.title,

@@ -25,13 +25,9 @@ import {
   eventBy,
   flag,
   isTrue,
-  judging,
   nothing,
   type Operation,
-  type Passed,
   refusedOperation,
-  tried,
-  trying,
   value,
   values,
 } from '../call/operation.ts';
@@ -265,10 +261,10 @@ const oldContent = z.object({ content: written.script, timeout: written.timeout,
 const oldScript = z.object({ name: written.name, ...oldContent.shape });
 const OLD_FIELDS = { script: 'content' };
 
-const addOld = async (call: ApiCall, { content, ...others }: Passed<typeof oldScript>): Promise<Answer> =>
+const addOld = async (call: ApiCall, { content, ...others }: z.output<typeof oldScript>): Promise<Answer> =>
   refusalIn(OLD_FIELDS, await add(call, { ...others, script: content, type: 'commissioning' }));
 
-const changeOld = async (call: ApiCall, { content, ...others }: Passed<typeof oldContent>): Promise<Answer> =>
+const changeOld = async (call: ApiCall, { content, ...others }: z.output<typeof oldContent>): Promise<Answer> =>
   refusalIn(OLD_FIELDS, await change(call, { ...others, script: content }, true));
 
 const OLD_OPERATIONS: readonly Operation[] = [
@@ -288,7 +284,6 @@ const OLD_OPERATIONS: readonly Operation[] = [
     answers: 'script',
     doc: 'Add a commissioning script.',
     parameters: oldScript,
-    check: trying(oldScript.partial(), addOld),
     run: addOld,
   }),
   defineOperation({
@@ -307,7 +302,6 @@ const OLD_OPERATIONS: readonly Operation[] = [
     answers: 'script',
     doc: 'Replace the text of a commissioning script.',
     parameters: oldContent,
-    check: trying(oldContent.partial(), changeOld),
     run: changeOld,
   }),
   defineOperation({
@@ -342,7 +336,6 @@ export const SCRIPT_OPERATIONS: readonly Operation[] = [
     answers: ['script'],
     doc: 'List scripts.',
     parameters: listParameters,
-    check: judging(listParameters, (_call, given) => [kindOf(given.type), hardwareOf(given.hardware_type)]),
     run: list,
   }),
   defineOperation({
@@ -352,7 +345,6 @@ export const SCRIPT_OPERATIONS: readonly Operation[] = [
     answers: 'script',
     doc: 'Add a script.',
     parameters: newScript,
-    check: trying(changedScript, add),
     run: add,
   }),
   defineOperation({
@@ -381,7 +373,7 @@ export const SCRIPT_OPERATIONS: readonly Operation[] = [
     answers: 'script',
     doc: 'Change a script.',
     parameters: changedScript,
-    ...tried(changedScript, (call, given) => change(call, given)),
+    run: (call, given) => change(call, given),
   }),
   defineOperation({
     ...one,

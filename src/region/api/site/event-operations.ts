@@ -11,7 +11,7 @@ import { type Answer, allOf, isRefusal, json, type Refusal, refuseField } from '
 import { EVENT_PLACE, type EventPlace, formatEventPlace, idAt, parseEventPlace } from '../call/event-place.ts';
 import { searchFor } from '../call/long-answers.ts';
 import { watchRights } from '../call/lost-rights.ts';
-import { type ApiCall, defineOperation, judging, type Operation, value, values } from '../call/operation.ts';
+import { type ApiCall, defineOperation, type Operation, value, values } from '../call/operation.ts';
 import { filterParameters } from '../machines/machine-operations.ts';
 import { readEvents } from './event-pieces.ts';
 
@@ -117,8 +117,6 @@ async function follow(call: ApiCall, given: z.output<typeof following>): Promise
   };
 }
 
-const check = judging(parameters, async (call, passed) => [await chosen(call, passed), ...pageFaults(passed)]);
-
 type Page = Pick<z.output<typeof parameters>, 'limit' | 'before' | 'after'>;
 
 /** The refusals of a page that there cannot be. */
@@ -182,7 +180,6 @@ export const EVENT_OPERATIONS: readonly Operation[] = [
     answers: 'eventPage',
     doc: 'Read the event log, newest first.',
     parameters,
-    check,
     run: query,
   }),
   defineOperation({
@@ -195,7 +192,6 @@ export const EVENT_OPERATIONS: readonly Operation[] = [
     answers: 'stream',
     doc: 'Follow the event log as it grows, as server-sent events. `Accept: text/event-stream` does the same.',
     parameters: following,
-    check: judging(following, async (call, passed) => [await chosen(call, passed)]),
     run: follow,
   }),
 ];

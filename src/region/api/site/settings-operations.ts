@@ -12,16 +12,7 @@ import { parseJson } from '../../records/text-json.ts';
 import type { SettingEdit } from '../../settings.ts';
 import { texts } from '../../words/text.ts';
 import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
-import {
-  type ApiCall,
-  defineOperation,
-  isFalse,
-  isTrue,
-  type Operation,
-  type Passed,
-  tried,
-  value,
-} from '../call/operation.ts';
+import { type ApiCall, defineOperation, isFalse, isTrue, type Operation, value } from '../call/operation.ts';
 import { changeSettings } from '../racks/interface-operations.ts';
 import { CONFIG_NAMES, type ConfigName, FORMER_NAMES, missingFunction } from './maas-config-names.ts';
 
@@ -72,10 +63,7 @@ function valueFor(
   return { next: isList === true ? words : text };
 }
 
-async function setConfig(
-  call: ApiCall,
-  { name: text = '', value: written = '' }: Passed<typeof newConfig>,
-): Promise<Answer> {
+async function setConfig(call: ApiCall, { name: text, value: written }: z.output<typeof newConfig>): Promise<Answer> {
   const found = findName(text);
   if (found === undefined) return unknownName(text);
   const { settings } = call.region;
@@ -121,13 +109,12 @@ const KEY_MAX = 300;
 /** The most keys of one change: a cluster interface has some forty. */
 const CHANGES_MAX = 256;
 
-function setSetting(call: ApiCall, given: Passed<typeof newSetting>): Answer | Promise<Answer> {
-  if (given.value === undefined) return refuseField('value', 'field.required');
+function setSetting(call: ApiCall, given: z.output<typeof newSetting>): Answer | Promise<Answer> {
   const parsed = parseJson(given.value, SETTINGS_VALUES_MAX);
   if (parsed.kind === 'fault') return refuseField('value', 'field.json', { fault: parsed.fault });
   const written = parseSettingValue(parsed.value);
   if (written === undefined) return refuseField('value', 'field.value-too-large');
-  return change(call, given.rack, given.key ?? '', written);
+  return change(call, given.rack, given.key, written);
 }
 
 const changesShape = z
@@ -155,8 +142,7 @@ function editOf(one: z.output<typeof changesShape>[number]): SettingEdit | undef
   return Array.isArray(entries) ? { key, value: undefined, entries: { kind, entries } } : undefined;
 }
 
-async function changeTogether(call: ApiCall, given: Passed<typeof newChanges>): Promise<Answer> {
-  if (given.changes === undefined) return refuseField('changes', 'field.required');
+async function changeTogether(call: ApiCall, given: z.output<typeof newChanges>): Promise<Answer> {
   const parsed = parseJson(given.changes, SETTINGS_VALUES_MAX);
   if (parsed.kind === 'fault') return refuseField('changes', 'field.json', { fault: parsed.fault });
   const changes = changesShape.safeParse(parsed.value);
@@ -234,7 +220,7 @@ export const SETTINGS_OPERATIONS: readonly Operation[] = [
     answers: 'text',
     doc: 'Set a configuration value by its MAAS name.',
     parameters: newConfig,
-    ...tried(newConfig.partial(), setConfig),
+    run: setConfig,
   }),
   defineOperation({
     versions: ['2.0'],
@@ -258,7 +244,7 @@ export const SETTINGS_OPERATIONS: readonly Operation[] = [
     answers: 'setting',
     doc: 'Set a configuration key in the store. A key that is written in the file is read-only.',
     parameters: newSetting,
-    ...tried(newSetting.partial(), setSetting),
+    run: setSetting,
   }),
   defineOperation({
     versions: ['2.0'],
@@ -271,7 +257,7 @@ export const SETTINGS_OPERATIONS: readonly Operation[] = [
     answers: ['setting'],
     doc: 'Change several configuration keys in the store together, or none of them.',
     parameters: newChanges,
-    ...tried(newChanges.partial(), changeTogether),
+    run: changeTogether,
   }),
   defineOperation({
     versions: ['2.0'],
