@@ -212,27 +212,6 @@ test('imports go downwards only, and protocol rooms never import each other', ()
   report(problems, 'move the shared thing down a level, or hand it in as a port');
 });
 
-/** The files that choose the language: for the region, for the command line and for the rack's loop. */
-const LANGUAGE_CHOSEN = ['language.ts', 'quantity.ts', 'rack-reasons.ts'];
-
-test('only region/words reads the English words, and three of its files choose the language', () => {
-  const problems = sources
-    .filter(({ path }) => !path.startsWith('region/words/'))
-    .flatMap((source) =>
-      importsOf(source)
-        .filter(({ target }) => target.includes('/words/en/'))
-        .map(({ target }) => `${source.path} imports ${target}`),
-    );
-  report(problems, 'import region/words/quantity.ts, rack-reasons.ts or language.ts');
-  const choosing = sources
-    .filter(({ path }) => /^region\/words\/[^/]+$/.test(path) && path !== 'region/words/en.ts')
-    .filter((source) => importsOf(source).some(({ target, typeOnly }) => !typeOnly && /^\.\/en[./]/.test(target)));
-  assert.deepEqual(
-    choosing.map(({ path }) => basename(path)),
-    LANGUAGE_CHOSEN,
-  );
-});
-
 /** A number with its unit, in a template. */
 const WITH_UNIT = /\}(?:\$\{SPACE\}| )(?:ms|s|min|h|d|B|[KMGTP]iB)\b/;
 
@@ -644,53 +623,6 @@ test('the texts of the page are in src/region/words', () => {
 
 /** A text as code writes it. */
 const LITERAL = /'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`/g;
-
-/** Sentences in a refusal: a text with words, or a concatenated one. Headers do not count. */
-function sentencesInRefusals(text: string): readonly string[] {
-  const calls = [...text.matchAll(/(?<![.\w])(?:refusal|refuse(?:Field|Fields|For)?)\(/g)].map(({ index }) => {
-    let depth = 0;
-    const end = [...text.slice(index)].findIndex((character) => {
-      depth += character === '(' ? 1 : character === ')' ? -1 : 0;
-      return depth === 0 && character === ')';
-    });
-    return text.slice(index, end === -1 ? undefined : index + end + 1);
-  });
-  const objects = [...text.matchAll(/\{ reason(?:: '[a-z-]+')?,\s*text\b[^}]*\}/g)].map(([object]) => object);
-  const isSentence = (call: string): boolean =>
-    [...call.replace(/'WWW-Authenticate': '[^']*'/g, '').matchAll(LITERAL)].some(([written]) =>
-      /[a-z,:;}] [a-z$]/i.test(written),
-    );
-  return [...calls.filter(isSentence), ...objects];
-}
-
-test('a refusal has a code and parameters; its sentence is in src/region/words', () => {
-  const found = sources
-    .filter(({ path }) => path.startsWith('region/') && !path.startsWith('region/words/'))
-    .flatMap(({ path, text }) => sentencesInRefusals(text).map((call) => `${path}: ${call.replace(/\s+/g, ' ')}`));
-  report(found, 'give the sentence a code in src/region/words/en, and write refusal(code, parameters)');
-});
-
-test('a sentence in a refusal is found in every form, and a code with parameters is not reported', () => {
-  for (const text of [
-    "refuse('not-found', 'No machine has this id.')",
-    `refuseField('name', \`A script \${name} exists.\`)`,
-    "refusal('field.power-driver', { driver: 'Give a name.' })",
-    "refuse(\n  'rate-limit',\n  \"Don't hurry.\" ,\n)",
-    `refuse(\`\${name} is locked\`)`,
-    "return { reason: 'not-owner', text }",
-    `{ reason: 'mac-taken', text: \`exists as \${name}\` }`,
-  ])
-    assert.equal(sentencesInRefusals(text).length, 1, text);
-  for (const text of [
-    "refuse('not-found.machine')",
-    "refuse('field.hostname', { max: HOSTNAME_MAX })",
-    "refuse('not-authenticated.key', undefined, { 'WWW-Authenticate': 'OAuth realm=\"MAAS API\"' })",
-    `refuseField(\`\${kind}_scripts\`, code, { kind, known })`,
-    "connections.refuse(raw, 'body-gave-way')",
-    `refuse('rack-version', { rack: \`\${uuid}\` })`,
-  ])
-    assert.deepEqual(sentencesInRefusals(text), [], text);
-});
 
 /** Texts of three words or more, outside of comments; a parameter counts as a word. */
 const sentencesIn = (text: string): readonly string[] =>

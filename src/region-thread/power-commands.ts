@@ -5,12 +5,13 @@ import type { PowerCommand } from '../power/command.ts';
 import type { PowerDetail } from '../power/detail.ts';
 import type { PowerDriver, PowerSurroundings } from '../power/driver.ts';
 import type { LedgerEntry } from '../power/ledger.ts';
-import type { PowerProblem } from '../region/life/power-life.ts';
 import { bootPurpose } from '../region/records/boot-purpose.ts';
 import type { Machine } from '../region/records/machine.ts';
 import type { PowerParameters } from '../region/records/power-parameters.ts';
 import type { PowerTask } from '../region/records/power-task.ts';
-import { refusal } from '../region/words/refusal.ts';
+import type { RefusalWord } from '../region/records/refusal.ts';
+import { fieldRefusal, partRefusal } from '../region/records/refusal.ts';
+import { faultText } from '../region/words/en/power.ts';
 
 export const BY_HAND: PowerDetail = { code: 'by-hand', params: {} };
 
@@ -34,19 +35,25 @@ export function taskOf(command: Exclude<PowerCommand, { readonly kind: 'query' }
   return command.manner === 'soft' ? 'soft-off' : 'off';
 }
 
+const powerDriverText = (driver: string, names: readonly string[], meant: string | undefined): string =>
+  `there is no power driver ${driver}; the drivers are ${names.join(', ')}${meant === undefined ? '' : `; did you mean ${meant}?`}`;
+
 /** Why these parameters cannot work; empty if they can. */
 export function problemsOf(
   drivers: ReadonlyMap<string, PowerDriver>,
   powerType: string,
   values: PowerParameters,
   surroundings: PowerSurroundings,
-): readonly PowerProblem[] {
-  if (powerType === '') return Object.keys(values).length === 0 ? [] : [refusal('field.power-driver-missing')];
+): readonly RefusalWord[] {
+  if (powerType === '')
+    return Object.keys(values).length === 0 ? [] : [fieldRefusal('give a power_type with the parameters')];
   const driver = drivers.get(powerType);
   if (driver === undefined) {
     const names = [...drivers.keys()];
-    return [refusal('field.power-driver', { driver: powerType, names, meant: nearestName(powerType, names) })];
+    return [fieldRefusal(powerDriverText(powerType, names, nearestName(powerType, names)))];
   }
   const opened = driver.open('', values, surroundings);
-  return opened.kind === 'open' ? [] : opened.problems.map((one) => refusal('field.power-parameter', one));
+  return opened.kind === 'open'
+    ? []
+    : opened.problems.map((one) => partRefusal('invalid-parameters', one.parameter, faultText(one)));
 }

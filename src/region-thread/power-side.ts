@@ -19,11 +19,12 @@ import { POWER_DRIVERS } from '../power/drivers.ts';
 import { outcome } from '../power/outcome.ts';
 import { PowerSwitchboard, type PowerTarget } from '../power/switchboard.ts';
 import type { MachineLife } from '../region/life/machine-life.ts';
-import type { PowerControl, PowerProblem, PowerView } from '../region/life/power-life.ts';
+import type { PowerControl, PowerView } from '../region/life/power-life.ts';
 import type { MachineFilter } from '../region/records/filters.ts';
 import type { Machine } from '../region/records/machine.ts';
 import type { PowerParameters } from '../region/records/power-parameters.ts';
 import type { PowerTask } from '../region/records/power-task.ts';
+import type { RefusalWord } from '../region/records/refusal.ts';
 import type { RegionStore } from '../region/records/store.ts';
 import { InterruptedCommands } from './interrupted-commands.ts';
 import { InterruptedStarts } from './interrupted-starts.ts';
@@ -199,7 +200,7 @@ export class PowerSide implements PowerControl {
     return this.#drivers.get(powerType)?.byHand === false;
   }
 
-  problemsOf(powerType: string, values: PowerParameters): readonly PowerProblem[] {
+  problemsOf(powerType: string, values: PowerParameters): readonly RefusalWord[] {
     const { clock } = this.#parts;
     return problemsOf(this.#drivers, powerType, values, { clock, sshIdentity: () => this.#key.identity() });
   }

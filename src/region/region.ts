@@ -36,12 +36,13 @@ import { knownMark, type StateRequest, type StateUpdate, stateTag } from './rack
 import type { EnlistmentOutcome, MachineChangeOutcome } from './records/decisions.ts';
 import type { NewMachineEvent, RackReport } from './records/machine-event.ts';
 import type { NetworkScan, ScanOutcome } from './records/network-scan.ts';
+import { fieldRefusal, type RefusalWord } from './records/refusal.ts';
+import { hostnameTakenText } from './records/report-refusal.ts';
 import type { RegionStore } from './records/store.ts';
 import { NO_RULES, RegionSettings, type SettingsRules } from './settings.ts';
 import { LatestRun } from './shares/latest-run.ts';
 import { Searches } from './shares/searches.ts';
 import { StateAnnouncements } from './state-announcements.ts';
-import { type RefusalWord, refusal } from './words/refusal.ts';
 
 const START_ID_BYTES = 9;
 export interface RegionOptions {
@@ -89,7 +90,7 @@ export interface RegionOptions {
   readonly isOnDuty?: (() => boolean) | undefined;
 }
 
-type EditRefusal = RefusalWord<'field.hostname-taken'>;
+type EditRefusal = RefusalWord;
 
 /** Opens a region on an open store; closing the region does not close the store. */
 export async function openRegion(options: RegionOptions): Promise<Region> {
@@ -337,7 +338,7 @@ class RegionOnStore {
           const macs = machine.interfaces.map(({ mac }) => mac);
           return { kind: 'ask', hostnames: [hostname], host: { macs, username: undefined } };
         }
-        if (isTaken) return { kind: 'refuse', refusal: refusal('field.hostname-taken', { hostname }) };
+        if (isTaken) return { kind: 'refuse', refusal: fieldRefusal(hostnameTakenText(hostname)) };
       }
       const event: NewMachineEvent = {
         type: 'NODE',

@@ -13,8 +13,8 @@ import {
   withValue,
 } from '../machines/settings.ts';
 import { nearestName } from '../nearest-name.ts';
+import { type RefusalWord, refusal } from './records/refusal.ts';
 import type { SettingChange, StoredSetting } from './records/stored-setting.ts';
-import { type RefusalNamed, refusal } from './words/refusal.ts';
 
 /**
  * Splits `cluster_interfaces.eth1.100.router_ip` into the interface `eth1.100` and the field.
@@ -42,12 +42,15 @@ export function refuseUnknownField(
   key: string,
   value: SettingValue | undefined,
   fields: ReadonlySet<string>,
-): RefusalNamed<'setting-unknown'> | undefined {
+): RefusalWord | undefined {
   const last = key.slice(key.lastIndexOf('.') + 1);
   const isField = key.startsWith(`${INTERFACES_KEY}.`) && key.split('.').length > 2;
   if (!isField || value === undefined || isSettings(value)) return undefined;
   const meant = nearestName(last, [...fields]);
-  return refusal('setting-unknown.field', { key, meant });
+  return refusal(
+    'setting-unknown',
+    `${key}: unknown key; ${meant === undefined ? 'config/rackboot.yaml explains all keys' : `did you mean ${meant}?`}`,
+  );
 }
 
 /**

@@ -28,6 +28,8 @@ import { findTaken } from './networks/range-check.ts';
 import { findForeignAddresses } from './racks/rack-addresses.ts';
 import { reportedBeyond } from './racks/rack-networks.ts';
 import type { Racks } from './racks/racks.ts';
+import { refusal } from './records/refusal.ts';
+import { type Pin, pinnedText, refuseSettings, type SettingsRefusal } from './records/settings-refusal.ts';
 import type { RegionStore } from './records/store.ts';
 import type { SettingChange, SettingsOutcome, StoredSetting } from './records/stored-setting.ts';
 import {
@@ -39,7 +41,6 @@ import {
   withoutUserOf,
 } from './setting-keys.ts';
 import { LatestRun } from './shares/latest-run.ts';
-import { type Pin, type RefusalNamed, refusal } from './words/refusal.ts';
 
 /** Keys in the store, for all racks together. */
 export const SETTINGS_MAX = 4096;
@@ -83,10 +84,6 @@ export const NO_RULES: SettingsRules = {
   interfacesOf: () => [],
 };
 
-export type SettingsRefusal = RefusalNamed<
-  'setting-unknown' | 'setting-read-only' | 'setting-invalid' | 'settings-limit'
->;
-
 /** A key with its new value; `value` is `undefined` to remove the key from the store. */
 export interface SettingEdit {
   readonly key: string;
@@ -122,10 +119,13 @@ class Unfit extends Error {
   readonly refused: SettingsRefusal;
 
   constructor(refused: SettingsRefusal) {
-    super(refused.code);
+    super(refused.text);
     this.refused = refused;
   }
 }
+
+const fileText = (key: string, file: string | undefined): string =>
+  `${key} is read-only: only the configuration file can set it${file === undefined ? '' : ` (${file})`}`;
 
 export class RegionSettings {
   readonly rules: SettingsRules;
@@ -262,7 +262,7 @@ export class RegionSettings {
         if (given.revise !== undefined && value === undefined) continue;
         const edit: SettingEdit = { ...given, value };
         const change = this.#decide(owner, edit, list);
-        if ('code' in change) return { kind: 'refuse', refusal: change };
+        if ('text' in change) return { kind: 'refuse', refusal: change };
         list = withChange(list, change);
         changes.push(change);
       }
@@ -281,7 +281,7 @@ export class RegionSettings {
     const [former, next] = [interfaces(before), interfaces(outcome.settings)];
     const foreign = findForeignAddresses(this.#parts.racks.find(owner), former, next);
     const problems = [...foreign, ...(await findTaken(store, former, next))];
-    if (problems.length > 0) throw new Unfit(refusal('setting-invalid', { problems }));
+    if (problems.length > 0) throw new Unfit(refuseSettings(problems));
     return outcome;
   }
 
@@ -294,27 +294,36 @@ export class RegionSettings {
     const meant = interfaceName === undefined ? this.rules.nearestKey(edit.key) : undefined;
     if (rule === undefined || meant !== undefined) {
       return edit.key === INTERFACES_KEY
-        ? refusal('setting-unknown.interfaces', { key: edit.key })
-        : refusal('setting-unknown.key', { key: edit.key, meant });
+        ? refusal('setting-unknown', `${edit.key}: unknown key; give the name of a network: ${edit.key}.NAME`)
+        : refusal(
+            'setting-unknown',
+            `${edit.key}: unknown key; ${meant === undefined ? '' : `did you mean ${meant}? `}rackboot config show lists all keys`,
+          );
     }
-    if (rule === 'file') return refusal('setting-read-only.file', { key, file: this.#ownFileOf(rack)?.file });
+    if (rule === 'file') return refusal('setting-read-only', fileText(key, this.#ownFileOf(rack)?.file));
     if (edit.value !== undefined || edit.entries !== undefined) {
       const pin = this.pinnedBy(key, rack);
-      if (pin !== undefined) return refusal('setting-read-only.pinned', { key, pin });
+      if (pin !== undefined) return refusal('setting-read-only', pinnedText(key, pin));
     }
-    if (interfaceName !== undefined && owner === '') return refusal('setting-unknown.rack', { key: edit.key });
+    if (interfaceName !== undefined && owner === '')
+      return refusal(
+        'setting-unknown',
+        `${edit.key}: this region has no rack of its own; name the network's rack: rackboot config set --rack NAME`,
+      );
     const before = list.find((one) => one.rack === rack && one.key === key)?.value;
     let { value } = edit;
     if (edit.entries !== undefined) {
       const stored = field === undefined ? before : isSettings(before) ? valueAt(before, field) : undefined;
       const edited = editEntries(stored, edit.entries);
-      if ('fault' in edited)
-        return refusal('setting-invalid', { problems: [{ key: edit.key, message: edited.fault }] });
+      if ('fault' in edited) return refuseSettings([{ key: edit.key, message: edited.fault }]);
       value = edited.list;
     }
     if (value === undefined && before === undefined) {
       const near = this.rules.nearestKey(edit.key) ?? this.#nearestInterface(owner, edit.key);
-      return refusal('setting-unknown.absent', { key: edit.key, meant: near });
+      return refusal(
+        'setting-unknown',
+        `${edit.key}: not in the store, so there is nothing to remove${near === undefined ? '' : `; did you mean ${near}?`}`,
+      );
     }
     if (field === undefined) return refuseUnknownField(edit.key, value, interfaceFields) ?? { rack, key, value };
     const fields = isSettings(before) ? before : {};
@@ -326,7 +335,11 @@ export class RegionSettings {
     for (const { key } of edits) {
       const { field } = splitKey(key, this.rules.interfaceFields);
       const meant = field === undefined ? undefined : this.#nearestInterface(owner, key);
-      if (meant !== undefined) return refusal('setting-unknown.interface', { key, meant });
+      if (meant !== undefined)
+        return refusal(
+          'setting-unknown',
+          `${key}: there is no such network; did you mean ${meant}? To add a network, set all its keys at once: cluster_interfaces.NAME`,
+        );
     }
     return undefined;
   }
@@ -338,7 +351,8 @@ export class RegionSettings {
 
   /** Checks the settings for every rack that the changes concern. */
   #check(list: readonly StoredSetting[], changes: readonly SettingChange[]): SettingsRefusal | undefined {
-    if (list.length > SETTINGS_MAX) return refusal('settings-limit', { max: SETTINGS_MAX });
+    if (list.length > SETTINGS_MAX)
+      return refusal('settings-limit', `the store holds at most ${SETTINGS_MAX} keys: remove some`);
     const own = this.#parts.ownRack()?.uuid ?? '';
     const isForAll = changes.some(({ rack }) => rack === '');
     const racks = isForAll ? [own, ...list.map(({ rack }) => rack)] : changes.map(({ rack }) => rack);
@@ -348,7 +362,7 @@ export class RegionSettings {
         this.#settingsFor(rack, list),
         own !== '' && rack === own,
       );
-      if (problems.length > 0) return refusal('setting-invalid', { problems });
+      if (problems.length > 0) return refuseSettings(problems);
     }
     return undefined;
   }
@@ -363,7 +377,7 @@ export class RegionSettings {
     if (own === undefined || !changes.some(({ key }) => key.startsWith('boot.'))) return undefined;
     const [former, next] = [this.#settingsFor(own, before), this.#settingsFor(own, after)];
     const stops = this.rules.bootStopsOf(this.#fileOf(own), former, next);
-    return stops.length === 0 ? undefined : refusal('setting-invalid', { problems: stops });
+    return stops.length === 0 ? undefined : refuseSettings(stops);
   }
 
   #settingsFor(rack: string, list: readonly StoredSetting[]): Settings {

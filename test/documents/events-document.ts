@@ -6,11 +6,10 @@ import { join } from 'node:path';
 import { EVENT_KINDS } from '../../src/daemon/rack/event-kinds.ts';
 import { DHCP_REFUSALS } from '../../src/dhcp/events/refusals.ts';
 import { RACK_ERROR_CODES } from '../../src/errors.ts';
-import { REFUSALS } from '../../src/region/api/call/refusal-status.ts';
+import { REFUSALS } from '../../src/region/records/refusal.ts';
 import { FILE_REASONS, HTTP_REASONS, REGION_REASONS, TFTP_REASONS } from '../../src/region/words/en/file-reasons.ts';
 import { ALLOCATION_REASONS } from '../../src/region/words/en/rack-dhcp.ts';
 import { PURPOSE_SENTENCES } from '../../src/region/words/en/rack-files.ts';
-import { LANGUAGE } from '../../src/region/words/language.ts';
 import { HINT_PATTERNS } from './hint-patterns.ts';
 import { table } from './markdown-table.ts';
 
@@ -191,8 +190,6 @@ function roomText(room: string, fields: ReadonlyMap<string, readonly Field[]>): 
   return [`## ${ROOMS[room] ?? room}`, ...head, ...sections].join('\n\n');
 }
 
-const sentences = new Map(Object.entries(LANGUAGE.reasons));
-
 const OTHER_TABLES: readonly (readonly [string, string])[] = [
   ['Hints of `boot.hint`', named(HINT_PATTERNS)],
   ['Reasons of DHCP (`dhcp.refused`, `dhcp.nak`)', named(DHCP_REFUSALS)],
@@ -206,7 +203,7 @@ const OTHER_TABLES: readonly (readonly [string, string])[] = [
     'Refusals of the API (header `X-Rackboot-Refusal`)',
     table(
       ['name', 'HTTP status', 'meaning, and what to do'],
-      Object.entries(REFUSALS).map(([name, status]) => [`\`${name}\``, String(status), sentences.get(name) ?? '']),
+      Object.entries(REFUSALS).map(([name, { status, explain }]) => [`\`${name}\``, String(status), explain]),
     ),
   ],
   ['Failures of commands and of the start', named(RACK_ERROR_CODES)],

@@ -27,7 +27,7 @@ import { RACK_ERROR_CODES } from '../../src/errors.ts';
 import { type LabPlace, labPlace } from '../../src/lab/safe-lab.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import { ANY } from '../../src/net/address.ts';
-import { REFUSALS } from '../../src/region/api/call/refusal-status.ts';
+import { REFUSALS } from '../../src/region/records/refusal.ts';
 import { RunningRack } from '../support/running-rack.ts';
 
 /** The place on loopback of the rack whose surfaces are taken. */
@@ -173,7 +173,7 @@ function dhcpAnswers(): string {
 /** Everything. @param place where a rack may run */
 export async function takeSurfaces(place: LabPlace): Promise<Surfaces> {
   const events = [...EVENT_KINDS].map(([kind, { level }]) => `${kind} ${level}`);
-  const refusals = Object.entries(REFUSALS).map(([name, status]) => `${status} ${name}`);
+  const refusals = Object.entries(REFUSALS).map(([name, { status }]) => `${status} ${name}`);
   return new Map([
     ...(await ofRunningRack(place)),
     ['commands.txt', commandHelps()],

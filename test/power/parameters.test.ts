@@ -6,8 +6,8 @@ import { findDriver, POWER_DRIVERS } from '../../src/power/drivers.ts';
 import { splitAddress } from '../../src/power/ipmi.ts';
 import type { PowerValues } from '../../src/power/parameters.ts';
 import { isReportable } from '../../src/region/records/power-parameters.ts';
+import { problemText } from '../../src/region/words/en/power.ts';
 import { words } from '../../src/region/words/text.ts';
-import { problemText } from '../support/sentences.ts';
 import { surroundings } from './surroundings.ts';
 
 const IPMI: PowerValues = { power_address: '10.0.0.5' };

@@ -12,7 +12,6 @@ import type { RackNote } from '../../src/region/records/rack-note.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
 import { noteText } from '../../src/region/words/rack-reasons.ts';
-import { sentenceOf as refusalSentence } from '../../src/region/words/refusal.ts';
 import { HOLD_MS_MAX } from '../../src/region-thread/power-hold.ts';
 import { PowerSide } from '../../src/region-thread/power-side.ts';
 import { Controller, controllerDriver, pass } from '../power/controllers.ts';
@@ -124,8 +123,7 @@ class Powered {
     name: 'accept' | 'abort' | 'allocate' | 'release' | 'commission' | 'mark-broken',
   ): Promise<void> {
     const outcome = await this.region.life.command(systemId, { name }, BOB);
-    if (outcome.kind !== 'changed')
-      assert.fail(outcome.kind === 'refuse' ? refusalSentence(outcome.refusal) : systemId);
+    if (outcome.kind !== 'changed') assert.fail(outcome.kind === 'refuse' ? outcome.refusal.text : systemId);
   }
 
   /** The changes of its power, without queries. */
@@ -148,7 +146,7 @@ test('the page is shown the drivers that switch the machines', () =>
   withPower(['a'], async ({ side }) => {
     const names = side.drivers.map(({ name }) => name);
     assert.deepEqual(names, ['memory', 'manual']);
-    for (const name of names) assert.ok(!side.problemsOf(name, {}).some(({ code }) => code === 'field.power-driver'));
+    for (const name of names) assert.ok(!side.problemsOf(name, {}).some(({ part }) => part === undefined));
   }));
 
 test('an accepted machine is power-cycled and boots from the network; its command and its state are known', () =>

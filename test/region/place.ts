@@ -12,7 +12,6 @@ import { type HardwareFacts, parseHardwareFacts } from '../../src/region/records
 import type { Machine } from '../../src/region/records/machine.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { openRegion, type Region, type RegionOptions } from '../../src/region/region.ts';
-import { sentenceOf as refusalSentence } from '../../src/region/words/refusal.ts';
 import { REGION_FILE } from '../../src/store/region/region-schema.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -92,7 +91,7 @@ export async function makeRegion(
 /** Enlists a machine; throws when it is refused. */
 export async function enlist(region: Region, of: EnlistmentReport): Promise<Machine> {
   const outcome = await region.enlist(of);
-  if (outcome.kind === 'refuse') throw new Error(refusalSentence(outcome.refusal));
+  if (outcome.kind === 'refuse') throw new Error(outcome.refusal.text);
   return outcome.machine;
 }
 

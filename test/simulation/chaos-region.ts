@@ -3,10 +3,10 @@
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../../src/clock.ts';
 import { bodyOf } from '../../src/region/api/call/answer.ts';
-import { REFUSALS } from '../../src/region/api/call/refusal-status.ts';
 import type { RegionConfig } from '../../src/region/config.ts';
 import { answerLink, type LinkRequest as RegionRequest } from '../../src/region/http/link.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
+import { REFUSALS } from '../../src/region/records/refusal.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
@@ -91,7 +91,7 @@ export class ChaosRegion implements RegionEnd {
       case 'unchanged':
         return answerOf(304, '');
       case 'refusal':
-        return answerOf(REFUSALS[answer.name], bodyOf(answer));
+        return answerOf(REFUSALS[answer.name].status, bodyOf(answer));
       default:
         throw new Error(`an answer of the kind ${answer.kind}`);
     }

@@ -26,7 +26,6 @@ import type { Machine } from '../../src/region/records/machine.ts';
 import type { RackReport } from '../../src/region/records/machine-event.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
-import { sentenceOf } from '../../src/region/words/refusal.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { reportParams } from '../../src/uplink/report-params.ts';
 import { MEMORY_PLACE } from '../support/memory-place.ts';
@@ -334,7 +333,7 @@ async function goOn(
     name === 'deploy' ? DEPLOY : name === 'release' ? { name, erase: 'signatures' } : { name };
   if (status === 'deployed') assertLeased(site, machine);
   const outcome = await site.region.life.command(systemId, command, BOB);
-  if (outcome.kind === 'refuse') assert.fail(sentenceOf(outcome.refusal));
+  if (outcome.kind === 'refuse') assert.fail(outcome.refusal.text);
   return false;
 }
 

@@ -10,7 +10,6 @@ import { makeRaid } from '../../src/region/layout/volume-changes.ts';
 import { layOut } from '../../src/region/layout/whole-layouts.ts';
 import type { Machine } from '../../src/region/records/machine.ts';
 import type { FileSystemKind } from '../../src/region/records/machine-layout.ts';
-import { sentenceOf } from '../../src/region/words/refusal.ts';
 import { FIELDS } from '../contract/region-store.ts';
 import { facts } from '../region/place.ts';
 
@@ -83,7 +82,7 @@ export class LaidDisks {
   }
 
   #keep(outcome: StorageDraft | MadePart | LayoutRefusal): number {
-    if (outcome.kind === 'refuse') return assert.fail(sentenceOf(outcome.refusal));
+    if (outcome.kind === 'refuse') return assert.fail(outcome.refusal.text);
     this.#draft = outcome.kind === 'made' ? outcome.draft : outcome;
     return outcome.kind === 'made' ? outcome.id : 0;
   }

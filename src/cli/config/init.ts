@@ -26,7 +26,6 @@ import { INTERFACES_KEY, type Settings, withValue } from '../../machines/setting
 import { formatIpv4, formatNetwork, networkContains, parseIpv4 } from '../../net/address.ts';
 import { readInterfaces } from '../../net/present-interfaces.ts';
 import { RACK_CONFIG } from '../../region/config.ts';
-import { sentenceOf } from '../../region/words/refusal.ts';
 import { importLeases } from '../leases/import.ts';
 import { missingProgramLines } from '../machines/power-programs.ts';
 import { cachedSettings } from '../terminal/config-in-force.ts';
@@ -372,7 +371,7 @@ async function storeNetwork(flags: Prepared, { answers, values }: Draft): Promis
       refuse('the store has a network already');
     const former = stored.filter(({ key }) => flags.force && key !== own).map(({ key }) => ({ key, value: undefined }));
     const refusal = await settings.change('', [...former, ...settingsOf(answers)], by);
-    if (refusal !== undefined) refuse(sentenceOf(refusal));
+    if (refusal !== undefined) refuse(refusal.text);
   });
   const { name, network } = answers.proposal;
   print(

@@ -26,7 +26,6 @@ import { nearestName } from '../../nearest-name.ts';
 import { type EntriesEdit, entriesOf } from '../../region/list-entries.ts';
 import type { SettingEdit } from '../../region/settings.ts';
 import { noteText } from '../../region/words/rack-reasons.ts';
-import { sentenceOf } from '../../region/words/refusal.ts';
 import { strandedBy } from '../leases/stranded.ts';
 import { askRack } from '../region/racks.ts';
 import { askConfig, type FoundConfig, findConfig } from '../terminal/config-in-force.ts';
@@ -327,7 +326,7 @@ async function changeOffline(found: FoundConfig, flags: SettingFlags, edits: rea
   const { stateDir, name } = found.config;
   await withStoredSettings({ stateDir, name, file: found.path, values: found.file.values }, async (settings, by) => {
     const refusal = await settings.change(flags.rack ?? '', edits, by);
-    if (refusal !== undefined) throw new RackError('bad-argument', sentenceOf(refusal));
+    if (refusal !== undefined) throw new RackError('bad-argument', refusal.text);
   });
 }
 

@@ -13,7 +13,7 @@ import { findDriver, POWER_DRIVERS } from '../../power/drivers.ts';
 import type { PowerOutcome } from '../../power/outcome.ts';
 import { openSshIdentity, readPublicKey, type SshIdentity } from '../../power/ssh-identity.ts';
 import { listGuests, parseHypervisor } from '../../power/virsh.ts';
-import { refusal, sentenceOf } from '../../region/words/refusal.ts';
+import { problemText } from '../../region/words/en/power.ts';
 import { powerText } from '../../region/words/text.ts';
 import { hasStore, openStore } from '../../region-process/open-store.ts';
 import { print, printFields, printJson, printTable } from '../terminal/output.ts';
@@ -106,7 +106,7 @@ async function checkMachine(config: string, stateDir: string, wanted: string, js
   becomeOwnerOf(stateDir);
   const opened = driver.open(id, values, surroundingsOf(config));
   if (opened.kind === 'bad-parameters') {
-    const problems = opened.problems.map((one) => sentenceOf(refusal('field.power-parameter', one)));
+    const problems = opened.problems.map((one) => problemText(one));
     throw new RackError('bad-argument', `the power_parameters of ${fqdn} are unusable: ${problems.join('; ')}`);
   }
   const answer = await opened.port.query(questionSignal());

@@ -16,9 +16,9 @@ import { isStoreUnavailable, RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import type { ApiKey } from '../records/account-store.ts';
 import { digestOf } from '../records/digest.ts';
+import { type RefusalWord, refusal, wordOfIssue } from '../records/refusal.ts';
 import type { RegionStore } from '../records/store.ts';
 import type { User } from '../records/user.ts';
-import { type RefusalNamed, type RefusalWord, refusal, sentenceOf, wordOfIssue } from '../words/refusal.ts';
 import type { PasswordPermit } from './password-limits.ts';
 
 /** API keys of one user, who alone fills it; one more is refused, because deleting another would stop a program without a word. */
@@ -44,54 +44,51 @@ const HASH_BYTES = 32;
  */
 const RESERVED_NAMES: ReadonlySet<string> = new Set([LOCAL_ADMINISTRATOR, 'maas', 'maas-init-node', 'unknown']);
 
-/** Its messages are refusal codes; `wordOf` makes refusals of them. */
+const EMAIL = 'an e-mail address must have the form name@host';
+
+const passwordShortText = (min: number): string => `a password must have at least ${min} characters`;
+
 const newUser = z.object({
   username: z
     .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9@.+_-]{0,149}$/, 'field.username')
-    .refine((name) => !RESERVED_NAMES.has(name.toLowerCase()), 'field.username-reserved'),
+    .regex(/^[A-Za-z0-9][A-Za-z0-9@.+_-]{0,149}$/, 'a user name must have 1 to 150 letters, digits or @ . + - _')
+    .refine(
+      (name) => !RESERVED_NAMES.has(name.toLowerCase()),
+      'the service itself uses this user name (local-administrator, MAAS, maas-init-node, unknown): choose another one',
+    ),
   email: z
     .string()
     .max(254)
-    .regex(/^(?:[^\s@]+@[^\s@]+)?$/, 'field.email')
-    .refine((text) => cleanText(text) === text, 'field.email'),
-  password: z.string().min(PASSWORD_MIN, 'field.password-short').max(PASSWORD_MAX, 'field.password-long'),
+    .regex(/^(?:[^\s@]+@[^\s@]+)?$/, EMAIL)
+    .refine((text) => cleanText(text) === text, EMAIL),
+  password: z
+    .string()
+    .min(PASSWORD_MIN, passwordShortText(PASSWORD_MIN))
+    .max(PASSWORD_MAX, `a password may have at most ${PASSWORD_MAX} characters`),
 });
 
 /** The input for a new account. */
 export type NewUser = z.input<typeof newUser>;
 
-function wordOf(issue: z.core.$ZodIssue): RefusalWord {
-  const { message } = issue;
-  switch (message) {
-    case 'field.password-short':
-      return refusal(message, { min: PASSWORD_MIN });
-    case 'field.password-long':
-      return refusal(message, { max: PASSWORD_MAX });
-    default:
-      return wordOfIssue(issue);
-  }
-}
-
 /** The problems of a new account by field; undefined: none. */
 export function newUserProblems(account: NewUser): Readonly<Record<string, readonly RefusalWord[]>> | undefined {
   const checked = newUser.safeParse(account);
-  return checked.success ? undefined : z.flattenError(checked.error, wordOf).fieldErrors;
+  return checked.success ? undefined : z.flattenError(checked.error, wordOfIssue).fieldErrors;
 }
 
-const inOneLine = (words: readonly RefusalWord[]): string => words.map((word) => sentenceOf(word)).join('; ');
+const inOneLine = (words: readonly RefusalWord[]): string => words.map((word) => word.text).join('; ');
 
 /** The problems of a new account in one line; undefined: none. @param isShort true: the password may be shorter than PASSWORD_MIN */
 export function newUserProblem(account: NewUser, isShort = false): string | undefined {
   const problems = newUserProblems(isShort ? { ...account, password: account.password.padEnd(PASSWORD_MIN) } : account);
-  if (isShort && account.password === '') return inOneLine([refusal('field.password-short', { min: 1 })]);
+  if (isShort && account.password === '') return passwordShortText(1);
   return problems === undefined ? undefined : inOneLine(Object.values(problems).flat());
 }
 
 /** The problems of one value of an account; undefined: none. */
 const problemsOf = (schema: z.ZodType, text: string): readonly RefusalWord[] | undefined => {
   const checked = schema.safeParse(text);
-  return checked.success ? undefined : checked.error.issues.map(wordOf);
+  return checked.success ? undefined : checked.error.issues.map(wordOfIssue);
 };
 
 /** The problems of a password; undefined: none. */
@@ -139,6 +136,9 @@ export function equalSecrets(a: string, b: string): boolean {
   return timingSafeEqual(createHash('sha256').update(a).digest(), createHash('sha256').update(b).digest());
 }
 
+export const emailTakenText = (email: string): string =>
+  `Another user has the e-mail address ${email}: give another one, or none.`;
+
 /**
  * Creates an administrator.
  * @param isShort as for `newUserProblem`
@@ -149,7 +149,7 @@ export async function createAdmin(store: RegionStore, clock: Clock, account: New
   if (problem !== undefined) throw new RackError('bad-argument', problem);
   const { username, email, password } = account;
   if (isEmailTaken(await store.accounts.listUsers(), email, username)) {
-    throw new RackError('already-exists', sentenceOf(refusal('field.email-taken', { email })));
+    throw new RackError('already-exists', emailTakenText(email));
   }
   const passwordHash = await hashPassword(password, clock);
   const user = await store.accounts.addUser({
@@ -183,9 +183,11 @@ export const didYouMeanUser = async (store: RegionStore, username: string): Prom
     (await store.accounts.listUsers()).map((user) => user.username),
   );
 
+export const usernameTakenText = (username: string): string =>
+  `The user ${username} exists already: choose another name, or give it another password (\`rackboot password ${username}\`).`;
+
 /** The error for a user name that is taken. */
-export const nameTaken = (username: string): RackError =>
-  new RackError('already-exists', sentenceOf(refusal('field.username-taken', { username })));
+export const nameTaken = (username: string): RackError => new RackError('already-exists', usernameTakenText(username));
 
 /**
  * Changes an account's password directly in the store, for this host's command line.
@@ -212,16 +214,16 @@ export async function changePassword(
 }
 
 /** Refuses one more API key of a user, and names the key unused for longest. */
-async function refuseKey(store: RegionStore, username: string): Promise<RefusalNamed<'api-keys-limit'>> {
+async function refuseKey(store: RegionStore, username: string): Promise<RefusalWord> {
   const [unused] = (await store.accounts.listKeys(username)).toSorted((a, b) => a.usedMs - b.usedMs);
-  return refusal('api-keys-limit', { username, max: KEYS_PER_USER_MAX, unused: unused?.tokenKey ?? 'none' });
+  return refusal(
+    'api-keys-limit',
+    `${username} has ${KEYS_PER_USER_MAX} API keys, the maximum: delete one with op=delete_authorisation_token, or on the region's host with rackboot apikey --username ${username} --remove ${unused?.tokenKey ?? 'none'}, the key unused for longest (--list shows all).`,
+  );
 }
 
 /** The refusal of one more API key of a user; undefined: there is room. */
-export const findKeyRefusal = async (
-  store: RegionStore,
-  username: string,
-): Promise<RefusalNamed<'api-keys-limit'> | undefined> =>
+export const findKeyRefusal = async (store: RegionStore, username: string): Promise<RefusalWord | undefined> =>
   (await store.accounts.listKeys(username)).length < KEYS_PER_USER_MAX ? undefined : await refuseKey(store, username);
 
 /**
@@ -248,7 +250,7 @@ export async function createApiKey(store: RegionStore, clock: Clock, username: s
     usedMs: nowMs,
   };
   if (!(await store.accounts.addKey(key, KEYS_PER_USER_MAX)))
-    throw new RackError('limit-reached', sentenceOf(await refuseKey(store, username)));
+    throw new RackError('limit-reached', (await refuseKey(store, username)).text);
   const event = { type: 'AUTHORISATION', code: 'api-key-made', params: { name }, atMs: nowMs, username } as const;
   await store.recordEvent(event, undefined);
   return `${consumerKey}:${tokenKey}:${secret}`;

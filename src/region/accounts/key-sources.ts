@@ -4,7 +4,7 @@
 //
 // 1. The host is fixed by the source, and a name has no character that could change the path: a caller chooses neither.
 
-import type { KeysFault } from '../words/refusal.ts';
+import type { KeysFault } from '../words/en/published-keys.ts';
 
 /** A published list of keys. */
 export interface KeySource {

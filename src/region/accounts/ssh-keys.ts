@@ -5,8 +5,6 @@
 // 1. A key is one line of printable ASCII without options, because options could run or forbid commands.
 // 2. The algorithm's name before the key equals the one inside it.
 
-import type { SshKeyFault } from '../words/refusal.ts';
-
 /** Keys of one user. */
 export const SSH_KEYS_PER_USER_MAX = 64;
 const KEY_CHARACTERS_MAX = 16_384;
@@ -22,24 +20,27 @@ const ALGORITHMS: ReadonlySet<string> = new Set([
   'sk-ecdsa-sha2-nistp256@openssh.com',
 ]);
 
-type ParsedSshKey =
-  | { readonly kind: 'key'; readonly key: string }
-  | { readonly kind: 'fault'; readonly fault: SshKeyFault };
+type ParsedSshKey = { readonly kind: 'key'; readonly key: string } | { readonly kind: 'fault'; readonly fault: string };
 
 /** Parses a key into one form: algorithm, key and comment, separated by single spaces. */
 export function parseSshKey(text: string): ParsedSshKey {
-  const fault = (why: SshKeyFault): ParsedSshKey => ({ kind: 'fault', fault: why });
+  const fault = (why: string): ParsedSshKey => ({ kind: 'fault', fault: why });
   const line = text.trim();
-  if (line.length > KEY_CHARACTERS_MAX) return fault({ kind: 'long', max: KEY_CHARACTERS_MAX });
-  if (/PRIVATE KEY/.test(line)) return fault({ kind: 'private' });
-  if (!/^[\x20-\x7e]+$/.test(line)) return fault({ kind: 'unprintable' });
+  if (line.length > KEY_CHARACTERS_MAX) return fault(`the key is longer than ${KEY_CHARACTERS_MAX} characters`);
+  if (/PRIVATE KEY/.test(line)) return fault('this is a private key: give the public one, the file that ends in .pub');
+  if (!/^[\x20-\x7e]+$/.test(line))
+    return fault('a key must be one line of printable characters, as in a file that ends in .pub');
   const [algorithm = '', encoded = '', ...rest] = line.split(/ +/);
-  if (!ALGORITHMS.has(algorithm)) return fault({ kind: 'unknown-type', known: [...ALGORITHMS] });
-  if (!/^[A-Za-z0-9+/]{16,}={0,2}$/.test(encoded)) return fault({ kind: 'not-base64' });
+  if (!ALGORITHMS.has(algorithm))
+    return fault(
+      `the line does not begin with a known key type: give one of ${[...ALGORITHMS].join(', ')}, without options`,
+    );
+  if (!/^[A-Za-z0-9+/]{16,}={0,2}$/.test(encoded)) return fault('the key itself is not Base64');
   const bytes = Buffer.from(encoded, 'base64');
   const length = bytes.length < 4 ? 0 : bytes.readUInt32BE(0);
   const name = bytes.toString('latin1', 4, 4 + length);
-  if (name !== algorithm || bytes.length < 4 + length + 4 + 32) return fault({ kind: 'broken', algorithm });
+  if (name !== algorithm || bytes.length < 4 + length + 4 + 32)
+    return fault(`the key is truncated, or is not of the type ${algorithm}`);
   const comment = rest.join(' ').slice(0, COMMENT_MAX);
   return { kind: 'key', key: [algorithm, encoded, ...(comment === '' ? [] : [comment])].join(' ') };
 }

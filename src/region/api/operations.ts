@@ -21,7 +21,17 @@
 import { z } from 'zod';
 import { cleanText } from '../../clean-text.ts';
 import { AREA_OPERATIONS } from './areas/area-operations.ts';
-import { type Answer, isRefusal, json, NO_MACHINE, refuse, refuseField, refuseUnmanaged } from './call/answer.ts';
+import {
+  type Answer,
+  isRefusal,
+  json,
+  NO_KEY,
+  NO_MACHINE,
+  ONLY_ADMINISTRATORS,
+  refuse,
+  refuseField,
+  refuseUnmanaged,
+} from './call/answer.ts';
 import { type Fields, findUnstorable, opIn } from './call/form-body.ts';
 import type { ApiCall } from './call/operation.ts';
 import { type ApiVersion, defineOperation, type Method, type Operation } from './call/operation.ts';
@@ -174,19 +184,26 @@ export async function runOperation(
   fields: Fields,
 ): Promise<Answer> {
   const faulty = findUnstorable(fields);
-  if (faulty !== undefined) return refuseField(cleanText(faulty), 'field.nul');
+  if (faulty !== undefined)
+    return refuseField(
+      cleanText(faulty),
+      'This text contains the character NUL or half of a surrogate pair, which is not allowed.',
+    );
   const wanted = method === 'HEAD' ? 'GET' : method;
   const ofMethod = operations.filter((operation) => operation.method === wanted);
   if (ofMethod.length === 0) {
     const methods = [...new Set(operations.map((operation) => operation.method))];
-    return refuse('method-not-allowed.known', { methods }, { Allow: methods.join(', ') });
+    return refuse('method-not-allowed', `Use ${methods.join(', ')} here.`, { Allow: methods.join(', ') });
   }
   // Seen: gomaasapi sends an empty one for an operation without.
   const op = opIn(call.query, fields);
   const operation = ofMethod.find((candidate) => candidate.op === op);
   if (operation === undefined) {
     const known = ofMethod.map((candidate) => candidate.op ?? '(none)');
-    return refuse('unknown-operation.known', { method: wanted, op: op ?? 'None', known });
+    return refuse(
+      'unknown-operation',
+      `Unrecognised signature: method=${wanted} op=${op ?? 'None'}. Known here: ${known.join(', ')}.`,
+    );
   }
   const refused = checkAccess(operation, call);
   if (refused !== undefined) return refused;
@@ -214,7 +231,7 @@ function checkAccess(operation: Operation, call: ApiCall): Answer | undefined {
   if (operation.access === 'anyone') return undefined;
   if (caller.kind === 'anonymous') {
     if (operation.access !== 'managed') {
-      return refuse('not-authenticated.key', undefined, {
+      return refuse('not-authenticated', NO_KEY, {
         'WWW-Authenticate': 'OAuth realm="MAAS API"',
       });
     }
@@ -222,10 +239,10 @@ function checkAccess(operation: Operation, call: ApiCall): Answer | undefined {
     return refuseUnmanaged(peer.address);
   }
   if (caller.kind === 'user') {
-    return operation.access !== 'admin' || caller.isAdmin ? undefined : refuse('not-allowed.administrator');
+    return operation.access !== 'admin' || caller.isAdmin ? undefined : refuse('not-allowed', ONLY_ADMINISTRATORS);
   }
-  if (caller.kind === 'rack') return refuse('not-allowed.rack');
-  if (operation.access !== 'machine') return refuse('not-allowed.machine');
+  if (caller.kind === 'rack') return refuse('not-allowed', 'A rack may not do this.');
+  if (operation.access !== 'machine') return refuse('not-allowed', 'A machine may not do this.');
   // A machine's key gives access to its own data only; operations for the managed networks need no key.
   return caller.kind === 'machine' && call.path.system_id === caller.systemId ? undefined : NO_MACHINE;
 }

@@ -13,7 +13,6 @@ import { MachineAgent } from '../life/machine-agent.ts';
 import { SIGNAL_STATUSES } from '../life/signal.ts';
 import type { MetadataService } from '../metadata/metadata-service.ts';
 import type { Machine } from '../records/machine.ts';
-import { WITH_INPUT } from '../records/schema-fault.ts';
 import type { Region } from '../region.ts';
 import { OFFSET_MAX } from '../scripts/script-output.ts';
 import type { ScriptNews } from '../scripts/script-run.ts';
@@ -65,10 +64,13 @@ const networkPath = z.object({ tool: z.string().max(16), addresses: z.enum(['fix
 const scriptPath = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) });
 
 /** The refusal for callers that are not a machine at work. */
-export const NOT_THIS_BOOT = refuse('not-this-boot');
+export const NOT_THIS_BOOT = refuse(
+  'not-this-boot',
+  'Only a machine at work may do this, with the token of its boot and from its address: start the machine again, unless its work was ended on purpose.',
+);
 
 /** The refusal for a machine beyond its rate. */
-export const TOO_OFTEN = refuse('rate-limit.machine', undefined, {
+export const TOO_OFTEN = refuse('rate-limit', 'This machine sends too many requests: wait a little.', {
   'Retry-After': '5',
 });
 
@@ -146,7 +148,7 @@ function addOwnerRoutes(app: FastifyInstance, work: MachineAgent, forWorker: For
     '/MAAS/rackboot/1/user-data',
     forWorker(async (machine) => {
       const data = await work.userData(machine);
-      if (data === undefined) return refuse('not-found.user-data');
+      if (data === undefined) return refuse('not-found', 'This machine has no user data.');
       return { kind: 'text', text: Buffer.from(data), contentType: 'application/octet-stream' };
     }),
   );
@@ -188,14 +190,18 @@ function addLayoutRoutes(app: FastifyInstance, work: MachineAgent, forWorker: Fo
     forWorker(async (machine, { params }) => {
       const { success, data } = networkPath.safeParse(params);
       const files = success ? work.network(machine, data.tool, data.addresses === 'leased') : undefined;
-      return files === undefined ? refuse('not-found.network-tool') : text(files);
+      return files === undefined
+        ? refuse('not-found', 'Give netplan, networkd or ifupdown, and fixed or leased addresses.')
+        : text(files);
     }),
   );
   app.get(
     '/MAAS/rackboot/1/storage',
     forWorker(async (machine) => {
       const plan = work.storage(machine);
-      return plan === undefined ? refuse('not-found.storage-plan') : text(plan);
+      return plan === undefined
+        ? refuse('not-found', 'This machine has no storage plan: its image lays out the disk.')
+        : text(plan);
     }),
   );
 }
@@ -211,7 +217,12 @@ function addScriptRoutes(app: FastifyInstance, work: MachineAgent, forWorker: Fo
     forWorker(async (machine, { params }) => {
       const { success, data } = scriptPath.safeParse(params);
       const content = success ? await work.scripts.content(machine, data.id) : undefined;
-      return content === undefined ? refuse('not-found.script-to-run') : text(content);
+      return content === undefined
+        ? refuse(
+            'not-found',
+            'This machine has no such script to run: the script was removed, or belongs to another run.',
+          )
+        : text(content);
     }),
   );
 }
@@ -220,7 +231,7 @@ async function takeSignal(region: Region, work: MachineAgent, peer: Peer, reques
   const body = formOf(request);
   if (body.kind === 'fault') return refuseFor([body.refusal]);
   const given = Object.fromEntries([...body.fields].map(([name, list]) => [name, list.at(-1) || undefined]));
-  const checked = signalFields.safeParse(given, WITH_INPUT);
+  const checked = signalFields.safeParse(given);
   if (!checked.success) {
     return refuseFields(fieldsOf(checked.error));
   }
@@ -264,7 +275,7 @@ async function sendAgent(
   if (who.kind !== 'identified') return send(reply, who);
   if (!who.peer.isManaged && who.caller.kind === 'anonymous') return send(reply, refuseUnmanaged(who.peer.address));
   if (text === undefined) {
-    return send(reply, refuse('not-found.agent'));
+    return send(reply, refuse('not-found', 'The enlistment agent is not part of this installation.'));
   }
   return reply.type(`text/${subtype}; charset=utf-8`).header('Cache-Control', 'no-store').send(text);
 }

@@ -2,7 +2,7 @@
 // rack's loop reads without a request.
 
 import { Counters, sharedCounterMemory } from '../../counters.ts';
-import { REFUSALS } from '../api/call/refusal-status.ts';
+import { REFUSALS } from '../records/refusal.ts';
 
 const ANSWERS = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 const ANSWER_PREFIX = 'answers-';

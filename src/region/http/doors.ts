@@ -35,7 +35,7 @@ const SMALL_BODY_BYTES_MAX = 64 * 1024;
  */
 export const LARGE_BODIES_MAX = 32;
 
-const BUSY = refuse('bodies-limit', undefined, {
+const BUSY = refuse('bodies-limit', 'Too many large bodies are arriving: try again in a moment.', {
   'Retry-After': '5',
 });
 /** How often ended connections are reported to the operator, for each reason. */

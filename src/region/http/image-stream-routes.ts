@@ -13,6 +13,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Instant } from '../../clock.ts';
 import { chooseRange } from '../../net/byte-range.ts';
 import { FairShares } from '../../net/shares/fair-shares.ts';
+import type { Rate } from '../../rate-limit.ts';
 import { type Answer, refuse } from '../api/call/answer.ts';
 import type { Peer } from '../api/call/caller.ts';
 import type { StreamedFile } from '../images/boot-images.ts';
@@ -24,10 +25,13 @@ import { RETRY_FIELD } from './sending.ts';
 export const FILES_MAX = 32;
 export const FILES_OF_ADDRESS_MAX = 8;
 const RETRY_SECONDS = 15;
+const mirrorsText = (from: string, { burst, perSecond }: Rate): string =>
+  `Too many requests for images from ${from}: ${burst} at once, then ${perSecond} a second are allowed. Wait a little.`;
+
 const RATE_REFUSALS = {
-  address: refuse('rate-limit.mirrors', STREAM_PER_ADDRESS, RETRY_FIELD),
-  network: refuse('rate-limit-network.mirrors', STREAM_PER_NETWORK, RETRY_FIELD),
-  all: refuse('rate-limit-all.mirrors', STREAM_IN_TOTAL, RETRY_FIELD),
+  address: refuse('rate-limit', mirrorsText('your address', STREAM_PER_ADDRESS), RETRY_FIELD),
+  network: refuse('rate-limit-network', mirrorsText('your network', STREAM_PER_NETWORK), RETRY_FIELD),
+  all: refuse('rate-limit-all', mirrorsText('all addresses', STREAM_IN_TOTAL), RETRY_FIELD),
 };
 const ANY_PATH = '*';
 /** Sent for the URL of the site itself, which a person tries first. */
@@ -65,7 +69,12 @@ export function addImageStreamRoutes(app: FastifyInstance, listener: ImageStream
     const peer = await listener.peerOf(request);
     const admission = places.admit(peer.share, reply);
     if (admission.kind === 'refused')
-      return send(reply, refuse('downloads-limit', undefined, { 'Retry-After': String(RETRY_SECONDS) }));
+      return send(
+        reply,
+        refuse('downloads-limit', 'Too many images are being downloaded from this region: try again later.', {
+          'Retry-After': String(RETRY_SECONDS),
+        }),
+      );
     // The evicted client holds more than its share; it continues its download later.
     admission.evicted?.raw.destroy();
     // A client that has left already is finished, too.
@@ -74,7 +83,8 @@ export function addImageStreamRoutes(app: FastifyInstance, listener: ImageStream
     const below: unknown = typeof params === 'object' && params !== null ? Reflect.get(params, ANY_PATH) : undefined;
     const path = below ?? INDEX_PATH;
     const found = typeof path === 'string' ? await region.bootImages.findStreamed(path) : undefined;
-    const refuseMissing = (): Promise<FastifyReply> => send(reply, listener.excess(peer) ?? refuse('not-found.path'));
+    const refuseMissing = (): Promise<FastifyReply> =>
+      send(reply, listener.excess(peer) ?? refuse('not-found', 'Nothing is here.'));
     if (typeof path !== 'string' || found === undefined) return refuseMissing();
     const excess = mirrors.excess(peer, region.clock.now());
     if (excess !== undefined) return send(reply, excess);

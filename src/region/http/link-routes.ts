@@ -8,7 +8,7 @@ import { STATE_CHANGES_IM } from '../../machines/desired-state.ts';
 import { type Answer, refuse } from '../api/call/answer.ts';
 import { BATCH_VALUES_MAX, HEARTBEAT_VALUES_MAX } from '../racks/rack-news.ts';
 import { LINK_VERSION, type Rack } from '../records/rack.ts';
-import { parseJson } from '../records/text-json.ts';
+import { jsonFaultText, parseJson } from '../records/text-json.ts';
 import type { Region } from '../region.ts';
 import { EventAnswer } from './event-stream.ts';
 import { answerLink, BATCH_UNDER_WAY, findLinkedRack, LINK_BODY_BYTES_MAX, type LinkRequest } from './link.ts';
@@ -44,7 +44,7 @@ export function addLinkRoutes(app: FastifyInstance, listener: LinkListener): voi
     const found = await findLinkedRack(region, uuidOf(request), request.headers.authorization);
     if (found.kind === 'rack') return undefined;
     const isOver = found.kind === 'refusal' && found.name === 'not-authenticated' && !listener.allows(request);
-    return isOver ? refuse('rate-limit.wrong-key') : found;
+    return isOver ? refuse('rate-limit', 'Too many requests with a wrong key: wait a little.') : found;
   };
   /** Runs before the body is read. */
   const onRequest = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
@@ -61,7 +61,7 @@ export function addLinkRoutes(app: FastifyInstance, listener: LinkListener): voi
   const post = (kind: 'events' | 'heartbeat', valuesMax: number) => (request: FastifyRequest, reply: FastifyReply) => {
     const text = Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '';
     const parsed = parseJson(text, valuesMax);
-    if (parsed.kind === 'fault') return send(reply, refuse('bad-request.json', { fault: parsed.fault }));
+    if (parsed.kind === 'fault') return send(reply, refuse('bad-request', `the body ${jsonFaultText(parsed.fault)}`));
     return answer(request, reply, { kind, body: parsed.value });
   };
   const base = `/MAAS/uplink/${LINK_VERSION}/racks/:uuid`;

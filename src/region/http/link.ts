@@ -13,14 +13,15 @@ import { type Answer, bodyOf, json, refuse, refuseFor } from '../api/call/answer
 import { type Peer, shareOf, withoutQuotes } from '../api/call/caller.ts';
 import { type Fields, parseBody, parseUrlEncoded } from '../api/call/form-body.ts';
 import { API_VERSIONS, operationsByPath, runOperation } from '../api/operations.ts';
+import { rackOwnerText } from '../api/racks/rack-operations.ts';
 import { namedFile } from '../config.ts';
-import { refuseVersion } from '../racks/rack-admission.ts';
+import { refuseVersion, waitingText } from '../racks/rack-admission.ts';
 import { check, heartbeat, type KeptPost, parseBatch } from '../racks/rack-news.ts';
 import type { StateRequest } from '../racks/state-update.ts';
 import { LINK_VERSION, type Rack } from '../records/rack.ts';
 import type { Region } from '../region.ts';
+import { noteText } from '../words/en/notes.ts';
 import { outageOf } from '../words/outage.ts';
-import { refusal, sentenceOf } from '../words/refusal.ts';
 import { takeBatch } from './rack-batch.ts';
 
 /** Room for ENTRIES_MAX reports and some posts in Base64, in bytes. */
@@ -28,7 +29,11 @@ export const LINK_BODY_BYTES_MAX = 16 * 1024 * 1024;
 const RETRY_SECONDS = 5;
 
 /** The answer to another batch of a rack while one is being stored. */
-export const BATCH_UNDER_WAY = refuse('rate-limit.batch', undefined, { 'Retry-After': '1' });
+export const BATCH_UNDER_WAY = refuse(
+  'rate-limit',
+  'Another batch of this rack is being stored: send this one when that one has been answered.',
+  { 'Retry-After': '1' },
+);
 
 /** A request of a rack to its region. */
 export type LinkRequest =
@@ -47,7 +52,7 @@ export async function findLinkedRack(
   const rack = region.racks.find(uuid);
   const isHolder = credentials?.kind === 'key' && (await region.racks.isKeyOf(rack, credentials));
   if (rack === undefined || !isHolder) {
-    return refuse('not-authenticated.rack', undefined, {
+    return refuse('not-authenticated', 'No rack has this UUID and key: register first.', {
       'WWW-Authenticate': 'OAuth realm="MAAS API"',
     });
   }
@@ -55,12 +60,12 @@ export async function findLinkedRack(
     case 'accepted': {
       const username = region.racks.demotedOwnerOf(rack);
       if (username === undefined) return { kind: 'rack', rack };
-      return refuse('not-allowed.rack-owner', { rack: rack.name, username });
+      return refuse('not-allowed', rackOwnerText(rack.name, username));
     }
     case 'pending':
-      return refuse('rack-pending.waiting', { rack: rack.name, file: namedFile(region.config()) });
+      return refuse('rack-pending', waitingText(rack.name, namedFile(region.config())));
     case 'rejected':
-      return refuse('rack-rejected.link');
+      return refuse('rack-rejected', 'an administrator rejected this rack');
   }
 }
 
@@ -93,7 +98,7 @@ export async function answerRack(region: Region, rack: Rack, request: LinkReques
 
 async function answerEvents(region: Region, rack: Rack, body: unknown): Promise<Answer> {
   const batch = parseBatch(rack.uuid, body);
-  if (!batch.ok) return refuse('bad-request.rack', { problem: sentenceOf(batch.problem) });
+  if (!batch.ok) return refuse('bad-request', batch.problem.text);
   const taken = await takeBatch(region, rack, batch.value, (post) => runKeptPost(region, rack, post));
   return taken === undefined ? BATCH_UNDER_WAY : json(taken);
 }
@@ -101,16 +106,14 @@ async function answerEvents(region: Region, rack: Rack, body: unknown): Promise<
 /** The refusal for an unavailable store. @throws any other error */
 function refuseUnavailable(error: unknown): Answer {
   if (!isStoreUnavailable(error)) throw error;
-  return refuse(
-    'store-unavailable',
-    { outage: withoutQuotes(outageOf(error)) },
-    { 'Retry-After': String(RETRY_SECONDS) },
-  );
+  return refuse('store-unavailable', noteText(withoutQuotes(outageOf(error))), {
+    'Retry-After': String(RETRY_SECONDS),
+  });
 }
 
 async function answerHeartbeat(region: Region, rack: Rack, body: unknown): Promise<Answer> {
   const checked = check(heartbeat, body);
-  if (!checked.ok) return refuse('bad-request.rack', { problem: sentenceOf(checked.problem) });
+  if (!checked.ok) return refuse('bad-request', checked.problem.text);
   const {
     version,
     uplink,
@@ -155,12 +158,12 @@ async function runKeptPost(region: Region, rack: Rack, post: KeptPost): Promise<
   // A rack may keep only what a machine may post without a key.
   const open = operations?.filter(({ method, access }) => method === 'POST' && access === 'managed') ?? [];
   if (version === undefined || open.length === 0) {
-    return sentenceOf(refusal('not-found.post', { path: path.slice(0, 100) }));
+    return `the API accepts no POST at ${path.slice(0, 100)}`;
   }
   const query = parseUrlEncoded(search);
   const body = parseBody(post.contentType, Buffer.from(post.body, 'base64'));
-  if (query.kind === 'fault') return sentenceOf(query.refusal);
-  if (body.kind === 'fault') return sentenceOf(body.refusal);
+  if (query.kind === 'fault') return query.refusal.text;
+  if (body.kind === 'fault') return body.refusal.text;
   const call = {
     region,
     version,

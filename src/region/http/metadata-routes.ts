@@ -36,9 +36,10 @@ import {
 import { readSignal, readWebhook, SIGNAL_MEANINGS } from '../metadata/reports.ts';
 import type { PreseedResult } from '../preseed/preseed.ts';
 import type { Machine } from '../records/machine.ts';
-import { parseJson } from '../records/text-json.ts';
+import { jsonFaultText, parseJson } from '../records/text-json.ts';
 import type { Region } from '../region.ts';
 import { RateLimiter, RatesByRack } from '../shares/request-rates.ts';
+import { mistakeAtText } from '../words/en/preseed.ts';
 import { type Identified, NOT_THIS_BOOT, originOf, proofOf, TOO_OFTEN } from './agent-routes.ts';
 import { mergeFields } from './link.ts';
 
@@ -78,8 +79,8 @@ const text = (content: string | Buffer): Answer => ({
   text: content,
   contentType: 'text/plain; charset=utf-8',
 });
-const NOTHING_HERE = refuse('not-found.path');
-const NOT_YOURS = refuse('not-allowed.machine-key');
+const NOTHING_HERE = refuse('not-found', 'Nothing is here.');
+const NOT_YOURS = refuse('not-allowed', 'Only a machine with its own key may do this; its installer received the key.');
 
 /** The rates of machines that use their own keys. */
 export const machineRates = (): RatesByRack =>
@@ -122,16 +123,18 @@ async function answerRequest(request: FastifyRequest, listener: MetadataListener
     : await answerMachine(asked, found.path);
 }
 
+const GET = 'Use GET.';
+
 async function answerMachine(asked: Asked, path: MetadataPath): Promise<Answer> {
   if (path.kind === 'by-id') return await answerById(asked, path.systemId);
   const { machine, isPost } = asked;
   if (machine === undefined) {
-    return refuse('not-authenticated.machine', undefined, {
+    return refuse('not-authenticated', 'Authenticate with the key of the machine.', {
       'WWW-Authenticate': 'OAuth realm="MAAS API"',
     });
   }
   if (path.kind === 'status') return takeReport(asked, machine, path.systemId);
-  if (isPost) return path.kind === 'version' ? await takeOperation(asked, machine) : refuse('method-not-allowed.get');
+  if (isPost) return path.kind === 'version' ? await takeOperation(asked, machine) : refuse('method-not-allowed', GET);
   return await readDocument(asked, machine, path);
 }
 
@@ -150,7 +153,7 @@ async function readDocument(asked: Asked, machine: Machine, path: MetadataPath):
     case 'user-data':
       if (tree === 'curtin') return answerOf(await service.render(machine, 'curtin_userdata', surroundings));
       return userData === undefined
-        ? refuse('not-found.user-data')
+        ? refuse('not-found', 'This machine has no user data.')
         : { kind: 'text', text: Buffer.from(userData), contentType: 'application/octet-stream' };
     default:
       return NOTHING_HERE;
@@ -165,6 +168,8 @@ async function readLeaf({ service, surroundings }: Asked, machine: Machine, name
   return text(leafOf(name, machine, { sshKeys, vendorData: () => rendered.text }));
 }
 
+const metadataText = (known: readonly string[]): string => `Known here: ${known.join(', ')}.`;
+
 /** `op=signal`, `op=netboot_off`, `op=netboot_on`, from the machine itself. */
 async function takeOperation(asked: Asked, machine: Machine): Promise<Answer> {
   const { service, op, fields } = asked;
@@ -172,7 +177,7 @@ async function takeOperation(asked: Asked, machine: Machine): Promise<Answer> {
     case 'signal': {
       const signal = readSignal(fields);
       if (signal === undefined) {
-        return refuseField('status', 'field.signal-status', { known: Object.keys(SIGNAL_MEANINGS) });
+        return refuseField('status', `Give one of ${Object.keys(SIGNAL_MEANINGS).join(', ')}.`);
       }
       await service.signal(machine, signal);
       return text('OK');
@@ -184,7 +189,7 @@ async function takeOperation(asked: Asked, machine: Machine): Promise<Answer> {
       await service.netbootOn(machine);
       return text('OK');
     default:
-      return refuse('unknown-operation.metadata', { known: ['signal', 'netboot_off', 'netboot_on'] });
+      return refuse('unknown-operation', metadataText(['signal', 'netboot_off', 'netboot_on']));
   }
 }
 
@@ -196,7 +201,7 @@ async function answerById(asked: Asked, systemId: string): Promise<Answer> {
     const machine = own ?? (await service.findBooted(systemId, undefined, proof));
     if (machine === undefined) return NOT_THIS_BOOT;
     return op === 'signal'
-      ? refuse('unknown-operation.metadata', { known: ['netboot_off', 'netboot_on'] })
+      ? refuse('unknown-operation', metadataText(['netboot_off', 'netboot_on']))
       : await takeOperation(asked, machine);
   }
   const machine = own ?? (await service.findBooted(systemId, fields.get('boot')?.at(-1), proof));
@@ -210,9 +215,7 @@ async function answerById(asked: Asked, systemId: string): Promise<Answer> {
     case 'vendor-data':
       return text('');
     default:
-      return refuse('unknown-operation.metadata', {
-        known: ['get_preseed', 'user-data', 'meta-data', 'vendor-data'],
-      });
+      return refuse('unknown-operation', metadataText(['get_preseed', 'user-data', 'meta-data', 'vendor-data']));
   }
 }
 
@@ -227,25 +230,26 @@ async function installerAnswer(
 }
 
 async function takeReport({ service, tree, isPost, body }: Asked, machine: Machine, systemId: string): Promise<Answer> {
-  if (!isPost) return refuse('method-not-allowed.known', { methods: ['POST'] }, { Allow: 'POST' });
+  if (!isPost) return refuse('method-not-allowed', `Use ${['POST'].join(', ')} here.`, { Allow: 'POST' });
   if (machine.systemId !== systemId) return NOT_YOURS;
   const parsed = parseJson(body.toString('utf8'));
-  if (parsed.kind === 'fault') return refuse('bad-request.report-json', { fault: parsed.fault });
+  if (parsed.kind === 'fault') return refuse('bad-request', `The body ${jsonFaultText(parsed.fault)}.`);
   const report = readWebhook(parsed.value);
-  if (report === undefined) return refuse('bad-request.report');
+  if (report === undefined)
+    return refuse('bad-request', 'A report must have event_type (start, progress, finish), name and description.');
   await service.report(machine, report, tree === 'curtin');
   return { kind: 'empty' };
 }
 
 /** Answers an unknown machine, only in a managed network. */
 function answerStranger({ service, peer, isPost, op, surroundings }: Asked, path: MetadataPath): Answer {
-  if (isPost) return refuse('method-not-allowed.get');
+  if (isPost) return refuse('method-not-allowed', GET);
   if (!peer.isManaged) return refuseUnmanaged(peer.address);
   switch (path.kind) {
     case 'enlist-preseed':
       return op === 'get_enlist_preseed'
         ? answerOf(service.preseeds.renderEnlistment('enlist', surroundings))
-        : refuse('unknown-operation.metadata', { known: ['get_enlist_preseed'] });
+        : refuse('unknown-operation', metadataText(['get_enlist_preseed']));
     case 'versions':
       return text(listing(METADATA_VERSIONS));
     case 'version':
@@ -267,7 +271,7 @@ function answerStranger({ service, peer, isPost, op, surroundings }: Asked, path
 function answerOf(result: PreseedResult): Answer | Refusal {
   if (result.ok) return text(result.text);
   const { file, line, mistake } = result;
-  return refuse('preseed-faulty.template', { file, line, mistake });
+  return refuse('preseed-faulty', mistakeAtText({ file, line, mistake }));
 }
 
 function wildcardOf({ params }: FastifyRequest): string {

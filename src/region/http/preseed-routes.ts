@@ -8,7 +8,9 @@ import {
   type Answer,
   fieldsOf,
   json,
+  NO_KEY,
   NO_MACHINE,
+  ONLY_ADMINISTRATORS,
   type Refusal,
   refuse,
   refuseField,
@@ -20,7 +22,6 @@ import { namesOf, renderPreseed, renderText } from '../preseed/preseed.ts';
 import { PURPOSES, type Purpose, STAND_IN } from '../preseed/request.ts';
 import type { Variables } from '../preseed/value.ts';
 import type { Machine } from '../records/machine.ts';
-import { WITH_INPUT } from '../records/schema-fault.ts';
 import type { Region } from '../region.ts';
 import { mistakeText } from '../words/text.ts';
 import type { Identified } from './agent-routes.ts';
@@ -38,7 +39,7 @@ const fields = z.object({
   osystem: z.string().max(64).optional(),
   release: z.string().max(64).optional(),
   origin: z
-    .url({ protocol: /^https?$/, error: 'field.rack-url' })
+    .url({ protocol: /^https?$/, error: 'is not the URL of a rack' })
     .max(1024)
     .transform((url) => url.replace(/\/+$/, '')),
   template: z.string().max(TEMPLATE_MAX).optional(),
@@ -64,8 +65,8 @@ async function answerRequest(request: FastifyRequest, listener: PreseedListener)
   const who = await listener.identify(request);
   if (who.kind !== 'identified') return who;
   const { caller } = who;
-  if (caller.kind === 'anonymous') return refuse('not-authenticated.key');
-  if (caller.kind !== 'user' || !caller.isAdmin) return refuse('not-allowed.administrator');
+  if (caller.kind === 'anonymous') return refuse('not-authenticated', NO_KEY);
+  if (caller.kind !== 'user' || !caller.isAdmin) return refuse('not-allowed', ONLY_ADMINISTRATORS);
   const { params } = request;
   const id: unknown = typeof params === 'object' && params !== null ? Reflect.get(params, 'machine') : undefined;
   const machine = typeof id === 'string' ? await listener.region.store.findMachine(id) : undefined;
@@ -74,8 +75,8 @@ async function answerRequest(request: FastifyRequest, listener: PreseedListener)
   if (body.kind === 'fault') return refuseFor([body.refusal]);
   const given = Object.fromEntries([...body.fields].map(([name, list]) => [name, list.at(-1)]));
   if (!purposes.some((name) => name === given.purpose))
-    return refuseField('purpose', 'field.purpose', { known: purposes });
-  const checked = fields.safeParse(given, WITH_INPUT);
+    return refuseField('purpose', `is not one of ${purposes.join(', ')}`);
+  const checked = fields.safeParse(given);
   if (!checked.success) return refuseFields(fieldsOf(checked.error));
   const overrides = readOverrides(body.fields.get('set') ?? []);
   return 'kind' in overrides ? overrides : await render(listener.metadata, machine, checked.data, overrides.values);
@@ -108,11 +109,11 @@ async function render(
 
 /** Values of the form `name=value`. */
 function readOverrides(texts: readonly string[]): { readonly values: Variables } | Refusal {
-  if (texts.length > VALUES_MAX) return refuseField('set', 'field.values-limit', { max: VALUES_MAX });
+  if (texts.length > VALUES_MAX) return refuseField('set', `Give at most ${VALUES_MAX} values.`);
   const found: [string, string | readonly string[]][] = [];
   for (const text of texts) {
     const [, name = '', value = ''] = /^([A-Za-z_]\w{0,63})=(.*)$/s.exec(text) ?? [];
-    if (name === '') return refuseField('set', 'field.value-form');
+    if (name === '') return refuseField('set', 'Give name=value.');
     found.push([name, LISTS.has(name) ? value.split(',').filter((one) => one !== '') : value]);
   }
   return { values: Object.fromEntries(found) };

@@ -4,9 +4,15 @@
 
 import type { FastifyRequest } from 'fastify';
 import { type ParsedBody, parseBody } from '../api/call/form-body.ts';
-import { refusal } from '../words/refusal.ts';
+import { refusal } from '../records/refusal.ts';
 
-const ENCODED: ParsedBody = { kind: 'fault', refusal: refusal('unknown-body.encoding') };
+const ENCODED: ParsedBody = {
+  kind: 'fault',
+  refusal: refusal(
+    'unknown-body',
+    'The body has a Content-Encoding: send it without one, as no compressed body is read.',
+  ),
+};
 
 /** The fields of a request's body, or what is wrong with it; a request without a body has no fields. */
 export function formOf({ headers, body }: Pick<FastifyRequest, 'headers' | 'body'>): ParsedBody {

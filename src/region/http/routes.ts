@@ -9,7 +9,8 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { cleanText } from '../../clean-text.ts';
 import { newUuid } from '../../clock.ts';
 import { errorText, isStoreUnavailable, RackError } from '../../errors.ts';
-import { type Answer, type Refusal, refuse, refuseField, refuseFor } from '../api/call/answer.ts';
+import type { Rate } from '../../rate-limit.ts';
+import { type Answer, HAS_NUL, type Refusal, refuse, refuseField, refuseFor } from '../api/call/answer.ts';
 import {
   factsOf,
   findCaller,
@@ -37,6 +38,7 @@ import {
   ANONYMOUS_PER_NETWORK,
   type RatesByRack,
 } from '../shares/request-rates.ts';
+import { noteText } from '../words/en/notes.ts';
 import { outageOf } from '../words/outage.ts';
 import { addAgentRoutes, type Identified } from './agent-routes.ts';
 import { apiDescription, descriptionHash } from './description.ts';
@@ -78,9 +80,16 @@ export interface ApiContext extends SendingParts {
   readonly onProblem: (problem: ApiProblem) => void;
 }
 
-const RATE_REFUSAL = refuse('rate-limit.strangers', ANONYMOUS_PER_ADDRESS, RETRY_FIELD);
-const RATE_REFUSAL_NETWORK = refuse('rate-limit-network.strangers', ANONYMOUS_PER_NETWORK, RETRY_FIELD);
-const RATE_REFUSAL_ALL = refuse('rate-limit-all', ANONYMOUS_IN_TOTAL, RETRY_FIELD);
+const strangersText = (from: string, { burst, perSecond }: Rate): string =>
+  `Too many requests without credentials from ${from}: ${burst} at once, then ${perSecond} a second are allowed. Wait a little.`;
+
+const RATE_REFUSAL = refuse('rate-limit', strangersText('your address', ANONYMOUS_PER_ADDRESS), RETRY_FIELD);
+const RATE_REFUSAL_NETWORK = refuse(
+  'rate-limit-network',
+  strangersText('your network', ANONYMOUS_PER_NETWORK),
+  RETRY_FIELD,
+);
+const RATE_REFUSAL_ALL = refuse('rate-limit-all', strangersText('all addresses', ANONYMOUS_IN_TOTAL), RETRY_FIELD);
 
 const NUL_IN_TARGET = /%00|\0/;
 
@@ -103,7 +112,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.addHook('onRequest', async ({ raw }, reply) => {
-    if (NUL_IN_TARGET.test(raw.url ?? '')) return send(context, reply, refuse('bad-request.nul'));
+    if (NUL_IN_TARGET.test(raw.url ?? '')) return send(context, reply, refuse('bad-request', HAS_NUL));
     // RFC 9110 §8.3: an empty value names no type, as if the field were absent. Fastify would refuse even a request without a body.
     if (raw.headers['content-type']?.trim() === '') Reflect.deleteProperty(raw.headers, 'content-type');
   });
@@ -189,7 +198,11 @@ async function identify(context: ApiContext, request: FastifyRequest): Promise<I
   if (caller.kind !== 'anonymous' && caller.kind !== 'rejected') return { kind: 'identified', peer, caller };
   const tooMuch = refuseRate(context, peer);
   if (tooMuch !== undefined) return tooMuch;
-  return refuse('not-authenticated.invalid-key', undefined, { 'WWW-Authenticate': 'OAuth realm="MAAS API"' });
+  return refuse(
+    'not-authenticated',
+    'Authorization Error: the API key is not valid; sudo rackboot apikey prints a new one.',
+    { 'WWW-Authenticate': 'OAuth realm="MAAS API"' },
+  );
 }
 
 async function answerPath(
@@ -201,7 +214,7 @@ async function answerPath(
   const found = findOperations(version, request.raw.url ?? '');
   if (found.kind === 'operations') return answerOperation(context, version, found, request, reply);
   if (found.tooLong === undefined) return answerUnknown(context, request, reply);
-  return send(context, reply, refuse('bad-request.path-value', { path: found.tooLong }));
+  return send(context, reply, refuse('bad-request', `'${found.tooLong}' is exceeding the max param length`));
 }
 
 async function answerOperation(
@@ -273,7 +286,10 @@ function streamFields(request: FastifyRequest, operations: readonly Operation[],
   const last = String(request.headers['last-event-id'] ?? '');
   if (!wantsStream || !operations.some(({ op }) => op === 'follow')) return fields;
   if (last !== '' && !EVENT_PLACE.test(last)) {
-    return refuseField('Last-Event-ID', 'field.not-a-place', { place: cleanText(last, PLACE_SHOWN_MAX) });
+    return refuseField(
+      'Last-Event-ID',
+      `${cleanText(last, PLACE_SHOWN_MAX)} is not a place in the event log: send the last id of the stream, or omit the header to start now`,
+    );
   }
   return new Map([['op', ['follow']], ...fields, ...(last === '' ? [] : ([['after', [last]]] as const))]);
 }
@@ -321,9 +337,9 @@ function answerOfUnknownPath(request: FastifyRequest): Answer {
   const problem = link === undefined ? undefined : refuseVersion(Number(link));
   if (problem !== undefined) return refuseFor([problem]);
   if (version !== undefined && version !== '1.0' && version !== '2.0') {
-    return refuse('unknown-version');
+    return refuse('unknown-version', 'Unknown API version. This region speaks 1.0 and 2.0.');
   }
-  return refuse('not-found.path');
+  return refuse('not-found', 'Nothing is here.');
 }
 
 function sendError(
@@ -335,21 +351,25 @@ function sendError(
   if (!isStoreUnavailable(error)) return send(context, reply, answerOfError(context, error));
   const outage = shownOutage(outageOf(error), request.raw);
   if (showsOutage(request)) return sendAwayPage(request, reply, outage);
-  return send(context, reply, refuse('store-unavailable', { outage }, mayBeStored(outage) ? {} : RETRY_FIELD));
+  return send(context, reply, refuse('store-unavailable', noteText(outage), mayBeStored(outage) ? {} : RETRY_FIELD));
 }
 
 function answerOfError(context: ApiContext, error: unknown): Answer {
-  if (error instanceof RackError && error.code === 'text-unstorable') return refuse('bad-request.nul');
+  if (error instanceof RackError && error.code === 'text-unstorable') return refuse('bad-request', HAS_NUL);
   if (error instanceof RackError && error.code === 'tree-unreadable')
-    return refuse('images-unreadable', { said: errorText(error) });
+    return refuse('images-unreadable', `The images of this host cannot be listed: ${errorText(error)}.`);
   const status = isFastifyError(error) ? (error.statusCode ?? 500) : 500;
-  if (status === 413) return refuse('body-too-large');
-  if (status === 415) return refuse('unknown-body');
+  if (status === 413) return refuse('body-too-large', 'The body is longer than this region accepts.');
+  if (status === 415)
+    return refuse(
+      'unknown-body',
+      'send parameters as application/x-www-form-urlencoded, multipart/form-data or application/json',
+    );
   if (status >= 400 && status < 500)
-    return error instanceof Error ? refuse('bad-request.http', { problem: error.message }) : refuse('bad-request');
+    return error instanceof Error ? refuse('bad-request', error.message) : refuse('bad-request', 'Bad request.');
   const id = newUuid();
   context.onProblem({ id, note: { note: 'request-failed', more: 0, reason: errorText(error) }, cause: error });
-  return refuse('internal-error.request', { id });
+  return refuse('internal-error', `The request failed inside the region; its log has details under ${id}.`);
 }
 
 const isFastifyError = (error: unknown): error is FastifyError => error instanceof Error && 'statusCode' in error;

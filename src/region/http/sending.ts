@@ -11,7 +11,7 @@ import { STATE_CHANGES_IM } from '../../machines/desired-state.ts';
 import type { DesiredState, RackMachine, StateChanges } from '../../machines/machine.ts';
 import type { EventFollowing, ListToSend } from '../api/call/answer.ts';
 import { type Answer, bodyOf, jsonText, refuse } from '../api/call/answer.ts';
-import { REFUSALS } from '../api/call/refusal-status.ts';
+import { REFUSALS } from '../records/refusal.ts';
 import type { EventFollowers } from './event-followers.ts';
 import type { Lists } from './lists.ts';
 
@@ -58,7 +58,7 @@ export async function send(context: SendingParts, reply: FastifyReply, answer: A
     case 'list':
       return sendList(context, reply, answer);
     case 'refusal': {
-      reply.code(REFUSALS[answer.name]).header('X-Rackboot-Refusal', answer.name);
+      reply.code(REFUSALS[answer.name].status).header('X-Rackboot-Refusal', answer.name);
       for (const [name, value] of Object.entries(answer.headers ?? {})) reply.header(name, value);
       const body = bodyOf(answer);
       return typeof body === 'string'
@@ -105,7 +105,14 @@ async function sendFollowing(
 ): Promise<FastifyReply> {
   if (reply.request.method === 'HEAD') return reply.type('text/event-stream; charset=utf-8').send();
   if (!(await context.followers.open(reply.raw, following))) {
-    return send(context, reply, refuse('followers-limit'));
+    return send(
+      context,
+      reply,
+      refuse(
+        'followers-limit',
+        'Too many clients follow the event log, and you have used your share: close one of yours, or read the log with op=query.',
+      ),
+    );
   }
   // From here on the stream owns the response.
   return reply.hijack();
@@ -122,6 +129,14 @@ async function sendList(context: SendingParts, reply: FastifyReply, list: ListTo
       reply.raw.once('close', sent.release);
       return reply.type('application/json').send(sent.stream);
     case 'refused':
-      return send(context, reply, refuse('lists-limit', undefined, RETRY_FIELD));
+      return send(
+        context,
+        reply,
+        refuse(
+          'lists-limit',
+          'Too many long lists are being sent, and you have used your share: read one of yours to its end first.',
+          RETRY_FIELD,
+        ),
+      );
   }
 }

@@ -203,7 +203,7 @@ export function buildApp(context: ApiContext, { pair, of }: DoorKind = {}): Fast
     http: HTTP_LIMITS,
     // Answers a request whose target cannot be decoded: it never reaches a route.
     frameworkErrors: (error, _request, reply) =>
-      void send(context, nameRegion(reply), refuse('bad-request.http', { problem: error.message })),
+      void send(context, nameRegion(reply), refuse('bad-request', error.message)),
     clientErrorHandler: refuseUnparsed,
   });
   app.addHook('onRoute', answerHead);
@@ -212,7 +212,13 @@ export function buildApp(context: ApiContext, { pair, of }: DoorKind = {}): Fast
     const hosts = countHosts(raw.rawHeaders);
     // RFC 9112 §3.2. A request of HTTP/1.0 needs no Host.
     if (hosts > 1 || (hosts === 0 && raw.httpVersion === '1.1'))
-      return await send(context, reply, refuse('bad-request.host', { hosts }, { Connection: 'close' }));
+      return await send(
+        context,
+        reply,
+        refuse('bad-request', hosts === 0 ? 'The request has no Host field.' : 'The request has several Host fields.', {
+          Connection: 'close',
+        }),
+      );
   });
   if (of === 'operators') app.addHook('onRequest', async ({ raw }) => noteOperatorRequest(raw));
   else context.doors.guardBodies(app, (reply, answer) => send(context, reply, answer));

@@ -23,7 +23,7 @@ export const COUNTED_MAX = 1024;
 /** The event of a refused anonymous report. It belongs to the log of unknown machines, which has its own bound. */
 export function refusedEvent(
   { macs }: Pick<EnlistmentReport, 'macs'>,
-  { name: _, ...why }: EnlistmentRefusal,
+  { name: _, text: __, ...why }: EnlistmentRefusal,
   atMs: number,
 ): NewMachineEvent {
   const [mac] = macs;

@@ -22,7 +22,8 @@ import type { EventParams, Happening, ReportIgnored, ReportRefused } from '../re
 import type { EnlistmentKnowledge, EnlistmentQuestion } from '../records/knowledge.ts';
 import { isDeviceOfUser, type Machine, type MachineFields, type UntouchedMachine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
-import { type RefusalWord, refusal } from '../words/refusal.ts';
+import type { RefusalWord } from '../records/refusal.ts';
+import { refuseReport } from '../records/report-refusal.ts';
 import { type BootProof, provesBoot } from './boot-token.ts';
 import { creationEvents, doubtOf, effectsOf, verdictOn } from './enlistment-effects.ts';
 import type { EnlistmentReport, WeighedReport } from './enlistment-report.ts';
@@ -45,7 +46,7 @@ export const MACHINES_MAX = 100_000;
 export const UNBOOTED_PER_USER_MAX = 1000;
 
 /** Why a report is refused. */
-export type EnlistmentRefusal = RefusalWord<ReportRefused['code']>;
+export type EnlistmentRefusal = RefusalWord & ReportRefused;
 
 /** The decision's other inputs. */
 interface EnlistmentTerms {
@@ -79,7 +80,7 @@ export function decideEnlistment(
     const taken = knowledge.byMac[0] ?? found.known?.machine;
     if (taken === undefined) return decideCreation(weighed, found, knowledge, terms);
     const { hostname: name, systemId } = taken;
-    return { kind: 'refuse', refusal: refusal('field.machine-exists', { name, systemId }) };
+    return { kind: 'refuse', refusal: refuseReport({ code: 'field.machine-exists', params: { name, systemId } }) };
   }
   if (found.known === undefined) return decideCreation(weighed, found, knowledge, terms);
   // `MachineHomes` logs disbelieved reports: one an hour for each machine and rack, however the rack reports the machine.
@@ -144,7 +145,7 @@ function decideCreation(
   if (excess !== undefined) return { kind: 'refuse', refusal: excess };
   const given = givenName(report);
   if (given !== undefined && knowledge.hostnames.get(given) === true) {
-    return { kind: 'refuse', refusal: refusal('field.hostname-taken', { hostname: given }) };
+    return { kind: 'refuse', refusal: refuseReport({ code: 'field.hostname-taken', params: { hostname: given } }) };
   }
   const host = given === undefined ? undefined : { macs: report.macs, username: adder };
   const wanted = given === undefined ? proposedNames(report, terms) : [given];
@@ -239,12 +240,16 @@ function refuseCreation(
   terms: EnlistmentTerms,
 ): EnlistmentRefusal | undefined {
   if (isCrowded) {
-    return refusal('new-machines-limit', { count: knowledge.newMachines, max: terms.newMachinesMax });
+    return refuseReport({
+      code: 'new-machines-limit',
+      params: { count: knowledge.newMachines, max: terms.newMachinesMax },
+    });
   }
   const count = knowledge.unbooted ?? 0;
-  if (count >= UNBOOTED_PER_USER_MAX) return refusal('added-machines-limit', { count, max: UNBOOTED_PER_USER_MAX });
+  if (count >= UNBOOTED_PER_USER_MAX)
+    return refuseReport({ code: 'added-machines-limit', params: { count, max: UNBOOTED_PER_USER_MAX } });
   if (knowledge.machines < MACHINES_MAX) return undefined;
-  return refusal('machines-limit.enlistment', { count: knowledge.machines });
+  return refuseReport({ code: 'machines-limit.enlistment', params: { count: knowledge.machines } });
 }
 
 /** The refusal if all reported interfaces belong to machines that keep them. */
@@ -256,7 +261,7 @@ function refuseForeign(found: Recognition): EnlistmentRefusal {
       systemId,
       macs: weighing.macs.map((mac) => formatMac(mac)),
     }));
-  return refusal('field.machines-mixed', { holders });
+  return refuseReport({ code: 'field.machines-mixed', params: { holders } });
 }
 
 /** The hostname in a report; `undefined`: none. */

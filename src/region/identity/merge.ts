@@ -7,6 +7,7 @@
 // 2. After a split, reports do not join the two again: their common values are stored as shared, and the machines as distinct.
 
 import type { Clock } from '../../clock.ts';
+import { counted } from '../../counted.ts';
 import { formatMac, type MacAddress, parseMac } from '../../net/address.ts';
 import type { MergeDecision, SplitDecision } from '../records/decisions.ts';
 import type { Happening, MachineName } from '../records/event-params.ts';
@@ -14,7 +15,8 @@ import type { NameQuestion, SplitKnowledge } from '../records/knowledge.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine, MachineFields } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
-import { type RefusalNamed, refusal } from '../words/refusal.ts';
+import { fieldRefusal, type RefusalWord, refusal } from '../records/refusal.ts';
+import { named } from '../records/report-refusal.ts';
 import { MACHINES_MAX } from './enlistment.ts';
 import { identityKeys } from './evidence.ts';
 import { chooseNames } from './hostname.ts';
@@ -22,7 +24,7 @@ import { INTERFACES_MAX } from './interface-source.ts';
 import { machineEvidence } from './recognition.ts';
 
 /** Why a merge or a split is refused. */
-export type IdentityRefusal = RefusalNamed<'machine-in-use' | 'invalid-parameters' | 'machines-limit'>;
+export type IdentityRefusal = RefusalWord;
 
 /** The circumstances of a command. */
 interface IdentityTerms {
@@ -45,8 +47,8 @@ const IDLE: ReadonlySet<MachineStatus> = new Set<MachineStatus>([
 export const isInUse = (machine: Machine): boolean => machine.owner !== undefined || !IDLE.has(machine.status);
 
 const namedOf = ({ hostname, systemId }: Machine): MachineName => ({ hostname, systemId });
-const named = ({ hostname, systemId }: Machine) => ({ name: hostname, systemId });
-const inState = (machine: Machine) => ({ ...named(machine), state: statusRow(machine.status).name });
+const shown = (machine: Machine): string => named({ name: machine.hostname, systemId: machine.systemId });
+const inState = (machine: Machine): string => `${shown(machine)} is ${statusRow(machine.status).name}`;
 
 const refuse = (why: IdentityRefusal): { kind: 'refuse'; refusal: IdentityRefusal } => ({
   kind: 'refuse',
@@ -55,16 +57,19 @@ const refuse = (why: IdentityRefusal): { kind: 'refuse'; refusal: IdentityRefusa
 
 /** Decides a merge. */
 export function decideMerge(keep: Machine, other: Machine, terms: IdentityTerms): MergeDecision<IdentityRefusal> {
-  if (keep.id === other.id) return refuse(refusal('field.same-machine', named(keep)));
+  if (keep.id === other.id) return refuse(fieldRefusal(`${shown(keep)} cannot be merged with itself`));
   if (isInUse(other)) {
     return refuse(
       isInUse(keep)
-        ? refusal('machine-in-use.both', { keep: inState(keep), other: inState(other) })
-        : refusal('machine-in-use.other', { keep: named(keep), other: inState(other) }),
+        ? refusal('machine-in-use', `both are in use (${inState(keep)}, ${inState(other)}): release one of them first`)
+        : refusal(
+            'machine-in-use',
+            `${inState(other)}, so it is the one to keep: rackboot machines merge ${other.systemId} ${keep.systemId}`,
+          ),
     );
   }
   if (keep.interfaces.length + other.interfaces.length > INTERFACES_MAX) {
-    return refuse(refusal('field.interfaces-limit', { max: INTERFACES_MAX }));
+    return refuse(fieldRefusal(`a machine may have at most ${INTERFACES_MAX} interfaces`));
   }
   const isNewer = other.facts !== undefined && (keep.facts === undefined || (other.factsMs ?? 0) > (keep.factsMs ?? 0));
   const hardware: Partial<MachineFields> = isNewer
@@ -104,17 +109,17 @@ export function decideSplit(
   const foreign = macs.filter((mac) => !own.includes(mac));
   if (foreign.length > 0 || macs.length === 0) {
     return refuse(
-      refusal('field.interfaces-foreign', {
-        machine: named(machine),
-        foreign: foreign.map((mac) => formatMac(mac)),
-        own: own.map((mac) => formatMac(mac)),
-      }),
+      fieldRefusal(
+        `${shown(machine)} has no ${foreign.map((mac) => formatMac(mac)).join(' ') || 'such address'}; it has ${own.map((mac) => formatMac(mac)).join(' ')}`,
+      ),
     );
   }
   const left = own.filter((mac) => !macs.includes(mac));
-  if (left.length === 0) return refuse(refusal('field.interfaces-all', named(machine)));
+  if (left.length === 0) return refuse(fieldRefusal(`${shown(machine)} would have no interface left: name fewer`));
   if (knowledge.machines >= MACHINES_MAX) {
-    return refuse(refusal('machines-limit.split', { count: knowledge.machines }));
+    return refuse(
+      refusal('machines-limit', `a region may have at most ${counted(knowledge.machines, 'machine')}: delete some`),
+    );
   }
   const reported = reportedBy(machine, macs);
   const movesHardware = reported.byThese && !reported.byOthers;

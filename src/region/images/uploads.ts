@@ -14,15 +14,17 @@
 //    reads its file from the beginning, so that piece replaces all that has arrived.
 
 import type { Clock } from '../../clock.ts';
+import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import type { ImageName } from '../../images/image-store.ts';
 import type { PieceCount, PieceResult, WholeFile } from '../../images/uploads/upload-part.ts';
 import type { Happening } from '../records/event-params.ts';
 import type { ImportReason } from '../records/import-reason.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
+import { type RefusalWord, refusal } from '../records/refusal.ts';
 import type { RegionStore } from '../records/store.ts';
 import { type ImageUpload, type NewUpload, UPLOAD_BYTES_MAX, UPLOADS_MAX } from '../records/upload-store.ts';
-import { type RefusalWord, refusal } from '../words/refusal.ts';
+import { importText } from '../words/en/imports.ts';
 
 /** The largest piece, in bytes: the size that the maas command line sends. */
 export const PIECE_BYTES_MAX = 4 * 1024 * 1024;
@@ -94,6 +96,13 @@ type Refused = { readonly kind: 'refused'; readonly refusal: RefusalWord };
 
 const refused = (word: RefusalWord): Refused => ({ kind: 'refused', refusal: word });
 
+export const noUploadText = (id: number | string): string =>
+  `There is no upload ${id}: it has ended, was deleted, or was replaced by a newer one.`;
+
+const NO_STORE = 'This host of the region has no boot tree, so it keeps no images.';
+
+const BUSY = 'Another piece of this upload is arriving: send one piece at a time.';
+
 export class Uploads {
   readonly #parts: UploadsParts;
   /** The ids of uploads of which a piece is arriving. */
@@ -136,7 +145,7 @@ export class Uploads {
    */
   async create(wanted: Omit<NewUpload, 'createdMs'>, file?: WholeFile): Promise<ImageUpload | Refused> {
     const files = this.#parts.files();
-    if (files === undefined) return refused(refusal('uploads-limit.no-store'));
+    if (files === undefined) return refused(refusal('uploads-limit', NO_STORE));
     try {
       return await this.#create(wanted, files, file);
     } catch (error) {
@@ -153,7 +162,7 @@ export class Uploads {
     const resources = await store.boot.listResources();
     const { name, username } = wanted;
     if (resources.some((one) => one.name === name && one.wish === 'delete') || (await this.#isCondemned(name)))
-      return refused(refusal('upload-conflict.deleting', { image: name }));
+      return refused(refusal('upload-conflict', `${name} is being deleted: try again in a moment.`));
     const uploads = await this.list();
     const begun = file === undefined ? await this.#findSame(uploads, wanted, files) : undefined;
     if (begun !== undefined) return begun;
@@ -171,12 +180,21 @@ export class Uploads {
       if (begun !== 'limit') await store.boot.addResources([name], atMs);
       return begun;
     });
-    if (upload === 'limit') return refused(refusal('uploads-limit', { max: UPLOADS_MAX }));
+    if (upload === 'limit')
+      return refused(
+        refusal(
+          'uploads-limit',
+          `There are already ${UPLOADS_MAX} uploads, the maximum: delete one, or wait until one has ended.`,
+        ),
+      );
     files.look();
     if (file === undefined) return upload;
     await files.adopt(file, upload);
     const step = { from: 0, to: file.bytes, place: files.place, atMs };
-    if (!(await store.uploads.advance(upload.id, step))) return refused(refusal('upload-conflict.replaced'));
+    if (!(await store.uploads.advance(upload.id, step)))
+      return refused(
+        refusal('upload-conflict', 'Another upload of this name has begun meanwhile: upload the file again.'),
+      );
     const whole = { ...upload, received: file.bytes };
     return (await this.#finish(whole, files)) ?? whole;
   }
@@ -206,14 +224,20 @@ export class Uploads {
   /** Receives a whole file, for `create`. */
   async receive(content: AsyncIterable<Uint8Array>): Promise<WholeFile | Refused> {
     const files = this.#parts.files();
-    if (files === undefined) return refused(refusal('uploads-limit.no-store'));
-    if (this.#wholeFiles >= WHOLE_FILES_MAX) return refused(refusal('uploads-limit.whole', { max: WHOLE_FILES_MAX }));
+    if (files === undefined) return refused(refusal('uploads-limit', NO_STORE));
+    if (this.#wholeFiles >= WHOLE_FILES_MAX)
+      return refused(
+        refusal(
+          'uploads-limit',
+          `${WHOLE_FILES_MAX} whole files are arriving, the maximum: try again later, or send the file in pieces.`,
+        ),
+      );
     this.#wholeFiles += 1;
     try {
       return await files.receive(content, UPLOAD_BYTES_MAX);
     } catch (error) {
       if (error instanceof RackError && error.code === 'bad-argument')
-        return refused(refusal('body-too-large.upload', { max: UPLOAD_BYTES_MAX }));
+        return refused(refusal('body-too-large', `An uploaded file may have at most ${UPLOAD_BYTES_MAX} bytes.`));
       return diskRefusal(error);
     } finally {
       this.#wholeFiles -= 1;
@@ -245,9 +269,9 @@ export class Uploads {
     refuse: () => Promise<RefusalWord | undefined> = async () => undefined,
   ): Promise<RefusalWord | undefined> {
     const files = this.#parts.files();
-    if (files === undefined) return refusal('uploads-limit.no-store');
+    if (files === undefined) return refusal('uploads-limit', NO_STORE);
     const found = await this.#find(id);
-    if (found === undefined) return refusal('not-found.upload', { id });
+    if (found === undefined) return refusal('not-found', noUploadText(id));
     const startsAgain = place === undefined && this.#createdAgain.has(id) && found.received < found.bytes;
     const upload = startsAgain ? { ...found, received: 0 } : found;
     const { received } = upload;
@@ -255,7 +279,7 @@ export class Uploads {
     if (wrong !== undefined) return wrong;
     // A piece that lost a race against another host may have left as many bytes here.
     if (!isPlacedHere(upload, files)) return this.#missing(upload, files);
-    if (this.#arriving.has(id)) return refusal('upload-conflict.busy');
+    if (this.#arriving.has(id)) return refusal('upload-conflict', BUSY);
     this.#arriving.add(id);
     try {
       const { store, clock } = this.#parts;
@@ -270,7 +294,11 @@ export class Uploads {
       const isNext = async (): Promise<boolean> => (await this.#find(id))?.received === found.received;
       const written = await files.write(upload, { ...piece, at: received, isNext, count });
       if (lost !== undefined) return lost;
-      if (written === 'short') return refusal('bad-request.upload-short', { bytes: piece.bytes });
+      if (written === 'short')
+        return refusal(
+          'bad-request',
+          `The request ended before its ${counted(piece.bytes, 'byte')} had arrived: send this piece again.`,
+        );
       if (written === 'missing') return this.#missing(upload, files);
       if (written === 'busy') return await this.#busy(id, files);
       this.#createdAgain.delete(id);
@@ -288,14 +316,19 @@ export class Uploads {
   }
 
   async #busy(id: number, files: UploadFiles): Promise<RefusalWord> {
-    if ((await this.#find(id)) !== undefined) return refusal('upload-conflict.busy');
+    if ((await this.#find(id)) !== undefined) return refusal('upload-conflict', BUSY);
     // It was removed while this piece arrived, which kept its part.
     files.look();
-    return refusal('not-found.upload', { id });
+    return refusal('not-found', noUploadText(id));
   }
 
   #missing({ place }: ImageUpload, files: UploadFiles): RefusalWord {
-    return place === files.place ? refusal('upload-conflict.lost') : refusal('upload-conflict.elsewhere', { place });
+    return place === files.place
+      ? refusal('upload-conflict', 'The bytes received for this upload are gone: begin a new one.')
+      : refusal(
+          'upload-conflict',
+          `The bytes received for this upload are on ${place}: send the rest to that host, too.`,
+        );
   }
 
   /** Waits a limited time for the image. @returns why there will be none; undefined if there is one, or it is still being made */
@@ -307,9 +340,9 @@ export class Uploads {
     timer.cancel();
     if (isMade) return undefined;
     const found = await this.#find(id);
-    if (found === undefined) return refused(refusal('not-found.upload', { id }));
+    if (found === undefined) return refused(refusal('not-found', noUploadText(id)));
     const { reason } = found;
-    return reason === undefined ? undefined : refused(refusal('bad-request.upload-refused', { reason }));
+    return reason === undefined ? undefined : refused(refusal('bad-request', importText(reason)));
   }
 
   #event(username: string, happening: Happening): NewMachineEvent {
@@ -321,25 +354,45 @@ export class Uploads {
 export const isPlacedHere = ({ place }: Pick<ImageUpload, 'place'>, files: Pick<UploadFiles, 'place'>): boolean =>
   place === '' || place === files.place;
 
+export const UPLOAD_EMPTY =
+  'A piece of an upload must have at least one byte, and its request must give the number in Content-Length.';
+
 /** Why an upload refuses this piece now; undefined if it accepts it. */
 function judgePiece(
   { bytes, received, reason }: ImageUpload,
   length: number,
   place?: PiecePlace,
 ): RefusalWord | undefined {
-  if (reason !== undefined) return refusal('upload-conflict.failed', { reason });
-  if (received >= bytes) return refusal('upload-conflict.whole');
-  if (length === 0) return refusal('bad-request.upload-empty');
-  if (length > PIECE_BYTES_MAX) return refusal('body-too-large.piece', { max: PIECE_BYTES_MAX });
+  if (reason !== undefined)
+    return refusal('upload-conflict', `This upload has failed: ${importText(reason)}. Begin a new one.`);
+  if (received >= bytes) return refusal('upload-conflict', 'All bytes of this upload have arrived.');
+  if (length === 0) return refusal('bad-request', UPLOAD_EMPTY);
+  if (length > PIECE_BYTES_MAX)
+    return refusal(
+      'body-too-large',
+      `A piece of an upload may have at most ${PIECE_BYTES_MAX} bytes: send the file in smaller pieces.`,
+    );
   if (place?.size !== undefined && place.size !== bytes)
-    return refusal('bad-request.upload-other', { bytes, said: place.size });
-  if (place !== undefined && place.from !== received) return refusal('upload-conflict.place', { received });
-  return received + length > bytes ? refusal('bad-request.upload-excess', { bytes, received }) : undefined;
+    return refusal(
+      'bad-request',
+      `The file of this upload has ${counted(bytes, 'byte')}, and Content-Range names one of ${place.size}: send the pieces of one file only.`,
+    );
+  if (place !== undefined && place.from !== received)
+    return refusal(
+      'upload-conflict',
+      `${counted(received, 'byte')} of this upload ${received === 1 ? 'has' : 'have'} arrived: continue from there.`,
+    );
+  return received + length > bytes
+    ? refusal(
+        'bad-request',
+        `The file has ${counted(bytes, 'byte')}, and ${counted(received, 'byte has', 'bytes have')} arrived: this piece is too long.`,
+      )
+    : undefined;
 }
 
 /** The refusal that says which disk cannot be written, and why. @throws any other error */
 function diskRefusal(error: unknown): Refused {
   if (error instanceof RackError && error.code === 'store-unwritable')
-    return refused(refusal('uploads-limit.disk', { said: error.message }));
+    return refused(refusal('uploads-limit', `The disk of the images cannot take the file: ${error.message}.`));
   throw error;
 }

@@ -4,7 +4,7 @@
 // 2. Whether an image has the programs for the layout is known only on the machine, which looks before it changes a disk.
 
 import type { Machine } from '../records/machine.ts';
-import { type RefusalNamed, refusal } from '../words/refusal.ts';
+import { type RefusalWord, refusal } from '../records/refusal.ts';
 import { beginStorage, bootDiskOf, type StorageDraft, spareBytes } from './storage-draft.ts';
 import {
   isFat,
@@ -17,7 +17,7 @@ import {
   usedDiskIds,
 } from './storage-plan.ts';
 
-type LayoutProblem = RefusalNamed<'layout-refused'>;
+type LayoutProblem = RefusalWord;
 
 /** File systems from which the agent starts a system. */
 const ROOTS: ReadonlySet<string> = new Set(['ext2', 'ext4', 'xfs', 'btrfs']);
@@ -47,17 +47,32 @@ export function refuseStorageLayout(
   const { hostname } = machine;
   const isThere = (id: number): boolean => disks.some((disk) => disk.id === id);
   const needed = [...(layout.bootDiskId === undefined ? [] : [layout.bootDiskId]), ...usedDiskIds(layout)];
-  if (!needed.every(isThere)) return refusal('layout-refused.disk-gone', { machine: hostname });
+  if (!needed.every(isThere))
+    return refusal(
+      'layout-refused',
+      `${hostname} no longer has a disk that its layout uses: lay out its disks again, or restore them.`,
+    );
   const isBare = layout.partitions.length === 0 && isOfImage(draft);
   if (isBare) return undefined;
   const disk = bootDiskOf(draft);
   if (disk === undefined || (named !== undefined && named !== disk.facts.name)) {
-    return refusal('layout-refused.other-disk', { machine: hostname, disk: disk?.facts.name ?? '' });
+    return refusal(
+      'layout-refused',
+      `The disks of ${hostname} are laid out for a system on ${disk?.facts.name ?? ''}: name that disk, or none.`,
+    );
   }
   if (isOfImage(draft)) return undefined;
-  if (by === 'installer') return refusal('layout-refused.installer-disks', { machine: hostname });
+  if (by === 'installer')
+    return refusal(
+      'layout-refused',
+      `The disks of ${hostname} are laid out, but only images can apply a layout: deploy an image, or restore the disks first.`,
+    );
   const small = plannedDisks(draft).find((one) => spareBytes(draft, one) < 0);
-  if (small !== undefined) return refusal('layout-refused.small', { machine: hostname, name: small.facts.name });
+  if (small !== undefined)
+    return refusal(
+      'layout-refused',
+      `${small.facts.name} of ${hostname} is smaller than its partitions together: lay out its disks again.`,
+    );
   return refuseStart(draft);
 }
 
@@ -70,17 +85,36 @@ function refuseStart(draft: StorageDraft): LayoutProblem | undefined {
   const name = disk?.facts.name ?? '';
   if (root === undefined) {
     const isUsed = plannedDisks(draft).some(({ id }) => id === disk?.id);
-    return isUsed ? refusal('layout-refused.no-root', { machine: hostname, disk: name }) : undefined;
+    return isUsed
+      ? refusal(
+          'layout-refused',
+          `No file system of ${hostname} is mounted at /, although its boot disk ${name} is laid out: mount one at /, or restore the disks.`,
+        )
+      : undefined;
   }
-  if (!ROOTS.has(root.fileSystem?.fstype ?? '')) return refusal('layout-refused.root-system', { machine: hostname });
+  if (!ROOTS.has(root.fileSystem?.fstype ?? ''))
+    return refusal('layout-refused', `The root of ${hostname} must be ext4, ext2, xfs or btrfs: format it again.`);
   const start = mounts.get('/boot')?.part ?? root;
   const at = start === root ? '/' : '/boot';
-  if (under(draft, start.id).disks.length > 0) return refusal('layout-refused.whole-disks', { machine: hostname, at });
+  if (under(draft, start.id).disks.length > 0)
+    return refusal(
+      'layout-refused',
+      `${at} of ${hostname} is on whole disks, which have no room for a boot loader: use partitions for it.`,
+    );
   const startsThere = loaderDisks(draft).some(({ id }) => id === disk?.id);
-  if (!startsThere) return refusal('layout-refused.boot-disk', { machine: hostname, disk: name, at });
+  if (!startsThere)
+    return refusal(
+      'layout-refused',
+      `${hostname} starts from ${name}, but its ${at} is on another disk: choose that disk with set_boot_disk, or mount a partition of ${name} at /boot.`,
+    );
   const firmware = mounts.get('/boot/efi')?.part;
   const isReadable = firmware !== undefined && isFat(firmware.fileSystem);
   const hasPlace = isReadable && under(draft, firmware.id).disks.length === 0;
   const isUnready = facts?.uefi === true && !hasPlace;
-  return isUnready ? refusal('layout-refused.no-efi', { machine: hostname }) : undefined;
+  return isUnready
+    ? refusal(
+        'layout-refused',
+        `${hostname} starts by UEFI, but no fat32 partition of its disks is mounted at /boot/efi: add one of 512 MB.`,
+      )
+    : undefined;
 }

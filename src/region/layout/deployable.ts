@@ -5,7 +5,7 @@
 
 import { type NetworkView, vlanWithId } from '../networks/network-view.ts';
 import type { Machine } from '../records/machine.ts';
-import { type RefusalNamed, refusal } from '../words/refusal.ts';
+import { type RefusalWord, refusal } from '../records/refusal.ts';
 import { refuseStorageLayout } from './deployable-storage.ts';
 import { ifupdownFiles } from './ifupdown.ts';
 import { interfacesOf, networkLayoutOf } from './interfaces.ts';
@@ -13,7 +13,7 @@ import { netplanFiles } from './netplan.ts';
 import { type ConfigFile, configParts, type NetworkTool } from './network-config.ts';
 import { networkdFiles } from './networkd.ts';
 
-type LayoutProblem = RefusalNamed<'layout-refused'>;
+type LayoutProblem = RefusalWord;
 
 /**
  * Why a machine cannot be deployed with its layout; `undefined`: it can.
@@ -32,23 +32,40 @@ export function refuseLayout(
 function refuseNetwork(machine: Machine, networks: NetworkView, by: 'image' | 'installer'): LayoutProblem | undefined {
   if (machine.layout?.network === undefined) return undefined;
   const { hostname } = machine;
-  if (by === 'installer') return refusal('layout-refused.installer', { machine: hostname });
+  if (by === 'installer')
+    return refusal(
+      'layout-refused',
+      `The interfaces of ${hostname} are laid out, but only images can apply a layout: deploy an image, or restore the network first.`,
+    );
   const laid = networkLayoutOf(machine, networks).interfaces;
   const all = interfacesOf(machine, networks);
   for (const one of laid) {
     const isWhole = one.parents.every((id) => laid.some((other) => other.id === id));
-    if (!isWhole) return refusal('layout-refused.parent-gone', { machine: hostname, name: one.name });
+    if (!isWhole)
+      return refusal(
+        'layout-refused',
+        `${one.name} of ${hostname} is made of an interface that the machine no longer has: change or delete ${one.name}.`,
+      );
     const isTagged = one.kind === 'vlan';
     const vlan = vlanWithId(networks, one.vlanId);
     if (isTagged && vlan === undefined)
-      return refusal('layout-refused.vlan-gone', { machine: hostname, name: one.name });
+      return refusal('layout-refused', `The VLAN of ${one.name} of ${hostname} no longer exists: delete ${one.name}.`);
   }
   for (const { name, links } of all) {
     const lost = links.find(({ subnetId, subnet }) => subnetId !== undefined && subnet === undefined);
-    if (lost !== undefined) return refusal('layout-refused.subnet-gone', { machine: hostname, name });
+    if (lost !== undefined)
+      return refusal(
+        'layout-refused',
+        `${name} of ${hostname} is linked to a subnet that no rack serves any longer: unlink it.`,
+      );
   }
   const hasAddress = all.some(({ links }) => links.some(({ mode }) => mode !== 'link_up'));
-  return hasAddress ? undefined : refusal('layout-refused.no-address', { machine: hostname });
+  return hasAddress
+    ? undefined
+    : refusal(
+        'layout-refused',
+        `No interface of ${hostname} gets an address, so the system could not report: link one to a subnet.`,
+      );
 }
 
 /**

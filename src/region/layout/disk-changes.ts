@@ -6,10 +6,11 @@
 
 import type { Machine } from '../records/machine.ts';
 import { type DescribedDisk, PART_TAGS_MAX, STORAGE_PARTS_MAX } from '../records/machine-layout.ts';
-import { refusal } from '../words/refusal.ts';
+import { fieldRefusal, REQUIRED, refusal } from '../records/refusal.ts';
 import { type Disk, disksOf, freeId } from './disks.ts';
 import type { LayoutRefusal } from './network-draft.ts';
-import { limitReached, type MadePart, tagged } from './storage-changes.ts';
+import { partTagsText } from './network-draft.ts';
+import { deviceTakenText, limitReached, type MadePart, tagged, usedText } from './storage-changes.ts';
 import { noSuchDevice, refuseStorage, type StorageDraft, userOf, withStorage } from './storage-draft.ts';
 
 /** A person's description of a disk. */
@@ -30,11 +31,15 @@ function withDescribed(draft: StorageDraft, described: readonly DescribedDisk[])
 
 function refuseName({ disks, layout }: StorageDraft, name: string | undefined, own = 0): LayoutRefusal | undefined {
   if (name === undefined) return undefined;
-  if (!NAME.test(name)) return refuseStorage(refusal('field.disk-name'), 'name');
+  if (!NAME.test(name))
+    return refuseStorage(
+      fieldRefusal('Give at most 32 letters, digits, dots, hyphens and underscores, a letter first.'),
+      'name',
+    );
   const isTaken =
     disks.some(({ id, facts }) => facts.name === name && id !== own) ||
     [...layout.raids, ...layout.volumeGroups].some((one) => one.name === name);
-  return isTaken ? refuseStorage(refusal('field.device-taken', { name }), 'name') : undefined;
+  return isTaken ? refuseStorage(fieldRefusal(deviceTakenText(name)), 'name') : undefined;
 }
 
 /** Adds a disk. */
@@ -44,22 +49,28 @@ export function addDisk(draft: StorageDraft, wish: DiskWish & { readonly bytes: 
   const isPlaced = serial !== '' || kernelName !== undefined;
   const refused = refuseName(draft, name) ?? (isPlaced ? refuseTwin(draft, serial, kernelName) : undefined);
   if (refused !== undefined) return refused;
-  if (name === undefined) return refuseStorage(refusal('field.required'), 'name');
-  if (!isPlaced) return refuseStorage(refusal('field.disk-place'), 'id_path');
+  if (name === undefined) return refuseStorage(fieldRefusal(REQUIRED), 'name');
+  if (!isPlaced)
+    return refuseStorage(
+      fieldRefusal(
+        "Give the serial number of the disk, or /dev/ and the kernel's name: a deployment finds the disk by it.",
+      ),
+      'id_path',
+    );
   const id = freeId(draft.machine.id, serial, kernelName ?? name, taken);
   const added = withDescribed(draft, [...draft.described, { ...wish, id, isAdded: true }]);
   return added.kind === 'refuse' ? added : { kind: 'made', draft: added, id };
 }
 
+const diskTwinText = (name: string): string => `${name} is already in this place: change it, or give another place.`;
+
 /** Two disks in one place are a mistake: the agent would find the same one for both. */
 function refuseTwin({ disks }: StorageDraft, serial: string, kernelName: string | undefined, own = 0) {
   const others = disks.filter(({ id }) => id !== own);
   const twin = others.find(({ facts }) => serial !== '' && facts.serial === serial);
-  if (twin !== undefined) return refuseStorage(refusal('field.disk-twin', { name: twin.facts.name }), 'serial');
+  if (twin !== undefined) return refuseStorage(fieldRefusal(diskTwinText(twin.facts.name)), 'serial');
   const place = serial === '' ? others.find((one) => one.kernelName === kernelName) : undefined;
-  return place === undefined
-    ? undefined
-    : refuseStorage(refusal('field.disk-twin', { name: place.facts.name }), 'id_path');
+  return place === undefined ? undefined : refuseStorage(fieldRefusal(diskTwinText(place.facts.name)), 'id_path');
 }
 
 /** Describes a disk. Values that are left out stay. */
@@ -87,7 +98,7 @@ export function tagDisk(draft: StorageDraft, id: number, tag: string, isAdded: b
   const disk = draft.disks.find((one) => one.id === id);
   if (disk === undefined) return noSuchDevice(draft, String(id));
   const tags = tagged(disk.tags, tag, isAdded);
-  if (tags === undefined) return refuseStorage(refusal('field.part-tags', { max: PART_TAGS_MAX }), 'tag');
+  if (tags === undefined) return refuseStorage(fieldRefusal(partTagsText(PART_TAGS_MAX)), 'tag');
   return withWords(draft, disk, { tags });
 }
 
@@ -97,7 +108,7 @@ export function removeDisk(draft: StorageDraft, id: number): StorageDraft | Layo
   if (disk === undefined) return noSuchDevice(draft, String(id));
   const own = draft.layout.partitions.filter(({ diskId }) => diskId === id);
   const by = userOf(draft, 'disks', id) ?? own.map((part) => userOf(draft, 'partitions', part.id)).find(Boolean);
-  if (by !== undefined) return refuseStorage(refusal('layout-refused.used', { name: disk.facts.name, by }));
+  if (by !== undefined) return refuseStorage(refusal('layout-refused', usedText(disk.facts.name, by)));
   const { bootDiskId, partitions, wholeDisks = [] } = draft.layout;
   const isLaid = own.length > 0 || bootDiskId === id || wholeDisks.some((one) => one.id === id);
   const rest = {

@@ -17,7 +17,7 @@ import {
   PART_TAGS_MAX,
 } from '../records/machine-layout.ts';
 import { UNTAGGED_VID } from '../records/network-store.ts';
-import { refusal } from '../words/refusal.ts';
+import { MACS, REQUIRED, refusal } from '../records/refusal.ts';
 import { linkOf } from './interfaces.ts';
 import {
   dropLinks,
@@ -28,6 +28,7 @@ import {
   type NetworkDraft,
   nextId,
   noSuchInterface,
+  partTagsText,
   refuseField,
   startAll,
   vlanOf,
@@ -69,12 +70,15 @@ export type MadeKind = Exclude<InterfaceKind, 'physical'>;
 /** The draft, and the id of the interface that was made or changed. */
 type Changed = { readonly kind: 'changed'; readonly draft: NetworkDraft; readonly id: number };
 
+export const interfacesLimitText = (machine: string, max: number): string =>
+  `${machine} may have at most ${max} interfaces: delete some.`;
+
 /** Makes a bond, a bridge or a VLAN interface. */
 export function makeInterface(draft: NetworkDraft, kind: MadeKind, wish: InterfaceWish): Changed | LayoutRefusal {
   const limit = LAID_INTERFACES_MAX;
   if (draft.layout.interfaces.length >= limit) {
     const machine = draft.machine.hostname;
-    return { kind: 'refuse', refusal: refusal('layout-refused.interfaces-limit', { machine, max: limit }) };
+    return { kind: 'refuse', refusal: refusal('layout-refused', interfacesLimitText(machine, limit)) };
   }
   const parents = parentsOf(draft, kind, wish.parents ?? [], undefined);
   if ('kind' in parents) return parents;
@@ -87,7 +91,7 @@ export function makeInterface(draft: NetworkDraft, kind: MadeKind, wish: Interfa
   const named = refuseName(draft, name, undefined);
   if (named !== undefined) return named;
   const mac = wish.mac ?? macOfParents(draft, parents);
-  if (mac === undefined || !isHostMac(mac)) return refuseField('mac_address', refusal('field.macs'));
+  if (mac === undefined || !isHostMac(mac)) return refuseField('mac_address', MACS);
   const id = nextId(draft);
   const made: LaidInterface = {
     id,
@@ -119,9 +123,12 @@ export function changeInterface(draft: NetworkDraft, id: number, wish: Interface
   if (named !== undefined) return named;
   const mac = wish.mac ?? followingMac(draft, before, parents);
   if (mac !== before.mac && before.kind === 'physical') {
-    return refuseField('mac_address', refusal('field.mac-of-hardware'));
+    return refuseField(
+      'mac_address',
+      'The machine reports the address of a physical interface: it cannot be changed here.',
+    );
   }
-  if (!isHostMac(mac)) return refuseField('mac_address', refusal('field.macs'));
+  if (!isHostMac(mac)) return refuseField('mac_address', MACS);
   const speeds = speedsOf(draft, before, wish.speeds ?? {});
   if ('kind' in speeds) return speeds;
   const changed: LaidInterface = {
@@ -148,6 +155,17 @@ export function changeInterface(draft: NetworkDraft, id: number, wish: Interface
   return { kind: 'changed', draft: startAll(fitting), id };
 }
 
+const KINDS = {
+  physical: 'a physical interface',
+  bond: 'a bond',
+  bridge: 'a bridge',
+  vlan: 'a VLAN interface',
+} as const;
+
+type Kind = keyof typeof KINDS;
+
+export const notOfKindText = (kind: Kind): string => `${KINDS[kind]} has no such setting.`;
+
 /** The link and its speeds after a change. A link is not faster than its interface, and one without a cable has no speed. */
 function speedsOf(
   { machine }: NetworkDraft,
@@ -158,17 +176,18 @@ function speedsOf(
   if (link === undefined && own === undefined && isConnected === undefined) return {};
   if (before.kind !== 'physical') {
     const field = link === undefined ? (own === undefined ? 'link_connected' : 'interface_speed') : 'link_speed';
-    return refuseField(field, refusal('field.not-of-kind', { kind: before.kind }));
+    return refuseField(field, notOfKindText(before.kind));
   }
   const shown = linkOf(machine, before);
   const isOn = isConnected ?? shown.isConnected;
-  if (!isOn && link !== undefined && link > 0) return refuseField('link_speed', refusal('field.link-off'));
+  if (!isOn && link !== undefined && link > 0)
+    return refuseField('link_speed', 'A link without a cable has no speed: give 0, or link_connected=true.');
   const linkSpeed = isOn ? (link ?? shown.linkSpeed) : 0;
   const interfaceSpeed = own ?? shown.interfaceSpeed;
   if (linkSpeed > interfaceSpeed) {
     return refuseField(
       link === undefined ? 'interface_speed' : 'link_speed',
-      refusal('field.link-speed', { link: linkSpeed, interface: interfaceSpeed }),
+      `A link of ${linkSpeed} Mbit/s is faster than its interface with ${interfaceSpeed} Mbit/s: give both speeds.`,
     );
   }
   return { linkSpeed, interfaceSpeed, isConnected: isOn };
@@ -209,11 +228,13 @@ export function tagInterface(
   const before = laidOf(draft, id);
   if (before === undefined) return noSuchInterface(draft, String(id));
   const others = before.tags.filter((one) => one !== tag);
-  if (isAdded && others.length >= PART_TAGS_MAX)
-    return refuseField('tag', refusal('field.part-tags', { max: PART_TAGS_MAX }));
+  if (isAdded && others.length >= PART_TAGS_MAX) return refuseField('tag', partTagsText(PART_TAGS_MAX));
   const changed = { ...before, tags: isAdded ? [...others, tag] : others };
   return withLayout(draft, { interfaces: draft.layout.interfaces.map((one) => (one.id === id ? changed : one)) });
 }
+
+export const lastInterfaceText = (machine: string, name: string): string =>
+  `${name} is the only interface of ${machine}, by which it is known: add another one first, or delete the machine.`;
 
 /** Removes an interface that is made of others, or one of a device, whose hardware is only what a person wrote. */
 export function removeInterface(draft: NetworkDraft, id: number): NetworkDraft | LayoutRefusal {
@@ -221,11 +242,13 @@ export function removeInterface(draft: NetworkDraft, id: number): NetworkDraft |
   if (before === undefined) return noSuchInterface(draft, String(id));
   const { hostname: machine, device, interfaces: nics } = draft.machine;
   if (before.kind === 'physical' && device !== undefined && nics.length === 1)
-    return { kind: 'refuse', refusal: refusal('layout-refused.last-interface', { machine, name: before.name }) };
+    return { kind: 'refuse', refusal: refusal('layout-refused', lastInterfaceText(machine, before.name)) };
   const child = draft.layout.interfaces.find(({ parents }) => parents.includes(id));
   if (child !== undefined) {
-    const params = { name: before.name, child: child.name };
-    return { kind: 'refuse', refusal: refusal('layout-refused.children', params) };
+    return {
+      kind: 'refuse',
+      refusal: refusal('layout-refused', `${child.name} is made of ${before.name}: delete ${child.name} first.`),
+    };
   }
   const interfaces = draft.layout.interfaces.filter((one) => one.id !== id);
   return startAll(dropLinks(withLayout(draft, { interfaces }), ({ interfaceId }) => interfaceId === id));
@@ -249,10 +272,14 @@ function parentsFor(
   before: LaidInterface,
   wanted: readonly number[],
 ): readonly number[] | LayoutRefusal {
-  if (before.kind === 'physical') return refuseField('parents', refusal('field.parents-of-hardware'));
+  if (before.kind === 'physical') return refuseField('parents', 'A physical interface has no parents.');
   const parents = parentsOf(draft, before.kind, wanted, before.id);
   return 'kind' in parents ? parents : parents.map(({ id }) => id);
 }
+
+const parentTakenText = (name: string, by: string): string => `${name} is already a part of ${by}.`;
+
+const kindsText = (kinds: readonly Kind[]): string => kinds.map((kind) => KINDS[kind]).join(' or ');
 
 /** The interfaces of which a bond, bridge or VLAN interface will be made. @param own its id, if it exists already */
 function parentsOf(
@@ -263,37 +290,51 @@ function parentsOf(
 ): readonly LaidInterface[] | LayoutRefusal {
   const field = FIELD_OF_PARENTS[kind];
   const ids = [...new Set(wanted)];
-  if (ids.length === 0) return refuseField(field, refusal('field.required'));
-  if (kind !== 'bond' && ids.length > 1) return refuseField(field, refusal('field.one-parent'));
+  if (ids.length === 0) return refuseField(field, REQUIRED);
+  if (kind !== 'bond' && ids.length > 1) return refuseField(field, 'Give one interface.');
   const found: LaidInterface[] = [];
   for (const id of ids) {
     const parent = laidOf(draft, id);
-    if (parent === undefined) return refuseField(field, refusal('field.no-such-parent', { id }));
+    if (parent === undefined) return refuseField(field, `The machine has no interface with the id ${id}.`);
     const master = masterOf(draft, id);
     const isTaken = master !== undefined && master.id !== own && !(kind === 'vlan' && master.kind === 'bridge');
-    if (isTaken) return refuseField(field, refusal('field.parent-taken', { name: parent.name, by: master.name }));
+    if (isTaken) return refuseField(field, parentTakenText(parent.name, master.name));
     if (!PARENT_KINDS[kind].includes(parent.kind)) {
-      return refuseField(field, refusal('field.parent-kind', { name: parent.name, kind, kinds: PARENT_KINDS[kind] }));
+      return refuseField(
+        field,
+        `${parent.name} cannot be a part of ${KINDS[kind]}, which is made of ${kindsText(PARENT_KINDS[kind])}.`,
+      );
     }
     // A VLAN interface on a part of a bond would get no frames. One on a part of a bridge gets its own before the bridge (bridge(8)).
     const child = draft.layout.interfaces.find(
       (one) => one.id !== own && one.parents.includes(id) && !(kind === 'bridge' && one.kind === 'vlan'),
     );
     if (kind !== 'vlan' && child !== undefined) {
-      return refuseField(field, refusal('field.parent-taken', { name: parent.name, by: child.name }));
+      return refuseField(field, parentTakenText(parent.name, child.name));
     }
     found.push(parent);
   }
   return found;
 }
 
+export const INTERFACE_NAME_FORM =
+  'Give at most 15 letters, digits, dots, hyphens and underscores, a letter first: that is the longest name that Linux allows.';
+
+export const interfaceNameReservedText = (name: string): string =>
+  `Linux uses ${name} for other things: choose another name.`;
+
+export const interfaceNameTakenText = (name: string): string =>
+  `The machine has an interface ${name}: choose another name.`;
+
 function refuseName(draft: NetworkDraft, name: string, own: number | undefined): LayoutRefusal | undefined {
-  if (name === '') return refuseField('name', refusal('field.required'));
-  if (!INTERFACE_NAME.test(name)) return refuseField('name', refusal('field.interface-name-form'));
-  if (RESERVED_NAMES.has(name)) return refuseField('name', refusal('field.interface-name-reserved', { name }));
+  if (name === '') return refuseField('name', REQUIRED);
+  if (!INTERFACE_NAME.test(name)) return refuseField('name', INTERFACE_NAME_FORM);
+  if (RESERVED_NAMES.has(name)) return refuseField('name', interfaceNameReservedText(name));
   const isTaken = draft.layout.interfaces.some((one) => one.id !== own && one.name === name);
-  return isTaken ? refuseField('name', refusal('field.interface-name-taken', { name })) : undefined;
+  return isTaken ? refuseField('name', interfaceNameTakenText(name)) : undefined;
 }
+
+export const noSuchVlanText = (id: number): string => `There is no VLAN with the id ${id}.`;
 
 /** Only a VLAN interface has tagged frames, of the fabric to which its parent is connected, and on one parent each VLAN once. */
 function refuseVlan(
@@ -305,19 +346,22 @@ function refuseVlan(
 ): LayoutRefusal | undefined {
   const isTagging = kind === 'vlan';
   if (vlanId === undefined || vlanId === null) {
-    return isTagging ? refuseField('vlan', refusal('field.required')) : undefined;
+    return isTagging ? refuseField('vlan', REQUIRED) : undefined;
   }
   const vlan = vlanWithId(draft.networks, vlanId);
-  if (vlan === undefined) return refuseField('vlan', refusal('field.no-such-vlan', { id: vlanId }));
+  if (vlan === undefined) return refuseField('vlan', noSuchVlanText(vlanId));
   if (!isTagging) return undefined;
-  if (vlan.vlan.vid === UNTAGGED_VID) return refuseField('vlan', refusal('field.vlan-untagged'));
+  if (vlan.vlan.vid === UNTAGGED_VID)
+    return refuseField('vlan', 'This VLAN is untagged: its frames need no interface of their own.');
   const home = parent === undefined ? undefined : vlanOf(draft, parent);
   if (home !== undefined && home.fabric.id !== vlan.fabric.id) {
-    const params = { fabric: vlan.fabric.name, name: parent?.name ?? '', home: home.fabric.name };
-    return refuseField('vlan', refusal('field.vlan-fabric', params));
+    return refuseField(
+      'vlan',
+      `This VLAN is in ${vlan.fabric.name}, and ${parent?.name ?? ''} is connected to ${home.fabric.name}: give a VLAN of that fabric.`,
+    );
   }
   const twin = draft.layout.interfaces.find(
     (one) => one.id !== own && one.kind === 'vlan' && one.vlanId === vlanId && one.parents[0] === parent?.id,
   );
-  return twin === undefined ? undefined : refuseField('vlan', refusal('field.vlan-twin', { name: twin.name }));
+  return twin === undefined ? undefined : refuseField('vlan', `${twin.name} already receives this VLAN.`);
 }

@@ -11,7 +11,7 @@
 import { formatIpv4, type Ipv4, networkContains } from '../../net/address.ts';
 import { type SubnetView, subnetWithId } from '../networks/network-view.ts';
 import { type InterfaceLink, LINKS_MAX, type LinkMode } from '../records/machine-layout.ts';
-import { type RefusalWord, refusal } from '../words/refusal.ts';
+import { REQUIRED, type RefusalWord, refusal } from '../records/refusal.ts';
 import {
   dropLinks,
   type LayoutRefusal,
@@ -44,7 +44,8 @@ export function linkSubnet(draft: NetworkDraft, id: number, wish: LinkWish): Net
   const one = laidOf(draft, id);
   if (one === undefined) return noSuchInterface(draft, String(id));
   const master = masterOf(draft, id);
-  if (master !== undefined) return refuse(refusal('layout-refused.joined', { name: one.name, by: master.name }));
+  if (master !== undefined)
+    return refuse(refusal('layout-refused', `${one.name} is a part of ${master.name}: link ${master.name} instead.`));
   const subnet = subnetWithId(draft.networks, wish.subnetId);
   const misfit = refuseSubnet(wish, subnet) ?? refuseGateway(wish, subnet);
   if (misfit !== undefined) return misfit;
@@ -57,12 +58,10 @@ export function linkSubnet(draft: NetworkDraft, id: number, wish: LinkWish): Net
   const needed = one.kind === 'vlan' || hasOthers || typeof one.vlanId === 'number' ? one.vlanId : vlanId;
   if (subnet !== undefined && typeof needed === 'number' && needed !== subnet.vlan.vlan.id) {
     const { vlan } = subnet.vlan;
-    const params = {
-      name: one.name,
-      subnet: subnet.subnet.name,
-      vlan: vlan.name === '' ? String(vlan.vid) : vlan.name,
-    };
-    return refuseField('subnet', refusal('field.subnet-vlan', params));
+    return refuseField(
+      'subnet',
+      `${subnet.subnet.name} is in the VLAN ${vlan.name === '' ? String(vlan.vid) : vlan.name}, and ${one.name} in another one: change the VLAN of ${one.name} first.`,
+    );
   }
   const link: InterfaceLink = {
     id: nextId(draft),
@@ -76,7 +75,9 @@ export function linkSubnet(draft: NetworkDraft, id: number, wish: LinkWish): Net
     (one) => one.interfaceId === id && (wish.isForced || one.mode === 'link_up' || isPreliminary(one)),
   );
   if (cleared.layout.links.length >= LINKS_MAX) {
-    return refuse(refusal('layout-refused.links-limit', { machine: draft.machine.hostname, max: LINKS_MAX }));
+    return refuse(
+      refusal('layout-refused', `${draft.machine.hostname} may have at most ${LINKS_MAX} links: unlink some.`),
+    );
   }
   const interfaces = cleared.layout.interfaces.map((each) =>
     each.id === id && needed !== undefined && needed !== null ? { ...each, vlanId: needed } : each,
@@ -95,39 +96,48 @@ function refuseSubnet(
   subnet: SubnetView | undefined,
 ): LayoutRefusal | undefined {
   if (subnetId !== undefined && subnet === undefined) {
-    return refuseField('subnet', refusal('field.no-such-subnet', { id: subnetId }));
+    return refuseField('subnet', `There is no subnet with the id ${subnetId}.`);
   }
   if (subnet === undefined && (mode === 'auto' || mode === 'static')) {
-    return refuseField('subnet', refusal('field.required'));
+    return refuseField('subnet', REQUIRED);
   }
   if (address === undefined) return undefined;
-  if (mode !== 'static') return refuseField('ip_address', refusal('field.address-of-mode', { mode }));
+  if (mode !== 'static')
+    return refuseField('ip_address', `A link in the mode ${mode} takes no address: give mode=static.`);
   const isWithin = subnet !== undefined && networkContains(subnet.network, address);
-  if (!isWithin)
-    return refuseField('ip_address', refusal('field.address-outside', { subnet: subnet?.subnet.name ?? '' }));
+  if (!isWithin) return refuseField('ip_address', `This address is not in ${subnet?.subnet.name ?? ''}.`);
   if (address !== subnet.gateway) return undefined;
-  const router = { address: formatIpv4(address), subnet: subnet.subnet.name };
-  return refuseField('ip_address', refusal('field.address-router', router));
+  return refuseField(
+    'ip_address',
+    `${formatIpv4(address)} is the router of the subnet ${subnet.subnet.name}: choose another address.`,
+  );
 }
+
+const NO_GATEWAY = 'No auto or static link of this interface leads to a subnet with a router.';
 
 function refuseGateway({ isGateway, mode }: LinkWish, subnet: SubnetView | undefined): LayoutRefusal | undefined {
   if (!isGateway) return undefined;
   const isFit = subnet?.gateway !== undefined && (mode === 'auto' || mode === 'static');
-  return isFit ? undefined : refuseField('default_gateway', refusal('field.no-gateway'));
+  return isFit ? undefined : refuseField('default_gateway', NO_GATEWAY);
 }
 
 function refuseAlongside(own: readonly InterfaceLink[], { mode }: LinkWish, name: string): LayoutRefusal | undefined {
   if (mode === 'link_up' && own.some((link) => link.mode !== 'link_up')) {
-    return refuseField('mode', refusal('field.link-up-alongside', { name }));
+    return refuseField(
+      'mode',
+      `${name} is linked to a subnet, so it is up anyway: unlink the subnet first, or give force=true.`,
+    );
   }
   const isTwice = mode === 'dhcp' && own.some((link) => link.mode === 'dhcp');
-  return isTwice ? refuseField('mode', refusal('field.dhcp-twice', { name })) : undefined;
+  return isTwice ? refuseField('mode', `${name} already has a DHCP link.`) : undefined;
 }
+
+const noSuchLinkText = (id: number): string => `The interface has no link with the id ${id}.`;
 
 /** Removes one link of an interface. */
 export function unlinkSubnet(draft: NetworkDraft, id: number, linkId: number): NetworkDraft | LayoutRefusal {
   const isOwn = linksOf(draft, id).some((link) => link.id === linkId);
-  if (!isOwn) return refuseField('id', refusal('field.no-such-link', { id: linkId }));
+  if (!isOwn) return refuseField('id', noSuchLinkText(linkId));
   return startAll(dropLinks(draft, (link) => link.id === linkId));
 }
 
@@ -136,7 +146,8 @@ export function disconnect(draft: NetworkDraft, id: number): NetworkDraft | Layo
   const one = laidOf(draft, id);
   if (one === undefined) return noSuchInterface(draft, String(id));
   // A VLAN interface needs its VLAN.
-  if (one.kind === 'vlan') return refuse(refusal('layout-refused.vlan-needed', { name: one.name }));
+  if (one.kind === 'vlan')
+    return refuse(refusal('layout-refused', `${one.name} exists only for its VLAN: delete it instead.`));
   const interfaces = draft.layout.interfaces.map((each) => (each.id === id ? { ...each, vlanId: null } : each));
   return dropLinks(withLayout(draft, { interfaces }), ({ interfaceId }) => interfaceId === id);
 }
@@ -148,11 +159,14 @@ export function setGateway(draft: NetworkDraft, id: number, linkId: number | und
       (mode === 'auto' || mode === 'static') && subnetWithId(draft.networks, subnetId)?.gateway !== undefined,
   );
   const isUnknown = linkId !== undefined && linksOf(draft, id).every((link) => link.id !== linkId);
-  if (isUnknown) return refuseField('link_id', refusal('field.no-such-link', { id: linkId }));
+  if (isUnknown) return refuseField('link_id', noSuchLinkText(linkId));
   const chosen = linkId === undefined ? fit : fit.filter((link) => link.id === linkId);
   const [only, ...others] = chosen;
-  if (only === undefined) return refuseField('link_id', refusal('field.no-gateway'));
+  if (only === undefined) return refuseField('link_id', NO_GATEWAY);
   if (others.length > 0)
-    return refuseField('link_id', refusal('field.several-gateways', { ids: chosen.map((link) => link.id) }));
+    return refuseField(
+      'link_id',
+      `Several links have a router: give the id of one of them, ${chosen.map((link) => link.id).join(' or ')}.`,
+    );
   return withLayout(draft, { gatewayLink: only.id });
 }

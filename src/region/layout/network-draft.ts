@@ -12,8 +12,10 @@ import {
   type NetworkLayout,
   partId,
 } from '../records/machine-layout.ts';
-import { type RefusalWord, refusal } from '../words/refusal.ts';
+import { fieldRefusal, type RefusalWord, refusal } from '../records/refusal.ts';
 import { networkLayoutOf } from './interfaces.ts';
+
+export const partTagsText = (max: number): string => `It has ${max} tags, the maximum: remove one first.`;
 
 /** Why a change of a layout is refused. @property field the faulty parameter; `undefined`: no single one is at fault */
 export interface LayoutRefusal {
@@ -56,10 +58,10 @@ export const withLayout = (draft: NetworkDraft, change: Partial<NetworkLayout>, 
   next: draft.next + drawn,
 });
 
-export const refuseField = (field: string, word: RefusalWord): LayoutRefusal => ({
+export const refuseField = (field: string, text: string): LayoutRefusal => ({
   kind: 'refuse',
   field,
-  refusal: word,
+  refusal: fieldRefusal(text),
 });
 
 export const laidOf = ({ layout }: NetworkDraft, id: number): LaidInterface | undefined =>
@@ -112,8 +114,11 @@ export function macOfParents({ machine }: NetworkDraft, parents: readonly LaidIn
   return (parents.find(({ id }) => id === boot) ?? parents[0])?.mac;
 }
 
+export const noNodeInterfaceText = (machine: string, name: string): string =>
+  `${machine} has no interface ${name}: give the id, name or hardware address of an interface.`;
+
 /** The refusal of a path that names no interface. */
 export const noSuchInterface = ({ machine }: NetworkDraft, name: string): LayoutRefusal => ({
   kind: 'refuse',
-  refusal: refusal('not-found.node-interface', { machine: machine.hostname, name }),
+  refusal: refusal('not-found', noNodeInterfaceText(machine.hostname, name)),
 });

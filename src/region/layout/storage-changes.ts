@@ -5,6 +5,7 @@
 // 1. Mount points are unique on a machine. The file system of a mounted part cannot be removed.
 // 2. A part in use can be neither removed nor given a second use.
 
+import { counted } from '../../counted.ts';
 import {
   FILE_SYSTEMS,
   type FileSystem,
@@ -13,9 +14,10 @@ import {
   type Partition,
   STORAGE_PARTS_MAX,
 } from '../records/machine-layout.ts';
-import { refusal } from '../words/refusal.ts';
+import { fieldRefusal, refusal } from '../records/refusal.ts';
 import type { Disk } from './disks.ts';
 import type { LayoutRefusal } from './network-draft.ts';
+import { partTagsText } from './network-draft.ts';
 import {
   drawId,
   type Formattable,
@@ -31,8 +33,13 @@ import {
   withStorage,
 } from './storage-draft.ts';
 
+export const deviceTakenText = (name: string): string => `The machine already has ${name}: choose another name.`;
+
 /** A draft, and the id of the part that was made. */
 export type MadePart = { readonly kind: 'made'; readonly draft: StorageDraft; readonly id: number };
+
+export const sizeText = (name: string, free: number): string =>
+  `Give a size from 1 MiB to the free space of ${name}: ${counted(free, 'byte')}.`;
 
 /** Makes a partition. @param bytes undefined: all free bytes of the disk */
 export function makePartition(
@@ -49,23 +56,32 @@ export function makePartition(
   const free = freeBytes(draft, disk);
   const wanted = bytes === undefined ? free : Math.floor(bytes / MEBIBYTE) * MEBIBYTE;
   if (wanted < MEBIBYTE || wanted > free) {
-    return refuseStorage(refusal('field.size', { name: disk.facts.name, free }), 'size');
+    return refuseStorage(fieldRefusal(sizeText(disk.facts.name, free)), 'size');
   }
   const id = drawId(draft);
   const made: Partition = { id, uuid: uuid ?? uuidOf(id), diskId, bytes: wanted, isBootable, tags: [] };
   return { kind: 'made', draft: withStorage(draft, { partitions: [...draft.layout.partitions, made] }, 1), id };
 }
 
+export const usedText = (name: string, by: string): string => `${name} is already used by ${by}.`;
+
+export const formattedText = (name: string): string => `${name} has a file system: unformat it first.`;
+
 /** Why a disk is not free as a whole, its partitions apart; `undefined`: it is. */
 export function refuseWhole(draft: StorageDraft, { id, facts: { name } }: Disk): LayoutRefusal | undefined {
   const by = userOf(draft, 'disks', id);
-  if (by !== undefined) return refuseStorage(refusal('layout-refused.used', { name, by }));
+  if (by !== undefined) return refuseStorage(refusal('layout-refused', usedText(name, by)));
   const isFormatted = draft.layout.wholeDisks?.some((one) => one.id === id) === true;
-  return isFormatted ? refuseStorage(refusal('layout-refused.formatted', { name })) : undefined;
+  return isFormatted ? refuseStorage(refusal('layout-refused', formattedText(name))) : undefined;
 }
 
 export const limitReached = ({ machine }: StorageDraft): LayoutRefusal =>
-  refuseStorage(refusal('layout-refused.parts-limit', { machine: machine.hostname, max: STORAGE_PARTS_MAX }));
+  refuseStorage(
+    refusal(
+      'layout-refused',
+      `${machine.hostname} may have at most ${STORAGE_PARTS_MAX} parts of each kind: delete some.`,
+    ),
+  );
 
 export function nameOf({ disks }: StorageDraft, { kind, part }: Formattable): string {
   if ('name' in part) return part.name;
@@ -82,9 +98,11 @@ export function freePart(draft: StorageDraft, id: number): Formattable | LayoutR
   if (found === undefined) return noSuchDevice(draft, String(id));
   const name = nameOf(draft, found);
   const by = found.kind === 'volume' ? undefined : userOf(draft, USES[found.kind], id);
-  if (by !== undefined) return refuseStorage(refusal('layout-refused.used', { name, by }));
+  if (by !== undefined) return refuseStorage(refusal('layout-refused', usedText(name, by)));
   const isPartitioned = draft.layout.partitions.some(({ diskId }) => diskId === id);
-  return isPartitioned ? refuseStorage(refusal('layout-refused.partitioned', { name })) : found;
+  return isPartitioned
+    ? refuseStorage(refusal('layout-refused', `${name} has partitions: delete them first, or use them.`))
+    : found;
 }
 
 export function removePartition(draft: StorageDraft, id: number): StorageDraft | LayoutRefusal {
@@ -92,6 +110,8 @@ export function removePartition(draft: StorageDraft, id: number): StorageDraft |
   if (found.kind === 'refuse') return found;
   return withStorage(draft, { partitions: draft.layout.partitions.filter((one) => one.id !== id) });
 }
+
+const mountedText = (name: string, at: string): string => `${name} is mounted at ${at}: unmount it first.`;
 
 /** Gives a part a file system. */
 export function format(
@@ -102,26 +122,33 @@ export function format(
   const found = freePart(draft, id);
   if (found.kind === 'refuse') return found;
   if (found.part.fileSystem?.mountPoint !== undefined) {
-    const params = { name: nameOf(draft, found), at: found.part.fileSystem.mountPoint };
-    return refuseStorage(refusal('layout-refused.mounted', params));
+    return refuseStorage(
+      refusal('layout-refused', mountedText(nameOf(draft, found), found.part.fileSystem.mountPoint)),
+    );
   }
   const { labelMax: max, drawsUuid } = FILE_SYSTEMS[wish.fstype];
   const { fstype } = wish;
-  if (wish.label.length > max) return refuseStorage(refusal('field.label-long', { fstype, max }), 'label');
-  if (drawsUuid && wish.uuid !== undefined) return refuseStorage(refusal('field.system-uuid', { fstype }), 'uuid');
+  if (wish.label.length > max)
+    return refuseStorage(fieldRefusal(`A label of ${fstype} has at most ${max} characters.`), 'label');
+  if (drawsUuid && wish.uuid !== undefined)
+    return refuseStorage(
+      fieldRefusal(`The agent draws the identifier of a ${fstype} file system: leave this out.`),
+      'uuid',
+    );
   const fileSystem = { fstype, label: wish.label, uuid: wish.uuid ?? uuidOf(drawId(draft)) };
   return withStorage(withFileSystem(draft, id, fileSystem), {}, 1);
 }
+
+const unformattedText = (name: string): string => `${name} has no file system: format it first.`;
 
 /** Removes the file system of a part. */
 export function unformat(draft: StorageDraft, id: number): StorageDraft | LayoutRefusal {
   const found = freePart(draft, id);
   if (found.kind === 'refuse') return found;
   const { fileSystem } = found.part;
-  if (fileSystem === undefined)
-    return refuseStorage(refusal('layout-refused.unformatted', { name: nameOf(draft, found) }));
+  if (fileSystem === undefined) return refuseStorage(refusal('layout-refused', unformattedText(nameOf(draft, found))));
   if (fileSystem.mountPoint === undefined) return withFileSystem(draft, id, undefined);
-  return refuseStorage(refusal('layout-refused.mounted', { name: nameOf(draft, found), at: fileSystem.mountPoint }));
+  return refuseStorage(refusal('layout-refused', mountedText(nameOf(draft, found), fileSystem.mountPoint)));
 }
 
 /** Mounts or unmounts the file system of a part. @param mount undefined: unmount it */
@@ -133,23 +160,25 @@ export function mountPart(
   const found = freePart(draft, id);
   if (found.kind === 'refuse') return found;
   const { fileSystem } = found.part;
-  if (fileSystem === undefined)
-    return refuseStorage(refusal('layout-refused.unformatted', { name: nameOf(draft, found) }));
+  if (fileSystem === undefined) return refuseStorage(refusal('layout-refused', unformattedText(nameOf(draft, found))));
   const { fstype, uuid, label, mountPoint } = fileSystem;
   const bare: FileSystem = { fstype, uuid, label };
   if (mount === undefined) {
     if (mountPoint === undefined)
-      return refuseStorage(refusal('layout-refused.unmounted', { name: nameOf(draft, found) }));
+      return refuseStorage(refusal('layout-refused', `${nameOf(draft, found)} is not mounted.`));
     return withFileSystem(draft, id, bare);
   }
   const at = fstype === 'swap' ? 'none' : mount.at;
   if (mount.at === 'none' && fstype !== 'swap')
-    return refuseStorage(refusal('field.mount-none', { fstype }), 'mount_point');
+    return refuseStorage(
+      fieldRefusal(`Give an absolute path: only swap is mounted nowhere, and this is ${fstype}.`),
+      'mount_point',
+    );
   const other = formattable(draft.layout).find(
     ({ part }) => part.id !== id && part.fileSystem?.mountPoint === at && at !== 'none',
   );
   if (other !== undefined) {
-    return refuseStorage(refusal('field.mount-taken', { name: nameOf(draft, other), at }), 'mount_point');
+    return refuseStorage(fieldRefusal(`${nameOf(draft, other)} is already mounted at ${at}.`), 'mount_point');
   }
   return withFileSystem(draft, id, { ...bare, mountPoint: at, mountOptions: mount.options });
 }
@@ -162,7 +191,7 @@ export function tagPart(draft: StorageDraft, id: number, tag: string, isAdded: b
   );
   if (found === undefined) return noSuchDevice(draft, String(id));
   const tags = tagged(found.tags ?? [], tag, isAdded);
-  if (tags === undefined) return refuseStorage(refusal('field.part-tags', { max: PART_TAGS_MAX }), 'tag');
+  if (tags === undefined) return refuseStorage(fieldRefusal(partTagsText(PART_TAGS_MAX)), 'tag');
   const set = <P extends { readonly id: number }>(part: P): P => (part.id === id ? { ...part, tags } : part);
   return withStorage(draft, {
     partitions: partitions.map(set),

@@ -14,9 +14,15 @@ import {
   type StorageLayout,
   type VolumeGroup,
 } from '../records/machine-layout.ts';
-import { type RefusalWord, refusal } from '../words/refusal.ts';
+import { type RefusalWord, refusal } from '../records/refusal.ts';
 import { type Disk, disksOf } from './disks.ts';
 import type { LayoutRefusal } from './network-draft.ts';
+
+export const noPartitionText = (disk: string, name: string): string =>
+  `${disk} has no partition ${name}: give the id or name of a partition, such as ${disk}-part1.`;
+
+export const noSuchDiskText = (disk: string, names: readonly string[]): string =>
+  `the machine has no ${disk}: it reported ${names.join(', ')}. If its disks have changed since, commission it again`;
 
 export const MEBIBYTE = 1_048_576;
 /** The partition table and the alignment at both ends of a disk, and the metadata of a RAID or a volume group. */
@@ -164,5 +170,10 @@ export const refuseStorage = (word: RefusalWord, field?: string): LayoutRefusal 
   refusal: word,
 });
 
+export const noVolumeGroupText = (machine: string, name: string): string =>
+  `${machine} has no volume group ${name}: give the id of a volume group.`;
+export const noBlockDeviceText = (machine: string, name: string): string =>
+  `${machine} has no block device ${name}: give the id or name of a block device.`;
+
 export const noSuchDevice = ({ machine }: StorageDraft, name: string): LayoutRefusal =>
-  refuseStorage(refusal('not-found.block-device', { machine: machine.hostname, name }));
+  refuseStorage(refusal('not-found', noBlockDeviceText(machine.hostname, name)));

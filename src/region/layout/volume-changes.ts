@@ -12,15 +12,26 @@ import {
   type StorageLayout,
   type VolumeGroup,
 } from '../records/machine-layout.ts';
-import { refusal } from '../words/refusal.ts';
+import { fieldRefusal, REQUIRED, refusal } from '../records/refusal.ts';
 import type { LayoutRefusal } from './network-draft.ts';
-import { freePart, limitReached, type MadePart, nameOf, refuseWhole } from './storage-changes.ts';
+import {
+  deviceTakenText,
+  formattedText,
+  freePart,
+  limitReached,
+  type MadePart,
+  nameOf,
+  refuseWhole,
+  sizeText,
+  usedText,
+} from './storage-changes.ts';
 import {
   drawId,
   groupBytes,
   groupFree,
   MEBIBYTE,
   noSuchDevice,
+  noVolumeGroupText,
   refuseStorage,
   type StorageDraft,
   userOf,
@@ -51,6 +62,9 @@ export const NO_MEMBERS: Members = { disks: [], partitions: [], spareDisks: [], 
 const once = (ids: readonly number[]): number[] => [...new Set(ids)];
 export const isDiskUse = (use: Use): boolean => use === 'disks' || use === 'spareDisks';
 
+export const noSuchDeviceText = (id: number): string =>
+  `The machine has no block device or partition with the id ${id}.`;
+
 /** Why a new member cannot be used; `undefined`: it can. @param isGroup true: a RAID may be a member */
 function refuseMember(draft: StorageDraft, use: Use, id: number, prefix: string, isGroup: boolean) {
   const field = `${prefix}${FIELDS[use]}`;
@@ -58,13 +72,13 @@ function refuseMember(draft: StorageDraft, use: Use, id: number, prefix: string,
   const isKnown = isDiskUse(use)
     ? disk !== undefined || (isGroup && draft.layout.raids.some((one) => one.id === id))
     : draft.layout.partitions.some((one) => one.id === id);
-  if (!isKnown) return refuseStorage(refusal('field.no-such-device', { id }), field);
+  if (!isKnown) return refuseStorage(fieldRefusal(noSuchDeviceText(id)), field);
   const whole = disk === undefined ? undefined : refuseWhole(draft, disk);
   if (whole !== undefined) return whole;
   const found = freePart(draft, id);
   if (found.kind === 'refuse') return found;
   if (found.part.fileSystem === undefined) return undefined;
-  return refuseStorage(refusal('layout-refused.formatted', { name: nameOf(draft, found) }));
+  return refuseStorage(refusal('layout-refused', formattedText(nameOf(draft, found))));
 }
 
 /** Why some of the new members cannot be used; `undefined`: all can. */
@@ -75,21 +89,23 @@ function refuseMembers(draft: StorageDraft, members: Members, prefix = '', isGro
     const refused = refuseMember(draft, use, id, prefix, isGroup);
     if (refused !== undefined) return refused;
     const isTwice = all.slice(0, index).some(([, other]) => other === id);
-    if (isTwice) return refuseStorage(refusal('field.member-twice', { id }), `${prefix}${FIELDS[use]}`);
+    if (isTwice) return refuseStorage(fieldRefusal(`The part ${id} is given twice.`), `${prefix}${FIELDS[use]}`);
   }
   return undefined;
 }
 
 const NAME = /^[A-Za-z][A-Za-z0-9_-]{0,31}$/;
 
+export const DEVICE_NAME = 'Give at most 32 letters, digits, hyphens and underscores, a letter first.';
+
 /** Why a RAID or a volume group cannot have this name; `undefined`: it can. @param own the id of the one that has it */
 function refuseName({ layout, disks }: StorageDraft, name: string | undefined, own = 0): LayoutRefusal | undefined {
   if (name === undefined) return undefined;
-  if (!NAME.test(name)) return refuseStorage(refusal('field.device-name'), 'name');
+  if (!NAME.test(name)) return refuseStorage(fieldRefusal(DEVICE_NAME), 'name');
   const isTaken =
     [...layout.raids, ...layout.volumeGroups].some((one) => one.name === name && one.id !== own) ||
     disks.some(({ facts }) => facts.name === name);
-  return isTaken ? refuseStorage(refusal('field.device-taken', { name }), 'name') : undefined;
+  return isTaken ? refuseStorage(fieldRefusal(deviceTakenText(name)), 'name') : undefined;
 }
 
 /** The first of md0, md1 … that the machine has not. */
@@ -111,6 +127,8 @@ const membersIn = (wish: Partial<Members>): Members => ({
   sparePartitions: once(wish.sparePartitions ?? []),
 });
 
+const RAID_MEMBERS = 'Give two block devices or partitions, or more.';
+
 /** Makes a RAID 1. */
 export function makeRaid(draft: StorageDraft, wish: NamedWish): MadePart | LayoutRefusal {
   const { raids } = draft.layout;
@@ -118,7 +136,7 @@ export function makeRaid(draft: StorageDraft, wish: NamedWish): MadePart | Layou
   const members = membersIn(wish);
   const name = wish.name ?? freeRaidName(draft.layout);
   const isSmall = members.disks.length + members.partitions.length < 2;
-  const tooFew = isSmall ? refuseStorage(refusal('field.raid-members'), 'block_devices') : undefined;
+  const tooFew = isSmall ? refuseStorage(fieldRefusal(RAID_MEMBERS), 'block_devices') : undefined;
   const refused = refuseMembers(draft, members) ?? refuseName(draft, name);
   // A parameter that is wrong is named first, and what the machine does not allow is said last.
   const first = refused?.field === undefined ? (tooFew ?? refused) : refused;
@@ -149,7 +167,8 @@ export interface WholeChange {
 function changed(before: Members, { add, remove }: WholeChange): Members | LayoutRefusal {
   for (const use of USES) {
     const id = remove[use].find((one) => !before[use].includes(one));
-    if (id !== undefined) return refuseStorage(refusal('field.no-such-member', { id }), `remove_${FIELDS[use]}`);
+    if (id !== undefined)
+      return refuseStorage(fieldRefusal(`The part ${id} is not a member of it.`), `remove_${FIELDS[use]}`);
   }
   const of = (use: Use): number[] => once([...before[use].filter((id) => !remove[use].includes(id)), ...add[use]]);
   return {
@@ -171,7 +190,7 @@ export function changeRaid(draft: StorageDraft, id: number, change: WholeChange)
   const members = changed({ disks, partitions, spareDisks, sparePartitions }, change);
   if ('kind' in members) return members;
   if (members.disks.length + members.partitions.length < 2)
-    return refuseStorage(refusal('field.raid-members'), 'remove_block_devices');
+    return refuseStorage(fieldRefusal(RAID_MEMBERS), 'remove_block_devices');
   const after: Raid = { ...before, name, uuid: change.uuid ?? before.uuid, ...raidMembers(members) };
   const raids = draft.layout.raids.map((one) => (one.id === id ? after : one));
   return fitting(withStorage(draft, { raids }), 'remove_block_devices');
@@ -182,7 +201,7 @@ export function removeRaid(draft: StorageDraft, id: number): StorageDraft | Layo
   const found = draft.layout.raids.find((one) => one.id === id);
   if (found === undefined) return noSuchDevice(draft, String(id));
   const by = userOf(draft, 'raids', id);
-  if (by !== undefined) return refuseStorage(refusal('layout-refused.used', { name: found.name, by }));
+  if (by !== undefined) return refuseStorage(refusal('layout-refused', usedText(found.name, by)));
   return withStorage(draft, { raids: draft.layout.raids.filter((one) => one.id !== id) });
 }
 
@@ -191,13 +210,15 @@ function fitting(draft: StorageDraft, field: string): StorageDraft | LayoutRefus
   const full = draft.layout.volumeGroups.find(
     (group) => group.volumes.reduce((sum, { bytes }) => sum + bytes, 0) > groupBytes(draft, group),
   );
-  return full === undefined ? draft : refuseStorage(refusal('field.group-full', { name: full.name }), field);
+  return full === undefined
+    ? draft
+    : refuseStorage(fieldRefusal(`The volumes of ${full.name} would no longer fit: make them smaller first.`), field);
 }
 
 // ---- volume groups ----
 
 const noSuchGroup = ({ machine }: StorageDraft, id: number): LayoutRefusal =>
-  refuseStorage(refusal('not-found.volume-group', { machine: machine.hostname, name: String(id) }));
+  refuseStorage(refusal('not-found', noVolumeGroupText(machine.hostname, String(id))));
 
 /** The members of a group: its RAIDs are block devices, as its disks are. */
 function groupMembers({ layout }: StorageDraft, { disks, partitions }: Members) {
@@ -209,6 +230,8 @@ function groupMembers({ layout }: StorageDraft, { disks, partitions }: Members) 
   };
 }
 
+const GROUP_MEMBERS = 'Give a block device or a partition.';
+
 /** Makes a volume group. */
 export function makeGroup(draft: StorageDraft, wish: NamedWish): MadePart | LayoutRefusal {
   const { volumeGroups } = draft.layout;
@@ -217,9 +240,9 @@ export function makeGroup(draft: StorageDraft, wish: NamedWish): MadePart | Layo
   const { name } = wish;
   const refused = refuseMembers(draft, members, '', true) ?? refuseName(draft, name);
   if (refused !== undefined) return refused;
-  if (name === undefined) return refuseStorage(refusal('field.required'), 'name');
+  if (name === undefined) return refuseStorage(fieldRefusal(REQUIRED), 'name');
   if (members.disks.length + members.partitions.length === 0)
-    return refuseStorage(refusal('field.group-members'), 'block_devices');
+    return refuseStorage(fieldRefusal(GROUP_MEMBERS), 'block_devices');
   const id = drawId(draft);
   const made: VolumeGroup = {
     id,
@@ -242,7 +265,7 @@ export function changeGroup(draft: StorageDraft, id: number, change: WholeChange
   const members = changed({ ...NO_MEMBERS, disks: [...disks, ...raids], partitions }, change);
   if ('kind' in members) return members;
   if (members.disks.length + members.partitions.length === 0)
-    return refuseStorage(refusal('field.group-members'), 'remove_block_devices');
+    return refuseStorage(fieldRefusal(GROUP_MEMBERS), 'remove_block_devices');
   const after = { ...before, name, uuid: change.uuid ?? before.uuid, ...groupMembers(draft, members) };
   return fitting(withGroup(draft, after), 'remove_block_devices');
 }
@@ -258,7 +281,8 @@ const withGroup = (draft: StorageDraft, after: VolumeGroup, drawn = 0): StorageD
 export function removeGroup(draft: StorageDraft, id: number): StorageDraft | LayoutRefusal {
   const found = draft.layout.volumeGroups.find((one) => one.id === id);
   if (found === undefined) return noSuchGroup(draft, id);
-  if (found.volumes.length > 0) return refuseStorage(refusal('layout-refused.volumes', { name: found.name }));
+  if (found.volumes.length > 0)
+    return refuseStorage(refusal('layout-refused', `${found.name} has volumes: delete them first.`));
   return withStorage(draft, { volumeGroups: draft.layout.volumeGroups.filter((one) => one.id !== id) });
 }
 
@@ -276,13 +300,13 @@ function refuseVolume(
   group: VolumeGroup,
   { id, name, bytes }: Pick<LogicalVolume, 'id' | 'bytes'> & { readonly name: string | undefined },
 ) {
-  if (name !== undefined && !NAME.test(name)) return refuseStorage(refusal('field.device-name'), 'name');
+  if (name !== undefined && !NAME.test(name)) return refuseStorage(fieldRefusal(DEVICE_NAME), 'name');
   const others = group.volumes.filter((one) => one.id !== id);
   if (others.some((one) => one.name === name))
-    return refuseStorage(refusal('field.device-taken', { name: `${group.name}-${name}` }), 'name');
+    return refuseStorage(fieldRefusal(deviceTakenText(`${group.name}-${name}`)), 'name');
   const free = wholeMebibytes(groupFree(draft, { ...group, volumes: others }));
   if (bytes >= MEBIBYTE && bytes <= free) return undefined;
-  return refuseStorage(refusal('field.size', { name: group.name, free: Math.max(0, free) }), 'size');
+  return refuseStorage(fieldRefusal(sizeText(group.name, Math.max(0, free))), 'size');
 }
 
 const wholeMebibytes = (bytes: number): number => Math.floor(bytes / MEBIBYTE) * MEBIBYTE;
@@ -298,7 +322,7 @@ export function makeVolume(draft: StorageDraft, groupId: number, wish: VolumeWis
   const { name } = wish;
   const refused = refuseVolume(draft, group, { id, name, bytes });
   if (refused !== undefined) return refused;
-  if (name === undefined) return refuseStorage(refusal('field.required'), 'name');
+  if (name === undefined) return refuseStorage(fieldRefusal(REQUIRED), 'name');
   const made: LogicalVolume = { id, uuid: wish.uuid ?? uuidOf(id), name, bytes };
   return { kind: 'made', draft: withGroup(draft, { ...group, volumes: [...group.volumes, made] }, 1), id };
 }

@@ -9,8 +9,9 @@
 // 1. A layout replaces the one before it; the other disks are empty afterwards.
 
 import type { FileSystem, Partition, StorageLayout, WholeLayout } from '../records/machine-layout.ts';
-import { refusal } from '../words/refusal.ts';
+import { fieldRefusal, refusal } from '../records/refusal.ts';
 import type { LayoutRefusal } from './network-draft.ts';
+import { sizeText } from './storage-changes.ts';
 import {
   bootDiskOf,
   drawId,
@@ -22,6 +23,7 @@ import {
   uuidOf,
   withStorage,
 } from './storage-draft.ts';
+import { noSuchDeviceText } from './volume-changes.ts';
 
 /** A person's request for a layout. Sizes in bytes; an undefined size: the rest of the disk; `boot` undefined: no boot partition. */
 interface LayoutWish {
@@ -37,15 +39,16 @@ interface LayoutWish {
 const EFI_BYTES = 512 * MEBIBYTE;
 const whole = (bytes: number): number => Math.floor(bytes / MEBIBYTE) * MEBIBYTE;
 
+export const noDiskText = (machine: string): string => `${machine} has reported no disks: commission it first.`;
+
 /** Lays out the boot disk. */
 export function layOut(draft: StorageDraft, wish: LayoutWish): StorageDraft | LayoutRefusal {
   const { rootDiskId, layout } = wish;
   const empty = withStorage(draft, { partitions: [], volumeGroups: [], raids: [], wholeDisks: [] });
   const disk = rootDiskId === undefined ? bootDiskOf(draft) : draft.disks.find(({ id }) => id === rootDiskId);
   if (disk === undefined) {
-    if (rootDiskId !== undefined)
-      return refuseStorage(refusal('field.no-such-device', { id: rootDiskId }), 'root_device');
-    return refuseStorage(refusal('layout-refused.no-disk', { machine: draft.machine.hostname }));
+    if (rootDiskId !== undefined) return refuseStorage(fieldRefusal(noSuchDeviceText(rootDiskId)), 'root_device');
+    return refuseStorage(refusal('layout-refused', noDiskText(draft.machine.hostname)));
   }
   const started = withStorage(empty, { bootDiskId: disk.id });
   if (layout === 'blank') return started;
@@ -58,7 +61,7 @@ export function layOut(draft: StorageDraft, wish: LayoutWish): StorageDraft | La
   const rootBytes = wish.rootBytes === undefined ? whole(free) : whole(wish.rootBytes);
   if (rootBytes < MEBIBYTE || rootBytes > free) {
     const field = wish.rootBytes === undefined && wish.bootBytes !== undefined ? 'boot_size' : 'root_size';
-    return refuseStorage(refusal('field.size', { name: disk.facts.name, free: Math.max(0, free) }), field);
+    return refuseStorage(fieldRefusal(sizeText(disk.facts.name, Math.max(0, free))), field);
   }
   const all = layout === 'flat' ? [...sizes, [rootBytes, '/', 'ext4'] as const] : [...sizes, [rootBytes] as const];
   const partitions = all.map(([bytes, mount, fstype], index): Partition => {
@@ -95,7 +98,7 @@ function withRootVolume(draft: StorageDraft, wish: LayoutWish): StorageDraft | L
   const free = whole(groupFree(draft, empty));
   const bytes = wish.volumeBytes === undefined ? free : whole(wish.volumeBytes);
   if (bytes < MEBIBYTE || bytes > free) {
-    return refuseStorage(refusal('field.size', { name: wish.groupName, free }), 'lv_size');
+    return refuseStorage(fieldRefusal(sizeText(wish.groupName, free)), 'lv_size');
   }
   const volume = {
     id: volumeId,

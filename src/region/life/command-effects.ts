@@ -9,9 +9,9 @@ import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { PowerTask } from '../records/power-task.ts';
+import { refusal } from '../records/refusal.ts';
 import type { Remark } from '../records/remark.ts';
 import type { MachineWork } from '../records/work.ts';
-import { refusal } from '../words/refusal.ts';
 import {
   type Actor,
   BEFORE,
@@ -35,7 +35,13 @@ export function decideCommand(
 ): Change | { readonly kind: 'refuse'; readonly refusal: CommandRefusal } {
   const { by, atMs } = terms;
   if (machine.device !== undefined) {
-    return { kind: 'refuse', refusal: refusal('transition-not-allowed.device', { machine: machine.hostname }) };
+    return {
+      kind: 'refuse',
+      refusal: refusal(
+        'transition-not-allowed',
+        `${machine.hostname} is a device: only its names and addresses are kept here.`,
+      ),
+    };
   }
   const command = ownOptionsOf(given);
   const refused = refuseCommand(machine, command.name, by) ?? refusePath(machine, command);

@@ -27,8 +27,9 @@
 import type { Clock } from '../../clock.ts';
 import { type MachineStatus, STATUSES, statusRow } from '../records/lifecycle.ts';
 import type { Machine, MachineOutline } from '../records/machine.ts';
+import { type RefusalWord, refusal } from '../records/refusal.ts';
 import type { EraseMode, MachineWork } from '../records/work.ts';
-import { type RefusalNamed, refusal } from '../words/refusal.ts';
+import { whose } from './transition.ts';
 
 export const COMMAND_NAMES = [
   'accept',
@@ -96,21 +97,7 @@ export interface CommandTerms {
 }
 
 /** Why a command is refused. */
-export type CommandRefusal = RefusalNamed<
-  | 'transition-not-allowed'
-  | 'not-owner'
-  | 'no-ssh-key'
-  | 'image-missing'
-  | 'preseed-faulty'
-  | 'address-refused'
-  | 'addresses-exhausted'
-  | 'nothing-matches'
-  | 'power-busy'
-  | 'power-by-hand'
-  | 'machine-locked'
-  | 'owner-data-limit'
-  | 'layout-refused'
->;
+export type CommandRefusal = RefusalWord;
 
 /** Leads back to the machine's earlier state, which `beforeOf` finds. */
 export const BEFORE = 'before';
@@ -226,11 +213,14 @@ function refuseActor(machine: MachineOutline, name: CommandName, by: Actor): Com
   const isFree = machine.owner === undefined && OPEN.has(name);
   if (isFree || (OWNERS.has(name) && machine.owner === by.username)) return undefined;
   const { hostname, owner } = machine;
-  return refusal('not-owner.command', { machine: hostname, owner, command: commandWord(name) });
+  return refusal('not-owner', `${hostname} ${whose(owner)}: only an administrator may use ${commandWord(name)}.`);
 }
 
+export const lockedText = (machine: string, systemId: string): string =>
+  `${machine} is locked: run \`rackboot machines unlock ${systemId}\` first.`;
+
 function refuseLocked({ hostname, systemId, isLocked }: MachineOutline): CommandRefusal | undefined {
-  return isLocked === true ? refusal('machine-locked.command', { machine: hostname, systemId }) : undefined;
+  return isLocked === true ? refusal('machine-locked', lockedText(hostname, systemId)) : undefined;
 }
 
 /** True if the machine already is what the command makes of it. */
@@ -240,5 +230,8 @@ export const isRepeated = ({ status }: Pick<Machine, 'status'>, name: CommandNam
 function refuseState({ hostname, status }: MachineOutline, name: CommandName): CommandRefusal | undefined {
   if (TARGETS[name][status] !== undefined || isRepeated({ status }, name)) return undefined;
   const params = { machine: hostname, state: statusRow(status).name, command: commandWord(name) };
-  return refusal('transition-not-allowed.command', { ...params, possible: commandsFrom(status).map(commandWord) });
+  return refusal(
+    'transition-not-allowed',
+    `${params.machine} is in the state ${params.state}: ${params.command} is not possible. Possible: ${commandsFrom(status).map(commandWord).join(', ') || 'nothing'}.`,
+  );
 }

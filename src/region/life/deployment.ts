@@ -7,7 +7,7 @@ import type { ImageSigns, StoredSystem } from '../../images/stored-system.ts';
 import { nearestName } from '../../nearest-name.ts';
 import type { Machine } from '../records/machine.ts';
 import type { RackImage } from '../records/rack.ts';
-import { type RefusalNamed, refusal } from '../words/refusal.ts';
+import { didYouMean, type RefusalWord, refusal } from '../records/refusal.ts';
 
 /** An image as described to a machine. */
 export interface DeployableImage {
@@ -139,12 +139,15 @@ export function refuseImage(
   osystem: string,
   release: string,
   images: readonly ListedImage[],
-): RefusalNamed<'image-missing'> {
+): RefusalWord {
   const fitting = images.filter((image) => image.architecture === architecture);
   const names = fitting.map((image) => `${image.os}/${image.release}`);
   if (release === '' && names.length > 0) {
     const example = names.find((name) => name.startsWith(`${osystem}/`)) ?? names[0] ?? '';
-    return refusal('image-missing.no-default', { machine: hostname, example });
+    return refusal(
+      'image-missing',
+      `name the system to deploy on ${hostname}, for example ${example}: there is no default, which default_osystem and default_distro_series set`,
+    );
   }
   const nearest = nearestName(release, [...new Set(fitting.map((image) => image.release))]);
   const meant =
@@ -152,5 +155,8 @@ export function refuseImage(
       ? names.find((name) => name.endsWith(`/${nearest}`))
       : nearestName(`${osystem}/${release}`, [...new Set(names)]);
   const system = `${osystem === '' ? '' : `${osystem}/`}${release}`;
-  return refusal('image-missing.image', { system, architecture: `${architecture}/${subarchitecture}`, meant });
+  return refusal(
+    'image-missing',
+    `there is no image of ${system === '' ? 'any system' : system} for ${architecture}/${subarchitecture}.${didYouMean(meant)} \`rackboot images list\` shows all images; \`rackboot images make-debian\` builds one, \`rackboot images add\` adds an existing one.`,
+  );
 }

@@ -7,7 +7,8 @@
 import type { ImageWish } from '../../images/image-store.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MistakeAt } from '../records/preseed-mistake.ts';
-import { refusal } from '../words/refusal.ts';
+import { refusal } from '../records/refusal.ts';
+import { mistakeAtText } from '../words/en/preseed.ts';
 import type { CommandRefusal, Deployment } from './commands.ts';
 
 /** True if the racks can boot this system's installer; undefined: unknown. */
@@ -50,6 +51,18 @@ export interface InstallerParts {
   readonly installProblem?: ((machine: Machine) => Promise<MistakeAt | undefined>) | undefined;
 }
 
+const installerText = (
+  osystem: string,
+  release: string,
+  architecture: string,
+  machine: string,
+  place: string,
+): string => {
+  const command = `rackboot images import-installer --release ${release}${architecture === 'amd64' ? '' : ` --arch ${architecture}`}`;
+  const remedy = osystem === 'debian' ? `\`${command}\` adds it.` : 'Put its linux and initrd.gz there.';
+  return `there is no installer of ${osystem}/${release} for ${machine}: the boot tree has no ${place}. ${remedy}`;
+};
+
 /** Why this installation is impossible; `undefined` if no obstacle is known. @param username the person who deploys the machine */
 export async function refuseInstallation(
   machine: Machine,
@@ -58,10 +71,11 @@ export async function refuseInstallation(
   { hasInstaller, installProblem }: InstallerParts,
 ): Promise<CommandRefusal | undefined> {
   const { architecture, subarchitecture, hostname, systemId } = machine;
-  if (release === '') return refusal('image-missing.unnamed', { machine: hostname });
+  if (release === '')
+    return refusal('image-missing', `name the system to install on ${hostname}, for example debian/bookworm`);
   if (hasInstaller?.({ os: osystem, release, architecture, subarchitecture }) === false) {
     const place = `${architecture}/${subarchitecture}/${release}/install`;
-    return refusal('image-missing.installer', { osystem, release, architecture, machine: hostname, place });
+    return refusal('image-missing', installerText(osystem, release, architecture, hostname, place));
   }
   const problem = await installProblem?.({
     ...machine,
@@ -72,5 +86,8 @@ export async function refuseInstallation(
   });
   if (problem === undefined) return undefined;
   const { file, line, mistake } = problem;
-  return refusal('preseed-faulty.installation', { machine: hostname, systemId, problem: { file, line, mistake } });
+  return refusal(
+    'preseed-faulty',
+    `the preseed of ${hostname} cannot be rendered: ${mistakeAtText({ file, line, mistake })}; \`rackboot preseed render ${systemId}\` tries again.`,
+  );
 }

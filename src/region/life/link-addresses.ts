@@ -12,7 +12,7 @@ import { type NetworkView, subnetOfAddress } from '../networks/network-view.ts';
 import type { AddressKnowledge } from '../records/knowledge.ts';
 import type { Machine } from '../records/machine.ts';
 import type { Rack } from '../records/rack.ts';
-import { type RefusalNamed, refusal } from '../words/refusal.ts';
+import { type RefusalWord, refusal } from '../records/refusal.ts';
 import { type AddressChoice, addressForLink } from './static-addresses.ts';
 
 interface AddressedLink {
@@ -102,13 +102,19 @@ export function refuseReserved(
   mac: MacAddress,
   username: string,
   subnetId?: number,
-): RefusalNamed<'address-refused'> | undefined {
+): RefusalWord | undefined {
   const others = records.reserved.find(
     (one) => one.mac === mac && one.username !== username && (subnetId ?? one.subnetId) === one.subnetId,
   );
   if (others === undefined) return undefined;
-  return refusal('address-refused.reserved', { address: formatIpv4(others.address), mac: formatMac(mac) });
+  return refusal(
+    'address-refused',
+    `another user has reserved ${formatIpv4(others.address)} for ${formatMac(mac)}: ask them to release it, or an administrator to link the interface`,
+  );
 }
+
+const noSubnetText = (id: number): string =>
+  `No accepted rack serves the subnet ${id} of this link: link the interface to another one.`;
 
 /** Chooses an address of the link's subnet for this interface. @param own the addresses of the machine's other links */
 export function chooseFor(
@@ -120,7 +126,7 @@ export function chooseFor(
   const { subnet, subnetId } = link;
   const { records } = networks;
   if (subnet === undefined) {
-    return { kind: 'refuse', refusal: refusal('address-refused.no-subnet', { id: subnetId ?? 0 }) };
+    return { kind: 'refuse', refusal: refusal('address-refused', noSubnetText(subnetId ?? 0)) };
   }
   const asked = records.reserved.find((one) => one.mac === mac && one.subnetId === subnetId)?.address;
   if (asked !== undefined && !own.has(asked)) {
@@ -140,10 +146,10 @@ export function judgeLinkAddress(
 ): AddressChoice {
   const { subnet, subnetId } = link;
   if (subnet === undefined) {
-    return { kind: 'refuse', refusal: refusal('address-refused.no-subnet', { id: subnetId ?? 0 }) };
+    return { kind: 'refuse', refusal: refusal('address-refused', noSubnetText(subnetId ?? 0)) };
   }
   if (machine.addresses.some(({ address }) => address === asked)) {
-    return { kind: 'refuse', refusal: refusal('address-refused.own', { address: formatIpv4(asked) }) };
+    return { kind: 'refuse', refusal: refusal('address-refused', `The machine already has ${formatIpv4(asked)}.`) };
   }
   return addressForLink(subnet, mac, racks, known, { own: new Set(), asked, isOrdinary, records: networks.records });
 }

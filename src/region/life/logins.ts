@@ -17,9 +17,10 @@ import type { MachineStatus } from '../records/lifecycle.ts';
 import type { DebugLogin } from '../records/login-store.ts';
 import type { Machine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
+import { type RefusalWord, refusal } from '../records/refusal.ts';
 import type { RegionStore } from '../records/store.ts';
-import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import type { Actor } from './commands.ts';
+import { whose } from './transition.ts';
 
 /** The default duration of a debug login. */
 export const DEBUG_SECONDS = 3600;
@@ -37,7 +38,7 @@ interface LoginParts {
 }
 
 /** Why a login is refused. */
-type LoginRefusal = RefusalNamed<'not-owner' | 'no-ssh-key'>;
+type LoginRefusal = RefusalWord;
 
 /** A login that is possible now, as shown to people. */
 export interface LoginDescription {
@@ -74,12 +75,20 @@ export async function refuseWithoutKey(
   machine: Pick<Machine, 'hostname'>,
 ): Promise<LoginRefusal | undefined> {
   const hasKey = (await store.life.listSshKeys(username)).length > 0;
-  return hasKey ? undefined : refusal('no-ssh-key', { machine: machine.hostname, username });
+  return hasKey
+    ? undefined
+    : refusal(
+        'no-ssh-key',
+        `${username} has no SSH key to log in to ${machine.hostname} with: add one with \`rackboot sshkeys add FILE --username ${username}\`, or in the API under account/prefs/sshkeys/.`,
+      );
 }
 
 /** True if this person may open and close a debug login to the machine. */
 export const mayDebug = (machine: Pick<Machine, 'owner'>, by: Pick<Actor, 'username' | 'isAdmin'>): boolean =>
   by.isAdmin || machine.owner === by.username;
+
+export const openDebugLoginText = (machine: string, owner: string | undefined): string =>
+  `${machine} ${whose(owner)}: only an administrator may open a debug login.`;
 
 /** Opens a debug login to a machine at work. @param seconds 1 to DEBUG_SECONDS_MAX */
 export async function openDebugLogin(
@@ -89,7 +98,7 @@ export async function openDebugLogin(
   seconds: number,
 ): Promise<LoginRefusal | undefined> {
   if (!mayDebug(machine, by)) {
-    return refusal('not-owner.open-debug-login', { machine: machine.hostname, owner: machine.owner });
+    return refusal('not-owner', openDebugLoginText(machine.hostname, machine.owner));
   }
   const keyless = await refuseWithoutKey(store, by.username, machine);
   if (keyless !== undefined) return keyless;
@@ -107,7 +116,8 @@ export async function closeDebugLogin(
   machine: Machine,
   by: Actor,
 ): Promise<LoginRefusal | undefined> {
-  if (!mayDebug(machine, by)) return refusal('not-owner.close-debug-login', { machine: machine.hostname });
+  if (!mayDebug(machine, by))
+    return refusal('not-owner', `Only the owner of ${machine.hostname} and administrators may close its debug login.`);
   await store.logins.closeDebug(
     machine.systemId,
     eventOf({ code: 'debug-login-closed', params: {} }, clock.wallTimeMs(), by),

@@ -22,7 +22,7 @@ import { statusRow } from '../records/lifecycle.ts';
 import type { Machine, PowerState } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { PowerTask } from '../records/power-task.ts';
-import { type RefusalWord, refusal } from '../words/refusal.ts';
+import { type RefusalWord, refusal } from '../records/refusal.ts';
 import { decideCommand } from './command-effects.ts';
 import type { Actor, CommandName, CommandRefusal, MachineCommand } from './commands.ts';
 import type { DeployableImage } from './deployment.ts';
@@ -179,7 +179,13 @@ export class MachineLife {
     if (machine.layout?.network !== undefined) {
       if (address === undefined) return chooseLinkAddresses(machine, { racks, networks, known });
       const { hostname, systemId } = machine;
-      return { kind: 'refuse', refusal: refusal('address-refused.laid', { machine: hostname, systemId }) };
+      return {
+        kind: 'refuse',
+        refusal: refusal(
+          'address-refused',
+          `A person has laid out the interfaces of ${hostname}: assign the address to one of its links (nodes/${systemId}/interfaces/<id>/?op=link_subnet).`,
+        ),
+      };
     }
     const isAsked = address !== undefined || machine.addresses.length === 0;
     if (command !== 'allocate' && !isAsked) return undefined;
@@ -385,7 +391,14 @@ export class MachineLife {
 }
 
 function refuseByHand({ hostname, powerType, powerIsProposed }: Machine): CommandRefusal {
-  if (powerIsProposed === true) return refusal('power-by-hand.proposed', { machine: hostname });
+  if (powerIsProposed === true)
+    return refusal(
+      'power-by-hand',
+      `${hostname} proposed its power settings itself, and they are not accepted yet: accept the machine, or set its power.`,
+    );
   const driver = ['', 'manual'].includes(powerType) ? undefined : powerType;
-  return refusal('power-by-hand.driver', { machine: hostname, driver });
+  return refusal(
+    'power-by-hand',
+    `${hostname} is switched by hand${driver === undefined ? '' : ` because there is no power driver ${driver}`}: press its button; \`rackboot power set\` gives it a driver.`,
+  );
 }

@@ -7,12 +7,14 @@
 //    open a debug login, because neither takes it from its owner.
 
 import { cleanText } from '../../clean-text.ts';
+import { counted } from '../../counted.ts';
 import type { MachineChange } from '../records/decisions.ts';
 import type { ChangeKnowledge, ChangeQuestion } from '../records/knowledge.ts';
 import type { Machine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
-import { type RefusalNamed, refusal } from '../words/refusal.ts';
+import { fieldRefusal, type RefusalWord, refusal } from '../records/refusal.ts';
 import type { Actor, CommandRefusal } from './commands.ts';
+import { whose } from './transition.ts';
 
 /** Bound on the keys of one machine's owner data. The lengths below are in characters. */
 export const OWNER_DATA_MAX = 64;
@@ -36,21 +38,29 @@ interface OwnerDataTerms {
 
 function refuseOthers({ hostname, owner }: Machine, by: Actor, what: 'data' | 'lock'): Decision | undefined {
   if (by.isAdmin || (owner !== undefined && owner === by.username)) return undefined;
-  return { kind: 'refuse', refusal: refusal('not-owner.change', { machine: hostname, owner, what }) };
+  return {
+    kind: 'refuse',
+    refusal: refusal(
+      'not-owner',
+      `${hostname} ${whose(owner)}: only ${owner === undefined ? '' : 'they and '}administrators may change its ${what}.`,
+    ),
+  };
 }
 
 /** Why owner data is refused, by the keys at fault. */
-export function ownerDataProblems(
-  data: ReadonlyMap<string, string>,
-): ReadonlyMap<string, RefusalNamed<'invalid-parameters'>> {
-  const problems = new Map<string, RefusalNamed<'invalid-parameters'>>();
+export function ownerDataProblems(data: ReadonlyMap<string, string>): ReadonlyMap<string, RefusalWord> {
+  const problems = new Map<string, RefusalWord>();
   for (const [key, value] of data) {
     if (!/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(key) || key.length > KEY_MAX) {
-      problems.set(cleanText(key, KEY_SHOWN_MAX), refusal('field.owner-data-key', { max: KEY_MAX }));
-    } else if (value.length > VALUE_MAX) problems.set(key, refusal('field.owner-data-value', { key, max: VALUE_MAX }));
+      problems.set(
+        cleanText(key, KEY_SHOWN_MAX),
+        fieldRefusal(`a key must be 1 to ${KEY_MAX} printable ASCII characters`),
+      );
+    } else if (value.length > VALUE_MAX)
+      problems.set(key, fieldRefusal(`the value of ${key} is longer than ${VALUE_MAX} characters`));
     if (problems.size === OWNER_DATA_MAX) return problems;
   }
-  if (data.size > OWNER_DATA_MAX) problems.set('key', refusal('field.owner-data-keys', { max: OWNER_DATA_MAX }));
+  if (data.size > OWNER_DATA_MAX) problems.set('key', fieldRefusal(`at most ${OWNER_DATA_MAX} keys`));
   return problems;
 }
 
@@ -65,12 +75,18 @@ function refuseBytes(
   const bytes = jsonBytes(next);
   if (bytes <= jsonBytes(ownerData)) return undefined;
   if (bytes > OWNER_DATA_BYTES_MAX) {
-    return refusal('owner-data-limit.bytes', { machine: hostname, bytes, max: OWNER_DATA_BYTES_MAX });
+    return refusal(
+      'owner-data-limit',
+      `The owner data of ${hostname} would take ${counted(bytes, 'byte')} as JSON; the maximum is ${OWNER_DATA_BYTES_MAX}. Shorten values, or remove keys with empty values.`,
+    );
   }
   if (ownerDataBytes === undefined) return 'ask';
   const total = bytes + ownerDataBytes;
   if (total <= OWNER_DATA_TOTAL_BYTES_MAX) return undefined;
-  return refusal('owner-data-limit.user', { owner, bytes: total, max: OWNER_DATA_TOTAL_BYTES_MAX });
+  return refusal(
+    'owner-data-limit',
+    `The owner data of all machines ${owner === undefined ? 'without an owner' : `of ${owner}`} would take ${counted(total, 'byte')} as JSON; the maximum is ${OWNER_DATA_TOTAL_BYTES_MAX}. Remove keys with empty values, or release machines.`,
+  );
 }
 
 /** Sets owner data; an empty value removes its key. The caller has checked `data` with `ownerDataProblems`. */
@@ -87,7 +103,10 @@ export function decideOwnerData(
     else whole.set(key, value);
   }
   if (whole.size > OWNER_DATA_MAX) {
-    const refused = refusal('owner-data-limit', { machine: machine.hostname, max: OWNER_DATA_MAX });
+    const refused = refusal(
+      'owner-data-limit',
+      `${machine.hostname} may have at most ${OWNER_DATA_MAX} keys of owner data: remove some.`,
+    );
     return { kind: 'refuse', refusal: refused };
   }
   // `fromEntries` makes own properties, so `__proto__` is a key like any other.

@@ -25,12 +25,13 @@ import type { Machine, PowerState } from '../records/machine.ts';
 import { isNetworkStart, type MachineEvent, type NewMachineEvent } from '../records/machine-event.ts';
 import type { PowerParameters } from '../records/power-parameters.ts';
 import type { PowerTask } from '../records/power-task.ts';
+import { type RefusalWord, refusal } from '../records/refusal.ts';
 import { fieldsOf, isByAddress } from '../records/report-fields.ts';
-import { type RefusalWord, refusal } from '../words/refusal.ts';
 import { restingStatus } from './command-effects.ts';
 import type { Actor, CommandRefusal } from './commands.ts';
 import { isInterrupted, isOwnInterruption, taskOfState } from './state-power.ts';
 import { type Change, deadlineOf, enterStatus, enterStatuses } from './status-change.ts';
+import { whose } from './transition.ts';
 
 /** A machine's observed power. */
 export interface PowerView {
@@ -50,7 +51,6 @@ export interface PowerView {
 export type PowerDriverTable = Pick<PowerDriver, 'name' | 'byHand' | 'parameters'>;
 
 /** Why a driver or its parameters are refused. */
-export type PowerProblem = RefusalWord<'field.power-driver-missing' | 'field.power-driver' | 'field.power-parameter'>;
 
 /** Switches machines: the port. */
 export interface PowerControl {
@@ -59,7 +59,7 @@ export interface PowerControl {
   /** True for a machine that Rackboot can switch. */
   switches(machine: Machine): boolean;
   /** Why these parameters cannot work, without secrets; empty if they can. */
-  problemsOf(powerType: string, values: PowerParameters): readonly PowerProblem[];
+  problemsOf(powerType: string, values: PowerParameters): readonly RefusalWord[];
   /** Call when these machines may have a new task or new parameters, or were removed. Checks them later, after this turn. */
   follow(systemIds: readonly string[]): void;
   /** The last observation; `undefined` if the machine is not watched. */
@@ -136,14 +136,27 @@ export function hasStartedSince(events: readonly MachineEvent[]): boolean {
 export const maySwitch = (machine: Machine, by: Pick<Actor, 'username' | 'isAdmin'>): boolean =>
   by.isAdmin || (machine.owner !== undefined && machine.owner === by.username);
 
+const SWITCHED = {
+  on: 'switched on',
+  off: 'switched off',
+  'soft-off': 'asked to shut down',
+  cycle: 'switched off and on',
+} as const;
+
 /** Decides a person's power task. */
 export function decidePower(machine: Machine, task: PowerTask, by: Actor, atMs: number): MachineChange<CommandRefusal> {
   if (!maySwitch(machine, by)) {
-    const refused = refusal('not-owner.power', { machine: machine.hostname, owner: machine.owner });
+    const refused = refusal(
+      'not-owner',
+      `${machine.hostname} ${whose(machine.owner)}: only an administrator may switch it.`,
+    );
     return { kind: 'refuse', refusal: refused };
   }
   if (machine.powerTask !== undefined) {
-    const refused = refusal('power-busy.task', { machine: machine.hostname, task: machine.powerTask });
+    const refused = refusal(
+      'power-busy',
+      `${machine.hostname} is being ${SWITCHED[machine.powerTask]} at this moment: try again when that has ended.`,
+    );
     return { kind: 'refuse', refusal: refused };
   }
   const { username, comment } = by;

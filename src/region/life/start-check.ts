@@ -6,9 +6,9 @@ import type { Networks } from '../networks/networks.ts';
 import { imagesForMachine } from '../racks/rack-images.ts';
 import type { Racks } from '../racks/racks.ts';
 import type { Machine } from '../records/machine.ts';
+import { fieldRefusal, type RefusalWord } from '../records/refusal.ts';
 import type { RegionStore } from '../records/store.ts';
 import { cleanWords } from '../records/text-json.ts';
-import { type RefusalWord, refusal } from '../words/refusal.ts';
 import type { Actor, CommandRefusal, Deployment, MachineCommand } from './commands.ts';
 import {
   type DeployableImage,
@@ -67,6 +67,9 @@ export async function findDeployable(
 
 const systemsOf = (osystem: string): readonly string[] => (osystem === '' ? SYSTEMS : [osystem]);
 
+const kernelsText = (names: readonly string[]): string =>
+  names.length === 0 ? 'import one that fits' : `there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`;
+
 /**
  * The system of a deployment by its image's own names, and its kernel: the wanted one; without one the usual one, or, if the machine or the
  * site wants a newer one, the oldest that is new enough. A release without a kernel that is new enough for the site has its usual one.
@@ -86,14 +89,22 @@ export async function chooseSystem(
   const system = `${wanted.osystem === '' ? '' : `${wanted.osystem}/`}${wanted.release}`;
   const names = await kernelsFor(machine, wanted, parts);
   if (image === undefined) {
-    return refusal('field.no-such-kernel', { kernel: cleanWords(kernel ?? '', KERNEL_CHARACTERS_MAX), system, names });
+    return fieldRefusal(
+      `${system} has no kernel ${cleanWords(kernel ?? '', KERNEL_CHARACTERS_MAX)}: ${kernelsText(names)}`,
+    );
   }
   const fitting = names.filter((name) => kernelRank(name) !== undefined && !isOlderKernel(name, least));
-  if (kernel !== undefined) return refusal('field.kernel-too-old', { kernel, least: least ?? '', names: fitting });
+  if (kernel !== undefined)
+    return fieldRefusal(
+      `${kernel} is older than ${least ?? ''}, the min_hwe_kernel of the machine: ${kernelsText(fitting)}`,
+    );
   const [oldest] = fitting;
   const newer = oldest === undefined ? undefined : await find(oldest);
   if (newer === undefined && machine.oldestKernel === undefined) return systemOf(image, kernel);
-  if (newer === undefined) return refusal('field.kernels-too-old', { system, least: least ?? '', names });
+  if (newer === undefined)
+    return fieldRefusal(
+      `every kernel of ${system} (${names.join(', ')}) is older than ${least ?? ''}, the min_hwe_kernel of the machine: import a newer one`,
+    );
   return systemOf(newer, oldest);
 }
 

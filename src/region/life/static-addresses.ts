@@ -30,7 +30,7 @@ import {
   parseMac,
   parseNetwork,
 } from '../../net/address.ts';
-import { reservationsIn } from '../networks/address-use.ts';
+import { reservationsIn, reservedText } from '../networks/address-use.ts';
 import type { NetworkView, SubnetView } from '../networks/network-view.ts';
 import type { ServedNetwork } from '../networks/served-networks.ts';
 import { believedInterfaces } from '../racks/rack-networks.ts';
@@ -39,7 +39,7 @@ import type { Machine } from '../records/machine.ts';
 import { leaseText, type NetworkRecords } from '../records/network-store.ts';
 import type { Rack } from '../records/rack.ts';
 import type { RackInterface } from '../records/rack-description.ts';
-import { type Kept, type RefusalNamed, refusal } from '../words/refusal.ts';
+import { type RefusalWord, refusal } from '../records/refusal.ts';
 import type { CommandRefusal } from './commands.ts';
 import type { JobNetwork } from './job.ts';
 
@@ -87,7 +87,13 @@ export function chooseAddresses(
     const isOwn = ({ fixed, reserved: configured }: Served): boolean =>
       (fixed !== undefined && isIn(fixed, asked)) || configured.has(asked);
     if (choice.kind !== 'given' || isAdmin || networks.some(isOwn)) return choice;
-    return { kind: 'refuse', refusal: refusal('address-refused.outside', { address: formatIpv4(asked) }) };
+    return {
+      kind: 'refuse',
+      refusal: refusal(
+        'address-refused',
+        `${formatIpv4(asked)} is in no static range: only an administrator may choose such an address`,
+      ),
+    };
   }
   const place = placeOf(machine, networks);
   if (place === undefined) return { kind: 'given', addresses: [] };
@@ -112,13 +118,18 @@ export function chooseAddresses(
 /** The refusal if no address of these ranges is free, with the reservations that keep some from machines. */
 const exhausted = (ranges: readonly AddressRange[], records: NetworkRecords): AddressChoice => ({
   kind: 'refuse',
-  refusal: refusal('addresses-exhausted', {
-    ranges: ranges.map(([low, high]) => ({ low: formatIpv4(low), high: formatIpv4(high) })),
-    reserved: reservationsIn(
-      records,
-      ranges.map(([low, high]) => ({ low, high })),
-    ),
-  }),
+  refusal: refusal(
+    'addresses-exhausted',
+    `no address from ${ranges
+      .map(([low, high]) => ({ low: formatIpv4(low), high: formatIpv4(high) }))
+      .map(({ low, high }) => `${low} to ${high}`)
+      .join(' and ')} is free${reservedText(
+      reservationsIn(
+        records,
+        ranges.map(([low, high]) => ({ low, high })),
+      ),
+    )}: release a machine or a reservation, or widen the static range`,
+  ),
 });
 
 /** The address wanted for a link. */
@@ -155,7 +166,13 @@ export function addressForLink(
   const isBarred = asked === undefined ? fixed.length === 0 : !fixed.some((range) => isIn(range, asked));
   if (isOrdinary && isBarred) {
     const subnet = formatNetwork(network);
-    return { kind: 'refuse', refusal: refusal('address-refused.not-static', { subnet }) };
+    return {
+      kind: 'refuse',
+      refusal: refusal(
+        'address-refused',
+        `Only administrators may use addresses outside the static ranges: choose one from a static range of ${subnet}, or ask an administrator.`,
+      ),
+    };
   }
   if (asked !== undefined) return takeFor(served, known, asked, mac, records);
   const last = ipv4(network.address + 2 ** (32 - network.prefix) - 1);
@@ -210,13 +227,40 @@ function takeAsked(
   asked: Ipv4,
   records: NetworkRecords,
 ): AddressChoice {
-  const refuse = (why: RefusalNamed<'address-refused'>): AddressChoice => ({ kind: 'refuse', refusal: why });
+  const refuse = (why: RefusalWord): AddressChoice => ({ kind: 'refuse', refusal: why });
   const address = formatIpv4(asked);
   const served = networks.filter(({ network }) => networkContains(network, asked));
-  if (served.length === 0) return refuse(refusal('address-refused.unserved', { address }));
+  if (served.length === 0)
+    return refuse(refusal('address-refused', `${address} is in no network that a rack serves: choose another address`));
   const mac = macIn(machine, served) ?? machine.interfaces[0]?.mac;
-  if (mac === undefined) return refuse(refusal('address-refused.no-interface', { machine: machine.hostname }));
+  if (mac === undefined) return refuse(refusal('address-refused', `${machine.hostname} has no network interface`));
   return takeFor(served, known, asked, mac, records);
+}
+
+const leasedText = ({
+  address,
+  mac,
+  until,
+}: {
+  readonly address: string;
+  readonly mac: string;
+  readonly until: string;
+}): string => `the host ${mac} has ${address} by a lease until ${until} UTC: choose another address`;
+
+/** Why an address cannot be assigned: it is the network's own or its broadcast address, a rack's or router's, or has another use. */
+type Kept = { readonly kind: 'edge' | 'host' | 'dynamic' } | { readonly kind: 'reserved'; readonly mac: string };
+
+function keptText(kept: Kept): string {
+  switch (kept.kind) {
+    case 'edge':
+      return "the network's own or its broadcast address";
+    case 'host':
+      return "the rack's or the router's";
+    case 'dynamic':
+      return 'in the dynamic range';
+    case 'reserved':
+      return `reserved for ${kept.mac} in the configuration of a rack`;
+  }
 }
 
 /** Gives an address to one interface, if it may have it. */
@@ -227,21 +271,22 @@ function takeFor(
   mac: MacAddress,
   records: NetworkRecords,
 ): AddressChoice {
-  const refuse = (why: RefusalNamed<'address-refused'>): AddressChoice => ({ kind: 'refuse', refusal: why });
+  const refuse = (why: RefusalWord): AddressChoice => ({ kind: 'refuse', refusal: why });
   const address = formatIpv4(asked);
   const kept = whyKept(served, asked, mac);
-  if (kept !== undefined) return refuse(refusal('address-refused.kept', { address, kept }));
+  if (kept !== undefined)
+    return refuse(refusal('address-refused', `${address} is ${keptText(kept)}: choose another address`));
   const used = usedIn([asked, asked], known);
   if (used === undefined) return { kind: 'ask', ranges: [[asked, asked]] };
   if (used.taken.size > 0)
     return refuse(
-      refusal('address-refused.taken', {
-        address,
-        reserved: reservationsIn(records, [{ low: asked, high: asked }]),
-      }),
+      refusal(
+        'address-refused',
+        `${address} belongs to another machine, a user or a static route${reservedText(reservationsIn(records, [{ low: asked, high: asked }]))}: choose another address`,
+      ),
     );
   const lease = used.leased?.get(asked);
-  if (lease !== undefined) return refuse(refusal('address-refused.leased', { address, ...leaseText(lease) }));
+  if (lease !== undefined) return refuse(refusal('address-refused', leasedText({ address, ...leaseText(lease) })));
   return { kind: 'given', addresses: [{ mac, address: asked }] };
 }
 

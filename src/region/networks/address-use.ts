@@ -25,7 +25,7 @@ import {
   RESERVED_PER_USER_MAX,
   type UsedAddress,
 } from '../records/network-store.ts';
-import { type RefusalWord, refusal } from '../words/refusal.ts';
+import { fieldRefusal, type RefusalWord } from '../records/refusal.ts';
 import type { NetworkView, SubnetView } from './network-view.ts';
 
 const PURPOSES = ['reserved', 'dynamic', 'gateway-ip', 'dns-server', 'rack', 'assigned-ip'] as const;
@@ -164,6 +164,19 @@ export const reservationsIn = (records: Reserving, within: readonly Ipv4Range[])
 const heldExcept = (records: Reserving, except: number | undefined): readonly Held[] =>
   heldRanges(records).filter(({ id }) => id === undefined || id !== except);
 
+/** The reservations that a refusal names, with their users and devices. */
+type Reserved = { readonly reserved: readonly Reservation[] };
+
+export const reservedText = (reserved: Reserved['reserved']): string =>
+  reserved.length === 0
+    ? ''
+    : ` (${reserved
+        .map(({ low, high, username, device }) => {
+          const did = device === undefined ? 'reserved' : `linked the device ${device} with`;
+          return `${username} has ${did} ${low === high ? low : `${low} to ${high}`}`;
+        })
+        .join(', ')})`;
+
 /**
  * Why a user who is not an administrator may not reserve these addresses, or link them with a device; `undefined`: they may.
  * @param released how many addresses are released, but not free yet
@@ -179,10 +192,15 @@ export function excessOf(
 ): RefusalWord | undefined {
   const own = heldExcept(view.records, except).filter((one) => one.username === username);
   const count = own.reduce((sum, one) => sum + rangeSize(one), released) + rangeSize(wanted);
-  if (count > RESERVED_PER_USER_MAX) return refusal('field.reserved-per-user', { max: RESERVED_PER_USER_MAX });
+  if (count > RESERVED_PER_USER_MAX)
+    return fieldRefusal(
+      `A user may reserve, and link with devices, at most ${RESERVED_PER_USER_MAX} addresses; a released one counts until its host no longer leases it. Release some, or ask an administrator.`,
+    );
   if (leavesHalf(view, subnet, wanted, except)) return undefined;
   const reserved = reservationsIn(view.records, [hostRange(subnet.network)]);
-  return refusal('field.reserved-half', { network: subnet.subnet.cidr, reserved });
+  return fieldRefusal(
+    `Users may reserve, and link with devices, at most half of the addresses that ${subnet.subnet.cidr} has for machines${reservedText(reserved)}. Choose an address outside the static ranges, or ask an administrator.`,
+  );
 }
 
 /**

@@ -39,8 +39,10 @@ import {
   type UsedAddress,
   VLANS_MAX,
 } from '../records/network-store.ts';
+import { type RefusalWord, refusal } from '../records/refusal.ts';
+import type { SettingsRefusal } from '../records/settings-refusal.ts';
+import { pinnedText } from '../records/settings-refusal.ts';
 import type { RegionStore } from '../records/store.ts';
-import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import { USED_MAX } from './address-use.ts';
 import { type NetworkView, type ReverseMode, viewOf } from './network-view.ts';
 import { completed, reconcile } from './reconcile.ts';
@@ -50,7 +52,6 @@ import {
   readServed,
   type ServedNetwork,
   type ServiceEdit,
-  type SettingsRefused,
   settingsOf,
 } from './served-networks.ts';
 
@@ -91,15 +92,12 @@ export interface WantedChange extends Pick<NetworkChange<unknown>, 'put' | 'remo
   readonly service?: readonly ServiceEdit[] | undefined;
 }
 
-/** Why a change is refused that was decided. */
-type ChangeRefused = RefusalNamed<'networks-limit' | 'in-use'> | SettingsRefused;
-
 /** Ends a transaction whose change of settings was refused, or which removes what a machine uses. */
 class Undone extends Error {
-  readonly refused: ChangeRefused;
+  readonly refused: SettingsRefusal;
 
-  constructor(refused: ChangeRefused) {
-    super(refused.code);
+  constructor(refused: SettingsRefusal) {
+    super(refused.text);
     this.refused = refused;
   }
 }
@@ -180,11 +178,11 @@ export class Networks {
     ) => WantedChange | R,
     among?: Ipv4Range,
     guard?: () => Promise<R | undefined>,
-  ): Promise<WantedChange | R | ChangeRefused> {
+  ): Promise<WantedChange | R | SettingsRefusal> {
     await this.look();
     const atMs = this.#parts.clock.wallTimeMs();
     let question: NetworkUseQuestion | undefined;
-    type Outcome = WantedChange | R | ChangeRefused;
+    type Outcome = WantedChange | R | SettingsRefusal;
     const { store } = this.#parts;
     const apply =
       (served: readonly ServedNetwork[], used: readonly UsedAddress[], leased: readonly HostLease[], held: number) =>
@@ -248,19 +246,29 @@ export class Networks {
 }
 
 /** The refusal of a change of a cluster interface that is written in its rack's file. */
-function refusePinned({ service = [] }: WantedChange): RefusalNamed<'setting-read-only'> | undefined {
+function refusePinned({ service = [] }: WantedChange): RefusalWord | undefined {
   const pinned = service.find(({ served }) => served.pin !== undefined)?.served;
-  return pinned?.pin === undefined
-    ? undefined
-    : refusal('setting-read-only.pinned', { key: pinned.key, pin: pinned.pin });
+  return pinned?.pin === undefined ? undefined : refusal('setting-read-only', pinnedText(pinned.key, pinned.pin));
 }
 
+const MANY: Readonly<Record<NetworkKind, string>> = {
+  spaces: 'spaces',
+  fabrics: 'fabrics',
+  vlans: 'VLANs',
+  subnets: 'subnets',
+  ranges: 'ranges',
+  reserved: 'reserved addresses',
+  routes: 'static routes',
+  connections: 'connections',
+};
+
 /** The refusal of a change that would exceed a bound. */
-function excessOf(records: NetworkRecords, { put = {} }: WantedChange): RefusalNamed<'networks-limit'> | undefined {
+function excessOf(records: NetworkRecords, { put = {} }: WantedChange): RefusalWord | undefined {
   for (const kind of NETWORK_KINDS) {
     const known = new Set<number>(records[kind].map(({ id }: { readonly id: number }) => id));
     const added = (put[kind] ?? []).filter(({ id }: { readonly id: number }) => !known.has(id)).length;
-    if (added > 0 && known.size + added > LIMITS[kind]) return refusal('networks-limit', { kind, max: LIMITS[kind] });
+    if (added > 0 && known.size + added > LIMITS[kind])
+      return refusal('networks-limit', `The region has ${LIMITS[kind]} ${MANY[kind]}, the maximum: remove some.`);
   }
   return undefined;
 }
@@ -284,6 +292,12 @@ function questionOf(
 /** The refusal of a removal of what a machine uses. */
 function refuseUse({ hostname: machine, systemId, by }: NetworkUse, { what, name }: WantedChange) {
   return by.kind === 'interface'
-    ? refusal('in-use.interface', { machine, systemId, nic: by.name, what, name })
-    : refusal('in-use.machine-address', { machine, address: formatIpv4(by.address), what, name });
+    ? refusal(
+        'in-use',
+        `The ${what} ${name} is used by ${by.name} of ${machine}: change this interface first (nodes/${systemId}/interfaces).`,
+      )
+    : refusal(
+        'in-use',
+        `${machine} has the address ${formatIpv4(by.address)} of the ${what} ${name}: release ${machine} first.`,
+      );
 }

@@ -8,8 +8,8 @@
 import type { Settings } from '../../machines/settings.ts';
 import { formatIpv4, type Ipv4, type Ipv4Range, ipv4, rangeContains, rangesOverlap } from '../../net/address.ts';
 import type { ReservedAddress, UsedAddress } from '../records/network-store.ts';
+import { fieldRefusal, type RefusalWord } from '../records/refusal.ts';
 import type { RegionStore } from '../records/store.ts';
-import { type RefusalNamed, refusal, sentenceOf } from '../words/refusal.ts';
 import { type DynamicRange, dynamicRangesOf, routersOf } from './served-networks.ts';
 
 /** One problem of a range or a router. */
@@ -29,12 +29,15 @@ export function whoseAddress(
   address: Ipv4,
   reserved: readonly ReservedAddress[],
   used: readonly UsedAddress[],
-): RefusalNamed<'invalid-parameters'> | undefined {
+): RefusalWord | undefined {
   const machine = used.find((one) => one.kind === 'allocated' && one.address === address)?.hostname;
-  if (machine !== undefined) return refusal('field.gateway-machine', { address: formatIpv4(address), machine });
+  if (machine !== undefined)
+    return fieldRefusal(
+      `${formatIpv4(address)} belongs to ${machine}: give that another address first, or another router.`,
+    );
   const username = reserved.find((one) => one.address === address)?.username;
   if (username === undefined) return undefined;
-  return refusal('field.gateway-reserved', { address: formatIpv4(address), username });
+  return fieldRefusal(`${formatIpv4(address)} is reserved by ${username}: release it first, or give another router.`);
 }
 
 /** The new routers whose addresses belong to somebody. */
@@ -46,10 +49,33 @@ async function findTakenRouters(
   const problems: RangeProblem[] = [];
   for (const { key, router } of routers) {
     const owned = whoseAddress(router, reserved, await store.networks.usedBetween(router, router, PIECE));
-    if (owned !== undefined) problems.push({ key: `${key}.router_ip`, message: sentenceOf(owned) });
+    if (owned !== undefined) problems.push({ key: `${key}.router_ip`, message: owned.text });
   }
   return problems;
 }
+
+type RangeKind = 'dynamic' | 'reserved' | 'static';
+
+export const rangeOverlapText = ({
+  kind,
+  low,
+  high,
+  username,
+}: {
+  readonly low: string;
+  readonly high: string;
+  readonly kind: RangeKind;
+  readonly username: string | undefined;
+}): string =>
+  `The range overlaps the ${kind} range ${low} to ${high}${username === undefined ? '' : ` of ${username}`}.`;
+
+export const rangeRouterText = (address: string): string => `The range contains the router ${address}.`;
+
+export const rangeReservedText = (address: string, username: string): string =>
+  `The range contains ${address}, which ${username} has reserved.`;
+
+export const rangeMachineText = (address: string, machine: string): string =>
+  `The range contains the address ${address} of the machine ${machine}.`;
 
 /**
  * The problems of the routers that a change adds and of the ranges that it makes dynamic; empty: none.
@@ -70,26 +96,26 @@ export async function findTaken(
   const wasDynamic = (address: Ipv4): boolean => former.some((one) => rangeContains(one, address));
   const problems = [...(await findTakenRouters(store, addedRouters, reserved))];
   for (const range of added) {
-    const note = (word: RefusalNamed<'invalid-parameters'>): void => {
-      problems.push({ key: `${range.key}.ip_range_low`, message: sentenceOf(word) });
+    const note = (word: RefusalWord): void => {
+      problems.push({ key: `${range.key}.ip_range_low`, message: word.text });
     };
     const isRival = (one: Ipv4Range): boolean =>
       rangesOverlap(one, range) && !former.some((other) => rangesOverlap(one, other));
     const rival = ranges.find((one) => one.kind === 'reserved' && isRival(one));
     if (rival?.kind === 'reserved') {
       const { username } = rival;
-      note(refusal('field.range-overlap', { kind: 'reserved', ...spanOf(rival), username }));
+      note(fieldRefusal(rangeOverlapText({ kind: 'reserved', ...spanOf(rival), username })));
     }
     const gateway = routes.find((one) => rangeContains(range, one.gateway) && !wasDynamic(one.gateway))?.gateway;
-    if (gateway !== undefined) note(refusal('field.range-router', { address: formatIpv4(gateway) }));
+    if (gateway !== undefined) note(fieldRefusal(rangeRouterText(formatIpv4(gateway))));
     const taken = reserved.find(({ address }) => rangeContains(range, address) && !wasDynamic(address));
     if (taken !== undefined) {
       const { address, username } = taken;
-      note(refusal('field.range-reserved', { address: formatIpv4(address), username }));
+      note(fieldRefusal(rangeReservedText(formatIpv4(address), username)));
     }
     const used = await firstAllocated(store, range, wasDynamic);
     if (used === undefined) continue;
-    note(refusal('field.range-machine', { machine: used.hostname, address: formatIpv4(used.address) }));
+    note(fieldRefusal(rangeMachineText(formatIpv4(used.address), used.hostname)));
   }
   return problems;
 }

@@ -19,12 +19,7 @@ import {
 } from '../../net/address.ts';
 import { believedInterfaces, findNetworkDoubt } from '../racks/rack-networks.ts';
 import type { Rack } from '../records/rack.ts';
-import type { Pin, RefusalNamed } from '../words/refusal.ts';
-
-/** Why the racks' settings refuse a change. */
-export type SettingsRefused = RefusalNamed<
-  'setting-unknown' | 'setting-read-only' | 'setting-invalid' | 'settings-limit'
->;
+import type { Pin, SettingsRefusal } from '../records/settings-refusal.ts';
 
 /** The cluster interfaces in force. */
 export interface InterfaceSettings {
@@ -46,7 +41,7 @@ export interface NetworkSettings extends InterfaceSettings {
     rack: string,
     edits: readonly { readonly key: string; readonly value: SettingValue | undefined }[],
     username: string,
-  ): Promise<SettingsRefused | undefined>;
+  ): Promise<SettingsRefusal | undefined>;
 }
 
 /** A network as one rack serves it. */

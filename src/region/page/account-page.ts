@@ -152,7 +152,7 @@ async function render(view: View): Promise<Html> {
 
 /** The refusal of two different passwords; `undefined` if they are the same. */
 export const differing = (view: View): Outcome =>
-  given(view, 'new') === given(view, 'again') ? undefined : refuseField('again', 'field.passwords-differ');
+  given(view, 'new') === given(view, 'again') ? undefined : refuseField('again', 'The passwords differ.');
 
 /** Renames an outcome's fields to those of `newPasswordFields`. */
 export const ofNewPassword = (outcome: Outcome): Outcome => namedAsIn(outcome, { password: 'new' });
@@ -161,7 +161,7 @@ export const ofNewPassword = (outcome: Outcome): Outcome => namedAsIn(outcome, {
 async function refusePresent(view: View, { username }: Viewer, field: string): Promise<Refusal | undefined> {
   const user = await view.region.store.accounts.findUser(username);
   const verdict = await checkPassword(view.region, view.peer, given(view, field), user);
-  if (verdict === 'wrong') return refuseField(field, 'field.password-wrong');
+  if (verdict === 'wrong') return refuseField(field, 'The password is wrong.');
   return typeof verdict === 'string' ? uncheckedRefusal(verdict, view.region) : undefined;
 }
 

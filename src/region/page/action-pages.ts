@@ -4,14 +4,13 @@
 // 2. User data is entered as plain text and sent in base64, as the operation expects.
 
 import { type Html, html, nothing } from '../../html.ts';
-import { refuse } from '../api/call/answer.ts';
+import { ONLY_ADMINISTRATORS, refuse } from '../api/call/answer.ts';
 import { refuseCommand } from '../life/commands.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { ScriptKind } from '../records/script-store.ts';
 import { runsUnasked } from '../scripts/script-run.ts';
 import { formatSize } from '../words/quantity.ts';
-import { sentenceOf } from '../words/refusal.ts';
 import { words } from '../words/text.ts';
 import { addressField, deployFields, deployValues } from './deploy-form.ts';
 import { checkField, choiceOf, formOf, radioField, textField } from './forms.ts';
@@ -143,10 +142,10 @@ async function valuesOf(
 /** Why an action is not possible, in the words of its operation. */
 function whyNot({ viewer }: View, machine: Machine, { name, operation }: MachineAction): string {
   const refused = name === 'delete' ? undefined : refuseCommand(machine, name, actorOf(viewer));
-  if (refused !== undefined) return sentenceOf(refused);
+  if (refused !== undefined) return refused.text;
   return mayCall(viewer, operation)
     ? words.actionForms.impossible(machine.hostname, words.actions[name].label)
-    : refusalText(refuse('not-allowed.administrator'));
+    : refusalText(refuse('not-allowed', ONLY_ADMINISTRATORS));
 }
 
 async function render(view: View): Promise<Html | undefined> {

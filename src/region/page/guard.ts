@@ -33,8 +33,8 @@ type PasswordVerdict = User | 'wrong' | 'busy' | 'by-rack' | PasswordExcess;
 const RETRY_FIELD = { 'Retry-After': '5' };
 const LIMITED = {
   busy: BUSY,
-  address: refuse('rate-limit.wrong-passwords', undefined, RETRY_FIELD),
-  network: refuse('rate-limit-network.wrong-passwords', undefined, RETRY_FIELD),
+  address: refuse('rate-limit', 'Too many wrong passwords from your address: wait a little.', RETRY_FIELD),
+  network: refuse('rate-limit-network', 'Too many wrong passwords from your network: wait a little.', RETRY_FIELD),
 } as const;
 
 /** The refusal for a password that was not checked. */
@@ -45,7 +45,10 @@ export const uncheckedRefusal = (
 
 /** The refusal to sign in through a remote rack. */
 export const byRack = (region: Pick<Region, 'config'>): Refusal =>
-  refuse('sign-in-by-rack', { url: region.config().publicUrl });
+  refuse(
+    'sign-in-by-rack',
+    `You cannot sign in through a rack: open the region's own address (${region.config().publicUrl ?? "its host and port are in region.url of the rack's configuration"}).`,
+  );
 
 /** A remembered correct password. */
 interface Remembered {

@@ -9,7 +9,8 @@
 import { cleanText } from '../../clean-text.ts';
 import { nearestName } from '../../nearest-name.ts';
 import { createApiKey, findKeyRefusal, findOperator } from '../accounts/accounts.ts';
-import { type Answer, json, type Refusal, refuse } from '../api/call/answer.ts';
+import { type Answer, json, type Refusal, refuse, refuseFor } from '../api/call/answer.ts';
+import { noUserText } from '../api/people/sshkey-operations.ts';
 import type { RegionStore } from '../records/store.ts';
 import type { User } from '../records/user.ts';
 import type { Region } from '../region.ts';
@@ -45,7 +46,12 @@ export function cookieOf(name: string, token: string, isSecure: boolean): string
 }
 
 /** The refusal of a name with a wrong password. */
-export const WRONG_PASSWORD = refuse('not-allowed.password');
+export const WRONG_PASSWORD = refuse('not-allowed', 'The name or the password is wrong.');
+
+const linkUserText = (names: readonly string[]): string =>
+  names.length === 0
+    ? 'There is no administrator yet: `rackboot createadmin` makes one.'
+    : `There are several administrators: name one (${names.join(', ')}).`;
 
 /** The user whom a link signs in: the named one, or else the only administrator. */
 export async function findLinkUser(store: RegionStore, username: string | undefined): Promise<User | Refusal> {
@@ -57,10 +63,10 @@ export async function findLinkUser(store: RegionStore, username: string | undefi
       username,
       users.map((one) => one.username),
     );
-    return refuse('not-found.user', { username: cleanText(username, 150), meant });
+    return refuse('not-found', noUserText(cleanText(username, 150), meant));
   }
   const names = users.filter(({ isAdmin }) => isAdmin).map((one) => one.username);
-  return refuse('bad-request.link-user', { names: names.slice(0, NAMES_MAX) });
+  return refuse('bad-request', linkUserText(names.slice(0, NAMES_MAX)));
 }
 
 /** The most administrators whom a refusal names. */
@@ -77,7 +83,7 @@ export const keyFor = (
     const { username, passwordHash } = user;
     if ((await store.accounts.findUser(username))?.passwordHash !== passwordHash) return WRONG_PASSWORD;
     const full = await findKeyRefusal(store, username);
-    if (full !== undefined) return refuse(full.code, full.params);
+    if (full !== undefined) return refuseFor([full]);
     const [consumer_key, token_key, token_secret] = (await createApiKey(store, clock, username, name)).split(':');
     return json({ name, consumer_key, token_key, token_secret });
   });

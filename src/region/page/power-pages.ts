@@ -9,7 +9,7 @@ import type { PowerParameter } from '../../power/parameters.ts';
 import { type PowerDriverTable, switchesItselfOff } from '../life/power-life.ts';
 import type { Machine } from '../records/machine.ts';
 import type { PowerParameters, PowerValue } from '../records/power-parameters.ts';
-import { type RefusalWord, refusal } from '../words/refusal.ts';
+import type { RefusalWord } from '../records/refusal.ts';
 import { asSentence, words } from '../words/text.ts';
 import { choiceField, choiceOf, formOf, hiddenField, radioField, textField } from './forms.ts';
 import { machinePath } from './machine-actions.ts';
@@ -125,9 +125,7 @@ function byParameter(outcome: Outcome): Outcome {
   if (outcome?.kind !== 'refusal' || outcome.fields === undefined) return outcome;
   const problems = Object.entries(outcome.fields).flatMap(([field, refusals]) =>
     refusals.map((word): readonly [string, readonly RefusalWord[]] =>
-      word.code === 'field.power-parameter'
-        ? [word.params.parameter, [refusal('field.power-parameter-fault', word.params)]]
-        : [field, [word]],
+      word.part === undefined ? [field, [word]] : [word.part.name, [{ name: word.name, text: word.part.text }]],
     ),
   );
   return { ...outcome, fields: Object.fromEntries(problems) };

@@ -14,12 +14,12 @@ import { cleanText } from '../../clean-text.ts';
 import type { Html } from '../../html.ts';
 import { equalSecrets, KEY_NAME_MAX } from '../accounts/accounts.ts';
 import { parseAuthorization } from '../accounts/authorization-header.ts';
-import { type Answer, json, type Refusal, refuse, refuseFor } from '../api/call/answer.ts';
+import { type Answer, HAS_NUL, json, type Refusal, refuse, refuseFor } from '../api/call/answer.ts';
 import { noteAdministrator, type Peer } from '../api/call/caller.ts';
 import { type Fields, findUnstorable, parseBody, queryOf } from '../api/call/form-body.ts';
 import { isEncrypted } from '../api/call/proxies.ts';
-import { REFUSALS } from '../api/call/refusal-status.ts';
 import { pageUrl } from '../page-url.ts';
+import { REFUSALS } from '../records/refusal.ts';
 import { mayBeStored, type Outage } from '../records/store-outage.ts';
 import type { User } from '../records/user.ts';
 import type { Region } from '../region.ts';
@@ -99,7 +99,7 @@ export const looksForPage = (request: FastifyRequest): boolean => request.method
 
 /** Answers 404 with a link to the list of machines. */
 export const sendUnknownPage = (reply: FastifyReply): FastifyReply =>
-  sendPage(begin(reply).code(REFUSALS['not-found']).header('X-Rackboot-Refusal', 'not-found'), renderUnknown());
+  sendPage(begin(reply).code(REFUSALS['not-found'].status).header('X-Rackboot-Refusal', 'not-found'), renderUnknown());
 
 /** True if a browser shows the answer to a person: it requested a page, or sent one of our forms. */
 const showsPages = (request: FastifyRequest): boolean =>
@@ -119,7 +119,7 @@ export const showsOutage = (request: FastifyRequest): boolean =>
 export const sendAwayPage = (request: FastifyRequest, reply: FastifyReply, outage: Outage): FastifyReply =>
   sendPage(
     begin(reply)
-      .code(REFUSALS['store-unavailable'])
+      .code(REFUSALS['store-unavailable'].status)
       .headers(mayBeStored(outage) ? {} : { 'Retry-After': String(AWAY_SECONDS) })
       .header('X-Rackboot-Refusal', 'store-unavailable'),
     renderAway(outage, request.method !== 'GET'),
@@ -142,7 +142,7 @@ async function mustReadStore({ store }: Region): Promise<void> {
 const sendPage = (reply: FastifyReply, page: Html): FastifyReply => reply.send(page.toString());
 
 const sendGone = (reply: FastifyReply, view: View): FastifyReply =>
-  sendPage(reply.code(REFUSALS['not-found']), renderGone(view));
+  sendPage(reply.code(REFUSALS['not-found'].status), renderGone(view));
 
 /** Sets the headers of every page. */
 function begin(reply: FastifyReply): FastifyReply {
@@ -223,7 +223,7 @@ async function show(
   return shown === undefined ? sendGone(reply, view) : sendPage(reply, shown);
 }
 
-const NOT_ALLOWED = refuse('not-allowed.page');
+const NOT_ALLOWED = refuse('not-allowed', 'Only an administrator may open this page.');
 
 function viewOf(
   { region, pathOf }: PageListener,
@@ -261,7 +261,7 @@ async function requireSignIn(
     return reply.redirect(to === '/MAAS/' ? LOGIN : `${LOGIN}?to=${encodeURIComponent(to)}`, 303);
   }
   reply
-    .code(REFUSALS['not-authenticated'])
+    .code(REFUSALS['not-authenticated'].status)
     .header('WWW-Authenticate', 'Basic realm="Rackboot", charset="UTF-8"')
     .header('X-Rackboot-Refusal', 'not-authenticated');
   return sendPage(reply, renderSignIn(listener.region.config(), '/MAAS/'));
@@ -273,7 +273,7 @@ function refused(
   refusal: Refusal,
   page = renderRefused(view, refusalText(refusal)),
 ): FastifyReply {
-  return sendPage(reply.code(REFUSALS[refusal.name]).header('X-Rackboot-Refusal', refusal.name), page);
+  return sendPage(reply.code(REFUSALS[refusal.name].status).header('X-Rackboot-Refusal', refusal.name), page);
 }
 
 /** The fields of a form, or a refusal if the form is from another site or malformed. */
@@ -283,11 +283,11 @@ function formOf(request: FastifyRequest): Fields | Refusal {
     site: headerOf(request, 'sec-fetch-site'),
     host: request.headers.host,
   });
-  if (!own) return refuse('not-allowed.other-site');
+  if (!own) return refuse('not-allowed', 'This form was sent from another site: open this page and try again.');
   const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
   const parsed = parseBody(request.headers['content-type'] ?? '', body);
   if (parsed.kind === 'fault') return refuseFor([parsed.refusal]);
-  return findUnstorable(parsed.fields) !== undefined ? refuse('bad-request.nul') : parsed.fields;
+  return findUnstorable(parsed.fields) !== undefined ? refuse('bad-request', HAS_NUL) : parsed.fields;
 }
 
 const isRefusal = (value: Fields | Refusal): value is Refusal => 'kind' in value;
@@ -326,7 +326,7 @@ async function take(
   return refused(reply, view, outcome, again);
 }
 
-const STALE = refuse('not-allowed.stale-form');
+const STALE = refuse('not-allowed', 'This form is older than your sign-in: reload the page and try again.');
 
 /** The refusal of a form without the `csrf` of its session. */
 const refuseStale = (fields: Fields, { csrf }: Session): Refusal | undefined =>
@@ -340,7 +340,7 @@ function refuseSignIn(
   to: string,
   username?: string,
 ): FastifyReply {
-  begin(reply).code(REFUSALS['not-allowed']).header('X-Rackboot-Refusal', 'not-authenticated');
+  begin(reply).code(REFUSALS['not-allowed'].status).header('X-Rackboot-Refusal', 'not-authenticated');
   return sendPage(reply, renderSignIn(region.config(), to, { why, username }));
 }
 

@@ -8,6 +8,7 @@ import { RACK_CONFIG } from '../config.ts';
 import { type RegionSelection, type RegionSource, SITE_SOURCES, sourceTitle } from '../images/region-source.ts';
 import { type ImportRun, WHY_CHARACTERS_MAX } from '../records/boot-store.ts';
 import type { ImportReason } from '../records/import-reason.ts';
+import { REQUIRED } from '../records/refusal.ts';
 import { importReasonText, words } from '../words/text.ts';
 import { areaField, checkField, formOf, groupOf, hiddenField, textField } from './forms.ts';
 import { IMAGES_PATH } from './image-page.ts';
@@ -267,7 +268,7 @@ async function change(view: View): Promise<Outcome> {
     case 'select': {
       const [os, release] = [orAll(given(view, 'os')), given(view, 'release')];
       // The operation takes an empty one as none, which means all.
-      if (release === '') return refuseField('release', 'field.required');
+      if (release === '') return refuseField('release', REQUIRED);
       const list = (name: string): string => orAll(given(view, name));
       const values = { os, release, arches: list('arches'), subarches: list('subarches'), labels: list('labels') };
       const answer = await operate(view, SELECT, { boot_source_id: id }, values);

@@ -9,7 +9,6 @@ import type { Method } from '../api/call/operation.ts';
 import { OPERATIONS, runOperation } from '../api/operations.ts';
 import type { Machine } from '../records/machine.ts';
 import type { Region } from '../region.ts';
-import { sentenceOf } from '../words/refusal.ts';
 import { asSentence } from '../words/text.ts';
 
 /** The person who looks at a page, and has signed in. */
@@ -61,7 +60,7 @@ export type Outcome =
   | undefined;
 
 /** The refusal to sign in while too many other passwords are being checked. */
-export const BUSY = refuse('rate-limit.passwords', undefined, {
+export const BUSY = refuse('rate-limit', 'Other passwords are being checked: try again in a moment.', {
   'Retry-After': '5',
 });
 
@@ -149,10 +148,7 @@ export function refusalText(refusal: Refusal): string {
 /** The errors of a refusal by field. */
 export const faultsOf = ({ fields = {} }: Refusal): Faults =>
   new Map(
-    Object.entries(fields).map(([field, words]) => [
-      field,
-      words.map((word) => asFullSentence(sentenceOf(word))).join(' '),
-    ]),
+    Object.entries(fields).map(([field, words]) => [field, words.map((word) => asFullSentence(word.text)).join(' ')]),
   );
 
 /** A message with a full stop, except one that ends in a command, which people copy. */

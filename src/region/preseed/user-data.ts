@@ -4,8 +4,9 @@
 //
 // 1. User data that cloud-init would silently ignore is refused: of another kind, or a cloud-config that is no map in YAML.
 
+import { counted } from '../../counted.ts';
 import { yamlParser } from '../../yaml-parser.ts';
-import { type RefusalNamed, refusal } from '../words/refusal.ts';
+import { fieldRefusal, type RefusalWord } from '../records/refusal.ts';
 
 /** Bytes of the owner's user data. */
 export const USER_DATA_BYTES_MAX = 1024 * 1024;
@@ -35,7 +36,7 @@ const GZIP = 'application/gzip';
 /** The type of user data that cloud-init understands, or why it would not. */
 type JudgedUserData =
   | { readonly ok: true; readonly type: string }
-  | { readonly ok: false; readonly refusal: RefusalNamed<'invalid-parameters'> };
+  | { readonly ok: false; readonly refusal: RefusalWord };
 
 /** Finds the type of user data by its beginning; empty user data is valid and has no type. */
 export function judgeUserData(bytes: Uint8Array): JudgedUserData {
@@ -43,16 +44,29 @@ export function judgeUserData(bytes: Uint8Array): JudgedUserData {
   if (bytes.length > USER_DATA_BYTES_MAX)
     return {
       ok: false,
-      refusal: refusal('field.user-data-long', { bytes: bytes.length, max: USER_DATA_BYTES_MAX }),
+      refusal: fieldRefusal(
+        `the user data has ${counted(bytes.length, 'byte')}; the maximum is ${USER_DATA_BYTES_MAX}`,
+      ),
     };
   if (bytes[0] === 0x1f && bytes[1] === 0x8b) return { ok: true, type: GZIP };
   const start = Buffer.from(bytes.subarray(0, 4096)).toString('latin1').trimStart();
   const type = KINDS.find(([first]) => start.startsWith(first))?.[1];
   const fault = type === CLOUD_CONFIG ? findYamlFault(bytes) : undefined;
-  if (fault !== undefined) return { ok: false, refusal: refusal('field.user-data-yaml', fault) };
+  if (fault !== undefined)
+    return {
+      ok: false,
+      refusal: fieldRefusal(
+        `cloud-init could not read this user data: it is not valid YAML in line ${fault.line}: ${fault.why}`,
+      ),
+    };
   if (type !== undefined) return { ok: true, type };
   if (isMessage(start)) return { ok: true, type: MULTIPART };
-  return { ok: false, refusal: refusal('field.user-data-kind', { known: KINDS.map(([first]) => first) }) };
+  return {
+    ok: false,
+    refusal: fieldRefusal(
+      `cloud-init would ignore this user data: begin it with one of ${KINDS.map(([first]) => first).join(', ')}, or give a MIME message or gzip`,
+    ),
+  };
 }
 
 /** Why cloud-init could not read a cloud-config. Keys that appear twice are no fault: there the last one counts. */

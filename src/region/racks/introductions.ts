@@ -10,8 +10,8 @@
 
 import { PENDING_RACKS_MAX } from '../records/rack.ts';
 import type { RackInterface } from '../records/rack-description.ts';
-import { parseJson } from '../records/text-json.ts';
-import { type RefusalNamed, refusal } from '../words/refusal.ts';
+import { fieldRefusal, type RefusalWord } from '../records/refusal.ts';
+import { jsonFaultText, parseJson } from '../records/text-json.ts';
 import { check, HEARTBEAT_VALUES_MAX, rackInterfaces } from './rack-news.ts';
 
 /**
@@ -25,7 +25,7 @@ export const STRANGERS_INTERFACES_LENGTH_MAX = 16_384;
 export type Introduction =
   | { readonly kind: 'interfaces'; readonly interfaces: readonly RackInterface[] }
   | { readonly kind: 'too-long' | 'too-many' }
-  | { readonly kind: 'fault'; readonly refusal: RefusalNamed<'invalid-parameters'> };
+  | { readonly kind: 'fault'; readonly refusal: RefusalWord };
 
 /** The last reports of pending racks. */
 export class Introductions {
@@ -61,8 +61,7 @@ export class Introductions {
 
 function readInterfaces(text: string): Introduction {
   const written = parseJson(text, HEARTBEAT_VALUES_MAX);
-  if (written.kind === 'fault')
-    return { kind: 'fault', refusal: refusal('field.interfaces-json', { fault: written.fault }) };
+  if (written.kind === 'fault') return { kind: 'fault', refusal: fieldRefusal(jsonFaultText(written.fault)) };
   const checked = check(rackInterfaces, written.value);
   return checked.ok ? { kind: 'interfaces', interfaces: checked.value } : { kind: 'fault', refusal: checked.problem };
 }

@@ -47,8 +47,8 @@ import {
 } from '../records/machine-event.ts';
 import type { Rack } from '../records/rack.ts';
 import type { FoundHome, MachineHome, MachineSign, RackStore } from '../records/rack-store.ts';
+import { type RefusalWord, refusal } from '../records/refusal.ts';
 import type { EventOf, RegionStore } from '../records/store.ts';
-import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import { machinesForRack } from './desired-machine.ts';
 import { believedInterfaces } from './rack-networks.ts';
 import { rangesOf } from './rack-ranges.ts';
@@ -82,7 +82,7 @@ interface HomeStore
   readonly racks: Pick<RackStore, 'homesOf'>;
 }
 
-type MoveRefusal = RefusalNamed<'rack-network'>;
+type MoveRefusal = RefusalWord;
 
 /** The homes of the machines of one region. */
 export class MachineHomes {
@@ -274,8 +274,14 @@ export class MachineHomes {
     if (rack.state !== 'accepted' || own === undefined) {
       const refused =
         own === undefined
-          ? refusal('rack-network.none', { rack: rack.name, network: name })
-          : refusal('rack-network.not-accepted', { rack: rack.name, state: rack.state });
+          ? refusal(
+              'rack-network',
+              `rack ${rack.name} has no accepted network${name === undefined ? '' : ` ${name}`}: see rackboot racks list`,
+            )
+          : refusal(
+              'rack-network',
+              `rack ${rack.name} is ${rack.state}: accept it first (rackboot racks accept ${rack.name})`,
+            );
       return { kind: 'refuse', refusal: refused };
     }
     const atMs = this.#clock.wallTimeMs();

@@ -1,9 +1,9 @@
 // The addresses of racks: those on the interfaces of accepted racks, and those that their hosts have.
 
+import { listed } from '../../counted.ts';
 import { INTERFACES_KEY, type Settings, type SettingValue } from '../../machines/settings.ts';
 import { formatIpv4, type Ipv4, isLoopback, parseIpv4 } from '../../net/address.ts';
 import type { Rack } from '../records/rack.ts';
-import { refusal, sentenceOf } from '../words/refusal.ts';
 
 /** A list of racks. */
 export interface RackList {
@@ -19,6 +19,9 @@ export function isRackAddress(racks: RackList, address: Ipv4): boolean {
 /** The addresses that a host has on an interface, without prefixes. */
 const addressesOn = (rack: Rack, nic: SettingValue | undefined): readonly string[] =>
   (rack.pulse?.addresses ?? []).flatMap((one) => (one.interface === nic ? [one.address.replace(/\/.*/, '')] : []));
+
+/** Addresses that a sentence names. */
+export const ADDRESSES_NAMED_MAX = 16;
 
 /**
  * The problems of cluster interfaces that get an address which the rack's host does not have there; empty: none, or the rack does not report its
@@ -39,7 +42,7 @@ export function findForeignAddresses(
     const addresses = addressesOn(rack, nic);
     if (addresses.length === 0 || addresses.includes(formatIpv4(address))) return [];
     const params = { rack: rack.name, interface: String(nic), address: formatIpv4(address), addresses };
-    const message = sentenceOf(refusal('field.rack-host-address', params));
+    const message = `${params.interface} of the rack ${params.rack} does not have ${params.address}, but ${listed(params.addresses, ADDRESSES_NAMED_MAX)}. Give an address that it has, or add ${params.address} to it first.`;
     return [{ key: `${INTERFACES_KEY}.${String(name)}.ip`, message }];
   });
 }

@@ -11,6 +11,8 @@
 //    names. An administrator's key agrees to all of them.
 
 import { isDeepStrictEqual } from 'node:util';
+import { shellWord } from '../../clean-text.ts';
+import { counted } from '../../counted.ts';
 import { FairShares } from '../../net/shares/fair-shares.ts';
 import type { EventParams } from '../records/event-params.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
@@ -24,7 +26,7 @@ import {
 } from '../records/rack.ts';
 import type { RackInterface } from '../records/rack-description.ts';
 import type { RackChange } from '../records/rack-store.ts';
-import { type RefusalNamed, refusal } from '../words/refusal.ts';
+import { type RefusalWord, refusal } from '../records/refusal.ts';
 import { agreeTo, doubtEvent, reportedTexts, weighNetworks } from './rack-networks.ts';
 
 /** How often the store records that a pending rack was heard. The rack asks every few seconds. */
@@ -51,11 +53,11 @@ export interface RackRegistration {
   readonly regionFile?: string | undefined;
 }
 
-type RackRefusal = RefusalNamed<'rack-rejected' | 'rack-key' | 'rack-version' | 'racks-limit'>;
+type RackRefusal = RefusalWord;
 
 export type RegistrationOutcome =
   | { readonly kind: 'accepted'; readonly rack: Rack }
-  | { readonly kind: 'pending'; readonly rack: Rack; readonly why: RefusalNamed<'rack-pending'> }
+  | { readonly kind: 'pending'; readonly rack: Rack; readonly why: RefusalWord }
   | { readonly kind: 'refuse'; readonly refusal: RackRefusal };
 
 type Decision = RackChange<RegistrationOutcome>;
@@ -67,8 +69,13 @@ const refuse = (why: RackRefusal): Decision => ({
 });
 
 /** The refusal of a rack whose link version this region does not support; `undefined` if it does. */
-export const refuseVersion = (uplink: number): RefusalNamed<'rack-version'> | undefined =>
-  uplink === LINK_VERSION ? undefined : refusal('rack-version', { rack: uplink, region: LINK_VERSION });
+export const refuseVersion = (uplink: number): RefusalWord | undefined =>
+  uplink === LINK_VERSION
+    ? undefined
+    : refusal(
+        'rack-version',
+        `the rack speaks version ${uplink} of the link, this region version ${LINK_VERSION}: update ${uplink < LINK_VERSION ? 'the rack' : 'the region'}`,
+      );
 
 /** Decides on a registration. */
 export function decideRegistration(registration: RackRegistration, racks: readonly Rack[], atMs: number): Decision {
@@ -83,10 +90,12 @@ export function decideRegistration(registration: RackRegistration, racks: readon
 function decideNewRack(registration: RackRegistration, racks: readonly Rack[], atMs: number): Decision {
   const { uuid, name, version, uplink, interfaces, key, address } = registration;
   if (key.kind === 'own' && racks.some(({ token }) => token === key.token)) {
-    return refuse(refusal('rack-key.registered'));
+    return refuse(
+      refusal('rack-key', 'another rack has registered this key: remove the key file to generate a new one'),
+    );
   }
   const gone = roomFor(registration, racks, atMs);
-  if (gone !== undefined && 'code' in gone) return refuse(gone);
+  if (gone !== undefined && 'text' in gone) return refuse(gone);
   const rack: Rack = {
     uuid,
     name,
@@ -128,16 +137,51 @@ function gaveWayEvent(gone: Rack, address: string, atMs: number): NewMachineEven
 
 const heardMs = (rack: Rack): number => rack.seenMs ?? rack.registeredMs;
 
+/** How long a pending rack may be silent, and the one that will lose its place first. */
+type Room = { readonly minutes: number; readonly oldest: Oldest | undefined };
+
+function roomText({ minutes, oldest }: Room): string {
+  const remedy = 'accept or remove some on the region (rackboot racks list)';
+  if (oldest === undefined) return remedy;
+  return (
+    `${remedy}, or wait: ${oldest.name} from ${oldest.address} was last heard ${oldest.seconds} s ago, ` +
+    `and its place is freed after ${counted(minutes, 'minute')} of silence`
+  );
+}
+
+/** The pending rack that has been silent longest. */
+type Oldest = { readonly name: string; readonly address: string; readonly seconds: number };
+
+const allText = ({
+  known,
+  pending,
+  ...room
+}: {
+  readonly minutes: number;
+  readonly oldest: Oldest | undefined;
+  readonly known: number;
+  readonly pending: number;
+}): string =>
+  `there is no room for another rack: ${counted(known, 'rack is', 'racks are')} known, ${pending} pending; ${roomText(room)}`;
+
+const addressText = ({
+  address,
+  pending,
+  ...room
+}: {
+  readonly minutes: number;
+  readonly oldest: Oldest | undefined;
+  readonly address: string;
+  readonly pending: number;
+}): string =>
+  `${counted(pending, 'rack')} from ${address} ${pending === 1 ? 'is' : 'are'} pending, the maximum; ${roomText(room)}`;
+
 /** The pending rack to remove for a new one, or the refusal of the new one; `undefined` if there is room. */
-function roomFor(
-  registration: RackRegistration,
-  racks: readonly Rack[],
-  atMs: number,
-): Rack | RefusalNamed<'racks-limit'> | undefined {
+function roomFor(registration: RackRegistration, racks: readonly Rack[], atMs: number): Rack | RefusalWord | undefined {
   const pending = racks.filter(({ state }) => state === 'pending').toSorted((a, b) => heardMs(a) - heardMs(b));
   const [oldest] = pending;
-  const full = (): RefusalNamed<'racks-limit'> =>
-    refusal('racks-limit.all', { known: racks.length, pending: pending.length, ...roomAfter(oldest, atMs) });
+  const full = (): RefusalWord =>
+    refusal('racks-limit', allText({ known: racks.length, pending: pending.length, ...roomAfter(oldest, atMs) }));
   if (racks.length >= RACKS_MAX) return oldest !== undefined && isSilent(oldest, atMs) ? oldest : full();
   if (registration.key.kind !== 'own') return undefined;
   const shares = new FairShares<Rack | undefined>({
@@ -154,7 +198,7 @@ function roomFor(
   const { address } = registration;
   const neighbours = pending.filter((rack) => rack.address === address);
   const room = roomAfter(neighbours[0], atMs);
-  return refusal('racks-limit.address', { address, pending: neighbours.length, ...room });
+  return refusal('racks-limit', addressText({ address, pending: neighbours.length, ...room }));
 }
 
 const isSilent = (rack: Rack, atMs: number): boolean => atMs - heardMs(rack) > PENDING_KEPT_MS;
@@ -173,20 +217,35 @@ function keyOf(key: RackKey): Pick<Rack, 'token' | 'secretDigest'> {
   return { token: key.token, secretDigest: key.kind === 'own' ? key.secretDigest : undefined };
 }
 
+/** A command on the region's host. @param file the configuration file that the command must name; undefined for the default one */
+const onRegion = (command: string, file: string | undefined): string =>
+  `on the region: sudo rackboot ${command}${file === undefined ? '' : ` --config ${shellWord(file)}`}`;
+
+const removal = (uuid: string, file: string | undefined): string => onRegion(`racks remove ${uuid}`, file);
+
 function decideKnownRack(registration: RackRegistration, known: Rack, racks: readonly Rack[], atMs: number): Decision {
   const { uuid, name, version, uplink, interfaces, key, address, regionFile: file } = registration;
   if (known.state === 'rejected') {
-    return refuse(refusal('rack-rejected.registration', { uuid, file }));
+    return refuse(
+      refusal('rack-rejected', `an administrator rejected this rack; to let it register again, ${removal(uuid, file)}`),
+    );
   }
   if (known.isEmbedded) {
-    return refuse(refusal('rack-key.own', { uuid }));
+    return refuse(
+      refusal('rack-key', `${uuid} is the region's own rack: a copied rack.json must not be used on another host`),
+    );
   }
   const isSame =
     key.kind === 'own'
       ? known.token === key.token && known.secretDigest === key.secretDigest
       : known.token === key.token;
   if (!isSame && key.kind === 'own') {
-    return refuse(refusal('rack-key.other', { uuid, file }));
+    return refuse(
+      refusal(
+        'rack-key',
+        `${uuid} is registered with another key; if this rack has lost its own, ${removal(uuid, file)}`,
+      ),
+    );
   }
   const rack: Rack = {
     ...known,
@@ -200,6 +259,9 @@ function decideKnownRack(registration: RackRegistration, known: Rack, racks: rea
   };
   return admit(rack, registration, racks, atMs);
 }
+
+export const waitingText = (rack: string, file: string | undefined): string =>
+  `waiting for an administrator; ${onRegion(`racks accept ${rack}`, file)}`;
 
 /** Accepts a rack at once if it has an administrator's key and a free name; otherwise its state stays. */
 function admit(
@@ -225,7 +287,10 @@ function admit(
     return { put: [kept], events: [event], result: { kind: 'accepted', rack: kept } };
   }
   if (namesake !== undefined) {
-    const why = refusal('rack-pending.namesake', { rack: rack.name, namesake: namesake.uuid, file });
+    const why = refusal(
+      'rack-pending',
+      `a rack named ${rack.name} is already accepted (${namesake.uuid}): give this one another name, or ${removal(namesake.uuid, file)}`,
+    );
     return { put: [rack], events: [], result: { kind: 'pending', rack, why } };
   }
   if (rack.state === 'accepted') {
@@ -233,7 +298,7 @@ function admit(
     return { put: [kept], events: [], result: { kind: 'accepted', rack: kept } };
   }
   if (key.kind === 'own') {
-    const why = refusal('rack-pending.waiting', { rack: rack.name, file });
+    const why = refusal('rack-pending', waitingText(rack.name, file));
     return { put: [rack], events: [], result: { kind: 'pending', rack, why } };
   }
   const accepted: Rack = { ...agreeTo(rack, reportedTexts(rack), racks), stateSinceMs: atMs };
@@ -261,7 +326,7 @@ function verdictEvent(
 
 export type RackVerdict = 'accept' | 'reject' | 'remove';
 
-export type VerdictRefusal = RefusalNamed<'not-found' | 'rack-embedded' | 'rack-name' | 'rack-network'>;
+export type VerdictRefusal = RefusalWord;
 
 /** Applies an administrator's verdict to all of these racks, or to none. The result is the refusal, or undefined. */
 export function decideVerdict(
@@ -277,10 +342,15 @@ export function decideVerdict(
   let now = racks;
   for (const uuid of new Set(uuids)) {
     const rack = now.find((one) => one.uuid === uuid);
-    if (rack === undefined) return no(refusal('not-found.rack-to-judge', { uuid }));
+    if (rack === undefined) return no(refusal('not-found', `there is no rack ${uuid}; rackboot racks list shows all`));
     if (rack.isEmbedded) {
       if (verdict === 'accept') continue;
-      return no(refusal('rack-embedded', { rack: rack.name }));
+      return no(
+        refusal(
+          'rack-embedded',
+          `${rack.name} is the rack of the region's own process: it cannot be rejected or removed`,
+        ),
+      );
     }
     if (verdict === 'remove') {
       remove.push(uuid);
@@ -289,13 +359,23 @@ export function decideVerdict(
     }
     const namesake = verdict === 'accept' ? namesakeOf(rack, now) : undefined;
     if (namesake !== undefined) {
-      return no(refusal('rack-name', { rack: rack.name, namesake: namesake.uuid }));
+      return no(
+        refusal(
+          'rack-name',
+          `a rack named ${rack.name} is already accepted (${namesake.uuid}): remove or rename one of them`,
+        ),
+      );
     }
     const { shared = [] } = by;
     const unknown = verdict === 'accept' ? shared.filter((network) => !reportedTexts(rack).includes(network)) : [];
     if (unknown.length > 0) {
       const reported = reportedTexts(rack);
-      return no(refusal('rack-network.unknown', { rack: rack.name, networks: unknown, reported }));
+      return no(
+        refusal(
+          'rack-network',
+          `rack ${rack.name} has no network ${unknown.join(', ')}: it reports ${reported.join(', ') || 'none'}`,
+        ),
+      );
     }
     const state = verdict === 'accept' ? 'accepted' : 'rejected';
     if (rack.state === state && shared.length === 0) continue;

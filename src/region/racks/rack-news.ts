@@ -15,9 +15,8 @@ import {
   RESERVATIONS_REPORTED_MAX,
   SETTINGS_REFUSED_LENGTH_MAX,
 } from '../records/rack-description.ts';
+import { partRefusal, type RefusalWord } from '../records/refusal.ts';
 import { reportedEvent } from '../records/reported-event.ts';
-import { WITH_INPUT } from '../records/schema-fault.ts';
-import { type RefusalNamed, refusal, sentenceOf, wordOfPart } from '../words/refusal.ts';
 import { parseRackImages } from './rack-images.ts';
 
 /** Entries of one batch. */
@@ -40,40 +39,44 @@ const shownText = (charactersMax: number) =>
     .transform((text) => cleanText(text, charactersMax));
 
 /** A UUID in lower case. */
-export const rackUuid = z.string().regex(UUID, 'field.rack-uuid');
+export const rackUuid = z.string().regex(UUID, 'is not a UUID in lower case');
 /** One label of a domain name. */
-export const rackName = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'field.rack-name');
+export const rackName = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'give lower-case letters, digits and hyphens, at most 63');
 /** A Rackboot version. */
-export const rackVersion = z.string().regex(/^[\w.+-]{1,64}$/, 'field.rack-version');
+export const rackVersion = z.string().regex(/^[\w.+-]{1,64}$/, 'is not a version');
+
+const RACK_ADDRESS = 'is not an IPv4 address';
 
 const address = z
   .string()
-  .refine((text) => text === '' || parseIpv4(text) !== undefined, 'field.rack-address')
+  .refine((text) => text === '' || parseIpv4(text) !== undefined, RACK_ADDRESS)
   .default('');
 const network = z.string().refine((text) => {
   const parsed = parseNetwork(text);
   return parsed !== undefined && parsed.prefix >= NETWORK_PREFIX_MIN;
-}, 'field.rack-network');
+}, `is not a network such as 10.20.0.0/24, with a prefix of at least ${NETWORK_PREFIX_MIN}`);
 
 /** The name of a network interface of a host; empty: none. */
 const hostInterface = z
   .string()
-  .regex(/^[^\s/]{0,15}$/, 'field.host-interface')
+  .regex(/^[^\s/]{0,15}$/, 'is not the name of an interface')
   .transform((text) => cleanText(text));
 
 /** An address with the length of its network's prefix. */
 const hostAddress = z.string().refine((text) => {
   const [address = '', prefix = ''] = text.split('/');
   return parseIpv4(address) !== undefined && /^\d{1,2}$/.test(prefix) && Number(prefix) <= 32;
-}, 'field.rack-address');
+}, RACK_ADDRESS);
 
-const hardwareAddress = z.string().refine((text) => parseMac(text) !== undefined, 'field.rack-mac');
+const hardwareAddress = z.string().refine((text) => parseMac(text) !== undefined, 'is not a MAC address');
 
 /** The interfaces of a rack. */
 export const rackInterfaces = z
   .array(
     z.object({
-      name: z.string().regex(/^[\w:.-]{1,64}$/, 'field.cluster-interface'),
+      name: z.string().regex(/^[\w:.-]{1,64}$/, 'is not a name'),
       interface: hostInterface.default(''),
       ip: address,
       network,
@@ -147,7 +150,7 @@ const report = z.object({
   text: shownText(4096),
   /** Not validated here: `reportedEvent` checks whether they fit the kind. Absent if the sentence says everything. */
   params: z.record(z.string(), z.unknown()).optional(),
-  level: z.string().refine(isEventLevel, 'field.event-level').optional(),
+  level: z.string().refine(isEventLevel, 'is not a level').optional(),
 });
 
 /** A report's parameters; `undefined` if they do not fit its kind. */
@@ -199,17 +202,15 @@ export interface LinkBatch {
 }
 
 /** A valid value, or its first problem. */
-type Checked<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly problem: RefusalNamed<'invalid-parameters'> };
+type Checked<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: RefusalWord };
 
 /** Validates a value by a schema. */
 export function check<T>(schema: z.ZodType<T>, value: unknown): Checked<T> {
-  const checked = schema.safeParse(value, WITH_INPUT);
+  const checked = schema.safeParse(value);
   if (checked.success) return { ok: true, value: checked.data };
   const [issue] = checked.error.issues;
   if (issue === undefined) throw new Error('a schema refuses a value without a reason');
-  return { ok: false, problem: wordOfPart(issue) };
+  return { ok: false, problem: partRefusal('invalid-parameters', issue.path.map(String).join('.'), issue.message) };
 }
 
 /** Parses a batch of the rack `uuid`; its entries are validated later. */
@@ -218,11 +219,14 @@ export function parseBatch(uuid: string, value: unknown): Checked<LinkBatch> {
   if (!outer.ok) return outer;
   const { source, entries } = outer.value;
   if (!source.startsWith(`${uuid}/`))
-    return { ok: false, problem: { ...refusal('field.batch-source', { uuid }), path: 'source' } };
+    return { ok: false, problem: partRefusal('invalid-parameters', 'source', `must begin with ${uuid}/`) };
   let last = -1;
   for (const { sequence } of entries) {
     if (sequence <= last)
-      return { ok: false, problem: { ...refusal('field.batch-order', { sequence, last }), path: 'entries' } };
+      return {
+        ok: false,
+        problem: partRefusal('invalid-parameters', 'entries', `${sequence} follows ${last}: sequences must increase`),
+      };
     last = sequence;
   }
   return outer;
@@ -231,5 +235,5 @@ export function parseBatch(uuid: string, value: unknown): Checked<LinkBatch> {
 /** Parses an entry; an invalid entry gives a fault. */
 export function readEntry(raw: RawEntry): LinkEntry {
   const one = check(entry, raw);
-  return one.ok ? one.value : { kind: 'fault', sequence: raw.sequence, reason: sentenceOf(one.problem) };
+  return one.ok ? one.value : { kind: 'fault', sequence: raw.sequence, reason: one.problem.text };
 }

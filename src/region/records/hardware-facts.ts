@@ -8,9 +8,9 @@
 
 import { z } from 'zod';
 import { chooseKept, DISKS_KEPT_MAX, FACTS_BYTES_MAX, type LeftOut } from './bounded-facts.ts';
-import { faultOf, type SchemaFault, WITH_INPUT } from './schema-fault.ts';
+import { fieldRefusal, partRefusal, type RefusalWord } from './refusal.ts';
 import { decodeSmbios, SMBIOS_BYTES_MAX, type SmbiosInventory } from './smbios.ts';
-import { cleanWords, type JsonFault, parseJson } from './text-json.ts';
+import { cleanWords, jsonFaultText, parseJson } from './text-json.ts';
 
 export const NICS_MAX = 64;
 export const DISKS_MAX = 256;
@@ -57,12 +57,9 @@ const flag = z
 
 const count = (max: number) => z.coerce.number().int().min(0).max(max).catch(0);
 
-/** The only fault that these schemas define themselves; zod defines the others. */
-const NOT_AN_ADDRESS = 'field.not-a-hardware-address';
-
 const nic = z.object({
   name,
-  mac: z.string().regex(/^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i, NOT_AN_ADDRESS),
+  mac: z.string().regex(/^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i, 'is not a hardware address'),
   driver: name,
   carrier: flag,
   operstate: name,
@@ -132,49 +129,40 @@ const hardwareFacts = z.object({
 /** A machine's reported hardware. Memory in MiB, disks in bytes, link speed in Mbit/s. */
 export type HardwareFacts = Readonly<Omit<z.infer<typeof hardwareFacts>, 'smbios'>> & Partial<SmbiosInventory>;
 
-/** A problem of facts, as a code of a refusal with its parameters (`words/en/scripts.ts`). */
-type FactsProblem =
-  | { readonly code: 'field.facts-json'; readonly params: { readonly fault: JsonFault } }
-  | {
-      readonly code: 'field.facts-version';
-      readonly params: { readonly environment: number; readonly region: number };
-    }
-  | ({ readonly path: string } & (
-      | { readonly code: typeof NOT_AN_ADDRESS; readonly params: Readonly<Record<string, never>> }
-      | { readonly code: 'field.schema'; readonly params: { readonly fault: SchemaFault } }
-    ));
-
 /** The facts, or their first PROBLEMS_MAX problems. */
 type ParsedFacts =
   /** `leftOut`: the parts beyond the total bound. */
   | { readonly kind: 'value'; readonly value: HardwareFacts; readonly leftOut: readonly LeftOut[] }
-  | { readonly kind: 'fault'; readonly problems: readonly FactsProblem[] };
+  | { readonly kind: 'fault'; readonly problems: readonly RefusalWord[] };
 
 /** The facts in a JSON text. */
 export function parseHardwareFacts(json: string): ParsedFacts {
   const parsed = parseJson(json);
   if (parsed.kind === 'fault') {
-    return { kind: 'fault', problems: [{ code: 'field.facts-json', params: { fault: parsed.fault } }] };
+    return { kind: 'fault', problems: [fieldRefusal(`hardware_facts ${jsonFaultText(parsed.fault)}`)] };
   }
   const { success: hasVersion, data } = versioned.safeParse(parsed.value);
   // Check the version first: this region cannot judge facts of another version. The machine's screen shows the problem.
   if (hasVersion && data.version !== FACTS_VERSION) {
-    const params = { environment: data.version, region: FACTS_VERSION };
-    return { kind: 'fault', problems: [{ code: 'field.facts-version', params }] };
+    const remedy =
+      data.version > FACTS_VERSION
+        ? "upgrade the region, or rebuild the environment with the region's `rackboot images build`"
+        : 'rebuild the environment with `rackboot images build`';
+    const text = `version: the boot environment speaks version ${data.version}, this region version ${FACTS_VERSION}: ${remedy}`;
+    return { kind: 'fault', problems: [fieldRefusal(text)] };
   }
-  const checked = hardwareFacts.safeParse(parsed.value, WITH_INPUT);
+  const checked = hardwareFacts.safeParse(parsed.value);
   if (checked.success) {
     const { smbios, ...facts } = checked.data;
     const parts = smbios === undefined ? {} : decodeSmbios(Buffer.from(smbios, 'base64'));
     const bounded = boundFacts({ ...facts, ...parts });
     return { kind: 'value', value: bounded.facts, leftOut: bounded.leftOut };
   }
-  const problems = checked.error.issues.slice(0, PROBLEMS_MAX).map((issue): FactsProblem => {
-    const path = issue.path.map(String).join('.') || 'hardware_facts';
-    return issue.message === NOT_AN_ADDRESS
-      ? { code: NOT_AN_ADDRESS, params: {}, path }
-      : { code: 'field.schema', params: { fault: faultOf(issue) }, path };
-  });
+  const problems = checked.error.issues
+    .slice(0, PROBLEMS_MAX)
+    .map(({ path, message }) =>
+      partRefusal('invalid-parameters', path.map(String).join('.') || 'hardware_facts', message),
+    );
   return { kind: 'fault', problems };
 }
 

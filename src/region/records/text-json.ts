@@ -14,7 +14,7 @@ export const JSON_DEPTH_MAX = 12;
 export const JSON_VALUES_MAX = 8192;
 
 /** A fault of a JSON text: it is malformed, nests too deeply, or has too many values. */
-export type JsonFault = { readonly kind: 'malformed' } | JsonExcess;
+type JsonFault = { readonly kind: 'malformed' } | JsonExcess;
 
 /** A parsed value, or why the text is refused. */
 type ParsedJson =
@@ -52,3 +52,15 @@ export const cleanNote = (text: string, charactersMax: number): string =>
       .trim(),
     charactersMax,
   );
+
+/** The fault; it follows the name of the text. */
+export function jsonFaultText(fault: JsonFault): string {
+  switch (fault.kind) {
+    case 'malformed':
+      return 'is not valid JSON';
+    case 'deep':
+      return `nests deeper than ${fault.max} levels`;
+    case 'long':
+      return `holds more than ${fault.max} values`;
+  }
+}

@@ -15,6 +15,8 @@
 // 1. For any text, the result is within the bounds below, or a list of problems.
 // 2. Of several values of a property, a person's counts, then that of a new text, then the one before.
 
+import { counted } from '../../counted.ts';
+import { fieldRefusal, type RefusalWord, TRUE_OR_FALSE } from '../records/refusal.ts';
 import {
   NO_MARKS,
   SCRIPT_HARDWARE,
@@ -26,7 +28,6 @@ import {
   type WrittenScript,
 } from '../records/script-store.ts';
 import { cleanNote, cleanWords } from '../records/text-json.ts';
-import { type RefusalWord, refusal } from '../words/refusal.ts';
 import { BUILTIN_NAMES } from './script-run.ts';
 
 export const SCRIPT_BYTES_MAX = 256 * 1024;
@@ -53,10 +54,14 @@ const RESERVED = /^(?:current-\w+|none|all)$/;
 const START = /^#\s*-+\s*start maas 1\.0 script metadata\s*-+\s*$/i;
 const END = /^#\s*-+\s*end maas 1\.0 script metadata\s*-+\s*$/i;
 /** Unsupported metadata that would change a run. */
-const UNSUPPORTED = [
-  ...(['packages', 'parameters', 'may_reboot', 'for_hardware', 'apply_configured_networking'] as const),
-  'recommission',
-] as const;
+const UNSUPPORTED = {
+  packages: 'no packages are installed for a script: it can use only busybox',
+  parameters: 'a script takes no parameters: write the values into it',
+  may_reboot: 'a script may not restart its machine',
+  for_hardware: 'choose the machines when you start the run',
+  recommission: 'a script does not repeat the commissioning: commission the machine again',
+  apply_configured_networking: "a script uses the boot's network",
+} as const;
 /** The words of MAAS for the kinds of hardware and for scripts that may run at the same time, other than their own names and numbers. */
 const HARDWARE_WORDS = new Map<string, ScriptHardware>([
   ...(['', 'machine', 'controller', 'other', 'generic'] as const).map((word) => [word, 'node'] as const),
@@ -97,6 +102,8 @@ type ParsedScript =
 
 type Complain = (field: string, word: RefusalWord) => void;
 
+export const SCRIPT_TYPE_FORM = 'Give commissioning (0) or testing (2).';
+
 /** Checks a script, and takes missing properties from its comment. */
 export function parseScript(request: ScriptRequest): ParsedScript {
   const problems: Record<string, RefusalWord[]> = {};
@@ -111,21 +118,24 @@ export function parseScript(request: ScriptRequest): ParsedScript {
   // The metadata of a text that was there already has been judged, and people may have changed its values since.
   const isNew = contentProblem === undefined && (request.content !== undefined || before === undefined);
   const header = isNew ? headerOf(content) : NO_METADATA;
-  for (const key of UNSUPPORTED) {
+  for (const [key, why] of Object.entries(UNSUPPORTED)) {
     if (!/^(?:|false|no|off|0|null|~|\{\}|\[\])$/i.test(header.word(key) ?? ''))
-      complain('script', refusal('field.script-unsupported', { key }));
+      complain('script', fieldRefusal(`${key}: ${why}.`));
   }
   const name = request.name ?? before?.name ?? header.word('name') ?? '';
   const nameProblem = nameProblemOf(name);
   if (nameProblem !== undefined) complain('name', nameProblem);
   const kindWord = header.word('script_type') ?? header.word('type');
   const kind = request.kind ?? (kindWord === undefined ? (before?.kind ?? 'commissioning') : parseKind(kindWord));
-  if (kind === undefined) complain('type', refusal('field.script-type'));
+  if (kind === undefined) complain('type', fieldRefusal(SCRIPT_TYPE_FORM));
   const time = header.word('timeout');
   const timeoutSeconds =
     request.timeoutSeconds ?? (time === undefined ? before?.timeoutSeconds : undefined) ?? parseTimeout(time ?? '');
   if (timeoutSeconds === undefined || timeoutSeconds > TIMEOUT_SECONDS_MAX) {
-    complain('timeout', refusal('field.script-time-limit', { max: TIMEOUT_SECONDS_MAX }));
+    complain(
+      'timeout',
+      fieldRefusal(`Give seconds up to ${TIMEOUT_SECONDS_MAX}, or hours, minutes and seconds as 01:30:00.`),
+    );
   }
   const position = request.position ?? before?.position ?? POSITION_DEFAULT;
   const marks = marksOf(request, header, complain);
@@ -138,18 +148,23 @@ export function parseScript(request: ScriptRequest): ParsedScript {
   return { kind: 'script', script: { ...marks, ...said, name, kind, timeoutSeconds, position, content } };
 }
 
+export const scriptTagText = (tag: string): string =>
+  `${tag || 'An empty text'} cannot be a tag: give at most 64 letters, digits, dots, dashes and underscores, and not the word none.`;
+
+export const scriptTagsLimitText = (max: number): string => `A script has at most ${max} tags.`;
+
 /** The tags and the like of a script. */
 function marksOf(request: ScriptRequest, header: Metadata, complain: Complain): ScriptMarks {
   const { tags: before, hardware, parallel, isDestructive } = request.before ?? NO_MARKS;
   const tags = [...new Set(request.tags ?? header.list('tags') ?? before)];
   const strange = tags.find((tag) => !SCRIPT_TAG.test(tag));
-  if (strange !== undefined) complain('tags', refusal('field.script-tag', { tag: cleanWords(strange, 80) }));
-  if (tags.length > SCRIPT_TAGS_MAX) complain('tags', refusal('field.script-tags-limit', { max: SCRIPT_TAGS_MAX }));
+  if (strange !== undefined) complain('tags', fieldRefusal(scriptTagText(cleanWords(strange, 80))));
+  if (tags.length > SCRIPT_TAGS_MAX) complain('tags', fieldRefusal(scriptTagsLimitText(SCRIPT_TAGS_MAX)));
   /** A property with a few words: a person's value, then the comment's, then the one before. */
   function choose<T>(field: string, given: T | undefined, parse: (word: string) => T | undefined, otherwise: T): T {
     const word = given === undefined ? header.word(field) : undefined;
     const parsed = word === undefined ? (given ?? otherwise) : parse(word);
-    if (parsed === undefined) complain(field, refusal(MARK_FAULTS[field] ?? 'field.flag'));
+    if (parsed === undefined) complain(field, fieldRefusal(MARK_FAULTS[field] ?? TRUE_OR_FALSE));
     return parsed ?? otherwise;
   }
   return {
@@ -160,21 +175,32 @@ function marksOf(request: ScriptRequest, header: Metadata, complain: Complain): 
   };
 }
 
-const MARK_FAULTS: Readonly<Record<string, 'field.script-hardware' | 'field.script-parallel'>> = {
-  hardware_type: 'field.script-hardware',
-  parallel: 'field.script-parallel',
+export const HARDWARE_FORM = 'Give node, cpu, memory, storage, network or gpu, or a number from 0 to 5.';
+
+export const PARALLEL_FORM = 'Give disabled, instance or any, or a number from 0 to 2.';
+
+const MARK_FAULTS: Readonly<Record<string, string>> = {
+  hardware_type: HARDWARE_FORM,
+  parallel: PARALLEL_FORM,
 };
 
 /** Why a text cannot be run as a script; `undefined` if it can. */
 function problemOf(content: string): RefusalWord | undefined {
   const bytes = Buffer.byteLength(content);
-  if (bytes === 0) return refusal('field.script-empty');
-  if (bytes > SCRIPT_BYTES_MAX) return refusal('field.script-long', { bytes, max: SCRIPT_BYTES_MAX });
-  if (/[\u0000\ufffd]/.test(content)) return refusal('field.script-binary');
-  if (!/^#! ?\/[\x21-\x7e]/.test(content)) return refusal('field.script-interpreter');
+  if (bytes === 0) return fieldRefusal('The script is empty.');
+  if (bytes > SCRIPT_BYTES_MAX)
+    return fieldRefusal(`The script has ${counted(bytes, 'byte')}; the maximum is ${SCRIPT_BYTES_MAX}.`);
+  if (/[\u0000\ufffd]/.test(content))
+    return fieldRefusal('This is not UTF-8 text: give a script, not a binary program.');
+  if (!/^#! ?\/[\x21-\x7e]/.test(content))
+    return fieldRefusal(
+      'The first line must name an interpreter: #!/bin/sh. Machines have only sh and awk, from busybox.',
+    );
   const interpreter = interpreterOf(content);
   if (INTERPRETERS.has(interpreter)) return undefined;
-  return refusal('field.script-interpreter-absent', { interpreter: cleanWords(interpreter, NAME_SHOWN_MAX) });
+  return fieldRefusal(
+    `Machines have no ${cleanWords(interpreter, NAME_SHOWN_MAX)}: write the script for sh or awk of busybox, with #!/bin/sh as its first line.`,
+  );
 }
 
 /** The program that runs the script, without its path: `awk` of `#!/usr/bin/env awk`. The agent finds it by this name. */
@@ -185,10 +211,14 @@ function interpreterOf(content: string): string {
 }
 
 function nameProblemOf(name: string): RefusalWord | undefined {
-  if (!NAME.test(name)) return refusal('field.script-name');
-  if (BUILTIN_NAMES.has(name) || RESERVED.test(name)) return refusal('field.script-name-reserved', { name });
+  if (!NAME.test(name))
+    return fieldRefusal(
+      'Give a name of at most 64 letters, digits, dots, dashes and underscores that begins with a letter or digit.',
+    );
+  if (BUILTIN_NAMES.has(name) || RESERVED.test(name))
+    return fieldRefusal(`Rackboot reserves the name ${name}: choose another.`);
   // A number is a result's id.
-  return /^\d+$/.test(name) ? refusal('field.script-name-digits') : undefined;
+  return /^\d+$/.test(name) ? fieldRefusal('A name cannot be digits only.') : undefined;
 }
 
 /** The metadata in a script's comment. Each answer is `undefined` if the comment does not have the key. */

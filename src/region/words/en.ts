@@ -10,49 +10,17 @@
 //
 // 1. A writer gets only plain values: everything it needs is in its parameters.
 
-import { ACCOUNTS } from './en/accounts.ts';
-import { API } from './en/api.ts';
-import { BOOT } from './en/boot.ts';
 import { DOUBTS, EVENTS } from './en/events.ts';
-import { HTTP } from './en/http.ts';
-import { IDENTITY } from './en/identity.ts';
 import { importText } from './en/imports.ts';
-import { LAYOUTS } from './en/layouts.ts';
-import { LIFE } from './en/life.ts';
-import { NAMES_SERVED } from './en/names-served.ts';
-import { NETWORKS } from './en/networks.ts';
-import { PAGE } from './en/page.ts';
 import { PAGES } from './en/pages.ts';
 import { powerText } from './en/power-details.ts';
 import { mistakeText } from './en/preseed.ts';
 import { ofReport } from './en/rack-events.ts';
-import { RACKS } from './en/racks.ts';
-import { REASONS } from './en/reasons.ts';
 import { REMARKS } from './en/remarks.ts';
-import { SCRIPTS } from './en/scripts.ts';
 import { asSentence, plainWords } from './en/sentences.ts';
-import { SETTINGS } from './en/settings.ts';
 import { TEXTS } from './en/texts.ts';
 
 export const EN = {
-  /** The meaning of each refusal name, and the remedy. */
-  reasons: REASONS,
-  /** Why something is refused. */
-  refusals: {
-    ...SETTINGS,
-    ...LIFE,
-    ...LAYOUTS,
-    ...NAMES_SERVED,
-    ...NETWORKS,
-    ...IDENTITY,
-    ...RACKS,
-    ...API,
-    ...BOOT,
-    ...HTTP,
-    ...PAGE,
-    ...ACCOUNTS,
-    ...SCRIPTS,
-  },
   /** The sentences of events. */
   events: EVENTS,
   /** Remarks on a machine's state and work. */

@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FIELDS_MAX, type ParsedBody, parseBody, parseUrlEncoded } from '../../../src/region/api/call/form-body.ts';
-import { sentenceOf } from '../../../src/region/words/refusal.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 
 const plain = (parsed: ParsedBody): unknown =>
@@ -106,7 +105,7 @@ test('dropped parts count, too: parameters without values, and parts without a u
   for (const [name, type, body] of cases) {
     const parsed = parseBody(type, body);
     assert.equal(
-      parsed.kind === 'fault' ? sentenceOf(parsed.refusal) : parsed.fields.size,
+      parsed.kind === 'fault' ? parsed.refusal.text : parsed.fields.size,
       `more than ${FIELDS_MAX} parameters`,
       name,
     );
@@ -116,10 +115,7 @@ test('dropped parts count, too: parameters without values, and parts without a u
 test('a body of two megabytes of names that are numbers is refused before it is built', () => {
   const names = Array.from({ length: 110_000 }, (_, index) => `"${index * 37_000}":null`);
   const parsed = parseBody('application/json', Buffer.from(`{${names.join(',')}}`));
-  assert.equal(
-    parsed.kind === 'fault' ? sentenceOf(parsed.refusal) : parsed.kind,
-    'the body holds more than 8192 values',
-  );
+  assert.equal(parsed.kind === 'fault' ? parsed.refusal.text : parsed.kind, 'the body holds more than 8192 values');
 });
 
 test('a URL-encoded body costs no more than a JSON body of its length when every character of it is encoded', () => {
@@ -159,6 +155,6 @@ test('bytes of every kind, under every type, give parameters or a named fault', 
       random() < 0.5 ? Buffer.from(words[Math.floor(random() * words.length)] ?? '') : Buffer.from([random() * 256]),
     );
     const parsed = parseBody(types[round % 3] ?? '', Buffer.concat(bytes));
-    assert.ok(parsed.kind === 'fields' || sentenceOf(parsed.refusal) !== '', `seed ${seed}, round ${round}`);
+    assert.ok(parsed.kind === 'fields' || parsed.refusal.text !== '', `seed ${seed}, round ${round}`);
   }
 });

@@ -14,7 +14,6 @@ import {
   ANONYMOUS_PER_ADDRESS,
   ANONYMOUS_PER_NETWORK,
 } from '../../../src/region/shares/request-rates.ts';
-import { sentenceOf } from '../../../src/region/words/refusal.ts';
 import { codePoint } from '../../support/any-text.ts';
 import { makeRegion, type RegionPlace, report, SECRET } from '../place.ts';
 
@@ -92,7 +91,7 @@ test('of all operations an anonymous caller reaches those of enlistment from ins
 test('only the operations reveal a machine to an anonymous client', () =>
   withApp(async ({ region, clock }, app) => {
     const outcome = await region.enlist(report([0x525400000001], { hostname: 'very-secret' }));
-    if (outcome.kind === 'refuse') throw new Error(sentenceOf(outcome.refusal));
+    if (outcome.kind === 'refuse') throw new Error(outcome.refusal.text);
     const { systemId } = outcome.machine;
     const rack = '8a6f2f2e-0000-4000-8000-000000000001';
     const urls = [
@@ -188,7 +187,7 @@ async function populate({ region, store }: RegionPlace): Promise<readonly Machin
   const machines: Machine[] = [];
   for (const [index, { status }] of inUse.entries()) {
     const outcome = await region.enlist(report([NICS[index] ?? 0, 0x525400000100 + index]));
-    if (outcome.kind === 'refuse') throw new Error(sentenceOf(outcome.refusal));
+    if (outcome.kind === 'refuse') throw new Error(outcome.refusal.text);
     const fields = { status, bootToken: `token-${index}-${'y'.repeat(24)}`, uuid: index === 0 ? UUID : undefined };
     await store.changeMachine(outcome.machine.systemId, 1, () => ({ kind: 'change', fields, events: [] }));
     const made = await store.findMachine(outcome.machine.systemId);

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
 import { PIECE_BYTES_MAX } from '../../../src/region/images/uploads.ts';
-import { refusal } from '../../../src/region/words/refusal.ts';
+import { refusal } from '../../../src/region/records/refusal.ts';
 import { UploadWork } from '../../../src/region-thread/uploads/upload-work.ts';
 import { type LiveRegion, startRegion } from '../live.ts';
 
@@ -113,7 +113,7 @@ test('a piece that the disk refuses halfway gets its answer', { timeout: 60_000 
     const { uploads } = live.region.bootImages;
     uploads.take = async (_id, { content }) => {
       for await (const _first of content) break;
-      return refusal('uploads-limit.disk', { said: 'it is full' });
+      return refusal('uploads-limit', 'The disk of the images cannot take the file: it is full.');
     };
     const answer = await send(live, path, [`Authorization: ${live.authorization}`], Buffer.alloc(PIECE_BYTES_MAX, 7));
     assert.match(answer, / 403 [\s\S]*it is full/);

@@ -9,7 +9,6 @@ import type { Machine } from '../../../src/region/records/machine.ts';
 import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { doubtWords } from '../../../src/region/words/event.ts';
-import { sentenceOf as refusalSentence } from '../../../src/region/words/refusal.ts';
 import { changeStatus } from '../../support/change-status.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import type { VirtualClock } from '../../support/virtual-clock.ts';
@@ -329,7 +328,7 @@ test('a proven machine replaces an unproven one; neither it nor one that a perso
         assert.ok((await region.store.findMachine(systemId)) !== undefined);
       const full = await region.enlist(report([0x525400300000], from('10.20.1.9')));
       assert.match(
-        full.kind === 'refuse' ? refusalSentence(full.refusal) : '',
+        full.kind === 'refuse' ? full.refusal.text : '',
         /20 machines are New.*none of them can be replaced/,
       );
     },

@@ -8,7 +8,6 @@ import { type MacAddress, mac } from '../../../src/net/address.ts';
 import type { EnlistmentReport } from '../../../src/region/identity/enlistment-report.ts';
 import { evidenceOf, weigh } from '../../../src/region/identity/evidence.ts';
 import type { Region } from '../../../src/region/region.ts';
-import { sentenceOf as refusalSentence } from '../../../src/region/words/refusal.ts';
 import { changeStatus } from '../../support/change-status.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { enlist, facts, macsOf, makeRegion, report, withRegion } from '../place.ts';
@@ -213,7 +212,7 @@ test('a card is never taken from a machine in use: the report is refused with th
     const before = await region.store.findMachine(one.systemId);
     const outcome = await region.enlist(shown({ macs: [B], uuid: UUID_2, serial: 'SN200' }));
     assert.equal(outcome.kind === 'refuse' && outcome.refusal.code, 'field.machines-mixed');
-    const text = outcome.kind === 'refuse' ? refusalSentence(outcome.refusal) : '';
+    const text = outcome.kind === 'refuse' ? outcome.refusal.text : '';
     assert.ok(text.includes(`rackboot machines split ${one.systemId} --mac 52:54:00:00:00:02`), text);
     assert.deepEqual(await region.store.findMachine(one.systemId), before);
     assert.ok((await eventsOf(region, 'NODE_ENLISTMENT_REFUSED'))[0]?.includes('rackboot machines split'));

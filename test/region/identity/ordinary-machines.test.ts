@@ -6,7 +6,6 @@ import { ipv4, mac } from '../../../src/net/address.ts';
 import { UNBOOTED_PER_USER_MAX } from '../../../src/region/identity/enlistment.ts';
 import type { EnlistmentReport } from '../../../src/region/identity/enlistment-report.ts';
 import type { Region } from '../../../src/region/region.ts';
-import { sentenceOf as refusalSentence } from '../../../src/region/words/refusal.ts';
 import { bootReport, report, withRegion } from '../place.ts';
 import { acceptRack, rackInterface } from '../racks/rack-place.ts';
 
@@ -18,7 +17,7 @@ const THIRD = 0x525400000003;
 /** The result of a report: the machine's id, or the sentence of the refusal. */
 async function resultOf(region: Region, of: EnlistmentReport): Promise<string> {
   const outcome = await region.enlist(of);
-  return outcome.kind === 'refuse' ? refusalSentence(outcome.refusal) : outcome.machine.systemId;
+  return outcome.kind === 'refuse' ? outcome.refusal.text : outcome.machine.systemId;
 }
 
 const added = (nic: number, username = 'olga'): EnlistmentReport => report([nic], { username, isOrdinary: true });

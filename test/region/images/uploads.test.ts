@@ -6,9 +6,10 @@ import { test } from 'node:test';
 import { RackError } from '../../../src/errors.ts';
 import type { PieceCount, PieceResult } from '../../../src/images/uploads/upload-part.ts';
 import type { UploadFiles } from '../../../src/region/images/uploads.ts';
+import { noUploadText } from '../../../src/region/images/uploads.ts';
 import type { ImportReason } from '../../../src/region/records/import-reason.ts';
+import { refusal } from '../../../src/region/records/refusal.ts';
 import { type ImageUpload, UPLOADS_MAX } from '../../../src/region/records/upload-store.ts';
-import { refusal } from '../../../src/region/words/refusal.ts';
 import { makeRegion, type RegionPlace } from '../place.ts';
 
 /** Files that only say what was asked of them. */
@@ -106,7 +107,7 @@ test('an upload begins only if the disk has room for all missing bytes of all up
     await uploads.removeNamed(wanted('root').name);
     files.full = true;
     const refused = await uploads.create(wanted('three'));
-    assert.ok('refusal' in refused && refused.refusal.code === 'uploads-limit.disk');
+    assert.ok('refusal' in refused && refused.refusal.name === 'uploads-limit');
     assert.equal((await uploads.list()).length, 2);
   }));
 
@@ -115,7 +116,7 @@ test('an upload that is one too many is refused, and leaves no image in the list
     for (let at = 0; at < UPLOADS_MAX; at += 1) await begun(place, `x${at}`);
     const { uploads } = place.region.bootImages;
     const refused = await uploads.create(wanted('more'));
-    assert.ok('refusal' in refused && refused.refusal.code === 'uploads-limit', JSON.stringify(refused));
+    assert.ok('refusal' in refused && refused.refusal.name === 'uploads-limit', JSON.stringify(refused));
     const names = (await place.region.store.boot.listResources()).map(({ name }) => name);
     assert.equal(names.includes(wanted('more').name), false);
     assert.equal(names.length, UPLOADS_MAX);
@@ -125,14 +126,14 @@ test('a piece that is cut short, meets a full disk or a host without the bytes c
   withUploads(async (place, files) => {
     const { uploads } = place.region.bootImages;
     const { id } = await begun(place, 'one');
-    const code = async () => (await uploads.take(id, piece(10)))?.code;
+    const code = async () => (await uploads.take(id, piece(10)))?.name;
     files.written = 'short';
-    assert.equal(await code(), 'bad-request.upload-short');
+    assert.equal(await code(), 'bad-request');
     files.written = 'missing';
-    assert.equal(await code(), 'upload-conflict.elsewhere');
+    assert.equal(await code(), 'upload-conflict');
     files.written = 'written';
     files.full = true;
-    assert.equal(await code(), 'uploads-limit.disk');
+    assert.equal(await code(), 'uploads-limit');
     assert.equal((await uploads.list())[0]?.received, 0);
     files.full = false;
     assert.equal(await code(), undefined);
@@ -144,7 +145,7 @@ test('a piece of an upload whose bytes another host has is refused before it is 
     const { uploads } = place.region.bootImages;
     const { id } = await begun(place, 'one');
     await place.store.uploads.advance(id, { from: 0, to: 10, place: 'other:/tree', atMs: 1 });
-    assert.equal((await uploads.take(id, piece(10)))?.code, 'upload-conflict.elsewhere');
+    assert.equal((await uploads.take(id, piece(10)))?.name, 'upload-conflict');
     assert.equal(files.writes, 0);
     assert.equal((await uploads.list())[0]?.place, 'other:/tree');
   }));
@@ -157,7 +158,7 @@ test('a second piece is refused while the first one arrives', () =>
     files.writing = held.promise;
     const first = uploads.take(id, piece(10));
     await new Promise((resolve) => setImmediate(resolve));
-    assert.equal((await uploads.take(id, piece(10)))?.code, 'upload-conflict.busy');
+    assert.equal((await uploads.take(id, piece(10)))?.name, 'upload-conflict');
     held.resolve();
     assert.equal(await first, undefined);
     assert.equal((await uploads.list())[0]?.received, 10);
@@ -179,11 +180,11 @@ test('a piece of an upload that was deleted or replaced meanwhile is answered as
       await end();
       const { looks } = files;
       held.resolve();
-      assert.deepEqual(await arriving, refusal('not-found.upload', { id }));
+      assert.deepEqual(await arriving, refusal('not-found', noUploadText(id)));
       assert.equal(files.looks, looks + 1, 'its part can go now');
       const last = await begun(place, 'one');
       files.finishing = end().then(() => false);
-      assert.deepEqual(await uploads.take(last.id, piece(100)), refusal('not-found.upload', { id: last.id }));
+      assert.deepEqual(await uploads.take(last.id, piece(100)), refusal('not-found', noUploadText(last.id)));
       await uploads.removeNamed(name);
       files.finishing = Promise.resolve(true);
     }

@@ -22,7 +22,6 @@ import {
 import type { SubnetView } from '../../../src/region/networks/network-view.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import { LAID_INTERFACES_MAX, LINKS_MAX } from '../../../src/region/records/machine-layout.ts';
-import { sentenceOf } from '../../../src/region/words/refusal.ts';
 import { FIELDS } from '../../contract/region-store.ts';
 import { networksWith, SERVED, subnetView, UNTAGGED, vlanView } from '../networks/laid-view.ts';
 
@@ -52,7 +51,7 @@ const START = draftOf(MACHINE);
 /** The machine after a change. */
 const after = (draft: NetworkDraft): Machine => ({ ...MACHINE, layout: layoutWith(draft) });
 const saidOf = (outcome: { readonly kind: string } | LayoutRefusal): string =>
-  'refusal' in outcome ? `${outcome.field ?? ''}: ${sentenceOf(outcome.refusal)}` : outcome.kind;
+  'refusal' in outcome ? `${outcome.field ?? ''}: ${outcome.refusal.text}` : outcome.kind;
 
 function made(draft: NetworkDraft, kind: MadeKind, wish: InterfaceWish): { draft: NetworkDraft; id: number } {
   const outcome = makeInterface(draft, kind, wish);

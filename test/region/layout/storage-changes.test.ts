@@ -17,7 +17,6 @@ import { makeGroup, makeRaid, makeVolume } from '../../../src/region/layout/volu
 import { layOut } from '../../../src/region/layout/whole-layouts.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import { STORAGE_PARTS_MAX } from '../../../src/region/records/machine-layout.ts';
-import { sentenceOf } from '../../../src/region/words/refusal.ts';
 import { FIELDS } from '../../contract/region-store.ts';
 import { facts } from '../place.ts';
 
@@ -36,7 +35,7 @@ const MACHINE = machineWith([disk('sda', 'S1'), disk('sdb', 'S2')]);
 const [FIRST = 0, SECOND = 0] = disksOf(MACHINE).map(({ id }) => id);
 
 const saidOf = (outcome: { readonly kind: string } | LayoutRefusal): string =>
-  'refusal' in outcome ? sentenceOf(outcome.refusal) : outcome.kind;
+  'refusal' in outcome ? outcome.refusal.text : outcome.kind;
 
 test('a machine has a bounded number of partitions and of RAIDs', () => {
   let draft: StorageDraft = beginStorage(MACHINE);

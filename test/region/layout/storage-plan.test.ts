@@ -6,7 +6,6 @@ import { refuseStorageLayout, storagePlan } from '../../../src/region/layout/dep
 import { type StorageDraft, storageWith } from '../../../src/region/layout/storage-draft.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import type { FileSystem } from '../../../src/region/records/machine-layout.ts';
-import { sentenceOf } from '../../../src/region/words/refusal.ts';
 import { LaidDisks } from '../../support/laid-disks.ts';
 
 const SIZES = [8 * 1024 ** 3, 8 * 1024 ** 3];
@@ -48,7 +47,7 @@ for (const [name, change] of Object.entries(CHOSEN))
       for (const value of Object.values(change)) assert.ok(plan.includes(` ${value}`), plan);
       assert.equal(refuseStorageLayout(machine, 'image', undefined), undefined);
       const refused = refuseStorageLayout(machine, 'installer', undefined);
-      assert.match(refused === undefined ? '' : sentenceOf(refused), /only images can apply a layout/);
+      assert.match(refused === undefined ? '' : refused.text, /only images can apply a layout/);
     });
 
 test('a flat layout has a plan if a person chose the UUID of a partition', () => {
@@ -147,14 +146,14 @@ function lay(step: (disks: LaidDisks) => unknown): LaidDisks {
 for (const [name, make, said] of REFUSED)
   test(`${name} is refused`, () => {
     const problem = refuseStorageLayout(machineOf(make().draft), 'image', undefined);
-    assert.match(problem === undefined ? '' : sentenceOf(problem), said);
+    assert.match(problem === undefined ? '' : problem.text, said);
   });
 
 test('an installer, another disk, a lost disk and a smaller one are refused', () => {
   const machine = machineOf(laid().layOut('lvm').draft);
   const said = (one: Machine, by: 'image' | 'installer' = 'image', named?: string): string => {
     const problem = refuseStorageLayout(one, by, named);
-    return problem === undefined ? '' : sentenceOf(problem);
+    return problem === undefined ? '' : problem.text;
   };
   assert.equal(said(machine), '');
   assert.equal(said(machine, 'image', 'vda'), '');

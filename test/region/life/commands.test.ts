@@ -7,7 +7,6 @@ import { COMMAND_NAMES, type CommandName, commandsFrom, commandWord } from '../.
 import { checkTransition } from '../../../src/region/life/transition.ts';
 import { type MachineStatus, STATUSES } from '../../../src/region/records/lifecycle.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
-import { sentenceOf as refusalSentence } from '../../../src/region/words/refusal.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { report, withRegion } from '../place.ts';
@@ -77,10 +76,10 @@ for (const name of COMMAND_NAMES) {
       const decision = decideCommand(machine, { name }, terms);
       const end = expected.get(status);
       if (decision.kind === 'refuse') {
-        assert.equal(end, undefined, `${status}: ${refusalSentence(decision.refusal)}`);
+        assert.equal(end, undefined, `${status}: ${decision.refusal.text}`);
         assert.equal(decision.refusal.name, 'transition-not-allowed');
         for (const possible of commandsFrom(status))
-          assert.ok(refusalSentence(decision.refusal).includes(commandWord(possible)), possible);
+          assert.ok(decision.refusal.text.includes(commandWord(possible)), possible);
         continue;
       }
       assert.equal(decision.fields.status, end, status);
@@ -182,10 +181,7 @@ test('of two simultaneous commands one wins, and the refusal of the other names 
     const eve = await region.life.command(systemId, { name: 'allocate' }, { ...ADMIN, username: 'eve' });
     assert.equal(bob.kind, 'changed');
     assert.ok(eve.kind === 'refuse' && eve.refusal.name === 'transition-not-allowed');
-    assert.match(
-      refusalSentence(eve.refusal),
-      /is in the state Allocated: allocate is not possible\. Possible: deploy, release/,
-    );
+    assert.match(eve.refusal.text, /is in the state Allocated: allocate is not possible\. Possible: deploy, release/);
     assert.equal((await region.store.findMachine(systemId))?.owner, 'bob');
     const audit = await region.store.listEvents({ machines: { systemIds: [systemId] }, limit: 20 });
     assert.ok(

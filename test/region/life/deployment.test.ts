@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isOlderKernel, kernelRank, type ListedImage, refuseImage } from '../../../src/region/life/deployment.ts';
-import { sentenceOf } from '../../../src/region/words/refusal.ts';
 
 const image = (os: string, release: string, architecture = 'amd64'): ListedImage => ({
   os,
@@ -35,7 +34,7 @@ const CASES: readonly (readonly [osystem: string, release: string, meant: string
 
 for (const [osystem, release, meant] of CASES) {
   test(`"${osystem}/${release}" is answered with ${meant ?? 'no name'}`, () => {
-    const text = sentenceOf(refuseImage(MACHINE, osystem, release, IMAGES));
+    const text = refuseImage(MACHINE, osystem, release, IMAGES).text;
     assert.equal(/Did you mean (\S+)\?/.exec(text)?.[1], meant);
     assert.match(text, /^there is no image of .* for amd64\/generic\. .*`rackboot images list`.*`rackboot images add`/);
   });
@@ -43,7 +42,7 @@ for (const [osystem, release, meant] of CASES) {
 
 test('without a name, a system that there is is the example; without any for the machine, that is said', () => {
   const textOf = (osystem: string, images: readonly ListedImage[]): string =>
-    sentenceOf(refuseImage(MACHINE, osystem, '', images));
+    refuseImage(MACHINE, osystem, '', images).text;
   assert.match(textOf('', IMAGES), /^name the system to deploy on able-otter, for example debian\/bookworm: /);
   assert.match(textOf('ubuntu', IMAGES), /, for example ubuntu\/noble: /);
   assert.match(

@@ -11,7 +11,6 @@ import { toRackMachine } from '../../../src/region/racks/desired-machine.ts';
 import { type MachineStatus, statusRow } from '../../../src/region/records/lifecycle.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
-import { sentenceOf } from '../../../src/region/words/refusal.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 import { printedRandom } from '../../support/printed-random.ts';
 import { bootReport, makeRegion, type RegionPlace, report } from '../place.ts';
@@ -283,7 +282,7 @@ test('two hundred machines at once go through the whole life cycle and end Ready
     });
   const order = async (systemId: string, name: CommandName, more = {}): Promise<void> => {
     const outcome = await region.life.command(systemId, { name, ...more }, BOB);
-    if (outcome.kind !== 'changed') assert.fail(outcome.kind === 'refuse' ? sentenceOf(outcome.refusal) : systemId);
+    if (outcome.kind !== 'changed') assert.fail(outcome.kind === 'refuse' ? outcome.refusal.text : systemId);
   };
   const tell = async (systemId: string, stage: string): Promise<void> => {
     await region.life.signal(systemId, { status: 'OK', stage, message: '' });

@@ -12,7 +12,6 @@ import { LINK_VERSION } from '../../../src/region/records/rack.ts';
 import type { RackFields } from '../../../src/region/records/rack-event-params.ts';
 import { stepOf } from '../../../src/region/records/work.ts';
 import type { Region } from '../../../src/region/region.ts';
-import { sentenceOf as refusalSentence } from '../../../src/region/words/refusal.ts';
 import { reasonOf, sentenceOf } from '../../support/sentences.ts';
 import { bootReport, type RegionPlace, report, withRegion } from '../place.ts';
 import { register } from '../racks/rack-place.ts';
@@ -64,8 +63,7 @@ async function ready(region: Region, address: number = A): Promise<string> {
 
 async function order(region: Region, systemId: string, command: MachineCommand, options = {}): Promise<Machine> {
   const outcome = await region.life.command(systemId, command, BOB, options);
-  if (outcome.kind !== 'changed')
-    assert.fail(outcome.kind === 'refuse' ? refusalSentence(outcome.refusal) : 'not found');
+  if (outcome.kind !== 'changed') assert.fail(outcome.kind === 'refuse' ? outcome.refusal.text : 'not found');
   return outcome.machine;
 }
 
@@ -121,7 +119,7 @@ test('a requested address is allocated unless it is taken, reserved, or in no ne
     const ask = async (systemId: string, text: string): Promise<string> => {
       const options = { address: parseIpv4(text) };
       const outcome = await region.life.command(systemId, { name: 'allocate' }, BOB, options);
-      return outcome.kind === 'refuse' ? `${outcome.refusal.name}: ${refusalSentence(outcome.refusal)}` : outcome.kind;
+      return outcome.kind === 'refuse' ? `${outcome.refusal.name}: ${outcome.refusal.text}` : outcome.kind;
     };
     for (const [text, why] of [
       ['10.20.0.1', /rack's/],
@@ -166,7 +164,7 @@ test('an address reserved in a rack’s configuration goes only to its client, a
     const [one, two, three] = [await ready(region, A), await ready(region, B), await ready(region, 0x525400000003)];
     const ask = async (systemId: string, text: string): Promise<string> => {
       const outcome = await region.life.command(systemId, { name: 'allocate' }, BOB, { address: parseIpv4(text) });
-      return outcome.kind === 'refuse' ? refusalSentence(outcome.refusal) : outcome.kind;
+      return outcome.kind === 'refuse' ? outcome.refusal.text : outcome.kind;
     };
     assert.match(await ask(one, '10.20.0.10'), /is reserved for 52:54:00:00:00:02 in the configuration of a rack/);
     assert.match(await ask(one, '10.20.0.12'), /rack's/);
@@ -176,7 +174,7 @@ test('an address reserved in a rack’s configuration goes only to its client, a
     assert.deepEqual(addressesOf(await order(region, two, { name: 'allocate' })), ['10.20.0.10']);
     const full = await region.life.command(three, { name: 'allocate' }, BOB);
     assert.ok(full.kind === 'refuse' && full.refusal.name === 'addresses-exhausted');
-    assert.match(refusalSentence(full.refusal), /10\.20\.0\.10 to 10\.20\.0\.12 and 10\.20\.0\.20 to 10\.20\.0\.20/);
+    assert.match(full.refusal.text, /10\.20\.0\.10 to 10\.20\.0\.12 and 10\.20\.0\.20 to 10\.20\.0\.20/);
     // Values requested at its deployment replace the former ones.
     const moved = await order(region, one, DEPLOY, { address: parseIpv4('10.20.0.77') });
     assert.deepEqual(addressesOf(moved), ['10.20.0.77']);

@@ -15,7 +15,6 @@ import type { Machine } from '../../../src/region/records/machine.ts';
 import type { MachineCredentials } from '../../../src/region/records/machine-credentials.ts';
 import type { DeployWay } from '../../../src/region/records/work.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
-import { sentenceOf as refusalSentence } from '../../../src/region/words/refusal.ts';
 import { authorizationOf } from '../../support/oauth.ts';
 import { reasonOf, sentenceOf } from '../../support/sentences.ts';
 import { CONTROL_SECRET, makeRegion, type RegionPlace, report, SECRET } from '../place.ts';
@@ -382,7 +381,7 @@ test('a fault in an installer’s preseed refuses the deployment, with file and 
     const install = async (osystem: string): Promise<string> => {
       const deployment = { osystem, release: 'trixie', deployBy: 'installer' } as const;
       const outcome = await service.region.life.command(id, { name: 'deploy', deployment }, BY);
-      return outcome.kind === 'refuse' ? `${outcome.refusal.name} ${refusalSentence(outcome.refusal)}` : outcome.kind;
+      return outcome.kind === 'refuse' ? `${outcome.refusal.name} ${outcome.refusal.text}` : outcome.kind;
     };
     await service.region.editMachine(id, { kernelParams: 'pci=resource_alignment=20@0;21@1' }, 'admin');
     assert.match(

@@ -10,9 +10,9 @@ import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { cookieName } from '../../../src/region/page/login.ts';
 import { MACHINE_ACTIONS } from '../../../src/region/page/machine-actions.ts';
 import type { MachineStatus } from '../../../src/region/records/lifecycle.ts';
+import { fieldRefusal } from '../../../src/region/records/refusal.ts';
 import { NO_MARKS } from '../../../src/region/records/script-store.ts';
 import { openRegion } from '../../../src/region/region.ts';
-import { refusal } from '../../../src/region/words/refusal.ts';
 import { authorizationOf } from '../../support/oauth.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { heldPower } from '../life/held-power.ts';
@@ -254,8 +254,7 @@ async function open(machine: (typeof MACHINES)[number]) {
   const held = {
     ...heldPower(() => machine.byHand !== true),
     drivers: POWER_DRIVERS,
-    problemsOf: (driver: string) =>
-      driver === 'manual' ? [] : [refusal('field.power-driver', { driver, names: [], meant: undefined })],
+    problemsOf: (driver: string) => (driver === 'manual' ? [] : [fieldRefusal(`there is no power driver ${driver}`)]),
   };
   const region = await openRegion({ config, store, clock, power: held, onDesiredState: () => undefined });
   const users = await Promise.all(

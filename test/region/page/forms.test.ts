@@ -3,15 +3,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { verbatim } from '../../../src/html.ts';
-
 import { PASSWORD_MIN } from '../../../src/region/accounts/accounts.ts';
 import { type FieldWords, refuseFields } from '../../../src/region/api/call/answer.ts';
 import { CHOICES_SHOWN_MAX, choiceField, newPasswordFields } from '../../../src/region/page/forms.ts';
 import { PAGES } from '../../../src/region/page/pages.ts';
 import { renderSignIn } from '../../../src/region/page/parts.ts';
 import { faultsOf, refusalText } from '../../../src/region/page/view.ts';
+import { refusal } from '../../../src/region/records/refusal.ts';
 import type { Region } from '../../../src/region/region.ts';
-import { refusal } from '../../../src/region/words/refusal.ts';
 import { withRegion } from '../place.ts';
 import { ADMIN, addViewer, viewOf } from './view.ts';
 
@@ -126,10 +125,7 @@ test('a refused setting names its key once, keeps its input, and is the only mar
 /** Words that say exactly this. */
 const wordsOf = (texts: Readonly<Record<string, readonly string[]>>): FieldWords =>
   Object.fromEntries(
-    Object.entries(texts).map(([field, list]) => [
-      field,
-      list.map((text) => refusal('bad-request.http', { problem: text })),
-    ]),
+    Object.entries(texts).map(([field, list]) => [field, list.map((text) => refusal('bad-request', text))]),
   );
 
 test('a refusal names each field once, by the key in its message if there is one', () => {

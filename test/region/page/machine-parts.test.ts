@@ -12,8 +12,9 @@ import { faultsOf, refusalText, type Viewer } from '../../../src/region/page/vie
 import { parseHardwareFacts } from '../../../src/region/records/hardware-facts.ts';
 import { STATUSES } from '../../../src/region/records/lifecycle.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
+import { fieldRefusal, partRefusal } from '../../../src/region/records/refusal.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
-import { refusal } from '../../../src/region/words/refusal.ts';
+import { faultText } from '../../../src/region/words/en/power.ts';
 import { words } from '../../../src/region/words/text.ts';
 import { spoken } from '../../support/sentences.ts';
 import { heldPower } from '../life/held-power.ts';
@@ -33,9 +34,15 @@ async function withPower(work: (region: Region, place: RegionPlace, systemId: st
     drivers: POWER_DRIVERS,
     problemsOf: (driver: string, { power_address: address }: Readonly<Record<string, unknown>>) =>
       !POWER_DRIVERS.some(({ name }) => name === driver)
-        ? [refusal('field.power-driver', { driver, names: [], meant: undefined })]
+        ? [fieldRefusal(`there is no power driver ${driver}; the drivers are ${[].join(', ')}`)]
         : address === 'nowhere'
-          ? [refusal('field.power-parameter', { driver, parameter: 'power_address', fault: { kind: 'invalid' } })]
+          ? [
+              partRefusal(
+                'invalid-parameters',
+                'power_address',
+                faultText({ driver, parameter: 'power_address', fault: { kind: 'invalid' } }),
+              ),
+            ]
           : [],
     reading: () => ({ state: 'error', atMs: 0, ageSeconds: 75, detail: spoken(`no answer ${ATTACK}`) }) as const,
   };

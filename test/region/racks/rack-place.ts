@@ -5,7 +5,6 @@ import type { RackRegistration } from '../../../src/region/racks/rack-admission.
 import type { Rack } from '../../../src/region/records/rack.ts';
 import type { RackInterface } from '../../../src/region/records/rack-description.ts';
 import type { Region } from '../../../src/region/region.ts';
-import { sentenceOf } from '../../../src/region/words/refusal.ts';
 import { authorizationOf } from '../../support/oauth.ts';
 
 export const RACK_UUID = '11111111-2222-4333-8444-555555555501';
@@ -73,8 +72,7 @@ export async function acceptRack(region: Region, more: Partial<RackRegistration>
   await register(region, given);
   const refusal = await region.racks.judge([given.uuid], 'accept', 'admin');
   const rack = region.racks.find(given.uuid);
-  if (refusal !== undefined || rack === undefined)
-    throw new Error(refusal === undefined ? 'no rack' : sentenceOf(refusal));
+  if (refusal !== undefined || rack === undefined) throw new Error(refusal === undefined ? 'no rack' : refusal.text);
   return rack;
 }
 

@@ -28,7 +28,6 @@ import {
   type Rack,
 } from '../../../src/region/records/rack.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
-import { sentenceOf as refusalSentence } from '../../../src/region/words/refusal.ts';
 import { texts } from '../../../src/region/words/text.ts';
 import { UPLINK_VERSION } from '../../../src/uplink/messages.ts';
 import { sentenceOf } from '../../support/sentences.ts';
@@ -141,8 +140,7 @@ const REGISTRATIONS: readonly (readonly [
   ['the list of racks is full', { key: ADMIN }, waiting(RACKS_MAX, { state: 'accepted' }), 'racks-limit', 256],
 ];
 
-const textOf = (result: RegistrationOutcome): string =>
-  result.kind === 'refuse' ? refusalSentence(result.refusal) : '';
+const textOf = (result: RegistrationOutcome): string => (result.kind === 'refuse' ? result.refusal.text : '');
 
 for (const [name, given, known, outcome, racks] of REGISTRATIONS) {
   test(name, () => {

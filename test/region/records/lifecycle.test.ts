@@ -11,7 +11,6 @@ import {
   STATUSES,
   statusRow,
 } from '../../../src/region/records/lifecycle.ts';
-import { sentenceOf } from '../../../src/region/words/refusal.ts';
 
 test('there are 23 states, numbered 0 to 22 in order, each with a name of its own', () => {
   assert.equal(STATUSES.length, 23);
@@ -93,11 +92,8 @@ test('every transition of MAAS 1.7 is allowed, and no other among its states but
 test('a refused transition names both states and the allowed ones', () => {
   const refusal = checkTransition('new', 'deployed');
   assert.equal(refusal?.name, 'transition-not-allowed');
-  assert.deepEqual(
-    refusal?.params.allowed,
-    statusRow('new').next.map((status) => statusRow(status).name),
-  );
-  assert.match(refusal === undefined ? '' : sentenceOf(refusal), /New cannot become Deployed.*Commissioning/);
+  for (const status of statusRow('new').next) assert.ok(refusal?.text.includes(statusRow(status).name), status);
+  assert.match(refusal === undefined ? '' : refusal.text, /New cannot become Deployed.*Commissioning/);
 });
 
 test('API 1.0 sees 0 to 8 only, and everything from allocation to release as 6', () => {

@@ -14,9 +14,9 @@ import {
   cleanWords,
   JSON_DEPTH_MAX,
   JSON_VALUES_MAX,
+  jsonFaultText,
   parseJson,
 } from '../../../src/region/records/text-json.ts';
-import { jsonFaultText } from '../../../src/region/words/en/json.ts';
 
 const list = (count: number): string => `[${Array.from({ length: count }, () => '1').join(',')}]`;
 

@@ -12,7 +12,6 @@ import {
 import { appendOutput, lastWords, OFFSET_MAX, outputText } from '../../../src/region/scripts/script-output.ts';
 import { failureOf, isOverdue, planRun, takeNews } from '../../../src/region/scripts/script-run.ts';
 import { parseScript, parseTimeout, SCRIPT_BYTES_MAX } from '../../../src/region/scripts/script-text.ts';
-import { sentenceOf } from '../../../src/region/words/refusal.ts';
 import { reasonOf } from '../../support/sentences.ts';
 
 const SH = '#!/bin/sh\nexit 0\n';
@@ -310,7 +309,7 @@ for (const [name, request, field, message] of REFUSED) {
   test(`a script with ${name} is refused with what to do`, () => {
     const parsed = parseScript(request);
     assert.ok(parsed.kind === 'fault');
-    const said = (parsed.problems[field] ?? []).map((word) => sentenceOf(word));
+    const said = (parsed.problems[field] ?? []).map((word) => word.text);
     assert.match(said.join(' '), message, JSON.stringify(parsed.problems));
   });
 }

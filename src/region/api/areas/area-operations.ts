@@ -18,8 +18,18 @@ import {
 import type { ZoneMembers } from '../../records/area-store.ts';
 import type { BootChange } from '../../records/event-params.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
+import { REQUIRED } from '../../records/refusal.ts';
 import { cleanNote } from '../../records/text-json.ts';
-import { type Answer, json, type Refusal, refuse, refuseField, refuseMachines, refuseSetting } from '../call/answer.ts';
+import {
+  type Answer,
+  inhabitantsText,
+  json,
+  type Refusal,
+  refuse,
+  refuseField,
+  refuseMachines,
+  refuseSetting,
+} from '../call/answer.ts';
 import {
   type ApiCall,
   type ApiVersion,
@@ -36,7 +46,9 @@ import { chooseArea, inhabitants, listAreas } from './chosen-areas.ts';
 
 const MEMBERS_MAX = 1000;
 
-const areaName = value(z.string().max(256, 'field.area-name').refine(isAreaName, 'field.area-name'));
+const AREA_NAME = 'Give at most 64 letters, digits, - and _, with spaces only inside.';
+
+const areaName = value(z.string().max(256, AREA_NAME).refine(isAreaName, AREA_NAME));
 const description = value(z.string().max(AREA_DESCRIPTION_MAX)).optional().describe('Its purpose.');
 const newArea = z.object({
   name: areaName.describe('1 to 64 letters, digits, - and _, with spaces between them.'),
@@ -56,12 +68,15 @@ async function shownAreas(call: ApiCall, kind: AreaKind): Promise<readonly Area[
   return await listAreas(call, kind);
 }
 
+const noAreaText = (area: AreaKind): string =>
+  area === 'zone' ? 'No zone has this name.' : 'No pool has this id or name.';
+
 /** The zone with the name, or the pool with the id or the name, in the path; or the refusal. */
 async function areaOf(call: ApiCall, kind: AreaKind): Promise<Area | Refusal> {
   const { name, id } = call.path;
   const areas = await shownAreas(call, kind);
   const found = kind === 'pool' ? areas.find((area) => String(area.id) === id) : undefined;
-  return found ?? areas.find((area) => area.name === (name ?? id)) ?? refuse('not-found.area', { area: kind });
+  return found ?? areas.find((area) => area.name === (name ?? id)) ?? refuse('not-found', noAreaText(kind));
 }
 
 /** The fields to store. */
@@ -72,13 +87,15 @@ function written({ name, description: said }: z.output<typeof changedArea>, befo
   };
 }
 
-const refuseTaken = (area: AreaKind): Refusal => refuseField('name', 'field.area-exists', { area });
+const refuseTaken = (area: AreaKind): Refusal =>
+  refuseField('name', `A ${area} with this name exists: choose another name.`);
 
 async function add(call: ApiCall, kind: AreaKind, given: z.output<typeof changedArea>): Promise<Answer> {
   const area = written(given, { name: '', description: '' });
   const added = await call.region.store.areas.add(kind, area, changeEvent(call, kind, area.name, 'added'));
   if (added === 'exists') return refuseTaken(kind);
-  if (added === 'limit') return refuseField('name', 'field.areas-limit', { area: kind, max: AREAS_MAX });
+  if (added === 'limit')
+    return refuseField('name', `There are already ${AREAS_MAX} ${kind}s, the maximum: delete some.`);
   return json(areaJson(call, kind, added));
 }
 
@@ -90,12 +107,14 @@ async function change(call: ApiCall, kind: AreaKind, given: z.output<typeof chan
   const area = { ...next, id: before.id };
   const outcome = await call.region.store.areas.change(kind, area, changeEvent(call, kind, before.name, 'changed'));
   if (outcome === 'exists') return refuseTaken(kind);
-  return outcome === 'not-found' ? refuse('not-found.area', { area: kind }) : json(areaJson(call, kind, area));
+  return outcome === 'not-found' ? refuse('not-found', noAreaText(kind)) : json(areaJson(call, kind, area));
 }
+
+const defaultAreaText = (area: AreaKind): string => `The default ${area} cannot be renamed or deleted.`;
 
 /** Stores the description of the default zone or pool. */
 async function changeDefault(call: ApiCall, kind: AreaKind, before: Area, next: WrittenArea): Promise<Answer> {
-  if (next.name !== before.name) return refuse('bad-request.default-area', { area: kind });
+  if (next.name !== before.name) return refuse('bad-request', defaultAreaText(kind));
   if (next.description !== before.description) {
     const edit = { key: DEFAULT_DESCRIPTION_KEYS[kind], value: next.description };
     const refused = await call.region.settings.change('', [edit], usernameOf(call));
@@ -104,14 +123,24 @@ async function changeDefault(call: ApiCall, kind: AreaKind, before: Area, next: 
   return json(areaJson(call, kind, { ...before, ...next }));
 }
 
+const poolText = ({
+  name,
+  ...found
+}: {
+  readonly name: string;
+  readonly machines: readonly string[];
+  readonly count: number;
+}): string =>
+  `The pool ${name} has ${inhabitantsText(found)}. Move them to another pool first (pool of machines/<id>/ or devices/<id>/).`;
+
 async function remove(call: ApiCall, kind: AreaKind): Promise<Answer> {
   const before = await areaOf(call, kind);
   if ('kind' in before) return before;
-  if (before.id === 0) return refuse('bad-request.default-area', { area: kind });
+  if (before.id === 0) return refuse('bad-request', defaultAreaText(kind));
   const found = kind === 'pool' ? await inhabitants(call, { poolIds: [before.id] }) : undefined;
-  if (found !== undefined) return refuse('in-use.pool', { name: before.name, ...found });
+  if (found !== undefined) return refuse('in-use', poolText({ name: before.name, ...found }));
   const event = changeEvent(call, kind, before.name, 'removed');
-  if (!(await call.region.store.areas.remove(kind, before.id, event))) return refuse('not-found.area', { area: kind });
+  if (!(await call.region.store.areas.remove(kind, before.id, event))) return refuse('not-found', noAreaText(kind));
   await readRacks(call);
   return { kind: 'empty' };
 }
@@ -138,7 +167,7 @@ const placement = z.object({
 async function setZone(call: ApiCall, given: z.output<typeof placement>): Promise<Answer> {
   const chosen = await chooseArea(call, 'zone', given.zone);
   if ('kind' in chosen) return chosen;
-  if (chosen.id === undefined) return refuseField('zone', 'field.required');
+  if (chosen.id === undefined) return refuseField('zone', REQUIRED);
   const { store, racks } = call.region;
   const named = [...new Set(given.nodes)];
   const devices = await store.listMachines({ systemIds: named, isDevice: true }, 0, MEMBERS_MAX);

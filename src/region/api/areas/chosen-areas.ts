@@ -4,6 +4,7 @@ import { nearestName } from '../../../nearest-name.ts';
 import { parseMac } from '../../../net/address.ts';
 import { type Area, type AreaKind, defaultArea } from '../../records/area.ts';
 import type { MachineFilter } from '../../records/filters.ts';
+import { didYouMean, MACS } from '../../records/refusal.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import { allOf, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
 import type { ApiCall } from '../call/operation.ts';
@@ -37,6 +38,16 @@ export async function inhabitants(
   return { machines: (await region.store.listMachines(all, 0, NAMED_MAX)).map(({ hostname }) => hostname), count };
 }
 
+const areaText = ({
+  kind,
+  name,
+  meant,
+}: {
+  readonly kind: AreaKind;
+  readonly name: string;
+  readonly meant: string | undefined;
+}): string => `No ${kind} is called '${name}'.${didYouMean(meant)}`;
+
 /** The zones or pools with these names, or a refusal. @param field the parameter @param names `undefined`: none are asked for */
 export async function chooseAreas(
   call: Pick<ApiCall, 'region'>,
@@ -49,7 +60,7 @@ export async function chooseAreas(
   const ids: number[] = [];
   for (const name of names) {
     const found = areas.find((area) => area.name === name);
-    if (found === undefined) return refuseField(field, 'field.area', unknownArea(kind, name, areas));
+    if (found === undefined) return refuseField(field, areaText(unknownArea(kind, name, areas)));
     ids.push(found.id);
   }
   return ids;
@@ -68,7 +79,7 @@ export async function machineFilter(call: ApiCall, given: GivenFilter): Promise<
   const chosen = allOf(
     await chooseAreas(call, 'zone', 'zone', given.zone),
     await chooseAreas(call, 'pool', 'pool', given.pool),
-    macs?.includes(undefined) === true ? refuseField('mac_address', 'field.macs') : undefined,
+    macs?.includes(undefined) === true ? refuseField('mac_address', MACS) : undefined,
   );
   if (isRefusal(chosen)) return chosen;
   const [zoneIds, poolIds] = chosen;

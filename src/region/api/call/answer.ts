@@ -5,22 +5,47 @@
 // 1. A refusal says in words what is wrong and what to do; `bodyOf` makes the sentences, which clients show to users unchanged.
 
 import type { z } from 'zod';
+import { counted } from '../../../counted.ts';
 import type { StateUpdate } from '../../racks/state-update.ts';
 import type { EventFilter } from '../../records/filters.ts';
 import type { MachineEvent } from '../../records/machine-event.ts';
-import { cleanWords } from '../../records/text-json.ts';
-import type { SettingsRefusal } from '../../settings.ts';
 import {
-  type PlainCode,
-  type RefusalCode,
+  fieldRefusal,
+  partRefusal,
   type RefusalName,
-  type RefusalParams,
   type RefusalWord,
   refusal,
-  sentenceOf,
   wordOfIssue,
-} from '../../words/refusal.ts';
+} from '../../records/refusal.ts';
+import type { SettingsRefusal } from '../../records/settings-refusal.ts';
+import { cleanWords } from '../../records/text-json.ts';
 import type { EventPlace } from './event-place.ts';
+
+/** How many machines and devices something has, and the first of them. */
+export const inhabitantsText = ({
+  machines,
+  count,
+}: {
+  readonly machines: readonly string[];
+  readonly count: number;
+}): string =>
+  `${counted(count, 'machine or device', 'machines and devices')}: ${machines.join(', ')}${count > machines.length ? ` and ${count - machines.length} more` : ''}`;
+
+export const domainText = (domain: string): string =>
+  `Only an administrator may choose a domain other than ${domain}, because DNS would serve its names to every client.`;
+
+export const macText = (text: string): string => `'${text}' is not a valid MAC address.`;
+
+export const ONLY_USERS = 'Only a user may do this.';
+
+export const noRackText = (rack: string): string => `There is no rack ${rack}.`;
+
+export const NO_KEY = 'Authenticate with an API key: rackboot apikey prints one.';
+
+export const HAS_NUL =
+  'A text in this request contains the character NUL or half of a surrogate pair, which is not allowed.';
+
+export const ONLY_ADMINISTRATORS = 'Only an administrator may do this.';
 
 interface NamedRefusal {
   readonly kind: 'refusal';
@@ -107,14 +132,9 @@ export const refuseFor = (
   ...(headers === undefined ? {} : { headers }),
 });
 
-type AnyParams = RefusalParams[RefusalCode];
-
-export function refuse(code: PlainCode, params?: undefined, headers?: Refusal['headers']): Refusal;
-export function refuse<C extends RefusalCode>(code: C, params: RefusalParams[C], headers?: Refusal['headers']): Refusal;
 /** Refuses for one reason. */
-export function refuse(code: RefusalCode, params: AnyParams = {}, headers?: Refusal['headers']): Refusal {
-  return refuseFor([refusal(code, params)], headers);
-}
+export const refuse = (name: RefusalName, text: string, headers?: Refusal['headers']): Refusal =>
+  refuseFor([refusal(name, text)], headers);
 
 /** A refusal by field. */
 export const refuseFields = (fields: FieldWords, name: RefusalName = 'invalid-parameters'): Refusal => ({
@@ -123,27 +143,26 @@ export const refuseFields = (fields: FieldWords, name: RefusalName = 'invalid-pa
   fields,
 });
 
-export function refuseField(field: string, code: PlainCode): Refusal;
-export function refuseField<C extends RefusalCode>(field: string, code: C, params: RefusalParams[C]): Refusal;
 /** A refusal of one field. */
-export function refuseField(field: string, code: RefusalCode, params: AnyParams = {}): Refusal {
-  return refuseFields({ [field]: [refusal(code, params)] });
-}
+export const refuseField = (field: string, text: string): Refusal => refuseFields({ [field]: [fieldRefusal(text)] });
 
 /** The refusal of system ids that nobody has. @param field the parameter that names them */
 export const refuseMachines = (field: string, systemIds: readonly string[]): Refusal =>
-  refuseField(field, 'field.machines', { systemIds: cleanWords(systemIds.join(', '), 200) });
+  refuseField(field, `No machine has the system id ${cleanWords(systemIds.join(', '), 200)}.`);
 
 /** A settings refusal in the form MAAS's clients read: problems by field name. */
 export function refuseSetting(refused: SettingsRefusal): Refusal {
-  if (refused.code !== 'setting-invalid') return refuseFor([refused]);
-  const byField: Record<string, RefusalWord[]> = {};
-  for (const { key, message } of refused.params.problems) {
-    const field = key.slice(key.lastIndexOf('.') + 1);
-    byField[field] ??= [];
-    byField[field].push(refusal('setting-invalid.problem', { key, message }));
-  }
-  return refuseFields(byField, 'setting-invalid');
+  if (refused.problems === undefined) return refuseFor([refused]);
+  const byField = Object.groupBy(refused.problems, ({ key }) => key.slice(key.lastIndexOf('.') + 1));
+  return refuseFields(
+    Object.fromEntries(
+      Object.entries(byField).map(([field, problems = []]) => [
+        field,
+        problems.map(({ key, message }) => partRefusal('setting-invalid', key, message)),
+      ]),
+    ),
+    'setting-invalid',
+  );
 }
 
 /** True if a refusal came instead of the requested value. */
@@ -162,18 +181,19 @@ export function allOf<T extends readonly unknown[]>(...found: T) {
   return plain ?? refuseFields(Object.assign({}, ...refusals.map(({ fields }) => fields)), first?.name);
 }
 
-/** The problems that a schema found WITH_INPUT, by field. */
+/** The problems that a schema found, by field. */
 export const fieldsOf = ({ issues }: z.ZodError): FieldWords =>
   Object.fromEntries(issues.map((issue) => [issue.path.join('.'), [wordOfIssue(issue)]]));
 
 /** The refusal of a path that names no machine. */
-export const NO_MACHINE: Refusal = refuse('not-found.machine');
+export const NO_MACHINE: Refusal = refuse('not-found', 'No machine has this system id.');
 
 /** The refusal of a caller without credentials whose address is in no managed network. */
-export const refuseUnmanaged = (address: string): Refusal => refuse('not-from-here', { address });
+export const refuseUnmanaged = (address: string): Refusal =>
+  refuse('not-from-here', `${address} is not in a managed network: machines enlist only from those.`);
 
 /** A refusal in sentences: plain text, or the messages of each field. */
 export const bodyOf = ({ words, fields }: Refusal): string | Readonly<Record<string, readonly string[]>> =>
   fields === undefined
-    ? words.map((word) => sentenceOf(word)).join('\n')
-    : Object.fromEntries(Object.entries(fields).map(([field, list]) => [field, list.map((word) => sentenceOf(word))]));
+    ? words.map(({ text }) => text).join('\n')
+    : Object.fromEntries(Object.entries(fields).map(([field, list]) => [field, list.map(({ text }) => text)]));

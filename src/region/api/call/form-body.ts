@@ -12,8 +12,8 @@
 import { isUtf8 } from 'node:buffer';
 import { cleanText } from '../../../clean-text.ts';
 import { splitTarget } from '../../../net/region-http.ts';
-import { parseJson } from '../../records/text-json.ts';
-import { type RefusalNamed, refusal } from '../../words/refusal.ts';
+import { type RefusalWord, refusal } from '../../records/refusal.ts';
+import { jsonFaultText, parseJson } from '../../records/text-json.ts';
 
 export const FIELDS_MAX = 1000;
 /** How much of a name a refusal shows. */
@@ -30,9 +30,7 @@ export interface ParsedFields {
   /** The bytes of the parts with a filename, the last one of each field. */
   readonly files?: ReadonlyMap<string, Buffer> | undefined;
 }
-export type ParsedBody =
-  | ParsedFields
-  | { readonly kind: 'fault'; readonly refusal: RefusalNamed<'unknown-body' | 'bad-request'> };
+export type ParsedBody = ParsedFields | { readonly kind: 'fault'; readonly refusal: RefusalWord };
 
 /** Collects values up to the bound. */
 class FieldCollector {
@@ -55,7 +53,9 @@ class FieldCollector {
   }
 }
 
-const TOO_MANY: ParsedBody = { kind: 'fault', refusal: refusal('bad-request.parameters', { max: FIELDS_MAX }) };
+export const parametersText = (max: number): string => `more than ${max} parameters`;
+
+const TOO_MANY: ParsedBody = { kind: 'fault', refusal: refusal('bad-request', parametersText(FIELDS_MAX)) };
 
 /** The parameters of a URL-encoded text: a query without its question mark, or a body. */
 export function parseUrlEncoded(text: string): ParsedBody {
@@ -133,16 +133,23 @@ export function parseBody(contentType: string, body: Buffer): ParsedBody {
     case 'application/json':
       return parseJsonBody(body.toString('utf8'));
     default:
-      return { kind: 'fault', refusal: refusal('unknown-body') };
+      return {
+        kind: 'fault',
+        refusal: refusal(
+          'unknown-body',
+          'send parameters as application/x-www-form-urlencoded, multipart/form-data or application/json',
+        ),
+      };
   }
 }
 
 function parseJsonBody(text: string): ParsedBody {
   const parsed = parseJson(text);
-  if (parsed.kind === 'fault') return { kind: 'fault', refusal: refusal('bad-request.json', { fault: parsed.fault }) };
+  if (parsed.kind === 'fault')
+    return { kind: 'fault', refusal: refusal('bad-request', `the body ${jsonFaultText(parsed.fault)}`) };
   const { value } = parsed;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return { kind: 'fault', refusal: refusal('bad-request.json-object') };
+    return { kind: 'fault', refusal: refusal('bad-request', 'a JSON body must be an object of parameters') };
   }
   const collector = new FieldCollector();
   for (const [name, entry] of Object.entries(value)) {
@@ -165,10 +172,14 @@ export function boundaryOf(contentType: string): string | undefined {
   return boundary === undefined || boundary.length > BOUNDARY_MAX ? undefined : boundary;
 }
 
+export const BOUNDARY = 'multipart/form-data without a usable boundary';
+
+export const UNENDED = 'multipart/form-data that does not end with its boundary';
+
 /** Decodes the body as one character a byte, so that positions in the text are byte positions. */
 function parseMultipart(contentType: string, body: Buffer): ParsedBody {
   const boundary = boundaryOf(contentType);
-  if (boundary === undefined) return { kind: 'fault', refusal: refusal('bad-request.boundary') };
+  if (boundary === undefined) return { kind: 'fault', refusal: refusal('bad-request', BOUNDARY) };
   const text = `\n${body.toString('latin1')}`;
   const mark = `\n--${boundary}`;
   const collector = new FieldCollector();
@@ -180,20 +191,23 @@ function parseMultipart(contentType: string, body: Buffer): ParsedBody {
     const end = text.indexOf(mark, from);
     if (end === -1) break;
     const part = parsePart(text.slice(from, text[end - 1] === '\r' ? end - 1 : end));
-    if (part !== undefined && 'code' in part) return { kind: 'fault', refusal: part };
+    if (part !== undefined && 'text' in part) return { kind: 'fault', refusal: part };
     if (!(part === undefined ? collector.count() : collector.add(part.name, part.value))) return TOO_MANY;
     if (part?.file !== undefined) files.set(part.name, part.file);
     start = end;
   }
-  return { kind: 'fault', refusal: refusal('bad-request.unended') };
+  return { kind: 'fault', refusal: refusal('bad-request', UNENDED) };
 }
 
 /** The encodings of parts that are read (RFC 2045 §6.1); all but Base64 leave the bytes as they are. */
 const READ_ENCODINGS: ReadonlySet<string> = new Set(['', '7bit', '8bit', 'binary', 'base64']);
 
 /** The refusal of a part that is not in Base64, although its header says so. */
-export const notBase64 = (field: string): RefusalNamed<'bad-request'> =>
-  refusal('bad-request.part-content', { field: cleanText(field, NAME_SHOWN_MAX) });
+export const notBase64 = (field: string): RefusalWord =>
+  refusal(
+    'bad-request',
+    `the part ${cleanText(field, NAME_SHOWN_MAX)} is not Base64, although its Content-Transfer-Encoding says so`,
+  );
 
 /** True for Base64 without blanks, or the beginning of one. */
 export const isBase64Text = (packed: string): boolean => /^[A-Za-z0-9+/]*={0,2}$/.test(packed);
@@ -210,7 +224,7 @@ interface PartHeader {
   readonly name: string;
   readonly isBase64: boolean;
   /** Why its content cannot be read. */
-  readonly refusal: RefusalNamed<'bad-request'> | undefined;
+  readonly refusal: RefusalWord | undefined;
   readonly isFile: boolean;
   /** The length of the header with the empty line after it. */
   readonly length: number;
@@ -231,10 +245,10 @@ export function parsePartHeader(text: string): PartHeader | undefined {
     isBase64: encoding === 'base64',
     refusal: READ_ENCODINGS.has(encoding)
       ? undefined
-      : refusal('bad-request.transfer-encoding', {
-          field: cleanText(field, NAME_SHOWN_MAX),
-          encoding: cleanText(encoding, 64),
-        }),
+      : refusal(
+          'bad-request',
+          `the part ${cleanText(field, NAME_SHOWN_MAX)} has the Content-Transfer-Encoding ${cleanText(encoding, 64)}: send base64, 8bit or none`,
+        ),
     isFile: /^content-disposition:[^\n]*?;\s*filename=/im.test(header),
     length: blank.index + blank[0].length,
   };
@@ -248,7 +262,7 @@ interface Part {
 }
 
 /** Parses a part, from after its boundary to before the next one; `undefined` if it has no name. */
-function parsePart(text: string): Part | RefusalNamed<'bad-request'> | undefined {
+function parsePart(text: string): Part | RefusalWord | undefined {
   const header = parsePartHeader(text);
   if (header === undefined) return undefined;
   if (header.refusal !== undefined) return header.refusal;

@@ -7,8 +7,9 @@
 // 3. A part without a name is skipped: python-libmaas sends a form without parameters as one empty part without a header.
 
 import { copyBytes } from '../../../net/borrowed-bytes.ts';
-import { type RefusalNamed, refusal } from '../../words/refusal.ts';
+import { type RefusalWord, refusal } from '../../records/refusal.ts';
 import {
+  BOUNDARY,
   boundaryOf,
   decodePart,
   FIELDS_MAX,
@@ -16,7 +17,9 @@ import {
   isBase64Text,
   notBase64,
   PART_HEADER_MAX,
+  parametersText,
   parsePartHeader,
+  UNENDED,
 } from './form-body.ts';
 
 /** All that is not the file, in bytes. */
@@ -27,12 +30,12 @@ const CARRIAGE_RETURN = 0x0d;
 type StreamedForm<T> =
   | { readonly kind: 'form'; readonly fields: Fields; readonly file: T | undefined }
   /** `file`: it came before the fault. */
-  | { readonly kind: 'fault'; readonly refusal: RefusalNamed<'bad-request'>; readonly file: T | undefined };
+  | { readonly kind: 'fault'; readonly refusal: RefusalWord; readonly file: T | undefined };
 
 class FormFault extends Error {
-  readonly refusal: RefusalNamed<'bad-request'>;
-  constructor(word: RefusalNamed<'bad-request'>) {
-    super(word.code);
+  readonly refusal: RefusalWord;
+  constructor(word: RefusalWord) {
+    super(word.text);
     this.refusal = word;
   }
 }
@@ -52,12 +55,12 @@ export async function readStreamedForm<T>(
   let file: T | undefined;
   try {
     const boundary = boundaryOf(contentType);
-    if (boundary === undefined) throw new FormFault(refusal('bad-request.boundary'));
+    if (boundary === undefined) throw new FormFault(refusal('bad-request', BOUNDARY));
     const parts = new PartReader(body, boundary);
     for (let count = 0; ; count += 1) {
       const header = await parts.next();
       if (header === undefined) return { kind: 'form', fields, file };
-      if (count >= FIELDS_MAX) throw new FormFault(refusal('bad-request.parameters', { max: FIELDS_MAX }));
+      if (count >= FIELDS_MAX) throw new FormFault(refusal('bad-request', parametersText(FIELDS_MAX)));
       if (header === 'unnamed') continue;
       if (header.refusal !== undefined) throw new FormFault(header.refusal);
       if (header.name === fileName && file === undefined) {
@@ -109,7 +112,7 @@ class PartReader {
         this.#drop(end + this.#mark.length);
         return 'unnamed';
       }
-      if (text.length >= PART_HEADER_MAX || !(await this.#fill())) throw new FormFault(refusal('bad-request.unended'));
+      if (text.length >= PART_HEADER_MAX || !(await this.#fill())) throw new FormFault(refusal('bad-request', UNENDED));
     }
   }
 
@@ -131,7 +134,7 @@ class PartReader {
         this.#drop(safe);
         yield piece;
       }
-      if (!(await this.#fill())) throw new FormFault(refusal('bad-request.unended'));
+      if (!(await this.#fill())) throw new FormFault(refusal('bad-request', UNENDED));
     }
   }
 
@@ -147,7 +150,10 @@ class PartReader {
 
   #count(bytes: number): void {
     this.#others += bytes;
-    if (this.#others > OTHERS_BYTES_MAX) throw new FormFault(refusal('bad-request.form', { max: OTHERS_BYTES_MAX }));
+    if (this.#others > OTHERS_BYTES_MAX)
+      throw new FormFault(
+        refusal('bad-request', `the parameters of the form have more than ${OTHERS_BYTES_MAX} bytes`),
+      );
   }
 
   #drop(bytes: number): void {

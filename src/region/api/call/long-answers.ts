@@ -15,6 +15,11 @@ export function listFor(call: ApiCall, entries: AsyncIterator<unknown, void>): A
 
 /** The result of a search for the caller, of which each step is a piece. */
 export function searchFor(call: ApiCall, steps: AsyncIterator<unknown, Answer>): Promise<Answer> {
-  const refused = (): Answer => refuse('lists-limit.searches', undefined, { 'Retry-After': '5' });
+  const refused = (): Answer =>
+    refuse(
+      'lists-limit',
+      'Too many searches for machines are under way, and you have used your share: wait until one of yours has ended.',
+      { 'Retry-After': '5' },
+    );
   return call.region.searches.run(holderOf(call), steps, refused, call.hasLeft);
 }

@@ -1,7 +1,10 @@
 // Whether the caller of an operation still has the account, and that of a long one the rights, with which it began.
 
-import { type RefusalWord, refusal } from '../../words/refusal.ts';
+import { type RefusalWord, refusal } from '../../records/refusal.ts';
+import { ONLY_ADMINISTRATORS } from './answer.ts';
 import type { ApiCall } from './operation.ts';
+
+export const RIGHTS_CHANGED = 'Your account, your key or your rights changed during this request: try again.';
 
 /**
  * - `ended`: the account or the API key is deleted. Without a key: or the password changed, which ends sessions.
@@ -28,8 +31,10 @@ export async function watchRights(call: ApiCall): Promise<() => Promise<LostRigh
   };
 }
 
+export const ACCOUNT_ENDED = 'Nothing was changed: your account, your key or your sign-in has ended. Sign in again.';
+
 /** Why an operation for administrators ends; undefined: it continues. */
 export function wordOfLost(lost: LostRights | undefined): RefusalWord | undefined {
-  if (lost === 'ended') return refusal('not-authenticated.ended');
-  return lost === 'demoted' ? refusal('not-allowed.administrator') : undefined;
+  if (lost === 'ended') return refusal('not-authenticated', ACCOUNT_ENDED);
+  return lost === 'demoted' ? refusal('not-allowed', ONLY_ADMINISTRATORS) : undefined;
 }

@@ -13,13 +13,23 @@ import type { WholeFile } from '../../../images/uploads/upload-part.ts';
 import type { PiecePlace, UploadPiece } from '../../images/uploads.ts';
 import type { Happening } from '../../records/event-params.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
-import { WITH_INPUT } from '../../records/schema-fault.ts';
+import { fieldRefusal, REQUIRED, type RefusalWord, TRUE_OR_FALSE, wordOfIssue } from '../../records/refusal.ts';
 import type { Region } from '../../region.ts';
-import { type RefusalWord, refusal, wordOfIssue } from '../../words/refusal.ts';
 import type { ObjectName } from '../answers/answer-objects.ts';
 import { type Answer, type Refusal, refuseFields } from './answer.ts';
 import type { Caller, Peer } from './caller.ts';
 import type { Fields } from './form-body.ts';
+
+export const IP_ADDRESS = 'Give an IPv4 address such as 10.20.0.10.';
+
+/** The way to get what a refused parameter asks for, by parameter. */
+const NOT_DONE_HINTS: Readonly<Record<string, string>> = {
+  bridge_all: ' create_bridge makes bridges.',
+  deployed: ' A device keeps the name and the addresses of a host that others deployed.',
+};
+
+export const notDoneText = (field: string): string =>
+  `Rackboot does not do this: omit ${field}.${NOT_DONE_HINTS[field] ?? ''}`;
 
 export type ApiVersion = '1.0' | '2.0';
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -125,18 +135,20 @@ export const isFalse = (text: string | undefined): boolean => text !== undefined
 export const flagWord = z
   .string()
   .trim()
-  .max(16, 'field.flag')
-  .refine((text) => isTrue(text) || isFalse(text), 'field.flag');
+  .max(16, TRUE_OR_FALSE)
+  .refine((text) => isTrue(text) || isFalse(text), TRUE_OR_FALSE);
 /** A parameter that is true or false. */
 export const flag = (description: string) => value(flagWord).optional().describe(description);
+
+export const NOT_A_NUMBER = 'is not a number';
 
 /** A number as text, which is not negative, of this form. */
 export const numberText = (form: RegExp) =>
   z
     .string()
     .trim()
-    .regex(/^[+-]?\d{1,40}(?:\.\d{1,40})?$/, { error: 'field.not-a-number', abort: true })
-    .regex(form, 'field.number-range');
+    .regex(/^[+-]?\d{1,40}(?:\.\d{1,40})?$/, { error: NOT_A_NUMBER, abort: true })
+    .regex(form, 'is negative, too large, or has too many decimals');
 
 /** All values of a parameter, repeated or separated by commas. */
 export function values(countMax: number) {
@@ -196,7 +208,7 @@ export function defineOperation<P extends z.ZodObject>(definition: {
     parameters: Object.fromEntries(typed),
     run(call, fields) {
       const given = givenIn(names, fields);
-      const checked = definition.parameters.safeParse(given, WITH_INPUT);
+      const checked = definition.parameters.safeParse(given);
       return checked.success ? definition.run(call, checked.data) : refuseIssues(given, checked.error.issues);
     },
   };
@@ -231,7 +243,7 @@ function givenIn(names: readonly string[], fields: Fields): Given {
 /** Adds the problem of a parameter, unless it is there. */
 function add(problems: Record<string, RefusalWord[]>, name: string, word: RefusalWord): void {
   problems[name] ??= [];
-  if (!problems[name].some(({ code }) => code === word.code)) problems[name].push(word);
+  if (!problems[name].some(({ text }) => text === word.text)) problems[name].push(word);
 }
 
 /** The refusal of the parameters that the schema refuses. */
@@ -239,7 +251,7 @@ function refuseIssues(given: Given, issues: readonly z.core.$ZodIssue[]): Refusa
   const problems: Record<string, RefusalWord[]> = {};
   for (const issue of issues) {
     const name = String(issue.path[0] ?? '');
-    add(problems, name, given[name] === undefined ? refusal('field.required') : wordOfIssue(issue));
+    add(problems, name, given[name] === undefined ? fieldRefusal(REQUIRED) : wordOfIssue(issue));
   }
   return refuseFields(problems);
 }

@@ -15,7 +15,7 @@ import { isFailure } from '../../records/import-reason.ts';
 import type { ResourceWish } from '../../records/resource-wish.ts';
 import type { ImageUpload } from '../../records/upload-store.ts';
 import { importReasonText } from '../../words/text.ts';
-import { type Answer, json, refuse, refuseField } from '../call/answer.ts';
+import { type Answer, json, noRackText, refuse, refuseField } from '../call/answer.ts';
 import {
   type ApiCall,
   defineOperation,
@@ -143,7 +143,7 @@ export const wholeJson = (call: ApiCall, resource: ListedResource): Record<strin
 
 async function list(call: ApiCall, { type }: { readonly type?: string | undefined }): Promise<Answer> {
   const kind = type === undefined || type === '' ? undefined : KINDS[type.toLowerCase()];
-  if (type && kind === undefined) return refuseField('type', 'field.boot-kind');
+  if (type && kind === undefined) return refuseField('type', 'Give synced or uploaded.');
   const resources = await call.region.bootImages.listResources();
   const wanted = resources.filter((resource) => kind === undefined || kindOf(resource) === kind);
   return json(wanted.map((resource) => resourceJson(call, resource)));
@@ -184,18 +184,26 @@ async function withResource(
   const { id = '' } = call.path;
   const resource = (await call.region.bootImages.listResources()).find((one) => String(one.id) === id);
   if (resource !== undefined) return await run(resource);
-  return refuse('not-found.boot-resource', { id: id.slice(0, 64) });
+  return refuse('not-found', `There is no image ${id.slice(0, 64)}: boot-resources lists them.`);
 }
 
 const wish = (call: ApiCall, wanted: ResourceWish): Promise<Answer> =>
   withResource(call, async (resource) => {
     const { name, images, progress, upload } = resource;
-    if (upload !== undefined && wanted !== 'delete') return refuse('upload-conflict.wish');
+    if (upload !== undefined && wanted !== 'delete')
+      return refuse(
+        'upload-conflict',
+        'An upload cannot be paused or resumed: it continues with the next piece. Delete it to end it.',
+      );
     // The next report would bring it back.
     const isOfRacks = progress === undefined && images.every(({ isReported }) => isReported === true);
-    if (wanted === 'delete' && isOfRacks) return refuse('image-missing.of-racks', { image: name });
+    if (wanted === 'delete' && isOfRacks)
+      return refuse(
+        'image-missing',
+        `The region itself has no ${name}; only racks report it. \`sudo rackboot images remove ${name}\` on their hosts removes it.`,
+      );
     const isKnown = await call.region.bootImages.wish(resource, wanted, usernameOf(call));
-    if (!isKnown) return refuse('not-found.boot-resource', { id: String(resource.id) });
+    if (!isKnown) return refuse('not-found', `There is no image ${String(resource.id)}: boot-resources lists them.`);
     if (wanted === 'delete') return { kind: 'empty' };
     return json(resourceJson(call, { ...resource, wish: wanted }));
   });
@@ -224,7 +232,7 @@ const installersJson = ({ region }: ApiCall): readonly Record<string, unknown>[]
 
 const uuidIn = ({ path, region }: ApiCall): string | undefined => region.settings.findRack(path.uuid ?? '');
 
-const noRack = (call: ApiCall): Answer => refuse('not-found.rack', { rack: (call.path.uuid ?? '').slice(0, 64) });
+const noRack = (call: ApiCall): Answer => refuse('not-found', noRackText((call.path.uuid ?? '').slice(0, 64)));
 
 const count = value(numberText(/^\d{1,15}$/));
 const report = z.object({
@@ -252,6 +260,9 @@ const groups = { versions: ['1.0'], path: 'nodegroups', handler: 'NodeGroupsHand
 const group = { ...groups, path: 'nodegroups/{uuid}', handler: 'NodeGroupHandler' } as const;
 const groupImages = { ...group, path: 'nodegroups/{uuid}/boot-images', handler: 'BootImagesHandler' } as const;
 const order = { method: 'POST', access: 'admin', parameters: nothing } as const;
+
+const IMAGES_REPORTED =
+  'Nothing was changed: a rack reports its boot images by its link to the region, with their checksums. `boot-resources` adds images.';
 
 /** Operations on boot images. */
 export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
@@ -420,12 +431,12 @@ export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
     answers: 'refusal',
     doc: 'Refused: a rack reports its images by its link to the region.',
     parameters: z.object({ images: value(z.string().max(262_144)).describe('Boot images as JSON. Always refused.') }),
-    run: () => refuseField('images', 'field.images-reported'),
+    run: () => refuseField('images', IMAGES_REPORTED),
   }),
   refusedOperation(
     { versions: ['1.0'], path: 'boot-images', handler: 'BootImageReportsHandler', method: 'POST', access: 'admin' },
     'report_boot_images',
     'Refused: a rack reports its images by its link to the region.',
-    refuseField('images', 'field.images-reported'),
+    refuseField('images', IMAGES_REPORTED),
   ),
 ];

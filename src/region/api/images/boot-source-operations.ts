@@ -19,7 +19,7 @@ import {
   type WrittenBootSource,
 } from '../../records/boot-store.ts';
 import type { BootChange } from '../../records/event-params.ts';
-import { type Answer, json, refuse, refuseField } from '../call/answer.ts';
+import { type Answer, json, noRackText, refuse, refuseField } from '../call/answer.ts';
 import { maasTime } from '../call/maas-time.ts';
 import {
   type ApiCall,
@@ -97,7 +97,7 @@ function selectionJson(
 function checkRack(call: ApiCall): Answer | undefined {
   const { uuid } = call.path;
   if (uuid === undefined || call.region.settings.findRack(uuid) !== undefined) return undefined;
-  return refuse('not-found.rack', { rack: uuid.slice(0, 64) });
+  return refuse('not-found', noRackText(uuid.slice(0, 64)));
 }
 
 /** Runs on the source in the path. */
@@ -110,15 +110,38 @@ async function withSource(
   if (refused !== undefined) return refused;
   const source = await call.region.bootImages.findSource(idIn(id));
   if (source !== undefined) return await run(source);
-  return refuse('not-found.boot-source', { id: (id ?? '').slice(0, 64) });
+  return refuse('not-found', `There is no image source ${(id ?? '').slice(0, 64)}: boot-sources lists them.`);
 }
+
+/** A selection of the site's file. */
+/** Where something is written; the key is for a file whose lines are unknown. */
+type Written = { readonly file: string; readonly key: string; readonly line?: number | undefined };
+
+const place = ({ file, key, line }: Written): string =>
+  line === undefined ? `${file} as ${key}` : `${file}, line ${line}`;
+
+const bootSourceText = ({
+  source,
+  isShipped = false,
+  ...written
+}: {
+  readonly file: string;
+  readonly key: string;
+  readonly line?: number | undefined;
+  readonly source: string;
+  readonly isShipped?: boolean | undefined;
+}): string =>
+  `The source ${source} is read-only: it is written in ${place(written)}. ` +
+  (isShipped
+    ? 'A source of the same name in image-sources.yaml, next to the configuration, replaces it.'
+    : 'Change it in this file.');
 
 /** Runs on a source that the API may change. */
 const withOwnSource = (call: ApiCall, run: (source: RegionSource) => Promise<Answer>): Promise<Answer> =>
   withSource(call, call.path.id, (source) =>
     source.pin === undefined
       ? run(source)
-      : refuse('setting-read-only.boot-source', { source: sourceTitle(source), ...source.pin }),
+      : refuse('setting-read-only', bootSourceText({ source: sourceTitle(source), ...source.pin })),
   );
 
 const detail = z.object({
@@ -162,7 +185,7 @@ const sourceEvent = (call: ApiCall, change: BootChange, { url: source, why }: Pi
 
 async function urlTaken({ region }: ApiCall, { url }: WrittenBootSource): Promise<Answer> {
   const { id = 0 } = (await region.store.boot.listSources()).find((one) => one.url === url) ?? {};
-  return refuseField('url', 'field.boot-url-taken', { url, id });
+  return refuseField('url', `Source ${id} has the URL ${url}: change that one: \`rackboot images sources set ${id}\`.`);
 }
 
 async function addSource(call: ApiCall, given: GivenSource, make: MakeSource): Promise<Answer> {
@@ -174,7 +197,8 @@ async function addSource(call: ApiCall, given: GivenSource, make: MakeSource): P
   await call.region.bootImages.listSources();
   const added = await call.region.store.boot.addSource(source, sourceEvent(call, 'added', source));
   if (added === 'exists') return await urlTaken(call, source);
-  if (added === 'limit') return refuseField('url', 'field.boot-sources-limit', { max: SOURCES_MAX });
+  if (added === 'limit')
+    return refuseField('url', `There are already ${SOURCES_MAX} sources, the maximum: remove one.`);
   return await withSource(call, String(added.id), (found) => json(sourceJson(call, found)));
 }
 
@@ -196,8 +220,10 @@ function removeSource(call: ApiCall): Promise<Answer> {
   });
 }
 
-const name = value(z.string().regex(SELECTED_NAME, 'field.boot-name'));
-const names = values(SELECTION_ENTRIES_MAX).pipe(z.array(z.string().regex(SELECTED_ENTRY, 'field.boot-name')));
+const BOOT_NAME = 'Give *, or at most 63 letters, digits and . _ + -; the first must be a letter or digit.';
+
+const name = value(z.string().regex(SELECTED_NAME, BOOT_NAME));
+const names = values(SELECTION_ENTRIES_MAX).pipe(z.array(z.string().regex(SELECTED_ENTRY, BOOT_NAME)));
 const selectionFields = z.object({
   os: name.optional().describe('A system, such as ubuntu. Default: `*`, all.'),
   release: name.optional().describe('A release by its name or version, such as noble. Default: `*`, all.'),
@@ -232,7 +258,7 @@ const selectionEvent = (
   });
 
 const noSelection = (call: ApiCall): Answer =>
-  refuse('not-found.boot-selection', { id: (call.path.id ?? '').slice(0, 64) });
+  refuse('not-found', `This source has no selection ${(call.path.id ?? '').slice(0, 64)}.`);
 
 /** The selection of the same images. */
 const twinOf = async ({ region }: ApiCall, source: RegionSource, { os, release }: WrittenBootSelection) =>
@@ -242,12 +268,22 @@ async function taken(call: ApiCall, source: RegionSource, wanted: WrittenBootSel
   const { os, release } = wanted;
   const { id = 0, pin } = (await twinOf(call, source, wanted)) ?? {};
   const image = `${os}/${release}`;
-  if (pin !== undefined) return refuseField('release', 'field.boot-selection-written', { image, ...pin });
-  return refuseField('release', 'field.boot-selection-taken', { image, id, source: source.id });
+  if (pin !== undefined)
+    return refuseField(
+      'release',
+      `${image} of this source is already selected: it is written in ${pin.file} as ${pin.key}. To fetch its images again, delete them and import.`,
+    );
+  return refuseField(
+    'release',
+    `Selection ${id} of this source already has ${image}: change that one: \`rackboot images selections set ${source.id} ${id}\`. To fetch its images again, delete them and import.`,
+  );
 }
 
 const otherSystem = (source: RegionSource): Answer =>
-  refuseField('os', 'field.boot-os', { source: sourceTitle(source), os: source.images.os });
+  refuseField(
+    'os',
+    `The source ${sourceTitle(source)} has only ${source.images.os}: give ${source.images.os}, or select from another source (boot-sources lists them).`,
+  );
 
 function listSelections(call: ApiCall, given: Detail): Promise<Answer> {
   return withSource(call, call.path.boot_source_id, async (source) =>
@@ -263,7 +299,8 @@ function addSelection(call: ApiCall, given: GivenSelection): Promise<Answer> {
     const event = selectionEvent(call, 'added', selection, source);
     const added = await call.region.store.boot.addSelection(source.id, selection, event);
     if (added === 'exists') return await taken(call, source, selection);
-    if (added === 'limit') return refuseField('release', 'field.boot-selections-limit', { max: SELECTIONS_MAX });
+    if (added === 'limit')
+      return refuseField('release', `A source may have at most ${SELECTIONS_MAX} selections: remove one.`);
     return added === 'not-found' ? noSelection(call) : json(selectionJson(call, added));
   });
 }
@@ -281,6 +318,16 @@ function withSelection(
   });
 }
 
+const bootSelectionText = ({
+  image,
+  ...written
+}: {
+  readonly file: string;
+  readonly key: string;
+  readonly line?: number | undefined;
+  readonly image: string;
+}): string => `The selection ${image} is read-only: it is written in ${place(written)}. Change it in this file.`;
+
 /** Runs on a selection that the API may change. */
 const withOwnSelection = (
   call: ApiCall,
@@ -289,7 +336,7 @@ const withOwnSelection = (
   withSelection(call, (selection, source) => {
     const { pin, os, release } = selection;
     if (pin === undefined) return run(selection, source);
-    return refuse('setting-read-only.boot-selection', { image: `${os}/${release}`, ...pin });
+    return refuse('setting-read-only', bootSelectionText({ image: `${os}/${release}`, ...pin }));
   });
 
 function changeSelection(call: ApiCall, given: GivenSelection): Promise<Answer> {

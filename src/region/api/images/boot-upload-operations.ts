@@ -8,6 +8,8 @@
 
 import { z } from 'zod';
 import { cleanText } from '../../../clean-text.ts';
+import { counted } from '../../../counted.ts';
+import { noUploadText, UPLOAD_EMPTY } from '../../images/uploads.ts';
 import { UPLOAD_BYTES_MAX } from '../../records/upload-store.ts';
 import { type Answer, allOf, isRefusal, json, refuse, refuseField, refuseFor } from '../call/answer.ts';
 import { watchRights, wordOfLost } from '../call/lost-rights.ts';
@@ -27,18 +29,25 @@ const NAME = new RegExp(`^(?:(${PART})/)?(${PART})$`);
 const ARCHITECTURE = new RegExp(`^(${PART})(?:/(${PART}))?$`);
 const isArchitecture = (text: string): boolean => ARCHITECTURES.has(ARCHITECTURE.exec(text)?.[1] ?? '');
 
+const FILE_HASH = 'Give the SHA-256 of the file: 64 hexadecimal digits.';
+
 const given = z.object({
-  name: value(z.string().regex(NAME, 'field.image-name')).describe(
-    'The system and its release, such as `custom/site`. Without a system, the system is `custom`.',
-  ),
-  architecture: value(z.string().refine(isArchitecture, 'field.image-architecture')).describe(
-    'Such as `amd64/generic`.',
-  ),
+  name: value(
+    z
+      .string()
+      .regex(
+        NAME,
+        'Give a name such as custom/site or site: lower-case letters and digits, with . _ + - inside, at most 63 characters on each side of /.',
+      ),
+  ).describe('The system and its release, such as `custom/site`. Without a system, the system is `custom`.'),
+  architecture: value(
+    z.string().refine(isArchitecture, 'Give an architecture that exists, such as amd64 or amd64/generic.'),
+  ).describe('Such as `amd64/generic`.'),
   title: value(z.string().max(128)).optional().describe('A title for people.'),
   filetype: value(z.string().max(16))
     .optional()
     .describe('The kind of file: the root of a system (tgz, the default), or the image of a disk (ddraw, qcow2 …).'),
-  sha256: value(z.string().regex(/^[0-9a-fA-F]{64}$/, 'field.file-hash'))
+  sha256: value(z.string().regex(/^[0-9a-fA-F]{64}$/, FILE_HASH))
     .optional()
     .describe('The SHA-256 of the file; optional with `content`.'),
   size: value(numberText(/^\d{1,15}$/))
@@ -71,21 +80,26 @@ function judged({ region: { bootImages }, file }: ApiCall, fields: Fields) {
   const wanted = nameOf(fields);
   const excess = fields.name === undefined ? 0 : uploads.nameExcess(wanted);
   return [
-    known !== undefined && !known.includes(fileType) ? refuseField('filetype', 'field.file-type', { known }) : fileType,
+    known !== undefined && !known.includes(fileType)
+      ? refuseField('filetype', `Give one of ${known.join(', ')}.`)
+      : fileType,
     sha256 === undefined
-      ? refuseField('sha256', 'field.file-hash')
+      ? refuseField('sha256', FILE_HASH)
       : file !== undefined && file.sha256 !== sha256.toLowerCase()
-        ? refuseField('sha256', 'field.file-hash-other', { found: file.sha256 })
+        ? refuseField('sha256', `The content has the SHA-256 ${file.sha256}: send the file again.`)
         : sha256.toLowerCase(),
     !isSize
-      ? refuseField('size', 'field.upload-size', { max: UPLOAD_BYTES_MAX })
+      ? refuseField('size', `Give the size of the file in bytes, from 1 to ${UPLOAD_BYTES_MAX}.`)
       : file !== undefined && file.bytes !== bytes
-        ? refuseField('size', 'field.upload-size-other', { found: file.bytes })
+        ? refuseField('size', `The content has ${counted(file.bytes, 'byte')}: send the file again.`)
         : bytes,
     uploads.isReserved(wanted.os, fileType)
-      ? refuseField('name', 'field.image-name-reserved', { os: wanted.os })
+      ? refuseField('name', `The boot tree itself uses the name ${wanted.os}: give another system, such as custom.`)
       : excess > 0
-        ? refuseField('name', 'field.image-name-length', { excess })
+        ? refuseField(
+            'name',
+            `Give a name and an architecture that are ${counted(excess, 'character')} shorter together: the image is a file with both in its name.`,
+          )
         : undefined,
   ] as const;
 }
@@ -103,16 +117,20 @@ async function create(call: ApiCall, fields: z.output<typeof given>): Promise<An
   const created = await bootImages.uploads.create(wanted, file);
   if ('refusal' in created) return refuseFor([created.refusal]);
   const resource = (await bootImages.listResources()).find((one) => one.name === name);
-  if (resource === undefined) return refuse('not-found.upload', { id: created.id });
+  if (resource === undefined) return refuse('not-found', noUploadText(created.id));
   return json(wholeJson(call, resource), 201);
 }
 
 async function take(call: ApiCall): Promise<Answer> {
   const { path, piece, region } = call;
   const { file: id = '' } = path;
-  if (!/^\d{1,15}$/.test(id)) return refuse('not-found.upload', { id: id.slice(0, 64) });
-  if (piece === undefined) return refuse('bad-request.upload-empty');
-  if (piece.place === 'unreadable') return refuse('bad-request.upload-range');
+  if (!/^\d{1,15}$/.test(id)) return refuse('not-found', noUploadText(id.slice(0, 64)));
+  if (piece === undefined) return refuse('bad-request', UPLOAD_EMPTY);
+  if (piece.place === 'unreadable')
+    return refuse(
+      'bad-request',
+      'Give Content-Range as bytes FIRST-LAST/SIZE, with the place of this piece in the file.',
+    );
   // The piece may take minutes to arrive.
   const lostRights = await watchRights(call);
   const refused = await region.bootImages.uploads.take(Number(id), piece, piece.place, async () =>

@@ -22,10 +22,20 @@ function placeOf(given: GivenSource, before: WrittenBootSource | undefined) {
   const index = given.index?.trim() ?? kept ?? '';
   const isTwice = index !== '' && namesIndex(url ?? '');
   return allOf(
-    url ?? refuseField('url', 'field.boot-url'),
+    url ??
+      refuseField(
+        'url',
+        'Give the http or https URL of a site with simplestreams, without a password, a query or a fragment, at most 1024 characters.',
+      ),
     isTwice
-      ? refuseField('index', 'field.boot-index-both')
-      : (parseIndex(index) ?? (index === '' ? '' : refuseField('index', 'field.boot-index'))),
+      ? refuseField('index', 'The URL already names the index: give the URL of the site, or leave this out.')
+      : (parseIndex(index) ??
+          (index === ''
+            ? ''
+            : refuseField(
+                'index',
+                'Give the path of the index below the URL, such as streams/v1/index.json: it ends in .sjson or .json.',
+              ))),
   );
 }
 
@@ -37,6 +47,9 @@ const parseIndex = (text: string): string | undefined =>
 type SourceTrust = Pick<WrittenBootSource, 'keyringFilename' | 'keyring' | 'why'>;
 const NO_KEYS = { keyringFilename: '', keyring: new Uint8Array() };
 
+const keyringDataText = (max: number): string =>
+  `Give OpenPGP keys, as a file, in armor or in Base64, at most ${max} bytes.`;
+
 /** The trust made from the parameters. Keys of one kind replace those of the other, and both replace a trust without a signature. */
 function trustOf(given: GivenSource, before: SourceTrust | undefined, url: string | undefined): SourceTrust | Refusal {
   const file = given.keyring_filename?.trim() ?? '';
@@ -46,24 +59,39 @@ function trustOf(given: GivenSource, before: SourceTrust | undefined, url: strin
   if (isUnsigned) {
     const why = cleanText(given.why?.trim() ?? before?.why ?? '', WHY_CHARACTERS_MAX);
     const found = allOf(
-      hasKeys ? refuseField('unsigned', 'field.unsigned-keys') : undefined,
-      why === '' ? refuseField('why', 'field.unsigned-why') : why,
-      url === undefined || /^https:/i.test(url) ? undefined : refuseField('url', 'field.unsigned-url'),
+      hasKeys
+        ? refuseField('unsigned', 'An unsigned source has no keys: leave them out, or do not say that it is unsigned.')
+        : undefined,
+      why === '' ? refuseField('why', 'Say why the site is trusted without a signature.') : why,
+      url === undefined || /^https:/i.test(url)
+        ? undefined
+        : refuseField('url', 'Give an https URL: only HTTPS protects the images of an unsigned source.'),
     );
     return isRefusal(found) ? found : { ...NO_KEYS, why };
   }
   const isPath = file === '' || (file.startsWith('/') && isPrintable(file));
   const found = allOf(
     file !== '' && data !== ''
-      ? refuseField('keyring_data', 'field.keyring-both')
-      : (parseKeyring(data) ?? refuseField('keyring_data', 'field.keyring-data', { max: KEYRING_BYTES_MAX })),
-    isPath ? undefined : refuseField('keyring_filename', 'field.keyring-file'),
-    (given.why?.trim() ?? '') === '' ? undefined : refuseField('why', 'field.why-signed'),
+      ? refuseField('keyring_data', 'Give the path of a file with keys or the keys themselves, not both.')
+      : (parseKeyring(data) ?? refuseField('keyring_data', keyringDataText(KEYRING_BYTES_MAX))),
+    isPath
+      ? undefined
+      : refuseField(
+          'keyring_filename',
+          'Give the absolute path of a file with OpenPGP keys, at most 1024 printable characters.',
+        ),
+    (given.why?.trim() ?? '') === ''
+      ? undefined
+      : refuseField('why', 'Only an unsigned source has this: leave it out, or say that the source is unsigned.'),
   );
   if (isRefusal(found)) return found;
   const [keyring] = found;
   if (hasKeys) return { keyringFilename: file, keyring, why: undefined };
-  if (before === undefined || before.why !== undefined) return refuseField('keyring_data', 'field.keyring-missing');
+  if (before === undefined || before.why !== undefined)
+    return refuseField(
+      'keyring_data',
+      'Give the path of a file with the keys of the site, or the keys themselves. For a site without signatures, say instead that it is unsigned, and why.',
+    );
   return { keyringFilename: before.keyringFilename, keyring: before.keyring, why: undefined };
 }
 
@@ -74,10 +102,17 @@ async function judgeKeys(
   means: SourceMeans,
 ): Promise<Refusal | undefined> {
   if (file !== '' && file !== before?.keyringFilename && !(await means.hasFile(file)))
-    return refuseField('keyring_filename', 'field.keyring-missing-file', { file });
+    return refuseField(
+      'keyring_filename',
+      `This host of the region has no file ${file}: install the package that has it, or copy the keys of the site there.`,
+    );
   const fault = keyring.length === 0 || keyring === before?.keyring ? undefined : await means.judgeKeyring(keyring);
-  if (fault === 'large-keyring') return refuseField('keyring_data', 'field.keyring-large');
-  return fault && refuseField('keyring_data', 'field.keyring-data', { max: KEYRING_BYTES_MAX });
+  if (fault === 'large-keyring')
+    return refuseField(
+      'keyring_data',
+      'There are more keys and signatures than are read: give the keys of the site alone: gpg --export --export-options export-minimal KEY',
+    );
+  return fault && refuseField('keyring_data', keyringDataText(KEYRING_BYTES_MAX));
 }
 
 /** The means to check the keys of a source. */

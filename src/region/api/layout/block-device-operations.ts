@@ -3,6 +3,7 @@
 // Source: MAAS's `nodes/{system_id}/blockdevices/` and, below it, `{device_id}/partitions/`.
 
 import { z } from 'zod';
+import { noBlockDeviceText } from '../../layout/storage-draft.ts';
 import type { Machine } from '../../records/machine.ts';
 import { type Answer, json, NO_MACHINE, type Refusal, refuse } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation } from '../call/operation.ts';
@@ -13,7 +14,7 @@ import { bytesOf, diskParameters, kernelNameOf, uuid } from './storage-parameter
 
 /** The refusal of a path that names no block device of this machine. */
 const noDevice = ({ hostname }: Machine, named: string): Refusal =>
-  refuse('not-found.block-device', { machine: hostname, name: shownName(named) });
+  refuse('not-found', noBlockDeviceText(hostname, shownName(named)));
 
 /** The block device that a path names by its id or its name, or the refusal. */
 async function deviceOf(call: ApiCall, named: string): Promise<Readonly<Record<string, unknown>> | Refusal> {

@@ -8,7 +8,8 @@ import { removeInterface } from '../../layout/interface-changes.ts';
 import type { NetInterface } from '../../layout/interfaces.ts';
 import { refuseReserved } from '../../life/link-addresses.ts';
 import type { Machine } from '../../records/machine.ts';
-import { type RefusalWord, refusal } from '../../words/refusal.ts';
+import { fieldRefusal, type RefusalWord } from '../../records/refusal.ts';
+import { machineExistsText } from '../../records/report-refusal.ts';
 import { type Answer, refuseFields, refuseFor } from '../call/answer.ts';
 import { type ApiCall, usernameOf } from '../call/operation.ts';
 import { hostPlaces } from '../networks/host-places.ts';
@@ -32,7 +33,7 @@ export async function changeMac(
     store.enlist<RefusalWord>({ macs: [mac], values: [], atMs }, ({ byMac: [other] }) => {
       if (other !== undefined) {
         const taken = { name: other.hostname, systemId: other.systemId };
-        return { kind: 'refuse', refusal: refusal('field.machine-exists', taken) };
+        return { kind: 'refuse', refusal: fieldRefusal(machineExistsText(taken)) };
       }
       if (!isFinal) return { kind: 'unchanged', systemId, events: [] };
       return { kind: 'amend', systemId, fields: {}, events: [event], interfaces: after };

@@ -1,7 +1,14 @@
 // The parts that all changes of a machine's interfaces share: who may change them, the draft that a change edits, the answer.
 
 import { isHostMac, parseMac } from '../../../net/address.ts';
-import { INTERFACE_NAME, RESERVED_NAMES } from '../../layout/interface-changes.ts';
+import {
+  INTERFACE_NAME,
+  INTERFACE_NAME_FORM,
+  interfaceNameReservedText,
+  interfaceNameTakenText,
+  interfacesLimitText,
+  RESERVED_NAMES,
+} from '../../layout/interface-changes.ts';
 import { findInterface, interfacesOf, type NetInterface } from '../../layout/interfaces.ts';
 import {
   beginDraft,
@@ -16,7 +23,8 @@ import type { ChangeKnowledge, ChangeQuestion } from '../../records/knowledge.ts
 import type { Machine } from '../../records/machine.ts';
 import { LAID_INTERFACES_MAX } from '../../records/machine-layout.ts';
 import type { Rack } from '../../records/rack.ts';
-import { type RefusalWord, refusal } from '../../words/refusal.ts';
+import { fieldRefusal, MACS, type RefusalWord } from '../../records/refusal.ts';
+import { machineExistsText } from '../../records/report-refusal.ts';
 import {
   type Answer,
   allOf,
@@ -50,12 +58,21 @@ export const rackOf = (call: ApiCall): Rack | undefined => call.region.racks.fin
 /** The refusal to change a rack, or of a user without an administrator's rights, unless the path names a device of theirs. */
 export async function refuseOrdinary(call: ApiCall): Promise<Refusal | undefined> {
   const rack = rackOf(call);
-  if (rack !== undefined) return refuse('layout-refused.rack', { rack: rack.name });
+  if (rack !== undefined)
+    return refuse(
+      'layout-refused',
+      `${rack.name} is a rack: it reports the interfaces of its host, which are changed there.`,
+    );
   if (isAdmin(call)) return undefined;
   const node = await nodeOf(call);
   if (node === undefined) return NO_MACHINE;
   const isOwn = node.device !== undefined && node.owner === usernameOf(call);
-  return isOwn ? undefined : refuse('not-owner.interfaces', { machine: node.hostname });
+  return isOwn
+    ? undefined
+    : refuse(
+        'not-owner',
+        `Only administrators may change the interfaces of ${node.hostname}; the owner of a device may change those of the device.`,
+      );
 }
 
 /** Changes the network of the machine in the path, and answers with the interface. */
@@ -115,14 +132,14 @@ export async function addPhysical(
   const name = wanted ?? `eth${number}`;
   const parsed = parseMac(text);
   const found = allOf(
-    parsed === undefined || !isHostMac(parsed) ? refuseField('mac_address', 'field.macs') : parsed,
+    parsed === undefined || !isHostMac(parsed) ? refuseField('mac_address', MACS) : parsed,
     isTaken(name)
-      ? refuseField('name', 'field.interface-name-taken', { name })
+      ? refuseField('name', interfaceNameTakenText(name))
       : RESERVED_NAMES.has(name)
-        ? refuseField('name', 'field.interface-name-reserved', { name })
+        ? refuseField('name', interfaceNameReservedText(name))
         : INTERFACE_NAME.test(name)
           ? undefined
-          : refuseField('name', 'field.interface-name-form'),
+          : refuseField('name', INTERFACE_NAME_FORM),
   );
   if (isRefusal(found)) return found;
   const [mac] = found;
@@ -131,12 +148,12 @@ export async function addPhysical(
   const params = { fields: ['network'] };
   const event = { type: 'NODE', code: 'machine-edited', params, atMs, username: usernameOf(call) } as const;
   if (interfaces.length >= LAID_INTERFACES_MAX) {
-    return refuse('layout-refused.interfaces-limit', { machine: hostname, max: LAID_INTERFACES_MAX });
+    return refuse('layout-refused', interfacesLimitText(hostname, LAID_INTERFACES_MAX));
   }
   const outcome = await store.enlist<RefusalWord>({ macs: [mac], values: [], atMs }, ({ byMac: [other] }) => {
     if (other !== undefined) {
       const taken = { name: other.hostname, systemId: other.systemId };
-      return { kind: 'refuse', refusal: refusal('field.machine-exists', taken) };
+      return { kind: 'refuse', refusal: fieldRefusal(machineExistsText(taken)) };
     }
     const added = { mac, name, source: 'person' } as const;
     return { kind: 'amend', systemId, fields: {}, events: [event], interfaces: [...interfaces, added] };

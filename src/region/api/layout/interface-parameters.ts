@@ -4,9 +4,10 @@
 
 import { z } from 'zod';
 import { parseMac } from '../../../net/address.ts';
-import { INTERFACE_NAME } from '../../layout/interface-changes.ts';
+import { INTERFACE_NAME, INTERFACE_NAME_FORM } from '../../layout/interface-changes.ts';
 import type { LaidInterface } from '../../records/machine-layout.ts';
 import { PART_TAGS_MAX } from '../../records/machine-layout.ts';
+import { MACS } from '../../records/refusal.ts';
 import { flag, isTrue, numberText, value, values } from '../call/operation.ts';
 
 /** The smallest and the largest frame, in bytes: IPv4's own minimum, and what Ethernet cards take at most. */
@@ -25,19 +26,19 @@ export const commonParameters = z.object({
   name: value(
     z
       .string()
-      .max(32, 'field.interface-name-form')
-      .refine((text) => INTERFACE_NAME.test(text), 'field.interface-name-form'),
+      .max(32, INTERFACE_NAME_FORM)
+      .refine((text) => INTERFACE_NAME.test(text), INTERFACE_NAME_FORM),
   )
     .optional()
     .describe('Its name on the deployed system: at most 15 letters, digits, `.`, `_` and `-`.'),
-  mac_address: value(z.string().refine((text) => text === '' || parseMac(text) !== undefined, 'field.macs'))
+  mac_address: value(z.string().refine((text) => text === '' || parseMac(text) !== undefined, MACS))
     .optional()
     .describe('Its hardware address. Default: that of an interface it is made of.'),
   tags: values(PART_TAGS_MAX).optional().describe('Its tags.'),
   vlan: value(
     z
       .string()
-      .regex(/^\d{0,15}$/, 'field.vlan-id')
+      .regex(/^\d{0,15}$/, 'Give the id of a VLAN, a number (vlans lists them); empty: disconnected.')
       .transform((text) => (text === '' ? ('' as const) : Number(text))),
   )
     .optional()
@@ -80,7 +81,7 @@ export const bondParameters = {
 } as const;
 
 export const bridgeParameters = {
-  bridge_type: value(z.literal('standard', 'field.bridge-type'))
+  bridge_type: value(z.literal('standard', 'Give standard: no other bridge (ovs) can be deployed.'))
     .optional()
     .describe('The kind of the bridge: standard.'),
   bridge_stp: flag('True: use the spanning tree protocol.'),

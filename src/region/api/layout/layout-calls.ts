@@ -5,12 +5,13 @@
 
 import type { MachineAddress } from '../../../machines/machine.ts';
 import type { LayoutRefusal } from '../../layout/network-draft.ts';
+import { lockedText } from '../../life/commands.ts';
 import type { ChangeKnowledge, ChangeQuestion } from '../../records/knowledge.ts';
 import { type MachineStatus, statusRow } from '../../records/lifecycle.ts';
 import type { Machine } from '../../records/machine.ts';
 import type { MachineLayout } from '../../records/machine-layout.ts';
+import { refusal } from '../../records/refusal.ts';
 import { cleanWords } from '../../records/text-json.ts';
-import { refusal } from '../../words/refusal.ts';
 import { type Answer, NO_MACHINE, refuseFields, refuseFor } from '../call/answer.ts';
 import { type ApiCall, usernameOf } from '../call/operation.ts';
 import { systemIdOf } from '../machines/machine-calls.ts';
@@ -55,20 +56,25 @@ export function refuseState(
   part: Part,
 ): LayoutRefusal | undefined {
   if (isLocked === true) {
-    return { kind: 'refuse', refusal: refusal('machine-locked.command', { machine: hostname, systemId }) };
+    return { kind: 'refuse', refusal: refusal('machine-locked', lockedText(hostname, systemId)) };
   }
   // Nothing depends on the layout of a device.
   if (device !== undefined || part === 'tags' || CHANGEABLE.includes(status)) return undefined;
   const states = CHANGEABLE.map((one) => statusRow(one).name);
-  const params = { machine: hostname, state: statusRow(status).name, states };
-  return { kind: 'refuse', refusal: refusal('layout-refused.state', params) };
+  return {
+    kind: 'refuse',
+    refusal: refusal(
+      'layout-refused',
+      `${hostname} is ${statusRow(status).name}: its network and disks can be changed while it is ${states.join(', ')}.`,
+    ),
+  };
 }
 
 /** A device has no disks here. */
 const refuseDisks = ({ device, hostname }: Machine, part: Part): LayoutRefusal | undefined =>
   device === undefined || part !== 'disks'
     ? undefined
-    : { kind: 'refuse', refusal: refusal('layout-refused.device', { machine: hostname }) };
+    : { kind: 'refuse', refusal: refusal('layout-refused', `${hostname} is a device: it has no disks here.`) };
 
 /** Changes the layout of the machine in the path. @param answer renders the changed machine */
 export async function changeLayout(

@@ -92,7 +92,12 @@ const special = (op: string, doc: string, parameters: z.ZodObject): Operation =>
     answers: 'refusal',
     run: async (call) => {
       const machine = await machineOf(call);
-      return machine === undefined ? NO_MACHINE : refuse('layout-refused.special', { machine: machine.hostname });
+      return machine === undefined
+        ? NO_MACHINE
+        : refuse(
+            'layout-refused',
+            `A deployment of ${machine.hostname} mounts only what is on its disks: add a mount of tmpfs to fstab by user data.`,
+          );
     },
   });
 
@@ -146,6 +151,9 @@ export const LAYOUT_OPERATIONS: readonly Operation[] = [
     { ...machinePaths('2.0').all, method: 'POST', access: 'admin' },
     'clone',
     'Refused: the layout of each machine is its own.',
-    refuse('bad-request.clone'),
+    refuse(
+      'bad-request',
+      'Rackboot copies no layout from one machine to others: lay out the interfaces and disks of each (nodes/<id>/interfaces, set_storage_layout).',
+    ),
   ),
 ];

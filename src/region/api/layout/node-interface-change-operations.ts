@@ -12,6 +12,8 @@ import {
   type InterfaceWish,
   type MadeKind,
   makeInterface,
+  noSuchVlanText,
+  notOfKindText,
   tagInterface,
 } from '../../layout/interface-changes.ts';
 import { findInterface, interfacesOf, type NetInterface } from '../../layout/interfaces.ts';
@@ -24,8 +26,8 @@ import { type NetworkView, subnetOfAddress, subnetWithId, vlanWithId } from '../
 import type { ChangeKnowledge } from '../../records/knowledge.ts';
 import type { Machine } from '../../records/machine.ts';
 import { LINK_MODES, PART_TAG_MAX } from '../../records/machine-layout.ts';
+import { fieldRefusal, MACS, REQUIRED } from '../../records/refusal.ts';
 import { cleanWords } from '../../records/text-json.ts';
-import { refusal } from '../../words/refusal.ts';
 import {
   type Answer,
   isRefusal,
@@ -39,8 +41,10 @@ import {
   type ApiCall,
   defineOperation,
   flag,
+  IP_ADDRESS,
   idIn,
   isTrue,
+  NOT_A_NUMBER,
   nothing,
   type Operation,
   usernameOf,
@@ -75,11 +79,11 @@ const PARENTS_MAX = 128;
 /** The hardware address in a parameter; `undefined` if none is given. */
 function macOf(text: string | undefined): MacAddress | Refusal | undefined {
   if (text === undefined || text === '') return undefined;
-  return parseMac(text) ?? refuseField('mac_address', 'field.macs');
+  return parseMac(text) ?? refuseField('mac_address', MACS);
 }
 
 const parents = values(PARENTS_MAX)
-  .refine((texts) => texts.every((text) => idIn(text, -1) >= 0), 'field.not-a-number')
+  .refine((texts) => texts.every((text) => idIn(text, -1) >= 0), NOT_A_NUMBER)
   .describe('The ids of the interfaces.');
 const ofOne = {
   parent: value(whole).optional().describe('The id of the interface.'),
@@ -160,7 +164,7 @@ async function update(call: ApiCall, given: z.output<typeof updateParameters>): 
     node?.device === undefined ? undefined : findInterface(interfacesOf(node, await look(call)), call.path.id ?? '');
   if (node === undefined || mac === undefined || own?.nic === undefined || own.mac === mac)
     return await changeGiven(call, given, wish);
-  if (!isHostMac(mac)) return refuseField('mac_address', 'field.macs');
+  if (!isHostMac(mac)) return refuseField('mac_address', MACS);
   return await (await deviceCalls()).changeMac(call, node, own, mac, () =>
     changeGiven(call, given, { ...wish, mac: undefined }),
   );
@@ -176,8 +180,7 @@ async function changeGiven(
   const answer = await changeOne(call, (draft, { id }) => {
     const kind = laidOf(draft, id)?.kind ?? 'physical';
     const strange = Object.keys(params).find((name) => name !== 'accept_ra' && !name.startsWith(`${kind}_`));
-    if (strange !== undefined)
-      return { kind: 'refuse', field: strange, refusal: refusal('field.not-of-kind', { kind }) };
+    if (strange !== undefined) return { kind: 'refuse', field: strange, refusal: fieldRefusal(notOfKindText(kind)) };
     const changed = changeInterface(draft, id, { ...wish, parents: wanted, params, speeds: speedsIn(given) });
     return changed.kind === 'refuse' ? changed : { draft: changed.draft, shown: id };
   });
@@ -185,13 +188,13 @@ async function changeGiven(
 }
 
 const linkParameters = z.object({
-  mode: value(z.string().toLowerCase().pipe(z.enum(LINK_MODES, 'field.link-mode'))).describe(
+  mode: value(z.string().toLowerCase().pipe(z.enum(LINK_MODES, 'Give auto, static, dhcp or link_up.'))).describe(
     'How it gets an address there: auto (the region chooses one), static, dhcp, or link_up (none).',
   ),
   subnet: value(subnetText)
     .optional()
     .describe('The subnet, by its id, its network or its name; required for auto and static.'),
-  ip_address: value(z.string().refine((text) => text === '' || parseIpv4(text) !== undefined, 'field.ip-address'))
+  ip_address: value(z.string().refine((text) => text === '' || parseIpv4(text) !== undefined, IP_ADDRESS))
     .optional()
     .describe('The address of a static link. Default: a free one.'),
   force: flag('True: replace all other links of the interface.'),
@@ -204,7 +207,7 @@ async function link(call: ApiCall, given: z.output<typeof linkParameters>): Prom
   const unknown = refuseSubnet(view, 'subnet', given.subnet);
   if (unknown !== undefined) return unknown;
   const { mode } = given;
-  if (mode === undefined) return refuseField('mode', 'field.required');
+  if (mode === undefined) return refuseField('mode', REQUIRED);
   const wish = {
     mode,
     subnetId: given.subnet === undefined ? undefined : findSubnet(view, given.subnet)?.subnet.id,
@@ -286,7 +289,7 @@ const many = { ...common, path: 'nodes/{system_id}/interfaces', handler: 'Interf
 const one = { ...common, path: 'nodes/{system_id}/interfaces/{id}', handler: 'InterfaceHandler' } as const;
 
 const tagParameters = z.object({
-  tag: value(z.string().trim().min(1, 'field.required').max(PART_TAG_MAX)).describe('The tag, any word.'),
+  tag: value(z.string().trim().min(1, REQUIRED).max(PART_TAG_MAX)).describe('The tag, any word.'),
 });
 
 const tagging = (op: 'add_tag' | 'remove_tag', doc: string): Operation =>
@@ -343,7 +346,7 @@ async function makePhysical(call: ApiCall, given: z.output<typeof physicalParame
   const isMore = Object.values(others).some((one) => one !== undefined);
   const view = await look(call);
   if (typeof vlan === 'number' && vlanWithId(view, vlan) === undefined)
-    return refuseField('vlan', 'field.no-such-vlan', { id: vlan });
+    return refuseField('vlan', noSuchVlanText(vlan));
   const misfit = isMore ? refuseMore(node, view, wish) : undefined;
   if (misfit !== undefined) return misfit;
   const added = await addPhysical(call, node, mac, name);

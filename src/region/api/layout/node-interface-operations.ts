@@ -4,6 +4,7 @@
 
 import { z } from 'zod';
 import { findInterface, interfacesOf } from '../../layout/interfaces.ts';
+import { noNodeInterfaceText } from '../../layout/network-draft.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
 import { type Answer, json, NO_MACHINE, refuse } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, value } from '../call/operation.ts';
@@ -17,7 +18,7 @@ const rackCalls = () => import('../racks/rack-interfaces.ts');
 
 /** The refusal of a path that names no interface of this node. */
 const noInterface = ({ path }: ApiCall, machine: string): Answer =>
-  refuse('not-found.node-interface', { machine, name: shownName(path.id) });
+  refuse('not-found', noNodeInterfaceText(machine, shownName(path.id)));
 
 async function list(call: ApiCall): Promise<Answer> {
   const machine = await nodeOf(call);

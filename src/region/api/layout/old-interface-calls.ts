@@ -6,16 +6,19 @@
 // 2. A sticky address is a static link of the interface, in place of its links without such an address.
 
 import { formatIpv4, formatMac, parseIpv4, parseMac } from '../../../net/address.ts';
+import { lastInterfaceText } from '../../layout/interface-changes.ts';
 import { interfacesOf, type NetInterface } from '../../layout/interfaces.ts';
 import type { NetworkDraft } from '../../layout/network-draft.ts';
+import { noNodeInterfaceText } from '../../layout/network-draft.ts';
+import { lockedText } from '../../life/commands.ts';
 import { staticAddresses } from '../../life/link-addresses.ts';
 import { subnetOfAddress } from '../../networks/network-view.ts';
 import type { ChangeKnowledge } from '../../records/knowledge.ts';
 import type { Machine } from '../../records/machine.ts';
-import { refusal } from '../../words/refusal.ts';
+import { fieldRefusal, MACS } from '../../records/refusal.ts';
 import { type Answer, allOf, isRefusal, json, NO_MACHINE, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { maasTime } from '../call/maas-time.ts';
-import { type ApiCall, usernameOf } from '../call/operation.ts';
+import { type ApiCall, IP_ADDRESS, usernameOf } from '../call/operation.ts';
 import { nodeOf } from '../machines/machine-calls.ts';
 import { refusalIn } from '../networks/network-calls.ts';
 import { ALLOC_TYPES } from '../networks/subnet-use-operations.ts';
@@ -32,7 +35,7 @@ const macJson = ({ systemId }: Machine, mac: Machine['interfaces'][number]['mac'
 };
 
 const noMac = ({ path }: ApiCall, { hostname }: Machine): Refusal =>
-  refuse('not-found.node-interface', { machine: hostname, name: shownName(path.mac_address) });
+  refuse('not-found', noNodeInterfaceText(hostname, shownName(path.mac_address)));
 
 const interfaceIn = ({ path }: ApiCall, { interfaces }: Machine): Machine['interfaces'][number] | undefined =>
   interfaces.find(({ mac }) => mac === parseMac(path.mac_address ?? ''));
@@ -56,7 +59,7 @@ async function changeable(call: ApiCall): Promise<Machine | Refusal> {
   const node = await nodeOf(call);
   if (node === undefined) return NO_MACHINE;
   const { hostname: machine, systemId } = node;
-  return node.isLocked === true ? refuse('machine-locked.command', { machine, systemId }) : node;
+  return node.isLocked === true ? refuse('machine-locked', lockedText(machine, systemId)) : node;
 }
 
 /** Adds an interface. */
@@ -79,8 +82,11 @@ export async function removeMac(call: ApiCall): Promise<Answer> {
   const name = formatMac(found.mac);
   const given = addresses.find(({ mac }) => mac === found.mac);
   if (given !== undefined)
-    return refuse('layout-refused.addressed', { machine, name, address: formatIpv4(given.address) });
-  if (interfaces.length === 1) return refuse('layout-refused.last-interface', { machine, name });
+    return refuse(
+      'layout-refused',
+      `${name} of ${machine} has the address ${formatIpv4(given.address)}: release the machine or unlink the interface first.`,
+    );
+  if (interfaces.length === 1) return refuse('layout-refused', lastInterfaceText(machine, name));
   const { store, clock } = call.region;
   const atMs = clock.wallTimeMs();
   const params = { fields: ['network'] };
@@ -113,15 +119,22 @@ export async function claimAddress(call: ApiCall, claim: Claim): Promise<Answer>
   const { mac_address: macText, requested_address: text } = claim;
   const asked = text === undefined ? undefined : parseIpv4(text);
   const checked = allOf(
-    macText === undefined || parseMac(macText) !== undefined ? undefined : refuseField('mac_address', 'field.macs'),
-    text === undefined || asked !== undefined ? undefined : refuseField('requested_address', 'field.ip-address'),
+    macText === undefined || parseMac(macText) !== undefined ? undefined : refuseField('mac_address', MACS),
+    text === undefined || asked !== undefined ? undefined : refuseField('requested_address', IP_ADDRESS),
   );
   if (isRefusal(checked)) return checked;
   let mac: NetInterface['mac'] | undefined;
   const places = await placesOf(call);
   const edit = (draft: NetworkDraft, known: ChangeKnowledge): ReturnType<Edit> => {
     const one = claimed(interfacesOf(draft.machine, draft.networks), claim);
-    if (one === undefined) return { kind: 'refuse', field: 'mac_address', refusal: refusal('field.mac-of-node') };
+    if (one === undefined)
+      return {
+        kind: 'refuse',
+        field: 'mac_address',
+        refusal: fieldRefusal(
+          'No interface of this node has this hardware address: nodes/<system_id>/macs/ lists them.',
+        ),
+      };
     mac = one.mac;
     const kept = one.links.filter(({ mode, address }) => mode === 'static' && address !== undefined);
     const isKept = kept.some(({ address }) => asked === undefined || address === asked);
@@ -129,7 +142,13 @@ export async function claimAddress(call: ApiCall, claim: Claim): Promise<Answer>
     const home = one.links.find(({ subnet }) => subnet !== undefined)?.subnet ?? one.seenIn;
     const subnet = asked === undefined ? home : subnetOfAddress(draft.networks, asked);
     if (subnet === undefined)
-      return { kind: 'refuse', field: 'requested_address', refusal: refusal('field.no-network-of-address') };
+      return {
+        kind: 'refuse',
+        field: 'requested_address',
+        refusal: fieldRefusal(
+          'No known subnet has this address, or without an address, the interface is in none: give an address of a subnet.',
+        ),
+      };
     const wish = { mode: 'static', subnetId: subnet.subnet.id, address: asked, isGateway: false } as const;
     return linkWith(call, draft, one, { ...wish, isForced: kept.length === 0 }, known, places);
   };

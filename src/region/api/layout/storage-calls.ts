@@ -14,17 +14,19 @@ import {
 } from '../../layout/storage-changes.ts';
 import {
   beginStorage,
+  noPartitionText,
   noSuchDevice,
+  noSuchDiskText,
   refuseStorage,
   type StorageDraft,
   storageWith,
   withStorage,
 } from '../../layout/storage-draft.ts';
 import { changeRaid, changeVolume, NO_MEMBERS, removeRaid, removeVolume } from '../../layout/volume-changes.ts';
-import { layOut } from '../../layout/whole-layouts.ts';
+import { layOut, noDiskText } from '../../layout/whole-layouts.ts';
 import type { Machine } from '../../records/machine.ts';
 import { FILE_SYSTEM_KINDS, WHOLE_LAYOUTS } from '../../records/machine-layout.ts';
-import { refusal } from '../../words/refusal.ts';
+import { fieldRefusal, refusal } from '../../records/refusal.ts';
 import { type Answer, json, refuseField } from '../call/answer.ts';
 import { type ApiCall, idIn } from '../call/operation.ts';
 import { blockDevicesJson, partitionNamed, partitionsJson } from '../json/disk-json.ts';
@@ -90,7 +92,12 @@ function onDisk(draft: StorageDraft, segment: string | undefined, edit: EditOne)
   if (id !== 0) return edit(draft, id);
   return deviceIdOf(draft, segment) === 0
     ? noSuchDevice(draft, shownName(segment))
-    : refuseStorage(refusal('layout-refused.not-a-disk', { name: shownName(segment) }));
+    : refuseStorage(
+        refusal(
+          'layout-refused',
+          `${shownName(segment)} is a RAID or a volume: only disks have partitions and start a machine. Give it a file system, or make a volume group of a RAID.`,
+        ),
+      );
 }
 
 /** The id of the partition that a path names, by its id or its name, below its disk. */
@@ -99,7 +106,7 @@ function partitionIdOf(draft: StorageDraft, { device_id: device = '', id = '' }:
   if (disk === undefined) return noSuchDevice(draft, shownName(device));
   const found = partitionNamed(partitionsJson(draft, disk), id);
   if (found !== undefined) return Number(found.id);
-  return refuseStorage(refusal('not-found.partition', { disk: disk.facts.name, name: shownName(id) }));
+  return refuseStorage(refusal('not-found', noPartitionText(disk.facts.name, shownName(id))));
 }
 
 /** Edits the part that the path names, and then shows it. */
@@ -148,7 +155,7 @@ export function formatPart(
   }: { readonly fstype?: string | undefined; readonly uuid?: string | undefined; readonly label?: string | undefined },
 ): Answer | Promise<Answer> {
   const known = FILE_SYSTEM_KINDS.find((one) => one === fstype);
-  if (known === undefined) return refuseField('fstype', 'field.file-system', { known: FILE_SYSTEM_KINDS });
+  if (known === undefined) return refuseField('fstype', `Give one of ${FILE_SYSTEM_KINDS.join(', ')}.`);
   const edit: EditOne = (draft, id) => format(draft, id, { fstype: known, uuid, label });
   return changeDisks(call, on(call, aim, edit), showOf(aim));
 }
@@ -184,7 +191,9 @@ export function changeDevice(call: ApiCall, given: Readonly<Record<string, unkno
   const { name, bytes } = change.disk;
   const strange = (own: string): LayoutRefusal | undefined => {
     const field = Object.keys(given).find((one) => given[one] !== undefined && !own.split(' ').includes(one));
-    return field === undefined ? undefined : { kind: 'refuse', field, refusal: refusal('field.not-of-device') };
+    return field === undefined
+      ? undefined
+      : { kind: 'refuse', field, refusal: fieldRefusal('A block device of this kind has no such setting.') };
   };
   const edit: EditOne = (draft, id) => {
     if (draft.disks.some((disk) => disk.id === id))
@@ -231,11 +240,11 @@ export function layOutDisks(call: ApiCall, given: LayoutGiven): Answer | Promise
     if (rootDiskId === 0) {
       const names = draft.disks.map(({ facts }) => facts.name);
       return names.length === 0
-        ? refuseStorage(refusal('layout-refused.no-disk', { machine: draft.machine.hostname }))
-        : refuseStorage(refusal('field.no-such-disk', { disk: shownName(named), names }), 'root_device');
+        ? refuseStorage(refusal('layout-refused', noDiskText(draft.machine.hostname)))
+        : refuseStorage(fieldRefusal(noSuchDiskText(shownName(named), names)), 'root_device');
     }
     if (layout === undefined)
-      return refuseStorage(refusal('field.storage-layout', { known: WHOLE_LAYOUTS }), 'storage_layout');
+      return refuseStorage(fieldRefusal(`Give one of ${WHOLE_LAYOUTS.join(', ')}.`), 'storage_layout');
     return layOut(draft, {
       layout,
       rootDiskId,

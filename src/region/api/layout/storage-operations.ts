@@ -6,8 +6,10 @@
 // 1. The next deployment sets up the stored disks. A layout that cannot be deployed is refused then, with the reason.
 
 import { z } from 'zod';
-import { beginStorage } from '../../layout/storage-draft.ts';
+import { beginStorage, noBlockDeviceText, noPartitionText } from '../../layout/storage-draft.ts';
+import { DEVICE_NAME } from '../../layout/volume-changes.ts';
 import { FILE_SYSTEM_KINDS, FILE_SYSTEMS, PART_TAG_MAX, WHOLE_LAYOUTS } from '../../records/machine-layout.ts';
+import { REQUIRED } from '../../records/refusal.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import type { Answer } from '../call/answer.ts';
 import { json, NO_MACHINE, refuse } from '../call/answer.ts';
@@ -25,13 +27,20 @@ const DRAWN = FILE_SYSTEM_KINDS.filter((kind) => FILE_SYSTEMS[kind].drawsUuid);
 const formatParameters = z.object({
   fstype: value(z.string().max(32)).describe(`The file system: ${FILE_SYSTEM_KINDS.join(', ')}.`),
   uuid: uuid.describe(`Its UUID. Default: a new one. Not for ${DRAWN.join(', ')}, whose identifier the agent draws.`),
-  label: value(z.string().regex(/^(?:[A-Za-z0-9._][A-Za-z0-9._-]{0,15})?$/, 'field.label'))
+  label: value(
+    z
+      .string()
+      .regex(
+        /^(?:[A-Za-z0-9._][A-Za-z0-9._-]{0,15})?$/,
+        'Give at most 16 letters, digits, dots, hyphens and underscores, and do not begin with a hyphen.',
+      ),
+  )
     .optional()
     .describe(`Its label: letters, digits, \`.\`, \`_\` and \`-\`, at most ${LABELS}.`),
 });
 
 const tagParameters = z.object({
-  tag: value(z.string().trim().min(1, 'field.required').max(PART_TAG_MAX)).describe('The tag, any word.'),
+  tag: value(z.string().trim().min(1, REQUIRED).max(PART_TAG_MAX)).describe('The tag, any word.'),
 });
 
 /** Formatting, mounting and tagging, of partitions and of block devices. */
@@ -103,10 +112,10 @@ async function readPartition(call: ApiCall): Promise<Answer> {
   const draft = beginStorage(machine);
   const disk = draft.disks.find((one) => String(one.id) === device || one.facts.name === device);
   const { hostname } = machine;
-  if (disk === undefined) return refuse('not-found.block-device', { machine: hostname, name: shownName(device) });
+  if (disk === undefined) return refuse('not-found', noBlockDeviceText(hostname, shownName(device)));
   const found = partitionNamed(partitionsJson(draft, disk), id);
   if (found !== undefined) return json(found);
-  return refuse('not-found.partition', { disk: disk.facts.name, name: shownName(id) });
+  return refuse('not-found', noPartitionText(disk.facts.name, shownName(id)));
 }
 
 const partitionParameters = z.object({
@@ -167,10 +176,10 @@ const layoutParameters = z.object({
   root_size: value(size)
     .optional()
     .describe('The size of the partition of the root, or of the volume group. Default: all.'),
-  vg_name: value(z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,31}$/, 'field.device-name'))
+  vg_name: value(z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,31}$/, DEVICE_NAME))
     .optional()
     .describe('lvm: the name of the group; vgroot.'),
-  lv_name: value(z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,31}$/, 'field.device-name'))
+  lv_name: value(z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,31}$/, DEVICE_NAME))
     .optional()
     .describe('lvm: the name of the volume; lvroot.'),
   lv_size: value(size).optional().describe('lvm: the size of the volume of the root. Default: all.'),

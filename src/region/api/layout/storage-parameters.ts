@@ -10,7 +10,7 @@ const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9,
 const SIZE = /^(\d{1,15})([kmgt]?)b?$/i;
 
 /** A size as people write it. */
-export const size = z.string().regex(SIZE, 'field.size-form');
+export const size = z.string().regex(SIZE, 'Give bytes, or a number with K, M, G or T.');
 
 /** The bytes of a size; `undefined` if none is given. */
 export function bytesOf(text: string | undefined): number | undefined {
@@ -19,20 +19,22 @@ export function bytesOf(text: string | undefined): number | undefined {
   return Math.min(Number.MAX_SAFE_INTEGER, Number(number) * (UNITS[unit.toLowerCase()] ?? 1));
 }
 
+const MOUNT_POINT = 'Give an absolute path without `..`, spaces or control characters.';
+
 /** Both become words of a line of fstab, so they contain no spaces, and the path contains no `..`. */
 export const mountParameters = z.object({
   mount_point: value(
     z
       .string()
       .max(255)
-      .regex(/^(?:none|\/(?:[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)*)?)$/, 'field.mount-point')
-      .refine((path) => !path.split('/').includes('..'), 'field.mount-point'),
+      .regex(/^(?:none|\/(?:[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)*)?)$/, MOUNT_POINT)
+      .refine((path) => !path.split('/').includes('..'), MOUNT_POINT),
   ).describe('The mount point: an absolute path; `none` for swap.'),
   mount_options: value(
     z
       .string()
       .max(255)
-      .regex(/^[A-Za-z0-9,=._:/-]*$/, 'field.mount-options'),
+      .regex(/^[A-Za-z0-9,=._:/-]*$/, 'Give letters, digits and `,=._:/-`.'),
   )
     .optional()
     .describe('The options of the mount, as in fstab.'),
@@ -60,7 +62,10 @@ export const diskParameters = z.object({
     z
       .string()
       .trim()
-      .refine((path) => path === '' || KERNEL_PATH.test(path), 'field.id-path'),
+      .refine(
+        (path) => path === '' || KERNEL_PATH.test(path),
+        "Give /dev/ and the kernel's name, like /dev/sdb; other paths are unknown when a machine is deployed.",
+      ),
   )
     .optional()
     .describe("/dev/ and the kernel's name, by which a deployment finds a disk without a serial number."),

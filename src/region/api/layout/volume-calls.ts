@@ -18,7 +18,7 @@ import {
   type Use,
   type WholeChange,
 } from '../../layout/volume-changes.ts';
-import { refusal } from '../../words/refusal.ts';
+import { fieldRefusal } from '../../records/refusal.ts';
 import { type Answer, json } from '../call/answer.ts';
 import { type ApiCall, idIn } from '../call/operation.ts';
 import { partitionName, partitionNamed, partitionsJson, raidJson, volumeGroupJson } from '../json/disk-json.ts';
@@ -38,6 +38,8 @@ interface ChangeWords extends NamedWords {
 /** A volume group may have RAIDs as members. */
 type Whole = 'raid' | 'group';
 
+const listed = (names: readonly string[]): string => (names.length === 0 ? '' : `: ${names.join(', ')}`);
+
 /** The members that words name. Numbers are ids, known or not. */
 function membersNamed(draft: StorageDraft, whole: Whole, words: MemberWords, prefix = ''): Members | LayoutRefusal {
   const partitions = draft.disks.flatMap((disk) => partitionsJson(draft, disk));
@@ -55,8 +57,12 @@ function membersNamed(draft: StorageDraft, whole: Whole, words: MemberWords, pre
     if (word === undefined) continue;
     const name = shownName(word);
     const unknown = isDiskUse(use)
-      ? refusal('field.unknown-device', { name, names: devices.map((one) => one.name) })
-      : refusal('field.unknown-partition', { name, names: partitions.map(({ path }) => partitionName(path)) });
+      ? fieldRefusal(
+          `The machine has no such block device as ${name}: give the id or name of one${listed(devices.map((one) => one.name))}.`,
+        )
+      : fieldRefusal(
+          `The machine has no partition ${name}: give the id or name of one${listed(partitions.map(({ path }) => partitionName(path)))}.`,
+        );
     return refuseStorage(unknown, `${prefix}${FIELDS[use]}`);
   }
   const of = (use: Use): readonly number[] => words[use].map((word) => find(use, word));

@@ -3,9 +3,17 @@
 // Source: MAAS's `nodes/{system_id}/raids/`, `raid/{id}/`, `volume-groups/` and `volume-group/{id}/`.
 
 import { z } from 'zod';
-import { beginStorage, type StorageDraft } from '../../layout/storage-draft.ts';
+import { beginStorage, noBlockDeviceText, noVolumeGroupText, type StorageDraft } from '../../layout/storage-draft.ts';
 import { type Answer, json, NO_MACHINE, refuse } from '../call/answer.ts';
-import { type ApiCall, defineOperation, idIn, nothing, type Operation, value } from '../call/operation.ts';
+import {
+  type ApiCall,
+  defineOperation,
+  idIn,
+  NOT_A_NUMBER,
+  nothing,
+  type Operation,
+  value,
+} from '../call/operation.ts';
 import { raidJson, volumeGroupJson } from '../json/disk-json.ts';
 import { machineOf } from '../machines/machine-calls.ts';
 import { shownName } from './layout-calls.ts';
@@ -22,17 +30,18 @@ const raids = { path: 'nodes/{system_id}/raids', handler: 'RaidsHandler' } as co
 const group = { path: 'nodes/{system_id}/volume-group/{id}', handler: 'VolumeGroupHandler' } as const;
 const groups = { path: 'nodes/{system_id}/volume-groups', handler: 'VolumeGroupsHandler' } as const;
 
-type Code = 'not-found.block-device' | 'not-found.volume-group';
-
 /** Reads parts of the machine's disks. */
 const reading =
-  (find: (draft: StorageDraft, call: ApiCall) => unknown, code: Code = 'not-found.block-device') =>
+  (
+    find: (draft: StorageDraft, call: ApiCall) => unknown,
+    absentText: (machine: string, name: string) => string = noBlockDeviceText,
+  ) =>
   async (call: ApiCall): Promise<Answer> => {
     const machine = await machineOf(call);
     if (machine === undefined) return NO_MACHINE;
     const found = find(beginStorage(machine), call);
     const name = shownName(call.path.id);
-    return found === undefined ? refuse(code, { machine: machine.hostname, name }) : json(found);
+    return found === undefined ? refuse('not-found', absentText(machine.hostname, name)) : json(found);
   };
 
 const members = {
@@ -82,7 +91,7 @@ const changeIn = (given: Given & { readonly name?: string | undefined; readonly 
 
 const newRaid = z.object({
   name: value(z.string().max(32)).optional().describe('Its name. Default: md0, md1, and so on.'),
-  level: value(z.literal('raid-1', 'field.raid-level')).describe('The level: raid-1.'),
+  level: value(z.literal('raid-1', 'Give raid-1: no other level can be deployed.')).describe('The level: raid-1.'),
   uuid,
   ...members,
   ...spares,
@@ -181,7 +190,7 @@ const GROUPS: readonly Operation[] = [
         draft.layout.volumeGroups
           .filter(({ id }) => id === idIn(call.path.id))
           .map((one) => volumeGroupJson(draft, one))[0],
-      'not-found.volume-group',
+      noVolumeGroupText,
     ),
   }),
   defineOperation({
@@ -221,7 +230,7 @@ const GROUPS: readonly Operation[] = [
     answers: 'nothing',
     doc: 'Delete a volume of a volume group.',
     parameters: z.object({
-      id: value(z.string().regex(/^\d{1,15}$/, 'field.not-a-number')).describe('The id of the volume.'),
+      id: value(z.string().regex(/^\d{1,15}$/, NOT_A_NUMBER)).describe('The id of the volume.'),
     }),
     run: async (call, given) => (await volumeCalls()).deleteVolume(call, idIn(given.id)),
   }),

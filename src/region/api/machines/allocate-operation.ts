@@ -11,8 +11,8 @@ import { refuseMachine } from '../../life/commands.ts';
 import type { UnusableCondition } from '../../life/network-conditions.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import type { Machine } from '../../records/machine.ts';
+import { didYouMean, fieldRefusal, type RefusalWord } from '../../records/refusal.ts';
 import { cleanWords } from '../../records/text-json.ts';
-import { type RefusalWord, refusal } from '../../words/refusal.ts';
 import { chooseAreas } from '../areas/chosen-areas.ts';
 import {
   type Answer,
@@ -25,12 +25,13 @@ import {
   refuseFields,
 } from '../call/answer.ts';
 import { searchFor } from '../call/long-answers.ts';
-import { watchRights } from '../call/lost-rights.ts';
+import { RIGHTS_CHANGED, watchRights } from '../call/lost-rights.ts';
 import {
   type ApiCall,
   defineOperation,
   flag,
   isTrue,
+  notDoneText,
   numberText,
   type Operation,
   value,
@@ -129,16 +130,28 @@ type Given = z.output<typeof allocateParameters> & z.output<typeof oldParameters
 /** The refusal of every condition that cannot be judged, because Rackboot does not know what it is about. */
 function refuseUnknown(given: Given): Refusal | undefined {
   const routers = (['connected_to', 'not_connected_to', 'routers', 'not_routers'] as const).map((name) =>
-    (given[name] ?? []).length === 0 ? undefined : refuseField(name, 'field.routers-unknown', { field: name }),
+    (given[name] ?? []).length === 0
+      ? undefined
+      : refuseField(
+          name,
+          `Rackboot does not know to which routers a machine is connected: omit ${name}, and choose by networks.`,
+        ),
   );
   const pods = (['pod', 'pod_type'] as const).map((name) =>
-    given[name] ? refuseField(name, 'field.pods-missing', { field: name }) : undefined,
+    given[name]
+      ? refuseField(name, `Rackboot makes no virtual machines, so none is in a pod: omit ${name}.`)
+      : undefined,
   );
   const found = allOf(
     ...routers,
     ...pods,
-    given.devices ? refuseField('devices', 'field.devices-unknown') : undefined,
-    isTrue(given.bridge_all) ? refuseField('bridge_all', 'field.not-done', { field: 'bridge_all' }) : undefined,
+    given.devices
+      ? refuseField(
+          'devices',
+          'Rackboot does not know which PCI and USB devices a machine has: omit devices, and choose by tags.',
+        )
+      : undefined,
+    isTrue(given.bridge_all) ? refuseField('bridge_all', notDoneText('bridge_all')) : undefined,
   );
   return isRefusal(found) ? found : undefined;
 }
@@ -184,7 +197,11 @@ async function networkOf(
   const tests = (field: string, condition: string, names: readonly string[] | undefined) =>
     usable(field, parseNames(names ?? [], condition, view));
   const found = allOf(
-    usable('interfaces', parseLabels(interfaces ?? '', view) ?? refuseField('interfaces', 'field.interfaces')),
+    usable(
+      'interfaces',
+      parseLabels(interfaces ?? '', view) ??
+        refuseField('interfaces', 'Give a label and conditions for each interface: 0:space=dmz;1:subnet=lan,tag=fast.'),
+    ),
     tests('subnets', 'subnet', subnets),
     tests('not_subnets', 'subnet', not_subnets),
     tests('vlans', 'vlan', vlans),
@@ -223,8 +240,14 @@ async function networkOf(
 
 function refuseCondition(field: string, { condition, text, names, choices }: UnusableCondition): Refusal {
   const shown = { condition: cleanWords(condition, 64), text: cleanWords(text, 64) };
-  if (choices !== undefined) return refuseField(field, 'field.condition-value', { ...shown, choices });
-  return refuseField(field, 'field.network-condition', { ...shown, names });
+  if (choices !== undefined)
+    return refuseField(field, `'${shown.text}' is not a value of ${shown.condition}: give ${choices.join(', ')}.`);
+  return refuseField(
+    field,
+    names === undefined
+      ? `No ${shown.condition} is called '${shown.text}': list them, and give a name or id of the list.`
+      : `'${shown.condition}' is not a condition: choose one of ${names.join(', ')}.`,
+  );
 }
 
 /** The refusal of tags that do not exist. */
@@ -236,7 +259,9 @@ async function refuseTags({ region }: ApiCall, field: 'tags' | 'not_tags', names
 }
 
 const unknownTag = (name: string, known: ReadonlySet<string>): RefusalWord =>
-  refusal('field.no-tag', { name: cleanWords(name, 64), meant: nearestName(name, [...known]) });
+  fieldRefusal(
+    `No tag is called '${cleanWords(name, 64)}'.${didYouMean(nearestName(name, [...known]))} \`rackboot tags list\` shows all.`,
+  );
 
 /** The refusals of an allocation with names that do not exist. Lists of machines are empty then. */
 const judgedNames = async (call: ApiCall, { tags, not_tags: notTags }: Pick<Given, 'tags' | 'not_tags'>) =>
@@ -245,7 +270,8 @@ const judgedNames = async (call: ApiCall, { tags, not_tags: notTags }: Pick<Give
 /** The parsed conditions, or for each that cannot be used a refusal in its place. */
 const judged = async (call: ApiCall, given: Given) =>
   [
-    parseStorage(given.storage ?? '') ?? refuseField('storage', 'field.storage'),
+    parseStorage(given.storage ?? '') ??
+      refuseField('storage', 'Give sizes in GB, and tags of the disk in parentheses: root:50(ssd),100.'),
     await areasOf(call, given),
     await networkOf(call, given),
     addressOf(given.ip_address),
@@ -294,7 +320,9 @@ async function noMachine(call: ApiCall, { name, systemId }: Constraints): Promis
   const found = isNamed ? await call.region.store.listMachines(filter, 0, CANDIDATES_CHUNK) : [];
   const named = found.find((machine) => meets(machine, { name, systemId }));
   const why = named && refuseMachine(named, 'allocate');
-  return why === undefined ? refuse('nothing-matches') : answerCommand(call, { kind: 'refuse', refusal: why });
+  return why === undefined
+    ? refuse('nothing-matches', 'No Ready machine meets these conditions: accept one, release one, or ask for less.')
+    : answerCommand(call, { kind: 'refuse', refusal: why });
 }
 
 /** Offers the machines that meet the conditions to `take`, a few in each step, which is a transaction, until it answers. */
@@ -306,7 +334,7 @@ async function* search(
   const lostRights = await watchRights(call);
   // Returns the answer, or the id after which the next step begins. Between two steps, other requests may run.
   const step = async (afterId: number): Promise<Answer | number> => {
-    if ((await lostRights()) !== undefined) return refuse('not-allowed.changed');
+    if ((await lostRights()) !== undefined) return refuse('not-allowed', RIGHTS_CHANGED);
     const machines = await call.region.store.listMachines(readyMachines(wanted), afterId, CANDIDATES_CHUNK);
     const answer = await take(machines.filter((machine) => meets(machine, wanted)));
     if (answer !== undefined) return answer;

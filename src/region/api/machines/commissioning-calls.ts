@@ -1,12 +1,30 @@
 // The parts that operations with a commissioning share: its parameters, its scripts, and the debug login that it opens.
 
 import type { z } from 'zod';
-import { DEBUG_SECONDS, mayDebug, openDebugLogin, refuseWithoutKey } from '../../life/logins.ts';
+import { DEBUG_SECONDS, mayDebug, openDebugLogin, openDebugLoginText, refuseWithoutKey } from '../../life/logins.ts';
 import type { Machine } from '../../records/machine.ts';
 import type { ScriptKind } from '../../records/script-store.ts';
 import { isMeant, runsUnasked } from '../../scripts/script-run.ts';
-import { type Answer, allOf, isRefusal, type Refusal, refuse, refuseField, refuseFor } from '../call/answer.ts';
-import { type ApiCall, flag, isFalse, isTrue, type Passed, usernameOf, values } from '../call/operation.ts';
+import {
+  type Answer,
+  allOf,
+  isRefusal,
+  ONLY_ADMINISTRATORS,
+  type Refusal,
+  refuse,
+  refuseField,
+  refuseFor,
+} from '../call/answer.ts';
+import {
+  type ApiCall,
+  flag,
+  isFalse,
+  isTrue,
+  notDoneText,
+  type Passed,
+  usernameOf,
+  values,
+} from '../call/operation.ts';
 import { actorOf } from './machine-calls.ts';
 
 /** Scripts that one request names. */
@@ -53,7 +71,11 @@ export async function scriptsOf(
   const unknown = given.find((word) => !all.some((script) => isMeant(script, word)));
   const known = all.map(({ name }) => name);
   const tags = [...new Set(all.flatMap((script) => script.tags))];
-  if (unknown !== undefined) return refuseField(`${kind}_scripts`, 'field.scripts', { kind, unknown, known, tags });
+  if (unknown !== undefined)
+    return refuseField(
+      `${kind}_scripts`,
+      `There is no ${kind} script with the name or tag ${unknown}; the scripts are: ${known.join(', ') || 'none'}${tags.length === 0 ? '' : `; their tags: ${tags.join(', ')}`}.`,
+    );
   return all.filter((script) => given.some((word) => isMeant(script, word))).map(({ name }) => name);
 }
 
@@ -79,6 +101,11 @@ export async function commissioningScripts(
   return { scripts: [...all, ...tests] };
 }
 
+const layoutKeptText = (field: 'skip_networking' | 'skip_storage'): string =>
+  `Commissioning keeps what people laid out: omit ${field}, and call ${
+    field === 'skip_storage' ? 'restore_storage_configuration' : 'restore_networking_configuration'
+  } first.`;
+
 /** The refusals of wishes that commissioning should change what it keeps. */
 export function refuseSkips(
   { layout, powerType }: Partial<Pick<Machine, 'layout' | 'powerType'>>,
@@ -86,13 +113,16 @@ export function refuseSkips(
 ): readonly (Refusal | undefined)[] {
   return [
     isFalse(given.skip_networking) && layout?.network !== undefined
-      ? refuseField('skip_networking', 'field.layout-kept', { field: 'skip_networking' })
+      ? refuseField('skip_networking', layoutKeptText('skip_networking'))
       : undefined,
     isFalse(given.skip_storage) && layout?.storage !== undefined
-      ? refuseField('skip_storage', 'field.layout-kept', { field: 'skip_storage' })
+      ? refuseField('skip_storage', layoutKeptText('skip_storage'))
       : undefined,
     isFalse(given.skip_bmc_config) && powerType === 'ipmi'
-      ? refuseField('skip_bmc_config', 'field.bmc-kept')
+      ? refuseField(
+          'skip_bmc_config',
+          'Commissioning sets up no BMC: omit skip_bmc_config. The agent makes its user on the BMC when the machine enlists.',
+        )
       : undefined,
   ];
 }
@@ -105,7 +135,7 @@ export async function refuseSsh(
 ): Promise<Refusal | undefined> {
   if (!isTrue(text)) return undefined;
   const { hostname, owner } = machine;
-  if (!mayDebug(machine, actorOf(call))) return refuse('not-owner.open-debug-login', { machine: hostname, owner });
+  if (!mayDebug(machine, actorOf(call))) return refuse('not-owner', openDebugLoginText(hostname, owner));
   const keyless = await refuseWithoutKey(call.region.store, usernameOf(call), machine);
   return keyless === undefined ? undefined : refuseFor([keyless]);
 }
@@ -142,16 +172,21 @@ export async function commissioningOf(
   const { caller } = call;
   if (caller.kind !== 'user') return [undefined];
   const isAsked = isTrue(given.commission);
-  if (isAsked && !caller.isAdmin) return [refuse('not-allowed.administrator')];
+  if (isAsked && !caller.isAdmin) return [refuse('not-allowed', ONLY_ADMINISTRATORS)];
   const isGiven = (name: (typeof ONLY_COMMISSIONING)[number]): boolean =>
     name === 'enable_ssh' ? isTrue(given.enable_ssh) : (given[name]?.length ?? 0) > 0;
   const alone = isAsked ? [] : ONLY_COMMISSIONING.filter(isGiven);
   return [
     isAsked ? await commissioningScripts(call, given) : undefined,
     ...refuseSkips({ powerType: given.power_type ?? '' }, given),
-    ...alone.map((field) => refuseField(field, 'field.commission-missing', { field })),
+    ...alone.map((field) =>
+      refuseField(
+        field,
+        `A machine that is added takes this only with its commissioning: give commission=true, too, or omit ${field}.`,
+      ),
+    ),
     ...(['deployed', 'is_dpu'] as const).map((field) =>
-      isTrue(given[field]) ? refuseField(field, 'field.not-done', { field }) : undefined,
+      isTrue(given[field]) ? refuseField(field, notDoneText(field)) : undefined,
     ),
     isAsked ? await refuseSsh(call, { hostname: given.hostname ?? '' }, given.enable_ssh) : undefined,
   ];

@@ -10,13 +10,14 @@ import { parseSystem } from '../../life/deployment.ts';
 import { distributionOf } from '../../life/installer.ts';
 import type { Machine } from '../../records/machine.ts';
 import { type Refusal, refuseField, refuseFields } from '../call/answer.ts';
-import { type ApiCall, flag, isTrue, value } from '../call/operation.ts';
+import { type ApiCall, flag, isTrue, notDoneText, value } from '../call/operation.ts';
 import {
   absentDisk,
   actorOf,
   addressOf,
   agentName,
   parseUserData,
+  RELEASE,
   refuseOtherSystem,
   startFields,
   USER_DATA_MAX,
@@ -39,12 +40,12 @@ export const deployParameters = z.object({
   user_data: value(z.string().max(USER_DATA_MAX * 2))
     .optional()
     .describe('User data for cloud-init at the first start, in Base64.'),
-  deploy_by: value(z.enum(['image', 'installer'], 'field.deploy-by'))
+  deploy_by: value(z.enum(['image', 'installer'], 'is neither image nor installer'))
     .optional()
     .describe(
       '`image` (default): write an image to the disk. `installer`: run the installer of the distribution with a preseed.',
     ),
-  disk: value(z.string().regex(DISK, 'field.not-a-disk'))
+  disk: value(z.string().regex(DISK, 'is not the name of a disk, such as sda'))
     .optional()
     .describe('The disk to write. Default: the smallest that holds the image, USB last; for an installer, the first.'),
   ip_address: value(z.string().max(15)).optional().describe('The address to assign. Default: a free one.'),
@@ -78,7 +79,7 @@ export type GivenDeployment = z.output<typeof newDeployParameters>;
 /** The refusals of what a deployment would not do. */
 function refuseNotDone(given: Readonly<Record<string, string | undefined>>): readonly Refusal[] {
   const asked = Object.keys(NOT_DONE).filter((name) => isTrue(given[name]));
-  return asked.map((name) => refuseField(name, 'field.not-done', { field: name }));
+  return asked.map((name) => refuseField(name, notDoneText(name)));
 }
 
 /** The choices of a deployment, or for each that cannot be used a refusal in its place. */
@@ -92,7 +93,7 @@ export async function judgeDeployment(call: ApiCall, machine: Machine, given: Gi
     addressOf(given.ip_address),
     absentDisk(machine, given.disk),
     given.distro_series !== undefined && system === undefined
-      ? refuseField('distro_series', 'field.release')
+      ? refuseField('distro_series', RELEASE)
       : refuseOtherSystem(given.osystem, given.distro_series),
     ...refuseNotDone(given),
   ] as const;
@@ -116,12 +117,13 @@ async function systemFor(
   { osystem, release, kernel }: System,
 ): Promise<System | Refusal> {
   if (by === 'installer') {
-    if (hwe_kernel) return refuseField('hwe_kernel', 'field.kernel-installer');
+    if (hwe_kernel)
+      return refuseField('hwe_kernel', 'An installer brings its own kernel: omit hwe_kernel, or deploy by an image.');
     return { osystem: osystem === '' ? distributionOf(release) : osystem, release };
   }
   await call.region.settings.load();
   const usualKernel = String(call.region.settings.valueOf('deployment.kernel') ?? '');
   const wish = { osystem, release, kernel: hwe_kernel || kernel, usualKernel };
   const chosen = await call.region.life.chooseSystem(machine, wish);
-  return 'code' in chosen ? refuseFields({ hwe_kernel: [chosen] }) : chosen;
+  return 'text' in chosen ? refuseFields({ hwe_kernel: [chosen] }) : chosen;
 }

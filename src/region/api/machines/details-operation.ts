@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { whereabouts } from '../../life/whereabouts.ts';
 import { hardwareTree, hardwareXml } from '../../records/lshw.ts';
 import type { Machine } from '../../records/machine.ts';
-import { type Answer, NO_MACHINE, refuse } from '../call/answer.ts';
+import { type Answer, NO_MACHINE, noRackText, refuse } from '../call/answer.ts';
 import { type ApiCall, defineOperation, type Operation, values } from '../call/operation.ts';
 import { machineOf, machinePaths } from './machine-calls.ts';
 
@@ -68,7 +68,7 @@ const ofGroup = z.object({
 async function groupDetails(call: ApiCall, given: z.output<typeof ofGroup>): Promise<Answer> {
   const { region } = call;
   const uuid = region.settings.findRack(call.path.uuid ?? '') ?? call.path.uuid ?? '';
-  if (region.racks.find(uuid) === undefined) return refuse('not-found.rack', { rack: uuid.slice(0, 64) });
+  if (region.racks.find(uuid) === undefined) return refuse('not-found', noRackText(uuid.slice(0, 64)));
   const where = whereabouts(region);
   const machines = await region.store.listMachines({ systemIds: [...new Set(given.system_ids)] }, 0, MACHINES_MAX);
   const own = machines.filter((machine) => where.racksOf(machine).some((rack) => rack.uuid === uuid));

@@ -18,13 +18,15 @@ import type { EnlistmentDecision } from '../../records/decisions.ts';
 import type { EnlistmentKnowledge, EnlistmentQuestion, NamedHost } from '../../records/knowledge.ts';
 import { DEVICES_MAX, type Machine, type MachineFields } from '../../records/machine.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
+import { fieldRefusal, MACS, REQUIRED, type RefusalWord } from '../../records/refusal.ts';
+import { hostnameTakenText, machineExistsText } from '../../records/report-refusal.ts';
 import { cleanNote, cleanWords } from '../../records/text-json.ts';
 import type { SettingsReader } from '../../settings.ts';
-import { type RefusalWord, refusal } from '../../words/refusal.ts';
 import { choosePlace, machineFilter } from '../areas/chosen-areas.ts';
 import {
   type Answer,
   allOf,
+  domainText,
   isRefusal,
   json,
   type Refusal,
@@ -48,7 +50,7 @@ import { filterParameters, removeMachine, removeParameters } from './machine-ope
 
 const MACS_MAX = 64;
 const DESCRIPTION_MAX = 1000;
-const NO_DEVICE: Refusal = refuse('not-found.device');
+const NO_DEVICE: Refusal = refuse('not-found', 'No device has this system id.');
 
 const shared = {
   hostname: value(z.string().max(255)).optional().describe('Its name. Default: a generated one.'),
@@ -75,18 +77,21 @@ async function namesOf(
   const domain = isRefusal(named) ? given.domain?.toLowerCase() : named.domain;
   const isAdmin = call.caller.kind === 'user' && call.caller.isAdmin;
   if (!isAdmin && domain !== undefined && domain !== domains[0] && domains.includes(domain)) {
-    return refuse('not-allowed.domain', { domain: domains[0] });
+    return refuse('not-allowed', domainText(domains[0]));
   }
   const parent = given.parent === undefined || given.parent === '' ? undefined : given.parent;
   const found = parent === undefined ? undefined : await call.region.store.findMachine(parent);
   const isUnknown = parent !== undefined && (found === undefined || found.device !== undefined);
   const checked = allOf(
     named,
-    isUnknown ? refuseField('parent', 'field.no-parent-machine', { systemId: cleanWords(parent, 16) }) : undefined,
+    isUnknown ? refuseField('parent', `No machine has the system id ${cleanWords(parent, 16)}.`) : undefined,
   );
   if (isRefusal(checked)) return checked;
   if (!isAdmin && found !== undefined && found.owner !== usernameOf(call) && found.systemId !== before?.device) {
-    return refuse('not-owner.parent', { machine: found.hostname });
+    return refuse(
+      'not-owner',
+      `${found.hostname} is not yours: a device can be a part of your own machines; administrators may name any.`,
+    );
   }
   return {
     ...checked[0],
@@ -97,8 +102,8 @@ async function namesOf(
 /** The hardware addresses in a parameter, each once. */
 function macsOf(texts: readonly string[]): readonly MacAddress[] | Refusal {
   const macs = texts.map(parseMac).filter((mac) => mac !== undefined);
-  if (macs.length !== texts.length) return refuseField('mac_addresses', 'field.macs');
-  return macs.length === 0 ? refuseField('mac_addresses', 'field.required') : [...new Set(macs)];
+  if (macs.length !== texts.length) return refuseField('mac_addresses', MACS);
+  return macs.length === 0 ? refuseField('mac_addresses', REQUIRED) : [...new Set(macs)];
 }
 
 /** A host that the caller names. */
@@ -117,7 +122,7 @@ function takenBy(knowledge: EnlistmentKnowledge, field: string): Misfit | undefi
   const [other] = knowledge.byMac;
   if (other === undefined) return undefined;
   const { hostname: name, systemId } = other;
-  return { field, word: refusal('field.machine-exists', { name, systemId }) };
+  return { field, word: fieldRefusal(machineExistsText({ name, systemId })) };
 }
 
 async function add(call: ApiCall, given: z.output<typeof newDevice>): Promise<Answer> {
@@ -127,7 +132,7 @@ async function add(call: ApiCall, given: z.output<typeof newDevice>): Promise<An
   const [names, macs, place] = found;
   const { store, clock } = call.region;
   if ((await store.countMachines({ isDevice: true })) >= DEVICES_MAX) {
-    return refuse('machines-limit.devices', { max: DEVICES_MAX });
+    return refuse('machines-limit', `There are already ${DEVICES_MAX} devices, the maximum: delete some.`);
   }
   const atMs = clock.wallTimeMs();
   const event: NewMachineEvent = {
@@ -142,7 +147,7 @@ async function add(call: ApiCall, given: z.output<typeof newDevice>): Promise<An
     if (taken !== undefined) return { kind: 'refuse', refusal: taken };
     const { hostname } = names;
     if (hostname !== undefined && knowledge.hostnames.get(hostname) === true) {
-      return { kind: 'refuse', refusal: { field: 'hostname', word: refusal('field.hostname-taken', { hostname }) } };
+      return { kind: 'refuse', refusal: { field: 'hostname', word: fieldRefusal(hostnameTakenText(hostname)) } };
     }
     const wanted = hostname === undefined ? [] : [hostname];
     const chosen = chooseNames(clock, knowledge, wanted, hostNamedBy(call, macs));
@@ -206,7 +211,9 @@ export async function ownDevice(call: ApiCall): Promise<Machine | Refusal> {
   if (device === undefined) return NO_DEVICE;
   const { hostname, owner } = device;
   const isOwn = call.caller.kind === 'user' && (call.caller.isAdmin || owner === call.caller.username);
-  return isOwn ? device : refuse('not-owner.device', { device: hostname });
+  return isOwn
+    ? device
+    : refuse('not-owner', `${hostname} belongs to another user: only they and administrators may change it.`);
 }
 
 const changedDevice = z.object(shared);
@@ -231,7 +238,7 @@ async function change(call: ApiCall, given: z.output<typeof changedDevice>): Pro
     const macs = before.interfaces.map(({ mac }) => mac);
     if (isTaken === undefined) return { kind: 'ask', hostnames: [hostname ?? ''], host: hostNamedBy(call, macs) };
     if (isTaken && hostname !== undefined) {
-      return { kind: 'refuse', refusal: refusal('field.hostname-taken', { hostname }) };
+      return { kind: 'refuse', refusal: fieldRefusal(hostnameTakenText(hostname)) };
     }
     const params = { fields: Object.keys(fields) };
     const event = { type: 'NODE', code: 'machine-edited', params, atMs, username: usernameOf(call) } as const;

@@ -12,13 +12,17 @@ import { INTERFACES_MAX } from '../../identity/interface-source.ts';
 import { parseHardwareFacts } from '../../records/hardware-facts.ts';
 import type { Machine } from '../../records/machine.ts';
 import { isReportable } from '../../records/power-parameters.ts';
+import { MACS } from '../../records/refusal.ts';
 import type { SettingsReader } from '../../settings.ts';
 import { choosePlace } from '../areas/chosen-areas.ts';
 import {
   type Answer,
   allOf,
+  domainText,
   isRefusal,
   json,
+  macText,
+  ONLY_ADMINISTRATORS,
   type Refusal,
   refuse,
   refuseField,
@@ -136,10 +140,12 @@ function macsOf(texts: readonly string[]): readonly MacAddress[] | Refusal {
   const macs: MacAddress[] = [];
   for (const text of texts) {
     const mac = parseMac(text);
-    if (mac === undefined) return refuseField('mac_addresses', 'field.mac', { text: text.slice(0, 32) });
+    if (mac === undefined) return refuseField('mac_addresses', macText(text.slice(0, 32)));
     if (isIdentifyingMac(mac) && !macs.includes(mac)) macs.push(mac);
   }
-  return macs.length === 0 ? refuseField('mac_addresses', 'field.mac-missing') : macs;
+  return macs.length === 0
+    ? refuseField('mac_addresses', 'At least one address of a network interface is required.')
+    : macs;
 }
 
 /** The facts; `undefined`: none are given. */
@@ -147,8 +153,7 @@ function factsOf(text: string | undefined) {
   if (text === undefined || text === '') return undefined;
   const facts = parseHardwareFacts(text);
   if (facts.kind !== 'fault') return facts;
-  const problems = facts.problems.map((problem) => ({ name: 'invalid-parameters' as const, ...problem }));
-  return refuseFields({ hardware_facts: problems });
+  return refuseFields({ hardware_facts: facts.problems });
 }
 
 /** The names of a new machine. Those that a machine reports are not used if they are unfit, and its domain never is. */
@@ -165,7 +170,7 @@ function namesOf(
   const found = readNames(call, given, inForce);
   const wanted = given.domain?.toLowerCase() || (given.hostname?.toLowerCase().split('.').slice(1).join('.') ?? '');
   const isForeign = isOrdinary && wanted !== '' && wanted !== byDefault;
-  return isForeign && label !== undefined ? refuse('not-allowed.domain', { domain: byDefault }) : found;
+  return isForeign && label !== undefined ? refuse('not-allowed', domainText(byDefault)) : found;
 }
 
 /** The power fields, or a refusal. */
@@ -177,14 +182,18 @@ function powerOf(
   const power = readPower(given, undefined);
   if (isRefusal(power)) return power;
   if (isOrdinary && !isReportable(power.powerType ?? '', power.powerParameters ?? {})) {
-    return refuse('not-allowed.power');
+    return refuse(
+      'not-allowed',
+      'Only an administrator may set this: give power_type manual, or ipmi with a numeric address.',
+    );
   }
   // A machine's own values are not checked: only harmless ones are kept, and the user who accepts the machine sees if they work.
   return (call.caller.kind === 'user' ? refusePower(call, power, given, undefined) : undefined) ?? power;
 }
 
 const architectureOf = (text: string, subarchitecture: string | undefined) =>
-  parseArchitecture(text, subarchitecture) ?? refuseField('architecture', 'field.architecture-reported');
+  parseArchitecture(text, subarchitecture) ??
+  refuseField('architecture', 'Give amd64/generic, or amd64 and one subarchitecture, of an architecture that exists.');
 
 /** The report in the parameters, or a refusal of all invalid ones. */
 function reportOf(call: ApiCall, given: Parameters, inForce: SettingsReader): EnlistmentReport | Refusal {
@@ -222,7 +231,7 @@ function reportOf(call: ApiCall, given: Parameters, inForce: SettingsReader): En
 /** The zone and the pool of a new machine. A machine's own values are not used, as its other wishes. */
 async function areasOf(call: ApiCall, given: z.output<typeof allParameters>): ReturnType<typeof choosePlace> {
   if (call.caller.kind !== 'user' || (!given.zone && !given.pool)) return {};
-  return call.caller.isAdmin ? await choosePlace(call, given) : refuse('not-allowed.administrator');
+  return call.caller.isAdmin ? await choosePlace(call, given) : refuse('not-allowed', ONLY_ADMINISTRATORS);
 }
 
 /** The oldest kernel of a new machine; only that which a user gives counts. */
@@ -243,7 +252,7 @@ async function commission(
 
 async function enlist(call: ApiCall, given: Parameters): Promise<Answer> {
   // A machine with a key is already known, and reports in other ways.
-  if (call.caller.kind === 'machine') return refuse('not-allowed.enlisted');
+  if (call.caller.kind === 'machine') return refuse('not-allowed', 'A machine with a key cannot enlist again.');
   const found = allOf(
     reportOf(call, given, await call.region.settings.read()),
     await areasOf(call, given),
@@ -272,7 +281,7 @@ const registration = z.object({
 async function isRegistered(call: ApiCall, given: z.output<typeof registration>): Promise<Answer> {
   const macs = given.mac_address.map(parseMac).filter((mac) => mac !== undefined);
   if (macs.length < given.mac_address.length || macs.length === 0) {
-    return refuseField('mac_address', 'field.macs');
+    return refuseField('mac_address', MACS);
   }
   if ((await call.region.store.countMachines({ macs, isDevice: 'either' })) > 0) return json(true);
   const { chosenRacks } = await import('../racks/controller-calls.ts');

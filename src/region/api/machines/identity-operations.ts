@@ -7,12 +7,14 @@ import { INTERFACES_MAX } from '../../identity/interface-source.ts';
 import type { IdentityView } from '../../identity/machine-identity.ts';
 import type { IdentityRefusal } from '../../identity/merge.ts';
 import type { Rack } from '../../records/rack.ts';
+import { named } from '../../records/report-refusal.ts';
 import type { Region } from '../../region.ts';
 import { doubtWords } from '../../words/event.ts';
 import {
   type Answer,
   isRefusal,
   json,
+  macText,
   NO_MACHINE,
   type Refusal,
   refuse,
@@ -28,7 +30,7 @@ const answerRefusal = (refusal: IdentityRefusal, field: string): Answer =>
   refusal.name === 'invalid-parameters' ? refuseFields({ [field]: [refusal] }) : refuseFor([refusal]);
 
 const other = z.object({
-  other: value(z.string().regex(/^[0-9a-z]{1,32}$/, 'field.not-a-system-id')).describe(
+  other: value(z.string().regex(/^[0-9a-z]{1,32}$/, 'is not a system id')).describe(
     'The system id of the other machine.',
   ),
 });
@@ -49,7 +51,7 @@ async function split(call: ApiCall, given: z.output<typeof interfaces>): Promise
   const macs: MacAddress[] = [];
   for (const text of given.mac_addresses) {
     const mac = parseMac(text);
-    if (mac === undefined) return refuseField('mac_addresses', 'field.mac', { text: text.slice(0, 32) });
+    if (mac === undefined) return refuseField('mac_addresses', macText(text.slice(0, 32)));
     if (!macs.includes(mac)) macs.push(mac);
   }
   const outcome = await call.region.identity.split(systemIdOf(call), macs, usernameOf(call));
@@ -62,7 +64,10 @@ async function keepApart(call: ApiCall, given: z.output<typeof other>): Promise<
   if (isKnown) return await identity(call);
   const itself = given.other === systemIdOf(call) ? await call.region.store.findMachine(given.other) : undefined;
   if (itself === undefined) return NO_MACHINE;
-  return refuseField('other', 'field.kept-from-itself', { name: itself.hostname, systemId: itself.systemId });
+  return refuseField(
+    'other',
+    `${named({ name: itself.hostname, systemId: itself.systemId })} cannot be kept apart from itself`,
+  );
 }
 
 /** The evidence by which a machine is recognised. */
@@ -107,7 +112,7 @@ function rackOf({ region }: ApiCall, named: string): Rack | Refusal {
   return (
     racks.find(({ uuid }) => uuid === named.toLowerCase()) ??
     racks.find(({ name, state }) => name === named && state === 'accepted') ??
-    refuseField('rack', 'field.rack-to-move')
+    refuseField('rack', 'No accepted rack has this name or UUID.')
   );
 }
 
@@ -206,7 +211,12 @@ export const IDENTITY_OPERATIONS: readonly Operation[] = [
     parameters: z.object({}),
     async run(call) {
       const machine = await machineOf(call);
-      return machine === undefined ? NO_MACHINE : refuse('bad-request.curtin', { machine: machine.hostname });
+      return machine === undefined
+        ? NO_MACHINE
+        : refuse(
+            'bad-request',
+            `${machine.hostname} is deployed without curtin, so there is no configuration for it: preseeds and the layout of its disks and interfaces decide.`,
+          );
     },
   }),
 ];

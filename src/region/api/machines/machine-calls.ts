@@ -7,6 +7,7 @@ import { cleanText } from '../../../clean-text.ts';
 import { parseIpv4 } from '../../../net/address.ts';
 import { HOSTNAME_MAX, parseHostname } from '../../identity/hostname.ts';
 import { disksOf } from '../../layout/disks.ts';
+import { noSuchDiskText } from '../../layout/storage-draft.ts';
 import type { Actor } from '../../life/commands.ts';
 import { kernelRank, parseSystem } from '../../life/deployment.ts';
 import type { MachineEdit } from '../../life/machine-edit.ts';
@@ -15,11 +16,12 @@ import { judgeUserData } from '../../preseed/user-data.ts';
 import { DISKS_KEPT_MAX } from '../../records/bounded-facts.ts';
 import { type MachineStatus, statusRow } from '../../records/lifecycle.ts';
 import type { Machine } from '../../records/machine.ts';
+import { hostnameTakenText } from '../../records/report-refusal.ts';
 import { cleanNote, cleanWords } from '../../records/text-json.ts';
 import type { SettingsReader } from '../../settings.ts';
 import { allOf, isRefusal, type Refusal, refuseField, refuseFields } from '../call/answer.ts';
-import { type ApiCall, type ApiVersion, type Passed, value } from '../call/operation.ts';
-import { currentDomains, isAlias, isOperatorsName } from '../names/dns-records.ts';
+import { type ApiCall, type ApiVersion, IP_ADDRESS, type Passed, value } from '../call/operation.ts';
+import { currentDomains, domainUnknownText, isAlias, isOperatorsName } from '../names/dns-records.ts';
 
 /** A note about a machine, in characters. */
 const DESCRIPTION_MAX = 1000;
@@ -46,7 +48,7 @@ export const agentName = value(
   z
     .string()
     .max(255)
-    .refine((text) => cleanText(text, 255) === text, 'field.agent-name'),
+    .refine((text) => cleanText(text, 255) === text, 'Give a name without control characters.'),
 );
 
 /** The parameter for the note about a machine. */
@@ -64,21 +66,29 @@ export const oldestKernel = value(z.string().max(63))
 /** The change by that parameter, or a refusal. */
 export function readOldestKernel(text: string | undefined): Pick<MachineEdit, 'oldestKernel'> | Refusal {
   if (text === undefined) return {};
-  if (text !== '' && kernelRank(text) === undefined) return refuseField('min_hwe_kernel', 'field.kernel-name');
+  if (text !== '' && kernelRank(text) === undefined)
+    return refuseField(
+      'min_hwe_kernel',
+      'Give the name of a kernel of Ubuntu: ga-24.04, hwe-24.04, hwe-24.04-edge, hwe-t.',
+    );
   return { oldestKernel: text || undefined };
 }
 
+const REPORTED = 'Machines report this themselves: omit it, and commission the machine again after a change.';
+
 /** What MAAS's clients may say of a machine that is added or changed, and machines report themselves; and a swap file, which none has. */
 export const reportedFields = {
-  cpu_count: value(z.literal('', 'field.reported')).optional().describe('Refused: a machine reports its processors.'),
-  memory: value(z.literal('', 'field.reported')).optional().describe('Refused: a machine reports its memory.'),
-  swap_size: value(z.string().regex(/^0?$/, 'field.swap-size'))
+  cpu_count: value(z.literal('', REPORTED)).optional().describe('Refused: a machine reports its processors.'),
+  memory: value(z.literal('', REPORTED)).optional().describe('Refused: a machine reports its memory.'),
+  swap_size: value(
+    z.string().regex(/^0?$/, 'Rackboot makes no swap file: omit swap_size, and lay out a swap partition.'),
+  )
     .optional()
     .describe('Must be 0: lay out a swap partition.'),
 };
 
 /** The parameter with which API 1.0 puts a node into the group of a rack. */
-export const nodeGroup = value(z.literal('', 'field.nodegroup'))
+export const nodeGroup = value(z.literal('', 'A node belongs to the rack in whose network it boots: omit nodegroup.'))
   .optional()
   .describe('Refused: a node belongs to the rack in whose network it boots.');
 
@@ -91,7 +101,14 @@ export const oldNodeFields = {
     .optional()
     .describe('The release of the next `start` that names none, `trixie` or `debian/trixie`; empty: the usual one.'),
   nodegroup: nodeGroup,
-  boot_type: value(z.string().regex(/^(?:fastpath)?$/, 'field.boot-type'))
+  boot_type: value(
+    z
+      .string()
+      .regex(
+        /^(?:fastpath)?$/,
+        'Give fastpath, or nothing: a node does not keep how it is deployed. For an installer, give deploy_by=installer to `start`.',
+      ),
+  )
     .optional()
     .describe(
       'fastpath: by an image, as every deployment that does not say otherwise. Refused: di; give `start` deploy_by=installer.',
@@ -106,8 +123,13 @@ export function refuseOtherSystem(osystem: string | undefined, series: string | 
   const [named = '', release] = (series ?? '').trim().toLowerCase().split('/');
   const given = osystem?.trim().toLowerCase() ?? '';
   if (release === undefined || given === '' || named === given) return undefined;
-  return refuseField('osystem', 'field.osystem-other', { osystem: cleanWords(named, 64) });
+  return refuseField(
+    'osystem',
+    `The distro_series names ${cleanWords(named, 64)}: give that as osystem, or leave osystem out.`,
+  );
 }
+
+export const RELEASE = 'Give the release to deploy, such as trixie or debian/trixie.';
 
 /** The system of the next deployment. */
 export function readSystem(
@@ -120,11 +142,14 @@ export function readSystem(
   const wanted = series ?? release;
   const isUsual = wanted === '' && !osystem;
   const system = isUsual ? { osystem: '', release: '' } : parseSystem(osystem ?? os, wanted);
-  if (system === undefined) return refuseField('distro_series', 'field.release');
+  if (system === undefined) return refuseField('distro_series', RELEASE);
   if (system.osystem === os && system.release === release) return {};
   if (CHOOSING.has(status)) return { ...system, kernel: undefined };
   const field = series === undefined ? 'osystem' : 'distro_series';
-  return refuseField(field, 'field.system-used', { machine: hostname, state: statusRow(status).name });
+  return refuseField(
+    field,
+    `${hostname} is ${statusRow(status).name}: give osystem and distro_series while it is Ready or Allocated, or to \`start\`.`,
+  );
 }
 
 export const systemIdOf = (call: ApiCall): string => call.path.system_id ?? '';
@@ -153,7 +178,7 @@ export function parseUserData(text: string | undefined): Uint8Array | undefined 
   const plain = text.replace(/\s+/g, '');
   const bytes = /^[A-Za-z0-9+/]+={0,2}$/.test(plain) ? Buffer.from(plain, 'base64') : undefined;
   if (bytes === undefined || bytes.length > USER_DATA_MAX)
-    return refuseField('user_data', 'field.user-data', { max: USER_DATA_MAX });
+    return refuseField('user_data', `Give Base64 of at most ${USER_DATA_MAX} bytes.`);
   const judged = judgeUserData(bytes);
   return judged.ok ? bytes : refuseFields({ user_data: [judged.refusal] });
 }
@@ -162,7 +187,7 @@ export function parseUserData(text: string | undefined): Uint8Array | undefined 
 export function addressOf(text: string | undefined): CommandOptions | Refusal | undefined {
   if (text === undefined || text === '') return undefined;
   const address = parseIpv4(text);
-  return address === undefined ? refuseField('ip_address', 'field.ip-address') : { address };
+  return address === undefined ? refuseField('ip_address', IP_ADDRESS) : { address };
 }
 
 /** The refusal of a disk that the machine did not report. If the machine reported no disks, or more than are kept, every disk passes. */
@@ -170,11 +195,17 @@ export function absentDisk(machine: Machine, wanted: string | undefined): Refusa
   const disks = disksOf(machine).map(({ facts }) => facts);
   const isJudged = disks.length > 0 && disks.length < DISKS_KEPT_MAX;
   if (wanted === undefined || !isJudged || disks.some(({ name }) => name === wanted)) return undefined;
-  return refuseField('disk', 'field.no-such-disk', { disk: wanted, names: disks.map(({ name }) => name) });
+  return refuseField(
+    'disk',
+    noSuchDiskText(
+      wanted,
+      disks.map(({ name }) => name),
+    ),
+  );
 }
 
 /** MAAS has it for Windows. */
-export const licenseKey = value(z.literal('', 'field.license-key'))
+export const licenseKey = value(z.literal('', 'Rackboot deploys no system that needs a license key: omit license_key.'))
   .optional()
   .describe('Refused: no system that is deployed here needs one.');
 /** Parameters of each deployment. */
@@ -210,19 +241,25 @@ export function readNames(
   const isUnknown = domain !== '' && domain !== before?.domain && !domains.includes(domain);
   const found = allOf(
     written !== '' && label === undefined
-      ? refuseField('hostname', 'field.hostname', { max: HOSTNAME_MAX })
+      ? refuseField(
+          'hostname',
+          `Give at most ${HOSTNAME_MAX} letters, digits and hyphens, but not an address, localhost, wpad or isatap.`,
+        )
       : stated !== '' && after !== '' && stated !== after
-        ? refuseField('hostname', 'field.domain-twice', { domain: stated })
+        ? refuseField('hostname', `The hostname names another domain than ${stated}: name the domain once.`)
         : undefined,
-    isUnknown ? refuseField(stated === '' ? 'hostname' : 'domain', 'field.domain-unknown', { domains }) : undefined,
+    isUnknown ? refuseField(stated === '' ? 'hostname' : 'domain', domainUnknownText(domains)) : undefined,
   );
   if (isRefusal(found)) return found;
   const fqdn = `${label ?? before?.hostname ?? ''}.${domain || (before?.domain ?? domains[0])}`;
   const isSame = before !== undefined && fqdn === `${before.hostname}.${before.domain}`;
   if (label !== undefined && label !== before?.hostname && isOperatorsName(call, label))
-    return refuseField('hostname', 'field.hostname-taken', { hostname: label });
+    return refuseField('hostname', hostnameTakenText(label));
   if (!isSame && isAlias(call, fqdn, inForce)) {
-    return refuseField(label === undefined ? 'domain' : 'hostname', 'field.hostname-cname', { name: fqdn });
+    return refuseField(
+      label === undefined ? 'domain' : 'hostname',
+      `${fqdn} has a CNAME (dnsresourcerecords): choose another name.`,
+    );
   }
   return { ...(label === undefined ? {} : { hostname: label }), ...(domain === '' ? {} : { domain }) };
 }

@@ -17,7 +17,9 @@ import {
   SEARCH_CHARACTERS_MAX,
   STATUS_NAMES,
 } from '../../records/machine-search.ts';
+import { didYouMean } from '../../records/refusal.ts';
 import { cleanWords } from '../../records/text-json.ts';
+import { kernelParamsText } from '../../words/en/kernel-params.ts';
 import { chooseAreas, choosePlace, machineFilter } from '../areas/chosen-areas.ts';
 import {
   type Answer,
@@ -93,7 +95,10 @@ function statusesOf(texts: readonly string[]): readonly MachineStatus[] | Refusa
     const named = parseStatuses(text);
     if (named === undefined) {
       const meant = nearestName(text.toLowerCase(), STATUS_NAMES);
-      return refuseField('status', 'field.state', { text: cleanWords(text, 40), meant, states: STATUS_NAMES });
+      return refuseField(
+        'status',
+        `'${cleanWords(text, 40)}' is not a state.${didYouMean(meant)} The states are ${STATUS_NAMES.join(', ')}.`,
+      );
     }
     statuses.push(...named);
   }
@@ -104,7 +109,10 @@ function refuseRacks({ region }: ApiCall, wanted: readonly string[] | undefined)
   const names = region.racks.list().map(({ name }) => name);
   const unknown = wanted?.find((name) => !names.includes(name));
   if (unknown === undefined) return undefined;
-  return refuseField('rack', 'field.rack', { name: cleanWords(unknown, 40), meant: nearestName(unknown, names) });
+  return refuseField(
+    'rack',
+    `No rack is called '${cleanWords(unknown, 40)}'.${didYouMean(nearestName(unknown, names))} \`rackboot racks list\` shows all.`,
+  );
 }
 
 const newListParameters = listParameters.extend({
@@ -192,14 +200,24 @@ export async function removeMachine(call: ApiCall, given: z.output<typeof remove
   }
 }
 
+/** Shown by the API, which has a parameter for it, on the command line, and on the page, whose form has a checkbox. */
+const byForce = (machine: string): string =>
+  `delete it by force (force=true, or \`rackboot machines remove ${machine} --force\`)`;
+
 async function refuseUsed(call: ApiCall): Promise<Refusal> {
   const machine = await machineOf(call);
   if (machine === undefined) return NO_MACHINE;
   const { status, owner, hostname } = machine;
   if (machine.isLocked === true) {
-    return refuse('machine-locked.removal', { machine: hostname });
+    return refuse(
+      'machine-locked',
+      `${hostname} is locked: unlock it first (\`rackboot machines unlock ${hostname}\`), or ${byForce(hostname)}.`,
+    );
   }
-  return refuse('machine-in-use.removal', { machine: hostname, state: statusRow(status).name, owner });
+  return refuse(
+    'machine-in-use',
+    `${hostname} is ${statusRow(status).name}${owner === undefined ? '' : ` and belongs to ${owner}`}: release it or abort its work first, or ${byForce(hostname)}.`,
+  );
 }
 
 const editParameters = z.object({
@@ -215,7 +233,7 @@ const editParameters = z.object({
   pool: value(z.string().max(256)).optional().describe('The name of its pool.'),
   ...reportedFields,
   license_key: licenseKey,
-  disable_ipv4: value(z.string().regex(/^(?:0|false|no|off)?$/i, 'field.address-family'))
+  disable_ipv4: value(z.string().regex(/^(?:0|false|no|off)?$/i, 'Every machine has IPv4: give false, or nothing.'))
     .optional()
     .describe('False: every machine has IPv4.'),
   ...powerFields,
@@ -232,10 +250,11 @@ async function editOf(call: ApiCall, given: GivenEdit, before: Machine): Promise
     readNames(call, given, await call.region.settings.read(), before),
     given.architecture === undefined
       ? undefined
-      : (parseArchitecture(given.architecture, undefined) ?? refuseField('architecture', 'field.architecture')),
+      : (parseArchitecture(given.architecture, undefined) ??
+          refuseField('architecture', 'Give an architecture that exists, such as amd64/generic.')),
     misfit ?? power,
     await choosePlace(call, given),
-    fault === undefined ? undefined : refuseField('kernel_params', 'field.kernel-params', { fault }),
+    fault === undefined ? undefined : refuseField('kernel_params', kernelParamsText(fault)),
     readOldestKernel(given.min_hwe_kernel),
     readSystem(given, before),
   );

@@ -43,7 +43,8 @@ function setOwnerData(place: typeof common | typeof ofDevices, op: string): Oper
       if (problems.size > 0) return refuseFields(Object.fromEntries([...problems].map(([key, one]) => [key, [one]])));
       const { store, clock } = call.region;
       const node = await nodeOf(call);
-      if ((node?.device !== undefined) !== isOfDevices) return isOfDevices ? refuse('not-found.device') : NO_MACHINE;
+      if ((node?.device !== undefined) !== isOfDevices)
+        return isOfDevices ? refuse('not-found', 'No device has this system id.') : NO_MACHINE;
       const atMs = clock.wallTimeMs();
       const outcome = await store.changeMachine<CommandRefusal>(systemIdOf(call), atMs, (machine, knowledge) =>
         decideOwnerData(machine, data, { by: actorOf(call), atMs, knowledge }),

@@ -23,7 +23,7 @@ const single = (name: PowerParameterName) =>
 
 /** The power fields of an enlistment or an edit. */
 export const powerFields = {
-  power_type: value(z.string().regex(/^[a-z0-9_-]{0,32}$/, 'field.not-a-driver'))
+  power_type: value(z.string().regex(/^[a-z0-9_-]{0,32}$/, 'is not the name of a power driver'))
     .optional()
     .describe(`The power driver: ${POWER_DRIVER_NAMES.map((name) => `\`${name}\``).join(', ')}.`),
   power_parameters: value(z.string().max(16_384)).optional().describe('The parameters of the power driver, JSON.'),
@@ -63,7 +63,7 @@ export function readPower(given: GivenPower, before: Machine | undefined): Power
   const { power_type: type, power_parameters: json } = given;
   const whole = json === undefined ? undefined : parsePowerParameters(json || '{}');
   if (json !== undefined && whole === undefined) {
-    return refuseField('power_parameters', 'field.power-json');
+    return refuseField('power_parameters', 'Give a JSON object of at most 32 strings, numbers and booleans.');
   }
   const named = POWER_PARAMETER_NAMES.flatMap((name) => {
     const text = given[`power_parameters_${name}`];
@@ -76,7 +76,7 @@ export function readPower(given: GivenPower, before: Machine | undefined): Power
   const parameters = Object.fromEntries(Object.entries(merged).filter(([, one]) => one !== ''));
   // Parameters given one by one obey the same rules as a JSON object.
   const checked = parsePowerParameters(JSON.stringify(parameters));
-  if (checked === undefined) return refuseField('power_parameters', 'field.power-texts');
+  if (checked === undefined) return refuseField('power_parameters', 'Give at most 32 printable texts.');
   return {
     ...(type === undefined ? {} : { powerType: type }),
     ...(isChanged ? { powerParameters: checked } : {}),
@@ -96,6 +96,7 @@ export function refusePower(
   const type = powerType ?? before?.powerType ?? '';
   const problems = region.power?.problemsOf(type, powerParameters ?? before?.powerParameters ?? {}) ?? [];
   if (problems.length === 0) return undefined;
-  const isUnknown = problems.some(({ code }) => code === 'field.power-driver');
+  // Without a part it is the driver that is wrong, or missing.
+  const isUnknown = type !== '' && problems.some(({ part }) => part === undefined);
   return refuseFields({ [isUnknown ? 'power_type' : 'power_parameters']: problems });
 }

@@ -15,7 +15,16 @@ import { type PowerView, switchesItselfOff } from '../../life/power-life.ts';
 import type { Machine } from '../../records/machine.ts';
 import type { PowerTask } from '../../records/power-task.ts';
 import { readingText } from '../../words/text.ts';
-import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField, refuseFor } from '../call/answer.ts';
+import {
+  type Answer,
+  json,
+  NO_MACHINE,
+  ONLY_USERS,
+  type Refusal,
+  refuse,
+  refuseField,
+  refuseFor,
+} from '../call/answer.ts';
 import {
   type ApiCall,
   type ApiVersion,
@@ -36,13 +45,13 @@ const TEXT_MAX = 400;
 /** A machine that is being switched will soon be free. */
 const BUSY_HEADERS = { 'Retry-After': '5' };
 
-const TOO_MANY = refuse('rate-limit.power', undefined, {
+const TOO_MANY = refuse('rate-limit', 'You are querying the power of too many machines at once: wait a little.', {
   'Retry-After': '1',
 });
 
 /** Switches the power of the machine in the path. @param why the caller's comment */
 export async function switchPower(call: ApiCall, task: PowerTask, why: string | undefined): Promise<Answer> {
-  if (call.caller.kind !== 'user') return refuse('not-allowed.not-a-user');
+  if (call.caller.kind !== 'user') return refuse('not-allowed', ONLY_USERS);
   const outcome = await call.region.life.switchPower(systemIdOf(call), task, actorOf(call, why));
   switch (outcome.kind) {
     case 'changed':
@@ -65,7 +74,9 @@ const newestEventId = async ({ region }: ApiCall, { systemId }: Machine): Promis
 
 const onParameters = z.object({ comment });
 const firstOnParameters = onParameters.extend({
-  user_data: value(z.literal('', 'field.user-data-power'))
+  user_data: value(
+    z.literal('', 'A machine gets user data with its deployment: omit user_data, or give it to `deploy`.'),
+  )
     .optional()
     .describe('Refused: a machine gets user data with its deployment.'),
 });
@@ -81,7 +92,7 @@ const modeOf = (text: string | undefined): 'hard' | 'soft' | Refusal =>
     ? 'hard'
     : text === 'soft'
       ? text
-      : refuseField('stop_mode', 'field.stop-mode');
+      : refuseField('stop_mode', 'Give hard or soft.');
 
 async function powerOff(call: ApiCall, given: z.output<typeof offParameters>): Promise<Answer> {
   const mode = modeOf(given.stop_mode);
@@ -107,7 +118,11 @@ async function queryState(call: ApiCall): Promise<Answer> {
     return viewJson(unknownBecause({ code: 'by-hand', params: {} }));
   }
   if (machine.powerTask !== undefined) {
-    return refuse('power-busy.query', { machine: machine.hostname }, BUSY_HEADERS);
+    return refuse(
+      'power-busy',
+      `The power of ${machine.hostname} is being switched: try again when that has ended.`,
+      BUSY_HEADERS,
+    );
   }
   const [by, isAdmin] = call.caller.kind === 'user' ? [call.caller.username, call.caller.isAdmin] : ['', false];
   const shown = (view: PowerView): Answer => viewJson(view, isAdmin);
@@ -117,7 +132,7 @@ async function queryState(call: ApiCall): Promise<Answer> {
   const params = { seconds: ASK_MS_MAX / 1000 };
   const timer = region.clock.schedule(ASK_MS_MAX, () => late.resolve(unknownBecause({ code: 'no-answer', params })));
   const asked = Promise.race([question, late.promise]);
-  const failed = (): Answer => refuse('internal-error.power');
+  const failed = (): Answer => refuse('internal-error', 'The power could not be queried.');
   return await asked.then(shown, failed).finally(() => timer.cancel());
 }
 
@@ -209,6 +224,9 @@ export const POWER_OPERATIONS: readonly Operation[] = [
     { ...machinePaths('2.0').all, method: 'POST', access: 'admin' },
     'add_chassis',
     'Refused: machines enlist, or each is added.',
-    refuse('bad-request.chassis'),
+    refuse(
+      'bad-request',
+      'Rackboot does not ask a chassis for its machines: boot them from the network, or add each with POST machines/.',
+    ),
   ),
 ];

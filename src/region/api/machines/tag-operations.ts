@@ -13,6 +13,7 @@ import type { Tag } from '../../records/life-store.ts';
 import { DEVICES_MAX } from '../../records/machine.ts';
 import { isTagName, TAGGED_MAX, TAGS_MAX } from '../../records/tags.ts';
 import { parseXpath } from '../../records/xpath-parser.ts';
+import { kernelParamsText } from '../../words/en/kernel-params.ts';
 import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import {
   type ApiCall,
@@ -34,7 +35,9 @@ const isOneLine = (text: string): boolean =>
   cleanText(text.trim(), COMMENT_MAX) === text.trim() && !text.includes('\ufffd');
 
 const fields = {
-  comment: value(z.string().max(COMMENT_MAX).refine(isOneLine, 'field.one-line')).optional().describe('Its purpose.'),
+  comment: value(z.string().max(COMMENT_MAX).refine(isOneLine, 'Give one line of text without control characters.'))
+    .optional()
+    .describe('Its purpose.'),
   definition: value(z.string().max(10_000))
     .optional()
     .describe(
@@ -44,7 +47,9 @@ const fields = {
     .optional()
     .describe('Kernel arguments of its machines, instead of the global ones.'),
 };
-const tagName = value(z.string().max(256, 'field.tag-name').refine(isTagName, 'field.tag-name'));
+const TAG_NAME = 'Give at most 64 letters, digits, - and _.';
+
+const tagName = value(z.string().max(256, TAG_NAME).refine(isTagName, TAG_NAME));
 const newTag = z.object({ name: tagName.describe('Letters, digits, - and _.'), ...fields });
 const changedTag = z.object({ name: tagName.optional().describe('Its new name.'), ...fields });
 const changes = z.object({
@@ -65,7 +70,7 @@ function tagJson(call: ApiCall, { name, comment, kernelParams, definition }: Tag
   };
 }
 
-const noTag = (): Refusal => refuse('not-found.tag');
+const noTag = (): Refusal => refuse('not-found', 'No tag has this name.');
 const listTags = ({ region }: ApiCall): Promise<readonly Tag[]> => region.store.life.listTags();
 const findTag = async (call: ApiCall): Promise<Tag | undefined> =>
   (await listTags(call)).find(({ name }) => name === call.path.name);
@@ -78,9 +83,12 @@ function tagOf(given: z.output<typeof changedTag>, before: Tag): Tag | Refusal {
   const fault = refuseKernelParams(given.kernel_opts ?? '');
   const checked = allOf(
     parsed?.kind === 'fault'
-      ? refuseField('definition', 'field.tag-definition', { at: parsed.at, found: parsed.found })
+      ? refuseField(
+          'definition',
+          `At character ${parsed.at}, ${parsed.found === '' ? 'the end' : `'${parsed.found}'`}: Rackboot evaluates paths such as //node[@id="memory"]/size, predicates, comparisons, and, or, contains, starts-with, not, count, sum, number, string, true and false; no other part of XPath.`,
+        )
       : undefined,
-    fault === undefined ? undefined : refuseField('kernel_opts', 'field.kernel-params', { fault }),
+    fault === undefined ? undefined : refuseField('kernel_opts', kernelParamsText(fault)),
   );
   if (isRefusal(checked)) return checked;
   return {
@@ -91,13 +99,15 @@ function tagOf(given: z.output<typeof changedTag>, before: Tag): Tag | Refusal {
   };
 }
 
+const TAG_EXISTS = 'Tag with this Name already exists.';
+
 async function add(call: ApiCall, given: z.output<typeof newTag>): Promise<Answer> {
   const tag = tagOf(given, { name: given.name, comment: '', kernelParams: '' });
   if ('kind' in tag) return tag;
   const event = eventBy(call, 'TAG', { code: 'tag-created', params: { tag: tag.name } });
   const outcome = await call.region.store.life.addTag(tag, TAGS_MAX, event);
-  if (outcome === 'exists') return refuseField('name', 'field.tag-exists');
-  if (outcome === 'limit') return refuseField('name', 'field.tags-limit', { max: TAGS_MAX });
+  if (outcome === 'exists') return refuseField('name', TAG_EXISTS);
+  if (outcome === 'limit') return refuseField('name', `There are already ${TAGS_MAX} tags, the maximum: delete some.`);
   return await assigned(call, tag);
 }
 
@@ -121,7 +131,7 @@ async function storeChange(
   const event = eventBy(call, 'TAG', { code: 'tag-changed', params: { tag: before.name } });
   const outcome = await call.region.store.life.changeTag(before.name, tag, event);
   if (outcome === 'not-found') return noTag();
-  return outcome === 'exists' ? refuseField('name', 'field.tag-exists') : { tag, before };
+  return outcome === 'exists' ? refuseField('name', TAG_EXISTS) : { tag, before };
 }
 
 /** Assigns the tag by its definition, then answers with `done`. */
@@ -150,7 +160,11 @@ async function remove(call: ApiCall): Promise<Answer> {
 async function updateNodes(call: ApiCall, given: z.output<typeof changes>): Promise<Answer> {
   const name = call.path.name ?? '';
   const tag = given.definition === undefined ? undefined : await findTag(call);
-  if (tag !== undefined && (tag.definition ?? '') !== given.definition) return refuse('tag-changed', { tag: name });
+  if (tag !== undefined && (tag.definition ?? '') !== given.definition)
+    return refuse(
+      'tag-changed',
+      `Nothing was changed: ${name} has another definition by now. Read the tag again, and choose the machines by that.`,
+    );
   const done = await call.region.store.life.tagMachines(
     name,
     given.add ?? [],

@@ -8,7 +8,7 @@ import { TAGGED_MAX } from '../../records/tags.ts';
 import { parseXpath } from '../../records/xpath-parser.ts';
 import { type Answer, refuse } from '../call/answer.ts';
 import { searchFor } from '../call/long-answers.ts';
-import { watchRights } from '../call/lost-rights.ts';
+import { RIGHTS_CHANGED, watchRights } from '../call/lost-rights.ts';
 import type { ApiCall } from '../call/operation.ts';
 
 /** Machines that are evaluated in one step. */
@@ -39,7 +39,7 @@ export async function rebuildTag(
       if (last === undefined || machines.length < EVALUATED_AT_ONCE) break;
       afterId = last.id;
     }
-    if ((await lostRights()) !== undefined) return refuse('not-allowed.changed');
+    if ((await lostRights()) !== undefined) return refuse('not-allowed', RIGHTS_CHANGED);
     while (changes.add.length + changes.remove.length > 0) {
       const [add, remove] = [changes.add.splice(0, TAGGED_MAX), changes.remove.splice(0, TAGGED_MAX)];
       const isCurrent = await store.transact(async () => {

@@ -16,6 +16,7 @@ import { domainIds, numberOfDomain } from '../../life/whereabouts.ts';
 import { configuredHosts } from '../../racks/rack-networks.ts';
 import { numberOf } from '../../records/digest.ts';
 import { NO_RECORDS } from '../../records/network-store.ts';
+import { REQUIRED } from '../../records/refusal.ts';
 import type { SettingsReader } from '../../settings.ts';
 import { isRefusal, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
 import type { ApiCall } from '../call/operation.ts';
@@ -94,18 +95,20 @@ export const reservedRecords = ({ region }: ApiCall): readonly NamedRecord[] =>
 /** The refusal of a new name that has records, or is that of a reserved address. */
 export const refuseTaken = (call: ApiCall, records: readonly NamedRecord[], name: string): Refusal | undefined =>
   [...records, ...reservedRecords(call)].some((one) => one.name === name)
-    ? refuseField('name', 'field.dns-name-taken', { name })
+    ? refuseField('name', `${name} already has records: change those.`)
     : undefined;
 
 /** The type of a record in a parameter, or the refusal that lists those that there are. */
 export const typeIn = (text: string): NamedRecord['type'] | Refusal =>
   RECORD_TYPES.find((one) => one === text.toUpperCase()) ??
-  refuseField('rrtype', 'field.record-type', { known: RECORD_TYPES });
+  refuseField('rrtype', `Give one of ${RECORD_TYPES.join(', ')}.`);
+
+export const domainUnknownText = (domains: readonly string[]): string =>
+  `Give a name in one of these domains, or add its domain first: ${domains.join(', ')}.`;
 
 /** The domain that a parameter names, or the refusal that lists those that there are. */
 export const domainIn = (call: ApiCall, text: string): string | Refusal =>
-  namedDomain(currentDomainIds(call), text) ??
-  refuseField('domain', 'field.domain-unknown', { domains: currentDomains(call) });
+  namedDomain(currentDomainIds(call), text) ?? refuseField('domain', domainUnknownText(currentDomains(call)));
 
 /** The refusal of addresses, or of their TTL, that a name cannot have. @param own its present addresses. @param list undefined: they stay */
 export function refuseAddresses(
@@ -114,17 +117,21 @@ export function refuseAddresses(
   list: readonly string[] | undefined,
   ttl: number | undefined,
 ): Refusal | undefined {
-  if (list !== undefined) return list.length > 0 ? undefined : refuseField('ip_addresses', 'field.dns-no-address');
+  if (list !== undefined)
+    return list.length > 0 ? undefined : refuseField('ip_addresses', 'Give at least one address, or delete the name.');
   const isVain = ttl !== undefined && own.length === 0;
-  return isVain ? refuseField('address_ttl', 'field.dns-ttl-of-nothing', { name }) : undefined;
+  return isVain ? refuseField('address_ttl', `${name} has no addresses: give them as well (ip_addresses).`) : undefined;
 }
 
 /** The refusal of a number that no name has which can be changed. */
 export function refuseNameless(call: ApiCall, id: number): Refusal {
   const reserved = reservedRecords(call).find((one) => one.id === id);
   return reserved === undefined
-    ? refuse('not-found.dns-resource')
-    : refuse('in-use.reserved-name', { name: reserved.name, address: reserved.data });
+    ? refuse('not-found', 'No name has this id.')
+    : refuse(
+        'in-use',
+        `${reserved.name} is the name of the reserved address ${reserved.data}: release the address instead (ipaddresses/?op=release).`,
+      );
 }
 
 /** The default domain, and the further ones. */
@@ -182,6 +189,9 @@ function isLoop(records: readonly NamedRecord[], name: string): boolean {
   return false;
 }
 
+const dnsMixedCnameText = (name: string): string =>
+  `${name} would have other records together with a CNAME, which excludes them: delete one or the other first.`;
+
 /** The refusal of changed records that a CNAME forbids. @param field the parameter to which the refusal of a name belongs */
 function refuseMixed(
   call: ApiCall,
@@ -195,9 +205,10 @@ function refuseMixed(
     const group = all.filter((one) => one.name === name);
     const aliases = group.filter(({ type }) => type === 'CNAME').length;
     if (aliases === 0) continue;
-    if (aliases > 1) return refuseField(field, 'field.dns-one-cname', { name });
-    if (group.length > 1 || domains.includes(name)) return refuseField(field, 'field.dns-mixed-cname', { name });
-    if (isLoop(records, name)) return refuseField('rrdata', 'field.dns-cname-loop', { name });
+    if (aliases > 1) return refuseField(field, `${name} has a CNAME already, and a name has only one: change that.`);
+    if (group.length > 1 || domains.includes(name)) return refuseField(field, dnsMixedCnameText(name));
+    if (isLoop(records, name))
+      return refuseField('rrdata', `This CNAME would lead back to ${name}: name another target.`);
   }
   return undefined;
 }
@@ -212,10 +223,14 @@ async function refuseMachineNames(
   const { reserved } = aliases.length === 0 ? NO_RECORDS : await region.store.networks.list();
   for (const { name } of aliases) {
     const isReserved = reserved.some(({ hostname, domain }) => `${hostname}.${domain}` === name);
-    if (isReserved) return refuseField(field, 'field.dns-mixed-cname', { name });
+    if (isReserved) return refuseField(field, dnsMixedCnameText(name));
     const [hostname = '', ...rest] = name.split('.');
     const filter = { hostnames: [hostname], domains: [rest.join('.')], isDevice: 'either' } as const;
-    if ((await region.store.countMachines(filter)) > 0) return refuseField(field, 'field.dns-cname-machine', { name });
+    if ((await region.store.countMachines(filter)) > 0)
+      return refuseField(
+        field,
+        `${name} is the name of a machine or a device, which a CNAME would hide: choose another name.`,
+      );
   }
   return undefined;
 }
@@ -362,11 +377,11 @@ export function nameOf(ids: DomainIds, given: NameGiven): string | Refusal {
   const domains = namesIn(ids);
   if (given.fqdn !== undefined && given.fqdn !== '') {
     const name = given.fqdn.toLowerCase().replace(/\.$/, '');
-    return domainOf(domains, name) === undefined ? refuseField('fqdn', 'field.domain-unknown', { domains }) : name;
+    return domainOf(domains, name) === undefined ? refuseField('fqdn', domainUnknownText(domains)) : name;
   }
   const domain = namedDomain(ids, given.domain);
-  if (domain === undefined) return refuseField('domain', 'field.domain-unknown', { domains });
-  if (given.name === undefined || given.name === '') return refuseField('name', 'field.required');
+  if (domain === undefined) return refuseField('domain', domainUnknownText(domains));
+  if (given.name === undefined || given.name === '') return refuseField('name', REQUIRED);
   return given.name === '@' ? domain : `${given.name.toLowerCase()}.${domain}`;
 }
 

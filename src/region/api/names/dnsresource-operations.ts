@@ -8,11 +8,13 @@
 import { z } from 'zod';
 import { parseIpv4 } from '../../../net/address.ts';
 import { subnetOfAddress } from '../../networks/network-view.ts';
+import { REQUIRED } from '../../records/refusal.ts';
 import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import {
   type ApiCall,
   defineOperation,
   flagWord,
+  IP_ADDRESS,
   idIn,
   isTrue,
   nothing,
@@ -104,14 +106,14 @@ async function loaded(call: ApiCall): Promise<readonly NamedRecord[]> {
 /** The records of the name in the path. */
 const findName = (call: ApiCall, records: readonly NamedRecord[]): readonly NamedRecord[] | undefined =>
   byName(records).find((group) => idOf(group) === idIn(call.path.id));
-const NO_NAME: Refusal = refuse('not-found.dns-resource');
-const NO_RECORD: Refusal = refuse('not-found.dns-record');
+const NO_NAME: Refusal = refuse('not-found', 'No name has this id.');
+const NO_RECORD: Refusal = refuse('not-found', 'No record has this id.');
 
 /** A name as DNS has it; underscores and a wildcard are allowed. The settings check it again. */
 const label = z
   .string()
   .max(253)
-  .regex(/^(?:@|[A-Za-z0-9_*]?[A-Za-z0-9_.-]*)$/, 'field.dns-name');
+  .regex(/^(?:@|[A-Za-z0-9_*]?[A-Za-z0-9_.-]*)$/, 'Give letters, digits, hyphens, underscores and dots.');
 const naming = {
   fqdn: value(label).optional().describe('The fully qualified name, in place of `name` and `domain`.'),
   name: value(label).optional().describe('The name without its domain; @ is the domain itself.'),
@@ -163,7 +165,7 @@ const wordsIn = (texts: readonly string[]): readonly string[] =>
   texts.flatMap((text) => text.split(/\s+/)).filter((text) => text !== '');
 
 const addresses = values(ADDRESSES_MAX)
-  .refine((texts) => wordsIn(texts).every((text) => parseIpv4(text) !== undefined), 'field.ip-address')
+  .refine((texts) => wordsIn(texts).every((text) => parseIpv4(text) !== undefined), IP_ADDRESS)
   .describe('Its IPv4 addresses.');
 const newName = z.object({
   ...naming,
@@ -179,7 +181,7 @@ async function addName(call: ApiCall, given: z.output<typeof newName>): Promise<
     const wanted = nameOf(ids, given);
     const found = allOf(
       isRefusal(wanted) ? wanted : (refuseTaken(call, records, wanted) ?? wanted),
-      listed.length === 0 ? refuseField('ip_addresses', 'field.required') : listed,
+      listed.length === 0 ? refuseField('ip_addresses', REQUIRED) : listed,
     );
     if (isRefusal(found)) return found;
     name = found[0];

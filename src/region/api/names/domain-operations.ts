@@ -8,8 +8,9 @@
 //    not deleted.
 
 import { z } from 'zod';
+import { counted } from '../../../counted.ts';
 import { inhabitants } from '../areas/chosen-areas.ts';
-import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import { type Answer, inhabitantsText, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import {
   type ApiCall,
   defineOperation,
@@ -42,7 +43,7 @@ const MOVED_AT_ONCE = 256;
 const domainName = z
   .string()
   .max(NAME_LENGTH_MAX)
-  .regex(/^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i, 'field.domain')
+  .regex(/^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i, 'Give a domain name.')
   .transform((text) => text.toLowerCase());
 
 function domainJson(call: ApiCall, name: string): Record<string, unknown> {
@@ -67,7 +68,7 @@ async function loadDomain(call: ApiCall): Promise<string | undefined> {
   return findDomain(call, currentDomainIds(call));
 }
 
-const NO_DOMAIN: Refusal = refuse('not-found.domain');
+const NO_DOMAIN: Refusal = refuse('not-found', 'No domain has this id or name.');
 
 async function list(call: ApiCall): Promise<Answer> {
   await call.region.settings.load();
@@ -79,11 +80,11 @@ async function read(call: ApiCall): Promise<Answer> {
   return name === undefined ? NO_DOMAIN : json(domainJson(call, name));
 }
 
+const domainTakenText = (name: string): string => `The domain ${name} exists already.`;
+
 async function add(call: ApiCall, { name }: { readonly name: string }): Promise<Answer> {
   const refused = await changeDomains(call, (domains) =>
-    domains.includes(name)
-      ? refuseField('name', 'field.domain-taken', { name })
-      : { further: [...domains.slice(1), name] },
+    domains.includes(name) ? refuseField('name', domainTakenText(name)) : { further: [...domains.slice(1), name] },
   );
   return refused ?? json(domainJson(call, name));
 }
@@ -108,7 +109,10 @@ async function moveMachines(call: ApiCall, before: string, after: string): Promi
     const page = await store.listMachines(filter, afterId, MOVED_AT_ONCE);
     const long = page.find(({ hostname }) => hostname.length + 1 + after.length > NAME_LENGTH_MAX);
     if (long !== undefined) {
-      return refuseField('name', 'field.domain-long', { machine: long.hostname, max: NAME_LENGTH_MAX });
+      return refuseField(
+        'name',
+        `The name of ${long.hostname} would be longer than ${NAME_LENGTH_MAX} characters: give a shorter domain.`,
+      );
     }
     const systemIds = page.map(({ systemId }) => systemId);
     await store.changeMachines<never>(systemIds, event.atMs, () => ({
@@ -123,14 +127,31 @@ async function moveMachines(call: ApiCall, before: string, after: string): Promi
   return undefined;
 }
 
+const machinesText = ({
+  name,
+  ...found
+}: {
+  readonly name: string;
+  readonly machines: readonly string[];
+  readonly count: number;
+}): string =>
+  `${name} has ${inhabitantsText(found)}. Move them to another domain first (domain of machines/<id>/ or devices/<id>/).`;
+
 /** The refusal to delete a domain that has reserved addresses, machines or devices. */
 async function refuseInhabited(call: ApiCall, name: string): Promise<Refusal | undefined> {
   const { reserved } = await call.region.store.networks.list();
   const count = reserved.filter(({ domain }) => domain === name).length;
-  if (count > 0) return refuse('domain-in-use.reserved', { name, count });
+  if (count > 0)
+    return refuse(
+      'domain-in-use',
+      `${name} has the names of ${counted(count, 'reserved address', 'reserved addresses')}: release them first (ipaddresses).`,
+    );
   const found = await inhabitants(call, { domains: [name] });
-  return found === undefined ? undefined : refuse('domain-in-use.machines', { name, ...found });
+  return found === undefined ? undefined : refuse('domain-in-use', machinesText({ name, ...found }));
 }
+
+const defaultText = (name: string): string =>
+  `${name} is the default domain: make another one the default first (domains/<id>/?op=set_default).`;
 
 async function rename(call: ApiCall, { name }: { readonly name?: string | undefined }): Promise<Answer> {
   if (name === undefined || name === (await loadDomain(call))) return read(call);
@@ -138,8 +159,8 @@ async function rename(call: ApiCall, { name }: { readonly name?: string | undefi
   const revise = (domains: Domains, records: readonly NamedRecord[], ids: DomainIds) => {
     const before = findDomain(call, ids);
     if (before === undefined) return NO_DOMAIN;
-    if (before === domains[0]) return refuse('domain-in-use.default', { name: before });
-    if (domains.includes(name)) return refuseField('name', 'field.domain-taken', { name });
+    if (before === domains[0]) return refuse('domain-in-use', defaultText(before));
+    if (domains.includes(name)) return refuseField('name', domainTakenText(name));
     former = before;
     const further = domains.slice(1).map((one) => (one === before ? name : one));
     const moved = moveRecords(records, domains, before, name);
@@ -158,10 +179,10 @@ async function remove(call: ApiCall): Promise<Answer> {
   const revise = (domains: Domains, records: readonly NamedRecord[], ids: DomainIds) => {
     const name = findDomain(call, ids);
     if (name === undefined) return NO_DOMAIN;
-    if (name === domains[0]) return refuse('domain-in-use.default', { name });
+    if (name === domains[0]) return refuse('domain-in-use', defaultText(name));
     removed = name;
     const held = records.filter((record) => domainOf(domains, record.name) === name).length;
-    if (held > 0) return refuse('domain-in-use.records', { name, count: held });
+    if (held > 0) return refuse('domain-in-use', `${name} has ${counted(held, 'record')}: delete them first.`);
     return { further: domains.slice(1).filter((one) => one !== name) };
   };
   const refused = await changeDomains(call, revise, () => refuseInhabited(call, removed));
@@ -186,10 +207,19 @@ const changing = { access: 'admin', ownTransaction: true } as const;
 
 /** Settings that MAAS's domains have, and ours have with one value only. */
 const fixed = {
-  authoritative: value(z.string().trim().refine(isTrue, 'field.domain-own'))
+  authoritative: value(
+    z.string().trim().refine(isTrue, 'The racks are authoritative for every domain: give true, or nothing.'),
+  )
     .optional()
     .describe('True: the racks are authoritative for every domain.'),
-  ttl: value(z.string().regex(/^0?$/, 'field.domain-ttl'))
+  ttl: value(
+    z
+      .string()
+      .regex(
+        /^0?$/,
+        'A domain has no TTL of its own: give 0, or nothing, and the TTL with each name (dnsresources, address_ttl).',
+      ),
+  )
     .optional()
     .describe('0: a domain has no TTL of its own; a name has one.'),
 };
@@ -258,6 +288,6 @@ export const DOMAIN_OPERATIONS: readonly Operation[] = [
     { ...many, method: 'POST', access: 'admin' },
     'set_serial',
     'Refused: each rack raises the serial of its zones with every change.',
-    refuse('bad-request.domain-serial'),
+    refuse('bad-request', 'Each rack raises the serial of its zones with every change: it cannot be set.'),
   ),
 ];

@@ -12,6 +12,7 @@ import { formatMac, parseIpv4, parseMac } from '../../../net/address.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
 import { type NetworkView, subnetOfAddress } from '../../networks/network-view.ts';
 import { numberOf } from '../../records/digest.ts';
+import { MACS } from '../../records/refusal.ts';
 import type { HeardHost } from '../../records/store.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import { type Answer, json, refuse, refuseField } from '../call/answer.ts';
@@ -20,6 +21,7 @@ import {
   defineOperation,
   eventBy,
   flag,
+  IP_ADDRESS,
   isTrue,
   type Operation,
   value,
@@ -103,9 +105,11 @@ async function listUnknownAddresses(call: ApiCall): Promise<Answer> {
   return json(unknown.map((host) => discoveryJson(call, host, where.networks())));
 }
 
+const NO_DISCOVERY = 'No discovered host has this id.';
+
 async function read(call: ApiCall): Promise<Answer> {
   const found = (await heard(call)).find((host) => idOf(host) === call.path.discovery_id);
-  if (found === undefined) return refuse('not-found.discovery');
+  if (found === undefined) return refuse('not-found', NO_DISCOVERY);
   return json(discoveryJson(call, found, whereabouts(call.region).networks()));
 }
 
@@ -117,7 +121,7 @@ const clearing = z.object({
 
 async function clear(call: ApiCall, given: z.output<typeof clearing>): Promise<Answer> {
   const isHosts = isTrue(given.all) || isTrue(given.neighbours);
-  if (!isHosts && !isTrue(given.mdns)) return refuseField('all', 'field.clear-what');
+  if (!isHosts && !isTrue(given.mdns)) return refuseField('all', 'Give all, neighbours or mdns as true.');
   if (!isHosts) return { kind: 'empty' };
   const { store } = call.region;
   await store.clearHeard();
@@ -127,8 +131,8 @@ async function clear(call: ApiCall, given: z.output<typeof clearing>): Promise<A
 }
 
 const clearingOne = z.object({
-  ip: value(z.string().refine((text) => parseIpv4(text) !== undefined, 'field.ip-address')).describe('Its address.'),
-  mac: value(z.string().refine((text) => parseMac(text) !== undefined, 'field.macs')).describe('Its hardware address.'),
+  ip: value(z.string().refine((text) => parseIpv4(text) !== undefined, IP_ADDRESS)).describe('Its address.'),
+  mac: value(z.string().refine((text) => parseMac(text) !== undefined, MACS)).describe('Its hardware address.'),
 });
 
 async function clearOne(call: ApiCall, given: z.output<typeof clearingOne>): Promise<Answer> {
@@ -136,7 +140,7 @@ async function clearOne(call: ApiCall, given: z.output<typeof clearingOne>): Pro
   const host = (await heard(call)).find(
     (one) => one.mac === wantedMac && parseIpv4(fieldOf(one, 'address')) === wantedIp,
   );
-  if (host === undefined) return refuse('not-found.discovery');
+  if (host === undefined) return refuse('not-found', NO_DISCOVERY);
   const { store } = call.region;
   await store.clearHeard(host.mac);
   const params = { change: 'removed', what: 'heard hosts', name: formatMac(host.mac) } as const;

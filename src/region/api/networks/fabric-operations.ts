@@ -19,7 +19,7 @@ import {
   VID_MAX,
   type Vlan,
 } from '../../records/network-store.ts';
-import { refusal } from '../../words/refusal.ts';
+import { fieldRefusal } from '../../records/refusal.ts';
 import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, value } from '../call/operation.ts';
 import { fabricJson, NO_SPACE, vlanJson } from '../json/subnet-json.ts';
@@ -32,9 +32,12 @@ import {
   look,
   nameField,
   networkIdIn,
+  networkNameTakenText,
   noteField,
   refusalIn,
   textField,
+  VID,
+  VLAN_NO_RANGE,
   wordsField,
 } from './network-calls.ts';
 import { serviceIn } from './vlan-service.ts';
@@ -50,11 +53,11 @@ const changedVlan = z.object({
   name: nameField.optional().describe('Its name.'),
   description: noteField.optional().describe('A note for people.'),
   vid: countField
-    .refine((vid) => vid <= VID_MAX, 'field.vid')
+    .refine((vid) => vid <= VID_MAX, VID)
     .optional()
     .describe('Its tag, 1 to 4094; 0: untagged.'),
   mtu: countField
-    .refine((mtu) => mtu >= MTU_MIN && mtu <= MTU_MAX, 'field.mtu')
+    .refine((mtu) => mtu >= MTU_MIN && mtu <= MTU_MAX, 'Give 552 to 65535.')
     .optional()
     .describe('The largest packet in it, in bytes: 552 to 65535. Default: 1500.'),
   space: textField.optional().describe('The name or id of its space; empty or undefined: none.'),
@@ -65,7 +68,7 @@ const changedVlan = z.object({
   secondary_rack: textField
     .optional()
     .describe('The UUID or name of a second one, which has a cluster interface there.'),
-  relay_vlan: value(z.literal('', 'field.relay-vlan'))
+  relay_vlan: value(z.literal('', 'Omit relay_vlan: a relay agent of the network passes requests to the racks.'))
     .optional()
     .describe('Refused: a relay agent of the network passes requests to the racks.'),
 });
@@ -109,7 +112,7 @@ async function readFabric(call: ApiCall): Promise<Answer> {
 /** The refusal if another fabric has the name. */
 function refuseFabricName(view: NetworkView, name: string, otherThan: number): Refusal | undefined {
   const isTaken = view.records.fabrics.some((one) => one.name === name && one.id !== otherThan);
-  return isTaken ? refuseField('name', 'field.network-name-taken', { name }) : undefined;
+  return isTaken ? refuseField('name', networkNameTakenText(name)) : undefined;
 }
 
 const addFabric = (call: ApiCall, given: GivenFabric): Promise<Answer> =>
@@ -163,9 +166,17 @@ const removeFabric = (call: ApiCall): Promise<Answer> =>
     const { id, name } = fabric;
     const subnets = view.subnets.filter(({ vlan }) => vlan.vlan.fabricId === id);
     const served = subnets.find((one) => one.served.length > 0);
-    if (served !== undefined) return refuse('in-use.fabric-served', { name, network: served.subnet.cidr });
-    if (subnets.length > 0) return refuse('in-use.fabric-subnets', { name });
-    if (id === DEFAULT_FABRIC_ID) return refuse('in-use.fabric-default', { name });
+    if (served !== undefined)
+      return refuse(
+        'in-use',
+        `The fabric ${name} has the subnet ${served.subnet.cidr}, which a rack serves: remove its cluster interface first.`,
+      );
+    if (subnets.length > 0) return refuse('in-use', `The fabric ${name} has subnets: remove or move them first.`);
+    if (id === DEFAULT_FABRIC_ID)
+      return refuse(
+        'in-use',
+        `${name} is the default fabric, in which the networks of racks appear: change it instead.`,
+      );
     return { kind: 'change', change: 'removed', what: 'fabric', name, id, remove: { fabrics: [id] } };
   });
 
@@ -185,9 +196,7 @@ async function readVlan(call: ApiCall): Promise<Answer> {
 /** The id of a space by its name or id; `undefined`: none. */
 function spaceOf(view: NetworkView, text: string): number | undefined | Refusal {
   if (text === '' || text === NO_SPACE) return undefined;
-  return (
-    specified(view.records.spaces, text)?.id ?? refuseField('space', 'field.no-space', { name: text.slice(0, 64) })
-  );
+  return specified(view.records.spaces, text)?.id ?? refuseField('space', `There is no space ${text.slice(0, 64)}.`);
 }
 
 /** A VLAN with the parameters applied, or a refusal of one of them. */
@@ -196,7 +205,7 @@ function vlanOf(view: NetworkView, given: GivenVlan, before: Vlan, fabric: Fabri
   const spaceId = given.space === undefined ? before.spaceId : spaceOf(view, given.space);
   if (typeof spaceId === 'object') return spaceId;
   if (view.vlans.some(({ vlan }) => vlan.fabricId === fabric.id && vlan.vid === vid && vlan.id !== before.id))
-    return refuseField('vid', 'field.vid-taken', { vid, name: fabric.name });
+    return refuseField('vid', `The fabric ${fabric.name} already has a VLAN ${vid}.`);
   return {
     ...before,
     vid,
@@ -219,7 +228,7 @@ function refuseService(given: GivenVlan): Refusal | undefined {
   };
   const names = Object.entries(wanted).flatMap(([name, isWanted]) => (isWanted ? [name] : []));
   if (names.length === 0) return undefined;
-  return refuseFields(Object.fromEntries(names.map((name) => [name, [refusal('field.vlan-no-range')]])));
+  return refuseFields(Object.fromEntries(names.map((name) => [name, [fieldRefusal(VLAN_NO_RANGE)]])));
 }
 
 const addVlan = (call: ApiCall, given: GivenVlan): Promise<Answer> =>
@@ -265,7 +274,7 @@ async function changeVlan(call: ApiCall, given: GivenVlan): Promise<Answer> {
       const service = serviceIn(view, before, given, { racks: racks.list(), settings });
       if ('kind' in service) return service;
       if (before.vlan.vid === UNTAGGED_VID && (given.vid ?? UNTAGGED_VID) !== UNTAGGED_VID)
-        return refuseField('vid', 'field.vid-untagged');
+        return refuseField('vid', 'The default VLAN of a fabric stays untagged.');
       const vlan = vlanOf(view, given, before.vlan, before.fabric);
       if ('kind' in vlan) return vlan;
       const name = vlanTitle(vlan, before.fabric);
@@ -290,9 +299,11 @@ const removeVlan = (call: ApiCall): Promise<Answer> =>
     const found = findVlan(view, call);
     if (found === undefined) return noVlan(call);
     const { vlan, fabric } = found;
-    if (vlan.vid === UNTAGGED_VID) return refuse('in-use.vlan-untagged');
+    if (vlan.vid === UNTAGGED_VID)
+      return refuse('in-use', 'This is the default VLAN of its fabric: remove the fabric instead.');
     const used = view.subnets.find(({ subnet }) => subnet.vlanId === vlan.id);
-    if (used !== undefined) return refuse('in-use.vlan-subnets', { network: used.subnet.cidr });
+    if (used !== undefined)
+      return refuse('in-use', `The VLAN has the subnet ${used.subnet.cidr}: remove or move it first.`);
     const name = vlanTitle(vlan, fabric);
     return { kind: 'change', change: 'removed', what: 'VLAN', name, id: vlan.id, remove: { vlans: [vlan.id] } };
   });

@@ -6,7 +6,7 @@ import { configuredHosts } from '../../racks/rack-networks.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import type { Machine } from '../../records/machine.ts';
 import { leaseText } from '../../records/network-store.ts';
-import { type RefusalNamed, refusal } from '../../words/refusal.ts';
+import { type RefusalWord, refusal } from '../../records/refusal.ts';
 import type { ApiCall } from '../call/operation.ts';
 import { isAdmin } from './network-calls.ts';
 
@@ -18,7 +18,7 @@ const HEARD_WITHIN_MS = 7 * 86_400_000;
 export interface HostPlace {
   readonly mac: MacAddress;
   readonly address: Ipv4;
-  readonly word: RefusalNamed<'in-use'>;
+  readonly word: RefusalWord;
 }
 
 /** The machine or device that the filter selects. */
@@ -30,14 +30,25 @@ export async function findNode({ region }: ApiCall, filter: MachineFilter): Prom
   return undefined;
 }
 
+const hostLeasedText = (address: string, mac: string, until: string | undefined): string =>
+  `The host ${mac} has ${address} by a lease${until === undefined ? '' : ` until ${until} UTC`}: only an administrator may give it another address.`;
+
 /** The addresses that hosts with these hardware addresses have, for a caller without an administrator's rights; for others none. */
 export async function hostPlaces(call: ApiCall, macs: readonly MacAddress[]): Promise<readonly HostPlace[]> {
   if (isAdmin(call) || macs.length === 0) return [];
   const { store, clock, racks } = call.region;
   const configured = configuredHosts(racks.list()).flatMap(({ mac, address }): readonly HostPlace[] => {
     if (mac === undefined || address === undefined || !macs.includes(mac)) return [];
-    const host = { mac: formatMac(mac), address: formatIpv4(address) };
-    return [{ mac, address, word: refusal('in-use.host-configured', host) }];
+    return [
+      {
+        mac,
+        address,
+        word: refusal(
+          'in-use',
+          `A rack's configuration gives ${formatIpv4(address)} to the host ${formatMac(mac)}: only an administrator may give it another address.`,
+        ),
+      },
+    ];
   });
   const nowMs = clock.wallTimeMs();
   const heard = await store.listHeard(nowMs - HEARD_WITHIN_MS, HEARD_MAX);
@@ -47,14 +58,13 @@ export async function hostPlaces(call: ApiCall, macs: readonly MacAddress[]): Pr
     const endsMs = event.atMs + (event.params.leaseSeconds ?? 0) * 1000;
     if (address === undefined || endsMs <= nowMs) return [];
     const host = { address: formatIpv4(address), ...leaseText({ mac, endsMs }) };
-    return [{ mac, address, word: refusal('in-use.host-leased', host) }];
+    return [{ mac, address, word: refusal('in-use', hostLeasedText(host.address, host.mac, host.until)) }];
   });
   // Once a device has the hardware address, what is heard of the host is the device's.
   const device = await findNode(call, { macs, isDevice: true });
   const seen = (device?.interfaces ?? []).flatMap(({ mac, address, isEnded }): readonly HostPlace[] => {
     if (address === undefined || isEnded === true || !macs.includes(mac)) return [];
-    const host = { mac: formatMac(mac), address: formatIpv4(address) };
-    return [{ mac, address, word: refusal('in-use.host-leased', host) }];
+    return [{ mac, address, word: refusal('in-use', hostLeasedText(formatIpv4(address), formatMac(mac), undefined)) }];
   });
   return [...configured, ...leased, ...seen];
 }

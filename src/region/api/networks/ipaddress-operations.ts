@@ -25,11 +25,31 @@ import {
   rangesOverlap,
 } from '../../../net/address.ts';
 import { isIdentifyingMac } from '../../identity/hardware-identity.ts';
-import { freeParts, hostRange, leavesHalf, reservationsIn, usedParts } from '../../networks/address-use.ts';
+import {
+  freeParts,
+  hostRange,
+  leavesHalf,
+  reservationsIn,
+  reservedText,
+  usedParts,
+} from '../../networks/address-use.ts';
 import { type NetworkView, type SubnetView, subnetOfAddress, subnetWithId } from '../../networks/network-view.ts';
 import { type HostLease, leaseText, type ReservedAddress, type UsedAddress } from '../../records/network-store.ts';
+import { REQUIRED } from '../../records/refusal.ts';
+import { hostnameTakenText } from '../../records/report-refusal.ts';
 import type { SettingsReader } from '../../settings.ts';
-import { type Answer, allOf, isRefusal, type Refusal, refuse, refuseField, refuseFor } from '../call/answer.ts';
+import {
+  type Answer,
+  allOf,
+  domainText,
+  isRefusal,
+  macText,
+  ONLY_ADMINISTRATORS,
+  type Refusal,
+  refuse,
+  refuseField,
+  refuseFor,
+} from '../call/answer.ts';
 import { maasTime } from '../call/maas-time.ts';
 import { type ApiCall, type ApiVersion, defineOperation, type Operation, usernameOf } from '../call/operation.ts';
 import { reservedInterfaceJson } from '../json/node-interface-json.ts';
@@ -39,7 +59,19 @@ import { currentDomains, currentRecords } from '../names/dns-records.ts';
 import { userJson } from '../people/user-operations.ts';
 import { findNode, hostPlaces } from './host-places.ts';
 import { refuseReserving } from './iprange-operations.ts';
-import { addressOf, change, findSubnet, flagField, isAdmin, listed, look, textField } from './network-calls.ts';
+import {
+  ADDRESS,
+  addressOf,
+  change,
+  findSubnet,
+  flagField,
+  isAdmin,
+  listed,
+  look,
+  noSubnetText,
+  subnetOutsideText,
+  textField,
+} from './network-calls.ts';
 import { ALLOC_TYPES } from './subnet-use-operations.ts';
 
 /** The accounts of all users by name. */
@@ -76,7 +108,8 @@ const listing = z.object({
 
 async function list(call: ApiCall, { all, owner, ip }: z.output<typeof listing>): Promise<Answer> {
   const username = usernameOf(call);
-  if ((all === true || (owner ?? username) !== username) && !isAdmin(call)) return refuse('not-allowed.administrator');
+  if ((all === true || (owner ?? username) !== username) && !isAdmin(call))
+    return refuse('not-allowed', ONLY_ADMINISTRATORS);
   const address = ip === undefined ? undefined : addressOf('ip', ip);
   if (address !== undefined && isRefusal(address)) return address;
   const [view, users] = [await look(call), await usersOf(call)];
@@ -110,12 +143,13 @@ function refuseUsed(
   const part = usedParts(view, subnet, used).find((one) => rangeContains(one, wanted));
   const within = [{ low: wanted, high: wanted }];
   if (part !== undefined)
-    return refuse('in-use.address', {
-      address,
-      purposes: part.purposes,
-      reserved: reservationsIn(view.records, within),
-    });
-  return rangeContains(hostRange(subnet.network), wanted) ? undefined : refuse('in-use.address-edge', { address });
+    return refuse(
+      'in-use',
+      `${address} cannot be reserved: it is in use (${part.purposes.join(', ')})${reservedText(reservationsIn(view.records, within))}.`,
+    );
+  return rangeContains(hostRange(subnet.network), wanted)
+    ? undefined
+    : refuse('in-use', `${address} cannot be reserved: it is the first or last address of its network.`);
 }
 
 /** The first free address of the static ranges that the caller may reserve; without one, of the subnet. */
@@ -158,13 +192,13 @@ function subnetFor(
     const found = address === undefined ? undefined : subnetOfAddress(view, address);
     if (found !== undefined) return found;
     return address === undefined
-      ? refuseField('subnet', 'field.reserve-where')
-      : refuseField(field, 'field.no-subnet', { name: formatIpv4(address) });
+      ? refuseField('subnet', 'Give ip or subnet.')
+      : refuseField(field, noSubnetText(formatIpv4(address)));
   }
   const found = findSubnet(view, text);
-  if (found === undefined) return refuseField(place, 'field.no-subnet', { name: text.slice(0, 64) });
+  if (found === undefined) return refuseField(place, noSubnetText(text.slice(0, 64)));
   if (address === undefined || networkContains(found.network, address)) return found;
-  return refuseField(field, 'field.subnet-outside', { network: found.subnet.cidr });
+  return refuseField(field, subnetOutsideText(found.subnet.cidr));
 }
 
 /** The host and the name for which an address is reserved. */
@@ -188,9 +222,7 @@ async function hostOf(call: ApiCall, given: z.output<typeof reserving>): Promise
 function macOf(text = ''): MacAddress | Refusal | undefined {
   if (text === '') return undefined;
   const mac = parseMac(text);
-  return mac !== undefined && isIdentifyingMac(mac)
-    ? mac
-    : refuseField('mac', 'field.mac', { text: text.slice(0, 32) });
+  return mac !== undefined && isIdentifyingMac(mac) ? mac : refuseField('mac', macText(text.slice(0, 32)));
 }
 
 /** An ordinary user gives names in the default domain only, as to machines. */
@@ -200,9 +232,7 @@ function nameOf(call: ApiCall, hostname = '', inForce: SettingsReader): Pick<Hos
   const named = readNames(call, { hostname }, inForce);
   if (isRefusal(named)) return named;
   const { domain = byDefault } = named;
-  return domain === byDefault || isAdmin(call)
-    ? { ...named, domain }
-    : refuse('not-allowed.domain', { domain: byDefault });
+  return domain === byDefault || isAdmin(call) ? { ...named, domain } : refuse('not-allowed', domainText(byDefault));
 }
 
 /** The refusal of the interface of another user's machine or device. */
@@ -210,7 +240,12 @@ async function refuseMachine(call: ApiCall, mac: MacAddress | undefined): Promis
   if (mac === undefined || isAdmin(call)) return undefined;
   const node = await findNode(call, { macs: [mac] });
   const isOthers = node !== undefined && node.owner !== usernameOf(call);
-  return isOthers ? refuseField('mac', 'field.reserve-machine', { machine: node.hostname }) : undefined;
+  return isOthers
+    ? refuseField(
+        'mac',
+        `This is an interface of ${node.hostname}, which you do not own: its owner or an administrator may reserve an address for it.`,
+      )
+    : undefined;
 }
 
 /** The refusal of a host that has another address. @param wanted the address that it would get instead */
@@ -233,10 +268,10 @@ async function refuseName(
   if (hostname === undefined || domain === undefined) return undefined;
   const name = `${hostname}.${domain}`;
   if (currentRecords(call, inForce).some((record) => record.name === name))
-    return refuseField('hostname', 'field.dns-name-taken', { name });
+    return refuseField('hostname', `${name} already has records: change those.`);
   const node = await findNode(call, { hostnames: [hostname] });
   const isOwn = node === undefined || node.interfaces.some((nic) => nic.mac === mac);
-  return isOwn ? undefined : refuseField('hostname', 'field.hostname-taken', { hostname });
+  return isOwn ? undefined : refuseField('hostname', hostnameTakenText(hostname));
 }
 
 /** The refusal of a host that has an address in the subnet, or of a name that another reserved address has. */
@@ -253,13 +288,16 @@ function refuseHost(
   const refused = allOf(
     had === undefined
       ? undefined
-      : refuseField('mac', 'field.reserve-twice', { address: formatIpv4(had.address), network: subnet.cidr }),
+      : refuseField(
+          'mac',
+          `This host already has ${formatIpv4(had.address)} in ${subnet.cidr}: release that address first.`,
+        ),
     hostname === undefined || namesake === undefined
       ? undefined
-      : refuseField('hostname', 'field.reserve-name', {
-          name: `${hostname}.${domain}`,
-          address: formatIpv4(namesake.address),
-        }),
+      : refuseField(
+          'hostname',
+          `${hostname}.${domain} is the name of the reserved address ${formatIpv4(namesake.address)}: choose another, or release that address first.`,
+        ),
   );
   return isRefusal(refused) ? refused : undefined;
 }
@@ -305,6 +343,16 @@ async function reserve(call: ApiCall, given: z.output<typeof reserving>): Promis
   );
 }
 
+const leasedText = ({
+  address,
+  mac,
+  until,
+}: {
+  readonly address: string;
+  readonly mac: string;
+  readonly until: string;
+}): string => `${address} cannot be reserved: the host ${mac} has it by a lease until ${until} UTC.`;
+
 /** The new address, or the refusal. */
 function decideReserving(
   call: ApiCall,
@@ -330,24 +378,24 @@ function decideReserving(
   }: { readonly id: number; readonly wanted: Ipv4 | undefined; readonly host: Host; readonly field: string },
 ): ReservedAddress | Refusal {
   const now = view.subnets.find((one) => one.subnet.id === subnet.subnet.id);
-  if (now === undefined) return refuseField('subnet', 'field.no-subnet', { name: subnet.subnet.cidr });
+  if (now === undefined) return refuseField('subnet', noSubnetText(subnet.subnet.cidr));
   const refused = refuseHost(view, now, used, host);
   if (refused !== undefined) return refused;
   // The host may have been seen with the address that is reserved for it.
   const others = used.filter(({ kind, mac }) => kind === 'allocated' || mac !== host.mac);
   const address = wanted ?? firstFree(call, view, now, others, leased);
   if (address === undefined)
-    return refuse('in-use.exhausted', {
-      network: now.subnet.cidr,
-      reserved: reservationsIn(view.records, [hostRange(now.network)]),
-    });
+    return refuse(
+      'in-use',
+      `${now.subnet.cidr} has no address left that you may reserve${reservedText(reservationsIn(view.records, [hostRange(now.network)]))}.`,
+    );
   const one = { low: address, high: address };
   const inUse =
     refuseUsed(view, now, others, address) ??
     refuseReserving(call, view, now, one, { held, field: wanted === undefined ? 'subnet' : field });
   if (inUse !== undefined) return inUse;
   const lease = leased.find((one) => one.address === address);
-  if (lease !== undefined) return refuse('in-use.leased', { address: formatIpv4(address), ...leaseText(lease) });
+  if (lease !== undefined) return refuse('in-use', leasedText({ address: formatIpv4(address), ...leaseText(lease) }));
   const createdMs = call.region.clock.wallTimeMs();
   return { id, subnetId: now.subnet.id, address, username: usernameOf(call), createdMs, ...host };
 }
@@ -360,15 +408,16 @@ const releasing = z.object({
 
 function release(call: ApiCall, { ip, ip_address, force }: z.output<typeof releasing>): Promise<Answer> | Answer {
   const text = ip || ip_address;
-  if (text === undefined) return refuseField('ip', 'field.required');
+  if (text === undefined) return refuseField('ip', REQUIRED);
   const address = parseIpv4(text);
-  if (address === undefined) return refuseField(ip === undefined ? 'ip_address' : 'ip', 'field.address');
-  if (force === true && !isAdmin(call)) return refuse('not-allowed.administrator');
+  if (address === undefined) return refuseField(ip === undefined ? 'ip_address' : 'ip', ADDRESS);
+  if (force === true && !isAdmin(call)) return refuse('not-allowed', ONLY_ADMINISTRATORS);
   return change(call, (view) => {
     const found = view.records.reserved.find((one) => one.address === address);
     const mayRelease = found !== undefined && (force === true || found.username === usernameOf(call));
     const name = formatIpv4(address);
-    if (!mayRelease) return refuse('not-found.reserved-address', { address: name });
+    if (!mayRelease)
+      return refuse('not-found', `A reservation of ${name} by you does not exist: ipaddresses lists your addresses.`);
     return { kind: 'change', change: 'removed', what: 'address', name, id: found.id, remove: { reserved: [found.id] } };
   });
 }

@@ -30,8 +30,10 @@ import {
   subnetOfAddress,
 } from '../../networks/network-view.ts';
 import type { WantedChange } from '../../networks/networks.ts';
+import { rangeMachineText, rangeOverlapText, rangeReservedText, rangeRouterText } from '../../networks/range-check.ts';
 import type { ServedNetwork, ServiceEdit } from '../../networks/served-networks.ts';
 import type { StoredRange, UsedAddress } from '../../records/network-store.ts';
+import { REQUIRED } from '../../records/refusal.ts';
 import type { User } from '../../records/user.ts';
 import {
   type Answer,
@@ -56,16 +58,18 @@ import {
   listed,
   look,
   networkIdIn,
+  noSubnetText,
   noteField,
   refusalIn,
   refuseSubnet,
   spanOf,
   spanText,
+  subnetOutsideText,
   textField,
 } from './network-calls.ts';
 import { refuseServed, withoutMade } from './vlan-service.ts';
 
-const rangeTypes = z.enum(['dynamic', 'reserved', 'static'], 'field.range-type');
+const rangeTypes = z.enum(['dynamic', 'reserved', 'static'], 'Give dynamic, reserved or static.');
 const changedRange = z.object({
   start_ip: addressField.optional().describe('The first address.'),
   end_ip: addressField.optional().describe('The last address.'),
@@ -120,13 +124,12 @@ async function read(call: ApiCall): Promise<Answer> {
 function boundsOf(given: Given, before: Ipv4Range | undefined): Ipv4Range | Refusal {
   const found = allOf(
     (given.start_ip === undefined ? before?.low : addressOf('start_ip', given.start_ip)) ??
-      refuseField('start_ip', 'field.required'),
-    (given.end_ip === undefined ? before?.high : addressOf('end_ip', given.end_ip)) ??
-      refuseField('end_ip', 'field.required'),
+      refuseField('start_ip', REQUIRED),
+    (given.end_ip === undefined ? before?.high : addressOf('end_ip', given.end_ip)) ?? refuseField('end_ip', REQUIRED),
   );
   if (isRefusal(found)) return found;
   const [low, high] = found;
-  return low > high ? refuseField('end_ip', 'field.range-order') : { low, high };
+  return low > high ? refuseField('end_ip', 'The last address comes before the first one.') : { low, high };
 }
 
 /** Why bounds do not fit into a subnet; `undefined`: they do. @param own the range that has them */
@@ -141,36 +144,40 @@ function findMisfit(
     ['start_ip', bounds.low],
     ['end_ip', bounds.high],
   ] as const)
-    if (!networkContains(network, address)) return refuseField(field, 'field.subnet-outside', { network: subnet.cidr });
+    if (!networkContains(network, address)) return refuseField(field, subnetOutsideText(subnet.cidr));
   const others = view.ranges.filter(({ range }) => range.subnetId === subnet.id && range.id !== own?.range.id);
   const mayShare = (other: RangeType): boolean =>
     (type === 'static' && other === 'reserved') || (type === 'reserved' && other === 'static');
   const rival = others.find((other) => !mayShare(other.type) && rangesOverlap(other, bounds));
   if (rival !== undefined)
-    return refuseField('start_ip', 'field.range-overlap', {
-      kind: rival.type,
-      ...spanOf(rival),
-      username: rival.range.kind === 'reserved' ? rival.range.username : undefined,
-    });
+    return refuseField(
+      'start_ip',
+      rangeOverlapText({
+        kind: rival.type,
+        ...spanOf(rival),
+        username: rival.range.kind === 'reserved' ? rival.range.username : undefined,
+      }),
+    );
   if (type !== 'dynamic') return undefined;
   const isIn = (address: Ipv4 | undefined): address is Ipv4 => address !== undefined && rangeContains(bounds, address);
   const routers = [gateway, ...served.map(({ router }) => router), ...view.records.routes.map((one) => one.gateway)];
   const inside = routers.find(isIn);
-  if (inside !== undefined) return refuseField('start_ip', 'field.range-router', { address: formatIpv4(inside) });
+  if (inside !== undefined) return refuseField('start_ip', rangeRouterText(formatIpv4(inside)));
   for (const { address, rackName: rack } of served) {
-    if (isIn(address)) return refuseField('start_ip', 'field.range-rack', { address: formatIpv4(address), rack });
+    if (isIn(address))
+      return refuseField('start_ip', `The range contains the address ${formatIpv4(address)} of the rack ${rack}.`);
   }
   const reserved = view.records.reserved.find((one) => isIn(one.address));
   if (reserved === undefined) return undefined;
   const { address, username } = reserved;
-  return refuseField('start_ip', 'field.range-reserved', { address: formatIpv4(address), username });
+  return refuseField('start_ip', rangeReservedText(formatIpv4(address), username));
 }
 
 function subnetOf(view: NetworkView, text: string | undefined, bounds: Ipv4Range): SubnetView | Refusal {
   if (text !== undefined && text !== '')
-    return findSubnet(view, text) ?? refuseField('subnet', 'field.no-subnet', { name: text.slice(0, 64) });
+    return findSubnet(view, text) ?? refuseField('subnet', noSubnetText(text.slice(0, 64)));
   const found = subnetOfAddress(view, bounds.low);
-  return found ?? refuseField('subnet', 'field.no-subnet', { name: formatIpv4(bounds.low) });
+  return found ?? refuseField('subnet', noSubnetText(formatIpv4(bounds.low)));
 }
 
 /** The keys of a cluster interface that have the bounds of a kind of range. */
@@ -204,7 +211,7 @@ function refuseUsed(used: readonly UsedAddress[]): Refusal | undefined {
   const first = used.find(({ kind }) => kind === 'allocated');
   if (first === undefined) return undefined;
   const { hostname: machine, address } = first;
-  return refuseField('start_ip', 'field.range-machine', { machine, address: formatIpv4(address) });
+  return refuseField('start_ip', rangeMachineText(formatIpv4(address), machine));
 }
 
 /** The change that keeps a dynamic range in a subnet without a cluster interface. @param used the addresses of machines in it */
@@ -229,6 +236,16 @@ function keptAddition(
   );
 }
 
+const rangeKeptText = ({
+  network,
+  low,
+  high,
+}: {
+  readonly network: string;
+  readonly low: string;
+  readonly high: string;
+}): string => `${network} has its dynamic range ${low} to ${high}: change that one.`;
+
 /** The change that gives a cluster interface a range, or keeps it for one. @param used the addresses of machines in the range */
 function servedAddition(
   view: NetworkView,
@@ -246,13 +263,18 @@ function servedAddition(
   const { cidr: network, id: subnetId } = subnet.subnet;
   const kept = view.ranges.find(({ range }) => range.kind === 'kept' && range.subnetId === subnetId);
   if (kind === 'dynamic' && kept !== undefined)
-    return refuseField('start_ip', 'field.range-kept', { network, ...spanOf(kept) });
+    return refuseField('start_ip', rangeKeptText({ network, ...spanOf(kept) }));
   const [first] = subnet.served;
   if (first === undefined && kind === 'dynamic')
     return keptAddition(id, subnet, bounds, { username: by, comment: given.comment ?? '' }, used);
-  if (first === undefined) return refuseField('subnet', 'field.not-served', { network });
+  if (first === undefined)
+    return refuseField(
+      'subnet',
+      `No rack serves ${network}: add a cluster interface first (nodegroups/UUID/interfaces, or cluster_interfaces of the rack's file).`,
+    );
   const free = subnet.served.find((one) => (kind === 'dynamic' ? one.dynamic : one.fixed) === undefined);
-  if (free === undefined) return refuseField('start_ip', 'field.range-one', { network, rack: first.rackName, kind });
+  if (free === undefined)
+    return refuseField('start_ip', `The rack ${first.rackName} has its ${kind} range in ${network}: change that one.`);
   const { rack, name: clusterInterface } = free;
   const range: StoredRange = { kind, id, subnetId, rack, clusterInterface, username: '', comment: given.comment ?? '' };
   return {
@@ -284,6 +306,9 @@ export function refuseReserving(
   return word && refuseFields({ [field]: [word] });
 }
 
+const reservedStaticText = ({ low, high }: { readonly low: string; readonly high: string }): string =>
+  `Only an administrator may reserve a range of the static range ${low} to ${high}, from which machines get their addresses: choose addresses outside it.`;
+
 /** The refusal of a reserved range. @param own the range before its change */
 function refuseRange(
   call: ApiCall,
@@ -294,7 +319,7 @@ function refuseRange(
   own?: RangeView,
 ): Refusal | undefined {
   const fixed = subnet.served.flatMap((one) => one.fixed ?? []).find((one) => rangesOverlap(one, bounds));
-  if (fixed !== undefined && !isAdmin(call)) return refuseField('start_ip', 'field.reserved-static', spanOf(fixed));
+  if (fixed !== undefined && !isAdmin(call)) return refuseField('start_ip', reservedStaticText(spanOf(fixed)));
   const except = own === undefined ? {} : { except: own.range.id };
   return refuseReserving(call, view, subnet, bounds, { held, field: 'start_ip', ...except });
 }
@@ -332,12 +357,14 @@ function reservedAddition(
   };
 }
 
+const DYNAMIC = 'Only an administrator may create or change a dynamic or static range.';
+
 async function add(call: ApiCall, given: NewRange): Promise<Answer> {
   const found = allOf(boundsOf(given, undefined), refuseSubnet(await look(call), 'subnet', given.subnet));
   if (isRefusal(found)) return found;
   const [bounds] = found;
   const { type = 'reserved' } = given;
-  if (type !== 'reserved' && !isAdmin(call)) return refuse('not-allowed.dynamic');
+  if (type !== 'reserved' && !isAdmin(call)) return refuse('not-allowed', DYNAMIC);
   const users = await call.region.store.accounts.listUsers();
   const decide: Parameters<typeof change>[1] = (view, id, used, _leased, held) =>
     type === 'reserved'
@@ -349,13 +376,17 @@ async function add(call: ApiCall, given: NewRange): Promise<Answer> {
 /** The refusal if the caller may not change a range. */
 function refuseForeign(call: ApiCall, { range }: RangeView): Refusal | undefined {
   if (isAdmin(call)) return undefined;
-  if (range.kind !== 'reserved') return refuse('not-allowed.dynamic');
-  return range.username === usernameOf(call) ? undefined : refuse('not-allowed.range');
+  if (range.kind !== 'reserved') return refuse('not-allowed', DYNAMIC);
+  return range.username === usernameOf(call)
+    ? undefined
+    : refuse('not-allowed', 'The range belongs to another user: an administrator may change it.');
 }
 
 /** The refusal of another type than a range has. */
 const refuseType = ({ type }: Given, { type: kind }: RangeView): Refusal | undefined =>
-  (type ?? kind) === kind ? undefined : refuseField('type', 'field.range-type-stays', { kind });
+  (type ?? kind) === kind
+    ? undefined
+    : refuseField('type', `Give ${kind}: a range keeps its type. Delete it, and create another.`);
 
 /** The refusal of another subnet than a range has. */
 function refuseMove(view: NetworkView, { subnet: text = '' }: Given, { subnet: own }: RangeView): Refusal | undefined {
@@ -363,7 +394,7 @@ function refuseMove(view: NetworkView, { subnet: text = '' }: Given, { subnet: o
   if (isOwn) return undefined;
   return (
     refuseSubnet(view, 'subnet', text) ??
-    refuseField('subnet', 'field.range-subnet-stays', { network: own.subnet.cidr })
+    refuseField('subnet', `Give ${own.subnet.cidr}: a range stays in its subnet. Delete it, and create another.`)
   );
 }
 

@@ -7,8 +7,8 @@ import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
 import type { WantedChange } from '../../networks/networks.ts';
 import type { NetworkNoun } from '../../records/event-params.ts';
 import type { HostLease, UsedAddress } from '../../records/network-store.ts';
+import type { RefusalWord } from '../../records/refusal.ts';
 import { cleanNote, cleanWords } from '../../records/text-json.ts';
-import type { RefusalWord } from '../../words/refusal.ts';
 import {
   type Answer,
   json,
@@ -22,18 +22,36 @@ import {
 import { listFor } from '../call/long-answers.ts';
 import { type ApiCall, flagWord, idIn, isTrue, numberText, usernameOf, value } from '../call/operation.ts';
 
+export const gatewayDynamicText = ({ low, high }: { readonly low: string; readonly high: string }): string =>
+  `The address is in the dynamic range ${low} to ${high}.`;
+
+export const CIDR = 'Give an IPv4 network such as 10.20.0.0/24, without host bits. IPv6 is not supported.';
+
+export const DNS_SERVERS = 'Give at most 16 IPv4 addresses, separated by commas or blanks.';
+
+export const subnetOutsideText = (network: string): string => `The address is not in ${network}.`;
+
+export const VID = 'Give 0 (untagged) to 4094.';
+
+export const VLAN_NO_RANGE =
+  'No subnet of this VLAN has a dynamic range: create one first (ipranges with type=dynamic and the subnet).';
+
+export const networkNameTakenText = (name: string): string => `The name ${name} is taken.`;
+
 /** Characters of a name, and of a description or comment. */
 const NAME_MAX = 255;
 const TEXT_MAX = 1024;
 /** Characters of an identifier in a refusal. */
 const SHOWN_MAX = 64;
 
+const NETWORK_NAME = 'Give at most 255 characters without / and blanks; the first must be a letter or digit.';
+
 export const nameField = value(
   z
     .string()
     .trim()
-    .max(NAME_MAX, 'field.network-name')
-    .refine((name) => /^[\p{L}\p{N}][^\s/]*$/u.test(name) && cleanText(name, NAME_MAX) === name, 'field.network-name'),
+    .max(NAME_MAX, NETWORK_NAME)
+    .refine((name) => /^[\p{L}\p{N}][^\s/]*$/u.test(name) && cleanText(name, NAME_MAX) === name, NETWORK_NAME),
 );
 export const wordsField = value(
   z
@@ -53,13 +71,15 @@ export const textField = value(z.string().trim().max(TEXT_MAX));
 const NUMBER = /^\d{1,10}$/;
 export const countField = value(numberText(NUMBER).transform(Number));
 export const flagField = value(flagWord.transform(isTrue));
+export const ADDRESS = 'Give an IPv4 address.';
+
 /** An IPv4 address. */
 export const addressField = value(
   z
     .string()
     .trim()
     .max(TEXT_MAX)
-    .refine((text) => parseIpv4(text) !== undefined, 'field.address'),
+    .refine((text) => parseIpv4(text) !== undefined, ADDRESS),
 );
 /** An IPv4 address; empty: none. */
 export const addressOrNone = value(
@@ -67,7 +87,7 @@ export const addressOrNone = value(
     .string()
     .trim()
     .max(TEXT_MAX)
-    .refine((text) => text === '' || parseIpv4(text) !== undefined, 'field.address'),
+    .refine((text) => text === '' || parseIpv4(text) !== undefined, ADDRESS),
 );
 
 export const isAdmin = ({ caller }: ApiCall): boolean => caller.kind === 'user' && caller.isAdmin;
@@ -76,7 +96,7 @@ export const isAdmin = ({ caller }: ApiCall): boolean => caller.kind === 'user' 
 export const networkIdIn = (text: string | undefined): number => idIn(text, -1);
 
 export const absent = (what: NetworkNoun, id: string | undefined): Refusal =>
-  refuse('not-found.network-object', { what, id: (id ?? '').slice(0, SHOWN_MAX) });
+  refuse('not-found', `There is no ${what} ${(id ?? '').slice(0, SHOWN_MAX)}.`);
 
 export const look = (call: ApiCall): Promise<NetworkView> => call.region.networks.look();
 
@@ -109,7 +129,7 @@ export async function change(
   also?: () => Promise<Refusal | undefined>,
 ): Promise<Answer> {
   const outcome = await call.region.networks.change<Refusal>(usernameOf(call), decide, among, also);
-  if ('code' in outcome) {
+  if ('text' in outcome) {
     const isOfNetworks = outcome.name === 'networks-limit' || outcome.name === 'in-use';
     return isOfNetworks ? refuseFor([outcome]) : refuseSetting(outcome);
   }
@@ -143,15 +163,18 @@ export function findSubnet(view: NetworkView, text: string): SubnetView | undefi
   );
 }
 
+export const noSubnetText = (name: string): string =>
+  `There is no subnet ${name}: give its id, or a network such as 10.20.0.0/24.`;
+
 /** The refusal of a text that names no subnet; `undefined`: it names one, or is absent. */
 export const refuseSubnet = (view: NetworkView, field: string, text: string | undefined): Refusal | undefined =>
   text === undefined || text === '' || findSubnet(view, text) !== undefined
     ? undefined
-    : refuseField(field, 'field.no-subnet', { name: text.slice(0, SHOWN_MAX) });
+    : refuseField(field, noSubnetText(text.slice(0, SHOWN_MAX)));
 
 /** An address in a parameter, or the refusal that names it. */
 export function addressOf(field: string, text: string): Ipv4 | Refusal {
-  return parseIpv4(text) ?? refuseField(field, 'field.address');
+  return parseIpv4(text) ?? refuseField(field, ADDRESS);
 }
 
 export const spanOf = ({ low, high }: { readonly low: Ipv4; readonly high: Ipv4 }) => ({

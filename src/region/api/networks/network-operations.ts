@@ -41,13 +41,28 @@ import {
   refuseMachines,
 } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, value, values } from '../call/operation.ts';
-import { addressField, addressOrNone, change, listed, look, nameField, noteField, refusalIn } from './network-calls.ts';
+import {
+  ADDRESS,
+  addressField,
+  addressOrNone,
+  change,
+  DNS_SERVERS,
+  listed,
+  look,
+  nameField,
+  networkNameTakenText,
+  noteField,
+  refusalIn,
+  VID,
+} from './network-calls.ts';
 import { areServers, type GivenSubnet, routerIn } from './subnet-fields.ts';
 import { subnetAddition, subnetChange, subnetRemoval } from './subnet-operations.ts';
 
 /** Machines in one request, and hardware addresses. */
 const NODES_MAX = 64;
 const REQUEST_MACS_MAX = 256;
+
+const NETMASK = 'Give a mask such as 255.255.255.0.';
 
 const maskField = value(
   z
@@ -57,7 +72,7 @@ const maskField = value(
     .refine((text) => {
       const mask = parseIpv4(text);
       return mask !== undefined && prefixOf(mask) !== undefined;
-    }, 'field.netmask'),
+    }, NETMASK),
 );
 const changedNetwork = z.object({
   name: nameField.optional().describe('Its name.'),
@@ -69,7 +84,7 @@ const changedNetwork = z.object({
     z
       .string()
       .max(1024)
-      .refine((text) => areServers([text]), 'field.dns-servers'),
+      .refine((text) => areServers([text]), DNS_SERVERS),
   )
     .optional()
     .describe('DNS servers given to machines, separated by blanks.'),
@@ -78,7 +93,7 @@ const changedNetwork = z.object({
       .string()
       .trim()
       .max(16)
-      .refine((tag) => /^\d{0,5}$/.test(tag) && Number(tag) <= VID_MAX, 'field.vid'),
+      .refine((tag) => /^\d{0,5}$/.test(tag) && Number(tag) <= VID_MAX, VID),
   )
     .optional()
     .describe('The tag of its VLAN, 1 to 4094; empty or 0: untagged.'),
@@ -90,7 +105,8 @@ const someMacs = z.object({ macs: values(REQUEST_MACS_MAX).describe('Hardware ad
 const findNetwork = (view: NetworkView, { path }: ApiCall): SubnetView | undefined =>
   view.subnets.find((one) => oldNetworkName(one) === path.name);
 
-const noNetwork = ({ path }: ApiCall): Refusal => refuse('not-found.network', { name: (path.name ?? '').slice(0, 64) });
+const noNetwork = ({ path }: ApiCall): Refusal =>
+  refuse('not-found', `There is no network ${(path.name ?? '').slice(0, 64)}: networks lists them.`);
 
 function networkJson(call: ApiCall, view: SubnetView): Readonly<Record<string, unknown>> {
   const { subnet, network, gateway, dnsServers, vlan } = view;
@@ -168,9 +184,9 @@ function cidrOf({ ip, netmask }: Given, before: SubnetView | undefined): string 
   if (ip === undefined && netmask === undefined) return undefined;
   const mask = netmask === undefined ? undefined : parseIpv4(netmask);
   const found = allOf(
-    (ip === undefined ? before?.network.address : parseIpv4(ip)) ?? refuseField('ip', 'field.address'),
+    (ip === undefined ? before?.network.address : parseIpv4(ip)) ?? refuseField('ip', ADDRESS),
     (netmask === undefined ? before?.network.prefix : mask === undefined ? undefined : prefixOf(mask)) ??
-      refuseField('netmask', 'field.netmask'),
+      refuseField('netmask', NETMASK),
   );
   if (isRefusal(found)) return found;
   const [address, prefix] = found;
@@ -182,7 +198,7 @@ function subnetFields(given: Given, before: SubnetView | undefined): GivenSubnet
   const { name, description, default_gateway: gateway, dns_servers: servers, vlan_tag: tag } = given;
   const vid = tag === undefined ? undefined : tag === '' ? UNTAGGED_VID : Number(tag);
   const isVid = vid === undefined || (Number.isInteger(vid) && vid >= UNTAGGED_VID && vid <= VID_MAX);
-  const found = allOf(cidrOf(given, before), isVid ? undefined : refuseField('vlan_tag', 'field.vid'));
+  const found = allOf(cidrOf(given, before), isVid ? undefined : refuseField('vlan_tag', VID));
   if (isRefusal(found)) return found;
   const [cidr] = found;
   return {
@@ -227,7 +243,7 @@ function withVlan(
 function refuseName(view: NetworkView, name: string | undefined, otherThan: number | undefined): Refusal | undefined {
   const isTaken =
     name !== undefined && view.subnets.some((one) => oldNetworkName(one) === name && one.subnet.id !== otherThan);
-  return isTaken ? refuseField('name', 'field.network-name-taken', { name }) : undefined;
+  return isTaken ? refuseField('name', networkNameTakenText(name)) : undefined;
 }
 
 async function add(call: ApiCall, given: Given): Promise<Answer> {
@@ -284,7 +300,7 @@ async function machinesOf(call: ApiCall, texts: readonly string[]): Promise<Read
   const macs = texts.flatMap((text) => parseMac(text) ?? []);
   const owners = await ownersOf(call, macs);
   const isFit = macs.length === texts.length && macs.length > 0 && macs.every((mac) => owners.has(mac));
-  return isFit ? new Set(macs) : refuseField('macs', 'field.machine-macs');
+  return isFit ? new Set(macs) : refuseField('macs', 'Give hardware addresses of machines, such as 52:54:00:12:34:56.');
 }
 
 const ofNetwork = (view: NetworkView, id: number, macs: ReadonlySet<MacAddress>): readonly Connection[] =>

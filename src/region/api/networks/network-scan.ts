@@ -12,7 +12,7 @@ import type { NetworkScan, ScanOutcome } from '../../records/network-scan.ts';
 import { texts } from '../../words/text.ts';
 import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { type ApiCall, eventBy, isTrue } from '../call/operation.ts';
-import { look } from './network-calls.ts';
+import { CIDR, look } from './network-calls.ts';
 
 /** The largest scanned network. */
 const PREFIX_MIN = 22;
@@ -46,16 +46,21 @@ function chooseNamed(
   const networks: string[] = [];
   for (const text of cidrs) {
     const network = parseNetwork(text);
-    if (network === undefined) return refuseField('cidr', 'field.cidr');
+    if (network === undefined) return refuseField('cidr', CIDR);
     const name = formatNetwork(network);
     const serving = served.filter((one) => covers(one, network));
     const here = serving.filter(({ rack }) => rack === own);
     const [other] = serving;
-    if (other === undefined) return refuseField('cidr', 'field.scan-unserved', { network: name });
-    if (here.length === 0) return refuseField('cidr', 'field.scan-remote', { network: name, rack: other.rackName });
+    if (other === undefined) return refuseField('cidr', `No rack serves a network that contains ${name}.`);
+    if (here.length === 0)
+      return refuseField(
+        'cidr',
+        `${name} is served by the remote rack ${other.rackName}: only the rack in the process of the region can be asked to scan.`,
+      );
     if (here.every(({ address }) => address === undefined))
-      return refuseField('cidr', 'field.scan-relayed', { network: name });
-    if (network.prefix < PREFIX_MIN) return refuseField('cidr', 'field.scan-large', { network: name });
+      return refuseField('cidr', `The rack reaches ${name} only through relay agents, which pass no ARP.`);
+    if (network.prefix < PREFIX_MIN)
+      return refuseField('cidr', `${name} is too large: give networks of at most 1024 addresses (/22).`);
     networks.push(name);
   }
   return { networks, leftOut: [] };
@@ -66,7 +71,11 @@ function chooseAll(served: readonly ServedNetwork[], own: string | undefined): C
   const isFit = ({ rack, address, network }: ServedNetwork): boolean =>
     rack === own && address !== undefined && network.prefix >= PREFIX_MIN;
   const networks = [...new Set(served.filter(isFit).map(({ cidr }) => cidr))];
-  if (networks.length === 0) return refuse('bad-request.scan-nothing');
+  if (networks.length === 0)
+    return refuse(
+      'bad-request',
+      'The rack in the process of this region serves no network of at most 1024 addresses on an interface of its own.',
+    );
   const leftOut = served.filter((one) => !isFit(one)).map(({ cidr, rackName }) => `${cidr} (${rackName})`);
   return { networks, leftOut: [...new Set(leftOut)] };
 }
@@ -98,12 +107,14 @@ async function judgeScan(call: ApiCall, given: ScanFields) {
   const isAll = cidr.length === 0;
   return [
     isAll && !isTrue(given.force)
-      ? refuseField('cidr', 'field.scan-force')
+      ? refuseField('cidr', 'Give the networks to scan, or force=true to scan all.')
       : isAll
         ? chooseAll(served, own)
         : chooseNamed(cidr, served, own),
-    isTrue(given.always_use_ping) ? refuseField('always_use_ping', 'field.scan-arp') : undefined,
-    threads < 1 || threads > AT_ONCE_MAX ? refuseField('threads', 'field.scan-threads') : undefined,
+    isTrue(given.always_use_ping)
+      ? refuseField('always_use_ping', 'Give false: the hosts are asked by ARP, not by ping.')
+      : undefined,
+    threads < 1 || threads > AT_ONCE_MAX ? refuseField('threads', 'Give 1 to 32.') : undefined,
   ] as const;
 }
 

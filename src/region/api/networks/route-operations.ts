@@ -18,14 +18,18 @@ import { type Answer, allOf, isRefusal, json, type Refusal, refuseField, refuseF
 import { type ApiCall, defineOperation, nothing, type Operation } from '../call/operation.ts';
 import { routeJson } from '../json/subnet-json.ts';
 import {
+  ADDRESS,
   absent,
   addressField,
   change,
   countField,
   findSubnet,
+  gatewayDynamicText,
   listed,
   look,
   networkIdIn,
+  noSubnetText,
+  subnetOutsideText,
   textField,
 } from './network-calls.ts';
 import { routerIn } from './subnet-fields.ts';
@@ -38,7 +42,7 @@ const changedRoute = z.object({
   destination: textField.optional().describe('The subnet that it leads to: its id or network.'),
   gateway_ip: addressField.optional().describe('The router, an address of the source.'),
   metric: countField
-    .refine((metric) => metric <= METRIC_MAX, 'field.route-metric')
+    .refine((metric) => metric <= METRIC_MAX, 'Give 0 to 4294967295.')
     .optional()
     .describe(
       'Deployed machines prefer the lowest. Leases have the routes in this order, without metrics. Default: 0.',
@@ -71,19 +75,20 @@ async function read(call: ApiCall): Promise<Answer> {
 function routeOf(view: NetworkView, given: Given, id: number, before: StaticRoute | undefined): StaticRoute | Refusal {
   const at = (field: 'source' | 'destination', kept: number | undefined): SubnetView | Refusal => {
     const text = given[field] ?? String(kept);
-    return findSubnet(view, text) ?? refuseField(field, 'field.no-subnet', { name: text.slice(0, 64) });
+    return findSubnet(view, text) ?? refuseField(field, noSubnetText(text.slice(0, 64)));
   };
   const found = allOf(
     at('source', before?.sourceId),
     at('destination', before?.destinationId),
     (given.gateway_ip === undefined ? before?.gateway : parseIpv4(given.gateway_ip)) ??
-      refuseField('gateway_ip', 'field.address'),
+      refuseField('gateway_ip', ADDRESS),
   );
   if (isRefusal(found)) return found;
   const [source, destination, gateway] = found;
-  if (source.subnet.id === destination.subnet.id) return refuseField('destination', 'field.route-same');
+  if (source.subnet.id === destination.subnet.id)
+    return refuseField('destination', 'Source and destination are the same subnet.');
   if (!networkContains(source.network, gateway))
-    return refuseField('gateway_ip', 'field.subnet-outside', { network: source.subnet.cidr });
+    return refuseField('gateway_ip', subnetOutsideText(source.subnet.cidr));
   const [sourceId, destinationId] = [source.subnet.id, destination.subnet.id];
   if (gateway !== before?.gateway) {
     const refused = refuseGateway(view, gateway);
@@ -93,7 +98,7 @@ function routeOf(view: NetworkView, given: Given, id: number, before: StaticRout
     (one) =>
       one.id !== id && one.sourceId === sourceId && one.destinationId === destinationId && one.gateway === gateway,
   );
-  if (isTaken) return refuseField('gateway_ip', 'field.route-taken', { gateway: formatIpv4(gateway) });
+  if (isTaken) return refuseField('gateway_ip', `This route through ${formatIpv4(gateway)} exists already.`);
   return { id, sourceId, destinationId, gateway, metric: given.metric ?? before?.metric ?? 0 };
 }
 
@@ -105,7 +110,7 @@ function refuseGateway(view: NetworkView, gateway: Ipv4): Refusal | undefined {
   const range = view.ranges.find((one) => one.type === 'dynamic' && rangeContains(one, gateway));
   if (range !== undefined) {
     const span = { low: formatIpv4(range.low), high: formatIpv4(range.high) };
-    return refuseField('gateway_ip', 'field.gateway-dynamic', span);
+    return refuseField('gateway_ip', gatewayDynamicText(span));
   }
   const owned = whoseAddress(gateway, view.records.reserved, []);
   return owned === undefined ? undefined : refuseFields({ gateway_ip: [owned] });

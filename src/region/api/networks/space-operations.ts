@@ -8,7 +8,7 @@ import type { Space } from '../../records/network-store.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation } from '../call/operation.ts';
 import { NO_SPACE, spaceJson } from '../json/subnet-json.ts';
-import { absent, change, listed, look, nameField, noteField } from './network-calls.ts';
+import { absent, change, listed, look, nameField, networkNameTakenText, noteField } from './network-calls.ts';
 
 const newSpace = z.object({
   name: nameField.optional().describe('Its name. Default: space-N.'),
@@ -25,7 +25,13 @@ const isUndefined = ({ path }: ApiCall): boolean => path.id === NO_SPACE || path
 const noSpace = (call: ApiCall): Refusal => absent('space', call.path.id);
 
 /** The refusal of a change of a space that is not stored. */
-const refuseAbsent = (call: ApiCall): Refusal => (isUndefined(call) ? refuse('in-use.space-undefined') : noSpace(call));
+const refuseAbsent = (call: ApiCall): Refusal =>
+  isUndefined(call)
+    ? refuse(
+        'in-use',
+        'The space undefined has the VLANs that are in no space, and cannot be changed or deleted: give its VLANs a space instead.',
+      )
+    : noSpace(call);
 
 const show = (view: NetworkView, id: number) => {
   const space = view.records.spaces.find((one) => one.id === id);
@@ -48,9 +54,9 @@ async function read(call: ApiCall): Promise<Answer> {
 }
 
 function refuseName(view: NetworkView, name: string, otherThan: number): Refusal | undefined {
-  if (name === NO_SPACE) return refuseField('name', 'field.network-space-undefined');
+  if (name === NO_SPACE) return refuseField('name', 'The name undefined stands for no space: choose another.');
   const isTaken = view.records.spaces.some((one) => one.name === name && one.id !== otherThan);
-  return isTaken ? refuseField('name', 'field.network-name-taken', { name }) : undefined;
+  return isTaken ? refuseField('name', networkNameTakenText(name)) : undefined;
 }
 
 const add = (call: ApiCall, given: Given): Promise<Answer> =>
@@ -87,7 +93,8 @@ const remove = (call: ApiCall): Promise<Answer> =>
     const space = findSpace(view, call);
     if (space === undefined) return refuseAbsent(call);
     const { id, name } = space;
-    if (view.vlans.some((one) => one.space?.id === id)) return refuse('in-use.space', { name });
+    if (view.vlans.some((one) => one.space?.id === id))
+      return refuse('in-use', `The space ${name} has VLANs: move them to another space first.`);
     return { kind: 'change', change: 'removed', what: 'space', name, id, remove: { spaces: [id] } };
   });
 

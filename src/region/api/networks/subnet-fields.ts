@@ -23,13 +23,18 @@ import { NETWORK_PREFIX_MIN } from '../../records/rack-description.ts';
 import { allOf, isRefusal, type Refusal, refuseField, refuseFields } from '../call/answer.ts';
 import { value } from '../call/operation.ts';
 import {
+  ADDRESS,
   addressOrNone,
+  CIDR,
   countField,
+  DNS_SERVERS,
   flagField,
+  gatewayDynamicText,
   nameField,
   networkIdIn,
   noteField,
   spanOf,
+  subnetOutsideText,
   textField,
 } from './network-calls.ts';
 
@@ -51,7 +56,7 @@ const cidrField = value(
     .string()
     .trim()
     .max(1024)
-    .refine((text) => parseCidr(text) !== undefined, 'field.cidr'),
+    .refine((text) => parseCidr(text) !== undefined, CIDR),
 );
 
 export const changedSubnet = z.object({
@@ -65,7 +70,7 @@ export const changedSubnet = z.object({
   dns_servers: z
     .array(z.string().max(1024))
     .max(64)
-    .refine(areServers, 'field.dns-servers')
+    .refine(areServers, DNS_SERVERS)
     .optional()
     .describe('DNS servers given to machines, separated by commas or blanks; empty: those of the rack.'),
   rdns_mode: countField
@@ -75,10 +80,16 @@ export const changedSubnet = z.object({
     .optional()
     .describe('Whether machines get the rack as their DNS server. Kept while no rack offers DHCP there.'),
   allow_proxy: flagField.optional().describe('Only true: the region has no proxy that could refuse them.'),
-  active_discovery: value(z.string().regex(/^(?:0|false|no|off)?$/i, 'field.active-discovery'))
+  active_discovery: value(
+    z
+      .string()
+      .regex(/^(?:0|false|no|off)?$/i, 'Networks are scanned on request (discovery/?op=scan): give false, or nothing.'),
+  )
     .optional()
     .describe('False: a network is scanned on request (`discovery/?op=scan`).'),
-  disabled_boot_architectures: value(z.literal('', 'field.boot-architectures'))
+  disabled_boot_architectures: value(
+    z.literal('', 'Racks boot every architecture that they have files for: omit disabled_boot_architectures.'),
+  )
     .optional()
     .describe('Empty: racks boot every architecture that they have files for.'),
   managed: flagField.optional().describe('Only true: addresses of every subnet are managed.'),
@@ -121,16 +132,17 @@ export function wantedSubnet(
   const cidr = formatNetwork(network);
   const router = gateway === undefined ? before?.subnet.gateway : gateway;
   if (typeof router === 'number' && !networkContains(network, router))
-    return refuseField('gateway_ip', 'field.subnet-outside', { network: cidr });
+    return refuseField('gateway_ip', subnetOutsideText(cidr));
   // A router that an earlier version accepted is refused only when it or the network changes.
   const isJudged = typeof gateway === 'number' || cidr !== before?.subnet.cidr;
   const edge = isJudged && typeof router === 'number' ? edgeOf(network, router) : undefined;
-  if (edge !== undefined) return refuseField('gateway_ip', 'field.gateway-edge', { edge, network: cidr });
+  if (edge !== undefined)
+    return refuseField('gateway_ip', `The address is the ${edge} one of ${cidr}, which no machine can have.`);
   if (typeof gateway === 'number') {
     const dynamic = view.ranges.find(
       (one) => one.type === 'dynamic' && one.subnet.subnet.id === before?.subnet.id && rangeContains(one, gateway),
     );
-    if (dynamic !== undefined) return refuseField('gateway_ip', 'field.gateway-dynamic', spanOf(dynamic));
+    if (dynamic !== undefined) return refuseField('gateway_ip', gatewayDynamicText(spanOf(dynamic)));
     const owned = gateway === before?.gateway ? undefined : whoseAddress(gateway, view.records.reserved, used);
     if (owned !== undefined) return refuseFields({ gateway_ip: [owned] });
   }
@@ -141,17 +153,21 @@ export function wantedSubnet(
 function networkIn(view: NetworkView, given: GivenSubnet, before: SubnetView | undefined): Ipv4Network | Refusal {
   const written = given.cidr ?? before?.subnet.cidr ?? '';
   const network = parseCidr(written);
-  if (network === undefined) return refuseField('cidr', 'field.cidr');
+  if (network === undefined) return refuseField('cidr', CIDR);
   const cidr = formatNetwork(network);
   if (cidr !== before?.subnet.cidr) {
-    if (isHostless(network)) return refuseField('cidr', 'field.cidr-hostless', { network: cidr });
+    if (isHostless(network))
+      return refuseField('cidr', `No host can have an address of ${cidr}: give another network.`);
     const [serves] = before?.served ?? [];
     if (serves !== undefined)
-      return refuseField('cidr', 'field.cidr-served', { rack: serves.rackName, name: serves.name });
+      return refuseField(
+        'cidr',
+        `The rack ${serves.rackName} serves this network: its cluster interface ${serves.name} decides the addresses.`,
+      );
     for (const { subnet, network: other } of view.subnets) {
       if (subnet.id === before?.subnet.id) continue;
-      if (subnet.cidr === cidr) return refuseField('cidr', 'field.cidr-taken', { network: cidr, id: subnet.id });
-      if (networksOverlap(network, other)) return refuseField('cidr', 'field.cidr-overlap', { network: subnet.cidr });
+      if (subnet.cidr === cidr) return refuseField('cidr', `Subnet ${subnet.id} already has ${cidr}: change that one.`);
+      if (networksOverlap(network, other)) return refuseField('cidr', `It overlaps the subnet ${subnet.cidr}.`);
     }
     const outside = contentOutside(view, before, network);
     if (outside !== undefined) return outside;
@@ -163,12 +179,17 @@ function networkIn(view: NetworkView, given: GivenSubnet, before: SubnetView | u
 function refuseFixed(view: NetworkView, given: GivenSubnet): readonly Refusal[] {
   const mode = view.reverseMode;
   return [
-    ...((given.rdns_mode ?? mode) === mode ? [] : [refuseField('rdns_mode', 'field.rdns-mode', { mode })]),
+    ...((given.rdns_mode ?? mode) === mode
+      ? []
+      : [refuseField('rdns_mode', `Give ${mode}: dns.reverse sets this for all subnets.`)]),
     ...(['allow_proxy', 'managed'] as const).flatMap((field) =>
-      given[field] === false ? [refuseField(field, 'field.only-true')] : [],
+      given[field] === false ? [refuseField(field, 'Give true: this cannot be changed for a subnet.')] : [],
     ),
   ];
 }
+
+const cidrRangeText = ({ low, high }: { readonly low: string; readonly high: string }): string =>
+  `It would not contain the range ${low} to ${high} of the subnet.`;
 
 /** The refusal if a range or an address of the subnet would be outside the new network. */
 function contentOutside(view: NetworkView, before: SubnetView | undefined, network: Ipv4Network): Refusal | undefined {
@@ -177,34 +198,36 @@ function contentOutside(view: NetworkView, before: SubnetView | undefined, netwo
   const range = view.ranges.find(
     (one) => one.range.subnetId === id && !(networkContains(network, one.low) && networkContains(network, one.high)),
   );
-  if (range !== undefined) return refuseField('cidr', 'field.cidr-range', spanOf(range));
+  if (range !== undefined) return refuseField('cidr', cidrRangeText(spanOf(range)));
   const reserved = view.records.reserved.find(
     ({ subnetId, address }) => subnetId === id && !networkContains(network, address),
   );
   if (reserved === undefined) return undefined;
-  return refuseField('cidr', 'field.cidr-reserved', { address: formatIpv4(reserved.address) });
+  return refuseField('cidr', `It would not contain ${formatIpv4(reserved.address)}, which a user has reserved.`);
 }
+
+const noVlanText = (name: string): string => `There is no VLAN ${name}: give its id.`;
 
 /** The VLAN that is given; `undefined`: none is. */
 function vlanIn(view: NetworkView, given: GivenSubnet): number | undefined | Refusal {
   if (given.vlan !== undefined && given.vlan !== '') {
     const found = view.vlans.find(({ vlan }) => vlan.id === networkIdIn(given.vlan));
-    return found?.vlan.id ?? refuseField('vlan', 'field.no-vlan', { name: given.vlan.slice(0, 64) });
+    return found?.vlan.id ?? refuseField('vlan', noVlanText(given.vlan.slice(0, 64)));
   }
   if (given.fabric === undefined && given.vid === undefined) return undefined;
   const { fabrics } = view.records;
   const name = given.fabric ?? '';
   const fabric = name === '' ? fabrics[0] : specified(fabrics, name);
-  if (fabric === undefined) return refuseField('fabric', 'field.no-fabric', { name: name.slice(0, 64) });
+  if (fabric === undefined) return refuseField('fabric', `There is no fabric ${name.slice(0, 64)}.`);
   const vid = given.vid ?? UNTAGGED_VID;
   const found = view.vlans.find(({ vlan }) => vlan.fabricId === fabric.id && vlan.vid === vid);
-  return found?.vlan.id ?? refuseField('vid', 'field.no-vlan', { name: String(vid) });
+  return found?.vlan.id ?? refuseField('vid', noVlanText(String(vid)));
 }
 
 /** The router that is given; `null`: none. */
 function gatewayIn({ gateway_ip: text }: GivenSubnet): Ipv4 | null | undefined | Refusal {
   if (text === undefined) return undefined;
-  return text === '' ? null : (parseIpv4(text) ?? refuseField('gateway_ip', 'field.address'));
+  return text === '' ? null : (parseIpv4(text) ?? refuseField('gateway_ip', ADDRESS));
 }
 
 /** The changes of the cluster interfaces of a served subnet. */

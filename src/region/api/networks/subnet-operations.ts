@@ -121,12 +121,15 @@ export function subnetRemoval(call: ApiCall, view: NetworkView, text: string): W
   );
   const served = found.served.find((one) => made.every((edit) => edit.served !== one));
   if (served !== undefined)
-    return refuse('in-use.subnet-served', { network: name, rack: served.rackName, name: served.name });
+    return refuse(
+      'in-use',
+      `The rack ${served.rackName} serves ${name}: remove its cluster interface ${served.name} first.`,
+    );
   const reserved = view.records.reserved.find(({ subnetId }) => subnetId === id);
   if (reserved !== undefined)
-    return refuse('in-use.subnet-address', { network: name, address: formatIpv4(reserved.address) });
+    return refuse('in-use', `${formatIpv4(reserved.address)} of ${name} is reserved: release it first.`);
   const isOnRoute = view.records.routes.some(({ sourceId, destinationId }) => sourceId === id || destinationId === id);
-  if (isOnRoute) return refuse('in-use.subnet-route', { network: name });
+  if (isOnRoute) return refuse('in-use', `A static route leads from or to ${name}: delete it first.`);
   return { kind: 'change', change: 'removed', what: 'subnet', name, id, remove: { subnets: [id] }, service: made };
 }
 

@@ -11,6 +11,7 @@
 // 2. A cluster interface is made only where no other rack has one, and where nobody would have to agree to its network.
 // 3. One that was made for a range goes with the range or its subnet, once it is switched off.
 
+import { listed } from '../../../counted.ts';
 import { INTERFACES_KEY, type Settings } from '../../../machines/settings.ts';
 import {
   broadcastOf,
@@ -30,13 +31,15 @@ import {
   type VlanView,
 } from '../../networks/network-view.ts';
 import { networkIn, type ServedNetwork, type ServiceEdit, withOption } from '../../networks/served-networks.ts';
+import { ADDRESSES_NAMED_MAX } from '../../racks/rack-addresses.ts';
 import { findNetworkDoubt } from '../../racks/rack-networks.ts';
 import { MTU_DEFAULT, type ServedRange, type Subnet } from '../../records/network-store.ts';
 import type { Rack } from '../../records/rack.ts';
 import type { HostAddress } from '../../records/rack-description.ts';
+import { pinnedText } from '../../records/settings-refusal.ts';
 import type { RegionSettings } from '../../settings.ts';
 import { isRefusal, type Refusal, refuse, refuseField } from '../call/answer.ts';
-import { spanOf } from './network-calls.ts';
+import { spanOf, VLAN_NO_RANGE } from './network-calls.ts';
 import { ROUTES_OPTION, routesFrom } from './route-operations.ts';
 
 interface WantedService {
@@ -97,8 +100,11 @@ function dhcpIn(view: NetworkView, vlan: VlanView, given: WantedService, known: 
     const serves = [...vlan.served, ...completed.edits.map(({ served }) => served)].some((one) => one.rack === rack);
     if (rack === undefined || serves) continue;
     return vlan.served.length === 0 && field === 'primary_rack'
-      ? refuseField(field, 'field.vlan-no-range')
-      : refuseField(field, 'field.vlan-rack', { rack: nameOf(rack, known) });
+      ? refuseField(field, VLAN_NO_RANGE)
+      : refuseField(
+          field,
+          `The rack ${nameOf(rack, known)} serves no subnet of this VLAN: give it a cluster interface with a dynamic range of its own first (nodegroups/UUID/interfaces).`,
+        );
   }
   const racks = new Set([primary, secondary]);
   const isServing = dhcpRacks(vlan).length > 0;
@@ -119,15 +125,24 @@ function wantedRacks(vlan: VlanView, given: WantedService, known: KnownRacks): W
     const name = given[field] ?? '';
     if (name === '') continue;
     const rack = findRack(vlan, name, known);
-    if (rack === undefined) return refuseField(field, 'field.vlan-no-rack', { rack: name.slice(0, SHOWN_MAX) });
-    if (!isOn) return refuseField(field, 'field.vlan-dhcp-off');
+    if (rack === undefined)
+      return refuseField(
+        field,
+        `There is no accepted rack ${name.slice(0, SHOWN_MAX)}: give the system id or the name of one (rackcontrollers lists them).`,
+      );
+    if (!isOn) return refuseField(field, 'DHCP is off in this VLAN: give dhcp_on=true too.');
     found[field] = rack;
   }
   const { primary_rack: primary, secondary_rack: secondary } = found;
   if (secondary !== undefined && (primary === undefined || primary === secondary))
-    return refuseField('secondary_rack', 'field.vlan-racks');
-  if (isOn && given.primary_rack === '') return refuseField('primary_rack', 'field.vlan-primary');
-  if (isOn && primary === undefined && vlan.served.length === 0) return refuseField('dhcp_on', 'field.vlan-unserved');
+    return refuseField('secondary_rack', 'Give different racks, and a primary one.');
+  if (isOn && given.primary_rack === '')
+    return refuseField('primary_rack', 'Give the rack that offers DHCP, or dhcp_on=false.');
+  if (isOn && primary === undefined && vlan.served.length === 0)
+    return refuseField(
+      'dhcp_on',
+      'No rack serves a subnet of this VLAN: give primary_rack too, the rack that offers DHCP.',
+    );
   const isAlone = given.secondary_rack === '' && primary === undefined;
   return { isOn, primary: isAlone ? serving[0]?.rack : primary, secondary };
 }
@@ -259,15 +274,17 @@ function placeIn(of: SubnetView, uuid: string, { racks, settings }: KnownRacks):
   const { cidr } = of.subnet;
   const other = served.find((one) => one.rack !== uuid);
   if (other !== undefined)
-    return refuseField('primary_rack', 'field.vlan-rack-other', {
-      network: cidr,
-      rack: other.rackName,
-      name: other.name,
-    });
+    return refuseField(
+      'primary_rack',
+      `The rack ${other.rackName} has the cluster interface ${other.name} in ${cidr}: name ${other.rackName}, or remove that cluster interface first.`,
+    );
   const rack = racks.find((one) => one.uuid === uuid);
   const addresses = rack?.pulse?.addresses;
   if (rack === undefined || addresses === undefined)
-    return refuseField('primary_rack', 'field.vlan-rack-silent', { rack: rack?.name ?? uuid });
+    return refuseField(
+      'primary_rack',
+      `The rack ${rack?.name ?? uuid} has not reported the addresses of its network interfaces: start it, or update it to the version of this region.`,
+    );
   const place = ownPlace(addresses, network, { network: cidr, rack: rack.name });
   if ('kind' in place) return place;
   for (const entry of settings.interfacesOf(uuid)) {
@@ -275,12 +292,21 @@ function placeIn(of: SubnetView, uuid: string, { racks, settings }: KnownRacks):
     if (taken === undefined || !networksOverlap(taken, network)) continue;
     const name = String(entry.name);
     const pin = settings.pinnedBy(keyOf(name), uuid);
-    if (pin !== undefined) return refuse('setting-read-only.pinned', { key: keyOf(name), pin });
-    const words = { network: cidr, rack: rack.name, name, taken: formatNetwork(taken) };
-    return refuseField('primary_rack', 'field.vlan-rack-entry', words);
+    if (pin !== undefined) return refuse('setting-read-only', pinnedText(keyOf(name), pin));
+    return refuseField(
+      'primary_rack',
+      `The cluster interface ${name} of the rack ${rack.name} has ${formatNetwork(taken)}, which overlaps ${cidr}: remove it first, or choose another network.`,
+    );
   }
   const doubt = findNetworkDoubt(network, rack, racks);
-  return doubt === undefined ? place : refuseField('primary_rack', 'field.vlan-rack-doubt', { rack: rack.name, doubt });
+  return doubt === undefined
+    ? place
+    : refuseField(
+        'primary_rack',
+        doubt.kind === 'overlap'
+          ? `${doubt.network} overlaps ${doubt.other} of the rack ${doubt.owner}: name ${doubt.owner}, or choose another network.`
+          : `${doubt.network} is too wide for the rack ${rack.name} without agreement: write the cluster interface into the file of ${rack.name}, and agree with rackboot racks accept ${rack.name} --share ${doubt.network}.`,
+      );
 }
 
 /** The network of an address of a host. */
@@ -302,12 +328,20 @@ function ownPlace(
   });
   const [own] = near;
   const shown = (near.length === 0 ? addresses : near).map((one) => `${one.interface} ${one.address}`);
-  if (own === undefined) return refuseField('primary_rack', 'field.vlan-rack-address', { ...words, addresses: shown });
+  if (own === undefined)
+    return refuseField(
+      'primary_rack',
+      `The rack ${words.rack} has no address in ${words.network}. Its network interfaces have ${shown.length === 0 ? 'no IPv4 address' : listed(shown, ADDRESSES_NAMED_MAX)}. Give one of them an address of ${words.network}, or name a rack that has one.`,
+    );
   const isOne = near.every((one) => {
     const at = networkAt(one);
     return one.interface === own.interface && at !== undefined && formatNetwork(at) === words.network;
   });
-  if (!isOne) return refuseField('primary_rack', 'field.vlan-rack-overlap', { ...words, addresses: shown });
+  if (!isOne)
+    return refuseField(
+      'primary_rack',
+      `The rack ${words.rack} has ${listed(shown, ADDRESSES_NAMED_MAX)}, which overlap ${words.network}. Leave one network interface in ${words.network}, with the prefix of the subnet.`,
+    );
   return { interface: own.interface, ip: own.address.slice(0, own.address.indexOf('/')) };
 }
 
@@ -330,7 +364,10 @@ export function withoutMade({
 export function refuseServed({ range, served, subnet: { subnet } }: RangeView): Refusal | undefined {
   if (range.kind !== 'dynamic' || served === undefined || served.management === 0) return undefined;
   if (served.pin !== undefined) return undefined;
-  return refuse('in-use.range-served', { network: subnet.cidr, rack: served.rackName, name: served.name });
+  return refuse(
+    'in-use',
+    `${subnet.cidr} has DHCP with this range by the cluster interface ${served.name} of the rack ${served.rackName}: switch DHCP off first (dhcp_on=false of the VLAN, or management=0).`,
+  );
 }
 
 function mtuEdits({ served }: VlanView, mtu: number): readonly ServiceEdit[] {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { createApiKey, findKeyRefusal, KEY_NAME_MAX } from '../../accounts/accounts.ts';
 import type { EventParams } from '../../records/event-params.ts';
 import { cleanWords } from '../../records/text-json.ts';
-import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import { type Answer, json, ONLY_USERS, type Refusal, refuse, refuseField, refuseFor } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, usernameOf, value } from '../call/operation.ts';
 import { userJson } from './user-operations.ts';
 
@@ -18,7 +18,7 @@ const keyName = value(
 
 function whoami(call: ApiCall): Answer {
   const { caller } = call;
-  if (caller.kind !== 'user') return refuse('not-allowed.not-a-user');
+  if (caller.kind !== 'user') return refuse('not-allowed', ONLY_USERS);
   return json(userJson(call, caller));
 }
 
@@ -32,9 +32,10 @@ async function accountOf(call: ApiCall): Promise<string | undefined> {
 
 async function createToken(call: ApiCall, given: { readonly name?: string | undefined }): Promise<Answer> {
   const username = await accountOf(call);
-  if (username === undefined) return refuse('not-allowed.no-account');
+  if (username === undefined)
+    return refuse('not-allowed', 'API keys belong to accounts: create an account with rackboot createadmin.');
   const full = await findKeyRefusal(call.region.store, username);
-  if (full !== undefined) return refuse(full.code, full.params);
+  if (full !== undefined) return refuseFor([full]);
   const name = given.name ?? '';
   const [consumer, token, secret] = (await createApiKey(call.region.store, call.region.clock, username, name)).split(
     ':',
@@ -42,10 +43,12 @@ async function createToken(call: ApiCall, given: { readonly name?: string | unde
   return json({ consumer_key: consumer, token_key: token, token_secret: secret, name });
 }
 
+const NO_API_KEY = 'You have no API key with this token_key.';
+
 async function deleteToken(call: ApiCall, given: { readonly token_key: string }): Promise<Answer> {
   const username = await accountOf(call);
   const isGone = username !== undefined && (await call.region.store.accounts.removeKey(username, given.token_key));
-  if (!isGone) return refuse('not-found.api-key');
+  if (!isGone) return refuse('not-found', NO_API_KEY);
   await recordChange(call, { change: 'removed', name: '' });
   return { kind: 'empty' };
 }
@@ -59,7 +62,7 @@ async function recordChange(call: ApiCall, params: EventParams['api-key-changed'
 /** The middle part of a key. MAAS's clients name a key by all of its text, or by its middle part. */
 function tokenKeyOf(text: string): string | Refusal {
   const parts = text.split(':');
-  return (parts.length === 1 ? parts[0] : parts[1]) || refuseField('token', 'field.key-rename');
+  return (parts.length === 1 ? parts[0] : parts[1]) || refuseField('token', 'Give the key, or its middle part.');
 }
 
 /** Renames a key. */
@@ -68,7 +71,7 @@ async function renameToken(call: ApiCall, given: z.output<typeof renaming>): Pro
   if (typeof tokenKey !== 'string') return tokenKey;
   const username = await accountOf(call);
   const isDone = username !== undefined && (await call.region.store.accounts.renameKey(username, tokenKey, given.name));
-  if (!isDone) return refuse('not-found.api-key');
+  if (!isDone) return refuse('not-found', NO_API_KEY);
   await recordChange(call, { change: 'renamed', name: given.name });
   return { kind: 'text', text: 'Accepted', contentType: 'text/plain; charset=utf-8' };
 }

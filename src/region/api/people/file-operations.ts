@@ -44,7 +44,7 @@ function fileJson({ version }: ApiCall, { name, key }: FileInfo): Record<string,
   };
 }
 
-const noFile = (): Refusal => refuse('not-found.file');
+const noFile = (): Refusal => refuse('not-found', 'There is no such file.');
 const contentOf = ({ content }: StoredFile): Answer => ({
   kind: 'text',
   text: Buffer.from(content),
@@ -52,20 +52,26 @@ const contentOf = ({ content }: StoredFile): Answer => ({
 });
 
 const refuseName = (name: string): Refusal | undefined =>
-  cleanText(name, NAME_MAX) === name ? undefined : refuseField('filename', 'field.file-name');
+  cleanText(name, NAME_MAX) === name
+    ? undefined
+    : refuseField('filename', 'Give a name of 1 to 255 printable characters.');
 
 async function add(call: ApiCall, given: z.output<typeof newFile>): Promise<Answer> {
   const { store, clock } = call.region;
   const refused = refuseName(given.filename);
   if (refused !== undefined) return refused;
   const content = call.files?.get('file') ?? Buffer.from(given.file);
-  if (content.length > FILE_BYTES_MAX) return refuse('body-too-large.upload', { max: FILE_BYTES_MAX });
+  if (content.length > FILE_BYTES_MAX)
+    return refuse('body-too-large', `An uploaded file may have at most ${FILE_BYTES_MAX} bytes.`);
   const file = { name: given.filename, key: keyPart(clock, KEY_LENGTH), content };
   const stored = await store.files.put(usernameOf(call), file, clock.wallTimeMs());
-  if (stored === 'no-user') return refuse('not-allowed.no-account-files');
+  if (stored === 'no-user') return refuse('not-allowed', 'Files belong to accounts: use the API key of an account.');
   if (stored === 'limit') {
     const mebibytes = FILE_BYTES_PER_USER_MAX / (1024 * 1024);
-    return refuseField('file', 'field.files-limit', { max: FILES_PER_USER_MAX, mebibytes });
+    return refuseField(
+      'file',
+      `A user may have at most ${FILES_PER_USER_MAX} files, with at most ${mebibytes} MiB in total: delete some.`,
+    );
   }
   return json(fileJson(call, stored), 201);
 }

@@ -24,7 +24,7 @@ const debugParameters = z.object({
 function secondsOf(text: string | undefined): number | Refusal {
   const seconds = Number(text || DEBUG_SECONDS);
   const isFit = Number.isInteger(seconds) && seconds >= 1 && seconds <= DEBUG_SECONDS_MAX;
-  return isFit ? seconds : refuseField('seconds', 'field.whole-seconds', { max: DEBUG_SECONDS_MAX });
+  return isFit ? seconds : refuseField('seconds', `Give a whole number of seconds from 1 to ${DEBUG_SECONDS_MAX}.`);
 }
 
 async function debugLogin(call: ApiCall, given: z.output<typeof debugParameters>): Promise<Answer> {

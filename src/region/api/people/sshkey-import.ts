@@ -9,8 +9,9 @@ import { formatKeySource, parseKeySource } from '../../accounts/key-sources.ts';
 import { parseSshKey, SSH_KEYS_PER_USER_MAX } from '../../accounts/ssh-keys.ts';
 import type { SshKey } from '../../records/life-store.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
+import { keysFaultText } from '../../words/en/published-keys.ts';
 import { isRefusal, type Refusal, refuse, refuseField } from '../call/answer.ts';
-import { watchRights } from '../call/lost-rights.ts';
+import { RIGHTS_CHANGED, watchRights } from '../call/lost-rights.ts';
 import type { ApiCall } from '../call/operation.ts';
 
 /** Undoes what was added before a refusal. */
@@ -24,7 +25,10 @@ class Undone extends Error {
 }
 
 /** The source that a text names, or the refusal. */
-const sourceOf = (text: string) => parseKeySource(text) ?? refuseField('keysource', 'field.keysource');
+const sourceOf = (text: string) =>
+  parseKeySource(text) ?? refuseField('keysource', 'Give lp:NAME for Launchpad, or gh:NAME for GitHub.');
+
+export const sshKeysLimitText = (max: number): string => `A user may have at most ${max} keys: remove one.`;
 
 /** Adds the keys of a list to those of a user. @param text `lp:NAME` or `gh:NAME` @returns the added keys, or a refusal */
 export async function importSshKeys(
@@ -36,17 +40,23 @@ export async function importSshKeys(
   const { region } = call;
   const source = sourceOf(text);
   if (isRefusal(source)) return source;
-  if (region.fetchKeys === undefined) return refuseField('keysource', 'field.keysource-offline');
+  if (region.fetchKeys === undefined)
+    return refuseField('keysource', 'This region does not fetch published keys: add your keys one by one.');
   const lostRights = await watchRights(call);
   const named = formatKeySource(source);
   const fetched = await region.fetchKeys(source, region.config().install?.httpProxy ?? '');
   switch (fetched.kind) {
     case 'busy':
-      return refuse('rate-limit.keysources', undefined, { 'Retry-After': '5' });
+      return refuse('rate-limit', 'Other published keys are being fetched: try again in a moment.', {
+        'Retry-After': '5',
+      });
     case 'nobody':
-      return refuseField('keysource', 'field.keysource-nobody', { source: named });
+      return refuseField('keysource', `${named} does not exist: check the name.`);
     case 'fault':
-      return refuseField('keysource', 'field.keysource-fault', { source: named, fault: fetched.fault });
+      return refuseField(
+        'keysource',
+        `The keys of ${named} could not be read: ${keysFaultText(fetched.fault)}. If the region has no internet access, set http_proxy, or add the keys one by one.`,
+      );
     case 'keys':
       break;
   }
@@ -54,17 +64,16 @@ export async function importSshKeys(
     const parsed = parseSshKey(line);
     return parsed.kind === 'key' ? [parsed.key] : [];
   });
-  if (keys.length === 0) return refuseField('keysource', 'field.keysource-empty', { source: named });
+  if (keys.length === 0) return refuseField('keysource', `${named} has published no key of a supported type.`);
   try {
     return await region.transact(async () => {
       const lost = await lostRights();
-      if (lost !== undefined) throw new Undone(refuse('not-allowed.changed'));
+      if (lost !== undefined) throw new Undone(refuse('not-allowed', RIGHTS_CHANGED));
       const added: SshKey[] = [];
       for (const key of new Set(keys)) {
         const one = { username, key, source: named, createdMs: event.atMs };
         const outcome = await region.store.life.addSshKey(one, SSH_KEYS_PER_USER_MAX, event);
-        if (outcome === 'limit')
-          throw new Undone(refuseField('keysource', 'field.ssh-keys-limit', { max: SSH_KEYS_PER_USER_MAX }));
+        if (outcome === 'limit') throw new Undone(refuseField('keysource', sshKeysLimitText(SSH_KEYS_PER_USER_MAX)));
         if (outcome !== 'exists') added.push(outcome);
       }
       return added;

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { nearestName } from '../../../nearest-name.ts';
 import { parseSshKey, SSH_KEYS_PER_USER_MAX } from '../../accounts/ssh-keys.ts';
 import type { SshKey } from '../../records/life-store.ts';
+import { didYouMean } from '../../records/refusal.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import {
@@ -19,7 +20,7 @@ import {
   type Operation,
   value,
 } from '../call/operation.ts';
-import { importSshKeys } from './sshkey-import.ts';
+import { importSshKeys, sshKeysLimitText } from './sshkey-import.ts';
 
 const PATH = 'account/prefs/sshkeys';
 
@@ -31,16 +32,19 @@ function keyJson(call: ApiCall, { id, key, source }: SshKey): Record<string, unk
   return { id, key, keysource: source ?? null, resource_uri: `/MAAS/api/${call.version}/${PATH}/${id}/` };
 }
 
+export const noUserText = (username: string, meant: string | undefined): string =>
+  `There is no user ${username}.${didYouMean(meant)} \`rackboot users list\` shows all.`;
+
 /** The user whose keys the call is about, or a refusal. */
 async function userOf(call: ApiCall, wanted: string | undefined): Promise<string | Refusal> {
   const { caller } = call;
-  if (caller.kind !== 'user') return refuse('not-allowed.ssh-keys');
+  if (caller.kind !== 'user') return refuse('not-allowed', 'Only users have SSH keys.');
   if (wanted === undefined || wanted === '' || wanted === caller.username) return caller.username;
-  if (!caller.isAdmin) return refuse('not-allowed.others-keys');
+  if (!caller.isAdmin) return refuse('not-allowed', "Only an administrator may manage other users' keys.");
   const { accounts } = call.region.store;
   if ((await accounts.findUser(wanted)) !== undefined) return wanted;
   const names = (await accounts.listUsers()).map((user) => user.username);
-  return refuse('not-found.user', { username: cleanWords(wanted, 150), meant: nearestName(wanted, names) });
+  return refuse('not-found', noUserText(cleanWords(wanted, 150), nearestName(wanted, names)));
 }
 
 interface Whose {
@@ -57,15 +61,15 @@ async function add(call: ApiCall, given: Whose & { readonly key?: string | undef
   const user = await userOf(call, given.username);
   if (typeof user !== 'string') return user;
   const parsed = parseSshKey(given.key ?? '');
-  if (parsed.kind === 'fault') return refuseField('key', 'field.ssh-key', { fault: parsed.fault });
+  if (parsed.kind === 'fault') return refuseField('key', `Invalid SSH public key: ${parsed.fault}.`);
   const { region } = call;
   const added = await region.store.life.addSshKey(
     { username: user, key: parsed.key, createdMs: region.clock.wallTimeMs() },
     SSH_KEYS_PER_USER_MAX,
     eventBy(call, 'AUTHORISATION', { code: 'ssh-key-added', params: { user } }),
   );
-  if (added === 'exists') return refuseField('key', 'field.ssh-key-exists');
-  if (added === 'limit') return refuseField('key', 'field.ssh-keys-limit', { max: SSH_KEYS_PER_USER_MAX });
+  if (added === 'exists') return refuseField('key', 'This key has already been added.');
+  if (added === 'limit') return refuseField('key', sshKeysLimitText(SSH_KEYS_PER_USER_MAX));
   return json(keyJson(call, added));
 }
 
@@ -81,8 +85,11 @@ async function importKeys(call: ApiCall, given: Whose & { readonly keysource: st
   return 'kind' in added ? added : json(added.map((key) => keyJson(call, key)));
 }
 
+const noSshKeyText = (username: string | undefined): string =>
+  `No SSH key has this id: \`rackboot sshkeys list${username === undefined ? '' : ` --username ${username}`}\` shows all.`;
+
 const noKey = (given: Whose): Refusal =>
-  refuse('not-found.ssh-key', { username: given.username === '' ? undefined : given.username });
+  refuse('not-found', noSshKeyText(given.username === '' ? undefined : given.username));
 
 async function read(call: ApiCall, given: Whose): Promise<Answer> {
   const user = await userOf(call, given.username);

@@ -9,20 +9,31 @@
 // 4. Hashing takes time, in which the caller can lose the account, its rights or the key: rights are checked again when the hash is stored.
 
 import { z } from 'zod';
+import { counted } from '../../../counted.ts';
 import { RackError } from '../../../errors.ts';
 import {
   emailProblems,
+  emailTakenText,
   isEmailTaken,
   newUserProblems,
   PASSWORD_MAX,
   passwordProblems,
+  usernameTakenText,
 } from '../../accounts/accounts.ts';
 import { ownerLostEvent } from '../../racks/rack-owners.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
 import type { NetworkRecords } from '../../records/network-store.ts';
 import type { User } from '../../records/user.ts';
-import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
-import { type LostRights, watchRights } from '../call/lost-rights.ts';
+import {
+  type Answer,
+  json,
+  ONLY_ADMINISTRATORS,
+  type Refusal,
+  refuse,
+  refuseField,
+  refuseFields,
+} from '../call/answer.ts';
+import { ACCOUNT_ENDED, type LostRights, watchRights } from '../call/lost-rights.ts';
 import {
   type ApiCall,
   defineOperation,
@@ -54,13 +65,13 @@ const HANDED_OVER_MAX = 1000;
 const HANDED_OVER_AT_ONCE = 50;
 
 const flag = () => value(flagWord);
-const noUser = (): Refusal => refuse('not-found.account');
+const noUser = (): Refusal => refuse('not-found', 'No account has this name.');
 const findUser = async (call: ApiCall): Promise<User | undefined> =>
   await call.region.store.accounts.findUser(call.path.username ?? '');
 
 const refusalOf = (lost: LostRights | undefined, needsAdmin: boolean): Refusal | undefined => {
-  if (lost === 'ended') return refuse('not-authenticated.ended');
-  return lost === 'demoted' && needsAdmin ? refuse('not-allowed.administrator') : undefined;
+  if (lost === 'ended') return refuse('not-authenticated', ACCOUNT_ENDED);
+  return lost === 'demoted' && needsAdmin ? refuse('not-allowed', ONLY_ADMINISTRATORS) : undefined;
 };
 
 /**
@@ -79,14 +90,16 @@ async function withHash(
   const lostRights = await watchRights(call);
   try {
     const hash = await call.region.passwords.hash(setter, password);
-    if (hash === 'too-many') return refuse('rate-limit.new-passwords', undefined, { 'Retry-After': '10' });
-    if (hash === 'busy') return refuse('rate-limit.hashing', undefined, { 'Retry-After': '5' });
+    if (hash === 'too-many')
+      return refuse('rate-limit', 'You have set too many new passwords: wait a little.', { 'Retry-After': '10' });
+    if (hash === 'busy')
+      return refuse('rate-limit', 'Other passwords are being hashed: try again in a moment.', { 'Retry-After': '5' });
     return await call.region.store.transact(
       async () => refusalOf(await lostRights(), needsAdmin) ?? (await then(hash)),
     );
   } catch (error) {
     if (error instanceof RackError) throw error;
-    return refuse('internal-error.password');
+    return refuse('internal-error', 'The password could not be stored.');
   }
 }
 
@@ -97,13 +110,13 @@ const newUser = z.object({
   is_superuser: flag().optional().describe('True: an administrator.'),
 });
 
-const refuseTaken = (username: string): Refusal => refuseField('username', 'field.username-taken', { username });
+const refuseTaken = (username: string): Refusal => refuseField('username', usernameTakenText(username));
 
 /** The refusal of an e-mail address that another account has. @param username the account that may have it */
 async function refuseEmail({ region }: ApiCall, email: string, username: string): Promise<Refusal | undefined> {
   if (email === '') return undefined;
   return isEmailTaken(await region.store.accounts.listUsers(), email, username)
-    ? refuseField('email', 'field.email-taken', { email })
+    ? refuseField('email', emailTakenText(email))
     : undefined;
 }
 
@@ -135,14 +148,10 @@ async function create(call: ApiCall, given: z.output<typeof newUser>): Promise<A
 }
 
 /** The refusal if an account cannot lose its rights or be removed. @param own the refusal if it is the caller's own account */
-async function refuseLoss(
-  call: ApiCall,
-  { username, isAdmin }: User,
-  own: 'not-allowed.own-rights' | 'not-allowed.own-account',
-): Promise<Refusal | undefined> {
+async function refuseLoss(call: ApiCall, { username, isAdmin }: User, own: string): Promise<Refusal | undefined> {
   const isLast = isAdmin && (await call.region.store.accounts.listUsers()).filter((user) => user.isAdmin).length === 1;
-  if (isLast) return refuse('not-allowed.last-administrator', { username });
-  return username === usernameOf(call) ? refuse(own) : undefined;
+  if (isLast) return refuse('not-allowed', `${username} is the last administrator: create another one first.`);
+  return username === usernameOf(call) ? refuse('not-allowed', own) : undefined;
 }
 
 /** The event that names the racks with an API key of this user, who loses the rights; undefined: there are none. */
@@ -158,16 +167,33 @@ const reservedOf = ({ ranges, reserved }: NetworkRecords, username: string) => (
   reserved: reserved.filter((one) => one.username === username),
 });
 
+/** How many machines and devices a user has, and how they are given up. */
+function ownedText(machines: number, devices: number): string {
+  const them = machines + devices === 1 ? 'it' : 'them';
+  if (devices === 0) return `${counted(machines, 'machine')}: release ${them}`;
+  if (machines === 0) return `${counted(devices, 'device')}: delete ${them}`;
+  return `${counted(machines, 'machine')} and ${counted(devices, 'device')}: release machines and delete devices`;
+}
+
 /** The refusal if a user owns machines or devices, or reserved addresses or ranges. */
 async function refuseHeld({ region }: ApiCall, username: string): Promise<Refusal | undefined> {
   const { store } = region;
   const owners = [username];
   const machines = await store.countMachines({ owners });
   const devices = await store.countMachines({ owners, isDevice: true });
-  if (machines + devices > 0) return refuse('machine-in-use.owned', { username, machines, devices });
+  if (machines + devices > 0)
+    return refuse(
+      'machine-in-use',
+      `${username} owns ${ownedText(machines, devices)} first, or name the user who takes them over (transfer_resources_to).`,
+    );
   const { ranges, reserved } = reservedOf(await store.networks.list(), username);
   const count = ranges.length + reserved.length;
-  return count > 0 ? refuse('in-use.reserved', { username, count }) : undefined;
+  return count > 0
+    ? refuse(
+        'in-use',
+        `${username} has ${counted(count, 'reserved address or range', 'reserved addresses and ranges')}: release them first, or name the user who takes them over (transfer_resources_to).`,
+      )
+    : undefined;
 }
 
 /** Gives what one user reserved to another. */
@@ -186,7 +212,7 @@ async function handOverReserved({ region }: ApiCall, username: string, heir: str
 async function handOver(call: ApiCall, username: string, heir: string): Promise<Refusal | undefined> {
   const { store, clock } = call.region;
   const to = heir === username ? undefined : await store.accounts.findUser(heir);
-  if (to === undefined) return refuseField('transfer_resources_to', 'field.heir', { username: heir });
+  if (to === undefined) return refuseField('transfer_resources_to', `There is no other user ${heir}.`);
   await handOverReserved(call, username, heir);
   const atMs = clock.wallTimeMs();
   const event = { type: 'NODE', code: 'owner-changed', params: { from: username, to: heir }, atMs } as const;
@@ -216,7 +242,9 @@ async function change(call: ApiCall, given: z.output<typeof changes>): Promise<A
   if (taken !== undefined) return taken;
   const isAdmin = given.is_superuser === undefined ? user.isAdmin : isTrue(given.is_superuser);
   const refusal =
-    given.is_superuser === undefined || isAdmin ? undefined : await refuseLoss(call, user, 'not-allowed.own-rights');
+    given.is_superuser === undefined || isAdmin
+      ? undefined
+      : await refuseLoss(call, user, 'You cannot revoke your own rights: ask another administrator.');
   if (refusal !== undefined) return refusal;
   if (given.is_superuser !== undefined) await changeRights(call, user, isAdmin);
   if (email !== user.email) {
@@ -245,7 +273,7 @@ const removal = z.object({
 async function remove(call: ApiCall, given: z.output<typeof removal>): Promise<Answer> {
   const user = await findUser(call);
   if (user === undefined) return noUser();
-  const refusal = await refuseLoss(call, user, 'not-allowed.own-account');
+  const refusal = await refuseLoss(call, user, 'You cannot remove your own account: ask another administrator.');
   if (refusal !== undefined) return refusal;
   const { store } = call.region;
   const { username } = user;
@@ -270,7 +298,7 @@ async function changePassword(call: ApiCall, { password }: z.output<typeof passw
   const username = call.path.username ?? '';
   const isOwn = caller.kind === 'user' && caller.username === username;
   if (!isOwn && !(caller.kind === 'user' && caller.isAdmin)) {
-    return refuse('not-allowed.others-password');
+    return refuse('not-allowed', "Only an administrator may change another user's password.");
   }
   if ((await findUser(call)) === undefined) return noUser();
   const problems = passwordProblems(password);

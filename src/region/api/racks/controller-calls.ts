@@ -8,10 +8,21 @@
 import { type Whereabouts, whereabouts } from '../../life/whereabouts.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import { isAway, type Rack } from '../../records/rack.ts';
+import { REQUIRED } from '../../records/refusal.ts';
 import { words } from '../../words/text.ts';
 import { moveToZone } from '../areas/area-operations.ts';
 import { type Areas, chooseArea, type GivenFilter, listAreas, machineFilter } from '../areas/chosen-areas.ts';
-import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField, refuseFor } from '../call/answer.ts';
+import {
+  type Answer,
+  allOf,
+  isRefusal,
+  json,
+  noRackText,
+  type Refusal,
+  refuse,
+  refuseField,
+  refuseFor,
+} from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
 import { type ApiCall, eventBy, usernameOf } from '../call/operation.ts';
 import { domainJson, zoneJson } from '../json/area-json.ts';
@@ -77,8 +88,7 @@ export function controllerJson(
 const acceptedRacks = (call: ApiCall): readonly Rack[] =>
   call.region.racks.list().filter(({ state }) => state === 'accepted');
 
-const notFound = ({ path }: ApiCall): Refusal =>
-  refuse('not-found.rack', { rack: (path.system_id ?? '').slice(0, 64) });
+const notFound = ({ path }: ApiCall): Refusal => refuse('not-found', noRackText((path.system_id ?? '').slice(0, 64)));
 
 const rackIn = (call: ApiCall): Rack | Refusal =>
   call.region.racks.findAccepted(call.path.system_id ?? '') ?? notFound(call);
@@ -141,11 +151,11 @@ export async function changeController(call: ApiCall, given: GivenController): P
   const isOther = (given.domain ?? domain).toLowerCase() !== domain;
   const found = allOf(
     given.zone === undefined ? undefined : await chooseArea(call, 'zone', given.zone),
-    isOther ? refuseField('domain', 'field.rack-domain', { domain }) : undefined,
+    isOther ? refuseField('domain', `All racks are in ${domain}, the domain of the site: omit domain.`) : undefined,
   );
   if (isRefusal(found)) return found;
   const [zone] = found;
-  if (zone !== undefined && zone.id === undefined) return refuseField('zone', 'field.required');
+  if (zone !== undefined && zone.id === undefined) return refuseField('zone', REQUIRED);
   if (zone?.id !== undefined)
     await moveToZone(call, { id: zone.id, name: given.zone ?? '' }, { systemIds: [], rackUuids: [rack.uuid] });
   const { description = rack.description ?? '' } = given;
@@ -267,5 +277,7 @@ export async function listRegions(call: ApiCall, given: GivenFilter): Promise<An
 
 export async function readRegion(call: ApiCall): Promise<Answer> {
   const shown = regionJson(call, await listAreas(call, 'zone'));
-  return shown.system_id === call.path.system_id ? json(shown) : refuse('not-found.region-controller');
+  return shown.system_id === call.path.system_id
+    ? json(shown)
+    : refuse('not-found', 'No region has this system id: regioncontrollers/ shows the one that answers.');
 }

@@ -40,7 +40,7 @@ const controllerChange = z.object({
   )
     .optional()
     .describe('A note for people; empty: none.'),
-  power_type: value(z.enum(['', 'manual'], 'field.rack-power'))
+  power_type: value(z.enum(['', 'manual'], 'Racks are not switched: omit power_type, or give manual.'))
     .optional()
     .describe('Refused unless it is `manual`: racks are not switched.'),
 });

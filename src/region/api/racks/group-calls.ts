@@ -11,7 +11,17 @@ import type { RackReport } from '../../records/machine-event.ts';
 import { RACK_STATE_NUMBERS, type Rack } from '../../records/rack.ts';
 import { parseJson } from '../../records/text-json.ts';
 import { texts } from '../../words/text.ts';
-import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField, refuseFor } from '../call/answer.ts';
+import {
+  type Answer,
+  allOf,
+  isRefusal,
+  json,
+  noRackText,
+  type Refusal,
+  refuse,
+  refuseField,
+  refuseFor,
+} from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
 import { type ApiCall, idIn, usernameOf } from '../call/operation.ts';
 
@@ -25,9 +35,7 @@ const shownId = ({ path }: ApiCall): string => (path.uuid ?? '').slice(0, 64);
 /** The rack in the path, by its UUID or as `master`; or the refusal. */
 function rackIn(call: ApiCall): Rack | Refusal {
   const uuid = call.region.settings.findRack(call.path.uuid ?? '') ?? call.path.uuid;
-  return (
-    call.region.racks.list().find((rack) => rack.uuid === uuid) ?? refuse('not-found.rack', { rack: shownId(call) })
-  );
+  return call.region.racks.list().find((rack) => rack.uuid === uuid) ?? refuse('not-found', noRackText(shownId(call)));
 }
 
 /** The system ids of the machines whose home is with the rack. */
@@ -73,14 +81,20 @@ export async function updateGroup(call: ApiCall, given: GivenGroup, show: (rack:
 /** The refusals of what cannot be changed. */
 function groupFaults(rack: Rack, given: GivenGroup): readonly (Refusal | undefined)[] {
   const named = (['name', 'cluster_name'] as const).map((field) =>
-    (given[field] ?? rack.name) === rack.name ? undefined : refuseField(field, 'field.rack-named', { name: rack.name }),
+    (given[field] ?? rack.name) === rack.name
+      ? undefined
+      : refuseField(field, `The rack is called ${rack.name}: only its own configuration (name) changes that.`),
   );
   const { accepted, rejected } = RACK_STATE_NUMBERS;
   const wanted = given.status === undefined ? RACK_STATE_NUMBERS[rack.state] : Number(given.status);
   const isSame = wanted === RACK_STATE_NUMBERS[rack.state];
   const isVerdict = wanted === accepted || wanted === rejected;
-  const states = { accepted, rejected };
-  return [...named, isSame || isVerdict ? undefined : refuseField('status', 'field.rack-status', states)];
+  return [
+    ...named,
+    isSame || isVerdict
+      ? undefined
+      : refuseField('status', `Give ${accepted} to accept the rack, or ${rejected} to reject it.`),
+  ];
 }
 
 /** The leases in the parameter: hardware addresses by address. */
@@ -102,7 +116,11 @@ export async function updateLeases(call: ApiCall, text: string): Promise<Answer>
   const rack = rackIn(call);
   if (isRefusal(rack)) return rack;
   const leases = leasesIn(text);
-  if (leases === undefined) return refuseField('leases', 'field.leases', { max: LEASES_MAX });
+  if (leases === undefined)
+    return refuseField(
+      'leases',
+      `Give a JSON object of at most ${LEASES_MAX} hardware addresses by IP address: {"10.20.0.7": "52:54:00:00:00:01"}.`,
+    );
   const { region } = call;
   // The link of the rack numbers its events in sources of its own.
   const source = `${rack.uuid}/leases`;
@@ -184,6 +202,6 @@ export async function readGroupImage(call: ApiCall): Promise<Answer> {
   if (isRefusal(rack)) return rack;
   const found = (await imagesOf(call, rack)).find(({ id }) => id === idIn(call.path.id));
   return found === undefined
-    ? refuse('not-found.boot-resource', { id: (call.path.id ?? '').slice(0, 64) })
+    ? refuse('not-found', `There is no image ${(call.path.id ?? '').slice(0, 64)}: boot-resources lists them.`)
     : json(found);
 }

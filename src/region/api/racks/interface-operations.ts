@@ -17,8 +17,9 @@ import {
   parseNetwork,
   prefixOf,
 } from '../../../net/address.ts';
+import { REQUIRED, type RefusalWord } from '../../records/refusal.ts';
+import { pinnedText } from '../../records/settings-refusal.ts';
 import type { SettingEdit, SettingsReader } from '../../settings.ts';
-import { type RefusalWord, refusal } from '../../words/refusal.ts';
 import { type Answer, isRefusal, json, type Refusal, refuse, refuseField, refuseSetting } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, usernameOf, value } from '../call/operation.ts';
 
@@ -84,7 +85,7 @@ const fields = z.object({
   name: text.optional().describe('The name of the cluster interface: letters, digits and _ : . -'),
   ip: text.optional().describe("The rack's own address there."),
   interface: text.optional().describe("The network interface of the rack's host."),
-  management: value(z.enum(['0', '1', '2'], 'field.management'))
+  management: value(z.enum(['0', '1', '2'], 'Give 0 (no DHCP), 1 (DHCP) or 2 (DHCP and DNS).'))
     .optional()
     .describe('0 no DHCP, 1 DHCP, 2 DHCP and DNS.'),
   subnet_mask: text.optional().describe('Such as 255.255.255.0.'),
@@ -103,7 +104,7 @@ type Given = z.output<typeof fields>;
 const rackOf = (call: ApiCall): string | undefined => call.region.settings.findRack(call.path.uuid ?? '');
 
 const noRack = (call: ApiCall): Answer =>
-  refuse('not-found.rack-of-interfaces', { rack: (call.path.uuid ?? '').slice(0, 64) });
+  refuse('not-found', `There is no rack ${(call.path.uuid ?? '').slice(0, 64)}: nodegroups/?op=list lists them.`);
 
 function findEntry(call: ApiCall, rack: string, inForce: SettingsReader = call.region.settings): Settings | undefined {
   return inForce.interfacesOf(rack).find(({ name }) => name === call.path.name);
@@ -113,11 +114,11 @@ function findEntry(call: ApiCall, rack: string, inForce: SettingsReader = call.r
 function pinOf(call: ApiCall, rack: string): Refusal | undefined {
   const key = `${INTERFACES_KEY}.${call.path.name ?? ''}`;
   const pin = call.region.settings.pinnedBy(key, rack);
-  return pin === undefined ? undefined : refuse('setting-read-only.pinned', { key, pin });
+  return pin === undefined ? undefined : refuse('setting-read-only', pinnedText(key, pin));
 }
 
 const noEntry = (call: ApiCall): Refusal =>
-  refuse('not-found.interface', { name: (call.path.name ?? '').slice(0, 64) });
+  refuse('not-found', `This rack has no cluster interface ${(call.path.name ?? '').slice(0, 64)}.`);
 
 async function list(call: ApiCall): Promise<Answer> {
   const rack = rackOf(call);
@@ -169,10 +170,10 @@ async function create(call: ApiCall, given: Given): Promise<Answer> {
   if (rack === undefined) return noRack(call);
   // MAAS names a cluster interface without a name after its network interface.
   const name = (given.name || given.interface || '').trim();
-  if (name === '') return refuseField('name', 'field.required');
+  if (name === '') return refuseField('name', REQUIRED);
   return await store(call, rack, name, (inForce) =>
     inForce.interfacesOf(rack).some((entry) => entry.name === name)
-      ? refuseField('name', 'field.interface-added')
+      ? refuseField('name', 'Cluster interface with this name already exists: update it.')
       : amend({ name, management: 0 }, given),
   );
 }
@@ -188,7 +189,7 @@ async function update(call: ApiCall, given: Given): Promise<Answer> {
     const entry = findEntry(call, rack, inForce);
     if (entry === undefined) return noEntry(call);
     const isTaken = name !== before && inForce.interfacesOf(rack).some((other) => other.name === name);
-    return isTaken ? refuseField('name', 'field.interface-name') : amend(entry, given);
+    return isTaken ? refuseField('name', 'Cluster interface with this name already exists.') : amend(entry, given);
   };
   return await store(call, rack, name, revise, name === before ? undefined : before);
 }
@@ -315,10 +316,7 @@ export async function changeSettings(
 }
 
 /** The problem of a setting for an operation whose parameter has another name: without the key. */
-export function withoutKey(word: RefusalWord): RefusalWord {
-  if (word.code !== 'setting-invalid.problem') return word;
-  return refusal('setting-invalid.value', { message: word.params.message });
-}
+export const withoutKey = ({ name, text, part }: RefusalWord): RefusalWord => ({ name, text: part?.text ?? text });
 
 const PATH = 'nodegroups/{uuid}/interfaces';
 

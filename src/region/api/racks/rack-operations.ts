@@ -20,14 +20,15 @@ import {
   type Rack,
   type RackImage,
 } from '../../records/rack.ts';
+import { REQUIRED } from '../../records/refusal.ts';
 import { doubtWords } from '../../words/event.ts';
-import { sentenceOf } from '../../words/refusal.ts';
 import { texts } from '../../words/text.ts';
-import { type Answer, json, refuse, refuseField, refuseFields, refuseFor } from '../call/answer.ts';
+import { type Answer, json, noRackText, refuse, refuseField, refuseFields, refuseFor } from '../call/answer.ts';
 import type { Fields } from '../call/form-body.ts';
 import {
   type ApiCall,
   defineOperation,
+  NOT_A_NUMBER,
   nothing,
   type Operation,
   usernameOf,
@@ -75,7 +76,7 @@ async function listRacks(call: ApiCall): Promise<Answer> {
   return json(racks.list().map((rack) => rackJson(call, rack, images.get(rack.uuid))));
 }
 
-const notFound = (uuid: string): Answer => refuse('not-found.rack', { rack: uuid.slice(0, 64) });
+const notFound = (uuid: string): Answer => refuse('not-found', noRackText(uuid.slice(0, 64)));
 
 async function readRack(call: ApiCall): Promise<Answer> {
   const named = call.path.uuid ?? '';
@@ -96,15 +97,19 @@ const registration = z.object({
   name: value(rackName).describe("The rack's name, one label of a domain name."),
   interfaces: value(z.string().max(262_144)).describe('Its cluster interfaces, a JSON list.'),
   version: value(rackVersion).describe('The version of Rackboot that it runs.'),
-  uplink: value(z.string().regex(/^\d{1,5}$/, 'field.not-a-number')).describe('The version of the link protocol.'),
-  token: value(z.string().regex(/^[\w-]{8,64}$/, 'field.token-form'))
+  uplink: value(z.string().regex(/^\d{1,5}$/, NOT_A_NUMBER)).describe('The version of the link protocol.'),
+  token: value(z.string().regex(/^[\w-]{8,64}$/, 'give 8 to 64 letters, digits, _ or -'))
     .optional()
     .describe('The middle part of the key that the rack generated, unless an administrator’s key is sent.'),
-  secret_digest: value(z.string().regex(/^[0-9a-f]{64}$/, 'field.not-a-digest'))
+  secret_digest: value(z.string().regex(/^[0-9a-f]{64}$/, 'is not a SHA-256 digest'))
     .optional()
     .describe("SHA-256 of that key's secret, hexadecimal."),
 });
 type Registration = z.output<typeof registration>;
+
+export const rackOwnerText = (rack: string, username: string): string =>
+  `Rack ${rack} registered with the API key of ${username}, who is no longer an administrator: make ${username} one again, or put an ` +
+  "administrator's key in region.api_key_file of the rack and restart it.";
 
 /** The key by which the rack will be known; a refusal if it has none, or one without the right to register. */
 function keyOf(call: ApiCall, given: Registration): RackKey | Answer {
@@ -115,19 +120,19 @@ function keyOf(call: ApiCall, given: Registration): RackKey | Answer {
   if (caller.kind === 'rack') {
     const rack = caller.uuid === given.uuid ? call.region.racks.find(given.uuid) : undefined;
     return rack?.token === undefined || rack.secretDigest === undefined
-      ? refuse('rack-key.foreign')
+      ? refuse('rack-key', 'This key belongs to another rack.')
       : { kind: 'own', token: rack.token, secretDigest: rack.secretDigest };
   }
   if (caller.kind === 'machine' || (caller.kind === 'user' && !caller.isAdmin)) {
     const known = call.region.racks.find(given.uuid);
     const isItsKey = caller.kind === 'user' && known?.token !== undefined && known.token === caller.tokenKey;
     // This is what the rack logs.
-    if (isItsKey) return refuse('not-allowed.rack-owner', { rack: known.name, username: caller.username });
-    return refuse('not-allowed.rack-key');
+    if (isItsKey) return refuse('not-allowed', rackOwnerText(known.name, caller.username));
+    return refuse('not-allowed', "Racks register with an administrator's key, or with a key that they generated.");
   }
   const { token, secret_digest: secretDigest } = given;
-  if (token === undefined) return refuseField('token', 'field.rack-token');
-  if (secretDigest === undefined) return refuseField('secret_digest', 'field.rack-secret');
+  if (token === undefined) return refuseField('token', "This field is required unless an administrator's key is used.");
+  if (secretDigest === undefined) return refuseField('secret_digest', 'This field is required with a token.');
   return { kind: 'own', token, secretDigest };
 }
 
@@ -140,15 +145,18 @@ async function register(call: ApiCall, given: Registration): Promise<Answer> {
   const outcome = await call.region.racks.introduce(said, given.interfaces);
   switch (outcome.kind) {
     case 'too-many':
-      return refuse('rate-limit.racks', undefined, { 'Retry-After': '60' });
+      return refuse('rate-limit', 'Too many unknown racks are registering: wait a little.', { 'Retry-After': '60' });
     case 'too-long':
-      return refuse('rack-length', { max: STRANGERS_INTERFACES_LENGTH_MAX });
+      return refuse(
+        'rack-length',
+        `A rack that is not accepted may send at most ${STRANGERS_INTERFACES_LENGTH_MAX} characters about its interfaces: update it, because newer racks send less, or let it register with an administrator's key (region.api_key_file).`,
+      );
     case 'fault':
       return refuseFields({ interfaces: [outcome.refusal] });
     case 'accepted':
       return json({ uuid, status: 'accepted' });
     case 'pending':
-      return json({ uuid, status: 'pending', text: sentenceOf(outcome.why) }, 202);
+      return json({ uuid, status: 'pending', text: outcome.why.text }, 202);
     case 'refuse':
       return refuseFor([outcome.refusal]);
   }
@@ -185,7 +193,7 @@ async function judge(
   done: string,
   shared: readonly string[] = [],
 ): Promise<Answer> {
-  if (uuids.length === 0) return refuseField('uuid', 'field.required');
+  if (uuids.length === 0) return refuseField('uuid', REQUIRED);
   const username = usernameOf(call);
   const refusal = await call.region.racks.judge(uuids, said, username, shared);
   if (refusal !== undefined) return refuseFor([refusal]);
@@ -200,7 +208,7 @@ async function removeRack(call: ApiCall): Promise<Answer> {
 const groupChange = z.object({
   name: value(z.string().max(256)).optional().describe('Its name, which only its own configuration changes.'),
   cluster_name: value(z.string().max(256)).optional().describe('The same as name.'),
-  status: value(z.string().regex(/^[0-2]$/, 'field.not-a-number'))
+  status: value(z.string().regex(/^[0-2]$/, NOT_A_NUMBER))
     .optional()
     .describe('1: accept it; 2: reject it.'),
 });
@@ -230,7 +238,10 @@ const registering = defineOperation({
 
 /** True for a registration by a cluster of MAAS 1.x, which says neither its version nor that of its link. Every rack of Rackboot says both. */
 const isOfMaas = (fields: Fields): boolean => fields.has('uuid') && !fields.has('version') && !fields.has('uplink');
-const MAAS_CLUSTER = refuse('bad-request.maas-cluster');
+const MAAS_CLUSTER = refuse(
+  'bad-request',
+  'A cluster controller of MAAS cannot serve this region. Install Rackboot on its host, and let that join as a rack: `sudo rackboot init --region URL`, with the URL of this region (docs/racks.md).',
+);
 
 /** `nodegroups/`. */
 export const RACK_OPERATIONS: readonly Operation[] = [

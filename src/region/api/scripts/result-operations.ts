@@ -9,10 +9,19 @@ import type { Machine } from '../../records/machine.ts';
 import { runStatusOf, type ScriptHardware, type ScriptKind, type ScriptResult } from '../../records/script-store.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import { marksOf, passes } from '../../scripts/script-run.ts';
-import { parseHardware } from '../../scripts/script-text.ts';
+import { HARDWARE_FORM, parseHardware } from '../../scripts/script-text.ts';
 import { type Answer, allOf, isRefusal, json, NO_MACHINE, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
-import { type ApiCall, defineOperation, flag, isTrue, type Operation, value, values } from '../call/operation.ts';
+import {
+  type ApiCall,
+  defineOperation,
+  flag,
+  isTrue,
+  notDoneText,
+  type Operation,
+  value,
+  values,
+} from '../call/operation.ts';
 import { STATUS_ROWS } from '../json/machine-json.ts';
 import {
   commissioningFields,
@@ -107,9 +116,7 @@ const kindOfHardware = value(z.string().max(64))
   .describe('Only scripts for this kind of hardware: node, cpu, memory, storage, network or gpu.');
 /** The kind of hardware in a filter; `undefined`: all. */
 export const hardwareOf = (text: string | undefined): ScriptHardware | Refusal | undefined =>
-  text === undefined || text === ''
-    ? undefined
-    : (parseHardware(text) ?? refuseField('hardware_type', 'field.script-hardware'));
+  text === undefined || text === '' ? undefined : (parseHardware(text) ?? refuseField('hardware_type', HARDWARE_FORM));
 
 /** How MAAS's clients ask for what Rackboot has only as one text. */
 const downloadForms = {
@@ -132,10 +139,7 @@ function refuseForms(given: GivenForms): Refusal | undefined {
     output: output === '' || output === 'combined',
   };
   const names = (['filetype', 'output'] as const).filter((name) => !isServed[name]);
-  const found = allOf(
-    ...names.map((name) => refuseField(name, 'field.not-done', { field: name })),
-    hardwareOf(given.hardware_type),
-  );
+  const found = allOf(...names.map((name) => refuseField(name, notDoneText(name))), hardwareOf(given.hardware_type));
   return isRefusal(found) ? found : undefined;
 }
 
@@ -179,7 +183,7 @@ function refuseType(text: string | undefined): Refusal | undefined {
   const strange = typesIn(text)?.find((word) => !TYPE_WORDS.includes(word));
   return strange === undefined
     ? undefined
-    : refuseField('type', 'field.result-type', { text: cleanWords(strange, 40), known: TYPE_WORDS });
+    : refuseField('type', `'${cleanWords(strange, 40)}' is not a type of results: give ${TYPE_WORDS.join(', ')}.`);
 }
 
 const checkList = async (_call: ApiCall, given: z.output<typeof listParameters>) => [
@@ -227,7 +231,8 @@ async function findRun(call: ApiCall, machine: Machine, withOutput: boolean): Pr
   return known === undefined ? [] : await scripts.listResults(machine.systemId, { run: known.run, withOutput });
 }
 
-const noRun = (): Refusal => refuse('not-found.run');
+const noRun = (): Refusal =>
+  refuse('not-found', 'This machine has no such run: give an id, current-commissioning or current-testing.');
 
 async function read(call: ApiCall, given: z.output<typeof readParameters>): Promise<Answer> {
   const machine = await machineOf(call);
@@ -267,9 +272,7 @@ const wishes = async (call: ApiCall, machine: Machine, given: GivenCommissioning
   [
     await commissioningScripts(call, given),
     ...refuseSkips(machine, given),
-    isTrue(given.block_poweroff)
-      ? refuseField('block_poweroff', 'field.not-done', { field: 'block_poweroff' })
-      : undefined,
+    isTrue(given.block_poweroff) ? refuseField('block_poweroff', notDoneText('block_poweroff')) : undefined,
     await refuseSsh(call, machine, given.enable_ssh),
   ] as const;
 

@@ -1,7 +1,16 @@
 // The script that the parameters of an operation make, and the refusals of those that make none.
 
 import type { WrittenScript } from '../../records/script-store.ts';
-import { parseHardware, parseKind, parseParallel, parseScript, parseTimeout } from '../../scripts/script-text.ts';
+import {
+  HARDWARE_FORM,
+  PARALLEL_FORM,
+  parseHardware,
+  parseKind,
+  parseParallel,
+  parseScript,
+  parseTimeout,
+  SCRIPT_TYPE_FORM,
+} from '../../scripts/script-text.ts';
 import { allOf, isRefusal, type Refusal, refuseField, refuseFields } from '../call/answer.ts';
 import { type ApiCall, isTrue } from '../call/operation.ts';
 
@@ -40,12 +49,14 @@ export function scriptOf(
   });
   const found = allOf(
     parsed.kind === 'fault' ? refuseFields(parsed.problems) : parsed,
-    given.packages ? refuseField('packages', 'field.script-packages') : undefined,
-    isTrue(given.may_reboot) ? refuseField('may_reboot', 'field.script-reboot') : undefined,
-    type !== undefined && kind === undefined ? refuseField('type', 'field.script-type') : undefined,
-    time !== undefined && timeout === undefined ? refuseField('timeout', 'field.script-timeout') : undefined,
-    device !== undefined && hardware === undefined ? refuseField('hardware_type', 'field.script-hardware') : undefined,
-    partners !== undefined && parallel === undefined ? refuseField('parallel', 'field.script-parallel') : undefined,
+    given.packages ? refuseField('packages', 'Nothing is installed before a script: it runs with busybox.') : undefined,
+    isTrue(given.may_reboot) ? refuseField('may_reboot', 'A script may not restart its machine.') : undefined,
+    type !== undefined && kind === undefined ? refuseField('type', SCRIPT_TYPE_FORM) : undefined,
+    time !== undefined && timeout === undefined
+      ? refuseField('timeout', 'Give seconds, or a time such as 01:30:00.')
+      : undefined,
+    device !== undefined && hardware === undefined ? refuseField('hardware_type', HARDWARE_FORM) : undefined,
+    partners !== undefined && parallel === undefined ? refuseField('parallel', PARALLEL_FORM) : undefined,
   );
   if (isRefusal(found)) return found;
   const [whole] = found;

@@ -15,9 +15,10 @@ import {
   SCRIPT_TAG,
   SCRIPT_TAGS_MAX,
   SCRIPTS_MAX,
+  scriptTagsLimitText,
+  scriptTagText,
   TIMEOUT_SECONDS_DEFAULT,
 } from '../../scripts/script-text.ts';
-import type { RefusalCode } from '../../words/refusal.ts';
 import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import {
   type ApiCall,
@@ -53,8 +54,8 @@ const optional = (charactersMax: number, description: string) =>
   value(z.string().max(charactersMax)).optional().describe(description);
 
 /** A parameter of MAAS that has one value here, which may be given. */
-const only = (form: RegExp, code: RefusalCode, description: string) =>
-  value(z.string().max(4096).regex(form, code)).optional().describe(description);
+const only = (form: RegExp, fault: string, description: string) =>
+  value(z.string().max(4096).regex(form, fault)).optional().describe(description);
 const NOT = /^(?:|0|false|no|off)$/i;
 const NONE = /^\s*$/;
 
@@ -78,14 +79,26 @@ const marks = {
 
 /** The parameters of runs that scripts do not have here. */
 const unsupported = {
-  recommission: only(NOT, 'field.script-recommission', 'Must be false: a script does not repeat the commissioning.'),
-  for_hardware: only(NONE, 'field.script-for-hardware', 'Must be empty: people choose the machines of a run.'),
+  recommission: only(
+    NOT,
+    'A script does not repeat the commissioning: give false, and commission the machine again.',
+    'Must be false: a script does not repeat the commissioning.',
+  ),
+  for_hardware: only(
+    NONE,
+    'A script does not choose its machines: omit for_hardware, and choose them when you start the run.',
+    'Must be empty: people choose the machines of a run.',
+  ),
   apply_configured_networking: only(
     NOT,
-    'field.script-networking',
+    'A script uses the network of the boot: give false.',
     'Must be false: a script uses the network of the boot.',
   ),
-  comment: only(NONE, 'field.script-comment', 'Must be empty: a script has no history.'),
+  comment: only(
+    NONE,
+    'A script has no history: omit comment, or write it into the description.',
+    'Must be empty: a script has no history.',
+  ),
   packages: optional(4096, 'Not supported: nothing is installed before a script.'),
   may_reboot: optional(16, 'Not supported: a script may not restart its machine.'),
 };
@@ -99,7 +112,7 @@ const written = {
   title: optional(1024, 'A title, for display.'),
   description: optional(4096, 'Its purpose.'),
   timeout: optional(16, `How long it may take: seconds, or 01:30:00. Default: ${TIMEOUT_SECONDS_DEFAULT} seconds.`),
-  position: value(z.string().regex(/^\d{1,3}$/, 'field.script-position'))
+  position: value(z.string().regex(/^\d{1,3}$/, 'is not a number from 0 to 999'))
     .optional()
     .describe(`Scripts of lower positions run first. Default: ${POSITION_DEFAULT}.`),
   ...marks,
@@ -147,7 +160,7 @@ function scriptJson(script: Script, content?: string): Record<string, unknown> {
   };
 }
 
-const noScript = (): Refusal => refuse('not-found.script');
+const noScript = (): Refusal => refuse('not-found', 'No script has this name: `rackboot scripts list` shows all.');
 
 /** The script in the path, by its name or its id. */
 async function findScript(call: ApiCall): Promise<(Script & { readonly content: string }) | undefined> {
@@ -171,7 +184,7 @@ const listParameters = z.object({
 
 /** The kind in a parameter; `undefined`: none is given. */
 const kindOf = (text: string | undefined): ScriptKind | Refusal | undefined =>
-  text === undefined ? undefined : (parseKind(text) ?? refuseField('type', 'field.script-kind'));
+  text === undefined ? undefined : (parseKind(text) ?? refuseField('type', 'Give commissioning or testing.'));
 
 async function list(call: ApiCall, given: z.output<typeof listParameters>): Promise<Answer> {
   const found = allOf(kindOf(given.type), hardwareOf(given.hardware_type));
@@ -197,8 +210,13 @@ async function add(call: ApiCall, given: Given): Promise<Answer> {
     SCRIPTS_MAX,
     eventBy(call, 'SCRIPT', { code: 'script-added', params: { script: script.name } }),
   );
-  if (added === 'exists') return refuseField('name', 'field.script-added', { name: script.name });
-  if (added === 'limit') return refuseField('name', 'field.scripts-limit', { max: SCRIPTS_MAX });
+  if (added === 'exists')
+    return refuseField(
+      'name',
+      `The script ${script.name} exists already: change it (\`rackboot scripts add FILE --replace\`), or choose another name.`,
+    );
+  if (added === 'limit')
+    return refuseField('name', `There are already ${SCRIPTS_MAX} scripts, the maximum: remove one.`);
   return json(scriptJson(added));
 }
 
@@ -211,7 +229,8 @@ async function change(call: ApiCall, given: Given, isKindKept = false): Promise<
   if (script.kind === 'refusal') return script;
   const event = eventBy(call, 'SCRIPT', { code: 'script-changed', params: { script: before.name } });
   const changed = await call.region.store.scripts.changeScript(before.name, script, event);
-  if (changed === 'exists') return refuseField('name', 'field.script-name-taken', { name: script.name });
+  if (changed === 'exists')
+    return refuseField('name', `The script ${script.name} exists already: choose another name.`);
   return changed === 'not-found' ? noScript() : json(scriptJson(changed));
 }
 
@@ -220,12 +239,12 @@ const tagParameters = z.object({
 });
 
 async function changeTag(call: ApiCall, tag: string, isThere: boolean): Promise<Answer> {
-  if (!SCRIPT_TAG.test(tag)) return refuseField('tag', 'field.script-tag', { tag: cleanWords(tag, 80) });
+  if (!SCRIPT_TAG.test(tag)) return refuseField('tag', scriptTagText(cleanWords(tag, 80)));
   const script = await findScript(call);
   if (script === undefined) return noScript();
   const event = eventBy(call, 'SCRIPT', { code: 'script-changed', params: { script: script.name } });
   const tagged = await call.region.store.scripts.tagScript(script.name, tag, isThere, SCRIPT_TAGS_MAX, event);
-  if (tagged === 'limit') return refuseField('tag', 'field.script-tags-limit', { max: SCRIPT_TAGS_MAX });
+  if (tagged === 'limit') return refuseField('tag', scriptTagsLimitText(SCRIPT_TAGS_MAX));
   return tagged === 'not-found' ? noScript() : json(scriptJson(tagged));
 }
 
@@ -390,7 +409,7 @@ export const SCRIPT_OPERATIONS: readonly Operation[] = [
     { ...one, method: 'POST', access: 'admin' },
     'revert',
     'Refused: a script has no history.',
-    refuse('bad-request.script-revert'),
+    refuse('bad-request', 'A script has no history: send its former text with PUT.'),
   ),
   ...OLD_OPERATIONS,
 ];

@@ -62,7 +62,7 @@ function operationsOf({ versions, list: [path, handler], one }: Absent): readonl
       { versions, path: at, handler: of, method, access: 'user' },
       undefined,
       doc,
-      refuse('not-found.resource', { resource }),
+      refuse('not-found', `${resource} is a resource of MAAS that Rackboot does not have.`),
     );
   const listing = (of: readonly ApiVersion[], op: string | undefined): Operation =>
     defineOperation({

@@ -11,7 +11,7 @@ import { type Answer, allOf, isRefusal, json, type Refusal, refuseField } from '
 import { EVENT_PLACE, type EventPlace, formatEventPlace, idAt, parseEventPlace } from '../call/event-place.ts';
 import { searchFor } from '../call/long-answers.ts';
 import { watchRights } from '../call/lost-rights.ts';
-import { type ApiCall, defineOperation, type Operation, value, values } from '../call/operation.ts';
+import { type ApiCall, defineOperation, NOT_A_NUMBER, type Operation, value, values } from '../call/operation.ts';
 import { filterParameters } from '../machines/machine-operations.ts';
 import { readEvents } from './event-pieces.ts';
 
@@ -24,15 +24,17 @@ const filterOnly = filterParameters.extend({
     .describe('This level and above: DEBUG, INFO, WARNING, ERROR or CRITICAL. AUDIT: only audit events.'),
   owner: values(50).optional().describe('Only events of these users.'),
 });
-const eventId = () => value(z.string().regex(/^\d{1,15}$/, 'field.not-an-event-id')).optional();
-const eventPlace = () => value(z.string().regex(EVENT_PLACE, 'field.not-an-event-id')).optional();
+const NOT_AN_EVENT_ID = 'is not an event id';
+
+const eventId = () => value(z.string().regex(/^\d{1,15}$/, NOT_AN_EVENT_ID)).optional();
+const eventPlace = () => value(z.string().regex(EVENT_PLACE, NOT_AN_EVENT_ID)).optional();
 const following = filterOnly.extend({
   after: eventPlace().describe(
     'Start after this event: the `id` of an event of the stream, or of the log. Default: now. The `Last-Event-ID` header does the same.',
   ),
 });
 const parameters = filterOnly.extend({
-  limit: value(z.string().regex(/^-?\d{1,40}$/, 'field.not-a-number'))
+  limit: value(z.string().regex(/^-?\d{1,40}$/, NOT_A_NUMBER))
     .optional()
     .describe(`How many, at most ${EVENTS_PER_PAGE_MAX}. Default: ${EVENTS_PER_PAGE}.`),
   before: eventId().describe('Only events with smaller ids.'),
@@ -90,7 +92,7 @@ async function chosen(
   const levels = Object.keys(EVENT_LEVELS).map((name) => name.toUpperCase());
   const found = allOf(
     await machineFilter(call, given),
-    isEventLevel(wanted) ? wanted : refuseField('level', 'field.level', { levels }),
+    isEventLevel(wanted) ? wanted : refuseField('level', `Give one of ${levels.join(', ')}.`),
   );
   if (isRefusal(found)) return found;
   const [machines, level] = found;
@@ -124,9 +126,9 @@ function pageFaults({ limit: text, before, after }: Page): readonly (Refusal | u
   const limit = Number(text ?? EVENTS_PER_PAGE);
   return [
     limit < 0 || limit > EVENTS_PER_PAGE_MAX
-      ? refuseField('limit', 'field.events-limit', { max: EVENTS_PER_PAGE_MAX })
+      ? refuseField('limit', `Give a number from 0 to ${EVENTS_PER_PAGE_MAX}, the most events of one answer.`)
       : undefined,
-    before !== undefined && after !== undefined ? refuseField('before', 'field.before-and-after') : undefined,
+    before !== undefined && after !== undefined ? refuseField('before', 'Give before or after, not both.') : undefined,
   ];
 }
 

@@ -5,7 +5,7 @@
 // 1. A name is here only if its value changes what Rackboot does. Every other name of MAAS is refused with the function that is missing.
 
 import { NTP_SERVERS } from '../../general-options.ts';
-import type { RefusalParams } from '../../words/refusal.ts';
+import type { MissingFunction } from '../../words/en/maas-config.ts';
 
 /** Rackboot's key for one of MAAS's names. */
 export interface ConfigName {
@@ -78,9 +78,6 @@ export const CONFIG_NAMES: Readonly<Record<string, ConfigName>> = {
 
 /** Names of MAAS 1, with those that they have now. */
 export const FORMER_NAMES: Readonly<Record<string, string>> = { ntp_server: 'ntp_servers' };
-
-/** A function of MAAS that Rackboot lacks. */
-type MissingFunction = RefusalParams['field.config-missing']['missing'];
 
 const MISSING: readonly (readonly [missing: MissingFunction, names: string])[] = [
   [

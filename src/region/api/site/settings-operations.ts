@@ -8,10 +8,13 @@ import { z } from 'zod';
 import { parseSettingValue, SETTINGS_VALUES_MAX, type SettingValue } from '../../../machines/settings.ts';
 import { nearestName } from '../../../nearest-name.ts';
 import { generalOption, isGeneralOption } from '../../general-options.ts';
-import { parseJson } from '../../records/text-json.ts';
+import { didYouMean, TRUE_OR_FALSE } from '../../records/refusal.ts';
+import { pinnedText } from '../../records/settings-refusal.ts';
+import { jsonFaultText, parseJson } from '../../records/text-json.ts';
 import type { SettingEdit } from '../../settings.ts';
+import { MISSING_FUNCTIONS } from '../../words/en/maas-config.ts';
 import { texts } from '../../words/text.ts';
-import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
+import { type Answer, json, noRackText, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
 import { type ApiCall, defineOperation, isFalse, isTrue, type Operation, value } from '../call/operation.ts';
 import { changeSettings } from '../racks/interface-operations.ts';
 import { CONFIG_NAMES, type ConfigName, FORMER_NAMES, missingFunction } from './maas-config-names.ts';
@@ -20,9 +23,16 @@ const NAMES = Object.keys(CONFIG_NAMES);
 
 function unknownName(name: string): Answer {
   const missing = missingFunction(name);
-  if (missing !== undefined) return refuseField('name', 'field.config-missing', { name: name.slice(0, 64), missing });
+  if (missing !== undefined)
+    return refuseField(
+      'name',
+      `${name.slice(0, 64)} is a setting of MAAS, but Rackboot does not have ${MISSING_FUNCTIONS[missing]}.`,
+    );
   const meant = nearestName(name, NAMES);
-  return refuseField('name', 'field.config-name', { name: name.slice(0, 64), known: NAMES, meant });
+  return refuseField(
+    'name',
+    `${name.slice(0, 64)} is not a valid config setting (valid settings are: ${NAMES.join(', ')}).${didYouMean(meant)}`,
+  );
 }
 
 function findName(name: string): ConfigName | undefined {
@@ -51,7 +61,7 @@ function valueFor(
   const { flag, option, key, isList, isCleared } = found;
   if (flag !== undefined) {
     const [isOn, isOff] = [isTrue(text), text !== '' && isFalse(text)];
-    return isOn || isOff ? { next: isOn ? flag.on : flag.off } : refuseField('value', 'field.flag');
+    return isOn || isOff ? { next: isOn ? flag.on : flag.off } : refuseField('value', TRUE_OR_FALSE);
   }
   const words = text.split(/[\s,]+/).filter((word) => word !== '');
   if (option !== undefined) {
@@ -69,13 +79,14 @@ async function setConfig(call: ApiCall, { name: text, value: written }: z.output
   const { settings } = call.region;
   await settings.load();
   // `trim` removes other separators, too, and an empty value unsets the setting.
-  if (written.trim() === '' && /[^ \t\r\n]/.test(written)) return refuseField('value', 'field.invisible');
+  if (written.trim() === '' && /[^ \t\r\n]/.test(written))
+    return refuseField('value', 'The value has only characters that nobody sees: an empty value removes the setting.');
   const wanted = valueFor(call, found, written.trim());
   if ('kind' in wanted) return wanted;
   const ok = { kind: 'text', text: 'OK', contentType: 'text/plain; charset=utf-8' } as const;
   if (wanted.next === undefined) {
     const pin = settings.pinnedBy(found.key, '');
-    if (pin !== undefined) return refuse('setting-read-only.pinned', { key: found.key, pin });
+    if (pin !== undefined) return refuse('setting-read-only', pinnedText(found.key, pin));
     // Removing an absent key is not an error: MAAS accepts an empty value again.
     if (!settings.list().some(({ rack, key }) => rack === '' && key === found.key)) return ok;
   }
@@ -109,11 +120,14 @@ const KEY_MAX = 300;
 /** The most keys of one change: a cluster interface has some forty. */
 const CHANGES_MAX = 256;
 
+const VALUE_TOO_LARGE = 'The value is too large or too deeply nested.';
+
 function setSetting(call: ApiCall, given: z.output<typeof newSetting>): Answer | Promise<Answer> {
   const parsed = parseJson(given.value, SETTINGS_VALUES_MAX);
-  if (parsed.kind === 'fault') return refuseField('value', 'field.json', { fault: parsed.fault });
+  if (parsed.kind === 'fault')
+    return refuseField('value', `${jsonFaultText(parsed.fault)}: give JSON, such as "text", 5 or ["a", "b"].`);
   const written = parseSettingValue(parsed.value);
-  if (written === undefined) return refuseField('value', 'field.value-too-large');
+  if (written === undefined) return refuseField('value', VALUE_TOO_LARGE);
   return change(call, given.rack, given.key, written);
 }
 
@@ -144,11 +158,16 @@ function editOf(one: z.output<typeof changesShape>[number]): SettingEdit | undef
 
 async function changeTogether(call: ApiCall, given: z.output<typeof newChanges>): Promise<Answer> {
   const parsed = parseJson(given.changes, SETTINGS_VALUES_MAX);
-  if (parsed.kind === 'fault') return refuseField('changes', 'field.json', { fault: parsed.fault });
+  if (parsed.kind === 'fault')
+    return refuseField('changes', `${jsonFaultText(parsed.fault)}: give JSON, such as "text", 5 or ["a", "b"].`);
   const changes = changesShape.safeParse(parsed.value);
-  if (!changes.success) return refuseField('changes', 'field.json', { fault: { kind: 'malformed' } });
+  if (!changes.success)
+    return refuseField(
+      'changes',
+      `${jsonFaultText({ kind: 'malformed' })}: give JSON, such as "text", 5 or ["a", "b"].`,
+    );
   const edits = changes.data.map(editOf);
-  if (!edits.every((edit) => edit !== undefined)) return refuseField('changes', 'field.value-too-large');
+  if (!edits.every((edit) => edit !== undefined)) return refuseField('changes', VALUE_TOO_LARGE);
   const owner = ownerOf(call, given.rack);
   if (owner === undefined) return unknownRack(given.rack);
   const refused = await changeSettings(call, owner, edits);
@@ -160,7 +179,7 @@ async function changeTogether(call: ApiCall, given: z.output<typeof newChanges>)
 const ownerOf = (call: ApiCall, name: string | undefined): string | undefined =>
   name === undefined || name === '' ? '' : call.region.settings.findRack(name);
 
-const unknownRack = (name = ''): Answer => refuse('not-found.rack', { rack: name.slice(0, 64) });
+const unknownRack = (name = ''): Answer => refuse('not-found', noRackText(name.slice(0, 64)));
 
 /** @param name the rack of a cluster interface: a UUID, a name or `master`; `undefined` for this process's rack */
 async function change(

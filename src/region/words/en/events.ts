@@ -21,9 +21,9 @@ import type {
 } from '../../records/event-params.ts';
 import type { IdentityKind } from '../../records/identity-kind.ts';
 import type { PowerTask } from '../../records/power-task.ts';
+import { REPORT_REFUSALS } from '../../records/report-refusal.ts';
 import { isReported } from '../../records/reported-event.ts';
 import type { ResourceWish } from '../../records/resource-wish.ts';
-import { IDENTITY } from './identity.ts';
 import { importText } from './imports.ts';
 import { stateName } from './names.ts';
 import { ACTIONS } from './page-actions.ts';
@@ -219,7 +219,7 @@ function commandWords(command: string): string {
 }
 
 /** The refusals of a machine's report. */
-const REFUSED: Writers<ReportRefusals> = IDENTITY;
+const REFUSED: Writers<ReportRefusals> = REPORT_REFUSALS;
 
 /** By code. */
 export const EVENTS: EventWords = {

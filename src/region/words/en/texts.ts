@@ -2,7 +2,7 @@
 
 import { counted } from '../../../counted.ts';
 import { formatIpv4, type Ipv4 } from '../../../net/address.ts';
-import { pinText } from './settings.ts';
+import { pinText } from '../../records/settings-refusal.ts';
 
 export const TEXTS = {
   pinned: pinText,

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { parseIpv4 } from '../../../../src/net/address.ts';
 import { POWER_PARAMETER_NAMES } from '../../../../src/region/records/power-parameters.ts';
-import { refusal } from '../../../../src/region/words/refusal.ts';
+import { fieldRefusal } from '../../../../src/region/records/refusal.ts';
 import type { AskedApi } from '../../asked-api.ts';
 import { acceptRack, rackInterface } from '../../racks/rack-place.ts';
 import {
@@ -120,7 +120,7 @@ const strict: Trial['options'] = {
   power: {
     drivers: [],
     switches: () => false,
-    problemsOf: () => [refusal('field.power-driver-missing')],
+    problemsOf: () => [fieldRefusal('give a power_type with the parameters')],
     follow: () => undefined,
     reading: () => undefined,
     ask: () => undefined,
