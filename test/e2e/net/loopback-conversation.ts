@@ -8,8 +8,9 @@ import { copyBytes } from '../../../src/net/borrowed-bytes.ts';
 import type { DatagramHandler } from '../../../src/net/datagrams/datagram.ts';
 import { openNetwork } from '../../../src/net/datagrams/open-network.ts';
 
-const SERVER_PORT = 6767;
-const CLIENT_PORT = 6868;
+/** Of this process, so that other runs on the same loopback do not hear it. */
+const SERVER_PORT = 20_000 + 2 * (process.pid % 6000);
+const CLIENT_PORT = SERVER_PORT + 1;
 const MACHINE = mac(0x525400123456);
 
 /** The conversation, in order, each datagram as `hearer heard text from sender`. */
@@ -20,6 +21,9 @@ export interface LoopbackReport {
 }
 
 const ip = (text: string): Ipv4 => parseIpv4(text) ?? ANY;
+/** An address and whose port it is. */
+const sender = (address: string, port: number): string =>
+  `${address}, ${port === CLIENT_PORT ? 'client' : port === SERVER_PORT ? 'server' : port}`;
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 
 /** Holds the conversation once. */
@@ -31,7 +35,7 @@ export async function converse(native: boolean): Promise<LoopbackReport> {
     (who: string, answer: boolean): DatagramHandler =>
     (datagrams, socket) => {
       for (const { bytes, from, fromPort } of datagrams) {
-        heard.push(`${who} heard ${text(copyBytes(bytes))} from ${formatIpv4(from)}:${fromPort}`);
+        heard.push(`${who} heard ${text(copyBytes(bytes))} from ${sender(formatIpv4(from), fromPort)}`);
       }
       if (!answer) return;
       const lease = ip('127.77.0.100');
@@ -50,7 +54,7 @@ export async function converse(native: boolean): Promise<LoopbackReport> {
 
   const client = createSocket('udp4');
   client.on('message', (bytes, from) =>
-    heard.push(`client heard ${text(copyBytes(bytes))} from ${from.address}:${from.port}`),
+    heard.push(`client heard ${text(copyBytes(bytes))} from ${sender(from.address, from.port)}`),
   );
   await new Promise<void>((resolve) => client.bind(CLIENT_PORT, '0.0.0.0', resolve));
   client.setBroadcast(true);

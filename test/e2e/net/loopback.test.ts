@@ -21,11 +21,11 @@ function converseAsNobody(kind: 'native' | 'portable'): LoopbackReport {
 function check(report: LoopbackReport): void {
   assert.deepEqual(report.sendErrors, []);
   assert.deepEqual(report.heard, [
-    'device heard discover from 127.0.0.1:6868',
-    'client heard broadcast from 127.77.0.1:6767',
-    'client heard hardware from 127.77.0.1:6767',
-    'client heard unicast from 127.77.0.1:6767',
-    'address heard renew from 127.0.0.1:6868',
+    'device heard discover from 127.0.0.1, client',
+    'client heard broadcast from 127.77.0.1, server',
+    'client heard hardware from 127.77.0.1, server',
+    'client heard unicast from 127.77.0.1, server',
+    'address heard renew from 127.0.0.1, client',
   ]);
 }
 
