@@ -5,7 +5,7 @@ import { flushCompileCache } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from './clock.ts';
 import { errorText, isStoreUnavailable, RackError } from './errors.ts';
-import type { RegionCopies } from './images/copies/region-copies.ts';
+import type { RegionCopies } from './images/carry/region-copies.ts';
 import { openOutboxStore } from './store/outbox/outbox-database.ts';
 import { type CacheProblem, writeDesiredState } from './uplink/desired-state-cache.ts';
 import { DesiredStateKeeper } from './uplink/desired-state-keeper.ts';
@@ -34,7 +34,7 @@ function send(message: RegionMessage): void {
 
 /** Loaded when the rack is linked. */
 async function copyImages(): Promise<void> {
-  const { RegionCopies } = await import('./images/copies/region-copies.ts');
+  const { RegionCopies } = await import('./images/carry/region-copies.ts');
   copies ??= new RegionCopies({
     clock: systemClock,
     order: () => (copyTree === undefined ? undefined : { tree: copyTree, urls: data.urls, ca: data.ca }),

@@ -6,7 +6,10 @@ import { publishDirectory, type ReplacementCheck } from './directory-publication
 import { type FileContent, makeDirectories } from './publication.ts';
 
 /** A file of an installer. */
-interface InstallerFile extends FileContent {
+interface InstallerFile {
+  readonly name: string;
+  /** Undefined: the file is only stored. */
+  readonly data?: Uint8Array | undefined;
   /** The path of a file with these bytes, which nobody changes any more; undefined: there is none. */
   readonly stored?: string | undefined;
 }
@@ -23,7 +26,9 @@ export async function publishInstallerFiles(
 ): Promise<void> {
   const publishWith = async (mayLink: boolean): Promise<void> => {
     const files = images.map(({ name, data, stored }) =>
-      mayLink && stored !== undefined ? { name, link: stored } : { name, data },
+      stored !== undefined && (mayLink || data === undefined)
+        ? { name, link: stored }
+        : { name, data: data ?? new Uint8Array() },
     );
     const bytes = files.reduce((sum, file) => sum + ('data' in file ? file.data.length : 0), 0);
     if (bytes > 0) await checkRoom(directory, bytes);

@@ -2,10 +2,11 @@
 // whole. Whole directories: directory-publication.ts.
 
 import { createHash } from 'node:crypto';
-import { chmod, constants, mkdir, open, rename, rm, rmdir } from 'node:fs/promises';
+import { chmod, constants, type FileHandle, mkdir, open, rename, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { newUuid } from '../clock.ts';
 import { osErrorCode } from '../errors.ts';
+import { hashOf } from './file-hash.ts';
 
 /** A file in the tree. */
 export interface PublishedFile {
@@ -53,17 +54,25 @@ export async function publishFile(path: string, data: Uint8Array): Promise<void>
   }
 }
 
-/** The content of a file; undefined if none is there: opening a FIFO would wait for its other end. */
+/** The content of a file; undefined if none is there. */
 export async function readIfThere(path: string): Promise<Buffer | undefined> {
+  const file = await openIfThere(path);
+  try {
+    return await file?.readFile();
+  } finally {
+    await file?.close();
+  }
+}
+
+/** Undefined if no file is there: opening a FIFO would wait for its other end. */
+async function openIfThere(path: string): Promise<FileHandle | undefined> {
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
     if (osErrorCode(error) === 'ENOENT') return undefined;
     throw error;
   });
-  try {
-    return (await handle?.stat())?.isFile() === true ? await handle?.readFile() : undefined;
-  } finally {
-    await handle?.close();
-  }
+  if (handle === undefined || (await handle.stat()).isFile()) return handle;
+  await handle.close();
+  return undefined;
 }
 
 /** True if a directory has these files with these hashes. */
@@ -72,8 +81,12 @@ export async function isWhole(
   files: readonly Pick<PublishedFile, 'name' | 'sha256'>[],
 ): Promise<boolean> {
   for (const { name, sha256 } of files) {
-    const data = await readIfThere(join(directory, name));
-    if (data === undefined || describeFile({ name, data }).sha256 !== sha256) return false;
+    const file = await openIfThere(join(directory, name));
+    try {
+      if (file === undefined || (await hashOf(file)) !== sha256) return false;
+    } finally {
+      await file?.close();
+    }
   }
   return true;
 }

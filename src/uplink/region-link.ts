@@ -12,7 +12,7 @@
 
 import type { Clock, Timer } from '../clock.ts';
 import { errorText, unreachable } from '../errors.ts';
-import type { CopyProgress } from '../images/copies/copy-progress.ts';
+import type { CopyProgress } from '../images/carry/region-copy.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import type { RackImage } from '../region/records/rack.ts';
 import type { RackDescription } from '../region/records/rack-description.ts';

@@ -2,7 +2,7 @@
 //
 // 1. After a new link all are reported again: the region may have lost them.
 
-import type { CopyProgress } from '../images/copies/copy-progress.ts';
+import type { CopyProgress } from '../images/carry/region-copy.ts';
 
 /** Copies of one report; the others follow with the next. */
 const COPIES_MAX = 16;

@@ -6,7 +6,7 @@ import { readCapture } from '../../src/capture/pcap.ts';
 import { readRelayInformation } from '../../src/dhcp/wire/relay-agent.ts';
 import { readName, unpackName } from '../../src/dns/name.ts';
 import { readRdata, TYPE } from '../../src/dns/record.ts';
-import { decodeTarHeader, encodeTarHeader } from '../../src/images/bundle/tar.ts';
+import { decodeTarHeader, encodeTarHeader } from '../../src/images/carry/tar.ts';
 import { encodeCpio } from '../../src/images/cpio.ts';
 import { findPartitionTable, recogniseFormat } from '../../src/images/disk-image.ts';
 import { decodeText } from '../../src/images/documents/text.ts';

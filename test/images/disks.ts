@@ -1,6 +1,6 @@
 // Small disk images, and roots of systems, for tests: only what makes them recognisable.
 
-import { encodeTarHeader, paddedBytes } from '../../src/images/bundle/tar.ts';
+import { encodeTarHeader, paddedBytes } from '../../src/images/carry/tar.ts';
 import type { ImageBytes } from '../../src/images/disk-image.ts';
 import { copyBytes } from '../../src/net/borrowed-bytes.ts';
 

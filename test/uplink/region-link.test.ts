@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
-import type { CopyProgress } from '../../src/images/copies/copy-progress.ts';
+import type { CopyProgress } from '../../src/images/carry/region-copy.ts';
 import type { RackReport } from '../../src/region/records/machine-event.ts';
 import type { RackImage } from '../../src/region/records/rack.ts';
 import { noteText } from '../../src/region/words/rack-reasons.ts';

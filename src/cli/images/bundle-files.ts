@@ -5,16 +5,17 @@ import type { FileHandle } from 'node:fs/promises';
 import { systemClock } from '../../clock.ts';
 import { counted } from '../../counted.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
-import { addBundle, type BundleContent, writeBundle } from '../../images/bundle/bundle.ts';
-import { type BundledPart, nameOfBundledPart, type PartResult } from '../../images/bundle/bundled-part.ts';
-import type { AddResult } from '../../images/image-adding.ts';
+import { addBundle, type BundleContent, type BundledResult, writeBundle } from '../../images/carry/bundle.ts';
+import { DownloadQueue } from '../../images/download/queue.ts';
+import { DEFAULT_SETTINGS } from '../../images/download/settings.ts';
 import { bytesOfFile } from '../../images/image-file.ts';
-import { formatImageName, imageBytes, readImages, type StoredImage } from '../../images/image-store.ts';
+import { formatImageName, readImages, type StoredImage } from '../../images/image-store.ts';
 import { listTreeParts, nameOfPart, type TreePart } from '../../images/parts/tree-parts.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
 import { imagesNamed, partsNamed } from './disk-images.ts';
 import { enterImageTree } from './image-tree.ts';
 import { fillNewFile } from './new-file.ts';
+import { StopSignals } from './stop-signals.ts';
 import { printTenths } from './tenths.ts';
 
 interface BundleFlags {
@@ -37,9 +38,11 @@ export async function exportImages(flags: BundleFlags & { readonly words: readon
   return await fillNewFile(path, async (file) => {
     const { tree } = await enterImageTree(flags);
     const content = chooseContent(tree, names);
-    await writeBundle(tree, content, file, printTenths(flags.json)).catch((error: unknown) => {
-      throw asWritingError(path, error);
-    });
+    await writeBundle(tree, content, systemClock.wallTimeMs(), file, printTenths(flags.json)).catch(
+      (error: unknown) => {
+        throw asWritingError(path, error);
+      },
+    );
     const { size } = await file.stat();
     if (flags.json) printJson({ file: path, bytes: size, ...content });
     else {
@@ -82,35 +85,34 @@ function chooseContent(tree: string, names: readonly string[]): BundleContent {
  * @returns 0, or 1 if anything was refused, and this host does not simply have a newer one
  */
 export async function importBundle(file: FileHandle, flags: BundleFlags & { readonly file: string }): Promise<number> {
-  const results: Pick<AddResult, 'image' | 'added'>[] = [];
-  const parts: (BundledPart & { readonly added: boolean })[] = [];
-  const left: { readonly name: string; readonly isNewer: boolean; readonly why: string }[] = [];
+  const results: BundledResult[] = [];
   const bytes = await bytesOfFile(file, flags.file);
   const { tree } = await enterImageTree(flags);
-  const say = (name: string, added: boolean, size: number): void => {
-    if (!flags.json) print(added ? `Imported ${name}: ${formatBytes(size)}` : `${name} is already there.`);
-  };
-  const onAdded = (result: Pick<AddResult, 'image' | 'added'>): void => {
-    results.push(result);
-    say(formatImageName(result.image), result.added, imageBytes(result.image));
-  };
-  const onRefused = (image: StoredImage, why: string): void => {
-    left.push({ name: formatImageName(image), isNewer: false, why });
-  };
-  const onPart = (part: BundledPart, result: PartResult): void => {
-    const added = result.kind === 'added';
-    const name = nameOfBundledPart(part);
-    const size = part.files.reduce((sum, { bytes: one }) => sum + one, 0);
-    parts.push({ ...part, added });
-    if ('why' in result) left.push({ name, isNewer: result.kind === 'newer', why: result.why });
-    else say(name, added, size);
-  };
-  const nowMs = systemClock.wallTimeMs();
-  await addBundle({ tree, file: bytes, fileName: flags.file, nowMs, onAdded, onRefused, onPart });
-  if (flags.json) printJson({ images: results.map(({ image, added }) => ({ ...image, added })), parts, left });
-  else
-    for (const { name, isNewer, why } of left)
-      if (isNewer) print(`Left ${name} as it is: ${why}.`);
-      else printError(`${name} was not imported: ${why}`);
-  return left.every(({ isNewer }) => isNewer) ? 0 : 1;
+  const stop = new StopSignals();
+  // Its server is this process: another try would bring the same bytes.
+  const downloads = new DownloadQueue({ ...DEFAULT_SETTINGS, roundsMax: 1 }, systemClock);
+  try {
+    await addBundle({
+      tree,
+      file: bytes,
+      fileName: flags.file,
+      downloads,
+      clock: systemClock,
+      signal: stop.signal,
+      onResult: (result) => {
+        results.push(result);
+        if (flags.json) return;
+        if (result.kind === 'added') print(`Imported ${result.name}: ${formatBytes(result.bytes)}`);
+        if (result.kind === 'there') print(`${result.name} is already there.`);
+      },
+    });
+  } finally {
+    stop.close();
+    await downloads.close();
+  }
+  if (flags.json) printJson({ images: results });
+  for (const result of flags.json ? [] : results)
+    if (result.kind === 'newer') print(`Left ${result.name} as it is: ${result.why}.`);
+    else if (result.kind === 'refused') printError(`${result.name} was not imported: ${result.why}`);
+  return results.some(({ kind }) => kind === 'refused') ? 1 : 0;
 }

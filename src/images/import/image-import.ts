@@ -106,7 +106,10 @@ async function importMissing(offer: ImageOffer, terms: ImportTerms): Promise<Imp
   if (offer.system !== undefined) {
     return { ...(await importSystem(offer, offer.system, terms)), system: undefined };
   }
-  const present = readImages(tree).images.find((image) => isImportOf(image, offer));
+  const { bundle } = terms;
+  const isPresent = (image: StoredImage): boolean =>
+    isImportOf(image, offer) || (bundle !== undefined && isAddedAsPublished(image, offer));
+  const present = readImages(tree).images.find(isPresent);
   if (present !== undefined && hasBlob(tree, present)) return { image: present, added: false, system: undefined };
   const { os, release, architecture, subarchitecture, label, serial } = offer;
   checkPlace(tree, { os, release, architecture, subarchitecture, label, serial });
@@ -174,7 +177,7 @@ async function publishTwin(
 type Added = AddResult & { readonly system: SystemFacts };
 
 async function addDownloaded(offer: ImageOffer, request: DownloadRequest, terms: ImportTerms): Promise<Added> {
-  const { tree, nowMs, isCopy, downloads, signal, onProgress } = terms;
+  const { tree, nowMs, isCopy, bundle, downloads, signal, onProgress } = terms;
   const onDownload = (download: Download): void => onProgress(download, download.state);
   await fetchFile(request, offerName(offer), { downloads, signal, onDownload });
   const { os, release, architecture, subarchitecture, label, serial, title, source, digest } = offer;
@@ -193,7 +196,7 @@ async function addDownloaded(offer: ImageOffer, request: DownloadRequest, terms:
       nowMs,
       signal,
       onProgress: () => undefined,
-      origin: { source, ...digest },
+      ...(bundle === undefined ? { origin: { source, ...digest } } : { bundle }),
       onDisk: (piece) => inspector.take(piece),
       signs: () => inspector.signs(),
       whenVerified: async () => {

@@ -91,18 +91,19 @@ async function importItem(item: ItemOffer, terms: ItemTerms): Promise<ImportedIt
       return { serial, bytes: sumOf([{ bytes }, ...(system?.files ?? [])]), added };
     }
     case 'loader': {
-      const { tree, downloads, signal, onProgress } = terms;
+      const { tree, downloads, signal, bundle, onProgress } = terms;
       const progress = new FilesProgress(bytesOfItem(item));
       const { files, serial, added } = await importLoader(item.offer, {
         tree,
         downloads,
         signal,
+        bundle,
         onDownload: (download) => onProgress(download, progress.stateOf(download.request.name, download.state)),
       });
       return { serial, bytes: sumOf(files), added };
     }
     case 'installer': {
-      const { tree, workDir, downloads, signal, onProgress, onTurn } = terms;
+      const { tree, workDir, downloads, signal, bundle, onProgress, onTurn } = terms;
       const progress = new FilesProgress(bytesOfItem(item), new Set(digestsOfItem(item)).size);
       const { files, serial, added } = await importOfferedInstaller(item.offer, {
         tree,
@@ -110,6 +111,7 @@ async function importItem(item: ItemOffer, terms: ItemTerms): Promise<ImportedIt
         packages: undefined,
         downloads,
         signal,
+        bundle,
         onTurn,
         mayStay: true,
         onProgress: () => undefined,

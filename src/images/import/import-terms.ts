@@ -15,6 +15,8 @@ export interface ImportTerms extends Pick<ImportWait, 'onWait'> {
   readonly onProgress: (download: Download, state: DownloadState) => void;
   /** True for a copy from another Rackboot's store: its system was checked there, and its bytes are stored unchanged. */
   readonly isCopy?: boolean | undefined;
+  /** The name of the bundle that brings it, without proof of its origin; undefined: it comes from a source. */
+  readonly bundle?: string | undefined;
   /** Stops the import; the bytes downloaded so far stay. */
   readonly signal?: AbortSignal | undefined;
 }

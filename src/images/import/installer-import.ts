@@ -7,7 +7,7 @@
 // 4. Several may download at a time. One at a time reads its files and adds the drivers.
 // 5. Bytes that are published unchanged are those of the download, which gets a further name: they need no room twice.
 
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
 import type { ReplacementCheck } from '../directory-publication.ts';
@@ -26,6 +26,9 @@ import { downloadOf, type FetchTerms, fetchFile, lockOf } from './file-fetch.ts'
 
 /** The largest kernel or initrd, in bytes; both are read into memory. Debian's have at most 50 MB. */
 const FILE_BYTES_MAX = 512 * 1024 * 1024;
+/** The name and the largest size of a disc, which the initrd loads. */
+const DISC = 'installer.iso';
+const DISC_BYTES_MAX = 32 * 1024 ** 3;
 /** The system whose packages a Debian host's apt can fetch for any release. */
 const WITH_PACKAGES = 'debian';
 
@@ -38,6 +41,8 @@ const checks = new OneAtATime();
 export interface InstallerTerms
   extends FetchTerms,
     Pick<EnvironmentRequest, 'tree' | 'workDir' | 'packages' | 'onProgress'> {
+  /** As of `ImportTerms`. */
+  readonly bundle?: string | undefined;
   /** True: an installer that was made from the same files, and is undamaged, stays as it is. Default: false */
   readonly mayStay?: boolean | undefined;
   /** Called when both files have arrived: from then on the import needs no server, but may wait for its turn. */
@@ -67,9 +72,10 @@ export async function importOfferedInstaller(offer: InstallerOffer, terms: Insta
 
 async function importMissing(offer: InstallerOffer, terms: InstallerTerms): Promise<InstallerImport> {
   const { tree, signal } = terms;
-  const { os, release, architecture: arch, kernel, initrd } = offer;
+  const { os, release, architecture: arch, kernel, initrd, disc } = offer;
   checkNames({ arch, release });
-  const fetched = [kernel, initrd].map(({ digest }) => digest.hex);
+  const further = disc === undefined ? [] : [disc];
+  const fetched = [kernel, initrd, ...further].map(({ digest }) => digest.hex);
   const place = join(tree, installerDirectory(offer));
   const present = terms.mayStay === true ? await checks.do(() => findPart(place, fetched), signal) : undefined;
   if (present !== undefined) return { directory: place, ...present, added: false };
@@ -82,6 +88,7 @@ async function importMissing(offer: InstallerOffer, terms: InstallerTerms): Prom
   const both = [
     downloadOf(kernel, directory, FILE_BYTES_MAX),
     { ...downloadOf(initrd, directory, FILE_BYTES_MAX), isConverted },
+    ...further.map((file) => downloadOf(file, directory, DISC_BYTES_MAX)),
   ];
   // One file may be both.
   const requests = [...new Map(both.map((request) => [request.name, request])).values()];
@@ -120,16 +127,25 @@ interface FetchedFiles {
 /** Publishes the downloaded files, with the drivers unless another Rackboot has finished them. */
 async function publishFetched(
   offer: InstallerOffer,
-  { tree, workDir, packages, onProgress, signal }: InstallerTerms,
+  { tree, workDir, packages, onProgress, signal, bundle }: InstallerTerms,
   { place, directory, fetched }: FetchedFiles,
 ): Promise<Publication> {
-  const { os, release, base, title, architecture: arch, source, kernel, initrd, finished } = offer;
+  const { os, release, base, title, architecture: arch, source, kernel, initrd, disc, finished } = offer;
   const stored = { kernel: join(directory, kernel.digest.hex), initrd: join(directory, initrd.digest.hex) };
   const files = { kernel: await readFile(stored.kernel), initrd: await readFile(stored.initrd), stored };
   const facts = { os, release, base, title, source, kernel_url: kernel.url, initrd_url: initrd.url, fetched };
   const mayReplace = replaceable(tree, os);
-  if (finished !== undefined)
-    return await publishFinished(place, files, { ...facts, serial: finished.serial }, mayReplace);
+  if (finished !== undefined) {
+    const isBundled = bundle === undefined ? {} : { isBundled: true };
+    const further = disc === undefined ? undefined : { hex: disc.digest.hex, path: join(directory, disc.digest.hex) };
+    return await publishFinished(
+      place,
+      files,
+      further,
+      { ...facts, serial: finished.serial, ...isBundled },
+      mayReplace,
+    );
+  }
   const request = { tree, arch, release, workDir, packages, onProgress, signal, mayReplace };
   return await publishInstaller(request, { ...files, base, hasPackages: os === WITH_PACKAGES, facts });
 }
@@ -138,6 +154,7 @@ async function publishFetched(
 async function publishFinished(
   directory: string,
   { kernel, initrd, stored }: InstallerFiles,
+  disc: { readonly hex: string; readonly path: string } | undefined,
   facts: Readonly<Record<string, unknown>>,
   mayReplace: ReplacementCheck,
 ): Promise<Publication> {
@@ -145,8 +162,12 @@ async function publishFinished(
     { name: 'linux', data: kernel, stored: stored?.kernel },
     { name: 'initrd.gz', data: initrd, stored: stored?.initrd },
   ];
-  const files = images.map(describeFile);
+  const further =
+    disc === undefined
+      ? []
+      : [{ name: DISC, stored: disc.path, bytes: (await stat(disc.path)).size, sha256: disc.hex }];
+  const files = [...images.map(describeFile), ...further.map(({ stored: _, ...file }) => file)];
   const manifest = encodeManifest({ schema: 1, ...facts, packages: [], files });
-  await publishInstallerFiles(directory, images, manifest, mayReplace);
+  await publishInstallerFiles(directory, [...images, ...further], manifest, mayReplace);
   return { directory, files: [...files, describeFile(manifest)] };
 }

@@ -32,6 +32,8 @@ const LOADER_BYTES_MAX = 256 * 1024 * 1024;
 interface LoaderTerms extends FetchTerms {
   /** The boot tree. */
   readonly tree: string;
+  /** As of `ImportTerms`. */
+  readonly bundle?: string | undefined;
 }
 
 /** An imported boot loader. */
@@ -93,7 +95,8 @@ async function importMissing(offer: LoaderOffer, terms: LoaderTerms): Promise<Lo
     const files = [...unpacked.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
     const { source, title, label, serial } = offer;
     const published = files.map(describeFile);
-    const facts = { source, title, label, serial, fetched: digests };
+    const isBundled = terms.bundle === undefined ? {} : { isBundled: true };
+    const facts = { source, title, label, serial, fetched: digests, ...isBundled };
     const manifest = encodeManifest({ schema: 1, ...facts, packages: [], files: published });
     assertReadable(name, manifest);
     await publishDirectory(directory, [...files, manifest], replaceable(tree));

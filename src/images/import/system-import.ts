@@ -46,24 +46,24 @@ export async function importSystem(
   system: OfferedSystem,
   terms: ImportTerms,
 ): Promise<{ readonly image: StoredImage; readonly added: boolean; readonly root: RootFacts | undefined }> {
-  const { tree, nowMs } = terms;
+  const { tree, nowMs, bundle } = terms;
   const { os, release, architecture, subarchitecture, label, title, source, digest } = offer;
   const name = { os, release, architecture, subarchitecture, label, serial: offer.serial };
   const wrong = judgeImageName(name) ?? judgeSystemName(os);
   if (wrong !== undefined) throw new RackError('bad-argument', `${offerName(offer)} was not imported: ${wrong}`);
-  const origin = { source, ...digest };
+  const from = bundle === undefined ? { origin: { source, ...digest } } : { bundle };
   const files = system.files.map((file) => ({ name: file.name, sha256: file.digest.hex }));
   const { images } = readImages(tree);
   const present = images.find((image) => isSame(image, name, digest.hex, files));
   // The facts of one without an origin, as of a bundle, are those that somebody wrote: its files are verified, and its manifest is replaced.
-  if (present?.origin !== undefined && hasBlob(tree, present)) {
+  if (present !== undefined && (present.origin ?? bundle) !== undefined && hasBlob(tree, present)) {
     // Its links may be missing from the boot tree.
     await refreshTree(tree, [present]);
     return { image: present, added: false, root: undefined };
   }
   const serialAmong = (stored: readonly StoredImage[]): string => {
     const others = stored.filter((one) => isSameName(one, name) && !isSame(one, name, digest.hex, files));
-    return present?.serial ?? serialFor(offer, { tree, nowMs, name, origin }, others);
+    return present?.serial ?? serialFor(offer, { tree, nowMs, name, ...from }, others);
   };
   // The hashes of all files are known before they are downloaded, so a serial that is taken costs no download.
   serialAmong(images);
@@ -96,7 +96,7 @@ export async function importSystem(
       rootName: system.rootName,
       files: stored,
     },
-    origin,
+    ...from,
   };
   const image = await publishImage(tree, (stored) => ({ ...withoutSerial, serial: serialAmong(stored) }));
   await refreshTree(tree, [image]);

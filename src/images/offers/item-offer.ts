@@ -5,11 +5,14 @@ import { type Preferred, withInstallerMirrors, withLoaderMirrors, withMirrors } 
 import {
   type ImageOffer,
   type InstallerOffer,
+  installerName,
   installerNames,
   type LoaderOffer,
+  loaderName,
   loaderNames,
   type OfferNames,
   offeredContent,
+  offerName,
   type SourceAnswer,
 } from './offer.ts';
 
@@ -36,6 +39,16 @@ export function namesOfItem(item: ItemOffer): OfferNames {
   }
 }
 
+/** Its name for people. */
+export function itemName(item: ItemOffer): string {
+  if (item.kind === 'image') return offerName(item.offer);
+  return item.kind === 'loader' ? loaderName(item.offer) : installerName(item.offer);
+}
+
+/** Empty if its source names none. */
+export const itemSerial = (item: ItemOffer): string =>
+  (item.kind === 'installer' ? item.offer.finished?.serial : item.offer.serial) ?? '';
+
 /** The digests of all files of an item. */
 export function digestsOfItem(item: ItemOffer): readonly string[] {
   switch (item.kind) {
@@ -46,7 +59,7 @@ export function digestsOfItem(item: ItemOffer): readonly string[] {
     case 'loader':
       return item.offer.files.map(({ digest }) => digest.hex);
     case 'installer':
-      return [item.offer.kernel.digest.hex, item.offer.initrd.digest.hex];
+      return filesOfInstaller(item.offer).map(({ digest }) => digest.hex);
     default:
       return unreachable(item);
   }
@@ -74,11 +87,14 @@ export function bytesOfItem(item: ItemOffer): number | undefined {
     case 'loader':
       return publishedSum(item.offer.files);
     case 'installer':
-      return publishedSum([item.offer.kernel, item.offer.initrd]);
+      return publishedSum(filesOfInstaller(item.offer));
     default:
       return unreachable(item);
   }
 }
+
+const filesOfInstaller = ({ kernel, initrd, disc }: InstallerOffer) =>
+  disc === undefined ? [kernel, initrd] : [kernel, initrd, disc];
 
 const publishedSum = (files: readonly { readonly bytes: number | undefined }[]): number | undefined =>
   files.reduce<number | undefined>(

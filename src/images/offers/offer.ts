@@ -109,6 +109,8 @@ export interface InstallerOffer {
   readonly title: string;
   readonly kernel: PlacedFile;
   readonly initrd: PlacedFile;
+  /** The disc that the initrd loads; undefined: it loads none. */
+  readonly disc?: PlacedFile | undefined;
   /** Why the updates of the release, which may have a newer installer, were left out; undefined: they were not. */
   readonly leftOut: string | undefined;
   /** The key of the configuration that chooses its mirror; undefined: none does. */

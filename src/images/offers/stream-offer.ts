@@ -222,11 +222,13 @@ function installerOffer(source: StreamSource, image: StreamImage): ItemOffer | s
   const { os, release, architecture, ...names } = namesOf(source, image);
   const name = `the installer ${os}/${release} of the source ${source.name}`;
   const files = image.files.map((file) => namedFile(source, file));
-  const [initrd, kernel, more] = files.toSorted((a, b) => ((a?.name ?? '') < (b?.name ?? '') ? -1 : 1));
+  const [initrd, ...others] = files.toSorted((a, b) => ((a?.name ?? '') < (b?.name ?? '') ? -1 : 1));
+  const [disc] = others[0]?.name === 'installer.iso' ? others.splice(0, 1) : [];
+  const [kernel, more] = others;
   if (files.includes(undefined)) return `${name} has a file without a SHA-256 checksum: it cannot be verified`;
   if (kernel?.name !== 'linux' || initrd?.name !== 'initrd.gz' || more !== undefined)
-    return `${name} has other files than linux and initrd.gz`;
-  const large = judgeSize(sumOf([kernel.bytes, initrd.bytes]));
+    return `${name} has other files than linux, initrd.gz and installer.iso`;
+  const large = judgeSize(sumOf([kernel.bytes, initrd.bytes, disc?.bytes ?? 0]));
   if (large !== undefined) return `${name} ${large}`;
   const wrong = judgeImageName({ ...names, os, release, architecture });
   if (wrong !== undefined) return `${name} cannot be imported: ${wrong}`;
@@ -234,7 +236,7 @@ function installerOffer(source: StreamSource, image: StreamImage): ItemOffer | s
   const title = storedTitle(image.title);
   const facts = { source: source.name, os, release, base: release, architecture, title };
   const finished = { serial: storedSerial(image.serial) };
-  return { kind: 'installer', offer: { ...facts, kernel, initrd, leftOut: undefined, finished } };
+  return { kind: 'installer', offer: { ...facts, kernel, initrd, disc, leftOut: undefined, finished } };
 }
 
 function digestOf({ sha256, sha512 }: StreamFile): Digest | undefined {

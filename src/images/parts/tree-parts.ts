@@ -32,7 +32,7 @@ import { assertNotLinked } from '../tree-place.ts';
 const GENERIC = 'generic';
 export const MANIFEST = 'manifest.json';
 /** Longer manifests are not read. One with the most files that a loader may have is shorter, whatever their names. */
-export const MANIFEST_BYTES_MAX = 128 * 1024;
+const MANIFEST_BYTES_MAX = 128 * 1024;
 /** The most further files that are listed, and their longest name: the other processes of a region read no more. */
 const FILES_MAX = 16;
 const NAME_CHARACTERS_MAX = 64;
@@ -104,11 +104,7 @@ export const installerDirectory = ({ architecture, release }: Pick<ImageName, 'a
   join(architecture, GENERIC, release, 'install');
 
 /** The directory of a part, relative to the tree. */
-export const partDirectory = ({
-  kind,
-  release,
-  architecture,
-}: Pick<TreePart, 'kind' | 'release' | 'architecture'>): string =>
+const partDirectory = ({ kind, release, architecture }: Pick<TreePart, 'kind' | 'release' | 'architecture'>): string =>
   kind === 'loader' ? join(LOADER, release, architecture) : installerDirectory({ architecture, release });
 
 function listLoaders(tree: string): readonly TreePart[] {
@@ -285,27 +281,24 @@ export async function findPart(directory: string, digests: readonly string[]): P
 }
 
 /** The part that a bundle finds in the place of its own. */
-export interface PresentPart extends FoundPart {
+interface PresentPart {
+  readonly serial: string;
   /** True: it came with a bundle. */
   readonly isBundled: boolean;
   /** The source from which it was downloaded; undefined: it came with a bundle, or was made from packages or a file of a person. */
   readonly source: string | undefined;
-  readonly manifest: FileContent;
 }
 
 /** @returns undefined: no part is there */
 export function presentPart(directory: string, kind: TreePart['kind']): PresentPart | undefined {
-  const text = manifestText(directory);
-  const found = decodeManifest(parseJson(text));
+  const found = readManifest(directory);
   if (found === undefined) return undefined;
-  const { files, isBundled, source, fetched, kernel_url: kernel } = found;
+  const { isBundled, source, fetched, kernel_url: kernel } = found;
   const isFetched = !isBundled && (kind === 'loader' || fetched !== undefined || kernel !== undefined);
   return {
     serial: serialOf(directory, found),
-    files,
     isBundled,
     source: isFetched ? source : undefined,
-    manifest: { name: MANIFEST, data: Buffer.from(text) },
   };
 }
 
@@ -317,7 +310,7 @@ function factsOf(
   directory: string,
   manifest: PartManifest,
 ): Pick<TreePart, 'serial' | 'title' | 'bytes' | 'sha256' | 'files' | 'system' | 'origin'> {
-  const { title, files, source, fetched } = manifest;
+  const { title, files, source, fetched, isBundled } = manifest;
   const listed = files.filter((file) => file.name.length <= NAME_CHARACTERS_MAX);
   const [first = { name: '', bytes: 0, sha256: '' }, ...others] = listed;
   return {
@@ -327,7 +320,7 @@ function factsOf(
     sha256: first.sha256,
     files,
     system: { rootName: first.name, files: others.slice(0, FILES_MAX) },
-    ...(source === undefined || fetched === undefined ? {} : { origin: { source, digests: fetched } }),
+    ...(source === undefined || fetched === undefined || isBundled ? {} : { origin: { source, digests: fetched } }),
   };
 }
 

@@ -52,6 +52,7 @@ const KINDS: ReadonlyMap<string, FileKind> = new Map([
   // Other Rackboots' (own-stream.ts).
   ['linux', 'installer'],
   ['initrd.gz', 'installer'],
+  ['installer.iso', 'installer'],
 ]);
 
 /** MAAS's types of disk images: `root-dd`, `root-dd.tar`, `root-ddtgz`, `root-dd.xz` … */

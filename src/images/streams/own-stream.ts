@@ -20,6 +20,7 @@ const DATATYPE = 'image-downloads';
 const OWN = 'io.rackboot';
 /** The files of an installer. */
 const INSTALLER_FILES = ['initrd.gz', 'linux'];
+const DISC = 'installer.iso';
 
 /** The documents, and the files by their path below the site's URL. */
 interface OwnStream {
@@ -94,11 +95,16 @@ const pathOf = (contentId: string): string => `streams/v1/${contentId}`;
 /** The path of a file of a boot loader or an installer below the site's URL. */
 const partPath = (sha256: string): string => `parts/${sha256}`;
 
-/** False for a name that no import would give, and for an installer of a whole disc. */
+/** False for a name that no import would give, and for an installer with other files. */
 const isReadable = (part: StreamedPart): boolean =>
   judgeImageName(part) === undefined &&
   (part.kind === 'loader' ||
-    JSON.stringify(part.files.map(({ name }) => name).toSorted()) === JSON.stringify(INSTALLER_FILES));
+    JSON.stringify(
+      part.files
+        .map(({ name }) => name)
+        .filter((name) => name !== DISC)
+        .toSorted(),
+    ) === JSON.stringify(INSTALLER_FILES));
 
 function imageProducts(images: readonly StoredImage[]): Products {
   const products: Products = {};

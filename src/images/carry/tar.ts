@@ -1,4 +1,4 @@
-// Encodes and decodes the headers of a tar archive of plain files, which is the form of a bundle of images.
+// Encodes and decodes the headers of a tar archive of plain files, which is the form of a bundle.
 //
 // Source: POSIX.1-2017, pax, "ustar Interchange Format"; the size in base 256 is GNU tar's, for files of 8 GiB and more.
 //
@@ -15,7 +15,7 @@ const NAME_BYTES_MAX = 100;
 const OCTAL_SIZE_MAX = 0o77_777_777_777;
 
 /** A file in an archive. */
-export interface TarFile {
+interface TarFile {
   readonly name: string;
   readonly bytes: number;
 }
@@ -29,7 +29,7 @@ type TarHeader =
 /** The length of a file with its padding. */
 export const paddedBytes = (bytes: number): number => Math.ceil(bytes / TAR_BLOCK_BYTES) * TAR_BLOCK_BYTES;
 
-/** Encodes a header. The same file gives the same bytes. @throws Error for a name that is too long */
+/** The same file gives the same bytes. @throws Error for a name that is too long */
 export function encodeTarHeader({ name, bytes }: TarFile): Uint8Array {
   if (Buffer.byteLength(name) > NAME_BYTES_MAX) throw new Error(`${name} is too long for a tar header`);
   const header = Buffer.alloc(TAR_BLOCK_BYTES);
@@ -61,7 +61,7 @@ export function decodeTarHeader(bytes: Uint8Array): TarHeader {
   const name = text(0, NAME_BYTES_MAX);
   const type = text(156, 1);
   if (type !== '0' && type !== '') return fault(`${JSON.stringify(name)} is not a plain file`);
-  if (text(345, 155) !== '') return fault(`${JSON.stringify(name)} is in a directory`);
+  if (text(345, 155) !== '') return fault(`${JSON.stringify(name)} has a name that is too long`);
   const size = sizeOf(header, text(124, 12));
   return size === undefined
     ? fault(`${JSON.stringify(name)} has no readable size`)

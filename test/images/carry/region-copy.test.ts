@@ -1,19 +1,16 @@
 // A rack copies the images of a region with several processes, each of which offers only its own.
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
-import { type CopyResult, copyFromRegion } from '../../../src/images/copies/region-copy.ts';
+import { type CopyResult, copyFromRegion } from '../../../src/images/carry/region-copy.ts';
 import type { Downloads } from '../../../src/images/download/queue.ts';
 import { checkContent } from '../../../src/images/image-check.ts';
 import { hasBlob, readImages } from '../../../src/images/image-store.ts';
 import { FileSite } from '../../support/image-site.ts';
-import { portOf } from '../../support/listening-port.ts';
 import { type SiteContent, type SiteProduct, writeStreamSite } from '../../support/stream-site.ts';
 import { KERNELS, startFile, twoKernels } from '../../support/two-kernels.ts';
 import { makeSystemDisk } from '../disks.ts';
@@ -43,9 +40,7 @@ describe('a rack whose region has several processes', () => {
   });
 
   /** Copies once, from processes that offer these images. `undefined`: the process does not answer. */
-  const copy = async (
-    ...processes: readonly (readonly Offered[] | undefined)[]
-  ): Promise<Omit<CopyResult, 'unanswered'>> => {
+  const copy = async (...processes: readonly (readonly Offered[] | undefined)[]): Promise<CopyResult> => {
     const urls: string[] = [];
     for (const offered of processes) {
       const directory = join(scratch, `site-${sites.length}`);
@@ -55,13 +50,7 @@ describe('a rack whose region has several processes', () => {
       urls.push(await site.open());
       if (offered === undefined) site.close();
     }
-    const { unanswered, ...result } = await copyFrom(urls);
-    const isAway = (url: string): boolean => unanswered.some((site) => site.startsWith(url));
-    assert.deepEqual(
-      urls.map(isAway),
-      processes.map((offered) => offered === undefined),
-    );
-    return result;
+    return copyFrom(urls);
   };
   /** Opens a site with this content. */
   const publish = async (content: SiteContent): Promise<{ readonly url: string; readonly directory: string }> => {
@@ -71,8 +60,8 @@ describe('a rack whose region has several processes', () => {
     sites.push(site);
     return { url: await site.open(), directory: join(directory, 'images-stream') };
   };
-  const copyFrom = (urls: readonly string[], askLast: readonly string[] = []): Promise<CopyResult> => {
-    const work = { tree, urls, askLast, downloads: place.queue() };
+  const copyFrom = (urls: readonly string[]): Promise<CopyResult> => {
+    const work = { tree, urls, downloads: place.queue() };
     return copyFromRegion({ ...work, clock: systemClock, onProgress: () => undefined });
   };
   const names = (): readonly string[] => readImages(tree).images.map(({ release, serial }) => `${release} ${serial}`);
@@ -99,7 +88,7 @@ describe('a rack whose region has several processes', () => {
         return queue.add(request);
       },
     };
-    const work = { tree, urls: [url], askLast: [], downloads, clock: systemClock, onProgress: () => undefined };
+    const work = { tree, urls: [url], downloads, clock: systemClock, onProgress: () => undefined };
     await assert.rejects(copyFromRegion(work), TypeError);
     assert.equal(names().length, 1);
   });
@@ -133,61 +122,14 @@ describe('a rack whose region has several processes', () => {
     assert.deepEqual(names(), ['one 20261102']);
   });
 
-  test('asks an address that did not answer last time when the images of the others are here', async () => {
-    const directory = join(scratch, 'prompt');
-    const publish = (...offered: readonly Offered[]): void =>
-      writeStreamSite(join(directory, 'images-stream'), contentOf(offered), undefined);
-    publish('one 20261101 1');
-    const prompt = new FileSite(directory);
-    const asked: (readonly string[])[] = [];
-    const silent = createServer(() => asked.push(names())).listen(0, '127.0.0.1');
-    try {
-      await once(silent, 'listening');
-      const late = `http://127.0.0.1:${portOf(silent)}/`;
-      const urls = [late, await prompt.open()];
-      const first = await copyFrom(urls);
-      assert.deepEqual(first, { added: 1, removed: 0, problems: [], unanswered: [`${late}images-stream/`] });
-      publish('one 20261101 1', 'two 20261102 2');
-      asked.length = 0;
-      const second = await copyFrom(urls, first.unanswered);
-      assert.deepEqual(second, { added: 1, removed: 0, problems: [], unanswered: first.unanswered });
-      assert.deepEqual(asked[0], ['one 20261101', 'two 20261102']);
-    } finally {
-      silent.closeAllConnections();
-      silent.close();
-      prompt.close();
-    }
-  });
-
-  test('copies from an address that answers again, and asks it like the others next time', async () => {
-    const urls: string[] = [];
-    for (const offered of [['one 20261101 1'], ['one 20261103 3', 'two 20261102 2']] as const) {
-      const directory = join(scratch, `site-${sites.length}`);
-      writeStreamSite(join(directory, 'images-stream'), contentOf(offered), undefined);
-      const site = new FileSite(directory);
-      sites.push(site);
-      urls.push(await site.open());
-    }
-    const askLast = urls.slice(1).map((url) => `${url}images-stream/`);
-    const copied = await copyFrom(urls, askLast);
-    assert.deepEqual([copied.problems, copied.unanswered], [[], []]);
-    assert.deepEqual(new Set(names()), new Set(['one 20261101', 'one 20261103', 'two 20261102']));
-    const everyone = await copyFrom(urls, [...askLast, `${urls[0]}images-stream/`]);
-    assert.deepEqual([everyone.added, everyone.unanswered], [0, []]);
-  });
-
   test('has both kernels of a release, which share their root, and removes each on its own', async () => {
     const kernels = (): readonly string[] => readImages(tree).images.map(({ system }) => system?.subarch ?? '');
     const { url: both } = await publish(twoKernels());
-    const counted = async (url: string): Promise<Omit<CopyResult, 'unanswered'>> => {
-      const { unanswered: _none, ...result } = await copyFrom([url]);
-      return result;
-    };
-    assert.deepEqual(await counted(both), { added: 2, removed: 0, problems: [] });
+    assert.deepEqual(await copyFrom([both]), { added: 2, removed: 0, problems: [] });
     assert.deepEqual(kernels(), KERNELS);
-    assert.deepEqual(await counted(both), { added: 0, removed: 0, problems: [] });
+    assert.deepEqual(await copyFrom([both]), { added: 0, removed: 0, problems: [] });
     const { url: generic } = await publish(twoKernels('20261101', ['ga-24.04']));
-    assert.deepEqual(await counted(generic), { added: 0, removed: 1, problems: [] });
+    assert.deepEqual(await copyFrom([generic]), { added: 0, removed: 1, problems: [] });
     assert.deepEqual(kernels(), ['ga-24.04']);
     assert.deepEqual(readdirSync(join(tree, 'ubuntu/amd64')).sort(), ['ga-24.04', 'generic']);
   });

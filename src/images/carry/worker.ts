@@ -5,11 +5,10 @@ import { systemClock } from '../../clock.ts';
 import { errorText, RackError } from '../../errors.ts';
 import { DEFAULT_SETTINGS } from '../download/settings.ts';
 import { DownloadThread } from '../download/thread.ts';
-import type { CopyProgress } from './copy-progress.ts';
-import type { CopyWork } from './region-copies.ts';
-import { type CopyResult, copyFromRegion } from './region-copy.ts';
+import type { CopyOrder } from './region-copies.ts';
+import { type CopyProgress, type CopyResult, copyFromRegion } from './region-copy.ts';
 
-const { ca, ...work }: CopyWork = workerData;
+const { ca, ...work }: CopyOrder = workerData;
 const downloads = new DownloadThread(
   { ...DEFAULT_SETTINGS, authorities: ca === undefined ? undefined : [ca] },
   systemClock,
@@ -21,7 +20,7 @@ async function run(): Promise<CopyResult> {
     return await copyFromRegion({ ...work, downloads, clock: systemClock, onProgress });
   } catch (error) {
     if (!(error instanceof RackError)) throw error;
-    return { added: 0, removed: 0, problems: [errorText(error)], unanswered: work.askLast };
+    return { added: 0, removed: 0, problems: [errorText(error)] };
   } finally {
     await downloads.close();
   }

@@ -5,8 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { BoundedMap } from '../../bounded-map.ts';
 import type { Clock, Timer } from '../../clock.ts';
 import { errorText } from '../../errors.ts';
-import type { CopyProgress } from './copy-progress.ts';
-import type { CopyResult } from './region-copy.ts';
+import type { CopyProgress, CopyResult } from './region-copy.ts';
 
 /** The pause after a successful copy, in milliseconds; the interval of MAAS's racks. */
 const EVERY_MS = 5 * 60_000;
@@ -19,15 +18,12 @@ const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb:
 const PROGRESS_MAX = 64;
 
 /** The data of the thread. */
-interface CopyOrder {
+export interface CopyOrder {
   readonly tree: string;
   readonly urls: readonly string[];
   /** PEM certificates to trust instead of the system's; undefined to trust the system's. */
   readonly ca: string | undefined;
 }
-
-/** An order, and `unanswered` of the former copy. */
-export type CopyWork = CopyOrder & { readonly askLast: readonly string[] };
 
 /** A message of the thread. */
 type CopyMessage =
@@ -46,7 +42,6 @@ export class RegionCopies {
   #timer: Timer | undefined;
   #worker: Worker | undefined;
   #problem = '';
-  #unanswered: readonly string[] = [];
   #isClosed = false;
   /** By image, the latest last. */
   readonly #progress = new BoundedMap<string, CopyProgress>(PROGRESS_MAX, 'set longest ago');
@@ -76,18 +71,15 @@ export class RegionCopies {
     this.#timer = undefined;
     const order = this.#parts.order();
     if (order === undefined) return;
-    const work: CopyWork = { ...order, askLast: this.#unanswered };
     // The worker has the same extension as this file, source or compiled.
     const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
-    const options = { name: 'images', resourceLimits: RESOURCE_LIMITS, workerData: work };
+    const options = { name: 'images', resourceLimits: RESOURCE_LIMITS, workerData: order };
     const worker = new Worker(new URL(file, import.meta.url), options);
     this.#worker = worker;
     let problem = 'the thread that copies images ended';
     worker.on('message', (message: CopyMessage) => {
-      if (message.kind === 'result') {
-        problem = message.result.problems[0] ?? '';
-        this.#unanswered = message.result.unanswered;
-      } else this.#progress.set(message.progress.file, message.progress);
+      if (message.kind === 'result') problem = message.result.problems[0] ?? '';
+      else this.#progress.set(message.progress.file, message.progress);
     });
     worker.on('error', (error) => {
       problem = errorText(error);

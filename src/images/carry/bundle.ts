@@ -1,0 +1,333 @@
+// A bundle: the simplestreams site of some images, boot loaders and installers (own-stream.ts) as one tar archive, for a host without the
+// Internet.
+//
+//   rackboot-images-1                  how many it has, for people
+//   streams/v1/index.json …            the documents
+//   images/ab/HASH.img.zst, parts/…    each file that they name, once
+//
+//   import: archive ─▶ served at the loopback address ─▶ the importer of any site
+//
+// 1. The whole structure is checked before anything is added: a bundle that is cut short, or has any other file, adds nothing. One that
+//    cannot be imported does not keep the others out.
+// 2. Its documents are unsigned: whoever may import a bundle vouches for it. Each file must have its published checksum. What a bundle brings
+//    has no origin: it counts as added by hand until a source brings the same.
+// 3. Of boot loaders and installers, only older ones of another bundle are replaced.
+// 4. No name in the archive becomes a path.
+
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { type FileHandle, lstat } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { basename, dirname, join } from 'node:path';
+import { cleanText } from '../../clean-text.ts';
+import type { Clock } from '../../clock.ts';
+import { counted } from '../../counted.ts';
+import { errorText, osErrorCode, RackError } from '../../errors.ts';
+import { statsFault } from '../../files/found-stats.ts';
+import { viewBytes } from '../../net/borrowed-bytes.ts';
+import type { ImageBytes } from '../disk-image.ts';
+import type { Downloads } from '../download/queue.ts';
+import {
+  BUNDLE_CHARACTERS_MAX,
+  blobsOf,
+  formatImageName,
+  hasBlob,
+  IMAGES_MAX,
+  type ImageBlob,
+  type StoredImage,
+} from '../image-store.ts';
+import { importFirstItem } from '../import/import-item.ts';
+import { bytesOfItem, digestsOfItem, type ItemOffer, itemName, itemSerial, itemsOf } from '../offers/item-offer.ts';
+import { loaderName } from '../offers/offer.ts';
+import { askSources } from '../offers/offers.ts';
+import { findPart, hasFiles, installerDirectory, nameOfPart, presentPart, type TreePart } from '../parts/tree-parts.ts';
+import { openStored } from '../stored-blob.ts';
+import { decodeStreamProducts } from '../streams/decode-products.ts';
+import { describeStore } from '../streams/own-stream.ts';
+import { compareSerials } from '../streams/serial.ts';
+import { decodeStreamIndex } from '../streams/stream-index.ts';
+import { streamCopyOf } from './region-copy.ts';
+import { decodeTarHeader, encodeTarHeader, paddedBytes, TAR_BLOCK_BYTES } from './tar.ts';
+
+const FIRST = 'rackboot-images-1';
+const INDEX = 'streams/v1/index.json';
+/** The largest document, in bytes: the bound of `decodeStreamProducts`. */
+const DOCUMENT_BYTES_MAX = 32 * 1024 * 1024;
+/** The most files of a bundle. */
+const FILES_MAX = 300 * IMAGES_MAX;
+/** Bytes that are read at once. */
+const PIECE_BYTES = 1024 * 1024;
+/** The errors of opening a content that is missing, or is a link or a socket. */
+const NOT_THERE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO']);
+
+/** The content of a bundle. */
+export interface BundleContent {
+  readonly images: readonly StoredImage[];
+  /** Boot loaders and installers. */
+  readonly parts: readonly TreePart[];
+}
+
+/**
+ * Writes images, boot loaders and installers into an open, empty file. Resolves when it is on disk.
+ * @param nowMs wall time @param onProgress gets bytes of the bundle
+ * @throws RackError `store-broken` if a content is damaged, and those of `statsFault` if it cannot be read; `bad-argument` for something that no
+ * other host could import; the system's error if the file cannot be written
+ */
+export async function writeBundle(
+  tree: string,
+  { images, parts }: BundleContent,
+  nowMs: number,
+  to: FileHandle,
+  onProgress: (done: number, total: number) => void,
+): Promise<void> {
+  const { documents, files } = describeStore(images, nowMs, parts);
+  const names = new Map<string, string>();
+  // Known before gigabytes are written.
+  for (const image of images) {
+    if (!hasBlob(tree, image)) throw damagedError(formatImageName(image));
+    for (const { path } of blobsOf(image)) names.set(path, formatImageName(image));
+  }
+  const described = new Set([...files.values()].map(({ sha256 }) => sha256));
+  for (const part of parts) {
+    if (!hasFiles(tree, part)) throw damagedError(nameOfPart(part));
+    if (!part.files.every(({ sha256 }) => described.has(sha256)))
+      throw new RackError('bad-argument', `${nameOfPart(part)} has names or files that another host would not import`);
+    for (const { name } of part.files) names.set(`${part.directory}/${name}`, nameOfPart(part));
+  }
+  let at = 0;
+  const write = async (bytes: Uint8Array): Promise<void> => {
+    for (let done = 0; done < bytes.length; )
+      done += (await to.write(bytes, done, bytes.length - done, at + done)).bytesWritten;
+    at += bytes.length;
+  };
+  const add = async (name: string, bytes: number, content: () => Promise<void>): Promise<void> => {
+    await write(encodeTarHeader({ name, bytes }));
+    await content();
+    await write(new Uint8Array(paddedBytes(bytes) - bytes));
+  };
+  const addText = (name: string, text: string): Promise<void> =>
+    add(name, Buffer.byteLength(text), () => write(Buffer.from(text)));
+  await addText(FIRST, `${counted(images.length + parts.length, 'image')}\n`);
+  for (const [path, text] of documents('json')) await addText(`${path}.json`, text);
+  const total = [...files.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+  let done = 0;
+  for (const [name, blob] of files)
+    await add(name, blob.bytes, () =>
+      readWhole(join(tree, blob.path), blob, names.get(blob.path) ?? name, async (piece) => {
+        await write(piece);
+        done += piece.length;
+        onProgress(done, total);
+      }),
+    );
+  await write(new Uint8Array(2 * TAR_BLOCK_BYTES));
+  await to.sync();
+}
+
+const damagedError = (name: string): RackError =>
+  new RackError(
+    'store-broken',
+    `${name} is damaged, or its bytes are missing: \`rackboot images fsck\` repairs the store`,
+  );
+
+/** Reads a content, and checks its hash. @param of the name of its image */
+async function readWhole(
+  path: string,
+  { bytes, sha256 }: ImageBlob,
+  of: string,
+  take: (piece: Uint8Array) => Promise<void>,
+): Promise<void> {
+  const unreadable = (cause: unknown): RackError =>
+    NOT_THERE.has(osErrorCode(cause) ?? '') ? damagedError(of) : statsFault(path, cause);
+  const file = await openStored(path).catch((cause: unknown) => {
+    throw unreadable(cause);
+  });
+  try {
+    if (!(await file.stat()).isFile() || (await lstat(dirname(path))).isSymbolicLink()) throw damagedError(of);
+    const hash = createHash('sha256');
+    const buffer = Buffer.allocUnsafeSlow(PIECE_BYTES);
+    for (let at = 0; at < bytes; ) {
+      const reading = file.read(buffer, 0, Math.min(PIECE_BYTES, bytes - at), at);
+      const { bytesRead } = await reading.catch((cause: unknown) => {
+        throw unreadable(cause);
+      });
+      if (bytesRead === 0) throw damagedError(of);
+      const piece = viewBytes(buffer, 0, bytesRead);
+      hash.update(piece);
+      await take(piece);
+      at += bytesRead;
+    }
+    if (hash.digest('hex') !== sha256) throw damagedError(of);
+  } finally {
+    await file.close();
+  }
+}
+
+/** The outcome for an image, a boot loader or an installer of a bundle. */
+export type BundledResult = { readonly name: string } & (
+  | { readonly kind: 'added' | 'there'; readonly serial: string; readonly bytes: number }
+  /** Not added. `newer`: this host has a newer one. @param why a sentence without its full stop */
+  | { readonly kind: 'newer' | 'refused'; readonly why: string }
+);
+
+/** The options for adding a bundle. */
+interface BundleTerms {
+  /** The boot tree. */
+  readonly tree: string;
+  readonly file: ImageBytes;
+  /** Its name in messages. */
+  readonly fileName: string;
+  readonly downloads: Downloads;
+  readonly clock: Pick<Clock, 'wallTimeMs'>;
+  readonly signal?: AbortSignal | undefined;
+  /** Called after each image, boot loader and installer. */
+  readonly onResult: (result: BundledResult) => void;
+}
+
+/** Adds everything in a bundle. @throws RackError `bad-argument` if it is not a whole bundle, `cancelled` */
+export async function addBundle({ tree, file, fileName, onResult, ...terms }: BundleTerms): Promise<void> {
+  const { files, arches } = await listBundle(file, fileName);
+  const { clock, downloads, signal } = terms;
+  const site = await serve(file, files);
+  try {
+    const bundle = cleanText(basename(fileName), BUNDLE_CHARACTERS_MAX);
+    const source = streamCopyOf(site.url, bundle, arches);
+    const wish = { os: '*', release: undefined, architectures: [], isEveryVersion: true };
+    const [answer] = await askSources([source], wish, { downloads, clock, mirrors: [], signal });
+    for (const { message } of answer?.problems ?? []) onResult({ name: fileName, kind: 'refused', why: message });
+    for (const item of answer === undefined ? [] : itemsOf(answer)) {
+      const name =
+        item.kind === 'image' ? formatImageName({ ...item.offer, serial: itemSerial(item) }) : itemName(item);
+      const kept = await judgePresent(item, tree);
+      if (kept !== undefined) {
+        onResult({ name, ...kept });
+        continue;
+      }
+      try {
+        const workDir = join(tree, 'images', '.downloads');
+        const done = { tree, downloads, signal, workDir, nowMs: clock.wallTimeMs(), isCopy: true, bundle };
+        const { added, ...facts } = await importFirstItem(
+          [item],
+          { ...done, onProgress: () => undefined },
+          () => undefined,
+        );
+        onResult({
+          name,
+          kind: added ? 'added' : 'there',
+          serial: facts.serial,
+          bytes: bytesOfItem(item) ?? facts.bytes,
+        });
+      } catch (error) {
+        if (!(error instanceof RackError) || error.code === 'cancelled') throw error;
+        onResult({ name, kind: 'refused', why: errorText(error) });
+      }
+    }
+  } finally {
+    site.close();
+  }
+}
+
+/** Why the boot loader or the installer of this host stays; undefined: it may be replaced. */
+async function judgePresent(
+  item: ItemOffer,
+  tree: string,
+): Promise<{ readonly kind: 'newer' | 'refused'; readonly why: string } | undefined> {
+  if (item.kind === 'image') return undefined;
+  const directory = join(tree, item.kind === 'loader' ? loaderName(item.offer) : installerDirectory(item.offer));
+  const present = presentPart(directory, item.kind);
+  if (present === undefined || (await findPart(directory, digestsOfItem(item))) !== undefined) return undefined;
+  const { isBundled, source, serial } = present;
+  const remedy = `to replace it, remove it first: sudo rackboot images remove ${itemName(item)}`;
+  // The serial of one that a person made is only the day on which it was made.
+  if (!isBundled && source === undefined)
+    return { kind: 'refused', why: `this host has one that was made here: ${remedy}` };
+  const serials = `the bundle has the serial ${itemSerial(item)}, and this host has`;
+  if (compareSerials(serial, itemSerial(item)) > 0) return { kind: 'newer', why: `${serials} the newer ${serial}` };
+  return isBundled
+    ? undefined
+    : { kind: 'refused', why: `${serials} that of the source ${source} with the serial ${serial}: ${remedy}` };
+}
+
+/** A file in the archive, in bytes. */
+interface Member {
+  readonly at: number;
+  readonly bytes: number;
+}
+
+/** Reads the structure of a bundle, without the files that its documents name. @throws RackError `bad-argument` */
+async function listBundle(
+  file: ImageBytes,
+  fileName: string,
+): Promise<{ readonly files: ReadonlyMap<string, Member>; readonly arches: ReadonlyMap<string, string> }> {
+  const refuse = (why: string): RackError =>
+    new RackError('bad-argument', `${fileName} is not a whole bundle of images: ${why}; export it again`);
+  const files = new Map<string, Member>();
+  for (let at = 0; ; ) {
+    const header = decodeTarHeader(await file.read(at, TAR_BLOCK_BYTES));
+    if (header.kind === 'fault') throw refuse(header.problem);
+    if (header.kind === 'end') break;
+    const { name, bytes } = header.file;
+    const member = { at: at + TAR_BLOCK_BYTES, bytes };
+    at = member.at + paddedBytes(bytes);
+    if (at > file.bytes) throw refuse('it is cut short');
+    if (files.size === 0 && name !== FIRST) throw refuse(`it begins with ${JSON.stringify(name)}`);
+    if (files.has(name)) throw refuse(`it has two files ${JSON.stringify(name)}`);
+    if (files.size === FILES_MAX) throw refuse(`it has more than ${counted(FILES_MAX, 'file')}`);
+    files.set(name, member);
+  }
+  const read = async (path: string): Promise<Uint8Array> => {
+    const found = files.get(path);
+    if (found === undefined || found.bytes > DOCUMENT_BYTES_MAX) throw refuse(`it lacks ${path}`);
+    return file.read(found.at, found.bytes);
+  };
+  const named = new Set([FIRST, INDEX]);
+  const arches = new Map<string, string>();
+  const index = decodeStreamIndex(await read(INDEX));
+  if (!index.ok) throw refuse(`${INDEX} is damaged`);
+  let count = 0;
+  for (const { path } of index.value.entries) {
+    const products = decodeStreamProducts(await read(path));
+    if (!products.ok) throw refuse(`${path} is damaged`);
+    named.add(path);
+    for (const image of products.value.products.flatMap((product) => product.images)) {
+      count += 1;
+      arches.set(image.arch, image.arch);
+      for (const one of image.files) {
+        if (files.get(one.path)?.bytes !== one.bytes) throw refuse(`it lacks ${one.path}, or has it with another size`);
+        named.add(one.path);
+      }
+    }
+  }
+  const other = [...files.keys()].find((name) => !named.has(name));
+  if (other !== undefined) throw refuse(`it has ${JSON.stringify(other)}, which belongs to no image`);
+  if (count === 0) throw refuse('it has no image');
+  return { files, arches };
+}
+
+/** Serves the files of a bundle to this host. */
+async function serve(
+  file: ImageBytes,
+  files: ReadonlyMap<string, Member>,
+): Promise<{ readonly url: string; readonly close: () => void }> {
+  const answer = async ({ url = '' }: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const found = files.get(decodeURIComponent(url.slice(1)));
+    response.writeHead(found === undefined ? 404 : 200, { 'Content-Length': found?.bytes ?? 0 });
+    const { at, bytes } = found ?? { at: 0, bytes: 0 };
+    for (let done = 0; done < bytes && !response.destroyed; done += PIECE_BYTES)
+      if (!response.write(await file.read(at + done, Math.min(PIECE_BYTES, bytes - done))))
+        await Promise.race([once(response, 'drain'), once(response, 'close')]);
+    response.end();
+  };
+  const server = process
+    .getBuiltinModule('node:http')
+    .createServer((request, response) => void answer(request, response).catch(() => response.destroy()));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const address = server.address();
+  const port = typeof address === 'object' ? address?.port : undefined;
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    close: () => {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}

@@ -1,0 +1,271 @@
+// Copies a region's images, boot loaders and installers into a rack's boot tree, and removes the copies of those that the region no longer has.
+//
+//   documents of all addresses ─▶ the newest of each, if it is missing here ─▶ import ─▶ remove copies of what the region removed
+//
+// Source: MAAS's racks, which take all images of their region.
+//
+// 1. The documents are trusted without a signature: the rack obeys every command that the region sends over the link anyway. Each file must
+//    have the published checksum.
+// 2. What was added on the rack stays, even if the region has something of the same name, and so do directories with files of a person.
+// 3. The bytes of a removed copy stay for an hour: this host does not know which machines read them.
+// 4. Each process of a region offers what its own host has, so the rack asks all addresses. A copy is removed only if all of them answered
+//    and none offers it. While one does not answer, a copy counts as still offered: nothing older, and no other one of its serial, is copied.
+
+import { lstatSync } from 'node:fs';
+import { join } from 'node:path';
+import { STREAM_ARCHITECTURES } from '../../boot/architectures.ts';
+import type { Clock } from '../../clock.ts';
+import { assertOutside, errorText, isOutside, osErrorCode, RackError } from '../../errors.ts';
+import type { Downloads } from '../download/queue.ts';
+import { removeImages } from '../image-removal.ts';
+import { COPY_SOURCE, hasBlob, type ImageName, isSameName, readImages, type StoredImage } from '../image-store.ts';
+import { importFirstItem } from '../import/import-item.ts';
+import { sweepDownloads } from '../import/left-downloads.ts';
+import {
+  bytesOfItem,
+  contentOfItem,
+  digestsOfItem,
+  type ItemOffer,
+  itemName,
+  itemSerial,
+  itemsOf,
+  type OffersOfItem,
+} from '../offers/item-offer.ts';
+import { importedContent, loaderName } from '../offers/offer.ts';
+import { askSources } from '../offers/offers.ts';
+import {
+  assertNoOthers,
+  findPart,
+  installerDirectory,
+  listTreeParts,
+  removePart,
+  type TreePart,
+} from '../parts/tree-parts.ts';
+import type { StreamSource } from '../sources/source.ts';
+import { compareSerials } from '../streams/serial.ts';
+
+/** The progress of one copy. */
+export interface CopyProgress {
+  /** The name of the image: `ubuntu/noble/amd64`. */
+  readonly file: string;
+  readonly bytes: number;
+  /** Undefined: unknown. */
+  readonly total: number | undefined;
+  /** Why it failed; empty if it did not. */
+  readonly error: string;
+}
+
+/** The options of a copy. */
+interface CopyTerms {
+  /** The boot tree of the rack. */
+  readonly tree: string;
+  /** The addresses of the region, as `http://region:5240/MAAS`; at least one. */
+  readonly urls: readonly string[];
+  readonly downloads: Downloads;
+  readonly clock: Pick<Clock, 'wallTimeMs'>;
+  /** Called when a copy has advanced, ended or failed. */
+  readonly onProgress: (progress: CopyProgress) => void;
+}
+
+/** The outcome of a copy. */
+export interface CopyResult {
+  /** How many images, boot loaders and installers were added and removed. */
+  readonly added: number;
+  readonly removed: number;
+  /** Why some could not be copied or removed, each with its name; empty if the rack has all of them, and no other copies. */
+  readonly problems: readonly string[];
+}
+
+/** A copy that the rack has. */
+interface OwnCopy {
+  /** As of `placeOf`. */
+  readonly place: string;
+  readonly serial: string;
+  /** As of `contentOfItem`. */
+  readonly content: string | undefined;
+  readonly has: StoredImage | TreePart;
+}
+
+/**
+ * Copies what is missing, and removes the copies of what the region no longer has.
+ * @throws RackError `source-failed` if no address of the region answers; the first error of our own that a copy met
+ */
+export async function copyFromRegion(terms: CopyTerms): Promise<CopyResult> {
+  const { tree, clock, downloads, onProgress } = terms;
+  const sites = [...new Set(terms.urls.map((url) => `${url.endsWith('/') ? url : `${url}/`}images-stream/`))];
+  const wish = { os: '*', release: undefined, architectures: [] };
+  const answers = await askSources(sites.map(sourceAt), wish, { downloads, clock, mirrors: [] });
+  const whole = answers.filter(({ problems }) => problems.length === 0);
+  if (whole.length === 0) throw new RackError('source-failed', answers.at(-1)?.problems[0]?.message ?? '');
+  const isComplete = whole.length === answers.length;
+  const offered = whole.flatMap(itemsOf);
+  const problems: string[] = [];
+  const bugs: unknown[] = [];
+  let added = 0;
+  for (const offers of chooseNewest(offered, isComplete, copiesIn(tree))) {
+    try {
+      if (await copyOne(offers, terms)) added += 1;
+    } catch (error) {
+      // The others are copied nevertheless.
+      if (!isOutside(error)) bugs.push(error);
+      problems.push(errorText(error));
+      onProgress({ file: itemName(offers[0]), bytes: 0, total: bytesOfItem(offers[0]), error: errorText(error) });
+    }
+  }
+  const attempt = async (work: () => Promise<unknown>): Promise<boolean> => {
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      assertOutside(error);
+      problems.push(errorText(error));
+      return false;
+    }
+  };
+  await attempt(() => sweepDownloads(tree, clock.wallTimeMs()));
+  if (bugs.length > 0) throw bugs[0];
+  let removed = 0;
+  for (const { has } of isComplete ? goneCopies(copiesIn(tree), offered) : []) {
+    const isRemoved = await attempt(() =>
+      'directory' in has ? removePart(tree, has) : removeImages(tree, [has], clock.wallTimeMs(), { isKnown: false }),
+    );
+    if (isRemoved) removed += 1;
+  }
+  return { added, removed, problems };
+}
+
+/** An image is gone if its files are not offered under its name, a boot loader or an installer if nothing is offered for its directory. */
+function goneCopies(copies: readonly OwnCopy[], offered: readonly ItemOffer[]): readonly OwnCopy[] {
+  const isOffered = ({ has, place, serial, content }: OwnCopy): boolean =>
+    offered.some(
+      (item) =>
+        placeOf(item) === place &&
+        ('directory' in has || (itemSerial(item) === serial && contentOfItem(item) === content)),
+    );
+  return copies.filter((copy) => !isOffered(copy));
+}
+
+function copiesIn(tree: string): readonly OwnCopy[] {
+  const isCopy = ({ origin }: { readonly origin?: { readonly source: string } | undefined }): boolean =>
+    origin?.source === COPY_SOURCE;
+  const images = readImages(tree).images.filter(isCopy);
+  const parts = listTreeParts(tree).filter(isCopy);
+  return [
+    ...parts.map((has) => {
+      const content = JSON.stringify([has.kind, has.origin?.digests.toSorted()]);
+      return { place: has.directory, serial: has.serial, content, has };
+    }),
+    ...images.map((has) => ({ place: productOf(has), serial: has.serial, content: importedContent(has), has })),
+  ];
+}
+
+/** The directory of a boot loader or an installer, relative to the tree; the name of an image, and its kernel if it has one: two systems may have the same name. */
+function placeOf(item: ItemOffer): string {
+  if (item.kind === 'image') return productOf(item.offer);
+  return item.kind === 'loader' ? loaderName(item.offer) : installerDirectory(item.offer);
+}
+
+const productOf = (image: Omit<ImageName, 'serial'> & { readonly system?: { readonly subarch: string } | undefined }) =>
+  JSON.stringify([
+    image.os,
+    image.release,
+    image.architecture,
+    image.subarchitecture,
+    image.label,
+    image.system?.subarch,
+  ]);
+
+/**
+ * For each place its newest offer, of several with its serial the one that the rack has, followed by those of the same files. Leaves out
+ * a place if the rack should keep its copy instead. Boot loaders and installers, without which no machine starts, come first.
+ */
+function chooseNewest(
+  offered: readonly ItemOffer[],
+  isComplete: boolean,
+  copies: readonly OwnCopy[],
+): readonly OffersOfItem[] {
+  const inOrder = offered.toSorted((a, b) => Number(a.kind === 'image') - Number(b.kind === 'image'));
+  return [...Map.groupBy(inOrder, placeOf)].flatMap(([place, same]) => {
+    const own = copies.filter((copy) => copy.place === place);
+    const isOwn = (item: ItemOffer): boolean =>
+      own.some(({ serial, content }) => serial === itemSerial(item) && content === contentOfItem(item));
+    const [best] = same.toSorted(
+      (a, b) =>
+        compareSerials(itemSerial(b), itemSerial(a)) ||
+        Number(isOwn(b)) - Number(isOwn(a)) ||
+        contentOfItem(a).localeCompare(contentOfItem(b)),
+    );
+    if (best === undefined) return [];
+    // Its own copy, if that is damaged, is repaired. Another one is probably from an address that did not answer.
+    const isKept = own.some(({ serial }) => compareSerials(serial, itemSerial(best)) >= 0);
+    if (!isComplete && !isOwn(best) && isKept) return [];
+    return [[best, ...same.filter((other) => other !== best && contentOfItem(other) === contentOfItem(best))] as const];
+  });
+}
+
+const sourceAt = (url: string): StreamSource => streamCopyOf(url, COPY_SOURCE, STREAM_ARCHITECTURES);
+
+/** The stream of another Rackboot at a trusted place. */
+export const streamCopyOf = (url: string, name: string, arches: StreamSource['arches']): StreamSource => ({
+  kind: 'simplestreams',
+  isByName: false,
+  name,
+  title: '',
+  os: '*',
+  contentIds: [],
+  ftypes: [],
+  url,
+  index: 'streams/v1/index.json',
+  arches,
+  trust: { kind: 'unsigned', why: 'its place is trusted' },
+});
+
+/** @returns false if the rack already has it, or something else in its place that is not a copy */
+async function copyOne(offers: OffersOfItem, { tree, downloads, clock, onProgress }: CopyTerms): Promise<boolean> {
+  const [first] = offers;
+  if (await isHere(first, tree)) return false;
+  const file = itemName(first);
+  const { added, bytes } = await importFirstItem(
+    offers,
+    {
+      tree,
+      downloads,
+      nowMs: clock.wallTimeMs(),
+      isCopy: true,
+      workDir: join(tree, 'images', '.downloads'),
+      onProgress: (_, state) => {
+        if (state.kind === 'downloading') onProgress({ file, bytes: state.bytes, total: state.total, error: '' });
+      },
+    },
+    () => undefined,
+  );
+  const total = bytesOfItem(first) ?? bytes;
+  if (added) onProgress({ file, bytes: total, total, error: '' });
+  return added;
+}
+
+/** @throws RackError `bad-argument` if the directory of a copy has files of a person */
+async function isHere(item: ItemOffer, tree: string): Promise<boolean> {
+  if (item.kind === 'image') {
+    const { offer } = item;
+    const own = readImages(tree).images.find(
+      (image) => image.origin?.source !== COPY_SOURCE && isSameName(image, offer) && image.serial === offer.serial,
+    );
+    return own !== undefined && hasBlob(tree, own);
+  }
+  const directory = placeOf(item);
+  if ((await findPart(join(tree, directory), digestsOfItem(item))) !== undefined) return true;
+  const present = copiesIn(tree).find(({ place }) => place === directory)?.has;
+  if (present !== undefined && 'directory' in present) assertNoOthers(tree, present);
+  return present === undefined && isTaken(join(tree, directory));
+}
+
+/** True if anything has the path. */
+function isTaken(path: string): boolean {
+  try {
+    lstatSync(path);
+    return true;
+  } catch (error) {
+    return osErrorCode(error) !== 'ENOENT';
+  }
+}
