@@ -1,39 +1,35 @@
-// All commands, assembled from the `commands.ts` of each noun's folder and the further lists of `machines/`. A command's own code loads only when it runs.
+// All commands, assembled from the `commands.ts` of each noun's folder. A command's own code loads only when it runs.
 
 import type { Argv } from 'yargs';
-import { defaultConfig } from '../control/default-config.ts';
 import { readBuild } from '../files/program-version.ts';
-import { captureCommands, nameStandardInput } from './captures/commands.ts';
+import { nameStandardInput, REPLAY_COMMAND } from './captures/commands.ts';
 import { clientCommands } from './clients/commands.ts';
-import { completionCommand } from './completion/commands.ts';
-import { configCommands } from './config/commands.ts';
-import { hostsCommand } from './config/hosts-commands.ts';
+import { COMPLETION_COMMAND } from './completion/commands.ts';
+import { CONFIG_COMMANDS } from './config/commands.ts';
+import { HOST_COMMANDS } from './config/hosts-commands.ts';
 import { forgottenDashes } from './forgotten-dashes.ts';
 import { asksForHelp, COMMAND_GROUPS, groupedHelp } from './help.ts';
 import { imageCommands } from './images/commands.ts';
-import { leasesCommand } from './leases/commands.ts';
-import { machinesCommand } from './machines/commands.ts';
-import { sshkeysCommand } from './machines/life-commands.ts';
-import { powerCommands } from './machines/power-commands.ts';
-import { preseedCommands } from './machines/preseed-commands.ts';
-import { scriptsCommand } from './machines/script-commands.ts';
+import { LEASE_COMMANDS } from './leases/commands.ts';
+import {
+  MACHINE_COMMANDS,
+  POWER_COMMANDS,
+  PRESEED_COMMANDS,
+  SCRIPT_COMMANDS,
+  SSH_KEY_COMMANDS,
+} from './machines/commands.ts';
 import { findOperationNoun, mayBeOperation, operationCommands, withOwnNoun } from './operations/commands.ts';
-import { peopleCommands } from './people/commands.ts';
-import { rackCommands } from './rack/commands.ts';
-import { regionCommands } from './region/commands.ts';
+import { PEOPLE_COMMANDS } from './people/commands.ts';
+import { RACK_COMMANDS } from './rack/commands.ts';
+import { REGION_COMMANDS } from './region/commands.ts';
+import { addRows } from './terminal/command-table.ts';
 import { print, printError } from './terminal/output.ts';
-import type { SharedOptions } from './terminal/shared-options.ts';
+import { config, json } from './terminal/shared-options.ts';
 import { explainUsage, UsageError } from './usage-error.ts';
 
-const config = {
-  type: 'string',
-  default: defaultConfig(),
-  describe: 'Configuration file (also RACKBOOT_CONFIG)',
-  requiresArg: true,
-} as const;
 /** The option by which the shell's script asks, before the name of the program and the words of the line. */
 const COMPLETION_OPTION = '--get-yargs-completions';
-const shared: SharedOptions = { config, json: { type: 'boolean', default: false, describe: 'Print JSON' } };
+const shared = { config, json };
 
 /** Runs the command of these arguments. @returns the exit code */
 export async function runCommand(written: readonly string[]): Promise<number> {
@@ -94,14 +90,13 @@ export async function commandParser(args: readonly string[], finish: Finish): Pr
 
 /** Adds all commands to a parser that has none. */
 export function addCommands(parser: Argv, finish: Finish): Parser {
-  const racks = rackCommands(completionCommand(base(parser)), shared, finish);
-  const images = imageCommands(configCommands(racks, shared, finish), shared, finish);
-  const hosts = hostsCommand(machinesCommand(images, shared, finish), shared, finish);
-  const machines = leasesCommand(hosts, shared, finish);
-  const powers = powerCommands(scriptsCommand(machines, shared, finish), shared, finish);
-  const people = sshkeysCommand(peopleCommands(powers, shared, finish), shared, finish);
-  const regions = clientCommands(regionCommands(people, shared, finish), finish, runCommand);
-  return captureCommands(preseedCommands(regions, shared, finish), shared, finish);
+  const all = base(parser);
+  addRows(all, [COMPLETION_COMMAND, ...RACK_COMMANDS, ...CONFIG_COMMANDS], finish);
+  imageCommands(all, shared, finish);
+  const own = [MACHINE_COMMANDS, HOST_COMMANDS, LEASE_COMMANDS, SCRIPT_COMMANDS, POWER_COMMANDS];
+  const people = [...PEOPLE_COMMANDS, SSH_KEY_COMMANDS, ...REGION_COMMANDS, ...clientCommands(runCommand)];
+  addRows(all, [...own, ...people, PRESEED_COMMANDS, REPLAY_COMMAND], finish);
+  return all;
 }
 
 function base(parser: Argv) {

@@ -23,7 +23,7 @@ const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 const LINE_CHARACTERS_MAX = 16 * 1024 * 1024;
 
 /** The methods of a request: POST and PUT change something, DELETE removes it. */
-type ControlMethod = 'GET' | 'POST' | 'PUT' | 'DELETE';
+export type ControlMethod = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
 const FORM_TYPE = 'application/x-www-form-urlencoded';
 

@@ -1,13 +1,15 @@
 // The command `completion`.
 
-import type { Argv } from 'yargs';
+import { row } from '../terminal/command-table.ts';
 import { print } from '../terminal/output.ts';
 
-/** Adds the command to a command line. */
-export function completionCommand<T>(parser: Argv<T>) {
-  const text = 'Print the shell script that completes commands, for the shell to evaluate';
-  return parser.command('completion', text, {}, async () => {
+export const COMPLETION_COMMAND = row(
+  'completion',
+  'Print the shell script that completes commands, for the shell to evaluate',
+  {},
+  async () => {
     const { completionScript } = await import('./script.ts');
     print(completionScript(process.env));
-  });
-}
+    return 0;
+  },
+);

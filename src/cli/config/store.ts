@@ -48,7 +48,7 @@ const rowsShape = z.array(
  * `config show` and `config get` accept `--rack` only to say where the values of another rack are.
  * @throws RackError `bad-argument` if it is given
  */
-export function refuseRack(rack: string | undefined): void {
+function refuseRack(rack: string | undefined): void {
   if (rack === undefined) return;
   const text =
     `--rack: this command shows the values in force on this host: leave --rack out for these. ` +
@@ -57,9 +57,17 @@ export function refuseRack(rack: string | undefined): void {
   throw new RackError('bad-argument', text);
 }
 
-/** Lists every key with its value and owner; with `prefix`, only that key and those below it. @returns 0 */
-export async function showConfig(file: string, prefix: string | undefined, json: boolean): Promise<number> {
-  const found = await findShownConfig(file);
+interface ShowFlags {
+  readonly config: string;
+  readonly key?: string | undefined;
+  readonly json: boolean;
+  readonly rack?: string | undefined;
+}
+
+/** Lists every key with its value and owner; with `key`, only that key and those below it. @returns 0 */
+export async function showConfig({ config, key: prefix, json, rack }: ShowFlags): Promise<number> {
+  refuseRack(rack);
+  const found = await findShownConfig(config);
   if (found.note !== undefined) printError(`rackboot: ${found.note}`);
   const rows = found.values.filter(({ key }) => prefix === undefined || key === prefix || key.startsWith(`${prefix}.`));
   if (rows.length === 0) throw unknownKey(prefix ?? '', found);
@@ -77,8 +85,9 @@ export async function showConfig(file: string, prefix: string | undefined, json:
 }
 
 /** Prints one value as YAML; a scalar without quotes. @returns 0 */
-export async function getConfig(file: string, key: string, json: boolean): Promise<number> {
-  const found = await findShownConfig(file);
+export async function getConfig({ config, key, json, rack }: ShowFlags & { readonly key: string }): Promise<number> {
+  refuseRack(rack);
+  const found = await findShownConfig(config);
   const value = found.find(key);
   if (value === undefined) throw unknownKey(key, found);
   const shown = isSecretKey(key) ? '(secret)' : value;

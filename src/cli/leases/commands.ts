@@ -1,18 +1,12 @@
-// The table of the lease commands: `rackboot leases list|show|end|clear|import`.
+// The table of `rackboot leases`.
 
-import type { Argv } from 'yargs';
 import { RackError } from '../../errors.ts';
-import type { SharedOptions } from '../terminal/shared-options.ts';
-
-const text = { type: 'string', requiresArg: true } as const;
-const FORMATS = ['isc', 'dnsmasq', 'kea'] as const;
+import { group, row } from '../terminal/command-table.ts';
+import { config, json, named, text } from '../terminal/shared-options.ts';
 
 /** Filters of the list. */
 const CRITERIA = {
-  state: {
-    choices: ['bound', 'expired', 'released', 'declined'] as const,
-    describe: 'Only leases in this state',
-  },
+  state: { choices: ['bound', 'expired', 'released', 'declined'], describe: 'Only leases in this state' },
   network: { ...text, describe: 'In this network: the name of a cluster interface, or a network such as 10.20.0.0/24' },
   address: { ...text, describe: 'Of this address, or in this part of a network' },
   mac: { ...text, describe: 'Of this hardware address, or of all with this prefix' },
@@ -23,70 +17,50 @@ const CRITERIA = {
   'client-id': { ...text, describe: 'Of this client identifier, such as 01:52:54:*; * matches anything' },
 } as const;
 
-/** Adds `leases` to a command line. */
-export function leasesCommand<T>(parser: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
-  return parser.command('leases', 'The leases of this rack, running or stopped', (command) =>
-    command
-      .command(
-        ['list', '$0'],
-        'List leases, sorted by address',
-        {
-          config,
-          json,
-          csv: { type: 'boolean', default: false, describe: 'Print CSV' },
-          ...CRITERIA,
-        },
-        async (argv) => {
-          if (argv.json && argv.csv) throw new RackError('bad-argument', 'use --json or --csv, not both');
-          const { listLeases } = await import('./list.ts');
-          const { state, network, address, mac, hostname, circuitId, remoteId, vendorClass, clientId } = argv;
-          const port = { 'circuit-id': circuitId, 'remote-id': remoteId };
-          const client = { hostname, 'vendor-class': vendorClass, 'client-id': clientId };
-          const criteria = { state, network, address, mac, ...port, ...client };
-          finish(await listLeases(argv.config, criteria, argv.json ? 'json' : argv.csv ? 'csv' : 'table'));
-        },
-      )
-      .command(
-        'show <wanted>',
-        'Show everything about a lease, by address or hardware address',
-        (show) => show.positional('wanted', { type: 'string', demandOption: true }).options({ config, json }),
-        async (argv) => {
-          const { showLease } = await import('./list.ts');
-          finish(await showLease(argv.config, argv.wanted, argv.json));
-        },
-      )
-      .command(
-        'end <address>',
-        'End a lease early in the running rack, such as that of a removed machine',
-        (end) => end.positional('address', { type: 'string', demandOption: true }).options({ config }),
-        async (argv) => {
-          const { endLease } = await import('./list.ts');
-          finish(await endLease(argv.config, argv.address));
-        },
-      )
-      .command(
-        'clear <address>',
-        'Return an address to its range in the running rack after another host used it',
-        (clear) => clear.positional('address', { type: 'string', demandOption: true }).options({ config }),
-        async (argv) => {
-          const { clearAddress } = await import('./list.ts');
-          finish(await clearAddress(argv.config, argv.address));
-        },
-      )
-      .command(
-        'import <files..>',
-        "Import leases from another DHCP server's file: ISC's dhcpd.leases, dnsmasq's, Kea's memfile",
-        (take) =>
-          take.positional('files', { type: 'string', array: true, demandOption: true }).options({
-            config,
-            json,
-            format: { choices: FORMATS, describe: 'Format of the files; default: detected from their first lines' },
-            'dry-run': { type: 'boolean', default: false, describe: 'Only print what would be imported or skipped' },
-          }),
-        async (argv) => {
-          const { importLeases } = await import('./import.ts');
-          finish(await importLeases({ ...argv, dryRun: argv.dryRun, format: argv.format }));
-        },
-      ),
-  );
-}
+const list = () => import('./list.ts');
+
+export const LEASE_COMMANDS = group('leases', 'The leases of this rack, running or stopped', [
+  row(
+    ['list', '$0'],
+    'List leases, sorted by address',
+    { config, json, csv: { type: 'boolean', default: false, describe: 'Print CSV' }, ...CRITERIA },
+    async (argv) => {
+      if (argv.json && argv.csv) throw new RackError('bad-argument', 'use --json or --csv, not both');
+      const { listLeases } = await list();
+      return await listLeases(argv.config, argv, argv.json ? 'json' : argv.csv ? 'csv' : 'table');
+    },
+  ),
+  row(
+    'show <wanted>',
+    'Show everything about a lease, by address or hardware address',
+    { wanted: named(), config, json },
+    async (argv) => (await list()).showLease(argv.config, argv.wanted, argv.json),
+  ),
+  row(
+    'end <address>',
+    'End a lease early in the running rack, such as that of a removed machine',
+    { address: named(), config },
+    async (argv) => (await list()).endLease(argv.config, argv.address),
+  ),
+  row(
+    'clear <address>',
+    'Return an address to its range in the running rack after another host used it',
+    { address: named(), config },
+    async (argv) => (await list()).clearAddress(argv.config, argv.address),
+  ),
+  row(
+    'import <files..>',
+    "Import leases from another DHCP server's file: ISC's dhcpd.leases, dnsmasq's, Kea's memfile",
+    {
+      files: { type: 'string', array: true, demandOption: true },
+      config,
+      json,
+      format: {
+        choices: ['isc', 'dnsmasq', 'kea'],
+        describe: 'Format of the files; default: detected from their first lines',
+      },
+      'dry-run': { type: 'boolean', default: false, describe: 'Only print what would be imported or skipped' },
+    },
+    async (argv) => (await import('./import.ts')).importLeases(argv),
+  ),
+]);

@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
-import { ciscoPort, type LeaseReport } from '../../dhcp/leases/lease-report.ts';
+import { ciscoPort, LEASE_CRITERIA, type LeaseReport } from '../../dhcp/leases/lease-report.ts';
 import { RackError } from '../../errors.ts';
 import { formatIpv4, type Ipv4, parseIpv4, parseMac } from '../../net/address.ts';
 import {
@@ -47,7 +47,7 @@ export async function listLeases(config: string, criteria: GivenCriteria, format
   if (format === 'json') await printLines(jsonListLines('', leases, ''));
   else if (format === 'csv') await printLines(csvLines(leases));
   else {
-    const isAny = Object.values(criteria).some((value) => value !== undefined);
+    const isAny = LEASE_CRITERIA.some((name) => criteria[name] !== undefined);
     const rows = leases.map((lease) => [
       lease.address,
       lease.mac,

@@ -1,146 +1,474 @@
-// The table of `rackboot machines`.
+// The tables of `rackboot machines`, `power`, `scripts`, `sshkeys` and `preseed`.
 
-import type { Argv } from 'yargs';
 import { POWER_DRIVER_NAMES } from '../../machines/power-drivers.ts';
-import { ANY_NAME, type SharedOptions } from '../terminal/shared-options.ts';
-import { lifeCommands } from './life-commands.ts';
+import { PURPOSES, type Purpose } from '../../region/preseed/request.ts';
+import { group, row } from '../terminal/command-table.ts';
+import { ANY_NAME, comment, config, json, machine, named, numberNamed, text, yes } from '../terminal/shared-options.ts';
 
-/** Adds `machines` to a command line. */
-export function machinesCommand<T>(parser: Argv<T>, shared: SharedOptions, finish: (code: number) => void) {
-  return parser.command('machines', 'The machines of the region', (command) =>
-    identityCommands(
-      lifeCommands(addCommand(readingCommands(command, shared, finish), shared, finish), shared, finish),
-      shared,
-      finish,
-    ).demandCommand(1, 'name what to do: list, show, accept, deploy, release …'),
-  );
-}
+const life = () => import('./life.ts');
+const identity = () => import('./identity.ts');
+const logins = () => import('./logins.ts');
+const power = () => import('./machine-power.ts');
+const scripts = () => import('./scripts.ts');
+const sshKeys = () => import('./ssh-keys.ts');
+const preseed = () => import('./preseed.ts');
 
-const named = (describe: string) => ({ type: 'string', demandOption: true, describe }) as const;
-const some = { type: 'string', requiresArg: true } as const;
+/** Commands that take only a machine: name, operation, description. */
+const PLAIN = [
+  ['abort', 'abort', "Stop a machine's current work, and return it to its former state"],
+  ['broken', 'mark_broken', 'Mark a machine as broken, so that nothing uses it'],
+  ['fixed', 'mark_fixed', 'Mark a broken machine as fixed'],
+  ['lock', 'lock', 'Lock a machine: no command changes its state; power and debug-login stay allowed'],
+  ['unlock', 'unlock', 'Unlock a machine'],
+  ['missing', 'mark_missing', 'Mark a machine as missing, so that nothing uses it'],
+  ['exit-rescue', 'exit_rescue_mode', 'End the rescue of a machine'],
+  ['override-failed', 'override_failed_testing', 'Use a machine although its tests failed'],
+  ['retire', 'retire', 'Take a machine out of use, and keep its records'],
+  ['reinstate', 'reinstate', 'Make a retired or missing machine New again'],
+] as const;
 
-function readingCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
-  return command
-    .command(
-      'list',
-      'List all machines, or those that match',
-      {
-        config,
-        json,
-        search: { ...some, alias: 'q', describe: 'With this text in a name, an address, a tag, the serial number …' },
-        status: {
-          ...some,
-          array: true,
-          describe: 'In this state, such as ready; problem and work each mean several states (repeat)',
-        },
-        owner: { ...some, array: true, describe: 'Of this user (repeat)' },
-        rack: { ...some, array: true, describe: 'With this home rack (repeat)' },
+const address = { ...text, describe: 'Its address; default: a free one of the static range' } as const;
+const UNASKED = 'all but destructive ones and those tagged `noauto`';
+const chosen = (which: string, otherwise: string) =>
+  ({ ...text, array: true, describe: `${which} (repeat); default: ${otherwise}` }) as const;
+
+const MACHINES = [
+  row(
+    'list',
+    'List all machines, or those that match',
+    {
+      config,
+      json,
+      search: { ...text, alias: 'q', describe: 'With this text in a name, an address, a tag, the serial number …' },
+      status: {
+        ...text,
+        array: true,
+        describe: 'In this state, such as ready; problem and work each mean several states (repeat)',
       },
-      async (argv) => {
-        const { listMachines } = await import('./list.ts');
-        finish(await listMachines(argv));
-      },
-    )
-    .command(
-      'show <machine>',
-      'Show one machine, and what identifies it',
-      (show) => show.positional('machine', named(ANY_NAME)).options({ config, json }),
-      async (argv) => {
-        const { showMachine } = await import('./list.ts');
-        finish(await showMachine(argv.config, argv.machine, argv.json));
-      },
-    );
-}
-
-function addCommand<T>(command: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
-  return command.command(
+      owner: { ...text, array: true, describe: 'Of this user (repeat)' },
+      rack: { ...text, array: true, describe: 'With this home rack (repeat)' },
+    },
+    async (argv) => (await import('./list.ts')).listMachines(argv),
+  ),
+  row('show <machine>', 'Show one machine, and what identifies it', { machine, config, json }, async (argv) =>
+    (await import('./list.ts')).showMachine(argv),
+  ),
+  row(
     'add <macs..>',
     'Add a machine by its hardware addresses, boot interface first; a machine that boots here adds itself',
-    (add) =>
-      add.positional('macs', { type: 'string', array: true, demandOption: true }).options({
-        config,
-        json,
-        arch: { ...some, default: 'amd64', describe: 'Its architecture, amd64 or arm64' },
-        hostname: { ...some, describe: 'Its name; default: Rackboot chooses one' },
-        domain: { ...some, describe: 'Its domain; default: the default domain' },
-        'power-type': { ...some, describe: `The driver that switches it: ${POWER_DRIVER_NAMES.join(', ')}` },
-        power: {
-          ...some,
-          array: true,
-          default: [],
-          describe: 'A parameter of the driver: name=value, or name@FILE for the first line of a file (repeat)',
-        },
-      }),
-    async (argv) => {
-      const { addMachine } = await import('./add.ts');
-      finish(await addMachine(argv));
+    {
+      macs: { type: 'string', array: true, demandOption: true },
+      config,
+      json,
+      arch: { ...text, default: 'amd64', describe: 'Its architecture, amd64 or arm64' },
+      hostname: { ...text, describe: 'Its name; default: Rackboot chooses one' },
+      domain: { ...text, describe: 'Its domain; default: the default domain' },
+      'power-type': { ...text, describe: `The driver that switches it: ${POWER_DRIVER_NAMES.join(', ')}` },
+      power: {
+        ...text,
+        array: true,
+        default: [],
+        describe: 'A parameter of the driver: name=value, or name@FILE for the first line of a file (repeat)',
+      },
     },
-  );
-}
+    async (argv) => (await life()).addMachine(argv),
+  ),
+  row(
+    'accept <machine>',
+    'Accept a New machine: its next start commissions it, then it is Ready',
+    {
+      machine,
+      config,
+      json,
+      comment,
+      'skip-commissioning': {
+        type: 'boolean',
+        default: false,
+        describe: 'Make it Ready at once, without commissioning',
+      },
+    },
+    async (argv) =>
+      (await life()).commandMachine(argv, 'accept', { skip_commissioning: String(argv.skipCommissioning) }),
+  ),
+  row(
+    'commission <machine>',
+    'Commission a machine at its next start: inventory and tests',
+    {
+      machine,
+      config,
+      json,
+      comment,
+      script: chosen('A commissioning script to run, by name or tag, or `none`', UNASKED),
+      test: chosen('A testing script to run after them, by name or tag', 'none'),
+    },
+    async (argv) =>
+      (await life()).commandMachine(argv, 'commission', {
+        commissioning_scripts: argv.script?.join(','),
+        testing_scripts: argv.test?.join(','),
+      }),
+  ),
+  row(
+    'test <machine>',
+    'Test a machine at its next start, then return it to its former state',
+    {
+      machine,
+      config,
+      json,
+      comment,
+      script: chosen('A testing script to run, by name or tag, or `none`', UNASKED),
+    },
+    async (argv) => (await life()).commandMachine(argv, 'test', { testing_scripts: argv.script?.join(',') }),
+  ),
+  row(
+    'allocate [machine]',
+    'Allocate a Ready machine: this one, or the first that meets the conditions',
+    {
+      machine: { type: 'string', describe: ANY_NAME },
+      config,
+      json,
+      comment,
+      address,
+      arch: { ...text, describe: 'amd64, or amd64/generic' },
+      cpus: { ...numberNamed('--cpus', 'processors'), requiresArg: true, describe: 'Minimum number of processors' },
+      memory: { ...numberNamed('--memory', 'MiB'), requiresArg: true, describe: 'Minimum memory, in MiB' },
+      tag: { type: 'string', array: true, describe: 'A required tag (repeat)' },
+    },
+    async (argv) => (await life()).allocateMachine(argv),
+  ),
+  row(
+    'deploy <machine> <system>',
+    'Deploy a system to the disk of a machine: debian/trixie, or trixie',
+    {
+      machine,
+      system: named('As images list shows it'),
+      config,
+      json,
+      comment,
+      address,
+      by: {
+        choices: ['image', 'installer'],
+        default: 'image',
+        describe: "Write an image, or run the distribution's own installer with a preseed",
+      },
+      disk: {
+        ...text,
+        describe: 'The disk to write, such as sda; default: the smallest that fits the image, USB last',
+      },
+      kernel: {
+        ...text,
+        describe: "The kernel of an imported system, such as hwe-24.04; default: the release's own",
+      },
+      'user-data': { ...text, describe: 'A file for cloud-init to run at the first start' },
+    },
+    async (argv) => (await life()).deployMachine(argv),
+  ),
+  row(
+    'release <machine>',
+    'Release a machine, its address and its name in DNS',
+    {
+      machine,
+      config,
+      json,
+      comment,
+      erase: { choices: ['signatures', 'all'], describe: 'Erase its disks first' },
+    },
+    async (argv) =>
+      (await life()).commandMachine(argv, 'release', {
+        erase: argv.erase && 'true',
+        quick_erase: argv.erase === 'signatures' ? 'true' : undefined,
+      }),
+  ),
+  row(
+    'rescue <machine>',
+    "Boot a machine into a rescue system, to log in with its owner's keys",
+    {
+      machine,
+      config,
+      json,
+      comment,
+      wait: { type: 'boolean', default: false, describe: 'Wait until login is possible, and show the host key' },
+    },
+    async (argv) => (await logins()).rescueMachine(argv),
+  ),
+  row(
+    'debug-login <machine>',
+    'Allow SSH login while a machine is commissioned, deployed or erased, and keep it on if that fails',
+    {
+      machine,
+      config,
+      json,
+      comment,
+      for: { ...text, describe: 'How long, at most 24h; default: 1h' },
+      off: { type: 'boolean', default: false, describe: 'End the debug login now' },
+    },
+    async (argv) => (await logins()).debugLogin(argv),
+  ),
+  row(
+    'logins <machine>',
+    'Show how to log in to a machine in rescue mode or with a debug login, and its host key',
+    { machine, config, json },
+    async (argv) => (await logins()).listLogins(argv),
+  ),
+  ...PLAIN.map(([name, op, about]) =>
+    row(
+      // Refusals list the operations that fit a state by their API names, so those names work as well.
+      [`${name} <machine>`, ...(op.replaceAll('_', '-') === name ? [] : [op.replaceAll('_', '-')])],
+      about,
+      { machine, config, json, comment },
+      async (argv) => (await life()).commandMachine(argv, op, {}),
+    ),
+  ),
+  row(
+    'rename <machine> <name>',
+    'Give a machine another hostname; DNS replaces the old one at once',
+    { machine, name: named('Letters, digits and hyphens'), config, json },
+    async (argv) => (await life()).renameMachine(argv),
+  ),
+  row(
+    'remove <machine>',
+    'Forget a machine; if it boots again, it enlists as a new one',
+    {
+      machine,
+      config,
+      json,
+      yes,
+      force: { type: 'boolean', default: false, describe: 'Even if the machine has an owner or is busy' },
+    },
+    async (argv) => (await life()).removeMachine(argv),
+  ),
+  row(
+    'merge <keep> <other>',
+    'Merge two records of one machine: the first takes over interfaces and events, the other is removed',
+    {
+      keep: named(`The machine that stays. ${ANY_NAME}`),
+      other: named('The machine to remove; it must not be in use'),
+      config,
+      json,
+    },
+    async (argv) => (await identity()).mergeMachines(argv),
+  ),
+  row(
+    'split <machine>',
+    'Move interfaces of a machine to a separate New machine',
+    {
+      machine,
+      config,
+      json,
+      mac: { type: 'string', array: true, demandOption: true, describe: 'A hardware address to split off (repeat)' },
+    },
+    async (argv) => (await identity()).splitMachine(argv),
+  ),
+  row(
+    'keep-apart <machine> <other>',
+    'Record that two machines are not the same, so that Rackboot never asks again',
+    { machine, other: named('The other machine'), config, json },
+    async (argv) => (await identity()).keepApart(argv),
+  ),
+  row(
+    'move <machine> <rack>',
+    'Record that a machine was moved to another network, of the same rack or another',
+    {
+      machine,
+      rack: named("The rack's name or UUID"),
+      config,
+      json,
+      network: { ...text, describe: 'The network of that rack, by name or as 10.20.0.0/24' },
+    },
+    async (argv) => (await identity()).moveMachine(argv),
+  ),
+];
 
-/** Commands that correct which records belong to one machine. */
-function identityCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
-  return command
-    .command(
-      'merge <keep> <other>',
-      'Merge two records of one machine: the first takes over interfaces and events, the other is removed',
-      (merge) =>
-        merge
-          .positional('keep', named(`The machine that stays. ${ANY_NAME}`))
-          .positional('other', named('The machine to remove; it must not be in use'))
-          .options({ config, json }),
-      async (argv) => {
-        const { mergeMachines } = await import('./identity.ts');
-        finish(await mergeMachines(argv.config, argv.keep, argv.other, argv.json));
+const wait = {
+  type: 'boolean',
+  default: false,
+  describe: 'Wait until the power has changed, and print the result',
+} as const;
+
+const POWER = [
+  ...(
+    [
+      ['on', 'power_on', 'Switch a machine on'],
+      ['cycle', 'power_cycle', 'Switch a machine off and on again'],
+    ] as const
+  ).map(([name, op, about]) =>
+    row(`${name} <machine>`, about, { machine, config, json, comment, wait }, async (argv) =>
+      (await power()).switchMachine(argv, op, {}),
+    ),
+  ),
+  row(
+    'off <machine>',
+    'Switch a machine off, or ask its system to shut down',
+    {
+      machine,
+      config,
+      json,
+      comment,
+      wait,
+      soft: { type: 'boolean', default: false, describe: 'Ask its system to shut down instead of cutting the power' },
+    },
+    async (argv) => (await power()).switchMachine(argv, 'power_off', { stop_mode: argv.soft ? 'soft' : 'hard' }),
+  ),
+  row(
+    'status [machine]',
+    'Query the power of a machine, or show the last known power of all',
+    { machine: { type: 'string', describe: ANY_NAME }, config, json },
+    async (argv) => (await power()).showPower(argv),
+  ),
+  row(
+    'set <machine> <type> [parameters..]',
+    'Set how a machine is switched: ipmi power_address=10.0.0.5 power_user=maas power_pass@FILE',
+    {
+      machine,
+      type: named(`${POWER_DRIVER_NAMES.slice(0, -1).join(', ')} or ${POWER_DRIVER_NAMES.at(-1)}`),
+      parameters: {
+        type: 'string',
+        array: true,
+        describe: 'name=value, or name@FILE for the first line of a file',
       },
-    )
-    .command(
-      'split <machine>',
-      'Move interfaces of a machine to a separate New machine',
-      (split) =>
-        split.positional('machine', named(ANY_NAME)).options({
-          config,
-          json,
-          mac: {
-            type: 'string',
-            array: true,
-            demandOption: true,
-            describe: 'A hardware address to split off (repeat)',
-          },
-        }),
-      async (argv) => {
-        const { splitMachine } = await import('./identity.ts');
-        finish(await splitMachine(argv.config, argv.machine, argv.mac, argv.json));
+      config,
+      json,
+      'skip-check': {
+        type: 'boolean',
+        default: false,
+        describe: 'Store the parameters even if the driver would refuse them',
       },
-    )
-    .command(
-      'keep-apart <machine> <other>',
-      'Record that two machines are not the same, so that Rackboot never asks again',
-      (apart) =>
-        apart
-          .positional('machine', named(ANY_NAME))
-          .positional('other', named('The other machine'))
-          .options({ config, json }),
-      async (argv) => {
-        const { keepApart } = await import('./identity.ts');
-        finish(await keepApart(argv.config, argv.machine, argv.other, argv.json));
+    },
+    async (argv) => (await power()).setPower(argv),
+  ),
+  row(
+    'check <what>',
+    "Query a hypervisor for its virtual machines (qemu+ssh://user@host/system), or a machine's BMC for its state",
+    { what: named("A libvirt URI, or a machine's system id, hostname or hardware address"), config, json },
+    async (argv) => (await import('./power.ts')).checkPower(argv),
+  ),
+  row('key', "Print Rackboot's public SSH key, for the authorized_keys of hypervisors", { config }, async (argv) =>
+    (await import('./power.ts')).printPowerKey(argv.config),
+  ),
+];
+
+const script = named('Its name');
+
+const SCRIPTS = [
+  row(
+    'add <file>',
+    'Add a script; its comments may set name, title, type, timeout and tags',
+    {
+      file: named('The script'),
+      config,
+      json,
+      name: { ...text, describe: 'Its name; default: the name in the script, else the name of the file' },
+      kind: { choices: ['commissioning', 'testing'], describe: 'When it runs; default: commissioning' },
+      title: { ...text, describe: 'Name shown to people' },
+      timeout: { ...text, describe: 'How long it may take: 90s, 10m, 2h; default: 10m' },
+      position: {
+        ...numberNamed('--position'),
+        requiresArg: true,
+        describe: 'Order, 0 to 999, lowest first; default: 50',
       },
-    )
-    .command(
-      'move <machine> <rack>',
-      'Record that a machine was moved to another network, of the same rack or another',
-      (move) =>
-        move
-          .positional('machine', named(ANY_NAME))
-          .positional('rack', named("The rack's name or UUID"))
-          .options({
-            config,
-            json,
-            network: { ...some, describe: 'The network of that rack, by name or as 10.20.0.0/24' },
-          }),
-      async (argv) => {
-        const { moveMachine } = await import('./identity.ts');
-        finish(await moveMachine(argv.config, argv.machine, argv, argv.json));
+      tag: { ...text, array: true, describe: 'A word that chooses it (repeat)' },
+      replace: { type: 'boolean', default: false, describe: 'Replace the script of this name' },
+    },
+    async (argv) => (await scripts()).addScript(argv),
+  ),
+  row('list', 'List scripts, in the order in which they run', { config, json }, async (argv) =>
+    (await scripts()).listScripts(argv),
+  ),
+  row('show <script>', 'Print the text of a script', { script, config }, async (argv) =>
+    (await scripts()).showScript(argv),
+  ),
+  row('remove <script>', 'Remove a script; its results stay', { script, config, json }, async (argv) =>
+    (await scripts()).removeScript(argv),
+  ),
+  row(
+    'results <machine> [script]',
+    'Show the results of the newest run on a machine, or the output of one script',
+    {
+      machine,
+      script: { type: 'string', describe: 'Show the output of this script: its last 64 KiB' },
+      config,
+      json,
+      all: { type: 'boolean', default: false, describe: 'Show all kept runs, newest first' },
+      follow: {
+        type: 'boolean',
+        alias: 'f',
+        default: false,
+        describe: 'Keep printing until the machine has finished',
       },
-    );
-}
+    },
+    async (argv) => (await import('./script-results.ts')).showResults(argv),
+  ),
+];
+
+const username = { ...text, describe: 'Owner of the keys; default: the local administrator' } as const;
+
+const SSH_KEYS = [
+  row(['list', '$0'], 'List keys', { config, json, username }, async (argv) => (await sshKeys()).listSshKeys(argv)),
+  row(
+    'add <file>',
+    'Add the public keys of a file, one per line',
+    { file: named('Such as ~/.ssh/id_ed25519.pub'), config, json, username },
+    async (argv) => (await sshKeys()).addSshKeys(argv),
+  ),
+  row(
+    'remove <id>',
+    'Remove a key',
+    {
+      id: { ...numberNamed('ID'), demandOption: true, describe: 'As sshkeys list shows it' },
+      config,
+      json,
+      username,
+    },
+    async (argv) => (await sshKeys()).removeSshKey(argv),
+  ),
+];
+
+const purposes = Object.keys(PURPOSES).filter((name): name is Purpose => Object.hasOwn(PURPOSES, name));
+
+const PRESEED = [
+  row(['list', '$0'], 'List the templates, yours and the shipped ones', { config, json }, async (argv) =>
+    (await preseed()).listPreseeds(argv.config, argv.json),
+  ),
+  row(
+    'show <name>',
+    'Print a template, as a starting point for your own',
+    { name: named('As listed'), config },
+    async (argv) => (await preseed()).showPreseed(argv.config, argv.name),
+  ),
+  row(
+    'render <machine>',
+    "Render a machine's preseed without its keys; change nothing",
+    {
+      machine,
+      config,
+      json,
+      purpose: { choices: purposes, default: 'install', describe: 'The purpose of the file' },
+      os: { ...text, describe: "Instead of the machine's own: debian, ubuntu" },
+      release: { ...text, describe: "Instead of the machine's own: bookworm" },
+      file: { ...text, describe: 'A template to try instead of the usual one' },
+      set: { type: 'string', array: true, default: [], describe: 'name=value: set a value (repeat)' },
+      names: { type: 'boolean', default: false, describe: 'Only list the template names tried, in order' },
+    },
+    async (argv) => (await preseed()).renderForMachine(argv),
+  ),
+];
+
+export const MACHINE_COMMANDS = group(
+  'machines',
+  'The machines of the region',
+  MACHINES,
+  'name what to do: list, show, accept, deploy, release …',
+);
+export const SCRIPT_COMMANDS = group(
+  'scripts',
+  'Scripts that commission and test machines, and their results',
+  SCRIPTS,
+  'name what to do: add, list, show, remove or results',
+);
+export const POWER_COMMANDS = group(
+  'power',
+  'Switch machines on and off',
+  POWER,
+  'name what to do: status, on, off, cycle, set, check or key',
+);
+export const SSH_KEY_COMMANDS = group('sshkeys', 'SSH keys with which people log in to machines they deploy', SSH_KEYS);
+export const PRESEED_COMMANDS = group('preseed', 'Templates for installers, and the files rendered from them', PRESEED);

@@ -2,12 +2,11 @@
 // the part of `machines show` that lists a machine's identifying values.
 
 import { z } from 'zod';
-import { loadPlace } from '../../config/config-file.ts';
-import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
+import { MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { formatMac, parseMac } from '../../net/address.ts';
-import { print, printJson } from '../terminal/output.ts';
+import { ask, tell, type Where } from '../terminal/asking.ts';
 import { devicesShape, findMachineShape, type MachineShape, machineShape, machinesShape } from '../terminal/shapes.ts';
 
 const identityShape = z.object({
@@ -39,14 +38,14 @@ const TITLES: Readonly<Record<string, string>> = {
 };
 
 const DEVICES_PATH = '/MAAS/api/2.0/devices/';
-const pathOf = (machine: MachineShape, op: string): string => `${MACHINES_PATH}${machine.system_id}/?op=${op}`;
+const pathOf = ({ system_id: id }: MachineShape, op: string): string => `${MACHINES_PATH}${id}/?op=${op}`;
 
 /** Finds a machine by system id, hostname, FQDN or hardware address. @throws RackError `not-found` */
-export async function findMachine(stateDir: string, wanted: string): Promise<MachineShape> {
-  const machines = machinesShape.parse(await askDaemon(stateDir, MACHINES_PATH));
+export async function findMachine(where: Where, wanted: string): Promise<MachineShape> {
+  const machines = machinesShape.parse(await ask(where, MACHINES_PATH));
   const found = findMachineShape(machines, wanted);
   if (found === undefined) {
-    const device = findMachineShape(devicesShape.parse(await askDaemon(stateDir, DEVICES_PATH)), wanted);
+    const device = findMachineShape(devicesShape.parse(await ask(where, DEVICES_PATH)), wanted);
     if (device !== undefined)
       throw new RackError('not-found', `${wanted} is a device: \`rackboot devices read\` shows all`);
     const meant = nearestHint(
@@ -60,10 +59,10 @@ export async function findMachine(stateDir: string, wanted: string): Promise<Mac
 
 /** The identifying values of a machine, as lines of `machines show`. */
 export async function identityFields(
-  stateDir: string,
+  where: Where,
   machine: MachineShape,
 ): Promise<readonly (readonly [string, string])[]> {
-  const identity = identityShape.parse(await askDaemon(stateDir, pathOf(machine, 'identity')));
+  const identity = identityShape.parse(await ask(where, pathOf(machine, 'identity')));
   const lines = identity.evidence.map((line): readonly [string, string] => {
     const notes = [
       line.is_vouched ? 'booted from it, confirmed by its rack' : '',
@@ -89,25 +88,22 @@ export async function identityFields(
   ];
 }
 
-/** Merges two machines into one. @returns 0 @throws RackError `not-found`, `bad-argument` if the region refuses */
-export async function mergeMachines(file: string, keep: string, other: string, json: boolean): Promise<number> {
-  const { stateDir } = loadPlace(file);
-  const [kept, gone] = [await findMachine(stateDir, keep), await findMachine(stateDir, other)];
-  const form = new URLSearchParams({ other: gone.system_id }).toString();
-  const raw = await askDaemon(stateDir, pathOf(kept, 'merge'), 'POST', form);
-  if (json) printJson(raw);
-  else print(`${gone.fqdn} (${gone.system_id}) is now part of ${kept.fqdn} (${kept.system_id}).`);
-  return 0;
+/** Merges two machines into one. @throws RackError `not-found`, `bad-argument` if the region refuses */
+export async function mergeMachines(argv: Where & { readonly keep: string; readonly other: string }): Promise<number> {
+  const [kept, gone] = [await findMachine(argv, argv.keep), await findMachine(argv, argv.other)];
+  const raw = await ask(argv, pathOf(kept, 'merge'), 'POST', { other: gone.system_id });
+  return tell(argv, raw, `${gone.fqdn} (${gone.system_id}) is now part of ${kept.fqdn} (${kept.system_id}).`);
 }
 
-/** Splits interfaces of a machine off into a New machine. @returns 0 @throws RackError as `mergeMachines` */
-export async function splitMachine(
-  file: string,
-  wanted: string,
-  macs: readonly string[],
-  json: boolean,
-): Promise<number> {
-  const addresses = macs
+/** The arguments of a command on one machine. */
+export interface OnMachine extends Where {
+  readonly machine: string;
+  readonly comment?: string | undefined;
+}
+
+/** Splits interfaces of a machine off into a New machine. @throws RackError as `mergeMachines` */
+export async function splitMachine(argv: OnMachine & { readonly mac: readonly string[] }): Promise<number> {
+  const addresses = argv.mac
     .flatMap((text) => text.split(','))
     .map((text) => {
       const mac = parseMac(text.trim());
@@ -115,42 +111,26 @@ export async function splitMachine(
         throw new RackError('bad-argument', `${text} is not a hardware address such as 52:54:00:12:34:56`);
       return formatMac(mac);
     });
-  const { stateDir } = loadPlace(file);
-  const machine = await findMachine(stateDir, wanted);
-  const form = new URLSearchParams({ mac_addresses: addresses.join(',') }).toString();
-  const raw = await askDaemon(stateDir, pathOf(machine, 'split'), 'POST', form);
+  const machine = await findMachine(argv, argv.machine);
+  const raw = await ask(argv, pathOf(machine, 'split'), 'POST', { mac_addresses: addresses.join(',') });
   const made = machineShape.parse(raw);
-  if (json) printJson(raw);
-  else print(`${made.fqdn} (${made.system_id}) is a New machine with ${addresses.join(', ')}.`);
-  return 0;
+  return tell(argv, raw, `${made.fqdn} (${made.system_id}) is a New machine with ${addresses.join(', ')}.`);
 }
 
-/** Records that two machines are not the same. @returns 0 @throws RackError as `mergeMachines` */
-export async function keepApart(file: string, one: string, other: string, json: boolean): Promise<number> {
-  const { stateDir } = loadPlace(file);
-  const [first, second] = [await findMachine(stateDir, one), await findMachine(stateDir, other)];
-  const form = new URLSearchParams({ other: second.system_id }).toString();
-  const raw = await askDaemon(stateDir, pathOf(first, 'keep_apart'), 'POST', form);
-  if (json) printJson(raw);
-  else print(`${first.fqdn} and ${second.fqdn} stay two machines, even if they look the same.`);
-  return 0;
+/** Records that two machines are not the same. @throws RackError as `mergeMachines` */
+export async function keepApart(argv: OnMachine & { readonly other: string }): Promise<number> {
+  const [first, second] = [await findMachine(argv, argv.machine), await findMachine(argv, argv.other)];
+  const raw = await ask(argv, pathOf(first, 'keep_apart'), 'POST', { other: second.system_id });
+  return tell(argv, raw, `${first.fqdn} and ${second.fqdn} stay two machines, even if they look the same.`);
 }
 
-/** Sets a machine's home rack and network. @returns 0 @throws RackError as `mergeMachines` */
+/** Sets a machine's home rack and network. @throws RackError as `mergeMachines` */
 export async function moveMachine(
-  file: string,
-  wanted: string,
-  { rack, network }: { readonly rack: string; readonly network: string | undefined },
-  json: boolean,
+  argv: OnMachine & { readonly rack: string; readonly network?: string | undefined },
 ): Promise<number> {
-  const { stateDir } = loadPlace(file);
-  const machine = await findMachine(stateDir, wanted);
-  const form = new URLSearchParams({ rack, ...(network === undefined ? {} : { network }) });
-  const raw = await askDaemon(stateDir, pathOf(machine, 'move'), 'POST', form.toString());
-  if (json) printJson(raw);
-  else {
-    const place = network === undefined ? '' : `, network ${network}`;
-    print(`The home of ${machine.fqdn} is now rack ${rack}${place}. Boot it there from the network.`);
-  }
-  return 0;
+  const { rack, network } = argv;
+  const machine = await findMachine(argv, argv.machine);
+  const raw = await ask(argv, pathOf(machine, 'move'), 'POST', { rack, network });
+  const place = network === undefined ? '' : `, network ${network}`;
+  return tell(argv, raw, `The home of ${machine.fqdn} is now rack ${rack}${place}. Boot it there from the network.`);
 }

@@ -1,66 +1,90 @@
-// `rackboot machines accept`, `deploy`, `release` and the others: move a machine through its life cycle.
+// `rackboot machines add`, `accept`, `deploy`, `release` and the others: move a machine through its life cycle.
 
-import { loadPlace } from '../../config/config-file.ts';
-import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
+import { z } from 'zod';
+import { MACHINES_PATH } from '../../control/ask-daemon.ts';
 import type { OptionNames } from '../../control/field-refusal.ts';
+import { RackError } from '../../errors.ts';
+import { parseMac } from '../../net/address.ts';
+import { ask, type Fields, tell, type Where } from '../terminal/asking.ts';
 import { confirmOnTerminal } from '../terminal/confirmation.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
-import { print, printJson } from '../terminal/output.ts';
+import { print } from '../terminal/output.ts';
 import { machineShape } from '../terminal/shapes.ts';
-import { findMachine } from './identity.ts';
+import { findMachine, type OnMachine } from './identity.ts';
+import { parametersOf } from './machine-power.ts';
 
-/** The arguments that these commands share. */
-export interface LifeArguments {
-  readonly config: string;
-  readonly json: boolean;
-  readonly comment?: string | undefined;
-}
-
-/** The options and arguments of these commands, by the field that each sets. */
+/** The options and arguments of these commands, by the field that each sets; `power_parameters` name the parameter. */
 const NAMES: OptionNames = {
   arch: '--arch',
+  architecture: '--arch',
   comment: '--comment',
   cpu_count: '--cpus',
   deploy_by: '--by',
   disk: '--disk',
+  domain: '--domain',
+  mac_addresses: 'MACS',
   mem: '--memory',
   distro_series: 'SYSTEM',
-  hostname: 'NAME',
   hwe_kernel: '--kernel',
   ip_address: '--address',
   tags: '--tag',
   erase: '--erase',
+  power_type: '--power-type',
+  power_parameters: '--power',
   user_data: '--user-data',
 };
-
-type Fields = Readonly<Record<string, string | undefined>>;
-
-/** URL-encodes the fields that are defined. */
-export function formOf(fields: Fields): string {
-  const given = new URLSearchParams();
-  for (const [name, value] of Object.entries(fields)) if (value !== undefined) given.set(name, value);
-  return given.toString();
-}
 
 /** Operations that leave a machine in its state, by the word for what they did. */
 const DONE: Readonly<Record<string, string>> = { lock: 'locked', unlock: 'unlocked' };
 
-function show(raw: unknown, json: boolean, op = ''): number {
-  if (json) printJson(raw);
-  else {
-    const {
-      fqdn,
-      system_id: id,
-      status_name: status,
-      status_message: message,
-      ip_addresses: addresses,
-    } = machineShape.parse(raw);
-    const more = [message, addresses.join(' ')].filter((part) => part !== '');
+function changed(where: Where, raw: unknown, op = ''): number {
+  return tell(where, raw, () => {
+    const { fqdn, system_id: id, status_name: status, ...rest } = machineShape.parse(raw);
+    const more = [rest.status_message, rest.ip_addresses.join(' ')].filter((part) => part !== '');
     const done = DONE[op];
     const now = done === undefined ? `${status} now` : `${done} now (${status})`;
     print(`${fqdn} (${id}) is ${now}${more.length === 0 || done !== undefined ? '' : `: ${more.join('; ')}`}.`);
+  });
+}
+
+/** Adds a New machine. @throws RackError `already-exists` for a machine with one of the addresses, `bad-argument` if the region refuses */
+export async function addMachine(
+  argv: Where & {
+    readonly macs: readonly string[];
+    readonly arch: string;
+    readonly hostname?: string | undefined;
+    readonly domain?: string | undefined;
+    readonly powerType?: string | undefined;
+    readonly power: readonly string[];
+  },
+): Promise<number> {
+  if (argv.power.length > 0 && argv.powerType === undefined)
+    throw new RackError('bad-argument', '--power sets parameters of a driver: name the driver with --power-type');
+  const odd = argv.macs.find((text) => parseMac(text) === undefined);
+  if (odd !== undefined)
+    throw new RackError('bad-argument', `${odd} is not a hardware address: write one as 52:54:00:12:34:56`);
+  // The region would treat a known machine as one that enlists again, and answer with its record.
+  for (const mac of argv.macs) {
+    const query = new URLSearchParams({ op: 'is_registered', mac_address: mac });
+    if (z.boolean().parse(await ask(argv, `${MACHINES_PATH}?${query}`)))
+      throw new RackError(
+        'already-exists',
+        `a machine with the address ${mac} already exists: rackboot machines show ${mac} shows it`,
+      );
   }
-  return 0;
+  const fields = {
+    architecture: argv.arch,
+    mac_addresses: argv.macs.join(','),
+    hostname: argv.hostname,
+    domain: argv.domain,
+    power_type: argv.powerType,
+    power_parameters: argv.power.length === 0 ? undefined : JSON.stringify(parametersOf(argv.power)),
+  };
+  const raw = await ask(argv, MACHINES_PATH, 'POST', fields, { ...NAMES, hostname: '--hostname' });
+  return tell(argv, raw, () => {
+    const { fqdn, hostname, system_id: id, status_name: status } = machineShape.parse(raw);
+    print(`${fqdn} (${id}) is ${status}. To commission it: rackboot machines accept ${hostname}`);
+  });
 }
 
 /** States in which a machine is off, or has no work from Rackboot. */
@@ -79,25 +103,21 @@ interface PoweredMachine {
   readonly power_type?: unknown;
 }
 
-/** Runs one operation on a machine. @returns 0 @throws RackError `not-found`, `bad-argument` if the region refuses */
-export async function commandMachine(
-  argv: LifeArguments & { readonly machine: string },
-  op: string,
-  fields: Fields,
-): Promise<number> {
-  const { stateDir } = loadPlace(argv.config);
-  const machine = await findMachine(stateDir, argv.machine);
+/** Runs one operation on a machine. @throws RackError `not-found`, `bad-argument` if the region refuses */
+export async function commandMachine(argv: OnMachine, op: string, fields: Fields): Promise<number> {
+  const machine = await findMachine(argv, argv.machine);
   const path = `${MACHINES_PATH}${machine.system_id}/?op=${op}`;
-  const raw = await askDaemon(stateDir, path, 'POST', formOf({ comment: argv.comment, ...fields }), { names: NAMES });
-  const code = show(raw, argv.json, op);
-  const note = argv.json || !['release', 'abort'].includes(op) ? '' : stillOnNote(machine, machineShape.parse(raw));
+  const raw = await ask(argv, path, 'POST', { comment: argv.comment, ...fields }, NAMES);
+  changed(argv, raw, op);
+  const note =
+    argv.json === true || !['release', 'abort'].includes(op) ? '' : stillOnNote(machine, machineShape.parse(raw));
   if (note !== '') print(note);
-  return code;
+  return 0;
 }
 
-/** Allocates a Ready machine. @returns 0 @throws RackError as `commandMachine` */
+/** Allocates a Ready machine. @throws RackError as `commandMachine` */
 export async function allocateMachine(
-  argv: LifeArguments & {
+  argv: Omit<OnMachine, 'machine'> & {
     readonly machine?: string | undefined;
     readonly address?: string | undefined;
     readonly arch?: string | undefined;
@@ -106,34 +126,30 @@ export async function allocateMachine(
     readonly tag?: readonly string[] | undefined;
   },
 ): Promise<number> {
-  const { stateDir } = loadPlace(argv.config);
-  const named = argv.machine === undefined ? undefined : await findMachine(stateDir, argv.machine);
-  const form = formOf({
-    system_id: named?.system_id,
+  const fields = {
+    system_id: argv.machine && (await findMachine(argv, argv.machine)).system_id,
     arch: argv.arch,
-    cpu_count: argv.cpus?.toString(),
-    mem: argv.memory?.toString(),
+    cpu_count: argv.cpus,
+    mem: argv.memory,
     tags: argv.tag?.join(','),
     ip_address: argv.address,
     comment: argv.comment,
-  });
-  const raw = await askDaemon(stateDir, `${MACHINES_PATH}?op=allocate`, 'POST', form, { names: NAMES });
-  return show(raw, argv.json);
+  };
+  return changed(argv, await ask(argv, `${MACHINES_PATH}?op=allocate`, 'POST', fields, NAMES));
 }
 
-/** Deploys a system to a machine. @returns 0 @throws RackError as `commandMachine`, `bad-argument` for an unreadable file */
-export async function deployMachine(
-  argv: LifeArguments & {
-    readonly machine: string;
+/** Deploys a system to a machine. @throws RackError as `commandMachine`, `bad-argument` for an unreadable file */
+export const deployMachine = (
+  argv: OnMachine & {
     readonly system: string;
-    readonly by?: 'image' | 'installer' | undefined;
+    readonly by?: string | undefined;
     readonly disk?: string | undefined;
     readonly kernel?: string | undefined;
     readonly address?: string | undefined;
     readonly userData?: string | undefined;
   },
-): Promise<number> {
-  return commandMachine(argv, 'deploy', {
+): Promise<number> =>
+  commandMachine(argv, 'deploy', {
     distro_series: argv.system,
     deploy_by: argv.by,
     disk: argv.disk,
@@ -141,28 +157,20 @@ export async function deployMachine(
     ip_address: argv.address,
     user_data: argv.userData === undefined ? undefined : readGivenFile(argv.userData).toString('base64'),
   });
+
+/** Gives a machine another hostname. @throws RackError as `commandMachine` */
+export async function renameMachine(argv: OnMachine & { readonly name: string }): Promise<number> {
+  const { system_id: id } = await findMachine(argv, argv.machine);
+  const names = { ...NAMES, hostname: 'NAME' };
+  return changed(argv, await ask(argv, `${MACHINES_PATH}${id}/`, 'PUT', { hostname: argv.name }, names));
 }
 
-/** Gives a machine another hostname. @returns 0 @throws RackError as `commandMachine` */
-export async function renameMachine(
-  argv: LifeArguments & { readonly machine: string; readonly name: string },
-): Promise<number> {
-  const { stateDir } = loadPlace(argv.config);
-  const machine = await findMachine(stateDir, argv.machine);
-  const form = formOf({ hostname: argv.name });
-  const raw = await askDaemon(stateDir, `${MACHINES_PATH}${machine.system_id}/`, 'PUT', form, { names: NAMES });
-  return show(raw, argv.json);
-}
-
-/** Removes a machine after asking for confirmation. @returns 0 @throws RackError as `commandMachine`, `cancelled` */
+/** Removes a machine after asking for confirmation. @throws RackError as `commandMachine`, `cancelled` */
 export async function removeMachine(
-  argv: LifeArguments & { readonly machine: string; readonly force: boolean; readonly yes: boolean },
+  argv: OnMachine & { readonly force: boolean; readonly yes: boolean },
 ): Promise<number> {
-  const { stateDir } = loadPlace(argv.config);
-  const machine = await findMachine(stateDir, argv.machine);
-  await confirmOnTerminal(`Forget ${machine.fqdn} (${machine.system_id}), with its log and results?`, argv.yes);
-  await askDaemon(stateDir, `${MACHINES_PATH}${machine.system_id}/${argv.force ? '?force=true' : ''}`, 'DELETE');
-  if (argv.json) printJson({ system_id: machine.system_id });
-  else print(`${machine.fqdn} (${machine.system_id}) is removed.`);
-  return 0;
+  const { fqdn, system_id: id } = await findMachine(argv, argv.machine);
+  await confirmOnTerminal(`Forget ${fqdn} (${id}), with its log and results?`, argv.yes);
+  await ask(argv, `${MACHINES_PATH}${id}/${argv.force ? '?force=true' : ''}`, 'DELETE');
+  return tell(argv, { system_id: id }, `${fqdn} (${id}) is removed.`);
 }

@@ -1,12 +1,12 @@
 // `rackboot machines list` and `show`: the region's machines, through the daemon of this host.
 
 import { z } from 'zod';
-import { loadPlace } from '../../config/config-file.ts';
-import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
+import { MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { counted } from '../../counted.ts';
 import { DEFAULT_AREA } from '../../region/records/area.ts';
 import { asSentence, texts } from '../../region/words/text.ts';
-import { formatBytes, formatDuration, printFields, printJson, printTable } from '../terminal/output.ts';
+import { ask, formOf, tell, type Where } from '../terminal/asking.ts';
+import { formatBytes, formatDuration, printFields, printTable } from '../terminal/output.ts';
 import { type MachineShape, machinesShape } from '../terminal/shapes.ts';
 import { findMachine, identityFields } from './identity.ts';
 import { progressText } from './progress.ts';
@@ -29,44 +29,29 @@ const lockEventsShape = z.object({
 });
 
 /** The filters of the list. */
-interface ListArguments {
-  readonly config: string;
-  readonly json: boolean;
+interface ListArguments extends Where {
   readonly search?: string | undefined;
   readonly status?: readonly string[] | undefined;
   readonly owner?: readonly string[] | undefined;
   readonly rack?: readonly string[] | undefined;
 }
 
-/** The filters as a query of the API; empty without filters. */
-function filtersOf({ search, status = [], owner = [], rack = [] }: ListArguments): string {
-  const given = new URLSearchParams(search === undefined ? [] : [['q', search]]);
-  for (const name of status) given.append('status', name);
-  for (const name of owner) given.append('owner', name);
-  for (const name of rack) given.append('rack', name);
-  return given.size === 0 ? '' : `?${given.toString()}`;
-}
-
-/** Prints all machines, or those that match. @returns 0 @throws RackError `bad-argument` for an unknown state or rack */
+/** Prints all machines, or those that match. @throws RackError `bad-argument` for an unknown state or rack */
 export async function listMachines(argv: ListArguments): Promise<number> {
-  const { stateDir } = loadPlace(argv.config);
-  const filters = filtersOf(argv);
-  const raw = await askDaemon(stateDir, `${MACHINES_PATH}${filters}`);
-  if (argv.json) printJson(raw);
-  else {
-    const machines = machinesShape.parse(raw);
-    const total =
-      machines.length === 0 && filters !== ''
-        ? machinesShape.parse(await askDaemon(stateDir, MACHINES_PATH)).length
-        : machines.length;
+  const { search: q, status, owner, rack } = argv;
+  const filters = formOf({ q, status, owner, rack });
+  const raw = await ask(argv, `${MACHINES_PATH}${filters === '' ? '' : `?${filters}`}`);
+  const machines = machinesShape.parse(raw);
+  const all = argv.json !== true && machines.length === 0 && filters !== '' ? await ask(argv, MACHINES_PATH) : raw;
+  return tell(argv, raw, () => {
+    const total = machinesShape.parse(all).length;
     const columns = columnsFor(machines);
     printTable(
       columns.map(({ title }) => title),
       machines.map((machine) => columns.map(({ text }) => text(machine))),
       total === 0 ? 'No machine is known yet: let one boot from the network.' : texts.noneFits(total),
     );
-  }
-  return 0;
+  });
 }
 
 /** A column of the list. */
@@ -134,18 +119,14 @@ const labelOf = (key: string): string =>
   asSentence(key.replaceAll('_', ' ')).replace(/\b(?:cpu|sku)\b/gi, (word) => word.toUpperCase());
 
 /** Prints one machine, named by system id, hostname, FQDN or hardware address. @returns 0 @throws RackError `not-found` */
-export async function showMachine(file: string, wanted: string, json: boolean): Promise<number> {
-  const { stateDir } = loadPlace(file);
-  const found = await findMachine(stateDir, wanted);
-  if (json) {
-    printJson(found);
-    return 0;
-  }
+export async function showMachine(argv: Where & { readonly machine: string }): Promise<number> {
+  const found = await findMachine(argv, argv.machine);
+  if (argv.json === true) return tell(argv, found, '');
   const lines: readonly (readonly [string, string])[] = [
     ['System id', found.system_id],
     ['Name', found.fqdn],
     ['Status', progressText(found)],
-    ...(found.locked ? [['Lock', await lockText(stateDir, found)] as const] : []),
+    ...(found.locked ? [['Lock', await lockText(argv, found)] as const] : []),
     ...(found.owner === null ? [] : [['Owner', found.owner] as const]),
     ...areaLines(found),
     ['Power', powerText(found)],
@@ -159,7 +140,7 @@ export async function showMachine(file: string, wanted: string, json: boolean): 
     ...Object.entries(found.hardware_info ?? {}).flatMap(([name, value]): [string, string][] =>
       value === null || value === '' || value === 'Unknown' ? [] : [[labelOf(name), value]],
     ),
-    ...(await identityFields(stateDir, found)),
+    ...(await identityFields(argv, found)),
   ];
   printFields(lines);
   return 0;
@@ -172,9 +153,9 @@ const areaLines = ({ zone, pool }: MachineShape): readonly (readonly [string, st
   );
 
 /** The user who locked the machine with the comment, and how to unlock it. The log keeps events for a time only. */
-async function lockText(stateDir: string, { system_id: id, hostname }: MachineShape): Promise<string> {
+async function lockText(where: Where, { system_id: id, hostname }: MachineShape): Promise<string> {
   const filter = new URLSearchParams({ level: 'AUDIT', id, limit: String(LOCK_EVENTS_MAX) });
-  const { events } = lockEventsShape.parse(await askDaemon(stateDir, `/MAAS/api/2.0/events/?op=query&${filter}`));
+  const { events } = lockEventsShape.parse(await ask(where, `/MAAS/api/2.0/events/?op=query&${filter}`));
   const event = events.find(({ code, params }) => code === 'command' && params?.command === 'lock');
   const comment = event?.params?.comment ?? '';
   const by = event === undefined ? '' : `by ${event.username}${comment === '' ? '' : ` (${comment})`}; `;

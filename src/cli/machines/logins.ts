@@ -2,14 +2,14 @@
 
 import { z } from 'zod';
 import { sleep, systemClock } from '../../clock.ts';
-import { loadPlace } from '../../config/config-file.ts';
-import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
+import { MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
+import { ask, tell, type Where } from '../terminal/asking.ts';
 import { parseDuration } from '../terminal/duration.ts';
-import { print, printJson } from '../terminal/output.ts';
+import { print } from '../terminal/output.ts';
 import { machineShape } from '../terminal/shapes.ts';
-import { findMachine } from './identity.ts';
+import { findMachine, type OnMachine } from './identity.ts';
 
 const WAIT_MS = 2000;
 /** The longest that a machine may take to enter rescue mode. */
@@ -28,79 +28,63 @@ const loginsShape = z.array(
 );
 type Login = z.output<typeof loginsShape>[number];
 
-interface LoginArguments {
-  readonly config: string;
-  readonly json: boolean;
-  readonly machine: string;
-  readonly comment?: string | undefined;
-}
-
-/** Boots a machine into rescue mode, and prints how to log in. @returns 0 @throws RackError if the region refuses */
-export async function rescueMachine(argv: LoginArguments & { readonly wait: boolean }): Promise<number> {
-  const { stateDir } = loadPlace(argv.config);
-  const { system_id: id } = await findMachine(stateDir, argv.machine);
+/** Boots a machine into rescue mode, and prints how to log in. @throws RackError if the region refuses */
+export async function rescueMachine(argv: OnMachine & { readonly wait: boolean }): Promise<number> {
+  const { system_id: id } = await findMachine(argv, argv.machine);
   const path = `${MACHINES_PATH}${id}/`;
-  const form = new URLSearchParams(argv.comment === undefined ? {} : { comment: argv.comment });
-  let machine = await askDaemon(stateDir, `${path}?op=rescue_mode`, 'POST', form.toString());
-  if (argv.wait) machine = await waitForLogin(stateDir, path, argv.json);
-  const logins = await askDaemon(stateDir, `${path}?op=logins`);
-  if (argv.json) printJson({ machine, logins });
-  else {
+  let machine = await ask(argv, `${path}?op=rescue_mode`, 'POST', { comment: argv.comment });
+  if (argv.wait) machine = await waitForLogin(argv, path);
+  const logins = await ask(argv, `${path}?op=logins`);
+  return tell(argv, { machine, logins }, () => {
     const { fqdn, status_name: status, status_message: message } = machineShape.parse(machine);
     print(`${fqdn} (${id}) is ${status} now${message ? `: ${message}` : ''}.`);
     const shown = loginsShape.parse(logins);
     for (const login of shown) print(lineOf(login));
     if (!argv.wait && shown.some(({ simulated }) => simulated !== true))
       print(`\`rackboot machines logins ${argv.machine}\` shows the host key once the machine has started.`);
-  }
-  return 0;
+  });
 }
 
-/** Shows how to log in to a machine. @returns 0 @throws RackError `not-found` */
-export async function listLogins(argv: LoginArguments): Promise<number> {
-  const { stateDir } = loadPlace(argv.config);
-  const machine = await findMachine(stateDir, argv.machine);
-  const raw = await askDaemon(stateDir, `${MACHINES_PATH}${machine.system_id}/?op=logins`);
-  const logins = loginsShape.parse(raw);
-  if (argv.json) printJson(raw);
-  else if (logins.length === 0) print(`${machine.fqdn} is not in rescue mode and has no debug login.`);
-  else for (const login of logins) print(lineOf(login));
-  return 0;
+/** Shows how to log in to a machine. @throws RackError `not-found` */
+export async function listLogins(argv: OnMachine): Promise<number> {
+  const machine = await findMachine(argv, argv.machine);
+  const raw = await ask(argv, `${MACHINES_PATH}${machine.system_id}/?op=logins`);
+  const lines = loginsShape.parse(raw).map(lineOf);
+  return tell(argv, raw, lines.join('\n') || `${machine.fqdn} is not in rescue mode and has no debug login.`);
 }
 
 /** Waits until a machine is in rescue mode. @throws RackError `bad-argument` if it failed or took too long */
-async function waitForLogin(stateDir: string, path: string, isQuiet: boolean): Promise<unknown> {
+async function waitForLogin(where: Where, path: string): Promise<unknown> {
   const began = systemClock.now();
   let said = '';
   for (;;) {
-    const machine = await askDaemon(stateDir, path);
+    const machine = await ask(where, path);
     const { fqdn, status_name: status, status_message: message } = machineShape.parse(machine);
     const now = `${fqdn} is ${status}${message ? `: ${message}` : ''}`;
     if (status === 'Rescue mode') return machine;
     if (status !== 'Entering rescue mode') throw new RackError('bad-argument', now);
     if (systemClock.now() - began > WAIT_MS_MAX)
       throw new RackError('bad-argument', `${now}; rescue mode did not start within ${WAIT_MS_MAX / 60_000} minutes`);
-    if (now !== said && !isQuiet) print(`${now}.`);
+    if (now !== said && where.json !== true) print(`${now}.`);
     said = now;
     await sleep(WAIT_MS);
   }
 }
 
-/** Starts or ends a debug login. @returns 0 @throws RackError if the region refuses */
+/** Starts or ends a debug login. @throws RackError if the region refuses */
 export async function debugLogin(
-  argv: LoginArguments & { readonly for?: string | undefined; readonly off: boolean },
+  argv: OnMachine & { readonly for?: string | undefined; readonly off: boolean },
 ): Promise<number> {
-  const { stateDir } = loadPlace(argv.config);
-  const machine = await findMachine(stateDir, argv.machine);
-  const form = new URLSearchParams({ off: String(argv.off) });
-  if (argv.for !== undefined) form.set('seconds', String(parseDuration(argv.for, '--for')));
-  if (argv.comment !== undefined) form.set('comment', argv.comment);
-  const path = `${MACHINES_PATH}${machine.system_id}/?op=debug_login`;
-  const raw = await askDaemon(stateDir, path, 'POST', form.toString());
-  if (argv.json) printJson(raw);
-  else if (argv.off) print(`The debug login of ${machine.fqdn} has ended.`);
-  else for (const login of loginsShape.parse(raw)) print(lineOf(login));
-  return 0;
+  const machine = await findMachine(argv, argv.machine);
+  const raw = await ask(argv, `${MACHINES_PATH}${machine.system_id}/?op=debug_login`, 'POST', {
+    off: String(argv.off),
+    seconds: argv.for === undefined ? undefined : parseDuration(argv.for, '--for'),
+    comment: argv.comment,
+  });
+  return tell(argv, raw, () => {
+    if (argv.off) print(`The debug login of ${machine.fqdn} has ended.`);
+    else for (const login of loginsShape.parse(raw)) print(lineOf(login));
+  });
 }
 
 function lineOf({ kind, ssh, simulated, host_key: hostKey, username, keys, seconds_left: left }: Login): string {

@@ -6,15 +6,14 @@
 
 import { z } from 'zod';
 import { sleep } from '../../clock.ts';
-import { loadPlace } from '../../config/config-file.ts';
-import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
+import { MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
 import { plainWords } from '../../region/words/text.ts';
+import { ask, type Fields, tell, type Where } from '../terminal/asking.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
-import { formatDuration, print, printError, printFields, printJson, printTable } from '../terminal/output.ts';
+import { formatDuration, print, printError, printFields, printTable } from '../terminal/output.ts';
 import { machineShape } from '../terminal/shapes.ts';
-import { findMachine } from './identity.ts';
-import { formOf, type LifeArguments } from './life.ts';
+import { findMachine, type OnMachine } from './identity.ts';
 import { missingProgramLines } from './power-programs.ts';
 import { handNote } from './switched-by-hand.ts';
 
@@ -47,51 +46,39 @@ const plainText = (text: string): string => (/^HTTP 2\d\d\b/.test(text) ? '' : p
 const ageText = (seconds: number | null): string => (seconds === null ? '-' : `${formatDuration(seconds * 1000)} ago`);
 
 /** Queries the power of one machine, or prints the last known power of all. @returns 0, or 1 if the query failed */
-export async function showPower(argv: {
-  readonly config: string;
-  readonly json: boolean;
-  readonly machine?: string | undefined;
-}): Promise<number> {
-  const { stateDir } = loadPlace(argv.config);
-  if (argv.machine === undefined) return showAll(stateDir, argv.json);
-  const { system_id: id, fqdn } = await findMachine(stateDir, argv.machine);
-  const raw = await askDaemon(stateDir, `${MACHINES_PATH}${id}/?op=query_power_state`);
+export async function showPower(argv: Where & { readonly machine?: string | undefined }): Promise<number> {
+  if (argv.machine === undefined) return await showAll(argv);
+  const { system_id: id, fqdn } = await findMachine(argv, argv.machine);
+  const raw = await ask(argv, `${MACHINES_PATH}${id}/?op=query_power_state`);
   const { state, age, text } = stateShape.parse(raw);
-  if (argv.json) printJson({ system_id: id, state, age, text });
-  else {
+  tell(argv, { system_id: id, state, age, text }, () => {
     const more: [string, string][] = plainText(text) === '' ? [] : [['Details', plainText(text)]];
     printFields([['Machine', `${fqdn} (${id})`], ['Power', state], ['Seen', ageText(age)], ...more]);
-  }
+  });
   return state === 'error' ? 1 : 0;
 }
 
-async function showAll(stateDir: string, json: boolean): Promise<number> {
-  const machines = z.array(powerShape).parse(await askDaemon(stateDir, MACHINES_PATH));
-  if (json) {
-    const brief = machines.map((machine) => ({
-      system_id: machine.system_id,
-      fqdn: machine.fqdn,
-      power_type: machine.power_type,
-      state: machine.power_state,
-      age: machine.power_state_age,
-      text: machine.power_state_text,
-      task: machine.power_task,
-    }));
-    printJson(brief);
-    return 0;
-  }
-  printTable(
-    ['MACHINE', 'DRIVER', 'POWER', 'SEEN', 'NOTE'],
-    machines.map((machine) => [
-      machine.fqdn,
-      machine.power_type || '-',
-      machine.power_state,
-      ageText(machine.power_state_age),
-      noteOf(machine),
-    ]),
-    'No machine is known.',
+async function showAll(where: Where): Promise<number> {
+  const machines = z.array(powerShape).parse(await ask(where, MACHINES_PATH));
+  const brief = machines.map((machine) => ({
+    system_id: machine.system_id,
+    fqdn: machine.fqdn,
+    power_type: machine.power_type,
+    state: machine.power_state,
+    age: machine.power_state_age,
+    text: machine.power_state_text,
+    task: machine.power_task,
+  }));
+  const rows = machines.map((machine) => [
+    machine.fqdn,
+    machine.power_type || '-',
+    machine.power_state,
+    ageText(machine.power_state_age),
+    noteOf(machine),
+  ]);
+  return tell(where, brief, () =>
+    printTable(['MACHINE', 'DRIVER', 'POWER', 'SEEN', 'NOTE'], rows, 'No machine is known.'),
   );
-  return 0;
 }
 
 function noteOf(machine: PowerShape): string {
@@ -104,33 +91,27 @@ function noteOf(machine: PowerShape): string {
  * @throws RackError `not-found`, `bad-argument` if the region refuses, `not-running` while the machine is already being switched
  */
 export async function switchMachine(
-  argv: LifeArguments & { readonly machine: string; readonly wait: boolean },
+  argv: OnMachine & { readonly wait: boolean },
   op: 'power_on' | 'power_off' | 'power_cycle',
-  fields: Readonly<Record<string, string>>,
+  fields: Fields,
 ): Promise<number> {
-  const { stateDir } = loadPlace(argv.config);
-  const { system_id: id } = await findMachine(stateDir, argv.machine);
-  const form = formOf({ comment: argv.comment, ...fields });
-  const raw = await askDaemon(stateDir, `${MACHINES_PATH}${id}/?op=${op}`, 'POST', form);
+  const { system_id: id } = await findMachine(argv, argv.machine);
+  const raw = await ask(argv, `${MACHINES_PATH}${id}/?op=${op}`, 'POST', { comment: argv.comment, ...fields });
   const machine = switchedShape.parse(raw);
-  if (!argv.wait) {
-    if (argv.json) printJson(raw);
-    else {
-      print(`${machine.fqdn} (${id}) is being switched: ${machine.power_task}.`);
-      if (op !== 'power_off') printWhatFollows(machine);
-    }
-    return 0;
-  }
-  const isOver = await awaitTask(stateDir, machine);
   const way = op === 'power_off' ? 'off' : 'on';
-  const end = await findEnd(stateDir, machine, machine.event_id, way);
+  if (!argv.wait)
+    return tell(argv, raw, () => {
+      print(`${machine.fqdn} (${id}) is being switched: ${machine.power_task}.`);
+      if (way === 'on') printWhatFollows(machine);
+    });
+  const isOver = await awaitTask(argv, machine);
+  const end = await findEnd(argv, machine, machine.event_id, way);
   const isDone = end?.type === `Node powered ${way}`;
   const text = end?.description ?? (isOver ? 'another command changed its power' : 'it is still being switched');
-  if (argv.json) printJson({ system_id: id, done: isDone, text });
-  else {
+  tell(argv, { system_id: id, done: isDone, text }, () => {
     print(`${machine.fqdn} (${id}): ${plainWords(text)}.`);
     if (isDone && way === 'on') printWhatFollows(machine);
-  }
+  });
   return isDone ? 0 : 1;
 }
 
@@ -148,10 +129,10 @@ function printWhatFollows({
 }
 
 /** Waits until the machine's switch is over. @returns false if that takes longer than WAIT_MS_MAX */
-async function awaitTask(stateDir: string, { system_id: id }: PowerShape): Promise<boolean> {
+async function awaitTask(where: Where, { system_id: id }: PowerShape): Promise<boolean> {
   const path = `${MACHINES_PATH}${id}/`;
   for (let waitedMs = 0; waitedMs < WAIT_MS_MAX; waitedMs += POLL_MS) {
-    if (powerShape.parse(await askDaemon(stateDir, path)).power_task === '') return true;
+    if (powerShape.parse(await ask(where, path)).power_task === '') return true;
     await sleep(POLL_MS);
   }
   return false;
@@ -161,33 +142,29 @@ async function awaitTask(stateDir: string, { system_id: id }: PowerShape): Promi
  * The event that reports the end of a switch in this direction that began at the event `after`. It is the first such event: later ones
  * belong to other commands. Undefined: another command replaced the switch, or it has not ended.
  */
-async function findEnd(stateDir: string, { system_id: id }: PowerShape, after: number, way: 'on' | 'off') {
+async function findEnd(where: Where, { system_id: id }: PowerShape, after: number, way: 'on' | 'off') {
   const query = new URLSearchParams({ id, after: String(after), limit: String(EVENTS_MAX), level: 'DEBUG' });
-  const { events } = eventsShape.parse(await askDaemon(stateDir, `/MAAS/api/2.0/events/?op=query&${query}`));
+  const { events } = eventsShape.parse(await ask(where, `/MAAS/api/2.0/events/?op=query&${query}`));
   const ends = [`Node powered ${way}`, `Failed to power ${way} node`];
   return events.findLast(({ type }) => ends.includes(type));
 }
 
-/** Sets a machine's power driver and parameters. @returns 0 @throws RackError `not-found`, `bad-argument` */
-export async function setPower(argv: {
-  readonly config: string;
-  readonly json: boolean;
-  readonly machine: string;
-  readonly type: string;
-  readonly parameters?: readonly string[] | undefined;
-  readonly skipCheck: boolean;
-}): Promise<number> {
-  const { stateDir } = loadPlace(argv.config);
-  const { system_id: id } = await findMachine(stateDir, argv.machine);
-  const form = formOf({
+/** Sets a machine's power driver and parameters. @throws RackError `not-found`, `bad-argument` */
+export async function setPower(
+  argv: OnMachine & {
+    readonly type: string;
+    readonly parameters?: readonly string[] | undefined;
+    readonly skipCheck: boolean;
+  },
+): Promise<number> {
+  const { system_id: id } = await findMachine(argv, argv.machine);
+  const raw = await ask(argv, `${MACHINES_PATH}${id}/`, 'PUT', {
     power_type: argv.type,
     power_parameters: JSON.stringify(parametersOf(argv.parameters ?? [])),
-    ...(argv.skipCheck ? { power_parameters_skip_check: 'true' } : {}),
+    power_parameters_skip_check: argv.skipCheck ? 'true' : undefined,
   });
-  const raw = await askDaemon(stateDir, `${MACHINES_PATH}${id}/`, 'PUT', form);
   const { fqdn, power_type: type } = powerShape.parse(raw);
-  if (argv.json) printJson(raw);
-  else print(`${fqdn} (${id}) is now switched by ${type === '' || type === 'manual' ? 'hand' : type}.`);
+  tell(argv, raw, `${fqdn} (${id}) is now switched by ${type === '' || type === 'manual' ? 'hand' : type}.`);
   // A remote region switches it with its own programs, which are not visible here. Imported late, because the other commands need no schemas.
   const { isRegionElsewhere } = await import('../../config/load.ts');
   if (!isRegionElsewhere(argv.config)) for (const line of missingProgramLines([type])) printError(line);

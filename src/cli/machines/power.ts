@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import { loadStorePlace } from '../../config/region-store.ts';
-import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
+import { MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
 import { COMMAND_MS_MAX } from '../../power/command.ts';
 import type { PowerSurroundings } from '../../power/driver.ts';
@@ -16,6 +16,7 @@ import { listGuests, parseHypervisor } from '../../power/virsh.ts';
 import { problemText } from '../../region/words/en/power.ts';
 import { powerText } from '../../region/words/text.ts';
 import { hasStore, openStore } from '../../region-process/open-store.ts';
+import { ask, type Where } from '../terminal/asking.ts';
 import { print, printFields, printJson, printTable } from '../terminal/output.ts';
 import { becomeMakerOf, becomeOwnerOf } from '../terminal/state-owner.ts';
 import { findMachine } from './identity.ts';
@@ -55,14 +56,14 @@ function questionSignal(): AbortSignal {
  * @returns 0 if it answered, else 1
  * @throws RackError `bad-argument`, `not-found`, `not-running`
  */
-export async function checkPower(config: string, wanted: string, json: boolean): Promise<number> {
-  const { stateDir } = loadPlace(config);
-  return wanted.includes('://')
-    ? checkHypervisor(config, stateDir, wanted, json)
-    : checkMachine(config, stateDir, wanted, json);
+export async function checkPower(argv: Where & { readonly what: string }): Promise<number> {
+  const { stateDir } = loadPlace(argv.config);
+  return argv.what.includes('://')
+    ? checkHypervisor(argv, stateDir, argv.what)
+    : checkMachine(argv, stateDir, argv.what);
 }
 
-async function checkHypervisor(config: string, stateDir: string, uri: string, json: boolean): Promise<number> {
+async function checkHypervisor({ config, json }: Where, stateDir: string, uri: string): Promise<number> {
   const host = parseHypervisor(uri);
   if (host === undefined) {
     const text = `${uri} is not a libvirt URI: use qemu+ssh://user@host/system, qemu:///system or test:///default`;
@@ -86,17 +87,17 @@ async function checkHypervisor(config: string, stateDir: string, uri: string, js
   return 0;
 }
 
-async function checkMachine(config: string, stateDir: string, wanted: string, json: boolean): Promise<number> {
-  const { system_id: id, fqdn } = await findMachine(stateDir, wanted);
+async function checkMachine(where: Where, stateDir: string, wanted: string): Promise<number> {
+  const { system_id: id, fqdn } = await findMachine(where, wanted);
   const path = `${MACHINES_PATH}${encodeURIComponent(id)}/`;
-  const { power_type: type } = machinePower.parse(await askDaemon(stateDir, path));
-  const identity = machineIdentity.parse(await askDaemon(stateDir, `${path}?op=identity`));
+  const { power_type: type } = machinePower.parse(await ask(where, path));
+  const identity = machineIdentity.parse(await ask(where, `${path}?op=identity`));
   if (identity.power_is_proposed) {
     // Parameters from an anonymous caller must not make this host contact anyone.
     const text = `${fqdn} reported its power parameters itself and is not accepted yet: commission it, or set them`;
     throw new RackError('bad-argument', text);
   }
-  const values = machineValues.parse(await askDaemon(stateDir, `${path}?op=power_parameters`));
+  const values = machineValues.parse(await ask(where, `${path}?op=power_parameters`));
   const driver = findDriver(type);
   if (driver === undefined) {
     const names = POWER_DRIVERS.map(({ name }) => name).join(', ');
@@ -104,13 +105,13 @@ async function checkMachine(config: string, stateDir: string, wanted: string, js
     throw new RackError('bad-argument', `${lack}: set one by \`sudo rackboot power set\` (${names})`);
   }
   becomeOwnerOf(stateDir);
-  const opened = driver.open(id, values, surroundingsOf(config));
+  const opened = driver.open(id, values, surroundingsOf(where.config));
   if (opened.kind === 'bad-parameters') {
     const problems = opened.problems.map((one) => problemText(one));
     throw new RackError('bad-argument', `the power_parameters of ${fqdn} are unusable: ${problems.join('; ')}`);
   }
   const answer = await opened.port.query(questionSignal());
-  if (json) {
+  if (where.json === true) {
     const { kind: outcome, state, said = '' } = answer;
     const text = powerText(answer.detail);
     printJson({ system_id: id, power_type: type, controller: opened.port.controller, outcome, state, text, said });

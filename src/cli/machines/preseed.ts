@@ -4,15 +4,14 @@
 
 import { z } from 'zod';
 import { findEndpointFor, formatBaseUrl } from '../../boot/endpoint.ts';
-import { loadPlace } from '../../config/config-file.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
-import { askDaemon } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
 import { TextDirectory } from '../../files/text-directory.ts';
 import { LOOPBACK, networkContains, parseIpv4 } from '../../net/address.ts';
 import { type Purpose, STAND_IN } from '../../region/preseed/request.ts';
 import { SHIPPED_DIRECTORY, TemplateSource } from '../../region/preseed/template-source.ts';
 import { mistakeText } from '../../region/words/text.ts';
+import { ask } from '../terminal/asking.ts';
 import { findConfig, leftOutNote, loadServed } from '../terminal/config-in-force.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { print, printDocument, printError, printJson, printTable } from '../terminal/output.ts';
@@ -40,7 +39,7 @@ interface RenderFlags {
   readonly config: string;
   readonly machine: string;
   readonly purpose: Purpose;
-  readonly osystem?: string | undefined;
+  readonly os?: string | undefined;
   readonly release?: string | undefined;
   /** A template instead of the usual one. */
   readonly file?: string | undefined;
@@ -90,23 +89,18 @@ export async function showPreseed(file: string, name: string): Promise<number> {
  * @throws RackError `not-found`, `not-running`, `bad-argument`
  */
 export async function renderForMachine(flags: RenderFlags): Promise<number> {
-  const { stateDir } = loadPlace(flags.config);
-  const machine = await findMachine(stateDir, flags.machine);
+  const machine = await findMachine(flags, flags.machine);
   const { config } = await findConfig(flags.config);
   const { osystem, distro_series: release } = installShape.parse(machine);
-  const form = new URLSearchParams({
+  const raw = await ask(flags, `/MAAS/rackboot/1/preseeds/${machine.system_id}/`, 'POST', {
     purpose: flags.purpose,
-    osystem: flags.osystem ?? (osystem === '' ? 'debian' : osystem),
+    osystem: flags.os ?? (osystem === '' ? 'debian' : osystem),
     release: flags.release ?? (release === '' ? config.boot.commissioningRelease : release),
     origin: baseUrl(machine, config),
+    file: flags.file,
+    template: flags.file === undefined ? undefined : readGivenFile(flags.file).toString('utf8'),
+    set: flags.set.map(String),
   });
-  if (flags.file !== undefined) {
-    form.set('file', flags.file);
-    form.set('template', readGivenFile(flags.file).toString('utf8'));
-  }
-  for (const assignment of flags.set) form.append('set', assignment);
-  const path = `/MAAS/rackboot/1/preseeds/${machine.system_id}/`;
-  const raw = await askDaemon(stateDir, path, 'POST', form.toString());
   const { names, result } = renderedShape.parse(raw);
   if (!flags.names) return printPreseed(result, flags.json);
   if (flags.json) printJson(names);

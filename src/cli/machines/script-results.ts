@@ -4,10 +4,10 @@
 
 import { z } from 'zod';
 import { sleep } from '../../clock.ts';
-import { loadPlace } from '../../config/config-file.ts';
-import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
+import { MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
+import { ask, type Where } from '../terminal/asking.ts';
 import { print, printJson, printPart, printTable } from '../terminal/output.ts';
 import { machineShape } from '../terminal/shapes.ts';
 import { findMachine } from './identity.ts';
@@ -38,9 +38,7 @@ const runShape = z.looseObject({
 type Result = z.infer<typeof resultShape>;
 type Run = z.infer<typeof runShape>;
 
-interface ResultArguments {
-  readonly config: string;
-  readonly json: boolean;
+interface ResultArguments extends Where {
   readonly machine: string;
   readonly script?: string | undefined;
   readonly all: boolean;
@@ -51,13 +49,12 @@ const decode = (base64: string | undefined): string => Buffer.from(base64 ?? '',
 
 /** Prints results. @returns 0, or 1 if the followed run did not pass @throws RackError `not-found` */
 export async function showResults(argv: ResultArguments): Promise<number> {
-  const { stateDir } = loadPlace(argv.config);
-  const found = await findMachine(stateDir, argv.machine);
+  const found = await findMachine(argv, argv.machine);
   const path = `/MAAS/api/2.0/nodes/${found.system_id}/results/`;
   if (argv.script !== undefined)
-    return await printOutput(stateDir, path, { hostname: found.hostname, script: argv.script });
-  if (argv.follow) return await new Follower(stateDir, found.system_id, path).follow();
-  const raw = await askDaemon(stateDir, path);
+    return await printOutput(argv, path, { hostname: found.hostname, script: argv.script });
+  if (argv.follow) return await new Follower(argv, found.system_id, path).follow();
+  const raw = await ask(argv, path);
   const runs = z.array(runShape).parse(raw);
   if (argv.json) printJson(argv.all ? raw : runs.slice(0, 1));
   else if (runs.length === 0) print(`${found.fqdn} has run no scripts yet.`);
@@ -76,20 +73,20 @@ function printRun(run: Run): void {
   printTable(['NAME', 'RESULT', 'STATUS', 'TIME'], rows, 'Nothing ran.');
 }
 
-async function newestRun(stateDir: string, path: string, query: string): Promise<Run | undefined> {
-  const runs = z.array(runShape).parse(await askDaemon(stateDir, `${path}?${query}`));
+async function newestRun(where: Where, path: string, query: string): Promise<Run | undefined> {
+  const runs = z.array(runShape).parse(await ask(where, `${path}?${query}`));
   return runs[0];
 }
 
 async function printOutput(
-  stateDir: string,
+  where: Where,
   path: string,
   { hostname, script }: { readonly hostname: string; readonly script: string },
 ): Promise<number> {
   const query = new URLSearchParams({ include_output: 'true', filters: script }).toString();
-  const [result] = (await newestRun(stateDir, path, query))?.results ?? [];
+  const [result] = (await newestRun(where, path, query))?.results ?? [];
   if (result === undefined) {
-    const names = (await newestRun(stateDir, path, ''))?.results.map(({ name }) => name) ?? [];
+    const names = (await newestRun(where, path, ''))?.results.map(({ name }) => name) ?? [];
     throw new RackError(
       'not-found',
       `${hostname} has no result of ${script}: ${nearestHint(script, names)}\`rackboot scripts results ${hostname}\` shows all`,
@@ -101,23 +98,23 @@ async function printOutput(
 
 /** Prints the results of a machine's run until the machine has finished. */
 class Follower {
-  readonly #stateDir: string;
+  readonly #where: Where;
   readonly #systemId: string;
   readonly #path: string;
   /** The printed text of each script, and whether its end has been printed. */
   readonly #printed = new Map<string, { text: string; isEnded: boolean }>();
   #run: number | undefined;
 
-  constructor(stateDir: string, systemId: string, path: string) {
-    this.#stateDir = stateDir;
+  constructor(where: Where, systemId: string, path: string) {
+    this.#where = where;
     this.#systemId = systemId;
     this.#path = path;
   }
 
   async follow(): Promise<number> {
     for (;;) {
-      const machine = machineShape.parse(await askDaemon(this.#stateDir, `${MACHINES_PATH}${this.#systemId}/`));
-      const run = await newestRun(this.#stateDir, this.#path, '');
+      const machine = machineShape.parse(await ask(this.#where, `${MACHINES_PATH}${this.#systemId}/`));
+      const run = await newestRun(this.#where, this.#path, '');
       if (run !== undefined) await this.#show(run);
       if (!AT_WORK.has(machine.status_name)) {
         print(`${machine.fqdn} is ${machine.status_name}.`);
@@ -136,7 +133,7 @@ class Follower {
     );
     if (news.length === 0) return;
     const query = new URLSearchParams({ include_output: 'true', filters: news.map(({ name }) => name).join(',') });
-    const raw = await askDaemon(this.#stateDir, `${this.#path}${run.id}/?${query.toString()}`);
+    const raw = await ask(this.#where, `${this.#path}${run.id}/?${query.toString()}`);
     for (const result of runShape.parse(raw).results) this.#print(result);
   }
 

@@ -2,12 +2,11 @@
 
 import { basename } from 'node:path';
 import { z } from 'zod';
-import { loadPlace } from '../../config/config-file.ts';
-import { askDaemon } from '../../control/ask-daemon.ts';
 import type { OptionNames } from '../../control/field-refusal.ts';
 import { RackError } from '../../errors.ts';
+import { ask, tell, type Where } from '../terminal/asking.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
-import { formatBytes, formatDuration, print, printDocument, printJson, printTable } from '../terminal/output.ts';
+import { formatBytes, formatDuration, print, printDocument, printTable } from '../terminal/output.ts';
 
 const PATH = '/MAAS/api/2.0/scripts/';
 const shape = z.looseObject({
@@ -31,49 +30,40 @@ const NAMES: OptionNames = {
 };
 const KINDS: Readonly<Record<number, string>> = { 0: 'commissioning', 2: 'testing' };
 
-/** Adds or replaces a script from a file. @returns 0 @throws RackError `bad-argument` for an unusable file, `not-found` */
-export async function addScript(argv: {
-  readonly config: string;
-  readonly json: boolean;
-  readonly file: string;
-  readonly name?: string | undefined;
-  readonly kind?: string | undefined;
-  readonly title?: string | undefined;
-  readonly timeout?: string | undefined;
-  readonly position?: number | undefined;
-  readonly tag?: readonly string[] | undefined;
-  readonly replace: boolean;
-}): Promise<number> {
-  const { stateDir } = loadPlace(argv.config);
+const pathOf = (name: string): string => `${PATH}${encodeURIComponent(name)}/`;
+
+/** Adds or replaces a script from a file. @throws RackError `bad-argument` for an unusable file, `not-found` */
+export async function addScript(
+  argv: Where & {
+    readonly file: string;
+    readonly name?: string | undefined;
+    readonly kind?: string | undefined;
+    readonly title?: string | undefined;
+    readonly timeout?: string | undefined;
+    readonly position?: number | undefined;
+    readonly tag?: readonly string[] | undefined;
+    readonly replace: boolean;
+  },
+): Promise<number> {
   const bytes = readGivenFile(argv.file);
   const script = bytes.toString('utf8');
   if (!Buffer.from(script).equals(bytes)) throw new RackError('bad-argument', `${argv.file} is not UTF-8 text`);
   const own = /^# ?name:\s*(\S+)\s*$/im.exec(script)?.[1];
   const name = argv.name ?? own ?? basename(argv.file).replace(/\.(?:sh|awk)$/, '');
-  const form = new URLSearchParams({ name, script });
-  const rest = {
-    type: argv.kind,
-    title: argv.title,
-    timeout: argv.timeout,
-    position: argv.position?.toString(),
-    tags: argv.tag?.join(','),
-  };
-  for (const [key, value] of Object.entries(rest)) if (value !== undefined) form.set(key, value);
-  const path = argv.replace ? `${PATH}${encodeURIComponent(name)}/` : PATH;
-  const raw = await askDaemon(stateDir, path, argv.replace ? 'PUT' : 'POST', form.toString(), { names: NAMES });
-  if (argv.json) printJson(raw);
-  else {
-    const { name: kept, type, timeout_seconds: seconds } = shape.parse(raw);
-    print(`${kept} is a ${KINDS[type] ?? ''} script; it may take ${formatDuration(seconds * 1000)}.`);
-  }
-  return 0;
+  const { kind: type, title, timeout, position, tag } = argv;
+  const fields = { name, script, type, title, timeout, position, tags: tag?.join(',') };
+  const [path, method] = argv.replace ? [pathOf(name), 'PUT' as const] : [PATH, 'POST' as const];
+  const raw = await ask(argv, path, method, fields, NAMES);
+  return tell(argv, raw, () => {
+    const kept = shape.parse(raw);
+    const time = formatDuration(kept.timeout_seconds * 1000);
+    print(`${kept.name} is a ${KINDS[kept.type] ?? ''} script; it may take ${time}.`);
+  });
 }
 
-/** Prints all scripts. @returns 0 */
-export async function listScripts(config: string, json: boolean): Promise<number> {
-  const raw = await askDaemon(loadPlace(config).stateDir, PATH);
-  if (json) printJson(raw);
-  else {
+export async function listScripts(where: Where): Promise<number> {
+  const raw = await ask(where, PATH);
+  return tell(where, raw, () => {
     const scripts = z.array(shape).parse(raw);
     const isTagged = scripts.some(({ tags }) => tags.length > 0);
     const rows = scripts.map((one) => [
@@ -87,21 +77,22 @@ export async function listScripts(config: string, json: boolean): Promise<number
     ]);
     const headings = ['NAME', 'KIND', 'POSITION', 'AT MOST', 'SIZE', ...(isTagged ? ['TAGS'] : []), 'TITLE'];
     printTable(headings, rows, 'There are no scripts yet: rackboot scripts add FILE');
-  }
+  });
+}
+
+interface OnScript extends Where {
+  readonly script: string;
+}
+
+/** Prints the text of a script. @throws RackError `not-found` */
+export async function showScript(argv: OnScript): Promise<number> {
+  printDocument(String(await ask(argv, `${pathOf(argv.script)}?op=download`)));
   return 0;
 }
 
-/** Prints the text of a script. @returns 0 @throws RackError `not-found` */
-export async function showScript(config: string, name: string): Promise<number> {
-  const text = await askDaemon(loadPlace(config).stateDir, `${PATH}${encodeURIComponent(name)}/?op=download`);
-  printDocument(String(text));
-  return 0;
-}
-
-/** Removes a script. @returns 0 @throws RackError `not-found` */
-export async function removeScript(config: string, name: string, json: boolean): Promise<number> {
-  await askDaemon(loadPlace(config).stateDir, `${PATH}${encodeURIComponent(name)}/`, 'DELETE');
-  if (json) printJson({ name });
-  else print(`The script ${name} is removed.`);
-  return 0;
+/** Removes a script. @throws RackError `not-found` */
+export async function removeScript(argv: OnScript): Promise<number> {
+  const { script: name } = argv;
+  await ask(argv, pathOf(name), 'DELETE');
+  return tell(argv, { name }, `The script ${name} is removed.`);
 }

@@ -2,12 +2,12 @@
 
 import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';
-import { askDaemon } from '../../control/ask-daemon.ts';
 import { followEvents } from '../../control/event-follow.ts';
 import { RackError } from '../../errors.ts';
 import { EVENT_TYPES } from '../../region/records/machine-event.ts';
 import { asSentence, plainWords } from '../../region/words/text.ts';
 import { findMachine } from '../machines/identity.ts';
+import { ask, type Where } from '../terminal/asking.ts';
 import { print, printError, printJson, printJsonLine } from '../terminal/output.ts';
 
 const EVENTS_PATH = '/MAAS/api/2.0/events/';
@@ -32,8 +32,7 @@ const racksShape = z.array(z.looseObject({ status_name: z.string().optional() })
 const pageShape = z.object({ events: z.array(eventShape), next_uri: z.string() });
 const gapShape = z.object({ after: z.number(), oldest: z.number() });
 
-interface EventsRequest {
-  readonly file: string;
+interface EventsRequest extends Where {
   readonly json: boolean;
   readonly follow: boolean;
   /** System id, hostname or hardware address; undefined: every event, including those without a machine. */
@@ -44,18 +43,18 @@ interface EventsRequest {
 
 /** Prints events. @returns 0 @throws RackError `not-found`, `bad-argument` */
 export async function showEvents(request: EventsRequest): Promise<number> {
-  const { file, json, limit } = request;
+  const { json, limit } = request;
   if (!Number.isInteger(limit) || limit < 0 || limit > LIMIT_MAX) {
     throw new RackError('bad-argument', `--limit ${limit} is not a whole number from 0 to ${LIMIT_MAX}`);
   }
-  const { stateDir } = loadPlace(file);
+  const { stateDir } = loadPlace(request.config);
   const filter = new URLSearchParams({ level: request.level.toUpperCase() });
-  if (request.machine !== undefined) filter.set('id', (await findMachine(stateDir, request.machine)).system_id);
+  if (request.machine !== undefined) filter.set('id', (await findMachine(request, request.machine)).system_id);
   // Always fetch the newest event: the stream continues after it.
-  const raw = await askDaemon(stateDir, `${EVENTS_PATH}?op=query&limit=${Math.max(1, limit)}&${filter}`);
+  const raw = await ask(request, `${EVENTS_PATH}?op=query&limit=${Math.max(1, limit)}&${filter}`);
   const { events, next_uri: next } = pageShape.parse(raw);
   const shown = events.slice(0, limit).toReversed();
-  const manyRacks = !json && (await hasManyRacks(stateDir));
+  const manyRacks = !json && (await hasManyRacks(request));
   const show = (event: ShownEvent): void => (json ? printJsonLine(event) : print(eventLine(event, manyRacks)));
   if (json && !request.follow) printJson(shown);
   else for (const event of shown) show(event);
@@ -66,8 +65,8 @@ export async function showEvents(request: EventsRequest): Promise<number> {
 }
 
 /** Whether events name the rack that reported them: only if there are several racks. */
-async function hasManyRacks(stateDir: string): Promise<boolean> {
-  const racks = racksShape.parse(await askDaemon(stateDir, RACKS_PATH));
+async function hasManyRacks(where: Where): Promise<boolean> {
+  const racks = racksShape.parse(await ask(where, RACKS_PATH));
   return racks.filter(({ status_name: status }) => status === undefined || status === 'accepted').length > 1;
 }
 

@@ -2,13 +2,13 @@
 
 import { z } from 'zod';
 import { systemClock } from '../../clock.ts';
-import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
+import { ask, tell, type Where } from '../terminal/asking.ts';
 import { confirmOnTerminal } from '../terminal/confirmation.ts';
-import { formatDuration, print, printJson, printTable } from '../terminal/output.ts';
+import { formatDuration, print, printTable } from '../terminal/output.ts';
 
 const RACKS_PATH = '/MAAS/api/2.0/nodegroups/';
 
@@ -37,11 +37,10 @@ type RackShape = z.infer<typeof rackShape>;
  * @returns 1 if a rack is away, serves no network, refuses its settings or claims another rack's network, or if two racks hand out the same
  * addresses; else 0
  */
-export async function listRacks(file: string, json: boolean): Promise<number> {
-  const raw = await askDaemon(loadPlace(file).stateDir, RACKS_PATH);
+export async function listRacks(where: Where): Promise<number> {
+  const raw = await ask(where, RACKS_PATH);
   const racks = z.array(rackShape).parse(raw);
-  if (json) printJson(raw);
-  else {
+  tell(where, raw, () => {
     const nowMs = systemClock.wallTimeMs();
     printTable(
       ['NAME', 'STATE', 'LAST SEEN', 'VERSION', 'NETWORKS', 'EVENTS', 'UUID'],
@@ -61,7 +60,7 @@ export async function listRacks(file: string, json: boolean): Promise<number> {
       const isOnly = racks.filter((rack) => rack.name === name).length === 1;
       print(`${name} waits to be accepted: rackboot racks accept ${isOnly ? name : uuid}`);
     }
-  }
+  });
   const isBad = (rack: RackShape): boolean =>
     rack.is_away ||
     rack.conflict !== null ||
@@ -98,44 +97,43 @@ function row(rack: RackShape, nowMs: number): string[] {
   ];
 }
 
-/**
- * Accepts, rejects or removes the rack of this name or UUID.
- * @param shared networks of other racks that it may also serve  @param isMeant do not ask for confirmation
- * @returns 0 @throws RackError `not-found`, `bad-argument`, `cancelled`
- */
-export async function judgeRack(
-  file: string,
-  verdict: 'accept' | 'reject' | 'remove',
-  wanted: string,
-  json: boolean,
-  { shared = [], isMeant = false }: { readonly shared?: readonly string[]; readonly isMeant?: boolean } = {},
-): Promise<number> {
-  const { stateDir } = loadPlace(file);
-  const rack = await askRack(stateDir, wanted);
-  if (verdict === 'remove' && rack.status_name === 'accepted')
-    await confirmOnTerminal(`Forget ${rack.name}, which serves machines for this region?`, isMeant);
-  if (verdict === 'remove') await askDaemon(stateDir, `${RACKS_PATH}${rack.uuid}/`, 'DELETE');
-  else {
-    const form = new URLSearchParams({ uuid: rack.uuid });
-    for (const network of shared) form.append('share', network);
-    await askDaemon(stateDir, `${RACKS_PATH}?op=${verdict}`, 'POST', form.toString());
-  }
-  const done = verdict === 'remove' ? 'removed' : `${verdict}ed`;
-  const conflict = verdict === 'accept' ? await conflictOf(stateDir, rack) : null;
-  if (json) printJson({ uuid: rack.uuid, name: rack.name, done, network_conflict: conflict });
-  else print(`${rack.name} is ${done}.${conflict === null ? '' : ` But ${conflict}`}`);
-  return 0;
+interface OnRack extends Where {
+  readonly rack: string;
 }
 
-async function conflictOf(stateDir: string, { uuid }: RackShape): Promise<string | null> {
-  return rackShape.parse(await askDaemon(stateDir, `${RACKS_PATH}${uuid}/`)).network_conflict;
+/**
+ * Accepts or rejects the rack of this name or UUID; `share` has networks of other racks that it may also serve.
+ * @throws RackError `not-found`, `bad-argument`
+ */
+export async function judgeRack(
+  argv: OnRack & { readonly share?: readonly string[] | undefined },
+  verdict: 'accept' | 'reject',
+): Promise<number> {
+  const { uuid, name } = await findRack(argv, argv.rack);
+  await ask(argv, `${RACKS_PATH}?op=${verdict}`, 'POST', { uuid, share: argv.share });
+  const conflict =
+    verdict === 'accept' ? rackShape.parse(await ask(argv, `${RACKS_PATH}${uuid}/`)).network_conflict : null;
+  const raw = { uuid, name, done: `${verdict}ed`, network_conflict: conflict };
+  return tell(argv, raw, `${name} is ${verdict}ed.${conflict === null ? '' : ` But ${conflict}`}`);
 }
+
+/** @throws RackError `not-found`, `bad-argument`, `cancelled` */
+export async function removeRack(argv: OnRack & { readonly yes: boolean }): Promise<number> {
+  const { uuid, name, status_name: status } = await findRack(argv, argv.rack);
+  if (status === 'accepted')
+    await confirmOnTerminal(`Forget ${name}, which serves machines for this region?`, argv.yes);
+  await ask(argv, `${RACKS_PATH}${uuid}/`, 'DELETE');
+  return tell(argv, { uuid, name, done: 'removed', network_conflict: null }, `${name} is removed.`);
+}
+
+const findRack = async (where: Where, wanted: string): Promise<RackShape> =>
+  rackIn(z.array(rackShape).parse(await ask(where, RACKS_PATH)), wanted);
 
 /** The rack of this name or UUID. @throws RackError `not-found`; `bad-argument` for a name of several racks */
 export const askRack = async (stateDir: string, wanted: string): Promise<RackShape> =>
-  findRack(z.array(rackShape).parse(await askDaemon(stateDir, RACKS_PATH)), wanted);
+  rackIn(z.array(rackShape).parse(await askDaemon(stateDir, RACKS_PATH)), wanted);
 
-function findRack(racks: readonly RackShape[], wanted: string): RackShape {
+function rackIn(racks: readonly RackShape[], wanted: string): RackShape {
   const found = racks.filter(({ uuid, name }) => uuid === wanted.toLowerCase() || name === wanted);
   const [first] = found;
   if (first === undefined) {

@@ -1,25 +1,38 @@
-// Options of every command that reads a configuration or prints a result; commands.ts defines them.
+// Options and arguments that many commands have.
 
-import { defaultRackConfig } from '../../control/default-config.ts';
+import { defaultConfig, defaultRackConfig } from '../../control/default-config.ts';
 import { RackError } from '../../errors.ts';
 
-/** The options that many commands have. */
+/** The configuration that a command works on. */
+export const config = {
+  type: 'string',
+  default: defaultConfig(),
+  describe: 'Configuration file (also RACKBOOT_CONFIG)',
+  requiresArg: true,
+} as const;
+export const json = { type: 'boolean', default: false, describe: 'Print JSON' } as const;
+
+/** Both, for the tables that are functions of them. */
 export interface SharedOptions {
   readonly config: { readonly type: 'string'; readonly default: string; readonly describe: string };
   readonly json: { readonly type: 'boolean'; readonly default: boolean; readonly describe: string };
 }
 
+export const text = { type: 'string', requiresArg: true } as const;
+/** An argument that must be given. */
+export const named = (describe?: string) => ({ type: 'string', demandOption: true, describe }) as const;
+/** Machines, each by an option of its own. */
+export const machineList = { type: 'string', array: true, requiresArg: true } as const;
+export const comment = { ...text, describe: 'Why, for the event log' } as const;
+
 /** The option for commands about a rack only: the default is never a region's file. */
-export const ofRack = (config: SharedOptions['config']): SharedOptions['config'] => ({
-  ...config,
-  default: defaultRackConfig(),
-});
+export const rackConfig = { ...config, default: defaultRackConfig() };
 
 /** The help text for an argument that names a machine. */
 export const ANY_NAME = 'Its system id, hostname or hardware address';
 
 /** The argument that names a machine. */
-export const machine = { type: 'string', demandOption: true, describe: ANY_NAME } as const;
+export const machine = named(ANY_NAME);
 
 /** How many MiB a size with one of these units has. */
 const MEBIBYTES: Readonly<Record<string, number>> = { M: 1, G: 1024, T: 1024 * 1024 };

@@ -37,7 +37,7 @@ test('a machine is shown with its IP and its hardware addresses, named apart', a
       power_is_proposed: false,
     },
   });
-  const { text } = await printedBy(() => showMachine(config, 'calm-ibis', false));
+  const { text } = await printedBy(() => showMachine({ config: config, machine: 'calm-ibis', json: false }));
   assert.match(text, /^IP addresses +10\.20\.0\.10, 10\.20\.0\.100$/m);
   assert.match(text, /^Hardware address +52:54:00:00:00:01/m);
 });
@@ -57,7 +57,7 @@ test('a locked machine is shown with its lock, who locked it and why, and with a
       '/MAAS/api/2.0/machines/abcdef/?op=identity': IDENTITY,
       [events]: { events: log },
     });
-    return (await printedBy(() => showMachine(config, 'calm-ibis', false))).text;
+    return (await printedBy(() => showMachine({ config: config, machine: 'calm-ibis', json: false }))).text;
   };
   const away = { zone: { name: 'hall-2' }, pool: { name: 'dev' } };
   const locked = await shown(
@@ -92,7 +92,7 @@ test('values that are not known are `-` or left out, and the words of the firmwa
     '/MAAS/api/2.0/machines/': [machine],
     '/MAAS/api/2.0/machines/abcdef/?op=identity': IDENTITY,
   });
-  const { text } = await printedBy(() => showMachine(config, 'calm-ibis', false));
+  const { text } = await printedBy(() => showMachine({ config: config, machine: 'calm-ibis', json: false }));
   for (const label of ['Processors', 'Memory', 'IP addresses']) assert.match(text, new RegExp(`^${label} +-$`, 'm'));
   assert.match(text, /^System vendor +ACME\nSystem SKU +A-1\nCPU model +x9$/m);
   assert.doesNotMatch(text, /Unknown|chassis|mainboard|_/i);

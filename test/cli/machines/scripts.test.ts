@@ -14,7 +14,7 @@ const SCRIPT = { name: 'fan', type: 2, title: 'Fans', timeout_seconds: 60, posit
 test('the list has a column of tags if a script has one', async (t) => {
   const listed = async (...scripts: readonly object[]): Promise<string> => {
     const { config } = await answerControl(t, { [PATH]: scripts });
-    return (await printedBy(() => listScripts(config, false))).text;
+    return (await printedBy(() => listScripts({ config: config, json: false }))).text;
   };
   assert.doesNotMatch(await listed({ ...SCRIPT, tags: [] }), /TAGS/);
   const tagged = await listed({ ...SCRIPT, tags: ['hot', 'slow'] }, { ...SCRIPT, name: 'bios', tags: [] });

@@ -26,7 +26,7 @@ test('a rack that has only registered was last seen then', async (t) => {
   });
   const racks = [rack('new', null, ago(240)), rack('old', ago(120), ago(9000)), rack('odd', null, null)];
   const { config } = await answerControl(t, { '/MAAS/api/2.0/nodegroups/': racks });
-  const { text } = await printedBy(() => listRacks(config, false));
+  const { text } = await printedBy(() => listRacks({ config: config, json: false }));
   assert.match(text, /^new +pending +4 min \d+ s ago /m);
   assert.match(text, /^old +pending +2 min \d+ s ago /m);
   assert.match(text, /^odd +pending +never /m);

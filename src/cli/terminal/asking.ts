@@ -1,0 +1,41 @@
+// How commands ask the region through this host's daemon, and print the answer.
+
+import { loadPlace } from '../../config/config-file.ts';
+import { askDaemon, type ControlMethod } from '../../control/ask-daemon.ts';
+import type { OptionNames } from '../../control/field-refusal.ts';
+import { print, printJson } from './output.ts';
+
+/** The options that every such command has. */
+export interface Where {
+  readonly config: string;
+  readonly json?: boolean;
+}
+
+/** The fields of a form; undefined: not sent. */
+export type Fields = Readonly<Record<string, string | number | readonly string[] | undefined>>;
+
+/** The fields that are defined, URL-encoded; each entry of a list by itself. */
+export function formOf(fields: Fields): string {
+  const form = new URLSearchParams();
+  for (const [name, value] of Object.entries(fields))
+    for (const one of value === undefined ? [] : [value].flat()) form.append(name, String(one));
+  return form.toString();
+}
+
+/** @param names the options by field, for refusals @throws RackError as `askDaemon` */
+export const ask = (
+  { config }: Where,
+  path: string,
+  method?: ControlMethod,
+  fields?: Fields,
+  names?: OptionNames,
+): Promise<unknown> =>
+  askDaemon(loadPlace(config).stateDir, path, method, fields && formOf(fields), names && { names });
+
+/** Prints the answer as JSON, or what it says to people. @returns 0 */
+export function tell({ json = false }: Where, raw: unknown, said: string | (() => void)): number {
+  if (json) printJson(raw);
+  else if (typeof said === 'string') print(said);
+  else said();
+  return 0;
+}

@@ -1,0 +1,47 @@
+// Commands as rows of tables: words, description, arguments, and what runs. The parser makes help and completion of them.
+
+import type { ArgumentsCamelCase, Argv, InferredOptionTypes, Options, PositionalOptions } from 'yargs';
+
+type Takes = Readonly<Record<string, Options & PositionalOptions>>;
+
+/** Adds a command to a command line; `finish` gets the exit code of what ran. */
+export type Row = (parser: Argv, finish: (code: number) => void) => void;
+
+/**
+ * A command.
+ * @param words as the parser takes them: `show <machine>`, and aliases after it
+ * @param about false: the command is hidden
+ * @param takes its arguments and options by name, in the order of its help; those that `words` name are arguments
+ * @param run returns the exit code
+ */
+export function row<const T extends Takes>(
+  words: string | readonly string[],
+  about: string | false,
+  takes: T,
+  run: (argv: ArgumentsCamelCase<InferredOptionTypes<T>>) => number | Promise<number>,
+): Row {
+  const placed = new Set([words].flat()[0]?.match(/(?<=[<[])[\w-]+/g));
+  const take = (command: Argv): void => {
+    for (const [name, how] of Object.entries(takes))
+      if (placed.has(name)) command.positional(name, how);
+      else command.option(name, how);
+  };
+  return (parser, finish) => {
+    const handle = async (argv: ArgumentsCamelCase<InferredOptionTypes<T>>): Promise<void> => finish(await run(argv));
+    if (about === false) parser.command<InferredOptionTypes<T>>(words, about, take, handle);
+    else parser.command<InferredOptionTypes<T>>(words, about, take, handle);
+  };
+}
+
+/** A group of commands. @param missing what to say when none is named; undefined: one of them is the default */
+export const group =
+  (words: string, about: string, rows: readonly Row[], missing?: string): Row =>
+  (parser, finish) =>
+    void parser.command(words, about, (command: Argv) => {
+      addRows(command, rows, finish);
+      return missing === undefined ? command.strict() : command.demandCommand(1, missing);
+    });
+
+export function addRows(parser: Argv, rows: readonly Row[], finish: (code: number) => void): void {
+  for (const add of rows) add(parser, finish);
+}
