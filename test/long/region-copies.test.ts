@@ -3,23 +3,11 @@
 // @host alone
 
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
-import {
-  chmodSync,
-  chownSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import pg from 'pg';
-import { DAEMON_FLAGS } from '../../bin/daemon-flags.js';
 import { fromPostgres, toPostgres } from '../../src/store/copying/copy-postgres.ts';
 import { SqliteSource } from '../../src/store/copying/copy-sqlite.ts';
 import { copyRegion } from '../../src/store/copying/region-copy.ts';
@@ -28,13 +16,11 @@ import { connectionOf } from '../../src/store/postgres/postgres-place.ts';
 import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';
 import { REGION_FILE } from '../../src/store/region/region-schema.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
-import { fillRegion } from '../contract/region-operations.ts';
 import { NOBODY } from '../support/another-user.ts';
-import { endProgram } from '../support/child.ts';
 import { configOf, makeRegionData, readStore, runRegion } from '../support/copied-region.ts';
 import { missing } from '../support/needs.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
-import { eventually, MAIN, runRackboot } from '../support/running-rack.ts';
+import { runRackboot } from '../support/running-rack.ts';
 
 /** Ends of copies that are looked at: the server may notice one in time by chance. */
 const ROUNDS = 10;
@@ -52,28 +38,6 @@ describe('a region whose data is moved', { skip: missing('linux', '/usr/lib/post
   after(async () => {
     await server.close();
     rmSync(directory, { recursive: true, force: true });
-  });
-
-  test('the unfinished file of a killed backup is removed by the next one, under any name, and the next one is whole', async () => {
-    const config = configOf(directory, 'killed', '{ kind: sqlite }');
-    const store = openRegionStore({ stateDir: join(directory, 'killed') });
-    await fillRegion(store, 2000);
-    await store.close();
-    const [monday, tuesday] = ['monday.backup', 'tuesday.backup'].map((name) => join(directory, 'killed', name));
-    assert.ok(monday !== undefined && tuesday !== undefined);
-    const left = `${monday}.unfinished`;
-    const words = [...DAEMON_FLAGS, MAIN, 'region', 'backup', monday, '--config', config];
-    const child = spawn(process.execPath, words, { stdio: 'ignore' });
-    await eventually('it writes', () => existsSync(left) && statSync(left).size > 0);
-    await endProgram(child, 'SIGKILL');
-    assert.deepEqual([existsSync(monday), existsSync(left)], [false, true], 'it was killed too late or too early');
-    const { code, complaints } = await runRackboot(['region', 'backup', tuesday, '--config', config]);
-    assert.equal(code, 0, complaints.join('\n'));
-    assert.match(complaints.join('\n'), /^Removed \S+monday\.backup\.unfinished, which an interrupted backup left\.$/m);
-    assert.deepEqual(
-      readdirSync(join(directory, 'killed')).filter((name) => name.includes('backup')),
-      ['tuesday.backup'],
-    );
   });
 
   test('a backup made while others write has the contents of one moment: whole changes, and all that were stored before it began', async () => {
@@ -143,8 +107,7 @@ describe('a region whose data is moved', { skip: missing('linux', '/usr/lib/post
       });
       await assert.rejects(cut, /^Error: cut$/);
       assert.deepEqual(await locks(), []);
-      const source = fromPostgres(place, true, async (end) => end.name);
-      assert.equal(await source, "the region's database");
+      await fromPostgres(place, true, async () => undefined);
       assert.deepEqual(await locks(), []);
     }
     await onlooker.end();
@@ -313,70 +276,6 @@ describe('a region whose data is moved', { skip: missing('linux', '/usr/lib/post
       unread.complaints.join('\n'),
       /nobody may not read \S+secret\.backup: it belongs to root; let nobody read it: mode 644/,
     );
-  });
-
-  test('a backup that somebody changed, or that is not a file, is refused with its reason', async () => {
-    const changed = join(directory, 'changed.backup');
-    const refusals = [
-      [
-        'ALTER TABLE machine_pair RENAME TO gone',
-        /changed\.backup: the table machine_pair cannot be read \(no such table/,
-      ],
-      [
-        'PRAGMA foreign_keys = OFF; UPDATE interface SET machine_id = 4711 WHERE machine_id = 516',
-        /the table interface has a row that a region cannot store, that with id = 516 \(FOREIGN KEY constraint failed\)/,
-      ],
-    ] as const;
-    const restore = (file: string, into: string) =>
-      runRackboot(['region', 'restore', file, '--config', configOf(directory, into, '{ kind: sqlite }')]);
-    for (const [index, [sql, said]] of refusals.entries()) {
-      copyFileSync(join(stateDir, REGION_FILE), changed);
-      const database = new DatabaseSync(changed);
-      database.exec(sql);
-      database.close();
-      const { code, complaints } = await restore(changed, `changed${index}`);
-      assert.equal(code, 1);
-      assert.match(complaints.join('\n'), said);
-      assert.doesNotMatch(complaints.join('\n'), /a bug/);
-    }
-    const pipe = join(directory, 'pipe');
-    execFileSync('mkfifo', [pipe]);
-    const { complaints } = await restore(pipe, 'pipe-target');
-    assert.match(complaints.join('\n'), /pipe cannot be read: .*(?:pipe|FIFO)/);
-  });
-
-  test('a row that PostgreSQL cannot hold is named, and once it is corrected the copy continues', async () => {
-    const place = server.placeOf(await server.makeDatabase());
-    const damaged = join(directory, 'damaged.backup');
-    const change = (sql: string): void => {
-      const database = new DatabaseSync(damaged);
-      database.exec(sql);
-      database.close();
-    };
-    const copy = async (): Promise<void> => {
-      const source = SqliteSource.open(damaged);
-      try {
-        await toPostgres(place, (target) => copyRegion(source, target, () => undefined));
-      } finally {
-        source.close();
-      }
-    };
-    const correct = (): void => copyFileSync(join(stateDir, REGION_FILE), damaged);
-    correct();
-    change("UPDATE machine SET description = 'a' || char(0) || 'b' WHERE id = 517");
-    await assert.rejects(
-      copy(),
-      /^RackError: the table machine has a row that .* cannot hold, that with id = 517, which has the character NUL in description \(.*\): correct or remove it/,
-    );
-    correct();
-    change('PRAGMA foreign_keys = OFF; UPDATE interface SET machine_id = 4711 WHERE machine_id = 516');
-    await assert.rejects(
-      copy(),
-      /^RackError: the table interface has a row that .* cannot hold, that with id = \d+ \(.*foreign key.*\): correct or remove it/,
-    );
-    correct();
-    await copy();
-    assert.deepEqual(await readStore(openPostgresRegion(place)), await readStore(openRegionStore({ stateDir })));
   });
 
   test('of two copies into one database at once, one is refused, and the other is whole', async () => {

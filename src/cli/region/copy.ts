@@ -13,14 +13,7 @@ import { RackError } from '../../errors.ts';
 import { seenStats } from '../../files/seen-stats.ts';
 import { postgresPlace } from '../../region-process/open-store.ts';
 import { checkReadable, SqliteSource, SqliteTarget, TARGET_WORDS } from '../../store/copying/copy-sqlite.ts';
-import {
-  type CopiedTables,
-  type CopySource,
-  type CopyTarget,
-  checkWhole,
-  copyRegion,
-} from '../../store/copying/region-copy.ts';
-import { removeLeftBackups } from '../../store/copying/unfinished-file.ts';
+import { type CopiedTables, type CopySource, type CopyTarget, copyRegion } from '../../store/copying/region-copy.ts';
 import { REGION_FILE } from '../../store/region/region-schema.ts';
 import { lockState } from '../../store/state-lock.ts';
 import { formatBytes, print, printAside, printJson } from '../terminal/output.ts';
@@ -67,7 +60,7 @@ export async function copyStores(from: string, to: string, options: DatabaseOpti
     if (store.kind === 'sqlite') becomeOwnerOf(stateDir, option);
   const release = holdNamed(source, target);
   try {
-    return await copy(whole(one), other, { ...report, next: nextAfterCopy(target) });
+    return await copy(one, other, { ...report, next: nextAfterCopy(target) });
   } finally {
     release();
   }
@@ -106,9 +99,8 @@ export async function backUp(config: string, given: string, { json, verbose }: R
   await loadPostgres(place);
   const source = sourceAt(place, false);
   becomeOwnerOf(place.stateDir);
-  for (const left of removeLeftBackups(file)) printAside(`Removed ${left}, which an interrupted backup left.\n`);
   const tell = verbose ? tellTable : (): void => undefined;
-  const copied = await run(source, (work) => intoTarget(SqliteTarget.open(file, true), work, true), tell);
+  const copied = await run(source, (work) => intoTarget(SqliteTarget.open(file, TARGET_WORDS.backup), work), tell);
   const { size: bytes } = statSync(file);
   if (json) printJson({ file, bytes, tables: copied.tables, rows: copied.rows });
   else
@@ -130,11 +122,7 @@ export async function restore(config: string, given: string, report: Report): Pr
   else becomeOwnerOf(place.stateDir);
   const lock = place.store.kind === 'sqlite' ? lockState(place.stateDir, RESTORED) : undefined;
   try {
-    return await copy(
-      whole((work) => fromFile(file, work)),
-      target,
-      { ...report, next },
-    );
+    return await copy((work) => fromFile(file, work), target, { ...report, next });
   } finally {
     lock?.release();
   }
@@ -162,12 +150,7 @@ async function copy(
     printJson(copied);
     return 0;
   }
-  const amount = `${counted(copied.rows, 'row')} in ${counted(copied.tables, 'table')}`;
-  print(
-    copied.wasComplete
-      ? `The copy is complete already (${amount}): nothing was copied.`
-      : `${amount} copied and compared.`,
-  );
+  print(`${counted(copied.rows, 'row')} in ${counted(copied.tables, 'table')} copied.`);
   printAside(`Next: ${next}.\n`);
   return 0;
 }
@@ -282,8 +265,8 @@ function sourceAt({ stateDir, store, option }: AnyPlace, isStopped: boolean): Le
 function targetAt({ stateDir, store, option }: AnyPlace): Lend<CopyTarget> {
   if (store.kind === 'sqlite') {
     const words = option === undefined ? TARGET_WORDS.restore : TARGET_WORDS.copy;
-    const open = (): SqliteTarget => SqliteTarget.open(join(stateDir, REGION_FILE), false, words);
-    return (work) => intoTarget(atOption(option, open), work, false);
+    const open = (): SqliteTarget => SqliteTarget.open(join(stateDir, REGION_FILE), words);
+    return (work) => intoTarget(atOption(option, open), work);
   }
   const place = postgresPlace(store);
   return async (work) => {
@@ -291,15 +274,6 @@ function targetAt({ stateDir, store, option }: AnyPlace): Lend<CopyTarget> {
     return await toPostgres(place, work);
   };
 }
-
-/** The source, refused before anything is written if it is a damaged backup. */
-const whole =
-  (source: Lend<CopySource>): Lend<CopySource> =>
-  (work) =>
-    source(async (one) => {
-      await checkWhole(one);
-      return await work(one);
-    });
 
 async function fromFile(
   path: string,
@@ -314,17 +288,12 @@ async function fromFile(
   }
 }
 
-/** @param isAfresh true: do not continue an interrupted copy, and remove the file if this one fails */
 async function intoTarget(
   target: SqliteTarget,
   work: (target: CopyTarget) => Promise<CopiedTables>,
-  isAfresh: boolean,
 ): Promise<CopiedTables> {
   try {
     return await work(target);
-  } catch (error) {
-    if (isAfresh) target.discard();
-    throw error;
   } finally {
     target.close();
   }

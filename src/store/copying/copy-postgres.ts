@@ -3,25 +3,17 @@
 // 1. The source is read in one transaction, so it is as it was at one moment, while processes write to it.
 // 2. The version of an unfinished target is negative, so no process starts on it. A copy is refused while a region runs on either end, and
 //    no region can start on either end meanwhile; only a backup may be made of a running region.
-// 3. One copy at a time writes into a database.
-// 4. Both ends have ordinary tables only: a view in the place of one could have rows without end.
+// 3. One copy at a time writes into a database, in one transaction.
 
 import { randomInt } from 'node:crypto';
 import type pg from 'pg';
-import { errorText, RackError } from '../../errors.ts';
+import { cleanText } from '../../clean-text.ts';
+import { RackError } from '../../errors.ts';
 import { holdStopped, PostgresConnections } from '../postgres/postgres-connections.ts';
 import { explainPostgres, isOfData } from '../postgres/postgres-faults.ts';
 import type { PostgresPlace } from '../postgres/postgres-place.ts';
 import { makeTables } from '../postgres/region-postgres.ts';
-import {
-  CHUNK_BYTES,
-  type CopiedRow,
-  type CopiedTable,
-  type CopySource,
-  type CopyTarget,
-  copiedTables,
-  rowName,
-} from './region-copy.ts';
+import { CHUNK_BYTES, type CopiedRow, type CopiedTable, type CopySource, type CopyTarget } from './region-copy.ts';
 
 /** The most parameters of a statement (the protocol counts them in 16 bits). */
 const PARAMETERS_MAX = 60_000;
@@ -34,6 +26,11 @@ const IS_SOURCE_SQL =
   "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = $1 AND objid = $2 AND objsubid = 2 " +
   'AND database = (SELECT oid FROM pg_database WHERE datname = current_database())';
 
+/** How much of a key a message shows, in characters. */
+const KEY_SHOWN_MAX = 80;
+
+const hasNul = (value: CopiedRow[number]): boolean => typeof value === 'string' && value.includes('\0');
+
 class PostgresEnd {
   readonly name = "the region's database";
   /** The size of the largest row of the table that is being read. */
@@ -42,10 +39,6 @@ class PostgresEnd {
 
   constructor(client: pg.ClientBase) {
     this.client = client;
-  }
-
-  async count({ name }: CopiedTable): Promise<number> {
-    return await this.number(`SELECT count(*) FROM ${name}`);
   }
 
   async read(table: CopiedTable, offset: number, limit: number): Promise<readonly CopiedRow[]> {
@@ -78,10 +71,6 @@ class PostgresEnd {
 }
 
 class PostgresSource extends PostgresEnd implements CopySource {
-  async marks(): Promise<undefined> {
-    return undefined;
-  }
-
   lastId({ name }: CopiedTable): Promise<number> {
     return name === 'event'
       ? this.number('SELECT last_value FROM change_number')
@@ -90,23 +79,23 @@ class PostgresSource extends PostgresEnd implements CopySource {
 }
 
 class PostgresTarget extends PostgresEnd implements CopyTarget {
-  async isUsable(): Promise<boolean> {
-    return (await this.number('SELECT version FROM rackboot')) > 0;
-  }
-
-  /** Tables that this copy made are unfinished ones already (`makeTables`). */
-  async begin(): Promise<void> {
-    await this.client.query('UPDATE rackboot SET version = -version WHERE version > 0');
+  async isEmpty({ name }: CopiedTable): Promise<boolean> {
+    return (await this.number(`SELECT count(*) FROM (SELECT 1 FROM ${name} LIMIT 1) AS one`)) === 0;
   }
 
   async write(table: CopiedTable, rows: readonly CopiedRow[]): Promise<void> {
-    await this.client.query('BEGIN');
     try {
       await this.#insert(table, rows);
     } catch (error) {
-      throw isOfData(error) ? await this.#faultOf(table, rows, error) : error;
+      const nul = isOfData(error) ? rows.find((row) => row.some(hasNul)) : undefined;
+      if (nul === undefined) throw error;
+      const key = table.order.map(({ name }) => {
+        const value = nul[table.columns.findIndex((column) => column.name === name)];
+        return `${name} = ${cleanText(String(value), KEY_SHOWN_MAX)}`;
+      });
+      const text = `the row of the table ${table.name} with ${key.join(', ')} has the character NUL, which ${this.name} cannot hold: correct or remove it at the source, and copy again`;
+      throw new RackError('store-broken', text, { cause: error });
     }
-    await this.client.query('COMMIT');
   }
 
   async #insert({ name, columns }: CopiedTable, rows: readonly CopiedRow[]): Promise<void> {
@@ -123,22 +112,6 @@ class PostgresTarget extends PostgresEnd implements CopyTarget {
     }
   }
 
-  /** Finds the row that the database refuses, by writing each alone. */
-  async #faultOf(table: CopiedTable, rows: readonly CopiedRow[], cause: unknown): Promise<unknown> {
-    await this.client.query('ROLLBACK; BEGIN');
-    for (const row of rows) {
-      try {
-        await this.#insert(table, [row]);
-      } catch (error) {
-        if (!isOfData(error)) throw error;
-        await this.client.query('ROLLBACK');
-        const text = `the table ${table.name} has a row that ${this.name} cannot hold, ${rowName(table, row)} (${errorText(error)}): correct or remove it at the source, and copy again`;
-        return new RackError('store-broken', text, { cause });
-      }
-    }
-    return cause;
-  }
-
   async finish(lastIds: ReadonlyMap<string, number>): Promise<void> {
     for (const [name, last] of lastIds) {
       if (name === 'event' || last === 0) continue;
@@ -150,7 +123,7 @@ class PostgresTarget extends PostgresEnd implements CopyTarget {
       "UNION ALL SELECT max(version) FROM gone_machine UNION ALL SELECT value FROM counter WHERE name IN ('desired-version', 'desired-rest')) AS numbers";
     const last = Math.max(1, await this.number(newest, lastIds.get('event') ?? 0));
     await this.client.query("SELECT setval('change_number', $1)", [last]);
-    await this.client.query('UPDATE rackboot SET version = -version WHERE version < 0');
+    await this.client.query('UPDATE rackboot SET version = abs(version); COMMIT');
   }
 }
 
@@ -168,7 +141,6 @@ export function fromPostgres<T>(
     if (isStopped) await holdStopped(client);
     await client.query('SELECT pg_advisory_lock_shared($1, $2)', [SOURCE_LOCK, OWN_LOCK]);
     await makeTables(client, 'source');
-    await checkTables(client);
     // While the other end works, this one waits within its transaction.
     await client.query('SET idle_in_transaction_session_timeout = 0');
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
@@ -187,30 +159,9 @@ export function toPostgres<T>(place: PostgresPlace, work: (target: CopyTarget) =
       );
     await holdStopped(client);
     await makeTables(client, 'target');
-    await checkTables(client);
+    await client.query('SET idle_in_transaction_session_timeout = 0; BEGIN');
     return await work(new PostgresTarget(client));
   });
-}
-
-/** The kinds of relations that can be read like a table (postgresql.org/docs/15/catalog-pg-class.html). */
-const KINDS: ReadonlyMap<string, string> = new Map([
-  ['v', 'a view'],
-  ['m', 'a materialized view'],
-  ['f', 'a foreign table'],
-  ['p', 'a partitioned table'],
-]);
-
-/** @throws RackError `store-broken` */
-async function checkTables(client: pg.ClientBase): Promise<void> {
-  const { rows } = await client.query<{ readonly name: string; readonly kind: string }>(
-    "SELECT name, relkind AS kind FROM unnest($1::text[]) AS name JOIN pg_class ON pg_class.oid = to_regclass(name) WHERE relkind <> 'r' LIMIT 1",
-    [copiedTables().map(({ name }) => name)],
-  );
-  const [other] = rows;
-  if (other === undefined) return;
-  const kind = KINDS.get(other.kind) ?? 'of another kind';
-  const text = `the region's database: ${other.name} is not an ordinary table (it is ${kind}), so no region made it: put the table in its place, or restore a backup`;
-  throw new RackError('store-broken', text);
 }
 
 /** Removes a region from its database. It refuses while the region runs, and leaves a database without a region as it is. */

@@ -1,103 +1,45 @@
 // A file of SQLite as an end of a copy (`region-copy.ts`): a region.db, or a backup, which is such a file.
 //
 // 1. The source is read in one transaction: the copy has its contents of one moment, even while others write to it.
-// 2. The target is written under another name in its directory, and renamed when it is whole. One process at a time writes it.
-// 3. A killed backup leaves its unfinished file. The next backup in that directory removes it; an interrupted copy continues with its own.
-// 4. The target is a new file of this user, which no other user can read or has put there. A log that an earlier database of its name left
+// 2. The target is written under another name in its directory, and renamed when it is whole. One process at a time writes it, and a file that
+//    a killed one left is written afresh.
+// 3. The target is a new file of this user, which no other user can read or has put there. A log that an earlier database of its name left
 //    behind would change it: such a target is refused.
-// 5. Finishing raises a counter, and may stop before the rename. So an interrupted copy that continues writes the counters, its last table,
-//    afresh.
-// 6. A source may come from anywhere: it has tables with stored columns only, and its schema calls no function that could do harm.
-// 7. A backup has one more table, MARKS, with what its source had in each table. A region whose database was a backup removes it
-//    (`openRegionStore`). In a database with a write-ahead log it means nothing: a region, perhaps of an earlier release, has opened that.
 
 import { accessSync, constants, existsSync, renameSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
-import { cleanText, shellWord } from '../../clean-text.ts';
+import { DatabaseSync } from 'node:sqlite';
 import { counted } from '../../counted.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { foundStats, linkTarget } from '../../files/found-stats.ts';
 import { ownUserName } from '../../files/ownership.ts';
 import { fileFault } from '../../files/read-fault.ts';
 import { checkRegularFile } from '../../files/regular-file.ts';
-import { COMPANIONS, isFullDisk, makeStateDirectory, sqliteCode } from '../database-file.ts';
+import { COMPANIONS, isFullDisk, makeStateDirectory } from '../database-file.ts';
 import { UNFINISHED } from '../region/lost-region.ts';
-import { MARKS, REGION_DATABASE } from '../region/region-schema.ts';
+import { REGION_DATABASE } from '../region/region-schema.ts';
+import { insertInto } from '../rows.ts';
 import {
-  type BackupMarks,
   bytesOf,
   CHUNK_BYTES,
   type CopiedRow,
   type CopiedTable,
   type CopySource,
   type CopyTarget,
-  copiedTables,
-  digestOf,
-  rowName,
 } from './region-copy.ts';
 import { makePrivateFile, openLocked, removeFiles } from './unfinished-file.ts';
 
-/** The primary code of a row that breaks a rule of its table (sqlite.org/rescode.html). */
-const SQLITE_CONSTRAINT = 19;
-class SqliteEnd {
-  readonly name: string;
-  protected readonly database: DatabaseSync;
+/** Reads a file as it is at this moment. */
+export class SqliteSource implements CopySource {
+  readonly #path: string;
+  readonly #database: DatabaseSync;
 
-  constructor(name: string, database: DatabaseSync) {
-    this.name = name;
-    this.database = database;
+  private constructor(path: string, database: DatabaseSync) {
+    this.#path = path;
+    this.#database = database;
   }
 
-  async count({ name }: CopiedTable): Promise<number> {
-    return this.reading(name, () =>
-      Number(this.database.prepare(`SELECT count(*) AS rows FROM ${name}`).get()?.rows ?? 0),
-    );
-  }
-
-  async read({ name, columns, order }: CopiedTable, offset: number, limit: number): Promise<readonly CopiedRow[]> {
-    const by = order.map((column) => column.name).join(', ');
-    const names = columns.map((column) => column.name);
-    const sql = `SELECT ${names.join(', ')} FROM ${name} ORDER BY ${by} LIMIT ? OFFSET ?`;
-    return this.reading(name, () => {
-      const statement = this.database.prepare(sql);
-      // Otherwise one number that JavaScript cannot represent would make the whole table unreadable.
-      statement.setReadBigInts(true);
-      const rows: CopiedRow[] = [];
-      let bytes = 0;
-      for (const row of statement.iterate(limit, offset)) {
-        const copied = names.map((column) => exact(row[column] ?? null));
-        rows.push(copied);
-        bytes += bytesOf(copied);
-        if (bytes >= CHUNK_BYTES) break;
-      }
-      return rows;
-    });
-  }
-
-  /** Reads a table. @throws RackError `store-broken`, for a damaged file or one that somebody changed */
-  protected reading<T>(table: string, read: () => T): T {
-    try {
-      return read();
-    } catch (error) {
-      // The iterator of Node 24 has no result for a row with a text that is longer than JavaScript's.
-      const why = error instanceof TypeError ? 'a value of a row is too long' : errorText(error);
-      const text = `${this.name}: the table ${table} cannot be read (${why}): take another backup`;
-      throw new RackError('store-broken', text, { cause: error });
-    }
-  }
-
-  close(): void {
-    if (this.database.isOpen) this.database.close();
-  }
-}
-
-/** A bigint as a number, if JavaScript represents it exactly. */
-const exact = (value: SQLOutputValue): CopiedRow[number] =>
-  typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : value;
-
-/** Reads a file as it is at this moment. @throws RackError `not-found`, `store-broken`, `store-newer` */
-export class SqliteSource extends SqliteEnd implements CopySource {
+  /** @throws RackError `not-found`, `store-broken`, `store-newer` */
   static open(path: string): SqliteSource {
     let database: DatabaseSync | undefined;
     try {
@@ -118,7 +60,6 @@ export class SqliteSource extends SqliteEnd implements CopySource {
           `${path} has version ${version}, this Rackboot ${known}: ${remedy}`,
         );
       }
-      checkTables(path, database);
       database.exec('BEGIN');
       return new SqliteSource(path, database);
     } catch (error) {
@@ -128,49 +69,34 @@ export class SqliteSource extends SqliteEnd implements CopySource {
     }
   }
 
+  async read({ name, columns, order }: CopiedTable, offset: number, limit: number): Promise<readonly CopiedRow[]> {
+    const by = order.map((column) => column.name).join(', ');
+    const names = columns.map((column) => column.name);
+    const sql = `SELECT ${names.join(', ')} FROM ${name} ORDER BY ${by} LIMIT ? OFFSET ?`;
+    try {
+      const rows: CopiedRow[] = [];
+      let bytes = 0;
+      for (const row of this.#database.prepare(sql).iterate(limit, offset)) {
+        const copied = names.map((column) => row[column] ?? null);
+        rows.push(copied);
+        bytes += bytesOf(copied);
+        if (bytes >= CHUNK_BYTES) break;
+      }
+      return rows;
+    } catch (error) {
+      const text = `${this.#path}: the table ${name} cannot be read (${errorText(error)}): take another backup`;
+      throw new RackError('store-broken', text, { cause: error });
+    }
+  }
+
   async lastId({ name }: CopiedTable): Promise<number> {
-    return this.reading(name, () =>
-      Number(this.database.prepare('SELECT seq FROM sqlite_sequence WHERE name = ?').get(name)?.seq ?? 0),
-    );
+    return Number(this.#database.prepare('SELECT seq FROM sqlite_sequence WHERE name = ?').get(name)?.seq ?? 0);
   }
 
-  async marks(): Promise<BackupMarks | undefined> {
-    return this.reading(MARKS, () => {
-      const { database } = this;
-      const isMarked = database.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(MARKS);
-      if (isMarked === undefined || database.prepare('PRAGMA journal_mode').get()?.journal_mode === 'wal')
-        return undefined;
-      const rows = database.prepare(`SELECT name, digest, last_id FROM ${MARKS} LIMIT ?`).all(copiedTables().length);
-      return {
-        tables: new Map(
-          rows.map((row) => [String(row.name), { digest: String(row.digest), lastId: Number(row.last_id) }]),
-        ),
-        removal: `sqlite3 ${shellWord(this.name)} 'DROP TABLE ${MARKS}'`,
-      };
-    });
+  close(): void {
+    this.#database.close();
   }
 }
-
-/**
- * A view in the place of a table could have rows without end, and a generated column values of any size (sqlite.org/pragma.html,
- * `table_xinfo`). @throws RackError `store-broken`
- */
-function checkTables(path: string, database: DatabaseSync): void {
-  const sql = "SELECT name, type FROM pragma_table_list WHERE schema = 'main' AND type <> 'table' LIMIT 1";
-  const other = database.prepare(sql).get();
-  if (other !== undefined)
-    throw strange(path, `${cleanText(String(other.name))} is not a table (${String(other.type)})`);
-  const columns =
-    "SELECT tables.name AS name, columns.name AS column FROM pragma_table_list AS tables JOIN pragma_table_xinfo(tables.name, 'main') AS columns " +
-    "WHERE tables.schema = 'main' AND columns.hidden <> 0 LIMIT 1";
-  const made = database.prepare(columns).get();
-  if (made === undefined) return;
-  const [table, column] = [String(made.name), String(made.column)].map((name) => cleanText(name));
-  throw strange(path, `the column ${column} of the table ${table} is generated`);
-}
-
-const strange = (path: string, what: string): RackError =>
-  new RackError('store-broken', `${path}: ${what}, so no region wrote the file: take another backup`);
 
 /** The remedies in errors about a target, by what the user named. */
 interface TargetWords {
@@ -189,142 +115,74 @@ export const TARGET_WORDS = {
 } as const satisfies Readonly<Record<string, TargetWords>>;
 
 /** Writes a new file. */
-export class SqliteTarget extends SqliteEnd implements CopyTarget {
+export class SqliteTarget implements CopyTarget {
+  readonly name: string;
   readonly #path: string;
   readonly #words: TargetWords;
-  readonly #isBackup: boolean;
+  readonly #database: DatabaseSync;
 
-  private constructor(path: string, words: TargetWords, isBackup: boolean, database: DatabaseSync) {
-    super(`${path}${UNFINISHED}`, database);
+  private constructor(path: string, words: TargetWords, database: DatabaseSync) {
+    this.name = `${path}${UNFINISHED}`;
     this.#path = path;
     this.#words = words;
-    this.#isBackup = isBackup;
+    this.#database = database;
   }
 
-  /**
-   * Opens a new file, or the unfinished file of an interrupted copy.
-   * @param isAfresh true: a backup, which removes an unfinished file, because the source has changed since
-   * @throws RackError `already-exists`, `already-running` if another process writes it, and those of a database file
-   */
-  static open(
-    path: string,
-    isAfresh: boolean,
-    words: TargetWords = isAfresh ? TARGET_WORDS.backup : TARGET_WORDS.copy,
-  ): SqliteTarget {
+  /** @throws RackError `already-exists`, `already-running` if another process writes it, and those of a database file */
+  static open(path: string, words: TargetWords): SqliteTarget {
     const directory = dirname(path);
     if (existsSync(directory)) checkWritable(directory);
     checkFree(path, words);
     if (!existsSync(directory)) makeStateDirectory(directory, { title: 'directory', elsewhere: words.elsewhere });
     const unfinished = `${path}${UNFINISHED}`;
-    let how = makePrivateFile(unfinished);
-    if (how === 'found' && isAfresh) {
+    if (makePrivateFile(unfinished) === 'found') {
       // Only the process that has it locked may remove it.
       const left = openLocked(unfinished, words.elsewhere);
       removeFiles(unfinished);
       left.close();
-      how = makePrivateFile(unfinished);
+      makePrivateFile(unfinished);
     }
-    try {
-      const target = new SqliteTarget(path, words, isAfresh, openLocked(unfinished, words.elsewhere));
-      if (how === 'found') target.#forgetCounters();
-      return target;
-    } catch (error) {
-      // Another process may have found the new file, and have it locked.
-      const isOurs = how === 'made' && !(error instanceof RackError && error.code === 'already-running');
-      if (isOurs) removeFiles(unfinished);
-      throw error;
-    }
+    return new SqliteTarget(path, words, openLocked(unfinished, words.elsewhere));
   }
 
-  /** Its file is unfinished: `open` refuses a finished one. */
-  async isUsable(): Promise<boolean> {
-    return false;
+  async isEmpty(): Promise<boolean> {
+    return true;
   }
 
-  /** Does nothing: the unfinished file has another name until `finish`. */
-  async begin(): Promise<void> {}
-
-  async write(table: CopiedTable, rows: readonly CopiedRow[]): Promise<void> {
-    const { name, columns } = table;
+  async write({ name, columns }: CopiedTable, rows: readonly CopiedRow[]): Promise<void> {
+    const names = columns.map((column) => column.name);
     this.#writing(() => {
-      const insertion = this.database.prepare(
-        `INSERT INTO ${name} (${columns.map((column) => column.name).join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
-      );
-      this.database.exec('BEGIN IMMEDIATE');
-      for (const row of rows) {
-        try {
-          insertion.run(...row);
-        } catch (error) {
-          if (sqliteCode(error) !== SQLITE_CONSTRAINT) throw error;
-          const text = `the table ${name} has a row that a region cannot store, ${rowName(table, row)} (${errorText(error)}): correct or remove it at the source, or take another backup`;
-          throw new RackError('store-broken', text, { cause: error });
-        }
-      }
-      this.database.exec('COMMIT');
+      const insertion = this.#database.prepare(insertInto(name, names));
+      this.#database.exec('BEGIN IMMEDIATE');
+      for (const row of rows) insertion.run(...row);
+      this.#database.exec('COMMIT');
     });
   }
 
-  async finish(lastIds: ReadonlyMap<string, number>, digests: ReadonlyMap<string, string>): Promise<void> {
-    const { database } = this;
+  async finish(lastIds: ReadonlyMap<string, number>): Promise<void> {
+    const database = this.#database;
     this.#writing(() => {
       // First what needs most room on the disk.
-      database.exec('PRAGMA journal_mode = DELETE; BEGIN IMMEDIATE');
-      for (const [name, last] of lastIds) {
-        database
-          .prepare(
-            'INSERT INTO sqlite_sequence (name, seq) SELECT ?1, 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?1)',
-          )
-          .run(name);
-        database.prepare('UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?').run(last, name);
-      }
-      // New versions must be higher than all copied ones.
+      database.exec('PRAGMA journal_mode = DELETE; BEGIN IMMEDIATE; DELETE FROM sqlite_sequence');
+      const given = database.prepare('INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)');
+      for (const [name, last] of lastIds) given.run(name, last);
+      // PostgreSQL counts versions by a sequence, and new ones must be higher than all copied ones.
       database.exec(
         "INSERT INTO counter (name, value) SELECT 'desired-version', max(value) FROM (SELECT 0 AS value UNION ALL SELECT max(desired_version) FROM machine " +
           "UNION ALL SELECT max(version) FROM gone_machine UNION ALL SELECT value FROM counter WHERE name IN ('desired-version', 'desired-rest')) " +
-          'WHERE true ON CONFLICT (name) DO UPDATE SET value = excluded.value',
+          'WHERE true ON CONFLICT (name) DO UPDATE SET value = excluded.value; COMMIT',
       );
-      database.exec('COMMIT');
     });
-    if (this.#isBackup) await this.#mark(digests);
     checkFree(this.#path, this.#words);
     renameSync(this.name, this.#path);
-    database.close();
-    removeFiles(this.name);
-  }
-
-  /** Adds the table MARKS. The digests are those of the source, but for the counters, which finishing may have raised. */
-  async #mark(digests: ReadonlyMap<string, string>): Promise<void> {
-    const { database } = this;
-    const marked = new Map(digests);
-    for (const table of copiedTables()) {
-      if (table.name === 'counter') marked.set(table.name, await digestOf(this, table));
-    }
-    this.#writing(() => {
-      database.exec('BEGIN IMMEDIATE');
-      database.exec(
-        `CREATE TABLE ${MARKS} (name TEXT PRIMARY KEY, digest TEXT NOT NULL, last_id INTEGER NOT NULL) STRICT`,
-      );
-      const insertion = database.prepare(
-        `INSERT INTO ${MARKS} SELECT ?1, ?2, coalesce((SELECT seq FROM sqlite_sequence WHERE name = ?1), 0)`,
-      );
-      for (const [name, digest] of marked) insertion.run(name, digest);
-      database.exec('COMMIT');
-    });
-  }
-
-  #forgetCounters(): void {
-    try {
-      this.#writing(() => this.database.exec('DELETE FROM counter'));
-    } catch (error) {
-      this.close();
-      throw error;
-    }
-  }
-
-  /** Removes what was written. */
-  discard(): void {
-    removeFiles(this.name);
     this.close();
+  }
+
+  /** Removes what was written, unless it is finished. */
+  close(): void {
+    if (!this.#database.isOpen) return;
+    removeFiles(this.name);
+    this.#database.close();
   }
 
   /** Writes to the database. @throws RackError `store-unavailable` for a full or failing disk */
@@ -332,7 +190,6 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
     try {
       write();
     } catch (error) {
-      if (error instanceof RackError) throw error;
       const why = isFullDisk(this.#path, error)
         ? 'the disk is full; make room'
         : `${errorText(error)}; look for errors of the disk (dmesg)`;

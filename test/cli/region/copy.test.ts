@@ -1,14 +1,14 @@
 // Refusals of `region copy`, `backup` and `restore` name what the user gave: the option with its directory, the file, or the configuration file.
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 import { lockState } from '../../../src/store/state-lock.ts';
-import { configOf, runRegion } from '../../support/copied-region.ts';
+import { configOf } from '../../support/copied-region.ts';
 import { missing } from '../../support/needs.ts';
 import { runRackboot } from '../../support/running-rack.ts';
 
@@ -24,7 +24,7 @@ test('a copy names only tables with rows unless it is verbose, and at the end th
     const complaintsOf = async (...args: string[]): Promise<readonly string[]> => {
       const { code, output, complaints } = await runRackboot(['region', ...args]);
       assert.equal(code, 0, complaints.join('\n'));
-      if (args[0] !== 'backup') assert.match(output.join('\n'), /^\d+ rows? in \d+ tables copied and compared\.$/);
+      if (args[0] !== 'backup') assert.match(output.join('\n'), /^\d+ rows? in \d+ tables copied\.$/);
       return complaints;
     };
     const next = (path: string) =>
@@ -136,22 +136,5 @@ describe('a copy that is refused', { skip: missing('linux') }, () => {
     await refused('directory /proc/no cannot be created (ENOENT): ', 'backup', '/proc/no/x', '--config', config);
     const away = `${full}/region.db exists: move it and its logs (region.db*) away together`;
     await refused(away, 'restore', join(full, 'region.db'), '--config', config);
-  });
-
-  test('a backup with one flipped bit is refused by file and table, before the target has anything of it', async () => {
-    const store = openRegionStore({ stateDir: join(place, 'flipped') });
-    await store.accounts.addUser({ username: 'ann', email: 'ann@b', passwordHash: 'x', isAdmin: true, createdMs: 1 });
-    await store.close();
-    const file = join(place, 'flipped.backup');
-    await runRegion('backup', file, '--config', configOf(place, 'flipped', '{ kind: sqlite }'));
-    const bytes = readFileSync(file);
-    const at = bytes.indexOf('ann@b');
-    bytes.write('c', at);
-    writeFileSync(file, bytes);
-    const target = join(place, 'unflipped');
-    const text = `${file}: the table account differs from what the backup wrote`;
-    await refused(text, 'restore', file, '--config', configOf(place, 'unflipped', '{ kind: sqlite }'));
-    assert.equal(existsSync(join(target, 'region.db')), false);
-    assert.equal(existsSync(join(target, 'region.db.unfinished')), false);
   });
 });

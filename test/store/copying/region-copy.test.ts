@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { mac } from '../../../src/net/address.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
-import { fromPostgres, toPostgres } from '../../../src/store/copying/copy-postgres.ts';
+import { toPostgres } from '../../../src/store/copying/copy-postgres.ts';
 import { SqliteSource } from '../../../src/store/copying/copy-sqlite.ts';
-import { copiedTables, copyRegion } from '../../../src/store/copying/region-copy.ts';
+import { copyRegion } from '../../../src/store/copying/region-copy.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
 import { REGION_FILE } from '../../../src/store/region/region-schema.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
@@ -59,17 +59,11 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     moved = name;
     const wanted = await readStore(openRegionStore({ stateDir }));
     const said = await runRegion('copy', '--from', `sqlite:${stateDir}`, '--to', server.urlOf(name));
-    assert.match(said, /^\d{4} rows in \d+ tables copied and compared\.$/);
+    assert.match(said, /^\d{4} rows in \d+ tables copied\.$/);
     const again = ['region', 'copy', '--from', `sqlite:${stateDir}`, '--to', server.urlOf(name)];
-    const { code, output, complaints } = await runRackboot(again);
-    assert.equal(code, 0, complaints.join('\n'));
-    assert.match(
-      output.join('\n'),
-      /^The copy is complete already \(\d{4} rows in \d+ tables\): nothing was copied\.$/,
-    );
-    assert.deepEqual(complaints, [
-      "Next: name this database in region.store in the region's file (/etc/rackboot/region.yaml), and start its service.",
-    ]);
+    const { code, complaints } = await runRackboot(again);
+    assert.equal(code, 2);
+    assert.match(complaints.join('\n'), /is not empty \(table/);
     assert.deepEqual(await readStore(openPostgresRegion(server.placeOf(name))), wanted);
     const back = join(directory, 'back');
     await runRegion('copy', '--from', server.urlOf(name), '--to', `sqlite:${back}`);
@@ -102,40 +96,21 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     assert.deepEqual(await readStore(openRegionStore({ stateDir: join(directory, 'other') })), wanted[0]);
   });
 
-  test('an interrupted copy continues where it stopped, and nothing runs on it meanwhile', async () => {
+  test('a copy that is cut leaves nothing on which a region starts, and is begun again', async () => {
     const place = server.placeOf(await server.makeDatabase());
     const source = SqliteSource.open(join(stateDir, REGION_FILE));
-    const written: string[] = [];
-    const copy = (stopAt: string) =>
-      toPostgres(place, (target) => {
+    for (const stopAt of ['account', 'machine', 'counter']) {
+      const cut = toPostgres(place, (target) => {
         const write = target.write.bind(target);
         target.write = async (table, rows) => {
-          if (table.name === stopAt && written.filter((one) => one === stopAt).length === 1) throw new Error('cut');
-          written.push(table.name);
+          if (table.name === stopAt) throw new Error('cut');
           await write(table, rows);
         };
         return copyRegion(source, target, () => undefined);
       });
-    await assert.rejects(copy('machine'), /^Error: cut$/);
-    await assert.rejects(
-      openPostgresRegion(place),
-      /^RackError: a copy into the region's database was not finished: repeat .*region copy.*region restore/,
-    );
-    assert.deepEqual(written, ['machine']);
-    await copy('');
-    source.close();
-    assert.deepEqual(written.filter((one) => one === 'machine').length, 2, 'its first part was not written again');
-    assert.deepEqual(await readStore(openPostgresRegion(place)), await readStore(openRegionStore({ stateDir })));
-  });
-
-  test('a copy that ends before its first row leaves nothing on which a region starts, and continues', async () => {
-    const place = server.placeOf(await server.makeDatabase());
-    const cut = toPostgres(place, async () => {
-      throw new Error('cut');
-    });
-    await assert.rejects(cut, /^Error: cut$/);
-    await assert.rejects(openPostgresRegion(place), /^RackError: a copy into the region's database was not finished/);
-    const source = SqliteSource.open(join(stateDir, REGION_FILE));
+      await assert.rejects(cut, /^Error: cut$/);
+      await assert.rejects(openPostgresRegion(place), /^RackError: a copy into the region's database was not finished/);
+    }
     await toPostgres(place, (target) => copyRegion(source, target, () => undefined));
     source.close();
     assert.deepEqual(await readStore(openPostgresRegion(place)), await readStore(openRegionStore({ stateDir })));
@@ -195,34 +170,5 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     const text = 'the source and the target of the copy are the same database: name another one';
     assert.ok(complaints.join('\n').includes(text), complaints.join('\n'));
     await (await openPostgresRegion(server.placeOf(name))).close();
-  });
-
-  test('a view in the place of a table, which could have rows without end, is refused at either end', async () => {
-    const name = await server.makeDatabase();
-    const place = server.placeOf(name);
-    await (await openPostgresRegion(place)).close();
-    await server.query(
-      "ALTER TABLE tag RENAME TO other; CREATE VIEW tag AS SELECT id, 'x' || id AS name, comment, kernel_params, definition " +
-        'FROM other, generate_series(1, 1000000000000)',
-      name,
-    );
-    const refusal =
-      /^RackError: the region's database: tag is not an ordinary table \(it is a view\), so no region made it/;
-    await assert.rejects(
-      fromPostgres(place, true, async () => undefined),
-      refusal,
-    );
-    await assert.rejects(
-      toPostgres(place, async () => undefined),
-      refusal,
-    );
-  });
-
-  test('every table of the schema is copied, and each after those that it refers to', () => {
-    const names = copiedTables().map(({ name }) => name);
-    assert.ok(names.length > 20 && names.includes('event') && names.includes('counter'));
-    assert.ok(
-      names.indexOf('machine') < names.indexOf('interface') && names.indexOf('account') < names.indexOf('api_key'),
-    );
   });
 });

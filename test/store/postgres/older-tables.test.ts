@@ -11,7 +11,7 @@ import { after, before, describe, test } from 'node:test';
 import { ipv4, mac } from '../../../src/net/address.ts';
 import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
-import { copiedTables } from '../../../src/store/copying/region-copy.ts';
+import { tablesOfSchema } from '../../../src/store/copying/region-copy.ts';
 import { POSTGRES_MIGRATIONS } from '../../../src/store/postgres/postgres-form.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
 import { missing } from '../../support/needs.ts';
@@ -42,7 +42,7 @@ function rowsOf(version: number): readonly string[] {
   copyFileSync(new URL(`../../../fixtures/state/region-${version}.db`, import.meta.url), path);
   const file = new DatabaseSync(path);
   const present = file.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all();
-  const statements = copiedTables().flatMap(({ name, givesIds }) => {
+  const statements = tablesOfSchema().flatMap(({ name, givesIds }) => {
     // A later version has added it.
     if (!present.some((one) => one.name === name)) return [];
     const inserts = file
@@ -52,7 +52,7 @@ function rowsOf(version: number): readonly string[] {
         (row) =>
           `INSERT INTO ${name} (${Object.keys(row).join(', ')}) VALUES (${Object.values(row).map(literal).join(', ')})`,
       );
-    const column = copiedTables().find((one) => one.name === name)?.order[0]?.name ?? 'id';
+    const column = tablesOfSchema().find((one) => one.name === name)?.order[0]?.name ?? 'id';
     const sequence = `pg_get_serial_sequence('${name}', '${column}')`;
     const continues = `SELECT setval(${sequence}, (SELECT max(${column}) FROM ${name})) WHERE ${sequence} IS NOT NULL`;
     return inserts.length > 0 && givesIds ? [...inserts, continues] : inserts;

@@ -12,7 +12,6 @@ import { formatIpv4, formatMac, ipv4 } from '../../../src/net/address.ts';
 import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';
 import { NO_MARKS } from '../../../src/region/records/script-store.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
-import { SqliteTarget } from '../../../src/store/copying/copy-sqlite.ts';
 import { openCommandRegion } from '../../../src/store/sqlite/command-region.ts';
 import { EVENT_BOUNDS, openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 import { testAreaStore } from '../../contract/area-store.ts';
@@ -119,7 +118,7 @@ test('somebody may make the file smaller by VACUUM while the region runs', () =>
 
 test('a region does not start empty next to an interrupted copy, and does once that is removed', () =>
   withDirectory(async (stateDir, file) => {
-    SqliteTarget.open(file, false).close();
+    writeFileSync(`${file}.unfinished`, '');
     const refusal = {
       code: 'store-broken',
       message:
@@ -128,14 +127,13 @@ test('a region does not start empty next to an interrupted copy, and does once t
     assert.throws(() => openRegionStore({ stateDir }), refusal);
     assert.throws(() => openCommandRegion(stateDir), refusal);
     assert.deepEqual(readdirSync(stateDir), ['region.db.unfinished']);
-    await SqliteTarget.open(file, false).finish(new Map(), new Map());
-    SqliteTarget.open(`${file}.other`, false).close();
+    rmSync(`${file}.unfinished`);
     await openRegionStore({ stateDir }).close();
   }));
 
 test('next to a cache of the lost region, the refusal of an interrupted copy names all that stands in the way of an empty one', () =>
   withDirectory(async (stateDir, file) => {
-    SqliteTarget.open(file, false).close();
+    writeFileSync(`${file}.unfinished`, '');
     writeFileSync(join(stateDir, 'desired-state.json'), JSON.stringify({ schema: 2, version: 7, machines: [] }));
     assert.throws(
       () => openRegionStore({ stateDir }),
