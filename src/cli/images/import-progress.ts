@@ -7,7 +7,6 @@ import { Presets, SingleBar } from 'cli-progress';
 import { type Instant, systemClock } from '../../clock.ts';
 import { describeAttemptFault } from '../../images/download/fault-words.ts';
 import type { Download, DownloadState } from '../../images/download/request.ts';
-import { processWord } from '../../images/file-lock.ts';
 import { followTenths } from '../../images/tenths.ts';
 import { formatBytes, formatDuration, print } from '../terminal/output.ts';
 
@@ -79,11 +78,6 @@ export class ImportProgress {
       if (isHeld && download.state.kind === 'failed' && at === download.attempts.at(-1)?.at) this.#held = said;
       else this.#say(`${said}${nextOf(download)}`);
     }
-  }
-
-  /** Says that the import waits for another process, which has a file locked. @param pid its id; undefined: unknown */
-  waits(pid: number | undefined): void {
-    if (!this.#isSilent) this.#say(`Waiting for ${processWord(pid)}, which has a file of this image locked`);
   }
 
   /** Call it before the next file. */

@@ -63,7 +63,6 @@ class Delivery {
     if (download.state.kind === 'waiting' && download.state.reason !== undefined) this.#onFault();
   };
 
-  readonly waits = (pid: number | undefined): void => this.#progress.waits(pid);
   readonly restart = (): void => this.#progress.restart();
 }
 
@@ -113,10 +112,10 @@ export class ImportRun {
       const [first, ...others] = offers.filter((offer) => contents.has(offeredContent(offer)));
       return first === undefined ? undefined : [first, ...others];
     };
-    return this.#deliver(images, wish, { ...choice, untried }, async (offers, { signal, show, waits, restart }) => {
+    return this.#deliver(images, wish, { ...choice, untried }, async (offers, { signal, show, restart }) => {
       const result = await importFirst(
         offers,
-        { tree, downloads: this.#downloads, nowMs, signal, onProgress: show, onWait: waits },
+        { tree, downloads: this.#downloads, nowMs, signal, onProgress: show },
         (offer) => {
           restart();
           if (!this.#isSilent) print(describeOffer(offer));
@@ -138,7 +137,7 @@ export class ImportRun {
     choice: Choice<InstallerOffer>,
     place: Pick<InstallerTerms, 'workDir' | 'packages'>,
   ): Promise<Publication & { readonly offer: InstallerOffer }> {
-    return this.#deliver(sources, wish, choice, async (offer, { signal, show, waits }) => {
+    return this.#deliver(sources, wish, choice, async (offer, { signal, show }) => {
       const say = (text: string): void => {
         if (!this.#isSilent) print(text);
       };
@@ -152,7 +151,6 @@ export class ImportRun {
         downloads: this.#downloads,
         signal,
         onDownload: (download) => show(download),
-        onWait: waits,
       });
       return { ...published, offer };
     });
@@ -166,10 +164,10 @@ export class ImportRun {
   ): Promise<Publication & { readonly offer: LoaderOffer }> {
     // The servers of further sources are mirrors.
     const untried = (offer: LoaderOffer): LoaderOffer => offer;
-    return this.#deliver(sources, wish, { ...choice, untried }, async (offer, { signal, show, waits }) => {
+    return this.#deliver(sources, wish, { ...choice, untried }, async (offer, { signal, show }) => {
       if (!this.#isSilent) print(`${offer.title}: ${offer.files.map(({ url }) => url).join(' ')}`);
-      const follow = { onDownload: (download: Download): void => show(download), onWait: waits };
-      const terms = { tree: this.tree, downloads: this.#downloads, signal, ...follow };
+      const onDownload = (download: Download): void => show(download);
+      const terms = { tree: this.tree, downloads: this.#downloads, signal, onDownload };
       return { ...(await importLoader(offer, terms)), offer };
     });
   }

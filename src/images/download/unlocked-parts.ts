@@ -27,7 +27,7 @@ export async function removeUnlocked(
   stems: readonly string[],
   ends: readonly string[],
 ): Promise<boolean> {
-  const lock = await tryImport(join(directory, `${digest}.lock`));
+  const lock = tryImport(join(directory, `${digest}.lock`));
   if (lock === undefined) return false;
   try {
     await removeFiles(directory, stems, ends);
@@ -57,7 +57,12 @@ export async function freeUnlockedParts(directory: string, bytes: number, nowMs:
     let found = 0;
     for (const part of parts.toSorted((one, other) => one.timeMs - other.timeMs)) {
       if (found >= bytes) break;
-      const lock = await tryImport(join(directory, `${part.digest}.lock`)).catch(() => undefined);
+      let lock: HeldLock | undefined;
+      try {
+        lock = tryImport(join(directory, `${part.digest}.lock`));
+      } catch {
+        // It stays, too.
+      }
       if (lock === undefined) continue;
       unused.push({ ...part, lock });
       found += part.bytes;

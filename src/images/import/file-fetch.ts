@@ -6,7 +6,6 @@ import { AttemptFailure } from '../download/fault.ts';
 import { describeLastFault } from '../download/fault-words.ts';
 import type { Downloads } from '../download/queue.ts';
 import { type Download, type DownloadRequest, isAtRest } from '../download/request.ts';
-import type { ImportWait } from '../file-lock.ts';
 import type { NamedFile } from '../offers/offer.ts';
 
 /** The download of a published file under the name of its digest. Its own URL comes before those of other sites. */
@@ -30,7 +29,7 @@ export const lockOf = ({ directory, name }: Pick<DownloadRequest, 'directory' | 
   join(directory, `${name}.lock`);
 
 /** The options of a download, whose file others may have locked. */
-export interface FetchTerms extends Pick<ImportWait, 'onWait'> {
+export interface FetchTerms {
   readonly downloads: Downloads;
   /** Called after each change of the download. */
   readonly onDownload: (download: Download) => void;

@@ -21,7 +21,7 @@ import { shellWord } from '../../clean-text.ts';
 import { RackError } from '../../errors.ts';
 import { removeDownload } from '../download/removal.ts';
 import type { Download, DownloadRequest } from '../download/request.ts';
-import { whileLocked } from '../file-lock.ts';
+import { lockImport } from '../file-lock.ts';
 import { type AddResult, addImage, checkPlace, publishStored } from '../image-adding.ts';
 import { bytesOfFile } from '../image-file.ts';
 import { sweepBlobs } from '../image-removal.ts';
@@ -116,7 +116,8 @@ async function importMissing(offer: ImageOffer, terms: ImportTerms): Promise<Imp
   const directory = join(tree, 'images', '.downloads');
   await makeDirectories(directory);
   const request: DownloadRequest = { ...downloadOf(offer, directory, FILE_BYTES_MAX), isConverted: true };
-  return whileLocked(lockOf(request), offerName(offer), async () => {
+  const lock = await lockImport(lockOf(request), offerName(offer));
+  try {
     const twin = await publishTwin(offer, terms);
     if (twin !== undefined) return { ...twin, system: undefined };
     const why = terms.isCopy === true ? undefined : readRefusal(request, offer.architecture);
@@ -127,7 +128,9 @@ async function importMissing(offer: ImageOffer, terms: ImportTerms): Promise<Imp
     const { image, added, system } = await addDownloaded(offer, request, terms);
     await removeDownload(request);
     return { image, added, system };
-  });
+  } finally {
+    lock.release();
+  }
 }
 
 /** @throws RackError `already-exists` if an earlier import found that the image that is here has other bytes */

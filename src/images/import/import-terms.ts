@@ -2,10 +2,9 @@
 
 import type { Downloads } from '../download/queue.ts';
 import type { Download, DownloadState } from '../download/request.ts';
-import type { ImportWait } from '../file-lock.ts';
 
 /** The options of an import. */
-export interface ImportTerms extends Pick<ImportWait, 'onWait'> {
+export interface ImportTerms {
   /** The boot tree. */
   readonly tree: string;
   readonly downloads: Downloads;

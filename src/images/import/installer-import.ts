@@ -13,7 +13,7 @@ import { RackError } from '../../errors.ts';
 import type { ReplacementCheck } from '../directory-publication.ts';
 import { removeDownload } from '../download/removal.ts';
 import { checkNames, type EnvironmentRequest, type Publication } from '../environment.ts';
-import { waitForImports } from '../file-lock.ts';
+import { lockImports } from '../file-lock.ts';
 import { assertOwnStore } from '../image-store.ts';
 import { type InstallerFiles, publishInstaller } from '../installer.ts';
 import { publishInstallerFiles } from '../installer-files.ts';
@@ -59,8 +59,7 @@ interface InstallerImport extends Publication {
 /**
  * Imports an installer as `ARCH/generic/RELEASE/install/{linux,initrd.gz,manifest.json}` of the tree.
  *
- * @throws RackError `source-failed` if no attempt delivered a file, `cancelled`, `already-running` if another import holds a file for too
- * long, `store-unwritable`, `tree-unreadable`, and those of `assertReplaceable` and `publishInstaller`
+ * @throws RackError `source-failed` if no attempt delivered a file, `cancelled`, `already-running` if another import holds a file, `store-unwritable`, `tree-unreadable`, and those of `assertReplaceable` and `publishInstaller`
  */
 export async function importOfferedInstaller(offer: InstallerOffer, terms: InstallerTerms): Promise<InstallerImport> {
   try {
@@ -92,7 +91,7 @@ async function importMissing(offer: InstallerOffer, terms: InstallerTerms): Prom
   ];
   // One file may be both.
   const requests = [...new Map(both.map((request) => [request.name, request])).values()];
-  const lock = await waitForImports(requests.map(lockOf), installerName(offer), terms);
+  const lock = await lockImports(requests.map(lockOf), installerName(offer));
   try {
     // At once: then the bytes of both are known early. The locks are held until neither is written any more.
     const ends = await Promise.allSettled(

@@ -46,7 +46,7 @@ export async function sweepDownloads(tree: string, nowMs: number): Promise<numbe
     if (!isOld && !isDone) continue;
     try {
       // The release of a lock removes its file.
-      if (end === '.lock') (await tryImport(join(directory, file)))?.release();
+      if (end === '.lock') tryImport(join(directory, file))?.release();
       else if (await removeUnlocked(directory, digest, [stem], isOld ? ENDS : BYTE_ENDS)) freed += facts.size;
     } catch (error) {
       const found = asStoreError(error, directory);

@@ -14,7 +14,7 @@ import { RackError } from '../../errors.ts';
 import { publishDirectory } from '../directory-publication.ts';
 import { removeDownload } from '../download/removal.ts';
 import type { Publication } from '../environment.ts';
-import { waitForImports } from '../file-lock.ts';
+import { lockImports } from '../file-lock.ts';
 import { assertOwnStore } from '../image-store.ts';
 import { type LoaderOffer, loaderName } from '../offers/offer.ts';
 import { assertReadable, assertReplaceable, findPart, MANIFEST, replaceable } from '../parts/tree-parts.ts';
@@ -70,7 +70,7 @@ async function importMissing(offer: LoaderOffer, terms: LoaderTerms): Promise<Lo
   if (offer.files.length === 0) throw new RackError('bad-argument', `${name} has no file`);
   const wanted = offer.files.map((file) => ({ file, request: downloadOf(file, downloads, FILE_BYTES_MAX) }));
   const paths = wanted.map(({ request }) => lockOf(request));
-  const lock = await waitForImports(paths, name, terms);
+  const lock = await lockImports(paths, name);
   try {
     const unpacked = new Map<string, LoaderFile>();
     let bytes = 0;

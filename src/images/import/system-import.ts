@@ -17,7 +17,7 @@ import { viewBytes } from '../../net/borrowed-bytes.ts';
 import type { Digest } from '../download/digest.ts';
 import { removeDownload } from '../download/removal.ts';
 import type { Download, DownloadRequest } from '../download/request.ts';
-import { lockImport, waitForImports } from '../file-lock.ts';
+import { lockImport } from '../file-lock.ts';
 import { checkPlace, chooseSerial, publishImage } from '../image-adding.ts';
 import { bytesOfFile } from '../image-file.ts';
 import { blobPath, hasBlob, isSameName, judgeImageName, readImages, type StoredImage } from '../image-store.ts';
@@ -197,16 +197,12 @@ function storedBytes({ path, request }: WantedFile, tree: string): number | unde
 async function storeFile(
   file: WantedFile,
   offer: ImageOffer,
-  { tree, downloads, signal, onProgress, onWait }: ImportTerms,
+  { tree, downloads, signal, onProgress }: ImportTerms,
   progress: FilesProgress,
 ): Promise<number> {
   const { name, digest, request, path, check } = file;
   const title = offerName(offer);
-  // A kernel, which other systems share, takes seconds. Another process that downloads the root is named instead of waited for.
-  const lock =
-    check === undefined
-      ? await waitForImports([lockOf(request)], title, { signal, onWait })
-      : await lockImport(lockOf(request), title);
+  const lock = await lockImport(lockOf(request), title);
   try {
     const wanted = { path, sha256: digest.hex };
     const found = await judgeBlob(tree, { ...wanted, bytes: request.bytes }, { isForUse: true });

@@ -208,7 +208,7 @@ export async function sweepParts(
 /** @returns undefined if another holds the lock @throws RackError `store-unwritable` */
 async function lockPart(path: string): Promise<{ release(): void } | undefined> {
   const { tryImport } = await import('../file-lock.ts');
-  return await tryImport(path);
+  return tryImport(path);
 }
 
 /**

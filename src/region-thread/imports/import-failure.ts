@@ -43,6 +43,7 @@ export function downloadReason(fault: AttemptFault): ImportReason {
 export function failureReason(error: unknown, tree?: string): ImportReason {
   if (!(error instanceof RackError)) throw error;
   if (error.cause instanceof AttemptFailure) return downloadReason(error.cause.fault);
+  if (error.code === 'already-running') return { code: 'locked', params: {} };
   const params = { said: saidBy(error, tree) };
   if (error.cause instanceof OwnError) return { code: 'bug', params: { said: saidBy(error.cause) } };
   if (error.code === 'already-exists') return { code: 'other-bytes', params };

@@ -310,12 +310,11 @@ export class ImportRun {
         // It begins again, with the mirrors that have become known meanwhile.
         if (state.kind === 'waiting' && state.reason !== undefined && item.offers !== offers) item.stop?.abort();
       };
-      const onWait = (pid = 0): void => this.#showWait(item, pid);
       const onTurn = (): void => {
         item.isWaiting = true;
         this.#startNext();
       };
-      const result = await importFirstItem(offers, { ...terms, onProgress, onWait, onTurn }, (tried) => {
+      const result = await importFirstItem(offers, { ...terms, onProgress, onTurn }, (tried) => {
         const { source, state } = item.progress;
         item.progress = this.#progressAtStart(offers, state, tried);
         if (tried.offer.source === source) return;
@@ -377,12 +376,6 @@ export class ImportRun {
       this.#items.delete(item.name);
       this.#show(item, { state: 'cancelled', reason: { code: 'no-offer', params: {} } });
     }
-  }
-
-  /** Shows that another process has a file locked. The import continues as soon as the file is free. @param pid 0: unknown */
-  #showWait(item: Item, pid: number): void {
-    const reason = { code: 'locked', params: { pid } } as const;
-    if (item.stop?.signal.aborted === false) this.#show(item, { state: 'waiting', reason });
   }
 
   /** Reports an import as cancelled because the whole run was stopped. */

@@ -65,8 +65,8 @@ const PARAMS = {
   'thread-ended': said,
   /** An error of Rackboot ended the import, or the reading of the source. The log of the importing host has its stack. */
   bug: said,
-  /** Another process has a file of the image locked, and the import waits for it. @param pid its id; 0: unknown */
-  locked: z.object({ pid: count }),
+  /** Another process has a file of the image locked, and the import waits for it. */
+  locked: none,
   /** The image was imported, and the store has none of this name any more. */
   gone: none,
   /** The store of the region's host lacks the bytes of the image, or they are not whole. */

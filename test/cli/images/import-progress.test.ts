@@ -59,11 +59,6 @@ test('a download ends at 100 %, and the reason of one that failed is left to the
   assert.match(await shown(404, true), /^\S+ did not deliver http:\S+\/file \(HTTP 404\): [^\n]*\n$/);
 });
 
-test('a wait for another process is one line', async () => {
-  const { text } = await printedBy(async () => new ImportProgress(false, false).waits(12));
-  assert.equal(text, 'Waiting for process 12, which has a file of this image locked\n');
-});
-
 test(`${FAILURES} attempts that fail alike are ${FAILURES} lines, of which the first has the reason, and each the time of the next attempt`, async () => {
   const place = new DownloadPlace();
   const content = makeContent(1000);

@@ -34,8 +34,8 @@ const ROWS: readonly (readonly [sentence: string, reason: ImportReason])[] = [
   ['a run imports at most 500 images: select fewer', { code: 'run-full', params: { max: 500 } }],
   ['a has it, too, and comes before b', { code: 'earlier-source', params: { first: 'a', source: 'b' } }],
   [
-    'waiting for process 12 of the importing host, which has a file of this image locked',
-    { code: 'locked', params: { pid: 12 } },
+    'waiting for another process of the importing host, which has a file of this image locked',
+    { code: 'locked', params: {} },
   ],
   [
     'it has not answered within 3 minutes: Rackboot still waits, but imports the images of other sources meanwhile',

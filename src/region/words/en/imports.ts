@@ -59,8 +59,7 @@ const IMPORT_REASONS: Writers<ImportReasonParams> = {
     `the disk of the images cannot be written${said === '' ? '' : ` (${said})`}: check the disk and its permissions; then resume`,
   'thread-ended': ({ said }) => `the importing thread ended${after(said)}`,
   bug: ({ said }) => `this is an error of Rackboot${after(said)}: report it with the stack in the log of the region`,
-  locked: ({ pid }) =>
-    `waiting for ${pid === 0 ? 'another process' : `process ${pid}`} of the importing host, which has a file of this image locked`,
+  locked: () => 'waiting for another process of the importing host, which has a file of this image locked',
   gone: () =>
     'it was removed, or its manifest is damaged, which `sudo rackboot images list` shows on the host of the region; while a selection matches it, the next import fetches it again',
   'bytes-lost': () =>
