@@ -9,15 +9,24 @@
 // 3. If a file cannot be fetched, the others are, but the previous documents stay, and so do all files that they name. A file whose path is
 //    taken by an earlier one is kept apart until every file has been fetched.
 // 4. A long run stops at a signal of the process at any time.
+// 5. Every path is recorded before the mirror writes there. It replaces and removes no other file, and nothing through a link. A file with the
+//    right content is used, whoever put it there.
+//
+//   DIR/.rackboot-mirror/record.json   the paths, with the checksums of their files; and next to it the downloads, and the lock of a run
 
 import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { readdir, rename, rm, rmdir } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
+import { z } from 'zod';
 import type { Clock } from '../../clock.ts';
 import { counted } from '../../counted.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { ownershipRemedy } from '../../files/ownership.ts';
+import { readRegularFile } from '../../files/regular-file.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
+import { isContainedPath } from '../documents/contained-path.ts';
+import type { Digest, DigestAlgorithm } from '../download/digest.ts';
 import { AttemptFailure, prospectOf } from '../download/fault.ts';
 import { describeLastFault } from '../download/fault-words.ts';
 import type { Downloads } from '../download/queue.ts';
@@ -25,9 +34,14 @@ import type { Download } from '../download/request.ts';
 import { tryLock } from '../file-lock.ts';
 import { fetchFile as fetchWhole } from '../import/file-fetch.ts';
 import { makeDirectories, publishFile, syncDirectory } from '../publication.ts';
-import { type MirrorFile, type MirrorPlan, type MirrorRequest, planMirror, stopped } from './mirror-plan.ts';
-import { checkWay, hasRecord, MirrorRecord, workDirectory } from './mirror-record.ts';
+import { heedStop, type MirrorFile, type MirrorPlan, type MirrorRequest, planMirror, stopped } from './mirror-plan.ts';
 
+const WORK = '.rackboot-mirror';
+/** Bound on the files of a mirror. */
+const FILES_MAX = 200_000;
+/** The longest record that is read, in bytes. */
+const RECORD_BYTES_MAX = 128 * 1024 * 1024;
+const PIECE_BYTES = 1024 * 1024;
 /** How many files are requested at a time; the downloads also have their own bound. */
 const FILES_AT_A_TIME = 4;
 /** The faults of a file alone: its server works. */
@@ -82,13 +96,15 @@ export async function mirrorSite(request: MirrorRequest, terms: MirrorTerms): Pr
   const own = workDirectory(directory);
   const missing = missingAbove(own);
   try {
-    checkWay(directory, join(basename(own), 'record.json'));
+    if (findObstacle(directory, `${WORK}/record.json`) !== undefined) throw inTheWay(own);
     await makeDirectories(own);
-    const lock = lockMirror(directory);
+    const lock = tryLock(join(own, 'lock'), LOCK_WAIT_MS);
+    if (lock === undefined)
+      throw new RackError('already-running', `another process is importing into ${directory}: wait for it, or stop it`);
     try {
       const plan = await planMirror(request, downloads, clock, signal);
       terms.onPlan(plan);
-      return await fulfil(plan, MirrorRecord.read(directory), terms);
+      return await fulfil(plan, terms);
     } finally {
       lock.release();
     }
@@ -115,11 +131,105 @@ async function removeMade([own, ...above]: readonly string[]): Promise<void> {
   for (const path of above) await rmdir(path).catch(() => undefined);
 }
 
-/** @throws RackError `already-running`, `store-unwritable` */
-function lockMirror(directory: string): { release(): void } {
-  const lock = tryLock(join(workDirectory(directory), 'lock'), LOCK_WAIT_MS);
-  if (lock !== undefined) return lock;
-  throw new RackError('already-running', `another process is importing into ${directory}: wait for it, or stop it`);
+/** By the path of a file that a mirror wrote, or is about to write: the checksum of what it wrote last; empty: nothing yet. */
+type Record = Map<string, string>;
+
+const recordShape = z.object({
+  schema: z.literal(2),
+  files: z.array(z.tuple([z.string().refine(isContainedPath), z.string()])).max(FILES_MAX),
+});
+
+const workDirectory = (directory: string): string => join(directory, WORK);
+const recordPath = (directory: string): string => join(workDirectory(directory), 'record.json');
+const hasRecord = (directory: string): boolean => seenEntry(recordPath(directory)) !== undefined;
+
+/** @throws RackError `store-broken` for a record that cannot be read */
+function readRecord(directory: string): Record {
+  const path = recordPath(directory);
+  try {
+    return new Map(recordShape.parse(JSON.parse(readRegularFile(path, RECORD_BYTES_MAX))).files);
+  } catch (cause) {
+    if (osErrorCode(cause) === 'ENOENT') return new Map();
+    const remedy = 'remove it, and mirror into an empty directory';
+    throw new RackError('store-broken', `${path} is not a record of a mirror: ${remedy}`, { cause });
+  }
+}
+
+const saveRecord = (directory: string, record: Record): Promise<void> =>
+  publishFile(recordPath(directory), Buffer.from(`${JSON.stringify({ schema: 2, files: [...record] })}\n`));
+
+/** What has the place of a directory above a path, or is a directory, or no plain file, at the path itself; undefined: there is nothing such. */
+function findObstacle(directory: string, path: string): string | undefined {
+  for (let end = path.indexOf('/'); end !== -1; end = path.indexOf('/', end + 1)) {
+    const facts = seenEntry(join(directory, path.slice(0, end)));
+    if (facts === undefined) return undefined;
+    if (!facts.isDirectory()) return path.slice(0, end);
+  }
+  return (seenEntry(join(directory, path))?.isFile() ?? true) ? undefined : path;
+}
+
+/** True for a file that a mirror wrote, and for a directory with no others. */
+async function isOwn(directory: string, path: string, record: Record): Promise<boolean> {
+  const at = join(directory, path);
+  if (seenEntry(at)?.isDirectory() !== true) return record.has(path) && seenEntry(at)?.isFile() === true;
+  const below = [...record.keys()].filter((one) => one.startsWith(`${path}/`));
+  // A killed run may have left a directory without the file that belongs there.
+  const made = new Set(
+    below.flatMap((one) => one.split('/').map((_, index, parts) => parts.slice(0, index).join('/'))),
+  );
+  const entries = await readdir(at, { recursive: true, withFileTypes: true });
+  return (
+    made.has(path) &&
+    entries.every((one) => {
+      const name = relative(directory, join(one.parentPath, one.name));
+      return one.isDirectory() ? made.has(name) : one.isFile() && record.has(name);
+    })
+  );
+}
+
+const inTheWay = (path: string): RackError =>
+  new RackError(
+    'already-exists',
+    `${path} is in the way: no mirror wrote it, or it is a link; move it away, or choose another directory`,
+  );
+
+/** A path and the content that belongs there. */
+interface Wanted {
+  readonly path: string;
+  readonly bytes: number | undefined;
+  readonly digest: Digest;
+}
+
+/** @throws RackError `already-exists` if something else has the path of a file, `cancelled` */
+async function findMissing(
+  files: readonly Wanted[],
+  record: Record,
+  { directory, signal }: MirrorTerms,
+): Promise<ReadonlySet<string>> {
+  const missing = new Set<string>();
+  for (const { path, bytes, digest } of files) {
+    await heedStop(signal);
+    const obstacle = findObstacle(directory, path);
+    const at = join(directory, path);
+    if (obstacle !== undefined && !(await isOwn(directory, obstacle, record)))
+      throw inTheWay(join(directory, obstacle));
+    const found = obstacle === undefined ? seenEntry(at) : undefined;
+    const isSized = found !== undefined && (bytes ?? found.size) === found.size;
+    if (isSized && (record.get(path) === digest.hex || (await hashFile(at, digest.algorithm, signal)) === digest.hex))
+      continue;
+    if (found !== undefined && !record.has(path)) throw inTheWay(at);
+    missing.add(path);
+  }
+  return missing;
+}
+
+async function hashFile(path: string, algorithm: DigestAlgorithm, signal: AbortSignal): Promise<string> {
+  const hash = createHash(algorithm);
+  for await (const piece of createReadStream(path, { highWaterMark: PIECE_BYTES })) {
+    hash.update(piece);
+    await heedStop(signal);
+  }
+  return hash.digest('hex');
 }
 
 /** @param isMirror true if the directory has a mirror */
@@ -131,33 +241,72 @@ function nothingChosen({ unmatched }: MirrorPlan, isMirror: boolean): string {
   return [remedy, ...unmatched].join('\n  ');
 }
 
-async function fulfil(plan: MirrorPlan, record: MirrorRecord, terms: MirrorTerms): Promise<MirrorResult> {
+async function fulfil(plan: MirrorPlan, terms: MirrorTerms): Promise<MirrorResult> {
   const { directory, signal } = terms;
+  if (plan.images === 0) throw new RackError('not-found', nothingChosen(plan, hasRecord(directory)));
+  const record = readRecord(directory);
   const documents = plan.documents.map(({ path, bytes }) => {
     const hex = createHash('sha256').update(bytes).digest('hex');
-    return { path, bytes, digest: { algorithm: 'sha256', hex } as const };
+    return { path, content: bytes, bytes: bytes.length, digest: { algorithm: 'sha256', hex } as const };
   });
-  if (plan.images === 0) {
-    await record.findMissing(plan.files, documents, signal);
-    throw new RackError('not-found', nothingChosen(plan, hasRecord(directory)));
-  }
-  const missing = new Set((await record.expect(plan.files, documents, signal)).map(({ path }) => path));
+  const missing = await findMissing([...plan.files, ...documents], record, terms);
   const files = plan.files.filter(({ path }) => missing.has(path));
+  for (const { path } of files) record.set(path, record.get(path) ?? '');
+  // After every file that it names, so that it is removed before these.
+  for (const { path } of documents) {
+    const hex = record.get(path) ?? '';
+    record.delete(path);
+    record.set(path, hex);
+  }
+  if (record.size > FILES_MAX)
+    throw new RackError('limit-reached', `a mirror may have at most ${FILES_MAX} files: choose fewer with filters`);
+  await saveRecord(directory, record);
+  const removed: string[] = [];
   try {
     const late = await fetchFiles(files, record, terms);
-    for (const file of late) await place(file, directory, record, signal);
-    for (const document of documents.filter(({ path }) => missing.has(path))) {
-      await record.makeWay(document.path, signal);
-      await publishFile(join(directory, document.path), document.bytes);
-      record.wrote(document);
+    for (const file of late) await place(file, record, terms);
+    for (const { path, content, digest } of documents.filter(({ path }) => missing.has(path))) {
+      await makeWay(directory, path, record);
+      await publishFile(join(directory, path), content);
+      record.set(path, digest.hex);
+    }
+    const wanted = new Set([...plan.files, ...documents].map(({ path }) => path));
+    for (const path of [...record.keys()].filter((one) => !wanted.has(one)).reverse()) {
+      await heedStop(signal);
+      if (findObstacle(directory, path) === undefined && seenEntry(join(directory, path)) !== undefined) {
+        await rm(join(directory, path));
+        removed.push(path);
+      }
+      await removeEmptyAbove(directory, path);
+      record.delete(path);
     }
   } finally {
-    await record.save();
+    await saveRecord(directory, record);
   }
-  const removed = await record.removeOthers(new Set([...plan.files, ...documents].map(({ path }) => path)), signal);
   await removeParts(directory);
   const { images, problems } = plan;
   return { images, files: plan.files.length, fetched: files.length, removed, problems };
+}
+
+/** Removes what a mirror wrote in the place of a directory above a path, or below the path. */
+async function makeWay(directory: string, path: string, record: Record): Promise<void> {
+  const obstacle = findObstacle(directory, path);
+  if (obstacle === undefined) return;
+  if (!(await isOwn(directory, obstacle, record))) throw inTheWay(join(directory, obstacle));
+  await rm(join(directory, obstacle), { recursive: true });
+  for (const other of [...record.keys()])
+    if (other !== path && (other === obstacle || other.startsWith(`${obstacle}/`))) record.delete(other);
+}
+
+async function removeEmptyAbove(directory: string, path: string): Promise<void> {
+  for (let at = dirname(path); at !== '.'; at = dirname(at)) {
+    try {
+      await rmdir(join(directory, at));
+    } catch (error) {
+      // The directory has other files.
+      if (osErrorCode(error) !== 'ENOENT') return;
+    }
+  }
 }
 
 /**
@@ -167,7 +316,7 @@ async function fulfil(plan: MirrorPlan, record: MirrorRecord, terms: MirrorTerms
  */
 async function fetchFiles(
   files: readonly MirrorFile[],
-  record: MirrorRecord,
+  record: Record,
   terms: MirrorTerms,
 ): Promise<readonly MirrorFile[]> {
   const stop = new AbortController();
@@ -183,7 +332,7 @@ async function fetchFiles(
       const failure = await fetchFile(file, { ...terms, signal }, counter);
       if (failure === undefined) fetched += 1;
       else failures.push(failure.text);
-      if (failure === undefined && record.isFree(file.path)) await place(file, terms.directory, record, signal);
+      if (failure === undefined && isFree(terms.directory, file.path)) await place(file, record, terms);
       else if (failure === undefined) late.push(file);
       failuresInARow = failure === undefined || failure.isOfFile ? 0 : failuresInARow + 1;
       if (failuresInARow >= FAILURES_IN_A_ROW_MAX) return;
@@ -256,14 +405,18 @@ async function fetchFile(
   }
 }
 
+const isFree = (directory: string, path: string): boolean =>
+  findObstacle(directory, path) === undefined && seenEntry(join(directory, path)) === undefined;
+
 /** Puts a fetched file at its path. @throws RackError `already-exists`, `cancelled` */
-async function place(file: MirrorFile, directory: string, record: MirrorRecord, signal: AbortSignal): Promise<void> {
+async function place(file: MirrorFile, record: Record, { directory, signal }: MirrorTerms): Promise<void> {
   const at = join(directory, file.path);
-  await record.makeWay(file.path, signal);
+  await heedStop(signal);
+  await makeWay(directory, file.path, record);
   await makeDirectories(dirname(at));
   await rename(join(workDirectory(directory), downloadName(file)), at);
   await syncDirectory(dirname(at));
-  record.wrote(file);
+  record.set(file.path, file.digest.hex);
 }
 
 /** Adds up the progress of all downloads. */

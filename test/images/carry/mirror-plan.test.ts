@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
-import { planMirror } from '../../../src/images/mirror/mirror-plan.ts';
+import { planMirror } from '../../../src/images/carry/mirror-plan.ts';
 import { GpgHome } from '../../support/gpg-home.ts';
 import { missing } from '../../support/needs.ts';
 import { productsDocument, writeStreamSite } from '../../support/stream-site.ts';
