@@ -73,7 +73,7 @@ interface ChoiceTerms {
   readonly networks: NetworkView;
   /** The used addresses of the ranges for which a decision has asked. */
   readonly known: readonly AddressKnowledge[];
-  /** True if the user is not an administrator. */
+  /** True if a user who is not an administrator links a device. */
   readonly isOrdinary?: boolean | undefined;
 }
 

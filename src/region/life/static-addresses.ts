@@ -30,7 +30,7 @@ import {
   parseMac,
   parseNetwork,
 } from '../../net/address.ts';
-import { reservationsIn, reservedText } from '../networks/address-use.ts';
+import { freeParts, hostRange, reservationsIn, reservedText } from '../networks/address-use.ts';
 import type { NetworkView, SubnetView } from '../networks/network-view.ts';
 import type { ServedNetwork } from '../networks/served-networks.ts';
 import { believedInterfaces } from '../racks/rack-networks.ts';
@@ -138,7 +138,7 @@ interface LinkAddressWish {
   readonly own: ReadonlySet<Ipv4>;
   /** `undefined`: a free one. */
   readonly asked?: Ipv4 | undefined;
-  /** True if the user is not an administrator, and may get only addresses of static ranges. */
+  /** True if a user who is not an administrator links a device: a free address is then outside the static ranges, which are for machines. */
   readonly isOrdinary: boolean;
   /** Whose reservations a refusal names. */
   readonly records: NetworkRecords;
@@ -146,7 +146,7 @@ interface LinkAddressWish {
 
 /**
  * Chooses an address of a subnet for one interface of a machine: the requested address, or a free one of a static range. If no rack has a
- * static range there, all addresses of the subnet are candidates, except for its gateway and its DNS servers.
+ * static range there, and for a user's device, all other addresses of the subnet are candidates, except for its gateway and its DNS servers.
  */
 export function addressForLink(
   { network, gateway, dnsServers, served: stored }: Pick<SubnetView, 'network' | 'gateway' | 'dnsServers' | 'served'>,
@@ -163,24 +163,26 @@ export function addressForLink(
   const kept = new Set(hosts.filter((one) => one !== undefined));
   const served: readonly Served[] = [...byRacks, { network, kept, reserved: new Map(), ...NO_RANGES }];
   const fixed = served.flatMap((one) => (one.fixed === undefined ? [] : [one.fixed]));
-  const isBarred = asked === undefined ? fixed.length === 0 : !fixed.some((range) => isIn(range, asked));
-  if (isOrdinary && isBarred) {
-    const subnet = formatNetwork(network);
-    return {
-      kind: 'refuse',
-      refusal: refusal(
-        'address-refused',
-        `Only administrators may use addresses outside the static ranges: choose one from a static range of ${subnet}, or ask an administrator.`,
-      ),
-    };
-  }
   if (asked !== undefined) return takeFor(served, known, asked, mac, records);
-  const last = ipv4(network.address + 2 ** (32 - network.prefix) - 1);
-  const ranges: readonly AddressRange[] = fixed.length > 0 ? fixed : [[network.address, last]];
+  const kinds = isOrdinary || fixed.length === 0 ? served.flatMap((one) => [one.fixed, one.dynamic]) : [];
+  const others = kinds.flatMap((range) => (range === undefined ? [] : [{ low: range[0], high: range[1] }]));
+  const rest = freeParts(
+    network,
+    others.toSorted((a, b) => a.low - b.low),
+  );
+  const ranges = isOrdinary || fixed.length === 0 ? rest.map(({ low, high }): AddressRange => [low, high]) : fixed;
   const address = findFree(served, ranges, mac, known, own);
   if (typeof address === 'object') return address;
   if (address !== undefined) return { kind: 'given', addresses: [{ mac, address }] };
-  return exhausted(ranges, records);
+  if (!isOrdinary) return exhausted(ranges, records);
+  const reserved = reservationsIn(records, [hostRange(network)]);
+  return {
+    kind: 'refuse',
+    refusal: refusal(
+      'address-refused',
+      `${formatNetwork(network)} has no free address outside its static and dynamic ranges${reservedText(reserved)}: release one, or ask an administrator, who may also link a device with an address of the static range.`,
+    ),
+  };
 }
 
 /**

@@ -160,10 +160,6 @@ export const reservationsIn = (records: Reserving, within: readonly Ipv4Range[])
     .slice(0, NAMED_MAX)
     .map(({ low, high, username, device }) => ({ low: formatIpv4(low), high: formatIpv4(high), username, device }));
 
-/** The reservations but one. @param except its id; `undefined`: all */
-const heldExcept = (records: Reserving, except: number | undefined): readonly Held[] =>
-  heldRanges(records).filter(({ id }) => id === undefined || id !== except);
-
 /** The reservations that a refusal names, with their users and devices. */
 type Reserved = { readonly reserved: readonly Reservation[] };
 
@@ -178,46 +174,33 @@ export const reservedText = (reserved: Reserved['reserved']): string =>
         .join(', ')})`;
 
 /**
- * Why a user who is not an administrator may not reserve these addresses, or link them with a device; `undefined`: they may.
+ * Why a user who is not an administrator may not reserve these addresses, or link them with a device; `undefined`: they may. Static ranges are
+ * for machines.
  * @param released how many addresses are released, but not free yet
  * @param except the id of a reservation that does not count
  */
-export function excessOf(
-  view: NetworkView,
+export function refuseHolding(
+  { records }: NetworkView,
   subnet: SubnetView,
   wanted: Ipv4Range,
   username: string,
   released = 0,
   except?: number,
 ): RefusalWord | undefined {
-  const own = heldExcept(view.records, except).filter((one) => one.username === username);
-  const count = own.reduce((sum, one) => sum + rangeSize(one), released) + rangeSize(wanted);
-  if (count > RESERVED_PER_USER_MAX)
+  const fixed = subnet.served.flatMap((one) => one.fixed ?? []).find((one) => rangesOverlap(one, wanted));
+  if (fixed !== undefined)
     return fieldRefusal(
-      `A user may reserve, and link with devices, at most ${RESERVED_PER_USER_MAX} addresses; a released one counts until its host no longer leases it. Release some, or ask an administrator.`,
+      `Only an administrator may reserve addresses of the static range ${formatIpv4(fixed.low)} to ${formatIpv4(fixed.high)}, or link a device with one: machines get theirs from it. Choose addresses outside it.`,
     );
-  if (leavesHalf(view, subnet, wanted, except)) return undefined;
-  const reserved = reservationsIn(view.records, [hostRange(subnet.network)]);
-  return fieldRefusal(
-    `Users may reserve, and link with devices, at most half of the addresses that ${subnet.subnet.cidr} has for machines${reservedText(reserved)}. Choose an address outside the static ranges, or ask an administrator.`,
+  const own = heldRanges(records).filter(
+    (one) => one.username === username && (except === undefined || one.id !== except),
   );
-}
-
-/**
- * True if a reservation, or the link of a user's device, leaves machines at least half of the addresses of each range that gives them theirs: the static ranges of the subnet,
- * or without one the whole subnet except for its dynamic ranges. @param except the id of a reservation that does not count
- */
-export function leavesHalf(view: NetworkView, subnet: SubnetView, wanted: Ipv4Range, except?: number): boolean {
-  const fixed = subnet.served.flatMap((one) => one.fixed ?? []);
-  const dynamic = subnet.served.flatMap((one) => one.dynamic ?? []);
-  const sizeIn = (range: Ipv4Range, others: readonly Ipv4Range[]): number =>
-    others.reduce((sum, { low, high }) => {
-      return sum + Math.max(0, Math.min(high, range.high) - Math.max(low, range.low) + 1);
-    }, 0);
-  const reserved = heldExcept(view.records, except);
-  return (fixed.length > 0 ? fixed : [hostRange(subnet.network)])
-    .filter((range) => rangesOverlap(range, wanted))
-    .every((range) => 2 * sizeIn(range, [...reserved, wanted]) <= rangeSize(range) - sizeIn(range, dynamic));
+  const count = own.reduce((sum, one) => sum + rangeSize(one), released) + rangeSize(wanted);
+  return count > RESERVED_PER_USER_MAX
+    ? fieldRefusal(
+        `A user may reserve, and link with devices, at most ${RESERVED_PER_USER_MAX} addresses; a released one counts until its host no longer leases it. Release some, or ask an administrator.`,
+      )
+    : undefined;
 }
 
 /** The counts of MAAS's statistics. */

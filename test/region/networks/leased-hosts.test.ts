@@ -35,13 +35,13 @@ async function report({ place }: AskedApi, ...leases: readonly Lease[]): Promise
   );
 }
 
-/** bob reserves the first free address for a host, which takes it; then he releases it. */
-async function leased(site: AskedApi): Promise<string> {
-  const made = await site.ask('POST', RESERVE, { subnet: '10.20.0.0/24', mac: HOST }, 'bob');
+/** A user reserves the first free address for a host, which takes it; then the user releases it. */
+async function leased(site: AskedApi, by: 'admin' | 'bob'): Promise<string> {
+  const made = await site.ask('POST', RESERVE, { subnet: '10.20.0.0/24', mac: HOST }, by);
   const { ip } = made.json;
-  assert.equal(ip, '10.20.0.10', made.text);
+  assert.equal(ip, by === 'admin' ? '10.20.0.10' : '10.20.0.2', made.text);
   await report(site, { address: ip });
-  assert.equal((await site.ask('POST', '2.0/ipaddresses/?op=release', { ip }, 'bob')).status, 204);
+  assert.equal((await site.ask('POST', '2.0/ipaddresses/?op=release', { ip }, by)).status, 204);
   return ip;
 }
 
@@ -60,7 +60,7 @@ async function device(site: AskedApi, mac: string, by: 'alice' | 'bob' = 'alice'
 
 test('a machine is not allocated an address that another host leases, until the lease ends', () =>
   withSite(async (site) => {
-    const ip = await leased(site);
+    const ip = await leased(site, 'admin');
     assert.deepEqual((await allocate(site, 11)).json.ip_addresses, ['10.20.0.11']);
     site.place.clock.advance(LEASE_SECONDS * 1000 + 1);
     assert.deepEqual((await allocate(site, 21)).json.ip_addresses, [ip]);
@@ -68,7 +68,7 @@ test('a machine is not allocated an address that another host leases, until the 
 
 test('the address is free before the lease ends if a rack reports that the host gave it back', () =>
   withSite(async (site) => {
-    const ip = await leased(site);
+    const ip = await leased(site, 'admin');
     await report(site, { kind: 'dhcp.release', address: ip, mac: '52:54:00:00:00:99' });
     assert.deepEqual((await allocate(site, 11)).json.ip_addresses, ['10.20.0.11']);
     await report(site, { kind: 'dhcp.release', address: ip });
@@ -78,7 +78,7 @@ test('the address is free before the lease ends if a rack reports that the host 
 
 test('a device is not linked with the address, asked for or not, and the refusal names the host and the end', () =>
   withSite(async (site) => {
-    const ip = await leased(site);
+    const ip = await leased(site, 'bob');
     const { link } = await device(site, '52:54:00:00:00:60');
     const refused = await link({ ip_address: ip });
     assert.equal(refused.status, 409, refused.text);
@@ -86,7 +86,7 @@ test('a device is not linked with the address, asked for or not, and the refusal
       refused.text,
       new RegExp(`the host ${HOST} has ${ip} by a lease until \\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d UTC`),
     );
-    assert.equal((await link()).json.links?.[0]?.ip_address, '10.20.0.11');
+    assert.equal((await link()).json.links?.[0]?.ip_address, '10.20.0.3');
     const own = await device(site, HOST, 'bob');
     assert.equal((await own.link({ ip_address: ip })).json.links?.[0]?.ip_address, ip, 'its own host has it');
   }));
@@ -94,24 +94,25 @@ test('a device is not linked with the address, asked for or not, and the refusal
 test('the address of a removed device stays that of its host until its lease ends', () =>
   withSite(async (site) => {
     const { id, link } = await device(site, HOST, 'bob');
-    assert.equal((await link()).json.links?.[0]?.ip_address, '10.20.0.10');
-    await report(site, { address: '10.20.0.10' });
+    assert.equal((await link()).json.links?.[0]?.ip_address, '10.20.0.2');
+    await report(site, { address: '10.20.0.2' });
     assert.equal((await site.ask('DELETE', `2.0/devices/${id}/`, undefined, 'bob')).status, 204);
-    assert.deepEqual((await allocate(site, 11)).json.ip_addresses, ['10.20.0.11']);
+    const next = await site.ask('POST', RESERVE, { subnet: '10.20.0.0/24' }, 'alice');
+    assert.equal(next.json.ip, '10.20.0.3', next.text);
   }));
 
 test('the address is not reserved for another host, but again for the one that leases it', () =>
   withSite(async (site) => {
-    const ip = await leased(site);
+    const ip = await leased(site, 'bob');
     for (const fields of [{ ip, mac: '52:54:00:00:00:78' }, { ip }]) {
       const refused = await site.ask('POST', RESERVE, fields, 'alice');
       assert.equal(refused.status, 409, refused.text);
       assert.match(refused.text, new RegExp(`${ip} cannot be reserved: the host ${HOST} has it by a lease until`));
     }
     const next = await site.ask('POST', RESERVE, { subnet: '10.20.0.0/24' }, 'alice');
-    assert.equal(next.json.ip, '10.20.0.11', next.text);
+    assert.equal(next.json.ip, '10.20.0.3', next.text);
     const old = await site.ask('POST', '1.0/ipaddresses/?op=reserve', { network: '10.20.0.0/24' }, 'alice');
-    assert.equal(old.json.ip, '10.20.0.12', old.text);
+    assert.equal(old.json.ip, '10.20.0.4', old.text);
     assert.equal((await site.ask('POST', RESERVE, { ip, mac: HOST }, 'bob')).status, 200);
   }));
 
@@ -125,7 +126,7 @@ test('a user gives a host that runs with a lease no other address, an administra
     assert.equal((await site.ask('POST', RESERVE, fields, 'admin')).json.ip, '10.20.0.10');
     assert.equal((await site.ask('POST', '2.0/ipaddresses/?op=release', { ip: '10.20.0.10' }, 'admin')).status, 204);
     site.place.clock.advance(LEASE_SECONDS * 1000 + 1);
-    assert.equal((await site.ask('POST', RESERVE, fields, 'alice')).json.ip, '10.20.0.10');
+    assert.equal((await site.ask('POST', RESERVE, fields, 'alice')).json.ip, '10.20.0.2');
   }));
 
 test('a user moves no host that runs with a lease by a device, before or after the device has its hardware address', () =>
@@ -147,9 +148,9 @@ test('a user moves no host that runs with a lease by a device, before or after t
     await moves(link());
     await moves(site.ask('POST', RESERVE, { subnet: '10.20.0.0/24', mac: HOST }, 'alice'));
     await report(site, { kind: 'dhcp.release', address: '10.20.0.150' });
-    assert.equal((await link()).json.links?.[0]?.ip_address, '10.20.0.10');
-    await report(site, { address: '10.20.0.10' });
-    assert.equal((await link({ ip_address: '10.20.0.11' })).status, 200, 'it runs with an address of the device');
+    assert.equal((await link()).json.links?.[0]?.ip_address, '10.20.0.2');
+    await report(site, { address: '10.20.0.2' });
+    assert.equal((await link({ ip_address: '10.20.0.3' })).status, 200, 'it runs with an address of the device');
   }));
 
 test('a linked interface of a device does not become that of a host that runs elsewhere', () =>
@@ -166,40 +167,27 @@ test('a linked interface of a device does not become that of a host that runs el
 test('a user gives a host of the configuration no other address than that of its entry', () =>
   withSite(async (site) => {
     const lab = OWN_RACK.interfaces[0] ?? assert.fail();
-    const interfaces = [{ ...lab, reservations: [{ mac: HOST, ip: '10.20.0.60' }] }];
+    const interfaces = [{ ...lab, reservations: [{ mac: HOST, ip: '10.20.0.240' }] }];
     await site.place.region.racks.putOwn({ ...OWN_RACK, interfaces });
     const { link } = await device(site, HOST);
     for (const refused of [
       await link(),
-      await link({ ip_address: '10.20.0.61' }),
+      await link({ ip_address: '10.20.0.241' }),
       await site.ask('POST', RESERVE, { subnet: '10.20.0.0/24', mac: HOST }, 'alice'),
     ])
-      assert.deepEqual([refused.status, refused.text.includes(`gives 10.20.0.60 to the host ${HOST}`)], [409, true]);
-    assert.equal((await link({ ip_address: '10.20.0.60' })).status, 200);
+      assert.deepEqual([refused.status, refused.text.includes(`gives 10.20.0.240 to the host ${HOST}`)], [409, true]);
+    assert.equal((await link({ ip_address: '10.20.0.240' })).status, 200);
   }));
 
-test('links of devices of users count as reservations: at most half of a static range, and at most 256 for a user', () =>
+test('a device of a user is linked with no address of a static range, and with at most 256 of the user', () =>
   withSite(async (site) => {
     const { store } = site.place;
-    const key = 'cluster_interfaces.lab.static_ip_range_high';
-    const { settings, racks } = site.place.region;
-    assert.equal(await settings.change(OWN_RACK.uuid, [{ key, value: '10.20.0.13' }], 'admin'), undefined);
-    const lab = OWN_RACK.interfaces[0] ?? assert.fail();
-    await racks.putOwn({ ...OWN_RACK, interfaces: [{ ...lab, static_ip_range_high: '10.20.0.13' }] });
     const nas = await device(site, HOST);
-    assert.equal((await nas.link()).json.links?.[0]?.ip_address, '10.20.0.10');
-    assert.equal((await nas.link()).status, 200);
-    const full = await nas.link();
-    assert.deepEqual([full.status, Object.keys(full.json)], [400, ['ip_address']]);
-    assert.match(full.text, /alice has linked the device \S+ with 10\.20\.0\.10, alice has linked/);
-    assert.equal((await nas.link({ force: 'true' })).status, 200, 'instead of the others');
-    assert.equal((await nas.link()).status, 200);
-    const other = await device(site, '52:54:00:00:00:61', 'bob');
-    assert.equal((await other.link()).status, 400);
-    assert.equal((await site.ask('POST', RESERVE, { ip: '10.20.0.13' }, 'bob')).status, 400);
-    assert.equal((await site.ask('POST', RESERVE, { ip: '10.20.0.13' }, 'admin')).status, 200);
+    assert.equal((await nas.link()).json.links?.[0]?.ip_address, '10.20.0.2');
+    const own = await nas.link({ ip_address: '10.20.0.13' });
+    assert.deepEqual([own.status, Object.keys(own.json)], [400, ['ip_address']]);
     const [{ id: subnetId }] = (await site.ask('GET', '2.0/subnets/')).json;
-    const reserved = Array.from({ length: RESERVED_PER_USER_MAX - 2 }, (_, index) => ({
+    const reserved = Array.from({ length: RESERVED_PER_USER_MAX - 1 }, (_, index) => ({
       id: 1000 + index,
       subnetId,
       address: ipv4(0x0b000000 + index),
@@ -207,6 +195,7 @@ test('links of devices of users count as reservations: at most half of a static 
       createdMs: 1,
     }));
     await store.networks.change(() => ({ put: { reserved }, nextId: 9000, result: undefined }));
+    assert.equal((await nas.link({ force: 'true' })).status, 200, 'instead of the other');
     for (const refused of [
       await nas.link(),
       await site.ask('POST', RESERVE, { ip: '10.20.0.240' }, 'alice'),
@@ -220,10 +209,30 @@ test('links of devices of users count as reservations: at most half of a static 
       assert.match(refused.text, /at most 256 addresses/);
   }));
 
+test('where no address is free outside the static and dynamic ranges, users get none, and administrators of the static one', () =>
+  withSite(async (site) => {
+    for (const [start_ip, end_ip] of [
+      ['10.20.0.2', '10.20.0.9'],
+      ['10.20.0.200', '10.20.0.253'],
+    ] as const)
+      assert.equal((await site.ask('POST', '2.0/ipranges/', { type: 'reserved', start_ip, end_ip })).status, 200);
+    const nas = await device(site, HOST);
+    const refused = [await nas.link(), await site.ask('POST', RESERVE, { subnet: '10.20.0.0/24' }, 'alice')];
+    assert.deepEqual(
+      refused.map(({ status, headers }) => [status, headers['x-rackboot-refusal']]),
+      [
+        [409, 'address-refused'],
+        [409, 'in-use'],
+      ],
+    );
+    for (const { text } of refused) assert.match(text, /admin has reserved 10\.20\.0\.200 to 10\.20\.0\.253/);
+    assert.equal((await site.ask('POST', RESERVE, { subnet: '10.20.0.0/24' })).json.ip, '10.20.0.10');
+  }));
+
 test('an address that comes into the static range with a lease of a host is not given to others', () =>
   withSite(async (site) => {
     await report(site, { address: '10.20.0.30' });
-    const refused = await site.ask('POST', RESERVE, { ip: '10.20.0.30', hostname: 'nas' }, 'alice');
+    const refused = await site.ask('POST', RESERVE, { ip: '10.20.0.30', hostname: 'nas' }, 'admin');
     assert.equal(refused.status, 409, refused.text);
     const asked = await allocate(site, 11, { ip_address: '10.20.0.30' }, 'admin');
     assert.deepEqual(
@@ -235,8 +244,8 @@ test('an address that comes into the static range with a lease of a host is not 
 
 test('between its release and the report of a lease, the address is not given to others', () =>
   withSite(async (site) => {
-    const made = await site.ask('POST', RESERVE, { subnet: '10.20.0.0/24', mac: HOST }, 'bob');
-    assert.equal((await site.ask('POST', '2.0/ipaddresses/?op=release', { ip: made.json.ip }, 'bob')).status, 204);
+    const made = await site.ask('POST', RESERVE, { subnet: '10.20.0.0/24', mac: HOST }, 'admin');
+    assert.equal((await site.ask('POST', '2.0/ipaddresses/?op=release', { ip: made.json.ip }, 'admin')).status, 204);
     assert.deepEqual((await allocate(site, 11)).json.ip_addresses, ['10.20.0.11']);
     site.place.clock.advance(30_001);
     assert.deepEqual((await allocate(site, 21)).json.ip_addresses, [made.json.ip]);
@@ -244,7 +253,7 @@ test('between its release and the report of a lease, the address is not given to
 
 test('the lease of a New machine and of one with an owner counts for all other machines, and that of an accepted one without owner for none', () =>
   withSite(async (site) => {
-    const ip = await leased(site);
+    const ip = await leased(site, 'admin');
     const { region, store, clock } = site.place;
     const { systemId } = await enlist(region, bootReport([0x525400000077]));
     const rest = { type: 'reserved', start_ip: '10.20.0.11', end_ip: '10.20.0.99' };
@@ -261,7 +270,7 @@ test('the lease of a New machine and of one with an owner counts for all other m
 test('an address counts for the user who released it until it is free for others, and then for nobody', () =>
   withSite(async (site) => {
     const { store, clock } = site.place;
-    const ip = await leased(site);
+    const ip = await leased(site, 'bob');
     const [{ id: subnetId }] = (await site.ask('GET', '2.0/subnets/')).json;
     const reserved = Array.from({ length: RESERVED_PER_USER_MAX - 1 }, (_, index) => ({
       id: 1000 + index,
@@ -271,7 +280,7 @@ test('an address counts for the user who released it until it is free for others
       createdMs: 1,
     }));
     await store.networks.change(() => ({ put: { reserved }, nextId: 9000, result: undefined }));
-    const reserve = () => site.ask('POST', RESERVE, { ip: '10.20.0.41' }, 'bob');
+    const reserve = () => site.ask('POST', RESERVE, { ip: '10.20.0.242' }, 'bob');
     const range = { type: 'reserved', start_ip: '10.20.0.240', end_ip: '10.20.0.241' };
     for (const pause of [0, 30_001, (LEASE_SECONDS - 31) * 1000 - 1]) {
       clock.advance(pause);
@@ -353,9 +362,9 @@ test('leases outside the networks of the rack that reports them, and those of a 
       await region.observe(leases, `life ${addresses[0]}`, RACK_UUID);
     };
     const reserve = async (ip: string) => (await site.ask('POST', RESERVE, { ip }, 'alice')).status;
-    await tell('192.168.8.44', '10.20.0.44', '10.50.0.44', '10.50.0.45');
+    await tell('192.168.8.44', '10.20.0.244', '10.50.0.44', '10.50.0.45');
     assert.equal(await reserve('192.168.8.44'), 200, 'a subnet that no rack serves');
-    assert.equal(await reserve('10.20.0.44'), 200, "another rack's network");
+    assert.equal(await reserve('10.20.0.244'), 200, "another rack's network");
     assert.equal(await reserve('10.50.0.44'), 409, 'its own network');
     const kept = () => store.networks.leasedBetween(ipv4(0x0a320000), ipv4(0x0a3200ff), clock.wallTimeMs());
     assert.equal((await kept()).length, 2);

@@ -8,7 +8,7 @@ import { type Ask, withNetworks } from './network-place.ts';
 
 const MAC = '52:54:00:00:00:77';
 const RESERVE = '2.0/ipaddresses/?op=reserve';
-const HOST = { address: ipv4(0x0a140032), mac: mac(0x525400000077), hostname: 'printer', domain: 'maas' };
+const HOST = { address: ipv4(0x0a1400d2), mac: mac(0x525400000077), hostname: 'printer', domain: 'maas' };
 const namesOf = (found: readonly { readonly fqdn: string }[]): readonly string[] => found.map(({ fqdn }) => fqdn);
 
 const fieldsRefused = async (ask: Ask, as: 'user' | 'admin', fields: object): Promise<readonly string[]> => {
@@ -19,28 +19,28 @@ const fieldsRefused = async (ask: Ask, as: 'user' | 'admin', fields: object): Pr
 
 test('the answer, the list, the racks and the names have the host and the name, until the address is released', () =>
   withNetworks(async (ask, { region }) => {
-    const made = await ask('POST', RESERVE, { ip: '10.20.0.50', mac: MAC.toUpperCase(), hostname: 'Printer' }, 'user');
+    const made = await ask('POST', RESERVE, { ip: '10.20.0.210', mac: MAC.toUpperCase(), hostname: 'Printer' }, 'user');
     assert.equal(made.status, 200, made.text);
     const { ip, hostname, domain, interface_set: nics } = made.json;
-    assert.deepEqual([ip, made.json.mac, hostname, domain], ['10.20.0.50', MAC, 'printer', 'maas']);
+    assert.deepEqual([ip, made.json.mac, hostname, domain], ['10.20.0.210', MAC, 'printer', 'maas']);
     assert.deepEqual(
       nics.map((nic: Record<string, unknown>) => [nic.mac_address, nic.type, nic.system_id]),
       [[MAC, 'unknown', null]],
     );
-    assert.deepEqual([nics[0].links[0].ip_address, nics[0].links[0].mode], ['10.20.0.50', 'static']);
+    assert.deepEqual([nics[0].links[0].ip_address, nics[0].links[0].mode], ['10.20.0.210', 'static']);
     assert.deepEqual((await ask('GET', '2.0/ipaddresses/', undefined, 'user')).json, [made.json]);
     assert.deepEqual((await region.desiredState()).reserved, [HOST]);
     const [shown] = (await ask('GET', '2.0/dnsresources/')).json;
-    assert.deepEqual([shown.fqdn, shown.ip_addresses[0].ip], ['printer.maas', '10.20.0.50']);
+    assert.deepEqual([shown.fqdn, shown.ip_addresses[0].ip], ['printer.maas', '10.20.0.210']);
     assert.equal(Date.parse(shown.ip_addresses[0].created), Date.parse(made.json.created));
     assert.equal(shown.ip_addresses[0].subnet.cidr, '10.20.0.0/24');
     assert.deepEqual((await ask('GET', `2.0/dnsresources/${shown.id}/`)).json, shown);
     for (const [method, fields] of [
-      ['PUT', { ip_addresses: '10.20.0.51' }],
+      ['PUT', { ip_addresses: '10.20.0.211' }],
       ['DELETE', {}],
     ] as const) {
       const refused = await ask(method, `2.0/dnsresources/${shown.id}/`, fields);
-      assert.deepEqual([refused.status, /10\.20\.0\.50: release the address/.test(refused.text)], [409, true]);
+      assert.deepEqual([refused.status, /10\.20\.0\.210: release the address/.test(refused.text)], [409, true]);
     }
     assert.equal((await ask('POST', '2.0/ipaddresses/?op=release', { ip }, 'user')).status, 204);
     assert.equal((await region.desiredState()).reserved, undefined);
@@ -51,12 +51,12 @@ test('a rack that knows the state before gets the reserved addresses with the ch
   withNetworks(async (ask, { region }) => {
     const next = (ifNoneMatch: string | undefined) => region.stateUpdate('any', { ifNoneMatch, takesChanges: true });
     const first = await next(undefined);
-    await ask('POST', RESERVE, { ip: '10.20.0.50', mac: MAC, hostname: 'printer' });
+    await ask('POST', RESERVE, { ip: '10.20.0.210', mac: MAC, hostname: 'printer' });
     const second = await next(first.tag);
     assert.ok(second.kind === 'state-changes', second.kind);
     assert.deepEqual([second.changes.machines, second.changes.reserved], [[], [HOST]]);
     assert.equal((await next(second.tag)).kind, 'unchanged');
-    await ask('POST', '2.0/ipaddresses/?op=release', { ip: '10.20.0.50' });
+    await ask('POST', '2.0/ipaddresses/?op=release', { ip: '10.20.0.210' });
     const third = await next(second.tag);
     assert.ok(third.kind === 'state-changes', third.kind);
     assert.equal(third.changes.reserved, undefined);
@@ -66,17 +66,13 @@ test('a host, or a name, alone is enough, without an address and in version 1.0'
   withNetworks(async (ask, { region }) => {
     const fields = { network: '10.20.0.0/24', mac: MAC };
     const named = await ask('POST', '1.0/ipaddresses/?op=reserve', fields, 'user');
-    assert.deepEqual([named.json.ip, named.json.mac, named.json.hostname], ['10.20.0.10', MAC, undefined], named.text);
+    assert.deepEqual([named.json.ip, named.json.mac, named.json.hostname], ['10.20.0.2', MAC, undefined], named.text);
     const alone = await ask('POST', RESERVE, { subnet: '10.20.0.0/24', hostname: 'nas.maas' }, 'user');
-    assert.deepEqual(
-      [alone.json.ip, alone.json.mac, alone.json.hostname],
-      ['10.20.0.11', undefined, 'nas'],
-      alone.text,
-    );
+    assert.deepEqual([alone.json.ip, alone.json.mac, alone.json.hostname], ['10.20.0.3', undefined, 'nas'], alone.text);
     assert.deepEqual(alone.json.interface_set, []);
     assert.deepEqual((await region.desiredState()).reserved, [
-      { address: ipv4(0x0a14000a), mac: HOST.mac },
-      { address: ipv4(0x0a14000b), hostname: 'nas', domain: 'maas' },
+      { address: ipv4(0x0a140002), mac: HOST.mac },
+      { address: ipv4(0x0a140003), hostname: 'nas', domain: 'maas' },
     ]);
   }));
 
@@ -85,7 +81,7 @@ test('a wrong or taken host or name is refused by its field', () =>
     await ask('POST', '2.0/devices/', { hostname: 'scanner', mac_addresses: '52:54:00:00:00:0a' }, 'other');
     await ask('POST', '2.0/dnsresources/', { fqdn: 'www.maas', ip_addresses: '10.20.0.40' });
     await ask('POST', '2.0/domains/', { name: 'lab' });
-    assert.equal((await ask('POST', RESERVE, { ip: '10.20.0.50', mac: MAC, hostname: 'printer' })).status, 200);
+    assert.equal((await ask('POST', RESERVE, { ip: '10.20.0.210', mac: MAC, hostname: 'printer' })).status, 200);
     for (const [fields, names] of [
       [{ mac: 'x' }, ['mac']],
       [{ mac: 'ff:ff:ff:ff:ff:ff' }, ['mac']],
@@ -100,11 +96,11 @@ test('a wrong or taken host or name is refused by its field', () =>
       [{ hostname: 'www' }, ['hostname']],
     ] as const)
       assert.deepEqual(
-        await fieldsRefused(ask, 'user', { ip: '10.20.0.51', ...fields }),
+        await fieldsRefused(ask, 'user', { ip: '10.20.0.211', ...fields }),
         names,
         JSON.stringify(fields),
       );
-    assert.equal((await ask('POST', RESERVE, { ip: '10.20.0.51', hostname: 'nas.lab' }, 'user')).status, 403);
+    assert.equal((await ask('POST', RESERVE, { ip: '10.20.0.211', hostname: 'nas.lab' }, 'user')).status, 403);
     assert.deepEqual(await fieldsRefused(ask, 'admin', { ip: 'x', mac: 'x' }), ['ip', 'mac']);
     const taken = await ask('POST', '2.0/dnsresources/', { fqdn: 'printer.maas', ip_addresses: '10.20.0.41' });
     assert.deepEqual(Object.keys(taken.json), ['name']);
@@ -114,14 +110,14 @@ test('a wrong or taken host or name is refused by its field', () =>
 test('a domain is renamed with the names of reserved addresses, and is not deleted while it has them', () =>
   withNetworks(async (ask, { region }) => {
     const lab = (await ask('POST', '2.0/domains/', { name: 'lab' })).json;
-    assert.equal((await ask('POST', RESERVE, { ip: '10.20.0.50', hostname: 'nas.lab' })).status, 200);
+    assert.equal((await ask('POST', RESERVE, { ip: '10.20.0.210', hostname: 'nas.lab' })).status, 200);
     const renamed = await ask('PUT', `2.0/domains/${lab.id}/`, { name: 'hall' });
     assert.equal(renamed.json.name, 'hall', renamed.text);
     assert.deepEqual(namesOf((await ask('GET', '2.0/dnsresources/')).json), ['nas.hall']);
     assert.deepEqual((await region.desiredState()).reserved?.[0]?.domain, 'hall');
     const kept = await ask('DELETE', `2.0/domains/${renamed.json.id}/`);
     assert.deepEqual([kept.status, /has the names of 1 reserved address: release them/.test(kept.text)], [409, true]);
-    await ask('POST', '2.0/ipaddresses/?op=release', { ip: '10.20.0.50' });
+    await ask('POST', '2.0/ipaddresses/?op=release', { ip: '10.20.0.210' });
     assert.equal((await ask('DELETE', `2.0/domains/${renamed.json.id}/`)).status, 204);
   }));
 
@@ -156,20 +152,20 @@ test('another user’s device is not given the address that is reserved for its 
     };
     const foreign = await nicOf(first, 'alice');
     const link = { subnet: '10.20.0.0/24', mode: 'STATIC' };
-    for (const fields of [link, { ...link, mode: 'AUTO' }, { ...link, ip_address: '10.20.0.10' }]) {
+    for (const fields of [link, { ...link, mode: 'AUTO' }, { ...link, ip_address: '10.20.0.2' }]) {
       const refused = await ask('POST', `${foreign}?op=link_subnet`, fields, 'alice');
-      assert.deepEqual([refused.status, refused.text.includes(`reserved 10.20.0.10 for ${first}`)], [409, true]);
+      assert.deepEqual([refused.status, refused.text.includes(`reserved 10.20.0.2 for ${first}`)], [409, true]);
     }
     const other = await nicOf('52:54:00:00:00:79', 'alice');
     const moved = await ask('PUT', other, { mac_address: second }, 'alice');
-    assert.deepEqual([moved.status, moved.text.includes(`reserved 10.20.0.11 for ${second}`)], [409, true], moved.text);
+    assert.deepEqual([moved.status, moved.text.includes(`reserved 10.20.0.3 for ${second}`)], [409, true], moved.text);
     const given = await ask('POST', `${foreign}?op=link_subnet`, link);
-    assert.deepEqual([given.status, given.json.links?.[0]?.ip_address], [200, '10.20.0.10'], given.text);
+    assert.deepEqual([given.status, given.json.links?.[0]?.ip_address], [200, '10.20.0.2'], given.text);
     const own = await ask('POST', `${await nicOf(second, 'bob')}?op=link_subnet`, link, 'bob');
-    assert.deepEqual([own.status, own.json.links?.[0]?.ip_address], [200, '10.20.0.11'], own.text);
+    assert.deepEqual([own.status, own.json.links?.[0]?.ip_address], [200, '10.20.0.3'], own.text);
     assert.equal(
       (await ask('POST', `${other}?op=link_subnet`, link, 'alice')).json.links?.[0]?.ip_address,
-      '10.20.0.12',
+      '10.20.0.4',
     );
   }));
 
@@ -193,9 +189,9 @@ test('a machine that comes after a reservation for its interface is allocated th
       await reserve(0x22, 'bob'),
       await reserve(0x24, 'admin'),
     ];
-    assert.deepEqual([foreign, own, byAdmin], ['10.20.0.10', '10.20.0.11', '10.20.0.12']);
+    assert.deepEqual([foreign, own, byAdmin], ['10.20.0.2', '10.20.0.3', '10.20.0.10']);
     const { systemId, address } = await allocate(0x20, 'alice');
-    assert.equal(address, '10.20.0.13');
+    assert.equal(address, '10.20.0.11');
     assert.equal((await allocate(0x22, 'bob')).address, own);
     assert.equal((await allocate(0x24, 'alice')).address, byAdmin);
     const [shown] = (await ask('GET', '2.0/dnsresources/')).json;
@@ -203,7 +199,7 @@ test('a machine that comes after a reservation for its interface is allocated th
     const names = (await site.place.region.desiredState()).machines.find((one) => one.systemId === systemId);
     assert.deepEqual(
       names?.addresses.map((one) => one.address),
-      [ipv4(0x0a14000d)],
+      [ipv4(0x0a14000b)],
     );
     // A layout chooses by the same rule, even if an administrator links the machine of a user.
     const kept = await reserve(0x40, 'bob');

@@ -21,7 +21,7 @@ import { disconnect, type LinkWish, linkSubnet, setGateway, unlinkSubnet } from 
 import { beginDraft, type LayoutRefusal, laidOf, type NetworkDraft } from '../../layout/network-draft.ts';
 import { chooseFor, judgeLinkAddress, refuseReserved } from '../../life/link-addresses.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
-import { excessOf } from '../../networks/address-use.ts';
+import { refuseHolding } from '../../networks/address-use.ts';
 import { type NetworkView, subnetOfAddress, subnetWithId, vlanWithId } from '../../networks/network-view.ts';
 import type { ChangeKnowledge } from '../../records/knowledge.ts';
 import type { Machine } from '../../records/machine.ts';
@@ -257,11 +257,11 @@ export function linkWith(
   const address = choice.addresses[0]?.address;
   const moved = places.find((one) => one.mac === mac && one.address !== address && !own.has(one.address));
   if (moved !== undefined) return { kind: 'refuse', refusal: moved.word };
-  return shows(refuseExcess(call, linkSubnet(draft, id, { ...wish, address }), address), id);
+  return shows(refuseHeld(call, linkSubnet(draft, id, { ...wish, address }), address), id);
 }
 
-/** The refusal of a link by which the addresses of an ordinary user's devices would exceed the bounds on reservations. */
-function refuseExcess(call: ApiCall, linked: NetworkDraft | LayoutRefusal, address: Ipv4 | undefined) {
+/** The refusal of a link that an ordinary user may not give a device, as they may not reserve its address. */
+function refuseHeld(call: ApiCall, linked: NetworkDraft | LayoutRefusal, address: Ipv4 | undefined) {
   if (linked.kind === 'refuse' || address === undefined || isAdmin(call)) return linked;
   const { machine, networks, layout } = linked;
   const subnet = subnetOfAddress(networks, address);
@@ -272,7 +272,7 @@ function refuseExcess(call: ApiCall, linked: NetworkDraft | LayoutRefusal, addre
   const ended = new Set(machine.addresses.filter((one) => !left.has(one.address)).map((one) => one.address));
   const others = records.linked.filter((one) => one.address !== address && !ended.has(one.address));
   const view = { ...networks, records: { ...records, linked: others } };
-  const word = excessOf(view, subnet, { low: address, high: address }, usernameOf(call));
+  const word = refuseHolding(view, subnet, { low: address, high: address }, usernameOf(call));
   return word === undefined ? linked : { kind: 'refuse' as const, field: 'ip_address', refusal: word };
 }
 

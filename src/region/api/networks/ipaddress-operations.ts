@@ -3,8 +3,8 @@
 // Sources: MAAS API 1.0 and 2.0, `ipaddresses/` (list, reserve, release). In 1.0 an address has four keys, and its parameters have other names.
 //
 // 1. A reserved address is outside the dynamic ranges, and neither a host (by a running lease) nor a machine has it. It belongs to the user, who releases it.
-// 2. Without `ip` the first free address of the static ranges is reserved, or, if users may reserve no more of those (`leavesHalf`), that of
-//    the rest of the subnet. A refusal names the users who have reserved.
+// 2. Without `ip` the first free address is reserved: for administrators of the static ranges, or else of the rest of the subnet; for users of
+//    that rest alone. A refusal names the users who have reserved.
 // 3. `force` releases the address of another user. Addresses of machines end with their allocation (release of the machine), not here.
 // 4. With `mac` the racks give the address to that host by DHCP. In a subnet a host has one reserved address, and none besides one that it was given.
 //    MAAS refuses hosts that are interfaces of machines; here their owners and administrators may reserve for them. Only administrators give
@@ -25,14 +25,7 @@ import {
   rangesOverlap,
 } from '../../../net/address.ts';
 import { isIdentifyingMac } from '../../identity/hardware-identity.ts';
-import {
-  freeParts,
-  hostRange,
-  leavesHalf,
-  reservationsIn,
-  reservedText,
-  usedParts,
-} from '../../networks/address-use.ts';
+import { freeParts, hostRange, reservationsIn, reservedText, usedParts } from '../../networks/address-use.ts';
 import { type NetworkView, type SubnetView, subnetOfAddress, subnetWithId } from '../../networks/network-view.ts';
 import { type HostLease, leaseText, type ReservedAddress, type UsedAddress } from '../../records/network-store.ts';
 import { REQUIRED } from '../../records/refusal.ts';
@@ -152,7 +145,7 @@ function refuseUsed(
     : refuse('in-use', `${address} cannot be reserved: it is the first or last address of its network.`);
 }
 
-/** The first free address of the static ranges that the caller may reserve; without one, of the subnet. */
+/** The first free address: for an administrator of the static ranges, or else of the rest of the subnet; for a user of that rest alone. */
 function firstFree(
   call: ApiCall,
   view: NetworkView,
@@ -160,21 +153,12 @@ function firstFree(
   used: readonly UsedAddress[],
   leased: readonly HostLease[],
 ): Ipv4 | undefined {
-  const parts = usedParts(view, subnet, used, leased);
-  const fixed = subnet.served.flatMap((one) => one.fixed ?? []);
-  const free = freeParts(subnet.network, parts);
-  const places = [
-    ...fixed,
-    ...freeParts(
-      subnet.network,
-      fixed.toSorted((a, b) => a.low - b.low),
-    ),
-  ];
+  const fixed = subnet.served.flatMap((one) => one.fixed ?? []).toSorted((a, b) => a.low - b.low);
+  const free = freeParts(subnet.network, usedParts(view, subnet, used, leased));
+  const places = [...(isAdmin(call) ? fixed : []), ...freeParts(subnet.network, fixed)];
   for (const place of places) {
     const part = free.find((one) => rangesOverlap(one, place));
-    if (part === undefined) continue;
-    const address = ipv4(Math.max(part.low, place.low));
-    if (isAdmin(call) || leavesHalf(view, subnet, { low: address, high: address })) return address;
+    if (part !== undefined) return ipv4(Math.max(part.low, place.low));
   }
   return undefined;
 }
@@ -387,7 +371,7 @@ function decideReserving(
   if (address === undefined)
     return refuse(
       'in-use',
-      `${now.subnet.cidr} has no address left that you may reserve${reservedText(reservationsIn(view.records, [hostRange(now.network)]))}.`,
+      `${now.subnet.cidr} has no address left that you may reserve${reservedText(reservationsIn(view.records, [hostRange(now.network)]))}: release one, or ask an administrator, who may also reserve addresses of the static range.`,
     );
   const one = { low: address, high: address };
   const inUse =

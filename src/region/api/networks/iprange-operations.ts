@@ -7,8 +7,8 @@
 //    without a cluster interface is kept until `dhcp_on` of its VLAN makes one (`vlan-service.ts`).
 // 2. Ranges of one subnet are inside it and disjoint, except that a reserved range may be inside the static one. A dynamic range holds neither the router nor an address of a rack, a user or a machine.
 // 3. Users reserve ranges, and change and delete their own. Only administrators change the others.
-// 4. What users without administrator's rights reserve cannot keep machines from their addresses: no range of theirs is in a static range,
-//    `leavesHalf` bounds their reservations in every other place, and each user reserves at most RESERVED_PER_USER_MAX addresses.
+// 4. What users without administrator's rights reserve cannot keep machines from their addresses: nothing of theirs is in a static range, and
+//    each user reserves at most RESERVED_PER_USER_MAX addresses.
 // 5. Lists leave out the static ranges: MAAS 2 has no such type, and python-libmaas ends with an error at one. There, what is in no range is
 //    static. They are listed by `type=static`, and read, changed and deleted as the others.
 
@@ -21,7 +21,7 @@ import {
   rangeContains,
   rangesOverlap,
 } from '../../../net/address.ts';
-import { excessOf } from '../../networks/address-use.ts';
+import { refuseHolding } from '../../networks/address-use.ts';
 import {
   type NetworkView,
   type RangeType,
@@ -302,12 +302,9 @@ export function refuseReserving(
   { held, field, except }: { readonly held: number; readonly field: string; readonly except?: number },
 ): Refusal | undefined {
   if (isAdmin(call)) return undefined;
-  const word = excessOf(view, subnet, wanted, usernameOf(call), held, except);
+  const word = refuseHolding(view, subnet, wanted, usernameOf(call), held, except);
   return word && refuseFields({ [field]: [word] });
 }
-
-const reservedStaticText = ({ low, high }: { readonly low: string; readonly high: string }): string =>
-  `Only an administrator may reserve a range of the static range ${low} to ${high}, from which machines get their addresses: choose addresses outside it.`;
 
 /** The refusal of a reserved range. @param own the range before its change */
 function refuseRange(
@@ -318,8 +315,6 @@ function refuseRange(
   held: number,
   own?: RangeView,
 ): Refusal | undefined {
-  const fixed = subnet.served.flatMap((one) => one.fixed ?? []).find((one) => rangesOverlap(one, bounds));
-  if (fixed !== undefined && !isAdmin(call)) return refuseField('start_ip', reservedStaticText(spanOf(fixed)));
   const except = own === undefined ? {} : { except: own.range.id };
   return refuseReserving(call, view, subnet, bounds, { held, field: 'start_ip', ...except });
 }

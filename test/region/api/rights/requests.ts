@@ -108,7 +108,7 @@ const DEVICES: Readonly<Record<string, RightsRequest>> = {
   'DELETE nodes/{system_id}/macs/{mac_address}': { make: second },
   'POST nodes/{system_id} claim_sticky_ip_address': {
     make: device,
-    fields: (_given, count) => ({ requested_address: `10.20.0.${60 + (count % 30)}` }),
+    fields: (_given, count) => ({ requested_address: `10.20.0.${210 + (count % 30)}` }),
   },
 };
 
