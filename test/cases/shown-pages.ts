@@ -1,5 +1,5 @@
 // Tests that pages of README and docs print what they show: each page is run from its beginning to its end, in a laboratory with a real daemon
-// and a simulated machine. test/documents/commands.ts lists the commands that are not run, and the tests that cover them.
+// and a simulated machine. test/documents/commands.ts lists the commands that are not run.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

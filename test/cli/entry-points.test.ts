@@ -42,7 +42,7 @@ test('with the flags of a daemon, a process and its threads load one language of
 });
 
 test('no document, message or comment starts a TypeScript file with whichever Node is there', () => {
-  const files = globSync(['README.md', 'docs/*.md', '{src,test,bench}/**/*.ts'], { cwd: ROOT });
+  const files = globSync(['README.md', 'docs/**/*.md', '{src,test,bench}/**/*.ts'], { cwd: ROOT });
   const wrong = files.flatMap((file) =>
     readFileSync(join(ROOT, file), 'utf8')
       .split('\n')

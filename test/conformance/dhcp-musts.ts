@@ -1,5 +1,5 @@
 // The demands of the RFCs of DHCP, sentence by sentence in our own words, and whether this server complies: met and shown by tests,
-// departed from for a reason and shown by tests, or not a server's duty. dhcp-musts.test.ts checks the table, docs/dhcp-conformance.md
+// departed from for a reason and shown by tests, or not a server's duty. dhcp-musts.test.ts checks the table, docs/reference/dhcp-conformance.md
 // is made from it.
 //
 // 1. Every MUST, MUST NOT, SHALL of RFC 2131 has a row, and so has every SHOULD that concerns servers.

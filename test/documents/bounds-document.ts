@@ -1,4 +1,4 @@
-// docs/bounds.md, made from the rows of the bounds and from the values of the code: who can fill each bound, and what others notice.
+// docs/reference/bounds.md, made from the rows of the bounds and from the values of the code: who can fill each bound, and what others notice.
 
 import { join } from 'node:path';
 import { findConstant, valueText } from '../hostile/bound-scan.ts';
@@ -10,7 +10,7 @@ import { cell } from './markdown-table.ts';
 const ROOT = join(import.meta.dirname, '..', '..');
 
 /** Where the document lies. */
-export const BOUNDS_DOCUMENT = join(ROOT, 'docs', 'bounds.md');
+export const BOUNDS_DOCUMENT = join(ROOT, 'docs', 'reference', 'bounds.md');
 
 const INTRODUCTION = `# Bounds
 
@@ -24,8 +24,10 @@ table whose keys strangers choose. This document lists them by door. For each bo
 - **shown by**: the test, below \`test/\`, that fails without the bound. \`npm run test:long\` raises one bound after the other a thousandfold, and runs
   its test. A dash means that it has no test of its own.
 
-The first three lists name the bounds that others notice: they are [refused](#where-others-are-refused), they [wait](#where-others-wait), or they
-[learn less](#where-less-is-reported). They notice no other bound. [Security](security.md) says what an operator can do.
+**Refused** marks a bound that refuses some other client while an attacker keeps it full. No bound can prevent that; the row names what stops it,
+usually a switch or a router. **Waits**: some other client waits, or asks again and is served. **Reported less**: logs, pages and commands leave
+events out, or machines are recognised by fewer facts. Of the other bounds, nobody else notices anything. [Security](../security.md) says what an
+operator can do.
 
 Rates are bounds, too: \`5/s, 250 at once\` lets 250 pass together and five a second in the long run. Most bounds of events only thin out the
 reports; the counters of the metrics count everything.
@@ -44,9 +46,10 @@ const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${tex
 type Row = Omit<HeldBound, 'at'>;
 
 function rowText(name: string, value: string, row: Row): string {
-  const { what, whoCanFill, whatOthersNotice, howItEmpties, share, test } = row;
+  const { what, whoCanFill, whatOthersNotice, howItEmpties, share, test, harm } = row;
   const shown = test === undefined ? '—' : `\`${test}\``;
-  const said = [whoCanFill, whatOthersNotice, howItEmpties, share].map(sentence);
+  const notice = `${harmText(harm)}${sentence(whatOthersNotice)}${stopText(harm)}`;
+  const said = [sentence(whoCanFill), notice, sentence(howItEmpties), sentence(share)];
   return `| ${[`${sentence(what)} ${name}`, value, ...said, shown].map(cell).join(' | ')} |`;
 }
 
@@ -65,42 +68,16 @@ function section(title: string, rows: readonly string[]): string {
   return [`## ${title}`, [...head, ...rows].join('\n')].join('\n\n');
 }
 
-const HARMS: Readonly<Record<Harm['kind'], readonly [title: string, text: string]>> = {
-  refused: [
-    'Where others are refused',
-    'While an attacker keeps one of these full, some other client is refused, or has less room. No bound can prevent that: the last column\n' +
-      'names what stops it, usually a switch or a router.',
-  ],
-  waits: [
-    'Where others wait',
-    'While an attacker keeps one of these full, some other client waits, or asks again and is served.',
-  ],
-  reported: [
-    'Where less is reported',
-    'While an attacker keeps one of these full, logs, pages and commands leave events out, or machines are recognised by fewer facts. Every ' +
-      'client is served.',
-  ],
+/** What happens to others while it is full, in a word. */
+const HARMS: Readonly<Record<Harm['kind'], string>> = {
+  refused: '**Refused.**',
+  waits: '**Waits.**',
+  reported: '**Reported less.**',
 };
 
-/** Every row with this kind of harm, by door. */
-function harmSection(kind: Harm['kind']): string {
-  const [title, text] = HARMS[kind];
-  const stops = kind === 'refused' ? [' what stops it |', ' --- |'] : ['', ''];
-  const all: readonly (Row & { readonly door: string; readonly name: string })[] = [
-    ...Object.entries(HELD).flatMap(([door, held]) =>
-      held.map((row) => ({ ...row, door, name: `\`${row.at.split(' ')[1]}\`` })),
-    ),
-    ...KERNEL_BOUNDS.map((row) => ({ ...row, door: 'Of the host' })),
-  ];
-  const rows = all
-    .filter(({ harm }) => harm?.kind === kind)
-    .map(({ door, name, whoCanFill, whatOthersNotice, harm }) => {
-      const stoppedBy = harm?.kind === 'refused' ? [sentence(harm.stoppedBy)] : [];
-      return `| ${[door, sentence(whoCanFill), sentence(whatOthersNotice), name, ...stoppedBy].map(cell).join(' | ')} |`;
-    });
-  const head = [`| door | who | what others notice | bound |${stops[0]}`, `| --- | --- | --- | --- |${stops[1]}`];
-  return [`## ${title}`, text, [...head, ...rows].join('\n')].join('\n\n');
-}
+const harmText = (harm: Harm | undefined): string => (harm === undefined ? '' : `${HARMS[harm.kind]} `);
+const stopText = (harm: Harm | undefined): string =>
+  harm?.kind === 'refused' ? ` What stops it: ${harm.stoppedBy}.` : '';
 
 /** The whole document. */
 export function renderBoundsDocument(): string {
@@ -111,6 +88,5 @@ export function renderBoundsDocument(): string {
       KERNEL_BOUNDS.map((row) => rowText(row.name, row.value, row)),
     ),
   ];
-  const harms = (['refused', 'waits', 'reported'] as const).map(harmSection);
-  return `${[INTRODUCTION.trim(), ...harms, ...sections].join('\n\n')}\n`;
+  return `${[INTRODUCTION.trim(), ...sections].join('\n\n')}\n`;
 }

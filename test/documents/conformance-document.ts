@@ -1,4 +1,4 @@
-// docs/dhcp-conformance.md, made from the table of demands: what the RFCs of DHCP demand of a server, and whether this one complies.
+// docs/reference/dhcp-conformance.md, made from the table of demands: what the RFCs of DHCP demand of a server, and whether this one complies.
 
 import { join } from 'node:path';
 import { DHCP_MUSTS } from '../conformance/dhcp-musts.ts';
@@ -8,7 +8,7 @@ import { cell } from './markdown-table.ts';
 const ROOT = join(import.meta.dirname, '..', '..');
 
 /** Where the document lies. */
-export const CONFORMANCE_DOCUMENT = join(ROOT, 'docs', 'dhcp-conformance.md');
+export const CONFORMANCE_DOCUMENT = join(ROOT, 'docs', 'reference', 'dhcp-conformance.md');
 
 const TITLES: Readonly<Record<number, string>> = {
   1542: 'BOOTP relays',
@@ -50,7 +50,7 @@ export function renderConformanceDocument(): string {
   const rfcs = [...new Set(DHCP_MUSTS.map(({ rfc }) => rfc))].toSorted((a, b) => a - b);
   const count = (kind: Verdict['kind']): number => DHCP_MUSTS.filter(({ verdict }) => verdict.kind === kind).length;
   const sections = rfcs.map((rfc) => {
-    const rows = DHCP_MUSTS.filter((row) => row.rfc === rfc)
+    const rows = DHCP_MUSTS.filter((row) => row.rfc === rfc && row.verdict.kind !== 'not-ours')
       .toSorted((a, b) => a.section.localeCompare(b.section, 'en', { numeric: true }))
       .map(rowText);
     return [
@@ -61,7 +61,7 @@ export function renderConformanceDocument(): string {
   const introduction = `# DHCP: demands of the RFCs, and their tests
 
 Each demand is in our own words. A row with MUST NOT or SHOULD NOT says what holds if the demand is met. Rackboot meets ${count('met')} of them and
-names their tests. It departs from ${count('departs')} for a reason, and names the tests that show its behaviour. ${count('not-ours')} concern clients or relay
-agents. A row whose test does not exist fails the suite (\`test/conformance/dhcp-musts.test.ts\`). This document is made from \`test/conformance/dhcp-musts.ts\` by \`npm run docs\`.`;
+names their tests. It departs from ${count('departs')} for a reason, and names the tests that show its behaviour. ${count('not-ours')} more concern clients or relay
+agents, and have no row here. A row whose test does not exist fails the suite (\`test/conformance/dhcp-musts.test.ts\`). This document is made from \`test/conformance/dhcp-musts.ts\` by \`npm run docs\`.`;
   return `${[introduction, ...sections].join('\n\n')}\n`;
 }

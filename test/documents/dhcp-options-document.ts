@@ -1,4 +1,4 @@
-// docs/dhcp-options.md, made from the tables of the code: the form of an option in the configuration, and every name and type.
+// docs/reference/dhcp-options.md, made from the tables of the code: the form of an option in the configuration, and every name and type.
 
 import { join } from 'node:path';
 import { ADDRESSES_MAX, REFRESH_MS, RETRY_MS } from '../../src/daemon/rack/server-names.ts';
@@ -7,7 +7,7 @@ import { OPTION_TYPE_NAMES, OPTION_TYPES } from '../../src/dhcp/wire/option-valu
 import { table } from './markdown-table.ts';
 
 /** Where the document lies. */
-export const DHCP_OPTIONS_DOCUMENT = join(import.meta.dirname, '..', '..', 'docs', 'dhcp-options.md');
+export const DHCP_OPTIONS_DOCUMENT = join(import.meta.dirname, '..', '..', 'docs', 'reference', 'dhcp-options.md');
 
 /** The document. */
 export function renderDhcpOptionsDocument(): string {
@@ -102,10 +102,7 @@ ${table(
 
 Configure these by code and type, like every other code. \`rackboot replay\` knows them.
 
-${table(
-  ['Code', 'In a capture'],
-  KNOWN_OPTIONS.flatMap((row) => (row.kind === 'unnamed' ? [[String(row.code), row.label]] : [])),
-)}
+${KNOWN_OPTIONS.flatMap((row) => (row.kind === 'unnamed' ? [`${row.code} ${row.label}`] : [])).join(', ')}
 
 ## What cannot be configured
 

@@ -1,4 +1,4 @@
-// docs/dhcp-options.md is that of the code, and its example can be used.
+// docs/reference/dhcp-options.md is that of the code, and its example can be used.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { parse } from 'yaml';
 import { parseConfig } from '../../src/config/load.ts';
 import { DHCP_OPTIONS_DOCUMENT, renderDhcpOptionsDocument } from './dhcp-options-document.ts';
 
-test('docs/dhcp-options.md is up to date; npm run docs writes it', () => {
+test('docs/reference/dhcp-options.md is up to date; npm run docs writes it', () => {
   assert.equal(readFileSync(DHCP_OPTIONS_DOCUMENT, 'utf8'), renderDhcpOptionsDocument(), 'run npm run docs');
 });
 

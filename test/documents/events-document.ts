@@ -1,4 +1,4 @@
-// docs/events.md, made from the tables of the code and from the types of the fields: every published event, and every name of a
+// docs/reference/events.md, made from the tables of the code and from the types of the fields: every published event, and every name of a
 // refusal.
 
 import { readFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ import { table } from './markdown-table.ts';
 const ROOT = join(import.meta.dirname, '..', '..');
 
 /** Where the document lies. */
-export const EVENTS_DOCUMENT = join(ROOT, 'docs', 'events.md');
+export const EVENTS_DOCUMENT = join(ROOT, 'docs', 'reference', 'events.md');
 
 /** A field of an event. */
 interface Field {
@@ -93,20 +93,20 @@ const ROOMS: Readonly<Record<string, string>> = {
   tftp: 'TFTP',
 };
 
-/** The lines of a deployment at INFO: second, user, type, and description. */
-const DEPLOYMENT: readonly (readonly [second: string, user: string, type: string, text: string])[] = [
-  ['02', 'admin', 'Node changed status', "From 'Ready' to 'Allocated'"],
-  ['02', 'admin', 'Node changed status', "From 'Allocated' to 'Deploying'"],
-  ['03', '', 'Node powered on', 'it was switched on'],
-  ['04', '', 'PXE Request', 'Was told to run the ephemeral environment'],
-  ['05', '', 'Node installation', 'partitioning'],
-  ['06', '', 'Node installation', 'writing'],
-  ['06', '', 'Disk written', 'the disk is written: from now on it boots its own disk'],
-  ['06', '', 'PXE Request', 'Was told to boot its own disk'],
-  ['06', '', 'Node changed status', "From 'Deploying' to 'Deployed'"],
+/** The lines of a deployment at INFO: second, user, and description. */
+const DEPLOYMENT: readonly (readonly [second: string, user: string, text: string])[] = [
+  ['02', 'admin', "From 'Ready' to 'Allocated'"],
+  ['02', 'admin', "From 'Allocated' to 'Deploying'"],
+  ['03', '', 'it was switched on'],
+  ['04', '', 'Was told to run the ephemeral environment'],
+  ['05', '', 'partitioning'],
+  ['06', '', 'writing'],
+  ['06', '', 'the disk is written: from now on it boots its own disk'],
+  ['06', '', 'Was told to boot its own disk'],
+  ['06', '', "From 'Deploying' to 'Deployed'"],
 ];
 
-function consoleLine([second, user, , text]: (typeof DEPLOYMENT)[number]): string {
+function consoleLine([second, user, text]: (typeof DEPLOYMENT)[number]): string {
   const said = `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
   return `2026-11-22 13:37:${second}Z  INFO      calm-ibis         ${said}${user === '' ? '' : `  (${user})`}`;
 }
@@ -137,13 +137,7 @@ $ sudo rackboot events --machine calm-ibis --follow
 ${DEPLOYMENT.map(consoleLine).join('\n')}
 \`\`\`
 
-These nine lines have the level INFO. In the API each has a type and a description:
-
-| type | description |
-| --- | --- |
-${DEPLOYMENT.map(([, , type, text]) => `| ${type} | ${text} |`).join('\n')}
-
-\`--level debug\` also shows addresses and downloads: three offers, three acknowledgements, two files by TFTP and two by HTTP. The rack's own log
+These nine lines have the level INFO. \`--level debug\` also shows addresses and downloads: three offers, three acknowledgements, two files by TFTP and two by HTTP. The rack's own log
 shows these, and the two configurations, at its level \`info\`.
 `;
 
@@ -153,41 +147,26 @@ const named = (entries: Readonly<Record<string, string>>): string =>
     Object.entries(entries).map(([name, text]) => [`\`${name}\``, text]),
   );
 
-/** A field list shared by more events of a room than this is printed once, at the head of the room. */
-const REPEATED_MAX = 2;
+const fieldText = (fields: readonly Field[]): string =>
+  fields
+    .map(({ name, type, meaning }) => `\`${name}\` (${type}${meaning === '' ? '' : `: ${meaning.replace(/\.$/, '')}`})`)
+    .join('; ');
 
-function fieldText(fields: readonly Field[]): string {
-  const texts = fields.map(({ name, type, meaning }) => `\`${name}\` (${type}${meaning === '' ? '' : `: ${meaning}`})`);
-  return texts.length === 0 ? 'It has no fields of its own.' : `Fields: ${texts.join('; ')}`;
-}
-
-/** The fields that most events of a room share; empty if few do, or if the list has one field only. */
-function sharedFields(lists: readonly (readonly Field[])[]): readonly Field[] {
-  const byText = Map.groupBy(lists, fieldText);
-  const [most = []] = [...byText.values()].sort((a, b) => b.length - a.length);
-  const [fields = []] = most;
-  return most.length > REPEATED_MAX && fields.length > 1 ? fields : [];
-}
-
+/** A row an event; the fields of a room that has one shape for all of its events come once, before its table. */
 function roomText(room: string, fields: ReadonlyMap<string, readonly Field[]>): string {
   const kinds = [...EVENT_KINDS].filter(([name]) => name.startsWith(`${room}.`));
-  const shared = sharedFields(kinds.map(([name]) => fields.get(name) ?? []));
-  const sections = kinds.map(([name, { level, message, explanation }]) => {
-    const own = fields.get(name) ?? [];
-    const isShared = shared.length > 0 && fieldText(own) === fieldText(shared);
-    return [`### ${name}`, `*${level}*, "${message}". ${explanation}`, ...(isShared ? [] : [fieldText(own)])].join(
-      '\n\n',
-    );
+  const shapes = Map.groupBy(kinds, ([name]) => fieldText(fields.get(name) ?? []));
+  const shared = [...shapes].find(([text, { length }]) => text !== '' && length > 2)?.[0];
+  const rows = kinds.map(([name, { level, message, explanation }]) => {
+    const own = fieldText(fields.get(name) ?? []);
+    return [`\`${name}\``, level, `*${message}*. ${explanation}`, own === shared ? '' : own || 'none'];
   });
-  const rows = shared.map((field) => [`\`${field.name}\``, field.type, field.meaning]);
-  const head =
-    shared.length === 0
-      ? []
-      : [
-          'An event of this room has the fields below that apply to it, unless it lists its own:\n\n' +
-            table(['field', 'type', 'meaning'], rows),
-        ];
-  return [`## ${ROOMS[room] ?? room}`, ...head, ...sections].join('\n\n');
+  const head = shared === undefined ? [] : [`Fields, unless a row names its own: ${shared}.`];
+  return [
+    `## ${ROOMS[room] ?? room}`,
+    ...head,
+    table(['event', 'level', 'meaning, and what to do', 'fields'], rows),
+  ].join('\n\n');
 }
 
 const OTHER_TABLES: readonly (readonly [string, string])[] = [

@@ -42,7 +42,7 @@ test('every kind has a message of a few words and an explanation in sentences', 
   }
 });
 
-test('docs/events.md is up to date; npm run docs writes it', () => {
+test('docs/reference/events.md is up to date; npm run docs writes it', () => {
   assert.ok(existsSync(EVENTS_DOCUMENT));
   assert.equal(readFileSync(EVENTS_DOCUMENT, 'utf8'), renderEventsDocument(), 'run npm run docs');
 });

@@ -1,4 +1,4 @@
-// The patterns of `boot.hint` for docs/events.md.
+// The patterns of `boot.hint` for docs/reference/events.md.
 
 import type { HintName } from '../../src/region/words/rack-reasons.ts';
 

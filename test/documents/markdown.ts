@@ -47,7 +47,7 @@ const DIRECTION = /^<!-- lab: (.*) -->$/;
 
 /** Paths of the documents that people read, below ROOT. */
 export function documentPaths(): string[] {
-  return ['README.md', 'CHANGELOG.md', ...globSync('docs/*.md', { cwd: ROOT }).sort()];
+  return ['README.md', 'CHANGELOG.md', ...globSync('docs/**/*.md', { cwd: ROOT }).sort()];
 }
 
 export const readDocument = (path: string): string => readFileSync(join(ROOT, path), 'utf8');

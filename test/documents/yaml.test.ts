@@ -10,7 +10,7 @@ import { decodeSources } from '../../src/images/sources/decode-sources.ts';
 import { documentPaths, partsOf, readDocument } from './markdown.ts';
 
 /** The page whose example is a part of a cluster interface, and has a test of its own. */
-const APART = 'docs/dhcp-options.md';
+const APART = 'docs/reference/dhcp-options.md';
 
 const examples = documentPaths()
   .filter((path) => path !== APART)

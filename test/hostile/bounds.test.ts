@@ -110,7 +110,7 @@ describe('the table of bounds', () => {
     }
   });
 
-  it('docs/bounds.md is up to date; npm run docs writes it', () => {
+  it('docs/reference/bounds.md is up to date; npm run docs writes it', () => {
     assert.equal(readFileSync(BOUNDS_DOCUMENT, 'utf8'), renderBoundsDocument(), 'run npm run docs');
   });
 });

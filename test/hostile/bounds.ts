@@ -1,6 +1,6 @@
 // Every bound of the code, classified. Bounds that an outside client can hold or fill have a row each, by door, in `bounds/`. The others are
 // plain limits, of one value or of input that only the operator gives; a rule recognises them, or they are listed here. `bounds.test.ts`
-// refuses a bound that is neither. `docs/bounds.md` is made from the rows.
+// refuses a bound that is neither. `docs/reference/bounds.md` is made from the rows.
 
 import { DHCP_BOUNDS } from './bounds/dhcp.ts';
 import { DNS_BOUNDS } from './bounds/dns.ts';

@@ -70,6 +70,8 @@ export async function reserveHost(
   { client, ip, hostname }: { readonly client: string; readonly ip: string; readonly hostname: string | undefined },
 ): Promise<number> {
   const key = hostsKey(await findConfig(config), ip);
+  if (/^[0-9a-f]{2}(?:[:-][0-9a-f]{2}){2,4}$/i.test(client))
+    throw new RackError('bad-argument', `${client} has fewer than the six octets of a hardware address`);
   const who = parseMac(client) === undefined ? { client_id: client } : { mac: client };
   return await editConfig({ config }, 'add', key, [{ ...who, ip, ...(hostname === undefined ? {} : { hostname }) }]);
 }

@@ -38,8 +38,9 @@ function networkText({ network, ip, subnet_mask: mask }: Settings): string {
 export function findNetworks(file: string, stateDir: string): NetworksOfRack {
   const initStateDir = findInitFile(file)?.stateDir;
   const alone = parseConfig(readConfigText(file));
-  if (!alone.ok || alone.config.uplink.mode === 'remote') return { stored: [], initStateDir };
-  const inFile = new Set(alone.config.clusterInterfaces.map(({ name }) => name));
+  if (alone.ok && alone.config.uplink.mode === 'remote') return { stored: [], initStateDir };
+  // Of a refused file, nobody knows which networks it has.
+  const inFile = new Set(alone.ok ? alone.config.clusterInterfaces.map(({ name }) => name) : []);
   const found = valueAt(cachedSettings(stateDir), INTERFACES_KEY);
   const stored = (Array.isArray(found) ? found : []).flatMap((entry): readonly StoredNetwork[] => {
     const { name, ...fields } = Object(entry);

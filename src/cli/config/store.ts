@@ -164,6 +164,8 @@ export async function editConfig(
   key: string,
   entries: readonly SettingValue[],
 ): Promise<number> {
+  if (key === 'hosts')
+    throw new RackError('bad-argument', `${key}: reservations have a command: rackboot hosts ${kind}`);
   const edits = [{ key, value: undefined, entries: { kind, entries } }];
   const before = await findConfig(flags.config);
   refuseElsewhere(before, flags, kind, edits);

@@ -104,6 +104,8 @@ export function backUpRack({ config: given, file: named, json }: BackupFlags): n
     );
   const { stateDir } = loadPlace(config);
   if (existsSync(file)) throw new RackError('already-exists', `${file} exists: name a new file`);
+  if (!existsSync(dirname(file)))
+    throw new RackError('not-found', `there is no directory ${dirname(file)}: make it first`);
   if (!existsSync(stateDir)) throw new RackError('not-found', `${stateDir} does not exist: no rack has run here yet`);
   const serviceUid = statSync(stateDir).uid;
   const configured = configFiles(config).map((path) => readConfigured(path, serviceUid));

@@ -1,5 +1,5 @@
 // The table of DHCP options. From it the configuration takes names and types, `replay` takes labels and types, and
-// docs/dhcp-options.md takes its lists. Sources: IANA's registry of BOOTP and DHCP options, and the RFC that each row names; the PXE
+// docs/reference/dhcp-options.md takes its lists. Sources: IANA's registry of BOOTP and DHCP options, and the RFC that each row names; the PXE
 // specification 2.1 §2.2 (128 to 135); iPXE's own numbers (175, 203). Names follow the configurations of ISC and Kea where these have one.
 //
 // 1. A code has one row; a name or label belongs to one code.

@@ -155,7 +155,7 @@ const LINES: { readonly [C in ForeseenCode]: (params: ForeseenParams[C]) => Line
     const [problem, remedy] = divided(dhcpReason(reason));
     return [
       `none: ${problem}${classes === undefined ? '' : `: ${classes}`}`,
-      remedy === '' ? 'look up this reason in docs/events.md' : remedy,
+      remedy === '' ? 'look up this reason in docs/reference/events.md' : remedy,
     ];
   },
   'address-elsewhere': () => 'from another DHCP server: this network is in proxy mode',
