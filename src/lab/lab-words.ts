@@ -7,7 +7,7 @@ import type { LogLine } from './daemon-process.ts';
 import type { MachineStep } from './machine-actions.ts';
 
 /** An event of the region's log, as its API returns it. */
-export interface LabEvent {
+interface LabEvent {
   readonly type: string;
   readonly description: string;
   readonly level: string;

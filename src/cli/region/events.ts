@@ -74,13 +74,13 @@ async function hasManyRacks(where: Where): Promise<boolean> {
  * An event's text. A power controller's raw answer appears only with `--json`. A plain first word gets a capital, except in a rack's event,
  * which may start with the name of an interface, and in a change of the configuration, which starts with its key.
  */
-export function eventWords({ kind, type, description }: Pick<ShownEvent, 'kind' | 'type' | 'description'>): string {
+function eventWords({ kind, type, description }: Pick<ShownEvent, 'kind' | 'type' | 'description'>): string {
   const words = plainWords(description);
   return (kind ?? undefined) !== undefined || type === EVENT_TYPES.SETTINGS.title ? words : asSentence(words);
 }
 
 /** One line: time, level, the machine (else the person or the rack), the text, and in brackets the person and the rack not yet named. */
-export function eventLine(event: ShownEvent, manyRacks: boolean): string {
+function eventLine(event: ShownEvent, manyRacks: boolean): string {
   const { hostname, username, level } = event;
   const time = event.time.replace('T', ' ').replace(/\.\d+Z$/, 'Z');
   const person = username === '' || username === 'unknown' ? undefined : username;
