@@ -113,26 +113,6 @@ describe('a running region whose database refuses', { skip: missing('linux', '/u
     }
   });
 
-  test('somebody deletes the version of the tables while a process runs: it says so, and continues once the row is back', async () => {
-    const name = await on.server.makeDatabase();
-    const store = await openPostgresRegion({ ...on.server.placeOf(name), pool: 1 });
-    try {
-      await store.accounts.listUsers();
-      const [row] = await on.server.query('DELETE FROM rackboot RETURNING version', name);
-      await assert.rejects(store.accounts.listUsers(), {
-        code: 'store-unavailable',
-        message: /its table `rackboot` is empty, .*: restore a backup$/,
-      });
-      const isAway = (): boolean => store.availability?.problem !== undefined;
-      await eventuallyWithin(WAIT_MS_MAX, 'the store counts as away', isAway);
-      await on.server.query(`INSERT INTO rackboot (version) VALUES (${Number(row?.version)})`, name);
-      assert.deepEqual(await store.accounts.listUsers(), []);
-      await eventuallyWithin(WAIT_MS_MAX, 'it is back', () => !isAway());
-    } finally {
-      await store.close();
-    }
-  });
-
   test('rackboot status says since when a full disk of the database refuses changes, until one is stored', async () => {
     const { region, origin, authorization } = on.region;
     const problem = async (): Promise<string | undefined> => {
@@ -183,34 +163,6 @@ describe('a running region whose database refuses', { skip: missing('linux', '/u
     await on.server.query('DROP TRIGGER full_disk ON area', on.database);
     assert.equal(await add(), 200);
     assert.equal(await problem(), undefined);
-  });
-
-  test("somebody's trigger that fails, with an error of any class, costs the changes of its table, and ends no work in the background", async () => {
-    const { origin, authorization } = on.region;
-    const tables = ['duty', 'event', 'machine'];
-    for (const code of ['22012', '0A000', 'U0001']) {
-      const failing = `CREATE OR REPLACE FUNCTION odd() RETURNS trigger LANGUAGE plpgsql AS $odd$ BEGIN RAISE EXCEPTION 'odd' USING ERRCODE = '${code}'; END $odd$`;
-      await on.server.query(failing, on.database);
-      for (const table of tables)
-        await on.server.query(
-          `CREATE TRIGGER odd BEFORE INSERT OR UPDATE ON ${table} EXECUTE FUNCTION odd()`,
-          on.database,
-        );
-      const body = new URLSearchParams({ mac_addresses: '52:54:00:00:78:01', architecture: 'amd64/generic' });
-      const answer = await fetch(`${origin}/MAAS/api/2.0/machines/`, {
-        method: 'POST',
-        body,
-        headers: { authorization },
-      });
-      // The duties are renewed meanwhile.
-      await sleep(LOOKS_MS);
-      const read = await on.status();
-      for (const table of tables) await on.server.query(`DROP TRIGGER odd ON ${table}`, on.database);
-      assert.deepEqual([code, answer.status, read], [code, 503, 200]);
-      assert.match(await answer.text(), /refuses a statement.*changed its tables, triggers,/);
-    }
-    assert.deepEqual([on.unhandled, on.region.problems], [[], []]);
-    await eventuallyWithin(WAIT_MS_MAX, 'it has the duties', () => on.duties.areHeld);
   });
 
   test('a request for which no connection of the pool is left gets 503 and when to ask again', async () => {

@@ -20,7 +20,7 @@ import { sentenceOf } from '../support/sentences.ts';
 import { addAdmin } from './accounts/administrator.ts';
 import { ADMIN, viewOf } from './page/view.ts';
 import { makeRegion, type RegionPlace } from './place.ts';
-import { acceptRack, rackInterface } from './racks/rack-place.ts';
+import { acceptRack } from './racks/rack-place.ts';
 
 const UUID = '11111111-2222-3333-4444-555555555555';
 const LAB = {
@@ -101,18 +101,6 @@ test('a cluster interface is created, read, changed and deleted as in MAAS; rout
     assert.equal((await call('DELETE', `${INTERFACES}eth0/`)).status, 204);
     assert.equal((await call('GET', `${INTERFACES}eth0/`)).status, 404);
     assert.equal((await region.desiredState()).settings, undefined);
-  }));
-
-test('another DHCP server that the rack has seen is returned as foreign_dhcp_ip while it is there', () =>
-  withSettings({}, async (call, { region }) => {
-    await call('POST', `${INTERFACES}?op=new`, AS_IN_THE_GUIDE);
-    const own = { uuid: UUID, name: 'rack', version: '1.0.0', pinned: [] };
-    const seen = { ...rackInterface('10.20.0.0/24'), name: 'eth0', foreign_dhcp_ip: '10.20.0.66' };
-    await region.racks.putOwn({ ...own, interfaces: [seen] });
-    assert.match((await call('GET', `${INTERFACES}eth0/`)).text, /"foreign_dhcp_ip":\s*"10\.20\.0\.66"/);
-    assert.match((await call('GET', `${INTERFACES}?op=list`)).text, /"foreign_dhcp_ip":\s*"10\.20\.0\.66"/);
-    await region.racks.putOwn({ ...own, interfaces: [{ ...seen, foreign_dhcp_ip: undefined }] });
-    assert.doesNotMatch((await call('GET', `${INTERFACES}eth0/`)).text, /foreign/);
   }));
 
 test('the region’s own rack is also named master, and an unknown UUID is not a rack', () =>
@@ -411,23 +399,6 @@ test('the store has a bound', () =>
     await store.changeSettings<never>(0, () => ({ kind: 'change', changes, events: [] }));
     const refusal = await region.settings.change('', [{ key: 'boot.release', value: 'trixie' }], 'admin');
     assert.equal(refusal?.name, 'settings-limit');
-  }));
-
-test('the refusal of a field of a network that does not exist suggests the network that was meant', () =>
-  withSettings({}, async (call) => {
-    const set = (key: string, value: string) => call('POST', '2.0/settings/?op=set', { key, value });
-    assert.equal((await set('cluster_interfaces.storage', JSON.stringify(LAB))).status, 200);
-    const typed = await set('cluster_interfaces.strage.router_ip', '"10.20.0.254"');
-    assert.equal(typed.status, 400);
-    assert.match(
-      typed.text,
-      /^.*cluster_interfaces\.strage\.router_ip: there is no such network; did you mean cluster_interfaces\.storage\.router_ip\? To add a network, set all its keys at once: cluster_interfaces\.NAME/,
-    );
-    const other = await set('cluster_interfaces.far.router_ip', '"10.30.0.254"');
-    assert.doesNotMatch(other.text, /did you mean/);
-    assert.match(other.text, /cluster_interfaces\.far\.interface: missing/);
-    const removed = await call('POST', '2.0/settings/?op=unset', { key: 'cluster_interfaces.storag.router_ip' });
-    assert.match(removed.text, /nothing to remove; did you mean cluster_interfaces\.storage\.router_ip\?/);
   }));
 
 test('the refusal of a misspelt key suggests the right one, under each of its names', () =>

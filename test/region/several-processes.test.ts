@@ -10,7 +10,7 @@ import { NEW_PASSWORDS_PER_ACCOUNT } from '../../src/region/accounts/passwords.t
 import { SSH_KEYS_PER_USER_MAX } from '../../src/region/accounts/ssh-keys.ts';
 import { REGISTRATIONS_PER_ADDRESS } from '../../src/region/racks/newcomers.ts';
 import { FILES_PER_USER_MAX } from '../../src/region/records/file-store.ts';
-import { PLACE_KEPT_MS, PLACES_MAX, PRESENT_MS } from '../../src/region/records/host-image-store.ts';
+import { PLACE_KEPT_MS, PRESENT_MS } from '../../src/region/records/host-image-store.ts';
 import { FIELDS } from '../contract/region-store.ts';
 import { eventPlaces } from '../support/event-ids.ts';
 import { missing } from '../support/needs.ts';
@@ -315,63 +315,5 @@ describe('two processes of one region on PostgreSQL', { skip: missing('linux', '
       (await here.list()).map(({ place }) => place),
       ['here:/one'],
     );
-  });
-
-  test('of many hosts, those that were silent for the longest time are forgotten', async () => {
-    const { hostImages } = first.region.store;
-    for (let at = 0; at <= PLACES_MAX; at += 1) await hostImages?.report(`many:/${at}`, [], []);
-    const places = (await hostImages?.list())?.map(({ place }) => place) ?? [];
-    assert.equal(places.length, PLACES_MAX);
-    assert.ok(places.includes(`many:/${PLACES_MAX}`) && !places.includes('many:/0'));
-    await databases.server.query('DELETE FROM host_images', database);
-  });
-
-  test('a host that reports from the future is forgotten in time', async () => {
-    const { hostImages } = first.region.store;
-    assert.ok(hostImages !== undefined);
-    await hostImages.report('far:/one', [], []);
-    await databases.server.query("UPDATE host_images SET seen_at = 'infinity'", database);
-    await hostImages.report('here:/one', [], []);
-    const [row] = await databases.server.query(
-      "SELECT seen_at <= clock_timestamp() AS is_past FROM host_images WHERE place = 'far:/one'",
-      database,
-    );
-    assert.equal(row?.is_past, true);
-    await databases.server.query('DELETE FROM host_images', database);
-  });
-
-  test('only the hosts whose images have changed are read again', async () => {
-    const { hostImages } = first.region.store;
-    assert.ok(hostImages !== undefined);
-    const image = {
-      os: 'custom',
-      release: 'one',
-      architecture: 'amd64',
-      subarchitecture: 'generic',
-      label: 'release',
-      serial: '20261127',
-      title: 'One',
-      bytes: 7,
-      sha256: HASH,
-    };
-    const listed = async () => Object.fromEntries((await hostImages.list()).map((one) => [one.place, one]));
-    await hostImages.report('here:/one', [image], []);
-    await hostImages.report('there:/two', [image], []);
-    const before = await listed();
-    // Another process reports the same, and then something else.
-    await second.region.store.hostImages?.report('there:/two', [image], []);
-    const same = await listed();
-    assert.equal(same['here:/one']?.images, before['here:/one']?.images);
-    assert.equal(same['there:/two']?.images[0], before['there:/two']?.images[0]);
-    await second.region.store.hostImages?.report('there:/two', [{ ...image, bytes: 8 }], []);
-    const after = await listed();
-    assert.equal(after['here:/one']?.images, before['here:/one']?.images);
-    assert.equal(after['there:/two']?.images[0]?.bytes, 8);
-    await second.region.store.hostImages?.condemn('custom/one/amd64/generic/release', 'there:/two');
-    assert.deepEqual((await listed())['here:/one']?.images, []);
-    // A place that is gone is not kept, even if it comes back as it was.
-    await databases.server.query("DELETE FROM host_images WHERE place = 'there:/two'", database);
-    assert.deepEqual(Object.keys(await listed()), ['here:/one']);
-    await databases.server.query('DELETE FROM host_images', database);
   });
 });

@@ -23,12 +23,10 @@ import type { PasswordPermit } from './password-limits.ts';
 
 /** API keys of one user, who alone fills it; one more is refused, because deleting another would stop a program without a word. */
 export const KEYS_PER_USER_MAX = 32;
-/** The longest name of a key, in characters. */
 export const KEY_NAME_MAX = 128;
 /** How often the time of a key's last use is written. */
 const KEY_USE_RECORDED_MS = 3_600_000;
 export const PASSWORD_MAX = 512;
-/** The minimum length of a password, in characters. */
 export const PASSWORD_MIN = 8;
 /** The user name of commands on this host (root, or the service's user) unless the region has exactly one administrator. */
 export const LOCAL_ADMINISTRATOR = 'local-administrator';
@@ -67,7 +65,6 @@ const newUser = z.object({
     .max(PASSWORD_MAX, `a password may have at most ${PASSWORD_MAX} characters`),
 });
 
-/** The input for a new account. */
 export type NewUser = z.input<typeof newUser>;
 
 /** The problems of a new account by field; undefined: none. */
@@ -85,16 +82,13 @@ export function newUserProblem(account: NewUser, isShort = false): string | unde
   return problems === undefined ? undefined : inOneLine(Object.values(problems).flat());
 }
 
-/** The problems of one value of an account; undefined: none. */
 const problemsOf = (schema: z.ZodType, text: string): readonly RefusalWord[] | undefined => {
   const checked = schema.safeParse(text);
   return checked.success ? undefined : checked.error.issues.map(wordOfIssue);
 };
 
-/** The problems of a password; undefined: none. */
 export const passwordProblems = (password: string) => problemsOf(newUser.shape.password, password);
 
-/** The problems of an e-mail address; undefined: none. */
 export const emailProblems = (email: string) => problemsOf(newUser.shape.email, email);
 
 /** True if another of these accounts than `username` has the e-mail address, in upper or lower case. */
@@ -131,7 +125,6 @@ function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
-/** Compares two texts in constant time. */
 export function equalSecrets(a: string, b: string): boolean {
   return timingSafeEqual(createHash('sha256').update(a).digest(), createHash('sha256').update(b).digest());
 }
@@ -172,7 +165,6 @@ export async function findOperator({ accounts }: Pick<RegionStore, 'accounts'>):
   return others.length === 0 ? only : undefined;
 }
 
-/** The user name of commands on this host. */
 export const operatorName = async (store: Pick<RegionStore, 'accounts'>): Promise<string> =>
   (await findOperator(store))?.username ?? LOCAL_ADMINISTRATOR;
 
@@ -186,7 +178,6 @@ export const didYouMeanUser = async (store: RegionStore, username: string): Prom
 export const usernameTakenText = (username: string): string =>
   `The user ${username} exists already: choose another name, or give it another password (\`rackboot password ${username}\`).`;
 
-/** The error for a user name that is taken. */
 export const nameTaken = (username: string): RackError => new RackError('already-exists', usernameTakenText(username));
 
 /**
@@ -213,7 +204,6 @@ export async function changePassword(
     throw new RackError('not-found', `there is no user ${username}`);
 }
 
-/** Refuses one more API key of a user, and names the key unused for longest. */
 async function refuseKey(store: RegionStore, username: string): Promise<RefusalWord> {
   const [unused] = (await store.accounts.listKeys(username)).toSorted((a, b) => a.usedMs - b.usedMs);
   return refusal(
@@ -222,7 +212,6 @@ async function refuseKey(store: RegionStore, username: string): Promise<RefusalW
   );
 }
 
-/** The refusal of one more API key of a user; undefined: there is room. */
 export const findKeyRefusal = async (store: RegionStore, username: string): Promise<RefusalWord | undefined> =>
   (await store.accounts.listKeys(username)).length < KEYS_PER_USER_MAX ? undefined : await refuseKey(store, username);
 

@@ -6,19 +6,16 @@
 
 import type { KeysFault } from '../words/en/published-keys.ts';
 
-/** A published list of keys. */
 export interface KeySource {
   readonly site: KeySite;
   readonly name: string;
 }
 export type KeySite = 'lp' | 'gh';
 
-/** The outcome of reading such a list. */
 export type FetchedKeys =
   | { readonly kind: 'keys'; readonly lines: readonly string[] }
   /** Nobody there has this name. */
   | { readonly kind: 'nobody' }
-  /** Too many lists are being read at the moment. */
   | { readonly kind: 'busy' }
   | { readonly kind: 'fault'; readonly fault: KeysFault };
 
@@ -27,7 +24,6 @@ export type FetchKeys = (source: KeySource, proxy: string) => Promise<FetchedKey
 
 const FORM = /^(lp|gh):([A-Za-z0-9][A-Za-z0-9.+-]{0,62})$/;
 
-/** Parses `lp:NAME` or `gh:NAME`; undefined: it is neither. */
 export function parseKeySource(text: string): KeySource | undefined {
   const [, site, name] = FORM.exec(text.trim()) ?? [];
   return name === undefined ? undefined : { site: site === 'lp' ? 'lp' : 'gh', name };

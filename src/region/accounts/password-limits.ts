@@ -30,20 +30,17 @@ export const PASSWORDS_OF_RARE: Rate = { perSecond: 0.05, burst: 3 };
  */
 export const ADDRESSES_MAX = 4096;
 
-/** The buckets of one address. */
 interface Buckets {
   readonly own: RateLimit;
   readonly rare: RateLimit;
 }
 
-/** A permission of one bucket, of this process and of all processes. */
 interface Taken {
   readonly bucket: RateLimit;
   readonly name: string;
   readonly rate: Rate;
 }
 
-/** Permission for one password check. */
 class Permit {
   readonly #taken: readonly Taken[];
   readonly #shared: RateStore | undefined;
@@ -69,13 +66,10 @@ class Permit {
   }
 }
 
-/** Permission for one password check; only `PasswordLimits` makes it. */
 export type PasswordPermit = Permit;
 
-/** The limit that was exceeded. */
 export type PasswordExcess = 'address' | 'network';
 
-/** The limits of one region. */
 export class PasswordLimits {
   readonly #addresses = new BoundedMap<string, Buckets>(ADDRESSES_MAX, 'set longest ago');
   readonly #networks = new BoundedMap<string, RateLimit>(ADDRESSES_MAX, 'set longest ago');

@@ -26,12 +26,10 @@ export const CHECKS_WAITING_MAX = 32;
 export const NEW_PASSWORDS_PER_ACCOUNT: Rate = { perSecond: 0.1, burst: 5 };
 /** Wrong passwords from one address that become events. The next event counts those between. */
 export const WRONG_EVENTS: Rate = { perSecond: 1 / 300, burst: 3 };
-/** The same from all addresses together. */
 export const WRONG_EVENTS_TOGETHER: Rate = { perSecond: 1 / 60, burst: 100 };
 /** Addresses whose wrong passwords are counted; beyond them, the oldest is forgotten, with its count. */
 export const WRONG_ADDRESSES_MAX = 1024;
 
-/** The person who sets a new password. */
 interface PasswordSetter {
   readonly username: string;
   readonly isAdmin: boolean;
@@ -42,14 +40,12 @@ interface Waiting {
   readonly giveWay: () => void;
 }
 
-/** Checks and hashes passwords, within limits. */
 export class Passwords {
   readonly #clock: Clock;
   readonly #limits: PasswordLimits;
   readonly #shared: RateStore | undefined;
   readonly #setters = new RateLimits<string>(NEW_PASSWORDS_PER_ACCOUNT, ADDRESSES_MAX);
   readonly #queue = new FairShares<Waiting>({ max: CHECKS_WAITING_MAX });
-  /** In the order of arrival. */
   readonly #waiting = new Map<Waiting, Place<Waiting>>();
   readonly #wrong = new EventSampler(WRONG_EVENTS, WRONG_ADDRESSES_MAX);
   readonly #wrongTogether = new RateLimit(WRONG_EVENTS_TOGETHER);
@@ -62,7 +58,6 @@ export class Passwords {
     this.#shared = shared;
   }
 
-  /** A permit for one check, or the limit that is exceeded. @throws RackError `store-unavailable` */
   take(address: string): Promise<PasswordPermit | PasswordExcess> {
     return this.#limits.take(address, this.#clock.now());
   }

@@ -5,7 +5,6 @@
 // 1. A key is one line of printable ASCII without options, because options could run or forbid commands.
 // 2. The algorithm's name before the key equals the one inside it.
 
-/** Keys of one user. */
 export const SSH_KEYS_PER_USER_MAX = 64;
 const KEY_CHARACTERS_MAX = 16_384;
 const COMMENT_MAX = 255;

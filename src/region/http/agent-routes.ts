@@ -24,16 +24,13 @@ import { formOf } from './request-form.ts';
 const OUTPUT_MAX = 64 * 1024;
 const PIECE_MAX = 512 * 1024;
 
-/** An identified caller. */
 export type Identified = { readonly kind: 'identified'; readonly peer: Peer; readonly caller: Caller };
 
-/** The parts of their listener that the routes need. */
 interface AgentListener {
   readonly region: Region;
   readonly metadata: MetadataService;
   /** The agent, and the preseed that makes an installer run it; `undefined` if not installed. */
   readonly agent: string | undefined;
-  /** The agent's further scripts, by file name. */
   readonly parts: ReadonlyMap<string, string>;
   readonly preseed: string | undefined;
   identify(request: FastifyRequest): Promise<Identified | Answer>;
@@ -63,25 +60,20 @@ const signalFields = z.object({
 const networkPath = z.object({ tool: z.string().max(16), addresses: z.enum(['fixed', 'leased']) });
 const scriptPath = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) });
 
-/** The refusal for callers that are not a machine at work. */
 export const NOT_THIS_BOOT = refuse(
   'not-this-boot',
   'Only a machine at work may do this, with the token of its boot and from its address: start the machine again, unless its work was ended on purpose.',
 );
 
-/** The refusal for a machine beyond its rate. */
 export const TOO_OFTEN = refuse('rate-limit', 'This machine sends too many requests: wait a little.', {
   'Retry-After': '5',
 });
 
 const text = (lines: string): Answer => ({ kind: 'text', text: lines, contentType: 'text/plain; charset=utf-8' });
 
-/** Answers a machine that has proved its boot. */
 type WorkerAnswer = (machine: Machine, request: FastifyRequest, peer: Peer) => Answer | Promise<Answer>;
-/** Makes a route handler from it. */
 type ForWorker = (answer: WorkerAnswer) => (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
 
-/** Adds the routes of the agent to an instance. */
 export function addAgentRoutes(app: FastifyInstance, listener: AgentListener): void {
   const { region, metadata, send } = listener;
   const work = new MachineAgent(region);
@@ -138,7 +130,6 @@ export function addAgentRoutes(app: FastifyInstance, listener: AgentListener): v
   addSignalRoute(app, listener, work, isTooMuch);
 }
 
-/** The routes of what the machine's user gives it. */
 function addOwnerRoutes(app: FastifyInstance, work: MachineAgent, forWorker: ForWorker): void {
   app.get(
     '/MAAS/rackboot/1/ssh-keys',
@@ -154,7 +145,6 @@ function addOwnerRoutes(app: FastifyInstance, work: MachineAgent, forWorker: For
   );
 }
 
-/** The route by which a machine reports on its work. */
 function addSignalRoute(
   app: FastifyInstance,
   { region, identify, send }: AgentListener,
@@ -173,7 +163,6 @@ function addSignalRoute(
   });
 }
 
-/** The agent, its parts, and the preseed that makes an installer run it. */
 function addAgentFiles(app: FastifyInstance, listener: AgentListener): void {
   const { agent, parts, preseed } = listener;
   app.get('/MAAS/rackboot/agent.sh', (request, reply) => sendAgent(listener, request, reply, agent, 'x-shellscript'));
@@ -183,7 +172,6 @@ function addAgentFiles(app: FastifyInstance, listener: AgentListener): void {
   app.get('/MAAS/rackboot/enlist.preseed', (request, reply) => sendAgent(listener, request, reply, preseed, 'plain'));
 }
 
-/** The files of a laid-out network, and the plan for laid-out disks. */
 function addLayoutRoutes(app: FastifyInstance, work: MachineAgent, forWorker: ForWorker): void {
   app.get(
     '/MAAS/rackboot/1/network/:tool/:addresses',
@@ -206,7 +194,6 @@ function addLayoutRoutes(app: FastifyInstance, work: MachineAgent, forWorker: Fo
   );
 }
 
-/** The scripts that a machine runs while it is commissioned or tested. */
 function addScriptRoutes(app: FastifyInstance, work: MachineAgent, forWorker: ForWorker): void {
   app.get(
     '/MAAS/rackboot/1/scripts',
@@ -243,7 +230,6 @@ async function takeSignal(region: Region, work: MachineAgent, peer: Peer, reques
   return isTaken ? { kind: 'text', text: 'OK', contentType: 'text/plain; charset=utf-8' } : NOT_THIS_BOOT;
 }
 
-/** A signal's news of one script; `undefined` if it has none. */
 function newsOf(given: z.output<typeof signalFields>): ScriptNews | undefined {
   const { script_id: id, ended, exit_status: exitStatus, offset, output_base64: base64 } = given;
   if (id === undefined) return undefined;
@@ -252,7 +238,6 @@ function newsOf(given: z.output<typeof signalFields>): ScriptNews | undefined {
   return { id, ended, exitStatus, ...piece };
 }
 
-/** The caller's proof of its boot. */
 export const proofOf = ({ bootToken, vouchedMac, ipv4 }: Peer): BootProof => ({
   token: bootToken,
   vouchedMac,
@@ -263,7 +248,6 @@ export const proofOf = ({ bootToken, vouchedMac, ipv4 }: Peer): BootProof => ({
 export const originOf = (request: FastifyRequest, peer: Peer, region: Region): string =>
   chooseOrigin(originFactsOf(request, peer), region.config(), region.racks);
 
-/** Sends `text`: the agent, or the preseed that makes an installer run it. */
 async function sendAgent(
   { identify, send }: AgentListener,
   request: FastifyRequest,

@@ -12,7 +12,6 @@ const REFUSAL_PREFIX = 'refused-';
 const RACKS = ['pending', 'accepted', 'rejected', 'away'] as const;
 const RACK_PREFIX = 'racks-';
 
-/** How many racks are in each state. */
 type RackCounts = Readonly<Record<(typeof RACKS)[number], number>>;
 
 const NAMES: readonly string[] = [
@@ -22,10 +21,8 @@ const NAMES: readonly string[] = [
 ];
 const KNOWN: ReadonlySet<string> = new Set(NAMES);
 
-/** Memory for the counters of one process. */
 export const regionCounterMemory = (): SharedArrayBuffer => sharedCounterMemory(NAMES);
 
-/** Counters in memory of `regionCounterMemory`; without it, in private memory. */
 export class RegionCounters {
   readonly #counters: Counters<string>;
 
@@ -33,7 +30,6 @@ export class RegionCounters {
     this.#counters = new Counters(NAMES, memory);
   }
 
-  /** Counts one answer. @param refusal its name if it is a refusal */
   answered(status: number, refusal: string | undefined): void {
     const name = ANSWERS[Math.floor(status / 100) - 1];
     if (name !== undefined) this.#counters.add(`${ANSWER_PREFIX}${name}`);
@@ -42,7 +38,6 @@ export class RegionCounters {
     }
   }
 
-  /** Sets the number of racks in each state. */
   setRacks(counts: RackCounts): void {
     const before = this.#counters.read();
     for (const name of RACKS) {
@@ -51,7 +46,6 @@ export class RegionCounters {
     }
   }
 
-  /** The current values: answers by class, refusals by name, racks by state. */
   read(): Readonly<Record<'answers' | 'refusals' | 'racks', Readonly<Record<string, number>>>> {
     const all = Object.entries(this.#counters.read());
     const under = (prefix: string): Record<string, number> =>

@@ -104,10 +104,8 @@ function descriptionOf(version: ApiVersion): ApiDescription & { readonly hash: s
   return hashed;
 }
 
-/** The hash of a version's description. */
 export const descriptionHash = (version: ApiVersion): string => descriptionOf(version).hash;
 
-/** The description for a client that reached the region under `origin` (`http://rack:5240`). */
 export function apiDescription(version: ApiVersion, origin: string): Record<string, unknown> {
   const withUri = (handler: HandlerDescription) => ({ ...handler, uri: `${origin}${handler.path}` });
   const { doc, resources, handlers, hash } = descriptionOf(version);

@@ -44,7 +44,6 @@ export const REPORT_RATE = { perSecond: 1 / 60, burst: 1 } as const;
 const isLarge = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > SMALL_BODY_BYTES_MAX;
 
-/** The connections and arriving bodies of one API. */
 export class ApiDoors {
   readonly connections: ConnectionShares;
   readonly #region: Region;
@@ -66,12 +65,10 @@ export class ApiDoors {
     });
   }
 
-  /** Applies the bounds to the connections of an instance. */
   guard(app: FastifyInstance): void {
     this.connections.guard(app.server);
   }
 
-  /** Applies the bounds to the large bodies of an instance. */
   guardBodies(app: FastifyInstance, send: (reply: FastifyReply, answer: Answer) => Promise<FastifyReply>): void {
     app.addHook('preParsing', async (request: FastifyRequest, reply: FastifyReply) => {
       if (isLarge(request.raw) && !(await this.#takeBody(request, reply))) await send(reply, BUSY);

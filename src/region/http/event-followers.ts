@@ -27,7 +27,6 @@ import { EventAnswer, type StreamResponse } from './event-stream.ts';
 export const FOLLOWERS_MAX = 64;
 /** How often the log is read while it has followers, in milliseconds. */
 const LOOK_MS = 200;
-/** Events read for one follower at a time. */
 const LOOK_EVENTS_MAX = 100;
 
 /** How long a check of a follower's rights stays valid, in milliseconds. Afterwards they are checked again before anything more is sent. */
@@ -42,19 +41,13 @@ const AHEAD_MS_MAX = 10_000;
 interface Follower {
   readonly answer: EventAnswer;
   readonly following: EventFollowing;
-  /** The last event that was sent or filtered out. */
   place: number;
-  /** The history of the log to which its place belongs; undefined until the next look. */
   history: number | undefined;
-  /** The number of its last piece; 0 before the first. */
   piece: number;
-  /** Since when its place is beyond the end of the log, and that end; undefined if it is within the log. */
   ahead: { readonly at: Instant; readonly newest: number } | undefined;
-  /** When its rights were last checked. */
   allowedAt: Instant;
 }
 
-/** The followers of one region's log. */
 export class EventFollowers {
   readonly #region: Region;
   readonly #followers = new Set<Follower>();
@@ -62,7 +55,6 @@ export class EventFollowers {
   #look: Timer | undefined;
   /** True while the log is being read: two concurrent reads would send a follower the same events. */
   #isLooking = false;
-  /** True if the log must be read again at once. */
   #isAsked = false;
   #pieces = 0;
 

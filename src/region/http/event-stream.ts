@@ -11,7 +11,6 @@ import type { Clock, Timer } from '../../clock.ts';
 export const COMMENT_MS = 15_000;
 const STALLED_MS_MAX = 60_000;
 
-/** The part of `ServerResponse` that a stream uses. */
 export interface StreamResponse {
   writeHead(status: number, headers: Readonly<Record<string, string>>): unknown;
   /** @returns false if the reader has not taken it yet; 'drain' follows when it has */
@@ -22,15 +21,12 @@ export interface StreamResponse {
   once(event: 'close', listener: () => void): unknown;
 }
 
-/** One event of a stream. */
 interface StreamEvent {
   readonly id?: number | string | undefined;
   readonly event?: string | undefined;
-  /** Rendered as JSON, on one line. */
   readonly data: unknown;
 }
 
-/** The text of an event. */
 export function formatStreamEvent({ id, event, data }: StreamEvent): string {
   const lines = [
     ...(id === undefined ? [] : [`id: ${id}`]),
@@ -40,7 +36,6 @@ export function formatStreamEvent({ id, event, data }: StreamEvent): string {
   return `${lines.join('\n')}\n\n`;
 }
 
-/** A stream to one reader. */
 export class EventAnswer {
   readonly #response: StreamResponse;
   readonly #clock: Clock;
@@ -88,7 +83,6 @@ export class EventAnswer {
     this.#commentLater();
   }
 
-  /** True if the reader has taken everything written. */
   get isReady(): boolean {
     return this.#isOpen && this.#stalled === undefined;
   }

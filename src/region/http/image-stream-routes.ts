@@ -21,7 +21,6 @@ import type { Region } from '../region.ts';
 import { STREAM_IN_TOTAL, STREAM_PER_ADDRESS, STREAM_PER_NETWORK, streamRates } from '../shares/request-rates.ts';
 import { RETRY_FIELD } from './sending.ts';
 
-/** Files on their way. */
 export const FILES_MAX = 32;
 export const FILES_OF_ADDRESS_MAX = 8;
 const RETRY_SECONDS = 15;
@@ -37,31 +36,26 @@ const ANY_PATH = '*';
 /** Sent for the URL of the site itself, which a person tries first. */
 const INDEX_PATH = 'streams/v1/index.json';
 
-/** The shares of clients of the site in what a region sends by all of its listeners. */
 export class StreamShares {
   readonly places = new FairShares<FastifyReply>({ max: FILES_MAX, addressMax: FILES_OF_ADDRESS_MAX });
   readonly #rates = streamRates();
 
-  /** The refusal of a request for a file that exists, if it exceeds a rate; counts the request. */
   excess({ address, rackUuid }: Peer, now: Instant): Answer | undefined {
     const excess = this.#rates.of(rackUuid).excess(address, now);
     return excess === undefined ? undefined : RATE_REFUSALS[excess];
   }
 }
 
-/** The parts of its listener that the routes need. */
 interface ImageStreamListener {
   readonly region: Region;
   peerOf(request: FastifyRequest): Promise<Peer>;
   readonly mirrors: StreamShares;
-  /** The refusal if the sender exceeds the anonymous rate limit; counts the request. */
   excess(peer: Peer): Answer | undefined;
   send(reply: FastifyReply, answer: Answer): Promise<FastifyReply>;
 }
 
 const typeOf = (path: string): string => (path.endsWith('.json') ? 'application/json' : 'text/plain; charset=utf-8');
 
-/** Adds the routes to an instance. */
 export function addImageStreamRoutes(app: FastifyInstance, listener: ImageStreamListener): void {
   const { region, send, mirrors } = listener;
   const { places } = mirrors;

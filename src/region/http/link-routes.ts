@@ -18,7 +18,6 @@ export const CHANGES_PER_RACK_MAX = 4;
 /** Room for all networks, with the reservations in them, and images of a rack, in bytes. */
 const HEARTBEAT_BYTES_MAX = 2 * 1024 * 1024;
 
-/** The parts of their listener that the routes need. */
 interface LinkListener {
   readonly region: Region;
   /** False if this caller sends too many requests without valid credentials. */
@@ -32,7 +31,6 @@ function uuidOf(request: FastifyRequest): string {
   return typeof uuid === 'string' ? uuid : '';
 }
 
-/** Adds the routes of the link to an instance. */
 export function addLinkRoutes(app: FastifyInstance, listener: LinkListener): void {
   const { region, send } = listener;
   const streams = new ChangeStreams(region);
@@ -46,7 +44,6 @@ export function addLinkRoutes(app: FastifyInstance, listener: LinkListener): voi
     const isOver = found.kind === 'refusal' && found.name === 'not-authenticated' && !listener.allows(request);
     return isOver ? refuse('rate-limit', 'Too many requests with a wrong key: wait a little.') : found;
   };
-  /** Runs before the body is read. */
   const onRequest = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
     const refused = await refuseSender(request);
     return refused === undefined ? undefined : send(reply, refused);
@@ -83,7 +80,6 @@ export function addLinkRoutes(app: FastifyInstance, listener: LinkListener): voi
   });
 }
 
-/** The streams of one listener that notify racks of changes. */
 class ChangeStreams {
   readonly #region: Region;
   /** By rack: functions that end its streams, oldest first. */

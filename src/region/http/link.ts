@@ -28,14 +28,12 @@ import { takeBatch } from './rack-batch.ts';
 export const LINK_BODY_BYTES_MAX = 16 * 1024 * 1024;
 const RETRY_SECONDS = 5;
 
-/** The answer to another batch of a rack while one is being stored. */
 export const BATCH_UNDER_WAY = refuse(
   'rate-limit',
   'Another batch of this rack is being stored: send this one when that one has been answered.',
   { 'Retry-After': '1' },
 );
 
-/** A request of a rack to its region. */
 export type LinkRequest =
   | ({ readonly kind: 'state' } & StateRequest)
   | { readonly kind: 'events'; readonly body: unknown }
@@ -69,7 +67,6 @@ export async function findLinkedRack(
   }
 }
 
-/** Answers one request of a rack. Throws only for our own bugs. */
 export async function answerLink(
   region: Region,
   uuid: string,
@@ -84,7 +81,6 @@ export async function answerLink(
   }
 }
 
-/** Answers one request of an accepted rack. @throws RackError `store-unavailable` */
 export async function answerRack(region: Region, rack: Rack, request: LinkRequest): Promise<Answer> {
   switch (request.kind) {
     case 'state':
@@ -103,7 +99,6 @@ async function answerEvents(region: Region, rack: Rack, body: unknown): Promise<
   return taken === undefined ? BATCH_UNDER_WAY : json(taken);
 }
 
-/** The refusal for an unavailable store. @throws any other error */
 function refuseUnavailable(error: unknown): Answer {
   if (!isStoreUnavailable(error)) throw error;
   return refuse('store-unavailable', noteText(withoutQuotes(outageOf(error))), {
@@ -149,7 +144,6 @@ async function answerHeartbeat(region: Region, rack: Rack, body: unknown): Promi
   return json({ version: own?.version ?? '', uplink: LINK_VERSION, now: region.clock.wallTimeMs() });
 }
 
-/** Runs a post as the API would have. @returns why it was refused; `undefined` if it was accepted */
 async function runKeptPost(region: Region, rack: Rack, post: KeptPost): Promise<string | undefined> {
   const { path, query: search } = splitTarget(post.path);
   const match = /^\/MAAS\/api\/(1\.0|2\.0)\/([a-z]+)\/?$/.exec(path);
@@ -197,7 +191,6 @@ async function peerOf(region: Region, rack: Rack, { peer, token, bootMac }: Kept
   };
 }
 
-/** Merges the fields of a query and of a body. */
 export function mergeFields(query: Fields, body: Fields): Fields {
   const merged = new Map(query);
   for (const [name, list] of body) merged.set(name, [...(merged.get(name) ?? []), ...list]);

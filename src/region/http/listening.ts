@@ -36,7 +36,6 @@ const CLOSE_MS = 2000;
 /** How often connections that became idle are closed meanwhile, in milliseconds. */
 const CLOSE_LOOK_MS = 100;
 
-/** Makes an instance with every route, not listening yet. @param door with a certificate if it speaks TLS */
 type BuildApp = (context: ApiContext, door?: DoorKind) => FastifyInstance;
 /**
  * The kind of a listener. The operators' listener is exempt from fair shares. In the racks' listener only connections are exempt: there are at most
@@ -47,16 +46,13 @@ export interface DoorKind {
   readonly of?: 'operators' | 'racks';
 }
 
-/** A configured listener that cannot be opened yet; it is retried. */
 export interface UnopenedListener {
   readonly host: string;
   /** Names the listener, the reason, and the remedy with the setting. */
   readonly text: string;
 }
 
-/** A running API. */
 export interface RegionApi {
-  /** `address:port` of every open listener. */
   readonly addresses: readonly string[];
   /** The number of served connections; with an address, of those that count as its own. */
   connections(address?: string): number;
@@ -74,22 +70,18 @@ export interface RegionApi {
   close(): Promise<void>;
 }
 
-/** `host:port` for display. */
 const formatEndpoint = (host: string, port: number): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
 const isSecure = (server: object): server is HttpsServer => 'setSecureContext' in server;
 
-/** One listener that a configuration wants. */
 interface Door {
   readonly host: string;
   readonly port: number;
   readonly isSecure: boolean;
 }
 
-/** The setting that names the listener. */
 const settingOf = ({ isSecure }: Door): string => (isSecure ? 'region.tls.listen' : 'region.listen');
 
-/** `host:port`, after `https://` if the listener speaks TLS. */
 const nameOf = ({ host, port, isSecure }: Door): string => `${isSecure ? 'https://' : ''}${formatEndpoint(host, port)}`;
 
 function doorsOf(config: RegionConfig): readonly Door[] {
@@ -117,16 +109,13 @@ async function acceptQueued(server: FastifyInstance['server']): Promise<void> {
   server.off('connection', count);
 }
 
-/** The listeners of one region. */
 export class ListeningApi implements RegionApi {
   readonly #context: ApiContext;
   readonly #build: BuildApp;
   readonly #counters: RegionCounters;
   #rackCount: Timer | undefined;
-  /** The open listeners, by their names. */
   readonly #apps = new Map<string, FastifyInstance>();
   readonly #waiting = new Map<string, { readonly timer: Timer; readonly listener: UnopenedListener }>();
-  /** The listeners of this process, at sockets. */
   readonly #own: FastifyInstance[] = [];
   #pair: CertificatePair | undefined;
   #tls: CertificateFiles | undefined;
@@ -162,7 +151,6 @@ export class ListeningApi implements RegionApi {
     return this.#inTurn(() => this.#configure(config));
   }
 
-  /** Opens a listener of this process at a path that does not exist. */
   async openSocket(path: string, kind: DoorKind): Promise<void> {
     const app = this.#build(this.#context, kind);
     this.#own.push(app);
@@ -178,7 +166,6 @@ export class ListeningApi implements RegionApi {
     this.#report();
   }
 
-  /** Runs `action` after all earlier ones have ended. */
   #inTurn(action: () => Promise<void>): Promise<void> {
     const run = this.#turn.then(action).finally(() => this.#report());
     this.#turn = run.catch(() => undefined);
@@ -230,7 +217,6 @@ export class ListeningApi implements RegionApi {
     this.#rackCount = clock.schedule(RACKS_COUNTED_MS, () => this.#countRacks());
   }
 
-  /** Rereads the files, and applies them to the open listeners. @throws RackError `certificate-unusable` */
   #readCertificate(tls: CertificateFiles | undefined): void {
     this.#certificateLook?.cancel();
     this.#tls = tls;
@@ -269,7 +255,6 @@ export class ListeningApi implements RegionApi {
     this.#waiting.delete(name);
   }
 
-  /** The error for the operator. @param name the listener's */
   #listenError(door: Door, name: string, cause: unknown): unknown {
     const where = formatEndpoint(door.host, door.port);
     const setting = settingOf(door);

@@ -17,7 +17,6 @@ export const LISTS_MAX = 32;
 /** Size at which a piece ends, in bytes; its last entry may exceed it. */
 export const LIST_PIECE_BYTES = 64 * 1024;
 
-/** How a list is sent. */
 export type SentList =
   | { readonly kind: 'whole'; readonly text: Buffer }
   /** Call `release` when the answer is over, however it ended: it frees the place. */
@@ -25,7 +24,6 @@ export type SentList =
   /** All places are taken, and this user has a fair share of them. */
   | { readonly kind: 'refused' };
 
-/** The lists that one region is sending. */
 export class Lists {
   readonly #clock: Clock;
   readonly #work = new LongWork<PlaceHolder>(LISTS_MAX);
@@ -69,7 +67,6 @@ export class Lists {
   }
 }
 
-/** Renders one list, a piece at a time. */
 class ListWriter {
   readonly #entries: AsyncIterator<unknown, void>;
   readonly #isCompact: boolean;

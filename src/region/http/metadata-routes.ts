@@ -50,7 +50,6 @@ export const MACHINES_PER_NETWORK: Rate = { perSecond: 250, burst: 10_000 };
 /** The rate of all machines together: a whole hall that starts at once. A network at its limit leaves half of this to others. */
 export const MACHINES_RATE: Rate = { perSecond: 500, burst: 20_000 };
 
-/** The parts of their listener that the routes need. */
 interface MetadataListener {
   readonly region: Region;
   readonly metadata: MetadataService;
@@ -58,7 +57,6 @@ interface MetadataListener {
   send(reply: FastifyReply, answer: Answer): Promise<FastifyReply>;
 }
 
-/** A parsed request. */
 interface Asked {
   readonly service: MetadataService;
   readonly region: Region;
@@ -68,7 +66,6 @@ interface Asked {
   readonly fields: Fields;
   readonly op: string;
   readonly body: Buffer;
-  /** The machine that the key identifies; `undefined` if none does. */
   readonly machine: Machine | undefined;
   readonly proof: BootProof;
   readonly surroundings: PreseedSurroundings;
@@ -82,11 +79,9 @@ const text = (content: string | Buffer): Answer => ({
 const NOTHING_HERE = refuse('not-found', 'Nothing is here.');
 const NOT_YOURS = refuse('not-allowed', 'Only a machine with its own key may do this; its installer received the key.');
 
-/** The rates of machines that use their own keys. */
 export const machineRates = (): RatesByRack =>
   new RatesByRack(() => new RateLimiter(MACHINE_RATE, MACHINES_RATE, MACHINES_PER_NETWORK));
 
-/** Adds the routes of the metadata service to an instance. */
 export function addMetadataRoutes(app: FastifyInstance, listener: MetadataListener): void {
   const rates = machineRates();
   const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> =>
@@ -241,7 +236,6 @@ async function takeReport({ service, tree, isPost, body }: Asked, machine: Machi
   return { kind: 'empty' };
 }
 
-/** Answers an unknown machine, only in a managed network. */
 function answerStranger({ service, peer, isPost, op, surroundings }: Asked, path: MetadataPath): Answer {
   if (isPost) return refuse('method-not-allowed', GET);
   if (!peer.isManaged) return refuseUnmanaged(peer.address);

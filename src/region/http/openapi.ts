@@ -14,7 +14,6 @@ import { OPERATIONS } from '../api/operations.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** The callers of each access, for people. */
 const ACCESS: Readonly<Record<Operation['access'], string>> = {
   anyone: 'everybody',
   managed: 'users, and everybody in a managed network',
@@ -40,7 +39,6 @@ const entriesOf = (operation: Operation) =>
     ...readParameter(type),
   }));
 
-/** The body of one operation. */
 function bodySchema(operation: Operation): Json {
   const entries = entriesOf(operation);
   const required = entries.filter(({ isRequired }) => isRequired).map(({ name }) => name);
@@ -53,7 +51,6 @@ function bodySchema(operation: Operation): Json {
   };
 }
 
-/** The forms of a body that the region reads. */
 function requestBody(operations: readonly Operation[]): Json {
   const schemas = operations
     .filter((one) => one.takesOthers === true || Object.keys(one.parameters).length > 0)
@@ -86,7 +83,6 @@ function queryParameters(method: Method, operations: readonly Operation[]): read
   return [...all, ...found.values()];
 }
 
-/** The media types of the answers that are not JSON. */
 const MEDIA = {
   text: { 'text/plain': { schema: { type: 'string' } } },
   bytes: { 'application/octet-stream': { schema: {} } },
@@ -105,7 +101,6 @@ export function successOf({ answers }: Pick<Operation, 'answers'>) {
   return { statuses, content: { 'application/json': { schema: schemaOf(type) } } };
 }
 
-/** The successful answers of operations, by status. A media type has the schemas of all of them. */
 function successes(operations: readonly Operation[]): Json {
   const found = operations.map((one) => ({ op: one.op, ...successOf(one) }));
   const statuses = [...new Set(found.flatMap((one) => one.statuses))];
@@ -138,7 +133,6 @@ const answers = (path: string, operations: readonly Operation[]): Json => ({
   default: { $ref: '#/components/responses/Refused' },
 });
 
-/** All operations of a path and a method. */
 function entryOf(path: string, method: Method, operations: readonly Operation[]): Json {
   const [first] = operations;
   const isOpen = operations.some(({ access }) => access === 'anyone' || access === 'managed');
@@ -159,7 +153,6 @@ function entryOf(path: string, method: Method, operations: readonly Operation[])
   };
 }
 
-/** The effect, without the lines of the parameters. */
 const sentenceOf = (doc: string): string => doc.split('\n\n:param', 1)[0] ?? doc;
 
 function pathItem(path: string, operations: readonly Operation[]): Json {
@@ -251,7 +244,6 @@ function describe(version: ApiVersion): Json {
 /** Made when they are first asked for. */
 const descriptions = new Map<ApiVersion, Json>();
 
-/** The description for a client that reached the region under `origin` (`http://rack:5240`). */
 export function openApiDescription(version: ApiVersion, origin: string): Json {
   const known = descriptions.get(version) ?? describe(version);
   descriptions.set(version, known);

@@ -17,30 +17,25 @@ export const PATH_VALUE_MAX = 100;
 /** The segments before those of an operation: `MAAS`, `api` and the version. */
 const BASE_SEGMENTS = 3;
 
-/** The operations that a target names. */
 export interface FoundOperations {
   readonly kind: 'operations';
   readonly operations: readonly Operation[];
   /** The segments by the `{name}` they stand for. */
   readonly path: Readonly<Record<string, string>>;
 }
-/** A target that names no operation. */
 interface NothingFound {
   readonly kind: 'nothing';
   /** The decoded path, if a segment longer than PATH_VALUE_MAX stands for a parameter in it. */
   readonly tooLong: string | undefined;
 }
 
-/** A path of the table as far as one of its segments. */
 interface Branch {
   readonly named: Map<string, Branch>;
   parameter?: Branch;
   end?: { readonly names: readonly string[]; readonly operations: readonly Operation[] };
 }
 
-/** The prefix of a network in CIDR notation. */
 const PREFIX = /^\d{1,3}$/;
-/** The segments of the table that may also have the plural. */
 const SINGULAR = /(?<=\/)(?:volume-group|partition)(?=\/)/;
 
 const isParameter = (segment: string): boolean => segment.startsWith('{');
@@ -83,7 +78,6 @@ export function findOperations(version: ApiVersion, target: string): FoundOperat
   const all = segmentsOf(target);
   const segments = all.slice(BASE_SEGMENTS);
   let isTooLong = false;
-  /** Follows a path from its segment at `index`. @param values of the parameters so far */
   const follow = (branch: Branch, index: number, values: readonly string[]): FoundOperations | undefined => {
     const segment = segments[index];
     if (segment === undefined) return branch.end === undefined ? undefined : foundAt(branch.end, values);
@@ -105,7 +99,6 @@ function foundAt({ names, operations }: NonNullable<Branch['end']>, values: read
   };
 }
 
-/** The decoded segments of a target's path. */
 function segmentsOf(target: string): readonly string[] {
   const [path = ''] = target.replace(/^https?:\/\/[^/?#]*/i, '').split(/[?#]/, 1);
   const parts = path.split('/').map((part) => decodeURIComponent(part));

@@ -16,17 +16,14 @@ import { isRackAddress, type RackList } from '../racks/rack-addresses.ts';
 
 /** The parts of a request that show where it arrived. */
 export interface OriginFacts {
-  /** The Host field, as the client wrote it. */
   readonly host: string | undefined;
   readonly protocol: string;
-  /** The local end of the socket. */
   readonly localAddress: string | undefined;
   readonly localPort: number | undefined;
   /** Where it arrived at the rack that passed it on, `10.20.0.1:5248`; `undefined` if no rack did. */
   readonly rackLocal: string | undefined;
 }
 
-/** Reads those parts from a request. */
 export function originFactsOf(
   request: FastifyRequest,
   { rackLocal }: { readonly rackLocal?: string | undefined },

@@ -27,7 +27,6 @@ import { mistakeText } from '../words/text.ts';
 import type { Identified } from './agent-routes.ts';
 import { formOf } from './request-form.ts';
 
-/** Values that one request may set. */
 const VALUES_MAX = 100;
 const TEMPLATE_MAX = 256 * 1024;
 /** Names whose values are lists, separated by commas. */
@@ -46,7 +45,6 @@ const fields = z.object({
   file: z.string().max(4096).default('the template'),
 });
 
-/** The parts of its listener that the route needs. */
 interface PreseedListener {
   readonly region: Region;
   readonly metadata: MetadataService;
@@ -54,7 +52,6 @@ interface PreseedListener {
   send(reply: FastifyReply, answer: Answer): Promise<FastifyReply>;
 }
 
-/** Adds the route to an instance. */
 export function addPreseedRoutes(app: FastifyInstance, listener: PreseedListener): void {
   app.post('/MAAS/rackboot/1/preseeds/:machine/', async (request, reply) =>
     listener.send(reply, await answerRequest(request, listener)),
@@ -107,7 +104,6 @@ async function render(
   return json({ ok, file: at, line, reason: mistakeText(mistake), names });
 }
 
-/** Values of the form `name=value`. */
 function readOverrides(texts: readonly string[]): { readonly values: Variables } | Refusal {
   if (texts.length > VALUES_MAX) return refuseField('set', `Give at most ${VALUES_MAX} values.`);
   const found: [string, string | readonly string[]][] = [];

@@ -26,14 +26,12 @@ export const BATCH_MS_MAX = 10_000;
 export const REPORTS_AT_ONCE = 32;
 const REASON_MAX = 300;
 
-/** The outcome of a batch. */
 export interface BatchOutcome {
   /** The highest stored sequence of this source; -1: none. The rack sends the entries of the batch beyond it again. */
   readonly stored: number;
   readonly refused: readonly RefusedEntry[];
 }
 
-/** Runs a machine's post as the API would. Returns why it was refused; `undefined` if it was accepted. */
 type RunPost = (post: KeptPost) => Promise<string | undefined>;
 
 /**
@@ -61,7 +59,6 @@ async function goOn(region: Region, uuid: string, taking: BatchTaking): Promise<
   const endsAt = later(region.clock.now(), BATCH_MS_MAX);
   do {
     await region.racks.turns.next(uuid);
-    // An administrator may have rejected it meanwhile.
     if (region.racks.find(uuid)?.state !== 'accepted') break;
     try {
       await taking.turn();
@@ -80,13 +77,11 @@ async function recordLoss(region: Region, rack: Rack, missed: number, atMs: numb
   await region.store.recordEvent(event, undefined);
 }
 
-/** A batch that is being stored. */
 class BatchTaking {
   readonly #region: Region;
   readonly #rack: Rack;
   readonly #batch: LinkBatch;
   readonly #runPost: RunPost;
-  /** The first entry that is not stored. */
   #next = 0;
   #isLossRecorded = false;
   readonly #refused: RefusedEntry[] = [];

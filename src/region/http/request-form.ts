@@ -14,7 +14,6 @@ const ENCODED: ParsedBody = {
   ),
 };
 
-/** The fields of a request's body, or what is wrong with it; a request without a body has no fields. */
 export function formOf({ headers, body }: Pick<FastifyRequest, 'headers' | 'body'>): ParsedBody {
   const bytes = Buffer.isBuffer(body) ? body : Buffer.alloc(0);
   const encoding = headers['content-encoding']?.trim().toLowerCase() ?? '';

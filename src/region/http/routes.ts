@@ -58,11 +58,9 @@ import { ArrivedForm, discardRest, readUploads, takesUploads, uploadOf } from '.
  * that work.
  */
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'] as const;
-/** Characters of a wrong `Last-Event-ID` in its refusal. */
 const PLACE_SHOWN_MAX = 80;
 /** Room for the facts of a machine with hundreds of disks, even if every character is percent-encoded; in bytes. */
 export const BODY_BYTES_MAX = 2 * 1024 * 1024;
-/** The parts that all listeners share. */
 export interface ApiContext extends SendingParts {
   readonly region: Region;
   readonly doors: ApiDoors;
@@ -71,11 +69,9 @@ export interface ApiContext extends SendingParts {
   readonly guard: PageGuard;
   readonly metadata: MetadataService;
   readonly sessions: Sessions;
-  /** The enlistment agent; `undefined` if it is not installed. */
   readonly agent: string | undefined;
   /** The agent's further scripts, by file name. */
   readonly parts: ReadonlyMap<string, string>;
-  /** The preseed that makes Debian's installer run the agent; `undefined` if it is not installed. */
   readonly preseed: string | undefined;
   readonly onProblem: (problem: ApiProblem) => void;
 }
@@ -93,7 +89,6 @@ const RATE_REFUSAL_ALL = refuse('rate-limit-all', strangersText('all addresses',
 
 const NUL_IN_TARGET = /%00|\0/;
 
-/** The refusal if the sender exceeds a rate. */
 function refuseRate({ strangers, region }: ApiContext, { address, rackUuid }: Peer): Answer | undefined {
   switch (strangers.of(rackUuid).excess(address, region.clock.now())) {
     case undefined:
@@ -107,7 +102,6 @@ function refuseRate({ strangers, region }: ApiContext, { address, rackUuid }: Pe
   }
 }
 
-/** Adds every route of the API and the page to an instance. */
 export function addRoutes(app: FastifyInstance, context: ApiContext): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
@@ -158,7 +152,6 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
   addPageRoutes(app, { ...strangers, guard: context.guard, sessions: context.sessions, pathOf });
 }
 
-/** Adds the routes of a version: one for all paths, whose operations are found in their table, and those of uploads. */
 function addApiRoutes(app: FastifyInstance, context: ApiContext, version: ApiVersion): void {
   const base = `/MAAS/api/${version}`;
   const addRoute = (to: FastifyInstance, url: string): unknown =>
@@ -183,7 +176,6 @@ function addApiRoutes(app: FastifyInstance, context: ApiContext, version: ApiVer
   });
 }
 
-/** The caller; or a refusal because a rate is exceeded or the credentials are wrong. */
 async function identify(context: ApiContext, request: FastifyRequest): Promise<Identified | Answer> {
   const { region } = context;
   const facts = factsOf(request.raw);
@@ -246,7 +238,6 @@ async function answerOperation(
   return send(context, reply, await runOperation(operations, methodOf(request.method), call, fields));
 }
 
-/** The parameters in the body, and the bytes of its small files. */
 function bodyOf(request: FastifyRequest): Omit<ParsedFields, 'kind'> | Answer {
   const { body } = request;
   if (body instanceof ArrivedForm) return body.refusal ?? { fields: body.fields };
@@ -264,7 +255,6 @@ function readUploadsOf(context: ApiContext, app: FastifyInstance, path: string):
   });
 }
 
-/** The method of a request; Fastify passes no method other than METHODS to these routes. */
 const methodOf = (text: string): (typeof METHODS)[number] => METHODS.find((method) => method === text) ?? 'OPTIONS';
 
 function pathOf(request: FastifyRequest): Readonly<Record<string, string>> {
@@ -327,7 +317,6 @@ function answerUnknown(
   return looksForPage(request) ? sendUnknownPage(reply) : send(context, reply, answerOfUnknownPath(request));
 }
 
-/** The version of the API that a path names; `undefined`: it is not a path of the API. */
 const versionIn = (request: FastifyRequest): string | undefined =>
   /^\/+MAAS\/+api\/+([^/?]+)/.exec(request.raw.url ?? '')?.[1];
 

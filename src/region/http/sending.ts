@@ -20,7 +20,6 @@ const STATE_CHUNK = 100;
 const RETRY_SECONDS = 5;
 export const RETRY_FIELD = { 'Retry-After': String(RETRY_SECONDS) };
 
-/** The answers under way. */
 export interface SendingParts {
   readonly followers: EventFollowers;
   readonly lists: Lists;
@@ -29,7 +28,6 @@ export interface SendingParts {
 /** True for a client that names JSON among the media types that it takes; MAAS's command and curl do not. */
 const asksForJson = ({ request }: FastifyReply): boolean => /\bapplication\/json\b/.test(request.headers.accept ?? '');
 
-/** Sends an answer of any kind. */
 export async function send(context: SendingParts, reply: FastifyReply, answer: Answer): Promise<FastifyReply> {
   reply
     .header('Cache-Control', 'no-store')
@@ -68,7 +66,6 @@ export async function send(context: SendingParts, reply: FastifyReply, answer: A
   }
 }
 
-/** Sends a desired state, or its changes, in parts: it may have thousands of machines. */
 function sendState(reply: FastifyReply, tag: string, state: DesiredState | StateChanges): FastifyReply {
   const { machines, ...rest } = state;
   const head = JSON.stringify(rest).slice(0, -1);
@@ -118,7 +115,6 @@ async function sendFollowing(
   return reply.hijack();
 }
 
-/** Sends a short list in one piece, a long one in pieces as the client takes them. */
 async function sendList(context: SendingParts, reply: FastifyReply, list: ListToSend): Promise<FastifyReply> {
   const sent = await context.lists.send(list, asksForJson(reply));
   switch (sent.kind) {

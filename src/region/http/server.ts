@@ -45,15 +45,12 @@ const HEADER_BYTES_MAX = 16 * 1024;
 const HEADERS_MS_MAX = 10_000;
 const IDLE_MS_MAX = 60_000;
 const KEEP_ALIVE_MS = 20_000;
-/** The directory of the enlistment agent and of the preseed that makes an installer run it. */
 const AGENT = join(import.meta.dirname, '../../images/agent');
 
 interface ApiOptions {
-  /** Called with problems for the operator. Default: a warning of the process, on its standard error. */
   readonly onProblem?: ((problem: ApiProblem) => void) | undefined;
 }
 
-/** Makes what all listeners of a region share. */
 export function makeContext(region: Region, options: ApiOptions = {}): ApiContext {
   const onProblem = thinned(options.onProblem ?? warnOf, region.clock);
   return {
@@ -104,7 +101,6 @@ function readAgent(path: string): string | undefined {
   }
 }
 
-/** The agent's further scripts: all other files in its directory. */
 function readParts(directory: string): ReadonlyMap<string, string> {
   const parts = new Map<string, string>();
   for (const name of listAgent(directory)) {
@@ -185,7 +181,6 @@ function refuseUnparsed({ code }: { readonly code?: string }, socket: Socket): v
   socket.destroy();
 }
 
-/** Makes an instance with every route, not listening yet. */
 export function buildApp(context: ApiContext, { pair, of }: DoorKind = {}): FastifyInstance {
   const secure =
     pair === undefined ? {} : { serverFactory: (handler: RequestListener) => makeSecureServer(pair, handler) };
@@ -259,10 +254,6 @@ function removeSocket(path: string): void {
   rmSync(path, { force: true });
 }
 
-/**
- * Opens the listeners of a configuration.
- * @throws RackError `certificate-unusable`, `address-in-use`, `permission-denied`
- */
 export async function startApi(region: Region, config: RegionConfig, options: ApiOptions = {}): Promise<RegionApi> {
   const api = new ListeningApi(makeContext(region, options), buildApp);
   try {

@@ -33,9 +33,7 @@ const DISCARDED_BYTES_MAX = 2 * PIECE_BYTES_MAX;
 const FILE_FORM_BYTES_MAX = 3 * 1024 * 1024;
 const FILES_PATH = 'files';
 
-/** A form that was read while it arrived. */
 export class ArrivedForm {
-  /** Why it cannot be used; `undefined`: it can. */
   readonly refusal: Answer | undefined;
   readonly fields: Fields;
   readonly file: WholeFile | undefined;
@@ -47,7 +45,6 @@ export class ArrivedForm {
   }
 }
 
-/** A piece that is arriving. */
 class ArrivingPiece {
   readonly content: AsyncIterable<Uint8Array>;
   constructor(content: AsyncIterable<Uint8Array>) {
@@ -57,16 +54,13 @@ class ArrivingPiece {
 
 interface UploadListener {
   readonly uploads: Uploads;
-  /** The largest usual body, in bytes. */
   readonly bodyMax: number;
   identify(request: FastifyRequest): Promise<Identified | Answer>;
 }
 
-/** True for a path whose bodies are read while they arrive. */
 export const takesUploads = (path: string): boolean =>
   path === CREATE_PATH || path === PIECE_PATH || path === FILES_PATH;
 
-/** Makes an instance read the bodies of one of these paths while they arrive. */
 export function readUploads(app: FastifyInstance, path: string, listener: UploadListener): void {
   if (path === PIECE_PATH) {
     app.removeAllContentTypeParsers();
@@ -128,7 +122,6 @@ async function readWhole(payload: IncomingMessage, max: number): Promise<Buffer>
   return Buffer.concat(pieces);
 }
 
-/** Reads and discards the rest of a body, up to DISCARDED_BYTES_MAX. */
 export async function discardRest({ raw }: FastifyRequest): Promise<void> {
   const isBounded = Number(raw.headers['content-length'] ?? 0) <= DISCARDED_BYTES_MAX;
   if (!hasBody(raw) || raw.readableEnded || !isBounded) return;
@@ -139,7 +132,6 @@ export async function discardRest({ raw }: FastifyRequest): Promise<void> {
   }
 }
 
-/** The file or the piece of a call. */
 export function uploadOf({ body, headers }: FastifyRequest): Pick<ApiCall, 'file' | 'piece'> {
   if (body instanceof ArrivedForm) return body.file === undefined ? {} : { file: body.file };
   const bytes = Number(headers['content-length'] ?? 0);

@@ -21,19 +21,14 @@ const TOKEN_BYTES = 24;
 
 /** A caller's proof that it is the machine that a rack booted. */
 export interface BootProof {
-  /** The token in the request; undefined: none. */
   readonly token?: string | undefined;
-  /** The boot interface for which a rack vouches; undefined: none does. */
   readonly vouchedMac?: MacAddress | undefined;
-  /** The caller's address; undefined: unknown. */
   readonly address?: Ipv4 | undefined;
 }
 
-/** Generates a token. */
 export const drawBootToken = (clock: Clock): string =>
   Buffer.from(clock.randomBytes(TOKEN_BYTES)).toString('base64url');
 
-/** True for a state in which a machine works from the network and reports. */
 function hasToken(status: MachineStatus): boolean {
   const row = statusRow(status);
   if (row.failed === undefined && status !== 'rescue-mode') return false;

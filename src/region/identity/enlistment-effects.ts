@@ -20,13 +20,10 @@ const SWAP_MS = 30 * 60 * 1000;
 
 interface Effects {
   readonly changes: EnlistmentEffects;
-  /** Hardware addresses that stay with other machines. */
   readonly foreign: ReadonlySet<MacAddress>;
-  /** The notes for the machine's log. */
   readonly notes: readonly Happening[];
 }
 
-/** The effects of a report on other machines. @param own the report's machine, or the system id of the machine to create */
 export function effectsOf(
   weighed: WeighedReport,
   found: Recognition,
@@ -116,7 +113,6 @@ export function doubtOf(
   return { booted: formatMac(vouched), isBack, macs, systemId: known.systemId };
 }
 
-/** The events of a newly created machine. */
 export function creationEvents(
   { vouched, report }: WeighedReport,
   found: Recognition,

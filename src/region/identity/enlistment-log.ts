@@ -31,7 +31,6 @@ export function refusedEvent(
   return { type: 'NODE_ENLISTMENT_REFUSED', code: 'enlistment-refused', params, atMs, username: '' };
 }
 
-/** The sampling of each machine's report events. */
 export class EnlistmentLog {
   readonly #sampler = new EventSampler(REPORT_RATE, COUNTED_MAX);
 

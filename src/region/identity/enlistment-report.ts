@@ -10,13 +10,11 @@ import type { Machine } from '../records/machine.ts';
 import { type PowerParameters, reportedPower } from '../records/power-parameters.ts';
 import { type Evidence, evidenceOf, identityKeys } from './evidence.ts';
 
-/** A validated report of a machine, from the machine or a user. */
 export interface EnlistmentReport {
   /** The boot interface first; at least one. */
   readonly macs: readonly MacAddress[];
   readonly architecture: string;
   readonly subarchitecture: string;
-  /** A valid label; `undefined`: the region chooses one. */
   readonly hostname: string | undefined;
   readonly domain: string;
   readonly powerType: string;
@@ -24,22 +22,16 @@ export interface EnlistmentReport {
   readonly facts: HardwareFacts | undefined;
   /** The facts that were too large to store. Default: none. */
   readonly leftOut?: readonly LeftOut[] | undefined;
-  /** The ids of the zone and the pool that an administrator chose for a new machine. Default: the default zone and pool. */
   readonly zoneId?: number | undefined;
   readonly poolId?: number | undefined;
-  /** A note of the user about a new machine. Default: none. */
   readonly description?: string | undefined;
   /** The oldest kernel with which it may be deployed; undefined: any. */
   readonly oldestKernel?: string | undefined;
-  /** The user who reports; `undefined` for the machine itself, without a key. */
   readonly username: string | undefined;
   /** True for a user who is not an administrator; the power settings are then only a proposal, as in a machine's own report. */
   readonly isOrdinary?: boolean | undefined;
-  /** The boot token in the request; undefined: none. */
   readonly token?: string | undefined;
-  /** The boot interface for which a rack vouches; undefined: none does. */
   readonly vouchedMac?: MacAddress | undefined;
-  /** The sender's address. */
   readonly address?: Ipv4 | undefined;
   /**
    * Returns why the region does not believe the forwarding rack's reports about a machine; `undefined`: it does (`racks/machine-homes.ts`).
@@ -49,7 +41,6 @@ export interface EnlistmentReport {
   readonly isAway?: ((machine: Machine) => boolean) | undefined;
 }
 
-/** A report with the evidence of its machine's identity. */
 export interface WeighedReport {
   readonly report: EnlistmentReport;
   readonly evidence: Evidence;

@@ -45,21 +45,17 @@ export const MACHINES_MAX = 100_000;
  */
 export const UNBOOTED_PER_USER_MAX = 1000;
 
-/** Why a report is refused. */
 export type EnlistmentRefusal = RefusalWord & ReportRefused;
 
-/** The decision's other inputs. */
 interface EnlistmentTerms {
   readonly clock: Clock;
   readonly atMs: number;
   readonly newMachinesMax: number;
-  /** The source of hostnames. Default: two random words. */
   readonly nameFrom?: NameSource | undefined;
 }
 
 type Decision = EnlistmentDecision<EnlistmentRefusal>;
 
-/** Decides on a report. */
 export function decideEnlistment(
   weighed: WeighedReport,
   knowledge: EnlistmentKnowledge,
@@ -191,7 +187,6 @@ function decideCreation(
   };
 }
 
-/** The device of a user that ends because a machine booted from its interface, and the event for that. */
 function deviceGone({ hostname, systemId, addedBy = '' }: Machine, { report }: WeighedReport, terms: EnlistmentTerms) {
   const event: NewMachineEvent = {
     ...eventOf(
@@ -230,10 +225,6 @@ function goneFor({ report, vouched }: WeighedReport, untouched: readonly Untouch
   return { systemId: gone.systemId, event };
 }
 
-/**
- * The refusal if another machine would exceed a bound; otherwise `undefined`.
- * @param isCrowded true if the places for New machines are full
- */
 function refuseCreation(
   isCrowded: boolean,
   knowledge: EnlistmentKnowledge,
@@ -252,7 +243,6 @@ function refuseCreation(
   return refuseReport({ code: 'machines-limit.enlistment', params: { count: knowledge.machines } });
 }
 
-/** The refusal if all reported interfaces belong to machines that keep them. */
 function refuseForeign(found: Recognition): EnlistmentRefusal {
   const holders = found.others
     .filter(({ weighing }) => weighing.macs.length > 0)
@@ -264,7 +254,6 @@ function refuseForeign(found: Recognition): EnlistmentRefusal {
   return refuseReport({ code: 'field.machines-mixed', params: { holders } });
 }
 
-/** The hostname in a report; `undefined`: none. */
 const reportedName = ({ hostname }: EnlistmentReport): string | undefined =>
   hostname !== undefined && !isPlaceholderHostname(hostname) ? hostname : undefined;
 
@@ -380,7 +369,6 @@ function hardwareOf(
   };
 }
 
-/** The event of a machine that has found its BMC, and possibly created an account on it. */
 function powerEvents(report: EnlistmentReport, terms: EnlistmentTerms): readonly NewMachineEvent[] {
   const { power_address: address, power_user: user, power_pass: password } = report.powerParameters;
   if (report.username !== undefined || address === undefined) return [];

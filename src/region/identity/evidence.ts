@@ -47,21 +47,16 @@ export const SAME_SCORE = 50;
 /** The minimum score for a possible match, on which a person must decide. */
 export const SUSPECT_SCORE = 30;
 
-/** A machine's identifying values. */
 export interface Evidence {
-  /** The boot interface first. */
   readonly macs: readonly MacAddress[];
   /** The addresses of portable adapters, which people carry between machines. */
   readonly portable: ReadonlySet<MacAddress>;
   readonly values: Readonly<Partial<Record<IdentityKind, string>>>;
-  /** Vendor and product, lower case; empty: unknown. */
   readonly product: string;
 }
 
-/** The store's key of a value: kind and value in one text. */
 export const identityKey = (kind: IdentityKind, value: string): string => `${kind} ${value}`;
 
-/** The keys of all values. */
 export function identityKeys(evidence: Evidence): readonly string[] {
   return IDENTITY_KINDS.flatMap((kind) => {
     const value = evidence.values[kind];
@@ -69,7 +64,6 @@ export function identityKeys(evidence: Evidence): readonly string[] {
   });
 }
 
-/** Extracts the identifying values from a description. */
 export function evidenceOf(of: {
   readonly macs: readonly MacAddress[];
   readonly facts: HardwareFacts | undefined;
@@ -114,10 +108,8 @@ function bmcAddressOf(parameters: PowerParameters): string | undefined {
   return typeof given === 'string' && parseIpv4(given) !== undefined && given !== '0.0.0.0' ? given : undefined;
 }
 
-/** The comparison of two descriptions. */
 export interface Weighing {
   readonly score: number;
-  /** The hardware addresses found in both. */
   readonly macs: readonly MacAddress[];
   /** The values that are the same, and those that differ. */
   readonly same: readonly IdentityKind[];

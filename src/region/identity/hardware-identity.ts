@@ -116,7 +116,6 @@ const PORTABLE_DRIVERS: ReadonlySet<string> = new Set([
 /** Address prefixes of vendors that make only such adapters. */
 const PORTABLE_PREFIXES: ReadonlySet<string> = new Set(['00:50:b6', '00:24:9b', '00:0e:c6', '8c:ae:4c', '00:13:3b']);
 
-/** The UUID in lower case, if it identifies one machine. */
 export function identifyingUuid(text: string | undefined): string | undefined {
   const uuid = text?.trim().toLowerCase();
   if (uuid === undefined || !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(uuid)) return undefined;
@@ -132,7 +131,6 @@ export function identifyingSerial(text: string | undefined): string | undefined 
   return serial;
 }
 
-/** True for the driver of a link to the BMC. @param driver may be empty: unknown */
 export const isBmcInterface = (driver: string): boolean => BMC_INTERFACE_DRIVERS.has(driver);
 
 /** True for an interface that people carry between machines. */

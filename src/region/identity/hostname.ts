@@ -48,17 +48,14 @@ const NOUNS = (
   'tiger trout tulip valley walnut whale willow wolf wren yak zebra'
 ).split(' ');
 
-/** The name in lower case if it is a valid label and not reserved; or undefined. */
 export function parseHostname(text: string): string | undefined {
   const name = text.trim().toLowerCase();
   if (name.length > HOSTNAME_MAX || !/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(name)) return undefined;
   return RESERVED_LABELS.has(name) || /^\d{1,3}(-\d{1,3}){3}$/.test(name) || /^\d+$/.test(name) ? undefined : name;
 }
 
-/** True for a default name that many machines have. */
 export const isPlaceholderHostname = (name: string): boolean => PLACEHOLDERS.has(name);
 
-/** The source of an enlisting machine's hostname: two random words, or a value from its firmware. */
 export type NameSource = 'generated' | 'serial' | 'asset-tag';
 
 /** The hostname from the firmware's value; `undefined` if there is none, or the source is `generated`. */
@@ -80,7 +77,6 @@ function draw(clock: Clock, below: number): number {
   return clock.randomBytes(6).reduce((value, byte) => value * 256 + byte, 0) % below;
 }
 
-/** A free name, or names that the store must check. */
 type NameChoice =
   | { readonly kind: 'free'; readonly name: string }
   | { readonly kind: 'ask'; readonly names: readonly string[] };
@@ -96,7 +92,6 @@ function choose(tried: ReadonlyMap<string, boolean>, max: number, drawNext: (cou
   return { kind: 'ask', names: Array.from({ length: end - tried.size }, (_, index) => drawNext(tried.size + index)) };
 }
 
-/** A name of two words, with a number added if many are taken. @param tried true for a taken name */
 export const chooseHostname = (clock: Clock, tried: ReadonlyMap<string, boolean>): NameChoice =>
   choose(tried, 2 * DRAWS_MAX, (count) => {
     const words = `${ADJECTIVES[draw(clock, ADJECTIVES.length)]}-${NOUNS[draw(clock, NOUNS.length)]}`;
@@ -116,7 +111,6 @@ export const chooseSystemId = (clock: Clock, tried: ReadonlyMap<string, boolean>
     return id;
   });
 
-/** A free system id and a free hostname, or the names that the store must check. */
 type NamesChoice = { readonly kind: 'free'; readonly systemId: string; readonly hostname: string } | NameQuestion;
 
 /**

@@ -24,10 +24,8 @@ export const INTERFACES_MAX = 64;
 type Interfaces = Pick<Machine, 'interfaces'>;
 
 const rank = (source: InterfaceSource): number => INTERFACE_SOURCES.indexOf(source);
-/** True for an interface from which a rack booted the machine, or which a person entered. */
 const isFirm = ({ source }: MachineInterface): boolean => source === 'person' || source === 'vouched';
 
-/** The interfaces from which a rack booted the machine, or which a person entered. */
 export const firmMacs = ({ interfaces }: Interfaces): readonly MacAddress[] =>
   interfaces.filter(isFirm).map((nic) => nic.mac);
 
@@ -76,7 +74,6 @@ interface Held {
   readonly weighing: Weighing;
 }
 
-/** A machine's interfaces after a report, and the removed ones. */
 export interface MergedInterfaces {
   readonly interfaces: readonly ReportedInterface[];
   /** Removed hearsay, which the machine does not show. */

@@ -12,22 +12,16 @@ import { identityKey } from './evidence.ts';
 import { decideMerge, decideSplit, type IdentityRefusal } from './merge.ts';
 import { machineEvidence } from './recognition.ts';
 
-/** Conflicts shown for one machine. */
 const CONFLICTS_SHOWN_MAX = 20;
 
-/** One value by which a machine is recognised. */
 interface EvidenceLine {
   readonly kind: 'mac' | IdentityKind;
   readonly value: string | MacAddress;
-  /** True if several machines show the value, so that it does not count as evidence. */
   readonly isShared: boolean;
-  /** True for the address of a portable adapter. */
   readonly isPortable: boolean;
-  /** True for the address for which a rack vouched last. */
   readonly isVouched: boolean;
 }
 
-/** The values by which a machine is recognised, and its conflicts with other machines. */
 export interface IdentityView {
   readonly machine: Machine;
   readonly lines: readonly EvidenceLine[];
@@ -46,7 +40,6 @@ export class MachineIdentity {
     this.#onChange = onChange;
   }
 
-  /** A machine's identity; `undefined` if there is no such machine. */
   async view(systemId: string): Promise<IdentityView | undefined> {
     const machine = await this.#store.findMachine(systemId);
     if (machine === undefined) return undefined;
@@ -77,7 +70,6 @@ export class MachineIdentity {
     };
   }
 
-  /** Merges two machines into `keepId`; the other is removed. */
   async merge(keepId: string, otherId: string, username: string): Promise<MachineChangeOutcome<IdentityRefusal>> {
     const atMs = this.#clock.wallTimeMs();
     const outcome = await this.#store.mergeMachines<IdentityRefusal>(keepId, otherId, atMs, (keep, other) =>
@@ -87,7 +79,6 @@ export class MachineIdentity {
     return outcome;
   }
 
-  /** Splits interfaces off a machine into a New one. */
   async split(systemId: string, macs: readonly MacAddress[], username: string): Promise<SplitOutcome<IdentityRefusal>> {
     const atMs = this.#clock.wallTimeMs();
     const outcome = await this.#store.splitMachine<IdentityRefusal>(systemId, atMs, (machine, knowledge) =>

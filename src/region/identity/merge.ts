@@ -23,10 +23,8 @@ import { chooseNames } from './hostname.ts';
 import { INTERFACES_MAX } from './interface-source.ts';
 import { machineEvidence } from './recognition.ts';
 
-/** Why a merge or a split is refused. */
 export type IdentityRefusal = RefusalWord;
 
-/** The circumstances of a command. */
 interface IdentityTerms {
   readonly clock: Clock;
   readonly atMs: number;
@@ -43,7 +41,6 @@ const IDLE: ReadonlySet<MachineStatus> = new Set<MachineStatus>([
   'broken',
 ]);
 
-/** True for a machine with an owner, or with work in progress. */
 export const isInUse = (machine: Machine): boolean => machine.owner !== undefined || !IDLE.has(machine.status);
 
 const namedOf = ({ hostname, systemId }: Machine): MachineName => ({ hostname, systemId });
@@ -55,7 +52,6 @@ const refuse = (why: IdentityRefusal): { kind: 'refuse'; refusal: IdentityRefusa
   refusal: why,
 });
 
-/** Decides a merge. */
 export function decideMerge(keep: Machine, other: Machine, terms: IdentityTerms): MergeDecision<IdentityRefusal> {
   if (keep.id === other.id) return refuse(fieldRefusal(`${shown(keep)} cannot be merged with itself`));
   if (isInUse(other)) {
@@ -98,7 +94,6 @@ export function decideMerge(keep: Machine, other: Machine, terms: IdentityTerms)
   };
 }
 
-/** Decides a split. */
 export function decideSplit(
   machine: Machine,
   macs: readonly MacAddress[],
@@ -145,7 +140,6 @@ export function decideSplit(
   };
 }
 
-/** The fields of the new machine. */
 function newMachineFields(
   machine: Machine,
   macs: readonly MacAddress[],

@@ -27,11 +27,9 @@ export const UNTOUCHED_LOOKED_MAX = 4096;
 /** An unproven machine that was silent for longer than this gives way to every newcomer. */
 const UNPROVEN_KEPT_MS = 7 * 86_400_000;
 
-/** The names of the shares of machines with an unknown address, and of a proven newcomer. */
 const UNKNOWN = 'unknown';
 const PROVEN = 'proven';
 
-/** The new machine that needs a place. */
 interface Newcomer {
   readonly address: Ipv4 | undefined;
   readonly isProven: boolean;

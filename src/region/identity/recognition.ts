@@ -22,18 +22,14 @@ import {
 } from './evidence.ts';
 import { claimsOnly, firmMacs, isSwapped } from './interface-source.ts';
 
-/** A known machine compared with a report. */
 export interface Candidate {
   readonly machine: Machine;
   readonly weighing: Weighing;
-  /** True if it merely claims the interface from which the report's machine booted (`claimsOnly`). */
   readonly isClaim: boolean;
 }
 
 export interface Recognition {
-  /** The report's machine; `undefined` if it is unknown. */
   readonly known: Candidate | undefined;
-  /** Other machines that match as well. */
   readonly rivals: readonly Candidate[];
   /** Machines that share some values with the report, but not enough for a match. */
   readonly suspects: readonly Candidate[];
@@ -41,11 +37,9 @@ export interface Recognition {
   readonly others: readonly Candidate[];
 }
 
-/** The evidence of a stored machine. */
 export const machineEvidence = (machine: Machine): Evidence =>
   evidenceOf({ ...machine, macs: machine.interfaces.map((nic) => nic.mac), facts: machine.facts });
 
-/** Finds the machine of a report among those that share an address or a value with it. */
 export function recognise(
   weighed: WeighedReport,
   knowledge: {

@@ -7,7 +7,6 @@ import { isInUse } from './merge.ts';
 /** The outcome of a removal; `in-use`: the machine has an owner, is at work or locked, and the removal was not forced. */
 export type Removal = 'removed' | 'in-use' | 'not-found';
 
-/** The circumstances of a removal. */
 interface RemovalTerms {
   readonly username: string;
   readonly isForced: boolean;

@@ -8,14 +8,12 @@ import { type Machine, machineFqdn } from '../records/machine.ts';
 
 /** The constraints of one allocation; all given ones must hold. */
 export interface Constraints {
-  /** Hostname, with or without its domain. */
   readonly name?: string | undefined;
   readonly systemId?: string | undefined;
   /** `amd64`, or `amd64/generic`. */
   readonly architecture?: string | undefined;
   /** Minimum number of processors. */
   readonly cpuCount?: number | undefined;
-  /** Minimum memory in MiB. */
   readonly memoryMib?: number | undefined;
   readonly tags?: readonly string[] | undefined;
   readonly notTags?: readonly string[] | undefined;
@@ -23,30 +21,24 @@ export interface Constraints {
   readonly disks?: readonly DiskWish[] | undefined;
   /** An interface has a link of at least this speed, in Mbit/s. */
   readonly linkSpeed?: number | undefined;
-  /** None of these machines, by system id. */
   readonly notSystemIds?: readonly string[] | undefined;
   readonly powerStates?: readonly string[] | undefined;
   /** In one of these zones, by id; 0: the default one. Likewise pools. */
   readonly zoneIds?: readonly number[] | undefined;
   readonly poolIds?: readonly number[] | undefined;
-  /** In none of these. */
   readonly notZoneIds?: readonly number[] | undefined;
   readonly notPoolIds?: readonly number[] | undefined;
   /** Whether its network is as wanted; `undefined`: any. */
   readonly isNetworkMet?: ((machine: Machine) => boolean) | undefined;
 }
 
-/** A disk that an allocation asks for. */
 interface DiskWish {
   /** By which the answer names the disk; `undefined`: it does not. */
   readonly label: string | undefined;
-  /** Minimum size. */
   readonly bytes: number;
-  /** Tags that the disk has. */
   readonly tags: readonly string[];
 }
 
-/** True if the machine meets all constraints. */
 export function meets(machine: Machine, wanted: Constraints): boolean {
   const tags = new Set(machine.tags.map(({ name }) => name));
   const name = wanted.name?.toLowerCase();
@@ -121,7 +113,6 @@ function placeDisks(machine: Machine, wishes: readonly DiskWish[]): ReadonlyMap<
 const isAmong = (id = 0, wanted: readonly number[] | undefined, others: readonly number[] = []): boolean =>
   (wanted === undefined || wanted.includes(id)) && !others.includes(id);
 
-/** The disk for each label, as an index into the disks of the machine. */
 export function matchStorage(machine: Machine, wishes: readonly DiskWish[]): ReadonlyMap<string, number> {
   const placed = placeDisks(machine, wishes) ?? new Map<DiskWish, number>();
   return new Map([...placed].flatMap(([{ label }, at]) => (label === undefined ? [] : [[label, at] as const])));

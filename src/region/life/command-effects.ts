@@ -27,7 +27,6 @@ import { lastingTask } from './state-power.ts';
 import { afterTesting, type Change, enterStatuses } from './status-change.ts';
 import { checkTransition } from './transition.ts';
 
-/** The change that a command makes to a machine, or its refusal. */
 export function decideCommand(
   machine: Machine,
   given: MachineCommand,
@@ -103,7 +102,6 @@ function refusePath(machine: Machine, command: MachineCommand): CommandRefusal |
   return undefined;
 }
 
-/** The states through which a command leads at once; the machine stays in the last one. */
 function pathOf(machine: Machine, command: MachineCommand, switches: boolean, atMs: number): readonly MachineStatus[] {
   const { status } = machine;
   const target = TARGETS[command.name][status];
@@ -136,7 +134,6 @@ function pathOf(machine: Machine, command: MachineCommand, switches: boolean, at
 /** The state after a rescue. If the state before it is unknown, the machine becomes Broken, so that a person checks it. */
 export const restingStatus = (machine: Machine): MachineStatus => machine.restingStatus ?? 'broken';
 
-/** The state to which a command returns. */
 function beforeOf(machine: Machine): MachineStatus {
   const resting = machine.restingStatus ?? machine.work?.before;
   if (machine.status === 'commissioning') return beforeCommissioning(machine);
@@ -190,7 +187,6 @@ const OFF: ReadonlySet<MachineStatus> = new Set([
   'failed-disk-erasing',
 ]);
 
-/** The power task that the new state needs. */
 function powerTaskOf(machine: Machine, to: MachineStatus, switches: boolean): PowerTask | undefined {
   if (!switches) return undefined;
   if (statusRow(to).failed !== undefined && to !== 'releasing' && to !== 'exiting-rescue-mode') return 'cycle';
@@ -199,7 +195,6 @@ function powerTaskOf(machine: Machine, to: MachineStatus, switches: boolean): Po
   return OFF.has(to) && machine.status !== 'ready' && machine.status !== 'new' ? 'off' : undefined;
 }
 
-/** A remark for people about the machine's new state. */
 function remarkOn(machine: Machine, { name, erase }: MachineCommand, switches: boolean): Remark | undefined {
   const isRunning = machine.status === 'deployed' || machine.status === 'rescue-mode';
   if (switches || !isRunning) return undefined;

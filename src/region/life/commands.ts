@@ -53,7 +53,6 @@ export type CommandName = (typeof COMMAND_NAMES)[number];
 /** The command's name on the command line: `rackboot machines fixed`. */
 export const commandWord = (name: CommandName): string => name.replace(/^mark-/, '');
 
-/** A command with its options. */
 export interface MachineCommand {
   readonly name: CommandName;
   /** `accept`: skip commissioning, for a machine that cannot report its hardware. */
@@ -79,7 +78,6 @@ export interface Deployment {
   readonly userData?: Uint8Array | undefined;
 }
 
-/** The person who gives a command. */
 export interface Actor {
   readonly username: string;
   readonly isAdmin: boolean;
@@ -87,7 +85,6 @@ export interface Actor {
   readonly comment: string;
 }
 
-/** The circumstances of a command. */
 export interface CommandTerms {
   readonly atMs: number;
   readonly clock: Clock;
@@ -96,10 +93,8 @@ export interface CommandTerms {
   readonly switches: boolean;
 }
 
-/** Why a command is refused. */
 export type CommandRefusal = RefusalWord;
 
-/** Leads back to the machine's earlier state, which `beforeOf` finds. */
 export const BEFORE = 'before';
 type Target = MachineStatus | typeof BEFORE;
 
@@ -192,7 +187,6 @@ const OWNERS: ReadonlySet<CommandName> = new Set([
   'test',
 ]);
 
-/** The commands that are possible in a state. */
 export const commandsFrom = (status: MachineStatus): readonly CommandName[] =>
   COMMAND_NAMES.filter((name) => TARGETS[name][status] !== undefined);
 

@@ -1,6 +1,4 @@
-// The images that can be deployed: the port to the image store.
-//
-// 1. The region knows an image's path and digest; it never opens one.
+// The images that can be deployed: the port to the image store. The region knows an image's path and digest; it never opens one.
 
 import type { ImageWish } from '../../images/image-store.ts';
 import type { ImageSigns, StoredSystem } from '../../images/stored-system.ts';
@@ -9,15 +7,11 @@ import type { Machine } from '../records/machine.ts';
 import type { RackImage } from '../records/rack.ts';
 import { didYouMean, type RefusalWord, refusal } from '../records/refusal.ts';
 
-/** An image as described to a machine. */
 export interface DeployableImage {
   readonly os: string;
   readonly release: string;
-  /** Its path on the boot listener, with a leading `/`. */
   readonly path: string;
-  /** Digest of the served bytes, hexadecimal. */
   readonly sha256: string;
-  /** Served size. */
   readonly bytes: number;
   /** `raw`, `raw.zst` for a disk; `squashfs`, `root.tar`, `root.gz` for a root file system. */
   readonly format: string;
@@ -27,36 +21,26 @@ export interface DeployableImage {
   readonly system?: { readonly subarch: string } | undefined;
   /** `generic` if that kernel is the release's own; undefined: unknown. */
   readonly subarchitecture?: string | undefined;
-  /** Size on the disk; undefined: unknown. */
   readonly diskBytes?: number | undefined;
 }
 
-/** A file on the boot listener. */
 interface StartFile {
-  /** With a leading `/`. */
   readonly path: string;
-  /** Hexadecimal. */
   readonly sha256: string;
 }
 
-/** An image in the list from which people choose. */
 export interface ListedImage {
   readonly os: string;
   readonly release: string;
   readonly architecture: string;
   readonly subarchitecture: string;
   readonly label: string;
-  /** Increases with each newer image of the same name. */
   readonly serial: string;
-  /** For people; empty: none. */
   readonly title: string;
-  /** Undefined: an image of a disk or of a system; otherwise only the list of boot resources has it. */
   readonly kind?: 'loader' | 'installer' | undefined;
-  /** Stored size. */
   readonly bytes: number;
   /** Size on the disk; undefined: unknown. */
   readonly diskBytes?: number | undefined;
-  /** Digest of the stored bytes, hexadecimal. */
   readonly sha256: string;
   /**
    * The name of the root of a system, its further files, which racks do not report, and the stream's name of its kernel, which older racks do
@@ -75,7 +59,7 @@ export interface ListedImage {
   readonly isCopy?: boolean | undefined;
 }
 
-/** Lists the deployable images, ordered by name; the newest image of a name comes first. */
+/** Ordered by name; the newest image of a name comes first. */
 export type ListImages = () => Promise<readonly ListedImage[]>;
 
 /**

@@ -30,9 +30,7 @@ const START_APART_MS = 10_000;
 const RESTARTED_MS = 10 * 60_000;
 
 export interface DiskStarts {
-  /** True if the log shows that the machine's system took the newest address. */
   readonly isUp: boolean;
-  /** How often a rack told the machine to boot its disk. */
   readonly starts: number;
 }
 

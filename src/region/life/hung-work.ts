@@ -7,7 +7,6 @@ import { happeningOf, type MachineEvent, type NewMachineEvent } from '../records
 import type { MachineWork } from '../records/work.ts';
 import { type Change, enterStatus, type StatusChangeTerms } from './status-change.ts';
 
-/** Why hung work is restarted or fails. */
 export type WhyHung = EventParams['work-restarted']['why'];
 
 /**

@@ -14,12 +14,10 @@ import type { CommandRefusal, Deployment } from './commands.ts';
 /** True if the racks can boot this system's installer; undefined: unknown. */
 export type HasInstaller = (wish: ImageWish) => boolean | undefined;
 
-/** An installer that a rack can boot. */
 export interface ListedInstaller {
   readonly release: string;
   /** Undefined: the distribution of the release's name (`distributionOf`). */
   readonly os: string | undefined;
-  /** For people. */
   readonly title: string;
 }
 

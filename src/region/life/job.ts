@@ -9,29 +9,23 @@ import { placeOf } from '../layout/disks.ts';
 import type { Machine } from '../records/machine.ts';
 import type { DeployableImage } from './deployment.ts';
 
-/** The region's knowledge of the network of a machine's fixed address. */
 export interface JobNetwork {
   readonly prefix: number;
   readonly router: string;
   readonly dns: string;
 }
 
-/** The values of a job that are not in the machine's record. */
 interface JobTerms {
-  /** The base URL at which the machine reaches the region, `http://10.20.0.1:5248`. */
   readonly origin: string;
   /** The proxy of its system; empty: none. */
   readonly httpProxy: string;
-  /** `undefined` if it deploys no image, or the image is gone. */
   readonly image: DeployableImage | undefined;
-  /** The network of its fixed address; `undefined` without a fixed address. */
   readonly network: JobNetwork | undefined;
   /** True if a person laid out its interfaces: the agent then fetches the configuration files of its network. */
   readonly isLaid: boolean;
   /** True if it has a fixed address, and static routes lead from there: the agent fetches the files then, too. */
   readonly hasRoutes: boolean;
   readonly hasUserData: boolean;
-  /** The number of scripts in its run; `undefined` without a run. */
   readonly scripts?: number | undefined;
   /** True while a debug login is open; the machine then accepts logins during its work. */
   readonly isDebugged?: boolean | undefined;
@@ -39,7 +33,6 @@ interface JobTerms {
 
 type Line = readonly [string, string | number | undefined];
 
-/** Renders the job of a machine at work. */
 export function renderJob(machine: Machine, terms: JobTerms): string {
   const debug: readonly Line[] = terms.isDebugged === true ? [['debug', 1]] : [];
   return [...linesOf(machine, terms), ...debug]

@@ -67,7 +67,6 @@ export function addressesAfter(machine: Machine, changed: Machine, networks: Net
   return [...chosen, ...given];
 }
 
-/** The circumstances of a choice. */
 interface ChoiceTerms {
   readonly racks: readonly Rack[];
   readonly networks: NetworkView;
@@ -116,7 +115,6 @@ export function refuseReserved(
 const noSubnetText = (id: number): string =>
   `No accepted rack serves the subnet ${id} of this link: link the interface to another one.`;
 
-/** Chooses an address of the link's subnet for this interface. @param own the addresses of the machine's other links */
 export function chooseFor(
   link: Pick<NetLink, 'subnet' | 'subnetId'>,
   mac: MacAddress,

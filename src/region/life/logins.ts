@@ -22,7 +22,6 @@ import type { RegionStore } from '../records/store.ts';
 import type { Actor } from './commands.ts';
 import { whose } from './transition.ts';
 
-/** The default duration of a debug login. */
 export const DEBUG_SECONDS = 3600;
 export const DEBUG_SECONDS_MAX = 24 * 3600;
 const HOST_KEY = /^SHA256:[A-Za-z0-9+/]{43}$/;
@@ -31,16 +30,13 @@ const HOST_KEY = /^SHA256:[A-Za-z0-9+/]{43}$/;
 const DEBUGGED: ReadonlySet<MachineStatus> = new Set(['commissioning', 'testing', 'deploying', 'disk-erasing']);
 const RESCUED: ReadonlySet<MachineStatus> = new Set(['entering-rescue-mode', 'rescue-mode']);
 
-/** The dependencies of this file. */
 interface LoginParts {
   readonly store: RegionStore;
   readonly clock: Clock;
 }
 
-/** Why a login is refused. */
 type LoginRefusal = RefusalWord;
 
-/** A login that is possible now, as shown to people. */
 export interface LoginDescription {
   readonly kind: 'rescue' | 'debug';
   /** The command to type; `undefined` if the machine's address is unknown or it is simulated. */
@@ -49,9 +45,7 @@ export interface LoginDescription {
   readonly isSimulated: boolean;
   /** The fingerprint of the machine's host key; `undefined` until the machine reports it. It does so before it accepts logins. */
   readonly hostKey?: string | undefined;
-  /** The user whose keys are accepted. */
   readonly username: string;
-  /** The number of those keys. */
   readonly keys: number;
   /** Only for a debug login. */
   readonly secondsLeft?: number | undefined;
@@ -64,11 +58,9 @@ export const parseHostKey = (text: string | undefined): string | undefined =>
 /** The user whose keys a machine in rescue mode accepts. */
 export const rescuerOf = (machine: Machine): string => machine.owner ?? machine.work?.askedBy ?? '';
 
-/** A user's keys as the lines of `authorized_keys`. */
 export const keyLines = async ({ store }: Pick<LoginParts, 'store'>, username: string): Promise<string> =>
   (await store.life.listSshKeys(username)).map(({ key }) => `${key}\n`).join('');
 
-/** The refusal if a person has no SSH key; otherwise `undefined`. */
 export async function refuseWithoutKey(
   store: RegionStore,
   username: string,
@@ -83,7 +75,6 @@ export async function refuseWithoutKey(
       );
 }
 
-/** True if this person may open and close a debug login to the machine. */
 export const mayDebug = (machine: Pick<Machine, 'owner'>, by: Pick<Actor, 'username' | 'isAdmin'>): boolean =>
   by.isAdmin || machine.owner === by.username;
 
@@ -110,7 +101,6 @@ export async function openDebugLogin(
   return undefined;
 }
 
-/** Closes a debug login; a machine that stayed on for it powers off. */
 export async function closeDebugLogin(
   { store, clock }: LoginParts,
   machine: Machine,
@@ -132,7 +122,6 @@ const eventOf = (happening: Happening, atMs: number, { username }: Actor): NewMa
   username,
 });
 
-/** The machine's open debug login with the seconds left; undefined: none. */
 export async function findDebugLogin(
   { store, clock }: LoginParts,
   machine: Machine,
@@ -149,7 +138,6 @@ export async function findDebugLogin(
   return secondsLeft > 0 ? { ...login, secondsLeft } : undefined;
 }
 
-/** The possible logins to a machine: in rescue mode, for debugging, or both. */
 export async function describeLogins(parts: LoginParts, machine: Machine): Promise<readonly LoginDescription[]> {
   const { store } = parts;
   const found: LoginDescription[] = [];
@@ -172,5 +160,4 @@ export async function describeLogins(parts: LoginParts, machine: Machine): Promi
   return found;
 }
 
-/** True for a state whose work a debug login may examine. */
 export const isDebugged = (status: MachineStatus): boolean => DEBUGGED.has(status);

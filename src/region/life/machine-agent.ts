@@ -31,12 +31,10 @@ import { MachineScripts } from './machine-scripts.ts';
 import type { Signal } from './signal.ts';
 import { networkOfAddress } from './static-addresses.ts';
 
-/** Machines examined for one address or interface. */
 const CANDIDATES_MAX = 16;
 /** How long the answer to a signal that changes a machine's boot purpose waits for the racks that boot the machine. */
 const RACKS_KNOW_MS_MAX = 3000;
 
-/** The part of the racks that the agent uses. */
 interface KnownRacks {
   list(): readonly Rack[];
   readonly acknowledgements: Acknowledgements;
@@ -69,7 +67,6 @@ export class MachineAgent {
     this.#networks = networks;
   }
 
-  /** The machine to whose current boot this proof belongs; undefined: none. */
   async findWorker(proof: BootProof): Promise<Machine | undefined> {
     return workerAmong(await this.#candidates(proof), proof);
   }
@@ -130,7 +127,6 @@ export class MachineAgent {
     return `wanted=${isWanted ? 'yes' : 'no'}\n${seconds}`;
   }
 
-  /** The keys of the person who debugs the machine, one per line; `undefined` without a debug login. */
   async debugKeys(machine: Machine): Promise<string | undefined> {
     const debug = await this.#debugOf(machine);
     return debug === undefined ? undefined : await keyLines({ store: this.#store }, debug.username);
@@ -173,7 +169,6 @@ export class MachineAgent {
     await this.#racks.acknowledgements.settled(machine, await this.#store.desiredVersion(), RACKS_KNOW_MS_MAX);
   }
 
-  /** The keys that the machine accepts for logins, one per line. */
   async sshKeys(machine: Machine): Promise<string> {
     return await keyLines({ store: this.#store }, rescuerOf(machine));
   }
@@ -190,7 +185,6 @@ export class MachineAgent {
     return storagePlan(machine);
   }
 
-  /** The user data that its system runs at its first start; undefined: none. */
   async userData(machine: Machine): Promise<Uint8Array | undefined> {
     return await this.#store.life.userData(machine.systemId);
   }

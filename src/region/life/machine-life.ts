@@ -57,9 +57,7 @@ import type { StatusDeadlines } from './status-deadlines.ts';
 
 /** How many times hung work is restarted, unless the configuration sets another number. */
 const RETRIES = 1;
-/** Overdue machines handled at a time; the others follow at the next check. */
 const OVERDUE_MAX = 50;
-/** Recent events examined for one machine. */
 const EVENTS_LOOKED_MAX = 200;
 
 interface LifeParts extends StartParts {
@@ -68,7 +66,6 @@ interface LifeParts extends StartParts {
   readonly power: Pick<PowerControl, 'switches'> | undefined;
   /** Returns how many times hung work is restarted; `undefined`: RETRIES. */
   readonly retries: () => number | undefined;
-  /** Called after each change. */
   readonly onChange: (machine: Machine) => Promise<void>;
 }
 
@@ -81,7 +78,6 @@ interface AddressTerms {
 /** Commands that may be given to several machines at once. */
 type BulkCommand = 'accept' | 'release';
 
-/** Further options of a command. */
 export interface CommandOptions {
   /** The requested address; `undefined`: any. */
   readonly address?: Ipv4 | undefined;
@@ -94,7 +90,6 @@ export class MachineLife {
     this.#parts = parts;
   }
 
-  /** Carries out a person's command, or returns the refusal. */
   async command(
     systemId: string,
     command: MachineCommand,
@@ -232,7 +227,6 @@ export class MachineLife {
     return undefined;
   }
 
-  /** The image of the system that a machine has or gets; undefined: none. */
   findImage(machine: Machine): Promise<DeployableImage | undefined> {
     return findDeployable(machine, machine, this.#parts);
   }
@@ -267,7 +261,6 @@ export class MachineLife {
     );
   }
 
-  /** Takes the signs of life of machines. */
   async seen(signs: SignsOfLife): Promise<void> {
     const { clock, store } = this.#parts;
     const atMs = await this.#now();
@@ -302,7 +295,6 @@ export class MachineLife {
     return this.#announce(outcome);
   }
 
-  /** Takes an observed power state. @param detail why the query failed */
   async powerSeen(systemId: string, state: PowerState, detail?: PowerDetail): Promise<MachineChangeOutcome<never>> {
     const { clock, store } = this.#parts;
     const atMs = await this.#now();
@@ -313,7 +305,6 @@ export class MachineLife {
     );
   }
 
-  /** Fails the states in progress that have lasted too long, or restarts their work. */
   async endOverdue(): Promise<void> {
     const { store, clock, deadlines } = this.#parts;
     if (!(await deadlines.follow())) return;
@@ -345,7 +336,6 @@ export class MachineLife {
     return this.#endHung(machine, whyInDoubt(machine) ?? { code: 'work-overran', params }, atMs);
   }
 
-  /** Restarts hung work, or fails it. */
   #endHung(machine: Machine, why: WhyHung, atMs: number): Change {
     const { clock, retries } = this.#parts;
     const { status, work } = machine;

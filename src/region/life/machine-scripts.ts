@@ -14,7 +14,6 @@ import type { RegionStore } from '../records/store.ts';
 import { failureOf, isOverdue, planRun, takeNews } from '../scripts/script-run.ts';
 import type { Signal } from './signal.ts';
 
-/** The kind of scripts that a machine runs in its current state; undefined: none. */
 function purposeOf({ status }: Machine): ScriptKind | undefined {
   return status === 'commissioning' || status === 'testing' ? status : undefined;
 }
@@ -28,7 +27,6 @@ export class MachineScripts {
     this.#clock = clock;
   }
 
-  /** The number of scripts in a machine's run; `undefined` if its state has no run. */
   async count(machine: Machine): Promise<number | undefined> {
     const purpose = purposeOf(machine);
     return purpose === undefined

@@ -18,7 +18,6 @@ export const BOOTS_MAX = 6;
 /** Longer than one boot of firmware and loader, shorter than the time between two starts of a server. */
 const BOOT_APART_MS = 60_000;
 
-/** The machine's work including this network boot; `undefined` if the boot does not count. */
 export function countBoot(machine: Machine, seenMs: number): (MachineWork & { readonly boots: number }) | undefined {
   const { work, status, restingStatus, netboot, powerTask, statusSinceMs } = machine;
   // A pending power task will restart the machine anyway.

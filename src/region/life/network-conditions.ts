@@ -15,14 +15,10 @@ import { type NetworkView, oldNetworkName, type SubnetView, specified } from '..
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import { INTERFACE_KINDS } from '../records/machine-layout.ts';
 
-/** Whether an interface of a machine meets one condition. */
 type InterfaceTest = (one: NetInterface, machine: Machine) => boolean;
 
-/** The conditions on the network of one machine; all must hold. */
 interface NetworkConditions {
-  /** An interface meets each of these. */
   readonly some: readonly InterfaceTest[];
-  /** No interface meets any of these. */
   readonly none: readonly InterfaceTest[];
   /** By label: an interface meets all of these. Interfaces may meet several labels. */
   readonly labels: ReadonlyMap<string, readonly InterfaceTest[]>;
@@ -50,7 +46,6 @@ function findSubnet(text: string, { records: { subnets } }: NetworkView) {
   return specified(subnets, text) ?? subnets.find(({ cidr }) => cidr === text);
 }
 
-/** Makes the test of a condition; `undefined`: no object is called so. */
 type Condition = (text: string, view: NetworkView) => InterfaceTest | undefined;
 
 /** The test of a condition that names its object by another condition, such as `vid:5`; `undefined`: it does not, or nothing is called so. */
@@ -59,7 +54,6 @@ function nested(text: string, names: readonly string[], view: NetworkView): Inte
   return names.includes(form) ? CONDITIONS[form]?.(own, view) : undefined;
 }
 
-/** The addresses that an interface has, or was last seen with. */
 const addressesOf = ({ links, nic }: NetInterface): readonly (Ipv4 | undefined)[] => [
   ...links.map(({ address }) => address),
   nic?.address,
@@ -68,7 +62,6 @@ const addressesOf = ({ links, nic }: NetInterface): readonly (Ipv4 | undefined)[
 const UNCONFIGURED = 'unconfigured';
 const TYPES: readonly string[] = [...INTERFACE_KINDS, 'unknown'];
 
-/** The conditions by name. */
 const CONDITIONS: Readonly<Record<string, Condition>> = {
   subnet: (text, view) => {
     const found = findSubnet(text, view);
@@ -126,7 +119,6 @@ const OWN_CONDITIONS: Readonly<Record<string, Condition>> = {
   },
 };
 
-/** The values of the conditions that have few. */
 const CHOICES: Readonly<Record<string, readonly string[]>> = { type: TYPES, mode: [UNCONFIGURED] };
 
 /** The conditions, as the refusal of an unknown one lists them. */
@@ -137,7 +129,6 @@ export interface UnusableCondition {
   readonly kind: 'unusable';
   readonly condition: string;
   readonly text: string;
-  /** The names that conditions have, if the name is unknown. */
   readonly names: readonly string[] | undefined;
   /** The values that the condition may have; `undefined`: those of a list of objects. */
   readonly choices?: readonly string[] | undefined;
@@ -159,7 +150,6 @@ function testOf(
   return make(text, view) ?? { ...unusable, names: undefined, choices: CHOICES[condition] };
 }
 
-/** Every test, or the first condition that cannot be used. */
 function allTests(found: readonly (InterfaceTest | UnusableCondition)[]): readonly InterfaceTest[] | UnusableCondition {
   const usable: InterfaceTest[] = [];
   for (const one of found) {
@@ -197,7 +187,6 @@ const NETWORKS: Readonly<Record<string, (text: string) => (one: SubnetView) => b
       /^(?:\d{1,4}|0x[0-9a-f]{1,3})$/i.test(text) && vlan.vlan.vid === Number(text),
 };
 
-/** The tests for a list of networks as 1.0 names them. */
 export const parseNetworks = (names: readonly string[], view: NetworkView) =>
   allTests(
     names.map((name) => {
@@ -232,7 +221,6 @@ export function parseLabels(
   return labels;
 }
 
-/** True if the interfaces of a machine meet all conditions. */
 export function meetsNetwork(machine: Machine, { some, none, labels }: NetworkConditions, view: NetworkView): boolean {
   const interfaces = interfacesOf(machine, view);
   return (
@@ -242,7 +230,6 @@ export function meetsNetwork(machine: Machine, { some, none, labels }: NetworkCo
   );
 }
 
-/** The ids of the interfaces that meet each label. */
 export function matchInterfaces(
   machine: Machine,
   { labels }: NetworkConditions,

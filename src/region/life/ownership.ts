@@ -20,7 +20,6 @@ import { whose } from './transition.ts';
 export const OWNER_DATA_MAX = 64;
 const KEY_MAX = 255;
 const VALUE_MAX = 4096;
-/** The most characters of a key that its refusal shows. */
 const KEY_SHOWN_MAX = 300;
 /** Bound on one machine's owner data, in bytes of JSON: a control character takes six. Answers contain the data twice. */
 export const OWNER_DATA_BYTES_MAX = 64 * 1024;
@@ -29,7 +28,6 @@ export const OWNER_DATA_TOTAL_BYTES_MAX = 8 * 1024 * 1024;
 
 type Decision = MachineChange<CommandRefusal>;
 
-/** The circumstances of a change of owner data. */
 interface OwnerDataTerms {
   readonly by: Actor;
   readonly atMs: number;
@@ -47,7 +45,6 @@ function refuseOthers({ hostname, owner }: Machine, by: Actor, what: 'data' | 'l
   };
 }
 
-/** Why owner data is refused, by the keys at fault. */
 export function ownerDataProblems(data: ReadonlyMap<string, string>): ReadonlyMap<string, RefusalWord> {
   const problems = new Map<string, RefusalWord>();
   for (const [key, value] of data) {
@@ -119,7 +116,6 @@ export function decideOwnerData(
   return { kind: 'change', fields: { ownerData }, events: [event] };
 }
 
-/** Locks or unlocks a machine; a repeat does no harm. */
 export function decideLock(machine: Machine, isLocked: boolean, by: Actor, atMs: number): Decision {
   const refused = refuseOthers(machine, by, 'lock');
   if (refused !== undefined) return refused;

@@ -33,13 +33,10 @@ import { isInterrupted, isOwnInterruption, taskOfState } from './state-power.ts'
 import { type Change, deadlineOf, enterStatus, enterStatuses } from './status-change.ts';
 import { whose } from './transition.ts';
 
-/** A machine's observed power. */
 export interface PowerView {
   /** The last observed state; `error` if the last query failed. */
   readonly state: PowerState;
-  /** Wall time of the observation, in milliseconds; undefined: none since start. */
   readonly atMs: number | undefined;
-  /** The observation's age in whole seconds. */
   readonly ageSeconds: number | undefined;
   /** Why the last query failed; undefined if it succeeded. */
   readonly detail?: PowerDetail | undefined;
@@ -47,16 +44,10 @@ export interface PowerView {
   readonly said?: string | undefined;
 }
 
-/** A driver's fields for a form. */
 export type PowerDriverTable = Pick<PowerDriver, 'name' | 'byHand' | 'parameters'>;
 
-/** Why a driver or its parameters are refused. */
-
-/** Switches machines: the port. */
 export interface PowerControl {
-  /** The drivers with their parameters, in display order. */
   readonly drivers: readonly PowerDriverTable[];
-  /** True for a machine that Rackboot can switch. */
   switches(machine: Machine): boolean;
   /** Why these parameters cannot work, without secrets; empty if they can. */
   problemsOf(powerType: string, values: PowerParameters): readonly RefusalWord[];
@@ -71,14 +62,11 @@ export interface PowerControl {
   ask(machine: Machine, by: string): Promise<PowerView> | undefined;
 }
 
-/** The outcome of a power task. */
 export interface PowerResult {
-  /** The machine's `powerTaskId` when the task began. */
   readonly id: string;
   readonly task: PowerTask;
   readonly kind: PowerOutcomeKind;
   readonly detail?: PowerDetail | undefined;
-  /** True if the machine was off when the task began. */
   readonly wasOff?: boolean;
   /** True if this outcome was probably reported before: it was, unless the process died in between. */
   readonly isKnown?: boolean;
@@ -92,9 +80,7 @@ interface Terms {
 }
 
 interface PowerEndTerms extends Terms {
-  /** True if a rack has reported a network start since the task began. */
   readonly hasStarted: boolean;
-  /** True if an event already reports this outcome. */
   readonly isReported: boolean;
 }
 
@@ -111,7 +97,6 @@ const NOTHING: Change = { kind: 'change', fields: {}, events: [] };
 const AFTER: Readonly<Record<PowerTask, PowerState | undefined>> = {
   on: 'on',
   off: 'off',
-  // A shutdown request takes an unknown time.
   'soft-off': undefined,
   cycle: 'on',
 };
@@ -132,7 +117,6 @@ export function hasStartedSince(events: readonly MachineEvent[]): boolean {
   return startsMs.length > 0;
 }
 
-/** True if this person may switch the machine. */
 export const maySwitch = (machine: Machine, by: Pick<Actor, 'username' | 'isAdmin'>): boolean =>
   by.isAdmin || (machine.owner !== undefined && machine.owner === by.username);
 
@@ -143,7 +127,6 @@ const SWITCHED = {
   cycle: 'switched off and on',
 } as const;
 
-/** Decides a person's power task. */
 export function decidePower(machine: Machine, task: PowerTask, by: Actor, atMs: number): MachineChange<CommandRefusal> {
   if (!maySwitch(machine, by)) {
     const refused = refusal(
@@ -179,7 +162,6 @@ export function awaitPower(machine: Machine, atMs: number): Change | undefined {
 export const switchesItselfOff = (machine: Machine): boolean =>
   bootPurpose({ ...machine, deployBy: machine.work?.deployBy }) === 'poweroff';
 
-/** Decides the change after a power task. */
 export function decidePowerEnd(machine: Machine, result: PowerResult, terms: PowerEndTerms): Change {
   const { task, kind } = result;
   const { atMs, hasStarted, isReported } = terms;
@@ -255,7 +237,6 @@ export const whyInDoubt = ({ work, statusDeadlineMs }: Machine): Happening<'powe
     ? undefined
     : { code: 'power-doubted', params: { doubt: work.doubt, minutes: DOUBTED_MS_MAX / 60_000 } };
 
-/** Continues a state that waited for the power task. */
 function continueState(machine: Machine, terms: Terms & { readonly username: string }): Change {
   if (machine.status === 'releasing') return enterStatuses(machine, ['ready'], terms);
   if (machine.status === 'exiting-rescue-mode') return enterStatuses(machine, [restingStatus(machine)], terms);

@@ -12,7 +12,6 @@ import { type Change, deadlineOf } from './status-change.ts';
 
 /** A machine in rescue mode signals every minute; one silent for this long is gone. */
 const RESCUE_SILENT_MS_MAX = 150_000;
-/** Ample for leaving: the machine fetches its job every few seconds. */
 export const RESCUE_LEAVES_MS_MAX = 60_000;
 
 /** True if the machine has signalled from its rescue lately. Then it will fetch its new job on its own. */

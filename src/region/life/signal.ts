@@ -33,10 +33,8 @@ import { afterTesting, type Change, deadlineOf, enterStatuses } from './status-c
 
 export const SIGNAL_STATUSES = ['WORKING', 'OK', 'FAILED'] as const;
 
-/** One received signal. */
 export interface Signal {
   readonly status: (typeof SIGNAL_STATUSES)[number];
-  /** A short word: `partitioning`, `written`. */
   readonly stage: string;
   /** The machine's own words; empty: none. */
   readonly message: string;
@@ -48,7 +46,6 @@ export interface Signal {
   readonly isOfStart?: boolean | undefined;
   readonly doneBytes?: number | undefined;
   readonly totalBytes?: number | undefined;
-  /** A script's name, exit status and output. */
   readonly script?: string | undefined;
   readonly exitStatus?: number | undefined;
   readonly output?: string | undefined;
@@ -60,14 +57,12 @@ export interface Signal {
 
 const STAGE_MAX = 32;
 const MESSAGE_MAX = 300;
-/** Characters from the end of a script's output that the event shows. */
 const OUTPUT_SHOWN_MAX = 160;
 
 /** The stage in which the machine leaves its rescue. */
 const LEFT = 'left';
 /** The stage in which the disk is written; the machine boots it from now on. */
 const WRITTEN = 'written';
-/** The stage in which the installed system reports. */
 const INSTALLED = 'installed';
 
 /** Decides the change that a signal makes to a machine at work. @param switches whether Rackboot can switch its power */
@@ -98,7 +93,6 @@ export function decideSignal(machine: Machine, signal: Signal, atMs: number, clo
   };
 }
 
-/** The event parameters of a signal, cleaned and cut. */
 function paramsOf({ stage, message, report, fault, script, exitStatus, output = '' }: Signal): SignalParams {
   return {
     stage: cleanWords(stage, STAGE_MAX),
@@ -111,11 +105,9 @@ function paramsOf({ stage, message, report, fault, script, exitStatus, output = 
   };
 }
 
-/** True for a signal without any content. */
 const isSilent = ({ stage, message, report, fault, script, output }: SignalParams): boolean =>
   [report, fault, script].every((part) => part === undefined) && [stage, message, output].every((text) => text === '');
 
-/** The event type of a machine's signals, by its state. */
 const SIGNAL_TYPES: Readonly<Partial<Record<MachineStatus, MachineEventType>>> = {
   deploying: 'NODE_INSTALL_EVENT',
   testing: 'NODE_TESTING_EVENT',
@@ -129,14 +121,12 @@ function typeOf(status: MachineStatus, { isOfStart }: Signal): MachineEventType 
   return isOfStart === true ? 'NODE_STATUS_EVENT' : (SIGNAL_TYPES[status] ?? 'NODE_COMMISSIONING_EVENT');
 }
 
-/** The event level for a fault; `undefined` if there is none. */
 const levelOf = ({ status, exitStatus }: Signal): MachineEventLevel | undefined =>
   status === 'FAILED' ? 'error' : (exitStatus ?? 0) === 0 ? undefined : 'warning';
 
 /** The work fields that a signal resets: the machine runs, so its earlier boots no longer count. */
 const HEARD = { waitsForBoot: false, boots: undefined, bootMs: undefined };
 
-/** Records the progress, and restarts the time limit. */
 function progressOf(machine: Machine, signal: Signal, atMs: number): Change {
   const stage = cleanWords(signal.stage, STAGE_MAX);
   const { report } = signal;

@@ -14,11 +14,9 @@ import { failStatus, type WhyHung } from './hung-work.ts';
 import { BOOTS_MAX, countBoot } from './network-boots.ts';
 import { type Change, deadlineOf, enterStatus } from './status-change.ts';
 
-/** Recent events examined for one machine. */
 const EVENTS_LOOKED_MAX = 200;
 const NOTHING: Change = { kind: 'change', fields: {}, events: [] };
 
-/** Signs of life by system id, each with the wall time of the last one. */
 export interface SignsOfLife {
   readonly started?: ReadonlyMap<string, number>;
   readonly seen?: ReadonlyMap<string, number>;
@@ -40,7 +38,6 @@ export async function takeSigns(
   return [...(await noteSigns({ started, seen }, terms)), ...(await findDeployed([...leased], terms))];
 }
 
-/** Counts starts and restarts time limits, with one change for each machine. */
 async function noteSigns(
   { started, seen }: Required<Pick<SignsOfLife, 'started' | 'seen'>>,
   terms: SignTerms,
@@ -86,7 +83,6 @@ function renew(machine: Machine, seenMs: number | undefined, starts: number, { a
   return { ...NOTHING, fields: renewedFields(machine, seenMs, atMs) };
 }
 
-/** The fields that a sign of life changes. */
 function renewedFields(machine: Machine, seenMs: number, nowMs: number): Change['fields'] {
   const waits = machine.work?.waitsForBoot === true;
   // Activity from before this work began does not count.
@@ -112,7 +108,6 @@ async function findDeployed(leased: readonly string[], terms: SignTerms): Promis
   );
 }
 
-/** True for a machine in Deploying that must now boot its own disk. */
 const isWritten = ({ status, netboot }: Machine): boolean => status === 'deploying' && !netboot;
 
 async function diskStarts(

@@ -22,28 +22,22 @@ import {
 import { type InstallerParts, refuseInstallation } from './installer.ts';
 import { refuseWithoutKey } from './logins.ts';
 
-/** Distributions tried, in this order, for a release named without one. */
 const SYSTEMS = ['debian', 'ubuntu', 'custom'] as const;
 
-/** The longest name of a kernel that a refusal repeats. */
 const KERNEL_CHARACTERS_MAX = 63;
 
-/** A system, with the kernel that it must have; `undefined`: the usual one. */
 export type WantedSystem = Pick<Deployment, 'osystem' | 'release' | 'kernel'>;
 
-/** The wish by which a system is chosen. */
 export interface SystemWish extends WantedSystem {
   /** The oldest kernel if neither `kernel` nor the machine says which, and the release has one that is new enough; empty: any. */
   readonly usualKernel?: string | undefined;
 }
 
-/** The sources of the facts that decide whether a machine may start. */
 export interface StartParts extends InstallerParts {
   readonly store: RegionStore;
   readonly clock: Clock;
   readonly racks: Pick<Racks, 'list' | 'images'>;
   readonly networks: Pick<Networks, 'known' | 'look'>;
-  /** `undefined` if there is no image store. */
   readonly findImage: FindImage | undefined;
   readonly listImages?: ListImages | undefined;
 }
@@ -133,7 +127,6 @@ async function kernelsFor(
   return names.sort((one, other) => (kernelRank(one) ?? 0) - (kernelRank(other) ?? 0));
 }
 
-/** Why a command that starts the machine is refused; `undefined` if the machine may start. */
 export async function findStartProblem(
   systemId: string,
   { name, deployment }: MachineCommand,

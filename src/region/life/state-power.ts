@@ -1,6 +1,4 @@
-// Distinguishes a state's power task from a person's. Pure.
-//
-// 1. A person's pending task is carried out, unless the task of a new state replaces it.
+// Distinguishes a state's power task from a person's, which is carried out unless the task of a new state replaces it. Pure.
 
 import type { PowerDetail } from '../../power/detail.ts';
 import { statusRow } from '../records/lifecycle.ts';
@@ -14,7 +12,6 @@ export function taskOfState({ status, restingStatus }: Machine): PowerTask | und
   return statusRow(status).failed === undefined ? undefined : 'cycle';
 }
 
-/** The pending task that does not belong to the current state; `undefined` if there is none. */
 export const lastingTask = (machine: Machine): PowerTask | undefined =>
   machine.powerTask === taskOfState(machine) ? undefined : machine.powerTask;
 

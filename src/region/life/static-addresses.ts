@@ -48,10 +48,8 @@ const RANGE_MAX = 65_536;
 const NONE: ReadonlySet<Ipv4> = new Set();
 const NO_RANGES = { fixed: undefined, dynamic: undefined } as const;
 
-/** A network as one accepted rack serves it. */
 interface Served {
   readonly network: Ipv4Network;
-  /** The static range's first and last address; undefined: none. */
   readonly fixed: readonly [Ipv4, Ipv4] | undefined;
   readonly dynamic: readonly [Ipv4, Ipv4] | undefined;
   /** The addresses of the rack and of the router. */
@@ -132,15 +130,11 @@ const exhausted = (ranges: readonly AddressRange[], records: NetworkRecords): Ad
   ),
 });
 
-/** The address wanted for a link. */
 interface LinkAddressWish {
-  /** The addresses of the machine's other links. */
   readonly own: ReadonlySet<Ipv4>;
-  /** `undefined`: a free one. */
   readonly asked?: Ipv4 | undefined;
   /** True if a user who is not an administrator links a device: a free address is then outside the static ranges, which are for machines. */
   readonly isOrdinary: boolean;
-  /** Whose reservations a refusal names. */
   readonly records: NetworkRecords;
 }
 
@@ -265,7 +259,6 @@ function keptText(kept: Kept): string {
   }
 }
 
-/** Gives an address to one interface, if it may have it. */
 function takeFor(
   served: readonly Served[],
   known: readonly AddressKnowledge[],
@@ -334,7 +327,6 @@ function whyKept(served: readonly Served[], address: Ipv4, mac: MacAddress): Kep
 
 const isIn = ([low, high]: readonly [Ipv4, Ipv4], address: Ipv4): boolean => address >= low && address <= high;
 
-/** The machine's interface last seen in one of these networks. */
 const macIn = (machine: Machine, served: readonly Served[]): MacAddress | undefined =>
   machine.interfaces.find(
     ({ address }) => address !== undefined && served.some(({ network }) => networkContains(network, address)),
@@ -362,7 +354,6 @@ function placeOf(
 
 const isSame = (a: Ipv4Network, b: Ipv4Network): boolean => a.address === b.address && a.prefix === b.prefix;
 
-/** The networks as accepted racks report them. */
 const reportedBy = (racks: readonly Rack[]): readonly Served[] =>
   racks.filter(({ state }) => state === 'accepted').flatMap((rack) => believedInterfaces(rack).flatMap(servedOf));
 
@@ -388,7 +379,6 @@ function servedOf(nic: RackInterface): readonly Served[] {
   return [{ network, fixed, dynamic, kept: new Set(kept), reserved }];
 }
 
-/** A range; `undefined` if there is none, or it is outside the network. */
 function rangeOf(network: Ipv4Network, first: string, last: string): readonly [Ipv4, Ipv4] | undefined {
   const [low, high] = [parseIpv4(first), parseIpv4(last)];
   if (low === undefined || high === undefined) return undefined;

@@ -18,24 +18,19 @@ import { staticAddresses } from './link-addresses.ts';
 
 const MINUTE_MS = 60_000;
 
-/** The circumstances of a state change. */
 export interface StatusChangeTerms {
   readonly atMs: number;
   readonly clock: Clock;
   /** The person who caused it; empty for the machine or a deadline. */
   readonly username: string;
   readonly reason?: Remark | undefined;
-  /** The work of the new state; undefined: none recorded. */
   readonly work?: Omit<MachineWork, 'before' | 'attempts'> | undefined;
 }
 
-/** A machine change that is not a refusal. */
 export type Change = Extract<MachineChange<never>, { kind: 'change' }>;
 
-/** States in which a machine has no owner. */
 const FREE: ReadonlySet<MachineStatus> = new Set(['new', 'ready', 'retired']);
 
-/** A machine that enters one of these states loses its API key. */
 const KEYLESS: ReadonlySet<MachineStatus> = new Set([
   'new',
   'commissioning',
@@ -72,7 +67,6 @@ export function enterStatus(machine: Machine, to: MachineStatus, terms: StatusCh
 const endsKey = ({ status, restingStatus }: Machine, to: MachineStatus): boolean =>
   KEYLESS.has(to) || (status === 'testing' && restingStatus !== 'deployed');
 
-/** The change for a machine that enters several states in sequence. */
 export function enterStatuses(machine: Machine, path: readonly MachineStatus[], terms: StatusChangeTerms): Change {
   let now = machine;
   let whole: Change = { kind: 'change', fields: {}, events: [] };
@@ -101,10 +95,8 @@ export function acceptedPower({
   return { powerIsProposed: false, ...(powerIsProposed === true ? reportedPower(powerType, powerParameters) : {}) };
 }
 
-/** States of a machine whose system runs. */
 const RUNNING: ReadonlySet<MachineStatus> = new Set(['deployed', 'rescue-mode', 'exiting-rescue-mode']);
 
-/** True for a machine that is on, by its power state or because its system runs. */
 const isOn = ({ powerState, status }: Machine): boolean =>
   powerState === 'on' || (powerState !== 'off' && RUNNING.has(status));
 
@@ -133,7 +125,6 @@ export function deadlineOf(status: MachineStatus, fromMs: number): number | unde
   return minutes === undefined ? undefined : fromMs + minutes * MINUTE_MS;
 }
 
-/** The state to which rescue, testing and repair return. */
 function restingOf(machine: Machine, to: MachineStatus): MachineStatus | undefined {
   const isDeployed = machine.status === 'deployed' || machine.restingStatus === 'deployed';
   if (to === 'broken') return isDeployed ? 'deployed' : undefined;

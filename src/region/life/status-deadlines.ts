@@ -12,14 +12,12 @@ import type { RegionStore } from '../records/store.ts';
 /** Smaller differences are measurement noise. */
 const STEP_MS_MIN = 1000;
 
-/** Watches the wall clock for one region. */
 export class StatusDeadlines {
   readonly #store: Pick<RegionStore, 'shiftDeadlines'>;
   readonly #clock: Clock;
   readonly #isOnDuty: () => boolean;
   /** Wall time minus monotonic time, as in the stored deadlines. */
   #offsetMs: number;
-  /** True once the deadlines have been checked against the clock of this start. */
   #isBounded = false;
 
   /** @param isOnDuty returns false while another process adjusts the deadlines */

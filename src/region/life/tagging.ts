@@ -10,7 +10,6 @@ import type { RegionStore } from '../records/store.ts';
 import { matches } from '../records/xpath.ts';
 import { parseXpath, type Xpath } from '../records/xpath-parser.ts';
 
-/** Whether a machine must get or lose a tag to fit the tag's definition; undefined: neither. */
 export function changeFor(machine: Machine, tag: string, definition: Xpath): 'add' | 'remove' | undefined {
   if (machine.status === 'new') return undefined;
   const has = machine.tags.some(({ name }) => name === tag);
@@ -18,7 +17,6 @@ export function changeFor(machine: Machine, tag: string, definition: Xpath): 'ad
   return has === isMatch ? undefined : isMatch ? 'add' : 'remove';
 }
 
-/** Assigns and removes the defined tags of a machine that has reported its hardware. */
 export async function tagByHardware(store: RegionStore, machine: Machine, atMs: number): Promise<void> {
   if (machine.status === 'new') return;
   for (const { name, definition = '' } of await store.life.listTags()) {

@@ -7,10 +7,8 @@ import { type RefusalWord, refusal } from '../records/refusal.ts';
 export const whose = (owner: string | undefined): string =>
   owner === undefined ? 'has no owner' : `belongs to ${owner}`;
 
-/** The refusal of a transition that is not in the table. */
 export type TransitionRefusal = RefusalWord;
 
-/** The refusal of a transition; `undefined` if the table allows it. */
 export function checkTransition(from: MachineStatus, to: MachineStatus): TransitionRefusal | undefined {
   const row = statusRow(from);
   if (row.next.includes(to)) return undefined;

@@ -17,19 +17,15 @@ import { lentAddresses } from './static-addresses.ts';
 
 /** A snapshot of the racks; make one for each list of machines. */
 export interface Whereabouts {
-  /** The accepted racks of a machine's home; empty if no rack has shown it yet. */
   racksOf(machine: Pick<Machine, 'home'>): readonly Rack[];
   /** A machine's allocated addresses, followed by the last seen addresses that it may still hold. */
   addressesOf(machine: Pick<Machine, 'addresses' | 'interfaces'>): readonly Ipv4[];
-  /** The networks to which interfaces are linked. */
   networks(): NetworkView;
   /** The id of a domain, and the number of its records. */
   domainOf(name: string): KnownDomain;
-  /** The zone or pool of everything that nobody assigned to another. */
   defaultArea(kind: AreaKind): Area;
 }
 
-/** A domain, as the objects in it show it. */
 interface KnownDomain {
   readonly id: number;
   readonly isDefault: boolean;
@@ -67,7 +63,6 @@ export function domainIds(byDefault: string, further: unknown): ReadonlyMap<stri
   return ids;
 }
 
-/** The racks and networks of a region. */
 interface Places {
   readonly racks: Pick<Racks, 'list' | 'homes'>;
   readonly networks: Pick<Networks, 'known'>;
@@ -75,14 +70,12 @@ interface Places {
   config(): { readonly domain: string };
 }
 
-/** The settings of domains, on which `domainOf` depends. */
 const domainSettings = (region: Pick<Places, 'settings' | 'config'>): readonly unknown[] => [
   region.settings.valueOf('dns.domain') || region.config().domain,
   region.settings.valueOf('dns.domains'),
   region.settings.valueOf('dns.records'),
 ];
 
-/** All settings on which the answers depend. */
 const shownSettings = (region: Pick<Places, 'settings' | 'config'>): readonly unknown[] => [
   ...domainSettings(region),
   ...Object.values(DEFAULT_DESCRIPTION_KEYS).map((key) => region.settings.valueOf(key)),
@@ -118,7 +111,6 @@ export function basisReader(places: Places & { readonly networks: Pick<Networks,
   };
 }
 
-/** The whereabouts for the current racks and networks. */
 export function whereabouts(places: Places): Whereabouts {
   const { racks, networks: objects } = places;
   const all = racks.list();

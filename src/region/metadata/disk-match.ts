@@ -13,7 +13,6 @@ import type { Machine } from '../records/machine.ts';
 /** A serial number without pattern characters, and long enough to be unique. */
 const PLAIN_SERIAL = /^[A-Za-z0-9._:+-]{6,64}$/;
 
-/** The chosen disk and the inventory. */
 type DiskChoice = Pick<Machine, 'work'> & { readonly facts?: Pick<NonNullable<Machine['facts']>, 'disks'> | undefined };
 
 /** The serial-number pattern of the chosen disk; empty if none is chosen, or only its name identifies it. */

@@ -22,7 +22,6 @@ const CONSUMER_CHARACTERS = 18;
 const TOKEN_CHARACTERS = 18;
 const SECRET_CHARACTERS = 34;
 
-/** The machine's key, generated if it has none; `undefined` if there is no such machine. */
 export async function keyOfMachine(
   store: RegionStore,
   clock: Clock,

@@ -29,7 +29,6 @@ import { kernelParamsOf } from '../records/tags.ts';
 import { serialPattern } from './disk-match.ts';
 import { keyOfMachine } from './machine-keys.ts';
 
-/** The defaults without an install section in the configuration. */
 const DEFAULT_INSTALL: InstallConfig = {
   preseeds: { directory: '/etc/rackboot/preseeds', mirrors: DEFAULT_MIRRORS },
   httpProxy: '',
@@ -47,11 +46,9 @@ export interface MachinePreseedsParts {
   readonly ntpServers: () => readonly string[];
 }
 
-/** The machine's network surroundings. */
 export interface PreseedSurroundings {
   /** The base URL at which the machine reaches the region: `http://10.20.0.1:5248`. */
   readonly origin: string;
-  /** Its proxy; empty: none. */
   readonly httpProxy: string;
 }
 
@@ -63,12 +60,10 @@ export class MachinePreseeds {
     this.#parts = parts;
   }
 
-  /** The configuration of installations. */
   get install(): InstallConfig {
     return this.#parts.config().install ?? DEFAULT_INSTALL;
   }
 
-  /** The templates of the configuration in force. */
   get templates(): TemplateSource {
     const { directory } = this.install.preseeds;
     if (this.#templates?.directory !== directory) {
@@ -78,7 +73,6 @@ export class MachinePreseeds {
     return this.#templates.source;
   }
 
-  /** The request for a machine's file of this purpose. @param credentials its key, or words in place of it */
   async requestFor(
     machine: Machine,
     purpose: Purpose,
@@ -115,12 +109,10 @@ export class MachinePreseeds {
     return first === undefined || first.ok || results.some(({ ok }) => ok) ? undefined : first;
   }
 
-  /** The file of this purpose for an authenticated machine. */
   async render(machine: Machine, purpose: Purpose, surroundings: PreseedSurroundings): Promise<PreseedResult> {
     return renderPreseed(await this.#request(machine, purpose, surroundings), this.templates);
   }
 
-  /** The file for an unknown machine. */
   renderEnlistment(purpose: 'enlist' | 'enlist_userdata', surroundings: PreseedSurroundings): PreseedResult {
     const request = { ...this.#base(purpose, surroundings), kernelParams: this.install.kernelParams };
     return renderPreseed(request, this.templates);
@@ -156,7 +148,6 @@ export class MachinePreseeds {
   }
 }
 
-/** The preseeds of a distribution's installers; each Ubuntu release uses one of the two. */
 const installerPurposes = (osystem: string): readonly Purpose[] =>
   osystem === 'ubuntu' ? ['autoinstall', 'install'] : ['install'];
 

@@ -26,7 +26,6 @@ import { meaningOf, type WebhookReport } from './reports.ts';
 /** The stage of `life/signal.ts` for a written disk. */
 const WRITTEN = 'written';
 
-/** The parts of a region that the service uses. */
 interface MetadataParts {
   readonly store: RegionStore;
   readonly clock: Clock;
@@ -36,7 +35,6 @@ interface MetadataParts {
   config: MachinePreseedsParts['config'];
 }
 
-/** A kind of file that installers request. */
 type InstallerFile = 'preseed' | 'user-data' | 'meta-data';
 
 export class MetadataService {
@@ -53,7 +51,6 @@ export class MetadataService {
     });
   }
 
-  /** A machine's surroundings. @param origin the base URL at which it reaches the region */
   surroundings(origin: string): PreseedSurroundings {
     return { origin, httpProxy: this.preseeds.install.httpProxy };
   }
@@ -78,7 +75,6 @@ export class MetadataService {
     return this.render(machine, purpose, surroundings);
   }
 
-  /** Renders a machine's file; a failure ends its deployment. */
   async render(machine: Machine, purpose: Purpose, surroundings: PreseedSurroundings): Promise<PreseedResult> {
     const result = await this.preseeds.render(machine, purpose, surroundings);
     if (!result.ok) {
@@ -89,12 +85,10 @@ export class MetadataService {
     return result;
   }
 
-  /** The SSH keys of the machine's owner. */
   async sshKeys({ owner }: Machine): Promise<readonly string[]> {
     return owner === undefined ? [] : (await this.#parts.store.life.listSshKeys(owner)).map(({ key }) => key);
   }
 
-  /** The user data from the machine's owner; undefined: none. */
   async userData({ systemId }: Machine): Promise<Uint8Array | undefined> {
     return await this.#parts.store.life.userData(systemId);
   }
@@ -118,7 +112,6 @@ export class MetadataService {
       await this.#parts.life.signal(machine.systemId, { status: 'OK', stage: WRITTEN, message: '' });
   }
 
-  /** Takes the request to boot from the network again instead of the written disk. */
   async netbootOn(machine: Machine): Promise<void> {
     await this.#parts.life.startFromNetwork(machine.systemId);
   }

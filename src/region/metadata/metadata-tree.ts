@@ -20,7 +20,6 @@ export const METADATA_VERSIONS = ['latest', '2012-03-01'] as const;
 export const META_DATA_LEAVES = ['instance-id', 'local-hostname', 'public-keys', 'vendor-data'] as const;
 export type MetaDataLeaf = (typeof META_DATA_LEAVES)[number];
 
-/** The meaning of a path below `/MAAS/metadata/`. */
 export type MetadataPath =
   | { readonly kind: 'versions' }
   | { readonly kind: 'version' }
@@ -31,10 +30,8 @@ export type MetadataPath =
   | { readonly kind: 'status'; readonly systemId: string }
   | { readonly kind: 'enlist-preseed' };
 
-/** A tree of documents: a machine's own, that for curtin, or that for enlistment. */
 export type MetadataTree = 'machine' | 'curtin' | 'enlist';
 
-/** A path in its tree. */
 interface ParsedMetadataPath {
   readonly tree: MetadataTree;
   readonly path: MetadataPath;
@@ -66,7 +63,6 @@ function pathOf(parts: readonly string[], tree: MetadataTree): MetadataPath | un
   return first === 'by-id' && tree === 'machine' ? { kind: 'by-id', systemId: second } : undefined;
 }
 
-/** A directory listing. */
 export const listing = (names: readonly string[]): string => names.join('\n');
 
 /** The content of a leaf of `meta-data`. @param more.vendorData a document for cloud-init, rendered by `vendordata` */
@@ -89,7 +85,6 @@ export function leafOf(
   }
 }
 
-/** The content of a leaf for an unknown machine; `undefined` if it has no such leaf. */
 export function enlistLeafOf(name: MetaDataLeaf): string | undefined {
   if (name === 'instance-id') return 'i-maas-enlistment';
   return name === 'local-hostname' ? 'maas-enlisting-node' : undefined;

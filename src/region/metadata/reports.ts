@@ -19,7 +19,6 @@ import type { Signal } from '../life/signal.ts';
 import type { StageReport } from '../records/event-params.ts';
 import { cleanWords } from '../records/text-json.ts';
 
-/** The meanings of the statuses of `op=signal`. */
 export const SIGNAL_MEANINGS: Readonly<Record<string, Signal['status']>> = {
   OK: 'OK',
   FAILED: 'FAILED',
@@ -33,12 +32,9 @@ export const SIGNAL_MEANINGS: Readonly<Record<string, Signal['status']>> = {
 
 const TEXT_MAX = 300;
 const NAME_MAX = 128;
-/** The last stage of cloud-init at a system's start. */
 const LAST_STAGE = 'modules-final';
-/** The stage in which the installed system reports. */
 const INSTALLED = 'installed';
 
-/** Reads the fields of `op=signal`; `undefined` for an unknown status. */
 export function readSignal(fields: ReadonlyMap<string, readonly string[]>): Signal | undefined {
   const last = (name: string): string => fields.get(name)?.at(-1) ?? '';
   const given = last('status').toUpperCase();
@@ -63,15 +59,12 @@ const webhook = z.object({
   origin: z.string().max(64).default(''),
 });
 
-/** One webhook report. */
 export interface WebhookReport {
   readonly kind: 'start' | 'progress' | 'finish';
   /** A stage, `modules-final`, possibly followed by a slash and a part of it. */
   readonly name: string;
   readonly description: string;
-  /** In capitals; empty: none. */
   readonly result: string;
-  /** `cloudinit`, `curtin`. */
   readonly origin: string;
 }
 
@@ -90,19 +83,14 @@ export function readWebhook(value: unknown): WebhookReport | undefined {
   };
 }
 
-/** The meaning of a report. */
 interface ReportMeaning {
   /** `undefined` for a mere sign of life. */
   readonly signal: Signal | undefined;
-  /** True if it reports a failure. */
   readonly isFailure: boolean;
-  /** True if it reports that the system has started. */
   readonly isUp: boolean;
-  /** The report as events carry it. */
   readonly stageReport: StageReport;
 }
 
-/** Interprets a report. @param isInstalling whether it came under `curtin/` */
 export function meaningOf(report: WebhookReport, isInstalling: boolean): ReportMeaning {
   const { kind, name, description, result } = report;
   const isFailure = kind === 'finish' && (result === 'FAIL' || result === 'FAILURE');

@@ -92,7 +92,6 @@ function apiKeyItem(view: View, key: ApiKey): Html {
     <div class="small">${times}</div></div>${remove}</div>`;
 }
 
-/** The key that the form has made; the page begins with it. */
 const madeKey = ({ secret }: View): Html =>
   secret === undefined
     ? nothing
@@ -116,7 +115,6 @@ async function apiKeysOf(view: View, { username }: Viewer): Promise<Html> {
   return html`<h2>${words.account.apiKeys}</h2><div class="sheet narrow">${list}<div class="card-line">${form}</div></div>`;
 }
 
-/** The field for the present password. */
 const presentField = (view: View, name: string): Html =>
   textField(view, {
     name,
@@ -150,14 +148,12 @@ async function render(view: View): Promise<Html> {
   });
 }
 
-/** The refusal of two different passwords; `undefined` if they are the same. */
 export const differing = (view: View): Outcome =>
   given(view, 'new') === given(view, 'again') ? undefined : refuseField('again', 'The passwords differ.');
 
 /** Renames an outcome's fields to those of `newPasswordFields`. */
 export const ofNewPassword = (outcome: Outcome): Outcome => namedAsIn(outcome, { password: 'new' });
 
-/** The refusal of the present password in a field; `undefined`: it is right. */
 async function refusePresent(view: View, { username }: Viewer, field: string): Promise<Refusal | undefined> {
   const user = await view.region.store.accounts.findUser(username);
   const verdict = await checkPassword(view.region, view.peer, given(view, field), user);

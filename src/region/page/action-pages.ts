@@ -42,7 +42,6 @@ function findAction(view: View): MachineAction | undefined {
   return MACHINE_ACTIONS.find(({ name }) => name === view.path.action);
 }
 
-/** The action's own fields, without the reason. */
 async function fieldsOf(view: View, machine: Machine, action: MachineAction): Promise<Html> {
   const { commissioning, disks } = words.actionForms;
   switch (action.name) {
@@ -86,7 +85,6 @@ function forceField(view: View, { owner, status }: Machine): Html {
   return checkField(view, { name: 'force', label, hint });
 }
 
-/** The total size of its disks; empty: unknown. */
 function sizeOf({ facts }: Machine): string {
   const bytes = (facts?.disks ?? []).reduce((sum, disk) => sum + disk.bytes, 0);
   return bytes === 0 ? '' : formatSize(bytes);
@@ -105,7 +103,6 @@ async function scriptFields(view: View, kind: ScriptKind): Promise<Html> {
   return html`<fieldset class="field"><legend>${words.actionForms.scripts}</legend>${items}</fieldset>`;
 }
 
-/** The operation's parameters. */
 async function valuesOf(
   view: View,
   machine: Machine,
@@ -139,7 +136,6 @@ async function valuesOf(
   }
 }
 
-/** Why an action is not possible, in the words of its operation. */
 function whyNot({ viewer }: View, machine: Machine, { name, operation }: MachineAction): string {
   const refused = name === 'delete' ? undefined : refuseCommand(machine, name, actorOf(viewer));
   if (refused !== undefined) return refused.text;

@@ -10,7 +10,6 @@ const WEB = join(import.meta.dirname, '../../web');
 export const PAGE_SCRIPT = readBrowserFile(WEB, 'page', 'js');
 export const PAGE_STYLE = readBrowserFile(WEB, 'page', 'css');
 
-/** The path of the script or the style sheet. */
 export const assetPath = ({ name }: Pick<BrowserFile, 'name'>): string => `/MAAS/assets/${name}`;
 
 /** The page's Content-Security-Policy: scripts, styles and requests of its own origin, and no framing. */

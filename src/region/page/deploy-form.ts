@@ -12,11 +12,9 @@ import { words } from '../words/text.ts';
 import { areaField, CHOICES_SHOWN_MAX, type Choice, choiceField, choiceOf, radioField, textField } from './forms.ts';
 import { given, type View } from './view.ts';
 
-/** Disks in the list. */
 const DISKS_MAX = 64;
 const SPACE = '\u00a0';
 
-/** The newest image of each system that fits a machine. */
 function imagesFor(images: readonly ListedImage[], machine: Machine): readonly ListedImage[] {
   const fitting = images.filter(
     ({ architecture, subarchitecture }) =>
@@ -39,7 +37,6 @@ function diskChoices(machine: Machine): readonly Choice[] {
   return [['', words.deploy.disk.chosen], ...named];
 }
 
-/** The kernels of each system that fits a machine and has several. */
 function kernelChoices(images: readonly ListedImage[], { architecture }: Machine): readonly Choice[] {
   const bySystem = new Map<string, Set<string>>();
   for (const { os, release, system, subarchitecture, ...image } of images) {
@@ -58,7 +55,6 @@ function kernelChoices(images: readonly ListedImage[], { architecture }: Machine
 
 const byAge = (one: string, other: string): number => (kernelRank(one) ?? 0) - (kernelRank(other) ?? 0);
 
-/** The kernel, if a system offers several; an installer brings its own. */
 function kernelField(view: View, images: readonly ListedImage[], machine: Machine): Html {
   const choices = kernelChoices(images, machine);
   if (choices.length === 0) return nothing;
@@ -73,7 +69,6 @@ function kernelField(view: View, images: readonly ListedImage[], machine: Machin
   return html`<div class="imaged">${field}</div>`;
 }
 
-/** The form's fields. */
 export async function deployFields(view: View, machine: Machine): Promise<Html> {
   const all = (await view.region.images?.()) ?? [];
   const images = imagesFor(all, machine);
@@ -106,11 +101,9 @@ export async function deployFields(view: View, machine: Machine): Promise<Html> 
   ]}`;
 }
 
-/** The address of an allocation or a deployment. */
 export const addressField = (view: View): Html =>
   textField(view, { name: 'ip_address', ...words.deploy.address, charactersMax: 15 });
 
-/** The method, and the installer's system: a list, or any name if the racks' installers are unknown. */
 function methodField(view: View, machine: Machine, hasImages: boolean): Html {
   const installers = view.region.installers?.(machine);
   const image = choiceOf('image', words.deploy.image);
@@ -126,7 +119,6 @@ function methodField(view: View, machine: Machine, hasImages: boolean): Html {
   return isOffered ? html`${way}<div class="installed">${installedField(view, machine, installers)}</div>` : way;
 }
 
-/** Says that there is no installer, and which command adds one. */
 const noInstaller = ({ architecture }: Machine): Html => {
   const command = `rackboot images import-installer${architecture === 'amd64' ? '' : ` --arch ${architecture}`}`;
   return words.deploy.noInstaller(command);

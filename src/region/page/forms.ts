@@ -10,19 +10,15 @@ import { words } from '../words/text.ts';
 import { codeIn } from './values.ts';
 import { given, type View } from './view.ts';
 
-/** Common to all controls. */
 interface Control {
   readonly name: string;
   readonly label: string;
-  /** A sentence below the control. */
   readonly hint?: string | Html | undefined;
-  /** The initial value; default: empty. */
   readonly value?: string | undefined;
 }
 
 const idOf = (name: string): string => `f-${name}`;
 
-/** The id of a field's error message. */
 export const faultId = (name: string): string => `${idOf(name)}-fault`;
 
 /** The error and the hint below a field. */
@@ -43,7 +39,6 @@ function noted({ faults }: View, { name, hint }: Omit<Control, 'label'>): Html {
 const currentValue = (view: View, { name, value }: Control): string =>
   view.refusal === undefined ? (value ?? '') : given(view, name);
 
-/** One line of text. */
 export function textField(
   view: View,
   control: Control & {
@@ -91,7 +86,6 @@ const REQUIRED = html` required`;
 /** Browsers drop the first newline of a text area, so one is put before its value. */
 const LINE_END = '\n';
 
-/** Several lines of text. */
 export function areaField(
   view: View,
   control: Control & { readonly rows?: number; readonly required?: boolean; readonly isAlternative?: boolean },
@@ -108,7 +102,6 @@ export const fileField = (view: View, control: Omit<Control, 'value'>): Html =>
   html`<div class="field"><label for="${idOf(control.name)}">${control.label}${OPTIONAL}</label>
   <input id="${idOf(control.name)}" name="${control.name}" type="file"${noted(view, control)}>${notesOf(view, control)}</div>`;
 
-/** One option: its value and its text. */
 export type Choice = readonly [value: string, text: string];
 
 /** The longest option, in characters, that a drop-down list shows in full on the narrowest phone. */
@@ -166,19 +159,14 @@ export function checkField(view: View, control: Control): Html {
 export const groupOf = (label: string, hint: string, fields: readonly Html[]): Html =>
   html`<fieldset class="field group"><legend>${label}</legend><p class="hint">${hint}</p>${fields}</fieldset>`;
 
-/** A hidden value of a form. */
 export const hiddenField = (name: string, value: string): Html =>
   html`<input type="hidden" name="${name}" value="${verbatim(value)}">`;
 
 interface FormParts {
-  /** The path to which it is sent; default: its own page. */
   readonly to?: string;
-  /** The controls. */
   readonly body: Html | readonly Html[];
-  /** The button's label. */
   readonly submit: string;
   readonly tone?: 'primary' | 'plain' | 'danger';
-  /** The target of Cancel; `undefined`: no such link. */
   readonly back?: string;
   /** True if it has a file field. */
   readonly isUpload?: boolean;

@@ -37,20 +37,17 @@ const LIMITED = {
   network: refuse('rate-limit-network', 'Too many wrong passwords from your network: wait a little.', RETRY_FIELD),
 } as const;
 
-/** The refusal for a password that was not checked. */
 export const uncheckedRefusal = (
   why: Exclude<PasswordVerdict, User | 'wrong'>,
   region: Pick<Region, 'config'>,
 ): Refusal => (why === 'by-rack' ? byRack(region) : LIMITED[why]);
 
-/** The refusal to sign in through a remote rack. */
 export const byRack = (region: Pick<Region, 'config'>): Refusal =>
   refuse(
     'sign-in-by-rack',
     `You cannot sign in through a rack: open the region's own address (${region.config().publicUrl ?? "its host and port are in region.url of the rack's configuration"}).`,
   );
 
-/** A remembered correct password. */
 interface Remembered {
   readonly digest: string;
   readonly until: Instant;
@@ -81,7 +78,6 @@ export async function checkPassword(
   return found;
 }
 
-/** Stores the event of a wrong password, up to a rate. */
 async function noteWrong(region: GuardedRegion, { share, address: from }: Peer, user: User | undefined): Promise<void> {
   const { store, clock, passwords } = region;
   const count = passwords.countWrong(share);
@@ -91,11 +87,9 @@ async function noteWrong(region: GuardedRegion, { share, address: from }: Peer, 
   await store.recordEvent({ ...event, username: '' }, undefined);
 }
 
-/** Checks the passwords of the page's users, and remembers correct ones. */
 export class PageGuard {
   readonly #region: GuardedRegion;
   readonly #key: Uint8Array;
-  /** The remembered passwords, by address and user. */
   readonly #remembered = new BoundedMap<string, Remembered>(REMEMBERED_MAX, 'set longest ago');
 
   constructor(region: GuardedRegion) {
@@ -103,7 +97,6 @@ export class PageGuard {
     this.#key = region.clock.randomBytes(32);
   }
 
-  /** Checks the password of a user. */
   async check(peer: Peer, username: string, password: string): Promise<PasswordVerdict> {
     const user = await this.#region.store.accounts.findUser(username);
     const place = JSON.stringify([peer.share, username]);
@@ -116,7 +109,6 @@ export class PageGuard {
     return verdict;
   }
 
-  /** Stores the event of a session that began or ended. */
   async note({ address: from }: Peer, { username }: User, code: 'signed-in' | 'signed-out'): Promise<void> {
     const { store, clock } = this.#region;
     const event = { type: 'AUTHORISATION', code, params: { from }, atMs: clock.wallTimeMs(), username } as const;

@@ -13,7 +13,6 @@ import { breakable, cell, pageOf } from './parts.ts';
 import { codeIn, pathBelow } from './values.ts';
 import { given, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
-/** The path of the page of all images. The page of one image appends its id and a slash. */
 export const IMAGES_PATH = '/MAAS/images/';
 
 const DELETE = { method: 'DELETE', path: 'boot-resources/{id}' } as const;
@@ -23,7 +22,6 @@ const RESUME = { method: 'POST', path: 'boot-resources/{id}', op: 'resume' } as 
 const CANCEL = { method: 'POST', path: 'boot-resources/{id}', op: 'cancel' } as const;
 
 const ACTS = { pause: PAUSE, resume: RESUME, cancel: CANCEL } as const;
-/** The operations of `buttonsOf`. */
 export const IMAGE_OPERATIONS = [PAUSE, RESUME, CANCEL] as const;
 type Act = keyof typeof ACTS;
 
@@ -46,7 +44,6 @@ const COLOURS: Readonly<Record<ShownState, string>> = {
   gone: 'amber',
 };
 
-/** The name shown to people, without the parts that most images share. */
 export function resourceTitle(name: string): string {
   const [os = '', release = '', , , label = ''] = name.split('/');
   return label === 'release' || label === '' ? `${os}/${release}` : `${os}/${release} ${label}`;
@@ -115,7 +112,6 @@ function progressText(progress: ImportProgress, state: ShownState, next: string)
   return html`${bar}<div class="small">${facts.join(' · ')}</div>${why}`;
 }
 
-/** The import of an image; empty if there is nothing to report. */
 export function importPart(resource: ListedResource, isRunning: boolean, nowMs: number): Html {
   const { progress, isGone } = resource;
   if (progress === undefined || (progress.state === 'done' && !isGone)) return nothing;
@@ -124,18 +120,15 @@ export function importPart(resource: ListedResource, isRunning: boolean, nowMs: 
   return progressText(progress, state, isOffered ? resumption(state, isRunning, progress.nextMs, nowMs) : '');
 }
 
-/** The version that will come in addition to those that are there; empty if there is none. */
 export const comingPart = ({ coming }: ListedResource): Html =>
   coming === undefined ? nothing : html`<div class="small">${words.images.coming(coming)}</div>`;
 
-/** The machines that have a system; empty: none. */
 export function useText(name: string, uses: readonly ImageUse[]): Html {
   const [os, release, architecture] = name.split('/');
   const use = uses.find((one) => one.os === os && one.release === release && one.architecture === architecture);
   return use === undefined ? nothing : html`${words.images.uses(use.first, use.machines)}`;
 }
 
-/** The commands that change something now. */
 function actsOf(resource: ListedResource, isRunning: boolean): readonly Act[] {
   const { progress, upload } = resource;
   const { reason } = progress ?? {};
@@ -172,7 +165,6 @@ export function buttonsOf(view: View, resource: ListedResource, isRunning: boole
   return forms.length === 0 ? nothing : html`<div class="row acts">${forms}</div>`;
 }
 
-/** The size of all files of an image. */
 export const sizeOf = ({ bytes, system }: ListedImage): number =>
   (system?.files ?? []).reduce((sum, file) => sum + file.bytes, bytes);
 
@@ -213,7 +205,6 @@ function comingPairs({ images, progress }: ListedResource): readonly (readonly [
   ];
 }
 
-/** The versions with their sizes and digests, the newest first. */
 function versionsPart({ images }: ListedResource): Html {
   if (images.length === 0) return nothing;
   const { columns, onDiskColumn, sha256, versions } = words.images;
@@ -228,7 +219,6 @@ function versionsPart({ images }: ListedResource): Html {
     <div class="sheet" id="versions"><table class="plain"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
-/** The kind of the newest version, how it starts, and its source. */
 function aboutPairs({ images, progress }: ListedResource): readonly (readonly [string, Html | string])[] {
   const { kind, kinds, starts, startsBy, cloudInit, source, added } = words.images;
   const [newest] = images;

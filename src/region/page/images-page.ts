@@ -30,13 +30,9 @@ import { cell, pageOf } from './parts.ts';
 import { codeIn, pathBelow, SPACE } from './values.ts';
 import { given, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
-/** The path of the page of all sources. The page of one source appends its id and a slash. */
 export const SOURCES_PATH = '/MAAS/images/sources/';
-/** Images on the page. */
 const SHOWN_MAX = 300;
-/** Selections of a source on the page. */
 const SELECTIONS_SHOWN_MAX = 12;
-/** Downloads of racks on the page, the newest ones. */
 const REPORTED_SHOWN_MAX = 60;
 
 const IMPORT = { method: 'POST', path: 'boot-resources', op: 'import' } as const;
@@ -108,7 +104,6 @@ const isNothingSelected = ({ reason }: ImportRun['skipped'][number]): boolean =>
 /** True if an image comes from an earlier source: then nothing is missing. */
 const isElsewhere = ({ reason }: ImportRun['skipped'][number]): boolean => reason.code === 'earlier-source';
 
-/** The problem of the site's file of sources. */
 export function fileProblemPart(problem: FileProblem | undefined): Html {
   if (problem === undefined) return nothing;
   const lines = problem.text.split('\n').map((line) => html`<div>${codeIn(line.trim())}</div>`);
@@ -130,7 +125,6 @@ function runText(run: ImportRun, failed: number, isSelected: boolean, nowMs: num
   return `${last} ${run.nextMs === 0 ? onDemand : next(run.nextMs - nowMs)}${failures}`;
 }
 
-/** The entries of the list of skipped images. */
 const leftOut = ({ skipped }: ImportRun): ImportRun['skipped'] =>
   skipped.filter((one) => !isNothingSelected(one) && !isElsewhere(one));
 
@@ -148,7 +142,6 @@ function skippedPart(run: ImportRun): Html {
     <span class="tag">${images.length + skippedMore}</span></summary>${items}${more}</details></div>`;
 }
 
-/** The downloads that racks report. */
 function reportedPart({ region, nowMs }: View, { downloads }: ImportRun): Html {
   if (downloads.length === 0) return nothing;
   const shown = downloads.slice(-REPORTED_SHOWN_MAX);
@@ -167,7 +160,6 @@ function reportedPart({ region, nowMs }: View, { downloads }: ImportRun): Html {
   return html`<div class="stacked" id="reported"><h2>${words.images.reported}</h2><div class="sheet">${items}${rest}</div></div>`;
 }
 
-/** The installers of the boot tree that are not in the list of images, by their titles. */
 function installersPart({ region }: View, resources: readonly ListedResource[]): Html {
   const parts = resources.flatMap(({ images }) => images.filter(({ kind }) => kind === 'installer'));
   const listed = new Set(parts.map(({ os, release, architecture }) => `${architecture} ${os}/${release}`));
@@ -208,7 +200,6 @@ function selectionTag(run: ImportRun, source: RegionSource, selection: BootSelec
     : html`<span class="tag amber">${words.images.notOffered(selectionText(selection))}</span>`;
 }
 
-/** The selections, by source; sources without selections are omitted. */
 function selectedPart(run: ImportRun, sources: readonly RegionSource[], selections: readonly BootSelection[]): Html {
   const items = sources.flatMap((source) => {
     const own = selections.filter(({ sourceId }) => sourceId === source.id);

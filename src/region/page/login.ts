@@ -19,7 +19,6 @@ import type { Region } from '../region.ts';
 export const safeTarget = (to: string): string =>
   /^\/MAAS\/[A-Za-z0-9/._~:%?=&+-]{0,500}$/.test(to) && !to.includes('//') ? to : '/MAAS/';
 
-/** The headers that show where a form was sent from. */
 interface FormOrigin {
   readonly origin: string | undefined;
   readonly site: string | undefined;
@@ -39,13 +38,11 @@ export function isOwnOrigin({ origin, site, host }: FormOrigin): boolean {
  */
 export const cookieName = (host: string | undefined): string => `rackboot-${/:(\d{1,5})$/.exec(host ?? '')?.[1] ?? 0}`;
 
-/** The `Set-Cookie` value of a session; an empty token deletes the cookie. */
 export function cookieOf(name: string, token: string, isSecure: boolean): string {
   const age = token === '' ? '; Max-Age=0' : '';
   return `${name}=${token}; Path=/MAAS/; HttpOnly; SameSite=Lax${age}${isSecure ? '; Secure' : ''}`;
 }
 
-/** The refusal of a name with a wrong password. */
 export const WRONG_PASSWORD = refuse('not-allowed', 'The name or the password is wrong.');
 
 const linkUserText = (names: readonly string[]): string =>
@@ -69,7 +66,6 @@ export async function findLinkUser(store: RegionStore, username: string | undefi
   return refuse('bad-request', linkUserText(names.slice(0, NAMES_MAX)));
 }
 
-/** The most administrators whom a refusal names. */
 const NAMES_MAX = 10;
 
 /** Makes an API key for a user whose password was checked. @param name the purpose of the key */

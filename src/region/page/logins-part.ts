@@ -54,7 +54,6 @@ function loginText(login: LoginDescription): Html {
   return html`<dt>${title}</dt><dd>${line}<div class="small">${words.logins.with(keys, username, left)}</div></dd>`;
 }
 
-/** The logins in rescue mode and for debugging; empty if there are none. */
 export async function renderLogins(view: View, machine: Machine): Promise<Html> {
   const logins = await describeLogins(view.region, machine);
   if (logins.length === 0) return nothing;
@@ -72,7 +71,6 @@ export async function renderLogins(view: View, machine: Machine): Promise<Html> 
   return html`<section class="sheet"><div class="card-head"><h2>${words.logins.heading}</h2></div><dl class="pairs">${logins.map(loginText)}</dl>${close}</section>`;
 }
 
-/** The link to the form that opens a debug login; empty if the viewer may not open one. */
 export const debugButton = (view: View, machine: Machine): Html =>
   mayDebug(machine, view.viewer)
     ? html`<a class="button plain" href="${machinePath(machine.systemId)}debug-login/">${words.logins.debugButton}</a>`

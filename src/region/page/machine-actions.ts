@@ -21,13 +21,10 @@ export interface MachineAction {
   readonly where: 'main' | 'more';
   readonly tone: Tone;
   readonly operation: WantedOperation;
-  /** Its effects, a sentence each. */
   readonly effects: (machine: Machine, power: PowerNow) => readonly string[];
 }
 
-/** A machine's power before an action. */
 interface PowerNow {
-  /** True if Rackboot can switch it. */
   readonly isSwitched: boolean;
   /** True if it was off at the last observation. */
   readonly isOff: boolean;
@@ -39,7 +36,6 @@ const hasAddress = ({ addresses }: Machine): boolean => addresses.length > 0;
 
 const { effects } = words;
 
-/** Every action, in display order. */
 export const MACHINE_ACTIONS: readonly MachineAction[] = [
   {
     name: 'accept',
@@ -180,16 +176,13 @@ const NEXT: Readonly<Partial<Record<Machine['status'], ActionName>>> = {
   'failed-exiting-rescue-mode': 'exit-rescue',
 };
 
-/** The look of an action's button on a machine's page. */
 export function toneOf(action: MachineAction, { status }: Machine): Tone {
   if (action.name === NEXT[status]) return 'primary';
   return action.tone === 'danger' ? 'danger' : 'plain';
 }
 
-/** The person as the giver of a command, without a comment. */
 export const actorOf = ({ username, isAdmin }: Viewer) => ({ username, isAdmin, comment: '' });
 
-/** The actions that a viewer may take on a machine now. */
 export function actionsFor(machine: Machine, viewer: Viewer): readonly MachineAction[] {
   const commands = commandsFrom(machine.status);
   return MACHINE_ACTIONS.filter(({ name, operation }) => {
@@ -199,12 +192,9 @@ export function actionsFor(machine: Machine, viewer: Viewer): readonly MachineAc
   });
 }
 
-/** True if Rackboot can switch the machine's power. */
 export const isSwitched = ({ power }: Region, machine: Machine): boolean =>
   machine.powerIsProposed !== true && power?.switches(machine) === true;
 
-/** The path of a machine's page, by its system id or its hardware address. */
 export const machinePath = (machine: string): string => `/MAAS/machines/${encodeURIComponent(machine)}/`;
 
-/** The path of the form of an action. */
 export const actionPath = ({ systemId }: Machine, action: string): string => `${machinePath(systemId)}do/${action}/`;

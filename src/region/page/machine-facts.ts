@@ -12,7 +12,6 @@ import { systemLogin } from './logins-part.ts';
 import { formatMemory, SPACE } from './values.ts';
 import type { View } from './view.ts';
 
-/** Rows in each table: disks, interfaces, memory banks. */
 const LISTED_MAX = 64;
 
 /** A label and its content; omitted if the content is empty. */
@@ -25,7 +24,6 @@ const pairs = (facts: readonly Fact[]): Html =>
 
 const { facts: labels } = words;
 
-/** Its owner, name, addresses, system, next boot, tags and note. */
 export function renderSystem(view: View, machine: Machine): Html {
   const { nowMs, region } = view;
   const held = whereabouts(region).addressesOf(machine);
@@ -110,7 +108,6 @@ function banksOf({ facts }: Machine): Html {
   return rows.length === 0 ? nothing : table(labels.banks, rows);
 }
 
-/** Processors, memory, disks, interfaces. */
 export function renderHardware(machine: Machine, nowMs: number): Html {
   const { facts, factsMs } = machine;
   const cpu = facts === undefined || facts.cpu.count === 0 ? '' : `${facts.cpu.count}${SPACE}× ${facts.cpu.model}`;
@@ -139,7 +136,6 @@ export function renderHardware(machine: Machine, nowMs: number): Html {
 const wrap = (content: Html): Html =>
   content === nothing ? nothing : html`<div class="sheet stacked">${content}</div>`;
 
-/** The values that identify the machine. */
 function renderIdentity(machine: Machine, nowMs: number): Html {
   const facts = pairs([
     [labels.systemId, html`<span class="mono">${machine.systemId}</span>`],

@@ -21,24 +21,19 @@ import { words } from '../words/text.ts';
 import { statusPill } from './values.ts';
 import { queryValue, type View } from './view.ts';
 
-/** Machines on the page; the API lists all. */
 export const PAGE_MACHINES_MAX = 200;
 /** Machines read or rendered in one turn of the event loop, so that large records delay no other request. */
 export const TURN_MACHINES = 20;
 
-/** The display order. */
 const ORDER: readonly (readonly MachineStatus[])[] = Object.values(STATUS_GROUPS);
 
-/** A search. */
 interface Search {
-  /** Lower case; empty: no search text. */
   readonly text: string;
   readonly status: string;
   readonly owner: string;
   readonly rack: string;
 }
 
-/** The search in the URL of the page. */
 export const searchOf = (view: View): Search => ({
   text: parseSearchText(queryValue(view, 'q')),
   status: queryValue(view, 'status'),
@@ -52,7 +47,6 @@ function groupsOf({ status }: Search): readonly (readonly MachineStatus[])[] {
   return statuses === undefined ? ORDER : [statuses];
 }
 
-/** The machines found, up to the bound. */
 export async function machinesShown(region: Region, wanted: Search): Promise<readonly Machine[]> {
   const found: Machine[] = [];
   const owners = wanted.owner === '' ? {} : { owners: [wanted.owner] };
@@ -74,7 +68,6 @@ export async function machinesShown(region: Region, wanted: Search): Promise<rea
   return found.slice(0, PAGE_MACHINES_MAX);
 }
 
-/** The number of machines in each state; each is a link to the machines in that state. */
 export function countsOf(machines: ReadonlyMap<MachineStatus, number>, wanted: Search): Html {
   const counts = STATUSES.map((row) => ({ row, count: machines.get(row.status) ?? 0 }))
     .filter(({ count }) => count > 0)
@@ -86,7 +79,6 @@ export function countsOf(machines: ReadonlyMap<MachineStatus, number>, wanted: S
   return html`<ul class="counts">${counts}</ul>`;
 }
 
-/** The names of the accepted racks. */
 export const acceptedRacks = (region: Region): readonly string[] =>
   region.racks.list().flatMap(({ state, name }) => (state === 'accepted' ? [name] : []));
 
@@ -102,7 +94,6 @@ function selectOf(
   return html`<select name="${name}" aria-label="${label}">${options}</select>`;
 }
 
-/** The form of the search. */
 export function filtersOf(view: View, wanted: Search): Html {
   const { filters } = words.machines;
   const groups = [

@@ -57,7 +57,6 @@ async function renderKnown(view: View, machine: Machine): Promise<Html> {
   });
 }
 
-/** The reason for its state, and the progress of its work. */
 function stateOf(view: View, machine: Machine): Html {
   const { status } = machine;
   const reason = remarkSentence(machine.statusReason);

@@ -65,7 +65,6 @@ function powerCell(view: View, machine: Machine): Html {
   return html`${powerPill(state)}<div class="small">${below}</div>${why}`;
 }
 
-/** Its owner and system; the link lists all machines of this owner. */
 function ownerCell(machine: Machine): Html {
   const { owner } = machine;
   if (owner === undefined) return none;
@@ -73,7 +72,6 @@ function ownerCell(machine: Machine): Html {
   return html`<div class="cut">${link}</div><div class="small">${systemName(machine)}</div>`;
 }
 
-/** Its racks, if the region has several; each link lists all machines of the rack. */
 function rackLinks(machine: Machine, shown: Shown): Html {
   if (!shown.hasRacks) return nothing;
   const links = shown.where
@@ -86,16 +84,12 @@ function rackLinks(machine: Machine, shown: Shown): Html {
   return html`${links}`;
 }
 
-/** Common to all rows. */
 export interface Shown {
   readonly where: Whereabouts;
-  /** True if there are several racks. */
   readonly hasRacks: boolean;
-  /** True if a machine has an owner. */
   readonly hasOwners: boolean;
 }
 
-/** The row of a machine. @param event its newest; undefined: it has none */
 export function machineRow(view: View, machine: Machine, event: MachineEvent | undefined, shown: Shown): Html {
   const last =
     event === undefined

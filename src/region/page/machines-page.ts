@@ -82,7 +82,6 @@ async function strangers({ region, nowMs }: View): Promise<Html> {
 
 const ACCEPT_ALL = { method: 'POST', path: 'machines', op: 'accept_all' } as const;
 
-/** The button that accepts all New machines. */
 async function acceptAll(view: View): Promise<Html> {
   const count = await view.region.store.countMachines({ statuses: ['new'] });
   if (count === 0 || !mayCall(view.viewer, ACCEPT_ALL)) return nothing;
@@ -113,7 +112,6 @@ async function tableOf(view: View, machines: readonly Machine[]): Promise<Html> 
   return html`<div class="sheet"><table class="machines"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
-/** The current page. */
 export async function renderPage(view: View): Promise<Html> {
   const { region, nowMs } = view;
   const wanted = searchOf(view);

@@ -25,7 +25,6 @@ function conflictNotice(name: string, { systemId, otherId, why }: Conflict): Htm
   ]);
 }
 
-/** The part of the page with pending decisions; empty without any. */
 export async function renderNotices(region: Region): Promise<Html> {
   const { newMachinesMax } = region.config();
   const fresh = await region.store.countMachines({ statuses: ['new'] });

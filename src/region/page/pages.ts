@@ -16,7 +16,6 @@ import { SOURCE_PAGES } from './sources-page.ts';
 import { TAG_PAGES } from './tags-page.ts';
 import type { PageDefinition } from './view.ts';
 
-/** Every page with its forms. */
 export const PAGES: readonly PageDefinition[] = [
   MACHINES_PAGE,
   MACHINE_PAGE,

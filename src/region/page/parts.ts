@@ -11,10 +11,8 @@ import { faultId } from './forms.ts';
 import { codeIn } from './values.ts';
 import type { View, Viewer } from './view.ts';
 
-/** A page's entry in the navigation bar. */
 type Place = 'machines' | 'images' | 'tags' | 'scripts' | 'settings' | 'account' | 'people' | '';
 
-/** The parts of a page. */
 interface PageParts {
   readonly title: string;
   readonly place: Place;
@@ -34,7 +32,6 @@ const LINKS: readonly (readonly [place: keyof typeof words.frame.pages, path: st
   ['people', '/MAAS/people/', 'user'],
 ];
 
-/** True if the viewer may open a page with this access. */
 export const mayOpen = (viewer: Viewer, access: 'user' | 'admin'): boolean => access === 'user' || viewer.isAdmin;
 
 function linksOf(viewer: Viewer, place: Place): Html {
@@ -54,7 +51,6 @@ function accountLinks(viewer: Viewer, place: Place): Html {
     <button class="button plain small-button">${words.frame.signOut}</button></form>`;
 }
 
-/** The part of a view that every page shows. */
 type Frame = Pick<View, 'viewer' | 'notice' | 'refusal' | 'faults'>;
 
 /** The refusal; if the faulty fields show all of it, only a reference to them. */
@@ -117,13 +113,11 @@ type CellStyle =
   | 'way'
   | '';
 
-/** One cell of a table; on a phone its label is shown next to it. */
 export const cell = (label: string, content: Part, style: CellStyle = ''): Html =>
   html`<td data-label="${label}"${style === '' ? nothing : html` class="${style}"`}><div>${content}</div></td>`;
 
 const ALL_MACHINES = html`<a href="/MAAS/">${words.frame.allMachines}</a>`;
 
-/** The page for a machine, tag or script that does not exist. */
 export function renderGone(view: Frame): Html {
   return pageOf(view, {
     title: words.frame.notFound,
@@ -160,7 +154,6 @@ export function renderAway(outage: Outage, isForm: boolean): Html {
   );
 }
 
-/** The page for a refused request. */
 export function renderRefused(view: Frame, text: string, back?: string): Html {
   const way = back === undefined ? ALL_MACHINES : html`<a href="${back}">${words.frame.back}</a>`;
   return pageOf(view, {
@@ -180,10 +173,8 @@ function accountHelp({ ownRack, ownFile }: SignInConfig): Html {
   return words.signIn.noAccount(ownFile !== undefined, option);
 }
 
-/** The configuration that the sign-in page shows. */
 type SignInConfig = Pick<RegionConfig, 'ownRack' | 'ownFile'>;
 
-/** The last attempt to sign in. */
 interface FailedSignIn {
   readonly why: 'wrong' | 'spent-link';
   readonly username?: string | undefined;

@@ -14,7 +14,6 @@ const PATH = '/MAAS/people/';
 const ADD = { method: 'POST', path: 'users' } as const;
 const CHANGE = { method: 'PUT', path: 'users/{username}' } as const;
 const REMOVE = { method: 'DELETE', path: 'users/{username}' } as const;
-/** Accounts on the page. */
 const SHOWN_MAX = 500;
 
 /** @param keys how many SSH keys the user has */

@@ -37,7 +37,6 @@ function driverShown(view: View, machine: Machine): PowerDriverTable | undefined
   return drivers.find(({ name }) => name === wanted) ?? drivers[0];
 }
 
-/** The texts of yes-or-no values. */
 const CHOICES: Readonly<Record<string, string>> = words.power.choices;
 
 function parameterField(view: View, machine: Machine, driver: PowerDriverTable, parameter: PowerParameter): Html {
@@ -185,7 +184,6 @@ const followText = (machine: Machine): Html =>
 
 const powerOperation = (op: string) => ({ method: 'POST', path: 'machines/{system_id}', op }) as const;
 
-/** The operations of the power buttons. */
 const POWER_OPERATIONS = {
   on: powerOperation('power_on'),
   off: powerOperation('power_off'),

@@ -19,11 +19,9 @@ const COLOURS: Readonly<Record<Machine['powerState'], string>> = {
   error: 'red',
 };
 
-/** The driver's name as shown. */
 export const driverName = ({ powerType }: Pick<Machine, 'powerType'>): string =>
   powerType === '' || powerType === 'manual' ? words.powerPart.byHand : powerType;
 
-/** The last known power state of a machine. */
 export function powerOf(
   view: Pick<View, 'region' | 'viewer'>,
   machine: Machine,
@@ -31,7 +29,6 @@ export function powerOf(
   readonly state: Machine['powerState'];
   /** `12 s ago`; empty: unknown. */
   readonly age: string;
-  /** Why the state could not be read; empty if it could. */
   readonly problem: string;
 } {
   const reading = view.region.power?.reading(machine.systemId);
@@ -40,15 +37,12 @@ export function powerOf(
   return { state: reading?.state ?? machine.powerState, age, problem };
 }
 
-/** The state as a coloured pill. */
 export const powerPill = (state: Machine['powerState']): Html =>
   html`<span class="pill ${COLOURS[state]}">${words.powerPart.states[state]}</span>`;
 
-/** The power task in progress; empty: none. */
 export const powerTaskText = ({ powerTask }: Machine): string =>
   powerTask === undefined ? '' : words.powerPart.tasks[powerTask];
 
-/** The tasks with a button on the page. */
 const POWER_BUTTONS = ['on', 'off', 'cycle', 'query'] as const;
 
 function buttonsOf(view: View, machine: Machine): Html {
@@ -74,7 +68,6 @@ function buttonsOf(view: View, machine: Machine): Html {
   return html`<div class="card-foot">${buttons}${mayEdit}</div>`;
 }
 
-/** The power part of a machine's page. */
 export function renderPower(view: View, machine: Machine): Html {
   const labels = words.powerPart;
   const { state, age, problem } = powerOf(view, machine);

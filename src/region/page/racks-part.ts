@@ -12,7 +12,6 @@ import { formatAge } from '../words/quantity.ts';
 import { texts, words } from '../words/text.ts';
 import { none, SPACE } from './values.ts';
 
-/** Networks of one rack on the page. */
 const PAGE_NETWORKS_MAX = 6;
 
 const cell = (label: string, content: Part): Html => html`<td data-label="${label}"><div>${content}</div></td>`;
@@ -24,7 +23,6 @@ function statePill(rack: Rack, nowMs: number): Html {
   return html`<span class="pill ${COLOURS[state]}">${words.racks.states[state]}</span>`;
 }
 
-/** The other DHCP servers seen by the rack; `undefined` if there are none. */
 function foreignText({ interfaces }: Rack): string | undefined {
   const seen = interfaces.filter(({ foreign_dhcp_ip: address }) => address !== undefined);
   if (seen.length === 0) return undefined;

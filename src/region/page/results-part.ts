@@ -10,7 +10,6 @@ import { formatAge, formatSpan } from '../words/quantity.ts';
 import { words } from '../words/text.ts';
 import type { View } from './view.ts';
 
-/** Runs on the page. */
 const RUNS_SHOWN_MAX = 4;
 
 const COLOURS: Readonly<Record<ResultStatus, string>> = {
@@ -26,7 +25,6 @@ const COLOURS: Readonly<Record<ResultStatus, string>> = {
 const pill = (status: ResultStatus): Html =>
   html`<span class="pill ${COLOURS[status]}">${words.results.states[status]}</span>`;
 
-/** Its duration so far; empty if it has not begun. */
 const durationOf = ({ startedMs, endedMs }: ScriptResult, nowMs: number): string =>
   startedMs === undefined ? '' : formatSpan((endedMs ?? nowMs) - startedMs);
 
@@ -47,7 +45,6 @@ function resultItem(result: ScriptResult, nowMs: number, showsOutput: boolean): 
     <pre class="output" id="output-${id}" tabindex="0" aria-label="${words.results.output(name)}">${output}</pre></details>`;
 }
 
-/** Results grouped by run, the newest first. */
 function runsOf(results: readonly ScriptResult[]): readonly (readonly ScriptResult[])[] {
   const runs = new Map<number, ScriptResult[]>();
   for (const result of results) {
@@ -75,7 +72,6 @@ function earlierRun(run: readonly ScriptResult[], nowMs: number): Html {
     <span class="small">${age}</span></summary>${items}</details>`;
 }
 
-/** The results part of a machine's page; empty if no script ever ran. */
 export async function renderResults(view: View, machine: Machine): Promise<Html> {
   const { region, nowMs } = view;
   const results = await region.store.scripts.listResults(machine.systemId, { runs: RUNS_SHOWN_MAX, withOutput: false });

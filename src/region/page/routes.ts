@@ -41,15 +41,12 @@ import {
 import { findCookie, type Session, type Sessions } from './sessions.ts';
 import { faultsOf, type PageDefinition, refusalText, type View, type Viewer } from './view.ts';
 
-/** The parts of the listener that the pages use. */
 interface PageListener {
   readonly region: Region;
   readonly guard: PageGuard;
   readonly sessions: Sessions;
-  /** The peer of a request, according to the current racks. */
   peerOf(request: FastifyRequest): Promise<Peer>;
   pathOf(request: FastifyRequest): Readonly<Record<string, string>>;
-  /** The refusal of a client that exceeds its rate limit; `undefined` if it does not. */
   excess(peer: Peer): Answer | undefined;
   send(reply: FastifyReply, answer: Answer): Promise<FastifyReply>;
 }
@@ -58,7 +55,6 @@ const NO_FIELDS: Fields = new Map();
 const LOGIN = '/MAAS/login/';
 const PAGE_PATHS: ReadonlySet<string> = new Set([LOGIN, ...PAGES.map(({ path }) => path)]);
 
-/** Adds the routes of every page. */
 export function addPageRoutes(app: FastifyInstance, listener: PageListener): void {
   app.get('/', (_request, reply) => reply.redirect('/MAAS/', 302));
   // Browsers request it with every page.
@@ -97,11 +93,9 @@ export function addPageRoutes(app: FastifyInstance, listener: PageListener): voi
 /** True for a browser's request for a page, not for a path of the API, the racks or the metadata. */
 export const looksForPage = (request: FastifyRequest): boolean => request.method === 'GET' && showsPages(request);
 
-/** Answers 404 with a link to the list of machines. */
 export const sendUnknownPage = (reply: FastifyReply): FastifyReply =>
   sendPage(begin(reply).code(REFUSALS['not-found'].status).header('X-Rackboot-Refusal', 'not-found'), renderUnknown());
 
-/** True if a browser shows the answer to a person: it requested a page, or sent one of our forms. */
 const showsPages = (request: FastifyRequest): boolean =>
   !isLive(request) &&
   /\btext\/html\b/.test(headerOf(request, 'accept') ?? '') &&
@@ -115,7 +109,6 @@ export const showsOutage = (request: FastifyRequest): boolean =>
     PAGE_PATHS.has(request.routeOptions.url ?? '') &&
     (headerOf(request, 'accept') ?? '*/*').includes('*/*'));
 
-/** Answers 503: the store cannot be used. */
 export const sendAwayPage = (request: FastifyRequest, reply: FastifyReply, outage: Outage): FastifyReply =>
   sendPage(
     begin(reply)
@@ -144,7 +137,6 @@ const sendPage = (reply: FastifyReply, page: Html): FastifyReply => reply.send(p
 const sendGone = (reply: FastifyReply, view: View): FastifyReply =>
   sendPage(reply.code(REFUSALS['not-found'].status), renderGone(view));
 
-/** Sets the headers of every page. */
 function begin(reply: FastifyReply): FastifyReply {
   return reply
     .type('text/html; charset=utf-8')
@@ -276,7 +268,6 @@ function refused(
   return sendPage(reply.code(REFUSALS[refusal.name].status).header('X-Rackboot-Refusal', refusal.name), page);
 }
 
-/** The fields of a form, or a refusal if the form is from another site or malformed. */
 function formOf(request: FastifyRequest): Fields | Refusal {
   const own = isOwnOrigin({
     origin: headerOf(request, 'origin'),
@@ -328,11 +319,9 @@ async function take(
 
 const STALE = refuse('not-allowed', 'This form is older than your sign-in: reload the page and try again.');
 
-/** The refusal of a form without the `csrf` of its session. */
 const refuseStale = (fields: Fields, { csrf }: Session): Refusal | undefined =>
   equalSecrets(fields.get('csrf')?.at(-1) ?? '', csrf) ? undefined : STALE;
 
-/** Shows the page for signing in again, and why. */
 function refuseSignIn(
   { region }: PageListener,
   reply: FastifyReply,
@@ -348,7 +337,6 @@ function refuseSignIn(
 const takeLink = async ({ sessions }: PageListener, { isByRack }: Peer, token: string) =>
   isByRack ? 'by-rack' : ((await sessions.takeLink(token)) ?? 'spent-link');
 
-/** Makes a link that signs a browser in, for a command on this host (`rackboot page`). */
 async function makeLink(listener: PageListener, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   if (!(await listener.peerOf(request)).isOperator) return sendUnknownPage(reply);
   const fields = formOf(request);

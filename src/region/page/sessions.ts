@@ -33,14 +33,10 @@ export const LINK_MS_MAX = 600_000;
 export const USE_STORED_MS = 60_000;
 const TOKEN_BYTES = 24;
 
-/** The session of a signed-in browser. */
 export interface Session {
-  /** The digest of its token, which identifies it. */
   readonly digest: string;
   readonly user: User;
-  /** The secret in its forms. */
   readonly csrf: string;
-  /** Shown once; empty: none. */
   readonly notice: string;
 }
 
@@ -49,7 +45,6 @@ const linkDigestOf = (token: string): string => digestOf(`link ${token}`);
 
 const csrfOf = (token: string): string => createHmac('sha256', token).update('csrf').digest('base64url');
 
-/** The sessions of one region. */
 export class Sessions {
   readonly #store: SessionStore;
   readonly #clock: Clock;
@@ -59,7 +54,6 @@ export class Sessions {
     this.#clock = clock;
   }
 
-  /** Begins a session. @returns its token, for the cookie */
   open(user: User): Promise<string> {
     return this.#open(user, digestOf);
   }
@@ -117,7 +111,6 @@ export class Sessions {
     await this.#store.close(digest);
   }
 
-  /** Sets the notice for the next page that the browser opens; empty: none. */
   async setNotice({ digest }: Session, notice: string): Promise<void> {
     await ifAvailable(this.#store.note(digest, { notice }));
   }
@@ -140,7 +133,6 @@ async function ifAvailable(written: Promise<unknown>): Promise<void> {
   }
 }
 
-/** The value of a cookie in a `Cookie` header; `undefined` if it is absent or not a token. */
 export function findCookie(header: string | undefined, name: string): string | undefined {
   for (const part of (header ?? '').split(';', COOKIES_MAX)) {
     const [own = '', value] = part.split('=', 2);

@@ -11,14 +11,12 @@ import { given, type Outcome, ofForm, operate, outcomeOf, type PageDefinition, t
 
 const PATH = '/MAAS/settings/';
 
-/** MAAS's name, our key, and the texts of each setting. */
 const SHOWN = [
   ['kernel_opts', 'boot.kernel_params', words.settings.kernelParams],
   ['commissioning_distro_series', 'boot.release', words.settings.release],
   ['upstream_dns', 'dns.upstream', words.settings.upstreamDns],
 ] as const;
 
-/** The name of the field with a setting's value. */
 const fieldOf = (name: string): string => `value-${name}`;
 
 async function storedValue(view: View, name: string): Promise<string> {

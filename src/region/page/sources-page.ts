@@ -29,7 +29,6 @@ const pathOf = ({ id }: Pick<RegionSource, 'id'>): string => pathBelow(SOURCES_P
 const nameTag = ({ name }: RegionSource): Html =>
   name === undefined ? nothing : html` <span class="tag">${name}</span>`;
 
-/** The files of keys that a source names, and whether this host has each. */
 async function keyFilesOf(
   { region }: View,
   { images: { trust } }: RegionSource,
@@ -38,7 +37,6 @@ async function keyFilesOf(
   return await Promise.all(paths.map(async (path) => ({ path, isThere: await region.bootImages.hasFile(path) })));
 }
 
-/** How a source is verified on this host, in a few words. */
 async function trustText(view: View, source: RegionSource): Promise<string> {
   const { trust } = source.images;
   const { signed, unsignedFor } = words.sources;
@@ -57,7 +55,6 @@ async function trustText(view: View, source: RegionSource): Promise<string> {
 const addressOf = ({ url, isHostMirror = false }: RegionSource): Html =>
   html`${breakable(url)}${isHostMirror ? ` (${words.sources.hostMirror})` : nothing}`;
 
-/** Why the last import could not use the source. */
 function failurePart(run: ImportRun, source: RegionSource): Html {
   const reason = failureOf(run, source);
   return reason === undefined
@@ -188,13 +185,11 @@ function offeredPart(source: RegionSource): Html {
 
 type Pin = NonNullable<RegionSource['pin']>;
 
-/** The path of the site's file of sources, next to the configuration. */
 function siteFileOf({ region }: View): string {
   const { ownRack, ownFile } = region.config();
   return join(dirname(ownRack?.file ?? ownFile?.file ?? RACK_CONFIG), SITE_SOURCES);
 }
 
-/** The facts on a source of a file. */
 async function aboutPart(view: View, source: RegionSource, { file, isShipped = false }: Pin): Promise<Html> {
   const { trust } = source.images;
   const files = await keyFilesOf(view, source);

@@ -9,14 +9,12 @@ import { pathBelow } from './values.ts';
 import { given, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
 const PATH = '/MAAS/tags/';
-/** Tags on the page. */
 const SHOWN_MAX = 300;
 
 const ADD = { method: 'POST', path: 'tags' } as const;
 const CHANGE = { method: 'PUT', path: 'tags/{name}' } as const;
 const REMOVE = { method: 'DELETE', path: 'tags/{name}' } as const;
 
-/** @param count how many machines have it */
 function tagItem(view: View, { name, comment, kernelParams }: Tag, count: number): Html {
   const edit = mayCall(view.viewer, CHANGE)
     ? html`<a class="button plain small-button" href="${pathBelow(PATH, name)}">${words.forms.edit}</a>`

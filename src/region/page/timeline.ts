@@ -16,7 +16,6 @@ const QUIET_MS = 120_000;
 export const isTakenReport = (event: MachineEvent): boolean =>
   event.kind === 'http.posted' && !isRefused(fieldsOf(event));
 
-/** The timeline. @param events the newest first */
 export function renderTimeline(events: readonly MachineEvent[], nowMs: number): Html {
   const boots = bootsOf(events.filter((event) => !isTakenReport(event))).map((boot) => renderBoot(boot, nowMs));
   const cut =
@@ -24,10 +23,8 @@ export function renderTimeline(events: readonly MachineEvent[], nowMs: number): 
   return boots.length === 0 ? html`<div class="sheet empty soft">${words.values.noEvents}</div>` : html`${boots}${cut}`;
 }
 
-/** The events of one boot, the oldest first. */
 type Boot = readonly MachineEvent[];
 
-/** Divides the log into boots, the newest first. */
 export function bootsOf(events: readonly MachineEvent[]): readonly Boot[] {
   const boots: MachineEvent[][] = [];
   for (const event of events.toReversed()) {
@@ -52,7 +49,6 @@ function startsBoot(event: MachineEvent, current: Boot): boolean {
   return isIpxeOffer(fields) ? hasKernel : hasLoaded;
 }
 
-/** One boot with its events. */
 function renderBoot(boot: Boot, nowMs: number): Html {
   const [first] = boot;
   if (first === undefined) return nothing;

@@ -22,7 +22,6 @@ export const codeIn = (text: string): readonly Html[] =>
     .split('`')
     .map((part, index) => (index % 2 === 0 ? html`${part}` : html`<code>${part.replace(OF_ROOT, 'sudo $&')}</code>`));
 
-/** The path of one entry of the list at `folder`. */
 export const pathBelow = (folder: string, name: string): string => `${folder}${encodeURIComponent(name)}/`;
 
 const COLOURS: Readonly<Partial<Record<MachineStatus, string>>> = {
@@ -78,11 +77,9 @@ export function logLine(text: string, tone: string, more: Html = nothing): Html 
   return html`<details class="words ${tone}"><summary>${plain}${SPACE}…${more}</summary>${text}</details>`;
 }
 
-/** A machine's state as a coloured pill. */
 export const statusPill = (status: MachineStatus): Html =>
   html`<span class="pill ${colourOf(status)}">${words.values.state(status)}</span>`;
 
-/** An account's role as a pill. */
 export const rolePill = ({ isAdmin }: { readonly isAdmin: boolean }): Html =>
   isAdmin
     ? html`<span class="pill violet">${words.values.administrator}</span>`
@@ -101,7 +98,5 @@ export function disksText(machine: Machine): string {
   return [...sizes].map(([size, count]) => (count === 1 ? size : `${count}${SPACE}×${SPACE}${size}`)).join(', ');
 }
 
-/** An empty value in a table. */
 export const none = html`<span class="soft">–</span>`;
-/** The text, or `none` if it is empty. */
 export const orNone = (text: string): Html => (text === '' ? none : html`${text}`);

@@ -11,7 +11,6 @@ import type { Machine } from '../records/machine.ts';
 import type { Region } from '../region.ts';
 import { asSentence } from '../words/text.ts';
 
-/** The person who looks at a page, and has signed in. */
 export interface Viewer {
   readonly username: string;
   readonly email: string;
@@ -28,16 +27,11 @@ export interface View {
   readonly viewer: Viewer;
   readonly peer: Peer;
   readonly nowMs: number;
-  /** The path's parameters: `machine` for `:machine`. */
   readonly path: Readonly<Record<string, string>>;
   readonly query: Fields;
-  /** The notice about the last action; empty: none. */
   readonly notice: string;
-  /** Why the form was refused; `undefined` if none was. */
   readonly refusal?: string | undefined;
-  /** The same refusal by faulty field. */
   readonly faults?: Faults | undefined;
-  /** The fields of the form. */
   readonly given: Fields;
   /** A secret that the form made: only this one answer shows it, and nothing stores it. */
   readonly secret?: string | undefined;
@@ -45,7 +39,6 @@ export interface View {
   readonly hasLeft?: (() => boolean) | undefined;
 }
 
-/** The machine named in the path; undefined: none. */
 export const findMachine = async (view: View): Promise<Machine | undefined> =>
   await view.region.store.findMachine(view.path.machine ?? '');
 
@@ -64,27 +57,21 @@ export const BUSY = refuse('rate-limit', 'Other passwords are being checked: try
   'Retry-After': '5',
 });
 
-/** One page with its forms. */
 export interface PageDefinition {
   /** `/MAAS/machines/:machine/` */
   readonly path: string;
   /** `user`: everyone with an account. `admin`: administrators. */
   readonly access: 'user' | 'admin';
-  /** Renders the page; `undefined` if the path names nothing that exists. */
   readonly render: (view: View) => Html | undefined | Promise<Html | undefined>;
-  /** Accepts a form; `undefined` if the page has none. */
   readonly act?: (view: View) => Outcome | Promise<Outcome>;
   /** The operations behind its forms, which check the rights; `undefined` if the page has no form. */
   readonly operations?: readonly WantedOperation[];
 }
 
-/** The last value of a form field; empty if it is absent. */
 export const given = (view: Pick<View, 'given'>, name: string): string => view.given.get(name)?.at(-1) ?? '';
 
-/** The last value of a query parameter; empty if it is absent. */
 export const queryValue = (view: Pick<View, 'query'>, name: string): string => view.query.get(name)?.at(-1) ?? '';
 
-/** An operation of API 2.0 behind a form. */
 export interface WantedOperation {
   readonly method: Method;
   /** As in the table: `machines/{system_id}`. */
@@ -92,7 +79,6 @@ export interface WantedOperation {
   readonly op?: string | undefined;
 }
 
-/** Edits a machine; several pages use it. */
 export const EDIT_MACHINE = { method: 'PUT', path: 'machines/{system_id}' } as const;
 
 const of = ({ path }: Pick<WantedOperation, 'path'>) =>
@@ -123,7 +109,6 @@ export async function operate(
   return await runOperation(of(wanted), wanted.method, call, fields);
 }
 
-/** The outcome of a form from its operation's answer. */
 export const outcomeOf = (answer: Answer, to: string, text: string): Outcome =>
   answer.kind === 'refusal' ? answer : { kind: 'done', to, text };
 
@@ -133,7 +118,6 @@ const namesItself = (field: string, message: string): boolean => {
   return key === field || key.endsWith(`.${field}`);
 };
 
-/** A refusal as text; each field is named once. */
 export function refusalText(refusal: Refusal): string {
   const body = bodyOf(refusal);
   if (typeof body === 'string') return body;
@@ -145,7 +129,6 @@ export function refusalText(refusal: Refusal): string {
     .join(' · ');
 }
 
-/** The errors of a refusal by field. */
 export const faultsOf = ({ fields = {} }: Refusal): Faults =>
   new Map(
     Object.entries(fields).map(([field, words]) => [field, words.map((word) => asFullSentence(word.text)).join(' ')]),

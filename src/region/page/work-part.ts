@@ -10,7 +10,6 @@ import { asSentence, words } from '../words/text.ts';
 
 const MINUTE_MS = 60_000;
 
-/** True while a machine with work waits to be switched on by hand. */
 export const isWaiting = ({ work }: Machine): boolean => work?.waitsForBoot === true;
 
 /** `<progress>`, animated if the total is unknown; empty without work, or while it waits for its boot. */
@@ -23,7 +22,6 @@ export function progressBar(machine: Machine): Html {
     : html`<progress aria-label="${label}" max="${bytes.total}" value="${bytes.done}"></progress>`;
 }
 
-/** The last progress report; empty: none yet. */
 export function workText({ work, statusReason }: Machine): string {
   const step = work === undefined ? undefined : stepOf(work);
   const { done, total } = step?.bytes ?? { done: 0, total: 0 };
@@ -38,7 +36,6 @@ function deadlineText({ statusDeadlineMs }: Machine, nowMs: number): string {
   return minutes <= 0 ? words.work.timedOut : words.work.failsAfter(minutes);
 }
 
-/** The progress bar with its texts; empty without work. */
 export function renderWork(machine: Machine, nowMs: number): Html {
   const bar = progressBar(machine);
   if (bar === nothing) return nothing;

@@ -5,7 +5,6 @@
 import type { ConfiguredMirrors } from '../../images/sources/package-mirrors.ts';
 import { DEFAULT_MIRRORS, type InstallConfig } from './request.ts';
 
-/** The configured mirrors. @param config undefined: there is none */
 export function configuredMirrors(config: Pick<InstallConfig, 'preseeds'> | undefined): ConfiguredMirrors {
   if (config === undefined) return {};
   const { debian, ubuntu, ubuntuPorts } = config.preseeds.mirrors;

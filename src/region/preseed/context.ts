@@ -13,7 +13,6 @@
 import { ShellFollower } from './shell-follower.ts';
 import { YamlFollower } from './yaml-follower.ts';
 
-/** The languages of templates. */
 export const LANGUAGES = ['debconf', 'shell', 'yaml', 'text'] as const;
 export type Language = (typeof LANGUAGES)[number];
 
@@ -41,7 +40,6 @@ const DEBCONF_HEAD = /^\s*\S+\s+(\S+)\s+(\S+)\s/;
 const COMMAND_QUESTION = /(_command|\/run)$/;
 const KERNEL_QUESTION = /kernel-opts$/;
 
-/** Follows a text as it is written. */
 export class ContextFollower {
   readonly #language: Language;
   #shell = new ShellFollower();
@@ -55,7 +53,6 @@ export class ContextFollower {
     this.#language = language;
   }
 
-  /** Advances by the written text. */
   follow(text: string): void {
     for (const character of text) {
       if (this.#language === 'shell') this.#shell.next(character);
@@ -64,7 +61,6 @@ export class ContextFollower {
     }
   }
 
-  /** The context of the next character. */
   context(): WritingContext {
     if (this.#language === 'text') return { kind: 'text' };
     if (this.#language === 'yaml') return this.#yaml.context();

@@ -28,24 +28,18 @@ const STEPS_MAX = 100_000;
 export const OUTPUT_CHARACTERS_MAX = 1024 * 1024;
 /** Characters that filters and concatenations produce, written or not. */
 const WORK_CHARACTERS_MAX = 16 * 1024 * 1024;
-/** Nested templates and blocks. */
 const INCLUSION_DEPTH_MAX = 16;
-/** Templates in one chain of inheritance. */
 const GENERATIONS_MAX = 8;
 
-/** A template and its inputs. */
 interface RenderRequest {
-  /** The template's name, for messages. */
   readonly file: string;
   readonly source: string;
   readonly variables: Variables;
   /** The template's language, unless the template names it itself. */
   readonly language: Language;
-  /** Loads another template's file and text; `undefined` if there is none of that name. */
   readonly load: (name: string) => { readonly file: string; readonly text: string } | undefined;
 }
 
-/** The text, or the first mistake. */
 export type Rendered =
   | {
       readonly ok: true;
@@ -56,7 +50,6 @@ export type Rendered =
     }
   | ({ readonly ok: false } & MistakeAt);
 
-/** Renders one template. */
 export function renderTemplate(request: RenderRequest): Rendered {
   try {
     const lineage = readLineage(request);
@@ -70,7 +63,6 @@ export function renderTemplate(request: RenderRequest): Rendered {
   }
 }
 
-/** The template and those it inherits from, itself first. */
 function readLineage({ file, source, load }: RenderRequest): readonly [Template, ...Template[]] {
   let last = parseTemplate(file, source);
   const lineage: [Template, ...Template[]] = [last];
@@ -98,7 +90,6 @@ class Rendering {
   readonly #request: RenderRequest;
   readonly #lineage: readonly [Template, ...Template[]];
   readonly #blocks = new Map<string, Body>();
-  /** The included templates by name; each is read once. */
   readonly #templates = new Map<string, Template>();
   readonly #follower: ContextFollower;
   /** Innermost last; the first holds the templates' defaults. */

@@ -18,11 +18,8 @@ import {
 } from './quoting.ts';
 import { isList, isMapping, isTrue, Markup, type MarkupLanguage, textOf, type Value } from './value.ts';
 
-/** The context of an evaluation. */
 export interface Scope {
-  /** A name's value; undefined: none. */
   find(name: string): Value | undefined;
-  /** Every name with a value. */
   names(): Iterable<string>;
   /** Counts the characters of a produced text. @throws TemplateFault beyond the bound */
   spend(characters: number): void;
@@ -62,7 +59,6 @@ export const METHODS: Readonly<Record<string, string>> = {
   split_arch: 'Of `node`: architecture and sub-architecture, a list.',
 };
 
-/** The value of an expression. @throws TemplateFault */
 export function evaluate(expression: Expression, scope: Scope): Value {
   switch (expression.kind) {
     case 'literal':
@@ -133,7 +129,6 @@ function isEqual(left: Value, right: Value): boolean {
   return first === second;
 }
 
-/** The text of markup; other values unchanged. */
 const plain = (value: Value | undefined): Value | undefined => (value instanceof Markup ? value.text : value);
 
 function isIn(value: Value, where: Value, place: TemplatePlace): boolean {

@@ -33,9 +33,7 @@ export type Expression =
 
 type Operator = 'or' | 'and' | '==' | '!=' | 'in' | 'not in' | '+';
 
-/** Tokens of one expression. */
 const EXPRESSION_TOKENS_MAX = 512;
-/** Nested brackets. */
 const EXPRESSION_DEPTH_MAX = 32;
 
 interface Token {

@@ -14,7 +14,6 @@ export class TemplateFault extends Error {
   }
 }
 
-/** A position in a template. */
 export interface TemplatePlace {
   readonly file: string;
   readonly line: number;
@@ -25,11 +24,9 @@ function made(code: string, params: object): unknown {
   return { code, params };
 }
 
-/** A mistake by its code. */
 export const mistake = <Code extends MistakeCode>(code: Code, params: MistakeParams[Code]): Mistake =>
   made(code, params);
 
-/** Stops a rendering. @throws TemplateFault */
 export function failAt<Code extends MistakeCode>(
   { file, line }: TemplatePlace,
   code: Code,
@@ -40,16 +37,13 @@ export function failAt<Code extends MistakeCode>(
 
 const SHOWN_MAX = 60;
 
-/** A value for a message: shortened, and without a line break. */
 export function shown(text: string): string {
   const cut = text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text;
   return JSON.stringify(cut);
 }
 
-/** The existing names, for a message. */
 export const sortedNames = (names: Iterable<string>): readonly string[] => [...names].sort();
 
-/** A value's kind, for a message. */
 export function kindOf(value: Value): ValueKind {
   if (isList(value)) return { kind: 'list' };
   if (isMapping(value)) return { kind: 'parts', parts: sortedNames(Object.keys(value)) };

@@ -15,7 +15,6 @@
 
 import { isPlainName } from '../../boot/images.ts';
 
-/** The parts of a name; an empty one is left out. */
 export interface NameParts {
   /** Empty for the installer's preseed. */
   readonly prefix: string;
@@ -23,21 +22,16 @@ export interface NameParts {
   readonly architecture: string;
   readonly subarchitecture: string;
   readonly release: string;
-  /** The machine's hostname. */
   readonly node: string;
 }
 
-/** The name that every search ends with. */
 export const LAST_NAME = 'generic';
 /** The system of the first templates, whose names had no os part. */
 const UNNAMED_OS = 'ubuntu';
-/** Characters of a file name. */
 const NAME_MAX = 255;
 
-/** True for a valid template name. */
 export const isTemplateName = (name: string): boolean => name.length <= NAME_MAX && isPlainName(name);
 
-/** The names in search order, without duplicates. */
 export function templateNames(parts: NameParts): readonly string[] {
   const { prefix, osystem } = parts;
   const rest = [parts.architecture, parts.subarchitecture, parts.release, parts.node];

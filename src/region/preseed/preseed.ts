@@ -16,21 +16,16 @@ import { type PreseedRequest, PURPOSES } from './request.ts';
 import type { FoundText, TemplateSource } from './template-source.ts';
 import { variablesOf } from './variables.ts';
 
-/** The text with its sources, or the first mistake. */
 export type PreseedResult =
   | {
       readonly ok: true;
       readonly text: string;
-      /** Its language. */
       readonly language: Language;
-      /** The name under which the template was found. */
       readonly name: string;
-      /** The files read, the template first. */
       readonly chain: readonly string[];
     }
   | ({ readonly ok: false } & MistakeAt);
 
-/** The names under which a request's template is looked up. */
 export function namesOf({ purpose, machine, osystem, release }: PreseedRequest): readonly string[] {
   return templateNames({
     prefix: PURPOSES[purpose].prefix,
@@ -42,7 +37,6 @@ export function namesOf({ purpose, machine, osystem, release }: PreseedRequest):
   });
 }
 
-/** Finds and renders the template of a request. */
 export function renderPreseed(request: PreseedRequest, templates: TemplateSource): PreseedResult {
   const names = namesOf(request);
   for (const name of names) {
@@ -54,7 +48,6 @@ export function renderPreseed(request: PreseedRequest, templates: TemplateSource
   return { ok: false, file: LAST_NAME, line: 0, mistake: mistake('no-template', { purpose: request.purpose, names }) };
 }
 
-/** Renders this text instead of the template that a search would find. */
 export function renderText(
   request: PreseedRequest,
   template: { readonly name: string; readonly path: string; readonly text: string },

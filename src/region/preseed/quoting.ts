@@ -13,7 +13,6 @@ import type { Language, WritingContext } from './context.ts';
 import { kindOf } from './fault.ts';
 import { isList, isMapping, Markup, textOf, type Value } from './value.ts';
 
-/** The quoted text, or why it cannot be quoted. */
 export type Quoted = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly why: NotWritable };
 
 const written = (text: string): Quoted => ({ ok: true, text });
@@ -29,7 +28,6 @@ const refused = <Code extends NotWritable['code']>(code: Code, params: NotWritab
 /** Characters without special meaning for a shell, for YAML inside quotes, and for debconf. */
 const WORD = /^[A-Za-z0-9_@%+=:,./-]*$/;
 const CONTROL = /[\0-\x1f\x7f-\x9f\u2028\u2029]/;
-/** Characters of one quoted value with all its parts. */
 export const QUOTED_CHARACTERS_MAX = 1024 * 1024;
 const QUOTED_DEPTH_MAX = 32;
 /** The longest key that PyYAML reads. */
@@ -41,7 +39,6 @@ function lineProblem(text: string): 'control' | 'incomplete' | undefined {
   return text.isWellFormed() ? undefined : 'incomplete';
 }
 
-/** A debconf value: the rest of a line. */
 export function quoteDebconf(text: string): Quoted {
   const problem = lineProblem(text);
   if (problem !== undefined) return refused(`${problem}-debconf`, {});
@@ -107,7 +104,6 @@ export function quoteKernel(text: string): Quoted {
   return written(trimmed);
 }
 
-/** Part of a URL: everything except letters, digits and `-._~` is percent-encoded. */
 export function quoteUrl(text: string): Quoted {
   if (!text.isWellFormed()) return refused('incomplete', {});
   return written(

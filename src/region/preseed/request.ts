@@ -4,16 +4,12 @@ import type { MachineCredentials } from '../records/machine-credentials.ts';
 import type { Language } from './context.ts';
 import type { Variables } from './value.ts';
 
-/** A kind of file for machines, with the names and the language of its templates. */
 export interface PurposeDescription {
-  /** The first part of its templates' names. */
   readonly prefix: string;
   readonly language: Language;
-  /** Its meaning, for the documents. */
   readonly meaning: string;
 }
 
-/** The kinds of files that templates produce. */
 export const PURPOSES = {
   install: {
     prefix: '',
@@ -64,15 +60,11 @@ export const PURPOSES = {
 
 export type Purpose = keyof typeof PURPOSES;
 
-/** The machine's part of a request. */
 export interface PreseedMachine {
   readonly systemId: string;
   readonly hostname: string;
-  /** Empty: none. */
   readonly domain: string;
-  /** `amd64`. */
   readonly architecture: string;
-  /** `generic`. */
   readonly subarchitecture: string;
 }
 
@@ -88,7 +80,6 @@ interface Mirrors {
   readonly debian: string;
   /** amd64 and i386. */
   readonly ubuntu: string;
-  /** Every other architecture. */
   readonly ubuntuPorts: string;
 }
 
@@ -100,7 +91,6 @@ export const DEFAULT_MIRRORS: Mirrors = {
 
 /** The configuration of preseeds. */
 export interface PreseedConfig {
-  /** The operator's templates, absolute; it need not exist. */
   readonly directory: string;
   readonly mirrors: Mirrors;
 }
@@ -108,24 +98,18 @@ export interface PreseedConfig {
 /** Settings for machines that install a system. */
 export interface InstallConfig {
   readonly preseeds: PreseedConfig;
-  /** The proxy's URL; empty: none. */
   readonly httpProxy: string;
-  /** Kernel arguments for machines without their own. */
   readonly kernelParams: string;
 }
 
-/** All inputs of a rendering besides the templates. */
 export interface PreseedRequest {
   readonly purpose: Purpose;
   /** `undefined` for an unknown machine, whose names are then undefined in templates. */
   readonly machine: PreseedMachine | undefined;
-  /** `debian`, `ubuntu`; empty if none was chosen. */
   readonly osystem: string;
-  /** `bookworm`, `jammy`. */
   readonly release: string;
   /** The region's URL for this machine, ending in `/MAAS`. */
   readonly serverUrl: string;
-  /** Empty: none. */
   readonly httpProxy: string;
   readonly mirrors: Mirrors;
   /** A device such as `/dev/vda`; empty: the first disk. */

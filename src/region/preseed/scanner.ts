@@ -9,7 +9,6 @@
 
 import { failAt } from './fault.ts';
 
-/** Characters of one template. */
 export const TEMPLATE_CHARACTERS_MAX = 256 * 1024;
 
 export type Token =
@@ -17,7 +16,6 @@ export type Token =
   /** `word` is the statement's first word, empty if the directive writes a value; `rest` is the remainder. */
   | { readonly kind: 'directive'; readonly word: string; readonly rest: string; readonly line: number };
 
-/** The words that begin a statement. */
 const STATEMENTS: ReadonlySet<string> = new Set([
   'if',
   'elif',
@@ -36,7 +34,6 @@ const STATEMENTS: ReadonlySet<string> = new Set([
   'continue',
 ]);
 
-/** Splits a template. @throws TemplateFault for an unterminated directive, and for a template that is too long */
 export function scanTemplate(file: string, source: string): readonly Token[] {
   if (source.length > TEMPLATE_CHARACTERS_MAX)
     failAt({ file, line: 1 }, 'template-long', { max: TEMPLATE_CHARACTERS_MAX });

@@ -9,20 +9,17 @@
 /** An open construct: quotes, brackets, back-quotes, `${`, and `$((`, inside which quotes have no effect. */
 type Frame = '"' | '(' | '`' | '{' | '$((';
 
-/** The context of the next character in a script. */
 type ShellContext =
   | { readonly kind: 'shell-comment' | 'here-document' }
   /** `quote` is the open quotation mark, or empty. */
   | { readonly kind: 'shell'; readonly quote: string };
 
-/** Nested frames. */
 const FRAMES_MAX = 64;
 const HERE_DOCUMENT = /<<(-?)[ \t]*(?:'([^'\n]+)'|"([^"\n]+)"|([A-Za-z0-9_.-]+))(?=[\s;&|<>)]|$)/;
 /** The characters after which a comment can begin. */
 const WORD_START = /^[\s;&|(]?$/;
 
 export class ShellFollower {
-  /** Outermost first. */
   readonly #frames: Frame[] = [];
   #isUnsure = false;
   #isSingle = false;
@@ -30,7 +27,6 @@ export class ShellFollower {
   #isComment = false;
   #previous = '';
   #beforeEscape = '';
-  /** The line without its comment. */
   #line = '';
   /** The end marker of the open here-document; undefined: none. */
   #ending: { readonly word: string; readonly isIndented: boolean } | undefined;
@@ -102,7 +98,6 @@ export class ShellFollower {
     else if (this.#frames.at(-1) !== '"') this.#readPlain(character, previous);
   }
 
-  /** Handles characters that are special only outside double quotes. */
   #readPlain(character: string, previous: string): void {
     if (character === "'") {
       if (previous === '$' || this.#frames.includes('{')) this.#isUnsure = true;

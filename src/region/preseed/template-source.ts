@@ -8,20 +8,17 @@ import { fileURLToPath } from 'node:url';
 import type { FileMistake, Mistake } from '../records/preseed-mistake.ts';
 import { isTemplateName } from './names.ts';
 
-/** A text from a directory. */
 export type FoundText =
   | { readonly ok: true; readonly path: string; readonly text: string }
   | { readonly ok: false; readonly path: string; readonly fault: Mistake<FileMistake> };
 
 /** A directory of texts; each call reads the current files. */
 export interface TextSource {
-  /** The file with this name; undefined: none. */
   find(name: string): FoundText | undefined;
   /** The names of its files; empty if the directory does not exist. */
   list(): readonly string[];
 }
 
-/** One template in a listing. */
 interface TemplateEntry {
   readonly name: string;
   readonly origin: 'yours' | 'shipped';
@@ -29,10 +26,8 @@ interface TemplateEntry {
   readonly isReplaced: boolean;
 }
 
-/** The directory of the shipped templates. */
 export const SHIPPED_DIRECTORY: string = fileURLToPath(new URL('./templates/', import.meta.url));
 
-/** The operator's directory over the shipped one. */
 export class TemplateSource {
   readonly #own: TextSource;
   readonly #shipped: TextSource;
@@ -47,7 +42,6 @@ export class TemplateSource {
     return isTemplateName(name) ? (this.#own.find(name) ?? this.#shipped.find(name)) : undefined;
   }
 
-  /** All templates, by name. */
   list(): readonly TemplateEntry[] {
     const own = new Set(this.#own.list().filter(isTemplateName));
     const shipped = this.#shipped.list().filter(isTemplateName);

@@ -18,7 +18,6 @@ import { type Expression, parseExpression } from './expression.ts';
 import { failAt, shown, sortedNames, TemplateFault, type TemplatePlace } from './fault.ts';
 import { scanTemplate, type Token } from './scanner.ts';
 
-/** Nested `if`, `for` and `def`. */
 const NESTING_MAX = 32;
 
 interface Node extends TemplatePlace {
@@ -65,7 +64,6 @@ interface CodeNode extends Node {
 export type TemplateNode = CodeNode | TextNode | OutputNode | IfNode | ForNode | BlockNode | IncludeNode | DefaultNode;
 export type Body = readonly TemplateNode[];
 
-/** A parsed template. */
 export interface Template {
   readonly file: string;
   readonly body: Body;
@@ -81,7 +79,6 @@ export function parseTemplate(file: string, source: string): Template {
 
 type Directive = Token & { readonly kind: 'directive' };
 
-/** A body, and the directive that ended it. */
 interface Ended {
   readonly body: Body;
   readonly end: Directive | undefined;
@@ -110,7 +107,6 @@ class Builder {
     return { file: this.#file, line };
   }
 
-  /** Reads up to a directive that ends or divides a body. */
   #body(depth: number): Ended {
     const body: TemplateNode[] = [];
     for (;;) {

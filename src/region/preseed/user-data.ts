@@ -8,7 +8,6 @@ import { counted } from '../../counted.ts';
 import { yamlParser } from '../../yaml-parser.ts';
 import { fieldRefusal, type RefusalWord } from '../records/refusal.ts';
 
-/** Bytes of the owner's user data. */
 export const USER_DATA_BYTES_MAX = 1024 * 1024;
 
 const CLOUD_CONFIG = 'text/cloud-config';
@@ -33,7 +32,6 @@ const DEPTH_MAX = 100;
 const MULTIPART = 'multipart';
 const GZIP = 'application/gzip';
 
-/** The type of user data that cloud-init understands, or why it would not. */
 type JudgedUserData =
   | { readonly ok: true; readonly type: string }
   | { readonly ok: false; readonly refusal: RefusalWord };
@@ -117,6 +115,5 @@ function withoutStacks<T>(work: () => T): T {
   }
 }
 
-/** True for the header of a multipart MIME message. */
 const isMessage = (start: string): boolean =>
   /^(?:[A-Za-z][A-Za-z0-9-]*:[^\n]*\n(?:[ \t][^\n]*\n)*)*?content-type:\s*multipart\//i.test(start);

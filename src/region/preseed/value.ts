@@ -16,15 +16,12 @@ export class Markup {
   }
 }
 
-/** A variable's value. */
 export type Value = null | boolean | number | string | Markup | readonly Value[] | { readonly [key: string]: Value };
 
-/** Names and their values, as own properties. */
 export type Variables = Readonly<Record<string, Value>>;
 
 export const isList = (value: Value): value is readonly Value[] => Array.isArray(value);
 
-/** True for a value with named parts. */
 export const isMapping = (value: Value): value is { readonly [key: string]: Value } =>
   typeof value === 'object' && value !== null && !isList(value) && !(value instanceof Markup);
 

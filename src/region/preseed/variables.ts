@@ -9,18 +9,15 @@ import { quoteDebconf, quoteYaml } from './quoting.ts';
 import { type PreseedRequest, PURPOSES } from './request.ts';
 import { isMapping, Markup, type Value, type Variables } from './value.ts';
 
-/** One name. */
 interface VariableDescription {
   readonly meaning: string;
   readonly example: string;
-  /** Its value; `undefined` if it is not defined for this request. */
   readonly read: (request: PreseedRequest) => Value | undefined;
 }
 
 const metadataUrl = ({ serverUrl }: PreseedRequest): string => `${serverUrl}/metadata`;
 const isUbuntu = ({ osystem }: PreseedRequest): boolean => osystem === 'ubuntu';
 
-/** The parts of a URL; `undefined` if the text is not a URL. */
 function urlParts(text: string): { protocol: string; host: string; hostname: string; directory: string } | undefined {
   const url = URL.parse(text);
   if (url === null) return undefined;
@@ -59,7 +56,6 @@ function nodeParts(request: PreseedRequest): Value | undefined {
 const sshKeysOf = ({ sshKeys, purpose }: PreseedRequest): Value =>
   PURPOSES[purpose].language === 'debconf' ? sshKeys.map((key) => key.replaceAll('\\', '/')) : sshKeys;
 
-/** The header that authenticates the machine's requests. */
 function authorization({ credentials }: PreseedRequest): Value | undefined {
   if (credentials === undefined) return undefined;
   const encode = encodeURIComponent;
@@ -121,14 +117,12 @@ export function cloudConfigLines(request: PreseedRequest): readonly string[] | u
   return lines;
 }
 
-/** The data source as debconf answers, or outside `install` as a YAML document. */
 function preseedData(request: PreseedRequest): Value | undefined {
   if (request.purpose === 'install') return debconfAnswers(request);
   const lines = cloudConfigLines(request);
   return lines && new Markup(['#cloud-config', ...lines].join('\n'), 'yaml');
 }
 
-/** The data source as debconf answers. */
 function debconfAnswers(request: PreseedRequest): Value | undefined {
   const { credentials, machine } = request;
   if (credentials === undefined || machine === undefined) return undefined;
@@ -149,7 +143,6 @@ function debconfAnswers(request: PreseedRequest): Value | undefined {
 const netbootUrl = (request: PreseedRequest): Value | undefined =>
   request.machine && `${metadataUrl(request)}/latest/by-id/${request.machine.systemId}/`;
 
-/** Every name, in the documents' order. */
 export const VARIABLES: Readonly<Record<string, VariableDescription>> = {
   hostname: {
     meaning: "The machine's name.",
@@ -342,7 +335,6 @@ export const VARIABLES: Readonly<Record<string, VariableDescription>> = {
   driver_package: { meaning: 'Always empty, for the same reason.', example: '', read: () => '' },
 };
 
-/** The names defined for a request, with their values. */
 export function variablesOf(request: PreseedRequest): Variables {
   const found = Object.entries(VARIABLES).flatMap(([name, { read }]) => {
     const value = read(request);

@@ -8,7 +8,6 @@
 // 1. A value begins at the start of a line, after an indicator in a valid position, and after tags and anchors.
 // 2. A line that continues the plain text of the line before is not recognised; quoted text there makes the document invalid.
 
-/** The context of the next character in a YAML text. */
 type YamlContext =
   /** `text`: in a line of a block scalar. */
   | { readonly kind: 'comment' | 'text' }
@@ -17,7 +16,6 @@ type YamlContext =
 
 /** A line that opens a block scalar: dashes, a plain key, and the indicators. Any other form counts as no block, so that more is refused. */
 const BLOCK_SCALAR = /^( *(?:- +)*)([A-Za-z0-9_./-]+: *)?[|>][+-]?(?: +#.*)?$/;
-/** Ample for such a line. */
 const HEADER_CHARACTERS_MAX = 256;
 
 export class YamlFollower {
@@ -25,13 +23,10 @@ export class YamlFollower {
   #isEscaped = false;
   #isComment = false;
   #previous = '';
-  /** True if a value begins here. */
   #isFresh = true;
   /** True after an indicator, a tag or an anchor: a value begins after the next blank. */
   #isPending = false;
-  /** True inside a tag or an anchor. */
   #isMark = false;
-  /** Open flow collections (lists and maps in brackets). */
   #flows = 0;
   /** The current line up to here, at most HEADER_CHARACTERS_MAX, its length and its indentation. */
   #line = '';

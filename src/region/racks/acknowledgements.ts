@@ -11,23 +11,19 @@ import type { Clock } from '../../clock.ts';
 import type { Ipv4 } from '../../net/address.ts';
 import { isAway, type Rack } from '../records/rack.ts';
 
-/** The part of the racks that this file uses. */
 export interface KnownRacks {
   list(): readonly Rack[];
   isOf(rack: Rack, address: Ipv4): boolean;
 }
 
-/** The part of a machine from which this file finds the racks that boot it. */
 interface BootedMachine {
   readonly interfaces: readonly { readonly address?: Ipv4 | undefined }[];
 }
 
-/** The versions that racks have acknowledged. */
 export class Acknowledgements {
   readonly #racks: KnownRacks;
   readonly #clock: Clock;
   readonly #listeners = new Set<() => void>();
-  /** The version of the rack of this process; `undefined` until it reports one. */
   #own: number | undefined;
 
   constructor(racks: KnownRacks, clock: Clock) {
@@ -35,18 +31,15 @@ export class Acknowledgements {
     this.#clock = clock;
   }
 
-  /** Call when the rack of this process has put a version into force; 0: it will report one soon. */
   ownApplied(version: number): void {
     this.#own = version;
     this.reported();
   }
 
-  /** Call when a rack has reported its version in force. */
   reported(): void {
     for (const listener of [...this.#listeners]) listener();
   }
 
-  /** Calls `listener` whenever a rack has reported its version in force. @returns a function that unsubscribes */
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);

@@ -7,14 +7,12 @@ export class BatchTurns {
   readonly #racks = new Set<string>();
   readonly #turns = new LoopTurns();
 
-  /** Begins a batch of this rack. @returns false if one is already being stored */
   enter(uuid: string): boolean {
     if (this.#racks.has(uuid)) return false;
     this.#racks.add(uuid);
     return true;
   }
 
-  /** True while a batch of this rack is being stored. */
   has(uuid: string): boolean {
     return this.#racks.has(uuid);
   }
@@ -23,12 +21,10 @@ export class BatchTurns {
     this.#racks.delete(uuid);
   }
 
-  /** True if at most one batch is being stored. */
   get isAlone(): boolean {
     return this.#racks.size <= 1;
   }
 
-  /** Resolves when the next part of this rack's batch may be stored. */
   next(uuid: string): Promise<void> {
     return this.#turns.next(uuid);
   }

@@ -74,7 +74,6 @@ export function machinesForRack(
   });
 }
 
-/** The reserved addresses with a host or a name; `undefined`: there are none. */
 export function reservedForRacks({ reserved }: NetworkRecords): readonly ReservedHost[] | undefined {
   const hosts = reserved
     .filter(({ mac, hostname }) => mac !== undefined || hostname !== undefined)

@@ -21,13 +21,11 @@ import { check, HEARTBEAT_VALUES_MAX, rackInterfaces } from './rack-news.ts';
  */
 export const STRANGERS_INTERFACES_LENGTH_MAX = 16_384;
 
-/** The parsed interfaces, or why they are refused. */
 export type Introduction =
   | { readonly kind: 'interfaces'; readonly interfaces: readonly RackInterface[] }
   | { readonly kind: 'too-long' | 'too-many' }
   | { readonly kind: 'fault'; readonly refusal: RefusalWord };
 
-/** The last reports of pending racks. */
 export class Introductions {
   /** By UUID. Beyond 2 × PENDING_RACKS_MAX entries, those of racks that are no longer pending are removed. */
   readonly #said = new Map<string, { readonly text: string; readonly interfaces: readonly RackInterface[] }>();
@@ -47,7 +45,6 @@ export class Introductions {
     return { kind: 'interfaces', interfaces: read.interfaces.map(({ reservations: _, ...judged }) => judged) };
   }
 
-  /** Stores the report of a pending rack. @param isWaiting returns whether a rack is still pending */
   remember(
     uuid: string,
     said: { readonly text: string; readonly interfaces: readonly RackInterface[] },

@@ -61,14 +61,11 @@ const ELSEWHERE_PAUSE_MS = 3_600_000;
  */
 export const ELSEWHERE_REPORTED_MAX = 4096;
 
-/** The last warning about a machine and a rack. */
 interface Warning {
   readonly atMs: number;
-  /** The number of warnings withheld since. */
   readonly withheld: number;
 }
 
-/** The part of the racks that this file uses. */
 interface HomeRacks {
   list(): readonly Rack[];
   find(uuid: string): Rack | undefined;
@@ -76,7 +73,6 @@ interface HomeRacks {
   isHome(rack: Rack, address: Ipv4): boolean;
 }
 
-/** The part of the store that this file uses. */
 interface HomeStore
   extends Pick<RegionStore, 'afterCommit' | 'changeMachine' | 'changeMachines' | 'highestSequence' | 'recordEvents'> {
   readonly racks: Pick<RackStore, 'homesOf'>;
@@ -84,7 +80,6 @@ interface HomeStore
 
 type MoveRefusal = RefusalWord;
 
-/** The homes of the machines of one region. */
 export class MachineHomes {
   readonly #racks: HomeRacks;
   readonly #store: HomeStore;
@@ -99,12 +94,10 @@ export class MachineHomes {
     this.#clock = clock;
   }
 
-  /** Calls `listener` with each machine whose home this process has changed, after the change. */
   subscribe(listener: (machine: Machine) => Promise<void>): void {
     this.#listeners.add(listener);
   }
 
-  /** The accepted racks whose networks contain an address. */
   racksAt(address: Ipv4 | undefined, racks = this.#racks.list()): readonly Rack[] {
     if (address === undefined) return [];
     return racks.filter((rack) => rack.state === 'accepted' && this.#racks.isHome(rack, address));
@@ -307,7 +300,6 @@ export class MachineHomes {
 function signOf(report: RackReport, rack: Rack): MachineSign {
   const sign = { mac: parseMac(report.mac ?? ''), address: parseIpv4(report.address ?? '') };
   const isLease = isAddressSeen(report.kind) && sign.address !== undefined && sign.mac !== undefined;
-  // For the own rack, only leases and boots have an effect.
   return rack.isEmbedded && !isLease && !isBootEvent(eventTypeOf(report.kind)) ? {} : sign;
 }
 
@@ -317,9 +309,7 @@ class Weighing {
   readonly #rack: Rack;
   readonly #racks: readonly Rack[];
   readonly #networks: readonly HomeNetwork[];
-  /** By system id: the new homes. */
   readonly settled = new Map<string, Ipv4>();
-  /** The machines whose home is elsewhere, one entry for each report. */
   readonly elsewhere: MachineHome[] = [];
 
   constructor(
@@ -363,15 +353,12 @@ class Weighing {
   }
 }
 
-/** A network of a rack. Several networks of one rack may be on the same shared network. */
 interface HomeNetwork {
   readonly network: Ipv4Network;
   readonly sharedNetwork: string;
-  /** The names by which people know the network. */
   readonly names: readonly string[];
 }
 
-/** The networks that accepted racks now serve. */
 const homeNetworksOf = (racks: readonly Rack[]): readonly HomeNetwork[] =>
   racks
     .filter(({ state }) => state === 'accepted')
@@ -385,7 +372,6 @@ const homeNetworksOf = (racks: readonly Rack[]): readonly HomeNetwork[] =>
       }),
     );
 
-/** True if an accepted rack now serves the network of this address. */
 const isServed = (home: Ipv4 | undefined, networks: readonly HomeNetwork[]): boolean =>
   home !== undefined && networks.some(({ network }) => networkContains(network, home));
 
@@ -398,7 +384,6 @@ function isOtherSharedNetwork(home: Ipv4, address: Ipv4, networks: readonly Home
   return !networks.some(({ network, sharedNetwork }) => homes.has(sharedNetwork) && networkContains(network, address));
 }
 
-/** The first of a machine's home racks, if this rack is not one of them. */
 function ownerAmong(owners: readonly Rack[], rack: Rack): Rack | undefined {
   return rack.isEmbedded || owners.some(({ uuid }) => uuid === rack.uuid) ? undefined : owners[0];
 }

@@ -23,17 +23,13 @@ export const CHANGED_MACHINES_MAX = 1000;
 
 type MirrorStore = Pick<RegionStore, 'settledVersion' | 'listGone' | 'listMachinesForRacks'>;
 
-/** The machines that racks get, by system id. */
 export class MachineMirror {
   readonly #store: MirrorStore;
   readonly #onChanged: ((systemIds: readonly string[]) => void) | undefined;
-  /** The machines as stored: several may show one UUID. */
   #stored = new Map<string, RackMachine>();
-  /** The machines as racks get them. */
   #shown = new Map<string, RackMachine>();
   /** The machines that show a UUID, by that UUID. */
   #holders = new Map<string, Set<string>>();
-  /** The values of `#shown`, until it changes. */
   #list: readonly RackMachine[] | undefined;
   /**
    * The machines that each read changed, by the version before the read, oldest first. Each read begins at the version where the last
@@ -46,7 +42,6 @@ export class MachineMirror {
   #rewinds = 0;
   readonly #reads = new LatestRun(() => this.#read());
 
-  /** @param onChanged called with the machines that another process may have changed */
   constructor(store: MirrorStore, onChanged?: (systemIds: readonly string[]) => void) {
     this.#store = store;
     this.#onChanged = onChanged;
@@ -62,7 +57,6 @@ export class MachineMirror {
     return this.#rewinds;
   }
 
-  /** The machines as racks get them. */
   list(): readonly RackMachine[] {
     this.#list ??= [...this.#shown.values()];
     return this.#list;
@@ -73,7 +67,6 @@ export class MachineMirror {
     return this.#shown.get(systemId);
   }
 
-  /** The machines whose records for racks have changed or ended since a version; undefined: the mirror no longer knows these changes. */
   changedSince(version: number): ReadonlySet<string> | undefined {
     if (version === this.#version) return new Set();
     if (!this.#changes.has(version)) return undefined;

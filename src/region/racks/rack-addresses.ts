@@ -5,7 +5,6 @@ import { INTERFACES_KEY, type Settings, type SettingValue } from '../../machines
 import { formatIpv4, type Ipv4, isLoopback, parseIpv4 } from '../../net/address.ts';
 import type { Rack } from '../records/rack.ts';
 
-/** A list of racks. */
 export interface RackList {
   list(): readonly Rack[];
 }
@@ -16,7 +15,6 @@ export function isRackAddress(racks: RackList, address: Ipv4): boolean {
   return racks.list().some(({ state, interfaces }) => state === 'accepted' && interfaces.some(({ ip }) => ip === text));
 }
 
-/** The addresses that a host has on an interface, without prefixes. */
 const addressesOn = (rack: Rack, nic: SettingValue | undefined): readonly string[] =>
   (rack.pulse?.addresses ?? []).flatMap((one) => (one.interface === nic ? [one.address.replace(/\/.*/, '')] : []));
 

@@ -32,14 +32,10 @@ import { agreeTo, doubtEvent, reportedTexts, weighNetworks } from './rack-networ
 /** How often the store records that a pending rack was heard. The rack asks every few seconds. */
 const WAITING_SEEN_EVERY_MS = 30_000;
 
-/** The key with which a rack authenticates at and after its registration. */
 export type RackKey =
-  /** An administrator's API key. */
   | { readonly kind: 'administrator'; readonly token: string; readonly username: string }
-  /** A key that the rack has generated. */
   | { readonly kind: 'own'; readonly token: string; readonly secretDigest: string };
 
-/** A validated registration. */
 export interface RackRegistration {
   readonly uuid: string;
   readonly name: string;
@@ -47,7 +43,6 @@ export interface RackRegistration {
   readonly uplink: number;
   readonly interfaces: readonly RackInterface[];
   readonly key: RackKey;
-  /** The sender's address, as text. */
   readonly address: string;
   /** The region's configuration file, for the commands in refusals (`namedFile`). */
   readonly regionFile?: string | undefined;
@@ -77,7 +72,6 @@ export const refuseVersion = (uplink: number): RefusalWord | undefined =>
         `the rack speaks version ${uplink} of the link, this region version ${LINK_VERSION}: update ${uplink < LINK_VERSION ? 'the rack' : 'the region'}`,
       );
 
-/** Decides on a registration. */
 export function decideRegistration(registration: RackRegistration, racks: readonly Rack[], atMs: number): Decision {
   const other = refuseVersion(registration.uplink);
   if (other !== undefined) return refuse(other);
@@ -137,7 +131,6 @@ function gaveWayEvent(gone: Rack, address: string, atMs: number): NewMachineEven
 
 const heardMs = (rack: Rack): number => rack.seenMs ?? rack.registeredMs;
 
-/** How long a pending rack may be silent, and the one that will lose its place first. */
 type Room = { readonly minutes: number; readonly oldest: Oldest | undefined };
 
 function roomText({ minutes, oldest }: Room): string {
@@ -149,7 +142,6 @@ function roomText({ minutes, oldest }: Room): string {
   );
 }
 
-/** The pending rack that has been silent longest. */
 type Oldest = { readonly name: string; readonly address: string; readonly seconds: number };
 
 const allText = ({
@@ -203,7 +195,6 @@ function roomFor(registration: RackRegistration, racks: readonly Rack[], atMs: n
 
 const isSilent = (rack: Rack, atMs: number): boolean => atMs - heardMs(rack) > PENDING_KEPT_MS;
 
-/** The details of a refusal: the pending rack heard longest ago, and the number of silent minutes after which it gives way. */
 const roomAfter = (oldest: Rack | undefined, atMs: number) => ({
   minutes: PENDING_KEPT_MS / 60_000,
   oldest: oldest && {
@@ -328,7 +319,6 @@ export type RackVerdict = 'accept' | 'reject' | 'remove';
 
 export type VerdictRefusal = RefusalWord;
 
-/** Applies an administrator's verdict to all of these racks, or to none. The result is the refusal, or undefined. */
 export function decideVerdict(
   uuids: readonly string[],
   verdict: RackVerdict,

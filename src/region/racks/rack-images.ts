@@ -39,7 +39,6 @@ const rackImage = z
   })
   .refine(({ path, sha256 }) => path.includes(sha256));
 
-/** The valid images of a list. */
 export function parseRackImages(list: unknown): readonly RackImage[] {
   if (!Array.isArray(list)) return [];
   return list.slice(0, RACK_IMAGES_MAX).flatMap((entry: unknown) => {
@@ -48,10 +47,8 @@ export function parseRackImages(list: unknown): readonly RackImage[] {
   });
 }
 
-/** The racks and their images. */
 interface RackImageKnowledge {
   readonly racks: readonly Rack[];
-  /** By the rack's UUID. */
   readonly images: ReadonlyMap<string, readonly RackImage[]>;
   readonly nowMs: number;
 }

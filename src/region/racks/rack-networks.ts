@@ -57,7 +57,6 @@ export function reportedBeyond(rack: Rack, known: readonly Settings[]): readonly
     .map((one) => Object.fromEntries(Object.entries(one).filter(([, text]) => text !== '')));
 }
 
-/** A rack's believed networks. */
 export const believedNetworks = (rack: Rack): readonly Ipv4Network[] =>
   reported({ interfaces: believedInterfaces(rack) });
 
@@ -117,7 +116,6 @@ function doubtsAmong(networks: readonly Ipv4Network[], rack: Rack, racks: readon
   });
 }
 
-/** Why a person would have to agree to a further network of an accepted rack; `undefined`: nobody would. */
 export function findNetworkDoubt(network: Ipv4Network, rack: Rack, racks: readonly Rack[]): NetworkDoubt | undefined {
   if (rack.isEmbedded) return undefined;
   const text = formatNetwork(network);
@@ -151,10 +149,8 @@ export function agreeTo(rack: Rack, shared: readonly string[], racks: readonly R
   return weighNetworks({ ...rack, state: 'accepted', agreed: [...agreed] }, undefined, racks);
 }
 
-/** A rack's reported networks, as text. */
 export const reportedTexts = (rack: Rack): readonly string[] => reported(rack).map(formatNetwork);
 
-/** The doubt about a rack's disputed networks; `undefined` if all are believed. */
 export function findDoubt(rack: Rack, racks: readonly Rack[]): Happening<'networks-doubted'> | undefined {
   const [first, ...more] = doubtsOf(rack, racks);
   if (first === undefined) return undefined;
@@ -172,7 +168,6 @@ export function doubtEvent(
   return doubt === undefined ? undefined : { type: 'RACK_CHANGED', level: 'warning', ...doubt, atMs, username };
 }
 
-/** An entry of `hosts` of a cluster interface. */
 interface ConfiguredHost {
   /** `undefined`: it is not known by its hardware address. */
   readonly mac: MacAddress | undefined;

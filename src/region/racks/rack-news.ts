@@ -31,20 +31,16 @@ const COPIES_MAX = 16;
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** Text for people; at most `charactersMax` characters before cleaning. */
 const shownText = (charactersMax: number) =>
   z
     .string()
     .max(charactersMax)
     .transform((text) => cleanText(text, charactersMax));
 
-/** A UUID in lower case. */
 export const rackUuid = z.string().regex(UUID, 'is not a UUID in lower case');
-/** One label of a domain name. */
 export const rackName = z
   .string()
   .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'give lower-case letters, digits and hyphens, at most 63');
-/** A Rackboot version. */
 export const rackVersion = z.string().regex(/^[\w.+-]{1,64}$/, 'is not a version');
 
 const RACK_ADDRESS = 'is not an IPv4 address';
@@ -64,7 +60,6 @@ const hostInterface = z
   .regex(/^[^\s/]{0,15}$/, 'is not the name of an interface')
   .transform((text) => cleanText(text));
 
-/** An address with the length of its network's prefix. */
 const hostAddress = z.string().refine((text) => {
   const [address = '', prefix = ''] = text.split('/');
   return parseIpv4(address) !== undefined && /^\d{1,2}$/.test(prefix) && Number(prefix) <= 32;
@@ -72,7 +67,6 @@ const hostAddress = z.string().refine((text) => {
 
 const hardwareAddress = z.string().refine((text) => parseMac(text) !== undefined, 'is not a MAC address');
 
-/** The interfaces of a rack. */
 export const rackInterfaces = z
   .array(
     z.object({
@@ -104,7 +98,6 @@ export const rackInterfaces = z
 
 const count = z.number().int().min(0).max(COUNT_MAX);
 
-/** The body of a heartbeat. */
 export const heartbeat = z.object({
   version: rackVersion,
   uplink: z.number().int().min(0).max(65_535),
@@ -153,7 +146,6 @@ const report = z.object({
   level: z.string().refine(isEventLevel, 'is not a level').optional(),
 });
 
-/** A report's parameters; `undefined` if they do not fit its kind. */
 const withParams = ({ params, ...rest }: z.output<typeof report>) => ({
   ...rest,
   params: params === undefined ? undefined : reportedEvent(rest.kind, params, undefined)?.params,
@@ -165,9 +157,7 @@ const post = z.object({
   contentType: z.string().max(256),
   path: z.string().max(2048),
   body: z.base64(),
-  /** The boot token in the machine's request. */
   token: z.string().max(64).optional(),
-  /** The boot interface for which the rack vouches. */
   bootMac: z.string().max(17).optional(),
 });
 
@@ -182,7 +172,6 @@ const batch = z.object({
   entries: z.array(z.looseObject({ sequence: count })).max(ENTRIES_MAX),
 });
 
-/** One received entry of a batch. Only its sequence has been validated. */
 type RawEntry = z.output<typeof batch>['entries'][number];
 
 /** One parsed entry of a batch, or why it is invalid. */
@@ -190,7 +179,6 @@ type LinkEntry =
   | z.output<typeof entry>
   | { readonly kind: 'fault'; readonly sequence: number; readonly reason: string };
 
-/** A machine's request that a rack kept while the region was unreachable. */
 export type KeptPost = z.output<typeof post>;
 
 export interface LinkBatch {
@@ -201,10 +189,8 @@ export interface LinkBatch {
   readonly entries: readonly RawEntry[];
 }
 
-/** A valid value, or its first problem. */
 type Checked<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: RefusalWord };
 
-/** Validates a value by a schema. */
 export function check<T>(schema: z.ZodType<T>, value: unknown): Checked<T> {
   const checked = schema.safeParse(value);
   if (checked.success) return { ok: true, value: checked.data };
@@ -232,7 +218,6 @@ export function parseBatch(uuid: string, value: unknown): Checked<LinkBatch> {
   return outer;
 }
 
-/** Parses an entry; an invalid entry gives a fault. */
 export function readEntry(raw: RawEntry): LinkEntry {
   const one = check(entry, raw);
   return one.ok ? one.value : { kind: 'fault', sequence: raw.sequence, reason: one.problem.text };

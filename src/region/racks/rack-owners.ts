@@ -6,7 +6,6 @@
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { Racks } from './racks.ts';
 
-/** Bound on the racks that the event names; the others are only counted. */
 const NAMED_MAX = 10;
 
 /**

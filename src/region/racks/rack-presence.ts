@@ -9,13 +9,11 @@ import type { NewMachineEvent } from '../records/machine-event.ts';
 import { isAway, type Rack } from '../records/rack.ts';
 import type { RackChange } from '../records/rack-store.ts';
 
-/** The part of the racks that this file uses. */
 interface KnownRacks {
   list(): readonly Rack[];
   change<R>(decide: (racks: readonly Rack[]) => RackChange<R>): Promise<R>;
 }
 
-/** Watches whether the racks of one region report. */
 export class RackPresence {
   readonly #racks: KnownRacks;
   readonly #clock: Clock;
@@ -27,7 +25,6 @@ export class RackPresence {
     this.#startedMs = clock.wallTimeMs();
   }
 
-  /** Logs racks that have gone away; call it periodically. */
   async lookForAway(): Promise<void> {
     const nowMs = this.#clock.wallTimeMs();
     for (const { uuid } of this.#racks.list().filter((rack) => this.#isNewlyAway(rack, nowMs))) {
@@ -52,6 +49,5 @@ export class RackPresence {
   }
 }
 
-/** The event of a rack that is heard again; empty if the rack was not away. */
 export const returnEvents = ({ name, awayMs }: Rack, atMs: number): readonly NewMachineEvent[] =>
   awayMs === undefined ? [] : [{ type: 'RACK_BACK', code: 'rack-back', params: { rack: name }, atMs, username: '' }];

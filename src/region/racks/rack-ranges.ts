@@ -13,9 +13,7 @@ export function rangesOf(rack: Rack): readonly Ipv4Range[] {
   });
 }
 
-/** Dynamic addresses that an accepted rack shares with another. */
 interface SharedRange extends Ipv4Range {
-  /** The other rack. */
   readonly rack: string;
 }
 

@@ -38,17 +38,14 @@ import { RackPresence, returnEvents } from './rack-presence.ts';
 export const DISPUTES_PER_RACK = { perSecond: 1 / 3600, burst: 4 } as const;
 export const DISPUTES_IN_TOTAL = { perSecond: 0.1, burst: 256 } as const;
 
-/** The contents of a heartbeat. */
 interface RackNews {
   readonly version: string;
   readonly uplink: number;
   readonly interfaces: readonly RackInterface[];
   readonly pulse: RackPulse;
-  /** `undefined` if unchanged. */
   readonly images?: readonly RackImage[] | undefined;
 }
 
-/** The decision on the networks of one rack. */
 interface WeighedNetworks {
   readonly disputed: readonly string[];
   readonly believed: readonly Ipv4Network[];
@@ -68,15 +65,10 @@ function weighingKey(racks: readonly Rack[]): string {
     .join('\n');
 }
 
-/** The racks of one region. */
 export class Racks {
-  /** The racks' versions of the desired state in force. */
   readonly acknowledgements: Acknowledgements;
-  /** The machines' home racks. */
   readonly homes: MachineHomes;
-  /** Which racks are away. */
   readonly presence: RackPresence;
-  /** The racks' batches being stored. */
   readonly turns = new BatchTurns();
   readonly #store: RegionStore;
   readonly #clock: Clock;
@@ -91,11 +83,9 @@ export class Racks {
   readonly #listeners = new Set<() => void>();
   #list: readonly Rack[] = [];
   #weighed: ReadonlyMap<string, WeighedNetworks> = new Map();
-  /** The facts from which `#weighed` was computed. */
   #weighedKey = '';
   #networksVersion = 0;
   #version = -1;
-  /** The API keys that racks use, by rack. */
   #keys: ReadonlyMap<string, RackKeyHolder> = new Map();
 
   constructor(store: RegionStore, clock: Clock) {
@@ -167,7 +157,6 @@ export class Racks {
     return this.list().some((rack) => rack.state === 'accepted' && this.isOf(rack, address));
   }
 
-  /** True if an address is in one of this rack's believed networks. */
   isOf(rack: Rack, address: Ipv4): boolean {
     return (this.#weighed.get(rack.uuid)?.believed ?? []).some((network) => networkContains(network, address));
   }
@@ -227,7 +216,6 @@ export class Racks {
     return rack !== undefined && rack.token === token && kept !== undefined && matches;
   }
 
-  /** Takes a registration or returns the refusal. @param text the rack's interfaces as JSON */
   async introduce(
     said: Omit<RackRegistration, 'interfaces'>,
     text: string,
@@ -244,7 +232,6 @@ export class Racks {
     return outcome;
   }
 
-  /** True for an administrator's key, and for an accepted rack with its own key. */
   #isTrusted({ uuid, key }: Pick<RackRegistration, 'uuid' | 'key'>): boolean {
     if (key.kind === 'administrator') return true;
     const known = this.find(uuid);
@@ -287,7 +274,6 @@ export class Racks {
     });
   }
 
-  /** Calls `listener` after each verdict in this process. @returns a function that unsubscribes */
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
@@ -299,7 +285,6 @@ export class Racks {
     await this.#store.afterCommit(() => this.refresh());
   }
 
-  /** Stores the rack of this process, which needs no key. Removes an earlier one with another UUID. */
   putOwn(description: RackDescription): Promise<void> {
     return this.#change((racks) => decideOwnRack(description, racks, this.#clock.wallTimeMs()));
   }
@@ -309,7 +294,6 @@ export class Racks {
     return this.#change((racks) => decideOwnRack(undefined, racks, this.#clock.wallTimeMs()));
   }
 
-  /** Stores a rack's heartbeat. */
   async hear(uuid: string, news: RackNews): Promise<void> {
     const atMs = this.#clock.wallTimeMs();
     const { images, ...said } = news;
@@ -350,7 +334,6 @@ export class Racks {
     return event === undefined || !this.#disputes.allows(next.uuid, this.#clock.now()) ? [] : [event];
   }
 
-  /** Applies a change, and reads the racks again once it is stored. */
   async #change<R>(decide: (racks: readonly Rack[]) => RackChange<R>): Promise<R> {
     const result = await this.#store.racks.change(decide);
     await this.#store.afterCommit(() => this.refresh());

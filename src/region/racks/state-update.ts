@@ -20,7 +20,6 @@ interface StateMark {
   readonly startId: string;
 }
 
-/** An update of a rack's state. */
 export type StateUpdate =
   | { readonly kind: 'unchanged'; readonly tag: string }
   | { readonly kind: 'state'; readonly tag: string; readonly state: DesiredState }
@@ -28,7 +27,6 @@ export type StateUpdate =
 
 /** A rack's request: the state that it has, and the answers that it accepts. */
 export interface StateRequest {
-  /** The header If-None-Match. */
   readonly ifNoneMatch: string | undefined;
   /** True if the rack can apply changes. */
   readonly takesChanges: boolean;

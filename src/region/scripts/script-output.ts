@@ -11,7 +11,6 @@ import { words } from '../words/text.ts';
 /** The furthest position in an output, in bytes: far more than a script prints, and small enough for every later sum. */
 export const OFFSET_MAX = 2 ** 40;
 
-/** The output received so far: its end, and its total size. */
 interface OutputSoFar {
   readonly tail: Uint8Array;
   readonly outputBytes: number;
@@ -21,7 +20,6 @@ interface OutputSoFar {
 const gapMark = (bytes: number): string => `\u001b]rackboot-gap;${bytes}\u0007`;
 const GAPS = /\u001b\]rackboot-gap;(\d{1,13})\u0007/g;
 
-/** Adds a piece. @param offset its position in the whole output */
 export function appendOutput(before: OutputSoFar, offset: number, piece: Uint8Array): OutputSoFar {
   const known = before.outputBytes - offset;
   if (known >= piece.length) return before;

@@ -31,7 +31,6 @@ const BUILTINS: readonly (readonly [name: string, seconds: number, hardware: Scr
   ['link', 60, 'network'],
   ['clock', 60, 'node'],
 ];
-/** Names that an operator's script may not have. */
 export const BUILTIN_NAMES: ReadonlySet<string> = new Set(BUILTINS.map(([name]) => name));
 
 /** The marks of a script that the store does not have: a built-in one, or one that is gone. */
@@ -64,7 +63,6 @@ export const passes = (
 ): boolean =>
   (hardware === undefined || script.hardware === hardware) && (filters?.some((word) => isMeant(script, word)) ?? true);
 
-/** Plans a run. @param chosen the names of scripts to run instead of all of the run's kind that run unasked */
 export function planRun(
   purpose: ScriptKind,
   scripts: readonly Script[],
@@ -84,7 +82,6 @@ export function planRun(
   return [...builtins, ...ordered.map(({ name, kind, timeoutSeconds }) => ({ name, kind, timeoutSeconds }))];
 }
 
-/** A machine's report on one script. */
 export interface ScriptNews {
   readonly id: number;
   /** How the script ended: it exited, ran out of time, or could not be run. `undefined`: it is running. */
@@ -94,7 +91,6 @@ export interface ScriptNews {
   readonly piece?: { readonly offset: number; readonly bytes: Uint8Array } | undefined;
 }
 
-/** The change of a result by a report. */
 export function takeNews(result: RawResult, news: ScriptNews, atMs: number): ResultChange {
   const output = news.piece === undefined ? {} : appendOutput(result, news.piece.offset, news.piece.bytes);
   const startedMs = result.startedMs ?? atMs;
@@ -107,7 +103,6 @@ function endOf({ ended, exitStatus }: ScriptNews): ResultStatus {
   return exitStatus === 0 ? 'passed' : 'failed';
 }
 
-/** True for a script beyond its time limit and grace. */
 export const isOverdue = ({ status, startedMs, timeoutSeconds }: RawResult, atMs: number): boolean =>
   status === 'running' && startedMs !== undefined && atMs - startedMs > timeoutSeconds * 1000 + OVERDUE_GRACE_MS;
 

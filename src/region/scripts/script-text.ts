@@ -31,7 +31,6 @@ import { cleanNote, cleanWords } from '../records/text-json.ts';
 import { BUILTIN_NAMES } from './script-run.ts';
 
 export const SCRIPT_BYTES_MAX = 256 * 1024;
-/** Scripts of one region. */
 export const SCRIPTS_MAX = 100;
 export const TIMEOUT_SECONDS_DEFAULT = 600;
 const TIMEOUT_SECONDS_MAX = 24 * 3600;
@@ -39,13 +38,11 @@ export const POSITION_DEFAULT = 50;
 const TITLE_MAX = 128;
 const DESCRIPTION_MAX = 1024;
 const HEADER_LINES_MAX = 200;
-/** Tags of one script. */
 export const SCRIPT_TAGS_MAX = 64;
 /** A tag of a script: letters, digits, `_`, `.` and `-`. The word `none` chooses no script. */
 export const SCRIPT_TAG = /^(?!none$)[A-Za-z0-9_.-]{1,64}$/;
 /** The interpreters of the environment in which scripts run, all of BusyBox; the agent runs those for dash with its sh. */
 const INTERPRETERS: ReadonlySet<string> = new Set(['sh', 'ash', 'dash', 'awk', 'sed', 'busybox']);
-/** How much of an interpreter's name a refusal shows. */
 const NAME_SHOWN_MAX = 64;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 /** Words used in URL paths, which cannot be names. */
@@ -78,11 +75,8 @@ const PARALLEL_WORDS = new Map<string, ScriptParallel>([
 
 type GivenMarks = { readonly [Name in keyof ScriptMarks]?: ScriptMarks[Name] | undefined };
 
-/** A script's text with a person's values for its properties; missing ones are taken from the text. */
 interface ScriptRequest extends GivenMarks {
-  /** `undefined`: the text of `before`. */
   readonly content: string | undefined;
-  /** The script that is replaced; `undefined`: it is new. */
   readonly before?: WrittenScript | undefined;
   readonly name?: string | undefined;
   readonly kind?: ScriptKind | undefined;
@@ -92,7 +86,6 @@ interface ScriptRequest extends GivenMarks {
   readonly position?: number | undefined;
 }
 
-/** A valid script, or its problems by field. */
 type ParsedScript =
   | {
       readonly kind: 'script';
@@ -104,7 +97,6 @@ type Complain = (field: string, word: RefusalWord) => void;
 
 export const SCRIPT_TYPE_FORM = 'Give commissioning (0) or testing (2).';
 
-/** Checks a script, and takes missing properties from its comment. */
 export function parseScript(request: ScriptRequest): ParsedScript {
   const problems: Record<string, RefusalWord[]> = {};
   const complain: Complain = (field, word) => {
@@ -153,7 +145,6 @@ export const scriptTagText = (tag: string): string =>
 
 export const scriptTagsLimitText = (max: number): string => `A script has at most ${max} tags.`;
 
-/** The tags and the like of a script. */
 function marksOf(request: ScriptRequest, header: Metadata, complain: Complain): ScriptMarks {
   const { tags: before, hardware, parallel, isDestructive } = request.before ?? NO_MARKS;
   const tags = [...new Set(request.tags ?? header.list('tags') ?? before)];
@@ -184,7 +175,6 @@ const MARK_FAULTS: Readonly<Record<string, string>> = {
   parallel: PARALLEL_FORM,
 };
 
-/** Why a text cannot be run as a script; `undefined` if it can. */
 function problemOf(content: string): RefusalWord | undefined {
   const bytes = Buffer.byteLength(content);
   if (bytes === 0) return fieldRefusal('The script is empty.');
@@ -221,7 +211,6 @@ function nameProblemOf(name: string): RefusalWord | undefined {
   return /^\d+$/.test(name) ? fieldRefusal('A name cannot be digits only.') : undefined;
 }
 
-/** The metadata in a script's comment. Each answer is `undefined` if the comment does not have the key. */
 interface Metadata {
   /** A value without YAML's comment: its lines in one. */
   readonly word: (key: string) => string | undefined;
@@ -232,7 +221,6 @@ interface Metadata {
 }
 const NO_METADATA: Metadata = { word: () => undefined, text: () => undefined, list: () => undefined };
 
-/** Reads the comment; one without keys if there is none. */
 function headerOf(content: string): Metadata {
   const lines = content.split('\n', HEADER_LINES_MAX);
   const start = lines.findIndex((line) => START.test(line));
@@ -283,7 +271,6 @@ function itemsIn(rows: readonly string[]): readonly string[] {
   return items.filter((item, index) => item !== '' && !(index === 0 && /^(?:null|~)$/i.test(item)));
 }
 
-/** Parses a script's kind, by name or MAAS's number; `undefined` for neither. */
 export function parseKind(text: string): ScriptKind | undefined {
   const word = text.trim().toLowerCase();
   if (word === '0' || word === 'commission' || word === 'commissioning') return 'commissioning';
@@ -296,7 +283,6 @@ function parseWord<T extends string>(text: string, known: readonly T[], words: R
   return known.find((one, index) => one === word || String(index) === word) ?? words.get(word);
 }
 
-/** Parses a kind of hardware, by name or MAAS's number; `undefined` for neither. */
 export const parseHardware = (text: string): ScriptHardware | undefined =>
   parseWord(text, SCRIPT_HARDWARE, HARDWARE_WORDS);
 
@@ -304,7 +290,6 @@ export const parseHardware = (text: string): ScriptHardware | undefined =>
 export const parseParallel = (text: string): ScriptParallel | undefined =>
   parseWord(text, SCRIPT_PARALLEL, PARALLEL_WORDS);
 
-/** Parses a word of YAML for true or false. */
 const parseFlag = (text: string): boolean | undefined =>
   /^(?:true|yes|on|y|1)$/i.test(text) ? true : /^(?:|false|no|off|n|0|null|~)$/i.test(text) ? false : undefined;
 

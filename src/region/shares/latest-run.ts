@@ -13,7 +13,6 @@ export class LatestRun {
     this.#isAlone = isAlone;
   }
 
-  /** Waits for a run that begins after this call. Callers at the same time share one. */
   run(): Promise<void> {
     if (this.#isAlone()) return this.#work();
     this.#next ??= this.#running

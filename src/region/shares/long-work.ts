@@ -10,7 +10,6 @@ import { LoopTurns } from './loop-turns.ts';
 /** Time after which a piece ends, in milliseconds, so that others get the thread. */
 const PIECE_MS = 4;
 
-/** The holder of a place; `end` is set once the stream has begun. */
 export interface PlaceHolder {
   end?: () => void;
 }
@@ -24,7 +23,6 @@ export function beginPiece(clock: Clock): () => boolean {
   return () => clock.now() >= until;
 }
 
-/** The work of one kind that continues in pieces: its places by user, and its turns. */
 export class LongWork<Holder extends object> {
   readonly places: FairShares<Holder>;
   readonly #turns = new LoopTurns();
@@ -33,7 +31,6 @@ export class LongWork<Holder extends object> {
     this.places = new FairShares({ max, networkOf: userOf });
   }
 
-  /** Resolves when the user of `holder` has the next turn. */
   nextTurn(holder: string): Promise<void> {
     return this.#turns.next(userOf(holder));
   }

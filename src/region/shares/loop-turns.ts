@@ -3,11 +3,9 @@
 
 /** The turns. The caller bounds the work in progress, and with it the queue. */
 export class LoopTurns {
-  /** The waiting parts by holder; the next holder comes first. */
   readonly #waiting = new Map<string, (() => void)[]>();
   #isGoing = false;
 
-  /** Resolves when the holder may run its next part. */
   next(holder: string): Promise<void> {
     return new Promise((resolve) => {
       const own = this.#waiting.get(holder);

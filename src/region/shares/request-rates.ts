@@ -38,7 +38,6 @@ export const WORKERS_PER_NETWORK: Rate = { perSecond: 250, burst: 2500 };
 /** All machines at work together. A network at its own limit leaves half of this to the others. */
 export const WORKERS_RATE: Rate = { perSecond: 500, burst: 5000 };
 
-/** The buckets of all addresses. */
 export class RateLimiter {
   readonly #each: Rate;
   readonly #network: Rate | undefined;
@@ -103,15 +102,12 @@ export class RatesByRack {
   }
 }
 
-/** The rates of anonymous clients. */
 export const anonymousRates = (): RatesByRack =>
   new RatesByRack(() => new RateLimiter(ANONYMOUS_PER_ADDRESS, ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_NETWORK));
 
-/** The rates of clients of the image stream. */
 export const streamRates = (): RatesByRack =>
   new RatesByRack(() => new RateLimiter(STREAM_PER_ADDRESS, STREAM_IN_TOTAL, STREAM_PER_NETWORK));
 
-/** The rates of machines at work. */
 export const workerRates = (): RatesByRack =>
   new RatesByRack(() => new RateLimiter(WORKER_RATE, WORKERS_RATE, WORKERS_PER_NETWORK));
 

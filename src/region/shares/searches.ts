@@ -13,19 +13,16 @@ import { beginPiece, LongWork } from './long-work.ts';
  */
 export const SEARCHES_MAX = 32;
 
-/** A search under way. */
 interface Search {
   isEvicted: boolean;
 }
 
-/** The terms of a search under way. */
 interface Under<T> {
   readonly place: Place<Search>;
   readonly refused: () => T;
   readonly hasEnded: () => boolean;
 }
 
-/** The searches of one region. */
 export class Searches {
   readonly #clock: Clock;
   readonly #work = new LongWork<Search>(SEARCHES_MAX);

@@ -2,8 +2,6 @@
 
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
-import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { later } from '../../../src/clock.ts';
 import type { EventFollowing } from '../../../src/region/api/call/answer.ts';
@@ -13,7 +11,6 @@ import { EventFollowers, FOLLOWERS_MAX } from '../../../src/region/http/event-fo
 import { COMMENT_MS, formatStreamEvent } from '../../../src/region/http/event-stream.ts';
 import type { EventFilter } from '../../../src/region/records/filters.ts';
 import type { MachineEvent } from '../../../src/region/records/machine-event.ts';
-import { REGION_FILE } from '../../../src/store/region/region-schema.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { makeRegion, type RegionPlace } from '../place.ts';
@@ -256,19 +253,6 @@ test('a place in another history, before the oldest event, gets one gap', async 
     await place.remove();
   }
 });
-
-test('a follower reads past millions of ids without events in a few looks', () =>
-  withFollowers(async (place) => {
-    const { followers, clock } = place;
-    await record(place, 2);
-    const database = new DatabaseSync(join(place.stateDir, REGION_FILE));
-    database.exec('UPDATE event SET id = 1000000000000 WHERE id = 2');
-    database.close();
-    const reader = new Reader();
-    await followers.open(reader, following({ after: at(1) }));
-    await clock.pass(2000);
-    assert.deepEqual(reader.ids, [1_000_000_000_000]);
-  }));
 
 test('a follower whose place is beyond the end of the log, which was restored, gets a gap, and then what is new', () =>
   withFollowers(async (place) => {

@@ -117,26 +117,6 @@ test('a listener that is being retried does not open once a configuration withou
   });
 });
 
-test('a listener that is being retried is not opened twice by a configuration that also has it', async () => {
-  await withSlowDoors(async (doors) => {
-    const first = doors.api.configure(doors.listen(1));
-    await doors.attempt(1);
-    doors.settle(0, noSuchAddress());
-    await first;
-    await doors.clock.pass(1000);
-    await doors.attempt(2);
-    const dropped = doors.api.configure(doors.listen());
-    const again = doors.api.configure(doors.listen(1));
-    doors.settle(1);
-    await dropped;
-    await doors.attempt(3);
-    doors.settle(2);
-    await again;
-    assert.equal(doors.open, 1);
-    assert.equal(doors.api.addresses.length, 1);
-  });
-});
-
 test('the end waits for a configuration that is being put into force, and leaves no listener open', async () => {
   await withSlowDoors(async (doors) => {
     const configuring = doors.api.configure(doors.listen(1, 2));
@@ -152,28 +132,6 @@ test('the end waits for a configuration that is being put into force, and leaves
     doors.settle(1);
     await Promise.all([configuring, closing]);
     assert.equal(doors.open, 0);
-  });
-});
-
-test('an observer learns of every change of the listeners, including those by overlapping configurations and by a retry', async () => {
-  await withSlowDoors(async (doors) => {
-    const reported: number[] = [];
-    doors.api.watch((addresses) => reported.push(addresses.length));
-    const first = doors.api.configure(doors.listen(1));
-    const second = doors.api.configure(doors.listen());
-    await doors.attempt(1);
-    doors.settle(0);
-    await Promise.all([first, second]);
-    assert.deepEqual(reported, [0, 1, 0]);
-    const third = doors.api.configure(doors.listen(2));
-    await doors.attempt(2);
-    doors.settle(1, noSuchAddress());
-    await third;
-    await doors.clock.pass(1000);
-    await doors.attempt(3);
-    doors.settle(2);
-    await eventuallyWithin(2000, 'the retry is reported', () => reported.length === 4);
-    assert.deepEqual(reported, [0, 1, 0, 1]);
   });
 });
 

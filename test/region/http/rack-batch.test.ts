@@ -6,16 +6,7 @@ import { RackError } from '../../../src/errors.ts';
 import { BATCH_MS_MAX, type BatchOutcome, TURN_MS_MAX, takeBatch } from '../../../src/region/http/rack-batch.ts';
 import { ENTRIES_MAX, type KeptPost, parseBatch } from '../../../src/region/racks/rack-news.ts';
 import { type RegionPlace, withRegion } from '../place.ts';
-import {
-  acceptRack,
-  batchOf,
-  OTHER_UUID,
-  postEntry,
-  RACK_UUID,
-  rackInterface,
-  reportEntry,
-  SOURCE,
-} from '../racks/rack-place.ts';
+import { acceptRack, batchOf, OTHER_UUID, postEntry, RACK_UUID, rackInterface, SOURCE } from '../racks/rack-place.ts';
 import { type LinkPlace, withLink } from './link-place.ts';
 
 const POST_MS = TURN_MS_MAX / 2;
@@ -65,25 +56,6 @@ test('a short batch is answered at once; a long one lets others run after each T
     assert.equal(longest, 2);
     // Two of the eighteen posts fit in a turn, and other requests run between turns.
     assert.ok(turns >= 8, `${turns} turns`);
-  }));
-
-test('a batch of reports is stored in turns, too', () =>
-  withRegion(async (place) => {
-    const { region, store, clock } = place;
-    await acceptRack(region);
-    const now = clock.now.bind(clock);
-    // Each reading of the clock is a millisecond later.
-    clock.now = () => {
-      clock.advance(1);
-      return now();
-    };
-    const taking = take(
-      place,
-      Array.from({ length: ENTRIES_MAX }, (_, index) => reportEntry(index + 1)),
-    );
-    assert.ok((await store.highestSequence(SOURCE)) < ENTRIES_MAX / 2);
-    assert.equal((await taking)?.stored, ENTRIES_MAX);
-    assert.equal(await store.highestSequence(SOURCE), ENTRIES_MAX);
   }));
 
 test('the batches of two racks take turns', () =>

@@ -422,23 +422,3 @@ test('two hundred machines that boot at once through one relay agent are all enl
     },
     { newMachinesMax: 200 },
   ));
-
-test('repeated reports of a machine do not fill the event log, and the logged ones have a count', () =>
-  withRegion(async ({ region, clock }) => {
-    await enlist(region, report([V], from(OWNER)));
-    const before = (await region.store.eventRange()).newest;
-    for (let index = 0; index < 300; index += 1) {
-      await region.enlist(report([V], from(index % 2 === 0 ? STRANGER : OWNER)));
-      await clock.pass(100);
-    }
-    assert.ok(
-      (await region.store.eventRange()).newest - before <= 12,
-      `${(await region.store.eventRange()).newest - before} events`,
-    );
-    await clock.pass(60_000);
-    await region.enlist(report([V], from(STRANGER)));
-    assert.match(
-      sentenceOf((await region.store.listEvents({ limit: 1 }))[0]),
-      /\(145 times since the last such event\)$/,
-    );
-  }));

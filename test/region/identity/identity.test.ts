@@ -6,7 +6,6 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { type MacAddress, mac } from '../../../src/net/address.ts';
 import type { EnlistmentReport } from '../../../src/region/identity/enlistment-report.ts';
-import { evidenceOf, weigh } from '../../../src/region/identity/evidence.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { changeStatus } from '../../support/change-status.ts';
 import { sentenceOf } from '../../support/sentences.ts';
@@ -167,18 +166,6 @@ for (const [name, first, second, verdict] of LINES) {
     }),
   );
 }
-
-test('the score of two descriptions is symmetric', () => {
-  for (const [name, first, second] of LINES) {
-    const [a, b] = [first, second].map((one) => {
-      const of = shown(one);
-      return evidenceOf(of);
-    });
-    if (a === undefined || b === undefined) throw new Error('unreachable');
-    const none = new Set<string>();
-    assert.deepEqual(weigh(a, b, none), weigh(b, a, none), name);
-  }
-});
 
 test('a moved card leaves its New machine, with an event that names both', () =>
   withRegion(async ({ region, states, clock }) => {

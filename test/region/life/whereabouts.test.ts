@@ -139,15 +139,6 @@ test('a late report of a lease’s end does not hide an address taken since', ()
     assert.deepEqual((await shown(region)).addresses, ['10.20.0.150']);
   }));
 
-test('a host whose lease had ended before it became a machine is shown with no address', () =>
-  withRegion(async ({ region }) => {
-    await makeRacks(region);
-    await take(region, '10.20.0.150');
-    await take(region, '10.20.0.150', 'dhcp.expired');
-    await region.enlist(report([MAC]));
-    assert.deepEqual((await shown(region)).addresses, []);
-  }));
-
 test('an address that a host had before it became a machine is shown until the end of its lease', () =>
   withRegion(async ({ region, clock }) => {
     await makeRacks(region);

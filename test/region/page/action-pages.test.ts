@@ -4,8 +4,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { mac, parseIpv4 } from '../../../src/net/address.ts';
-import { describeLogins } from '../../../src/region/life/logins.ts';
-import { systemLogin } from '../../../src/region/page/logins-part.ts';
 import { MACHINE_ACTIONS } from '../../../src/region/page/machine-actions.ts';
 import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
 import { PAGES } from '../../../src/region/page/pages.ts';
@@ -192,16 +190,6 @@ test('the installer is offered only where one exists; where none does, the form 
   assert.match(unknown, /<input id="f-installed_series"/);
 });
 
-test('a release says that the machine powers off, unless it is off already', async () => {
-  const held = { status: 'allocated', owner: 'admin' } as const;
-  await withMachine('off', held, async (region, machine) =>
-    assert.match(await actionForm(region, machine, 'release'), /It is off already\./),
-  );
-  await withMachine('on', held, async (region, machine) =>
-    assert.match(await actionForm(region, machine, 'release'), /It powers off\./),
-  );
-});
-
 const deployed = (address: string) =>
   ({ status: 'deployed', owner: 'admin', osystem: 'debian', release: 'bookworm', address }) as const;
 
@@ -224,39 +212,4 @@ test('a deployed machine shows the user and the keys for logging in; a simulated
   await withMachine('off', { status: 'new' }, async (region, machine) =>
     assert.match(await loginOn(region, machine, USER), /only when deployed or in rescue mode/),
   );
-});
-
-test('a simulated machine is called so in every state, by the address last seen, too', async () => {
-  for (const status of ['new', 'ready', 'failed-deployment', 'failed-commissioning', 'broken'] as const) {
-    for (const [address, expected] of [
-      ['127.77.1.1', /not possible: this machine is simulated/],
-      ['10.20.0.10', /only when deployed or in rescue mode/],
-    ] as const) {
-      await withMachine('off', { status }, (_region, machine) => {
-        const interfaces = machine.interfaces.map((nic) => ({ ...nic, address: parseIpv4(address) }));
-        const said = `${systemLogin({ ...machine, interfaces }, undefined)}`;
-        assert.match(said, expected, `${status} ${address}`);
-      });
-    }
-  }
-});
-
-test('a simulated machine in rescue mode shows no login address', async () => {
-  const work = { waitsForBoot: false, attempts: 0, before: 'ready', askedBy: 'admin' } as const;
-  const rescued = (address: string) => ({ ...deployed(address), status: 'rescue-mode', work }) as const;
-  await withMachine('on', rescued('10.20.0.10'), async (region, machine) =>
-    assert.deepEqual(
-      (await describeLogins(region, machine)).map(({ ssh, isSimulated }) => [ssh, isSimulated]),
-      [['ssh root@10.20.0.10', false]],
-    ),
-  );
-  await withMachine('on', rescued('127.77.1.1'), async (region, machine) => {
-    assert.deepEqual(
-      (await describeLogins(region, machine)).map(({ ssh, isSimulated }) => [ssh, isSimulated]),
-      [[undefined, true]],
-    );
-    const page = `${await renderMachinePage(viewOf(region, { viewer: ADMIN, path: { machine: machine.systemId } }))}`;
-    assert.match(page, /<dt>Rescue<\/dt><dd><span class="soft">not possible: this machine is simulated/);
-    assert.doesNotMatch(page, /ssh root@127/);
-  });
 });

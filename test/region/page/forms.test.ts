@@ -3,11 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { verbatim } from '../../../src/html.ts';
-import { PASSWORD_MIN } from '../../../src/region/accounts/accounts.ts';
 import { type FieldWords, refuseFields } from '../../../src/region/api/call/answer.ts';
-import { CHOICES_SHOWN_MAX, choiceField, newPasswordFields } from '../../../src/region/page/forms.ts';
 import { PAGES } from '../../../src/region/page/pages.ts';
-import { renderSignIn } from '../../../src/region/page/parts.ts';
 import { faultsOf, refusalText } from '../../../src/region/page/view.ts';
 import { refusal } from '../../../src/region/records/refusal.ts';
 import type { Region } from '../../../src/region/region.ts';
@@ -77,28 +74,6 @@ for (const [what, form, field, fault] of MISTAKES) {
     }));
 }
 
-test('the field of a new password states its rule', () =>
-  withRegion(({ region }) => {
-    const fields = `${newPasswordFields(viewOf(region, { viewer: ADMIN }), 'New password')}`;
-    const rule = `At least ${PASSWORD_MIN} characters`;
-    assert.match(fieldIn(fields, 'new'), new RegExp(`minlength="8".*aria-describedby="f-new-hint".*${rule}`));
-  }));
-
-test('a refused removal of an account does not fill the form for a new one', () =>
-  withRegion(async ({ region, store }) => {
-    await addViewer(store);
-    const page = await afterForm(region, '/MAAS/people/', { do: 'remove', username: 'admin' });
-    assert.match(page, /role="alert">admin is the last administrator/);
-    assert.match(fieldIn(page, 'username'), /value=""/);
-  }));
-
-test('the page of an account names the whole command that prints an API key', () =>
-  withRegion(async ({ region, store }) => {
-    await addViewer(store);
-    const page = await afterForm(region, '/MAAS/account/', { do: 'add-key', key: 'no key' });
-    assert.match(page, /<code>sudo rackboot apikey --username admin<\/code> on the rack prints an API key/);
-  }));
-
 test('an invalid key stays in its field with the reason, and the password form is not marked', () =>
   withRegion(async ({ region, store }) => {
     await addViewer(store);
@@ -135,58 +110,3 @@ test('a refusal names each field once, by the key in its message if there is one
   assert.equal(refusalText(refused({ kernel_opts: ['is too long'] })), 'kernel opts: is too long');
   assert.equal(refusalText(refused({ release: ['unreleased: is not a name'] })), 'release: unreleased: is not a name');
 });
-
-test('an error at a field is a sentence, and a command at its end can be copied', () => {
-  const faults = faultsOf(
-    refuseFields(
-      wordsOf({
-        short: ['is too short'],
-        long: ['It is long.', 'use less'],
-        release: ['build it first: rackboot images build --release x'],
-      }),
-    ),
-  );
-  assert.deepEqual(Object.fromEntries(faults), {
-    short: 'Is too short.',
-    long: 'It is long. Use less.',
-    release: 'Build it first: rackboot images build --release x',
-  });
-});
-
-test('after a wrong password the user name is kept as text, and the password field has the focus', () => {
-  const first = `${renderSignIn({}, '/MAAS/')}`;
-  assert.match(first, /id="username"[^>]* autofocus/);
-  const again = `${renderSignIn({}, '/MAAS/', { why: 'wrong', username: `ann${ATTACK}` })}`;
-  assert.match(again, /role="alert">Wrong user name or password\./);
-  assert.match(again, /id="username"[^>]* value="ann&lt;img/);
-  assert.match(again, /id="password"[^>]* autofocus/);
-});
-
-test('the sign-in page names the commands that print a link and make an account, with the file of this region', () => {
-  const ownRack = { uuid: 'u', name: 'rack', file: '/etc/rackboot/rackboot.yaml', values: {} };
-  const ownFile = { file: '/etc/rackboot/my region.yaml', values: {} };
-  for (const [config, option] of [
-    [{ ownRack }, ''],
-    [{ ownFile }, " --config '/etc/rackboot/my region.yaml'"],
-    [{ ownRack: { ...ownRack, file: '/tmp/lab.yaml' } }, ' --config /tmp/lab.yaml'],
-  ] as const) {
-    const page = `${renderSignIn(config, '/MAAS/')}`.replaceAll('&#39;', "'");
-    assert.ok(page.includes(`<code>sudo rackboot page${option}</code>`), page);
-    assert.ok(page.includes(`<code>sudo rackboot createadmin --username NAME${option}</code>`), page);
-  }
-});
-
-test('a choice with a text too long for a phone becomes radio buttons, one with many options stays a list', () =>
-  withRegion(({ region }) => {
-    const view = viewOf(region, { viewer: ADMIN });
-    const control = { name: 'disk', label: 'Disk', value: 'gone' };
-    const make = (count: number, text: string): string => {
-      const choices = Array.from({ length: count }, (_, index) => [`d${index}`, `${text}${index}`] as const);
-      return `${choiceField(view, { ...control, choices })}`;
-    };
-    assert.match(make(2, 'sda'), /<select .*<option value="d0" selected>/s);
-    const long = make(2, 'a text that continues beyond the edge of a telephone ');
-    assert.match(long, /<fieldset .*type="radio" name="disk" value="d0" checked/s);
-    assert.doesNotMatch(long, /<select/);
-    assert.match(make(CHOICES_SHOWN_MAX + 1, 'a text that continues beyond the edge of a telephone '), /<select/);
-  }));

@@ -7,7 +7,7 @@ import type { ListedImage } from '../../../src/region/life/deployment.ts';
 import { IMAGE_PAGE, IMAGES_PATH } from '../../../src/region/page/image-page.ts';
 import { IMAGES_PAGE } from '../../../src/region/page/images-page.ts';
 import { SOURCE_PAGES } from '../../../src/region/page/sources-page.ts';
-import { type PageDefinition, refusalText, type View } from '../../../src/region/page/view.ts';
+import type { PageDefinition, View } from '../../../src/region/page/view.ts';
 import type { ImportReason } from '../../../src/region/records/import-reason.ts';
 import { makeRegion, type RegionPlace } from '../place.ts';
 import { ADMIN, addViewer, USER, viewOf } from './view.ts';
@@ -77,15 +77,6 @@ const sent = (
     }),
   );
 
-test('without a selection the page says so, and counts no skipped image', () =>
-  withRegion(async (place) => {
-    const reason: ImportReason = { code: 'nothing-selected', params: {} };
-    await place.store.boot.changeRun({ skipped: [{ name: '', reason }], askedMs: 0, endedMs: 1 });
-    const text = await shown(place, IMAGES_PAGE, { viewer: USER });
-    assert.match(text, /id="run">Nothing is selected, so nothing is imported\./);
-    assert.doesNotMatch(text, /The last import ended|id="skipped"/);
-  }));
-
 test('a new selection is not said to be missing, and an error in the file of sources is shown', async () => {
   const problem = '/etc/rackboot/image-sources.yaml cannot be used:\n  selections[0].release: expected a name';
   const fileSources = async () => {
@@ -129,29 +120,6 @@ test('an imported image that was removed on its host is not shown as ready', () 
     assert.doesNotMatch(text, />Ready</);
   }));
 
-test('while a new version is coming, the row shows it and the one that is there', async () => {
-  const names = { os: 'ubuntu', release: 'noble', architecture: 'amd64', subarchitecture: 'generic', label: 'release' };
-  const image = { ...names, title: 'Noble', bytes: 9, diskBytes: 9, sha256: 'a'.repeat(64), hosts: [] };
-  const place = await makeRegion({}, 1, undefined, {
-    listStoredImages: async () => [{ ...image, serial: '20261001' }],
-  });
-  try {
-    const { store } = place;
-    await addViewer(store);
-    const row = async (state: 'downloading' | 'done', serial: string): Promise<string> => {
-      const progress = { state, source: 'site', title: 'Noble', bytes: 1, total: 2, serial };
-      await store.boot.noteProgress(new Map([[NOBLE, progress]]), 1);
-      return shown(place, IMAGES_PAGE, { viewer: ADMIN });
-    };
-    const coming = /20261001<div class="small">New: 20261015<\/div>/;
-    assert.match(await row('downloading', '20261015'), coming);
-    assert.doesNotMatch(await row('downloading', '20261001'), /New:/);
-    assert.doesNotMatch(await row('done', '20261001'), /New:/);
-  } finally {
-    await place.remove();
-  }
-});
-
 for (const state of ['cancelled', 'failed'] as const)
   test(`an image that came by a command after its import was ${state} is ready, and all its versions are deleted by name`, async () => {
     const names = {
@@ -186,36 +154,6 @@ for (const state of ['cancelled', 'failed'] as const)
       await place.remove();
     }
   });
-
-test('an import that failed because another image has its place is shown so only as long as that one is there', async () => {
-  const names = { os: 'ubuntu', release: 'noble', architecture: 'amd64', subarchitecture: 'generic', label: 'release' };
-  const other = { ...names, serial: '20261101', title: 'Noble', bytes: 9, sha256: 'a'.repeat(64), hosts: ['h'] };
-  const published = { ...other, sha256: 'b'.repeat(64) };
-  let images: readonly ListedImage[] = [other];
-  const place = await makeRegion({}, 1, undefined, { listStoredImages: async () => images });
-  try {
-    await addViewer(place.store);
-    const reason = { code: 'other-bytes', params: { said: 'it already exists with other bytes' } } as const;
-    const files = [published.sha256];
-    const progress = { source: 'site', title: 'Noble', serial: '20261101', bytes: 0, total: 9, files };
-    await place.store.boot.noteProgress(new Map([[NOBLE, { ...progress, state: 'failed', reason }]]), 1);
-    const rowWith = (found: readonly ListedImage[]): Promise<string> => {
-      images = found;
-      return shown(place, IMAGES_PAGE, { viewer: ADMIN });
-    };
-    const failed = />Failed<.*other bytes/s;
-    assert.match(await rowWith([other]), failed);
-    assert.doesNotMatch(await rowWith([other]), />Try again</, 'a further attempt would end the same');
-    assert.match(await rowWith([{ ...other, origin: { source: 'another' } }]), failed);
-    assert.match(await rowWith([{ ...other, origin: { source: 'site' } }]), />Ready</);
-    assert.match(await rowWith([published]), />Ready</);
-    const gone = await rowWith([]);
-    assert.match(gone, />Cancelled</);
-    assert.doesNotMatch(gone, /other bytes/);
-  } finally {
-    await place.remove();
-  }
-});
 
 test('a deleted image does not come back while racks still have copies of it, nor is it ready while it is imported again', async () => {
   const names = { os: 'ubuntu', release: 'noble', architecture: 'amd64', subarchitecture: 'generic', label: 'release' };
@@ -294,19 +232,6 @@ test('the page of an image shows its kind, how it starts, its source, and each v
       /id="delete"><details id="delete-image"><summary>Delete this image</,
       'closed until it is opened',
     );
-  } finally {
-    await place.remove();
-  }
-});
-
-test('installers are shown by their titles', async () => {
-  const place = await makeRegion({}, 1, undefined, {
-    listInstallers: ({ architecture }) =>
-      architecture === 'i386' ? [{ release: 'precise04', os: 'ubuntu', title: 'Ubuntu 12.04 <own>' }] : [],
-  });
-  try {
-    const text = await shown(place, IMAGES_PAGE, { viewer: USER });
-    assert.match(text, /Installers.*<b>Ubuntu 12\.04 &lt;own&gt;<\/b> <span class="soft">ubuntu\/precise04 · i386</s);
   } finally {
     await place.remove();
   }
@@ -409,49 +334,6 @@ test('a failed import has "Try again" unless a further attempt would end the sam
     assert.deepEqual(await isRetried({ code: 'refused', params: { said } }), [false, false, false, false]);
   }));
 
-test('stopped and cancelled imports differ in words, and both can be resumed; one that nobody offers cannot', () =>
-  withRegion(async (place) => {
-    const { boot } = place.store;
-    await selectUbuntu(place);
-    const [{ id } = { id: 0 }] = await boot.listResources();
-    const row = async (
-      wish: 'import' | 'cancel',
-      reason: ImportReason | undefined,
-      nextMs: number,
-    ): Promise<string> => {
-      await boot.changeRun({ begunMs: 2, endedMs: 3, nextMs });
-      const event = place.region.bootImages.event('', { code: 'image-wished', params: { image: NOBLE, wish } });
-      await boot.wish(id, wish, event);
-      const cancelled = {
-        state: 'cancelled',
-        source: 'ubuntu',
-        title: '',
-        serial: '20261015',
-        bytes: 1,
-        total: 5,
-      } as const;
-      await boot.noteProgress(new Map([[NOBLE, { ...cancelled, ...(reason === undefined ? {} : { reason }) }]]), 1);
-      const text = await shown(place, IMAGES_PAGE, { viewer: ADMIN });
-      return text.slice(text.indexOf('<tbody>'), text.indexOf('</tbody>'));
-    };
-    const nextMs = place.clock.wallTimeMs() + 60_000;
-    const stopped: ImportReason = { code: 'stopped', params: {} };
-    const later = await row('import', stopped, nextMs);
-    assert.match(later, />Stopped<.* · continues in 1.min.*>Resume</s);
-    assert.doesNotMatch(later, /class="why"|tries again/);
-    assert.match(
-      await row('import', stopped, 0),
-      />Stopped<.* · until somebody resumes it or requests an import<.*>Resume</s,
-    );
-    assert.match(
-      await row('cancel', undefined, nextMs),
-      />Cancelled<.* · until somebody resumes it or requests an import<.*>Resume</s,
-    );
-    const unoffered = await row('import', { code: 'no-offer', params: {} }, nextMs);
-    assert.match(unoffered, />Cancelled<.*no selected source offers the image/s);
-    assert.doesNotMatch(unoffered, /<form|again in|until somebody/);
-  }));
-
 test('a source is added, its images selected and not selected any more, and it is deleted', () =>
   withRegion(async (place) => {
     const [all, one] = SOURCE_PAGES;
@@ -485,71 +367,6 @@ test('a source is added, its images selected and not selected any more, and it i
     assert.deepEqual(await boot.listSources(), []);
   }));
 
-test('the page of an image pauses, resumes and cancels it, and tells the version that comes', () =>
-  withRegion(async (place) => {
-    const { boot } = place.store;
-    const [{ id } = { id: 0 }] = await boot.listResources();
-    const path = { image: String(id) };
-    const here = `${IMAGES_PATH}${id}/`;
-    const names = async (): Promise<readonly string[]> =>
-      [...(await shown(place, IMAGE_PAGE, { viewer: ADMIN, path })).matchAll(/name="do" value="(\w+)"/g)].map(
-        ([, name = '']) => name,
-      );
-    assert.deepEqual(await names(), ['pause', 'cancel']);
-    const paused = await sent(place, IMAGE_PAGE, { do: 'pause' }, { path });
-    assert.deepEqual(paused?.kind === 'done' && [paused.to, paused.text], [
-      here,
-      'ubuntu/noble is paused until you resume it.',
-    ]);
-    assert.deepEqual(await names(), ['resume']);
-    await sent(place, IMAGE_PAGE, { do: 'resume' }, { path });
-    assert.equal((await boot.listResources())[0]?.wish, 'import');
-    const text = await shown(place, IMAGE_PAGE, { viewer: USER, path });
-    assert.match(text, /<dt>Version<\/dt><dd>20261015, not imported yet<\/dd><dt>Size<\/dt><dd>4\sMiB to download</);
-    assert.doesNotMatch(text, /name="do"/, 'only administrators act');
-  }));
-
-test('a failed import shows no full bar, and a selection without an image why', () =>
-  withRegion(async (place) => {
-    const [all, one] = SOURCE_PAGES;
-    assert.ok(all !== undefined && one !== undefined);
-    const { boot } = place.store;
-    const reason: ImportReason = { code: 'refused', params: { said: 'no: `rackboot images add`' } };
-    await boot.changeRun({ begunMs: 2, endedMs: 3, nextMs: place.clock.wallTimeMs() + 1000 });
-    const failed = { state: 'failed', source: 'x', title: '', bytes: 5, total: 5, reason } as const;
-    await boot.noteProgress(new Map([[NOBLE, failed]]), 1);
-    const row = await shown(place, IMAGES_PAGE, { viewer: ADMIN });
-    assert.match(row, />Failed<.*no: <code>sudo rackboot images add<\/code>/s);
-    assert.doesNotMatch(row.slice(0, row.indexOf('id="reported"')), /<progress|tries again/);
-    await sent(place, all, { url: 'http://x/', keyring_filename: '/k.gpg' });
-    const path = { source: '1' };
-    for (const release of ['noble', 'nobel']) await sent(place, one, { do: 'select', os: 'ubuntu', release }, { path });
-    const missing = { code: 'not-offered', params: { os: 'ubuntu', source: 'http://x/', arches: [] } } as const;
-    await boot.changeRun({ skipped: [{ name: 'ubuntu/nobel', reason: missing }] });
-    const elsewhere = { code: 'earlier-source', params: { first: 'x', source: 'y' } } as const;
-    await boot.changeRun({
-      skipped: [
-        { name: 'ubuntu/nobel', reason: missing },
-        { name: NOBLE, reason: elsewhere },
-      ],
-    });
-    const list = (await shown(place, IMAGES_PAGE, { viewer: ADMIN })).split('id="skipped"')[1] ?? '';
-    assert.match(list, /<span class="tag">1<\/span>/, 'nothing is missing of an image that comes from another source');
-    assert.doesNotMatch(list, /comes before/);
-    const text = await shown(place, one, { viewer: ADMIN, path });
-    assert.match(
-      text,
-      /ubuntu\/nobel<\/div><div class="why">http:\/\/x\/ does not offer it: <code>sudo rackboot images available/,
-    );
-    assert.doesNotMatch(text, /ubuntu\/noble<\/div><div class="why">/);
-    const marked = await shown(place, IMAGES_PAGE, { viewer: ADMIN });
-    assert.match(marked, /class="tag">ubuntu\/noble<.*class="tag amber">ubuntu\/nobel · not offered</s);
-    const part = { code: 'not-in-part', params: { source: 'http://x/', arches: [] } } as const;
-    await boot.changeRun({ skipped: [{ name: 'ubuntu/nobel', reason: part }] });
-    assert.match(await shown(place, one, { viewer: ADMIN, path }), /ubuntu\/nobel<\/div><div class="why">the part of/);
-    assert.doesNotMatch(await shown(place, IMAGES_PAGE, { viewer: ADMIN }), /not offered/);
-  }));
-
 test('the page sets index, unsigned and why of a source; what was stored before gives way', () =>
   withRegion(async (place) => {
     const [all, one] = SOURCE_PAGES;
@@ -570,96 +387,6 @@ test('the page sets index, unsigned and why of a source; what was stored before 
     await sent(place, one, { do: 'change', ...given, index: '', why: 'in the lab' }, { path });
     assert.deepEqual(await stored(), [undefined, undefined, '/k.gpg']);
   }));
-
-test('a form refuses a file of keys that this host lacks, and names no parameters of the API', async () => {
-  const place = await makeRegion({}, 1, undefined, { hasFile: async (path) => path === '/k.gpg' });
-  try {
-    const [all, one] = SOURCE_PAGES;
-    assert.ok(all !== undefined && one !== undefined);
-    await addViewer(place.store);
-    const saidOf = async (page: PageDefinition, fields: Record<string, string>, more = {}): Promise<string> => {
-      const outcome = await sent(place, page, fields, more);
-      return outcome?.kind === 'refusal' ? refusalText(outcome) : '';
-    };
-    const missing = /has no file \/none\.gpg: install the package/;
-    assert.match(await saidOf(all, { url: 'http://x/', keyring_filename: '/none.gpg' }), missing);
-    assert.match(
-      await saidOf(all, { url: 'http://x/' }),
-      /the path of a file with the keys of the site, or the keys themselves/,
-    );
-    for (const fields of [
-      {},
-      { keyring_filename: '/k.gpg', keyring_data: '-----BEGIN PGP' },
-      { keyring_filename: '/k.gpg', why: 'x' },
-      { keyring_filename: '/k.gpg', unsigned: 'true', why: 'x' },
-    ])
-      assert.doesNotMatch(await saidOf(all, { url: 'https://x/', ...fields }), /give keyring_|unsigned=true|^$/i);
-    assert.equal((await sent(place, all, { url: 'http://x/', keyring_filename: '/k.gpg' }))?.kind, 'done');
-    const path = { source: '1' };
-    assert.match(await saidOf(one, { url: 'http://x/', keyring_filename: '/none.gpg' }, { path }), missing);
-  } finally {
-    await place.remove();
-  }
-});
-
-test('sources with the same title are told apart by their names', async () => {
-  const place = await makeRegion({}, 1, undefined, { fileSources: fileSourcesReader(undefined) });
-  try {
-    const [all, one] = SOURCE_PAGES;
-    assert.ok(all !== undefined && one !== undefined);
-    await addViewer(place.store);
-    const [source] = await place.region.bootImages.listSources();
-    assert.match(await shown(place, all, { viewer: ADMIN }), /Ubuntu Server<\/a> <span class="tag">ubuntu<\/span>/);
-    const text = await shown(place, one, { viewer: ADMIN, path: { source: String(source?.id) } });
-    assert.match(text, /<h1 class="break">Ubuntu Server <span class="tag">ubuntu<\/span>/);
-    assert.match(text, /<title>Ubuntu Server\b/);
-  } finally {
-    await place.remove();
-  }
-});
-
-test('a source of a file is shown with the keys and the mirror that this host uses', async () => {
-  const has = '/usr/share/keyrings/ubuntu-cloudimage-keyring.gpg';
-  const place = await makeRegion({}, 1, undefined, {
-    fileSources: fileSourcesReader(undefined),
-    hasFile: async (path) => path === has,
-    packageMirror: async ({ os }) => (os === 'debian' ? 'http://deb.example/debian/' : undefined),
-  });
-  try {
-    const [all, one] = SOURCE_PAGES;
-    assert.ok(all !== undefined && one !== undefined);
-    await addViewer(place.store);
-    const sources = await place.region.bootImages.listSources();
-    const list = (await shown(place, all, { viewer: ADMIN })).replaceAll('<wbr>', '');
-    const itemOf = (name: string): string =>
-      new RegExp(`>${name}</span>.*?</div></div></div>`, 's').exec(list)?.[0] ?? '';
-    assert.match(itemOf('ubuntu'), new RegExp(`>Signed: keys in ${has} · Shipped with Rackboot<`));
-    assert.match(itemOf('ubuntu-installer'), />Signed: keys fetched from keyserver\.ubuntu\.com ·/);
-    assert.match(
-      itemOf('debian-installer'),
-      /http:\/\/deb\.example\/debian\/ \(the package mirror of this host\)<.*Signed: keys in [^<]*debian-archive-keyring\.gpg, which is missing ·/s,
-    );
-    assert.doesNotMatch(list, /ftp\.debian\.org/);
-    const page = async (name: string): Promise<string> => {
-      const source = String(sources.find((source) => source.name === name)?.id);
-      return (await shown(place, one, { viewer: ADMIN, path: { source } })).replaceAll('<wbr>', '');
-    };
-    assert.match(
-      await page('debian-installer'),
-      /<dd>http:\/\/deb\.example\/debian\/ \(the package mirror of this host\)<\/dd>/,
-    );
-    assert.match(
-      await page('ubuntu-installer'),
-      /ubuntu-archive-keyring\.gpg \(missing\)<.*<dt>Keys fetched from<\/dt>/s,
-    );
-    assert.match(
-      await page('ubuntu'),
-      /It is part of Rackboot\. To change it, write a source of this name into <code>\/etc\/rackboot\/image-sources\.yaml<\/code>/,
-    );
-  } finally {
-    await place.remove();
-  }
-});
 
 test('a selection of a file is shown with its file and key, and has no button', async () => {
   const fileSources = async () => {
@@ -695,55 +422,6 @@ test('a selection of a file is shown with its file and key, and has no button', 
     const again = await sent(place, one, { do: 'select', os: 'ubuntu', release: 'noble' }, { path });
     assert.equal(again?.kind, 'refusal');
     assert.deepEqual(await place.store.boot.listSelections(), []);
-  } finally {
-    await place.remove();
-  }
-});
-
-test('Image sources names the source that failed last, and the page of a source what it offers', async () => {
-  const place = await makeRegion({}, 1, undefined, { fileSources: fileSourcesReader(undefined) });
-  try {
-    const [all, one] = SOURCE_PAGES;
-    assert.ok(all !== undefined && one !== undefined);
-    await addViewer(place.store);
-    const wrong = { code: 'said', params: { said: 'no accepted key made `its` signature' } } as const;
-    const remark = { code: 'awaited', params: { minutes: 3 } } as const;
-    const skipped = [
-      { name: 'debian', reason: wrong },
-      { name: 'ubuntu', reason: remark },
-    ];
-    await place.store.boot.changeRun({ skipped, skippedMore: 0 });
-    const sources = await place.region.bootImages.listSources();
-    const page = async (name: string): Promise<string> => {
-      const id = sources.find((source) => source.name === name)?.id;
-      return await shown(place, one, { viewer: ADMIN, path: { source: String(id) } });
-    };
-    const failed = /At the last import: no accepted key made <code>its<\/code> signature/g;
-    assert.equal((await shown(place, all, { viewer: ADMIN })).match(failed)?.length, 1);
-    const debian = await page('debian');
-    assert.match(debian, failed);
-    assert.match(debian, /What it offers, for amd64, arm64.*<b>debian\/bookworm<\/b>/s);
-    assert.match(await page('debian-installer'), /What it offers, for .*<b>debian\/trixie<\/b>/s);
-    const ubuntu = await page('ubuntu');
-    assert.doesNotMatch(ubuntu, failed);
-    assert.match(ubuntu, /What this site offers: <code[^>]*>sudo rackboot images available --source ubuntu<\/code>/);
-    assert.match(ubuntu, />Architectures .*>Subarchitectures /s);
-  } finally {
-    await place.remove();
-  }
-});
-
-test('a failed image without a version has no cells without content between its facts, and its reason has their width', async () => {
-  const place = await makeRegion();
-  try {
-    const progress = { state: 'failed', source: 'site', title: '', bytes: 0, reason: STALLED } as const;
-    await place.store.boot.noteProgress(new Map([['custom/x/amd64/generic/release', progress]]), 1);
-    await addViewer(place.store);
-    const text = await shown(place, IMAGES_PAGE);
-    assert.match(
-      text,
-      /<td data-label="Version" class="fact"><div><\/div><\/td>\s*<td class="way" colspan="3"><div><div class="why">x sent nothing/,
-    );
   } finally {
     await place.remove();
   }

@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { mac } from '../../../src/net/address.ts';
-import { deployFields } from '../../../src/region/page/deploy-form.ts';
 import { machinePath } from '../../../src/region/page/machine-actions.ts';
 import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
 import { renderPage } from '../../../src/region/page/machines-page.ts';
@@ -12,7 +11,7 @@ import { happeningOfReport, type MachineEvent, type RackReport } from '../../../
 import type { RackFields } from '../../../src/region/records/rack-event-params.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { report, withRegion } from '../place.ts';
-import { ADMIN, viewOf } from './view.ts';
+import { viewOf } from './view.ts';
 
 const MAC = '52:54:00:00:00:01';
 const ATTACK = `<img src=x onerror="alert(1)">'"&`;
@@ -167,15 +166,6 @@ test('the events of a hardware address include those of its machine and those fr
     assert.equal(await ofMac(), 1);
     await region.enlist(report([0x525400000001]));
     assert.equal(await ofMac(), 2);
-  }));
-
-test('the deployment form without a key or an image shows the commands that help', () =>
-  withRegion(async ({ region }) => {
-    const outcome = await region.enlist(report([0x525400000001]));
-    assert.ok(outcome.kind === 'create');
-    const form = `${await deployFields(viewOf(region, { viewer: ADMIN }), outcome.machine)}`;
-    assert.match(form, /You have no SSH key.*href="\/MAAS\/account\/".*sshkeys add \S+ --username admin<.*ssh-keygen/);
-    assert.match(form, /images make-debian.*images add FILE/);
   }));
 
 test('a machine page shows the current address, or after the end of its lease the last one', () =>

@@ -4,12 +4,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { POWER_DRIVERS } from '../../../src/power/drivers.ts';
 import { COMMAND_NAMES, commandsFrom } from '../../../src/region/life/commands.ts';
-import { PAGE_STYLE } from '../../../src/region/page/assets.ts';
 import { actionsFor, MACHINE_ACTIONS } from '../../../src/region/page/machine-actions.ts';
 import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
 import { PAGES } from '../../../src/region/page/pages.ts';
 import { faultsOf, refusalText, type Viewer } from '../../../src/region/page/view.ts';
-import { parseHardwareFacts } from '../../../src/region/records/hardware-facts.ts';
 import { STATUSES } from '../../../src/region/records/lifecycle.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import { fieldRefusal, partRefusal } from '../../../src/region/records/refusal.ts';
@@ -125,53 +123,6 @@ test('the form of a driver keeps a secret left empty, and shows the errors of th
     );
   }));
 
-test('every viewer sees the zone and the pool of a machine; the default ones are left out', () =>
-  withPower(async (region, { store, clock }, systemId) => {
-    const at = { atMs: clock.wallTimeMs(), username: 'admin' };
-    const event = { type: 'ZONES', code: 'zone-set', params: { zone: 'x' }, ...at } as const;
-    for (const viewer of [ADMIN, USER])
-      assert.doesNotMatch(await pageOf(region, systemId, viewer), /<dt>(?:Zone|Pool)<\/dt>/);
-    const zone = await store.areas.add('zone', { name: 'hall 1', description: '' }, event);
-    const pool = await store.areas.add('pool', { name: 'lab', description: '' }, event);
-    assert.ok(typeof zone === 'object' && typeof pool === 'object');
-    const fields = { zoneId: zone.id, poolId: pool.id };
-    await store.changeMachine<never>(systemId, 1, () => ({ kind: 'change', fields, events: [] }));
-    for (const viewer of [ADMIN, USER]) {
-      const page = await pageOf(region, systemId, viewer);
-      assert.match(page, /<dt>Zone<\/dt><dd>hall 1<\/dd>\s*<dt>Pool<\/dt><dd>lab<\/dd>/);
-    }
-  }));
-
-test('a virtual disk is not called rotating, though its kernel says so', () =>
-  withPower(async (region) => {
-    const disks = ['vda', 'xvdb', 'sda', 'sdb'].map((name) => ({ name, bytes: 8e9, rotational: name !== 'sdb' }));
-    const facts = parseHardwareFacts(JSON.stringify({ disks }));
-    assert.ok(facts.kind === 'value');
-    const outcome = await region.enlist(report([0x525400000002], { hostname: 'web2', facts: facts.value }));
-    assert.ok(outcome.kind === 'create');
-    const page = await pageOf(region, outcome.machine.systemId, ADMIN);
-    const kinds = [...page.matchAll(/<b>([a-z]+)<\/b>.*?data-label="Kind"><div>([^<]*)</gs)].map(([, ...row]) =>
-      row.join(' '),
-    );
-    assert.deepEqual(kinds, ['vda virtual', 'xvdb virtual', 'sda rotating', 'sdb solid state']);
-  }));
-
-test('the column Carrier says yes or no, with the speed', () =>
-  withPower(async (region) => {
-    const nics = [
-      { name: 'eth0', mac: '52:54:00:00:00:03', driver: '', carrier: true, operstate: 'up', speed: 1000 },
-      { name: 'eth1', mac: '52:54:00:00:00:04', driver: '', carrier: false, operstate: 'down', speed: 0 },
-    ];
-    const facts = parseHardwareFacts(JSON.stringify({ nics }));
-    assert.ok(facts.kind === 'value');
-    const macs = [0x525400000003, 0x525400000004];
-    const outcome = await region.enlist(report(macs, { hostname: 'web3', facts: facts.value }));
-    assert.ok(outcome.kind === 'create');
-    const page = await pageOf(region, outcome.machine.systemId, ADMIN);
-    const shown = [...page.matchAll(/data-label="Carrier"><div>([^<]*)</g)].map(([, text]) => text);
-    assert.deepEqual(shown, ['yes · 1000 Mbit/s', 'no']);
-  }));
-
 test('script output is shown only to people with an account, results to every viewer; both are escaped', () =>
   withPower(async (region, { clock }, machine) => {
     const { scripts } = region.store;
@@ -196,14 +147,6 @@ test('script output is shown only to people with an account, results to every vi
       endedMs: startedMs + 2500,
     }));
     assert.match(await pageOf(region, machine, USER), /<details id="result-\d+" open>.*exit 3 · 2\.5 s/s);
-  }));
-
-test('the note of a machine is shown with its lines', () =>
-  withPower(async (region, { store }, machine) => {
-    assert.doesNotMatch(await pageOf(region, machine, USER), /class="lines"/);
-    await store.changeMachine(machine, 1, () => ({ kind: 'change', fields: { description: 'a\n<b>' }, events: [] }));
-    assert.match(await pageOf(region, machine, USER), /<span class="lines">a\n&lt;b&gt;<\/span>/);
-    assert.match(PAGE_STYLE.text(), /\.lines \{ white-space: pre-line; \}/);
   }));
 
 test('a script comes from the text field or as a file; an invalid one is refused at its field', () =>

@@ -151,26 +151,6 @@ test('a problem is shown with its reason, and a machine without a power driver w
     assert.ok(!page.includes('<progress'), 'a waiting machine has no progress bar');
   }));
 
-test('progress is shown in bytes, or as an endless bar if the total is unknown', () =>
-  withRegion(async ({ region, store, clock }) => {
-    const { waiting } = await makeMachines(region);
-    const tell = async (more: object): Promise<void> => {
-      await store.changeMachine<never>(waiting, clock.wallTimeMs(), ({ work }) => ({
-        kind: 'change',
-        fields: { work: { waitsForBoot: false, attempts: 0, before: 'new', ...work, ...more } },
-        events: [],
-      }));
-    };
-    await tell({ waitsForBoot: false, stage: 'testing' });
-    assert.match(`${await renderPage(viewOf(region))}`, /Running the checks/, 'a step of commissioning is not a test');
-    await tell({ message: 'writing' });
-    assert.match(`${await renderPage(viewOf(region))}`, /<progress aria-label="Commissioning"><\/progress>/);
-    await tell({ doneBytes: 2 ** 28, totalBytes: 2 ** 30 });
-    const page = `${await renderPage(viewOf(region))}`;
-    assert.match(page, /<progress aria-label="Commissioning" max="1073741824" value="268435456">/);
-    assert.match(page.replaceAll('\u00a0', ' '), /Writing · 256 MiB of 1 GiB \(25 %\)/);
-  }));
-
 test('only an administrator gets the button that accepts all new machines', () =>
   withRegion(async ({ region }) => {
     await makeMachines(region);
@@ -203,15 +183,6 @@ test('rendering many machines yields to the event loop', () =>
     },
     { newMachinesMax: 1000 },
   ));
-
-test('the newest events of many machines are read a few machines at a time', (context) =>
-  withRegion(async ({ region }) => {
-    for (let index = 1; index <= 50; index += 1) await region.enlist(report([0x525400000000 + index]));
-    const { mock } = context.mock.method(region.store, 'newestEvents');
-    await renderPage(viewOf(region));
-    const read = mock.calls.map(({ arguments: [systemIds] }) => systemIds.length);
-    assert.deepEqual(read, [20, 20, 10]);
-  }));
 
 test("an event from a remote rack names the rack: as the subject of the rack's own event, after the text of a machine's", (context) =>
   withRegion(async ({ region }) => {

@@ -17,7 +17,6 @@ import { eventSentence } from '../../../src/region/words/event.ts';
 import { authorizationOf } from '../../support/oauth.ts';
 import { addAdmin, hashOnce } from '../accounts/administrator.ts';
 import { makeRegion, type RegionPlace, report } from '../place.ts';
-import { acceptRack, RACK_UUID } from '../racks/rack-place.ts';
 
 const ELSEWHERE = '10.20.0.50';
 const PASSWORD = 'correct horse';
@@ -205,16 +204,6 @@ test('a program gets an API key for a password, and no session; a wrong password
     for (let count = 1; count < KEYS_PER_USER_MAX; count += 1) assert.equal((await login(right)).status, 200);
     const full = await login(right);
     assert.deepEqual([full.status, full.headers['x-rackboot-refusal']], [403, 'api-keys-limit']);
-  }));
-
-test('a page shows the racks as another process has left them', () =>
-  withBrowser(async (browser) => {
-    const { store, region } = browser.place;
-    await browser.signIn('admin');
-    await acceptRack(region);
-    assert.match((await browser.ask('/MAAS/')).text, /<div id="racks">.*>rack-2</s);
-    await store.racks.change(() => ({ put: [], remove: [RACK_UUID], events: [], result: undefined }));
-    assert.match((await browser.ask('/MAAS/')).text, /<div id="racks"><\/div>/);
   }));
 
 test('a program with a password in its request may look, but not send forms', () =>
@@ -417,17 +406,6 @@ test('a session expires at its maximum age, and earlier without use', () =>
     }
     await clock.pass(1);
     assert.equal(await sessions.find(used), undefined);
-  }));
-
-test('a session is over if the wall clock was set back far', () =>
-  withBrowser(async ({ place }) => {
-    const { clock, store } = place;
-    const sessions = new Sessions(store.sessions, clock);
-    const token = await sessions.open(await userIn(place, 'alice'));
-    clock.stepWall(-SESSION_IDLE_MS / 2);
-    assert.ok((await sessions.find(token, false)) !== undefined);
-    clock.stepWall(-SESSION_IDLE_MS);
-    assert.equal(await sessions.find(token), undefined);
   }));
 
 test('a restart of the region signs no user out, and a page used within a minute costs no write', () =>

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { isTemplateName, type NameParts, templateNames } from '../../../src/region/preseed/names.ts';
-import { namesOf, renderPreseed } from '../../../src/region/preseed/preseed.ts';
+import { renderPreseed } from '../../../src/region/preseed/preseed.ts';
 import { PURPOSES } from '../../../src/region/preseed/request.ts';
 import { codePoint } from '../../support/any-text.ts';
 import { REQUEST, templates } from './place.ts';
@@ -101,20 +101,6 @@ const TABLE: readonly (readonly [string, Partial<NameParts>, readonly string[]])
 for (const [name, parts, expected] of TABLE) {
   test(name, () => assert.deepEqual(templateNames({ ...PARTS, ...parts }), expected));
 }
-
-test('the search takes its steps in order: without one file, the next is found', () => {
-  const request = { ...REQUEST, osystem: 'ubuntu', release: 'jammy' };
-  const names = namesOf(request);
-  assert.equal(names.length, 10);
-  for (let gone = 0; gone < names.length; gone += 1) {
-    const own = Object.fromEntries(names.slice(gone).map((name) => [name, `# ${name}\n`]));
-    const result = renderPreseed(request, templates(own));
-    assert.ok(result.ok);
-    assert.equal(result.name, names[gone]);
-    assert.equal(result.text, `# ${names[gone]}\n`);
-    assert.deepEqual(result.chain, [`/own/${names[gone]}`]);
-  }
-});
 
 test('for any machine, a template name is a plain file name, and the last is generic', () => {
   const word = fc.oneof(

@@ -4,19 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { STRANGERS_INTERFACES_LENGTH_MAX } from '../../../src/region/racks/introductions.ts';
 import { REGISTRATIONS_PER_ADDRESS } from '../../../src/region/racks/newcomers.ts';
-import { storedRacks } from '../../support/stored-racks.ts';
 import { adminHeader, type LinkPlace, RACK, withLink } from '../http/link-place.ts';
-import { withRegion } from '../place.ts';
-import {
-  acceptRack,
-  digestOf,
-  OTHER_UUID,
-  RACK_UUID,
-  rackInterface,
-  register,
-  registration,
-  registrationFields,
-} from './rack-place.ts';
+import { acceptRack, digestOf, OTHER_UUID, RACK_UUID, rackInterface, registrationFields } from './rack-place.ts';
 
 const reservations = (count: number): readonly object[] =>
   Array.from({ length: count }, (_, index) => ({ mac: '52:54:00:00:00:01', ip: `10.50.0.${index % 250}` }));
@@ -121,47 +110,4 @@ test('a pending rack that changes its report each time is limited to the rate of
     await clock.pass(1000 / REGISTRATIONS_PER_ADDRESS.perSecond);
     assert.equal((await register({ interfaces: '[' })).status, 400);
     assert.equal(region.racks.find(RACK_UUID)?.interfaces[0]?.network, `10.${burst - 1}.0.0/24`);
-  }));
-
-test('a change of one rack does not reload the others, and a rolled-back one leaves nothing in memory', () =>
-  withRegion(async ({ region, store }) => {
-    await acceptRack(region);
-    const key = { kind: 'own', token: 'token-of-rack-3', secretDigest: digestOf('x') } as const;
-    await register(region, registration({ uuid: OTHER_UUID, name: 'rack-3', key }));
-    const [one, two] = await storedRacks(store);
-    const rename = (name: string) =>
-      store.racks.change((racks) => ({
-        put: racks.filter(({ uuid }) => uuid === OTHER_UUID).map((rack) => ({ ...rack, name })),
-        events: [],
-        result: undefined,
-      }));
-    await rename('other-name');
-    assert.equal((await storedRacks(store))[0], one);
-    assert.deepEqual((await storedRacks(store))[1], { ...two, name: 'other-name' });
-    await assert.rejects(
-      store.transact(async () => {
-        await rename('undone');
-        assert.equal((await storedRacks(store))[1]?.name, 'undone');
-        throw new Error('undone');
-      }),
-      /undone/,
-    );
-    assert.equal((await storedRacks(store))[1]?.name, 'other-name');
-    await rename('last');
-    assert.equal((await storedRacks(store))[1]?.name, 'last');
-  }));
-
-test('the networks of accepted racks are decided again when one of them changes, and not for pending racks', () =>
-  withRegion(async ({ region, clock }) => {
-    await acceptRack(region);
-    const other = { uuid: OTHER_UUID, name: 'rack-3', address: '198.51.100.1' };
-    const key = { kind: 'own', token: 'token-of-rack-3', secretDigest: digestOf('x') } as const;
-    const disputed = (): readonly string[] => region.racks.list().flatMap((rack) => rack.disputed);
-    await register(region, registration({ ...other, key }));
-    assert.deepEqual(disputed(), []);
-    await region.racks.judge([OTHER_UUID], 'accept', 'admin');
-    assert.deepEqual(disputed(), ['10.50.0.0/24']);
-    await clock.pass(1000);
-    await region.racks.judge([RACK_UUID], 'remove', 'admin');
-    assert.deepEqual(disputed(), []);
   }));

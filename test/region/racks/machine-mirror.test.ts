@@ -1,13 +1,12 @@
 // The mirror of machines for racks.
 
 import assert from 'node:assert/strict';
-import { mock, test } from 'node:test';
+import { test } from 'node:test';
 import fc from 'fast-check';
 import { mac } from '../../../src/net/address.ts';
 import { CHANGED_MACHINES_MAX, CHANGES_KEPT_MAX, MachineMirror } from '../../../src/region/racks/machine-mirror.ts';
 import type { MachineForRacks } from '../../../src/region/records/machine.ts';
 import type { SettledVersion } from '../../../src/region/records/store.ts';
-import { bootReport, withRegion } from '../place.ts';
 
 const UUIDS = [undefined, '00000000-0000-0000-0000-000000000001', '00000000-0000-0000-0000-000000000002'];
 
@@ -135,23 +134,3 @@ test('a server that took over is read whole, although it has the version that th
   assert.equal(mirror.changedSince(1), undefined);
   assert.deepEqual(announced, [['m2'], ['m1', 'm2', 'm3']]);
 });
-
-test('filling the mirror reads no machine whole, because facts and owner data are large', () =>
-  withRegion(async ({ region, store }) => {
-    const outcome = await region.enlist(bootReport([0x525400000001]));
-    assert.ok(outcome.kind === 'create');
-    await store.changeMachine<never>(outcome.machine.systemId, 5, () => ({
-      kind: 'change',
-      fields: { ownerData: { note: 'x'.repeat(4096) } },
-      events: [],
-    }));
-    const before = (await region.desiredState()).machines;
-    const whole = [mock.method(store, 'listMachines'), mock.method(store, 'findMachine')];
-    await region.machinesChanged();
-    assert.deepEqual(
-      whole.map((read) => read.mock.callCount()),
-      [0, 0],
-    );
-    assert.equal(before.length, 1);
-    assert.deepEqual((await region.desiredState()).machines, before);
-  }));

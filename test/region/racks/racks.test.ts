@@ -20,7 +20,6 @@ import { findSharedRange } from '../../../src/region/racks/rack-ranges.ts';
 import {
   AWAY_AFTER_MS,
   isAway,
-  LINK_VERSION,
   PENDING_KEPT_MS,
   PENDING_RACKS_MAX,
   PENDING_RACKS_PER_ADDRESS_MAX,
@@ -29,7 +28,6 @@ import {
 } from '../../../src/region/records/rack.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
 import { texts } from '../../../src/region/words/text.ts';
-import { UPLINK_VERSION } from '../../../src/uplink/messages.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { addAdmin } from '../accounts/administrator.ts';
 import { withLink } from '../http/link-place.ts';
@@ -392,10 +390,6 @@ test('two racks that hand out the same addresses are reported', () => {
   assert.equal(serve([{ ...same, management: 0 }]), undefined);
   assert.equal(serve([{ ...same, ip_range_low: '', ip_range_high: '' }]), undefined);
   assert.equal(serve([same], 'pending'), undefined);
-});
-
-test('rack and region speak of the same version of their link', () => {
-  assert.equal(LINK_VERSION, UPLINK_VERSION);
 });
 
 const INTERFACES: readonly (readonly [name: string, change: object, isGood: boolean])[] = [

@@ -3,13 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
-import { formatMac, mac } from '../../../src/net/address.ts';
 import { startRegion } from '../live.ts';
-import { report, withRegion } from '../place.ts';
 import { acceptRack, OTHER_UUID, RACK_UUID, rackInterface } from './rack-place.ts';
-
-const KNOWN = 0x525400000001;
-const STRANGER = 0x525400000002;
 
 const pageShape = z.looseObject({
   events: z.array(z.looseObject({ description: z.string(), rack: z.string().nullable() })),
@@ -40,25 +35,3 @@ test('an event reported by a rack names it; one of the region itself names none'
     await live.close();
   }
 });
-
-test('the newest event of a machine and of a host that has not enlisted names its rack, too', () =>
-  withRegion(async ({ region, store, clock }) => {
-    await acceptRack(region);
-    const outcome = await region.enlist(report([KNOWN]));
-    assert.ok(outcome.kind === 'create');
-    const { systemId } = outcome.machine;
-    const said = { kind: 'tftp.completed', at: clock.wallTimeMs(), level: 'info' } as const;
-    await region.observe(
-      [
-        { ...said, sequence: 1, mac: formatMac(mac(KNOWN)), text: 'loaded there' },
-        { ...said, sequence: 2, mac: formatMac(mac(STRANGER)), text: 'loading there' },
-      ],
-      `${RACK_UUID}/life`,
-      RACK_UUID,
-    );
-    assert.equal((await store.newestEvents([systemId], false)).get(systemId)?.rack, 'rack-2');
-    assert.deepEqual(
-      (await store.listStrangers(0, 10)).map(({ event }) => event.rack),
-      ['rack-2'],
-    );
-  }));

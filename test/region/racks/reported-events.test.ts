@@ -12,8 +12,6 @@ import type { ObserveEvent } from '../../../src/observe/events.ts';
 import { parseBatch, readEntry } from '../../../src/region/racks/rack-news.ts';
 import type { MachineEvent, RackReport } from '../../../src/region/records/machine-event.ts';
 import type { RackEventParams } from '../../../src/region/records/rack-event-params.ts';
-import { reportedEvent } from '../../../src/region/records/reported-event.ts';
-import { EN } from '../../../src/region/words/en.ts';
 import { eventSentence } from '../../../src/region/words/event.ts';
 import { packOutboxItem, unpackOutboxItem } from '../../../src/store/outbox/outbox-item.ts';
 import type { UplinkNotice } from '../../../src/uplink/events.ts';
@@ -89,37 +87,6 @@ test('each kind of event has a sentence, which the region writes exactly as the 
     events.map((event) => eventText(event, EVENT_KINDS.get(event.kind))),
   );
   for (const sentence of said(stored)) assert.doesNotMatch(sentence, /undefined|NaN|\[object/);
-});
-
-test('an event without any optional field has the same sentence too', async () => {
-  const kinds = [...EVENT_KINDS.keys()].filter((kind) => /^(?:dhcp|tftp|http|dns)\./.test(kind));
-  const events = kinds.map((kind): RackEvent => ({ kind, at: reportedSample(kind).at }));
-  const stored = await storedOf(events.map(reportOf));
-  assert.deepEqual(
-    said(stored),
-    events.map((event) => eventText(event, EVENT_KINDS.get(event.kind))),
-  );
-});
-
-test('a sentence uses the listed fields of its kind only', () => {
-  for (const kind of EVENT_KINDS.keys()) {
-    const more = [{}, { proxied: true }, { file: undefined }, { client: undefined }, { purpose: undefined }];
-    const others = [{ status: 200 }, { fileServer: undefined }, { offered: undefined }, { reason: 'network-unknown' }];
-    for (const change of [...more, ...others, { interfaceName: undefined }, { circuitId: undefined }]) {
-      const event = reportedEvent(kind, reportedSample(kind, change), { mac: undefined, address: undefined });
-      if (event === undefined) continue;
-      const listed = new Set(['mac', 'address', 'count', ...Object.keys(reportParams(reportedSample(kind)) ?? {})]);
-      const params = new Proxy(event.params, {
-        get: (target, name) => {
-          assert.ok(typeof name === 'string' && listed.has(name), `${kind} does not list ${String(name)}`);
-          return Reflect.get(target, name);
-        },
-      });
-      const write: unknown = Reflect.get(EN.events, kind);
-      assert.ok(typeof write === 'function', kind);
-      write(params);
-    }
-  }
 });
 
 /** True if no member is left; a wrong one does not compile. */
@@ -213,26 +180,4 @@ test('hostile texts are cleaned, and huge ones are cut, one by one and all toget
   assert.equal(eventSentence(clean), 'Leased 10.20.0.100 (\\x1b[2J\\x9b\\u202e), in class a; b');
   assert.ok(JSON.stringify(cut.code === 'dhcp.ack' ? cut.params : '').length < 1500);
   assert.equal(eventSentence(cut).length, 500);
-});
-
-test('a report is at most a few times as long as its sentence, and never longer than its bounds', () => {
-  const bytes = (one: unknown): number => Buffer.byteLength(JSON.stringify(one) ?? '');
-  const sent = {
-    kind: 'http.file-sent',
-    file: '/amd64/linux',
-    status: 200,
-    bytes: 8_388_608,
-    milliseconds: 2400,
-  };
-  const event = reportedSample('dhcp.ack');
-  const load: RackEvent = { at: event.at, mac: event.mac, address: event.address, ...sent };
-  assert.ok(bytes(reportParams(load)) <= 80, `${bytes(reportParams(load))} bytes`);
-  const long = Object.fromEntries(
-    Object.entries(reportedSample('dhcp.offer')).map(([name, value]) => [
-      name,
-      typeof value === 'string' && !['kind', 'source', 'evidence'].includes(name) ? 'y'.repeat(5000) : value,
-    ]),
-  );
-  const flood: RackEvent = { ...event, ...long, kind: 'dhcp.offer' };
-  assert.ok(bytes(reportParams(flood)) < 4096, `${bytes(reportParams(flood))} bytes`);
 });

@@ -4,14 +4,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { machineJson } from '../../../src/region/api/json/machine-json.ts';
 import { whereabouts } from '../../../src/region/life/whereabouts.ts';
-import { DISKS_KEPT_MAX, FACTS_BYTES_MAX } from '../../../src/region/records/bounded-facts.ts';
+import { FACTS_BYTES_MAX } from '../../../src/region/records/bounded-facts.ts';
 import {
   boundFacts,
   DISKS_MAX,
   type HardwareFacts,
   NICS_MAX,
   parseHardwareFacts,
-  readStoredFacts,
 } from '../../../src/region/records/hardware-facts.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { report, withRegion } from '../place.ts';
@@ -71,12 +70,6 @@ test('facts beyond the bound keep the first elements of each list, and the rest 
   ]);
 });
 
-test('many small disks are cut by their number', () => {
-  const { value, leftOut } = parsed({ version: 1, disks: Array.from({ length: DISKS_MAX }, () => ({ bytes: 1 })) });
-  assert.equal(value.disks.length, DISKS_KEPT_MAX);
-  assert.deepEqual(leftOut, [{ list: 'disks', left: DISKS_MAX - DISKS_KEPT_MAX, given: DISKS_MAX }]);
-});
-
 test('the facts of a large server are stored completely', () => {
   const server: HardwareFacts = {
     ...parsed({
@@ -112,18 +105,6 @@ test('the facts of a large server are stored completely', () => {
     })),
   };
   assert.deepEqual(boundFacts(server), { facts: server, leftOut: [] });
-});
-
-test('facts stored before the bound are cut when they are read', () => {
-  const small = parsed({ version: 1, disks: [{ name: 'sda', bytes: 1 }] }).value;
-  const large = {
-    ...small,
-    disks: Array.from({ length: DISKS_MAX }, () => ({ ...small.disks[0], model: ODD, serial: ODD })),
-  };
-  const read = readStoredFacts(JSON.stringify(large));
-  assert.ok(bytesOf(read) <= FACTS_BYTES_MAX);
-  assert.equal(read.disks[0]?.model, ODD);
-  assert.deepEqual(readStoredFacts(JSON.stringify(small)), small);
 });
 
 test('a machine’s timeline names the facts that were not stored, and its API answer is small', () =>
