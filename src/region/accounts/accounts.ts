@@ -14,7 +14,7 @@ import { cleanText } from '../../clean-text.ts';
 import type { Clock } from '../../clock.ts';
 import { isStoreUnavailable, RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
-import type { ApiKey } from '../records/account-store.ts';
+import type { ApiKey, OwnedKey } from '../records/account-store.ts';
 import { digestOf } from '../records/digest.ts';
 import { type RefusalWord, refusal, wordOfIssue } from '../records/refusal.ts';
 import type { RegionStore } from '../records/store.ts';
@@ -261,7 +261,7 @@ export async function findApiKey(
   store: RegionStore,
   clock: Clock,
   credentials: { readonly consumerKey: string; readonly tokenKey: string; readonly secret: string },
-): Promise<ApiKey | undefined> {
+): Promise<OwnedKey | undefined> {
   const key = await store.accounts.findKey(credentials.tokenKey);
   const digest = digestOf(credentials.secret);
   // An unknown key is compared too, so that the time reveals nothing.

@@ -18,6 +18,9 @@ export interface ApiKey {
   readonly usedMs: number;
 }
 
+/** A key, and what its owner may; undefined: a machine owns it. */
+export type OwnedKey = ApiKey & { readonly owner: Pick<User, 'username' | 'email' | 'isAdmin'> | undefined };
+
 export interface AccountStore {
   /** @returns undefined if the name is taken */
   addUser(user: Omit<User, 'id'>): Promise<User | undefined>;
@@ -29,7 +32,7 @@ export interface AccountStore {
   removeUser(username: string, event: NewMachineEvent): Promise<boolean>;
   /** @returns false if its owner has `keysMax` keys already */
   addKey(key: ApiKey, keysMax: number): Promise<boolean>;
-  findKey(tokenKey: string): Promise<ApiKey | undefined>;
+  findKey(tokenKey: string): Promise<OwnedKey | undefined>;
   listKeys(username: string): Promise<readonly ApiKey[]>;
   markKeyUsed(tokenKey: string, atMs: number): Promise<void>;
   /** @returns false if the user has no such key */

@@ -57,8 +57,8 @@ export function* applyChanges(
     if (change.interfaces !== undefined) yield* setInterfaces(machine, change.interfaces);
     if (change.userData instanceof Uint8Array) yield needingRoom(run(SET_USER_DATA_SQL, machine.id, change.userData));
   }
-  const idsOf = (isOne: (change: DecidedChange['change']) => boolean): string[] => {
-    const ids = changes.filter(({ change }) => isOne(change)).map(({ machine }) => machine.id);
+  const idsOf = (isOne: (change: DecidedChange['change'], id: number) => boolean): string[] => {
+    const ids = changes.filter(({ machine, change }) => isOne(change, machine.id)).map(({ machine }) => machine.id);
     return ids.length === 0 ? [] : [JSON.stringify(ids)];
   };
   for (const ids of idsOf(({ userData }) => userData === null)) {
@@ -67,7 +67,8 @@ export function* applyChanges(
   for (const ids of idsOf(({ endsKey }) => endsKey === true)) {
     yield run('DELETE FROM machine_key WHERE machine_id IN numbers(?)', ids);
   }
-  for (const ids of idsOf(({ addresses }) => addresses !== undefined)) {
+  const had = new Set(changes.flatMap(({ machine }) => (machine.addresses.length > 0 ? machine.id : [])));
+  for (const ids of idsOf(({ addresses }, id) => addresses !== undefined && had.has(id))) {
     yield run('DELETE FROM allocation WHERE machine_id IN numbers(?)', ids);
   }
   const given = changes.flatMap(({ machine, change }) =>

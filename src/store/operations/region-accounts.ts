@@ -3,19 +3,22 @@
 // 1. An API key belongs to a user or a machine, and is deleted with its owner.
 // 2. When an account loses a key or its rights change, the racks get a new version, because a rack may authenticate with that key.
 
-import type { ApiKey } from '../../region/records/account-store.ts';
+import type { ApiKey, OwnedKey } from '../../region/records/account-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import type { User, UserChange } from '../../region/records/user.ts';
+import { codec, flag, text } from '../rows.ts';
 import { claimAccount } from './claims.ts';
 import type { EventTable } from './region-events.ts';
 import { readKey, readUser } from './region-rows.ts';
 import { ALONE, all, one, run, type Steps } from './region-steps.ts';
-import { drawRacksVersion } from './region-versions.ts';
+import { drawVersion } from './region-versions.ts';
 
 const KEY_QUERY =
   'SELECT api_key.*, account.username, machine.system_id FROM api_key ' +
   'LEFT JOIN account ON account.id = api_key.account_id LEFT JOIN machine ON machine.id = api_key.machine_id';
-const FIND_KEY_SQL = `${KEY_QUERY} WHERE api_key.token_key = ?`;
+const FIND_KEY_SQL =
+  'SELECT api_key.*, username, email, is_admin, machine.system_id FROM api_key LEFT JOIN account ON account.id = api_key.account_id ' +
+  'LEFT JOIN machine ON machine.id = api_key.machine_id WHERE api_key.token_key = ?';
 
 /** The tables `account` and `api_key`. */
 export class AccountTables {
@@ -60,7 +63,7 @@ export class AccountTables {
     );
     if (changed === 0) return false;
     yield* this.#events.add(event, undefined);
-    if (isAdmin !== undefined) yield drawRacksVersion();
+    if (isAdmin !== undefined) yield drawVersion('racks-version');
     return true;
   }
 
@@ -71,7 +74,7 @@ export class AccountTables {
     const { changes: removed } = yield run('DELETE FROM account WHERE username = ?', username);
     if (removed === 0) return false;
     yield* this.#events.add(event, undefined);
-    yield drawRacksVersion();
+    yield drawVersion('racks-version');
     return true;
   }
 
@@ -95,9 +98,9 @@ export class AccountTables {
     return added > 0;
   }
 
-  *findKey(tokenKey: string): Steps<ApiKey | undefined> {
+  *findKey(tokenKey: string): Steps<OwnedKey | undefined> {
     const { row } = yield one(FIND_KEY_SQL, tokenKey);
-    return row === undefined ? undefined : readKey(row);
+    return row && { ...readKey(row), owner: row.username === null ? undefined : readOwner(row) };
   }
 
   *listKeys(username: string): Steps<readonly ApiKey[]> {
@@ -118,7 +121,13 @@ export class AccountTables {
   *removeKey(username: string, tokenKey: string): Steps<boolean> {
     const sql = 'DELETE FROM api_key WHERE token_key = ? AND account_id = (SELECT id FROM account WHERE username = ?)';
     if ((yield run(sql, tokenKey, username)).changes === 0) return false;
-    yield drawRacksVersion();
+    yield drawVersion('racks-version');
     return true;
   }
 }
+
+const readOwner = codec<NonNullable<OwnedKey['owner']>>({
+  username: text('username'),
+  email: text('email'),
+  isAdmin: flag('is_admin'),
+}).read;

@@ -4,10 +4,10 @@ import { randomBytes } from 'node:crypto';
 import { AREAS_MAX, type Area, type AreaKind, DEFAULT_AREA, type WrittenArea } from '../../region/records/area.ts';
 import type { ZoneMembers } from '../../region/records/area-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
-import { readArea } from './area-reads.ts';
+import { codec, number, text } from '../rows.ts';
 import { type EventTable, readSystemId } from './region-events.ts';
 import { ALONE, all, numberIn, one, run, type Steps } from './region-steps.ts';
-import { drawRacksVersion } from './region-versions.ts';
+import { drawVersion } from './region-versions.ts';
 
 const REVISION_BYTES = 8;
 const COLUMNS: Readonly<Record<AreaKind, 'zone_id' | 'pool_id'>> = { zone: 'zone_id', pool: 'pool_id' };
@@ -53,7 +53,7 @@ export class AreaTable {
     yield run(`UPDATE machine SET ${column} = NULL WHERE ${column} = ?`, id);
     if (kind === 'zone') {
       yield run('UPDATE rack SET zone_id = NULL, revision = ? WHERE zone_id = ?', newRevision(), id);
-      yield drawRacksVersion();
+      yield drawVersion('racks-version');
     }
     yield* this.#events.add(event, undefined);
     return true;
@@ -70,7 +70,7 @@ export class AreaTable {
     if (rackUuids.length === 0) return;
     const sql = 'UPDATE rack SET zone_id = ?, revision = ? WHERE uuid IN texts(?)';
     if ((yield run(sql, zone, newRevision(), JSON.stringify(rackUuids))).changes === 0) return;
-    yield drawRacksVersion();
+    yield drawVersion('racks-version');
     yield* this.#events.add(event, undefined);
   }
 
@@ -82,3 +82,5 @@ export class AreaTable {
 }
 
 const newRevision = (): string => randomBytes(REVISION_BYTES).toString('hex');
+
+const readArea = codec<Area>({ id: number('id'), name: text('name'), description: text('description') }).read;

@@ -21,7 +21,7 @@ import type {
   SplitKnowledge,
 } from '../../region/records/knowledge.ts';
 import type { Machine } from '../../region/records/machine.ts';
-import { number, type Row, text } from '../rows.ts';
+import { codec, flag, number, text } from '../rows.ts';
 import { NEW_MACHINES_SQL, UNBOOTED_SQL, UNTOUCHED_SQL } from './new-machines-sql.ts';
 import { leasedBetween } from './region-heard.ts';
 import { holdersQuery, sharedValues, verdictsAmong } from './region-identity.ts';
@@ -202,26 +202,24 @@ function* addressesIn(
   atMs: number,
   username?: string,
 ): Steps<AddressKnowledge> {
-  const query = (table: 'allocation' | 'interface'): string =>
-    `SELECT address FROM ${table} WHERE address BETWEEN ?2 AND ?3 AND machine_id <> ?1`;
-  const { rows: taken } = yield all(query('allocation'), machineId, low, high);
-  const { rows: seen } = yield all(query('interface'), machineId, low, high);
-  const { rows: reserved } =
+  const { rows } =
     username === undefined
-      ? yield all(reservedSql(''), low, high, machineId)
-      : yield all(reservedSql(COUNTS_SQL), low, high, machineId, username);
-  const addresses = (rows: typeof taken): Ipv4[] => rows.map(readAddress);
-  const kept = reserved.map(readReserved).flatMap(([first, last]) => {
-    const from = Math.max(first, low);
-    return Array.from({ length: Math.max(0, Math.min(last, high) - from + 1) }, (_, index) => ipv4(from + index));
-  });
+      ? yield all(usedSql(''), low, high, machineId)
+      : yield all(usedSql(COUNTS_SQL), low, high, machineId, username);
+  const used = rows.map(readUsed);
+  const addressesOf = (isSeen: boolean): Ipv4[] =>
+    used.flatMap((range) => {
+      const from = Math.max(range.low, low);
+      const length = range.isSeen === isSeen ? Math.max(0, Math.min(range.high, high) - from + 1) : 0;
+      return Array.from({ length }, (_, index) => ipv4(from + index));
+    });
   const leases = yield* leasedBetween(low, high, atMs, machineId);
   const leased =
     leases.length === 0 ? {} : { leased: new Map(leases.toReversed().map((lease) => [lease.address, lease])) };
   return {
     range: [low, high],
-    taken: new Set([...addresses(taken), ...kept]),
-    seen: new Set(addresses(seen)),
+    taken: new Set(addressesOf(false)),
+    seen: new Set(addressesOf(true)),
     ...leased,
   };
 }
@@ -232,17 +230,23 @@ const COUNTS_SQL =
   "(SELECT username FROM account WHERE is_admin = 1 UNION ALL SELECT 'local-administrator'))";
 
 /**
- * Selects the ranges and single addresses that users have reserved in a range of addresses, and the routers of static routes, except for addresses
- * that are reserved for an interface of the machine or that it has. @param more a further condition on the latter
+ * Selects the addresses of other machines and those seen on their interfaces, the ranges and single addresses that users have reserved, and the
+ * routers of static routes, except for addresses that are reserved for an interface of the machine or that it has. @param more a further condition
+ * on reserved addresses
  */
-const reservedSql = (more: '' | typeof COUNTS_SQL): string =>
-  'SELECT low, high FROM address_range WHERE low IS NOT NULL AND low <= ?2 AND high >= ?1 UNION ALL ' +
-  'SELECT gateway AS low, gateway AS high FROM static_route WHERE gateway BETWEEN ?1 AND ?2 AND NOT EXISTS ' +
+const usedSql = (more: '' | typeof COUNTS_SQL): string =>
+  'SELECT address AS low, address AS high, 1 AS is_seen FROM interface WHERE address BETWEEN ?1 AND ?2 AND machine_id <> ?3 UNION ALL ' +
+  'SELECT address, address, 0 FROM allocation WHERE address BETWEEN ?1 AND ?2 AND machine_id <> ?3 UNION ALL ' +
+  'SELECT low, high, 0 FROM address_range WHERE low IS NOT NULL AND low <= ?2 AND high >= ?1 UNION ALL ' +
+  'SELECT gateway, gateway, 0 FROM static_route WHERE gateway BETWEEN ?1 AND ?2 AND NOT EXISTS ' +
   '(SELECT 1 FROM allocation WHERE allocation.address = static_route.gateway AND allocation.machine_id = ?3) UNION ALL ' +
-  'SELECT address AS low, address AS high FROM reserved_address WHERE address BETWEEN ?1 AND ?2 AND ' +
+  'SELECT address, address, 0 FROM reserved_address WHERE address BETWEEN ?1 AND ?2 AND ' +
   `NOT EXISTS (SELECT 1 FROM interface WHERE interface.mac = reserved_address.mac AND interface.machine_id = ?3${more})`;
 
-const readReserved = (row: Row) => [number('low').read(row), number('high').read(row)] as const;
+const readUsed = codec<{ readonly low: number; readonly high: number; readonly isSeen: boolean }>({
+  low: number('low'),
+  high: number('high'),
+  isSeen: flag('is_seen'),
+}).read;
 
 const readName = text('name').read;
-const readAddress = (row: Row): Ipv4 => ipv4(number('address').read(row));

@@ -6,16 +6,30 @@ import type { Area } from '../../region/records/area.ts';
 import type { MachineFilter } from '../../region/records/filters.ts';
 import { findStatusByNumber, type MachineStatus, statusRow } from '../../region/records/lifecycle.ts';
 import type { Machine, MachineForRacks, MachineOutline } from '../../region/records/machine.ts';
-import { number, type Row } from '../rows.ts';
-import { areasWith } from './area-reads.ts';
-import { OUTLINE, RACK_MACHINE, readAllocation, readInterface, readMachine, readMachineTag } from './region-rows.ts';
-import { type Answer, all, numberIn, one, type Steps } from './region-steps.ts';
+import { codec, number, type Row, text } from '../rows.ts';
+import {
+  type MachineParts,
+  OUTLINE,
+  RACK_MACHINE,
+  readAllocation,
+  readInterface,
+  readMachine,
+  readMachineTag,
+} from './region-rows.ts';
+import { all, numberIn, one, type Steps } from './region-steps.ts';
 
 // The texts of frequent statements are built once: building one takes as long as finding its prepared statement.
-const OF_MACHINES = 'machine_id IN numbers(?) ORDER BY machine_id';
-const INTERFACES_SQL = `SELECT * FROM interface WHERE ${OF_MACHINES}, position`;
-const ALLOCATIONS_SQL = `SELECT * FROM allocation WHERE ${OF_MACHINES}, address`;
-const TAGS_SQL = `SELECT machine_id, name, kernel_params FROM machine_tag JOIN tag ON tag.id = tag_id WHERE ${OF_MACHINES}, name`;
+/**
+ * The parts of these machines: their interfaces, addresses and tags, and their zone and pool. One query instead of four; where a part has no such
+ * column, it has NULL.
+ */
+const PARTS_SQL = `SELECT machine_id, 'interface' AS part, position, id, name, mac, source, address, ended_ms, NULL AS words FROM interface
+  WHERE machine_id IN numbers(?1) UNION ALL
+  SELECT machine_id, 'address', 0, NULL, NULL, mac, NULL, address, NULL, NULL FROM allocation WHERE machine_id IN numbers(?1) UNION ALL
+  SELECT machine_id, 'tag', 0, tag.id, name, NULL, NULL, NULL, NULL, kernel_params FROM machine_tag JOIN tag ON tag.id = tag_id
+  WHERE machine_id IN numbers(?1) UNION ALL
+  SELECT machine.id, 'area', 0, area.id, area.name, NULL, NULL, NULL, NULL, area.description FROM machine
+  JOIN area ON area.id IN (zone_id, pool_id) WHERE machine.id IN numbers(?1) ORDER BY machine_id, position, address, name`;
 
 /** Up to this many changed machines are found by version and then sorted; more are read in the order of their ids. */
 const FEW_CHANGED_MAX = 500;
@@ -49,56 +63,29 @@ export function* getMachine(systemId: string): Steps<Machine> {
 /** Runs a query for machines. */
 export function* readMachines(sql: string, ...values: (string | number)[]): Steps<readonly Machine[]> {
   const { rows } = yield all(sql, ...values);
-  const partsOf = yield* rowsOfParts(rows);
-  return rows.map((row) => machineOf(row, partsOf(row)));
+  const partsOf = yield* readParts(rows);
+  return rows.map((row) => {
+    const { areas, ...parts } = partsOf(row);
+    const machine = readMachine(row, parts);
+    const areaWith = (id?: number): Area | undefined => areas.find((area) => area.id === id);
+    return areas.length === 0
+      ? machine
+      : { ...machine, zone: areaWith(machine.zoneId), pool: areaWith(machine.poolId) };
+  });
 }
 
-/** The rows of the parts of one machine. */
-interface PartRows {
-  readonly interfaces: readonly Row[];
-  readonly addresses: readonly Row[];
-  readonly tags: readonly Row[];
-  /** The zones and pools of all these machines, by id. */
-  readonly areas: ReadonlyMap<number, Area>;
-}
-
-/** Reads the interfaces of all these machines with one query, and likewise their addresses and tags. */
-function* rowsOfParts(rows: readonly Row[]): Steps<(row: Row) => PartRows> {
-  if (rows.length === 0) return () => ({ interfaces: [], addresses: [], tags: [], areas: new Map() });
-  const ids = JSON.stringify(rows.map(readId));
-  const interfaces = byMachine(yield all(INTERFACES_SQL, ids));
-  const addresses = byMachine(yield all(ALLOCATIONS_SQL, ids));
-  const tags = byMachine(yield all(TAGS_SQL, ids));
-  const areas = yield* areasWith([...new Set(rows.flatMap(readAreaIds))]);
-  return (row) => {
-    const id = readId(row);
-    const [nics, given, named] = [interfaces.get(id) ?? [], addresses.get(id) ?? [], tags.get(id) ?? []];
-    return { interfaces: nics, addresses: given, tags: named, areas };
+function* readParts(rows: readonly Row[]): Steps<(row: Row) => MachineParts & { readonly areas: readonly Area[] }> {
+  const found = rows.length === 0 ? [] : (yield all(PARTS_SQL, JSON.stringify(rows.map(readId)))).rows;
+  const byMachine = Map.groupBy(found, readOwner);
+  return (row: Row) => {
+    const own = Map.groupBy(byMachine.get(readId(row)) ?? [], partIn);
+    return {
+      interfaces: (own.get('interface') ?? []).map(readInterface),
+      addresses: (own.get('address') ?? []).map(readAllocation),
+      tags: (own.get('tag') ?? []).map(readMachineTag),
+      areas: (own.get('area') ?? []).map(readArea),
+    };
   };
-}
-
-const readParts = ({ interfaces, addresses, tags }: PartRows) => ({
-  interfaces: interfaces.map(readInterface),
-  addresses: addresses.map(readAllocation),
-  tags: tags.map(readMachineTag),
-});
-
-function machineOf(row: Row, parts: PartRows): Machine {
-  const machine = readMachine(row, readParts(parts));
-  const { areas } = parts;
-  if (areas.size === 0) return machine;
-  return { ...machine, zone: areas.get(machine.zoneId ?? 0), pool: areas.get(machine.poolId ?? 0) };
-}
-
-function byMachine({ rows }: Answer): ReadonlyMap<number, readonly Row[]> {
-  const found = new Map<number, Row[]>();
-  for (const row of rows) {
-    const owner = readOwner(row);
-    const list = found.get(owner);
-    if (list === undefined) found.set(owner, [row]);
-    else list.push(row);
-  }
-  return found;
 }
 
 export function* outlineMachines(systemIds: readonly string[]): Steps<readonly MachineOutline[]> {
@@ -120,8 +107,11 @@ export function* listMachinesForRacks(
   const sql = changed > FEW_CHANGED_MAX ? MACHINES_SINCE_SQL : FEW_MACHINES_SINCE_SQL;
   // The rows of an older database may have the version 0.
   const { rows } = yield all(sql, since === 0 ? -1 : since, afterId, limit);
-  const partsOf = yield* rowsOfParts(rows);
-  return rows.map((row) => ({ ...RACK_MACHINE.read(row), ...readParts(partsOf(row)) }));
+  const partsOf = yield* readParts(rows);
+  return rows.map((row) => {
+    const { areas: _areas, ...parts } = partsOf(row);
+    return { ...RACK_MACHINE.read(row), ...parts };
+  });
 }
 
 export function* countMachines(filter: MachineFilter): Steps<number> {
@@ -193,8 +183,8 @@ export function machineQuery(
 }
 
 const readId = number('id').read;
-/** The ids of a machine's zone and pool; the default ones have no id here. */
-const readAreaIds = ({ zone_id: zone, pool_id: pool }: Row) => [zone, pool].filter((id) => typeof id === 'number');
+const partIn = text('part').read;
+const readArea = codec<Area>({ id: number('id'), name: text('name'), description: text('words') }).read;
 const readOwner = number('machine_id').read;
 const readStatusCount = (row: Row): readonly [status: number, machines: number] => [
   number('status').read(row),

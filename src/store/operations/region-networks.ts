@@ -23,7 +23,7 @@ import { NETWORK_TABLES, readGivenUse, readLayoutUse, readLinked, readNamed, rea
 import type { EventTable } from './region-events.ts';
 import { heldBy, holdReleased, leasedBetween } from './region-heard.ts';
 import { ALONE, all, numberIn, one, run, type Steps } from './region-steps.ts';
-import { countVersion } from './region-versions.ts';
+import { countVersion, drawnVersion, drawVersion } from './region-versions.ts';
 
 const IS_DEVICE = 'CASE WHEN machine.device IS NULL THEN 0 ELSE 1 END AS is_device';
 /** Only static links of a layout have an address. */
@@ -63,18 +63,27 @@ const CONTINUE_SQL = insertInto('counter', ['value', 'name']) + orReplace('name'
 /** The tables of `network-schema.ts`. */
 export class NetworkTables {
   readonly #events: EventTable;
+  /** The objects as they were last read. */
+  #known: { readonly version: number; readonly records: NetworkRecords } | undefined;
 
   constructor(events: EventTable) {
     this.#events = events;
   }
 
+  /** Reads the objects again only if they have changed. */
   *list(): Steps<NetworkRecords> {
+    const version = yield* drawnVersion('networks-version');
+    if (this.#known?.version !== version) this.#known = { version, records: yield* this.#read() };
+    return { ...this.#known.records, linked: (yield all(LINKED_SQL)).rows.map(readLinked) };
+  }
+
+  *#read(): Steps<NetworkRecords> {
     let records = NO_RECORDS;
     for (const kind of NETWORK_KINDS) {
       const { name, read } = NETWORK_TABLES[kind];
       records = { ...records, [kind]: (yield all(`SELECT * FROM ${name} ORDER BY id`)).rows.map((row) => read(row)) };
     }
-    return { ...records, linked: (yield all(LINKED_SQL)).rows.map(readLinked) };
+    return records;
   }
 
   *change<R>(decide: (records: NetworkRecords, nextId: number) => NetworkChange<R>): Steps<R> {
@@ -96,7 +105,10 @@ export class NetworkTables {
     for (const kind of NETWORK_KINDS) yield* putAll(kind, put);
     if (given > nextId) yield run(CONTINUE_SQL, given, 'network-object');
     for (const event of events) yield* this.#events.add(event, undefined);
-    if (events.length > 0 && (hasObjects(put) || hasObjects(remove))) yield* countVersion([]);
+    if (hasObjects(put) || hasObjects(remove)) {
+      yield drawVersion('networks-version');
+      if (events.length > 0) yield* countVersion([]);
+    }
     return result;
   }
 

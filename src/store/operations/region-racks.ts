@@ -33,7 +33,7 @@ import {
 } from '../rows.ts';
 import type { EventTable } from './region-events.ts';
 import { all, one, run, type Statement, type Steps } from './region-steps.ts';
-import { countVersion, drawRacksVersion, racksVersion } from './region-versions.ts';
+import { countVersion, drawnVersion, drawVersion } from './region-versions.ts';
 
 const REVISION_BYTES = 8;
 const newRevision = (): string => randomBytes(REVISION_BYTES).toString('hex');
@@ -71,7 +71,7 @@ export class RackTable {
   }
 
   *look(known: number): Steps<RacksSeen | undefined> {
-    const version = yield* racksVersion();
+    const version = yield* drawnVersion('racks-version');
     if (version === known) return undefined;
     const { rows } = yield all(
       'SELECT rack.uuid, token_key, secret_digest, username, is_admin FROM (SELECT uuid, token FROM rack WHERE secret_digest IS NULL) AS rack ' +
@@ -98,7 +98,7 @@ export class RackTable {
   *describe(uuid: string, description: string, event: NewMachineEvent): Steps<boolean> {
     const sql = 'UPDATE rack SET description = ?, revision = ? WHERE uuid = ?';
     if ((yield run(sql, description || null, newRevision(), uuid)).changes === 0) return false;
-    yield drawRacksVersion();
+    yield drawVersion('racks-version');
     yield* this.#events.add(event, undefined);
     return true;
   }
@@ -137,7 +137,7 @@ export class RackTable {
       yield run('DELETE FROM rack WHERE uuid = ?', uuid);
     }
     for (const event of events) yield* this.#events.add(event, undefined);
-    if (put.length > 0 || remove.length > 0) yield drawRacksVersion();
+    if (put.length > 0 || remove.length > 0) yield drawVersion('racks-version');
     return result;
   }
 

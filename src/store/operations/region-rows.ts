@@ -111,7 +111,7 @@ const machineFields = {
 export const MACHINE_FIELDS = codec<MachineFields>(machineFields);
 
 /** The parts of a machine that have their own tables. */
-interface MachineParts {
+export interface MachineParts {
   readonly interfaces: readonly MachineInterface[];
   readonly addresses: readonly MachineAddress[];
   readonly tags: readonly MachineTag[];
@@ -164,7 +164,7 @@ export const readUntouched = codec<UntouchedMachine>({
 
 export const readAllocation = codec<MachineAddress>({ mac: macIn('mac'), address: ipv4In('address') }).read;
 
-export const readMachineTag = codec<MachineTag>({ name: text('name'), kernelParams: text('kernel_params') }).read;
+export const readMachineTag = codec<MachineTag>({ name: text('name'), kernelParams: text('words') }).read;
 
 const INTERFACE = codec<Omit<MachineInterface, 'isEnded'>>({
   id: number('id'),

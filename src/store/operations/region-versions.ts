@@ -7,7 +7,7 @@
 
 import { randomInt } from 'node:crypto';
 import type { SettledVersion } from '../../region/records/store.ts';
-import { text } from '../rows.ts';
+import { insertInto, orReplace, text } from '../rows.ts';
 import {
   all,
   newNumber,
@@ -21,7 +21,7 @@ import {
 } from './region-steps.ts';
 
 /** The bound of `randomInt`. */
-const RACKS_VERSION_END = 2 ** 48 - 1;
+const DRAWN_END = 2 ** 48 - 1;
 
 /** How long deleted machines are remembered, in versions; each version deletes one machine at most. */
 export const GONE_VERSIONS = 10_000;
@@ -67,18 +67,16 @@ export function* listGone(since: number): Steps<readonly string[] | undefined> {
   return rows.map(readGone);
 }
 
-/**
- * Gives the racks a new version. Use it with every change of the racks, and of accounts whose keys racks may use. The version is random, so
- * it differs in every history of the database.
- */
-export const drawRacksVersion = (): Statement =>
-  run(
-    "INSERT INTO counter (name, value) VALUES ('racks-version', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-    randomInt(1, RACKS_VERSION_END),
-  );
+/** What is read again only when its version has changed: the racks, with the accounts whose keys they may use; and the objects of networks. */
+type Kept = 'racks-version' | 'networks-version';
 
-export function* racksVersion(): Steps<number> {
-  return numberIn(yield one("SELECT value FROM counter WHERE name = 'racks-version'"));
+const DRAW_SQL = insertInto('counter', ['name', 'value']) + orReplace('name', ['value']);
+
+/** Gives a new version; use it with every change. It is random, so it differs in every history of the database and after a rollback. */
+export const drawVersion = (of: Kept): Statement => run(DRAW_SQL, of, randomInt(1, DRAWN_END));
+
+export function* drawnVersion(of: Kept): Steps<number> {
+  return numberIn(yield one('SELECT value FROM counter WHERE name = ?', of));
 }
 
 const readHistory = text('history').read;

@@ -204,9 +204,8 @@ export async function findCaller(
     return systemId === undefined ? { kind: 'rejected' } : { kind: 'machine', systemId };
   }
   if (key.systemId !== undefined) return { kind: 'machine', systemId: key.systemId };
-  const user = key.username === undefined ? undefined : await store.accounts.findUser(key.username);
-  if (user === undefined) return { kind: 'rejected' };
-  const { username, email, isAdmin } = user;
+  if (key.owner === undefined) return { kind: 'rejected' };
+  const { username, email, isAdmin } = key.owner;
   return { kind: 'user', username, email, isAdmin, tokenKey: key.tokenKey };
 }
 

@@ -25,7 +25,6 @@ import {
   refuseFields,
 } from '../call/answer.ts';
 import { searchFor } from '../call/long-answers.ts';
-import { RIGHTS_CHANGED, watchRights } from '../call/lost-rights.ts';
 import {
   type ApiCall,
   defineOperation,
@@ -331,10 +330,8 @@ async function* search(
   wanted: Constraints,
   take: (machines: readonly Machine[]) => Promise<Answer | undefined>,
 ): AsyncGenerator<undefined, Answer> {
-  const lostRights = await watchRights(call);
   // Returns the answer, or the id after which the next step begins. Between two steps, other requests may run.
   const step = async (afterId: number): Promise<Answer | number> => {
-    if ((await lostRights()) !== undefined) return refuse('not-allowed', RIGHTS_CHANGED);
     const machines = await call.region.store.listMachines(readyMachines(wanted), afterId, CANDIDATES_CHUNK);
     const answer = await take(machines.filter((machine) => meets(machine, wanted)));
     if (answer !== undefined) return answer;
