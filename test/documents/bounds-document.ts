@@ -15,7 +15,7 @@ export const BOUNDS_DOCUMENT = join(ROOT, 'docs', 'reference', 'bounds.md');
 const INTRODUCTION = `# Bounds
 
 Everything that a client can hold or fill has a bound: connections, transfers, waiting questions, offers, sessions, streams, queues, and every
-table whose keys strangers choose. This document lists them by door. For each bound it says
+table whose keys strangers choose. This document lists, by door, those that other clients notice while an attacker keeps them full. For each it says
 
 - **who can fill it**: the weakest attacker that can do so, or a client that does so by accident;
 - **what others notice** while it is full: the clients that did not fill it;
@@ -26,7 +26,7 @@ table whose keys strangers choose. This document lists them by door. For each bo
 
 **Refused** marks a bound that refuses some other client while an attacker keeps it full. No bound can prevent that; the row names what stops it,
 usually a switch or a router. **Waits**: some other client waits, or asks again and is served. **Reported less**: logs, pages and commands leave
-events out, or machines are recognised by fewer facts. Of the other bounds, nobody else notices anything. [Security](../security.md) says what an
+events out, or machines are recognised by fewer facts. Of all other bounds nobody but who fills them notices anything; \`test/hostile/bounds/\` lists them. [Security](../security.md) says what an
 operator can do.
 
 Rates are bounds, too: \`5/s, 250 at once\` lets 250 pass together and five a second in the long run. Most bounds of events only thin out the
@@ -82,7 +82,10 @@ const stopText = (harm: Harm | undefined): string =>
 /** The whole document. */
 export function renderBoundsDocument(): string {
   const sections = [
-    ...Object.entries(HELD).map(([door, rows]) => section(door, rows.map(heldText))),
+    ...Object.entries(HELD).flatMap(([door, rows]) => {
+      const noticed = rows.filter(({ harm }) => harm !== undefined);
+      return noticed.length === 0 ? [] : [section(door, noticed.map(heldText))];
+    }),
     section(
       'Of the host',
       KERNEL_BOUNDS.map((row) => rowText(row.name, row.value, row)),

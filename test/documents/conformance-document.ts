@@ -2,8 +2,8 @@
 
 import { join } from 'node:path';
 import { DHCP_MUSTS } from '../conformance/dhcp-musts.ts';
-import type { Must, Verdict } from '../conformance/must.ts';
-import { cell } from './markdown-table.ts';
+import type { Must } from '../conformance/must.ts';
+import { table } from './markdown-table.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -29,39 +29,34 @@ const TITLES: Readonly<Record<number, string>> = {
   6842: 'client identifier in replies',
 };
 
-function verdictText(verdict: Verdict): string {
-  const proofs = verdict.kind === 'not-ours' ? [] : verdict.tests;
-  const shown = proofs.map(({ file, name }) => `\`${file.replace(/^test\//, '')}\`: ${name}`).join('; ');
-  switch (verdict.kind) {
-    case 'met':
-      return shown;
-    case 'departs':
-      return `**Departs.** ${verdict.because} ${shown}`;
-    case 'not-ours':
-      return verdict.because;
-  }
-}
+const placeOf = ({ rfc, section }: Must): string => `RFC ${rfc} §${section}`;
 
-const rowText = (row: Must): string =>
-  `| ${row.section} | ${row.level} | ${cell(row.demand)} | ${cell(verdictText(row.verdict))} |`;
-
-/** The whole document. */
+/** The whole document: the departures with their reasons, and what is met, a row a section. */
 export function renderConformanceDocument(): string {
-  const rfcs = [...new Set(DHCP_MUSTS.map(({ rfc }) => rfc))].toSorted((a, b) => a - b);
-  const count = (kind: Verdict['kind']): number => DHCP_MUSTS.filter(({ verdict }) => verdict.kind === kind).length;
-  const sections = rfcs.map((rfc) => {
-    const rows = DHCP_MUSTS.filter((row) => row.rfc === rfc && row.verdict.kind !== 'not-ours')
-      .toSorted((a, b) => a.section.localeCompare(b.section, 'en', { numeric: true }))
-      .map(rowText);
-    return [
-      `## RFC ${rfc}: ${TITLES[rfc] ?? ''}`,
-      ['| section | level | demand | shown by, or why not |', '| --- | --- | --- | --- |', ...rows].join('\n'),
-    ].join('\n\n');
-  });
-  const introduction = `# DHCP: demands of the RFCs, and their tests
+  const rows = DHCP_MUSTS.toSorted(
+    (a, b) => a.rfc - b.rfc || a.section.localeCompare(b.section, 'en', { numeric: true }),
+  );
+  const departures = rows.flatMap((row) =>
+    row.verdict.kind === 'departs' ? [[placeOf(row), row.level, row.demand, row.verdict.because]] : [],
+  );
+  const met = rows.filter(({ verdict }) => verdict.kind === 'met');
+  const sections = [...Map.groupBy(met, placeOf)].map(([place, demands]) => [
+    place,
+    demands.map(({ level, demand }) => `${level}: ${demand}`).join(' '),
+  ]);
+  const titles = [...new Set(rows.map(({ rfc }) => rfc))].map((rfc) => `${rfc} (${TITLES[rfc] ?? ''})`);
+  return `# DHCP: demands of the RFCs
 
-Each demand is in our own words. A row with MUST NOT or SHOULD NOT says what holds if the demand is met. Rackboot meets ${count('met')} of them and
-names their tests. It departs from ${count('departs')} for a reason, and names the tests that show its behaviour. ${count('not-ours')} more concern clients or relay
-agents, and have no row here. A row whose test does not exist fails the suite (\`test/conformance/dhcp-musts.test.ts\`). This document is made from \`test/conformance/dhcp-musts.ts\` by \`npm run docs\`.`;
-  return `${[introduction, ...sections].join('\n\n')}\n`;
+Each demand is in our own words. MUST NOT and SHOULD NOT say what holds if the demand is met. Rackboot departs from ${departures.length} for a reason, meets
+${met.length}, and ${rows.length - met.length - departures.length} more concern clients or relay agents. This document is made by \`npm run docs\` from \`test/conformance/dhcp-musts.ts\`, which names the
+test of each demand and departure; a row whose test does not exist fails the suite. The RFCs: ${titles.join(', ')}.
+
+## Departures
+
+${table(['where', 'level', 'demand', 'why not'], departures)}
+
+## Met
+
+${table(['where', 'demands'], sections)}
+`;
 }
