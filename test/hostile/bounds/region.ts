@@ -470,7 +470,6 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
       'nothing while fewer processes run; else the images of the host that was silent the longest are not listed',
     howItEmpties: 'a host is forgotten after a week without its process',
     share: 'none is needed: only administrators start processes',
-    test: 'region/several-processes.test.ts',
   },
   {
     at: 'region/records/upload-store.ts UPLOADS_MAX',
