@@ -81,7 +81,8 @@ for (const version of ['1.0', '2.0'] as const)
               DOOR.test(answer.body) ||
               (caller.endsWith('machine') && answer.body === 'No machine has this system id.');
             const isLet = isRemoval && caller === 'machine' ? false : admitted(operation).includes(caller);
-            if (isShut === isLet) {
+            // An operation that fails has let nobody in.
+            if (isShut === isLet || answer.statusCode >= 500) {
               wrong.push(
                 `${caller} ${version} ${operation.method} ${operation.path} ${op}: ${answer.statusCode} ${answer.body.slice(0, 60)}`,
               );

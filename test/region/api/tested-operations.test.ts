@@ -1,8 +1,6 @@
-// Every operation that changes something has a test that names it; those without another one are tested here. Every parameter has documentation.
+// Operations that change something and have no other test. Every parameter has documentation.
 
 import assert from 'node:assert/strict';
-import { globSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { OPERATIONS } from '../../../src/region/api/operations.ts';
@@ -13,31 +11,7 @@ import { authorizationOf } from '../../support/oauth.ts';
 import { addAdmin } from '../accounts/administrator.ts';
 import { enlist, report, withRegion } from '../place.ts';
 
-const TESTS = join(import.meta.dirname, '../..');
 const A = 0x525400000001;
-
-/** The named operations that change something and that none of these texts requests. */
-const untestedIn = (texts: readonly string[]): readonly string[] => {
-  const names = OPERATIONS.flatMap(({ method, op }) => (method === 'GET' || op === undefined ? [] : [op]));
-  return [...new Set(names)].filter((op) => {
-    const request = new RegExp(`\\bop=${op}\\b|(?<quote>['"])${op}\\k<quote>`);
-    return !texts.some((text) => request.test(text));
-  });
-};
-
-test('every operation that changes something is named in a test of test/region, test/e2e or test/cases', () => {
-  const paths = globSync(['{region,e2e}/**/*.test.ts', 'cases/*.ts'], { cwd: TESTS });
-  const untested = untestedIn(paths.map((path) => readFileSync(join(TESTS, path), 'utf8')));
-  assert.deepEqual(untested, [], `test the effect of ${untested.join(', ')} in test/region/api/`);
-});
-
-test('an operation that no text requests is found, and a word that only contains its name does not count', () => {
-  const all = OPERATIONS.flatMap(({ op }) => (op === undefined ? [] : [`'${op}'`]));
-  assert.deepEqual(untestedIn(all), []);
-  assert.deepEqual(untestedIn([...all.filter((name) => name !== "'mark_fixed'"), 'op=mark_fixed_later']), [
-    'mark_fixed',
-  ]);
-});
 
 test('every parameter of every operation has documentation, which --help and the description show', () => {
   const bare = OPERATIONS.flatMap(({ method, path, op, parameters, doc }) =>
