@@ -16,8 +16,6 @@ const { request } = process.getBuiltinModule('node:http');
 export const MACHINES_PATH = '/MAAS/api/2.0/machines/';
 
 const ANSWER_MS_MAX = 15_000;
-/** After this silence, the daemon's process is looked at: a stopped one is not waited for. */
-const LOOK_MS = 3000;
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 /** The longest line of a streamed answer. */
 const LINE_CHARACTERS_MAX = 16 * 1024 * 1024;
@@ -32,7 +30,7 @@ const FORM_TYPE = 'application/x-www-form-urlencoded';
  *
  * @returns the value of a JSON answer, the text of any other, undefined if there is none
  * @param body URL-encoded parameters that do not fit into a path, or a body of another `contentType`; a refusal of a parameter uses its name of `names`
- * @throws RackError `not-running` if no daemon answers in ANSWER_MS_MAX, or its process is stopped; `permission-denied`, `bad-argument` if it refuses the parameters, `not-found`
+ * @throws RackError `not-running` if no daemon answers in ANSWER_MS_MAX; `permission-denied`, `bad-argument` if it refuses the parameters, `not-found`
  * if it has neither the path nor the object that the path names, `try-later` if it gets too many requests.
  */
 export function askDaemon(
@@ -67,14 +65,9 @@ export function askDaemon(
         else reject(refusalOf(answer.statusCode ?? 0, text, path, names));
       });
     });
-    asking.setTimeout(LOOK_MS);
-    asking.once('timeout', async () => {
-      const { silentError, stoppedError } = await import('./silent-daemon.ts');
-      const stopped = stoppedError(stateDir, socketPath, method !== 'GET');
-      if (stopped !== undefined) return asking.destroy(stopped);
-      asking.setTimeout(ANSWER_MS_MAX - LOOK_MS, () =>
-        asking.destroy(silentError(stateDir, socketPath, ANSWER_MS_MAX / 1000)),
-      );
+    asking.setTimeout(ANSWER_MS_MAX, () => {
+      const text = `the daemon at ${socketPath} did not answer in ${ANSWER_MS_MAX / 1000} s`;
+      asking.destroy(new RackError('not-running', text));
     });
     asking.on('error', (error) => reject(toRackError(error, stateDir)));
     asking.end(body);
@@ -134,13 +127,6 @@ export function followDaemon(
       else reject(toRackError(error, stateDir));
     });
     signal.addEventListener('abort', () => asking.destroy());
-    // An answer may rest for long, but not a stopped process.
-    asking.setTimeout(LOOK_MS);
-    asking.once('timeout', async () => {
-      const { stoppedError } = await import('./silent-daemon.ts');
-      const stopped = stoppedError(stateDir, socketPath, false);
-      if (stopped !== undefined) asking.destroy(stopped);
-    });
     asking.end();
   });
 }
