@@ -14,3 +14,13 @@ export function listed(names: readonly string[], namedMax: number): string {
   const more = names.length - namedMax;
   return names.slice(0, namedMax).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
+
+/** The text with a capital first letter, unless it begins with a key, an interface, a file or an address. */
+export const asSentence = (text: string): string =>
+  /^[a-z]+(?:'s)?(?:[,:;.]? |\.?$)/.test(text) && !/^lo\b/.test(text)
+    ? `${text.charAt(0).toUpperCase()}${text.slice(1)}`
+    : text;
+
+/** For a search without results. @param machines the number of machines, at least 1 */
+export const noneFitsText = (machines: number): string =>
+  machines === 1 ? 'The only machine does not match.' : `None of the ${counted(machines, 'machine')} matches.`;

@@ -25,6 +25,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   'bounded-map.ts': -1,
   'clean-text.ts': -1,
   'counted.ts': -1,
+  'quantity.ts': -1,
   'clock.ts': -1,
   'counters.ts': -1,
   'deadline-queue.ts': -1,
@@ -201,8 +202,7 @@ test('imports go downwards only, and protocol rooms never import each other', ()
         problems.push(`${source.path} imports its neighbour ${path}`);
       }
       // The reasons of a NAK are in dhcp/events/refusals.ts, the faults of a download in images/download/fault-words.ts: tables only.
-      const isOfWords =
-        source.path.startsWith('region/words/en/') && /^(?:refusals|fault-words)\.ts$/.test(basename(path));
+      const isOfWords = /^(?:refusals|fault-words)\.ts$/.test(basename(path));
       if (own === 3 && other === 2 && !typeOnly && !isOfWords) {
         problems.push(`${source.path} imports more than types of ${path}`);
       }
@@ -212,14 +212,17 @@ test('imports go downwards only, and protocol rooms never import each other', ()
   report(problems, 'move the shared thing down a level, or hand it in as a port');
 });
 
+/** The page's own words. */
+const PAGE_WORDS = 'region/page/words.ts';
+
 /** A number with its unit, in a template. */
 const WITH_UNIT = /\}(?:\$\{SPACE\}| )(?:ms|s|min|h|d|B|[KMGTP]iB)\b/;
 
 test('no page writes a number with a unit', () => {
   const problems = sources
-    .filter(({ path, text }) => path.startsWith('region/page/') && WITH_UNIT.test(text))
+    .filter(({ path, text }) => path.startsWith('region/page/') && path !== PAGE_WORDS && WITH_UNIT.test(text))
     .map(({ path }) => path);
-  report(problems, 'let a function of region/words/en/quantity.ts do it, which rounds before it chooses the unit');
+  report(problems, 'let a function of src/quantity.ts do it, which rounds before it chooses the unit');
 });
 
 /** Reports each circle among nodes of a graph. */
@@ -388,7 +391,7 @@ test('the packages for signatures and for filters are loaded only where one is u
 });
 
 test("the rack's loop loads neither all texts of the region nor the tables of other commands", () => {
-  for (const target of ['region/words/language.ts', 'cli/commands.ts']) {
+  for (const target of [PAGE_WORDS, 'region/records/events.ts', 'cli/commands.ts']) {
     const loading = loadersOf(target);
     assert.ok(
       sources.some(({ path }) => path === target),
@@ -610,15 +613,15 @@ test('markup is written as a template of `html`: no plain string starts with a t
 const PAGE_TEXT =
   />(?!Rackboot<)[^<>$`{}()=;|]*[a-z]{2}[^<>$`{}()=;|]*<|\b(?:label|hint|submit|title|heading|aria-label|text)(?:: |=)["'`][A-Za-z]|\bEVENT_TYPES\b|\bstatusRow\([^()]*\)\.name\b/;
 
-test('the texts of the page are in src/region/words', () => {
+test('the texts of the page are in one file', () => {
   const found = sources
-    .filter(({ path }) => path.startsWith('region/page/'))
+    .filter(({ path }) => path.startsWith('region/page/') && path !== PAGE_WORDS)
     .flatMap(({ path, lines }) =>
       lines.flatMap((line, index) =>
         PAGE_TEXT.test(line) && !/^\s*(?:\/\/|\/?\*)/.test(line) ? [`${path}:${index + 1}: ${line.trim()}`] : [],
       ),
     );
-  report(found, 'give the text a name in src/region/words/en/page-*.ts, and write words.PAGE.NAME');
+  report(found, 'give the text a name in src/region/page/words.ts, and write words.PAGE.NAME');
 });
 
 /** A text as code writes it. */
@@ -633,20 +636,20 @@ const sentencesIn = (text: string): readonly string[] =>
 /** Its sentences are the messages of errors. */
 const THROWS_ONLY = 'power/ssh-identity.ts';
 
-test('a remark about power is a code with parameters; its sentence is in src/region/words', () => {
+test('a remark about power is a code with parameters', () => {
   const found = sources
     .filter(({ path }) => /^(?:power\/|region-thread\/power-(?:side|reports)\.ts)/.test(path) && path !== THROWS_ONLY)
     .flatMap(({ path, text }) => sentencesIn(text).map((sentence) => `${path}: ${sentence}`));
-  report(found, 'give the sentence a code in src/power/detail.ts and src/region/words/en/power-details.ts');
+  report(found, 'give the sentence a code in src/power/detail.ts and src/region/records/power-words.ts');
 });
 
-test("an outage of the region's store is a code with parameters; its sentence is in src/region/words", () => {
+test("an outage of the region's store is a code with parameters", () => {
   const found = sources
     .filter(({ path }) => /^store\/(?:postgres\/|region\/|rows\.ts|sqlite\/region-transactions\.ts)/.test(path))
     .flatMap(({ path, text }) =>
       [...text.matchAll(/\w*Error\(\s*'store-unavailable'/g)].map(([made]) => `${path}: ${made}`),
     );
-  report(found, 'throw a StoreOutage, with a code of src/region/records/store-outage.ts');
+  report(found, 'throw a StoreOutage, with a code of src/region/reports/notes.ts');
 });
 
 test('a sentence is found in every form; a name, a command and a comment are not sentences', () => {

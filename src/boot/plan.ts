@@ -16,7 +16,7 @@
 // 2. iPXE never gets another loader, unless the operator names one for it, in a class or in `boot.loaders`.
 // 3. Only lpxelinux gets a URL as prefix: pxelinux.0 would read it as a directory. Firmware of another architecture gets its loader's
 //    directory as prefix, if it has one.
-// 4. The reason names the applied quirk. It is a code with parameters; `region/words/` makes its sentence from the DHCP event.
+// 4. The reason names the applied quirk. It is a code with parameters; `region/reports/` makes its sentence from the DHCP event.
 
 import type { Ipv4, MacAddress } from '../net/address.ts';
 import type { Owner } from '../net/shares/kept-apart.ts';

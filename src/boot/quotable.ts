@@ -20,3 +20,7 @@ export function refuseKernelParams(text: string): KernelParamsRefusal | undefine
   }
   return undefined;
 }
+
+export const kernelParamsText = (refusal: KernelParamsRefusal): string =>
+  `not every loader accepts this (${refusal}): no control characters, no ' \\ or ||, no word that begins with # or contains \${, ` +
+  `at most ${KERNEL_PARAMS_BYTES_MAX} bytes`;

@@ -32,7 +32,7 @@ import {
   networkContains,
 } from '../net/address.ts';
 import { eventText } from '../observe/event-text.ts';
-import { DHCP_REASONS } from '../region/words/rack-reasons.ts';
+import { DHCP_REASONS } from '../region/reports/dhcp.ts';
 import { compareDhcp, judge, type Replayed } from './answer-comparison.ts';
 import type { CapturedDatagram } from './pcap.ts';
 

@@ -3,7 +3,7 @@
 
 import { findNamedOption } from '../dhcp/wire/option-table.ts';
 import { formatNetwork, type Ipv4Network } from '../net/address.ts';
-import type { RackNote } from '../region/records/rack-note.ts';
+import type { RackNote } from '../region/reports/notes.ts';
 import type { RackConfig } from './rack-config.ts';
 
 /** No organisation has a larger network than this prefix. */

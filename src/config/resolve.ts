@@ -3,7 +3,7 @@
 
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { refuseKernelParams } from '../boot/quotable.ts';
+import { kernelParamsText, refuseKernelParams } from '../boot/quotable.ts';
 import type { DhcpSubnet } from '../dhcp/networks/config.ts';
 import { OPTION } from '../dhcp/wire/options.ts';
 import type { ConfiguredRecord, DnsConfig } from '../dns/config.ts';
@@ -14,7 +14,6 @@ import type { Ipv4, Ipv4Network } from '../net/address.ts';
 import { formatIpv4, formatNetwork, ipv4, LOOPBACK, networksOverlap } from '../net/address.ts';
 import { LOG_ROOMS } from '../observe/log-levels.ts';
 import type { PreseedConfig } from '../region/preseed/request.ts';
-import { kernelParamsText } from '../region/words/rack-reasons.ts';
 import type { TftpConfig } from '../tftp/config.ts';
 import { type ResolvedInterface, resolveInterface, toSubnet } from './cluster-interface.ts';
 import { type NetworkTerms, resolveGeneralTerms, resolveNetworkTerms } from './dhcp-terms.ts';

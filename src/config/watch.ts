@@ -9,7 +9,7 @@ import { dirname, resolve } from 'node:path';
 import { watch } from 'chokidar';
 import type { Clock, Timer } from '../clock.ts';
 import { errorText } from '../errors.ts';
-import type { RackNote } from '../region/records/rack-note.ts';
+import type { RackNote } from '../region/reports/notes.ts';
 
 /** Writes closer together than this are one change, in milliseconds. */
 const SETTLE_MS = 200;

@@ -7,7 +7,7 @@ import type { HostInterface } from '../net/host-interface.ts';
 import type { EventStream } from '../observe/event-stream.ts';
 import type { LogLevels } from '../observe/log-levels.ts';
 import type { Timeline } from '../observe/timeline.ts';
-import type { RackNote } from '../region/records/rack-note.ts';
+import type { RackNote } from '../region/reports/notes.ts';
 import type { WorkerLeaseJournal } from '../store/leases/lease-journal.ts';
 import { configurationAnswers } from './answers/configuration-answer.ts';
 import { logLevelAnswers } from './answers/log-level.ts';

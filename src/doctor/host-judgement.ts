@@ -8,7 +8,7 @@ import { counted, mebibytes } from '../counted.ts';
 import { formatIpv4, isLoopback } from '../net/address.ts';
 import { MTU_REPORTS_SETTING } from '../net/datagrams/path-mtu.ts';
 import { installCommand } from '../power/programs.ts';
-import { formatBytes } from '../region/words/quantity.ts';
+import { formatBytes } from '../quantity.ts';
 import type { Finding } from './finding.ts';
 import type { Actor, HostFacts, ListenerFacts, PortStranger, PowerlessDriver, WantedPort } from './host-facts.ts';
 

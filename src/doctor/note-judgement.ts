@@ -1,6 +1,6 @@
 // Which notes of the running rack are faults, and what fixes each. Pure.
 
-import type { NoteCode } from '../region/records/rack-note.ts';
+import type { NoteCode } from '../region/reports/notes.ts';
 import type { Finding } from './finding.ts';
 
 /** A note as the running rack answers it. */

@@ -1,7 +1,7 @@
 // The lines that a lab prints, as pure functions of events: few sentences, for newcomers.
 
 import { z } from 'zod';
-import type { StageReport } from '../region/records/event-params.ts';
+import type { StageReport } from '../region/records/events.ts';
 import { parseStatus, statusRow } from '../region/records/lifecycle.ts';
 import type { LogLine } from './daemon-process.ts';
 import type { MachineStep } from './machine-actions.ts';

@@ -1,14 +1,14 @@
 // Renders events for people: one sentence that says what happened, with sizes, times, decisions and reasons. The region writes the same
-// sentence from the event's parameters (`region/words/`).
+// sentence from the event's parameters (`region/reports/`).
 //
 // 1. An event that has no sentence, or not the fields of one, is shown as its message and its fields, so every event has a text.
 // 2. The fields of a log line stay structured: addresses become text, text from outside is cleaned, and nothing else changes.
 
 import { cleanLines, cleanText } from '../clean-text.ts';
+import { asSentence } from '../counted.ts';
 import type { EventKind, RackEvent } from '../event.ts';
 import { formatIpv4, formatMac } from '../net/address.ts';
-import { reportedEvent } from '../region/records/reported-event.ts';
-import { asSentence, reportedSentence } from '../region/words/rack-reasons.ts';
+import { reportedEvent, reportedSentence } from '../region/reports/reported.ts';
 
 /** The longest text of an event, in characters: a sentence, or the problems of a configuration. */
 const EVENT_CHARACTERS_MAX = 2048;

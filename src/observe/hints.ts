@@ -11,8 +11,9 @@
 import { baseName, isKernelFile } from '../boot/paths.ts';
 import type { DhcpEvent } from '../dhcp/events/events.ts';
 import type { RackEvent } from '../event.ts';
-import type { HintParams } from '../region/records/rack-event-params.ts';
-import { type HintName, PURPOSE_PROBLEMS } from '../region/words/rack-reasons.ts';
+import type { HintParams } from '../region/reports/fields.ts';
+import { PURPOSE_PROBLEMS } from '../region/reports/files.ts';
+import type { HintName } from '../region/reports/hints.ts';
 import type { TftpEvent } from '../tftp/events.ts';
 import { isDhcpEvent, isHttpEvent, isRefusedReport, isTftpEvent } from './protocol-events.ts';
 

@@ -23,7 +23,7 @@ import type { Publish, RackEvent } from '../event.ts';
 import type { MacAddress } from '../net/address.ts';
 import { isOfProbe } from '../own-probes.ts';
 import { type Rate, RateLimit } from '../rate-limit.ts';
-import { hintText } from '../region/words/rack-reasons.ts';
+import { hintText } from '../region/reports/hints.ts';
 import { EVENTS_PER_TURN_MAX, type EventStream } from './event-stream.ts';
 import type { ObserveEvent } from './events.ts';
 import { BootWatch } from './hints.ts';

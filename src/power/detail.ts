@@ -1,9 +1,9 @@
 // The detail of a power action or query: a code and its parameters, as in events. A language makes a sentence of them when a person reads
-// it (`region/words/en/power-details.ts`).
+// it (`region/records/power-words.ts`).
 //
 // 1. Never change the meaning of a code or parameter: the ledger and the event log keep both, not the sentence.
 // 2. A parameter `said` has the words of a program, a controller or the system, cleaned by `cleanWords`.
-// 3. What may hold a part of the power parameters is a parameter named in PRIVATE (`region/words/without-private.ts`). Only those who may read power parameters get it.
+// 3. What may hold a part of the power parameters is a parameter named in PRIVATE (`region/records/power-words.ts`). Only those who may read power parameters get it.
 
 import type { ParameterProblem } from './parameters.ts';
 

@@ -3,8 +3,8 @@
 // A new driver is a file with a call of `defineDriver` (`driver.ts`; `webhook.ts` is a model), a name in `machines/power-drivers.ts` and a place in DRIVERS.
 // The compiler or a test then demands:
 //
-// - its words, and those of its parameters, in `region/words/en/power.ts`;
-// - for its new result codes in `detail.ts`, their sentences in `region/words/en/power-details.ts`;
+// - its words, and those of its parameters, in `region/records/power-words.ts`;
+// - for its new result codes in `detail.ts`, their sentences in `region/records/power-words.ts`;
 // - names of new parameters in `region/records/power-parameters.ts` and `region/api/machines/power-fields.ts`;
 // - its row in docs/power.md.
 //

@@ -19,7 +19,7 @@ export function secret<T extends z.ZodType>(parameter: T): T {
   return parameter;
 }
 
-/** A parameter as a form needs it. Its words are in `region/words`. */
+/** A parameter as a form needs it. Its words are in `region/records/power-words.ts`. */
 export interface PowerParameter {
   readonly name: string;
   readonly required: boolean;

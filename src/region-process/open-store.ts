@@ -6,7 +6,7 @@ import type { PostgresStorePlace, StorePlace } from '../config/region-store.ts';
 import { RackError, unreachable } from '../errors.ts';
 import { readAuthorities, readNamedFile } from '../files/certificate.ts';
 import type { RegionStore } from '../region/records/store.ts';
-import { outageOf, StoreOutage } from '../region/words/outage.ts';
+import { outageOf, StoreOutage } from '../region/reports/notes.ts';
 import type { PostgresPlace } from '../store/postgres/postgres-place.ts';
 import { openCommandRegion } from '../store/sqlite/command-region.ts';
 import { hasRegionStore, openRegionStore } from '../store/sqlite/region-sqlite.ts';

@@ -18,8 +18,8 @@ import { type Clock, type Instant, later, type Timer } from '../clock.ts';
 import { digestValues } from '../config/difference.ts';
 import { resolveRegionFile } from '../config/region-file.ts';
 import { NO_SETTINGS } from '../machines/settings.ts';
-import type { RackNote } from '../region/records/rack-note.ts';
 import type { StoreNeighbours } from '../region/records/store-state.ts';
+import type { RackNote } from '../region/reports/notes.ts';
 import type { RegionConfiguration } from './configuration.ts';
 
 /** How often a process says its digests, in milliseconds. */

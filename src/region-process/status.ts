@@ -15,11 +15,9 @@ import { withoutQuotes } from '../region/api/call/caller.ts';
 import type { UnopenedListener } from '../region/http/listening.ts';
 import type { DutyHolder } from '../region/records/duty-store.ts';
 import { isAway } from '../region/records/rack.ts';
-import type { RackNote } from '../region/records/rack-note.ts';
-import type { Outage } from '../region/records/store-outage.ts';
 import type { RefusedChange } from '../region/records/store-state.ts';
 import type { Region } from '../region/region.ts';
-import { noteText } from '../region/words/rack-reasons.ts';
+import { noteText, type Outage, type RackNote } from '../region/reports/notes.ts';
 import type { RegionConfiguration } from './configuration.ts';
 
 export interface RegionStatusSources {

@@ -7,8 +7,7 @@
 
 import type { Clock, Instant } from '../clock.ts';
 import { RackError } from '../errors.ts';
-import type { Outage } from '../region/records/store-outage.ts';
-import { outageOf } from '../region/words/outage.ts';
+import { type Outage, outageOf } from '../region/reports/notes.ts';
 
 /** How long the store may take to answer, in milliseconds. */
 const ANSWER_MS_MAX = 2000;

@@ -9,9 +9,9 @@ import { bootPurpose } from '../region/records/boot-purpose.ts';
 import type { Machine } from '../region/records/machine.ts';
 import type { PowerParameters } from '../region/records/power-parameters.ts';
 import type { PowerTask } from '../region/records/power-task.ts';
+import { faultText } from '../region/records/power-words.ts';
 import type { RefusalWord } from '../region/records/refusal.ts';
 import { fieldRefusal, partRefusal } from '../region/records/refusal.ts';
-import { faultText } from '../region/words/en/power.ts';
 
 export const BY_HAND: PowerDetail = { code: 'by-hand', params: {} };
 

@@ -9,7 +9,7 @@
 import type { Clock, Timer } from '../clock.ts';
 import type { Acknowledgements } from '../region/racks/acknowledgements.ts';
 import type { Machine } from '../region/records/machine.ts';
-import type { RackNote } from '../region/records/rack-note.ts';
+import type { RackNote } from '../region/reports/notes.ts';
 
 /** How long a machine waits for its racks, in milliseconds. Then it is started, and may boot into its former state. */
 export const HOLD_MS_MAX = 10_000;

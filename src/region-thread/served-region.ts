@@ -31,9 +31,9 @@ import type { DeployableImage, ListedImage } from '../region/life/deployment.ts'
 import type { DutyHolder } from '../region/records/duty-store.ts';
 import type { NetworkScan, ScanOutcome } from '../region/records/network-scan.ts';
 import type { RackImage } from '../region/records/rack.ts';
-import type { RackNote } from '../region/records/rack-note.ts';
 import type { RegionStore } from '../region/records/store.ts';
 import { openRegion, type Region, type RegionOptions } from '../region/region.ts';
+import type { RackNote } from '../region/reports/notes.ts';
 import { Duties, type DutiesParts } from './duties.ts';
 import type { HostImages } from './imports/host-images.ts';
 import { ImportControl } from './imports/import-control.ts';

@@ -7,7 +7,7 @@ import { readRegularFile, writeRegularFile } from '../files/regular-file.ts';
 import { seenStats } from '../files/seen-stats.ts';
 import { parseDesiredState } from '../machines/desired-state.ts';
 import { type DesiredState, EMPTY_DESIRED_STATE } from '../machines/machine.ts';
-import type { RackNote } from '../region/records/rack-note.ts';
+import type { RackNote } from '../region/reports/notes.ts';
 
 const FILE = 'desired-state.json';
 /** Ample for more machines than a region has. */

@@ -1,7 +1,7 @@
 // The rack's events about its link to a remote region, and about the outbox.
 
 import type { EventKind, RackEvent } from '../event.ts';
-import type { RackNote } from '../region/records/rack-note.ts';
+import type { RackNote } from '../region/reports/notes.ts';
 
 export type UplinkNotice = RackEvent &
   (

@@ -15,7 +15,7 @@ import type { Clock } from '../clock.ts';
 import { errorText, isTlsError } from '../errors.ts';
 import { STATE_CHANGES_IM } from '../machines/desired-state.ts';
 import { INTERIM_MAX, isForeign } from '../net/region-http.ts';
-import type { LinkFault } from '../region/records/rack-note.ts';
+import type { LinkFault } from '../region/reports/notes.ts';
 import { EventStreamReader } from './event-stream-reader.ts';
 import { isRedirection, textOf } from './link-answers.ts';
 import {

@@ -4,7 +4,7 @@ import { cleanText } from '../clean-text.ts';
 import { type Fields, isFields } from '../fields.ts';
 import { findJsonExcess } from '../json-excess.ts';
 import type { RefusedEntry } from '../region/records/rack.ts';
-import type { RackNote } from '../region/records/rack-note.ts';
+import type { RackNote } from '../region/reports/notes.ts';
 import type { LinkAnswer } from './link-transport.ts';
 
 /** The characters shown of a region's version and of its sentences. */

@@ -1,7 +1,6 @@
 // The events that the rack publishes when the link to its region changes.
 
-import type { RackNote } from '../region/records/rack-note.ts';
-import { spoken } from '../region/words/note.ts';
+import { type RackNote, spoken } from '../region/reports/notes.ts';
 import type { NoticeBody } from './events.ts';
 import type { LinkState } from './link-status.ts';
 

@@ -1,6 +1,6 @@
 // The port to a remote region. `http-transport.ts` implements it.
 
-import type { RackNote } from '../region/records/rack-note.ts';
+import type { RackNote } from '../region/reports/notes.ts';
 
 /** The default bound of an answer, in bytes; ample for all but the desired state and the answer to a batch. */
 export const ANSWER_BYTES_MAX = 64 * 1024;

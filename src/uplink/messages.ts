@@ -14,7 +14,7 @@ import type { RegionConfig } from '../region/config.ts';
 import type { RackReport } from '../region/records/machine-event.ts';
 import type { NetworkScan, ScanOutcome } from '../region/records/network-scan.ts';
 import type { RackDescription } from '../region/records/rack-description.ts';
-import type { RackNote } from '../region/records/rack-note.ts';
+import type { RackNote } from '../region/reports/notes.ts';
 import type { LinkStatus } from './link-status.ts';
 import type { ListedLetter, OutboxCommand, QueuedPost } from './outbox-store.ts';
 

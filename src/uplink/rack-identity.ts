@@ -11,7 +11,7 @@ import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { parseJson } from '../fields.ts';
 import { ownershipRemedy } from '../files/ownership.ts';
 import { readRegularFile, UnfitFile, writeRegularFile } from '../files/regular-file.ts';
-import type { RackNote } from '../region/records/rack-note.ts';
+import type { RackNote } from '../region/reports/notes.ts';
 
 const FILES = ['rack.json', 'rack.json.copy'] as const;
 const FILE_BYTES_MAX = 4096;

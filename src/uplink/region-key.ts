@@ -13,7 +13,7 @@ import { closeSync, fstatSync, readFileSync } from 'node:fs';
 import type { Clock } from '../clock.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { openRegularFile, UnfitFile } from '../files/regular-file.ts';
-import type { RackNote } from '../region/records/rack-note.ts';
+import type { RackNote } from '../region/reports/notes.ts';
 import { writePrivateFile } from './rack-identity.ts';
 
 /** The first part of a key that a rack has drawn. */

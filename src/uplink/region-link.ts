@@ -16,7 +16,7 @@ import type { CopyProgress } from '../images/carry/region-copy.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import type { RackImage } from '../region/records/rack.ts';
 import type { RackDescription } from '../region/records/rack-description.ts';
-import type { RackNote } from '../region/records/rack-note.ts';
+import type { RackNote } from '../region/reports/notes.ts';
 import { EventCarrier } from './event-carrier.ts';
 import type { NoticeBody } from './events.ts';
 import { isRedirection, parseHeartbeatAnswer, redirection, registrationRefusal, textOf } from './link-answers.ts';

@@ -15,8 +15,7 @@
 
 import type { Clock, Timer } from '../clock.ts';
 import { answersWithin } from '../net/answers-within.ts';
-import type { RackNote } from '../region/records/rack-note.ts';
-import { noteText } from '../region/words/rack-reasons.ts';
+import { noteText, type RackNote } from '../region/reports/notes.ts';
 import { textOf } from './link-answers.ts';
 import type { AddressStatus } from './link-status.ts';
 import {

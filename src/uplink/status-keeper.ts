@@ -3,8 +3,7 @@
 
 import type { Clock, Timer } from '../clock.ts';
 import { EventSampler } from '../rate-limit.ts';
-import type { RackNote } from '../region/records/rack-note.ts';
-import { noteText } from '../region/words/rack-reasons.ts';
+import { noteText, type RackNote } from '../region/reports/notes.ts';
 import type { NoticeBody } from './events.ts';
 import { noticeOf } from './link-notices.ts';
 import type { AddressStatus, LinkState, LinkStatus } from './link-status.ts';

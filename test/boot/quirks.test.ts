@@ -7,7 +7,7 @@ import { type BootPlan, planBoot } from '../../src/boot/plan.ts';
 import { findQuirk, QUIRK_NAMES, QUIRKS, type QuirkQuery, type QuirkRule } from '../../src/boot/quirks.ts';
 import { formatProblems } from '../../src/config/config-file.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import { QUIRK_FIRMWARE } from '../../src/region/words/en/rack-dhcp.ts';
+import { QUIRK_FIRMWARE } from '../../src/region/reports/dhcp.ts';
 import { hw, RACK } from '../support/lab-facts.ts';
 import { bootConfig } from './rack.ts';
 

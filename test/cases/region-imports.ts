@@ -13,7 +13,7 @@ import { sleep } from '../../src/clock.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { blobPath, readImages } from '../../src/images/image-store.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
-import { importReasonText } from '../../src/region/words/text.ts';
+import { importText as importReasonText } from '../../src/region/records/import-reason.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { makeSystemDisk } from '../images/disks.ts';
 import { ImageSite } from '../support/image-site.ts';

@@ -6,7 +6,7 @@ import { formatProblems } from '../../src/config/config-file.ts';
 import { compareConfigs, formatChange } from '../../src/config/difference.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { configNotes } from '../../src/config/notes.ts';
-import { noteText } from '../../src/region/words/rack-reasons.ts';
+import { noteText } from '../../src/region/reports/notes.ts';
 
 const lab = (own: string, more = ''): string => `cluster_interfaces:
   - name: lab

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { formatProblems } from '../../src/config/config-file.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { configNotes, wideDoors } from '../../src/config/notes.ts';
-import { noteText } from '../../src/region/words/rack-reasons.ts';
+import { noteText } from '../../src/region/reports/notes.ts';
 
 const PROXIED = `cluster_interfaces:
   - { name: lab, interface: eth1, ip: 10.20.0.1, network: 10.20.0.0/24, mode: proxy, ntp_servers: [10.20.0.9] }

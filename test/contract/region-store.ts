@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { type Ipv4, ipv4, type MacAddress, mac } from '../../src/net/address.ts';
-import type { Doubt } from '../../src/region/records/event-params.ts';
+import type { Doubt } from '../../src/region/records/events.ts';
 import type { InterfaceSource, MachineFields } from '../../src/region/records/machine.ts';
 import type { MachineLayout } from '../../src/region/records/machine-layout.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';

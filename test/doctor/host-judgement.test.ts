@@ -7,7 +7,7 @@ import type { HostFacts } from '../../src/doctor/host-facts.ts';
 import { judgeHost } from '../../src/doctor/host-judgement.ts';
 import { ANY, ipv4 } from '../../src/net/address.ts';
 import { MTU_REPORTS_NOTE } from '../../src/net/datagrams/path-mtu.ts';
-import { spoken } from '../../src/region/words/note.ts';
+import { spoken } from '../../src/region/reports/notes.ts';
 
 const parsed = parseConfig(readFileSync(join(import.meta.dirname, '..', '..', 'config', 'rackboot.yaml'), 'utf8'));
 assert.ok(parsed.ok);

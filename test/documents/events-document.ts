@@ -7,9 +7,14 @@ import { EVENT_KINDS } from '../../src/daemon/rack/event-kinds.ts';
 import { DHCP_REFUSALS } from '../../src/dhcp/events/refusals.ts';
 import { RACK_ERROR_CODES } from '../../src/errors.ts';
 import { REFUSALS } from '../../src/region/records/refusal.ts';
-import { FILE_REASONS, HTTP_REASONS, REGION_REASONS, TFTP_REASONS } from '../../src/region/words/en/file-reasons.ts';
-import { ALLOCATION_REASONS } from '../../src/region/words/en/rack-dhcp.ts';
-import { PURPOSE_SENTENCES } from '../../src/region/words/en/rack-files.ts';
+import { ALLOCATION_REASONS } from '../../src/region/reports/dhcp.ts';
+import {
+  FILE_REASONS,
+  HTTP_REASONS,
+  PURPOSE_SENTENCES,
+  REGION_REASONS,
+  TFTP_REASONS,
+} from '../../src/region/reports/files.ts';
 import { HINT_PATTERNS } from './hint-patterns.ts';
 import { table } from './markdown-table.ts';
 

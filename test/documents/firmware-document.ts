@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { bootsFromHttp, FIRMWARE_ARCHITECTURES } from '../../src/boot/architectures.ts';
 import { LOOP_LOADS_MAX, LOOP_MS_MAX } from '../../src/boot/loader-loops.ts';
 import { QUIRK_NAMES, QUIRKS } from '../../src/boot/quirks.ts';
-import { QUIRK_FIRMWARE } from '../../src/region/words/en/rack-dhcp.ts';
+import { QUIRK_FIRMWARE } from '../../src/region/reports/dhcp.ts';
 import { table } from './markdown-table.ts';
 
 /** Where the document lies. */

@@ -1,6 +1,6 @@
 // The patterns of `boot.hint` for docs/reference/events.md.
 
-import type { HintName } from '../../src/region/words/rack-reasons.ts';
+import type { HintName } from '../../src/region/reports/hints.ts';
 
 /** How each hint is recognised (`src/observe/hints.ts`). */
 export const HINT_PATTERNS = {

@@ -16,7 +16,7 @@ import {
 } from '../../src/machines/desired-state.ts';
 import { EMPTY_DESIRED_STATE } from '../../src/machines/machine.ts';
 import { SETTINGS_DEPTH_MAX } from '../../src/machines/settings.ts';
-import { noteText } from '../../src/region/words/rack-reasons.ts';
+import { noteText } from '../../src/region/reports/notes.ts';
 
 const MACHINE = {
   systemId: 'abc123',

@@ -5,9 +5,9 @@ import { test } from 'node:test';
 import { findDriver, POWER_DRIVERS } from '../../src/power/drivers.ts';
 import { splitAddress } from '../../src/power/ipmi.ts';
 import type { PowerValues } from '../../src/power/parameters.ts';
+import { words } from '../../src/region/page/words.ts';
 import { isReportable } from '../../src/region/records/power-parameters.ts';
-import { problemText } from '../../src/region/words/en/power.ts';
-import { words } from '../../src/region/words/text.ts';
+import { problemText } from '../../src/region/records/power-words.ts';
 import { surroundings } from './surroundings.ts';
 
 const IPMI: PowerValues = { power_address: '10.0.0.5' };
@@ -76,7 +76,7 @@ for (const [driver, values, controller] of CONTROLLERS) {
 
 test('every driver and parameter has words for people', () => {
   for (const { name: driver, parameters } of POWER_DRIVERS) {
-    const remedy = 'add words to src/region/words/en/power.ts';
+    const remedy = 'add words to src/region/records/power-words.ts';
     assert.notEqual(words.power.driver(driver), driver, `driver ${driver}: ${remedy}`);
     for (const { name } of parameters)
       assert.notEqual(

@@ -8,7 +8,7 @@ import type { PowerOutcomeKind, PowerState } from '../../src/power/outcome.ts';
 import type { ProgramEnd } from '../../src/power/program.ts';
 import { listGuests, parseHypervisor, virsh, virshUri } from '../../src/power/virsh.ts';
 import { bootsFromNetwork, judgeVirsh, parseGuests } from '../../src/power/virsh-words.ts';
-import { problemText } from '../../src/region/words/en/power.ts';
+import { problemText } from '../../src/region/records/power-words.ts';
 import { textOf } from '../support/sentences.ts';
 import { surroundings } from './surroundings.ts';
 

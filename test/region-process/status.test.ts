@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
-import type { Outage } from '../../src/region/records/store-outage.ts';
+import type { Outage } from '../../src/region/reports/notes.ts';
 import { RegionConfiguration } from '../../src/region-process/configuration.ts';
 import { regionAnswers, regionReadiness } from '../../src/region-process/status.ts';
 import { missing } from '../support/needs.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { StoreOutage } from '../../src/region/words/outage.ts';
+import { StoreOutage } from '../../src/region/reports/notes.ts';
 import { StoreProbe } from '../../src/region-process/store-probe.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 

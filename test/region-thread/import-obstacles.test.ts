@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path';
 import { after, afterEach, beforeEach, describe, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import type { Downloads } from '../../src/images/download/queue.ts';
-import { importReasonText } from '../../src/region/words/text.ts';
+import { importText as importReasonText } from '../../src/region/records/import-reason.ts';
 import { digestOf, diskProduct, ItemSites, installerProduct, loaderProduct } from '../support/item-site.ts';
 import { missing } from '../support/needs.ts';
 import { eventually } from '../support/running-rack.ts';

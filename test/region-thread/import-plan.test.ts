@@ -7,7 +7,7 @@ import { namesOfItem } from '../../src/images/offers/item-offer.ts';
 import type { ImageOffer, InstallerOffer, LoaderOffer } from '../../src/images/offers/offer.ts';
 import type { ImageSource } from '../../src/images/sources/source.ts';
 import type { WrittenBootSelection } from '../../src/region/records/boot-store.ts';
-import { importReasonText } from '../../src/region/words/text.ts';
+import { importText as importReasonText } from '../../src/region/records/import-reason.ts';
 import { planImports } from '../../src/region-thread/imports/plan.ts';
 
 const source = (name: string): ImageSource => ({

@@ -2,10 +2,9 @@
 
 import type { MacAddress } from '../../src/net/address.ts';
 import type { PowerDetail } from '../../src/power/detail.ts';
-import type { Happening } from '../../src/region/records/event-params.ts';
+import { type Happening, loggedSentence, remarkSentence } from '../../src/region/records/events.ts';
 import type { Machine } from '../../src/region/records/machine.ts';
-import { loggedSentence, remarkSentence } from '../../src/region/words/event.ts';
-import { powerText } from '../../src/region/words/text.ts';
+import { powerText } from '../../src/region/records/power-words.ts';
 
 /** The sentence of an event; empty if there is none. */
 export const sentenceOf = (event: (Happening & { readonly stranger?: MacAddress | undefined }) | undefined): string =>

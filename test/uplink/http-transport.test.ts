@@ -6,7 +6,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import { sleep, systemClock } from '../../src/clock.ts';
 import { INTERIM_MAX, REGION_FIELD } from '../../src/net/region-http.ts';
 import { parseAuthorization } from '../../src/region/accounts/authorization-header.ts';
-import { noteText } from '../../src/region/words/rack-reasons.ts';
+import { noteText } from '../../src/region/reports/notes.ts';
 import { openHttpTransport, SOCKETS_MAX } from '../../src/uplink/http-transport.ts';
 import { LinkFailure, type LinkRequest, type RegionAddress } from '../../src/uplink/link-transport.ts';
 import { portOf } from '../support/listening-port.ts';

@@ -10,7 +10,7 @@ import { RackError } from '../../src/errors.ts';
 import type { CopyProgress } from '../../src/images/carry/region-copy.ts';
 import type { RackReport } from '../../src/region/records/machine-event.ts';
 import type { RackImage } from '../../src/region/records/rack.ts';
-import { noteText } from '../../src/region/words/rack-reasons.ts';
+import { noteText } from '../../src/region/reports/notes.ts';
 import { openOutboxStore } from '../../src/store/outbox/outbox-database.ts';
 import type { AddressStatus } from '../../src/uplink/link-status.ts';
 import type { LinkAnswer, LinkListener, LinkRequest } from '../../src/uplink/link-transport.ts';

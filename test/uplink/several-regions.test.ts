@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { noteText } from '../../src/region/words/rack-reasons.ts';
+import { noteText } from '../../src/region/reports/notes.ts';
 import {
   type FailureNote,
   type LinkAnswer,

@@ -14,7 +14,7 @@ import { splitPath } from '../../files/file-tree.ts';
 import { foundStats } from '../../files/found-stats.ts';
 import { isOwnershipError, ownUserName } from '../../files/ownership.ts';
 import { MachineDirectory } from '../../machines/directory.ts';
-import { noteText } from '../../region/words/rack-reasons.ts';
+import { noteText } from '../../region/reports/notes.ts';
 import { readHostMoment } from '../../store/leases/host-clocks.ts';
 import { LEASE_FILE } from '../../store/leases/lease-journal.ts';
 import { readDesiredState } from '../../uplink/desired-state-cache.ts';

@@ -24,7 +24,7 @@ import { judgeTree, type TreeJudgement } from '../../doctor/tree-judgement.ts';
 import { findSetting, type Settings } from '../../machines/settings.ts';
 import { formatIpv4, formatNetwork } from '../../net/address.ts';
 import { readInterfaces } from '../../net/present-interfaces.ts';
-import { noteText } from '../../region/words/rack-reasons.ts';
+import { noteText } from '../../region/reports/notes.ts';
 import { findCopyProblems } from '../../region-process/copy-problems.ts';
 import { REGION_FILE } from '../../store/region/region-schema.ts';
 import { desiredStateFile, desiredStateTime } from '../../uplink/desired-state-cache.ts';

@@ -24,8 +24,8 @@ import {
 } from '../../machines/settings.ts';
 import { nearestName } from '../../nearest-name.ts';
 import { type EntriesEdit, entriesOf } from '../../region/list-entries.ts';
+import { noteText } from '../../region/reports/notes.ts';
 import type { SettingEdit } from '../../region/settings.ts';
-import { noteText } from '../../region/words/rack-reasons.ts';
 import { strandedBy } from '../leases/stranded.ts';
 import { askRack } from '../region/racks.ts';
 import { askConfig, type FoundConfig, findConfig } from '../terminal/config-in-force.ts';

@@ -2,9 +2,8 @@
 
 import { z } from 'zod';
 import { MACHINES_PATH } from '../../control/ask-daemon.ts';
-import { counted } from '../../counted.ts';
+import { asSentence, counted, noneFitsText } from '../../counted.ts';
 import { DEFAULT_AREA } from '../../region/records/area.ts';
-import { asSentence, texts } from '../../region/words/text.ts';
 import { ask, formOf, tell, type Where } from '../terminal/asking.ts';
 import { formatBytes, formatDuration, printFields, printTable } from '../terminal/output.ts';
 import { type MachineShape, machinesShape } from '../terminal/shapes.ts';
@@ -49,7 +48,7 @@ export async function listMachines(argv: ListArguments): Promise<number> {
     printTable(
       columns.map(({ title }) => title),
       machines.map((machine) => columns.map(({ text }) => text(machine))),
-      total === 0 ? 'No machine is known yet: let one boot from the network.' : texts.noneFits(total),
+      total === 0 ? 'No machine is known yet: let one boot from the network.' : noneFitsText(total),
     );
   });
 }

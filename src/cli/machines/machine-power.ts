@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { sleep } from '../../clock.ts';
 import { MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
-import { plainWords } from '../../region/words/text.ts';
+import { plainWords } from '../../region/records/power-words.ts';
 import { ask, type Fields, tell, type Where } from '../terminal/asking.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { formatDuration, print, printError, printFields, printTable } from '../terminal/output.ts';

@@ -10,7 +10,7 @@ import { TextDirectory } from '../../files/text-directory.ts';
 import { LOOPBACK, networkContains, parseIpv4 } from '../../net/address.ts';
 import { type Purpose, STAND_IN } from '../../region/preseed/request.ts';
 import { SHIPPED_DIRECTORY, TemplateSource } from '../../region/preseed/template-source.ts';
-import { mistakeText } from '../../region/words/text.ts';
+import { mistakeText } from '../../region/records/preseed-mistake.ts';
 import { ask } from '../terminal/asking.ts';
 import { findConfig, leftOutNote, loadServed } from '../terminal/config-in-force.ts';
 import { readGivenFile } from '../terminal/given-file.ts';

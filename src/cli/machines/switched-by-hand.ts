@@ -1,6 +1,6 @@
 // How commands show machines that wait for a person to switch them on.
 
-import { remarkSentence } from '../../region/words/event.ts';
+import { remarkSentence } from '../../region/records/events.ts';
 
 /** The remarks on a machine that a person must switch on or restart. */
 const WAITING = ['waits-for-hand', 'waits-for-restart'] as const;

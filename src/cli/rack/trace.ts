@@ -12,7 +12,7 @@ import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon, followDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { counted } from '../../counted.ts';
 import { errorText, RackError } from '../../errors.ts';
-import { formatBytes, formatSpan } from '../../region/words/quantity.ts';
+import { formatBytes, formatSpan } from '../../quantity.ts';
 import { waitsForHand } from '../machines/switched-by-hand.ts';
 import { parseDuration } from '../terminal/duration.ts';
 import { print, printError, printJson, printJsonLine, printTable } from '../terminal/output.ts';

@@ -3,9 +3,10 @@
 import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';
 import { followEvents } from '../../control/event-follow.ts';
+import { asSentence } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { EVENT_TYPES } from '../../region/records/machine-event.ts';
-import { asSentence, plainWords } from '../../region/words/text.ts';
+import { plainWords } from '../../region/records/power-words.ts';
 import { findMachine } from '../machines/identity.ts';
 import { ask, type Where } from '../terminal/asking.ts';
 import { print, printError, printJson, printJsonLine } from '../terminal/output.ts';

@@ -4,7 +4,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { RackError } from '../../errors.ts';
 import { fileFault } from '../../files/read-fault.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
-import { formatBytes } from '../../region/words/quantity.ts';
+import { formatBytes } from '../../quantity.ts';
 
 /** The longest file that a command takes as a text or as keys, in bytes, unless it has a bound of its own. */
 const GIVEN_BYTES_MAX = 64 * 1024 * 1024;

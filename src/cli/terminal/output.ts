@@ -14,9 +14,9 @@ import { cleanJson, cleanLines, cleanText } from '../../clean-text.ts';
 import { errorText, RackError } from '../../errors.ts';
 import { type CommandNaming, nameCommands } from '../../named-commands.ts';
 import { complaintLines } from '../../observe/journal.ts';
-import { formatBytes } from '../../region/words/quantity.ts';
+import { formatBytes } from '../../quantity.ts';
 
-export { formatBytes, formatDuration, formatWallTime } from '../../region/words/quantity.ts';
+export { formatBytes, formatDuration, formatWallTime } from '../../quantity.ts';
 
 let naming: CommandNaming = { program: 'rackboot', config: '' };
 

@@ -1,7 +1,7 @@
 // Checks on request whether the state directory's disk is full: otherwise a rack notices a full disk only when it grants a lease.
 
 import { statfsSync } from 'node:fs';
-import { type DiskData, fullDiskText } from '../../region/words/rack-reasons.ts';
+import { type DiskData, fullDiskText } from '../../region/reports/service.ts';
 
 /** Free bytes below which the disk counts as full: one more database write may not fit. */
 const FULL_BYTES = 64 * 1024;

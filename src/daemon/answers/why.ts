@@ -5,7 +5,7 @@ import type { ControlAnswers } from '../../http/control/requests.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import { formatMac, type MacAddress } from '../../net/address.ts';
 import type { TimelineStep } from '../../observe/timeline.ts';
-import { type Obstacle, obstacleText, titlesText } from '../../region/words/rack-reasons.ts';
+import { type Obstacle, obstacleText, titlesText } from '../../region/reports/service.ts';
 import { CLIENT_NAMES, type ClientName, isClientName } from '../foresight/clients.ts';
 import { type ForeseenBoot, type Foresight, foreseeBoot } from '../foresight/foresight.ts';
 import { findLastRefusal, type LastRefusal } from '../foresight/last-refusal.ts';

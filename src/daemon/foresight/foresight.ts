@@ -29,12 +29,7 @@ import type { DhcpMessage } from '../../dhcp/wire/message.ts';
 import { findNamedOption } from '../../dhcp/wire/option-table.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import { ANY, formatIpv4, formatNetwork, type Ipv4, type MacAddress, networkContains } from '../../net/address.ts';
-import {
-  type ForeseenCode,
-  type ForeseenParams,
-  foreseenText,
-  networkPlaceText,
-} from '../../region/words/rack-reasons.ts';
+import { type ForeseenCode, type ForeseenParams, foreseenText, networkPlaceText } from '../../region/reports/hints.ts';
 
 import { CLIENT_KINDS, type ClientKind, type ClientName, discover, type ShownSigns } from './clients.ts';
 

@@ -6,7 +6,8 @@ import type { Instant } from '../../clock.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
 import { isDhcpEvent } from '../../observe/protocol-events.ts';
 import type { TimelineStep } from '../../observe/timeline.ts';
-import { dhcpReason, lastRefusalText } from '../../region/words/rack-reasons.ts';
+import { dhcpReason } from '../../region/reports/dhcp.ts';
+import { lastRefusalText } from '../../region/reports/service.ts';
 
 /** The last refusal of a machine's request for an address. */
 export interface LastRefusal {

@@ -1,8 +1,7 @@
 // The events of the process itself: its start and end, its interfaces, its configuration and its region.
 
 import type { EventKind, RackEvent } from '../../event.ts';
-import type { RackNote } from '../../region/records/rack-note.ts';
-import type { Outage } from '../../region/records/store-outage.ts';
+import type { Outage, RackNote } from '../../region/reports/notes.ts';
 
 /** The region's desired state of a machine. */
 interface MachineFacts {

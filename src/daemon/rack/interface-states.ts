@@ -6,8 +6,7 @@ import type { LocalInterface } from '../../dhcp/networks/subnet.ts';
 import type { Publish } from '../../event.ts';
 import { formatIpv4, formatNetwork, type Ipv4, isLoopback } from '../../net/address.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
-import type { RackNote } from '../../region/records/rack-note.ts';
-import { noteText } from '../../region/words/rack-reasons.ts';
+import { noteText, type RackNote } from '../../region/reports/notes.ts';
 import type { DaemonEvent } from './events.ts';
 
 export interface InterfaceState {

@@ -22,7 +22,7 @@ import { BootTree, type TreeRoot } from '../../files/file-tree.ts';
 import type { FileTree, OpenedFile } from '../../files/opened-file.ts';
 import { isOwnershipError, ownershipRemedy } from '../../files/ownership.ts';
 import { TREE_DEPTH_MAX } from '../../files/tree-index.ts';
-import { spoken } from '../../region/words/note.ts';
+import { spoken } from '../../region/reports/notes.ts';
 import type { DaemonEvent } from './events.ts';
 import { type TreeWatch, watchTree } from './tree-watch.ts';
 

@@ -29,7 +29,7 @@ import { BOOTING_STRANGERS_RATE } from '../../net/watch/solicitation-gate.ts';
 import type { Wire } from '../../net/watch/wire.ts';
 import { EventSampler, type Rate, RateLimit } from '../../rate-limit.ts';
 import type { NetworkScan, ScanOutcome } from '../../region/records/network-scan.ts';
-import type { RackNote } from '../../region/records/rack-note.ts';
+import type { RackNote } from '../../region/reports/notes.ts';
 import { OwnAddresses } from './own-addresses.ts';
 import type { NetEvent } from './wire-events.ts';
 

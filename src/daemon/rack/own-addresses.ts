@@ -16,7 +16,7 @@ import { formatIpv4, formatMac, type Ipv4, isLoopback, type MacAddress } from '.
 import type { Sighting } from '../../net/watch/neighbours.ts';
 import type { Wire } from '../../net/watch/wire.ts';
 import { EventSampler, type Rate } from '../../rate-limit.ts';
-import type { RackNote } from '../../region/records/rack-note.ts';
+import type { RackNote } from '../../region/reports/notes.ts';
 import type { NetEvent } from './wire-events.ts';
 
 /** How often the rack probes its own addresses, in milliseconds. */

@@ -36,7 +36,7 @@ import { formatIpv4, type Ipv4, type MacAddress } from '../../net/address.ts';
 import type { HostNetwork } from '../../net/datagrams/datagram.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
 import type { Wire } from '../../net/watch/wire.ts';
-import type { RackNote } from '../../region/records/rack-note.ts';
+import type { RackNote } from '../../region/reports/notes.ts';
 import { TftpServer } from '../../tftp/server.ts';
 import type { Foresight } from '../foresight/foresight.ts';
 import { Elsewhere } from './elsewhere.ts';

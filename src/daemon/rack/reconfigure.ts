@@ -17,7 +17,7 @@ import { formatMac, type Ipv4 } from '../../net/address.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
 import type { Log } from '../../observe/log.ts';
 import type { RegionConfig } from '../../region/config.ts';
-import { spoken } from '../../region/words/note.ts';
+import { spoken } from '../../region/reports/notes.ts';
 import type { RackUplink } from '../../uplink/rack-uplink.ts';
 import type { ConfigurationPorts } from './configuration.ts';
 import type { DaemonEvent } from './events.ts';

@@ -13,7 +13,7 @@ import type { AddressesOf } from '../../config/option-list.ts';
 import type { DnsConfig } from '../../dns/config.ts';
 import { errorText } from '../../errors.ts';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../../net/address.ts';
-import type { RackNote } from '../../region/records/rack-note.ts';
+import type { RackNote } from '../../region/reports/notes.ts';
 
 /** How long addresses count as current. Time servers move seldom, and most of their TTLs are shorter. */
 export const REFRESH_MS = 600_000;

@@ -2,7 +2,7 @@
 
 import type { Clock } from '../../clock.ts';
 import { listed } from '../../counted.ts';
-import { formatWallTime } from '../../region/words/quantity.ts';
+import { formatWallTime } from '../../quantity.ts';
 import type { UplinkStatus } from '../../uplink/link-status.ts';
 import type { InterfaceState } from './interface-states.ts';
 

@@ -5,7 +5,7 @@ import type { RackConfig } from '../../config/rack-config.ts';
 import { listed } from '../../counted.ts';
 import { INTERFACES_KEY, type Settings } from '../../machines/settings.ts';
 import { formatNetwork } from '../../net/address.ts';
-import { unservedText } from '../../region/words/rack-reasons.ts';
+import { unservedText } from '../../region/reports/service.ts';
 import { NAMED_MAX } from './status-line.ts';
 
 /** The networks that a change of the store removed. */

@@ -4,7 +4,7 @@
 import type { Clock } from '../../clock.ts';
 import { openNetwork } from '../../net/datagrams/open-network.ts';
 import { openInterfaceWatch } from '../../net/watch/interfaces.ts';
-import type { RackNote } from '../../region/records/rack-note.ts';
+import type { RackNote } from '../../region/reports/notes.ts';
 import { openLeaseJournal } from '../../store/leases/lease-journal.ts';
 import { findLostLeases } from '../../store/leases/lost-leases.ts';
 import { lockState } from '../../store/state-lock.ts';

@@ -5,8 +5,7 @@
 
 import { join } from 'node:path';
 import type { Clock } from '../../clock.ts';
-import type { RackNote } from '../../region/records/rack-note.ts';
-import { spoken } from '../../region/words/note.ts';
+import { type RackNote, spoken } from '../../region/reports/notes.ts';
 import { DAMAGE_REPORTED_MAX, damageNote, type LeaseDamage } from '../../store/leases/damaged-row.ts';
 import { LEASE_FILE } from '../../store/leases/lease-journal.ts';
 import type { DaemonEvent } from '../rack/events.ts';

@@ -1,8 +1,7 @@
 // Reports at startup that the rack's leases are gone.
 
 import type { Clock } from '../../clock.ts';
-import type { RackNote } from '../../region/records/rack-note.ts';
-import { spoken } from '../../region/words/note.ts';
+import { type RackNote, spoken } from '../../region/reports/notes.ts';
 import type { DaemonEvent } from '../rack/events.ts';
 
 /** Reports missing leases, if any. @returns the notes for `rackboot status` and `rackboot doctor` */

@@ -12,8 +12,7 @@
 import { type Clock, type Instant, monotonicMicroseconds, type Timer } from '../../clock.ts';
 import type { Publish } from '../../event.ts';
 import { type NotifySocket, type NotifyTerms, openNotifySocket } from '../../net/linux/notify-socket.ts';
-import type { RackNote } from '../../region/records/rack-note.ts';
-import { spoken } from '../../region/words/note.ts';
+import { type RackNote, spoken } from '../../region/reports/notes.ts';
 import type { DaemonEvent } from '../rack/events.ts';
 import { followStatus, type StatusLineSources } from '../rack/status-line.ts';
 

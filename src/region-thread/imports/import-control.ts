@@ -13,10 +13,10 @@ import { type Clock, systemClock, type Timer } from '../../clock.ts';
 import { assertOutside, errorText, unreachable } from '../../errors.ts';
 import { type FileProblem, resourceName } from '../../region/images/region-source.ts';
 import { type BootResource, type ImportProgress, type ImportRun, nextRunOf } from '../../region/records/boot-store.ts';
-import { type ImportReason, isUncertain } from '../../region/records/import-reason.ts';
-import type { RackNote } from '../../region/records/rack-note.ts';
+import { type ImportReason, importText, isUncertain } from '../../region/records/import-reason.ts';
 import type { ResourceWish } from '../../region/records/resource-wish.ts';
 import type { Region } from '../../region/region.ts';
+import type { RackNote } from '../../region/reports/notes.ts';
 import { deletionReason, FailureReports } from './import-failure.ts';
 import { ImportThread } from './import-thread.ts';
 import type { RunOrder, SkippedList } from './message.ts';
@@ -379,8 +379,7 @@ export class ImportControl {
     if (!this.#isActive) return;
     const { endedWith } = await import('./import-events.ts');
     await this.#note(endedWith(reason, this.#shown));
-    const { importReasonText } = await import('../../region/words/text.ts');
-    this.#parts.onProblem(importReasonText(reason));
+    this.#parts.onProblem(importText(reason));
   }
 
   /** Writes one after the other. If the store is unavailable, the next change writes the progress again. */

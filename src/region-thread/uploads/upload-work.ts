@@ -19,7 +19,7 @@ import type { FinishOrder } from '../../images/uploads/finish-upload.ts';
 import { FILE_TYPES, fileKindOf } from '../../images/uploads/upload-kind.ts';
 import type { PieceCount, PieceResult, WholeFile } from '../../images/uploads/upload-part.ts';
 import { isPlacedHere, type UploadFiles, type UploadPiece } from '../../region/images/uploads.ts';
-import type { Happening } from '../../region/records/event-params.ts';
+import type { Happening } from '../../region/records/events.ts';
 import type { ImportReason } from '../../region/records/import-reason.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import type { ImageUpload } from '../../region/records/upload-store.ts';

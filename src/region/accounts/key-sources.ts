@@ -4,7 +4,31 @@
 //
 // 1. The host is fixed by the source, and a name has no character that could change the path: a caller chooses neither.
 
-import type { KeysFault } from '../words/en/published-keys.ts';
+import type { AttemptFault } from '../../images/download/fault.ts';
+import { describeAttemptFault } from '../../images/download/fault-words.ts';
+
+/** The fault of a list of published keys. */
+type KeysFault =
+  /** No complete answer within `seconds`. */
+  | { readonly code: 'late'; readonly seconds: number }
+  | { readonly code: 'status'; readonly host: string; readonly status: number }
+  /** The list is too large to read, or the connection ended before the end of the list. */
+  | { readonly code: 'not-whole'; readonly host: string }
+  | { readonly code: 'no-answer'; readonly fault: AttemptFault };
+
+/** The fault, as part of a sentence. */
+export function keysFaultText(fault: KeysFault): string {
+  switch (fault.code) {
+    case 'late':
+      return `no answer within ${fault.seconds} s`;
+    case 'status':
+      return `${fault.host} answered ${fault.status}`;
+    case 'not-whole':
+      return `${fault.host} sent too much, or closed the connection early`;
+    case 'no-answer':
+      return describeAttemptFault(fault.fault);
+  }
+}
 
 export interface KeySource {
   readonly site: KeySite;

@@ -10,8 +10,7 @@
 // `call/operation.ts` says which operations need `ownTransaction: true`. The description and a command of `rackboot` (`cli/operations/`)
 // follow from the table. Then:
 //
-// - a new code of a refusal needs its sentence in `region/words/en/`; a new name needs its meaning in `reasons.ts` there, and its status in
-//   `call/refusal-status.ts`;
+// - a new name of a refusal needs its status and its meaning in `records/refusal.ts`;
 // - a new kind of object that it answers needs its properties in `answers/` (`test/region/api/answers.test.ts`);
 // - each parameter needs a trial in `test/region/api/sent/`, which sends it and reads it back (`test/region/api/sent-parameters.test.ts`);
 // - `test/region/api/rights-api.test.ts` calls it as each kind of caller, and `test/region/statements.test.ts` counts the statements of a GET;

@@ -20,8 +20,7 @@ import { check, heartbeat, type KeptPost, parseBatch } from '../racks/rack-news.
 import type { StateRequest } from '../racks/state-update.ts';
 import { LINK_VERSION, type Rack } from '../records/rack.ts';
 import type { Region } from '../region.ts';
-import { noteText } from '../words/en/notes.ts';
-import { outageOf } from '../words/outage.ts';
+import { noteText, outageOf } from '../reports/notes.ts';
 import { takeBatch } from './rack-batch.ts';
 
 /** Room for ENTRIES_MAX reports and some posts in Base64, in bytes. */

@@ -36,10 +36,10 @@ import {
 import { readSignal, readWebhook, SIGNAL_MEANINGS } from '../metadata/reports.ts';
 import type { PreseedResult } from '../preseed/preseed.ts';
 import type { Machine } from '../records/machine.ts';
+import { mistakeAtText } from '../records/preseed-mistake.ts';
 import { jsonFaultText, parseJson } from '../records/text-json.ts';
 import type { Region } from '../region.ts';
 import { RateLimiter, RatesByRack } from '../shares/request-rates.ts';
-import { mistakeAtText } from '../words/en/preseed.ts';
 import { type Identified, NOT_THIS_BOOT, originOf, proofOf, TOO_OFTEN } from './agent-routes.ts';
 import { mergeFields } from './link.ts';
 

@@ -22,8 +22,8 @@ import { namesOf, renderPreseed, renderText } from '../preseed/preseed.ts';
 import { PURPOSES, type Purpose, STAND_IN } from '../preseed/request.ts';
 import type { Variables } from '../preseed/value.ts';
 import type { Machine } from '../records/machine.ts';
+import { mistakeText } from '../records/preseed-mistake.ts';
 import type { Region } from '../region.ts';
-import { mistakeText } from '../words/text.ts';
 import type { Identified } from './agent-routes.ts';
 import { formOf } from './request-form.ts';
 

@@ -30,16 +30,14 @@ import type { PageGuard } from '../page/guard.ts';
 import { addPageRoutes, looksForPage, sendAwayPage, sendUnknownPage, showsOutage } from '../page/routes.ts';
 import type { Sessions } from '../page/sessions.ts';
 import { refuseVersion } from '../racks/rack-admission.ts';
-import { mayBeStored } from '../records/store-outage.ts';
 import type { Region } from '../region.ts';
+import { mayBeStored, noteText, outageOf } from '../reports/notes.ts';
 import {
   ANONYMOUS_IN_TOTAL,
   ANONYMOUS_PER_ADDRESS,
   ANONYMOUS_PER_NETWORK,
   type RatesByRack,
 } from '../shares/request-rates.ts';
-import { noteText } from '../words/en/notes.ts';
-import { outageOf } from '../words/outage.ts';
 import { addAgentRoutes, type Identified } from './agent-routes.ts';
 import { apiDescription, descriptionHash } from './description.ts';
 import type { ApiDoors } from './doors.ts';

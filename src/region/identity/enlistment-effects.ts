@@ -5,7 +5,7 @@
 
 import { formatMac, type MacAddress } from '../../net/address.ts';
 import type { EnlistmentEffects } from '../records/decisions.ts';
-import type { Doubt, EventParams, Happening, MachineName } from '../records/event-params.ts';
+import type { Doubt, EventParams, Happening, MachineName } from '../records/events.ts';
 import type { EnlistmentKnowledge, PairVerdict } from '../records/knowledge.ts';
 import type { Machine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';

@@ -4,7 +4,7 @@
 
 import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { LeftOut } from '../records/bounded-facts.ts';
-import type { SeenElsewhere } from '../records/event-params.ts';
+import type { SeenElsewhere } from '../records/events.ts';
 import type { HardwareFacts } from '../records/hardware-facts.ts';
 import type { Machine } from '../records/machine.ts';
 import { type PowerParameters, reportedPower } from '../records/power-parameters.ts';

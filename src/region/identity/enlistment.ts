@@ -18,11 +18,12 @@
 import type { Clock } from '../../clock.ts';
 import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../net/address.ts';
 import type { EnlistmentDecision } from '../records/decisions.ts';
-import type { EventParams, Happening, ReportIgnored, ReportRefused } from '../records/event-params.ts';
+import type { EventParams, Happening, ReportIgnored } from '../records/events.ts';
 import type { EnlistmentKnowledge, EnlistmentQuestion } from '../records/knowledge.ts';
 import { isDeviceOfUser, type Machine, type MachineFields, type UntouchedMachine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { RefusalWord } from '../records/refusal.ts';
+import type { ReportRefused } from '../records/report-refusal.ts';
 import { refuseReport } from '../records/report-refusal.ts';
 import { type BootProof, provesBoot } from './boot-token.ts';
 import { creationEvents, doubtOf, effectsOf, verdictOn } from './enlistment-effects.ts';

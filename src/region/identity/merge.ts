@@ -10,7 +10,7 @@ import type { Clock } from '../../clock.ts';
 import { counted } from '../../counted.ts';
 import { formatMac, type MacAddress, parseMac } from '../../net/address.ts';
 import type { MergeDecision, SplitDecision } from '../records/decisions.ts';
-import type { Happening, MachineName } from '../records/event-params.ts';
+import type { Happening, MachineName } from '../records/events.ts';
 import type { NameQuestion, SplitKnowledge } from '../records/knowledge.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine, MachineFields } from '../records/machine.ts';

@@ -16,7 +16,7 @@ import {
   type ImportRun,
   isImporting,
 } from '../records/boot-store.ts';
-import type { Happening } from '../records/event-params.ts';
+import type { Happening } from '../records/events.ts';
 import { type ImportReason, isFinal } from '../records/import-reason.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { ReportedDownload } from '../records/reported-download.ts';

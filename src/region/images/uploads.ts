@@ -18,13 +18,12 @@ import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import type { ImageName } from '../../images/image-store.ts';
 import type { PieceCount, PieceResult, WholeFile } from '../../images/uploads/upload-part.ts';
-import type { Happening } from '../records/event-params.ts';
-import type { ImportReason } from '../records/import-reason.ts';
+import type { Happening } from '../records/events.ts';
+import { type ImportReason, importText } from '../records/import-reason.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import { type RefusalWord, refusal } from '../records/refusal.ts';
 import type { RegionStore } from '../records/store.ts';
 import { type ImageUpload, type NewUpload, UPLOAD_BYTES_MAX, UPLOADS_MAX } from '../records/upload-store.ts';
-import { importText } from '../words/en/imports.ts';
 
 /** The largest piece, in bytes: the size that the maas command line sends. */
 export const PIECE_BYTES_MAX = 4 * 1024 * 1024;

@@ -5,12 +5,12 @@
 // 2. A command changes only records. `PowerControl` then switches the machine as they say.
 
 import { chosenDisk } from '../layout/deployable-storage.ts';
+import type { Remark } from '../records/events.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { PowerTask } from '../records/power-task.ts';
 import { refusal } from '../records/refusal.ts';
-import type { Remark } from '../records/remark.ts';
 import type { MachineWork } from '../records/work.ts';
 import {
   type Actor,

@@ -1,6 +1,6 @@
 // Fails or restarts hung work, and logs why. Pure.
 
-import type { EventParams, Happening } from '../records/event-params.ts';
+import type { EventParams, Happening } from '../records/events.ts';
 import type { MachineStatus } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import { happeningOf, type MachineEvent, type NewMachineEvent } from '../records/machine-event.ts';

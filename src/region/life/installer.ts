@@ -6,9 +6,8 @@
 
 import type { ImageWish } from '../../images/image-store.ts';
 import type { Machine } from '../records/machine.ts';
-import type { MistakeAt } from '../records/preseed-mistake.ts';
+import { type MistakeAt, mistakeAtText } from '../records/preseed-mistake.ts';
 import { refusal } from '../records/refusal.ts';
-import { mistakeAtText } from '../words/en/preseed.ts';
 import type { CommandRefusal, Deployment } from './commands.ts';
 
 /** True if the racks can boot this system's installer; undefined: unknown. */

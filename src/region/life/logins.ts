@@ -12,7 +12,7 @@ import type { Clock } from '../../clock.ts';
 import { formatIpv4, isLoopback } from '../../net/address.ts';
 import { LOCAL_ADMINISTRATOR } from '../accounts/accounts.ts';
 import { heldMacs } from '../identity/interface-source.ts';
-import type { Happening } from '../records/event-params.ts';
+import type { Happening } from '../records/events.ts';
 import type { MachineStatus } from '../records/lifecycle.ts';
 import type { DebugLogin } from '../records/login-store.ts';
 import type { Machine } from '../records/machine.ts';

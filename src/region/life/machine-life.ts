@@ -16,7 +16,7 @@ import type { PowerDetail } from '../../power/detail.ts';
 import { drawBootToken } from '../identity/boot-token.ts';
 import type { NetworkView } from '../networks/network-view.ts';
 import type { MachineChangeOutcome } from '../records/decisions.ts';
-import type { Happening } from '../records/event-params.ts';
+import type { Happening } from '../records/events.ts';
 import type { AddressKnowledge, ChangeKnowledge } from '../records/knowledge.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine, PowerState } from '../records/machine.ts';

@@ -7,7 +7,7 @@
 // 2. A machine that fetches the list again starts a new run; the unfinished results of the old one are aborted.
 
 import type { Clock } from '../../clock.ts';
-import type { Happening } from '../records/event-params.ts';
+import type { Happening } from '../records/events.ts';
 import type { Machine } from '../records/machine.ts';
 import type { ScriptKind, ScriptResult } from '../records/script-store.ts';
 import type { RegionStore } from '../records/store.ts';

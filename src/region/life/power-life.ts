@@ -19,7 +19,7 @@ import type { PowerDriver } from '../../power/driver.ts';
 import type { PowerOutcomeKind } from '../../power/outcome.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
 import type { MachineChange } from '../records/decisions.ts';
-import type { Happening } from '../records/event-params.ts';
+import type { Happening } from '../records/events.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine, PowerState } from '../records/machine.ts';
 import { isNetworkStart, type MachineEvent, type NewMachineEvent } from '../records/machine-event.ts';

@@ -19,11 +19,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../clock.ts';
 import { digestOf } from '../records/digest.ts';
-import type { Happening, SignalParams, StageReport, WorkFault } from '../records/event-params.ts';
+import type { Happening, Remark, SignalParams, StageReport, WorkFault } from '../records/events.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEventLevel, MachineEventType, NewMachineEvent } from '../records/machine-event.ts';
-import type { Remark } from '../records/remark.ts';
 import { cleanWords } from '../records/text-json.ts';
 import type { ScriptNews } from '../scripts/script-run.ts';
 import { restingStatus } from './command-effects.ts';

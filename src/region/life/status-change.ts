@@ -8,11 +8,11 @@
 import type { Clock } from '../../clock.ts';
 import { tokenFor } from '../identity/boot-token.ts';
 import type { MachineChange } from '../records/decisions.ts';
+import type { Remark } from '../records/events.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine, MachineFields } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import { reportedPower } from '../records/power-parameters.ts';
-import type { Remark } from '../records/remark.ts';
 import type { MachineWork } from '../records/work.ts';
 import { staticAddresses } from './link-addresses.ts';
 

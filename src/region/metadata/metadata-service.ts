@@ -15,7 +15,7 @@ import type { Signal } from '../life/signal.ts';
 import type { PreseedResult } from '../preseed/preseed.ts';
 import type { Purpose } from '../preseed/request.ts';
 import type { MachineHomes } from '../racks/machine-homes.ts';
-import type { Happening } from '../records/event-params.ts';
+import type { Happening } from '../records/events.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEventLevel } from '../records/machine-event.ts';
 import type { Rack } from '../records/rack.ts';

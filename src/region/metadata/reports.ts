@@ -16,7 +16,7 @@
 
 import { z } from 'zod';
 import type { Signal } from '../life/signal.ts';
-import type { StageReport } from '../records/event-params.ts';
+import type { StageReport } from '../records/events.ts';
 import { cleanWords } from '../records/text-json.ts';
 
 export const SIGNAL_MEANINGS: Readonly<Record<string, Signal['status']>> = {

@@ -17,7 +17,7 @@ import type { Clock } from '../../clock.ts';
 import { isStoreUnavailable } from '../../errors.ts';
 import { broadcastOf, formatIpv4, type Ipv4Range, parseNetwork } from '../../net/address.ts';
 import type { RackList } from '../racks/rack-addresses.ts';
-import type { BootChange, NetworkNoun } from '../records/event-params.ts';
+import type { BootChange, NetworkNoun } from '../records/events.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import {
   CONNECTIONS_MAX,

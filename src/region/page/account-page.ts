@@ -8,12 +8,11 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { type Html, html, nothing } from '../../html.ts';
+import { formatAge } from '../../quantity.ts';
 import { KEY_NAME_MAX, PASSWORD_MAX, wasUsed } from '../accounts/accounts.ts';
 import { type Refusal, refuseField } from '../api/call/answer.ts';
 import type { ApiKey } from '../records/account-store.ts';
 import type { SshKey } from '../records/life-store.ts';
-import { formatAge } from '../words/quantity.ts';
-import { words } from '../words/text.ts';
 import { areaField, formOf, hiddenField, newPasswordFields, textField } from './forms.ts';
 import { checkPassword, uncheckedRefusal } from './guard.ts';
 import { pageOf } from './parts.ts';
@@ -29,6 +28,7 @@ import {
   type View,
   type Viewer,
 } from './view.ts';
+import { words } from './words.ts';
 
 const PATH = '/MAAS/account/';
 const ADD_KEY = { method: 'POST', path: 'account/prefs/sshkeys' } as const;

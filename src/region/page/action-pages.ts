@@ -4,14 +4,13 @@
 // 2. User data is entered as plain text and sent in base64, as the operation expects.
 
 import { type Html, html, nothing } from '../../html.ts';
+import { formatSize } from '../../quantity.ts';
 import { ONLY_ADMINISTRATORS, refuse } from '../api/call/answer.ts';
 import { refuseCommand } from '../life/commands.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { ScriptKind } from '../records/script-store.ts';
 import { runsUnasked } from '../scripts/script-run.ts';
-import { formatSize } from '../words/quantity.ts';
-import { words } from '../words/text.ts';
 import { addressField, deployFields, deployValues } from './deploy-form.ts';
 import { checkField, choiceOf, formOf, radioField, textField } from './forms.ts';
 import {
@@ -35,6 +34,7 @@ import {
   refusalText,
   type View,
 } from './view.ts';
+import { words } from './words.ts';
 
 const COMMENT_MAX = 255;
 

@@ -3,14 +3,14 @@
 // 1. Only images and installers that fit the machine are offered. Without any, the form names the commands that add one.
 
 import { type Html, html, nothing } from '../../html.ts';
+import { formatSize } from '../../quantity.ts';
 import { disksOf } from '../layout/disks.ts';
 import { kernelRank, type ListedImage } from '../life/deployment.ts';
 import type { ListedInstaller } from '../life/installer.ts';
 import type { Machine } from '../records/machine.ts';
-import { formatSize } from '../words/quantity.ts';
-import { words } from '../words/text.ts';
 import { areaField, CHOICES_SHOWN_MAX, type Choice, choiceField, choiceOf, radioField, textField } from './forms.ts';
 import { given, type View } from './view.ts';
+import { words } from './words.ts';
 
 const DISKS_MAX = 64;
 const SPACE = '\u00a0';

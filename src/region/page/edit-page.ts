@@ -4,11 +4,11 @@
 
 import { type Html, html, nothing } from '../../html.ts';
 import type { Machine } from '../records/machine.ts';
-import { words } from '../words/text.ts';
 import { areaField, formOf, textField } from './forms.ts';
 import { machinePath } from './machine-actions.ts';
 import { pageOf } from './parts.ts';
 import { EDIT_MACHINE, findMachine, given, type Outcome, operate, type PageDefinition, type View } from './view.ts';
+import { words } from './words.ts';
 
 /** Tags in the form. The API's `update_nodes` adds and removes any further ones. */
 const TAGS_SHOWN_MAX = 100;

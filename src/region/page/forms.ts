@@ -6,9 +6,9 @@
 
 import { type Html, html, nothing, verbatim } from '../../html.ts';
 import { PASSWORD_MAX, PASSWORD_MIN } from '../accounts/accounts.ts';
-import { words } from '../words/text.ts';
 import { codeIn } from './values.ts';
 import { given, type View } from './view.ts';
+import { words } from './words.ts';
 
 interface Control {
   readonly name: string;

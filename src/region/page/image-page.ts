@@ -2,16 +2,16 @@
 // some of these parts, too.
 
 import { type Html, html, nothing } from '../../html.ts';
+import { formatSize } from '../../quantity.ts';
 import type { ListedResource } from '../images/boot-images.ts';
 import type { ListedImage } from '../life/deployment.ts';
 import { type ImageUse, type ImportProgress, isImporting } from '../records/boot-store.ts';
-import { isFinal } from '../records/import-reason.ts';
-import { formatSize } from '../words/quantity.ts';
-import { importReasonText, words } from '../words/text.ts';
+import { importText as importReasonText, isFinal } from '../records/import-reason.ts';
 import { formOf, hiddenField } from './forms.ts';
 import { breakable, cell, pageOf } from './parts.ts';
 import { codeIn, pathBelow } from './values.ts';
 import { given, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+import { words } from './words.ts';
 
 export const IMAGES_PATH = '/MAAS/images/';
 

@@ -5,12 +5,11 @@
 
 import { CPUS } from '../../boot/architectures.ts';
 import { type Html, html, nothing } from '../../html.ts';
+import { formatAge, formatSize } from '../../quantity.ts';
 import type { ListedResource } from '../images/boot-images.ts';
 import { type FileProblem, type RegionSource, sourceTitle } from '../images/region-source.ts';
 import { type BootSelection, type ImageUse, type ImportRun, isImporting } from '../records/boot-store.ts';
-import { type ImportReason, isFailure } from '../records/import-reason.ts';
-import { formatAge, formatSize } from '../words/quantity.ts';
-import { importReasonText, words } from '../words/text.ts';
+import { type ImportReason, importText as importReasonText, isFailure } from '../records/import-reason.ts';
 import { formOf, hiddenField } from './forms.ts';
 import {
   actOn,
@@ -29,6 +28,7 @@ import {
 import { cell, pageOf } from './parts.ts';
 import { codeIn, pathBelow, SPACE } from './values.ts';
 import { given, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+import { words } from './words.ts';
 
 export const SOURCES_PATH = '/MAAS/images/sources/';
 const SHOWN_MAX = 300;

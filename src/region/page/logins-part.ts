@@ -4,14 +4,14 @@
 
 import { type Html, html, nothing } from '../../html.ts';
 import { formatIpv4, type Ipv4, isLoopback } from '../../net/address.ts';
+import { formatSpan } from '../../quantity.ts';
 import { describeLogins, type LoginDescription, mayDebug } from '../life/logins.ts';
 import type { Machine } from '../records/machine.ts';
-import { formatSpan } from '../words/quantity.ts';
-import { words } from '../words/text.ts';
 import { choiceField, formOf, hiddenField, textField } from './forms.ts';
 import { machinePath } from './machine-actions.ts';
 import { pageOf } from './parts.ts';
 import { findMachine, given, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+import { words } from './words.ts';
 
 const DEBUG = { method: 'POST', path: 'machines/{system_id}', op: 'debug_login' } as const;
 

@@ -7,8 +7,8 @@
 import { type CommandName, commandsFrom, mayCommand } from '../life/commands.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import type { Region } from '../region.ts';
-import { words } from '../words/text.ts';
 import { mayCall, type Viewer, type WantedOperation } from './view.ts';
+import { words } from './words.ts';
 
 type ActionName = CommandName | 'delete';
 

@@ -2,15 +2,15 @@
 
 import { type Html, html, nothing } from '../../html.ts';
 import { formatIpv4, formatMac } from '../../net/address.ts';
+import { formatAge, formatSize } from '../../quantity.ts';
 import { whereabouts } from '../life/whereabouts.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
 import { type Machine, machineFqdn, systemName } from '../records/machine.ts';
 import { kernelParamsOf } from '../records/tags.ts';
-import { formatAge, formatSize } from '../words/quantity.ts';
-import { words } from '../words/text.ts';
 import { systemLogin } from './logins-part.ts';
 import { formatMemory, SPACE } from './values.ts';
 import type { View } from './view.ts';
+import { words } from './words.ts';
 
 const LISTED_MAX = 64;
 

@@ -17,9 +17,9 @@ import {
   STATUS_GROUPS,
 } from '../records/machine-search.ts';
 import type { Region } from '../region.ts';
-import { words } from '../words/text.ts';
 import { statusPill } from './values.ts';
 import { queryValue, type View } from './view.ts';
+import { words } from './words.ts';
 
 export const PAGE_MACHINES_MAX = 200;
 /** Machines read or rendered in one turn of the event loop, so that large records delay no other request. */

@@ -4,13 +4,13 @@
 // 1. Power parameters are not shown: they contain passwords. Script output is shown only to people with an account.
 // 2. Each part has an id, so the browser refreshes it separately.
 
+import { asSentence } from '../../counted.ts';
 import { type Html, html, nothing } from '../../html.ts';
 import { formatMac, type MacAddress, mac as macAddress, parseMac } from '../../net/address.ts';
+import { remarkSentence, shownTo } from '../records/events.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import type { Region } from '../region.ts';
-import { remarkSentence, shownTo } from '../words/event.ts';
-import { asSentence, words } from '../words/text.ts';
 import { debugButton, renderLogins } from './logins-part.ts';
 import { actionPath, actionsFor, type MachineAction, machinePath, toneOf } from './machine-actions.ts';
 import { renderHardware, renderSystem } from './machine-facts.ts';
@@ -20,6 +20,7 @@ import { renderResults } from './results-part.ts';
 import { PAGE_STEPS_MAX, renderTimeline } from './timeline.ts';
 import { codeIn, statusPill } from './values.ts';
 import { EDIT_MACHINE, mayCall, type PageDefinition, type View } from './view.ts';
+import { words } from './words.ts';
 import { isWaiting, renderWork } from './work-part.ts';
 
 /** The current page; `undefined` if neither a machine nor an event has this name or hardware address. */

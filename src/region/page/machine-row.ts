@@ -1,19 +1,20 @@
 // The row of one machine in the list of machines: its state, owner, network, power, hardware and last event.
 
+import { asSentence } from '../../counted.ts';
 import { type Html, html, nothing } from '../../html.ts';
 import { formatIpv4, formatMac } from '../../net/address.ts';
+import { formatAge } from '../../quantity.ts';
 import type { Whereabouts } from '../life/whereabouts.ts';
+import { remarkSentence, shownTo } from '../records/events.ts';
 import { type Machine, machineFqdn, systemName } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { isProblem, isWork } from '../records/machine-search.ts';
-import { remarkSentence, shownTo } from '../words/event.ts';
-import { formatAge } from '../words/quantity.ts';
-import { asSentence, words } from '../words/text.ts';
 import { machinePath } from './machine-actions.ts';
 import { cell } from './parts.ts';
 import { driverName, powerOf, powerPill, powerTaskText } from './power-part.ts';
 import { cellText, disksText, eventText, formatMemory, none, orNone, SPACE, statusPill } from './values.ts';
 import type { View } from './view.ts';
+import { words } from './words.ts';
 import { isWaiting, progressBar, workText } from './work-part.ts';
 
 const PAGE_MACS = 2;

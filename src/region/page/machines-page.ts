@@ -1,15 +1,15 @@
 // The page at /MAAS/: the machines with their states, pending decisions, racks, and the latest events.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { noneFitsText } from '../../counted.ts';
 import { type Html, html, nothing } from '../../html.ts';
 import { formatMac } from '../../net/address.ts';
+import { formatAge } from '../../quantity.ts';
 import { readEvents } from '../api/site/event-pieces.ts';
 import { whereabouts } from '../life/whereabouts.ts';
+import { eventSentence, shownTo } from '../records/events.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
-import { eventSentence, shownTo } from '../words/event.ts';
-import { formatAge } from '../words/quantity.ts';
-import { texts, words } from '../words/text.ts';
 import { formOf } from './forms.ts';
 import { machinePath } from './machine-actions.ts';
 import {
@@ -28,6 +28,7 @@ import { renderRacks } from './racks-part.ts';
 import { isTakenReport } from './timeline.ts';
 import { eventText, logLine, none } from './values.ts';
 import { mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+import { words } from './words.ts';
 
 const PAGE_EVENTS = 40;
 /** How many of the newest events are read; the page shows PAGE_EVENTS of them. */
@@ -129,7 +130,7 @@ export async function renderPage(view: View): Promise<Html> {
     total === 0
       ? html`<div class="sheet empty"><b>${words.machines.empty.title}</b><span class="soft">${words.machines.empty.hint}</span></div>`
       : machines.length === 0
-        ? html`<div class="sheet empty soft">${texts.noneFits(total)}</div>`
+        ? html`<div class="sheet empty soft">${noneFitsText(total)}</div>`
         : await tableOf(view, machines);
   const cut =
     machines.length < PAGE_MACHINES_MAX

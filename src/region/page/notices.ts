@@ -4,10 +4,10 @@
 // 1. Without a pending decision nothing is shown.
 
 import { type Html, html, nothing } from '../../html.ts';
+import { doubtWords } from '../records/events.ts';
 import type { Conflict } from '../records/store.ts';
 import type { Region } from '../region.ts';
-import { doubtWords } from '../words/event.ts';
-import { words } from '../words/text.ts';
+import { words } from './words.ts';
 
 /** Conflicts on the page; `rackboot machines show` lists those of one machine. */
 const PAGE_CONFLICTS_MAX = 10;

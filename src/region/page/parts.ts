@@ -1,15 +1,15 @@
 // Common to all pages: the document's frame with the navigation bar, table cells, and the pages for errors and signing in.
 
+import { asSentence } from '../../counted.ts';
 import { type Html, html, nothing, type Part, verbatim } from '../../html.ts';
 import { RACK_CONFIG, type RegionConfig } from '../config.ts';
 import { quoteShell } from '../preseed/quoting.ts';
-import type { Outage } from '../records/store-outage.ts';
-import { noteText } from '../words/rack-reasons.ts';
-import { asSentence, words } from '../words/text.ts';
+import { noteText, type Outage } from '../reports/notes.ts';
 import { assetPath, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';
 import { faultId } from './forms.ts';
 import { codeIn } from './values.ts';
 import type { View, Viewer } from './view.ts';
+import { words } from './words.ts';
 
 type Place = 'machines' | 'images' | 'tags' | 'scripts' | 'settings' | 'account' | 'people' | '';
 

@@ -1,14 +1,14 @@
 // The accounts. Administrators also add them, remove them and change their roles; `user-operations.ts` has the rules.
 
 import { type Html, html, nothing } from '../../html.ts';
+import { formatAge } from '../../quantity.ts';
 import type { User } from '../records/user.ts';
-import { formatAge } from '../words/quantity.ts';
-import { words } from '../words/text.ts';
 import { differing, ofNewPassword } from './account-page.ts';
 import { checkField, formOf, hiddenField, newPasswordFields, textField } from './forms.ts';
 import { pageOf } from './parts.ts';
 import { rolePill } from './values.ts';
 import { given, mayCall, type Outcome, ofForm, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+import { words } from './words.ts';
 
 const PATH = '/MAAS/people/';
 const ADD = { method: 'POST', path: 'users' } as const;

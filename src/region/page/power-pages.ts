@@ -4,13 +4,13 @@
 // 2. A task that may cut the power is confirmed in a form.
 
 import { z } from 'zod';
+import { asSentence } from '../../counted.ts';
 import { type Html, html, nothing } from '../../html.ts';
 import type { PowerParameter } from '../../power/parameters.ts';
 import { type PowerDriverTable, switchesItselfOff } from '../life/power-life.ts';
 import type { Machine } from '../records/machine.ts';
 import type { PowerParameters, PowerValue } from '../records/power-parameters.ts';
 import type { RefusalWord } from '../records/refusal.ts';
-import { asSentence, words } from '../words/text.ts';
 import { choiceField, choiceOf, formOf, hiddenField, radioField, textField } from './forms.ts';
 import { machinePath } from './machine-actions.ts';
 import { pageOf } from './parts.ts';
@@ -27,6 +27,7 @@ import {
   queryValue,
   type View,
 } from './view.ts';
+import { words } from './words.ts';
 
 const driversOf = ({ region }: View): readonly PowerDriverTable[] => region.power?.drivers ?? [];
 

@@ -3,14 +3,15 @@
 // 1. Driver parameters appear only in the administrators' form, and secrets not even there.
 
 import { type Html, html, nothing } from '../../html.ts';
+import { formatAge } from '../../quantity.ts';
 import { maySwitch } from '../life/power-life.ts';
 import type { Machine } from '../records/machine.ts';
-import { formatAge } from '../words/quantity.ts';
-import { readingText, words } from '../words/text.ts';
+import { readingText } from '../records/power-words.ts';
 import { formOf } from './forms.ts';
 import { isSwitched, machinePath } from './machine-actions.ts';
 import { cellText } from './values.ts';
 import { EDIT_MACHINE, mayCall, type View } from './view.ts';
+import { words } from './words.ts';
 
 const COLOURS: Readonly<Record<Machine['powerState'], string>> = {
   on: 'green',

@@ -3,14 +3,14 @@
 // 1. If the region's own rack is the only one, it is shown only if it has a problem.
 
 import { type Html, html, nothing, type Part } from '../../html.ts';
+import { formatAge } from '../../quantity.ts';
 import { findDoubt } from '../racks/rack-networks.ts';
-import { findSharedRange } from '../racks/rack-ranges.ts';
+import { findSharedRange, rangeSharedText } from '../racks/rack-ranges.ts';
+import { doubtWords } from '../records/events.ts';
 import { isAway, type Rack } from '../records/rack.ts';
 import type { Region } from '../region.ts';
-import { doubtWords } from '../words/event.ts';
-import { formatAge } from '../words/quantity.ts';
-import { texts, words } from '../words/text.ts';
 import { none, SPACE } from './values.ts';
+import { words } from './words.ts';
 
 const PAGE_NETWORKS_MAX = 6;
 
@@ -44,7 +44,7 @@ function remark(rack: Rack, racks: readonly Rack[], nowMs: number): Html {
   }
   if (overlap !== undefined && rack.state === 'accepted') return html`<b>${overlap}</b>`;
   const shared = findSharedRange(rack, racks);
-  if (shared !== undefined) return html`<b>${texts.rangeShared(shared)}</b>`;
+  if (shared !== undefined) return html`<b>${rangeSharedText(shared)}</b>`;
   const why = rack.pulse?.settingsRefused;
   if (why !== undefined) return html`<b>${words.racks.settingsRefused(why)}</b>`;
   if (rack.state === 'accepted' && !rack.isEmbedded && rack.seenMs !== undefined && rack.interfaces.length === 0)

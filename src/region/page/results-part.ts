@@ -4,11 +4,11 @@
 // 2. The output of earlier runs is not read from the store.
 
 import { type Html, html, nothing } from '../../html.ts';
+import { formatAge, formatSpan } from '../../quantity.ts';
 import type { Machine } from '../records/machine.ts';
 import type { ResultStatus, ScriptResult } from '../records/script-store.ts';
-import { formatAge, formatSpan } from '../words/quantity.ts';
-import { words } from '../words/text.ts';
 import type { View } from './view.ts';
+import { words } from './words.ts';
 
 const RUNS_SHOWN_MAX = 4;
 

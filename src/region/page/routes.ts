@@ -20,10 +20,9 @@ import { type Fields, findUnstorable, parseBody, queryOf } from '../api/call/for
 import { isEncrypted } from '../api/call/proxies.ts';
 import { pageUrl } from '../page-url.ts';
 import { REFUSALS } from '../records/refusal.ts';
-import { mayBeStored, type Outage } from '../records/store-outage.ts';
 import type { User } from '../records/user.ts';
 import type { Region } from '../region.ts';
-import { StoreOutage } from '../words/outage.ts';
+import { mayBeStored, type Outage, StoreOutage } from '../reports/notes.ts';
 import { assetPath, PAGE_POLICY, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';
 import { byRack, type PageGuard, uncheckedRefusal } from './guard.ts';
 import { cookieName, cookieOf, findLinkUser, isOwnOrigin, keyFor, safeTarget, WRONG_PASSWORD } from './login.ts';

@@ -4,15 +4,15 @@
 // 2. `script-text.ts` decides whether a text is a valid script.
 
 import { type Html, html, nothing } from '../../html.ts';
+import { formatAge, formatSpan } from '../../quantity.ts';
 import type { Script } from '../records/script-store.ts';
 import { runsUnasked } from '../scripts/script-run.ts';
 import { TIMEOUT_SECONDS_DEFAULT } from '../scripts/script-text.ts';
-import { formatAge, formatSpan } from '../words/quantity.ts';
-import { words } from '../words/text.ts';
 import { areaField, choiceField, fileField, formOf, hiddenField, textField } from './forms.ts';
 import { pageOf } from './parts.ts';
 import { pathBelow } from './values.ts';
 import { given, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+import { words } from './words.ts';
 
 const PATH = '/MAAS/scripts/';
 const ADD = { method: 'POST', path: 'scripts' } as const;

@@ -4,10 +4,11 @@
 // 1. A value pinned by a configuration file is read-only here, and shown with the file's name.
 
 import { type Html, html } from '../../html.ts';
-import { texts, words } from '../words/text.ts';
+import { pinText } from '../records/settings-refusal.ts';
 import { formOf, hiddenField, textField } from './forms.ts';
 import { pageOf } from './parts.ts';
 import { given, type Outcome, ofForm, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+import { words } from './words.ts';
 
 const PATH = '/MAAS/settings/';
 
@@ -30,7 +31,7 @@ async function settingForm(view: View, [name, key, { label, hint }]: (typeof SHO
   if (pin !== undefined) {
     return html`
       <div class="list-item"><div><div class="name">${label}</div><code>${value}</code>
-      <div class="small">${words.settings.setIn(texts.pinned({ key, pin }))}</div></div></div>`;
+      <div class="small">${words.settings.setIn(pinText({ key, pin }))}</div></div></div>`;
   }
   return formOf(view, {
     body: [

@@ -7,15 +7,15 @@ import { refuseField } from '../api/call/answer.ts';
 import { RACK_CONFIG } from '../config.ts';
 import { type RegionSelection, type RegionSource, SITE_SOURCES, sourceTitle } from '../images/region-source.ts';
 import { type ImportRun, WHY_CHARACTERS_MAX } from '../records/boot-store.ts';
-import type { ImportReason } from '../records/import-reason.ts';
+import { type ImportReason, importText as importReasonText } from '../records/import-reason.ts';
 import { REQUIRED } from '../records/refusal.ts';
-import { importReasonText, words } from '../words/text.ts';
 import { areaField, checkField, formOf, groupOf, hiddenField, textField } from './forms.ts';
 import { IMAGES_PATH } from './image-page.ts';
 import { failureOf, fileProblemPart, missingOf, SOURCES_PATH, selectionText } from './images-page.ts';
 import { breakable, pageOf } from './parts.ts';
 import { codeIn, pathBelow } from './values.ts';
 import { given, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+import { words } from './words.ts';
 
 const ADD = { method: 'POST', path: 'boot-sources' } as const;
 const CHANGE = { method: 'PUT', path: 'boot-sources/{id}' } as const;

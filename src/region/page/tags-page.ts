@@ -2,11 +2,11 @@
 
 import { type Html, html, nothing } from '../../html.ts';
 import type { Tag } from '../records/life-store.ts';
-import { words } from '../words/text.ts';
 import { formOf, hiddenField, textField } from './forms.ts';
 import { pageOf } from './parts.ts';
 import { pathBelow } from './values.ts';
 import { given, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+import { words } from './words.ts';
 
 const PATH = '/MAAS/tags/';
 const SHOWN_MAX = 300;

@@ -1,11 +1,11 @@
 // A machine's events from the region's log, grouped by boot.
 
 import { type Html, html, nothing } from '../../html.ts';
+import { formatAge, formatOffset } from '../../quantity.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { fieldsOf, isBootOffer, isIpxeOffer, isKernel, isRefused } from '../records/report-fields.ts';
-import { formatAge, formatOffset } from '../words/quantity.ts';
-import { words } from '../words/text.ts';
 import { eventText, logLine } from './values.ts';
+import { words } from './words.ts';
 
 /** The newest events on the page; the API lists all. */
 export const PAGE_STEPS_MAX = 300;

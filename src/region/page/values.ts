@@ -1,14 +1,15 @@
 // Formats values for people: states, texts and sizes.
 
+import { asSentence } from '../../counted.ts';
 import { type Html, html, nothing } from '../../html.ts';
-import type { Happening } from '../records/event-params.ts';
+import { formatSize } from '../../quantity.ts';
+import { type Happening, loggedSentence } from '../records/events.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
-import { isReported } from '../records/reported-event.ts';
-import { loggedSentence } from '../words/event.ts';
-import { formatSize } from '../words/quantity.ts';
-import { asSentence, plainWords, words } from '../words/text.ts';
+import { plainWords } from '../records/power-words.ts';
+import { isReported } from '../reports/reported.ts';
+import { words } from './words.ts';
 
 /** A non-breaking space, between a number and its unit. */
 export const SPACE = '\u00a0';

@@ -1,5 +1,6 @@
 // The input of a page (region, viewer, request), the outcomes of a form, and the API operations that forms run.
 
+import { asSentence } from '../../counted.ts';
 import type { Html } from '../../html.ts';
 import type { Answer, Refusal } from '../api/call/answer.ts';
 import { bodyOf, refuse } from '../api/call/answer.ts';
@@ -9,7 +10,6 @@ import type { Method } from '../api/call/operation.ts';
 import { OPERATIONS, runOperation } from '../api/operations.ts';
 import type { Machine } from '../records/machine.ts';
 import type { Region } from '../region.ts';
-import { asSentence } from '../words/text.ts';
 
 export interface Viewer {
   readonly username: string;

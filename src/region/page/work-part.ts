@@ -1,12 +1,13 @@
 // The progress of a machine's work: its current step, the bytes done where it counts them, and its deadline.
 
+import { asSentence } from '../../counted.ts';
 import { type Html, html, nothing } from '../../html.ts';
+import { formatAge, formatSize } from '../../quantity.ts';
+import { remarkSentence } from '../records/events.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import { stepOf } from '../records/work.ts';
-import { remarkSentence } from '../words/event.ts';
-import { formatAge, formatSize } from '../words/quantity.ts';
-import { asSentence, words } from '../words/text.ts';
+import { words } from './words.ts';
 
 const MINUTE_MS = 60_000;
 

@@ -35,7 +35,7 @@ import {
 } from '../../net/address.ts';
 import { drawBootToken } from '../identity/boot-token.ts';
 import type { MachineChangeOutcome } from '../records/decisions.ts';
-import type { SeenElsewhere } from '../records/event-params.ts';
+import type { SeenElsewhere } from '../records/events.ts';
 import type { Machine } from '../records/machine.ts';
 import {
   ADDRESS_ENDS,

@@ -14,7 +14,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { shellWord } from '../../clean-text.ts';
 import { counted } from '../../counted.ts';
 import { FairShares } from '../../net/shares/fair-shares.ts';
-import type { EventParams } from '../records/event-params.ts';
+import type { EventParams } from '../records/events.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import {
   LINK_VERSION,

@@ -22,7 +22,7 @@ import {
   parseMac,
   parseNetwork,
 } from '../../net/address.ts';
-import type { Happening, NetworkDoubt } from '../records/event-params.ts';
+import type { Happening, NetworkDoubt } from '../records/events.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { Rack } from '../records/rack.ts';
 import { NO_MAC, type RackInterface } from '../records/rack-description.ts';

@@ -16,7 +16,7 @@ import {
   SETTINGS_REFUSED_LENGTH_MAX,
 } from '../records/rack-description.ts';
 import { partRefusal, type RefusalWord } from '../records/refusal.ts';
-import { reportedEvent } from '../records/reported-event.ts';
+import { reportedEvent } from '../reports/reported.ts';
 import { parseRackImages } from './rack-images.ts';
 
 /** Entries of one batch. */

@@ -1,6 +1,6 @@
 // The dynamic ranges of racks, and those that two racks share; a dynamic range may belong to only one rack. Pure.
 
-import { type Ipv4Range, parseIpv4 } from '../../net/address.ts';
+import { formatIpv4, type Ipv4Range, parseIpv4 } from '../../net/address.ts';
 import type { Rack } from '../records/rack.ts';
 import { believedInterfaces } from './rack-networks.ts';
 
@@ -16,6 +16,9 @@ export function rangesOf(rack: Rack): readonly Ipv4Range[] {
 interface SharedRange extends Ipv4Range {
   readonly rack: string;
 }
+
+export const rangeSharedText = ({ rack, low, high }: SharedRange): string =>
+  `${rack} also hands out ${formatIpv4(low)} to ${formatIpv4(high)}: give these addresses to one of them`;
 
 /** The dynamic addresses that an accepted rack shares with another; undefined: none. */
 export function findSharedRange(rack: Rack, racks: readonly Rack[]): SharedRange | undefined {

@@ -2,7 +2,7 @@
 
 import type { MachineAddress } from '../../machines/machine.ts';
 import type { MacAddress } from '../../net/address.ts';
-import type { Doubt } from './event-params.ts';
+import type { Doubt } from './events.ts';
 import type { InterfaceSource, Machine, MachineFields } from './machine.ts';
 import type { NewMachineEvent } from './machine-event.ts';
 

@@ -9,10 +9,10 @@
 // 4. AUDIT events record who did what, and form a separate list: `rackboot events` shows them only with `--level audit`.
 
 import { formatIpv4, formatMac, type Ipv4, type MacAddress, parseIpv4, parseMac } from '../../net/address.ts';
-import type { Happening, ReportFields } from './event-params.ts';
-import type { RackFields } from './rack-event-params.ts';
+import type { RackFields } from '../reports/fields.ts';
+import { reportedEvent } from '../reports/reported.ts';
+import type { Happening, ReportFields } from './events.ts';
 import { isBootDecision, isOfferWithFile } from './report-fields.ts';
-import { reportedEvent } from './reported-event.ts';
 
 /** The severity of an event; the numbers are those of the API's `level` filter. */
 export const EVENT_LEVELS = { audit: 0, debug: 10, info: 20, warning: 30, error: 40, critical: 50 } as const;

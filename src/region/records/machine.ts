@@ -6,12 +6,12 @@
 import type { MachineAddress } from '../../machines/machine.ts';
 import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { Area } from './area.ts';
+import type { Remark } from './events.ts';
 import type { HardwareFacts } from './hardware-facts.ts';
 import type { MachineStatus } from './lifecycle.ts';
 import type { MachineLayout } from './machine-layout.ts';
 import type { PowerParameters } from './power-parameters.ts';
 import type { PowerTask } from './power-task.ts';
-import type { Remark } from './remark.ts';
 import type { NewestRuns } from './script-store.ts';
 import type { MachineWork } from './work.ts';
 

@@ -3,8 +3,8 @@
 // 1. Two kinds of reports are never recognised: those of a kind or with fields of another version, and those from outside the machine's
 //    home network, because any host there can use the machine's hardware address.
 
-import type { Happening, ReportFields } from './event-params.ts';
-import { isReported } from './reported-event.ts';
+import { isReported } from '../reports/reported.ts';
+import type { Happening, ReportFields } from './events.ts';
 
 /** The fields of a report on which decisions depend; none for the region's own events. */
 export function fieldsOf(event: Happening): ReportFields {

@@ -1,8 +1,24 @@
 // Why a machine's report is refused. The log keeps a code and its parameters; their text is the answer's, too.
 
 import { counted } from '../../counted.ts';
-import type { ReportRefusals, ReportRefused } from './event-params.ts';
 import type { RefusalName, RefusalWord } from './refusal.ts';
+
+/** The reasons for refusing a machine's report: codes with their parameters. */
+export interface ReportRefusals {
+  'new-machines-limit': { readonly count: number; readonly max: number };
+  'added-machines-limit': { readonly count: number; readonly max: number };
+  'machines-limit.enlistment': { readonly count: number };
+  'field.machine-exists': { readonly name: string; readonly systemId: string };
+  'field.machines-mixed': {
+    readonly holders: readonly { readonly macs: readonly string[]; readonly name: string; readonly systemId: string }[];
+  };
+  'field.hostname-taken': { readonly hostname: string };
+}
+
+/** Why a machine's report is refused. */
+export type ReportRefused = {
+  readonly [C in keyof ReportRefusals]: { readonly code: C; readonly params: ReportRefusals[C] };
+}[keyof ReportRefusals];
 
 /** A machine as people name it: `calm-eagle (ab12cd)`. */
 export const named = ({ name, systemId }: { readonly name: string; readonly systemId: string }): string =>

@@ -1,6 +1,6 @@
 // The state of the region's store: whether it answers, whether it confirms changes, and whether it can be used.
 
-import type { Outage } from './store-outage.ts';
+import type { Outage } from '../reports/notes.ts';
 
 /** Whether the server of the store answers. While it does not, every use of the store fails quickly. */
 export interface StoreAvailability {

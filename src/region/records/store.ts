@@ -25,8 +25,8 @@ import type {
   SplitOutcome,
 } from './decisions.ts';
 import type { DutyStore } from './duty-store.ts';
-import type { Doubt, Happening } from './event-params.ts';
 import type { EventRange } from './event-range.ts';
+import type { Doubt, Happening } from './events.ts';
 import type { FileStore } from './file-store.ts';
 import type { EventFilter, MachineFilter } from './filters.ts';
 import type { HostImageStore } from './host-image-store.ts';

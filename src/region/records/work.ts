@@ -3,9 +3,8 @@
 // 1. It exists only during a state in progress and in rescue mode.
 // 2. It contains no secret.
 
-import type { Happening, StageReport } from './event-params.ts';
+import type { Happening, Remark, StageReport } from './events.ts';
 import type { MachineStatus } from './lifecycle.ts';
-import type { Remark } from './remark.ts';
 
 /** How much of a machine's disks an erasure overwrites: the signatures that make a disk look used, or everything. */
 export type EraseMode = 'signatures' | 'all';

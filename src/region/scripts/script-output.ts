@@ -4,9 +4,11 @@
 // 2. For any bytes, the text has no control characters except line ends and tabs, and no sequence that moves the cursor.
 
 import { cleanLines } from '../../clean-text.ts';
+import { counted } from '../../counted.ts';
 import { copyBytes } from '../../net/borrowed-bytes.ts';
 import { OUTPUT_BYTES_MAX } from '../records/script-store.ts';
-import { words } from '../words/text.ts';
+
+const gapText = (bytes: number): string => `[${counted(bytes, 'byte')} did not arrive]`;
 
 /** The furthest position in an output, in bytes: far more than a script prints, and small enough for every later sum. */
 export const OFFSET_MAX = 2 ** 40;
@@ -38,7 +40,7 @@ const ESCAPES = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b
 /** An output as a terminal would show it: only the last version of an overwritten line. */
 export function outputText(bytes: Uint8Array): string {
   const marked = Buffer.from(bytes).toString('utf8');
-  const whole = marked.replace(GAPS, (_mark, size) => `\n${words.results.gap(Number(size))}\n`);
+  const whole = marked.replace(GAPS, (_mark, size) => `\n${gapText(Number(size))}\n`);
   const lines = whole.replace(ESCAPES, '').split('\n');
   return cleanLines(lines.map(lastVersion).join('\n'));
 }

@@ -7,7 +7,7 @@
 // 2. A script beyond its time limit does not extend its machine's deadline (`isOverdue`): either the machine ends the script, or the
 //    state's deadline ends both.
 
-import type { FailedScript, Happening } from '../records/event-params.ts';
+import type { FailedScript, Happening } from '../records/events.ts';
 import {
   NO_MARKS,
   type PlannedScript,

@@ -9,7 +9,7 @@
 
 import { formatIpv4, type Ipv4, ipv4 } from '../../net/address.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
-import type { RackNote } from '../../region/records/rack-note.ts';
+import type { RackNote } from '../../region/reports/notes.ts';
 import { BLOCK_ADDRESSES } from './fold-pass.ts';
 import { decodeLeases, recordAddress, recordEnd } from './lease-record.ts';
 import { undoFlippedBit } from './row-checksum.ts';

@@ -31,7 +31,7 @@ import {
   type LeaseJournalListener,
 } from '../../dhcp/leases/lease-journal.ts';
 import { errorText, RackError } from '../../errors.ts';
-import { journalText } from '../../region/words/rack-reasons.ts';
+import { journalText } from '../../region/reports/dhcp.ts';
 import type { LeaseDamage } from './damaged-row.ts';
 import type { DiskWork } from './disk-work.ts';
 import { HostClocks } from './host-clocks.ts';

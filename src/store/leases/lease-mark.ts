@@ -19,7 +19,7 @@ import { z } from 'zod';
 import type { Clock, Timer } from '../../clock.ts';
 import { errorText, osErrorCode } from '../../errors.ts';
 import { readRegularFile, replaceFile } from '../../files/regular-file.ts';
-import type { RackNote } from '../../region/records/rack-note.ts';
+import type { RackNote } from '../../region/reports/notes.ts';
 import { LEASE_FILE } from './lease-journal.ts';
 
 /** The file's name in the state directory. */

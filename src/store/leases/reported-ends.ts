@@ -13,7 +13,7 @@ import type { Clock, Instant, Timer } from '../../clock.ts';
 import type { StoredMoment } from '../../dhcp/leases/lease-clock.ts';
 import { errorText, osErrorCode } from '../../errors.ts';
 import { readRegularFile, replaceFile } from '../../files/regular-file.ts';
-import type { RackNote } from '../../region/records/rack-note.ts';
+import type { RackNote } from '../../region/reports/notes.ts';
 import { readHostMoment } from './host-clocks.ts';
 
 /** The file's name in the state directory. */

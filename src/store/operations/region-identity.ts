@@ -7,7 +7,7 @@
 
 import { identityKeys } from '../../region/identity/evidence.ts';
 import { machineEvidence } from '../../region/identity/recognition.ts';
-import type { Doubt } from '../../region/records/event-params.ts';
+import type { Doubt } from '../../region/records/events.ts';
 import type { PairVerdict, StoredVerdict } from '../../region/records/knowledge.ts';
 import { statusRow } from '../../region/records/lifecycle.ts';
 import type { Machine } from '../../region/records/machine.ts';

@@ -7,10 +7,15 @@
 
 import { isPrintable, withoutUsers } from '../../clean-text.ts';
 import { type Fields, isFields } from '../../fields.ts';
-import type { Happening } from '../../region/records/event-params.ts';
-import type { Remark } from '../../region/records/remark.ts';
+import {
+  eventSentence,
+  type Happening,
+  isHappening,
+  isRemark,
+  type Remark,
+  remarkSentence,
+} from '../../region/records/events.ts';
 import { cleanWords } from '../../region/records/text-json.ts';
-import { eventSentence, isHappening, isRemark, remarkSentence } from '../../region/words/event.ts';
 
 /** Characters of one text, as many as a sentence has. */
 const TEXT_MAX = 500;

@@ -3,7 +3,7 @@
 import { RackError } from '../../errors.ts';
 import { type Fields, isFields, parseJson } from '../../fields.ts';
 import { EVENT_LEVELS, isEventLevel } from '../../region/records/machine-event.ts';
-import type { RackFields } from '../../region/records/rack-event-params.ts';
+import type { RackFields } from '../../region/reports/fields.ts';
 import type { OutboxItem, OutboxReport, QueuedPost } from '../../uplink/outbox-store.ts';
 
 /** The weights of entries: the lightest are dropped first. */

@@ -14,9 +14,8 @@
 // 4. Only an answer of the database ends the unconfirmed state. The state lasts while the database cannot be reached.
 
 import { type Instant, systemClock, type Timer } from '../../clock.ts';
-import type { Outage } from '../../region/records/store-outage.ts';
 import type { RefusedChange, StoreConfirmation } from '../../region/records/store-state.ts';
-import { StoreOutage } from '../../region/words/outage.ts';
+import { type Outage, StoreOutage } from '../../region/reports/notes.ts';
 import { endConnection, PostgresClient } from './postgres-client.ts';
 import { Unconfirmed } from './postgres-faults.ts';
 import { connectionOf, type PostgresPlace } from './postgres-place.ts';

@@ -21,7 +21,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
-import { StoreOutage } from '../../region/words/outage.ts';
+import { StoreOutage } from '../../region/reports/notes.ts';
 import { PostgresClient } from './postgres-client.ts';
 import { endsConnection } from './postgres-faults.ts';
 import { connectionOf, LOCK_MS_MAX, type PostgresPlace } from './postgres-place.ts';

@@ -4,9 +4,13 @@
 
 import pg from 'pg';
 import { errorText, isTlsError, RackError } from '../../errors.ts';
-import type { DatabaseFault, DatabaseRefusal, Outage } from '../../region/records/store-outage.ts';
-import { StoreOutage } from '../../region/words/outage.ts';
-import { endingText } from '../../region/words/rack-reasons.ts';
+import {
+  type DatabaseFault,
+  type DatabaseRefusal,
+  endingText,
+  type Outage,
+  StoreOutage,
+} from '../../region/reports/notes.ts';
 
 /** The driver's error for bytes that do not begin a message of PostgreSQL (pg-protocol's parser.js). */
 const NO_MESSAGE = 'received invalid response';

@@ -18,7 +18,7 @@ import type pg from 'pg';
 import { systemClock } from '../../clock.ts';
 import type { Rate } from '../../rate-limit.ts';
 import type { RateStore } from '../../region/records/rate-store.ts';
-import { StoreOutage } from '../../region/words/outage.ts';
+import { StoreOutage } from '../../region/reports/notes.ts';
 import { endConnection, PostgresClient } from './postgres-client.ts';
 import { explainWhileRunning } from './postgres-faults.ts';
 import { connectionOf, type PostgresPlace } from './postgres-place.ts';

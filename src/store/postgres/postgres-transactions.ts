@@ -24,7 +24,7 @@ import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { systemClock } from '../../clock.ts';
 import { errorText } from '../../errors.ts';
-import { StoreOutage } from '../../region/words/outage.ts';
+import { StoreOutage } from '../../region/reports/notes.ts';
 import { type Effect, OpenTransaction, TransactionContext } from '../open-transaction.ts';
 import {
   ALONE,

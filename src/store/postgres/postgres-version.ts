@@ -5,8 +5,7 @@
 // 2. The newer process first takes the lock of `ALONE_SQL`. So it waits for writing transactions that have begun, and later ones see its version.
 
 import type pg from 'pg';
-import type { Outage } from '../../region/records/store-outage.ts';
-import { StoreOutage } from '../../region/words/outage.ts';
+import { type Outage, StoreOutage } from '../../region/reports/notes.ts';
 import { answersTo } from './postgres-client.ts';
 import { POSTGRES_MIGRATIONS } from './postgres-form.ts';
 

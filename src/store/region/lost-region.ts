@@ -12,7 +12,7 @@ import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
-import type { RackNote } from '../../region/records/rack-note.ts';
+import type { RackNote } from '../../region/reports/notes.ts';
 import { desiredStateFile, readCachedState } from '../../uplink/desired-state-cache.ts';
 import type { Loss } from '../database-file.ts';
 

@@ -6,8 +6,7 @@
 import { BoundedMap } from '../../bounded-map.ts';
 import { type Clock, type Instant, systemClock } from '../../clock.ts';
 import { isStoreUnavailable, type RackError } from '../../errors.ts';
-import type { Outage } from '../../region/records/store-outage.ts';
-import { outageOf } from '../../region/words/outage.ts';
+import { type Outage, outageOf } from '../../region/reports/notes.ts';
 import type { Steps } from '../operations/region-steps.ts';
 import type { RegionDriver } from './region-driver.ts';
 

@@ -18,7 +18,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { newUuid, systemClock } from '../../clock.ts';
 import { mebibytes } from '../../counted.ts';
 import { errorText, RackError } from '../../errors.ts';
-import { StoreOutage } from '../../region/words/outage.ts';
+import { StoreOutage } from '../../region/reports/notes.ts';
 import { BROKEN_CODES, freeBytes, SQLITE_FULL, sqliteCode } from '../database-file.ts';
 import { type Effect, OpenTransaction, TransactionContext } from '../open-transaction.ts';
 import { type Answer, OWN_HISTORY, type Statement, type Steps } from '../operations/region-steps.ts';

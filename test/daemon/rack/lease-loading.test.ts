@@ -12,8 +12,7 @@ import type { StoredLease } from '../../../src/dhcp/leases/stored-lease.ts';
 import { EXPIRED_PER_TURN_MAX } from '../../../src/dhcp/responder.ts';
 import type { RackEvent } from '../../../src/event.ts';
 import { ipv4, mac } from '../../../src/net/address.ts';
-import type { RackNote } from '../../../src/region/records/rack-note.ts';
-import { noteText } from '../../../src/region/words/rack-reasons.ts';
+import { noteText, type RackNote } from '../../../src/region/reports/notes.ts';
 import { ReportedEnds } from '../../../src/store/leases/reported-ends.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { followStatus, statusLine } from '../../../src/daemon/rack/status-line.ts';
 import { ServiceNotices } from '../../../src/daemon/start/service-notices.ts';
 import type { Notice } from '../../../src/net/linux/notify-socket.ts';
-import type { RackNote } from '../../../src/region/records/rack-note.ts';
+import type { RackNote } from '../../../src/region/reports/notes.ts';
 import type { UplinkStatus } from '../../../src/uplink/link-status.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 

@@ -9,8 +9,8 @@ import { describe, it } from 'node:test';
 import { parseIpv4 } from '../../../src/net/address.ts';
 import { openNetwork } from '../../../src/net/datagrams/open-network.ts';
 import { SEND_BUFFER_BYTES } from '../../../src/net/datagrams/udp-linux.ts';
-import { formatBytes } from '../../../src/region/words/quantity.ts';
-import { noteText } from '../../../src/region/words/rack-reasons.ts';
+import { formatBytes } from '../../../src/quantity.ts';
+import { noteText } from '../../../src/region/reports/notes.ts';
 import { missing } from '../../support/needs.ts';
 
 const LOOPBACK = parseIpv4('127.0.0.1') ?? assert.fail();

@@ -14,7 +14,7 @@ import { askSources } from '../../../src/images/offers/offers.ts';
 import { keysRemedy } from '../../../src/images/offers/source-documents.ts';
 import { mirrorKeyOf } from '../../../src/images/sources/package-mirrors.ts';
 import type { InstallerSource } from '../../../src/images/sources/source.ts';
-import { importText } from '../../../src/region/words/en/imports.ts';
+import { importText } from '../../../src/region/records/import-reason.ts';
 import { failureReason } from '../../../src/region-thread/imports/import-failure.ts';
 import { GpgHome } from '../../support/gpg-home.ts';
 import { FileSite } from '../../support/image-site.ts';

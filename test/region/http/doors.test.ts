@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import { test } from 'node:test';
 import { parseNetwork } from '../../../src/net/address.ts';
 import { ApiDoors, CONNECTIONS_MAX, REPORT_RATE } from '../../../src/region/http/doors.ts';
-import { noteText } from '../../../src/region/words/rack-reasons.ts';
+import { noteText } from '../../../src/region/reports/notes.ts';
 import { ask, Crowd, settled } from '../../support/crowd.ts';
 import { portOf } from '../../support/listening-port.ts';
 import { withRegion } from '../place.ts';

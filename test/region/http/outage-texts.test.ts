@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
-import { StoreOutage } from '../../../src/region/words/outage.ts';
+import { StoreOutage } from '../../../src/region/reports/notes.ts';
 import { authorizationOf } from '../../support/oauth.ts';
 import { addAdmin } from '../accounts/administrator.ts';
 import { makeRegion } from '../place.ts';

@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { WRONG_ADDRESSES_MAX, WRONG_EVENTS, WRONG_EVENTS_TOGETHER } from '../../../src/region/accounts/passwords.ts';
 import { findPeer } from '../../../src/region/api/call/caller.ts';
 import { PageGuard, REMEMBERED_MAX, REMEMBERED_RATE } from '../../../src/region/page/guard.ts';
-import { eventSentence } from '../../../src/region/words/event.ts';
+import { eventSentence } from '../../../src/region/records/events.ts';
 import { type RegionPlace, withRegion } from '../place.ts';
 
 const USER = 'ann';

@@ -8,12 +8,12 @@ import { actionsFor, MACHINE_ACTIONS } from '../../../src/region/page/machine-ac
 import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
 import { PAGES } from '../../../src/region/page/pages.ts';
 import { faultsOf, refusalText, type Viewer } from '../../../src/region/page/view.ts';
+import { words } from '../../../src/region/page/words.ts';
 import { STATUSES } from '../../../src/region/records/lifecycle.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
+import { faultText } from '../../../src/region/records/power-words.ts';
 import { fieldRefusal, partRefusal } from '../../../src/region/records/refusal.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
-import { faultText } from '../../../src/region/words/en/power.ts';
-import { words } from '../../../src/region/words/text.ts';
 import { spoken } from '../../support/sentences.ts';
 import { heldPower } from '../life/held-power.ts';
 import { makeRegion, type RegionPlace, report } from '../place.ts';

@@ -13,7 +13,7 @@ import {
   Sessions,
   USE_STORED_MS,
 } from '../../../src/region/page/sessions.ts';
-import { eventSentence } from '../../../src/region/words/event.ts';
+import { eventSentence } from '../../../src/region/records/events.ts';
 import { authorizationOf } from '../../support/oauth.ts';
 import { addAdmin, hashOnce } from '../accounts/administrator.ts';
 import { makeRegion, type RegionPlace, report } from '../place.ts';

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { html } from '../../../src/html.ts';
 import { cellText, logLine } from '../../../src/region/page/values.ts';
-import { plainWords, words } from '../../../src/region/words/text.ts';
+import { words } from '../../../src/region/page/words.ts';
+import { plainWords } from '../../../src/region/records/power-words.ts';
 
 const WORDS: readonly (readonly [text: string, words: string])[] = [
   ['it was switched off: HTTP 200: {"status": "stopped"}', 'it was switched off'],

@@ -7,7 +7,7 @@ import type { Language } from '../../../src/region/preseed/context.ts';
 import { OUTPUT_CHARACTERS_MAX, type Rendered, renderTemplate } from '../../../src/region/preseed/engine.ts';
 import { TEMPLATE_CHARACTERS_MAX } from '../../../src/region/preseed/scanner.ts';
 import type { Variables } from '../../../src/region/preseed/value.ts';
-import { mistakeText } from '../../../src/region/words/text.ts';
+import { mistakeText } from '../../../src/region/records/preseed-mistake.ts';
 
 const VARIABLES: Variables = {
   name: 'calm-ibis',

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parse } from 'yaml';
 import { renderPreseed } from '../../../src/region/preseed/preseed.ts';
-import { mistakeText } from '../../../src/region/words/text.ts';
+import { mistakeText } from '../../../src/region/records/preseed-mistake.ts';
 import { REQUEST, templates } from './place.ts';
 
 const FIXTURES = join(import.meta.dirname, '..', '..', '..', 'fixtures', 'preseeds');

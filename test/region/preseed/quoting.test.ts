@@ -11,7 +11,7 @@ import { parse } from 'yaml';
 import type { Language } from '../../../src/region/preseed/context.ts';
 import { type Rendered, renderTemplate } from '../../../src/region/preseed/engine.ts';
 import type { Value } from '../../../src/region/preseed/value.ts';
-import { mistakeText } from '../../../src/region/words/text.ts';
+import { mistakeText } from '../../../src/region/records/preseed-mistake.ts';
 import { codePoint } from '../../support/any-text.ts';
 import { missing } from '../../support/needs.ts';
 

@@ -7,7 +7,7 @@ import { parse } from 'yaml';
 import { parseSshKey } from '../../../src/region/accounts/ssh-keys.ts';
 import { renderPreseed } from '../../../src/region/preseed/preseed.ts';
 import { type PreseedRequest, PURPOSES, type Purpose } from '../../../src/region/preseed/request.ts';
-import { mistakeText } from '../../../src/region/words/text.ts';
+import { mistakeText } from '../../../src/region/records/preseed-mistake.ts';
 import { missing } from '../../support/needs.ts';
 import { REQUEST, templates } from './place.ts';
 

@@ -16,7 +16,7 @@ import {
   type RegistrationOutcome,
 } from '../../../src/region/racks/rack-admission.ts';
 import { check, rackInterfaces } from '../../../src/region/racks/rack-news.ts';
-import { findSharedRange } from '../../../src/region/racks/rack-ranges.ts';
+import { findSharedRange, rangeSharedText } from '../../../src/region/racks/rack-ranges.ts';
 import {
   AWAY_AFTER_MS,
   isAway,
@@ -27,7 +27,6 @@ import {
   type Rack,
 } from '../../../src/region/records/rack.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
-import { texts } from '../../../src/region/words/text.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { addAdmin } from '../accounts/administrator.ts';
 import { withLink } from '../http/link-place.ts';
@@ -381,7 +380,7 @@ test('two racks that hand out the same addresses are reported', () => {
   const mine = rack({ state: 'accepted' });
   const serve = (interfaces: Rack['interfaces'], state: Rack['state'] = 'accepted'): string | undefined => {
     const shared = findSharedRange(mine, [mine, rack({ uuid: OTHER_UUID, name: 'rack-3', interfaces, state })]);
-    return shared && texts.rangeShared(shared);
+    return shared && rangeSharedText(shared);
   };
   const same = rackInterface();
   assert.match(serve([same]) ?? '', /^rack-3 also hands out 10\.50\.0\.100 to 10\.50\.0\.199/);

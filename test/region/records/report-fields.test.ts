@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { instant } from '../../../src/clock.ts';
 import type { RackEvent } from '../../../src/event.ts';
 import { ipv4, mac } from '../../../src/net/address.ts';
-import type { ReportFields } from '../../../src/region/records/event-params.ts';
+import type { ReportFields } from '../../../src/region/records/events.ts';
 import { happeningOfReport, isNetworkStart, levelOfReport } from '../../../src/region/records/machine-event.ts';
 import {
   fieldsOf,

@@ -10,7 +10,7 @@ import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import { JOURNAL_PENDING_MAX, type LeaseJournal } from '../../../src/dhcp/leases/lease-journal.ts';
 import { RackError } from '../../../src/errors.ts';
 import { ipv4, mac } from '../../../src/net/address.ts';
-import { journalText } from '../../../src/region/words/rack-reasons.ts';
+import { journalText } from '../../../src/region/reports/dhcp.ts';
 import { FOLD_IDLE_RECORDS_MIN } from '../../../src/store/leases/lease-folder.ts';
 import {
   JOURNAL_PROMPT_MS,

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RackNote } from '../../../src/region/records/rack-note.ts';
+import type { RackNote } from '../../../src/region/reports/notes.ts';
 import { LEASE_FILE } from '../../../src/store/leases/lease-journal.ts';
 import { isPutBack, LEASE_MARK_FILE, LeaseMark, MARK_MS, readLeaseMark } from '../../../src/store/leases/lease-mark.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';

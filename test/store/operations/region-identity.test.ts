@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { mac } from '../../../src/net/address.ts';
 import type { EnlistmentEffects } from '../../../src/region/records/decisions.ts';
-import type { Doubt } from '../../../src/region/records/event-params.ts';
+import type { Doubt } from '../../../src/region/records/events.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import { CONFLICTS_MAX, SHARED_VALUES_MAX } from '../../../src/store/operations/region-identity.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';

@@ -2,9 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Happening } from '../../../src/region/records/event-params.ts';
-import type { Remark } from '../../../src/region/records/remark.ts';
-import { eventSentence } from '../../../src/region/words/event.ts';
+import { eventSentence, type Happening, type Remark } from '../../../src/region/records/events.ts';
 import { packParams, packRemark, unpackHappening, unpackRemark } from '../../../src/store/operations/stored-event.ts';
 import { spoken } from '../../support/sentences.ts';
 

@@ -7,8 +7,7 @@ import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
 import { sleep } from '../../../src/clock.ts';
 import { RackError } from '../../../src/errors.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
-import type { Outage } from '../../../src/region/records/store-outage.ts';
-import { StoreOutage } from '../../../src/region/words/outage.ts';
+import { type Outage, StoreOutage } from '../../../src/region/reports/notes.ts';
 import { PostgresConfirmation } from '../../../src/store/postgres/postgres-confirmation.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
 import { FIELDS } from '../../contract/region-store.ts';

@@ -8,7 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { sleep } from '../../../src/clock.ts';
 import { RackError } from '../../../src/errors.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
-import type { Outage } from '../../../src/region/records/store-outage.ts';
+import type { Outage } from '../../../src/region/reports/notes.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
 import { missing } from '../../support/needs.ts';

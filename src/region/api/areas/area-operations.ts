@@ -16,7 +16,7 @@ import {
   type WrittenArea,
 } from '../../records/area.ts';
 import type { ZoneMembers } from '../../records/area-store.ts';
-import type { BootChange } from '../../records/event-params.ts';
+import type { BootChange } from '../../records/events.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
 import { REQUIRED } from '../../records/refusal.ts';
 import { cleanNote } from '../../records/text-json.ts';

@@ -23,7 +23,7 @@ import { parseAuthorization } from '../../accounts/authorization-header.ts';
 import type { RegionConfig } from '../../config.ts';
 import { machineOfKey } from '../../metadata/machine-keys.ts';
 import type { RegionStore } from '../../records/store.ts';
-import type { Outage } from '../../records/store-outage.ts';
+import type { Outage } from '../../reports/notes.ts';
 import { beforeProxies, type Received } from './proxies.ts';
 
 /** The sender of a request. */

@@ -11,7 +11,7 @@
 import { z } from 'zod';
 import type { WholeFile } from '../../../images/uploads/upload-part.ts';
 import type { PiecePlace, UploadPiece } from '../../images/uploads.ts';
-import type { Happening } from '../../records/event-params.ts';
+import type { Happening } from '../../records/events.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
 import { fieldRefusal, REQUIRED, type RefusalWord, TRUE_OR_FALSE, wordOfIssue } from '../../records/refusal.ts';
 import type { Region } from '../../region.ts';

@@ -1,6 +1,6 @@
 // Problems of the API that are reported to the operator.
 
-import type { RackNote } from '../../records/rack-note.ts';
+import type { RackNote } from '../../reports/notes.ts';
 
 /** A problem of the API: a bug of ours, an address that this host lacks, a certificate, or an ended connection. */
 export interface ApiProblem {

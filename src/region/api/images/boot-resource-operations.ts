@@ -11,10 +11,9 @@ import { CPUS } from '../../../boot/architectures.ts';
 import { cleanText } from '../../../clean-text.ts';
 import type { ListedResource } from '../../images/boot-images.ts';
 import type { ListedImage } from '../../life/deployment.ts';
-import { isFailure } from '../../records/import-reason.ts';
+import { importText as importReasonText, isFailure } from '../../records/import-reason.ts';
 import type { ResourceWish } from '../../records/resource-wish.ts';
 import type { ImageUpload } from '../../records/upload-store.ts';
-import { importReasonText } from '../../words/text.ts';
 import { type Answer, json, noRackText, refuse, refuseField } from '../call/answer.ts';
 import {
   type ApiCall,

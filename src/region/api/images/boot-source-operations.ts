@@ -18,7 +18,7 @@ import {
   type WrittenBootSelection,
   type WrittenBootSource,
 } from '../../records/boot-store.ts';
-import type { BootChange } from '../../records/event-params.ts';
+import type { BootChange } from '../../records/events.ts';
 import { type Answer, json, noRackText, refuse, refuseField } from '../call/answer.ts';
 import { maasTime } from '../call/maas-time.ts';
 import {

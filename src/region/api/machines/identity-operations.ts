@@ -6,10 +6,10 @@ import { formatMac, type MacAddress, parseMac } from '../../../net/address.ts';
 import { INTERFACES_MAX } from '../../identity/interface-source.ts';
 import type { IdentityView } from '../../identity/machine-identity.ts';
 import type { IdentityRefusal } from '../../identity/merge.ts';
+import { doubtWords } from '../../records/events.ts';
 import type { Rack } from '../../records/rack.ts';
 import { named } from '../../records/report-refusal.ts';
 import type { Region } from '../../region.ts';
-import { doubtWords } from '../../words/event.ts';
 import {
   type Answer,
   isRefusal,

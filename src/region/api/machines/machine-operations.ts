@@ -1,7 +1,7 @@
 // Operations on known machines: list, read, change and delete.
 
 import { z } from 'zod';
-import { refuseKernelParams } from '../../../boot/quotable.ts';
+import { kernelParamsText, refuseKernelParams } from '../../../boot/quotable.ts';
 import { nearestName } from '../../../nearest-name.ts';
 import { type Constraints, meets } from '../../life/allocation.ts';
 import type { MachineEdit } from '../../life/machine-edit.ts';
@@ -19,7 +19,6 @@ import {
 } from '../../records/machine-search.ts';
 import { didYouMean } from '../../records/refusal.ts';
 import { cleanWords } from '../../records/text-json.ts';
-import { kernelParamsText } from '../../words/en/kernel-params.ts';
 import { chooseAreas, choosePlace, machineFilter } from '../areas/chosen-areas.ts';
 import {
   type Answer,

@@ -14,7 +14,7 @@ import type { PowerDetail } from '../../../power/detail.ts';
 import { type PowerView, switchesItselfOff } from '../../life/power-life.ts';
 import type { Machine } from '../../records/machine.ts';
 import type { PowerTask } from '../../records/power-task.ts';
-import { readingText } from '../../words/text.ts';
+import { readingText } from '../../records/power-words.ts';
 import {
   type Answer,
   json,

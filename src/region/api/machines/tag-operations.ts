@@ -6,14 +6,13 @@
 //    definition changes, or by `op=rebuild`. People may assign it, too, until the definition is next evaluated.
 
 import { z } from 'zod';
-import { refuseKernelParams } from '../../../boot/quotable.ts';
+import { kernelParamsText, refuseKernelParams } from '../../../boot/quotable.ts';
 import { cleanText } from '../../../clean-text.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
 import type { Tag } from '../../records/life-store.ts';
 import { DEVICES_MAX } from '../../records/machine.ts';
 import { isTagName, TAGGED_MAX, TAGS_MAX } from '../../records/tags.ts';
 import { parseXpath } from '../../records/xpath-parser.ts';
-import { kernelParamsText } from '../../words/en/kernel-params.ts';
 import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import {
   type ApiCall,

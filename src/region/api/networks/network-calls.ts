@@ -5,7 +5,7 @@ import { cleanText } from '../../../clean-text.ts';
 import { formatIpv4, type Ipv4, type Ipv4Range, parseIpv4 } from '../../../net/address.ts';
 import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
 import type { WantedChange } from '../../networks/networks.ts';
-import type { NetworkNoun } from '../../records/event-params.ts';
+import type { NetworkNoun } from '../../records/events.ts';
 import type { HostLease, UsedAddress } from '../../records/network-store.ts';
 import type { RefusalWord } from '../../records/refusal.ts';
 import { cleanNote, cleanWords } from '../../records/text-json.ts';

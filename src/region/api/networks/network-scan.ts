@@ -9,10 +9,19 @@
 import { formatNetwork, type Ipv4Network, networkContains, parseNetwork } from '../../../net/address.ts';
 import type { ServedNetwork } from '../../networks/served-networks.ts';
 import type { NetworkScan, ScanOutcome } from '../../records/network-scan.ts';
-import { texts } from '../../words/text.ts';
 import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { type ApiCall, eventBy, isTrue } from '../call/operation.ts';
 import { CIDR, look } from './network-calls.ts';
+
+/** The outcome of a scan of networks. */
+const scanned = {
+  started: (networks: readonly string[], leftOut: readonly string[]): string =>
+    `Scanning ${networks.join(', ')} is in progress: discovery lists the hosts that answer.` +
+    (leftOut.length === 0 ? '' : ` Left out: ${leftOut.join(', ')}.`),
+  running: 'A scan is already in progress: wait until it ends.',
+  unheard: 'The rack cannot ask by ARP on the interfaces of these networks: rackboot status says why.',
+  silent: 'The rack did not answer: ask again.',
+};
 
 /** The largest scanned network. */
 const PREFIX_MIN = 22;
@@ -82,7 +91,6 @@ function chooseAll(served: readonly ServedNetwork[], own: string | undefined): C
 
 /** The answer with MAAS's fields. @param remote racks that cannot be asked */
 function scanJson(outcome: ScanOutcome, { networks, leftOut }: Chosen, own: string, remote: readonly string[]) {
-  const { scanned } = texts;
   return {
     result: outcome === 'started' ? scanned.started(networks, leftOut) : scanned[outcome],
     scan_attempted_on: [own],

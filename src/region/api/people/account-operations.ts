@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { createApiKey, findKeyRefusal, KEY_NAME_MAX } from '../../accounts/accounts.ts';
-import type { EventParams } from '../../records/event-params.ts';
+import type { EventParams } from '../../records/events.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import { type Answer, json, ONLY_USERS, type Refusal, refuse, refuseField, refuseFor } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, usernameOf, value } from '../call/operation.ts';

@@ -5,11 +5,10 @@
 // 1. All keys of the list are added, or none. A key that the user has already is not a fault.
 // 2. Reading the list takes time, in which the caller can lose the account, its rights or the key: they are checked again.
 
-import { formatKeySource, parseKeySource } from '../../accounts/key-sources.ts';
+import { formatKeySource, keysFaultText, parseKeySource } from '../../accounts/key-sources.ts';
 import { parseSshKey, SSH_KEYS_PER_USER_MAX } from '../../accounts/ssh-keys.ts';
 import type { SshKey } from '../../records/life-store.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
-import { keysFaultText } from '../../words/en/published-keys.ts';
 import { isRefusal, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { RIGHTS_CHANGED, watchRights } from '../call/lost-rights.ts';
 import type { ApiCall } from '../call/operation.ts';

@@ -7,9 +7,9 @@
 
 import { type Whereabouts, whereabouts } from '../../life/whereabouts.ts';
 import type { MachineFilter } from '../../records/filters.ts';
+import { driverLabel, parameterWords } from '../../records/power-words.ts';
 import { isAway, type Rack } from '../../records/rack.ts';
 import { REQUIRED } from '../../records/refusal.ts';
-import { words } from '../../words/text.ts';
 import { moveToZone } from '../areas/area-operations.ts';
 import { type Areas, chooseArea, type GivenFilter, listAreas, machineFilter } from '../areas/chosen-areas.ts';
 import {
@@ -209,14 +209,14 @@ export const describePowerTypes = ({ region }: ApiCall): Answer =>
     (region.power?.drivers ?? []).map(({ name, parameters }) => ({
       driver_type: 'power',
       name,
-      description: words.power.driver(name),
+      description: driverLabel(name),
       missing_packages: [],
       chassis: false,
       can_probe: false,
       queryable: name !== 'manual',
       fields: parameters.map((parameter) => ({
         name: parameter.name,
-        label: words.power.parameter(name, parameter.name).label,
+        label: parameterWords(name, parameter.name).label,
         required: parameter.required,
         field_type: parameter.secret ? 'password' : parameter.choices === undefined ? 'string' : 'choice',
         choices: (parameter.choices ?? []).map((choice) => [choice, choice]),

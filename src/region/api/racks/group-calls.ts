@@ -10,7 +10,6 @@ import { numberOf } from '../../records/digest.ts';
 import type { RackReport } from '../../records/machine-event.ts';
 import { RACK_STATE_NUMBERS, type Rack } from '../../records/rack.ts';
 import { parseJson } from '../../records/text-json.ts';
-import { texts } from '../../words/text.ts';
 import {
   type Answer,
   allOf,
@@ -133,7 +132,7 @@ export async function updateLeases(call: ApiCall, text: string): Promise<Answer>
         sequence: last + 1 + index,
         kind: 'dhcp.ack',
         at,
-        text: texts.leaseReported,
+        text: 'Has a lease, as a client of the API reported',
       }),
     );
     await region.observe(reports, source, rack.isEmbedded ? undefined : rack.uuid);

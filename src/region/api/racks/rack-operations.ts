@@ -11,7 +11,8 @@ import { STRANGERS_INTERFACES_LENGTH_MAX } from '../../racks/introductions.ts';
 import type { RackKey, RackVerdict } from '../../racks/rack-admission.ts';
 import { findDoubt } from '../../racks/rack-networks.ts';
 import { rackName, rackUuid, rackVersion } from '../../racks/rack-news.ts';
-import { findSharedRange } from '../../racks/rack-ranges.ts';
+import { findSharedRange, rangeSharedText } from '../../racks/rack-ranges.ts';
+import { doubtWords } from '../../records/events.ts';
 import {
   isAway,
   RACK_INTERFACES_MAX,
@@ -21,8 +22,6 @@ import {
   type RackImage,
 } from '../../records/rack.ts';
 import { REQUIRED } from '../../records/refusal.ts';
-import { doubtWords } from '../../words/event.ts';
-import { texts } from '../../words/text.ts';
 import { type Answer, json, noRackText, refuse, refuseField, refuseFields, refuseFor } from '../call/answer.ts';
 import type { Fields } from '../call/form-body.ts';
 import {
@@ -51,7 +50,7 @@ function rackJson(call: ApiCall, rack: Rack, images: readonly RackImage[] | unde
     status_name: rack.state,
     is_embedded: rack.isEmbedded,
     is_away: isAway(rack, nowMs),
-    conflict: shared === undefined ? null : texts.rangeShared(shared),
+    conflict: shared === undefined ? null : rangeSharedText(shared),
     network_conflict: doubt === undefined ? null : doubtWords(doubt),
     version: rack.version,
     last_seen: isoTime(rack.isEmbedded ? nowMs : rack.seenMs),

@@ -3,9 +3,9 @@
 // Sources: MAAS's `events/?op=query`: parameters, keys, links to the neighbouring pages, the form of a date.
 
 import { z } from 'zod';
+import { loggedSentence, shownTo } from '../../records/events.ts';
 import type { EventFilter } from '../../records/filters.ts';
 import { EVENT_LEVELS, EVENT_TYPES, isEventLevel, type MachineEvent } from '../../records/machine-event.ts';
-import { loggedSentence, shownTo } from '../../words/event.ts';
 import { machineFilter } from '../areas/chosen-areas.ts';
 import { type Answer, allOf, isRefusal, json, type Refusal, refuseField } from '../call/answer.ts';
 import { EVENT_PLACE, type EventPlace, formatEventPlace, idAt, parseEventPlace } from '../call/event-place.ts';

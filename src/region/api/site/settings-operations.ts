@@ -9,15 +9,19 @@ import { parseSettingValue, SETTINGS_VALUES_MAX, type SettingValue } from '../..
 import { nearestName } from '../../../nearest-name.ts';
 import { generalOption, isGeneralOption } from '../../general-options.ts';
 import { didYouMean, TRUE_OR_FALSE } from '../../records/refusal.ts';
-import { pinnedText } from '../../records/settings-refusal.ts';
+import { pinnedText, pinText } from '../../records/settings-refusal.ts';
 import { jsonFaultText, parseJson } from '../../records/text-json.ts';
 import type { SettingEdit } from '../../settings.ts';
-import { MISSING_FUNCTIONS } from '../../words/en/maas-config.ts';
-import { texts } from '../../words/text.ts';
 import { type Answer, json, noRackText, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
 import { type ApiCall, defineOperation, isFalse, isTrue, type Operation, value } from '../call/operation.ts';
 import { changeSettings } from '../racks/interface-operations.ts';
-import { CONFIG_NAMES, type ConfigName, FORMER_NAMES, missingFunction } from './maas-config-names.ts';
+import {
+  CONFIG_NAMES,
+  type ConfigName,
+  FORMER_NAMES,
+  MISSING_FUNCTIONS,
+  missingFunction,
+} from './maas-config-names.ts';
 
 const NAMES = Object.keys(CONFIG_NAMES);
 
@@ -109,7 +113,7 @@ async function listSettings(call: ApiCall): Promise<Answer> {
       const pin = settings.pinnedBy(key, rack);
       const name = rack === '' ? undefined : call.region.racks.find(rack)?.name;
       const owner = { rack: rack === '' ? null : rack, rack_name: name ?? null };
-      const shadowedBy = pin === undefined ? null : texts.pinned({ key, pin });
+      const shadowedBy = pin === undefined ? null : pinText({ key, pin });
       return { key, value: written, ...owner, shadowed_by: shadowedBy };
     }),
   );

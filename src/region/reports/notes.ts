@@ -1,16 +1,369 @@
-// The sentences of notes: facts about a rack, its host or its region that a person should know. `rackboot status` shows notes; events carry
-// them.
+// Notes for people about a rack, its host or its region: a code, plain parameters and a sentence with the fact, its consequence and the
+// remedy. Events carry notes (`daemon.note`, `region.problem`, `region.away` …), and `rackboot status` and `rackboot doctor` show those that
+// still apply. An outage of the region's store is a note within the process, and a sentence where it leaves it:
 //
-// 1. A sentence states the fact, its consequence and the remedy.
+//   store ─ StoreOutage(note) ─► API, page, log ─ outageOf(error) ─► note ─ noteText ─► sentence
+//
+// 1. Parameters are texts, numbers and flags, flat among the fields of an event; none is a sentence. `reason` is a text of the operating
+//    system or of an error, `said` a text of another host.
 
-import { counted } from '../../../counted.ts';
-import type { StateFault, StateFaultCode } from '../../../machines/desired-state.ts';
-import type { ConnectionRefusal } from '../../../net/shares/connection-shares.ts';
-import type { LinkFault, NoteCode, NoteParams, RackNote } from '../../records/rack-note.ts';
-import type { Outage } from '../../records/store-outage.ts';
-import { OUTAGES, refusesText, untrustedText } from './outages.ts';
-import { formatBytes } from './quantity.ts';
-import type { Writers } from './table.ts';
+import { counted } from '../../counted.ts';
+import { RackError } from '../../errors.ts';
+import type { StateFault, StateFaultCode } from '../../machines/desired-state.ts';
+import type { ConnectionRefusal } from '../../net/shares/connection-shares.ts';
+import { formatBytes } from '../../quantity.ts';
+import type { Forms, ValueOf, Writers } from './forms.ts';
+
+/** Every parameter. Each note has a fixed subset of them, and always all of its subset. */
+export const NOTE_FIELDS = {
+  reason: 'text?',
+  said: 'text?',
+  file: 'text?',
+  setting: 'text?',
+  name: 'text?',
+  tree: 'text?',
+  interface: 'text?',
+  network: 'text?',
+  networks: 'text?',
+  options: 'text?',
+  classes: 'text?',
+  port: 'number?',
+  ip: 'text?',
+  host: 'text?',
+  client: 'text?',
+  why: 'text?',
+  url: 'text?',
+  where: 'text?',
+  status: 'number?',
+  system: 'text?',
+  processor: 'text?',
+  granted: 'number?',
+  asked: 'number?',
+  seconds: 'number?',
+  more: 'number?',
+  table: 'text?',
+  row: 'number?',
+  isUndone: 'flag?',
+  kept: 'text?',
+  keptMore: 'number?',
+  lost: 'text?',
+  lostMore: 'number?',
+  from: 'text?',
+  until: 'text?',
+  column: 'text?',
+  key: 'text?',
+  value: 'text?',
+  fault: 'text?',
+  place: 'text?',
+  found: 'text?',
+  max: 'number?',
+  rack: 'text?',
+  racks: 'text?',
+  machine: 'text?',
+  ownVersion: 'number?',
+  otherVersion: 'number?',
+} as const satisfies Forms;
+type Fields = { readonly [N in keyof typeof NOTE_FIELDS]: ValueOf<(typeof NOTE_FIELDS)[N]> };
+
+/** A `StateFault` of `machines/desired-state.ts`. */
+const STATE_FAULT = ['fault', 'place', 'found', 'max'] as const;
+
+/**
+ * Why an address of a region gives no complete answer. With `failed` and `untrusted` (TLS), `said` holds the system's error text.
+ * `hanging`: another address answers. `interim`: too many interim answers (1xx) came before one.
+ */
+export type LinkFault = 'failed' | 'untrusted' | 'late' | 'silent' | 'cut' | 'too-large' | 'hanging' | 'interim';
+
+/** The parameters of each note, by its code. */
+const NOTES = {
+  // Sockets, interfaces and the service manager (`net/host-note.ts`). Buffers are in bytes.
+  'sockets-chosen': [],
+  'sockets-of-system': ['system', 'processor'],
+  'sockets-without-libc': ['reason'],
+  'replies-broadcast': [],
+  'frames-refused': ['reason'],
+  'mtu-reports-believed': ['setting'],
+  'receive-buffer-small': ['granted', 'asked'],
+  'send-buffer-small': ['granted', 'asked'],
+  'port-shared': ['port', 'interface'],
+  'arp-unheard': ['reason'],
+  'routers-unanswered': ['reason'],
+  'polling-chosen': [],
+  'polling-needed': ['reason'],
+  'manager-socket-invalid': ['name'],
+  'manager-without-libc': ['reason'],
+  'manager-unreached': ['reason'],
+  'manager-refuses': ['reason'],
+  // The configuration.
+  'files-open-to-all': ['networks'],
+  'recursion-open-to-all': ['networks'],
+  'proxy-options-idle': ['network', 'options'],
+  'proxy-classes-idle': ['network', 'classes'],
+  'config-unwatched': ['file', 'reason'],
+  // The rack.
+  'tree-unwatched': ['tree', 'reason'],
+  'journal-silent': ['seconds'],
+  // `where`: its addresses and ports.
+  'listener-forgone': ['where', 'reason'],
+  'interface-absent': ['interface'],
+  'interface-down': ['interface'],
+  'interface-unlinked': ['interface'],
+  'interface-unaddressed': ['interface', 'ip'],
+  'own-address-used': ['ip', 'interface', 'host', 'seconds'],
+  'probes-blind': [],
+  // `kept`: the addresses of its last good answer.
+  'ntp-name-unresolved': ['name', 'reason', 'kept'],
+  'ntp-addresses-unused': ['reason'],
+  // Its leases. `table` is `log` or `lease_block`, `row` the key of its row; `kept` and `lost` are addresses, `keptMore` and `lostMore` how
+  // many more there are.
+  'leases-lost': ['file'],
+  'leases-emptied': ['file'],
+  'leases-restored': ['file'],
+  'leases-moved': ['file'],
+  'leases-damaged': ['file', 'table', 'row', 'isUndone', 'kept', 'keptMore', 'lost', 'lostMore'],
+  'ends-unread': ['file', 'reason'],
+  'ends-unwritten': ['file', 'reason'],
+  'mark-unread': ['file', 'reason'],
+  'mark-unwritten': ['file', 'reason'],
+  // The region. `more`: how many similar ones there were.
+  'request-failed': ['more', 'reason'],
+  'connection-ended': ['client', 'more', 'why'],
+  'listener-waits': ['reason'],
+  // `kept`: a `FilesInForce` of `boot-store.ts`.
+  'sources-unusable': ['reason', 'kept'],
+  'certificate-expired': ['file', 'until'],
+  'certificate-early': ['file', 'from'],
+  'certificate-expiring': ['file', 'until'],
+  'key-readable': ['file'],
+  'state-unacknowledged': ['machine', 'racks', 'seconds'],
+  'state-unkept': ['file', 'reason'],
+  'state-invalid': STATE_FAULT,
+  'images-unread': ['reason'],
+  'images-uncopied': ['reason'],
+  'images-unkept': ['reason'],
+  // `name`: of an image or a source.
+  'import-bug': ['name', 'reason'],
+  // `rack`: the UUID that the rack has now.
+  'identity-restored': ['file', 'rack'],
+  'identity-lost': ['file', 'rack'],
+  'key-lost': ['file'],
+  'cache-unread': ['file', 'reason'],
+  'cache-invalid': ['file', ...STATE_FAULT],
+  'region-older': ['ownVersion', 'otherVersion', 'file'],
+  'loopback-only': [],
+  'configurations-differ': ['name', 'setting', 'more'],
+  'name-shared': ['name', 'where'],
+  'database-slow': ['seconds'],
+  // Its store (`store-outage.ts`).
+  'database-unusable': ['fault', 'said'],
+  'database-refuses': ['fault', 'said'],
+  'database-asks-password': [],
+  'database-untrusted': ['said'],
+  'database-statement': ['said'],
+  'database-silent': ['seconds'],
+  'database-read-only': [],
+  'database-standby': [],
+  'database-copied': [],
+  'database-pooled': [],
+  'database-newer': ['ownVersion', 'otherVersion'],
+  'database-older': ['ownVersion', 'otherVersion'],
+  'changes-unconfirmed': [],
+  'change-not-made': [],
+  'change-unconfirmed': [],
+  'change-unknown': ['said'],
+  'file-full': ['file', 'said'],
+  'file-unusable': ['file', 'said'],
+  'store-trouble': ['reason'],
+  // Why the region stopped.
+  'region-failed': ['reason'],
+  'region-ended': [],
+  // The link to a remote region. `fault` is a `LinkFault`; `max` its seconds, bytes or number; `more`: how many further addresses do not answer as
+  // a region. `link-foreign`: something else answers there; `where` it redirects to, or empty.
+  'link-failed': ['reason'],
+  'link-unanswered': ['url', 'fault', 'said', 'max', 'more'],
+  'link-foreign': ['url', 'status', 'where', 'more'],
+  'link-answers': ['url', 'status', 'said'],
+  'link-redirected': ['url', 'status', 'where'],
+  'link-refused': ['url', 'status', 'said'],
+  'link-ended': ['status', 'said'],
+  'link-versions': ['ownVersion', 'otherVersion'],
+  'rack-unaccepted': ['rack'],
+  'key-unknown': ['file', 'said'],
+  'region-said': ['said'],
+} as const satisfies Readonly<Record<string, readonly (keyof Fields)[]>>;
+export type NoteCode = keyof typeof NOTES;
+
+/** The parameters by code. */
+type NoteParams = { readonly [C in NoteCode]: Pick<Fields, (typeof NOTES)[C][number]> };
+
+/** A note. */
+export type RackNote<C extends NoteCode = NoteCode> = {
+  readonly [K in C]: { readonly note: K } & NoteParams[K];
+}[C];
+
+const isCode = (name: string): name is NoteCode => Object.hasOwn(NOTES, name);
+
+/** True if this version knows an event's note and none of its parameters is missing. The caller has checked their types. */
+export function isNote(fields: { readonly note?: unknown }): fields is RackNote {
+  const { note } = fields;
+  return (
+    typeof note === 'string' && isCode(note) && NOTES[note].every((name) => Reflect.get(fields, name) !== undefined)
+  );
+}
+
+/** Why a database cannot be used for now. It may recover without help, or after an operator repairs it. */
+export type DatabaseFault =
+  | 'disk-full'
+  | 'connections-taken'
+  | 'short-of-resources'
+  | 'read-only'
+  | 'not-ready'
+  | 'in-use'
+  | 'configuration'
+  | 'stopping'
+  | 'slow'
+  | 'locked'
+  | 'transaction-held'
+  | 'changes-collide'
+  | 'connection-lost'
+  | 'files-failing'
+  | 'damaged'
+  | 'version-missing'
+  | 'pool-taken'
+  | 'unreached';
+
+/** Why a database refuses this user, until an operator changes the database or the configuration. */
+export type DatabaseRefusal =
+  | 'wrong-password'
+  | 'not-admitted'
+  | 'no-such-database'
+  | 'not-owner'
+  | 'table-missing'
+  | 'column-missing'
+  | 'another-server';
+
+type OutageCode =
+  | 'database-unusable'
+  | 'database-refuses'
+  | 'database-asks-password'
+  | 'database-untrusted'
+  | 'database-statement'
+  | 'database-silent'
+  | 'database-read-only'
+  | 'database-standby'
+  | 'database-copied'
+  | 'database-pooled'
+  | 'database-newer'
+  | 'database-older'
+  | 'changes-unconfirmed'
+  | 'change-not-made'
+  | 'change-unconfirmed'
+  | 'change-unknown'
+  | 'file-full'
+  | 'file-unusable'
+  | 'store-trouble';
+
+/** An outage of the region's store. */
+export type Outage = RackNote<OutageCode>;
+
+/**
+ * True if the change may have been stored. Such a refusal must not ask for a retry: gomaasapi repeats a request after a 503 with
+ * `Retry-After`, and would make the change twice.
+ */
+export const mayBeStored = ({ note }: Outage): boolean => note === 'change-unconfirmed' || note === 'change-unknown';
+
+/** Remedies for a database that cannot be used now. */
+const FAULTS: Readonly<Record<DatabaseFault, string>> = {
+  'disk-full': "make room on the database's disk",
+  'connections-taken': 'the database has no connection left: raise its max_connections, or lower region.store.pool',
+  'short-of-resources': 'the database has too little memory or disk: see its log',
+  'read-only':
+    'it only reads: turn default_transaction_read_only off; if it is a standby, name the primary in region.store.url',
+  'not-ready': 'it accepts no connections, or lacks a prerequisite: see ALLOW_CONNECTIONS, and its log',
+  'in-use': 'another session uses the needed object: see pg_stat_activity',
+  configuration: 'the configuration of the database has a fault: see its log',
+  stopping: 'the database is stopping or starting: see its log, and whether its disk has room',
+  slow: 'the database took too long: see its load',
+  locked: 'another process has held a lock for too long: see pg_stat_activity',
+  'transaction-held': 'this process held a transaction for too long: see the load of its host',
+  'changes-collide': 'too many changes at once: try again',
+  'connection-lost': 'the connection was lost: see whether the database runs and its disk has room, and its log',
+  'files-failing': "the database cannot use its files: see its log and the kernel's",
+  damaged: 'the database is damaged: see its log, and restore a backup',
+  'version-missing': 'its table `rackboot` is empty, so nobody knows the version of the tables: restore a backup',
+  'pool-taken': 'all connections of region.store.pool are in use, or the database does not answer: see its load',
+  unreached: 'see whether the database runs and its disk has room, and region.store.url',
+};
+
+/** Remedies for a database that refuses. */
+const REFUSALS: Readonly<Record<DatabaseRefusal, string>> = {
+  'wrong-password': 'the password is wrong: write the right one to the file region.store.password_file',
+  'not-admitted': 'see its pg_hba.conf, and the user and the name of the database in region.store.url',
+  'no-such-database': 'create the database with createdb(1), or correct its name in region.store.url',
+  'not-owner': 'the user lacks the right: make it the owner of the database',
+  'table-missing': 'a table is missing: see the search_path of the user, or restore a backup',
+  'column-missing': 'a column is missing: restore a backup',
+  'another-server': 'it does not speak the protocol of PostgreSQL: see the host and the port in region.store.url',
+};
+
+/** A process that runs reads a corrected file without help; a start or a command that is refused ends. */
+const READ_AGAIN = ', which is read again for each connection';
+
+/** @param isRunning true: in a process that runs */
+function refusesText({ fault, said }: NoteParams['database-refuses'], isRunning: boolean): string {
+  const again = isRunning && fault === 'wrong-password' ? `${READ_AGAIN}, without a restart` : '';
+  return `the region's database refuses${quoted(said)}: ${textOf(REFUSALS, fault)}${again}`;
+}
+
+function untrustedText({ said }: NoteParams['database-untrusted'], isRunning: boolean): string {
+  const again = isRunning ? READ_AGAIN : '';
+  return `the region's database cannot be trusted${quoted(said)}: see region.store.ca_file${again}, and the certificate of the database`;
+}
+
+/** The text of a code; the code itself if only a later version has a text for it. */
+const textOf = (texts: Readonly<Record<string, string>>, code: string): string =>
+  Object.entries(texts).find(([name]) => name === code)?.[1] ?? code;
+
+const UNCONFIRMED = "the region's database does not confirm changes, because its synchronous standby is missing";
+const STANDBY = 'start the standby, or take it out of synchronous_standby_names';
+
+/** A text of the database or the system; it is empty for a person who may not see it. */
+const quoted = (said: string): string => (said === '' ? '' : ` (${said})`);
+
+const OUTAGES: Pick<Writers<NoteParams>, Outage['note']> = {
+  'database-unusable': ({ fault, said }) =>
+    `the region's database cannot be used now${quoted(said)}: ${textOf(FAULTS, fault)}`,
+  'database-refuses': (params) => refusesText(params, true),
+  'database-asks-password': () =>
+    "the region's database asks for a password: write it to a file, and name that in region.store.password_file",
+  'database-untrusted': (params) => untrustedText(params, true),
+  'database-statement': ({ said }) =>
+    `the region's database refuses a statement${quoted(said)}: has somebody changed its tables, triggers, sequences, rights or search_path? Its log says more`,
+  'database-silent': ({ seconds }) =>
+    `the region's database cannot be used now (it has not answered for ${seconds} s): see whether it runs, its load, and the network to it`,
+  'database-read-only': () =>
+    "the region's database cannot be used now: default_transaction_read_only is on; turn it off",
+  'database-standby': () =>
+    "the region's database cannot be used now (it is a standby, which only reads): promote it, or name the primary in region.store.url",
+  'database-copied': () =>
+    "the region's database is being copied: wait until `rackboot region copy` or `restore` has ended",
+  'database-pooled': () =>
+    "the region's database cannot be used now (a connection pooler is in front of it, which does not pass on settings, locks and messages): name the server itself in region.store.url; region.store.pool limits its connections",
+  'database-newer': ({ ownVersion, otherVersion }) =>
+    `the region's database cannot be used now (a newer Rackboot gave it version ${otherVersion}; this process knows ${ownVersion}): upgrade this process`,
+  'database-older': ({ ownVersion, otherVersion }) =>
+    `the region's database cannot be used now (it has version ${otherVersion} now; this process knows ${ownVersion}): restart this process`,
+  'changes-unconfirmed': () => `${UNCONFIRMED}: ${STANDBY}`,
+  'change-not-made': () => `${UNCONFIRMED}: this change was not made; repeat it later (${STANDBY})`,
+  'change-unconfirmed': () =>
+    `${UNCONFIRMED}: whether this change was stored is unknown until the database confirms changes again; check the result then, before you repeat it (${STANDBY})`,
+  'change-unknown': ({ said }) =>
+    `the region's database was lost while it stored a change${quoted(said)}, and whether the change was stored is unknown: check the result before you repeat it`,
+  'file-full': ({ file, said }) => `${file} cannot be used now${quoted(said)}: make room on its disk`,
+  'file-unusable': ({ file, said }) =>
+    `${file} cannot be used now${quoted(said)}: check which process holds it, and whether its disk fails`,
+  'store-trouble': ({ reason }) => (reason === '' ? "the region's store cannot be used now: its log says why" : reason),
+};
 
 const smallBuffer = (buffers: string, follows: string, setting: string) => {
   return ({ granted, asked }: { readonly granted: number; readonly asked: number }): string =>
@@ -280,3 +633,22 @@ export function endingText(outage: Outage): string {
   if (outage.note === 'database-untrusted') return untrustedText(outage, false);
   return noteText(outage);
 }
+
+/** A note with its sentence, as events carry it to the log. */
+type SpokenNote<N extends RackNote> = N & { readonly text: string };
+
+/** Adds its sentence to a note. */
+export const spoken = <N extends RackNote>(note: N): SpokenNote<N> => ({ ...note, text: noteText(note) });
+
+/** The RackError `store-unavailable` for an outage. Its message is the sentence, for a log and the command line. */
+export class StoreOutage extends RackError {
+  readonly outage: Outage;
+  constructor(outage: Outage, options?: { readonly cause?: unknown }) {
+    super('store-unavailable', noteText(outage), options);
+    this.outage = outage;
+  }
+}
+
+/** The outage of an error. An error from another part, such as a file that cannot be opened, is quoted. */
+export const outageOf = (error: RackError): Outage =>
+  error instanceof StoreOutage ? error.outage : { note: 'store-trouble', reason: error.message };

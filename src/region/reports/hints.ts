@@ -1,14 +1,14 @@
 // The hints of a rack: an observation about a machine's boot, its most likely cause, and the remedy. Its forecasts: what a machine would get
 // now, and where its boot would stop, with the remedy.
 
-import { archFlag, type Cpu, cpuOfLoader, findArchitecture, isBuiltFor } from '../../../boot/architectures.ts';
-import { baseName, isKernelFile } from '../../../boot/paths.ts';
-import { counted } from '../../../counted.ts';
-import type { Away } from '../../../machines/machine.ts';
-import type { DhcpParams, HintParams } from '../../records/rack-event-params.ts';
-import { formatSpan } from './quantity.ts';
-import { ALLOCATION_REASONS, dhcpReason, doubtText, homeText, type PlanFacts, planText } from './rack-dhcp.ts';
-import { PURPOSE_PROBLEMS, PURPOSE_SENTENCES, refusalOf } from './rack-files.ts';
+import { archFlag, type Cpu, cpuOfLoader, findArchitecture, isBuiltFor } from '../../boot/architectures.ts';
+import { baseName, isKernelFile } from '../../boot/paths.ts';
+import { counted } from '../../counted.ts';
+import type { Away } from '../../machines/machine.ts';
+import { formatSpan } from '../../quantity.ts';
+import { ALLOCATION_REASONS, dhcpReason, doubtText, homeText, type PlanFacts, planText } from './dhcp.ts';
+import type { DhcpParams, HintParams } from './fields.ts';
+import { PURPOSE_PROBLEMS, PURPOSE_SENTENCES, refusalOf } from './files.ts';
 
 const fileOf = ({ file }: HintParams): string => file ?? 'a file';
 

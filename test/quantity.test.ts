@@ -2,14 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  formatAge,
-  formatBytes,
-  formatDuration,
-  formatOffset,
-  formatSize,
-  formatSpan,
-} from '../../../../src/region/words/quantity.ts';
+import { formatAge, formatBytes, formatDuration, formatOffset, formatSize, formatSpan } from '../src/quantity.ts';
 
 const GIB = 2 ** 30;
 

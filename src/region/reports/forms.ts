@@ -22,3 +22,6 @@ type Needed<F> = { [N in keyof F]: F[N] extends 'text' | 'number' | 'flag' ? N :
 export type ParamsOf<F> = { readonly [N in Needed<F>]: ValueOf<F[N]> } & {
   readonly [N in Exclude<keyof F, Needed<F>>]?: ValueOf<F[N]> | undefined;
 };
+
+/** The writer of each sentence, from its parameters. */
+export type Writers<Params> = { readonly [Code in keyof Params]: (params: Params[Code]) => string };

@@ -4,9 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import pg from 'pg';
 import { isStoreUnavailable, RackError } from '../../../src/errors.ts';
-import type { Outage } from '../../../src/region/records/store-outage.ts';
-import { outageOf, StoreOutage } from '../../../src/region/words/outage.ts';
-import { noteText } from '../../../src/region/words/rack-reasons.ts';
+import { noteText, type Outage, outageOf, StoreOutage } from '../../../src/region/reports/notes.ts';
 import { explainPostgres, explainWhileRunning, isRepeatable } from '../../../src/store/postgres/postgres-faults.ts';
 
 /** An error of the driver or of Node. */

@@ -1,17 +1,15 @@
 // The sentences of DNS events, and of the process, its interfaces, its region and the timeline.
 
-import { counted } from '../../../counted.ts';
-import type { DnsEventKind } from '../../../dns/events.ts';
-import { unreachable } from '../../../errors.ts';
-import type { DhcpParams, DnsParams, ServiceParams } from '../../records/rack-event-params.ts';
-import { isNote, type RackNote } from '../../records/rack-note.ts';
+import { asSentence, counted } from '../../counted.ts';
+import type { DnsEventKind } from '../../dns/events.ts';
+import { unreachable } from '../../errors.ts';
+import { formatBytes, formatSpan } from '../../quantity.ts';
+import { homeText } from './dhcp.ts';
+import type { DhcpParams, DnsParams, ServiceParams } from './fields.ts';
+import { PURPOSE_PROBLEMS, reasonText } from './files.ts';
+import type { Writers } from './forms.ts';
 import { hintText } from './hints.ts';
-import { noteText } from './notes.ts';
-import { formatBytes, formatSpan } from './quantity.ts';
-import { homeText } from './rack-dhcp.ts';
-import { PURPOSE_PROBLEMS, reasonText } from './rack-files.ts';
-import { asSentence } from './sentences.ts';
-import type { Writers } from './table.ts';
+import { isNote, noteText, type RackNote } from './notes.ts';
 
 const endpoint = ({ address, port }: DnsParams): string =>
   `${address ?? 'an address'}${port === undefined ? '' : `:${port}`}`;

@@ -2,16 +2,16 @@
 //
 // 1. A sentence says what happened and why. The sentence of a refusal ends with its remedy.
 
-import { findArchitecture } from '../../../boot/architectures.ts';
-import type { QuirkName } from '../../../boot/quirks.ts';
-import { counted } from '../../../counted.ts';
-import type { DhcpEventKind } from '../../../dhcp/events/events.ts';
-import { DHCP_REFUSALS, type DhcpRefusal } from '../../../dhcp/events/refusals.ts';
-import type { JournalFault } from '../../../dhcp/leases/lease-journal.ts';
-import type { Away } from '../../../machines/machine.ts';
-import type { DhcpParams } from '../../records/rack-event-params.ts';
+import { findArchitecture } from '../../boot/architectures.ts';
+import type { QuirkName } from '../../boot/quirks.ts';
+import { counted } from '../../counted.ts';
+import type { DhcpEventKind } from '../../dhcp/events/events.ts';
+import { DHCP_REFUSALS, type DhcpRefusal } from '../../dhcp/events/refusals.ts';
+import type { JournalFault } from '../../dhcp/leases/lease-journal.ts';
+import type { Away } from '../../machines/machine.ts';
+import { formatSpan } from '../../quantity.ts';
+import type { DhcpParams } from './fields.ts';
 import { noteText } from './notes.ts';
-import { formatSpan } from './quantity.ts';
 
 const rangeOf = ({ subnet, range, used, usable }: DhcpParams): string =>
   `Dynamic range of ${subnet ?? 'a network'} (${range ?? ''}): ${used ?? 0} of ${counted(usable ?? 0, 'address', 'addresses')} in use`;

@@ -1,12 +1,40 @@
-// Reads a rack's event: the fields that its sentence needs, of the right types.
+// Reads racks' events, and writes their sentences, in the region and in the rack's log.
 //
 // 1. Fields may come from another host. Texts are cleaned and cut, and unlisted fields are dropped. If a needed field is missing, or a
 //    listed one has another type, the region keeps the rack's own sentence instead. It does the same for an unknown kind or note.
+// 2. A sentence begins with a capital letter, unless it begins with a name, and has no full stop at its end.
 
 import { cleanText, isPrintable } from '../../clean-text.ts';
-import type { Form, Forms } from './event-forms.ts';
-import { RACK_EVENT_FORMS, type ReportedEvent } from './rack-event-params.ts';
-import { isNote } from './rack-note.ts';
+import { DHCP_SENTENCES, lowerFirst } from './dhcp.ts';
+import { RACK_EVENT_FORMS, type RackEventParams, type ReportedEvent } from './fields.ts';
+import { HTTP_SENTENCES, TFTP_SENTENCES } from './files.ts';
+import type { Form, Forms, Writers } from './forms.ts';
+import { isNote } from './notes.ts';
+import { DNS_SENTENCES, SERVICE_SENTENCES } from './service.ts';
+
+/** By kind. */
+export const RACK_EVENTS: Writers<RackEventParams> = {
+  ...DHCP_SENTENCES,
+  ...TFTP_SENTENCES,
+  ...HTTP_SENTENCES,
+  ...DNS_SENTENCES,
+  ...SERVICE_SENTENCES,
+};
+
+/** The kinds with sentences about a client; the others are about a listener or a file. */
+const ABOUT_CLIENT = /^(?:tftp|http)\.(?!listening$|failed$)/;
+
+/**
+ * Completes the sentence of a rack's event. Without a hardware address the event belongs to no machine, so the sentence itself names the
+ * client's IP address. An event that stands for several similar ones gives their number.
+ */
+export function ofReport(sentence: string, { code, params: { mac, address, count, isAway } }: ReportedEvent): string {
+  const isNamed = mac === undefined && address !== undefined && ABOUT_CLIENT.test(code);
+  const named = isNamed ? `${address} ${lowerFirst(sentence)}` : sentence;
+  // The sentences of boot policy events name the home themselves.
+  const whole = isAway === true && !code.startsWith('boot.') ? `${named} (in another network than its home)` : named;
+  return count === undefined || count < 2 ? whole : `${whole} (1 of ${count} similar events)`;
+}
 
 /** Characters of one text, as many as a sentence of the region has. */
 const TEXT_CHARACTERS_MAX = 500;
@@ -91,3 +119,9 @@ export function reportedEvent(
 /** A text as one line. */
 const clean = (text: string, charactersMax: number): string =>
   text.length <= charactersMax && isPrintable(text) ? text : cleanText(text.replaceAll('\n', '; '), charactersMax);
+
+const ready = <Code extends keyof RackEventParams>({ code, params }: ReportedEvent<Code>): string =>
+  RACK_EVENTS[code](params);
+
+/** The whole sentence of a rack's event. */
+export const reportedSentence = (event: ReportedEvent): string => ofReport(ready(event), event);

@@ -10,8 +10,8 @@ import type { DnsEvent, DnsEventKind } from '../../dns/events.ts';
 import type { RackEvent } from '../../event.ts';
 import type { HttpEvent, HttpEventKind } from '../../http/events.ts';
 import type { TftpEvent, TftpEventKind } from '../../tftp/events.ts';
-import type { Form, Forms, ParamsOf } from './event-forms.ts';
-import { NOTE_FIELDS } from './rack-note.ts';
+import type { Form, Forms, ParamsOf } from './forms.ts';
+import { NOTE_FIELDS } from './notes.ts';
 
 /**
  * The fields that every event may have. The region sets `isAway`: the report came from outside the machine's home network, so it proves

@@ -1,0 +1,794 @@
+// What happens to a machine or in the region: for each event its code, its parameters and its sentence, which is made when somebody reads
+// the event. Remarks about a machine's state and work are the same.
+//
+// 1. Never change the meaning of a published code or parameter: the log keeps both, not the sentence.
+// 2. Parameters are plain JSON values without secrets. Addresses are text, times are wall time in milliseconds.
+// 3. The store cleans the texts and bounds them (`store/operations/stored-event.ts`).
+// 4. A sentence has no full stop at its end, and begins with a lower-case letter unless it begins with a name. The page and the command line
+//    capitalise it.
+
+import { cleanText } from '../../clean-text.ts';
+import { counted } from '../../counted.ts';
+import { formatMac, type MacAddress } from '../../net/address.ts';
+import type { PowerDetail } from '../../power/detail.ts';
+import { formatBytes } from '../../quantity.ts';
+import type { RackEventParams } from '../reports/fields.ts';
+import type { Writers } from '../reports/forms.ts';
+import { isReported, ofReport, RACK_EVENTS } from '../reports/reported.ts';
+import type { AreaKind } from './area.ts';
+import type { LeftOut } from './bounded-facts.ts';
+import type { IdentityKind } from './identity-kind.ts';
+import { type ImportReason, importText } from './import-reason.ts';
+import type { MachineStatus } from './lifecycle.ts';
+import { statusRow } from './lifecycle.ts';
+import type { PowerTask } from './power-task.ts';
+import { powerText, withoutPrivate } from './power-words.ts';
+import { type MistakeAt, mistakeAtText } from './preseed-mistake.ts';
+import { REPORT_REFUSALS, type ReportRefusals, type ReportRefused } from './report-refusal.ts';
+import type { ResourceWish } from './resource-wish.ts';
+
+type None = Readonly<Record<string, never>>;
+
+/** The hostname and system id of a machine, which may be gone when the event is read. */
+export interface MachineName {
+  readonly hostname: string;
+  readonly systemId: string;
+}
+
+/** The name and UUID of a rack. */
+interface RackName {
+  readonly rack: string;
+  readonly uuid: string;
+}
+
+/** How a source, a selection, a zone or a pool changed. */
+export type BootChange = 'added' | 'changed' | 'removed';
+
+/** The noun for a kind of network object. */
+export type NetworkNoun =
+  | 'fabric'
+  | 'space'
+  | 'VLAN'
+  | 'subnet'
+  | 'reserved range'
+  | 'dynamic range'
+  | 'static range'
+  | 'static route'
+  | 'address'
+  | 'connection'
+  | 'heard hosts';
+
+/** A person's reason; empty: none. */
+interface Comment {
+  readonly comment: string;
+}
+
+/** The detail of a power action or query; undefined: none, or another version stored a sentence instead. */
+interface OfPower {
+  readonly detail?: PowerDetail | undefined;
+}
+
+/** Hardware addresses. */
+interface Macs {
+  readonly macs: readonly string[];
+}
+
+/** Another machine, and the values in which it differs. An empty list: other evidence shows that it is a different machine. */
+interface OtherMachine {
+  readonly machine: MachineName;
+  readonly differs: readonly IdentityKind[];
+}
+
+/** A report of cloud-init or curtin about one of its stages. */
+export interface StageReport {
+  readonly name: string;
+  readonly isEnd: boolean;
+  /** The result in capitals; empty: none. */
+  readonly result: string;
+  /** Its own description; empty: none. */
+  readonly said: string;
+}
+
+/** A script that did not pass. */
+export interface FailedScript {
+  readonly name: string;
+  readonly end: 'exited' | 'timed-out' | 'unfinished';
+  /** `undefined`: unknown. */
+  readonly exitStatus?: number | undefined;
+  readonly timeoutSeconds: number;
+  /** The end of its output; empty: none. */
+  readonly said: string;
+}
+
+/** Why the region ends a machine's work. */
+export type WorkFault = Happening<'installer-missing' | 'preseed-faulty' | 'scripts-failed'>;
+
+/** A machine's signal about its work. */
+export interface SignalParams {
+  /** A short word; may be empty. */
+  readonly stage: string;
+  /** The machine's own words; may be empty. */
+  readonly message: string;
+  /** Replaces `message`. */
+  readonly report?: StageReport | undefined;
+  /** Replaces both: the region found this fault, not the machine. */
+  readonly fault?: WorkFault | undefined;
+  readonly script?: string | undefined;
+  /** `undefined`: the script is still running. */
+  readonly exitStatus?: number | undefined;
+  /** The end of the script's output; may be empty. */
+  readonly output: string;
+}
+
+/** Why a network that a rack reports is not believed. */
+export type NetworkDoubt = { readonly network: string } & (
+  | { readonly kind: 'overlap'; readonly other: string; readonly owner: string }
+  | { readonly kind: 'wide'; readonly prefix: number }
+  | { readonly kind: 'many'; readonly addressesMax: number }
+);
+
+/** The fields of a rack's report on which the region's decisions depend. */
+export interface ReportFields {
+  /**
+   * The kind of client that got an offer, such as `bios`; empty: one without a boot file, such as a running system; `undefined`: no offer.
+   */
+  readonly client?: string | undefined;
+  /** The boot file offered, or the file sent. */
+  readonly file?: string | undefined;
+  /** The purpose of a configuration, such as `local`; `undefined`: the event sent no configuration. */
+  readonly purpose?: string | undefined;
+  /** The HTTP status of the region's answer to the machine's POST request. */
+  readonly status?: number | undefined;
+}
+
+/** The event codes, each with its parameters. The code of a rack's event is its kind. */
+export interface EventParams extends RackEventParams {
+  /** A rack's report with a kind or fields of another version: this version can only show the rack's sentence. */
+  rack: {
+    readonly text: string;
+    /** As for the known kinds (`rack-event-params.ts`). */
+    readonly isAway?: boolean | undefined;
+  };
+
+  'status-changed': { readonly from: MachineStatus; readonly to: MachineStatus };
+  /** A person's command: `deploy`, `lock`. */
+  command: Comment & { readonly command: string };
+  'power-ordered': Comment & { readonly task: PowerTask };
+  'power-switched': OfPower & { readonly task: PowerTask };
+  /** The machine was switched on, found nothing to do and powered off. */
+  'power-off-again': { readonly task: PowerTask; readonly status: MachineStatus };
+  'power-uncertain': OfPower & { readonly task: PowerTask };
+  'power-failed': OfPower & { readonly task: PowerTask };
+  'power-query-failed': OfPower;
+  'power-seen': { readonly state: 'on' | 'off' };
+  'owner-data-changed': { readonly keys: readonly string[] };
+  'machine-edited': { readonly fields: readonly string[] };
+  /** @param status given if the machine was in use */
+  'machine-deleted': MachineName & { readonly status?: MachineStatus | undefined };
+  'debug-login-opened': Comment & { readonly user: string; readonly untilMs: number };
+  'debug-login-closed': None;
+
+  signal: SignalParams;
+  /** A signal from a machine without work in progress. */
+  'signal-unasked': Pick<SignalParams, 'stage' | 'message' | 'fault'> & { readonly status: string };
+  'stage-reported': StageReport;
+  /** @param place in the boot tree */
+  'installer-missing': { readonly place: string };
+  'preseed-faulty': MistakeAt;
+  /** @param more how many more failed */
+  'scripts-failed': { readonly failed: readonly FailedScript[]; readonly more: number };
+  'disk-written': None;
+  'network-wanted': None;
+  'rescue-lasting': None;
+  /** @param seen the machine's newest event; `undefined`: none */
+  'work-overran': {
+    readonly status: MachineStatus;
+    readonly minutes: number;
+    readonly isRestarted: boolean;
+    readonly isWritten: boolean;
+    readonly seen?: Happening | undefined;
+  };
+  'boots-repeated': { readonly boots: number };
+  'power-doubted': { readonly doubt: Happening<'power-uncertain'>; readonly minutes: number };
+  'disk-not-starting': { readonly starts: number };
+  'work-restarted': { readonly why: Happening<'work-overran' | 'boots-repeated' | 'power-doubted'> };
+
+  /**
+   * @param leftOut the hardware that was too large to store
+   * @param isAdded true if a person added it; `undefined`: the machine reported itself
+   */
+  enlisted: {
+    readonly isUnvouched: boolean;
+    readonly leftOut: readonly LeftOut[];
+    readonly isAdded?: boolean | undefined;
+  };
+  /** @param times the number of reports since the last such event; `undefined`: one */
+  'hardware-reported': { readonly leftOut: readonly LeftOut[]; readonly times?: number | undefined };
+  /** @param user given if this user of the BMC has a new password */
+  'bmc-reported': { readonly address: string; readonly driver: string; readonly user?: string | undefined };
+  'report-ignored': ReportIgnored & { readonly times?: number | undefined };
+  'enlistment-refused': { readonly mac?: string | undefined; readonly why: ReportRefused };
+  'shown-of-another': OtherMachine & { readonly same: readonly IdentityKind[] };
+  /** @param own the machine that booted from the interfaces */
+  'interface-claimed': Macs & { readonly machine: MachineName; readonly own: string };
+  'interfaces-moved': Macs & OtherMachine;
+  'interfaces-kept': Macs & OtherMachine;
+  'interfaces-removed': Macs;
+  'interfaces-replaced': Macs;
+  'maybe-one': Macs & {
+    readonly machine: MachineName;
+    readonly same: readonly IdentityKind[];
+    readonly own: string;
+  };
+  /** @param isBack true if the card had been replaced before */
+  'maybe-two': Macs & { readonly booted: string; readonly isBack: boolean; readonly systemId: string };
+  /** A New machine gave way to another one. Addresses are `undefined` if unknown. */
+  /** @param user who had added the device */
+  'device-enlisted': MachineName & { readonly user: string };
+  'machine-displaced': MachineName & {
+    readonly from?: string | undefined;
+    readonly isProven: boolean;
+    readonly newFrom?: string | undefined;
+    readonly max: number;
+  };
+  'machines-merged': Macs & { readonly machine: MachineName };
+  'machine-split': Macs & { readonly machine: MachineName };
+  'machine-split-off': { readonly machine: MachineName };
+  'machines-kept-apart': { readonly one: string; readonly other: string };
+
+  'home-found': { readonly rack: string; readonly address: string };
+  'home-moved': { readonly rack: string; readonly network?: string | undefined };
+  /** @param times the number of reports since the last such event, from 1 */
+  'seen-elsewhere': SeenElsewhere & { readonly times: number };
+  'rack-registered': RackName & { readonly address: string };
+  'rack-displaced': RackName & {
+    readonly address: string;
+    readonly newAddress: string;
+    readonly isSilent: boolean;
+    readonly max: number;
+  };
+  'rack-misnamed': RackName & { readonly calledItself: string };
+  /** A user lost administrator's rights, and these racks use that user's API keys. @param more how many more racks do */
+  'rack-owner-lost': { readonly user: string; readonly racks: readonly string[]; readonly more: number };
+  'rack-judged': RackName & {
+    readonly verdict: 'accepted' | 'rejected' | 'removed';
+    readonly shared?: readonly string[] | undefined;
+  };
+  /** @param first the first doubted network @param more how many more are doubted */
+  'rack-described': RackName;
+  'networks-doubted': { readonly rack: string; readonly first: NetworkDoubt; readonly more: number };
+  'rack-away': { readonly rack: string; readonly heardMs: number };
+  'rack-back': { readonly rack: string };
+  'events-lost': { readonly rack: string; readonly events: number };
+
+  'settings-changed': { readonly changes: readonly { readonly key: string; readonly isRemoved: boolean }[] };
+  'user-created': { readonly user: string; readonly isAdmin: boolean };
+  'user-rights-changed': { readonly user: string; readonly isAdmin: boolean };
+  'user-email-changed': { readonly user: string };
+  'user-removed': { readonly user: string };
+  'password-changed': { readonly user: string };
+  'signed-in': { readonly from: string };
+  'signed-out': { readonly from: string };
+  /** @param user the account; empty: there is no such account, and what was typed may be a password */
+  'password-wrong': { readonly user: string; readonly from: string; readonly count: number };
+  /** @param name empty: none */
+  'api-key-made': { readonly name: string };
+  /** @param name the new name; empty: none */
+  'api-key-changed': { readonly change: 'renamed' | 'removed'; readonly name: string };
+  'owner-changed': { readonly from: string; readonly to: string };
+  'ssh-key-added': { readonly user: string };
+  'ssh-key-removed': { readonly user: string };
+  'device-added': None;
+  'tag-created': { readonly tag: string };
+  'tag-changed': { readonly tag: string };
+  'tag-deleted': { readonly tag: string };
+  'tag-assigned': { readonly tag: string };
+  'area-changed': { readonly area: AreaKind; readonly name: string; readonly change: BootChange };
+  'zone-set': { readonly zone: string };
+  'script-added': { readonly script: string };
+  'script-changed': { readonly script: string };
+  'script-removed': { readonly script: string };
+  /** @param source the URL of the source @param why why it is trusted without a signature; `undefined`: it is signed, or removed */
+  'boot-source-changed': { readonly change: BootChange; readonly source: string; readonly why?: string | undefined };
+  /** @param image such as `ubuntu/noble`, with `*` for all */
+  'boot-selection-changed': { readonly change: BootChange; readonly image: string; readonly source: string };
+  /** @param name a name, a network, a range such as `10.20.0.10-10.20.0.19`, or an address */
+  'networks-scanned': { readonly networks: readonly string[] };
+  'network-changed': { readonly change: BootChange; readonly what: NetworkNoun; readonly name: string };
+  'import-asked': { readonly isStop: boolean };
+  /** A person's command on one image. */
+  'image-wished': { readonly image: string; readonly wish: ResourceWish };
+  'image-downloading': { readonly image: string; readonly percent: number; readonly total: number };
+  /** A cluster's report (API 1.0). @param error empty: none */
+  'download-reported': {
+    readonly rack: string;
+    readonly file: string;
+    readonly bytes: number;
+    readonly size: number;
+    readonly error: string;
+  };
+  'image-imported': { readonly image: string; readonly serial: string; readonly source: string };
+  'image-import-waits': { readonly image: string; readonly reason: ImportReason };
+  'image-import-failed': { readonly image: string; readonly source: string; readonly reason: ImportReason };
+  /** @param name that of a source, or of a selection; empty: the whole import */
+  'image-left-out': { readonly name: string; readonly reason: ImportReason };
+  /** @param image without its serial until it is `added` */
+  'image-upload': { readonly image: string; readonly step: UploadStage };
+  'image-upload-failed': { readonly image: string; readonly reason: ImportReason };
+}
+
+/** A step in the life of an upload. */
+type UploadStage = 'begun' | 'added' | 'abandoned';
+
+/** Why a known machine's report changed nothing. */
+export type ReportIgnored =
+  | { readonly why: 'in-use'; readonly status: MachineStatus; readonly isWithoutToken: boolean }
+  | {
+      readonly why: 'of-another-card';
+      readonly booted: string;
+      readonly macs: readonly string[];
+      readonly systemId: string;
+    }
+  | { readonly why: 'without-token'; readonly isOfPerson: boolean }
+  | { readonly why: 'from-elsewhere'; readonly address?: string | undefined; readonly first: string };
+
+/** A rack that reports a machine whose home is another rack. */
+export interface SeenElsewhere {
+  readonly hostname: string;
+  readonly rack: string;
+  readonly home: string;
+}
+
+type EventCode = keyof EventParams;
+
+/** An event's code with its parameters. */
+export type Happening<Code extends EventCode = EventCode> = {
+  readonly [C in Code]: { readonly code: C; readonly params: EventParams[C] };
+}[Code];
+
+/** An event after which a person must decide something. */
+export type Doubt = Happening<'maybe-one' | 'maybe-two' | 'interface-claimed' | 'networks-doubted'>;
+
+/** The requests that a person can make for an image. */
+const WISH_WORDS: Readonly<Record<ResourceWish, string>> = {
+  import: 'resumed the import of',
+  pause: 'paused the import of',
+  cancel: 'cancelled the import of',
+  delete: 'deleted',
+};
+
+const UPLOAD_WORDS: Readonly<Record<UploadStage, (image: string) => string>> = {
+  begun: (image) => `began to upload ${image}`,
+  added: (image) => `added the uploaded ${image}`,
+  abandoned: (image) => `removed the upload of ${image}, which nobody continued`,
+};
+
+/** The change of a machine's power: "it was switched on". */
+const SWITCHED: Readonly<Record<PowerTask, string>> = {
+  on: 'switched on',
+  off: 'switched off',
+  'soft-off': 'asked to shut down',
+  cycle: 'switched off and on',
+};
+const SWITCH_FAILED: Readonly<Record<PowerTask, string>> = {
+  on: 'power on failed',
+  off: 'power off failed',
+  'soft-off': 'shutdown request failed',
+  cycle: 'power cycle failed',
+};
+const KINDS: Readonly<Record<IdentityKind, string>> = {
+  uuid: 'UUID',
+  serial: 'serial number',
+  'board-serial': "board's serial number",
+  'asset-tag': 'asset tag',
+  'bmc-mac': "BMC's hardware address",
+  'bmc-address': "BMC's address",
+};
+
+const nameOfState = (status: MachineStatus): string => statusRow(status).name;
+const nameOf = ({ hostname, systemId }: MachineName): string => `${hostname} (${systemId})`;
+const joined = (texts: readonly string[]): string => texts.join(', ');
+const kindsOf = (kinds: readonly IdentityKind[]): string => joined(kinds.map((kind) => KINDS[kind]));
+/** A colon and the text; empty for an empty text. */
+const after = (text: string): string => (text === '' ? '' : `: ${text}`);
+const since = (times: number | undefined): string =>
+  times === undefined || times < 2 ? '' : ` (${counted(times, 'time')} since the last such event)`;
+/** The singular and plural for each list of the hardware. */
+const PARTS: Readonly<Record<LeftOut['list'], readonly [one: string, many: string]>> = {
+  disks: ['disk', 'disks'],
+  nics: ['interface', 'interfaces'],
+  memory_banks: ['memory module', 'memory modules'],
+  processors: ['processor', 'processors'],
+};
+const without = (leftOut: readonly LeftOut[]): string => {
+  const parts = leftOut.map(({ list, left, given }) => `the last ${left} of ${counted(given, ...PARTS[list])}`);
+  return parts.length === 0 ? '' : `; too large to store, without ${joined(parts)}`;
+};
+const whyOther = (differs: readonly IdentityKind[]): string =>
+  differs.length === 0 ? 'which is another machine' : `which has another ${kindsOf(differs)}`;
+
+/** The commands that say whether two machines are one. */
+const oneOrTwo = (own: string, other: MachineName): string =>
+  `If they are one: rackboot machines merge ${other.systemId} ${own}; ` +
+  `if they are two: rackboot machines keep-apart ${other.systemId} ${own}`;
+
+const maybeOneWords = ({ machine, macs, same }: EventParams['maybe-one']): string => {
+  const kinds = same.length === 0 ? '' : `the same ${kindsOf(same)}`;
+  const both = [joined(macs), kinds].filter((text) => text !== '').join(' and ');
+  return `may be the same machine as ${nameOf(machine)}: both show ${both}`;
+};
+
+const maybeTwoWords = ({ booted, isBack, macs, systemId }: EventParams['maybe-two']): string =>
+  `may be two machines with one UUID and one serial number: ${booted} booted ${isBack ? 'again ' : ''}` +
+  `without ${joined(macs)}, which ${isBack ? 'had taken its place' : 'reported shortly before'}. ` +
+  `If they are two: rackboot machines split ${systemId} --mac ${macs.join(' ')}; if a card was swapped, accept the machine`;
+
+/** A report of cloud-init or curtin. */
+const stageWords = ({ name, isEnd, result, said }: StageReport): string => {
+  const end = isEnd ? ` ended${result === '' ? '' : ` (${result})`}` : ' begins';
+  return `${name}${end}${said === name ? '' : after(said)}`;
+};
+
+/** The words of a signal; empty if it has none. */
+function signalWords({ stage, message, report, fault, script, exitStatus, output }: SignalParams): string {
+  const own = report === undefined ? message : stageWords(report);
+  const said = fault === undefined ? own : happeningWords(fault);
+  const parts = [said, scriptWords(script, exitStatus, said), output === '' ? '' : `output: ${output}`];
+  const rest = parts.filter((part) => part !== '').join('; ');
+  // Omit the stage if the text repeats it, or if it is `testing`, which commissioning uses for its scripts.
+  const isSaid = ['test', 'testing', 'tested'].includes(stage) || rest.toLowerCase().includes(stage.toLowerCase());
+  return rest === '' ? stage : isSaid ? rest : `${stage}: ${rest}`;
+}
+
+function failedWords({ name, end, exitStatus, timeoutSeconds, said }: FailedScript): string {
+  const ends = {
+    exited: `ended with status ${exitStatus ?? 'unknown'}`,
+    'timed-out': `did not end within ${counted(timeoutSeconds, 'second')}`,
+    unfinished: 'was not run to its end',
+  };
+  return `script ${name} ${ends[end]}${after(said)}`;
+}
+
+/** A script's state, unless the machine's message contains it. */
+function scriptWords(script: string | undefined, exitStatus: number | undefined, said: string): string {
+  if (script === undefined) return '';
+  if (exitStatus === undefined) return said === '' ? `running script ${script}` : '';
+  if (exitStatus !== 0) return `script ${script} ended with status ${exitStatus}`;
+  return said.startsWith(script) ? '' : `script ${script} passed`;
+}
+
+function overranWords({ status, minutes, isRestarted, isWritten, seen }: EventParams['work-overran']): string {
+  const again = isRestarted ? ', even after a restart' : '';
+  const heard = seen === undefined ? 'no sign of life' : `last seen: ${happeningWords(seen)}`;
+  const last = isWritten ? `its disk was written, but its system was not seen; ${heard}` : heard;
+  return `${nameOfState(status)} did not end within ${counted(minutes, 'minute')}${again}; ${last}`;
+}
+
+function ignoredWords(ignored: ReportIgnored): string {
+  switch (ignored.why) {
+    case 'in-use': {
+      const token = ignored.isWithoutToken ? ' without its boot token' : '';
+      return `it reported itself in the state ${nameOfState(ignored.status)}${token}`;
+    }
+    case 'of-another-card': {
+      const shown = ignored.macs.join(' ');
+      return (
+        `${ignored.booted} reported as this machine by showing ${shown}, but all other evidence says it is another. If it has that card now, ` +
+        `\`rackboot machines split ${ignored.systemId} --mac ${shown}\`, or delete this machine`
+      );
+    }
+    case 'without-token': {
+      const made = ignored.isOfPerson ? ', which a person made,' : '';
+      return `a host reported as this machine${made} without the boot token from its rack`;
+    }
+    case 'from-elsewhere':
+      return (
+        `${ignored.address ?? 'an unknown address'} reported as this machine, but ${ignored.first} reported it first, and no rack has booted either. ` +
+        'Boot the machine from the network: that proves its identity'
+      );
+  }
+}
+
+function displacedWords({ from, isProven, newFrom, max, ...machine }: EventParams['machine-displaced']): string {
+  const place = (address: string | undefined): string => (address === undefined ? '' : ` from ${address}`);
+  return (
+    `removed ${nameOf(machine)}, reported${place(from)} and ${isProven ? 'never edited' : 'never booted by a rack'}, ` +
+    `to make room for one reported${place(newFrom)}: at most ${max} may be New (region.new_machines_max)`
+  );
+}
+
+/** The rack whose reports are not believed, and the remedy. */
+const elsewhereWords = ({ hostname, rack, home }: SeenElsewhere): string =>
+  `rack ${rack} reports it, but its home is rack ${home}. ` +
+  `If it was moved: rackboot machines move ${hostname} ${rack}`;
+
+function networkDoubtWords(doubt: NetworkDoubt): { readonly why: string; readonly agreement: string } {
+  switch (doubt.kind) {
+    case 'overlap':
+      return { why: `overlaps ${doubt.other} of ${doubt.owner}`, agreement: 'both racks serve it' };
+    case 'wide':
+      return { why: `is wider than /${doubt.prefix}`, agreement: 'the rack serves all of it' };
+    case 'many': {
+      const why = `exceeds the ${doubt.addressesMax} addresses that a rack may have without agreement`;
+      return { why, agreement: 'the rack serves this network, too' };
+    }
+  }
+}
+
+/** Why a rack's networks are not believed, with the command to agree to them. */
+function networksDoubtedWords({ rack, first, more }: EventParams['networks-doubted']): string {
+  const { why, agreement } = networkDoubtWords(first);
+  const others = more === 0 ? '' : ` (and ${more} more)`;
+  return (
+    `${first.network} ${why}${others}, so it is not believed; if ${agreement}: ` +
+    `rackboot racks accept ${rack} --share ${first.network}`
+  );
+}
+
+/** A field's name in words: `powerType` is `power type`. */
+const fieldWords = (field: string): string =>
+  field.replace(/Id$/, '').replaceAll(/[A-Z]/g, (capital) => ` ${capital.toLowerCase()}`);
+
+/** A command as the page calls it: `exit-rescue` is `exit rescue mode`. */
+function commandWords(command: string): string {
+  return COMMANDS.get(command) ?? command;
+}
+const COMMANDS: ReadonlyMap<string, string> = new Map([
+  ['mark-fixed', 'mark as fixed'],
+  ['mark-broken', 'mark as broken'],
+  ['mark-missing', 'mark as missing'],
+  ['override-failed', 'override failed test'],
+  ['rescue', 'enter rescue mode'],
+  ['exit-rescue', 'exit rescue mode'],
+]);
+
+/** The refusals of a machine's report. */
+const REFUSED: Writers<ReportRefusals> = REPORT_REFUSALS;
+
+/** By code. */
+const EVENTS: Writers<EventParams> = {
+  rack: ({ text }) => text,
+  ...RACK_EVENTS,
+
+  'status-changed': ({ from, to }) => `From '${nameOfState(from)}' to '${nameOfState(to)}'`,
+  command: ({ command, comment }) => `${commandWords(command)}${after(comment)}`,
+  'power-ordered': ({ task, comment }) => `power ${task}${after(comment)}`,
+  'power-switched': ({ task, detail }) => `it was ${SWITCHED[task]}${after(powerText(detail))}`,
+  'power-off-again': ({ task, status }) =>
+    `it was ${SWITCHED[task]}, then powered off again: it is ${nameOfState(status)}, with nothing to do`,
+  'power-uncertain': ({ task, detail }) => `it may have been ${SWITCHED[task]}${after(powerText(detail))}`,
+  'power-failed': ({ task, detail }) => `${SWITCH_FAILED[task]}${after(powerText(detail))}`,
+  'power-query-failed': ({ detail }) => `the power controller gave no valid answer${after(powerText(detail))}`,
+  'power-seen': ({ state }) => `it is ${state}, but Rackboot did not switch it`,
+  'owner-data-changed': ({ keys }) => `owner data changed: ${joined(keys)}`,
+  'machine-edited': ({ fields }) => `changed: ${joined(fields.map(fieldWords))}`,
+  'machine-deleted': ({ status, ...machine }) =>
+    `deleted ${nameOf(machine)}${status === undefined ? '' : `, although it was ${nameOfState(status)}`}`,
+  'debug-login-opened': ({ user, untilMs, comment }) => {
+    const until = new Date(untilMs).toISOString().slice(0, 16).replace('T', ' ');
+    return `debug login opened for the keys of ${user} until ${until} UTC${after(comment)}`;
+  },
+  'debug-login-closed': () => 'debug login closed',
+
+  signal: signalWords,
+  'signal-unasked': ({ status, stage, message, fault }) => {
+    const said = fault === undefined ? message : happeningWords(fault);
+    return `${status}${after([stage, said].filter((part) => part !== '').join(': '))}`;
+  },
+  'stage-reported': stageWords,
+  'installer-missing': ({ place }) => `the rack that booted it has no installer in its tree: ${place}`,
+  'preseed-faulty': mistakeAtText,
+  'scripts-failed': ({ failed, more }) =>
+    `${failed.map(failedWords).join('; ')}${more === 0 ? '' : `; and ${more} more failed`}`,
+  'disk-written': () => 'the disk is written: from now on it boots its own disk',
+  'network-wanted': () => 'it asks to boot from the network again',
+  'rescue-lasting': () => 'it does not leave rescue mode: its power is switched',
+  'work-overran': overranWords,
+  'boots-repeated': ({ boots }) =>
+    `it booted from the network ${counted(boots, 'time')} without a signal from its work`,
+  'power-doubted': ({ doubt, minutes }) =>
+    `${happeningWords(doubt)}; no sign of life in the ${counted(minutes, 'minute')} since`,
+  'disk-not-starting': ({ starts }) =>
+    `its disk does not start: the machine was told ${counted(starts, 'time')} to boot it, and booted from the network again each time`,
+  'work-restarted': ({ why }) => `${happeningWords(why)}; restarting it`,
+
+  enlisted: ({ isUnvouched, leftOut, isAdded }) =>
+    `${isAdded === true ? 'it was added' : 'it reported itself for the first time'}${isUnvouched ? ', but not from the interface it booted from' : ''}${without(leftOut)}`,
+  'hardware-reported': ({ leftOut, times }) => `it reported its hardware${without(leftOut)}${since(times)}`,
+  'bmc-reported': ({ address, driver, user }) =>
+    `its BMC is at ${address} (${driver})${user === undefined ? '' : `; its user ${user} has a new password`}`,
+  'report-ignored': ({ times, ...ignored }) => `${ignoredWords(ignored)}; nothing changed${since(times)}`,
+  'enlistment-refused': ({ mac, why }) => (mac === undefined ? '' : `${mac}: `) + withinWords(REFUSED, why),
+  'shown-of-another': ({ machine, same, differs }) =>
+    `it shows the ${kindsOf(same)} of ${nameOf(machine)}, ${whyOther(differs)}: treated as another machine`,
+  'interface-claimed': ({ macs, machine, own }) =>
+    `it booted from ${joined(macs)}, which ${nameOf(machine)} had reported as its own and has lost to it. ${oneOrTwo(own, machine)}`,
+  'interfaces-moved': ({ macs, machine, differs }) =>
+    `${joined(macs)} moved here from ${nameOf(machine)}, ${whyOther(differs)}`,
+  'interfaces-kept': ({ macs, machine, differs }) =>
+    `it shows ${joined(macs)}, which stays with ${nameOf(machine)}, ${whyOther(differs)}`,
+  'interfaces-removed': ({ macs }) =>
+    `removed ${joined(macs)}: an unproven report had added it, and the machine itself does not show it`,
+  'interfaces-replaced': ({ macs }) => `another card replaced ${joined(macs)}`,
+  'maybe-one': (params) => `it ${maybeOneWords(params)}. ${oneOrTwo(params.own, params.machine)}`,
+  'maybe-two': (params) => `it ${maybeTwoWords(params)}`,
+  'machine-displaced': displacedWords,
+  'device-enlisted': ({ user, ...machine }) =>
+    `removed the device ${nameOf(machine)} of ${user}: a machine booted from its interface and is enlisted`,
+  'machines-merged': ({ machine, macs }) =>
+    `merged ${nameOf(machine)} into it${macs.length === 0 ? '' : `, with ${macs.join(' ')}`}`,
+  'machine-split': ({ machine, macs }) => `split off ${nameOf(machine)}, with ${macs.join(' ')}`,
+  'machine-split-off': ({ machine }) => `split off ${nameOf(machine)}`,
+  'machines-kept-apart': ({ one, other }) => `marked ${one} and ${other} as different machines`,
+
+  'home-found': ({ rack, address }) => `its home is now rack ${rack}, which saw it take ${address}`,
+  'home-moved': ({ rack, network }) => `moved to rack ${rack}${network === undefined ? '' : `, network ${network}`}`,
+  'seen-elsewhere': (params) =>
+    `${elsewhereWords(params)}. The rack's reports about it are not believed${since(params.times)}`,
+  'rack-registered': ({ rack, uuid, address }) => `rack ${rack} (${uuid}) registered from ${address}`,
+  'rack-displaced': ({ rack, uuid, address, newAddress, isSilent, max }) => {
+    const why = isSilent ? 'it was silent' : 'its host or network has the most pending racks';
+    return `removed pending rack ${rack} (${uuid}) from ${address} for a new one from ${newAddress}: ${why}, and at most ${max} may be pending`;
+  },
+  'rack-misnamed': ({ rack, uuid, calledItself }) =>
+    `rack ${rack} (${uuid}) calls itself ${calledItself}, the name of another rack`,
+  'rack-owner-lost': ({ user, racks, more }) => {
+    const names = `${joined(racks)}${more === 0 ? '' : ` and ${more} more`}`;
+    return `refuses racks with an API key of ${user}, who is no longer an administrator: ${names}; put an administrator's key in their region.api_key_file, and restart them`;
+  },
+  'rack-described': ({ rack }) => `changed the description of the rack ${rack}`,
+  'rack-judged': ({ verdict, rack, uuid, shared = [] }) =>
+    `${verdict} rack ${rack} (${uuid})${shared.length === 0 ? '' : `; it shares ${joined(shared)}`}`,
+  'networks-doubted': (params) =>
+    `rack ${params.rack} reports a network that a person must agree to: ${networksDoubtedWords(params)}`,
+  'rack-away': ({ rack, heardMs }) => `rack ${rack} was last heard ${new Date(heardMs).toISOString()}`,
+  'rack-back': ({ rack }) => `rack ${rack} reports again`,
+  'events-lost': ({ rack, events }) => `rack ${rack} lost ${counted(events, 'event')}, because its outbox was full`,
+
+  'settings-changed': ({ changes }) =>
+    joined(changes.map(({ key, isRemoved }) => `${isRemoved ? 'removed' : 'set'} ${key}`)),
+  'user-created': ({ user, isAdmin }) => `created the ${isAdmin ? 'administrator' : 'user'} ${user}`,
+  'user-rights-changed': ({ user, isAdmin }) => `made ${user} ${isAdmin ? 'an administrator' : 'a user'}`,
+  'user-email-changed': ({ user }) => `changed the e-mail address of ${user}`,
+  'user-removed': ({ user }) => `removed the account ${user}`,
+  'password-changed': ({ user }) => `changed the password of ${user}`,
+  'signed-in': ({ from }) => `signed in on the page from ${from}`,
+  'signed-out': ({ from }) => `signed out from ${from}`,
+  'password-wrong': ({ user, from, count }) =>
+    `${counted(count, 'wrong password')} from ${from}, ${user === '' ? 'for an account that does not exist' : `for ${user}`}`,
+  'api-key-made': ({ name }) => (name === '' ? 'made an API key' : `made an API key for ${name}`),
+  'api-key-changed': ({ change, name }) => `${change} ${name === '' ? 'an API key' : `the API key ${name}`}`,
+  'owner-changed': ({ from, to }) => `its owner is now ${to}, instead of ${from}, whose account was removed`,
+  'ssh-key-added': ({ user }) => `added an SSH key of ${user}`,
+  'ssh-key-removed': ({ user }) => `removed an SSH key of ${user}`,
+  'device-added': () => 'added as a device',
+  'tag-created': ({ tag }) => `created the tag ${tag}`,
+  'tag-changed': ({ tag }) => `changed the tag ${tag}`,
+  'tag-deleted': ({ tag }) => `deleted the tag ${tag}`,
+  'tag-assigned': ({ tag }) => `changed which machines have the tag ${tag}`,
+  'area-changed': ({ area, name, change }) => `${change} the ${area} ${name}`,
+  'zone-set': ({ zone }) => `moved to the zone ${zone}`,
+  'script-added': ({ script }) => `added the script ${script}`,
+  'script-changed': ({ script }) => `changed the script ${script}`,
+  'script-removed': ({ script }) => `removed the script ${script}`,
+  'boot-source-changed': ({ change, source, why }) =>
+    `${change} the image source ${source}${why === undefined ? '' : `, trusted without a signature: ${why}`}`,
+  'boot-selection-changed': ({ change, image, source }) => `${change} the selection ${image} of ${source}`,
+  'networks-scanned': ({ networks }) => `had ${joined(networks)} scanned`,
+  'network-changed': ({ change, what, name }) => `${change} the ${what} ${name}`,
+  'import-asked': ({ isStop }) => (isStop ? 'stopped the import of images' : 'requested an import of images'),
+  'image-wished': ({ image, wish }) => `${WISH_WORDS[wish]} ${image}`,
+  'image-downloading': ({ image, percent, total }) => `${percent} % of ${image} (${formatBytes(total)})`,
+  'download-reported': ({ rack, file, bytes, size, error }) =>
+    `rack ${rack} has ${formatBytes(bytes)}${size === 0 ? '' : ` of ${formatBytes(size)}`} of ${file}${error === '' ? '' : `: ${error}`}`,
+  'image-imported': ({ image, serial, source }) => `imported ${image}/${serial} from ${source}`,
+  'image-import-waits': ({ image, reason }) => `${image}: ${importText(reason)}`,
+  'image-import-failed': ({ image, reason }) => `${image} was not imported: ${importText(reason)}`,
+  'image-left-out': ({ name, reason }) => `${name === '' ? 'nothing' : name} was not imported: ${importText(reason)}`,
+  'image-upload': ({ image, step }) => UPLOAD_WORDS[step](image),
+  'image-upload-failed': ({ image, reason }) => `the upload of ${image} failed: ${importText(reason)}`,
+};
+
+/** Words that continue a sentence about the machine or rack in doubt, by code. */
+const DOUBTS: Pick<Writers<EventParams>, Doubt['code']> = {
+  'maybe-one': maybeOneWords,
+  'maybe-two': maybeTwoWords,
+  'interface-claimed': ({ machine, macs }) =>
+    `may be the same machine as ${nameOf(machine)}, which claimed ${joined(macs)}, from which this machine booted`,
+  'networks-doubted': networksDoubtedWords,
+};
+
+/** A sentence within a sentence. */
+function happeningWords(happening: Happening): string {
+  const sentence = withinWords(EVENTS, happening);
+  return isReported(happening) ? ofReport(sentence, happening) : sentence;
+}
+
+/** The same for any table; an unknown code, which a later version may have stored, is shown as it is. */
+function withinWords<Params, Code extends keyof Params>(
+  words: Writers<Params>,
+  { code, params }: { readonly code: Code; readonly params: Params[Code] },
+): string {
+  return Object.hasOwn(words, code) ? words[code](params) : String(code);
+}
+
+/** The codes with their parameters: those of events, and of remarks that are not events. */
+interface RemarkParams extends EventParams {
+  /** The words of a person or of the machine. */
+  said: { readonly text: string };
+  /** A person must switch it on. */
+  'waits-for-hand': None;
+  /** The same for a machine that is on. */
+  'waits-for-restart': None;
+  'has-started': None;
+  /** Its installed system was seen. */
+  'system-seen': None;
+  /** A person may have to switch it off. */
+  'may-be-running': None;
+  'failed-without-reason': None;
+  'boots-from-network': None;
+  'runs-checks': None;
+  'writes-disk': None;
+}
+
+/** Why a machine is in its state, or what it does. */
+export type Remark<Code extends keyof RemarkParams = keyof RemarkParams> = {
+  readonly [C in Code]: { readonly code: C; readonly params: RemarkParams[C] };
+}[Code];
+
+/** By code. */
+const REMARKS: Omit<Writers<RemarkParams>, keyof EventParams> = {
+  said: ({ text }) => text,
+  'waits-for-hand': () => 'waiting to be switched on',
+  'waits-for-restart': () => 'waiting to be restarted by hand',
+  'has-started': () => 'it has started',
+  'system-seen': () => 'its system was seen with its address',
+  'may-be-running': () => 'it may still be running: switch it off by hand',
+  'failed-without-reason': () => 'it failed without giving a reason',
+  'boots-from-network': () => 'booting from the network',
+  'runs-checks': () => 'running the checks',
+  'writes-disk': () => 'writing the disk',
+};
+
+/** The longest sentence, in characters. */
+const SENTENCE_CHARACTERS_MAX = 500;
+
+const WRITERS: Writers<RemarkParams> = { ...EVENTS, ...REMARKS };
+/** For doubts that are still open; other codes keep their usual sentence. */
+const DOUBT_WRITERS: Writers<RemarkParams> = { ...WRITERS, ...DOUBTS };
+
+/** True if this version knows the code; its parameters were stored with it. */
+export const isHappening = (kept: { readonly code: string; readonly params: unknown }): kept is Happening =>
+  Object.hasOwn(EVENTS, kept.code);
+
+/** True if this version knows the remark's code. */
+export const isRemark = (kept: { readonly code: string; readonly params: unknown }): kept is Remark =>
+  Object.hasOwn(WRITERS, kept.code);
+
+const ready = <Code extends keyof RemarkParams>(words: Writers<RemarkParams>, { code, params }: Remark<Code>): string =>
+  words[code](params);
+
+function written(words: Writers<RemarkParams>, remark: Remark): string {
+  const sentence = ready(words, remark);
+  return cleanText(isReported(remark) ? ofReport(sentence, remark) : sentence, SENTENCE_CHARACTERS_MAX);
+}
+
+/** The sentence of an event, cleaned and at most SENTENCE_CHARACTERS_MAX characters long. */
+export const eventSentence = (happening: Happening): string => written(WRITERS, happening);
+
+/** The event as this reader may see it: only administrators may read power parameters. */
+export const shownTo =
+  ({ isAdmin }: { readonly isAdmin: boolean }) =>
+  <Event extends Happening>(event: Event): Event =>
+    isAdmin ? event : { ...event, params: withoutPrivate(event.params) };
+
+/** The sentence of a remark for every reader, cleaned and bounded likewise; empty if there is none. */
+export const remarkSentence = (remark: Remark | undefined): string =>
+  remark === undefined ? '' : written(WRITERS, withoutPrivate(remark));
+
+/** Words that continue a sentence about the machine or rack in doubt. @param doubt another version's may be an event without such words */
+export const doubtWords = (doubt: Doubt | Happening): string => written(DOUBT_WRITERS, doubt);
+
+/** The sentence of a logged event, which begins with the hardware address of an unknown machine. */
+export const loggedSentence = (event: Happening & { readonly stranger?: MacAddress | undefined }): string =>
+  event.stranger === undefined ? eventSentence(event) : `${formatMac(event.stranger)}: ${eventSentence(event)}`;

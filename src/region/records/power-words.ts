@@ -1,0 +1,245 @@
+// The power drivers and their parameters in words, what is wrong with a parameter, and what came of an action or a query.
+
+import { cleanText } from '../../clean-text.ts';
+import { counted } from '../../counted.ts';
+import type { PowerDriverName } from '../../machines/power-drivers.ts';
+import type { Complaint, PowerDetail, PowerDetailParams } from '../../power/detail.ts';
+import type { IpmiParameter } from '../../power/ipmi.ts';
+import type { ParameterProblem } from '../../power/parameters.ts';
+import type { VirshParameter } from '../../power/virsh.ts';
+import type { WebhookParameter } from '../../power/webhook.ts';
+
+interface ParameterWords {
+  readonly label: string;
+  /** The valid values, where the label does not name them. */
+  readonly expects?: string;
+}
+
+interface DriverWords<Name extends string> {
+  readonly label: string;
+  readonly parameters: Readonly<Record<Name, ParameterWords>>;
+}
+
+const MANUAL: DriverWords<never> = { label: 'Manual', parameters: {} };
+
+const IPMI: DriverWords<IpmiParameter> = {
+  label: 'IPMI',
+  parameters: {
+    power_address: {
+      label: 'Address of the BMC',
+      expects: 'an address or a name, and a port if it is not 623: 10.0.0.5, bmc-7:6230, [fd00::5]:623',
+    },
+    power_user: { label: 'User', expects: 'at most 16 printable ASCII characters' },
+    power_pass: { label: 'Password', expects: 'at most 20 printable ASCII characters' },
+    power_driver: { label: 'Protocol: IPMI 2.0 or 1.5' },
+    power_boot_type: { label: 'Firmware to boot with' },
+    power_off_mode: { label: 'How to switch off: hard if the BMC has no soft off' },
+    cipher_suite_id: { label: 'Cipher suite' },
+    privilege_level: { label: 'Privilege level' },
+    k_g: {
+      label: 'Key of the BMC (K_g)',
+      expects:
+        'at most 20 printable ASCII characters: ipmitool accepts other keys only as an argument, which every user can see',
+    },
+    mac_address: { label: 'Hardware address of the BMC', expects: 'six pairs of hexadecimal digits' },
+    workaround_flags: {
+      label: 'Flags for FreeIPMI, which ipmitool does not need',
+      expects: 'names separated by commas',
+    },
+  },
+};
+
+const VIRSH: DriverWords<VirshParameter> = {
+  label: 'Virsh (virtual machines)',
+  parameters: {
+    power_address: {
+      label: 'URI of the host',
+      expects: 'a libvirt URI: qemu+ssh://user@host/system, qemu:///system, qemu+tls://host/system, test:///default',
+    },
+    power_id: {
+      label: 'Name of the virtual machine',
+      expects: "the machine's name or UUID there; if its name is a number, its UUID (virsh domuuid NAME)",
+    },
+    power_pass: {
+      label: 'Password',
+      expects: 'none, because Rackboot logs in by key; `rackboot power key` prints the line for authorized_keys',
+    },
+  },
+};
+
+const WEB_URL = 'an http or https URL without a user name';
+const EXPRESSION = 'a regular expression of at most 512 characters';
+const ASCII = 'printable ASCII characters';
+
+const WEBHOOK: DriverWords<WebhookParameter> = {
+  label: 'Webhook',
+  parameters: {
+    power_on_uri: { label: 'URL that switches on (POST)', expects: WEB_URL },
+    power_off_uri: { label: 'URL that switches off (POST)', expects: WEB_URL },
+    power_query_uri: { label: 'URL that returns the state (GET)', expects: WEB_URL },
+    power_on_regex: { label: "Matches the query's answer when the machine is on", expects: EXPRESSION },
+    power_off_regex: { label: "Matches the query's answer when the machine is off", expects: EXPRESSION },
+    power_user: { label: 'User', expects: ASCII },
+    power_pass: { label: 'Password', expects: ASCII },
+    power_token: { label: 'Token, instead of user and password', expects: ASCII },
+    power_verify_ssl: { label: 'Check the certificate' },
+  },
+};
+
+const WORDS: Readonly<Record<PowerDriverName, DriverWords<string>>> = {
+  manual: MANUAL,
+  ipmi: IPMI,
+  virsh: VIRSH,
+  webhook: WEBHOOK,
+};
+/** Keyed by any text: a store may hold a driver of another version. */
+const DRIVERS: ReadonlyMap<string, DriverWords<string>> = new Map(Object.entries(WORDS));
+
+/** The driver's name for people; its own name if this table has none. */
+export const driverLabel = (driver: string): string => DRIVERS.get(driver)?.label ?? driver;
+
+/** The words for a driver's parameter; its own name if this table has none. */
+export const parameterWords = (driver: string, name: string): ParameterWords =>
+  DRIVERS.get(driver)?.parameters[name] ?? { label: name };
+
+/** The fault, to put after the parameter. */
+export function faultText({ driver, parameter, fault }: ParameterProblem): string {
+  switch (fault.kind) {
+    case 'missing':
+    case 'invalid': {
+      const { label, expects = label } = parameterWords(driver, parameter);
+      const choices = fault.choices === undefined ? undefined : `one of ${fault.choices.join(', ')}`;
+      return `is ${fault.kind}; give ${choices ?? expects}`;
+    }
+    case 'unknown': {
+      const hint = fault.meant.length === 0 ? '' : `; did you mean ${fault.meant.join(', ')}?`;
+      return `not a parameter of this driver, which has ${fault.known.join(', ') || 'none'}${hint}`;
+    }
+  }
+}
+
+/** The fault after its parameter's name. */
+export const problemText = (problem: ParameterProblem): string => `${problem.parameter}: ${faultText(problem)}`;
+
+const COMPLAINTS: Readonly<Record<Complaint, string>> = {
+  'wrong-password': 'the password is wrong',
+  'wrong-password-or-key': 'password or key is wrong',
+  'no-such-user': 'the BMC has no such user',
+  'wrong-privilege-level': 'the user may not have that privilege level',
+  'may-not-switch': 'the user may not switch power',
+  'unknown-cipher-suite':
+    'the BMC does not know this cipher suite or protocol; try another cipher_suite_id (17) or power_driver',
+  'sessions-taken': 'all sessions of the BMC are taken',
+  'unknown-name': 'its name is unknown',
+  'no-answer': 'no answer',
+  'stopped-answering': 'the BMC stopped answering',
+  'no-session': 'no session could be opened',
+  'host-key-changed': "the host's key has changed: if you expect that, remove its line from Rackboot's ssh/known_hosts",
+  'key-not-accepted': 'the host does not accept our key: add the line from `rackboot power key` to its authorized_keys',
+  'may-not-manage': 'the user may not manage virtual machines there: on Debian it must be in the group libvirt',
+  'no-such-guest': 'the host has no such virtual machine',
+};
+const ACTS: Readonly<Record<PowerDetailParams['person-must']['act'], string>> = {
+  on: 'switch it on',
+  off: 'switch it off',
+  'soft-off': 'shut it down',
+  query: 'check whether it is on',
+};
+
+const after = (said = ''): string => (said === '' ? '' : `: ${said}`);
+/** The controller's address, for those who get it. */
+const theHost = (host: string): string => host || 'the controller';
+
+/** Parameters that the reader may not see are empty (`power/detail.ts`). */
+const DETAILS: { readonly [C in keyof PowerDetailParams]: (params: PowerDetailParams[C]) => string } = {
+  acknowledged: ({ said }) => said || 'done',
+  'program-missing': ({ program, command }) => `${program} is not installed: ${command}`,
+  'not-started': ({ program, said = 'it was cancelled' }) => `${program} was not started${after(said)}`,
+  'program-late': ({ program, said }) => `${program} did not end in time${after(said)}`,
+  'program-failed': ({ program, status, said }) => said || `${program} ended with ${status}`,
+  'program-aborted': ({ program, status, said }) => `${program} itself failed, with status ${status}${after(said)}`,
+  complaint: ({ meaning, said }) => `${COMPLAINTS[meaning] ?? meaning}${said === '' ? '' : ` (${said})`}`,
+  'no-state': ({ said }) => `no power state in${after(said) || ' the answer'}`,
+
+  'http-status': ({ status }) => `HTTP ${status}`,
+  'http-redirect': ({ status }) => `HTTP ${status} redirects elsewhere, which is not followed: set the final URL`,
+  'web-late': ({ host, seconds }) => `${theHost(host)} did not answer in ${seconds} s`,
+  'web-failed': ({ host, said }) => `${theHost(host)} cannot be asked${after(said)}`,
+  'certificate-untrusted': ({ host, said }) =>
+    `the certificate of ${theHost(host)} is not trusted${said === '' ? '' : ` (${said})`}: install one from a known authority, or set power_verify_ssl to n`,
+  cancelled: () => 'it was cancelled',
+  'expression-slow': ({ name, ms }) => `${name} takes longer than ${ms} ms: write it without nested repetitions`,
+  'expression-matches': ({ state }) => `power_${state}_regex matches the answer`,
+  'no-expression-matches': ({ characters }) => {
+    const searched =
+      characters === 0 ? 'the empty answer' : `the first ${counted(characters, 'character')} of the answer`;
+    return `neither power_on_regex nor power_off_regex matches ${searched}`;
+  },
+
+  'boots-from-network': ({ guest }) => `${guest || 'it'} boots from the network first`,
+  'boots-otherwise': ({ guest }) =>
+    `${guest || 'it'} does not boot from the network first, and Rackboot does not change its boot order: run virsh edit ${guest || 'NAME'}, and put <boot dev='network'/> first`,
+  'by-hand': () => 'it is switched by hand',
+  'person-must': ({ act }) => `a person must ${ACTS[act]}: Rackboot does not switch this machine`,
+
+  'not-ours': () => 'another process of the region may switch this machine now, so the next step was not started',
+  'no-network-boot': ({ started, why }) =>
+    `${detailText(started)}; but it may not boot from the network: ${detailText(why)}`,
+  unseen: ({ asked, look }) => `${detailText(asked)} (${detailText(look)})`,
+  'not-seen': ({ asked, seconds, look }) => `${detailText(asked)}, but after ${seconds} s: ${detailText(look)}`,
+  still: ({ state }) => `it is still ${state}`,
+
+  interrupted: () => 'Rackboot ended during this action; whether it was done is unknown',
+  stopping: () => 'Rackboot is stopping',
+  'other-command': ({ command }) => `the machine is busy with another command: ${command}`,
+  'too-many-queries': () => 'too many queries are waiting; try again later',
+  'no-driver': ({ driver }) => `there is no power driver ${driver || 'none'}: set the machine's power_type`,
+  'bad-parameters': ({ problems }) => `power_parameters: ${problems.map(problemText).join('; ')}`,
+  'controller-busy': ({ controller }) => `its controller was busy with other machines for too long${after(controller)}`,
+  'no-end': ({ seconds }) => `not finished within ${seconds} s`,
+  'no-answer': ({ seconds }) => `no answer within ${seconds} s`,
+  'not-recorded': ({ said }) => `not done, because it could not be recorded first${after(said)}`,
+  'driver-bug': ({ said }) => `a bug in the driver${after(said)}`,
+};
+
+/** The sentence; an unknown code, which a later version may have stored, is shown as it is. */
+function detailText<Code extends keyof PowerDetailParams>({ code, params }: PowerDetail<Code>): string {
+  return Object.hasOwn(DETAILS, code) ? DETAILS[code](params) : code;
+}
+
+/** The sentence; empty if there is none. @param said the controller's raw answer, for administrators */
+export function powerText(detail: PowerDetail | undefined, said?: string): string {
+  const text = detail === undefined ? '' : cleanText(detailText(detail));
+  return said === undefined ? text : `${text}; the controller answered: ${said}`;
+}
+
+/** The parameters for those who may read power parameters: a program's words hold the address and the user that it was given. */
+const PRIVATE: readonly string[] = ['said', 'host', 'controller', 'guest'];
+
+/** The same plain JSON for all readers: in every `detail` of power, private parameters are empty. */
+export function withoutPrivate<Value>(value: Value): Value {
+  const ofDetail = (key: string, part: unknown): unknown => (PRIVATE.includes(key) ? '' : part);
+  const ofValue = (key: string, part: unknown): unknown =>
+    key === 'detail' && part !== undefined ? JSON.parse(JSON.stringify(part, ofDetail)) : part;
+  return JSON.parse(JSON.stringify(value, ofValue));
+}
+
+/** A power controller's raw answer: a successful HTTP status, which adds nothing, or a JSON or HTML body. */
+const RAW = /(?:^|: )HTTP 2\d\d\b.*|: [[{<].*/s;
+/** Our own words after the raw answer. */
+const ADDED = /[,;] but .*/s;
+
+/** The text without the power controller's raw answer. */
+export function plainWords(text: string): string {
+  const found = RAW.exec(text);
+  const added = ADDED.exec(found?.[0] ?? '')?.[0] ?? '';
+  const words = `${text.slice(0, found?.index)}${added}`.replace(/^[,;] /, '');
+  return words === '' && text !== '' ? 'it answered' : words.replace(/^HTTP \d/, (code) => `it answered ${code}`);
+}
+
+/** Why a machine's power could not be read, for this reader: only administrators see its address and what the controller answered. */
+export const readingText = (
+  reading: { readonly detail?: PowerDetail | undefined; readonly said?: string | undefined } | undefined,
+  isAdmin: boolean,
+): string =>
+  isAdmin ? powerText(reading?.detail, reading?.said) : powerText(withoutPrivate({ detail: reading?.detail }).detail);
