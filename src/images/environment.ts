@@ -87,7 +87,7 @@ export async function buildEnvironment(request: BuildRequest): Promise<Publicati
   const { tree, arch, release, mayReplace } = request;
   const place = join(arch, 'generic', release, 'commissioning');
   const directory = join(tree, place);
-  mayReplace(directory, directory, 'published');
+  mayReplace(directory);
   await mkdir(request.workDir, { recursive: true });
   const unpacked = await mkdtemp(join(request.workDir, 'unpacked-'));
   try {

@@ -10,7 +10,7 @@ import { BYTE_ENDS, ENDS, OF_FILE, removeUnlocked } from '../download/unlocked-p
 import { tryImport } from '../file-lock.ts';
 import { assertOwnStore, blobPath, hasBlob, readImages } from '../image-store.ts';
 import { sweepSeen } from '../offers/seen-sweep.ts';
-import { hasFiles, listTreeParts, partParents, replaceable } from '../parts/tree-parts.ts';
+import { hasFiles, listTreeParts, partParents } from '../parts/tree-parts.ts';
 import { asStoreError } from '../store-error.ts';
 import { linkOnWay } from '../tree-place.ts';
 
@@ -125,7 +125,7 @@ const sizeOf = (path: string): number => {
  */
 async function restoreParts(tree: string): Promise<void> {
   for (const parent of partParents(tree).filter((one) => linkOnWay(tree, one) === undefined))
-    await settleLeftovers(join(tree, parent), replaceable(tree)).catch((error: unknown) => {
+    await settleLeftovers(join(tree, parent)).catch((error: unknown) => {
       throw asStoreError(error, tree);
     });
 }

@@ -155,7 +155,7 @@ export async function removePart(tree: string, part: Pick<TreePart, 'directory' 
   const path = join(tree, part.directory);
   assertNotLinked(tree, part.directory);
   try {
-    await settleLeftovers(dirname(path), replaceable(tree));
+    await settleLeftovers(dirname(path));
     await removeDirectory(path, (at) => assertOnly(at, part));
     await rmdir(dirname(path)).catch((error: unknown) => {
       if (!KEPT.has(osErrorCode(error) ?? '')) throw error;
@@ -201,28 +201,28 @@ function assertDirectory(at: string, directory: string): void {
  * `bad-argument` if it has an import and files of a person, `tree-unreadable`, and `store-unwritable` if it is behind a link
  */
 export const assertReplaceable = (tree: string, directory: string, os?: string): void =>
-  replaceable(tree, os)(join(tree, directory), join(tree, directory), 'published');
+  replaceable(tree, os)(join(tree, directory));
 
 /** The check of `assertReplaceable`, for a publication. */
 export const replaceable =
   (tree: string, os?: string): ReplacementCheck =>
-  (at, place, state) => {
-    const directory = relative(tree, place);
+  (at) => {
+    const directory = relative(tree, at);
     assertNotLinked(tree, directory);
-    assertDirectory(at, place);
+    assertDirectory(at, at);
     const manifest = readOwn(join(at, MANIFEST), (value) => ownShape.safeParse(value).data);
     if (typeof manifest === 'string') {
       const text = `${join(directory, MANIFEST)} is damaged: ${manifest}`;
       throw new RackError('already-exists', `${text}: ${asideRemedy(directory)}`);
     }
     if (manifest !== undefined) {
-      if (state === 'published' && os !== undefined && manifest.os !== undefined && manifest.os !== os) {
+      if (os !== undefined && manifest.os !== undefined && manifest.os !== os) {
         const other = `${directory} has the installer of ${manifest.os}, and the machines that install it start from there`;
         throw new RackError('already-exists', `${other}: remove it first, or rename the release of this one`);
       }
       assertOnly(at, { directory, files: manifest.files });
     } else if (!entriesIn(at).every(isLeft))
-      throw new RackError('already-exists', `${place} has files that no import put there: move it away first`);
+      throw new RackError('already-exists', `${at} has files that no import put there: move it away first`);
   };
 
 /** Empty if nothing is there. @throws RackError `tree-unreadable` */
