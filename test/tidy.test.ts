@@ -378,8 +378,8 @@ test('the driver of PostgreSQL is loaded only by what is asked to use one', () =
 
 test('the packages for signatures and for filters are loaded only where one is used', () => {
   for (const [target, user] of [
-    ['openpgp', 'images/signatures/verification.ts'],
-    ['re2js', 'images/streams/tag-filter.ts'],
+    ['openpgp', 'images/sources/verification.ts'],
+    ['re2js', 'images/sources/tag-filter.ts'],
   ] as const) {
     const source = sources.find(({ path }) => path === user);
     assert.ok(source !== undefined && importsOf(source).some((found) => found.target === target && found.isLate), user);

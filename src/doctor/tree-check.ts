@@ -12,7 +12,7 @@ import { listed } from '../counted.ts';
 import { RackError } from '../errors.ts';
 import { isOwnershipError } from '../files/ownership.ts';
 import { formatImageName, hasBlob, readImages as readStore } from '../images/image-store.ts';
-import { damagedParts, partName } from '../images/parts/part-check.ts';
+import { damagedParts, partName } from '../images/run/part-check.ts';
 import type { DoctorOptions } from './doctor-options.ts';
 import type { Tell } from './finding.ts';
 import { FIRMWARE } from './firmware.ts';

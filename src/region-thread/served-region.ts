@@ -190,7 +190,7 @@ async function openOn(
     hasFile: async (path) => existsSync(path),
     packageMirror: (source) => packageMirror(source, region.config()),
     judgeKeyring: async (keys) =>
-      await (await import('../images/signatures/keyring.ts')).judgeKeyring(keys, systemClock.wallTimeMs()),
+      await (await import('../images/sources/keyring.ts')).judgeKeyring(keys, systemClock.wallTimeMs()),
     fetchKeys: lazyKeys(clock),
     openImageStream: lazyStream(config.stateDir, clock, () => region.config()),
     ...images,
@@ -274,7 +274,7 @@ async function listStoredImages(region: Region, all: HostImages | undefined): Pr
 /** The images, boot loaders and installers of a tree of this host. */
 async function contentOf(tree: string | undefined): Promise<readonly ListedImage[]> {
   if (tree === undefined) return [];
-  const { hasFiles, listTreeParts } = await import('../images/parts/tree-parts.ts');
+  const { hasFiles, listTreeParts } = await import('../images/run/tree-parts.ts');
   return [...imagesIn(tree), ...listTreeParts(tree).filter((part) => hasFiles(tree, part))];
 }
 
@@ -288,7 +288,7 @@ const imagesIn = (tree: string | undefined): readonly ListedImage[] =>
 /** Those of a tree of this host whose bytes are damaged or missing. */
 async function damagedIn(tree: string | undefined): Promise<readonly ListedImage[]> {
   if (tree === undefined) return [];
-  const { hasFiles, listTreeParts } = await import('../images/parts/tree-parts.ts');
+  const { hasFiles, listTreeParts } = await import('../images/run/tree-parts.ts');
   const images = readImages(tree).images.filter((image) => !hasBlob(tree, image));
   return [...images, ...listTreeParts(tree).filter((part) => !hasFiles(tree, part))];
 }

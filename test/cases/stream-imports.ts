@@ -23,7 +23,7 @@ import { after, before, beforeEach, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { readImages } from '../../src/images/image-store.ts';
-import { describeStore } from '../../src/images/streams/own-stream.ts';
+import { describeStore } from '../../src/images/sources/own-stream.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { makeExtHead, makeRootTar, makeSquashfs } from '../images/disks.ts';
 import { GpgHome } from '../support/gpg-home.ts';

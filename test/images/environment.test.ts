@@ -21,8 +21,8 @@ import { newUuid } from '../../src/clock.ts';
 import { RackError } from '../../src/errors.ts';
 import { publishDirectory, replacesAll } from '../../src/images/directory-publication.ts';
 import { buildEnvironment } from '../../src/images/environment.ts';
-import { replaceable } from '../../src/images/parts/tree-parts.ts';
 import { describeFile, encodeManifest } from '../../src/images/publication.ts';
+import { replaceable } from '../../src/images/run/tree-parts.ts';
 import { missing } from '../support/needs.ts';
 import { makeModule, makePackage, readCpio } from './synthetic.ts';
 

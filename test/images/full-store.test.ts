@@ -9,7 +9,6 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
 import { DownloadQueue } from '../../src/images/download/queue.ts';
 import { DEFAULT_SETTINGS } from '../../src/images/download/settings.ts';
-import { checkRootName } from '../../src/images/given/root-adding.ts';
 import { addImage, publishImage, publishStored } from '../../src/images/image-adding.ts';
 import { bytesOfFile } from '../../src/images/image-file.ts';
 import { sweepBlobs } from '../../src/images/image-removal.ts';
@@ -22,10 +21,11 @@ import {
   readImages,
   type StoredImage,
 } from '../../src/images/image-store.ts';
-import { importImage } from '../../src/images/import/image-import.ts';
-import type { ImageOffer } from '../../src/images/offers/offer.ts';
-import { finishUpload } from '../../src/images/uploads/finish-upload.ts';
-import { partPath } from '../../src/images/uploads/upload-part.ts';
+import { finishUpload } from '../../src/images/make/finish-upload.ts';
+import { checkRootName } from '../../src/images/make/root-adding.ts';
+import { partPath } from '../../src/images/make/upload-part.ts';
+import { importImage } from '../../src/images/run/image-import.ts';
+import type { ImageOffer } from '../../src/images/sources/offer.ts';
 import { makeDisk } from './disks.ts';
 import { sha256 } from './download/download-place.ts';
 

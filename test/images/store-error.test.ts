@@ -90,7 +90,7 @@ test('an error of our own stays as it is', () => {
 
 const LOOK = `
   const [root, tree] = process.argv.slice(1);
-  const { assertReplaceable, removePart } = await import(root + '/src/images/parts/tree-parts.ts');
+  const { assertReplaceable, removePart } = await import(root + '/src/images/run/tree-parts.ts');
   const { asStoreError } = await import(root + '/src/images/store-error.ts');
   const { publishDirectory } = await import(root + '/src/images/directory-publication.ts');
   const say = ({ code, message }) => console.log(code + ' ' + message);

@@ -30,7 +30,7 @@ import {
   readImages,
   type StoredImage,
 } from '../../src/images/image-store.ts';
-import { removeUnused } from '../../src/images/import/older-images.ts';
+import { removeUnused } from '../../src/images/run/older-images.ts';
 import { placeBlob } from '../../src/images/stored-blob.ts';
 import type { ImageOrigin } from '../../src/images/stored-system.ts';
 import { eventuallyWithin } from '../support/eventually.ts';

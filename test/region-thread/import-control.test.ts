@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { listTreeParts } from '../../src/images/parts/tree-parts.ts';
+import { listTreeParts } from '../../src/images/run/tree-parts.ts';
 import { resourceName } from '../../src/region/images/region-source.ts';
 import type { NewMachineEvent } from '../../src/region/records/machine-event.ts';
 import { ImportControl } from '../../src/region-thread/imports/import-control.ts';

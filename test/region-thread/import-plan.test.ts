@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
-import { namesOfItem } from '../../src/images/offers/item-offer.ts';
-import type { ImageOffer, InstallerOffer, LoaderOffer } from '../../src/images/offers/offer.ts';
+import { namesOfItem } from '../../src/images/sources/item-offer.ts';
+import type { ImageOffer, InstallerOffer, LoaderOffer } from '../../src/images/sources/offer.ts';
 import type { ImageSource } from '../../src/images/sources/source.ts';
 import type { WrittenBootSelection } from '../../src/region/records/boot-store.ts';
 import { importText as importReasonText } from '../../src/region/records/import-reason.ts';

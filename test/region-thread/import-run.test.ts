@@ -16,7 +16,7 @@ import { DEFAULT_SETTINGS } from '../../src/images/download/settings.ts';
 import { DownloadThread } from '../../src/images/download/thread.ts';
 import { lockImport } from '../../src/images/file-lock.ts';
 import { readImages } from '../../src/images/image-store.ts';
-import { sweepDownloads } from '../../src/images/import/left-downloads.ts';
+import { sweepDownloads } from '../../src/images/run/left-downloads.ts';
 import type { ImageSource } from '../../src/images/sources/source.ts';
 import type { ImportProgress, WrittenBootSelection } from '../../src/region/records/boot-store.ts';
 import { ImportRun } from '../../src/region-thread/imports/import-run.ts';

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as rest } from 'node:timers/promises';
-import type { SourceAnswer } from '../../src/images/offers/offer.ts';
+import type { SourceAnswer } from '../../src/images/sources/offer.ts';
 import type { ImageSource } from '../../src/images/sources/source.ts';
 import { AWAITED_MS, type SelectedSource } from '../../src/region-thread/imports/plan.ts';
 import { Questions } from '../../src/region-thread/imports/questions.ts';

@@ -33,7 +33,7 @@ export const FURTHER: readonly ClosedFile[] = [
   ['test/files/file-tree.test.ts', '.'],
   ['test/files/found-stats.test.ts', '.'],
   ['test/files/read-fault.test.ts', '.'],
-  ['test/images/offers/seen-sweep.test.ts', '.'],
+  ['test/images/sources/seen-sweep.test.ts', '.'],
   ['test/images/store-error.test.ts', 'another user'],
   ['test/store/state-lock.test.ts', 'a user who may not write'],
 ];

@@ -1,5 +1,5 @@
 // A piece of an upload that nobody else writes.
 
-import type { PieceCount } from '../../src/images/uploads/upload-part.ts';
+import type { PieceCount } from '../../src/images/make/upload-part.ts';
 
 export const COUNTED: PieceCount = { isNext: async () => true, count: async () => true };

@@ -7,7 +7,7 @@
 // 1. A file is Rackboot's by its name in the store, by a manifest of Rackboot, or as the hidden copy of such a file. All others stay.
 // 2. A directory goes as a whole if all in it is Rackboot's. Links are removed, never followed.
 // 3. A directory at the place of a file is a person's, and so is a boot loader in the top directory whose size is not that of the manifest, as for
-//    a check (`images/parts/part-check.ts`).
+//    a check (`images/run/part-check.ts`).
 // 4. An unfinished directory, and one that was replaced, is Rackboot's. One that was only moved away may have files that no check has seen
 //    (`images/directory-publication.ts`), so it is judged as in its place.
 
@@ -17,10 +17,10 @@ import { CPUS } from '../../boot/architectures.ts';
 import { osErrorCode } from '../../errors.ts';
 
 import { UNFINISHED_END } from '../../images/directory-publication.ts';
-import { LOADER } from '../../images/offers/offer.ts';
-import { filesNamedIn, listKnownParts } from '../../images/parts/part-check.ts';
-import { MANIFEST } from '../../images/parts/tree-parts.ts';
-import { kindOfFile } from '../../images/streams/file-kind.ts';
+import { filesNamedIn, listKnownParts } from '../../images/run/part-check.ts';
+import { MANIFEST } from '../../images/run/tree-parts.ts';
+import { kindOfFile } from '../../images/sources/file-kind.ts';
+import { LOADER } from '../../images/sources/offer.ts';
 import { SYSTEM_NAME } from '../../images/system-tree.ts';
 
 /** The files of a tree, by whose they are. */
@@ -52,7 +52,7 @@ const SYSTEM_FILE = new RegExp(`^images/systems/${SYSTEM_NAME}/(?<file>[^/]+)$`)
 const UNFINISHED_DIRECTORY = new RegExp(
   `^(?:images/systems/\\.[^/]+-[0-9a-f]{12}|${LOADER}/[^/]+/\\.[^/]+|${CPU}/generic/[^/]+/\\.(?:install|commissioning))${UNFINISHED_END}$`,
 );
-/** A damaged file that a check took out (`images/parts/part-check.ts`), or an unfinished one (`images/directory-publication.ts`). */
+/** A damaged file that a check took out (`images/run/part-check.ts`), or an unfinished one (`images/directory-publication.ts`). */
 const HIDDEN_COPY = new RegExp(`^(?<above>(?:.*/)?)\\.(?<name>[^/]+)\\.(?:damaged|${UUID})$`);
 /** A link to a system, even an unfinished one, and where it leads. */
 const LINK = /^(?:[^/]+\/){4}[^/]+$/;

@@ -9,6 +9,7 @@ import { networkFault } from '../../images/download/fault.ts';
 import { DownloadQueue } from '../../images/download/queue.ts';
 import { DEFAULT_SETTINGS, type DownloadSettings } from '../../images/download/settings.ts';
 import { WebClient } from '../../images/download/web-client.ts';
+import { readHostMirrors } from '../../images/sources/host-mirrors.ts';
 import {
   ANY,
   type ImageOffer,
@@ -23,13 +24,12 @@ import {
   type OfferWish,
   offerName,
   type SourceAnswer,
-} from '../../images/offers/offer.ts';
-import { askSource, sourceNamed, sourcesOf } from '../../images/offers/offers.ts';
-import { readServedFacts, type ServedFacts } from '../../images/offers/served-facts.ts';
-import { SourceQuestions } from '../../images/offers/source-questions.ts';
-import { readHostMirrors } from '../../images/sources/host-mirrors.ts';
+} from '../../images/sources/offer.ts';
+import { askSource, sourceNamed, sourcesOf } from '../../images/sources/offers.ts';
+import { readServedFacts, type ServedFacts } from '../../images/sources/served-facts.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
-import { parseTagFilters } from '../../images/streams/tag-filter.ts';
+import { SourceQuestions } from '../../images/sources/source-questions.ts';
+import { parseTagFilters } from '../../images/sources/tag-filter.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { configuredMirrors } from '../../region/preseed/configured-mirrors.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';

@@ -6,7 +6,7 @@ import { askDaemon } from '../../control/ask-daemon.ts';
 import { listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import type { ImageName } from '../../images/image-store.ts';
-import { INSTALLER } from '../../images/offers/offer.ts';
+import { INSTALLER } from '../../images/sources/offer.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { print, printJson, printTable } from '../terminal/output.ts';
 import {

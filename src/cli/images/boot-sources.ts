@@ -129,7 +129,7 @@ const numberText = (source: Source): string => `${source.id} (${isNamed(source) 
 /** @throws RackError `bad-argument` if a file of keys is missing or has none, and as `readGivenFile` */
 async function readKeys(path: string): Promise<Buffer> {
   const bytes = readGivenFile(path, KEYRING_BYTES_MAX);
-  const { judgeKeyring } = await import('../../images/signatures/keyring.ts');
+  const { judgeKeyring } = await import('../../images/sources/keyring.ts');
   const found = await judgeKeyring(bytes, systemClock.wallTimeMs());
   if (found === undefined) return bytes;
   if (found === 'large-keyring') {

@@ -10,7 +10,7 @@ import { DownloadQueue } from '../../images/download/queue.ts';
 import { DEFAULT_SETTINGS } from '../../images/download/settings.ts';
 import { bytesOfFile } from '../../images/image-file.ts';
 import { formatImageName, readImages, type StoredImage } from '../../images/image-store.ts';
-import { listTreeParts, nameOfPart, type TreePart } from '../../images/parts/tree-parts.ts';
+import { listTreeParts, nameOfPart, type TreePart } from '../../images/run/tree-parts.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
 import { imagesNamed, partsNamed } from './disk-images.ts';
 import { enterImageTree } from './image-tree.ts';

@@ -2,8 +2,8 @@
 
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { importDisc } from '../../images/given/disc-installer.ts';
 import { bytesOfFile } from '../../images/image-file.ts';
+import { importDisc } from '../../images/make/disc-installer.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
 import { enterImageTree } from './image-tree.ts';
 import { printTenths } from './tenths.ts';

@@ -32,14 +32,14 @@ import {
   movePartAside,
   originOf,
   partName,
-} from '../../images/parts/part-check.ts';
+} from '../../images/run/part-check.ts';
 import {
   installerDirectory,
   listTreeParts,
   nameOfPart,
   removePart,
   type TreePart,
-} from '../../images/parts/tree-parts.ts';
+} from '../../images/run/tree-parts.ts';
 import { asStoreError } from '../../images/store-error.ts';
 import { whileStoreLocked } from '../../images/stored-blob.ts';
 import { leftOutNote } from '../terminal/config-in-force.ts';

@@ -4,15 +4,15 @@ import type { FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { shellWord } from '../../clean-text.ts';
 import { RackError } from '../../errors.ts';
+import { bytesOfFile, openGiven } from '../../images/image-file.ts';
 import {
   type GivenDirectory,
   isDirectory,
   type OpenDirectory,
   openDirectory,
   recogniseDirectory,
-} from '../../images/given/directory-packing.ts';
-import { type GivenFile, recogniseFile } from '../../images/given/given-file.ts';
-import { bytesOfFile, openGiven } from '../../images/image-file.ts';
+} from '../../images/make/directory-packing.ts';
+import { type GivenFile, recogniseFile } from '../../images/make/given-file.ts';
 
 /** A file or a directory, and what it is. */
 export type GivenPath =

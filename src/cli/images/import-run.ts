@@ -8,11 +8,12 @@ import { DownloadThread } from '../../images/download/thread.ts';
 import type { Publication } from '../../images/environment.ts';
 import type { ImageUse } from '../../images/image-removal.ts';
 import type { StoredImage } from '../../images/image-store.ts';
-import { type FirstImport, importFirst } from '../../images/import/first-import.ts';
-import { type InstallerTerms, importOfferedInstaller } from '../../images/import/installer-import.ts';
-import { importLoader } from '../../images/import/loader-import.ts';
-import { KEPT_VERSIONS, removeOlder } from '../../images/import/older-images.ts';
-import type { OffersOfImage } from '../../images/offers/joined-offers.ts';
+import { type FirstImport, importFirst } from '../../images/run/first-import.ts';
+import { type InstallerTerms, importOfferedInstaller } from '../../images/run/installer-import.ts';
+import { importLoader } from '../../images/run/loader-import.ts';
+import { KEPT_VERSIONS, removeOlder } from '../../images/run/older-images.ts';
+import { readHostMirrors } from '../../images/sources/host-mirrors.ts';
+import type { OffersOfImage } from '../../images/sources/joined-offers.ts';
 import {
   type ImageOffer,
   type InstallerOffer,
@@ -21,12 +22,11 @@ import {
   type OfferWish,
   offeredContent,
   type SourceAnswer,
-} from '../../images/offers/offer.ts';
-import { askSource } from '../../images/offers/offers.ts';
-import { SourceQuestions } from '../../images/offers/source-questions.ts';
-import { readHostMirrors } from '../../images/sources/host-mirrors.ts';
+} from '../../images/sources/offer.ts';
+import { askSource } from '../../images/sources/offers.ts';
 import type { ConfiguredMirrors } from '../../images/sources/package-mirrors.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
+import { SourceQuestions } from '../../images/sources/source-questions.ts';
 import { configuredMirrors } from '../../region/preseed/configured-mirrors.ts';
 import { formatBytes, print, printError } from '../terminal/output.ts';
 import { configuredProxy } from './configured-proxy.ts';

@@ -8,9 +8,10 @@ import { RackError } from '../../errors.ts';
 import type { Publication } from '../../images/environment.ts';
 import { formatImageName, imageBytes, startsOf } from '../../images/image-store.ts';
 import { describeSystem } from '../../images/image-system.ts';
-import { describeRoot } from '../../images/import/root-check.ts';
 import { requireInstallerPrograms } from '../../images/installer.ts';
-import { hasSubarchitecture, INSTALLER, LOADER, type OfferNames, type OfferWish } from '../../images/offers/offer.ts';
+import { describeRoot } from '../../images/run/root-check.ts';
+import { readAptMirrors } from '../../images/sources/apt-sources.ts';
+import { hasSubarchitecture, INSTALLER, LOADER, type OfferNames, type OfferWish } from '../../images/sources/offer.ts';
 import {
   chooseInstaller,
   chooseLoader,
@@ -20,8 +21,7 @@ import {
   hasLoader,
   sourceNamed,
   sourcesOf,
-} from '../../images/offers/offers.ts';
-import { readAptMirrors } from '../../images/sources/apt-sources.ts';
+} from '../../images/sources/offers.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { checkGivenFile } from '../terminal/given-file.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';

@@ -5,10 +5,10 @@
 import { systemClock } from '../../clock.ts';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
+import { mirrorSite } from '../../images/carry/mirror.ts';
 import { DEFAULT_SETTINGS } from '../../images/download/settings.ts';
 import { DownloadThread } from '../../images/download/thread.ts';
-import { mirrorSite } from '../../images/carry/mirror.ts';
-import { parseTagFilters } from '../../images/streams/tag-filter.ts';
+import { parseTagFilters } from '../../images/sources/tag-filter.ts';
 import { checkGivenFile } from '../terminal/given-file.ts';
 import { print, printError, printJson } from '../terminal/output.ts';
 import { configuredProxy } from './configured-proxy.ts';

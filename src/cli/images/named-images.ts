@@ -4,7 +4,7 @@ import { shellWord } from '../../clean-text.ts';
 import { counted, listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { formatImageName, type StoredImage } from '../../images/image-store.ts';
-import { fileOf, type KnownPart } from '../../images/parts/part-check.ts';
+import { fileOf, type KnownPart } from '../../images/run/part-check.ts';
 import { nearestHint } from '../../nearest-name.ts';
 
 /** The most images that an error names; the rest are counted. */

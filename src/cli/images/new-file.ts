@@ -11,7 +11,7 @@ import { basename, dirname, resolve } from 'node:path';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { ownUserName } from '../../files/ownership.ts';
 import { fileFault } from '../../files/read-fault.ts';
-import { isDirectory } from '../../images/given/directory-packing.ts';
+import { isDirectory } from '../../images/make/directory-packing.ts';
 
 /** Waits for a line on its standard input; at its end without one, removes the file that its first argument names. */
 const REMOVAL = 'read -r _ || rm -f -- "$1"';

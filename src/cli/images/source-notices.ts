@@ -1,8 +1,8 @@
 // Tells the person of sources that have not answered.
 
 import { listed } from '../../counted.ts';
-import { NAMED_MAX } from '../../images/offers/offer.ts';
-import type { SourceNotices } from '../../images/offers/source-questions.ts';
+import { NAMED_MAX } from '../../images/sources/offer.ts';
+import type { SourceNotices } from '../../images/sources/source-questions.ts';
 import { printError } from '../terminal/output.ts';
 
 const verb = (sources: readonly string[]): string => (sources.length === 1 ? 'has' : 'have');

@@ -36,16 +36,16 @@ import {
   type ImageBlob,
   type StoredImage,
 } from '../image-store.ts';
-import { importFirstItem } from '../import/import-item.ts';
-import { bytesOfItem, digestsOfItem, type ItemOffer, itemName, itemSerial, itemsOf } from '../offers/item-offer.ts';
-import { loaderName } from '../offers/offer.ts';
-import { askSources } from '../offers/offers.ts';
-import { findPart, hasFiles, installerDirectory, nameOfPart, presentPart, type TreePart } from '../parts/tree-parts.ts';
+import { importFirstItem } from '../run/import-item.ts';
+import { findPart, hasFiles, installerDirectory, nameOfPart, presentPart, type TreePart } from '../run/tree-parts.ts';
+import { decodeStreamProducts } from '../sources/decode-products.ts';
+import { bytesOfItem, digestsOfItem, type ItemOffer, itemName, itemSerial, itemsOf } from '../sources/item-offer.ts';
+import { loaderName } from '../sources/offer.ts';
+import { askSources } from '../sources/offers.ts';
+import { describeStore } from '../sources/own-stream.ts';
+import { compareSerials } from '../sources/serial.ts';
+import { decodeStreamIndex } from '../sources/stream-index.ts';
 import { openStored } from '../stored-blob.ts';
-import { decodeStreamProducts } from '../streams/decode-products.ts';
-import { describeStore } from '../streams/own-stream.ts';
-import { compareSerials } from '../streams/serial.ts';
-import { decodeStreamIndex } from '../streams/stream-index.ts';
 import { streamCopyOf } from './region-copy.ts';
 import { decodeTarHeader, encodeTarHeader, paddedBytes, TAR_BLOCK_BYTES } from './tar.ts';
 

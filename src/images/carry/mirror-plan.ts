@@ -9,18 +9,18 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
-import { describeDocumentFault } from '../documents/fault.ts';
 import type { Digest } from '../download/digest.ts';
 import type { Downloads } from '../download/queue.ts';
 import { parseWebUrl } from '../download/web-client.ts';
-import { type KeyPlace, SourceDocuments } from '../offers/source-documents.ts';
+import { decodeStreamProducts } from '../sources/decode-products.ts';
+import { describeDocumentFault } from '../sources/document-fault.ts';
+import { chooseImages } from '../sources/selection.ts';
 import type { StreamSource } from '../sources/source.ts';
-import { decodeStreamProducts } from '../streams/decode-products.ts';
-import { chooseImages } from '../streams/selection.ts';
-import { decodeStreamIndex, judgeDocument } from '../streams/stream-index.ts';
-import type { StreamFile, StreamImage } from '../streams/stream-products.ts';
-import type { TagFilter } from '../streams/tag-filter.ts';
-import { tagOf } from '../streams/tags.ts';
+import { type KeyPlace, SourceDocuments } from '../sources/source-documents.ts';
+import { decodeStreamIndex, judgeDocument } from '../sources/stream-index.ts';
+import type { StreamFile, StreamImage } from '../sources/stream-products.ts';
+import type { TagFilter } from '../sources/tag-filter.ts';
+import { tagOf } from '../sources/tags.ts';
 
 /** The chosen part of a site. */
 export interface MirrorRequest {

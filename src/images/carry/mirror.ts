@@ -25,15 +25,15 @@ import { osErrorCode, RackError } from '../../errors.ts';
 import { ownershipRemedy } from '../../files/ownership.ts';
 import { readRegularFile } from '../../files/regular-file.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
-import { isContainedPath } from '../documents/contained-path.ts';
 import type { Digest, DigestAlgorithm } from '../download/digest.ts';
 import { AttemptFailure, prospectOf } from '../download/fault.ts';
 import { describeLastFault } from '../download/fault-words.ts';
 import type { Downloads } from '../download/queue.ts';
 import type { Download } from '../download/request.ts';
 import { tryLock } from '../file-lock.ts';
-import { fetchFile as fetchWhole } from '../import/file-fetch.ts';
 import { makeDirectories, publishFile, syncDirectory } from '../publication.ts';
+import { fetchFile as fetchWhole } from '../run/file-fetch.ts';
+import { isContainedPath } from '../sources/contained-path.ts';
 import { heedStop, type MirrorFile, type MirrorPlan, type MirrorRequest, planMirror, stopped } from './mirror-plan.ts';
 
 const WORK = '.rackboot-mirror';

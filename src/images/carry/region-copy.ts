@@ -19,8 +19,16 @@ import { assertOutside, errorText, isOutside, osErrorCode, RackError } from '../
 import type { Downloads } from '../download/queue.ts';
 import { removeImages } from '../image-removal.ts';
 import { COPY_SOURCE, hasBlob, type ImageName, isSameName, readImages, type StoredImage } from '../image-store.ts';
-import { importFirstItem } from '../import/import-item.ts';
-import { sweepDownloads } from '../import/left-downloads.ts';
+import { importFirstItem } from '../run/import-item.ts';
+import { sweepDownloads } from '../run/left-downloads.ts';
+import {
+  assertNoOthers,
+  findPart,
+  installerDirectory,
+  listTreeParts,
+  removePart,
+  type TreePart,
+} from '../run/tree-parts.ts';
 import {
   bytesOfItem,
   contentOfItem,
@@ -30,19 +38,11 @@ import {
   itemSerial,
   itemsOf,
   type OffersOfItem,
-} from '../offers/item-offer.ts';
-import { importedContent, loaderName } from '../offers/offer.ts';
-import { askSources } from '../offers/offers.ts';
-import {
-  assertNoOthers,
-  findPart,
-  installerDirectory,
-  listTreeParts,
-  removePart,
-  type TreePart,
-} from '../parts/tree-parts.ts';
+} from '../sources/item-offer.ts';
+import { importedContent, loaderName } from '../sources/offer.ts';
+import { askSources } from '../sources/offers.ts';
+import { compareSerials } from '../sources/serial.ts';
 import type { StreamSource } from '../sources/source.ts';
-import { compareSerials } from '../streams/serial.ts';
 
 /** The progress of one copy. */
 export interface CopyProgress {

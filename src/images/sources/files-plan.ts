@@ -3,9 +3,9 @@
 //
 //   planFiles ─▶ fetch the list and its signature, verify ─▶ chooseListedFile ─▶ findChecksum (checksums/) ─▶ fetch the file
 
-import type { Checksum, ChecksumList } from '../checksums/checksum-list.ts';
-import { compareSerials, dayOfSerial } from '../streams/serial.ts';
+import type { Checksum, ChecksumList } from './checksum-list.ts';
 import { fillPlaceholders } from './placeholders.ts';
+import { compareSerials, dayOfSerial } from './serial.ts';
 import type { FilesSource, SourceRelease } from './source.ts';
 
 /** The files of one image. */

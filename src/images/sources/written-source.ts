@@ -6,8 +6,8 @@ import { z } from 'zod';
 import { cleanText, withoutUsersIn } from '../../clean-text.ts';
 import { isFields } from '../../fields.ts';
 import { nearestHint, nearestName } from '../../nearest-name.ts';
-import { isContainedPath } from '../documents/contained-path.ts';
 import { TITLE_CHARACTERS_MAX } from '../image-store.ts';
+import { isContainedPath } from './contained-path.ts';
 import { fillPlaceholders, PLACEHOLDERS, placeholdersIn } from './placeholders.ts';
 
 /** Releases of one source. */

@@ -2,9 +2,9 @@
 
 import type { Clock } from '../../clock.ts';
 import type { Downloads } from '../../images/download/queue.ts';
-import type { SourceAnswer } from '../../images/offers/offer.ts';
-import { askSources } from '../../images/offers/offers.ts';
 import { readHostMirrors } from '../../images/sources/host-mirrors.ts';
+import type { SourceAnswer } from '../../images/sources/offer.ts';
+import { askSources } from '../../images/sources/offers.ts';
 import type { OwnErrors } from './import-failure.ts';
 import type { RunOrder } from './message.ts';
 import { type SelectedSource, wishOf } from './plan.ts';

@@ -24,9 +24,9 @@ import {
   readImages,
   type StoredImage,
 } from '../../images/image-store.ts';
-import { removeAllOlder } from '../../images/import/older-images.ts';
-import { hasFiles, listTreeParts, markOfParts, type TreePart } from '../../images/parts/tree-parts.ts';
 import { publishFile } from '../../images/publication.ts';
+import { removeAllOlder } from '../../images/run/older-images.ts';
+import { hasFiles, listTreeParts, markOfParts, type TreePart } from '../../images/run/tree-parts.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import type { ListedImage } from '../../region/life/deployment.ts';
 import {

@@ -243,7 +243,7 @@ export class ImportControl {
     const files = new Map((await store.boot.listResources()).map((one) => [one.name, filesComing(one)]));
     try {
       await (await import('./removal.ts')).removeResource(region, tree, name);
-      const { removeLeft } = await import('../../images/import/left-downloads.ts');
+      const { removeLeft } = await import('../../images/run/left-downloads.ts');
       const own = files.get(name) ?? [];
       files.delete(name);
       await removeLeft(
@@ -289,7 +289,7 @@ export class ImportControl {
     const { tree } = this.#terms();
     if (tree === undefined) return;
     try {
-      const { sweepDownloads } = await import('../../images/import/left-downloads.ts');
+      const { sweepDownloads } = await import('../../images/run/left-downloads.ts');
       await sweepDownloads(tree, systemClock.wallTimeMs());
     } catch (error) {
       assertOutside(error);

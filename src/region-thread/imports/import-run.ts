@@ -5,7 +5,7 @@
 //     │  └──── hold ──────────┴─▶ paused, cancelled        └─▶ waiting for the process that has its file locked, ─▶ queued
 //     └──────── resume ──────────────┘                         or for a server that asks for a long pause
 //
-// 1. Holding an import ends it, but its downloaded bytes stay, and a resumed import continues from them (`images/import/image-import.ts`).
+// 1. Holding an import ends it, but its downloaded bytes stay, and a resumed import continues from them (`images/run/image-import.ts`).
 //    So a held import takes no place, nor does one that waits for another process or for a busy server.
 // 2. Each answer of a source begins its imports. The images for which an earlier source may still answer wait for a while (plan.ts).
 // 3. Imports that need the same file run one after the other: the later one takes the bytes of the earlier one.
@@ -24,15 +24,9 @@ import type { Downloads } from '../../images/download/queue.ts';
 import type { Download, DownloadState } from '../../images/download/request.ts';
 import { sleepUntil } from '../../images/download/sleep-until.ts';
 import type { StoredImage } from '../../images/image-store.ts';
-import {
-  type FirstItem,
-  imagesIn,
-  importFirstItem,
-  installersIn,
-  isStoredItem,
-} from '../../images/import/import-item.ts';
-import { arrivedBytes } from '../../images/import/left-downloads.ts';
-import { digestsOfItem, type OffersOfItem } from '../../images/offers/item-offer.ts';
+import { type FirstItem, imagesIn, importFirstItem, installersIn, isStoredItem } from '../../images/run/import-item.ts';
+import { arrivedBytes } from '../../images/run/left-downloads.ts';
+import { digestsOfItem, type OffersOfItem } from '../../images/sources/item-offer.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import type { ImportProgress } from '../../region/records/boot-store.ts';
 import { isUncertain } from '../../region/records/import-reason.ts';

@@ -12,7 +12,8 @@
 //
 // Source: MAAS's boot sources, of which the first that has an image delivers it.
 
-import { type ItemOffer, itemsOf, namesOfItem, type OffersOfItem } from '../../images/offers/item-offer.ts';
+import { installerDirectory } from '../../images/run/tree-parts.ts';
+import { type ItemOffer, itemsOf, namesOfItem, type OffersOfItem } from '../../images/sources/item-offer.ts';
 import {
   INSTALLER,
   installerNames,
@@ -21,8 +22,7 @@ import {
   type OfferNames,
   type OfferWish,
   type SourceAnswer,
-} from '../../images/offers/offer.ts';
-import { installerDirectory } from '../../images/parts/tree-parts.ts';
+} from '../../images/sources/offer.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import type { WrittenBootSelection } from '../../region/records/boot-store.ts';

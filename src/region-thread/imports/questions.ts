@@ -11,7 +11,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../clock.ts';
-import type { SourceAnswer } from '../../images/offers/offer.ts';
+import type { SourceAnswer } from '../../images/sources/offer.ts';
 import { type Asked, AWAITED_MS, type SelectedSource } from './plan.ts';
 
 interface Question {

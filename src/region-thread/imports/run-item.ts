@@ -6,7 +6,7 @@ import {
   type ItemOffer,
   type OffersOfItem,
   urlOfItem,
-} from '../../images/offers/item-offer.ts';
+} from '../../images/sources/item-offer.ts';
 import { type ImportProgress, PROGRESS_FILES_MAX } from '../../region/records/boot-store.ts';
 import type { Hold } from './message.ts';
 

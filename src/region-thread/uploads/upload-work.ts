@@ -14,10 +14,10 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { type Clock, systemClock, type Timer } from '../../clock.ts';
 import { nameExcess } from '../../images/image-store.ts';
+import type { FinishOrder } from '../../images/make/finish-upload.ts';
+import { FILE_TYPES, fileKindOf } from '../../images/make/upload-kind.ts';
+import type { PieceCount, PieceResult, WholeFile } from '../../images/make/upload-part.ts';
 import { judgeSystemName } from '../../images/stored-system.ts';
-import type { FinishOrder } from '../../images/uploads/finish-upload.ts';
-import { FILE_TYPES, fileKindOf } from '../../images/uploads/upload-kind.ts';
-import type { PieceCount, PieceResult, WholeFile } from '../../images/uploads/upload-part.ts';
 import { isPlacedHere, type UploadFiles, type UploadPiece } from '../../region/images/uploads.ts';
 import type { Happening } from '../../region/records/events.ts';
 import type { ImportReason } from '../../region/records/import-reason.ts';
@@ -36,7 +36,7 @@ export const FINISHED_AT_ONCE_MAX = 2;
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb: 16 };
 
 /** Loaded with the first upload. */
-const loadParts = () => import('../../images/uploads/upload-part.ts');
+const loadParts = () => import('../../images/make/upload-part.ts');
 
 interface UploadWorkParts {
   readonly region: Region;

@@ -1,7 +1,7 @@
 // The thread that makes an image of one complete upload: it hashes and converts the upload, and then ends.
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { type FinishOrder, type FinishResult, finishUpload } from '../../images/uploads/finish-upload.ts';
+import { type FinishOrder, type FinishResult, finishUpload } from '../../images/make/finish-upload.ts';
 import type { ImportReason } from '../../region/records/import-reason.ts';
 import { failureReason } from '../imports/import-failure.ts';
 

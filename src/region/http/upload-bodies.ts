@@ -13,7 +13,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { RackError } from '../../errors.ts';
-import type { WholeFile } from '../../images/uploads/upload-part.ts';
+import type { WholeFile } from '../../images/make/upload-part.ts';
 import { hasBody } from '../../net/shares/body-places.ts';
 import { type Answer, refuseFor } from '../api/call/answer.ts';
 import type { Fields } from '../api/call/form-body.ts';

@@ -6,7 +6,7 @@
 
 import type { Readable } from 'node:stream';
 import type { Clock } from '../../clock.ts';
-import type { KeyringFaultCode } from '../../images/signatures/keyring.ts';
+import type { KeyringFaultCode } from '../../images/sources/keyring.ts';
 import type { InstallerSource } from '../../images/sources/source.ts';
 import type { ListedImage, ListImages } from '../life/deployment.ts';
 import {

@@ -143,7 +143,7 @@ function urlOf(source: ImageSource): string {
   }
 }
 
-/** The system of boot loaders in selections: `LOADER` of images/offers/offer.ts. */
+/** The system of boot loaders in selections: `LOADER` of images/sources/offer.ts. */
 const LOADER = 'bootloader';
 
 /** True if images of this system may be among those of a source; `*` stands for all. Any stream may have boot loaders. */

@@ -17,7 +17,7 @@ import type { Clock } from '../../clock.ts';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import type { ImageName } from '../../images/image-store.ts';
-import type { PieceCount, PieceResult, WholeFile } from '../../images/uploads/upload-part.ts';
+import type { PieceCount, PieceResult, WholeFile } from '../../images/make/upload-part.ts';
 import type { Happening } from '../records/events.ts';
 import { type ImportReason, importText } from '../records/import-reason.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';

@@ -80,13 +80,13 @@ export const IMAGE_BOUNDS: readonly HeldBound[] = [
     test: 'images/download/download.test.ts',
   },
   {
-    at: 'images/offers/seen-sweep.ts SEEN_MAX',
+    at: 'images/sources/seen-sweep.ts SEEN_MAX',
     what: 'documents of sites whose time an import remembers, so that it refuses older ones',
     whoCanFill: 'a selected source that gives its documents new names in each version of its index',
     whatOthersNotice: 'nothing, while they have fewer documents than that source',
     howItEmpties:
       'a document that no import has needed for a year is forgotten; beyond the bound the site with the most loses those first that were needed longest ago',
     share: 'by site: only the one with the most documents loses some',
-    test: 'images/offers/seen-sweep.test.ts',
+    test: 'images/sources/seen-sweep.test.ts',
   },
 ];

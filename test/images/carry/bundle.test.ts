@@ -21,8 +21,8 @@ import {
   type StoredImage,
 } from '../../../src/images/image-store.ts';
 import { SystemInspector } from '../../../src/images/image-system.ts';
-import { rootDiskBytes } from '../../../src/images/import/root-format.ts';
-import { listTreeParts } from '../../../src/images/parts/tree-parts.ts';
+import { rootDiskBytes } from '../../../src/images/run/root-format.ts';
+import { listTreeParts } from '../../../src/images/run/tree-parts.ts';
 import { refreshTree } from '../../../src/images/system-tree.ts';
 import { viewBytes } from '../../../src/net/borrowed-bytes.ts';
 import { printedBy } from '../../support/printed.ts';

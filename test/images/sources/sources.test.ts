@@ -7,7 +7,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { stringify } from 'yaml';
 import { decodeSelections } from '../../../src/config/file-selections.ts';
-import { decodeChecksumList } from '../../../src/images/checksums/checksum-list.ts';
+import { decodeChecksumList } from '../../../src/images/sources/checksum-list.ts';
 import { decodeSources } from '../../../src/images/sources/decode-sources.ts';
 import { chooseListedFile, findListedSerial, findRelease, planFiles } from '../../../src/images/sources/files-plan.ts';
 import type { FilesSource, ImageSource } from '../../../src/images/sources/source.ts';

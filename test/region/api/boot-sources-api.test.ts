@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileSourcesReader } from '../../../src/config/image-sources.ts';
-import { judgeKeyring } from '../../../src/images/signatures/keyring.ts';
+import { judgeKeyring } from '../../../src/images/sources/keyring.ts';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { BootImages } from '../../../src/region/images/boot-images.ts';

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RackError } from '../../../src/errors.ts';
-import type { PieceCount, PieceResult } from '../../../src/images/uploads/upload-part.ts';
+import type { PieceCount, PieceResult } from '../../../src/images/make/upload-part.ts';
 import type { UploadFiles } from '../../../src/region/images/uploads.ts';
 import { noUploadText } from '../../../src/region/images/uploads.ts';
 import type { ImportReason } from '../../../src/region/records/import-reason.ts';

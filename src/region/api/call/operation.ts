@@ -9,7 +9,7 @@
 //    first.
 
 import { z } from 'zod';
-import type { WholeFile } from '../../../images/uploads/upload-part.ts';
+import type { WholeFile } from '../../../images/make/upload-part.ts';
 import type { PiecePlace, UploadPiece } from '../../images/uploads.ts';
 import type { Happening } from '../../records/events.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';

@@ -1,0 +1,134 @@
+// Makes an image of a complete upload: verifies its hash, converts and checks it, and adds it to the store.
+//
+//   part ─▶ sha256 right? ─┬─ a disk ─▶ convert (image-adding.ts) ─▶ could it start? ─┬─▶ image; the caller removes the part
+//                          ├─ a root ─▶ is it one? (root-adding.ts) ────────────┘
+//                          └─ wrong ─▶ refused; the part is removed
+//
+// 1. Nothing appears in the store unless the file has the announced hash and passes the checks of an import.
+// 2. If the disk or the store is full, or the process ends, the part stays for another attempt. Finishing again gives the same image.
+// 3. Only one process at a time finishes an upload, and none writes its part meanwhile (upload-part.ts).
+
+import type { FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RackError } from '../../errors.ts';
+import { viewBytes } from '../../net/borrowed-bytes.ts';
+import { hashOf } from '../file-hash.ts';
+import { lockImport } from '../file-lock.ts';
+import { type AddResult, addImage } from '../image-adding.ts';
+import { bytesOfFile } from '../image-file.ts';
+import { type ImageName, judgeImageName } from '../image-store.ts';
+import { judgeSystem, SystemInspector } from '../image-system.ts';
+import { isRoot, ROOT_HEAD_BYTES } from '../run/root-format.ts';
+import { asStoreError } from '../store-error.ts';
+import { openStored } from '../stored-blob.ts';
+import type { RootFormat } from '../stored-system.ts';
+import { addRoot, checkRootName } from './root-adding.ts';
+import { fileKindOf } from './upload-kind.ts';
+import { type PartOf, partBytes, partLockPath, partPath, removePart } from './upload-part.ts';
+
+/** The upload to finish. */
+export interface FinishOrder extends PartOf {
+  readonly tree: string;
+  readonly name: Omit<ImageName, 'serial'>;
+  /** Empty: made from the name. */
+  readonly title: string;
+  readonly fileType: string;
+  /** Wall time. */
+  readonly nowMs: number;
+  /** The serials of the images of this name on the other hosts of the region. */
+  readonly serialsElsewhere: readonly string[];
+}
+
+/** The outcome; after `later`, another attempt may succeed. `isNew`: the store had no such image before. */
+export type FinishResult =
+  | { readonly kind: 'added'; readonly serial: string; readonly isNew: boolean }
+  | { readonly kind: 'refused' | 'later'; readonly error: RackError };
+
+const LATER: ReadonlySet<string> = new Set([
+  'store-unwritable',
+  'limit-reached',
+  'already-running',
+  'tool-missing',
+  'not-found',
+]);
+
+/** Finishes an upload. A RackError becomes the result; any other error is thrown. */
+export async function finishUpload(order: FinishOrder): Promise<FinishResult> {
+  try {
+    const lock = await lockImport(partLockPath(order.tree, order), `the upload ${order.id}`);
+    try {
+      const { image, added } = await finish(order);
+      return { kind: 'added', serial: image.serial, isNew: added };
+    } finally {
+      lock.release();
+    }
+  } catch (raw) {
+    const error = asStoreError(raw, join(order.tree, 'images'));
+    if (!(error instanceof RackError)) throw error;
+    if (LATER.has(error.code)) return { kind: 'later', error };
+    await removePart(order.tree, order);
+    return { kind: 'refused', error };
+  }
+}
+
+type Finished = Pick<AddResult, 'image' | 'added'>;
+
+async function finish(order: FinishOrder): Promise<Finished> {
+  const { tree, name, sha256, fileType } = order;
+  const wrong = judgeImageName(name);
+  if (wrong !== undefined) throw new RackError('bad-argument', wrong);
+  const kind = fileKindOf(fileType);
+  if (kind === undefined) throw new RackError('bad-argument', `the file type ${JSON.stringify(fileType)} is unknown`);
+  if (kind.kind === 'root') checkRootName(order);
+  if ((await partBytes(tree, order)) === 0)
+    throw new RackError('bad-argument', 'the bytes of the upload are gone: upload the file again');
+  const file = await openStored(partPath(tree, order));
+  try {
+    const found = await hashOf(file);
+    if (found !== sha256) {
+      const why = `its content has the sha256 ${found} instead of ${sha256}`;
+      throw new RackError('bad-argument', `the upload cannot be used: ${why}; upload the file again`);
+    }
+    if (kind.kind === 'disk') return await addDisk(order, file);
+    const head = Buffer.alloc(ROOT_HEAD_BYTES);
+    const { bytesRead } = await file.read(head, 0, ROOT_HEAD_BYTES, 0);
+    if (isRoot(kind.format, viewBytes(head, 0, bytesRead))) return await addUploadedRoot(order, kind.format, file);
+    const remedy = 'give its real filetype: ddraw for the image of a disk, tgz for an archive of a root';
+    throw new RackError('bad-argument', `the upload is not a ${fileType} file: ${remedy}`);
+  } finally {
+    await file.close();
+  }
+}
+
+async function addDisk(order: FinishOrder, file: FileHandle): Promise<Finished> {
+  const { tree, name, title, nowMs, serialsElsewhere } = order;
+  const inspector = new SystemInspector(name.architecture);
+  return await addImage({
+    tree,
+    name,
+    nowMs,
+    serialsElsewhere,
+    file: { ...(await bytesOfFile(file, 'the upload')), own: file },
+    fileName: 'the upload',
+    compress: true,
+    ...(title === '' ? {} : { title }),
+    onProgress: () => undefined,
+    onDisk: (piece) => inspector.take(piece),
+    signs: () => inspector.signs(),
+    whenVerified: async () => {
+      const unfit = judgeSystem(inspector.facts(), name.architecture);
+      if (unfit === undefined) return;
+      const remedy = 'to add it nevertheless, use `rackboot images add` on the host of the region';
+      throw new RackError('bad-argument', `the upload cannot be deployed: ${unfit}; ${remedy}`);
+    },
+  });
+}
+
+/** Adds the root. A hard link keeps the part, in case the process is killed before the end. */
+async function addUploadedRoot(order: FinishOrder, format: RootFormat, file: FileHandle): Promise<Finished> {
+  const { tree, name, title, sha256, fileType, nowMs, serialsElsewhere } = order;
+  const rootName = fileType === 'squashfs' ? 'squashfs' : `root-${fileType}`;
+  const request = { tree, name, nowMs, serialsElsewhere, format, rootName, fileName: 'the upload' };
+  const titled = title === '' ? request : { ...request, title };
+  return await addRoot(titled, { path: partPath(tree, order), file, sha256, how: 'link' });
+}

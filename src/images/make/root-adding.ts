@@ -1,0 +1,141 @@
+// Adds the root of a system to the store: a squashfs, or a tar archive in any compression. For uploads, and for files and directories of
+// this host.
+//
+//   a file in the tree ─▶ is it whole, and a system (run/root-check.ts)? ─▶ place in the store ─▶ manifest ─▶ boot tree
+//
+// 1. An archive is read to its end: it must be whole, and have /etc and /usr, without which a deployment would fail.
+// 2. Adding the same bytes under the same name again changes nothing.
+
+import { chmod, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { systemClock } from '../../clock.ts';
+import { RackError } from '../../errors.ts';
+import { BlobFile, checkRoom } from '../blob-writing.ts';
+import { type AddRequest, type AddResult, checkPlace, publishStored } from '../image-adding.ts';
+import { unusable } from '../image-copy.ts';
+import { bytesOfFile } from '../image-file.ts';
+import { beginCopy, type StoreCopy, sweepBlobs } from '../image-removal.ts';
+import { blobPath, isSameName, judgeImageName, judgeTitle, readImages, storedTitle } from '../image-store.ts';
+import { makeDirectories } from '../publication.ts';
+import { inspectRoot, type RootFacts, RootFault } from '../run/root-check.ts';
+import { ROOT_BYTES_MAX, rootDiskBytes } from '../run/root-format.ts';
+import { asStoreError } from '../store-error.ts';
+import { openStored, placeBlob } from '../stored-blob.ts';
+import { judgeSystemName, type RootFormat } from '../stored-system.ts';
+import { checkSystemPlace, refreshTree } from '../system-tree.ts';
+
+/** The root to add, and the name of its image. */
+export interface RootRequest extends Pick<AddRequest, 'tree' | 'name' | 'nowMs' | 'serialsElsewhere' | 'title'> {
+  readonly format: RootFormat;
+  /** MAAS's name of the type: `squashfs`, `root-tgz`. */
+  readonly rootName: string;
+  /** The name of the file in messages. */
+  readonly fileName: string;
+}
+
+/** An added root. */
+export interface AddedRoot extends Pick<AddResult, 'image' | 'added'> {
+  /** The findings about the system; undefined: nothing is known of it. */
+  readonly root: RootFacts | undefined;
+}
+
+/** @throws RackError `bad-argument` if no system may have the name, `limit-reached` if the store is full */
+export function checkRootName({ tree, name, title }: Pick<RootRequest, 'tree' | 'name' | 'title'>): void {
+  const wrong = judgeImageName(name) ?? judgeTitle(title) ?? judgeSystemName(name.os);
+  if (wrong !== undefined) throw new RackError('bad-argument', wrong);
+  checkPlace(tree, name);
+  checkSystemPlace(tree, name);
+}
+
+/**
+ * Adds a root that is already in a file of the boot tree.
+ * @param part its hash is known; `how` as for `placeBlob`
+ * @throws RackError `bad-argument` for an unusable name or root, `tool-missing` without the program that expands it, `already-exists`
+ */
+export async function addRoot(
+  request: RootRequest,
+  part: { readonly path: string; readonly file: FileHandle; readonly sha256: string; readonly how: 'rename' | 'link' },
+): Promise<AddedRoot> {
+  const { tree, name, format, rootName, fileName } = request;
+  const { path, file, sha256 } = part;
+  checkRootName(request);
+  const root = await checkRoot(file, format, fileName);
+  const { size } = await file.stat();
+  await chmod(path, 0o644);
+  await placeBlob(tree, { path: blobPath(sha256, format), sha256 }, path, part.how);
+  const present = readImages(tree).images.find((image) => isSameName(image, name) && image.sha256 === sha256);
+  const published = await publishStored(request, {
+    ...name,
+    sha256,
+    bytes: size,
+    format,
+    diskBytes: rootDiskBytes(size),
+    partitionTable: 'none',
+    title: storedTitle(request.title ?? present?.title ?? `${name.os}/${name.release} (${name.architecture})`),
+    system: { subarch: name.subarchitecture, rootName, files: [] },
+  });
+  await refreshTree(tree, [published.image]);
+  return { ...published, root };
+}
+
+/**
+ * Copies a root into the store, and adds it.
+ * @param pieces its bytes; each is used only until the next one is requested
+ * @param bytes their number, for which the disk must have room; undefined: unknown
+ * @throws RackError as `addRoot`, and `store-unwritable` if the disk lacks space; the error of `pieces`
+ */
+export async function copyRoot(
+  request: RootRequest,
+  pieces: AsyncIterable<Uint8Array>,
+  bytes: number | undefined,
+): Promise<AddedRoot> {
+  const { tree, fileName } = request;
+  const directory = join(tree, 'images');
+  let part: StoreCopy | undefined;
+  try {
+    checkRootName(request);
+    await makeDirectories(directory);
+    await sweepBlobs(tree, systemClock.wallTimeMs(), new Set());
+    part = await beginCopy(tree);
+    const { path } = part;
+    await checkRoom(path, bytes ?? 0);
+    const sha256 = await write(path, pieces, fileName);
+    const file = await openStored(path);
+    try {
+      return await addRoot(request, { path, file, sha256, how: 'rename' });
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw asStoreError(error, directory);
+  } finally {
+    await part?.end();
+  }
+}
+
+/** @returns the hash of the bytes */
+async function write(path: string, pieces: AsyncIterable<Uint8Array>, fileName: string): Promise<string> {
+  const out = await BlobFile.create(path);
+  try {
+    let bytes = 0;
+    for await (const piece of pieces) {
+      bytes += piece.length;
+      if (bytes > ROOT_BYTES_MAX)
+        throw unusable(fileName, `its root has more than ${ROOT_BYTES_MAX} bytes: leave out what machines do not need`);
+      await out.write(piece);
+    }
+    await out.end();
+    return out.facts().sha256;
+  } finally {
+    await out.close();
+  }
+}
+
+/** @throws RackError `bad-argument` if the file is not the root of a system, or not whole */
+async function checkRoot(file: FileHandle, format: RootFormat, fileName: string): Promise<RootFacts | undefined> {
+  try {
+    return await inspectRoot(await bytesOfFile(file, fileName), format);
+  } catch (error) {
+    throw error instanceof RootFault ? unusable(fileName, error.message, error.cause) : error;
+  }
+}

@@ -1,0 +1,80 @@
+// Downloads one file of an import, and waits until it is complete.
+
+import { join } from 'node:path';
+import { RackError } from '../../errors.ts';
+import { AttemptFailure } from '../download/fault.ts';
+import { describeLastFault } from '../download/fault-words.ts';
+import type { Downloads } from '../download/queue.ts';
+import { type Download, type DownloadRequest, isAtRest } from '../download/request.ts';
+import type { NamedFile } from '../sources/offer.ts';
+
+/** The download of a published file under the name of its digest. Its own URL comes before those of other sites. */
+export const downloadOf = (
+  { url, mirrors, bytes, digest }: Omit<NamedFile, 'name'>,
+  directory: string,
+  bytesMax: number,
+): DownloadRequest => ({
+  urls: [url, ...mirrors],
+  isFirstOwn: true,
+  hasLock: true,
+  bytes,
+  digest,
+  bytesMax,
+  directory,
+  name: digest.hex,
+});
+
+/** The path of the lock of a download: only the import that holds it may download the file, or use what was downloaded. */
+export const lockOf = ({ directory, name }: Pick<DownloadRequest, 'directory' | 'name'>): string =>
+  join(directory, `${name}.lock`);
+
+/** The options of a download, whose file others may have locked. */
+export interface FetchTerms {
+  readonly downloads: Downloads;
+  /** Called after each change of the download. */
+  readonly onDownload: (download: Download) => void;
+  /** Stops the download; the bytes downloaded so far stay. */
+  readonly signal?: AbortSignal | undefined;
+  /** The key of the configuration that chooses another mirror; undefined: none does. */
+  readonly mirrorKey?: string | undefined;
+}
+
+/**
+ * Resolves when the file is complete and verified. The caller holds its lock (`lockOf`); when this is settled, nobody writes the file.
+ * @param name the name of the import in error messages
+ * @throws RackError `source-failed` if no attempt delivered the file, or `cancelled`
+ */
+export async function fetchFile(
+  request: DownloadRequest,
+  name: string,
+  { downloads, onDownload, signal, mirrorKey }: FetchTerms,
+): Promise<void> {
+  const download = downloads.add(request);
+  const stop = (): void => download.cancel();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const check = (): void => {
+    onDownload(download);
+    if (isAtRest(download.state)) resolve();
+  };
+  const unwatch = download.watch(check);
+  signal?.addEventListener('abort', stop, { once: true });
+  try {
+    if (signal?.aborted === true) stop();
+    check();
+    await promise;
+  } finally {
+    unwatch();
+    signal?.removeEventListener('abort', stop);
+  }
+  const { state } = download;
+  if (state.kind === 'done') return;
+  // Otherwise a failed download would stay in the queue.
+  download.cancel();
+  // The caller's lock may be released only then.
+  await download.settled();
+  if (state.kind !== 'failed') throw new RackError('cancelled', 'the import was stopped');
+  const { reason } = state;
+  const fault = reason.code === 'http-refused' ? { ...reason, params: { ...reason.params, mirrorKey } } : reason;
+  const why = describeLastFault(fault, download);
+  throw new RackError('source-failed', `${name} could not be downloaded: ${why}`, { cause: new AttemptFailure(fault) });
+}

@@ -1,0 +1,242 @@
+// Imports an offered image: downloads it, converts it, and adds it to the store.
+//
+//   present? ─▶ lock the file ─▶ imported under another name? ─▶ manifest
+//                                       │ no
+//                                       ▼
+//                                    download ─┬─ verified ─▶ add (image-adding.ts) ─▶ manifest ─▶ remove the download
+//                                              └─ failed ─▶ the part stays: the next import continues from it
+//
+// 1. Nothing appears in the store until the whole file has its published checksum.
+// 2. However an import ends, the next import of the same file continues its download. Only a finished or a refused import removes it.
+// 3. Before the download, the disk must have room for the file and for the image made from it.
+//    A stopped import ends within a second, even while it only converts: then the download is complete, and stays.
+// 4. Only a file that has its published checksum is read.
+// 5. An import never falls back to an older version of the same source: one with an older serial or, without a serial, a file that the source
+//    delivered before (delivered-files.ts).
+// 6. A file that is not the image of a disk, and a system that no machine could start or set up (image-system.ts), are refused.
+//    The refusal is remembered (refusals.ts).
+
+import { basename, join } from 'node:path';
+import { shellWord } from '../../clean-text.ts';
+import { RackError } from '../../errors.ts';
+import { removeDownload } from '../download/removal.ts';
+import type { Download, DownloadRequest } from '../download/request.ts';
+import { lockImport } from '../file-lock.ts';
+import { type AddResult, addImage, checkPlace, publishStored } from '../image-adding.ts';
+import { bytesOfFile } from '../image-file.ts';
+import { sweepBlobs } from '../image-removal.ts';
+import {
+  blobPath,
+  compareImages,
+  formatImageName,
+  hasBlob,
+  isSameName,
+  readImages,
+  type StoredImage,
+} from '../image-store.ts';
+import { judgeSystem, type SystemFacts, SystemInspector } from '../image-system.ts';
+import { makeDirectories } from '../publication.ts';
+import { type ImageOffer, importedContent, isImportOf, offerName } from '../sources/offer.ts';
+import { asStoreError } from '../store-error.ts';
+import { judgeBlob, openStored } from '../stored-blob.ts';
+import { noteDelivered, wasDeliveredBefore } from './delivered-files.ts';
+import { downloadOf, fetchFile, lockOf } from './file-fetch.ts';
+import type { ImportTerms } from './import-terms.ts';
+import { noteRefusal, readRefusal } from './refusals.ts';
+import type { RootFacts } from './root-check.ts';
+import { importSystem } from './system-import.ts';
+
+/** The largest file that is downloaded, in bytes. */
+const FILE_BYTES_MAX = 64 * 1024 ** 3;
+
+/** The use for which a file is refused whose name and serial an image with other bytes has. */
+const TAKEN = 'another image';
+
+/** The outcome of an import. */
+export interface ImportResult {
+  readonly image: StoredImage;
+  /** False if the image was already in the store. */
+  readonly added: boolean;
+  /** Undefined if the bytes of the image were already in the store, or are not a disk image. */
+  readonly system: SystemFacts | undefined;
+  /** The findings about the root of a system that was downloaded; undefined: nothing is known of it. */
+  readonly root?: RootFacts | undefined;
+}
+
+/**
+ * Imports an image.
+ *
+ * @throws RackError `source-failed` if no attempt delivered the file, or a newer one of its source is there, `cancelled`, `already-running` if another process imports this file,
+ * `bad-argument` if its content was refused, now or by an earlier import, and those of `addImage`
+ */
+export async function importImage(offer: ImageOffer, terms: ImportTerms): Promise<ImportResult> {
+  try {
+    const result = await importMissing(offer, terms);
+    if (offer.serial === undefined && result.added && terms.isCopy !== true) await noteDelivered(terms.tree, offer);
+    return result;
+  } catch (error) {
+    throw asStoreError(error, join(terms.tree, 'images'));
+  }
+}
+
+/** @throws RackError `source-failed` if the store has a newer image of this name from the same source */
+function refuseOlder(offer: ImageOffer, { tree, isCopy }: ImportTerms): void {
+  const { serial, source } = offer;
+  if (isCopy === true) return;
+  const named = readImages(tree).images.filter((image) => isSameName(image, offer));
+  // An image that is there, too, is only published again; or it lost its bytes, and gets the same ones back.
+  const isThere = (image: StoredImage): boolean =>
+    isImportOf(image, offer) || (image.serial === serial && hasBlob(tree, image));
+  if (named.some(isThere)) return;
+  const isNewer = (image: StoredImage): boolean =>
+    serial === undefined
+      ? wasDeliveredBefore(tree, offer, importedContent(image) ?? '')
+      : compareImages(image, { ...offer, serial }) < 0;
+  const newer = named.find((image) => image.origin?.source === source && hasBlob(tree, image) && isNewer(image));
+  if (newer === undefined) return;
+  const remedy = `a mirror may be behind, or serve old documents; if the site has withdrawn the newer one, remove it: rackboot images remove ${formatImageName(newer)}`;
+  const offered = serial ?? 'a file again that it delivered before';
+  const why = `${source} now offers ${offered}, but the newer ${newer.serial} from it is already here`;
+  throw new RackError('source-failed', `${offerName(offer)} was not imported: ${why}; ${remedy}`);
+}
+
+async function importMissing(offer: ImageOffer, terms: ImportTerms): Promise<ImportResult> {
+  const { tree } = terms;
+  refuseOlder(offer, terms);
+  if (offer.system !== undefined) {
+    return { ...(await importSystem(offer, offer.system, terms)), system: undefined };
+  }
+  const { bundle } = terms;
+  const isPresent = (image: StoredImage): boolean =>
+    isImportOf(image, offer) || (bundle !== undefined && isAddedAsPublished(image, offer));
+  const present = readImages(tree).images.find(isPresent);
+  if (present !== undefined && hasBlob(tree, present)) return { image: present, added: false, system: undefined };
+  const { os, release, architecture, subarchitecture, label, serial } = offer;
+  checkPlace(tree, { os, release, architecture, subarchitecture, label, serial });
+  const directory = join(tree, 'images', '.downloads');
+  await makeDirectories(directory);
+  const request: DownloadRequest = { ...downloadOf(offer, directory, FILE_BYTES_MAX), isConverted: true };
+  const lock = await lockImport(lockOf(request), offerName(offer));
+  try {
+    const twin = await publishTwin(offer, terms);
+    if (twin !== undefined) return { ...twin, system: undefined };
+    const why = terms.isCopy === true ? undefined : readRefusal(request, offer.architecture);
+    if (why !== undefined) throw refusedError(offer, why);
+    refuseTaken(offer, request, tree);
+    // The half-made images of killed imports must not take the room that this one needs.
+    await sweepBlobs(tree, terms.nowMs, new Set());
+    const { image, added, system } = await addDownloaded(offer, request, terms);
+    await removeDownload(request);
+    return { image, added, system };
+  } finally {
+    lock.release();
+  }
+}
+
+/** @throws RackError `already-exists` if an earlier import found that the image that is here has other bytes */
+function refuseTaken(offer: ImageOffer, request: DownloadRequest, tree: string): void {
+  const why = readRefusal(request, TAKEN);
+  const isHere = (image: StoredImage): boolean =>
+    isSameName(image, offer) && image.serial === offer.serial && hasBlob(tree, image);
+  if (why !== undefined && readImages(tree).images.some(isHere))
+    throw new RackError('already-exists', `${offerName(offer)} was not imported: ${why}`);
+}
+
+/** True if a person added the published file under the offered name. One under another name was never checked as a system (`judgeSystem`). */
+const isAddedAsPublished = (image: StoredImage, offer: ImageOffer): boolean =>
+  isSameName(image, offer) &&
+  image.serial === offer.serial &&
+  offer.digest.algorithm === 'sha256' &&
+  image.sha256 === offer.digest.hex;
+
+/** Publishes the offered image if the same file was imported under another name. @returns undefined if it was not */
+async function publishTwin(
+  offer: ImageOffer,
+  { tree, nowMs, isCopy = false }: ImportTerms,
+): Promise<Pick<ImportResult, 'image' | 'added'> | undefined> {
+  const { os, release, architecture, subarchitecture, label, serial, title, source, digest } = offer;
+  // A copy is stored unchanged, so its bytes are others than those of an import of the same file.
+  const twin = isCopy
+    ? undefined
+    : readImages(tree).images.find(
+        (image) =>
+          (image.origin?.hex === digest.hex || isAddedAsPublished(image, offer)) &&
+          image.system === undefined &&
+          image.architecture === architecture &&
+          hasBlob(tree, image),
+      );
+  if (twin === undefined) return undefined;
+  const { sha256, bytes, format, diskBytes, partitionTable, signs } = twin;
+  const { kind } = await judgeBlob(tree, { path: blobPath(sha256, format), sha256, bytes }, { isForUse: true });
+  if (kind !== 'whole') return undefined;
+  const name = { os, release, architecture, subarchitecture, label, serial };
+  const origin = { source, ...digest };
+  return publishStored(
+    { tree, nowMs },
+    { ...name, title, sha256, bytes, format, diskBytes, partitionTable, signs, origin },
+  );
+}
+
+type Added = AddResult & { readonly system: SystemFacts };
+
+async function addDownloaded(offer: ImageOffer, request: DownloadRequest, terms: ImportTerms): Promise<Added> {
+  const { tree, nowMs, isCopy, bundle, downloads, signal, onProgress } = terms;
+  const onDownload = (download: Download): void => onProgress(download, download.state);
+  await fetchFile(request, offerName(offer), { downloads, signal, onDownload });
+  const { os, release, architecture, subarchitecture, label, serial, title, source, digest } = offer;
+  const inspector = new SystemInspector(architecture);
+  let refused: RackError | undefined;
+  const file = await openStored(join(request.directory, request.name));
+  try {
+    const fileName = basename(new URL(offer.url).pathname);
+    const added = await addImage({
+      tree,
+      file: { ...(await bytesOfFile(file, fileName)), own: file },
+      fileName,
+      name: { os, release, architecture, subarchitecture, label, serial },
+      title,
+      compress: isCopy === true ? undefined : true,
+      nowMs,
+      signal,
+      onProgress: () => undefined,
+      ...(bundle === undefined ? { origin: { source, ...digest } } : { bundle }),
+      onDisk: (piece) => inspector.take(piece),
+      signs: () => inspector.signs(),
+      whenVerified: async () => {
+        const unfit = isCopy === true ? undefined : judgeSystem(inspector.facts(), architecture);
+        if (unfit === undefined) return;
+        refused = await refuse(offer, request, `${unfit}; ${addRemedy(offer)}`);
+        throw refused;
+      },
+    });
+    return { ...added, system: inspector.facts() };
+  } catch (error) {
+    if (error instanceof RackError && error.code === 'already-exists') {
+      // Otherwise each import would download the file to find the same.
+      await noteRefusal(request, { as: TAKEN, why: error.message });
+      await removeDownload(request);
+      throw new RackError(error.code, `${offerName(offer)} was not imported: ${error.message}`, { cause: error });
+    }
+    if (error === refused || !(error instanceof RackError && error.code === 'bad-argument')) throw error;
+    // A cause is the failure of a program or of an expansion, which another try may not have.
+    if (error.cause === undefined) throw await refuse(offer, request, error.message);
+    throw refusedError(offer, error.message, error);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Remembers why the content of a verified file is refused, and removes the file. @returns the error for this import */
+async function refuse(offer: ImageOffer, request: DownloadRequest, why: string): Promise<RackError> {
+  await noteRefusal(request, { as: offer.architecture, why });
+  await removeDownload(request);
+  return refusedError(offer, why);
+}
+
+function addRemedy({ url, os, release, architecture }: ImageOffer): string {
+  const words = ['--os', os, '--release', release, '--arch', architecture].map(shellWord).join(' ');
+  return `to add it nevertheless, fetch ${url}, then: rackboot images add ${shellWord(basename(new URL(url).pathname))} ${words}`;
+}
+
+const refusedError = (offer: ImageOffer, why: string, cause?: RackError): RackError =>
+  new RackError('bad-argument', `${offerName(offer)} was not imported: ${why}`, { cause });

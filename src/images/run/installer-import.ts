@@ -1,0 +1,172 @@
+// Imports an offered installer: downloads its kernel and its initrd, verifies them, adds the drivers and publishes them in the boot tree. An
+// installer that another Rackboot has finished is published as it is.
+//
+// 1. Nothing appears in the tree before both files match their checksums in a trusted list, which is signed or was fetched by HTTPS.
+// 2. The locks of both files are held until the end.
+// 3. An interrupted download continues with the next import. Only a finished import removes the files.
+// 4. Several may download at a time. One at a time reads its files and adds the drivers.
+// 5. Bytes that are published unchanged are those of the download, which gets a further name: they need no room twice.
+
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RackError } from '../../errors.ts';
+import type { ReplacementCheck } from '../directory-publication.ts';
+import { removeDownload } from '../download/removal.ts';
+import { checkNames, type EnvironmentRequest, type Publication } from '../environment.ts';
+import { lockImports } from '../file-lock.ts';
+import { assertOwnStore } from '../image-store.ts';
+import { type InstallerFiles, publishInstaller } from '../installer.ts';
+import { publishInstallerFiles } from '../installer-files.ts';
+import { OneAtATime } from '../one-at-a-time.ts';
+import { describeFile, encodeManifest, makeDirectories } from '../publication.ts';
+import { type InstallerOffer, installerName } from '../sources/offer.ts';
+import { asStoreError } from '../store-error.ts';
+import { downloadOf, type FetchTerms, fetchFile, lockOf } from './file-fetch.ts';
+import { assertReplaceable, findPart, installerDirectory, replaceable } from './tree-parts.ts';
+
+/** The largest kernel or initrd, in bytes; both are read into memory. Debian's have at most 50 MB. */
+const FILE_BYTES_MAX = 512 * 1024 * 1024;
+/** The name and the largest size of a disc, which the initrd loads. */
+const DISC = 'installer.iso';
+const DISC_BYTES_MAX = 32 * 1024 ** 3;
+/** The system whose packages a Debian host's apt can fetch for any release. */
+const WITH_PACKAGES = 'debian';
+
+/** The work on downloaded installers: each may take 1 GiB of memory, and two cannot use the host's package manager. */
+const turns = new OneAtATime();
+/** The checks of those that are there, which do not wait for the package manager. */
+const checks = new OneAtATime();
+
+/** The options of an import. */
+export interface InstallerTerms
+  extends FetchTerms,
+    Pick<EnvironmentRequest, 'tree' | 'workDir' | 'packages' | 'onProgress'> {
+  /** As of `ImportTerms`. */
+  readonly bundle?: string | undefined;
+  /** True: an installer that was made from the same files, and is undamaged, stays as it is. Default: false */
+  readonly mayStay?: boolean | undefined;
+  /** Called when both files have arrived: from then on the import needs no server, but may wait for its turn. */
+  readonly onTurn?: (() => void) | undefined;
+}
+
+/** An imported installer. */
+interface InstallerImport extends Publication {
+  readonly serial: string;
+  /** False if it was there already. */
+  readonly added: boolean;
+}
+
+/**
+ * Imports an installer as `ARCH/generic/RELEASE/install/{linux,initrd.gz,manifest.json}` of the tree.
+ *
+ * @throws RackError `source-failed` if no attempt delivered a file, `cancelled`, `already-running` if another import holds a file, `store-unwritable`, `tree-unreadable`, and those of `assertReplaceable` and `publishInstaller`
+ */
+export async function importOfferedInstaller(offer: InstallerOffer, terms: InstallerTerms): Promise<InstallerImport> {
+  try {
+    return await importMissing(offer, terms);
+  } catch (error) {
+    throw asStoreError(error, terms.tree);
+  }
+}
+
+async function importMissing(offer: InstallerOffer, terms: InstallerTerms): Promise<InstallerImport> {
+  const { tree, signal } = terms;
+  const { os, release, architecture: arch, kernel, initrd, disc } = offer;
+  checkNames({ arch, release });
+  const further = disc === undefined ? [] : [disc];
+  const fetched = [kernel, initrd, ...further].map(({ digest }) => digest.hex);
+  const place = join(tree, installerDirectory(offer));
+  const present = terms.mayStay === true ? await checks.do(() => findPart(place, fetched), signal) : undefined;
+  if (present !== undefined) return { directory: place, ...present, added: false };
+  assertOwnStore(tree);
+  assertReplaceable(tree, installerDirectory(offer), os);
+  const directory = join(tree, 'images', '.downloads');
+  await makeDirectories(directory);
+  // The initrd is written once more, with the drivers.
+  const isConverted = offer.finished === undefined && (os === WITH_PACKAGES || terms.packages !== undefined);
+  const both = [
+    downloadOf(kernel, directory, FILE_BYTES_MAX),
+    { ...downloadOf(initrd, directory, FILE_BYTES_MAX), isConverted },
+    ...further.map((file) => downloadOf(file, directory, DISC_BYTES_MAX)),
+  ];
+  // One file may be both.
+  const requests = [...new Map(both.map((request) => [request.name, request])).values()];
+  const lock = await lockImports(requests.map(lockOf), installerName(offer));
+  try {
+    // At once: then the bytes of both are known early. The locks are held until neither is written any more.
+    const ends = await Promise.allSettled(
+      requests.map((request) => fetchFile(request, installerName(offer), { ...terms, mirrorKey: offer.mirrorKey })),
+    );
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
+    terms.onTurn?.();
+    const made = await turns.do(async () => {
+      const published = await publishFetched(offer, terms, { place, directory, fetched });
+      for (const file of requests) await removeDownload(file);
+      const found = await findPart(place, fetched);
+      return found === undefined ? undefined : { ...published, serial: found.serial };
+    }, signal);
+    if (made === undefined)
+      throw new RackError('not-found', `${installerName(offer)} was removed while it was imported: import it again`);
+    return { ...made, added: true };
+  } finally {
+    lock.release();
+  }
+}
+
+/** Where the files of an installer are, and where they go. */
+interface FetchedFiles {
+  /** The directory of the installer. */
+  readonly place: string;
+  /** That of the downloads. */
+  readonly directory: string;
+  /** The digests of the kernel and the initrd. */
+  readonly fetched: readonly string[];
+}
+
+/** Publishes the downloaded files, with the drivers unless another Rackboot has finished them. */
+async function publishFetched(
+  offer: InstallerOffer,
+  { tree, workDir, packages, onProgress, signal, bundle }: InstallerTerms,
+  { place, directory, fetched }: FetchedFiles,
+): Promise<Publication> {
+  const { os, release, base, title, architecture: arch, source, kernel, initrd, disc, finished } = offer;
+  const stored = { kernel: join(directory, kernel.digest.hex), initrd: join(directory, initrd.digest.hex) };
+  const files = { kernel: await readFile(stored.kernel), initrd: await readFile(stored.initrd), stored };
+  const facts = { os, release, base, title, source, kernel_url: kernel.url, initrd_url: initrd.url, fetched };
+  const mayReplace = replaceable(tree, os);
+  if (finished !== undefined) {
+    const isBundled = bundle === undefined ? {} : { isBundled: true };
+    const further = disc === undefined ? undefined : { hex: disc.digest.hex, path: join(directory, disc.digest.hex) };
+    return await publishFinished(
+      place,
+      files,
+      further,
+      { ...facts, serial: finished.serial, ...isBundled },
+      mayReplace,
+    );
+  }
+  const request = { tree, arch, release, workDir, packages, onProgress, signal, mayReplace };
+  return await publishInstaller(request, { ...files, base, hasPackages: os === WITH_PACKAGES, facts });
+}
+
+/** Publishes an installer that another Rackboot has finished. */
+async function publishFinished(
+  directory: string,
+  { kernel, initrd, stored }: InstallerFiles,
+  disc: { readonly hex: string; readonly path: string } | undefined,
+  facts: Readonly<Record<string, unknown>>,
+  mayReplace: ReplacementCheck,
+): Promise<Publication> {
+  const images = [
+    { name: 'linux', data: kernel, stored: stored?.kernel },
+    { name: 'initrd.gz', data: initrd, stored: stored?.initrd },
+  ];
+  const further =
+    disc === undefined
+      ? []
+      : [{ name: DISC, stored: disc.path, bytes: (await stat(disc.path)).size, sha256: disc.hex }];
+  const files = [...images.map(describeFile), ...further.map(({ stored: _, ...file }) => file)];
+  const manifest = encodeManifest({ schema: 1, ...facts, packages: [], files });
+  await publishInstallerFiles(directory, [...images, ...further], manifest, mayReplace);
+  return { directory, files: [...files, describeFile(manifest)] };
+}

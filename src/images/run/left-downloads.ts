@@ -1,0 +1,131 @@
+// The files left by unfinished imports: counts the bytes, and removes parts, whole files, the memory of refused ones (refusals.ts), and locks.
+
+import { readdirSync } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RackError } from '../../errors.ts';
+import { seenEntry } from '../../files/seen-stats.ts';
+import { settleLeftovers } from '../directory-publication.ts';
+import { BYTE_ENDS, ENDS, OF_FILE, removeUnlocked } from '../download/unlocked-parts.ts';
+import { tryImport } from '../file-lock.ts';
+import { assertOwnStore, blobPath, hasBlob, readImages } from '../image-store.ts';
+import { sweepSeen } from '../sources/seen-sweep.ts';
+import { asStoreError } from '../store-error.ts';
+import { linkOnWay } from '../tree-place.ts';
+import { hasFiles, listTreeParts, partParents } from './tree-parts.ts';
+
+const NAME = /^[0-9a-f]{32,128}$/;
+/** The age at which a file without new bytes is removed instead of continued, in milliseconds. */
+const LEFT_MS = 14 * 24 * 60 * 60 * 1000;
+
+/**
+ * Removes files that no process is downloading: old ones, and those whose image, boot loader or installer is here, which a kill between its
+ * publication and the end of its import leaves. Removes the locks that killed imports left, and the memory of documents that are no longer
+ * read. Puts back what an interrupted replacement took out of the tree.
+ * @returns the freed bytes of files
+ * @throws RackError `tree-unreadable`; `store-unwritable` for the first file that could not be removed, after the others
+ */
+export async function sweepDownloads(tree: string, nowMs: number): Promise<number> {
+  await restoreParts(tree);
+  assertOwnStore(tree);
+  await sweepSeen(tree, nowMs);
+  const directory = directoryOf(tree);
+  const files = (await keptFiles(tree)).toSorted();
+  const imported = files.length === 0 ? new Set() : importedDigests(tree);
+  let freed = 0;
+  let problem: RackError | undefined;
+  for (const file of files) {
+    const { digest = '', size = '', end = '' } = OF_FILE.exec(file)?.groups ?? {};
+    const stem = `${digest}${size}`;
+    // A part decides about its record.
+    if (digest === '' || (end.startsWith('.part.') && files.includes(`${stem}.part`))) continue;
+    const facts = await stat(join(directory, file)).catch(() => undefined);
+    if (facts?.isFile() !== true) continue;
+    const isOld = nowMs - facts.mtimeMs >= LEFT_MS;
+    const isDone = imported.has(digest) && !end.startsWith('.refused');
+    if (!isOld && !isDone) continue;
+    try {
+      // The release of a lock removes its file.
+      if (end === '.lock') tryImport(join(directory, file))?.release();
+      else if (await removeUnlocked(directory, digest, [stem], isOld ? ENDS : BYTE_ENDS)) freed += facts.size;
+    } catch (error) {
+      const found = asStoreError(error, directory);
+      if (!(found instanceof RackError)) throw found;
+      problem ??= found;
+    }
+  }
+  if (problem !== undefined) throw problem;
+  return freed;
+}
+
+/** The names of the files that imports keep; none behind a link, where the files of somebody else are. */
+const keptFiles = async (tree: string): Promise<readonly string[]> =>
+  linkOnWay(tree, DOWNLOADS) === undefined ? await readdir(directoryOf(tree)).catch(() => []) : [];
+
+/** The digests of the files from which the images, boot loaders and installers of the tree were made. A damaged one may be coming again. */
+function importedDigests(tree: string): ReadonlySet<string> {
+  const images = readImages(tree).images.filter((image) => hasBlob(tree, image));
+  const parts = listTreeParts(tree).filter((part) => hasFiles(tree, part));
+  return new Set([
+    ...images.flatMap(({ origin, sha256, system }) =>
+      origin === undefined ? [] : [origin.hex, sha256, ...(system?.files ?? []).map((file) => file.sha256)],
+    ),
+    ...parts.flatMap(({ origin }) => origin?.digests ?? []),
+  ]);
+}
+
+/** Removes all that imports keep of these files, but not of one that a process is importing. @param names their digests */
+export async function removeLeft(tree: string, names: readonly string[]): Promise<void> {
+  const directory = directoryOf(tree);
+  const kept = await keptFiles(tree);
+  for (const name of names.filter((one) => NAME.test(one))) {
+    const stems = new Set(
+      kept.filter((file) => file.startsWith(name)).map((file) => /^[0-9a-f]+(?:-\d+)?/.exec(file)?.[0] ?? name),
+    );
+    if (stems.size > 0) await removeUnlocked(directory, name, [...stems], ENDS);
+  }
+}
+
+const DOWNLOADS = 'images/.downloads';
+const directoryOf = (tree: string): string => join(tree, DOWNLOADS);
+
+/**
+ * The bytes of these files that are on this host, downloaded by an earlier import or, for a file of a system, in the store.
+ * @param total the bytes of all of them; undefined: unknown
+ */
+export function arrivedBytes(tree: string, digests: readonly string[], total: number | undefined): number {
+  const directory = directoryOf(tree);
+  const kept = namesIn(directory);
+  const bytesOf = (digest: string): number => {
+    const parts = kept.filter((name) => name.startsWith(digest) && name.endsWith('.part'));
+    const paths = [...[digest, ...parts].map((name) => join(directory, name)), join(tree, blobPath(digest, 'file'))];
+    return paths.reduce((found, path) => Math.max(found, sizeOf(path)), 0);
+  };
+  const bytes = [...new Set(digests)].reduce((sum, digest) => sum + bytesOf(digest), 0);
+  return Math.min(bytes, total ?? bytes);
+}
+
+function namesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}
+
+/** 0: there is no such file. */
+const sizeOf = (path: string): number => {
+  const found = seenEntry(path);
+  return found?.isFile() === true ? found.size : 0;
+};
+
+/**
+ * Ends what killed processes did to boot loaders, installers and environments (directory-publication.ts).
+ * @throws RackError `tree-unreadable`; `store-unwritable`
+ */
+async function restoreParts(tree: string): Promise<void> {
+  for (const parent of partParents(tree).filter((one) => linkOnWay(tree, one) === undefined))
+    await settleLeftovers(join(tree, parent)).catch((error: unknown) => {
+      throw asStoreError(error, tree);
+    });
+}

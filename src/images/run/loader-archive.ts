@@ -1,0 +1,132 @@
+// Unpacks an archive of boot loaders, `archive.tar.xz` of MAAS's streams, in memory.
+//
+// Sources: POSIX.1-2017 pax, "ustar Interchange Format"; GNU tar 1.35 for its magic in the same place.
+//
+// 1. Only plain files are extracted, each under the last component of its name. So no name in an archive becomes a path.
+// 2. An archive with a link, a device, an absolute path or a path with `..` is refused as a whole. Directories are skipped.
+// 3. An archive expands to at most EXPANDED_BYTES_MAX, with at most FILES_MAX files.
+
+import { isPlainName } from '../../boot/images.ts';
+import { counted } from '../../counted.ts';
+import { RackError } from '../../errors.ts';
+import { viewBytes } from '../../net/borrowed-bytes.ts';
+import { beginExpansion } from '../image-expansion.ts';
+import { isContainedPath } from '../sources/contained-path.ts';
+
+/** A file of a boot loader. */
+export interface LoaderFile {
+  readonly name: string;
+  readonly data: Buffer;
+}
+
+const EXPANDED_BYTES_MAX = 256 * 1024 * 1024;
+const FILES_MAX = 256;
+const BLOCK_BYTES = 512;
+const DIRECTORY = '5';
+/** Regular files: POSIX, old. */
+const PLAIN: ReadonlySet<string> = new Set(['0', '']);
+/** Extended headers of pax. They may hold only metadata such as times and owners; a header with a name or a size is refused. */
+const PAX: ReadonlySet<string> = new Set(['x', 'g']);
+
+/** The files of an archive, or the problem. */
+type LoaderDecoded =
+  | { readonly ok: true; readonly files: readonly LoaderFile[] }
+  | { readonly ok: false; readonly problem: string };
+
+/**
+ * Unpacks an archive.
+ * @param title its name in error messages
+ * @throws RackError `bad-argument` if the archive is refused, `tool-missing` without xz
+ */
+export async function unpackLoader(archive: Uint8Array, title: string): Promise<readonly LoaderFile[]> {
+  const refuse = (why: string, cause?: unknown): RackError =>
+    new RackError('bad-argument', `${title} cannot be unpacked: ${why}`, { cause });
+  const decoded = decodeLoaderTar(await expand(archive, refuse));
+  if (!decoded.ok) throw refuse(decoded.problem);
+  return decoded.files;
+}
+
+/** Decodes the expanded archive. */
+export function decodeLoaderTar(tar: Uint8Array): LoaderDecoded {
+  const files = new Map<string, LoaderFile>();
+  for (let at = 0; ; ) {
+    const head = decodeHeader(Buffer.from(viewBytes(tar, at, at + BLOCK_BYTES)));
+    if (typeof head === 'string') return { ok: false, problem: head };
+    if (head.kind === 'end') return { ok: true, files: [...files.values()] };
+    const start = at + BLOCK_BYTES;
+    const data = Buffer.from(viewBytes(tar, start, start + head.bytes));
+    if (data.length < head.bytes) return { ok: false, problem: CUT_SHORT };
+    at = start + Math.ceil(head.bytes / BLOCK_BYTES) * BLOCK_BYTES;
+    const name = PAX.has(head.type) ? judgePax(data) : judgeName(head);
+    if (typeof name === 'object') return { ok: false, problem: name.problem };
+    if (name === undefined) continue;
+    if (files.has(name)) return { ok: false, problem: `it has two files named ${name}` };
+    if (files.size === FILES_MAX) return { ok: false, problem: `it has more than ${counted(FILES_MAX, 'file')}` };
+    files.set(name, { name, data });
+  }
+}
+
+const CUT_SHORT = 'it is cut short';
+
+/** @returns the problem if the header overrides a name or a size */
+const judgePax = (data: Buffer): { readonly problem: string } | undefined =>
+  /(?:^|\n)\d+ (?:path|size|linkpath)=/.test(data.toString('latin1'))
+    ? { problem: 'it has a very long name' }
+    : undefined;
+
+/** @returns the name in the boot tree; undefined for a directory */
+function judgeName({ name, type }: Member): string | undefined | { readonly problem: string } {
+  const shown = JSON.stringify(name);
+  const path = name.replace(/^\.\//, '').replace(/\/$/, '');
+  if (type === DIRECTORY && (path === '.' || path === '')) return undefined;
+  if (!isContainedPath(path)) return { problem: `it has ${shown}, which leads out of the archive` };
+  if (type === DIRECTORY) return undefined;
+  if (!PLAIN.has(type)) return { problem: `${shown} is not a plain file` };
+  const last = path.slice(path.lastIndexOf('/') + 1);
+  return isPlainName(last) ? last : { problem: `the name ${shown} is not allowed in the boot tree` };
+}
+
+type Refuse = (why: string, cause?: unknown) => RackError;
+
+async function expand(archive: Uint8Array, refuse: Refuse): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  const expansion = beginExpansion('xz', async (piece) => {
+    bytes += piece.length;
+    if (bytes > EXPANDED_BYTES_MAX) throw refuse(`it expands to more than ${EXPANDED_BYTES_MAX} bytes`);
+    pieces.push(Buffer.from(piece));
+  });
+  try {
+    await expansion.write(archive);
+    await expansion.end();
+  } catch (error) {
+    throw error instanceof RackError ? error : refuse('it is damaged', error);
+  } finally {
+    expansion.close();
+  }
+  return Buffer.concat(pieces);
+}
+
+/** A member of an archive. */
+interface Member {
+  readonly kind: 'member';
+  readonly name: string;
+  readonly type: string;
+  readonly bytes: number;
+}
+
+/** @returns the header, or the problem as a text */
+function decodeHeader(head: Buffer): Member | { readonly kind: 'end' } | string {
+  if (head.length < BLOCK_BYTES) return CUT_SHORT;
+  if (head.every((byte) => byte === 0)) return { kind: 'end' };
+  const text = (at: number, length: number): string => head.toString('latin1', at, at + length).split('\0', 1)[0] ?? '';
+  const sum = head.reduce((total, byte, at) => total + (at >= 148 && at < 156 ? 0x20 : byte), 0);
+  if (text(257, 5) !== 'ustar') return 'it is not a tar archive';
+  if (Number.parseInt(text(148, 8), 8) !== sum) return 'a header has a wrong checksum';
+  const size = text(124, 12).trim();
+  if (!/^[0-7]{1,11}$/.test(size)) return 'a file has no readable size';
+  // GNU tar stores times where ustar has the prefix.
+  const prefix = text(263, 2) === '00' ? text(345, 155) : '';
+  const name = prefix === '' ? text(0, 100) : `${prefix}/${text(0, 100)}`;
+  return { kind: 'member', name, type: text(156, 1), bytes: Number.parseInt(size, 8) };
+}

@@ -1,0 +1,111 @@
+// Imports a boot loader from a stream into `bootloader/TYPE/ARCH/` of the boot tree, the directory that MAAS uses.
+//
+//   each file ─▶ download and verify ─▶ unpack archives in memory (loader-archive.ts) ─▶ replace the directory
+//
+// A loader that was made from the same files, and is still whole, stays as it is.
+//
+// 1. Nothing appears in the tree until every file was verified and every archive was unpacked.
+// 2. The locks of all files are held until the end: one file may belong to several loaders.
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { counted } from '../../counted.ts';
+import { RackError } from '../../errors.ts';
+import { publishDirectory } from '../directory-publication.ts';
+import { removeDownload } from '../download/removal.ts';
+import type { Publication } from '../environment.ts';
+import { lockImports } from '../file-lock.ts';
+import { assertOwnStore } from '../image-store.ts';
+import { describeFile, encodeManifest, makeDirectories } from '../publication.ts';
+import { type LoaderOffer, loaderName } from '../sources/offer.ts';
+import { asStoreError } from '../store-error.ts';
+import { downloadOf, type FetchTerms, fetchFile, lockOf } from './file-fetch.ts';
+import { type LoaderFile, unpackLoader } from './loader-archive.ts';
+import { assertReadable, assertReplaceable, findPart, MANIFEST, replaceable } from './tree-parts.ts';
+
+/** The largest file, in bytes: archives are unpacked in memory. Ubuntu's archives have at most 6 MB. */
+const FILE_BYTES_MAX = 64 * 1024 * 1024;
+/** The most bytes of all files of a loader together, unpacked. */
+const LOADER_BYTES_MAX = 256 * 1024 * 1024;
+
+/** The options of an import. */
+interface LoaderTerms extends FetchTerms {
+  /** The boot tree. */
+  readonly tree: string;
+  /** As of `ImportTerms`. */
+  readonly bundle?: string | undefined;
+}
+
+/** An imported boot loader. */
+interface LoaderImport extends Publication {
+  readonly serial: string;
+  /** False if it was there already. */
+  readonly added: boolean;
+}
+
+/**
+ * Imports a boot loader.
+ * @throws RackError `source-failed`, `cancelled`, `already-running`, `bad-argument` for an archive that cannot be unpacked, `store-unwritable`,
+ * `tree-unreadable`, and those of `assertReplaceable`
+ */
+export async function importLoader(offer: LoaderOffer, terms: LoaderTerms): Promise<LoaderImport> {
+  try {
+    return await importMissing(offer, terms);
+  } catch (error) {
+    throw asStoreError(error, terms.tree);
+  }
+}
+
+async function importMissing(offer: LoaderOffer, terms: LoaderTerms): Promise<LoaderImport> {
+  const { tree } = terms;
+  const name = loaderName(offer);
+  const directory = join(tree, name);
+  const digests = [...new Set(offer.files.map(({ digest }) => digest.hex))];
+  const present = await findPart(directory, digests);
+  if (present !== undefined) return { directory, ...present, added: false };
+  assertOwnStore(tree);
+  assertReplaceable(tree, name);
+  const downloads = join(tree, 'images', '.downloads');
+  await makeDirectories(downloads);
+  if (offer.files.length === 0) throw new RackError('bad-argument', `${name} has no file`);
+  const wanted = offer.files.map((file) => ({ file, request: downloadOf(file, downloads, FILE_BYTES_MAX) }));
+  const paths = wanted.map(({ request }) => lockOf(request));
+  const lock = await lockImports(paths, name);
+  try {
+    const unpacked = new Map<string, LoaderFile>();
+    let bytes = 0;
+    for (const { file, request } of wanted) {
+      await fetchFile(request, name, terms);
+      const data = await readFile(join(downloads, request.name));
+      const found = file.isArchive ? await unpackLoader(data, `${file.name} of ${name}`) : [{ name: file.name, data }];
+      bytes += found.reduce((sum, one) => sum + one.data.length, 0);
+      if (bytes > LOADER_BYTES_MAX)
+        throw new RackError(
+          'bad-argument',
+          `${name} was not imported: it has more than ${counted(LOADER_BYTES_MAX, 'byte')}`,
+        );
+      for (const one of found) {
+        if (one.name === MANIFEST)
+          throw new RackError('bad-argument', `${name} was not imported: no file of it may be named ${MANIFEST}`);
+        if (unpacked.get(one.name)?.data.equals(one.data) === false)
+          throw new RackError('bad-argument', `${name} was not imported: two files named ${one.name} differ`);
+        unpacked.set(one.name, one);
+      }
+    }
+    const files = [...unpacked.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    const { source, title, label, serial } = offer;
+    const published = files.map(describeFile);
+    const isBundled = terms.bundle === undefined ? {} : { isBundled: true };
+    const facts = { source, title, label, serial, fetched: digests, ...isBundled };
+    const manifest = encodeManifest({ schema: 1, ...facts, packages: [], files: published });
+    assertReadable(name, manifest);
+    await publishDirectory(directory, [...files, manifest], replaceable(tree));
+    for (const { request } of wanted) await removeDownload(request);
+    const made = await findPart(directory, digests);
+    if (made === undefined)
+      throw new RackError('not-found', `${name} was removed while it was imported: import it again`);
+    return { directory, ...made, added: true };
+  } finally {
+    lock.release();
+  }
+}

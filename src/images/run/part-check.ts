@@ -1,0 +1,334 @@
+// Checks the files that Rackboot put into the boot tree apart from the store against the manifests that it wrote with them, and takes damaged
+// ones out of the tree.
+//
+//   bootloader/TYPE/ARCH/manifest.json                          a boot loader of a stream
+//   ARCH/generic/RELEASE/{install,commissioning}/manifest.json  an installer, an environment
+//   .loaders-ARCH.json                                          the boot loaders of Debian's packages, in the top directory
+//
+// 1. Only real directories are read: the target of a link is another place of the tree, or a person's own.
+// 2. A damaged file is no longer served. Its manifest stays, so that it is still known as missing, and an import of the same files restores it.
+// 3. A damaged file that can be downloaded again is deleted. One of a person's own file, or in the top directory, gets a hidden name next
+//    to its own, under which it is not served.
+// 4. In the top directory a person may replace a boot loader by their own. There a file of another size stays, and is only reported.
+// 5. A directory that was published again during its check is left alone: its files were verified by whoever published it. So is a file
+//    that changed while it was read, or that could not be read: another check may find it whole.
+
+import { readdirSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { z } from 'zod';
+import { CPUS } from '../../boot/architectures.ts';
+import { isPlainName } from '../../boot/images.ts';
+import { cleanText } from '../../clean-text.ts';
+import { newUuid } from '../../clock.ts';
+import { osErrorCode, RackError } from '../../errors.ts';
+import { seenEntry, seenIdentity } from '../../files/seen-stats.ts';
+import { INSTALLER, LOADER, PART_FILES_MAX } from '../sources/offer.ts';
+import { type ContentState, judgeBlob } from '../stored-blob.ts';
+import { assertNotLinked } from '../tree-place.ts';
+import { asideRemedy, hasFiles, MANIFEST, readOwn } from './tree-parts.ts';
+
+/** A group of files with a manifest. */
+export interface KnownPart {
+  /** `built-in`: the boot loaders of the top directory. */
+  readonly kind: 'loader' | 'installer' | 'environment' | 'built-in';
+  /** Relative to the tree; empty: the top directory. */
+  readonly directory: string;
+  readonly architecture: string;
+  /** The type of a boot loader; empty for those of the top directory. */
+  readonly release: string;
+  readonly manifest: PartFacts;
+}
+
+/** The facts of a manifest that the check and the repair need. */
+type PartFacts = z.output<typeof manifestShape>;
+
+/** A checked part; it lacks the files that were taken out of the tree. */
+export interface CheckedPart extends KnownPart {
+  readonly files: readonly CheckedFile[];
+}
+
+/** A checked file. */
+interface CheckedFile {
+  /** Relative to the tree. */
+  readonly path: string;
+  readonly state: ContentState;
+  /** The path of the damaged copy, relative to the tree; undefined if nothing was moved. */
+  readonly movedTo?: string | undefined;
+}
+
+/** The parts of a tree. */
+interface TreeContent {
+  readonly parts: readonly KnownPart[];
+  /** Directories without a manifest and links, relative to the tree: a person made them. */
+  readonly others: readonly string[];
+  /** The directories with a damaged manifest, relative to the tree; without the top directory. */
+  readonly spoilt: readonly string[];
+  /** Each names a part that cannot be checked, with the reason and the remedy. */
+  readonly problems: readonly string[];
+}
+
+/** The options of a check, as for `checkContent`. */
+interface CheckTerms {
+  readonly tree: string;
+  readonly repairs: boolean;
+  readonly onProgress: (done: number, total: number) => void;
+}
+
+/** Bound on the parts of a tree; further ones are a problem. */
+export const PARTS_MAX = 1000;
+const GENERIC = 'generic';
+const KINDS = { install: 'installer', commissioning: 'environment' } as const;
+const KERNEL = 'linux';
+/** The disc that an installer runs from. */
+const DISC = 'installer.iso';
+
+const text = (charactersMax: number) => z.string().transform((found) => cleanText(found, charactersMax));
+const manifestShape = z.object({
+  schema: z.literal(1),
+  files: z
+    .array(
+      z.object({
+        name: z.string().refine(isPlainName),
+        bytes: z.number().int().min(0),
+        sha256: z.string().regex(/^[0-9a-f]{64}$/),
+      }),
+    )
+    .min(1)
+    .max(PART_FILES_MAX),
+  os: z.string().refine(isPlainName).optional(),
+  source: text(2048).optional(),
+  label: z.string().refine(isPlainName).optional(),
+  serial: z.string().max(32).optional(),
+  fetched: z.array(z.string().max(128)).max(PART_FILES_MAX).optional(),
+  /** Installers of a mirror have it. */
+  kernel_url: z.string().optional(),
+  /** True: it came with a bundle, whose name is the source. */
+  isBundled: z.boolean().optional(),
+});
+
+/** The source from which a part was downloaded; undefined: it was made from packages or from files of a host. */
+export function originOf({ kind, manifest }: KnownPart): string | undefined {
+  const { fetched, kernel_url: kernel, isBundled = false, source } = manifest;
+  const isFetched = kind === 'loader' || fetched !== undefined || kernel !== undefined;
+  return isFetched && !isBundled ? source : undefined;
+}
+
+/** The name for people: `bootloader/uefi/amd64`, `installer/ubuntu/noble/amd64`, else the directory. */
+export function partName({ kind, directory, architecture, release, manifest: { os } }: KnownPart): string {
+  if (kind === 'built-in') return `boot loaders for ${architecture}`;
+  return kind === 'installer' && os !== undefined ? [INSTALLER, os, release, architecture].join('/') : directory;
+}
+
+/** The name of the file or directory of this or another host from which an installer was made; undefined: it was not. */
+export const fileOf = (part: KnownPart): string | undefined =>
+  originOf(part) === undefined ? part.manifest.source : undefined;
+
+/** The parts of which a file is missing or has another size. Those of the top directory are left out: a person may replace them. */
+export const damagedParts = (tree: string): readonly KnownPart[] =>
+  listKnownParts(tree).parts.filter(
+    ({ kind, directory, manifest: { files } }) => kind !== 'built-in' && !hasFiles(tree, { directory, files }),
+  );
+
+/** Checks every file that a manifest names, one after the other. */
+export async function checkParts(
+  terms: CheckTerms,
+): Promise<Pick<TreeContent, 'others' | 'problems'> & { readonly parts: readonly CheckedPart[] }> {
+  const { parts, others, problems } = listKnownParts(terms.tree);
+  const total = parts.reduce((sum, part) => sum + bytesOf(part), 0);
+  const checked: CheckedPart[] = [];
+  let before = 0;
+  for (const part of parts) {
+    const start = before;
+    const result = await checkPart(part, { ...terms, onProgress: (done) => terms.onProgress(start + done, total) });
+    before += bytesOf(part);
+    if (result !== undefined) checked.push(result);
+  }
+  return { parts: checked, others, problems };
+}
+
+const bytesOf = ({ manifest }: KnownPart): number => manifest.files.reduce((sum, { bytes }) => sum + bytes, 0);
+
+/** @returns undefined: it was published again or removed meanwhile */
+async function checkPart(
+  part: KnownPart,
+  { tree, repairs, onProgress }: Omit<CheckTerms, 'onProgress'> & { readonly onProgress: (done: number) => void },
+): Promise<CheckedPart | undefined> {
+  const { directory, manifest } = part;
+  const disc = join(directory, DISC);
+  // A published file gets another inode.
+  const identity = (): string =>
+    ['', ...manifest.files.map(({ name }) => name)]
+      .map((name) => seenEntry(join(tree, directory, name))?.ino ?? '')
+      .join(' ');
+  const present = identity();
+  const files: CheckedFile[] = [];
+  let before = 0;
+  for (const { name, sha256, bytes } of manifest.files) {
+    const start = before;
+    const path = join(directory, name);
+    const onRead = (done: number): void => onProgress(start + done);
+    let seen: string | undefined;
+    const onSeen = (identity: string): void => {
+      seen = identity;
+    };
+    const state = await judgeBlob(tree, { path, sha256, bytes }, { onProgress: onRead, onSeen });
+    const isChanged = state.kind === 'damaged' && seenIdentity(join(tree, path)) !== seen;
+    files.push({ path, state: isChanged ? { kind: 'unreadable', code: 'EBUSY' } : state });
+    before += bytes;
+  }
+  if (identity() !== present) return undefined;
+  if (!repairs) return { ...part, files };
+  const left: CheckedFile[] = [];
+  for (const file of files) {
+    const movedTo = isTakenOut(part, file) ? await takeOut(tree, part, file.path) : undefined;
+    left.push(movedTo === undefined ? file : { ...file, movedTo });
+  }
+  // With the kernel and the initrd alone, a machine would boot an installer that it takes for one without a disc.
+  if (files.some(({ path, state: { kind } }) => path === disc && (kind === 'damaged' || kind === 'missing')))
+    await takeOut(tree, part, join(directory, KERNEL));
+  return { ...part, files: left };
+}
+
+/** True for damage that is no longer served. */
+const isTakenOut = ({ kind }: KnownPart, { state }: CheckedFile): boolean =>
+  state.kind === 'damaged' && (kind !== 'built-in' || state.found !== undefined);
+
+/** Takes a file out of the tree. @returns the path of the kept copy, relative to the tree; undefined if the file was deleted */
+async function takeOut(tree: string, part: KnownPart, path: string): Promise<string | undefined> {
+  // No machine gets it, and what is in it is not Rackboot's.
+  if (seenEntry(join(tree, path))?.isDirectory() === true) return undefined;
+  if (part.kind !== 'built-in' && fileOf(part) === undefined) {
+    await rm(join(tree, path), { recursive: true, force: true });
+    return undefined;
+  }
+  const hidden = join(dirname(path), `.${basename(path)}.damaged`);
+  // The copy that an earlier check kept stays if there is no other.
+  if (seenEntry(join(tree, path)) === undefined) return undefined;
+  await rm(join(tree, hidden), { recursive: true, force: true });
+  try {
+    await rename(join(tree, path), join(tree, hidden));
+    return hidden;
+  } catch (error) {
+    if (osErrorCode(error) !== 'ENOENT') throw error;
+    return undefined;
+  }
+}
+
+/** The parts of a tree, sorted by their directories; those of the top directory come last. */
+export function listKnownParts(tree: string): TreeContent {
+  const problems: string[] = [];
+  const others: string[] = [];
+  const spoilt: string[] = [];
+  const listing = {
+    tree,
+    onProblem: (problem: string): void => void problems.push(problem),
+    onOther: (path: string): void => void others.push(path),
+  };
+  const places = placesIn(listing);
+  if (places.length > PARTS_MAX)
+    problems.push(`${tree} has ${places.length} boot loaders and installers, and only ${PARTS_MAX} are checked.`);
+  const builtIn = CPUS.map((architecture) => ({ kind: 'built-in', release: '', architecture, directory: '' }) as const);
+  const parts: KnownPart[] = [];
+  for (const place of [...places.slice(0, PARTS_MAX), ...builtIn]) {
+    const path = join(place.directory, place.kind === 'built-in' ? `.loaders-${place.architecture}.json` : MANIFEST);
+    const found = readFacts(tree, path);
+    if (typeof found === 'object' && 'files' in found) parts.push({ ...place, manifest: found });
+    else if (typeof found === 'object') {
+      const isOwn = place.kind !== 'built-in';
+      if (isOwn) spoilt.push(place.directory);
+      const remedy = isOwn ? asideRemedy(place.directory) : '`rackboot images build` makes them again';
+      const text = `${path} is damaged, so its files cannot be checked: ${found.damage}`;
+      problems.push(`${text}; ${remedy}; if they are your own, remove it`);
+    } else if (found !== undefined) problems.push(found);
+    else if (place.kind !== 'built-in') others.push(place.directory);
+  }
+  return { parts, others, spoilt, problems };
+}
+
+interface Listing {
+  readonly tree: string;
+  readonly onProblem: (problem: string) => void;
+  readonly onOther: (path: string) => void;
+}
+
+/** The directories of boot loaders, installers and environments. */
+function placesIn(listing: Listing): readonly Omit<KnownPart, 'manifest'>[] {
+  const under = (...names: readonly string[]): readonly string[] => namesUnder(listing, join(...names));
+  const loaders = under(LOADER).flatMap((release) =>
+    under(LOADER, release).map((architecture) => {
+      const directory = join(LOADER, release, architecture);
+      return { kind: 'loader', release, architecture, directory } as const;
+    }),
+  );
+  const kernels = CPUS.flatMap((architecture) =>
+    under(architecture, GENERIC).flatMap((release) =>
+      under(architecture, GENERIC, release).flatMap((name) => {
+        if (name !== 'install' && name !== 'commissioning') return [];
+        const directory = join(architecture, GENERIC, release, name);
+        return [{ kind: KINDS[name], release, architecture, directory } as const];
+      }),
+    ),
+  );
+  return [...loaders, ...kernels].filter(({ directory }) => namesUnder(listing, directory, 'all').length > 0);
+}
+
+/** The names in a directory of the tree; none if it is a link. @param which `directories`: only those, and links, which may lead to one */
+function namesUnder(
+  { tree, onProblem, onOther }: Listing,
+  directory: string,
+  which: 'directories' | 'all' = 'directories',
+): readonly string[] {
+  const path = join(tree, directory);
+  const entry = seenEntry(path);
+  if (entry?.isSymbolicLink() === true) onOther(directory);
+  if (entry?.isDirectory() !== true) return [];
+  try {
+    return readdirSync(path, { withFileTypes: true })
+      .filter((one) => isPlainName(one.name) && (which === 'all' || one.isDirectory() || one.isSymbolicLink()))
+      .map(({ name }) => name)
+      .toSorted();
+  } catch (error) {
+    const code = osErrorCode(error);
+    if (code === undefined) throw error;
+    if (code !== 'ENOENT') onProblem(unreadable(path, code));
+    return [];
+  }
+}
+
+const unreadable = (path: string, code: string): string =>
+  `${path} cannot be read (${code}): let the user who runs Rackboot read it.`;
+
+/**
+ * Moves the files of a part with a damaged manifest out of the way: it is unknown whose they are.
+ * @param directory relative to the tree @returns the hidden path that they have now
+ * @throws RackError `store-unwritable` if it is behind a link; the system's error
+ */
+export async function movePartAside(tree: string, directory: string): Promise<string> {
+  assertNotLinked(tree, directory);
+  const hidden = join(tree, dirname(directory), `.${basename(directory)}.damaged-${newUuid()}`);
+  await rename(join(tree, directory), hidden);
+  return hidden;
+}
+
+/**
+ * The manifest in a directory, which need not be in its place, and the files that it names; empty if there is none, or it cannot be used.
+ * @param directory relative to the tree, as the result
+ */
+export function filesNamedIn(tree: string, directory: string): readonly string[] {
+  const found = readFacts(tree, join(directory, MANIFEST));
+  const files = typeof found === 'object' && 'files' in found ? found.files : undefined;
+  return files === undefined ? [] : [MANIFEST, ...files.map(({ name }) => name)].map((name) => join(directory, name));
+}
+
+/** @returns undefined: there is no manifest of Rackboot; a text: it cannot be read, and why */
+function readFacts(tree: string, path: string): PartFacts | { readonly damage: string } | string | undefined {
+  const file = join(tree, path);
+  try {
+    const found = readOwn(file, (value) => manifestShape.safeParse(value).data);
+    return typeof found === 'string' ? { damage: found } : found;
+  } catch (error) {
+    if (error instanceof RackError) return `${error.message}.`;
+    throw error;
+  }
+}

@@ -1,0 +1,234 @@
+// Imports the root file system of a system, together with its kernel and initrd. Downloads and verifies each file, moves it into the store,
+// and links it into the boot tree (system-tree.ts).
+//
+//   each file ─▶ in the store? ─▶ lock, download and verify ─▶ move into the store ─▶ manifest ─▶ boot tree ─▶ remove older images
+//
+// 1. A system becomes visible only when all its files are in the store. Systems of one stream share files; each file is downloaded once, by
+//    the import that holds its lock, and verified again by each import that finds it in the store.
+// 2. A root that is not whole, or not that of a system, is refused (root-check.ts). The refusal is remembered (refusals.ts). A copy from
+//    another Rackboot was checked there.
+// 3. Its progress is that of all its files. Files that are already in the store count from the beginning.
+
+import { chmod, open, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RackError } from '../../errors.ts';
+import { seenEntry } from '../../files/seen-stats.ts';
+import { viewBytes } from '../../net/borrowed-bytes.ts';
+import type { Digest } from '../download/digest.ts';
+import { removeDownload } from '../download/removal.ts';
+import type { Download, DownloadRequest } from '../download/request.ts';
+import { lockImport } from '../file-lock.ts';
+import { checkPlace, chooseSerial, publishImage } from '../image-adding.ts';
+import { bytesOfFile } from '../image-file.ts';
+import { blobPath, hasBlob, isSameName, judgeImageName, readImages, type StoredImage } from '../image-store.ts';
+import { makeDirectories } from '../publication.ts';
+import { type ImageOffer, type NamedFile, type OfferedSystem, offerName } from '../sources/offer.ts';
+import { judgeBlob, replaceBlob } from '../stored-blob.ts';
+import { judgeSystemName, type RootFormat, type SystemFile, subarchesIn } from '../stored-system.ts';
+import { checkSystemPlace, refreshTree } from '../system-tree.ts';
+import { downloadOf, fetchFile, lockOf } from './file-fetch.ts';
+import { FilesProgress } from './files-progress.ts';
+import type { ImportTerms } from './import-terms.ts';
+import { noteRefusal, readRefusal } from './refusals.ts';
+import { inspectRoot, type RootFacts, RootFault } from './root-check.ts';
+import { isRoot, ROOT_BYTES_MAX, ROOT_HEAD_BYTES, rootDiskBytes } from './root-format.ts';
+
+/** The largest kernel, initrd or manifest, in bytes. The initrd of Ubuntu 22.04 has 116 MB. */
+const FILE_BYTES_MAX = 1024 * 1024 * 1024;
+
+/**
+ * Imports a system.
+ * @throws RackError `source-failed`, `cancelled`, `already-running`, `bad-argument` for a root or names that cannot be used,
+ * `already-exists` if its serial exists with other files that another source, a person or a bundle brought, `limit-reached` if the store is full
+ */
+export async function importSystem(
+  offer: ImageOffer,
+  system: OfferedSystem,
+  terms: ImportTerms,
+): Promise<{ readonly image: StoredImage; readonly added: boolean; readonly root: RootFacts | undefined }> {
+  const { tree, nowMs, bundle } = terms;
+  const { os, release, architecture, subarchitecture, label, title, source, digest } = offer;
+  const name = { os, release, architecture, subarchitecture, label, serial: offer.serial };
+  const wrong = judgeImageName(name) ?? judgeSystemName(os);
+  if (wrong !== undefined) throw new RackError('bad-argument', `${offerName(offer)} was not imported: ${wrong}`);
+  const from = bundle === undefined ? { origin: { source, ...digest } } : { bundle };
+  const files = system.files.map((file) => ({ name: file.name, sha256: file.digest.hex }));
+  const { images } = readImages(tree);
+  const present = images.find((image) => isSame(image, name, digest.hex, files));
+  // The facts of one without an origin, as of a bundle, are those that somebody wrote: its files are verified, and its manifest is replaced.
+  if (present !== undefined && (present.origin ?? bundle) !== undefined && hasBlob(tree, present)) {
+    // Its links may be missing from the boot tree.
+    await refreshTree(tree, [present]);
+    return { image: present, added: false, root: undefined };
+  }
+  const serialAmong = (stored: readonly StoredImage[]): string => {
+    const others = stored.filter((one) => isSameName(one, name) && !isSame(one, name, digest.hex, files));
+    return present?.serial ?? serialFor(offer, { tree, nowMs, name, ...from }, others);
+  };
+  // The hashes of all files are known before they are downloaded, so a serial that is taken costs no download.
+  serialAmong(images);
+  checkPlace(tree, name);
+  checkSystemPlace(tree, { ...name, system });
+  await makeDirectories(join(tree, 'images', '.downloads'));
+  const root = rootOf(offer, system, terms);
+  const others = system.files.map((file) => fileOf(file, tree));
+  const progress = new FilesProgress(offer.bytes);
+  for (const file of [...others, root]) {
+    const bytes = storedBytes(file, tree);
+    if (bytes !== undefined) progress.present(file.name, bytes);
+  }
+  const stored: SystemFile[] = [];
+  for (const file of others) {
+    stored.push({ name: file.name, sha256: file.digest.hex, bytes: await storeFile(file, offer, terms, progress) });
+  }
+  const rootBytes = await storeFile(root, offer, terms, progress);
+  const withoutSerial: Omit<StoredImage, 'serial'> = {
+    ...name,
+    title,
+    sha256: digest.hex,
+    bytes: rootBytes,
+    format: root.format,
+    diskBytes: rootDiskBytes(rootBytes),
+    partitionTable: 'none',
+    system: {
+      subarch: system.subarch,
+      subarches: subarchesIn(offer.subarches ?? [system.subarch]),
+      rootName: system.rootName,
+      files: stored,
+    },
+    ...from,
+  };
+  const image = await publishImage(tree, (stored) => ({ ...withoutSerial, serial: serialAmong(stored) }));
+  await refreshTree(tree, [image]);
+  return { image, added: true, root: root.facts() };
+}
+
+/** As `chooseSerial`, but the error names the offer. */
+function serialFor(offer: ImageOffer, ...wish: Parameters<typeof chooseSerial>): string {
+  try {
+    return chooseSerial(...wish);
+  } catch (error) {
+    if (!(error instanceof RackError)) throw error;
+    throw new RackError(error.code, `${offerName(offer)} was not imported: ${error.message}`, { cause: error });
+  }
+}
+
+function isSame(
+  image: StoredImage,
+  name: Parameters<typeof isSameName>[1] & { readonly serial: string | undefined },
+  hex: string,
+  files: readonly { readonly name: string; readonly sha256: string }[],
+): boolean {
+  const found = image.system?.files ?? [];
+  return (
+    isSameName(image, name) &&
+    image.serial === (name.serial ?? image.serial) &&
+    image.sha256 === hex &&
+    found.length === files.length &&
+    files.every((file) => found.some(({ name: other, sha256 }) => other === file.name && sha256 === file.sha256))
+  );
+}
+
+/** A file of a system, and its place in the store. */
+interface WantedFile {
+  /** Its name in the boot tree. */
+  readonly name: string;
+  readonly digest: Digest;
+  readonly request: DownloadRequest;
+  /** Its path in the tree. */
+  readonly path: string;
+  /** Throws if the downloaded file cannot be used. */
+  readonly check?: (downloaded: string) => Promise<void>;
+}
+
+function fileOf(file: NamedFile, tree: string): WantedFile {
+  const { name, digest } = file;
+  const request = downloadOf(file, join(tree, 'images', '.downloads'), FILE_BYTES_MAX);
+  return { name, digest, request, path: blobPath(digest.hex, 'file') };
+}
+
+/** @throws RackError `bad-argument` if an earlier import refused it */
+function rootOf(
+  offer: ImageOffer,
+  { kind, rootName, rootBytes }: OfferedSystem,
+  { tree, isCopy }: ImportTerms,
+): WantedFile & { readonly format: RootFormat; readonly facts: () => RootFacts | undefined } {
+  const format: RootFormat = kind === 'squashfs' ? 'squashfs' : kind === 'root-image' ? 'root.gz' : 'root.tar';
+  const { url, mirrors, digest } = offer;
+  const refuse = (why: string): never => {
+    const remedy = 'report it to the operators of its source';
+    throw new RackError('bad-argument', `${offerName(offer)} was not imported: ${why}; ${remedy}`);
+  };
+  const directory = join(tree, 'images', '.downloads');
+  const request = downloadOf({ url, mirrors, bytes: rootBytes, digest }, directory, ROOT_BYTES_MAX);
+  const refused = readRefusal(request, format);
+  if (refused !== undefined) refuse(refused);
+  let facts: RootFacts | undefined;
+  const check = async (downloaded: string): Promise<void> => {
+    if (!isRoot(format, await headOf(downloaded))) return await forget(`its ${rootName} does not begin like one`);
+    if (isCopy === true) return;
+    const file = await open(downloaded, 'r');
+    try {
+      facts = await inspectRoot(await bytesOfFile(file, rootName), format);
+    } catch (error) {
+      if (!(error instanceof RootFault)) throw error;
+      await forget(`its ${rootName} cannot be used: ${error.why}`);
+    } finally {
+      await file.close();
+    }
+  };
+  const forget = async (why: string): Promise<void> => {
+    await noteRefusal(request, { as: format, why });
+    await removeDownload(request);
+    refuse(why);
+  };
+  return { name: rootName, digest, request, path: blobPath(digest.hex, format), check, format, facts: () => facts };
+}
+
+/** @returns undefined if the store does not have the file */
+function storedBytes({ path, request }: WantedFile, tree: string): number | undefined {
+  const found = seenEntry(join(tree, path));
+  const { bytes } = request;
+  if (found?.isFile() !== true || found.size === 0 || (bytes !== undefined && found.size !== bytes)) return undefined;
+  return found.size;
+}
+
+/** Downloads a file into the store unless its bytes are already there. Holds its lock meanwhile. @returns its size in bytes */
+async function storeFile(
+  file: WantedFile,
+  offer: ImageOffer,
+  { tree, downloads, signal, onProgress }: ImportTerms,
+  progress: FilesProgress,
+): Promise<number> {
+  const { name, digest, request, path, check } = file;
+  const title = offerName(offer);
+  const lock = await lockImport(lockOf(request), title);
+  try {
+    const wanted = { path, sha256: digest.hex };
+    const found = await judgeBlob(tree, { ...wanted, bytes: request.bytes }, { isForUse: true });
+    if (found.kind === 'whole' && found.bytes > 0) return found.bytes;
+    const onDownload = (download: Download): void => onProgress(download, progress.stateOf(name, download.state));
+    await fetchFile(request, title, { downloads, signal, onDownload });
+    const downloaded = join(request.directory, request.name);
+    await check?.(downloaded);
+    await chmod(downloaded, 0o644);
+    const { size } = await stat(downloaded);
+    if (size > 0) await replaceBlob(tree, wanted, downloaded, 'rename');
+    await removeDownload(request);
+    if (size > 0) return size;
+    throw new RackError('bad-argument', `${title} was not imported: ${request.urls.join(', ')} is empty`);
+  } finally {
+    lock.release();
+  }
+}
+
+async function headOf(path: string): Promise<Uint8Array> {
+  const file = await open(path, 'r');
+  try {
+    const head = Buffer.alloc(ROOT_HEAD_BYTES);
+    const { bytesRead } = await file.read(head, 0, ROOT_HEAD_BYTES, 0);
+    return viewBytes(head, 0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}

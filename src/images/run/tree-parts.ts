@@ -1,0 +1,390 @@
+// The boot loaders and installers of a boot tree that were imported or made from packages, as their manifests describe them. The directory of
+// an environment is replaced by the same rules.
+//
+//   bootloader/TYPE/ARCH/manifest.json
+//   ARCH/generic/RELEASE/install/manifest.json
+//   ARCH/generic/RELEASE/commissioning/manifest.json
+//
+// 1. A directory without a manifest of an import is not listed: a person filled it.
+// 2. A removed directory disappears whole.
+// 3. Only regular files that the manifest names are replaced and removed, and hidden ones that Rackboot made. If the manifest is damaged,
+//    nobody knows whose the files are: an import does not replace them, and a removal moves them aside.
+
+import { type Dirent, readdirSync, statSync } from 'node:fs';
+import { rmdir } from 'node:fs/promises';
+import { basename, dirname, join, relative } from 'node:path';
+import { z } from 'zod';
+import { CPUS } from '../../boot/architectures.ts';
+import { isPlainName } from '../../boot/images.ts';
+import { cleanText } from '../../clean-text.ts';
+import { counted } from '../../counted.ts';
+import { osErrorCode, RackError } from '../../errors.ts';
+import { parseJson } from '../../fields.ts';
+import { readRegularFile, UnfitFile } from '../../files/regular-file.ts';
+import { seenEntry } from '../../files/seen-stats.ts';
+import { type ReplacementCheck, removeDirectory, settleLeftovers } from '../directory-publication.ts';
+import { formatImageName, type ImageName, storedTitle } from '../image-store.ts';
+import { type FileContent, isWhole, type PublishedFile } from '../publication.ts';
+import { INSTALLER, installerName, LOADER, PART_FILES_MAX } from '../sources/offer.ts';
+import { asStoreError, storeRemedy } from '../store-error.ts';
+import { assertNotLinked } from '../tree-place.ts';
+
+const GENERIC = 'generic';
+export const MANIFEST = 'manifest.json';
+/** Longer manifests are not read. One with the most files that a loader may have is shorter, whatever their names. */
+const MANIFEST_BYTES_MAX = 128 * 1024;
+/** The most further files that are listed, and their longest name: the other processes of a region read no more. */
+const FILES_MAX = 16;
+const NAME_CHARACTERS_MAX = 64;
+/** The label of a boot loader whose manifest has none. */
+const LABEL = 'stable';
+
+/** A boot loader or an installer of a boot tree. */
+export interface TreePart extends ImageName {
+  readonly kind: 'loader' | 'installer';
+  readonly title: string;
+  /** Of the first file. */
+  readonly bytes: number;
+  readonly sha256: string;
+  /** All of its files. */
+  readonly files: readonly PublishedFile[];
+  /** The name of the first file, and the further files that are listed. */
+  readonly system: { readonly rootName: string; readonly files: readonly PublishedFile[] };
+  /** `undefined`: its manifest does not name the files that were downloaded for it. */
+  readonly origin?: { readonly source: string; readonly digests: readonly string[] } | undefined;
+  /** Its directory, relative to the tree. */
+  readonly directory: string;
+}
+
+const name = z.string().refine(isPlainName);
+const manifestShape = z.object({
+  /** Installers have it. */
+  os: name.optional(),
+  /** An installer that was made from packages has none. */
+  source: z
+    .string()
+    .transform((source) => cleanText(source, 2048))
+    .optional(),
+  title: z.string().transform(storedTitle),
+  label: name.default(LABEL),
+  serial: z
+    .string()
+    .regex(/^\d{8}(?:\.\d{1,4})?$/)
+    .optional(),
+  files: z
+    .array(z.object({ name, bytes: z.number().int().min(0), sha256: z.string().regex(/^[0-9a-f]{64}$/) }))
+    .min(1)
+    .max(PART_FILES_MAX),
+  fetched: z.array(z.string().max(128)).max(PART_FILES_MAX).optional(),
+  /** Installers of a mirror have it. */
+  kernel_url: z.string().optional(),
+  isBundled: z.boolean().default(false),
+});
+type PartManifest = z.output<typeof manifestShape>;
+/** The owner and the files of a directory. The manifest of an environment has nothing else of this. */
+const ownShape = manifestShape.pick({ os: true, files: true });
+
+/** The boot loaders and installers of a boot tree, each sorted by their directories. @throws RackError `tree-unreadable` */
+export const listTreeParts = (tree: string): readonly TreePart[] => [...listLoaders(tree), ...listInstallers(tree)];
+
+function listInstallers(tree: string): readonly TreePart[] {
+  return CPUS.flatMap((architecture) =>
+    namesIn(tree, architecture, GENERIC).flatMap((release): readonly TreePart[] => {
+      const directory = installerDirectory({ architecture, release });
+      const manifest = readManifest(join(tree, directory));
+      if (manifest?.os === undefined) return [];
+      const names = { os: manifest.os, release, architecture, subarchitecture: GENERIC, label: INSTALLER };
+      return [{ kind: 'installer', ...names, ...factsOf(join(tree, directory), manifest), directory }];
+    }),
+  );
+}
+
+/** The directory of an installer, relative to the tree. */
+export const installerDirectory = ({ architecture, release }: Pick<ImageName, 'architecture' | 'release'>): string =>
+  join(architecture, GENERIC, release, 'install');
+
+/** The directory of a part, relative to the tree. */
+const partDirectory = ({ kind, release, architecture }: Pick<TreePart, 'kind' | 'release' | 'architecture'>): string =>
+  kind === 'loader' ? join(LOADER, release, architecture) : installerDirectory({ architecture, release });
+
+function listLoaders(tree: string): readonly TreePart[] {
+  return namesIn(tree, LOADER).flatMap((type) =>
+    namesIn(tree, LOADER, type).flatMap((architecture): readonly TreePart[] => {
+      const directory = partDirectory({ kind: 'loader', release: type, architecture });
+      const manifest = readManifest(join(tree, directory));
+      if (manifest === undefined) return [];
+      const { label } = manifest;
+      const names = { os: LOADER, release: type, architecture, subarchitecture: GENERIC, label };
+      return [{ kind: 'loader', ...names, ...factsOf(join(tree, directory), manifest), directory }];
+    }),
+  );
+}
+
+/** The directories in which boot loaders, installers and environments are published, relative to the tree. @throws RackError `tree-unreadable` */
+export const partParents = (tree: string): readonly string[] => [
+  ...namesIn(tree, LOADER).map((type) => join(LOADER, type)),
+  ...CPUS.flatMap((cpu) => namesIn(tree, cpu, GENERIC).map((release) => join(cpu, GENERIC, release))),
+];
+
+/** Changes with each boot loader or installer that is imported or removed. */
+export const markOfParts = (tree: string): string =>
+  partParents(tree)
+    .map((parent) => `${join(tree, parent)} ${timeOf(join(tree, parent))?.getTime() ?? ''}`)
+    .join('\n');
+
+/** True if the directory of a part has its files, each with the size that its manifest states. A link counts as missing. */
+export function hasFiles(tree: string, { directory, files }: Pick<TreePart, 'directory' | 'files'>): boolean {
+  if (seenEntry(join(tree, directory))?.isDirectory() !== true) return false;
+  return files.every(({ name, bytes }) => {
+    const found = seenEntry(join(tree, directory, name));
+    return found?.isFile() === true && found.size === bytes;
+  });
+}
+
+/** The name by which a person removes a part: a boot loader as the list shows it, an installer as it is imported, `installer/debian/trixie/amd64`. */
+export const nameOfPart = (part: Pick<TreePart, 'kind' | keyof ImageName>): string =>
+  part.kind === 'installer' ? installerName(part) : formatImageName(part);
+
+/**
+ * Removes a part from the tree, and the directory of its type or release if nothing else is in it. A machine that reads one of its files
+ * reads it to the end.
+ * @throws RackError `bad-argument` if a person put further files into its directory, `store-unwritable` if it is behind a link, or cannot
+ * be removed
+ */
+export async function removePart(tree: string, part: Pick<TreePart, 'directory' | 'files'>): Promise<void> {
+  const path = join(tree, part.directory);
+  assertNotLinked(tree, part.directory);
+  try {
+    await settleLeftovers(dirname(path));
+    await removeDirectory(path, (at) => assertOnly(at, part));
+    await rmdir(dirname(path)).catch((error: unknown) => {
+      if (!KEPT.has(osErrorCode(error) ?? '')) throw error;
+    });
+  } catch (error) {
+    throw asStoreError(error, tree);
+  }
+}
+
+/** @throws RackError `bad-argument` if the directory of a part has other files than those of the part */
+export const assertNoOthers = (tree: string, part: Pick<TreePart, 'directory' | 'files'>): void =>
+  assertOnly(join(tree, part.directory), part);
+
+/** The same for a directory that was moved away. */
+function assertOnly(at: string, { directory, files }: Pick<TreePart, 'directory' | 'files'>): void {
+  assertDirectory(at, directory);
+  const own = new Set([MANIFEST, ...files.map(({ name }) => name)]);
+  const other = entriesIn(at).find((entry) => !(own.has(entry.name) ? entry.isFile() : isLeft(entry)));
+  if (other === undefined) return;
+  const why = `${JSON.stringify(`${directory}/${other.name}`)} was not put there by an import`;
+  throw new RackError(
+    'bad-argument',
+    `${why}: move it away from these files, which are replaced and removed as a whole`,
+  );
+}
+
+/** True for what a check took out, what a killed process left, and a removed file that a machine still reads by NFS. */
+const isLeft = (entry: Dirent): boolean =>
+  entry.isFile() && /^\.(?:.+\.(?:damaged|[0-9a-f]{8}-[0-9a-f-]{27})|nfs[0-9a-f]+)$/.test(entry.name);
+
+/** Nothing may be there, too. @param directory its name @throws RackError `already-exists` for anything else */
+function assertDirectory(at: string, directory: string): void {
+  const found = seenEntry(at);
+  if (found === undefined || found.isDirectory()) return;
+  const what = found.isSymbolicLink() ? 'a link' : 'not a directory';
+  throw new RackError('already-exists', `${directory} is ${what}, and no import put it there: move it away first`);
+}
+
+/**
+ * Checks whether a loader, an installer or an environment may be put into a directory of the tree.
+ * @param os the system of an installer
+ * @throws RackError `already-exists` if the directory has an installer of another system, files of a person or a damaged manifest,
+ * `bad-argument` if it has an import and files of a person, `tree-unreadable`, and `store-unwritable` if it is behind a link
+ */
+export const assertReplaceable = (tree: string, directory: string, os?: string): void =>
+  replaceable(tree, os)(join(tree, directory));
+
+/** The check of `assertReplaceable`, for a publication. */
+export const replaceable =
+  (tree: string, os?: string): ReplacementCheck =>
+  (at) => {
+    const directory = relative(tree, at);
+    assertNotLinked(tree, directory);
+    assertDirectory(at, at);
+    const manifest = readOwn(join(at, MANIFEST), (value) => ownShape.safeParse(value).data);
+    if (typeof manifest === 'string') {
+      const text = `${join(directory, MANIFEST)} is damaged: ${manifest}`;
+      throw new RackError('already-exists', `${text}: ${asideRemedy(directory)}`);
+    }
+    if (manifest !== undefined) {
+      if (os !== undefined && manifest.os !== undefined && manifest.os !== os) {
+        const other = `${directory} has the installer of ${manifest.os}, and the machines that install it start from there`;
+        throw new RackError('already-exists', `${other}: remove it first, or rename the release of this one`);
+      }
+      assertOnly(at, { directory, files: manifest.files });
+    } else if (!entriesIn(at).every(isLeft))
+      throw new RackError('already-exists', `${at} has files that no import put there: move it away first`);
+  };
+
+/** Empty if nothing is there. @throws RackError `tree-unreadable` */
+function entriesIn(path: string): readonly Dirent[] {
+  try {
+    return readdirSync(path, { withFileTypes: true });
+  } catch (error) {
+    if (osErrorCode(error) === 'ENOENT') return [];
+    throw asUnreadable(path, error);
+  }
+}
+
+function asUnreadable(path: string, cause: unknown): unknown {
+  const code = osErrorCode(cause);
+  if (code === undefined) return cause;
+  const text = `${path} cannot be read (${code}): ${storeRemedy(cause, path)}`;
+  return new RackError('tree-unreadable', text, { cause });
+}
+
+/** The remedy for a damaged manifest. */
+export const asideRemedy = (directory: string): string =>
+  `\`sudo rackboot images remove ${directory}\` moves the files out of the way, and ${
+    basename(directory) === 'commissioning' ? '`rackboot images build`' : 'an import'
+  } brings new ones`;
+
+/** @throws RackError `bad-argument` if the manifest of a new part could not be read: its directory would count as a person's */
+export function assertReadable(name: string, { data }: FileContent): void {
+  const refuse = (why: string): RackError => new RackError('bad-argument', `${name} was not imported: ${why}`);
+  const found = manifestShape.safeParse(JSON.parse(Buffer.from(data).toString('utf8')));
+  if (data.length > MANIFEST_BYTES_MAX) throw refuse('the names of its files are too long');
+  if (found.success) return;
+  const isNumber = found.error.issues.some(({ path }) => path.join() === 'files');
+  throw refuse(
+    isNumber ? `it must have 1 to ${counted(PART_FILES_MAX, 'file')}` : 'its names or those of its files are unusable',
+  );
+}
+
+/** The errors of rmdir(2) for a directory that has other entries, that is gone, or that is a link. */
+const KEPT: ReadonlySet<string> = new Set(['ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR']);
+
+/** The content of a directory of the tree. */
+interface FoundPart {
+  readonly serial: string;
+  readonly files: readonly PublishedFile[];
+}
+
+/**
+ * The content of a directory of the tree, if it was made from exactly these files and is undamaged.
+ * @param digests those of the downloaded files @returns `undefined`: it was made from others, is damaged, or has no manifest
+ */
+export async function findPart(directory: string, digests: readonly string[]): Promise<FoundPart | undefined> {
+  const manifest = readManifest(directory);
+  const isSame = JSON.stringify(manifest?.fetched?.toSorted()) === JSON.stringify(digests.toSorted());
+  if (manifest === undefined || !isSame || !(await isWhole(directory, manifest.files))) return undefined;
+  return { serial: serialOf(directory, manifest), files: manifest.files };
+}
+
+/** The part that a bundle finds in the place of its own. */
+interface PresentPart {
+  readonly serial: string;
+  /** True: it came with a bundle. */
+  readonly isBundled: boolean;
+  /** The source from which it was downloaded; undefined: it came with a bundle, or was made from packages or a file of a person. */
+  readonly source: string | undefined;
+}
+
+/** @returns undefined: no part is there */
+export function presentPart(directory: string, kind: TreePart['kind']): PresentPart | undefined {
+  const found = readManifest(directory);
+  if (found === undefined) return undefined;
+  const { isBundled, source, fetched, kernel_url: kernel } = found;
+  const isFetched = !isBundled && (kind === 'loader' || fetched !== undefined || kernel !== undefined);
+  return {
+    serial: serialOf(directory, found),
+    isBundled,
+    source: isFetched ? source : undefined,
+  };
+}
+
+/** The serial of a published directory; of a manifest without one, the day on which it was written. */
+const serialOf = (directory: string, { serial }: PartManifest): string =>
+  serial ?? (timeOf(join(directory, MANIFEST)) ?? new Date(0)).toISOString().slice(0, 10).replaceAll('-', '');
+
+function factsOf(
+  directory: string,
+  manifest: PartManifest,
+): Pick<TreePart, 'serial' | 'title' | 'bytes' | 'sha256' | 'files' | 'system' | 'origin'> {
+  const { title, files, source, fetched, isBundled } = manifest;
+  const listed = files.filter((file) => file.name.length <= NAME_CHARACTERS_MAX);
+  const [first = { name: '', bytes: 0, sha256: '' }, ...others] = listed;
+  return {
+    serial: serialOf(directory, manifest),
+    title,
+    bytes: first.bytes,
+    sha256: first.sha256,
+    files,
+    system: { rootName: first.name, files: others.slice(0, FILES_MAX) },
+    ...(source === undefined || fetched === undefined || isBundled ? {} : { origin: { source, digests: fetched } }),
+  };
+}
+
+const timeOf = (path: string): Date | undefined => statSync(path, { throwIfNoEntry: false })?.mtime;
+
+const readManifest = (directory: string): PartManifest | undefined =>
+  decodeManifest(parseJson(manifestText(directory)));
+
+/** Empty: a tree that was filled by hand has none. */
+function manifestText(directory: string): string {
+  try {
+    return readRegularFile(join(directory, MANIFEST), MANIFEST_BYTES_MAX);
+  } catch (error) {
+    if (!(error instanceof UnfitFile)) assertHidden(directory, error);
+    return '';
+  }
+}
+
+const decodeManifest = (value: unknown): PartManifest | undefined => manifestShape.safeParse(value).data;
+
+/**
+ * Reads a manifest that Rackboot may have written.
+ * @param decode undefined: the value is not what Rackboot writes
+ * @returns undefined: there is none, or a person's own file has its name; a text: why it cannot be used
+ * @throws RackError `tree-unreadable`
+ */
+export function readOwn<T extends object>(
+  file: string,
+  decode: (value: unknown) => T | undefined,
+): T | string | undefined {
+  const entry = seenEntry(file);
+  if (entry === undefined) return undefined;
+  if (entry.isSymbolicLink()) return 'it is a link';
+  try {
+    const value: unknown = JSON.parse(readRegularFile(file, MANIFEST_BYTES_MAX));
+    const decoded = decode(value);
+    const isOurs = z.object({ schema: z.literal(1) }).safeParse(value).success;
+    return decoded === undefined && isOurs ? 'it does not name files with their hashes' : decoded;
+  } catch (error) {
+    if (error instanceof UnfitFile) return error.message;
+    if (error instanceof SyntaxError) return 'it is not JSON';
+    if (osErrorCode(error) === 'ENOENT') return undefined;
+    throw asUnreadable(file, error);
+  }
+}
+
+/** The system's errors for what is not there, and for what a person keeps to themselves. */
+const HIDDEN: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP']);
+
+/** Any other failure, such as too many open files, says nothing of what is there. @throws RackError `tree-unreadable` */
+function assertHidden(path: string, cause: unknown): void {
+  const code = osErrorCode(cause);
+  if (code === undefined) throw cause;
+  if (!HIDDEN.has(code)) throw new RackError('tree-unreadable', `${path} cannot be read (${code})`, { cause });
+}
+
+/** The names in a directory of the tree; empty if there is none, or none that this user may read. @throws RackError `tree-unreadable` */
+function namesIn(tree: string, ...parts: readonly string[]): readonly string[] {
+  try {
+    return readdirSync(join(tree, ...parts))
+      .filter(isPlainName)
+      .toSorted();
+  } catch (error) {
+    assertHidden(join(tree, ...parts), error);
+    return [];
+  }
+}

@@ -1,0 +1,200 @@
+// Decodes a document of products, `products:1.0`.
+//
+//   products ─ name ─▶ product ─ versions ─ serial ─▶ version ─ items ─ name ─▶ item
+//
+// Source: the format as simplestreams 0.1 writes and reads it, and as images.maas.io, cloud-images.ubuntu.com and
+// images.linuxcontainers.org serve it. `tags.ts` says
+// how the levels inherit.
+//
+// 1. Every path is contained (contained-path.ts), and every checksum has the length of its algorithm.
+// 2. An item without a path is skipped, because it is not a file: an image in a cloud, for example, has an identifier instead.
+// 3. If the items of a version name several subarchitectures (`subarch`), there is one image for each. Items that name none belong to all
+//    of these images.
+//    The lists of all images together are bounded, because they can be far larger than the document.
+// 4. The variants of a release (`variant`, of LXD's and Incus's servers) are releases of their own: `bookworm` and `bookworm-cloud`.
+// 5. Unknown fields and file types are kept as tags. Only fields that this decoder reads are checked.
+
+import type { Fields } from '../../fields.ts';
+import { CONTAINED_PATH, isContainedPath } from './contained-path.ts';
+import { type DocumentDecoded, memberPath } from './document-fault.ts';
+import { FieldReader } from './field-reader.ts';
+import { kindOfFile } from './file-kind.ts';
+import { compareSerials } from './serial.ts';
+import type { StreamFile, StreamImage, StreamProduct, StreamProducts } from './stream-products.ts';
+import { decodeStreamText } from './stream-text.ts';
+import { findTag, TagReader, type Tags, tagOf } from './tags.ts';
+
+/** Products of one document. */
+const PRODUCTS_MAX = 20_000;
+/** Versions of one product. */
+const VERSIONS_MAX = 2000;
+/** Items of one version: a document of a cloud has one for each of its regions and kinds of disk. */
+const ITEMS_MAX = 2000;
+/** Files of all images: a file counts for each image that has it. Ubuntu's released images have some 40 000. */
+const FILES_MAX = 250_000;
+/** Names in the lists of all images: other names of releases, and subarchitectures. A document of MAAS has some 50 000. */
+const LISTED_MAX = 1_000_000;
+/** The name of a product, a version or an item. */
+const NAME_CHARACTERS_MAX = 256;
+const SHA256_DIGITS = 64;
+const SHA512_DIGITS = 128;
+
+/** A level of the document, and its path in it. */
+interface Level {
+  readonly fields: Fields;
+  readonly path: string;
+  /** Its own tags, followed by the tags of the levels above it. */
+  readonly tags: Tags;
+}
+
+/** Decodes a document of products. @param document its bytes, or its text without the clear signature */
+export function decodeStreamProducts(document: Uint8Array | string): DocumentDecoded<StreamProducts> {
+  const fields = decodeStreamText(document, 'products:1.0');
+  return fields.ok ? new ProductsDecoder(fields.value).decode() : fields;
+}
+
+class ProductsDecoder {
+  readonly #reader = new FieldReader();
+  readonly #document: Fields;
+  readonly #tags: TagReader;
+  #files = 0;
+  #listed = 0;
+
+  constructor(document: Fields) {
+    this.#document = document;
+    this.#tags = new TagReader(this.#reader, document);
+  }
+
+  decode(): DocumentDecoded<StreamProducts> {
+    const reader = this.#reader;
+    const root: Level = { fields: this.#document, path: '', tags: [] };
+    const document = { ...root, tags: [this.#tags.level(root.fields, '')] };
+    const products = this.#levels(document, 'products', 'product_name', PRODUCTS_MAX);
+    return reader.done({
+      contentId: reader.text(root.fields, 'content_id', '', NAME_CHARACTERS_MAX),
+      datatype: tagOf(document.tags, 'datatype'),
+      updated: tagOf(document.tags, 'updated'),
+      products: Array.from(products, ([name, level]) => this.#product(name, level)),
+    });
+  }
+
+  /** The levels below a level. Ends at the first fault. */
+  *#levels(above: Level, key: string, nameTag: string, max: number): Generator<readonly [name: string, level: Level]> {
+    const reader = this.#reader;
+    for (const [name, value] of reader.members(above.fields, key, above.path, key, max)) {
+      if (reader.isFaulty) return;
+      const path = memberPath(memberPath(above.path, key), name);
+      if (name.length > NAME_CHARACTERS_MAX)
+        reader.fail('too-large', path, `a name of at most ${NAME_CHARACTERS_MAX} characters`, name);
+      const fields = reader.object(value, path);
+      yield [name, { fields, path, tags: [this.#tags.level(fields, path, [[nameTag, name]]), ...above.tags] }];
+    }
+  }
+
+  #product(name: string, level: Level): StreamProduct {
+    const versions = Array.from(this.#levels(level, 'versions', 'version_name', VERSIONS_MAX), ([serial, version]) =>
+      this.#images(name, serial, version),
+    );
+    return { name, images: versions.flat().toSorted((a, b) => compareSerials(b.serial, a.serial)) };
+  }
+
+  /** The images of a version: one for each subarchitecture that its items name, with its own files and those that name none. */
+  #images(product: string, serial: string, level: Level): readonly StreamImage[] {
+    const { tags, path } = level;
+    const files: StreamFile[] = [];
+    for (const [name, item] of this.#levels(level, 'items', 'item_name', ITEMS_MAX)) {
+      const file = this.#file(name, item);
+      if (file !== undefined) files.push(file);
+    }
+    const variant = variantOf(tags);
+    const release = `${tagOf(tags, 'release')}${variant}`;
+    const version = tagOf(tags, 'version');
+    const listed = this.#list(path, tagOf(tags, 'aliases')).map(releaseOfAlias);
+    const names = new Set([version, ...listed].map((name) => (name === '' ? '' : `${name}${variant}`)));
+    const image = {
+      product,
+      serial,
+      release,
+      version,
+      os: tagOf(tags, 'os'),
+      aliases: [...names].filter((alias) => alias !== release && alias !== ''),
+      title: `${tagOf(tags, 'release_title')}${variant.replace(/^-(.*)/, ' ($1)')}`.trimStart(),
+      arch: tagOf(tags, 'arch'),
+      label: tagOf(tags, 'label'),
+      supportEnds: tagOf(tags, 'support_eol'),
+    };
+    const sorted = files.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    const named = new Set(sorted.map(ownSubarch).filter((subarch) => subarch !== undefined));
+    const subarches = named.size > 0 ? [...named].toSorted() : [findTag(tags, 'subarch') ?? 'generic'];
+    const images: StreamImage[] = [];
+    for (const subarch of subarches) {
+      if (this.#reader.isFaulty) break;
+      const own = sorted.filter((file) => [undefined, subarch].includes(ownSubarch(file)));
+      this.#files += own.length;
+      if (this.#files > FILES_MAX) this.#reader.fail('too-large', path, `at most ${FILES_MAX} files`, this.#files);
+      const texts = new Set([tags, ...own.map((file) => file.tags)].map((level) => tagOf(level, 'subarches')));
+      const lists = [...texts].flatMap((text) => this.#list(path, text));
+      images.push({ ...image, subarch, subarches: [...new Set([subarch, ...lists])], files: own });
+    }
+    return images;
+  }
+
+  /** Splits a comma-separated list; empty after a fault. */
+  #list(path: string, text: string): readonly string[] {
+    if (this.#reader.isFaulty) return [];
+    const list = text
+      .split(',')
+      .map((entry) => entry.trim())
+      .filter((entry) => entry !== '');
+    this.#listed += list.length;
+    if (this.#listed <= LISTED_MAX) return list;
+    this.#reader.fail('too-large', path, `at most ${LISTED_MAX} names in the lists of all images`, this.#listed);
+    return [];
+  }
+
+  #file(name: string, { path: at, tags }: Level): StreamFile | undefined {
+    const reader = this.#reader;
+    const path = findTag(tags, 'path');
+    if (path === undefined) return undefined;
+    if (!isContainedPath(path)) reader.fail('bad-value', memberPath(at, 'path'), CONTAINED_PATH, path);
+    const ftype = findTag(tags, 'ftype') ?? name;
+    return {
+      name,
+      ftype,
+      path,
+      tags,
+      kind: kindOfFile(ftype),
+      bytes: this.#bytes(at, tags),
+      sha256: this.#hash(at, tags, 'sha256', SHA256_DIGITS),
+      sha512: this.#hash(at, tags, 'sha512', SHA512_DIGITS),
+    };
+  }
+
+  #bytes(at: string, tags: Tags): number | undefined {
+    const text = findTag(tags, 'size');
+    if (text === undefined) return undefined;
+    const bytes = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+    if (Number.isSafeInteger(bytes)) return bytes;
+    this.#reader.fail('bad-value', memberPath(at, 'size'), 'a number of bytes', text);
+    return undefined;
+  }
+
+  #hash(at: string, tags: Tags, name: string, digits: number): string | undefined {
+    const hex = findTag(tags, name);
+    if (hex === undefined || (hex.length === digits && /^[0-9a-f]+$/i.test(hex))) return hex?.toLowerCase();
+    this.#reader.fail('bad-value', memberPath(at, name), `${digits} hexadecimal digits`, hex);
+    return undefined;
+  }
+}
+
+/** The subarchitecture that the item itself names; undefined: it names none. */
+const ownSubarch = ({ tags: [own] }: StreamFile): string | undefined => own?.get('subarch');
+
+/** What sets a variant of a release apart: LXD's and Incus's `cloud` is `-cloud`. Empty: the release itself, which they call `default`. */
+function variantOf(tags: Tags): string {
+  const variant = tagOf(tags, 'variant');
+  return variant === '' || variant === 'default' ? '' : `-${variant}`;
+}
+
+/** LXD's and Incus's aliases are `SYSTEM/RELEASE` or `SYSTEM/RELEASE/VARIANT`. */
+const releaseOfAlias = (alias: string): string => alias.split('/')[1] ?? alias;

@@ -1,0 +1,92 @@
+// Reads fields of a parsed document. Reading never throws: the reader keeps the first fault, and returns an empty value for a faulty field.
+// Therefore decoders need no branches.
+
+import { type Fields, isFields } from '../../fields.ts';
+import {
+  type DocumentDecoded,
+  type DocumentFault,
+  type DocumentFaultCode,
+  documentFault,
+  documentValue,
+  memberPath,
+} from './document-fault.ts';
+
+const NO_FIELDS: Fields = {};
+
+/** A reader that remembers its first fault. */
+export class FieldReader {
+  #fault: DocumentFault | undefined;
+
+  /** True once a fault was found; values read after it do not matter. */
+  get isFaulty(): boolean {
+    return this.#fault !== undefined;
+  }
+
+  /** Records a fault, unless one is already recorded. */
+  fail(code: DocumentFaultCode, path: string, expected: string, found: unknown): void {
+    const failed = documentFault(code, path, expected, found);
+    if (!failed.ok) this.#fault ??= failed.fault;
+  }
+
+  /** The fields of an object. */
+  object(value: unknown, path: string): Fields {
+    if (isFields(value)) return value;
+    this.fail(value === undefined ? 'missing' : 'wrong-type', path, 'an object', value);
+    return NO_FIELDS;
+  }
+
+  /** The members of an object, at most `max`, with any keys, even `__proto__`. @param what names the members in a fault */
+  members(
+    fields: Fields,
+    key: string,
+    path: string,
+    what: string,
+    max: number,
+  ): readonly (readonly [string, unknown])[] {
+    const at = memberPath(path, key);
+    const members = Object.entries(this.object(own(fields, key), at));
+    if (members.length <= max) return members;
+    this.fail('too-large', at, `at most ${max} ${what}`, members.length);
+    return [];
+  }
+
+  /** A text of at most `charactersMax` characters. */
+  text(fields: Fields, key: string, path: string, charactersMax: number): string {
+    const found = this.optionalText(fields, key, path, charactersMax);
+    if (found === undefined) this.fail('missing', memberPath(path, key), 'a text', undefined);
+    return found ?? '';
+  }
+
+  /** The same; undefined: absent. */
+  optionalText(fields: Fields, key: string, path: string, charactersMax: number): string | undefined {
+    const found = own(fields, key);
+    if (found === undefined) return undefined;
+    if (typeof found !== 'string') this.fail('wrong-type', memberPath(path, key), 'a text', found);
+    else if (found.length <= charactersMax) return found;
+    else this.fail('too-large', memberPath(path, key), `at most ${charactersMax} characters`, found);
+    return undefined;
+  }
+
+  /** A list of texts; empty if it is absent. */
+  optionalTexts(fields: Fields, key: string, path: string, max: number, charactersMax: number): readonly string[] {
+    const found = own(fields, key);
+    if (found === undefined) return [];
+    const at = memberPath(path, key);
+    if (!Array.isArray(found)) this.fail('wrong-type', at, 'a list of texts', found);
+    else if (found.length > max) this.fail('too-large', at, `at most ${max} texts`, found.length);
+    else {
+      const other = found.find((each) => typeof each !== 'string' || each.length > charactersMax);
+      if (other === undefined) return found.filter((each) => typeof each === 'string');
+      this.fail('wrong-type', at, `texts of at most ${charactersMax} characters`, other);
+    }
+    return [];
+  }
+
+  /** The value if nothing failed, otherwise the first fault. */
+  done<T>(value: T): DocumentDecoded<T> {
+    return this.#fault === undefined ? documentValue(value) : { ok: false, fault: this.#fault };
+  }
+}
+
+/** A member of the object itself, never of its prototype. */
+const own = (fields: Fields, key: string): unknown => (Object.hasOwn(fields, key) ? fields[key] : undefined);

@@ -1,0 +1,277 @@
+// Reads the installers that a mirror of packages has: for each release and architecture, the kernel and initrd that signed lists name.
+//
+//   InRelease, or Release and Release.gpg ─▶ SHA256SUMS or MD5SUMS of the installer's images ─▶ linux, initrd.gz
+//                  └─ (Ubuntu) does not list them ─▶ SHA256SUMS.gpg or MD5SUMS.gpg ─┘
+//
+// Source: the Debian repository format (wiki.debian.org/DebianRepository/Format); the mirrors of Debian 12 and Ubuntu 14.04.
+//
+// 1. The updates suite is tried first: Ubuntu has its newer kernels there, and Debian has no installer there.
+// 2. Updates that cannot be used do not block the release itself. Its offer then says why they were left out: a mirror that spoils them on
+//    purpose cannot hide that they may have a newer installer. If neither can be used, the error names both reasons.
+// 3. The signed file must name the wanted release, still be valid, and not be older than one seen at its URL, so that a mirror cannot pass off
+//    another release or an old file. A list with its own signature (Ubuntu) names no release: it must only not be older than before.
+// 4. Updates in which this host has seen an installer must have one: otherwise a mirror that leaves them out could bring back the older
+//    installer of the release itself.
+
+import type { Clock } from '../../clock.ts';
+import { RackError } from '../../errors.ts';
+import type { Digest } from '../download/digest.ts';
+import { networkFault } from '../download/fault.ts';
+import { type ChecksumList, decodeChecksumList } from './checksum-list.ts';
+import { describeDocumentFault } from './document-fault.ts';
+import {
+  areUnread,
+  distinctProblems,
+  type InstallerOffer,
+  installerNames,
+  knownReleases,
+  type OfferWish,
+  type SourceAnswer,
+} from './offer.ts';
+import { type ConfiguredMirrors, findMirror, mirrorKeyOf } from './package-mirrors.ts';
+import { decodeReleaseFile, type ReleaseFile } from './release-file.ts';
+import { findThere, noteThere, type SeenPlace } from './seen-documents.ts';
+import type { InstallerRelease, InstallerSource } from './source.ts';
+import type { KeyPlace, SourceDocuments, TrustedDocument } from './source-documents.ts';
+
+const LISTS = ['SHA256SUMS', 'MD5SUMS'] as const;
+
+interface InstallerOfferTerms {
+  readonly clock: Pick<Clock, 'wallTimeMs'>;
+  /** The mirrors that this host's apt uses. */
+  readonly mirrors: readonly string[];
+  readonly configured: ConfiguredMirrors;
+  /** Remembers what the mirrors had; undefined: older lists count, too. */
+  readonly seen: SeenPlace | undefined;
+}
+
+/** Reads the offers of a mirror. An unusable installer becomes a problem; the others are still offered. */
+export async function readInstallerOffers(
+  source: InstallerSource,
+  { release, architectures, choices }: OfferWish,
+  documents: SourceDocuments,
+  terms: InstallerOfferTerms,
+): Promise<SourceAnswer> {
+  const sites = new Map<string, Mirror>();
+  const siteFor = (architecture: string): Mirror => {
+    const url = findMirror(source, architecture, terms.configured, terms.mirrors);
+    if (url === undefined) {
+      const remedy = 'name one with --mirror, or as `mirror` of the source';
+      throw documents.failure(`this host's apt has no mirror of ${source.os} for ${architecture}: ${remedy}`);
+    }
+    if (source.trust.kind === 'unsigned' && !url.startsWith('https://'))
+      throw documents.failure(`it is not signed, so ${url} must use https`);
+    const site = sites.get(url) ?? new Mirror(source, url, documents, terms);
+    sites.set(url, site);
+    return site;
+  };
+  const isChosen = (name: string, architecture: string): boolean => {
+    const names = installerNames({ source: source.name, os: source.os, release: name, architecture });
+    return choices?.some((matches) => matches(names)) ?? true;
+  };
+  const answers = await Promise.all(
+    source.releases
+      .filter(({ name }) => release === undefined || name === release)
+      .flatMap((one) =>
+        [...source.arches.keys()]
+          .filter((ours) => architectures.length === 0 || architectures.includes(ours))
+          .filter((ours) => isChosen(one.name, ours))
+          .map(async (architecture) => {
+            try {
+              return await siteFor(architecture).read(one, architecture);
+            } catch (error) {
+              if (error instanceof RackError && error.code === 'source-failed') return error;
+              throw error;
+            }
+          }),
+      ),
+  );
+  return {
+    source: source.name,
+    offers: [],
+    // `undefined` is not a problem: not every release exists for every architecture.
+    installers: answers.flatMap((answer) => (answer === undefined || answer instanceof RackError ? [] : [answer])),
+    loaders: [],
+    releases: knownReleases(source.releases.map(({ name }) => `${source.os}/${name}`)),
+    problems: distinctProblems(answers),
+    isUnread: areUnread(answers),
+  };
+}
+
+/** A mirror of packages. */
+class Mirror {
+  readonly #source: InstallerSource;
+  readonly #url: string;
+  readonly #documents: SourceDocuments;
+  readonly #terms: Pick<InstallerOfferTerms, 'clock' | 'seen'>;
+  /** By suite. */
+  readonly #releases = new Map<string, Promise<ReleaseFile | undefined>>();
+
+  constructor(
+    source: InstallerSource,
+    url: string,
+    documents: SourceDocuments,
+    terms: Pick<InstallerOfferTerms, 'clock' | 'seen'>,
+  ) {
+    this.#source = source;
+    this.#url = url;
+    this.#documents = documents;
+    this.#terms = terms;
+  }
+
+  /** @returns undefined if the mirror has no such installer. @throws RackError `source-failed` */
+  async read(release: InstallerRelease, architecture: string): Promise<InstallerOffer | undefined> {
+    const { base } = release;
+    let spoilt: RackError | undefined;
+    try {
+      const offer = await this.#readSuite(`${base}-updates`, release, architecture);
+      if (offer !== undefined) {
+        if (this.#terms.seen !== undefined) await noteThere(this.#terms.seen, this.#updatesOf(release, architecture));
+        return offer;
+      }
+    } catch (error) {
+      if (!(error instanceof RackError && error.code === 'source-failed')) throw error;
+      spoilt = error;
+    }
+    this.#refuseWithout(release, architecture, spoilt);
+    try {
+      const offer = await this.#readSuite(base, release, architecture);
+      if (offer !== undefined) return { ...offer, leftOut: spoilt?.message };
+    } catch (error) {
+      if (spoilt === undefined || !(error instanceof RackError && error.code === 'source-failed')) throw error;
+      throw this.#both(error, spoilt);
+    }
+    // The updates may have the installer.
+    if (spoilt !== undefined) throw spoilt;
+    return undefined;
+  }
+
+  /** The URL of the updated installer's files. */
+  #updatesOf({ base, images }: InstallerRelease, architecture: string): string {
+    const arch = this.#source.arches.get(architecture) ?? architecture;
+    return `${this.#url}dists/${base}-updates/${imagesOf(arch)}${images}/`;
+  }
+
+  /** @throws RackError `source-failed` if the updates had an installer before. @param spoilt why they cannot be used */
+  #refuseWithout(release: InstallerRelease, architecture: string, spoilt: RackError | undefined): void {
+    const { seen } = this.#terms;
+    const updates = this.#updatesOf(release, architecture);
+    const record = seen === undefined ? undefined : findThere(seen, updates);
+    if (record === undefined) return;
+    const gone = `the mirror no longer has ${updates}: use another mirror, or try again later`;
+    const { message, cause } = spoilt ?? this.#documents.failure(gone);
+    const remedy = `if the site has withdrawn that one, remove ${record} below the boot tree`;
+    const kept = `the older installer of ${release.base} itself does not replace the one that this host has seen there`;
+    throw new RackError('source-failed', `${message}; ${kept}; ${remedy}`, { cause });
+  }
+
+  /** The error for a release and its updates, neither of which can be used. */
+  #both(error: RackError, ofUpdates: RackError): RackError {
+    const fault = networkFault(error);
+    if (fault !== undefined && fault === networkFault(ofUpdates)) return error;
+    const said = ofUpdates.message.replace(`the source ${this.#source.name} cannot be used: `, '');
+    // Such as missing keys, which are those of both.
+    if (ofUpdates.message === error.message) return error;
+    return new RackError('source-failed', `${error.message}; and its updates: ${said}`, { cause: error });
+  }
+
+  /** @returns undefined if the suite has no such installer. @throws RackError `source-failed` */
+  async #readSuite(
+    suite: string,
+    release: InstallerRelease,
+    architecture: string,
+  ): Promise<InstallerOffer | undefined> {
+    const { name: source, os, arches } = this.#source;
+    const arch = arches.get(architecture) ?? architecture;
+    const { name, base, images, title } = release;
+    const found = await this.#findList(suite, base, arch);
+    if (found === undefined) return undefined;
+    const { url, list } = found;
+    const [kernel, initrd] = ['linux', 'initrd.gz'].map((file) => listedFile(list, url, `${images}/`, arch, file));
+    // The architecture has no image for network boot, or the release's updates have other images.
+    if (kernel === undefined || initrd === undefined) return undefined;
+    const mirrorKey = mirrorKeyOf(this.#source, architecture);
+    return { source, os, release: name, base, architecture, title, kernel, initrd, leftOut: undefined, mirrorKey };
+  }
+
+  /** The list of the installer's files; undefined: the suite has none. */
+  async #findList(
+    suite: string,
+    base: string,
+    arch: string,
+  ): Promise<{ readonly url: string; readonly list: ChecksumList } | undefined> {
+    const directory = `${this.#url}dists/${suite}/`;
+    const reading = this.#releases.get(suite) ?? this.#findRelease(directory, suite, base);
+    this.#releases.set(suite, reading);
+    const release = await reading;
+    if (release === undefined) return undefined;
+    const path = imagesOf(arch);
+    for (const name of LISTS) {
+      const listed = release.files.get(`${path}${name}`);
+      const url = `${directory}${path}`;
+      const document =
+        listed === undefined
+          ? await this.#findSigned(url, name)
+          : await this.#documents.readListed(`${url}${name}`, listed);
+      if (document === undefined) continue;
+      const list = decodeChecksumList(document);
+      if (!list.ok) throw this.#documents.failure(`${url}${name}: ${describeDocumentFault(list.fault)}`);
+      return { url, list: list.value.sums };
+    }
+    return undefined;
+  }
+
+  /** Finds a list that has its own signature. An unsigned source has only the list that its release names. */
+  #findSigned(directory: string, name: string): Promise<TrustedDocument | undefined> | undefined {
+    if (this.#source.trust.kind !== 'signed') return undefined;
+    // The lists of a directory have one age: otherwise a mirror could leave out the one, and serve an old one of the other name.
+    return this.#documents.findList(directory, name, this.#keys);
+  }
+
+  async #findRelease(directory: string, suite: string, base: string): Promise<ReleaseFile | undefined> {
+    const isSigned = this.#source.trust.kind === 'signed';
+    const clear = isSigned ? await this.#documents.find(`${directory}InRelease`, undefined, this.#keys) : undefined;
+    const document =
+      clear ?? (await this.#documents.find(`${directory}Release`, `${directory}Release.gpg`, this.#keys));
+    if (document === undefined) return undefined;
+    const text = typeof document === 'string' ? document : Buffer.from(document).toString('utf8');
+    const decoded = decodeReleaseFile(text);
+    if (!decoded.ok) throw this.#documents.failure(`${directory}Release: ${describeDocumentFault(decoded.fault)}`);
+    const { codename, suite: named, dateMs, validUntilMs } = decoded.value;
+    if (![codename, named].some((one) => one === suite || one === base))
+      throw this.#documents.failure(`${directory} is signed as ${codename}, not as ${suite}: use another mirror`);
+    if (validUntilMs !== undefined && validUntilMs < this.#terms.clock.wallTimeMs()) {
+      const ended = new Date(validUntilMs).toISOString().slice(0, 10);
+      throw this.#documents.failure(`${directory} was valid until ${ended}: use a mirror that is up to date`);
+    }
+    await this.#documents.refuseOlder(`${directory}Release`, dateMs);
+    return decoded.value;
+  }
+
+  get #keys(): KeyPlace {
+    const { trust } = this.#source;
+    if (trust.kind === 'unsigned') return { keyUrl: undefined, fingerprints: undefined };
+    return { keyUrl: trust.keyUrl, fingerprints: trust.fingerprints };
+  }
+}
+
+/** The directory of the installer's lists in a suite. */
+const imagesOf = (arch: string): string => `main/installer-${arch}/current/images/`;
+
+/** The file `IMAGES/…-installer/ARCH/NAME` of the list; undefined: the list lacks it, or its checksum is not of an accepted kind. */
+function listedFile(
+  list: ChecksumList,
+  directoryUrl: string,
+  images: string,
+  arch: string,
+  file: string,
+): InstallerOffer['kernel'] | undefined {
+  for (const [name, { algorithm, hex }] of list) {
+    if (!name.startsWith(images) || !name.endsWith(`-installer/${arch}/${file}`)) continue;
+    if (name.slice(images.length).split('/').length !== 3) continue;
+    if (algorithm !== 'sha256' && algorithm !== 'sha512' && algorithm !== 'md5') continue;
+    const digest: Digest = { algorithm, hex };
+    return { url: `${directoryUrl}${name}`, mirrors: [], bytes: undefined, digest };
+  }
+  return undefined;
+}

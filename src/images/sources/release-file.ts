@@ -1,0 +1,111 @@
+// Decodes the `Release` or `InRelease` file of a Debian repository: the checksums of its indexes. If the signature is verified, they vouch
+// for `main/installer-amd64/current/images/SHA256SUMS`, which vouches for the files of the installer.
+//
+// Sources: the Debian repository format (wiki.debian.org/DebianRepository/Format), "Release" files; deb822(5).
+//
+// 1. The text must be only the signed part (verification.ts): the lines of a signature are not fields, so they are a fault.
+// 2. A field that appears twice is a fault, so that no list can replace an earlier one.
+
+import type { Checksum, ChecksumAlgorithm } from './checksum-list.ts';
+import { isContainedPath } from './contained-path.ts';
+import { type DocumentDecoded, documentFault, documentValue } from './document-fault.ts';
+
+/** A file of a release. */
+type ReleaseEntry = Checksum & { readonly bytes: number };
+
+/** The fields that are read from a release; empty: it lacks the field. */
+export interface ReleaseFile {
+  /** `stable`, `oldstable`. */
+  readonly suite: string;
+  /** `bookworm`. */
+  readonly codename: string;
+  /** When it was made, in milliseconds since 1970; undefined: it does not say. */
+  readonly dateMs: number | undefined;
+  /** The end of its validity, in milliseconds since 1970; undefined: it has none. */
+  readonly validUntilMs: number | undefined;
+  /** By path, below the directory of the release. SHA-256 if it has that list, otherwise MD5. */
+  readonly files: ReadonlyMap<string, ReleaseEntry>;
+}
+
+/** The largest file, in characters. Debian's have some 250 000. */
+const RELEASE_CHARACTERS_MAX = 8 * 1024 * 1024;
+/** Bound on the files of one list. */
+const FILES_MAX = 50_000;
+/** The lists of a release, the preferred one first. */
+const LISTS: readonly (readonly [field: string, algorithm: ChecksumAlgorithm, digits: number])[] = [
+  ['sha256', 'sha256', 64],
+  ['md5sum', 'md5', 32],
+];
+
+interface Field {
+  readonly line: number;
+  readonly value: string;
+  /** The lines below it, without their indent. */
+  readonly rest: string[];
+}
+
+/** Decodes a release. @param text the signed text */
+export function decodeReleaseFile(text: string): DocumentDecoded<ReleaseFile> {
+  if (text.length > RELEASE_CHARACTERS_MAX)
+    return documentFault('too-large', '', `at most ${RELEASE_CHARACTERS_MAX} characters`, text.length);
+  const fields = decodeFields(text);
+  if (!fields.ok) return fields;
+  const list = LISTS.find(([name]) => fields.value.has(name));
+  if (list === undefined) return documentFault('missing', 'SHA256', 'a list of files', undefined);
+  const files = decodeFiles(fields.value.get(list[0]), list[1], list[2]);
+  if (!files.ok) return files;
+  const value = (name: string): string => fields.value.get(name)?.value ?? '';
+  return documentValue({
+    suite: value('suite'),
+    codename: value('codename'),
+    dateMs: timeOf(value('date')),
+    validUntilMs: timeOf(value('valid-until')),
+    files: files.value,
+  });
+}
+
+/** Fields by their names in lower case. */
+function decodeFields(text: string): DocumentDecoded<ReadonlyMap<string, Field>> {
+  const fields = new Map<string, Field>();
+  let last: Field | undefined;
+  for (const [index, written] of text.split('\n').entries()) {
+    const line = written.trimEnd();
+    const place = `line ${index + 1}`;
+    if (line === '') continue;
+    if (/^[ \t]/.test(line)) {
+      if (last === undefined) return documentFault('not-readable', place, 'a field', line);
+      last.rest.push(line.trimStart());
+      continue;
+    }
+    const [, name, value = ''] = /^([A-Za-z][A-Za-z0-9-]{0,63}):(.*)$/.exec(line) ?? [];
+    if (name === undefined) return documentFault('not-readable', place, 'a field', line);
+    if (fields.has(name.toLowerCase())) return documentFault('bad-value', place, `${name} only once`, line);
+    last = { line: index + 1, value: value.trim(), rest: [] };
+    fields.set(name.toLowerCase(), last);
+  }
+  return documentValue(fields);
+}
+
+function decodeFiles(
+  field: Field | undefined,
+  algorithm: ChecksumAlgorithm,
+  digits: number,
+): DocumentDecoded<ReadonlyMap<string, ReleaseEntry>> {
+  const files = new Map<string, ReleaseEntry>();
+  const rest = field?.rest ?? [];
+  if (rest.length > FILES_MAX)
+    return documentFault('too-large', `line ${field?.line}`, `at most ${FILES_MAX} files`, rest.length);
+  for (const line of rest) {
+    const [, hex, size, path = ''] = /^([0-9A-Fa-f]{32,64}) +(\d{1,15}) +(\S+)$/.exec(line) ?? [];
+    const expected = `${digits} hexadecimal digits, a size and the path of a file`;
+    if (hex?.length !== digits) return documentFault('not-readable', `line ${field?.line}`, expected, line);
+    if (isContainedPath(path)) files.set(path, { algorithm, hex: hex.toLowerCase(), bytes: Number(size) });
+  }
+  return documentValue(files);
+}
+
+/** `Sat, 15 Nov 2025 10:22:31 UTC` in milliseconds; undefined: it is not a time. */
+function timeOf(text: string): number | undefined {
+  const ms = text.length > 64 ? Number.NaN : Date.parse(text);
+  return Number.isNaN(ms) ? undefined : ms;
+}

@@ -1,0 +1,304 @@
+// Fetches and verifies the documents of a source: lists, indexes, their signatures and the keys.
+//
+// 1. Every returned document is authenticated: by a signature of one of the source's keys, or by HTTPS if the source is `unsigned`.
+// 2. A document of at most KEPT_BYTES_MAX is fetched once per run, however many images need it.
+// 3. A document older than one that this host has seen at the same URL is refused, if the tree of the import remembers it (seen-documents.ts). A list of
+//    checksums is as old as its signature.
+// 4. All documents of a source together have at most TOTAL_BYTES_MAX. Only those of at most KEPT_BYTES_MAX stay in memory.
+// 5. A thread verifies and decodes one document at a time, because a large one takes ten times its size: many at once, even of one hostile
+//    source, would end the thread and with it the imports of all sources.
+
+import { createHash } from 'node:crypto';
+import type { Clock } from '../../clock.ts';
+import { counted } from '../../counted.ts';
+import { osErrorCode, RackError } from '../../errors.ts';
+import { readRegularBytes, UnfitFile } from '../../files/regular-file.ts';
+import type { DocumentResult } from '../download/document.ts';
+import { AttemptFailure } from '../download/fault.ts';
+import { describeLastFault } from '../download/fault-words.ts';
+import type { Downloads } from '../download/queue.ts';
+import { installLine } from '../needed-programs.ts';
+import { OneAtATime } from '../one-at-a-time.ts';
+import type { Checksum } from './checksum-list.ts';
+import { Keyring } from './keyring.ts';
+import { noteSeen, type SeenPlace } from './seen-documents.ts';
+import { describeSignatureFault } from './signature-fault.ts';
+import type { ImageSource } from './source.ts';
+import { SIGNATURE_BYTES_MAX, type Verified, verifyClearSigned, verifyDetached } from './verification.ts';
+
+/** The largest document, in bytes; the decoders of simplestreams have the same bound. */
+const DOCUMENT_BYTES_MAX = 32 * 1024 * 1024;
+/** The sum of all documents of a source, in bytes. The largest known document has 12 MB. */
+const TOTAL_BYTES_MAX = 256 * 1024 * 1024;
+/** Documents with more bytes are fetched again for each reader: an index may name a thousand, too many to keep in memory. */
+const KEPT_BYTES_MAX = 1024 * 1024;
+const KEYRING_BYTES_MAX = 4 * 1024 * 1024;
+
+/** Where a source's keys come from, for one of its releases. */
+export interface KeyPlace {
+  readonly keyUrl: string | undefined;
+  /** Undefined: accept every key of the keyring file. */
+  readonly fingerprints: readonly string[] | undefined;
+}
+
+/** The contents of a keyring, and the name of its place: a file, a URL, or the settings. */
+interface NamedKeys {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** The accepted ones of them, which are read and judged once per run. */
+interface NamedKeyring {
+  readonly name: string;
+  readonly keyring: Keyring;
+}
+
+/** A document that a signature or HTTPS covers. */
+export type TrustedDocument = Uint8Array | string;
+
+/** A document, and when its signature was made, in milliseconds since 1970; undefined: HTTPS covers it. */
+interface VerifiedDocument {
+  readonly content: TrustedDocument;
+  readonly signedMs: number | undefined;
+}
+
+/** A document with the bytes that were verified, as the server sent them. */
+interface SentDocument {
+  readonly content: TrustedDocument;
+  readonly bytes: Uint8Array;
+  /** The detached signature; undefined if there is none. */
+  readonly signature: Uint8Array | undefined;
+}
+
+/** The verifications of this thread. */
+const verifications = new OneAtATime();
+
+/** The documents of one source. */
+export class SourceDocuments {
+  readonly #source: ImageSource;
+  readonly #downloads: Downloads;
+  readonly #clock: Pick<Clock, 'wallTimeMs'>;
+  readonly #signal: AbortSignal | undefined;
+  readonly #seen: SeenPlace | undefined;
+  readonly #fetched = new Map<string, Promise<Uint8Array>>();
+  /** The sum of the sizes of all documents fetched so far. */
+  #bytes = 0;
+  /** The keys from a keyring file of this host; undefined if none was found or looked for yet. */
+  #ownKeys: NamedKeys | undefined;
+  /** By the place of the keys. */
+  readonly #keyrings = new Map<string, Promise<NamedKeyring>>();
+
+  /** @param seen remembers the times of documents; undefined: older ones count, too */
+  constructor(
+    source: ImageSource,
+    downloads: Downloads,
+    clock: Pick<Clock, 'wallTimeMs'>,
+    signal: AbortSignal | undefined,
+    seen?: SeenPlace,
+  ) {
+    this.#source = source;
+    this.#downloads = downloads;
+    this.#clock = clock;
+    this.#signal = signal;
+    this.#seen = seen;
+  }
+
+  /**
+   * Fetches a document and verifies its signature.
+   * @param signatureUrl the detached signature; undefined if the document is clear-signed or the source unsigned
+   * @param bytesMax its largest size
+   * @throws RackError `source-failed`
+   */
+  async read(
+    url: string,
+    signatureUrl: string | undefined,
+    place: KeyPlace,
+    bytesMax = DOCUMENT_BYTES_MAX,
+  ): Promise<TrustedDocument> {
+    return (await this.#verify(await this.#fetch(url, bytesMax), url, signatureUrl, place)).content;
+  }
+
+  /** As `read`, for a list of checksums, which is as old as its signature. @param bytesMax its largest size */
+  async readList(
+    url: string,
+    signatureUrl: string | undefined,
+    place: KeyPlace,
+    bytesMax = DOCUMENT_BYTES_MAX,
+  ): Promise<TrustedDocument> {
+    const bytes = await this.#fetch(url, bytesMax);
+    const { content, signedMs } = await this.#verify(bytes, url, signatureUrl, place);
+    await this.refuseOlder(url, signedMs);
+    return content;
+  }
+
+  /** As `read`; undefined if the server answers that it has no such document. */
+  async find(url: string, signatureUrl: string | undefined, place: KeyPlace): Promise<TrustedDocument | undefined> {
+    const bytes = await this.#fetchIfThere(url);
+    return bytes === undefined ? undefined : (await this.#verify(bytes, url, signatureUrl, place)).content;
+  }
+
+  /** As `readList`, for any list `name` of a directory, with the signature `name`.gpg; undefined if the server answers that it has no such list. */
+  async findList(directory: string, name: string, place: KeyPlace): Promise<TrustedDocument | undefined> {
+    const url = `${directory}${name}`;
+    const bytes = await this.#fetchIfThere(url);
+    if (bytes === undefined) return undefined;
+    const { content, signedMs } = await this.#verify(bytes, url, `${url}.gpg`, place);
+    await this.refuseOlder(directory, signedMs);
+    return content;
+  }
+
+  /** @throws RackError `source-failed` if this host has seen a newer document at the URL. @param updatedMs as for `noteSeen` */
+  async refuseOlder(url: string, updatedMs: number | undefined): Promise<void> {
+    const older = this.#seen === undefined ? undefined : await noteSeen(this.#seen, url, updatedMs);
+    if (older !== undefined) throw this.failure(`${url}: ${older}`);
+  }
+
+  /** Fetches a document that a trusted list names. @throws RackError `source-failed`, even if its checksum differs from the list's */
+  async readListed(url: string, { algorithm, hex, bytes }: Checksum): Promise<Uint8Array> {
+    const found = await this.#fetch(url, DOCUMENT_BYTES_MAX);
+    const digest = createHash(algorithm).update(found).digest('hex');
+    if (digest === hex && (bytes === undefined || bytes === found.length)) return found;
+    const why = `${counted(found.length, 'byte')} with ${algorithm} ${digest}, not ${hex}`;
+    throw this.failure(
+      `${url} is not the file that its signed list names: ${why}; the mirror may be in the middle of an update; try again later`,
+    );
+  }
+
+  /** As `read`, with the verified bytes themselves: a second download may bring others. */
+  async readSent(url: string, signatureUrl: string | undefined, place: KeyPlace): Promise<SentDocument> {
+    const bytes = await this.#fetch(url, DOCUMENT_BYTES_MAX);
+    const { content } = await this.#verify(bytes, url, signatureUrl, place);
+    // A signature is small enough to be kept, so these are the bytes that `#verify` used.
+    const signature = signatureUrl === undefined ? undefined : await this.#fetch(signatureUrl, SIGNATURE_BYTES_MAX);
+    return { content, bytes, signature };
+  }
+
+  /** An error that names this source. */
+  failure(why: string, cause?: unknown): RackError {
+    return new RackError('source-failed', `the source ${this.#source.name} cannot be used: ${why}`, { cause });
+  }
+
+  async #verify(
+    bytes: Uint8Array,
+    url: string,
+    signatureUrl: string | undefined,
+    place: KeyPlace,
+  ): Promise<VerifiedDocument> {
+    if (this.#source.trust.kind === 'unsigned') return { content: bytes, signedMs: undefined };
+    const keys = await this.#keyring(place);
+    const { keyring } = keys;
+    const signature = signatureUrl === undefined ? undefined : await this.#fetchSignature(url, signatureUrl);
+    return verifications.do(async () => {
+      if (this.#signal?.aborted === true) throw cancelled();
+      const request = { file: signatureUrl ?? url, keyring, nowMs: this.#clock.wallTimeMs() };
+      if (signature === undefined) {
+        const { text, madeMs } = this.#accept(await verifyClearSigned(bytes, request), keys, place);
+        return { content: text, signedMs: madeMs };
+      }
+      const { madeMs } = this.#accept(await verifyDetached(bytes, signature, request), keys, place);
+      return { content: bytes, signedMs: madeMs };
+    });
+  }
+
+  /** @throws RackError `source-failed`; if there is no signature, it says how a site without one is used */
+  async #fetchSignature(file: string, url: string): Promise<Uint8Array> {
+    try {
+      return await this.#fetch(url, SIGNATURE_BYTES_MAX);
+    } catch (error) {
+      if (!(error instanceof RackError && isAbsence(error.cause))) throw error;
+      const fault = { code: 'no-signature', file, keyId: undefined, detail: `there is no ${url}` } as const;
+      throw this.failure(describeSignatureFault(fault), error.cause);
+    }
+  }
+
+  #accept<T>(verified: Verified<T>, { name }: NamedKeyring, { fingerprints }: KeyPlace): T {
+    if (verified.ok) return verified.value;
+    const only = fingerprints === undefined ? '' : ', of which only those with its fingerprints count';
+    throw this.failure(`${describeSignatureFault(verified.fault)}; its keys are in ${name}${only}`);
+  }
+
+  #keyring(place: KeyPlace): Promise<NamedKeyring> {
+    const key = JSON.stringify([place.keyUrl, place.fingerprints]);
+    const known = this.#keyrings.get(key);
+    if (known !== undefined) return known;
+    const reading = this.#keys(place).then(({ name, bytes }) => ({
+      name,
+      keyring: new Keyring(bytes, place.fingerprints),
+    }));
+    this.#keyrings.set(key, reading);
+    return reading;
+  }
+
+  async #keys({ keyUrl }: KeyPlace): Promise<NamedKeys> {
+    const { trust } = this.#source;
+    const [files, stored] = trust.kind === 'signed' ? [trust.keyrings, trust.keys] : [[], undefined];
+    if (stored !== undefined) this.#ownKeys ??= { name: 'the settings of the source', bytes: stored };
+    for (const name of files) this.#ownKeys ??= this.#readKeyring(name);
+    if (this.#ownKeys !== undefined) return this.#ownKeys;
+    if (keyUrl === undefined) throw this.failure(`this host lacks its keys: ${keysRemedy(files)}`);
+    return { name: keyUrl, bytes: await this.#fetch(keyUrl, KEYRING_BYTES_MAX) };
+  }
+
+  /** @returns undefined if the file does not exist */
+  #readKeyring(file: string): NamedKeys | undefined {
+    try {
+      return { name: file, bytes: readRegularBytes(file, KEYRING_BYTES_MAX) };
+    } catch (cause) {
+      if (cause instanceof UnfitFile) throw this.failure(`its keyring ${file} is not used: ${cause.message}`, cause);
+      const code = osErrorCode(cause);
+      if (code === 'ENOENT') return undefined;
+      throw this.failure(`its keyring ${file} cannot be read (${code}): let this user read it`, cause);
+    }
+  }
+
+  /** @returns undefined if the server answers that it has no such document */
+  async #fetchIfThere(url: string): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#fetch(url, DOCUMENT_BYTES_MAX);
+    } catch (error) {
+      if (error instanceof RackError && isAbsence(error.cause)) return undefined;
+      throw error;
+    }
+  }
+
+  #fetch(url: string, bytesMax: number): Promise<Uint8Array> {
+    const known = this.#fetched.get(url);
+    if (known !== undefined) return known;
+    const fetching = this.#downloads.fetchDocument({ urls: [url], bytesMax, known: undefined }, this.#signal);
+    const bytes = fetching.then((result) => this.#keep(url, this.#bytesOf(url, result)));
+    this.#fetched.set(url, bytes);
+    return bytes;
+  }
+
+  /** Adds a document to the total, and drops a large one from memory. */
+  #keep(url: string, bytes: Uint8Array): Uint8Array {
+    this.#bytes += bytes.length;
+    if (this.#bytes > TOTAL_BYTES_MAX) throw this.failure(`its documents have more than ${TOTAL_BYTES_MAX} bytes`);
+    if (bytes.length > KEPT_BYTES_MAX) this.#fetched.delete(url);
+    return bytes;
+  }
+
+  #bytesOf(url: string, result: DocumentResult): Uint8Array {
+    if (result.kind === 'document') return result.bytes;
+    if (result.kind === 'failed')
+      throw this.failure(`${url}: ${describeLastFault(result.reason)}`, new AttemptFailure(result.reason));
+    throw cancelled();
+  }
+}
+
+const cancelled = (): RackError => new RackError('cancelled', 'the download was cancelled');
+
+/** True if the server answered that the file does not exist. */
+/** The keyring that a package of Debian and of Ubuntu has. */
+const PACKAGED = /^\/usr\/share\/keyrings\/(debian-archive-keyring)\.gpg$/;
+
+/** How a host without any of these files gets one. */
+export function keysRemedy(files: readonly string[]): string {
+  const [name] = files.flatMap((file) => PACKAGED.exec(file)?.slice(1) ?? []);
+  return name === undefined ? `copy ${files.join(' or ')} from a host that has it` : installLine([name]);
+}
+
+const isAbsence = (cause: unknown): boolean =>
+  cause instanceof AttemptFailure &&
+  cause.fault.code === 'http-refused' &&
+  (cause.fault.params.status === 404 || cause.fault.params.status === 410);

@@ -1,0 +1,115 @@
+// Questions to several sources, all at once, for a person who waits: an image comes from the first source in order that has it.
+//
+//   asked ─▶ a source has the image ─┬─ those before it have answered ─▶ its answer counts
+//                                    └─ PATIENCE_MS later ─────────────▶ its answer counts, and the silent ones are named
+//
+// 1. A source that has not answered delays only the images of later sources, as in the region's imports, and these only for PATIENCE_MS.
+// 2. If no source has the image yet, every answer is awaited: documents have their own bounds (download/document.ts).
+// 3. The awaited sources are named after NOTICE_MS, and again every REPEAT_MS.
+
+import { type Clock, type Instant, later } from '../../clock.ts';
+import { sleepUntil } from '../download/sleep-until.ts';
+import type { SourceAnswer } from './offer.ts';
+import type { ImageSource } from './source.ts';
+
+/** How long earlier sources are awaited, in milliseconds. */
+const PATIENCE_MS = 60_000;
+/** When the awaited sources are named first, and how often again, in milliseconds. */
+const NOTICE_MS = 3000;
+const REPEAT_MS = 20_000;
+
+/** Tells the person of sources, by their names. */
+export interface SourceNotices {
+  readonly onWait: (sources: readonly string[]) => void;
+  /** The import begins without their answers. */
+  readonly onGiveUp: (sources: readonly string[]) => void;
+}
+
+/** A source, and its answer once it has come. */
+interface Question {
+  readonly source: ImageSource;
+  answer: SourceAnswer | undefined;
+  /** Settles when the answer has come. */
+  asked: Promise<void>;
+}
+
+export class SourceQuestions {
+  readonly #questions: readonly Question[];
+  readonly #clock: Clock;
+  readonly #notices: SourceNotices;
+  readonly #givenUp: Set<string>;
+
+  /**
+   * Asks all sources.
+   * @param ask rejects if the command was stopped
+   * @param givenUp the names of sources that earlier questions gave up: later sources need not wait for them again. Those of this one are added.
+   */
+  constructor(
+    sources: readonly ImageSource[],
+    ask: (source: ImageSource) => Promise<SourceAnswer>,
+    clock: Clock,
+    notices: SourceNotices,
+    givenUp = new Set<string>(),
+  ) {
+    this.#clock = clock;
+    this.#notices = notices;
+    this.#givenUp = givenUp;
+    this.#questions = sources.map((source) => {
+      const question: Question = { source, answer: undefined, asked: Promise.resolve() };
+      question.asked = ask(source).then((answer) => {
+        question.answer = answer;
+      });
+      // A failure after the last wait concerns nobody.
+      question.asked.catch(() => undefined);
+      return question;
+    });
+  }
+
+  /** The answers that have come, in the order of the sources. */
+  get come(): readonly SourceAnswer[] {
+    return this.#questions.flatMap(({ answer }) => answer ?? []);
+  }
+
+  /**
+   * Waits for the answers that decide.
+   * @param isHit true if an answer has the image; default: all answers are needed
+   * @returns those that have come, in the order of the sources. Rejects as `ask`
+   */
+  async answers(isHit: (answer: SourceAnswer) => boolean = () => false): Promise<readonly SourceAnswer[]> {
+    const now = (): Instant => this.#clock.now();
+    const giveUpAt = later(now(), PATIENCE_MS);
+    let noticeAt = later(now(), NOTICE_MS);
+    for (;;) {
+      const hit = this.#questions.findIndex(({ answer }) => answer !== undefined && isHit(answer));
+      const earlier = hit < 0 ? this.#questions : this.#questions.slice(0, hit);
+      const awaited = earlier.filter(
+        ({ answer, source }) => answer === undefined && !(hit >= 0 && this.#givenUp.has(source.name)),
+      );
+      if (awaited.length === 0) break;
+      const names = awaited.map(({ source }) => source.name);
+      if (hit >= 0 && now() >= giveUpAt) {
+        this.#notices.onGiveUp(names);
+        for (const name of names) this.#givenUp.add(name);
+        break;
+      }
+      if (now() >= noticeAt) {
+        this.#notices.onWait(names);
+        noticeAt = later(now(), REPEAT_MS);
+      }
+      const until = hit >= 0 && giveUpAt < noticeAt ? giveUpAt : noticeAt;
+      await this.#wait(awaited, until);
+    }
+    return this.come;
+  }
+
+  /** Waits for one of these answers, until a moment at most. */
+  async #wait(awaited: readonly Question[], until: Instant): Promise<void> {
+    const woken = new AbortController();
+    const pause = sleepUntil(until, this.#clock, woken.signal);
+    try {
+      await Promise.race([...awaited.map(({ asked }) => asked), pause]);
+    } finally {
+      woken.abort();
+    }
+  }
+}

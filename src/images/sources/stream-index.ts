@@ -1,0 +1,91 @@
+// Decodes the index of a simplestreams site, `streams/v1/index.json`: the list of its documents of products.
+//
+// Source: the format `index:1.0` as simplestreams 0.1 writes and reads it, and as images.maas.io and cloud-images.ubuntu.com serve it.
+
+import { listed } from '../../counted.ts';
+import { CONTAINED_PATH, isContainedPath } from './contained-path.ts';
+import { type DocumentDecoded, memberPath } from './document-fault.ts';
+import { FieldReader } from './field-reader.ts';
+import type { StreamProducts } from './stream-products.ts';
+import { decodeStreamText } from './stream-text.ts';
+
+/** The index of a site. */
+interface StreamIndex {
+  /** When the site last changed it, as the site writes it; empty: it does not say. */
+  readonly updated: string;
+  readonly entries: readonly IndexEntry[];
+}
+
+/** One document of an index. */
+interface IndexEntry {
+  /** `com.ubuntu.maas:stable:v3:download`, unique within the index. */
+  readonly contentId: string;
+  /** The path below the site's URL; it cannot leave the site. */
+  readonly path: string;
+  /** `products:1.0` for a document of products; other formats may follow. */
+  readonly format: string;
+  /** `image-downloads` or `image-ids`; empty: the index does not say. */
+  readonly datatype: string;
+  /** Names of its products; empty: the index does not list them. */
+  readonly products: readonly string[];
+}
+
+/** Entries of an index. */
+const ENTRIES_MAX = 1000;
+/** Products that one entry names. */
+const PRODUCTS_MAX = 20_000;
+/** A content id, or the name of a product. */
+const NAME_CHARACTERS_MAX = 256;
+const TEXT_CHARACTERS_MAX = 1024;
+/** Content ids that a refusal shows. */
+const NAMED_MAX = 3;
+
+/**
+ * Why a document of products is not the one that the index names at its path; undefined: it is. The site may have signed the document for another
+ * path, such as images of a candidate for those of a release.
+ * @param entries those with the path
+ */
+export function judgeDocument(
+  { contentId, datatype }: Pick<StreamProducts, 'contentId' | 'datatype'>,
+  entries: readonly IndexEntry[],
+): string | undefined {
+  const entry = entries.find((one) => one.contentId === contentId);
+  if (entry === undefined) {
+    const names = listed(
+      entries.map((one) => JSON.stringify(one.contentId)),
+      NAMED_MAX,
+    );
+    return `it is ${JSON.stringify(contentId)}, but the index has ${names} at this path; the mirror may be damaged or false: use another one`;
+  }
+  const isOther = datatype !== '' && entry.datatype !== '' && datatype !== entry.datatype;
+  return isOther
+    ? `it has the datatype ${JSON.stringify(datatype)} instead of ${JSON.stringify(entry.datatype)}, as the index has it`
+    : undefined;
+}
+
+/** Decodes an index. @param document its bytes, or its text without the clear signature */
+export function decodeStreamIndex(document: Uint8Array | string): DocumentDecoded<StreamIndex> {
+  const fields = decodeStreamText(document, 'index:1.0');
+  if (!fields.ok) return fields;
+  const reader = new FieldReader();
+  const members = reader.members(fields.value, 'index', '', 'entries', ENTRIES_MAX);
+  const entries = members.map(([contentId, value]) => decodeEntry(reader, contentId, value));
+  const updated = reader.optionalText(fields.value, 'updated', '', TEXT_CHARACTERS_MAX) ?? '';
+  return reader.done({ updated, entries });
+}
+
+function decodeEntry(reader: FieldReader, contentId: string, value: unknown): IndexEntry {
+  const at = memberPath('index', contentId);
+  if (contentId.length > NAME_CHARACTERS_MAX)
+    reader.fail('too-large', at, `at most ${NAME_CHARACTERS_MAX} characters`, contentId);
+  const fields = reader.object(value, at);
+  const path = reader.text(fields, 'path', at, TEXT_CHARACTERS_MAX);
+  if (!isContainedPath(path)) reader.fail('bad-value', memberPath(at, 'path'), CONTAINED_PATH, path);
+  return {
+    contentId,
+    path,
+    format: reader.optionalText(fields, 'format', at, TEXT_CHARACTERS_MAX) ?? '',
+    datatype: reader.optionalText(fields, 'datatype', at, TEXT_CHARACTERS_MAX) ?? '',
+    products: reader.optionalTexts(fields, 'products', at, PRODUCTS_MAX, NAME_CHARACTERS_MAX),
+  };
+}

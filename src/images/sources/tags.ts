@@ -1,0 +1,121 @@
+// The tags of a document of products. Each level passes its tags down to all levels below it, unless a lower level has the same tag:
+//
+//   document ─▶ product ─▶ version ─▶ item
+//
+// Source: simplestreams 0.1, which merges the levels in this order, and adds product_name, version_name and item_name.
+//
+// 1. Numbers and booleans become the same text as in simplestreams, a Python program, so that filters match them.
+// 2. An object or a list is the level below, not a tag. In place of a tag of READ it is a fault.
+// 3. `_aliases` of the document abbreviates tags that repeat: `{ crsn: { ne1: { region: … } } }` adds the tags of `ne1` to every level with
+//    `crsn: ne1`, except tags that the level has itself.
+
+import { type Fields, isFields } from '../../fields.ts';
+import { memberPath } from './document-fault.ts';
+import type { FieldReader } from './field-reader.ts';
+
+type TagMap = ReadonlyMap<string, string>;
+
+/** The levels, the innermost first. */
+export type Tags = readonly TagMap[];
+
+/** Fields of `_aliases`, by tag and by value. */
+type TagAliases = ReadonlyMap<string, ReadonlyMap<string, TagMap>>;
+
+/** The longest value of a tag; `subarches` of MAAS is the longest known one, with some 350 characters. */
+const TAG_CHARACTERS_MAX = 4096;
+/** Tags of one level, including those of aliases. */
+const TAGS_MAX = 200;
+/** Tags of all levels, including every one that an alias offers. Ubuntu's largest document has some 300 000. */
+const ALL_TAGS_MAX = 1_000_000;
+/** The tags that are read. An object or a list in their place is a fault. */
+const READ: ReadonlySet<string> = new Set(
+  'path size sha256 sha512 ftype os release version aliases release_title arch subarch subarches label support_eol'.split(
+    ' ',
+  ),
+);
+/** The most values of one tag in `_aliases`. */
+const ALIASES_MAX = 10_000;
+
+/** The value of a tag at the innermost level that has it; undefined if no level has the tag. */
+export function findTag(tags: Tags, name: string): string | undefined {
+  for (const level of tags) {
+    const found = level.get(name);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** The value; empty: no level has the tag. */
+export const tagOf = (tags: Tags, name: string): string => findTag(tags, name) ?? '';
+
+/** Reads the tags of the levels of one document. */
+export class TagReader {
+  readonly #reader: FieldReader;
+  readonly #aliases: TagAliases;
+  #tags = 0;
+
+  constructor(reader: FieldReader, document: Fields) {
+    this.#reader = reader;
+    this.#aliases = readAliases(reader, document);
+  }
+
+  /** The tags of one level. @param named the name of the level, as a tag */
+  level(fields: Fields, path: string, named: readonly (readonly [string, string])[] = []): TagMap {
+    const level = readTags(this.#reader, fields, path);
+    for (const [name, value] of [...level]) {
+      const meant = this.#aliases.get(name)?.get(value);
+      this.#tags += 1 + (meant?.size ?? 0);
+      for (const [other, text] of meant ?? []) if (!level.has(other)) level.set(other, text);
+    }
+    checkCount(this.#reader, path, level.size);
+    if (this.#tags > ALL_TAGS_MAX)
+      this.#reader.fail('too-large', path, `at most ${ALL_TAGS_MAX} tags in all levels`, this.#tags);
+    for (const [name, value] of named) level.set(name, value);
+    return level;
+  }
+}
+
+function checkCount(reader: FieldReader, path: string, tags: number): void {
+  if (tags > TAGS_MAX) reader.fail('too-large', path, `at most ${TAGS_MAX} tags`, tags);
+}
+
+function readTags(reader: FieldReader, fields: Fields, path: string): Map<string, string> {
+  const tags = new Map<string, string>();
+  for (const [name, value] of Object.entries(fields)) {
+    const text = textOf(value);
+    if (text === undefined) {
+      if (READ.has(name) && value !== null) reader.fail('wrong-type', memberPath(path, name), 'a text', value);
+      continue;
+    }
+    if (text.length > TAG_CHARACTERS_MAX)
+      reader.fail('too-large', memberPath(path, name), `at most ${TAG_CHARACTERS_MAX} characters`, text);
+    tags.set(name, text);
+  }
+  checkCount(reader, path, tags.size);
+  return tags;
+}
+
+/** The value as a tag; undefined: it is not text, a number or a boolean. */
+function textOf(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number') return String(value);
+  return typeof value === 'boolean' ? (value ? 'True' : 'False') : undefined;
+}
+
+/** Reads `_aliases`. */
+function readAliases(reader: FieldReader, document: Fields): TagAliases {
+  const key = '_aliases';
+  if (!Object.hasOwn(document, key)) return new Map();
+  const byTag = reader.members(document, key, '', 'tags', TAGS_MAX);
+  const values = (name: string, of: unknown): ReadonlyMap<string, TagMap> => {
+    const at = memberPath(key, name);
+    const members = Object.entries(reader.object(of, at));
+    if (members.length > ALIASES_MAX) reader.fail('too-large', at, `at most ${ALIASES_MAX} values`, members.length);
+    return new Map(
+      members.flatMap(([value, tags]) =>
+        isFields(tags) ? [[value, readTags(reader, tags, memberPath(at, value))]] : [],
+      ),
+    );
+  };
+  return new Map(byTag.map(([name, of]) => [name, values(name, of)]));
+}
