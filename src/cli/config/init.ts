@@ -125,7 +125,7 @@ async function offerTakeover(flags: InitFlags, servers: readonly LocalServer[], 
 
 /** What is left to do about another server on this host. @param isTaken true: its leases and reservations are taken over */
 function leftLines({ name, leaseFiles, configFiles }: LocalServer, isTaken: boolean): readonly string[] {
-  const stop = `Stop ${name} before the rack starts.`;
+  const stop = `Stop ${name} before the rack starts. Its options, such as the router, are not taken over: \`rackboot config show cluster_interfaces\` shows those of the rack.`;
   const leases = leaseFiles.length === 0 ? [] : [`  rackboot leases import ${leaseFiles.map(shellWord).join(' ')}`];
   if (isTaken)
     return leases.length === 0 ? [stop] : [`${stop} For leases that it gives until then, repeat:`, ...leases];

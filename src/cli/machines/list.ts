@@ -69,7 +69,7 @@ const cpusText = ({ cpu_count: count }: MachineShape): string => (count === 0 ? 
 const memoryText = ({ memory }: MachineShape): string => (memory === 0 ? NOT_KNOWN : formatBytes(memory * MIB));
 
 /** The columns: RACK only if the machines have several racks, OWNER only if one has an owner. */
-export function columnsFor(machines: readonly MachineShape[]): readonly Column[] {
+function columnsFor(machines: readonly MachineShape[]): readonly Column[] {
   const hasOwners = machines.some(({ owner }) => owner !== null);
   const hasRacks = new Set(machines.flatMap(({ rack_names: racks }) => racks)).size > 1;
   return [
