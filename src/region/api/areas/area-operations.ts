@@ -37,6 +37,7 @@ import {
   eventBy,
   nothing,
   type Operation,
+  resource,
   usernameOf,
   value,
   values,
@@ -217,58 +218,34 @@ const OF_MEMBERS: Readonly<Record<AreaKind, string>> = {
 
 function operationsOf({ kind, versions, many, one }: AreaPaths): readonly Operation[] {
   return [
-    defineOperation({
-      ...many,
-      versions,
-      method: 'GET',
-      access: 'user',
-      answers: [kind],
-      doc: `List ${kind}s.`,
-      parameters: nothing,
-      run: async (call) => json((await shownAreas(call, kind)).map((area) => areaJson(call, kind, area))),
-    }),
-    defineOperation({
-      ...many,
-      versions,
-      method: 'POST',
-      access: 'admin',
+    ...resource({
+      many: { ...many, versions },
+      one: { ...one, versions },
       answers: kind,
-      doc: `Create a ${kind}.`,
-      parameters: newArea,
-      run: (call, given) => add(call, kind, given),
-    }),
-    defineOperation({
-      ...one,
-      versions,
-      method: 'GET',
-      access: 'user',
-      answers: kind,
-      doc: `Read one ${kind}.`,
-      parameters: nothing,
-      async run(call) {
-        const area = await areaOf(call, kind);
-        return 'kind' in area ? area : json(areaJson(call, kind, area));
-      },
-    }),
-    defineOperation({
-      ...one,
-      versions,
-      method: 'PUT',
-      access: 'admin',
-      answers: kind,
-      parameters: changedArea,
-      doc: `Change a ${kind}. The default ${kind} cannot be renamed.`,
-      run: (call, given) => change(call, kind, given),
-    }),
-    defineOperation({
-      ...one,
-      versions,
-      method: 'DELETE',
-      access: 'admin',
-      parameters: nothing,
-      answers: 'nothing',
-      doc: `Delete a ${kind}. ${OF_MEMBERS[kind]} The default ${kind} cannot be deleted.`,
-      run: (call) => remove(call, kind),
+      list: [
+        `List ${kind}s.`,
+        nothing,
+        async (call) => json((await shownAreas(call, kind)).map((area) => areaJson(call, kind, area))),
+      ],
+      add: [`Create a ${kind}.`, newArea, (call, given) => add(call, kind, given)],
+      read: [
+        `Read one ${kind}.`,
+        nothing,
+        async (call) => {
+          const area = await areaOf(call, kind);
+          return 'kind' in area ? area : json(areaJson(call, kind, area));
+        },
+      ],
+      change: [
+        `Change a ${kind}. The default ${kind} cannot be renamed.`,
+        changedArea,
+        (call, given) => change(call, kind, given),
+      ],
+      remove: [
+        `Delete a ${kind}. ${OF_MEMBERS[kind]} The default ${kind} cannot be deleted.`,
+        nothing,
+        (call) => remove(call, kind),
+      ],
     }),
   ];
 }

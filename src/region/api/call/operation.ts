@@ -214,6 +214,56 @@ export function defineOperation<P extends z.ZodObject>(definition: {
   };
 }
 
+/** What an operation of a resource does, for users; its parameters; and its handler. */
+type Part<P extends z.ZodObject> = readonly [
+  doc: string,
+  parameters: P,
+  run: (call: ApiCall, given: z.output<P>) => Answer | Promise<Answer>,
+];
+type ResourcePlace = Pick<Operation, 'versions' | 'path' | 'handler'> & { readonly ownTransaction?: boolean };
+
+/** The five operations on objects of one kind. Every user lists and reads them. */
+export function resource<
+  L extends z.ZodObject,
+  A extends z.ZodObject,
+  R extends z.ZodObject,
+  C extends z.ZodObject,
+  D extends z.ZodObject,
+>({
+  many,
+  one,
+  answers,
+  changedBy: access = 'admin',
+  list,
+  add,
+  read,
+  change,
+  remove,
+}: {
+  readonly many: ResourcePlace;
+  readonly one: ResourcePlace;
+  readonly answers: ObjectName;
+  /** Who adds, changes and removes. Default: administrators. */
+  readonly changedBy?: Access;
+  readonly list: Part<L>;
+  readonly add: Part<A>;
+  readonly read: Part<R>;
+  readonly change: Part<C>;
+  readonly remove: Part<D>;
+}): readonly Operation[] {
+  const made = <P extends z.ZodObject>(
+    [doc, parameters, run]: Part<P>,
+    rest: ResourcePlace & Pick<Operation, 'method' | 'access' | 'answers'>,
+  ): Operation => defineOperation({ ...rest, doc, parameters, run });
+  return [
+    made(list, { ...many, method: 'GET', access: 'user', answers: [answers] }),
+    made(add, { ...many, method: 'POST', access, answers }),
+    made(read, { ...one, method: 'GET', access: 'user', answers }),
+    made(change, { ...one, method: 'PUT', access, answers }),
+    made(remove, { ...one, method: 'DELETE', access, answers: 'nothing' }),
+  ];
+}
+
 /** An operation of MAAS that is always refused. @param op `undefined`: its method alone selects it @param doc its description @param answer the same as a refusal */
 export const refusedOperation = (
   place: Pick<Operation, 'versions' | 'path' | 'handler' | 'method' | 'access'>,

@@ -12,6 +12,7 @@ import {
   NOT_A_NUMBER,
   nothing,
   type Operation,
+  resource,
   value,
 } from '../call/operation.ts';
 import { raidJson, volumeGroupJson } from '../json/disk-json.ts';
@@ -23,12 +24,8 @@ import { bytesOf, partWords, size, uuid } from './storage-parameters.ts';
 const volumeCalls = () => import('./volume-calls.ts');
 
 const versions = ['2.0'] as const;
-const reader = { versions, access: 'user', method: 'GET', parameters: nothing } as const;
 const admin = { versions, access: 'admin' } as const;
-const raid = { path: 'nodes/{system_id}/raid/{id}', handler: 'RaidHandler' } as const;
-const raids = { path: 'nodes/{system_id}/raids', handler: 'RaidsHandler' } as const;
 const group = { path: 'nodes/{system_id}/volume-group/{id}', handler: 'VolumeGroupHandler' } as const;
-const groups = { path: 'nodes/{system_id}/volume-groups', handler: 'VolumeGroupsHandler' } as const;
 
 /** Reads parts of the machine's disks. */
 const reading =
@@ -115,101 +112,79 @@ const newVolume = z.object({
 });
 
 const RAIDS: readonly Operation[] = [
-  defineOperation({
-    ...raids,
-    ...reader,
-    answers: ['raid'],
-    doc: 'List the RAIDs of a machine.',
-    run: reading((draft) => draft.layout.raids.map((one) => raidJson(draft, one))),
-  }),
-  defineOperation({
-    ...raids,
-    ...admin,
-    method: 'POST',
+  ...resource({
+    many: { versions: versions, path: 'nodes/{system_id}/raids', handler: 'RaidsHandler' },
+    one: { versions: versions, path: 'nodes/{system_id}/raid/{id}', handler: 'RaidHandler' },
     answers: 'raid',
-    doc: 'Make a RAID 1 of disks and partitions.',
-    parameters: newRaid,
-    run: async (call, given) =>
-      (await volumeCalls()).addRaid(call, { name: given.name, uuid: given.uuid, ...membersIn(given) }),
-  }),
-  defineOperation({
-    ...raid,
-    ...reader,
-    answers: 'raid',
-    doc: 'Read one RAID.',
-    run: reading(
-      (draft, call) =>
-        draft.layout.raids.filter(({ id }) => id === idIn(call.path.id)).map((one) => raidJson(draft, one))[0],
-    ),
-  }),
-  defineOperation({
-    ...raid,
-    ...admin,
-    method: 'PUT',
-    answers: 'raid',
-    doc: 'Change a RAID. What is left out stays as it is.',
-    parameters: changedRaid,
-    run: async (call, given) => (await volumeCalls()).updateRaid(call, changeIn(given)),
-  }),
-  defineOperation({
-    ...raid,
-    ...admin,
-    method: 'DELETE',
-    answers: 'nothing',
-    doc: 'Delete a RAID; its disks and partitions stay.',
-    parameters: nothing,
-    run: async (call) => (await volumeCalls()).deleteRaid(call),
+    list: [
+      'List the RAIDs of a machine.',
+      nothing,
+      reading((draft) => draft.layout.raids.map((one) => raidJson(draft, one))),
+    ],
+    add: [
+      'Make a RAID 1 of disks and partitions.',
+      newRaid,
+      async (call, given) =>
+        (await volumeCalls()).addRaid(call, { name: given.name, uuid: given.uuid, ...membersIn(given) }),
+    ],
+    read: [
+      'Read one RAID.',
+      nothing,
+      reading(
+        (draft, call) =>
+          draft.layout.raids.filter(({ id }) => id === idIn(call.path.id)).map((one) => raidJson(draft, one))[0],
+      ),
+    ],
+    change: [
+      'Change a RAID. What is left out stays as it is.',
+      changedRaid,
+      async (call, given) => (await volumeCalls()).updateRaid(call, changeIn(given)),
+    ],
+    remove: [
+      'Delete a RAID; its disks and partitions stay.',
+      nothing,
+      async (call) => (await volumeCalls()).deleteRaid(call),
+    ],
   }),
 ];
 
 const GROUPS: readonly Operation[] = [
-  defineOperation({
-    ...groups,
-    ...reader,
-    answers: ['volumeGroup'],
-    doc: 'List the volume groups of a machine.',
-    run: reading((draft) => draft.layout.volumeGroups.map((one) => volumeGroupJson(draft, one))),
-  }),
-  defineOperation({
-    ...groups,
-    ...admin,
-    method: 'POST',
+  ...resource({
+    many: { versions: versions, path: 'nodes/{system_id}/volume-groups', handler: 'VolumeGroupsHandler' },
+    one: { versions: versions, path: 'nodes/{system_id}/volume-group/{id}', handler: 'VolumeGroupHandler' },
     answers: 'volumeGroup',
-    doc: 'Make a volume group of disks, partitions and RAIDs.',
-    parameters: newGroup,
-    run: async (call, given) =>
-      (await volumeCalls()).addGroup(call, { name: given.name, uuid: given.uuid, ...membersIn(given) }),
-  }),
-  defineOperation({
-    ...group,
-    ...reader,
-    answers: 'volumeGroup',
-    doc: 'Read one volume group.',
-    run: reading(
-      (draft, call) =>
-        draft.layout.volumeGroups
-          .filter(({ id }) => id === idIn(call.path.id))
-          .map((one) => volumeGroupJson(draft, one))[0],
-      noVolumeGroupText,
-    ),
-  }),
-  defineOperation({
-    ...group,
-    ...admin,
-    method: 'PUT',
-    answers: 'volumeGroup',
-    doc: 'Change a volume group. What is left out stays as it is.',
-    parameters: changedGroup,
-    run: async (call, given) => (await volumeCalls()).updateGroup(call, changeIn(given)),
-  }),
-  defineOperation({
-    ...group,
-    ...admin,
-    method: 'DELETE',
-    answers: 'nothing',
-    doc: 'Delete a volume group without volumes; its disks and partitions stay.',
-    parameters: nothing,
-    run: async (call) => (await volumeCalls()).deleteGroup(call),
+    list: [
+      'List the volume groups of a machine.',
+      nothing,
+      reading((draft) => draft.layout.volumeGroups.map((one) => volumeGroupJson(draft, one))),
+    ],
+    add: [
+      'Make a volume group of disks, partitions and RAIDs.',
+      newGroup,
+      async (call, given) =>
+        (await volumeCalls()).addGroup(call, { name: given.name, uuid: given.uuid, ...membersIn(given) }),
+    ],
+    read: [
+      'Read one volume group.',
+      nothing,
+      reading(
+        (draft, call) =>
+          draft.layout.volumeGroups
+            .filter(({ id }) => id === idIn(call.path.id))
+            .map((one) => volumeGroupJson(draft, one))[0],
+        noVolumeGroupText,
+      ),
+    ],
+    change: [
+      'Change a volume group. What is left out stays as it is.',
+      changedGroup,
+      async (call, given) => (await volumeCalls()).updateGroup(call, changeIn(given)),
+    ],
+    remove: [
+      'Delete a volume group without volumes; its disks and partitions stay.',
+      nothing,
+      async (call) => (await volumeCalls()).deleteGroup(call),
+    ],
   }),
   defineOperation({
     ...group,

@@ -12,7 +12,6 @@ import { REQUIRED } from '../../records/refusal.ts';
 import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import {
   type ApiCall,
-  defineOperation,
   flagWord,
   IP_ADDRESS,
   idIn,
@@ -20,6 +19,7 @@ import {
   nothing,
   numberText,
   type Operation,
+  resource,
   value,
   values,
 } from '../call/operation.ts';
@@ -310,119 +310,71 @@ async function removeRecord(call: ApiCall): Promise<Answer> {
   return ofRecord({}, refused) ?? { kind: 'empty' };
 }
 
-const reading = { versions: ['2.0'], method: 'GET', access: 'user' } as const;
-const changing = { versions: ['2.0'], access: 'admin', ownTransaction: true } as const;
-const names = { path: 'dnsresources', handler: 'DNSResourcesHandler' } as const;
-const name = { path: 'dnsresources/{id}', handler: 'DNSResourceHandler' } as const;
-const records = { path: 'dnsresourcerecords', handler: 'DNSResourceRecordsHandler' } as const;
-const record = { path: 'dnsresourcerecords/{id}', handler: 'DNSResourceRecordHandler' } as const;
-
 const NAMES: readonly Operation[] = [
-  defineOperation({
-    ...reading,
-    ...names,
-    answers: ['dnsResource'],
-    doc: 'List the names that the racks serve, with or without those of machines and devices.',
-    parameters: nameFilters,
-    run: async (call, given) => {
-      const found = await filtered(call, given);
-      if ('kind' in found) return found;
-      const shown = byName(found).map((one) => resourceJson(call, one));
-      if (given.all !== true) return json(shown);
-      const domain = given.domain === undefined ? undefined : namedDomain(currentDomainIds(call), given.domain);
-      return (await import('./node-names.ts')).listWithNodes(call, shown, { ...given, domain });
-    },
-  }),
-  defineOperation({
-    ...changing,
-    ...names,
-    method: 'POST',
+  ...resource({
+    many: { versions: ['2.0'], path: 'dnsresources', handler: 'DNSResourcesHandler', ownTransaction: true },
+    one: { versions: ['2.0'], path: 'dnsresources/{id}', handler: 'DNSResourceHandler', ownTransaction: true },
     answers: 'dnsResource',
-    doc: 'Add a name.',
-    parameters: newName,
-    run: addName,
-  }),
-  defineOperation({
-    ...reading,
-    ...name,
-    answers: 'dnsResource',
-    doc: 'Read one name.',
-    parameters: nothing,
-    run: async (call) => {
-      const found = findName(call, await loaded(call));
-      return found === undefined ? NO_NAME : json(resourceJson(call, found));
-    },
-  }),
-  defineOperation({
-    ...changing,
-    ...name,
-    method: 'PUT',
-    answers: 'dnsResource',
-    doc: 'Change a name or its addresses. A name that has only other records gets its first addresses.',
-    parameters: changedName,
-    run: changeName,
-  }),
-  defineOperation({
-    ...changing,
-    ...name,
-    method: 'DELETE',
-    answers: 'nothing',
-    doc: 'Delete a name with all its records.',
-    parameters: nothing,
-    run: removeName,
+    list: [
+      'List the names that the racks serve, with or without those of machines and devices.',
+      nameFilters,
+      async (call, given) => {
+        const found = await filtered(call, given);
+        if ('kind' in found) return found;
+        const shown = byName(found).map((one) => resourceJson(call, one));
+        if (given.all !== true) return json(shown);
+        const domain = given.domain === undefined ? undefined : namedDomain(currentDomainIds(call), given.domain);
+        return (await import('./node-names.ts')).listWithNodes(call, shown, { ...given, domain });
+      },
+    ],
+    add: ['Add a name.', newName, addName],
+    read: [
+      'Read one name.',
+      nothing,
+      async (call) => {
+        const found = findName(call, await loaded(call));
+        return found === undefined ? NO_NAME : json(resourceJson(call, found));
+      },
+    ],
+    change: [
+      'Change a name or its addresses. A name that has only other records gets its first addresses.',
+      changedName,
+      changeName,
+    ],
+    remove: ['Delete a name with all its records.', nothing, removeName],
   }),
 ];
 
 const RECORDS: readonly Operation[] = [
-  defineOperation({
-    ...reading,
-    ...records,
-    answers: ['dnsRecord'],
-    doc: 'List the records that are not addresses.',
-    parameters: filters,
-    run: async (call, given) => {
-      const found = await filtered(call, given);
-      return 'kind' in found ? found : json(found.filter(({ type }) => type !== 'A').map(recordJson));
+  ...resource({
+    many: { versions: ['2.0'], path: 'dnsresourcerecords', handler: 'DNSResourceRecordsHandler', ownTransaction: true },
+    one: {
+      versions: ['2.0'],
+      path: 'dnsresourcerecords/{id}',
+      handler: 'DNSResourceRecordHandler',
+      ownTransaction: true,
     },
-  }),
-  defineOperation({
-    ...changing,
-    ...records,
-    method: 'POST',
     answers: 'dnsRecord',
-    doc: 'Add a record. Not idempotent: each call adds another one.',
-    parameters: newRecord,
-    run: addRecord,
-  }),
-  defineOperation({
-    ...reading,
-    ...record,
-    answers: 'dnsRecord',
-    doc: 'Read one record.',
-    parameters: nothing,
-    run: async (call) => {
-      const id = idIn(call.path.id);
-      const found = (await loaded(call)).find((one) => one.id === id);
-      return found === undefined ? NO_RECORD : json(recordJson(found));
-    },
-  }),
-  defineOperation({
-    ...changing,
-    ...record,
-    method: 'PUT',
-    answers: 'dnsRecord',
-    doc: 'Change a record: its data, its type, its TTL or its name. It keeps its id.',
-    parameters: changedRecord,
-    run: changeRecord,
-  }),
-  defineOperation({
-    ...changing,
-    ...record,
-    method: 'DELETE',
-    answers: 'nothing',
-    doc: 'Delete a record.',
-    parameters: nothing,
-    run: removeRecord,
+    list: [
+      'List the records that are not addresses.',
+      filters,
+      async (call, given) => {
+        const found = await filtered(call, given);
+        return 'kind' in found ? found : json(found.filter(({ type }) => type !== 'A').map(recordJson));
+      },
+    ],
+    add: ['Add a record. Not idempotent: each call adds another one.', newRecord, addRecord],
+    read: [
+      'Read one record.',
+      nothing,
+      async (call) => {
+        const id = idIn(call.path.id);
+        const found = (await loaded(call)).find((one) => one.id === id);
+        return found === undefined ? NO_RECORD : json(recordJson(found));
+      },
+    ],
+    change: ['Change a record: its data, its type, its TTL or its name. It keeps its id.', changedRecord, changeRecord],
+    remove: ['Delete a record.', nothing, removeRecord],
   }),
 ];
 

@@ -19,6 +19,7 @@ import {
   nothing,
   type Operation,
   refusedOperation,
+  resource,
   value,
 } from '../call/operation.ts';
 import { API_2 } from '../json/fixed-json.ts';
@@ -229,50 +230,15 @@ const changedDomain = newDomain.extend({ name: newDomain.shape.name.optional().d
 
 /** Domains, in version 2.0. */
 export const DOMAIN_OPERATIONS: readonly Operation[] = [
-  defineOperation({
-    ...many,
-    method: 'GET',
-    access: 'user',
-    answers: ['domain'],
-    doc: 'List the domains for which the racks are authoritative, the default one first.',
-    parameters: nothing,
-    run: list,
-  }),
-  defineOperation({
-    ...many,
-    ...changing,
-    method: 'POST',
+  ...resource({
+    many: { versions: ['2.0'], path: 'domains', handler: 'DomainsHandler', ownTransaction: true },
+    one: { versions: ['2.0'], path: 'domains/{id}', handler: 'DomainHandler', ownTransaction: true },
     answers: 'domain',
-    doc: 'Add a domain.',
-    parameters: newDomain,
-    run: add,
-  }),
-  defineOperation({
-    ...one,
-    method: 'GET',
-    access: 'user',
-    answers: 'domain',
-    doc: 'Read one domain, by its id or its name.',
-    parameters: nothing,
-    run: read,
-  }),
-  defineOperation({
-    ...one,
-    ...changing,
-    method: 'PUT',
-    answers: 'domain',
-    doc: 'Rename a domain, and its machines, devices and records with it. It keeps its id.',
-    parameters: changedDomain,
-    run: rename,
-  }),
-  defineOperation({
-    ...one,
-    ...changing,
-    method: 'DELETE',
-    answers: 'nothing',
-    doc: 'Delete a domain that has no machines, devices, records or reserved addresses.',
-    parameters: nothing,
-    run: remove,
+    list: ['List the domains for which the racks are authoritative, the default one first.', nothing, list],
+    add: ['Add a domain.', newDomain, add],
+    read: ['Read one domain, by its id or its name.', nothing, read],
+    change: ['Rename a domain, and its machines, devices and records with it. It keeps its id.', changedDomain, rename],
+    remove: ['Delete a domain that has no machines, devices, records or reserved addresses.', nothing, remove],
   }),
   defineOperation({
     ...one,

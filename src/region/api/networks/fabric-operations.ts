@@ -21,7 +21,7 @@ import {
 } from '../../records/network-store.ts';
 import { fieldRefusal } from '../../records/refusal.ts';
 import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation, value } from '../call/operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, resource, value } from '../call/operation.ts';
 import { fabricJson, NO_SPACE, vlanJson } from '../json/subnet-json.ts';
 import {
   absent,
@@ -311,8 +311,6 @@ const removeVlan = (call: ApiCall): Promise<Answer> =>
 const newVlanFields = changedVlan.required({ vid: true });
 
 const base = { versions: ['2.0'], ownTransaction: true } as const;
-const fabrics = { ...base, path: 'fabrics', handler: 'FabricsHandler' } as const;
-const fabric = { ...base, path: 'fabrics/{id}', handler: 'FabricHandler' } as const;
 const vlans = { ...base, path: 'fabrics/{fabric_id}/vlans', handler: 'VlansHandler' } as const;
 const READ = { method: 'GET', access: 'user', parameters: nothing } as const;
 const REMOVE = { method: 'DELETE', access: 'admin', parameters: nothing } as const;
@@ -343,44 +341,23 @@ const vlanAt = (path: string, handler: string): readonly Operation[] => {
 
 /** Operations on fabrics and VLANs. */
 export const FABRIC_OPERATIONS: readonly Operation[] = [
-  defineOperation({
-    ...fabrics,
-    ...READ,
-    answers: ['fabric'],
-    doc: 'List the fabrics, each with its VLANs.',
-    run: listFabrics,
-  }),
-  defineOperation({
-    ...fabrics,
-    method: 'POST',
-    access: 'admin',
+  ...resource({
+    many: { versions: ['2.0'], path: 'fabrics', handler: 'FabricsHandler', ownTransaction: true },
+    one: { versions: ['2.0'], path: 'fabrics/{id}', handler: 'FabricHandler', ownTransaction: true },
     answers: 'fabric',
-    doc: 'Create a fabric with an untagged VLAN. Not idempotent without a name: each call makes another one.',
-    parameters: fabricFields,
-    run: addFabric,
-  }),
-  defineOperation({
-    ...fabric,
-    ...READ,
-    answers: 'fabric',
-    doc: 'Read a fabric by its id or its name (name:hall).',
-    run: readFabric,
-  }),
-  defineOperation({
-    ...fabric,
-    method: 'PUT',
-    access: 'admin',
-    answers: 'fabric',
-    doc: 'Change a fabric.',
-    parameters: fabricFields,
-    run: changeFabric,
-  }),
-  defineOperation({
-    ...fabric,
-    ...REMOVE,
-    answers: 'nothing',
-    doc: 'Delete a fabric with its VLANs. Refused while it has subnets, or while an interface of a machine is in one of the VLANs.',
-    run: removeFabric,
+    list: ['List the fabrics, each with its VLANs.', nothing, listFabrics],
+    add: [
+      'Create a fabric with an untagged VLAN. Not idempotent without a name: each call makes another one.',
+      fabricFields,
+      addFabric,
+    ],
+    read: ['Read a fabric by its id or its name (name:hall).', nothing, readFabric],
+    change: ['Change a fabric.', fabricFields, changeFabric],
+    remove: [
+      'Delete a fabric with its VLANs. Refused while it has subnets, or while an interface of a machine is in one of the VLANs.',
+      nothing,
+      removeFabric,
+    ],
   }),
   defineOperation({ ...vlans, ...READ, answers: ['vlan'], doc: 'List the VLANs of a fabric.', run: listVlans }),
   defineOperation({

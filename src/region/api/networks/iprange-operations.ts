@@ -45,7 +45,7 @@ import {
   refuseField,
   refuseFields,
 } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation, usernameOf, value } from '../call/operation.ts';
+import { type ApiCall, nothing, type Operation, resource, usernameOf, value } from '../call/operation.ts';
 import { rangeJson } from '../json/subnet-json.ts';
 import { userJson } from '../people/user-operations.ts';
 import {
@@ -468,49 +468,23 @@ const range = { ...base, path: 'ipranges/{id}', handler: 'IPRangeHandler' } as c
 
 /** Operations on ranges. */
 export const IPRANGE_OPERATIONS: readonly Operation[] = [
-  defineOperation({
-    ...ranges,
-    method: 'GET',
-    access: 'user',
-    parameters: filter,
-    answers: ['ipRange'],
-    doc: 'List the ranges of all subnets.',
-    run: list,
-  }),
-  defineOperation({
-    ...ranges,
-    method: 'POST',
-    access: 'user',
-    parameters: newRange,
+  ...resource({
+    many: ranges,
+    one: range,
     answers: 'ipRange',
-    doc: 'Create a range. Every user may create a reserved one; administrators may also create a dynamic or static one.',
-    run: add,
-  }),
-  defineOperation({
-    ...range,
-    method: 'GET',
-    access: 'user',
-    parameters: nothing,
-    answers: 'ipRange',
-    doc: 'Read a range.',
-    run: read,
-  }),
-  defineOperation({
-    ...range,
-    method: 'PUT',
-    access: 'user',
-    parameters: amendedRange,
-    answers: 'ipRange',
-    doc: 'Change a range. Users may change their own, administrators every one. A rack uses its changed range at once.',
-    run: amend,
-  }),
-  defineOperation({
-    ...range,
-    method: 'DELETE',
-    access: 'user',
-    parameters: nothing,
-    answers: 'nothing',
-    doc: 'Delete a range. Users may delete their own, administrators every one.',
-    run: remove,
+    changedBy: 'user',
+    list: ['List the ranges of all subnets.', filter, list],
+    add: [
+      'Create a range. Every user may create a reserved one; administrators may also create a dynamic or static one.',
+      newRange,
+      add,
+    ],
+    read: ['Read a range.', nothing, read],
+    change: [
+      'Change a range. Users may change their own, administrators every one. A rack uses its changed range at once.',
+      amendedRange,
+      amend,
+    ],
+    remove: ['Delete a range. Users may delete their own, administrators every one.', nothing, remove],
   }),
 ];

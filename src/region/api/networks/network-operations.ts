@@ -40,7 +40,7 @@ import {
   refuseField,
   refuseMachines,
 } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation, value, values } from '../call/operation.ts';
+import { type ApiCall, defineOperation, nothing, type Operation, resource, value, values } from '../call/operation.ts';
 import {
   ADDRESS,
   addressField,
@@ -353,50 +353,19 @@ const network = { ...base, path: 'networks/{name}', handler: 'NetworkHandler' } 
 
 /** Operations on the networks of 1.0. */
 export const NETWORK_OPERATIONS: readonly Operation[] = [
-  defineOperation({
-    ...networks,
-    method: 'GET',
-    access: 'user',
-    parameters: listing,
-    answers: ['network'],
-    doc: 'List all networks, or those that the given machines have in common.',
-    run: list,
-  }),
-  defineOperation({
-    ...networks,
-    method: 'POST',
-    access: 'admin',
-    parameters: newNetwork,
+  ...resource({
+    many: networks,
+    one: network,
     answers: 'network',
-    doc: 'Create a network. The networks that racks serve exist already.',
-    run: add,
-  }),
-  defineOperation({
-    ...network,
-    method: 'GET',
-    access: 'user',
-    parameters: nothing,
-    answers: 'network',
-    doc: 'Read a network.',
-    run: read,
-  }),
-  defineOperation({
-    ...network,
-    method: 'PUT',
-    access: 'admin',
-    parameters: changedNetwork,
-    answers: 'network',
-    doc: 'Change a network. Racks that serve it hand out a new router or new DNS servers at once.',
-    run: amend,
-  }),
-  defineOperation({
-    ...network,
-    method: 'DELETE',
-    access: 'admin',
-    parameters: nothing,
-    answers: 'nothing',
-    doc: 'Delete a network that no rack serves.',
-    run: remove,
+    list: ['List all networks, or those that the given machines have in common.', listing, list],
+    add: ['Create a network. The networks that racks serve exist already.', newNetwork, add],
+    read: ['Read a network.', nothing, read],
+    change: [
+      'Change a network. Racks that serve it hand out a new router or new DNS servers at once.',
+      changedNetwork,
+      amend,
+    ],
+    remove: ['Delete a network that no rack serves.', nothing, remove],
   }),
   defineOperation({
     ...network,

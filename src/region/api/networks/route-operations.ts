@@ -15,7 +15,7 @@ import { whoseAddress } from '../../networks/range-check.ts';
 import { type ServiceEdit, withOption } from '../../networks/served-networks.ts';
 import type { StaticRoute } from '../../records/network-store.ts';
 import { type Answer, allOf, isRefusal, json, type Refusal, refuseField, refuseFields } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation } from '../call/operation.ts';
+import { type ApiCall, nothing, type Operation, resource } from '../call/operation.ts';
 import { routeJson } from '../json/subnet-json.ts';
 import {
   ADDRESS,
@@ -198,49 +198,18 @@ const route = { ...base, path: 'static-routes/{id}', handler: 'StaticRouteHandle
 
 /** Operations on static routes. */
 export const ROUTE_OPERATIONS: readonly Operation[] = [
-  defineOperation({
-    ...routes,
-    method: 'GET',
-    access: 'user',
-    parameters: nothing,
-    answers: ['staticRoute'],
-    doc: 'List the static routes.',
-    run: list,
-  }),
-  defineOperation({
-    ...routes,
-    method: 'POST',
-    access: 'admin',
-    parameters: newRoute,
+  ...resource({
+    many: routes,
+    one: route,
     answers: 'staticRoute',
-    doc: 'Create a static route. Racks that serve the source hand it out at once; machines deployed later in the source have it.',
-    run: (call, given) => put(call, given, true),
-  }),
-  defineOperation({
-    ...route,
-    method: 'GET',
-    access: 'user',
-    parameters: nothing,
-    answers: 'staticRoute',
-    doc: 'Read a static route.',
-    run: read,
-  }),
-  defineOperation({
-    ...route,
-    method: 'PUT',
-    access: 'admin',
-    parameters: changedRoute,
-    answers: 'staticRoute',
-    doc: 'Change a static route.',
-    run: (call, given) => put(call, given, false),
-  }),
-  defineOperation({
-    ...route,
-    method: 'DELETE',
-    access: 'admin',
-    parameters: nothing,
-    answers: 'nothing',
-    doc: 'Delete a static route.',
-    run: remove,
+    list: ['List the static routes.', nothing, list],
+    add: [
+      'Create a static route. Racks that serve the source hand it out at once; machines deployed later in the source have it.',
+      newRoute,
+      (call, given) => put(call, given, true),
+    ],
+    read: ['Read a static route.', nothing, read],
+    change: ['Change a static route.', changedRoute, (call, given) => put(call, given, false)],
+    remove: ['Delete a static route.', nothing, remove],
   }),
 ];

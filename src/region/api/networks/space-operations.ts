@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { type NetworkView, specified } from '../../networks/network-view.ts';
 import type { Space } from '../../records/network-store.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation } from '../call/operation.ts';
+import { type ApiCall, nothing, type Operation, resource } from '../call/operation.ts';
 import { NO_SPACE, spaceJson } from '../json/subnet-json.ts';
 import { absent, change, listed, look, nameField, networkNameTakenText, noteField } from './network-calls.ts';
 
@@ -104,49 +104,18 @@ const space = { ...base, path: 'spaces/{id}', handler: 'SpaceHandler' } as const
 
 /** Operations on spaces. */
 export const SPACE_OPERATIONS: readonly Operation[] = [
-  defineOperation({
-    ...spaces,
-    method: 'GET',
-    access: 'user',
-    parameters: nothing,
-    answers: ['space'],
-    doc: 'List the spaces, each with its VLANs and subnets. The space `undefined` has those that are in no space.',
-    run: list,
-  }),
-  defineOperation({
-    ...spaces,
-    method: 'POST',
-    access: 'admin',
-    parameters: newSpace,
+  ...resource({
+    many: spaces,
+    one: space,
     answers: 'space',
-    doc: 'Create a space. Not idempotent without a name: each call makes another one.',
-    run: add,
-  }),
-  defineOperation({
-    ...space,
-    method: 'GET',
-    access: 'user',
-    parameters: nothing,
-    answers: 'space',
-    doc: 'Read a space by its id or its name (name:dmz).',
-    run: read,
-  }),
-  defineOperation({
-    ...space,
-    method: 'PUT',
-    access: 'admin',
-    parameters: newSpace,
-    answers: 'space',
-    doc: 'Change a space.',
-    run: amend,
-  }),
-  defineOperation({
-    ...space,
-    method: 'DELETE',
-    access: 'admin',
-    parameters: nothing,
-    answers: 'nothing',
-    doc: 'Delete a space without VLANs.',
-    run: remove,
+    list: [
+      'List the spaces, each with its VLANs and subnets. The space `undefined` has those that are in no space.',
+      nothing,
+      list,
+    ],
+    add: ['Create a space. Not idempotent without a name: each call makes another one.', newSpace, add],
+    read: ['Read a space by its id or its name (name:dmz).', nothing, read],
+    change: ['Change a space.', newSpace, amend],
+    remove: ['Delete a space without VLANs.', nothing, remove],
   }),
 ];

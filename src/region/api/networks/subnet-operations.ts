@@ -12,7 +12,7 @@ import type { WantedChange } from '../../networks/networks.ts';
 import { defaultPlace } from '../../networks/reconcile.ts';
 import { DEFAULT_VLAN_ID, type Subnet, type UsedAddress } from '../../records/network-store.ts';
 import { type Answer, json, type Refusal, refuse } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation } from '../call/operation.ts';
+import { type ApiCall, nothing, type Operation, resource } from '../call/operation.ts';
 import { subnetJson } from '../json/subnet-json.ts';
 import { absent, change, findSubnet, listed, look } from './network-calls.ts';
 import { changedSubnet, type GivenSubnet, newSubnet, routerIn, serviceOf, wantedSubnet } from './subnet-fields.ts';
@@ -139,49 +139,22 @@ const subnet = { ...base, path: 'subnets/{id}', handler: 'SubnetHandler' } as co
 
 /** Operations on subnets. */
 export const SUBNET_OPERATIONS: readonly Operation[] = [
-  defineOperation({
-    ...subnets,
-    method: 'GET',
-    access: 'user',
-    parameters: nothing,
-    answers: ['subnet'],
-    doc: 'List the subnets.',
-    run: list,
-  }),
-  defineOperation({
-    ...subnets,
-    method: 'POST',
-    access: 'admin',
-    parameters: newSubnet,
+  ...resource({
+    many: subnets,
+    one: subnet,
     answers: 'subnet',
-    doc: 'Create a subnet. The subnets that racks serve exist already.',
-    run: add,
-  }),
-  defineOperation({
-    ...subnet,
-    method: 'GET',
-    access: 'user',
-    parameters: nothing,
-    answers: 'subnet',
-    doc: 'Read a subnet by its id, its network (cidr:10.20.0.0/24) or its name.',
-    run: read,
-  }),
-  defineOperation({
-    ...subnet,
-    method: 'PUT',
-    access: 'admin',
-    parameters: changedSubnet,
-    answers: 'subnet',
-    doc: 'Change a subnet. Racks that serve it hand out a new router or new DNS servers at once.',
-    run: amend,
-  }),
-  defineOperation({
-    ...subnet,
-    method: 'DELETE',
-    access: 'admin',
-    parameters: nothing,
-    answers: 'nothing',
-    doc: 'Delete a subnet that no rack serves, with its ranges. Refused while a machine is linked to it or has an address in it.',
-    run: (call) => change(call, (view) => subnetRemoval(call, view, call.path.id ?? '')),
+    list: ['List the subnets.', nothing, list],
+    add: ['Create a subnet. The subnets that racks serve exist already.', newSubnet, add],
+    read: ['Read a subnet by its id, its network (cidr:10.20.0.0/24) or its name.', nothing, read],
+    change: [
+      'Change a subnet. Racks that serve it hand out a new router or new DNS servers at once.',
+      changedSubnet,
+      amend,
+    ],
+    remove: [
+      'Delete a subnet that no rack serves, with its ranges. Refused while a machine is linked to it or has an address in it.',
+      nothing,
+      (call) => change(call, (view) => subnetRemoval(call, view, call.path.id ?? '')),
+    ],
   }),
 ];
