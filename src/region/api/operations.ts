@@ -5,8 +5,8 @@
 // 2. An empty parameter that is refused counts as absent, as in Django's forms: a number, a choice, an address, the name of another object. Where
 //    the empty text is a value, as it is of a description, or removes something, it stays.
 //
-// A new operation is a call of `defineOperation`, or the five on objects of one kind a call of `resource`, in the file of its group, and a new group has a place in OPERATIONS. A short model is
-// `people/login-operations.ts`; `machines/machine-calls.ts` has the parts that operations on machines share. The head of
+// A new operation is a call of `defineOperation`, or the five on objects of one kind a call of `resource`, in the file of its group, and a new
+// group has a place in OPERATIONS. A short model is `people/login-operations.ts`; `machines/machine-calls.ts` has the parts that operations on machines share. The head of
 // `call/operation.ts` says which operations need `ownTransaction: true`. The description and a command of `rackboot` (`cli/operations/`)
 // follow from the table. Then:
 //

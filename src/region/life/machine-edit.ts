@@ -1,3 +1,5 @@
+// What a person changes of a machine.
+
 import type { MachineFields } from '../records/machine.ts';
 
 export type MachineEdit = Partial<
