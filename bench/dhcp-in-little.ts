@@ -29,7 +29,6 @@ export function testDhcpBenchmark(contenders: readonly ContenderName[], lastingM
     `the DHCP benchmark measures ${contenders.length} servers alike and reports what each has on disk when an ACK leaves`,
     {
       skip: missing('root', 'linux', 'ip', 'taskset', 'strace', ...needs),
-      timeout: 280_000,
     },
     () => check(contenders, lastingMs),
   );

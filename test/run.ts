@@ -113,9 +113,17 @@ function jobOf(suite: Suite, file: string): Job {
 
 function jobsOf(suite: Suite): readonly Job[] {
   if (suite === UNIT) return unitJobs();
-  const files = suite.folders.flatMap(within);
-  return files.filter((file) => suite !== LONG || shareOf(file).isInLong).map((file) => jobOf(suite, file));
+  const jobs = suite.folders.flatMap(within).map((file) => jobOf(suite, file));
+  return suite === LONG ? [...jobs.filter(({ files }) => !hasMoreRounds(files[0] ?? '')), ...manyRounds()] : jobs;
 }
+
+const hasMoreRounds = (file: string): boolean => declaredShare(join(ROOT, file))?.hasMoreRounds === true;
+
+/** Files of all folders that do more in the long suite. */
+const manyRounds = (): readonly Job[] =>
+  globSync('test/**/*.test.ts', { cwd: ROOT })
+    .filter(hasMoreRounds)
+    .map((file) => ({ ...jobOf(LONG, file), parts: HOST_PARTS }));
 
 /** A file that is named by its path. */
 function singleJob(file: string): Job {
@@ -184,7 +192,7 @@ async function runJob(job: Job, left: () => number, isFirst = true): Promise<voi
   // The line of a job with one file says the same.
   const onFile = files.length > 1 ? printFile : undefined;
   const name = `${suite.name}-${label.replaceAll('/', '-')}`;
-  const result = await runTests(files, suite, name, { place: placeOf(job), isShown: suite === LONG, onFile });
+  const result = await runTests(files, suite, name, { place: placeOf(job), isLong: suite === LONG, onFile });
   const isGood = result.failures.length === 0;
   const isRepeated = !isGood && isFirst && CI;
   if (isRepeated) doubtful.push([job, result.failures]);

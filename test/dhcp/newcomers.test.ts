@@ -1,5 +1,5 @@
 // Unknown clients among invented ones: a client that retries as in RFC 2131 §4.1 gets an address, however many others ask and accept
-// nothing. In virtual time; real clients do the same in test/long/dhcp-hostile.test.ts.
+// nothing. In virtual time; real clients do the same in test/e2e/dhcp-hostile.test.ts.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -12,7 +12,6 @@ const KILLS = 4;
 
 test(`acknowledged leases survive kill -9, ${KILLS} times`, {
   skip: missing('linux'),
-  timeout: 120_000,
 }, async () => {
   const { clients, acks, renewals } = await killUnderLoad(labPlace(21), KILLS);
   assert.ok(acks >= KILLS * 12);

@@ -18,7 +18,6 @@ const MAC = '52:54:00:97:00:01';
 
 test('a backup of a running rack is restored into an empty state directory', {
   skip: missing('linux'),
-  timeout: 180_000,
 }, async () => {
   const rack = new RunningRack(PLACE);
   after(() => rack.remove());

@@ -34,7 +34,6 @@ boot: { http: { listen: [] } }
 
 test('a capture of tcpdump is replayed to the same answers', {
   skip: missing('linux', 'root', 'ip', 'tcpdump', 'udhcpc', 'tftp', 'dig'),
-  timeout: 90_000,
 }, async () => {
   const network = new RackNetwork('instruments', '10.86.0.1');
   try {

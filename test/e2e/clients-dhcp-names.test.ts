@@ -105,9 +105,7 @@ describe('DHCP clients that name themselves in full', { skip }, () => {
     return found;
   };
 
-  test('dhclient gets its full name, in labels and in ASCII, and the DNS knows it both ways', {
-    timeout: 120_000,
-  }, async () => {
+  test('dhclient gets its full name, in labels and in ASCII, and the DNS knows it both ways', async () => {
     for (const [label, encoded] of [
       ['labels', 'on'],
       ['ascii', 'off'],
@@ -135,9 +133,7 @@ describe('DHCP clients that name themselves in full', { skip }, () => {
     }
   });
 
-  test('the DNS enters udhcpc -F under the name it sends, and a host that the operator named under the operator’s name', {
-    timeout: 120_000,
-  }, async () => {
+  test('the DNS enters udhcpc -F under the name it sends, and a host that the operator named under the operator’s name', async () => {
     for (const [label, mac, name] of [
       ['wisher', '52:54:00:97:02:31', 'wisher'],
       ['reserved', NAMED, 'printer'],
@@ -158,7 +154,7 @@ describe('DHCP clients that name themselves in full', { skip }, () => {
     assert.equal(await dig('reserved.lab.example', 'A'), '', 'and not under what it calls itself');
   });
 
-  test('dhcpcd that forbids DNS entries gets them refused, and its name is nowhere', { timeout: 120_000 }, async () => {
+  test('dhcpcd that forbids DNS entries gets them refused, and its name is nowhere', async () => {
     const host = addHost('shy', '52:54:00:97:02:41');
     for (const [mode, flags, entered] of [
       ['both', 'S E', true],

@@ -77,9 +77,7 @@ describe('DHCP clients with a reservation of another kind', { skip }, () => {
         .find((line) => pattern.test(line)),
     );
 
-  test('dhclient with a reserved identifier has its address on either card, but not on both at once', {
-    timeout: 120_000,
-  }, async () => {
+  test('dhclient with a reserved identifier has its address on either card, but not on both at once', async () => {
     for (const [label, mac] of [
       ['first', '52:54:00:98:02:01'],
       ['second', '52:54:00:98:02:02'],
@@ -104,9 +102,7 @@ describe('DHCP clients with a reservation of another kind', { skip }, () => {
     }
   });
 
-  test('dhcpcd with a reserved DUID has its address and its name on any interface', {
-    timeout: 120_000,
-  }, async () => {
+  test('dhcpcd with a reserved DUID has its address and its name on any interface', async () => {
     const host = rack.namespace.addHost('node', '52:54:00:98:02:03');
     mkdirSync(scratch('dhcpcd'), { recursive: true });
     writeFileSync(scratch('dhcpcd/duid'), `${DUID}\n`);
@@ -119,9 +115,7 @@ describe('DHCP clients with a reservation of another kind', { skip }, () => {
     assert.equal(ack.hostname, 'noded');
   });
 
-  test('udhcpc at a reserved port has its address, and keeps it when it renews past the relay agent', {
-    timeout: 120_000,
-  }, async () => {
+  test('udhcpc at a reserved port has its address, and keeps it when it renews past the relay agent', async () => {
     const words = ['udhcpc', '-f', '-R', '-i', 'eth0', '-s', script('port'), '-t', '15', '-T', '1'];
     const running = rack.launch(far, 'busybox', ...words);
     assert.equal(await turn('port', /^bound/), 'bound 10.99.1.20');
@@ -135,9 +129,7 @@ describe('DHCP clients with a reservation of another kind', { skip }, () => {
     await rack.reported('dhcp.release', ({ address }) => address === '10.99.1.20');
   });
 
-  test('udhcpc gets the settings of the class of its name, and nothing if the class denies it; a reload changes both', {
-    timeout: 120_000,
-  }, async () => {
+  test('udhcpc gets the settings of the class of its name, and nothing if the class denies it; a reload changes both', async () => {
     const host = rack.namespace.addHost('named', '52:54:00:98:02:04');
     writeFileSync(
       scratch('class'),

@@ -161,9 +161,7 @@ describe('DHCP clients of a running rack', { skip }, () => {
     assert.match((await rack.rackboot('doctor')).out, said);
   });
 
-  test('dhclient gets a lease, keeps it, starts again with it, and releases it', {
-    timeout: 180_000,
-  }, async () => {
+  test('dhclient gets a lease, keeps it, starts again with it, and releases it', async () => {
     forgetLease();
     const first = dhclient('send host-name "notebook";\n');
     const bound = await turn('BOUND');
@@ -242,7 +240,7 @@ describe('DHCP clients of a running rack', { skip }, () => {
     });
   }
 
-  test('one network card keeps its address under any client identifier', { timeout: 180_000 }, async () => {
+  test('one network card keeps its address under any client identifier', async () => {
     const address = (await udhcpc(client))?.ip;
     assert.match(address ?? '', DYNAMIC);
     assert.equal((await udhcpc(client, '-C'))?.ip, address);
@@ -335,9 +333,7 @@ describe('DHCP clients of a running rack', { skip }, () => {
     await rack.reported('config.applied', () => true, before);
   });
 
-  test('udhcpc declines an address that a host uses without a lease, and the rack sets it aside', {
-    timeout: 120_000,
-  }, async () => {
+  test('udhcpc declines an address that a host uses without a lease, and the rack sets it aside', async () => {
     const address = (await udhcpc(client))?.ip ?? '';
     await rack.run(client, 'ip', 'address', 'flush', 'dev', 'eth0');
     await rack.run(rogue, 'ip', 'address', 'add', `${address}/24`, 'dev', 'eth0');
@@ -352,7 +348,6 @@ describe('DHCP clients of a running rack', { skip }, () => {
   for (const relay of ['dnsmasq', 'dhcrelay'] as const) {
     test(`a host behind ${relay} gets an address of its own network, renews it and releases it`, {
       skip: missing(relay),
-      timeout: 120_000,
     }, async () => {
       const from = rack.lines.length;
       const routed = `${rack.namespace.name}-router`;
@@ -383,9 +378,7 @@ describe('DHCP clients of a running rack', { skip }, () => {
     });
   }
 
-  test('clients get every free address of the range, and never a static or reserved one, or one of the rack or router', {
-    timeout: 180_000,
-  }, async () => {
+  test('clients get every free address of the range, and never a static or reserved one, or one of the rack or router', async () => {
     // Each first asks for an address that is not for it.
     const wishes = ['10.77.1.50', '10.77.1.20', '10.77.1.102', RACK, '10.77.1.254', '10.77.1.0', '10.77.1.255'];
     const from = rack.lines.length;

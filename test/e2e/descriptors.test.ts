@@ -19,7 +19,6 @@ const FURTHER = 24;
 
 test('a rack without file descriptors refuses requests, and continues', {
   skip: missing('linux', 'prlimit'),
-  timeout: 60_000,
 }, async () => {
   const rack = new RunningRack(PLACE, (text) => `${text}log: { file: /dev/null }\n`);
   const probes = await DhcpProbes.open(PLACE);

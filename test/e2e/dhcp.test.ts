@@ -138,7 +138,7 @@ for (const native of [true, false]) {
       ...more,
     ];
 
-    it('udhcpc gets a lease, renews it by unicast and releases it', { timeout: 30_000 }, async () => {
+    it('udhcpc gets a lease, renews it by unicast and releases it', async () => {
       const client = peer.start(...udhcpc('-R'));
       clients.push(client);
       await until(() => service.count('dhcp.ack') === 1);
@@ -152,7 +152,7 @@ for (const native of [true, false]) {
       assert.equal(service.count('dhcp.refused'), 0);
     });
 
-    it('dhclient and udhcpc of one interface get one address, even after a restart', { timeout: 30_000 }, async () => {
+    it('dhclient and udhcpc of one interface get one address, even after a restart', async () => {
       assert.equal(await run(peer, ...udhcpc('-n', '-q')), 0);
       const address = service.addressOf('dhcp.ack');
       assert.match(address ?? '', /^10\.20\.0\.10\d$/);
@@ -165,7 +165,7 @@ for (const native of [true, false]) {
       assert.equal(service.server.leases().length, 1);
     });
 
-    it('a lease that is not renewed ends on time', { timeout: 30_000 }, async () => {
+    it('a lease that is not renewed ends on time', async () => {
       await service.close();
       service = await startService(folder, native, 2);
       assert.equal(await run(peer, ...udhcpc('-n', '-q')), 0);
@@ -176,7 +176,7 @@ for (const native of [true, false]) {
 }
 
 describe('DHCP on an interface that is created again', { skip: SKIP }, () => {
-  it('answers again without a restart, but not before the interface has its address', { timeout: 40_000 }, async () => {
+  it('answers again without a restart, but not before the interface has its address', async () => {
     const peer = await openPeer();
     const folder = mkdtempSync(join(tmpdir(), 'rackboot-dhcp-'));
     peer.cable(HERE, THERE);

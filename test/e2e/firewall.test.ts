@@ -55,7 +55,6 @@ function firewall(): string {
 
 describe('the firewall of the documents', {
   skip: missing('linux', 'root', 'ip', 'unshare', 'nsenter', 'nft', 'sysctl'),
-  timeout: 120_000,
 }, () => {
   let scratch = '';
   let machine: Peer;

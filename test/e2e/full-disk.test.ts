@@ -7,10 +7,10 @@ import { labPlace } from '../../src/lab/safe-lab.ts';
 import { stopsOnlyLeases, usesBallast } from '../support/full-disk.ts';
 import { missing } from '../support/needs.ts';
 
-test('a full disk stops only leases, until it has room', { skip: missing('root', 'mount'), timeout: 120_000 }, () =>
+test('a full disk stops only leases, until it has room', { skip: missing('root', 'mount') }, () =>
   stopsOnlyLeases(labPlace(22), 1),
 );
 
-test('leases go on in the room that was set aside', { skip: missing('root', 'mount'), timeout: 120_000 }, () =>
+test('leases go on in the room that was set aside', { skip: missing('root', 'mount') }, () =>
   usesBallast(labPlace(22)),
 );

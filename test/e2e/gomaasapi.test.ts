@@ -84,7 +84,6 @@ async function addNetworks(live: LiveRegion): Promise<void> {
 
 test('gomaasapi creates a node in API 1.0, reads every machine in API 2.0, and takes one through its life', {
   skip: missing('go', '/usr/share/gocode/src/github.com/juju/gomaasapi'),
-  timeout: 240_000,
 }, async () => {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-go-'));
   const live = await startRegion({}, { findImage: ({ release }) => (release === IMAGE.release ? IMAGE : undefined) });

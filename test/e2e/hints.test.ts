@@ -16,7 +16,6 @@ import { postForm } from '../support/rack-form.ts';
 import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
 
 const PLACE = labPlace(46);
-const MS_MAX = 60_000;
 const SERVER = `${PLACE.octets}.1`;
 
 interface Said {
@@ -72,13 +71,13 @@ describe('a boot broken', { skip: missing('linux') }, () => {
     });
   }
 
-  test('by a port that does not forward yet', { timeout: MS_MAX }, async () => {
+  test('by a port that does not forward yet', async () => {
     const mac = macOf(0x525400c00001);
     probes.broadcast(message(mac, { secs: 28 }));
     await isNamed(mac, 'asked-before-heard', /had been asking for 28 s .*spanning tree/);
   });
 
-  test('by offers that do not arrive', { timeout: MS_MAX }, async () => {
+  test('by offers that do not arrive', async () => {
     const mac = macOf(0x525400c00002);
     for (const secs of [0, 4, 8, 16]) {
       probes.broadcast(message(mac, { secs }));
@@ -91,20 +90,20 @@ describe('a boot broken', { skip: missing('linux') }, () => {
     await isNamed(mac, 'offer-not-taken', /offered an address 3 times and took none/);
   });
 
-  test('by a second DHCP server', { timeout: MS_MAX }, async () => {
+  test('by a second DHCP server', async () => {
     const mac = macOf(0x525400c00003);
     probes.broadcast(message(mac, {}));
     probes.broadcast(message(mac, { type: MESSAGE_TYPE.request, server: [192, 0, 2, 1], requested: [192, 0, 2, 50] }));
     await isNamed(mac, 'other-server', /took the offer of another DHCP server/);
   });
 
-  test('by an architecture without a loader', { timeout: MS_MAX }, async () => {
+  test('by an architecture without a loader', async () => {
     const mac = macOf(0x525400c00004);
     probes.broadcast(message(mac, { architecture: 25 }));
     await isNamed(mac, 'no-loader', /architecture 25.*boot\.loaders/);
   });
 
-  test('by a loader that starts itself again', { timeout: MS_MAX }, async () => {
+  test('by a loader that starts itself again', async () => {
     const mac = macOf(0x525400c00005);
     for (let boot = 0; boot < 3; boot += 1) {
       const lease = await probes.leaseWithin(5000, mac);
@@ -114,7 +113,7 @@ describe('a boot broken', { skip: missing('linux') }, () => {
     await isNamed(mac, 'loader-loop', /loaded lpxelinux\.0 3 times/);
   });
 
-  test('by a report that the region refuses', { timeout: MS_MAX }, async () => {
+  test('by a report that the region refuses', async () => {
     const mac = macOf(0x525400c00006);
     const lease = await probes.leaseWithin(5000, mac);
     assert.ok(lease);

@@ -20,7 +20,6 @@ import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts
 import { bootSimulatedMachine } from '../support/simulated-boot.ts';
 
 const PLACE = labPlace(80);
-const MS_MAX = 90_000;
 const MACS = [0, 1].map((index) => formatMac(simulatedHardware(index).mac));
 const MACHINES = '/MAAS/api/2.0/machines/';
 const eventsShape = z.looseObject({ events: z.array(z.looseObject({ type: z.string(), description: z.string() })) });
@@ -70,9 +69,7 @@ describe('identity', { skip: missing('linux') }, () => {
   before(() => rack.startWhole());
   after(() => rack.remove());
 
-  test('a rack vouches for a machine that it boots; `machines show` names the evidence of its identity', {
-    timeout: MS_MAX,
-  }, async () => {
+  test('a rack vouches for a machine that it boots; `machines show` names the evidence of its identity', async () => {
     const outcome = await bootSimulatedMachine(PLACE, 0, () => undefined);
     assert.equal(outcome.kind, 'enlisted');
     const shown = await run('machines', 'show', MACS[0] ?? '');
@@ -87,9 +84,7 @@ describe('identity', { skip: missing('linux') }, () => {
     );
   });
 
-  test('a booted machine has its name in DNS before it is accepted; a merely reported one does not', {
-    timeout: MS_MAX,
-  }, async () => {
+  test('a booted machine has its name in DNS before it is accepted; a merely reported one does not', async () => {
     const machine = await find(MACS[0] ?? '');
     const named = (fqdn: string) => askName(`${PLACE.octets}.1`, PLACE.dnsPort, fqdn);
     assert.equal(machine?.status_name, 'New');
@@ -108,9 +103,7 @@ describe('identity', { skip: missing('linux') }, () => {
     await run('machines', 'delete', 'nas');
   });
 
-  test('no report without its token counts as this machine’s, from inside its network or with an invented token', {
-    timeout: MS_MAX,
-  }, async () => {
+  test('no report without its token counts as this machine’s, from inside its network or with an invented token', async () => {
     const before = await find(MACS[0] ?? '');
     const lie = new URLSearchParams({ architecture: 'arm64/generic', mac_addresses: MACS[0] ?? '' }).toString();
     for (const fields of [
@@ -126,9 +119,7 @@ describe('identity', { skip: missing('linux') }, () => {
     assert.equal(ignored.length, 3);
   });
 
-  test('only a machine at work gets its token, on its kernel line; the region believes its report by that token', {
-    timeout: MS_MAX,
-  }, async () => {
+  test('only a machine at work gets its token, on its kernel line; the region believes its report by that token', async () => {
     const systemId = (await find(MACS[0] ?? ''))?.system_id ?? '';
     await post(`${MACHINES}${systemId}/?op=commission`);
     const token = await eventually('the rack has the token', () => tokenOf(systemId));
@@ -153,7 +144,7 @@ describe('identity', { skip: missing('linux') }, () => {
     await eventually('the token is gone', () => tokenOf(systemId) === undefined);
   });
 
-  test('machines are merged and split by command, and a refusal says why', { timeout: MS_MAX }, async () => {
+  test('machines are merged and split by command, and a refusal says why', async () => {
     assert.equal((await bootSimulatedMachine(PLACE, 1, () => undefined)).kind, 'enlisted');
     const [keep, other] = [await find(MACS[0] ?? ''), await find(MACS[1] ?? '')];
     const merged = await run('machines', 'merge', keep?.hostname ?? '', MACS[1] ?? '');

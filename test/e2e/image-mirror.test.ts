@@ -26,7 +26,6 @@ import { MAIN, runRackboot } from '../support/running-rack.ts';
 import { type SiteContent, type SiteProduct, writeStreamSite } from '../support/stream-site.ts';
 
 const MIB = 1024 * 1024;
-const MS_MAX = 120_000;
 const FILTERS = ['arch=amd64', 'subarch~(generic|hwe-t)', 'release~(trusty|precise)'];
 const SERIALS = ['20160101', '20160120', '20160120.1'];
 
@@ -108,9 +107,7 @@ describe('a mirror of a site with images', { skip: missing('linux', 'gpg') }, ()
     rmSync(scratch, { recursive: true, force: true });
   });
 
-  test('has what the filters choose, the newest version alone, and the documents as the site signed them', {
-    timeout: MS_MAX,
-  }, async () => {
+  test('has what the filters choose, the newest version alone, and the documents as the site signed them', async () => {
     const { code, output, complaints } = await runRackboot(words());
     assert.equal(code, 0, complaints.join('\n'));
     assert.match(output.join('\n'), /^Mirrored: 4 new files of 4, 0 removed\.$/m);
@@ -124,7 +121,7 @@ describe('a mirror of a site with images', { skip: missing('linux', 'gpg') }, ()
     );
   });
 
-  test('stays as it is when no image matches the filters', { timeout: MS_MAX }, async () => {
+  test('stays as it is when no image matches the filters', async () => {
     const before = filesOf();
     const { code, complaints } = await runRackboot(words('release=nobel'));
     assert.notEqual(code, 0);
@@ -132,7 +129,7 @@ describe('a mirror of a site with images', { skip: missing('linux', 'gpg') }, ()
     assert.deepEqual(filesOf(), before);
   });
 
-  test('is a site from which an image is imported', { timeout: MS_MAX }, async () => {
+  test('is a site from which an image is imported', async () => {
     const sources = join(scratch, 'sources.yaml');
     writeFileSync(
       sources,
@@ -149,7 +146,7 @@ describe('a mirror of a site with images', { skip: missing('linux', 'gpg') }, ()
     ]);
   });
 
-  test('fetches nothing again, and repairs a file that is missing', { timeout: MS_MAX }, async () => {
+  test('fetches nothing again, and repairs a file that is missing', async () => {
     rmSync(join(scratch, 'mirror', 'precise/amd64/20160120/generic/boot-kernel'));
     site.asked.length = 0;
     assert.equal((await runRackboot(words())).code, 0);
@@ -160,9 +157,7 @@ describe('a mirror of a site with images', { skip: missing('linux', 'gpg') }, ()
     assert.deepEqual(filesOf(), expected('20160120'));
   });
 
-  test('keeps the former documents, and every file, while a new file cannot be downloaded', {
-    timeout: MS_MAX,
-  }, async () => {
+  test('keeps the former documents, and every file, while a new file cannot be downloaded', async () => {
     publish(SERIALS);
     rmSync(join(siteDirectory, 'trusty/amd64/20160120.1/hwe-t/disk.img'));
     const { code, complaints } = await runRackboot(words());
@@ -173,7 +168,7 @@ describe('a mirror of a site with images', { skip: missing('linux', 'gpg') }, ()
     assert.ok(!index.includes('20160120.1'));
   });
 
-  test('ends with the reason when a file fails while others arrive', { timeout: MS_MAX }, async () => {
+  test('ends with the reason when a file fails while others arrive', async () => {
     const kernel = 'trusty/amd64/20160120.1/hwe-t/boot-kernel';
     const wrong = join(siteDirectory, kernel);
     publish(SERIALS);
@@ -195,9 +190,7 @@ describe('a mirror of a site with images', { skip: missing('linux', 'gpg') }, ()
     assert.ok(existsSync(join(scratch, 'mirror/.rackboot-mirror/record.json')));
   });
 
-  test('continues after a kill with the bytes that it has, and removes what it wrote, not what others did', {
-    timeout: MS_MAX,
-  }, async () => {
+  test('continues after a kill with the bytes that it has, and removes what it wrote, not what others did', async () => {
     const [own, changed] = ['precise/amd64/20160120/notes.txt', 'trusty/amd64/20160120/hwe-t/boot-kernel'];
     writeFileSync(join(scratch, 'mirror', own), 'of the administrator');
     writeFileSync(join(scratch, 'mirror', changed), 'changed by the administrator');
@@ -224,9 +217,7 @@ describe('a mirror of a site with images', { skip: missing('linux', 'gpg') }, ()
     assert.deepEqual(readdirSync(join(scratch, 'mirror', '.rackboot-mirror')).sort(), ['lock', 'record.json']);
   });
 
-  test('refuses a site that another key signed, a wrong filter, and a file in the way', {
-    timeout: MS_MAX,
-  }, async () => {
+  test('refuses a site that another key signed, a wrong filter, and a file in the way', async () => {
     const other = join(scratch, 'other.gpg');
     gpg.makeKey('other');
     writeFileSync(other, gpg.export(['other']));

@@ -269,9 +269,7 @@ releases:
     assert.match(complaints.join('\n'), /ubuntu-installer has no ubuntu\/precise for amd64/);
   });
 
-  test('is imported by the region that selects it, once, and deleted there; without packages for it, the reason is shown', {
-    timeout: 240_000,
-  }, async () => {
+  test('is imported by the region that selects it, once, and deleted there; without packages for it, the reason is shown', async () => {
     const rack = new RunningRack(labPlace(113));
     try {
       await rack.startWhole();

@@ -38,7 +38,6 @@ function sampleOf(families: Families, name: string, labels: Readonly<Record<stri
 
 test('the metrics count what machines do, and no label names a machine', {
   skip: missing('linux'),
-  timeout: 60_000,
 }, async () => {
   const rack = new RunningRack(PLACE);
   const probes = await DhcpProbes.open(PLACE);
@@ -110,7 +109,6 @@ test('the metrics count what machines do, and no label names a machine', {
 
 test('health and readiness are answered, and the listener follows the configuration', {
   skip: missing('linux'),
-  timeout: 60_000,
 }, async () => {
   let text = '';
   const rack = new RunningRack(PLACE, (own) => {

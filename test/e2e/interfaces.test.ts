@@ -130,7 +130,7 @@ describe('an interface that comes and goes', { skip: SKIP }, () => {
     times.push(systemClock.now() - startedAt);
   }
 
-  test('is waited for until it exists, is up, has a link and has its address', { timeout: 180_000 }, async () => {
+  test('is waited for until it exists, is up, has a link and has its address', async () => {
     await assertWaits(0, /comes0 does not exist/);
     let from = rack.lines.length;
     comes.cable(COMES.here, COMES.there);
@@ -151,7 +151,7 @@ describe('an interface that comes and goes', { skip: SKIP }, () => {
     );
   });
 
-  test('is served again when its carrier or its address comes back', { timeout: 180_000 }, async () => {
+  test('is served again when its carrier or its address comes back', async () => {
     let from = rack.lines.length;
     comes.run('ip', 'link', 'set', COMES.there, 'down');
     await assertWaits(from, /comes0 has no carrier/);
@@ -162,7 +162,7 @@ describe('an interface that comes and goes', { skip: SKIP }, () => {
     await assertComes(() => ip(`addr add ${COMES.address}/24 dev ${COMES.here}`));
   });
 
-  test('is served again after it came and went many times in a row', { timeout: 180_000 }, async () => {
+  test('is served again after it came and went many times in a row', async () => {
     for (let times = 0; times < 20; times += 1) {
       ip(`link set ${COMES.here} down`);
       ip(`link set ${COMES.here} up`);
@@ -176,9 +176,7 @@ describe('an interface that comes and goes', { skip: SKIP }, () => {
     await assertServed(stays, STAYS);
   });
 
-  test('is served again when it is deleted and created again, and a download on another interface continues', {
-    timeout: 180_000,
-  }, async () => {
+  test('is served again when it is deleted and created again, and a download on another interface continues', async () => {
     const kernel = `http://${STAYS.address}:5248/amd64/generic/bookworm/commissioning/linux`;
     await lease(stays, STAYS);
     const download = run(

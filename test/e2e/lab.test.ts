@@ -26,7 +26,6 @@ import { missing } from '../support/needs.ts';
 import { askName } from '../support/probes.ts';
 import { eventually } from '../support/running-rack.ts';
 
-const MS_MAX = 240_000;
 /** How often the progress is looked at. */
 const PROGRESS_MS = 200;
 
@@ -57,9 +56,7 @@ function watchProgress(stateDir: string): { readonly seen: Promise<readonly numb
 describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
   const start = labsOfSuite();
 
-  test('boots a machine in few lines, and accepts, deploys, names and releases it by the commands that the lab prints', {
-    timeout: MS_MAX,
-  }, async () => {
+  test('boots a machine in few lines, and accepts, deploys, names and releases it by the commands that the lab prints', async () => {
     const lab = start();
     await lab.says(/Ctrl-C ends the lab/);
     const reported = lab.text.split('\n').filter((line) => line !== '');
@@ -129,7 +126,6 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
     await endAndLook(lab);
   });
 
-  test('refuses --machines 0', { timeout: MS_MAX }, () =>
-    assertLabRefuses(['--machines', '0'], '--machines is 0, but must be a whole number from 1 to 200'),
-  );
+  test('refuses --machines 0', () =>
+    assertLabRefuses(['--machines', '0'], '--machines is 0, but must be a whole number from 1 to 200'));
 });

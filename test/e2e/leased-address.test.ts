@@ -73,9 +73,7 @@ describe('an address that a client leases', { skip }, () => {
   };
   const reserve = (fields: Readonly<Record<string, string>>) => post('ipaddresses/?op=reserve', fields);
 
-  test('after its release a reserved address stays that of the client, and a device with a name gets another one', {
-    timeout: 120_000,
-  }, async () => {
+  test('after its release a reserved address stays that of the client, and a device with a name gets another one', async () => {
     const made = await reserve({ subnet: SUBNET, mac: CLIENT });
     assert.equal(made.status, 200, made.text);
     const { ip } = JSON.parse(made.text);
@@ -102,9 +100,7 @@ describe('an address that a client leases', { skip }, () => {
     assert.notEqual(named, ip);
   });
 
-  test('an address that leaves the dynamic range while a client leases it is not reserved for others', {
-    timeout: 120_000,
-  }, async () => {
+  test('an address that leaves the dynamic range while a client leases it is not reserved for others', async () => {
     const address = await lease(clients[1]);
     assert.match(address, /^10\.98\.3\.1\d\d$/);
     await rack.apply(configOf('10.98.3.200', ['10.98.3.100', '10.98.3.190']).replace('.199', '.249'));
@@ -124,9 +120,7 @@ describe('an address that a client leases', { skip }, () => {
       return answer.text.includes('lease until') && answer;
     });
 
-  test('a region that knows no leases, as after an upgrade or with a restored backup, learns them as the rack starts', {
-    timeout: 120_000,
-  }, async () => {
+  test('a region that knows no leases, as after an upgrade or with a restored backup, learns them as the rack starts', async () => {
     const made = await reserve({ subnet: SUBNET, mac: THIRD });
     const { ip } = JSON.parse(made.text);
     await eventually('the client has the reserved address', async () => (await lease(clients[2])) === ip);
@@ -139,9 +133,7 @@ describe('an address that a client leases', { skip }, () => {
     assert.match((await refusalOf(ip)).text, new RegExp(`the host ${THIRD} has it by a lease`));
   });
 
-  test('an address of an imported lease stays that of its host after the reservation is released', {
-    timeout: 120_000,
-  }, async () => {
+  test('an address of an imported lease stays that of its host after the reservation is released', async () => {
     const made = await reserve({ subnet: SUBNET, mac: IMPORTED });
     const { ip } = JSON.parse(made.text);
     const file = join(rack.directory, 'dnsmasq.leases');

@@ -1,6 +1,336 @@
-// `rackboot leases` against a real daemon and against its files on disk: lists, one import, an end; the long suite has the other imports, too.
+// `rackboot leases` against a real daemon and against its files on disk: lists, filters, exports, one lease in full, and
+// the import of other servers' leases, whose clients then keep their addresses. Real sockets on loopback, by any user.
 // @host waits
+// @long more
 
-import { testLeases } from '../cases/leases-command.ts';
+import assert from 'node:assert/strict';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { z } from 'zod';
+import { systemClock } from '../../src/clock.ts';
+import { labPlace } from '../../src/lab/safe-lab.ts';
+import { formatMac, mac as macOf } from '../../src/net/address.ts';
+import { asPrinted } from '../support/as-printed.ts';
+import { missing } from '../support/needs.ts';
+import { addressOf, DhcpProbes, type Leased } from '../support/probes.ts';
+import { HAS_MANY_ROUNDS } from '../support/rounds.ts';
+import { type Ended, eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
 
-testLeases('short');
+const PLACE = labPlace(87);
+const NET = PLACE.octets;
+const KEA = 'address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state,user_context';
+
+describe('rackboot leases', { skip: missing('linux') }, () => {
+  const rack = new RunningRack(PLACE);
+  let probes: DhcpProbes | undefined;
+  let first: Leased | undefined;
+  const leases = (...words: readonly string[]): Promise<Ended> =>
+    runRackboot(['leases', ...words, '--config', rack.configFile]);
+  const ask = async (mac: number): Promise<string | undefined> => {
+    const lease = await probes?.leaseWithin(10_000, macOf(mac));
+    return lease && addressOf(lease);
+  };
+  const seconds = (): number => Math.floor(systemClock.wallTimeMs() / 1000);
+
+  before(async () => {
+    await rack.start();
+    probes = await DhcpProbes.open(PLACE);
+    // Not firmware: its leases last half a minute only.
+    first = await probes.lease(probes.newMac(), 'system');
+    await probes.lease(probes.newMac(), 'system');
+  });
+  after(async () => {
+    await probes?.close();
+    await rack.remove();
+  });
+
+  test('lists all, filters some, and shows one', async () => {
+    assert.ok(first !== undefined);
+    const [address, mac] = [addressOf(first), formatMac(first.mac)];
+    const [all, some, none, csv, json, show, wrong, missed] = await Promise.all([
+      leases(),
+      leases('list', '--mac', mac, '--state', 'bound', '--network', 'lab'),
+      leases('list', '--hostname', 'nobody*'),
+      leases('list', '--csv', '--address', address),
+      leases('list', '--json', '--mac', mac),
+      leases('show', mac),
+      leases('list', '--network', 'nowhere'),
+      leases('show', `${NET}.199`),
+    ]);
+    assert.equal(all.code, 0, all.complaints.join('\n'));
+    assert.match(all.output[0] ?? '', /^ADDRESS +MAC +STATE +NAME +UNTIL +SWITCH PORT$/);
+    assert.equal(all.output.length, 3);
+    assert.match(some.output[1] ?? '', new RegExp(`^${address} +${mac} +bound +20`));
+    assert.equal(some.output.length, 2);
+    assert.deepEqual(none.output, ['No lease matches.']);
+    assert.equal(
+      csv.output[0],
+      'address,mac,state,network,machine,hostname,granted_at,expires_at,seconds,client_id,vendor_class,circuit_id,remote_id,reserved_name',
+    );
+    assert.ok(csv.output[1]?.startsWith(`${address},${mac},bound,lab,,,20`), csv.output[1]);
+    const parsed: unknown = JSON.parse(json.output.join('\n'));
+    assert.ok(Array.isArray(parsed) && parsed.length === 1);
+    const shown = show.output.join('\n');
+    assert.match(shown, new RegExp(`^Address +${address}$`, 'm'));
+    assert.match(shown, /^Lease time +600 s$/m);
+    assert.equal(wrong.code, 2);
+    assert.deepEqual(wrong.complaints, ['rackboot: nowhere is neither a cluster interface (lab) nor a network']);
+    assert.equal(missed.code, 1);
+  });
+
+  test('a running rack imports leases, names those that it skipped, and their clients keep their addresses', async () => {
+    assert.ok(first !== undefined);
+    const file = join(rack.directory, 'kea-leases4.csv');
+    const end = seconds() + 3000;
+    const row = (host: string, mac: string): string => `${host},${mac},,3600,${end},1,0,0,printer,0,`;
+    const mine = '52:54:00:aa:00:01';
+    writeFileSync(
+      file,
+      [KEA, row(`${NET}.150`, mine), row(addressOf(first), '52:54:00:aa:00:02'), row('10.9.9.9', mine), 'x,y', ''].join(
+        '\n',
+      ),
+    );
+    const dry = await leases('import', file, '--dry-run');
+    assert.match(dry.output.join('\n'), /^1 lease would be imported into the running rack\.$/m);
+    const done = await leases('import', file);
+    assert.equal(done.code, 1, 'some were left');
+    const text = done.output.join('\n');
+    assert.match(text, /^1 lease was imported into the running rack\.$/m);
+    assert.match(text, /kea-leases4\.csv:3: .*Another client holds the address here/);
+    assert.match(text, /kea-leases4\.csv:4: 10\.9\.9\.9: The address is in no network/);
+    assert.match(text, /kea-leases4\.csv:5: x,y: The entry cannot be read/);
+    assert.match(
+      (await leases('import', file)).output.join('\n'),
+      /^0 leases were .*\n(.*\n)*1 skipped: .*\(already-there\)/m,
+    );
+    await rack.reported('dhcp.imported', { match: ({ imported }) => imported === 1 });
+    // The short suite starts it again in the next tests.
+    if (HAS_MANY_ROUNDS) {
+      await rack.kill();
+      await rack.start();
+    }
+    assert.equal(await ask(0x525400aa0001), `${NET}.150`);
+  });
+
+  if (HAS_MANY_ROUNDS)
+    test('a running and a stopped rack import entries with a vendor class of any length, or a time before 1970', async () => {
+      const file = join(rack.directory, 'odd.leases');
+      const entry = (host: number, starts: string, vendorClass: string): string =>
+        `lease ${NET}.1${host} {\n starts ${starts};\n ends 6 2099/11/28 01:00:00;\n binding state active;\n` +
+        ` hardware ethernet 52:54:00:bb:00:${host};\n set vendor-class-identifier = "${vendorClass}";\n}\n`;
+      const good = '0 2026/11/15 01:00:00';
+      const odd = [entry(80, good, 'v'.repeat(1100)), entry(81, '3 1969/12/31 23:00:00', 'ok'), entry(82, good, 'ok')];
+      writeFileSync(file, `${odd.join('')}lease ${NET}.183 {\n starts soon;\n}\n`);
+      const reported = [/^\S+odd\.leases:22: lease \S+: starts: not a date: /, /^3 leases would be imported into /];
+      const running = await leases('import', file, '--dry-run');
+      await rack.stop();
+      const stopped = await leases('import', file, '--dry-run');
+      await rack.start();
+      for (const { code, output, complaints } of [running, stopped]) {
+        assert.equal(code, 1, complaints.join('\n'));
+        for (const [at, words] of reported.entries()) assert.match(output[at] ?? '', words);
+      }
+    });
+
+  if (HAS_MANY_ROUNDS)
+    test('IPv6 leases are counted and named without a failure; an unreadable file is a failure', async () => {
+      const file = join(rack.directory, 'both.leases');
+      const end = seconds() + 3000;
+      const six = (host: number): string => `${end} ${host} 2001:db8::${host} * 00:01:00:01\n`;
+      writeFileSync(file, `${end} 52:54:00:aa:00:09 ${NET}.170 * *\nduid 00:01:00:01:2c\n${six(1)}${six(2)}`);
+      const done = await leases('import', file, '--dry-run');
+      assert.deepEqual(done.output, [
+        '1 lease would be imported into the running rack.',
+        '2 skipped: The entry is for IPv6; this server gives IPv4 addresses only. (not-ipv4)',
+      ]);
+      assert.equal(done.code, 0);
+      const unread = await Promise.all([leases('import', '/nosuch'), leases('import', rack.directory)]);
+      assert.deepEqual(
+        unread.map(({ code, complaints }) => [code, ...complaints]),
+        [
+          [1, 'rackboot: there is no file /nosuch; `ls /` lists the files there'],
+          [2, `rackboot: ${rack.directory} is a directory: name a file in it`],
+        ],
+      );
+    });
+
+  if (HAS_MANY_ROUNDS)
+    test('a command with both JSON and CSV, or with an unknown interface, is refused', async () => {
+      const both = await leases('list', '--json', '--csv');
+      assert.deepEqual([both.code, both.output, both.complaints], [2, [], ['rackboot: use --json or --csv, not both']]);
+      const neighbours = (name: string): Promise<Ended> =>
+        runRackboot(['neighbours', '--interface', name, '--config', rack.configFile]);
+      const nobody = await neighbours('lo');
+      assert.deepEqual([nobody.code, nobody.output], [0, ['No hosts seen yet.']], nobody.complaints.join('\n'));
+      const nowhere = await neighbours('nope');
+      assert.deepEqual([nowhere.code, nowhere.output], [2, []]);
+      assert.deepEqual(nowhere.complaints, ['rackboot: nope belongs to no cluster interface; those have lo']);
+    });
+
+  test('a lease that the operator ends stays ended after a restart, and no other lease ends', async () => {
+    const file = join(rack.directory, 'endless.leases');
+    writeFileSync(file, `0 52:54:00:aa:00:07 ${NET}.180 * *\n`);
+    assert.equal((await leases('import', file)).code, 0);
+    const ended = await leases('end', `${NET}.180`);
+    assert.deepEqual([ended.code, ended.output], [0, [`The lease of ${NET}.180 to 52:54:00:aa:00:07 has ended.`]]);
+    await rack.reported('dhcp.ended', {
+      match: ({ address, mac }) => `${address} ${mac}` === `${NET}.180 52:54:00:aa:00:07`,
+    });
+    const list = asPrinted('rackboot leases list', rack.configFile);
+    const refused = await Promise.all([leases('end', `${NET}.180`), leases('end', `${NET}.181`), leases('end', 'web')]);
+    assert.deepEqual(
+      refused.map(({ code, complaints }) => [code, ...complaints]),
+      [
+        [1, `rackboot: ${NET}.180 has no running lease: see \`${list}\``],
+        [1, `rackboot: ${NET}.181 has no running lease: see \`${list}\``],
+        [2, `rackboot: web is not an address: ${list} shows the addresses of all clients`],
+      ],
+    );
+    await rack.kill();
+    await rack.start();
+    assert.match((await leases('show', `${NET}.180`)).output.join('\n'), /^State +released$/m);
+  });
+
+  test('the leases of a stopped rack are listed from its file and imported into it, unless another process uses the file', async () => {
+    assert.ok(first !== undefined);
+    await rack.stop();
+    const list = await leases('list', '--mac', formatMac(first.mac));
+    assert.match(list.output[1] ?? '', new RegExp(`^${addressOf(first)} `));
+    assert.match(list.complaints.join('\n'), /no daemon answers; read from .*leases\.db/);
+    const file = join(rack.directory, 'dnsmasq.leases');
+    writeFileSync(file, `${seconds() + 3000} 52:54:00:aa:00:03 ${NET}.160 tablet *\n`);
+    const done = await leases('import', file);
+    assert.deepEqual([done.code, done.output.length], [0, 1], [...done.output, ...done.complaints].join('\n'));
+    assert.match(done.output[0] ?? '', /^1 lease was imported into .*, where no daemon runs\.$/);
+    assert.match((await leases('show', `${NET}.160`)).output.join('\n'), /^Hostname +tablet$/m);
+    await rack.start();
+    assert.equal(await ask(0x525400aa0003), `${NET}.160`);
+  });
+});
+
+if (HAS_MANY_ROUNDS)
+  describe('an import of one file in two ways', { skip: missing('linux') }, () => {
+    const place = labPlace(89);
+    const rack = new RunningRack(place, (text) =>
+      text.replace('    management: 2\n', '    management: 2\n    identity: client-id\n'),
+    );
+    after(() => rack.remove());
+
+    test('gives a running and a stopped rack the same leases, in any order of the file', async () => {
+      const at = (seconds: number): string => `epoch ${Math.floor(systemClock.wallTimeMs() / 1000) + seconds}`;
+      const lease = (host: number, state: string, granted: number, end: number | 'never', id: string): string => `
+      lease ${place.octets}.${host} {
+        starts ${at(granted)}; ends ${end === 'never' ? end : at(end)};
+        binding state ${state}; hardware ethernet 52:54:00:aa:00:01; uid "${id}";
+      }`;
+      const file = join(rack.directory, 'dhcpd.leases');
+      const entries = [
+        lease(110, 'active', -900, 2700, 'one'),
+        lease(111, 'active', -300, 3300, 'one'),
+        lease(112, 'active', -600, 3000, 'one'),
+        // Another system of the same machine.
+        lease(113, 'active', -1200, 2400, 'two'),
+        lease(114, 'expired', -7200, -3600, 'three'),
+        lease(115, 'abandoned', -1200, 'never', 'four'),
+      ];
+      writeFileSync(file, `# dhcpd.leases\n${entries.join('\n')}\n`);
+      const command = (...words: readonly string[]) => runRackboot(['leases', ...words, '--config', rack.configFile]);
+      const taken = async (): Promise<{ shown: readonly unknown[]; output: readonly string[] }> => {
+        const dry = await command('import', file, '--dry-run', '--json');
+        const done = await command('import', file, '--json');
+        const [counted, did] = [dry, done].map((ended): unknown => JSON.parse(ended.output.join('\n')));
+        assert.deepEqual(withoutMode(counted), withoutMode(did), 'a dry run tells the truth');
+        const listed: unknown = JSON.parse((await command('list', '--json')).output.join('\n'));
+        assert.ok(Array.isArray(listed));
+        const output = done.output.filter((line) => !line.includes('"into"'));
+        return { shown: listed.map(shownOf).sort(), output };
+      };
+      await rack.start();
+      const running = await taken();
+      await rack.stop();
+      for (const end of ['', '-wal', '-shm']) rmSync(join(rack.stateDir, `leases.db${end}`), { force: true });
+      const stopped = await taken();
+      assert.deepEqual(stopped, running);
+      assert.deepEqual(
+        running.shown.map((one) => String(one).split(' ').slice(0, 2)),
+        [
+          [`${place.octets}.111`, 'bound'],
+          [`${place.octets}.113`, 'bound'],
+          [`${place.octets}.114`, 'expired'],
+          [`${place.octets}.115`, 'declined'],
+        ],
+      );
+    });
+  });
+
+if (HAS_MANY_ROUNDS)
+  test('leases imported before the first start do not count as a restored copy', {
+    skip: missing('linux'),
+  }, async () => {
+    const rack = new RunningRack(PLACE);
+    try {
+      const file = join(rack.directory, 'first.leases');
+      writeFileSync(file, `0 52:54:00:aa:00:09 ${NET}.182 * *\n`);
+      const done = await runRackboot(['leases', 'import', file, '--config', rack.configFile]);
+      assert.equal(done.code, 0, done.complaints.join('\n'));
+      await rack.start();
+      const { output } = await runRackboot(['status', '--config', rack.configFile]);
+      assert.doesNotMatch(output.join('\n'), /restored from a copy/);
+      assert.ok(!rack.lines.some(({ event }) => event === 'daemon.leases-restored'));
+      const shown = await runRackboot(['leases', 'show', `${NET}.182`, '--config', rack.configFile]);
+      assert.match(shown.output.join('\n'), /^State +bound$/m);
+    } finally {
+      await rack.remove();
+    }
+  });
+
+if (HAS_MANY_ROUNDS)
+  test('a rack whose leases.db-wal was damaged while it was down reports that its leases are gone', {
+    skip: missing('linux'),
+  }, async () => {
+    const rack = new RunningRack(PLACE);
+    try {
+      await rack.start();
+      const probes = await DhcpProbes.open(PLACE);
+      const leased = await probes.lease(probes.newMac(), 'system');
+      await probes.close();
+      const mark = join(rack.stateDir, 'lease-mark.json');
+      await eventually('the mark of the lease', () => /"sequence":[1-9]/.test(readFileSync(mark, 'utf8')));
+      await rack.kill();
+      const wal = join(rack.stateDir, 'leases.db-wal');
+      const bytes = readFileSync(wal);
+      // In the header's page size, so that its checksum is wrong and SQLite ignores the file.
+      bytes[9] = (bytes[9] ?? 0) ^ 0xff;
+      writeFileSync(wal, bytes);
+      const from = rack.lines.length;
+      await rack.start();
+      assert.match(String((await rack.reported('daemon.leases-lost', { from })).text), /leases\.db-wal was damaged/);
+      const [list, status] = await Promise.all(
+        ['leases', 'status'].map((word) => runRackboot([word, '--config', rack.configFile])),
+      );
+      assert.ok(!list?.output.join('\n').includes(addressOf(leased)), 'the lease is lost indeed');
+      assert.match(status?.output.join('\n') ?? '', /^Note +.*leases\.db holds no leases/m);
+    } finally {
+      await rack.remove();
+    }
+  });
+
+/** A summary without how it was made. */
+function withoutMode(summary: unknown): unknown {
+  assert.ok(typeof summary === 'object' && summary !== null);
+  return { ...summary, dryRun: undefined };
+}
+
+/** Address, state, identifier and how long it runs, in tens of seconds: the two ways must agree on these. */
+function shownOf(lease: unknown): string {
+  const { address, state, clientId, seconds } = reportedShape.parse(lease);
+  return `${address} ${state} ${clientId ?? '-'} ${Math.round(seconds / 10)}`;
+}
+
+const reportedShape = z.object({
+  address: z.string(),
+  state: z.string(),
+  clientId: z.string().optional(),
+  seconds: z.number(),
+});

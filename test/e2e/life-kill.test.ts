@@ -9,11 +9,8 @@ import { labPlace } from '../../src/lab/safe-lab.ts';
 import { LifeUnderFire } from '../support/life-under-fire.ts';
 import { missing } from '../support/needs.ts';
 
-const MS_MAX = 300_000;
-
 test('the life of a machine continues after a kill of the daemon at its command, and at its power', {
   skip: missing('linux'),
-  timeout: MS_MAX,
 }, async (t) => {
   const life = new LifeUnderFire(labPlace(66), 910);
   t.after(() => life.close());

@@ -19,7 +19,6 @@ const PLACE = labPlace(28);
 /** More than a pipe holds (64 KiB at most), at two thirds of a kilobyte a lease. */
 const LEASES = 120;
 const LEASE_MS_MAX = 15_000;
-const MS_MAX = 120_000;
 
 interface Fifo {
   readonly path: string;
@@ -61,9 +60,7 @@ function readAll(fifo: Fifo): string {
 }
 
 describe('a stalled reader of standard output', { skip: missing('linux') }, () => {
-  test('delays no OFFER and no name, loses no line that fits in memory, and the rack ends in time', {
-    timeout: MS_MAX,
-  }, async (t) => {
+  test('delays no OFFER and no name, loses no line that fits in memory, and the rack ends in time', async (t) => {
     const fifo = makeFifo(t);
     const rack = new RunningRack(PLACE, (text) => {
       return `${text.replace(`${PLACE.octets}.100`, `${PLACE.octets}.5`).replace(`${PLACE.octets}.199`, `${PLACE.octets}.250`)}log: { level: debug }\n`;
@@ -107,7 +104,7 @@ describe('a stalled reader of standard output', { skip: missing('linux') }, () =
     }
   });
 
-  test('that goes away does not disturb the rack', { timeout: MS_MAX }, async () => {
+  test('that goes away does not disturb the rack', async () => {
     const rack = new RunningRack(PLACE);
     const probes = await DhcpProbes.open(PLACE);
     const daemon = await startQuietly(rack, 'pipe');
@@ -126,9 +123,7 @@ describe('a stalled reader of standard output', { skip: missing('linux') }, () =
 });
 
 describe('the log of a process', { skip: missing('linux') }, () => {
-  test('bounds the waiting lines, and says once, in their place, how many were lost', {
-    timeout: MS_MAX,
-  }, async (t) => {
+  test('bounds the waiting lines, and says once, in their place, how many were lost', async (t) => {
     const fifo = makeFifo(t);
     const log = openLog({ level: 'info', file: fifo.path });
     const sent = 6000;
@@ -157,9 +152,7 @@ describe('the log of a process', { skip: missing('linux') }, () => {
     assert.equal(at, sent - missed, 'the gap is told where it is');
   });
 
-  test('writes the waiting lines when it is flushed, and does not wait for a stalled reader for ever', {
-    timeout: MS_MAX,
-  }, async (t) => {
+  test('writes the waiting lines when it is flushed, and does not wait for a stalled reader for ever', async (t) => {
     const fifo = makeFifo(t);
     const log = openLog({ level: 'info', file: fifo.path });
     const flushed = (): Promise<void> => new Promise((resolve) => log.logger.flush(() => resolve()));
@@ -176,7 +169,7 @@ describe('the log of a process', { skip: missing('linux') }, () => {
     await eventually('the rest follows', () => readAll(fifo).includes('"last"'));
   });
 
-  test('reopens its file by name, and no line is lost or written twice', { timeout: MS_MAX }, async (t) => {
+  test('reopens its file by name, and no line is lost or written twice', async (t) => {
     const directory = mkdtempSync(join(tmpdir(), 'rackboot-log-'));
     t.after(() => rmSync(directory, { recursive: true }));
     const file = join(directory, 'made', 'on', 'the', 'way', 'rackboot.log');
@@ -224,7 +217,7 @@ describe('an impossible log file', { skip: missing('linux') }, () => {
     { name: 'that is a directory', file: rack.stateDir },
   ];
   for (const { name, file } of cases) {
-    test(`${name}, ends the start with one line`, { timeout: MS_MAX }, async () => {
+    test(`${name}, ends the start with one line`, async () => {
       rack.configure(`${good}log: { file: ${JSON.stringify(file)} }\n`);
       const ended = await runRackboot(['run', '--config', rack.configFile], { endMsMax: 30_000 });
       assert.equal(ended.code, 1, ended.output.join('\n'));
@@ -233,7 +226,7 @@ describe('an impossible log file', { skip: missing('linux') }, () => {
       assert.ok(ended.complaints[0]?.includes(file));
     });
   }
-  test('is repaired: the next start serves', { timeout: MS_MAX }, async () => {
+  test('is repaired: the next start serves', async () => {
     rack.configure(good);
     await rack.startWhole();
     assert.equal(await rack.stop(), 0);

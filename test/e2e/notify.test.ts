@@ -29,7 +29,6 @@ async function asService<T>(socket: string, work: () => Promise<T>): Promise<T> 
 
 test('ready, status, watchdog, reload and stop are sent in order', {
   skip: missing('linux'),
-  timeout: 90_000,
 }, async () => {
   const rack = new RunningRack(PLACE);
   const socket = join(rack.directory, 'notify');
@@ -88,7 +87,6 @@ test('ready, status, watchdog, reload and stop are sent in order', {
 
 test('the watchdog gets no sign of life while the journal does not answer, and gets it again once the journal answers', {
   skip: missing('linux'),
-  timeout: 90_000,
 }, async () => {
   const rack = new RunningRack(PLACE);
   const socket = `@rackboot-service-${process.pid}`;

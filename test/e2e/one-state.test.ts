@@ -24,7 +24,7 @@ describe('a state directory that a rack of another network namespace uses', {
   });
   after(() => rack.remove());
 
-  test('is left alone by the second rack, which opens nothing', { timeout: 30_000 }, async () => {
+  test('is left alone by the second rack, which opens nothing', async () => {
     const second = spawn('unshare', ['-n', '-m', process.execPath, MAIN, 'run', '--config', rack.configFile]);
     let [out, err] = ['', ''];
     second.stdout.on('data', (bytes: Buffer) => {
@@ -50,7 +50,7 @@ describe('two racks that are started at the same moment on one state directory',
   });
   after(() => rack.remove());
 
-  test('end as one that serves and one that says why it does not', { timeout: 120_000 }, async () => {
+  test('end as one that serves and one that says why it does not', async () => {
     await raceStarts(rack, RACES);
   });
 });

@@ -9,7 +9,7 @@ import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
 import { FIRST, PeopledRack, SECOND } from '../support/peopled-rack.ts';
 
-test('accounts, passwords and tags by the command line', { skip: missing('linux'), timeout: 120_000 }, async (t) => {
+test('accounts, passwords and tags by the command line', { skip: missing('linux') }, async (t) => {
   const people = new PeopledRack(labPlace(96));
   const { rack, first } = people;
   after(() => rack.remove());

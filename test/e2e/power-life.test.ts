@@ -18,7 +18,6 @@ import { type Ended, eventually, runRackboot } from '../support/running-rack.ts'
 import { makeSwitchedRack, type SwitchedRack } from '../support/switched-rack.ts';
 
 const PLACE = labPlace(1);
-const MS_MAX = 120_000;
 
 interface Answered {
   readonly status: number;
@@ -68,7 +67,7 @@ describe('a machine with a power driver', { skip: missing('linux') }, () => {
   const is = async (status: string): Promise<void> =>
     void (await eventually(status, async () => (await machine()).status_name === status, 60_000));
 
-  test('enlists, and is given a webhook for its power', { timeout: MS_MAX }, async () => {
+  test('enlists, and is given a webhook for its power', async () => {
     await site?.pressButton();
     const found = await eventually('the machine', async () => {
       const { text } = await ask('GET', `machines/?mac_address=${formatMac(life.hardware.mac)}`);
@@ -90,7 +89,7 @@ describe('a machine with a power driver', { skip: missing('linux') }, () => {
     assert.equal((await good('GET', `machines/${id}/?op=power_parameters`)).power_token, 'hush-hush');
   });
 
-  test('is accepted: switched on, measured, Ready, and off again', { timeout: MS_MAX }, async () => {
+  test('is accepted: switched on, measured, Ready, and off again', async () => {
     const accepted = await good('POST', `machines/${id}/?op=accept`);
     assert.equal(accepted.status_name, 'Commissioning');
     await is('Ready');
@@ -101,9 +100,7 @@ describe('a machine with a power driver', { skip: missing('linux') }, () => {
     await eventually('its power is seen', async () => (await machine()).power_state === 'off');
   });
 
-  test('is switched by the command line, which waits for the end, by one command at a time', {
-    timeout: MS_MAX,
-  }, async () => {
+  test('is switched by the command line, which waits for the end, by one command at a time', async () => {
     const refused = await command('set', 'm1', 'virsh', 'power_adress=x');
     assert.equal(refused.code, 2);
     assert.match(refused.complaints.join('\n'), /^rackboot: power_address: is missing; give a libvirt URI/);
@@ -138,9 +135,7 @@ describe('a machine with a power driver', { skip: missing('linux') }, () => {
     assert.deepEqual(socket.asked, ['on', 'off', 'on']);
   });
 
-  test('is not switched again by a daemon that was killed meanwhile, which then sees the result', {
-    timeout: MS_MAX,
-  }, async () => {
+  test('is not switched again by a daemon that was killed meanwhile, which then sees the result', async () => {
     await socket.became('off');
     socket.asked.length = 0;
     socket.isSilent = true;
@@ -165,7 +160,6 @@ describe('a machine with a power driver', { skip: missing('linux') }, () => {
   });
 
   test('is switched by a BMC in the same way; a refused login fails at once, with the words of the BMC', {
-    timeout: MS_MAX,
     skip: missing('ipmi_sim', 'ipmitool'),
   }, async () => {
     const bmc = await LoopbackBmc.start(join(rack.directory, 'bmc'), [
@@ -201,7 +195,7 @@ describe('a machine with a power driver', { skip: missing('linux') }, () => {
     }
   });
 
-  test('does not delay the end of a daemon that is asked to stop meanwhile', { timeout: MS_MAX }, async () => {
+  test('does not delay the end of a daemon that is asked to stop meanwhile', async () => {
     const webhook = JSON.stringify(power.parameters('m1'));
     await good('PUT', `machines/${id}/`, { power_type: 'webhook', power_parameters: webhook });
     socket.asked.length = 0;

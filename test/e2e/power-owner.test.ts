@@ -16,7 +16,6 @@ const PLACE = labPlace(94);
 
 describe('the commands of power by root', {
   skip: missing('linux', 'root', 'setpriv', 'ssh'),
-  timeout: 180_000,
 }, () => {
   let rack: RunningRack;
   const rackboot = (...words: string[]) => runRackboot([...words, '--config', rack.configFile]);

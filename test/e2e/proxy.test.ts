@@ -11,8 +11,8 @@ import { statusShape } from '../../src/cli/terminal/shapes.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { LabNamespace } from '../../src/lab/namespace.ts';
-import { configText, startAddressServer } from '../cases/first-boot.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
+import { configText, startAddressServer } from '../support/first-boot.ts';
 import { missing } from '../support/needs.ts';
 import { type Asked, askAsClients, type Heard } from './proxy-client.ts';
 

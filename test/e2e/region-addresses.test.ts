@@ -27,9 +27,7 @@ const isRegion: RequestListener = (request, response) => {
   response.end(JSON.stringify({ uuid: '11111111-2222-4333-8444-555555555501', status: 'accepted', text: '' }));
 };
 
-describe('a rack whose region.url names a foreign server and a port at which nothing listens', {
-  timeout: 120_000,
-}, () => {
+describe('a rack whose region.url names a foreign server and a port at which nothing listens', () => {
   const region = createServer(isRegion);
   const foreign = createServer((_request, response) => response.writeHead(404).end());
   let rack: RunningRack;

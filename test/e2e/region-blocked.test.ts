@@ -16,7 +16,6 @@ const PLACE = labPlace(23);
 
 test('a crashed region thread is restarted, and each event is stored once and in order', {
   skip: missing('linux'),
-  timeout: 120_000,
 }, async () => {
   const rack = new RunningRack(PLACE);
   const probes = await DhcpProbes.open(PLACE);

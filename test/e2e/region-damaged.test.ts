@@ -39,7 +39,6 @@ test(
   'a damaged region.db stops no leases, files or names, and can be restored while the rack runs',
   {
     skip: missing('linux'),
-    timeout: 120_000,
   },
   () =>
     withWholeRack(PLACE, async (rack, openProbes) => {

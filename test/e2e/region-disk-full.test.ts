@@ -21,7 +21,6 @@ const FILE_BYTES = 1024 * 1024;
 
 test('files of users leave room on the disk, and can be deleted then', {
   skip: missing('root', 'linux', 'mount'),
-  timeout: 60_000,
 }, async () => {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-region-full-'));
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=84m', 'rackboot-region-full', directory]);
@@ -57,7 +56,7 @@ test('files of users leave room on the disk, and can be deleted then', {
   }
 });
 
-test('the region survives a full disk', { skip: missing('root', 'linux', 'mount'), timeout: 60_000 }, async () => {
+test('the region survives a full disk', { skip: missing('root', 'linux', 'mount') }, async () => {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-region-full-'));
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'rackboot-region-full', directory]);
   try {

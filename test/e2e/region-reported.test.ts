@@ -18,7 +18,7 @@ describe('a region that starts after its rack', { skip: missing('linux') }, () =
   });
   after(() => rack.remove());
 
-  test('learns once of the interfaces that were served before it ran', { timeout: 30_000 }, async () => {
+  test('learns once of the interfaces that were served before it ran', async () => {
     const ofKind = async (kind: string): Promise<number> => {
       const { events } = eventsShape.parse(await rack.ask('/MAAS/api/2.0/events/?op=query&limit=100'));
       return events.filter((one) => one.kind === kind).length;

@@ -55,7 +55,7 @@ async function withLive(work: (live: LiveRegion) => Promise<void>): Promise<void
   }
 }
 
-test('a rack gets changes until it is rejected, and keeps only its newest streams', { timeout: 60_000 }, () =>
+test('a rack gets changes until it is rejected, and keeps only its newest streams', () =>
   withLive(async (live) => {
     const { region } = live;
     await acceptRack(region);
@@ -78,27 +78,22 @@ test('a rack gets changes until it is rejected, and keeps only its newest stream
     const refused = open();
     await refused.over();
     assert.equal(refused.status, 403);
-  }),
-);
+  }));
 
-test(
-  'one follower of the log beyond the bound is refused, and all end when the region closes',
-  { timeout: 60_000 },
-  () =>
-    withLive(async (live) => {
-      const streams = Array.from({ length: FOLLOWERS_MAX }, () => new Stream(live, EVENTS, live.authorization));
-      for (const stream of streams) await stream.has(': here');
-      const refused = new Stream(live, EVENTS, live.authorization);
-      await refused.has('follow the event log');
-      assert.equal(refused.status, 429);
-      await live.region.enlist(report([0x525400000001]));
-      for (const stream of streams) await stream.has('it reported itself');
-      await live.api.close();
-      for (const stream of streams) await stream.over();
-    }),
-);
+test('one follower of the log beyond the bound is refused, and all end when the region closes', () =>
+  withLive(async (live) => {
+    const streams = Array.from({ length: FOLLOWERS_MAX }, () => new Stream(live, EVENTS, live.authorization));
+    for (const stream of streams) await stream.has(': here');
+    const refused = new Stream(live, EVENTS, live.authorization);
+    await refused.has('follow the event log');
+    assert.equal(refused.status, 429);
+    await live.region.enlist(report([0x525400000001]));
+    for (const stream of streams) await stream.has('it reported itself');
+    await live.api.close();
+    for (const stream of streams) await stream.over();
+  }));
 
-test('a reader that reads nothing holds up neither the region nor other readers', { timeout: 60_000 }, () =>
+test('a reader that reads nothing holds up neither the region nor other readers', () =>
   withLive(async (live) => {
     const stuck = await new Promise<Socket>((resolve) => {
       const socket = connect(live.port, '127.0.0.1', () => {
@@ -126,5 +121,4 @@ test('a reader that reads nothing holds up neither the region nor other readers'
     assert.equal((await fetch(`${live.origin}/MAAS/api/version/`)).status, 200);
     assert.ok(heap < 300, `${heap} MiB`);
     stuck.destroy();
-  }),
-);
+  }));

@@ -57,7 +57,6 @@ function renegotiate(port: number, ca: Buffer): Promise<string> {
 
 test('API, page and link are served over TLS, and a renewed certificate is loaded without closing a connection', {
   skip: missing('openssl', 'curl'),
-  timeout: 60_000,
 }, async () => {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-tls-'));
   const authority = makeAuthority(directory, systemClock.wallTimeMs());

@@ -20,12 +20,11 @@ import { SteadyRenewals } from '../support/steady-renewals.ts';
 
 const PLACE = labPlace(30);
 const ADDRESS = `${PLACE.octets}.1`;
-const MS_MAX = 30_000;
 
 describe('a rack that changes while it serves', { skip: missing('linux') }, () => {
   const lab = new ChangingRack(PLACE, { restMs: 0 });
 
-  test('applies a new name, boot tree and log file, and goes back', { timeout: MS_MAX }, async () => {
+  test('applies a new name, boot tree and log file, and goes back', async () => {
     const [tree, log] = [`${lab.rack.tree}2`, join(lab.rack.directory, 'log', 'rackboot.log')];
     makeStandInTree(tree);
     writeFileSync(join(tree, 'lpxelinux.0'), Buffer.alloc(1234, 7));
@@ -56,7 +55,7 @@ describe('a rack that changes while it serves', { skip: missing('linux') }, () =
     assert.equal(readFileSync(log, 'utf8').includes('"after":"lab"'), false, 'the log is where it was');
   });
 
-  test('refuses an impossible boot tree and log file, and stays unchanged', { timeout: MS_MAX }, async () => {
+  test('refuses an impossible boot tree and log file, and stays unchanged', async () => {
     for (const [text, problem] of [
       [lab.changed(JSON.stringify(lab.rack.tree), '/dev/null/tree'), /boot\.tree|boot tree/],
       [lab.good.concat('log: { file: /dev/null/log }\n'), /log\.file/],
@@ -68,9 +67,7 @@ describe('a rack that changes while it serves', { skip: missing('linux') }, () =
     }
   });
 
-  test('moves the listener of the region while machines use it, and loses no request', {
-    timeout: MS_MAX,
-  }, async () => {
+  test('moves the listener of the region while machines use it, and loses no request', async () => {
     const port = PLACE.regionPort + 1000;
     let asking = true;
     const answers: number[] = [];
@@ -96,7 +93,7 @@ describe('a rack that changes while it serves', { skip: missing('linux') }, () =
     assert.equal(await isOpen('127.0.0.1', port), false);
   });
 
-  test('loses nothing at one listener while another moves', { timeout: MS_MAX }, async () => {
+  test('loses nothing at one listener while another moves', async () => {
     const names = new SteadyQuestions(ADDRESS, PLACE.dnsPort);
     await names.open();
     let loaded = 0;
@@ -133,9 +130,7 @@ describe('a rack that changes while it serves', { skip: missing('linux') }, () =
     assert.equal(answered, asked, 'every question was answered');
   });
 
-  test('with management 1 leaves the names to others, with 0 also the addresses, and still boots machines', {
-    timeout: MS_MAX,
-  }, async () => {
+  test('with management 1 leaves the names to others, with 0 also the addresses, and still boots machines', async () => {
     const mac = lab.probes.newMac();
     const managed = (management: number): string =>
       lab.good
@@ -169,9 +164,7 @@ describe('a rack that changes while it serves', { skip: missing('linux') }, () =
     }
   });
 
-  test('changes networks, ranges, options and reservations under load, and loses no datagram and no lease', {
-    timeout: MS_MAX,
-  }, async () => {
+  test('changes networks, ranges, options and reservations under load, and loses no datagram and no lease', async () => {
     const rackAddress = parseIpv4(ADDRESS) ?? assert.fail(ADDRESS);
     const holders = await Promise.all(
       Array.from({ length: 8 }, async () => {
@@ -225,7 +218,7 @@ describe('a rack that changes while it serves', { skip: missing('linux') }, () =
     }
   });
 
-  test('reports each changed key, and the leases that the new range strands', { timeout: MS_MAX }, async () => {
+  test('reports each changed key, and the leases that the new range strands', async () => {
     const leased = addressOf(await lab.probes.lease());
     const number = Number(leased.split('.')[3]);
     lab.configure(lab.changed(`ip_range_low: ${PLACE.octets}.100`, `ip_range_low: ${PLACE.octets}.${number + 1}`));

@@ -22,7 +22,6 @@ if (NO_CABLE === false) enterOwnNetwork();
 
 const PLACE = labPlace(25);
 const ADDRESS = `${PLACE.octets}.1`;
-const MS_MAX = 120_000;
 
 describe('a configuration that changes', { skip: missing('linux') }, () => {
   const lab = new ChangingRack(PLACE, { restMs: 500 });
@@ -31,7 +30,7 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
     Buffer.from((await loadByTftp(ADDRESS, PLACE.tftpPort, 'pxelinux.cfg/default')).value).toString('latin1');
   const LOW = `ip_range_low: ${PLACE.octets}.100`;
 
-  test('gives new machines the new range, keeps leases and downloads', { timeout: MS_MAX }, async () => {
+  test('gives new machines the new range, keeps leases and downloads', async () => {
     const mac = lab.probes.newMac();
     const first = addressOf(await lab.probes.lease(mac));
     const download = loadSlowly(ADDRESS, PLACE.httpPort, KERNEL);
@@ -44,14 +43,14 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
     assert.equal(addressOf(await lab.probes.lease(mac)), first);
   });
 
-  test('gives loaders the new kernel parameters', { timeout: MS_MAX }, async () => {
+  test('gives loaders the new kernel parameters', async () => {
     assert.doesNotMatch(await pxelinuxConfig(), /console=ttyS4/);
     lab.configure(lab.changed('boot: {', 'boot: { kernel_params: "console=ttyS4,115200 quiet",'));
     await lab.applied();
     assert.match(await pxelinuxConfig(), /console=ttyS4,115200 quiet/);
   });
 
-  test('moves one listener and leaves the others', { timeout: MS_MAX }, async () => {
+  test('moves one listener and leaves the others', async () => {
     const port = PLACE.tftpPort + 1000;
     lab.configure(
       lab
@@ -70,7 +69,7 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
     await eventually('the further listener is closed', async () => !(await isOpen(ADDRESS, PLACE.httpPort + 1000)));
   });
 
-  test('gives the region a further listener, and takes it away', { timeout: MS_MAX }, async (t) => {
+  test('gives the region a further listener, and takes it away', async (t) => {
     const port = PLACE.regionPort + 1000;
     const further = lab.changed(
       `["127.0.0.1:${PLACE.regionPort}"]`,
@@ -96,9 +95,7 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
     assert.deepEqual(lab.rack.events('region.down'), []);
   });
 
-  test('with problems is refused whole, with each problem reported; the last good one stays', {
-    timeout: MS_MAX,
-  }, async () => {
+  test('with problems is refused whole, with each problem reported; the last good one stays', async () => {
     lab.configure(
       lab
         .changed(LOW, `ip_range_low: ${PLACE.octets}.150`)
@@ -122,7 +119,7 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
     assert.deepEqual(lab.events('config.applied'), []);
   });
 
-  test('with a port in use is refused whole; the last good one stays', { timeout: MS_MAX }, async () => {
+  test('with a port in use is refused whole; the last good one stays', async () => {
     const holder = createServer((socket) => socket.destroy()).listen(PLACE.httpPort + 1000, ADDRESS);
     await once(holder, 'listening');
     try {
@@ -146,9 +143,7 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
     }
   });
 
-  test('with an interface that does not exist yet is applied, and removed listeners are closed', {
-    timeout: MS_MAX,
-  }, async () => {
+  test('with an interface that does not exist yet is applied, and removed listeners are closed', async () => {
     const listen = `["${ADDRESS}:${PLACE.httpPort}"]`;
     const [further, absent] = [`"${ADDRESS}:${PLACE.httpPort + 1000}"`, `"10.64.0.1:${PLACE.httpPort}"`];
     lab.configure(lab.changed(listen, `["${ADDRESS}:${PLACE.httpPort}", ${further}]`));
@@ -167,7 +162,7 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
     assert.ok(await lab.probes.leaseWithin(5000));
   });
 
-  test('names the keys that only a restart changes, and applies the rest', { timeout: MS_MAX }, async () => {
+  test('names the keys that only a restart changes, and applies the rest', async () => {
     lab.configure(
       lab
         .changed(JSON.stringify(lab.rack.stateDir), JSON.stringify(`${lab.rack.stateDir}2`))
@@ -179,9 +174,7 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
     assert.equal((await lab.rack.status()).name, 'lab');
   });
 
-  test('is followed when an editor replaces the file, removes it first, or writes it in two steps', {
-    timeout: MS_MAX,
-  }, async () => {
+  test('is followed when an editor replaces the file, removes it first, or writes it in two steps', async () => {
     const next = lab.changed('boot: {', 'boot: { kernel_params: quiet,');
     writeFileSync(`${lab.rack.configFile}.swp`, next);
     renameSync(`${lab.rack.configFile}.swp`, lab.rack.configFile);
@@ -210,14 +203,14 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
     await lab.applied();
   });
 
-  test('is read again on SIGHUP, even when nothing in its directory changed', { timeout: MS_MAX }, async () => {
+  test('is read again on SIGHUP, even when nothing in its directory changed', async () => {
     process.kill(lab.rack.pid, 'SIGHUP');
     await lab.applied();
     assert.deepEqual(lab.events('dhcp.socket-open'), []);
     assert.deepEqual(lab.events('interface.serving'), []);
   });
 
-  test('is followed through a link that is switched to another directory', { timeout: MS_MAX }, async () => {
+  test('is followed through a link that is switched to another directory', async () => {
     // As a mounted configuration is replaced: file → current/file, current → version.
     const place = (version: string, text: string): void => {
       mkdirSync(join(lab.rack.directory, version), { recursive: true });
@@ -243,7 +236,7 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
     lab.configure(lab.good);
   });
 
-  test('brings a network on another interface into service', { skip: NO_CABLE, timeout: MS_MAX }, async () => {
+  test('brings a network on another interface into service', { skip: NO_CABLE }, async () => {
     ip('link add more0 type veth peer name more1');
     ip('link set more0 up');
     ip('link set more1 up');

@@ -38,7 +38,6 @@ function shown(text: string): string {
 
 describe('the rack as router', {
   skip: missing('linux', 'root', 'ip', 'unshare', 'nsenter', 'nft', 'sysctl'),
-  timeout: 60_000,
 }, () => {
   let scratch = '';
   let machine: Peer;

@@ -64,7 +64,7 @@ async function answers(line: string, shown: string): Promise<ReturnType<typeof J
 const askPort80 = (host: string, path: string, options: RequestInit = {}): Promise<Response> =>
   fetch(`http://${host}${path}`, { redirect: 'manual', ...options });
 
-describe("the articles' command lines", { skip: missing('linux', 'root', 'ip'), timeout: 300_000 }, () => {
+describe("the articles' command lines", { skip: missing('linux', 'root', 'ip') }, () => {
   before(async () => {
     enterOwnNetwork();
     // The interface and the address of the article about 1.7.

@@ -94,14 +94,12 @@ test('the user and the directories are made as systemd makes them', {
 const SKIP = missing('linux', 'root', 'ip', 'setpriv', 'udhcpc');
 
 describe('the command of the unit, where another user than root owns the state', { skip: SKIP }, () => {
-  test('serves a machine on the real ports with the rights of the unit', { timeout: 180_000 }, () =>
-    serveMachine(rightsOfUnit()),
-  );
+  test('serves a machine on the real ports with the rights of the unit', () => serveMachine(rightsOfUnit()));
 
   // `sudo rackboot run`, before the service is started for the first time.
-  test('started by root, serves a machine as that user', { timeout: 180_000 }, () => serveMachine([]));
+  test('started by root, serves a machine as that user', () => serveMachine([]));
 
-  test('started by root, names the remedy if that user cannot read the program', { timeout: 180_000 }, () => {
+  test('started by root, names the remedy if that user cannot read the program', () => {
     const directory = mkdtempSync(join(tmpdir(), 'rackboot-service-'));
     try {
       const state = join(directory, 'state');

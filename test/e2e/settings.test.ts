@@ -15,7 +15,6 @@ import { fine, StoredNetwork } from '../support/stored-network.ts';
 
 const PLACE = labPlace(32);
 const ADDRESS = `${PLACE.octets}.1`;
-const MS_MAX = 60_000;
 
 describe('a configuration in the store', { skip: missing('linux', 'curl') }, () => {
   let on: StoredNetwork;
@@ -38,7 +37,7 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
     });
   }
 
-  test('is given its network by one command, and serves it at once', { timeout: MS_MAX }, async () => {
+  test('is given its network by one command, and serves it at once', async () => {
     assert.equal(await on.probes.leaseWithin(1000), undefined, 'a rack without a network serves nobody');
     assert.match(
       await fine(on.config('set', 'cluster_interfaces.lab', on.network)),
@@ -50,7 +49,7 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
     await on.rack.reported('config.changed', { from: on.from, match: ({ key }) => key === 'cluster_interfaces.lab' });
   });
 
-  test('is changed as in the guide for MAAS 1.7, with MAAS’s answers', { timeout: MS_MAX }, async () => {
+  test('is changed as in the guide for MAAS 1.7, with MAAS’s answers', async () => {
     await fine(on.rackboot('createadmin', '--username', 'ann', '--password', 'long enough'));
     const key = await fine(on.rackboot('apikey', '--username', 'ann'));
     const [cluster] = JSON.parse(maas(key, 'GET', 'nodegroups/?op=list', {}));
@@ -89,7 +88,7 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
     assert.match(refused.ip_range_low[0], /expected an IPv4 address/);
   });
 
-  test('shows the owner of each value, prints one, and exports the store’s part', { timeout: MS_MAX }, async () => {
+  test('shows the owner of each value, prints one, and exports the store’s part', async () => {
     const shown = await fine(on.config('show'));
     assert.match(shown, /^name +lab +\S+rackboot\.yaml:1$/m);
     assert.match(shown, /^cluster_interfaces\.lab\.router_ip +\S+\.254 +store$/m);
@@ -105,9 +104,7 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
     assert.deepEqual(first, { key: 'boot.kernel_params', value: 'console=ttyS4', owner: 'store' });
   });
 
-  test('refuses a key of the file and an invalid value, and says which', {
-    timeout: MS_MAX,
-  }, async () => {
+  test('refuses a key of the file and an invalid value, and says which', async () => {
     for (const [words, problem] of [
       [['set', 'tftp.listen_port', '1069'], /only the configuration file can set it/],
       [['set', 'cluster_interfaces.lab.ip_range_low', `${PLACE.octets}.250`], /is above ip_range_high/],
@@ -120,7 +117,7 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
     assert.deepEqual(on.rack.events('config.refused'), []);
   });
 
-  test('stays in force for commands while the file has an error, and they say so', { timeout: MS_MAX }, async () => {
+  test('stays in force for commands while the file has an error, and they say so', async () => {
     const text = readFileSync(on.rack.configFile, 'utf8');
     for (const wrong of ['unknown_key: 3', 'x: ['])
       try {
@@ -139,7 +136,7 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
       }
   });
 
-  test('is in force from the first moment after a kill, before its region is up', { timeout: MS_MAX }, async () => {
+  test('is in force from the first moment after a kill, before its region is up', async () => {
     await on.rack.kill();
     on.from = on.rack.lines.length;
     await on.rack.startWhole();
@@ -151,7 +148,7 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
     assert.match(file.toString('latin1'), /console=ttyS4/);
   });
 
-  test('is changed without a daemon, for its next start', { timeout: MS_MAX }, async () => {
+  test('is changed without a daemon, for its next start', async () => {
     await on.rack.stop();
     assert.match(await fine(on.config('set', 'boot.kernel_params', 'quiet splash')), /no daemon runs here/i);
     const shown = await on.config('show', 'boot.kernel_params');

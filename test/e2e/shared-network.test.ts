@@ -33,7 +33,6 @@ exit 0
 
 describe('two networks behind one relay agent', {
   skip: missing('linux', 'root', 'ip', 'busybox', 'udhcpc', 'dhcrelay'),
-  timeout: 90_000,
 }, () => {
   let rack: RackNetwork;
   let far: string;

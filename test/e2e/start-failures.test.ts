@@ -22,13 +22,12 @@ import {
   PRIVILEGED,
   rack,
   run,
-  START_MS_MAX,
 } from '../support/refused-start.ts';
 
 after(() => rack.remove());
 
 describe('an unusable configuration', { skip: missing('linux') }, () => {
-  test('has problems: each has a line with its place', { timeout: START_MS_MAX }, async () => {
+  test('has problems: each has a line with its place', async () => {
     rack.configure(GOOD.replace('management: 2', 'management: 7').concat('colour: blue\n'));
     const { code, complaints } = await run();
     assert.equal(code, 1);
@@ -45,25 +44,21 @@ describe('an unusable configuration', { skip: missing('linux') }, () => {
 });
 
 describe('a port in use', { skip: missing('linux') }, () => {
-  for (const door of DOORS) test(door.name, { timeout: START_MS_MAX }, () => assertRefusedWhileHeld(door));
+  for (const door of DOORS) test(door.name, () => assertRefusedWhileHeld(door));
 });
 
 describe('a missing privilege', { skip: missing('linux', 'root', 'setpriv') }, () => {
   for (const one of PRIVILEGED)
-    test(`for port ${one.port}`, { skip: anyUserMayServe(one.port), timeout: START_MS_MAX }, () =>
-      assertRefusedWithoutPrivilege(one),
-    );
+    test(`for port ${one.port}`, { skip: anyUserMayServe(one.port) }, () => assertRefusedWithoutPrivilege(one));
 });
 
 describe('an unusable state directory', { skip: missing('linux') }, () => {
-  test('has a leases.db that belongs to root', { skip: missing('root', 'setpriv'), timeout: START_MS_MAX }, () =>
+  test('has a leases.db that belongs to root', { skip: missing('root', 'setpriv') }, () =>
     assertRefusedRootsDatabase('leases.db'),
   );
 
-  test(
-    'is read-only, and a rack that was killed has left its socket',
-    { skip: missing('root', 'mount'), timeout: START_MS_MAX },
-    () => assertRefusedReadOnly('a rack that was killed has left its socket'),
+  test('is read-only, and a rack that was killed has left its socket', { skip: missing('root', 'mount') }, () =>
+    assertRefusedReadOnly('a rack that was killed has left its socket'),
   );
 });
 
@@ -72,7 +67,7 @@ describe('an unusable database', { skip: missing('linux') }, () => {
   const leases = join(rack.stateDir, 'leases.db');
   before(assertStarts);
 
-  test('leases.db is damaged', { timeout: START_MS_MAX }, async () => {
+  test('leases.db is damaged', async () => {
     const whole = readFileSync(leases);
     // The page that holds the schema.
     writeFileSync(leases, Buffer.from(whole).fill(0xa5, 100, 4000));
@@ -80,5 +75,5 @@ describe('an unusable database', { skip: missing('linux') }, () => {
     writeFileSync(leases, whole);
   });
 
-  test('leases.db is of a newer Rackboot', { timeout: START_MS_MAX }, () => assertRefusedNewer('leases.db'));
+  test('leases.db is of a newer Rackboot', () => assertRefusedNewer('leases.db'));
 });

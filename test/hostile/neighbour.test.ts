@@ -1,7 +1,7 @@
-// The neighbour from hell, in short: each case once. `npm run test:long` has all of it.
+// The neighbour from hell: each case once. With many rounds, each case again and again, and all attacks on a door at once.
 // @host computes, 160 s
-// @long without
+// @long more
 
 import { standAll } from './stand.ts';
 
-standAll(1, 'short');
+standAll();

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { sleep, systemClock } from '../../src/clock.ts';
 import type { Running } from '../e2e/rack-network.ts';
 import { missing } from '../support/needs.ts';
+import { HAS_MANY_ROUNDS } from '../support/rounds.ts';
 import type { HostileCase } from './case.ts';
 import { EVERY_CASE } from './every-case.ts';
 import type { Readings } from './readings.ts';
@@ -38,12 +39,11 @@ const METRICS_OF: Readonly<Record<HostileCase['door'], string>> = {
 
 const testName = ({ attacker, door }: HostileCase): string => `${attacker} (${door}), the others are served`;
 
-/**
- * Describes one test for each case; each want is asked for `rounds` times.
- *
- * @param which `short`: without those that are slow; `together`: all of them, and all attacks of a door at once
- */
-export function standAll(rounds: number, which: 'short' | 'together'): void {
+/** How often each want is asked for. */
+const ROUNDS = HAS_MANY_ROUNDS ? 5 : 1;
+
+/** Describes one test for each case, in few rounds without those that are slow; in many, also one with all attacks of a door at once. */
+export function standAll(): void {
   describe('while a hostile host', { skip: SKIP }, () => {
     let site: HostileSite;
 
@@ -53,19 +53,16 @@ export function standAll(rounds: number, which: 'short' | 'together'): void {
     });
     after(() => site?.close());
 
-    for (const one of EVERY_CASE.filter(({ short }) => which !== 'short' || short !== false)) {
-      test(testName(one), { timeout: rounds * PATIENCE * 240_000 }, () =>
-        stand(site, [one], { rounds, factor: PATIENCE }),
-      );
+    for (const one of EVERY_CASE.filter(({ short }) => HAS_MANY_ROUNDS || short !== false)) {
+      test(testName(one), () => stand(site, [one], { rounds: ROUNDS, factor: PATIENCE }));
     }
-    if (which !== 'together') return;
+    if (!HAS_MANY_ROUNDS) return;
     for (const door of new Set(EVERY_CASE.map((one) => one.door))) {
       const cases = EVERY_CASE.filter((one) => one.door === door && one.isAboutItself !== true);
       const factor = Math.max(PATIENCE, cases.length * FACTOR_OF_ATTACKER);
-      const times = Math.min(rounds, TOGETHER_ROUNDS_MAX);
-      test(`does all that at once (${door}), the others are served`, { timeout: times * factor * 60_000 }, () =>
-        stand(site, cases, { rounds: times, factor }),
-      );
+      const times = Math.min(ROUNDS, TOGETHER_ROUNDS_MAX);
+      test(`does all that at once (${door}), the others are served`, () =>
+        stand(site, cases, { rounds: times, factor }));
     }
   });
 }

@@ -12,7 +12,6 @@ const KILLS = Number(process.env.KILLS ?? 1000);
 
 test(`acknowledged leases survive kill -9, ${KILLS} times`, {
   skip: missing('linux'),
-  timeout: 1_800_000,
 }, async () => {
   const { clients, acks } = await killUnderLoad(labPlace(85), KILLS);
   assert.ok(acks >= KILLS * 12);

@@ -58,7 +58,7 @@ mount -o remount,ro,bind /sys || mount -t sysfs -o ro none /sys
 exec ${NETWORKD}
 `;
 
-describe('further DHCP clients of a running rack', { skip, concurrency: true, timeout: 180_000 }, () => {
+describe('further DHCP clients of a running rack', { skip, concurrency: true }, () => {
   let rack: RackNetwork;
   const hosts: string[] = [];
   const scratch = (name: string): string => join(rack.directory, name);

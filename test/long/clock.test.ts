@@ -35,7 +35,6 @@ removeSharedClocks();
 
 test('setting the clock from 1970, and back by an hour, disturbs nothing', {
   skip: missing('linux', '/usr/share/doc/libfaketime'),
-  timeout: 180_000,
 }, async () => {
   const rack = new RunningRack(PLACE);
   const probes = await DhcpProbes.open(PLACE);
@@ -90,7 +89,6 @@ test('setting the clock from 1970, and back by an hour, disturbs nothing', {
 
 test('when the clock jumps by a day forwards and backwards, no client gets the address of another', {
   skip: missing('linux', '/usr/share/doc/libfaketime'),
-  timeout: 180_000,
 }, async () => {
   const place = labPlace(62);
   const rack = new RunningRack(place, (text) => text.replace(`${place.octets}.199`, `${place.octets}.100`));

@@ -184,7 +184,7 @@ describe("Debian's cloud-init", { skip: missing(...NEEDS) }, () => {
       asking.end();
     });
 
-  test('the machine learns that it must install, and the URL of its answers', { timeout: MS_MAX }, async () => {
+  test('the machine learns that it must install, and the URL of its answers', async () => {
     const machine = await theMachine();
     hostname = machine.hostname;
     const userDataFile = join(scratch, 'user-data');
@@ -210,7 +210,7 @@ describe("Debian's cloud-init", { skip: missing(...NEEDS) }, () => {
     assert.equal((await fetchText(preseedUrl, `${PLACE.octets}.77`)).status, 403);
   });
 
-  test('cloud-init finds name, keys and user data that the late command leaves', { timeout: MS_MAX }, async () => {
+  test('cloud-init finds name, keys and user data that the late command leaves', async () => {
     const { status, text } = await fetchText(preseedUrl);
     assert.equal(status, 200, text);
     key = new Map(
@@ -280,9 +280,7 @@ describe("Debian's cloud-init", { skip: missing(...NEEDS) }, () => {
     assert.equal(result('ran'), `${hostname}\n`, log());
   });
 
-  test('its report makes the machine Deployed, and its key reads nothing after the release', {
-    timeout: MS_MAX,
-  }, async () => {
+  test('its report makes the machine Deployed, and its key reads nothing after the release', async () => {
     const machine = await theMachine();
     assert.equal(machine.status_name, 'Deployed');
     const secret = /boot=([\w-]+)/.exec(preseedUrl)?.[1] ?? assert.fail(preseedUrl);

@@ -134,7 +134,7 @@ describe('Debian as a cloud image', { skip: missing(...DEBIAN_IMAGE_NEEDS, 'qemu
   }
 
   for (const form of FORMS)
-    test(`${form.name}: it is the disk that qemu-img reads`, { timeout: TEST_MS_MAX }, async () => {
+    test(`${form.name}: it is the disk that qemu-img reads`, async () => {
       const { path } = await imported(`debian/${form.name}`);
       const raw = join(scratch, 'read');
       qemuImg('convert', '-O', 'raw', pathOf(form), raw);
@@ -149,7 +149,6 @@ describe('Debian as a cloud image', { skip: missing(...DEBIAN_IMAGE_NEEDS, 'qemu
     const platform = PLATFORMS.find((one) => one.name === name) ?? assert.fail();
     test(`${image} is deployed and started by ${name}`, {
       skip: missingFor(platform),
-      timeout: TEST_MS_MAX,
     }, async (t) => {
       const system = new DeployedSystem(platform);
       try {

@@ -99,9 +99,7 @@ describe('a machine deployed by image', { skip: missing(...NEEDS) }, () => {
   /** A file of the root file system on the disk. */
   const read = (path: string): string => ext4File(join(scratch, 'disk'), path, MIB);
 
-  test('has the image, grown to the end of its disk, with its own name, keys and address', {
-    timeout: RUN_MS_MAX,
-  }, async () => {
+  test('has the image, grown to the end of its disk, with its own name, keys and address', async () => {
     const sha256 = createHash('sha256').update(image).digest('hex');
     rack.give({
       job: 'deploy',
@@ -137,7 +135,7 @@ describe('a machine deployed by image', { skip: missing(...NEEDS) }, () => {
     assert.ok(bytes > DISK_BYTES - 4 * MIB, String(bytes));
   });
 
-  test('has only empty disks after it was erased', { timeout: RUN_MS_MAX }, async () => {
+  test('has only empty disks after it was erased', async () => {
     rack.give({ job: 'erase', mode: 'all' });
     // One disk really discards; the other only claims to.
     const second = join(scratch, 'second');

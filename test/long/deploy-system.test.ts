@@ -79,7 +79,6 @@ describe('the root of a Debian, published as a stream of MAAS and imported', { s
     for (const { release, name, kernel } of FORMS)
       test(`as ${name}, is deployed, starts from its disk by ${platform.name}, and has its name, its address and the whole disk`, {
         skip: missingFor(platform),
-        timeout: TEST_MS_MAX,
       }, async (t) => {
         const system = new DeployedSystem(platform);
         try {

@@ -1,7 +1,7 @@
 // The main job with further network cards that sites have.
 // @host alone
 
-import { type BootCase, GIB, testFirstBoots } from '../cases/first-boot.ts';
+import { type BootCase, GIB, testFirstBoots } from '../support/first-boot.ts';
 
 const PXELINUX = { way: 'pxelinux', loaders: '{ ipxe: pxelinux.0 }' };
 const IPXE = { way: 'iPXE by HTTP', loaders: '{}' };

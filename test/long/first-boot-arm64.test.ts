@@ -1,7 +1,7 @@
 // The main job on an arm64 machine: its firmware loads shim and GRUB, which load the environment built for arm64.
 // @host computes, 170 s
 
-import { GIB, testFirstBoots } from '../cases/first-boot.ts';
+import { GIB, testFirstBoots } from '../support/first-boot.ts';
 
 testFirstBoots(
   [

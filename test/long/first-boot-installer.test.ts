@@ -1,7 +1,7 @@
 // The main job by way of Debian's installer: the preseed that the region serves runs the agent in it, and no question is asked.
 // @host alone
 
-import { GIB, testFirstBoots } from '../cases/first-boot.ts';
+import { GIB, testFirstBoots } from '../support/first-boot.ts';
 
 testFirstBoots(
   [

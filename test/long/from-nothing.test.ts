@@ -35,7 +35,7 @@ for (const release of ['bookworm', 'trixie']) {
     );
     after(() => root?.remove());
 
-    test('npm ci installs the clone', { timeout: MS_MAX }, async (t) => {
+    test('npm ci installs the clone', async (t) => {
       t.diagnostic(
         `node ${(await root.run('node --version')).trim()}, npm ${(await root.run('npm --version')).trim()}`,
       );
@@ -45,7 +45,7 @@ for (const release of ['bookworm', 'trixie']) {
       t.diagnostic(`${Math.round(process.uptime() - began)} s from the clone to the end of npm ci`);
     });
 
-    test('npm start enlists the machine of the lab', { timeout: MS_MAX }, async (t) => {
+    test('npm start enlists the machine of the lab', async (t) => {
       await enlistInLab(root);
       t.diagnostic(`${Math.round(process.uptime() - began)} s from the clone to New`);
     });
@@ -58,9 +58,7 @@ for (const release of ['bookworm', 'trixie']) {
       t.diagnostic(end);
     });
 
-    test('the first steps of the documents, word for word, end with a machine that is New', {
-      timeout: MS_MAX,
-    }, async (t) => {
+    test('the first steps of the documents, word for word, end with a machine that is New', async (t) => {
       root.runAsRoot('apt-get', '-q', 'update');
       root.runAsRoot('apt-get', '-qy', '--no-install-recommends', 'install', ...INSTALLED);
       const from = process.uptime();
@@ -68,15 +66,13 @@ for (const release of ['bookworm', 'trixie']) {
       t.diagnostic(`${Math.round(process.uptime() - from)} s from the clone to New`);
     });
 
-    test('a newer npm installs the clone as well, and npm start enlists the machine there', {
-      timeout: MS_MAX,
-    }, async () => {
+    test('a newer npm installs the clone as well, and npm start enlists the machine there', async () => {
       await root.run(`cd rackboot && rm -rf node_modules && npx --yes npm@${NEWER_NPM} ci`);
       assert.match(await root.run('cd rackboot && node bin/with-node.js --version'), /^v24\./m);
       await enlistInLab(root);
     });
 
-    test('missing programs of power drivers are reported with their packages', { timeout: MS_MAX }, async () => {
+    test('missing programs of power drivers are reported with their packages', async () => {
       const script =
         'import("./src/cli/machines/power-programs.ts").then((all) => console.log(all.missingProgramLines().join("\\n")))';
       const said = await root.run(`cd rackboot && node bin/with-node.js -e '${script}'`);

@@ -17,13 +17,12 @@ import { eventually, RunningRack, startQuietly } from '../support/running-rack.t
 
 const PLACE = labPlace(109);
 
-test('a disk that fills again stops only leases again', { skip: missing('root', 'mount'), timeout: 180_000 }, () =>
+test('a disk that fills again stops only leases again', { skip: missing('root', 'mount') }, () =>
   stopsOnlyLeases(PLACE, 3),
 );
 
 test('a log on a full disk loses only lines', {
   skip: missing('root', 'mount'),
-  timeout: 60_000,
 }, async () => {
   const logs = mkdtempSync(join(tmpdir(), 'rackboot-log-'));
   const log = join(logs, 'rackboot.log');

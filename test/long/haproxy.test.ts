@@ -144,7 +144,7 @@ describe('a region behind HAProxy', { skip: missing('linux', 'haproxy', '/usr/li
     rmSync(directory, { recursive: true });
   });
 
-  test('takes all pieces of an upload by one process', { timeout: 60_000 }, async () => {
+  test('takes all pieces of an upload by one process', async () => {
     const [first] = processes;
     const made = await runRackboot(['apikey', '--username', 'ann', '--config', first?.configFile ?? '']);
     const headers = { Authorization: authorizationOf(made.output.join('').trim()) };
@@ -171,7 +171,7 @@ describe('a region behind HAProxy', { skip: missing('linux', 'haproxy', '/usr/li
     }
   });
 
-  test('counts password guesses by the address of the guesser', { timeout: 60_000 }, async () => {
+  test('counts password guesses by the address of the guesser', async () => {
     const guess = async (from: string): Promise<number> => (await signIn(from, 'wrong')).status;
     const statuses: number[] = [];
     for (let count = 0; count < 2 * PASSWORDS_PER_ADDRESS.burst; count += 1) statuses.push(await guess('127.9.1.1'));
@@ -179,7 +179,7 @@ describe('a region behind HAProxy', { skip: missing('linux', 'haproxy', '/usr/li
     assert.equal((await signIn('127.9.2.1', PASSWORD)).status, 303);
   });
 
-  test('keeps a browser signed in at whichever process answers, even when one dies', { timeout: 60_000 }, async () => {
+  test('keeps a browser signed in at whichever process answers, even when one dies', async () => {
     const { cookie, status } = await signIn('127.9.3.1', PASSWORD);
     assert.equal(status, 303);
     const page = (): Promise<Reply> => ask('/account/', '127.9.3.1', { cookie, accept: 'text/html' });
@@ -189,9 +189,7 @@ describe('a region behind HAProxy', { skip: missing('linux', 'haproxy', '/usr/li
     await processes[0]?.start({ command: REGION_SERVICE });
   });
 
-  test('serves everybody while one client fills both processes with requests that do not end', {
-    timeout: 60_000,
-  }, async () => {
+  test('serves everybody while one client fills both processes with requests that do not end', async () => {
     // More of the body than HAProxy holds back.
     const first =
       'POST /MAAS/login/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n' +
@@ -210,9 +208,7 @@ describe('a region behind HAProxy', { skip: missing('linux', 'haproxy', '/usr/li
     }
   });
 
-  test('ends requests that a process does not answer, and requests that never arrive whole', {
-    timeout: 60_000,
-  }, async () => {
+  test('ends requests that a process does not answer, and requests that never arrive whole', async () => {
     const [, seconds = 0] = /^ {2}timeout http-request (\d+)s$/m.exec(config) ?? [];
     assert.ok(Number(seconds) > 1);
     for (const side of ['client', 'server']) {
@@ -241,7 +237,7 @@ describe('a region behind HAProxy', { skip: missing('linux', 'haproxy', '/usr/li
     }
   });
 
-  test('sends nothing to the one process that cannot reach the database', { timeout: 60_000 }, async () => {
+  test('sends nothing to the one process that cannot reach the database', async () => {
     const { cookie } = await signIn('127.9.3.1', PASSWORD);
     const page = (): Promise<Reply> => ask('/account/', '127.9.3.1', { cookie, accept: 'text/html' });
     const instruments = `http://${PLACES[0].octets}.2:5249`;
@@ -266,9 +262,7 @@ describe('a region behind HAProxy', { skip: missing('linux', 'haproxy', '/usr/li
     symlinkSync(server.directory, ownWay);
   });
 
-  test('says with Retry-After that no process is ready while the database is away, and continues when it is back', {
-    timeout: 60_000,
-  }, async () => {
+  test('says with Retry-After that no process is ready while the database is away, and continues when it is back', async () => {
     await server.end('SIGINT');
     const away = await eventually('HAProxy answers itself', async () => {
       const reply = await ask('/api/version/', '127.9.4.1');

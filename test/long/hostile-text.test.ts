@@ -30,9 +30,6 @@ import { type TabledCommand, tabledCommands } from '../support/command-table.ts'
 import { missing } from '../support/needs.ts';
 
 const skip = missing('linux', 'root', 'ip', 'busybox', 'udhcpc', 'dnsmasq', 'dig', 'curl', 'tcpdump');
-
-/** Some hundred commands. */
-const MS_MAX = 580_000;
 const PASSWORD = 'correct horse battery';
 /** All that `src/clean-text.ts` escapes but line ends. */
 const UNFIT = /(?!\n)[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\p{Cs}]/u;
@@ -148,7 +145,7 @@ function assertFit(what: string, text: string, unfit = UNFIT): void {
   assert.equal(at, -1, `${what} shows ${JSON.stringify(text.slice(Math.max(0, at - 80), at + 40))}`);
 }
 
-describe('text from outside', { skip, timeout: MS_MAX }, () => {
+describe('text from outside', { skip }, () => {
   let rack: RackNetwork;
   let strangers: Strangers;
   let commands: ManyCommands;

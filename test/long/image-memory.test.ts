@@ -41,7 +41,7 @@ async function measureAdding(file: string, flags: readonly string[]) {
 
 const peakOf = (said: string): number => Number(/VmHWM:\s*(\d+) kB/.exec(said)?.[1]) / 1024;
 
-test('an image whose empty space is compressed takes no memory for that space', { timeout: 120_000 }, async (t) => {
+test('an image whose empty space is compressed takes no memory for that space', async (t) => {
   const file = join(scratch, 'sparse.img.zst');
   const empty = zstdCompressSync(Buffer.alloc(64 * MIB));
   const packed = Buffer.concat([zstdCompressSync(makeDisk(MIB, 'mbr')), ...Array(EMPTY_MIB / 64).fill(empty)]);
@@ -54,9 +54,7 @@ test('an image whose empty space is compressed takes no memory for that space', 
   assert.ok(peakMib < PEAK_MIB_MAX, `${peakMib} MiB`);
 });
 
-test('a raw image takes no memory for its size, neither as it is nor while it is compressed', {
-  timeout: 120_000,
-}, async (t) => {
+test('a raw image takes no memory for its size, neither as it is nor while it is compressed', async (t) => {
   const file = join(scratch, 'raw.img');
   writeFileSync(file, makeDisk(MIB, 'mbr'));
   truncateSync(file, RAW_MIB * MIB);
@@ -70,7 +68,6 @@ test('a raw image takes no memory for its size, neither as it is nor while it is
 
 test('a qcow2 image takes no memory for its size, however large its clusters are', {
   skip: missing('linux', 'qemu-img'),
-  timeout: 240_000,
 }, async (t) => {
   const [raw, file] = [join(scratch, 'disk.raw'), join(scratch, 'disk.qcow2')];
   writeFileSync(raw, '');
@@ -92,7 +89,7 @@ const INSTALLER = fileURLToPath(import.meta.resolve('../../src/images/installer.
 const READ_PATHS = `const { readInitrdPaths } = await import(process.argv[1]);
 console.log([...await readInitrdPaths(require('node:fs').readFileSync(process.argv[2]))].join());`;
 
-test("an installer's initrd is read for its paths without being kept", { timeout: 120_000 }, async (t) => {
+test("an installer's initrd is read for its paths without being kept", async (t) => {
   const file = join(scratch, 'initrd.gz');
   const archive = encodeCpio([{ kind: 'file', path: 'bin/init', mode: 0o755, data: Buffer.alloc(64 * MIB) }]);
   const empty = gzipSync(Buffer.alloc(64 * MIB));

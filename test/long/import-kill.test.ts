@@ -12,7 +12,6 @@ const BYTES = 48 * 1024 * 1024;
 
 test(`${KILLS} kills of an import at random bytes lose nothing, and at most 4 MiB each are sent again`, {
   skip: missing('linux', 'gpg'),
-  timeout: 3_600_000,
 }, async (t) => {
   const report = await killImports(BYTES, KILLS, printedRandom('import kill'));
   t.diagnostic(JSON.stringify(report));

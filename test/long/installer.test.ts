@@ -20,9 +20,9 @@ import { cachedBootTree } from '../../src/lab/boot-tree.ts';
 import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { LabNamespace } from '../../src/lab/namespace.ts';
 import { VirtualMachine } from '../../src/lab/virtual-machine.ts';
-import { configText, GIB, specOf, tail } from '../cases/first-boot.ts';
 import { bootTreeNeeds } from '../support/boot-tree-needs.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
+import { configText, GIB, specOf, tail } from '../support/first-boot.ts';
 import { missing } from '../support/needs.ts';
 import { REBOOTING } from '../support/powered-machine.ts';
 
@@ -159,7 +159,7 @@ describe("Debian's installer with the answers of the region", { skip: missing(..
     rmSync(directory, { recursive: true, force: true });
   });
 
-  test('asks no question until it asks the mirror for its components', { timeout: ASKS_MS_MAX }, async () => {
+  test('asks no question until it asks the mirror for its components', async () => {
     const fields = { mac_addresses: machine.spec.mac, architecture: 'amd64/generic', hostname: 'calm-ibis' };
     systemId = machineShape.parse(await post('machines/', fields)).system_id;
     await post(`machines/${systemId}/?op=accept`, { skip_commissioning: 'true' });
@@ -176,7 +176,6 @@ describe("Debian's installer with the answers of the region", { skip: missing(..
   });
 
   test('installs the machine to the end', {
-    timeout: INSTALLS_MS_MAX,
     skip: WHOLE_MIRROR === undefined ? 'needs RACKBOOT_DEBIAN_MIRROR, the address of a complete mirror' : false,
   }, async () => {
     await eventuallyWithin(INSTALLS_MS_MAX, 'Deployed', async () => (await status()) === 'Deployed').catch(

@@ -68,9 +68,7 @@ describe('the lab with a virtual machine', { skip: missing(...NEEDS) }, () => {
     }
   });
 
-  test('boots it until the region lists it as New, prints each step, and leaves nothing behind', {
-    timeout: BOOT_MS_MAX + 2 * START_MS_MAX,
-  }, async () => {
+  test('boots it until the region lists it as New, prints each step, and leaves nothing behind', async () => {
     const lab = start();
     await lab.says(STEPS, BOOT_MS_MAX);
     const places = STEPS.map((step) => lab.text.search(step));
@@ -92,7 +90,7 @@ describe('the lab with a virtual machine', { skip: missing(...NEEDS) }, () => {
     await assert.rejects(fetch(PAGE));
   });
 
-  test('that is interrupted while the machine boots leaves nothing behind', { timeout: 3 * START_MS_MAX }, async () => {
+  test('that is interrupted while the machine boots leaves nothing behind', async () => {
     const lab = start();
     await lab.says([/offers 10\.77\.0\.\d+ and/], 2 * START_MS_MAX);
     assert.match(lab.left().join('\n'), /^\S*qemu-system-x86_64 /m, 'the machine runs');
@@ -107,9 +105,7 @@ describe('the lab with a virtual machine', { skip: missing(...NEEDS) }, () => {
     ['on a terminal, where that reaches the programs of the build, too', 'all'],
     ['as another program passes it on', 'the lab'],
   ] as const) {
-    test(`that is interrupted while its environment is built ${how} leaves nothing behind`, {
-      timeout: 3 * START_MS_MAX,
-    }, async () => {
+    test(`that is interrupted while its environment is built ${how} leaves nothing behind`, async () => {
       const aside = mkdtempSync(join(tmpdir(), 'rackboot-vm-aside-'));
       try {
         const [programs, cache] = [join(aside, 'bin'), join(aside, 'cache')];

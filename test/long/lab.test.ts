@@ -80,9 +80,7 @@ function unchanged(form: string): URLSearchParams {
 describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
   const start = labsOfSuite();
 
-  test('with twelve machines and two racks shows a hall, and takes its racks with it when it is killed', {
-    timeout: MS_MAX,
-  }, async () => {
+  test('with twelve machines and two racks shows a hall, and takes its racks with it when it is killed', async () => {
     const lab = start(['--machines', '12', '--racks', '2']);
     await lab.says(/12 of 12 machines have reached their planned states/, MS_MAX);
     await lab.says(/Ctrl-C ends the lab/);
@@ -123,7 +121,7 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  test('commissions, deploys and releases its machine by the buttons of the page', { timeout: MS_MAX }, async () => {
+  test('commissions, deploys and releases its machine by the buttons of the page', async () => {
     const lab = start();
     await lab.says(/Ctrl-C ends the lab/);
     const env = { RACKBOOT_CONFIG: join(await directoryOf(lab), 'lab.yaml') };
@@ -143,7 +141,7 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
     await endAndLook(lab);
   });
 
-  test('that is ended while it starts leaves nothing behind', { timeout: MS_MAX }, async () => {
+  test('that is ended while it starts leaves nothing behind', async () => {
     const place = mkdtempSync(join(tmpdir(), 'rackboot-labs-'));
     try {
       chmodSync(place, 0o777);
@@ -156,9 +154,7 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
     }
   });
 
-  test('ends and leaves nothing behind when its parent ends, as npm’s shell does at SIGTERM', {
-    timeout: MS_MAX,
-  }, async () => {
+  test('ends and leaves nothing behind when its parent ends, as npm’s shell does at SIGTERM', async () => {
     const place = mkdtempSync(join(tmpdir(), 'rackboot-labs-'));
     try {
       chmodSync(place, 0o777);
@@ -178,7 +174,7 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
     }
   });
 
-  test('with two racks leaves nothing behind when it is ended', { timeout: MS_MAX }, async () => {
+  test('with two racks leaves nothing behind when it is ended', async () => {
     const lab = start(['--machines', '2', '--racks', '2']);
     await lab.says(/2 of 2 machines have reached their planned states/, MS_MAX);
     await lab.says(/Ctrl-C ends the lab/);
@@ -187,13 +183,8 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
 
   // Lines after which the machine does something else: DHCP, files, the report. Behind the sixth comes all that there is, at once.
   for (const lines of [1, 3, 5])
-    test(
-      `ends soon and leaves no directory or daemon when its output is closed after ${lines} lines`,
-      {
-        timeout: MS_MAX,
-      },
-      () => assertEndsWhenClosedAfter(lines),
-    );
+    test(`ends soon and leaves no directory or daemon when its output is closed after ${lines} lines`, () =>
+      assertEndsWhenClosedAfter(lines));
 
   for (const [words, complaint] of [
     [['--machines', 'many'], '--machines needs a whole number from 1 to 200'],
@@ -202,5 +193,5 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
     [['--machines', '201'], '--machines is 201, but must be a whole number from 1 to 200'],
     [['--machines', '9', '--racks', '5'], '--racks is 5, but must be a whole number from 1 to 4'],
   ] as const)
-    test(`refuses ${words.join(' ')}`, { timeout: MS_MAX }, () => assertLabRefuses(words, complaint));
+    test(`refuses ${words.join(' ')}`, () => assertLabRefuses(words, complaint));
 });

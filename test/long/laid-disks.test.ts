@@ -1,5 +1,5 @@
 // The real environment makes a RAID, partitions and mounts on other disks than the image fills, a second time over the first. Erasing then removes
-// every mark. test/cases/laid-disks-started.ts starts systems on laid-out disks.
+// every mark. test/long/deploy-laid.test.ts starts systems on laid-out disks.
 // @host computes, 90 s
 
 import assert from 'node:assert/strict';
@@ -19,7 +19,6 @@ import { makeSmallImage } from '../support/small-image.ts';
 const MIB = 1024 * 1024;
 const IMAGE_MIB = 64;
 const BUILD_MS_MAX = 600_000;
-const RUN_MS_MAX = 600_000;
 /** Of md's metadata, and where those of version 1.2 are (md(4)). */
 const MD_MAGIC = 'fc4e2ba9';
 const MD_AT = 4096;
@@ -72,9 +71,7 @@ describe('laid-out disks', { skip: missing(...NEEDS) }, () => {
     return disks.plan;
   }
 
-  test('a RAID, data and swap are made and mounted on other disks, twice, and erased', {
-    timeout: RUN_MS_MAX,
-  }, async (t) => {
+  test('a RAID, data and swap are made and mounted on other disks, twice, and erased', async (t) => {
     const program = '#!/bin/sh\n';
     const files = { 'usr/lib/systemd/mdmonitor.service': '', 'usr/sbin/mdadm': program, 'etc/fstab': '# image\n' };
     const image = imageWith(otherDisks(), files);

@@ -10,7 +10,7 @@ import { missing } from '../support/needs.ts';
 const LIVES = 20;
 const KILLS_MIN = 200;
 
-test('lives continue, whenever their daemon is killed', { skip: missing('linux'), timeout: 3_600_000 }, async (t) => {
+test('lives continue, whenever their daemon is killed', { skip: missing('linux') }, async (t) => {
   const life = new LifeUnderFire(labPlace(67), 911);
   t.after(() => life.close());
   await life.open();

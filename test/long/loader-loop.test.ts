@@ -13,7 +13,7 @@ import { cachedBootTree } from '../../src/lab/boot-tree.ts';
 import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { LabNamespace } from '../../src/lab/namespace.ts';
 import { VirtualMachine } from '../../src/lab/virtual-machine.ts';
-import { type BootCase, configText, GIB, specOf, tail, theMachine, within } from '../cases/first-boot.ts';
+import { type BootCase, configText, GIB, specOf, tail, theMachine, within } from '../support/first-boot.ts';
 import { missing } from '../support/needs.ts';
 
 const UNDIONLY = '/usr/lib/ipxe/undionly.kpxe';
@@ -55,7 +55,7 @@ describe('iPXE that is given iPXE', { skip: SKIP }, () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  test('is led out of its circle, and enlisted', { timeout: 480_000 }, async () => {
+  test('is led out of its circle, and enlisted', async () => {
     const virtual = machine ?? assert.fail();
     assert.equal(await within(virtual), 0, `it powered itself off\n${tail(virtual)}`);
     assert.equal((await theMachine(join(directory, 'state'))).status_name, 'New');

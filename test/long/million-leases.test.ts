@@ -48,7 +48,6 @@ function* rows(): Generator<string> {
 
 test(`${LEASES} leases are taken over, loaded and listed`, {
   skip: missing('linux'),
-  timeout: 1_800_000,
 }, async (t) => {
   const rack = new RunningRack(PLACE, widened);
   let probes: DhcpProbes | undefined;

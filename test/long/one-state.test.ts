@@ -18,7 +18,7 @@ describe('two racks that are started at the same moment on one state directory',
   });
   after(() => rack.remove());
 
-  test('end as one that serves and one that says why it does not', { timeout: 600_000 }, async () => {
+  test('end as one that serves and one that says why it does not', async () => {
     await raceStarts(rack, RACES);
   });
 });

@@ -74,7 +74,6 @@ function fileWith(text: string): string {
 
 describe('the page about outgrowing one host', {
   skip: missing('linux', 'root', 'ip', 'mount', 'openssl', 'script', 'haproxy', '/usr/lib/postgresql'),
-  timeout: 300_000,
 }, () => {
   const place = mkdtempSync(join(tmpdir(), 'rackboot-outgrowing-'));
   /** Outside the mounts, for the database's user. */

@@ -14,10 +14,9 @@ import { missing } from '../support/needs.ts';
 import { overwrites, overwriting, withoutOverwriting } from '../support/overwriting.ts';
 import { eventually, RunningRack, startQuietly } from '../support/running-rack.ts';
 
-const MS_MAX = 120_000;
 const BIN = join(import.meta.dirname, '..', '..', 'bin', 'rackboot.js');
 
-describe('borrowed memory', { skip: missing('linux'), timeout: MS_MAX }, () => {
+describe('borrowed memory', { skip: missing('linux') }, () => {
   /** Does something with a rack of loopback, which ends with it. */
   async function withRack(action: (rack: RunningRack) => Promise<void>): Promise<void> {
     const rack = new RunningRack(labPlace(37));

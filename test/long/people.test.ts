@@ -9,7 +9,6 @@ import { PeopledRack } from '../support/peopled-rack.ts';
 
 test('refusals of accounts, passwords and tags by the command line', {
   skip: missing('linux'),
-  timeout: 180_000,
 }, async (t) => {
   const people = new PeopledRack(labPlace(110));
   const { rack, first } = people;

@@ -23,7 +23,6 @@ const SSH_KEY = Buffer.concat([Buffer.from([0, 0, 0, 11]), Buffer.from('ssh-ed25
 
 test('a machine whose daemon is killed in the middle of its power cycles becomes Ready, and Deployed', {
   skip: missing('linux'),
-  timeout: 4 * STEP_MS_MAX,
 }, async () => {
   const site = await makeSwitchedRack(labPlace(7), 984);
   const { rack, power, life, socket } = site;

@@ -19,7 +19,7 @@ const SERVICE = ['region', 'run'];
 const SET = ['config', 'set', 'boot.kernel_params', 'quiet'];
 const regionText = apartFile(PLACE);
 
-describe('a region apart from its racks', { skip: missing('linux'), timeout: 240_000 }, () => {
+describe('a region apart from its racks', { skip: missing('linux') }, () => {
   const region = new RunningRack(PLACE, (text) => regionText(text));
   const run = (...args: string[]) => runRackboot([...args, '--config', region.configFile]);
 
@@ -140,7 +140,6 @@ test('each fault of the file is named with its remedy, by the start and by the c
 
 test("it continues with the data of a rack's region, and that rack registers like any other and gets its network", {
   skip: missing('linux'),
-  timeout: 120_000,
 }, async () => {
   const region = new RunningRack(PLACE, (text) => regionText(text));
   // Its network is in the store.
@@ -177,7 +176,6 @@ test("it continues with the data of a rack's region, and that rack registers lik
 
 test('the key for hypervisors that its directory had before the first start stays, with and without the region', {
   skip: missing('linux', 'ssh'),
-  timeout: 120_000,
 }, async () => {
   const region = new RunningRack(PLACE, (text) => regionText(text));
   const file = join(region.stateDir, 'ssh', 'id_ed25519');

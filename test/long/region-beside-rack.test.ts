@@ -17,7 +17,7 @@ const SERVICE = ['region', 'run'];
 /** Where its metrics are by default. */
 const OF_REGION = 5250;
 
-describe('a region whose port somebody else has', { skip: missing('linux', 'root', 'ip'), timeout: 120_000 }, () => {
+describe('a region whose port somebody else has', { skip: missing('linux', 'root', 'ip') }, () => {
   let region: RunningRack;
   const command = (...words: string[]) => runRackboot([...words, '--config', region.configFile]);
 

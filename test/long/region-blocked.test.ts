@@ -85,7 +85,6 @@ async function longestAnswer(isOver: () => boolean): Promise<number> {
 
 test('a region that waits for its database delays no lease, file or name', {
   skip: missing('linux'),
-  timeout: 120_000,
 }, async () => {
   const rack = new RunningRack(PLACE);
   let probes = await DhcpProbes.open(PLACE);
@@ -132,7 +131,6 @@ test('a region that waits for its database delays no lease, file or name', {
 
 test('a region whose database is damaged while it runs says so, and comes back with a good one', {
   skip: missing('linux'),
-  timeout: 120_000,
 }, async () => {
   const rack = new RunningRack(PLACE);
   const probes = await DhcpProbes.open(PLACE);

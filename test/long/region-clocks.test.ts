@@ -36,7 +36,6 @@ removeSharedClocks();
 
 describe('clocks that jump, and a database without a connection', {
   skip: missing('linux', '/usr/lib/postgresql', '/usr/share/doc/libfaketime'),
-  timeout: 400_000,
 }, () => {
   let server: PostgresServer;
   let power: WebhookPower;

@@ -44,9 +44,7 @@ describe('a region with large files, moved', { skip: missing('linux', '/usr/lib/
     return path;
   };
 
-  test('files of tens of megabytes are copied, saved and restored a few at a time, in a bounded memory', {
-    timeout: 300_000,
-  }, async () => {
+  test('files of tens of megabytes are copied, saved and restored a few at a time, in a bounded memory', async () => {
     const heavy = join(directory, 'heavy');
     const store = openRegionStore({ stateDir: heavy });
     // Two of the size that a user may have in all, and small ones between them.

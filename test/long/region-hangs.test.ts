@@ -31,7 +31,6 @@ const MOVED_MS_MAX = 15_000;
 
 describe('a region whose database or process hangs', {
   skip: missing('linux', '/usr/lib/postgresql'),
-  timeout: 240_000,
 }, () => {
   let server: PostgresServer;
   let key = '';

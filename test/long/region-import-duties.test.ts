@@ -30,7 +30,6 @@ const resource = z.object({
 
 describe('two processes of a region that imports', {
   skip: missing('linux', 'gpg', '/usr/lib/postgresql'),
-  timeout: 240_000,
 }, () => {
   const scratch = mkdtempSync(join(tmpdir(), 'rackboot-import-duties-'));
   const site = new ImageSite(join(scratch, 'site'));

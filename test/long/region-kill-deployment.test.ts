@@ -13,7 +13,6 @@ test(
   'machines end Deployed though their region is killed, each change of power happens once, each event is reported once',
   {
     skip: SKIP,
-    timeout: 300_000,
   },
   () =>
     deployUnderFire({

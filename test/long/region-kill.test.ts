@@ -12,7 +12,6 @@ test(
   'a region under fire loses nothing acknowledged, reports every event once, and deploys every machine',
   {
     skip: missing('linux', '/usr/lib/postgresql'),
-    timeout: 2_700_000,
   },
   () =>
     deployUnderFire({

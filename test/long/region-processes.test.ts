@@ -19,7 +19,6 @@ const ANSWERED_MS_MAX = 15_000;
 
 describe('two processes of one region, and their database', {
   skip: missing('linux', '/usr/lib/postgresql'),
-  timeout: 240_000,
 }, () => {
   let pair: RegionPair;
 

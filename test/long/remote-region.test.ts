@@ -45,7 +45,6 @@ test('a key that others may read, and invalid certificates, keep the rack from s
 
 test('a rack without region.ca_file does not believe a region whose authority this host does not know', {
   skip: missing('openssl'),
-  timeout: 120_000,
 }, async () => {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-remote-tls-'));
   const authority = makeAuthority(directory, systemClock.wallTimeMs());

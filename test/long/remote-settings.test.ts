@@ -15,7 +15,7 @@ const REGION = labPlace(33);
 const FAR = labPlace(34);
 const NETWORK = networkOf(FAR);
 
-describe('the network of a remote rack', { skip: missing('linux'), timeout: 200_000 }, () => {
+describe('the network of a remote rack', { skip: missing('linux') }, () => {
   const region = new RunningRack(REGION);
   const far = remoteRack(FAR, 'far', `url: "http://127.0.0.1:${REGION.regionPort}/MAAS"`, (text) =>
     text.replace(/cluster_interfaces:\n( .*\n)+/, ''),

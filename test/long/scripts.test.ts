@@ -14,8 +14,8 @@ import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { LabNamespace } from '../../src/lab/namespace.ts';
 import { VirtualMachine } from '../../src/lab/virtual-machine.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
-import { configText, theMachine } from '../cases/first-boot.ts';
 import { bootTreeNeeds } from '../support/boot-tree-needs.ts';
+import { configText, theMachine } from '../support/first-boot.ts';
 import { consoleOf } from '../support/machine-console.ts';
 import { missing } from '../support/needs.ts';
 import { eventually, runRackboot } from '../support/running-rack.ts';
@@ -131,9 +131,7 @@ describe('a machine that is commissioned and tested', {
     }
   }
 
-  test('runs every script within its time, and fails with the names and last words of those that failed', {
-    timeout: RUN_MS_MAX,
-  }, async () => {
+  test('runs every script within its time, and fails with the names and last words of those that failed', async () => {
     for (const [name, content] of Object.entries(SCRIPTS)) {
       writeFileSync(join(directory, name), content);
       const time = name === 'c-hangs.sh' ? ['--timeout', '2s'] : [];
@@ -190,9 +188,7 @@ describe('a machine that is commissioned and tested', {
     assert.deepEqual([disk?.name, disk?.bus, disk?.serial], ['vda', 'virtio', 'DISK0001']);
   });
 
-  test('runs the chosen tests, can be followed meanwhile, and returns to its former state', {
-    timeout: RUN_MS_MAX,
-  }, async () => {
+  test('runs the chosen tests, can be followed meanwhile, and returns to its former state', async () => {
     await said('scripts', 'remove', 'd-after');
     writeFileSync(join(directory, 'd-after'), '#!/bin/sh\necho one; sleep 2; echo two\n');
     await said('scripts', 'add', join(directory, 'd-after'), '--kind', 'testing');

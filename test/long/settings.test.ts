@@ -11,7 +11,6 @@ import { missing } from '../support/needs.ts';
 import { fine, StoredNetwork } from '../support/stored-network.ts';
 
 const PLACE = labPlace(111);
-const MS_MAX = 60_000;
 
 describe('a configuration in the store and in the file', { skip: missing('linux') }, () => {
   let on: StoredNetwork;
@@ -24,7 +23,7 @@ describe('a configuration in the store and in the file', { skip: missing('linux'
   });
   after(() => on?.remove());
 
-  test('names the leases that a narrowed range leaves outside', { timeout: MS_MAX }, async () => {
+  test('names the leases that a narrowed range leaves outside', async () => {
     const low = 'cluster_interfaces.lab.ip_range_low';
     const narrowed = await fine(on.config('set', low, `${PLACE.octets}.199`));
     assert.match(
@@ -34,9 +33,7 @@ describe('a configuration in the store and in the file', { skip: missing('linux'
     assert.match(await fine(on.config('set', low, `${PLACE.octets}.100`)), /in force\.$/);
   });
 
-  test('refuses an unknown key and a value that no loader accepts, and names what else to set with a mode', {
-    timeout: MS_MAX,
-  }, async () => {
+  test('refuses an unknown key and a value that no loader accepts, and names what else to set with a mode', async () => {
     for (const [words, problem] of [
       [['set', 'dns.upstreem', 'x'], /unknown key/],
       [['set', 'boot.kernel_params', 'a || b'], /not every loader accepts this/],
@@ -72,7 +69,7 @@ describe('a configuration in the store and in the file', { skip: missing('linux'
     await fine(on.config('unset', 'boot.loaders'));
   });
 
-  test('is pinned by the file, and then read-only in the store', { timeout: MS_MAX }, async () => {
+  test('is pinned by the file, and then read-only in the store', async () => {
     const before = readFileSync(on.rack.configFile, 'utf8');
     const pinned = `${before}${(await fine(on.config('export'))).replace(/^boot:\n.*\n/m, '')}\n`;
     const next = `${on.rack.configFile}.next`;
@@ -93,7 +90,7 @@ describe('a configuration in the store and in the file', { skip: missing('linux'
     await on.rack.reported('config.applied', { from: on.from });
   });
 
-  test('that contradicts the file is left out whole at a start, and named', { timeout: MS_MAX }, async () => {
+  test('that contradicts the file is left out whole at a start, and named', async () => {
     await on.rack.stop();
     const before = readFileSync(on.rack.configFile, 'utf8');
     appendFileSync(

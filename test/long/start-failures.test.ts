@@ -39,19 +39,18 @@ import {
   rack,
   removeDatabases,
   run,
-  START_MS_MAX,
   stamp,
 } from '../support/refused-start.ts';
 
 after(() => rack.remove());
 
 describe('an unusable configuration', { skip: missing('linux') }, () => {
-  test('is not there', { timeout: START_MS_MAX }, async () => {
+  test('is not there', async () => {
     rmSync(rack.configFile);
     assertRefused(await run(), /rackboot\.yaml/, /rackboot(?:\.js)? init/);
   });
 
-  test('names a network that contains another interface', { timeout: START_MS_MAX }, async () => {
+  test('names a network that contains another interface', async () => {
     configureWith('interface: lo', 'interface: rackboot9');
     const place = /rackboot\.yaml.*cluster_interfaces\[0\]\.network/;
     assertRefused(await run(), place, /overlaps 127\.0\.0\.0\/8.* on lo; choose/);
@@ -59,9 +58,9 @@ describe('an unusable configuration', { skip: missing('linux') }, () => {
 });
 
 describe('a port in use', { skip: missing('linux') }, () => {
-  for (const door of FURTHER_DOORS) test(door.name, { timeout: START_MS_MAX }, () => assertRefusedWhileHeld(door));
+  for (const door of FURTHER_DOORS) test(door.name, () => assertRefusedWhileHeld(door));
 
-  test('together with an address that is missing', { timeout: START_MS_MAX }, async () => {
+  test('together with an address that is missing', async () => {
     const http = PLACE.httpPort;
     const release = await holdTcp(ADDRESS, http);
     try {
@@ -72,16 +71,14 @@ describe('a port in use', { skip: missing('linux') }, () => {
     }
   });
 
-  test('is free again: the next start serves', { timeout: START_MS_MAX }, assertStarts);
+  test('is free again: the next start serves', assertStarts);
 });
 
 describe('a missing privilege', { skip: missing('linux', 'root', 'setpriv') }, () => {
   for (const one of FURTHER_PRIVILEGED)
-    test(`for port ${one.port}`, { skip: anyUserMayServe(one.port), timeout: START_MS_MAX }, () =>
-      assertRefusedWithoutPrivilege(one),
-    );
+    test(`for port ${one.port}`, { skip: anyUserMayServe(one.port) }, () => assertRefusedWithoutPrivilege(one));
 
-  test('is there again: the next start serves', { timeout: START_MS_MAX }, assertStarts);
+  test('is there again: the next start serves', assertStarts);
 });
 
 describe('an unusable state directory', { skip: missing('linux') }, () => {
@@ -97,7 +94,7 @@ describe('an unusable state directory', { skip: missing('linux') }, () => {
     }
   }
 
-  test('is full', { skip: missing('root', 'mount'), timeout: START_MS_MAX }, async () => {
+  test('is full', { skip: missing('root', 'mount') }, async () => {
     rack.configure(GOOD);
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'rackboot-start-full', rack.stateDir]);
     try {
@@ -111,7 +108,7 @@ describe('an unusable state directory', { skip: missing('linux') }, () => {
     }
   });
 
-  test('may not be written', { skip: missing('root', 'setpriv'), timeout: START_MS_MAX }, async () => {
+  test('may not be written', { skip: missing('root', 'setpriv') }, async () => {
     rack.configure(GOOD);
     execFileSync('chown', ['-R', '0:0', rack.stateDir]);
     chmodSync(rack.directory, 0o755);
@@ -119,7 +116,7 @@ describe('an unusable state directory', { skip: missing('linux') }, () => {
     assertRefused(await run(AS_NOBODY), where, /cannot be (written|created|made)/, GIVE_TO_NOBODY);
   });
 
-  test('has another file in the place of the socket', { timeout: START_MS_MAX }, async () => {
+  test('has another file in the place of the socket', async () => {
     rack.configure(GOOD);
     mkdirSync(join(rack.stateDir, 'rackboot.sock'));
     try {
@@ -129,19 +126,16 @@ describe('an unusable state directory', { skip: missing('linux') }, () => {
     }
   });
 
-  test('may not be made', { timeout: START_MS_MAX }, async () => {
+  test('may not be made', async () => {
     configureWith(`state_dir: ${JSON.stringify(rack.stateDir)}`, 'state_dir: /proc/rackboot');
     assertRefused(await run(), /state directory \/proc\/rackboot cannot be created/, /state_dir/);
   });
 
   for (const before of ['it was never used', 'a rack has ended there'] as const)
-    test(`is read-only, and ${before}`, { skip: missing('root', 'mount'), timeout: START_MS_MAX }, () =>
-      assertRefusedReadOnly(before),
-    );
+    test(`is read-only, and ${before}`, { skip: missing('root', 'mount') }, () => assertRefusedReadOnly(before));
 
   test('is used by a rack that runs, and then has the lock and the socket that it left to another user when it was killed', {
     skip: missing('root', 'setpriv'),
-    timeout: START_MS_MAX,
   }, async () => {
     rack.configure(GOOD);
     await rack.startWhole();
@@ -161,11 +155,11 @@ describe('an unusable state directory', { skip: missing('linux') }, () => {
     await assertStarts();
   });
 
-  test('has a region.db that belongs to root', { skip: missing('root', 'setpriv'), timeout: START_MS_MAX }, () =>
+  test('has a region.db that belongs to root', { skip: missing('root', 'setpriv') }, () =>
     assertRefusedRootsDatabase('region.db'),
   );
 
-  test('may not be entered', { skip: missing('root', 'setpriv'), timeout: START_MS_MAX }, async () => {
+  test('may not be entered', { skip: missing('root', 'setpriv') }, async () => {
     rack.configure(GOOD);
     chmodSync(rack.directory, 0o755);
     execFileSync('chown', ['-R', '0:0', rack.stateDir]);
@@ -173,21 +167,21 @@ describe('an unusable state directory', { skip: missing('linux') }, () => {
     assertRefused(await run(AS_NOBODY), new RegExp(rack.stateDir), /give|create/);
   });
 
-  test('is a file', { timeout: START_MS_MAX }, async () => {
+  test('is a file', async () => {
     const file = join(rack.directory, 'a-file');
     writeFileSync(file, '');
     configureWith(`state_dir: ${JSON.stringify(rack.stateDir)}`, `state_dir: ${JSON.stringify(file)}`);
     assertRefused(await run(), /a-file/, /state_dir/);
   });
 
-  test('is whole again: the next start serves', { timeout: START_MS_MAX }, assertStarts);
+  test('is whole again: the next start serves', assertStarts);
 });
 
 describe('an unusable database', { skip: missing('linux') }, () => {
   // Without its region a rack starts: e2e/region-damaged.
   const leases = join(rack.stateDir, 'leases.db');
 
-  test('leases.db contains plain text', { timeout: START_MS_MAX }, async () => {
+  test('leases.db contains plain text', async () => {
     rack.configure(GOOD);
     removeDatabases('leases.db');
     writeFileSync(leases, 'this is not a database, it is a letter. '.repeat(300));
@@ -195,9 +189,7 @@ describe('an unusable database', { skip: missing('linux') }, () => {
     removeDatabases('leases.db');
   });
 
-  test('a leases.db that is a link to itself is reported as a bad file, like any other file of the state, and not as a bug', {
-    timeout: START_MS_MAX,
-  }, async () => {
+  test('a leases.db that is a link to itself is reported as a bad file, like any other file of the state, and not as a bug', async () => {
     rack.configure(GOOD);
     removeDatabases('leases.db');
     symlinkSync('leases.db', leases);
@@ -215,9 +207,9 @@ describe('an unusable database', { skip: missing('linux') }, () => {
     await assertStarts();
   });
 
-  test('region.db is of a newer Rackboot', { timeout: START_MS_MAX }, () => assertRefusedNewer('region.db'));
+  test('region.db is of a newer Rackboot', () => assertRefusedNewer('region.db'));
 
-  test('outbox.db is of a newer Rackboot', { timeout: START_MS_MAX }, async () => {
+  test('outbox.db is of a newer Rackboot', async () => {
     const path = join(rack.stateDir, 'outbox.db');
     copyFileSync(new URL('../../fixtures/state/outbox-1.db', import.meta.url), path);
     stamp(path, 1000);
@@ -227,9 +219,7 @@ describe('an unusable database', { skip: missing('linux') }, () => {
     rack.configure(GOOD);
   });
 
-  test('the desired state that a newer Rackboot cached is reported by name, and written again', {
-    timeout: START_MS_MAX,
-  }, async () => {
+  test('the desired state that a newer Rackboot cached is reported by name, and written again', async () => {
     const cache = join(rack.stateDir, 'desired-state.json');
     writeFileSync(cache, '{"schema":1000,"version":7,"machines":[]}');
     const from = rack.lines.length;

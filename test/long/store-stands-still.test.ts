@@ -96,7 +96,6 @@ class RackOnDisk {
 
 test('a disk that stalls for seconds stops only leases, until it moves', {
   skip,
-  timeout: 120_000,
 }, async () => {
   const on = new RackOnDisk();
   const { rack } = on;
@@ -136,7 +135,6 @@ test('a disk that stalls for seconds stops only leases, until it moves', {
 
 test('a disk that turns read-only after an error stops only leases, and keeps the acknowledged ones', {
   skip,
-  timeout: 120_000,
 }, async () => {
   const on = new RackOnDisk();
   const { rack } = on;

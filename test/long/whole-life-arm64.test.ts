@@ -1,9 +1,9 @@
 // The whole life of an arm64 machine, whose BMC a person names.
 // @host alone
 
-import { testWholeLife } from '../cases/whole-life-steps.ts';
 import { DEBIAN_SYSTEM } from '../support/life-systems.ts';
 import { BIOS_LIFE } from '../support/whole-life.ts';
+import { testWholeLife } from '../support/whole-life-steps.ts';
 
 testWholeLife({ ...BIOS_LIFE, firmware: 'uefi-arm64', content: 'arm64', bus: undefined }, DEBIAN_SYSTEM, [
   'qemu-system-aarch64',

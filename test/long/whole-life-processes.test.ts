@@ -94,9 +94,7 @@ describe('a machine’s whole life at a region of two processes', { skip: SKIP }
     await region?.remove();
   });
 
-  test('it enlists, is measured, is deployed and released, each once, though a process dies and the database restarts', {
-    timeout: 5 * STEP_MS_MAX,
-  }, async () => {
+  test('it enlists, is measured, is deployed and released, each once, though a process dies and the database restarts', async () => {
     life().power.ipmitool('chassis', 'power', 'on');
     const { hostname } = await life().reaches('New', STEP_MS_MAX);
     await life().off(STEP_MS_MAX);

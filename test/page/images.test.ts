@@ -25,7 +25,6 @@ const RACKS = ['11111111-2222-4333-8444-555555555501', '11111111-2222-4333-8444-
 
 test('the page shows many images within its width, the failed ones first, and the downloads of each rack', {
   skip: missing('chromium'),
-  timeout: 90_000,
 }, async () => {
   const stored = Array.from(
     { length: 40 },
@@ -128,7 +127,6 @@ async function picture(browser: BrowserPage, name: string): Promise<void> {
 
 test('the page of an image follows its import, a pause and its deletion without a reload', {
   skip: missing('chromium'),
-  timeout: 90_000,
 }, async () => {
   const live = await startRegion();
   const browser = await openBrowser();
@@ -176,7 +174,6 @@ test('the page of an image follows its import, a pause and its deletion without 
 
 test('neither buttons nor columns of the list move when the state of an image changes', {
   skip: missing('chromium'),
-  timeout: 90_000,
 }, async () => {
   const names = { architecture: 'amd64', subarchitecture: 'generic', label: 'release', serial: '20261101' };
   const stored = ['bookworm', 'jammy'].map((release): ListedImage => {

@@ -122,7 +122,6 @@ class Person {
 
 test('a machine is accepted, commissioned, deployed and released by clicking', {
   skip: missing('linux', 'chromium'),
-  timeout: 110_000,
 }, async () => {
   const { rack, power, life, close } = await makeSwitchedRack(PLACE, 971);
   let browser: BrowserPage | undefined;

@@ -24,7 +24,6 @@ const LONG = 'a-name-without-a-place-to-break-'.repeat(8);
 
 test('a machine opens by its link, and its new events appear live', {
   skip: missing('chromium'),
-  timeout: 90_000,
 }, async () => {
   const live = await startRegion();
   const browser = await openBrowser();
@@ -127,7 +126,6 @@ const deployable = (kernel: string): DeployableImage => ({
 
 test('the form for a deployment offers the kernels of a system that has several, and deploys the chosen one', {
   skip: missing('chromium'),
-  timeout: 90_000,
 }, async () => {
   const live = await startRegion(
     {},

@@ -56,7 +56,6 @@ function serialFacts(serial: string) {
 
 test('the machines of two racks show their racks and owners, fit every width, and cut no reason', {
   skip: missing('chromium'),
-  timeout: 90_000,
 }, async () => {
   const live = await startRegion();
   const browser = await openBrowser();
@@ -139,7 +138,6 @@ test('the machines of two racks show their racks and owners, fit every width, an
 
 test('the page shows machines as they enlist, fits every width, and runs no script from their text', {
   skip: missing('chromium'),
-  timeout: 90_000,
 }, async () => {
   const live = await startRegion();
   const browser = await openBrowser();

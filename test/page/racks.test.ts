@@ -19,7 +19,6 @@ import { signIn } from './sign-in.ts';
 
 test('the page shows several racks, their waiting events, and since when one is away', {
   skip: missing('chromium'),
-  timeout: 90_000,
 }, async () => {
   const live = await startRegion();
   const browser = await openBrowser();

@@ -230,7 +230,6 @@ async function fillImages({ region }: LiveRegion): Promise<void> {
 
 test('every page is readable and usable on a desktop and on a phone', {
   skip: missing('chromium'),
-  timeout: 110_000,
 }, async () => {
   const reading = () => ({ state: 'off', atMs: 0, ageSeconds: 5 }) as const;
   const power = { ...heldPower(), drivers: POWER_DRIVERS, reading };

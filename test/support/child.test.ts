@@ -10,20 +10,20 @@ const TESTS = dirname(import.meta.dirname);
 /** Longer than any of these tests may take. */
 const IDLE = ['-e', 'setTimeout(() => {}, 60_000)'];
 
-test('the end of a program that has already ended is reported immediately', { timeout: 10_000 }, async () => {
+test('the end of a program that has already ended is reported immediately', async () => {
   const child = spawn(process.execPath, ['-e', 'process.exit(3)'], { stdio: 'ignore' });
   await once(child, 'close');
   assert.equal(await ended(child), 3);
   assert.equal(await endProgram(child), 3);
 });
 
-test('a program that cannot be started counts as ended', { timeout: 10_000 }, async () => {
+test('a program that cannot be started counts as ended', async () => {
   const child = spawn('/nowhere/at/all', [], { stdio: 'ignore' });
   child.once('error', () => undefined);
   assert.equal(await ended(child), null);
 });
 
-test('waiting for a program fails as soon as the program ends', { timeout: 10_000 }, async () => {
+test('waiting for a program fails as soon as the program ends', async () => {
   const child = spawn(process.execPath, ['-e', 'process.exit(7)'], { stdio: 'ignore' });
   await assert.rejects(
     whileRunning(child, new Promise(() => undefined), () => 'its words'),
@@ -31,7 +31,7 @@ test('waiting for a program fails as soon as the program ends', { timeout: 10_00
   );
 });
 
-test('waiting for a program succeeds while the program runs', { timeout: 10_000 }, async () => {
+test('waiting for a program succeeds while the program runs', async () => {
   const child = spawn(process.execPath, IDLE, { stdio: 'ignore' });
   assert.equal(await whileRunning(child, Promise.resolve('had')), 'had');
   assert.equal(await endProgram(child, 'SIGKILL'), null);

@@ -6,11 +6,11 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { BRIDGE, LabNamespace } from '../../src/lab/namespace.ts';
 import { VirtualMachine } from '../../src/lab/virtual-machine.ts';
-import { specOf, tail, within } from '../cases/first-boot.ts';
 import { commandsOf, partsOf, readDocument } from '../documents/markdown.ts';
 import type { BareRoot } from './bare-root.ts';
 import { endProgram, whileRunning } from './child.ts';
 import { eventuallyWithin } from './eventually.ts';
+import { specOf, tail, within } from './first-boot.ts';
 
 const PAGE = 'docs/first-machine.md';
 const SECTIONS = ['Install the rack', 'Configure it', 'Start it'];

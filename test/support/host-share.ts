@@ -7,7 +7,7 @@
 //   // @host alone             it measures time, or changes something that the host has only once: nothing else runs meanwhile
 //   // @process own            it ends its process, or changes something that a process has only once: no other file shares its process
 //   // @disk                  its files are on a disk, because it is about one or they are large: other tests have theirs in memory
-//   // @long without          the long suite, which has the files of test/hostile too, leaves it out: it has the same cases in another file
+//   // @long more             the long suite runs it, too, with many rounds (rounds.ts), alone on the host
 //
 // Files of test/e2e, test/hostile, test/long and test/page declare their share. Every other file shares its process with those of its folder.
 
@@ -31,7 +31,8 @@ export interface HostShare {
   /** How long it takes on two processors, in seconds, as far as it matters; 0: not said. */
   readonly seconds: number;
   readonly hasOwnProcess: boolean;
-  readonly isInLong: boolean;
+  /** The long suite runs it with many rounds. */
+  readonly hasMoreRounds: boolean;
 }
 
 const isWord = (word: string): word is keyof typeof PARTS => Object.hasOwn(PARTS, word);
@@ -47,9 +48,11 @@ export function declaredShare(file: string): HostShare | undefined {
   const head = headOf(file);
   const [, word, seconds = '0'] = /^\/\/ @host (\S+?)(?:, (\d+) s)?$/m.exec(head) ?? [];
   const hasOwnProcess = /^\/\/ @process own$/m.test(head);
-  const isInLong = !/^\/\/ @long without$/m.test(head);
+  const hasMoreRounds = /^\/\/ @long more$/m.test(head);
   if (word === undefined)
-    return hasOwnProcess ? { parts: PARTS.waits, seconds: 0, hasOwnProcess, isInLong } : undefined;
+    return hasOwnProcess || hasMoreRounds
+      ? { parts: PARTS.waits, seconds: 0, hasOwnProcess, hasMoreRounds }
+      : undefined;
   if (!isWord(word)) throw new Error(`${file}: @host ${word}: write ${Object.keys(PARTS).join(', ')}`);
-  return { parts: PARTS[word], seconds: Number(seconds), hasOwnProcess: true, isInLong };
+  return { parts: PARTS[word], seconds: Number(seconds), hasOwnProcess: true, hasMoreRounds };
 }

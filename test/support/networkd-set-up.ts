@@ -13,7 +13,7 @@ import type { Machine } from '../../src/region/records/machine.ts';
 import type { LaidInterface, NetworkLayout } from '../../src/region/records/machine-layout.ts';
 import { FIELDS } from '../contract/region-store.ts';
 import { networksWith, subnetView, UNTAGGED, vlanView } from '../region/networks/laid-view.ts';
-import { missing } from '../support/needs.ts';
+import { missing } from './needs.ts';
 
 const NETWORKD = '/lib/systemd/systemd-networkd';
 

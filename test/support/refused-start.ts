@@ -14,7 +14,6 @@ import { type Ended, RunningRack, runRackboot } from './running-rack.ts';
 
 export const PLACE = labPlace(20);
 export const ADDRESS = `${PLACE.octets}.1`;
-export const START_MS_MAX = 60_000;
 /** The command that gives the state directory to the refused user. */
 export const GIVE_TO_NOBODY = /: sudo chown -R nobody: \/\S+/;
 

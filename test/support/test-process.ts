@@ -35,8 +35,8 @@ export interface Outcome {
 export interface Surroundings {
   /** The temporary directory of the tests. */
   readonly place: string;
-  /** Whether the output is printed at once. */
-  readonly isShown: boolean;
+  /** Of the long suite: its output is printed at once, and files do all their rounds. */
+  readonly isLong: boolean;
   /** Called with each file when its tests are over. */
   readonly onFile?: ((file: FileLine) => void) | undefined;
 }
@@ -49,7 +49,7 @@ export async function runTests(
   files: readonly string[],
   limits: Limits,
   name: string,
-  { place, isShown, onFile = () => undefined }: Surroundings,
+  { place, isLong, onFile = () => undefined }: Surroundings,
 ): Promise<Outcome> {
   const from = process.uptime();
   const linesFile = join(process.env.TMPDIR ?? '/tmp', `${name}.lines`);
@@ -75,8 +75,9 @@ export async function runTests(
         TMPDIR: place,
         NODE_TEST_CONTEXT: 'shared',
         RACKBOOT_TEST_SILENT_MS: String(limits.silentMs),
+        ...(isLong ? { RACKBOOT_ROUNDS: 'many' } : {}),
       },
-      stdio: ['ignore', isShown ? 'inherit' : 'pipe', isShown ? 'inherit' : 'pipe'],
+      stdio: ['ignore', isLong ? 'inherit' : 'pipe', isLong ? 'inherit' : 'pipe'],
     },
   );
   let output = '';

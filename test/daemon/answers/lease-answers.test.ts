@@ -85,9 +85,7 @@ const asked: ControlAsk = { query: new URLSearchParams(), body: async () => '' }
 const MOST = 2 * TURN_LEASES;
 
 for (const path of ['/leases', '/leases/lines']) {
-  test(`${path} examines and lists a bounded number of leases per turn, and each lease once`, {
-    timeout: 60_000,
-  }, async () => {
+  test(`${path} examines and lists a bounded number of leases per turn, and each lease once`, async () => {
     const [looked, reported] = [new Turns(), new Turns()];
     const rack = rackOf(looked, reported);
     const answer = leaseAnswers({ rack: () => rack, clock })[path]?.(asked);

@@ -11,17 +11,17 @@ import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { readImages } from '../../src/images/image-store.ts';
 import type { LabPlace } from '../../src/lab/safe-lab.ts';
 import { makeSystemDisk } from '../images/disks.ts';
-import { missing } from '../support/needs.ts';
-import { authorizationOf } from '../support/oauth.ts';
-import { type Ended, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { missing } from './needs.ts';
+import { authorizationOf } from './oauth.ts';
+import { HAS_MANY_ROUNDS } from './rounds.ts';
+import { type Ended, RunningRack, runRackboot } from './running-rack.ts';
 
 const MIB = 1024 * 1024;
 const PIECE = 4 * MIB;
-const MS_MAX = 120_000;
 const RESOURCES = '/MAAS/api/2.0/boot-resources/';
 
-/** Adds the tests. @param place of no other rack at the same time @param which `short`: over the control socket */
-export function describeUploads(place: LabPlace, which: 'short' | 'all'): void {
+/** Adds the tests. @param place of no other rack at the same time */
+export function describeUploads(place: LabPlace): void {
   describe('images are uploaded to a running region', { skip: missing('linux') }, () => {
     const scratch = mkdtempSync(join(tmpdir(), 'rackboot-image-upload-'));
     const rack = new RunningRack(place);
@@ -49,7 +49,7 @@ export function describeUploads(place: LabPlace, which: 'short' | 'all'): void {
       rmSync(scratch, { recursive: true, force: true });
     });
 
-    test('over the control socket, with its progress; a second time the same', { timeout: MS_MAX }, async () => {
+    test('over the control socket, with its progress; a second time the same', async () => {
       const file = given('site.img', makeSystemDisk(12 * MIB, 5));
       const { code, output, complaints } = await upload('site', file, '--title', 'The site');
       assert.equal(code, 0, complaints.join('\n'));
@@ -62,9 +62,9 @@ export function describeUploads(place: LabPlace, which: 'short' | 'all'): void {
       assert.deepEqual([again.code, JSON.parse(again.output.join('')).from, images()], [0, 0, ['custom/site']]);
     });
 
-    if (which === 'short') return;
+    if (!HAS_MANY_ROUNDS) return;
 
-    test('by URL and key, from where it was when the daemon was killed', { timeout: MS_MAX }, async () => {
+    test('by URL and key, from where it was when the daemon was killed', async () => {
       const disk = makeSystemDisk(3 * PIECE, 6);
       const file = given('far.img', disk);
       const fields = {
@@ -93,9 +93,7 @@ export function describeUploads(place: LabPlace, which: 'short' | 'all'): void {
       assert.ok(images().includes('custom/far'));
     });
 
-    test('to the region of a profile, by this command and in the words of MAAS’s own', {
-      timeout: MS_MAX,
-    }, async () => {
+    test('to the region of a profile, by this command and in the words of MAAS’s own', async () => {
       const before = process.env.XDG_CONFIG_HOME;
       process.env.XDG_CONFIG_HOME = join(scratch, 'config');
       try {
@@ -128,9 +126,7 @@ export function describeUploads(place: LabPlace, which: 'short' | 'all'): void {
       }
     });
 
-    test('an unfit file, a wrong key and a missing file are refused with the reason', {
-      timeout: MS_MAX,
-    }, async () => {
+    test('an unfit file, a wrong key and a missing file are refused with the reason', async () => {
       const text = given('text', Buffer.from('no image at all\n'.repeat(100)));
       const refused = await upload('text', text);
       assert.deepEqual([refused.code, /it has no partition table/.test(refused.complaints.join())], [2, true]);

@@ -13,10 +13,10 @@ import { cachedBootTree, type TreeContent } from '../../src/lab/boot-tree.ts';
 import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { BRIDGE, LabNamespace } from '../../src/lab/namespace.ts';
 import { type Firmware, VirtualMachine, type VirtualMachineSpec } from '../../src/lab/virtual-machine.ts';
-import { bootTreeNeeds } from '../support/boot-tree-needs.ts';
-import { consoleOf } from '../support/machine-console.ts';
-import { missing, type Need } from '../support/needs.ts';
-import { checkTrace } from '../support/traced-boot.ts';
+import { bootTreeNeeds } from './boot-tree-needs.ts';
+import { consoleOf } from './machine-console.ts';
+import { missing, type Need } from './needs.ts';
+import { checkTrace } from './traced-boot.ts';
 
 const NEEDS: readonly Need[] = [
   ...(['linux', 'root', 'ip', 'qemu-system-x86_64', '/usr/share/OVMF/OVMF_CODE_4M.fd'] as const),
@@ -107,7 +107,7 @@ function boots(
   });
 
   cases.forEach((each, index) => {
-    test(each.name, { timeout: 2 * BOOT_MS_MAX }, async () => {
+    test(each.name, async () => {
       const stateDir = join(directory, `state-${index}`);
       const config = join(directory, `rackboot-${index}.yaml`);
       const isInstaller = content.endsWith('-installer') || importInstaller !== undefined;

@@ -7,16 +7,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { bootTreeNeeds } from '../support/boot-tree-needs.ts';
-import {
-  type DeployedMachine,
-  type LifeImage,
-  type LifeSystem,
-  questionOf,
-  USER_DATA,
-} from '../support/life-systems.ts';
-import { missing, type Need } from '../support/needs.ts';
-import { AGAIN_SECONDS_MAX } from '../support/powered-machine.ts';
+import { bootTreeNeeds } from './boot-tree-needs.ts';
+import { type DeployedMachine, type LifeImage, type LifeSystem, questionOf, USER_DATA } from './life-systems.ts';
+import { missing, type Need } from './needs.ts';
+import { AGAIN_SECONDS_MAX } from './powered-machine.ts';
 import {
   BMC,
   DEPLOYED_STORY,
@@ -26,7 +20,7 @@ import {
   RELEASED_STORY,
   START,
   WRITING,
-} from '../support/whole-life.ts';
+} from './whole-life.ts';
 
 /** The longest a step may take, in milliseconds; an image may have to be made before the first. */
 const LIMITS = { stepMs: 480_000, preparationMs: 900_000 };
@@ -76,7 +70,7 @@ class WholeLife {
   }
 
   #step(name: string, action: () => Promise<void>): void {
-    test(name, { timeout: 2 * this.#limits.stepMs }, async () => {
+    test(name, async () => {
       assert.ok(this.#isWhole, 'a step before it failed');
       this.#isWhole = false;
       await action();
