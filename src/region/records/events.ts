@@ -23,7 +23,7 @@ import type { MachineStatus } from './lifecycle.ts';
 import { statusRow } from './lifecycle.ts';
 import type { PowerTask } from './power-task.ts';
 import { powerText, withoutPrivate } from './power-words.ts';
-import { type MistakeAt, mistakeAtText } from './preseed-mistake.ts';
+import { mistakeAtText } from './preseed-mistake.ts';
 import { REPORT_REFUSALS, type ReportRefusals, type ReportRefused } from './report-refusal.ts';
 import type { ResourceWish } from './resource-wish.ts';
 
@@ -141,45 +141,11 @@ export interface ReportFields {
   readonly status?: number | undefined;
 }
 
-/** The event codes, each with its parameters. The code of a rack's event is its kind. */
-export interface EventParams extends RackEventParams {
-  /** A rack's report with a kind or fields of another version: this version can only show the rack's sentence. */
-  rack: {
-    readonly text: string;
-    /** As for the known kinds (`rack-event-params.ts`). */
-    readonly isAway?: boolean | undefined;
-  };
-
-  'status-changed': { readonly from: MachineStatus; readonly to: MachineStatus };
-  /** A person's command: `deploy`, `lock`. */
-  command: Comment & { readonly command: string };
-  'power-ordered': Comment & { readonly task: PowerTask };
-  'power-switched': OfPower & { readonly task: PowerTask };
-  /** The machine was switched on, found nothing to do and powered off. */
-  'power-off-again': { readonly task: PowerTask; readonly status: MachineStatus };
-  'power-uncertain': OfPower & { readonly task: PowerTask };
-  'power-failed': OfPower & { readonly task: PowerTask };
-  'power-query-failed': OfPower;
-  'power-seen': { readonly state: 'on' | 'off' };
-  'owner-data-changed': { readonly keys: readonly string[] };
-  'machine-edited': { readonly fields: readonly string[] };
-  /** @param status given if the machine was in use */
-  'machine-deleted': MachineName & { readonly status?: MachineStatus | undefined };
-  'debug-login-opened': Comment & { readonly user: string; readonly untilMs: number };
-  'debug-login-closed': None;
-
+/** The events that quote other events. */
+interface QuotingParams {
   signal: SignalParams;
   /** A signal from a machine without work in progress. */
   'signal-unasked': Pick<SignalParams, 'stage' | 'message' | 'fault'> & { readonly status: string };
-  'stage-reported': StageReport;
-  /** @param place in the boot tree */
-  'installer-missing': { readonly place: string };
-  'preseed-faulty': MistakeAt;
-  /** @param more how many more failed */
-  'scripts-failed': { readonly failed: readonly FailedScript[]; readonly more: number };
-  'disk-written': None;
-  'network-wanted': None;
-  'rescue-lasting': None;
   /** @param seen the machine's newest event; `undefined`: none */
   'work-overran': {
     readonly status: MachineStatus;
@@ -188,134 +154,14 @@ export interface EventParams extends RackEventParams {
     readonly isWritten: boolean;
     readonly seen?: Happening | undefined;
   };
-  'boots-repeated': { readonly boots: number };
   'power-doubted': { readonly doubt: Happening<'power-uncertain'>; readonly minutes: number };
-  'disk-not-starting': { readonly starts: number };
   'work-restarted': { readonly why: Happening<'work-overran' | 'boots-repeated' | 'power-doubted'> };
-
-  /**
-   * @param leftOut the hardware that was too large to store
-   * @param isAdded true if a person added it; `undefined`: the machine reported itself
-   */
-  enlisted: {
-    readonly isUnvouched: boolean;
-    readonly leftOut: readonly LeftOut[];
-    readonly isAdded?: boolean | undefined;
-  };
-  /** @param times the number of reports since the last such event; `undefined`: one */
-  'hardware-reported': { readonly leftOut: readonly LeftOut[]; readonly times?: number | undefined };
-  /** @param user given if this user of the BMC has a new password */
-  'bmc-reported': { readonly address: string; readonly driver: string; readonly user?: string | undefined };
-  'report-ignored': ReportIgnored & { readonly times?: number | undefined };
-  'enlistment-refused': { readonly mac?: string | undefined; readonly why: ReportRefused };
-  'shown-of-another': OtherMachine & { readonly same: readonly IdentityKind[] };
-  /** @param own the machine that booted from the interfaces */
-  'interface-claimed': Macs & { readonly machine: MachineName; readonly own: string };
-  'interfaces-moved': Macs & OtherMachine;
-  'interfaces-kept': Macs & OtherMachine;
-  'interfaces-removed': Macs;
-  'interfaces-replaced': Macs;
-  'maybe-one': Macs & {
-    readonly machine: MachineName;
-    readonly same: readonly IdentityKind[];
-    readonly own: string;
-  };
-  /** @param isBack true if the card had been replaced before */
-  'maybe-two': Macs & { readonly booted: string; readonly isBack: boolean; readonly systemId: string };
-  /** A New machine gave way to another one. Addresses are `undefined` if unknown. */
-  /** @param user who had added the device */
-  'device-enlisted': MachineName & { readonly user: string };
-  'machine-displaced': MachineName & {
-    readonly from?: string | undefined;
-    readonly isProven: boolean;
-    readonly newFrom?: string | undefined;
-    readonly max: number;
-  };
-  'machines-merged': Macs & { readonly machine: MachineName };
-  'machine-split': Macs & { readonly machine: MachineName };
-  'machine-split-off': { readonly machine: MachineName };
-  'machines-kept-apart': { readonly one: string; readonly other: string };
-
-  'home-found': { readonly rack: string; readonly address: string };
-  'home-moved': { readonly rack: string; readonly network?: string | undefined };
-  /** @param times the number of reports since the last such event, from 1 */
-  'seen-elsewhere': SeenElsewhere & { readonly times: number };
-  'rack-registered': RackName & { readonly address: string };
-  'rack-displaced': RackName & {
-    readonly address: string;
-    readonly newAddress: string;
-    readonly isSilent: boolean;
-    readonly max: number;
-  };
-  'rack-misnamed': RackName & { readonly calledItself: string };
-  /** A user lost administrator's rights, and these racks use that user's API keys. @param more how many more racks do */
-  'rack-owner-lost': { readonly user: string; readonly racks: readonly string[]; readonly more: number };
-  'rack-judged': RackName & {
-    readonly verdict: 'accepted' | 'rejected' | 'removed';
-    readonly shared?: readonly string[] | undefined;
-  };
-  /** @param first the first doubted network @param more how many more are doubted */
-  'rack-described': RackName;
-  'networks-doubted': { readonly rack: string; readonly first: NetworkDoubt; readonly more: number };
-  'rack-away': { readonly rack: string; readonly heardMs: number };
-  'rack-back': { readonly rack: string };
-  'events-lost': { readonly rack: string; readonly events: number };
-
-  'settings-changed': { readonly changes: readonly { readonly key: string; readonly isRemoved: boolean }[] };
-  'user-created': { readonly user: string; readonly isAdmin: boolean };
-  'user-rights-changed': { readonly user: string; readonly isAdmin: boolean };
-  'user-email-changed': { readonly user: string };
-  'user-removed': { readonly user: string };
-  'password-changed': { readonly user: string };
-  'signed-in': { readonly from: string };
-  'signed-out': { readonly from: string };
-  /** @param user the account; empty: there is no such account, and what was typed may be a password */
-  'password-wrong': { readonly user: string; readonly from: string; readonly count: number };
-  /** @param name empty: none */
-  'api-key-made': { readonly name: string };
-  /** @param name the new name; empty: none */
-  'api-key-changed': { readonly change: 'renamed' | 'removed'; readonly name: string };
-  'owner-changed': { readonly from: string; readonly to: string };
-  'ssh-key-added': { readonly user: string };
-  'ssh-key-removed': { readonly user: string };
-  'device-added': None;
-  'tag-created': { readonly tag: string };
-  'tag-changed': { readonly tag: string };
-  'tag-deleted': { readonly tag: string };
-  'tag-assigned': { readonly tag: string };
-  'area-changed': { readonly area: AreaKind; readonly name: string; readonly change: BootChange };
-  'zone-set': { readonly zone: string };
-  'script-added': { readonly script: string };
-  'script-changed': { readonly script: string };
-  'script-removed': { readonly script: string };
-  /** @param source the URL of the source @param why why it is trusted without a signature; `undefined`: it is signed, or removed */
-  'boot-source-changed': { readonly change: BootChange; readonly source: string; readonly why?: string | undefined };
-  /** @param image such as `ubuntu/noble`, with `*` for all */
-  'boot-selection-changed': { readonly change: BootChange; readonly image: string; readonly source: string };
-  /** @param name a name, a network, a range such as `10.20.0.10-10.20.0.19`, or an address */
-  'networks-scanned': { readonly networks: readonly string[] };
-  'network-changed': { readonly change: BootChange; readonly what: NetworkNoun; readonly name: string };
-  'import-asked': { readonly isStop: boolean };
-  /** A person's command on one image. */
-  'image-wished': { readonly image: string; readonly wish: ResourceWish };
-  'image-downloading': { readonly image: string; readonly percent: number; readonly total: number };
-  /** A cluster's report (API 1.0). @param error empty: none */
-  'download-reported': {
-    readonly rack: string;
-    readonly file: string;
-    readonly bytes: number;
-    readonly size: number;
-    readonly error: string;
-  };
-  'image-imported': { readonly image: string; readonly serial: string; readonly source: string };
-  'image-import-waits': { readonly image: string; readonly reason: ImportReason };
-  'image-import-failed': { readonly image: string; readonly source: string; readonly reason: ImportReason };
-  /** @param name that of a source, or of a selection; empty: the whole import */
-  'image-left-out': { readonly name: string; readonly reason: ImportReason };
-  /** @param image without its serial until it is `added` */
-  'image-upload': { readonly image: string; readonly step: UploadStage };
-  'image-upload-failed': { readonly image: string; readonly reason: ImportReason };
 }
+
+type Params<F extends (...args: never) => string> = Parameters<F> extends [infer P] ? Readonly<P> : None;
+/** The event codes, each with its parameters. The code of a rack's event is its kind. */
+export type EventParams = RackEventParams &
+  QuotingParams & { readonly [C in keyof typeof OWN_EVENTS]: Params<(typeof OWN_EVENTS)[C]> };
 
 /** A step in the life of an upload. */
 type UploadStage = 'begun' | 'added' | 'abandoned';
@@ -412,13 +258,26 @@ const oneOrTwo = (own: string, other: MachineName): string =>
   `If they are one: rackboot machines merge ${other.systemId} ${own}; ` +
   `if they are two: rackboot machines keep-apart ${other.systemId} ${own}`;
 
-const maybeOneWords = ({ machine, macs, same }: EventParams['maybe-one']): string => {
+const maybeOneWords = ({
+  machine,
+  macs,
+  same,
+}: Macs & {
+  machine: MachineName;
+  same: readonly IdentityKind[];
+  own: string;
+}): string => {
   const kinds = same.length === 0 ? '' : `the same ${kindsOf(same)}`;
   const both = [joined(macs), kinds].filter((text) => text !== '').join(' and ');
   return `may be the same machine as ${nameOf(machine)}: both show ${both}`;
 };
 
-const maybeTwoWords = ({ booted, isBack, macs, systemId }: EventParams['maybe-two']): string =>
+const maybeTwoWords = ({
+  booted,
+  isBack,
+  macs,
+  systemId,
+}: Macs & { booted: string; isBack: boolean; systemId: string }): string =>
   `may be two machines with one UUID and one serial number: ${booted} booted ${isBack ? 'again ' : ''}` +
   `without ${joined(macs)}, which ${isBack ? 'had taken its place' : 'reported shortly before'}. ` +
   `If they are two: rackboot machines split ${systemId} --mac ${macs.join(' ')}; if a card was swapped, accept the machine`;
@@ -457,7 +316,7 @@ function scriptWords(script: string | undefined, exitStatus: number | undefined,
   return said.startsWith(script) ? '' : `script ${script} passed`;
 }
 
-function overranWords({ status, minutes, isRestarted, isWritten, seen }: EventParams['work-overran']): string {
+function overranWords({ status, minutes, isRestarted, isWritten, seen }: QuotingParams['work-overran']): string {
   const again = isRestarted ? ', even after a restart' : '';
   const heard = seen === undefined ? 'no sign of life' : `last seen: ${happeningWords(seen)}`;
   const last = isWritten ? `its disk was written, but its system was not seen; ${heard}` : heard;
@@ -489,7 +348,18 @@ function ignoredWords(ignored: ReportIgnored): string {
   }
 }
 
-function displacedWords({ from, isProven, newFrom, max, ...machine }: EventParams['machine-displaced']): string {
+function displacedWords({
+  from,
+  isProven,
+  newFrom,
+  max,
+  ...machine
+}: MachineName & {
+  from?: string | undefined;
+  isProven: boolean;
+  newFrom?: string | undefined;
+  max: number;
+}): string {
   const place = (address: string | undefined): string => (address === undefined ? '' : ` from ${address}`);
   return (
     `removed ${nameOf(machine)}, reported${place(from)} and ${isProven ? 'never edited' : 'never booted by a rack'}, ` +
@@ -516,7 +386,7 @@ function networkDoubtWords(doubt: NetworkDoubt): { readonly why: string; readonl
 }
 
 /** Why a rack's networks are not believed, with the command to agree to them. */
-function networksDoubtedWords({ rack, first, more }: EventParams['networks-doubted']): string {
+function networksDoubtedWords({ rack, first, more }: { rack: string; first: NetworkDoubt; more: number }): string {
   const { why, agreement } = networkDoubtWords(first);
   const others = more === 0 ? '' : ` (and ${more} more)`;
   return (
@@ -545,149 +415,261 @@ const COMMANDS: ReadonlyMap<string, string> = new Map([
 /** The refusals of a machine's report. */
 const REFUSED: Writers<ReportRefusals> = REPORT_REFUSALS;
 
-/** By code. */
-const EVENTS: Writers<EventParams> = {
-  rack: ({ text }) => text,
-  ...RACK_EVENTS,
+/** The region's own events by code: the parameters and the sentence. */
+const OWN_EVENTS = {
+  /** A rack's report with a kind or fields of another version: this version can only show the rack's sentence. */
+  rack: ({
+    text,
+  }: {
+    text: string;
+    /** As for the known kinds (`region/reports/fields.ts`). */
+    isAway?: boolean | undefined;
+  }) => text,
 
-  'status-changed': ({ from, to }) => `From '${nameOfState(from)}' to '${nameOfState(to)}'`,
-  command: ({ command, comment }) => `${commandWords(command)}${after(comment)}`,
-  'power-ordered': ({ task, comment }) => `power ${task}${after(comment)}`,
-  'power-switched': ({ task, detail }) => `it was ${SWITCHED[task]}${after(powerText(detail))}`,
-  'power-off-again': ({ task, status }) =>
+  'status-changed': ({ from, to }: { from: MachineStatus; to: MachineStatus }) =>
+    `From '${nameOfState(from)}' to '${nameOfState(to)}'`,
+  /** A person's command: `deploy`, `lock`. */
+  command: ({ command, comment }: Comment & { command: string }) => `${commandWords(command)}${after(comment)}`,
+  'power-ordered': ({ task, comment }: Comment & { task: PowerTask }) => `power ${task}${after(comment)}`,
+  'power-switched': ({ task, detail }: OfPower & { task: PowerTask }) =>
+    `it was ${SWITCHED[task]}${after(powerText(detail))}`,
+  /** The machine was switched on, found nothing to do and powered off. */
+  'power-off-again': ({ task, status }: { task: PowerTask; status: MachineStatus }) =>
     `it was ${SWITCHED[task]}, then powered off again: it is ${nameOfState(status)}, with nothing to do`,
-  'power-uncertain': ({ task, detail }) => `it may have been ${SWITCHED[task]}${after(powerText(detail))}`,
-  'power-failed': ({ task, detail }) => `${SWITCH_FAILED[task]}${after(powerText(detail))}`,
-  'power-query-failed': ({ detail }) => `the power controller gave no valid answer${after(powerText(detail))}`,
-  'power-seen': ({ state }) => `it is ${state}, but Rackboot did not switch it`,
-  'owner-data-changed': ({ keys }) => `owner data changed: ${joined(keys)}`,
-  'machine-edited': ({ fields }) => `changed: ${joined(fields.map(fieldWords))}`,
-  'machine-deleted': ({ status, ...machine }) =>
+  'power-uncertain': ({ task, detail }: OfPower & { task: PowerTask }) =>
+    `it may have been ${SWITCHED[task]}${after(powerText(detail))}`,
+  'power-failed': ({ task, detail }: OfPower & { task: PowerTask }) =>
+    `${SWITCH_FAILED[task]}${after(powerText(detail))}`,
+  'power-query-failed': ({ detail }: OfPower) => `the power controller gave no valid answer${after(powerText(detail))}`,
+  'power-seen': ({ state }: { state: 'on' | 'off' }) => `it is ${state}, but Rackboot did not switch it`,
+  'owner-data-changed': ({ keys }: { keys: readonly string[] }) => `owner data changed: ${joined(keys)}`,
+  'machine-edited': ({ fields }: { fields: readonly string[] }) => `changed: ${joined(fields.map(fieldWords))}`,
+  /** @param status given if the machine was in use */
+  'machine-deleted': ({ status, ...machine }: MachineName & { status?: MachineStatus | undefined }) =>
     `deleted ${nameOf(machine)}${status === undefined ? '' : `, although it was ${nameOfState(status)}`}`,
-  'debug-login-opened': ({ user, untilMs, comment }) => {
+  'debug-login-opened': ({ user, untilMs, comment }: Comment & { user: string; untilMs: number }) => {
     const until = new Date(untilMs).toISOString().slice(0, 16).replace('T', ' ');
     return `debug login opened for the keys of ${user} until ${until} UTC${after(comment)}`;
   },
   'debug-login-closed': () => 'debug login closed',
+  'stage-reported': stageWords,
+  /** @param place in the boot tree */
+  'installer-missing': ({ place }: { place: string }) =>
+    `the rack that booted it has no installer in its tree: ${place}`,
+  'preseed-faulty': mistakeAtText,
+  /** @param more how many more failed */
+  'scripts-failed': ({ failed, more }: { failed: readonly FailedScript[]; more: number }) =>
+    `${failed.map(failedWords).join('; ')}${more === 0 ? '' : `; and ${more} more failed`}`,
+  'disk-written': () => 'the disk is written: from now on it boots its own disk',
+  'network-wanted': () => 'it asks to boot from the network again',
+  'rescue-lasting': () => 'it does not leave rescue mode: its power is switched',
+  'boots-repeated': ({ boots }: { boots: number }) =>
+    `it booted from the network ${counted(boots, 'time')} without a signal from its work`,
+  'disk-not-starting': ({ starts }: { starts: number }) =>
+    `its disk does not start: the machine was told ${counted(starts, 'time')} to boot it, and booted from the network again each time`,
 
+  /**
+   * @param leftOut the hardware that was too large to store
+   * @param isAdded true if a person added it; `undefined`: the machine reported itself
+   */
+  enlisted: ({
+    isUnvouched,
+    leftOut,
+    isAdded,
+  }: {
+    isUnvouched: boolean;
+    leftOut: readonly LeftOut[];
+    isAdded?: boolean | undefined;
+  }) =>
+    `${isAdded === true ? 'it was added' : 'it reported itself for the first time'}${isUnvouched ? ', but not from the interface it booted from' : ''}${without(leftOut)}`,
+  /** @param times the number of reports since the last such event; `undefined`: one */
+  'hardware-reported': ({ leftOut, times }: { leftOut: readonly LeftOut[]; times?: number | undefined }) =>
+    `it reported its hardware${without(leftOut)}${since(times)}`,
+  /** @param user given if this user of the BMC has a new password */
+  'bmc-reported': ({ address, driver, user }: { address: string; driver: string; user?: string | undefined }) =>
+    `its BMC is at ${address} (${driver})${user === undefined ? '' : `; its user ${user} has a new password`}`,
+  'report-ignored': ({ times, ...ignored }: ReportIgnored & { times?: number | undefined }) =>
+    `${ignoredWords(ignored)}; nothing changed${since(times)}`,
+  'enlistment-refused': ({ mac, why }: { mac?: string | undefined; why: ReportRefused }) =>
+    (mac === undefined ? '' : `${mac}: `) + withinWords(REFUSED, why),
+  'shown-of-another': ({ machine, same, differs }: OtherMachine & { same: readonly IdentityKind[] }) =>
+    `it shows the ${kindsOf(same)} of ${nameOf(machine)}, ${whyOther(differs)}: treated as another machine`,
+  /** @param own the machine that booted from the interfaces */
+  'interface-claimed': ({ macs, machine, own }: Macs & { machine: MachineName; own: string }) =>
+    `it booted from ${joined(macs)}, which ${nameOf(machine)} had reported as its own and has lost to it. ${oneOrTwo(own, machine)}`,
+  'interfaces-moved': ({ macs, machine, differs }: Macs & OtherMachine) =>
+    `${joined(macs)} moved here from ${nameOf(machine)}, ${whyOther(differs)}`,
+  'interfaces-kept': ({ macs, machine, differs }: Macs & OtherMachine) =>
+    `it shows ${joined(macs)}, which stays with ${nameOf(machine)}, ${whyOther(differs)}`,
+  'interfaces-removed': ({ macs }: Macs) =>
+    `removed ${joined(macs)}: an unproven report had added it, and the machine itself does not show it`,
+  'interfaces-replaced': ({ macs }: Macs) => `another card replaced ${joined(macs)}`,
+  'maybe-one': (
+    params: Macs & {
+      machine: MachineName;
+      same: readonly IdentityKind[];
+      own: string;
+    },
+  ) => `it ${maybeOneWords(params)}. ${oneOrTwo(params.own, params.machine)}`,
+  /** @param isBack true if the card had been replaced before */
+  'maybe-two': (params: Macs & { booted: string; isBack: boolean; systemId: string }) => `it ${maybeTwoWords(params)}`,
+  'machine-displaced': displacedWords,
+  /** A New machine gave way to another one. Addresses are `undefined` if unknown. */
+  /** @param user who had added the device */
+  'device-enlisted': ({ user, ...machine }: MachineName & { user: string }) =>
+    `removed the device ${nameOf(machine)} of ${user}: a machine booted from its interface and is enlisted`,
+  'machines-merged': ({ machine, macs }: Macs & { machine: MachineName }) =>
+    `merged ${nameOf(machine)} into it${macs.length === 0 ? '' : `, with ${macs.join(' ')}`}`,
+  'machine-split': ({ machine, macs }: Macs & { machine: MachineName }) =>
+    `split off ${nameOf(machine)}, with ${macs.join(' ')}`,
+  'machine-split-off': ({ machine }: { machine: MachineName }) => `split off ${nameOf(machine)}`,
+  'machines-kept-apart': ({ one, other }: { one: string; other: string }) =>
+    `marked ${one} and ${other} as different machines`,
+
+  'home-found': ({ rack, address }: { rack: string; address: string }) =>
+    `its home is now rack ${rack}, which saw it take ${address}`,
+  'home-moved': ({ rack, network }: { rack: string; network?: string | undefined }) =>
+    `moved to rack ${rack}${network === undefined ? '' : `, network ${network}`}`,
+  /** @param times the number of reports since the last such event, from 1 */
+  'seen-elsewhere': (params: SeenElsewhere & { times: number }) =>
+    `${elsewhereWords(params)}. The rack's reports about it are not believed${since(params.times)}`,
+  'rack-registered': ({ rack, uuid, address }: RackName & { address: string }) =>
+    `rack ${rack} (${uuid}) registered from ${address}`,
+  'rack-displaced': ({
+    rack,
+    uuid,
+    address,
+    newAddress,
+    isSilent,
+    max,
+  }: RackName & {
+    address: string;
+    newAddress: string;
+    isSilent: boolean;
+    max: number;
+  }) => {
+    const why = isSilent ? 'it was silent' : 'its host or network has the most pending racks';
+    return `removed pending rack ${rack} (${uuid}) from ${address} for a new one from ${newAddress}: ${why}, and at most ${max} may be pending`;
+  },
+  'rack-misnamed': ({ rack, uuid, calledItself }: RackName & { calledItself: string }) =>
+    `rack ${rack} (${uuid}) calls itself ${calledItself}, the name of another rack`,
+  /** A user lost administrator's rights, and these racks use that user's API keys. @param more how many more racks do */
+  'rack-owner-lost': ({ user, racks, more }: { user: string; racks: readonly string[]; more: number }) => {
+    const names = `${joined(racks)}${more === 0 ? '' : ` and ${more} more`}`;
+    return `refuses racks with an API key of ${user}, who is no longer an administrator: ${names}; put an administrator's key in their region.api_key_file, and restart them`;
+  },
+  /** @param first the first doubted network @param more how many more are doubted */
+  'rack-described': ({ rack }: RackName) => `changed the description of the rack ${rack}`,
+  'rack-judged': ({
+    verdict,
+    rack,
+    uuid,
+    shared = [],
+  }: RackName & {
+    verdict: 'accepted' | 'rejected' | 'removed';
+    shared?: readonly string[] | undefined;
+  }) => `${verdict} rack ${rack} (${uuid})${shared.length === 0 ? '' : `; it shares ${joined(shared)}`}`,
+  'networks-doubted': (params: { rack: string; first: NetworkDoubt; more: number }) =>
+    `rack ${params.rack} reports a network that a person must agree to: ${networksDoubtedWords(params)}`,
+  'rack-away': ({ rack, heardMs }: { rack: string; heardMs: number }) =>
+    `rack ${rack} was last heard ${new Date(heardMs).toISOString()}`,
+  'rack-back': ({ rack }: { rack: string }) => `rack ${rack} reports again`,
+  'events-lost': ({ rack, events }: { rack: string; events: number }) =>
+    `rack ${rack} lost ${counted(events, 'event')}, because its outbox was full`,
+
+  'settings-changed': ({ changes }: { changes: readonly { readonly key: string; readonly isRemoved: boolean }[] }) =>
+    joined(changes.map(({ key, isRemoved }) => `${isRemoved ? 'removed' : 'set'} ${key}`)),
+  'user-created': ({ user, isAdmin }: { user: string; isAdmin: boolean }) =>
+    `created the ${isAdmin ? 'administrator' : 'user'} ${user}`,
+  'user-rights-changed': ({ user, isAdmin }: { user: string; isAdmin: boolean }) =>
+    `made ${user} ${isAdmin ? 'an administrator' : 'a user'}`,
+  'user-email-changed': ({ user }: { user: string }) => `changed the e-mail address of ${user}`,
+  'user-removed': ({ user }: { user: string }) => `removed the account ${user}`,
+  'password-changed': ({ user }: { user: string }) => `changed the password of ${user}`,
+  'signed-in': ({ from }: { from: string }) => `signed in on the page from ${from}`,
+  'signed-out': ({ from }: { from: string }) => `signed out from ${from}`,
+  /** @param user the account; empty: there is no such account, and what was typed may be a password */
+  'password-wrong': ({ user, from, count }: { user: string; from: string; count: number }) =>
+    `${counted(count, 'wrong password')} from ${from}, ${user === '' ? 'for an account that does not exist' : `for ${user}`}`,
+  /** @param name empty: none */
+  'api-key-made': ({ name }: { name: string }) => (name === '' ? 'made an API key' : `made an API key for ${name}`),
+  /** @param name the new name; empty: none */
+  'api-key-changed': ({ change, name }: { change: 'renamed' | 'removed'; name: string }) =>
+    `${change} ${name === '' ? 'an API key' : `the API key ${name}`}`,
+  'owner-changed': ({ from, to }: { from: string; to: string }) =>
+    `its owner is now ${to}, instead of ${from}, whose account was removed`,
+  'ssh-key-added': ({ user }: { user: string }) => `added an SSH key of ${user}`,
+  'ssh-key-removed': ({ user }: { user: string }) => `removed an SSH key of ${user}`,
+  'device-added': () => 'added as a device',
+  'tag-created': ({ tag }: { tag: string }) => `created the tag ${tag}`,
+  'tag-changed': ({ tag }: { tag: string }) => `changed the tag ${tag}`,
+  'tag-deleted': ({ tag }: { tag: string }) => `deleted the tag ${tag}`,
+  'tag-assigned': ({ tag }: { tag: string }) => `changed which machines have the tag ${tag}`,
+  'area-changed': ({ area, name, change }: { area: AreaKind; name: string; change: BootChange }) =>
+    `${change} the ${area} ${name}`,
+  'zone-set': ({ zone }: { zone: string }) => `moved to the zone ${zone}`,
+  'script-added': ({ script }: { script: string }) => `added the script ${script}`,
+  'script-changed': ({ script }: { script: string }) => `changed the script ${script}`,
+  'script-removed': ({ script }: { script: string }) => `removed the script ${script}`,
+  /** @param source the URL of the source @param why why it is trusted without a signature; `undefined`: it is signed, or removed */
+  'boot-source-changed': ({ change, source, why }: { change: BootChange; source: string; why?: string | undefined }) =>
+    `${change} the image source ${source}${why === undefined ? '' : `, trusted without a signature: ${why}`}`,
+  /** @param image such as `ubuntu/noble`, with `*` for all */
+  'boot-selection-changed': ({ change, image, source }: { change: BootChange; image: string; source: string }) =>
+    `${change} the selection ${image} of ${source}`,
+  /** @param name a name, a network, a range such as `10.20.0.10-10.20.0.19`, or an address */
+  'networks-scanned': ({ networks }: { networks: readonly string[] }) => `had ${joined(networks)} scanned`,
+  'network-changed': ({ change, what, name }: { change: BootChange; what: NetworkNoun; name: string }) =>
+    `${change} the ${what} ${name}`,
+  'import-asked': ({ isStop }: { isStop: boolean }) =>
+    isStop ? 'stopped the import of images' : 'requested an import of images',
+  /** A person's command on one image. */
+  'image-wished': ({ image, wish }: { image: string; wish: ResourceWish }) => `${WISH_WORDS[wish]} ${image}`,
+  'image-downloading': ({ image, percent, total }: { image: string; percent: number; total: number }) =>
+    `${percent} % of ${image} (${formatBytes(total)})`,
+  /** A cluster's report (API 1.0). @param error empty: none */
+  'download-reported': ({
+    rack,
+    file,
+    bytes,
+    size,
+    error,
+  }: {
+    rack: string;
+    file: string;
+    bytes: number;
+    size: number;
+    error: string;
+  }) =>
+    `rack ${rack} has ${formatBytes(bytes)}${size === 0 ? '' : ` of ${formatBytes(size)}`} of ${file}${error === '' ? '' : `: ${error}`}`,
+  'image-imported': ({ image, serial, source }: { image: string; serial: string; source: string }) =>
+    `imported ${image}/${serial} from ${source}`,
+  'image-import-waits': ({ image, reason }: { image: string; reason: ImportReason }) =>
+    `${image}: ${importText(reason)}`,
+  'image-import-failed': ({ image, reason }: { image: string; source: string; reason: ImportReason }) =>
+    `${image} was not imported: ${importText(reason)}`,
+  /** @param name that of a source, or of a selection; empty: the whole import */
+  'image-left-out': ({ name, reason }: { name: string; reason: ImportReason }) =>
+    `${name === '' ? 'nothing' : name} was not imported: ${importText(reason)}`,
+  /** @param image without its serial until it is `added` */
+  'image-upload': ({ image, step }: { image: string; step: UploadStage }) => UPLOAD_WORDS[step](image),
+  'image-upload-failed': ({ image, reason }: { image: string; reason: ImportReason }) =>
+    `the upload of ${image} failed: ${importText(reason)}`,
+};
+
+const QUOTING_EVENTS: Writers<QuotingParams> = {
   signal: signalWords,
   'signal-unasked': ({ status, stage, message, fault }) => {
     const said = fault === undefined ? message : happeningWords(fault);
     return `${status}${after([stage, said].filter((part) => part !== '').join(': '))}`;
   },
-  'stage-reported': stageWords,
-  'installer-missing': ({ place }) => `the rack that booted it has no installer in its tree: ${place}`,
-  'preseed-faulty': mistakeAtText,
-  'scripts-failed': ({ failed, more }) =>
-    `${failed.map(failedWords).join('; ')}${more === 0 ? '' : `; and ${more} more failed`}`,
-  'disk-written': () => 'the disk is written: from now on it boots its own disk',
-  'network-wanted': () => 'it asks to boot from the network again',
-  'rescue-lasting': () => 'it does not leave rescue mode: its power is switched',
   'work-overran': overranWords,
-  'boots-repeated': ({ boots }) =>
-    `it booted from the network ${counted(boots, 'time')} without a signal from its work`,
   'power-doubted': ({ doubt, minutes }) =>
     `${happeningWords(doubt)}; no sign of life in the ${counted(minutes, 'minute')} since`,
-  'disk-not-starting': ({ starts }) =>
-    `its disk does not start: the machine was told ${counted(starts, 'time')} to boot it, and booted from the network again each time`,
   'work-restarted': ({ why }) => `${happeningWords(why)}; restarting it`,
-
-  enlisted: ({ isUnvouched, leftOut, isAdded }) =>
-    `${isAdded === true ? 'it was added' : 'it reported itself for the first time'}${isUnvouched ? ', but not from the interface it booted from' : ''}${without(leftOut)}`,
-  'hardware-reported': ({ leftOut, times }) => `it reported its hardware${without(leftOut)}${since(times)}`,
-  'bmc-reported': ({ address, driver, user }) =>
-    `its BMC is at ${address} (${driver})${user === undefined ? '' : `; its user ${user} has a new password`}`,
-  'report-ignored': ({ times, ...ignored }) => `${ignoredWords(ignored)}; nothing changed${since(times)}`,
-  'enlistment-refused': ({ mac, why }) => (mac === undefined ? '' : `${mac}: `) + withinWords(REFUSED, why),
-  'shown-of-another': ({ machine, same, differs }) =>
-    `it shows the ${kindsOf(same)} of ${nameOf(machine)}, ${whyOther(differs)}: treated as another machine`,
-  'interface-claimed': ({ macs, machine, own }) =>
-    `it booted from ${joined(macs)}, which ${nameOf(machine)} had reported as its own and has lost to it. ${oneOrTwo(own, machine)}`,
-  'interfaces-moved': ({ macs, machine, differs }) =>
-    `${joined(macs)} moved here from ${nameOf(machine)}, ${whyOther(differs)}`,
-  'interfaces-kept': ({ macs, machine, differs }) =>
-    `it shows ${joined(macs)}, which stays with ${nameOf(machine)}, ${whyOther(differs)}`,
-  'interfaces-removed': ({ macs }) =>
-    `removed ${joined(macs)}: an unproven report had added it, and the machine itself does not show it`,
-  'interfaces-replaced': ({ macs }) => `another card replaced ${joined(macs)}`,
-  'maybe-one': (params) => `it ${maybeOneWords(params)}. ${oneOrTwo(params.own, params.machine)}`,
-  'maybe-two': (params) => `it ${maybeTwoWords(params)}`,
-  'machine-displaced': displacedWords,
-  'device-enlisted': ({ user, ...machine }) =>
-    `removed the device ${nameOf(machine)} of ${user}: a machine booted from its interface and is enlisted`,
-  'machines-merged': ({ machine, macs }) =>
-    `merged ${nameOf(machine)} into it${macs.length === 0 ? '' : `, with ${macs.join(' ')}`}`,
-  'machine-split': ({ machine, macs }) => `split off ${nameOf(machine)}, with ${macs.join(' ')}`,
-  'machine-split-off': ({ machine }) => `split off ${nameOf(machine)}`,
-  'machines-kept-apart': ({ one, other }) => `marked ${one} and ${other} as different machines`,
-
-  'home-found': ({ rack, address }) => `its home is now rack ${rack}, which saw it take ${address}`,
-  'home-moved': ({ rack, network }) => `moved to rack ${rack}${network === undefined ? '' : `, network ${network}`}`,
-  'seen-elsewhere': (params) =>
-    `${elsewhereWords(params)}. The rack's reports about it are not believed${since(params.times)}`,
-  'rack-registered': ({ rack, uuid, address }) => `rack ${rack} (${uuid}) registered from ${address}`,
-  'rack-displaced': ({ rack, uuid, address, newAddress, isSilent, max }) => {
-    const why = isSilent ? 'it was silent' : 'its host or network has the most pending racks';
-    return `removed pending rack ${rack} (${uuid}) from ${address} for a new one from ${newAddress}: ${why}, and at most ${max} may be pending`;
-  },
-  'rack-misnamed': ({ rack, uuid, calledItself }) =>
-    `rack ${rack} (${uuid}) calls itself ${calledItself}, the name of another rack`,
-  'rack-owner-lost': ({ user, racks, more }) => {
-    const names = `${joined(racks)}${more === 0 ? '' : ` and ${more} more`}`;
-    return `refuses racks with an API key of ${user}, who is no longer an administrator: ${names}; put an administrator's key in their region.api_key_file, and restart them`;
-  },
-  'rack-described': ({ rack }) => `changed the description of the rack ${rack}`,
-  'rack-judged': ({ verdict, rack, uuid, shared = [] }) =>
-    `${verdict} rack ${rack} (${uuid})${shared.length === 0 ? '' : `; it shares ${joined(shared)}`}`,
-  'networks-doubted': (params) =>
-    `rack ${params.rack} reports a network that a person must agree to: ${networksDoubtedWords(params)}`,
-  'rack-away': ({ rack, heardMs }) => `rack ${rack} was last heard ${new Date(heardMs).toISOString()}`,
-  'rack-back': ({ rack }) => `rack ${rack} reports again`,
-  'events-lost': ({ rack, events }) => `rack ${rack} lost ${counted(events, 'event')}, because its outbox was full`,
-
-  'settings-changed': ({ changes }) =>
-    joined(changes.map(({ key, isRemoved }) => `${isRemoved ? 'removed' : 'set'} ${key}`)),
-  'user-created': ({ user, isAdmin }) => `created the ${isAdmin ? 'administrator' : 'user'} ${user}`,
-  'user-rights-changed': ({ user, isAdmin }) => `made ${user} ${isAdmin ? 'an administrator' : 'a user'}`,
-  'user-email-changed': ({ user }) => `changed the e-mail address of ${user}`,
-  'user-removed': ({ user }) => `removed the account ${user}`,
-  'password-changed': ({ user }) => `changed the password of ${user}`,
-  'signed-in': ({ from }) => `signed in on the page from ${from}`,
-  'signed-out': ({ from }) => `signed out from ${from}`,
-  'password-wrong': ({ user, from, count }) =>
-    `${counted(count, 'wrong password')} from ${from}, ${user === '' ? 'for an account that does not exist' : `for ${user}`}`,
-  'api-key-made': ({ name }) => (name === '' ? 'made an API key' : `made an API key for ${name}`),
-  'api-key-changed': ({ change, name }) => `${change} ${name === '' ? 'an API key' : `the API key ${name}`}`,
-  'owner-changed': ({ from, to }) => `its owner is now ${to}, instead of ${from}, whose account was removed`,
-  'ssh-key-added': ({ user }) => `added an SSH key of ${user}`,
-  'ssh-key-removed': ({ user }) => `removed an SSH key of ${user}`,
-  'device-added': () => 'added as a device',
-  'tag-created': ({ tag }) => `created the tag ${tag}`,
-  'tag-changed': ({ tag }) => `changed the tag ${tag}`,
-  'tag-deleted': ({ tag }) => `deleted the tag ${tag}`,
-  'tag-assigned': ({ tag }) => `changed which machines have the tag ${tag}`,
-  'area-changed': ({ area, name, change }) => `${change} the ${area} ${name}`,
-  'zone-set': ({ zone }) => `moved to the zone ${zone}`,
-  'script-added': ({ script }) => `added the script ${script}`,
-  'script-changed': ({ script }) => `changed the script ${script}`,
-  'script-removed': ({ script }) => `removed the script ${script}`,
-  'boot-source-changed': ({ change, source, why }) =>
-    `${change} the image source ${source}${why === undefined ? '' : `, trusted without a signature: ${why}`}`,
-  'boot-selection-changed': ({ change, image, source }) => `${change} the selection ${image} of ${source}`,
-  'networks-scanned': ({ networks }) => `had ${joined(networks)} scanned`,
-  'network-changed': ({ change, what, name }) => `${change} the ${what} ${name}`,
-  'import-asked': ({ isStop }) => (isStop ? 'stopped the import of images' : 'requested an import of images'),
-  'image-wished': ({ image, wish }) => `${WISH_WORDS[wish]} ${image}`,
-  'image-downloading': ({ image, percent, total }) => `${percent} % of ${image} (${formatBytes(total)})`,
-  'download-reported': ({ rack, file, bytes, size, error }) =>
-    `rack ${rack} has ${formatBytes(bytes)}${size === 0 ? '' : ` of ${formatBytes(size)}`} of ${file}${error === '' ? '' : `: ${error}`}`,
-  'image-imported': ({ image, serial, source }) => `imported ${image}/${serial} from ${source}`,
-  'image-import-waits': ({ image, reason }) => `${image}: ${importText(reason)}`,
-  'image-import-failed': ({ image, reason }) => `${image} was not imported: ${importText(reason)}`,
-  'image-left-out': ({ name, reason }) => `${name === '' ? 'nothing' : name} was not imported: ${importText(reason)}`,
-  'image-upload': ({ image, step }) => UPLOAD_WORDS[step](image),
-  'image-upload-failed': ({ image, reason }) => `the upload of ${image} failed: ${importText(reason)}`,
 };
+
+const EVENTS: Writers<EventParams> = { ...RACK_EVENTS, ...OWN_EVENTS, ...QUOTING_EVENTS };
 
 /** Words that continue a sentence about the machine or rack in doubt, by code. */
 const DOUBTS: Pick<Writers<EventParams>, Doubt['code']> = {
@@ -713,23 +695,7 @@ function withinWords<Params, Code extends keyof Params>(
 }
 
 /** The codes with their parameters: those of events, and of remarks that are not events. */
-interface RemarkParams extends EventParams {
-  /** The words of a person or of the machine. */
-  said: { readonly text: string };
-  /** A person must switch it on. */
-  'waits-for-hand': None;
-  /** The same for a machine that is on. */
-  'waits-for-restart': None;
-  'has-started': None;
-  /** Its installed system was seen. */
-  'system-seen': None;
-  /** A person may have to switch it off. */
-  'may-be-running': None;
-  'failed-without-reason': None;
-  'boots-from-network': None;
-  'runs-checks': None;
-  'writes-disk': None;
-}
+type RemarkParams = EventParams & { readonly [C in keyof typeof REMARKS]: Params<(typeof REMARKS)[C]> };
 
 /** Why a machine is in its state, or what it does. */
 export type Remark<Code extends keyof RemarkParams = keyof RemarkParams> = {
@@ -737,12 +703,17 @@ export type Remark<Code extends keyof RemarkParams = keyof RemarkParams> = {
 }[Code];
 
 /** By code. */
-const REMARKS: Omit<Writers<RemarkParams>, keyof EventParams> = {
-  said: ({ text }) => text,
+const REMARKS = {
+  /** The words of a person or of the machine. */
+  said: ({ text }: { text: string }) => text,
+  /** A person must switch it on. */
   'waits-for-hand': () => 'waiting to be switched on',
+  /** The same for a machine that is on. */
   'waits-for-restart': () => 'waiting to be restarted by hand',
   'has-started': () => 'it has started',
+  /** Its installed system was seen. */
   'system-seen': () => 'its system was seen with its address',
+  /** A person may have to switch it off. */
   'may-be-running': () => 'it may still be running: switch it off by hand',
   'failed-without-reason': () => 'it failed without giving a reason',
   'boots-from-network': () => 'booting from the network',
