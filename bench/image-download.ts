@@ -1,17 +1,17 @@
-// A process that downloads one file by the download thread, and prints its times and its peak memory as JSON. Argument: the request as JSON.
+// A process that downloads one file in a queue, and prints its times and its peak memory as JSON. Argument: the request as JSON.
 //
 // `writtenMs`: until all bytes are written and hashed; `ms`: until they are on disk under the file's name.
 
 import { readFileSync } from 'node:fs';
 import { systemClock } from '../src/clock.ts';
+import { DownloadQueue } from '../src/images/download/queue.ts';
 import type { DownloadRequest } from '../src/images/download/request.ts';
 import { DEFAULT_SETTINGS } from '../src/images/download/settings.ts';
-import { DownloadThread } from '../src/images/download/thread.ts';
 import { whenAtRest } from '../test/support/download-at-rest.ts';
 import { cpuSecondsOf } from './process-cpu.ts';
 
 const request: DownloadRequest = JSON.parse(process.argv[2] ?? '');
-const thread = new DownloadThread(DEFAULT_SETTINGS, systemClock);
+const thread = new DownloadQueue(DEFAULT_SETTINGS, systemClock);
 const startedAt = systemClock.now();
 const startedCpu = cpuSecondsOf('self');
 const download = thread.add(request);

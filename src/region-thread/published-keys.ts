@@ -4,7 +4,7 @@
 //
 // 1. A lookup ends after LOOKUP_MS, and reads at most ANSWER_BYTES_MAX. At most LOOKUPS_MAX are under way.
 
-import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import type { Clock } from '../clock.ts';
 import { AttemptFailure } from '../images/download/fault.ts';
 import { WebClient } from '../images/download/web-client.ts';
@@ -33,7 +33,7 @@ export function keyFetcher(clock: Clock, sites: SiteUrls = SITES): FetchKeys {
     try {
       const url = new URL(pathOf(source), sites[source.site]);
       return (
-        (await look(clock, url, proxy, ending.signal)) ?? {
+        (await look(url, proxy, ending.signal)) ?? {
           kind: 'fault',
           fault: { code: 'late', seconds: LOOKUP_MS / 1000 },
         }
@@ -49,17 +49,16 @@ export function keyFetcher(clock: Clock, sites: SiteUrls = SITES): FetchKeys {
 }
 
 /** @returns undefined if the signal came first */
-async function look(clock: Clock, url: URL, proxy: string, signal: AbortSignal): Promise<FetchedKeys | undefined> {
+async function look(url: URL, proxy: string, signal: AbortSignal): Promise<FetchedKeys | undefined> {
   const through = proxy === '' ? undefined : proxy;
   const settings = { ...TIMES, proxy: { http: through, https: through, except: undefined }, authorities: undefined };
-  const answer = await new WebClient(clock, settings).open(url, () => ({ accept: 'text/plain' }), signal);
+  const answer = await new WebClient(settings).open(url, () => ({ accept: 'text/plain' }), signal);
   if (answer === undefined) return undefined;
   try {
-    const { statusCode } = answer.message;
-    if (statusCode === 404) return { kind: 'nobody' };
-    if (statusCode !== 200)
-      return { kind: 'fault', fault: { code: 'status', host: url.host, status: statusCode ?? 0 } };
-    const text = await readText(answer.message, signal);
+    const { status } = answer;
+    if (status === 404) return { kind: 'nobody' };
+    if (status !== 200) return { kind: 'fault', fault: { code: 'status', host: url.host, status } };
+    const text = await readText(answer.body);
     if (text === undefined)
       return signal.aborted ? undefined : { kind: 'fault', fault: { code: 'not-whole', host: url.host } };
     const lines = text.split('\n').map((line) => line.trim());
@@ -70,23 +69,19 @@ async function look(clock: Clock, url: URL, proxy: string, signal: AbortSignal):
 }
 
 /** The body; undefined if it is too long or was cut off. */
-async function readText(message: IncomingMessage, signal: AbortSignal): Promise<string | undefined> {
-  const end = (): void => void message.destroy();
-  signal.addEventListener('abort', end, { once: true });
+async function readText(body: Readable): Promise<string | undefined> {
   const parts: Buffer[] = [];
   let bytes = 0;
   try {
-    for await (const part of message) {
+    for await (const part of body) {
       if (!Buffer.isBuffer(part)) return undefined;
       bytes += part.length;
       if (bytes > ANSWER_BYTES_MAX) return undefined;
       parts.push(part);
     }
-    return message.complete ? Buffer.concat(parts).toString('utf8') : undefined;
+    return Buffer.concat(parts).toString('utf8');
   } catch {
     // The connection broke, or the time is over: in both cases the answer is incomplete.
     return undefined;
-  } finally {
-    signal.removeEventListener('abort', end);
   }
 }

@@ -96,9 +96,7 @@ export const PLAIN: readonly PlainList[] = [
     because: 'the size or the number of parts of one message, file or request',
     names: {
       'region/api/networks/discovery-operations.ts': 'NETWORKS_MAX',
-      'images/download/open-downloads.ts': 'NAME_BYTES_MAX URLS_MAX',
-      'images/download/part-record.ts': 'RECORD_BYTES_MAX',
-      'images/download/web-client.ts': 'TUNNEL_HEAD_BYTES_MAX',
+      'images/download/part-file.ts': 'RECORD_BYTES_MAX',
       'boot/kernel-line.ts': 'KERNEL_LINE_BYTES_MAX',
       'boot/paths.ts': 'BOOT_PATH_BYTES_MAX',
       'boot/quotable.ts': 'KERNEL_PARAMS_BYTES_MAX',

@@ -106,9 +106,6 @@ describe('a run of imports', () => {
 
   test('continues after an error of its own in one import, whose stack is reported once', async () => {
     const spoil = (downloads: Downloads): Downloads => ({
-      downloads: [],
-      limit: () => undefined,
-      close: () => downloads.close(),
       fetchDocument: (...of) => downloads.fetchDocument(...of),
       add: (request) => {
         if (request.name !== digestOf(BAD)) return downloads.add(request);
@@ -137,9 +134,6 @@ describe('a run of imports', () => {
   test('continues after an error of its own in the answer of one source', async () => {
     const odd = await sites.serve('odd', [diskProduct('odd', 'img')]);
     const spoil = (downloads: Downloads): Downloads => ({
-      downloads: [],
-      limit: () => undefined,
-      close: () => downloads.close(),
       add: (one) => downloads.add(one),
       fetchDocument: async (request, signal) => {
         if (request.urls.some((url) => url.startsWith(odd.source.kind === 'simplestreams' ? odd.source.url : '')))
@@ -220,9 +214,6 @@ describe('a run of imports', () => {
     let fifo = '';
     // The import that has the turn reads a FIFO, as one whose package manager hangs.
     const spoil = (downloads: Downloads): Downloads => ({
-      downloads: [],
-      limit: () => undefined,
-      close: () => downloads.close(),
       fetchDocument: (...of) => downloads.fetchDocument(...of),
       add: (request) => {
         const download = downloads.add(request);
@@ -231,7 +222,16 @@ describe('a run of imports', () => {
         fifo = join(request.directory, request.name);
         execFileSync('mkfifo', [fifo]);
         const state = { kind: 'done', bytes: 15, digest: { algorithm: 'sha256', hex: kernel } } as const;
-        return Object.assign(Object.create(download), { request, state, attempts: [], watch: () => () => undefined });
+        const none = (): void => undefined;
+        return {
+          request,
+          state,
+          growth: { bytes: 15 },
+          attempts: [],
+          cancel: none,
+          settled: async () => undefined,
+          watch: () => none,
+        };
       },
     });
     const others = ['a', 'b'].map((os) =>

@@ -12,8 +12,8 @@ import { join } from 'node:path';
 import { after, afterEach, beforeEach, describe, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { type Clock, systemClock } from '../../src/clock.ts';
+import { DownloadQueue } from '../../src/images/download/queue.ts';
 import { DEFAULT_SETTINGS } from '../../src/images/download/settings.ts';
-import { DownloadThread } from '../../src/images/download/thread.ts';
 import { lockImport } from '../../src/images/file-lock.ts';
 import { readImages } from '../../src/images/image-store.ts';
 import { sweepDownloads } from '../../src/images/run/left-downloads.ts';
@@ -102,7 +102,7 @@ describe('a run of imports', () => {
     held = new Map<string, Hold>(),
     images: readonly string[] = [],
   ) {
-    const downloads = new DownloadThread(DEFAULT_SETTINGS, systemClock);
+    const downloads = new DownloadQueue(DEFAULT_SETTINGS, systemClock);
     const place = { tree, workDir: join(tree, 'work'), configured: {} };
     const order = { ...place, sources, images, held, bytesPerSecondMax: undefined, httpProxy: '' };
     const onProgress = (name: string, progress: ImportProgress): void => void shown.push([name, progress]);

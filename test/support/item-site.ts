@@ -8,8 +8,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { systemClock } from '../../src/clock.ts';
 import type { Downloads } from '../../src/images/download/queue.ts';
+import { DownloadQueue } from '../../src/images/download/queue.ts';
 import { DEFAULT_SETTINGS } from '../../src/images/download/settings.ts';
-import { DownloadThread } from '../../src/images/download/thread.ts';
 import type { ImageSource } from '../../src/images/sources/source.ts';
 import type { ImportProgress, WrittenBootSelection } from '../../src/region/records/boot-store.ts';
 import type { OwnBug } from '../../src/region-thread/imports/import-failure.ts';
@@ -118,7 +118,7 @@ export class ItemSites {
 
   /** Begins a run. @param spoil returns the downloads that the run uses */
   begin(tree: string, sources: readonly SelectedSource[], spoil = (downloads: Downloads): Downloads => downloads) {
-    const downloads = new DownloadThread(DEFAULT_SETTINGS, systemClock);
+    const downloads = new DownloadQueue(DEFAULT_SETTINGS, systemClock);
     const place = { tree, workDir: join(tree, 'work'), configured: {} };
     const order = { ...place, sources, images: [], held: new Map(), bytesPerSecondMax: undefined, httpProxy: '' };
     const run = new ImportRun(order, {

@@ -1,6 +1,7 @@
 // Measures the peak memory of a process that downloads a file of any size from a server that makes it of zeroes.
 
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -36,7 +37,10 @@ export async function measureDownload(directory: string, bytes: number): Promise
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const urls = [`http://127.0.0.1:${(server.address() as AddressInfo).port}/zeroes`];
-  const request = { urls, bytes, bytesMax: bytes, directory, name: 'zeroes' };
+  const hash = createHash('sha256');
+  for (let left = bytes; left > 0; left -= ZEROES.length) hash.update(viewBytes(ZEROES, 0, left));
+  const digest = { algorithm: 'sha256', hex: hash.digest('hex') };
+  const request = { urls, bytes, digest, bytesMax: bytes, directory, name: 'zeroes' };
   const child = spawn(process.execPath, ['--import', TELL_PEAK, CHILD, JSON.stringify(request)], { stdio: 'pipe' });
   let said = '';
   child.stdout.on('data', (text) => {

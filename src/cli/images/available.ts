@@ -142,7 +142,7 @@ class Asking {
     const filesOf = ({ kernel, initrd }: InstallerOffer): readonly string[] => [kernel.url, initrd.url];
     const isUnknown = ({ bytes, serial }: ImageOffer): boolean => bytes === undefined || serial === undefined;
     const urls = [...offers.filter(isUnknown).map(({ url }) => url), ...installers.flatMap(filesOf)];
-    const web = new WebClient(systemClock, this.#settings);
+    const web = new WebClient(this.#settings);
     const facts = urls.length === 0 ? new Map() : await readServedFacts(urls, web, systemClock);
     return {
       shown: offers.map((offer): Dated<ImageOffer> => {

@@ -1,10 +1,10 @@
-// The imports of a command: the download thread, the signals that stop it, and its progress.
+// The imports of a command: its downloads, the signals that stop it, and its progress.
 
 import { systemClock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
+import { DownloadQueue } from '../../images/download/queue.ts';
 import type { Download, DownloadState } from '../../images/download/request.ts';
 import { DEFAULT_SETTINGS } from '../../images/download/settings.ts';
-import { DownloadThread } from '../../images/download/thread.ts';
 import type { Publication } from '../../images/environment.ts';
 import type { ImageUse } from '../../images/image-removal.ts';
 import type { StoredImage } from '../../images/image-store.ts';
@@ -73,7 +73,7 @@ export class ImportRun {
   readonly nowMs = systemClock.wallTimeMs();
   readonly #use: () => Promise<ImageUse>;
   readonly #isSilent: boolean;
-  readonly #downloads: DownloadThread;
+  readonly #downloads: DownloadQueue;
   readonly #stop = new StopSignals();
   /** The sources that an earlier import did not wait for any longer. */
   readonly #givenUp = new Set<string>();
@@ -94,7 +94,7 @@ export class ImportRun {
     this.#use = use;
     this.#isSilent = isSilent;
     const settings = { ...DEFAULT_SETTINGS, bytesPerSecondMax, proxy: configuredProxy(config) };
-    this.#downloads = new DownloadThread(settings, systemClock);
+    this.#downloads = new DownloadQueue(settings, systemClock);
   }
 
   /** Asks the sources, and imports the first of the offers that `choose` selects. @throws RackError as `importFirst` and `choose`, and `cancelled` */

@@ -6,8 +6,8 @@ import { systemClock } from '../../clock.ts';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { mirrorSite } from '../../images/carry/mirror.ts';
+import { DownloadQueue } from '../../images/download/queue.ts';
 import { DEFAULT_SETTINGS } from '../../images/download/settings.ts';
-import { DownloadThread } from '../../images/download/thread.ts';
 import { parseTagFilters } from '../../images/sources/tag-filter.ts';
 import { checkGivenFile } from '../terminal/given-file.ts';
 import { print, printError, printJson } from '../terminal/output.ts';
@@ -44,7 +44,7 @@ export async function mirrorImages(flags: MirrorFlags): Promise<number> {
     proxy: configuredProxy(await readImageConfig({ config: flags.config, tree: '' })),
   };
   const progress = new ImportProgress(process.stderr.isTTY, json);
-  const downloads = new DownloadThread(settings, systemClock);
+  const downloads = new DownloadQueue(settings, systemClock);
   const stop = new StopSignals();
   try {
     const result = await mirrorSite(

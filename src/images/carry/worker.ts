@@ -3,13 +3,13 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../clock.ts';
 import { errorText, RackError } from '../../errors.ts';
+import { DownloadQueue } from '../download/queue.ts';
 import { DEFAULT_SETTINGS } from '../download/settings.ts';
-import { DownloadThread } from '../download/thread.ts';
 import type { CopyOrder } from './region-copies.ts';
 import { type CopyProgress, type CopyResult, copyFromRegion } from './region-copy.ts';
 
 const { ca, ...work }: CopyOrder = workerData;
-const downloads = new DownloadThread(
+const downloads = new DownloadQueue(
   { ...DEFAULT_SETTINGS, authorities: ca === undefined ? undefined : [ca] },
   systemClock,
 );

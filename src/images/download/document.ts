@@ -1,17 +1,15 @@
 // Fetches a small document into memory: an index, a list of checksums, a signature.
 //
-// 1. Timeouts, pace, redirects and faults are the same as for files. A document is kept in memory, so `bytesMax` bounds it, and others wait for
-//    its place, so `documentMsMax` does.
+// 1. Timeouts, pace, redirects and faults are the same as for files. A document is kept in memory, so `bytesMax` bounds it, and its time
+//    has a bound (`documentMsMax`).
 // 2. Nothing is cached. The caller keeps the validator of a document, and passes it to the next request.
 
-import { type AttemptMeans, Body, type BodySink } from './body.ts';
+import { type BodyMeans, readBody } from './body.ts';
 import { AttemptFailure, type AttemptFault } from './fault.ts';
-import type { Places } from './places.ts';
-import { planBody, type Validator, validatorOf, type Wanted } from './range-answer.ts';
+import { planBody, type Validator, validatorOf } from './range-answer.ts';
 import { sleepUntil } from './sleep-until.ts';
-import type { SourceHealth } from './source-health.ts';
-import { type Source, SourcePlan } from './source-plan.ts';
-import { parseWebUrl, shownUrl } from './web-client.ts';
+import { type SourceHealth, SourcePlan } from './source-plan.ts';
+import { parseWebUrl, shownUrl, type WebClient } from './web-client.ts';
 
 /** A person may be waiting for a document, so the fetch gives up sooner than a download. */
 const ROUNDS_MAX = 3;
@@ -42,8 +40,8 @@ export type DocumentResult =
   | { readonly kind: 'cancelled' };
 
 /** The means of fetching documents. */
-interface DocumentMeans extends AttemptMeans {
-  readonly places: Places;
+interface DocumentMeans extends BodyMeans {
+  readonly web: WebClient;
   readonly health: SourceHealth;
 }
 
@@ -55,10 +53,8 @@ export async function fetchDocument(
 ): Promise<DocumentResult> {
   const { clock, health, settings } = means;
   const urls = request.urls.map(parseWebUrl);
-  const plan = new SourcePlan(urls, health, clock, {
-    ...settings,
-    roundsMax: Math.min(settings.roundsMax, ROUNDS_MAX),
-  });
+  const roundsMax = Math.min(settings.roundsMax, ROUNDS_MAX);
+  const plan = new SourcePlan(urls, health, clock, { ...settings, roundsMax });
   let last: DocumentResult = { kind: 'cancelled' };
   while (!signal.aborted) {
     const step = plan.next();
@@ -67,81 +63,48 @@ export async function fetchDocument(
       await sleepUntil(step.until, clock, signal);
       continue;
     }
-    const place = await means.places.take(step.sources, signal);
-    if (place === undefined) break;
-    const { source } = place;
+    const { url } = step;
     try {
-      const result = await askOnce(source, request, means, signal);
-      if (result.kind !== 'cancelled') plan.succeeded(source);
+      const result = await askOnce(url, request, means, signal);
+      if (result.kind !== 'cancelled') plan.succeeded(url);
       return result;
     } catch (error) {
       if (!(error instanceof AttemptFailure)) throw error;
-      plan.failed(source, error.fault, 0);
-      last = { kind: 'failed', url: shownUrl(source.url), reason: error.fault };
-    } finally {
-      place.giveBack();
+      plan.failed(url, error.fault, 0);
+      last = { kind: 'failed', url: shownUrl(url), reason: error.fault };
     }
   }
   return { kind: 'cancelled' };
 }
 
 async function askOnce(
-  { url }: Source,
+  source: URL,
   { known, bytesMax }: DocumentRequest,
   means: DocumentMeans,
   signal: AbortSignal,
 ): Promise<DocumentResult> {
   const condition =
     known?.kind === 'etag' ? { 'If-None-Match': known.value } : { 'If-Modified-Since': known?.value ?? '' };
-  const answer = await means.web.open(url, () => (known === undefined ? {} : condition), signal);
+  const answer = await means.web.open(source, () => (known === undefined ? {} : condition), signal);
   if (answer === undefined) return { kind: 'cancelled' };
-  const { message } = answer;
-  const status = message.statusCode ?? 0;
+  const { status, headers, url } = answer;
   try {
-    message.on('error', () => undefined);
     if (status === 304 && known !== undefined) return { kind: 'unchanged' };
-    const head = { url: answer.url, status, headers: message.headers, wallTimeMs: means.clock.wallTimeMs() };
-    const plan = planBody(head, { ...WHOLE, bytesMax });
-    const sink = new MemorySink(bytesMax);
+    const wanted = { from: 0, kept: undefined, mayMix: false, bytes: undefined, bytesMax, isDocument: true };
+    const plan = planBody({ url, status, headers, wallTimeMs: means.clock.wallTimeMs() }, wanted);
     const total = plan.kind === 'body' ? plan.file.total : undefined;
-    const wholeMs = means.settings.documentMsMax;
-    const body = new Body(answer, sink, { surplus: 0, total, bytesMax, wholeMs }, means, IGNORED);
-    if (!(await body.read(signal))) return { kind: 'cancelled' };
-    return { kind: 'document', bytes: sink.take(), source: url.href, validator: validatorOf(message.headers) };
+    // In one piece: a server may send it byte by byte.
+    const memory = new ArrayBuffer(0, { maxByteLength: bytesMax });
+    const take = (bytes: Uint8Array): void => {
+      const at = memory.byteLength;
+      memory.resize(at + bytes.length);
+      new Uint8Array(memory, at).set(bytes);
+    };
+    const terms = { at: 0, total, bytesMax, wholeMs: means.settings.documentMsMax, take };
+    if (!(await readBody(answer, means, terms, signal))) return { kind: 'cancelled' };
+    const bytes = new Uint8Array(memory.transferToFixedLength());
+    return { kind: 'document', bytes, source: source.href, validator: validatorOf(headers) };
   } finally {
     answer.close();
-  }
-}
-
-/** Requests a whole document. Only the caller verifies it: no size or digest is compared here. */
-const WHOLE: Omit<Wanted, 'bytesMax'> = { from: 0, kept: undefined, mayMix: false, hasDigest: false, bytes: undefined };
-const IGNORED = { onBytes: () => undefined, onGrown: () => undefined };
-
-/** Keeps a body in memory, in one piece: a server may send it byte by byte. */
-class MemorySink implements BodySink {
-  readonly #memory: ArrayBuffer;
-  readonly isFull = false;
-  bytes = 0;
-
-  constructor(bytesMax: number) {
-    this.#memory = new ArrayBuffer(0, { maxByteLength: bytesMax });
-  }
-
-  append(bytes: Uint8Array): void {
-    this.#memory.resize(this.bytes + bytes.length);
-    new Uint8Array(this.#memory, this.bytes).set(bytes);
-    this.bytes += bytes.length;
-  }
-
-  listen(): void {
-    // Memory is never full and never fails, so there is nothing to report.
-  }
-
-  store(): void {
-    // Every byte is stored at once.
-  }
-
-  take(): Uint8Array {
-    return new Uint8Array(this.#memory.transferToFixedLength());
   }
 }

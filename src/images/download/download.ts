@@ -1,361 +1,285 @@
 // The download of one file: from the kept part of an earlier run to the verified file under its name.
 //
-//   #run: open the part, hash what is kept ─▶ #tryNext ─┬─ give-up ─▶ failed
-//                                                        ├─ wait ─▶ #tryNext
-//                                                        └─ ask ─▶ a place ─▶ runAttempt ─┬─ fault ─▶ #tryNext
-//                                                                                         └─ whole ─▶ #verify ─┬─ right ─▶ publish ─▶ done
-//                                                                                                              └─ wrong ─▶ drop ─▶ #tryNext
-//   pause, cancel ─▶ #halt: the signal ends each of these at once; the part is kept.  resume ─▶ #run from the beginning
+//   #run: open the part, hash what is kept ─▶ the plan's next step ─┬─ give-up ─▶ failed
+//                                                 ▲  ▲              ├─ wait
+//                                                 │  └── a fault ── └─ ask ─▶ #attempt ─▶ whole ─▶ #verify ─┬─ right ─▶ publish ─▶ done
+//                                                 └───────────────────────────────────────────── wrong ─▶ drop
 //
 // The states are drawn in request.ts.
 //
 // 1. The file appears under its name only when its size and digest are right and its bytes are on disk.
-// 2. A file with a wrong digest is discarded. If it came from one source alone, the other sources are tried, then this one once more; its
-//    second wrong file excludes it. If it came from several, each source must deliver the whole file alone from then on. So the download ends.
-// 3. A command changes the state at once. Results of the stopped work are then ignored, unless it had already finished the file.
-// 4. Space for the missing bytes is reserved while an attempt runs. For a converted copy, as much as the whole file is reserved in addition:
-//    the copy starts over with each run, and its size is unknown in advance. Each written byte of the file also counts as one of the copy.
+// 2. A file with a wrong digest is discarded. If it came from one source alone, its second wrong file excludes that; if from several, each
+//    source must deliver the whole file alone from then on. So the download ends.
+// 3. `cancel` changes the state at once. Results of the stopped work are then ignored.
+// 4. Space for the missing bytes is reserved while an attempt runs, and as much as the file for a copy that is made of it.
 
-import type { Instant } from '../../clock.ts';
+import type { Clock, Instant, Timer } from '../../clock.ts';
 import { osErrorCode } from '../../errors.ts';
 import { UnfitFile } from '../../files/regular-file.ts';
+import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { RESERVE_BYTES } from '../blob-writing.ts';
-import { runAttempt } from './attempt.ts';
-import { AttemptLog, type BegunAttempt } from './attempt-log.ts';
-import type { AttemptMeans } from './body.ts';
-import type { Digest } from './digest.ts';
-import { type DiskRoom, FileRoom } from './disk-room.ts';
+import { type BodyMeans, readBody } from './body.ts';
+import type { DiskRoom } from './disk-room.ts';
 import { AttemptFailure, type AttemptFault, cleanFault, cleanSaid } from './fault.ts';
-import { digestOfFinished, PartFile } from './part-file.ts';
-import { partFiles, partPath } from './part-record.ts';
-import type { Place, Places } from './places.ts';
-import { removeDownload, removeFiles } from './removal.ts';
-import {
-  type Attempt,
-  type Download,
-  type DownloadRequest,
-  type DownloadState,
-  type Growth,
-  isAtRest,
-} from './request.ts';
+import { ATTEMPTS_KEPT_MAX } from './fault-words.ts';
+import { isFinished, PartFile, partFiles, partPath } from './part-file.ts';
+import { planBody, rangeFields, type Wanted } from './range-answer.ts';
+import { removeFiles } from './removal.ts';
+import { type Attempt, type Download, type DownloadRequest, type DownloadState, isAtRest } from './request.ts';
 import { sleepUntil } from './sleep-until.ts';
-import type { SourceHealth } from './source-health.ts';
-import { type Source, SourcePlan } from './source-plan.ts';
+import { type SourceHealth, SourcePlan } from './source-plan.ts';
 import { freeUnlockedParts } from './unlocked-parts.ts';
-import { WatchedState } from './watched-state.ts';
-import { parseWebUrl, shownUrl } from './web-client.ts';
+import { parseWebUrl, shownUrl, type WebAnswer, type WebClient } from './web-client.ts';
+
+/** How often watchers are notified of new bytes, in milliseconds; they are notified of other changes at once. */
+const PROGRESS_MS = 100;
 
 /** The means of all downloads of a queue. */
-export interface DownloadMeans extends AttemptMeans {
+export interface DownloadMeans extends BodyMeans {
+  readonly web: WebClient;
   readonly room: DiskRoom;
-  readonly places: Places;
   readonly health: SourceHealth;
 }
 
-/** A download in this thread. */
+/** A download. */
 export class FileDownload implements Download {
   readonly request: DownloadRequest;
-  readonly #urls: readonly URL[];
   readonly #means: DownloadMeans;
-  readonly #attempts: AttemptLog;
+  readonly #clock: Clock;
+  readonly #plan: SourcePlan;
+  readonly #attempts: Attempt[] = [];
+  readonly #watchers = new Set<() => void>();
+  readonly #stop = new AbortController();
+  readonly #work: Promise<void>;
   /** Sources that sent a wrong range. From them the whole file is requested. */
   readonly #rangeless = new Set<string>();
-  readonly #state: WatchedState;
-  readonly #room: FileRoom;
-  /** The open part; undefined: none is open. */
-  #part: PartFile | undefined;
-  /** The growth while no part is open. */
-  #growth: Growth = { generation: 0, bytes: 0, total: undefined };
-  #plan: SourcePlan;
-  #stop = new AbortController();
-  #work: Promise<void>;
-  #bytesPerSecond = 0;
-  #mayMix: boolean;
   /** The sources that have sent a wrong file, each alone, once. */
-  readonly #suspects = new Set<Source>();
+  readonly #suspects = new Set<string>();
   /** The URLs from which the kept bytes came; `an earlier run` stands for those that are no longer known. */
-  #contributors = new Set<string>();
+  readonly #contributors = new Set<string>();
+  #state: DownloadState;
+  #report: Timer | undefined;
+  #bytes = 0;
+  #mayMix = true;
 
   /** @throws RackError `bad-argument` for an invalid URL */
   constructor(request: DownloadRequest, means: DownloadMeans) {
+    const { clock, health, settings } = means;
     this.request = request;
     this.#means = means;
-    this.#urls = request.urls.map(parseWebUrl);
-    this.#plan = this.#newPlan();
-    this.#mayMix = request.digest !== undefined;
-    this.#room = new FileRoom(means.room, request.directory, (reason) => {
-      if (!isAtRest(this.state)) this.#halt({ kind: 'failed', reason });
-    });
-    this.#attempts = new AttemptLog(means.clock);
-    this.#state = new WatchedState(means.clock, this.#waiting(undefined, undefined));
-    this.#work = this.#run(this.#stop.signal);
+    this.#clock = clock;
+    this.#plan = new SourcePlan(request.urls.map(parseWebUrl), health, clock, settings);
+    this.#state = { kind: 'waiting', since: clock.now(), nextAt: undefined, reason: undefined };
+    this.#work = this.#run();
   }
 
   get state(): DownloadState {
-    return this.#state.current;
+    return this.#state;
   }
 
-  get growth(): Growth {
-    return this.#part?.growth ?? this.#growth;
+  get growth(): { readonly bytes: number } {
+    return { bytes: this.#bytes };
   }
 
   get attempts(): readonly Attempt[] {
-    return this.#attempts.kept;
-  }
-
-  pause(): void {
-    if (!isAtRest(this.state)) this.#halt({ kind: 'paused' });
-  }
-
-  resume(): void {
-    const { kind } = this.state;
-    if (kind !== 'paused' && kind !== 'failed') return;
-    this.#stop = new AbortController();
-    const { signal } = this.#stop;
-    this.#plan = this.#newPlan();
-    this.#state.set(this.#waiting(undefined, undefined));
-    this.#work = this.#work.then(() => this.#run(signal));
+    return this.#attempts;
   }
 
   cancel(): void {
-    const { kind } = this.state;
-    if (kind !== 'done' && kind !== 'cancelled') this.#halt({ kind: 'cancelled' });
+    if (isAtRest(this.#state)) return;
+    this.#set({ kind: 'cancelled' });
+    this.#stop.abort();
   }
 
-  async remove(): Promise<void> {
-    this.#halt({ kind: 'cancelled' });
-    await this.#work;
-    await removeDownload(this.request);
+  settled(): Promise<void> {
+    return this.#work;
   }
 
   watch(listener: () => void): () => void {
-    return this.#state.watch(listener);
+    this.#watchers.add(listener);
+    return () => void this.#watchers.delete(listener);
   }
 
-  async settled(): Promise<void> {
-    await this.#work;
+  #set(state: DownloadState): void {
+    if (isAtRest(this.#state)) return;
+    this.#state = state;
+    this.#report?.cancel();
+    this.#report = undefined;
+    for (const watcher of [...this.#watchers]) watcher();
   }
 
-  #newPlan(): SourcePlan {
-    const { health, clock, settings } = this.#means;
-    return new SourcePlan(this.#urls, health, clock, settings, this.request.isFirstOwn);
+  /** Sets the state within PROGRESS_MS, unless it is set before. */
+  #setSoon(make: () => DownloadState): void {
+    this.#report ??= this.#clock.schedule(PROGRESS_MS, () => this.#set(make()));
   }
 
-  #halt(state: DownloadState): void {
-    this.#stop.abort();
-    this.#state.set(state);
-  }
-
-  #waiting(nextAt: Instant | undefined, reason: AttemptFault | undefined): DownloadState {
-    return { kind: 'waiting', since: this.#means.clock.now(), nextAt, reason };
-  }
-
-  /** One run, from the beginning or after a pause. Rejects only for a bug. */
-  async #run(signal: AbortSignal): Promise<void> {
+  /** Rejects only for a bug. */
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    let part: PartFile | undefined;
     try {
-      if (await this.#isFinished(signal)) return;
-      const part = await this.#openPart(signal);
+      const bytes = await isFinished(this.request);
+      if (bytes !== undefined) {
+        this.#bytes = bytes;
+        return this.#set({ kind: 'done', bytes, digest: this.request.digest });
+      }
+      part = await PartFile.open(this.request);
       if (part.bytes > 0) await this.#rehash(part, signal);
-      while (!signal.aborted) if (await this.#tryNext(part, signal)) return;
+      while (!isAtRest(this.#state)) await this.#step(part, signal);
     } catch (error) {
-      const reason = this.#diskFault(error);
-      if (!signal.aborted) this.#state.set({ kind: 'failed', reason });
+      this.#set({ kind: 'failed', reason: this.#diskFault(error) });
     } finally {
-      this.#room.release();
-      await this.#closePart();
+      // If closing fails, an earlier write has already reported why. An empty file that cannot be removed does no harm.
+      await part?.close().catch(() => undefined);
+      if (part?.bytes === 0) await removeFiles(partFiles(this.request)).catch(() => undefined);
     }
-  }
-
-  /** Closes the part, and removes the files of an empty one. */
-  async #closePart(): Promise<void> {
-    const part = this.#part;
-    if (part === undefined) return;
-    // If closing fails, an earlier write has already reported why. An empty file that cannot be removed does no harm.
-    await part.close().catch(() => undefined);
-    this.#growth = part.growth;
-    if (part.bytes === 0) {
-      await removeFiles(partFiles(this.request)).catch(() => undefined);
-      // Readers of the removed file must start over.
-      this.#growth = { generation: part.growth.generation + 1, bytes: 0, total: undefined };
-    }
-    this.#part = undefined;
-  }
-
-  /** True if the finished file exists already, because an earlier run was killed after publishing it. */
-  async #isFinished(signal: AbortSignal): Promise<boolean> {
-    const found = await digestOfFinished(this.request, signal);
-    if (found === undefined || found.digest.hex !== this.request.digest?.hex || signal.aborted) return false;
-    this.#growth = { ...this.#growth, bytes: found.bytes, total: found.bytes };
-    this.#state.set({ kind: 'done', ...found });
-    return true;
-  }
-
-  async #openPart(signal: AbortSignal): Promise<PartFile> {
-    const known = this.#growth;
-    const part = await PartFile.open(this.request, this.#means.clock, known.generation);
-    this.#part = part;
-    if (part.bytes < known.bytes && !signal.aborted) await part.drop();
-    if (part.bytes > 0) this.#contributors = new Set(['an earlier run', part.source ?? '']);
-    return part;
   }
 
   async #rehash(part: PartFile, signal: AbortSignal): Promise<void> {
-    const { total } = part.growth;
-    if (!signal.aborted) this.#state.set({ kind: 'verifying', bytes: 0, total });
-    let hashed = 0;
-    const isWhole = await part.rehash(signal, (bytes) => {
-      hashed = bytes;
-      if (!signal.aborted) this.#state.setSoon(() => ({ kind: 'verifying', bytes: hashed, total }));
-    });
+    const total = part.kept?.total;
+    this.#contributors.add('an earlier run').add(part.source ?? '');
+    this.#set({ kind: 'verifying', bytes: 0, total });
+    const isWhole = await part.rehash(signal, (bytes) => this.#setSoon(() => ({ kind: 'verifying', bytes, total })));
     if (!isWhole && !signal.aborted) await part.drop();
+    this.#bytes = part.bytes;
   }
 
-  /** The next step. @returns true if the download is at rest */
-  async #tryNext(part: PartFile, signal: AbortSignal): Promise<boolean> {
-    const total = this.request.bytes ?? part.growth.total;
-    if (total !== undefined && part.bytes > 0 && part.bytes === total) return this.#verify(part, undefined, signal);
+  async #step(part: PartFile, signal: AbortSignal): Promise<void> {
+    const total = this.request.bytes ?? part.kept?.total;
+    if (part.bytes > 0 && part.bytes === total) return this.#verify(part, undefined, this.#clock.now());
     const step = this.#plan.next(part.source);
-    const reason = this.#attempts.lastFault;
+    const reason = this.#attempts.at(-1)?.fault;
     if (step.kind === 'give-up') {
       if (reason === undefined) throw new Error('a plan gave up before any attempt');
-      this.#state.set({ kind: 'failed', reason });
-      return true;
+      return this.#set({ kind: 'failed', reason });
     }
-    this.#state.set(this.#waiting(step.kind === 'wait' ? step.until : undefined, reason));
-    if (step.kind === 'wait') {
-      await sleepUntil(step.until, this.#means.clock, signal);
-      return false;
-    }
-    const place = await this.#means.places.take(step.sources, signal);
-    if (place === undefined) return false;
+    const nextAt = step.kind === 'wait' ? step.until : undefined;
+    this.#set({ kind: 'waiting', since: this.#clock.now(), nextAt, reason });
+    if (step.kind === 'wait') return sleepUntil(step.until, this.#clock, signal);
+    const { url } = step;
+    const at = this.#clock.now();
+    this.#set({ kind: 'connecting', url: shownUrl(url) });
     try {
-      // A command may arrive after the place was given.
-      return signal.aborted ? false : await this.#attempt(part, place, signal);
-    } finally {
-      place.giveBack();
-    }
-  }
-
-  async #attempt(part: PartFile, { source }: Place, signal: AbortSignal): Promise<boolean> {
-    const begun = this.#attempts.begin(source.url, part);
-    const url = shownUrl(source.url);
-    this.#state.set({ kind: 'connecting', url });
-    this.#bytesPerSecond = 0;
-    try {
-      if (!(await this.#fetch(part, source, url, signal))) return false;
+      if (await this.#attempt(part, url, signal)) await this.#verify(part, url, at);
     } catch (error) {
       if (!(error instanceof AttemptFailure)) throw error;
-      return signal.aborted ? false : this.#afterFault(part, begun, withUrl(error.fault, source.url));
+      if (signal.aborted) return;
+      const fault = withUrl(error.fault, url);
+      this.#note(at, fault);
+      if (fault.code === 'no-room') throw error;
+      if (fault.code === 'range-wrong') this.#rangeless.add(url.href);
+      this.#plan.failed(url, fault, part.bytes);
     }
-    return signal.aborted ? false : this.#verify(part, begun, signal);
   }
 
-  #fetch(part: PartFile, source: Source, url: string, signal: AbortSignal): Promise<boolean> {
-    const { bytes, bytesMax, digest, isConverted = false } = this.request;
-    const task = {
-      url: source.url,
-      part,
-      bytes,
-      bytesMax,
-      hasDigest: digest !== undefined,
-      mayMix: this.#mayMix,
-      usesRange: !this.#rangeless.has(source.url.href),
+  /** One attempt to complete the part from a source. @returns true if it is the whole file; false if the signal came first */
+  async #attempt(part: PartFile, url: URL, signal: AbortSignal): Promise<boolean> {
+    for (let isFirst = true; ; isFirst = false) {
+      const { bytes, bytesMax } = this.request;
+      const wanted: Wanted = { from: part.bytes, kept: part.kept, mayMix: this.#mayMix, bytes, bytesMax };
+      const fields = (asked: URL) => (this.#rangeless.has(url.href) ? {} : rangeFields(asked, wanted));
+      const answer = await this.#means.web.open(url, fields, signal);
+      if (answer === undefined) return false;
+      try {
+        const { status, headers } = answer;
+        const plan = planBody({ url: answer.url, status, headers, wallTimeMs: this.#clock.wallTimeMs() }, wanted);
+        if (plan.kind === 'whole') return true;
+        if (plan.kind === 'again' || plan.isNew) {
+          await part.drop();
+          this.#contributors.clear();
+        }
+        if (plan.kind === 'body') {
+          await part.begin(plan.file, url.href);
+          this.#contributors.add(url.href);
+          return await this.#read(part, answer, plan.at, plan.file.total, url, signal);
+        }
+        // Without kept bytes the second request has no range, so its answer should differ.
+        if (!isFirst) throw new AttemptFailure({ code: 'range-wrong', params: { host: url.host, from: 0, range: '' } });
+      } finally {
+        answer.close();
+      }
+    }
+  }
+
+  /** @param at the offset of the body in the file */
+  async #read(
+    part: PartFile,
+    answer: WebAnswer,
+    at: number,
+    total: number | undefined,
+    url: URL,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { bytesMax, isConverted = false } = this.request;
+    const reservation = await this.#reserve((total ?? part.bytes) - part.bytes + (isConverted ? (total ?? 0) : 0));
+    let surplus = part.bytes - at;
+    const show = (bytesPerSecond: number): DownloadState => {
+      return { kind: 'downloading', url: shownUrl(url), bytes: part.bytes, total, bytesPerSecond };
     };
-    const progress = (): void => {
-      if (!signal.aborted) this.#state.setSoon(() => this.#downloading(part, url));
+    const take = async (bytes: Uint8Array, bytesPerSecond: number): Promise<void> => {
+      const skipped = Math.min(surplus, bytes.length);
+      surplus -= skipped;
+      await part.append(viewBytes(bytes, skipped));
+      this.#bytes = part.bytes;
+      await reservation.wrote(bytes.length - skipped);
+      this.#setSoon(() => show(bytesPerSecond));
     };
-    return runAttempt(
-      task,
-      this.#means,
-      {
-        onHead: async (total, kept) => {
-          if (kept === 0) this.#contributors.clear();
-          this.#contributors.add(source.url.href);
-          await this.#reserve((total ?? kept) - kept + (isConverted ? (total ?? 0) : 0));
-          if (!signal.aborted) this.#state.set(this.#downloading(part, url));
-        },
-        onBytes: (bytesPerSecond) => {
-          this.#bytesPerSecond = bytesPerSecond;
-          progress();
-        },
-        onGrown: (bytes) => {
-          this.#room.wrote(isConverted ? 2 * bytes : bytes);
-          progress();
-        },
-      },
-      signal,
-    );
+    this.#set(show(0));
+    try {
+      return await readBody(answer, this.#means, { at, total, bytesMax, take }, signal);
+    } finally {
+      reservation.release();
+    }
   }
 
   /** Reserves space; if the disk lacks it, at the expense of files that nobody downloads any more. @throws AttemptFailure `no-room` */
-  async #reserve(bytes: number): Promise<void> {
+  async #reserve(bytes: number): ReturnType<DiskRoom['reserve']> {
+    const { directory, hasLock = false } = this.request;
     try {
-      await this.#room.reserve(bytes);
+      return await this.#means.room.reserve(directory, bytes);
     } catch (error) {
-      const { directory, hasLock = false } = this.request;
       if (!(hasLock && error instanceof AttemptFailure && error.fault.code === 'no-room')) throw error;
       const { neededBytes, freeBytes } = error.fault.params;
-      await freeUnlockedParts(directory, neededBytes - freeBytes, this.#means.clock.wallTimeMs());
-      await this.#room.reserve(bytes);
+      await freeUnlockedParts(directory, neededBytes - freeBytes, this.#clock.wallTimeMs());
+      return this.#means.room.reserve(directory, bytes);
     }
   }
 
-  #afterFault(part: PartFile, begun: BegunAttempt, fault: AttemptFault): boolean {
-    this.#attempts.end(begun, part, fault);
-    if (fault.code === 'no-room') {
-      this.#state.set({ kind: 'failed', reason: fault });
-      return true;
-    }
-    if (fault.code === 'range-wrong') this.#rangeless.add(begun.url.href);
-    this.#plan.failed(begun, fault, part.bytes);
-    return false;
+  #note(at: Instant, fault: AttemptFault | undefined): void {
+    this.#attempts.push({ at, fault });
+    if (this.#attempts.length > ATTEMPTS_KEPT_MAX) this.#attempts.shift();
   }
 
-  /** Publishes the file if its digest is right. @param begun undefined: the kept part was whole. @returns true if the download is done */
-  async #verify(part: PartFile, begun: BegunAttempt | undefined, signal: AbortSignal): Promise<boolean> {
-    const { digest: wanted } = this.request;
+  /** Publishes the file if its digest is right. @param url undefined: the kept part was whole */
+  async #verify(part: PartFile, url: URL | undefined, at: Instant): Promise<void> {
+    const { digest } = this.request;
     const { bytes } = part;
-    this.#state.set({ kind: 'verifying', bytes, total: bytes });
-    const digest = part.digest();
-    if (wanted !== undefined && wanted.hex !== digest.hex) {
-      await this.#refuse(part, begun, { ...wanted, found: digest.hex });
-      return false;
-    }
+    this.#set({ kind: 'verifying', bytes, total: bytes });
+    const found = part.digest();
+    if (digest.hex !== found) return this.#refuse(part, url, at, found);
     await part.publish();
-    this.#part = undefined;
-    this.#growth = { generation: part.growth.generation, bytes, total: bytes };
-    if (begun !== undefined) {
-      this.#attempts.end(begun, part, undefined);
-      this.#plan.succeeded(begun);
+    this.#bytes = bytes;
+    if (url !== undefined) {
+      this.#note(at, undefined);
+      this.#plan.succeeded(url);
     }
-    // A pause came too late. A cancelled download stays cancelled, although the file exists.
-    if (!signal.aborted || this.state.kind === 'paused') this.#state.set({ kind: 'done', bytes, digest });
-    return true;
+    this.#set({ kind: 'done', bytes, digest });
   }
 
   /** Drops a file with a wrong digest, and excludes its source if that has sent one alone before. */
-  async #refuse(
-    part: PartFile,
-    begun: BegunAttempt | undefined,
-    digest: Digest & { readonly found: string },
-  ): Promise<void> {
-    const [only, ...others] = this.#contributors;
-    const guilty = others.length === 0 ? this.#plan.find(only) : undefined;
-    const url = guilty?.url ?? begun?.url ?? this.#plan.find(part.source)?.url;
-    const { algorithm, hex: expected, found } = digest;
-    const fault = cleanFault({ code: 'digest-wrong', params: { host: url?.host ?? '', algorithm, expected, found } });
-    if (url !== undefined) this.#attempts.end(begun ?? this.#attempts.begin(url, part), part, fault);
+  async #refuse(part: PartFile, url: URL | undefined, at: Instant, found: string): Promise<void> {
+    const { algorithm, hex: expected } = this.request.digest;
+    const [only = '', ...others] = this.#contributors;
+    const host = url?.host ?? URL.parse(part.source ?? '')?.host ?? '';
+    const fault = cleanFault({ code: 'digest-wrong', params: { host, algorithm, expected, found } });
+    this.#note(at, fault);
     await part.drop();
-    if (begun !== undefined) this.#plan.failed(begun, fault, 0);
-    if (guilty === undefined) this.#mayMix = false;
-    else if (this.#suspects.has(guilty)) this.#plan.exclude(guilty);
-    else this.#suspects.add(guilty);
+    this.#bytes = 0;
+    if (url !== undefined) this.#plan.failed(url, fault, 0);
+    if (others.length > 0) this.#mayMix = false;
+    else if (this.#suspects.has(only)) this.#plan.exclude(only);
+    else this.#suspects.add(only);
     this.#contributors.clear();
-  }
-
-  #downloading(part: PartFile, url: string): DownloadState {
-    const { total } = part.growth;
-    return { kind: 'downloading', url, bytes: part.bytes, total, bytesPerSecond: this.#bytesPerSecond };
   }
 
   #diskFault(error: unknown): AttemptFault {
@@ -365,9 +289,7 @@ export class FileDownload implements Download {
     const code = osErrorCode(error);
     if (code === undefined || !/^E[A-Z0-9]+$/.test(code)) throw error;
     const { directory } = this.request;
-    if (code === 'ENOSPC') {
-      return { code: 'no-room', params: { directory, freeBytes: 0, neededBytes: RESERVE_BYTES } };
-    }
+    if (code === 'ENOSPC') return { code: 'no-room', params: { directory, freeBytes: 0, neededBytes: RESERVE_BYTES } };
     return { code: 'disk-failed', params: { path, said: cleanSaid(error) } };
   }
 }

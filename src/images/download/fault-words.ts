@@ -80,8 +80,6 @@ const WORDS: {
     `${host} sent only ${counted(bytesPerSecond, 'byte')} a second over ${seconds} s, fewer than ${bytesPerSecondMin}: ${next.fromThere}`,
   late: ({ host, seconds, bytes }) =>
     `${host} had sent only ${counted(bytes, 'byte')} of the document after ${seconds} s: ${OTHER_MIRROR}`,
-  'pieces-short': ({ host, pieces, bytes }) =>
-    `${host} sent only ${counted(bytes, 'byte')} in ${counted(pieces, 'piece')}, which takes too much processor time: ${OTHER_MIRROR}`,
   cut: ({ host, bytes, total, said }, next) =>
     `${host} ended the connection after ${bytes}${total === undefined ? '' : ` of ${total}`} bytes (${said}): ${next.fromThere}`,
   'digest-wrong': ({ host, algorithm, expected, found }, next) =>
@@ -91,7 +89,6 @@ const WORDS: {
     `${directory} has ${mebibytes(freeBytes)} left, but needs ${mebibytes(neededBytes)}: free space, or remove unneeded images; then resume`,
   'disk-failed': ({ path, said }) =>
     `${path} cannot be written (${said}): check the disk and its permissions; then resume`,
-  'thread-ended': ({ said }) => `the download thread ended (${said}): resume the download`,
 };
 
 /** True if this version knows the code of a stored fault. Another version may have stored it. */

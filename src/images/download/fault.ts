@@ -70,8 +70,6 @@ export interface AttemptFaultParams {
   slow: OfHost & { readonly bytesPerSecond: number; readonly bytesPerSecondMin: number; readonly seconds: number };
   /** A document was not whole after the longest time that this host reads one. @param bytes that arrived */
   late: OfHost & { readonly seconds: number; readonly bytes: number };
-  /** The chunks or TLS records are so short that the body takes too much processor time. @param bytes in all `pieces` */
-  'pieces-short': OfHost & { readonly pieces: number; readonly bytes: number };
   /** The connection ended early. @param total undefined: unknown */
   cut: OfHost & Said & { readonly bytes: number; readonly total: number | undefined };
   'digest-wrong': OfHost & { readonly algorithm: DigestAlgorithm; readonly expected: string; readonly found: string };
@@ -79,8 +77,6 @@ export interface AttemptFaultParams {
   /** Too little free space. @param freeBytes excluding the space that other downloads have reserved */
   'no-room': { readonly directory: string; readonly freeBytes: number; readonly neededBytes: number };
   'disk-failed': Said & { readonly path: string };
-  /** The download thread ended. */
-  'thread-ended': Said;
 }
 
 type Code = keyof AttemptFaultParams;
@@ -122,12 +118,10 @@ const PROSPECTS: Readonly<Record<Code, Prospect>> = {
   stalled: 'later',
   slow: 'later',
   late: 'elsewhere',
-  'pieces-short': 'elsewhere',
   cut: 'later',
   'digest-wrong': 'later',
   'no-room': 'never',
   'disk-failed': 'never',
-  'thread-ended': 'never',
 };
 
 /** Decides the next step after a fault. */

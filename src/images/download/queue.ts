@@ -1,53 +1,38 @@
-// Runs several downloads at a time in the current thread. thread.ts does the same in a separate thread.
+// Runs downloads, in the thread of its owner: that of an import, or a command.
 //
-// 1. At most `filesMax` files are fetched at a time, `filesOfHostMax` of them from one host. All share one bandwidth limit.
-// 2. Free space is reserved before it is used (disk-room.ts).
-// 3. The scores of servers last as long as the queue. Documents have their own: a site with many small ones is not preferred for files.
-// 4. A download that is not at rest keeps the process alive, even during a pause before its next attempt.
+// 1. At most `filesOfHostMax` files are fetched from one host at a time. All share one bandwidth limit.
+// 2. The failures of servers are remembered as long as the queue.
+// 3. A download that is not at rest keeps the process alive, even during a pause before its next attempt.
 
+import { join } from 'node:path';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Clock } from '../../clock.ts';
-import { Bandwidth } from './bandwidth.ts';
+import { RackError } from '../../errors.ts';
+import { Bandwidth } from './body.ts';
 import { DiskRoom, type ReadDisk, readHostDisk } from './disk-room.ts';
 import { type DocumentRequest, type DocumentResult, fetchDocument } from './document.ts';
 import { type DownloadMeans, FileDownload } from './download.ts';
-import { OpenDownloads } from './open-downloads.ts';
-import { Places } from './places.ts';
-import type { Download } from './request.ts';
-import { type DownloadRequest, isAtRest } from './request.ts';
+import type { Download, DownloadRequest } from './request.ts';
 import type { DownloadSettings, ProxySettings } from './settings.ts';
-import { SourceHealth } from './source-health.ts';
+import { SourceHealth } from './source-plan.ts';
 import { WebClient } from './web-client.ts';
 
-/** The most documents fetched at a time, in total and from one host. Documents do not wait for files. */
-const DOCUMENTS_MAX = 8;
+/** The most documents fetched from one host at a time. Documents do not wait for files. */
 const DOCUMENTS_OF_HOST_MAX = 4;
-/** How many of these places are kept for hosts that have none. */
-const DOCUMENTS_KEPT = 4;
 
-/** Downloads, here or in another thread. */
+/** Downloads that share bandwidth, connections and disks. */
 export interface Downloads {
-  /** All downloads that are neither done nor cancelled. */
-  readonly downloads: readonly Download[];
-  /**
-   * Begins a download.
-   * @throws RackError `bad-argument`; `already-exists` if another download has this directory and name; `limit-reached`
-   */
+  /** Begins a download. @throws RackError `bad-argument`; `already-exists` if another download has this directory and name */
   add(request: DownloadRequest): Download;
   /** Fetches a small document. Rejects with RackError `bad-argument` for an invalid URL. */
   fetchDocument(request: DocumentRequest, signal?: AbortSignal): Promise<DocumentResult>;
-  /** Changes the bandwidth of all downloads together, in bytes per second; undefined: unlimited. */
-  limit(bytesPerSecond: number | undefined): void;
-  /** Pauses all downloads, and resolves when their files are closed. */
-  close(): Promise<void>;
 }
 
 /** The downloads of this thread. */
 export class DownloadQueue implements Downloads {
   readonly #means: DownloadMeans;
-  readonly #documentPlaces = new Places(DOCUMENTS_MAX, DOCUMENTS_OF_HOST_MAX, DOCUMENTS_KEPT);
-  readonly #documentHealth = new SourceHealth();
-  readonly #open = new OpenDownloads<FileDownload>();
+  readonly #documents: { readonly web: WebClient; readonly health: SourceHealth };
+  readonly #open = new Map<string, FileDownload>();
   readonly #closing = new AbortController();
   #keepsAlive: MessagePort | undefined;
 
@@ -56,34 +41,31 @@ export class DownloadQueue implements Downloads {
     this.#means = {
       clock,
       settings,
-      web: new WebClient(clock, settings),
+      web: new WebClient(settings, settings.filesOfHostMax),
       bandwidth: new Bandwidth(settings.bytesPerSecondMax),
       room: new DiskRoom(readDisk),
-      places: new Places(settings.filesMax, settings.filesOfHostMax),
       health: new SourceHealth(),
     };
-  }
-
-  get downloads(): readonly FileDownload[] {
-    return this.#open.all;
+    this.#documents = { web: new WebClient(settings, DOCUMENTS_OF_HOST_MAX), health: new SourceHealth() };
   }
 
   add(request: DownloadRequest): FileDownload {
-    const download = this.#open.add(request, () => new FileDownload(request, this.#means));
-    download.watch(() => this.#keepAlive());
+    const place = join(request.directory, request.name);
+    if (this.#open.has(place))
+      throw new RackError('already-exists', `${place} is being downloaded: wait for it, or cancel it first`);
+    const download = new FileDownload(request, this.#means);
+    this.#open.set(place, download);
     this.#keepAlive();
+    void this.#forget(place, download);
     return download;
   }
 
   fetchDocument(request: DocumentRequest, signal?: AbortSignal): Promise<DocumentResult> {
     const either = AbortSignal.any([this.#closing.signal, ...(signal === undefined ? [] : [signal])]);
-    return fetchDocument(
-      request,
-      { ...this.#means, places: this.#documentPlaces, health: this.#documentHealth },
-      either,
-    );
+    return fetchDocument(request, { ...this.#means, ...this.#documents }, either);
   }
 
+  /** Changes the bandwidth of all downloads together, in bytes per second; undefined: unlimited. */
   limit(bytesPerSecond: number | undefined): void {
     this.#means.bandwidth.limit(bytesPerSecond);
   }
@@ -91,21 +73,27 @@ export class DownloadQueue implements Downloads {
   /** Changes the proxy of further requests. @throws RackError `bad-argument` for an unusable proxy */
   useProxy(proxy: ProxySettings): void {
     this.#means.web.useProxy(proxy);
+    this.#documents.web.useProxy(proxy);
   }
 
+  /** Cancels all downloads, and resolves when their files are closed. */
   async close(): Promise<void> {
     this.#closing.abort();
-    const all = this.#open.all;
-    for (const download of all) download.pause();
+    const all = [...this.#open.values()];
+    for (const download of all) download.cancel();
     await Promise.all(all.map((download) => download.settled()));
+  }
+
+  async #forget(place: string, download: FileDownload): Promise<void> {
+    await download.settled();
+    this.#open.delete(place);
+    this.#keepAlive();
   }
 
   /** An open port with a listener keeps a process alive. */
   #keepAlive(): void {
-    const isBusy = this.#open.all.some(({ state }) => !isAtRest(state));
-    if (isBusy && this.#keepsAlive === undefined) {
-      this.#keepsAlive = new MessageChannel().port1.on('message', () => undefined);
-    } else if (!isBusy) {
+    if (this.#open.size > 0) this.#keepsAlive ??= new MessageChannel().port1.on('message', () => undefined);
+    else {
       this.#keepsAlive?.close();
       this.#keepsAlive = undefined;
     }

@@ -3,17 +3,16 @@
 // Sources: RFC 9110 §8.8 (validators), §13.1.5 (If-Range), §14.2 (Range), §14.4 (Content-Range), §15.3.7 (206), §15.5.17 (416),
 // §10.2.3 (Retry-After); RFC 9112 §6.3 (length of a body).
 //
-// 1. New bytes are appended to kept bytes only if both belong to one file: the URL and the strong validator are the same. Any URL will do if
-//    the caller compares the whole file with a published digest (`mayMix`).
-// 2. A server may ignore a range and send the whole file (200), even if the validator matches. The kept bytes at its beginning are skipped, so
-//    no attempt loses bytes, and readers of the growing file continue. With another validator the file starts over.
+// 1. New bytes are appended to kept bytes of the same URL only if the strong validators do not differ. The whole file is compared with a
+//    published digest, so bytes of another URL will do (`mayMix`), and a missing validator.
+// 2. A server may ignore a range and send the whole file (200). The kept bytes at its beginning are skipped. With another validator the file
+//    starts over.
 // 3. A server may begin its range before the first requested byte, as caches of whole blocks do. The surplus is skipped. A range that leaves
 //    a gap is refused.
-// 4. A 206 with a different validator belongs to a different file, whatever If-Range said: some servers ignore that field.
-// 5. An accepted body always shows whether it is complete: by a length, chunks, a published size, or a digest.
+// 4. A document, which has no digest, must show its end: by a length or by chunks.
 
-import type { IncomingHttpHeaders } from 'node:http';
 import { AttemptFailure, type AttemptFault } from './fault.ts';
+import type { AnswerHeaders } from './web-client.ts';
 
 /** A Last-Modified counts as strong if it is at least this much older than the Date (RFC 9110 §8.8.2.2), in milliseconds. */
 const STRONG_AFTER_MS = 1000;
@@ -40,10 +39,10 @@ export interface Wanted {
   readonly from: number;
   /** Undefined: nothing is kept. */
   readonly kept: KeptFile | undefined;
-  /** True if bytes of another URL may be appended, because a digest of the whole file will be compared. */
+  /** True if bytes of another URL may be appended. */
   readonly mayMix: boolean;
-  /** True if a digest of the whole file will be compared. */
-  readonly hasDigest: boolean;
+  /** True for a document. */
+  readonly isDocument?: boolean;
   /** The published size. */
   readonly bytes: number | undefined;
   readonly bytesMax: number;
@@ -53,7 +52,7 @@ export interface Wanted {
 interface AnswerHead {
   readonly url: URL;
   readonly status: number;
-  readonly headers: IncomingHttpHeaders;
+  readonly headers: AnswerHeaders;
   readonly wallTimeMs: number;
 }
 
@@ -70,13 +69,11 @@ export type BodyPlan =
 const placeOfUrl = ({ origin, pathname }: URL): string => `${origin}${pathname}`;
 
 /** The Range and If-Range fields for a request to a URL; empty: request the whole file. */
-export function rangeFields(url: URL, wanted: Wanted): Readonly<Record<string, string>> {
-  const { from, kept, mayMix, hasDigest } = wanted;
+export function rangeFields(url: URL, { from, kept, mayMix }: Wanted): Readonly<Record<string, string>> {
   if (from === 0 || kept === undefined) return {};
   const range = { Range: `bytes=${from}-` };
   if (placeOfUrl(url) !== kept.place) return mayMix ? range : {};
-  if (kept.validator !== undefined) return { ...range, 'If-Range': kept.validator.value };
-  return hasDigest ? range : {};
+  return kept.validator === undefined ? range : { ...range, 'If-Range': kept.validator.value };
 }
 
 /** Judges an answer. @throws AttemptFailure */
@@ -88,8 +85,7 @@ export function planBody(head: AnswerHead, wanted: Wanted): BodyPlan {
   const host = head.url.host;
   refuseEncoded(head);
   const total = lengthOf(head.headers);
-  const isChunked = head.headers['transfer-encoding'] !== undefined;
-  if (total === undefined && !isChunked && wanted.bytes === undefined && !wanted.hasDigest) {
+  if (wanted.isDocument === true && total === undefined && head.headers['transfer-encoding'] === undefined) {
     throw new AttemptFailure({ code: 'length-unknown', params: { host } });
   }
   checkSize(host, total, wanted);
@@ -98,11 +94,11 @@ export function planBody(head: AnswerHead, wanted: Wanted): BodyPlan {
 }
 
 /** True if the kept bytes belong to the file of an answer. */
-function continues(file: KeptFile, { kept, mayMix, hasDigest }: Wanted): boolean {
+function continues(file: KeptFile, { kept, mayMix }: Wanted): boolean {
   if (kept === undefined) return false;
   if (file.total !== undefined && kept.total !== undefined && file.total !== kept.total) return false;
   if (file.place !== kept.place) return mayMix;
-  if (file.validator === undefined || kept.validator === undefined) return hasDigest;
+  if (file.validator === undefined || kept.validator === undefined) return true;
   return file.validator.kind === kept.validator.kind && file.validator.value === kept.validator.value;
 }
 
@@ -113,7 +109,10 @@ function planRange(head: AnswerHead, wanted: Wanted): BodyPlan {
   const [at, end] = [Number(first), Number(last) + 1];
   const total = whole === '*' ? (wanted.kept?.total ?? wanted.bytes) : Number(whole);
   if (first === '' || at > wanted.from || end <= at || (total !== undefined && end > total)) {
-    throw new AttemptFailure({ code: 'range-wrong', params: { host: url.host, from: wanted.from, range: said } });
+    throw new AttemptFailure({
+      code: 'range-wrong',
+      params: { host: url.host, from: wanted.from, range: cleanRange(said) },
+    });
   }
   refuseEncoded(head);
   checkSize(url.host, total, wanted);
@@ -127,9 +126,11 @@ function planRange(head: AnswerHead, wanted: Wanted): BodyPlan {
 function planUnsatisfied({ headers, url }: AnswerHead, wanted: Wanted): BodyPlan {
   const [, whole] = /^bytes \*\/(\d{1,15})$/.exec(headers['content-range'] ?? '') ?? [];
   const isWhole = Number(whole) === wanted.from;
-  // Without a digest the same length proves nothing about the content.
-  return isWhole && wanted.hasDigest && placeOfUrl(url) === wanted.kept?.place ? { kind: 'whole' } : { kind: 'again' };
+  return isWhole && placeOfUrl(url) === wanted.kept?.place ? { kind: 'whole' } : { kind: 'again' };
 }
+
+/** A Content-Range for people; empty if it is none. */
+const cleanRange = (said: string | undefined): string => /^bytes [\d*/-]{1,64}$/.exec(said ?? '')?.[0] ?? '';
 
 function checkSize(host: string, bytes: number | undefined, wanted: Wanted): void {
   if (bytes === undefined) return;
@@ -142,13 +143,13 @@ function checkSize(host: string, bytes: number | undefined, wanted: Wanted): voi
 }
 
 /** The announced length of a body; undefined: unknown. */
-export const lengthOf = (headers: IncomingHttpHeaders): number | undefined =>
+export const lengthOf = (headers: AnswerHeaders): number | undefined =>
   headers['content-length'] === undefined || headers['transfer-encoding'] !== undefined
     ? undefined
     : Number(headers['content-length']);
 
 /** The strong validator of an answer; undefined: none. */
-export function validatorOf(headers: IncomingHttpHeaders): Validator | undefined {
+export function validatorOf(headers: AnswerHeaders): Validator | undefined {
   const { etag, date } = headers;
   if (etag !== undefined && /^"[^"]{0,200}"$/.test(etag)) return { kind: 'etag', value: etag };
   const modified = headers['last-modified'];
@@ -169,7 +170,10 @@ function refuseEncoded({ headers, url }: AnswerHead): void {
   if (encoding === '' || encoding === 'identity') return;
   // Quirk: Apache with `AddEncoding x-gzip .gz` announces this encoding for every file with that ending, and sends the file unchanged.
   if (ENCODED_FILES.some(([known, ending]) => known.test(encoding) && ending.test(url.pathname))) return;
-  throw new AttemptFailure({ code: 'encoded', params: { host: url.host, encoding } });
+  throw new AttemptFailure({
+    code: 'encoded',
+    params: { host: url.host, encoding: /^[a-z-]{1,16}$/.exec(encoding)?.[0] ?? 'unknown' },
+  });
 }
 
 /** The fault of an answer whose status is not 200. */
@@ -178,7 +182,8 @@ function statusFault({ status, headers, url, wallTimeMs }: AnswerHead): AttemptF
   if (status === 429 || status === 503) {
     return { code: 'busy', params: { host, status, seconds: retryAfterSeconds(headers['retry-after'], wallTimeMs) } };
   }
-  if (status === 206) return { code: 'range-wrong', params: { host, from: 0, range: headers['content-range'] ?? '' } };
+  if (status === 206)
+    return { code: 'range-wrong', params: { host, from: 0, range: cleanRange(headers['content-range']) } };
   const isRefusal = status >= 400 && status < 500 && status !== 408 && status !== 425;
   return { code: isRefusal ? 'http-refused' : 'http-failed', params: { host, status } };
 }

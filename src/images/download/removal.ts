@@ -3,7 +3,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
-import { partFiles } from './part-record.ts';
+import { partFiles } from './part-file.ts';
 import type { DownloadRequest } from './request.ts';
 
 /** Removes the part and the finished file, if they exist. @throws RackError `store-unwritable` */

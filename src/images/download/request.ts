@@ -1,13 +1,11 @@
-// A file to fetch, the states of its download, and the commands for it.
+// A file to fetch, and the states of its download.
 //
 //                 ┌────────────── a fault, and a source is left ───────────────┐
 //                 ▼                                                            │
 //   add ─▶ waiting ─▶ connecting ─▶ downloading ─▶ verifying ─▶ done           │
-//             ▲            └──────────────┴─────────────┴──────────────────────┤
-//             │ resume                                                         └─▶ failed
-//          paused ◀─ pause, in any of these          cancel, remove ─▶ cancelled
+//                          └──────────────┴─────────────┴──────────────────────┴─▶ failed          cancel, in any of these ─▶ cancelled
 //
-// `verifying` also comes first, while the kept part of an earlier run is read. Every arrow is a method of `FileDownload` (download.ts).
+// `verifying` also comes first, while the kept part of an earlier run is read.
 
 import type { Instant } from '../../clock.ts';
 import type { Digest } from './digest.ts';
@@ -15,29 +13,26 @@ import type { AttemptFault } from './fault.ts';
 
 /** A file to fetch. */
 export interface DownloadRequest {
-  /** http and https URLs of the same file, at least one. Among equally healthy servers, earlier URLs are tried first. */
+  /** http and https URLs of the same file, at least one; earlier ones are tried first, unless their servers have failed lately. */
   readonly urls: readonly string[];
-  /** True if the further URLs are those of other sites: however healthy these are, the first is tried before them unless it has failed lately. */
-  readonly isFirstOwn?: boolean | undefined;
   /** True if the caller holds the lock of this file in `directory`, as all others do there: a full disk gets room from unlocked parts. */
   readonly hasLock?: boolean | undefined;
   /** The size as published; undefined: unknown. */
   readonly bytes: number | undefined;
-  /** The published digest; undefined: only the size is checked. */
-  readonly digest: Digest | undefined;
+  readonly digest: Digest;
   /** The largest accepted file, in bytes. */
   readonly bytesMax: number;
   /** An existing directory; no other process may download a file of this name into it. */
   readonly directory: string;
   /** The name of the finished file in it. */
   readonly name: string;
-  /** True if a converted copy is written to the same disk while the file arrives. Then space for a copy of equal size is reserved, too. */
+  /** True if the disk also needs room for a copy of equal size, which is made of the file. */
   readonly isConverted?: boolean | undefined;
 }
 
 /** The state of a download. */
 export type DownloadState =
-  /** @param nextAt when the next attempt begins; undefined: when a place becomes free. @param reason the last fault, if any */
+  /** @param nextAt when the next attempt begins; undefined: at once @param reason the last fault, if any */
   | {
       readonly kind: 'waiting';
       readonly since: Instant;
@@ -55,55 +50,35 @@ export type DownloadState =
     }
   /** The kept part, or the whole file, is hashed. */
   | { readonly kind: 'verifying'; readonly bytes: number; readonly total: number | undefined }
-  /** The file exists under its name. @param digest SHA-256 unless another was expected */
+  /** The file exists under its name. */
   | { readonly kind: 'done'; readonly bytes: number; readonly digest: Digest }
-  /** No source is left. The part is kept, and `resume` tries all sources again. */
+  /** No source is left. The part is kept for a later download. */
   | { readonly kind: 'failed'; readonly reason: AttemptFault }
-  | { readonly kind: 'paused' }
+  /** The part is kept for a later download. */
   | { readonly kind: 'cancelled' };
 
-/** States that only a command leaves. */
+/** States that a download never leaves. */
 export const isAtRest = ({ kind }: DownloadState): boolean =>
-  kind === 'done' || kind === 'failed' || kind === 'paused' || kind === 'cancelled';
+  kind === 'done' || kind === 'failed' || kind === 'cancelled';
 
 /** One attempt that is over. */
 export interface Attempt {
-  /** Without user name and password. */
-  readonly url: string;
   readonly at: Instant;
-  readonly ms: number;
-  /** New bytes of the file. */
-  readonly bytes: number;
   /** Undefined: it completed the file. */
   readonly fault: AttemptFault | undefined;
 }
 
-/** How much of a file can be read already. */
-export interface Growth {
-  /** Increases when the file starts over from its first byte: bytes read before belong to another file. */
-  readonly generation: number;
-  /** Bytes that are in the file. */
-  readonly bytes: number;
-  /** Undefined: not known yet. */
-  readonly total: number | undefined;
-}
-
-/** A download, here or in another thread. */
+/** A download. */
 export interface Download {
   readonly request: DownloadRequest;
   readonly state: DownloadState;
-  readonly growth: Growth;
+  /** The bytes of the file that this host has. */
+  readonly growth: { readonly bytes: number };
   /** The last attempts, the oldest first. */
   readonly attempts: readonly Attempt[];
-  /** Stops the download for now, and keeps the part. Has no effect on a file that is done. */
-  pause(): void;
-  /** Continues after a pause or a failure. */
-  resume(): void;
-  /** Stops the download for good, but keeps the part for a later download of the same file. */
+  /** Stops the download. Has no effect on one at rest. */
   cancel(): void;
-  /** Cancels it and removes its files: the part, or the finished file. @throws RackError `store-unwritable` */
-  remove(): Promise<void>;
-  /** Resolves when the work that was stopped last has closed its files. Until then, it may still write the part. */
+  /** Resolves when its files are closed. Until then, it may still write the part. */
   settled(): Promise<void>;
   /** Calls `listener` after each change; for new bytes at most ten times a second. @returns a function that ends the calls */
   watch(listener: () => void): () => void;

@@ -11,8 +11,6 @@ export interface ProxySettings {
 }
 
 export interface DownloadSettings {
-  /** The most files downloaded at a time. */
-  readonly filesMax: number;
   /** The most files downloaded from one host at a time. */
   readonly filesOfHostMax: number;
   /** The bandwidth of all downloads together, in bytes per second; undefined: unlimited. */
@@ -41,7 +39,6 @@ export interface DownloadSettings {
 export const NO_PROXY: ProxySettings = { http: undefined, https: undefined, except: undefined };
 
 export const DEFAULT_SETTINGS: DownloadSettings = {
-  filesMax: 4,
   filesOfHostMax: 2,
   bytesPerSecondMax: undefined,
   proxy: NO_PROXY,

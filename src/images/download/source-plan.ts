@@ -1,29 +1,42 @@
 // Decides which source of a file to try next, and when.
 //
-//   round: each source once, the healthiest first ─▶ pause, twice as long each time ─▶ next round ─▶ … ─▶ give up
-//                 └─ a fault that only a person can fix: the source is excluded; when none is left, the plan gives up at once
+//   round: each source once, in order ─▶ pause, twice as long each time ─▶ next round ─▶ … ─▶ give up
+//             └─ a fault that only a person can fix: the source is excluded; when none is left, the plan gives up at once
 //
 // 1. After `roundsMax` rounds without progress the plan gives up, so a download ends whatever its sources do.
 // 2. A download makes progress when it has PROGRESS_BYTES more than at its last progress. A file that keeps starting over makes none.
-// 3. The own URL of a file comes before healthier ones of other sites, which could otherwise gain its download, and hold it by sending slowly.
+// 3. A server that failed lately comes last. The scores last as long as a queue.
 // 4. A server's Retry-After is honoured, up to RETRY_AFTER_MS_MAX. Meanwhile other sources are tried.
 
+import { BoundedMap } from '../../bounded-map.ts';
 import { type Clock, type Instant, later } from '../../clock.ts';
 import { type AttemptFault, prospectOf } from './fault.ts';
 import type { DownloadSettings } from './settings.ts';
-import type { SourceHealth } from './source-health.ts';
 
 /** Fewer new bytes do not count as progress. Otherwise a server that sends one byte per attempt would be tried forever. */
 const PROGRESS_BYTES = 1024 * 1024;
 const RETRY_AFTER_MS_MAX = 15 * 60_000;
+const SERVERS_MAX = 256;
+/** How long a failure counts. */
+const FAILED_MS = 10 * 60_000;
 
-/** A server that may have the file. */
-export interface Source {
-  readonly url: URL;
+/** When each server failed last, by origin. */
+export class SourceHealth {
+  readonly #failedAt = new BoundedMap<string, Instant>(SERVERS_MAX, 'set longest ago');
+
+  note({ origin }: URL, succeeded: boolean, now: Instant): void {
+    if (succeeded) this.#failedAt.delete(origin);
+    else this.#failedAt.set(origin, now);
+  }
+
+  isPoor({ origin }: URL, now: Instant): boolean {
+    const at = this.#failedAt.get(origin);
+    return at !== undefined && now - at < FAILED_MS;
+  }
 }
 
-interface PlannedSource extends Source {
-  readonly isOwn: boolean;
+interface Source {
+  readonly url: URL;
   isExcluded: boolean;
   isTried: boolean;
   /** Undefined: at any time. */
@@ -32,14 +45,13 @@ interface PlannedSource extends Source {
 
 /** The next step. */
 type NextStep =
-  /** Try the first of these that has a free place. */
-  | { readonly kind: 'ask'; readonly sources: readonly Source[] }
+  | { readonly kind: 'ask'; readonly url: URL }
   | { readonly kind: 'wait'; readonly until: Instant }
   | { readonly kind: 'give-up' };
 
 /** The plan of one download. */
 export class SourcePlan {
-  readonly #sources: readonly PlannedSource[];
+  readonly #sources: readonly Source[];
   readonly #health: SourceHealth;
   readonly #clock: Clock;
   readonly #settings: Pick<DownloadSettings, 'pauseMs' | 'pauseMsMax' | 'roundsMax'>;
@@ -47,21 +59,13 @@ export class SourcePlan {
   #resumeAt: Instant | undefined;
   #mostBytes = 0;
 
-  /** @param isFirstOwn as in DownloadRequest */
   constructor(
     urls: readonly URL[],
     health: SourceHealth,
     clock: Clock,
     settings: Pick<DownloadSettings, 'pauseMs' | 'pauseMsMax' | 'roundsMax'>,
-    isFirstOwn = false,
   ) {
-    this.#sources = urls.map((url, at) => ({
-      url,
-      isOwn: isFirstOwn && at === 0,
-      isExcluded: false,
-      isTried: false,
-      notBefore: undefined,
-    }));
+    this.#sources = urls.map((url) => ({ url, isExcluded: false, isTried: false, notBefore: undefined }));
     this.#health = health;
     this.#clock = clock;
     this.#settings = settings;
@@ -80,43 +84,40 @@ export class SourcePlan {
       const until = Math.min(...untried.map(({ notBefore = now }) => notBefore));
       return { kind: 'wait', until: later(now, until - now) };
     }
-    const ordered = this.#health.order(ready, now);
-    const own = ordered.filter((source) => source.isOwn && !this.#health.isPoor(source, now));
-    const first = ordered.filter(({ url }) => url.href === kept);
-    return { kind: 'ask', sources: [...new Set([...first, ...own, ...ordered])] };
+    const [best] = ready.toSorted((one, other) => this.#rank(one, kept, now) - this.#rank(other, kept, now));
+    return best === undefined ? { kind: 'give-up' } : { kind: 'ask', url: best.url };
+  }
+
+  #rank({ url }: Source, kept: string | undefined, now: Instant): number {
+    if (url.href === kept) return 0;
+    return this.#health.isPoor(url, now) ? 2 : 1;
   }
 
   /** Call it after a failed attempt. @param bytes how much of the file this host has now */
-  failed(source: Source, fault: AttemptFault, bytes: number): void {
-    const planned = this.#sources.find(({ url }) => url === source.url);
-    if (planned === undefined) return;
+  failed(url: URL, fault: AttemptFault, bytes: number): void {
     const now = this.#clock.now();
-    planned.isTried = true;
-    planned.isExcluded = prospectOf(fault) !== 'later';
-    if (fault.code === 'busy') {
-      planned.notBefore = later(now, Math.min((fault.params.seconds ?? 0) * 1000, RETRY_AFTER_MS_MAX));
+    for (const source of this.#sources.filter((one) => one.url === url)) {
+      source.isTried = true;
+      source.isExcluded ||= prospectOf(fault) !== 'later';
+      if (fault.code === 'busy')
+        source.notBefore = later(now, Math.min((fault.params.seconds ?? 0) * 1000, RETRY_AFTER_MS_MAX));
     }
-    this.#health.note(source.url.origin, false, now);
+    this.#health.note(url, false, now);
     if (bytes < this.#mostBytes + PROGRESS_BYTES) return;
     this.#mostBytes = bytes;
     this.#rounds = 0;
   }
 
-  /** The source with a URL; undefined: none. */
-  find(href: string | undefined): Source | undefined {
-    return this.#sources.find(({ url }) => url.href === href);
-  }
-
   /** Excludes a source, because it has the wrong file. */
-  exclude(source: Source): void {
-    for (const planned of this.#sources) if (planned.url === source.url) planned.isExcluded = true;
+  exclude(href: string): void {
+    for (const source of this.#sources) source.isExcluded ||= source.url.href === href;
   }
 
-  succeeded(source: Source): void {
-    this.#health.note(source.url.origin, true, this.#clock.now());
+  succeeded(url: URL): void {
+    this.#health.note(url, true, this.#clock.now());
   }
 
-  #endRound(left: readonly PlannedSource[], now: Instant): NextStep {
+  #endRound(left: readonly Source[], now: Instant): NextStep {
     const { pauseMs, pauseMsMax, roundsMax } = this.#settings;
     this.#rounds += 1;
     for (const source of left) source.isTried = false;

@@ -15,7 +15,6 @@ export const downloadOf = (
   bytesMax: number,
 ): DownloadRequest => ({
   urls: [url, ...mirrors],
-  isFirstOwn: true,
   hasLock: true,
   bytes,
   digest,

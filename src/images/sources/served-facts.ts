@@ -47,10 +47,9 @@ export async function readServedFacts(
 async function ask(url: string, web: WebClient, signal: AbortSignal): Promise<ServedFacts | undefined> {
   try {
     const answer = await web.open(parseWebUrl(url), () => ({}), signal, 'HEAD');
-    answer?.message.on('error', () => undefined);
     answer?.close();
-    if (answer?.message.statusCode !== 200) return undefined;
-    const { 'content-length': length = '', 'last-modified': modified = '' } = answer.message.headers;
+    if (answer?.status !== 200) return undefined;
+    const { 'content-length': length = '', 'last-modified': modified = '' } = answer.headers;
     const [bytes, modifiedMs] = [/^\d{1,15}$/.test(length) ? Number(length) : undefined, Date.parse(modified)];
     return { bytes, modifiedMs: Number.isNaN(modifiedMs) ? undefined : modifiedMs };
   } catch (error) {

@@ -1,4 +1,4 @@
-// The thread that imports images: reads documents, verifies signatures, converts and hashes. Downloads run in a further thread.
+// The thread that imports images: reads documents, verifies signatures, downloads, converts and hashes.
 //
 // 1. A thread does one run, and ends with it. Each further order renews the run.
 
@@ -6,8 +6,8 @@ import { flushCompileCache } from 'node:module';
 import { parentPort } from 'node:worker_threads';
 import { systemClock } from '../../clock.ts';
 import { unreachable } from '../../errors.ts';
+import { DownloadQueue } from '../../images/download/queue.ts';
 import { DEFAULT_SETTINGS, proxyOf } from '../../images/download/settings.ts';
-import { DownloadThread } from '../../images/download/thread.ts';
 import type { ImportProgress } from '../../region/records/boot-store.ts';
 import { ImportRun } from './import-run.ts';
 import type { FromImportThread, RunOrder, ToImportThread } from './message.ts';
@@ -19,7 +19,7 @@ const tell = (message: FromImportThread): void => parentPort?.postMessage(messag
 const changed = new Map<string, ImportProgress>();
 let isTelling = false;
 let run: ImportRun | undefined;
-let downloads: DownloadThread | undefined;
+let downloads: DownloadQueue | undefined;
 /** The orders that the run has taken. */
 let orders = 0;
 
@@ -42,7 +42,7 @@ async function runOnce(order: RunOrder): Promise<void> {
   }
   orders = 1;
   const settings = { ...DEFAULT_SETTINGS, bytesPerSecondMax, proxy };
-  downloads = new DownloadThread(settings, systemClock);
+  downloads = new DownloadQueue(settings, systemClock);
   run = new ImportRun(order, {
     downloads,
     clock: systemClock,

@@ -78,9 +78,6 @@ describe('a rack whose region has several processes', () => {
     const queue = place.queue();
     let added = 0;
     const downloads: Downloads = {
-      downloads: [],
-      limit: () => undefined,
-      close: () => queue.close(),
       fetchDocument: (request, signal) => queue.fetchDocument(request, signal),
       add: (request) => {
         added += 1;

@@ -3,7 +3,6 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { sleep } from '../../../src/clock.ts';
 import { RackError } from '../../../src/errors.ts';
 import type { DocumentRequest, DocumentResult } from '../../../src/images/download/document.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
@@ -120,7 +119,7 @@ describe('a document', () => {
 
   test('does not wait for files, and ends with its queue', async () => {
     const server = await place.serve(CONTENT, ({ seen, serve }) => (seen.path === '/document' ? serve() : undefined));
-    const queue = place.queue({ filesMax: 1, answerMs: 60_000 });
+    const queue = place.queue({ filesOfHostMax: 1, answerMs: 60_000 });
     queue.add(place.request([server.url], CONTENT));
     const urls = [server.url.replace('/file', '/document')];
     assert.equal((await queue.fetchDocument({ urls, bytesMax: 100_000, known: undefined })).kind, 'document');
@@ -129,18 +128,14 @@ describe('a document', () => {
     assert.deepEqual(await fetching, { kind: 'cancelled' });
   });
 
-  test('does not wait for those of another host that never answers (DOCUMENTS_MAX, DOCUMENTS_OF_HOST_MAX, DOCUMENTS_KEPT)', async () => {
-    const silent = await Promise.all([1, 2, 3].map(() => place.serve(CONTENT, () => undefined)));
+  test('waits for others of its host alone (DOCUMENTS_OF_HOST_MAX)', async () => {
+    const silent = await place.serve(CONTENT, () => undefined);
     const queue = place.queue({ answerMs: 60_000 });
     const ask = (url: string) => queue.fetchDocument({ urls: [url], bytesMax: 100_000, known: undefined });
-    const asked = (): readonly number[] => silent.map(({ requests }) => requests.length);
-    const [one, two, three] = silent.map(({ url }) => url);
-    const fetching = [one, two].flatMap((url = '') => Array.from({ length: 5 }, () => ask(url)));
-    await eventuallyWithin(5000, 'each has its share', () => asked().join() === '4,1,0');
-    for (let count = 0; count < 5; count += 1) fetching.push(ask(three ?? ''));
-    await eventuallyWithin(5000, 'the third has a place', () => asked().join() === '4,1,1');
-    await sleep(100);
-    assert.deepEqual(asked(), [4, 1, 1]);
+    const fetching = Array.from({ length: 6 }, () => ask(silent.url));
+    await eventuallyWithin(5000, 'four are asked for', () => silent.requests.length === 4);
+    assert.equal((await ask((await place.serve(CONTENT)).url)).kind, 'document');
+    assert.equal(silent.requests.length, 4);
     await queue.close();
     assert.deepEqual(new Set((await Promise.all(fetching)).map(({ kind }) => kind)), new Set(['cancelled']));
   });

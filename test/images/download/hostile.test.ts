@@ -67,7 +67,7 @@ const ROWS: readonly Row[] = [
       asked.response.flushHeaders();
       socket.write('1\r\nx\r\n'.repeat(MIB));
     },
-    fault: 'pieces-short',
+    fault: 'stalled',
   },
   {
     name: 'it cuts the connection after each MiB and resumes',
@@ -280,7 +280,7 @@ const ROWS: readonly Row[] = [
       const timer = setInterval(() => response.writeProcessing(), 100);
       response.on('close', () => clearInterval(timer));
     },
-    fault: 'silent',
+    fault: 'bad-answer',
   },
   {
     name: 'it sends information as fast as it can instead of an answer',

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import type { IncomingHttpHeaders } from 'node:http';
 import { describe, test } from 'node:test';
 import { cleanText } from '../../../src/clean-text.ts';
 import { AttemptFailure, type AttemptFault } from '../../../src/images/download/fault.ts';
@@ -16,8 +15,8 @@ const URL_ONE = new URL('http://one.example/a/file?key=1');
 const PLACE = 'http://one.example/a/file';
 const ETAG = { kind: 'etag', value: '"v1"' } as const;
 const KEPT: KeptFile = { place: PLACE, validator: ETAG, total: 100 };
-/** 40 bytes of a file are kept, and no digest is known. */
-const RESUMED: Wanted = { from: 40, kept: KEPT, mayMix: false, hasDigest: false, bytes: undefined, bytesMax: 1000 };
+/** 40 bytes of a file are kept. */
+const RESUMED: Wanted = { from: 40, kept: KEPT, mayMix: false, bytes: undefined, bytesMax: 1000 };
 const FRESH: Wanted = { ...RESUMED, from: 0, kept: undefined };
 const NOW_MS = Date.parse('Tue, 24 Nov 2026 20:00:00 GMT');
 
@@ -46,20 +45,13 @@ const ROWS: readonly Row[] = [
     expected: BODY_NEW,
   },
   {
-    name: 'a file whose end is that of the connection',
-    wanted: FRESH,
+    name: 'a document whose end is that of the connection',
+    wanted: { ...FRESH, isDocument: true },
     status: 200,
     headers: {},
     expected: 'length-unknown',
   },
-  {
-    name: 'the same with a digest',
-    wanted: { ...FRESH, hasDigest: true },
-    status: 200,
-    headers: {},
-    expected: BODY_NEW,
-  },
-  { name: 'the same with a size', wanted: { ...FRESH, bytes: 100 }, status: 200, headers: {}, expected: BODY_NEW },
+  { name: 'such a file', wanted: FRESH, status: 200, headers: {}, expected: BODY_NEW },
   {
     name: 'a size that is not the published one',
     wanted: { ...FRESH, bytes: 99 },
@@ -174,13 +166,6 @@ const ROWS: readonly Row[] = [
     wanted: RESUMED,
     status: 200,
     headers: { ...LENGTH, etag: 'W/"v1"' },
-    expected: BODY_NEW,
-  },
-  {
-    name: 'the same with a digest',
-    wanted: { ...RESUMED, hasDigest: true },
-    status: 200,
-    headers: LENGTH,
     expected: BODY_SKIPPED,
   },
   {
@@ -200,7 +185,7 @@ const ROWS: readonly Row[] = [
   },
   {
     name: 'a range of a mirror',
-    wanted: { ...RESUMED, hasDigest: true, mayMix: true },
+    wanted: { ...RESUMED, mayMix: true },
     url: 'http://two.example/file',
     status: 206,
     headers: RANGE,
@@ -208,22 +193,15 @@ const ROWS: readonly Row[] = [
   },
 
   {
-    name: 'no bytes left, by a digest',
-    wanted: { ...RESUMED, from: 100, hasDigest: true },
+    name: 'no bytes left',
+    wanted: { ...RESUMED, from: 100 },
     status: 416,
     headers: { 'content-range': 'bytes */100' },
     expected: { kind: 'whole' },
   },
   {
-    name: 'no bytes left, without a digest',
-    wanted: { ...RESUMED, from: 100 },
-    status: 416,
-    headers: { 'content-range': 'bytes */100' },
-    expected: { kind: 'again' },
-  },
-  {
     name: 'a shorter file',
-    wanted: { ...RESUMED, hasDigest: true },
+    wanted: RESUMED,
     status: 416,
     headers: { 'content-range': 'bytes */30' },
     expected: { kind: 'again' },
@@ -300,7 +278,13 @@ describe('an answer to a request for a file', () => {
 
 describe('the text of a server in a fault is clean, and no longer than 512 characters', () => {
   const LONG = 'x'.repeat(9000);
-  const rows: readonly [name: string, wanted: Wanted, status: number, headers: IncomingHttpHeaders, url: string][] = [
+  const rows: readonly [
+    name: string,
+    wanted: Wanted,
+    status: number,
+    headers: Readonly<Record<string, string>>,
+    url: string,
+  ][] = [
     ['a range that nobody asked for', FRESH, 206, { 'content-range': `\u009b31m${LONG}` }, PLACE],
     ['a wrong range', RESUMED, 206, { 'content-range': `\u009b31m${LONG}` }, PLACE],
     ['an encoding', FRESH, 200, { 'content-length': '1', 'content-encoding': `\u009b31m${LONG}` }, PLACE],
@@ -331,15 +315,14 @@ describe('the fields of a request for the rest of a file', () => {
     ['nothing is kept: none', PLACE, FRESH, {}],
     ['the same URL with a validator: both', PLACE, RESUMED, { ...RANGE_40, 'If-Range': '"v1"' }],
     ['the same URL with another query: both', `${PLACE}?key=2`, RESUMED, { ...RANGE_40, 'If-Range': '"v1"' }],
-    ['no validator: none', PLACE, { ...RESUMED, kept: { ...KEPT, validator: undefined } }, {}],
+    ['no validator: the range', PLACE, { ...RESUMED, kept: { ...KEPT, validator: undefined } }, RANGE_40],
+    ['a mirror: none', 'http://two.example/file', RESUMED, {}],
     [
-      'no validator, but a digest: the range',
-      PLACE,
-      { ...RESUMED, kept: { ...KEPT, validator: undefined }, hasDigest: true },
+      'a mirror, if its bytes may be mixed: the range',
+      'http://two.example/file',
+      { ...RESUMED, mayMix: true },
       RANGE_40,
     ],
-    ['a mirror: none', 'http://two.example/file', RESUMED, {}],
-    ['a mirror, and a digest: the range', 'http://two.example/file', { ...RESUMED, mayMix: true }, RANGE_40],
   ] as const) {
     test(name, () => assert.deepEqual(rangeFields(new URL(url), wanted), expected));
   }

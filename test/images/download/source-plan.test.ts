@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { AttemptFault } from '../../../src/images/download/fault.ts';
-import { Places } from '../../../src/images/download/places.ts';
-import { SourceHealth } from '../../../src/images/download/source-health.ts';
-import { type Source, SourcePlan } from '../../../src/images/download/source-plan.ts';
+import { SourceHealth, SourcePlan } from '../../../src/images/download/source-plan.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const [A, B, C] = ['http://a.example/f', 'http://b.example/f', 'http://c.example/f'] as const;
@@ -12,20 +10,19 @@ const CUT: AttemptFault = { code: 'cut', params: { host: 'x', bytes: 0, total: u
 const GONE: AttemptFault = { code: 'http-refused', params: { host: 'x', status: 404 } };
 const busy = (seconds: number): AttemptFault => ({ code: 'busy', params: { host: 'x', status: 503, seconds } });
 
-function planOf(urls: readonly string[], health = new SourceHealth(), clock = new VirtualClock(), isFirstOwn = false) {
+function planOf(urls: readonly string[], health = new SourceHealth(), clock = new VirtualClock()) {
   const plan = new SourcePlan(
     urls.map((url) => new URL(url)),
     health,
     clock,
     SETTINGS,
-    isFirstOwn,
   );
   /** The next source, after any pause; its name, or `give-up`. */
-  const ask = (kept?: string): Source | undefined => {
+  const ask = (kept?: string): URL | undefined => {
     for (;;) {
       const step = plan.next(kept);
       if (step.kind === 'give-up') return undefined;
-      if (step.kind === 'ask') return step.sources[0];
+      if (step.kind === 'ask') return step.url;
       clock.advance(step.until - clock.now());
     }
   };
@@ -37,7 +34,7 @@ describe('the plan of sources', () => {
     const { plan, ask } = planOf([A, B]);
     const asked: string[] = [];
     for (let source = ask(); source !== undefined; source = ask()) {
-      asked.push(source.url.host[0] ?? '');
+      asked.push(source.host[0] ?? '');
       plan.failed(source, CUT, 0);
     }
     assert.equal(asked.length, 10);
@@ -89,7 +86,7 @@ describe('the plan of sources', () => {
     assert.ok(first !== undefined);
     plan.failed(first, GONE, 0);
     const second = ask();
-    assert.equal(second?.url.href, B);
+    assert.equal(second?.href, B);
     plan.failed(second, GONE, 0);
     assert.equal(plan.next().kind, 'give-up');
   });
@@ -101,7 +98,7 @@ describe('the plan of sources', () => {
     assert.ok(first !== undefined);
     plan.failed(first, busy(30), 0);
     for (let source = ask(); source !== undefined; source = ask()) {
-      if (source.url.href === A) {
+      if (source.href === A) {
         assert.ok(clock.now() - startedAt >= 30_000, `${clock.now() - startedAt} ms`);
         return;
       }
@@ -110,100 +107,28 @@ describe('the plan of sources', () => {
     assert.fail('it was not asked again');
   });
 
-  test('the source of the kept part comes first while it does well, before healthier ones', () => {
+  test('the source of the kept part comes first, and a server that failed lately last', () => {
     const { plan, health, clock, ask } = planOf([A, B, C]);
-    health.note(new URL(B).origin, true, clock.now());
-    assert.equal(ask()?.url.href, B);
-    assert.equal(ask(C)?.url.href, C);
-    const step = plan.next(C);
-    assert.deepEqual(step.kind === 'ask' && step.sources.map(({ url }) => url.href), [C, B, A]);
+    assert.equal(ask(C)?.href, C);
+    const first = ask();
+    assert.ok(first?.href === A);
+    plan.failed(first, CUT, 0);
+    const other = planOf([A, B], health, clock);
+    assert.equal(other.ask()?.href, B);
+    clock.advance(3_600_000);
+    assert.equal(other.ask()?.href, A);
+    health.note(new URL(A), false, clock.now());
+    health.note(new URL(A), true, clock.now());
+    assert.equal(other.ask()?.href, A);
   });
 });
 
-test('the own URL of a file comes before the healthiest of other sites, unless it has failed lately', () => {
-  const { plan, health, clock, ask } = planOf([A, B, C], undefined, undefined, true);
-  for (let count = 0; count < 9; count += 1) health.note(new URL(C).origin, true, clock.now());
-  const step = plan.next();
-  assert.deepEqual(step.kind === 'ask' && step.sources.map(({ url }) => url.href), [A, C, B]);
-  const own = ask();
-  assert.ok(own !== undefined);
-  assert.equal(ask(B)?.url.href, B, 'the source of the kept part');
-  plan.failed(own, CUT, 0);
-  const other = planOf([A, B, C], health, clock, true);
-  assert.equal(other.ask()?.url.href, C);
-  clock.advance(3_600_000);
-  assert.equal(other.ask()?.url.href, A);
-});
-
-describe('the health of sources', () => {
-  const sources = [A, B, C].map((url) => ({ url: new URL(url) }));
-  const order = (health: SourceHealth, clock: VirtualClock): string =>
-    health
-      .order(sources, clock.now())
-      .map(({ url }) => url.host[0])
-      .join('');
-
-  test('a failure lowers a source, successes raise it, and time lets both be forgotten', () => {
-    const [health, clock] = [new SourceHealth(), new VirtualClock()];
-    assert.equal(order(health, clock), 'abc');
-    health.note('http://a.example', false, clock.now());
-    health.note('http://c.example', true, clock.now());
-    assert.equal(order(health, clock), 'cba');
-    clock.advance(3 * 3_600_000);
-    assert.equal(order(health, clock), 'abc');
-    for (let count = 0; count < 50; count += 1) health.note('http://a.example', false, clock.now());
-    for (let count = 0; count < 8; count += 1) health.note('http://a.example', true, clock.now());
-    assert.equal(order(health, clock), 'abc', 'eight successes outweigh any number of failures');
-  });
-});
-
-test('the scores of 256 servers are kept (SERVERS_MAX); the one noted longest ago is forgotten', () => {
+test('the failures of 256 servers are remembered (SERVERS_MAX); the one noted longest ago is forgotten', () => {
   const [health, clock] = [new SourceHealth(), new VirtualClock()];
-  const sources = [A, B].map((url) => ({ url: new URL(url) }));
-  const first = (): string | undefined => health.order(sources, clock.now())[0]?.url.href;
-  health.note(new URL(A).origin, false, clock.now());
-  for (let number = 0; number < 255; number += 1) health.note(`http://${number}.example`, true, clock.now());
-  assert.equal(first(), B);
-  health.note('http://one-more.example', true, clock.now());
-  assert.equal(first(), A);
-});
-
-describe('places', () => {
-  const [a, b] = [{ url: new URL(A) }, { url: new URL(B) }];
-  const never = new AbortController().signal;
-
-  test('one host has its share, and those that came first are served first', async () => {
-    const places = new Places(3, 2);
-    const served: string[] = [];
-    const take = (name: string, sources: readonly Source[], signal = never) =>
-      places.take(sources, signal).then((place) => {
-        served.push(`${name} ${place?.source.url.host[0]}`);
-        return place;
-      });
-    const first = await take('1', [a]);
-    const second = await take('2', [a]);
-    void take('3', [a]);
-    await take('4', [a, b]);
-    assert.deepEqual(served, ['1 a', '2 a', '4 b']);
-    void take('5', [b]);
-    second?.giveBack();
-    second?.giveBack();
-    await new Promise(setImmediate);
-    assert.deepEqual(served.slice(3), ['3 a']);
-    first?.giveBack();
-    await new Promise(setImmediate);
-    assert.deepEqual(served.slice(4), ['5 b']);
-  });
-
-  test('a download that is stopped leaves the queue', async () => {
-    const places = new Places(1, 1);
-    const held = await places.take([a], never);
-    const stop = new AbortController();
-    const waiting = places.take([a], stop.signal);
-    stop.abort();
-    assert.equal(await waiting, undefined);
-    assert.equal(await places.take([a], stop.signal), undefined);
-    held?.giveBack();
-    assert.ok((await places.take([a], never)) !== undefined);
-  });
+  const note = (url: string): void => health.note(new URL(url), false, clock.now());
+  note(A);
+  for (let number = 0; number < 255; number += 1) note(`http://${number}.example`);
+  assert.ok(health.isPoor(new URL(A), clock.now()));
+  note('http://one-more.example');
+  assert.ok(!health.isPoor(new URL(A), clock.now()));
 });

@@ -385,13 +385,10 @@ describe('a hostile source', { skip: missing('linux', 'gpg') }, () => {
     };
     const signed = sign(`${'x'.repeat(MIB)}\n`);
     const downloads: Downloads = {
-      downloads: [],
       add: () => assert.fail('only documents are read'),
       fetchDocument: async ({ urls: [url = ''] }) => {
         return { kind: 'document', bytes: Uint8Array.from(signed), source: url, validator: undefined };
       },
-      limit: () => undefined,
-      close: async () => undefined,
     };
     const stop = new AbortController();
     const [one, other] = sourcesAt(['http://one.example/', 'http://other.example/']).map(

@@ -49,7 +49,6 @@ afterEach(() => rmSync(tree, { recursive: true, force: true }));
 
 /** Serves the documents, each with its own time. */
 const serving = (index: string, products: string): Downloads => ({
-  downloads: [],
   add: () => assert.fail('only documents are read'),
   fetchDocument: async ({ urls: [url = ''] }) => {
     const isIndex = url.includes('index');
@@ -57,8 +56,6 @@ const serving = (index: string, products: string): Downloads => ({
     const bytes = Buffer.from(JSON.stringify({ ...document, updated: isIndex ? index : products }));
     return { kind: 'document', bytes, source: url, validator: undefined };
   },
-  limit: () => undefined,
-  close: async () => undefined,
 });
 
 async function ask(index: string, products: string, isRemembered = true): Promise<SourceAnswer> {

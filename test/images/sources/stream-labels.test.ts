@@ -46,7 +46,6 @@ const SITE: SiteContent = {
 };
 
 const downloads: Downloads = {
-  downloads: [],
   add: () => assert.fail('only documents are read'),
   fetchDocument: async ({ urls: [url = ''] }) => {
     const document = url.includes('index')
@@ -55,8 +54,6 @@ const downloads: Downloads = {
     const bytes = Buffer.from(JSON.stringify(document));
     return { kind: 'document', bytes, source: url, validator: undefined };
   },
-  limit: () => undefined,
-  close: async () => undefined,
 };
 
 async function serialsFor(choices: OfferWish['choices']): Promise<readonly (string | undefined)[]> {

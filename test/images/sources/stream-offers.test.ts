@@ -48,7 +48,7 @@ async function ask(documents: number, aliases: number) {
     return Promise.resolve({ kind: 'document', bytes, source: url, validator: undefined });
   };
   const none = (): never => assert.fail('only documents are fetched');
-  const downloads: Downloads = { downloads: [], add: none, limit: none, close: none, fetchDocument };
+  const downloads: Downloads = { add: none, fetchDocument };
   const wish = { os: '*', release: undefined, architectures: [] };
   const [answer] = await askSources([SOURCE], wish, { downloads, clock: systemClock, mirrors: [] });
   return answer ?? assert.fail('there is no answer');

@@ -27,10 +27,7 @@ const SOURCE: StreamSource = {
 };
 const none = (): never => assert.fail('only documents are fetched');
 const downloads: Downloads = {
-  downloads: [],
   add: none,
-  limit: none,
-  close: none,
   fetchDocument: async ({ urls: [url = ''] }) => {
     const bytes = url.includes('index') ? Buffer.from(JSON.stringify(indexDocument({ images: {} }, false))) : PRODUCTS;
     return { kind: 'document', bytes, source: url, validator: undefined };
