@@ -11,7 +11,7 @@ const REMOVE_TRIES_MAX = 40;
 let groups = 0;
 
 /** The use of a group: its controller in version 1, and the file of each version that a group needs for it. */
-export interface GroupUse {
+interface GroupUse {
   readonly controller: string;
   readonly fileOfFirst: string;
   readonly fileOfSecond: string;

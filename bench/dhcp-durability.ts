@@ -29,7 +29,7 @@ const LEASE_FILE = /leases[^/]*$/;
 const ATTACH_MS_MAX = 10_000;
 
 /** The durability of leases, by their ACKs. */
-export interface Durability {
+interface Durability {
   readonly acks: number;
   /** ACKs sent after the lease file was written and then synced since the OFFER. */
   readonly syncedAcks: number;

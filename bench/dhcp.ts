@@ -25,7 +25,7 @@ import { type Figure, Figures, RACKBOOT, type Result } from './figure.ts';
 import { CLIENT, CORES, type Contender, type Ground, type Measure, measureQuietly, SERVER } from './ground.ts';
 
 /** The parts of a run. */
-export interface DhcpPlan {
+interface DhcpPlan {
   readonly contenders: readonly ContenderName[];
   readonly rounds: number;
   /** Leases there are before; each a row of figures. */

@@ -42,7 +42,7 @@ const LOAD_CPU_FD = 3;
 const CLIENT_MAC = '52:54:00:be:0c:01';
 
 /** A server that runs. */
-export interface RunningServer {
+interface RunningServer {
   stop(): Promise<void>;
 }
 

@@ -7,7 +7,7 @@ import { cpuSecondsOf, idleSecondsOf } from './process-cpu.ts';
 import { readCpuSeconds } from './server-cpu.ts';
 
 /** The settings that `ground.ts` adds to those of a load. */
-export interface LoadSettings {
+interface LoadSettings {
   readonly serverPids: readonly number[];
   /** A descriptor of the server's CPU time counter, threads and children included; undefined to add up `serverPids`. */
   readonly serverCpuFd?: number | undefined;

@@ -15,7 +15,7 @@ export interface CpuProfile {
 }
 
 /** A function and its share of the thread's busy time, 0 to 1. */
-export interface SelfTime {
+interface SelfTime {
   readonly name: string;
   readonly share: number;
 }

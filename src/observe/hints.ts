@@ -22,7 +22,7 @@ const SILENCE_SECONDS_MIN = 5;
 /** Offers without a REQUEST after which the next DISCOVER gives a hint: the last offer was not taken either. */
 const OFFERS_UNTAKEN_MAX = 3;
 /** DISCOVERs within this time, in milliseconds, are copies from several relay agents: RFC 2131 §4.1 makes clients wait 3 s or more. */
-export const COPIES_MS = 200;
+const COPIES_MS = 200;
 /** Loads of the same loader without a kernel, within LOOP_MS_MAX, that give a hint. */
 const LOADS_MAX = 3;
 const LOOP_MS_MAX = 600_000;

@@ -53,7 +53,7 @@ export function routerSolicitation(from = MAC): Uint8Array {
 }
 
 /** One message of the kernel's answer about sockets (sock_diag(7)). */
-export function socketMessage(type: number, rest: readonly number[], length: number): Uint8Array {
+function socketMessage(type: number, rest: readonly number[], length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, length, true);
@@ -65,7 +65,7 @@ export function socketMessage(type: number, rest: readonly number[], length: num
 /** A socket of IPv4 with the local port 67, and the end of the list. */
 export const SOCKET_ANSWER = [socketMessage(20, [2, 0, 0, 0, 0, 67], 88), socketMessage(3, [], 20)];
 
-export const UPSTREAM_ANSWERS = [
+const UPSTREAM_ANSWERS = [
   replyTo(queryBytes('www.example', TYPE.A), 0x8180, {
     answers: [
       record('www.example', 'CNAME', 'host.example.'),
@@ -94,7 +94,7 @@ function rawAnswer(type: number, rdata: readonly number[]): Uint8Array {
   return writer.finish();
 }
 
-export interface Decoder {
+interface Decoder {
   readonly decode: (bytes: BorrowedBytes) => unknown;
   readonly samples: readonly Uint8Array[];
 }

@@ -83,7 +83,7 @@ export interface ServerDatagram {
   readonly file: string;
 }
 
-export interface WirePiece {
+interface WirePiece {
   readonly place: 'options' | 'file' | 'sname';
   readonly code: number;
   readonly value: readonly number[];

@@ -9,7 +9,7 @@ import { DECODERS, LARGE_BYTES, type Tried } from './byte-decoders.ts';
 import { latin1 } from './decoder-samples.ts';
 
 /** How many inputs a decoder gets of each kind. */
-export interface Inputs {
+interface Inputs {
   readonly bentPerSample: number;
   readonly large: number;
   readonly noise: number;

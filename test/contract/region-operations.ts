@@ -24,7 +24,7 @@ export const EVENT: NewMachineEvent = { type: 'NODE', code: 'rack', params: { te
 const ids = (count: number) => Array.from({ length: count }, (_, index) => `m${String(index).padStart(5, '0')}`);
 
 /** A region with a number of machines, and the tables of one process. */
-export interface FilledRegion {
+interface FilledRegion {
   readonly tables: RegionTables;
   readonly machines: number;
 }

@@ -47,7 +47,7 @@ const PLACE: LabPlace = {
 };
 /** Its hardware address is 52:54:00:5a:00:01. */
 const MACHINE_INDEX = 1;
-export const MACHINE_NAME = 'calm-ibis';
+const MACHINE_NAME = 'calm-ibis';
 const STATE_MS_MAX = 60_000;
 const COMMAND_MS_MAX = 60_000;
 /** Of a stand-in that is loaded and never run. */
@@ -66,7 +66,7 @@ const machinesOfRegion = z.array(
 );
 
 /** The output of a command, on both streams, and its exit status. */
-export interface Printed {
+interface Printed {
   readonly code: number | null;
   readonly lines: readonly string[];
 }

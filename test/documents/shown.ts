@@ -98,7 +98,7 @@ export async function runPage(rack: ShownRack, path: string): Promise<RunCommand
  * A line without the parts that differ each time: numbers, times, random names, and the address of a machine, which is shown until its
  * lease ends. Words and keys stay.
  */
-export function skeleton(line: string): string {
+function skeleton(line: string): string {
   return line
     .replace(/^[a-z\d]{6}(?= {2})|\([a-z\d]{6}\)|(?<=^System id +)\S+/g, '#')
     .replace(/[a-z]+-[a-z]+\.maas/g, '#')

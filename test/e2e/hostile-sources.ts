@@ -50,7 +50,7 @@ export interface Strangers {
 }
 
 /** The identity of a machine at work: the token of its boot, and a key of its own. */
-export interface AtWork {
+interface AtWork {
   readonly systemId: string;
   readonly bootToken: string;
   readonly authorization: string;

@@ -6,14 +6,14 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { seededRandom } from '../support/seeded-random.ts';
 
-export interface RelayModel {
+interface RelayModel {
   readonly seed: number;
   readonly loss: number;
   readonly duplication: number;
 }
 
 /** A running relay. */
-export interface LossyRelay {
+interface LossyRelay {
   /** Where the client sends its request. */
   readonly port: number;
   /** Packets carried, copies included, and packets lost. */

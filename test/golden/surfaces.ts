@@ -39,7 +39,7 @@ const ROOT = join(import.meta.dirname, '..', '..');
 export const GOLDEN = join(ROOT, 'fixtures', 'golden');
 
 /** Name of a file below fixtures/golden, and its text. */
-export type Surfaces = ReadonlyMap<string, string>;
+type Surfaces = ReadonlyMap<string, string>;
 
 const pretty = (value: unknown): string => `${JSON.stringify(value, undefined, 1)}\n`;
 /** A reviver that leaves out what people read: `describe/` has the same texts. */

@@ -1,4 +1,4 @@
-// Finds every bound that the code names: constants that end in MAX, BOUNDS, LIMIT, CAPACITY or SOCKETS, and rates, whether they have a name of their own or stand
+// Finds a bound that the code names, and its value: constants that end in MAX, BOUNDS, LIMIT, CAPACITY or SOCKETS, and rates, whether they have a name of their own or stand
 // where they are used.
 //
 //   const FLIGHTS_MAX = 4096;                        dns/forward.ts FLIGHTS_MAX
@@ -13,7 +13,7 @@ import { runInNewContext } from 'node:vm';
 const SRC = join(import.meta.dirname, '..', '..', 'src');
 
 /** A bound as the code states it. */
-export interface FoundBound {
+interface FoundBound {
   /** The file below `src`, a space, and the name: `dns/forward.ts FLIGHTS_MAX`. */
   readonly at: string;
   readonly name: string;
@@ -25,8 +25,6 @@ const CONSTANT = /^\s*(?:export )?const ([A-Z][A-Z0-9_]*)(?:: ([^=\n]+?))? =\s*(
 const FIELD_RATE = /^\s*readonly (#\w+) = new (?:RateLimit|EventSampler)(?:<\w+>)?\(\s*(\{[^}]*perSecond[^}]*\})/gm;
 /** A key of the configuration; one whose default is a constant is that constant's bound. */
 const KEY = /^\s*([a-z_]+_(?:max|per_second)): z\s*\.[^,]*?(?:,[^,]*?)*?\.default\(([\d_]+)\),$/gm;
-/** `this.#known.size >= STOCK_SIZE`, `length < LIST_CHUNK`. */
-const COMPARED = /\b(?:size|length)\s*[<>]=?\s*([A-Z][A-Z0-9_]+)\b/g;
 const IS_BOUND = /(?:^|_)(?:MAX|BOUNDS|LIMIT|CAPACITY|SOCKETS)$/;
 
 const sources = new Map<string, string>();
@@ -37,15 +35,8 @@ function sourceOf(file: string): string {
   return known;
 }
 
-/** Every bound of `src`, by file. */
-export function findBounds(): readonly FoundBound[] {
-  return globSync('**/*.ts', { cwd: SRC })
-    .sort()
-    .flatMap((file) => boundsIn(file, sourceOf(file)));
-}
-
 /** The bounds of one file. */
-export function boundsIn(file: string, source: string): readonly FoundBound[] {
+function boundsIn(file: string, source: string): readonly FoundBound[] {
   const found: FoundBound[] = [];
   for (const [, name = '', type = '', expression = ''] of source.matchAll(CONSTANT)) {
     const isRate = /\bRate\b/.test(type) || (expression.startsWith('{') && expression.includes('perSecond'));
@@ -71,13 +62,6 @@ export function findConstant(at: string): FoundBound | undefined {
   return boundsIn(file, sourceOf(file)).find((bound) => bound.at === at);
 }
 
-/** The value of a constant, found by `file NAME`. @throws Error if it is gone */
-export function constantValue(at: string): unknown {
-  const found = findConstant(at);
-  if (found === undefined) throw new Error(`${at} is gone from src`);
-  return evaluate(found.expression, at.split(' ')[0] ?? '');
-}
-
 /** The value of a bound for people: with its unit, and a rate as so many a second. */
 export function valueText({ at, name, expression }: FoundBound): string {
   return format(name, evaluate(expression, at.split(' ')[0] ?? ''));
@@ -99,7 +83,7 @@ function constantOf(name: string, file: string): unknown {
 }
 
 /** Where a constant is declared that a file names, its own or an imported one, as `file NAME`; undefined: the product declares no such constant. */
-export function placeOf(name: string, file: string): string | undefined {
+function placeOf(name: string, file: string): string | undefined {
   const own = `${file} ${name}`;
   if (findConstant(own) !== undefined) return own;
   for (const [, names = '', path = ''] of sourceOf(file).matchAll(/import \{([^}]*)\} from '(\.[^']*)'/g)) {
@@ -108,18 +92,6 @@ export function placeOf(name: string, file: string): string | undefined {
     if (original !== undefined) return placeOf(original, join(dirname(file), path));
   }
   return undefined;
-}
-
-/** The source of a file below `src`. */
-export const readSource = (file: string): string => sourceOf(file);
-
-/** Constants of any name that a size or a length is compared with, as `file NAME` of their declaration. */
-export function findComparedSizes(): readonly string[] {
-  const found = new Set<string>();
-  for (const file of globSync('**/*.ts', { cwd: SRC }).sort()) {
-    for (const [, name = ''] of sourceOf(file).matchAll(COMPARED)) found.add(placeOf(name, file) ?? `${file} ${name}`);
-  }
-  return [...found];
 }
 
 function format(name: string, value: unknown): string {

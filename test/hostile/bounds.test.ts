@@ -1,4 +1,4 @@
-// Every bound of the code is classified: its author says who can fill it, what others notice, and how it empties.
+// Every bound that an outside client can fill has a row: who can fill it, what others notice, how it empties, and a test.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -6,9 +6,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { BOUNDS_DOCUMENT, renderBoundsDocument } from '../documents/bounds-document.ts';
-import { boundsIn, findBounds, findConstant, valueText } from './bound-scan.ts';
+import { findConstant, valueText } from './bound-scan.ts';
 import { KERNEL_BOUNDS } from './bounds/kernel.ts';
-import { HELD, isPlainByRule, listedPlain } from './bounds.ts';
+import { HELD } from './bounds.ts';
 
 const ROWS = Object.values(HELD).flat();
 const HELD_AT = ROWS.map(({ at }) => at);
@@ -44,32 +44,12 @@ function namesBound(test: string, at: string): boolean {
 }
 
 describe('the table of bounds', () => {
-  it('every bound of the code has a row or is a plain limit', () => {
-    const known = new Set([...HELD_AT, ...listedPlain()]);
-    const unknown = findBounds().filter(({ at }) => !known.has(at) && !isPlainByRule(at));
+  it('every row is a constant of the code, once', () => {
     assert.deepEqual(
-      unknown.map(({ at }) => at),
+      HELD_AT.filter((at, index) => findConstant(at) === undefined || HELD_AT.indexOf(at) !== index),
       [],
-      'new bounds: give each a row in test/hostile/bounds/ (who can fill it, what the others notice, how it empties), ' +
-        'or list it in PLAIN of test/hostile/bounds.ts when nobody outside can hold or fill it; then run npm run docs',
+      'gone from src, moved, or there twice',
     );
-  });
-
-  it('every row and every listed limit is a constant of the code', () => {
-    const gone = [...HELD_AT, ...listedPlain()].filter((at) => findConstant(at) === undefined);
-    assert.deepEqual(
-      gone,
-      [],
-      'these are gone from src, or moved: take them out of test/hostile/bounds, or rename them',
-    );
-  });
-
-  it('no bound is classified twice', () => {
-    const all = [...HELD_AT, ...listedPlain()];
-    const twice = all.filter((at, index) => all.indexOf(at) !== index);
-    assert.deepEqual(twice, []);
-    const needless = listedPlain().filter(isPlainByRule);
-    assert.deepEqual(needless, [], 'a rule recognises these already: take them out of PLAIN');
   });
 
   it('every row in which others notice something names the harm', () => {
@@ -114,49 +94,5 @@ describe('the table of bounds', () => {
 
   it('docs/reference/bounds.md is up to date; npm run docs writes it', () => {
     assert.equal(readFileSync(BOUNDS_DOCUMENT, 'utf8'), renderBoundsDocument(), 'run npm run docs');
-  });
-});
-
-describe('finding bounds', () => {
-  const found = (source: string): readonly string[] => boundsIn('room/file.ts', `${source}\n`).map(({ name }) => name);
-
-  it('constants that end in MAX, BOUNDS, LIMIT, CAPACITY or SOCKETS are bounds, exported, typed, or within a function', () => {
-    assert.deepEqual(found('export const PLACES_MAX = 8;'), ['PLACES_MAX']);
-    assert.deepEqual(found('  const PLACES_MAX: number = OTHERS_MAX / 2;'), ['PLACES_MAX']);
-    assert.deepEqual(found('const BOUNDS: DoorBounds = { entriesMax: 8,\n  bytesMax: 9 };'), ['BOUNDS']);
-    assert.deepEqual(found('const UPSTREAM_SOCKETS = 8;\nconst HEAP_CAPACITY = 9;\nconst QUEUE_LIMIT = 7;'), [
-      'UPSTREAM_SOCKETS',
-      'HEAP_CAPACITY',
-      'QUEUE_LIMIT',
-    ]);
-    assert.deepEqual(found('const PLACES = 8;\nconst MAXIMAL = 9;'), []);
-  });
-
-  it('rates are bounds, with a name of their own or without', () => {
-    assert.deepEqual(found('const REPORT_RATE: Rate = { perSecond: 1, burst: 50 };'), ['REPORT_RATE']);
-    assert.deepEqual(found('const OFTEN = { perSecond: 1, burst: 50 } as const;'), ['OFTEN']);
-    assert.deepEqual(found('  readonly #sampler = new RateLimit({ perSecond: 1, burst: 50 });'), ['#sampler']);
-    assert.deepEqual(found('  readonly #sampler = new EventSampler<string>({ perSecond: 1, burst: 50 });'), [
-      '#sampler',
-    ]);
-  });
-
-  it('keys of the configuration are bounds, except those whose default is a constant', () => {
-    const keys =
-      '  places_max: z.number().int().min(1).max(9).default(1_000),\n  rooms_per_second: z.number().default(ROOMS),\n';
-    assert.deepEqual(
-      boundsIn('config/file.ts', keys).map(({ at, expression }) => `${at} ${expression}`),
-      ['config/file.ts places_max 1_000'],
-    );
-    assert.equal(isPlainByRule('config/file.ts places_max'), false);
-  });
-
-  it('a bound on a growing collection is not a limit of a single value, in any unit', () => {
-    assert.equal(isPlainByRule('room/file.ts NAME_CHARACTERS_MAX'), true);
-    assert.equal(isPlainByRule('room/file.ts WAITING_CHARACTERS_MAX'), false);
-    assert.equal(isPlainByRule('room/file.ts NAME_BYTES_MAX'), false, 'of one, or of all together?');
-    assert.equal(isPlainByRule('room/file.ts WAITING_MS_MAX'), true);
-    assert.equal(isPlainByRule('room/file.ts PLACES_MAX'), false);
-    assert.equal(isPlainByRule('cli/file.ts PLACES_MAX'), true);
   });
 });

@@ -33,7 +33,7 @@ const SILENT_MS = 30_000;
 /** Frames of one call, after which this program looks at what it received. */
 const BATCH = 512;
 
-export interface HeldFlood {
+interface HeldFlood {
   readonly rack: string;
   readonly address: string;
   readonly device: string;

@@ -12,7 +12,7 @@ const TICK_MS = 5;
 const RANGE_ADDRESSES = 200;
 
 /** The place of the host, and the client in whose name it speaks. */
-export interface OtherWire {
+interface OtherWire {
   readonly socket: Socket;
   /** The rack's address on the host's own shared network, and the broadcast address there. */
   readonly rack: string;

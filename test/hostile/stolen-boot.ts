@@ -17,7 +17,7 @@ const PAUSE_MS = 200;
 /** As long as a token, and none. */
 const NO_TOKEN = 'x'.repeat(32);
 
-export interface StolenBoot {
+interface StolenBoot {
   readonly rack: string;
   readonly broadcast: string;
   readonly mac: MacAddress;

@@ -4,7 +4,7 @@
 import type { Clock } from '../../src/clock.ts';
 import type { LinkAnswer, LinkListener, LinkRequest, LinkTransport } from '../../src/uplink/link-transport.ts';
 
-export interface LinkTrouble {
+interface LinkTrouble {
   /** Shares of requests that never arrive, that lose their answer, that are duplicated, and that arrive after their sender gave up. */
   readonly loss: number;
   readonly duplication: number;

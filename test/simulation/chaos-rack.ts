@@ -31,7 +31,7 @@ export const TICK_KIND = 'chaos.tick';
 const TICK: EventKind = { level: 'info', message: 'tick', explanation: 'Counts.' };
 const KINDS = new Map([...EVENT_KINDS, [TICK_KIND, TICK]]);
 
-export interface ChaosRackParts {
+interface ChaosRackParts {
   readonly clock: Clock;
   readonly config: RackConfig;
   readonly host: readonly HostInterface[];

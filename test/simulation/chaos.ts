@@ -291,7 +291,7 @@ async function checkAgreement(world: World): Promise<void> {
 }
 
 /** Runs one seed. */
-export async function liveThroughChaos(seed: number): Promise<void> {
+async function liveThroughChaos(seed: number): Promise<void> {
   const world = new World(seed);
   const { random, clock } = world;
   await world.region.start();

@@ -27,7 +27,7 @@ import { type ServeHttp, WiredMachine } from './virtual-machine.ts';
 import { VirtualWire } from './virtual-wire.ts';
 
 /** Boots before the first reading: the timeline's steps, the ring and the leases of the range are full by then. */
-export const WARM_BOOTS = 6000;
+const WARM_BOOTS = 6000;
 const RACK = ipv4(0x0a140001);
 const BOOT_MS_MAX = 10 * 60_000;
 const FIRST_MAC = 0x0200_0000_0000;

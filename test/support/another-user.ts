@@ -36,7 +36,7 @@ export const AS_NOBODY_WITH: readonly string[] = [
 export const AS_NOBODY: readonly string[] = [...AS_NOBODY_WITH, '--inh-caps=-all', '--bounding-set=-all'];
 
 /** The paths from which programs of this checkout run. */
-export interface Checkout {
+interface Checkout {
   readonly root: string;
   /** The Node that runs them. */
   readonly node: string;

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-export interface IssuedFiles {
+interface IssuedFiles {
   readonly cert: string;
   readonly key: string;
 }

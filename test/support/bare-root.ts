@@ -25,7 +25,7 @@ const PASSED_ON = ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS
 const MAKE_MS_MAX = 1_500_000;
 
 /** A program in the root, and its output so far. */
-export interface RunningProgram {
+interface RunningProgram {
   readonly child: ChildProcess;
   readonly text: () => string;
 }

@@ -14,7 +14,7 @@ import { RunningRack } from './running-rack.ts';
 export const KERNEL = '/amd64/generic/bookworm/commissioning/linux';
 export const KERNEL_BYTES = 8 * 1024 * 1024;
 
-export interface ChangingRackOptions {
+interface ChangingRackOptions {
   /** How long the watcher of the file may rest before each test, in milliseconds, so that it says nothing more of the test before. */
   readonly restMs: number;
 }

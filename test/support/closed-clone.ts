@@ -13,7 +13,7 @@ export const RUN_MS_MAX = 240_000;
 export const SKIP = missing('linux', 'root', 'ip', 'unshare', 'mount', 'setpriv', 'udhcpc', 'ssh');
 
 /** A file, and the tests in it that run something as another user. */
-export type ClosedFile = readonly [file: string, name: string];
+type ClosedFile = readonly [file: string, name: string];
 /** The short suite has these, */
 export const FIRST: readonly ClosedFile[] = [
   ['test/e2e/net/interfaces.test.ts', 'a user without privileges'],

@@ -1,15 +1,10 @@
 // Racks whose region's database is damaged, and what the commands then report.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { LabPlace } from '../../src/lab/safe-lab.ts';
-import { eventuallyWithin } from './eventually.ts';
 import { DhcpProbes } from './probes.ts';
 import { RunningRack, runRackboot } from './running-rack.ts';
 import { bootSimulatedMachine } from './simulated-boot.ts';
-
-const CACHED_MS_MAX = 30_000;
 
 /** Runs the work with a rack that has started, and has a whole region. */
 export async function withWholeRack(
@@ -36,15 +31,6 @@ export async function enlistMachine(place: LabPlace): Promise<void> {
   assert.equal(outcome.kind, 'enlisted', JSON.stringify(outcome));
 }
 
-/** The file of the machines that the rack knows without its region, once it has one. */
-export async function cachedMachines(rack: RunningRack): Promise<string> {
-  const cache = join(rack.stateDir, 'desired-state.json');
-  await eventuallyWithin(CACHED_MS_MAX, 'the machine in the cache', () =>
-    readFileSync(cache, 'utf8').includes('"systemId"'),
-  );
-  return cache;
-}
-
 const shown = (rack: RunningRack, words: string) => runRackboot([words, '--config', rack.configFile]);
 
 /** `status` and `doctor` show that the region cannot run, and the remedy. */
@@ -54,20 +40,4 @@ export async function assertShownAsDown(rack: RunningRack): Promise<void> {
     assert.equal(code, 1);
     assert.match(output.join('\n'), /^BAD .*region.*region\.db .*restore a backup/m, words);
   }
-}
-
-/** The rack reports damage of a region that runs; `status` has a note of it, and for `doctor` it is a fault. */
-export async function assertShownAsDamage(
-  rack: RunningRack,
-  from: number,
-  reported: RegExp,
-  short: string,
-): Promise<void> {
-  const { text } = await rack.reported('region.problem', { from, match: ({ id }) => id === 'database' });
-  assert.match(String(text), reported);
-  const status = await shown(rack, 'status');
-  assert.match(status.output.join('\n'), new RegExp(`^Note .*${short}`, 'm'));
-  const doctor = await shown(rack, 'doctor');
-  assert.equal(doctor.code, 1);
-  assert.match(doctor.output.join('\n'), new RegExp(`^BAD .*region database.*${short}`, 'm'));
 }

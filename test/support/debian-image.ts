@@ -48,24 +48,6 @@ export async function cachedDebianImage(
   return { ...image, tree, path: join(tree, blobPath(image.sha256, image.format)) };
 }
 
-/** Adds the image to a boot tree under its own name. */
-export async function addCachedImage(image: CachedImage, tree: string): Promise<StoredImage> {
-  const file = await open(image.path, 'r');
-  try {
-    const { os, release, architecture, subarchitecture, label, serial } = image;
-    const name = { os, release, architecture, subarchitecture, label, serial };
-    const terms = {
-      fileName: image.path,
-      compress: false,
-      nowMs: systemClock.wallTimeMs(),
-      onProgress: () => undefined,
-    };
-    return (await addImage({ tree, file: await bytesOfFile(file, image.path), name, ...terms })).image;
-  } finally {
-    await file.close();
-  }
-}
-
 async function make(tree: string, arch: string, onProgress: (text: string) => void): Promise<void> {
   mkdirSync(CACHE, { recursive: true });
   const part = `${tree}.part-${process.pid}`;

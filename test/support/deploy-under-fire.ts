@@ -7,7 +7,7 @@ import { MachineUnderFire, STEP_MS_MAX } from './machine-under-fire.ts';
 import { AWAY_MS_MAX, type FireOptions, RegionUnderFire } from './region-under-fire.ts';
 import { eventually } from './running-rack.ts';
 
-export interface DeployOptions extends FireOptions {
+interface DeployOptions extends FireOptions {
   readonly machines: number;
   /** Deployments of each machine, at most; the last one ends after the last kill. */
   readonly livesMax: number;

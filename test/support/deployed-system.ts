@@ -81,7 +81,7 @@ export interface DeployedFile extends Pick<ImageFile, 'path' | 'sha256' | 'bytes
 }
 
 /** The result of a run of the environment. */
-export interface DeployOutcome {
+interface DeployOutcome {
   /** Of the virtual machine's process. */
   readonly code: number | null;
   readonly last: ReportedSignal | undefined;

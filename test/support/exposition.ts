@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 
-export interface ExpositionSample {
+interface ExpositionSample {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;

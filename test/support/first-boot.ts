@@ -40,7 +40,7 @@ export interface BootCase {
 }
 
 /** The common fields of a list of machines. */
-export interface BootCaseTerms {
+interface BootCaseTerms {
   /** Of all of them. Default: amd64. */
   readonly content?: TreeContent;
   /** The host's needs beyond those for amd64 machines. */

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** The form of a signature. */
-export type SignatureForm = 'clear' | 'detached' | 'detached-armored';
+type SignatureForm = 'clear' | 'detached' | 'detached-armored';
 
 export interface SignOptions {
   /** The fingerprint, or a part of the name, of the key. */

@@ -28,7 +28,7 @@ export async function startHampered(): Promise<PostgresServer> {
 }
 
 /** An empty database of that user. */
-export async function emptyPlace(server: PostgresServer): Promise<PostgresPlace> {
+async function emptyPlace(server: PostgresServer): Promise<PostgresPlace> {
   const name = await server.makeDatabase();
   await server.query(`ALTER DATABASE ${name} OWNER TO hampered`);
   return { url: server.urlOf(name).replace('user=rackboot', 'user=hampered'), pool: 4 };

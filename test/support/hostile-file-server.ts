@@ -6,7 +6,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { viewBytes } from '../../src/net/borrowed-bytes.ts';
 
 /** A request that came. */
-export interface SeenRequest {
+interface SeenRequest {
   readonly path: string;
   /** The first byte asked for; 0 without a Range. */
   readonly from: number;

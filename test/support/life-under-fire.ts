@@ -30,7 +30,7 @@ const STILL_LOOKS = 16;
 const AT_WORK = new Set(['Commissioning', 'Deploying', 'Disk erasing', 'Testing', 'Entering rescue mode']);
 
 /** When the daemon is killed: at an event kind in its log, or at one of these. */
-export type KillPoint = 'answered' | 'power-on' | 'power-off' | (string & {});
+type KillPoint = 'answered' | 'power-on' | 'power-off' | (string & {});
 
 /** A machine as the API shows it. */
 export interface ShownMachine {

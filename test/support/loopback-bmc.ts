@@ -11,7 +11,7 @@ import { endProgram } from './child.ts';
 const START_MS_MAX = 5_000;
 
 /** A user of the BMC, and its privileges. */
-export interface BmcUser {
+interface BmcUser {
   readonly name: string;
   readonly password: string;
   readonly level: 'user' | 'operator' | 'admin';

@@ -12,13 +12,13 @@ import { bootSimulatedMachine } from './simulated-boot.ts';
 /** The pause before counting, in milliseconds: idle connections close within it. */
 const REST_MS = 17_000;
 
-export interface Holdings {
+interface Holdings {
   readonly descriptors: number;
   readonly threads: number;
   readonly heapBytes: number;
 }
 
-export interface ManyBoots {
+interface ManyBoots {
   /** The number of boots before the first count. */
   readonly warm: number;
   readonly boots: number;

@@ -20,7 +20,7 @@ const resource = z.object({
   progress: z.number(),
   sets: z.record(z.string(), z.object({ complete: z.boolean(), files: z.record(z.string(), file) })).optional(),
 });
-export type PairResource = z.infer<typeof resource>;
+type PairResource = z.infer<typeof resource>;
 
 /** Uploads a disk image to a process. @param seed of its content */
 export async function uploadDisk(place: LabPlace, key: string, name: string, seed: number): Promise<void> {

@@ -68,7 +68,7 @@ export function readableMain(): { readonly node: string; readonly main: string; 
 }
 
 /** A daemon whose log is not read. */
-export interface QuietDaemon {
+interface QuietDaemon {
   readonly pid: number;
   /** Standard error so far. */
   complaints(): string;

@@ -42,7 +42,7 @@ const SOURCE = join(ROOT, 'src');
 export const PRODUCT = { project: PROJECT, folder: SOURCE } as const;
 
 /** A type that the compiler takes on trust: `x as T`, `<T>x`, `x instanceof T`, or a function that says `x is T`. */
-export interface TrustedType {
+interface TrustedType {
   /** `src/net/watch/arp.ts:12`. */
   readonly place: string;
   readonly text: string;
@@ -61,7 +61,7 @@ export interface OpenFunction {
 }
 
 /** An expression that takes a part of a value, or leads to its memory: `x.slice`, called or not, `x['slice']`, `const { slice } = x`, `x.buffer`. */
-export interface PartTaken {
+interface PartTaken {
   readonly place: string;
   readonly text: string;
   readonly method: 'slice' | 'subarray' | 'buffer';
@@ -175,11 +175,7 @@ export function shareProduct(): void {
 }
 
 /** Opens a project, and gives its files below a folder to `use`. The compiler has ended when this returns, unless the product is shared. */
-export function withProject<T>(
-  project: string,
-  folder: string,
-  use: (opened: Project, files: readonly SourceFile[]) => T,
-): T {
+function withProject<T>(project: string, folder: string, use: (opened: Project, files: readonly SourceFile[]) => T): T {
   if (project === PROJECT && shared !== undefined) return use(shared.opened, shared.files);
   const one = project === PROJECT ? openProduct() : openProject(project, folder);
   try {

@@ -99,7 +99,7 @@ export class MemoryNetwork implements DatagramNetwork {
   }
 }
 
-export interface BenchFile {
+interface BenchFile {
   readonly bytes: Uint8Array;
   /** The length that it claims; undefined: that of `bytes`. */
   readonly sizeBytes?: number;

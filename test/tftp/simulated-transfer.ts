@@ -14,7 +14,7 @@ import { seededRandom } from '../support/seeded-random.ts';
 /** The most packets of one simulation. */
 const STEPS_MAX = 3_000_000;
 
-export interface LinkModel {
+interface LinkModel {
   readonly seed: number;
   /** Probability that a packet is lost, each way. */
   readonly loss: number;
@@ -40,7 +40,7 @@ export interface ClientModel {
 export const GOOD_LINK: LinkModel = { seed: 1, loss: 0, duplication: 0, latencyMs: 0.5, jitterMs: 0, bytesPerMs: 1e5 };
 export const USUAL_CLIENT: ClientModel = { timeoutMs: 2000, staleBlocks: 'last', gaps: 'once' };
 
-export interface SimulationResult {
+interface SimulationResult {
   readonly outcome: TransferOutcome['kind'];
   readonly receivedBytes: number;
   readonly clientDone: boolean;

@@ -4,7 +4,7 @@
 import type { HeldBound } from './row.ts';
 
 /** A bound of the host; its name and value are given, where those of the other rows are read from the code. */
-export interface KernelBound extends Omit<HeldBound, 'at'> {
+interface KernelBound extends Omit<HeldBound, 'at'> {
   readonly name: string;
   readonly value: string;
 }

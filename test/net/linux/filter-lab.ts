@@ -15,7 +15,7 @@ import {
 } from '../../../src/net/linux/packet-filter.ts';
 
 /** The data that a filter can read. */
-export interface FilteredPacket {
+interface FilteredPacket {
   readonly view: DataView;
   readonly interfaceIndex?: number;
   readonly senderTail?: number;
