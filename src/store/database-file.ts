@@ -15,7 +15,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { counted } from '../counted.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { makeDirectories } from '../files/durable-directory.ts';
-import { foundStats, linkedFile, linkTarget, OpenFiles, statsFault } from '../files/found-stats.ts';
+import { foundStats, linkedFile, linkTarget, statsFault } from '../files/found-stats.ts';
 import { isOwnershipError, ownershipRemedy, ownUserName } from '../files/ownership.ts';
 import { checkRegularFile, openRegularFile, UnfitFile } from '../files/regular-file.ts';
 
@@ -241,13 +241,6 @@ function fileSize(path: string): number {
 }
 
 /**
- * The files of a database that is open in WAL mode. SQLite does not notice that somebody removes or replaces one: it continues in the files
- * that it has open, which the next start cannot find (sqlite.org/howtocorrupt.html §2.4).
- */
-export const openFilesOf = (path: string): OpenFiles =>
-  new OpenFiles([path, companionOf(path, '-wal'), companionOf(path, '-shm')], (one) => pageFaultIn(one) !== undefined);
-
-/**
  * The version of a file that must be of this kind; 0 if it is still empty.
  * @throws RackError `store-broken` for another program's file or an impossible version, `store-newer`
  */
@@ -284,19 +277,6 @@ function pageFault(database: DatabaseSync): string | undefined {
   const row = database.prepare('PRAGMA quick_check(1)').get();
   const verdict = row === undefined ? 'no answer' : String(Object.values(row)[0]);
   return verdict === 'ok' ? undefined : verdict;
-}
-
-/** As `pageFault`, on a connection of its own, which has no page in memory. @throws Error if it cannot read the file now */
-function pageFaultIn(path: string): string | undefined {
-  const database = new DatabaseSync(path, { readOnly: true });
-  try {
-    return pageFault(database);
-  } catch (error) {
-    if (BROKEN_CODES.has(sqliteCode(error) ?? 0)) return errorText(error);
-    throw error;
-  } finally {
-    database.close();
-  }
 }
 
 /**

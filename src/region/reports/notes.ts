@@ -159,7 +159,6 @@ const NOTES = {
   'database-refuses': ['fault', 'said'],
   'database-asks-password': [],
   'database-untrusted': ['said'],
-  'database-statement': ['said'],
   'database-silent': ['seconds'],
   'database-read-only': [],
   'database-standby': [],
@@ -228,7 +227,6 @@ export type DatabaseFault =
   | 'connection-lost'
   | 'files-failing'
   | 'damaged'
-  | 'version-missing'
   | 'pool-taken'
   | 'unreached';
 
@@ -247,7 +245,6 @@ type OutageCode =
   | 'database-refuses'
   | 'database-asks-password'
   | 'database-untrusted'
-  | 'database-statement'
   | 'database-silent'
   | 'database-read-only'
   | 'database-standby'
@@ -290,7 +287,6 @@ const FAULTS: Readonly<Record<DatabaseFault, string>> = {
   'connection-lost': 'the connection was lost: see whether the database runs and its disk has room, and its log',
   'files-failing': "the database cannot use its files: see its log and the kernel's",
   damaged: 'the database is damaged: see its log, and restore a backup',
-  'version-missing': 'its table `rackboot` is empty, so nobody knows the version of the tables: restore a backup',
   'pool-taken': 'all connections of region.store.pool are in use, or the database does not answer: see its load',
   unreached: 'see whether the database runs and its disk has room, and region.store.url',
 };
@@ -337,8 +333,6 @@ const OUTAGES: Pick<Writers<NoteParams>, Outage['note']> = {
   'database-asks-password': () =>
     "the region's database asks for a password: write it to a file, and name that in region.store.password_file",
   'database-untrusted': (params) => untrustedText(params, true),
-  'database-statement': ({ said }) =>
-    `the region's database refuses a statement${quoted(said)}: has somebody changed its tables, triggers, sequences, rights or search_path? Its log says more`,
   'database-silent': ({ seconds }) =>
     `the region's database cannot be used now (it has not answered for ${seconds} s): see whether it runs, its load, and the network to it`,
   'database-read-only': () =>

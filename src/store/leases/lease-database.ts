@@ -15,13 +15,11 @@
 // 3. No record leaves the log before `fold.sequence` has passed it.
 // 4. A row with a right checksum is used whole. Of a damaged row only the usable records are used (`damaged-row.ts`). Each damaged row is
 //    reported once, up to DAMAGE_REPORTED_MAX rows.
-// 5. Nothing is written while a file is not where it was opened (`OpenFiles`): the next start could not find it.
-// 6. `lease_block` holds at most one record per address, so the networks ever served bound its size.
+// 5. `lease_block` holds at most one record per address, so the networks ever served bound its size.
 
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { errorText, RackError } from '../../errors.ts';
-import type { OpenFiles } from '../../files/found-stats.ts';
-import { broken, checkNotCut, openDatabaseFile, openFilesOf, versionOf } from '../database-file.ts';
+import { broken, checkNotCut, openDatabaseFile, versionOf } from '../database-file.ts';
 import { DAMAGE_REPORTED_MAX, type LeaseDamage, type StoredRow, salvage } from './damaged-row.ts';
 import { FoldPass } from './fold-pass.ts';
 import { decodeLeases } from './lease-record.ts';
@@ -47,7 +45,6 @@ const PROBE_BYTES_MAX = 1024 * 1024;
 /** The open file. Every method is synchronous and throws SQLite's errors. */
 export class LeaseDatabase {
   readonly #database: DatabaseSync;
-  readonly #files: OpenFiles;
   readonly #append: StatementSync;
   readonly #next: StatementSync;
   readonly #oldest: StatementSync;
@@ -66,7 +63,6 @@ export class LeaseDatabase {
   constructor(path: string, onDamage: (damage: LeaseDamage) => void = () => undefined) {
     this.#onDamage = onDamage;
     this.#database = openDatabaseFile(path, LEASE_DATABASE);
-    this.#files = openFilesOf(path);
     this.#append = this.#database.prepare('INSERT INTO log (seq, checksum, records) VALUES (?, ?, ?)');
     this.#next = this.#database.prepare(
       'SELECT seq AS key, checksum, records FROM log WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT 1',
@@ -114,7 +110,6 @@ export class LeaseDatabase {
    * @param sequence of its last record
    */
   write(sequence: number, records: Uint8Array): void {
-    this.#checkFiles();
     this.#append.run(sequence, checksumOf(sequence, records), records);
     this.#last = sequence;
   }
@@ -253,21 +248,12 @@ export class LeaseDatabase {
     this.#database.exec('BEGIN IMMEDIATE');
     try {
       action();
-      this.#checkFiles();
       this.#database.exec('COMMIT');
     } catch (error) {
       // On a full disk SQLite has already rolled back, and a second ROLLBACK would hide the cause.
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
       throw error;
     }
-  }
-
-  #checkFiles(): void {
-    const lost = this.#files.findLost();
-    if (lost === undefined) return;
-    throw new Error(
-      `${lost} was removed, replaced or cut while Rackboot runs: put it back, or restart Rackboot; a restart without it gives up the leases in it`,
-    );
   }
 
   #number(sql: string): number {

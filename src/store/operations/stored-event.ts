@@ -2,19 +2,10 @@
 //
 // 1. Texts are cleaned and bounded before they are stored: they may come from machines and other hosts.
 // 2. An unknown code is shown as it is: a later version may have written it.
-// 3. A known code is read only if its sentence can be made from the parameters. Otherwise the row is damaged, and would fail later, where
-//    the error could not name the row.
 
 import { isPrintable, withoutUsers } from '../../clean-text.ts';
 import { type Fields, isFields } from '../../fields.ts';
-import {
-  eventSentence,
-  type Happening,
-  isHappening,
-  isRemark,
-  type Remark,
-  remarkSentence,
-} from '../../region/records/events.ts';
+import { eventSentence, type Happening, isHappening, isRemark, type Remark } from '../../region/records/events.ts';
 import { cleanWords } from '../../region/records/text-json.ts';
 
 /** Characters of one text, as many as a sentence has. */
@@ -43,8 +34,6 @@ export function unpackRemark(json: string): Remark | undefined {
   if (typeof code !== 'string' || !isFields(params)) throw new TypeError(NO_REMARK);
   const stored = { code, params };
   if (!isRemark(stored)) return { code: 'said', params: { text: code } };
-  // Throws if the remark lacks parameters that it needs.
-  remarkSentence(stored);
   return stored;
 }
 
@@ -87,7 +76,15 @@ const shownFields = (fields: Fields): Fields =>
 export function unpackHappening(code: string, params: string): Happening {
   const fields = fieldsOf(params);
   const stored = { code, params: CONFIG_CODES.test(code) ? shownFields(fields) : fields };
-  if (!isHappening(stored)) return { code: 'rack', params: { text: code } };
-  eventSentence(stored);
-  return stored;
+  return isHappening(stored) && hasSentence(stored) ? stored : { code: 'rack', params: { text: code } };
+}
+
+/** False for parameters that a rack of another version, or a hostile one, made: a time that no date has, for example. */
+function hasSentence(stored: Happening): boolean {
+  try {
+    eventSentence(stored);
+    return true;
+  } catch {
+    return false;
+  }
 }

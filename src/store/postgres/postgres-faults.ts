@@ -2,7 +2,6 @@
 //
 // Source: postgresql.org/docs/15/errcodes-appendix.html.
 
-import pg from 'pg';
 import { errorText, isTlsError, RackError } from '../../errors.ts';
 import {
   type DatabaseFault,
@@ -109,10 +108,6 @@ export function isLost(error: unknown): boolean {
   return error instanceof Error && LOST_TEXTS.test(error.message);
 }
 
-/** An error that PostgreSQL reports, whatever its class. Those of somebody's triggers, rules and constraints may have any. */
-const isReported = (error: unknown): boolean =>
-  error instanceof pg.DatabaseError && /^[0-9A-Z]{5}$/.test(codeOf(error));
-
 /** True if a connection must not be used again after an error in its use. */
 export const endsConnection = (error: unknown): boolean =>
   isLost(error) ||
@@ -160,15 +155,7 @@ export function explainPostgres(error: unknown): unknown {
   if (error instanceof RackError) return error;
   const meaning = meaningOf(error);
   if (meaning?.isRefusal === true) return new RackError('store-refused', endingText(meaning.outage), { cause: error });
-  return (
-    unstorable(error) ?? (meaning === undefined ? unmeant(error) : new StoreOutage(meaning.outage, { cause: error }))
-  );
-}
-
-/** As `explainPostgres`, for a statement that fitted the tables when they were created. A bug of ours looks the same; the text has its cause. */
-function unmeant(error: unknown): unknown {
-  if (!isReported(error)) return error;
-  return new StoreOutage({ note: 'database-statement', said: errorText(error) }, { cause: error });
+  return unstorable(error) ?? (meaning === undefined ? error : new StoreOutage(meaning.outage, { cause: error }));
 }
 
 /**

@@ -44,12 +44,8 @@ export async function beginWithVersion(
   return version;
 }
 
-/** The table of the version is there, and empty. */
-const VERSION_MISSING: Outage = { note: 'database-unusable', fault: 'version-missing', said: '' };
-
 /** Why a running process must not use tables of this version; undefined if it may. */
-export function versionProblem(version: number | undefined): Outage | undefined {
-  if (version === undefined) return VERSION_MISSING;
+export function versionProblem(version = 0): Outage | undefined {
   if (version === KNOWN) return undefined;
   return { note: version > KNOWN ? 'database-newer' : 'database-older', ownVersion: KNOWN, otherVersion: version };
 }

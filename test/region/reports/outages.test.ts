@@ -66,16 +66,6 @@ const CASES: readonly Case[] = [
     /refuses \(no\): the password is wrong: write .* file region\.store\.password_file, which is read again/,
   ],
   [coded('42P01', 'no table'), refuses('table-missing', 'no table'), /a table is missing: see the search_path/],
-  [
-    coded('42883', 'no op'),
-    { note: 'database-statement', said: 'no op' },
-    /refuses a statement \(no op\): has somebody/,
-  ],
-  ...['22012', '0A000', '2F005', '38000', 'U0001'].map((code): (typeof CASES)[number] => [
-    coded(code, `a trigger failed with ${code}`),
-    { note: 'database-statement', said: `a trigger failed with ${code}` },
-    /refuses a statement \(.*\): has somebody changed its tables, triggers,/,
-  ]),
   ...['EACCES', 'ENOTDIR', 'EAFNOSUPPORT', 'ENETDOWN'].map((code): (typeof CASES)[number] => [
     coded(code, `connect ${code}`),
     unusable('unreached', `connect ${code}`),

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -413,22 +413,3 @@ for (const [left, files] of beginnings) {
     assert.equal(copyLeases(path).leases.length, 1);
   });
 }
-
-test('while a file of the open database is not in its place, no lease is written; once it is back, the probe succeeds', () => {
-  const database = new LeaseDatabase(path);
-  try {
-    write(database, 1, [lease(1, 2000)]);
-    for (const file of [path, `${path}-wal`, `${path}-shm`]) {
-      renameSync(file, `${file}.away`);
-      const isNamed = ({ message }: Error): boolean => message.startsWith(`${file} was removed, replaced or cut`);
-      assert.throws(() => write(database, 2, [lease(2, 2000)]), isNamed);
-      assert.throws(() => database.probe(100), isNamed);
-      renameSync(`${file}.away`, file);
-      database.probe(100);
-    }
-    write(database, 2, [lease(2, 2000)]);
-    assert.equal(database.lastSequence, 2);
-  } finally {
-    database.close();
-  }
-});

@@ -142,26 +142,6 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
       async () => as('poor', server.placeOf(await server.makeDatabase())),
       /^store-refused: .*permission denied.*: the user lacks the right: make it the owner of the database$/,
     ],
-    ...(
-      [
-        ['a table', 'CREATE TABLE theirs (x int)'],
-        ['a table in a schema of theirs', 'CREATE SCHEMA app; CREATE TABLE app.theirs (x int)'],
-        ['a type', "CREATE TYPE event AS ENUM ('x')"],
-        ['a function', "CREATE FUNCTION identity_claimed() RETURNS int LANGUAGE sql AS 'SELECT 1'"],
-        ['a table with the name of our mark', 'CREATE TABLE rackboot (x int)'],
-        ['a table with the name and a column of our mark', 'CREATE TABLE rackboot AS SELECT 3::bigint AS version'],
-      ] as const
-    ).map(
-      ([kind, sql]): Fault => [
-        `somebody else's database, with ${kind}`,
-        async () => {
-          const name = await server.makeDatabase();
-          await server.query(sql, name);
-          return server.placeOf(name);
-        },
-        /^store-broken: .* 1 table, type or function that Rackboot did not make: name an empty database in region\.store\.url$/,
-      ],
-    ),
     [
       'a database without a schema',
       async () => {
@@ -188,16 +168,6 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
       'a database of a newer Rackboot',
       async () => server.placeOf(await madeWith('UPDATE rackboot SET version = 99')),
       /^store-newer: .*version 99, which a newer Rackboot made.*: install the newer one$/,
-    ],
-    [
-      'one whose version somebody deleted',
-      async () => server.placeOf(await madeWith('DELETE FROM rackboot')),
-      /^store-broken: .*its table `rackboot` is empty, so nobody knows the version of the tables: restore a backup$/,
-    ],
-    [
-      'one whose version somebody set to 0',
-      async () => server.placeOf(await madeWith('UPDATE rackboot SET version = 0')),
-      /^store-broken: .* version 0 in its table rackboot, but also \d+ tables, types or functions, so somebody changed it: restore a backup, or name an empty database in region\.store\.url$/,
     ],
     [
       'closed to connections',
