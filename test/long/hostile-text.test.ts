@@ -8,7 +8,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { MACHINE_ACTIONS } from '../../src/region/page/machine-actions.ts';
-import { PAGES } from '../../src/region/page/pages.ts';
+import { PAGES } from '../../src/region/page/routes.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { CHANGING_LINES } from '../e2e/changing-commands.ts';
 import { FURTHER_SOURCES, withPrograms } from '../e2e/hostile-others.ts';

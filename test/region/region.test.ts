@@ -58,16 +58,6 @@ test('the rack does not get a UUID that two machines show', () =>
     );
   }));
 
-test('a reopened region has the same desired state and version', () =>
-  withRegion(async ({ region, config, clock, stateDir }) => {
-    await enlistReport(region, [A]);
-    const store = openRegionStore({ stateDir });
-    const again = await openRegion({ config, store, clock, onDesiredState: () => {} });
-    assert.deepEqual(await again.desiredState(), await region.desiredState());
-    again.close();
-    await store.close();
-  }));
-
 test('changes by another process are seen within seconds, even between the region’s own', () =>
   withRegion(async ({ region, config, clock, states, stateDir }) => {
     const store = openRegionStore({ stateDir });

@@ -401,24 +401,6 @@ test('the store has a bound', () =>
     assert.equal(refusal?.name, 'settings-limit');
   }));
 
-test('the refusal of a misspelt key suggests the right one, under each of its names', () =>
-  withSettings({}, async (call) => {
-    for (const [op, key, meant] of [
-      ['set', 'dns.upstrem', 'dns.upstream'],
-      ['set', 'boot.htp', 'boot.http'],
-      ['set', 'tftp.alow', 'tftp.allow'],
-      ['unset', 'kernl_opts', 'boot.kernel_params'],
-      ['unset', 'cluster_interfaces.lab.ruoter_ip', 'cluster_interfaces.lab.router_ip'],
-    ] as const) {
-      const answered = await call('POST', `2.0/settings/?op=${op}`, { key, ...(op === 'set' ? { value: '"x"' } : {}) });
-      assert.equal(answered.status >= 400, true, key);
-      assert.match(answered.text, new RegExp(`did you mean ${meant}\\?`), key);
-    }
-    const named = { name: 'commissioning_distro_serie', value: 'trixie' };
-    const answered = await call('POST', '2.0/maas/?op=set_config', named);
-    assert.match(answered.text, /Did you mean commissioning_distro_series\?/);
-  }));
-
 test('a region without a rack shows the values of its own file as read-only, and takes networks only for a rack', () =>
   withSettings(
     {},

@@ -19,7 +19,7 @@ import { REPORTS_AT_ONCE } from '../../src/region/http/rack-batch.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { cookieName } from '../../src/region/page/login.ts';
 import { TURN_MACHINES } from '../../src/region/page/machine-filters.ts';
-import { PAGES } from '../../src/region/page/pages.ts';
+import { PAGES } from '../../src/region/page/routes.ts';
 import { PENDING_RACKS_MAX } from '../../src/region/records/rack.ts';
 import { NO_MARKS } from '../../src/region/records/script-store.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';

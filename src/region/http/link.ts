@@ -108,36 +108,16 @@ function refuseUnavailable(error: unknown): Answer {
 async function answerHeartbeat(region: Region, rack: Rack, body: unknown): Promise<Answer> {
   const checked = check(heartbeat, body);
   if (!checked.ok) return refuse('bad-request', checked.problem.text);
-  const {
+  const { version, uplink, interfaces, images, copies = [], startedAt, ...pulse } = checked.value;
+  const problem = refuseVersion(uplink);
+  if (problem !== undefined) return refuseFor([problem]);
+  await region.racks.hear(rack.uuid, {
     version,
     uplink,
     interfaces,
-    life,
-    applied,
-    waiting,
-    dropped,
-    deadLetters,
-    pinned,
-    startedAt,
-    settingsRefused,
-    addresses,
     images,
-    copies = [],
-  } = checked.value;
-  const problem = refuseVersion(uplink);
-  if (problem !== undefined) return refuseFor([problem]);
-  const pulse = {
-    life,
-    applied,
-    waiting,
-    dropped,
-    deadLetters,
-    pinned,
-    startedMs: startedAt,
-    settingsRefused,
-    addresses,
-  };
-  await region.racks.hear(rack.uuid, { version, uplink, interfaces, pulse, images });
+    pulse: { ...pulse, startedMs: startedAt },
+  });
   for (const copy of copies) await region.bootImages.noteDownload({ ...copy, rack: rack.uuid }, rack.name, '');
   const own = region.racks.list().find(({ isEmbedded }) => isEmbedded);
   return json({ version: own?.version ?? '', uplink: LINK_VERSION, now: region.clock.wallTimeMs() });

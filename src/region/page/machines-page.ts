@@ -7,9 +7,11 @@ import { formatMac } from '../../net/address.ts';
 import { formatAge } from '../../quantity.ts';
 import { readEvents } from '../api/site/event-pieces.ts';
 import { whereabouts } from '../life/whereabouts.ts';
-import { eventSentence, shownTo } from '../records/events.ts';
+import { doubtWords, eventSentence, shownTo } from '../records/events.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
+import type { Conflict } from '../records/store.ts';
+import type { Region } from '../region.ts';
 import { formOf } from './forms.ts';
 import { machinePath } from './machine-actions.ts';
 import {
@@ -22,13 +24,48 @@ import {
   TURN_MACHINES,
 } from './machine-filters.ts';
 import { machineRow, type Shown } from './machine-row.ts';
-import { renderNotices } from './notices.ts';
 import { pageOf } from './parts.ts';
 import { renderRacks } from './racks-part.ts';
 import { isTakenReport } from './timeline.ts';
 import { eventText, logLine, none } from './values.ts';
 import { mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 import { words } from './words.ts';
+
+// Decisions that wait for the operator: machines that may be the same, and a full list of New machines. Each shows the commands that settle
+// it, if there are any.
+//
+// 1. Without a pending decision nothing is shown.
+
+/** Conflicts on the page; `rackboot machines show` lists those of one machine. */
+const PAGE_CONFLICTS_MAX = 10;
+
+const notice = (who: string, what: string, commands: readonly string[]): Html =>
+  html`<li><b>${who}</b> ${what}
+  ${commands.map((command) => html`<br><code>${command}</code>`)}</li>`;
+
+function conflictNotice(name: string, { systemId, otherId, why }: Conflict): Html {
+  const text = doubtWords(why);
+  if (systemId === otherId) return notice(name, words.notices.maybeTwo(systemId, text), []);
+  return notice(name, words.notices.maybeOne(systemId, text), [
+    `rackboot machines merge ${otherId} ${systemId}`,
+    `rackboot machines keep-apart ${otherId} ${systemId}`,
+  ]);
+}
+
+export async function renderNotices(region: Region): Promise<Html> {
+  const { newMachinesMax } = region.config();
+  const fresh = await region.store.countMachines({ statuses: ['new'] });
+  const full =
+    fresh < newMachinesMax ? [] : [notice(words.notices.full(fresh), words.notices.fullWhy(newMachinesMax), [])];
+  const found = await region.store.listConflicts(PAGE_CONFLICTS_MAX);
+  const machines = await region.store.outlineMachines(found.map(({ systemId }) => systemId));
+  const names = new Map(machines.map(({ systemId, hostname }) => [systemId, hostname]));
+  const conflicts = found.map((one) => conflictNotice(names.get(one.systemId) ?? one.systemId, one));
+  const notices = [...full, ...conflicts];
+  return notices.length === 0
+    ? nothing
+    : html`<h2>${words.notices.heading}</h2><div class="sheet"><ul class="notices">${notices}</ul></div>`;
+}
 
 const PAGE_EVENTS = 40;
 /** How many of the newest events are read; the page shows PAGE_EVENTS of them. */

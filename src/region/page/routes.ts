@@ -23,10 +23,17 @@ import { REFUSALS } from '../records/refusal.ts';
 import type { User } from '../records/user.ts';
 import type { Region } from '../region.ts';
 import { mayBeStored, type Outage, StoreOutage } from '../reports/notes.ts';
+import { ACCOUNT_PAGE } from './account-page.ts';
+import { ACTION_PAGES } from './action-pages.ts';
 import { assetPath, PAGE_POLICY, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';
+import { EDIT_PAGE } from './edit-page.ts';
 import { byRack, type PageGuard, uncheckedRefusal } from './guard.ts';
+import { IMAGE_PAGE } from './image-page.ts';
+import { IMAGES_PAGE } from './images-page.ts';
 import { cookieName, cookieOf, findLinkUser, isOwnOrigin, keyFor, safeTarget, WRONG_PASSWORD } from './login.ts';
-import { PAGES } from './pages.ts';
+import { DEBUG_PAGE } from './logins-part.ts';
+import { MACHINE_PAGE } from './machine-page.ts';
+import { MACHINES_PAGE } from './machines-page.ts';
 import {
   AWAY_SECONDS,
   mayOpen,
@@ -37,8 +44,33 @@ import {
   renderSignIn,
   renderUnknown,
 } from './parts.ts';
+import { PEOPLE_PAGE } from './people-page.ts';
+import { POWER_PAGES } from './power-pages.ts';
+import { SCRIPT_PAGES } from './scripts-page.ts';
 import { findCookie, type Session, type Sessions } from './sessions.ts';
+import { SETTINGS_PAGE } from './settings-page.ts';
+import { SOURCE_PAGES } from './sources-page.ts';
+import { TAG_PAGES } from './tags-page.ts';
 import { faultsOf, type PageDefinition, refusalText, type View, type Viewer } from './view.ts';
+
+// The table of the pages.
+
+export const PAGES: readonly PageDefinition[] = [
+  MACHINES_PAGE,
+  MACHINE_PAGE,
+  ...ACTION_PAGES,
+  ...POWER_PAGES,
+  EDIT_PAGE,
+  DEBUG_PAGE,
+  IMAGES_PAGE,
+  IMAGE_PAGE,
+  ...SOURCE_PAGES,
+  ...TAG_PAGES,
+  ...SCRIPT_PAGES,
+  SETTINGS_PAGE,
+  ACCOUNT_PAGE,
+  PEOPLE_PAGE,
+];
 
 interface PageListener {
   readonly region: Region;

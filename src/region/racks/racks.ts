@@ -10,18 +10,25 @@ import { type Ipv4, type Ipv4Network, networkContains } from '../../net/address.
 import { equalSecrets, findApiKey } from '../accounts/accounts.ts';
 import { digestOf } from '../records/digest.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
-import { type Rack, type RackImage, type RackPulse, REFUSED_KEPT_MAX, type RefusedEntry } from '../records/rack.ts';
+import {
+  isAway,
+  LINK_VERSION,
+  type Rack,
+  type RackImage,
+  type RackPulse,
+  REFUSED_KEPT_MAX,
+  type RefusedEntry,
+} from '../records/rack.ts';
 import type { RackDescription, RackInterface } from '../records/rack-description.ts';
 import type { RackChange, RackKeyHolder } from '../records/rack-store.ts';
 import type { RegionStore } from '../records/store.ts';
 import { LatestRun } from '../shares/latest-run.ts';
+import { LoopTurns } from '../shares/loop-turns.ts';
 import { RateLimiter } from '../shares/request-rates.ts';
 import { Acknowledgements } from './acknowledgements.ts';
-import { BatchTurns } from './batch-turns.ts';
 import { type Introduction, Introductions } from './introductions.ts';
 import { MachineHomes } from './machine-homes.ts';
 import { Newcomers } from './newcomers.ts';
-import { decideOwnRack } from './own-rack.ts';
 import {
   decideRegistration,
   decideVerdict,
@@ -32,7 +39,125 @@ import {
   type VerdictRefusal,
 } from './rack-admission.ts';
 import { believedNetworks, doubtEvent, ownNetworks, weighNetworks } from './rack-networks.ts';
-import { RackPresence, returnEvents } from './rack-presence.ts';
+
+// Logs each rack once when it goes away, and once when it is back.
+//
+//   heard ─ lookForAway: silent for AWAY_AFTER_MS ─► away (`awayMs`) ─ heard ─► heard
+//
+// 1. The event and the mark on the rack (`awayMs`) are stored together, so each absence is logged once, whichever process is on duty.
+
+interface KnownRacks {
+  list(): readonly Rack[];
+  change<R>(decide: (racks: readonly Rack[]) => RackChange<R>): Promise<R>;
+}
+
+class RackPresence {
+  readonly #racks: KnownRacks;
+  readonly #clock: Clock;
+  readonly #startedMs: number;
+
+  constructor(racks: KnownRacks, clock: Clock) {
+    this.#racks = racks;
+    this.#clock = clock;
+    this.#startedMs = clock.wallTimeMs();
+  }
+
+  async lookForAway(): Promise<void> {
+    const nowMs = this.#clock.wallTimeMs();
+    for (const { uuid } of this.#racks.list().filter((rack) => this.#isNewlyAway(rack, nowMs))) {
+      await this.#racks.change((racks) => {
+        // Another process may have heard the rack, or logged its absence.
+        const rack = racks.find((one) => one.uuid === uuid);
+        if (rack === undefined || !this.#isNewlyAway(rack, nowMs)) return { put: [], events: [], result: undefined };
+        const params = { rack: rack.name, heardMs: this.#heardMs(rack) };
+        const event: NewMachineEvent = { type: 'RACK_AWAY', code: 'rack-away', params, atMs: nowMs, username: '' };
+        return { put: [{ ...rack, awayMs: nowMs }], events: [event], result: undefined };
+      });
+    }
+  }
+
+  #isNewlyAway(rack: Rack, nowMs: number): boolean {
+    return rack.awayMs === undefined && isAway({ ...rack, seenMs: this.#heardMs(rack) }, nowMs);
+  }
+
+  /** When the rack was last heard, or the region's start if that is later: after a start, racks get time to report. */
+  #heardMs({ seenMs, stateSinceMs }: Rack): number {
+    return Math.max(seenMs ?? stateSinceMs, this.#startedMs);
+  }
+}
+
+const returnEvents = ({ name, awayMs }: Rack, atMs: number): readonly NewMachineEvent[] =>
+  awayMs === undefined ? [] : [{ type: 'RACK_BACK', code: 'rack-back', params: { rack: name }, atMs, username: '' }];
+
+// The record of the rack in the region's own process.
+
+const NO_PULSE = { life: '', applied: 0, waiting: 0, dropped: 0, deadLetters: 0, startedMs: 0 } as const;
+
+/**
+ * Replaces the process's own rack. A former own rack must then register like any other, and gets the settings stored for it.
+ * @param description undefined: the process has no rack
+ */
+function decideOwnRack(
+  description: RackDescription | undefined,
+  racks: readonly Rack[],
+  atMs: number,
+): RackChange<void> {
+  const remove = racks.filter((one) => one.isEmbedded && one.uuid !== description?.uuid).map(({ uuid }) => uuid);
+  if (description === undefined) return { put: [], remove, events: [], result: undefined };
+  const { uuid, name, version, interfaces, pinned, settingsRefused, addresses } = description;
+  const known = racks.find((rack) => rack.uuid === uuid);
+  const rack: Rack = {
+    uuid,
+    name,
+    version,
+    interfaces,
+    agreed: [],
+    disputed: [],
+    state: 'accepted',
+    isEmbedded: true,
+    uplink: LINK_VERSION,
+    address: '',
+    registeredMs: known?.registeredMs ?? atMs,
+    stateSinceMs: known?.stateSinceMs ?? atMs,
+    seenMs: atMs,
+    refused: [],
+    // The own rack sends no heartbeats; only these fields of one are needed.
+    ...(settingsRefused === undefined && addresses === undefined
+      ? {}
+      : { pulse: { ...NO_PULSE, pinned, settingsRefused, addresses } }),
+  };
+  return { put: [rack], remove, events: [], result: undefined };
+}
+
+// The order in which the racks' batches are stored: one batch at a time for each rack, in parts, with the racks in rotation.
+
+/** The batches being stored, one for each accepted rack (at most RACKS_MAX). A batch leaves when it is answered. */
+class BatchTurns {
+  readonly #racks = new Set<string>();
+  readonly #turns = new LoopTurns();
+
+  enter(uuid: string): boolean {
+    if (this.#racks.has(uuid)) return false;
+    this.#racks.add(uuid);
+    return true;
+  }
+
+  has(uuid: string): boolean {
+    return this.#racks.has(uuid);
+  }
+
+  leave(uuid: string): void {
+    this.#racks.delete(uuid);
+  }
+
+  get isAlone(): boolean {
+    return this.#racks.size <= 1;
+  }
+
+  next(uuid: string): Promise<void> {
+    return this.#turns.next(uuid);
+  }
+}
 
 /** The rate of events about disputed networks. An accepted rack could otherwise cause one with each heartbeat and registration. */
 export const DISPUTES_PER_RACK = { perSecond: 1 / 3600, burst: 4 } as const;

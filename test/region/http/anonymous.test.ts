@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { formatMac, mac } from '../../../src/net/address.ts';
 import { OPERATIONS } from '../../../src/region/api/operations.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
-import { PAGES } from '../../../src/region/page/pages.ts';
+import { PAGES } from '../../../src/region/page/routes.ts';
 import { STATUSES } from '../../../src/region/records/lifecycle.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import {

@@ -9,7 +9,6 @@ import type { DesiredState } from '../../../src/machines/machine.ts';
 import { mac } from '../../../src/net/address.ts';
 import { renderRacks } from '../../../src/region/page/racks-part.ts';
 import { CHANGES_KEPT_MAX } from '../../../src/region/racks/machine-mirror.ts';
-import { ENTRIES_MAX } from '../../../src/region/racks/rack-news.ts';
 import { REFUSED_KEPT_MAX } from '../../../src/region/records/rack.ts';
 import { changeStatus } from '../../support/change-status.ts';
 import { sentenceOf } from '../../support/sentences.ts';
@@ -374,28 +373,6 @@ test('the region answers anything a rack sends, and stores nothing that it does 
       { numRuns: 50 },
     );
   }));
-
-const BAD_BATCHES: readonly (readonly [name: string, body: unknown])[] = [
-  ['no JSON object', []],
-  ["another rack's source", batchOf([], { source: `${OTHER_UUID}/x` })],
-  ['sequences that go back', batchOf([reportEntry(2), reportEntry(1)])],
-  ['one sequence twice', batchOf([reportEntry(2), reportEntry(2)])],
-  ['an invalid sequence', batchOf([reportEntry(-1)])],
-  ['too many entries', batchOf(Array.from({ length: ENTRIES_MAX + 1 }, (_, index) => reportEntry(index)))],
-  ['no count of what was lost', { source: SOURCE, entries: [] }],
-];
-for (const [name, body] of BAD_BATCHES) {
-  test(`a batch with ${name} is refused as a whole`, () =>
-    withLink(async ({ region, rack, store }) => {
-      await acceptRack(region);
-      const answer = await rack('events', body);
-      assert.equal(answer.status, 400, answer.text);
-      assert.equal(
-        (await store.listEvents({ limit: 10 })).some(({ kind }) => kind !== undefined),
-        false,
-      );
-    }));
-}
 
 test('a turn of a batch is stored whole or not at all, and a store that fails is answered with 503', () =>
   withLink(async ({ region, rack, store, clock }) => {

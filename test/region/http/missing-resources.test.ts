@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ABSENT_OPERATIONS } from '../../../src/region/api/site/absent-operations.ts';
 import { FIRST_MAC, machine, withSite } from '../api/sent/trial.ts';
 
 const LISTS = [
@@ -70,8 +69,3 @@ test('a node of any kind is known by its address in every list of nodes, and del
     }
     assert.equal((await ask('DELETE', '2.0/nodes/zzzzzz/')).status, 404);
   }));
-
-test('no path of an absent resource has an operation that changes something', () => {
-  for (const { method, answers, path } of ABSENT_OPERATIONS)
-    assert.equal(answers === 'refusal', method !== 'GET' || path.endsWith('}'), `${method} ${path}`);
-});

@@ -2,11 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RackError } from '../../../src/errors.ts';
 import { BATCH_MS_MAX, type BatchOutcome, TURN_MS_MAX, takeBatch } from '../../../src/region/http/rack-batch.ts';
 import { ENTRIES_MAX, type KeptPost, parseBatch } from '../../../src/region/racks/rack-news.ts';
 import { type RegionPlace, withRegion } from '../place.ts';
-import { acceptRack, batchOf, OTHER_UUID, postEntry, RACK_UUID, rackInterface, SOURCE } from '../racks/rack-place.ts';
+import { acceptRack, batchOf, OTHER_UUID, postEntry, RACK_UUID, rackInterface } from '../racks/rack-place.ts';
 import { type LinkPlace, withLink } from './link-place.ts';
 
 const POST_MS = TURN_MS_MAX / 2;
@@ -78,26 +77,6 @@ test('only one batch of a rack is stored at a time: another one gets 429 and Ret
     await taking;
     const again = await place.rack('events', batchOf(posts(1, 6)));
     assert.deepEqual([again.status, JSON.parse(again.text).stored], [200, 6]);
-  }));
-
-test('entries stored before the store fails are acknowledged and stay; the rest comes again, and is stored once', () =>
-  withRegion(async (place) => {
-    const { region, store } = place;
-    await acceptRack(region);
-    let runs = 0;
-    const failing = take(place, posts(1, 6), () => {
-      runs += 1;
-      if (runs === 5) throw new RackError('store-unavailable', 'region.db cannot be used now');
-    });
-    assert.deepEqual(await failing, { stored: 4, refused: [] });
-    assert.equal(await store.highestSequence(SOURCE), 4);
-    await assert.rejects(
-      take(place, posts(5, 6), () => assert.fail(new RackError('store-unavailable', 'still not'))),
-      RackError,
-    );
-    const ran: number[] = [];
-    assert.deepEqual(await take(place, posts(3, 6), () => ran.push(1)), { stored: 6, refused: [] });
-    assert.equal(ran.length, 2);
   }));
 
 test('after a rack is rejected, no more of its batch is stored', () =>

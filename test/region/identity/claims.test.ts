@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatMac, mac, parseIpv4 } from '../../../src/net/address.ts';
 import type { EnlistmentReport } from '../../../src/region/identity/enlistment-report.ts';
-import { renderNotices } from '../../../src/region/page/notices.ts';
+import { renderNotices } from '../../../src/region/page/machines-page.ts';
 import { doubtWords } from '../../../src/region/records/events.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';
@@ -84,20 +84,6 @@ test('an address shown by a booted machine, from which another machine boots, go
     // It claims the address once more.
     await enlist(region, vouched(ATT, V));
     assert.deepEqual(macsOf(await region.store.findMachine(machine.systemId)), [V]);
-  }));
-
-test('the same holds if the claiming machine is in Commissioning, or was accepted with the address by hearsay', () =>
-  withRegion(async ({ region }) => {
-    const attacker = await enlist(region, vouched(ATT, V));
-    await go(region, attacker, 'commissioning');
-    const token = (await region.desiredState()).machines[0]?.bootToken;
-    const machine = await enlist(region, { ...victim(), token });
-    assert.deepEqual([macsOf(await region.store.findMachine(attacker.systemId)), macsOf(machine)], [[ATT], [V]]);
-    const accepted = await enlist(region, report([C, V2]));
-    await go(region, accepted, 'ready');
-    assert.deepEqual((await region.desiredState()).machines.at(-1)?.macs, [C]);
-    const other = await enlist(region, vouched(V2));
-    assert.deepEqual([macsOf(await region.store.findMachine(accepted.systemId)), macsOf(other)], [[C], [V2]]);
   }));
 
 test('no unproven report adds an address to a machine that booted or that a person made', () =>
@@ -291,17 +277,6 @@ test('a host that fills New loses places to others one by one, and the log names
       // The host itself gets no place from those who hold fewer.
       assert.equal((await region.enlist(report([0x525400300000], from(STRANGER)))).kind, 'refuse');
       for (const nic of newcomers) assert.equal(await region.store.countMachines({ macs: [mac(nic)] }), 1);
-    },
-    { newMachinesMax: NEW_MAX },
-  ));
-
-test('machines made by a person take no places from reported ones', () =>
-  withRegion(
-    async ({ region }) => {
-      for (let index = 0; index <= NEW_MAX; index += 1)
-        await enlist(region, report([0x525400100000 + index], { username: 'bob' }));
-      assert.equal((await enlist(region, report([V], from(STRANGER)))).status, 'new');
-      assert.equal((await enlist(region, { ...vouched(V2), ...from(OWNER) })).status, 'new');
     },
     { newMachinesMax: NEW_MAX },
   ));

@@ -216,25 +216,6 @@ test('a machine that only a person can switch on waits, and its time begins with
     assert.equal(reasonOf(failed), 'Commissioning did not end within 20 minutes; last seen: was told what to load');
   }));
 
-test('a machine whose system runs waits to be restarted, not to be switched on', () =>
-  withRegion(async (place) => {
-    const { region, clock } = place;
-    const waits = async (fields: Partial<Machine>, command: MachineCommand): Promise<string | undefined> => {
-      const systemId = await ready(region, 0x525400000100 + (await region.store.countMachines({})));
-      await region.store.changeMachine<never>(systemId, clock.wallTimeMs(), () => ({
-        kind: 'change',
-        fields: { owner: 'bob', ...fields },
-        events: [],
-      }));
-      return (await order(region, systemId, command)).statusReason?.code;
-    };
-    const erase = { name: 'release', erase: 'signatures' } as const;
-    assert.equal(await waits({ status: 'deployed' }, erase), 'waits-for-restart');
-    assert.equal(await waits({ status: 'deployed', powerState: 'off' }, erase), 'waits-for-hand');
-    assert.equal(await waits({ status: 'ready', powerState: 'on' }, { name: 'commission' }), 'waits-for-restart');
-    assert.equal(await waits({ status: 'ready' }, { name: 'commission' }), 'waits-for-hand');
-  }));
-
 test('the bytes of a stage end with it, and with a network boot', () =>
   withRegion(async ({ region }) => {
     const systemId = await enlist(region);

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { serialPattern } from '../../../src/region/metadata/disk-match.ts';
+import { serialPattern } from '../../../src/region/metadata/machine-preseeds.ts';
 import type { HardwareFacts } from '../../../src/region/records/hardware-facts.ts';
 
 type Disk = HardwareFacts['disks'][number];

@@ -425,19 +425,6 @@ test('Ubuntu’s installer reads its files below one URL', () =>
     assert.equal((await service.get(await service.preseedPath(id, 'network-config'))).status, 400);
   }));
 
-test('a template that is wrong fails the deployment, with file and line', () =>
-  withService(async (service) => {
-    const id = await service.deploying(A, HERE);
-    const directory = join(service.place.stateDir, 'preseeds');
-    writeFileSync(join(directory, 'debian'), '# one\n# {{hostnam}}\n');
-    const answer = await service.get(await service.preseedPath(id));
-    assert.deepEqual([answer.status, answer.refusal], [409, 'preseed-faulty']);
-    const machine = await service.machine(id);
-    const { status } = machine;
-    assert.equal(status, 'failed-deployment');
-    assert.match(reasonOf(machine), /^\/.*\/preseeds\/debian:2: hostnam is not defined here/);
-  }));
-
 test('the image’s agent gets the location of its system’s metadata, and the key', () =>
   withService(
     async (service) => {

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { mac, parseIpv4 } from '../../../src/net/address.ts';
 import { MACHINE_ACTIONS } from '../../../src/region/page/machine-actions.ts';
 import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
-import { PAGES } from '../../../src/region/page/pages.ts';
+import { PAGES } from '../../../src/region/page/routes.ts';
 import { refusalText } from '../../../src/region/page/view.ts';
 import { words } from '../../../src/region/page/words.ts';
 import type { Machine, MachineFields } from '../../../src/region/records/machine.ts';

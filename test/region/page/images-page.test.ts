@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fileSourcesReader } from '../../../src/config/image-sources.ts';
 import type { ListedImage } from '../../../src/region/life/deployment.ts';
 import { IMAGE_PAGE, IMAGES_PATH } from '../../../src/region/page/image-page.ts';
 import { IMAGES_PAGE } from '../../../src/region/page/images-page.ts';
@@ -77,49 +76,6 @@ const sent = (
     }),
   );
 
-test('a new selection is not said to be missing, and an error in the file of sources is shown', async () => {
-  const problem = '/etc/rackboot/image-sources.yaml cannot be used:\n  selections[0].release: expected a name';
-  const fileSources = async () => {
-    const { sources, selections } = await fileSourcesReader(undefined)();
-    return { sources, selections, problem, inForce: 'none' as const };
-  };
-  const place = await makeRegion({}, 1, undefined, { fileSources });
-  try {
-    await addViewer(place.store);
-    const { bootImages, store } = place.region;
-    const [source] = await bootImages.listSources();
-    const skipped = [{ name: '', reason: { code: 'nothing-selected', params: {} } as const }];
-    await store.boot.changeRun({ begunMs: 1, endedMs: 1, skipped, skippedMore: 0 });
-    assert.match(await shown(place, IMAGES_PAGE, { viewer: ADMIN }), /Nothing is selected/);
-    const selection = { os: 'ubuntu', release: 'noble', arches: ['*'], subarches: ['*'], labels: ['*'] };
-    await store.boot.addSelection(
-      source?.id ?? 0,
-      selection,
-      bootImages.event('', { code: 'import-asked', params: { isStop: false } }),
-    );
-    const text = await shown(place, IMAGES_PAGE, { viewer: ADMIN });
-    assert.doesNotMatch(text, /Nothing is selected/);
-    assert.match(
-      text,
-      /nothing is imported from sources of files<\/b><div>\/etc\/rackboot\/image-sources\.yaml cannot be used:<\/div><div>selections\[0\]/,
-    );
-    assert.deepEqual(await bootImages.listImportable(), [], 'the file may replace each shipped source');
-  } finally {
-    await place.remove();
-  }
-});
-
-test('an imported image that was removed on its host is not shown as ready', () =>
-  withRegion(async (place) => {
-    const { store } = place;
-    const progress = { state: 'done', source: 'site', title: 'Gone', bytes: 1, serial: '20261015' } as const;
-    await store.boot.noteProgress(new Map([['ubuntu/gone/amd64/generic/release', progress]]), 1);
-    await addViewer(store);
-    const text = await shown(place, IMAGES_PAGE, { viewer: ADMIN });
-    assert.match(text, /ubuntu\/gone[\s\S]*>Gone<[\s\S]*the next import fetches it again/);
-    assert.doesNotMatch(text, />Ready</);
-  }));
-
 for (const state of ['cancelled', 'failed'] as const)
   test(`an image that came by a command after its import was ${state} is ready, and all its versions are deleted by name`, async () => {
     const names = {
@@ -180,35 +136,6 @@ test('a deleted image does not come back while racks still have copies of it, no
     await place.remove();
   }
 });
-
-for (const isImported of [true, false])
-  test(`an ${isImported ? 'imported' : 'added'} image that the region has lost is not ready, although a rack has a copy`, async () => {
-    const names = {
-      os: 'ubuntu',
-      release: 'noble',
-      architecture: 'amd64',
-      subarchitecture: 'generic',
-      label: 'release',
-    };
-    const image = { ...names, serial: '20261101', bytes: 9, diskBytes: 9, sha256: 'a'.repeat(64) };
-    const origin = isImported ? { origin: { source: 'site' } } : {};
-    const place = await makeRegion({}, 1, undefined, {
-      listStoredImages: async () => [{ ...image, title: '', isReported: true }],
-      listDamagedImages: async () => [{ ...image, title: 'Noble', ...origin }],
-    });
-    try {
-      const { store } = place;
-      await addViewer(store);
-      const text = await shown(place, IMAGES_PAGE, { viewer: ADMIN });
-      assert.match(text, />Failed<.*its bytes are damaged or missing/s);
-      assert.doesNotMatch(text, />Ready</);
-      const done = { state: 'done', source: 'site', title: 'Noble', bytes: 9, total: 9, serial: '20261101' } as const;
-      await store.boot.noteProgress(new Map([[NOBLE, done]]), 1);
-      assert.match(await shown(place, IMAGES_PAGE, { viewer: ADMIN }), />Failed</);
-    } finally {
-      await place.remove();
-    }
-  });
 
 test('the page of an image shows its kind, how it starts, its source, and each version', async () => {
   const names = { os: 'custom', release: 'own', architecture: 'amd64', subarchitecture: 'generic', label: 'release' };
@@ -366,63 +293,3 @@ test('a source is added, its images selected and not selected any more, and it i
     await sent(place, one, { do: 'remove' }, { path });
     assert.deepEqual(await boot.listSources(), []);
   }));
-
-test('the page sets index, unsigned and why of a source; what was stored before gives way', () =>
-  withRegion(async (place) => {
-    const [all, one] = SOURCE_PAGES;
-    assert.ok(all !== undefined && one !== undefined);
-    const { boot } = place.store;
-    const path = { source: '1' };
-    const given = { url: 'https://x/', keyring_filename: '/k.gpg', keyring_data: '' };
-    await sent(place, all, { ...given, index: 'other/index.sjson' });
-    const stored = async () => {
-      const [source] = await boot.listSources();
-      return [source?.index, source?.why, source?.keyringFilename];
-    };
-    assert.deepEqual(await stored(), ['other/index.sjson', undefined, '/k.gpg']);
-    await sent(place, one, { do: 'change', ...given, index: '', unsigned: 'true', why: 'in the lab' }, { path });
-    assert.deepEqual(await stored(), [undefined, 'in the lab', '']);
-    assert.match(await shown(place, all, { viewer: ADMIN }), /Unsigned: in the lab/);
-    assert.match(await shown(place, one, { viewer: ADMIN, path }), /name="unsigned" value="true" checked/);
-    await sent(place, one, { do: 'change', ...given, index: '', why: 'in the lab' }, { path });
-    assert.deepEqual(await stored(), [undefined, undefined, '/k.gpg']);
-  }));
-
-test('a selection of a file is shown with its file and key, and has no button', async () => {
-  const fileSources = async () => {
-    const { sources } = await fileSourcesReader(undefined)();
-    const selection = { os: 'ubuntu', release: 'noble', arches: ['amd64'], subarches: ['*'], labels: ['*'] };
-    const ofFile = { source: 'ubuntu', selection, file: '/etc/x.yaml', key: 'selections[0]', line: 2 };
-    return { sources, selections: [ofFile], problem: undefined, inForce: 'all' as const };
-  };
-  const place = await makeRegion({}, 1, undefined, { fileSources });
-  try {
-    const [all, one] = SOURCE_PAGES;
-    assert.ok(all !== undefined && one !== undefined);
-    await addViewer(place.store);
-    const [source] = await place.region.bootImages.listSources();
-    const path = { source: String(source?.id) };
-    const list = await shown(place, all, { viewer: ADMIN });
-    assert.match(list, /Ubuntu Server<.*?>1 selection<.*?Signed: keys in [^<]*keyring\.gpg · Shipped with Rackboot</s);
-    assert.doesNotMatch(list, /nothing selected/);
-    assert.match(await shown(place, IMAGES_PAGE, { viewer: ADMIN }), /id="selected".*>ubuntu\/noble\u00a0amd64</s);
-    const text = await shown(place, one, { viewer: ADMIN, path });
-    assert.match(
-      text,
-      /ubuntu\/noble\u00a0amd64<\/div><div class="small">Written in line 2 of \/etc\/x\.yaml: remove it there\.</,
-    );
-    assert.doesNotMatch(text, /value="unselect"/);
-    assert.match(
-      text,
-      /<dt>URL<\/dt><dd>https:\/\/.*<dt>File of keys<\/dt>.*cloudimage-keyring\.gpg.*To change it, write a source of this name into/s,
-    );
-    const [selection] = await place.region.bootImages.listSelections(source);
-    const removed = await sent(place, one, { do: 'unselect', id: String(selection?.id) }, { path });
-    assert.equal(removed?.kind, 'refusal');
-    const again = await sent(place, one, { do: 'select', os: 'ubuntu', release: 'noble' }, { path });
-    assert.equal(again?.kind, 'refusal');
-    assert.deepEqual(await place.store.boot.listSelections(), []);
-  } finally {
-    await place.remove();
-  }
-});

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OPERATIONS } from '../../../src/region/api/operations.ts';
-import { PAGES } from '../../../src/region/page/pages.ts';
+import { PAGES } from '../../../src/region/page/routes.ts';
 import type { WantedOperation } from '../../../src/region/page/view.ts';
 
 const nameOf = ({ method, path, op }: WantedOperation): string =>

@@ -5,8 +5,8 @@ import { test } from 'node:test';
 import { EVENT_KINDS } from '../../../src/daemon/rack/event-kinds.ts';
 import { formatMac, ipv4, mac, parseIpv4 } from '../../../src/net/address.ts';
 import { readDiskStarts } from '../../../src/region/life/disk-start.ts';
-import { BOOTS_MAX } from '../../../src/region/life/network-boots.ts';
 import { hasStartedSince } from '../../../src/region/life/power-life.ts';
+import { BOOTS_MAX } from '../../../src/region/life/signs-of-life.ts';
 import type { RackInterface } from '../../../src/region/records/rack-description.ts';
 import { reportParams } from '../../../src/uplink/report-params.ts';
 import { changeStatus } from '../../support/change-status.ts';
@@ -146,20 +146,6 @@ test('no kind of report from another network changes a machine at work, or count
     const events = await store.listEvents({ machines: { systemIds: [systemId] }, limit: 1000 });
     assert.deepEqual(readDiskStarts(events, clock.wallTimeMs()), { isUp: false, starts: 0 });
     assert.equal(hasStartedSince(events), false);
-  }));
-
-test('networks of one interface, and of one shared wire, are one home', () =>
-  withLink(async (place) => {
-    const systemId = await atWork(place);
-    for (const more of [{ interface: 'far' }, { interface: '', shared: 'hall' }]) {
-      await greet(place, [network('far', '10.30.0.0/24', more), network('far-too', '10.31.0.0/24', more)]);
-      assert.equal(await job(place, systemId, '10.31.0.9'), 200, JSON.stringify(more));
-    }
-    await greet(place, [
-      network('far', '10.30.0.0/24', { interface: '' }),
-      network('far-too', '10.31.0.0/24', { interface: '' }),
-    ]);
-    assert.equal(await job(place, systemId, '10.31.0.9'), 403, 'each relayed network is a wire of its own');
   }));
 
 test('a machine’s home racks get its home while that network is served', () =>

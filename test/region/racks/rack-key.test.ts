@@ -166,14 +166,6 @@ test('a rack’s reports of a machine at home elsewhere change nothing, and one 
     );
   }));
 
-test('an address of another rack’s network is not believed, not even of the rack’s own machine', () =>
-  withRacks(async (place) => {
-    const far = await enlist(place, FAR_KEY, '10.50.0.9', FAR_MAC);
-    await place.rack('events', batchOf([lease(1, FAR_MAC, '10.50.0.9'), lease(2, FAR_MAC, '10.20.0.9')]));
-    assert.equal((await place.store.findMachine(far))?.interfaces[0]?.address, parseIpv4('10.50.0.9'));
-    assert.equal((await typesOf(place, far)).filter((type) => type === 'NODE_DHCP_EVENT').length, 2);
-  }));
-
 test('an enlistment through a rack changes no machine at home elsewhere: not its hardware, its cards or its identity', () =>
   withRacks(async (place) => {
     const dmi = { uuid: '4c4c4544-0032-3010-8031-b4c04f333332', serial: 'SN-8841', board_serial: 'BS-1177' };

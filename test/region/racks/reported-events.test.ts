@@ -3,38 +3,17 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { EVENT_KINDS } from '../../../src/daemon/rack/event-kinds.ts';
 import type { DaemonEvent } from '../../../src/daemon/rack/events.ts';
 import type { RackEvent } from '../../../src/event.ts';
-import { formatIpv4, formatMac } from '../../../src/net/address.ts';
-import { eventText } from '../../../src/observe/event-text.ts';
 import type { ObserveEvent } from '../../../src/observe/events.ts';
 import { parseBatch, readEntry } from '../../../src/region/racks/rack-news.ts';
 import { eventSentence } from '../../../src/region/records/events.ts';
 import type { MachineEvent, RackReport } from '../../../src/region/records/machine-event.ts';
 import type { RackEventParams } from '../../../src/region/reports/fields.ts';
-import { packOutboxItem, unpackOutboxItem } from '../../../src/store/outbox/outbox-item.ts';
 import type { UplinkNotice } from '../../../src/uplink/events.ts';
-import { reportParams } from '../../../src/uplink/report-params.ts';
-import { reportedSample, type SampleField } from '../../support/reported-samples.ts';
+import type { SampleField } from '../../support/reported-samples.ts';
 import { withRegion } from '../place.ts';
 import { batchOf, RACK_UUID, reportEntry } from './rack-place.ts';
-
-/** The report of an event, as the rack sends it and keeps it on disk. */
-function reportOf(event: RackEvent): object {
-  const report = {
-    kind: event.kind,
-    at: 1_700_000_000_000,
-    mac: event.mac === undefined ? undefined : formatMac(event.mac),
-    address: event.address === undefined ? undefined : formatIpv4(event.address),
-    text: eventText(event, EVENT_KINDS.get(event.kind)),
-    params: reportParams(event),
-  };
-  const kept = unpackOutboxItem(packOutboxItem({ kind: 'report', report }).item);
-  assert.ok(kept.kind === 'report');
-  assert.deepEqual(JSON.stringify(kept.report.params), JSON.stringify(report.params), 'the outbox keeps what it has');
-  return JSON.parse(JSON.stringify(kept.report));
-}
 
 /** The report as the region reads it; undefined if it refuses it. */
 function received(sequence: number, report: object): RackReport | undefined {
@@ -58,36 +37,6 @@ async function storedOf(reports: readonly object[]): Promise<readonly MachineEve
 }
 
 const said = (events: readonly MachineEvent[]): readonly string[] => events.map((event) => eventSentence(event));
-
-test('each kind of event has a sentence, which the region writes exactly as the rack', async () => {
-  const kinds = [...EVENT_KINDS.keys()];
-  const events = [
-    ...kinds.map((kind) => reportedSample(kind)),
-    ...kinds.map((kind) => reportedSample(kind, { count: 3 })),
-    ...kinds.map((kind) => reportedSample(kind, { mac: undefined })),
-    ...kinds.map((kind) => reportedSample(kind, { proxied: true, status: kind.startsWith('machine.') ? 'New' : 200 })),
-    ...kinds.map((kind) =>
-      reportedSample(kind, { file: 'x', purpose: kind.startsWith('machine.') ? 'local' : undefined }),
-    ),
-  ].filter((event) => reportParams(event) !== undefined);
-  assert.ok(events.length > kinds.length * 4);
-  for (const kind of kinds)
-    assert.ok(
-      events.some((event) => event.kind === kind),
-      `${kind} has no sentence`,
-    );
-  const stored = await storedOf(events.map(reportOf));
-  assert.deepEqual(
-    stored.map(({ code }) => String(code)),
-    events.map(({ kind }) => kind),
-    'the kind is the code; the sentence is not stored',
-  );
-  assert.deepEqual(
-    said(stored),
-    events.map((event) => eventText(event, EVENT_KINDS.get(event.kind))),
-  );
-  for (const sentence of said(stored)) assert.doesNotMatch(sentence, /undefined|NaN|\[object/);
-});
 
 /** True if no member is left; a wrong one does not compile. */
 type None<T> = [T] extends [never] ? true : false;

@@ -4,7 +4,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { machineJson } from '../../../src/region/api/json/machine-json.ts';
 import { whereabouts } from '../../../src/region/life/whereabouts.ts';
-import { FACTS_BYTES_MAX } from '../../../src/region/records/bounded-facts.ts';
 import {
   boundFacts,
   DISKS_MAX,
@@ -54,21 +53,6 @@ function parsed(value: unknown) {
 }
 
 const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));
-
-test('facts beyond the bound keep the first elements of each list, and the rest is counted', () => {
-  const { value, leftOut } = parsed(LARGEST);
-  assert.ok(bytesOf(value) <= FACTS_BYTES_MAX, `${bytesOf(value)} bytes`);
-  assert.ok(bytesOf(value) > FACTS_BYTES_MAX - 2048, 'no more than need be goes');
-  assert.ok(value.disks.length > 8 && value.nics.length > 8);
-  assert.deepEqual(
-    value.disks.map(({ bytes }) => bytes),
-    value.disks.map((_, place) => place),
-  );
-  assert.deepEqual(leftOut, [
-    { list: 'disks', left: DISKS_MAX - value.disks.length, given: DISKS_MAX },
-    { list: 'nics', left: NICS_MAX - value.nics.length, given: NICS_MAX },
-  ]);
-});
 
 test('the facts of a large server are stored completely', () => {
   const server: HardwareFacts = {

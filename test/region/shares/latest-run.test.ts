@@ -26,18 +26,3 @@ test('callers at the same time share the run that begins after the one under way
   ends[1]?.();
   await Promise.all(both);
 });
-
-test('a caller for whose end the run under way waits does not wait for that run', async () => {
-  const { work, ends } = slowWork();
-  let isAlone = false;
-  const runs = new LatestRun(work, () => isAlone);
-  const shared = runs.run();
-  await new Promise(setImmediate);
-  isAlone = true;
-  const own = runs.run();
-  assert.equal(ends.length, 2, 'it began at once');
-  ends[1]?.();
-  await own;
-  ends[0]?.();
-  await shared;
-});
