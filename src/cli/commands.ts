@@ -7,7 +7,6 @@ import { clientCommands } from './clients/commands.ts';
 import { COMPLETION_COMMAND } from './completion/commands.ts';
 import { CONFIG_COMMANDS } from './config/commands.ts';
 import { HOST_COMMANDS } from './config/hosts-commands.ts';
-import { forgottenDashes } from './forgotten-dashes.ts';
 import { asksForHelp, COMMAND_GROUPS, groupedHelp } from './help.ts';
 import { imageCommands } from './images/commands.ts';
 import { LEASE_COMMANDS } from './leases/commands.ts';
@@ -26,6 +25,37 @@ import { addRows } from './terminal/command-table.ts';
 import { print, printError } from './terminal/output.ts';
 import { config, json } from './terminal/shared-options.ts';
 import { explainUsage, UsageError } from './usage-error.ts';
+
+// `npm start --machines 4`: npm keeps every option before `--` for itself and passes the rest on. Pure.
+
+/** The options of `npm start`, and whether each takes a value. */
+const OPTIONS: readonly (readonly [name: string, hasValue: boolean])[] = [
+  ['machines', true],
+  ['racks', true],
+  ['vm', false],
+];
+
+/**
+ * The hint for a person who left out npm's `--`; undefined: it is not missing.
+ * @param args the words of the command line @param environment holds the options that npm kept
+ */
+export function forgottenDashes(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): string | undefined {
+  const [command, ...rest] = args;
+  if (command !== 'lab' || environment.npm_lifecycle_event !== 'start') return undefined;
+  const kept = OPTIONS.filter(([name]) => environment[`npm_config_${name}`] !== undefined);
+  if (kept.length === 0) return undefined;
+  const values = rest.filter((word) => !word.startsWith('-'));
+  const words = kept.map(([name, hasValue]) => {
+    const value = environment[`npm_config_${name}`] ?? '';
+    return hasValue ? `--${name} ${/^\d+$/.test(value) ? value : (values.shift() ?? 'N')}` : `--${name}`;
+  });
+  const also = rest.filter((word) => word.startsWith('-'));
+  const names = kept.map(([name]) => `--${name}`).join(' and ');
+  return `rackboot: npm kept ${names} for itself. Put -- before the options: npm start -- ${[...words, ...also].join(' ')}`;
+}
 
 /** The option by which the shell's script asks, before the name of the program and the words of the line. */
 const COMPLETION_OPTION = '--get-yargs-completions';

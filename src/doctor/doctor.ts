@@ -7,17 +7,89 @@
 
 import { findEndpointFor, formatBaseUrl } from '../boot/endpoint.ts';
 import { isBuiltInLoader } from '../config/absent-loaders.ts';
+import { counted } from '../counted.ts';
+import { RCODE } from '../dns/message.ts';
 import { errorText } from '../errors.ts';
-import type { Ipv4 } from '../net/address.ts';
+import { formatIpv4, type Ipv4 } from '../net/address.ts';
+import { probeDns, type SeenAnswer } from './dns-probe.ts';
 import type { DoctorOptions } from './doctor-options.ts';
 import type { Finding, Tell } from './finding.ts';
 import { judgeHost, judgeListeners } from './host-judgement.ts';
 import { probeHttp } from './http-probe.ts';
 import { buildCommand, examineLoader } from './loader-check.ts';
-import { examineNames } from './names-check.ts';
 import { judgeNotes } from './note-judgement.ts';
 import { examineOffers, type OfferedFile } from './offers-check.ts';
 import { examineImages, examineStore, examineTree } from './tree-check.ts';
+
+// Judges the upstream name servers by their answer to a public name. Pure.
+
+const NAMES: ReadonlyMap<number, string> = new Map(Object.entries(RCODE).map(([name, code]) => [code, name]));
+
+/** The name of an answer's code, such as `NXDOMAIN`, with the number if it has none. */
+export const codeName = (rcode: number): string => NAMES.get(rcode) ?? `code ${rcode}`;
+
+/** The remedy for upstream servers that do not answer as they should. */
+export const upstreamFix = (upstream: readonly { readonly address: Ipv4 }[], name: string): string =>
+  upstream.map(({ address }) => `dig @${formatIpv4(address)} ${name}`).join('; ') +
+  ' asks them; `sudo rackboot config set dns.upstream [ADDRESS]` names others';
+
+/** Judges the answer to `name`: an upstream that denies the name does answer, so that is not a fault. */
+export function judgeOutside(
+  { rcode, addresses }: Pick<SeenAnswer, 'rcode' | 'addresses'>,
+  name: string,
+  upstream: readonly { readonly address: Ipv4 }[],
+): Finding {
+  const check = `dns ${name}`;
+  if (rcode === RCODE.NOERROR && addresses.length > 0) return { check, ok: true, text: `is ${addresses.join(', ')}` };
+  const servers = upstream.map(({ address }) => formatIpv4(address)).join(', ');
+  if (rcode === RCODE.NOERROR || rcode === RCODE.NXDOMAIN) {
+    const what = rcode === RCODE.NXDOMAIN ? 'there is no such name (NXDOMAIN)' : 'the name has no address (NOERROR)';
+    return { check, ok: true, isNote: true, text: `the servers of dns.upstream (${servers}) answer that ${what}` };
+  }
+  const text = `was answered with ${codeName(rcode)}; do the servers of dns.upstream answer (${servers})?`;
+  return { check, ok: false, text, fix: upstreamFix(upstream, name) };
+}
+
+// Checks the names that a rack serves: its own name, and a public one through the upstream name servers.
+
+/** A name that resolves wherever public names do. */
+const OUTSIDE_NAME = 'debian.org';
+
+/** Looks up the name of the rack, and a public name. */
+export async function examineNames(options: DoctorOptions, tell: Tell): Promise<void> {
+  const { config, commands } = options;
+  const { dns } = config;
+  const server = dns.listen[0];
+  if (server === undefined) {
+    tell('dns', true, 'no names are served; nothing to query');
+    return;
+  }
+  const host = formatIpv4(server);
+  const name = `${dns.selfName}.${dns.domains[0] ?? ''}`;
+  try {
+    const own = await probeDns(host, dns.listenPort, name);
+    const ok = own.rcode === 0 && own.authoritative && own.addresses.length > 0;
+    const seen = `was answered with ${codeName(own.rcode)} and ${counted(own.addresses.length, 'address', 'addresses')}`;
+    tell(`dns ${name}`, ok, ok ? `is ${own.addresses.join(', ')}` : `${seen}; does another name server listen there?`);
+  } catch (error) {
+    tell(`dns ${name}`, false, `${errorText(error)}; is Rackboot running?`, commands.start);
+    return;
+  }
+  if (dns.upstream.length === 0) {
+    tell('dns outside', 'note', 'dns.upstream is empty: public names are refused');
+    return;
+  }
+  const outsideName = options.outsideName ?? OUTSIDE_NAME;
+  try {
+    const outside = await probeDns(host, dns.listenPort, outsideName);
+    const { check, ok, isNote, text, fix } = judgeOutside(outside, outsideName, dns.upstream);
+    tell(check, isNote === true ? 'note' : ok, text, fix);
+  } catch (error) {
+    const servers = dns.upstream.map(({ address }) => formatIpv4(address)).join(', ');
+    const text = `${errorText(error)}; do the servers of dns.upstream answer (${servers})?`;
+    tell(`dns ${outsideName}`, false, text, upstreamFix(dns.upstream, outsideName));
+  }
+}
 
 /** The remedy for a fault whose line already names one, or that has many causes. */
 const ANY_FIX = 'as the line says; `sudo rackboot events --level warning` and docs/troubleshooting.md say more';

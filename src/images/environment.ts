@@ -30,7 +30,6 @@ import {
   readModule,
   readModuleInfo,
 } from './kernel-package.ts';
-import { hasLoginTools, loginToolPackages, makeLoginTools } from './login-tools.ts';
 import {
   MODULE_DIRECTORIES,
   MODULE_DIRECTORIES_WITHOUT,
@@ -39,7 +38,28 @@ import {
 } from './module-choice.ts';
 import { type ChosenModule, chooseModules, renderAliases, renderDependencies } from './module-set.ts';
 import { describeFile, encodeManifest, type PublishedFile } from './publication.ts';
-import type { ToolArchive } from './tool-archive.ts';
+import { makeToolArchive, type ToolArchive, toolPackages } from './tool-archive.ts';
+
+// The programs for logging in to the ephemeral environment: dropbear's server and the generator of its host key. They form a separate
+// archive next to the initrd. A machine fetches it only if a login is allowed; other machines have no server.
+
+const PACKAGE = 'dropbear-bin';
+
+/** The names of the packages that contain the server and its libraries. */
+export const loginToolPackages = (apt: Apt): Promise<string[]> => toolPackages(apt, [PACKAGE]);
+
+/** True if the packages contain the server. */
+export const hasLoginTools = (names: readonly string[]): boolean => names.includes(PACKAGE);
+
+/**
+ * Makes the archive, and the initrd entry that names it.
+ *
+ * @param unpacked where the packages of `loginToolPackages` were unpacked
+ * @param directory where the archive will be, relative to the boot tree
+ * @throws RackError `bad-argument` naming a program or library that no package contains
+ */
+export const makeLoginTools = (unpacked: string, directory: string): Promise<ToolArchive> =>
+  makeToolArchive({ unpacked, directory, name: 'login', programs: ['dropbear', 'dropbearkey'] });
 
 /** The environment to build, and its place. */
 export interface EnvironmentRequest extends BuildReports {

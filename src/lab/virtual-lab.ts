@@ -2,13 +2,15 @@
 // loopback. Ctrl-C removes the network, the machine and its files, but keeps the built environment for the next lab.
 
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
-import type { Server } from 'node:net';
+import { createConnection, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream';
 import { sleep, systemClock } from '../clock.ts';
 import { REGION_PORT } from '../config/region-place.ts';
 import { ownProgram } from '../control/own-program.ts';
 import { RackError } from '../errors.ts';
 import { makeTemporaryDirectory } from '../files/temporary-directory.ts';
+import { RACK_SOCKET } from '../region/config.ts';
 import { BOOT_TREES, cachedBootTree, hasBootTree } from './boot-tree.ts';
 import { DaemonProcess, type LogLine } from './daemon-process.ts';
 import { Enlistment } from './enlistment.ts';
@@ -19,7 +21,21 @@ import { rackWords, virtualRemovedWords, virtualSteps } from './lab-words.ts';
 import { BRIDGE, LAB_NAMESPACE, LabNamespace } from './namespace.ts';
 import type { Narrator } from './narrator.ts';
 import { VirtualMachine, VM_PACKAGES } from './virtual-machine.ts';
-import { startVirtualPage } from './virtual-page.ts';
+
+// Serves the page of the lab with a virtual machine on this host's loopback. The rack in the private network answers: its connections go to the
+// socket of its boot listener, which gives them no rights (`region/config.ts`), so its users sign in as they would from another host.
+
+/** Passes connections to a port of this host's loopback on to the region that uses `stateDir`. */
+export function startVirtualPage(stateDir: string, port: number): Promise<Server> {
+  const server = createServer((browser) => {
+    // An end that breaks ends the other one.
+    pipeline(browser, createConnection(join(stateDir, RACK_SOCKET)), browser, () => undefined);
+  });
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', () => resolve(server));
+  });
+}
 
 const RACK = '10.77.0.1';
 const PROGRAMS: readonly string[] = ['qemu-system-x86_64', 'ip', 'dpkg-deb', 'apt-get', 'setpriv'];

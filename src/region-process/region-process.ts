@@ -14,7 +14,9 @@ import { type Clock, newUuid } from '../clock.ts';
 import type { RegionFileConfig, UsableRegionFile } from '../config/region-file.ts';
 import { type ConfigWatch, watchConfig } from '../config/watch.ts';
 import { logLevelAnswers } from '../daemon/answers/log-level.ts';
-import type { ProcessInstruments } from '../daemon/observing/process-instruments.ts';
+import { type Measured, ProcessInstruments } from '../daemon/observing/process-instruments.ts';
+import { addProcess } from '../daemon/observing/process-metrics.ts';
+import { addEvents, addRegion } from '../daemon/observing/shared-metrics.ts';
 import { DAEMON_EVENTS, type DaemonEvent } from '../daemon/rack/events.ts';
 import type { Daemon } from '../daemon/service.ts';
 import { ServiceNotices } from '../daemon/start/service-notices.ts';
@@ -26,6 +28,8 @@ import { isLoopback, parseIpv4 } from '../net/address.ts';
 import type { NotifyTerms } from '../net/linux/notify-socket.ts';
 import { EventStream } from '../observe/event-stream.ts';
 import { OBSERVE_EVENTS } from '../observe/events.ts';
+import { Exposition } from '../observe/exposition.ts';
+import type { Readiness } from '../observe/instrument-server.ts';
 import { type Log, logEvents, openLog } from '../observe/log.ts';
 import { LogLevels } from '../observe/log-levels.ts';
 import { OPERATOR_SOCKET, type RegionConfig } from '../region/config.ts';
@@ -42,11 +46,44 @@ import { lockState } from '../store/state-lock.ts';
 import { writeDesiredState } from '../uplink/desired-state-cache.ts';
 import { DesiredStateKeeper } from '../uplink/desired-state-keeper.ts';
 import { RegionConfiguration, type RegionConfigurationPorts } from './configuration.ts';
-import { regionInstruments } from './instruments.ts';
 import { openStore } from './open-store.ts';
 import { OtherConfigurations, ownMessage } from './other-configurations.ts';
 import { type RegionStatusSources, regionAnswers, regionLine, regionReadiness } from './status.ts';
 import { StoreProbe } from './store-probe.ts';
+
+// The instruments of a region that runs apart from a rack: metrics, health and readiness, on their own listener.
+
+interface RegionInstrumentParts {
+  readonly clock: Clock;
+  readonly version: string;
+  readonly startedWallMs: number;
+  readonly stream: EventStream;
+  readonly readiness: () => Promise<Readiness>;
+  /** Which process has the duties; undefined while unknown, or if this one alone has the store. */
+  readonly dutyHolder: () => DutyHolder | undefined;
+}
+
+/** The instruments of a region's process. */
+export const regionInstruments = (parts: RegionInstrumentParts): ProcessInstruments =>
+  new ProcessInstruments({
+    clock: parts.clock,
+    stream: parts.stream,
+    metrics: async (measured) => render(parts, measured),
+    readiness: parts.readiness,
+  });
+
+function render(parts: RegionInstrumentParts, { lags, region }: Measured): string {
+  const out = new Exposition();
+  addProcess(out, { ...parts, lags });
+  addEvents(out, parts.stream.counters(), 0);
+  addRegion(out, region);
+  const holder = parts.dutyHolder();
+  if (holder !== undefined) {
+    const help = '1 if this process has the duties of the region, otherwise 0: one of its processes has them.';
+    out.gauge('rackboot_region_duties', help, holder.isHere ? 1 : 0);
+  }
+  return out.text();
+}
 
 const SECRET_BYTES = 24;
 const NO_STORE: Partial<Pick<RegionStore, 'availability' | 'confirmation'>> = {};

@@ -17,9 +17,11 @@ import type { PowerDetail } from '../power/detail.ts';
 import type { PowerDriver } from '../power/driver.ts';
 import { POWER_DRIVERS } from '../power/drivers.ts';
 import { outcome } from '../power/outcome.ts';
+import { hasSshKey, openSshIdentity, type SshIdentity } from '../power/ssh-identity.ts';
 import { PowerSwitchboard, type PowerTarget } from '../power/switchboard.ts';
 import type { MachineLife } from '../region/life/machine-life.ts';
 import type { PowerControl, PowerView } from '../region/life/power-life.ts';
+import { isInterrupted } from '../region/life/state-power.ts';
 import type { MachineFilter } from '../region/records/filters.ts';
 import type { Machine } from '../region/records/machine.ts';
 import type { PowerParameters } from '../region/records/power-parameters.ts';
@@ -27,12 +29,95 @@ import type { PowerTask } from '../region/records/power-task.ts';
 import type { RefusalWord } from '../region/records/refusal.ts';
 import type { RegionStore } from '../region/records/store.ts';
 import { InterruptedCommands } from './interrupted-commands.ts';
-import { InterruptedStarts } from './interrupted-starts.ts';
-import { OwnKey } from './own-key.ts';
 import { BY_HAND, commandOf, problemsOf } from './power-commands.ts';
 import { PowerHold, type PowerHoldParts } from './power-hold.ts';
 import { PowerReports, reachesStore } from './power-reports.ts';
 import { PowerViews } from './power-views.ts';
+
+// The SSH key with which this process reaches hypervisors: the region's, with a copy as a file in the state directory.
+
+interface OwnKeyParts {
+  readonly stateDir: string;
+  readonly clock: Clock;
+  readonly store: Pick<RegionStore, 'sshKey'>;
+}
+
+export class OwnKey {
+  readonly #parts: OwnKeyParts;
+  #identity: Promise<SshIdentity> | undefined;
+
+  constructor(parts: OwnKeyParts) {
+    this.#parts = parts;
+  }
+
+  /** Stores this directory's key if the store has none, because hypervisors already accept it. */
+  keep(): void {
+    // A failure is reported by the first command that needs the key.
+    if (hasSshKey(this.#parts.stateDir)) this.identity().catch(() => undefined);
+  }
+
+  identity(): Promise<SshIdentity> {
+    const { stateDir, clock, store } = this.#parts;
+    this.#identity ??= openSshIdentity(stateDir, clock, store.sshKey).catch((error: unknown) => {
+      // The next caller tries again.
+      this.#identity = undefined;
+      throw error;
+    });
+    return this.#identity;
+  }
+}
+
+// The machines whose power-on was interrupted by the end of a process. Each is queried until it is seen off, which lets the region switch it on
+// (`power-life.ts`), or until it shows a sign of life or its time is over.
+//
+// 1. Nothing is switched here, and nothing is queried while the machine has a power task.
+
+/** The wait before each query, in milliseconds: the last step of the former process may still take effect. */
+const LOOK_EVERY_MS = 5000;
+
+interface InterruptedStartsParts {
+  readonly clock: Clock;
+  /** Queries a machine soon, if it is watched. */
+  readonly look: (systemId: string) => void;
+  /** Reports a machine's last reading. */
+  readonly report: (systemId: string) => Promise<void>;
+  /** Checks these machines again. */
+  readonly again: (systemIds: readonly string[]) => void;
+}
+
+export class InterruptedStarts {
+  readonly #parts: InterruptedStartsParts;
+  #waiting = new Set<string>();
+
+  constructor(parts: InterruptedStartsParts) {
+    this.#parts = parts;
+  }
+
+  /** Call with each record that was read. */
+  check(machine: Machine): void {
+    const { systemId, powerTask } = machine;
+    const waiting = this.#waiting;
+    if (powerTask !== undefined || !isInterrupted(machine) || waiting.has(systemId)) return;
+    waiting.add(systemId);
+    this.#parts.clock.schedule(LOOK_EVERY_MS, () => {
+      if (waiting === this.#waiting) void this.#look(systemId);
+    });
+  }
+
+  /** Call when another process has the duties. */
+  forget(): void {
+    this.#waiting = new Set();
+  }
+
+  async #look(systemId: string): Promise<void> {
+    const { look, report, again } = this.#parts;
+    this.#waiting.delete(systemId);
+    look(systemId);
+    // The region may have ignored a reading that came before the end of the command was recorded.
+    await report(systemId);
+    again([systemId]);
+  }
+}
 
 /** Machines checked in one turn of the event loop; the others follow in the next. */
 export const LOOK_MAX = 100;

@@ -17,15 +17,22 @@ import { type EventKinds, eventText } from '../observe/event-text.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { NetworkScan, ScanOutcome } from '../region/records/network-scan.ts';
 import type { RackDescription } from '../region/records/rack-description.ts';
+import type { RackFields } from '../region/reports/fields.ts';
 import { noteText, type RackNote } from '../region/reports/notes.ts';
+import { reportedEvent } from '../region/reports/reported.ts';
 import type { LinkStatus, UplinkStatus } from './link-status.ts';
 import { type OutboxAnswer, type RackMessage, type RegionMessage, UPLINK_VERSION } from './messages.ts';
 import { OUTBOX_BATCH_MAX, Outbox } from './outbox.ts';
 import type { OutboxCommand, QueuedPost } from './outbox-store.ts';
 import { Questions } from './questions.ts';
-import { reportParams } from './report-params.ts';
 import { type Acquaintance, StrangerEvents } from './stranger-events.ts';
 import { UntoldLeases } from './untold-leases.ts';
+
+// The fields of an event as the rack reports them: those from which the region writes its sentence.
+
+/** The fields, without the addresses, which the report itself has; undefined if only the sentence can be sent. */
+export const reportParams = (event: RackEvent): RackFields | undefined =>
+  reportedEvent(event.kind, event, undefined)?.params;
 
 /** Events within this time share one message, in milliseconds: each message is a transaction of the region. */
 const GATHER_MS = 50;

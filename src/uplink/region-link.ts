@@ -15,7 +15,7 @@ import { errorText, unreachable } from '../errors.ts';
 import type { CopyProgress } from '../images/carry/region-copy.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import type { RackImage } from '../region/records/rack.ts';
-import type { RackDescription } from '../region/records/rack-description.ts';
+import type { RackDescription, RackInterface } from '../region/records/rack-description.ts';
 import type { RackNote } from '../region/reports/notes.ts';
 import { EventCarrier } from './event-carrier.ts';
 import type { NoticeBody } from './events.ts';
@@ -26,12 +26,67 @@ import { type RackMessage, type RegionMessage, UPLINK_VERSION } from './messages
 import { OutboxKeeper } from './outbox-keeper.ts';
 import type { OutboxStore } from './outbox-store.ts';
 import { digestOfSecret, type RegionKey } from './region-key.ts';
-import { registrationFields } from './registration-text.ts';
 import { Repeater, type RunOutcome } from './repeater.ts';
-import { ReportedCopies } from './reported-copies.ts';
 import { ReportedImages } from './reported-images.ts';
 import { StateFollower } from './state-follower.ts';
 import { StatusKeeper, totalOf } from './status-keeper.ts';
+
+// Decides which copies of images a rack reports to its region with a heartbeat: those that have advanced since the region heard of them.
+//
+// 1. After a new link all are reported again: the region may have lost them.
+
+/** Copies of one report; the others follow with the next. */
+const COPIES_MAX = 16;
+
+export class ReportedCopies {
+  readonly #list: () => readonly CopyProgress[];
+  /** The last reported state of each, as JSON. */
+  readonly #known = new Map<string, string>();
+
+  constructor(list: () => readonly CopyProgress[]) {
+    this.#list = list;
+  }
+
+  /** The copies to report with the next heartbeat; undefined if there is nothing to report. */
+  next(): readonly CopyProgress[] | undefined {
+    const all = this.#list();
+    const files = new Set(all.map(({ file }) => file));
+    for (const file of this.#known.keys()) if (!files.has(file)) this.#known.delete(file);
+    const changed = all.filter((copy) => this.#known.get(copy.file) !== JSON.stringify(copy)).slice(0, COPIES_MAX);
+    return changed.length === 0 ? undefined : changed;
+  }
+
+  /** Call when the region has received a report. */
+  acknowledge(copies: readonly CopyProgress[]): void {
+    for (const copy of copies) this.#known.set(copy.file, JSON.stringify(copy));
+  }
+
+  /** Call when the region may have lost the reports. */
+  forget(): void {
+    this.#known.clear();
+  }
+}
+
+// Describes a rack's networks for its registration, in as much detail as an administrator needs to judge it. Its heartbeats send the rest
+// once it is accepted.
+
+/** The most UTF-16 units that a region reads from a rack that is not accepted. */
+const REGISTRATION_LENGTH_MAX = 16_384;
+
+/** The interfaces as JSON, without reservations; if that is too long, only their names, networks and management. */
+export function registrationText(interfaces: readonly RackInterface[]): string {
+  const whole = JSON.stringify(interfaces.map((one) => ({ ...one, reservations: undefined })));
+  if (whole.length <= REGISTRATION_LENGTH_MAX) return whole;
+  return JSON.stringify(interfaces.map(({ name, network, management }) => ({ name, network, management })));
+}
+
+/** A rack's description as form fields. */
+export const registrationFields = ({ uuid, name, version, interfaces }: RackDescription) => ({
+  uuid,
+  name,
+  version,
+  interfaces: registrationText(interfaces),
+});
 
 const HEARTBEAT_MS = 30_000;
 /** Heartbeats in a row answered with 503, after which the region counts as away: its database is unreachable, not just busy. */

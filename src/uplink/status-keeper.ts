@@ -3,12 +3,58 @@
 
 import type { Clock, Timer } from '../clock.ts';
 import { EventSampler } from '../rate-limit.ts';
-import { noteText, type RackNote } from '../region/reports/notes.ts';
+import { noteText, type RackNote, spoken } from '../region/reports/notes.ts';
 import type { NoticeBody } from './events.ts';
-import { noticeOf } from './link-notices.ts';
 import type { AddressStatus, LinkState, LinkStatus } from './link-status.ts';
 import type { RegionMessage } from './messages.ts';
 import type { OutboxStore } from './outbox-store.ts';
+
+// The events that the rack publishes when the link to its region changes.
+
+/** A change of the link's state; times are wall time in milliseconds. */
+interface LinkChange {
+  readonly before: LinkState;
+  readonly state: LinkState;
+  /** Why; undefined for a link that is up. */
+  readonly note: RackNote | undefined;
+  /** When the previous state began. */
+  readonly beforeSinceMs: number;
+  /** When this state began. */
+  readonly startMs: number;
+  readonly nowMs: number;
+  readonly url: string;
+  /** Entries of the outbox. */
+  readonly waiting: number;
+}
+
+/** The event for a change; undefined if it needs none. */
+export function noticeOf({
+  before,
+  state,
+  note,
+  beforeSinceMs,
+  startMs,
+  nowMs,
+  url,
+  waiting,
+}: LinkChange): NoticeBody | undefined {
+  switch (state) {
+    case 'away': {
+      const since = new Date(before === state ? beforeSinceMs : startMs).toISOString();
+      return note && { ...note, kind: 'region.away', reason: spoken(note).text, since };
+    }
+    case 'up':
+      return before === 'away'
+        ? { kind: 'region.back', awayMs: Math.max(0, nowMs - beforeSinceMs), waiting }
+        : { kind: 'region.linked', url, waiting };
+    case 'pending':
+    case 'rejected':
+    case 'incompatible':
+      return note && { kind: `region.${state}`, ...spoken(note) };
+    case 'registering':
+      return undefined;
+  }
+}
 
 /** Status changes within this time are sent to the rack together, in milliseconds. */
 const STATUS_PAUSE_MS = 200;

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { forgottenDashes } from '../../src/cli/forgotten-dashes.ts';
+import { forgottenDashes } from '../../src/cli/commands.ts';
 
 const NPM = { npm_lifecycle_event: 'start' };
 const CASES: readonly (readonly [args: string[], environment: Record<string, string>, meant: string | undefined])[] = [

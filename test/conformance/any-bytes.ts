@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { replyBytesMax } from '../../src/dhcp/answers/reply.ts';
-import { PROBES_RUNNING_MAX } from '../../src/dhcp/conflicts/probe-turns.ts';
+import { PROBES_RUNNING_MAX } from '../../src/dhcp/conflicts/conflict-check.ts';
 import { identityBy } from '../../src/dhcp/networks/client-identity.ts';
 import { type DhcpMessage, decodeDhcpMessage } from '../../src/dhcp/wire/message.ts';
 import { OPTION, optionAddress, optionIdentifier } from '../../src/dhcp/wire/options.ts';

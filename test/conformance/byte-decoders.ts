@@ -12,7 +12,7 @@ import { findPartitionTable, recogniseFormat } from '../../src/images/disk-image
 import { decodeElfNeeds, findElfSection } from '../../src/images/elf.ts';
 import { decodeModuleInfo } from '../../src/images/kernel-module.ts';
 import { decodeLoaderTar } from '../../src/images/run/loader-archive.ts';
-import { decodeText } from '../../src/images/sources/document-text.ts';
+import { decodeText } from '../../src/images/sources/stream-text.ts';
 import { ByteReader } from '../../src/net/byte-reader.ts';
 import { splitNetlink } from '../../src/net/netlink.ts';
 import { parseBody } from '../../src/region/api/call/form-body.ts';

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { pino } from 'pino';
 import { addDhcp } from '../../src/daemon/observing/metrics.ts';
 import { EVENT_KINDS } from '../../src/daemon/rack/event-kinds.ts';
-import { PROBES_RUNNING_MAX, PROBES_WAITING_MAX } from '../../src/dhcp/conflicts/probe-turns.ts';
+import { PROBES_RUNNING_MAX, PROBES_WAITING_MAX } from '../../src/dhcp/conflicts/conflict-check.ts';
 import { DHCP_REFUSAL_NAMES, DHCP_REFUSALS, type DhcpRefusal } from '../../src/dhcp/events/refusals.ts';
 import { IMPORT_REFUSALS } from '../../src/dhcp/import/lease-import.ts';
 import { WAITING_MAX } from '../../src/dhcp/leases/durable-queue.ts';

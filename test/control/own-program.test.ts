@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { nextSteps } from '../../src/cli/config/init-steps.ts';
+import { nextSteps } from '../../src/cli/config/init.ts';
 import { ownProgram } from '../../src/control/own-program.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');

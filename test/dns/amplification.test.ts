@@ -6,18 +6,18 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { instant } from '../../src/clock.ts';
 import type { DnsConfig } from '../../src/dns/config.ts';
+import { FLAG, UDP_OCTETS_MAX } from '../../src/dns/message.ts';
+import { Names } from '../../src/dns/names.ts';
+import { TYPE } from '../../src/dns/record.ts';
 import {
   ADDRESSES_MAX,
+  DnsService,
   LARGE_ANSWERS,
   LARGE_FACTOR,
   LargeAnswers,
   NETWORK_LARGE_ANSWERS,
   NETWORKS_MAX,
-} from '../../src/dns/large-answers.ts';
-import { FLAG, UDP_OCTETS_MAX } from '../../src/dns/message.ts';
-import { Names } from '../../src/dns/names.ts';
-import { TYPE } from '../../src/dns/record.ts';
-import { DnsService } from '../../src/dns/service.ts';
+} from '../../src/dns/service.ts';
 import { ipv4 } from '../../src/net/address.ts';
 import { ip } from '../support/lab-facts.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';

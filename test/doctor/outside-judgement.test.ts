@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { judgeOutside } from '../../src/doctor/outside-judgement.ts';
+import { judgeOutside } from '../../src/doctor/doctor.ts';
 import { ipv4 } from '../../src/net/address.ts';
 
 const UPSTREAM = [{ address: ipv4(0xc0a80101) }];

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AgentRequest } from '../../src/lab/simulated-agent.ts';
-import { ranWords, startSystem } from '../../src/lab/simulated-system.ts';
+import { ranWords, startSystem } from '../../src/lab/simulated-machine.ts';
 
 /** In the region's format: nested mappings are in one line. */
 const CONFIG = `datasource_list: ["MAAS"]

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { test } from 'node:test';
-import { startVirtualPage } from '../../src/lab/virtual-page.ts';
+import { startVirtualPage } from '../../src/lab/virtual-lab.ts';
 import { startRegion } from '../region/live.ts';
 import { portOf } from '../support/listening-port.ts';
 

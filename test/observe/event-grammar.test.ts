@@ -8,7 +8,7 @@ import { ipv4, mac } from '../../src/net/address.ts';
 import { eventText } from '../../src/observe/event-text.ts';
 import { eventText as pageText } from '../../src/region/page/values.ts';
 import { levelOfReport } from '../../src/region/records/machine-event.ts';
-import { reportParams } from '../../src/uplink/report-params.ts';
+import { reportParams } from '../../src/uplink/rack-uplink.ts';
 import { reportedSample } from '../support/reported-samples.ts';
 
 /** Fields with counts, of all kinds. */

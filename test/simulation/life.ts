@@ -27,7 +27,7 @@ import type { RackReport } from '../../src/region/records/machine-event.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
-import { reportParams } from '../../src/uplink/report-params.ts';
+import { reportParams } from '../../src/uplink/rack-uplink.ts';
 import { MEMORY_PLACE } from '../support/memory-place.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { reasonOf } from '../support/sentences.ts';

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { instant } from '../../src/clock.ts';
 import { ipv4 } from '../../src/net/address.ts';
-import { BlindBlocks } from '../../src/tftp/blind-blocks.ts';
 import { negotiateTerms } from '../../src/tftp/terms.ts';
+import { BlindBlocks } from '../../src/tftp/transfers.ts';
 
 // The bounds as literals: raising one fails here.
 const BLIND_BLOCKS = { perSecond: 50, burst: 500 } as const;

@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { stat } from 'node:fs';
 import { describe, test } from 'node:test';
 import { type Ipv4, ipv4 } from '../../src/net/address.ts';
-import { BLIND_BLOCKS } from '../../src/tftp/blind-blocks.ts';
 import { TFTP_ERROR } from '../../src/tftp/packet.ts';
 import { SILENCE_MS_MAX } from '../../src/tftp/transfer.ts';
+import { BLIND_BLOCKS } from '../../src/tftp/transfers.ts';
 import { encodeAck, encodeRequest } from './client-packet.ts';
 import { Bench, CLIENT, CLIENTS, HEADERS_BYTES, RACK, turns } from './server-bench.ts';
 

@@ -6,7 +6,7 @@ import { STRANGERS_INTERFACES_LENGTH_MAX } from '../../src/region/racks/introduc
 import { check, rackInterfaces } from '../../src/region/racks/rack-news.ts';
 import { RACK_INTERFACES_MAX } from '../../src/region/records/rack.ts';
 import { RESERVATIONS_REPORTED_MAX } from '../../src/region/records/rack-description.ts';
-import { registrationText } from '../../src/uplink/registration-text.ts';
+import { registrationText } from '../../src/uplink/region-link.ts';
 import { rackInterface } from '../region/racks/rack-place.ts';
 
 test('a registration omits the reservations of interfaces', () => {

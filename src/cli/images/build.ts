@@ -3,6 +3,7 @@
 
 import { lstatSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { Presets, SingleBar } from 'cli-progress';
 import { shellWord } from '../../clean-text.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { isOwnershipError, ownershipRemedy } from '../../files/ownership.ts';
@@ -18,8 +19,50 @@ import { asStoreError } from '../../images/store-error.ts';
 import { makeStateDirectory } from '../../store/database-file.ts';
 import { checkGivenFile } from '../terminal/given-file.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
-import { BuildProgress } from './build-progress.ts';
 import { enterImageTree } from './image-tree.ts';
+
+// The progress of a build: a line for each step, and on a terminal a bar for the packages of a step.
+
+const FORMAT = '{bar} {value} of {total}';
+
+/** How much to show. */
+interface Shown {
+  /** True for a bar. */
+  readonly isTerminal: boolean;
+  /** A line for each package. */
+  readonly isVerbose: boolean;
+  readonly isSilent: boolean;
+}
+
+/** The progress of a build. */
+export class BuildProgress {
+  readonly #shown: Shown;
+  readonly #bar: SingleBar;
+
+  constructor(shown: Shown) {
+    this.#shown = shown;
+    this.#bar = new SingleBar({ format: FORMAT, clearOnComplete: true }, Presets.legacy);
+  }
+
+  /** Begins a step. */
+  step(text: string): void {
+    this.close();
+    if (!this.#shown.isSilent) print(text);
+  }
+
+  /** Shows that a part of the step begins. */
+  part({ text, number, total }: StepPart): void {
+    const { isSilent, isVerbose, isTerminal } = this.#shown;
+    if (isSilent) return;
+    if (isVerbose) print(text);
+    else if (isTerminal && this.#bar.isActive) this.#bar.update(number);
+    else if (isTerminal) this.#bar.start(total, number);
+  }
+
+  close(): void {
+    this.#bar.stop();
+  }
+}
 
 interface BuildFlags {
   readonly config: string;

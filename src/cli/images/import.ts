@@ -2,13 +2,16 @@
 // verifies it, and adds it to the store or the boot tree.
 // `rackboot images import ./FILE`: imports a file or a directory of this host, by what it is (import-file.ts).
 
+import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readImageSources, type SourceFlags } from '../../config/image-sources.ts';
 import { RackError } from '../../errors.ts';
 import type { Publication } from '../../images/environment.ts';
+import { bytesOfFile } from '../../images/image-file.ts';
 import { formatImageName, imageBytes, startsOf } from '../../images/image-store.ts';
 import { describeSystem } from '../../images/image-system.ts';
 import { requireInstallerPrograms } from '../../images/installer.ts';
+import { importDisc } from '../../images/make/disc-installer.ts';
 import { describeRoot } from '../../images/run/root-check.ts';
 import { readAptMirrors } from '../../images/sources/apt-sources.ts';
 import { hasSubarchitecture, INSTALLER, LOADER, type OfferNames, type OfferWish } from '../../images/sources/offer.ts';
@@ -25,13 +28,94 @@ import {
 import type { ImageSource } from '../../images/sources/source.ts';
 import { checkGivenFile } from '../terminal/given-file.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
+import { addOpenedPath } from './add.ts';
 import { knownSources } from './boot-sources.ts';
 import { openWorkDirectory } from './build.ts';
+import { importBundle } from './bundle-files.ts';
 import { parseLimit } from './download-limit.ts';
+import { type GivenPath, misplaced, openGivenPath, unnamedSystem } from './given-path.ts';
 import { enterImageTree } from './image-tree.ts';
 import { readImageUse } from './image-use.ts';
-import { importFile, isFileName } from './import-file.ts';
 import { ImportRun } from './import-run.ts';
+import { printTenths } from './tenths.ts';
+
+// `rackboot images import ./FILE`: imports a file or a directory of this host, by its content.
+//
+//   bundle ─▶ bundle-files.ts; disc ─▶ disc-file.ts; disk image, root of a system ─▶ as `images add` (add.ts), if they are named
+//   anything else ─▶ refused, with the command for it
+
+// `rackboot images import FILE.iso`: the installer on the disc of Ubuntu's live server.
+
+interface DiscFlags {
+  readonly config: string;
+  readonly tree?: string | undefined;
+  readonly file: string;
+  readonly arch: string;
+  readonly release?: string | undefined;
+  readonly json: boolean;
+}
+
+/** Imports the installer of a disc, and prints its files. @param file the open disc, which the caller closes @returns 0 */
+export async function importDiscFile(file: FileHandle, flags: DiscFlags): Promise<number> {
+  const { tree } = await enterImageTree(flags);
+  const bytes = await bytesOfFile(file, flags.file);
+  const { directory, files, title, arch, release } = await importDisc({
+    tree,
+    file: bytes,
+    fileName: flags.file,
+    whenCopied: () => bytes.checkUnchanged(),
+    arch: flags.arch,
+    release: flags.release,
+    onProgress: printTenths(flags.json),
+  });
+  if (flags.json) printJson({ directory, files, title, arch, release });
+  else {
+    print(`${title} for ${arch}: deploy it as ubuntu/${release} with --by installer`);
+    for (const { name, bytes, sha256 } of files)
+      print(`${join(directory, name)}  ${formatBytes(bytes)}  sha256 ${sha256.slice(0, 16)}…`);
+  }
+  return 0;
+}
+
+interface ImportFileFlags {
+  readonly config: string;
+  readonly tree?: string | undefined;
+  readonly file: string;
+  readonly arch: string;
+  readonly os?: string | undefined;
+  readonly release?: string | undefined;
+  readonly subarch?: string | undefined;
+  readonly title?: string | undefined;
+  readonly json: boolean;
+}
+
+/** True for a path, or a name with the ending of a file: images of sources have neither. */
+export const isFileName = (name: string): boolean =>
+  /^[./]|\.(?:tar|tgz|txz|tbz|gz|xz|zst|bz2|iso|img|raw|qcow2|squashfs|sqfs)$/i.test(name);
+
+/** Imports a file or a directory, and prints the result. @returns 0 @throws RackError `bad-argument` with the right command */
+export async function importFile(flags: ImportFileFlags): Promise<number> {
+  // Opened before switching users: the owner of the state directory may have no right to read it.
+  const given = await openGivenPath(flags.file);
+  try {
+    return await importOpened(given, flags);
+  } finally {
+    await given.handle.close();
+  }
+}
+
+async function importOpened(given: GivenPath, flags: ImportFileFlags): Promise<number> {
+  if (given.kind === 'file' && given.is.kind === 'bundle') return await importBundle(given.handle, flags);
+  if (given.kind === 'file' && given.is.kind === 'disc') return await importDiscFile(given.handle, flags);
+  const { os, release, arch, file } = flags;
+  if (os !== undefined && release !== undefined) {
+    if (arch.includes(',')) throw new RackError('bad-argument', `${file} is for one architecture: name it with --arch`);
+    const rest = { subarch: flags.subarch ?? 'generic', label: 'release' };
+    return await addOpenedPath(given, { ...flags, ...rest, os, release });
+  }
+  if (given.kind === 'file') throw misplaced(file, given.is);
+  throw given.is === 'system' ? unnamedSystem(file) : misplaced(file, { kind: given.is });
+}
 
 interface ImportFlags extends SourceFlags {
   /** `ubuntu/noble`, `installer/debian/trixie`, or a file: `/media/images.tar`. */

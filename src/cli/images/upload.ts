@@ -7,11 +7,15 @@
 // 1. Repeating the command continues an interrupted upload of the same file.
 // 2. Each piece names its place, so none is added twice. MAAS does not say where to continue, so it gets the file from its beginning.
 
+import { join } from 'node:path';
 import { z } from 'zod';
 import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
+import { parseRegionUrl } from '../../config/region-url.ts';
 import { refusalLines } from '../../control/field-refusal.ts';
 import { RackError } from '../../errors.ts';
+import { CONTROL_SOCKET } from '../../http/config.ts';
+import { CONTROL_BODY_BYTES_MAX } from '../../http/control/requests.ts';
 import { FILE_HEAD_BYTES, judgeHead } from '../../images/disk-image.ts';
 import { unusable } from '../../images/image-copy.ts';
 import { bytesOfFile } from '../../images/image-file.ts';
@@ -21,14 +25,47 @@ import { describeRoot, inspectRoot, type RootFacts, RootFault } from '../../imag
 import { isRoot } from '../../images/run/root-format.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { readProfile } from '../clients/profiles.ts';
-import type { RegionAnswer, RegionRequest } from '../clients/region-request.ts';
-import { sendPiece } from '../clients/upload-piece.ts';
+import { type AskRegion, askAs, askSocket, type RegionAnswer, type RegionRequest } from '../clients/region-request.ts';
+import { PIECE_BYTES, sendPiece } from '../clients/upload-piece.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { type HashedFile, openHashed } from '../terminal/hashed-file.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
 import { ImportProgress } from './import-progress.ts';
 import { pause, StopSignals } from './stop-signals.ts';
-import { localTarget, type UploadTarget, webTarget } from './upload-target.ts';
+
+// The region to which a command uploads: the one of this host, over the control socket, or any other by its URL and an API key.
+
+/** A region. */
+export interface UploadTarget {
+  /** For people. */
+  readonly name: string;
+  /** The largest piece that it accepts, in bytes. */
+  readonly pieceBytes: number;
+  readonly ask: AskRegion;
+}
+
+/** The region of this host. */
+export function localTarget(stateDir: string): UploadTarget {
+  const socketPath = join(stateDir, CONTROL_SOCKET);
+  return { name: 'the region of this host', pieceBytes: CONTROL_BODY_BYTES_MAX, ask: askSocket(socketPath) };
+}
+
+/**
+ * A remote region.
+ * @param key an API key, as `rackboot apikey` prints it
+ * @param caFile PEM certificates to trust instead of the system's; undefined to trust the system's
+ * @throws RackError `bad-argument`, and as `readGivenFile`
+ */
+export function webTarget(url: string, key: string, caFile: string | undefined): UploadTarget {
+  const parsed = parseRegionUrl(url.replace(/\/api\/\d\.\d\/?$/, ''));
+  if (parsed === undefined)
+    throw new RackError(
+      'bad-argument',
+      `--url ${JSON.stringify(url)} is not the URL of a region, such as http://10.20.0.1:5240/MAAS`,
+    );
+  const { text } = parsed;
+  return { name: text, pieceBytes: PIECE_BYTES, ask: askAs({ url: text, key, ca_file: caFile }) };
+}
 
 const RESOURCES = '/MAAS/api/2.0/boot-resources/';
 /** The most repeated attempts without a new byte before it gives up. */

@@ -11,7 +11,42 @@ import type { Rack } from '../rack/rack.ts';
 import { WAITED_FOR } from '../rack/readiness.ts';
 import { diskProblem } from './full-disk.ts';
 import { leaseAnswers } from './lease-answers.ts';
-import { neighbourAnswers } from './neighbour-answers.ts';
+
+// The control socket's list of hosts seen on this rack's networks, for `rackboot neighbours`.
+
+interface Sources {
+  readonly rack: () => Rack | undefined;
+  readonly clock: Clock;
+}
+
+/** `GET /neighbours`: every host seen, by interface and address. */
+export function neighbourAnswers(sources: Sources): ControlAnswers {
+  return { '/neighbours': () => listNeighbours(sources) };
+}
+
+function listNeighbours({ rack, clock }: Sources) {
+  const running = rack();
+  const now = clock.now();
+  const offset = clock.wallTimeMs() - now;
+  const timeOf = (at: number): string => new Date(at + offset).toISOString();
+  const all = running?.neighbourhood?.all() ?? [];
+  return all
+    .toSorted((a, b) =>
+      a.interfaceName < b.interfaceName ? -1 : a.interfaceName > b.interfaceName ? 1 : a.address - b.address,
+    )
+    .map(({ interfaceName, address, mac, firstSeen, lastSeen, previousMac, movedAt }) => ({
+      interface: interfaceName,
+      address: formatIpv4(address),
+      mac: formatMac(mac),
+      machine: running?.machines.findByMac(mac)?.hostname,
+      hostname: running?.dhcp.state().leases.find(address)?.hostname,
+      firstSeen: timeOf(firstSeen),
+      lastSeen: timeOf(lastSeen),
+      secondsAgo: Math.max(0, Math.round((now - lastSeen) / 1000)),
+      previousMac: previousMac === undefined ? undefined : formatMac(previousMac),
+      movedAt: movedAt === undefined ? undefined : timeOf(movedAt),
+    }));
+}
 
 interface StatusSources {
   readonly config: () => Pick<RackConfig, 'name' | 'stateDir' | 'uplink'>;

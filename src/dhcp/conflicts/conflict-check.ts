@@ -17,6 +17,7 @@
 // 4. An answer from the hardware address that last held the address is not a conflict. The address is kept from other clients for a while, for
 //    at most as many addresses as rule 3 lets strangers have (`last-holders.ts`), because anybody can answer in another host's name.
 
+import { BoundedMap } from '../../bounded-map.ts';
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
 import { formatMac, type Ipv4, type MacAddress, rangeContains, rangeSize } from '../../net/address.ts';
 import { isProbeMac } from '../../own-probes.ts';
@@ -30,8 +31,103 @@ import type { DhcpSubnet } from '../networks/config.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import { FreeStock, STOCK_SIZE } from './free-stock.ts';
 import { LastHolders } from './last-holders.ts';
-import { ProbeBook } from './probe-book.ts';
-import { ProbeTurns } from './probe-turns.ts';
+
+// Turns for probes. New clients come in hundreds, and an offer leaves only after a probe: an unprobed offer could put two machines on one
+// address, and most firmware does not check (RFC 2131 §2.2).
+//
+//   take ─┬─ a probe may begin ────────────────────────▶ true
+//         ├─ too many run ─ waiting ─ a probe ends ─────▶ true
+//         └─ too many wait on its shared network ───────▶ false: no offer; the client asks again
+//
+// 1. Shared networks take turns, so that a flood on one does not delay the clients of another. Strangers cannot create one.
+// 2. Waits are short: if one shared network has PROBES_RUNNING_MAX probes running and PROBES_WAITING_MAX waiting, all end within the time
+//    of three probes.
+
+/** How many probes for clients run at a time. New clients fill it, and others wait for a turn. Each ends after 400 ms. */
+export const PROBES_RUNNING_MAX = 256;
+/**
+ * Clients of one shared network that wait for a turn: the burst of new clients that one interface may have. A flood of invented clients fills
+ * it, and then newcomers there get no offer until they ask again. It empties by PROBES_RUNNING_MAX every 400 ms.
+ */
+export const PROBES_WAITING_MAX = 512;
+
+/** Shares probe turns among the shared networks. */
+export class ProbeTurns {
+  /** By interface, in the order of their next turns; none is empty. */
+  readonly #waiting = new Map<string, (() => void)[]>();
+  #running = 0;
+
+  /** Takes a turn, or waits for one. @returns false if too many wait; a turn that was taken ends with `end` */
+  take(interfaceName: string): true | false | Promise<true> {
+    if (this.#running < PROBES_RUNNING_MAX) {
+      this.#running += 1;
+      return true;
+    }
+    const queue = this.#waiting.get(interfaceName) ?? [];
+    if (queue.length >= PROBES_WAITING_MAX) return false;
+    this.#waiting.set(interfaceName, queue);
+    return new Promise((resolve) => {
+      queue.push(() => resolve(true));
+    });
+  }
+
+  /** Ends a turn and passes it on. */
+  end(): void {
+    const [next] = this.#waiting;
+    if (next === undefined) {
+      this.#running -= 1;
+      return;
+    }
+    const [interfaceName, queue] = next;
+    const begin = queue.shift();
+    this.#waiting.delete(interfaceName);
+    if (queue.length > 0) this.#waiting.set(interfaceName, queue);
+    begin?.();
+  }
+}
+
+// Keeps track of the addresses that are being probed for a host without a lease, and of those probed just now.
+//
+// 1. An address is probed once at a time, and not again within PROBE_FRESH_MS.
+// 2. `probe-turns.ts` limits how many run at a time; a probe that waits for its turn counts as running here.
+
+/** How long a probe's result counts, in milliseconds. */
+export const PROBE_FRESH_MS = 60_000;
+/** How many results are remembered; beyond this the oldest is forgotten, and its address is probed again. */
+export const PROBES_REMEMBERED_MAX = 4096;
+
+/** The probes of a server. */
+export class ProbeBook {
+  readonly #running = new Set<Ipv4>();
+  readonly #freeAt = new BoundedMap<Ipv4, Instant>(PROBES_REMEMBERED_MAX, 'set longest ago');
+
+  isRunning(address: Ipv4): boolean {
+    return this.#running.has(address);
+  }
+
+  /** True if a probe found no user a moment ago. */
+  isFresh(address: Ipv4, now: Instant): boolean {
+    const freeAt = this.#freeAt.get(address);
+    return freeAt !== undefined && later(freeAt, PROBE_FRESH_MS) > now;
+  }
+
+  /** Notes the start of a probe. */
+  start(address: Ipv4): void {
+    this.#running.add(address);
+  }
+
+  /** Forgets the result for an address. */
+  forget(address: Ipv4): void {
+    this.#freeAt.delete(address);
+  }
+
+  /** Notes the end of a probe; `free`: there was no answer. */
+  finish(address: Ipv4, free: boolean, now: Instant): void {
+    this.#running.delete(address);
+    if (free) this.#freeAt.set(address, now);
+    else this.#freeAt.delete(address);
+  }
+}
 
 /** How often the stock is checked, in milliseconds. */
 export const STOCK_LOOK_MS = 30_000;

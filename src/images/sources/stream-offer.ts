@@ -11,12 +11,12 @@
 import { basename } from 'node:path';
 import { CPUS } from '../../boot/architectures.ts';
 import { isPlainName } from '../../boot/images.ts';
+import { cleanText } from '../../clean-text.ts';
 import { counted } from '../../counted.ts';
 import { DISK_BYTES_MAX } from '../disk-image.ts';
 import type { Digest } from '../download/digest.ts';
 import { judgeImageName, storedTitle } from '../image-store.ts';
 import { isTreeName, SYSTEM_FILES_MAX } from '../stored-system.ts';
-import { listImages } from './image-listing.ts';
 import type { ItemOffer } from './item-offer.ts';
 import {
   installerNames,
@@ -28,9 +28,65 @@ import {
   storedSerial,
 } from './offer.ts';
 import { isOwnProduct } from './own-stream.ts';
+import { compareImages } from './selection.ts';
 import type { StreamSource } from './source.ts';
 import type { StreamFile, StreamImage } from './stream-products.ts';
 import { tagOf } from './tags.ts';
+
+// Prepares the images of a site for display.
+
+/** One image of a site. Every text is clean. */
+interface SiteImage {
+  readonly os: string;
+  readonly release: string;
+  /** `24.04 LTS`; without a title, the version or the release. */
+  readonly title: string;
+  readonly arch: string;
+  readonly subarch: string;
+  readonly label: string;
+  readonly serial: string;
+  /** The size of all files together; undefined if the site does not give the size of every file, or if they are too large for a number. */
+  readonly bytes: number | undefined;
+  readonly files: readonly SiteFile[];
+}
+
+/** One of its files. */
+interface SiteFile {
+  readonly name: string;
+  readonly ftype: string;
+  /** Undefined: the site does not say. */
+  readonly bytes: number | undefined;
+}
+
+/** The longest word in a listing, in characters. */
+const WORD_SHOWN_MAX = 64;
+
+const word = (text: string): string => cleanText(text, WORD_SHOWN_MAX);
+
+/** Lists the images by system, release and architecture, newest first. */
+export function listImages(images: readonly StreamImage[]): readonly SiteImage[] {
+  return images.toSorted(compareImages).map((image) => ({
+    os: word(image.os),
+    release: word(image.release),
+    title: word(image.title || image.version || image.release),
+    arch: word(image.arch),
+    subarch: word(image.subarch),
+    label: word(image.label),
+    serial: word(image.serial),
+    bytes: sumOf(image.files),
+    files: image.files.map(({ name, ftype, bytes }) => ({ name: word(name), ftype: word(ftype), bytes })),
+  }));
+}
+
+/** The sum of the sizes; a file shared by several items counts once. */
+function sumOf(files: readonly StreamFile[]): number | undefined {
+  const sizes = [...new Map(files.map(({ path, bytes }) => [path, bytes])).values()];
+  const whole = sizes.reduce<number | undefined>(
+    (sum, bytes) => (sum === undefined || bytes === undefined ? undefined : sum + bytes),
+    0,
+  );
+  return Number.isSafeInteger(whole) ? whole : undefined;
+}
 
 /** The label for sites that give none. */
 const LABEL = 'release';
@@ -84,7 +140,7 @@ export function streamOffer(source: StreamSource, image: StreamImage): ItemOffer
   const system = root.kind === 'disk' ? undefined : systemOf(source, image, root);
   if (typeof system === 'string') return `${name} ${system}`;
   const bytes =
-    system === undefined ? root.bytes : sumOf([system.rootBytes, ...system.files.map((file) => file.bytes)]);
+    system === undefined ? root.bytes : sumOfSizes([system.rootBytes, ...system.files.map((file) => file.bytes)]);
   const large = judgeSize(bytes);
   if (large !== undefined) return `${name} ${large}`;
   const offer = {
@@ -189,7 +245,7 @@ function namedFile({ url }: StreamSource, { ftype, path, bytes, sha256 }: Stream
   return { name: ftype, url: `${url}${path}`, mirrors: [], bytes, digest: { algorithm: 'sha256', hex: sha256 } };
 }
 
-const sumOf = (sizes: readonly (number | undefined)[]): number | undefined =>
+const sumOfSizes = (sizes: readonly (number | undefined)[]): number | undefined =>
   sizes.reduce<number | undefined>(
     (sum, bytes) => (sum === undefined || bytes === undefined ? undefined : sum + bytes),
     0,
@@ -210,7 +266,7 @@ function loaderOffer(source: StreamSource, image: StreamImage): ItemOffer | stri
   if (whole.length > PART_FILES_MAX) return `${name} has more than ${PART_FILES_MAX} files`;
   if (![type, architecture, label].every(isTreeName) || !whole.every((file) => isPlainName(file.name)))
     return `${name} has names that are not allowed in the boot tree`;
-  const large = judgeSize(sumOf(whole.map((file) => file.bytes)));
+  const large = judgeSize(sumOfSizes(whole.map((file) => file.bytes)));
   if (large !== undefined) return `${name} ${large}`;
   const serial = storedSerial(image.serial);
   const offer = { source: source.name, type, architecture, label, title: shown?.os ?? '', serial, files: whole };
@@ -228,7 +284,7 @@ function installerOffer(source: StreamSource, image: StreamImage): ItemOffer | s
   if (files.includes(undefined)) return `${name} has a file without a SHA-256 checksum: it cannot be verified`;
   if (kernel?.name !== 'linux' || initrd?.name !== 'initrd.gz' || more !== undefined)
     return `${name} has other files than linux, initrd.gz and installer.iso`;
-  const large = judgeSize(sumOf([kernel.bytes, initrd.bytes, disc?.bytes ?? 0]));
+  const large = judgeSize(sumOfSizes([kernel.bytes, initrd.bytes, disc?.bytes ?? 0]));
   if (large !== undefined) return `${name} ${large}`;
   const wrong = judgeImageName({ ...names, os, release, architecture });
   if (wrong !== undefined) return `${name} cannot be imported: ${wrong}`;

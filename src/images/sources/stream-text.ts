@@ -2,10 +2,39 @@
 //
 // The largest known document, of cloud images, has some 12 MB and 150 000 values.
 
+import { errorText } from '../../errors.ts';
 import { type Fields, isFields } from '../../fields.ts';
+import { findJsonExcess, type JsonBounds } from '../../json-excess.ts';
 import { type DocumentDecoded, documentFault, documentValue } from './document-fault.ts';
-import { decodeJson } from './document-json.ts';
-import { decodeText } from './document-text.ts';
+
+// Decodes bytes as text, up to a bound.
+
+/** Decodes UTF-8. Invalid UTF-8 is refused, because replacement characters could make two names equal. */
+export function decodeText(bytes: Uint8Array, bytesMax: number): DocumentDecoded<string> {
+  if (bytes.length > bytesMax) return documentFault('too-large', '', `at most ${bytesMax} bytes`, bytes.length);
+  try {
+    return documentValue(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    return documentFault('not-readable', '', 'text in UTF-8', undefined);
+  }
+}
+
+// Parses JSON of another site, which may be crafted to exhaust its reader.
+//
+// 1. The values and the depth are counted before the text is parsed: `[[[…` of 64 MiB would take more than a GiB of memory.
+// 2. Nothing here throws.
+
+/** Parses a JSON text. */
+export function decodeJson(text: string, bounds: JsonBounds): DocumentDecoded<unknown> {
+  const excess = findJsonExcess(text, bounds);
+  if (excess?.kind === 'deep') return documentFault('too-deep', '', `at most ${excess.max} levels`, excess.max + 1);
+  if (excess?.kind === 'long') return documentFault('too-large', '', `at most ${excess.max} values`, excess.max + 1);
+  try {
+    return documentValue(JSON.parse(text));
+  } catch (error) {
+    return documentFault('not-readable', '', 'JSON', errorText(error));
+  }
+}
 
 /** The largest document, in bytes. */
 const DOCUMENT_BYTES_MAX = 32 * 1024 * 1024;

@@ -18,12 +18,102 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
 import { withoutIpv4Mapping } from '../address.ts';
-import { ArrivingBody } from './arriving-body.ts';
 import { hasBody, movedBy } from './body-places.ts';
 import { FairShares, type Place } from './fair-shares.ts';
 import { TINY } from './joined-request.ts';
-import { Partings, TIMED_OUT, UNAVAILABLE } from './partings.ts';
 import { RequestTurns, takeOver } from './request-turns.ts';
+
+// Sends refused clients the reason, and closes their connections. Sources: RFC 9112 §9.6 (closing with unread input discards the answer);
+// RFC 9110 §15.5.9 (408), §15.6.4 (503), §10.2.3 (Retry-After).
+
+/** How long a refused connection is read until it has its answer, in milliseconds. */
+const PARTING_MS = 2000;
+/**
+ * The most refused connections that are read until their client has the reason. Refused clients fill it. Beyond it connections are closed
+ * as soon as the reason is sent, and a client that is still sending may not get it. It empties within PARTING_MS.
+ */
+export const PARTING_MAX = 256;
+
+const END = 'Connection: close\r\nContent-Length: 0\r\n\r\n';
+/** The beginnings of answers. */
+export const UNAVAILABLE = 'HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n';
+export const TIMED_OUT = 'HTTP/1.1 408 Request Timeout\r\n';
+
+/** The refused connections of one door. */
+export class Partings {
+  readonly #clock: Clock;
+  readonly #fields: string;
+  readonly #parting = new Set<Socket>();
+
+  /** @param fields of every answer, each with its CRLF */
+  constructor(clock: Clock, fields = '') {
+    this.#clock = clock;
+    this.#fields = fields;
+  }
+
+  /** Sends an answer that begins with `words`, and closes the connection. While fewer than PARTING_MAX are read, its unread input is drained first. */
+  tell(socket: Socket, words: string): void {
+    if (this.#parting.has(socket)) return;
+    if (!socket.writable) {
+      socket.destroy();
+      return;
+    }
+    socket.end(`${words}${this.#fields}${END}`);
+    if (this.#parting.size >= PARTING_MAX) {
+      socket.destroySoon();
+      return;
+    }
+    this.#parting.add(socket);
+    socket.resume();
+    const end = this.#clock.schedule(PARTING_MS, () => socket.destroy());
+    socket.on('end', () => socket.destroySoon());
+    socket.on('close', () => {
+      end.cancel();
+      this.#parting.delete(socket);
+    });
+  }
+}
+
+// Judges whether the body of a request arrives fast enough.
+//
+// 1. A body that grows by less than BODY_WINDOW_BYTES_MIN in BODY_WINDOW_MS is too slow, unless the handler is slow.
+// 2. No received byte is read here.
+
+/** The least growth of a body per BODY_WINDOW_MS (milliseconds), in bytes, unless it ends. */
+const BODY_WINDOW_BYTES_MIN = 1024;
+export const BODY_WINDOW_MS = 10_000;
+
+/** A body that is arriving. */
+export class ArrivingBody {
+  readonly request: IncomingMessage;
+  readonly #socket: Socket;
+  /** When the current window began, and the bytes read by then. */
+  #since: Instant;
+  #bytesRead: number;
+
+  /** @param socket the connection, whose bytes are counted: below TLS, if it has TLS */
+  constructor(request: IncomingMessage, socket: Socket, now: Instant) {
+    this.request = request;
+    this.#socket = socket;
+    this.#since = now;
+    this.#bytesRead = socket.bytesRead;
+  }
+
+  /** Call it regularly, more often than once in BODY_WINDOW_MS. */
+  judge(now: Instant): 'arriving' | 'whole' | 'too-slow' {
+    const { request } = this;
+    if (request.complete) return 'whole';
+    const { bytesRead } = this.#socket;
+    const isFast = bytesRead - this.#bytesRead >= BODY_WINDOW_BYTES_MIN;
+    // Bytes read but not consumed mean that the server waits for the handler.
+    if (isFast || request.readableLength > 0 || request.isPaused()) {
+      this.#since = now;
+      this.#bytesRead = bytesRead;
+      return 'arriving';
+    }
+    return now < later(this.#since, BODY_WINDOW_MS) ? 'arriving' : 'too-slow';
+  }
+}
 
 /** How long a connection may wait for a place, in milliseconds. */
 export const WAIT_MS_MAX = 20_000;

@@ -19,25 +19,138 @@
 //    or in a document, the others continue.
 
 import { isDeepStrictEqual } from 'node:util';
-import { type Clock, later, type Timer } from '../../clock.ts';
+import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
 import type { Downloads } from '../../images/download/queue.ts';
 import type { Download, DownloadState } from '../../images/download/request.ts';
+import { DEFAULT_SETTINGS } from '../../images/download/settings.ts';
 import { sleepUntil } from '../../images/download/sleep-until.ts';
 import type { StoredImage } from '../../images/image-store.ts';
 import { type FirstItem, imagesIn, importFirstItem, installersIn, isStoredItem } from '../../images/run/import-item.ts';
 import { arrivedBytes } from '../../images/run/left-downloads.ts';
+import { readHostMirrors } from '../../images/sources/host-mirrors.ts';
 import { digestsOfItem, type OffersOfItem } from '../../images/sources/item-offer.ts';
+import type { SourceAnswer } from '../../images/sources/offer.ts';
+import { askSources } from '../../images/sources/offers.ts';
 import { resourceName } from '../../region/images/region-source.ts';
-import type { ImportProgress } from '../../region/records/boot-store.ts';
-import { isUncertain } from '../../region/records/import-reason.ts';
-import { askSelected } from './asking.ts';
-import { failureReason, type OwnBug, OwnErrors, remarkOf } from './import-failure.ts';
-import { LeftOut } from './left-out.ts';
+import { type ImportProgress, SKIPPED_MAX } from '../../region/records/boot-store.ts';
+import { type ImportReason, isUncertain } from '../../region/records/import-reason.ts';
+import { downloadReason, failureReason, type OwnBug, OwnErrors, remarkOf } from './import-failure.ts';
 import type { Hold, RunOrder, SkippedList } from './message.ts';
-import { type Asked, offersNow, planImports, type SelectedSource } from './plan.ts';
+import { type Asked, offersNow, planImports, type SelectedSource, type Skipped, wishOf } from './plan.ts';
 import { Questions } from './questions.ts';
 import { hasBegun, hasPlace, IMPORTS_MAX, type Item, needSame, progressOf, senderOf } from './run-item.ts';
-import { longPause, shownDownload, type Wait } from './shown-download.ts';
+
+// The progress and the pauses of an import, as the state of its download shows them.
+
+/** The changes of the progress; `undefined`: the state shows nothing. */
+export function shownDownload(
+  state: DownloadState,
+  clock: Clock,
+): (Pick<ImportProgress, 'state'> & Partial<ImportProgress>) | undefined {
+  switch (state.kind) {
+    case 'waiting': {
+      const { nextAt, reason } = state;
+      return {
+        state: 'waiting',
+        ...(reason === undefined ? {} : { reason: downloadReason(reason) }),
+        ...(nextAt === undefined ? {} : { nextMs: clock.wallTimeMs() + (nextAt - clock.now()) }),
+      };
+    }
+    case 'connecting':
+      return { state: 'connecting' };
+    case 'downloading':
+    case 'verifying': {
+      const rate = state.kind === 'downloading' ? { bytesPerSecond: Math.round(state.bytesPerSecond) } : {};
+      const total = state.total === undefined ? {} : { total: state.total };
+      return { state: state.kind, bytes: state.bytes, ...total, ...rate };
+    }
+    // The download is complete, but the conversion is not.
+    case 'done':
+      return { state: 'verifying', bytes: state.bytes };
+    default:
+      return undefined;
+  }
+}
+
+/** A wait without a place. */
+export interface Wait {
+  readonly reason: ImportReason;
+  readonly until: Instant;
+}
+
+/** An import gives up its place for a longer pause than this, in milliseconds: only a server that asks for it causes one. */
+const PAUSE_MS_MAX = DEFAULT_SETTINGS.pauseMsMax;
+
+/** The pause for which an import gives up its place. @returns undefined: it keeps the place */
+export function longPause(state: DownloadState, clock: Clock): Wait | undefined {
+  if (state.kind !== 'waiting' || state.nextAt === undefined || state.reason === undefined) return undefined;
+  if (state.nextAt - clock.now() <= PAUSE_MS_MAX) return undefined;
+  return { reason: downloadReason(state.reason), until: state.nextAt };
+}
+
+// The items and sources that a run leaves out, with the reasons: at most SKIPPED_MAX are listed, further ones counted.
+
+export class LeftOut {
+  /** Those that the plan leaves out; they come first. */
+  #planned: readonly Skipped[] = [];
+  #plannedMore = 0;
+  readonly #skipped: Skipped[] = [];
+  #more = 0;
+  /** The list that was reported last. */
+  #reported: SkippedList | undefined;
+
+  /** Replaces those that the plan leaves out. */
+  plan(planned: readonly Skipped[]): void {
+    this.#planned = planned.slice(0, SKIPPED_MAX);
+    this.#plannedMore = planned.length - this.#planned.length;
+  }
+
+  add(skipped: Skipped): void {
+    if (this.#skipped.length < SKIPPED_MAX) this.#skipped.push(skipped);
+    else this.#more += 1;
+  }
+
+  list(): SkippedList {
+    const all = [...this.#planned, ...this.#skipped];
+    const skipped = all.slice(0, SKIPPED_MAX);
+    return { skipped, more: all.length - skipped.length + this.#plannedMore + this.#more };
+  }
+
+  /** The list, if it has changed since it was reported last. */
+  change(): SkippedList | undefined {
+    const list = this.list();
+    if (isDeepStrictEqual(list, this.#reported)) return undefined;
+    this.#reported = list;
+    return list;
+  }
+}
+
+// Asks a source of a run what it offers.
+
+interface AskMeans {
+  readonly downloads: Downloads;
+  readonly clock: Clock;
+  readonly bugs: OwnErrors;
+}
+
+/** Asks a source. An error of our own becomes a problem of its answer. */
+export async function askSelected(
+  selected: SelectedSource,
+  signal: AbortSignal,
+  { tree, configured }: RunOrder,
+  { downloads, clock, bugs }: AskMeans,
+): Promise<SourceAnswer> {
+  const { source } = selected;
+  const mirrors = source.kind === 'installer' ? readHostMirrors() : [];
+  const means = { downloads, clock, mirrors, configured, tree, signal };
+  const none: SourceAnswer = { source: source.name, offers: [], installers: [], loaders: [], problems: [] };
+  try {
+    const [answer = none] = await askSources([source], wishOf(selected), means);
+    return answer;
+  } catch (error) {
+    return { ...none, problems: [bugs.take(error, source.name)], isUnread: true };
+  }
+}
 
 /** The pause before the next try if another process has locked a file, in milliseconds. */
 const LOCKED_MS = 60_000;

@@ -3,9 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { requestOf } from '../../../src/cli/clients/call.ts';
+import { encodeMultipart, requestOf } from '../../../src/cli/clients/call.ts';
 import { type Action, nounOf, nounsOf, usageOf, withOther } from '../../../src/cli/clients/description.ts';
-import { encodeMultipart } from '../../../src/cli/clients/multipart.ts';
 import { parseBody } from '../../../src/region/api/call/form-body.ts';
 
 const action = (method: Action['method'], op: string | null, path: string): Action => ({

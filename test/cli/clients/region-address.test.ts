@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseRegionAddress } from '../../../src/cli/clients/region-address.ts';
+import { parseRegionAddress } from '../../../src/cli/clients/login.ts';
 
 test('an address is taken with and without its path, with and without a version', () => {
   for (const [written, url, api] of [

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { nextSteps } from '../../../src/cli/config/init.ts';
 import { type InitAnswers, renderConfig } from '../../../src/cli/config/init-proposal.ts';
-import { nextSteps } from '../../../src/cli/config/init-steps.ts';
 import { parseConfig } from '../../../src/config/load.ts';
 import { formatNetwork, ipv4, networkOf } from '../../../src/net/address.ts';
 

@@ -5,8 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { buildImages, importInstallerImage } from '../../../src/cli/images/build.ts';
-import { BuildProgress } from '../../../src/cli/images/build-progress.ts';
+import { BuildProgress, buildImages, importInstallerImage } from '../../../src/cli/images/build.ts';
 import { unpackPackages } from '../../../src/images/debian-package.ts';
 import { printedBy } from '../../support/printed.ts';
 

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { linesOfFile } from '../../../src/cli/leases/lines.ts';
+import { linesOfFile } from '../../../src/cli/leases/import.ts';
 
 const LINE_MAX = 10;
 /** Longer than one piece of the file. */

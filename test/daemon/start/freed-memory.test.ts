@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { it } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
 import { returnMemoryLater } from '../../../src/daemon/start/freed-memory.ts';
-import { returnMemory } from '../../../src/region-thread/start-memory.ts';
+import { returnMemory } from '../../../src/region-thread/after-start.ts';
 import { until } from '../../support/own-network.ts';
 
 const MIB = 2 ** 20;

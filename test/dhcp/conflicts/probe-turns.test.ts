@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PROBES_RUNNING_MAX, PROBES_WAITING_MAX, ProbeTurns } from '../../../src/dhcp/conflicts/probe-turns.ts';
+import { PROBES_RUNNING_MAX, PROBES_WAITING_MAX, ProbeTurns } from '../../../src/dhcp/conflicts/conflict-check.ts';
 import { settle } from '../lab.ts';
 
 /** Turns of which none is left. */

@@ -5,8 +5,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { isContainedPath } from '../../../src/images/sources/contained-path.ts';
 import { describeDocumentFault, documentFault, memberPath } from '../../../src/images/sources/document-fault.ts';
-import { decodeJson } from '../../../src/images/sources/document-json.ts';
-import { decodeText } from '../../../src/images/sources/document-text.ts';
+import { decodeJson, decodeText } from '../../../src/images/sources/stream-text.ts';
 
 const BASE = 'https://site.example/a/b/';
 

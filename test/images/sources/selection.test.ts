@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { decodeStreamProducts } from '../../../src/images/sources/decode-products.ts';
-import { listImages } from '../../../src/images/sources/image-listing.ts';
 import { chooseImages, type ImageSelection, type ImageWishes } from '../../../src/images/sources/selection.ts';
 import { compareSerials, dayOfSerial } from '../../../src/images/sources/serial.ts';
+import { listImages } from '../../../src/images/sources/stream-offer.ts';
 import type { StreamImage, StreamProduct } from '../../../src/images/sources/stream-products.ts';
 import { parseTagFilters, type TagFilter } from '../../../src/images/sources/tag-filter.ts';
 import { productsDocument, type SiteProduct, WHOLE_SITE } from '../../support/stream-site.ts';

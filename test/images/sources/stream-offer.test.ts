@@ -4,12 +4,11 @@ import assert from 'node:assert/strict';
 import { describe, it, test } from 'node:test';
 import type { StoredImage } from '../../../src/images/image-store.ts';
 import { decodeStreamProducts } from '../../../src/images/sources/decode-products.ts';
-import { listImages } from '../../../src/images/sources/image-listing.ts';
 import type { ImageOffer } from '../../../src/images/sources/offer.ts';
 import { describeStore } from '../../../src/images/sources/own-stream.ts';
 import { chooseImages } from '../../../src/images/sources/selection.ts';
 import type { StreamSource } from '../../../src/images/sources/source.ts';
-import { streamOffer } from '../../../src/images/sources/stream-offer.ts';
+import { listImages, streamOffer } from '../../../src/images/sources/stream-offer.ts';
 import type { StreamImage } from '../../../src/images/sources/stream-products.ts';
 import { productsDocument, type SiteTags } from '../../support/stream-site.ts';
 

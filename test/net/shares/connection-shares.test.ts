@@ -10,15 +10,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { sleep, systemClock } from '../../../src/clock.ts';
-import { BODY_WINDOW_MS } from '../../../src/net/shares/arriving-body.ts';
 import {
+  BODY_WINDOW_MS,
   type ConnectionRefusal,
   ConnectionShares,
+  PARTING_MAX,
   RESTING_MS,
   UNASKED_MS,
   WAIT_MS_MAX,
 } from '../../../src/net/shares/connection-shares.ts';
-import { PARTING_MAX } from '../../../src/net/shares/partings.ts';
 import { RequestTurns, TURN_REQUESTS_MAX, WAITING_REQUESTS_MAX } from '../../../src/net/shares/request-turns.ts';
 import { makeAuthority } from '../../support/authority.ts';
 import { ask, Crowd, type Reply } from '../../support/crowd.ts';

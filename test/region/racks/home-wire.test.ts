@@ -8,7 +8,7 @@ import { readDiskStarts } from '../../../src/region/life/disk-start.ts';
 import { hasStartedSince } from '../../../src/region/life/power-life.ts';
 import { BOOTS_MAX } from '../../../src/region/life/signs-of-life.ts';
 import type { RackInterface } from '../../../src/region/records/rack-description.ts';
-import { reportParams } from '../../../src/uplink/report-params.ts';
+import { reportParams } from '../../../src/uplink/rack-uplink.ts';
 import { changeStatus } from '../../support/change-status.ts';
 import { reportedSample } from '../../support/reported-samples.ts';
 import { sentenceOf } from '../../support/sentences.ts';

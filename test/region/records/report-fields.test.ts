@@ -19,7 +19,7 @@ import {
   isRefused,
   isSystemOffer,
 } from '../../../src/region/records/report-fields.ts';
-import { reportParams } from '../../../src/uplink/report-params.ts';
+import { reportParams } from '../../../src/uplink/rack-uplink.ts';
 
 const PREDICATES = {
   isBootDecision,
